@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.side_by_side import Response, command, compare, timed
-from theory.jepa_bias import critical_time, strength_at
+from theory.jepa_bias.learning_times import critical_time, strength_at
 
 FEATURES = 4096
 TIMES = 256
@@ -61,25 +61,25 @@ def draw_features(seed: int) -> Features:
     regression = rng.uniform(0.5, 1.5, FEATURES)
     covariance = rng.uniform(0.5, 2, FEATURES)
     init = 10 ** rng.uniform(-4, -2, FEATURES)
-    ends = critical_time(
-        FRACTION, init, depth, covariance, regression, objective="jepa", clock="paper"
-    )
+    ends = critical_time(FRACTION, init, depth, covariance, regression, objective="jepa")
     return Features(depth, init, covariance, regression, np.linspace(0, 2, TIMES) * ends[:, None])
 
 
 def log_velocity(depth, covariance, regression):
-    """The paper's equation (7) for s, the logarithm of the strength."""
-    return lambda _, s: covariance * (np.exp((2 - 1 / depth) * s) - np.exp(2 * s) / regression)
+    """The paper's equation (7) for s, the logarithm of the strength, in the flow's clock."""
+    return lambda _, s: (
+        depth * covariance * (np.exp((2 - 1 / depth) * s) - np.exp(2 * s) / regression)
+    )
 
 
 def curve_solver(name: str, cells: int) -> Run:
     if name == "ours":
         import jax
 
-        from sims.jepa_bias import trajectory_by_quadrature
+        from sims.jepa_bias.scalar_flow import trajectory_by_quadrature
 
         def one(*feature):
-            return trajectory_by_quadrature(*feature, objective="jepa", clock="paper")
+            return trajectory_by_quadrature(*feature, objective="jepa")
 
         program = jax.jit(jax.vmap(one))
         return lambda features: np.asarray(program(*features))
@@ -106,7 +106,7 @@ def curve_solver(name: str, cells: int) -> Run:
 def exact_curves(features: Features, cells: int):
     depth, init, covariance, regression = (column[:cells, None] for column in features[:4])
     return strength_at(
-        features.times[:cells], init, depth, covariance, regression, objective="jepa", clock="paper"
+        features.times[:cells], init, depth, covariance, regression, objective="jepa"
     )
 
 
@@ -151,20 +151,20 @@ def descender(name: str, cells: int) -> Run:
     if name == "ours":
         import jax
 
-        from sims.jepa_bias import Parameters, encoder, gradient_descent, require_stable_step
+        from sims.jepa_bias.matrix_flow import require_stable_step, train
+        from sims.jepa_bias.networks import Parameters, encoder
         from theory_on_trial.base.mapping import map_cells
 
         def one(Sigma_xx, Sigma_yx, layers, predictor):
-            start = Parameters(layers, predictor)
-            return encoder(
-                gradient_descent(start, Sigma_xx, Sigma_yx, STEP, STEPS, STEPS, "jepa").parameters
-            )
+            start = Parameters(tuple(layers), predictor)
+            run = train(start, Sigma_xx, Sigma_yx, STEP, STEPS, STEPS, "jepa", method="descent")
+            return encoder(run.parameters)
 
         program = jax.jit(lambda *networks: map_cells(one, *networks, mode="vmap"))
 
         def ours(networks):
             for Sigma_xx, Sigma_yx in zip(*networks[:2], strict=True):
-                require_stable_step(STEP, Sigma_xx, Sigma_yx, DEPTH, "jepa", method="euler")
+                require_stable_step(STEP, Sigma_xx, Sigma_yx, DEPTH, "jepa", method="descent")
             return np.asarray(program(*networks))
 
         return ours

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.side_by_side import Response, command, compare, timed
-from theory.neural_collapse import mse_optimum
+from sims.neural_collapse import gradient_training, model
+from theory.neural_collapse.mean_square import mse_optimum
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -111,13 +112,12 @@ def numpy_trainer(workload: Workload, seeds: int, steps: int) -> Run:
 def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool) -> Run:
     import jax
 
-    from sims import neural_collapse as observed
     from theory_on_trial.base.mapping import map_cells
 
-    problem = observed.Problem(workload.class_sizes, (workload.decay,) * DEPTH, workload.decay)
+    problem = model.Problem(workload.class_sizes, (workload.decay,) * DEPTH, workload.decay)
 
     def value(key):
-        run = observed.train(
+        run = gradient_training.train(
             key,
             problem,
             (workload.width,) * DEPTH,

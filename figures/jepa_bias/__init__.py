@@ -6,6 +6,6 @@ self-supervision, F7 stability of all partial states, F8 a predicted itinerary. 
 package registers them.
 """
 
-from figures.jepa_bias import curves, displacement, generative, order, partial_states, staircases
+from figures.jepa_bias import scalar_equations, staircases, whole_networks
 
-__all__ = ["curves", "displacement", "generative", "order", "partial_states", "staircases"]
+__all__ = ["scalar_equations", "staircases", "whole_networks"]

@@ -1,13 +1,12 @@
 """What the figures of this paper share: shades, titles, and runs of whole networks."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from sims import jepa_bias as observed
-from sims.jepa_bias import Objective
+from sims.jepa_bias import matrix_flow, networks
+from sims.jepa_bias.domains import Objective
 from theory_on_trial.figures.drawing import COLOURS
 
 OBJECTIVES: tuple[tuple[Objective, str], ...] = (("jepa", "JEPA"), ("mae", "MAE"))
@@ -24,8 +23,8 @@ def shades(count: int) -> list[Any]:
 
 
 def flow_of_network(
-    parameters: observed.Parameters,
-    covariances: observed.Covariances | tuple[Any, Any],
+    parameters: networks.Parameters,
+    covariances: tuple[Any, Any],
     objective: Objective,
     horizon: float,
     step: float,
@@ -36,7 +35,7 @@ def flow_of_network(
     most `step`.
     """
     stride = int(np.ceil(horizon / step / records))
-    run = observed.gradient_flow(
+    run = matrix_flow.train(
         parameters,
         covariances[0],
         covariances[1],
@@ -47,11 +46,3 @@ def flow_of_network(
         basis=basis,
     )
     return np.asarray(run.times), np.asarray(run.strengths)
-
-
-def diagonal_covariances(
-    lambdas: Sequence[float], rhos: Sequence[float], basis: Any
-) -> tuple[Any, Any]:
-    """Σ_xx and Σ_yx with those features in that basis."""
-    cross = (basis * np.asarray(lambdas)) @ basis.T
-    return (basis * (np.asarray(lambdas) / np.asarray(rhos))) @ basis.T, cross

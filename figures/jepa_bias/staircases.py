@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures.jepa_bias.panels import FEATURE_COLOURS
-from sims import jepa_bias as observed
-from theory import jepa_bias as predicted
+from sims.jepa_bias import neighbour_flows, networks
+from theory.jepa_bias import neighbours
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import letters
 
@@ -37,26 +37,27 @@ def staircases(
     solution. Points: adaptive Runge-Kutta of order 8 on the whole matrix. After Simon et al. 2023.
     """
     spectrum = np.array(eigenvalues)
-    horizon = 1.35 * float(predicted.stepwise_critical_time(random_scale, spectrum[outputs - 1]))
+    horizon = 1.35 * float(neighbours.stepwise_critical_time(random_scale, spectrum[outputs - 1]))
     times = np.linspace(0, horizon, records)
-    basis = np.asarray(observed.random_rotation(jax.random.key(2), len(spectrum)))
+    basis = np.asarray(networks.random_rotation(jax.random.key(2), len(spectrum)))
     moment = (basis * spectrum) @ basis.T
     strengths = np.full(outputs, init)
     runs = {
         "aligned start": init * basis[:, :outputs].T,
-        "random start": np.asarray(
-            observed.random_embedding(jax.random.key(5), outputs, len(spectrum), random_scale)
-        ),
+        "random start": random_scale
+        * np.asarray(jax.random.normal(jax.random.key(5), (outputs, len(spectrum)))),
     }
-    paths = {name: observed.stepwise_flow(start, moment, times) for name, start in runs.items()}
+    paths = {
+        name: neighbour_flows.stepwise_flow(start, moment, times) for name, start in runs.items()
+    }
     losses = {
-        name: np.asarray(jax.vmap(lambda W: observed.stepwise_loss(W, moment))(path))
+        name: np.asarray(jax.vmap(lambda W: neighbour_flows.stepwise_loss(W, moment))(path))
         for name, path in paths.items()
     }
     values = np.linalg.norm(np.asarray(paths["aligned start"]) @ basis, axis=1)
     fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
     fine = np.linspace(0, horizon, 600)
-    exact = [predicted.stepwise_loss(time, strengths, spectrum[:outputs]) for time in fine]
+    exact = [neighbours.stepwise_loss(time, strengths, spectrum[:outputs]) for time in fine]
     thin = slice(None, None, max(1, records // 50))
     left.plot(fine, exact, color=COLOURS[6], label="exact, aligned start")
     for (name, loss), colour, marker in zip(
@@ -64,11 +65,11 @@ def staircases(
     ):
         left.plot(times[thin], loss[thin], marker, color=colour, label=name, linestyle="")
     for mode in range(outputs):
-        half_learned = float(predicted.stepwise_critical_time(init, spectrum[mode]))
+        half_learned = float(neighbours.stepwise_critical_time(init, spectrum[mode]))
         left.axvline(half_learned, color="0.6", linestyle="--", linewidth=0.7)
         right.axvline(half_learned, color="0.6", linestyle="--", linewidth=0.7)
         colour = FEATURE_COLOURS[mode % len(FEATURE_COLOURS)]
-        curve = predicted.stepwise_singular_value(fine, init, spectrum[mode])
+        curve = neighbours.stepwise_singular_value(fine, init, spectrum[mode])
         right.plot(fine, curve, color=colour, label=f"γ = {spectrum[mode]:g}")
         right.plot(times[thin], values[thin, mode], "o", color=colour)
     left.set(xlabel="time of the gradient flow", ylabel="loss  ‖WΓWᵀ - I‖²")

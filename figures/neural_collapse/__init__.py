@@ -6,4 +6,6 @@ F4 low rank under cross-entropy, F5 hysteresis in weight decay, F6 ten imbalance
 the package registers them.
 """
 
-from figures.neural_collapse import basins, cross_entropy, direct, minorities
+from figures.neural_collapse import landscape, mean_square
+
+__all__ = ["landscape", "mean_square"]

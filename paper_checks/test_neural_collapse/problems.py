@@ -1,13 +1,21 @@
 """Problems of given decays, what is required of them, and heads as theory and simulator write
 them.
+
+The Gram matrices of a minimum, and how far a descent's end may be from them.
+
+Minima of a problem: bounded from below by brute force, and found by descents.
+
+Critical points of a problem without bias: any set of classes may live.
 """
 
+import jax
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from paper_checks.test_neural_collapse import DENSE
-from sims import neural_collapse as observed
-from sims.neural_collapse.gradients import flatten, value_and_gradient
-from theory import neural_collapse as predicted
+from sims.neural_collapse import collapse_metrics, model, optimise
+from sims.neural_collapse.optimise import flatten, value_and_gradient
+from theory.neural_collapse import mean_square
 
 
 def require_classes(trial, class_sizes):
@@ -19,7 +27,7 @@ def require_frame(trial, optimum, off=1e-3):
     """Require a minimum that is unique up to rotations: something lives, nothing ties with zero or
     at the cut.
     """
-    away = np.abs(optimum.betas / predicted.global_threshold(len(optimum.weight_decays)) - 1)
+    away = np.abs(optimum.betas / mean_square.global_threshold(len(optimum.weight_decays)) - 1)
     trial.require(
         np.any(optimum.alive), "decays must leave a direction alive: all are above the threshold"
     )
@@ -48,7 +56,7 @@ def apart(trial, value, margin, controls):
 def problem_of(class_sizes, weight_decays, feature_decay, **options):
     """Return the simulator's problem with plain numbers for decays."""
     decays = tuple(float(decay) for decay in weight_decays)
-    return observed.Problem(tuple(class_sizes), decays, float(feature_decay), **options)
+    return model.Problem(tuple(class_sizes), decays, float(feature_decay), **options)
 
 
 def shared_decays(class_sizes, depth, strength, ratio=1.5):
@@ -57,7 +65,7 @@ def shared_decays(class_sizes, depth, strength, ratio=1.5):
     from H to W_M.
     """
     n_samples = sum(class_sizes)
-    scale = strength * predicted.global_threshold(depth) * max(class_sizes)
+    scale = strength * mean_square.global_threshold(depth) * max(class_sizes)
     common = ((scale / (depth * n_samples)) ** depth / n_samples) ** (1 / (depth + 1))
     first, *weight_decays = (
         float(common * ratio ** (layer - depth / 2)) for layer in range(depth + 1)
@@ -68,14 +76,14 @@ def shared_decays(class_sizes, depth, strength, ratio=1.5):
 def reduced_head(weights, class_means, bias, class_sizes):
     """Return layers and class means as the simulator's head in the class-mean reduction."""
     features = class_means * np.sqrt(np.asarray(class_sizes, float))
-    return observed.Head(
+    return model.Head(
         tuple(weights), features, np.zeros(len(class_sizes)) if bias is None else bias
     )
 
 
 def optimal_head(optimum):
     """Return a predicted minimiser as the simulator's head."""
-    return reduced_head(*predicted.optimal_parameters(optimum), optimum.class_sizes)
+    return reduced_head(*mean_square.optimal_parameters(optimum), optimum.class_sizes)
 
 
 def value_and_slope(problem, head):
@@ -85,3 +93,202 @@ def value_and_slope(problem, head):
         flatten(head, problem)
     )
     return value, float(np.linalg.norm(gradient))
+
+
+def gram_error(problem, end):
+    """Return what the distance to stationarity may change in an entry of any product or Gram matrix
+    of the factors. All numbers of a head are at most twice the Newton step from the stationary
+    point next to it.
+    """
+    spectrum = np.abs(optimise.hessian_spectrum(problem, end.head))
+    curvatures = spectrum[
+        spectrum > 1e-9 * spectrum.max()
+    ]  # the others are rotations, which change no Gram matrix
+    factors = [*end.head.weights, end.head.features]
+    norms = np.prod([max(1.0, float(np.linalg.norm(np.asarray(factor), 2))) for factor in factors])
+    return 2 * len(factors) * norms**2 * (2 * end.gradient_norm / curvatures.min() + 100 * 2.0**-53)
+
+
+def normalised_error(problem, end):
+    """Return the same for all entries of a matrix together, divided by its norm: of any Gram matrix
+    of a suffix too.
+    """
+    suffix = np.eye(problem.n_classes)
+    norms = [np.linalg.norm(gram) for gram in grams(problem, end.head).values()]
+    for layer in end.head.weights[::-1]:
+        suffix = suffix @ np.asarray(layer)
+        norms.append(np.linalg.norm(suffix @ suffix.T))
+    return 2 * problem.n_classes**2 * gram_error(problem, end) / min(norms)
+
+
+def grams(problem, head):
+    """Return the Gram matrices of the whole product, the last layer and the class means, and the
+    logits W Hbar.
+    """
+    weights = [np.asarray(layer) for layer in head.weights]
+    sizes = np.asarray(problem.class_sizes, float)
+    of_samples = head.features.shape[1] != len(sizes)
+    means = np.asarray(
+        collapse_metrics.class_means(head.features, problem.class_sizes)
+        if of_samples
+        else head.features
+    )
+    means = means if of_samples else means / np.sqrt(sizes)
+    product = np.linalg.multi_dot([*weights[::-1], np.eye(weights[0].shape[1])])
+    products = {"product": product @ product.T, "classifier": weights[-1] @ weights[-1].T}
+    return products | {"features": means.T @ means, "logits": product @ means}
+
+
+def predicted_grams(optimum):
+    """Return the same matrices as `grams` at the predicted optimum, as one array."""
+    return np.stack(
+        [optimum.product_gram, optimum.classifier_gram, optimum.feature_gram, optimum.logits]
+    )
+
+
+def stacked(matrices):
+    """Return the matrices of `grams` as one array."""
+    return np.stack(list(matrices.values()))
+
+
+def searched_minimum(data_values, n_samples, weight_decays, feature_decay, rank):
+    """Return the least square loss plus Schatten penalty, by brute force in each singular value of
+    the logits. By von Neumann's trace inequality it bounds the objective of every head of these
+    decays from below. A grid finds the best cell; the bounded search in it is off by the square of
+    its tolerance only.
+    """
+    factors = len(weight_decays) + 1
+    strength = factors / 2 * (np.prod(weight_decays) * feature_decay) ** (1 / factors)
+    gains = []
+    for data_value in data_values:
+
+        def cost(sigma, data_value=data_value):
+            return (sigma - data_value) ** 2 / (2 * n_samples) + strength * sigma ** (2 / factors)
+
+        grid = data_value * np.linspace(0, 1, 4001)
+        best = int(np.argmin(cost(grid)))
+        cell = grid[max(best - 1, 0)], grid[min(best + 1, 4000)]
+        minimum = minimize_scalar(
+            cost, bounds=cell, method="bounded", options={"xatol": 1e-11 * data_value}
+        ).fun
+        gains.append(data_value**2 / (2 * n_samples) - min(cost(grid[best]), minimum))
+    return np.sum(np.square(data_values)) / (2 * n_samples) - np.sum(np.sort(gains)[::-1][:rank])
+
+
+def data_values(class_sizes, *, bias):
+    """Return the singular values of the labels, centred over the samples where a bias fits their
+    mean.
+    """
+    sizes = np.asarray(class_sizes, float)
+    labels = np.diag(np.sqrt(sizes))
+    if bias:
+        labels = labels - np.outer(sizes, np.sqrt(sizes)) / sizes.sum()
+    return np.linalg.svd(labels, compute_uv=False)[: len(sizes) - bias]
+
+
+def schatten_bound(problem, widths):
+    """Return the brute-force lower bound on the objective of every head of these widths."""
+    values = data_values(problem.class_sizes, bias=problem.bias)
+    rank = min(len(values), *widths)
+    return searched_minimum(
+        values, problem.n_samples, problem.weight_decays, problem.feature_decay, rank
+    )
+
+
+def truncations(problem, key, widths, *, reduced=True):
+    """Yield heads near the truncations of the labels to their r largest singular values, balanced
+    as decays ask. Random starts near a threshold lose all directions or none; these have lost just
+    the others.
+    """
+    sizes = np.array(problem.class_sizes, float)
+    centre = np.outer(sizes, np.sqrt(sizes)) / sizes.sum() if problem.bias else 0.0
+    left, values, right = np.linalg.svd(np.diag(np.sqrt(sizes)) - centre)
+    columns = (
+        np.eye(len(sizes))
+        if reduced
+        else np.repeat(np.diag(sizes**-0.5), problem.class_sizes, axis=1)
+    )
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    for rank in range(min(len(sizes), *widths) + 1):
+        logits = (left[:, :rank] * values[:rank]) @ right[:rank]
+        decays = problem.weight_decays, problem.feature_decay
+        weights, features = mean_square.balanced_factorisation(logits, *decays, widths)
+        *layers, last = (
+            f + 0.02 * rng.standard_normal(f.shape) for f in (*weights, features @ columns)
+        )
+        yield model.Head(tuple(layers), last, np.zeros(len(sizes)))
+
+
+def lowest(problem, key, starts, widths, *, reduced=True):
+    """Return the lowest end of descents from random starts and from `truncations`."""
+    ends = optimise.optima(problem, key, starts, widths=widths, reduced=reduced)
+    heads = truncations(problem, key, widths, reduced=reduced)
+    ends += [optimise.minimise(problem, head, newton_steps=0) for head in heads]
+    return min(ends, key=lambda end: end.value)
+
+
+def found_optimum(trial, problem, widths, starts=1, *, reduced=True):
+    """Return the lowest end of descents, polished by Newton steps."""
+    end = lowest(problem, trial.key("starts"), starts, widths, reduced=reduced)
+    return optimise.minimise(problem, end.head)
+
+
+def subset_head(problem, alive, widths, stretch=1.0):
+    """Return the critical point with largest roots on the `alive` classes and zero on the others,
+    or longer logits.
+    """
+    sizes = np.array(problem.class_sizes, float)
+    decays = np.array(problem.weight_decays)
+    betas = mean_square.mse_optimum(problem.class_sizes, decays, problem.feature_decay).betas
+    roots = np.where(alive, mean_square.largest_root(betas, problem.depth), 0)
+    logits = np.diag(stretch * np.sqrt(sizes) * mean_square.shrinkage(roots, problem.depth))
+    weights, features = mean_square.balanced_factorisation(
+        logits, decays, problem.feature_decay, widths
+    )
+    return reduced_head(weights, features / np.sqrt(sizes), None, sizes)
+
+
+def subsets(trial, problem):
+    """Return every set of classes, as truth values; require that each class has a root, and that
+    there are few.
+    """
+    betas = mean_square.mse_optimum(
+        problem.class_sizes, problem.weight_decays, problem.feature_decay
+    ).betas
+    trial.require(len(betas) <= 6, "class_sizes must be six at most: all sets of them are tried")
+    rooted = np.all(betas < 0.99 * mean_square.existence_threshold(problem.depth))
+    trial.require(
+        rooted, "decays must leave every class a root, below 0.99 of the threshold of existence"
+    )
+    return [
+        np.array([subset >> k & 1 for k in range(len(betas))], bool)
+        for subset in range(2 ** len(betas))
+    ]
+
+
+def decide_critical(trial, problem, alive, widths):
+    """Return the heads of some sets of classes; decide that the gradient vanishes there, and not
+    with longer logits.
+    """
+    decays = [*problem.weight_decays, problem.feature_decay]
+    lengths = {"1 % longer": 1.01, "twice as long": 2.0}
+    heads = [subset_head(problem, subset, widths) for subset in alive]
+    size = max(
+        np.linalg.norm(factor, 2) for head in heads for factor in (*head.weights, head.features)
+    )
+    rounding = 1000 * 2.0**-53 * max(1.0, *decays) * max(1.0, size)
+
+    def slopes(stretch):
+        return [
+            value_and_slope(problem, subset_head(problem, subset, widths, stretch))[1]
+            for subset in alive
+        ]
+
+    scale = min(decays) * size  # what the decay of a factor pulls
+    options = {
+        "margin": 2 * rounding,
+        "scale": scale,
+        "control_processes": {k: slopes(v) for k, v in lengths.items()},
+    }
+    trial.value(slopes(1.0), np.zeros(len(heads)), error=rounding, **options)
+    return heads

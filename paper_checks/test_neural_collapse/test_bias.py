@@ -13,23 +13,23 @@ from paper_checks.test_neural_collapse import (
     Strength,
     Width,
 )
-from paper_checks.test_neural_collapse.geometry import (
+from paper_checks.test_neural_collapse.problems import (
+    apart,
+    data_values,
+    found_optimum,
     gram_error,
     grams,
     normalised_error,
     predicted_grams,
-    stacked,
-)
-from paper_checks.test_neural_collapse.minima import data_values, found_optimum, schatten_bound
-from paper_checks.test_neural_collapse.problems import (
-    apart,
     problem_of,
     require_classes,
     require_frame,
+    schatten_bound,
     shared_decays,
+    stacked,
 )
-from sims import neural_collapse as observed
-from theory import neural_collapse as predicted
+from sims.neural_collapse import certificates, optimise
+from theory.neural_collapse import collapse_geometry, mean_square
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
@@ -55,24 +55,35 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     require_classes(trial, class_sizes)
     decays = shared_decays(class_sizes, depth, strength)
     widths = (len(class_sizes) + 4,) * (depth - 1) + (width,)
-    optimum = predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=True)
+    optimum = mean_square.mse_optimum(class_sizes, *decays, widths=widths, bias=True)
     require_frame(trial, optimum)
     problem = problem_of(class_sizes, *decays, bias=True)
     end = found_optimum(trial, problem, widths)
     options = {"error": gram_error(problem, end), "margin": MARGIN}
     sizes = np.array(class_sizes, float)
-    even = apart(trial, sizes / sizes.sum(), MARGIN, {"1 / K": np.full(len(sizes), 1 / len(sizes))})
-    trial.value(np.asarray(end.head.bias), sizes / sizes.sum(), controls=even, **options)
+    shares = sizes / sizes.sum()
     frames = predicted_grams(optimum)
-    diagonal = predicted_grams(predicted.mse_optimum(class_sizes, *decays, widths=widths))
+    diagonal = predicted_grams(mean_square.mse_optimum(class_sizes, *decays, widths=widths))
     simplex = np.trace(frames, axis1=1, axis2=2)[:, None, None] * (
         len(sizes) * np.eye(len(sizes)) - 1
     )
+    simplex = simplex / (len(sizes) * (len(sizes) - 1))
+
+    def whole(bias, matrices):
+        return np.concatenate([bias, np.ravel(matrices)])
+
     rivals = {
-        "the frame without bias": diagonal,
-        "a simplex": simplex / (len(sizes) * (len(sizes) - 1)),
+        "a bias of 1 / K": whole(np.full(len(sizes), 1 / len(sizes)), frames),
+        "the frame without bias": whole(shares, diagonal),
+        "a simplex": whole(shares, simplex),
     }
-    trial.value(stacked(grams(problem, end.head)), frames, controls=rivals, **options)
+    exact = whole(shares, frames)
+    trial.value(
+        whole(np.asarray(end.head.bias), stacked(grams(problem, end.head))),
+        exact,
+        controls=apart(trial, exact, MARGIN, rivals),
+        **options,
+    )
     options |= {"error": normalised_error(problem, end), "scale": 1.0}
     trial.require(
         options["error"] < MARGIN,
@@ -81,16 +92,16 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     labels = np.repeat(np.arange(len(sizes)), class_sizes)
     means = np.asarray(end.head.features) / np.sqrt(sizes)
     with_bias, without = (
-        predicted.nc_metrics(
+        collapse_geometry.nc_metrics(
             end.head.weights,
             means[:, labels],
             labels,
-            predicted.optimum_targets(best),
+            collapse_geometry.optimum_targets(best),
             centred=bias,
         )
         for best, bias in (
             (optimum, True),
-            (predicted.mse_optimum(class_sizes, *decays, widths=widths), False),
+            (mean_square.mse_optimum(class_sizes, *decays, widths=widths), False),
         )
     )
     about_zero = apart(trial, 0.0, 0.005, {"as without bias": without.duality})
@@ -115,7 +126,7 @@ def _by_class(optimum, sizes, widths):
     rank = min(len(values), *widths)
     depth = len(widths)
     betas = optimum.betas[0] * values[0] ** 2 / strongest[:rank]
-    costs = predicted.scalar_objective(predicted.global_root(betas, depth), betas, depth)
+    costs = mean_square.scalar_objective(mean_square.global_root(betas, depth), betas, depth)
     return (strongest[:rank] @ costs + strongest[rank:].sum()) / (2 * sizes.sum())
 
 
@@ -136,16 +147,16 @@ def test_imb_bias__trivial(
     """
     require_classes(trial, class_sizes)
     weight_decays, feature_decay = shared_decays(class_sizes, 1, strength)
-    optimum = predicted.mse_optimum(class_sizes, weight_decays, feature_decay, bias=True)
+    optimum = mean_square.mse_optimum(class_sizes, weight_decays, feature_decay, bias=True)
     sizes = np.array(class_sizes, float)
     n_samples = sum(class_sizes)
     problem = problem_of(class_sizes, weight_decays, feature_decay, bias=True)
-    end = observed.best_of(problem, trial.key("starts"), 3, widths=(len(sizes) + 1,))
+    end = optimise.best_of(problem, trial.key("starts"), 3, widths=(len(sizes) + 1,))
     trivial = 0.5 - np.sum(sizes**2) / (2 * n_samples**2)
     controls = {"without bias": 0.5, "the unbiased variance": trivial * n_samples / (n_samples - 1)}
     trial.identity(optimum.value, trivial, ops=60, scale=1.0, controls=controls)
     labels = np.asarray(np.diag(np.sqrt(sizes)) / n_samples)
-    dual = observed.dual_value(labels, class_sizes, weight_decays[0], feature_decay, bias=True)
+    dual = certificates.dual_value(labels, class_sizes, weight_decays[0], feature_decay, bias=True)
     trial.gap(end.value, dual, trivial, margin=1e-8, scale=1.0, ops=100, controls=controls)
 
 
@@ -167,7 +178,7 @@ def test_bias_decay(
     kappa = bias_decay / (1 + bias_decay)
     widths = (n_classes + 4,) * depth
     decays = shared_decays(sizes, depth, strength)
-    optimum = predicted.mse_optimum(sizes, *decays, bias=True, bias_decay=bias_decay)
+    optimum = mean_square.mse_optimum(sizes, *decays, bias=True, bias_decay=bias_decay)
     require_frame(trial, optimum)
     problem = problem_of(sizes, *decays, bias=True, bias_decay=float(bias_decay))
     end = found_optimum(trial, problem, widths)
@@ -178,13 +189,13 @@ def test_bias_decay(
         `weight`.
         """
         betas = beta * np.array([1.0, weight**-exponent])
-        roots = predicted.global_root(betas, depth)
-        contrasts, mean = predicted.shrinkage(roots, depth)
+        roots = mean_square.global_root(betas, depth)
+        contrasts, mean = mean_square.shrinkage(roots, depth)
         logits = contrasts * np.eye(n_classes) + (mean - contrasts) / n_classes
         bias = np.full(n_classes, (1 - mean) / n_classes / (1 + bias_decay))
         value = (
             np.array([n_classes - 1, weight])
-            @ predicted.scalar_objective(roots, betas, depth)
+            @ mean_square.scalar_objective(roots, betas, depth)
             / (2 * n_classes)
         )
         return np.concatenate([logits.ravel(), bias, [value]])

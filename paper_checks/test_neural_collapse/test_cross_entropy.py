@@ -8,16 +8,17 @@ import numpy as np
 from scipy.optimize import brentq
 
 from paper_checks.test_neural_collapse import DEEP, Ratio
-from paper_checks.test_neural_collapse.geometry import gram_error, grams
 from paper_checks.test_neural_collapse.problems import (
     apart,
+    gram_error,
+    grams,
     problem_of,
     reduced_head,
     value_and_slope,
 )
-from paper_checks.test_neural_collapse.test_certificates import convex_value
-from sims import neural_collapse as observed
-from theory import neural_collapse as predicted
+from paper_checks.test_neural_collapse.test_landscape import convex_value
+from sims.neural_collapse import certificates, optimise
+from theory.neural_collapse import cross_entropy, landscape, mean_square
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
@@ -42,7 +43,7 @@ def pattern_head(pattern, scale, per_class, decays, widths):
     """The head whose class logits are `scale` times a pattern, factorised at the least decay."""
     sizes = (per_class,) * len(pattern)
     logits = scale * np.sqrt(per_class) * pattern
-    weights, features = predicted.balanced_factorisation(logits, decays[:-1], decays[-1], widths)
+    weights, features = mean_square.balanced_factorisation(logits, decays[:-1], decays[-1], widths)
     return reduced_head(weights, features / np.sqrt(per_class), None, sizes)
 
 
@@ -50,7 +51,7 @@ def etf_head(n_classes, per_class, decays, widths, stretch=1.0):
     """The simplex frame at `stretch` times its largest stationary scale; `decays` end with that of
     the features.
     """
-    scale, _ = predicted.etf_stationary(n_classes, per_class, decays[:-1], decays[-1])
+    scale, _ = cross_entropy.etf_stationary(n_classes, per_class, decays[:-1], decays[-1])
     return pattern_head(
         np.eye(n_classes) - 1 / n_classes, stretch * scale, per_class, decays, widths
     )
@@ -58,16 +59,18 @@ def etf_head(n_classes, per_class, decays, widths, stretch=1.0):
 
 def antipodal_head(n_classes, per_class, decays, widths):
     """Antipodal pairs of classes at their largest stationary scale."""
-    scale, _ = predicted.cross_polytope_stationary(n_classes, per_class, decays[:-1], decays[-1])
+    scale, _ = cross_entropy.cross_polytope_stationary(
+        n_classes, per_class, decays[:-1], decays[-1]
+    )
     return pattern_head(
-        predicted.cross_polytope_pattern(n_classes), scale, per_class, decays, widths
+        cross_entropy.cross_polytope_pattern(n_classes), scale, per_class, decays, widths
     )
 
 
 def stationary_values(n_classes, depth, per_class, decay):
     """The predicted objective of the simplex frame and of antipodal pairs."""
     of = n_classes, per_class, [decay] * depth, decay
-    return predicted.etf_stationary(*of)[1], predicted.cross_polytope_stationary(*of)[1]
+    return cross_entropy.etf_stationary(*of)[1], cross_entropy.cross_polytope_stationary(*of)[1]
 
 
 def measured_values(n_classes, depth, per_class, decay):
@@ -112,12 +115,12 @@ def test_ce_M1(
         abs(strength * n_classes - 1) > 0.01,
         "decay must keep 1 % off the threshold, where minima are flat",
     )
-    optimum = predicted.ce_optimum_shallow(n_classes, per_class, *of)
+    optimum = cross_entropy.ce_optimum_shallow(n_classes, per_class, *of)
     problem = problem_of(sizes, of[:1], of[1], bias=bias, loss="ce")
-    end = observed.best_of(problem, trial.key("starts"), 3, widths=(n_classes - 1,))
+    end = optimise.best_of(problem, trial.key("starts"), 3, widths=(n_classes - 1,))
     logits = grams(problem, end.head)["logits"] + np.asarray(end.head.bias)[:, None] * bias
     controls = {
-        "N for n": predicted.ce_optimum_shallow(n_classes, per_class * n_classes, *of).value
+        "N for n": cross_entropy.ce_optimum_shallow(n_classes, per_class * n_classes, *of).value
     }
     if optimum.trivial:
         trial.require(
@@ -137,7 +140,7 @@ def test_ce_M1(
         trial.value(logits - logits.mean(axis=0), simplex, **options)
     dual = _dual(logits, per_class, of, bias)
     trial.gap(end.value, dual, optimum.value, margin=1e-8, scale=1.0, ops=200, controls=controls)
-    program = observed.nuclear_norm_optimum(sizes, *of, loss="ce", bias=bias)
+    program = certificates.nuclear_norm_optimum(sizes, *of, loss="ce", bias=bias)
     convex = convex_value(program, sizes, *of, "ce")
     trial.gap(convex, dual, optimum.value, margin=1e-7, scale=1.0, ops=200, controls=controls)
 
@@ -147,8 +150,8 @@ def _dual(logits, per_class, decays, bias):
     softmax = np.exp(logits - np.logaddexp.reduce(logits, axis=0))
     residual = np.repeat(np.eye(len(logits)) - softmax, per_class, axis=1)
     labels = np.repeat(np.arange(len(logits)), per_class)
-    feasible = predicted.rescaled_dual(residual, *decays, bias=bias)
-    return predicted.dual_bound(feasible, labels, *decays, loss="ce", bias=bias)
+    feasible = landscape.rescaled_dual(residual, *decays, bias=bias)
+    return landscape.dual_bound(feasible, labels, *decays, loss="ce", bias=bias)
 
 
 @claim(
@@ -190,11 +193,11 @@ def test_ce_deep_ETF_critical(
     trial.value(
         slopes[0], 0.0, error=rounding, margin=2 * rounding, scale=decay, control_processes=longer
     )
-    spectrum, half_spectrum = (observed.hessian_spectrum(problem, heads[i]) for i in (0, 2))
+    spectrum, half_spectrum = (optimise.hessian_spectrum(problem, heads[i]) for i in (0, 2))
     options = {"instances": "all", "ops": 25 * len(spectrum), "scale": spectrum[-1]}
     trial.bound(-spectrum[0], 0.0, control_processes={"half as long": -half_spectrum[0]}, **options)
     flat = np.sum(np.abs(spectrum) < 1e-6 * decay)
-    kernels = predicted.hessian_kernel_dimension
+    kernels = landscape.hessian_kernel_dimension
     of_classes = {"K directions": np.array([kernels(widths, n_classes)])}
     trial.identity(
         np.array([flat]), np.array([kernels(widths, n_classes - 1)]), ops=0, controls=of_classes
@@ -281,10 +284,10 @@ def test_ce_frame_value(
         """Of the pattern in three units, and of the frame: each scale with the objective there."""
         of = per_class, [decay] * depth, decay
         best = [
-            np.multiply(predicted.frame_value(pattern * x, *of), (x, 1))
+            np.multiply(cross_entropy.frame_value(pattern * x, *of), (x, 1))
             for x in (1 / unit, 1, unit)
         ]
-        return np.array([*best, predicted.etf_stationary(n_classes, *of)])
+        return np.array([*best, cross_entropy.etf_stationary(n_classes, *of)])
 
     best_scales = []
     for decay in decays:
@@ -347,7 +350,9 @@ def test_ce_deep_global__rule(
     trial.require(len(classes) * len(depths) > 0, "classes and depths must not be empty")
     cases = [(n_classes, depth) for n_classes in classes for depth in depths]
     values = [measured_values(*case, 1, decay) for case in cases]
-    rule = np.array([predicted.etf_beaten_by_cross_polytope(*case) for case in cases]).astype(int)
+    rule = np.array([cross_entropy.etf_beaten_by_cross_polytope(*case) for case in cases]).astype(
+        int
+    )
     rivals = {
         "never": np.zeros(len(cases), int),
         "from depth two on": np.array([depth > 1 for _, depth in cases]).astype(int),
@@ -357,6 +362,21 @@ def test_ce_deep_global__rule(
     }
     won = np.array([pairs < frame for frame, pairs, _ in values]).astype(int)
     trial.identity(won, rule, ops=0, controls=apart(trial, rule, 0.1, rivals))
+
+
+def searched(problem, key, starts, widths):
+    """Return the lowest of descents of all features from random starts, and the rank of its logits.
+    Directions that weight decay has switched off end far below a millionth of a logit.
+    """
+    options = {"weight_std": 0.5, "feature_std": 0.5, "reduced": False}
+    best = min(
+        optimise.optima(problem, key, starts, widths=widths, **options), key=lambda end: end.value
+    )
+    logits = np.linalg.multi_dot(
+        [np.asarray(factor) for factor in (*best.head.weights[::-1], best.head.features)]
+    )
+    rank = np.linalg.matrix_rank(logits, tol=1e-6 * max(problem.class_sizes) ** 0.5)
+    return best, int(rank)
 
 
 @claim(SEARCH, kind="optimality")
@@ -373,15 +393,11 @@ def test_ce_deep_global__search(
     rank three.
     """
     problem = problem_of((per_class,) * 6, (decay, decay), decay, loss="ce")
-    search = observed.best_configuration(
-        problem, trial.key("starts"), starts, widths=(width, width)
-    )
+    best, rank = searched(problem, trial.key("starts"), starts, (width, width))
     frame, pairs = stationary_values(6, 2, per_class, decay)
-    error = search.best.gradient_norm**2 / decay + 1e-13
-    trial.value(
-        search.best.value, pairs, error=error, margin=1e-6, controls={"simplex frame": frame}
-    )
-    trial.identity(np.array([search.rank]), np.array([3]), ops=0, controls={"K - 1": np.array([5])})
+    error = best.gradient_norm**2 / decay + 1e-13
+    trial.value(best.value, pairs, error=error, margin=1e-6, controls={"simplex frame": frame})
+    trial.identity(np.array([rank]), np.array([3]), ops=0, controls={"K - 1": np.array([5])})
 
 
 @claim(PAIRS, kind="optimality", tier="full")
@@ -448,13 +464,11 @@ def test_ce_deep_global__search_more(
     )
     widths = (max(8, n_classes + 2),) * depth
     problem = problem_of((per_class,) * n_classes, (decay,) * depth, decay, loss="ce")
-    search = observed.best_configuration(problem, trial.key("starts"), starts, widths=widths)
+    best, _ = searched(problem, trial.key("starts"), starts, widths)
     frame, _ = stationary_values(n_classes, depth, per_class, decay)
     start = etf_head(n_classes, per_class, (decay,) * (depth + 1), widths)
-    processes = {"a descent from the simplex frame": observed.minimise(problem, start).value}
-    trial.value(
-        search.best.value, 0.995 * frame, error=1e-9, side="at most", control_processes=processes
-    )
+    processes = {"a descent from the simplex frame": optimise.minimise(problem, start).value}
+    trial.value(best.value, 0.995 * frame, error=1e-9, side="at most", control_processes=processes)
 
 
 @claim(
@@ -480,8 +494,8 @@ def test_ce_three_classes(
     decay = 2 * strength / ((depth + 1) * per_class ** (1 / (depth + 1)))
     of = per_class, [decay] * depth, decay
     values = {
-        "the frame": predicted.etf_stationary(3, *of)[1],
-        "one pair": predicted.lone_pair_value(*of)[1],
+        "the frame": cross_entropy.etf_stationary(3, *of)[1],
+        "one pair": cross_entropy.lone_pair_value(*of)[1],
         "zero": float(np.log(3)),
     }
     least = min(values, key=lambda name: values[name])
@@ -491,7 +505,7 @@ def test_ce_three_classes(
         "strength must be one at which the frame or the pair is least, by .001",
     )
     problem = problem_of((per_class,) * 3, (decay,) * depth, decay, loss="ce")
-    end = observed.best_of(problem, trial.key("starts"), n_starts, widths=(3,) * depth)
+    end = optimise.best_of(problem, trial.key("starts"), n_starts, widths=(3,) * depth)
     trial.value(end.value, law, error=1e-8, margin=1e-6, controls=values)
 
 
@@ -522,10 +536,10 @@ def test_ce_merging(
     distances = []
     for size in tried.tolist():
         of = (majority, majority, size, size)
-        logits = observed.nuclear_norm_optimum(of, decay, decay, loss="ce", bias=bias).logits
+        logits = certificates.nuclear_norm_optimum(of, decay, decay, loss="ce", bias=bias).logits
         distances.append(np.abs(logits[:, 2] - logits[:, 3]).max())
     apart_at = [
-        int(not predicted.classes_merge((majority, majority, size, size), decay, decay)[-1])
+        int(not cross_entropy.classes_merge((majority, majority, size, size), decay, decay)[-1])
         for size in tried.tolist()
     ]
     shares = tried / (2 * majority + 2 * tried)

@@ -3,13 +3,13 @@ classifiers.
 """
 
 import functools
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import jax
 import numpy as np
 
-from sims import neural_collapse as observed
-from theory import neural_collapse as predicted
+from sims.neural_collapse import collapse_metrics, contrastive_descent
+from theory.neural_collapse import collapse_geometry, contrastive
 from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import Interval
@@ -38,7 +38,7 @@ def descents(labels, dim, batches=None, nonnegative=True, steps=3000):
     """The compiled projected descent of many seeds: losses and features."""
     return jax.jit(
         lambda keys: map_cells(
-            lambda key: observed.minimise_contrastive(
+            lambda key: contrastive_descent.minimise_contrastive(
                 key, labels, dim, nonnegative=nonnegative, batches=batches, steps=steps
             ),
             keys,
@@ -76,7 +76,7 @@ def test_scl_of(
         descents(labels, dim, steps=n)(keys) for n in (steps, steps // 2)
     )
     free, _ = descents(labels, dim, nonnegative=False)(keys)
-    least = predicted.scl_minimum(class_sizes)
+    least = contrastive.scl_minimum(class_sizes)
     n_samples = sum(class_sizes)
     best = int(np.argmin(losses))
     # What the second half of the descent gained bounds what is left of it; the rest is rounding of
@@ -106,80 +106,53 @@ def batched(trial, labels, batches, dim, n_seeds=8, name="starts"):
     return np.asarray(losses), gram[:, same].min(), gram[:, ~same].max()
 
 
-def decide_batches(trial, labels, good, poor, dim):
-    """Decide that all descents reach the batch minimum, collapsed for good batches only, as the
-    conditions say.
-    """
-    trial.require(dim > 2, "dim must exceed the two classes")
-    outcomes = {
-        name: batched(trial, labels, batches, dim)
-        for name, batches in (("good", good), ("poor", poor))
-    }
-    least = np.array(
-        [predicted.scl_batch_minimum(np.array(labels), batches) for batches in (good, poor)]
-    )
-    minimum = predicted.scl_minimum(np.bincount(labels))
-    measured = np.array([losses.min() for losses, *_ in outcomes.values()])
-    error = 8 * len(labels) ** 2 * 2.0**-53 * (1 + least)
-    trial.value(
-        measured,
-        least,
-        error=error,
-        margin=1e-9,
-        controls={"of one batch of all": np.full(2, minimum)},
-    )
-    _, within, between = outcomes["good"]
-    _, loose, close = outcomes["poor"]
-    processes = {"the poor batches": [loose, close]}
-    trial.value(
-        [within, between],
-        np.array([1.0, 0.0]),
-        error=8 * dim * 2.0**-53,
-        margin=1e-3,
-        control_processes=processes,
-    )
-    unique = [
-        predicted.batch_conditions(np.array(labels), batches).orthogonal_frame_is_unique
-        for batches in (good, poor)
-    ]
-    outcomes = np.array([within > 0.9 and between < 0.1, loose > 0.9 and close < 0.1]).astype(int)
-    truths = np.array(unique).astype(int)
-    trial.identity(
-        outcomes,
-        truths,
-        ops=0,
-        controls={"any batches": np.array([1, 1]), "no batches": np.array([0, 0])},
-    )
-
-
 TWO_CLASSES = (0, 0, 0, 0, 1, 1, 1, 1)
 DISJOINT = ((0, 1, 4, 5), (2, 3, 6, 7))
+Batches = Literal["a batch that joins two", "a fixed sample of each class", "single samples"]
+BATCHED = {
+    "a batch that joins two": (TWO_CLASSES, (*DISJOINT, (0, 2, 4, 6)), DISJOINT),
+    "a fixed sample of each class": (
+        TWO_CLASSES,
+        ((0, 1, 4, 5), (0, 2, 3, 4, 6, 7)),
+        ((0, 1, 4, 5), (0, 2, 3, 6, 7)),
+    ),
+    "single samples": ((0, 0, 1, 1), ((0, 1, 2), (1, 2, 3)), ((0, 1), (2, 3), (0, 2))),
+}
+"""Labels, batches that make the orthogonal frame unique, and batches that do not: none that joins
+what others hold, a sample of one class alone in all of them, pairs of which neither is an anchor.
+"""
 
 
-@claim(BATCHES, kind="optimality")
-def test_scl_batch(trial, dim: Dim = 4):
+@claim(BATCHES, kind="optimality", cases=get_args(Batches))
+def test_scl_batch(trial, batches: Batches, dim: Dim = 4):
     """In batches the orthogonal frame is the only minimiser if classes are connected and pairs of
-    classes joined.
+    classes joined: by a batch of some of each, or a fixed sample of each class in every batch, but
+    not by single samples.
     """
-    decide_batches(trial, TWO_CLASSES, (*DISJOINT, (0, 2, 4, 6)), DISJOINT, dim)
-
-
-@claim(BATCHES, kind="optimality", tier="full")
-def test_scl_bind(trial, dim: Dim = 4):
-    """One fixed sample of each class in every batch makes the frame unique; of one class alone it
-    does not.
-    """
-    decide_batches(
-        trial, TWO_CLASSES, ((0, 1, 4, 5), (0, 2, 3, 4, 6, 7)), ((0, 1, 4, 5), (0, 2, 3, 6, 7)), dim
+    trial.require(dim > 2, "dim must exceed the two classes")
+    labels, good, poor = BATCHED[batches]
+    (losses, within, between), (poor_losses, loose, close) = (
+        batched(trial, labels, own, dim) for own in (good, poor)
     )
-
-
-@claim(BATCHES, kind="optimality")
-def test_scl_batch__singletons(trial, dim: Dim = 4):
-    """Two classes with one sample each in a batch are not joined by it: neither is an anchor
-    there.
-    """
-    decide_batches(trial, (0, 0, 1, 1), ((0, 1, 2), (1, 2, 3)), ((0, 1), (2, 3), (0, 2)), dim)
+    least = np.array([contrastive.scl_batch_minimum(np.array(labels), own) for own in (good, poor)])
+    trial.value(
+        [losses.min(), poor_losses.min()],
+        least,
+        error=8 * len(labels) ** 2 * 2.0**-53 * (1 + least),
+        margin=1e-9,
+        controls={"of one batch of all": np.full(2, contrastive.scl_minimum(np.bincount(labels)))},
+    )
+    unique = [
+        contrastive.batch_conditions(np.array(labels), own).orthogonal_frame_is_unique
+        for own in (good, poor)
+    ]
+    collapsed = [within > 0.999 and between < 1e-3, loose > 0.999 and close < 1e-3]
+    trial.identity(
+        collapsed,
+        unique,
+        ops=0,
+        controls={"any batches": [True, True], "no batches": [False, False]},
+    )
 
 
 def spread(trial, count, dim, *, absolute, n_seeds=4):
@@ -188,7 +161,8 @@ def spread(trial, count, dim, *, absolute, n_seeds=4):
     """
     run = jax.jit(
         lambda keys: map_cells(
-            lambda key: observed.spread_vectors(key, count, dim, absolute=absolute).largest, keys
+            lambda key: collapse_metrics.spread_vectors(key, count, dim, absolute=absolute).largest,
+            keys,
         )
     )
     cosine = float(np.min(run(jax.random.split(trial.key("vectors"), n_seeds))))
@@ -213,7 +187,7 @@ def test_lt_angle(
     controls = {"-1 / K": -1 / n_vectors}
     if n_vectors > dim + 1:
         controls = {"-1 / (K - 1) always": -1 / (n_vectors - 1)}
-    bound = predicted.simplex_bound(n_vectors, dim)
+    bound = collapse_geometry.simplex_bound(n_vectors, dim)
     trial.value(cosine, bound, error=error, margin=2 * error, scale=1.0, controls=controls)
 
 
@@ -246,11 +220,11 @@ def test_lt_within(
     def measured(scale):
         features = means[:, labels] + scale * noise
         return float(
-            jax.jit(observed.within_class_collapse, static_argnums=1)(features, class_sizes)
+            jax.jit(collapse_metrics.within_class_collapse, static_argnums=1)(features, class_sizes)
         )
 
     scales = np.array([0.0, 0.25, 0.5])
-    exact = predicted.within_class_collapse(means[:, labels] + noise, labels)
+    exact = collapse_geometry.within_class_collapse(means[:, labels] + noise, labels)
     between = np.linalg.svd(means - means.mean(axis=1, keepdims=True), compute_uv=False)[
         : len(class_sizes) - 1
     ]
@@ -285,7 +259,8 @@ def test_ebv_welch(
     counts = (n_vectors, dim + 1)
     cosines, errors = np.array([spread(trial, n, dim, absolute=True, n_seeds=8) for n in counts]).T
     bounds, signed_bounds = (
-        [of(n, dim) for n in counts] for of in (predicted.welch_bound, predicted.simplex_bound)
+        [of(n, dim) for n in counts]
+        for of in (collapse_geometry.welch_bound, collapse_geometry.simplex_bound)
     )
     least = np.append(np.full(n_draws, bounds[0]), bounds)
     processes = {}
@@ -309,9 +284,9 @@ def test_ebv_welch__plane(
     cosines, errors = np.array(
         [spread(trial, int(n), 2, absolute=True, n_seeds=8) for n in sizes]
     ).T
-    bounds = np.array([predicted.welch_bound(int(n), 2) for n in sizes])
+    bounds = np.array([collapse_geometry.welch_bound(int(n), 2) for n in sizes])
     rivals = {
-        "signed cosines": np.array([predicted.simplex_bound(int(n), 2) for n in sizes]),
+        "signed cosines": np.array([collapse_geometry.simplex_bound(int(n), 2) for n in sizes]),
         "2 π / N": np.cos(2 * np.pi / sizes),
     }
     trial.value(
@@ -322,7 +297,9 @@ def test_ebv_welch__plane(
         scale=1.0,
         controls=rivals,
     )
-    may = np.array([predicted.welch_bound_may_be_attained(int(n), 2) for n in sizes]).astype(int)
+    may = np.array(
+        [collapse_geometry.welch_bound_may_be_attained(int(n), 2) for n in sizes]
+    ).astype(int)
     of_numbers = {
         "any number of lines": np.ones(2, int),
         "none but orthogonal ones": np.zeros(2, int),
@@ -341,9 +318,9 @@ def test_ebv_gen(trial, n_vectors: Pair, dim: Pair, n_seeds: Seeds = 24):
         "n_vectors and dim must be (3, 2), (6, 3), (10, 5) or (7, 3), whose best lines are known",
     )
     cosine, error = spread(trial, n_vectors, dim, absolute=True, n_seeds=n_seeds)
-    bound = predicted.welch_bound(n_vectors, dim)
-    controls = {"signed cosines": predicted.simplex_bound(n_vectors, dim)}
-    if not predicted.welch_bound_may_be_attained(n_vectors, dim):
+    bound = collapse_geometry.welch_bound(n_vectors, dim)
+    controls = {"signed cosines": collapse_geometry.simplex_bound(n_vectors, dim)}
+    if not collapse_geometry.welch_bound_may_be_attained(n_vectors, dim):
         controls = {"Welch's bound": bound}
         bound = 3**-0.5
     trial.value(cosine, bound, error=error, margin=2 * error, controls=controls)

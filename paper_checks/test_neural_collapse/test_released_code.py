@@ -16,17 +16,19 @@ from paper_checks.test_neural_collapse import (
     Strength,
     released,
 )
-from paper_checks.test_neural_collapse.geometry import gram_error
-from paper_checks.test_neural_collapse.minima import lowest, schatten_bound, truncations
 from paper_checks.test_neural_collapse.problems import (
     apart,
+    gram_error,
+    lowest,
     problem_of,
     require_classes,
+    schatten_bound,
     shared_decays,
+    truncations,
 )
 from paper_checks.test_neural_collapse.test_imbalanced import trained
-from sims.neural_collapse.gradients import flatten, value_and_gradient
-from theory import neural_collapse as predicted
+from sims.neural_collapse.optimise import flatten, value_and_gradient
+from theory.neural_collapse import landscape, mean_square
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
@@ -56,7 +58,7 @@ def test_code_criterion(
     sizes = (per_class,) * n_classes
     widths = (n_classes + 3,) * 2
     problem = problem_of(sizes, *shared_decays(sizes, 2, beta / 0.5))
-    value = float(predicted.scalar_objective(predicted.largest_root(beta, 2), beta, 2)) / 2
+    value = float(mean_square.scalar_objective(mean_square.largest_root(beta, 2), beta, 2)) / 2
     primal = lowest(problem, trial.key("starts"), starts, widths).value
     dual = schatten_bound(problem, widths)
     one_alive = {"one class alive": 0.5 + (value - 0.5) / n_classes}
@@ -139,9 +141,9 @@ def test_rescale_loss(
     points = [*(rng.standard_normal(count) for _ in range(starts)), *heads]
     ends = [minimize(scaled, point, jac=True, options=options) for point in points]
     best = min(ends, key=lambda end: end.fun)
-    theory_decay = predicted.decay_in_half_mean_square(decay, n_classes, name)
-    value = factor * predicted.mse_optimum(class_sizes, [theory_decay] * 2, theory_decay).value
-    plain = factor * predicted.mse_optimum(class_sizes, [decay] * 2, decay).value
+    theory_decay = landscape.decay_in_half_mean_square(decay, n_classes, name)
+    value = factor * mean_square.mse_optimum(class_sizes, [theory_decay] * 2, theory_decay).value
+    plain = factor * mean_square.mse_optimum(class_sizes, [decay] * 2, decay).value
     # A minimum of curvature mu >= 2 decay (balanced layers) lies at most |gradient|^2 / (2 mu)
     # below.
     error = np.sum(best.jac**2) / (4 * decay) + 1e-13

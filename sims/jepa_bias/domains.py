@@ -19,8 +19,6 @@ from theory_on_trial.contract import (
 
 Objective = Literal["jepa", "mae"]
 """What is predicted: the latent of the target, or the target itself."""
-Clock = Literal["paper", "flow"]
-"""The unit of time: that of gradient flow, or 1 / L of it."""
 
 Number = float | Real[AnyArray, ""]
 """Any finite number, as Python's or as an array without axes."""
@@ -56,6 +54,8 @@ Regression = Annotated[
 Fraction = Annotated[Number, Interval(0, 1, "()", why="the asymptote itself is never reached")]
 """p."""
 Times = Annotated[Float[AnyArray, "times"], NON_NEGATIVE, RISING]
+Tracking = Annotated[Number, NON_NEGATIVE]
+"""τ, the rate at which each layer of the target follows that of the encoder; 0 freezes it."""
 
 CrossMoment = Annotated[Float[AnyArray, "dim dim"], USABLE_SCALE]
 """Σ_yx = E[y xᵀ]."""
@@ -65,4 +65,3 @@ Definite = Annotated[Float[AnyArray, "dim dim"], DEFINITE, USABLE_SCALE]
 """Σ_xx = E[x xᵀ]: a direction without input variance has no regression coefficient, drop it."""
 Basis = Annotated[Float[AnyArray, "dim dim"], ORTHONORMAL]
 """Q, the features as columns."""
-Variances = Annotated[Float[AnyArray, "dim"], NON_NEGATIVE]

@@ -1,18 +1,19 @@
 """The whole network under gradient flow and gradient descent: nothing is assumed diagonal, balanced
-or aligned.
+or aligned. What it learns when, and the linear flow around a state.
 
 Float64 is required: along a plateau every rounding error grows exponentially until a latent unit is
 re-used for another feature, so that float32 gives other learning times, and no sign of it.
 """
 
 from functools import partial
-from typing import Annotated, Literal, NamedTuple, TypedDict, Unpack
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Float
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Bool, Complex, Float
 
 from sims.jepa_bias.domains import (
     Basis,
@@ -21,13 +22,15 @@ from sims.jepa_bias.domains import (
     Depth,
     Number,
     Objective,
-    SecondMoment,
+    Tracking,
 )
-from sims.jepa_bias.networks import Network, Parameters, balance, encoder, require_fitting
-from sims.jepa_bias.objectives import gradients
+from sims.jepa_bias.networks import Network, Parameters, encoder, gradients
 from sims.on_cpu import on_cpu
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import (
     POSITIVE,
+    RISING,
+    Holds,
     Interval,
     Size,
     guarded,
@@ -36,50 +39,45 @@ from theory_on_trial.contract import (
     require_room,
 )
 
-Method = Literal["runge_kutta", "euler"]
+Method = Literal["flow", "descent"]
+"""Runge and Kutta's method of order 4, or steps of gradient descent."""
 Step = Annotated[Number, POSITIVE]
 """η, in units of time."""
 Steps = Annotated[
     int, Interval(1, 10**9, why="the smallest networks take a quarter of an hour for as many")
 ]
-STABLE_REACH = {
-    "runge_kutta": 2.785293563405282,
-    "euler": 2.0,
+_STABLE_REACH = {
+    "flow": 2.785293563405282,
+    "descent": 2.0,
 }  # of step * rate, on the negative real axis
-
-
-class RunOptions(TypedDict, total=False):
-    """What a run may have beside the network, its data and its steps."""
-
-    basis: Basis | None
-    """Q, the features q_i whose strengths are recorded; the coordinate axes if not given."""
-    stop_gradient: bool
-    """False differentiates JEPA's target too (and needs `Sigma_yy`): the encoder collapses."""
-    Sigma_yy: SecondMoment | None
-    """E[y yᵀ], used without the stop-gradient only."""
-    allow_float32: bool
-    """Whether parameters in float32 are run all the same, to show what rounding does."""
+SEVERAL = Holds(
+    "several", "be at least two: a crossing lies between two of them", lambda times: times.size > 1
+)
 
 
 class Run(NamedTuple):
-    """A recorded run, the start first.
-
-    times : in the flow clock (steps times their length).
-    strengths : ‖W̄ q_i‖ for every feature i.
-    predictor : V.
-    balance : W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1, then VᵀV - W_L W_Lᵀ.
-    parameters : at the end.
+    """A recorded run, the start first: times (steps times their length), the strengths ‖W̄ q_i‖ of
+    every feature i, and the parameters at the end.
     """
 
     times: Float[Array, "records"]
     strengths: Float[Array, "records dim"]
-    predictor: Float[Array, "records dim dim"]
-    balance: Float[Array, "records depth dim dim"]
     parameters: Parameters
 
 
+class Crossings(NamedTuple):
+    """Up-crossings of every feature: the first and the last time (infinite if there is none), and
+    the end state. `ends_above` tells whether the last record is at or above the level: only then is
+    the last crossing for good.
+    """
+
+    first: Float[Array, "features"]
+    last: Float[Array, "features"]
+    ends_above: Bool[Array, "features"]
+
+
 @guarded(double=False)
-def gradient_flow(
+def train(
     parameters: Network,
     Sigma_xx: Definite,
     Sigma_yx: CrossMoment,
@@ -87,37 +85,44 @@ def gradient_flow(
     steps: Steps,
     every: Size,
     objective: Objective,
-    **options: Unpack[RunOptions],
+    *,
+    method: Method = "flow",
+    basis: Basis | None = None,
+    allow_float32: bool = False,
 ) -> Run:
-    """Follow dθ/dt = -∇loss by the classical Runge-Kutta method of order 4.
+    """Follow dθ/dt = -∇loss (flow), or take steps θ -> θ - η ∇loss (descent), η = `step`.
 
     The start is an `aligned_init` or one of its relatives; `steps` is a multiple of `every`, the
-    steps between records. `ValueError` also for matrices of another size than the layers, and for a
-    step above `largest_stable_step` (where nothing blows up, but crossings appear that the flow has
-    not); TypeError for parameters that are not float64. Traced covariances and steps are not
-    checked: call `require_stable_step` first. Source: the gradient flow of Littwin et al. 2024.
+    steps between records. `basis` has the features q_i as columns, by default the axes.
+    `ValueError` also for a predictor to another space than the objective's, and for a step above
+    `largest_stable_step` (where nothing blows up, but crossings appear that the flow has not);
+    TypeError for parameters that are not float64, unless `allow_float32`, which shows what rounding
+    does. Traced covariances and steps are not checked: call `require_stable_step` first. Source:
+    the gradient flow of Littwin et al. 2024.
     """
-    return _checked_run(
-        "runge_kutta", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective, **options
+    dimension = parameters.layers[0].shape[1]
+    require_room("steps", steps // every * dimension)
+    outputs = parameters.layers[-1].shape[0] if objective == "jepa" else dimension
+    require(
+        parameters.predictor.shape[0] == outputs,
+        f"parameters must predict {outputs} outputs for {objective}, got "
+        f"{parameters.predictor.shape[0]}",
     )
-
-
-@guarded(double=False)
-def gradient_descent(
-    parameters: Network,
-    Sigma_xx: Definite,
-    Sigma_yx: CrossMoment,
-    step: Step,
-    steps: Steps,
-    every: Size,
-    objective: Objective,
-    **options: Unpack[RunOptions],
-) -> Run:
-    """Full-batch descent θ -> θ - η ∇loss, η = `step`, time being steps times η; all else as in
-    `gradient_flow`.
-    """
-    return _checked_run(
-        "euler", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective, **options
+    dtype = parameters.predictor.dtype
+    if dtype != np.float64 and not allow_float32:
+        raise TypeError(
+            f"parameters must be float64, got {dtype}: rounding is amplified along every plateau "
+            "and moves learning "
+            'times, so call jax.config.update("jax_enable_x64", True), or pass allow_float32=True '
+            "to see it happen"
+        )
+    require(steps % every == 0, f"steps must be a multiple of every = {every}, got {steps}")
+    depth = len(parameters.layers)
+    require_stable_step(step, Sigma_xx, Sigma_yx, depth, objective, method=method)
+    features = np.eye(dimension) if basis is None else basis
+    data = (jnp.asarray(value, dtype) for value in (Sigma_xx, Sigma_yx, features, step))
+    return _run(
+        parameters, *data, every, records=steps // every, objective=objective, method=method
     )
 
 
@@ -128,7 +133,7 @@ def largest_stable_step(
     depth: Depth,
     objective: Objective,
     *,
-    method: Method = "runge_kutta",
+    method: Method = "flow",
 ) -> float:
     """The largest step at which the fully learned state is stable under the method.
 
@@ -157,7 +162,7 @@ def largest_stable_step(
         squares = regressions ** (2 / (depth + 1))
         powers = np.arange(depth + 1)[:, None, None]
         pairs = np.sum(squares[:, None] ** powers * squares ** (depth - powers), axis=0)
-    return STABLE_REACH[method] / float(np.max(variances * pairs))
+    return _STABLE_REACH[method] / float(np.max(variances * pairs))
 
 
 @guarded(double=False)
@@ -168,7 +173,7 @@ def require_stable_step(
     depth: Depth,
     objective: Objective,
     *,
-    method: Method = "runge_kutta",
+    method: Method = "flow",
 ) -> None:
     """Raise `ValueError` unless step <= `largest_stable_step`; traced values pass."""
     if any(is_traced(value) for value in (step, Sigma_xx, Sigma_yx)):
@@ -177,90 +182,90 @@ def require_stable_step(
     require(
         float(step) <= largest,
         f"step must be at most {largest:g}, got {float(step):g}: above it the learned state is "
-        "unstable under "
-        f"{method} at this depth and these covariances, and crossings appear that the flow has not",
+        f"unstable under {method} at this depth and these covariances, and crossings appear that "
+        "the flow has not",
     )
 
 
-def _checked_run(
-    method,
-    parameters,
-    Sigma_xx,
-    Sigma_yx,
-    step,
-    steps,
-    every,
-    objective,
-    *,
-    basis=None,
-    stop_gradient=True,
-    Sigma_yy=None,
-    allow_float32=False,
-) -> Run:
-    require_room("steps", steps // every * parameters.layers.size)
-    require_fitting(
-        parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, basis=basis
-    )
-    dtype = parameters.predictor.dtype
-    if dtype != np.float64 and not allow_float32:
-        raise TypeError(
-            f"parameters must be float64, got {dtype}: rounding is amplified along every plateau "
-            "and moves learning "
-            'times, so call jax.config.update("jax_enable_x64", True), or pass allow_float32=True '
-            "to see it happen"
-        )
-    depth, dimension = parameters.layers.shape[:2]
-    require(steps % every == 0, f"steps must be a multiple of every = {every}, got {steps}")
-    require_stable_step(step, Sigma_xx, Sigma_yx, depth, objective, method=method)
-    require(
-        objective == "mae" or stop_gradient or Sigma_yy is not None,
-        "Sigma_yy must be given for stop_gradient=False: the target is differentiated too",
-    )
+@guarded(double=False)
+@jax.jit
+def up_crossings(
+    times: Annotated[Float[AnyArray, "records"], RISING, SEVERAL],
+    strengths: Annotated[Float[AnyArray, "records features"], POSITIVE],
+    levels: Annotated[Float[AnyArray, "features"], POSITIVE],
+) -> Crossings:
+    """First and last time at which each feature rises through its level (such as p times its
+    asymptote). The time is interpolated linearly in the logarithm of the strength between two
+    records, NaN where their ratio is infinite. A feature that starts above its level and stays
+    there has none. Derived here.
+    """
+    times = times[:, None]
+    before = strengths[:-1]
+    after = strengths[1:]
+    rises = (before < levels) & (after >= levels)
+    share = jnp.log(levels / before) / jnp.log(jnp.where(rises, after / before, 2.0))
+    moments = times[:-1] + (times[1:] - times[:-1]) * share
+    first = jnp.min(jnp.where(rises, moments, jnp.inf), axis=0)
+    last = jnp.max(jnp.where(rises, moments, -jnp.inf), axis=0)
+    return Crossings(first, jnp.where(rises.any(axis=0), last, jnp.inf), strengths[-1] >= levels)
 
-    def cast(value):
-        return None if value is None else jnp.asarray(value, dtype)
 
-    return _run(
-        parameters,
-        cast(Sigma_xx),
-        cast(Sigma_yx),
-        cast(Sigma_yy),
-        cast(np.eye(dimension) if basis is None else basis),
-        cast(step),
-        every,
-        records=steps // every,
-        objective=objective,
-        method=method,
-        stop_gradient=stop_gradient,
-    )
+@guarded(double=False)
+@partial(jax.jit, static_argnames="objective")
+def flow_jacobian(
+    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, objective: Objective
+) -> Float[Array, "parameters parameters"]:
+    """The derivative of -∇loss with respect to all parameters, layers first, at `parameters`; the
+    target moves with the encoder. Derived here.
+    """
+    flat, unravel = ravel_pytree(parameters)
+    return jax.jacfwd(
+        lambda at: -ravel_pytree(gradients(unravel(at), Sigma_xx, Sigma_yx, objective))[0]
+    )(flat)
+
+
+@guarded(double=False)
+@jax.jit
+def moving_target_jacobian(
+    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, tracking: Tracking
+) -> Float[Array, "all all"]:
+    """The derivative of JEPA's flow of layers, predictor and target layers, in this order, at a
+    network whose target is its encoder; target layers u move as u' = τ (w - u). Derived here.
+    """
+
+    def velocity(state):
+        online, target_layers = state
+        slopes = gradients(online, Sigma_xx, Sigma_yx, "jepa", target_layers=target_layers)
+        following = [tracking * (w - u) for w, u in zip(online.layers, target_layers, strict=True)]
+        return jax.tree.map(jnp.negative, slopes), following
+
+    flat, unravel = ravel_pytree((parameters, parameters.layers))
+    return jax.jacfwd(lambda at: ravel_pytree(velocity(unravel(at)))[0])(flat)
+
+
+@guarded(double=False)
+def flow_eigenvalues(
+    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, objective: Objective
+) -> Complex[np.ndarray, "parameters"]:
+    """The eigenvalues of `flow_jacobian` by decreasing real part: growth rates. Not jittable. Zero
+    is a defective eigenvalue at every saddle, off by about the cube root of 2^-53 times the scale.
+    """
+    values = np.linalg.eigvals(
+        np.asarray(flow_jacobian(parameters, Sigma_xx, Sigma_yx, objective))
+    ).astype(complex)
+    return values[np.argsort(-values.real, kind="stable")]
 
 
 @on_cpu
-@partial(jax.jit, static_argnames=("records", "objective", "method", "stop_gradient"))
-def _run(
-    start,
-    Sigma_xx,
-    Sigma_yx,
-    Sigma_yy,
-    basis,
-    step,
-    every,
-    *,
-    records,
-    objective,
-    method,
-    stop_gradient,
-):
+@partial(jax.jit, static_argnames=("records", "objective", "method"))
+def _run(start, Sigma_xx, Sigma_yx, basis, step, every, *, records, objective, method):
     def velocity(at):
-        slopes = gradients(
-            at, Sigma_xx, Sigma_yx, objective, stop_gradient=stop_gradient, Sigma_yy=Sigma_yy
-        )
-        return jax.tree.map(jnp.negative, slopes)
+        return jax.tree.map(jnp.negative, gradients(at, Sigma_xx, Sigma_yx, objective))
 
     def after(state, direction, time):
         return jax.tree.map(lambda value, speed: value + time * speed, state, direction)
 
-    def euler(_, state):
+    def descent(_, state):
         return after(state, velocity(state), step)
 
     def runge_kutta(_, state):
@@ -273,20 +278,13 @@ def _run(
         )
         return after(state, mean, step)
 
-    def observe(parameters):
-        return (
-            jnp.linalg.norm(encoder(parameters) @ basis, axis=0),
-            parameters.predictor,
-            balance(parameters),
-        )
+    def strengths(parameters):
+        return jnp.linalg.norm(encoder(parameters) @ basis, axis=0)
 
     def record(state, _):
-        state = lax.fori_loop(0, every, euler if method == "euler" else runge_kutta, state)
-        return state, observe(state)
+        state = lax.fori_loop(0, every, descent if method == "descent" else runge_kutta, state)
+        return state, strengths(state)
 
     final, later = lax.scan(record, start, length=records)
-    strengths, predictor, residuals = jax.tree.map(
-        lambda first, rest: jnp.concatenate([first[None], rest]), observe(start), later
-    )
     times = jnp.arange(records + 1) * every * step
-    return Run(times, strengths, predictor, residuals, final)
+    return Run(times, jnp.concatenate([strengths(start)[None], later]), final)

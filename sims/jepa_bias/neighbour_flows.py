@@ -1,8 +1,9 @@
-"""Two neighbouring papers' gradient flows, each of its own loss by autodiff: stepwise
-self-supervision, deep nets.
+"""Neighbouring papers' gradient flows, each of its own loss by autodiff (stepwise self-supervision,
+deep linear nets), and the VICReg loss.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import jax
@@ -13,17 +14,17 @@ from jaxtyping import Float
 from sims.jepa_bias.domains import (
     CrossMoment,
     Definite,
-    Dimension,
-    Number,
-    RandomKey,
     SecondMoment,
     Times,
 )
-from sims.jepa_bias.integrate import TOLERANCE, states_at
+from sims.jepa_bias.scalar_flow import TOLERANCE, states_at
 from sims.on_cpu import on_cpu
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.base.precision import require_float64
-from theory_on_trial.contract import POSITIVE, Holds, guarded, require_room
+from theory_on_trial.contract import (
+    Holds,
+    guarded,
+)
 
 AWAY_FROM_ZERO = Holds(
     "nonzero",
@@ -50,15 +51,6 @@ def stepwise_loss(W: Float[AnyArray, "outputs dim"], moment: SecondMoment) -> Fl
     """‖W Γ Wᵀ - I‖_F². Source: the linear Barlow Twins loss of Simon et al. 2023."""
     W = jnp.asarray(W)
     return jnp.sum((W @ moment @ W.T - jnp.eye(W.shape[0])) ** 2)
-
-
-@guarded(double=False)
-def random_embedding(
-    key: RandomKey, outputs: Dimension, dimension: Dimension, scale: Annotated[Number, POSITIVE]
-) -> Float[Array, "outputs d"]:
-    """A start W(0) with independent entries N(0, scale²), for `stepwise_flow`."""
-    require_room("outputs and dimension", outputs * dimension)
-    return jnp.asarray(scale) * jax.random.normal(key, (outputs, dimension))
 
 
 @guarded(double=False)
@@ -110,3 +102,32 @@ def _descend(loss: Callable[[Array], Array], start: Array, times: Array) -> Arra
     return states_at(
         lambda state: -jax.grad(loss)(state), start, times, method="explicit", absolute=absolute
     )
+
+
+SAMPLES = Holds("samples", "hold at least two samples", lambda view: len(view) > 1)
+Embeddings = Annotated[Float[AnyArray, "samples dim"], SAMPLES]
+
+
+@guarded(double=False)
+@partial(jax.jit, static_argnames="mean_of_branches")
+def vicreg_loss(
+    Z: Embeddings, Z_prime: Embeddings, *, mean_of_branches: bool = False
+) -> Float[Array, ""]:
+    """25 s(Z, Z') + 25 (v(Z) + v(Z')) + c(Z) + c(Z').
+
+    s is the mean over samples of |z - z'|², v(Z) = mean_j max(0, 1 - √(Var z_j + 1e-4)) and c(Z) =
+    Σ_{i≠j} C_ij² / d, with the unbiased covariance C of the batch. With `mean_of_branches` v is
+    averaged over the two branches rather than summed, as public implementations do. Source: Bardes
+    et al. 2022.
+    """
+    samples, dimension = Z.shape
+    branches = [branch - jnp.mean(branch, axis=0) for branch in (Z, Z_prime)]
+    moments = [branch.T @ branch / (samples - 1) for branch in branches]
+    spreads = [
+        jnp.mean(jnp.maximum(0, 1 - jnp.sqrt(jnp.diagonal(moment) + 1e-4))) for moment in moments
+    ]
+    overlaps = [
+        (jnp.sum(moment**2) - jnp.sum(jnp.diagonal(moment) ** 2)) / dimension for moment in moments
+    ]
+    distance = jnp.mean(jnp.sum((Z - Z_prime) ** 2, axis=1))
+    return 25.0 * distance + (12.5 if mean_of_branches else 25.0) * sum(spreads) + sum(overlaps)

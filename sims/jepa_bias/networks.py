@@ -1,5 +1,5 @@
-"""Deep linear encoders with one linear predictor, and the starts of which the paper's dynamics
-depend so much.
+"""Deep linear encoders with one linear predictor, their losses, and the starts on which the paper's
+dynamics depend so much.
 
 Every start is built from the same picture: in the features' basis Q and with latent rotations
 U_1..U_L,
@@ -12,55 +12,120 @@ that.
 """
 
 from functools import partial
+from itertools import pairwise
 from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias.domains import Basis, Depth, Dimension, Number, Objective, RandomKey, Start
+from sims.jepa_bias.domains import (
+    Basis,
+    CrossMoment,
+    Depth,
+    Dimension,
+    Number,
+    Objective,
+    RandomKey,
+    SecondMoment,
+    Start,
+)
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import Is, guarded, require, require_room
+from theory_on_trial.contract import POSITIVE, Is, Natural, guarded, require, require_room
 
 
 class Parameters(NamedTuple):
-    """Everything that is trained: the layers W_1..W_L of the encoder, and V."""
+    """Everything that is trained: the layers W_1..W_L of the encoder, and V to latents (JEPA) or
+    inputs (MAE).
+    """
 
-    layers: Float[AnyArray, "depth dim dim"]
-    predictor: Float[AnyArray, "dim dim"]
+    layers: tuple[Float[AnyArray, "after before"], ...]
+    predictor: Float[AnyArray, "outputs latents"]
 
 
 def _fits(parameters: Parameters) -> bool:
-    """Whether these are arrays, and each layer and the predictor map one space to itself."""
-    layers, predictor = (tuple(getattr(factor, "shape", ())) for factor in parameters)
-    return (
-        len(layers) == 3 and min(layers) > 0 and predictor == layers[1:] and layers[1] == layers[2]
+    """Whether these are matrices that can be multiplied."""
+    if not isinstance(parameters.layers, tuple) or not parameters.layers:
+        return False
+    shapes = [tuple(getattr(factor, "shape", ())) for factor in jax.tree.leaves(parameters)]
+    return all(len(shape) == 2 and min(shape) > 0 for shape in shapes) and all(
+        after[1] == before[0] for before, after in pairwise(shapes)
     )
 
 
-Network = Annotated[Parameters, Is("hold arrays of shapes (depth, d, d) and (d, d)", _fits)]
+Network = Annotated[Parameters, Is("hold a tuple of layers and a predictor that fit", _fits)]
 """W_1..W_L and V."""
 
 
 @guarded(double=False)
 @jax.jit
-def encoder(parameters: Network) -> Float[Array, "dim dim"]:
+def encoder(parameters: Network) -> Float[Array, "latents dim"]:
     """W̄ = W_L ... W_1."""
-    product = parameters.layers[0]
+    product = jnp.asarray(parameters.layers[0])
     for layer in parameters.layers[1:]:
-        product = layer @ product
+        product = jnp.asarray(layer) @ product
     return product
 
 
 @guarded(double=False)
-def balance(parameters: Network) -> Float[Array, "depth dim dim"]:
+def balance(parameters: Network) -> list[Float[Array, "_ _"]]:
     """W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1, then VᵀV - W_L W_Lᵀ: what gradient flow
     conserves.
     """
-    layers, predictor = parameters
-    later = jnp.concatenate([layers[1:], predictor[None]])
-    return jnp.swapaxes(later, 1, 2) @ later - layers @ jnp.swapaxes(layers, 1, 2)
+    factors = [*parameters.layers, parameters.predictor]
+    return [jnp.asarray(after.T @ after - before @ before.T) for before, after in pairwise(factors)]
+
+
+@guarded(double=False)
+def loss(
+    parameters: Network,
+    target: Float[AnyArray, "outputs dim"],
+    Sigma_xx: SecondMoment,
+    Sigma_yx: CrossMoment,
+    Sigma_yy: SecondMoment,
+) -> Float[Array, ""]:
+    """½ E|V W̄ x - T y|², T = `target`: the encoder for JEPA, the identity for MAE.
+
+    Source: Littwin et al. 2024; `ValueError` for matrices that do not fit the network.
+    """
+    _require_fitting(parameters, Sigma_xx, Sigma_yx, Sigma_yy)
+    prediction = parameters.predictor @ encoder(parameters)
+    square = jnp.sum(prediction * (prediction @ Sigma_xx))
+    cross = jnp.sum(prediction * (target @ Sigma_yx))
+    return (square - 2 * cross + jnp.sum(target * (target @ Sigma_yy))) / 2
+
+
+@guarded(double=False)
+def gradients(
+    parameters: Network,
+    Sigma_xx: SecondMoment,
+    Sigma_yx: CrossMoment,
+    objective: Objective,
+    *,
+    target_layers: tuple[Float[AnyArray, "after before"], ...] | None = None,
+    Sigma_yy: SecondMoment | None = None,
+) -> Parameters:
+    """The gradient of the loss by autodiff, with JEPA's target held as by a stop-gradient.
+
+    The target is that of `target_layers` where they are given, as for a moving average of the
+    encoder. Where `Sigma_yy` is given JEPA's target is differentiated too (no stop-gradient). May
+    be differentiated again: the target then moves with its layers. `ValueError` for matrices that
+    do not fit the network. Source: equations (4) and (5) of Littwin et al. 2024 as quoted by a
+    public formalisation.
+    """
+    _require_fitting(parameters, Sigma_xx, Sigma_yx, Sigma_yy)
+
+    def target(at):
+        return encoder(at) if objective == "jepa" else jnp.eye(Sigma_yx.shape[0])
+
+    if Sigma_yy is not None:
+        return jax.grad(lambda at: loss(at, target(at), Sigma_xx, Sigma_yx, Sigma_yy))(parameters)
+    held = target(parameters if target_layers is None else Parameters(target_layers, parameters[1]))
+    # The part of the loss that depends on the prediction P: tr(P Σ_xx Pᵀ) / 2 - tr(P Σ_yxᵀ Tᵀ).
+    prediction, pull = jax.vjp(lambda at: at.predictor @ encoder(at), parameters)
+    return pull(prediction @ jnp.asarray(Sigma_xx) - held @ jnp.asarray(Sigma_yx))[0]
 
 
 @guarded(double=False)
@@ -123,34 +188,8 @@ def _diagonal_network(key, layer_values, predictor_values, features, depth, obje
     inputs = jnp.concatenate([features[None], rotations[:-1]])
     readout = rotations[-1] if objective == "jepa" else features
     return Parameters(
-        layers=rotations * layer_values @ jnp.swapaxes(inputs, 1, 2),
+        layers=tuple(rotations * layer_values @ jnp.swapaxes(inputs, 1, 2)),
         predictor=readout * predictor_values @ rotations[-1].T,
-    )
-
-
-@guarded(double=False)
-def unbalanced_init(
-    key: RandomKey | None,
-    dimension: Dimension,
-    depth: Depth,
-    layer_init: Start,
-    predictor_init: Number,
-    objective: Objective,
-    *,
-    basis: Basis | None = None,
-) -> Parameters:
-    """An aligned start with w_i = `layer_init` and v_i = `predictor_init`, else as `aligned_init`.
-    Derived here.
-    """
-    require_room("dimension", dimension**2)
-    shape = (dimension, dimension) if basis is None else basis.shape
-    require(
-        shape == (dimension, dimension),
-        f"basis must be {dimension} x {dimension} as the layers are, got {shape}",
-    )
-    values = jnp.ones(dimension)
-    return diagonal_network(
-        key, layer_init * values, predictor_init * values, depth, objective, basis=basis
     )
 
 
@@ -168,8 +207,14 @@ def aligned_init(
     say. Derived here: orthogonal factors alone are not enough, V must undo the rotation of the
     encoder. `key` and `basis` as in `diagonal_network`; `ValueError` unless the basis is d x d.
     """
-    factor = jnp.asarray(init, float) ** (1 / depth)
-    return unbalanced_init(key, dimension, depth, factor, factor, objective, basis=basis)
+    require_room("dimension", dimension**2)
+    shape = (dimension, dimension) if basis is None else basis.shape
+    require(
+        shape == (dimension, dimension),
+        f"basis must be {dimension} x {dimension} as the layers are, got {shape}",
+    )
+    factors = jnp.full(dimension, jnp.asarray(init, float) ** (1 / depth))
+    return diagonal_network(key, factors, factors, depth, objective, basis=basis)
 
 
 @guarded(double=False)
@@ -208,13 +253,38 @@ def random_predictor_init(
     return Parameters(layers, random_rotation(turn_key, dimension) @ predictor)
 
 
-def require_fitting(parameters: Parameters, **matrices: AnyArray | None) -> None:
-    """Raise `ValueError` unless the matrices that are given are as large as the layers."""
-    dimension = parameters.predictor.shape[0]
-    for name, matrix in matrices.items():
-        if matrix is not None and matrix.shape != (dimension, dimension):
+@guarded(double=False)
+def saddle_state(
+    key: RandomKey | None,
+    learned: tuple[Natural, ...],
+    rho: Annotated[Float[AnyArray, "dim"], POSITIVE],
+    depth: Depth,
+    objective: Objective,
+    *,
+    basis: Basis | None = None,
+) -> Parameters:
+    """The balanced network that has learned the features in `learned` and nothing else: a
+    stationary point of the flow. Every factor is ρ_i (JEPA) or ρ_i^(1/(L+1)) (MAE) on a learned
+    feature and 0 on the others. `key` and `basis` as in `diagonal_network`; `learned` holds indices
+    of features (else `ValueError`). Derived here.
+    """
+    dimension = rho.shape[0]
+    require(
+        max(learned, default=0) < dimension,
+        f"learned must hold indices in 0..{dimension - 1}, got {learned}",
+    )
+    values = np.asarray(rho, float) ** (1.0 if objective == "jepa" else 1 / (depth + 1))
+    values = np.where(np.isin(np.arange(dimension), np.asarray(learned, int)), values, 0.0)
+    return diagonal_network(key, values, values, depth, objective, basis=basis)
+
+
+def _require_fitting(parameters, *moments):
+    dimension = parameters.layers[0].shape[1]
+    for moment in moments:
+        if moment is not None and moment.shape != (dimension, dimension):
             raise ValueError(
-                f"{name} must be {dimension} x {dimension} as the layers are, got {matrix.shape}"
+                f"the moments must be {dimension} x {dimension} as the network's inputs, got "
+                f"{moment.shape}"
             )
 
 

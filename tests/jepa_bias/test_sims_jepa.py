@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-import sims.jepa_bias as observed
-from paper_checks.test_jepa_bias.times import QUADRATURE_ERROR, exact_time, rise_times
+from paper_checks.test_jepa_bias import QUADRATURE_ERROR, exact_time, rise_times
+from sims.jepa_bias import matrix_flow, neighbour_flows, networks, sampled_views, scalar_flow
 from sims.on_cpu import on_cpu
 
 ULP = 2.0**-53
@@ -29,7 +29,7 @@ def assert_moments(views, *expected):
     """Averages of x xᵀ, y xᵀ and y yᵀ: false alarms in 27 entries have a probability below 1e-7."""
     X = np.asarray(views.X)
     Y = np.asarray(views.Y)
-    averages = observed.empirical_covariances(X, Y)
+    averages = sampled_views.empirical_covariances(X, Y)
     for (left, right), average, value in zip(
         ((X, X), (Y, X), (Y, Y)), averages, expected, strict=True
     ):
@@ -45,7 +45,7 @@ def test_gaussian_views():
     Sigma_yx = REGRESSION @ S
     for residual in (np.eye(DIM), np.zeros((DIM, DIM))):
         Sigma_yy = Sigma_yx @ REGRESSION.T + residual
-        views = observed.gaussian_views(KEY, SAMPLES, S, Sigma_yx, Sigma_yy)
+        views = sampled_views.gaussian_views(KEY, SAMPLES, S, Sigma_yx, Sigma_yy)
         assert_moments(views, S, Sigma_yx, Sigma_yy)
         misfit = np.asarray(views.Y) - np.asarray(views.X) @ REGRESSION.T
         # Without a residual variance y is a function of x, up to the square root of the rounding of
@@ -53,39 +53,9 @@ def test_gaussian_views():
         assert (np.abs(misfit).max() < 1e-5) == (not residual.any())
 
 
-def test_masked_views():
-    q = 0.7
-    other = 0.4
-    diagonal = np.diag(np.diag(S))
-    within = q**2 * S + q * (1 - q) * diagonal
-    hidden = (1 - q) ** 2 * S + q * (1 - q) * diagonal
-    views = observed.masked_views(KEY, SAMPLES, S, q)
-    assert_moments(views, within, q * (1 - q) * (S - diagonal), hidden)
-    # No coordinate is ever in both: exactly, in every sample.
-    assert np.all(np.asarray(views.X) * np.asarray(views.Y) == 0)
-    assert np.all((np.asarray(views.X) != 0) ^ (np.asarray(views.Y) != 0))
-    views = observed.masked_views(KEY, SAMPLES, S, q, target_visible=other)
-    assert_moments(views, within, q * other * S, other**2 * S + other * (1 - other) * diagonal)
-    views = observed.masked_views(KEY, SAMPLES, S, 1.0, target_visible=1.0)
-    assert np.all(views.X == views.Y)
-
-
-def test_temporal_views():
-    persistence = np.array([0.9, -0.5, 0.0])
-    innovation = np.array([0.2, 1.0, 2.0])
-    noise = np.array([1.0, 0.0, 0.5])
-    variances = innovation / (1 - persistence**2)
-    views = observed.temporal_views(KEY, SAMPLES, persistence, innovation, noise)
-    frame = np.diag(variances + noise)
-    assert_moments(views, frame, np.diag(persistence * variances), frame)
-
-
 seeds = st.integers(0, 2**32 - 1)
 DEPTH = 3
 objectives = st.sampled_from(["jepa", "mae"])
-# Jitted: run operation by operation, each would be compiled on its own.
-by_hand = jax.jit(observed.gradients, static_argnames=("objective", "stop_gradient"))
-automatic = jax.jit(observed.autodiff_gradients, static_argnames=("objective", "stop_gradient"))
 
 
 def random_problem(seed, depth=DEPTH):
@@ -98,7 +68,7 @@ def random_problem(seed, depth=DEPTH):
     root, regression = rng.standard_normal((2, DIM, DIM)) / np.sqrt(DIM)
     Sigma_xx = root @ root.T + np.eye(DIM)
     Sigma_yx = regression @ Sigma_xx
-    return observed.Parameters(jnp.asarray(layers), jnp.asarray(predictor)), (
+    return networks.Parameters(tuple(layers), predictor), (
         Sigma_xx,
         Sigma_yx,
         Sigma_yx @ regression.T + np.eye(DIM),
@@ -126,21 +96,7 @@ def error_of(pair):
     )
 
 
-variants = st.sampled_from([("jepa", True), ("jepa", False), ("mae", True), ("mae", False)])
-
-
-@settings(max_examples=16, deadline=None)
-@given(seeds, st.sampled_from([1, DEPTH]), variants)
-def test_gradient_by_hand_is_autodiff_through_the_stop_gradient(seed, depth, variant):
-    objective, stop = variant
-    parameters, covariances = random_problem(seed, depth)
-    slopes = [
-        by_hand(
-            parameters, *covariances[:2], objective, stop_gradient=stop, Sigma_yy=covariances[2]
-        ),
-        automatic(parameters, *covariances, objective, stop_gradient=stop or objective == "mae"),
-    ]
-    assert error_of(slopes) <= rounding(parameters, covariances)
+variants = st.sampled_from([("jepa", True), ("jepa", False), ("mae", True)])
 
 
 @partial(jax.jit, static_argnums=(3, 4))
@@ -150,10 +106,10 @@ def value_and_slope(parameters, X, Y, objective, stop):
 
 def sampled_loss(parameters, X, Y, objective, stop):
     """Half the mean squared error over pairs of views: what a training loop computes."""
-    latents = X @ observed.encoder(parameters).T
+    latents = X @ networks.encoder(parameters).T
     targets = Y
     if objective == "jepa":
-        targets = Y @ observed.encoder(parameters).T
+        targets = Y @ networks.encoder(parameters).T
         targets = jax.lax.stop_gradient(targets) if stop else targets
     return jnp.mean(jnp.sum((latents @ parameters.predictor.T - targets) ** 2, axis=1)) / 2
 
@@ -164,34 +120,33 @@ def test_losses_of_samples_are_losses_of_their_covariances(seed, variant):
     objective, stop = variant
     parameters, _ = random_problem(seed)
     X, Y = np.random.default_rng(seed).standard_normal((2, 7, DIM))
-    covariances = [X.T @ X / 7, Y.T @ X / 7, Y.T @ Y / 7]
+    Sigma_xx, Sigma_yx, Sigma_yy = covariances = [X.T @ X / 7, Y.T @ X / 7, Y.T @ Y / 7]
     bound = rounding(parameters, covariances)
     value, slope = value_and_slope(parameters, X, Y, objective, stop)
-    loss = observed.mae_loss if objective == "mae" else observed.jepa_loss
-    assert abs(value - loss(parameters, *covariances)) <= bound
-    slope_by_hand = by_hand(
-        parameters, *covariances[:2], objective, stop_gradient=stop, Sigma_yy=covariances[2]
+    target = networks.encoder(parameters) if objective == "jepa" else np.eye(DIM)
+    assert abs(value - networks.loss(parameters, target, *covariances)) <= bound
+    slope_of_covariances = networks.gradients(
+        parameters, Sigma_xx, Sigma_yx, objective, Sigma_yy=None if stop else Sigma_yy
     )
-    assert error_of((slope, slope_by_hand)) <= bound
+    assert error_of((slope, slope_of_covariances)) <= bound
 
 
 def test_a_misaligned_predictor_is_turned_in_the_plane_by_its_angle():
-    plane = observed.misaligned_init(KEY, 2, 2, 0.01, "jepa", 0.3, rotate_latents=False)
+    plane = networks.misaligned_init(KEY, 2, 2, 0.01, "jepa", 0.3, rotate_latents=False)
     turned = 0.1 * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
     assert np.all(np.abs(plane.predictor - turned) <= 8 * ULP)
-    assert np.all(np.abs(plane.layers - 0.1 * np.eye(2)) <= 8 * ULP)
+    assert np.all(np.abs(np.array(plane.layers) - 0.1 * np.eye(2)) <= 8 * ULP)
 
 
-clocks = st.sampled_from(["paper", "flow"])
 depths = st.integers(1, 8)
 strengths = st.floats(0.3, 3)
 
 
-def rate(log_strength, depth, lambda_, rho, objective, clock):
+def rate(log_strength, depth, lambda_, rho, objective):
     """ds/dt of s = ln w̄: λ (w̄^a - w̄² / ρ), with the difference taken by expm1."""
     exponent = {"jepa": 2, "mae": 1}[objective] - 1 / depth
     missing = -math.expm1((2 - exponent) * log_strength - math.log(rho))
-    return (depth if clock == "flow" else 1) * lambda_ * math.exp(exponent * log_strength) * missing
+    return depth * lambda_ * math.exp(exponent * log_strength) * missing
 
 
 def asymptote(depth, rho, objective):
@@ -208,21 +163,18 @@ def elapsed(start, end, *problem):
 
 
 @settings(max_examples=15, deadline=None)
-@given(depths, st.floats(0.1, 5), strengths, strengths, objectives, clocks)
-def test_quadrature_reaches_every_strength_when_it_should(
-    depth, gap, lambda_, rho, objective, clock
-):
+@given(depths, st.floats(0.1, 5), strengths, strengths, objectives)
+def test_quadrature_reaches_every_strength_when_it_should(depth, gap, lambda_, rho, objective):
     top = asymptote(depth, rho, objective)
     init = top * 10.0**-gap
-    problem = (depth, lambda_, rho, objective, clock)
-    keywords = {"objective": objective, "clock": clock}
+    problem = (depth, lambda_, rho, objective)
     levels = init ** (1 - np.array([0.02, 0.3, 0.6, 0.9])) * (0.99 * top) ** np.array(
         [0.02, 0.3, 0.6, 0.9]
     )
     levels = np.array([*levels, 0.99 * top, (1 - 1e-6) * top])
     times = np.array([elapsed(init, level, *problem) for level in levels])
     curve = np.asarray(
-        observed.trajectory_by_quadrature(depth, init, lambda_, rho, times, **keywords)
+        scalar_flow.trajectory_by_quadrature(depth, init, lambda_, rho, times, objective=objective)
     )
     # Five decades of w̄ are up to ten of time, in which a rise is still resolved. As documented:
     # 1e-11, and 64 roundings of the time, each of which moves ln w̄ by t ds/dt times that. The
@@ -234,8 +186,8 @@ def test_quadrature_reaches_every_strength_when_it_should(
     roundings = 64 + 8 * depth * (abs(math.log(init)) + abs(math.log(top)))
     assert np.all(np.abs(np.log(curve / levels)) <= 1e-11 + roundings * ULP * (1 + sensitivity))
     for level, time, slope in zip(levels[:-1], times[:-1], sensitivity[:-1], strict=True):
-        hit = observed.hitting_time_by_quadrature(
-            level / top, depth, init, lambda_, rho, **keywords
+        hit = scalar_flow.hitting_time_by_quadrature(
+            level / top, depth, init, lambda_, rho, objective=objective
         )
         # The fraction is rounded too, which counts most where w̄ stands almost still.
         assert abs(hit / time - 1) <= roundings * ULP * (1 + 1 / slope)
@@ -265,7 +217,7 @@ def test_quadrature_is_as_good_as_the_claims_say():
 def test_one_linear_layer_relaxes_to_the_regression():
     times = np.array([0.0, 0.5, 3.0])
     start = np.array([[1.0, -2.0], [0.5, 0.3]])
-    moved = observed.deep_linear_flow(start[None], np.diag([2.0, 0.5]), np.eye(2), times)
+    moved = neighbour_flows.deep_linear_flow(start[None], np.diag([2.0, 0.5]), np.eye(2), times)
     decay = np.exp(-times[:, None, None] * np.array([2.0, 0.5]))
     np.testing.assert_allclose(
         moved, start * decay + np.diag([0.5, 2.0]) * (1 - decay), rtol=0, atol=1e-8
@@ -282,10 +234,10 @@ def test_largest_stable_step_is_that_of_the_linear_flow(objective):
         cross = np.array(cross)
         rho = np.array(rho)
         covariances = basis * (cross / rho) @ basis.T, basis * cross @ basis.T
-        fixed = observed.saddle_state(jax.random.key(0), (0, 1), rho, 2, objective, basis=basis)
-        fastest = -observed.flow_eigenvalues(fixed, *covariances, objective).real[-1]
-        for method, reach in (("runge_kutta", 2.785293563405282), ("euler", 2.0)):
-            step = observed.largest_stable_step(*covariances, 2, objective, method=method)
+        fixed = networks.saddle_state(jax.random.key(0), (0, 1), rho, 2, objective, basis=basis)
+        fastest = -matrix_flow.flow_eigenvalues(fixed, *covariances, objective).real[-1]
+        for method, reach in (("flow", 2.785293563405282), ("descent", 2.0)):
+            step = matrix_flow.largest_stable_step(*covariances, 2, objective, method=method)
             assert abs(step * fastest / reach - 1) <= 1e3 * ULP * 100
 
 
@@ -297,22 +249,11 @@ def test_first_and_last_crossings_of_exponential_pieces():
     logs = np.array(
         [[0.0, 2.0, 0.0], [2.0, 2.0, 0.5], [-1.0, 3.0, 0.2], [1.0, 3.0, 0.1], [3.0, 0.5, 0.3]]
     )
-    crossings = observed.up_crossings(times, np.exp(logs), np.exp([1.0, 1.0, 1.0]))
+    crossings = matrix_flow.up_crossings(times, np.exp(logs), np.exp([1.0, 1.0, 1.0]))
     np.testing.assert_allclose(crossings.first, [0.5, np.inf, np.inf], rtol=16 * ULP)
     # At t = 4 the first is at the level again: the crossing ends there, and it stays above.
     np.testing.assert_allclose(crossings.last, [4.0, np.inf, np.inf], rtol=16 * ULP)
     assert crossings.ends_above.tolist() == [True, False, False]
-
-
-def test_the_moment_of_views_is_symmetrised():
-    X, Y = np.random.default_rng(0).standard_normal((2, 40, 5))
-    moment = np.asarray(observed.views_moment(X, Y))
-    assert np.all(
-        np.abs(
-            moment - sum(np.outer(x, y) + np.outer(y, x) for x, y in zip(X, Y, strict=True)) / 80
-        )
-        < 1e-13
-    )
 
 
 def test_beside_an_accelerator_chains_of_small_steps_stay_on_the_cpu(monkeypatch):

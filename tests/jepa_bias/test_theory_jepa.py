@@ -7,13 +7,36 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jepa_flow_by_hand import UNIT_ROUNDOFF, exact_time
 
-from theory import jepa_bias as predicted
+from theory.jepa_bias import data_models, learning_order, learning_times, partial_states
+
+UNIT_ROUNDOFF = 2.0**-53
+
+
+def exact_time(strength, init, depth, covariance, regression, objective):
+    """Theorem 4.4 and its counterpart for MAE as they print, in mpmath: a sum and a 2F1."""
+    rho = mpmath.mpf(regression)
+    covariance = mpmath.mpf(covariance)
+    w, w0 = (mpmath.mpf(value) ** (mpmath.mpf(1) / depth) for value in (strength, init))
+    if objective == "jepa":
+        terms = [(w0**-n - w**-n) / (n * rho ** (2 * depth - 1 - n)) for n in range(1, 2 * depth)]
+        logs = mpmath.log(w / w0) + mpmath.log((1 - w0 / rho) / (1 - w / rho))
+        return 1 / covariance * (mpmath.fsum(terms) + rho ** -(2 * depth - 1) * logs)
+
+    def primitive(u):
+        if depth == 1:
+            return mpmath.log(u) - mpmath.log(1 - u**2) / 2
+        power = mpmath.mpf(2) / (depth + 1)
+        rise = u**2 / 2 * mpmath.hyp2f1(1, power, 1 + power, u ** (depth + 1))
+        return -(u ** (1 - depth)) / (depth - 1) + rise
+
+    scale = rho ** (mpmath.mpf(-1) / (depth + 1))
+    prefactor = rho ** (mpmath.mpf(1 - depth) / (depth + 1))
+    return 1 / covariance * prefactor * (primitive(w * scale) - primitive(w0 * scale))
 
 
 def test_a_feature_that_starts_above_its_target_is_learned_at_once():
-    events = predicted.itinerary(
+    events = partial_states.itinerary(
         np.array([1.0, 0.5]),
         np.array([0.3, 1.0]),
         2,
@@ -21,9 +44,8 @@ def test_a_feature_that_starts_above_its_target_is_learned_at_once():
         0.8,
         1e-9,
         objective="jepa",
-        clock="flow",
     )
-    assert events[0] == predicted.Event(0.0, 0, "learned")
+    assert events[0] == partial_states.Event(0.0, 0, "learned")
 
 
 def test_a_feature_that_is_relearned_takes_its_time():
@@ -32,16 +54,14 @@ def test_a_feature_that_is_relearned_takes_its_time():
     """
     lam = np.array([1.992, 2.889, 1.297])
     rho = np.array([0.963, 1.013, 1.318])
-    events = predicted.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26, objective="jepa", clock="flow")
-    same = predicted.itinerary(
-        lam, rho, 4, 2.7e-4, 0.564, 0.26 * np.e, objective="jepa", clock="flow", offset=1.0
+    events = partial_states.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26, objective="jepa")
+    same = partial_states.itinerary(
+        lam, rho, 4, 2.7e-4, 0.564, 0.26 * np.e, objective="jepa", offset=1.0
     )
     np.testing.assert_allclose([event.time for event in same], [event.time for event in events])
     last = [(0, "unlearned"), (1, "relearned"), (0, "relearned")]
     assert [(event.feature, event.kind) for event in events[-3:]] == last
-    alone = predicted.critical_time(
-        0.564, 2.7e-4, 4, lam[0], rho[0], objective="jepa", clock="flow"
-    )
+    alone = learning_times.critical_time(0.564, 2.7e-4, 4, lam[0], rho[0], objective="jepa")
     assert 0.01 * alone < events[-1].time - events[-3].time < alone
 
 
@@ -53,16 +73,14 @@ def test_the_limiting_order_is_that_of_the_times_at_tiny_starts():
         ("mae", 3, 0.9, 1e-12),
         ("mae", 3, 0.6, 1e-12),
     ):
-        order = predicted.limit_order(lam, rho, depth, fraction, objective=objective)
-        times = predicted.critical_time(
-            fraction, init, depth, lam, rho, objective=objective, clock="paper"
-        )
+        order = learning_order.limit_order(lam, rho, depth, fraction, objective=objective)
+        times = learning_times.critical_time(fraction, init, depth, lam, rho, objective=objective)
         np.testing.assert_array_equal(order, np.argsort(times))
     for objective, preferred in (
         ("jepa", 2),
         ("mae", 0),
     ):  # at one layer: the larger rho, and the smaller
-        assert predicted.limit_order(lam, rho, 1, 0.9, objective=objective)[1] == preferred
+        assert learning_order.limit_order(lam, rho, 1, 0.9, objective=objective)[1] == preferred
 
 
 @pytest.mark.parametrize("objective", ["jepa", "mae"])
@@ -73,14 +91,14 @@ def test_a_depth_that_is_reached_by_a_rounding_counts(objective):
     rng = np.random.default_rng(0)
     depth = rng.integers(1, 9, 500)
     rho = rng.uniform(0.05, 0.99, 500)
-    end = np.asarray(predicted.asymptote(depth, rho, objective=objective))
-    caps = predicted.depth_cap(np.nextafter(end, 0), np.ones(500), rho, objective=objective)
-    deeper = predicted.asymptote(depth + 1, rho, objective=objective)
+    end = np.asarray(learning_times.asymptote(depth, rho, objective=objective))
+    caps = learning_order.depth_cap(np.nextafter(end, 0), np.ones(500), rho, objective=objective)
+    deeper = learning_times.asymptote(depth + 1, rho, objective=objective)
     assert np.all(caps[deeper <= np.nextafter(end, 0)] == depth[deeper <= np.nextafter(end, 0)])
-    assert np.all(predicted.depth_cap(end, np.ones(500), rho, objective=objective) < depth)
+    assert np.all(learning_order.depth_cap(end, np.ones(500), rho, objective=objective) < depth)
     # Targets that do not fall with the depth are above the start at all depths, or from some on, or
     # at none.
-    grown = predicted.depth_cap(
+    grown = learning_order.depth_cap(
         [0.3, 0.7, 0.9, 0.9], 0.5, [1.0, 1.0, 1.2, 1.9], objective=objective
     )
     np.testing.assert_array_equal(grown, [np.inf, 0, np.inf if objective == "jepa" else 0, np.inf])
@@ -91,7 +109,7 @@ def test_what_does_not_commute_is_reported():
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     Sigma_xx = np.diag([1 / 0.6, 0.8])
     Sigma_yx = rotation @ np.diag([1.0, 0.8]) @ rotation.T
-    norm = predicted.commutator_norm(Sigma_xx, Sigma_yx)
+    norm = data_models.commutator_norm(Sigma_xx, Sigma_yx)
     assert norm == pytest.approx(
         np.sqrt(2) * abs(Sigma_yx[0, 1]) * (1 / 0.6 - 0.8), rel=1e-14, abs=0
     )
@@ -100,15 +118,15 @@ def test_what_does_not_commute_is_reported():
         match=r"must commute .* a commutator of norm 0\.0879.* eigenvalues of R are 1\.046, "
         r"0\.5735",
     ):
-        predicted.joint_spectrum(Sigma_xx, Sigma_yx)
+        data_models.joint_spectrum(Sigma_xx, Sigma_yx)
     turning = np.array([[1.0, -0.5], [0.5, 1.0]])
     with pytest.raises(
         ValueError,
         match=r"must be symmetric .* = 1\.41; the eigenvalues of R are 1\+0\.5j, 1-0\.5j",
     ):
-        predicted.joint_spectrum(np.eye(2), turning)
+        data_models.joint_spectrum(np.eye(2), turning)
     np.testing.assert_allclose(
-        predicted.predictor_eigenvalues(np.eye(2), turning), [1 + 0.5j, 1 - 0.5j], rtol=1e-15
+        data_models.predictor_eigenvalues(np.eye(2), turning), [1 + 0.5j, 1 - 0.5j], rtol=1e-15
     )
 
 
@@ -118,10 +136,10 @@ def test_fewer_samples_than_dimensions():
     Sigma_xx = x.T @ x / 3
     Sigma_yx = y.T @ x / 3
     with pytest.raises(ValueError, match=r"no rho, see restrict_to_range.*rank 3 of 5"):
-        predicted.joint_spectrum(Sigma_xx, Sigma_yx)
+        data_models.joint_spectrum(Sigma_xx, Sigma_yx)
     with pytest.raises(ValueError, match="Sigma_xx must be symmetric and positive definite"):
-        predicted.predictor_eigenvalues(Sigma_xx, Sigma_yx)
-    reduction = predicted.restrict_to_range(Sigma_xx, Sigma_yx)
+        data_models.predictor_eigenvalues(Sigma_xx, Sigma_yx)
+    reduction = data_models.restrict_to_range(Sigma_xx, Sigma_yx)
     assert reduction.basis.shape == (5, 3)
     np.testing.assert_allclose(
         reduction.basis @ reduction.Sigma_xx @ reduction.basis.T, Sigma_xx, atol=1e-14
@@ -129,18 +147,18 @@ def test_fewer_samples_than_dimensions():
     np.testing.assert_allclose(
         reduction.Sigma_yx, reduction.basis.T @ Sigma_yx @ reduction.basis, atol=1e-14
     )
-    assert predicted.predictor_eigenvalues(reduction.Sigma_xx, reduction.Sigma_yx).shape == (3,)
+    assert data_models.predictor_eigenvalues(reduction.Sigma_xx, reduction.Sigma_yx).shape == (3,)
     # Directions at the tolerance are without variance, directions above it are not.
     thin = np.diag([1.0, 2e-3, 0.9e-3])
-    assert predicted.restrict_to_range(thin, np.eye(3), 1e-3).basis.shape == (3, 2)
+    assert data_models.restrict_to_range(thin, np.eye(3), 1e-3).basis.shape == (3, 2)
 
 
 @pytest.mark.parametrize("unit", [1e-20, 1e20])
 def test_features_have_no_unit(unit):
-    spectrum = predicted.joint_spectrum(unit * np.diag([1.0, 1e-3]), unit * np.diag([0.5, 2e-3]))
+    spectrum = data_models.joint_spectrum(unit * np.diag([1.0, 1e-3]), unit * np.diag([0.5, 2e-3]))
     np.testing.assert_allclose(spectrum.regression, [0.5, 2.0], rtol=1e-12)
     with pytest.raises(ValueError, match="got rank 1 of 2"):
-        predicted.joint_spectrum(unit * np.diag([1.0, 1e-12]), unit * np.diag([0.5, 2e-12]))
+        data_models.joint_spectrum(unit * np.diag([1.0, 1e-12]), unit * np.diag([0.5, 2e-12]))
 
 
 @settings(deadline=None, derandomize=True, max_examples=20)
@@ -152,50 +170,48 @@ def test_features_have_no_unit(unit):
     fraction=st.floats(0.05, 0.99),
     share=st.floats(1e-17, 0.9),  # of the target at which a feature starts
 )
-def test_times_keep_their_own_bound(objective, depth, covariance, regression, fraction, share):
-    limit = float(predicted.asymptote(depth, regression, objective=objective))
-    strength = fraction * limit
-    init = share * fraction * limit
-    arguments = (strength, init, depth, covariance, regression)
-    time = predicted.time_to_reach(*arguments, objective=objective, clock="paper")
-    bound = predicted.time_error_bound(*arguments, objective=objective, clock="paper")
+def test_times_are_as_exact_as_their_arguments(
+    objective, depth, covariance, regression, fraction, share
+):
+    strength = fraction * float(learning_times.asymptote(depth, regression, objective=objective))
+    init = share * strength
+    problem = (depth, covariance, regression)
+    time = learning_times.time_to_reach(strength, init, *problem, objective=objective)
     with mpmath.workdps(40):
-        assert abs(mpmath.mpf(float(time)) - exact_time(*arguments, objective)) <= float(bound)
-    # A bound that is never sharper than this would hide mistakes: the time is known to 1e-9 unless
-    # ill-conditioned.
-    rate = predicted.velocity(
-        strength, depth, covariance, regression, objective=objective, clock="paper"
-    )
-    start_rate = predicted.velocity(
-        init, depth, covariance, regression, objective=objective, clock="paper"
-    )
-    conditioning = strength / rate + init / start_rate
-    assert bound <= 1000 * depth * UNIT_ROUNDOFF * (time * (1 + abs(np.log(init))) + conditioning)
+        error = abs(mpmath.mpf(float(time)) - exact_time(strength, init, *problem, objective))
+    # What a rounding of the strengths and of a power of each makes of the time.
+    rates = learning_times.velocity(np.array([strength, init]), *problem, objective=objective)
+    conditioning = strength / rates[0] + init / rates[1]
+    roundings = time * (1 + abs(np.log(init))) + conditioning
+    assert error <= 20 * depth * UNIT_ROUNDOFF * roundings
 
 
 def test_what_is_never_reached_takes_for_ever():
-    settings = dict(objective="jepa", clock="flow")
-    limit = float(predicted.asymptote(3, 0.7, objective="jepa"))
-    reach = predicted.time_to_reach(
+    settings = dict(objective="jepa")
+    limit = float(learning_times.asymptote(3, 0.7, objective="jepa"))
+    reach = learning_times.time_to_reach(
         np.array([0.01, 0.005, limit, 2 * limit, 0.1]), 0.01, 3, 1.0, 0.7, **settings
     )
     np.testing.assert_array_equal(reach, [0, np.inf, np.inf, np.inf, reach[4]])
     assert 0 < reach[4] < np.inf
-    from_above = predicted.time_to_reach(
+    from_above = learning_times.time_to_reach(
         np.array([2 * limit, 3.0, 1.5 * limit, limit, 0.1]), 2 * limit, 3, 1.0, 0.7, **settings
     )
     np.testing.assert_array_equal(from_above, [0, np.inf, from_above[2], np.inf, np.inf])
     assert 0 < from_above[2] < np.inf
-    assert predicted.time_to_reach(0.2, limit, 3, 1.0, 0.7, **settings) == np.inf
+    assert learning_times.time_to_reach(0.2, limit, 3, 1.0, 0.7, **settings) == np.inf
     assert (
-        predicted.time_to_reach(1e-3, 1e-200, 3, 1.0, 0.7, **settings) == np.inf
+        learning_times.time_to_reach(1e-3, 1e-200, 3, 1.0, 0.7, **settings) == np.inf
     )  # beyond float64
-    assert (
-        predicted.time_error_bound(limit * (1 - 2.0**-52), 0.01, 3, 1.0, 0.7, **settings) == np.inf
-    )
     # Already there, or never.
-    times = predicted.critical_time(
+    times = learning_times.critical_time(
         np.array([0.5, 0.9, 1.0, 1.5]), 0.6 * limit, 3, 1.0, 0.7, **settings
     )
     np.testing.assert_array_equal(times, [0, times[1], np.inf, np.inf])
-    assert predicted.critical_time(0.5, 2 * limit, 3, 1.0, 0.7, **settings) == 0
+    assert learning_times.critical_time(0.5, 2 * limit, 3, 1.0, 0.7, **settings) == 0
+
+
+def test_a_feature_that_is_not_preferred_displaces_nothing():
+    times = partial_states.displacement_time(2.5, [0.3, 0.0, -0.3], 1e-3, 0.7)
+    np.testing.assert_allclose(times, [2.5 + (np.log(1e3) + 0.7) / 0.3, np.inf, np.inf], rtol=1e-14)
+    assert partial_states.displacement_time(2.5, 0.3, 1e-3, -8.0) == 2.5  # at one from the start

@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sims.neural_collapse as observed
-from sims.neural_collapse.gradients import flatten, value_and_gradient
+from sims.neural_collapse import (
+    certificates,
+    collapse_metrics,
+    contrastive_descent,
+    gradient_training,
+    model,
+    optimise,
+)
+from sims.neural_collapse.optimise import flatten, value_and_gradient
 
 ULP = 2.0**-53
 KEY = jax.random.key(3)
@@ -20,9 +27,9 @@ SIZES = (4, 3, 2)
 DIM = 5
 LABELS = np.repeat(np.arange(3), SIZES)
 seeds = st.integers(0, 2**32 - 1)
-nc1 = jax.jit(lambda features: observed.within_class_collapse(features, SIZES))
-distance = jax.jit(observed.gram_distance)
-measured = jax.jit(observed.collapse, static_argnums=1)
+nc1 = jax.jit(lambda features: collapse_metrics.within_class_collapse(features, SIZES))
+distance = jax.jit(collapse_metrics.gram_distance)
+measured = jax.jit(collapse_metrics.collapse, static_argnums=1)
 
 
 @settings(max_examples=30, deadline=None)
@@ -53,7 +60,7 @@ def test_within_class_collapse_of_collapsed_and_dead_features():
     noise = 1e-9 * generator.standard_normal((DIM, 9))
     assert nc1(dying + noise) < 1e-12
     without_cutoff = jax.jit(
-        lambda features: observed.within_class_collapse(features, SIZES, cutoff=0.0)
+        lambda features: collapse_metrics.within_class_collapse(features, SIZES, cutoff=0.0)
     )
     assert without_cutoff(dying + noise) > 1e-3
 
@@ -69,7 +76,7 @@ def test_the_cutoff_in_single_precision_grows_with_the_classes():
 
     with jax.enable_x64(False):
         rank, smaller, law = (
-            observed.within_class_collapse(features, (2, 2, 2), cutoff=cutoff)
+            collapse_metrics.within_class_collapse(features, (2, 2, 2), cutoff=cutoff)
             for cutoff in (None, 3e-7, 3e-6)
         )
     assert rank == law
@@ -91,8 +98,8 @@ def test_gram_distance_is_scale_free_and_at_most_two(seed, scale):
 
 
 def test_a_zero_matrix_has_no_distance():
-    assert np.isnan(observed.gram_distance(np.zeros((3, 3)), np.eye(3)))
-    assert np.isnan(observed.gram_distance(np.eye(3), np.zeros((3, 3))))
+    assert np.isnan(collapse_metrics.gram_distance(np.zeros((3, 3)), np.eye(3)))
+    assert np.isnan(collapse_metrics.gram_distance(np.eye(3), np.zeros((3, 3))))
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -100,14 +107,14 @@ def test_a_zero_matrix_has_no_distance():
 def test_a_collapsed_head_is_at_its_targets_and_no_other(bias, reduced):
     generator = np.random.default_rng(2)
     sizes = (3, 3, 3, 3)
-    problem = observed.Problem(sizes, (0.1, 0.1), 0.1, bias)
+    problem = model.Problem(sizes, (0.1, 0.1), 0.1, bias)
     frame = np.eye(4) - (0.25 if bias else 0)
     rotations = [np.linalg.qr(generator.standard_normal((6, 6)))[0][:, :4] for _ in range(2)]
     means = 0.7 * rotations[0] @ frame
     features = means * np.sqrt(3) if reduced else np.repeat(means, 3, axis=1)
     # A shift of all features is no collapse metric's business where a bias takes it up.
     features = features + (rotations[0][:, :1] if bias else 0)
-    head = observed.Head(
+    head = model.Head(
         (
             jnp.asarray(2.0 * rotations[1] @ frame @ rotations[0].T),
             jnp.asarray(3.0 * frame @ rotations[1].T),
@@ -115,12 +122,12 @@ def test_a_collapsed_head_is_at_its_targets_and_no_other(bias, reduced):
         jnp.asarray(features),
         jnp.zeros(4),
     )
-    right = measured(head, problem, observed.balanced_targets(4, 2, bias=bias))
+    right = measured(head, problem, collapse_metrics.balanced_targets(4, 2, bias=bias))
     bound = 1e3 * ULP
     assert right.within_class <= bound**2
     for error in jax.tree.leaves(right):
         assert np.all(error <= bound)
-    wrong = measured(head, problem, observed.balanced_targets(4, 2, bias=not bias))
+    wrong = measured(head, problem, collapse_metrics.balanced_targets(4, 2, bias=not bias))
     apart = np.sqrt(2 - 2 * np.sqrt(0.75))
     for error in (*wrong.weights, wrong.features, wrong.logits):
         assert abs(error - apart) <= bound
@@ -128,7 +135,7 @@ def test_a_collapsed_head_is_at_its_targets_and_no_other(bias, reduced):
 
 WIDTHS = (4, 5)
 PROBLEMS = {
-    f"{loss}, {name}": observed.Problem((3, 1, 2), (0.03, 0.05), 0.04, loss=loss, **bias)
+    f"{loss}, {name}": model.Problem((3, 1, 2), (0.03, 0.05), 0.04, loss=loss, **bias)
     for loss in ("mse", "ce")
     for name, bias in {
         "no bias": {},
@@ -145,14 +152,14 @@ def random_head(seed, n_columns, widths=WIDTHS, n_classes=3):
     layers = tuple(
         jnp.asarray(normal(shape)) for shape in zip((*widths[1:], n_classes), widths, strict=True)
     )
-    return observed.Head(
+    return model.Head(
         layers, jnp.asarray(normal((widths[0], n_columns))), jnp.asarray(normal(n_classes))
     )
 
 
 @functools.cache
 def compiled(problem):
-    return jax.jit(jax.value_and_grad(lambda head: observed.objective(head, problem)))
+    return jax.jit(jax.value_and_grad(lambda head: model.objective(head, problem)))
 
 
 def rounding(head, problem):
@@ -208,7 +215,9 @@ CLASSES = (0, 0, 0, 1, 1, 2)
 
 def test_anchors_without_positives_contribute_nothing():
     lonely = jax.value_and_grad(
-        lambda x: observed.supervised_contrastive_loss(x, CLASSES, batches=((0, 3, 5), (1, 4)))
+        lambda x: contrastive_descent.supervised_contrastive_loss(
+            x, CLASSES, batches=((0, 3, 5), (1, 4))
+        )
     )
     value, slope = jax.jit(lonely)(np.eye(4, 6) + 0.1)
     assert value == 0
@@ -216,7 +225,7 @@ def test_anchors_without_positives_contribute_nothing():
 
 
 def test_descent_runs_in_single_precision():
-    problem = observed.Problem((3, 2, 1), (1e-3,), 1e-3, True)
+    problem = model.Problem((3, 2, 1), (1e-3,), 1e-3, True)
     options = {
         "learning_rate": 0.1,
         "momentum": 0.9,
@@ -226,7 +235,9 @@ def test_descent_runs_in_single_precision():
         "feature_std": 0.4,
     }
     with jax.enable_x64(False):
-        run = jax.jit(lambda key: observed.train(key, problem, (4,), reduced=False, **options))(KEY)
+        run = jax.jit(
+            lambda key: gradient_training.train(key, problem, (4,), reduced=False, **options)
+        )(KEY)
         assert {
             leaf.dtype for leaf in jax.tree.leaves((run.objective, run.collapse, run.head))
         } == {np.dtype("f4")}
@@ -234,21 +245,17 @@ def test_descent_runs_in_single_precision():
 
 
 def test_a_strong_decay_leaves_nothing():
-    trivial = observed.nuclear_norm_optimum((2, 2), 1.0, 1.0)
+    trivial = certificates.nuclear_norm_optimum((2, 2), 1.0, 1.0)
     assert np.all(np.abs(trivial.logits) < 1e-6)
     assert abs(trivial.value - 0.5) < 1e-7
-    assert abs(observed.dual_value(trivial.dual, (2, 2), 1.0, 1.0) - 0.5) < 1e-7
-    dead = observed.best_configuration(
-        observed.Problem((2, 2), (1.0, 1.0), 1.0), KEY, 2, widths=(3, 3)
-    )
-    assert dead.rank == 0
+    assert abs(certificates.dual_value(trivial.dual, (2, 2), 1.0, 1.0) - 0.5) < 1e-7
 
 
 @pytest.mark.parametrize("search", ["minimise", "hessian_spectrum", "optima"])
 def test_searches_in_single_precision_are_refused(search):
-    problem = observed.Problem((3, 1, 2), (0.1, 0.1), 0.1)
+    problem = model.Problem((3, 1, 2), (0.1, 0.1), 0.1)
     head = random_head(0, 3)
     rest = (KEY, 1) if search == "optima" else (head,)
     options = {"widths": (3, 3)} if search == "optima" else {}
     with jax.enable_x64(False), pytest.raises(TypeError, match="needs float64"):
-        getattr(observed, search)(problem, *rest, **options)
+        getattr(optimise, search)(problem, *rest, **options)

@@ -5,18 +5,26 @@ frame.
 import mpmath
 import numpy as np
 import pytest
-from heads_by_hand import UNIT_ROUNDOFF, general
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import neural_collapse as predicted
+from theory.neural_collapse import (
+    collapse_geometry,
+    contrastive,
+    cross_entropy,
+    landscape,
+    mean_square,
+)
+
+UNIT_ROUNDOFF = 2.0**-53
+general = settings(deadline=None, derandomize=True, max_examples=40)
 
 
 @general
 @given(st.integers(1, 1000), st.floats(0, 1))
 def test_largest_root_to_fifty_digits(depth, position):
     # log beta runs over [-300 log 10, log(.99 beta_ex)]
-    log_beta = -690 + position * (690 + np.log(0.99 * predicted.existence_threshold(depth)))
+    log_beta = -690 + position * (690 + np.log(0.99 * mean_square.existence_threshold(depth)))
     beta = float(np.exp(log_beta))
     with mpmath.workdps(50):
         m = mpmath.mpf(depth)
@@ -38,10 +46,10 @@ def test_largest_root_to_fifty_digits(depth, position):
     # Evaluating the equation rounds terms of size |u| + log M + |log beta|; the slope turns that
     # into an error of u.
     error_of_u = 8 * UNIT_ROUNDOFF * (2 + 3 * abs(float(u)) + np.log(depth) + abs(log_beta)) / slope
-    computed = float(predicted.largest_root(beta, depth))
+    computed = float(mean_square.largest_root(beta, depth))
     assert computed == pytest.approx(exact, rel=error_of_u / depth + 4 * UNIT_ROUNDOFF, abs=0)
     bound = error_of_u + 8 * depth * UNIT_ROUNDOFF * (1 + abs(float(u)))
-    assert float(predicted.shrinkage(computed, depth)) == pytest.approx(
+    assert float(mean_square.shrinkage(computed, depth)) == pytest.approx(
         float(1 / (1 + mpmath.exp(-u))), rel=bound, abs=0
     )
 
@@ -53,7 +61,7 @@ ROUNDING = 1024 * UNIT_ROUNDOFF
 
 @pytest.mark.parametrize("large", [10, 10**6, 10**12])
 def test_a_tiny_class_beside_a_huge_one_keeps_its_digits(large):
-    optimum = predicted.mse_optimum([large, 1], [1e-9], 1e-9, bias=True)
+    optimum = mean_square.mse_optimum([large, 1], [1e-9], 1e-9, bias=True)
     total = large + 1
     assert optimum.betas == pytest.approx(
         [total**2 * 1e-18 * total / (2 * large)], rel=ROUNDING, abs=0
@@ -61,19 +69,19 @@ def test_a_tiny_class_beside_a_huge_one_keeps_its_digits(large):
 
 
 def test_a_bottleneck_keeps_the_largest_classes_wherever_they_stand():
-    optimum = predicted.mse_optimum([1, 6, 2, 4], [0.02, 0.02], 0.02, widths=(2, 4))
+    optimum = mean_square.mse_optimum([1, 6, 2, 4], [0.02, 0.02], 0.02, widths=(2, 4))
     assert optimum.alive.tolist() == [False, True, False, True]
     assert not optimum.cut_is_tied
-    shallow = predicted.mse_optimum([1, 6, 2, 4], [0.02], 0.02, widths=[2])
+    shallow = mean_square.mse_optimum([1, 6, 2, 4], [0.02], 0.02, widths=[2])
     assert np.diag(shallow.logits) == pytest.approx(
         [0, 1 - 0.26 / np.sqrt(6), 0, 0.87], rel=ROUNDING, abs=0
     )
-    tied = predicted.mse_optimum([1, 6, 4, 4], [0.02, 0.02], 0.02, widths=(2, 4))
+    tied = mean_square.mse_optimum([1, 6, 4, 4], [0.02, 0.02], 0.02, widths=(2, 4))
     assert tied.cut_is_tied
-    assert not predicted.mse_optimum([6, 4, 4], [1.0, 1.0], 1.0, widths=(2, 3)).cut_is_tied
-    assert not predicted.mse_optimum([6, 4, 4], [0.02, 0.02], 0.02, widths=(1, 3)).cut_is_tied
-    assert predicted.mse_optimum([3] * 4, [0.02], 0.02, widths=[2], bias=True).cut_is_tied
-    assert not predicted.mse_optimum(
+    assert not mean_square.mse_optimum([6, 4, 4], [1.0, 1.0], 1.0, widths=(2, 3)).cut_is_tied
+    assert not mean_square.mse_optimum([6, 4, 4], [0.02, 0.02], 0.02, widths=(1, 3)).cut_is_tied
+    assert mean_square.mse_optimum([3] * 4, [0.02], 0.02, widths=[2], bias=True).cut_is_tied
+    assert not mean_square.mse_optimum(
         [3] * 4, [0.02], 0.02, widths=[3], bias=True, bias_decay=0.5
     ).cut_is_tied
 
@@ -82,7 +90,7 @@ def test_a_bottleneck_keeps_the_largest_classes_wherever_they_stand():
 def test_null_singular_values_are_those_of_matrix_rank(ratio, n_directions):
     product = np.diag([1.0, ratio * 3 * 2.0**-52, 0.0])
     assert np.linalg.matrix_rank(product) == n_directions
-    assert (predicted.schatten_penalty(product, [1.0] * 9, 1.0) > 5.001) == (n_directions == 2)
+    assert (mean_square.schatten_penalty(product, [1.0] * 9, 1.0) > 5.001) == (n_directions == 2)
 
 
 def test_a_hundred_thousand_layers_do_not_overflow():
@@ -90,42 +98,42 @@ def test_a_hundred_thousand_layers_do_not_overflow():
     expected = 100_001 / 2 * 1e-3 * 2 * 4.0 ** (2 / 100_001)
     # The sum of the logarithms rounds to some 1e5 u relative to itself, and is divided by their
     # number.
-    computed = predicted.schatten_penalty(4 * np.eye(2), decays, 1e-3)
+    computed = mean_square.schatten_penalty(4 * np.eye(2), decays, 1e-3)
     assert computed == pytest.approx(expected, rel=1e6 * UNIT_ROUNDOFF, abs=0)
 
 
 def test_the_spectral_norm_decides_and_a_bias_may_decay():
-    assert predicted.is_global_shallow(
+    assert landscape.is_global_shallow(
         np.array([[0.6, 0.8], [-0.8, 0.6]]), 1.0, 1.0
     )  # columns add up to 1.4
     head = ([np.eye(2)], np.eye(2), np.arange(2), [0.1], 0.1, np.ones(2))
-    assert predicted.mse_objective(*head, 0.3) - predicted.mse_objective(*head) == pytest.approx(
-        0.3
-    )
+    assert mean_square.mse_objective(*head, 0.3) - mean_square.mse_objective(
+        *head
+    ) == pytest.approx(0.3)
 
 
 def test_a_weak_residual_is_left_alone_and_a_strong_one_shrunk():
     residual = np.array([[1.0, -1.0], [0.5, 0.5]])
-    np.testing.assert_array_equal(predicted.rescaled_dual(residual, 1.0, 1.0), residual / 2)
-    shrunk = predicted.rescaled_dual(residual, 0.01, 0.04)
+    np.testing.assert_array_equal(landscape.rescaled_dual(residual, 1.0, 1.0), residual / 2)
+    shrunk = landscape.rescaled_dual(residual, 0.01, 0.04)
     assert np.linalg.norm(shrunk, 2) == pytest.approx(0.02, rel=16 * UNIT_ROUNDOFF, abs=0)
     np.testing.assert_allclose(shrunk, residual * 0.02 / np.sqrt(2), rtol=64 * UNIT_ROUNDOFF)
-    centred = predicted.rescaled_dual(residual, 1.0, 1.0, bias=True)
+    centred = landscape.rescaled_dual(residual, 1.0, 1.0, bias=True)
     np.testing.assert_allclose(centred, [[0.5, -0.5], [0, 0]], atol=4 * UNIT_ROUNDOFF)
 
 
 def test_no_distribution_gives_no_bound():
     labels = np.array([0, 1])
     assert (
-        predicted.dual_bound(np.array([[-0.1, 0.1], [0.1, -0.1]]), labels, 1.0, 1.0, loss="ce")
+        landscape.dual_bound(np.array([[-0.1, 0.1], [0.1, -0.1]]), labels, 1.0, 1.0, loss="ce")
         == -np.inf
     )
     assert (
-        predicted.dual_bound(np.array([[0.1, 0.1], [0.1, 0.1]]), labels, 1.0, 1.0, loss="ce")
+        landscape.dual_bound(np.array([[0.1, 0.1], [0.1, 0.1]]), labels, 1.0, 1.0, loss="ce")
         == -np.inf
     )
     # Columns (.8, .2): their entropy
-    bound = predicted.dual_bound(np.array([[0.1, -0.1], [-0.1, 0.1]]), labels, 1.0, 1.0, loss="ce")
+    bound = landscape.dual_bound(np.array([[0.1, -0.1], [-0.1, 0.1]]), labels, 1.0, 1.0, loss="ce")
     assert bound == pytest.approx(
         -0.8 * np.log(0.8) - 0.2 * np.log(0.2), rel=16 * UNIT_ROUNDOFF, abs=0
     )
@@ -135,7 +143,7 @@ def test_no_distribution_gives_no_bound():
 def test_shallow_scale_near_the_threshold(gap):
     n_classes = 4
     strength = (1 - gap) / 4
-    optimum = predicted.ce_optimum_shallow(n_classes, 1, strength, strength)
+    optimum = cross_entropy.ce_optimum_shallow(n_classes, 1, strength, strength)
     with mpmath.workdps(40):
         exact = mpmath.log(1 / (mpmath.mpf(strength)) - 3)
     # 1/s - K is a difference of numbers near K.
@@ -144,13 +152,13 @@ def test_shallow_scale_near_the_threshold(gap):
 
 
 def test_nothing_is_no_frame():
-    assert np.isnan(predicted.frame_distance(np.zeros((2, 2)), np.eye(2)))
-    assert np.isnan(predicted.frame_distance(np.eye(2), np.zeros((2, 2))))
-    optimum = predicted.mse_optimum([2, 2], [1.0], 1.0)
-    weights, means, _ = predicted.optimal_parameters(optimum)
+    assert np.isnan(collapse_geometry.frame_distance(np.zeros((2, 2)), np.eye(2)))
+    assert np.isnan(collapse_geometry.frame_distance(np.eye(2), np.zeros((2, 2))))
+    optimum = mean_square.mse_optimum([2, 2], [1.0], 1.0)
+    weights, means, _ = mean_square.optimal_parameters(optimum)
     labels = np.repeat([0, 1], 2)
-    metrics = predicted.nc_metrics(
-        weights, means[:, labels], labels, predicted.optimum_targets(optimum)
+    metrics = collapse_geometry.nc_metrics(
+        weights, means[:, labels], labels, collapse_geometry.optimum_targets(optimum)
     )
     values = [
         metrics.within_class,
@@ -168,12 +176,14 @@ def test_a_head_away_from_collapse_by_hand():
     second = rng.standard_normal((3, 5))
     features = rng.standard_normal((4, 7))
     labels = np.array([0, 1, 2, 2, 1, 0, 0])
-    optimum = predicted.mse_optimum([3, 2, 2], [0.01, 0.02], 0.03)
-    targets = predicted.optimum_targets(optimum)
+    optimum = mean_square.mse_optimum([3, 2, 2], [0.01, 0.02], 0.03)
+    targets = collapse_geometry.optimum_targets(optimum)
     for centred in (False, True):
         means = np.stack([features[:, labels == k].mean(axis=1) for k in range(3)], axis=1)
         means = means - features.mean(axis=1, keepdims=True) if centred else means
-        metrics = predicted.nc_metrics([first, second], features, labels, targets, centred=centred)
+        metrics = collapse_geometry.nc_metrics(
+            [first, second], features, labels, targets, centred=centred
+        )
 
         def distance(one, other):
             return np.linalg.norm(one / np.linalg.norm(one) - other / np.linalg.norm(other))
@@ -223,4 +233,9 @@ EIGHT = np.repeat([0, 1], 4)
     ],
 )
 def test_examples_of_batchings(labels, batches, unique):
-    assert predicted.batch_conditions(labels, batches).orthogonal_frame_is_unique is unique
+    assert contrastive.batch_conditions(labels, batches).orthogonal_frame_is_unique is unique
+
+
+def test_a_general_orthogonal_frame_has_squares_of_lengths():
+    frame = collapse_geometry.general_orthogonal_frame(np.array([3.0, 2.0, 0.0]))
+    np.testing.assert_allclose(frame, np.diag([9.0, 4.0, 0.0]) / np.sqrt(97), rtol=1e-15)

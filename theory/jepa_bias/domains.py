@@ -32,8 +32,6 @@ _WITH_VARIANCE = Interval(0, closed="()", why="a feature without input variance 
 
 Objective = Literal["jepa", "mae"]
 """What is predicted: the latent of the target, or the target itself."""
-Clock = Literal["paper", "flow"]
-"""The unit of time: that of gradient flow, or 1 / L of it: t_paper = L t_flow."""
 
 Reals = Float[np.ndarray, "*#batch"] | float
 """Any finite numbers."""
@@ -58,7 +56,7 @@ FeatureCovariances = Annotated[Float[np.ndarray, " features"], _LEARNED]
 """λ of each feature."""
 FeatureRegressions = Annotated[Float[np.ndarray, " features"], _WITH_VARIANCE]
 """ρ of each feature."""
-Learned = Bool[np.ndarray, " features"]
+Learned = Bool[np.ndarray, "*states features"]
 """Which features a state has learned."""
 
 SecondMoment = Annotated[Float[np.ndarray, "dim dim"], SYMMETRIC]

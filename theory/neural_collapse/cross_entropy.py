@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from theory.neural_collapse.domains import ClassSizes, Decay, Depth, SeveralClasses, WeightDecays
-from theory.neural_collapse.schatten import schatten_penalty
+from theory.neural_collapse.mean_square import schatten_penalty
 from theory_on_trial.contract import Count, guarded, require
 
 _SCALES = 512  # points at which the derivative in the scale is looked at for sign changes

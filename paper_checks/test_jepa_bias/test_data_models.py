@@ -1,0 +1,229 @@
+"""Data models that have such features: two noisy views, two masks, two successive frames."""
+
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+from scipy.linalg import circulant, eigh
+
+from paper_checks.test_jepa_bias import OBJECTIVES, random_rotations, rise_times
+from theory.jepa_bias import data_models, learning_times
+from theory_on_trial import claim, derived
+from theory_on_trial.contract import Interval
+
+MOMENTS = derived(
+    "second moments of a model of a kind that summaries of the paper name; parameters chosen here"
+)
+Rate = Annotated[
+    float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")
+]
+"""q and q', the share that a mask lets through."""
+SeenSize = Annotated[int, Interval(1, 80, why="orders of matrices that take a moment")]
+Level = Annotated[float, Interval(0.5, 2, why="a cap, which nothing requires")]
+"""A common factor of all variances of the noise."""
+
+
+def correlated(dim=3):
+    """A covariance with unequal variances and correlations."""
+    root = np.tril(np.linspace(0.3, 1.2, dim * dim).reshape(dim, dim))
+    return root @ root.T + np.diag(np.linspace(0.2, 0.6, dim))
+
+
+def two_frames(variance, persistence, innovation, noise):
+    """Λ and ρ of z + n and γ z + u + n', by enumeration: each of the four is plus or minus its
+    deviation.
+    """
+    signs = np.array(list(product((-1, 1), repeat=4)))[:, :, None]
+    z, u, first, second = np.moveaxis(signs * np.sqrt([variance, innovation, noise, noise]), 1, 0)
+    context = z + first
+    target = persistence * z + u + second
+    covariance = np.mean(target * context, axis=0)
+    return [covariance, covariance / np.mean(context**2, axis=0)]
+
+
+@claim(MOMENTS)
+def test_gen_static(trial, noise_level: Level = 1.0):
+    """Two noisy views of one signal have λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2), whatever the laws
+    of signal and noise.
+    """
+    signal = np.array([1.5, 1.0, 0.6])
+    noise = noise_level * np.array([1.2, 0.3, 0.2])
+    features = data_models.static_features(signal, noise)
+    controls = {
+        "ρ without noise": [features.covariance, np.ones(3)],
+        "λ of the view with itself": [signal + noise, features.regression],
+    }
+    measured = two_frames(signal, np.ones(3), np.zeros(3), noise)
+    trial.identity(measured, np.array(features), ops=100, scale=2.0, controls=controls)
+
+
+@claim(MOMENTS)
+def test_gen_temporal(trial, noise_level: Level = 1.0):
+    """Next frame from this one: λ = γ v, ρ = γ v / (v + σ_n^2), v = σ_u^2 / (1 - γ^2), whatever the
+    laws of signal and noise.
+    """
+    persistence = np.array([0.9, 0.5, -0.4])
+    innovation = np.array([0.1, 0.6, 0.5])
+    noise = noise_level * np.array([1.2, 0.3, 0.2])
+    features = data_models.temporal_features(persistence, innovation, noise)
+    variance = np.array([1.5, 1.0, 0.6])
+    for _ in range(400):  # frames until it is stationary
+        variance = persistence**2 * variance + innovation
+    controls = {
+        "ρ without noise": [features.covariance, persistence],
+        "without γ": [features.covariance / persistence, features.regression],
+        "v = σ_u^2": [persistence * innovation, persistence * innovation / (innovation + noise)],
+    }
+    measured = two_frames(variance, persistence, innovation, noise)
+    # A frame's roundings last for 1 / (1 - 0.81) frames.
+    trial.identity(measured, np.array(features), ops=100, scale=2.0, controls=controls)
+
+
+def enumerated(S, rate, target_rate=None):
+    """Both covariances of masked views, summed over all masks; of the target its own mask, or what
+    the first hides.
+    """
+    masks = np.array(list(product((0, 1), repeat=len(S))))
+    view_chances, target_chances = (
+        np.prod(np.where(masks, q, 1 - q), axis=1) for q in (rate, target_rate or 0.5)
+    )
+    targets = (
+        1 - masks if target_rate is None else np.broadcast_to(target_chances @ masks, masks.shape)
+    )
+    return masks.T * view_chances @ masks * S, targets.T * view_chances @ masks * S
+
+
+@claim(MOMENTS)
+def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
+    """Masks have Σ_xx = q^2 S + q (1-q) D, Σ_yx = q (1-q)(S - D) (complementary) or q q' S
+    (independent), D the diagonal of S: summed over all masks.
+    """
+    trial.require(
+        abs(rate - target_rate) > 0.05,
+        "target_rate must differ from rate: else nothing distinguishes them",
+    )
+    S = correlated()
+    second, hidden = data_models.complementary_mask_covariances(S, rate)
+    same, cross = data_models.independent_mask_covariances(S, rate, target_rate)
+    trial.identity(
+        [*enumerated(S, rate), *enumerated(S, rate, target_rate)],
+        [second, hidden, same, cross],
+        ops=3 * 2**3,
+        scale=4.0,
+        controls={
+            "Σ_yx = q (S - D)": [second, hidden / (1 - rate), same, cross],
+            "Σ_xx = q S": [rate * S, hidden, rate * S, cross],
+            "Σ_yx = q^2 S": [second, hidden, same, rate**2 * S],
+        },
+    )
+
+
+@claim(derived("least squares of y on x is Σ_yx Σ_xx^+"))
+def test_gen_spectrum(trial, dim: SeenSize = 8, n_samples: SeenSize = 5):
+    """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q
+    . x is λ q.
+
+    So also where features have the same variance: they are distinguished by λ.
+    """
+    trial.require(n_samples <= dim, "n_samples must be dim at most: so many features are seen")
+    rng = trial.generator("views")
+    count = n_samples
+    variance = 2.0 + np.arange(count) // 2
+    covariance = variance / 2 + 0.25 * (np.arange(count) % 2)
+    basis = random_rotations(rng, dim, 1)[0, :, :count]
+    latent = random_rotations(rng, count, 1)[0] * np.sqrt(count)
+    X = latent * np.sqrt(variance) @ basis.T
+    Y = latent * (covariance / np.sqrt(variance)) @ basis.T
+    restriction = data_models.restrict_to_range(X.T @ X / count, Y.T @ X / count)
+    spectrum = data_models.joint_spectrum(restriction.Sigma_xx, restriction.Sigma_yx)
+    features = restriction.basis @ spectrum.basis
+    measured = [np.linalg.lstsq(X, Y)[0].T @ features, Y.T @ (X @ features) / count]
+    exact = [spectrum.regression * features, spectrum.covariance * features]
+    scale = dim * variance.max()
+    trial.identity(
+        measured, exact, ops=10 * dim, scale=scale, controls={"both exchanged": exact[::-1]}
+    )
+
+
+def orders(features, depth=5, fraction=0.8):
+    """The orders in which both objectives learn the features, by quadrature, from a hundredth of
+    the weakest target.
+    """
+    rankings = []
+    for objective in OBJECTIVES:
+        targets = fraction * learning_times.asymptote(
+            depth, features.regression, objective=objective
+        )
+        problem = (fraction, depth, 0.01 * targets.min(), features.covariance, features.regression)
+        rankings.append(np.argsort(rise_times(*problem, objective)))
+    return rankings
+
+
+@claim(derived("both λ and ρ of a circulant S increase with its eigenvalues"))
+def test_gen_masking__order(
+    trial,
+    rate: Rate = 0.5,
+    target_rate: Rate = 0.5,
+    variance: Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")] = 2.0,
+):
+    """Under uniform masking λ and ρ have one order, and JEPA and MAE agree: the strongest direction
+    is first.
+
+    A complementary mask has λ < 0 for directions weaker than one coordinate.
+    """
+    S = variance * circulant([1.0, 0.55, 0.3, 0.3, 0.55])
+    spectrum = np.linalg.eigvalsh(S)
+    spectra = []
+    exact = []
+    for target in (None, target_rate):
+        second, cross = enumerated(S, rate, target)
+        spectra.append([np.linalg.eigvalsh(cross), eigh(cross, second, eigvals_only=True)])
+        exact.append(
+            data_models.complementary_mask_features(spectrum, variance, rate)
+            if target is None
+            else data_models.independent_mask_features(spectrum, variance, rate, target)
+        )
+    controls = {
+        "all are learned": np.abs(exact),
+        "Σ_xx = q^2 S": [
+            [pair.covariance, pair.covariance / (rate**2 * spectrum)] for pair in exact
+        ],
+    }
+    # The sums, conditioned up to 10; rho has no unit.
+    scale = np.array([[variance], [1.0]]) * 10
+    trial.identity(spectra, np.array(exact), ops=5 * 2**5, scale=scale, controls=controls)
+    features = data_models.independent_mask_features(
+        np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate
+    )
+    strongest = [2, 1, 0]
+    weakest = [0, 1, 2]
+    controls = {"JEPA the other way round": [weakest, strongest]}
+    trial.identity(orders(features, depth=2), [strongest, strongest], ops=0, controls=controls)
+
+
+@claim(derived("ρ is γ without noise, which rises here while λ falls"))
+def test_gen_temporal__order(
+    trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5
+):
+    """Of successive frames JEPA learns the slow, weak feature first and MAE last; the fast, strong
+    one inversely.
+    """
+    persistence = np.array([0.5, 0.7, 0.95])
+    variance = np.array([2.0, 1.35, 0.9])
+    features = data_models.temporal_features(
+        persistence, variance * (1 - persistence**2), np.zeros(3)
+    )
+    controls = {"both by λ": [[0, 1, 2]] * 2, "both by ρ": [[2, 1, 0]] * 2}
+    processes = {
+        "one layer": orders(features, 1),
+        "static views of the same variances": orders(
+            data_models.static_features(variance, np.zeros(3)), depth
+        ),
+    }
+    trial.identity(
+        orders(features, depth),
+        [[2, 1, 0], [0, 1, 2]],
+        ops=0,
+        controls=controls,
+        control_processes=processes,
+    )

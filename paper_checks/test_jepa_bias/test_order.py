@@ -1,0 +1,410 @@
+"""Which of two features is learned first, and by how much: JEPA overturns the order of λ at finite
+ε, and no longer as ε -> 0.
+"""
+
+from fractions import Fraction as Exactly
+from itertools import product
+from typing import Annotated
+
+import mpmath
+import numpy as np
+
+from paper_checks.test_jepa_bias import (
+    HALVINGS,
+    HIGH_INFLUENCE,
+    OBJECTIVES,
+    QUADRATURE_ERROR,
+    DeepDepth,
+    Depth,
+    Fraction,
+    Objective,
+    Problems,
+    Ratio,
+    Regression,
+    apart,
+    exact_time,
+    require_below,
+    rise_times,
+)
+from theory.jepa_bias import learning_order, learning_times
+from theory_on_trial import balls, claim, derived
+from theory_on_trial.contract import Interval
+
+PAIRS = [("jepa", 2), ("jepa", 3), ("jepa", 5), ("mae", 2), ("mae", 3)]
+
+
+@claim(derived("equations (7) and (8) are linear in λ at a given ρ"), cases=OBJECTIVES)
+def test_greedy_lambda(trial, objective: Objective, n_problems: Problems = 64):
+    """At equal ρ the times of both objectives are as 1 / λ, exactly, at every ε, p and L."""
+    rng = trial.generator("problems")
+    n = n_problems
+    depth = rng.integers(1, 7, n)
+    rho = rng.uniform(0.5, 1.5, n)
+    p = rng.uniform(0.1, 0.9, n)
+    strengths = np.stack([rng.uniform(0.3, 1, n), rng.uniform(1.1, 3, n)])
+    ratio = strengths[1] / strengths[0]
+    init = p * rho**depth * 10.0 ** -rng.uniform(1, 3, n) * np.minimum(1, 1 / rho) ** depth
+    times = rise_times(p, depth, init, strengths, rho, objective)
+    controls = {"as λ^(-1/2)": np.sqrt(ratio), "as 1 / λ^2": ratio**2}
+    # 232 panels of five nodes each, all positive.
+    trial.identity(times[0] / times[1], ratio, ops=2000, scale=ratio, controls=controls)
+
+
+@claim(HIGH_INFLUENCE, kind="rate", cases=PAIRS)
+def test_greedy_rho(
+    trial,
+    objective: Objective,
+    depth: DeepDepth,
+    rho_low: Regression = 0.45,
+    rho_high: Regression = 1.0,
+    fraction: Fraction = 0.5,
+):
+    """At equal λ t*(ρ') / t*(ρ) of JEPA exceeds one by (2L-1)/(2L-2) (1/ρ' - 1/ρ) ε^(1/L).
+
+    MAE's differs from one by (L-1) K_L(p) (ρ'^(-q) - ρ^(-q)) ε^((L-1)/L), q = (L-1)/(L+1), of
+    either sign.
+    """
+    require_unequal(trial, rho_low, rho_high)
+    if objective == "mae":
+        trial.require(
+            depth < 4,
+            "depth must be 2 or 3 for MAE: deeper, the law drowns in rounding before it is seen",
+        )
+        trial.require(
+            np.abs(learning_times.mae_constant(fraction, depth)) > 0.1,
+            "fraction must not be near p*_L for MAE",
+        )
+    # 1 / ε^power doubles; at depth two the terms that follow are larger, starts are smaller there.
+    doubles = HALVINGS * (16 if depth == 2 else 1)
+    power, rival = (1 / depth, 1 - 1 / depth)[:: 1 if objective == "jepa" else -1]
+    init = doubles ** (-1 / power)
+    for rho in (rho_low, rho_high):
+        require_below(trial, init.max(), fraction, depth, rho, objective)
+    slow, fast = (
+        rise_times(fraction, depth, init, 1.0, rho, objective) for rho in (rho_low, rho_high)
+    )
+    law = float(
+        learning_order.greedy_excess(
+            depth, init[0], rho_high, rho_low, objective=objective, fraction=fraction
+        )
+    )
+    prefactor = law * doubles[0]
+    margin = 0.005 * np.abs(prefactor)
+    controls = {"1 / ρ' - 1 / ρ": 1 / rho_low - 1 / rho_high, "blind to ρ": 0.0}
+    if depth > 2:  # at L = 2 both powers are one half
+        controls["the other objective's power of ε"] = law * init[0] ** -rival
+    trial.limit(
+        (slow / fast - 1) * doubles,
+        doubles,
+        prefactor,
+        order=1,
+        margin=margin,
+        controls=apart(trial, prefactor, margin, controls),
+    )
+
+
+def require_unequal(trial, rho_low, rho_high):
+    """Require that one regression coefficient is well above the other, which JEPA prefers."""
+    trial.require(
+        rho_low < 0.9 * rho_high,
+        "rho_low must be below 0.9 rho_high: nothing distinguishes equal features",
+    )
+
+
+@claim(
+    derived("by integrating equations (7) and (8) at L = 1"),
+    kind="rate",
+    cases=list(product(OBJECTIVES, (0.5, 0.9))),
+)
+def test_greedy_rho__shallow(
+    trial,
+    objective: Objective,
+    fraction: Fraction,
+    rho_low: Regression = 0.5,
+    rho_high: Regression = 1.0,
+    init: Annotated[
+        float, Interval(1e-40, 1e-6, why="of the leads in ε only the first are left")
+    ] = 1e-12,
+):
+    """At L = 1 JEPA's lead grows by (1/ρ' - 1/ρ) log(1/ε) / λ only, its time as 1 / (λ ε).
+
+    MAE learns the larger ρ later, by log(ρ / ρ') / (2 λ), whatever p is.
+    """
+    require_unequal(trial, rho_low, rho_high)
+
+    def lead(start):
+        """By how much the larger ρ is learned earlier, at λ = 1; times are as 1 / ε."""
+        digits = 33 - int(np.log10(start))
+        slow, fast = (
+            exact_time(fraction, start, 1, 1, rho, objective, digits) for rho in (rho_low, rho_high)
+        )
+        return float(slow - fast)
+
+    excess = float(
+        learning_order.greedy_excess(
+            1, init, rho_high, rho_low, objective=objective, fraction=fraction
+        )
+    )
+    if objective == "jepa":
+        measured = (lead(init / 1000) - lead(init)) / np.log(1000)
+        law = -excess / (init * np.log(init))
+        controls = {"without the logarithm": 0.0, "prefactor (2L-1)/(2L-2) of L = 2": 1.5 * law}
+    else:
+        measured = lead(init)
+        law = -np.log(init) * excess
+        controls = {"JEPA's sign": -law, "log(ρ / ρ')": 2 * law, "blind to ρ": 0.0}
+    remainder = 2 * init / rho_low**2  # of log(1 - epsilon / rho) / rho
+    rounding = 1e-14 * (1 + np.abs(np.log(init) * law))
+    trial.value(
+        measured,
+        law,
+        error=rounding,
+        slack=remainder,
+        margin=2 * (remainder + rounding),
+        controls=controls,
+    )
+
+
+@claim(
+    derived("by the constant term of MAE's time, whose sign is that of K_L(p)"),
+    cases=(2, 3, 4, 5),
+)
+def test_mae_sign(
+    trial,
+    depth: DeepDepth,
+    rho_low: Regression = 0.5,
+    rho_high: Regression = 1.0,
+    off: Annotated[
+        float, Interval(1e-13, 0.05, why="what follows the constant is of order 1e-16")
+    ] = 1e-9,
+):
+    """As ε -> 0 MAE reaches p earlier for the larger ρ iff p exceeds the zero p*_L of K_L, which is
+    not 1/2.
+    """
+    require_unequal(trial, rho_low, rho_high)
+    threshold = learning_order.sign_threshold(depth)
+    # What follows the constant is of order epsilon^(2/L) = 1e-16, what the leading terms cancel of
+    # 10^(8 (L - 1)).
+    init = mpmath.mpf(10) ** (-8 * depth)
+    measured = []
+    order = []
+    rhos = (rho_low, rho_high)
+    for p in (threshold - off, threshold + off):
+        slow, fast = (exact_time(p, init, depth, 1, rho, "mae", 8 * depth + 10) for rho in rhos)
+        measured.append(int(mpmath.sign(slow - fast)))
+        order.append(
+            2 * learning_order.limit_order(np.ones(2), np.array(rhos), depth, p, objective="mae")[0]
+            - 1
+        )
+    half = 1 if threshold > 0.5 else -1
+    controls = {"p* = 1/2": [[half, half]] * 2, "the smaller ρ is always first": [[-1, -1]] * 2}
+    trial.identity([measured, measured], [[-1, 1], order], ops=0, controls=controls)
+
+
+RATIO = derived(
+    "λ t* does not depend on λ: the order turns where its ratio of two features passes κ"
+)
+
+
+def leads(kappa, fraction, depth, init, rhos, objective="jepa"):
+    """+1 where feature 2 is learned first, -1 where feature 1 is, by quadrature; arguments
+    broadcast.
+    """
+    first = rise_times(fraction, depth, init, kappa, rhos[0], objective)
+    second = rise_times(fraction, depth, init, 1.0, rhos[1], objective)
+    return np.sign(first - second).astype(int)
+
+
+def window(trial, kappa, depth, fraction, rhos):
+    """Return the window of ε in which JEPA overturns κ; require that there is one."""
+    require_unequal(trial, *rhos)
+    _, largest = learning_order.boundary_maximiser(depth, fraction, *rhos)
+    overturned = kappa - 1 < 0.99 * (largest - 1)
+    trial.require(
+        overturned,
+        "kappa must be below the largest ratio that JEPA overturns at this depth and fraction",
+    )
+    return np.array(
+        [float(edge) for edge in learning_order.inversion_window(kappa, depth, fraction, *rhos)]
+    )
+
+
+@claim(RATIO, kind="identity", cases=OBJECTIVES)
+def test_order_inversion(
+    trial, objective: Objective, rho_1: Regression = 0.5, rho_2: Regression = 1.0
+):
+    """JEPA learns feature 2 first iff λ_1 / λ_2 < Φ_L(ε, p; ρ_1, ρ_2), a ratio of exact times."""
+    require_unequal(trial, rho_1, rho_2)
+    grid = np.meshgrid(
+        [0.5, 0.9], [1, 2, 3, 5, 8], [1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8], indexing="ij"
+    )
+    p, depth, init = (cell.ravel() for cell in grid)
+    lowest = np.minimum(
+        *(learning_times.asymptote(depth, rho, objective=objective) for rho in (rho_1, rho_2))
+    )
+    p, depth, init = (cell[init < 0.99 * p * lowest] for cell in (p, depth, init))
+    first, second = (rise_times(p, depth, init, 1.0, rho, objective) for rho in (rho_1, rho_2))
+    boundary = learning_order.order_boundary(depth, init, p, rho_1, rho_2, objective=objective)
+    controls = {"ρ_1 and ρ_2 exchanged": 1 / boundary}
+    trial.value(
+        first / second,
+        boundary,
+        error=3 * QUADRATURE_ERROR * boundary,
+        margin=1e-9 * boundary,
+        controls=controls,
+    )
+
+
+@claim(
+    RATIO,
+    cases=[
+        (0.5, 2, 0.5, 0.5, 1.0),
+        (0.1, 5, 0.5, 0.5, 1.0),
+        (0.7, 1, 0.9, 0.5, 1.0),
+        (0.9, 3, 0.5, 2.0, 4.0),
+        (0.2, 5, 0.9, 0.5, 1.0),
+        (0.1, 8, 0.9, 0.5, 1.0),
+    ],
+)
+def test_order_inversion__window(
+    trial,
+    share: Annotated[
+        float, Interval(0.01, 0.98, why="where the window is neither below float64 nor closed")
+    ],
+    depth: Depth,
+    fraction: Fraction,
+    rho_1: Regression,
+    rho_2: Regression,
+    off: Annotated[
+        float, Interval(1e-4, 0.1, why="nearer, a solver does not tell the two sides")
+    ] = 0.005,
+):
+    """JEPA overturns a given ratio only in a window of ε.
+
+    `share` is how far the ratio is from 1 to the largest Φ, `off` how far from both edges it is
+    tried, relative to them.
+    """
+    require_unequal(trial, rho_1, rho_2)
+    rhos = (rho_1, rho_2)
+    _, largest = learning_order.boundary_maximiser(depth, fraction, *rhos)
+    kappa = 1 + share * (float(largest) - 1)
+    trial.require(
+        kappa > 1.001,
+        "the largest Phi must exceed one by a thousandth: else no ratio is overturned",
+    )
+    low, high = window(trial, kappa, depth, fraction, rhos)
+    inits = np.array([low * (1 - off), low * (1 + off), high * (1 - off), high * (1 + off)])
+    trial.require(
+        inits[1] < inits[2] and inits[3] < 0.99 * fraction * rho_1**depth,
+        "off must fit into the window",
+    )
+    controls = {"whatever ε is small enough": [1, 1, 1, -1], "JEPA by ρ": [1, 1, 1, 1]}
+    trial.identity(
+        leads(kappa, fraction, depth, inits, rhos), [-1, 1, 1, -1], ops=0, controls=controls
+    )
+
+
+@claim(
+    derived("partial fractions of the rise times' integrals, for ρ = (1/2, 1)"),
+    cases=[(2, 0.5), (3, 0.5), (5, 0.5), (5, 0.9)],
+)
+def test_largest_ratio__everywhere(
+    trial,
+    depth: Annotated[int, Interval(2, 6, why="a cap only")],
+    fraction: Annotated[float, Interval(0.1, 0.9, why="a cap only")],
+):
+    """JEPA overturns no ratio above the largest Φ, to four digits, at any ε from 1e-8 to nine
+    tenths of its largest value.
+    """
+    _, largest = learning_order.boundary_maximiser(depth, fraction, 0.5, 1.0)
+
+    def time(start):
+        """s^c times the integral of x^(-c-1) / (1 - x) from s to p^(1/L), c = 2 L - 1."""
+        power = 2 * depth - 1
+        end = balls.exp(balls.log(Exactly(fraction)) / depth)
+
+        def logarithm(x):
+            return balls.log(x / (1 - x))
+
+        rest = sum(start ** (power - k) / k for k in range(1, power + 1))
+        ended = logarithm(end) - sum(end**-k / k for k in range(1, power + 1))
+        return start**power * (ended - logarithm(start)) + rest
+
+    def ratio(epsilon):
+        start = balls.exp(balls.log(epsilon) / depth)
+        return time(2 * start) / time(start)
+
+    def theory(epsilon):
+        return learning_order.order_boundary(depth, epsilon, fraction, 0.5, 1.0)
+
+    bound = 1.0001 * float(largest)
+    less = 1 + 0.9 * (float(largest) - 1)
+    trial.prove(
+        ratio,
+        lambda epsilon: bound,
+        {"epsilon": (1e-8, 0.9 * fraction * 0.5**depth)},
+        same_as=(theory, None),
+        controls={"a tenth of the excess less": lambda epsilon: less},
+    )
+
+
+@claim(RATIO, kind="limit", cases=[(1.1, 3), (1.01, 2), (1.3, 5)])
+def test_lambda_dominates(
+    trial,
+    kappa: Ratio,
+    depth: DeepDepth,
+    fraction: Fraction = 0.5,
+    rho_1: Regression = 0.5,
+    rho_2: Regression = 1.0,
+):
+    """At fixed λ_1 > λ_2 JEPA is ρ-first at moderate ε and λ-first, like MAE, at a small one."""
+    rhos = (rho_1, rho_2)
+    low, high = window(trial, kappa, depth, fraction, rhos)
+    moderate = np.sqrt(low * high)
+    small = 0.01 * low
+    covariance = np.array([kappa, 1.0])
+    regression = np.array(rhos)
+    last = [
+        learning_order.limit_order(covariance, regression, depth, fraction, objective=rule)[0]
+        for rule in OBJECTIVES
+    ]
+    by_mae = learning_order.order_boundary(depth, small, fraction, *rhos, objective="mae")
+    trial.require(by_mae < kappa, "kappa must be above MAE's own ratio at the small epsilon")
+    jepa_signs = leads(kappa, fraction, depth, np.array([moderate, small]), rhos)
+    signs = [*jepa_signs, *leads(kappa, fraction, depth, np.array([small]), rhos, "mae")]
+    controls = {"JEPA always orders by ρ": [1, 1, -1], "JEPA always orders by λ": [-1, -1, -1]}
+    trial.identity(signs, [1, *np.where(last, 1, -1)], ops=0, controls=controls)
+
+
+def lower_edge(kappa, fraction, depth, rhos, near):
+    """Return where the ratio of times crosses κ, a few e-folds about `near`, by bisection on the
+    quadrature.
+    """
+    low = np.log(near) - 2.0
+    high = np.log(near) + 1.0
+    for _ in range(36):
+        middle = (low + high) / 2
+        overturned = leads(kappa, fraction, depth, np.exp(middle), rhos) > 0
+        low = np.where(overturned, low, middle)
+        high = np.where(overturned, middle, high)
+    return np.exp((low + high) / 2)
+
+
+@claim(derived("the first two terms of Theorem 4.5, solved for ε"), cases=(2, 3, 5))
+def test_lambda_dominates__threshold(
+    trial,
+    depth: DeepDepth,
+    fraction: Fraction = 0.5,
+    rho_1: Regression = 0.5,
+    rho_2: Regression = 1.0,
+):
+    """The ε below which λ wins tends to [(κ-1)(2L-2) / ((2L-1)(1/ρ_1 - 1/ρ_2))]^L as κ -> 1."""
+    require_unequal(trial, rho_1, rho_2)
+    contrast = 1 / rho_1 - 1 / rho_2
+    sizes = 2.0 ** np.arange(5)
+    excess = 0.01 * fraction ** (2 / depth) * rho_1 * contrast / sizes
+    formula = learning_order.init_threshold(1 + excess, depth, rho_1, rho_2)
+    roots = lower_edge(1 + excess, fraction, depth, (rho_1, rho_2), formula) ** (1 / depth) / excess
+    limit = formula[-1] ** (1 / depth) / excess[-1]
+    controls = {"without (2L-2) / (2L-1)": 1 / contrast}
+    trial.limit(roots, sizes, limit, order=1, margin=0.005 * limit, controls=controls)

@@ -1,0 +1,412 @@
+"""Other starts, targets and predictors: no stop-gradient, unbalanced factors, a target that is a
+moving average, several predictor layers.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.integrate import solve_ivp
+from scipy.linalg import eig
+
+from paper_checks.test_jepa_bias import Fraction, Regression, apart, exact_passage_time
+from sims.jepa_bias import factor_flow, matrix_flow, networks
+from theory.jepa_bias import learning_times, partial_states, variants
+from theory_on_trial import claim, derived
+from theory_on_trial.contract import Interval
+
+START = 0.9
+SOLVER_ERROR = 1e-8
+"""Steps are accurate to 1e-11, and take less than a thousand."""
+
+Variance = Annotated[float, Interval(0.5, 4, why="of order one, like the start")]
+"""σ_x^2, σ_y^2 and λ of the views."""
+FactorStart = Annotated[float, Interval(0.01, 2, why="the time of the rise is as its power 2L - 1")]
+"""v(0) and w(0)."""
+
+
+def factors(depth, layer_init, predictor_init, covariance, regression, times, target_variance=None):
+    """The layers' and the predictor's value at the times, from the simulator."""
+    run = factor_flow.simulate_factors(
+        depth,
+        layer_init,
+        predictor_init,
+        covariance,
+        regression,
+        times,
+        target_variance=target_variance,
+    )
+    return np.asarray(run.layer), np.asarray(run.predictor)
+
+
+def collapse(trial, variance_x, covariance, variance_y):
+    """Return the predictor's limit without the stop-gradient, and m, what is left of the loss there
+    over w^(2L).
+    """
+    imperfect = covariance**2 < 0.95 * variance_x * variance_y
+    trial.require(
+        imperfect,
+        "covariance^2 must be below 0.95 variance_x variance_y: good predictions collapse late",
+    )
+    limit = float(variants.collapsed_predictor(variance_x, covariance, variance_y, START, START))
+    return limit, variance_x * limit**2 - 2 * limit * covariance + variance_y
+
+
+@claim(
+    derived("V keeps a limit that is no minimum; the gradient in w is then m w^(2L-1)"),
+    kind="limit",
+    cases=(2, 3),
+)
+def test_no_sg_collapse(
+    trial,
+    depth: Annotated[
+        int, Interval(2, 4, why="deeper, the collapse takes more decades than floats have")
+    ],
+    variance_x: Variance = 2.0,
+    covariance: Variance = 1.2,
+    variance_y: Variance = 1.5,
+):
+    """Without the stop-gradient every imperfectly predictable feature collapses: w -> ((2L-2) m
+    t)^(-1/(2L-2)).
+    """
+    limit, left = collapse(trial, variance_x, covariance, variance_y)
+    rho = covariance / variance_x
+    power = 2 * depth - 2
+    times = np.array([0.1, 0.03, 0.01, 0.003]) ** -power / (power * left)
+    late = variants.collapse_strength(times, depth, variance_x, covariance, variance_y, limit)
+    layer, predictor = factors(depth, START, START, covariance, rho, times, variance_y)
+    control_layer, _ = factors(depth, START, START, covariance, rho, times)
+    # V has still to move by as much as w^2, the loss with it; the start counts as w^(-2L+2) in the
+    # time.
+    bent = ((variance_x * limit - covariance) / left) ** 2 * np.log(times) + START**-2
+    rivals = {
+        "w ~ t^(-1/(2L))": times[2:] ** (1 / power - 1 / (power + 2)),
+        "m = 1": np.full(2, left ** (1 / power)),
+    }
+    trial.value(
+        layer[2:] / late[2:],
+        np.ones(2),
+        error=SOLVER_ERROR,
+        slack=(bent * late**2)[2:],
+        margin=2 * (bent * late**2)[2:],
+        controls=rivals,
+        control_processes={"with the stop-gradient": control_layer[2:] / late[2:]},
+    )
+    slack = (1 + np.abs(variance_x * limit - covariance) / left) * late[-1] ** 2
+    margin = 2 * slack + 1e-6
+    controls = {"the regression coefficient": rho, "its start": START}
+    rivals = apart(trial, limit, margin, controls)
+    trial.value(
+        predictor[-1], limit, error=SOLVER_ERROR, slack=slack, margin=margin, controls=rivals
+    )
+
+
+@claim(
+    derived("V keeps a limit that is no minimum of the loss, whose gradient in w is then m w"),
+    kind="limit",
+)
+def test_no_sg_collapse__shallow(
+    trial, variance_x: Variance = 2.0, covariance: Variance = 1.2, variance_y: Variance = 1.5
+):
+    """With one layer the collapse without the stop-gradient is exponential, at the rate m of the
+    final predictor.
+    """
+    limit, left = collapse(trial, variance_x, covariance, variance_y)
+    times = np.array([3.0, 6.0, 12.0, 24.0]) / left
+    layer, _ = factors(1, START, START, covariance, covariance / variance_x, times, variance_y)
+    strength = variants.collapse_strength(times, 1, variance_x, covariance, variance_y, limit)
+    span = times[3] - times[2]
+    rate, measured = (-np.log(late[3] / late[2]) / span for late in (strength, layer))
+    slack = (variance_x / left * layer[2]) ** 2
+    margin = 1e-6 * rate  # by which V has still to move
+    rivals = {
+        "of the perfect predictor": variance_y - covariance**2 / variance_x,
+        "twice": 2 * rate,
+    }
+    controls = apart(trial, rate, margin, rivals)
+    trial.value(
+        measured, rate, error=SOLVER_ERROR / span, slack=slack, margin=margin, controls=controls
+    )
+
+
+@claim(
+    derived(
+        "w_a^2 - v^2 is conserved, and the flow of MAE stops where the product of all factors is ρ"
+    ),
+    kind="identity",
+    cases=[(0.05, (0.2,)), (0.9, (0.2, 0.5)), (0.2, (0.05, 0.9, 1.4))],
+)
+def test_unbalanced_init__mae(
+    trial,
+    predictor_init: FactorStart,
+    layer_inits: tuple[FactorStart, ...],
+    regression: Regression = 0.5,
+):
+    """MAE from unequal factors ends where v w_1 ... w_L = ρ, with every w_a^2 - v^2 as it was at
+    the start.
+    """
+    trial.require(
+        1 <= len(layer_inits) <= 4, "layer_inits must be one to four: the flow of more is too stiff"
+    )
+    start = np.array([predictor_init, *layer_inits])
+
+    def slope(
+        _, factors
+    ):  # of the loss, over the product: time runs differently, the path is the same
+        return (regression - np.prod(factors)) / factors
+
+    end = solve_ivp(slope, (0, 200), start, "LSODA", rtol=1e-11, atol=1e-13).y[:, -1]
+    exact, balanced_end = (
+        np.concatenate([[last], layers])
+        for last, layers in (
+            variants.unbalanced_end_state(at[0], at[1:], regression, objective="mae")
+            for at in (start, np.ones(len(start)))
+        )
+    )
+    rivals = {"as if balanced": balanced_end, "the start": start}
+    trial.value(
+        end, exact, error=SOLVER_ERROR, margin=1e-6, controls=apart(trial, exact, 1e-6, rivals)
+    )
+
+
+@claim(
+    derived("w^2 - v^2 is conserved, and the flow stops at v = ρ or at w = 0"),
+    kind="identity",
+    cases=[(0.05, 0.2), (0.2, 0.05), (0.9, 0.2)],
+)
+def test_unbalanced_init(
+    trial, predictor_init: FactorStart, layer_init: FactorStart, regression: Regression = 0.5
+):
+    """JEPA from v(0) != w(0) ends at v = ρ, w^2 = ρ^2 + w(0)^2 - v(0)^2, or with w = 0 where this
+    has no root.
+    """
+    square = regression**2 + layer_init**2 - predictor_init**2
+    trial.require(
+        np.abs(square) > 0.01, "rho^2 + w(0)^2 - v(0)^2 must be 0.01 off zero, where both ends meet"
+    )
+    slowest = min(layer_init, np.sqrt(np.abs(square)), 1.0)
+    times = 1e8 / slowest**4 * np.array([1e-6, 1e-4, 1e-2, 1.0])
+    layer, predictor = factors(2, layer_init, predictor_init, 1.0, regression, times)
+
+    def end(v, w):
+        ends, layers = variants.unbalanced_end_state(v, np.full(2, w), regression, objective="jepa")
+        return np.array([ends, layers[0]])
+
+    # Elsewhere the end is exponential; a collapsing w falls as t^(-1/2), and takes v with it at
+    # second order.
+    collapses = square < 0
+    exact = end(predictor_init, layer_init)
+    pull = 2 * exact[0] * (exact[0] / regression - 1)
+    left = 2 / np.sqrt(pull * times[-1]) if collapses else 0.0
+    margin = np.array([1e-6 + left**2, 1e-6 + left])
+    rivals = {
+        "as if balanced": np.full(2, regression),
+        "v(0) and w(0) exchanged": end(layer_init, predictor_init),
+    }
+    controls = apart(trial, exact, margin, rivals)
+    trial.value(
+        [predictor[-1], layer[-1]],
+        exact,
+        error=SOLVER_ERROR,
+        slack=margin / 2,
+        margin=margin,
+        controls=controls,
+    )
+
+
+LAGGED = derived("to first order in 1 / τ the target lags by 1 / τ, and its power by L times that")
+FROZEN = derived("by scaling the equation of a frozen target")
+PLATEAU = derived("a target that follows at the rate τ adds one row to the block of two features")
+
+RATES = np.array([5.0, 10.0, 20.0, 40.0])
+"""τ, in units of λ max(1, ρ)^(2L), about the rate at which features grow."""
+Start = Annotated[float, Interval(5e-3, 0.1, why="below the target, and solved within seconds")]
+FewLayers = Annotated[int, Interval(1, 3, why="with more, times are too long to solve in seconds")]
+Strength = Annotated[float, Interval(0.3, 3, why="it scales time, and with it what τ is large")]
+"""λ."""
+Tracking = Annotated[float, Interval(0.02, 1e3, why="slower and faster ones are the two limits")]
+"""τ."""
+
+COVARIANCE = np.array([1.69, 1.0, 1.3])
+REGRESSION = np.array([0.6, 0.9, 1.35])
+
+
+@claim(LAGGED, cases=[(2, 0.05, 1.0), (1, 0.02, 0.5)])
+def test_moving_target(
+    trial,
+    depth: Annotated[int, Interval(1, 2, why="with more, times are too long beside 1 / τ")],
+    init: Start,
+    rho: Annotated[float, Interval(0.4, 2, why="times are as its power 2L - 1")],
+    fraction: Fraction = 0.8,
+    lambda_: Strength = 0.8,
+):
+    """A target that follows at the rate τ delays a feature by h / τ + O(τ^-2), h = log(p ρ^L / ε)
+    + L log((1 - ε^(1/L) / ρ) / (1 - p^(1/L))): more for the larger ρ, and whatever λ is.
+    """
+    trial.require(init < 0.7 * fraction * rho**depth, "init must be below the target by a third")
+    lag = float(variants.target_lag(fraction, init, depth, rho))
+    soonest = learning_times.critical_time(fraction, init, depth, lambda_, rho, objective="jepa")
+    rates = RATES * lambda_ * max(1, rho) ** (2 * depth)
+    delays = [
+        rate
+        * (
+            factor_flow.learning_time(
+                fraction * rho**depth, depth, init, lambda_, rho, tracking=rate
+            )
+            - soonest
+        )
+        for rate in rates
+    ]
+    controls = {
+        "none": 0.0,
+        "one delay for every ρ": float(variants.target_lag(fraction, init, depth, 1.3 * rho)),
+        "divided by λ": lag / lambda_,
+    }
+    margin = 0.005 * lag
+    trial.limit(
+        delays,
+        rates,
+        lag,
+        order=1,
+        margin=margin,
+        controls=apart(trial, lag, margin, controls),
+    )
+
+
+@claim(FROZEN, kind="identity", cases=[(1, 0.01), (2, 0.01), (3, 0.01)])
+def test_moving_target__frozen(
+    trial, depth: FewLayers, init: Start, fraction: Fraction = 0.8, lambda_: Strength = 1.2
+):
+    """At τ = 0 JEPA is an autoencoder from ε^(1/(L+1)), on a clock that is slower by
+    ε^(2L/(L+1)): of equal λ the smaller ρ comes first.
+    """
+    rhos = np.array([0.5, 1.0, 1.5])
+    ends = fraction * (init * rhos) ** (depth / (depth + 1))
+    trial.require(init < 0.9 * ends.min(), "init must be below the target: else nothing is learned")
+    times = [
+        factor_flow.learning_time(end, depth, init, lambda_, rho, tracking=0.0)
+        for end, rho in zip(ends.tolist(), rhos.tolist(), strict=True)
+    ]
+    law = variants.frozen_target_time(fraction, init, depth, lambda_, rhos)
+    jepa = learning_times.critical_time(fraction, init, depth, lambda_, rhos, objective="jepa")
+    trial.value(
+        times,
+        law,
+        error=1e-9 * law,  # thousands of steps, each good to 1e-12
+        margin=1e-8 * law,
+        controls={"JEPA's own times": jepa, "one time for every ρ": np.full(3, law[1])},
+    )
+
+
+@claim(PLATEAU, kind="identity", cases=[(1, 0.5), (2, 0.05), (2, 5.0)])
+def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking):
+    """Feature i displaces j iff ρ_i > ρ_j at every τ, at the rate
+    (sqrt((a + τ)² + 4 τ μ) - a - τ) / 2, a = ρ_j^(2L) σ_i² and μ that of a target that follows at
+    once.
+    """
+    state = networks.saddle_state(trial.key("rotations"), (0,), REGRESSION, depth, "jepa")
+    views = np.diag(COVARIANCE / REGRESSION), np.diag(COVARIANCE)
+    jacobian = np.asarray(matrix_flow.moving_target_jacobian(state, *views, tracking))
+    values, left, right = eig(jacobian, left=True, right=True)
+    cosines = np.abs(np.sum(left.conj() * right, axis=0))
+    leading = np.argsort(-values.real)[:2]
+    errors = 3 * len(jacobian) * 2.0**-53 * np.linalg.norm(jacobian) / cosines[leading]
+    pairs = (COVARIANCE[0], REGRESSION[0], COVARIANCE[1:], REGRESSION[1:])
+    rates = np.sort(variants.moving_target_rate(depth, *pairs, tracking))[::-1]
+    follows = partial_states.saddle_rate(depth, *pairs, objective="jepa")
+    mae = partial_states.saddle_rate(depth, *pairs, objective="mae")
+    trial.value(
+        values[leading].real,
+        rates,
+        error=errors,
+        margin=1e-6 * rates,
+        controls={
+            "as if the target followed at once": np.sort(follows)[::-1],
+            "the autoencoder's rate": np.sort(mae)[::-1],
+        },
+    )
+
+
+DEEPER = derived("from the gradients of equations (4) and (5) with M predictor layers")
+PredictorDepth = Annotated[int, Interval(2, 4, why="one layer has its own claim")]
+"""M."""
+AnyStrength = Annotated[float, Interval(0.1, 10, why="it scales time alone")]
+"""λ."""
+NearOne = Annotated[float, Interval(0.4, 2, why="times are as its power (2L + M - 2) / M")]
+"""ρ."""
+DOUBLINGS = 2.0 ** np.arange(9, 14)
+"""ε^(-M/L)."""
+
+
+@claim(DEEPER, kind="identity", cases=[(2, 2, 1e-2), (2, 3, 1e-3), (3, 2, 1e-2), (1, 2, 1e-3)])
+def test_deep_predictor(
+    trial,
+    depth: Annotated[int, Interval(1, 4, why="times are as ε^(-(2L + M - 2) / L)")],
+    predictor_depth: PredictorDepth,
+    init: Annotated[float, Interval(1e-3, 0.05, why="below the target, and solved within seconds")],
+    fraction: Fraction = 0.8,
+    lambda_: AnyStrength = 1.3,
+    rho: NearOne = 0.7,
+):
+    """With M predictor layers every layer obeys w' = w^(2L + M - 1) (λ - w^M σ²), which ends at
+    ρ^(1/M): so the critical time.
+    """
+    trial.require(
+        init < 0.9 * fraction * rho ** (depth / predictor_depth),
+        "init must be below the target: else nothing is learned",
+    )
+    time = variants.deep_predictor_critical_time
+    of = fraction, init, depth
+    law = time(*of, predictor_depth, lambda_, rho)
+    controls = {
+        f"{other} layers": time(*of, other, lambda_, rho) for other in (1, predictor_depth + 1)
+    }
+    trial.value(
+        factor_flow.learning_time(
+            fraction * rho ** (depth / predictor_depth),
+            depth,
+            init,
+            lambda_,
+            rho,
+            predictor_depth=predictor_depth,
+        ),
+        law,
+        error=1e-9 * law,  # thousands of steps, each good to 1e-12
+        margin=1e-8 * law,
+        controls=apart(trial, law, 1e-8 * law, controls),
+    )
+
+
+@claim(DEEPER, cases=[(3, 2), (3, 3), (4, 3)])
+def test_deep_predictor__preference(
+    trial,
+    depth: Annotated[int, Interval(3, 6, why="L >= 2 + M / 2: else another power is as large")],
+    predictor_depth: PredictorDepth,
+    rho_low: NearOne = 0.45,
+    rho_high: NearOne = 1.0,
+    fraction: Annotated[float, Interval(0.1, 0.99, why="well above the start")] = 0.5,
+):
+    """As ε -> 0 the preference for ρ falls as ε^(M/L): (Φ - 1) ε^(-M/L) tends to
+    (2L + M - 2) / (2L - 2) (1/ρ_1 - 1/ρ_2). A deeper predictor weakens the bias.
+    """
+    trial.require(2 * depth - 2 > predictor_depth, "depth must be above 1 + predictor_depth / 2")
+    trial.require(rho_low < 0.75 * rho_high, "rho_low must be below 0.75 rho_high")
+    inits = DOUBLINGS ** (-depth / predictor_depth)
+    exponents = 2 * depth + predictor_depth - 1, predictor_depth
+    slow, fast = (
+        [exact_passage_time(fraction, init, depth, *exponents, 1.0, rho) for init in inits]
+        for rho in (rho_low, rho_high)
+    )
+    ratios = [
+        float((first / second - 1) * n)
+        for first, second, n in zip(slow, fast, DOUBLINGS, strict=True)
+    ]
+    limit = variants.deep_predictor_preference(depth, predictor_depth, rho_low, rho_high)
+    one_layer = variants.deep_predictor_preference(depth, 1, rho_low, rho_high)
+    trial.limit(
+        ratios,
+        DOUBLINGS,
+        limit,
+        order=1,
+        margin=0.01 * limit,
+        controls={"the coefficient of one layer": one_layer, "as ε^(1/L), as with one layer": 0.0},
+    )

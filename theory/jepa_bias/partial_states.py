@@ -1,0 +1,286 @@
+"""What the scalar dynamics cannot see: partially learned states of the matrix flow that are
+unstable, and the features that are unlearned and learned again. Derived here.
+
+At a partial state the features of a set S are at their diagonal fixed point and all others exactly
+zero. The one way out that is exponential is that a latent unit which holds j in S starts to read i
+outside S: feature i displaces j. JEPA: iff ρ_i > ρ_j. MAE: iff λ_i ρ_i > λ_j ρ_j (explained
+variance). One predictor layer, commuting covariances; every other rate is negative or zero.
+
+A misalignment δ grows as δ e^(μ t) along the plateau on which j is learned and i is not, μ the
+`saddle_rate` of the pair; when it is of order one, the latent unit that held j reads i instead.
+Then j is left to the unit that was to learn i, at the strength that i had reached there, from which
+it is learned again by the scalar dynamics. Times and rates are those of the gradient flow.
+"""
+
+from itertools import product
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from theory.jepa_bias.domains import (
+    Covariance,
+    Depths,
+    FeatureCovariances,
+    FeatureRegressions,
+    Fractions,
+    Learned,
+    Objective,
+    Reals,
+    Regression,
+    Times,
+)
+from theory.jepa_bias.learning_times import asymptote, strength_at, time_to_reach
+from theory_on_trial.contract import Count, Fraction, Interval, Positive, guarded, require
+
+_MOST_FEATURES = 16
+
+
+class StabilityMap(NamedTuple):
+    """All 2^d partial states of d features."""
+
+    learned: Bool[np.ndarray, "states features"]
+    """Which features each state has learned."""
+    largest_rate: Float[np.ndarray, " states"]
+    """The largest rate at which a state is left; zero where nothing grows exponentially."""
+    stable: Bool[np.ndarray, " states"]
+    """Whether no rate is positive."""
+
+
+@guarded
+def saddle_rate(
+    depth: Depths,
+    covariance_learned: Covariance,
+    regression_learned: Regression,
+    covariance_new: Covariance,
+    regression_new: Regression,
+    *,
+    objective: Objective,
+) -> Float[np.ndarray, "..."]:
+    """Rate at which a latent unit that has learned feature j starts to read i: where positive, i
+    displaces j.
+
+    JEPA: μ = ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j). MAE, with ω = ρ_j^(2/(L+1)), 2h = ω^L (σ_i^2 + σ_j^2):
+    the larger root ν = -h + sqrt(h^2 + ω^(L-1) σ_i^2 (λ_i ρ_i - λ_j ρ_j)). All broadcast.
+    """
+    layers, old, rho_old, new, rho_new = np.broadcast_arrays(
+        depth, covariance_learned, regression_learned, covariance_new, regression_new
+    )
+    variance_old = old / rho_old
+    variance_new = new / rho_new
+    if objective == "jepa":
+        rate = rho_old ** (2 * layers - 1) * variance_new * (rho_new - rho_old)
+    else:
+        omega = rho_old ** (2 / (layers + 1))
+        half = omega**layers * (variance_new + variance_old) / 2
+        # The form of the root that has no cancellation; its radicand is a sum of squares.
+        root = np.sqrt(
+            (omega**layers * (variance_new - variance_old) / 2) ** 2
+            + omega ** (layers - 1) * new**2
+        )
+        rate = (
+            omega ** (layers - 1) * variance_new * (new * rho_new - old * rho_old) / (half + root)
+        )
+    return np.asarray(rate)
+
+
+@guarded
+def saddle_rates(
+    learned: Learned,
+    covariance: FeatureCovariances,
+    regression: FeatureRegressions,
+    depth: Count,
+    *,
+    objective: Objective,
+) -> Float[np.ndarray, "*states features features"]:
+    """`saddle_rate` of every pair: entry (j, i) for j learned and i not; NaN elsewhere."""
+    old = (covariance[:, None], regression[:, None])
+    new = (covariance[None], regression[None])
+    rates = saddle_rate(depth, *old, *new, objective=objective)
+    return np.where(learned[..., :, None] & ~learned[..., None, :], rates, np.nan)
+
+
+@guarded
+def stability_map(
+    covariance: FeatureCovariances,
+    regression: FeatureRegressions,
+    depth: Count,
+    *,
+    objective: Objective,
+) -> StabilityMap:
+    """Which of all subsets of at most 16 features nothing leaves exponentially.
+
+    Algebraic growth does not count. MAE at L = 1 also has the rates λ_i, so that only its full
+    state is stable. With distinct ρ (MAE, L >= 2: λ ρ) d + 1 are stable: the empty one and the d
+    sets of most preferred features.
+    """
+    count = covariance.size
+    require(
+        count <= _MOST_FEATURES,
+        f"covariance must list at most {_MOST_FEATURES} features (2^d states), got {count}",
+    )
+    states = np.array(list(product([False, True], repeat=count)))
+    leaving = saddle_rates(states, covariance, regression, depth, objective=objective)
+    largest = np.nan_to_num(leaving, nan=0.0).max(axis=(1, 2), initial=0.0)
+    if objective == "mae" and depth == 1:
+        largest = np.maximum(largest, np.where(states, 0, covariance).max(axis=1))
+    return StabilityMap(states, largest, largest <= 0)
+
+
+@guarded
+def full_fixed_point_rates(
+    covariance: FeatureCovariances,
+    regression: FeatureRegressions,
+    depth: Count,
+    *,
+    objective: Objective,
+) -> Float[np.ndarray, "features features"]:
+    """Rates of the balanced flow about the state in which all is learned, for every entry (i, j).
+
+    JEPA: -σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j); MAE: -σ_j^2 sum_(k=0)^L ρ_i^(2(L-k)/(L+1))
+    ρ_j^(2k/(L+1)).
+    """
+    if objective == "jepa":
+        powers = regression ** (2 * depth + 1)
+        sums = (powers[:, None] + powers[None]) / (regression[:, None] + regression[None])
+    else:
+        steps = regression[:, None] ** (2 * np.arange(depth + 1) / (depth + 1))
+        sums = steps[:, ::-1] @ steps.T
+    return -sums * (covariance / regression)[None]
+
+
+Misalignment = Literal["covariance", "rotated predictor", "symmetric predictor"]
+SmallStarts = Annotated[Reals, Interval(0, 1, "()", why="the law is one of small starts")]
+
+
+@guarded
+def displacement_time(
+    learned_time: Times, rate: Reals, misalignment: Fractions, offset: Reals = 0.0
+) -> Float[np.ndarray, "..."]:
+    """t_j + (log(1 / δ) + c) / μ, when j, learned at t_j, is displaced; infinite where `rate` μ <=
+    0.
+
+    δ of covariances from n samples is of order n^(-1/2); `offset` c is of order one, see
+    `misalignment_offset`.
+    """
+    start, growth, amplitude, shift = np.broadcast_arrays(learned_time, rate, misalignment, offset)
+    grows = growth > 0
+    wait = np.maximum(shift - np.log(amplitude), 0) / np.where(grows, growth, 1)
+    return np.asarray(np.where(grows, start + wait, np.inf))
+
+
+@guarded
+def misalignment_offset(
+    depth: Depths,
+    init: SmallStarts,
+    covariance_learned: Covariance,
+    covariance_new: Covariance,
+    *,
+    kind: Misalignment,
+) -> Float[np.ndarray, "..."]:
+    """The part of MAE's offset c that grows as ε falls; what remains is of order one and not known
+    in closed form.
+
+    Zero for "covariance" (rotated or sampled), of JEPA too; "rotated predictor": (1 + λ_i / λ_j)
+    log(1 / ε) / L; "symmetric predictor": (1 - λ_i / λ_j) log(1 / ε) / L.
+    """
+    start, layers, old, new = np.broadcast_arrays(init, depth, covariance_learned, covariance_new)
+    if kind == "covariance":
+        return np.zeros(start.shape)
+    share = new / old if kind == "rotated predictor" else -new / old
+    return np.asarray((1 + share) / layers * -np.log(start))
+
+
+class Event(NamedTuple):
+    """One crossing of the fraction p of its asymptote by a feature."""
+
+    time: float
+    feature: int
+    kind: Literal["learned", "unlearned", "relearned"]
+
+
+@guarded
+def permanent_order(
+    covariance: FeatureCovariances, regression: FeatureRegressions, *, objective: Objective
+) -> Int[np.ndarray, " features"]:
+    """Indices as features are learned for good, ε -> 0 at fixed misalignment: by falling ρ for
+    JEPA, λ ρ for MAE.
+
+    A conjecture, from the stability of the partial states and simulations; undefined for equal
+    values.
+    """
+    return np.argsort(
+        -(regression if objective == "jepa" else covariance * regression), kind="stable"
+    )
+
+
+@guarded
+def itinerary(
+    covariance: FeatureCovariances,
+    regression: FeatureRegressions,
+    depth: Count,
+    init: Positive,
+    fraction: Fraction,
+    misalignment: Fraction,
+    *,
+    objective: Objective,
+    offset: float = 0.0,
+) -> list[Event]:
+    """What is learned, unlearned and relearned, and when, from an aligned start but for a
+    misalignment δ.
+
+    An approximation: every feature follows the scalar dynamics in a latent unit of its own; the
+    amplitude with which the unit of a learned feature reads an unlearned one starts at δ e^(-c),
+    grows at the `saddle_rate` of the pair while this lasts, and at one the two units exchange their
+    features. Crossings of p = `fraction` of the asymptotes are listed in order of time; a displaced
+    feature and its successor cross at the same instant. `misalignment` is the δ of all pairs,
+    `offset` their c, see `misalignment_offset`.
+    """
+    lowest = min(0.0, np.log(misalignment) - offset)
+    targets = fraction * asymptote(depth, regression, objective=objective)
+    n_features = covariance.size
+    log_reading = np.full(
+        (n_features, n_features), lowest
+    )  # amplitude of each latent unit (row) on each feature
+    unit_of = np.arange(n_features)
+    learned = np.zeros(n_features, dtype=bool)
+    learned_before = np.zeros(n_features, dtype=bool)
+    since = np.zeros(n_features)
+    starts = np.full(n_features, init)  # where each scalar trajectory starts
+    now = 0.0
+    events: list[Event] = []
+
+    def learn(feature: int) -> None:
+        events.append(Event(now, feature, "relearned" if learned_before[feature] else "learned"))
+        learned[feature] = learned_before[feature] = True
+
+    while not np.all(learned):
+        waits = time_to_reach(targets, starts, depth, covariance, regression, objective=objective)
+        due = np.where(learned, np.inf, since + np.where(starts < targets, waits, 0))
+        rates = np.nan_to_num(
+            saddle_rates(learned, covariance, regression, depth, objective=objective)
+        )
+        leaks = now - log_reading[unit_of] / np.where(rates > 0, rates, np.nan)
+        following = min(float(due.min()), float(np.nanmin(leaks, initial=np.inf)))
+        log_reading[unit_of] = np.maximum(log_reading[unit_of] + rates * (following - now), lowest)
+        now = following
+        if due.min() <= now:
+            learn(int(due.argmin()))
+            continue
+        loser, winner = (int(index) for index in np.unravel_index(np.nanargmin(leaks), leaks.shape))
+        strength = strength_at(
+            now - since[winner],
+            starts[winner],
+            depth,
+            covariance[winner],
+            regression[winner],
+            objective=objective,
+        )
+        events.append(Event(now, loser, "unlearned"))
+        learned[loser] = False
+        since[loser] = now
+        starts[loser] = float(strength)
+        log_reading[unit_of[loser], [loser, winner]] = 0
+        unit_of[[loser, winner]] = unit_of[[winner, loser]]
+        learn(winner)
+    return events

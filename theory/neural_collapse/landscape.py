@@ -1,0 +1,273 @@
+"""Where descent may end instead: the local minima of deep heads, and the Hessian at a minimum.
+
+From depth two on, zero is a strict local minimum at every decay, and so is every partial collapse
+that keeps the largest classes; Dang et al. 2023 (arXiv 2301.00437) describe the global minimisers
+only. Square loss, no bias.
+
+Proofs of global optimality at depth one: dual bounds and the operator norm of the loss gradient.
+
+At depth one and width of at least min(K, N) the decays are sqrt(λ_W λ_H) times the nuclear norm of
+the logits Z, a convex problem; every matrix of operator norm up to that root bounds the objective
+from below. Losses are means over the N samples: "mse" |Z + b 1^T - Y|^2 / (2 N), "ce" the
+cross-entropy.
+
+Which classes survive weight decay: critical class sizes, critical decays and conversions between
+losses.
+
+Derived here, for the objective of Dang et al. 2023 (arXiv 2301.00437).
+"""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.neural_collapse.domains import (
+    Classes,
+    ClassSizes,
+    Decay,
+    Depth,
+    Labels,
+    LiveRoots,
+    Normalisation,
+    WeightDecays,
+    Widths,
+)
+from theory.neural_collapse.mean_square import (
+    direction_betas,
+    existence_threshold,
+    global_threshold,
+    largest_root,
+    scalar_objective,
+)
+from theory_on_trial.contract import Count, NonNegative, Positive, guarded, require
+
+
+@guarded
+def local_minimum_values(
+    class_sizes: ClassSizes,
+    weight_decays: WeightDecays,
+    feature_decay: Decay,
+    widths: Widths | None = None,
+) -> Float[np.ndarray, " minima"]:
+    """Objective at the local minimum that keeps the r largest classes, r = 0, 1, ..., at index r.
+
+    r runs to the number of classes with β_k below `existence_threshold`, or the narrowest of
+    `widths`. At depth one every local minimum is global, and its value is the only entry.
+    """
+    sizes = np.sort(class_sizes)[::-1]
+    decays = np.asarray(weight_decays)
+    depth = decays.size
+    n_samples = int(sizes.sum())
+    rank = sizes.size if widths is None else min(sizes.size, *widths)
+    betas = direction_betas(sizes.astype(float), n_samples, decays, feature_decay)
+    n_survivors = min(rank, int(np.sum(betas < existence_threshold(depth))))
+    betas = betas[:n_survivors]
+    gains = 1 - scalar_objective(largest_root(betas, depth), betas, depth)
+    values = 0.5 - np.append(0, np.cumsum(sizes[:n_survivors] * gains)) / (2 * n_samples)
+    return values[-1:] if depth == 1 else values
+
+
+@guarded
+def hessian_kernel_dimension(widths: Widths, n_directions: Count) -> int:
+    """Kernel dimension sum_m [d_m (d_m - 1) - (d_m - r)(d_m - r - 1)] / 2 of the Hessian at a
+    non-degenerate minimum.
+
+    That of the orbit of the minimiser under rotations between layers, r = `n_directions` its rank,
+    in class-mean coordinates and for cross-entropy too. `ValueError` if a width d_m is below r.
+    """
+    require(
+        min(widths) >= n_directions,
+        f"widths must be at least n_directions = {n_directions}, got {min(widths)}",
+    )
+    spares = [int(width) - n_directions for width in widths]
+    return (
+        sum(
+            (spare + n_directions) * (spare + n_directions - 1) - spare * (spare - 1)
+            for spare in spares
+        )
+        // 2
+    )
+
+
+@guarded
+def radial_eigenvalues(
+    roots: LiveRoots, decay: Decay, depth: Depth
+) -> Float[np.ndarray, " directions"]:
+    """λ (2 + (M + 1)(x^M - 1)), the Hessian eigenvalue for stretching all factors of a direction at
+    its root x > 0.
+    """
+    return decay * (2 + (depth + 1) * (roots**depth - 1))
+
+
+@guarded
+def shallow_spectrum(roots: LiveRoots, decay: Decay) -> Float[np.ndarray, " parameters"]:
+    """All 2 K^2 Hessian eigenvalues, ascending, at depth one and width K, in coordinates sqrt(n_k)
+    h_k of the features.
+
+    With roots x_k > 0: λ times 0 and 2 + x_k + x_l for each k < l, and times x_k + x_l and 2 for
+    each k <= l.
+    """
+    sums = roots[:, None] + roots
+    pairs = np.triu_indices(roots.size, 1)
+    pairs_and_self = np.triu_indices(roots.size)
+    multiples = [
+        np.zeros(pairs[0].size),
+        2 + sums[pairs],
+        sums[pairs_and_self],
+        np.full(pairs_and_self[0].size, 2.0),
+    ]
+    return decay * np.sort(np.concatenate(multiples))
+
+
+_ROUNDING = (
+    64 * np.finfo(float).eps
+)  # relative error left to operator norms and sums, times the number of samples
+
+
+@guarded
+def rescaled_dual(
+    residual: Float[np.ndarray, "classes samples"],
+    weight_decay: Decay,
+    feature_decay: Decay,
+    *,
+    bias: bool = False,
+) -> Float[np.ndarray, "classes samples"]:
+    """Dual-feasible matrix from the residual Y - Z - b 1^T (square loss) or Y - softmax(Z + b 1^T)
+    (cross-entropy).
+
+    residual / N, centred over the samples with a `bias`, shrunk to operator norm sqrt(λ_W λ_H) if
+    above.
+    """
+    limit = _operator_limit(weight_decay, feature_decay)
+    deviation = residual - residual.mean(axis=1, keepdims=True) if bias else residual
+    dual = deviation / residual.shape[1]
+    norm = np.linalg.norm(dual, ord=2)
+    return dual * (limit / norm) if norm > limit else dual
+
+
+@guarded
+def dual_bound(
+    dual: Float[np.ndarray, "classes samples"],
+    labels: Labels,
+    weight_decay: Decay,
+    feature_decay: Decay,
+    *,
+    loss: Literal["mse", "ce"] = "mse",
+    bias: bool = False,
+) -> float:
+    """Lower bound on the objective at depth one from a feasible `dual` A, for any width.
+
+    "mse": <A, Y> - (N/2) |A|^2. "ce": the mean entropy of the columns of Y - N A, and minus
+    infinity if one of them is no distribution. `ValueError` if A is infeasible beyond rounding: its
+    operator norm exceeds sqrt(λ_W λ_H), or, with a `bias`, a row does not sum to zero; also for a
+    label that has no row.
+    """
+    limit = _operator_limit(weight_decay, feature_decay)
+    n_classes, n_samples = dual.shape
+    require(
+        labels.max() < n_classes,
+        f"labels must be below the {n_classes} rows of dual, got {labels.max()}",
+    )
+    norm = float(np.linalg.norm(dual, ord=2))
+    slack = limit * n_samples * _ROUNDING
+    require(
+        norm <= limit + slack,
+        f"dual must have operator norm at most sqrt(lambda_W lambda_H) = {limit}, got {norm}",
+    )
+    sums = np.abs(dual.sum(axis=1))
+    require(
+        not bias or sums.max() <= slack,
+        f"dual must have rows that sum to zero with a bias, got {sums.max()}",
+    )
+    one_hot = np.eye(n_classes)[:, labels]
+    if loss == "mse":
+        return float(np.sum(dual * one_hot) - n_samples / 2 * np.sum(dual**2))
+    return _mean_entropy(one_hot - n_samples * dual, n_samples * n_classes * _ROUNDING)
+
+
+@guarded
+def is_global_shallow(
+    loss_gradient: Float[np.ndarray, "classes samples"],
+    weight_decay: Decay,
+    feature_decay: Decay,
+    tolerance: NonNegative = 1e-6,
+) -> bool:
+    """Whether a critical point at depth one is a global minimum: |gradient|_op <= sqrt(λ_W λ_H).
+
+    `loss_gradient` is that of the mean loss in the logits, K x N. Exact for critical points of
+    every convex differentiable loss, at width of at least min(K, N): all others are strict saddles.
+    Singular values of directions that are alive equal the root, so the comparison leaves a relative
+    `tolerance` for how well the point has converged.
+    """
+    limit = _operator_limit(weight_decay, feature_decay)
+    return bool(np.linalg.norm(loss_gradient, ord=2) <= limit * (1 + tolerance))
+
+
+def _mean_entropy(columns: Float[np.ndarray, "classes samples"], rounding: float) -> float:
+    from scipy.special import entr
+
+    if columns.min() < -rounding or np.abs(columns.sum(axis=0) - 1).max() > rounding:
+        return float("-inf")
+    return float(np.sum(entr(np.maximum(columns, 0))) / columns.shape[1])
+
+
+def _operator_limit(weight_decay: float, feature_decay: float) -> float:
+    return float(np.sqrt(weight_decay) * np.sqrt(feature_decay))
+
+
+_LOSSES = {  # each loss in units of |.|^2 / (2 N), as a function of the number of classes
+    "half_mean_over_samples": lambda n_classes: 1.0,
+    "mean_over_samples": lambda n_classes: 2.0,
+    "half_mean_over_entries": lambda n_classes: 1 / n_classes,
+    "mean_over_entries": lambda n_classes: 2 / n_classes,
+}
+
+
+@guarded
+def critical_class_size(
+    n_samples: Count, weight_decays: WeightDecays, feature_decay: Decay
+) -> float:
+    """n_crit = M N (N Λ)^(1/M) / β_gl: a class below it is mapped to zero at the bias-free global
+    minimum.
+
+    N = `n_samples` is that of all classes; infinite where decays are too large for floating-point
+    numbers.
+    """
+    decays = np.asarray(weight_decays)
+    return float(
+        direction_betas(np.ones(1), n_samples, decays, feature_decay)[0]
+        / global_threshold(decays.size)
+    )
+
+
+@guarded
+def largest_common_decay(class_sizes: ClassSizes, depth: Depth) -> float:
+    """Decay λ, the same for all, below which the bias-free minimum keeps every class: λ^(M+1) =
+    (n_min β_gl / (M N))^M / N.
+    """
+    sizes = np.asarray(class_sizes)
+    n_samples = int(sizes.sum())
+    log_ratio = (
+        np.log(sizes.min()) + np.log(global_threshold(depth)) - np.log(depth) - np.log(n_samples)
+    )
+    return float(np.exp((depth * log_ratio - np.log(n_samples)) / (depth + 1)))
+
+
+@guarded
+def decay_in_half_mean_square(
+    decay: Decay, n_classes: Classes, normalisation: Normalisation | Positive
+) -> float:
+    """Decay λ / α with the same minimisers under |.|^2 / (2 N) as `decay` has under α times that
+    loss.
+
+    `normalisation` names the loss, or is α itself: "half_mean_over_samples" (α = 1),
+    "mean_over_samples" (2), "half_mean_over_entries" (1 / K) or "mean_over_entries" (2 / K, what
+    deep-learning libraries call the mean squared error). Objective values are α times those of this
+    theory.
+
+    >>> decay_in_half_mean_square(5e-4, 10, "mean_over_entries")
+    0.0025
+    """
+    alpha = _LOSSES[normalisation](n_classes) if isinstance(normalisation, str) else normalisation
+    return float(decay / alpha)

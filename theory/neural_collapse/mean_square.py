@@ -1,0 +1,521 @@
+"""The regularised square loss of a deep linear head on free features, that of Dang et al. 2023
+(arXiv 2301.00437).
+
+The two critical regularisation strengths of a direction of the data: where it may live, and
+where it does.
+
+Derived here; the code published with Dang et al. 2023 (arXiv 2301.00437) takes the existence of a
+root for its global optimality, which is right at depth one only. Both are values of β = M N (N
+Λ)^(1/M) / n, with M the depth, Λ the product of all weight decays and n the size of the class (or
+the squared singular value of the data).
+
+The scalar problem to which every direction of the data reduces: min over x >= 0 of 1 / (1 + x^M)
++ β x.
+
+The singular value of the fitted matrix is a fraction x^M / (1 + x^M) of that of the data; M is the
+depth. Stationary points solve β = M x^(M-1) / (1 + x^M)^2, the equation solved by the code
+published with Dang et al. 2023 (arXiv 2301.00437); the choice between them is derived here. `beta`
+is the strength of decay that a direction feels, infinite for one without data, and `depth` is M.
+Results have the shape of the argument, zero-dimensional for a scalar.
+
+Weight decay on the factors of a product is a Schatten quasi-norm of the product.
+
+Over all Z = W_M ... W_1 H the decays (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2) are at least
+(L/2) Λ^(1/L) sum_i σ_i(Z)^(2/L), L = M + 1 factors, Λ = λ_H prod_m λ_Wm; at depth one this is
+the nuclear norm. Known for products of matrices; the form with unequal decays is derived here.
+
+The global minimum of regularised deep linear nets on free features under the square loss, in
+closed form.
+
+Minimised is f = |W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2 + λ_b
+|b|^2) over weights W_m (d_(m+1) x d_m, d_(M+1) = K), features H (d_1 x N) and, if present, the bias
+b; Y holds one-hot labels of K classes of sizes n_k, N = sum n_k. Dang et al. 2023 (arXiv
+2301.00437) describe these minima as neural collapse to a simplex, an orthogonal or a general
+orthogonal frame; values, thresholds, bottlenecks, imbalanced classes with bias and the decayed bias
+are derived here.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from theory.neural_collapse.domains import (
+    ClassSizes,
+    Decay,
+    Depth,
+    Labels,
+    Layers,
+    Root,
+    Strength,
+    WeightDecays,
+    Widths,
+    require_chain,
+)
+from theory_on_trial.contract import MAY_BE_INFINITE, Interval, NonNegative, guarded, require
+
+
+@guarded
+def mse_objective(
+    weights: Layers,
+    features: Float[np.ndarray, "_ samples"],
+    labels: Labels,
+    weight_decays: WeightDecays,
+    feature_decay: Decay,
+    bias: Float[np.ndarray, " classes"] | None = None,
+    bias_decay: NonNegative = 0.0,
+) -> float:
+    """|W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2 + λ_b |b|^2).
+
+    `weights` are W_1, ..., W_M, the last with one row per class; `features` H has one column per
+    sample, `labels` its class in 0, ..., K - 1. `ValueError` if shapes do not fit or a label is out
+    of range.
+    """
+    require_chain(weights, features)
+    n_classes = weights[-1].shape[0]
+    depth = len(weights)
+    require(
+        labels.max() < n_classes,
+        f"labels must be below the {n_classes} rows of the last layer of weights",
+    )
+    require(
+        len(weight_decays) == depth,
+        f"weight_decays must be {depth}, one per layer, got {len(weight_decays)}",
+    )
+    require(
+        bias is None or len(bias) == n_classes, f"bias must hold {n_classes} numbers, one per class"
+    )
+    outputs = features
+    for weight in weights:
+        outputs = weight @ outputs
+    if bias is not None:
+        outputs = outputs + bias[:, None]
+    residual = outputs - np.eye(n_classes)[:, labels]
+    norms = [
+        decay * np.sum(weight**2) for decay, weight in zip(weight_decays, weights, strict=True)
+    ]
+    bias_norm = 0 if bias is None else bias_decay * np.sum(bias**2)
+    regularisation = np.sum(norms) + feature_decay * np.sum(features**2) + bias_norm
+    return float(np.sum(residual**2) / (2 * labels.size) + regularisation / 2)
+
+
+@guarded
+def global_threshold(depth: Depth) -> float:
+    """β_gl = (M - 1)^((M - 1)/M) / M: below it the non-zero solution is global, at it zero ties; 1
+    at M = 1.
+    """
+    from scipy.special import xlogy
+
+    return float(np.exp(xlogy(1 - 1 / depth, depth - 1) - np.log(depth)))
+
+
+@guarded
+def existence_threshold(depth: Depth) -> float:
+    """β_ex = (M + 1)^2 / (4 M) ((M - 1)/(M + 1))^((M - 1)/M): beyond it zero is the only stationary
+    point.
+    """
+    from scipy.special import xlog1py
+
+    return float((depth + 1) ** 2 / (4 * depth) * np.exp(xlog1py(1 - 1 / depth, -2 / (depth + 1))))
+
+
+_HALVINGS = 64  # a bracket of log(x^M), below 2^11 wide, shrinks below its last place
+
+
+@guarded
+def largest_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
+    """Largest non-negative root x of β = M x^(M-1) / (1 + x^M)^2; NaN beyond `existence_threshold`:
+    no root.
+
+    By bisection in log(x^M), beyond the peak x^M = (M-1)/(M+1) of the right side.
+
+    >>> largest_root([0.25, 0.5, 0.7], 2).round(4)
+    array([1.6085, 1.    ,    nan])
+    """
+    strength = np.asarray(beta)
+    exists = strength <= existence_threshold(depth)
+    log_beta = np.log(np.where(exists, strength, 1))
+    if depth == 1:
+        return np.asarray(np.where(exists, np.expm1(-log_beta / 2), np.nan))
+    lower = np.full(strength.shape, np.log((depth - 1) / (depth + 1)))
+    upper = np.maximum(lower, (np.log(depth) - log_beta) / (1 + 1 / depth))
+    for _ in range(_HALVINGS):
+        middle = (lower + upper) / 2
+        root_is_above = (
+            np.log(depth) + (1 - 1 / depth) * middle - 2 * np.logaddexp(0, middle) > log_beta
+        )
+        lower = np.where(root_is_above, middle, lower)
+        upper = np.where(root_is_above, upper, middle)
+    return np.asarray(np.where(exists, np.exp((lower + upper) / (2 * depth)), np.nan))
+
+
+@guarded
+def global_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
+    """Global minimiser x of the scalar objective: `largest_root` below `global_threshold`, zero
+    from there on.
+    """
+    strength = np.asarray(beta)
+    alive = strength < global_threshold(depth)
+    return np.asarray(np.where(alive, largest_root(np.where(alive, strength, 1), depth), 0))
+
+
+@guarded
+def shrinkage(root: Root, depth: Depth) -> Float[np.ndarray, "*directions"]:
+    """Fraction x^M / (1 + x^M) in [0, 1) of the data's singular value that the fit keeps, for a
+    root x >= 0.
+    """
+    from scipy.special import expit
+
+    return np.asarray(expit(depth * _log_of_root(root)))
+
+
+@guarded
+def scalar_objective(x: Root, beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
+    """1 / (1 + x^M) + β x for x >= 0, one at x = 0; the loss and the decays of a direction in units
+    of n / (2 N).
+    """
+    from scipy.special import expit
+
+    decay = np.multiply(beta, x, out=np.zeros(np.broadcast(beta, x).shape), where=np.asarray(x) > 0)
+    return np.asarray(expit(-depth * _log_of_root(x)) + decay)
+
+
+@guarded
+def regime(
+    beta: Strength, depth: Depth, tie: Annotated[float, Interval(0, 1, "[)")] = 1e-6
+) -> Shaped[np.ndarray, "*directions"]:
+    """Name of the regime of every β: where the non-zero solution stands against zero.
+
+    "global": the only global minimiser. "tie": β is within a fraction `tie` of `global_threshold`,
+    with zero another. "metastable": it is a local minimiser, zero the global one. "trivial": zero
+    is the only stationary point.
+    """
+    strength = np.asarray(beta)
+    threshold = global_threshold(depth)
+    names = np.where(strength < threshold, "global", "metastable")
+    names = np.where(strength > existence_threshold(depth), "trivial", names)
+    return np.asarray(np.where(np.abs(strength / threshold - 1) <= tie, "tie", names))
+
+
+def _log_of_root(root: Root) -> Float[np.ndarray, "*directions"]:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(root))
+
+
+def _log_decay_product(weight_decays: Float[np.ndarray, " depth"], feature_decay: float) -> float:
+    """Log Λ, the logarithm of the product of all decays, which overflows for no depth."""
+    return float(np.sum(np.log(weight_decays)) + np.log(feature_decay))
+
+
+def _factor_balance(
+    singular_values: Float[np.ndarray, " directions"],
+    weight_decays: Float[np.ndarray, " depth"],
+    feature_decay: float,
+) -> Float[np.ndarray, " directions"]:
+    """τ_i = (Λ σ_i^2)^(1/L), what λ_m times each factor's squared singular value is; zero where σ_i
+    is.
+    """
+    n_factors = weight_decays.size + 1
+    with np.errstate(divide="ignore"):
+        return np.exp(
+            (_log_decay_product(weight_decays, feature_decay) + 2 * np.log(singular_values))
+            / n_factors
+        )
+
+
+@guarded
+def schatten_penalty(
+    product: Float[np.ndarray, "rows columns"], weight_decays: WeightDecays, feature_decay: Decay
+) -> float:
+    """Least decay (L/2) Λ^(1/L) sum_i σ_i^(2/L) of factors whose product is `product`, widths
+    permitting.
+
+    σ_i below the largest times the longer side times 2^-52 count as zero: their power would not be
+    small.
+    """
+    decays = np.asarray(weight_decays)
+    _, singular_values, _ = _decomposed(product)
+    return float(
+        (decays.size + 1) / 2 * np.sum(_factor_balance(singular_values, decays, feature_decay))
+    )
+
+
+@guarded
+def balanced_factorisation(
+    product: Float[np.ndarray, "rows columns"],
+    weight_decays: WeightDecays,
+    feature_decay: Decay,
+    widths: Widths | None = None,
+) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ columns"]]:
+    """Factors ([W_1, ..., W_M], H) with W_M ... W_1 H = `product` that attain `schatten_penalty`.
+
+    λ_m σ_i(factor m)^2 is the same in all. `widths` are d_1, ..., d_M, W_m being d_(m+1) x d_m; by
+    default the shorter side of the product. `ValueError` if a width is below its rank.
+    """
+    decays = np.asarray(weight_decays)
+    sizes = np.full(decays.size, min(product.shape)) if widths is None else np.asarray(widths)
+    left, singular_values, right = _decomposed(product)
+    return _balanced_factors(left, singular_values, right, decays, feature_decay, sizes)
+
+
+def _balanced_factors(
+    left: Float[np.ndarray, "rows directions"],
+    singular_values: Float[np.ndarray, " directions"],
+    right: Float[np.ndarray, "columns directions"],
+    weight_decays: Float[np.ndarray, " depth"],
+    feature_decay: float,
+    widths: Int[np.ndarray, " depth"],
+) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ columns"]]:
+    """Balanced factors of left diag(singular_values) right^T, orthonormal columns. ValueError if a
+    width is short.
+    """
+    alive = singular_values > 0
+    rank = int(np.sum(alive))
+    require(
+        rank <= widths.min(),
+        f"widths must be at least the rank {rank} of the product, got {widths.min()}",
+    )
+    balance = _factor_balance(singular_values[alive], weight_decays, feature_decay)
+    features = np.zeros((widths[0], right.shape[0]))
+    features[:rank] = np.sqrt(balance / feature_decay)[:, None] * right[:, alive].T
+    weights = [
+        (np.eye(outputs, rank) * np.sqrt(balance / decay)) @ np.eye(rank, inputs)
+        for decay, outputs, inputs in zip(weight_decays[:-1], widths[1:], widths[:-1], strict=True)
+    ]
+    last = (left[:, alive] * np.sqrt(balance / weight_decays[-1])) @ np.eye(rank, widths[-1])
+    return [*weights, last], features
+
+
+def _decomposed(
+    product: Float[np.ndarray, "rows columns"],
+) -> tuple[
+    Float[np.ndarray, "rows directions"],
+    Float[np.ndarray, " directions"],
+    Float[np.ndarray, "columns directions"],
+]:
+    left, singular_values, right = np.linalg.svd(product, full_matrices=False)
+    null = singular_values <= singular_values[0] * max(product.shape) * np.finfo(float).eps
+    return left, np.where(null, 0, singular_values), right.T
+
+
+_TIED_AT_CUT = 1e-12  # relative; betas are known to some 1e-15
+
+
+@dataclass(frozen=True)
+class MseOptimum:
+    """The global minimum, direction by direction of the data, and the geometry of every minimiser.
+
+    Directions are the classes, in the order given, without a bias; with a bias that is not decayed
+    the K - 1 singular directions of diag(sqrt n)(I - u u^T), u_k = sqrt(n_k / N), strongest first;
+    with a decayed one the K - 1 contrasts and then the mean. All arrays of directions have that
+    length, whatever the widths; a direction that does not survive holds zeros. Grams and logits are
+    unique unless a `regimes` entry is "tie" or `cut_is_tied`; where directions of equal strength
+    are cut by a bottleneck, only the subspace they span together is determined.
+
+    value: the minimum f*.
+    betas, roots, regimes: β_i, x_i (zero if dead) and the name of the regime of each direction,
+    bottleneck aside. alive: whether the direction survives in the minimiser; cut_is_tied: whether a
+    bottleneck chose among equals. singular_values: σ_i of W_M ... W_1 H; balances: τ_i = λ_m
+    σ_i(W_m)^2 = λ_H σ_i(H)^2. layer_singular_values [M, directions]: those of each W_m.
+    left_directions, right_directions: their left and right singular vectors in class coordinates,
+    as columns. logits: W_M ... W_1 Hbar, column k the logits of class k without bias; Hbar are the
+    class means. product_gram: (W_M ... W_1)(W_M ... W_1)^T; classifier_gram: W_M W_M^T;
+    feature_gram: Hbar^T Hbar. bias: the optimal bias, None if there is none.
+    """
+
+    class_sizes: Int[np.ndarray, " classes"]
+    weight_decays: Float[np.ndarray, " depth"]
+    feature_decay: float
+    bias_decay: float
+    widths: Int[np.ndarray, " depth"]
+    value: float
+    betas: Float[np.ndarray, " directions"]
+    roots: Float[np.ndarray, " directions"]
+    regimes: Shaped[np.ndarray, " directions"]
+    alive: Bool[np.ndarray, " directions"]
+    cut_is_tied: bool
+    singular_values: Float[np.ndarray, " directions"]
+    balances: Float[np.ndarray, " directions"]
+    layer_singular_values: Float[np.ndarray, "depth directions"]
+    left_directions: Float[np.ndarray, "classes directions"]
+    right_directions: Float[np.ndarray, "classes directions"]
+    logits: Float[np.ndarray, "classes classes"]
+    product_gram: Float[np.ndarray, "classes classes"]
+    classifier_gram: Float[np.ndarray, "classes classes"]
+    feature_gram: Float[np.ndarray, "classes classes"]
+    bias: Float[np.ndarray, " classes"] | None
+
+
+@guarded
+def mse_optimum(
+    class_sizes: ClassSizes,
+    weight_decays: WeightDecays,
+    feature_decay: Decay,
+    *,
+    widths: Widths | None = None,
+    bias: bool = False,
+    bias_decay: NonNegative = 0.0,
+) -> MseOptimum:
+    """The global minimum for class sizes n_k and decays λ_W1, ..., λ_WM and λ_H; at a tie with
+    zero, zero is returned.
+
+    `widths` are d_1, ..., d_M, by default K each: only the min(K, d_1, ..., d_M) strongest
+    directions can survive. `bias_decay` is λ_b. `ValueError` for a bias with a single class, for a
+    decayed bias with unequal class sizes, which has no closed form, and for decays so small that β
+    underflows.
+
+    >>> optimum = mse_optimum([200, 100, 50, 5], [5e-3] * 2, 5e-3)
+    >>> round(optimum.value, 4), optimum.alive
+    (0.1103, array([ True,  True,  True, False]))
+    """
+    sizes = np.asarray(class_sizes)
+    decays = np.asarray(weight_decays)
+    depth = decays.size
+    n_classes = sizes.size
+    n_samples = int(sizes.sum())
+    layer_widths = np.full(depth, n_classes) if widths is None else np.asarray(widths)
+    require(bias or bias_decay == 0, f"bias_decay must be 0 without a bias, got {bias_decay}")
+    require(
+        not bias or n_classes > 1,
+        "class_sizes must hold at least 2 classes with a bias (one is fitted by it)",
+    )
+    require(
+        bias_decay == 0 or np.all(sizes == sizes[0]),
+        "class_sizes must be equal when the bias is decayed (no closed form otherwise), got "
+        f"{sizes.tolist()}",
+    )
+
+    left, data_values, right = _data_directions(sizes, bias, bias_decay)
+    loss_weights = np.ones(data_values.size)
+    if bias_decay > 0:
+        loss_weights[-1] = bias_decay / (1 + bias_decay)
+    betas = direction_betas(data_values**2, n_samples, decays, feature_decay)
+    with np.errstate(over="ignore"):  # a direction that the bias fits almost for free
+        betas = betas * loss_weights ** -(1 + 1 / depth)
+
+    rank = min(data_values.size, int(layer_widths.min()))
+    strongest_first = np.argsort(betas, kind="stable")
+    survivors = np.isin(np.arange(betas.size), strongest_first[:rank])
+    roots = np.where(survivors, global_root(betas, depth), 0)
+    at_cut = betas[strongest_first[rank - 1 : rank + 1]]
+    cut_is_tied = (
+        rank < betas.size
+        and at_cut[1] <= at_cut[0] * (1 + _TIED_AT_CUT)
+        and at_cut[0] < global_threshold(depth)
+    )
+
+    costs = loss_weights * data_values**2 / (2 * n_samples) * scalar_objective(roots, betas, depth)
+    singular_values = data_values * shrinkage(roots, depth)
+    balances = _factor_balance(singular_values, decays, feature_decay)
+    squared_product = np.zeros(data_values.size)
+    np.divide(singular_values**2 * feature_decay, balances, out=squared_product, where=roots > 0)
+    class_right = right / np.sqrt(sizes)[:, None]
+    return MseOptimum(
+        class_sizes=sizes,
+        weight_decays=decays,
+        feature_decay=float(feature_decay),
+        bias_decay=float(bias_decay),
+        widths=layer_widths,
+        value=float(np.sum(costs)),
+        betas=betas,
+        roots=roots,
+        regimes=regime(betas, depth),
+        alive=roots > 0,
+        cut_is_tied=bool(cut_is_tied),
+        singular_values=singular_values,
+        balances=balances,
+        layer_singular_values=np.sqrt(balances / decays[:, None]),
+        left_directions=left,
+        right_directions=right,
+        logits=(left * singular_values) @ class_right.T,
+        product_gram=(left * squared_product) @ left.T,
+        classifier_gram=(left * (balances / decays[-1])) @ left.T,
+        feature_gram=(class_right * (balances / feature_decay)) @ class_right.T,
+        bias=_optimal_bias(sizes, bias_decay, float(shrinkage(roots, depth)[-1])) if bias else None,
+    )
+
+
+@guarded
+def optimal_parameters(
+    optimum: Annotated[MseOptimum, MAY_BE_INFINITE],
+) -> tuple[
+    list[Float[np.ndarray, "_ _"]],
+    Float[np.ndarray, "_ classes"],
+    Float[np.ndarray, " classes"] | None,
+]:
+    """One global minimiser ([W_1, ..., W_M], Hbar, bias); sample i of class k has the feature
+    Hbar[:, k].
+
+    All minimisers are its rotations between the layers (and those among tied directions).
+    """
+    weights, scaled_features = _balanced_factors(
+        optimum.left_directions,
+        optimum.singular_values,
+        optimum.right_directions,
+        optimum.weight_decays,
+        optimum.feature_decay,
+        optimum.widths,
+    )
+    return weights, scaled_features / np.sqrt(optimum.class_sizes), optimum.bias
+
+
+def direction_betas(
+    squared_values: Float[np.ndarray, " directions"],
+    n_samples: int,
+    weight_decays: Float[np.ndarray, " depth"],
+    feature_decay: float,
+) -> Float[np.ndarray, " directions"]:
+    """β_i = M N (N Λ)^(1/M) / y_i^2, y_i the data's singular values; `ValueError` for decays where
+    it underflows.
+    """
+    depth = weight_decays.size
+    log_lambda = _log_decay_product(weight_decays, feature_decay)
+    log_scale = np.log(depth) + np.log(n_samples) + (np.log(n_samples) + log_lambda) / depth
+    with np.errstate(over="ignore"):
+        betas = np.exp(log_scale - np.log(squared_values))
+    small = (
+        f"weight_decays {weight_decays} and feature_decay {feature_decay} are so small that "
+        "beta is zero"
+    )
+    require(np.all(betas > 0), small)
+    return betas
+
+
+def _data_directions(
+    sizes: Int[np.ndarray, " classes"], bias: bool, bias_decay: float
+) -> tuple[
+    Float[np.ndarray, "classes directions"],
+    Float[np.ndarray, " directions"],
+    Float[np.ndarray, "classes directions"],
+]:
+    """Singular value decomposition of the labels in class coordinates, centred where a bias fits
+    their mean.
+    """
+    scale = np.sqrt(sizes.astype(float))
+    if not bias:
+        return np.eye(sizes.size), scale, np.eye(sizes.size)
+    mean = scale / np.linalg.norm(scale)
+    centring = -np.outer(mean, mean)
+    np.fill_diagonal(
+        centring, (sizes.sum() - sizes) / sizes.sum()
+    )  # 1 - n_k / N would lose the digits of a small class
+    left, values, right = np.linalg.svd(scale[:, None] * centring)
+    contrasts = slice(sizes.size - 1)
+    left = left[:, contrasts]
+    values = values[contrasts]
+    right = right.T[:, contrasts]
+    if bias_decay == 0:
+        return left, values, right
+    return (
+        np.column_stack([left, mean]),
+        np.append(values, scale[0]),
+        np.column_stack([right, mean]),
+    )
+
+
+def _optimal_bias(
+    sizes: Int[np.ndarray, " classes"], bias_decay: float, mean_shrinkage: float
+) -> Float[np.ndarray, " classes"]:
+    frequencies = sizes / sizes.sum()
+    return frequencies if bias_decay == 0 else frequencies * (1 - mean_shrinkage) / (1 + bias_decay)
