@@ -2,7 +2,7 @@
 
 Every count of wrong verdicts is compared with the 1e-6 quantile of the binomial law at the stated
 level, so that one of these assertions fails by chance in one seed of a million. A law that errs at
-1.4 % where 1 % is stated is noticed in 999 seeds of a thousand.
+1.4 % where 1 % is stated is noticed in 996 seeds of a thousand.
 """
 
 from itertools import pairwise
