@@ -7,6 +7,7 @@ asked as well: the answer is that of the plain array, where the container holds 
 
 import warnings
 from decimal import Decimal
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -182,6 +183,12 @@ def asked(tool, **change):
     return answer
 
 
+@cache
+def plainly(tool):
+    """The answer to plain arrays."""
+    return asked(tool)
+
+
 @pytest.mark.parametrize("container", [*SAME, *OTHER])
 @pytest.mark.parametrize(("tool", "name"), ARGUMENTS, ids=[f"{t}-{n}" for t, n in ARGUMENTS])
 def test_a_container_is_answered_or_refused_in_one_sentence(tool, name, container):
@@ -214,9 +221,8 @@ def test_a_container_is_answered_or_refused_in_one_sentence(tool, name, containe
     ids=["0.0/1.0", "(n, 1)", "bool", "str", "category", "Int64", "frame", "object", "list"],
 )
 def test_labels_mean_the_same_in_all_containers(tool, name, container):
-    labels = TOOLS[tool][1][name]
-    frames = [asked(tool, **{name: y}).to_frame() for y in (labels, container(labels))]
-    pd.testing.assert_frame_equal(*frames)
+    found = asked(tool, **{name: container(TOOLS[tool][1][name])})
+    pd.testing.assert_frame_equal(plainly(tool).to_frame(), found.to_frame())
 
 
 @pytest.mark.parametrize(
@@ -232,7 +238,7 @@ def test_labels_mean_the_same_in_all_containers(tool, name, container):
 )
 def test_groups_mean_the_same_in_all_containers(container):
     groups = TOOLS["multicalibration_audit"][1]["groups"]
-    plain = asked("multicalibration_audit")
+    plain = plainly("multicalibration_audit")
     found = asked("multicalibration_audit", groups=container(groups))
     biases = [
         {

@@ -65,37 +65,46 @@ def test_marks_are_read_without_running_the_file(page):
     assert crossings(page) == []
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "sentence"),
-    [
-        (
-            "return setting(n).sum()",
-            "return closed_form(n)",
-            r"summed \(observed\) reaches closed_form \(predicted\)",
-        ),
-        (
-            "def setting(n): return",
-            "def setting(n): return closed_form(n) *",
-            r"summed \(observed\) reaches closed_form",
-        ),
-        ("int(summed(n))", "1", "test_sum reaches no function under @observed"),
-        ("setting(n).sum()", "twice(n)", r"summed \(observed\) reaches closed_form \(predicted\)"),
-        ("n: N, x: X", "n, x: X", "test_most: the setting n has no domain: annotate it"),
-        ("n: N, x: X", "n: N, x: object", "test_most: the domain of x admits 'text'"),
-    ],
-)
-def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(
-    page, old, new, sentence
-):
-    assert old in PAGE
-    page.write_text(PAGE.replace(old, new))
-    if "twice" in new:  # through a module that it imports
-        helper = "def twice(n):\n    from test_squares import closed_form as f\n    return f(n)\n"
-        page.with_name("helpers.py").write_text(helper)
+MEETING = [  # what is replaced on the page, by what, and what is said of it
+    (
+        "return setting(n).sum()",
+        "return closed_form(n)",
+        r"summed \(observed\) reaches closed_form \(predicted\)",
+    ),
+    (
+        "def setting(n): return",
+        "def setting(n): return closed_form(n) *",
+        r"summed \(observed\) reaches closed_form",
+    ),
+    ("int(summed(n))", "1", "test_sum reaches no function under @observed"),
+    ("setting(n).sum()", "twice(n)", r"summed \(observed\) reaches closed_form \(predicted\)"),
+    ("n: N, x: X", "n, x: X", "test_most: the setting n has no domain: annotate it"),
+    ("n: N, x: X", "n: N, x: object", "test_most: the domain of x admits 'text'"),
+]
+
+
+def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(page):
+    page.unlink()
+    for number, (old, new, _) in enumerate(MEETING):
+        assert old in PAGE
+        text = PAGE.replace(old, new).replace("from helpers", f"from helpers_{number}")
+        page.with_name(f"test_page_{number}.py").write_text(text)
+        helper = "def twice(n): return 2 * n\n"
+        if "twice" in new:  # through a module that it imports
+            helper = (
+                "def twice(n):\n"
+                f"    from test_page_{number} import closed_form as f\n"
+                "    return f(n)\n"
+            )
+        page.with_name(f"helpers_{number}.py").write_text(helper)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode == 2, process.stdout
-    assert re.search(sentence, process.stdout), process.stdout
+    parts = re.split(r"ERROR collecting tests/test_page_(\d)\.py", process.stdout)
+    said = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert sorted(said) == [str(number) for number in range(len(MEETING))], process.stdout
+    for number, (_, _, sentence) in enumerate(MEETING):
+        assert re.search(sentence, said[str(number)]), process.stdout
 
 
 @pytest.mark.parametrize(

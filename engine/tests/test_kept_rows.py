@@ -13,6 +13,7 @@ import pytest
 
 from theory_on_trial.base.files import NotWritten, beside, write_text
 from theory_on_trial.ledger.journal import Journal, place, read_journal
+from theory_on_trial.trial import registry
 
 pytest_plugins = ["pytester"]
 
@@ -55,7 +56,8 @@ def git(*command):
 
 
 @pytest.fixture
-def sums(pytester):
+def sums(pytester, monkeypatch):
+    monkeypatch.setattr(registry, "_REGISTERED", {})
     pytester.makepyfile(test_sums=CLAIMS)
     git("init", "-q")
     git("add", "-A")
@@ -63,8 +65,17 @@ def sums(pytester):
     return pytester
 
 
+FLAGS = ("-p", "no:cacheprovider", "--trial-ledger", "ledger.json")
+
+
+def run_here(pytester, *arguments):
+    """Run the claims in this process, which nothing ends."""
+    done = pytester.runpytest_inprocess(*FLAGS, *arguments)
+    return done.ret, str(done.stdout) + str(done.stderr)
+
+
 def run(*arguments, number=None, **options):
-    flags = ["-p", "no:cacheprovider", "--trial-ledger", "ledger.json", *arguments]
+    flags = [*FLAGS, *arguments]
     environment = {**os.environ, **({} if number is None else {"NUMBER": str(int(number))})}
     command = [sys.executable, "-m", "pytest", *flags]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, **options)
@@ -86,8 +97,9 @@ def test_sigterm_leaves_the_ledger_and_says_what_was_running(sums):
     assert not place(sums.path / "ledger.json").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize(
+    ("number", "workers"), [(signal.SIGKILL, ()), (signal.SIGSEGV, ("-n", "2"))]
+)
 def test_the_next_run_goes_on_where_one_was_killed(sums, number, workers):
     (sums.path / "ledger.json").write_text("of an earlier run")
     done, printed = run(number=number)
@@ -109,7 +121,7 @@ def test_the_next_run_goes_on_where_one_was_killed(sums, number, workers):
     ]
     assert book["interrupted"] is False
     assert not place(sums.path / "ledger.json").exists()
-    done, printed = run("--trial-resume", "ledger.json")  # nothing is left
+    run_here(sums, "--trial-resume", "ledger.json")  # nothing is left
     assert len(ledger(sums)["claims"]) == 4
 
 
@@ -149,7 +161,7 @@ def test_a_process_that_died_is_summed_up_as_that(sums):
     ],
 )
 def test_a_run_resumes_no_other(sums, change, arguments, sentence):
-    run()
+    run_here(sums)
     path = sums.path / "test_sums.py"
     if change in ("edit", "commit"):
         path.write_text(path.read_text() + "\n")
@@ -165,8 +177,8 @@ def test_a_run_resumes_no_other(sums, change, arguments, sentence):
         (sums.path / "ledger.json").write_text("[]")
     if change == "no git":
         (sums.path / ".git").rename(sums.path / "git")
-    done, printed = run("--trial-resume", "ledger.json", *arguments)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    status, printed = run_here(sums, "--trial-resume", "ledger.json", *arguments)
+    assert status == pytest.ExitCode.USAGE_ERROR
     assert sentence in printed
     assert "Traceback" not in printed
 
@@ -183,7 +195,7 @@ def full_disk():
 
 
 def test_a_disk_that_is_full_leaves_the_verdicts_on_the_screen_and_the_ledger_before(sums):
-    run()
+    run_here(sums)
     before = (sums.path / "ledger.json").read_text()
     arguments = ("--trial-report", "report.html", "-p", "no:warnings")
     with full_disk():
@@ -203,20 +215,12 @@ def test_a_folder_that_is_gone_is_one_sentence(sums):
     (sums.path / "test_zzz.py").write_text(
         "import shutil\ndef test_it():\n    shutil.rmtree('out')\n"
     )
-    flags = [
-        "-p",
-        "no:cacheprovider",
-        "--trial-ledger",
-        "out/l.json",
-        "--trial-report",
-        "out/r.html",
-    ]
-    done = subprocess.run([sys.executable, "-m", "pytest", *flags], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "4 of 4 verdicts as expected" in done.stdout
-    assert "out/l.json cannot be written: No such file or directory" in done.stdout
-    assert "out/r.html cannot be written: No such file or directory" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    status, printed = run_here(sums, "--trial-ledger", "out/l.json", "--trial-report", "out/r.html")
+    assert status == 1
+    assert "4 of 4 verdicts as expected" in printed
+    assert "out/l.json cannot be written: No such file or directory" in printed
+    assert "out/r.html cannot be written: No such file or directory" in printed
+    assert "Traceback" not in printed
 
 
 def test_sigterm_from_outside_reaches_a_run_of_workers(sums):
@@ -257,8 +261,7 @@ def test_what_ends_a_sampler_loses_no_row(pytester, away):
             trial.mean(draw, 0.5, law=Bounded(0, 1), margin=0.1, controls={{"one": 1.0}})
         """
     )
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--trial-ledger", "ledger.json")
-    assert done.ret == 1
+    assert run_here(pytester)[0] == 1
     (row,) = ledger(pytester)["claims"]
     assert row["verdict"] == "INCONCLUSIVE"
     assert ("SystemExit" if "Exit" in away else "no data") in row["note"]

@@ -112,7 +112,7 @@ def test_the_level_of_one_sided_claims(side, off):
             prediction,
             {},
             law=Bounded(-2, 2),
-            looks=plan(Bounded(-2, 2), prediction, 32, 4000, ALPHA),
+            looks=plan(Bounded(-2, 2), prediction, 32, 1500, ALPHA),
             alpha=ALPHA,
         ).outcome
 

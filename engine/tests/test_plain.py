@@ -8,9 +8,12 @@ import sys
 import textwrap
 
 import pytest
+import scipy.optimize
+import scipy.stats  # noqa: F401 -- after a suite in this process pytester forgets what it imported
 
 from theory_on_trial.decide.processes import form_of
 from theory_on_trial.decide.suggestion import laws_that_fit
+from theory_on_trial.trial import registry
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.plain import NotVerified, PlainTrial
 
@@ -25,13 +28,18 @@ from theory_on_trial.laws import *
 UNIFORM = "trial.mean(lambda rng: rng.uniform(), {}, law=Bounded(0, 1), margin=0.05{})"
 
 
-def suite(pytester, text, *arguments, name="test_plain"):
+def suite(pytester, text, *arguments, name="test_toy", run="runpytest_inprocess"):
     pytester.makepyfile(**{name: HEAD + textwrap.dedent(text)})
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    return getattr(pytester, run)("-p", "no:cacheprovider", *arguments)
 
 
 def one(pytester, body, *arguments):
     return suite(pytester, f"def test_it(trial):\n    {body}\n", *arguments)
+
+
+@pytest.fixture(autouse=True)
+def nothing_registered(monkeypatch):
+    monkeypatch.setattr(registry, "_REGISTERED", {})
 
 
 def failure_of(done):
@@ -95,17 +103,17 @@ EVERY_DECISION = """
 
 
 def test_every_decision_works_without_jax(pytester):
-    pytester.makepyfile(test_plain=HEAD + textwrap.dedent(EVERY_DECISION), run=WITHOUT_JAX)
+    pytester.makepyfile(test_toy=HEAD + textwrap.dedent(EVERY_DECISION), run=WITHOUT_JAX)
     arguments = [sys.executable, "run.py", "--trial-ledger", "l.json", "--trial-report", "r.html"]
-    done = subprocess.run([*arguments, "test_plain.py"], capture_output=True, text=True, env=ALONE)
+    done = subprocess.run([*arguments, "test_toy.py"], capture_output=True, text=True, env=ALONE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
     book = json.loads((pytester.path / "l.json").read_text())
     assert (book["platform"]["device"], book["platform"]["backend"]) == ("none", None)
     assert {row["id"]: row["verdict"] for row in book["claims"]} == {
-        "plain.claim": "VERIFIED",
-        "test_plain.py::test_uniform": "VERIFIED",
-        "test_plain.py::test_decisions": "VERIFIED",
+        "toy.claim": "VERIFIED",
+        "test_toy.py::test_uniform": "VERIFIED",
+        "test_toy.py::test_decisions": "VERIFIED",
     }
 
 
@@ -113,8 +121,8 @@ def test_a_key_without_jax_gets_one_sentence(pytester):
     text = (
         "def test_it(trial):\n    trial.mean(lambda key: key, 0.5, law=Bounded(0, 1), margin=0.1)"
     )
-    pytester.makepyfile(test_plain=HEAD + text, run=WITHOUT_JAX)
-    arguments = [sys.executable, "run.py", "test_plain.py"]
+    pytester.makepyfile(test_toy=HEAD + text, run=WITHOUT_JAX)
+    arguments = [sys.executable, "run.py", "test_toy.py"]
     done = subprocess.run(arguments, capture_output=True, text=True, env=ALONE)
     assert "a key needs JAX: pip install 'theory-on-trial[jax]'" in done.stdout
 
@@ -199,16 +207,16 @@ def test_the_stream_is_named_after_the_test_and_moved_by_the_seed(pytester):
     first = measured(suite(pytester, text, "-v"))
     assert len(set(first)) == 2
     assert measured(suite(pytester, text, "-v", "-k", "test_b")) == first[1:]
-    (pytester.path / "test_plain.py").unlink()
+    (pytester.path / "test_toy.py").unlink()
     folder = pytester.mkdir("folder")
-    (folder / "test_plain.py").write_text(HEAD + text)
-    moved = measured(pytester.runpytest_subprocess("-v", "-p", "no:cacheprovider"))
+    (folder / "test_toy.py").write_text(HEAD + text)
+    moved = measured(pytester.runpytest_inprocess("-v", "-p", "no:cacheprovider"))
     assert not set(moved) & set(first)
     # From within the folder, too, the id is the one below the root.
     pytester.makeini("[pytest]")
-    within = pytester.runpytest_subprocess("-v", "-p", "no:cacheprovider", "folder/test_plain.py")
+    within = pytester.runpytest_inprocess("-v", "-p", "no:cacheprovider", "folder/test_toy.py")
     assert measured(within) == moved
-    seed = pytester.runpytest_subprocess("-v", "-p", "no:cacheprovider", "--trial-seed", "1")
+    seed = pytester.runpytest_inprocess("-v", "-p", "no:cacheprovider", "--trial-seed", "1")
     assert not set(measured(seed)) & set(moved)
 
 
@@ -233,7 +241,7 @@ def test_a_failure_is_three_lines(pytester):
         measured,
     )
     assert predicted == "predicted 0.7, margin 0.05"
-    assert command == 'pytest "test_plain.py::test_it" --trial-seed 0'
+    assert command == 'pytest "test_toy.py::test_it" --trial-seed 0'
 
 
 def test_a_failure_of_one_coordinate_of_many_is_three_lines(pytester):
@@ -369,8 +377,8 @@ def test_a_measurement_that_is_none_gets_one_sentence(pytester, measure):
         return rng.uniform()
     """
     text = f"{textwrap.dedent(raises)}\ndef test_it(trial):\n    trial.mean({measure}, 0.5, law=Bounded(0, 1), margin=0.1)\n"
-    pytester.makepyfile(test_plain=HEAD + text)
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    pytester.makepyfile(test_toy=HEAD + text)
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     done.assert_outcomes(failed=1)
     shown = "\n".join(failure_of(done))
     assert BAD[measure] in shown
@@ -538,7 +546,7 @@ def test_a_key_is_drawn_in_the_precision_of_the_suite(pytester):
         trial.mean(draw, 0.5, law=Bounded(0, 1), margin=0.1, vectorised=True)
         assert seen == {"float32"}
     """
-    done = suite(pytester, text, "--trial-ledger", "l.json")
+    done = suite(pytester, text, "--trial-ledger", "l.json", run="runpytest_subprocess")
     done.assert_outcomes(passed=1)
     (row,) = json.loads((pytester.path / "l.json").read_text())["claims"]
     assert row["precision"] == "single"

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from itertools import product
 from xml.etree import ElementTree
 
 import pytest
@@ -604,15 +605,29 @@ def run(pytester, body, marker="", *arguments, claim=CLAIM):
     return ledger(pytester, *arguments)
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2")])
-@pytest.mark.parametrize(
-    "marker", ["@pytest.mark.xfail", "@pytest.mark.xfail(strict=True, raises=BaseException)"]
-)
-@pytest.mark.parametrize("body", ["decide(trial, 1)", "raise RuntimeError('broken')"])
-def test_a_claim_marked_xfail_fails_the_run(pytester, body, marker, arguments):
-    done, book = run(pytester, [body], marker, *arguments)
+MARKERS = ["@pytest.mark.xfail", "@pytest.mark.xfail(strict=True, raises=BaseException)"]
+FAILING = ["decide(trial, 1)", "raise RuntimeError('broken')"]
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+@pytest.mark.parametrize("body", FAILING)
+def test_a_claim_marked_xfail_fails_the_run(pytester, body, marker):
+    done, book = run(pytester, [body], marker)
     done.assert_outcomes(xfailed=1)
     assert [row["verdict"] for row in book["claims"]] != ["VERIFIED"]
+    assert done.ret == 1
+
+
+def test_claims_marked_xfail_fail_a_run_of_workers(pytester):
+    pairs = enumerate(product(MARKERS, FAILING))
+    texts = [
+        f"{marker}{CLAIM.replace('test_it', f'test_{number}')}    {body}\n"
+        for number, (marker, body) in pairs
+    ]
+    pytester.makepyfile(test_sums=HEAD + "\n".join(texts))
+    done, book = ledger(pytester, "-n", "2")
+    done.assert_outcomes(xfailed=4)
+    assert not any(row["verdict"] == "VERIFIED" for row in book["claims"])
     assert done.ret == 1
 
 

@@ -861,7 +861,7 @@ def test_what_calls_share_leaves_the_level_as_it_is(draws, law, truth, off, monk
     margin = 0.1
     wrong = "REFUTED" if off < 1 else "VERIFIED"
     runs = 60
-    most = 12_000 if isinstance(law, NormalVariance) else 4000
+    most = 12_000 if isinstance(law, NormalVariance) else 2000
     options = {"margin": margin, "controls": {"w": truth + 5}, "most": most}
 
     def answer(seed):

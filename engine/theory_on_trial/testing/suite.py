@@ -32,10 +32,30 @@ for _option, _value in _QUICK.items():
     ):  # a worker has its parent's, and the same kept programs
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_option}={_value}".strip()
 
-typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))
-"""For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real
-number too.
-"""
+_check = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an integer is a real number too
+_checked: dict[tuple[Any, ...], Any] = {}
+
+
+def typechecker(function: Any) -> Any:
+    """Check what a function is called with; for jaxtyping's import hook, so that shapes and types
+    are checked as the tests run.
+
+    What it gets is a signature without a body. That of a function within a function comes again at
+    each call of the outer one, and making its check takes milliseconds: equal signatures share one.
+    """
+    code = function.__code__
+    kinds = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    annotations = tuple(function.__annotations__.items())
+    name = (function.__module__, function.__qualname__)
+    optional = (function.__defaults__ is None, tuple(function.__kwdefaults__ or ()))
+    key = (*name, kinds, code.co_varnames, annotations, optional)
+    try:
+        if key not in _checked:
+            _checked[key] = _check(function)
+    except TypeError:  # an annotation that cannot be hashed
+        return _check(function)
+    return _checked[key]
+
 
 # An example may compile, or run beside other processes. `pytest --hypothesis-profile=thorough`
 # gives the solvers, which cost seconds an example, 200 examples too.
