@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_random_walk_pca import FIRST_FEW, Points
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import infinite_dimension, pca, trajectories
+from theory.random_walk_pca import finite_dimension, ornstein_uhlenbeck, plain_walk, whole_spectrum
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import LONGEST, MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
@@ -43,18 +43,18 @@ def test_first_two_fraction(
     """The first two components of a long high-dimensional walk explain 76 % of the variance, three
     explain 83 %.
     """
-    variances = predicted.eigenvalues(n_points)
-    fractions = np.cumsum(predicted.mean_explained_variance_ratio(variances, dim, 3))[1:]
+    variances = plain_walk.eigenvalues(n_points)
+    fractions = np.cumsum(finite_dimension.mean_explained_variance_ratio(variances, dim, 3))[1:]
     trial.mean(
-        lambda key: jnp.cumsum(observed.explained_variance_ratio(key, n_points, dim)[:3])[1:],
+        lambda key: jnp.cumsum(pca.explained_variance_ratio(key, n_points, dim)[:3])[1:],
         fractions,
         law=Bounded(0, 1),
-        slack=np.cumsum(np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3)))[
-            1:
-        ],
+        slack=np.cumsum(
+            np.abs(finite_dimension.explained_variance_ratio_second_order(variances, dim, 3))
+        )[1:],
         margin=0.01,
         controls={
-            "without centring": np.cumsum(predicted.uncentred_explained_variance_ratio_limit(3))[
+            "without centring": np.cumsum(plain_walk.uncentred_explained_variance_ratio_limit(3))[
                 1:
             ],
             "80 % in the first two": np.array(
@@ -70,12 +70,12 @@ def _controlled(n_points, dim, **process):
     with its coefficients. The noise along the population axes is chi-square of mean one and
     variance 2 / d, independently: control variates.
     """
-    population = observed.population_spectrum(n_points, **process)
+    population = infinite_dimension.spectrum(n_points, **process)
     shares = population / population.sum()
     response = shares[:3, None] * (np.eye(3, n_points - 1) - shares)
 
     def sampled(key):
-        sample = observed.eigenbasis_sample(key, population, dim, count=3)
+        sample = pca.eigenbasis_sample(key, population, dim, count=3)
         return sample.variances / sample.total_variance, response @ (sample.noise_variances - 1)
 
     return sampled, response
@@ -89,13 +89,13 @@ def _controlled(n_points, dim, **process):
 def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
     """Ratio k has mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d)."""
     sampler, _ = _controlled(n_points, dim)
-    variances = predicted.eigenvalues(n_points)
-    ratios = predicted.explained_variance_ratio(n_points)[:3]
-    mean_ratios = predicted.mean_explained_variance_ratio(variances, dim, 3)
-    second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
+    variances = plain_walk.eigenvalues(n_points)
+    ratios = plain_walk.explained_variance_ratio(n_points)[:3]
+    mean_ratios = finite_dimension.mean_explained_variance_ratio(variances, dim, 3)
+    second_order = np.abs(finite_dimension.explained_variance_ratio_second_order(variances, dim, 3))
     controls = {
         "no bias": ratios,
-        "that of eigenvalues": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3)),
+        "that of eigenvalues": ratios * (1 + finite_dimension.eigenvalue_bias(variances, dim, 3)),
     }
     trial.mean(
         lambda key: jnp.subtract(*sampler(key)),
@@ -116,10 +116,10 @@ def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
 def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
     """Ratio k has variance 2 ρ_k^2 (1 - 2 ρ_k + q) / d."""
     sampler, response = _controlled(n_points, dim)
-    variances = predicted.eigenvalues(n_points)
-    ratios = predicted.explained_variance_ratio(n_points)[:3]
-    centre = predicted.mean_explained_variance_ratio(variances, dim, 3)
-    scatter = predicted.explained_variance_ratio_std(variances, dim)[:3] ** 2
+    variances = plain_walk.eigenvalues(n_points)
+    ratios = plain_walk.explained_variance_ratio(n_points)[:3]
+    centre = finite_dimension.mean_explained_variance_ratio(variances, dim, 3)
+    scatter = finite_dimension.explained_variance_ratio_std(variances, dim)[:3] ** 2
 
     def controlled_variance(key):
         sample, linear = sampler(key)
@@ -164,18 +164,18 @@ def test_sim_evr__ou(
     rate = crossover / n_points
     trial.require(rate < 0.95, "crossover must be below n_points: else points are independent")
     sampler, _ = _controlled(n_points, dim, reversion=rate)
-    variances = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
-    walk = predicted.eigenvalues(n_points)
+    variances = ornstein_uhlenbeck.eigenvalues(n_points, rate)
+    walk = plain_walk.eigenvalues(n_points)
     ratios = variances[:3] / variances.sum()
-    means = predicted.mean_explained_variance_ratio(variances, dim, 3)
-    walk_ratios = predicted.explained_variance_ratio(n_points)[:3]
-    as_walk = ratios * predicted.mean_explained_variance_ratio(walk, dim, 3) / walk_ratios
+    means = finite_dimension.mean_explained_variance_ratio(variances, dim, 3)
+    walk_ratios = plain_walk.explained_variance_ratio(n_points)[:3]
+    as_walk = ratios * finite_dimension.mean_explained_variance_ratio(walk, dim, 3) / walk_ratios
     gap = np.min(1 - variances[1:4] / variances[:3])
     trial.require(
         dim * gap**2 >= 60,
         "dim must distinguish the components: in fewer dimensions first order is too little",
     )
-    second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
+    second_order = np.abs(finite_dimension.explained_variance_ratio_second_order(variances, dim, 3))
     trial.mean(
         lambda key: jnp.subtract(*sampler(key)),
         means,
@@ -198,20 +198,20 @@ def test_eig_bias_three_quarters(
     """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(π k / T): 3/4
     for every k.
     """
-    population = observed.population_spectrum(n_points)
-    variances = predicted.eigenvalues(n_points)
+    population = infinite_dimension.spectrum(n_points)
+    variances = plain_walk.eigenvalues(n_points)
 
     def scaled_bias(key):
-        sample = observed.eigenbasis_sample(key, population, dim, count=3)
+        sample = pca.eigenbasis_sample(key, population, dim, count=3)
         # The noise along each population axis has mean exactly one: a control variate with a known
         # mean.
         return dim * (sample.variances[:3] / population[:3] - sample.noise_variances[:3])
 
     trial.mean(
         scaled_bias,
-        predicted.eigenvalue_bias_coefficient(n_points)[:3],
+        finite_dimension.eigenvalue_bias_coefficient(n_points)[:3],
         law=Asymptotic(),
-        slack=dim * np.abs(predicted.eigenvalue_bias_second_order(variances, dim, 3)),
+        slack=dim * np.abs(finite_dimension.eigenvalue_bias_second_order(variances, dim, 3)),
         margin=np.array([0.036, 0.1, 0.15]),
         controls={
             "3 k / 4": 0.75 * np.arange(1, 4),
@@ -231,10 +231,10 @@ def test_eig_bias_three_quarters__sum(
     ],
 ):
     """Lawley's sum of λ_j / (λ_k - λ_j) is (3/2) x_k / (1 + x_k), x_k = cos(π k / T), for all k."""
-    population = observed.population_spectrum(n_points)
+    population = infinite_dimension.spectrum(n_points)
     gaps = population[:, None] - population
     np.fill_diagonal(gaps, np.inf)
-    coefficients = predicted.eigenvalue_bias_coefficient(n_points)
+    coefficients = finite_dimension.eigenvalue_bias_coefficient(n_points)
     trial.identity(
         np.sum(population / gaps, axis=1),
         coefficients,
@@ -295,29 +295,33 @@ def test_sim_evr__second_order(
     """Second order in 1 / d of bias and variance of eigenvalues, of bias of ratios, and of
     rotation.
     """
-    variances = predicted.eigenvalues(n_points)
+    variances = plain_walk.eigenvalues(n_points)
     dims = 2000 * 2 ** np.arange(5)
     count = variances.size
     shares = variances / variances.sum()
 
     def beyond_first(dim):
         spectra, overlaps, chances = _spectra_of_gauss_rule(
-            observed.population_spectrum(n_points), dim
+            infinite_dimension.spectrum(n_points), dim
         )
         means = chances @ spectra / variances
         scatter = chances @ (spectra / variances - means) ** 2
         ratios = chances @ (spectra / spectra.sum(axis=1, keepdims=True)) / shares
-        first = predicted.eigenvalue_bias(variances, dim, count)
-        first_of_ratios = predicted.mean_explained_variance_ratio(variances, dim, count) / shares
-        rotation = chances @ (1 - overlaps) - predicted.overlap_deficit(variances, dim, count)
+        first = finite_dimension.eigenvalue_bias(variances, dim, count)
+        first_of_ratios = (
+            finite_dimension.mean_explained_variance_ratio(variances, dim, count) / shares
+        )
+        rotation = chances @ (1 - overlaps) - finite_dimension.overlap_deficit(
+            variances, dim, count
+        )
         return dim**2 * np.concatenate(
             [means - 1 - first, scatter - 2 / dim, ratios - first_of_ratios, rotation]
         )
 
-    bias = predicted.eigenvalue_bias_second_order(variances, 1, count)
-    scatter = predicted.eigenvalue_variance(variances, 1, count) - 2
-    ratio = predicted.explained_variance_ratio_second_order(variances, 1, count) / shares
-    rotation = predicted.overlap_deficit_second_order(variances, 1, count)
+    bias = finite_dimension.eigenvalue_bias_second_order(variances, 1, count)
+    scatter = finite_dimension.eigenvalue_variance(variances, 1, count) - 2
+    ratio = finite_dimension.explained_variance_ratio_second_order(variances, 1, count) / shares
+    rotation = finite_dimension.overlap_deficit_second_order(variances, 1, count)
     terms = np.concatenate([bias, scatter, ratio, rotation])
     margin = 0.001 * np.abs(terms)
     controls = {
@@ -339,7 +343,7 @@ def _deficits(n_points, dim):
     of the noise along two axes of the steps have mean 1 / d exactly: a control variate, whatever it
     is multiplied by.
     """
-    variances = predicted.eigenvalues(n_points)
+    variances = plain_walk.eigenvalues(n_points)
     steps = np.sqrt(2 / n_points) * np.sin(
         np.pi / n_points * np.outer(np.arange(1, n_points), np.arange(1, n_points))
     )
@@ -353,11 +357,11 @@ def _deficits(n_points, dim):
     cosines = np.cos(np.pi / n_points * np.outer(np.arange(0.5, n_points), np.arange(1, 4)))
 
     def measure(key):
-        noise = observed.equivalent_gaussian_noise(key, n_points, dim)
-        courses = observed.principal_components(observed.trajectory(noise), 3).time_courses
+        noise = trajectories.equivalent_gaussian_noise(key, n_points, dim)
+        courses = pca.principal_components(trajectories.trajectory(noise), 3).time_courses
         along = steps.T @ noise[1:]
         linear = jnp.sum(rotation * ((along[:3] @ along.T) ** 2 - 1 / dim), axis=1)
-        return 1 - observed.squared_overlaps(courses, cosines) - linear
+        return 1 - pca.squared_overlaps(courses, cosines) - linear
 
     return measure
 
@@ -379,11 +383,11 @@ def test_lissajous(
     """Component k misses its cosine by (1/d) sum_{j != k} θ_j θ_k / (θ_j - θ_k)^2, about k^2 /
     d.
     """
-    variances = predicted.eigenvalues(n_points)
-    first = predicted.overlap_deficit(variances, dim, 3)
-    bias = predicted.eigenvalue_bias(variances, dim, 3)
+    variances = plain_walk.eigenvalues(n_points)
+    first = finite_dimension.overlap_deficit(variances, dim, 3)
+    bias = finite_dimension.eigenvalue_bias(variances, dim, 3)
     measure = _deficits(n_points, dim)
-    deficits = first + predicted.overlap_deficit_second_order(variances, dim, 3)
+    deficits = first + finite_dimension.overlap_deficit_second_order(variances, dim, 3)
     slack = (
         10 * first**3
     )  # the next term: 7 first^3 was seen for the third component of eight points
@@ -405,7 +409,7 @@ def test_lissajous(
 def _total(n_points):
     """Return a simulator of the total variance of a walk in one dimension."""
     return lambda key: jnp.sum(
-        observed.centre(observed.trajectory(observed.noise(key, n_points, 1))) ** 2
+        trajectories.centre(trajectories.trajectory(trajectories.noise(key, n_points, 1))) ** 2
     )
 
 
@@ -422,7 +426,7 @@ def test_trace_laplace(trial, n_points: TracedPoints):
     total = _total(n_points)
 
     def transform(points, dim):
-        return np.array([predicted.trace_laplace(argument, points, dim) for argument in s])
+        return np.array([whole_spectrum.trace_laplace(argument, points, dim) for argument in s])
 
     trial.mean(
         lambda key: jnp.exp(-s * total(key)),
@@ -448,9 +452,9 @@ def test_trace_laplace__law(trial, n_points: TracedPoints):
     """Per coordinate the total variance is sum_k λ_k χ^2_1, whose law is the inverse of that
     transform.
     """
-    variances = predicted.eigenvalues(n_points)
+    variances = plain_walk.eigenvalues(n_points)
     grid = np.linspace(0, 12 * variances.sum(), 4000)
-    tables = {dim: predicted.trace_cdf(grid, variances, dim) for dim in (1, 2)}
+    tables = {dim: whole_spectrum.trace_cdf(grid, variances, dim) for dim in (1, 2)}
     trial.distribution(
         _total(n_points),
         lambda x: np.interp(x, grid, tables[1]),
@@ -473,11 +477,11 @@ def test_mp_equation__sum(trial, n_points: Points):
     """
     shifts = np.logspace(-2, 3, 15) / n_points**2
     phi = 2 * np.arcsinh(np.sqrt(shifts) / 2)
-    inverse = 1 / np.asarray(observed.population_spectrum(n_points))
+    inverse = 1 / np.asarray(infinite_dimension.spectrum(n_points))
     sums = np.sum(1 / (inverse[:, None] + shifts), axis=0)
     trial.identity(
         sums,
-        [predicted.laplacian_resolvent_trace(shift, n_points) for shift in shifts],
+        [whole_spectrum.laplacian_resolvent_trace(shift, n_points) for shift in shifts],
         # The smallest 1 / lambda carries a relative error of T roundings.
         ops=3 * n_points,
         scale=sums,
@@ -500,17 +504,19 @@ def test_mp_equation(
     """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (θ_k + m), a closed
     form in m.
     """
-    population = observed.population_spectrum(n_points)
+    population = infinite_dimension.spectrum(n_points)
     z = np.array([-0.5, -5.0, -100.0])
 
     def transform(key):
-        spectrum = observed.eigenbasis_sample(key, population, dim).variances
+        spectrum = pca.eigenbasis_sample(key, population, dim).variances
         null = dim - spectrum.size  # dimensions that no step has visited
         return (jnp.sum(1 / (spectrum[:, None] - z), axis=0) - null / z) / dim
 
-    exact = np.array([predicted.companion_stieltjes(argument, n_points, dim) for argument in z])
+    exact = np.array(
+        [whole_spectrum.companion_stieltjes(argument, n_points, dim) for argument in z]
+    )
     # The mean's correction of order 1 / d, for real Gaussian entries (Bai and Silverstein 2004).
-    laplacian = predicted.laplacian_eigenvalues(n_points)[:, None]
+    laplacian = plain_walk.laplacian_eigenvalues(n_points)[:, None]
     resolvents = 1 / (laplacian + exact)
     numerator = exact**3 * np.sum(laplacian * resolvents**3, axis=0) / dim
     first = np.abs(numerator / (1 - exact**2 * np.sum(resolvents**2, axis=0) / dim) ** 2) / dim
@@ -534,7 +540,7 @@ def _marchenko_pastur(z, n_points, dim):
     mean variance.
     """
     n = n_points - 1
-    v = predicted.total_variance(n_points) / n
+    v = plain_walk.total_variance(n_points) / n
     # v z m^2 + (z + v - v n / d) m + 1 = 0
     linear = z + v - v * n / dim
     return (-linear - np.sqrt(linear**2 - 4 * v * z)) / (2 * v * z)

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_random_walk_pca import ThreePoints
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import infinite_dimension, pca, trajectories
+from theory.random_walk_pca import finite_dimension, linear_processes, plain_walk
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
@@ -26,7 +26,7 @@ def doubled(n_points):
 
 def leading_ratio(n_points, **process):
     """Return ρ_1 of the population."""
-    spectrum = observed.leading_population_spectrum(int(n_points), 1, **process)
+    spectrum = infinite_dimension.leading_spectrum(int(n_points), 1, **process)
     return spectrum.eigenvalues[0] / spectrum.total_variance
 
 
@@ -43,12 +43,12 @@ def test_momentum_spectrum(trial, momentum: Momentum):
     # T (1 - gamma) is 35 or more; powers of two share their programs.
     n = doubled(100 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
     exact = [
-        observed.leading_population_spectrum(int(size), 1, momentum=momentum).eigenvalues[0]
+        infinite_dimension.leading_spectrum(int(size), 1, momentum=momentum).eigenvalues[0]
         for size in n
     ]
-    theta = np.array([predicted.laplacian_eigenvalues(size)[0] for size in n])
+    theta = np.array([plain_walk.laplacian_eigenvalues(size)[0] for size in n])
     circulant = np.array(
-        [predicted.momentum_circulant_eigenvalues(size, momentum)[0] for size in n]
+        [linear_processes.momentum_circulant_eigenvalues(size, momentum)[0] for size in n]
     )
 
     def relative_error(formula):
@@ -84,11 +84,11 @@ def test_momentum_long_memory(
     """Where T (1 - γ) is not large, only the exact covariance gives ρ_k; the circulant formula does
     not.
     """
-    circulant = predicted.momentum_circulant_eigenvalues(n_points, momentum)
-    spectrum = np.asarray(observed.population_spectrum(n_points, momentum=momentum))
-    ratios = predicted.momentum_explained_variance_ratio(n_points, momentum)
+    circulant = linear_processes.momentum_circulant_eigenvalues(n_points, momentum)
+    spectrum = np.asarray(infinite_dimension.spectrum(n_points, momentum=momentum))
+    ratios = linear_processes.momentum_explained_variance_ratio(n_points, momentum)
     controls = {
-        "the plain walk": predicted.explained_variance_ratio(n_points),
+        "the plain walk": plain_walk.explained_variance_ratio(n_points),
         "the circulant": circulant / circulant.sum(),
     }
     trial.identity(spectrum / spectrum.sum(), ratios, ops=3 * n_points, controls=controls)
@@ -110,7 +110,7 @@ def test_momentum_concentrates(
     """
     grid = np.array([0.0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999])
     ratios = np.array([leading_ratio(n_points, momentum=gamma) for gamma in grid])
-    walk = np.full(len(grid) - 1, predicted.explained_variance_ratio(n_points)[0])
+    walk = np.full(len(grid) - 1, plain_walk.explained_variance_ratio(n_points)[0])
     trial.bound(
         ratios[:-1],
         ratios[1:],
@@ -127,14 +127,14 @@ def test_momentum_concentrates(
     trial.limit(
         sequence,
         sizes,
-        predicted.integrated_walk_explained_variance_ratio(1)[0],
+        linear_processes.integrated_walk_explained_variance_ratio(1)[0],
         order=1,
         margin=1e-6,
         controls=rivals,
     )
-    limit = predicted.explained_variance_ratio_limit(1)[0]
+    limit = plain_walk.explained_variance_ratio_limit(1)[0]
     correction = (
-        predicted.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0] - limit
+        linear_processes.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0] - limit
     ) * 1000
     sizes = doubled(n_points * 2 ** max(1, round(np.log2(1 / (1 - momentum)))))
     sequence = [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes]
@@ -144,7 +144,7 @@ def test_momentum_concentrates(
 
 def components(n_points, momentum, count=3):
     """Return the leading exact components over time of a walk with momentum."""
-    return observed.population_eigenvectors(int(n_points), momentum=momentum)[:, :count]
+    return infinite_dimension.eigenvectors(int(n_points), momentum=momentum)[:, :count]
 
 
 def midpoints(n_points):
@@ -169,7 +169,7 @@ def test_momentum_components(
     deficits = []
     for size in n:
         exact = components(size, momentum, 1)
-        cosine = unit(predicted.cosine_modes(int(size), 1))
+        cosine = unit(plain_walk.cosine_modes(int(size), 1))
         # The part at right angles, squared: 1 - overlap^2 itself is below rounding.
         deficits.append(np.sum((exact - cosine * np.sum(exact * cosine)) ** 2))
     trial.order(
@@ -192,12 +192,15 @@ def test_momentum_components__integrated(
     """
     sizes = doubled(n_points)
     overlaps = [
-        np.sum(components(n, 1.0) * unit(predicted.integrated_walk_modes(midpoints(n), 3)), axis=0)
+        np.sum(
+            components(n, 1.0) * unit(linear_processes.integrated_walk_modes(midpoints(n), 3)),
+            axis=0,
+        )
         ** 2
         for n in sizes
     ]
     fine = midpoints(4000)
-    modes = unit(predicted.integrated_walk_modes(fine, 3))
+    modes = unit(linear_processes.integrated_walk_modes(fine, 3))
     clamped = np.gradient(np.gradient(modes, axis=0), axis=0)  # a clamped beam's: their curvature
     trial.limit(
         overlaps,
@@ -206,7 +209,7 @@ def test_momentum_components__integrated(
         order=2,
         margin=1e-5,
         controls={
-            "the walk's cosines": np.sum(modes * unit(predicted.cosine_modes(4000, 3)), axis=0)
+            "the walk's cosines": np.sum(modes * unit(plain_walk.cosine_modes(4000, 3)), axis=0)
             ** 2,
             "modes of a clamped beam": np.sum(modes * unit(clamped), axis=0) ** 2,
         },
@@ -228,7 +231,7 @@ def test_momentum_components__curve(
     T_2 of the first score; at γ = 1 it does not, the squared correlation being 0.758.
     """
     sizes = n_points * 2 ** np.arange(5)
-    beam = correlation_with_parabola(predicted.integrated_walk_modes(midpoints(100_000), 2))
+    beam = correlation_with_parabola(linear_processes.integrated_walk_modes(midpoints(100_000), 2))
     trial.limit(
         [correlation_with_parabola(components(n, 1.0, 2)) for n in sizes],
         sizes,
@@ -264,19 +267,19 @@ def test_momentum_components__sampled(
     """In d dimensions component k misses the population's by (1/d) sum_{j != k} λ_j λ_k / (λ_j -
     λ_k)^2.
     """
-    population = observed.population_spectrum(n_points, momentum=momentum)
+    population = infinite_dimension.spectrum(n_points, momentum=momentum)
     itself = np.eye(3, population.size)
     leading = population[:3, None]
     response = (1 - itself) * population * leading / (population - leading + itself) ** 2
-    variances = predicted.toeplitz_eigenvalues(
-        predicted.momentum_impulse_response(n_points, momentum)
+    variances = linear_processes.toeplitz_eigenvalues(
+        linear_processes.momentum_impulse_response(n_points, momentum)
     )
-    deficit = predicted.overlap_deficit(variances, dim, 3)
-    walk = predicted.overlap_deficit(predicted.eigenvalues(n_points), dim, 3)
-    slack = np.abs(predicted.overlap_deficit_second_order(variances, dim, 3))
+    deficit = finite_dimension.overlap_deficit(variances, dim, 3)
+    walk = finite_dimension.overlap_deficit(plain_walk.eigenvalues(n_points), dim, 3)
+    slack = np.abs(finite_dimension.overlap_deficit_second_order(variances, dim, 3))
 
     def deficits(key):
-        rotation = observed.eigenbasis_rotation(key, population, dim, 3)
+        rotation = pca.eigenbasis_rotation(key, population, dim, 3)
         # Products of noise along two axes have mean 1 / d exactly: a control variate.
         return rotation.deficits - jnp.sum(response * (rotation.products - 1 / dim), axis=1)
 
@@ -304,9 +307,9 @@ def test_ema_is_momentum(
     by path.
     """
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
-    walk = np.asarray(observed.trajectory(steps))
-    with_momentum = observed.trajectory(steps, momentum=decay)
-    average = np.asarray(observed.trajectory(steps, averaging=decay))
+    walk = np.asarray(trajectories.trajectory(steps))
+    with_momentum = trajectories.trajectory(steps, momentum=decay)
+    average = np.asarray(trajectories.trajectory(steps, averaging=decay))
     multiple = (1 - decay) * np.asarray(with_momentum)
     controls = {"without 1 - β": np.asarray(with_momentum), "the walk itself": walk}
     trial.identity(average, multiple, ops=n_points, scale=np.max(np.abs(walk)), controls=controls)
@@ -327,12 +330,10 @@ def test_running_average(
     to T^2 / 27.
     """
     sizes = doubled(n_points)
-    spectra = [
-        observed.leading_population_spectrum(int(n), count, running_mean=True) for n in sizes
-    ]
+    spectra = [infinite_dimension.leading_spectrum(int(n), count, running_mean=True) for n in sizes]
     ratios = [spectrum.eigenvalues / spectrum.total_variance for spectrum in spectra]
-    limit = predicted.running_mean_explained_variance_ratio(count)
-    walk = {"the plain walk": predicted.explained_variance_ratio_limit(count)}
+    limit = linear_processes.running_mean_explained_variance_ratio(count)
+    walk = {"the plain walk": plain_walk.explained_variance_ratio_limit(count)}
     trial.limit(ratios, sizes, limit, order=1, margin=2e-5, controls=walk)
     totals = [spectrum.total_variance / n**2 for n, spectrum in zip(sizes, spectra, strict=True)]
     trial.limit(totals, sizes, 1 / 27, order=1, margin=1e-5, controls={"the plain walk": 1 / 6})

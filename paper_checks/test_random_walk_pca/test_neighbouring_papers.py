@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import neighbouring_papers as observed
+from theory.random_walk_pca import neighbouring_papers as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import Interval

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.stats import chi2
 
 from paper_checks.test_random_walk_pca import TRAPPED, Components, Points, ThreePoints
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import infinite_dimension, trajectories
+from theory.random_walk_pca import ornstein_uhlenbeck, plain_walk
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
@@ -59,23 +59,23 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
     trial.require(
         abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula"
     )
-    exact = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
-    circulant = np.sort(predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, rate))[::-1]
-    measured = observed.population_spectrum(n_points, reversion=rate)
+    exact = ornstein_uhlenbeck.eigenvalues(n_points, rate)
+    circulant = np.sort(ornstein_uhlenbeck.circulant_eigenvalues(n_points, rate))[::-1]
+    measured = infinite_dimension.spectrum(n_points, reversion=rate)
     scale = (
         n_points * exact[0] / min(1, 2 - rate)
     )  # near rate 2 frequencies lie near pi, and terms cancel
     trial.identity(
         measured, exact, ops=3, scale=scale, controls={"the circulant formula": circulant}
     )
-    covariance = np.asarray(observed.population_covariance(n_points, reversion=rate))
+    covariance = np.asarray(infinite_dimension.covariance(n_points, reversion=rate))
     count = min(3, n_points - 1)
 
     def residual(modes):
         return covariance @ modes - modes * exact[:count]
 
     cosines = np.cos(np.pi / n_points * np.outer(np.arange(0.5, n_points), np.arange(1, count + 1)))
-    measured = residual(predicted.ornstein_uhlenbeck_modes(n_points, rate, count))
+    measured = residual(ornstein_uhlenbeck.modes(n_points, rate, count))
     zeros = np.zeros((n_points, count))
     processes = {"the walk's cosines": residual(cosines * np.sqrt(2 / n_points))}
     # Phases of up to n π are rounded by n π / 2 units, and so are the three terms of a mode.
@@ -108,8 +108,8 @@ def test_ou_circulant_limit(
     c = np.concatenate([small, large[large <= n_points / 5]])
 
     def relative_error(crossover):
-        spectrum = observed.leading_population_spectrum(n_points, 1, reversion=crossover / n_points)
-        formula = predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, crossover / n_points)
+        spectrum = infinite_dimension.leading_spectrum(n_points, 1, reversion=crossover / n_points)
+        formula = ornstein_uhlenbeck.circulant_eigenvalues(n_points, crossover / n_points)
         return abs(
             formula.max() / formula.sum() / (spectrum.eigenvalues[0] / spectrum.total_variance) - 1
         )
@@ -135,7 +135,7 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
     sizes = np.array([200, 400, 800, 1600, 3200])
 
     def ratios(n):
-        spectrum = observed.leading_population_spectrum(int(n), count, reversion=crossover / n)
+        spectrum = infinite_dimension.leading_spectrum(int(n), count, reversion=crossover / n)
         return spectrum.eigenvalues / spectrum.total_variance
 
     measured = np.array([ratios(n) for n in sizes])
@@ -146,11 +146,11 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
     trial.require(
         settled, f"crossover must not be where a second-order correction vanishes, got {crossover}"
     )
-    walk = predicted.explained_variance_ratio_limit(count)
+    walk = plain_walk.explained_variance_ratio_limit(count)
     trial.limit(
         measured,
         sizes,
-        predicted.crossover_explained_variance_ratio(crossover, count),
+        ornstein_uhlenbeck.crossover_explained_variance_ratio(crossover, count),
         order=(1, 2),
         margin=1e-4,
         controls={"the walk": walk, "(6 / π^2) / (1 + c)": walk / (1 + crossover)},
@@ -174,20 +174,17 @@ def test_ou_sine_not_cosine(
     crossovers = crossover * 2.0 ** np.arange(5)
 
     def content(modes):
-        return predicted.cosine_content(modes)[0]
+        return plain_walk.cosine_content(modes)[0]
 
     spectra = [
-        observed.leading_population_spectrum(n_points, 1, reversion=c / n_points)
-        for c in crossovers
+        infinite_dimension.leading_spectrum(n_points, 1, reversion=c / n_points) for c in crossovers
     ]
     contents = np.array([content(spectrum.time_courses) for spectrum in spectra])
-    exact = [
-        content(predicted.ornstein_uhlenbeck_modes(n_points, c / n_points, 1)) for c in crossovers
-    ]
+    exact = [content(ornstein_uhlenbeck.modes(n_points, c / n_points, 1)) for c in crossovers]
     # The gap between the first two eigenvalues closes as c grows, and the eigenvector turns by
     # rounding / gap.
     gaps = [
-        1 - np.divide(*predicted.ornstein_uhlenbeck_eigenvalues(n_points, c / n_points)[1::-1])
+        1 - np.divide(*ornstein_uhlenbeck.eigenvalues(n_points, c / n_points)[1::-1])
         for c in crossovers
     ]
     limit = (8 / (3 * np.pi)) ** 2
@@ -204,11 +201,11 @@ def test_ou_sine_not_cosine(
 def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping):
     """The squared norm settles at 1 / (α (2 - α))."""
     left = settled_points(trial, n_points, rate)
-    plateau = predicted.trapping_radius(rate) ** 2
+    plateau = ornstein_uhlenbeck.trapping_radius(rate) ** 2
 
     def squared_norm(key):
-        noise = observed.equivalent_gaussian_noise(key, n_points, dim)
-        return jnp.sum(observed.trajectory(noise, reversion=rate)[-1] ** 2)
+        noise = trajectories.equivalent_gaussian_noise(key, n_points, dim)
+        return jnp.sum(trajectories.trajectory(noise, reversion=rate)[-1] ** 2)
 
     margin = (0.007 + left) * plateau
     rivals = {"1 / (2 α)": 1 / (2 * rate), "1 / α^2": 1 / rate**2}
@@ -235,8 +232,8 @@ def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
     reversion.
     """
     steps = np.arange(1, n_points + 1)
-    norms = predicted.mean_squared_norm(steps, rate)
-    measured = observed.expected_squared_norms(n_points, reversion=rate)
+    norms = ornstein_uhlenbeck.mean_squared_norm(steps, rate)
+    measured = infinite_dimension.expected_squared_norms(n_points, reversion=rate)
     unsquared = norms / (1 + (1 - rate) ** steps) * (1 - rate / 2)
     trial.identity(
         measured, norms, ops=6 * n_points, scale=norms, controls={"(1 - a^t) / (2 α)": unsquared}
@@ -261,9 +258,9 @@ def test_ou_trapping__spread(
     nodes, weights = np.polynomial.hermite_e.hermegauss(3)
     choices = np.indices((3,) * n_points).reshape(n_points, -1)
     chances = np.prod(weights[choices] / weights.sum(), axis=0)
-    squares = np.asarray(observed.trajectory(nodes[choices], reversion=rate))[-1] ** 2
-    plateau = predicted.trapping_radius(rate) ** 2
-    variance = (predicted.squared_norm_relative_std(dim) * plateau) ** 2
+    squares = np.asarray(trajectories.trajectory(nodes[choices], reversion=rate))[-1] ** 2
+    plateau = ornstein_uhlenbeck.trapping_radius(rate) ** 2
+    variance = (ornstein_uhlenbeck.squared_norm_relative_std(dim) * plateau) ** 2
     trial.value(
         (chances @ squares**2 - (chances @ squares) ** 2)
         / dim,  # the mean of dim coordinates, each independent
@@ -303,18 +300,20 @@ def test_ou_trapping__directions(
     later = np.arange(n_points)[:, None] >= n_points - lag
 
     def products(key):
-        noise = observed.equivalent_gaussian_noise(key, n_points, dim)
+        noise = trajectories.equivalent_gaussian_noise(key, n_points, dim)
         # Each walk is paired with the one whose steps between the two points are reversed: what
         # they add cancels.
-        walks = observed.trajectory(
+        walks = trajectories.trajectory(
             jnp.hstack([noise, jnp.where(later, -noise, noise)]), reversion=rate
         )
-        return jnp.sum(walks[-1] * walks[-1 - lag]) / 2 / predicted.trapping_radius(rate) ** 2
+        return (
+            jnp.sum(walks[-1] * walks[-1 - lag]) / 2 / ornstein_uhlenbeck.trapping_radius(rate) ** 2
+        )
 
     loss = decay * settled_points(
         trial, n_points - lag, rate
     )  # the earlier position is not quite settled
-    law = predicted.stationary_correlation(np.array([lag]), rate)[0]
+    law = ornstein_uhlenbeck.stationary_correlation(np.array([lag]), rate)[0]
     controls = {"twice the rate": decay**2, "no reversion: the direction is kept": 1.0}
     trial.mean(
         products,
@@ -329,8 +328,8 @@ def test_ou_trapping__directions(
 
 def _comes_close(n_points, dim, rate):
     """Return the event that the walker is within half of the trapping radius."""
-    close = predicted.trapping_radius(rate) ** 2 / 4
-    return lambda key: observed.squared_norms(key, n_points, dim, reversion=rate)[-1] < close
+    close = ornstein_uhlenbeck.trapping_radius(rate) ** 2 / 4
+    return lambda key: trajectories.squared_norms(key, n_points, dim, reversion=rate)[-1] < close
 
 
 @claim(
@@ -344,7 +343,7 @@ def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimension
     settled_points(trial, n_points, rate)
     trial.probability(
         _comes_close(n_points, dim, rate),
-        predicted.escape_probability_bound(0.25, dim),
+        ornstein_uhlenbeck.escape_probability_bound(0.25, dim),
         side="at most",
         controls={"exp(-d)": np.exp(-dim)},
         control_processes={"a quarter of the dimensions": _comes_close(n_points, dim // 4, rate)},
@@ -361,9 +360,9 @@ def test_ou_not_mean_reverting__chance(
 ):
     """Visits to the middle have the chance P(|x_t| < r_c / 2) = P(χ^2_d < d / 4)."""
     left = settled_points(trial, n_points, rate)
-    radius = predicted.trapping_radius(rate)
+    radius = ornstein_uhlenbeck.trapping_radius(rate)
     shrunk = 0.45
-    response = predicted.ornstein_uhlenbeck_impulse_response(n_points, rate)[::-1]
+    response = ornstein_uhlenbeck.impulse_response(n_points, rate)[::-1]
     axis = response / np.linalg.norm(response)
 
     def log_weight(square):
@@ -373,11 +372,11 @@ def test_ou_not_mean_reverting__chance(
         return dim * (np.log(shrunk) + (1 - shrunk**2) / 2 * square)
 
     def weighted_visit(key):
-        noise = observed.noise(key, n_points, dim, dtype=jnp.float32)
+        noise = trajectories.noise(key, n_points, dim, dtype=jnp.float32)
         # Importance sampling: with less noise along one axis visits are common; along any axis the
         # mean is the same.
         along = axis @ noise
-        walk = observed.trajectory(noise - (1 - shrunk) * axis[:, None] * along, reversion=rate)
+        walk = trajectories.trajectory(noise - (1 - shrunk) * axis[:, None] * along, reversion=rate)
         return jnp.where(
             jnp.sum(walk[-1] ** 2) < radius**2 / 4, jnp.exp(log_weight(jnp.sum(along**2))), 0.0
         )

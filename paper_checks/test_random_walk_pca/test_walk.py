@@ -8,8 +8,8 @@ import numpy as np
 from scipy.linalg import eigvalsh
 
 from paper_checks.test_random_walk_pca import LISSAJOUS, Components, ManyPoints, Points, ThreePoints
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import infinite_dimension, pca, trajectories
+from theory.random_walk_pca import plain_walk
 from theory_on_trial import balls, claim, code, derived
 from theory_on_trial.contract import Interval
 
@@ -26,16 +26,20 @@ def test_exact_spectrum(trial, n_points: Points):
     """The eigenvalues of the centred walk are 1 / (2 - 2 cos(π k / T)), its eigenvectors the DCT-II
     cosines.
     """
-    variances = predicted.eigenvalues(n_points)
-    scale = n_points * predicted.eigenvalues(n_points)[0]
+    variances = plain_walk.eigenvalues(n_points)
+    scale = n_points * plain_walk.eigenvalues(n_points)[0]
     controls = {
-        "both ends absorbing": predicted.eigenvalues(n_points + 1)[:-1],
-        "a periodic walk": np.sort(predicted.circulant_eigenvalues(n_points))[::-1],
+        "both ends absorbing": plain_walk.eigenvalues(n_points + 1)[:-1],
+        "a periodic walk": np.sort(plain_walk.circulant_eigenvalues(n_points))[::-1],
     }
     trial.identity(
-        observed.population_spectrum(n_points), variances, ops=3, scale=scale, controls=controls
+        infinite_dimension.spectrum(n_points),
+        variances,
+        ops=3,
+        scale=scale,
+        controls=controls,
     )
-    covariance = np.asarray(observed.population_covariance(n_points))
+    covariance = np.asarray(infinite_dimension.covariance(n_points))
 
     def residual(phase):
         modes = np.sqrt(2 / n_points) * np.cos(
@@ -70,10 +74,10 @@ def test_exact_spectrum__uncentred(
         walk = np.tril(np.ones((n, n)))
         return eigvalsh(walk @ walk.T, subset_by_index=(n - 3, n - 1))[::-1] / np.sum(walk**2)
 
-    limit = predicted.uncentred_explained_variance_ratio_limit(3)
+    limit = plain_walk.uncentred_explained_variance_ratio_limit(3)
     controls = {
-        "6 / (π k)^2": predicted.explained_variance_ratio_limit(3),
-        "8 / (π k)^2": 4 / 3 * predicted.explained_variance_ratio_limit(3),
+        "6 / (π k)^2": plain_walk.explained_variance_ratio_limit(3),
+        "8 / (π k)^2": 4 / 3 * plain_walk.explained_variance_ratio_limit(3),
     }
     trial.limit(
         [ratios(n) for n in sizes.tolist()],
@@ -95,10 +99,10 @@ def test_exact_spectrum__circle(trial, n_points: ThreePoints):
     steps = np.eye(n_points) - 1 / n_points  # what is left of them when they sum to zero
     walk = np.cumsum(steps, axis=0)
     loop = walk - walk.mean(axis=0)
-    eigenvalues = np.sort(predicted.circulant_eigenvalues(n_points))[::-1]
+    eigenvalues = np.sort(plain_walk.circulant_eigenvalues(n_points))[::-1]
     controls = {
-        "the open walk": predicted.eigenvalues(n_points),
-        "once each": predicted.eigenvalues(2 * n_points)[1::2][: n_points - 1],
+        "the open walk": plain_walk.eigenvalues(n_points),
+        "once each": plain_walk.eigenvalues(2 * n_points)[1::2][: n_points - 1],
     }
     trial.identity(
         np.linalg.eigvalsh(loop @ loop.T)[:0:-1],
@@ -125,13 +129,13 @@ def test_first_step_irrelevant(
     steps = np.array(jax.random.normal(trial.key("steps"), (n_points, dim)))
     far_steps = steps.copy()
     far_steps[0] *= first_step
-    reference = np.asarray(observed.gram_variances(observed.trajectory(steps)))
-    walk = np.asarray(observed.trajectory(far_steps))
+    reference = np.asarray(pca.gram_variances(trajectories.trajectory(steps)))
+    walk = np.asarray(trajectories.trajectory(far_steps))
 
     def of_gram(rows):
         return np.maximum(np.linalg.eigvalsh(rows @ rows.T)[::-1][: reference.size], 0)
 
-    variances = observed.gram_variances(walk)
+    variances = pca.gram_variances(walk)
     scale = np.linalg.norm(far_steps[0]) * np.sqrt(reference[0])
     processes = {"without centring": of_gram(walk), "from the first point": of_gram(walk - walk[0])}
     trial.identity(
@@ -158,9 +162,9 @@ def test_total_variance(
     total = sum(gram[t][t] for t in range(n))
     squares = sum(entry * entry for row in gram for entry in row)
     exact = [
-        predicted.total_variance(n),
-        predicted.squared_eigenvalue_sum(n),
-        predicted.participation_ratio(n),
+        plain_walk.total_variance(n),
+        plain_walk.squared_eigenvalue_sum(n),
+        plain_walk.participation_ratio(n),
     ]
     controls = {
         "total without centring": [n * (n + 1) / 2, *exact[1:]],
@@ -191,10 +195,10 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
         n_points >= 8 * count, f"n_points must be at least {8 * count}: a later order counts before"
     )
     squares = (np.pi * np.arange(1, count + 1)) ** 2
-    spectrum = observed.leading_population_spectrum(n_points, count)
+    spectrum = infinite_dimension.leading_spectrum(n_points, count)
     ratios = spectrum.eigenvalues / spectrum.total_variance
-    law = predicted.limit_relative_error(n_points, count)
-    excess = ratios / predicted.explained_variance_ratio_limit(count) - 1
+    law = plain_walk.limit_relative_error(n_points, count)
+    excess = ratios / plain_walk.explained_variance_ratio_limit(count) - 1
     # Relative rounding of an eigenvalue: T roundings at the scale of the largest one.
     error = 4 * n_points * 2.0**-53 * np.arange(1, count + 1) ** 2
     controls = {
@@ -215,20 +219,20 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
         2 <= count <= n_points - 2,
         f"count must lie in [2, n_points - 2 = {n_points - 2}], got {count}",
     )
-    spectrum = observed.leading_population_spectrum(n_points, count)
+    spectrum = infinite_dimension.leading_spectrum(n_points, count)
     scores = (
         spectrum.time_courses
         * np.sqrt(spectrum.eigenvalues)
-        / predicted.score_amplitudes(n_points, count)
+        / plain_walk.score_amplitudes(n_points, count)
     )
     scores *= np.sign(scores[0])
     components = np.arange(1, count + 1)
-    variances = predicted.eigenvalues(n_points)
+    variances = plain_walk.eigenvalues(n_points)
     sine = np.sin(np.pi * np.outer(np.arange(1, n_points + 1) - 0.5, components) / n_points)
     first = np.clip(scores[:, 0], -1, 1)
     trial.identity(
         scores,
-        predicted.chebyshev_scores(first, count),
+        plain_walk.chebyshev_scores(first, count),
         ops=3 * n_points,
         # An eigenvector moves by |K| / gap, is scaled up to amplitude one, and T_k stretches the
         # first score by k^2.
@@ -249,12 +253,12 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
     """The scores reproduce |x_s - x_t|^2 = |s - t| exactly: sum_k λ_k (u_k(s) - u_k(t))^2 = |s -
     t|.
     """
-    scores = predicted.scores(n_points, n_points - 1)
-    products = np.asarray(observed.population_covariance(n_points))
+    scores = plain_walk.scores(n_points, n_points - 1)
+    products = np.asarray(infinite_dimension.covariance(n_points))
     controls = {"one component only": np.outer(scores[:, 0], scores[:, 0])}
     trial.identity(products, scores @ scores.T, ops=n_points, scale=n_points, controls=controls)
     squares = np.diag(products)
-    lags = predicted.squared_distances(n_points)
+    lags = plain_walk.squared_distances(n_points)
     times = np.arange(1.0, n_points + 1)
     controls = {
         "the root of |s - t|": np.sqrt(lags),
@@ -288,7 +292,7 @@ def test_evr_limit__everywhere(trial):
             "divided by T²": lambda n_points: ratio(n_points) * Fraction(n_points - 1, n_points),
         },
         same_as=(
-            lambda n_points: predicted.explained_variance_ratio_limit(1)[0],
-            lambda n_points: predicted.explained_variance_ratio(n_points)[0],
+            lambda n_points: plain_walk.explained_variance_ratio_limit(1)[0],
+            lambda n_points: plain_walk.explained_variance_ratio(n_points)[0],
         ),
     )

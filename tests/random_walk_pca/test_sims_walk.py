@@ -12,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-import sims.random_walk_pca as observed
+from sims.random_walk_pca import (
+    infinite_dimension,
+    neighbouring_papers,
+    pca,
+    training,
+    trajectories,
+)
 from sims.wishart import chi_square
 from theory_on_trial.base.mapping import map_cells
 
@@ -65,7 +71,7 @@ def rounding(noise, process, drift=0.0):
 @given(sizes, processes, st.floats(-3, 3))
 def test_trajectory_is_the_loop(size, process, drift):
     noise = random_rows(*size)
-    result = observed.trajectory(noise, **process, drift=drift)
+    result = trajectories.trajectory(noise, **process, drift=drift)
     assert np.all(
         np.abs(result - looped(noise, **process, drift=drift)) <= rounding(noise, process, drift)
     )
@@ -76,7 +82,7 @@ def test_trajectory_is_the_loop(size, process, drift):
 def test_defaults_are_the_plain_walk_to_the_last_bit(size):
     noise = random_rows(*size)
     walk = np.cumsum(noise, axis=0)
-    np.testing.assert_array_equal(observed.trajectory(noise), walk)
+    np.testing.assert_array_equal(trajectories.trajectory(noise), walk)
     for alias in (
         {"momentum": 0},
         {"reversion": 0},
@@ -84,9 +90,11 @@ def test_defaults_are_the_plain_walk_to_the_last_bit(size):
         {"decay": 0},
         {"drift": np.zeros(size[1])},
     ):
-        np.testing.assert_array_equal(observed.trajectory(noise, **alias), walk)
-    np.testing.assert_array_equal(observed.trajectory(noise, reversion=1), noise)
-    np.testing.assert_array_equal(observed.trajectory(noise, momentum=1), np.cumsum(walk, axis=0))
+        np.testing.assert_array_equal(trajectories.trajectory(noise, **alias), walk)
+    np.testing.assert_array_equal(trajectories.trajectory(noise, reversion=1), noise)
+    np.testing.assert_array_equal(
+        trajectories.trajectory(noise, momentum=1), np.cumsum(walk, axis=0)
+    )
 
 
 @settings(max_examples=20, deadline=None)
@@ -96,7 +104,7 @@ def test_running_mean_is_the_mean_so_far(size):
     walk = np.cumsum(noise, axis=0)
     expected = np.cumsum(walk, axis=0) / np.arange(1, size[0] + 1)[:, None]
     bound = rounding(noise, dict(momentum=0, reversion=0, decay=0, averaging=0, running_mean=True))
-    assert np.all(np.abs(observed.trajectory(noise, running_mean=True) - expected) <= bound)
+    assert np.all(np.abs(trajectories.trajectory(noise, running_mean=True) - expected) <= bound)
 
 
 SIGMAS = 6.0
@@ -128,7 +136,9 @@ def test_laws_have_unit_total_variance_and_their_fourth_moment(law, fourth_momen
     dim = 40
     n_points = 20000
     draw = (
-        observed.equivalent_gaussian_noise if law == "columns" else partial(observed.noise, law=law)
+        trajectories.equivalent_gaussian_noise
+        if law == "columns"
+        else partial(trajectories.noise, law=law)
     )
     rows = np.asarray(draw(jax.random.key(3), n_points, dim) * np.sqrt(dim))
     deviation = np.sqrt((fourth_moment - 1) / rows.size)
@@ -144,7 +154,7 @@ def test_laws_have_unit_total_variance_and_their_fourth_moment(law, fourth_momen
 
 
 def test_float32_blocks_change_the_ratios_by_float32_rounding_only():
-    gram = observed.noise_gram(jax.random.key(1), 50, 300, block=100)
+    gram = trajectories.noise_gram(jax.random.key(1), 50, 300, block=100)
     assert gram.dtype == jnp.float64
     rows = [
         np.asarray(
@@ -184,13 +194,13 @@ def test_shuffles_keep_what_they_must(seed):
     key = jax.random.key(seed)
     bound = 100 * 8 * ULP * np.trace(gram)
     steps = np.diff(points, axis=0)
-    assert np.all(np.abs(observed.step_gram(gram) - steps @ steps.T) <= bound)
-    shuffled = observed.shuffle_points(key, gram)
+    assert np.all(np.abs(trajectories.step_gram(gram) - steps @ steps.T) <= bound)
+    shuffled = trajectories.shuffle_points(key, gram)
     assert np.all(np.abs(np.linalg.eigvalsh(shuffled) - np.linalg.eigvalsh(gram)) <= bound)
-    walk = observed.shuffle_steps(key, gram)
+    walk = trajectories.shuffle_steps(key, gram)
     assert walk.shape == gram.shape
     assert abs(walk[-1, -1] - np.sum((points[-1] - points[0]) ** 2)) <= 64 * bound
-    lengths = np.sort(np.diagonal(observed.step_gram(walk)))
+    lengths = np.sort(np.diagonal(trajectories.step_gram(walk)))
     assert np.all(np.abs(lengths - np.sort(np.sum(steps**2, axis=1))) <= 64 * bound)
 
 
@@ -198,15 +208,15 @@ KEY = jax.random.key(0)
 
 
 def test_population_is_in_float64_whatever_jax_computes_in():
-    exact = observed.leading_population_spectrum(50, 2, momentum=0.3)
+    exact = infinite_dimension.leading_spectrum(50, 2, momentum=0.3)
     with jax.enable_x64(False):
-        found = observed.leading_population_spectrum(50, 2, momentum=0.3)
+        found = infinite_dimension.leading_spectrum(50, 2, momentum=0.3)
     assert np.array_equal(found.eigenvalues, exact.eigenvalues)
     assert found.total_variance == exact.total_variance
 
 
 def test_points_that_coincide_have_steps_of_length_zero():
-    assert np.array_equal(observed.step_gram(np.zeros((4, 4))), np.zeros((3, 3)))
+    assert np.array_equal(trajectories.step_gram(np.zeros((4, 4))), np.zeros((3, 3)))
 
 
 RNG = np.random.default_rng(0)
@@ -218,10 +228,10 @@ def test_network_learns_and_its_gram_is_that_of_its_parameters():
     options = dict(
         hidden=(6, 5), loss="cross_entropy", n_steps=300, batch=12, learning_rate=0.1, momentum=0.5
     )
-    run = observed.train(KEY, INPUTS, TARGETS, **options)
+    run = training.train(KEY, INPUTS, TARGETS, **options)
     assert run.parameters.shape == (300, 4 * 6 + 6 + 6 * 5 + 5 + 5 * 3 + 3)
     assert np.mean(run.losses[-20:]) < 0.5 * np.mean(run.losses[:20])
-    gram = observed.training_gram(run)
+    gram = training.training_gram(run)
     from_start = np.asarray(run.parameters - run.parameters[0])
     assert np.all(
         np.abs(gram.gram - from_start @ from_start.T)
@@ -229,8 +239,8 @@ def test_network_learns_and_its_gram_is_that_of_its_parameters():
     )
     assert gram.accuracy == run.accuracy
     window = slice(100, 200)
-    of_gram = observed.principal_components_of_gram(gram.gram[window, window], 2)
-    of_points = observed.principal_components(run.parameters[window], 2)
+    of_gram = pca.principal_components_of_gram(gram.gram[window, window], 2)
+    of_points = pca.principal_components(run.parameters[window], 2)
     bound = (
         20 * 100 * ULP * np.trace(gram.gram[window, window]) / of_points.total_variance
     )  # digits are lost
@@ -242,7 +252,7 @@ def test_network_learns_and_its_gram_is_that_of_its_parameters():
 
 
 def test_descent_shrinks_the_residual_of_one_example_by_its_squared_length_and_the_bias():
-    run = observed.train(
+    run = training.train(
         KEY, np.array([[2.0, 1.0]]), np.array([[3.0]]), n_steps=9, batch=4, learning_rate=0.05
     )
     np.testing.assert_allclose(run.losses[1:] / run.losses[:-1], (1 - 0.05 * 6) ** 2, rtol=1e-12)
@@ -250,7 +260,7 @@ def test_descent_shrinks_the_residual_of_one_example_by_its_squared_length_and_t
 
 def test_a_schedule_of_one_rate_is_that_rate_and_training_stops_at_rate_zero():
     def path(rate):
-        return observed.train(
+        return training.train(
             KEY, INPUTS, TARGETS, n_steps=6, batch=4, learning_rate=rate
         ).parameters
 
@@ -262,34 +272,34 @@ def test_a_schedule_of_one_rate_is_that_rate_and_training_stops_at_rate_zero():
 
 def test_outliers_are_exact_and_filtering_survives_them():
     points = np.asarray(
-        observed.corrupted_points(KEY, 4000, 6, 200, spike=4.0, outlier_length=20.0)
+        neighbouring_papers.corrupted_points(KEY, 4000, 6, 200, spike=4.0, outlier_length=20.0)
     )
     np.testing.assert_array_equal(np.abs(points[:200]), 20.0 * np.eye(6)[[1] * 200])
     assert points[:200].sum() == 0
     # Far above the size at which outliers win: they outweigh the spike four to one, noise being
     # about 1/sqrt(n).
-    assert observed.leading_direction(points)[1] ** 2 > 0.95
-    assert observed.filtered_direction(points)[0] ** 2 > 0.95
-    squares = ((points - points.mean(axis=0)) @ observed.leading_direction(points)) ** 2
-    once = observed.leading_direction(
+    assert neighbouring_papers.leading_direction(points)[1] ** 2 > 0.95
+    assert neighbouring_papers.filtered_direction(points)[0] ** 2 > 0.95
+    squares = ((points - points.mean(axis=0)) @ neighbouring_papers.leading_direction(points)) ** 2
+    once = neighbouring_papers.leading_direction(
         points, squares <= 12 * np.median(squares) / stats.chi2(1).ppf(0.5)
     )
-    assert abs(abs(once @ observed.filtered_direction(points, rounds=1)) - 1) <= 1e-13
-    assert abs(abs(once @ observed.filtered_direction(points, rounds=2)) - 1) > 1e-10
-    clean = observed.corrupted_points(KEY, 4000, 6, 0, spike=4.0, outlier_length=20.0)
-    assert observed.leading_direction(clean)[0] ** 2 > 0.95
-    kept_all = observed.leading_direction(clean, jax.numpy.ones(4000, bool))
-    np.testing.assert_array_equal(kept_all, observed.leading_direction(clean))
+    assert abs(abs(once @ neighbouring_papers.filtered_direction(points, rounds=1)) - 1) <= 1e-13
+    assert abs(abs(once @ neighbouring_papers.filtered_direction(points, rounds=2)) - 1) > 1e-10
+    clean = neighbouring_papers.corrupted_points(KEY, 4000, 6, 0, spike=4.0, outlier_length=20.0)
+    assert neighbouring_papers.leading_direction(clean)[0] ** 2 > 0.95
+    kept_all = neighbouring_papers.leading_direction(clean, jax.numpy.ones(4000, bool))
+    np.testing.assert_array_equal(kept_all, neighbouring_papers.leading_direction(clean))
     for direction in (
-        observed.leading_direction,
-        observed.filtered_direction,
+        neighbouring_papers.leading_direction,
+        neighbouring_papers.filtered_direction,
     ):  # wherever the points lie
         assert abs(abs(direction(points + 7.0) @ direction(points)) - 1) <= 1e-12
 
 
 def test_one_latent_direction_is_known_exactly_and_three_nearly():
-    assert observed.spike_errors(KEY, 50, 30, 1).with_generator <= 100 * ULP
+    assert neighbouring_papers.spike_errors(KEY, 50, 30, 1).with_generator <= 100 * ULP
     # Squared errors of 2 * 2 / 20000 and 2 * 9 / 20000 to be expected.
-    many = observed.spike_errors(KEY, 20_000, 10, 3)
+    many = neighbouring_papers.spike_errors(KEY, 20_000, 10, 3)
     assert many.with_generator < 0.05
     assert many.without_generator < 0.1

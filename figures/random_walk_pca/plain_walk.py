@@ -1,4 +1,4 @@
-"""The plain walk, and the walk with momentum: F1 to F3."""
+"""The plain walk, and the walk with momentum: F1 to F3. What a finite dimension adds: F10."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,25 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures.random_walk_pca.panels import aligned, tableau
-from figures.random_walk_pca.simulations import linear_process
-from theory import random_walk_pca as predicted
+from figures.random_walk_pca.simulations import leading_ratios, linear_process
+from theory.random_walk_pca.finite_dimension import (
+    explained_variance_ratio_std,
+    mean_explained_variance_ratio,
+    overlap_deficit,
+)
+from theory.random_walk_pca.linear_processes import (
+    integrated_walk_explained_variance_ratio,
+    momentum_circulant_eigenvalues,
+    momentum_crossover_index,
+    momentum_explained_variance_ratio,
+)
+from theory.random_walk_pca.plain_walk import (
+    cosine_content,
+    cosine_modes,
+    eigenvalues,
+    explained_variance_ratio,
+    explained_variance_ratio_limit,
+)
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import (
     label,
@@ -46,15 +63,15 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     scores = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})[
         "score"
     ].values
-    theory = predicted.cosine_modes(n_points, 5) * np.sqrt(n_points / 2)
+    theory = cosine_modes(n_points, 5) * np.sqrt(n_points / 2)
     scores = aligned(scores, theory)
     fig = plt.figure(figsize=(8.4, 6.6))
     parts: Any = fig.subfigures(2, 1, height_ratios=(2.55, 1))
     left, right = parts[0].subfigures(1, 2)
     tableau(left, f"(a)  simulation, T = {n_points}, d = {dim}", points=scores[0])
     tableau(right, "(b)  theory, d → ∞", lines=theory)
-    deficits = dim * np.array([1 - predicted.cosine_content(run) for run in scores])
-    law = dim * predicted.overlap_deficit(predicted.eigenvalues(n_points), dim, 5)
+    deficits = dim * np.array([1 - cosine_content(run) for run in scores])
+    law = dim * overlap_deficit(eigenvalues(n_points), dim, 5)
     mean, half_width = student_interval(deficits)
     time = np.arange(1, n_points + 1)
     picks = np.linspace(0, n_points - 1, 21).astype(int)
@@ -92,7 +109,7 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})[
         "ratio"
     ].values
-    population = predicted.explained_variance_ratio(n_points)
+    population = explained_variance_ratio(n_points)
     index = np.arange(1, n_points)
     picks = log_spaced(n_points - 1, 40)
     fig, (above, below) = plt.subplots(
@@ -100,7 +117,7 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     )
     above.loglog(
         index,
-        predicted.explained_variance_ratio_limit(n_points - 1),
+        explained_variance_ratio_limit(n_points - 1),
         "--",
         color=COLOURS[4],
         label="6/(πk)²",
@@ -112,7 +129,7 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     above.set(ylabel="explained variance ratio  $ρ_k$")
     above.legend(loc="lower left")
     valid = min(int(np.sqrt(dim)), n_points - 1)
-    law = predicted.mean_explained_variance_ratio(predicted.eigenvalues(n_points), dim, valid)
+    law = mean_explained_variance_ratio(eigenvalues(n_points), dim, valid)
     half = picks[picks <= n_points // 2]
     points_with_intervals(below, half, ratios[:, half - 1] / population[half - 1] - 1, COLOURS[0])
     below.plot(index[:valid], law / population[:valid] - 1, color=COLOURS[6])
@@ -155,8 +172,8 @@ def momentum(
     picks = log_spaced(n_points - 1)
     fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.9), width_ratios=(1.25, 1))
     for value, colour in zip(momenta, COLOURS, strict=False):
-        exact = predicted.momentum_explained_variance_ratio(n_points, value)
-        circulant = predicted.momentum_circulant_eigenvalues(n_points, value)
+        exact = momentum_explained_variance_ratio(n_points, value)
+        circulant = momentum_circulant_eigenvalues(n_points, value)
         left.loglog(index, exact, color=colour)
         left.loglog(index, circulant / circulant.sum(), color=colour, linewidth=5, alpha=0.25)
         points_with_intervals(
@@ -166,7 +183,7 @@ def momentum(
             colour,
             label=f"γ = {value:g}",
         )
-        crossover = predicted.momentum_crossover_index(n_points, value)
+        crossover = momentum_crossover_index(n_points, value)
         if crossover < n_points:
             at = np.interp(crossover, index, exact)
             left.plot(crossover, at * 3, "v", color=colour, markersize=6)
@@ -179,17 +196,15 @@ def momentum(
     sizes |= {"n_points": sweep_points}
     sweep = replicates(linear_process, sweep_runs, sizes, {"momentum": list(swept)})["ratio"]
     fine = 1 - np.geomspace(1, 5e-4, 60)
-    curve = np.array(
-        [predicted.momentum_explained_variance_ratio(sweep_points, value)[:3] for value in fine]
-    )
+    curve = np.array([momentum_explained_variance_ratio(sweep_points, value)[:3] for value in fine])
     for k, colour in enumerate((COLOURS[0], COLOURS[1], COLOURS[2])):
         right.plot(1 - fine, curve[:, k], color=COLOURS[6])
         points_with_intervals(
             right, 1 - swept, sweep.values[:, :, k].T, colour, label=f"$ρ_{k + 1}$"
         )
         for limit in (
-            predicted.explained_variance_ratio_limit(3)[k],
-            predicted.integrated_walk_explained_variance_ratio(3)[k],
+            explained_variance_ratio_limit(3)[k],
+            integrated_walk_explained_variance_ratio(3)[k],
         ):
             right.axhline(limit, color=colour, linestyle=":", linewidth=0.9)
     right.set(
@@ -207,3 +222,114 @@ def momentum(
     )
     letters((left, right), x=-0.1)
     return fig
+
+
+@figure(
+    "F10",
+    quick={"runs": 500, "lengths": (10, 100, 1000), "dims": (30, 100, 300), "swept_runs": 100},
+    claims=("sim_evr",),
+    marks="(b, c) points: simulation; lines: first order; (b) band, bars: one standard deviation "
+    "of each",
+)
+def finite_dimension(
+    n_points: int = 100,
+    dim: int = 50,
+    runs: int = 5000,
+    lengths: Sequence[int] = (10, 50, 200, 1000, 3000),
+    dims: Sequence[int] = (30, 100, 300, 1000),
+    swept_runs: int = 300,
+) -> Figure:
+    """In finite dimension the first ratio scatters around .608 by .37/d^½, at every number of
+    points T.
+
+    (a) Density of ρ̂_1 over the runs, T = n_points and d = dim: points with 99 % binomial
+      intervals, and the normal law
+    with the first-order mean and standard deviation (line). (b) Mean (points, with 99 % Student
+    intervals) and standard deviation (grey bars) of ρ̂_1 against T at d = dim; line and band are
+    the first-order mean and standard deviation, which hardly depend on T. (c) Standard deviations
+    of the first three ratios against d at T = n_points, with 99 % chi-square intervals; lines are
+    first order, .369, .225 and .107 times d^-½ for long walks. New.
+    """
+    from scipy.stats import chi2, norm
+
+    static: dict[str, Any] = {"n_points": n_points, "dim": dim}
+    first = replicates(leading_ratios, runs, static, {})["leading_ratios"].values[:, 0]
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.3))
+    counts, edges = np.histogram(first, bins=30)
+    width = edges[1] - edges[0]
+    share = counts / runs
+    left.errorbar(
+        edges[:-1] + width / 2,
+        share / width,
+        norm.ppf(0.995) * np.sqrt(share * (1 - share) / runs) / width,
+        fmt="o",
+        color=COLOURS[0],
+        label=f"{runs} walks: {first.mean():.4f} ± {first.std(ddof=1):.4f}",
+    )
+    mean, std = _first_order(n_points, dim)
+    grid = np.linspace(edges[0], edges[-1], 200)
+    left.plot(
+        grid,
+        norm.pdf(grid, mean[0], std[0]),
+        color=COLOURS[6],
+        label=f"normal law: {mean[0]:.4f} ± {std[0]:.4f}",
+    )
+    left.set(
+        xlabel=r"first ratio  $\hat{ρ}_1$", ylabel="density", title=f"T = {n_points}, d = {dim}"
+    )
+    left.set_ylim(0, 1.7 * share.max() / width)
+    left.legend(loc="upper left")
+
+    static = {"n_points": list(lengths), "dim": dim}
+    swept = replicates(leading_ratios, swept_runs, static, {})["leading_ratios"].values[:, :, 0].T
+    every_length = np.geomspace(lengths[0], lengths[-1], 40).round().astype(int).tolist()
+    laws = np.array([[law[0] for law in _first_order(length, dim)] for length in every_length])
+    middle.fill_between(every_length, laws[:, 0] - laws[:, 1], laws[:, 0] + laws[:, 1], color="0.9")
+    middle.plot(every_length, laws[:, 0], color=COLOURS[6])
+    middle.errorbar(
+        lengths,
+        swept.mean(axis=0),
+        swept.std(axis=0, ddof=1),
+        fmt="none",
+        ecolor="0.55",
+        elinewidth=0.8,
+    )
+    points_with_intervals(middle, lengths, swept, COLOURS[0], elinewidth=2, capsize=0)
+    middle.set(
+        xlabel="points  T",
+        ylabel=r"first ratio  $\hat{ρ}_1$",
+        xscale="log",
+        ylim=(0.5, 0.72),
+        title=f"d = {dim}",
+    )
+
+    static = {"n_points": n_points, "dim": list(dims)}
+    swept = replicates(leading_ratios, swept_runs, static, {})["leading_ratios"].values
+    spread = swept.std(axis=1, ddof=1)
+    bounds = np.sqrt((swept_runs - 1) / chi2.ppf([0.995, 0.005], swept_runs - 1))
+    laws = np.array([_first_order(n_points, value)[1] for value in dims])
+    for k, colour in enumerate(COLOURS[:3]):
+        right.loglog(dims, laws[:, k], color=colour)
+        below = spread[:, k] * (1 - bounds[0])
+        above = spread[:, k] * (bounds[1] - 1)
+        right.errorbar(
+            dims, spread[:, k], (below, above), fmt="o", color=colour, label=f"k = {k + 1}"
+        )
+    right.set(
+        xlabel="dimension  d", ylabel=r"standard deviation of  $\hat{ρ}_k$", title=f"T = {n_points}"
+    )
+    right.set_yticks([0.003, 0.01, 0.03, 0.1], ["0.003", "0.01", "0.03", "0.1"])
+    right.set_xticks([30, 100, 300, 1000], ["30", "100", "300", "1000"])
+    right.minorticks_off()
+    right.legend(loc="lower left")
+    letters((left, middle, right), x=-0.1)
+    return fig
+
+
+def _first_order(n_points: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first-order means and standard deviations of the first three ratios of a walk."""
+    spectrum = eigenvalues(n_points)
+    return (
+        mean_explained_variance_ratio(spectrum, dim, 3),
+        explained_variance_ratio_std(spectrum, dim)[:3],
+    )

@@ -7,9 +7,18 @@ import numpy as np
 from promises import Case, Later, promises, refused
 
 from own_data import random_walk_pca as tool
-from sims import random_walk_pca as observed
 from sims import wishart
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import infinite_dimension, pca, training, trajectories
+from sims.random_walk_pca import neighbouring_papers as observed_neighbours
+from theory.random_walk_pca import (
+    drift_and_decay,
+    finite_dimension,
+    linear_processes,
+    ornstein_uhlenbeck,
+    plain_walk,
+    whole_spectrum,
+)
+from theory.random_walk_pca import neighbouring_papers as predicted_neighbours
 
 WARNS = Case(warns="the dimension is small, or the components are many")
 NOISE = np.random.default_rng(0).normal(size=(16, 40))
@@ -17,7 +26,16 @@ WALK = np.cumsum(NOISE, axis=0)
 OBSERVED = Case({"trajectory": None, "step_gram": tool.step_gram(WALK)})
 
 test_theory_is_declared, test_theory_refusals, test_theory_answers, test_theory_extremes = promises(
-    [predicted, tool],
+    [
+        plain_walk,
+        linear_processes,
+        ornstein_uhlenbeck,
+        drift_and_decay,
+        finite_dimension,
+        whole_spectrum,
+        predicted_neighbours,
+        tool,
+    ],
     {
         "momentum_crossover_index": Case(infinite="at no momentum"),
         **dict.fromkeys(
@@ -57,7 +75,7 @@ TRAINED = {
 OVERFLOWS = "where the trajectory overflows"
 
 test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extremes = promises(
-    [observed, wishart],
+    [trajectories, pca, infinite_dimension, training, observed_neighbours, wishart],
     {
         "bartlett_factor": Case({"dtype": "float64"}),
         "noise": Case(DRAWN),
@@ -66,7 +84,7 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
         "explained_variance_ratio": Case(DRAWN, infinite=OVERFLOWS),
         "eigenbasis_sample": Case({"population_eigenvalues": np.array([2.0, 0.5, 0.25]), "dim": 5}),
         "equivalent_gaussian_noise": Case({"n_points": 3}),
-        "leading_population_spectrum": Case({"n_points": 6, "count": 2}),
+        "leading_spectrum": Case({"n_points": 6, "count": 2}),
         **dict.fromkeys(
             ["leading_variance_ratios", "leading_variance_ratios_of_gram"], Case({"count": 1})
         ),
@@ -76,9 +94,9 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
         ),
         **dict.fromkeys(
             [
-                "population_covariance",
-                "population_spectrum",
-                "population_eigenvectors",
+                "covariance",
+                "spectrum",
+                "eigenvectors",
                 "expected_squared_norms",
             ],
             Case({"n_points": 4}),
@@ -89,7 +107,7 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
         ),
         "random_projection": Case({"target_dim": 2}, infinite="near the largest number"),
         "train": Case(TRAINED, infinite="where the run diverges"),
-        "training_gram": Case({"run": Later(lambda: observed.train(KEY, **TRAINED))}),
+        "training_gram": Case({"run": Later(lambda: training.train(KEY, **TRAINED))}),
         "corrupted_points": Case({**SIZES, "n_outliers": 2}),
         "filtered_direction": Case({"points": CLOUD}, infinite="where every point goes"),
         "spike_errors": Case({"n_samples": 5, "dim": 3, "latent_dim": 2}),
@@ -100,7 +118,7 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
 
 
 def train(targets, **options):
-    return observed.train(KEY, CLOUD, targets, **options)
+    return training.train(KEY, CLOUD, targets, **options)
 
 
 def recorded(*points):
@@ -112,94 +130,97 @@ def recorded(*points):
 test_what_cannot_be_answered_is_refused = refused(
     [
         (
-            lambda: predicted.eigenvalue_bias([2, 1], 10, 3),
+            lambda: finite_dimension.eigenvalue_bias([2, 1], 10, 3),
             "n_components must be at most 2, .*, got 3",
         ),
         (
-            lambda: predicted.eigenvalue_bias([2, 2, 1], 10, 2),
+            lambda: finite_dimension.eigenvalue_bias([2, 2, 1], 10, 2),
             "the first 2 eigenvalues must differ from all others",
         ),
         (
-            lambda: predicted.overlap_deficit([2, 1, 0], 100, 3),
+            lambda: finite_dimension.overlap_deficit([2, 1, 0], 100, 3),
             "the first 3 eigenvalues must be positive, got 0.0",
         ),
-        (lambda: predicted.effective_dimension(np.zeros(3)), "noise_spectrum must not be all zero"),
-        (lambda: predicted.combined_dimension(), "dimensions must hold at least one value"),
         (
-            lambda: predicted.ornstein_uhlenbeck_modes(5, 1, 1),
+            lambda: finite_dimension.effective_dimension(np.zeros(3)),
+            "noise_spectrum must not be all zero",
+        ),
+        (lambda: finite_dimension.combined_dimension(), "dimensions must hold at least one value"),
+        (
+            lambda: ornstein_uhlenbeck.modes(5, 1, 1),
             "rate must not be 1 here: all eigenvalues coincide",
         ),
         (
-            lambda: predicted.ornstein_uhlenbeck_modes(5, 0.5, 5),
+            lambda: ornstein_uhlenbeck.modes(5, 0.5, 5),
             "n_components must be at most n_points - 1 = 4, got 5",
         ),
         (
-            lambda: predicted.decaying_noise_modes([0.5, 1e-300], -1, 1),
+            lambda: drift_and_decay.decaying_noise_modes([0.5, 1e-300], -1, 1),
             r"times must not be so small that t\^b is below",
         ),
         (
-            lambda: predicted.least_reconstruction_error(np.eye(3), 4),
+            lambda: predicted_neighbours.least_reconstruction_error(np.eye(3), 4),
             "n_components must be at most 3, .*, got 4",
         ),
         (
-            lambda: observed.variance_ratios(np.ones((4, 2))),
+            lambda: pca.variance_ratios(np.ones((4, 2))),
             "trajectory must be points that differ, .*zero total",
         ),
         (
-            lambda: observed.variance_ratios(np.array([[0], [1e-200]])),
+            lambda: pca.variance_ratios(np.array([[0], [1e-200]])),
             "trajectory must be points that differ",
         ),
         (
-            lambda: observed.variance_ratios(np.float32([[0], [1e30]])),
+            lambda: pca.variance_ratios(np.float32([[0], [1e30]])),
             "with squares that are numbers",
         ),
         (
-            lambda: observed.variance_ratios_of_gram(np.ones((4, 4))),
+            lambda: pca.variance_ratios_of_gram(np.ones((4, 4))),
             "gram must .* points that differ",
         ),
         (
-            lambda: observed.variance_ratios_of_gram(np.triu(np.ones((4, 4)))),
+            lambda: pca.variance_ratios_of_gram(np.triu(np.ones((4, 4)))),
             "gram must be symmetric",
         ),
         (
-            lambda: observed.variance_ratios(np.ones((1, 2))),
+            lambda: pca.variance_ratios(np.ones((1, 2))),
             "trajectory must be points that differ",
         ),
         (
-            lambda: observed.trajectory(np.ones((3, 2)), drift=np.ones(3)),
+            lambda: trajectories.trajectory(np.ones((3, 2)), drift=np.ones(3)),
             "drift must have one entry for each of the 2",
         ),
         (
-            lambda: observed.principal_components(NOISE[:5, :2], 3),
+            lambda: pca.principal_components(NOISE[:5, :2], 3),
             "count must be at most .* = 2, got 3",
         ),
         (
-            lambda: observed.noise(KEY, 3, 2, scales=np.zeros(2)),
+            lambda: trajectories.noise(KEY, 3, 2, scales=np.zeros(2)),
             "scales must not be all zero .zero total variance",
         ),
         (
-            lambda: observed.noise(KEY, 3, 2, scales=np.ones(3)),
+            lambda: trajectories.noise(KEY, 3, 2, scales=np.ones(3)),
             "scales must have one entry for each of dim = 2, got 3",
         ),
         (
-            lambda: observed.eigenbasis_sample(KEY, np.array([1.0, 2.0]), 5),
+            lambda: pca.eigenbasis_sample(KEY, np.array([1.0, 2.0]), 5),
             "be in decreasing order, got .1.0, 2.0.",
         ),
-        (lambda: observed.eigenbasis_sample(KEY, np.ones(3), 2, count=3), "= 2, got 3"),
+        (lambda: pca.eigenbasis_sample(KEY, np.ones(3), 2, count=3), "= 2, got 3"),
         (
-            lambda: observed.leading_population_spectrum(5, 4),
+            lambda: infinite_dimension.leading_spectrum(5, 4),
             "count must be at most n_points - 2 = 3",
         ),
         (
-            lambda: observed.leading_population_spectrum(5, 2, decay=200.0),
+            lambda: infinite_dimension.leading_spectrum(5, 2, decay=200.0),
             "decay must leave a finite variance",
         ),
         (
-            lambda: observed.effective_dimension(np.eye(3)),
+            lambda: trajectories.effective_dimension(np.eye(3)),
             "inner products between steps that are not all zero",
         ),
-        (lambda: observed.effective_dimension(np.eye(1)), "products of two points or more"),
-        (lambda: observed.step_gram(np.triu(np.ones((3, 3)))), "gram must be symmetric"),
+        (lambda: trajectories.effective_dimension(np.eye(1)), "products of two points or more"),
+        (lambda: trajectories.step_gram(np.triu(np.ones((3, 3)))), "gram must be symmetric"),
         (
             lambda: train(2 * TRAINED["targets"], loss="cross_entropy"),
             "targets must be one-hot for the cross entropy",
@@ -209,43 +230,53 @@ test_what_cannot_be_answered_is_refused = refused(
             r"must ask for arrays of at most 2\^36 numbers",
         ),
         (
-            lambda: observed.expected_squared_norms(3, reversion=2.0),
+            lambda: infinite_dimension.expected_squared_norms(3, reversion=2.0),
             r"reversion must lie in \[0, 2\) \(unstable.*\), got 2",
         ),
         (
-            lambda: observed.trajectory_gram(np.eye(3), reversion=2.0),
+            lambda: trajectories.trajectory_gram(np.eye(3), reversion=2.0),
             r"reversion must lie in \[0, 2\) \(unstable.*, got 2",
         ),
         (
-            lambda: observed.explained_variance_ratio(KEY, 3, 2, reversion=2.0),
+            lambda: pca.explained_variance_ratio(KEY, 3, 2, reversion=2.0),
             r"reversion must lie in \[0, 2\) \(unstable",
         ),
         (
-            lambda: observed.covariance(np.ones((1, 2))),
+            lambda: observed_neighbours.covariance(np.ones((1, 2))),
             "points must have at least two rows: one point has no variance",
         ),
         (
-            lambda: observed.axes_from_singular_values(np.ones((2, 3))),
+            lambda: observed_neighbours.axes_from_singular_values(np.ones((2, 3))),
             "points must have at least 3 rows, .*, got 2",
         ),
         (
-            lambda: observed.reconstruction_error(np.eye(2), np.ones((2, 2))),
+            lambda: observed_neighbours.reconstruction_error(np.eye(2), np.ones((2, 2))),
             "axes must have orthonormal rows",
         ),
-        (lambda: observed.leading_direction(np.ones((3, 2))), "points must be points that differ"),
         (
-            lambda: observed.leading_direction(np.eye(3), np.eye(3)[0] > 0),
+            lambda: observed_neighbours.leading_direction(np.ones((3, 2))),
+            "points must be points that differ",
+        ),
+        (
+            lambda: observed_neighbours.leading_direction(np.eye(3), np.eye(3)[0] > 0),
             "kept must keep at least two points",
         ),
         (
-            lambda: observed.corrupted_points(KEY, 10, 2, 3, spike=1.0, outlier_length=1.0),
+            lambda: observed_neighbours.corrupted_points(
+                KEY, 10, 2, 3, spike=1.0, outlier_length=1.0
+            ),
             "must be even and below",
         ),
         (
-            lambda: observed.corrupted_points(KEY, 10, 2, 10, spike=1.0, outlier_length=1.0),
+            lambda: observed_neighbours.corrupted_points(
+                KEY, 10, 2, 10, spike=1.0, outlier_length=1.0
+            ),
             "must be even and below",
         ),
-        (lambda: observed.spike_errors(KEY, 10, 3, 4), "latent_dim must be at most dim = 3, got 4"),
+        (
+            lambda: observed_neighbours.spike_errors(KEY, 10, 3, 4),
+            "latent_dim must be at most dim = 3, got 4",
+        ),
         (
             lambda: tool.random_walk_test(WALK, n_components=15),
             "n_components must be at most 14 for 16 points, got 15",
@@ -271,15 +302,15 @@ test_what_cannot_be_answered_is_refused = refused(
 test_what_is_of_another_kind_is_refused = refused(
     [
         (
-            lambda: observed.trajectory_gram(np.eye(3), running_mean=0.5),
+            lambda: trajectories.trajectory_gram(np.eye(3), running_mean=0.5),
             r"running_mean must be True or False .*, got 0\.5",
         ),
         (
-            lambda: observed.trajectory_gram(np.eye(3), drift=1.0),
+            lambda: trajectories.trajectory_gram(np.eye(3), drift=1.0),
             "unexpected keyword argument 'drift'",
         ),  # not linear
         (
-            lambda: observed.expected_squared_norms(3, drift=1.0),
+            lambda: infinite_dimension.expected_squared_norms(3, drift=1.0),
             "unexpected keyword argument 'drift'",
         ),
         (lambda: recorded(np.arange(3)), "floating-point arrays, got int64"),

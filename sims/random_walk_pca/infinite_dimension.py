@@ -27,7 +27,7 @@ class LeadingSpectrum(NamedTuple):
 
 
 @guarded(double=False)
-def population_covariance(
+def covariance(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "points points"]:
     """K = C A Aᵀ C, the expected Gram matrix of the centred trajectory, exact for every noise with
@@ -49,24 +49,24 @@ def population_covariance(
 
 
 @guarded(double=False)
-def population_spectrum(
+def spectrum(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "components"]:
-    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, to about T 2^-53
+    """λ_k, k = 1..T-1: the eigenvalues of `covariance`, decreasing, to about T 2^-53
     λ_1, none below zero. Arguments, errors and source as there.
     """
-    covariance = population_covariance(n_points, drift=drift, **process)
-    return np.maximum(np.linalg.eigvalsh(covariance)[:0:-1], 0)
+    eigenvalues = np.linalg.eigvalsh(covariance(n_points, drift=drift, **process))
+    return np.maximum(eigenvalues[:0:-1], 0)
 
 
 @guarded(double=False)
-def population_eigenvectors(
+def eigenvectors(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "points components"]:
-    """u_k, k = 1..T-1: unit eigenvectors of `population_covariance` in that order, positive at the
+    """u_k, k = 1..T-1: unit eigenvectors of `covariance` in that order, positive at the
     first point. Arguments, errors and source as there.
     """
-    vectors = np.linalg.eigh(population_covariance(n_points, drift=drift, **process))[1][:, :0:-1]
+    vectors = np.linalg.eigh(covariance(n_points, drift=drift, **process))[1][:, :0:-1]
     return vectors * np.where(vectors[0] < 0, -1, 1)
 
 
@@ -94,7 +94,7 @@ def expected_squared_norms(
 
 
 @guarded(double=False)
-def leading_population_spectrum(
+def leading_spectrum(
     n_points: NumberOfPoints, count: Components, **process: Unpack[Process]
 ) -> LeadingSpectrum:
     """The `count` largest λ_k and their u_k for many points (T up to 1e5), by Lanczos without any T

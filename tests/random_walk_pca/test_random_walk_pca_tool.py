@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from own_data import random_walk_pca as tool
 from own_data.random_walk_pca.randomisation import departures
-from own_data.random_walk_pca.steps import checked_step_gram
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from own_data.random_walk_pca.recording import checked_step_gram
+from sims.random_walk_pca import trajectories
+from theory.random_walk_pca import finite_dimension
 from theory_on_trial.testing.suite import check_readable
 
 DEVIATIONS = 4.9
@@ -36,9 +36,9 @@ ESTIMATORS = [
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def _step_grams(keys, n_points, dim, scales, drift_ratio, process):
     def one(key):
-        rows = observed.noise(key, n_points, dim, scales=scales)
+        rows = trajectories.noise(key, n_points, dim, scales=scales)
         drift = jnp.zeros(dim).at[0].set(drift_ratio**0.5)
-        steps = jnp.diff(observed.trajectory(rows, drift=drift, **process), axis=0)
+        steps = jnp.diff(trajectories.trajectory(rows, drift=drift, **process), axis=0)
         return steps @ steps.T
 
     return jax.lax.map(one, keys)
@@ -255,7 +255,8 @@ def test_recorded_run_is_judged_with_the_combined_dimension():
         recorder.record(buffer)
     result = tool.random_walk_test(step_gram=recorder.step_gram)
     assert (
-        abs(result.effective_dimension / predicted.combined_dimension(1500, 500) - 1) <= 5 * 2 / 120
+        abs(result.effective_dimension / finite_dimension.combined_dimension(1500, 500) - 1)
+        <= 5 * 2 / 120
     )
     assert result.p_value > 0.01
 

@@ -1,4 +1,6 @@
-"""Trained models seen as walks: F6 and F7."""
+"""Trained models seen as walks: F6 and F7. A linear model on Gaussian data against a walk with
+decaying noise: F8.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +12,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.random_walk_pca.panels import aligned, tableau
-from figures.random_walk_pca.simulations import WINDOWS, training_windows
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from figures.random_walk_pca.simulations import (
+    WINDOWS,
+    gaussian_regression,
+    linear_process,
+    training_windows,
+)
+from sims.random_walk_pca.pca import squared_overlaps
+from theory.random_walk_pca.drift_and_decay import (
+    decaying_noise_explained_variance_ratio,
+    decaying_noise_modes,
+    drift_explained_variance_ratio,
+)
+from theory.random_walk_pca.plain_walk import cosine_content, cosine_modes, explained_variance_ratio
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import (
+    label,
+    log_spaced,
+    points_with_intervals,
+    student_interval,
+)
 from theory_on_trial.figures.replicates import replicates
 
 _MARKERS = ("o", "s", "^", "D")
@@ -57,10 +74,8 @@ def linear_regression(
     axes.set_title(f"linear model of digits, accuracy {float(data['accuracy'].mean()):.2f}")
     label(axes, "a", x=-0.12)
     scores = data["score"].values[..., :3]
-    cosines = predicted.cosine_modes(window, 3) * np.sqrt(window / 2)
-    contents = np.median(
-        [[predicted.cosine_content(part) for part in run] for run in scores], axis=0
-    )
+    cosines = cosine_modes(window, 3) * np.sqrt(window / 2)
+    contents = np.median([[cosine_content(part) for part in run] for run in scores], axis=0)
     time = np.arange(window)
     panels = parts[1].subplots(3, 4, sharex=True, sharey="row")
     for column, name in enumerate(WINDOWS):
@@ -117,7 +132,7 @@ def neural_networks(
     cosines (lines); above each, the least of their squared overlaps with the components after the
     projection. Antognini & Sohl-Dickstein 2018.
     """
-    cosines = predicted.cosine_modes(window, 3) * np.sqrt(window / 2)
+    cosines = cosine_modes(window, 3) * np.sqrt(window / 2)
     fig = plt.figure(figsize=(11, 5.9))
     rows: Any = fig.subfigures(2, 1)
     models = (
@@ -148,7 +163,7 @@ def neural_networks(
         label(axes, letters[0], x=-0.16)
         full, sketch = (data[name].values[0, ..., :3] for name in ("score", "projected_score"))
         for number, area, letter in zip((1, 2, 3), areas[1:], letters[1:], strict=True):
-            overlap = observed.squared_overlaps(full[number], sketch[number]).min()
+            overlap = squared_overlaps(full[number], sketch[number]).min()
             title = f"({letter})  {WINDOWS[number]}  (projected: {overlap:.3f})"
             points = aligned(full[number], cosines)
             tableau(area, title, points=points, lines=cosines, colour=COLOURS[number])
@@ -169,7 +184,7 @@ def _ratio_panel(
     index = np.arange(1, ratios.shape[2] + 1)
     axes.plot(
         index,
-        predicted.explained_variance_ratio(window)[: len(index)],
+        explained_variance_ratio(window)[: len(index)],
         color=COLOURS[6],
         label="walk, no drift",
     )
@@ -183,7 +198,7 @@ def _ratio_panel(
             points_with_intervals(axes, index * 1.07, projected[:, number], colour, **open_symbols)
         if drifting:
             drift = _matching_drift(float(ratios[:, number, 0].mean()), window)
-            spectrum = np.sort(predicted.drift_explained_variance_ratio(window, drift))[::-1]
+            spectrum = np.sort(drift_explained_variance_ratio(window, drift))[::-1]
             axes.plot(
                 index,
                 spectrum[: len(index)],
@@ -206,8 +221,106 @@ def _matching_drift(first_ratio: float, n_points: int) -> float:
     from scipy.optimize import brentq
 
     def excess(log_drift: float) -> float:
-        return float(
-            predicted.drift_explained_variance_ratio(n_points, np.exp(log_drift))[0] - first_ratio
-        )
+        return float(drift_explained_variance_ratio(n_points, np.exp(log_drift))[0] - first_ratio)
 
     return float(np.exp(brentq(excess, -30, 10))) if excess(-30) < 0 else 0.0
+
+
+@figure(
+    "F8",
+    quick={
+        "n_features": 200,
+        "n_points": 200,
+        "n_examples": 1000,
+        "learning_rate": 0.005,
+        "runs": 4,
+    },
+    claims=("decay_bessel",),
+    marks="(a, b) dots: one run; black: Bessel functions; shaded: against time",
+)
+def decaying_noise(
+    n_features: int = 1000,
+    n_outputs: int = 10,
+    n_points: int = 1000,
+    n_examples: int = 4000,
+    learning_rate: float = 0.001,
+    runs: int = 6,
+) -> Figure:
+    """A linear model trained on Gaussian data walks like a random walk whose noise variance falls
+    as t^-p.
+
+    (a) The first four components of the model's parameters, a linear map from n_features to
+      n_outputs learned from a
+    random one by SGD with one example per step, one run of T = n_points steps (dots): each against
+    every other, and against time on the diagonal. (b) The same for a walk in as many dimensions
+    whose noise decays with the exponent p fitted in (c). Lines in both: the Bessel functions of the
+    limit T → ∞ with that p. (c) Squared step lengths, mean over the runs and over neighbouring
+    steps with 99 % Student intervals, and the power law fitted to the mean of every step, by least
+    squares of logarithms; the decay is nearer to an exponential, so that the power law is no more
+    than a description. (d) Ratios ρ_k of both, means over the runs with 99 % Student intervals, and
+    the Bessel law (line). Antognini & Sohl-Dickstein 2018; the law is new.
+    """
+    static = {
+        "n_examples": n_examples,
+        "n_features": n_features,
+        "n_outputs": n_outputs,
+        "n_steps": n_points,
+    }
+    training = replicates(gaussian_regression, runs, static, {"learning_rate": learning_rate})
+    squared_steps = training["squared_step"].values
+    slope, intercept = np.polyfit(
+        np.log(np.arange(2, n_points + 1)), np.log(squared_steps.mean(axis=0)), 1
+    )
+    exponent = round(float(-slope), 2)
+    dim = (n_features + 1) * n_outputs
+    walks = replicates(
+        linear_process, runs, {"n_points": n_points, "dim": dim}, {"decay": exponent}
+    )
+    modes = decaying_noise_modes((np.arange(n_points) + 0.5) / n_points, exponent, 4) / np.sqrt(2)
+    fig = plt.figure(figsize=(8.4, 7.2))
+    parts: Any = fig.subfigures(2, 1, height_ratios=(1.35, 1))
+    left, right = parts[0].subfigures(1, 2)
+    model, walk = (aligned(data["score"].values[0, :, :4], modes) for data in (training, walks))
+    tableau(
+        left, f"(a)  linear model, {dim} parameters", points=model, lines=modes, colour=COLOURS[1]
+    )
+    tableau(
+        right,
+        f"(b)  walk with noise variance $t^{{-{exponent:g}}}$, d = {dim}",
+        points=walk,
+        lines=modes,
+    )
+    step_axes, ratio_axes = parts[1].subplots(1, 2)
+    time = np.arange(2, n_points + 1)
+    bins = np.array_split(np.arange(n_points - 1), 25)
+    means = np.stack([squared_steps[:, part].mean(axis=1) for part in bins], axis=1)
+    points_with_intervals(
+        step_axes, [time[part].mean() for part in bins], means, COLOURS[1], label="linear model"
+    )
+    step_axes.plot(
+        time, np.exp(intercept) * time**slope, color=COLOURS[6], label=f"fit, p = {exponent:g}"
+    )
+    step_axes.set_ylim(0, 1.5 * means.mean(axis=0).max())
+    step_axes.set(xlabel="step  t", ylabel="squared step length  $|x_t - x_{t-1}|^2$")
+    step_axes.legend(loc="upper right")
+    last = min(300, n_points - 1)
+    picks = log_spaced(last, 22)
+    law = decaying_noise_explained_variance_ratio(exponent, last)
+    ratio_axes.loglog(
+        np.arange(1, last + 1), law, color=COLOURS[6], label=f"Bessel law:  $ρ_1$ = {law[0]:.3f}"
+    )
+    for name, data, colour, marker in (
+        ("linear model", training, COLOURS[1], "o"),
+        ("walk", walks, COLOURS[0], "s"),
+    ):
+        ratios = data["ratio"].values
+        mean, half_width = student_interval(ratios[:, 0])
+        text = rf"{name}:  $\hat{{ρ}}_1$ = {mean:.3f} ± {half_width:.3f}"
+        points_with_intervals(
+            ratio_axes, picks, ratios[:, picks - 1], colour, fmt=marker, label=text
+        )
+    ratio_axes.set(xlabel="component  k", ylabel="explained variance ratio  $ρ_k$")
+    ratio_axes.legend(loc="lower left")
+    label(step_axes, "c", x=-0.16)
+    label(ratio_axes, "d", x=-0.1)
+    return fig
