@@ -319,51 +319,39 @@ def test_doubts_are_about_few_dimensions_and_far_components():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "sentence"),
+    ("arguments", "sentence"),
     [
-        ({}, ValueError, "either a trajectory or a step_gram"),
+        ({}, "either a trajectory or a step_gram"),
         (
             {"trajectory": trajectory(0), "step_gram": np.eye(30)},
-            ValueError,
             "either a trajectory or a step_gram",
         ),
-        (
-            {"trajectory": trajectory(0)[0]},
-            ValueError,
-            r"trajectory must be .* got .*shape \(200,\)",
-        ),
-        ({"trajectory": trajectory(0)[:1]}, ValueError, "at least two recorded points, got 1"),
+        ({"trajectory": trajectory(0)[:1]}, "at least two recorded points, got 1"),
         (
             {"trajectory": trajectory(0)[:9]},
-            ValueError,
             "at least 10 recorded points to judge it, got 9",
         ),
         (
             {"trajectory": trajectory(0) + np.where(np.arange(40) == 6, np.nan, 0)[:, None]},
-            ValueError,
             "first non-finite row is row 7",
         ),
-        ({"trajectory": np.ones((20, 5))}, ValueError, "zero total variance"),
-        ({"trajectory": np.arange(20.0)[:, None] * np.ones(5)}, ValueError, "steps without noise"),
-        ({"step_gram": np.eye(30)}, ValueError, "steps without noise"),
-        ({"step_gram": np.ones((30, 20))}, ValueError, r"axes \(steps, steps\), got .* \(30, 20\)"),
-        ({"step_gram": np.triu(np.ones((30, 30)))}, ValueError, "must be symmetric"),
-        ({"step_gram": -np.eye(30)}, ValueError, "squared step lengths on its diagonal"),
+        ({"trajectory": np.ones((20, 5))}, "zero total variance"),
+        ({"trajectory": np.arange(20.0)[:, None] * np.ones(5)}, "steps without noise"),
+        ({"step_gram": np.eye(30)}, "steps without noise"),
         (
             {"step_gram": 3 * np.eye(30) - 1},
-            ValueError,
             "step_gram must be .* its smallest eigenvalue is -13.5, below",
         ),
     ],
 )
-def test_hostile_input(arguments, error, sentence):
+def test_what_is_no_trajectory_is_refused(arguments, sentence):
     for function in (tool.random_walk_test, *ESTIMATORS):
         if sentence == "steps without noise" and function is tool.estimate_noise_decay:
             assert function(**arguments).value == pytest.approx(
                 0, abs=100 * 2**-53
             )  # equal steps: that is its answer
             continue
-        with pytest.raises(error, match=sentence):
+        with pytest.raises(ValueError, match=sentence):
             function(**arguments)
 
 
