@@ -15,9 +15,9 @@ from figures.random_walk_pca.simulations import distance_from_start, linear_proc
 from sims.random_walk_pca import infinite_dimension
 from theory.random_walk_pca import ornstein_uhlenbeck as reverting
 from theory.random_walk_pca.linear_processes import (
-    exponential_average_impulse_response,
     momentum_circulant_eigenvalues,
     momentum_explained_variance_ratio,
+    momentum_impulse_response,
     running_mean_explained_variance_ratio,
     toeplitz_covariance,
     toeplitz_eigenvalues,
@@ -189,7 +189,7 @@ def iterate_averaging(
     index = np.arange(1, n_points)
     picks = log_spaced(n_points - 1, 22)
     last = n_points // 4
-    covariance = toeplitz_covariance(exponential_average_impulse_response(n_points, decay))
+    covariance = toeplitz_covariance(momentum_impulse_response(n_points, decay))
     cosines = cosine_modes(n_points, 4)
     records: dict[str, tuple[dict[str, float], np.ndarray, np.ndarray]] = {
         "raw iterates": ({}, explained_variance_ratio(n_points), cosines),

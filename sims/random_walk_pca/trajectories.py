@@ -9,13 +9,12 @@ with their time shuffled.
 
 import itertools
 import math
-from typing import Annotated, Literal, NamedTuple, Unpack
+from typing import Annotated, Literal, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.random_walk_pca.domains import (
@@ -175,71 +174,23 @@ def trajectory(
 
 @jax.jit
 def _recursion(noise, momentum, reversion, decay, averaging, running_mean, drift):
-    coefficients = _step_coefficients(
-        noise.shape[0], noise.dtype, momentum, reversion, decay, averaging, running_mean
-    )
-    zero = jnp.zeros_like(noise[0])
+    time = jnp.arange(1, len(noise) + 1, dtype=noise.dtype)
+    scales = time ** (-jnp.asarray(decay, noise.dtype) / 2)
+    kept = jnp.where(running_mean, 1 - 1 / time, jnp.asarray(averaging, noise.dtype))
+    momentum = jnp.asarray(momentum, noise.dtype)
+    persistence = 1 - jnp.asarray(reversion, noise.dtype)
+    drift = jnp.asarray(drift, noise.dtype)
 
     def step(state, inputs):
-        noise_row, coefficient = inputs
-        state = _time_step(state, noise_row, coefficient, jnp.asarray(drift, noise.dtype))
-        return state, state.recorded
+        velocity, position, recorded = state
+        row, scale, keep = inputs
+        velocity = momentum * velocity + scale * row + drift
+        position = persistence * position + velocity
+        recorded = keep * recorded + (1 - keep) * position
+        return (velocity, position, recorded), recorded
 
-    return lax.scan(step, _State(zero, zero, zero), (noise, coefficients))[1]
-
-
-class _State(NamedTuple):
-    """The state of the recursion after a step: v_t, x_t and y_t, each with an entry per column."""
-
-    velocity: Float[Array, "columns"]
-    position: Float[Array, "columns"]
-    recorded: Float[Array, "columns"]
-
-
-class _Coefficients(NamedTuple):
-    """The coefficients of every step: γ, 1-α, the scale t^{-p/2} of the noise, and the part β_t of
-    y_t that is kept.
-    """
-
-    momentum: Float[Array, "*points"]
-    persistence: Float[Array, "*points"]
-    noise_scale: Float[Array, "*points"]
-    kept: Float[Array, "*points"]
-
-
-def _step_coefficients(
-    n_points: int,
-    dtype: DTypeLike,
-    momentum: ScalarLike = 0.0,
-    reversion: ScalarLike = 0.0,
-    decay: ScalarLike = 0.0,
-    averaging: ScalarLike = 0.0,
-    running_mean: Flag = False,
-) -> _Coefficients:
-    """The coefficients of steps 1..T, one row per step; the parameters are those of
-    `trajectory`.
-    """
-    time = jnp.arange(1, n_points + 1, dtype=dtype)
-    constant = jnp.ones_like(time)
-    return _Coefficients(
-        momentum=jnp.asarray(momentum, dtype) * constant,
-        persistence=(1 - jnp.asarray(reversion, dtype)) * constant,
-        noise_scale=time ** (-jnp.asarray(decay, dtype) / 2),
-        kept=jnp.where(running_mean, 1 - 1 / time, jnp.asarray(averaging, dtype)),
-    )
-
-
-def _time_step(
-    state: _State,
-    noise_row: Float[Array, "columns"],
-    coefficient: _Coefficients,
-    drift: Float[Array, "..."],
-) -> _State:
-    """One step of the recursion in the docstring of `trajectory`."""
-    velocity = coefficient.momentum * state.velocity + coefficient.noise_scale * noise_row + drift
-    position = coefficient.persistence * state.position + velocity
-    record = coefficient.kept * state.recorded + (1 - coefficient.kept) * position
-    return _State(velocity, position, record)
+    zero = jnp.zeros_like(noise[0])
+    return lax.scan(step, (zero, zero, zero), (noise, scales, kept))[1]
 
 
 @guarded(double=False)

@@ -273,10 +273,6 @@ def tail_shortfall(n_points: Points, freedom: Freedom) -> float:
     integral = quad(lambda s: excess(s) * s ** (-freedom - 1), _SMALL, np.inf, limit=400)[0]
     integral += excess(_SMALL) * _SMALL**-freedom / (6 - freedom)
     kurtosis = 6 / (freedom - 4)
-    first = 2 * np.sum((values[:, None] * _response(values, share)) ** 2)
+    response = (np.eye(len(values))[-1] - share) / values.sum()  # of the ratio to each eigenvalue
+    first = 2 * np.sum((values * response) ** 2)
     return float(freedom * tail * integral / (first * kurtosis_factor_ratio(n_points, kurtosis)[0]))
-
-
-def _response(values: np.ndarray, share: float) -> np.ndarray:
-    """The derivative of the first ratio by each eigenvalue, as a column."""
-    return (np.eye(len(values))[:, -1:] - share) / values.sum()

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from theory.random_walk_pca.domains import Components, Momentum, MomentumBelowOne, Points
 from theory.random_walk_pca.plain_walk import explained_variance_ratio_limit, laplacian_eigenvalues
 from theory.random_walk_pca.roots import bisect
-from theory_on_trial.contract import UNIT_INTERVAL, USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.contract import UNIT_INTERVAL, USABLE_SCALE, guarded, require
 
 Response = Annotated[Float[np.ndarray, " points"], USABLE_SCALE]
 _POINTS = "impulse_response must hold at least two recorded points"
@@ -114,18 +114,13 @@ def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, "
     """Positive roots μ_k of tan μ + tanh μ = 0: as γ -> 1 eigenvalues tend to T^4 / μ_k^4, of sum
     T^4 / 30.
     """
-    roots = (np.arange(1, n_components + 1) - 0.25) * np.pi
-    for _ in range(
-        4
-    ):  # Newton; the first guess is off by exp(-2 mu), which four squarings bring below an ulp
-        residual = np.sin(roots) + np.cos(roots) * np.tanh(roots)
-        slope = (
-            np.cos(roots)
-            - np.sin(roots) * np.tanh(roots)
-            + np.cos(roots) * (1 - np.tanh(roots) ** 2)
-        )
-        roots = roots - residual / slope
-    return roots
+    index = np.arange(1, n_components + 1)
+    return bisect(
+        lambda mu: np.sin(mu) + np.cos(mu) * np.tanh(mu),
+        (index - 0.5) * np.pi,
+        index * np.pi,
+        -((-1.0) ** index),
+    )
 
 
 @guarded
@@ -153,18 +148,6 @@ def integrated_walk_modes(
     # cosh(x) / cosh(μ) without overflow.
     hyperbolic = (np.exp(phases - ends) + np.exp(-phases - ends)) / (1 + np.exp(-2 * ends))
     return np.cos(phases) / np.cos(ends) + hyperbolic
-
-
-@guarded
-def exponential_average_impulse_response(
-    n_points: Points, decay: Annotated[float, Interval(0, 1, "[)")]
-) -> Float[np.ndarray, " points"]:
-    """Response 1 - β^m of y_t = β y_{t-1} + (1 - β) x_t, y_0 = 0, to the steps of the walk x.
-
-    (1 - β) times that of a walk of momentum β, so the two share all explained variance ratios and
-    modes.
-    """
-    return (1 - decay) * momentum_impulse_response(n_points, decay)
 
 
 @guarded

@@ -19,10 +19,17 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.random_walk_pca.domains import Components, Dimension, Points, Rate, StationaryRate
+from theory.random_walk_pca.domains import (
+    Components,
+    Crossover,
+    Dimension,
+    Points,
+    Rate,
+    StationaryRate,
+)
 from theory.random_walk_pca.plain_walk import laplacian_eigenvalues
 from theory.random_walk_pca.roots import bisect
-from theory_on_trial.contract import NON_NEGATIVE, Fraction, NonNegative, guarded, require
+from theory_on_trial.contract import NON_NEGATIVE, Fraction, guarded, require
 
 
 @guarded
@@ -36,7 +43,7 @@ def impulse_response(n_points: Points, rate: Rate) -> Float[np.ndarray, " points
 @guarded
 def eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
     """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at α = 1."""
-    return _decreasing(_eigenvalue(_centred_frequencies(n_points, rate), rate))
+    return np.sort(1 / _inverse_eigenvalue(_centred_frequencies(n_points, rate), rate))[::-1]
 
 
 @guarded
@@ -135,21 +142,13 @@ def _inverse_eigenvalue(
     return rate**2 + (1 - rate) * 4 * np.sin(frequency / 2) ** 2
 
 
-def _eigenvalue(frequency: Float[np.ndarray, " roots"], rate: float) -> Float[np.ndarray, " roots"]:
-    return 1 / _inverse_eigenvalue(frequency, rate)
-
-
-def _decreasing(spectrum: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
-    return np.sort(spectrum)[::-1]
-
-
 def _alternating(count: int) -> Float[np.ndarray, " count"]:
     return 1.0 - 2.0 * (np.arange(count) % 2)
 
 
 @guarded
 def crossover_wavenumbers(
-    crossover: NonNegative, n_components: Components
+    crossover: Crossover, n_components: Components
 ) -> Float[np.ndarray, " components"]:
     """Increasing roots y_k of the continuum secular equation; y_k = k π at c = 0.
 
@@ -175,36 +174,29 @@ def crossover_wavenumbers(
 
 @guarded
 def crossover_eigenvalues(
-    crossover: NonNegative, n_components: Components
+    crossover: Crossover, n_components: Components
 ) -> Float[np.ndarray, " components"]:
     """Limits of λ_k / T^2 at α T = c: 1 / (c^2 + y_k^2)."""
     return 1 / (crossover**2 + crossover_wavenumbers(crossover, n_components) ** 2)
 
 
 @guarded
-def crossover_total_variance(crossover: NonNegative) -> float:
+def crossover_total_variance(crossover: Crossover) -> float:
     """Limit of tr K / T^2, in (0, 1/6] and 1/6 at c = 0.
 
-    It is (1/2c) [1 - (1 - e^-2c) / (2c)] - (1/c^2) [1 - 2 (1 - e^-c) / c + (1 - e^-2c) / (2c)].
+    It is f_2(-2c) + 2 f_3(-c) - 4 f_3(-2c) with f_k(z) = 1F1(1; k + 1; z) / k!, the exponential
+    series without its first k terms, over z^k: nothing cancels at small c.
     """
+    from scipy.special import hyp1f1
+
     c = crossover
-    if c < 1:
-        total = 0.0
-        power_over_factorial = 1 / 6
-        for order in range(
-            24
-        ):  # the closed form cancels to third order in c; its Taylor series does not
-            total += power_over_factorial * (2**order * (order - 1) + 2)
-            power_over_factorial *= -c / (order + 4)
-        return total
-    once = -np.expm1(-c) / c
-    twice = -np.expm1(-2 * c) / (2 * c)
-    return float((1 - twice) / (2 * c) - (1 - 2 * once + twice) / c**2)
+    third = hyp1f1(1, 4, -c) / 3 - 2 * hyp1f1(1, 4, -2 * c) / 3
+    return float(hyp1f1(1, 3, -2 * c) / 2 + third)
 
 
 @guarded
 def crossover_explained_variance_ratio(
-    crossover: NonNegative, n_components: Components
+    crossover: Crossover, n_components: Components
 ) -> Float[np.ndarray, " components"]:
     """Limits of ρ_k at α T = c, from 6 / (π k)^2 at c = 0 to about 2 / c each for c >> 1."""
     return crossover_eigenvalues(crossover, n_components) / crossover_total_variance(crossover)

@@ -122,9 +122,8 @@ def companion_stieltjes(
 
 def _langevin_slope(x: float) -> float:
     """(coth(x) - 1/x) / x for x >= 0: 1/3 at zero, without cancellation at small x."""
+    from scipy.special import hyp0f1
+
     if x < 1:
-        fraction = 0.0
-        for odd in range(21, 3, -2):
-            fraction = x**2 / (odd + fraction)  # Gauss's continued fraction of coth
-        return 1 / (3 + fraction)
+        return float(hyp0f1(2.5, x**2 / 4) / hyp0f1(1.5, x**2 / 4) / 3)
     return float((1 / np.tanh(x) - 1 / x) / x)
