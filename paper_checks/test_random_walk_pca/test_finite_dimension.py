@@ -10,9 +10,15 @@ import numpy as np
 
 from paper_checks.test_random_walk_pca import FIRST_FEW, Points
 from sims.random_walk_pca import infinite_dimension, pca, trajectories
-from theory.random_walk_pca import finite_dimension, ornstein_uhlenbeck, plain_walk, whole_spectrum
+from theory.random_walk_pca import (
+    finite_dimension,
+    linear_processes,
+    ornstein_uhlenbeck,
+    plain_walk,
+    whole_spectrum,
+)
 from theory_on_trial import claim, derived
-from theory_on_trial.contract import LONGEST, MOST, Interval
+from theory_on_trial.contract import LONGEST, MOST, UNIT_INTERVAL, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
 Dimension = Annotated[int, Interval(200, LONGEST, why="later orders in 1 / d are not computed")]
@@ -23,8 +29,6 @@ WalkDimension = Annotated[int, Interval(300, MOST, why="later orders in 1 / d ar
 LAWLEY = derived(
     "Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials"
 )
-WALKS = [(8, 500), (16, 20_000)]
-SCATTERED = [(8, 5000), (16, 20_000)]
 TracedPoints = Annotated[
     int, Interval(4, 60, why="with more points, one point more is not detected")
 ]
@@ -82,28 +86,52 @@ def _controlled(n_points, dim, **process):
 
 
 @claim(
-    derived("Lawley's bias of Wishart eigenvalues, divided by their trace"),
+    derived("Lawley's bias of Wishart eigenvalues, divided by their trace, for linear processes"),
     kind="distribution",
-    cases=WALKS,
+    cases=[(8, 500, 0.0), (16, 20_000, 0.0), (16, 2000, 5.0), (30, 20_000, 8.0)],
 )
-def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
-    """Ratio k has mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d)."""
-    sampler, _ = _controlled(n_points, dim)
-    variances = plain_walk.eigenvalues(n_points)
-    ratios = plain_walk.explained_variance_ratio(n_points)[:3]
-    mean_ratios = finite_dimension.mean_explained_variance_ratio(variances, dim, 3)
-    second_order = np.abs(finite_dimension.explained_variance_ratio_second_order(variances, dim, 3))
-    controls = {
-        "no bias": ratios,
-        "that of eigenvalues": ratios * (1 + finite_dimension.eigenvalue_bias(variances, dim, 3)),
-    }
+def test_sim_evr(
+    trial,
+    n_points: WalkPoints,
+    dim: WalkDimension,
+    crossover: Annotated[
+        float, Interval(0, 10, why="beyond, the first two eigenvalues are too close for 1 / d")
+    ],
+):
+    """Ratio k of a walk (α = 0), or of an Ornstein-Uhlenbeck process with α T = `crossover`, has
+    mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d), by its own spectrum.
+    """
+    rate = crossover / n_points
+    trial.require(
+        crossover == 0 or (crossover >= 2 and rate < 0.95),
+        "crossover must be 0, or at least 2 and below n_points: else it is hardly another process, "
+        "or its points are independent",
+    )
+    variances = ornstein_uhlenbeck.eigenvalues(n_points, rate)
+    gap = np.min(1 - variances[1:4] / variances[:3])
+    trial.require(
+        dim * gap**2 >= 60,
+        "dim must distinguish the components: in fewer dimensions first order is too little",
+    )
+    sampler, _ = _controlled(n_points, dim, reversion=rate)
+    ratios = variances[:3] / variances.sum()
+    means = finite_dimension.mean_explained_variance_ratio(variances, dim, 3)
+    later = np.abs(finite_dimension.explained_variance_ratio_second_order(variances, dim, 3))
+    if crossover == 0:
+        bias = finite_dimension.eigenvalue_bias(variances, dim, 3)
+        rival = {"the bias of eigenvalues": ratios * (1 + bias)}
+    else:
+        walk = plain_walk.eigenvalues(n_points)
+        of_walk = finite_dimension.mean_explained_variance_ratio(walk, dim, 3)
+        relative = of_walk / plain_walk.explained_variance_ratio(n_points)[:3]
+        rival = {"the walk's relative bias": ratios * relative}
     trial.mean(
         lambda key: jnp.subtract(*sampler(key)),
-        mean_ratios,
+        means,
         law=Asymptotic(),
-        slack=second_order,
-        margin=second_order + 0.4 * np.abs(mean_ratios - ratios),
-        controls=controls,
+        slack=later,
+        margin=later + 0.2 * np.abs(means - ratios).max(),
+        controls={"no bias": ratios, **rival},
         first=2048,
     )
 
@@ -111,7 +139,7 @@ def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
 @claim(
     derived("first-order scatter of Wishart eigenvalues, divided by their trace"),
     kind="distribution",
-    cases=SCATTERED,
+    cases=[(8, 5000), (16, 20_000)],
 )
 def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
     """Ratio k has variance 2 ρ_k^2 (1 - 2 ρ_k + q) / d."""
@@ -137,53 +165,6 @@ def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
         },
         first=2048,
         most=400_000,
-    )
-
-
-Crossover = Annotated[
-    float, Interval(2, 10, why="beyond, the first two eigenvalues are too close for first order")
-]
-"""α T."""
-
-
-@claim(
-    derived("Lawley's bias holds for every linear process, by its own spectrum"),
-    kind="distribution",
-    tier="full",
-    cases=[(16, 5.0, 2000), (30, 8.0, 20_000)],
-)
-def test_sim_evr__ou(
-    trial,
-    n_points: Annotated[int, Interval(12, 60, why="with few points later components have no bias")],
-    crossover: Crossover,
-    dim: Annotated[int, Interval(2000, MOST, why="with fewer the components mix where α T is 10")],
-):
-    """Of an Ornstein-Uhlenbeck process ratio k has mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d), by
-    its own spectrum.
-    """
-    rate = crossover / n_points
-    trial.require(rate < 0.95, "crossover must be below n_points: else points are independent")
-    sampler, _ = _controlled(n_points, dim, reversion=rate)
-    variances = ornstein_uhlenbeck.eigenvalues(n_points, rate)
-    walk = plain_walk.eigenvalues(n_points)
-    ratios = variances[:3] / variances.sum()
-    means = finite_dimension.mean_explained_variance_ratio(variances, dim, 3)
-    walk_ratios = plain_walk.explained_variance_ratio(n_points)[:3]
-    as_walk = ratios * finite_dimension.mean_explained_variance_ratio(walk, dim, 3) / walk_ratios
-    gap = np.min(1 - variances[1:4] / variances[:3])
-    trial.require(
-        dim * gap**2 >= 60,
-        "dim must distinguish the components: in fewer dimensions first order is too little",
-    )
-    second_order = np.abs(finite_dimension.explained_variance_ratio_second_order(variances, dim, 3))
-    trial.mean(
-        lambda key: jnp.subtract(*sampler(key)),
-        means,
-        law=Asymptotic(),
-        slack=second_order,
-        margin=second_order + 0.2 * np.abs(means - ratios).max(),
-        controls={"no bias": ratios, "the walk's relative bias": as_walk},
-        first=2048,
     )
 
 
@@ -338,70 +319,56 @@ def test_sim_evr__second_order(
     )
 
 
-def _deficits(n_points, dim):
-    """Return a simulator of 1 - overlap^2 of three components with their cosines. Squared products
-    of the noise along two axes of the steps have mean 1 / d exactly: a control variate, whatever it
-    is multiplied by.
-    """
-    variances = plain_walk.eigenvalues(n_points)
-    steps = np.sqrt(2 / n_points) * np.sin(
-        np.pi / n_points * np.outer(np.arange(1, n_points), np.arange(1, n_points))
-    )
-    itself = np.eye(3, n_points - 1)
-    rotation = (
-        (1 - itself)
-        * variances
-        * variances[:3, None]
-        / (variances - variances[:3, None] + itself) ** 2
-    )
-    cosines = np.cos(np.pi / n_points * np.outer(np.arange(0.5, n_points), np.arange(1, 4)))
-
-    def measure(key):
-        noise = trajectories.equivalent_gaussian_noise(key, n_points, dim)
-        courses = pca.principal_components(trajectories.trajectory(noise), 3).time_courses
-        along = steps.T @ noise[1:]
-        linear = jnp.sum(rotation * ((along[:3] @ along.T) ** 2 - 1 / dim), axis=1)
-        return 1 - pca.squared_overlaps(courses, cosines) - linear
-
-    return measure
-
-
 @claim(
     derived("first-order rotation of Wishart eigenvectors, summed"),
     kind="rate",
-    cases=[(8, 50_000), (12, 200_000)],
+    cases=[(8, 50_000, 0.0), (12, 200_000, 0.0), (30, 20_000, 0.7), (20, 20_000, 1.0)],
 )
 def test_lissajous(
     trial,
     n_points: Annotated[
-        int, Interval(8, 30, why="the third component's neighbours must not be close")
+        int, Interval(8, 60, why="the third component's neighbours must not be close")
     ],
     dim: Annotated[
         int, Interval(2000, MOST, why="with fewer, the scatter of later orders hides a hundredth")
     ],
+    momentum: Annotated[float, UNIT_INTERVAL],
 ):
-    """Component k misses its cosine by (1/d) sum_{j != k} θ_j θ_k / (θ_j - θ_k)^2, about k^2 /
-    d.
+    """Component k of a walk misses its cosine by (1/d) sum_{j != k} λ_j λ_k / (λ_j - λ_k)^2, about
+    k^2 / d; with momentum it misses the component of infinitely many dimensions by the same law.
     """
-    variances = plain_walk.eigenvalues(n_points)
-    first = finite_dimension.overlap_deficit(variances, dim, 3)
-    bias = finite_dimension.eigenvalue_bias(variances, dim, 3)
-    measure = _deficits(n_points, dim)
-    deficits = first + finite_dimension.overlap_deficit_second_order(variances, dim, 3)
-    slack = (
-        10 * first**3
-    )  # the next term: 7 first^3 was seen for the third component of eight points
-    controls = {
-        "π^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim,
-        "θ_k^2 for θ_j θ_k": first - bias,
-    }
+    responses = trajectories.trajectory(np.eye(n_points), momentum=momentum)
+    courses, lengths, steps = np.linalg.svd(np.asarray(trajectories.centre(responses)))
+    count = n_points - 1
+    variances = lengths[:count] ** 2
+    itself = np.eye(3, count)
+    gaps = variances - variances[:3, None] + itself
+    rotation = (1 - itself) * variances * variances[:3, None] / gaps**2
+
+    def deficits(key):
+        noise = trajectories.equivalent_gaussian_noise(key, n_points, dim)
+        walk = trajectories.trajectory(noise, momentum=momentum)
+        components = pca.principal_components(walk, 3).time_courses
+        # Squared products of the noise along two axes have mean 1 / d exactly: a control variate.
+        along = steps[:count] @ noise
+        linear = jnp.sum(rotation * ((along[:3] @ along.T) ** 2 - 1 / dim), axis=1)
+        return 1 - pca.squared_overlaps(components, courses[:, :3]) - linear
+
+    law = linear_processes.toeplitz_eigenvalues(
+        linear_processes.momentum_impulse_response(n_points, momentum)
+    )
+    first = finite_dimension.overlap_deficit(law, dim, 3)
+    second = finite_dimension.overlap_deficit_second_order(law, dim, 3)
     trial.mean(
-        measure,
         deficits,
+        first + second,
         law=Asymptotic(),
-        slack=slack,
-        margin=0.009 * first,
-        controls=controls,
+        slack=10 * first**3,  # the next term: at most 7 first^3 was seen
+        margin=0.009 * first + 10 * first**3,
+        controls={
+            "π^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim,
+            "λ_j^2 for λ_j λ_k": first - finite_dimension.eigenvalue_bias(law, dim, 3),
+        },
         first=512,
     )
 

@@ -19,16 +19,13 @@ SECOND_ORDER = 3
 """The variance of ρ_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws
 with all moments.
 """
-KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "student": 6.0, "laplace": 3.0}
+KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "laplace": 3.0, "student": 6.0}
+StepLaw = Literal["rademacher", "uniform", "laplace", "student"]
 Dim = Annotated[
     int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")
 ]
 ManyDimensions = Annotated[int, Interval(300, MOST, why="with fewer, later orders in 1 / D count")]
 """d or m where only their first order counts."""
-BARTLETT = derived(
-    "Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation"
-)
-TRIANGLES = [(12, 16), (5, 40)]
 Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not the rank")]
 """p of the spectrum i^p of Σ."""
 Projected = Annotated[
@@ -50,28 +47,8 @@ def mean_ratio(n_points, dim):
     ]
 
 
-@claim(
-    derived(
-        "moments of the steps to first order in 1 / d; beyond it the tails of single coordinates"
-    ),
-    kind="distribution",
-    tier="full",
-    cases=["rademacher", "uniform", "laplace", "student"],
-)
-def test_noise_universality(
-    trial,
-    law: Literal["rademacher", "uniform", "student", "laplace"],
-    n_points: SampledPoints = 6,
-    dim: Dim = 400,
-):
-    """Steps of any law with finite variance give ρ_1 the same mean, and the same scatter but for
-    their kurtosis and, where they have no sixth moment as Student's t with 5 degrees of freedom, a
-    term of order d^(-1/2).
-    """
-
-    def first_ratio(law):
-        return lambda key: pca.explained_variance_ratio(key, n_points, dim, law=law)[0]
-
+def drawn_at_will(trial, n_points, dim):
+    """Require what thousands of walks with every coordinate drawn can show in minutes."""
     trial.require(
         dim >= 300, "dim must be at least 300: below, the kurtosis of the steps moves the mean, too"
     )
@@ -79,25 +56,57 @@ def test_noise_universality(
         n_points * dim <= 32_000,
         "n_points * dim must be at most 32000: longer draws take many minutes",
     )
+
+
+def first_ratio(law, n_points, dim):
+    """Return a simulator of ρ_1 of a walk with steps of a law."""
+    return lambda key: pca.explained_variance_ratio(key, n_points, dim, law=law)[0]
+
+
+@claim(
+    derived("moments of the steps to first order in 1 / d"),
+    kind="distribution",
+    tier="full",
+    cases=list(KURTOSIS),
+)
+def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400):
+    """Steps of any law with finite variance give ρ_1 the same mean."""
+    drawn_at_will(trial, n_points, dim)
     mean = mean_ratio(n_points, dim)
     trial.mean(
-        first_ratio(law),
+        first_ratio(law, n_points, dim),
         mean,
         law=Bounded(0, 1),
         slack=mean * SECOND_ORDER / dim**2,
         margin=0.005,
         controls={"without centring": plain_walk.uncentred_explained_variance_ratio_limit(1)[0]},
-        control_processes={"infinite variance": first_ratio("cauchy")},
+        control_processes={"infinite variance": first_ratio("cauchy", n_points, dim)},
         first=1024,
     )
+
+
+@claim(
+    derived(
+        "moments of the steps to first order in 1 / d; beyond it the tails of single coordinates"
+    ),
+    kind="distribution",
+    tier="full",
+    cases=list(KURTOSIS),
+)
+def test_noise_universality__scatter(
+    trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400
+):
+    """Steps of any law with a fourth moment give ρ_1 the same scatter but for their kurtosis and,
+    where they have no sixth moment as Student's t with 5 degrees of freedom, a term of order
+    d^(-1/2).
+    """
+    drawn_at_will(trial, n_points, dim)
+    kurtosis = finite_dimension.kurtosis_factor_ratio(n_points, KURTOSIS[law])[0]
     tails = finite_dimension.tail_shortfall(n_points, 5.0) / dim**0.5 if law == "student" else 0.0
-    first_order = (
-        ratio_variance(n_points, dim)
-        * finite_dimension.kurtosis_factor_ratio(n_points, KURTOSIS[law])[0]
-    )
+    first_order = ratio_variance(n_points, dim) * kurtosis
     variance = first_order * (1 + tails)
     trial.mean(
-        first_ratio(law),
+        first_ratio(law, n_points, dim),
         variance,
         law=NormalVariance(asymptotic=True),
         slack=first_order * SECOND_ORDER / dim,
@@ -224,17 +233,9 @@ def test_noise_universality__kurtosis(
     tier="full",
 )
 def test_deff_not_rank(
-    trial,
-    n_points: SampledPoints = 8,
-    dim: Dim = 1000,
-    exponent: Exponent = -0.4,
-    many_points: Annotated[
-        int, Interval(1000, 20_000, why="far more than dimensions, and hundreds are drawn")
-    ] = 5000,
+    trial, n_points: SampledPoints = 8, dim: Dim = 1000, exponent: Exponent = -0.4
 ):
-    """The scatter of ρ_1 is set by d_eff = (tr Σ)^2 / tr Σ^2; the number of points may exceed it by
-    far.
-    """
+    """The scatter of ρ_1 is set by d_eff = (tr Σ)^2 / tr Σ^2, not by the rank of Σ."""
     spectrum = np.arange(1, dim + 1) ** exponent
     effective = finite_dimension.effective_dimension(spectrum)
     trial.require(
@@ -253,8 +254,9 @@ def test_deff_not_rank(
         second < 0.015,
         "dim must be larger, or exponent nearer to 0: the second order exceeds 1.5 %",
     )
+    scales = np.sqrt(spectrum)
     trial.mean(
-        lambda key: pca.explained_variance_ratio(key, n_points, dim, scales=np.sqrt(spectrum))[0],
+        lambda key: pca.explained_variance_ratio(key, n_points, dim, scales=scales)[0],
         variance,
         law=NormalVariance(asymptotic=True),
         slack=variance * second,
@@ -266,17 +268,33 @@ def test_deff_not_rank(
         first=16_384,
         most=300_000,
     )
-    few_dim = 50
-    eigenvalues = plain_walk.eigenvalues(many_points)
+
+
+@claim(
+    derived("Lawley's bias needs no more dimensions than points"), kind="distribution", tier="full"
+)
+def test_deff_not_rank__many_points(
+    trial,
+    n_points: Annotated[
+        int, Interval(1000, 20_000, why="far more than dimensions, and hundreds are drawn")
+    ] = 5000,
+    dim: Annotated[int, Interval(40, 60, why="far fewer than points; first order needs some")] = 50,
+):
+    """The number of points may exceed the dimension by far: ρ_1 has the same mean to first
+    order.
+    """
+    variances = plain_walk.eigenvalues(n_points)
+    second_order = finite_dimension.explained_variance_ratio_second_order(variances, dim, 1)[0]
+
+    def first_ratio(key):
+        walk = trajectories.trajectory(trajectories.noise(key, n_points, dim))
+        return pca.variance_ratios(walk)[0]
+
     trial.mean(
-        lambda key: pca.variance_ratios(
-            trajectories.trajectory(trajectories.noise(key, many_points, few_dim))
-        )[0],
-        finite_dimension.mean_explained_variance_ratio(eigenvalues, few_dim, 1)[0],
+        first_ratio,
+        mean_ratio(n_points, dim),
         law=Bounded(0, 1),
-        slack=np.abs(
-            finite_dimension.explained_variance_ratio_second_order(eigenvalues, few_dim, 1)[0]
-        ),
+        slack=np.abs(second_order),
         margin=0.02,
         controls={"without centring": plain_walk.uncentred_explained_variance_ratio_limit(1)[0]},
         first=512,
@@ -482,27 +500,4 @@ def test_bartlett_equals_walk(
         controls=means,
         first=4096,
         most=400_000,
-    )
-
-
-@claim(BARTLETT, kind="distribution", cases=TRIANGLES)
-def test_bartlett_equals_walk__rows(
-    trial,
-    n_points: Annotated[
-        int, Interval(3, 30, why="with two points there is one component; many are slow")
-    ],
-    dim: Annotated[
-        int, Interval(3, 64, why="with more, one degree of freedom less is not detected")
-    ],
-):
-    """The rows of Bartlett's triangular factor have the mean squared length d."""
-    trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
-    trial.mean(
-        lambda key: jnp.mean(jnp.sum(bartlett_factor(key, n_points, dim) ** 2, axis=1)),
-        float(dim),
-        law=Asymptotic(),
-        margin=0.006 * dim,
-        controls={"one degree of freedom less": dim - 1.0},
-        first=2048,
-        most=1_000_000,
     )

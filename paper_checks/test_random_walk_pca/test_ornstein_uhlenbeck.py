@@ -44,47 +44,53 @@ def settled_points(trial, n_points, rate):
     return left
 
 
-@claim(
-    derived(
-        "eigenvectors are sums of two waves and a constant: the two ends and the mean give a "
-        "secular equation"
-    ),
-    kind="identity",
-    cases=[(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)],
+SECULAR = derived(
+    "eigenvectors are sums of two waves and a constant: the two ends and the mean give a secular "
+    "equation"
 )
+SPECTRA = [(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)]
+
+
+@claim(SECULAR, kind="identity", cases=SPECTRA)
 def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
-    """A secular equation gives all eigenvalues and modes of the process started at the minimum, at
-    rates in (0, 2).
+    """A secular equation gives all eigenvalues of the process started at the minimum, at rates in
+    (0, 2).
     """
     trial.require(
         abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula"
     )
     exact = ornstein_uhlenbeck.eigenvalues(n_points, rate)
     circulant = np.sort(ornstein_uhlenbeck.circulant_eigenvalues(n_points, rate))[::-1]
-    measured = infinite_dimension.spectrum(n_points, reversion=rate)
-    scale = (
-        n_points * exact[0] / min(1, 2 - rate)
-    )  # near rate 2 frequencies lie near pi, and terms cancel
     trial.identity(
-        measured, exact, ops=3, scale=scale, controls={"the circulant formula": circulant}
+        infinite_dimension.spectrum(n_points, reversion=rate),
+        exact,
+        ops=3,
+        # Near rate 2 frequencies lie near π, and terms cancel.
+        scale=n_points * exact[0] / min(1, 2 - rate),
+        controls={"the circulant formula": circulant},
     )
+
+
+@claim(SECULAR, kind="identity", cases=SPECTRA)
+def test_ou_exact__modes(trial, n_points: ThreePoints, rate: Rate):
+    """It gives the eigenvectors, too: K u_k = λ_k u_k for the first three, which are no cosines."""
+    trial.require(abs(rate - 1) >= 1e-4, "rate must not be 1: eigenvectors are not defined there")
     covariance = np.asarray(infinite_dimension.covariance(n_points, reversion=rate))
     count = min(3, n_points - 1)
+    variances = ornstein_uhlenbeck.eigenvalues(n_points, rate)[:count]
 
     def residual(modes):
-        return covariance @ modes - modes * exact[:count]
+        return covariance @ modes - modes * variances
 
-    cosines = np.cos(np.pi / n_points * np.outer(np.arange(0.5, n_points), np.arange(1, count + 1)))
-    measured = residual(ornstein_uhlenbeck.modes(n_points, rate, count))
-    zeros = np.zeros((n_points, count))
-    processes = {"the walk's cosines": residual(cosines * np.sqrt(2 / n_points))}
-    # Phases of up to n π are rounded by n π / 2 units, and so are the three terms of a mode.
     trial.identity(
-        measured,
-        zeros,
+        residual(ornstein_uhlenbeck.modes(n_points, rate, count)),
+        np.zeros((n_points, count)),
+        # Phases of up to n π are rounded by n π / 2 units, and so are the three terms of a mode.
         ops=5 * n_points,
-        scale=exact[0] / min(1, 2 - rate),
-        control_processes=processes,
+        scale=variances[0] / min(1, 2 - rate),
+        control_processes={
+            "the walk's cosines": residual(plain_walk.cosine_modes(n_points, count))
+        },
     )
 
 
@@ -173,28 +179,18 @@ def test_ou_sine_not_cosine(
     """
     crossovers = crossover * 2.0 ** np.arange(5)
 
-    def content(modes):
-        return plain_walk.cosine_content(modes)[0]
+    def cosine_content(crossover):
+        spectrum = infinite_dimension.leading_spectrum(n_points, 1, reversion=crossover / n_points)
+        return plain_walk.cosine_content(spectrum.time_courses)[0]
 
-    spectra = [
-        infinite_dimension.leading_spectrum(n_points, 1, reversion=c / n_points) for c in crossovers
-    ]
-    contents = np.array([content(spectrum.time_courses) for spectrum in spectra])
-    exact = [content(ornstein_uhlenbeck.modes(n_points, c / n_points, 1)) for c in crossovers]
-    # The gap between the first two eigenvalues closes as c grows, and the eigenvector turns by
-    # rounding / gap.
-    gaps = [
-        1 - np.divide(*ornstein_uhlenbeck.eigenvalues(n_points, c / n_points)[1::-1])
-        for c in crossovers
-    ]
-    limit = (8 / (3 * np.pi)) ** 2
-    controls = {
-        "the limit of large α T": np.full(5, limit),
-        "cosines, as those of the walk": np.ones(5),
-    }
-    trial.identity(contents, exact, ops=3 * n_points, scale=1 / np.array(gaps), controls=controls)
-    cosine = {"a cosine": 1.0, "half a sine": 0.5}
-    trial.limit(contents, crossovers, limit, order=(1, 2), margin=0.003, controls=cosine)
+    trial.limit(
+        np.array([cosine_content(c) for c in crossovers]),
+        crossovers,
+        (8 / (3 * np.pi)) ** 2,
+        order=(1, 2),
+        margin=0.003,
+        controls={"a cosine": 1.0, "half a sine": 0.5},
+    )
 
 
 @claim(TRAPPED, kind="distribution", cases=[(12, 2000, 0.25), (6, 4000, 0.5)])

@@ -37,6 +37,13 @@ FITTED = 10
 """How many leading ratios a process is fitted to."""
 Exponent = Annotated[float, Interval(-1, 1, why="slower limits beyond")]
 """p of the noise variance t^-p."""
+EXPONENTS = [0.5, 1.0, -0.5, -1.0]
+STURM_LIOUVILLE = derived("a Sturm-Liouville problem that Bessel functions solve")
+DecayPoints = Annotated[
+    int,
+    Interval(16_000, 64_000, why="fewer are far from the limit; with more each run is long"),
+]
+DecayComponents = Annotated[int, Interval(1, 5, why="later components need more points")]
 DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diagonalised")]
 DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")]
 """|μ|^2 / s2."""
@@ -112,59 +119,57 @@ def test_drift_mixing__sampled(
     )
 
 
-@claim(
-    derived("a Sturm-Liouville problem that Bessel functions solve"),
-    kind="limit",
-    cases=[0.5, 1.0, -0.5, -1.0],
-)
-def test_decay_bessel(
-    trial,
-    exponent: Exponent,
-    n_points: Annotated[
-        int,
-        Interval(16_000, 64_000, why="fewer are far from the limit; with more each run is long"),
-    ] = 32_000,
-    count: Annotated[int, Interval(1, 5, why="later components need more points")] = 3,
-):
-    """With noise variance t^-p, p < 2, ρ_k tends to 4 (ν + 1) / j_{ν,k}^2 with ν = 1 / (2 - p)."""
+def decaying(trial, exponent, n_points, count):
+    """Return the leading spectrum with noise variance t^-p, and how far it is from its limit."""
     trial.require(
         abs(exponent) >= 0.25,
         "exponent must be at least 0.25 in size: nearer to 0 both orders are alike",
     )
-    spectrum = infinite_dimension.leading_spectrum(n_points, count, decay=exponent)
+    # The order of the correction at p = 1, the slowest of these.
+    slack = np.log(n_points) / n_points
+    return infinite_dimension.leading_spectrum(n_points, count, decay=exponent), slack
+
+
+@claim(STURM_LIOUVILLE, kind="limit", cases=EXPONENTS)
+def test_decay_bessel(
+    trial, exponent: Exponent, n_points: DecayPoints = 32_000, count: DecayComponents = 3
+):
+    """With noise variance t^-p, p < 2, ρ_k tends to 4 (ν + 1) / j_{ν,k}^2 with ν = 1 / (2 - p)."""
+    spectrum, slack = decaying(trial, exponent, n_points, count)
     order = 1 / (2 + exponent)
-    slack = (
-        np.log(n_points) / n_points
-    )  # the order of the correction at p = 1, the slowest of these
-    measured = spectrum.eigenvalues / spectrum.total_variance
-    ratios = drift_and_decay.decaying_noise_explained_variance_ratio(exponent, count)
-    controls = {
-        "order 1 / (2 + p)": 4 * (order + 1) / drift_and_decay.bessel_zeros(order, count) ** 2,
-        "no decay": plain_walk.explained_variance_ratio_limit(count),
-    }
     trial.value(
-        measured,
-        ratios,
+        spectrum.eigenvalues / spectrum.total_variance,
+        drift_and_decay.decaying_noise_explained_variance_ratio(exponent, count),
         error=4 * n_points * 2.0**-53,
         slack=slack,
         margin=5e-4 + slack,
-        controls=controls,
+        controls={
+            "order 1 / (2 + p)": 4 * (order + 1) / drift_and_decay.bessel_zeros(order, count) ** 2,
+            "no decay": plain_walk.explained_variance_ratio_limit(count),
+        },
     )
+
+
+@claim(STURM_LIOUVILLE, kind="limit", cases=EXPONENTS)
+def test_decay_bessel__modes(
+    trial, exponent: Exponent, n_points: DecayPoints = 32_000, count: DecayComponents = 3
+):
+    """With noise variance t^-p, p < 2, components tend to derivatives of sqrt(t) J_ν(j t^b), b =
+    1 / (2 ν): Bessel functions in place of cosines.
+    """
+    spectrum, slack = decaying(trial, exponent, n_points, count)
     times = (np.arange(n_points) + 0.5) / n_points
 
     def overlaps(modes):
         return np.sum(spectrum.time_courses * modes, axis=0) ** 2 / np.sum(modes**2, axis=0)
 
-    measured = overlaps(drift_and_decay.decaying_noise_modes(times, exponent, count))
-    error = 4 * n_points * 2.0**-53
-    processes = {"cosines": overlaps(np.cos(np.pi * np.outer(times, np.arange(1, count + 1))))}
     trial.value(
-        measured,
+        overlaps(drift_and_decay.decaying_noise_modes(times, exponent, count)),
         np.ones(count),
-        error=error,
+        error=4 * n_points * 2.0**-53,
         slack=slack,
         margin=5e-4 + slack,
-        control_processes=processes,
+        control_processes={"cosines": overlaps(plain_walk.cosine_modes(n_points, count))},
     )
 
 

@@ -2,8 +2,8 @@
 courses, of points or of their Gram matrix.
 
 `explained_variance_ratio` goes from a key to the ratios of one trajectory by the cheapest route
-that is exact in law. `eigenbasis_sample` and `eigenbasis_rotation` sample a spectrum and its
-rotation in the basis where the population covariance is diagonal, without any trajectory.
+that is exact in law. `eigenbasis_sample` samples a spectrum in the basis where the population
+covariance is diagonal, without any trajectory.
 """
 
 import functools
@@ -367,35 +367,3 @@ def eigenbasis_sample(
         lambda block: gram @ block, leading_axes, total_variance, count, 2
     )
     return EigenbasisSample(variances, total_variance, noise_variances, error)
-
-
-class Rotation(NamedTuple):
-    """How far the leading sample components are from the population's.
-
-    deficits : 1 - overlap² of component k with axis k. products : W'_kj², the squared products of
-        the noise along axes k and j, of mean 1 / d exactly for j != k (a control variate).
-    """
-
-    deficits: Float[Array, "components"]
-    products: Float[Array, "components axes"]
-
-
-@guarded(double=False)
-def eigenbasis_rotation(
-    key: Key[Array, ""],
-    population_eigenvalues: PopulationEigenvalues,
-    dim: Count,
-    count: Components,
-) -> Rotation:
-    """The rotation of the `count` leading components of one trajectory with isotropic Gaussian
-    noise, exact in law, as `eigenbasis_sample`.
-
-    Raises ValueError for a count above T-1 and for fewer dimensions than T-1. Source: as there.
-    """
-    axes = population_eigenvalues.shape[0]
-    require(count <= axes, f"count must be at most n_points - 1 = {axes}, got {count}")
-    factor = bartlett_factor(key, axes, dim, population_eigenvalues.dtype) * dim**-0.5
-    rows = jnp.sqrt(population_eigenvalues)[:, None] * factor
-    vectors = jnp.linalg.eigh(rows @ rows.T)[1][:, ::-1][:, :count]
-    others = jnp.where(jnp.eye(axes, count, dtype=bool), 0, vectors)
-    return Rotation(jnp.sum(others**2, axis=0), (factor[:count] @ factor.T) ** 2)

@@ -144,15 +144,6 @@ def chebyshev_scores(
 
 
 @guarded
-def squared_distances(n_points: Points) -> Float[np.ndarray, "points points"]:
-    """Squared distances |x_s - x_t|^2 = |s - t| of the infinite-dimensional walk; the scores
-    reproduce them exactly.
-    """
-    time = np.arange(1.0, n_points + 1)
-    return np.abs(np.subtract.outer(time, time))
-
-
-@guarded
 def cosine_content(
     modes: Float[np.ndarray, "points components"],
 ) -> Float[np.ndarray, " components"]:
