@@ -47,8 +47,8 @@ def mean_ratio(n_points, dim):
     ]
 
 
-def drawn_at_will(trial, n_points, dim):
-    """Require what thousands of walks with every coordinate drawn can show in minutes."""
+def require_affordable(trial, n_points, dim):
+    """Require dimensions enough for first order, and few enough to draw each coordinate."""
     trial.require(
         dim >= 300, "dim must be at least 300: below, the kurtosis of the steps moves the mean, too"
     )
@@ -71,7 +71,7 @@ def first_ratio(law, n_points, dim):
 )
 def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400):
     """Steps of any law with finite variance give ρ_1 the same mean."""
-    drawn_at_will(trial, n_points, dim)
+    require_affordable(trial, n_points, dim)
     mean = mean_ratio(n_points, dim)
     trial.mean(
         first_ratio(law, n_points, dim),
@@ -100,7 +100,7 @@ def test_noise_universality__scatter(
     where they have no sixth moment as Student's t with 5 degrees of freedom, a term of order
     d^(-1/2).
     """
-    drawn_at_will(trial, n_points, dim)
+    require_affordable(trial, n_points, dim)
     kurtosis = finite_dimension.kurtosis_factor_ratio(n_points, KURTOSIS[law])[0]
     tails = finite_dimension.tail_shortfall(n_points, 5.0) / dim**0.5 if law == "student" else 0.0
     first_order = ratio_variance(n_points, dim) * kurtosis

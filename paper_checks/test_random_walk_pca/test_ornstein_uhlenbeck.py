@@ -13,25 +13,22 @@ from theory_on_trial import claim, derived
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
+SECULAR = derived(
+    "eigenvectors are sums of two waves and a constant: the two ends and the mean give a secular "
+    "equation"
+)
+SPECTRA = [(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)]
 Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the process is unstable")]
 """α."""
-AnyRate = Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")]
-"""α, at 0 that of a walk."""
 Trapping = Annotated[
     float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")
 ]
 """α of a process that settles within a few points."""
-LargeCrossover = Annotated[
-    float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")
-]
-"""The least α T of five."""
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
 TrappedDimension = Annotated[
     int, Interval(30, MOST, why="with fewer, the norm scatters as much as it is")
 ]
 FewDimensions = Annotated[int, Interval(4, 7, why="with more, too few visits are seen")]
-Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
-"""c = α T, at fixed c the process has a continuum limit."""
 
 
 def settled_points(trial, n_points, rate):
@@ -42,13 +39,6 @@ def settled_points(trial, n_points, rate):
         f"n_points must let the start fade: (1 - rate)^(2 n_points) is {left:.2g}, above .002",
     )
     return left
-
-
-SECULAR = derived(
-    "eigenvectors are sums of two waves and a constant: the two ends and the mean give a secular "
-    "equation"
-)
-SPECTRA = [(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)]
 
 
 @claim(SECULAR, kind="identity", cases=SPECTRA)
@@ -134,7 +124,11 @@ def test_ou_circulant_limit(
     kind="limit",
     cases=[0.05, 0.5, 2.0, 8.0, 40.0],
 )
-def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
+def test_ou_crossover(
+    trial,
+    crossover: Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")],
+    count: Components = 3,
+):
     """At fixed c = α T the ratios tend to a continuum law, from 6 / (π k)^2 at c = 0 to a flat 2 /
     c.
     """
@@ -172,7 +166,9 @@ def test_ou_sine_not_cosine(
     n_points: Annotated[
         int, Interval(1600, 4000, why="fewer revert at once at the largest α T")
     ] = 1600,
-    crossover: LargeCrossover = 20.0,
+    crossover: Annotated[
+        float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")
+    ] = 20.0,
 ):
     """For α T >> 1 the first component is a full sine, not a half cosine: its cosine content falls
     towards (8 / 3 π)^2 = 0.72.
@@ -223,7 +219,11 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
     kind="identity",
     cases=[(50, 0.04), (50, 0.0), (20, 1.0), (30, 1.7)],
 )
-def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
+def test_ou_trapping__start(
+    trial,
+    n_points: Points,
+    rate: Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")],
+):
     """From the minimum E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), a = 1 - α: t itself without
     reversion.
     """

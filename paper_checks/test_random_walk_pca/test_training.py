@@ -47,12 +47,6 @@ DecayComponents = Annotated[int, Interval(1, 5, why="later components need more 
 DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diagonalised")]
 DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")]
 """|μ|^2 / s2."""
-Tenths = Annotated[int, Interval(1, 9, why="at 0 and 10 the step variance is one")]
-"""How many tenths of a walk pass before its step variance is cut."""
-Remainder = Annotated[
-    float, Interval(1e-4, 10, why="after a rise beyond, the first part is little")
-]
-"""Step variance after the cut over that before it."""
 
 
 @claim(
@@ -178,7 +172,13 @@ def test_decay_bessel__modes(
     kind="limit",
     cases=[(5, 0.01), (2, 0.01), (7, 0.25)],
 )
-def test_noise_cut(trial, tenths: Tenths, remainder: Remainder):
+def test_noise_cut(
+    trial,
+    tenths: Annotated[int, Interval(1, 9, why="at 0 and 10 the step variance is one")],
+    remainder: Annotated[
+        float, Interval(1e-4, 10, why="after a rise beyond, the first part is little")
+    ],
+):
     """If the step variance of a walk falls to a part c at a share f of it, ρ_k tends to 1 / (ω_k^2
     v): r tan(f ω_k) + tan(r (1 - f) ω_k) = 0, r = sqrt(c), v = (1 - c) (f^2 / 2 - f^3 / 3) + c / 6.
 
