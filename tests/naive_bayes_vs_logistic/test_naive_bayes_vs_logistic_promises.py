@@ -10,11 +10,16 @@ from promises import Case, promises, refused
 from sklearn.datasets import load_iris
 
 from own_data import naive_bayes_vs_logistic as tool
-from sims import naive_bayes_vs_logistic as observed
-from sims.naive_bayes_vs_logistic import sizes
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic import data, lda, learning_curves, logistic, rules
+from theory.naive_bayes_vs_logistic import (
+    binary_features,
+    consistency,
+    expected_error,
+    linear_rules,
+    sample_complexity,
+)
 
-BINARY = predicted.BinaryFeatures(np.array([[0.25, 0.5], [0.5, 0.75]]))
+BINARY = binary_features.BinaryFeatures(np.array([[0.25, 0.5], [0.5, 0.75]]))
 CURVES = tool.learning_curves(
     np.array([[0.0, 0.25], [1.0, 0.5], [0.5, -1.0]]), np.eye(2) + 0.25, np.array([20, 30, 25])
 )
@@ -76,7 +81,7 @@ THEORY = {
     test_theory_answers,
     test_theory_answers_or_refuses_extremes,
 ) = promises(
-    [predicted, tool],
+    [linear_rules, expected_error, sample_complexity, consistency, binary_features, tool],
     THEORY,
     {"AssumptionDiagnostics": "a record of results", "AssumptionDiagnostics.plot": "draws one"},
 )
@@ -92,8 +97,8 @@ FEATURES = np.array(
     [[-1.0, 0.5], [1.0, 0.25], [0.25, -0.5], [-0.25, 0.75], [0.5, 0.5], [0.75, -1.0]]
 )
 LABELS = np.array([0, 0, 0, 1, 1, 1])
-RULE = observed.LinearRule(jnp.asarray(MEANS), jnp.array([0.25, -0.25]))
-ROTATION = observed.Rotation(jnp.asarray(FEATURES), jnp.eye(2))
+RULE = rules.LinearRule(jnp.asarray(MEANS), jnp.array([0.25, -0.25]))
+ROTATION = logistic.Rotation(jnp.asarray(FEATURES), jnp.eye(2))
 SAMPLE = {"features": FEATURES, "labels": LABELS, "n_classes": 2}
 CURVE = {"key": KEY, "sizes": np.array([3, 5]), "means": MEANS}
 DRAWN = {"labels": "balanced", "points": None}
@@ -177,7 +182,14 @@ SIMS = {
     test_sims_refuse,
     test_sims_answer,
     test_sims_answer_or_refuse_extremes,
-) = promises([observed, sizes], SIMS, examples=3)
+) = promises(
+    [data, rules, logistic, lda, learning_curves],
+    SIMS,
+    dict.fromkeys(
+        ["draw_labels", "draw_counts", "draw_while", "require_rule"], "within the simulators"
+    ),
+    examples=3,
+)
 
 
 PLACES = np.array([[0.0, 0.0], [1.0, 0.5]])
@@ -199,8 +211,8 @@ def asked(X, y=OF_TABLE):
     return tool.assumption_diagnostics(X, y)
 
 
-def logistic(labels, n_classes=2, rows=FEATURES, **options):
-    return observed.ridge_logistic(rows, labels, n_classes, **options)
+def fit_logistic(labels, n_classes=2, rows=FEATURES, **options):
+    return logistic.ridge_logistic(rows, labels, n_classes, **options)
 
 
 def with_entry(value):
@@ -211,79 +223,33 @@ def with_entry(value):
 
 REFUSED = [
     (
-        lambda: predicted.naive_bayes_rule(PLACES[:1], ONES),
-        "means must have at least 2 rows, one per class",
-    ),
-    (
-        lambda: predicted.naive_bayes_rule(PLACES, np.ones(3)),
-        "variances must have one entry for each of the 2",
-    ),
-    (
-        lambda: predicted.naive_bayes_rule(PLACES, ONES, np.full(3, 1 / 3)),
-        "one entry for each of the 2 classes, got 3",
-    ),
-    (
-        lambda: predicted.naive_bayes_rule(PLACES, ONES, np.array([1.0, 0.0])),
-        "priors must be positive",
-    ),
-    (
-        lambda: predicted.lda_rule(PLACES, np.eye(3)),
-        "covariance must have one entry for each of the 2 features, got 3",
-    ),
-    (
-        lambda: predicted.lda_rule(PLACES, SINGULAR),
-        "covariance must be symmetric and positive definite",
-    ),
-    (
-        lambda: predicted.lda_rule(PLACES, np.array([[1.0, 0.5], [0.4, 1.0]])),
-        "covariance must be symmetric",
-    ),
-    (
-        lambda: predicted.naive_bayes_margin(PLACES[1], INDEFINITE),
-        "symmetric and positive semidefinite, with positive",
-    ),
-    (lambda: predicted.naive_bayes_margin(PLACES[1], np.zeros((2, 2))), "with positive variances"),
-    (
-        lambda: predicted.linear_rule_error(
+        lambda: linear_rules.linear_rule_error(
             np.array([[1.0, -1.0], [-1.0, 1.0]]), ONES, PLACES, SINGULAR
         ),
         "covariance must not vanish in the direction",
     ),
     (
-        lambda: predicted.collinear_asymptotic_error(np.array([1.0, 2.0, 1.0]), ONES),
-        "at least 2 different numbers",
-    ),
-    (
-        lambda: predicted.naive_bayes_samples(10, 4, 1e-12),
+        lambda: sample_complexity.naive_bayes_samples(10, 4, 1e-12),
         "excess must be at least 1e-9 of the asymptotic error",
     ),
     (
-        lambda: predicted.kl_divergence(np.array([1.0 + 3e-9, 0.0]), COIN),
-        "p must be non-negative and sum to one",
-    ),
-    (lambda: predicted.top_two_kl_bound(np.ones(1), np.ones(1)), "p must have at least 2 classes"),
-    (
-        lambda: predicted.conditional_regret(np.array([0.0, 1.1]), COIN, 1),
+        lambda: consistency.conditional_regret(np.array([0.0, 1.1]), COIN, 1),
         r"logits must lie in \[-1.0, 1.0\]",
     ),
     (
-        lambda: predicted.score_deviation_bound(5, 0.1, 0.125),
+        lambda: sample_complexity.score_deviation_bound(5, 0.1, 0.125),
         "deviation must be at most half the floor, 0.0625, got",
     ),
     (
-        lambda: predicted.margin_mass_bound(5, 2, 0.1, 0.3, 0.3),
+        lambda: sample_complexity.margin_mass_bound(5, 2, 0.1, 0.3, 0.3),
         "width must be below beta = 0.3, got 0.3",
     ),
     (
-        lambda: predicted.deviation_probability_bound(9, 5, 5, 0.1, 0.25),
+        lambda: sample_complexity.deviation_probability_bound(9, 5, 5, 0.1, 0.25),
         "floor must be at most 1 / n_classes",
     ),
     (
-        lambda: predicted.BinaryFeatures(np.full((2, 15), 0.5)),
-        "means must have at most 14 features",
-    ),
-    (
-        lambda: predicted.BinaryFeatures(np.array([[0.0], [1.0]])),
+        lambda: binary_features.BinaryFeatures(np.array([[0.0], [1.0]])),
         "means must leave each feature some variance",
     ),
     (
@@ -291,56 +257,50 @@ REFUSED = [
         r"scores must be those of \(4, 2\) points and classes, got shape \(3, 2",
     ),
     (
-        lambda: predicted.mahalanobis_squared(np.array([1e-30, 1e30]), 1e60**SINGULAR),
+        lambda: linear_rules.mahalanobis_squared(np.array([1e-30, 1e30]), 1e60**SINGULAR),
         "positive definite",
     ),
     (
-        lambda: logistic(LABELS, 3),
+        lambda: fit_logistic(LABELS, 3),
         "labels must hold every class with some weight, got none of class 2",
     ),
     (
-        lambda: logistic(LABELS, sample_weight=1.0 - LABELS),
+        lambda: fit_logistic(LABELS, sample_weight=1.0 - LABELS),
         "labels must hold every class .* got none of class 1",
     ),
-    (lambda: logistic(LABELS + 1), "labels must be below n_classes = 2, got 2"),
-    (lambda: logistic(LABELS[:5]), "labels must have one entry for each of the 6 samples, got 5"),
+    (lambda: fit_logistic(LABELS + 1), "labels must be below n_classes = 2, got 2"),
     (
-        lambda: logistic(LABELS, sample_weight=np.ones(2)),
-        "one entry for each of the 6 samples, got 2",
-    ),
-    (
-        lambda: logistic(LABELS, start=observed.LinearRule(jnp.zeros((2, 3)), jnp.zeros(2))),
+        lambda: fit_logistic(LABELS, start=rules.LinearRule(jnp.zeros((2, 3)), jnp.zeros(2))),
         r"start must have 2 x 2 weights and 2 intercepts, got shapes \(2, 3\)",
     ),
     (
-        lambda: logistic(LABELS, rows=FEATURES.astype(np.float32)),
+        lambda: fit_logistic(LABELS, rows=FEATURES.astype(np.float32)),
         "at least 1e-5 for float32 features",
     ),
     (
-        lambda: observed.naive_bayes_errors(KEY, (2, 4), np.eye(3, 4), np.ones(4)),
+        lambda: learning_curves.naive_bayes_errors(KEY, (2, 4), np.eye(3, 4), np.ones(4)),
         "at least the 3 classes, got 2",
     ),
     (
-        lambda: observed.logistic_errors(KEY, (4, 9), MEANS, VARIANCES, max_samples=8),
+        lambda: learning_curves.logistic_errors(KEY, (4, 9), MEANS, VARIANCES, max_samples=8),
         "at most max_samples = 8",
     ),
     (
-        lambda: observed.split_errors(KEY, *IRIS, 3, (9,), max_samples=150),
+        lambda: learning_curves.split_errors(KEY, *IRIS, 3, (9,), max_samples=150),
         "below the number of samples, 150, got 150",
     ),
-    (lambda: observed.split_errors(KEY, *IRIS, 4, (9,), max_samples=20), "got none of class 3"),
     (
-        lambda: observed.official_scan(KEY, MEANS, VARIANCES, 3, 0.1, most=40),
-        "one row for each of the 3 classes",
+        lambda: learning_curves.split_errors(KEY, *IRIS, 4, (9,), max_samples=20),
+        "got none of class 3",
     ),
     (
-        lambda: observed.official_scan(KEY, np.eye(3, 4), np.ones(4), 3, 0.1, most=5),
+        lambda: learning_curves.official_scan(KEY, np.eye(3, 4), np.ones(4), 3, 0.1, most=5),
         "most must be at least 2K = 6",
     ),
-    (lambda: observed.quasi_random_points(100, 3), "n_points must be a power of two, got 100"),
+    (lambda: rules.quasi_random_points(100, 3), "n_points must be a power of two, got 100"),
     (
-        lambda: observed.conditional_error(
-            observed.LinearRule(jnp.eye(3), jnp.zeros(3)),
+        lambda: rules.conditional_error(
+            rules.LinearRule(jnp.eye(3), jnp.zeros(3)),
             np.eye(3),
             np.ones(3),
             points=np.zeros((4, 2)),
@@ -348,63 +308,54 @@ REFUSED = [
         "K - 2 = 1 axes, got 2",
     ),
     (
-        lambda: observed.conditional_error(RULE, np.eye(3), np.ones(3)),
+        lambda: rules.conditional_error(RULE, np.eye(3), np.ones(3)),
         "rule must have 3 x 3 weights",
     ),
     (
-        lambda: observed.conditional_error(
-            observed.LinearRule(jnp.full((2, 1), 1e300), jnp.zeros(2)), ONE, np.ones(1)
+        lambda: rules.conditional_error(
+            rules.LinearRule(jnp.full((2, 1), 1e300), jnp.zeros(2)), ONE, np.ones(1)
         ),
         "rule must have weights whose squares floats can hold",
     ),
-    (lambda: observed.naive_bayes(FEW, FOUR, 3), "got none of class 2"),
-    (lambda: observed.naive_bayes(FEW[:2], FOUR[1:3], 2), "features must vary within a class"),
+    (lambda: rules.naive_bayes(FEW, FOUR, 3), "got none of class 2"),
+    (lambda: rules.naive_bayes(FEW[:2], FOUR[1:3], 2), "features must vary within a class"),
     (
-        lambda: observed.naive_bayes(CONSTANT, FOUR, 2, var_floor=0),
+        lambda: rules.naive_bayes(CONSTANT, FOUR, 2, var_floor=0),
         r"a feature is constant \(feature 1\)",
     ),
-    (lambda: observed.naive_bayes(FEW, FOUR, 2, sample_weight=FOUR * 1.0), "got none of class 0"),
+    (lambda: rules.naive_bayes(FEW, FOUR, 2, sample_weight=FOUR * 1.0), "got none of class 0"),
     (
-        lambda: observed.prefix_naive_bayes(FEW, FOUR, 2, np.array([2, 5])),
+        lambda: rules.prefix_naive_bayes(FEW, FOUR, 2, np.array([2, 5])),
         "at most max_samples = 4, got 5",
     ),
-    (lambda: observed.lda(np.eye(2), SINGULAR, COIN), "covariance_hat must be symmetric an"),
     (
-        lambda: observed.lda_error(KEY, np.array([2, 2]), np.eye(2, 3), np.ones(3)),
+        lambda: lda.lda_error(KEY, np.array([2, 2]), np.eye(2, 3), np.ones(3)),
         r"at least n \+ K = 5, .* got 4",
     ),
     (
-        lambda: observed.lda_error(KEY, np.array([9, 9]), np.eye(2), SINGULAR),
-        "factor must be square and in",
-    ),
-    (
-        lambda: observed.efron_pair(KEY, 3, 2.0, 2),
+        lambda: lda.efron_pair(KEY, 3, 2.0, 2),
         r"n_samples must be at least n_features \+ 2, got 3",
     ),
+    (lambda: data.balanced_counts(2, 3), "n_samples must be at least n_classes = 3, got 2"),
+    (lambda: data.random_counts(KEY, 2, THIRDS), "n_samples must be at least 3"),
     (
-        lambda: observed.covariance_factor(INDEFINITE),
-        "covariance must be symmetric and positive definite",
-    ),
-    (lambda: observed.balanced_counts(2, 3), "n_samples must be at least n_classes = 3, got 2"),
-    (lambda: observed.random_counts(KEY, 2, THIRDS), "n_samples must be at least 3"),
-    (
-        lambda: observed.random_counts(KEY, 9, np.array([1e-9, 1 - 1e-9])),
+        lambda: data.random_counts(KEY, 9, np.array([1e-9, 1 - 1e-9])),
         "n_samples must be so large that every",
     ),
     (
-        lambda: observed.random_labels(KEY, 9, THIRDS, complete_prefix=2),
+        lambda: data.random_labels(KEY, 9, THIRDS, complete_prefix=2),
         "complete_prefix must be at least 3",
     ),
     (
-        lambda: observed.random_labels(KEY, 9, THIRDS, complete_prefix=10),
+        lambda: data.random_labels(KEY, 9, THIRDS, complete_prefix=10),
         "complete_prefix must be at most n_samp",
     ),
     (
-        lambda: observed.gaussian_classes(KEY, np.array([0, 2]), ONE, np.ones(1)),
+        lambda: data.gaussian_classes(KEY, np.array([0, 2]), ONE, np.ones(1)),
         "below n_classes = 2, got 2",
     ),
     (
-        lambda: observed.binary_statistics(KEY, 2, np.full((3, 1), 0.1), THIRDS),
+        lambda: data.binary_statistics(KEY, 2, np.full((3, 1), 0.1), THIRDS),
         "n_samples must be at least 3",
     ),
     (
@@ -450,8 +401,8 @@ test_what_does_not_go_together_is_refused = refused(REFUSED)
 
 def test_what_is_right_up_to_rounding_is_not_refused():
     nearly_one = np.array([0.5, 0.5 + 5e-10])
-    predicted.kl_divergence(nearly_one, COIN)
-    predicted.naive_bayes_rule(PLACES, ONES, nearly_one)
-    predicted.naive_bayes_asymptotic_error(PLACES, np.array([[1.0, 0.5], [0.5 + 1e-14, 1.0]]))
-    predicted.naive_bayes_asymptotic_error(PLACES, SINGULAR)
-    assert predicted.naive_bayes_samples(1, 4, 1e-9) > 1e6
+    consistency.kl_divergence(nearly_one, COIN)
+    linear_rules.naive_bayes_rule(PLACES, ONES, nearly_one)
+    linear_rules.naive_bayes_asymptotic_error(PLACES, np.array([[1.0, 0.5], [0.5 + 1e-14, 1.0]]))
+    linear_rules.naive_bayes_asymptotic_error(PLACES, SINGULAR)
+    assert sample_complexity.naive_bayes_samples(1, 4, 1e-9) > 1e6

@@ -16,11 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import MinMaxScaler
 
-import sims.naive_bayes_vs_logistic as observed
-from figures.naive_bayes_vs_logistic.crossing import samples_needed
+from figures.naive_bayes_vs_logistic.growth import samples_needed
+from sims.naive_bayes_vs_logistic import data, lda, learning_curves, rules
 from sims.naive_bayes_vs_logistic.learning_curves import _complete_order
-from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
+from sims.naive_bayes_vs_logistic.rules import LinearRule
 from theory_on_trial.base.mapping import map_cells
 
 KEY = jax.random.key(20)
@@ -31,9 +31,9 @@ PRIORS = np.array([0.2, 0.3, 0.5])
 @given(st.integers(2, 9), st.integers(0, 60))
 def test_every_prefix_of_balanced_labels_is_as_balanced_as_it_can_be(n_classes, extra):
     n_samples = n_classes + extra
-    counts = np.bincount(observed.balanced_labels(n_samples, n_classes), minlength=n_classes)
+    counts = np.bincount(data.balanced_labels(n_samples, n_classes), minlength=n_classes)
     assert counts.max() - counts.min() <= 1
-    np.testing.assert_array_equal(counts, observed.balanced_counts(n_samples, n_classes))
+    np.testing.assert_array_equal(counts, data.balanced_counts(n_samples, n_classes))
 
 
 def complete_multinomial(n_samples, priors):
@@ -55,7 +55,7 @@ def test_random_counts_and_labels_have_the_multinomial_law_given_that_every_clas
     keys = jax.random.split(KEY, 4000)
     cells, probabilities = complete_multinomial(5, PRIORS)
     draw = jax.jit(
-        jax.vmap(lambda key, size: observed.random_counts(key, size, PRIORS), in_axes=(0, None))
+        jax.vmap(lambda key, size: data.random_counts(key, size, PRIORS), in_axes=(0, None))
     )
     counts = draw(keys, 5)
     assert goodness_of_fit(np.asarray(counts), cells, probabilities) > LEVEL
@@ -63,7 +63,7 @@ def test_random_counts_and_labels_have_the_multinomial_law_given_that_every_clas
     # ever.
     too_few = np.asarray(draw(keys, 2))
     assert np.all(too_few.sum(axis=1) == 2)
-    labels = np.asarray(jax.jit(jax.vmap(lambda key: observed.random_labels(key, 5, PRIORS)))(keys))
+    labels = np.asarray(jax.jit(jax.vmap(lambda key: data.random_labels(key, 5, PRIORS)))(keys))
     assert (
         goodness_of_fit(
             np.stack([(labels == k).sum(axis=1) for k in range(3)], 1), cells, probabilities
@@ -75,10 +75,10 @@ def test_random_counts_and_labels_have_the_multinomial_law_given_that_every_clas
 def test_features_of_each_class_have_its_mean_and_the_common_covariance():
     covariance = np.array([[2.0, 0.6], [0.6, 0.5]])
     means = np.array([[1.0, -2.0], [40.0, 3.0]])
-    labels = observed.balanced_labels(6000, 2)
+    labels = data.balanced_labels(6000, 2)
     for law in (covariance, np.diag(np.diag(covariance))):
         features = np.asarray(
-            observed.gaussian_classes(KEY, labels, means, observed.covariance_factor(law))
+            data.gaussian_classes(KEY, labels, means, data.covariance_factor(law))
         )
         white = np.linalg.solve(np.linalg.cholesky(law), (features - means[labels]).T)
         for direction in ([1, 0], [0, 1], [0.6, 0.8], [0.6, -0.8]):
@@ -90,7 +90,7 @@ def test_sample_statistics_are_normal_means_and_chi_square_variances():
     variances = np.array([1.0, 4.0, 0.01])
     draw = jax.jit(
         jax.vmap(
-            lambda key, counts: observed.sample_statistics(key, counts, means, variances),
+            lambda key, counts: data.sample_statistics(key, counts, means, variances),
             in_axes=(0, None),
         )
     )
@@ -110,8 +110,8 @@ def test_sample_statistics_are_normal_means_and_chi_square_variances():
 
 ULP = 2.0**-53
 SHAPES = [(9, 1, 2), (16, 4, 3)]
-naive_bayes = jax.jit(observed.naive_bayes, static_argnums=2)
-prefix_naive_bayes = jax.jit(observed.prefix_naive_bayes, static_argnums=2)
+naive_bayes = jax.jit(rules.naive_bayes, static_argnums=2)
+prefix_naive_bayes = jax.jit(rules.prefix_naive_bayes, static_argnums=2)
 
 
 class Problem:
@@ -178,20 +178,20 @@ def test_naive_bayes_is_the_plain_estimator(problem, floor):
 
 @settings(max_examples=30, deadline=None)
 @given(problems, st.data())
-def test_a_prefix_of_cumulative_sums_is_a_refit(problem, data):
+def test_a_prefix_of_cumulative_sums_is_a_refit(problem, drawn):
     n_samples = len(problem.labels)
     sizes = sorted(
-        data.draw(st.sets(st.integers(problem.n_classes + 1, n_samples), min_size=3, max_size=3))
+        drawn.draw(st.sets(st.integers(problem.n_classes + 1, n_samples), min_size=3, max_size=3))
     )
-    rules = prefix_naive_bayes(problem.features, problem.labels, problem.n_classes, np.array(sizes))
+    prefixes = prefix_naive_bayes(
+        problem.features, problem.labels, problem.n_classes, np.array(sizes)
+    )
     for index, size in enumerate(sizes):
-        rule = observed.LinearRule(rules.weights[index], rules.intercepts[index])
+        rule = rules.LinearRule(prefixes.weights[index], prefixes.intercepts[index])
         labels = problem.labels[:size]
         if len(set(labels)) < problem.n_classes:
             assert np.isnan(
-                observed.conditional_error(
-                    rule, problem.points[: problem.n_classes], problem.scale**2
-                )
+                rules.conditional_error(rule, problem.points[: problem.n_classes], problem.scale**2)
             )
             continue
         prefix = Problem.__new__(Problem)
@@ -208,7 +208,7 @@ def test_a_prefix_of_cumulative_sums_is_a_refit(problem, data):
         )
 
 
-lda = jax.jit(observed.lda)
+fit_lda = jax.jit(lda.lda)
 
 
 @settings(max_examples=20, deadline=None)
@@ -217,7 +217,7 @@ def test_discriminant_analysis_is_scikit_learns(problem):
     n_classes = problem.n_classes
     reference = LinearDiscriminantAnalysis(solver="lsqr").fit(problem.features, problem.labels)
     condition = np.linalg.cond(reference.covariance_)
-    rule = lda(reference.means_, reference.covariance_, reference.priors_)
+    rule = fit_lda(reference.means_, reference.covariance_, reference.priors_)
     expected = problem.points @ reference.coef_.T + reference.intercept_
     if n_classes == 2:
         expected = np.stack([np.zeros(len(expected)), expected[:, 0]], axis=1)
@@ -235,13 +235,15 @@ def test_discriminant_analysis_is_scikit_learns(problem):
 def test_a_feature_that_is_zero_throughout_changes_no_fit():
     features = load_iris().data[50:, :2]
     labels = np.repeat([0, 1], 50)
-    data = features, np.pad(features, ((0, 0), (0, 1)))
-    fits = [ridge_logistic(x, labels, 2, inverse_ridge=jnp.inf).rule.weights for x in data]
+    padded = np.pad(features, ((0, 0), (0, 1)))
+    fits = [
+        ridge_logistic(x, labels, 2, inverse_ridge=jnp.inf).rule.weights for x in (features, padded)
+    ]
     np.testing.assert_allclose(fits[1], np.pad(fits[0], ((0, 0), (0, 1))), atol=1e-4)
 
 
 def test_no_fit_beats_the_best_rule():
-    draw = jax.jit(lambda ks: map_cells(lambda key: observed.efron_pair(key, 300, 2.0, 2), ks))
+    draw = jax.jit(lambda ks: map_cells(lambda key: lda.efron_pair(key, 300, 2.0, 2), ks))
     excess = np.asarray(draw(jax.random.split(KEY, 100)))
     assert np.all(excess >= -8 * ULP)  # two values of the normal law, subtracted
     assert np.all(excess.mean(axis=0) > 0)
@@ -249,12 +251,12 @@ def test_no_fit_beats_the_best_rule():
 
 
 N_FEATURES = 6
-error = jax.jit(observed.conditional_error)
+error = jax.jit(rules.conditional_error)
 
 
 def test_the_tail_keeps_its_digits():
     for distance in (10.0, 30.0):
-        rule = observed.LinearRule(jnp.array([[0.0], [2 * distance]]), jnp.zeros(2))
+        rule = rules.LinearRule(jnp.array([[0.0], [2 * distance]]), jnp.zeros(2))
         found = float(error(rule, np.array([[-distance], [distance]]), np.ones(1)))
         np.testing.assert_allclose(found, ndtr(-distance), rtol=1000 * ULP * distance**2)
 
@@ -264,14 +266,14 @@ def test_a_rule_without_weights_predicts_its_first_largest_intercept(n_classes):
     means = np.eye(n_classes, N_FEATURES)
     priors = np.arange(1.0, n_classes + 1) / np.arange(1.0, n_classes + 1).sum()
     for intercepts in (np.zeros(n_classes), np.eye(n_classes)[1]):
-        rule = observed.LinearRule(jnp.zeros((n_classes, N_FEATURES)), jnp.asarray(intercepts))
+        rule = rules.LinearRule(jnp.zeros((n_classes, N_FEATURES)), jnp.asarray(intercepts))
         found = error(rule, means, np.ones(N_FEATURES), priors=priors)
         np.testing.assert_allclose(found, 1 - priors[np.argmax(intercepts)], rtol=0, atol=4 * ULP)
 
 
 def test_a_rule_that_is_not_finite_has_no_error():
     means = np.eye(3, N_FEATURES)
-    rule = observed.LinearRule(jnp.asarray(means), jnp.zeros(3))
+    rule = rules.LinearRule(jnp.asarray(means), jnp.zeros(3))
     for broken in (
         rule._replace(intercepts=rule.intercepts.at[1].set(-jnp.inf)),
         rule._replace(weights=rule.weights.at[0, 0].set(jnp.nan)),
@@ -296,7 +298,7 @@ def pairs():
     """One program for the pairs of all sizes, twenty data sets of it."""
     program = jax.jit(
         lambda keys, sizes, tolerance: map_cells(
-            lambda key: observed.paired_errors(
+            lambda key: learning_curves.paired_errors(
                 key, sizes, MEANS, COVARIANCE, max_samples=30, tolerance=tolerance
             ),
             keys,
@@ -311,13 +313,13 @@ def test_a_pair_is_naive_bayes_and_logistic_regression_of_the_same_prefixes(pair
     tolerance = 1e-11
     curves = pairs(SIZES, tolerance)
     generative = over_keys(
-        lambda key: observed.nested_naive_bayes_errors(
+        lambda key: learning_curves.nested_naive_bayes_errors(
             key, SIZES, MEANS, COVARIANCE, max_samples=30
         ),
         20,
     )
     discriminative = over_keys(
-        lambda key: observed.logistic_errors(
+        lambda key: learning_curves.logistic_errors(
             key, SIZES, MEANS, COVARIANCE, max_samples=30, tolerance=tolerance
         ),
         20,
@@ -346,7 +348,7 @@ def test_splits_are_those_of_a_plain_loop_over_scikit_learn():
 
     def split(key, max_samples):
         options = {"max_samples": max_samples, "var_floor": floor, "tolerance": 1e-10}
-        return observed.split_errors(key, features, labels, 3, sizes, **options)
+        return learning_curves.split_errors(key, features, labels, 3, sizes, **options)
 
     padded, exact = (jax.jit(lambda key, most=most: split(key, most)) for most in (64, 60))
     for key in jax.random.split(KEY, n_keys):

@@ -14,8 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from own_data.naive_bayes_vs_logistic import assumption_diagnostics
 from own_data.naive_bayes_vs_logistic.diagnostics import _predicted
-from own_data.naive_bayes_vs_logistic.fits import fit
-from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve
+from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve, fit
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 
 ROUNDING = 2**-53
