@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.side_by_side import Response, command, compare, timed
-from theory.naive_bayes_vs_logistic import official_design
+from theory.naive_bayes_vs_logistic.linear_rules import official_design
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -59,14 +59,14 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
     if name == "ours":
         import jax
 
-        from sims import naive_bayes_vs_logistic as observed
+        from sims.naive_bayes_vs_logistic import learning_curves
 
         n_seeds = 2000
 
         @jax.jit
         def errors(keys):
             def error(key):
-                return observed.nested_naive_bayes_errors(
+                return learning_curves.nested_naive_bayes_errors(
                     key, sizes, means, variances, max_samples=largest
                 )
 

@@ -61,7 +61,7 @@ def our_contender(
 ) -> tuple[Callable[[int], Any], Callable[[Any], float]]:
     import jax
 
-    from sims import random_walk_pca as observed
+    from sims.random_walk_pca import pca, trajectories
 
     jax.config.update("jax_enable_x64", True)
 
@@ -69,23 +69,19 @@ def our_contender(
 
     def walk(key):
         if streams:
-            return observed.trajectory_gram(observed.noise_gram(key, n_points, dim))
-        return observed.trajectory(observed.equivalent_gaussian_noise(key, n_points, dim))
+            return trajectories.trajectory_gram(trajectories.noise_gram(key, n_points, dim))
+        return trajectories.trajectory(trajectories.equivalent_gaussian_noise(key, n_points, dim))
 
     @jax.jit
     def compiled(key):
-        ratios = (
-            observed.leading_variance_ratios_of_gram
-            if streams
-            else observed.leading_variance_ratios
-        )
+        ratios = pca.leading_variance_ratios_of_gram if streams else pca.leading_variance_ratios
         return ratios(walk(key), COMPONENTS).ratios
 
     def run(seed):
         return jax.block_until_ready(compiled(jax.random.key(seed)))
 
     def error(seed):
-        exact = observed.variance_ratios_of_gram if streams else observed.variance_ratios
+        exact = pca.variance_ratios_of_gram if streams else pca.variance_ratios
         ratios = exact(jax.jit(walk)(jax.random.key(seed)))[:COMPONENTS]
         return float(np.abs(run(seed) - ratios).max())
 

@@ -35,6 +35,6 @@ def test_the_examples_of_a_module_print_what_they_say(name, monkeypatch):
 
 def test_types_are_checked_as_the_tests_run():
     with pytest.raises(jaxtyping.TypeCheckError):
-        importlib.import_module("sims.naive_bayes_vs_logistic.sizes").geometric_sizes.__wrapped__(
-            "one", 5, 1.5, 1
-        )
+        importlib.import_module(
+            "sims.naive_bayes_vs_logistic.learning_curves"
+        ).geometric_sizes.__wrapped__("one", 5, 1.5, 1)

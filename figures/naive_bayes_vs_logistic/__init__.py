@@ -6,13 +6,6 @@ features, F4 the phases of naive Bayes, F5 from the logistic loss to the error, 
 correlation. Importing the package registers them.
 """
 
-from figures.naive_bayes_vs_logistic import (
-    assumptions,
-    consistency,
-    growth,
-    phases,
-    real_features,
-    regimes,
-)
+from figures.naive_bayes_vs_logistic import consistency, features, growth
 
-__all__ = ["assumptions", "consistency", "growth", "phases", "real_features", "regimes"]
+__all__ = ["consistency", "features", "growth"]

@@ -10,7 +10,12 @@ from matplotlib.figure import Figure
 from scipy.special import softmax
 
 from figures.naive_bayes_vs_logistic.simulations import posterior_and_logits
-from theory import naive_bayes_vs_logistic as predicted
+from theory.naive_bayes_vs_logistic.consistency import (
+    box_tie_threshold,
+    conditional_regret,
+    consistency_transform,
+    kl_divergence,
+)
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label
 from theory_on_trial.figures.replicates import replicates
@@ -47,11 +52,11 @@ def consistency(
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.5))
     t = np.linspace(0, 1, 201)
-    left.plot(t, predicted.consistency_transform(t), color=COLOURS[6], label="Ψ, no bound")
+    left.plot(t, consistency_transform(t), color=COLOURS[6], label="Ψ, no bound")
     for bound, colour in zip(bounds, COLOURS, strict=False):
         left.plot(
             t,
-            predicted.consistency_transform(t, bound),
+            consistency_transform(t, bound),
             color=colour,
             label=f"$Ψ_Λ$, Λ = {bound:g}",
         )
@@ -65,34 +70,32 @@ def consistency(
         p = data["posterior"].values
         logits = data["logits"].values
         q = softmax(logits, axis=1)
-        regrets = predicted.kl_divergence(p, q / q.sum(axis=1, keepdims=True))
+        regrets = kl_divergence(p, q / q.sum(axis=1, keepdims=True))
         _draws(middle, _error_regret(p, logits), regrets, colour, f"K = {n_classes}")
     grid = np.geomspace(1e-3, 1, 100)
-    middle.plot(grid, predicted.consistency_transform(grid), color=COLOURS[6], label="Ψ(t)")
+    middle.plot(grid, consistency_transform(grid), color=COLOURS[6], label="Ψ(t)")
     middle.plot(grid, grid**2, ":", color="0.4", label="$t^2$")
     middle.set(xscale="log", yscale="log", xlim=(1e-3, 1.1), ylim=(1e-7, 20))
 
     data = replicates(posterior_and_logits, draws, {"n_classes": 3}, {"logit_bound": logit_bound})
     p = data["posterior"].values
     logits = data["logits"].values
-    regrets = predicted.conditional_regret(logits, p, logit_bound)
+    regrets = conditional_regret(logits, p, logit_bound)
     _draws(right, _error_regret(p, logits), regrets, COLOURS[1], "draws, K = 3")
-    right.plot(
-        t, predicted.consistency_transform(t, logit_bound), color=COLOURS[6], label="$Ψ_Λ(t)$"
-    )
+    right.plot(t, consistency_transform(t, logit_bound), color=COLOURS[6], label="$Ψ_Λ(t)$")
     family = np.stack([(1 + t) / 2, (1 - t) / 2, np.zeros_like(t)], axis=1)
     tie = np.array([logit_bound, logit_bound, -logit_bound])
-    exact = predicted.conditional_regret(np.tile(tie, (len(t), 1)), family, logit_bound)
+    exact = conditional_regret(np.tile(tie, (len(t), 1)), family, logit_bound)
     right.plot(t, exact, color=COLOURS[0], label="tie at the corner")
     ahead = tie - np.array([1e-9, 0, 0])
     members = family[10::20]
     scores = np.tile(ahead, (len(members), 1))
-    regrets = predicted.conditional_regret(scores, members, logit_bound)
+    regrets = conditional_regret(scores, members, logit_bound)
     right.plot(
         _error_regret(members, scores), regrets, "o", color=COLOURS[0], label="counterexample"
     )
     right.axvline(
-        predicted.box_tie_threshold(3, logit_bound), color=COLOURS[0], linewidth=0.6, linestyle="--"
+        box_tie_threshold(3, logit_bound), color=COLOURS[0], linewidth=0.6, linestyle="--"
     )
     right.set(ylim=(-0.02, 0.6), title=f"Λ = {logit_bound:g}")
     left.legend(fontsize=7, loc="upper left")

@@ -1,7 +1,10 @@
-"""The released simulation redrawn: F1."""
+"""The released simulation redrawn: F1, with the sample size at which a mean learning curve falls to
+a target. Where naive Bayes has learned what there is to learn, for signals that grow like powers of
+n: F4.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,19 +13,66 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from figures.naive_bayes_vs_logistic.crossing import Crossing, samples_needed
-from figures.naive_bayes_vs_logistic.panels import plain_log_ticks
+from figures.naive_bayes_vs_logistic.features import plain_log_ticks
 from figures.naive_bayes_vs_logistic.simulations import (
+    known_variance_error,
     logistic_error,
     logistic_scan,
     naive_bayes_error,
     naive_bayes_scan,
 )
-from sims.naive_bayes_vs_logistic.sizes import geometric_sizes
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic.learning_curves import bisect_sizes, geometric_sizes
+from theory.naive_bayes_vs_logistic.expected_error import naive_bayes_expected_error
+from theory.naive_bayes_vs_logistic.linear_rules import (
+    mahalanobis_squared,
+    naive_bayes_asymptotic_error,
+    official_design,
+)
+from theory.naive_bayes_vs_logistic.sample_complexity import (
+    naive_bayes_sample_exponent,
+    naive_bayes_samples,
+)
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import letters, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals, student_interval
 from theory_on_trial.figures.replicates import replicates
+
+
+class Crossing(NamedTuple):
+    """Where the curve crosses, and the ends of a 99 % interval around it (to first order in the
+    noise).
+    """
+
+    size: float
+    low: float
+    high: float
+
+
+def samples_needed(
+    errors_at: Callable[[int], Float[np.ndarray, " runs"]],
+    sizes: Int[np.ndarray, " sizes"],
+    target: float,
+) -> Crossing:
+    """Return m* at which the mean of `errors_at(m)` falls to `target`, among neighbours found by
+    bisection of `sizes`.
+
+    The logarithm of the mean error is interpolated in the logarithm of m. The interval is Student's
+    for the error at m* (every run interpolated there), carried over to m by the slope of the curve.
+    Raises ValueError where `bisect_sizes` does: a curve that does not cross the target within the
+    sizes, or NaN.
+    """
+    grid, errors = bisect_sizes(errors_at, sizes, target)
+    means = errors.mean(axis=0)
+    after = int(np.argmax(means <= target))
+    pair = slice(after - 1, after + 1)
+    width = float(np.diff(np.log(grid[pair]))[0])
+    fall = float(-np.diff(np.log(means[pair]))[0])
+    share = (np.log(means[after - 1]) - np.log(target)) / fall
+    at_crossing = (1 - share) * errors[:, after - 1] + share * errors[:, after]
+    _, half_width = student_interval(at_crossing)
+    log_size = float(np.log(grid[after - 1]) + share * width)
+    log_half = float(half_width) / target * width / fall
+    return Crossing(*(float(np.exp(log_size + part * log_half)) for part in (0, -1, 1)))
+
 
 _MOST = 150  # samples, more than naive Bayes needs with seven classes
 
@@ -140,15 +190,11 @@ def _naive_bayes_panel(
     axes.plot(sizes, 2 * n_classes + np.ceil(logs), color="0.6", label="2K + ⌈ln n⌉")
     axes.plot(sizes, crossings[0].size * logs / logs[0], ":", color=COLOURS[6], label="∝ ln n")
     if n_classes == 2:
-        problems = [predicted.official_design(n, 2) for n in sizes]
+        problems = [official_design(n, 2) for n in sizes]
         distances = [
-            predicted.mahalanobis_squared(means[1] - means[0], variances)
-            for means, variances in problems
+            mahalanobis_squared(means[1] - means[0], variances) for means, variances in problems
         ]
-        law = [
-            predicted.naive_bayes_samples(n, d, level)
-            for n, d in zip(sizes, distances, strict=True)
-        ]
+        law = [naive_bayes_samples(n, d, level) for n, d in zip(sizes, distances, strict=True)]
         axes.plot(sizes, law, color=COLOURS[2], label="exact law, known variances")
     axes.set(xscale="log", ylim=(0, None))
 
@@ -181,7 +227,7 @@ def _logistic_panel(
 
 
 def _asymptotic_error(n_features: int, n_classes: int) -> float:
-    return predicted.naive_bayes_asymptotic_error(*predicted.official_design(n_features, n_classes))
+    return naive_bayes_asymptotic_error(*official_design(n_features, n_classes))
 
 
 def _candidates(n_features: int, n_classes: int) -> Int[np.ndarray, " sizes"]:
@@ -245,3 +291,79 @@ def _scan_points(
         reports = data[simulator.__name__].values[:, None].astype(float)
         square = {"fmt": "s", "markerfacecolor": "white", "label": "released scan"}
         points_with_intervals(axes, [n], reports, COLOURS[3], **square)
+
+
+@figure(
+    "F4",
+    quick={"cells": 13, "simulated_sizes": (10, 100, 1000), "runs": 50},
+    claims=("nb_exact_law", "nb_sample_exponent", "nb_linear_when_weak", "nb_constant_when_dense"),
+    marks="(a-e) white: samples needed, m*; dashed: its power of n; discs: simulated. (f) lines: "
+    "exact",
+)
+def phases(
+    exponents: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    cells: int = 41,
+    largest: float = 1e6,
+    excess: float = 0.02,
+    simulated_sizes: Sequence[int] = (10, 30, 100, 300, 1000),
+    n_samples: int = 40,
+    runs: int = 200,
+) -> Figure:
+    """The samples naive Bayes needs grow as n^(1 - 2a) if the squared distance is n^a, and from a =
+    ½ on do not grow.
+
+    Two Gaussian classes with known variances, their squared Mahalanobis distance Δ² = n^a spread
+    over all features. (a-e) Exact expected error (background), the samples m* at which it is
+    Φ(-Δ/2) + `excess` (white line, at least 2), and the predicted power n^max(0, 1 - 2a) through
+    its right end (dashed). Simulated means over `runs` training sets (discs, in the same colours).
+    (f) Cut at m = n_samples: exact (lines) and simulated with 99 % Student intervals (points). New.
+    """
+    fig, axes = plt.subplots(2, -(-(len(exponents) + 1) // 2), figsize=(9.6, 5.8), squeeze=False)
+    n_grid = np.unique(np.geomspace(1, largest, cells).round().astype(int))
+    m_grid = np.geomspace(2, largest, cells)
+    m_simulated = [4, n_samples, 10 * n_samples]
+    cut = axes.flat[len(exponents)]
+    swept = {"signal_exponent": list(exponents), "n_samples": m_simulated}
+    simulated_at = [
+        replicates(known_variance_error, runs, {"n_features": n}, swept)["known_variance_error"]
+        for n in simulated_sizes
+    ]
+    for exponent, panel, colour in zip(exponents, axes.flat, COLOURS, strict=False):
+        exact = [
+            [naive_bayes_expected_error(int(n), m, n**exponent) for n in n_grid] for m in m_grid
+        ]
+        shades = {"cmap": "cividis", "vmin": 0, "vmax": 0.5}
+        background = panel.pcolormesh(
+            n_grid, m_grid, np.array(exact), shading="gouraud", rasterized=True, **shades
+        )
+        samples = np.array([naive_bayes_samples(int(n), n**exponent, excess) for n in n_grid])
+        panel.plot(n_grid, samples, color="white", linewidth=2)
+        power = naive_bayes_sample_exponent(exponent)
+        panel.plot(n_grid, samples[-1] * (n_grid / n_grid[-1]) ** power, "--", color=COLOURS[1])
+        simulations = [data.sel(signal_exponent=exponent) for data in simulated_at]
+        for n, errors in zip(simulated_sizes, simulations, strict=True):
+            means = errors.mean("seed").values
+            discs = {"s": 22, "edgecolors": "white", "linewidths": 0.7, "zorder": 3}
+            panel.scatter([n] * len(means), m_simulated, c=means, **discs, **shades)
+        title = f"$Δ^2 = n^{{{exponent:g}}}$,   m* ∝ $n^{{{power:g}}}$"
+        panel.set(
+            xscale="log", yscale="log", xlim=(1, largest), ylim=(1.6, 0.99 * largest), title=title
+        )
+        cut_grid = np.unique(
+            np.geomspace(simulated_sizes[0], simulated_sizes[-1], cells).round().astype(int)
+        )
+        law = [naive_bayes_expected_error(int(n), n_samples, n**exponent) for n in cut_grid]
+        cut.plot(cut_grid, law, color=colour)
+        columns = np.stack(
+            [errors.sel(n_samples=n_samples).values for errors in simulations], axis=1
+        )
+        points_with_intervals(cut, simulated_sizes, columns, colour, label=f"a = {exponent:g}")
+    cut.set(xscale="log", ylim=(0, 0.5), ylabel="expected error", title=f"m = {n_samples}")
+    cut.legend(fontsize=7)
+    for panel in axes.flat:
+        panel.set_xlabel("features  n")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("training samples  m")
+    fig.colorbar(background, ax=axes, label="expected error", shrink=0.6)
+    letters(axes.flat, x=-0.1)
+    return fig

@@ -7,14 +7,54 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, ScalarLike
 
-from figures.naive_bayes_vs_logistic.features import data_set
-from sims import naive_bayes_vs_logistic as observed
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic.data import equal_priors
+from sims.naive_bayes_vs_logistic.learning_curves import (
+    logistic_errors,
+    naive_bayes_errors,
+    official_logistic_scan,
+    official_scan,
+    paired_errors,
+    split_errors,
+)
+from sims.naive_bayes_vs_logistic.rules import (
+    conditional_error,
+    naive_bayes_rule,
+    quasi_random_points,
+)
+from theory.naive_bayes_vs_logistic.linear_rules import official_design
 
 TOLERANCE = 1e-6  # of the logistic fits; looser ones move the sample complexity
 Number = float | Float[Array, ""]
 # of the integration over more than two classes: an error of 1e-4 at most in errors of about .01
 _POINTS = 256
+
+
+def data_set(
+    name: str, n_random: int | None = None
+) -> tuple[Float[Array, "samples features"], Int[np.ndarray, " samples"]]:
+    """Return features and labels 0..K-1 of scikit-learn's `load_<name>`.
+
+    `n_random` replaces the features by that many random ones, max(0, a·x + b) of the centred
+    features x scaled by their common spread: a ~ N(0, 2/n) and b ~ N(0, 1) are fixed. They stand in
+    for the deep features of the paper.
+    """
+    from sklearn import datasets
+
+    features, labels = getattr(datasets, f"load_{name}")(return_X_y=True)
+    if n_random is None:
+        return jnp.asarray(features), labels
+    weights_key, offsets_key = jax.random.split(jax.random.key(0))
+    standard = (features - features.mean(axis=0)) / features.std(axis=0).max()
+    weights = jax.random.normal(weights_key, (features.shape[1], n_random)) * np.sqrt(
+        2 / features.shape[1]
+    )
+    return jax.nn.relu(standard @ weights + jax.random.normal(offsets_key, (n_random,))), labels
+
+
+def title(name: str, n_random: int | None, n_features: int, n_classes: int) -> str:
+    """Return what a panel of this data set is called, e.g. "breast cancer, n = 30, K = 2"."""
+    kind = name.replace("_", " ") if n_random is None else f"ReLU of {name}"
+    return f"{kind}, n = {n_features}, K = {n_classes}"
 
 
 def official_problem(
@@ -25,7 +65,7 @@ def official_problem(
     From three classes on, features x become (x - u)/u with u = 2^(K - 3), which matters to a ridge
     penalty only.
     """
-    means, variances = predicted.official_design(n_features, n_classes)
+    means, variances = official_design(n_features, n_classes)
     if n_classes == 2:
         return means, variances
     unit = 2.0 ** (n_classes - 3)
@@ -44,16 +84,14 @@ def naive_bayes_error(
     The features beyond the first n are constant but for a variance of 1e-40, of no weight beside
     the floor.
     """
-    points = None if n_classes == 2 else observed.quasi_random_points(_POINTS, n_classes)
-    levels, _ = predicted.official_design(1, n_classes)
+    points = None if n_classes == 2 else quasi_random_points(_POINTS, n_classes)
+    levels, _ = official_design(1, n_classes)
     index = jnp.arange(padded_features)
     n = jnp.asarray(n_features)
     variances = jnp.where(index < n // 2, n.astype(float), jnp.where(index < n, 1.0, 1e-40))
     means = jnp.where(index < n, levels, 0.0)
     sizes = jnp.asarray(n_samples)[None]
-    return observed.naive_bayes_errors(
-        key, sizes, means, variances, labels="random", points=points
-    )[0]
+    return naive_bayes_errors(key, sizes, means, variances, labels="random", points=points)[0]
 
 
 def logistic_error(
@@ -62,8 +100,8 @@ def logistic_error(
     """Error of ridge logistic regression (C = 1) on the first `n_samples` of `max_samples` in the
     same simulation.
     """
-    points = None if n_classes == 2 else observed.quasi_random_points(_POINTS, n_classes)
-    return observed.logistic_errors(
+    points = None if n_classes == 2 else quasi_random_points(_POINTS, n_classes)
+    return logistic_errors(
         key,
         jnp.asarray(n_samples)[None],
         *official_problem(n_features, n_classes),
@@ -78,7 +116,7 @@ def naive_bayes_scan(
     key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number
 ) -> Int[Array, ""]:
     """What the released scan reports for naive Bayes in one run."""
-    return observed.official_scan(
+    return official_scan(
         key, *official_problem(n_features, n_classes), n_classes, target, most=most
     )
 
@@ -88,9 +126,7 @@ def logistic_scan(
 ) -> Int[Array, ""]:
     """What the released scan reports for ridge logistic regression (C = 1) in one run."""
     problem = official_problem(n_features, n_classes)
-    return observed.official_logistic_scan(
-        key, *problem, n_classes, target, most=most, tolerance=TOLERANCE
-    )
+    return official_logistic_scan(key, *problem, n_classes, target, most=most, tolerance=TOLERANCE)
 
 
 def split_curves(
@@ -107,7 +143,7 @@ def split_curves(
 
     def errors(floor: Number) -> Float[Array, "sizes 2"]:
         n_classes = int(labels.max()) + 1
-        return observed.split_errors(
+        return split_errors(
             key,
             features,
             labels,
@@ -132,8 +168,8 @@ def known_variance_error(
     means = jnp.stack([jnp.full(n_features, -half), jnp.full(n_features, half)])
     unit = jnp.ones(n_features)
     class_means = means + jax.random.normal(key, means.shape) * jnp.sqrt(2 / jnp.asarray(n_samples))
-    rule = observed.naive_bayes_rule(class_means, unit, observed.equal_priors(2))
-    return observed.conditional_error(rule, means, unit)
+    rule = naive_bayes_rule(class_means, unit, equal_priors(2))
+    return conditional_error(rule, means, unit)
 
 
 def equicorrelated_pair(
@@ -148,9 +184,7 @@ def equicorrelated_pair(
     """
     means = half_informative(n_features, gap)
     covariance = (1 - jnp.asarray(correlation)) * jnp.eye(n_features) + correlation
-    return observed.paired_errors(
-        key, sizes, means, covariance, max_samples=sizes[-1], tolerance=TOLERANCE
-    )
+    return paired_errors(key, sizes, means, covariance, max_samples=sizes[-1], tolerance=TOLERANCE)
 
 
 def half_informative(n_features: int, gap: float) -> Float[np.ndarray, "2 features"]:

@@ -6,14 +6,6 @@ trained networks, F8 decaying noise, F9 the circulant formula put to the test, F
 Importing the package registers them.
 """
 
-from figures.random_walk_pca import (
-    averages,
-    finite_dimension,
-    formula,
-    networks,
-    regression,
-    reverting,
-    walk,
-)
+from figures.random_walk_pca import plain_walk, processes, training
 
-__all__ = ["averages", "finite_dimension", "formula", "networks", "regression", "reverting", "walk"]
+__all__ = ["plain_walk", "processes", "training"]

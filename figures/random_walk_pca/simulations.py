@@ -6,7 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from sims import random_walk_pca as observed
+from sims.random_walk_pca import training
+from sims.random_walk_pca.pca import explained_variance_ratio, principal_components
+from sims.random_walk_pca.training import digits, train
+from sims.random_walk_pca.trajectories import (
+    equivalent_gaussian_noise,
+    random_projection,
+    trajectory,
+)
 
 N_SCORES = 5
 WINDOWS = ("whole run", "beginning", "middle", "end")
@@ -25,15 +32,15 @@ def linear_process(
     """PCA of one trajectory: ℓ_k, ρ̂_k, the leading scores in units of their amplitude sqrt(2 ℓ_k /
     T), and |x_t|.
     """
-    points = observed.trajectory(
-        observed.equivalent_gaussian_noise(key, n_points, dim),
+    points = trajectory(
+        equivalent_gaussian_noise(key, n_points, dim),
         momentum=momentum,
         reversion=reversion,
         decay=decay,
         averaging=averaging,
         running_mean=running_mean > 0,
     )
-    components = observed.principal_components(points, min(n_points - 1, dim))
+    components = principal_components(points, min(n_points - 1, dim))
     return {
         "variance": components.variances,
         "ratio": components.variances / components.total_variance,
@@ -44,23 +51,21 @@ def linear_process(
 
 def leading_ratios(key: Key[Array, ""], n_points: int, dim: int) -> Float[Array, "3"]:
     """The three largest ρ̂_k of one walk."""
-    return observed.explained_variance_ratio(key, n_points, dim)[:3]
+    return explained_variance_ratio(key, n_points, dim)[:3]
 
 
 def distance_from_start(
     key: Key[Array, ""], n_points: int, dim: int, reversion: float
 ) -> Float[Array, "points"]:
     """|x_t| of one Ornstein-Uhlenbeck process that starts at the origin."""
-    points = observed.trajectory(
-        observed.equivalent_gaussian_noise(key, n_points, dim), reversion=reversion
-    )
+    points = trajectory(equivalent_gaussian_noise(key, n_points, dim), reversion=reversion)
     return jnp.linalg.norm(points, axis=1)
 
 
 def training_windows(
     key: Key[Array, ""],
     hidden: tuple[int, ...],
-    loss: observed.training.Loss,
+    loss: training.Loss,
     batch: int,
     n_steps: int,
     window: int,
@@ -76,9 +81,9 @@ def training_windows(
     after a random projection of the parameters to `target_dim` dimensions, if that is given.
     """
     run_key, projection_key = jax.random.split(key)
-    run = observed.train(
+    run = train(
         run_key,
-        *observed.digits(),
+        *digits(),
         hidden=hidden,
         loss=loss,
         batch=batch,
@@ -92,9 +97,7 @@ def training_windows(
     results = {"accuracy": run.accuracy, **_components_of_each(jnp.stack(windows), n_components)}
     if target_dim is not None:
         sketches = jax.lax.map(
-            lambda points: observed.random_projection(
-                projection_key, points - points[0], target_dim
-            ),
+            lambda points: random_projection(projection_key, points - points[0], target_dim),
             jnp.stack(windows),
         )
         of_projected = _components_of_each(sketches, n_components)
@@ -105,9 +108,7 @@ def training_windows(
 def _components_of_each(
     trajectories: Float[Array, "trajectories points dim"], count: int
 ) -> dict[str, Float[Array, "trajectories ..."]]:
-    components = jax.lax.map(
-        lambda points: observed.principal_components(points, count), trajectories
-    )
+    components = jax.lax.map(lambda points: principal_components(points, count), trajectories)
     return {
         "ratio": components.variances / components.total_variance[:, None],
         "score": components.time_courses * jnp.sqrt(trajectories.shape[1] / 2),
@@ -131,10 +132,10 @@ def gaussian_regression(
     input_key, teacher_key, run_key = jax.random.split(key, 3)
     inputs = jax.random.normal(input_key, (n_examples, n_features))
     teacher = jax.random.normal(teacher_key, (n_features, n_outputs)) * n_features**-0.5
-    run = observed.train(
+    run = train(
         run_key, inputs, inputs @ teacher, n_steps=n_steps, batch=1, learning_rate=learning_rate
     )
-    components = observed.principal_components(run.parameters, n_steps - 1)
+    components = principal_components(run.parameters, n_steps - 1)
     return {
         "ratio": components.variances / components.total_variance,
         "score": components.time_courses[:, :N_SCORES] * jnp.sqrt(n_steps / 2),

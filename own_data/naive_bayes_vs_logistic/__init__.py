@@ -6,10 +6,12 @@ regression is ahead; `learning_curves` are the predictions behind that answer. H
 naive Bayes needs in a known design is `theory.naive_bayes_vs_logistic.naive_bayes_samples`.
 """
 
-from own_data.naive_bayes_vs_logistic.diagnostics import assumption_diagnostics
+from own_data.naive_bayes_vs_logistic.diagnostics import (
+    AssumptionDiagnostics,
+    assumption_diagnostics,
+)
 from own_data.naive_bayes_vs_logistic.learning_curves import (
     LogisticCurve,
     NaiveBayesCurve,
     learning_curves,
 )
-from own_data.naive_bayes_vs_logistic.result import AssumptionDiagnostics

@@ -1,5 +1,5 @@
 """The learning curves of naive Bayes and of logistic regression that the theory predicts from
-estimated classes.
+estimated classes, and the Gaussian classes fitted to a sample, with the limits of both learners.
 
 Classes are N(μ_k, Σ), as in the code released with Zheng, Wu, Bao, Cao, Li & Zhu 2023, "Revisiting
 Discriminative vs. Generative Classifiers: Theory and Implications", arXiv 2302.02334. Every pair
@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic import rules
+from theory.naive_bayes_vs_logistic import expected_error, linear_rules
 from theory.naive_bayes_vs_logistic.domains import DefiniteMatrix, Features, Means
+from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import MOST, NON_NEGATIVE, Interval, Positive, guarded, require
 
 _MOST = 1e15  # samples: beyond them the law of the error loses its digits
@@ -312,7 +316,7 @@ class LogisticCurve:
         pairs = zip(self.distances.tolist(), ratios.tolist(), strict=True)
         errors = np.array(
             [
-                predicted.lda_expected_error(distance, min(ratio, 1 - 1e-16))
+                linear_rules.lda_expected_error(distance, min(ratio, 1 - 1e-16))
                 for distance, ratio in pairs
             ]
         )
@@ -322,11 +326,14 @@ class LogisticCurve:
     @cached_property
     def _limits_and_efficiencies(self) -> Float[np.ndarray, "2 pairs"]:
         distances = self.distances.tolist()
-        limits = [predicted.lda_expected_error(distance, 0.0) for distance in distances]
+        limits = [linear_rules.lda_expected_error(distance, 0.0) for distance in distances]
         return np.array(
             [
                 limits,
-                [predicted.logistic_relative_efficiency(distance**0.5) for distance in distances],
+                [
+                    expected_error.logistic_relative_efficiency(distance**0.5)
+                    for distance in distances
+                ],
             ]
         )
 
@@ -375,3 +382,124 @@ def learning_curves(
         ),
         LogisticCurve(n_features, sizes, weights, np.clip(distances, 0, _FARTHEST)),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One fit to some rows.
+
+    `covariance` is pooled over the classes with divisor m - K, `variances` with divisor m, as naive
+    Bayes fits them; `beta`, `alpha` and `least_beta` are those of `Predicted`. `directions` are
+    weights of naive Bayes and of linear discriminant analysis, a column for each class.
+    """
+
+    counts: Int[np.ndarray, " classes"]
+    priors: Float[np.ndarray, " classes"]
+    means: Float[np.ndarray, "classes features"]
+    covariance: Float[np.ndarray, "features features"]
+    variances: Float[np.ndarray, " features"]
+    beta: Float[np.ndarray, "classes classes classes"]
+    alpha: Float[np.ndarray, "classes classes classes"]
+    least_beta: float
+    naive_bayes: NaiveBayesCurve
+    logistic: LogisticCurve
+    directions: Float[np.ndarray, "features directions"]
+
+    @property
+    def greatest_alpha(self) -> float:
+        """Largest variance of l_k - l_j over class k, over n."""
+        return float(np.max([self.alpha[k, :, k] for k in range(len(self.counts))]))
+
+    @property
+    def largest_eigenvalue(self) -> float:
+        """Largest eigenvalue of the correlations D^-1/2 Σ D^-1/2."""
+        deviations = np.sqrt(np.diag(self.covariance))
+        return float(np.linalg.eigvalsh(self.covariance / np.outer(deviations, deviations))[-1])
+
+
+def fit(
+    features: Float[np.ndarray, "samples features"],
+    labels: Int[np.ndarray, " samples"],
+    n_classes: int,
+) -> Fit:
+    """Fit Gaussian classes of one covariance to samples of all classes 0..K-1."""
+    n_samples, n_features = features.shape
+    counts = np.bincount(labels, minlength=n_classes)
+    means = np.array([features[labels == k].mean(axis=0) for k in range(n_classes)])
+    residuals = features - means[labels]
+    scatter = residuals.T @ residuals
+    covariance = scatter / (n_samples - n_classes)
+    variances = np.diag(scatter) / n_samples
+    weights, intercepts = linear_rules.naive_bayes_rule(means, variances, counts / n_samples)
+    scores = means @ weights.T + intercepts
+    leads = (scores[:, :, None] - scores[:, None, :]).transpose(1, 2, 0) / n_features
+    alpha = np.empty((n_classes,) * 3)
+    for k in range(n_classes):
+        law = np.cov((residuals[labels == k] @ weights.T).T, bias=True)
+        spread = np.diag(law)
+        alpha[:, :, k] = np.maximum(0, spread[:, None] + spread - 2 * law) / n_features
+    own = [np.delete(leads[k, :, k], k) for k in range(n_classes)]
+    return Fit(
+        counts,
+        counts / n_samples,
+        means,
+        covariance,
+        variances,
+        np.abs(leads),
+        alpha,
+        float(np.min(own)),
+        *learning_curves(means, covariance, counts),
+        np.column_stack(
+            [
+                (rule - rule.mean(axis=0))[1:].T
+                for rule in (weights, np.linalg.solve(covariance, means.T).T)
+            ]
+        ),
+    )
+
+
+def limits(fits: list[Fit]) -> tuple[Float[np.ndarray, " fits"], Float[np.ndarray, " fits"]]:
+    """Errors of naive Bayes and the Bayes rule for the fitted Gaussian classes, the mean margin
+    freed of bias.
+    """
+    problems: list[list[tuple]] = [[], []]
+    for member in fits:
+        noiseless = learning_curves(member.means, member.covariance, member.counts * 10**9)
+        learners = (
+            (linear_rules.naive_bayes_rule, np.diag(member.covariance)),
+            (linear_rules.lda_rule, member.covariance),
+        )
+        for learner, (rule, covariance) in enumerate(learners):
+            curve = (member.naive_bayes, member.logistic)[learner]
+            raw = noiseless[learner]
+            factor = (
+                np.sqrt(curve.distances) @ curve.weights / (np.sqrt(raw.distances) @ raw.weights)
+            )
+            centre = member.priors @ member.means
+            means = centre + factor * (member.means - centre)
+            problems[learner].append(
+                (*rule(means, covariance, member.priors), means, member.covariance, member.priors)
+            )
+    if len(fits[0].priors) == 2:  # in closed form
+        naive_bayes, bayes = (
+            np.array([linear_rules.linear_rule_error(*case) for case in group])
+            for group in problems
+        )
+    else:
+        naive_bayes, bayes = (
+            np.asarray(
+                _errors(*(jnp.asarray(np.stack(part)) for part in zip(*group, strict=True))), float
+            )
+            for group in problems
+        )
+    return naive_bayes, bayes
+
+
+@jax.jit
+def _errors(weights, intercepts, means, covariance, priors):
+    def error(*problem):
+        return rules.conditional_error(
+            rules.LinearRule(*problem[:2]), *problem[2:4], priors=problem[4]
+        )
+
+    return map_cells(error, weights, intercepts, means, covariance, priors)

@@ -12,7 +12,6 @@ from own_data.random_walk_pca.estimators import (
     estimate_noise_decay,
     estimate_reversion,
 )
-from own_data.random_walk_pca.recorder import StepGramRecorder
-from own_data.random_walk_pca.steps import effective_dimension, step_gram
+from own_data.random_walk_pca.recording import StepGramRecorder, effective_dimension, step_gram
 from own_data.random_walk_pca.walk_test import WalkTest, random_walk_test
 from theory_on_trial.own_data.estimate import Estimate

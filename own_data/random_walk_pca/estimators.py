@@ -14,13 +14,13 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Float
 
-from own_data.random_walk_pca.steps import (
+from own_data.random_walk_pca.recording import (
     StepGram,
     Trajectory,
     checked_step_gram,
     effective_dimension,
 )
-from theory import random_walk_pca as predicted
+from theory.random_walk_pca import linear_processes, ornstein_uhlenbeck
 from theory_on_trial.contract import Fraction, guarded, require
 from theory_on_trial.own_data.estimate import Estimate
 
@@ -171,10 +171,10 @@ def _log_variance_ratio(rate: float, points: int) -> float:
     """Logarithm of the total variance of an Ornstein-Uhlenbeck process over that of its steps;
     falls with the rate.
     """
-    response = predicted.ornstein_uhlenbeck_impulse_response(points, rate)
+    response = ornstein_uhlenbeck.impulse_response(points, rate)
     step_response = np.diff(response, prepend=0.0)
     steps_variance = np.cumsum(step_response**2)[1:].sum()
-    return float(np.log(predicted.toeplitz_total_variance(response) / steps_variance))
+    return float(np.log(linear_processes.toeplitz_total_variance(response) / steps_variance))
 
 
 def _rate_of_log_ratio(target: float, points: int) -> float:
@@ -203,7 +203,7 @@ def _spread_of_log_ratio(points: int, rate: float) -> float:
 
     Both by diagonals: noise `lag` apart, with `after` points that follow the later of the two.
     """
-    response = predicted.ornstein_uhlenbeck_impulse_response(points, rate)
+    response = ornstein_uhlenbeck.impulse_response(points, rate)
     lag, after = np.ogrid[:points, :points]
     inside = lag + after < points
     sums = np.cumsum(response)

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from scipy.linalg import lapack
 from scipy.stats import rankdata
 
-from theory import random_walk_pca as predicted
+from theory.random_walk_pca import plain_walk
 
 OF_VARIANCE = ("variance", "clustering", "covariance")
 """The statistics that see in which order steps of other variances come, and not where they go."""
@@ -95,7 +95,7 @@ def _statistics(
     # The overlap of the centred points with the k-th half-cosine is, up to a factor, that of the
     # steps with these.
     sines = np.sin(np.pi * np.outer(time, np.arange(1, n_components + 1)) / (steps + 1))
-    sines *= np.sqrt(predicted.eigenvalues(steps + 1)[:n_components])
+    sines *= np.sqrt(plain_walk.eigenvalues(steps + 1)[:n_components])
     weights = np.column_stack([sines, np.ones(steps)])
     cosines = np.cos(np.pi * np.outer(time - 0.5, np.arange(1, _SLOW + 1)) / steps)
     lengths = np.diagonal(gram)

@@ -16,13 +16,15 @@ from own_data.random_walk_pca.estimators import (
     estimate_reversion,
 )
 from own_data.random_walk_pca.randomisation import OF_VARIANCE, Departure, departures, factor
-from own_data.random_walk_pca.recorded import Recorded, points_of, recorded
-from own_data.random_walk_pca.steps import (
+from own_data.random_walk_pca.recording import (
+    Recorded,
     StepGram,
     checked_step_gram,
     effective_dimension,
+    points_of,
+    recorded,
 )
-from theory import random_walk_pca as predicted
+from theory.random_walk_pca import finite_dimension, plain_walk, whole_spectrum
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
@@ -238,7 +240,7 @@ def _components(
     """
     from scipy.fft import dst
 
-    scale = np.sqrt(predicted.eigenvalues(len(gram) + 1))
+    scale = np.sqrt(plain_walk.eigenvalues(len(gram) + 1))
     points = scale[:, None] * dst(factor(gram), type=1, norm="ortho", axis=0)
     variances, vectors = np.linalg.eigh(points.T @ points)
     variances = variances[::-1].clip(min=0)
@@ -256,22 +258,22 @@ def _judge_ratios(
     """
     from scipy.special import fdtr, fdtrc
 
-    spectrum = predicted.eigenvalues(n_points)
+    spectrum = plain_walk.eigenvalues(n_points)
     count = ratios.size
     if not count:
         return ratios, ratios
     shares = spectrum / spectrum.sum()
     own = shares[:count]
     rest = np.sum(shares**2) - shares[:count] ** 2
-    bias = predicted.eigenvalue_bias(spectrum, dimension, count)
-    bias = bias + predicted.eigenvalue_bias_second_order(spectrum, dimension, count)
+    bias = finite_dimension.eigenvalue_bias(spectrum, dimension, count)
+    bias = bias + finite_dimension.eigenvalue_bias_second_order(spectrum, dimension, count)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the small dimension has been announced in our own words
-        mean = predicted.mean_explained_variance_ratio(spectrum, dimension, count)
+        mean = finite_dimension.mean_explained_variance_ratio(spectrum, dimension, count)
     odds = own / (1 - own) * (1 + bias / (1 - own))
     relative_odds = ratios / (1 - ratios) / odds
     freedom = (
-        2 / predicted.eigenvalue_variance(spectrum, dimension, count),
+        2 / finite_dimension.eigenvalue_variance(spectrum, dimension, count),
         dimension * (1 - own) ** 2 / rest,
     )
     return mean, _normal_score(fdtr(*freedom, relative_odds), fdtrc(*freedom, relative_odds))
@@ -291,7 +293,7 @@ def _judge_contents(
         others = np.delete(variances, k)
         gaps = np.maximum((others - variances[k]) ** 2, np.finfo(float).tiny)
         weights = others * variances[k] / gaps / dimension
-        chance = predicted.trace_cdf(np.array([1 - content]), weights, 1.0)
+        chance = whole_spectrum.trace_cdf(np.array([1 - content]), weights, 1.0)
         means[k] = max(0.0, 1 - weights.sum())
         scores[k] = _normal_score(1 - chance, chance)[0]
     return means, scores

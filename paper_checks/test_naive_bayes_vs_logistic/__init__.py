@@ -47,7 +47,7 @@ from typing import Annotated
 
 import numpy as np
 
-from sims.naive_bayes_vs_logistic import logistic_errors
+from sims.naive_bayes_vs_logistic.learning_curves import logistic_errors
 from theory_on_trial import code
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.trial.provenance import Source

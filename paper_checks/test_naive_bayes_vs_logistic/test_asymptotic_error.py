@@ -19,8 +19,8 @@ from paper_checks.test_naive_bayes_vs_logistic import (
     half_informative,
     released,
 )
-from sims import naive_bayes_vs_logistic as observed
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic import data, rules
+from theory.naive_bayes_vs_logistic import linear_rules
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
@@ -39,7 +39,7 @@ def mistakes(rule, means, factor):
     def measure(key):
         label_key, point_key = jax.random.split(key)
         labels = jax.random.randint(label_key, (16,), 0, means.shape[0])
-        points = observed.gaussian_classes(point_key, labels, means, factor)
+        points = data.gaussian_classes(point_key, labels, means, factor)
         return jnp.mean(rule.predict(points) != labels)
 
     return measure
@@ -61,10 +61,10 @@ def test_asym_nb_error(
     """Naive Bayes with the true means and variances errs as predicted, with collinear classes and
     under correlation.
     """
-    means, variances = predicted.official_design(n_features, n_classes)
+    means, variances = linear_rules.official_design(n_features, n_classes)
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
     error, ideal = (
-        predicted.collinear_asymptotic_error(means[:, 0], s) for s in (sigma, variances)
+        linear_rules.collinear_asymptotic_error(means[:, 0], s) for s in (sigma, variances)
     )
     trial.require(
         error >= 0.05, "n_features must be few: classes overlap by an error of 5 % at least"
@@ -73,9 +73,9 @@ def test_asym_nb_error(
     rivals = {"without the factor 2": error / 2}
     if abs(error - ideal) > 2 * margin:
         rivals["without the correlation"] = ideal
-    rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(n_classes))
+    rule = rules.naive_bayes_rule(means, variances, data.equal_priors(n_classes))
     trial.mean(
-        mistakes(rule, means, observed.covariance_factor(sigma)),
+        mistakes(rule, means, data.covariance_factor(sigma)),
         error,
         margin=margin,
         controls=rivals,
@@ -97,11 +97,14 @@ def _margins(rng, n_features):
         scales
         * np.linalg.eigh(sigma / np.outer(scales, scales))[1][:, int(rng.integers(n_features))]
     )
-    pair = predicted.naive_bayes_margin(aligned, sigma), predicted.bayes_margin(aligned, sigma)
-    uncorrelated = predicted.bayes_margin(aligned, scales**2)
+    pair = (
+        linear_rules.naive_bayes_margin(aligned, sigma),
+        linear_rules.bayes_margin(aligned, sigma),
+    )
+    uncorrelated = linear_rules.bayes_margin(aligned, scales**2)
     return (
         margin,
-        predicted.bayes_margin(difference, sigma),
+        linear_rules.bayes_margin(difference, sigma),
         *pair,
         uncorrelated,
         np.linalg.cond(sigma),
@@ -158,8 +161,8 @@ def test_nb_correlated_floor(
     """
     means = half_informative(n_features)
     sigma = equicorrelated(n_features, correlation)
-    floor = predicted.naive_bayes_asymptotic_error(means, sigma)
-    bayes = predicted.bayes_error(means, sigma)
+    floor = linear_rules.naive_bayes_asymptotic_error(means, sigma)
+    bayes = linear_rules.bayes_error(means, sigma)
     slack = _left_at(means, sigma, n_samples)
     margin = 0.006 * floor
     trial.require(
@@ -169,13 +172,13 @@ def test_nb_correlated_floor(
     trial.require(
         floor - bayes > 2 * margin, "correlation must part the floor from the Bayes error"
     )
-    counts = observed.balanced_counts(n_samples, 2)
-    factor = observed.covariance_factor(sigma)
+    counts = data.balanced_counts(n_samples, 2)
+    factor = data.covariance_factor(sigma)
 
     def measure(key):
-        class_means, scatter = observed.sample_statistics_correlated(key, counts, means, factor)
-        rule = observed.naive_bayes_rule(class_means, jnp.diag(scatter), observed.equal_priors(2))
-        return observed.conditional_error(rule, means, sigma)
+        class_means, scatter = data.sample_statistics_correlated(key, counts, means, factor)
+        rule = rules.naive_bayes_rule(class_means, jnp.diag(scatter), data.equal_priors(2))
+        return rules.conditional_error(rule, means, sigma)
 
     controls = {"the Bayes error": bayes}
     trial.mean(
@@ -197,7 +200,7 @@ def _left_at(means, sigma, n_samples):
     scales = np.sqrt(np.diag(sigma))
     correlations = sigma / np.outer(scales, scales)
     along = (means[1] - means[0]) / scales
-    margin = predicted.naive_bayes_margin(means[1] - means[0], sigma)
+    margin = linear_rules.naive_bayes_margin(means[1] - means[0], sigma)
     share = (4 * np.sum(correlations**2) / (along @ correlations @ along) + 2) / n_samples
     return share * margin * np.exp(-(margin**2) / 2) / np.sqrt(2 * np.pi)
 
@@ -215,9 +218,9 @@ def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
     """The released design with K = 2 has the Bayes error Φ(-sqrt((n + 1) / 2)), which its table
     understates.
     """
-    means, variances = predicted.official_design(n_features, 2)
-    rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(2))
-    error = float(jax.jit(observed.conditional_error)(rule, means, variances))
+    means, variances = linear_rules.official_design(n_features, 2)
+    rule = rules.naive_bayes_rule(means, variances, data.equal_priors(2))
+    error = float(jax.jit(rules.conditional_error)(rule, means, variances))
     exact = ndtr(-np.sqrt((n_features + 1) / 2))
     controls = {"variances n / 2 and 1": ndtr(-np.sqrt(1 + n_features / 2))}
     trial.identity(error, exact, ops=200, controls=controls, as_published=BAYES_ERRORS[n_features])
@@ -249,7 +252,7 @@ def test_hard_covariance(
     n = n_features
     uniform = 2 * np.random.RandomState(0).rand(n, n) - 1
     products = uniform.T @ uniform
-    np.fill_diagonal(products, predicted.official_design(n, 2)[1])
+    np.fill_diagonal(products, linear_rules.official_design(n, 2)[1])
     smallest = np.linalg.eigvalsh(products)[0]
     rounding = 3 * n * 2.0**-53 * n * np.linalg.norm(products, 2)
     trial.value(
@@ -302,28 +305,28 @@ def test_conditional_error(
     between = means[1] - means[0]  # a common factor along it makes the scores depend on each other
     sigma = root @ root.T / (2 * n_features) + 4 * np.outer(between, between) / (between @ between)
     estimates = means + rng.standard_normal(means.shape) * np.sqrt(n_classes / n_samples)
-    rule = observed.naive_bayes_rule(estimates, np.diag(sigma), observed.equal_priors(n_classes))
+    rule = rules.naive_bayes_rule(estimates, np.diag(sigma), data.equal_priors(n_classes))
     fit = np.asarray(rule.weights), np.asarray(rule.intercepts)
 
     def between_two(pair):
-        return predicted.linear_rule_error(*(part[list(pair)] for part in (*fit, means)), sigma)
+        return linear_rules.linear_rule_error(*(part[list(pair)] for part in (*fit, means)), sigma)
 
-    error = predicted.linear_rule_error(*fit, means, sigma)
+    error = linear_rules.linear_rule_error(*fit, means, sigma)
     total = 2 / n_classes * sum(map(between_two, combinations(range(n_classes), 2)))
     rivals = {
-        "only variances": predicted.linear_rule_error(*fit, means, np.diag(sigma)),
-        "estimates for means": predicted.linear_rule_error(*fit, estimates, sigma),
+        "only variances": linear_rules.linear_rule_error(*fit, means, np.diag(sigma)),
+        "estimates for means": linear_rules.linear_rule_error(*fit, estimates, sigma),
         "errors of two classes add up": min(total, 1.0),
     }
     margin = 0.0095 * error
     controls = {name: rival for name, rival in rivals.items() if abs(rival - error) > 2 * margin}
     trial.require(controls, "n_features must be so small that classes overlap")
-    exact = jax.jit(observed.conditional_error)
-    points = observed.quasi_random_points(4096, n_classes)
+    exact = jax.jit(rules.conditional_error)
+    points = rules.quasi_random_points(4096, n_classes)
     halves = [float(exact(rule, means, sigma, points=half)) for half in np.split(points, 2)]
     # Orthants are good to 1e-6; two halves of the quasi-random points differ by more than their
     # mean errs.
     error_bound = 1e-6 + abs(halves[1] - halves[0])
     trial.value(np.mean(halves), error, error=error_bound, margin=margin / 4, controls=controls)
-    measure = mistakes(rule, means, observed.covariance_factor(sigma))
+    measure = mistakes(rule, means, data.covariance_factor(sigma))
     trial.mean(measure, error, slack=1e-6, margin=margin, controls=controls, **DRAWS)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax, xlogy
 
-from theory import naive_bayes_vs_logistic as predicted
+from theory.naive_bayes_vs_logistic import consistency, expected_error
 from theory_on_trial import balls, claim, derived
 from theory_on_trial.contract import Count, Interval
 
@@ -59,7 +59,7 @@ def test_psi_conjugate(
     """
 
     def psi(bound):
-        return np.stack([predicted.consistency_transform(ts, limit) for limit in (bound, np.inf)])
+        return np.stack([consistency.consistency_transform(ts, limit) for limit in (bound, np.inf)])
 
     ts = np.linspace(0.01, 0.99, n_points)
     trial.value(
@@ -73,7 +73,7 @@ def test_psi_conjugate(
         controls={"1/2 dropped": 2 * psi(logit_bound), "2 Λ": psi(2 * logit_bound)},
     )
     inverse = [
-        predicted.consistency_transform_inverse(row, limit)
+        consistency.consistency_transform_inverse(row, limit)
         for row, limit in zip(psi(logit_bound), (logit_bound, np.inf), strict=True)
     ]
     # Psi is as flat as t^2 / 2, so that an error of Psi grows by 1 / t <= 100 in t.
@@ -137,10 +137,10 @@ def _judge_regrets(trial, masses, logits, n_draws):
     p = masses / masses.sum(axis=1, keepdims=True)
     regret, scale = kl_divergence(p, logits)
     best, choice = top_two(p, logits)
-    middle = predicted.top_two_kl_bound(p, softmax(logits, axis=1))
+    middle = consistency.top_two_kl_bound(p, softmax(logits, axis=1))
     options = {"instances": "draws", "independent": n_draws, "ops": 8 * p.shape[1], "scale": scale}
     trial.bound(middle, regret + 10 * HAIR, controls={"twice Ψ": regret / 2}, **options)
-    return middle, predicted.consistency_transform(best - choice)
+    return middle, consistency.consistency_transform(best - choice)
 
 
 @claim(
@@ -167,7 +167,7 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
 
     pairs = [drawn() for _ in range(n_problems)] + [extremal(t) for t in np.linspace(0.02, 0.6, 30)]
     excess, regret = np.array(pairs).T
-    bound = predicted.zero_one_regret_bound(regret)
+    bound = consistency.zero_one_regret_bound(regret)
     controls = {"constant 1": np.sqrt(regret)}
     trial.bound(
         excess,
@@ -201,7 +201,7 @@ def test_hcons_bounded_fails(
     does not.
     """
     spill = np.exp(-2 * logit_bound)
-    tie = predicted.box_tie_threshold(n_classes, logit_bound)
+    tie = consistency.box_tie_threshold(n_classes, logit_bound)
     split = (1 + (n_classes - 3) * spill) / (
         1 + (n_classes - 1) * spill
     )  # up to which the second best is inside
@@ -210,7 +210,7 @@ def test_hcons_bounded_fails(
     p[:, 0] = (1 - gaps) / 2
     p[:, 1] = (1 + gaps) / 2
     primal, dual = np.array([_conic_minimum(row, logit_bound) for row in p]).T
-    least = predicted.box_minimiser(p, logit_bound).loss
+    least = consistency.box_minimiser(p, logit_bound).loss
     free = kl_divergence(p[:, :2], np.zeros((4, 2)))[0]
     trial.gap(
         primal,
@@ -229,8 +229,10 @@ def test_hcons_bounded_fails(
     share = 1 / (2 + (n_classes - 2) * spill)
     second = np.stack([p[:, 0], 1 - p[:, 0]], axis=1)
     loss = kl_divergence(second, np.log([[share, 1 - share]] * 4))[0]
-    cost = predicted.conditional_regret(corner, p, logit_bound)
-    rivals = {"Ψ_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
+    cost = consistency.conditional_regret(corner, p, logit_bound)
+    rivals = {
+        "Ψ_Lambda(t), as for two classes": consistency.consistency_transform(gaps, logit_bound)
+    }
     trial.identity(
         cost, np.where(gaps > tie, loss, 0.0), ops=50, scale=1 + np.log(n_classes), controls=rivals
     )
@@ -317,12 +319,12 @@ def test_hcons_ratio_condition(
     )
     least = kl_divergence(p, minimisers)[0]
     holds, box = (
-        np.array([predicted.ratio_condition(row, x) for row in p])
+        np.array([consistency.ratio_condition(row, x) for row in p])
         for x in (logit_bound, logit_bound / 2)
     )
     controls = {"one Λ": box, "any logits": np.ones(n_draws, bool)}
     best, third = (
-        np.array([predicted.box_minimiser(q, x).logits for q in p])
+        np.array([consistency.box_minimiser(q, x).logits for q in p])
         for x in (logit_bound, logit_bound / 3)
     )
     log_p = np.log(p)
@@ -333,7 +335,7 @@ def test_hcons_ratio_condition(
     exact, *rivals = (
         np.array(
             [
-                predicted.kl_divergence(*pair)
+                consistency.kl_divergence(*pair)
                 for pair in zip(p, softmax(logits, axis=1), strict=True)
             ]
         )
@@ -411,11 +413,11 @@ def test_bayes_log_loss(
     coarse = entropy(0.2)
     fine = entropy(0.1)
     means = np.stack([-half, half])
-    exact = predicted.bayes_log_loss(means, sigma)
+    exact = expected_error.bayes_log_loss(means, sigma)
     controls = {
-        "variances alone": predicted.bayes_log_loss(means, np.diag(sigma)),
+        "variances alone": expected_error.bayes_log_loss(means, np.diag(sigma)),
         "a quarter of the variance as mean": float(
-            predicted.expected_log_loss(squared_distance / 4, float(np.sqrt(squared_distance)))
+            expected_error.expected_log_loss(squared_distance / 4, float(np.sqrt(squared_distance)))
         ),
     }
     trial.value(
@@ -439,7 +441,7 @@ def test_psi_conjugate__everywhere(trial):
             "1 % less": lambda t: 0.99 * psi(t),
             "Ψ of 99 % of t": lambda t: psi(0.99 * t),
         },
-        same_as=(None, predicted.consistency_transform),
+        same_as=(None, consistency.consistency_transform),
     )
 
 
@@ -462,8 +464,8 @@ def test_hcons_multiclass__everywhere(trial):
             "the cube of the mass": lambda t, eighths: Fraction(eighths, 8) ** 3 * psi(t),
         },
         same_as=(
-            lambda t, eighths: predicted.consistency_transform(eighths / 8 * t),
-            lambda t, eighths: eighths / 8 * predicted.consistency_transform(t),
+            lambda t, eighths: consistency.consistency_transform(eighths / 8 * t),
+            lambda t, eighths: eighths / 8 * consistency.consistency_transform(t),
         ),
     )
 

@@ -11,8 +11,8 @@ from scipy.special import ndtr
 from scipy.stats import chi2, norm
 
 from paper_checks.test_naive_bayes_vs_logistic import Gap, two_classes
-from sims import naive_bayes_vs_logistic as observed
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic import data, rules
+from theory.naive_bayes_vs_logistic import expected_error, sample_complexity
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Fraction, Interval
 from theory_on_trial.laws import Bounded
@@ -46,7 +46,7 @@ def test_nb_exact_law(
     """
     n = n_features
     m = n_samples
-    exact = predicted.naive_bayes_expected_error(n, m, squared_distance)
+    exact = expected_error.naive_bayes_expected_error(n, m, squared_distance)
     trial.require(
         exact >= 0.02,
         "squared_distance must leave an error of 2 %: rarer ones take millions of samples",
@@ -65,8 +65,8 @@ def test_nb_exact_law(
 
     def measure(key):
         estimates = means + jax.random.normal(key, means.shape) * np.sqrt(2 / m)
-        rule = observed.naive_bayes_rule(estimates, ones, observed.equal_priors(2))
-        return observed.conditional_error(rule, means, ones)
+        rule = rules.naive_bayes_rule(estimates, ones, data.equal_priors(2))
+        return rules.conditional_error(rule, means, ones)
 
     trial.mean(
         measure,
@@ -118,7 +118,7 @@ def test_nb_param_lemma(
     )
     design = n_features * 10.0 ** np.arange(6)
     law = np.array(
-        [predicted.sup_norm_samples(int(n), n_classes, deviation, failure) for n in design]
+        [sample_complexity.sup_norm_samples(int(n), n_classes, deviation, failure) for n in design]
     )
 
     def within(samples):
@@ -167,7 +167,7 @@ def test_nb_param_lemma(
     derived("the cosine of fitted and true weights concentrates: its mean square is known exactly"),
     kind="limit",
     cases=[("m / n", 4.0), ("m", 10.0), ("m", 40.0)],
-    route="a contour integral and a root against `predicted.naive_bayes_expected_error_large_n`",
+    route="a contour integral and a root against `naive_bayes_expected_error_large_n`",
 )
 def test_nb_large_n(
     trial,
@@ -186,9 +186,9 @@ def test_nb_large_n(
         (int(n), n_samples * (n / 50) ** (1 - 2 * exponent), 4 * (n / 50) ** exponent)
         for n in sizes
     ]
-    exact = np.array([predicted.naive_bayes_expected_error(*design) for design in designs])
+    exact = np.array([expected_error.naive_bayes_expected_error(*design) for design in designs])
     formula = np.array(
-        [predicted.naive_bayes_expected_error_large_n(*design) for design in designs]
+        [expected_error.naive_bayes_expected_error_large_n(*design) for design in designs]
     )
     n, m, gap = designs[-1]
     rivals = {"n / m": (gap + n / m) * (1 + 1 / m), "without Δ^2": 4 * n / m * (1 + 1 / m)}
@@ -200,10 +200,10 @@ def test_nb_large_n(
     trial.limit(exact / formula, sizes, 1.0, order=1 - exponent, margin=5e-3, controls=controls)
     # The size that solves this law for m is its root, and tends to that of the exact law.
     target = ndtr(-1) + excess
-    roots = [predicted.naive_bayes_samples_large_n(int(n), 4.0, excess) for n in sizes]
-    counts = [predicted.naive_bayes_samples(int(n), 4.0, excess) for n in sizes]
+    roots = [sample_complexity.naive_bayes_samples_large_n(int(n), 4.0, excess) for n in sizes]
+    counts = [sample_complexity.naive_bayes_samples(int(n), 4.0, excess) for n in sizes]
     errors = [
-        predicted.naive_bayes_expected_error_large_n(int(n), m, 4.0)
+        expected_error.naive_bayes_expected_error_large_n(int(n), m, 4.0)
         for n, m in zip(sizes, roots, strict=True)
     ]
     trial.identity(
@@ -220,7 +220,7 @@ def test_nb_large_n(
     derived("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"),
     kind="rate",
     route="sizes of the exact law at growing n against the growth that is claimed",
-    second="test_theory_nb.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
+    second="test_naive_bayes_vs_logistic_laws.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
 )
 def test_nb_linear_when_weak(
     trial,
@@ -235,7 +235,7 @@ def test_nb_linear_when_weak(
     """
     sizes = first * 2 ** np.arange(7)
     counts = np.array(
-        [predicted.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes]
+        [sample_complexity.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes]
     )
     trial.growth(
         sizes,
@@ -253,7 +253,7 @@ def test_nb_linear_when_weak(
     kind="limit",
     cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)],
     route="the exact law at growing n against the limit that is claimed",
-    second="test_theory_nb.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
+    second="test_naive_bayes_vs_logistic_laws.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
 )
 def test_nb_constant_when_dense(
     trial,
@@ -265,7 +265,7 @@ def test_nb_constant_when_dense(
     """
     sizes = 100 * 4 ** np.arange(8)
     errors = np.array(
-        [predicted.naive_bayes_expected_error(int(n), n_samples, density * n) for n in sizes]
+        [expected_error.naive_bayes_expected_error(int(n), n_samples, density * n) for n in sizes]
     )
     trial.limit(
         errors,
@@ -275,7 +275,9 @@ def test_nb_constant_when_dense(
         margin=1e-3,
         scale=0.5,
         controls={
-            "Δ^2 = 4 fixed": predicted.naive_bayes_expected_error(int(sizes[-1]), n_samples, 4.0)
+            "Δ^2 = 4 fixed": expected_error.naive_bayes_expected_error(
+                int(sizes[-1]), n_samples, 4.0
+            )
         },
     )
 
@@ -284,8 +286,8 @@ def test_nb_constant_when_dense(
     derived("by 16 n / Δ^4 normal quantiles squared, Δ^2 = n^a"),
     kind="rate",
     cases=[0.0, 0.25, 0.4, 0.6],
-    route="slopes of `predicted.naive_bayes_samples` against "
-    "`predicted.naive_bayes_sample_exponent`",
+    route="slopes of `sample_complexity.naive_bayes_samples` against "
+    "`sample_complexity.naive_bayes_sample_exponent`",
 )
 def test_nb_sample_exponent(
     trial,
@@ -302,9 +304,9 @@ def test_nb_sample_exponent(
     )
     trial.require((a == 0 or a >= 0.24) and abs(a - 0.5) > 0.09, slow)
     sizes = 2.0 ** np.arange(32, 53, 5)
-    counts = np.array([predicted.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
+    counts = np.array([sample_complexity.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
     rivals = {"1 - a": 1 - a, "1 - 2 a for every a": 1 - 2 * a, "log n samples": 0.0}
-    exponent = predicted.naive_bayes_sample_exponent(a)
+    exponent = sample_complexity.naive_bayes_sample_exponent(a)
     controls = {name: rival for name, rival in rivals.items() if abs(rival - exponent) > 0.03}
     trial.order(
         counts,
@@ -320,7 +322,7 @@ def test_nb_sample_exponent(
     derived("the law of the error with Δ^2 = sqrt(n / log n), which no fixed power of n is"),
     kind="rate",
     route="sizes of the exact law at growing n against the growth that is claimed",
-    second="test_theory_nb.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
+    second="test_naive_bayes_vs_logistic_laws.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
 )
 def test_nb_growth_log(
     trial,
@@ -336,7 +338,7 @@ def test_nb_growth_log(
     def counts(gap):
         return np.array(
             [
-                predicted.naive_bayes_samples(int(n), float(distance), excess)
+                sample_complexity.naive_bayes_samples(int(n), float(distance), excess)
                 for n, distance in zip(sizes, gap, strict=True)
             ]
         )
@@ -372,7 +374,7 @@ def test_nb_rare_class(
         f"failure must be at least 0.2: a rarer one is not measured to 1 %, got {failure}",
     )
     sizes = n * 2 ** np.arange(6)
-    counts = np.array([predicted.rare_class_samples(1 / size, failure) for size in sizes])
+    counts = np.array([sample_complexity.rare_class_samples(1 / size, failure) for size in sizes])
     count = int(np.ceil(counts[0]))
     trial.require(
         2 <= count <= 10_000, f"failure must ask for 2 to 10000 labels a sample, got {failure}"

@@ -13,9 +13,9 @@ import numpy as np
 from scipy.special import ndtr
 
 from paper_checks.test_naive_bayes_vs_logistic import equicorrelated, two_classes
-from sims import naive_bayes_vs_logistic as observed
-from sims.naive_bayes_vs_logistic.sizes import bisect_sizes, geometric_sizes
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic import learning_curves, rules
+from sims.naive_bayes_vs_logistic.learning_curves import bisect_sizes, geometric_sizes
+from theory.naive_bayes_vs_logistic import linear_rules, sample_complexity
 from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import map_cells, quick_jit, quick_map
 from theory_on_trial.contract import Interval
@@ -87,7 +87,7 @@ def boxes_of(curves):
 
 def target_of(design, level):
     """The error to reach: the asymptotic one plus `level`."""
-    return predicted.naive_bayes_asymptotic_error(*design) + level
+    return linear_rules.naive_bayes_asymptotic_error(*design) + level
 
 
 def naive_bayes_curves(trial, designs, sizes, level, *, n_runs, labels="balanced"):
@@ -97,9 +97,9 @@ def naive_bayes_curves(trial, designs, sizes, level, *, n_runs, labels="balanced
     curves = []
     for means, variances in designs:
         # A quarter of the default points: an error of 1e-4 at most in errors of about .01.
-        points = None if len(means) == 2 else observed.quasi_random_points(256, len(means))
+        points = None if len(means) == 2 else rules.quasi_random_points(256, len(means))
         simulate = partial(
-            observed.naive_bayes_errors,
+            learning_curves.naive_bayes_errors,
             sizes=sizes,
             means=means,
             variances=variances,
@@ -123,7 +123,7 @@ def logistic_curves(trial, designs, level, *, n_runs, widest, ratio=1.1):
         keys = jax.random.split(trial.key(f"logistic {means.shape}"), runs)
         sizes = geometric_sizes(low, high, ratio, len(means))
         simulate = partial(
-            observed.logistic_errors,
+            learning_curves.logistic_errors,
             means=means,
             covariance=variances,
             max_samples=int(sizes[-1]),
@@ -144,7 +144,7 @@ def _fails_at(simulate, keys, target):
 
 def official(sizes, n_classes):
     """Return the released design for every n."""
-    return [predicted.official_design(int(n), n_classes) for n in sizes]
+    return [linear_rules.official_design(int(n), n_classes) for n in sizes]
 
 
 @claim(
@@ -174,7 +174,7 @@ def test_nb_growth_upper(
     low, high = np.maximum(
         (low, high), 4
     )  # the protocol begins at 2 K: a smaller m* reads as this floor
-    weak = np.array([predicted.naive_bayes_samples(int(n), 4.0, level) for n in sizes])
+    weak = np.array([sample_complexity.naive_bayes_samples(int(n), 4.0, level) for n in sizes])
     processes = {
         "fixed distance between the classes": (weak, weak),
         "log n times the first": (low[0] * np.log(sizes) / np.log(sizes[0]),) * 2,
@@ -325,11 +325,11 @@ def test_nb_never(
     middle = (least + most) / 2
     square = (least**2 + least * most + most**2) / 3
     floor = ndtr(-square / (2 * np.sqrt(correlation) * middle))
-    floors = [predicted.naive_bayes_asymptotic_error(*problem) for problem in problems]
+    floors = [linear_rules.naive_bayes_asymptotic_error(*problem) for problem in problems]
     equal_floor = ndtr(-middle / (2 * np.sqrt(correlation)))
     controls = {"features alike": equal_floor, "no common factor": 0.0}
     trial.limit(floors, sizes, floor, order=1, margin=0.009 * floor, controls=controls)
-    best = [predicted.bayes_error(*problem) for problem in problems]
+    best = [linear_rules.bayes_error(*problem) for problem in problems]
     controls = {"that of naive Bayes": floor}
     trial.limit(
         best, sizes, 0.0, remainder=best[-1], margin=0.009 * floor, scale=floor, controls=controls
@@ -354,11 +354,15 @@ def test_nb_never(
 
 def official_scan(n_features, n_classes, level=0.01):
     """A simulator of the official scan, and the first two sizes that it tries."""
-    means, variances = predicted.official_design(n_features, n_classes)
-    target = predicted.naive_bayes_asymptotic_error(means, variances) + level
+    means, variances = linear_rules.official_design(n_features, n_classes)
+    target = linear_rules.naive_bayes_asymptotic_error(means, variances) + level
     second = 2 * n_classes + int(np.ceil(np.log(n_features)))
     scan = partial(
-        observed.official_scan, means=means, variances=variances, n_classes=n_classes, target=target
+        learning_curves.official_scan,
+        means=means,
+        variances=variances,
+        n_classes=n_classes,
+        target=target,
     )
     return lambda key: scan(key, most=second + 1), second
 
@@ -394,11 +398,11 @@ def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]
     target.
     """
     scan, second = official_scan(n_features, 3)
-    means, variances = predicted.official_design(n_features, 3)
-    target = predicted.naive_bayes_asymptotic_error(means, variances) + 0.01
-    points = observed.quasi_random_points(256, 3)
+    means, variances = linear_rules.official_design(n_features, 3)
+    target = linear_rules.naive_bayes_asymptotic_error(means, variances) + 0.01
+    points = rules.quasi_random_points(256, 3)
     trial.mean(
-        lambda key: observed.naive_bayes_errors(
+        lambda key: learning_curves.naive_bayes_errors(
             key, (second,), means, variances, labels="random", points=points
         )[0],
         target,

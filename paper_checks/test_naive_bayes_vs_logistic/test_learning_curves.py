@@ -11,8 +11,8 @@ from scipy.special import ndtr, ndtri
 
 from paper_checks.test_naive_bayes_vs_logistic import equicorrelated, half_informative, two_classes
 from paper_checks.test_naive_bayes_vs_logistic.test_consistency import regrets
-from sims import naive_bayes_vs_logistic as observed
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic import data, lda, learning_curves, logistic, rules
+from theory.naive_bayes_vs_logistic import consistency, expected_error, linear_rules
 from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import map_cells, quick_map
 from theory_on_trial.contract import Interval
@@ -29,7 +29,7 @@ def lead_of_naive_bayes(correlation, sizes, n_features=20):
     sigma = equicorrelated(n_features, correlation)
 
     def measure(key):
-        errors = observed.paired_errors(
+        errors = learning_curves.paired_errors(
             key, sizes, means, sigma, max_samples=sizes[-1], tolerance=1e-6
         )
         return errors[:, 1] - errors[:, 0]
@@ -119,7 +119,9 @@ def test_real_two_regimes(
     settings = {"max_samples": many, "var_floor": floor, "tolerance": 1e-6}
 
     def lead(key):
-        errors = observed.split_errors(key, features, labels, n_classes, (few, many), **settings)
+        errors = learning_curves.split_errors(
+            key, features, labels, n_classes, (few, many), **settings
+        )
         return errors[:, 1] - errors[:, 0]
 
     _two_signs(trial, lead, (1, -1), {}, first=128, most=12_000)
@@ -139,7 +141,7 @@ def test_lr_surrogate_consistency(
     """
     sizes = np.repeat([20, 50, 200], 2)
     ridges = np.tile([1e-4, 1.0], 3)  # a heavy penalty, and none to speak of
-    labels = observed.balanced_labels(200, 2)
+    labels = data.balanced_labels(200, 2)
 
     def fits(key):
         flips = jax.random.bernoulli(
@@ -152,7 +154,7 @@ def test_lr_surrogate_consistency(
         def fit(size, ridge):
             weight = (jnp.arange(200) < size).astype(points.dtype)
             options = {"sample_weight": weight, "inverse_ridge": ridge, "tolerance": 1e-8}
-            rule = observed.ridge_logistic(points, labels, 2, **options).rule
+            rule = logistic.ridge_logistic(points, labels, 2, **options).rule
             scores = rule.scores(points)
             training = (
                 weight @ jnp.logaddexp(0.0, (1 - 2 * labels) * (scores[:, 1] - scores[:, 0])) / size
@@ -171,8 +173,8 @@ def test_lr_surrogate_consistency(
         [regrets(mass, p, cube @ w.T + b) for w, b in zip(weights, intercepts, strict=True)]
     ).T
     of_training = np.maximum(training + np.sum(p[0] * np.log(p[0])), 0)
-    controls = {"excess of the training loss": predicted.zero_one_regret_bound(of_training)}
-    bound = predicted.zero_one_regret_bound(regret)
+    controls = {"excess of the training loss": consistency.zero_one_regret_bound(of_training)}
+    bound = consistency.zero_one_regret_bound(regret)
     options = {"ops": 100, "scale": 1.0, "controls": controls}
     trial.bound(excess, bound, instances="draws", independent=n_runs, **options)
 
@@ -198,18 +200,21 @@ def test_efron_are(
     trial.require(
         1 <= len(distances) <= 3, "distances must be one to three: each takes a minute or two"
     )
-    exact = np.array([predicted.logistic_relative_efficiency(distance) for distance in distances])
+    exact = np.array(
+        [expected_error.logistic_relative_efficiency(distance) for distance in distances]
+    )
     balanced = np.array(
-        [predicted.logistic_relative_efficiency_balanced(distance, 1) for distance in distances]
+        [
+            expected_error.logistic_relative_efficiency_balanced(distance, 1)
+            for distance in distances
+        ]
     )
     factor = 1 + np.array(distances) ** 2 / 4
 
     def pairs(labels):
         def measure(key):
             cells = [(jax.random.fold_in(key, i), distance) for i, distance in enumerate(distances)]
-            return jnp.stack(
-                [observed.efron_pair(k, n_samples, d, 1, labels=labels) for k, d in cells]
-            )
+            return jnp.stack([lda.efron_pair(k, n_samples, d, 1, labels=labels) for k, d in cells])
 
         return measure
 
@@ -303,8 +308,8 @@ def test_efron_are__variances(
             )
         )
 
-    random = predicted.logistic_relative_efficiency(distance)
-    balanced = predicted.logistic_relative_efficiency_balanced(distance, n_features)
+    random = expected_error.logistic_relative_efficiency(distance)
+    balanced = expected_error.logistic_relative_efficiency_balanced(distance, n_features)
     trial.value(
         np.array([ratio(False), ratio(True)]),
         np.array([random, balanced]),
@@ -335,16 +340,16 @@ def test_lda_needs_linear(
     sizes = [round(n_features / aspect) for aspect in aspects]
     means = two_classes(n_features, squared_distance)
     exact = np.array(
-        [predicted.lda_expected_error(squared_distance, n_features / m) for m in sizes]
+        [linear_rules.lda_expected_error(squared_distance, n_features / m) for m in sizes]
     )
     loss = np.array([np.sqrt(1 - n_features / m) for m in sizes])
-    counts = [observed.balanced_counts(m, 2) for m in sizes]
+    counts = [data.balanced_counts(m, 2) for m in sizes]
     ones = np.ones(n_features)
 
     def measure(key):
         keys = [jax.random.fold_in(key, i) for i in range(len(sizes))]
         return jnp.stack(
-            [observed.lda_error(k, c, means, ones) for k, c in zip(keys, counts, strict=True)]
+            [lda.lda_error(k, c, means, ones) for k, c in zip(keys, counts, strict=True)]
         )
 
     slack = exact / n_features  # the order of the finite-size term
@@ -378,22 +383,22 @@ def test_unreachable_target(
     """With three classes and n <= 36 the official target, an error below .01, is below the
     asymptotic error.
     """
-    designs = [predicted.official_design(n, n_classes) for n in range(1, 200)]
+    designs = [linear_rules.official_design(n, n_classes) for n in range(1, 200)]
     limits = np.array(
         [
-            predicted.collinear_asymptotic_error(means[:, 0], variances)
+            linear_rules.collinear_asymptotic_error(means[:, 0], variances)
             for means, variances in designs
         ]
     )
-    floors = np.array([predicted.naive_bayes_asymptotic_error(*design) for design in designs])
+    floors = np.array([linear_rules.naive_bayes_asymptotic_error(*design) for design in designs])
     last = int(np.argmax(limits < level))
     alone = int(np.argmax(limits / 2 < level))
     trial.identity(
         int(np.argmax(floors < level)), last, ops=0, controls={"one neighbour each": alone}
     )
     means, variances = designs[last - 1]
-    rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(n_classes))
-    error = float(jax.jit(observed.conditional_error)(rule, means, variances))
+    rule = rules.naive_bayes_rule(means, variances, data.equal_priors(n_classes))
+    error = float(jax.jit(rules.conditional_error)(rule, means, variances))
     controls = {"with another feature": limits[last], "one neighbour each": limits[last - 1] / 2}
     trial.identity(error, limits[last - 1], ops=1e3, controls=controls)
     if (n_classes, level) == (3, 0.01):
@@ -440,5 +445,5 @@ def test_lda_needs_linear__moments(
         ),
         "without 4 y": ndtr(-np.sqrt(squared_distance * (1 - aspect)) / 2),
     }
-    exact = predicted.lda_expected_error(squared_distance, aspect)
+    exact = linear_rules.lda_expected_error(squared_distance, aspect)
     trial.limit(errors, features, exact, order=1, margin=1e-3 * exact, controls=controls)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from paper_checks.test_naive_bayes_vs_logistic import regression_errors, two_classes
-from theory import naive_bayes_vs_logistic as predicted
+from theory.naive_bayes_vs_logistic import expected_error, sample_complexity
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
@@ -40,7 +40,7 @@ def test_lr_lower_bound(
     which are 5.5 n or more for an excess error of .02 at Δ² = 4.
     """
     n_samples = per_feature * n_features
-    law = partial(predicted.naive_bayes_expected_error, n_features, squared_distance=GAP)
+    law = partial(expected_error.naive_bayes_expected_error, n_features, squared_distance=GAP)
     means = two_classes(n_features, GAP)
     trial.mean(
         lambda key: regression_errors(key, means, (n_samples,), 1 / n_features)[0],
@@ -66,7 +66,7 @@ def test_lr_lower_bound__linear(
     ε = .02.
     """
     sizes = first * 2 ** np.arange(8)
-    samples = np.array([predicted.naive_bayes_samples(int(n), GAP, EXCESS) for n in sizes])
+    samples = np.array([sample_complexity.naive_bayes_samples(int(n), GAP, EXCESS) for n in sizes])
     slopes = np.diff(samples) / np.diff(sizes)
     z = -ndtri(ndtr(-np.sqrt(GAP) / 2) + EXCESS)
     slope = 4 / (GAP**2 / (4 * z**2) - GAP)

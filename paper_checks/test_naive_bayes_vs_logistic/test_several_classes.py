@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_naive_bayes_vs_logistic import regression_errors, simplex
-from sims import naive_bayes_vs_logistic as observed
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic import learning_curves
+from theory.naive_bayes_vs_logistic import expected_error
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded, RatioOfMeans
@@ -45,7 +45,7 @@ def test_lr_simplex(
     at m = 2 n, 4 n and 8 n it is the same for n features and for 2 n, up to 1 / n. So the number
     of samples that any excess needs is proportional to n.
     """
-    least = predicted.simplex_bayes_error(n_classes, distance)
+    least = expected_error.simplex_bayes_error(n_classes, distance)
     sizes = (n_features, 2 * n_features)
 
     def excess(key, features, inverse_ridge):
@@ -71,7 +71,7 @@ def test_lr_simplex(
     def law(faster):
         """The excess of naive Bayes at `faster` times as many samples."""
         errors = [
-            predicted.simplex_expected_error_large_n(n_classes, distance, faster * ratio)
+            expected_error.simplex_expected_error_large_n(n_classes, distance, faster * ratio)
             for ratio in PER_FEATURE
         ]
         return np.array(errors) - least
@@ -115,16 +115,16 @@ def test_nb_simplex(
         """The law, with `factor` times the noise 2 K n / m."""
         return np.array(
             [
-                predicted.simplex_expected_error_large_n(n_classes, distance, ratio / factor)
+                expected_error.simplex_expected_error_large_n(n_classes, distance, ratio / factor)
                 for ratio in ratios
             ]
         )
 
     law = with_noise(1.0)
-    excess = law - predicted.simplex_bayes_error(n_classes, distance)
+    excess = law - expected_error.simplex_bayes_error(n_classes, distance)
     means = simplex(n_classes, n_features, distance)
     trial.mean(
-        lambda key: observed.naive_bayes_errors(key, sizes, means, np.ones(n_features)),
+        lambda key: learning_curves.naive_bayes_errors(key, sizes, means, np.ones(n_features)),
         law,
         law=Asymptotic(),
         slack=8 / n_features * excess,
@@ -159,13 +159,13 @@ def test_lr_simplex__bound(
     feature, where ε more than the Bayes error is that at the distance D. With so many samples
     ridge regression, C = 1 / n, has an excess of ε or more. K = 3, Δ = 3 and ε = .025 ask for 4 n.
     """
-    per_feature = predicted.simplex_samples_per_feature(n_classes, distance, excess)
+    per_feature = expected_error.simplex_samples_per_feature(n_classes, distance, excess)
     n_samples = int(per_feature * n_features)
-    law = predicted.simplex_expected_error_large_n
+    law = expected_error.simplex_expected_error_large_n
     means = simplex(n_classes, n_features, distance)
     trial.mean(
         lambda key: regression_errors(key, means, (n_samples,), 1 / n_features)[0],
-        predicted.simplex_bayes_error(n_classes, distance) + excess,
+        expected_error.simplex_bayes_error(n_classes, distance) + excess,
         law=Bounded(0, 1),
         side="at least",
         controls={"the bound at half of the samples": law(n_classes, distance, per_feature / 2)},

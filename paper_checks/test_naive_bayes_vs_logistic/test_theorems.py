@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_naive_bayes_vs_logistic import Samples
-from sims import naive_bayes_vs_logistic as observed
-from theory import naive_bayes_vs_logistic as predicted
+from sims.naive_bayes_vs_logistic import data, rules
+from theory.naive_bayes_vs_logistic import binary_features, sample_complexity
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
@@ -59,11 +59,13 @@ def _bound_sides(world, means, variances, shares, deviations):
     """
     n = world.means.shape[1]
     floor = least_parameter(world.means)
-    exact = world.scores(world.means, world.variances, observed.equal_priors(len(world.means)))
+    exact = world.scores(world.means, world.variances, data.equal_priors(len(world.means)))
     scores = world.scores(means, variances, shares)
     shifts = np.abs(scores - exact).max(axis=(1, 2))
-    bounds = np.array([predicted.score_deviation_bound(n, e, floor) for e in deviations])
-    mass = np.array([world.margin_mass(n * predicted.margin_width(e, floor)) for e in deviations])
+    bounds = np.array([sample_complexity.score_deviation_bound(n, e, floor) for e in deviations])
+    mass = np.array(
+        [world.margin_mass(n * sample_complexity.margin_width(e, floor)) for e in deviations]
+    )
     limit = np.full(len(mass), world.asymptotic_error)
     return np.array(
         [
@@ -79,7 +81,7 @@ def _bound_sides(world, means, variances, shares, deviations):
 
 def _lowest_variances(n_features):
     """Estimates that move the scores most: ρ_0 is small, the variances are found at half of it."""
-    world = predicted.BinaryFeatures(np.repeat([[0.002], [0.006]], n_features, axis=1))
+    world = binary_features.BinaryFeatures(np.repeat([[0.002], [0.006]], n_features, axis=1))
     deviation = least_parameter(world.means) / 2
     means = np.maximum(world.means - [[deviation], [0]], 0)
     return _bound_sides(
@@ -89,7 +91,7 @@ def _lowest_variances(n_features):
 
 def _all_wrong():
     """A mean, the variance and a prior of one feature that all raise the score of one class."""
-    world = predicted.BinaryFeatures(np.array([[0.95], [0.5]]))
+    world = binary_features.BinaryFeatures(np.array([[0.95], [0.5]]))
     deviation = least_parameter(world.means) / 2
     shares = 0.5 + deviation * np.array([[-1, 1]])
     return _bound_sides(
@@ -102,7 +104,7 @@ def _tipped_tie():
     tips over.
     """
     near = 0.1397  # at .13962 the two features outweigh each other there
-    world = predicted.BinaryFeatures(np.array([[0.0, near], [0.5, 1 - near]]))
+    world = binary_features.BinaryFeatures(np.array([[0.0, near], [0.5, 1 - near]]))
     means = world.means + np.array([[0, 0], [0, 5e-4]])
     return _bound_sides(world, means[None], world.variances[None], np.full((1, 2), 0.5), [5e-4])
 
@@ -121,11 +123,11 @@ def test_nb_theorem_explicit(
     """Scores and error of naive Bayes obey the explicit bounds on every training set near the
     truth.
     """
-    world = predicted.BinaryFeatures(class_means(n_features, n_classes))
-    priors = observed.equal_priors(n_classes)
+    world = binary_features.BinaryFeatures(class_means(n_features, n_classes))
+    priors = data.equal_priors(n_classes)
 
     def replicate(key):
-        statistics = observed.binary_statistics(key, n_samples, world.means, priors)
+        statistics = data.binary_statistics(key, n_samples, world.means, priors)
         return *statistics, deviation_of(statistics, world.means)
 
     keys = jax.random.split(trial.key("runs"), n_runs)
@@ -172,15 +174,15 @@ def _margin_masses(n_features, n_classes, level):
     """The mass within every margin below β n that some point has, where the mass rises, and the
     bound on it.
     """
-    world = predicted.BinaryFeatures(class_means(n_features, n_classes, level))
+    world = binary_features.BinaryFeatures(class_means(n_features, n_classes, level))
     scores = np.sort(
-        world.scores(world.means, world.variances, observed.equal_priors(n_classes)), axis=1
+        world.scores(world.means, world.variances, data.equal_priors(n_classes)), axis=1
     )
     alpha, beta = world.margin_moments()
     margins = np.unique(np.round(scores[:, -1] - scores[:, -2], 9)) + 1e-9
     widths = np.append(0, margins[margins < 0.999 * beta * n_features])
     bounds = [
-        predicted.margin_mass_bound(n_features, n_classes, alpha, beta, w / n_features)
+        sample_complexity.margin_mass_bound(n_features, n_classes, alpha, beta, w / n_features)
         for w in widths
     ]
     return np.array([[world.margin_mass(width) for width in widths], bounds])
@@ -208,19 +210,20 @@ def test_nb_theorem_explicit__samples(
     chance.
     """
     means = class_means(n_features, n_classes)
-    priors = observed.equal_priors(n_classes)
+    priors = data.equal_priors(n_classes)
     floor = least_parameter(means)
     deviation = floor / 2
-    exact = predicted.sufficient_samples(n_features, n_classes, deviation, failure, floor)
-    chance = predicted.deviation_probability_bound(exact, n_features, n_classes, deviation, floor)
+    exact = sample_complexity.sufficient_samples(n_features, n_classes, deviation, failure, floor)
+    chance = sample_complexity.deviation_probability_bound(
+        exact, n_features, n_classes, deviation, floor
+    )
     estimates = 2 * n_features * n_classes
     too_few = int(np.log(estimates / failure) / (8 * deviation**2))
 
     def escapes(size):
         def measure(key):
             return (
-                deviation_of(observed.binary_statistics(key, size, means, priors), means)
-                > deviation
+                deviation_of(data.binary_statistics(key, size, means, priors), means) > deviation
             ).astype(float)
 
         return measure
@@ -243,7 +246,7 @@ def test_nb_theorem_explicit__samples(
     derived("the theorem's own chance of failure, solved for ε"),
     kind="bound",
     route="nothing is measured: two readings of one theorem",
-    second="test_theory_nb.py::test_the_bounds_at_round_numbers",
+    second="test_naive_bayes_vs_logistic_laws.py::test_the_bounds_at_round_numbers",
 )
 def test_nb_theorem_vacuous(
     trial,
@@ -268,7 +271,7 @@ def test_nb_theorem_vacuous(
     enough = (n_classes + 3) ** 2 / (floor * deviation**2) * unions
     least_width = np.array(
         [
-            predicted.margin_width(
+            sample_complexity.margin_width(
                 _least_deviation(m, n_features, n_classes, failure, floor), floor
             )
             for m in np.geomspace(10, enough, 40)
@@ -279,7 +282,10 @@ def test_nb_theorem_vacuous(
     )
     sizes = 10.0 ** np.arange(1, 7)
     counts = np.array(
-        [predicted.sufficient_samples(int(n), n_classes, floor / 2, failure, floor) for n in sizes]
+        [
+            sample_complexity.sufficient_samples(int(n), n_classes, floor / 2, failure, floor)
+            for n in sizes
+        ]
     )
     trial.growth(
         sizes,
@@ -302,7 +308,9 @@ def _least_deviation(n_samples, n_features, n_classes, failure, floor):
     for _ in range(80):
         middle = np.sqrt(low * high)
         if (
-            predicted.deviation_probability_bound(n_samples, n_features, n_classes, middle, floor)
+            sample_complexity.deviation_probability_bound(
+                n_samples, n_features, n_classes, middle, floor
+            )
             <= failure
         ):
             high = middle
@@ -334,8 +342,8 @@ def test_nb_log_odds(
     least = np.where(informative, gap, 0.0)
 
     def log_odds(gaps, variances):
-        rule = observed.naive_bayes_rule(
-            np.stack([-gaps / 2, gaps / 2]), variances, observed.equal_priors(2)
+        rule = rules.naive_bayes_rule(
+            np.stack([-gaps / 2, gaps / 2]), variances, data.equal_priors(2)
         )
         scores = np.asarray(rule.weights) @ (gaps / 2) + np.asarray(rule.intercepts)
         return scores[1] - scores[0]
@@ -348,7 +356,7 @@ def test_nb_log_odds(
     odds = np.array(
         [log_odds(least, np.full(n_features, variance)), *(drawn() for _ in range(n_draws))]
     )
-    bound = predicted.informative_log_odds_bound(
+    bound = sample_complexity.informative_log_odds_bound(
         n_features, float(np.mean(informative)), gap, variance
     )
     # As an upper bound: the theory's floor lies below the log-odds of the population rule.
@@ -398,7 +406,7 @@ def test_lr_rademacher(
             jnp.max(risk - jnp.einsum("lsp,lp->s", loss, counts)), 0
         )  # at slope 0 there is no gap
 
-    bound = predicted.logistic_log_regret_bound(n_samples, 2, weight_bound, 1.0)
+    bound = sample_complexity.logistic_log_regret_bound(n_samples, 2, weight_bound, 1.0)
     law = Bounded(0, float(loss.max() - loss.min()))
     trial.mean(
         measure,
@@ -411,7 +419,7 @@ def test_lr_rademacher(
     )
     sizes = np.array([16.0, 32, 64, 128])
     bounds = np.array(
-        [predicted.logistic_zero_one_regret_bound(7 * n, 3, 1.0, np.sqrt(n)) for n in sizes]
+        [sample_complexity.logistic_zero_one_regret_bound(7 * n, 3, 1.0, np.sqrt(n)) for n in sizes]
     )
     trial.identity(
         bounds,
@@ -454,14 +462,14 @@ def test_lr_rademacher__steps(
     )
     steps = 2 * np.sqrt(2) * steepness * n_classes * np.mean(pulls) / n_samples
     of = n_samples, n_classes, weight_bound, feature_norm
-    bound = predicted.logistic_log_regret_bound(*of, intercept)
+    bound = sample_complexity.logistic_log_regret_bound(*of, intercept)
     controls = {
         "no sqrt(2)": bound / np.sqrt(2),
-        "no intercept": predicted.logistic_log_regret_bound(*of),
+        "no intercept": sample_complexity.logistic_log_regret_bound(*of),
     }
     trial.bound(steps, bound, instances="all", ops=100, controls=controls)
     gaps = np.array([0.0, np.sqrt(bound)])
-    bounds = [predicted.logistic_zero_one_regret_bound(*of, intercept, gap) for gap in gaps]
+    bounds = [sample_complexity.logistic_zero_one_regret_bound(*of, intercept, gap) for gap in gaps]
     exact = np.sqrt(2 * (bound + gaps))
     trial.identity(
         np.array(bounds), exact, ops=10, controls={"the gap outside the root": exact[0] + gaps}

@@ -17,11 +17,12 @@ Abstract:
 - Sentence 3, end: the projection on principal components is a Lissajous curve. Holds:
   chebyshev_relation, lissajous, distance_identity.
 - Sentence 4, first part: the results extend to walks with momentum. Holds: momentum_spectrum,
-  momentum_long_memory, momentum_concentrates, momentum_components,
-  momentum_components-integrated, momentum_components-curve, momentum_components-sampled. Of the
+  momentum_long_memory, momentum_concentrates, momentum_concentrates-integrated,
+  momentum_concentrates-long, momentum_components, momentum_components-integrated,
+  momentum_components-curve, lissajous. Of the
   integrated walk, γ = 1, the components are modes of a beam, and the curves no Lissajous curves.
 - Sentence 4, second part: they extend to Ornstein-Uhlenbeck processes. Holds: ou_exact,
-  ou_circulant_limit, ou_crossover, ou_sine_not_cosine, sim_evr-ou.
+  ou_exact-modes, ou_circulant_limit, ou_crossover, ou_sine_not_cosine, sim_evr.
 - Sentence 4, end: in high dimension such a walk does not come back to the mean but stays at a fixed
   distance from the minimum. Holds: ou_trapping, ou_trapping-spread, ou_trapping-directions,
   ou_not_mean_reverting.

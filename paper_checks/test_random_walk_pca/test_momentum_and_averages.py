@@ -3,15 +3,13 @@
 from typing import Annotated
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_random_walk_pca import ThreePoints
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import infinite_dimension, trajectories
+from theory.random_walk_pca import linear_processes, plain_walk
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
-from theory_on_trial.laws import Asymptotic
 
 Momentum = Annotated[
     float, Interval(0.1, 0.9, why="less leaves no error to see, more needs too many points")
@@ -26,7 +24,7 @@ def doubled(n_points):
 
 def leading_ratio(n_points, **process):
     """Return ρ_1 of the population."""
-    spectrum = observed.leading_population_spectrum(int(n_points), 1, **process)
+    spectrum = infinite_dimension.leading_spectrum(int(n_points), 1, **process)
     return spectrum.eigenvalues[0] / spectrum.total_variance
 
 
@@ -43,12 +41,12 @@ def test_momentum_spectrum(trial, momentum: Momentum):
     # T (1 - gamma) is 35 or more; powers of two share their programs.
     n = doubled(100 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
     exact = [
-        observed.leading_population_spectrum(int(size), 1, momentum=momentum).eigenvalues[0]
+        infinite_dimension.leading_spectrum(int(size), 1, momentum=momentum).eigenvalues[0]
         for size in n
     ]
-    theta = np.array([predicted.laplacian_eigenvalues(size)[0] for size in n])
+    theta = np.array([plain_walk.laplacian_eigenvalues(size)[0] for size in n])
     circulant = np.array(
-        [predicted.momentum_circulant_eigenvalues(size, momentum)[0] for size in n]
+        [linear_processes.momentum_circulant_eigenvalues(size, momentum)[0] for size in n]
     )
 
     def relative_error(formula):
@@ -84,67 +82,78 @@ def test_momentum_long_memory(
     """Where T (1 - γ) is not large, only the exact covariance gives ρ_k; the circulant formula does
     not.
     """
-    circulant = predicted.momentum_circulant_eigenvalues(n_points, momentum)
-    spectrum = np.asarray(observed.population_spectrum(n_points, momentum=momentum))
-    ratios = predicted.momentum_explained_variance_ratio(n_points, momentum)
+    circulant = linear_processes.momentum_circulant_eigenvalues(n_points, momentum)
+    spectrum = np.asarray(infinite_dimension.spectrum(n_points, momentum=momentum))
+    ratios = linear_processes.momentum_explained_variance_ratio(n_points, momentum)
     controls = {
-        "the plain walk": predicted.explained_variance_ratio(n_points),
+        "the plain walk": plain_walk.explained_variance_ratio(n_points),
         "the circulant": circulant / circulant.sum(),
     }
     trial.identity(spectrum / spectrum.sum(), ratios, ops=3 * n_points, controls=controls)
 
 
-@claim(
-    derived(
-        "a beam, guided and free, is the limit at γ = 1, the plain walk the one at any other γ"
-    ),
-    kind="limit",
-)
+@claim(derived("the longer a step is remembered, the slower the walk turns"), kind="bound")
 def test_momentum_concentrates(
-    trial,
-    n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200,
-    momentum: Momentum = 0.5,
+    trial, n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200
 ):
-    """At fixed T ρ_1 grows with γ, up to 30 / μ_1^4 = 0.9589 at γ = 1; as T grows it tends to 6 /
-    π^2.
-    """
+    """At fixed T ρ_1 grows with γ."""
     grid = np.array([0.0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999])
     ratios = np.array([leading_ratio(n_points, momentum=gamma) for gamma in grid])
-    walk = np.full(len(grid) - 1, predicted.explained_variance_ratio(n_points)[0])
+    walk = plain_walk.explained_variance_ratio(n_points)[0]
     trial.bound(
         ratios[:-1],
         ratios[1:],
         instances="grid",
         ops=4 * n_points,
-        controls={"that of the walk": walk},
+        controls={"that of the walk": np.full(len(grid) - 1, walk)},
     )
-    sizes = doubled(2 * n_points)
-    sequence = [leading_ratio(n, momentum=1.0) for n in sizes]
-    rivals = {
-        "everything in one component": 1.0,
-        "one eighth π for a quarter": 30 / (0.875 * np.pi) ** 4,
-    }
+
+
+@claim(derived("the integrated walk solves the equation of a beam"), kind="limit")
+def test_momentum_concentrates__integrated(
+    trial, n_points: Annotated[int, Interval(400, 1000, why="fewer are far away")] = 400
+):
+    """At γ = 1 ρ_1 tends to 30 / μ_1^4 = 0.9589 with tan μ_1 + tanh μ_1 = 0: less than one."""
+    sizes = doubled(n_points)
     trial.limit(
-        sequence,
+        [leading_ratio(n, momentum=1.0) for n in sizes],
         sizes,
-        predicted.integrated_walk_explained_variance_ratio(1)[0],
+        linear_processes.integrated_walk_explained_variance_ratio(1)[0],
         order=1,
         margin=1e-6,
-        controls=rivals,
+        controls={
+            "everything in one component": 1.0,
+            "the plain walk": plain_walk.explained_variance_ratio_limit(1)[0],
+        },
     )
-    limit = predicted.explained_variance_ratio_limit(1)[0]
-    correction = (
-        predicted.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0] - limit
-    ) * 1000
+
+
+@claim(derived("the ends of the walk shift its eigenvalues"), kind="limit")
+def test_momentum_concentrates__long(
+    trial,
+    n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200,
+    momentum: Momentum = 0.5,
+):
+    """At fixed γ < 1 ρ_1 tends to the walk's 6 / π^2 as T grows: T (ρ_1 - 6 / π^2) tends to
+    (6 / π^2) 6 γ / (1 - γ^2).
+    """
+    limit = plain_walk.explained_variance_ratio_limit(1)[0]
+    rate = linear_processes.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0]
+    correction = (rate - limit) * 1000
     sizes = doubled(n_points * 2 ** max(1, round(np.log2(1 / (1 - momentum)))))
-    sequence = [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes]
-    rivals = {"no correction": 0.0, "without 1 + γ": (1 + momentum) * correction}
-    trial.limit(sequence, sizes, correction, order=1, margin=0.01 * correction, controls=rivals)
+    trial.limit(
+        [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes],
+        sizes,
+        correction,
+        order=1,
+        margin=0.01 * correction,
+        controls={"no correction": 0.0, "without 1 + γ": (1 + momentum) * correction},
+    )
 
 
 def components(n_points, momentum, count=3):
     """Return the leading exact components over time of a walk with momentum."""
-    return observed.population_eigenvectors(int(n_points), momentum=momentum)[:, :count]
+    return infinite_dimension.eigenvectors(int(n_points), momentum=momentum)[:, :count]
 
 
 def midpoints(n_points):
@@ -169,7 +178,7 @@ def test_momentum_components(
     deficits = []
     for size in n:
         exact = components(size, momentum, 1)
-        cosine = unit(predicted.cosine_modes(int(size), 1))
+        cosine = unit(plain_walk.cosine_modes(int(size), 1))
         # The part at right angles, squared: 1 - overlap^2 itself is below rounding.
         deficits.append(np.sum((exact - cosine * np.sum(exact * cosine)) ** 2))
     trial.order(
@@ -192,12 +201,15 @@ def test_momentum_components__integrated(
     """
     sizes = doubled(n_points)
     overlaps = [
-        np.sum(components(n, 1.0) * unit(predicted.integrated_walk_modes(midpoints(n), 3)), axis=0)
+        np.sum(
+            components(n, 1.0) * unit(linear_processes.integrated_walk_modes(midpoints(n), 3)),
+            axis=0,
+        )
         ** 2
         for n in sizes
     ]
     fine = midpoints(4000)
-    modes = unit(predicted.integrated_walk_modes(fine, 3))
+    modes = unit(linear_processes.integrated_walk_modes(fine, 3))
     clamped = np.gradient(np.gradient(modes, axis=0), axis=0)  # a clamped beam's: their curvature
     trial.limit(
         overlaps,
@@ -206,88 +218,33 @@ def test_momentum_components__integrated(
         order=2,
         margin=1e-5,
         controls={
-            "the walk's cosines": np.sum(modes * unit(predicted.cosine_modes(4000, 3)), axis=0)
+            "the walk's cosines": np.sum(modes * unit(plain_walk.cosine_modes(4000, 3)), axis=0)
             ** 2,
             "modes of a clamped beam": np.sum(modes * unit(clamped), axis=0) ** 2,
         },
     )
 
 
-def correlation_with_parabola(modes):
-    """Return the squared correlation of the second component with the square of the first."""
-    return np.corrcoef(modes[:, 0] ** 2, modes[:, 1])[0, 1] ** 2
-
-
 @claim(derived("T_2(p_1) is affine in p_1^2, so that no scale of the axes enters"), kind="limit")
 def test_momentum_components__curve(
     trial,
     n_points: Annotated[int, Interval(30, 80, why="sixteen times as many are diagonalised")] = 40,
-    momentum: Annotated[float, Interval(0.1, 0.6, why="more needs more points")] = 0.5,
 ):
-    """In the plane of the first two components a walk with momentum γ < 1 runs along a parabola,
-    T_2 of the first score; at γ = 1 it does not, the squared correlation being 0.758.
+    """In the plane of the first two components the integrated walk, γ = 1, does not run along a
+    parabola, T_2 of the first score, as cosines do: the squared correlation is 0.758.
     """
     sizes = n_points * 2 ** np.arange(5)
-    beam = correlation_with_parabola(predicted.integrated_walk_modes(midpoints(100_000), 2))
+
+    def correlation_with_parabola(modes):
+        return np.corrcoef(modes[:, 0] ** 2, modes[:, 1])[0, 1] ** 2
+
     trial.limit(
         [correlation_with_parabola(components(n, 1.0, 2)) for n in sizes],
         sizes,
-        beam,
+        correlation_with_parabola(linear_processes.integrated_walk_modes(midpoints(100_000), 2)),
         order=(1, 2),
         margin=1e-3,
         controls={"a parabola": 1.0},
-    )
-    trial.value(
-        correlation_with_parabola(components(sizes[-1], momentum, 2)),
-        1.0,
-        error=1e-9,
-        slack=1e-5,  # of the order T^-5 (1 - γ)^-5
-        margin=1e-4,
-        controls={"as at γ = 1": beam},
-    )
-
-
-@claim(
-    derived("first-order rotation of Wishart eigenvectors, by the spectrum with momentum"),
-    kind="distribution",
-    tier="full",
-    cases=[(30, 0.7), (20, 1.0)],
-)
-def test_momentum_components__sampled(
-    trial,
-    n_points: Annotated[int, Interval(12, 60, why="thousands are drawn and diagonalised")],
-    momentum: Annotated[float, Interval(0.5, 1, why="less is nearly a walk, which has its claim")],
-    dim: Annotated[
-        int, Interval(2000, 10**6, why="with fewer, later orders are a hundredth")
-    ] = 2000,
-):
-    """In d dimensions component k misses the population's by (1/d) sum_{j != k} λ_j λ_k / (λ_j -
-    λ_k)^2.
-    """
-    population = observed.population_spectrum(n_points, momentum=momentum)
-    itself = np.eye(3, population.size)
-    leading = population[:3, None]
-    response = (1 - itself) * population * leading / (population - leading + itself) ** 2
-    variances = predicted.toeplitz_eigenvalues(
-        predicted.momentum_impulse_response(n_points, momentum)
-    )
-    deficit = predicted.overlap_deficit(variances, dim, 3)
-    walk = predicted.overlap_deficit(predicted.eigenvalues(n_points), dim, 3)
-    slack = np.abs(predicted.overlap_deficit_second_order(variances, dim, 3))
-
-    def deficits(key):
-        rotation = observed.eigenbasis_rotation(key, population, dim, 3)
-        # Products of noise along two axes have mean 1 / d exactly: a control variate.
-        return rotation.deficits - jnp.sum(response * (rotation.products - 1 / dim), axis=1)
-
-    trial.mean(
-        deficits,
-        deficit,
-        law=Asymptotic(),
-        slack=slack,
-        margin=0.02 * deficit + slack,
-        controls={"that of the walk": walk, "twice that": 2 * deficit},
-        first=512,
     )
 
 
@@ -304,9 +261,9 @@ def test_ema_is_momentum(
     by path.
     """
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
-    walk = np.asarray(observed.trajectory(steps))
-    with_momentum = observed.trajectory(steps, momentum=decay)
-    average = np.asarray(observed.trajectory(steps, averaging=decay))
+    walk = np.asarray(trajectories.trajectory(steps))
+    with_momentum = trajectories.trajectory(steps, momentum=decay)
+    average = np.asarray(trajectories.trajectory(steps, averaging=decay))
     multiple = (1 - decay) * np.asarray(with_momentum)
     controls = {"without 1 - β": np.asarray(with_momentum), "the walk itself": walk}
     trial.identity(average, multiple, ops=n_points, scale=np.max(np.abs(walk)), controls=controls)
@@ -323,16 +280,22 @@ def test_running_average(
     ] = 800,
     count: Annotated[int, Interval(1, 3, why="later components need more points")] = 3,
 ):
-    """For the running mean of a walk ρ_k tends to 432 / z_k^4: 0.8357, 0.1126, 0.0294; the variance
-    to T^2 / 27.
+    """For the running mean of a walk ρ_k tends to 432 / z_k^4 (0.8357, 0.1126, 0.0294), and the
+    total variance to T^2 / 27: λ_k / T^2 and their sum.
     """
     sizes = doubled(n_points)
-    spectra = [
-        observed.leading_population_spectrum(int(n), count, running_mean=True) for n in sizes
-    ]
-    ratios = [spectrum.eigenvalues / spectrum.total_variance for spectrum in spectra]
-    limit = predicted.running_mean_explained_variance_ratio(count)
-    walk = {"the plain walk": predicted.explained_variance_ratio_limit(count)}
-    trial.limit(ratios, sizes, limit, order=1, margin=2e-5, controls=walk)
-    totals = [spectrum.total_variance / n**2 for n, spectrum in zip(sizes, spectra, strict=True)]
-    trial.limit(totals, sizes, 1 / 27, order=1, margin=1e-5, controls={"the plain walk": 1 / 6})
+
+    def variances(n):
+        spectrum = infinite_dimension.leading_spectrum(int(n), count, running_mean=True)
+        return np.append(spectrum.eigenvalues, spectrum.total_variance) / n**2
+
+    limit = linear_processes.running_mean_explained_variance_ratio(count)
+    walk = plain_walk.explained_variance_ratio_limit(count)
+    trial.limit(
+        [variances(n) for n in sizes],
+        sizes,
+        np.append(limit, 1) / 27,
+        order=1,
+        margin=1e-6,
+        controls={"the plain walk": np.append(walk, 1) / 6},
+    )

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import neighbouring_papers as observed
+from theory.random_walk_pca import neighbouring_papers as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import Interval
@@ -34,42 +34,40 @@ def outliers_in(n_points, fraction):
     return 2 * round(fraction * n_points / 2)
 
 
-@claim(
-    derived(
-        "eigenvectors of a covariance and singular vectors of centred points, after Shlens 2014"
-    ),
-    kind="identity",
-)
-def test_pca_tutorial__diagonalise(trial, n_samples: Samples = 200, dim: Dimension = 12):
-    """The rows of P are eigenvectors of C_X, P C_X P^T is diagonal and decreasing; singular values
-    give the same.
-    """
+def cloud(trial, n_samples, dim):
+    """Return points of unequal spread about (1, …, 1)."""
     trial.require(n_samples > dim, f"n_samples must be above dim = {dim}, got {n_samples}")
-    points = (
-        trial.generator("points").standard_normal((n_samples, dim)) * np.logspace(0, -2, dim) + 1.0
-    )
-    covariance = np.asarray(observed.covariance(points))
+    normals = trial.generator("points").standard_normal((n_samples, dim))
+    return normals * np.logspace(0, -2, dim) + 1.0
+
+
+@claim(derived("eigenvectors of a covariance, after Shlens 2014"), kind="identity")
+def test_pca_tutorial__diagonalise(trial, n_samples: Samples = 200, dim: Dimension = 12):
+    """The rows of P are eigenvectors of C_X, so that P C_X P^T is diagonal and decreasing."""
+    covariance = np.asarray(observed.covariance(cloud(trial, n_samples, dim)))
     variances, axes = predicted.principal_axes(covariance)
-    scale = variances[0] + dim  # the mean that centring takes away
-    processes = {"raw axes": covariance}
     trial.identity(
         axes @ covariance @ axes.T,
         np.diag(variances),
         ops=3 * dim,
-        scale=scale,
-        control_processes=processes,
+        scale=variances[0],
+        control_processes={"raw axes": covariance},
     )
-    raw_squares = np.linalg.svd(points, compute_uv=False) ** 2 / n_samples
-    squares = observed.axes_from_singular_values(points).variances
-    controls = {"n - 1 for n": variances * n_samples / (n_samples - 1)}
-    processes = {"without centring": raw_squares}
+
+
+@claim(derived("singular vectors of centred points, after Shlens 2014"), kind="identity")
+def test_pca_tutorial__singular_values(trial, n_samples: Samples = 200, dim: Dimension = 12):
+    """Squared singular values of the centred points, over n, are the eigenvalues of C_X."""
+    points = cloud(trial, n_samples, dim)
+    variances, _ = predicted.principal_axes(np.asarray(observed.covariance(points)))
+    uncentred = np.linalg.svd(points, compute_uv=False) ** 2 / n_samples
     trial.identity(
-        squares,
+        observed.axes_from_singular_values(points).variances,
         variances,
         ops=n_samples,
-        scale=scale,
-        controls=controls,
-        control_processes=processes,
+        scale=variances[0] + dim,  # the mean that centring takes away
+        controls={"n - 1 for n": variances * n_samples / (n_samples - 1)},
+        control_processes={"without centring": uncentred},
     )
 
 

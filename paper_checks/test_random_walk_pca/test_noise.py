@@ -8,9 +8,9 @@ import numpy as np
 from scipy import stats
 
 from paper_checks.test_random_walk_pca import SampledPoints
-from sims import random_walk_pca as observed
+from sims.random_walk_pca import infinite_dimension, pca, trajectories
 from sims.wishart import bartlett_factor
-from theory import random_walk_pca as predicted
+from theory.random_walk_pca import finite_dimension, plain_walk
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance, RatioOfMeans
@@ -19,16 +19,13 @@ SECOND_ORDER = 3
 """The variance of ρ_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws
 with all moments.
 """
-KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "student": 6.0, "laplace": 3.0}
+KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "laplace": 3.0, "student": 6.0}
+StepLaw = Literal["rademacher", "uniform", "laplace", "student"]
 Dim = Annotated[
     int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")
 ]
 ManyDimensions = Annotated[int, Interval(300, MOST, why="with fewer, later orders in 1 / D count")]
 """d or m where only their first order counts."""
-BARTLETT = derived(
-    "Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation"
-)
-TRIANGLES = [(12, 16), (5, 40)]
 Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not the rank")]
 """p of the spectrum i^p of Σ."""
 Projected = Annotated[
@@ -38,12 +35,54 @@ Projected = Annotated[
 
 def ratio_variance(n_points, dim):
     """Return the first-order variance of the first ratio."""
-    return predicted.explained_variance_ratio_std(predicted.eigenvalues(n_points), dim)[0] ** 2
+    return (
+        finite_dimension.explained_variance_ratio_std(plain_walk.eigenvalues(n_points), dim)[0] ** 2
+    )
 
 
 def mean_ratio(n_points, dim):
     """Return the first-order mean of the first ratio."""
-    return predicted.mean_explained_variance_ratio(predicted.eigenvalues(n_points), dim, 1)[0]
+    return finite_dimension.mean_explained_variance_ratio(plain_walk.eigenvalues(n_points), dim, 1)[
+        0
+    ]
+
+
+def require_affordable(trial, n_points, dim):
+    """Require dimensions enough for first order, and few enough to draw each coordinate."""
+    trial.require(
+        dim >= 300, "dim must be at least 300: below, the kurtosis of the steps moves the mean, too"
+    )
+    trial.require(
+        n_points * dim <= 32_000,
+        "n_points * dim must be at most 32000: longer draws take many minutes",
+    )
+
+
+def first_ratio(law, n_points, dim):
+    """Return a simulator of ρ_1 of a walk with steps of a law."""
+    return lambda key: pca.explained_variance_ratio(key, n_points, dim, law=law)[0]
+
+
+@claim(
+    derived("moments of the steps to first order in 1 / d"),
+    kind="distribution",
+    tier="full",
+    cases=list(KURTOSIS),
+)
+def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400):
+    """Steps of any law with finite variance give ρ_1 the same mean."""
+    require_affordable(trial, n_points, dim)
+    mean = mean_ratio(n_points, dim)
+    trial.mean(
+        first_ratio(law, n_points, dim),
+        mean,
+        law=Bounded(0, 1),
+        slack=mean * SECOND_ORDER / dim**2,
+        margin=0.005,
+        controls={"without centring": plain_walk.uncentred_explained_variance_ratio_limit(1)[0]},
+        control_processes={"infinite variance": first_ratio("cauchy", n_points, dim)},
+        first=1024,
+    )
 
 
 @claim(
@@ -52,47 +91,22 @@ def mean_ratio(n_points, dim):
     ),
     kind="distribution",
     tier="full",
-    cases=["rademacher", "uniform", "laplace", "student"],
+    cases=list(KURTOSIS),
 )
-def test_noise_universality(
-    trial,
-    law: Literal["rademacher", "uniform", "student", "laplace"],
-    n_points: SampledPoints = 6,
-    dim: Dim = 400,
+def test_noise_universality__scatter(
+    trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400
 ):
-    """Steps of any law with finite variance give ρ_1 the same mean, and the same scatter but for
-    their kurtosis and, where they have no sixth moment as Student's t with 5 degrees of freedom, a
-    term of order d^(-1/2).
+    """Steps of any law with a fourth moment give ρ_1 the same scatter but for their kurtosis and,
+    where they have no sixth moment as Student's t with 5 degrees of freedom, a term of order
+    d^(-1/2).
     """
-
-    def first_ratio(law):
-        return lambda key: observed.explained_variance_ratio(key, n_points, dim, law=law)[0]
-
-    trial.require(
-        dim >= 300, "dim must be at least 300: below, the kurtosis of the steps moves the mean, too"
-    )
-    trial.require(
-        n_points * dim <= 32_000,
-        "n_points * dim must be at most 32000: longer draws take many minutes",
-    )
-    mean = mean_ratio(n_points, dim)
-    trial.mean(
-        first_ratio(law),
-        mean,
-        law=Bounded(0, 1),
-        slack=mean * SECOND_ORDER / dim**2,
-        margin=0.005,
-        controls={"without centring": predicted.uncentred_explained_variance_ratio_limit(1)[0]},
-        control_processes={"infinite variance": first_ratio("cauchy")},
-        first=1024,
-    )
-    tails = predicted.tail_shortfall(n_points, 5.0) / dim**0.5 if law == "student" else 0.0
-    first_order = (
-        ratio_variance(n_points, dim) * predicted.kurtosis_factor_ratio(n_points, KURTOSIS[law])[0]
-    )
+    require_affordable(trial, n_points, dim)
+    kurtosis = finite_dimension.kurtosis_factor_ratio(n_points, KURTOSIS[law])[0]
+    tails = finite_dimension.tail_shortfall(n_points, 5.0) / dim**0.5 if law == "student" else 0.0
+    first_order = ratio_variance(n_points, dim) * kurtosis
     variance = first_order * (1 + tails)
     trial.mean(
-        first_ratio(law),
+        first_ratio(law, n_points, dim),
         variance,
         law=NormalVariance(asymptotic=True),
         slack=first_order * SECOND_ORDER / dim,
@@ -119,8 +133,8 @@ def test_noise_universality__tails(
     linear response, relative to first order and times d^((ν - 4)/2), tends to the integral over the
     power tail alone.
     """
-    population = observed.population_spectrum(n_points)
-    axes = observed.population_eigenvectors(n_points)
+    population = infinite_dimension.spectrum(n_points)
+    axes = infinite_dimension.eigenvectors(n_points)
     share = population[0] / population.sum()
     unit = (1 - 2 / freedom) ** 0.5
     steps = np.tril(np.ones((n_points, n_points - 1)), -1) - (
@@ -146,11 +160,14 @@ def test_noise_universality__tails(
 
     response = population / population.sum() * ((np.arange(n_points - 1) == 0) - share)
     first = (
-        2 * response @ response * predicted.kurtosis_factor_ratio(n_points, 6 / (freedom - 4))[0]
+        2
+        * response
+        @ response
+        * finite_dimension.kurtosis_factor_ratio(n_points, 6 / (freedom - 4))[0]
     )
 
     sizes = 16_000.0 * 2.0 ** np.arange(7)
-    limit = predicted.tail_shortfall(n_points, freedom)
+    limit = finite_dimension.tail_shortfall(n_points, freedom)
     shortfalls = np.array([scaled(dim) for dim in sizes])
     controls = {"no such term": 0.0, "of a variance of ν / (ν - 2)": limit / unit**freedom}
     trial.limit(
@@ -180,8 +197,8 @@ def test_noise_universality__kurtosis(
     )
     signs = np.indices((3,) * (n_points - 1)).reshape(n_points - 1, -1) - 1
     walks = np.vstack([np.zeros(signs.shape[1]), np.cumsum(signs, axis=0)])
-    population = observed.population_spectrum(n_points)
-    axes = observed.population_eigenvectors(n_points)
+    population = infinite_dimension.spectrum(n_points)
+    axes = infinite_dimension.eigenvectors(n_points)
     squares = (axes.T @ walks) ** 2 / population[:, None]
     shares = population / population.sum()
     response = shares[:, None] * (squares - shares @ squares)
@@ -192,7 +209,7 @@ def test_noise_universality__kurtosis(
         )  # steps of size moves^(-1/2) with this chance, none else, have this kurtosis
         return (response / moves) ** 2 @ np.prod(np.where(signs == 0, 1 - moves, moves / 2), axis=0)
 
-    factors = predicted.kurtosis_factor_ratio(n_points, kurtosis)
+    factors = finite_dimension.kurtosis_factor_ratio(n_points, kurtosis)
     scale = (kurtosis + 3) * population[0] / population[-1]
     controls = {
         "as of the eigenvalue": np.full(n_points - 1, 1 + 0.75 * kurtosis / n_points),
@@ -216,19 +233,11 @@ def test_noise_universality__kurtosis(
     tier="full",
 )
 def test_deff_not_rank(
-    trial,
-    n_points: SampledPoints = 8,
-    dim: Dim = 1000,
-    exponent: Exponent = -0.4,
-    many_points: Annotated[
-        int, Interval(1000, 20_000, why="far more than dimensions, and hundreds are drawn")
-    ] = 5000,
+    trial, n_points: SampledPoints = 8, dim: Dim = 1000, exponent: Exponent = -0.4
 ):
-    """The scatter of ρ_1 is set by d_eff = (tr Σ)^2 / tr Σ^2; the number of points may exceed it by
-    far.
-    """
+    """The scatter of ρ_1 is set by d_eff = (tr Σ)^2 / tr Σ^2, not by the rank of Σ."""
     spectrum = np.arange(1, dim + 1) ** exponent
-    effective = predicted.effective_dimension(spectrum)
+    effective = finite_dimension.effective_dimension(spectrum)
     trial.require(
         0.2 * dim < effective < 0.8 * dim,
         "exponent must leave d_eff between a fifth and four fifths of dim",
@@ -245,10 +254,9 @@ def test_deff_not_rank(
         second < 0.015,
         "dim must be larger, or exponent nearer to 0: the second order exceeds 1.5 %",
     )
+    scales = np.sqrt(spectrum)
     trial.mean(
-        lambda key: observed.explained_variance_ratio(key, n_points, dim, scales=np.sqrt(spectrum))[
-            0
-        ],
+        lambda key: pca.explained_variance_ratio(key, n_points, dim, scales=scales)[0],
         variance,
         law=NormalVariance(asymptotic=True),
         slack=variance * second,
@@ -260,17 +268,35 @@ def test_deff_not_rank(
         first=16_384,
         most=300_000,
     )
-    few_dim = 50
-    eigenvalues = predicted.eigenvalues(many_points)
+
+
+@claim(
+    derived("Lawley's bias needs no more dimensions than points"), kind="distribution", tier="full"
+)
+def test_deff_not_rank__many_points(
+    trial,
+    n_points: Annotated[
+        int, Interval(1000, 20_000, why="far more than dimensions, and hundreds are drawn")
+    ] = 5000,
+    dim: Annotated[int, Interval(40, 60, why="far fewer than points; first order needs some")] = 50,
+):
+    """The number of points may exceed the dimension by far: ρ_1 has the same mean to first
+    order.
+    """
+    variances = plain_walk.eigenvalues(n_points)
+    second_order = finite_dimension.explained_variance_ratio_second_order(variances, dim, 1)[0]
+
+    def first_ratio(key):
+        walk = trajectories.trajectory(trajectories.noise(key, n_points, dim))
+        return pca.variance_ratios(walk)[0]
+
     trial.mean(
-        lambda key: observed.variance_ratios(
-            observed.trajectory(observed.noise(key, many_points, few_dim))
-        )[0],
-        predicted.mean_explained_variance_ratio(eigenvalues, few_dim, 1)[0],
+        first_ratio,
+        mean_ratio(n_points, dim),
         law=Bounded(0, 1),
-        slack=np.abs(predicted.explained_variance_ratio_second_order(eigenvalues, few_dim, 1)[0]),
+        slack=np.abs(second_order),
         margin=0.02,
-        controls={"without centring": predicted.uncentred_explained_variance_ratio_limit(1)[0]},
+        controls={"without centring": plain_walk.uncentred_explained_variance_ratio_limit(1)[0]},
         first=512,
         most=20_000,
     )
@@ -289,7 +315,7 @@ def test_deff_estimator(
 ):
     """The inner products of the steps estimate d_eff = (tr Σ)^2 / tr Σ^2."""
     spectrum = np.arange(1, dim + 1) ** exponent
-    d_eff = predicted.effective_dimension(spectrum)
+    d_eff = finite_dimension.effective_dimension(spectrum)
     trial.require(
         0.2 * dim < d_eff < 0.97 * dim,
         "exponent must leave d_eff between a fifth of dim and all of it",
@@ -298,10 +324,10 @@ def test_deff_estimator(
     shares = spectrum / spectrum.sum()
 
     def moments(key):
-        steps = observed.noise(key, n_steps, dim, scales=np.sqrt(spectrum))
+        steps = trajectories.noise(key, n_steps, dim, scales=np.sqrt(spectrum))
         gram = steps @ steps.T
         squared_length = jnp.mean(jnp.diagonal(gram)) ** 2
-        between = squared_length / observed.effective_dimension(gram)
+        between = squared_length / trajectories.effective_dimension(gram)
         # Both are taken off to first order in the squares of the coordinates, whose means are the
         # shares.
         squares = jnp.mean(steps**2, axis=0) - shares
@@ -338,9 +364,9 @@ def test_jl_projection(
         alike,
         "dim and target must differ by less than a factor of nine: else the smaller one rules",
     )
-    D = predicted.combined_dimension(dim, target)
+    D = finite_dimension.combined_dimension(dim, target)
     variance = ratio_variance(n_points, D)
-    shares = predicted.explained_variance_ratio(n_points)
+    shares = plain_walk.explained_variance_ratio(n_points)
     response = shares[0] * (np.eye(1, n_points - 1)[0] - shares)
     axes = np.sqrt(2 / n_points) * np.sin(
         np.pi / n_points * np.outer(*[np.arange(1, n_points)] * 2)
@@ -351,10 +377,10 @@ def test_jl_projection(
 
     def squared_deviation(key):
         walk, projection = jax.random.split(key)
-        rows = observed.equivalent_gaussian_noise(walk, n_points, dim)
+        rows = trajectories.equivalent_gaussian_noise(walk, n_points, dim)
         # Rows of a Gaussian matrix are a triangle up to a rotation, which no variance sees.
         image = rows @ bartlett_factor(projection, n_points + 1, target) / np.sqrt(target)
-        ratio = observed.variance_ratios(observed.trajectory(image))[0]
+        ratio = pca.variance_ratios(trajectories.trajectory(image))[0]
         linear = response @ jnp.sum((axes @ image[1:]) ** 2, axis=1)
         return (ratio - mean_ratio(n_points, D)) ** 2 - linear**2 + linear_variance
 
@@ -390,15 +416,15 @@ def test_jl_projection__bias(trial, n_points: SampledPoints, dim: Projected, tar
         max(dim, target) <= 1.5 * min(dim, target),
         "dim and target must be alike: else the smaller rules",
     )
-    D = predicted.combined_dimension(dim, target)
-    variances = predicted.eigenvalues(n_points)
-    bias = mean_ratio(n_points, D) - predicted.explained_variance_ratio(n_points)[0]
-    second_order = abs(predicted.explained_variance_ratio_second_order(variances, D, 1)[0])
+    D = finite_dimension.combined_dimension(dim, target)
+    variances = plain_walk.eigenvalues(n_points)
+    bias = mean_ratio(n_points, D) - plain_walk.explained_variance_ratio(n_points)[0]
+    second_order = abs(finite_dimension.explained_variance_ratio_second_order(variances, D, 1)[0])
 
     def first_ratio(key):
         walk, projection = jax.random.split(key)
-        rows = observed.trajectory(observed.equivalent_gaussian_noise(walk, n_points, dim))
-        return observed.variance_ratios(observed.random_projection(projection, rows, target))[0]
+        rows = trajectories.trajectory(trajectories.equivalent_gaussian_noise(walk, n_points, dim))
+        return pca.variance_ratios(trajectories.random_projection(projection, rows, target))[0]
 
     trial.mean(
         first_ratio,
@@ -432,7 +458,7 @@ def _falling(freedom, dim):
     derived("the mean principal minors of a Wishart matrix"),
     kind="distribution",
     cases=[(12, 64), (5, 50)],
-    route="`observed.noise` against `sims.wishart.bartlett_factor`",
+    route="`trajectories.noise` against `sims.wishart.bartlett_factor`",
 )
 def test_bartlett_equals_walk(
     trial,
@@ -445,12 +471,12 @@ def test_bartlett_equals_walk(
     e_k is the elementary symmetric function, k = 1, 2, 3.
     """
     trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
-    variances = predicted.eigenvalues(n_points)
+    variances = plain_walk.eigenvalues(n_points)
     mean = _falling(dim, dim)
     population = np.asarray(_symmetric([np.sum(variances**power) for power in (1, 2, 3)]))
 
     def relative(noise):
-        rows = observed.centre(observed.trajectory(noise))
+        rows = trajectories.centre(trajectories.trajectory(noise))
         gram = rows @ rows.T
         sums = jnp.trace(gram), jnp.sum(gram**2), jnp.sum(gram * (gram @ gram))
         ratios = jnp.stack(_symmetric(sums)) / population
@@ -460,7 +486,7 @@ def test_bartlett_equals_walk(
     def measure(key):
         walk, bartlett = jax.random.split(key)
         factor = bartlett_factor(bartlett, n_points, dim) / np.sqrt(dim)
-        return jnp.stack([relative(observed.noise(walk, n_points, dim)), relative(factor)])
+        return jnp.stack([relative(trajectories.noise(walk, n_points, dim)), relative(factor)])
 
     means = {
         "one degree of freedom less": np.tile(_falling(dim - 1, dim), (2, 1)),
@@ -474,27 +500,4 @@ def test_bartlett_equals_walk(
         controls=means,
         first=4096,
         most=400_000,
-    )
-
-
-@claim(BARTLETT, kind="distribution", cases=TRIANGLES)
-def test_bartlett_equals_walk__rows(
-    trial,
-    n_points: Annotated[
-        int, Interval(3, 30, why="with two points there is one component; many are slow")
-    ],
-    dim: Annotated[
-        int, Interval(3, 64, why="with more, one degree of freedom less is not detected")
-    ],
-):
-    """The rows of Bartlett's triangular factor have the mean squared length d."""
-    trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
-    trial.mean(
-        lambda key: jnp.mean(jnp.sum(bartlett_factor(key, n_points, dim) ** 2, axis=1)),
-        float(dim),
-        law=Asymptotic(),
-        margin=0.006 * dim,
-        controls={"one degree of freedom less": dim - 1.0},
-        first=2048,
-        most=1_000_000,
     )

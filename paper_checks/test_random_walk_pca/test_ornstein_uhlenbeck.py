@@ -7,31 +7,28 @@ import numpy as np
 from scipy.stats import chi2
 
 from paper_checks.test_random_walk_pca import TRAPPED, Components, Points, ThreePoints
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import infinite_dimension, trajectories
+from theory.random_walk_pca import ornstein_uhlenbeck, plain_walk
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
+SECULAR = derived(
+    "eigenvectors are sums of two waves and a constant: the two ends and the mean give a secular "
+    "equation"
+)
+SPECTRA = [(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)]
 Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the process is unstable")]
 """α."""
-AnyRate = Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")]
-"""α, at 0 that of a walk."""
 Trapping = Annotated[
     float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")
 ]
 """α of a process that settles within a few points."""
-LargeCrossover = Annotated[
-    float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")
-]
-"""The least α T of five."""
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
 TrappedDimension = Annotated[
     int, Interval(30, MOST, why="with fewer, the norm scatters as much as it is")
 ]
 FewDimensions = Annotated[int, Interval(4, 7, why="with more, too few visits are seen")]
-Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
-"""c = α T, at fixed c the process has a continuum limit."""
 
 
 def settled_points(trial, n_points, rate):
@@ -44,47 +41,46 @@ def settled_points(trial, n_points, rate):
     return left
 
 
-@claim(
-    derived(
-        "eigenvectors are sums of two waves and a constant: the two ends and the mean give a "
-        "secular equation"
-    ),
-    kind="identity",
-    cases=[(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)],
-)
+@claim(SECULAR, kind="identity", cases=SPECTRA)
 def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
-    """A secular equation gives all eigenvalues and modes of the process started at the minimum, at
-    rates in (0, 2).
+    """A secular equation gives all eigenvalues of the process started at the minimum, at rates in
+    (0, 2).
     """
     trial.require(
         abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula"
     )
-    exact = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
-    circulant = np.sort(predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, rate))[::-1]
-    measured = observed.population_spectrum(n_points, reversion=rate)
-    scale = (
-        n_points * exact[0] / min(1, 2 - rate)
-    )  # near rate 2 frequencies lie near pi, and terms cancel
+    exact = ornstein_uhlenbeck.eigenvalues(n_points, rate)
+    circulant = np.sort(ornstein_uhlenbeck.circulant_eigenvalues(n_points, rate))[::-1]
     trial.identity(
-        measured, exact, ops=3, scale=scale, controls={"the circulant formula": circulant}
+        infinite_dimension.spectrum(n_points, reversion=rate),
+        exact,
+        ops=3,
+        # Near rate 2 frequencies lie near π, and terms cancel.
+        scale=n_points * exact[0] / min(1, 2 - rate),
+        controls={"the circulant formula": circulant},
     )
-    covariance = np.asarray(observed.population_covariance(n_points, reversion=rate))
+
+
+@claim(SECULAR, kind="identity", cases=SPECTRA)
+def test_ou_exact__modes(trial, n_points: ThreePoints, rate: Rate):
+    """It gives the eigenvectors, too: K u_k = λ_k u_k for the first three, which are no cosines."""
+    trial.require(abs(rate - 1) >= 1e-4, "rate must not be 1: eigenvectors are not defined there")
+    covariance = np.asarray(infinite_dimension.covariance(n_points, reversion=rate))
     count = min(3, n_points - 1)
+    variances = ornstein_uhlenbeck.eigenvalues(n_points, rate)[:count]
 
     def residual(modes):
-        return covariance @ modes - modes * exact[:count]
+        return covariance @ modes - modes * variances
 
-    cosines = np.cos(np.pi / n_points * np.outer(np.arange(0.5, n_points), np.arange(1, count + 1)))
-    measured = residual(predicted.ornstein_uhlenbeck_modes(n_points, rate, count))
-    zeros = np.zeros((n_points, count))
-    processes = {"the walk's cosines": residual(cosines * np.sqrt(2 / n_points))}
-    # Phases of up to n π are rounded by n π / 2 units, and so are the three terms of a mode.
     trial.identity(
-        measured,
-        zeros,
+        residual(ornstein_uhlenbeck.modes(n_points, rate, count)),
+        np.zeros((n_points, count)),
+        # Phases of up to n π are rounded by n π / 2 units, and so are the three terms of a mode.
         ops=5 * n_points,
-        scale=exact[0] / min(1, 2 - rate),
-        control_processes=processes,
+        scale=variances[0] / min(1, 2 - rate),
+        control_processes={
+            "the walk's cosines": residual(plain_walk.cosine_modes(n_points, count))
+        },
     )
 
 
@@ -108,8 +104,8 @@ def test_ou_circulant_limit(
     c = np.concatenate([small, large[large <= n_points / 5]])
 
     def relative_error(crossover):
-        spectrum = observed.leading_population_spectrum(n_points, 1, reversion=crossover / n_points)
-        formula = predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, crossover / n_points)
+        spectrum = infinite_dimension.leading_spectrum(n_points, 1, reversion=crossover / n_points)
+        formula = ornstein_uhlenbeck.circulant_eigenvalues(n_points, crossover / n_points)
         return abs(
             formula.max() / formula.sum() / (spectrum.eigenvalues[0] / spectrum.total_variance) - 1
         )
@@ -128,14 +124,18 @@ def test_ou_circulant_limit(
     kind="limit",
     cases=[0.05, 0.5, 2.0, 8.0, 40.0],
 )
-def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
+def test_ou_crossover(
+    trial,
+    crossover: Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")],
+    count: Components = 3,
+):
     """At fixed c = α T the ratios tend to a continuum law, from 6 / (π k)^2 at c = 0 to a flat 2 /
     c.
     """
     sizes = np.array([200, 400, 800, 1600, 3200])
 
     def ratios(n):
-        spectrum = observed.leading_population_spectrum(int(n), count, reversion=crossover / n)
+        spectrum = infinite_dimension.leading_spectrum(int(n), count, reversion=crossover / n)
         return spectrum.eigenvalues / spectrum.total_variance
 
     measured = np.array([ratios(n) for n in sizes])
@@ -146,11 +146,11 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
     trial.require(
         settled, f"crossover must not be where a second-order correction vanishes, got {crossover}"
     )
-    walk = predicted.explained_variance_ratio_limit(count)
+    walk = plain_walk.explained_variance_ratio_limit(count)
     trial.limit(
         measured,
         sizes,
-        predicted.crossover_explained_variance_ratio(crossover, count),
+        ornstein_uhlenbeck.crossover_explained_variance_ratio(crossover, count),
         order=(1, 2),
         margin=1e-4,
         controls={"the walk": walk, "(6 / π^2) / (1 + c)": walk / (1 + crossover)},
@@ -166,49 +166,38 @@ def test_ou_sine_not_cosine(
     n_points: Annotated[
         int, Interval(1600, 4000, why="fewer revert at once at the largest α T")
     ] = 1600,
-    crossover: LargeCrossover = 20.0,
+    crossover: Annotated[
+        float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")
+    ] = 20.0,
 ):
     """For α T >> 1 the first component is a full sine, not a half cosine: its cosine content falls
     towards (8 / 3 π)^2 = 0.72.
     """
     crossovers = crossover * 2.0 ** np.arange(5)
 
-    def content(modes):
-        return predicted.cosine_content(modes)[0]
+    def cosine_content(crossover):
+        spectrum = infinite_dimension.leading_spectrum(n_points, 1, reversion=crossover / n_points)
+        return plain_walk.cosine_content(spectrum.time_courses)[0]
 
-    spectra = [
-        observed.leading_population_spectrum(n_points, 1, reversion=c / n_points)
-        for c in crossovers
-    ]
-    contents = np.array([content(spectrum.time_courses) for spectrum in spectra])
-    exact = [
-        content(predicted.ornstein_uhlenbeck_modes(n_points, c / n_points, 1)) for c in crossovers
-    ]
-    # The gap between the first two eigenvalues closes as c grows, and the eigenvector turns by
-    # rounding / gap.
-    gaps = [
-        1 - np.divide(*predicted.ornstein_uhlenbeck_eigenvalues(n_points, c / n_points)[1::-1])
-        for c in crossovers
-    ]
-    limit = (8 / (3 * np.pi)) ** 2
-    controls = {
-        "the limit of large α T": np.full(5, limit),
-        "cosines, as those of the walk": np.ones(5),
-    }
-    trial.identity(contents, exact, ops=3 * n_points, scale=1 / np.array(gaps), controls=controls)
-    cosine = {"a cosine": 1.0, "half a sine": 0.5}
-    trial.limit(contents, crossovers, limit, order=(1, 2), margin=0.003, controls=cosine)
+    trial.limit(
+        np.array([cosine_content(c) for c in crossovers]),
+        crossovers,
+        (8 / (3 * np.pi)) ** 2,
+        order=(1, 2),
+        margin=0.003,
+        controls={"a cosine": 1.0, "half a sine": 0.5},
+    )
 
 
 @claim(TRAPPED, kind="distribution", cases=[(12, 2000, 0.25), (6, 4000, 0.5)])
 def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping):
     """The squared norm settles at 1 / (α (2 - α))."""
     left = settled_points(trial, n_points, rate)
-    plateau = predicted.trapping_radius(rate) ** 2
+    plateau = ornstein_uhlenbeck.trapping_radius(rate) ** 2
 
     def squared_norm(key):
-        noise = observed.equivalent_gaussian_noise(key, n_points, dim)
-        return jnp.sum(observed.trajectory(noise, reversion=rate)[-1] ** 2)
+        noise = trajectories.equivalent_gaussian_noise(key, n_points, dim)
+        return jnp.sum(trajectories.trajectory(noise, reversion=rate)[-1] ** 2)
 
     margin = (0.007 + left) * plateau
     rivals = {"1 / (2 α)": 1 / (2 * rate), "1 / α^2": 1 / rate**2}
@@ -230,13 +219,17 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
     kind="identity",
     cases=[(50, 0.04), (50, 0.0), (20, 1.0), (30, 1.7)],
 )
-def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
+def test_ou_trapping__start(
+    trial,
+    n_points: Points,
+    rate: Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")],
+):
     """From the minimum E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), a = 1 - α: t itself without
     reversion.
     """
     steps = np.arange(1, n_points + 1)
-    norms = predicted.mean_squared_norm(steps, rate)
-    measured = observed.expected_squared_norms(n_points, reversion=rate)
+    norms = ornstein_uhlenbeck.mean_squared_norm(steps, rate)
+    measured = infinite_dimension.expected_squared_norms(n_points, reversion=rate)
     unsquared = norms / (1 + (1 - rate) ** steps) * (1 - rate / 2)
     trial.identity(
         measured, norms, ops=6 * n_points, scale=norms, controls={"(1 - a^t) / (2 α)": unsquared}
@@ -261,9 +254,9 @@ def test_ou_trapping__spread(
     nodes, weights = np.polynomial.hermite_e.hermegauss(3)
     choices = np.indices((3,) * n_points).reshape(n_points, -1)
     chances = np.prod(weights[choices] / weights.sum(), axis=0)
-    squares = np.asarray(observed.trajectory(nodes[choices], reversion=rate))[-1] ** 2
-    plateau = predicted.trapping_radius(rate) ** 2
-    variance = (predicted.squared_norm_relative_std(dim) * plateau) ** 2
+    squares = np.asarray(trajectories.trajectory(nodes[choices], reversion=rate))[-1] ** 2
+    plateau = ornstein_uhlenbeck.trapping_radius(rate) ** 2
+    variance = (ornstein_uhlenbeck.squared_norm_relative_std(dim) * plateau) ** 2
     trial.value(
         (chances @ squares**2 - (chances @ squares) ** 2)
         / dim,  # the mean of dim coordinates, each independent
@@ -303,18 +296,20 @@ def test_ou_trapping__directions(
     later = np.arange(n_points)[:, None] >= n_points - lag
 
     def products(key):
-        noise = observed.equivalent_gaussian_noise(key, n_points, dim)
+        noise = trajectories.equivalent_gaussian_noise(key, n_points, dim)
         # Each walk is paired with the one whose steps between the two points are reversed: what
         # they add cancels.
-        walks = observed.trajectory(
+        walks = trajectories.trajectory(
             jnp.hstack([noise, jnp.where(later, -noise, noise)]), reversion=rate
         )
-        return jnp.sum(walks[-1] * walks[-1 - lag]) / 2 / predicted.trapping_radius(rate) ** 2
+        return (
+            jnp.sum(walks[-1] * walks[-1 - lag]) / 2 / ornstein_uhlenbeck.trapping_radius(rate) ** 2
+        )
 
     loss = decay * settled_points(
         trial, n_points - lag, rate
     )  # the earlier position is not quite settled
-    law = predicted.stationary_correlation(np.array([lag]), rate)[0]
+    law = ornstein_uhlenbeck.stationary_correlation(np.array([lag]), rate)[0]
     controls = {"twice the rate": decay**2, "no reversion: the direction is kept": 1.0}
     trial.mean(
         products,
@@ -329,8 +324,8 @@ def test_ou_trapping__directions(
 
 def _comes_close(n_points, dim, rate):
     """Return the event that the walker is within half of the trapping radius."""
-    close = predicted.trapping_radius(rate) ** 2 / 4
-    return lambda key: observed.squared_norms(key, n_points, dim, reversion=rate)[-1] < close
+    close = ornstein_uhlenbeck.trapping_radius(rate) ** 2 / 4
+    return lambda key: trajectories.squared_norms(key, n_points, dim, reversion=rate)[-1] < close
 
 
 @claim(
@@ -344,7 +339,7 @@ def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimension
     settled_points(trial, n_points, rate)
     trial.probability(
         _comes_close(n_points, dim, rate),
-        predicted.escape_probability_bound(0.25, dim),
+        ornstein_uhlenbeck.escape_probability_bound(0.25, dim),
         side="at most",
         controls={"exp(-d)": np.exp(-dim)},
         control_processes={"a quarter of the dimensions": _comes_close(n_points, dim // 4, rate)},
@@ -361,9 +356,9 @@ def test_ou_not_mean_reverting__chance(
 ):
     """Visits to the middle have the chance P(|x_t| < r_c / 2) = P(χ^2_d < d / 4)."""
     left = settled_points(trial, n_points, rate)
-    radius = predicted.trapping_radius(rate)
+    radius = ornstein_uhlenbeck.trapping_radius(rate)
     shrunk = 0.45
-    response = predicted.ornstein_uhlenbeck_impulse_response(n_points, rate)[::-1]
+    response = ornstein_uhlenbeck.impulse_response(n_points, rate)[::-1]
     axis = response / np.linalg.norm(response)
 
     def log_weight(square):
@@ -373,11 +368,11 @@ def test_ou_not_mean_reverting__chance(
         return dim * (np.log(shrunk) + (1 - shrunk**2) / 2 * square)
 
     def weighted_visit(key):
-        noise = observed.noise(key, n_points, dim, dtype=jnp.float32)
+        noise = trajectories.noise(key, n_points, dim, dtype=jnp.float32)
         # Importance sampling: with less noise along one axis visits are common; along any axis the
         # mean is the same.
         along = axis @ noise
-        walk = observed.trajectory(noise - (1 - shrunk) * axis[:, None] * along, reversion=rate)
+        walk = trajectories.trajectory(noise - (1 - shrunk) * axis[:, None] * along, reversion=rate)
         return jnp.where(
             jnp.sum(walk[-1] ** 2) < radius**2 / 4, jnp.exp(log_weight(jnp.sum(along**2))), 0.0
         )

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_random_walk_pca import WITH_DRIFT
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import infinite_dimension, pca, training, trajectories
+from theory.random_walk_pca import drift_and_decay, plain_walk
 from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import LONGEST, Interval
@@ -37,15 +37,16 @@ FITTED = 10
 """How many leading ratios a process is fitted to."""
 Exponent = Annotated[float, Interval(-1, 1, why="slower limits beyond")]
 """p of the noise variance t^-p."""
+EXPONENTS = [0.5, 1.0, -0.5, -1.0]
+STURM_LIOUVILLE = derived("a Sturm-Liouville problem that Bessel functions solve")
+DecayPoints = Annotated[
+    int,
+    Interval(16_000, 64_000, why="fewer are far from the limit; with more each run is long"),
+]
+DecayComponents = Annotated[int, Interval(1, 5, why="later components need more points")]
 DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diagonalised")]
 DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")]
 """|μ|^2 / s2."""
-Tenths = Annotated[int, Interval(1, 9, why="at 0 and 10 the step variance is one")]
-"""How many tenths of a walk pass before its step variance is cut."""
-Remainder = Annotated[
-    float, Interval(1e-4, 10, why="after a rise beyond, the first part is little")
-]
-"""Step variance after the cut over that before it."""
 
 
 @claim(
@@ -64,12 +65,12 @@ def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
         0.3 <= n_points * drift_ratio <= 10,
         "n_points drift_ratio must lie in [.3, 10]: both are seen",
     )
-    walk = predicted.eigenvalues(n_points)
-    by_mode = predicted.drift_eigenvalues(n_points, drift_ratio)
+    walk = plain_walk.eigenvalues(n_points)
+    by_mode = drift_and_decay.drift_eigenvalues(n_points, drift_ratio)
     control_eigenvalues = by_mode.copy()
     control_eigenvalues[1::2] += np.mean(by_mode[::2] - walk[::2])
     exact = np.sort(by_mode)[::-1]
-    spectrum = observed.population_spectrum(n_points, drift=np.sqrt(drift_ratio))
+    spectrum = infinite_dimension.spectrum(n_points, drift=np.sqrt(drift_ratio))
     controls = {"no drift": walk, "even components shifted too": np.sort(control_eigenvalues)[::-1]}
     trial.identity(spectrum, exact, ops=3 * n_points, scale=exact[0], controls=controls)
 
@@ -95,74 +96,74 @@ def test_drift_mixing__sampled(
         0.3 <= n_points * drift_ratio <= 10,
         "n_points drift_ratio must lie in [.3, 10]: both are seen",
     )
-    ratios = np.sort(predicted.drift_explained_variance_ratio(n_points, drift_ratio))[::-1][:3]
+    ratios = np.sort(drift_and_decay.drift_explained_variance_ratio(n_points, drift_ratio))[::-1][
+        :3
+    ]
     trial.mean(
-        lambda key: observed.explained_variance_ratio(
-            key, n_points, dim, drift=np.sqrt(drift_ratio)
-        )[:3],
+        lambda key: pca.explained_variance_ratio(key, n_points, dim, drift=np.sqrt(drift_ratio))[
+            :3
+        ],
         ratios,
         law=Asymptotic(),
         # The cross term of drift and noise shifts the ratios by a multiple of 1 / d.
         slack=2 * ratios / dim,
         margin=ratios * (0.008 + 2 / dim),
-        controls={"no drift": predicted.explained_variance_ratio(n_points)[:3]},
+        controls={"no drift": plain_walk.explained_variance_ratio(n_points)[:3]},
         first=128,
     )
 
 
-@claim(
-    derived("a Sturm-Liouville problem that Bessel functions solve"),
-    kind="limit",
-    cases=[0.5, 1.0, -0.5, -1.0],
-)
-def test_decay_bessel(
-    trial,
-    exponent: Exponent,
-    n_points: Annotated[
-        int,
-        Interval(16_000, 64_000, why="fewer are far from the limit; with more each run is long"),
-    ] = 32_000,
-    count: Annotated[int, Interval(1, 5, why="later components need more points")] = 3,
-):
-    """With noise variance t^-p, p < 2, ρ_k tends to 4 (ν + 1) / j_{ν,k}^2 with ν = 1 / (2 - p)."""
+def decaying(trial, exponent, n_points, count):
+    """Return the leading spectrum with noise variance t^-p, and how far it is from its limit."""
     trial.require(
         abs(exponent) >= 0.25,
         "exponent must be at least 0.25 in size: nearer to 0 both orders are alike",
     )
-    spectrum = observed.leading_population_spectrum(n_points, count, decay=exponent)
+    # The order of the correction at p = 1, the slowest of these.
+    slack = np.log(n_points) / n_points
+    return infinite_dimension.leading_spectrum(n_points, count, decay=exponent), slack
+
+
+@claim(STURM_LIOUVILLE, kind="limit", cases=EXPONENTS)
+def test_decay_bessel(
+    trial, exponent: Exponent, n_points: DecayPoints = 32_000, count: DecayComponents = 3
+):
+    """With noise variance t^-p, p < 2, ρ_k tends to 4 (ν + 1) / j_{ν,k}^2 with ν = 1 / (2 - p)."""
+    spectrum, slack = decaying(trial, exponent, n_points, count)
     order = 1 / (2 + exponent)
-    slack = (
-        np.log(n_points) / n_points
-    )  # the order of the correction at p = 1, the slowest of these
-    measured = spectrum.eigenvalues / spectrum.total_variance
-    ratios = predicted.decaying_noise_explained_variance_ratio(exponent, count)
-    controls = {
-        "order 1 / (2 + p)": 4 * (order + 1) / predicted.bessel_zeros(order, count) ** 2,
-        "no decay": predicted.explained_variance_ratio_limit(count),
-    }
     trial.value(
-        measured,
-        ratios,
+        spectrum.eigenvalues / spectrum.total_variance,
+        drift_and_decay.decaying_noise_explained_variance_ratio(exponent, count),
         error=4 * n_points * 2.0**-53,
         slack=slack,
         margin=5e-4 + slack,
-        controls=controls,
+        controls={
+            "order 1 / (2 + p)": 4 * (order + 1) / drift_and_decay.bessel_zeros(order, count) ** 2,
+            "no decay": plain_walk.explained_variance_ratio_limit(count),
+        },
     )
+
+
+@claim(STURM_LIOUVILLE, kind="limit", cases=EXPONENTS)
+def test_decay_bessel__modes(
+    trial, exponent: Exponent, n_points: DecayPoints = 32_000, count: DecayComponents = 3
+):
+    """With noise variance t^-p, p < 2, components tend to derivatives of sqrt(t) J_ν(j t^b), b =
+    1 / (2 ν): Bessel functions in place of cosines.
+    """
+    spectrum, slack = decaying(trial, exponent, n_points, count)
     times = (np.arange(n_points) + 0.5) / n_points
 
     def overlaps(modes):
         return np.sum(spectrum.time_courses * modes, axis=0) ** 2 / np.sum(modes**2, axis=0)
 
-    measured = overlaps(predicted.decaying_noise_modes(times, exponent, count))
-    error = 4 * n_points * 2.0**-53
-    processes = {"cosines": overlaps(np.cos(np.pi * np.outer(times, np.arange(1, count + 1))))}
     trial.value(
-        measured,
+        overlaps(drift_and_decay.decaying_noise_modes(times, exponent, count)),
         np.ones(count),
-        error=error,
+        error=4 * n_points * 2.0**-53,
         slack=slack,
         margin=5e-4 + slack,
-        control_processes=processes,
+        control_processes={"cosines": overlaps(plain_walk.cosine_modes(n_points, count))},
     )
 
 
@@ -171,7 +172,13 @@ def test_decay_bessel(
     kind="limit",
     cases=[(5, 0.01), (2, 0.01), (7, 0.25)],
 )
-def test_noise_cut(trial, tenths: Tenths, remainder: Remainder):
+def test_noise_cut(
+    trial,
+    tenths: Annotated[int, Interval(1, 9, why="at 0 and 10 the step variance is one")],
+    remainder: Annotated[
+        float, Interval(1e-4, 10, why="after a rise beyond, the first part is little")
+    ],
+):
     """If the step variance of a walk falls to a part c at a share f of it, ρ_k tends to 1 / (ω_k^2
     v): r tan(f ω_k) + tan(r (1 - f) ω_k) = 0, r = sqrt(c), v = (1 - c) (f^2 / 2 - f^3 / 3) + c / 6.
 
@@ -186,18 +193,18 @@ def test_noise_cut(trial, tenths: Tenths, remainder: Remainder):
         variances = np.where(np.arange(n_points) < tenths * n_points // 10, 1.0, remainder)
         # Half a step at the cut, as in the trapezoidal rule, which leaves no term of order 1 / T.
         variances[tenths * n_points // 10] = (1 + remainder) / 2
-        return observed.variance_ratios_of_gram(observed.trajectory_gram(np.diag(variances)))[:3]
+        return pca.variance_ratios_of_gram(trajectories.trajectory_gram(np.diag(variances)))[:3]
 
     share = tenths / 10
     trial.limit(
         [np.asarray(ratios(n_points)) for n_points in sizes.tolist()],
         sizes,
-        predicted.noise_cut_explained_variance_ratio(share, remainder, 3),
+        drift_and_decay.noise_cut_explained_variance_ratio(share, remainder, 3),
         order=2,
         margin=2e-4,
         controls={
-            "no cut": predicted.explained_variance_ratio_limit(3),
-            "sqrt(c) in place of c": predicted.noise_cut_explained_variance_ratio(
+            "no cut": plain_walk.explained_variance_ratio_limit(3),
+            "sqrt(c) in place of c": drift_and_decay.noise_cut_explained_variance_ratio(
                 share, np.sqrt(remainder), 3
             ),
         },
@@ -213,22 +220,22 @@ def _runs(trial, n_runs, n_steps, window):
     """Train every model; return the first ratio and the first cosine contents by model and part of
     the run.
     """
-    inputs, targets = observed.digits()
+    inputs, targets = training.digits()
     starts = _windows(n_steps, window)
 
     def observe(key, options):
         train, points, steps = jax.random.split(key, 3)
-        gram = observed.training_gram(
-            observed.train(train, inputs, targets, n_steps=n_steps, **options)
+        gram = training.training_gram(
+            training.train(train, inputs, targets, n_steps=n_steps, **options)
         ).gram
         whole = gram[::4, ::4]
-        shuffled = observed.shuffle_steps(steps, gram)[::4, ::4]
+        shuffled = trajectories.shuffle_steps(steps, gram)[::4, ::4]
         blocks = {
             name: gram[start : start + window, start : start + window]
             for name, start in starts.items()
         }
         blocks |= {"whole": whole, "steps shuffled": shuffled[: len(whole), : len(whole)]}
-        blocks["points shuffled"] = observed.shuffle_points(points, blocks["last"])
+        blocks["points shuffled"] = trajectories.shuffle_points(points, blocks["last"])
         return {name: _first_components(block) for name, block in blocks.items()}
 
     runs = {
@@ -245,9 +252,9 @@ def _runs(trial, n_runs, n_steps, window):
 
 
 def _first_components(gram):
-    components = observed.principal_components_of_gram(gram, 3)
-    cosines = predicted.cosine_modes(gram.shape[0], 3)
-    overlaps = observed.squared_overlaps(components.time_courses, cosines)
+    components = pca.principal_components_of_gram(gram, 3)
+    cosines = plain_walk.cosine_modes(gram.shape[0], 3)
+    overlaps = pca.squared_overlaps(components.time_courses, cosines)
     return components.variances[0] / components.total_variance, overlaps
 
 
@@ -283,8 +290,8 @@ def test_nn_walk_with_drift(
         alpha=alpha,
         controls={"early on": median(["whole"]) - 0.6},
     )
-    walk = predicted.explained_variance_ratio(window)[0]
-    simulate = quick_map(lambda key: observed.explained_variance_ratio(key, window, 1000)[0])
+    walk = plain_walk.explained_variance_ratio(window)[0]
+    simulate = quick_map(lambda key: pca.explained_variance_ratio(key, window, 1000)[0])
     walks = np.asarray(simulate(jax.random.split(trial.key("plain walks"), n_runs)))
     trial.runs(
         np.min(ratio["whole"], axis=0) - 0.8, alpha=alpha, controls={"plain walks": walks - 0.8}
@@ -305,7 +312,7 @@ def test_nn_walk_with_drift(
 
 def _leads(ratios, n_points):
     """By how much a walk with drift fits each row of ratios better than the best of its rivals."""
-    misfits = [predicted.process_misfits(row, n_points) for row in np.asarray(ratios)]
+    misfits = [drift_and_decay.process_misfits(row, n_points) for row in np.asarray(ratios)]
     return np.array([min(misfit[1:]) - misfit.drift for misfit in misfits])
 
 
@@ -328,13 +335,13 @@ def test_nn_walk_with_drift__fit(
 
     Not over a whole run, nor with momentum and batches of 8: these are controls.
     """
-    inputs, targets = observed.digits()
+    inputs, targets = training.digits()
     parts = _windows(n_steps, window)
     del parts["first"]
 
     def observe(key, options):
-        gram = observed.training_gram(
-            observed.train(key, inputs, targets, n_steps=n_steps, **options)
+        gram = training.training_gram(
+            training.train(key, inputs, targets, n_steps=n_steps, **options)
         ).gram
         blocks = {
             name: gram[start : start + window, start : start + window]
@@ -342,9 +349,7 @@ def test_nn_walk_with_drift__fit(
         }
         stride = n_steps // window
         blocks["whole"] = gram[::stride, ::stride][:window, :window]
-        return {
-            name: observed.variance_ratios_of_gram(block)[:FITTED] for name, block in blocks.items()
-        }
+        return {name: pca.variance_ratios_of_gram(block)[:FITTED] for name, block in blocks.items()}
 
     leads = {}
     for name, options in MODELS.items():
@@ -355,7 +360,7 @@ def test_nn_walk_with_drift__fit(
 
     def of_walks(name, **process):
         def observe(key):
-            return observed.explained_variance_ratio(key, window, 1000, **process)[:FITTED]
+            return pca.explained_variance_ratio(key, window, 1000, **process)[:FITTED]
 
         return _leads(quick_map(observe)(jax.random.split(trial.key(name), n_runs)), window)
 
@@ -394,13 +399,13 @@ def test_nn_schedule(
     Four layers on digits, pairs of runs of one seed; ρ_1 of a plain walk rises by .12. Three
     minutes.
     """
-    inputs, targets = observed.digits()
+    inputs, targets = training.digits()
     n_steps = cut + window // 2
     keys = jax.random.split(trial.key("networks"), n_runs)
 
     def observe(key, rate):
-        gram = observed.training_gram(
-            observed.train(
+        gram = training.training_gram(
+            training.train(
                 key,
                 inputs,
                 targets,
@@ -411,9 +416,9 @@ def test_nn_schedule(
                 learning_rate=jnp.where(jnp.arange(n_steps) <= cut, 0.1, rate),
             )
         ).gram[-window:, -window:]
-        squares = jnp.diagonal(observed.step_gram(gram))
+        squares = jnp.diagonal(trajectories.step_gram(gram))
         halves = squares[: window // 2], squares[window // 2 :]
-        return observed.variance_ratios_of_gram(gram)[0], halves[0].mean() / halves[1].mean()
+        return pca.variance_ratios_of_gram(gram)[0], halves[0].mean() / halves[1].mean()
 
     run = quick_map(observe)
     cut_ratio, cut_fall = map(np.asarray, run(keys, jnp.full(n_runs, 0.01)))
@@ -422,10 +427,10 @@ def test_nn_schedule(
 
     def rise(key):
         """By how much a tenfold cut of its steps raises ρ_1 of a plain walk."""
-        gram = observed.noise_gram(key, window, 4000)
+        gram = trajectories.noise_gram(key, window, 4000)
         scales = jnp.where(jnp.arange(window) < window // 2, 1, 0.1)
         ratios = [
-            observed.variance_ratios_of_gram(observed.trajectory_gram(noise))[0]
+            pca.variance_ratios_of_gram(trajectories.trajectory_gram(noise))[0]
             for noise in (gram * jnp.outer(scales, scales), gram)
         ]
         return ratios[0] - ratios[1]

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.linalg import eigvalsh
 
 from paper_checks.test_random_walk_pca import LISSAJOUS, Components, ManyPoints, Points, ThreePoints
-from sims import random_walk_pca as observed
-from theory import random_walk_pca as predicted
+from sims.random_walk_pca import infinite_dimension, pca, trajectories
+from theory.random_walk_pca import plain_walk
 from theory_on_trial import balls, claim, code, derived
 from theory_on_trial.contract import Interval
 
@@ -23,31 +23,27 @@ from theory_on_trial.contract import Interval
     cases=[2, 3, 7, 50, 300],
 )
 def test_exact_spectrum(trial, n_points: Points):
-    """The eigenvalues of the centred walk are 1 / (2 - 2 cos(π k / T)), its eigenvectors the DCT-II
-    cosines.
+    """The covariance K of the centred walk has the eigenvalues λ_k = 1 / (2 - 2 cos(π k / T)) and
+    the DCT-II cosines u_k as its eigenvectors: K u_k = λ_k u_k.
     """
-    variances = predicted.eigenvalues(n_points)
-    scale = n_points * predicted.eigenvalues(n_points)[0]
-    controls = {
-        "both ends absorbing": predicted.eigenvalues(n_points + 1)[:-1],
-        "a periodic walk": np.sort(predicted.circulant_eigenvalues(n_points))[::-1],
-    }
-    trial.identity(
-        observed.population_spectrum(n_points), variances, ops=3, scale=scale, controls=controls
-    )
-    covariance = np.asarray(observed.population_covariance(n_points))
+    covariance = np.asarray(infinite_dimension.covariance(n_points))
+    variances = plain_walk.eigenvalues(n_points)
+    cosines = plain_walk.cosine_modes(n_points, n_points - 1)
+    late = np.cos(np.pi / n_points * np.outer(np.arange(n_points) + 1, np.arange(n_points - 1) + 1))
 
-    def residual(phase):
-        modes = np.sqrt(2 / n_points) * np.cos(
-            np.pi / n_points * np.outer(phase, np.arange(1, n_points))
-        )
-        return covariance @ modes - modes * variances
+    def residual(modes, eigenvalues):
+        return covariance @ modes - modes * eigenvalues
 
-    times = np.arange(1, n_points + 1)
-    late = {"cosines of t instead of t - 1/2": residual(times)}
-    zeros = np.zeros((n_points, n_points - 1))
     trial.identity(
-        residual(times - 0.5), zeros, ops=n_points, scale=variances[0], control_processes=late
+        residual(cosines, variances),
+        np.zeros((n_points, n_points - 1)),
+        ops=n_points,
+        scale=variances[0],
+        control_processes={
+            "both ends absorbing": residual(cosines, plain_walk.eigenvalues(n_points + 1)[:-1]),
+            "a periodic walk": residual(cosines, plain_walk.circulant_eigenvalues(n_points)),
+            "cosines of t instead of t - 1/2": residual(late, variances),
+        },
     )
 
 
@@ -70,10 +66,10 @@ def test_exact_spectrum__uncentred(
         walk = np.tril(np.ones((n, n)))
         return eigvalsh(walk @ walk.T, subset_by_index=(n - 3, n - 1))[::-1] / np.sum(walk**2)
 
-    limit = predicted.uncentred_explained_variance_ratio_limit(3)
+    limit = plain_walk.uncentred_explained_variance_ratio_limit(3)
     controls = {
-        "6 / (π k)^2": predicted.explained_variance_ratio_limit(3),
-        "8 / (π k)^2": 4 / 3 * predicted.explained_variance_ratio_limit(3),
+        "6 / (π k)^2": plain_walk.explained_variance_ratio_limit(3),
+        "8 / (π k)^2": 4 / 3 * plain_walk.explained_variance_ratio_limit(3),
     }
     trial.limit(
         [ratios(n) for n in sizes.tolist()],
@@ -95,10 +91,9 @@ def test_exact_spectrum__circle(trial, n_points: ThreePoints):
     steps = np.eye(n_points) - 1 / n_points  # what is left of them when they sum to zero
     walk = np.cumsum(steps, axis=0)
     loop = walk - walk.mean(axis=0)
-    eigenvalues = np.sort(predicted.circulant_eigenvalues(n_points))[::-1]
+    eigenvalues = np.sort(plain_walk.circulant_eigenvalues(n_points))[::-1]
     controls = {
-        "the open walk": predicted.eigenvalues(n_points),
-        "once each": predicted.eigenvalues(2 * n_points)[1::2][: n_points - 1],
+        "the open walk": plain_walk.eigenvalues(n_points),
     }
     trial.identity(
         np.linalg.eigvalsh(loop @ loop.T)[:0:-1],
@@ -125,13 +120,13 @@ def test_first_step_irrelevant(
     steps = np.array(jax.random.normal(trial.key("steps"), (n_points, dim)))
     far_steps = steps.copy()
     far_steps[0] *= first_step
-    reference = np.asarray(observed.gram_variances(observed.trajectory(steps)))
-    walk = np.asarray(observed.trajectory(far_steps))
+    reference = np.asarray(pca.gram_variances(trajectories.trajectory(steps)))
+    walk = np.asarray(trajectories.trajectory(far_steps))
 
     def of_gram(rows):
         return np.maximum(np.linalg.eigvalsh(rows @ rows.T)[::-1][: reference.size], 0)
 
-    variances = observed.gram_variances(walk)
+    variances = pca.gram_variances(walk)
     scale = np.linalg.norm(far_steps[0]) * np.sqrt(reference[0])
     processes = {"without centring": of_gram(walk), "from the first point": of_gram(walk - walk[0])}
     trial.identity(
@@ -145,33 +140,30 @@ def test_first_step_irrelevant(
     cases=range(3, 31),
 )
 def test_total_variance(
-    trial, n_points: Annotated[int, Interval(3, 60, why="fractions take T^3 operations")]
+    trial, n_points: Annotated[int, Interval(3, 60, why="integers are multiplied, T^3 of them")]
 ):
     """Total variance (T^2 - 1)/6, sum of squares (T^2 - 1)(2 T^2 + 7)/180, participation 5 (T^2 -
     1)/(2 T^2 + 7).
     """
     n = n_points
-    walk = [[Fraction(int(s <= t)) for s in range(n)] for t in range(n)]
-    means = [sum(column) / n for column in zip(*walk, strict=True)]
-    deviations = [[entry - mean for entry, mean in zip(row, means, strict=True)] for row in walk]
-    gram = [[sum(a * b for a, b in zip(p, q, strict=True)) for q in deviations] for p in deviations]
-    total = sum(gram[t][t] for t in range(n))
-    squares = sum(entry * entry for row in gram for entry in row)
+    walk = np.tril(np.ones((n, n), dtype=int)).astype(object)
+    deviations = n * walk - walk.sum(axis=0)  # n times those of the points, in whole numbers
+    gram = deviations @ deviations.T
+    total = Fraction(np.trace(gram), n**2)
+    squares = Fraction(np.sum(gram**2), n**4)
     exact = [
-        predicted.total_variance(n),
-        predicted.squared_eigenvalue_sum(n),
-        predicted.participation_ratio(n),
+        plain_walk.total_variance(n),
+        plain_walk.squared_eigenvalue_sum(n),
+        plain_walk.participation_ratio(n),
     ]
-    controls = {
-        "total without centring": [n * (n + 1) / 2, *exact[1:]],
-        "T^2 / 6": [n * n / 6, *exact[1:]],
-        "T^2 + 11 for 2 T^2 + 7": [exact[0], (n * n - 1) * (n * n + 11) / 180, exact[2]],
-    }
     trial.identity(
-        [float(total), float(squares), float(total * total / squares)],
+        [float(total), float(squares), float(total**2 / squares)],
         exact,
         ops=0,
-        controls=controls,
+        controls={
+            "total without centring": [n * (n + 1) / 2, *exact[1:]],
+            "limits of large T": [n**2 / 6, n**4 / 90, 2.5],
+        },
     )
 
 
@@ -190,19 +182,18 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
     trial.require(
         n_points >= 8 * count, f"n_points must be at least {8 * count}: a later order counts before"
     )
-    squares = (np.pi * np.arange(1, count + 1)) ** 2
-    spectrum = observed.leading_population_spectrum(n_points, count)
+    index = np.arange(1, count + 1)
+    spectrum = infinite_dimension.leading_spectrum(n_points, count)
     ratios = spectrum.eigenvalues / spectrum.total_variance
-    law = predicted.limit_relative_error(n_points, count)
-    excess = ratios / predicted.explained_variance_ratio_limit(count) - 1
-    # Relative rounding of an eigenvalue: T roundings at the scale of the largest one.
-    error = 4 * n_points * 2.0**-53 * np.arange(1, count + 1) ** 2
-    controls = {
-        "an exact total": squares / 12 / n_points**2,
-        "24 for 12": (1 + squares / 24) / n_points**2,
-    }
+    law = plain_walk.limit_relative_error(n_points, count)
     trial.value(
-        excess, law, error=error, slack=law**2, margin=0.01 * law + law**2, controls=controls
+        ratios / plain_walk.explained_variance_ratio_limit(count) - 1,
+        law,
+        # Relative rounding of an eigenvalue: T roundings at the scale of the largest one.
+        error=4 * n_points * 2.0**-53 * index**2,
+        slack=law**2,
+        margin=0.01 * law + law**2,
+        controls={"an exact total": (np.pi * index) ** 2 / 12 / n_points**2},
     )
 
 
@@ -215,29 +206,22 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
         2 <= count <= n_points - 2,
         f"count must lie in [2, n_points - 2 = {n_points - 2}], got {count}",
     )
-    spectrum = observed.leading_population_spectrum(n_points, count)
-    scores = (
-        spectrum.time_courses
-        * np.sqrt(spectrum.eigenvalues)
-        / predicted.score_amplitudes(n_points, count)
-    )
-    scores *= np.sign(scores[0])
-    components = np.arange(1, count + 1)
-    variances = predicted.eigenvalues(n_points)
-    sine = np.sin(np.pi * np.outer(np.arange(1, n_points + 1) - 0.5, components) / n_points)
+    spectrum = infinite_dimension.leading_spectrum(n_points, count)
+    amplitudes = plain_walk.score_amplitudes(n_points, count)
+    scores = spectrum.time_courses * np.sqrt(spectrum.eigenvalues) / amplitudes
     first = np.clip(scores[:, 0], -1, 1)
+    index = np.arange(1, count + 1)
+    sines = np.sin(np.pi * np.outer(np.arange(1, n_points + 1) - 0.5, index) / n_points)
+    variances = plain_walk.eigenvalues(n_points)
+    turned = variances[0] / -np.diff(variances)[:count]  # rounding turns an eigenvector: |K| / gap
     trial.identity(
         scores,
-        predicted.chebyshev_scores(first, count),
+        plain_walk.chebyshev_scores(first, count),
         ops=3 * n_points,
-        # An eigenvector moves by |K| / gap, is scaled up to amplitude one, and T_k stretches the
-        # first score by k^2.
-        scale=components**2
-        * np.sqrt(n_points / 2)
-        * variances[0]
-        / (variances[:count] - variances[1 : count + 1]),
-        controls={"powers of the first score": first[:, None] ** components},
-        control_processes={"sines of even order": np.where(components % 2 == 0, sine, scores)},
+        # An eigenvector is scaled up to amplitude one, and T_k stretches the first score by k^2.
+        scale=index**2 * np.sqrt(n_points / 2) * turned,
+        controls={"powers of the first score": first[:, None] ** index},
+        control_processes={"sines of even order": np.where(index % 2 == 0, sines, scores)},
     )
 
 
@@ -246,26 +230,28 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
     kind="identity",
 )
 def test_distance_identity(trial, n_points: ThreePoints = 200):
-    """The scores reproduce |x_s - x_t|^2 = |s - t| exactly: sum_k λ_k (u_k(s) - u_k(t))^2 = |s -
-    t|.
+    """The scores p_k reproduce all distances: sum_k (p_k(s) - p_k(t))^2 = E |x_s - x_t|^2, which
+    is |s - t|.
     """
-    scores = predicted.scores(n_points, n_points - 1)
-    products = np.asarray(observed.population_covariance(n_points))
-    controls = {"one component only": np.outer(scores[:, 0], scores[:, 0])}
-    trial.identity(products, scores @ scores.T, ops=n_points, scale=n_points, controls=controls)
-    squares = np.diag(products)
-    lags = predicted.squared_distances(n_points)
+    covariance = np.asarray(infinite_dimension.covariance(n_points))
+    scores = plain_walk.scores(n_points, n_points - 1)
     times = np.arange(1.0, n_points + 1)
-    controls = {
-        "the root of |s - t|": np.sqrt(lags),
-        "independent points": np.add.outer(times, times),
-    }
+    lags = np.abs(np.subtract.outer(times, times))
+
+    def squared_distances(products):
+        squares = np.diag(products)
+        return np.add.outer(squares, squares) - 2 * products
+
     trial.identity(
-        squares[:, None] + squares - 2 * products,
-        lags,
-        ops=n_points,
+        squared_distances(covariance),
+        squared_distances(scores @ scores.T),
+        ops=2 * n_points,
         scale=n_points,
-        controls=controls,
+        controls={
+            "one component only": squared_distances(np.outer(scores[:, 0], scores[:, 0])),
+            "the root of |s - t|": np.sqrt(lags),
+            "independent points": np.add.outer(times, times),
+        },
     )
 
 
@@ -288,7 +274,7 @@ def test_evr_limit__everywhere(trial):
             "divided by T²": lambda n_points: ratio(n_points) * Fraction(n_points - 1, n_points),
         },
         same_as=(
-            lambda n_points: predicted.explained_variance_ratio_limit(1)[0],
-            lambda n_points: predicted.explained_variance_ratio(n_points)[0],
+            lambda n_points: plain_walk.explained_variance_ratio_limit(1)[0],
+            lambda n_points: plain_walk.explained_variance_ratio(n_points)[0],
         ),
     )

@@ -10,7 +10,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.naive_bayes_vs_logistic.data import gaussian_classes
+from sims.naive_bayes_vs_logistic.data import (
+    draw_labels,
+    gaussian_classes,
+    sample_statistics_correlated,
+)
 from sims.naive_bayes_vs_logistic.domains import (
     Counts,
     DefiniteMatrix,
@@ -21,11 +25,8 @@ from sims.naive_bayes_vs_logistic.domains import (
     Number,
     Priors,
 )
-from sims.naive_bayes_vs_logistic.errors import conditional_error
-from sims.naive_bayes_vs_logistic.labels import draw_labels
-from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
-from sims.naive_bayes_vs_logistic.statistics import sample_statistics_correlated
+from sims.naive_bayes_vs_logistic.rules import LinearRule, conditional_error
 from theory_on_trial.contract import LONGEST, Interval, guarded, require, require_room
 
 Distance = Annotated[Number, Interval(1e-6, 1e6, why="rounding would hide one scale")]

@@ -1,11 +1,27 @@
-"""Errors of naive Bayes and of ridge logistic regression against the number of training samples."""
+"""Errors of naive Bayes and of ridge logistic regression against the number of training samples.
+
+Where a curve falls to a target is found by bisection on a geometric grid of sizes. The paper's
+released code scans a single noisy curve instead, which `official_scan` does.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
-from jaxtyping import Float, Key
+from jaxtyping import Float, Int, Key
 
-from sims.naive_bayes_vs_logistic.data import covariance_factor, gaussian_classes
+from sims.naive_bayes_vs_logistic.data import (
+    covariance_factor,
+    draw_counts,
+    draw_labels,
+    draw_while,
+    gaussian_classes,
+    sample_statistics,
+)
 from sims.naive_bayes_vs_logistic.domains import (
     Classes,
     DefiniteCovariance,
@@ -14,6 +30,7 @@ from sims.naive_bayes_vs_logistic.domains import (
     LabelScheme,
     MaxSamples,
     Means,
+    Number,
     Points,
     Sizes,
     Tolerance,
@@ -22,17 +39,23 @@ from sims.naive_bayes_vs_logistic.domains import (
     require_every_class,
     require_sizes,
 )
-from sims.naive_bayes_vs_logistic.errors import conditional_error
-from sims.naive_bayes_vs_logistic.labels import draw_counts, draw_labels, draw_while
-from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
-from sims.naive_bayes_vs_logistic.naive_bayes import (
+from sims.naive_bayes_vs_logistic.rules import (
+    LinearRule,
+    conditional_error,
     naive_bayes,
     naive_bayes_rule,
     prefix_naive_bayes,
 )
-from sims.naive_bayes_vs_logistic.statistics import sample_statistics
-from theory_on_trial.contract import guarded, require, require_room
+from theory_on_trial.contract import (
+    FRACTION,
+    RISING,
+    Count,
+    Interval,
+    guarded,
+    require,
+    require_room,
+)
 
 
 @guarded(double=False)
@@ -244,3 +267,160 @@ def _complete_order(key, labels, n_classes, size):
         return jnp.any(counts == 0) & (size >= n_classes)
 
     return draw_while(incomplete, draw)
+
+
+Target = Annotated[Number, FRACTION]
+"""The error to fall below."""
+Most = Annotated[int, Interval(4, 10**7, why="a compiled loop cannot be interrupted")]
+"""The largest m that is tried."""
+
+
+@guarded(double=False)
+def official_scan(
+    key: Key[Array, ""],
+    means: Means,
+    variances: Variances,
+    n_classes: Classes,
+    target: Target,
+    *,
+    most: Most,
+) -> Int[Array, ""]:
+    """Return the first m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes has
+    an error below `target`.
+
+    Every m has a fresh training set with random labels, drawn again until every class occurs, and
+    its exact error. A value above `most` says that no m up to `most` will do. A first passage of a
+    noisy curve lies below the place where the mean curve crosses, and its grid alone makes it grow
+    like ln n: the protocol under trial, no estimator. Raises ValueError for means of other than
+    `n_classes` rows, or `most` below 2K. Source: released code of Zheng et al. 2023.
+    """
+
+    def error_at(m, step_key):
+        return naive_bayes_errors(step_key, m[None], means, variances, labels="random")[0]
+
+    return _first_passage(key, means, n_classes, target, most, error_at)
+
+
+@guarded(double=False)
+def official_logistic_scan(
+    key: Key[Array, ""],
+    means: Means,
+    variances: Variances,
+    n_classes: Classes,
+    target: Target,
+    *,
+    most: Most,
+    tolerance: Tolerance = 1e-7,
+) -> Int[Array, ""]:
+    """The same scan for ridge logistic regression, with a fresh data set and fit at every step,
+    raising as it does. A fit that does not converge counts as above the target. Source: as there.
+    """
+
+    def error_at(m, step_key):
+        sizes = m[None]
+        return logistic_errors(
+            step_key,
+            sizes,
+            means,
+            variances,
+            max_samples=most,
+            tolerance=tolerance,
+            labels="random",
+        )[0]
+
+    return _first_passage(key, means, n_classes, target, most, error_at)
+
+
+def _first_passage(key, means, n_classes, target, most, error_at):
+    rows = means.shape[0]
+    first = 2 * n_classes
+    require(
+        rows == n_classes,
+        f"means must have one row for each of the {n_classes} classes, got {rows}",
+    )
+    require(most >= first, f"most must be at least 2K = {first}, where the scan begins, got {most}")
+    step = max(1, math.ceil(math.log(means.shape[1])))
+
+    def too_wrong(m):
+        return (m <= most) & ~(error_at(m, jax.random.fold_in(key, m)) < target)
+
+    return lax.while_loop(too_wrong, lambda m: m + step, jnp.array(first))
+
+
+Ratio = Annotated[float, Interval(1, closed="(]", why="the grid would not rise otherwise")]
+
+
+@guarded
+def geometric_sizes(
+    low: Count, high: Count, ratio: Ratio = 1.1, multiple_of: Count = 1
+) -> Int[np.ndarray, "sizes"]:
+    """Sample sizes from `low` to at least `high`, each at most `ratio` times the one before, or the
+    next possible one. All are multiples of `multiple_of` (`low` and `high` are rounded up to one)
+    and rise strictly. Raises ValueError for high < low, for over a million sizes, or one beyond
+    2^62. Source: derived here.
+    """
+    require(high >= low, f"high must be at least low = {low}, got {high}")
+    sizes = [-(-low // multiple_of)]
+    while sizes[-1] * multiple_of < high:
+        sizes.append(max(int(sizes[-1] * ratio), sizes[-1] + 1))
+        if len(sizes) > 10**6 or sizes[-1] * multiple_of > 2**62:
+            raise ValueError(
+                f"ratio must lead from low to high in a million sizes up to 2**62, got {ratio}"
+            )
+    return np.array(sizes) * multiple_of
+
+
+@guarded
+def bisect_sizes(
+    errors_at: Callable[[int], Float[np.ndarray, "seeds"]],
+    sizes: Annotated[Int[np.ndarray, "sizes"], RISING],
+    target: float,
+) -> tuple[Int[np.ndarray, "evaluated"], Float[np.ndarray, "seeds evaluated"]]:
+    """Evaluate a learning curve where it falls to `target`: the sizes evaluated, rising, and their
+    errors.
+
+    `errors_at(m)` are the errors of R seeds at m samples. Bisection on the grid `sizes` finds
+    neighbours between which the mean error falls from above `target` to it or below, about log2 of
+    the grid's length evaluations, and then evaluates one further neighbour on each side (where the
+    grid has one), so that an interpolation has support. Raises ValueError for fewer than two sizes,
+    an error that is NaN, and a curve that does not cross the target on the grid (below it at the
+    first size, or above it at the last). Source: derived here.
+    """
+    require(len(sizes) >= 2, f"sizes must hold at least two sizes to bisect, got {sizes.tolist()}")
+    errors: dict[int, np.ndarray] = {}
+
+    def evaluate(index: int) -> float:
+        if index not in errors:
+            errors[index] = np.asarray(errors_at(int(sizes[index])))
+            if np.isnan(errors[index]).any():
+                raise ValueError(
+                    f"errors at {sizes[index]} samples must be numbers, got NaN for at least one "
+                    "seed"
+                )
+        return float(errors[index].mean())
+
+    above = -1
+    below = len(sizes)
+    while below - above > 1:
+        middle = (above + below) // 2
+        if evaluate(middle) > target:
+            above = middle
+        else:
+            below = middle
+    if above < 0:
+        mean = evaluate(0)
+        raise ValueError(
+            f"sizes must begin above the target {target:g}, got a mean error of {mean:g} at "
+            f"{sizes[0]}"
+        )
+    if below == len(sizes):
+        mean = evaluate(above)
+        raise ValueError(
+            f"sizes must end below the target {target:g}, got a mean error of {mean:g} at "
+            f"{sizes[-1]}"
+        )
+    for neighbour in (above - 1, below + 1):
+        if 0 <= neighbour < len(sizes):
+            evaluate(neighbour)
+    order = sorted(errors)
+    return sizes[order], np.stack([errors[index] for index in order], axis=1)

@@ -18,7 +18,7 @@ from scipy.special import ndtr
 from tool_answers import DataSet, Worth, held
 
 from own_data.naive_bayes_vs_logistic import assumption_diagnostics
-from theory import naive_bayes_vs_logistic as predicted
+from theory.naive_bayes_vs_logistic import linear_rules
 
 jax.config.update("jax_enable_x64", True)
 LEADS = Path(__file__).with_name("leads.json")
@@ -240,7 +240,7 @@ def said(name: str) -> str:
 
 def bayes_error(name: str) -> float:
     means, covariance, shares, _ = FITTING[name]
-    return predicted.bayes_error(
+    return linear_rules.bayes_error(
         means, covariance, None if shares is None else np.array([1 - shares, shares])
     )
 
@@ -361,7 +361,7 @@ def exclusive(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
 
 def of_floor() -> DataSet:
     """No error measured may lie surely below that of the best rule."""
-    best = predicted.bayes_error(two(np.full(4, 2.0)), np.eye(4), None)
+    best = linear_rules.bayes_error(two(np.full(4, 2.0)), np.eye(4), None)
 
     def judge(answer: Any) -> Worth:
         ends = [found.high for one in answer.measured for found in (one.naive_bayes, one.logistic)]

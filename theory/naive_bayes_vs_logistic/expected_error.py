@@ -1,15 +1,29 @@
-"""The expected error of naive Bayes fitted to a finite sample of two Gaussian classes, exactly.
+"""The expected error of naive Bayes fitted to a finite sample of Gaussian classes, exactly; what
+logistic regression wastes of a sample; the expected log loss.
 
 Two classes N(μ_k, Σ) of equal priors with Σ diagonal and known, m / 2 training samples in each; the
 rule plugs the two sample means in. Its error depends on n = `n_features`, m = `n_samples` (real, at
-least 2) and `squared_distance`, that is Δ^2 = (μ_1 - μ_0)^T Σ^-1 (μ_1 - μ_0), only. Derived here,
-for the setting of the code released with arXiv 2302.02334.
+least 2) and `squared_distance`, that is Δ^2 = (μ_1 - μ_0)^T Σ^-1 (μ_1 - μ_0), only. The means of
+several classes are a simplex: every two at the distance Δ, with equal priors, as many samples of
+each, and independent features of variance one. The efficiency of logistic regression is the limit,
+as m grows, of the ratio of the two excess errors, linear discriminant analysis over
+maximum-likelihood logistic regression. Natural logs. Derived here, for the setting of the code
+released with arXiv 2302.02334.
 """
 
-import numpy as np
+from typing import Annotated
 
-from theory.naive_bayes_vs_logistic.domains import Features, TrainingSize
-from theory_on_trial.contract import NonNegative, guarded
+import numpy as np
+from jaxtyping import Float
+
+from theory.naive_bayes_vs_logistic.domains import (
+    Classes,
+    DefiniteCovariance,
+    Features,
+    TrainingSize,
+)
+from theory.naive_bayes_vs_logistic.linear_rules import mahalanobis_squared
+from theory_on_trial.contract import NON_NEGATIVE, Interval, NonNegative, Positive, guarded, require
 
 _STEP = 1 / 8
 _NODES = 336  # the integrand has fallen below 1e-17 of its peak after 42 units even for one feature
@@ -85,3 +99,162 @@ def naive_bayes_expected_error_large_n(
 
     noise = (squared_distance + 4 * n_features / n_samples) * (1 + 1 / n_samples)
     return float(ndtr(-squared_distance / (2 * np.sqrt(noise))))
+
+
+@guarded
+def simplex_bayes_error(n_classes: Classes, distance: NonNegative) -> float:
+    """The least error of any rule, 1 - ∫ φ(t) Φ(t + Δ / √2)^(K - 1) dt, to about 1e-13.
+
+    Means at the distance Δ may be taken as orthogonal, of length Δ / √2. Then the scores of x are
+    independent and normal, and that of its own class is Δ / √2 ahead of the others.
+
+    >>> [round(simplex_bayes_error(classes, 3.0), 6) for classes in (2, 3, 5)]
+    [0.066807, 0.115291, 0.184871]
+    """
+    from scipy.integrate import quad
+    from scipy.special import log_ndtr
+
+    others = n_classes - 1
+
+    def lost(t: float) -> float:
+        """The density of the own score, times the chance that another one is larger."""
+        return float(np.exp(-(t**2) / 2) * -np.expm1(others * log_ndtr(t + distance / np.sqrt(2))))
+
+    return float(quad(lost, -12, 12, epsabs=1e-14, epsrel=1e-13, limit=200)[0] / np.sqrt(2 * np.pi))
+
+
+@guarded
+def simplex_expected_error_large_n(
+    n_classes: Classes, distance: NonNegative, per_feature: Positive
+) -> float:
+    """The mean error of naive Bayes trained on m = `per_feature` n samples, as n grows: the Bayes
+    error at the distance Δ² / sqrt(Δ² + 2 K n / m).
+
+    Differences of the scores keep their means, multiples of Δ² / 2. The noise of the K estimated
+    means adds 2 K n / m to their variances Δ², with the same correlations.
+
+    >>> round(simplex_expected_error_large_n(2, 2.0, 4.0), 6)
+    0.185547
+    """
+    noise = 2 * n_classes / per_feature
+    effective = distance**2 / np.hypot(distance, np.sqrt(noise))
+    return simplex_bayes_error(n_classes, float(effective))
+
+
+@guarded
+def simplex_samples_per_feature(n_classes: Classes, distance: Positive, excess: Positive) -> float:
+    """The limit of m / n at which the mean error of naive Bayes is the Bayes error plus `excess`:
+    2 K / (Δ⁴ / D² - Δ²), D the distance with that Bayes error.
+
+    Raises ValueError for an excess that leaves no distance D: one with which guessing would do.
+
+    >>> [round(simplex_samples_per_feature(classes, 3.0, 0.02), 2) for classes in (2, 3, 5)]
+    [2.06, 5.04, 12.28]
+    """
+    from scipy.optimize import brentq
+
+    target = simplex_bayes_error(n_classes, distance) + excess
+    guessing = 1 - 1 / n_classes
+    require(
+        target < guessing,
+        f"excess must leave the error below {guessing:.3g}, that of guessing, got {excess}",
+    )
+    with_error = brentq(
+        lambda shorter: simplex_bayes_error(n_classes, shorter) - target, 0.0, distance, xtol=1e-13
+    )
+    return float(2 * n_classes / (distance**4 / with_error**2 - distance**2))
+
+
+_FARTHEST = 1e4  # the number of terms grows with it
+
+
+@guarded
+def logistic_relative_efficiency(
+    distance: Annotated[float, Interval(0, _FARTHEST, why="beyond, the efficiency is zero")],
+) -> float:
+    """(1 + Δ^2 / 4) A(Δ), A = exp(-Δ^2 / 8) E 1 / cosh(Δ X / 2) with X ~ N(0, 1), for i.i.d.
+    labels; one at Δ = 0.
+
+    For any number of features; LDA must estimate the prior. Source: Efron 1975. Relative error
+    about 1e-15.
+    """
+    return float(min(1.0, (1 + distance**2 / 4) * _overlap(distance)[0]))
+
+
+@guarded
+def logistic_relative_efficiency_balanced(
+    distance: Annotated[float, Interval(0, _FARTHEST, "(]", why="beyond, the efficiency is zero")],
+    n_features: Features,
+) -> float:
+    """The same ratio where the labels are balanced by design, (Δ^2 + (n-1)(4 + Δ^2)) / (4 n / A -
+    4).
+
+    Without the variance 4 of the priors' log odds; as n grows that of i.i.d. labels. Derived from
+    Efron 1975.
+    """
+    overlap, deficit = _overlap(distance)
+    lda = distance**2 + (n_features - 1) * (4 + distance**2)
+    return float(min(1.0, lda * overlap / (4 * (n_features - 1 + deficit))))
+
+
+def _overlap(distance: float) -> tuple[float, float]:
+    """A = 4 E[p (1 - p)], p the posterior of a class, and 1 - A, each without cancellation."""
+    half_width = 9.0  # beyond, the normal density is below 1e-18
+    step = 1 / (
+        2 * (1 + distance)
+    )  # the poles of 1 / cosh are at distance pi / Delta from the real axis
+    points = np.arange(-np.ceil(half_width / step), np.ceil(half_width / step) + 1) * step
+    weights = step * np.exp(-(points**2) / 2) / np.sqrt(2 * np.pi)
+    half_logits = np.abs(distance * points / 2)
+    log_cosh = half_logits + np.log1p(np.expm1(-2 * half_logits) / 2)
+    log_ratio = -(distance**2) / 8 - log_cosh
+    return float(weights @ np.exp(log_ratio)), float(weights @ -np.expm1(log_ratio))
+
+
+@guarded
+def expected_log_loss(
+    logit_means: Float[np.ndarray, "*points"] | float,
+    logit_stds: Annotated[Float[np.ndarray, "*points"] | float, NON_NEGATIVE],
+) -> Float[np.ndarray, "*points"]:
+    """E log(1 + exp(-Z)) for Z ~ N(mean, std^2), elementwise; error about 1e-15 (1 + |mean| + std).
+
+    Both branches are trapezoidal sums of functions analytic in |Im z| < π, hence accurate to
+    rounding. Up to std = 1 the integrand is the loss itself. Beyond, it is the loss less a hinge
+    smoothed by a unit Gaussian, which is local around zero on a scale that the logits' spread does
+    not change; the smoothed hinge has a closed form.
+    """
+    means, stds = np.broadcast_arrays(logit_means, logit_stds)
+    deviates = np.arange(-20, 21) * 0.45
+    weights = np.exp(-(deviates**2) / 2)
+    narrow = np.logaddexp(0, -means[..., None] - np.minimum(stds, 1)[..., None] * deviates) @ (
+        weights / weights.sum()
+    )
+
+    step = 0.45
+    logits = np.arange(-90, 91) * step
+    local = np.logaddexp(0, -logits) - _smoothed_hinge(logits, np.ones_like(logits))
+    wide_stds = np.maximum(stds, 1)
+    densities = np.exp(-(((logits - means[..., None]) / wide_stds[..., None]) ** 2) / 2) / np.sqrt(
+        2 * np.pi
+    )
+    wide = _smoothed_hinge(means, np.hypot(1, wide_stds)) + step * (densities @ local) / wide_stds
+    return np.asarray(np.where(stds <= 1, narrow, wide))
+
+
+@guarded
+def bayes_log_loss(means: Float[np.ndarray, "2 features"], covariance: DefiniteCovariance) -> float:
+    """Least mean log loss of two classes of equal priors, of log odds N(Δ^2 / 2, Δ^2) in favour of
+    the class.
+    """
+    squared_distance = mahalanobis_squared(means[1] - means[0], covariance)
+    return float(expected_log_loss(squared_distance / 2, float(np.sqrt(squared_distance))))
+
+
+def _smoothed_hinge(
+    means: Float[np.ndarray, "*points"] | float, stds: Float[np.ndarray, "*points"] | float
+) -> Float[np.ndarray, "*points"]:
+    """E max(-Z, 0) for Z ~ N(mean, std^2)."""
+    from scipy.special import ndtr
+
+    ratio = means / stds
+    return np.asarray(stds * np.exp(-(ratio**2) / 2) / np.sqrt(2 * np.pi) - means * ndtr(-ratio))

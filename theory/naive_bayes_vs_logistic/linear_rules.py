@@ -1,23 +1,73 @@
-"""Linear rules argmax_k w_k . x + b_k of Gaussian classes that share a covariance, and their exact
-errors.
+"""Linear rules argmax_k w_k . x + b_k of Gaussian classes that share a covariance, their exact
+errors, and the error of naive Bayes with infinite data, where features may in truth be correlated.
 
 Class k is N(μ_k, Σ) with prior p_k (equal priors where `priors` is None). `covariance` is Σ, an (n,
-n) matrix or the vector of its n variances where it is diagonal. Derived here; the two rules are
-textbook ones.
+n) matrix or the vector of its n variances where it is diagonal; naive Bayes sees diag(Σ) only. Two
+classes of equal priors err with probability Φ(-margin). Derived here, for the Gaussian setting of
+the code released with arXiv 2302.02334, whose synthetic problem is `official_design`; the rules are
+textbook ones, and linear discriminant analysis with an estimated covariance is generative without
+being naive.
 """
+
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.naive_bayes_vs_logistic._covariance import between, solve, variances_of
 from theory.naive_bayes_vs_logistic.domains import (
     Covariance,
     DefiniteCovariance,
     Means,
     Priors,
     Variances,
+    correlations,
 )
-from theory_on_trial.contract import guarded, require
+from theory_on_trial.contract import Holds, Interval, NonNegative, Size, guarded, require
+
+
+def _variances_of(covariance: Covariance) -> Float[np.ndarray, " features"]:
+    """The diagonal of the covariance: all that naive Bayes sees of it."""
+    return np.diag(covariance) if covariance.ndim == 2 else covariance
+
+
+def _solve(
+    covariance: DefiniteCovariance, columns: Float[np.ndarray, "features vectors"]
+) -> Float[np.ndarray, "features vectors"]:
+    """The inverse covariance times `columns`."""
+    from scipy.linalg import cho_solve
+
+    if covariance.ndim == 1:
+        return columns / covariance[:, None]
+    standard_deviations = np.sqrt(_variances_of(covariance))[:, None]
+    factor = np.linalg.cholesky(correlations(covariance))
+    return cho_solve((factor, True), columns / standard_deviations) / standard_deviations
+
+
+def _between(
+    covariance: Covariance, rows: Float[np.ndarray, "vectors features"]
+) -> Float[np.ndarray, "vectors vectors"]:
+    """Covariance of the linear statistics `rows` @ x."""
+    return rows @ covariance @ rows.T if covariance.ndim == 2 else (rows * covariance) @ rows.T
+
+
+_LEVELS = np.append(-1.0, 2.0 ** np.arange(6))
+
+
+@guarded
+def official_design(
+    n_features: Size,
+    n_classes: Annotated[int, Interval(2, len(_LEVELS), why="as in the released code")],
+) -> tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " features"]]:
+    """Class means c_k (1, ..., 1), c = -1, 1, 2, 4, ..., 32, and the variances that all classes
+    share.
+
+    n for the first floor(n / 2) features, one for the others. Source: the code released with arXiv
+    2302.02334.
+    """
+    means = np.repeat(_LEVELS[:n_classes, None], n_features, axis=1)
+    variances = np.where(np.arange(n_features) < n_features // 2, float(n_features), 1.0)
+    return means, variances
+
 
 LinearRule = tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " classes"]]
 """Weights w_k, one row per class, and intercepts b_k."""
@@ -44,7 +94,7 @@ def lda_rule(
     """w_k = Σ^-1 μ_k and b_k = log p_k - μ_k . w_k / 2 of LDA; the Bayes rule with the population
     parameters.
     """
-    weights = solve(covariance, means.T).T
+    weights = _solve(covariance, means.T).T
     return weights, np.log(_given_or_equal(priors, len(means))) - np.sum(
         means * weights, axis=1
     ) / 2
@@ -72,7 +122,7 @@ def linear_rule_error(
     0.158655
     """
     contenders = _contenders(weights, intercepts)
-    direction = _common_direction(weights[contenders], np.sqrt(variances_of(covariance)))
+    direction = _common_direction(weights[contenders], np.sqrt(_variances_of(covariance)))
     if direction is None:
         errors = _orthant_errors(weights, intercepts, contenders, means, covariance)
     else:
@@ -129,7 +179,7 @@ def _interval_errors(
     """
     from scipy.special import ndtr
 
-    spread = np.sqrt(between(covariance, direction[None])[0, 0])
+    spread = np.sqrt(_between(covariance, direction[None])[0, 0])
     require(
         spread > 0,
         "covariance must not vanish in the direction along which the weights of the classes differ",
@@ -164,7 +214,7 @@ def _orthant_errors(
         rivals = contenders[contenders != k]
         differences = weights[rivals] - weights[k]
         leads = -(differences @ means[k] + intercepts[rivals] - intercepts[k])
-        law = between(covariance, differences)
+        law = _between(covariance, differences)
         errors[k] -= multivariate_normal.cdf(
             leads,
             cov=law,
@@ -174,3 +224,87 @@ def _orthant_errors(
             rng=np.random.default_rng(0),
         )
     return errors
+
+
+_DIFFERENT = Holds(
+    "different", "be at least 2 different numbers", lambda c: len(c) > 1 and len(set(c)) == len(c)
+)
+
+
+@guarded
+def mahalanobis_squared(
+    difference: Float[np.ndarray, " features"], covariance: DefiniteCovariance
+) -> float:
+    """Δ^2 = d^T Σ^-1 d, with d = `difference` of two class means."""
+    return float(difference @ _solve(covariance, difference[:, None])[:, 0])
+
+
+@guarded
+def bayes_margin(
+    difference: Float[np.ndarray, " features"], covariance: DefiniteCovariance
+) -> float:
+    """Δ / 2: the best rule for two classes of equal priors errs with probability Φ(-Δ / 2)."""
+    return float(np.sqrt(mahalanobis_squared(difference, covariance)) / 2)
+
+
+@guarded
+def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: Covariance) -> float:
+    """d^T D^-1 d / (2 sqrt(d^T D^-1 Σ D^-1 d)) <= `bayes_margin`, equal where D^-1 d and Σ^-1 d are
+    parallel; 0 at d = 0.
+    """
+    if not np.any(difference):
+        return 0.0
+    weights = difference / _variances_of(covariance)
+    return float(difference @ weights / (2 * np.sqrt(_between(covariance, weights[None])[0, 0])))
+
+
+@guarded
+def naive_bayes_asymptotic_error(
+    means: Means, covariance: Covariance, priors: Priors | None = None
+) -> float:
+    """Error of naive Bayes that knows means, variances and priors, for any number of classes and
+    any Σ.
+
+    Accuracy of `linear_rule_error`.
+    """
+    rule = naive_bayes_rule(means, _variances_of(covariance), priors)
+    return linear_rule_error(*rule, means, covariance, priors)
+
+
+@guarded
+def collinear_asymptotic_error(
+    levels: Annotated[Float[np.ndarray, " classes"], _DIFFERENT], covariance: Covariance
+) -> float:
+    """Error of naive Bayes for class means c_k (1, ..., 1) and equal priors; `levels` are the c_k
+    in any order.
+
+    It is (2 / K) sum_k Φ(-(c_(k+1) - c_(k)) S / (2 sqrt(1^T D^-1 Σ D^-1 1))) over neighbours in
+    order, with S = sum_i 1 / σ_i^2.
+    """
+    from scipy.special import ndtr
+
+    gaps = np.diff(np.sort(levels))
+    weights = 1 / _variances_of(covariance)
+    signal = weights.sum() / np.sqrt(_between(covariance, weights[None])[0, 0])
+    return float(2 / len(levels) * np.sum(ndtr(-gaps * signal / 2)))
+
+
+AspectRatio = Annotated[
+    float, Interval(0, 1, "[)", why="the sample covariance is singular from 1 on")
+]
+"""y = n / m, features per sample."""
+
+
+@guarded
+def lda_expected_error(squared_distance: NonNegative, aspect_ratio: AspectRatio) -> float:
+    """Φ(-Δ^2 sqrt(1 - y) / (2 sqrt(Δ^2 + 4 y))): the limit as n and m grow with y = n / m =
+    `aspect_ratio`.
+
+    Two balanced classes, pooled sample covariance. Known form of the double asymptotics.
+    """
+    from scipy.special import ndtr
+
+    if squared_distance == 0:
+        return 0.5
+    noise = squared_distance + 4 * aspect_ratio
+    return float(ndtr(-squared_distance / 2 * np.sqrt((1 - aspect_ratio) / noise)))

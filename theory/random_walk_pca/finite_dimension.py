@@ -4,22 +4,30 @@ components.
 With isotropic Gaussian steps in d dimensions the non-zero sample eigenvalues are those of Λ^(1/2) W
 Λ^(1/2), with Λ the population spectrum and W a Wishart matrix of mean one and d degrees of freedom,
 for every linear process. First order in 1/d is Lawley 1956 for the eigenvalues and derived here for
-ratios and overlaps; there d may be the effective dimension of anisotropic noise. The second-order
-terms are derived here by perturbation theory to fourth order (they need isotropic Gaussian steps);
-their size says how far first order can be trusted.
+ratios and overlaps; there d may be the effective dimension of anisotropic noise, whatever its rank.
+The second-order terms are derived here by perturbation theory to fourth order (they need isotropic
+Gaussian steps); their size says how far first order can be trusted. Of the plain walk Lawley's sum
+is closed by the zeros x_k = cos(π k / T) of Chebyshev's polynomial U_{T-1} and its differential
+equation. To first order only the fourth moment of the steps enters. The next order is 1/d where
+there is a sixth moment; Student's t with 4 < ν < 6 degrees of freedom has none, and adds a term of
+order d^(-(ν - 4)/2): single coordinates as large as sqrt(d) are rare, but each of them moves the
+ratio by a finite amount, which the linear response overestimates from five points on and
+underestimates at three.
 
 `eigenvalues` is the whole population spectrum in any order and unit, `dim` is d, and laws are
-returned for the first `n_components` entries. `ValueError` if their eigenvalues are not positive or
-do not differ from all others.
+returned for the first `n_components` entries, or for k = 1, ..., T - 1 at index k - 1. `ValueError`
+if their eigenvalues are not positive or do not differ from all others.
 """
 
 import warnings
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca.domains import Components, Dimension, Spectrum
-from theory_on_trial.contract import guarded, require
+from theory.random_walk_pca.domains import Components, Dimension, NoiseSpectrum, Points, Spectrum
+from theory.random_walk_pca.plain_walk import explained_variance_ratio
+from theory_on_trial.contract import Interval, guarded, require
 
 
 @guarded
@@ -169,3 +177,102 @@ def _warn_below_thirty(dim: float) -> None:
             "and first order is not reliable",
             stacklevel=4,
         )
+
+
+@guarded
+def effective_dimension(noise_spectrum: NoiseSpectrum) -> float:
+    """Effective dimension (tr Σ)^2 / tr(Σ^2) in [1, d] of noise of this spectrum: d in every
+    first-order law.
+    """
+    relative = noise_spectrum / noise_spectrum.max()
+    return float(relative.sum() ** 2 / np.sum(relative**2))
+
+
+@guarded
+def combined_dimension(*dimensions: Dimension) -> float:
+    """Harmonic combination 1 / (1/d_1 + 1/d_2 + ...) of the noise's effective dimension and of
+    projection dimensions.
+
+    A random projection to m acts as 1/d -> 1/d + 1/m, to first order. `ValueError` if no dimension
+    is given.
+    """
+    require(len(dimensions) > 0, "dimensions must hold at least one value, got none")
+    return float(1 / sum(1 / dimension for dimension in dimensions))
+
+
+@guarded
+def eigenvalue_bias_coefficient(n_points: Points) -> Float[np.ndarray, " components"]:
+    """Lawley's b_k = (3/2) x_k / (1 + x_k): E[l_k] / λ_k = 1 + b_k / d + O(k^2 / d^2); it tends to
+    3/4 as T grows.
+    """
+    # (1 + x_k) / 2 = cos^2(pi k / 2T), without cancellation near k = T.
+    half_angle_cosine = np.sin(np.pi * np.arange(n_points - 1, 0, -1) / (2 * n_points))
+    return 1.5 - 0.75 / half_angle_cosine**2
+
+
+@guarded
+def kurtosis_factor_ratio(
+    n_points: Points, excess_kurtosis: Annotated[float, Interval(-2)]
+) -> Float[np.ndarray, " components"]:
+    """Factor on the first-order variance of the sample ratio of component k, nearly 1 + kurtosis /
+    (4T).
+
+    The variance of l_k itself has the factor 1 + (kurtosis / 2) sum_j w_k(j)^4 = 1 + 3 kurtosis /
+    (4T), but 1 + kurtosis / T at k = T/2, whose sine mode w_k lives on every second step. What all
+    components share of it, kurtosis / (2T), cancels in the ratio. At T = 2 the factor is one. Needs
+    isotropic steps whose independent coordinates have this excess kurtosis.
+    """
+    if n_points == 2:
+        return np.ones(1)
+    ratios = explained_variance_ratio(n_points)
+    self_mirror = (2 * np.arange(1, n_points) == n_points).astype(
+        float
+    )  # whether k is its own mirror T - k
+    square = 1 - 2 * ratios + np.sum(ratios**2)
+    mirror = self_mirror - 2 * ratios[::-1] + np.sum(ratios * ratios[::-1])
+    return 1 + excess_kurtosis / (4 * n_points) * (1 + mirror / square)
+
+
+Freedom = Annotated[
+    float, Interval(4.2, 5.8, why="a fourth moment and no sixth, neither by a hair")
+]
+_SMALL = 0.01  # below it the excess over the linear response is its leading term, u^3, to 1e-4
+
+
+@guarded
+def tail_shortfall(n_points: Points, freedom: Freedom) -> float:
+    """Return c in Var(ρ_1) = first order (1 + c d^(-(ν - 4)/2) + O(1/d)) for steps of Student's t.
+
+    A coordinate of one step is x = sqrt(u d) with density (ν / 2) C (u d)^(-ν/2) / u, the tail of
+    unit variance (C = 2 Gamma((ν + 1)/2) / (sqrt(ν π) Gamma(ν/2)) ν^((ν - 1)/2) (1 - 2/ν)^(ν/2)).
+    It changes the Gram matrix of the centred positions from G to G + u a_j a_j' and the ratio by
+    Δ_j(u), where the linear response says Δ_j'(0) u; c is the sum over steps j of the integral of
+    Δ_j^2 - (Δ_j'(0) u)^2, over first order.
+    """
+    from scipy.integrate import quad
+    from scipy.special import gammaln
+
+    centring = np.eye(n_points) - 1 / n_points
+    positions = centring @ np.tril(np.ones((n_points, n_points - 1)), -1)
+    gram = positions @ positions.T
+    values, vectors = np.linalg.eigh(gram)
+    share = values[-1] / values.sum()
+    logs = gammaln((freedom + 1) / 2) - gammaln(freedom / 2) - np.log(freedom * np.pi) / 2
+    tail = 2 * np.exp(logs) * freedom ** ((freedom - 1) / 2) * (1 - 2 / freedom) ** (freedom / 2)
+    linear = (
+        (vectors[:, -1] @ positions) ** 2 - share * np.sum(positions**2, axis=0)
+    ) / values.sum()
+
+    def excess(root: float) -> float:
+        """Sum over j of Δ_j^2 - (Δ_j'(0) u)^2 at u = root^2."""
+        grams = gram + root**2 * np.einsum("ij,kj->jik", positions, positions)
+        spectra = np.linalg.eigvalsh(grams)
+        shifts = spectra[:, -1] / spectra.sum(axis=1) - share
+        return float(np.sum(shifts**2 - (linear * root**2) ** 2))
+
+    integral = quad(lambda s: excess(s) * s ** (-freedom - 1), _SMALL, np.inf, limit=400)[0]
+    integral += excess(_SMALL) * _SMALL**-freedom / (6 - freedom)
+    kurtosis = 6 / (freedom - 4)
+    response = (np.eye(len(values))[-1] - share) / values.sum()  # of the ratio to each eigenvalue
+    first = 2 * np.sum((values * response) ** 2)
+    return float(freedom * tail * integral / (first * kurtosis_factor_ratio(n_points, kurtosis)[0]))

@@ -1,28 +1,39 @@
 """PCA of the discrete Ornstein-Uhlenbeck process x_t = (1 - α) x_{t-1} + ξ_t, exactly at every α
-and T.
+and T, its limit as T grows at fixed c = α T, and the sphere on which it is trapped.
 
-The circulant formula is that of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805). The exact
-spectra are derived here: every eigenvalue is 1 / (α^2 + a θ) with a = 1 - α, θ = 2 - 2 cos ω and ω
-in (0, π) a root of a trigonometric equation. Uncentred roots are bracketed by multiples of π / T,
-and centring interlaces one root between each neighbouring pair, so none can be missed.
+The circulant formula and the critical radius are those of Antognini & Sohl-Dickstein 2018 (arXiv
+1806.08805). The exact spectra are derived here: every eigenvalue is 1 / (α^2 + a θ) with a = 1 - α,
+θ = 2 - 2 cos ω and ω in (0, π) a root of a trigonometric equation. Uncentred roots are bracketed by
+multiples of π / T, and centring interlaces one root between each neighbouring pair, so none can be
+missed. The paper has cosines throughout; they hold for c << 1 only. For c >> 1 the ends of the
+trajectory act as if absorbing, the first component becomes a full-period sine, and a cosine content
+of one falls to (8 / 3 π)^2. In high dimension the process reverts in each coordinate, not in norm.
 
-`rate` is α, 0 for the plain walk and 1 for independent points. Spectra are decreasing and in units
-of the step variance. For α > 1 the fastest oscillation leads.
+`rate` is α, 0 for the plain walk and 1 for independent points, `crossover` is c. Spectra are
+decreasing and in units of the step variance, those of the limit in units of T^2 times it, lengths
+in units of its root. For α > 1 the fastest oscillation leads.
 """
 
-import numpy as np
-from jaxtyping import Float
+from typing import Annotated
 
-from theory.random_walk_pca._roots import bisect
-from theory.random_walk_pca.domains import Components, Points, Rate
-from theory.random_walk_pca.spectrum import laplacian_eigenvalues
-from theory_on_trial.contract import guarded, require
+import numpy as np
+from jaxtyping import Float, Int
+
+from theory.random_walk_pca.domains import (
+    Components,
+    Crossover,
+    Dimension,
+    Points,
+    Rate,
+    StationaryRate,
+)
+from theory.random_walk_pca.plain_walk import laplacian_eigenvalues
+from theory.random_walk_pca.roots import bisect
+from theory_on_trial.contract import NON_NEGATIVE, Fraction, guarded, require
 
 
 @guarded
-def ornstein_uhlenbeck_impulse_response(
-    n_points: Points, rate: Rate
-) -> Float[np.ndarray, " points"]:
+def impulse_response(n_points: Points, rate: Rate) -> Float[np.ndarray, " points"]:
     """h_m = (1 - α)^(m - 1), m = 1, ..., T, for `toeplitz_covariance` and its total variance; arXiv
     1806.08805.
     """
@@ -30,15 +41,13 @@ def ornstein_uhlenbeck_impulse_response(
 
 
 @guarded
-def ornstein_uhlenbeck_eigenvalues(
-    n_points: Points, rate: Rate
-) -> Float[np.ndarray, " components"]:
+def eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
     """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at α = 1."""
-    return _decreasing(_eigenvalue(_centred_frequencies(n_points, rate), rate))
+    return np.sort(1 / _inverse_eigenvalue(_centred_frequencies(n_points, rate), rate))[::-1]
 
 
 @guarded
-def ornstein_uhlenbeck_modes(
+def modes(
     n_points: Points, rate: Rate, n_components: Components
 ) -> Float[np.ndarray, "points components"]:
     """Leading exact eigenvectors of the process started at x_0 = 0, orthonormal columns with a
@@ -68,9 +77,7 @@ def ornstein_uhlenbeck_modes(
 
 
 @guarded
-def ornstein_uhlenbeck_circulant_eigenvalues(
-    n_points: Points, rate: Rate
-) -> Float[np.ndarray, " components"]:
+def circulant_eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
     """Circulant approximation 1 / (α^2 + (1 - α) θ_k), in the order of k. Source: arXiv 1806.08805.
 
     Its leading eigenvalue is right for α T << 1 and, within 2 / (α T), for α T >> 1; almost twice
@@ -135,13 +142,110 @@ def _inverse_eigenvalue(
     return rate**2 + (1 - rate) * 4 * np.sin(frequency / 2) ** 2
 
 
-def _eigenvalue(frequency: Float[np.ndarray, " roots"], rate: float) -> Float[np.ndarray, " roots"]:
-    return 1 / _inverse_eigenvalue(frequency, rate)
-
-
-def _decreasing(spectrum: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
-    return np.sort(spectrum)[::-1]
-
-
 def _alternating(count: int) -> Float[np.ndarray, " count"]:
     return 1.0 - 2.0 * (np.arange(count) % 2)
+
+
+@guarded
+def crossover_wavenumbers(
+    crossover: Crossover, n_components: Components
+) -> Float[np.ndarray, " components"]:
+    """Increasing roots y_k of the continuum secular equation; y_k = k π at c = 0.
+
+    [c^2 - (c^2 + y^2) sin(y) / y] (y cos y + c sin y) + (c^2 + y^2)(c cos y - c - y sin y)(1 - cos
+    y) / y = 0, with one root between each two neighbouring roots of y cos y + c sin y = 0 (the
+    process without centring). As c grows they tend to (k + 1) π for odd k and to the roots of
+    tan(y/2) = y/2 for even k.
+    """
+
+    def uncentred(y: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
+        return y * np.cos(y) + crossover * np.sin(y)
+
+    def secular(y: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
+        inverse = crossover**2 + y**2
+        numerator = -2 * crossover * np.sin(y / 2) ** 2 - y * np.sin(y)
+        with_cosine = (crossover**2 - inverse * np.sin(y) / y) * uncentred(y)
+        return with_cosine + inverse * numerator * 2 * np.sin(y / 2) ** 2 / y
+
+    index = np.arange(1, n_components + 2)
+    barriers = bisect(uncentred, (index - 0.5) * np.pi, index * np.pi, -((-1.0) ** index))
+    return bisect(secular, barriers[:-1], barriers[1:], (-1.0) ** index[:-1])
+
+
+@guarded
+def crossover_eigenvalues(
+    crossover: Crossover, n_components: Components
+) -> Float[np.ndarray, " components"]:
+    """Limits of λ_k / T^2 at α T = c: 1 / (c^2 + y_k^2)."""
+    return 1 / (crossover**2 + crossover_wavenumbers(crossover, n_components) ** 2)
+
+
+@guarded
+def crossover_total_variance(crossover: Crossover) -> float:
+    """Limit of tr K / T^2, in (0, 1/6] and 1/6 at c = 0.
+
+    It is f_2(-2c) + 2 f_3(-c) - 4 f_3(-2c) with f_k(z) = 1F1(1; k + 1; z) / k!, the exponential
+    series without its first k terms, over z^k: nothing cancels at small c.
+    """
+    from scipy.special import hyp1f1
+
+    c = crossover
+    third = hyp1f1(1, 4, -c) / 3 - 2 * hyp1f1(1, 4, -2 * c) / 3
+    return float(hyp1f1(1, 3, -2 * c) / 2 + third)
+
+
+@guarded
+def crossover_explained_variance_ratio(
+    crossover: Crossover, n_components: Components
+) -> Float[np.ndarray, " components"]:
+    """Limits of ρ_k at α T = c, from 6 / (π k)^2 at c = 0 to about 2 / c each for c >> 1."""
+    return crossover_eigenvalues(crossover, n_components) / crossover_total_variance(crossover)
+
+
+@guarded
+def trapping_radius(rate: StationaryRate) -> float:
+    """Radius r_c = 1 / sqrt(α (2 - α)) of the sphere on which the process settles. Source: arXiv
+    1806.08805.
+    """
+    return float(1 / np.sqrt(rate * (2 - rate)))
+
+
+@guarded
+def mean_squared_norm(
+    steps: Annotated[Int[np.ndarray, " steps"], NON_NEGATIVE], rate: Rate
+) -> Float[np.ndarray, " steps"]:
+    """E |x_t|^2 = (1 - a^(2t)) / (1 - a^2) after t steps from zero, a = 1 - α; t itself at α =
+    0.
+    """
+    if rate == 0:
+        return steps.astype(float)
+    contraction = (1 - rate) ** 2
+    log_contraction = np.log1p(rate * (rate - 2)) if contraction > 0 else -np.inf
+    exponent = np.multiply(steps, log_contraction, out=np.zeros(steps.shape), where=steps > 0)
+    return -np.expm1(exponent) / (rate * (2 - rate))
+
+
+@guarded
+def squared_norm_relative_std(dim: Dimension) -> float:
+    """Relative standard deviation sqrt(2 / d) of |x_t|^2, at every t, for Gaussian steps of
+    effective dimension d.
+    """
+    return float(np.sqrt(2 / dim))
+
+
+@guarded
+def stationary_correlation(
+    lag: Int[np.ndarray, " lags"], rate: StationaryRate
+) -> Float[np.ndarray, " lags"]:
+    """E[x_s . x_t] / r_c^2 = a^|s - t| of the trapped process: later positions become orthogonal to
+    earlier ones.
+    """
+    return (1 - rate) ** np.abs(lag)
+
+
+@guarded
+def escape_probability_bound(squared_fraction: Fraction, dim: Dimension) -> float:
+    """Chernoff's exp(-(d/2)(f - 1 - log f)) on P(|x_t|^2 < f r_c^2) of the trapped process,
+    isotropic Gaussian.
+    """
+    return float(np.exp(-dim / 2 * (squared_fraction - 1 - np.log(squared_fraction))))

@@ -1,0 +1,274 @@
+"""What training adds to a walk, in infinite dimension: a drift, and a step variance that decays, is
+cut once, or varies at will. Which of four processes do ratios resemble most?
+
+Derived here, as the models behind the comparison with network training of Antognini &
+Sohl-Dickstein 2018 (arXiv 1806.08805). A drift μ adds the rank-one term |μ|^2 τ τ^T, τ_t = t -
+(T + 1)/2, to the walk's covariance. It is odd under time reversal, so the even cosines and their
+eigenvalues stay and the odd ones mix. `drift_ratio` is |μ|^2 / tr(Σ) per step; the drift shows in
+the first component once T times it is of order one. Spectra with drift are indexed by mode k =
+1, ..., T - 1 at index k - 1, not by rank, and in units of the step variance.
+
+Where the step variance is t^-p, the scores solve a Sturm-Liouville problem as T grows, whose
+eigenvalues are zeros of the Bessel function of order ν = 1 / (2 - p): λ_k tends to 4 ν^2 /
+j_{ν,k}^2, in units of T^(2-p) times the variance of the first step. With L the sum over time and D
+any variances of the steps, the centred walk C L D^(1/2) R has the eigenvalues of D^(1/2) B D^(1/2),
+where B = L^T C L has the entries min(a, b) - a b / T: a Brownian bridge, tied down before the first
+step and after the last. As T grows the eigenfunctions solve g'' = -D g / λ, g(0) = g(1) = 0.
+"""
+
+from functools import lru_cache
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.random_walk_pca import ornstein_uhlenbeck
+from theory.random_walk_pca.domains import Components, Points
+from theory.random_walk_pca.linear_processes import momentum_explained_variance_ratio
+from theory.random_walk_pca.plain_walk import eigenvalues, laplacian_eigenvalues, total_variance
+from theory.random_walk_pca.roots import bisect
+from theory_on_trial.contract import (
+    NON_NEGATIVE,
+    POSITIVE,
+    Holds,
+    Interval,
+    NonNegative,
+    guarded,
+    require,
+)
+
+
+@guarded
+def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
+    """Coefficients of τ in the cosines, up to sign: r_k = sqrt(2/T) cot(π k/2T) / (2 sin(π k/2T)),
+    zero for even k.
+    """
+    index = np.arange(1, n_points)
+    cosine = np.sin(np.pi * (n_points - index) / (2 * n_points))
+    return np.where(
+        index % 2 == 1, np.sqrt(2 / n_points) * 2 * cosine / laplacian_eigenvalues(n_points), 0.0
+    )
+
+
+@guarded
+def drift_eigenvalues(
+    n_points: Points, drift_ratio: NonNegative
+) -> Float[np.ndarray, " components"]:
+    """Population eigenvalues by mode: 1 / θ_k for even k, and for odd k the root above 1 / θ_k of
+    (|μ|^2 / tr Σ) sum_{j odd} r_j^2 / (λ - 1 / θ_j) = 1.
+    """
+    spectrum = eigenvalues(n_points)
+    poles = spectrum[::2]
+    weights = drift_ratio * drift_coefficients(n_points)[::2] ** 2
+    pole_differences = np.subtract.outer(poles, poles)
+
+    def secular(shift: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
+        return np.sum(weights / (shift[:, None] + pole_differences), axis=1) - 1
+
+    gap_above = np.concatenate([[weights.sum() + poles[0]], -np.diff(poles)])
+    spectrum[::2] += bisect(secular, np.zeros(poles.size), gap_above, np.ones(poles.size))
+    return spectrum
+
+
+@guarded
+def drift_explained_variance_ratio(
+    n_points: Points, drift_ratio: NonNegative
+) -> Float[np.ndarray, " components"]:
+    """Population explained variance ratios by mode; the total variance is (T^2 - 1)/6 + drift_ratio
+    T (T^2 - 1)/12.
+    """
+    drift_variance = drift_ratio * n_points * (n_points**2 - 1) / 12
+    return drift_eigenvalues(n_points, drift_ratio) / (total_variance(n_points) + drift_variance)
+
+
+_LEAST = 1e-200  # below, SciPy's Bessel functions fail at orders and arguments alike
+
+Exponent = Annotated[
+    float,
+    Interval(
+        -1e199, 1.999, why="from 2 on the variance is summable, and just below no T is large enough"
+    ),
+]
+"""p, the exponent of the noise variance t^-p."""
+
+
+@guarded
+def bessel_zeros(
+    order: Annotated[float, Interval(_LEAST, 1000)], n_components: Components
+) -> Float[np.ndarray, " components"]:
+    """First positive zeros j_{ν,k} of the Bessel function J_ν, for real ν. Source: classical."""
+    from scipy.special import jv
+
+    # All zeros lie above nu and more than 3 apart, and the k-th lies below (k + nu/2) pi: unit
+    # steps separate them.
+    grid = order + np.arange(np.ceil((n_components + order / 2) * np.pi - order) + 1)
+    positive = jv(order, grid) > 0
+    before = np.flatnonzero(positive[:-1] != positive[1:])[:n_components]
+    signs = np.where(positive[before], 1.0, -1.0)
+    return bisect(lambda argument: jv(order, argument), grid[before], grid[before + 1], signs)
+
+
+@guarded
+def decaying_noise_explained_variance_ratio(
+    exponent: Exponent, n_components: Components
+) -> Float[np.ndarray, " components"]:
+    """Limits ρ_k = 4 (ν + 1) / j_{ν,k}^2 of the explained variance ratios; decay lowers the first
+    one.
+    """
+    order = _order(exponent)
+    return 4 * (order + 1) / bessel_zeros(order, n_components) ** 2
+
+
+@guarded
+def decaying_noise_modes(
+    times: Annotated[
+        Float[np.ndarray, " times"], Interval(0, 1, "(]", why="fractions of the trajectory")
+    ],
+    exponent: Exponent,
+    n_components: Components,
+) -> Float[np.ndarray, "times components"]:
+    """Scores on (0, 1] of unit square mean, proportional to d/dt [sqrt(t) J_ν(j t^b)] with b = 1 /
+    (2 ν).
+
+    Evaluated as sqrt(2b) t^(b - 1/2) J_{ν-1}(j t^b) / |J_{ν-1}(j)|. `ValueError` also for a time so
+    small that t^b is below 1e-200.
+    """
+    from scipy.special import jv
+
+    order = _order(exponent)
+    zeros = bessel_zeros(order, n_components)
+    power = 1 / (2 * order)
+    arguments = times**power
+    require(
+        arguments.min() >= _LEAST,
+        f"times must not be so small that t^b is below {_LEAST:g}, got {times.min()}",
+    )
+    shape = jv(order - 1, np.outer(arguments, zeros)) / np.abs(jv(order - 1, zeros))
+    return np.sqrt(2 * power) * times[:, None] ** (power - 0.5) * shape
+
+
+def _order(exponent: float) -> float:
+    """Order ν = 1 / (2 - p) of the Bessel functions; 1/2, the cosines, at p = 0."""
+    return 1 / (2 - exponent)
+
+
+_MOVES = Holds(
+    "moves",
+    "hold a variance above zero after the first (zero total variance: ratios are undefined)",
+    lambda variances: len(variances) >= 2 and bool(variances[1:].any()),
+)
+_USABLE = Interval(0, 1e100, why="sums of squares of others overflow")
+StepVariances = Annotated[Float[np.ndarray, " points"], NON_NEGATIVE, _USABLE, _MOVES]
+"""Variances D_1, ..., D_T of the steps to the T recorded points; the first never matters."""
+Share = Annotated[float, Interval(0, 1, "()", why="at the ends there is one variance")]
+"""f, the share of the walk before the cut."""
+Remainder = Annotated[
+    float, Interval(1e-12, 1e12, why="beyond, one part of the walk stands still to rounding")
+]
+"""c, the step variance after the cut over that before it."""
+
+
+@guarded
+def varying_noise_explained_variance_ratio(
+    step_variances: StepVariances,
+) -> Float[np.ndarray, " components"]:
+    """Exact population ratios ρ_k, decreasing, k = 1, ..., T - 1, of a walk of T points whose steps
+    have the given variances.
+    """
+    n_points = len(step_variances)
+    times = np.arange(n_points)
+    bridge = np.minimum.outer(times, times) - np.outer(times, times) / n_points
+    # In units of the largest variance, whose powers stay in range.
+    roots = np.sqrt(step_variances / step_variances[1:].max())[1:]
+    eigenvalues = np.linalg.eigvalsh(bridge[1:, 1:] * np.outer(roots, roots))[::-1]
+    return np.maximum(eigenvalues, 0) / eigenvalues.sum()
+
+
+@guarded
+def noise_cut_explained_variance_ratio(
+    share: Share, remainder: Remainder, n_components: Components
+) -> Float[np.ndarray, " components"]:
+    """Limits ρ_k = 1 / (ω_k^2 v) for a step variance that falls to a part c = r^2 at the share f.
+
+    r tan(f ω) + tan(r (1 - f) ω) = 0 gives ω_k, and v = (1 - c) (f^2 / 2 - f^3 / 3) + c / 6.
+    """
+    root = np.sqrt(remainder)
+    # The phase of g, which reaches k π at ω_k, stays within π/2 of ω times this.
+    pace = share + root * (1 - share)
+    index = np.arange(1, n_components + 1)
+
+    def value_at_the_end(omega: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
+        before = omega * share
+        after = omega * root * (1 - share)
+        return root * np.sin(before) * np.cos(after) + np.cos(before) * np.sin(after)
+
+    omega = bisect(
+        value_at_the_end,
+        (index - 0.5) * np.pi / pace,
+        (index + 0.5) * np.pi / pace,
+        1.0 - 2.0 * ((index - 1) % 2),
+    )
+    moved = share**2 / 2 - share**3 / 3
+    return 1 / (omega**2 * ((1 - remainder) * moved + remainder / 6))
+
+
+Ratios = Annotated[Float[np.ndarray, " components"], POSITIVE]
+"""ρ_1, ρ_2, ... of a trajectory, decreasing, as many as are to be fitted."""
+GridPoints = Annotated[
+    int, Interval(4, 2000, why="some two hundred matrices of this size are diagonalised")
+]
+"""T, the number of recorded points."""
+_VALUES = 80
+
+
+class ProcessMisfits(NamedTuple):
+    """Root mean square difference of log ρ_1, ..., log ρ_K from each process at its best parameter.
+
+    drift : |μ|^2 / tr Σ, from 0.04 / T to 4000 / T. ornstein_uhlenbeck : α, from 0.04 / T to 1.
+    momentum : 1 - γ, from 0.04 / T to 1, and γ = 1. decaying_noise : p from 0 to 3, where the step
+    variance is t^-p from the first recorded point on.
+    """
+
+    drift: float
+    ornstein_uhlenbeck: float
+    momentum: float
+    decaying_noise: float
+
+
+@guarded
+def process_misfits(ratios: Ratios, n_points: GridPoints) -> ProcessMisfits:
+    """Fit one parameter of each of four processes to the logarithms of the leading ratios.
+
+    `ValueError` for more ratios than T - 1. The tables of a T are computed once, in seconds.
+    """
+    require(
+        len(ratios) < n_points,
+        f"ratios must be at most n_points - 1 = {n_points - 1}, got {len(ratios)}",
+    )
+    logs = np.log(ratios)
+    return ProcessMisfits(
+        *(
+            float(np.sqrt(np.mean((table[:, : len(ratios)] - logs) ** 2, axis=1).min()))
+            for table in _tables(n_points)
+        )
+    )
+
+
+@lru_cache(maxsize=8)
+def _tables(n_points: int) -> tuple[Float[np.ndarray, "parameters components"], ...]:
+    """Logarithms of all ratios, a row for each parameter, in the order of `ProcessMisfits`."""
+    least = 0.04 / n_points
+    rates = np.geomspace(least, 1, _VALUES)
+    drifts = np.geomspace(least, 4000 / n_points, _VALUES)
+    times = np.arange(1.0, n_points + 1)
+    spectra = (
+        [np.sort(drift_explained_variance_ratio(n_points, drift))[::-1] for drift in drifts],
+        [ornstein_uhlenbeck.eigenvalues(n_points, rate) for rate in rates],
+        [momentum_explained_variance_ratio(n_points, 1 - rate) for rate in (0.0, *rates)],
+        [varying_noise_explained_variance_ratio(times**-p) for p in np.linspace(0, 3, _VALUES)],
+    )
+    # The smallest ratios of an integrated walk are roundings, which may not be positive.
+    return tuple(
+        np.log(np.maximum([row / row.sum() for row in rows], np.finfo(float).tiny))
+        for rows in map(np.array, spectra)
+    )
