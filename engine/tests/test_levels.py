@@ -93,7 +93,8 @@ SAMPLED = {
 @pytest.mark.parametrize("name", SAMPLED)
 def test_the_level_holds_wherever_the_truth_is(name, off):
     law, draw, truth, margin = SAMPLED[name]
-    counts = verdicts(law, draw, truth, margin, off)
+    most = 1500 if off in (0.0, 3.0) else 1000  # near the margin all of them are drawn
+    counts = verdicts(law, draw, truth, margin, off, most=most)
     assert counts["VERIFIED" if off > 1 else "REFUTED"] <= most_allowed(RUNS)
     if off in (0.0, 3.0):  # and the right verdict is reached
         assert counts["REFUTED" if off > 1 else "VERIFIED"] >= 0.8 * RUNS
@@ -228,7 +229,7 @@ def test_the_level_of_half_spaces(off, two):
             directions=ALONG,
             margin=margin,
             error=ALPHA,
-            most=3000,
+            most=3000 if off in (0.0, 3.0) else 1500,
         )
         outcomes.append(trial.findings[0].outcome)
     assert outcomes.count("VERIFIED" if off > 1 else "REFUTED") <= most_allowed(RUNS)
