@@ -93,6 +93,7 @@ def run(programs, folder, program, *arguments, status=0):
     """
     here = ("PYTHON", "PYTEST", "COV", "XLA_FLAGS")  # settings of this very run
     environment = {name: value for name, value in os.environ.items() if not name.startswith(here)}
+    environment["COLUMNS"] = "80"  # the page shows a terminal; in a pipe lines are as long as ids
     process = subprocess.run(
         [programs / program, *map(str, arguments)],
         cwd=folder,
