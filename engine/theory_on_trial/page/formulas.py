@@ -146,7 +146,6 @@ _TOKEN = re.compile(
 )
 _ACCENTED = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
 """A letter that stands alone: with an accent it is a variable."""
-_PLURAL = re.compile(r"\(e?s\)(?!\w)")
 Kind = Literal["text", "code", "formula"]
 
 
@@ -344,7 +343,7 @@ def _word(word: str, text: str, start: int) -> _Element:
         return _Element("atom", word, rf"\mathrm{{{word}}}")
     if not _is_plain(word, text, start):
         return _letters(word)
-    if after == "(" and word.isascii() and not _PLURAL.match(text, start + len(word)):
+    if after == "(" and word.isascii():
         return _Element("function", word, rf"\mathrm{{{word}}}")
     return _Element("text", word)
 
