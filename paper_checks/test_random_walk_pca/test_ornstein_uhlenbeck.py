@@ -63,7 +63,9 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
 
 @claim(SECULAR, kind="identity", cases=SPECTRA)
 def test_ou_exact__modes(trial, n_points: ThreePoints, rate: Rate):
-    """It gives the eigenvectors, too: K u_k = λ_k u_k for the first three, which are no cosines."""
+    """The roots of the secular equation give eigenvectors of the process started at the minimum, K
+    u_k = λ_k u_k for the first three, which are no cosines.
+    """
     trial.require(abs(rate - 1) >= 1e-4, "rate must not be 1: eigenvectors are not defined there")
     covariance = np.asarray(infinite_dimension.covariance(n_points, reversion=rate))
     count = min(3, n_points - 1)
