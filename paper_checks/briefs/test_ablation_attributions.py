@@ -14,12 +14,13 @@ component is ablated independently with chance α. The attributions β are the c
 intercept, of the least-squares fit of f by a linear function of x; N is the number of masks.
 
 Edges: for n <= 2 one fit to masks of all rates gives Shapley values, too; for n >= 3 it does not.
-If a fixed number of components is kept, a fit without an intercept has one solution, as it takes
-the mean of f for (s/n) Σ β_i. All 2^n masks are listed, so n <= 10 here.
+If the number s of kept components is fixed, a fit without an intercept still has one solution,
+because it takes the mean of f for (s/n) Σ β_i. The code lists all 2^n masks, so n is at most 10
+here.
 
 Paper: it fits linear models of a network's output to random ablations of its components, predicts
-unseen ablations with them, and edits models by ablating components. Here is what such coefficients
-are, for any model whatever.
+unseen ablations with them, and edits models by ablating components. This page says what such
+coefficients are, for any model.
 
 Abstract:
 

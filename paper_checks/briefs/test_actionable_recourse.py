@@ -4,8 +4,8 @@
 For whoever must tell a refused person what she could change: the cheapest actions that turn the
 decision of a linear classifier, and the formulas that need no integer program.
 
-Take away: whether anything helps needs no program, for the best action of each feature adds up. The
-largest single cost needs a sort. Only the total cost needs an integer program, and a tie-breaker
+Take away: a sum of the best action of each feature tells whether anything helps, without a program.
+The least largest cost needs a sort. Only the total cost needs an integer program, and a tie-breaker
 that is chosen feature by feature can lose the least largest cost.
 
 Setting: a person has the score s < 0 of a linear classifier with weights w and wants a score of at
@@ -13,11 +13,12 @@ least 0. Of a menu of actions a_jk with costs c_jk she chooses one for each feat
 offers a = 0 at no cost, and an immutable feature offers nothing else. A score of exactly 0 is
 granted.
 
-Edges: costs are compared to about 1e-6 of the largest. Scores are sums in floating point: with
-whole numbers they are exact. Where nothing helps the cost is infinite.
+Edges: costs are compared up to about 1e-6 of the largest one. Scores are sums in floating point,
+which are exact for whole numbers. If no action helps, the cost is infinite.
 
 Paper: it defines recourse, audits classifiers for it by integer programs, and shows on credit data
-what common practices do to it. Here are its programs, for feasibility, total and largest cost.
+what common practices do to it. This page solves its programs for feasibility, total cost and
+largest cost.
 
 Abstract:
 

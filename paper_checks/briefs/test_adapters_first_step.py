@@ -1,26 +1,26 @@
 """Meng, Wang & Zhang 2024, "PiSSA: Principal Singular Values and Singular Vectors Adaptation of
 Large Language Models", NeurIPS, arXiv 2404.02948; Sun et al. 2024, "SVFit", arXiv 2409.05926.
 
-For whoever chooses how to start a low-rank adapter: what the singular vectors of the weights give
-at the first step, and what they cost at the last.
+For whoever chooses how to start a low-rank adapter: what the singular vectors of the weights gain
+at the first step, and what they cost at the end of training.
 
 Setting: a weight matrix W (m, n) gets an adapter BA of rank r <= min(m, n), and G (m, n) is the
 gradient of the loss in W. LoRA starts at B = 0 with r rows A. PiSSA starts at B = U √S, A = √S Vᵀ,
 from r singular pairs U, S, V of W, and freezes the rest of W. SVFit trains S alone. The entries of
-G are independent normal numbers, so that G knows nothing of W.
+G are independent normal numbers, and G is independent of W.
 
 Take away: which r singular pairs are trained, the first or the last, does not matter for the first
 step. The change of W has a squared cosine of about 2r/(n + r) with the gradient, twice that of
-LoRA. The pairs matter at the end, and the other way round: of a small change that knows nothing of
-W, PiSSA learns about half as much as LoRA can, 2 + 1/θ² against 4 parts in n for each pair, where θ
-is the pair's singular value beside √n times the spread of the change.
+LoRA. The pairs matter at the end, where PiSSA is worse. It learns about half as much as LoRA can of
+a small change that is independent of W: 2 + 1/θ² against 4 parts in n for each pair, where θ is the
+pair's singular value divided by √n times the standard deviation of the change's entries.
 
-Edges: at m = n = r the adapter holds all matrices and the cosine is 1. A change that lies in the
-tangent space of PiSSA's pairs, of rank 2r at most, is learned to second order; all of this is about
-changes that know nothing of W. Below θ = 1 the noise covers a pair, and g = 4 - θ².
+Edges: at m = n = r the adapter can be any matrix and the cosine is 1. PiSSA learns a change in the
+tangent space of its pairs, of rank 2r at most, up to second order; this page is about changes that
+are independent of W. Below θ = 1 the noise covers a pair, and g = 4 - θ².
 
 Paper: it starts adapters at the principal singular vectors and reports faster training and better
-models. Here are the first step under gradient descent and Adam, and the best end.
+models. This page computes the first step under gradient descent and Adam, and the best end point.
 
 Abstract:
 

@@ -1,11 +1,11 @@
 """Tanay & Griffin 2018, "A New Angle on L2 Regularization", arXiv 1806.11186.
 
-For whoever tunes the weight decay of a linear classifier: to which direction it tends at each end,
-which is not always δ.
+For whoever tunes the weight decay of a linear classifier: which direction it approaches at either
+end; this is not always δ, the difference of the class means.
 
 Paper: weight decay turns a linear classifier towards the line that joins the means of the classes,
-and a classifier far from that line is easy to fool. Here is how it turns, for ridge regression and
-for the hinge loss.
+and a classifier far from that line is easy to fool. This page says how it turns, for ridge
+regression and for the hinge loss.
 
 Take away: ridge turns from Fisher's discriminant to the nearest centroid, and λ times the tangent
 of what is left tends to the spread of the scatter along δ. A hinge classifier arrives at a finite
@@ -17,9 +17,9 @@ scatter divided by n, with eigenpairs s_i, u_i, and c_i = (u_i δ)^2 / |δ|^2; m
 λ)^-k. Ridge minimises mean (y - w x - b)^2 + λ |w|^2, the hinge classifier mean (1 - y (w x + b))_+
 + λ |w|^2, b free.
 
-Edges: as λ → 0 ridge has the direction S^-1 δ, within the range of S where it is singular; as λ → ∞
-that of δ. If the mean of the smaller class lies in the reduced hull of the larger one, u = 0 and
-the hinge classifier is constant at all large λ.
+Edges: as λ → 0 ridge approaches the direction S^-1 δ (within the range of S if S is singular); as λ
+→ ∞ it approaches δ. If the mean of the smaller class lies in the reduced hull of the larger one, u
+= 0 and the hinge classifier is constant at all large λ.
 
 Abstract:
 

@@ -10,15 +10,15 @@ common to all queries. The loss is the mean over i of KL(p‖ab), in nats. I(i; 
 mutual informations of the query with the key and with its region, p̄ is the mean of p over i.
 
 Take away: the released layer gives a region of n keys one logit, and so the weight of one key. If
-all keys are alike, a token of T = n² gives its own region half of its attention, at every length,
+all keys are equal, a token of T = n² gives its own region half of its attention, at every length,
 and not 1/n. Adding log n to the logit repairs it.
 
-Edges: b is one for all queries, also where a query asks for another key of the region. For keys of
-a normal law the logit q·k̄ + log n is still too small, by half of the variance of the scores. The
-branch of the code that is not causal counts the own region twice.
+Edges: all queries share one b, even if two queries want different keys of one region. If the keys
+are normal, the logit q·k̄ + log n is still too small, by half of the variance of the scores. The
+non-causal branch of the released code counts a token's own region twice.
 
 Paper: it factors attention through regions at less than quadratic cost, and trains on text and
-images. Here is what the factors can say of a given p, and the layer for equal keys.
+images. This page says which p the factors can express, and what the layer does for equal keys.
 
 Abstract:
 

@@ -6,18 +6,18 @@ scale is to blame: softmax's derivatives are at most 1/4, linear attention's at 
 normalised ones are bounded by ε alone.
 
 Paper: linear transformers train badly because gradients through the division by the sum of scores
-are unbounded. The paper drops the division and normalises the output. Here is the exact bound of
-each kind of attention, for scores that are positive and for scores that are not.
+are unbounded. The paper drops the division and normalises the output. This page gives the exact
+bound of each kind of attention, for positive scores and for scores of both signs.
 
-Take away: at scores of .001 a derivative of linear attention reaches 250 where softmax's reach
-1/4; with ε = 10⁻⁴ the normalised ones reach 100 |v_k|. Positive scores matter: with both signs
-derivatives grow as 1/(Σ s)² although every |s_k| stays 1.
+Take away: at scores of .001 a derivative of linear attention reaches 250, while softmax's reach
+1/4; with ε = 10⁻⁴ the normalised ones reach 100 |v_k|. The bound of linear attention needs positive
+scores: with both signs its derivatives grow as 1/(Σ s)² although every |s_k| stays 1.
 
 s are the n scores of one row. Softmax has p = e^s/Σ e^s, linear attention p = s/Σ s. The paper
 drops the denominator and normalises the output: o = sᵀV/√(|sᵀV|²/d + ε) with rows v_k of V (n, d).
 
-Edges: of one score p is constant. At s_k = 0 the bound 1/(4 s_k) is infinite. Where Σ s = 0 linear
-attention is not defined.
+Edges: with a single score p is constant. At s_k = 0 the bound 1/(4 s_k) is infinite. Where Σ s = 0
+linear attention is not defined.
 
 Abstract:
 

@@ -1,25 +1,25 @@
 """Alman & Song 2024, "How to Capture Higher-order Correlations? Generalizing Matrix Softmax
 Attention to Kronecker Computation", ICLR, arXiv 2310.04064.
 
-For whoever attends to pairs of keys and asks which degree of a polynomial makes that linear in the
-length, and how wide and how large weights must be to find triples.
+For whoever attends to pairs of keys and asks which degree of a polynomial makes the cost linear in
+the length, and how many columns and how large weights a head needs to find triples.
 
 Setting: n tokens have queries Q, keys K1 and K2 and values V1 and V2 (n, d). The score of token i
 and the pair (j, l) is s = Σ_c Q_ic K1_jc K2_lc, |s| <= b. Weights are e^s/Σ_jl e^s over all pairs,
 and values are the products V1_j V2_l, entry by entry.
 
 Take away: features of degree g make attention to all n² pairs linear in n, and for a given degree
-the best polynomial in relative error is 2^g e^b times as exact as Taylor's. To find triples that
-add up to 0 modulo M, three columns do and two do not; logits of M² log n/π² are enough, whose
-entries are about (M² log n)^(1/3).
+the best polynomial in relative error is 2^g e^b times as exact as Taylor's. Three columns suffice
+to find triples that add up to 0 modulo M, and two do not; logits of M² log n/π² are enough, and the
+entries behind them are about (M² log n)^(1/3).
 
-Edges: the law of the least error is for large g; the next factor is 1 - b²/(4(g + 3)). The rank is
-that of generic tokens, n large, if no coefficient of the polynomial is 0. Most drawn words of small
-M consist of members of triples, so both kinds of error must be counted.
+Edges: the law of the least error is a limit for large g; the next factor is 1 - b²/(4(g + 3)). The
+rank holds for generic tokens and large n if no coefficient of the polynomial is 0. For small M most
+tokens of a drawn word belong to a triple, so that both kinds of error must be counted.
 
-Paper: bounds on entries below which attention to pairs takes almost linear time, above which it
-does not under the exponential time hypothesis, for widths d of the order log n. Here are the
-polynomial, its features, and a head that finds triples.
+Paper: it bounds the entries for widths d of the order log n: below the bound attention to pairs
+takes almost linear time, and above it that is impossible under the exponential time hypothesis.
+This page tries the polynomial, its features, and a head that finds triples.
 
 Abstract:
 

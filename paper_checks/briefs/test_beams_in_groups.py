@@ -14,13 +14,14 @@ groups lose any amount to a beam of width B, and others on which they win any am
 trees of 4 tokens and 5 steps, 4 groups with λ = 0.5 find a better word than a beam of width 4 in
 2 % of all cases, and a worse one in 18 %.
 
-Edges: no two words may have the same score; in the examples here ties are even, and the smallest
-token is taken. The authors' code lets group g see group h after g - h further steps, when some of
-its words have been dropped; fairseq counts the 2 b candidates of earlier groups, and not the b that
-stay. Their lists differ from those of the method.
+Edges: the theory assumes that no two words have the same score; where scores are equal here, the
+smallest token is taken. The authors' code lets group g see group h after g - h further steps, when
+some of its words have been dropped; fairseq counts the 2 b candidates of earlier groups, and not
+the b that stay. Both codes can therefore return lists that differ from those of the published
+method.
 
-Paper: it adds the penalty and decodes captions, translations and questions. Here is the decoder on
-small trees, beside the beam of the same width.
+Paper: it adds the penalty and decodes captions, translations and questions. This page compares the
+decoder on small trees with a beam of the same width.
 
 Abstract:
 

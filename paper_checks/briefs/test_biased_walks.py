@@ -8,17 +8,18 @@ Setting: a connected graph has degrees d_v, T_tv triangles on the edge tv and Δ
 walk that came from t to v goes on to x in proportion to w_vx, times 1/p if x = t, 1 if x is joined
 to t, and 1/q otherwise. Visits are shares of time in the long run.
 
-Take away: without triangles, or at q = 1, neither p nor q changes how often a node is seen: it is
-its degree, and only the order of visits changes. With triangles both matter, p too: in a cubic
-graph with one triangle the triangle's nodes are seen 1.40 times as often as on average at (p, q) =
-(10, 4), and 1.03 times at (.1, 4). Without triangles p and q are one parameter, p/q: tuning both is
-a search along a line.
+Take away: without triangles, or at q = 1, neither p nor q changes how often a node is seen: the
+share of visits is proportional to its degree, and only their order changes. With triangles both p
+and q matter: in a cubic graph with one triangle the triangle's nodes are seen 1.40 times as often
+as on average at (p, q) = (10, 4), and 1.03 times at (.1, 4). Without triangles p and q are one
+parameter, p/q: tuning both is a search along a line.
 
-Edges: a graph with triangles that is not regular has no such closed form. At small p a walk goes to
-and fro, so that its visits settle slowly; the chain of directed edges gives them at once.
+Edges: no such closed form is known for a graph with triangles that is not regular. At small p a
+walk goes to and fro, so that its visits settle slowly; the chain of directed edges gives the limit
+without a walk.
 
-Paper: it learns node features from walks that p and q bias between near and far. Here are the
-visits and the speed of these walks.
+Paper: it learns node features from walks that p and q bias between near and far. This page computes
+the visits and the speed of these walks.
 
 Abstract:
 

@@ -5,8 +5,8 @@ For whoever runs private gradient descent on raw features: what their offset cos
 to take.
 
 Paper: private training that clips or bounds gradients pays for the size of the features, so that
-they should be centred first. Here is the price in a case that can be solved, two points with a
-bias, where no gradient is clipped.
+they should be centred first. This page gives the price in a case that can be solved: two points
+with a bias, where no gradient is clipped.
 
 Take away: an offset R costs R⁴ in the noise part of the loss, R² by sensitivity and R² by
 conditioning: at c = 8 (a = 1, h_min τ = 3) it is 2700 times that of centred features. The mean as
@@ -18,9 +18,9 @@ I) from 0. A budget of ρ (zero-concentrated, one of n points replaced) asks for
 where C = √(R²+1), R = |c|+a, bounds the gradient of a point while its residual is at most 1. h_1 >=
 h_2 are the eigenvalues of H, e_i the first error in their basis, r_i = 1-ηh_i; h_min = h_2.
 
-Edges: residuals of at most 1 are a unit here. The first ones reach a w + b, 2.5 at a = 2, and an
-honest budget asks for the square of that as a factor of the noise. h_2 = a²/h_1 keeps its digits at
-every offset. From η = 2/h_1 on nothing converges.
+Edges: the budget assumes residuals of at most 1. The first residuals reach a w + b, which is 2.5 at
+a = 2, and an honest budget multiplies the noise by the square of that. The formula h_2 = a²/h_1 is
+accurate at every offset. From η = 2/h_1 on the descent does not converge.
 
 Abstract:
 

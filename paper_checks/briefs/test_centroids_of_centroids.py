@@ -4,8 +4,8 @@ Clustering-Based Approach", TMLR, arXiv 2405.15613.
 For whoever balances data by hierarchical k-means: how many levels flatten a given imbalance?
 
 Take away: a level raises the imbalance to the power d/(d + 2), d being the dimension of the data.
-From 100:1 to 2:1 it takes two levels at d = 1 and twenty at d = 20. All of it lies in the seeds:
-k-means++ places them so before any Lloyd step, and from seeds drawn at random no level helps, for
+From 100:1 to 2:1 it takes two levels at d = 1 and twenty at d = 20. The seeds do all of this:
+k-means++ places them so before any Lloyd step. From seeds drawn at random no level helps, because
 Lloyd's steps move no centre from one cell to another.
 
 The data fill two unit cells uniformly, far apart (a gap of 10), a dense one of mass ρ and a sparse
@@ -15,10 +15,12 @@ authors' resampling takes the r points nearest to each centroid ("closest") or r
 each cluster, and clusters these again.
 
 Edges: from ρ = 1850 on the best two centres both lie in the dense cell. A finite k biases the share
-of the seeds, by about 1 % at k = 60. A cell may get no seed, and then a centre moves in.
+of the seeds, by about 1 % at k = 60. If a cell gets no seed, a centre moves into it during Lloyd's
+steps.
 
 Paper: pools of images and texts are balanced by k-means on k-means, and features trained on them
-are better. Here is how the centroids of each level share out, in one dimension.
+are better. This page says how the centroids of each level divide between the cells, in one
+dimension.
 
 Abstract:
 

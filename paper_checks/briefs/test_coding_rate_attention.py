@@ -4,9 +4,9 @@ Reduction" (CRATE), NeurIPS, arXiv 2306.01129.
 For whoever reads attention as a gradient step on a coding rate: how good is the step that the
 network really takes?
 
-Paper: a transformer whose layers are derived, attention as a gradient step that compresses tokens
-towards subspaces, the other half of a layer as a step of sparse coding. Here is each step against
-what it approximates, for one layer and any tokens.
+Paper: it derives the layers of a transformer: attention is a gradient step that compresses tokens
+towards subspaces, and the other half of a layer is a step of sparse coding. This page compares each
+step with what it approximates, for one layer and any tokens.
 
 Take away: the attention step replaces (I + X)⁻¹ by I - X. It compresses directions with x = βσ² < 1
 and expands those with x > 1: at x = 2 a step of h = .1 raises the rate by .066 where the true step
@@ -20,8 +20,8 @@ The exact gradient has the factor (I + β G_k)⁻¹, for which the network puts 
 G_k. A sparse code A ≥ 0 of Z = D A is improved by A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ), a step on
 F(A) = ½ ‖Z − D A‖² + λ Σ A.
 
-Edges: at x = 1 the first-order step changes nothing in the direction of σ. A code with negative
-entries may be made worse. From η = 2/‖D‖² on nothing is promised.
+Edges: at x = 1 the first-order step changes nothing in the direction of σ. The step may increase F
+for a code with negative entries. From η = 2/‖D‖² on no decrease is guaranteed.
 
 Abstract:
 

@@ -2,24 +2,24 @@
 Parallel-in-Time Sequence Models", NeurIPS, arXiv 2505.17761.
 
 For whoever chooses the transition structure of a recurrent layer for state tracking: commuting
-(diagonal) transitions know letter counts only, blocks that permute track every group, and for A5
+(diagonal) transitions can use letter counts only, blocks that permute track every group, and for A5
 blocks of size two are enough.
 
-Paper: recurrent layers whose transition matrices are block-diagonal, sparse or permuting, so that
-they are as expressive as dense ones and still run in parallel. Here is what each structure can
-track at best, whatever is trained.
+Paper: it builds recurrent layers whose transition matrices are block-diagonal, sparse or permuting;
+they are as expressive as dense ones and still run in parallel. This page says what each structure
+can track at best, for any trained weights.
 
 Take away: of words over two generators of A5 a diagonal recurrence gets 38 % right at length 4, 9 %
-at 12 and 2 % at 32. An additive input, as S4D and Mamba have, undoes this in exact arithmetic, for
-as long as the state has digits: with 8 bits after the point 7 % remain at length 12, and all words
-are right with 20.
+at 12 and 2 % at 32. An additive input, as S4D and Mamba have, removes this limit in exact
+arithmetic, as long as the state has enough digits: with 8 bits after the point 7 % remain at length
+12, and all words are right with 20.
 
 Words x_1 … x_n are uniform over two generators of a permutation group G of m points; the state is
 M(x_n) … M(x_1) h_0, without additive input unless said, the target the product g = x_n … x_1, and
 the read-out the best lookup. G' is the commutator subgroup.
 
-Edges: if G commutes the counts tell everything. A state of b bits holds about b/log2(3) letters of
-h ← h/3 + x.
+Edges: if G is commutative, the counts determine the product. A state of b bits that follows h ← h/3
++ x holds about b/log2(3) letters.
 
 Abstract:
 

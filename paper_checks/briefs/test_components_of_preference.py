@@ -4,23 +4,23 @@ through Principal Component Analysis", Findings of ACL, arXiv 2502.13131.
 For whoever builds reward heads from principal components of chosen minus rejected embeddings: what
 of them comes from preferences.
 
-Take away: one direction at most. Without centring the components do not know the labels at all, and
-with centring the labels take variance away along their mean: the clearer the taste, the further
-back its component is ranked, down to 36 % of the variance of the others. A crowd that is half of
-one taste and half of its opposite looks like coin tosses. Two comparisons by the same user show
-what one cannot.
+Take away: at most one direction comes from preferences. Without centring the components do not
+depend on the labels at all. With centring the labels reduce the variance along their mean: the
+clearer the taste, the lower its component is ranked, down to 36 % of the variance of the others. A
+crowd that is half of one taste and half of its opposite looks like coin tosses. Two comparisons by
+the same user show what one comparison cannot show.
 
 Setting: the difference of a pair of embeddings is z in R^d, in an order that is free of the label;
-y = 1 if the first was chosen, else -1, and D = yz. Over n pairs S is the mean of zz', m that of D,
-and C = mean DD' - mm'. A user with the taste w chooses by P(y = 1 | z) = 1/(1 + e^(-w·z)), and κ(s)
-= E 2σ'(sg) with g ~ N(0, 1) and σ the logistic function.
+y = 1 if the first was chosen, else -1, and D = yz. Over n pairs S is the mean of zz', m is the mean
+of D, and C = mean DD' - mm'. A user with the taste w chooses by P(y = 1 | z) = 1/(1 + e^(-w·z)),
+and κ(s) = E 2σ'(sg) with g ~ N(0, 1) and σ the logistic function.
 
-Edges: S has distinct eigenvalues and eigenvectors u_j with u_j·m ≠ 0 in the equation for C. A
-pooled data set shows P(y = 1 | z) only; its higher moments may show more of a crowd whose tastes do
-not cancel.
+Edges: the equation for C assumes that S has distinct eigenvalues, and eigenvectors u_j with u_j·m ≠
+0. A pooled data set shows P(y = 1 | z) only; its higher moments may show more of a crowd whose
+tastes do not cancel.
 
 Paper: it takes principal components of chosen minus rejected embeddings as reward heads, each with
-both signs, and fits their mixture to a new user. Here is what such components can know.
+both signs, and fits their mixture to a new user. This page says what such components can reveal.
 
 Abstract:
 

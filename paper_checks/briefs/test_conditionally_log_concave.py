@@ -2,12 +2,12 @@
 ICML, arXiv 2306.00181.
 
 For whoever factorises a field into coarse and detail to sample each by Langevin: how coarse may one
-step go?
+step be?
 
-Take away: means over blocks of b sites make the detail log-concave if and only if
-λ < 4 β sin²(π/(2 b)), and on a chain no linear coarse variable does better. The barrier has not
-gone, it sits in the coarse variable: for two sites at temperature .03 the detail forgets its start
-10 million times as fast as the pair.
+Take away: means over blocks of b sites make the detail log-concave if and only if λ < 4 β sin²(π/(2
+b)), and on a chain no linear coarse variable does better. The barrier has not gone; it lies in the
+coarse variable: for two sites at temperature .03 the detail forgets its start 10 million times as
+fast as the pair.
 
 A ring has n sites, the energy E = (β/2) Σ (φ_i − φ_(i+1))² + Σ V(φ_i) with V = (λ/4)(φ² − 1)², and
 the density exp(−E/τ). The curvature of V is at least −λ, at φ = 0. The coarse variables are the
@@ -15,11 +15,13 @@ means of n/b blocks of b sites, the detail their orthogonal complement. The modu
 eigenvalue of the second derivatives of E along the detail, over all fields φ. The gap is the rate
 at which Langevin's equation dx = −∇E dt + √(2 τ) dW forgets its start.
 
-Edges: for an odd number of blocks the modulus is larger. Eyring and Kramers' law sets in late near
-2 β = λ. On a torus the lowest waves do better: what the coupling adds is up to 1.29 times as large.
+Edges: for an odd number of blocks the modulus is larger. Near 2 β = λ the law of Eyring and Kramers
+is accurate only at much lower temperatures. On a torus the lowest Fourier modes are better coarse
+variables: the coupling then adds up to 1.29 times as much curvature.
 
-Paper: images and fields are sampled scale by scale, each scale given the coarser ones, which is
-log-concave for wavelet packets. Here is one scale of a chain, with means in place of wavelets.
+Paper: it samples images and fields scale by scale, each scale given the coarser ones; for wavelet
+packets the conditional laws are log-concave. This page studies one scale of a chain, with means in
+place of wavelets.
 
 Abstract:
 

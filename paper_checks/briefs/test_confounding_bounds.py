@@ -6,7 +6,7 @@ observed mean.
 
 Paper: a representation that drops information may drop confounders, so that effects given the
 representation are no longer identified. The paper bounds them by a sensitivity model and estimates
-the bounds with networks. Here are the exact bounds at one value of φ.
+the bounds with networks. This page gives the exact bounds at one value of φ.
 
 Take away: for outcomes 0, 1, 2, 5 of mean 2, π = ½ and Γ = 2 the truth may be anywhere in [1.675,
 2.45], and both ends are reached by a world with two hidden groups. The share of the outcomes that
@@ -18,8 +18,8 @@ and u are within a factor Γ of those given φ. Then dP(Y(1)|φ)/dP(Y|A = 1, φ)
 1 in [s-, s+], s- = 1-(1-1/Γ)(1-π), s+ = 1+(Γ-1)(1-π). CVaR is the mean of the top 1/(1+Γ) of the
 mass.
 
-Edges: at Γ = 1 both ends are M; as Γ → ∞ the upper one is π M + (1-π) max y. An atom at the end of
-the top share is split.
+Edges: at Γ = 1 both ends are M; as Γ → ∞ the upper end tends to π M + (1-π) max y. If an outcome
+lies across the border of the top share, its mass is split.
 
 Abstract:
 

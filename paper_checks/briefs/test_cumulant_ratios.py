@@ -5,18 +5,18 @@ For those who estimate a mixing ratio through a hidden cause: which noise allows
 error.
 
 Paper: higher cumulants of two observed variables tell how strongly a hidden common cause acts on
-each, and whether one of the two causes the other as well. Here are the ratio, its error, and when
-either question has no answer.
+each, and whether one of the two causes the other as well. This page gives the ratio, its error, and
+the cases in which either question has no answer.
 
 Take away: with a skewed hidden cause the standard error is √(v/n)/|k_112|. With a normal one the
 estimate follows a Cauchy law around a wrong centre: for a2/a1 = -1.5 half of the estimates are
 outside [-1.78, -0.30] at every n. An edge from x1 to x2 is invisible if the noise of x1 is normal,
 and also if direct and hidden paths cancel.
 
-x1 = a1 L + e1 and x2 = a2 L + e2 + b x1 with independent L, e1, e2 of mean 0; b = 0 unless said. r
-= a2/a1, and k_122 is the cumulant of (x1, x2, x2), and so on. Their estimates from n points are
-k-statistics; that of third order is n/((n-1)(n-2)) times a sum of centred products. σ_11, σ_12,
-σ_22 are the covariances, κ4(e1) is the fourth cumulant of e1.
+x1 = a1 L + e1 and x2 = a2 L + e2 + b x1 with independent L, e1, e2 of mean 0; b = 0 unless said.
+The ratio is r = a2/a1, k_122 is the cumulant of (x1, x2, x2), and so on. The estimates of cumulants
+from n points are k-statistics; that of third order is n/((n-1)(n-2)) times a sum of centred
+products. σ_11, σ_12, σ_22 are the covariances, κ4(e1) is the fourth cumulant of e1.
 
 Edges: the ratio is 0/0 where L has no third (fourth) cumulant. The estimated ratio has no mean, so
 that quantiles are compared. n Var of the contrast exceeds v by a term of order 1/n, 3 % at n = 2000

@@ -1,13 +1,13 @@
 """Yang, Robeyns, Milsom, Schoots & Aitchison 2023, "A theory of representation learning gives a
 deep generalisation of kernel methods", ICML, arXiv 2108.13097.
 
-For whoever asks what infinite width keeps if the outputs grow along: a kernel that still learns,
-and how far a finite network is from it.
+For whoever asks what a network of infinite width learns if the number of outputs grows with the
+width, and how far a finite network is from that limit.
 
 Paper: an infinitely wide Bayesian network has a fixed kernel and learns no representation. If the
 outputs grow with the width, the kernels of the layers maximise a likelihood less a divergence per
-layer. Here is that maximum where one number describes each kernel, and its distance from a finite
-network's posterior.
+layer. This page computes that maximum where one number describes each kernel, and its distance from
+a finite network's posterior.
 
 Take away: with k = 1, σ² = 0.3, λ = 4 and ν = 2 units per output the kernel grows from 1 to 1.506
 and reads 1.520 at P = 10 outputs. In depth it grows by one factor per layer. From two layers on
@@ -20,8 +20,8 @@ Linear kernels and one eigenvector: input kernel k = g_0, P outputs of mean squa
 g_L concentrates where the objective -½log(g_L+σ²) - ½λ/(g_L+σ²) - Σ ½ν_l(g_l/g_{l-1} - 1 -
 log(g_l/g_{l-1})) is largest. With one layer g* is that place.
 
-Edges: ν → ∞ gives the fixed kernel k, ν → 0 maximum likelihood λ - σ², or 0 where λ < σ². Where λ =
-k + σ² nothing is learned.
+Edges: ν → ∞ gives the fixed kernel k; ν → 0 gives maximum likelihood, λ - σ², or 0 if λ < σ². If λ
+= k + σ², the kernel stays at k.
 
 Abstract:
 

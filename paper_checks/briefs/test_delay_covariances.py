@@ -11,16 +11,17 @@ two such matrices is δ = (Σ log² of the eigenvalues of Γ⁻¹ Γ')^(1/2). Th
 
 Take away: p copies do not hold an autoregression of order p; p + 1 do. Two AR(1) signals with κ =
 .6 and -.6 have the same plain covariance, and δ = 1.96 at two copies, although the determinants
-agree. From there on δ² grows by a constant a copy, which is the squared distance of their cepstra,
-so that every further copy makes the distance larger without telling more. With an even lag, x_t and
-(-1)^t x_t cannot be told apart by any number of copies.
+agree. Each further copy adds the same constant to δ², the squared distance of the two cepstra: the
+distance grows, but it tells nothing new. With an even lag, x_t and (-1)^t x_t cannot be told apart
+by any number of copies.
 
-Edges: Γ_o is invertible only with o c samples or more, so that o is below T/(c + ℓ) for T samples.
-Near |κ| = 1 distances diverge. Near the unit circle increments settle slowly.
+Edges: the estimate of Γ_o from T samples is invertible only with o c samples or more, so that o
+must be below T/(c + ℓ). Near |κ| = 1 distances diverge. If a root of the process is near the unit
+circle, the increments converge slowly.
 
 Paper: it classifies EEG signals by covariance matrices of delayed copies, with an order and a lag
-to be chosen. Here are what the matrices hold and what their distance measures, for processes whose
-law is known.
+to be chosen. This page says what the matrices contain and what their distance measures, for
+processes whose law is known.
 
 Abstract:
 
@@ -314,7 +315,7 @@ def test_cepstrum(
 ):
     """δ² of two channels with smooth positive spectra S, S' grows by (1/2π) ∫ (log S - log S')² =
     Σ_(k ∈ ℤ) (c_k - c'_k)² a copy as o → ∞, where c is the cepstrum: for AR(1) processes with
-    coefficients ±a by 8 Σ a^(2k)/k² over odd k. Here are 60 copies and one more.
+    coefficients ±a by 8 Σ a^(2k)/k² over odd k. The claim compares 60 copies with 61.
     """
     trial.require(abs(kappa - other) >= 0.1, "kappa and other must differ by .1 or more")
     first = (*SHARED[: order - 1], kappa)

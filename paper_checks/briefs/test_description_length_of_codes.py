@@ -16,12 +16,13 @@ and Trofimov (KT), which predicts 1 with chance (ones + ½)/(items + 1). A group
 feature is on, predicted by (count + ½)/(items + c/2) for c features. h is the binary entropy, H
 entropy, I mutual information, all in bits.
 
-Edges: a feature that is never or always on costs no tax. At few items a group code may prefer the
-pairs by a bit, less than a row costs. Against the fitted law instead of the true one a code's
-regret is .72 bits larger for each feature.
+Edges: a feature that is never or always on costs no tax. With few items a group code may prefer the
+pairs by a bit, which is less than a row costs. If the code is compared with the fitted law instead
+of the true one, its regret is .72 bits larger for each feature.
 
 Paper: sparse autoencoders are ranked by the length of their description of the activations, and
-this prefers features of medium width. Here are the lengths of binary codes for known laws.
+this prefers features of medium width. This page computes the lengths of binary codes for known
+laws.
 
 Abstract:
 

@@ -2,12 +2,12 @@
 Dimensional Encodings", NeurIPS, arXiv 2405.19504.
 
 For one who replaces a max-similarity search by inner products of sketches and must choose the
-number of hyperplanes: the sketch never overstates a similarity, and with two candidates its mean is
-a random walk's.
+number of hyperplanes: the sketch never overstates a similarity, and a random walk gives its mean
+for two candidates.
 
 Paper: a set of vectors is written into one long vector, so that an inner product approximates the
-sum of largest similarities between two sets. Here is what the hashing part of it does, without the
-final projection and with one repetition.
+sum of largest similarities between two sets. This page studies the hashing part, without the final
+projection and with one repetition.
 
 Take away: near ties make hashing slow. To find the nearer of two documents at .3 and .6 radians
 with a chance of .9, where a tie does not count, takes 23 hyperplanes if both lie on one side of the
@@ -19,8 +19,8 @@ there, the document's the MEAN of its vectors; an empty cell of the document is 
 of its vectors at the least Hamming distance. F is the inner product of both sketches divided by
 |Q|. N1 and N2 are the Hamming distances of documents p1, p2 from q.
 
-Edges: with one document F is NCh. Documents equally far from a query have one similarity, and F is
-that.
+Edges: with one document F equals NCh. If all documents are equally far from a query, F equals their
+common similarity.
 
 Abstract:
 

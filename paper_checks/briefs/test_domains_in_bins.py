@@ -1,10 +1,10 @@
 """Lin, Zhou, Tan, Ma, Liu, He, Yuan, Liu, Zhang, Yang & Wang 2024, "Continuous Invariance
 Learning", ICLR, arXiv 2310.05348.
 
-For whoever cuts time into environments for an invariance penalty: how many bins to take, and what
-bins cost in data.
+For whoever cuts time into environments for an invariance penalty: how many bins to take, and how
+many more data bins need.
 
-Take away: for a steady drift take few bins, or rather three, and throw away the middle one. The
+Take away: for a steady drift take few bins; best, take three and throw away the middle one. The
 difference of the outer thirds needs 9/8 of the data that a linear contrast needs, two bins need
 4/3, fifty bins 3.4 times as much (power .8 at level .01). An oscillation with whole periods in each
 bin is not seen by bins at all, and by the contrast only by its phase.
@@ -15,13 +15,13 @@ spurious feature drifts by g = s (t - ½), λ = ns²/12; an invariant one has g 
 ½)². Outer fractions f: the mean of the last fn residuals less that of the first fn, squared, over
 its variance.
 
-Edges: one bin compares nothing. The noise is known to have variance 1; if it is estimated, the laws
-are those of F. For an oscillation with k periods and 2k, but not k, a multiple of B the share
-depends on the phase.
+Edges: one bin compares nothing. The noise is known to have variance 1; if it is estimated, F laws
+take the place of these. For an oscillation with k periods the share depends on the phase if 2k, but
+not k, is a multiple of B.
 
 Paper: it argues that invariance across a continuous domain, such as time, should not be enforced by
 cutting it into discrete domains, and proposes an adversarial penalty on the domain index itself.
-Here is what the cut costs for the simplest drift.
+This page says what the cut costs for the simplest drift.
 
 Abstract:
 

@@ -4,20 +4,20 @@ arXiv 1810.11859.
 For whoever compares models by a mean-field ELBO: which models it favours, and by how many nats.
 
 Take away: the ELBO charges each feature as if it were orthogonal to all others, so it lacks half
-the logarithm of the product of variance inflation factors, and more data do not mend that. With two
-features of correlation .9 this tends to .83 nats as n grows: a feature that adds nothing is
+the logarithm of the product of variance inflation factors, and more data do not change that. With
+two features of correlation .9 this tends to .83 nats as n grows: a feature that adds nothing is
 included .04 of the time in place of .10, and one that matters .55 in place of .72 (n = 50, b = (1,
 .6)). With many data the false inclusions are √(1 - r²) of the evidence's, .44 here.
 
 Setting: y = Xθ + N(0, σ² I_n), θ ~ N(0, τ² I_k), X (n, k); Λ = X'X/σ² + I/τ², h = X'y/σ². The
 mean field is a product of N(m_j, v_j), and the best ELBO is that of the best such product.
 
-Edges: with one feature, or if X'X is diagonal, there is no gap; so θ can be rotated to close it.
-τ²Λ_jj >= 1 always. Coordinate ascent takes long for correlations near 1.
+Edges: with one feature, or if X'X is diagonal, there is no gap; a rotation of θ therefore closes
+it. τ²Λ_jj is always at least 1. Coordinate ascent converges slowly for correlations near 1.
 
 Paper: it proves that a model chosen by the ELBO is nearly as good as the best one, also if none is
-right, and applies this to the number of principal components. Here are features of a linear model,
-with all constants.
+right, and applies this to the number of principal components. This page treats the choice of
+features in a linear model, with all constants.
 
 Abstract:
 

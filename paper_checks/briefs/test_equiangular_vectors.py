@@ -3,19 +3,19 @@
 For whoever fixes N class vectors in d dimensions: which worst cosine between two of them is
 possible?
 
-Paper: a classifier whose class vectors are fixed in advance, as many as one likes in a small
-dimension, all as orthogonal as possible. Here is how orthogonal that can be.
+Paper: it fixes the class vectors of a classifier in advance: any number of them in a small
+dimension, all as orthogonal as possible. This page says how orthogonal they can be.
 
-Take away: in space a sixth line costs nothing (.447 for five and for six) and a seventh much
-(.577). Among 1000 random directions in 64 dimensions 7584 pairs have |cos| > .3, where the best
-arrangement may have .121.
+Take away: in three dimensions a sixth line costs nothing (the worst cosine is .447 for five and for
+six), and a seventh costs much (.577). Among 1000 random directions in 64 dimensions 7584 pairs have
+|cos| > .3, where the best arrangement may have .121.
 
 Rows v_1 … v_N are unit vectors in d dimensions. As lines, their worst cosine is μ = max |v_i·v_j|
 over i ≠ j; as directions it is μ₊ = max v_i·v_j.
 
-Edges: up to N = d lines μ = 0. Of more than 2d directions μ₊ is above 0 and no closed form is known
-(.210 at seven in space): `least_signed` refuses. 1/√d bounds more than d (d + 1)/2 lines only, and
-`orthoplex` refuses fewer.
+Edges: for up to N = d lines μ = 0. For more than 2d directions μ₊ is above 0 and no closed form is
+known (.210 for seven in three dimensions), so that `least_signed` raises an error. The bound 1/√d
+holds for more than d (d + 1)/2 lines only, and `orthoplex` raises an error for fewer.
 
 Abstract:
 

@@ -5,8 +5,8 @@ For whoever reads that a single expert is stuck at 87.5 %: where the ceiling is,
 stops.
 
 Take away: training never comes near the ceiling. The least logistic loss of a single expert, of any
-width, has margin 0 on half of the inputs, and descent leaves these to chance: its networks end
-with 5/8 to 7/8 of all inputs right, most near 3/4. And 87.5 % is a ceiling only if
+width, has margin 0 on half of the inputs, and descent decides these by chance: its networks
+classify 5/8 to 7/8 of all inputs correctly, most of them near 3/4. And 87.5 % is a ceiling only if
 label and noise have one law of scales: in the first experiment of the released code it is 92.5 %.
 Behind a router linear experts suffice.
 
@@ -15,13 +15,13 @@ cluster k, another k', and fair signs y, the label, and ε; its patches are y α
 and noise, with scales α ~ p and γ ~ q. A single expert answers with the sign of the sum over
 patches of f(patch), f any function; a tie is an error.
 
-Edges: without centres no f exceeds 3/4 if p = q. With α and γ on disjoint ranges f can be right on
-all inputs. What descent leaves of the zero margins has signs: any share from 5/8 to 7/8 may look
-right at the end.
+Edges: without centres no f exceeds 3/4 if p = q. If α and γ have disjoint ranges, some f is right
+on all inputs. Descent leaves small margins of either sign in place of the zero ones, so that any
+share from 5/8 to 7/8 may be right at the end.
 
 Paper: it shows that a single expert fails on such clusters and that a mixture of non-linear experts
-with a trained router succeeds. Here are the best single expert, the one that training finds, and
-what routing alone gives; no router is trained.
+with a trained router succeeds. This page computes the best single expert, the one that training
+finds, and what routing alone gives; no router is trained.
 
 Abstract:
 

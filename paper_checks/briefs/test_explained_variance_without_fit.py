@@ -6,8 +6,8 @@ For one with fewer samples than features who asks whether the features explain a
 pairs of samples answers without a fit, and its exact variance says how far to trust it.
 
 Paper: Sheth and Fusi select features by gradients of an estimate of the explained variance that
-needs no fit; the estimate is Kong and Valiant's. Here is that estimate: its mean, its exact
-variance and its extension to correlated features. Nothing here is about selecting features.
+needs no fit; the estimate is Kong and Valiant's. This page treats that estimate: its mean, its
+exact variance and its extension to correlated features. It says nothing about selecting features.
 
 Take away: about √d samples are enough to see whether d features explain anything, since without a
 signal the standard deviation is v √(2d/(n (n - 1))). The R² of a fit says nothing: without any
@@ -19,7 +19,7 @@ E[y^2 x x'], S = E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^
 v; b = |β|^2 is the explained variance.
 
 Edges: T needs two samples. It is negative in 20 % of the data sets with 20 samples, 50 features and
-b = v = ½; setting it to 0 there makes a bias.
+b = v = ½; replacing negative values by 0 makes it biased.
 
 Abstract:
 

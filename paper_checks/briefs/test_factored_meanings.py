@@ -2,24 +2,24 @@
 Structures in Vision-Language Models", ICCV, arXiv 2302.14383.
 
 For whoever builds "ideal words" from embeddings of combined concepts: averages give the best ones
-under product weights only, tables without any structure look compositional, and what is left over
-is statistical dependence.
+under product weights only, tables without any structure look compositional, and the remainder is
+statistical dependence.
 
 Paper: embeddings of phrases such as "blue car" are nearly a sum of a vector for the colour and one
-for the object, which can be found by averaging and used for retrieval. Here is what averaging does,
-how much of such a sum chance explains, and what the rest means.
+for the object, which can be found by averaging and used for retrieval. This page says what
+averaging does, how much of a table such a sum explains by chance, and what the rest means.
 
-Take away: of a table of pure noise a sum of two factors explains (q - 1)/(N - 1) about the grand
-mean, two thirds for two by two and 29 % for five by seven, in any dimension. Only what exceeds
-that is structure.
+Take away: a sum of two factors explains (q - 1)/(N - 1) of the variance of pure noise about the
+grand mean, in any dimension: two thirds for a table of two by two, and 29 % for five by seven. Only
+what exceeds that is structure.
 
 A table holds a vector u_{ab…} in R^D for each cell of a grid of two or three factors, N cells in
 all. It is decomposable if u_{ab…} = u_0 + u_a + u_b + …. A vector v of the other modality gives the
 cells the probabilities p(a, b | v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1), n_i values per factor,
 decomposable scalar tables have dimension q.
 
-Edges: a factor of one value changes nothing. Scaling every u_ab to length one breaks
-decomposability. If all v lie in a hyperplane, dependence along its normal is not seen.
+Edges: a factor with one value changes nothing. Scaling every u_ab to length one breaks
+decomposability. If all v lie in a hyperplane, they do not show dependence along its normal.
 
 Abstract:
 

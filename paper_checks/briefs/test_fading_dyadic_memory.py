@@ -6,20 +6,22 @@ For whoever wants long memory from a dilated tree of two shared filters: what su
 
 Setting: a channel has two filters of two taps, h₀ = (a, b) and h₁ = (c, d), the second tap older.
 Level j = 1 … J reads its input at distance 2^(j-1): it gives out h₁ * low and passes h₀ * low on;
-low is the input x at first. A read-out sees x, all J outputs of h₁, and the last low. Its memory
+at level 1 low is the input x. A read-out sees x, all J outputs of h₁, and the last low. Its memory
 r²(τ) is the largest R² with which it gives x τ steps ago, for white x. m + 1 is the number of
 binary digits of τ, and w is the number of ones among them, without the first.
 
-Take away: of each octave 2^m … 2^(m+1) - 1 of lags a channel keeps one number, whatever h₁ is: so
-J + 1 numbers and not J + 2. The mean memory of an octave is 2^-m for all filters. Many channels
-with filters of their own keep m + 1 numbers of it, and never more: 1/binom(m, w) of the lag τ.
+Take away: a channel keeps one number of each octave 2^m … 2^(m+1) - 1 of lags, whatever h₁ is; in
+all it keeps J + 1 numbers and not J + 2. The mean memory of an octave is 2^-m for all filters. Many
+channels with filters of their own keep at most m + 1 numbers of an octave, and so 1/binom(m, w) of
+the lag τ.
 
-Edges: with b = d = 0 only the present is kept. Two taps reach pure delays, but only of 2^m and
-2^(m+1) - 1 steps. Fitted on n samples, R² is above r² by about (J + 2)/n. The code's convolution
-stores the older tap first. Layers that are stacked, with nonlinearities between them, are outside.
+Edges: with b = d = 0 only the present is kept. Two taps can make pure delays, but only of 2^m and
+2^(m+1) - 1 steps. If the read-out is fitted on n samples, R² is above r² by about (J + 2)/n. The
+code's convolution stores the older tap first. This page does not treat stacked layers with
+nonlinearities between them.
 
 Paper: it builds layers from this tree, as wavelets do, and classifies and generates long sequences.
-Here is one linear tree before training.
+This page studies one linear tree before training.
 
 Abstract:
 

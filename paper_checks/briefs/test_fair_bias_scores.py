@@ -4,19 +4,21 @@ arXiv 2310.05725.
 For whoever must make an accurate classifier treat two groups alike, and asks which decisions to
 change.
 
-Take away: for one constraint one number for each person decides, how much a changed decision closes
-the gap over what it costs. Only one kind of person needs a coin, and two for equalised odds.
+Take away: under one constraint a single number decides for each person: how much a changed decision
+closes the gap, divided by what it costs. Only one kind of person needs a random decision; equalised
+odds need two.
 
 Setting: a world of finitely many kinds of people x, atoms, with P(x, a, y) for groups a and labels
 y, both 0 or 1. The rule to mend accepts where Y = 1 is likelier. It does not see the group.
 Flipping it at x costs the accuracy P(x) η(x) and takes P(x) f(x) off the gap; s = f/η is the bias
 score.
 
-Edges: where both labels are equally likely, a flip is free and the score infinite. Of a gap that
-is allowed already nothing is flipped.
+Edges: if both labels are equally likely at x, a flip costs nothing and the score is infinite. If
+the gap is already small enough, nothing is flipped.
 
 Paper: it finds the most accurate classifier under demographic parity, equal opportunity or
-equalised odds, and fits it to data. Here is the optimal rule, in worlds of atoms.
+equalised odds, and fits it to data. This page computes the optimal rule in worlds of finitely many
+atoms.
 
 Abstract:
 

@@ -1,25 +1,25 @@
 """Linderman, Rachh, Hoskins, Steinerberger & Kluger 2019, "Efficient Algorithms for t-distributed
 Stochastic Neighborhood Embedding", arXiv 1712.09005.
 
-For whoever sets nodes per box and the width of boxes in FIt-SNE: what more nodes buy, and why odd
-numbers of them shake.
+For whoever sets nodes per box and the width of boxes in FIt-SNE: what more nodes gain, and why an
+odd number of them gives larger jumps.
 
 Setting: a box [0, w] has p nodes t_i = w (2i - 1)/(2p), half a spacing from its ends. The kernel is
-f(x) = 1/(1 + x²), its interpolant the polynomial of degree p - 1 through the nodes, and ω(x) =
-Π(x - t_i). W = w/2, c_p = (2p - 1)!!/(2p)^p. For forces both points of (1 + r²)⁻² are interpolated,
-and Fourier transforms sum over the grid of nodes.
+f(x) = 1/(1 + x²), its interpolant the polynomial of degree p - 1 through the nodes, and ω(x) = Π(x
+- t_i). W = w/2, c_p = (2p - 1)!!/(2p)^p. For forces the kernel (1 + r²)⁻² is interpolated in both
+points, and Fourier transforms sum over the grid of nodes.
 
-Take away: beyond a width of 3.8057 more nodes make it worse, every second one: at w = 5 the error
-at a box's end is 1.35, .62 and 1.78 for 7, 8 and 9 nodes. Potentials jump where boxes meet, for an
-odd number of nodes by order w^p and for an even one by order w^(p + 1): 2 nodes jump as 3 do. The
-net force is 0 all the same, as the interpolated kernel is symmetric.
+Take away: beyond a width of 3.8057 every second additional node makes the error larger: at w = 5
+the error at a box's end is 1.35, .62 and 1.78 for 7, 8 and 9 nodes. Potentials jump where boxes
+meet, for an odd number of nodes by order w^p and for an even one by order w^(p + 1): 2 nodes jump
+as 3 do. The net force is 0 nevertheless, because the interpolated kernel is symmetric.
 
-Edges: with more than 40 nodes double precision loses all digits; all of this is computed with
-fractions. The orders set in for w <= .2. In the plane the nearest pole is the same if the other
-coordinates are equal.
+Edges: with more than 40 nodes double precision loses all digits, so that this page computes with
+fractions. The orders are accurate for w <= .2. In the plane the nearest pole is the same if the two
+other coordinates are equal.
 
 Paper: it computes the repulsion in t-SNE by interpolation on a grid and fast Fourier transforms.
-Here is the error of the interpolation, from the released code's nodes.
+This page gives the error of the interpolation at the released code's nodes.
 
 Abstract:
 

@@ -8,19 +8,21 @@ Setting: client i has n_i rows with covariance C_i, eigenvalues λ_1i > λ_2i >=
 (at the angle θ_i in the plane) and the gap g_i = λ_1i - λ_2i. One-shot averaging takes the top
 direction of Σ w_i u_i u_iᵀ, pooling that of Σ n_i C_i, and the mean of bases is Σ w_i U_i.
 
-Take away: the three ways weigh clients by other things: w_i; n_i times the gap; w_i, but with signs
-that matter. Two clients δ apart are merged up to 45° apart by the first two, however little their
-gaps differ, as δ tends to 90°. Where clients have the same directions, one-shot averaging with
-weights n_i/τ_i beats pooling in the plane, and loses to it in three dimensions if their second
+Take away: the three ways weight clients differently: by w_i; by n_i times the gap; by w_i, but with
+signs that matter. Two clients δ apart are merged up to 45° apart by the first two, however little
+their gaps differ, as δ tends to 90°. Where clients have the same directions, one-shot averaging
+with weights n_i/τ_i beats pooling in the plane, and loses to it in three dimensions if their second
 directions differ. The published code of FedPG averages local bases and never sends the average back
 as a start, so that with many rows it returns the mean of the bases of local PCAs, which has a
 length below 1.
 
-Edges: if Σ w_i e^(2iθ_i) = 0 there is no direction. The prices are limits; at n = 300 they err by 7
-%. At few rows the code's dual term, which is no Frobenius product, drives it off.
+Edges: if Σ w_i e^(2iθ_i) = 0, no direction is defined. The prices are limits; at n = 300 they err
+by 7 %. With few rows the code's dual term, which is not a Frobenius product, drives its result away
+from that limit.
 
 Paper: it finds anomalies by federated PCA with the alternating direction method on the Grassmann
-manifold. Here are the directions that averaging gives, their price, and the limit of its code.
+manifold. This page gives the directions that averaging yields, their price, and the limit of its
+code.
 
 Abstract:
 

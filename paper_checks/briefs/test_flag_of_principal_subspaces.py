@@ -3,24 +3,24 @@
 ICCV, arXiv 2303.13501.
 
 For whoever compares or averages nested bases of principal components: what an error in each of them
-costs, that no flag but that of principal components is even a local optimum, and that means of
-flags are not found one vector at a time.
+costs, why no other flag than that of the principal components is even a local optimum, and why a
+mean of flags cannot be found one vector at a time.
 
 Paper: Pennec fits a nested sequence of subspaces, a flag, by one criterion for all of them and
-carries this to manifolds; Mankovich and Birdal average flags. Here are both criteria in flat space,
-where their optima are known.
+carries this to manifolds; Mankovich and Birdal average flags. This page studies both criteria in
+flat space, where their optima are known.
 
 Take away: a search cannot be trapped, since of n!/(n - q)! critical flags only the principal one is
 a local minimum. Exchanging components 1 and 2 within V_q costs (λ_1 - λ_2) although V_q explains
 the same. A mean flag of two vectors that is found vector by vector costs up to 9 % more than after
-one turn: in 300 draws of seven flags in five dimensions, .4 % in the median.
+one rotation; the median is .4 % over 300 draws of seven flags in five dimensions.
 
 Centred data X (N, n) have S = XᵀX/N with eigenvalues λ_1 > … > λ_n. A flag is an orthonormal u_1,
 …, u_q, of which the first k vectors span V_k with projection P_k; its cost, the accumulated
 unexplained variance, is AUV = Σ_{k<=q} mean |x - P_k x|². With w_j = max(q - j + 1, 0) it is q tr S
 - Σ w_j u_jᵀ S u_j. Chordal means have least Σ sin² of angles.
 
-Edges: equal eigenvalues make flat directions. Where q = n the last vector adds nothing to AUV.
+Edges: equal eigenvalues make flat directions. If q = n, the last vector adds nothing to AUV.
 
 Abstract:
 

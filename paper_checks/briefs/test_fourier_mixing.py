@@ -13,12 +13,12 @@ Take away: a layer does not see the odd half of its input; only the residual con
 With norm="ortho" the residual block X + F(X)/√(Nd) is singular: it loses a quarter of its input,
 98305 of 393216 dimensions for 512 tokens of width 768. Re - Im in place of Re loses nothing.
 
-Edges: if N and d are at most 2 there is no odd part. In float32 the even half outgrows the odd one
-by √(Nd) a block: bare blocks of 64 x 48 have lost the odd half after five. Layer norm and
-feed-forward layers, which intervene in the model, are not here.
+Edges: if N and d are at most 2, there is no odd part. In each block the even half grows √(Nd) times
+as fast as the odd one: in float32 bare blocks of 64 x 48 have lost the odd half after five blocks.
+This page leaves out layer norm and feed-forward layers, which the model has in between.
 
 Paper: it replaces the attention of an encoder by this unparameterised layer, and finds little loss
-of accuracy and much gain in speed. Here is the layer as a linear map.
+of accuracy and much gain in speed. This page studies the layer as a linear map.
 
 Abstract:
 

@@ -11,14 +11,15 @@ coordinates and correlation ρ.
 
 Take away: a Fourier transform of an embedding picks dimensions blindly, because the order of the
 coordinates means nothing. Its amplitudes have a cosine of .785 for two unrelated texts and of 1 for
-opposite ones. For the same distance from the crowd of unrelated documents, in standard deviations,
-amplitudes need 1.7 times as many numbers as coordinates at ρ = .9, and 6.1 times at ρ = .5.
+opposite ones. To separate a related document from unrelated ones by the same number of standard
+deviations, amplitudes need 1.7 times as many numbers as coordinates at ρ = .9, and 6.1 times as
+many at ρ = .5.
 
-Edges: the coefficient 0 is the mean and stays out. M amplitudes come from 2M real dimensions. For
-even d the coefficient at d/2 is real and counts for one dimension. Real embeddings are not
-isotropic; only the statement about the order of coordinates is free of the law.
+Edges: the coefficient at frequency 0 is the mean and is left out. M amplitudes come from 2M real
+dimensions. For even d the coefficient at d/2 is real and counts for one dimension. Real embeddings
+are not isotropic; only the statement on the order of coordinates holds for every law.
 
-Paper: it compresses sentence embeddings by a fast Fourier transform. Here are what the low
+Paper: it compresses sentence embeddings by a fast Fourier transform. This page says what the low
 frequencies keep, and what is lost with the phases.
 
 Abstract:

@@ -10,17 +10,17 @@ x_iᵀ W_Q R_m W_Kᵀ x_j of the offset m = i - j in 0 … T - 1. R_m turns plan
 and leaves n₀ coordinates alone. κ_m = tr R_m / d. Weights that have the same logits for all tokens
 form a manifold, and its dimension counts the free changes of basis.
 
-Take away: without rotary embedding all d² changes of basis are free; with it d are, a rotation and
-a scale for each plane. A singular value decomposition of W_Q W_Kᵀ leaves the logits of offset 0
-alone, and changes those of other offsets at least as much as a random rotation of the head does,
-in drawn heads: at offset 16 a half and more.
+Take away: without rotary embedding all d² changes of basis are free; with it d are free, a rotation
+and a scale for each plane. A singular value decomposition of W_Q W_Kᵀ leaves the logits of offset 0
+alone, and changes those of other offsets at least as much as a random rotation of the head does, in
+drawn heads: at offset 16 a half and more.
 
 Edges: planes that share their angle, up to its sign and modulo 2π, may be mixed; planes with angle
-0 count as coordinates left alone, and planes with angle π may be mixed in all ways. If D < d there
-are more free changes. Singular values that are moved into W_Q or W_K change nothing of this.
+0 count as coordinates without rotation, and planes with angle π may be mixed in any way. If D < d,
+more changes are free. It does not matter whether singular values are moved into W_Q or W_K.
 
 Paper: it takes the product of two weight matrices of a head apart by a singular value
-decomposition, prunes the small values and trains those that are left. Here is where the
+decomposition, prunes the small values and trains those that are left. This page says where the
 decomposition is free.
 
 Abstract:

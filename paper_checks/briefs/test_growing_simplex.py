@@ -7,13 +7,13 @@ For whoever upgrades a retrieval model without re-indexing the gallery: when are
 features compatible?
 
 Paper: a classifier head that is fixed as a regular simplex keeps the features of later models
-comparable with those of earlier ones, by a definition with two inequalities. Here are both
+comparable with those of earlier ones, by a definition with two inequalities. This page tries both
 inequalities for features of a known law around fixed prototypes.
 
-Take away: a better model keeps both inequalities if and only if prototypes repel, c < 0, and they
-hold of means only: in five dimensions, with κ 4 before and 40 after, a single pair of new and old
-obeys the first with probability .67. A simplex made again for 10 classes in place of 5 keeps its
-old directions at a cosine of .94 at best.
+Take away: a better model keeps both inequalities if and only if prototypes repel each other, c < 0.
+They hold for means only: in five dimensions, with κ = 4 before and 40 after, a single pair of a new
+and an old feature obeys the first with probability .67. A new simplex for 10 classes in place of 5
+keeps the old directions up to a cosine of .94 at best.
 
 A fixed head holds unit vectors w_0 … w_d in d dimensions with w_i·w_j = c, where c = −1/d for a
 simplex. Features of class y are unit vectors from the von Mises–Fisher law around w_y with a

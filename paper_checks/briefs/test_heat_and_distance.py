@@ -4,21 +4,21 @@ Perspective on Geodesic Preserving Dimensionality Reduction", NeurIPS, arXiv 230
 For one who reads distances off a diffusion: which time to take, and which correction, on a manifold
 and on a graph.
 
-Paper: embeddings that preserve distances along the data are made from heat kernels of a graph, as
-on a manifold -4 t log h_t tends to the squared distance. Here is that statement on a circle, on a
-sphere, on a graph and on a chain, at times that are not small.
+Paper: it makes embeddings that preserve distances along the data from heat kernels of a graph,
+because on a manifold -4 t log h_t tends to the squared distance. This page tries that statement on
+a circle, a sphere, a graph and a chain, at times that are not small.
 
-Take away: on a graph heat forgets distance at small times and keeps the number of hops only. On a
-chain of spacing h it reads d² to 1 % from t = 1.5 d h on, as the error is u²/12 with u = d h/(2t).
-Without the term 2 t log 4πt the error at t = .1 and d = 1.3 is 3 %.
+Take away: on a graph heat at small times shows the number of hops only, and no distance. On a chain
+of spacing h it gives d² up to 1 % from t = 1.5 d h on, because the error is u²/12 with u = d
+h/(2t). Without the term 2 t log 4πt the error at t = .1 and d = 1.3 is 3 %.
 
 h_t is the kernel of exp(t Laplacian), with generator Δ and not Δ / 2, so that -4 t log h_t tends to
 the squared distance d^2 as t -> 0 on a manifold. The circle has length 2 π, S^3 is the unit sphere
-of R^4, and of a graph with weights w the generator is -L, L = degrees - weights. The chain has
+of R^4, and the generator of a graph with weights w is -L, L = degrees - weights. The chain has
 spacing h and rates 1 / h^2; p is its kernel.
 
-Edges: between antipodes on the circle two geodesics cost 4 t log 2, on S^3 infinitely many cost 4 t
-log(π²/t - 2). `lattice_square` needs u above 0, where it tends to 1.
+Edges: between antipodes the two geodesics of the circle lower the estimate by 4 t log 2, and the
+infinitely many of S^3 by 4 t log(π²/t - 2). `lattice_square` needs u > 0; it tends to 1 as u → 0.
 
 Abstract:
 

@@ -5,9 +5,9 @@ For whoever asks why the HiPPO matrix is not simply diagonalised: a rank-one cor
 normal and gives its convolution as Cauchy sums, while its own eigenvectors have a condition that
 grows like 5.83 to the power of its size.
 
-Paper: the layer S4, which computes a long convolution with the HiPPO matrix by writing it as a
-normal matrix plus one of rank one, since diagonalising it directly would be unstable. Here are that
-decomposition, the convolution, and how unstable the direct way is.
+Paper: its layer S4 computes a long convolution with the HiPPO matrix, which it writes as a normal
+matrix plus one of rank one, because diagonalising it directly would be unstable. This page tries
+that decomposition and the convolution, and says how unstable the direct way is.
 
 Take away: the worst eigenvalue condition is 36 at N = 4 states, 2·10⁴ at 8, 1.2·10¹⁰ at 16 and
 1.1·10²² at 32, so that double precision is lost from N = 16 or so on.
@@ -17,8 +17,9 @@ The bilinear rule of step Δ gives Ā = (I - Δ A/2)⁻¹ (I + Δ A/2), B̄ = (I
 kernel C Ā^i B̄, i < L. P_n = √(n + 1/2). The condition κ of a simple eigenvalue is |left| |right|
 over |left · right|; no matrix of eigenvectors has a smaller.
 
-Edges: at ζ = -1 the Cauchy formula needs its limit, so that L is odd. Eigenvalues in double
-precision saturate near 10¹⁹: exact fractions are used. One state is a normal matrix.
+Edges: at ζ = -1 the Cauchy formula needs its limit; L is odd here, so that ζ = -1 does not occur.
+In double precision the computed conditions saturate near 10¹⁹, so that this page uses exact
+fractions. With one state the matrix is normal.
 
 Abstract:
 

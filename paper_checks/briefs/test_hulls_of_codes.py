@@ -5,11 +5,12 @@ For designers of code-based or quantum schemes: how often a random linear code m
 only, or in a hull of a given dimension.
 
 Paper: the hull of a code, what it shares with its dual, decides whether a code suits quantum
-correction or masking. The paper counts binary and ternary codes by their hull. Here is one formula
-for all counts, what it says of random codes, and a check of every small code.
+correction or masking. The paper counts binary and ternary codes by their hull. This page gives one
+formula for all counts, says what it implies for random codes, and checks every small code.
 
-Take away: long binary codes have hull 0 and a hull of dimension 1 equally often, .419 each; ternary
-codes have hull 0 in .639. Whoever draws codes until the hull is 0 draws 2.4 on average.
+Take away: the hull of a long binary code is 0 with probability .419 and has dimension 1 with
+probability .419; the hull of a ternary code is 0 with probability .639. Whoever draws binary codes
+until the hull is 0 draws 2.4 on average.
 
 A code C is one of the [n,k]_q = Π (q^{n-j}-1)/(q^{j+1}-1), j < k, subspaces of dimension k of
 F_q^n, q = 2 or an odd prime. Its hull is the intersection with the dual code for the Euclidean
@@ -18,7 +19,8 @@ codes with that hull, σ_i that of the self-orthogonal codes of dimension i: for
 Π (q^{2(m-j)}-1)/(q^{j+1}-1), j < i, for n = 2m Π (q^{m-j}-e)(q^{m-j-1}+e)/(q^{j+1}-1), e = 1 if m
 is even or q = 1 mod 4, else -1; for q = 2 see `self_orthogonal`.
 
-Edges: [n-2i,k-i] is 0 where n < 2i. A random k × n matrix has a rank below k once in q^(n-k).
+Edges: [n-2i,k-i] is 0 if n < 2i. A random k × n matrix has a rank below k with a probability of
+about q^(k-n).
 
 Abstract:
 

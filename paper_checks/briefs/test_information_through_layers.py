@@ -5,21 +5,21 @@ For readers of information bounds: a linear network on which every divergence th
 up, and the true gap between training and test error, is known in closed form.
 
 Paper: the gap between training and test error is bounded by divergences of internal
-representations, which shrink from layer to layer, faster with dropout or noise. Here is one
-classifier where each of these terms, and the gap itself, can be computed.
+representations, which shrink from layer to layer, faster with dropout or noise. This page treats
+one classifier for which each of these terms, and the gap itself, can be computed.
 
-Take away: a layer counts by its rank alone, -(r/2) log(1 - 1/n) on average, whatever its width.
-With n = 8 samples in 6 dimensions and |μ| = .5 the gap is .24 on average where the bounds say .36
-(last layer) and .43 (first). Dropout at rate δ leaves 1 - δ^d of a divergence, next to all of it in
-many dimensions.
+Take away: the term of a layer depends on its rank r alone and not on its width; it is -(r/2) log(1
+- 1/n) on average. With n = 8 samples in 6 dimensions and |μ| = .5 the gap is .24 on average where
+  the bounds say .36 (last layer) and .43 (first). Dropout at rate δ leaves the share 1 - δ^d of a
+  divergence, which is nearly all of it in many dimensions.
 
 A label y = ±1 and a point x give u = yx ~ N(μ, s²I) in d dimensions. A classifier takes the mean w
 of n samples u_i and predicts the sign of w·x. Linear layers that do not depend on the data map u to
 B_l u, with B_l of full rank r_l and B_0 = I. The information at layer l is D_l, the divergence of
 the law of B_l u_i given w from that of B_l u, u fresh.
 
-Edges: one sample is its own mean, and KL is infinite. If two inputs agree in a coordinate or one of
-them is 0 there, dropout leaves less.
+Edges: with one sample the mean is the sample itself, and the divergence is infinite. If two inputs
+agree in a coordinate, or one of them is 0 there, dropout leaves less of the divergence.
 
 Abstract:
 

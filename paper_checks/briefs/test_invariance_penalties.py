@@ -1,13 +1,14 @@
 """Khezeli, Blaas, Soboczenski, Chia & Kalantari 2021, "On Invariance Penalties for Risk
 Minimization", arXiv 2106.09777.
 
-For whoever tunes an invariance penalty and wonders whether a small one means invariance: the
-squared gradient can be made small by rescaling a feature and has another noise level in each
-representation; the gap of the risk has neither.
+For whoever tunes an invariance penalty and wonders whether a small one means invariance: rescaling
+a feature can make the squared gradient small, and its noise level differs between representations;
+the gap of the risk has neither fault.
 
 Paper: the usual penalty of invariant risk minimisation, a squared gradient, may be small for
-representations that are not invariant; weighing it by the Gram matrix of the features mends that.
-Here is what the weighed penalty equals and how either behaves under rescaling and noise.
+representations that are not invariant; weighting it by the Gram matrix of the features corrects
+that. This page says what the weighted penalty equals and how both penalties behave under rescaling
+and noise.
 
 Take away: a spurious feature that is shrunk by c hides from the squared gradient as c², at the
 price of a condition of G that grows as c⁻²: 6.4 at c = 1, 8.3·10⁷ at 10⁻⁴. With p features and n
@@ -18,8 +19,8 @@ In one environment G = E ΦΦᵀ is positive definite, b = E Φ y, R(w) = E (w�
 (G w - b). IRMv1 is |g|², the gap is R(w) - min R. With n samples the expectations are averages; p
 is the number of features. Log-loss has R(w) = -E log σ(y wᵀΦ) with labels y = ±1.
 
-Edges: with p >= n the least risk is 0 and the gap is the risk itself: no invariance is left to
-measure. Labels that a line separates have no finite minimiser of log-loss.
+Edges: with p >= n the least risk is 0 and the gap is the risk itself, so that it measures no
+invariance. If a hyperplane separates the labels, log-loss has no finite minimiser.
 
 Abstract:
 

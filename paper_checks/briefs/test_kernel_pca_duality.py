@@ -2,16 +2,16 @@
 Robustness and Fast Algorithms", ICML, arXiv 2306.05815.
 
 For whoever runs kernel PCA by gradients or asks it to be sparse: which value to expect, what a gap
-between the two problems certifies (nothing), from which threshold ε on nothing is left, and from
+between the two problems certifies (nothing), from which threshold ε on the component is 0, and from
 which κ on clipping changes nothing.
 
 Paper: kernel PCA as a difference of convex functions has a dual that gradient methods can solve,
-and in which the square can be replaced by losses that make components sparse or robust. Here are
-the values of these problems and the places where sparsity and robustness begin.
+and in which the square can be replaced by losses that make components sparse or robust. This page
+gives the values of these problems and the thresholds at which sparsity and robustness begin.
 
-Take away: a dual gap of 0 is reached at every set of eigenvectors, not only at the first. The
-largest point r_1, and not √λ_1, is where sparsity has removed everything; just below, one point is
-left.
+Take away: a dual gap of 0 is reached at every set of eigenvectors, not only at the first. Sparsity
+has removed everything from ε = r_1 on, the size of the largest point, and not from √λ_1 on; just
+below r_1 one point is left.
 
 Φ (n, d) holds n points in feature space, K = Φ Φᵀ with eigenvalues λ_1 >= λ_2 >= …; W (d, s) has
 singular values of at most 1. The primal is P(W) = -F(Φ W), the dual D(H) = F*(H) - |ΦᵀH|_* with the
@@ -20,8 +20,8 @@ nuclear norm tr (Hᵀ K H)^(1/2). F is half the squared norm, or, with s = 1, su
 Huber's. r_1 >= r_2 >= … are the sizes √K_ii of the points, u_1 is the first eigenvector of K, and M
 is the largest |Φᵀσ| over vectors σ of signs.
 
-Edges: below ε = r_2 several h_i are not zero and `sparse_law` refuses. At r_1 = r_2 its interval is
-empty. An iteration that starts at Φᵀh = 0 stays there.
+Edges: below ε = r_2 several h_i are not zero and `sparse_law` raises an error. At r_1 = r_2 its
+interval is empty. An iteration that starts at Φᵀh = 0 stays there.
 
 Abstract:
 

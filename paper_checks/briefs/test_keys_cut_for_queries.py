@@ -8,17 +8,18 @@ Setting: the logits are qᵀk over all pairs of queries and keys, and C_q and C_
 moments (d, d) of both. The cache holds Dᵀk, and a logit is (Eᵀq)ᵀ(Dᵀk), with D and E (d, r). The
 error is the mean of (qᵀ(I - E Dᵀ)k)². σ_1 >= σ_2 >= … are the singular values of C_q^½ C_k^½.
 
-Take away: two unlike matrices D and E cost no more than one orthogonal projection, and are far
-better where queries and keys lie askew: for axes at 45° and an axis ratio of .01 in the second
-moments the error is 25 times smaller. Tuning an orthogonal projection gains 1 % there.
+Take away: two different matrices D and E cost no more than one orthogonal projection, and they are
+far better if queries and keys have different axes: for axes at 45° and an axis ratio of .01 in the
+second moments the error is 25 times smaller. Tuning an orthogonal projection gains 1 % there.
 
-Edges: with the same eigenvectors an orthogonal projection is as good as any, but the order is that
-of the products of the eigenvalues, not that of the keys'. With rotary embedding, averaged over many
-positions, moments are scalars in each plane and this is so. Singular moments need a pseudoinverse.
+Edges: if C_q and C_k have the same eigenvectors, an orthogonal projection is as good as any, but it
+must keep the largest products of their eigenvalues, and not the keys' largest eigenvalues. This is
+the case with rotary embedding: averaged over many positions, both moments are multiples of the
+identity in each plane. Singular moments need a pseudoinverse.
 
 Paper: it tunes orthogonal projections of keys and values with a distillation loss for several ranks
-at once, and finds less loss than with principal components. Here is the least that any projection
-of keys loses in the logits.
+at once, and finds less loss than with principal components. This page gives the least error in the
+logits that any projection of keys causes.
 
 Abstract:
 

@@ -1,13 +1,13 @@
 """Roberts, Mani, Garg & Lipton 2022, "Unsupervised Learning under Latent Label Shift", NeurIPS,
 arXiv 2207.13179.
 
-For whoever groups unlabelled data by how it shifts between domains: what impure anchors do to the
-classifier and to the shift.
+For whoever groups unlabelled data by how it shifts between domains: how impure anchors change the
+classifier and the shift.
 
-Take away: if no input is sure of its label, the recovered classifier is too sure and the recovered
-labels shift too little, and no amount of data helps. With two labels and inputs whose label is sure
-to 70 and to 90 %, three fifths of the shift are left. More inputs to choose anchors from make the
-corners worse, not better.
+Take away: if the label of no input is certain, the recovered classifier is too confident and the
+recovered labels shift too little, and no amount of data helps. With two labels whose purest inputs
+have their label with probability .7 and .9, three fifths of the shift are left. If anchors are
+chosen among more inputs, the corners become worse, not better.
 
 Setting: K labels, r domains of equal weight, inputs in cells x. P (K, r) has the entries p_d(y), q
 is its mean over domains, and h(x) (K,) the pooled P(y|x). So p(d|x) = h(x)G, G_(y,d) = P_(y,d)/(r
@@ -16,11 +16,12 @@ for p̂(y|x); q̂ solves q̂V = 1/r, and p̂_d(y) = r q̂_y V_(y,d). H (K, K) ha
 as rows. With H = I they are anchors.
 
 Edges: with fewer domains than labels the coordinates are not unique. With three or more labels the
-h(x) may have more corners than labels; then nothing here holds. The order of labels is not known.
+h(x) may have more corners than labels; then these laws do not apply. The order of the labels cannot
+be recovered.
 
 Paper: it shows that labels can be recovered from unlabelled data of several domains whose label
 frequencies shift, if each label has inputs of its own, and does so with a trained discriminator of
-domains. Here is what such a recovery gives without them.
+domains. This page says what such a recovery gives if labels have no such inputs.
 
 Abstract:
 

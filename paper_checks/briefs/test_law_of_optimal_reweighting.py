@@ -16,13 +16,14 @@ to one at each t. Examples have losses l_n = ½ (θ - c_n)'A (θ - c_n), n = 1..
 it is convex in the weights. The costate is λ_(T+1) = 0, λ_t = M (θ_t - c) + (I - ηA) λ_(t+1), and
 σ_(n,t) = λ_(t+1)·∇l_n(θ_t). An example is active at t if γ_(n,t) > 0.
 
-Edges: in one dimension, and where A (c_1 - c_2) is an eigenvector of A, the law has no price.
-The price needs centres so far apart that both weights stay positive, and a horizon long enough
-that what is left of the loss does not matter. ηλ_max(A) must be below 1.
+Edges: in one dimension, and if c_1 - c_2 is an eigenvector of A, the law costs nothing. The price
+assumes that the centres are so far apart that both weights stay positive, and that the horizon is
+so long that the last loss is negligible. ηλ_max(A) must be below 1.
 
 Paper: it defines the best learning as the least area under the loss, derives a "Learning Law" for
-it, and trains a perceptron and small transformers along optimised weights. Here are quadratic
-losses, for which the best course is a convex program and the law can be tried to the letter.
+it, and trains a perceptron and small transformers along optimised weights. This page treats
+quadratic losses, for which a convex program gives the best course and the law can be tried to the
+letter.
 
 Abstract:
 

@@ -4,14 +4,14 @@ Probing Performance in Joint Embedding SSL Architectures", ICLR, arXiv 2312.0400
 For whoever picks a checkpoint by LiDAR and must choose q, the number of augmented views of an
 image.
 
-Paper: LiDAR is a rank as of a linear discriminant analysis (LDA), that of the means over views in
-units of the scatter of the views, and is meant to predict without labels how well a linear probe
-will do. Here is what it measures: which maps leave it alone, and how far views that are too few
-raise it.
+Paper: LiDAR is the effective rank of the means over views, measured in units of the scatter of the
+views as in linear discriminant analysis (LDA). It is meant to predict without labels how well a
+linear probe will do. This page says what it measures: which maps do not change it, and how much too
+few views raise it.
 
-Take away: a noise dimension counts as a signal of variance 1/q. Four signals of variance 1 among 60
-noise dimensions read 37.7 at q = 10, 8.3 at q = 100 and 4.5 at q = 1000. An encoder trained on
-digits reads about 12 at q = 2 and 10 in the limit.
+Take away: a noise dimension counts as a signal of variance 1/q. With four signals of variance 1
+among 60 noise dimensions LiDAR is 37.7 at q = 10, 8.3 at q = 100 and 4.5 at q = 1000. For an
+encoder trained on digits it is about 12 at q = 2 and 10 in the limit.
 
 Of n images there are q views each, z_iv in d dimensions. Σ_b is the covariance of the n means over
 views (with 1/n), Σ_w the pooled covariance within images (with 1/(n q)). LiDAR is exp(−Σ p log p),
@@ -19,9 +19,10 @@ where p are the eigenvalues of Σ_w^(−1/2) Σ_b Σ_w^(−1/2), divided by thei
 multiple of I that the paper adds to Σ_w. In the planted model z_iv = s_i + ε_iv, where ε is N(0, I)
 and s is N(0, diag(a_1, …, a_r, 0, …, 0)) with m zeros, d = r + m.
 
-Edges: n images cannot read more than n − 1. With n (q − 1) <= d + 1 the mean trace is infinite, and
-`mean_trace` says so. With a multiple δ of I in Σ_w the invariance ends: small features tend to the
-entropy rank of Σ_b. The limit law errs by about (d + 1)/(2n) · q/(q − 1) of itself at n images.
+Edges: with n images LiDAR is at most n − 1. If n (q − 1) <= d + 1, the mean trace is infinite, and
+`mean_trace` raises an error. If a multiple δ of I is added to Σ_w, the invariance is lost: as the
+features shrink, LiDAR tends to the entropy rank of Σ_b. The relative error of the limit law at n
+images is about (d + 1)/(2n) · q/(q − 1).
 
 Abstract:
 

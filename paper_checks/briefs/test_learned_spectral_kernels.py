@@ -1,7 +1,7 @@
 """Chowdhury, Solomou, Dubey & Sachan 2022, "On Learning the Transformer Kernel", Transactions on
 Machine Learning Research, arXiv 2110.08323.
 
-For whoever learns a spectral density for attention: how noisy its features are, when weights get
+For whoever learns a spectral density for attention: how noisy its features are, when weights become
 negative, and what positive features learn.
 
 Setting: a query q and a key k have the offset δ = q - k. Frequencies ω have the law
@@ -13,12 +13,13 @@ and only if cos²(μ·δ) < (1 + κ²)/2: it raises the noise near the extremes 
 well below 1. With positive features, one Gaussian learns no new kernel: attention is softmax
 attention with a matrix Σ between queries and keys and a bias for each key.
 
-Edges: the exact kernel is negative too, down to -0.95 for σ = μ/10 and -0.06 for σ = μ in one
-dimension. If the law of ω is a point mass, the series of the chance of a negative cosine converges
-like 1/j. The code gives each head one Gaussian and the same draws.
+Edges: the exact kernel is negative too: in one dimension its minimum is -0.95 for σ = μ/10 and
+-0.06 for σ = μ. If the law of ω is a point mass, the series of the chance of a negative cosine
+converges like 1/j. The released code gives each head one Gaussian, and gives all heads the same
+draws.
 
 Paper: it learns means and spreads of frequencies in attention of linear cost, and compares kernels
-on long sequences. Here are the estimates that its features make, without training.
+on long sequences. This page studies the estimates that its features make, without training.
 
 Abstract:
 

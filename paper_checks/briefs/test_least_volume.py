@@ -1,23 +1,24 @@
 """Chen & Fuge 2024, "Compressing Latent Space via Least Volume", ICLR, arXiv 2404.17773.
 
 For whoever lets an autoencoder choose its latent size by a penalty on latent spread: linear latents
-become principal components, the product is not what makes them so, and without a bound on the
-decoder's slope the penalty is empty.
+become principal components, other penalties than the product do the same, and without a bound on
+the decoder's slope the penalty has no effect.
 
 Paper: an autoencoder is trained with the product of the standard deviations of its latents as a
-penalty and a bound on the decoder's slope, so that latents that are not needed die. Here is the
-linear case, where all minima are known.
+penalty and a bound on the decoder's slope, so that latents that are not needed die. This page
+treats the linear case, where all minima are known.
 
-Take away: any sum of sd^p with p < 2 has the same minimum, at principal components; variances, p =
-2, have none. With eigenvalues 4, 1, ¼, no dead latent and η = .1 the least volume is .231 at slope
-2, .009 at 10 and .0014 at 100, on its way to η³ = .001, whatever the data.
+Take away: any sum of sd^p with p < 2 has the same minimum, at principal components; the sum of
+variances, p = 2, does not single them out. With eigenvalues 4, 1, ¼, no dead latent and η = .1 the
+least volume is .231 at slope 2, .009 at 10 and .0014 at 100, on its way to η³ = .001, whatever the
+data.
 
 Data x in R^r have a covariance of eigenvalues λ_1 > … > λ_r > 0. Latents z = E x in R^m, m >= r,
 are decoded by D with |D|_2 <= K and D E x = x for all data; sd_i is the standard deviation of z_i
 and the volume is Π (sd_i + η), η > 0.
 
-Edges: at η = 0 one dead latent makes the volume 0 and the others free. Equal eigenvalues leave
-their components free.
+Edges: at η = 0 one dead latent makes the volume 0, so that the others are not determined. Equal
+eigenvalues do not determine their components.
 
 Abstract:
 

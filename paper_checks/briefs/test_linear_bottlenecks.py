@@ -4,19 +4,21 @@ Bottlenecks", CVPR, arXiv 1801.04381.
 For whoever puts a ReLU behind m channels that carry n dimensions: what can still be read?
 
 Take away: keeping a point is cheap, keeping all points is not. With as many channels as dimensions
-half of the energy is lost; with twice as many C(2n, n)/2^(2n+1), a tenth for n = 8. At the paper's
-expansion of 6 and n = 24 a given point is lost with chance 2^-56, and yet 8 billion of the layer's
-linear pieces lose information.
+half of the energy is lost; with twice as many the share C(2n, n)/2^(2n+1) is lost, a tenth for n =
+8. At the paper's expansion of 6 and n = 24 a given point is lost with chance 2^-56, and yet 8
+billion of the layer's linear pieces lose information.
 
 The layer is y = ReLU(B x) with x in R^n and B of m rows b_i, any n of them independent, whose law
 does not change with the sign of any row. R rows are active at x, a binomial number: R ~ Bin(m, ½).
 The rows' planes b_i·x = 0 cut R^n into cones.
 
-Edges: with no row active the reading is 0. In the plane no layer of up to four channels keeps all
-inputs. The paper prints 2^(-m/2) for the chance to lose a point, true from m ≈ 8.3 n on at n = 24.
+Edges: if no row is active, the reading is 0. In the plane no layer of up to four channels keeps all
+inputs. The paper prints 2^(-m/2) for the chance that a point is lost; for n = 24 this is true from
+m ≈ 8.3 n on.
 
-Paper: mobile networks with linear bottlenecks between wide layers, for a ReLU on few channels loses
-information. Here is how much, with the lemma that the paper gives for it.
+Paper: it builds mobile networks with linear bottlenecks between wide layers, because a ReLU on few
+channels loses information. This page says how much, and tries the lemma that the paper gives for
+it.
 
 Abstract:
 

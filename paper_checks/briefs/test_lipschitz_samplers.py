@@ -4,21 +4,21 @@ Diffusion Models" (version 3: "Gaussian Universality for Diffusion Models"), arX
 For whoever asks what no L-Lipschitz generator of Gaussian noise can produce: the least Wasserstein
 distance to heavy tails and to two modes, in any number of latent dimensions.
 
-Take away: the best generator of a heavy tail follows the target up to a point and then goes
-straight, and it leaves the target early. For Student's t with three degrees of freedom and L = 2 it
-leaves at .85 standard deviations of the noise and stays .36 standard deviations of the target away;
-L = 20 still leaves .14.
+Take away: the best generator of a heavy tail follows the target up to a point, which comes early,
+and is linear from there on. For Student's t with three degrees of freedom and L = 2 it leaves at
+.85 standard deviations of the noise and stays .36 standard deviations of the target away; L = 20
+still leaves .14.
 
 G: R^D → R satisfies |G(z) − G(z')| <= L |z − z'| and Z is standard normal. The target has a
 symmetric law F, T = F⁻¹∘Φ takes Z to it, and W₂ is the Wasserstein distance of the laws of G(Z) and
 F; q_u is the u-quantile of G(Z), and φ the normal density.
 
 Edges: up to L = E|X| √(π/2) the best generator of X is L z. With two degrees of freedom or fewer
-every W₂ is infinite. Two modes at ±1 are half a unit away at L = 1.
+every W₂ is infinite. At L = 1 the distance to two modes at ±1 is half a unit.
 
 Paper: projections of samples of diffusion models concentrate as Gaussians do, and so a linear
-classifier's error depends on their first two moments only. Here is what concentration alone
-forbids.
+classifier's error depends on their first two moments only. This page says what concentration alone
+makes impossible.
 
 Abstract:
 

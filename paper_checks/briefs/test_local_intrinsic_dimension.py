@@ -1,26 +1,26 @@
 """Huang, Campello, Erfani, Ma, Houle & Bailey 2024, "LDReg: Local Dimensionality Regularized
 Self-Supervised Learning", ICLR, arXiv 2401.10474.
 
-For whoever averages local dimensions from k neighbours: how far off are the estimates, and what is
+For whoever averages local dimensions from k neighbours: how biased are the estimates, and what is
 their mean?
 
 Paper: representations collapse locally before they do globally, so that the local intrinsic
-dimension of every sample is made large in training, averaged as a geometric mean. Here are the laws
-of the estimates that go into it.
+dimension of every sample is made large in training, averaged as a geometric mean. This page gives
+the laws of the estimates that enter this mean.
 
-Take away: from k neighbours the mean reads k/(k - 1) times too high, with the code's choice of
-radius k/(k - 2) times, and the geometric mean k e^-ψ(k) times, 1.11 at k = 5 and 1.05 at k = 10. Of
-an encoder trained on digits the code's average is 13 at k = 3 and 5.1 at k = 10, and 4.4 and 4.1
-once it is multiplied by (k - 2)/k.
+Take away: the mean of estimates from k neighbours is k/(k - 1) times the dimension, k/(k - 2) times
+with the code's choice of radius; the geometric mean is k e^-ψ(k) times the dimension, 1.11 at k = 5
+and 1.05 at k = 10. For an encoder trained on digits the code's average is 13 at k = 3 and 5.1 at k
+= 10; multiplied by (k - 2)/k it is 4.4 and 4.1.
 
 Around a query, points are uniform in a ball of dimension θ, so that a distance x up to the radius w
 has the distribution function F(x) = (x/w)^θ. With x_1 … x_k the distances of the k nearest
 neighbours, w that of the next and m the mean of x_1 … x_k, the estimates are θ̂ = −k/Σ log(x_i/w),
 by maximum likelihood, and θ̃ = m/(w − m), by moments. ψ is the digamma function.
 
-Edges: θ̂ has a mean from k = 2 and a variance from k = 3 on, one neighbour more where w is the k-th
-distance, and θ̃ a mean from k = 2 on: below, `mean_estimate` and `moment_mean` say so. If all
-distances are equal, θ̂ is infinite.
+Edges: θ̂ has a mean from k = 2 on and a variance from k = 3 on; if w is the k-th distance, it needs
+one neighbour more. θ̃ has a mean from k = 2 on. Below these k `mean_estimate` and `moment_mean`
+raise an error. If all distances are equal, θ̂ is infinite.
 
 Abstract:
 

@@ -5,11 +5,11 @@ For whoever wants linear attention that sharpens when the query grows: the recti
 affine in the query's magnitude, and the least turns negative at a magnitude that a formula gives.
 
 Paper: softmax attention sharpens as a query grows, linear attention does not notice. The paper
-(MALA) adds a term that restores the dependence. Here is where that term makes weights negative, as
-the paper writes it and as its code computes it.
+(MALA) adds a term that restores the dependence. This page says where that term makes weights
+negative, as the paper writes it and as its code computes it.
 
 Take away: with scores 1.5, 1, .75 and .5 the least weight is negative from a magnitude of .305 on,
-and with the same context four times from .076 on. The code divides the scores by the number of
+and from .076 on if the context is repeated four times. The code divides the scores by the number of
 tokens, and there the context's length does not matter.
 
 Scores s_i = φ(q) · φ(k_i) > 0 of N tokens, S = Σ s_i, s̄ = S/N, s_n the least. Linear attention has
@@ -17,8 +17,8 @@ the weights p_i = s_i/S, the paper's w_i = (1 + 1/S) s_i - S/N, that is p_i + (s
 those of e^{q · k_i}. The query is scaled, q → a q with a > 0. The code divides the scores by N √d
 first and then has the same weights, (1 + 1/S) s_i - S/N.
 
-Edges: if all scores are equal no weight is ever negative and a* is infinite, as `negative_from`
-returns. Without overlap, S = 0, the weights are not defined.
+Edges: if all scores are equal, no weight is ever negative, and `negative_from` returns infinity. If
+S = 0, the weights are not defined.
 
 Abstract:
 

@@ -5,10 +5,10 @@ For whoever trains with maximal coding rate reduction and chooses the precision 
 what is the optimum?
 
 Paper: features are trained to be hard to code together and easy to code class by class, which is to
-make every class a subspace of full rank, orthogonal to the others. Here is the optimum of that
-objective by itself, without a network and without the paper's clustering.
+make every class a subspace of full rank, orthogonal to the others. This page gives the optimum of
+that objective by itself, without a network and without the paper's clustering.
 
-Take away: full rank is best up to one precision only. With two equal classes of rank 3 in 6
+Take away: full rank is optimal only up to a certain ε. With two equal classes of rank 3 in 6
 dimensions rank 3 is best up to ε = 0.893 and rank 2 at ε = 1, while rank 3 remains a local maximum
 up to ε = 1.19. Rare classes lose directions first: c below goes to 0 with π_j.
 
@@ -18,8 +18,8 @@ reduction at precision ε is ΔR = ½ logdet(I + d C/ε²) − Σ π_j ½ logdet
 fills r directions evenly, orthogonally to all others, contributes v_j(r) = (r/2)[log(1 + dπ_j/(ε²
 r)) − π_j log(1 + d/(ε² r))].
 
-Edges: v_j(0) = 0. A class of one direction keeps it at every precision. A search has saddles: four
-of six starts stop 7 % below the optimum, so the best of several counts.
+Edges: v_j(0) = 0. A class with one direction keeps it at every precision. Saddles can stop a
+search: four of six starts end 7 % below the optimum, so that the best of several starts is taken.
 
 Abstract:
 

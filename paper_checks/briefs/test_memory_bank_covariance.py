@@ -4,18 +4,18 @@ Covariance Contrast for Self-Supervised Visual Representation Learning", arXiv 2
 For whoever trains with small batches: how many negatives is a moving average of covariances worth?
 
 Take away: with a frozen encoder a moving average with β = .9 errs as little as a queue of 19
-batches. With an encoder that turns there is a best β: for batches of 8 and a tenth of a degree a
-step it is .94, for a degree .75.
+batches. With an encoder that rotates there is a best β: for batches of 8 it is .94 at a tenth of a
+degree per step, and .75 at one degree.
 
 A batch at time t has n unit rows Z_t in d dimensions, and B_t = Z_tᵀZ_t/n. The moving average
 starts from C_0 = 0: C_t = β C_{t−1} + (1 − β) B_t with 0 ≤ β < 1; the loss is L = ρ tr(B_t C_t).
 With a frozen encoder rows are independent draws from one law on the sphere, and Σ = E z zᵀ.
 
-Edges: at β = 0 the bank is the batch. With C_0 = 0 the average starts too light by β^t, so that at
-β = .99 and t = 100 it is 63 % full.
+Edges: at β = 0 the bank is the batch. With C_0 = 0 the weights of the average add up to 1 - β^t,
+which is 63 % at β = .99 and t = 100.
 
-Paper: a self-supervised loss that pulls views together and pushes a moving covariance towards the
-identity. Here is that covariance, with draws in place of images.
+Paper: its self-supervised loss pulls views together and pushes a moving covariance towards the
+identity. This page studies that covariance, with draws in place of images.
 
 Abstract:
 

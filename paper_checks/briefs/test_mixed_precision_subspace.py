@@ -2,23 +2,24 @@
 Residuals", arXiv 2412.14363.
 
 For whoever keeps r of d channels at more bits than the rest: the exact error of rotating and
-rounding, hence which subspace to keep, and when the principal one is the wrong choice.
+rounding, which subspace to keep, and when the principal one is the wrong choice.
 
 Take away: keep the principal subspace unless it has far more dimensions than the rest and few more
-bits. Of 64 activations of a network for digits, 8 at five bits and the others at four leave .13 %
-of the mean square, 32 leave .21 %, and of 62 the wrong end is the better one.
+bits. Of 64 activations of a network for digits, the 8 principal ones at five bits and the others at
+four leave an error of .13 % of the mean square, and 32 principal ones leave .21 %; if 62 are kept
+at five bits, the last 62 are a better choice than the first.
 
 Tokens x have E x xᵀ = S. An r-dimensional subspace with projection P is kept at b_H bits, the rest
 at b_L. In each part a random (Haar) rotation is followed by symmetric rounding to D round(y/D),
 with D = max |y_i|/L for each token and L = 2^(b-1) - 1. g(d, b) is the mean of |error|²/|y|² for a
 uniformly random direction y in d dimensions.
 
-Edges: g(1, b) = 0, as the largest entry is exact, so that r = d - 1 > 1 always flips the rule. At
-two bits (d - 1) D²/12 with the mean of D² is off by 2 % at d = 8 and 31 % at d = 896; at four bits
-it is good. A token that is 0 is not rounded.
+Edges: g(1, b) = 0, because the largest entry is exact; for r = d - 1 > 1 the rule is therefore
+always reversed. At two bits the approximation (d - 1) D²/12 with the mean of D² errs by 2 % at d =
+8 and by 31 % at d = 896; at four bits it is good. A token that is 0 is not rounded.
 
 Paper: it keeps one eighth of the channels of language models at eight bits, by PCA and random
-rotations, and measures perplexity. Here is the mean squared error of one layer's input.
+rotations, and measures perplexity. This page gives the mean squared error of one layer's input.
 
 Abstract:
 

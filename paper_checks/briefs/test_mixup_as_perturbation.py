@@ -1,20 +1,21 @@
 """Carratino, Cissé, Jenatton & Vert 2022, "On Mixup Regularization", Journal of Machine Learning
 Research 23(325), arXiv 2006.06049.
 
-For whoever trains with Mixup: what one point of the training set turns into.
+For whoever trains with Mixup: what becomes of one point of the training set.
 
-Take away: Mixup moves every point towards the mean of all, labels alike, and adds noise of mean
-zero. For uniform λ a point keeps three quarters of its distance to the mean. As α grows it keeps
-half of it.
+Take away: Mixup moves every point, with its label, towards the mean of all points and adds noise of
+mean zero. For uniform λ a point keeps three quarters of its distance to the mean. As α grows it
+keeps half of it.
 
 Mixup replaces two points by λ z_i + (1 - λ) z_j, z a point with its label as a further coordinate.
 Its loss is the mean over all ordered pairs, i = j included, and over λ ~ Beta(α, α). θ is the
 larger of λ and 1 - λ, θ̄ its mean and σ² its variance, and γ² = σ² + (1 - θ̄)².
 
-Edges: as α → 0, θ is 1 and nothing is moved. With a single point there is no partner and no noise.
+Edges: as α → 0, θ tends to 1 and no point moves. A single point has no partner, so that there is no
+noise.
 
 Paper: it reads Mixup as training on shrunk data with random perturbations, and derives its
-regularising and calibrating effects. Here are the shrunk points and the noise.
+regularising and calibrating effects. This page computes the shrunk points and the noise.
 
 Abstract:
 

@@ -15,7 +15,7 @@ Edges: as α → 0 nothing is mixed and both penalties vanish. The remainder is 
 differ by less than one, and the expansion diverges for scores far apart.
 
 Paper: it reads Mixup as a regulariser that depends on the data, and derives robustness to
-adversarial attacks and a generalisation bound. Here is the form of the loss.
+adversarial attacks and a generalisation bound. This page derives the form of the loss.
 
 Abstract:
 

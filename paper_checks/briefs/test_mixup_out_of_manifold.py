@@ -5,18 +5,18 @@ For whoever mixes inputs or labels: what a model is asked to do between the poin
 cannot be done.
 
 Take away: for cross entropy a mixed label costs what the mixture of both losses costs; a squared
-loss lacks λ(1 - λ)(y_i - y_j)². Where two mixtures meet with different labels, no function fits
-both: of the points 0, 1/2 and 1 with the labels 0, 1 and 0, mixed half and half, the middle one is
-asked for 0 and for 1.
+loss is smaller than that mixture by λ(1 - λ)(y_i - y_j)². Where two mixtures meet with different
+labels, no function fits both: of the points 0, 1/2 and 1 with the labels 0, 1 and 0, mixed half and
+half, the middle one is asked for 0 and for 1.
 
 Mixup trains on λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j, over all ordered pairs and
 equally likely λ. Losses and entropies are in nats; KL is the divergence between two coins.
 
-Edges: with λ in {0, 1} alone nothing is mixed, and mixtures meet where points coincide. Whether two
-mixtures coincide is decided in exact rational arithmetic.
+Edges: if λ is 0 or 1 only, nothing is mixed, and mixtures meet only where points coincide. Exact
+rational arithmetic decides whether two mixtures coincide.
 
 Paper: it calls such meetings "manifold intrusion", and learns the policy of mixing in order to
-avoid them. Here is what intrusion costs.
+avoid them. This page says what intrusion costs.
 
 Abstract:
 

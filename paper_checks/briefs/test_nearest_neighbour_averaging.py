@@ -5,18 +5,18 @@ For designers of robust gossip: how many faulty machines a round of nearest neig
 survives.
 
 Take away: an attack pushes the honest machines apart unless there are more than 5.12 of them for
-each faulty one, and with more than 8 of them every round brings them together.
+each faulty one; with more than 8 every round brings them closer together.
 
 There are m honest machines at x_i in R^d with mean x̄ and variance V = mean |x_i - x̄|², and f
 faulty ones, m > 2f, each of which may send something else to everyone. Machine i moves to y_i, the
 mean of the m received vectors nearest to x_i, its own included. The ratio of a round is mean |y_i -
 x̄|²/V, and κ(m, f) = 4fΛ/m² with Λ = ½[m + 3f + √((m + 3f)² - 8fm)].
 
-Edges: at f = 0 nothing is exchanged and κ = 0. At m = 2f, the least that is asked for, κ and the
-bound 8f/m are both 4. If all honest machines stand at one place, V is 0 and no ratio is defined.
+Edges: at f = 0 no vector is replaced and κ = 0. At m = 2f, the end of the domain, κ and the bound
+8f/m are both 4. If all honest machines are at one place, V is 0 and the ratio is not defined.
 
 Paper: it trains models on machines of which some are faulty, by momentum, coordination and nearest
-neighbour averaging. Here is one round of the averaging, without gradients.
+neighbour averaging. This page studies one round of the averaging, without gradients.
 
 Abstract:
 

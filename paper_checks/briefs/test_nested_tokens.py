@@ -3,9 +3,9 @@ arXiv 2503.08685.
 
 For whoever expects the first token of an ordered tokenizer to explain most.
 
-Take away: that is so for real-valued tokens with linear decoders, and not for words. With V^b
-equally likely classes at equal distances every optimal token of V values explains V times as much
-as its predecessor, until b of them are spent: for 16 classes bits explain 1/15, 2/15, 4/15 and
+Take away: this is true of real-valued tokens with linear decoders, and not of discrete tokens. With
+V^b equally likely classes at equal distances every optimal token of V values explains V times as
+much as its predecessor, until b tokens are used: for 16 classes bits explain 1/15, 2/15, 4/15 and
 8/15 of the variance.
 
 The data are centred, and ℓ_1 >= ℓ_2 >= .. are the eigenvalues of their covariance; the share of a
@@ -16,11 +16,12 @@ prefix j − 1. The simplex has n equally likely points at equal distances. An o
 the largest Σ_j w_j explained_j over prefixes j, for weights w_j > 0.
 
 Edges: a greedy tree on the exact simplex may split off one point at a time, and then every token
-explains 1/(n − 1). Densities fall in the end: bits of a uniform number explain 3/4, 3/16, 3/64. One
-real token may encode everything, so that there is no order at all.
+explains 1/(n − 1). For continuous data the shares fall: bits of a uniform number explain 3/4, 3/16,
+3/64. One real-valued token with an arbitrary decoder may encode everything, so that there is no
+order.
 
 Paper: an image tokenizer orders its tokens, as principal components are, by dropping the later ones
-in training. Here is which order optimal codes and linear decoders have.
+in training. This page says which order optimal codes and linear decoders have.
 
 Abstract:
 

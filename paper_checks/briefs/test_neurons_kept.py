@@ -2,24 +2,24 @@
 2406.00061.
 
 For whoever prunes neurons and repairs the next layer by least squares: what the choice of neurons
-costs, and what it costs to repair with few examples.
+costs, and what a repair with few examples costs.
 
 Setting: A (N, n) holds the activations of n neurons on N examples; λ_1 >= λ_2 >= … are the
 eigenvalues of AᵀA and V its eigenvectors. A set S of k neurons is kept. The next layer's weights W
 become T W with T = A_S⁺ A, which makes the error |(A - A_S T) W|² as small as it can be for S.
 
-Take away: keep S at random with a chance in proportion to det A_SᵀA_S, and the mean error is that
-of a soft PCA, of direction i the share 1 - e_k(λ without λ_i)/e_k(λ) is kept, for every next layer
-at once. Greedy choice by pivoted QR, which is what STAT takes, was the best of all sets on our
-random activations, but there are 20 neurons for which it errs 2466 times as much as the best set
-(c = .3). With k = 256 neurons and 512 examples the error looks half of what it is, and is twice of
-what it could be.
+Take away: if S is drawn with a chance proportional to det A_SᵀA_S, the mean error is that of a soft
+PCA for every next layer at once: the share 1 - e_k(λ without λ_i)/e_k(λ) of direction i is kept.
+Greedy choice by pivoted QR, which is what STAT takes, was the best of all sets on our random
+activations, but there are 20 neurons for which it errs 2466 times as much as the best set (c = .3).
+With k = 256 neurons and 512 examples the measured error is half of the true error, and the true
+error is twice the least possible one.
 
-Edges: k must not exceed the rank of A. If there are fewer examples than neurons some λ are 0. The
-neurons of Kahan's matrix are tied at every step of a pivoted QR; ties go to the first one.
+Edges: k must not exceed the rank of A. With fewer examples than neurons some λ are 0. The neurons
+of Kahan's matrix are tied at every step of a pivoted QR, which takes the first one.
 
 Paper: it prunes heads and neurons of transformers without fine-tuning, by pivoted QR, and corrects
-the next layer. Here are the correction, the choice, and the number of examples.
+the next layer. This page studies the correction, the choice, and the number of examples.
 
 Abstract:
 

@@ -9,16 +9,17 @@ layers. The weights start at u_i = α |ξ_i|, with ξ_i independent N(0, 1), and
 flow of any loss of f until f = z. The share of a copy is w_i = s_i u_i^L/f. A copy breaks if an
 independent N(0, 1) takes its place.
 
-Take away: of copies of one signal a run of three or more layers keeps one, and luck chooses it more
-than strength: a copy half as strong wins .30 of the runs with three layers, .47 with ten. There
-more units in one run do not replace more runs at all; with two layers they do, almost.
+Take away: a run with three or more layers keeps one of several copies of a signal, and chance
+decides more than strength which: a copy half as strong wins .30 of the runs with three layers, and
+.47 with ten. With that many layers more units in one run do not replace more runs; with two layers
+they almost do.
 
-Edges: all u_i stay positive. α = 0 is a saddle for L >= 2. In the usual clock L >= 3 is stiff, as
-nothing moves until a time of α^(2-L); here the clock is log f.
+Edges: all u_i stay positive. α = 0 is a saddle for L >= 2. In ordinary time the flow is stiff for L
+>= 3, because nothing moves until a time of α^(2-L); this page measures time by log f.
 
 Paper: it argues that one training run keeps too few features and that the concatenation of several
-runs transfers better, with experiments on images. Here is a model that can be solved, with one
-signal in several copies.
+runs transfers better, with experiments on images. This page solves a model with one signal in
+several copies.
 
 Abstract:
 

@@ -5,10 +5,11 @@ Makhzani & Frey, arXiv 1312.5663.
 For whoever chooses between a one-pass top-k encoder and a pursuit: which active atoms does each of
 them find for sure?
 
-Take away: the pursuit counts atoms, the one-pass code weighs them. At coherence 1/8 a pursuit finds
-any four atoms whatever their sizes. The one-pass code is sure of four sizes in equal steps only up
-to 1.25 times the smallest, and over six decades of sizes it is right in about 2 % of the cases. A
-ReLU inside the pursuit voids its guarantee with two atoms already.
+Take away: the guarantee of the pursuit depends on the number of atoms, that of the one-pass code
+also on their sizes. At coherence 1/8 a pursuit finds any four atoms whatever their sizes. The
+one-pass code is sure to find four atoms with sizes in equal steps only if the largest is at most
+1.25 times the smallest; with sizes over six decades it is right in about 2 % of the cases. A ReLU
+inside the pursuit voids its guarantee with two atoms already.
 
 The dictionary has M unit atoms d_i in R^d and the coherence μ, the largest |d_i·d_j| of two atoms.
 The input is x = Σ z_i d_i over a support S of k < M atoms, d > k; z_min and z_max are the extreme
@@ -16,12 +17,13 @@ The input is x = Σ z_i d_i over a support S of k < M atoms, d > k; z_min and z_
 Orthogonal matching pursuit picks the largest |d_i·r| k times, r being the residual after least
 squares on what was picked; plain matching pursuit subtracts (d_i·r) d_i alone.
 
-Edges: at the threshold there are ties. Atoms that are independent, M <= d, are read without any
-error by an untied encoder, the pseudo-inverse. For two atoms with c < 0 the released loop stops
-after three steps, with a residual of length c² √(1 − c²) z_2.
+Edges: at the threshold there are ties. If the atoms are linearly independent, M <= d, an untied
+encoder, the pseudo-inverse, reads them without error. For two atoms with c < 0 the released loop
+stops after three steps, with a residual of length c² √(1 − c²) z_2.
 
 Paper: a sparse autoencoder whose encoder is a matching pursuit finds hierarchical and nonlinear
-features that others miss. Here is what coherence allows either kind of encoder to promise.
+features that others miss. This page says what either kind of encoder guarantees at a given
+coherence.
 
 Abstract:
 

@@ -5,8 +5,8 @@ For someone who tracks a drifting linear head and picks one forgetting coefficie
 filter computes, how long it remembers, and what a wrong γ costs.
 
 Take away: the filter remembers 1/(1 - γ (1 - K)) steps, not 1/(1 - γ): 2.1 for 10 at γ = .9, c = 1,
-σ² = 1/2. Too sticky costs more than too forgetful: for a true γ of .9 the error .859 becomes 1.18
-at γ = .999 and only 1.02 at γ = .5.
+σ² = 1/2. A γ that is too large costs more than one that is too small: for a true γ of .9 the error
+.859 becomes 1.18 at γ = .999 and only 1.02 at γ = .5.
 
 The head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, cI) from w_0 ~ N(0, cI), and y_t = φ_t·w_t + N(0,
 σ²) for features φ_t in R^d. The Kalman filter predicts each y_t from those before. In steady state
@@ -14,12 +14,12 @@ with d = 1 and φ = 1, v is the variance of its prediction of w_t, K = v/(v + σ
 (1-γ²)c the variance of a drift.
 
 Edges: at γ = 1 the head stands still and the filter is ridge regression with penalty σ²/c, whose v
-falls to 0 as 1/t, so that it has no steady state and no settled error. At γ = 0 the past is
-ignored: v = c, and the memory is one step. The memory comes near 1/(1 - γ) only where the noise
-drowns the drift, v small beside (1-γ)σ².
+falls to 0 as 1/t, so that it has neither a steady state nor a constant error. At γ = 0 the past is
+ignored: v = c, and the memory is one step. The memory comes near 1/(1 - γ) only if the noise is
+much larger than the drift, that is, if v is small compared with (1-γ)σ².
 
-Paper: online classification with a drifting head whose forgetting is learned online. Here is its
-filter for regression, with γ held fixed.
+Paper: online classification with a drifting head whose forgetting is learned online. This page
+studies its filter for regression, with γ held fixed.
 
 Abstract:
 

@@ -4,20 +4,20 @@ Decomposition", ICML, arXiv 2308.14929.
 For whoever trains a nested low-rank layer once and cuts it to any rank later: nothing is lost at
 any cut, while dropping components independently forbids the very order that the cuts need.
 
-Take away: train nested and cut anywhere, nothing is lost at any rank; the cuts are those of A
-S^(1/2), not of A. Independent dropout makes all components equally long, so that no order is left
-to cut by.
+Take away: after nested training a cut at any rank loses nothing; the cuts are those of A S^(1/2),
+not of A. Independent dropout makes all components equally long, so that they have no order to cut
+by.
 
 A linear map A (m, n) meets inputs with E x xᵀ = S, positive definite. U (m, r) and V (n, r) are
 trained with the first b columns kept, b of probability p_b > 0; σ_1 > σ_2 > … are the singular
 values of A S^(1/2), with the symmetric root. Plain dropout keeps each of the r components by itself
 with probability q and does not rescale.
 
-Edges: a block with p_b = 0 is not ordered inside, and equal singular values leave the cut between
-them free. With one component there is no order; at q = 1 plain dropout drops nothing.
+Edges: a block with p_b = 0 has no order inside, and equal singular values do not determine the cut
+between them. With one component there is no order; at q = 1 plain dropout drops nothing.
 
-Paper: it trains networks whose layers are decomposed, with ranks that are found on the way. Here is
-one linear layer at its optimum.
+Paper: it trains networks whose layers are decomposed, with ranks that are found on the way. This
+page studies one linear layer at its optimum.
 
 Abstract:
 

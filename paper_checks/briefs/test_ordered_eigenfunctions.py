@@ -1,8 +1,8 @@
 """Deng & Luo 2023, "Learning Neural Eigenfunctions", ICCV, arXiv 2304.02841; NeuralEF (Deng et al.
 2022), 2205.00165.
 
-For whoever trains ordered spectral features and chooses the penalty α: from which α on are they
-ordered, and by what?
+For whoever trains ordered spectral features and chooses the penalty α: from which α on are the
+features ordered, and by which quantity?
 
 Take away: with the ratio penalty there is nothing to tune. With the plain one α must exceed the
 largest (λ_i − λ_j)/λ_i², or a column repeats an earlier one. Without stop-gradient the order is
@@ -13,12 +13,12 @@ K is a symmetric N×N matrix with eigenvalues λ_1 > λ_2 > … > 0 and eigenvec
 R_ij²/R_ii (ratio), the earlier columns held constant by a stop-gradient. Without it ("joint") all
 columns ascend Σ_j R_jj − α Σ_{i<j} R_ij².
 
-Edges: of equal eigenvalues only the space is determined. K → s K divides both thresholds by s. Just
-above the joint threshold v_1 … v_k may not be the best: for eigenvalues 1.3, 1.1, .45, .4, .05, k =
-3 and α = .66 (threshold .645) another point attains 2.889, and they 2.85.
+Edges: for equal eigenvalues only the space is determined. K → s K divides both thresholds by s.
+Just above the joint threshold v_1 … v_k may not be the best: for eigenvalues 1.3, 1.1, .45, .4,
+.05, k = 3 and α = .66 (threshold .645) they attain 2.85, and another point attains 2.889.
 
-Paper: spectral features for segmentation, trained with an ordered objective. Here is the objective
-on a matrix, with free columns in place of a network.
+Paper: it trains spectral features for segmentation with an ordered objective. This page studies the
+objective on a matrix, with free columns in place of a network.
 
 Abstract:
 

@@ -2,24 +2,24 @@
 length", ICLR, arXiv 2309.12252.
 
 For whoever evaluates a recurrent network of length T by parallel scans and asks how many sweeps it
-takes: each makes one more step exact at least, and where the map contracts the error shrinks
-quadratically.
+takes: each sweep makes at least one more step exact, and the error shrinks quadratically if the map
+contracts.
 
-Take away: where small differences shrink, four sweeps do for any length; where they grow, sweeps
-grow with the length and parallelism gains nothing: 16 tanh units at gain .5 take 4 sweeps for 32
-and for 256 steps, at gain 4 they take 29 and 224.
+Take away: if small differences shrink, four sweeps suffice for any length; if they grow, the number
+of sweeps grows with the length and parallelism gains nothing: 16 tanh units at gain .5 take 4
+sweeps for 32 and for 256 steps, at gain 4 they take 29 and 224.
 
 x_t = f_t(x_{t-1}), t = 1 … T, with x_0 known. A sweep makes y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} -
 x̂_{t-1}), y_0 = x_0, of a guess x̂, with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). It is linear
 in y, hence an associative scan, here a loop. e is guess less truth, e⁺ the same after a sweep; L
 and M are the largest |f'| and |f''| between the two.
 
-Edges: T sweeps always do. Products of J may overflow where differences grow; reset what is not
-finite, and the exact prefix survives. The order of operations matters: x̂ plus a residual rounds,
-and the prefix is then not exact bit for bit.
+Edges: T sweeps always suffice. If differences grow, products of J may overflow; if values that are
+not finite are reset, the prefix stays exact. The order of operations matters: adding a residual to
+x̂ rounds, and then the prefix is not exact to the bit.
 
 Paper: it evaluates recurrent networks and differential equations in parallel by Newton's iteration
-and trains with it. Here is how many sweeps that takes.
+and trains with it. This page says how many sweeps that takes.
 
 Abstract:
 

@@ -3,7 +3,7 @@ Sequences via Approximate Diagonalization", ICLR, arXiv 2310.01698.
 
 For whoever must choose between dropping HiPPO's rank one (S4D) and perturbing it until it can be
 diagonalised (PTD): the first is wrong by a factor that grows like N² at some frequencies, the
-second by less than 2ε/√(1 - 2ε) at all.
+second by less than 2ε/√(1 - 2ε) at all frequencies.
 
 Take away: the two start from different models, and only PTD's is close to HiPPO. A linear readout
 of scikit-learn's digits, trained on the last of 64 HiPPO states, is right on 88 % of new digits; it
@@ -12,15 +12,14 @@ the readout is trained on S4D's own states, it is right on 89 %, too.
 
 A and B are HiPPO-LegS with N states, so that A + Aᵀ = -I - B Bᵀ; x(ω) = (iω I - A)⁻¹ B is the
 state, and C x(ω) the transfer function G. S4D is (A + B Bᵀ/2, B/2, C), PTD is (A + E, B, C) with a
-matrix E of spectral norm ε, and x_E its state. What is said of states holds for every C. β = 1 -
-Bᵀx.
+matrix E of spectral norm ε, and x_E its state. Statements on states hold for every C. β = 1 - Bᵀx.
 
-Edges: at ω = 0 all states of S4D are right, β = 0. At ε = 1/2 the bound is infinite; at 128 states
-a perturbation of size .54 moves an eigenvalue to 0. With one state S4D has no frequency at which it
-diverges.
+Edges: at ω = 0 all states of S4D are right, because β = 0. At ε = 1/2 the bound is infinite; at 128
+states a perturbation of size .54 moves an eigenvalue to 0. With one state S4D has no frequency at
+which it diverges.
 
 Paper: it perturbs HiPPO matrices so that they can be diagonalised stably, and trains S4-PTD and
-S5-PTD on long sequences. Here are the transfer functions at initialisation.
+S5-PTD on long sequences. This page compares the transfer functions at initialisation.
 
 Abstract:
 

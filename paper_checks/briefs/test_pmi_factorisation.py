@@ -2,13 +2,14 @@
 Missing", arXiv 1602.02215; Rozemberczki, Allen & Sarkar 2021, "Multi-scale Attributed Node
 Embedding", arXiv 1909.13021.
 
-For whoever replaces skip-gram or DeepWalk by the factors of a matrix: which one it is, which
+For whoever replaces skip-gram or DeepWalk by the factors of a matrix: which matrix it is, which
 weights its entries have, and what walks of finite length and features of nodes change.
 
-Take away: rank-r SGNS is a weighted fit of the shifted PMI, which a truncated singular value
-decomposition, weighting all entries alike, is not. A pair that never occurs pulls its score down
-with the force k m σ(x) in SGNS and m e^x/(1 + m e^x) in Swivel, m being how often chance would
-produce it: both are proportional to m for rare words, and Swivel's is at most 1 for frequent ones.
+Take away: rank-r SGNS is a weighted fit of the shifted PMI, and a truncated singular value
+decomposition is not, because it weights all entries equally. A pair that never occurs pulls its
+score down with the force k m σ(x) in SGNS and m e^x/(1 + m e^x) in Swivel, m being how often chance
+would produce it: both are proportional to m for rare words, and Swivel's is at most 1 for frequent
+ones.
 
 P holds the probabilities of pairs (word, context), all positive, with margins p_w and p_c; noise
 contexts have the law q ∝ p_c^α, k of them for each pair, and Q = p_w qᵀ. The loss of scores X is
@@ -16,13 +17,13 @@ L(X) = -Σ [P log σ(X) + k Q log σ(-X)]. A graph has weights A = Aᵀ, degrees
 and T = D⁻¹A; walks have ℓ nodes, start at stationarity, and the window b < ℓ pairs each node with
 those up to b steps later, or with their features, of which node j has F_jf.
 
-Edges: a pair that never occurs has no best score: both losses fall for ever as x → -∞, and only the
-rank of the factors holds it. With one negative there is no shift. On a regular graph uniform starts
-are stationary. For ℓ → ∞ the walk's weights become 1/b.
+Edges: a pair that never occurs has no best score: both losses decrease as x → -∞, and only the rank
+of the factors keeps the score finite. With one negative sample there is no shift. On a regular
+graph uniform starts are stationary. For ℓ → ∞ the walk's weights become 1/b.
 
 Paper: Swivel factorises a matrix of PMI and treats the pairs that never occur by a loss of their
-own; the second paper factorises PMI of nodes and features. Here is what the losses ask for, pair by
-pair, and what walks count.
+own; the second paper factorises PMI of nodes and features. This page says which score the losses
+ask for in each pair, and what walks count.
 
 Abstract:
 

@@ -4,21 +4,21 @@ of Classification Loss Functions", ICLR, arXiv 2204.12511.
 For whoever swaps cross entropy for Poly-1 or for a truncated series: what happens to early training
 and to the probabilities.
 
-Take away: at the start of training half of cross entropy's gradient takes 69 terms of its series
-for 100 classes and 693 for 1000; two terms leave .2 % of it. Poly-1 with ε = 2 makes a classifier
-overconfident, by 74 % confidence for 65 % accuracy on two principal components of scikit-learn's
-digits, and q/(1 + ε q), normalised, brings that back to 66 %.
+Take away: at the start of training the first 69 terms of the series give half of cross entropy's
+gradient for 100 classes, and the first 693 for 1000; two terms give .2 % of it. Poly-1 with ε = 2
+makes a classifier overconfident: on two principal components of scikit-learn's digits its
+confidence is 74 % and its accuracy 65 %. The normalised q/(1 + ε q) reduces the confidence to 66 %.
 
 P is the softmax probability of the label, Q = 1 - P. L_J is the sum of Q^j / j, j = 1..J; the focal
 loss with exponent γ is -Q^γ log P; Poly-1 is -log P + ε Q. K is the number of classes, p the true
 posterior, and q what a model fits.
 
 Edges: as P → 0, L_J tends to the harmonic number of J, and cross entropy to infinity. At ε = 0
-Poly-1 is cross entropy, q = p. Below ε = -1 it rises again in P, larger posteriors may get smaller
-probabilities, and the correction needs all 1 + ε q_k of one sign.
+Poly-1 is cross entropy, q = p. Below ε = -1 the loss increases in P near P = 1, larger posteriors
+may get smaller probabilities, and the correction needs all 1 + ε q_k to have one sign.
 
 Paper: it expands losses in powers of Q, changes the first coefficient (Poly-1), and trains image
-models. Here is what the change does to gradients and probabilities.
+models. This page says what the change does to gradients and probabilities.
 
 Abstract:
 

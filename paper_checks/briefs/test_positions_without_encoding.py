@@ -1,23 +1,23 @@
 """Kazemnejad, Padhi, Natesan Ramamurthy, Das & Reddy 2023, "The Impact of Positional Encoding on
 Length Generalization in Transformers", NeurIPS, arXiv 2305.19466.
 
-For whoever drops positional encodings and asks what a causal mask alone can know: the position as
-1/t, from it t and relative distances, given a first token of its own, and up to a length that the
-number format sets.
+For whoever drops positional encodings and asks what a causal mask alone can know: with a first
+token that occurs nowhere else it gives the position as 1/t, and from this t and relative distances,
+up to a length that the number format sets.
 
-Take away: in bf16 a causal mask alone tells the first 190 positions apart, in fp16 1464: attention
-that is run in these formats loses the same pairs. Sums must be accumulated in a longer format; one
-in bf16 stops at 256.
+Take away: a causal mask alone distinguishes the first 190 positions in bf16, and the first 1464 in
+fp16; attention that runs in these formats loses the same pairs. Sums must be accumulated in a
+longer format: a sum in bf16 stops at 256.
 
 Tokens t = 1 … T, of which t = 1 is BOS; causal softmax attention, then a feed-forward layer of ReLU
 units.
 
 Edges: in fp16 numbers below 2^-14 are subnormal, so that the count ends at t = 16384. The read-out
 of t has slopes up to T (T - 1), which multiply the rounding errors of 1/t. One causal layer cannot
-see the order of the tokens before the last; four layers can.
+see the order of the tokens before the last one; four layers can.
 
-Paper: it compares position encodings on length generalisation and finds that none does best. Here
-is what its proofs construct, and what number formats leave of it.
+Paper: it compares position encodings on length generalisation and finds that none does best. This
+page tries what its proofs construct, and how far it works in several number formats.
 
 Abstract:
 

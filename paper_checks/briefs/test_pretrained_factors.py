@@ -3,10 +3,10 @@ arXiv 2303.01566.
 
 For whoever must decide whether m unlabeled samples beat labels.
 
-Take away: with k features from m unlabeled samples and n labels the excess error is about
-(c/m)(1 + k/(n − k − 1)) + σ² k/(n − k − 1), a fast rate with its constant. Principal components are
-not the likelihood: where the noise is unequal they may lose all that the factors explain, and
-maximum likelihood loses nothing.
+Take away: with k features from m unlabeled samples and n labels the excess error is about (c/m)(1 +
+k/(n − k − 1)) + σ² k/(n − k − 1), a fast rate with its constant. Principal components are not the
+maximum of the likelihood: if the noise is unequal, they may lose all that the factors explain,
+while maximum likelihood loses nothing.
 
 The inputs x in R^d are N(0, Σ), Σ = U diag(λ) Uᵀ + τ² (I − U Uᵀ) with U of k orthonormal columns
 and λ_i > τ²; y = θᵀx + ε with Var ε = σ². Û are the top k principal components of m unlabeled x,
@@ -14,13 +14,14 @@ and least squares without intercept regresses y on Ûᵀx with n labels. The exc
 is E (ŷ − θᵀx)², and δ is that of the best linear function of the features. In a factor model x =
 Λ z + e with z ~ N(0, 1) and e ~ N(0, diag ψ), and y = a z + ε.
 
-Edges: with n <= k + 1 labels the mean is infinite, and its variance for n <= k + 3. The first order
-is 5 to 7 % low at m = 100. For k + 1 < n <= d + 1 plain supervised least squares has an infinite
-mean or no unique solution; the solution of least norm is not covered. With two loadings a factor
-model is not identified.
+Edges: with n <= k + 1 labels the mean excess is infinite, and with n <= k + 3 the variance is. The
+first order is 5 to 7 % too low at m = 100. For k + 1 < n <= d + 1 plain supervised least squares
+has an infinite mean or no unique solution; the solution of least norm is not covered. With two
+loadings a factor model is not identified.
 
 Paper: latent variable models are fitted by likelihood to unlabeled data, and a predictor to labels;
-the excess risk is bounded by √(C_Φ/m) + √(C_Ψ/n). Here are linear factors, and the excess itself.
+the excess risk is bounded by √(C_Φ/m) + √(C_Ψ/n). This page computes the excess itself, for linear
+factors.
 
 Abstract:
 

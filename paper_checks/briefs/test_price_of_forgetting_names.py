@@ -1,23 +1,24 @@
 """Huang, Zelikman, Chen, Wu, Valiant & Liang 2023, "Lexinvariant Language Models", NeurIPS, arXiv
 2305.16349.
 
-For whoever drops fixed embeddings of tokens and asks how many nats, in total, their names were
-worth.
+For whoever drops fixed embeddings of tokens and asks how many nats their names were worth in total.
 
 Setting: a source P makes words of T tokens out of V symbols. M(x) = (1/V!) Σ_π P(πx) over all
-renamings π is the best model that does not know the names. Aut are the renamings that leave P as it
-is. A model Q is lexinvariant if Q(πx) = Q(x). KL(P‖M) is the divergence of P from M on words of T
-tokens, in nats.
+renamings π is the best model that does not know the names. Aut is the group of the renamings that
+do not change P. A model Q is lexinvariant if Q(πx) = Q(x). KL(P‖M) is the divergence of P from M on
+words of T tokens, in nats.
 
 Take away: names cost at most log(V!/|Aut|) nats in total, whatever the length: for 26 letters 61
 nats. No lexinvariant model pays less than M.
 
-Edges: what is left of the price at length T falls with the pair of chances that is closest in its
-square roots, and not in its differences. For V = 2 the rate is uniform in the source as 1/√T alone;
-for each source it is 1/T. V! sums limit what can be enumerated here.
+Edges: the part of the price that is not yet paid at length T falls at a rate that the pair of
+probabilities with the closest square roots sets, and not the pair with the smallest difference. For
+V = 2 the mean error of the first T next tokens is of the order 1/√T uniformly over sources; for
+each single source it is of the order 1/T. The sums have V! terms, which limits the sizes that can
+be enumerated.
 
 Paper: it trains models with random embeddings for each sequence, and shows that they can approach
-the true next-token law. Here are the price and its rates for small sources.
+the true next-token law. This page computes the price and its rates for small sources.
 
 Abstract:
 

@@ -4,21 +4,21 @@ For whoever picks a random-feature map for exp(q · k) and the number of feature
 three estimators, when positive features beat trigonometric ones, and what orthogonal directions
 gain.
 
-Take away: positive features beat cosines only where the kernel is below .84, or .94 for vectors as
-short as .3, and a positive feature of s = 4 exceeds what it estimates in one draw of six.
-Orthogonal directions take at most 32 % off the variance where m = d is large, and nothing for large
-s.
+Take away: positive features beat cosines only if the kernel is below .84, or below .94 for vectors
+as short as .3, and a positive feature at s = 4 exceeds what it estimates in only one draw of six.
+Orthogonal directions reduce the variance by at most 32 % if m = d is large, and by nothing for
+large s.
 
 w is standard normal in d dimensions, SM = e^{q · k}, c = (|q|² + |k|²)/2, s = |q + k|². A feature
 is e^{w · (q+k) - c} (positive), e^c cos(w · (q - k)) (trigonometric) or e^{-c} cosh(w · (q + k))
 (hyperbolic); estimates are means of m.
 
-Edges: at q = k the trigonometric feature is exact, at q = -k the positive one (s = 0, where it has
-no law). Orthogonal directions need m <= d and d >= 2.
+Edges: at q = k the trigonometric feature is exact; at q = -k the positive one is, since s = 0
+there. Orthogonal directions need m <= d and d >= 2.
 
-Paper: it makes attention linear in the length by positive orthogonal random features, FAVOR+. Here
-are the variances of its features. It is a neighbour of the paper that the page in full on learned
-spectral kernels examines, which learns the law of such features.
+Paper: it makes attention linear in the length by positive orthogonal random features, FAVOR+. This
+page computes the variances of its features. The page on learned spectral kernels examines a paper
+that learns the law of such features.
 
 Abstract:
 

@@ -10,19 +10,20 @@ Linear attention reads the buffer B = Σ α_j k_j v_jᵀ. The effective number o
 N_eff = (Σ α²)²/Σ α⁴ <= N. Attention is a matrix A (N, N) with rows that sum to 1.
 
 Take away: weights of tokens do not raise the rank of the buffer, and for random tokens they make
-its singular values less even. What a low rank forbids is to look up: attention of rank r finds N
-tokens one by one with a mean weight of r/N at most, while softmax needs two dimensions for all of
-them. A linear gate multiplies the rank of outputs, so that a rank of outputs says little: softmax
-itself has outputs of rank d_v.
+its singular values less even. A low rank prevents the look-up of single tokens: attention of rank r
+finds each of N tokens with a mean weight of at most r/N, while softmax needs two dimensions for all
+of them. A linear gate multiplies the rank of outputs, so that a rank of outputs says little:
+softmax itself has outputs of rank d_v.
 
-Edges: duplicates are not generic. With keys (1, 0), (1, 0), (0, 1) and values (1, 0), (-1, 0),
-(0, 1) the buffer has rank 1, and the weights 2, 1, 1 make it 2. Down-weighting 30 equal tokens
-among 40 makes the spectrum more even. The law of the spread is a ratio of two means, and needs
-tokens of mean zero. The first paper's code turns queries and keys by rotary embedding but not the
-denominators: rows then have entries of both signs, and no cap.
+Edges: the statements on generic tokens do not hold for duplicates. With keys (1, 0), (1, 0), (0, 1)
+and values (1, 0), (-1, 0), (0, 1) the buffer has rank 1, and the weights 2, 1, 1 make it 2.
+Down-weighting 30 equal tokens among 40 makes the spectrum more even. The law of the spread is a
+ratio of two means; it assumes tokens of mean zero. The first paper's code turns queries and keys by
+rotary embedding but not the denominators: rows then have entries of both signs and no bound.
 
 Paper: the first reweights the buffer and gates the output, and measures ranks; the second puts n
-agents between queries and keys. Here are ranks, spectra, and what trained features can look up.
+agents between queries and keys. This page studies ranks, spectra, and what trained features can
+look up.
 
 Abstract:
 

@@ -4,19 +4,19 @@ arXiv 2406.15941.
 For whoever quotes bits of inductive bias: the exact figure for linear and kernel hypotheses, and
 what an extrapolation from random losses reports.
 
-Take away: all d directions count, however small their share of the loss: bits = (d/2) log2(1/ε) +
-a constant. A χ² that is fitted to random losses has the slope of an effective dimension in its
-place: for λ_i = 1/i², d = 12 and ε = .001 it reports 16 of 46 bits. And beyond some 740 nats the
-released tail stops, so that a harder target may be reported as less bias.
+Take away: all d directions count, however small their share of the loss: bits = (d/2) log2(1/ε) + a
+constant. A χ² that is fitted to random losses has an effective dimension in place of d: for λ_i =
+1/i², d = 12 and ε = .001 it reports 16 of 46 bits. Beyond about 740 nats the released tail
+underflows, so that a harder target may be reported as less bias.
 
 Setting: a random hypothesis is z ~ N(0, I_d), its loss Q = Σ λ_i (z_i + b_i)², all λ_i > 0, and
 bits(ε) = -log2 P(Q <= ε). V = e^(-|b|²/2) (ε/2)^(d/2)/(Γ(d/2 + 1) Π √λ_i).
 
-Edges: if no hypothesis has a loss below a floor, ε is what is above the floor. An example that is a
-combination of the former ones saves nothing.
+Edges: if every hypothesis has a loss above some floor, ε is measured from that floor. A training
+example that is a linear combination of the earlier ones saves no bits.
 
 Paper: it estimates how many bits single out the hypotheses that generalise, from the law of the
-losses of random ones, with bounds on its error. Here the law is known.
+losses of random ones, with bounds on its error. On this page the law is known.
 
 Abstract:
 

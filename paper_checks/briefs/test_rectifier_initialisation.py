@@ -2,10 +2,11 @@
 ImageNet Classification", ICCV, arXiv 1502.01852.
 
 For whoever picks scale, width and depth of an unnormalised network: the mean of its activations
-says "stable", their law says how often they are not.
+says "stable", while their law says how often they are not.
 
-Take away: fifty ReLU layers of width 100 with He's scale keep the mean square of activations, and
-the typical network shrinks it to .28. A layer of two units is dead for one input in four.
+Take away: fifty ReLU layers of width 100 with He's scale keep the mean square of activations on
+average, but the typical network shrinks it to .28. A layer of two units is dead for one input in
+four.
 
 The layers are h_0 = x, h_l = φ(W_l h_(l-1)) without biases, φ(t) = t above 0 and a t below; W_l is
 n_l x n_(l-1) with independent entries of mean 0 and variance s_l. He's choice is s_l = 2 / ((1 +
@@ -13,11 +14,11 @@ a^2) n_(l-1)), Xavier's 1 / n_(l-1).
 |.| is the length, and c = 6 (1 + a^4) / (1 + a^2)^2, so that c = 6 for ReLU and 3 without a kink.
 
 Edges: at a = 1 and a = -1 there is no kink, c = 3, and nothing is ever dead. The fourth moments are
-heavy-tailed: where the sum of (c - 1)/n_l exceeds 2, draws hardly show them. A smooth activation is
-not homogeneous: E gelu(z)^2 is .4252 for a standard normal z, not 1/2.
+heavy-tailed: if the sum of (c - 1)/n_l exceeds 2, samples of usual size do not show them. A smooth
+activation is not homogeneous: E gelu(z)^2 is .4252 for a standard normal z, not 1/2.
 
 Paper: it derives the scale for rectifiers, learns the slope a, and trains deep networks on
-ImageNet. Here is what the scale does to the first forward and backward pass.
+ImageNet. This page says what the scale does to the first forward and backward pass.
 
 Abstract:
 

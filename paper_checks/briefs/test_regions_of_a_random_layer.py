@@ -13,11 +13,11 @@ A layer of n units on R^d gives a point x the code sign(Wx + b), and the points 
 linear region. W and b have a continuous law, so that the hyperplanes of the units are in general
 position.
 
-Edges: up to n = d units all 2^n codes occur. In one dimension two points have angle 0 or π, and
-share a code without bias with chance 1/2, however many units there are.
+Edges: with up to n = d units all 2^n codes occur. In one dimension two points have the angle 0 or
+π; without bias they then share a code always or never.
 
-Paper: an empirical study of the codes of trained networks as hashes, over training time and size.
-Here is one layer before training.
+Paper: it studies the codes of trained networks as hashes by experiment, over training time and
+size. This page treats one layer before training.
 
 Abstract:
 

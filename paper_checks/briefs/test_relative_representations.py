@@ -1,9 +1,10 @@
 """Moschella, Maiorca, Fumero, Norelli, Locatello & Rodolà 2023, "Relative representations enable
 zero-shot latent space communication", ICLR, arXiv 2209.15430.
 
-For whoever stitches two models through the cosines to shared anchors: nothing but rotation and
-scale is forgiven, any other linear map moves cosines, by an amount whose largest value is known
-exactly; one sample beside the anchors tells whether it did, and of a sample only its norm is lost.
+For whoever stitches two models through the cosines to shared anchors: rotation and scale do not
+change the cosines, and any other linear map does, by an amount whose largest value is known
+exactly. One sample beside the anchors tells whether it did, and the cosines lose only the norm of a
+sample.
 
 Take away: centre before you compare, and check one sample: a map whose singular values differ by a
 factor of 2 can move a cosine by .67, one of a factor of 5 by 1.33 (.17 in the mean of random pairs
@@ -14,11 +15,11 @@ shows A x and A a_i for an invertible matrix A whose largest singular value is K
 stands for an orthogonal matrix, c for a positive number, B for the matrix whose rows are the
 anchors with length one.
 
-Edges: on a line every cosine is 1 or -1. A zero vector has no cosine. If samples and anchors lie on
-the axes only, every diagonal A passes.
+Edges: on a line every cosine is 1 or -1. A zero vector has no cosine. If all samples and anchors
+lie on the axes, no diagonal A changes a cosine.
 
 Paper: it represents samples by cosines to anchors, so that models that were trained apart can be
-stitched. Here is which differences of two spaces that forgives.
+stitched. This page says which differences of two spaces do not matter.
 
 Abstract:
 

@@ -2,10 +2,10 @@
 Models", ICML, arXiv 2305.20002.
 
 For one who explains a prediction of a sparse or low-rank model by its training samples: which sum
-of contributions is exact, and which part of it is a choice.
+of contributions is exact, and which part of it is arbitrary.
 
 Take away: the sum of contributions is exact at the optimum, and a contribution is not what leaving
-the sample out would change: in five logistic fits of 40 samples the two correlate by .28 to .93. Of
+the sample out would change: in five logistic fits of 40 samples the two correlate by .28 to .93. In
 a low-rank model each single contribution depends on a free exponent and may change its sign with
 it.
 
@@ -15,12 +15,12 @@ values (the nuclear norm; θ = U D V' is the thin decomposition). At the optimum
 l'_i being the slope of the loss in the score <X_i, θ>, and Γ = sum of a_i X_i is a subgradient of
 the norm.
 
-Edges: all of it holds at the optimum only; a solver that stops early leaves a sum that is off.
-Above the least λ that makes θ zero there is nothing to explain. An intercept without penalty adds a
+Edges: the statements hold at the optimum only; if a solver stops early, the sum is not exact. Above
+the least λ that makes θ zero there is nothing to explain. An intercept without penalty adds a
 constant.
 
 Paper: it explains predictions of sparse and low-rank models, such as recommenders, by training
-samples. Here are the sums of contributions, and what they are not.
+samples. This page computes the sums of contributions, and shows what they are not.
 
 Abstract:
 

@@ -4,21 +4,22 @@ Generative Models", ICML, arXiv 2209.12753.
 For whoever pays for a conservative score, by an energy model or by the penalty |J − Jᵀ|²: what does
 a rotation of the score cost?
 
-Take away: a rotation costs the samples nothing, and mixes faster; the symmetric part of a rotated
-score samples something else, or nothing. The published probe of the penalty is noisiest where the
-score is almost conservative: at d = 8 and a rotation of a hundredth its relative standard deviation
-is about 20, that of |(J − Jᵀ) v|² is .4.
+Take away: a rotation does not change the law of the samples, and it mixes faster; the symmetric
+part of a rotated score samples another law, or diverges. The published probe of the penalty is
+noisiest where the score is almost conservative: at d = 8 and a rotation of a hundredth its relative
+standard deviation is about 20, that of |(J − Jᵀ) v|² is .4.
 
 The law is p = N(0, Σ) on R^d, K = Σ⁻¹ has the eigenvalues k_1..k_d, and a model's score is
 −(I − S) K x with S skew, Sᵀ = −S. In the plane K = diag(k_1, k_2) and S = a J, where J = [[0, −1],
 [1, 0]]. Langevin's equation with the score s is dx = s(x) dt + √2 dW.
 
-Edges: for k_1 = k_2 there is nothing to gain and nothing to repair. Euler steps h pay: for Σ = I
-their variance is 2/(2 − h (1 + a²)). If the symmetric part of J is a multiple of I the probe's
-noise stays bounded.
+Edges: for k_1 = k_2 a rotation does not mix faster, and the symmetric part needs no repair. Euler
+steps of size h have a bias: for Σ = I their variance is 2/(2 − h (1 + a²)). If the symmetric part
+of J is a multiple of I, the probe's noise stays bounded.
 
 Paper: it compares energy models with free models of the score, and trains free ones with a penalty
-on the rotation. Here are Gaussian laws, where all is solved, and the penalty's probe.
+on the rotation. This page treats Gaussian laws, for which everything can be solved, and the
+penalty's probe.
 
 Abstract:
 

@@ -2,21 +2,23 @@
 Machine Learning 102, arXiv 1502.04269.
 
 For whoever learns a score of small whole numbers, as medicine uses them: what the integer program
-promises, and how small its penalties must be.
+guarantees, and how small its penalties must be.
 
-Take away: C_0 < 1/(N P) costs no accuracy. The released choice of C_1 is Pareto optimal, but to
-break ties only it must be smaller. The released big M loses optima on boxes that are not symmetric
-about zero.
+Take away: C_0 < 1/(N P) costs no accuracy. The released choice of C_1 gives Pareto optimal scores;
+a C_1 that breaks ties only must be smaller. The released big M loses optima if the box is not
+symmetric about zero.
 
 Setting: N points x_i with labels y_i, -1 or +1, and integer coefficients λ in a box; a point counts
 as an error unless y <λ, x> > 0. SLIM minimises #errors + N C_0 |λ|_0 + N C_1 |λ|_1, where |λ|_0
 counts the P coefficients that are not zero.
 
-Edges: a score of zero is an error for both labels. Penalties are exact fractions, for the promises
-turn on ties that a rounded one breaks. The programs tell objectives apart by 1e-6 of a point.
+Edges: a score of zero is an error for both labels. Penalties are exact fractions, because a rounded
+penalty would break ties on which the guarantees depend. The programs distinguish objectives that
+differ by 1e-6 of a point.
 
 Paper: it learns scoring systems by integer programs, with constraints that doctors ask for, and
-shows one for sleep apnea. Here are the program, its penalties, data reduction and both bounds.
+shows one for sleep apnea. This page studies the program, its penalties, data reduction and both
+bounds.
 
 Abstract:
 

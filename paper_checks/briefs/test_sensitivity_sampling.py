@@ -7,7 +7,7 @@ clusters.
 
 Take away: with clusters of a tenth of the centre losses 40 draws estimate the total of the figure
 with a standard deviation of .7 % of it, and uniform draws with 11 %; Hoeffding's interval for 95 %,
-± 23 %, does not show it. At loose clusters uniform sampling is as good.
+± 23 %, does not show it. If clusters are loose, uniform sampling is as good.
 
 Point i has the loss l_i >= 0, its centre the loss c_i, and it lies at distance v_i from its centre
 (to the Hoelder power). The losses are assumed to obey |l_i - c_i| <= λ v_i, so that h_i = c_i + λ
@@ -15,11 +15,12 @@ v_i is known before l_i is and at least as large. Points are drawn with chance q
 sum of h_i, and the estimate of L = sum of l_i is the mean of l_I / q_I over s independent draws I.
 Φ is the sum of the v_i.
 
-Edges: a λ that is too small leaves points that are never drawn, and the estimate is too low without
-notice. For λ → ∞ the spread grows like √λ where a centre is a data point of positive loss.
+Edges: if λ is too small, some points are never drawn, and the estimate is too low without any
+warning. For λ → ∞ the standard deviation grows like √λ if a centre is a data point of positive
+loss.
 
-Paper: it selects training data for foundation models by clusters of embeddings and sampling. Here
-is the estimate of a total, given the centres.
+Paper: it selects training data for foundation models by clusters of embeddings and sampling. This
+page studies the estimate of a total, given the centres.
 
 Abstract:
 

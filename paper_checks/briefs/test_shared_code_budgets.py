@@ -5,21 +5,23 @@ For whoever spends k active features on each token, m tokens on each feature, or
 what does each kind of budget lose?
 
 Take away: a budget for each token loses what distinguishes the tokens' scales, and a budget for
-each feature the features'. With Laplace codes one budget for all keeps with 70 codes in a thousand
-what a budget for each token keeps with 125. Without any scales a budget for each token still loses
-p (1 − p) q/(2 φ(q)), a constant, of a token's energy, however wide the dictionary is.
+each feature the features'. With Laplace codes one budget for all keeps as much with 70 codes in a
+thousand as a budget for each token does with 125. Even without scales a budget for each token loses
+the constant p (1 − p) q/(2 φ(q)) of a token's energy, however wide the dictionary is.
 
 Codes of n tokens and M features are x_ij = s_i t_j z_ij with scales s_i of tokens, t_j of features,
 and standard normal z_ij. A budget keeps some entries, and the share kept is theirs of Σ x². The
 token budget keeps the k largest |x| of each row, the feature budget the m largest of each column,
-the shared budget the n k largest of all; p = k/M = m/n, q = Φ⁻¹(1 − p/2), and φ is the normal
+and the shared budget the n k largest of all; p = k/M = m/n, q = Φ⁻¹(1 − p/2), and φ is the normal
 density.
 
-Edges: m = n k/M must be a whole number. With heavy scales the share of one matrix varies. For p → 0
-the gain ℓ/g grows as log(1/p)/4, slowly. To rank by |x| is best for orthogonal decoders only.
+Edges: m = n k/M must be a whole number. With heavy-tailed scales the share varies from matrix to
+matrix. For p → 0 the gain ℓ/g grows slowly, as log(1/p)/4. Ranking by |x| is optimal for orthogonal
+decoders only.
 
 Paper: sparse autoencoders whose budget is shared among tokens, or given to features, reconstruct
-better and have fewer dead features. Here is what the three budgets keep of codes of known law.
+better and have fewer dead features. This page says what share of codes of known law the three
+budgets keep.
 
 Abstract:
 

@@ -12,14 +12,15 @@ Frobenius norm.
 Take away: without a cut the encoding is as stable as ψ: |E(L) - E(L')| <= K |L - L'| for any two
 matrices, whatever the gaps and however many nodes. A cut at d costs the gap behind it: two cycles
 of five nodes whose edges differ by 10⁻⁶ have encodings that are .36 apart for d = 2 and φ = e^(-λ).
-In the spectral norm the bound is false from n = 8 on, and by a factor that grows like (2/π) log n.
+In the spectral norm the bound is false from n = 8 on, by a factor that grows like (2/π) log n.
 
-Edges: equal eigenvalues among the d kept ones do no harm, but the first claim then needs a limit.
-A φ that vanishes beyond some λ needs all eigenvalues below, not the first d. What a network does
-with E is not covered; of graphs without names of nodes compare the best relabelling.
+Edges: equal eigenvalues among the d kept ones do no harm, but the first claim then holds in a limit
+only. A φ that vanishes beyond some λ needs all eigenvalues below this λ, not the first d. This page
+does not cover what a network does with E. To compare graphs whose nodes have no names, take the
+best relabelling.
 
 Paper: it processes eigenvalues softly, so that encodings are provably stable, and says that a hard
-partition of eigenspaces is not. Here are the exact constants.
+partition of eigenspaces is not. This page gives the exact constants.
 
 Abstract:
 

@@ -4,22 +4,24 @@ ICML, arXiv 2306.02556.
 For whoever buys source data for a target that is a mix of sources: how much to buy of each, and
 when to drop one.
 
-Take away: budgets in proportion to the squares of the relevances are worth exactly as much as equal
-ones, up to s times as much error as the best, of s sources. Relevance itself is best, after an
-entry fee of k + 1 samples for each source that is used. The fee makes the sparsest mix best at
-small budgets, even where another has a smaller sum of relevances.
+Take away: budgets proportional to the squares of the relevances give exactly the same error as
+equal budgets, with s sources up to s times the least error. Budgets proportional to the relevances
+themselves are best, after an entry fee of k + 1 samples for each source that is used. Because of
+the fee the sparsest mix is best at small budgets, even if another mix has a smaller sum of
+relevances.
 
 Setting: source t has a head w_t in R^k, the target w = Σ_t ν_t w_t, and no data of its own. Each
 w_t is estimated by least squares from n_t Gaussian k-vectors, with noise of variance σ², and the
 risk is E |Σ_t ν_t (ŵ_t - w_t)|². N = Σ n_t, s sources have ν_t ≠ 0, and the net budgets are m_t =
 n_t - k - 1, m = Σ m_t over these = N - s (k + 1).
 
-Edges: with n_t <= k + 1 the risk is infinite. Whole budgets are the real ones, rounded, and lose
-little. Sources with ν_t = 0 get nothing. If all |ν_t| are equal, the strategy does not matter.
+Edges: if n_t <= k + 1 for a source in use, the risk is infinite. Whole numbers of samples come from
+rounding, which loses little. Sources with ν_t = 0 get no samples. If all |ν_t| are equal, the
+strategy does not matter.
 
 Paper: it compares ways to sample source tasks for a shared representation, by a relevance that is
-sparse (L1) or of least norm (L2), and estimates the former by lasso. Here the representation is
-known, and what is left is the budget.
+sparse (L1) or of least norm (L2), and estimates the former by lasso. On this page the
+representation is known, so that only the budgets remain to be chosen.
 
 Abstract:
 

@@ -15,11 +15,11 @@ if all of them agree, which has the chance P = p₀^b with p₀ = 1 − θ/π, �
 and k. Scatterbrain returns A on a collision and F otherwise; the sparse part alone returns A or 0.
 Hash and features draw directions w of their own, unless the first t bits and features share theirs.
 
-Edges: for q and k of one direction P = 1 and nothing errs; for opposite directions P = 0. At q = −k
-a feature is exact.
+Edges: if q and k have the same direction, P = 1 and the estimate is exact; if they have opposite
+directions, P = 0. At q = −k a feature is exact.
 
 Paper: it combines hashing with random features in attention and measures it on trained networks.
-Here is one pair of query and key, before the softmax.
+This page treats one pair of query and key, before the softmax.
 
 Abstract:
 

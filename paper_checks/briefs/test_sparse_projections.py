@@ -1,23 +1,23 @@
 """Chen, Sultan, Tian, Chen & Skiena 2019, "Fast and Accurate Network Embeddings via Very Sparse
 Random Projection" (FastRP), CIKM, arXiv 1908.11512.
 
-For whoever projects with matrices that are mostly zero: which sparsity costs nothing, and on which
-vectors it does.
+For whoever projects with matrices that are mostly zero: which sparsity costs nothing, and for which
+vectors it does cost.
 
-Take away: two thirds of zeros (s = 3) are free for every vector. More zeros are free for vectors
-without large entries, and dear for one-hot ones: at s = 30 and 64 rows one of them vanishes in one
-case of nine.
+Take away: two thirds of zeros (s = 3) are free for every vector. More zeros cost nothing for
+vectors without large entries, and much for one-hot vectors: at s = 30 and 64 rows a one-hot vector
+is mapped to zero in one case of nine.
 
 R (k, d) has independent entries ±√s with probability 1/(2s) each and zeros else, s >= 1; s = 1 are
 signs, s = 3 has two thirds zeros. Squared norms are estimated by f = |R x|²/k and inner products by
 g = <R x, R y>/k, means over k independent rows. FastRP takes N = Σ_r α_r A^r L Rᵀ/√k, where A is a
 row-normalised adjacency and L = D^β.
 
-Edges: s < 1 is no probability. At s = 1 the norm of a one-hot vector is exact. With disjoint
-supports s does not matter for an inner product.
+Edges: s must be at least 1, because 1/s is a probability. At s = 1 the norm of a one-hot vector is
+exact. If two vectors have disjoint supports, s does not change the variance of their inner product.
 
 Paper: it embeds the nodes of large graphs by very sparse projections of powers of the adjacency.
-Here are the laws of such projections.
+This page gives the laws of such projections.
 
 Abstract:
 

@@ -13,12 +13,12 @@ log(.99/λ)/log 2.25 steps to come within 1 %: more than 8.5 for λ = 1e-3, whic
 T times, and whitens by Φ = P/√(tr Σ). The trace loss is TL = Σ_i ((Φ Σ Φ)_ii − 1)². Write H(h) = h
 (3 − h)²/4 and φ_T for H applied T times.
 
-Edges: at d = 1 the floor is 0. Without the division by the trace the iteration whitens λ < 5 but a
-countable set, cycles at 5 and diverges above. TL reads the diagonal only: a Σ that is not flat but
-has ΦΣΦ of equal diagonal costs (d − Σ h_i)²/d.
+Edges: at d = 1 the floor is 0. Without the division by the trace the iteration whitens every λ < 5
+except a countable set, cycles at 5 and diverges above. TL depends on the diagonal only: if ΦΣΦ has
+an equal diagonal, a Σ that is not flat costs (d − Σ h_i)²/d.
 
 Paper: it shapes the spectrum of embeddings by functions of it, and trains encoders with Newton's
-iteration and the trace loss (INTL). Here are that iteration and the floor of that loss.
+iteration and the trace loss (INTL). This page studies that iteration and the floor of that loss.
 
 Abstract:
 

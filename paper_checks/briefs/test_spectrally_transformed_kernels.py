@@ -3,19 +3,20 @@
 For one who brings unlabelled data into a kernel: how to compute the transformed kernel without
 eigenvectors, and how far off it is on average when the law of the data is known from a sample only.
 
-Take away: a polynomial of the kernel needs products with K and the law of the data, no
-eigenvectors. If that law is known from N draws, the square is right on average and all higher
+Take away: a polynomial of the kernel needs products with K and the law of the data, but no
+eigenvectors. If that law is estimated from N draws, the square is right on average and all higher
 powers are too large by a share of the order 1/N.
 
 The domain is finite, with the law μ > 0 (M its diagonal matrix) and the kernel matrix K. λ_i, ψ_i
 are the eigenpairs of K M, with ψ' M ψ = I, and the transformed kernel is K_s = sum of s(λ_i) ψ_i
 ψ_i'. K_p stands for s(x) = x^p, so that K_1 = K.
 
-Edges: η λ_1 → 1 makes the inverse ill-conditioned. s(0) other than 0 cannot be had from powers, and
-with ties of the spectrum a cut of it is ambiguous.
+Edges: as η λ_1 → 1 the inverse becomes ill-conditioned. Powers cannot give an s with s(0) ≠ 0. If
+eigenvalues are equal, a cut between them is ambiguous.
 
-Paper: kernel regression with an unknown or known transform of the spectrum, for semi-supervised
-learning, with bounds and experiments. Here is its algebra on a finite domain.
+Paper: it studies kernel regression with an unknown or known transform of the spectrum, for
+semi-supervised learning, with bounds and experiments. This page treats its algebra on a finite
+domain.
 
 Abstract:
 

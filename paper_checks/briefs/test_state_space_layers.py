@@ -2,22 +2,23 @@
 Continuous-time Models with Linear State-Space Layers", NeurIPS, arXiv 2110.13985.
 
 For whoever picks a step size or a discretisation for a state-space model: the layer warps
-frequencies, has order one or two as its input is sampled, and has implicit Euler steps for gates.
+frequencies, its order is one or two depending on how the input is sampled, and its gates are
+implicit Euler steps.
 
-Take away: sample a smooth input at the ends of steps and the bilinear layer is of order one only;
-average it over each step and it is of order two. A gate σ(z) is one implicit Euler step of size
-e^z, which lags behind the flow by .20 at most.
+Take away: if a smooth input is sampled at the ends of the steps, the bilinear layer is of order one
+only; if it is averaged over each step, the layer is of order two. A gate σ(z) is one implicit Euler
+step of size e^z, which lags behind the flow by .20 at most.
 
 The model is x' = A x + B u, y = C x; A (N, N) has a negative definite symmetric part here. The
 layer is the bilinear rule x_k = Ā x_{k-1} + B̄ u_k, x_0 = 0, with Ā = (I - Δ A/2)⁻¹ (I + Δ A/2) and
 B̄ = (I - Δ A/2)⁻¹ Δ B: the input is that of the step's end. H(s) = C (s I - A)⁻¹ B, T = n Δ, and σ
 is the logistic function.
 
-Edges: at ω Δ = π the amplification is infinite, and where iω is an eigenvalue of A there is no
-steady state. Small ω Δ: all rules agree.
+Edges: at ω Δ = π the amplification is infinite. If iω is an eigenvalue of A, there is no steady
+state. For small ω Δ all rules agree.
 
 Paper: it shows that linear state-space layers contain recurrences, convolutions and gates, and
-trains them. Here are discretisation and gates.
+trains them. This page studies the discretisation and the gates.
 
 Abstract:
 

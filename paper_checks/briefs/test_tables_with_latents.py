@@ -1,8 +1,8 @@
 """Montanari & Weiner 2023, "Compressing Tabular Data via Latent Variable Estimation", ICML, arXiv
 2302.09780.
 
-For whoever zips a table: what a coder loses that reads it row by row, when it pays to write down
-latent classes of the columns, and why the width of the file decides what zlib finds.
+For whoever zips a table: what a coder that reads it row by row loses, when it pays to store latent
+classes of the columns, and why the width of the file decides what zlib finds.
 
 Setting: a table X (m, n) has classes U_i of rows and V_j of columns, which are independent with the
 chances r and c. Given them, its cells are independent, X_ij with the law Q(· | U_i, V_j), and no
@@ -10,16 +10,17 @@ two classes have the same law. H is the entropy and I the mutual information, in
 automorphism is a pair of permutations of the classes that keeps r, c and Q; |Aut| is their number.
 
 Take away: a coder that reads rows and adapts to the cells before never learns the columns' classes,
-and loses I(X; V | U) bits a cell however long its context is. zlib's window makes a cliff: of
-tables with 40 rows of four kinds it writes 6.1 bits a cell at 32506 columns, and 8.0 at 32507. To
-write the columns' classes pays from H(V)/I(X; V | U) rows on.
+and loses I(X; V | U) bits a cell however long its context is. zlib's window causes a jump: for
+tables with 40 rows of four kinds it writes 6.1 bits a cell at 32506 columns, and 8.0 at 32507.
+Storing the columns' classes pays from H(V)/I(X; V | U) rows on.
 
 Edges: the last term of the first claim falls as n e^(-c m), so that weak classes need many rows.
-The matches of zlib cost up to .15 bits a cell in rows of 500 columns or more. Other windows are
-longer, as of bz2 and lzma.
+The matches of zlib cost up to .15 bits a cell in rows of 500 columns or more. The windows of bz2
+and lzma are longer.
 
-Paper: it estimates the classes, sorts the table into blocks, and codes each block by itself. Here
-are the entropy of the table, what coders reach without classes, and the price of the classes.
+Paper: it estimates the classes, sorts the table into blocks, and codes each block by itself. This
+page computes the entropy of the table, what coders reach without classes, and the price of the
+classes.
 
 Abstract:
 

@@ -4,19 +4,20 @@ Squared to Linear (and Back) using Taylor-Softmax", arXiv 2403.02920.
 For whoever replaces the exponential in attention by its Taylor polynomial: from which length on the
 linear form is cheaper, which orders have positive weights, and how much focus is lost.
 
-Take away: at d = 64 the linear form pays from 4161 tokens on by operations and from 2174 by memory.
-No token of 1024 gets more than 3.5 % of the weight at τ = 5, where softmax gives it 96 %.
+Take away: at d = 64 the linear form needs fewer operations from 4161 tokens on and less memory from
+2174 on. No token of 1024 gets more than 3.5 % of the weight at τ = 5, where softmax gives it 96 %.
 
 Q, K, V are (N, d), T_m(s) = Σ_{j<=m} s^j/j!, the weights of one row are T_2(s)/Σ T_2(s) with scores
 s = q · k, and
 |s| <= τ where q and k are normalised with a temperature τ. ⊠ multiplies each row with itself, d²
 columns wide; the first column of V̂ = (1, V) makes the denominator.
 
-Edges: odd orders have a root, near which row sums vanish and weights blow up. Below τ = 1 the other
-scores are at -τ. Memory counts the entries alive at the peak, one ⊠ at a time.
+Edges: polynomials of odd order have a real root, near which row sums vanish and weights blow up.
+For τ below 1 the largest weight is attained with the other scores at -τ. Memory counts the entries
+that exist at the peak, with one ⊠ at a time.
 
-Paper: attention by the second-order polynomial in its two forms, with crossovers and trained
-models. Here are counts, signs and focus.
+Paper: it computes attention with the second-order polynomial in two forms, and gives their
+crossovers and trained models. This page studies counts, signs and focus.
 
 Abstract:
 

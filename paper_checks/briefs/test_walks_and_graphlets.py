@@ -1,24 +1,25 @@
 """Windels, Malod-Dognin & Pržulj 2024, "Graphlets correct for the topological information missed by
 random walks", arXiv 2405.14194.
 
-For whoever embeds the nodes of a graph by random walks and asks what exactly the walks cannot see.
+For whoever embeds the nodes of a graph by random walks and asks what the walks cannot see.
 
 Setting: a simple graph on n nodes has the adjacency matrix A and degrees d. A pair class is a
 connected graph on at most four nodes with an ordered pair of its nodes, up to isomorphism; a graph
 has, for each pair (i, j), the number of its induced subgraphs of each class. The common neighbours
 of i and j number t_ij = (A²)_ij, and e_ij edges run among them.
 
-Take away: all 23 numbers of four-node subgraphs at a pair are known once walks of up to three steps
-are known, from the matrix powers and from triangles at one end, and one number more: e_ij. No walk
-that DeepWalk takes sees it. A walk of node2vec with q = 4 does: in two graphs whose powers agree in
-all entries, the 4 × 4 rook's graph and Shrikhande's, it ends after three steps at a neighbour with
-the probabilities .00644 and .00560.
+Take away: the walks of up to three steps, the triangles at each node and one more number, e_ij,
+determine all 23 numbers of four-node subgraphs at a pair. No walk of DeepWalk depends on e_ij. A
+walk of node2vec with q = 4 does: in two graphs whose powers agree in all entries, the 4 × 4 rook's
+graph and Shrikhande's, it ends after three steps at a neighbour with the probabilities .00644 and
+.00560.
 
 Edges: with fewer than two common neighbours e is 0 and nothing is missing. The enumeration takes n⁴
-steps, so that graphs here have nine nodes at most.
+steps, so that graphs on this page have at most nine nodes.
 
 Paper: it proposes to count such pairs of positions, its orbit adjacencies, for the embedding of
-nodes. Here are the classes, what three steps add up of them, and the number that they miss.
+nodes. This page lists the classes, says which sums of them three steps give, and names the number
+that they miss.
 
 Abstract:
 

@@ -2,24 +2,26 @@
 Learning with Attributes", NeurIPS, arXiv 2205.13068.
 
 For owners of perfect attribute detectors who know only how often each class has each attribute: the
-error that no method can promise to beat.
+error below which no method can guarantee to stay.
 
-Take away: a table of P(attribute | class) alone promises little. For the ten digits of scikit-learn
-and six attributes, each whether a block of pixels is darker than usual, no map can promise an error
-below .61 in the mean of 30 choices of blocks. The map that promises it errs on .57 of the digits;
-the map that takes the attributes for independent errs on .49 and could have erred on .75.
+Take away: a table of P(attribute | class) alone guarantees little. Take the ten digits of
+scikit-learn and six attributes, each of which says whether a block of pixels is darker than usual.
+In the mean of 30 choices of blocks no map can guarantee an error below .61. The map that guarantees
+it errs on .57 of the digits; the map that takes the attributes for independent errs on .49 and
+could have erred on .75.
 
 There are k equally likely classes and m binary attributes, and A_yj = P(a_j = 1|y). The joint law
 p_y of the attributes of a class is unknown beyond these. A randomised map answers class y to
 attributes a with chance g_y(a); it errs with chance 1 - (1/k) Σ_y Σ_a p_y(a) g_y(a). Nature picks
 the laws that are worst for a map, or, before the map is chosen, those with the largest Bayes error.
 
-Edges: if all A_yj are 0 or 1 the joint laws are known and the value is 0 where no two rows are
-equal. With one attribute and two classes all theories agree. Many maps are best, so that only their
-errors can be compared. The programs have k 2^m variables.
+Edges: if all A_yj are 0 or 1, the joint laws are known, and the value is 0 if no two rows are
+equal. With one attribute and two classes all theories agree. Many maps are optimal, so that only
+their errors can be compared. The programs have k 2^m variables.
 
-Paper: lower bounds on the error of zero-shot learning from attributes, by a game, and their values
-on animals, scenes and birds. Here are the game, closed forms, and digits.
+Paper: it derives lower bounds on the error of zero-shot learning from attributes from a game, and
+gives their values on animals, scenes and birds. This page solves the game, gives closed forms, and
+tries digits.
 
 Abstract:
 
