@@ -51,9 +51,8 @@ _ORDER: ContextVar[int | None] = ContextVar("order of the balls of a proof", def
 
 @contextmanager
 def enclosing(order: int) -> Iterator[None]:
-    """Within, the functions below return balls of this order for plain numbers, too.
-
-    So sqrt(2) and exp(n) of an integer n are enclosed in a proof, and not rounded to floats.
+    """Within this context the functions below return balls of this order for plain numbers, too:
+    sqrt(2) and exp(n) of an integer n are enclosed, and not rounded to floats.
     """
     token = _ORDER.set(order)
     try:
@@ -63,7 +62,7 @@ def enclosing(order: int) -> Iterator[None]:
 
 
 def _ball_in_a_proof(x: Any) -> Any:
-    """Return a plain number as a ball while a proof encloses; else, and anything else, as it is."""
+    """Return a plain number as a ball during a proof; return anything else unchanged."""
     order = _ORDER.get()
     if order is None or not isinstance(x, int | float | Fraction | np.number):
         return x
@@ -129,7 +128,7 @@ class Ball:
         return other if isinstance(other, Ball) else Ball.of([enclosed(other)], self.order)
 
     def _sharper(self, value: Any) -> "Ball":
-        """The same series with a value that is enclosed by another way, too."""
+        """The same series, its value intersected with another enclosure."""
         rest = [self.series[k] for k in range(1, self.order + 1)]
         return Ball.of([value, *rest], self.order)
 
@@ -205,10 +204,9 @@ class Ball:
 
 
 class Whole(int):
-    """An integer parameter of a formula, as `range` and `math.comb` want it.
-
-    With integers it makes integers; what would be rounded, such as 1 / n, n * 0.1 and n ** 0.5, is
-    a ball while a proof encloses.
+    """An integer parameter of a formula, as `range` and `math.comb` take it. Operations with
+    integers give integers; during a proof a result that would be rounded, such as 1 / n, n * 0.1
+    and n ** 0.5, is a ball.
     """
 
 

@@ -1,6 +1,6 @@
-"""The checks of an audit: what is done with a claim in one run, and what came out of it.
+"""The checks of an audit: what one run does with a claim, and its outcome.
 
-Each takes the claim and a number that decides all that is random, and runs in a process of its own.
+Each takes the claim and a seed, and runs in a process of its own.
 """
 
 import os
@@ -34,7 +34,7 @@ OUTCOMES = {
     "outside": "a joint condition refuses all settings that were drawn",
     "nothing tried": "there is no number to scale, or the mutated code did not run",
 }
-"""What a run may come to."""
+"""The possible outcomes of a run."""
 CHECKS = {
     "seeds": "another seed",
     "settings": "another setting of the domain",
@@ -44,19 +44,17 @@ CHECKS = {
 }
 """Name of each check, and what it tries."""
 SETTINGS = 20
-"""How many settings are drawn for one that lies inside the joint conditions."""
+"""How many settings may be drawn until one meets the joint conditions."""
 SEARCHED = 200
 SECONDS = 10.0
 """How many settings a search for a violation tries, and after how many seconds it stops."""
 SHARE_OF_ENDS = 0.4
-"""How often a setting is an end of its domain alone."""
+"""The share of the drawn settings in which one setting alone is at an end of its domain."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What one run is to do: a check of a claim under a number; the claim's file and function say
-    where it is stated.
-    """
+    """One run to be done: a check of a claim under a seed, and the claim's file and function."""
 
     claim: str
     check: str
@@ -69,7 +67,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run came to; `why` is a sentence where it did not hold, `again` shows it again."""
+    """The result of one run; `why` says what is wrong, `again` is the command that repeats it."""
 
     claim: str
     check: str
@@ -81,7 +79,7 @@ class Run:
 
 
 def done(task: Task) -> Run:
-    """Run a task in this process, of which nothing is expected afterwards."""
+    """Run a task in this process, which must not be used afterwards."""
     outcome, why, again = _CHECKS[task.check](task)
     return Run(task.claim, task.check, task.number, outcome, why, again or audit_line(task))
 
@@ -139,7 +137,7 @@ def _bounds(task: Task) -> Result:
 
 
 def _judged(subject: Claim, done: Attempt, inside: bool = True) -> Result:
-    """Return what a trial came to; with `inside`, at another setting of the domain."""
+    """Return the outcome of a trial; with `inside`, at another setting of the domain."""
     names = {"as expected": "held", "INCONCLUSIVE": "undecided"}
     if not inside:  # there the claim chose its controls and says that what is published fails
         names |= dict.fromkeys(("no control", "published holds", "constant"), "wrong")

@@ -1,9 +1,11 @@
-"""Does a verdict detect what it says? A trial whose predictions are off by what it says it detects.
+"""Does a verdict detect the error that it states? A trial whose predictions are wrong by this
+error.
 
 A claim is run again with each of its predictions scaled by 1 + r or by 1 - r, r a hair above the
 resolution that the decision stated (bounds: tightened by it; where all of the prediction is 0:
 moved by it, in the stated scale; a growth law: replaced by its rival). No such decision may be
-VERIFIED. Signs of runs and whole distributions have no number to scale, and are left as they are.
+VERIFIED. Decisions on signs of runs and on whole distributions have no number to scale; they are
+not changed.
 """
 
 import inspect
@@ -28,7 +30,7 @@ PREDICTED = {
 
 
 class Mistaken(Trial):
-    """A trial whose predictions are wrong by what each decision said that it would detect.
+    """A trial whose predictions are wrong by the error that each decision stated.
 
     `stated` are the findings of an earlier trial of the same claim and seed, one per decision;
     `sign`, +1 or -1, is the direction of the error (a bound is tightened either way).
@@ -74,8 +76,8 @@ for _name in PREDICTED:
 
 
 def _wrong(stated: Finding, predict: Any, sign: int) -> Any:
-    """Return a prediction that is wrong by a hair more than a decision detects; None where there is
-    no number.
+    """Return a prediction that is wrong by slightly more than a decision detects; None without a
+    number.
     """
     resolution = stated.resolution
     side = stated.prediction.side

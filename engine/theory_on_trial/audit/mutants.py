@@ -1,8 +1,9 @@
 """A mutant: one number, operator, sign or comparison changed in a function that a claim reaches.
 
-The file on disk is left alone: the changed module is what a child process imports. The changed
-expression reports when it is evaluated, because a change that never runs can be noticed by nobody.
-A mutant that nothing notices may be equivalent: where a solver starts, how fine a grid is.
+The file on disk does not change: a child process imports the changed module. The changed expression
+reports when it is evaluated, because nothing can notice a change that never runs. A mutant that
+nothing notices may be equivalent to the original, such as another start of a solver or a finer
+grid.
 """
 
 import ast
@@ -82,8 +83,8 @@ def mutant(place: Place, random: Random, root: Path) -> Mutant:
 
 
 def install(mutant: Mutant) -> list[bool]:
-    """Let this process import a mutant in place of its module; return a list that is not empty once
-    the change was evaluated.
+    """Let this process import a mutant in place of its module; return a list that fills once the
+    change is evaluated.
     """
     evaluated: list[bool] = []
 
@@ -144,7 +145,7 @@ def _sites(tree: ast.Module, function: str) -> list[ast.expr]:
 
 
 def _variants(node: ast.expr) -> list[ast.expr]:
-    """Return what an expression may be changed into; nothing for one that is not changed."""
+    """Return the possible changes of an expression; nothing for one that is not changed."""
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         return [ast.BinOp(node.left, _OPERATORS[type(node.op)](), node.right)]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):

@@ -1,4 +1,4 @@
-"""Runs in processes of their own: one that hangs or dies is named, and costs no other.
+"""Runs in processes of their own: one that hangs or dies is named and does not harm the others.
 
 They are forks of one process that has imported JAX and started no device, so that each begins in a
 moment, shares nothing with another run, and may import code that is wrong.
@@ -21,7 +21,7 @@ from theory_on_trial.explore.attempt import begin
 
 _PRELOADED = ["jax", "jax.numpy", "scipy.stats", "scipy.optimize", "theory_on_trial.audit.checks"]
 _GRACE = 15.0
-"""How many seconds a late run has to end by itself: compiled code is not interrupted."""
+"""How many seconds a late run has to end by itself: compiled code cannot be interrupted."""
 _TRIALS = 3
 """How many trials of a claim one run may take, each within the claim's limit."""
 
@@ -29,9 +29,8 @@ _TRIALS = 3
 def conduct(
     tasks: Iterator[Task], *, workers: int, seconds: float, most: float = float("inf")
 ) -> Iterator[Run]:
-    """Yield what tasks come to, as they end; none begins after so many seconds, or after `most`.
-
-    What runs when the caller stops is ended, and says nothing.
+    """Yield the results of tasks as they end; no task begins after so many seconds, or after `most`
+    tasks. Tasks that run when the caller stops are ended without a result.
     """
     context: Any = get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)

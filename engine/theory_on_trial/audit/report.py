@@ -31,7 +31,7 @@ _COUNTED = ("held", "undecided", "not noticed", *WRONG)
 
 @dataclass(frozen=True)
 class Counts:
-    """What the runs of one check came to.
+    """The counts of the runs of one check.
 
     Attributes:
         check: its name.

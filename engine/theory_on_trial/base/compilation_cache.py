@@ -52,7 +52,9 @@ def enable_compilation_cache() -> None:
 
 
 def use_compilation_cache(folder: str | None) -> None:
-    """Have JAX keep every compiled program there, however small, unless it keeps them already."""
+    """Let JAX keep every compiled program in that folder, however small, unless it keeps them
+    already.
+    """
     import jax
 
     if folder and jax.config.jax_compilation_cache_dir is None:  # type: ignore[attr-defined]

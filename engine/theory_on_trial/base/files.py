@@ -1,4 +1,4 @@
-"""Files that are whole or as they were: written beside their names and moved into place."""
+"""Files that are never half-written: a draft beside the name is moved into place."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class NotWritten(ValueError):
-    """A file could not be written: one sentence; what was there before is there still."""
+    """A file could not be written; its old contents are unchanged. The message is one sentence."""
 
 
 @contextmanager

@@ -12,8 +12,8 @@ ProgressSetting = bool | Literal["auto"] | Callable[[int, int, float], None]
 
 
 def disabled(setting: Any) -> bool | None:
-    """What tqdm is to do: nothing under "auto" but on a terminal (None), and nowhere in a worker of
-    pytest-xdist.
+    """The argument `disable` of tqdm: None under "auto", which draws on a terminal only; True in a
+    worker of pytest-xdist.
 
     Raises ValueError for a setting that is not True, False or "auto".
     """

@@ -27,8 +27,8 @@ def source_digest(simulator: Callable[..., Any]) -> str:
 
     That is its own module and whatever this imports, directly or not, inside functions too. An edit
     in any of these files, other than of comments and layout, gives another digest, and finished
-    chunks no longer count. A module that is imported by a name made at run time is not seen, nor is
-    a file that is read as data.
+    chunks are computed again. The digest misses a module whose name is made at run time, and a file
+    that is read as data.
 
     Raises ValueError for a function whose source does not say what it computes: one without a file
     (typed into an interpreter or a notebook) and one with values bound to it (a closure, a

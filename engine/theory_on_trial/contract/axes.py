@@ -6,9 +6,7 @@ from typing import Any
 
 @functools.lru_cache(maxsize=2**14)
 def fits(dim_str: str, shape: tuple[int, ...]) -> bool:
-    """Whether an array of this shape has the axes that jaxtyping would want: given sizes, and one
-    size per name.
-    """
+    """Whether a shape fits the axes of a jaxtyping annotation: fixed sizes, one size per name."""
     tokens = dim_str.split()
     several = any(is_variadic(token) for token in tokens)
     if len(shape) < len(tokens) - 1 if several else len(shape) != len(tokens):

@@ -12,12 +12,12 @@ import numpy as np
 MOST = 2**53
 """The largest integer up to which float64 counts."""
 LONGEST = 2**29
-"""The longest axis: two of them are still a number of bytes, which memory refuses and no 64 bits
-overflow.
-"""
+"""The longest axis: the product of two still fits into 64 bits, so that memory refuses it."""
 SMALLEST = 1e-50
 LARGEST = 1e50
-"""Of the largest entry of an array: between them no square and no product of squares is lost."""
+"""The range of an array's largest entry in which squares and their products neither over- nor
+underflow.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +25,7 @@ class Interval:
     """Finite numbers from `low` to `high`, of an array each entry; `closed` says which ends belong
     to it.
 
-    In an annotation it says to Hypothesis, and to whatever else reads `annotated_types`, what the
-    bounds of that library say.
+    Hypothesis, and other readers of `annotated_types`, take it for the bounds of that library.
     """
 
     __is_annotated_types_grouped_metadata__ = True
@@ -76,9 +75,7 @@ class Interval:
         return f"{rule} ({self.why})" if self.why else rule
 
     def broken_by(self, values: Any) -> str:
-        """What a number beyond it must do: of a limit that `must` leaves unsaid, the one that it
-        breaks.
-        """
+        """What a number outside must do; names the broken limit if `must` leaves it out."""
         if self.high in (MOST, LONGEST) and np.any(np.asarray(values > self.high)):
             return f"be at most {_power(self.high)}"
         return self.must
@@ -91,8 +88,8 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Holds:
-    """A property of a whole array: what it must do, and whether it does; the tests' strategies know
-    it by its name.
+    """A property of a whole array: its name for the tests' strategies, what it must do, and a
+    function that tells.
     """
 
     name: str
@@ -204,8 +201,8 @@ def _rising(values: np.ndarray) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Is:
-    """A property of a value of any kind, such as a type of numbers: what it must do, and whether it
-    does.
+    """A property of a value of any kind, such as a type of numbers: what it must do, and a function
+    that tells.
     """
 
     must: str
@@ -214,7 +211,7 @@ class Is:
 
 @dataclasses.dataclass(frozen=True)
 class Allowance:
-    """Takes back one of the rules that hold without a marker."""
+    """Lifts one of the rules that hold without a marker."""
 
     name: str
 

@@ -30,16 +30,16 @@ def guarded(*, double: bool = True) -> Callable[[F], F]: ...
 def guarded(function: Any = None, *, double: bool = True) -> Any:
     """Hold the arguments of a function, or the fields of a dataclass, to their annotations.
 
-    A front door is guarded once: what guarded functions call inside is not judged again. Where
-    floats are meant, lists become arrays; where counts are meant, NumPy's integers become int. With
-    `double`, other precisions become float64 and a float becomes NumPy's, whose overflow can be
-    caught; without it (simulators) precisions stay as they are, and arrays of other libraries are
-    never converted. Results are not looked at: a caller may pipeline them.
+    Only the outermost guarded call checks its arguments; guarded functions that it calls do not
+    check again. Where floats are meant, lists become arrays; where counts are meant, NumPy's
+    integers become int. With `double`, other precisions become float64 and a float becomes NumPy's,
+    whose overflow can be caught; without it (simulators) precisions stay as they are, and arrays of
+    other libraries are never converted. Results are not inspected, so that JAX may compute them
+    later.
 
     The function raises TypeError for an argument of another kind, and ValueError for another shape,
-    for a value outside its domain, and where overflow, a division by zero, a singular matrix or a
-    lack of memory leaves no answer. Of a function that calls back what its caller hands in, only
-    the arguments are judged.
+    for a value outside its domain, and if overflow, a division by zero, a singular matrix or a lack
+    of memory leaves no answer. Errors in a function that the caller hands in pass unchanged.
     """
     if function is None:
         return functools.partial(guarded, double=double)

@@ -19,8 +19,8 @@ def require(condition: Any, sentence: str) -> None:
 def require_room(names: str, numbers: int) -> None:
     """Raise `ValueError` if the arguments `names` ask for an array of more than 2^36 numbers.
 
-    No memory holds it, and XLA allocates later than it returns: what it cannot allocate, or whose
-    bytes exceed 64 bits, ends the process and not the call.
+    No memory holds such an array. XLA allocates after the call has returned; if it cannot, or if
+    the number of bytes exceeds 64 bits, the process ends.
     """
     require(
         numbers <= 2**36,

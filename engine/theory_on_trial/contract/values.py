@@ -104,8 +104,8 @@ def _numbers(value: Any) -> Iterator[Any]:
 
 
 def _reader_of(leaf: Any) -> tuple[Any, AbstractContextManager[None]]:
-    """The library that reads numbers where they are, at once, and its context: a caller may be
-    traced.
+    """The library that reads numbers without copying them, and a context in which it computes at
+    once even if a caller is traced.
 
     On a CPU NumPy sees JAX's arrays without a copy or a program.
     """

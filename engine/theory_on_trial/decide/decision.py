@@ -1,8 +1,8 @@
 """The one rule for all procedures: an interval, a prediction with a margin, and a verdict.
 
-The claim is |truth - prediction| <= *margin* (one-sided claims alike): VERIFIED where the interval
-lies inside, REFUTED where it lies outside. The *slack* is the part of the margin that is the
-theory's own error (a computed truncation term, a printed constant's rounding; 0 for an exact
+The claim is |truth - prediction| <= *margin* (one-sided claims alike): it is VERIFIED if the
+interval lies inside and REFUTED if it lies outside. The *slack* is the part of the margin that is
+the theory's own error (a computed truncation term, a printed constant's rounding; 0 for an exact
 statement). The margin may not reach the nearest control, so that a VERIFIED claim has refuted its
 controls on the same data, without another sample and without another chance of error. Each decision
 knows its *resolution*: the smallest error of the prediction that it detects.
@@ -23,24 +23,20 @@ Side = Literal["two", "at most", "at least"]
 
 
 _PRINTED = 10
-"""Papers print no more decimals; a number of more was computed."""
+"""The most decimals that papers print; a number with more was computed."""
 _ABOUT = "about "
-"""So begins a printed number of which only the digits before its last zeros count."""
+"""The beginning of a published number whose final zeros do not count as digits."""
 MOST_ERROR = 0.1
-"""The largest chance of a miss of an interval that decides anything, and of all those of a claim
-together.
-"""
+"""The largest chance with which the intervals of a claim, together, may miss."""
 _TINY = float(np.finfo(float).tiny)
 
 
 class ControlTooClose(ValueError):
-    """A control that a verified claim would not refute: the check could not fail in the way it
-    promises to.
-    """
+    """A control that a verified claim would not refute, so that the check could not fail for it."""
 
 
 class ConstantSamples(ValueError):
-    """Samples that are all equal, of which no interval can be made: there is nothing to decide."""
+    """Samples that are all equal give no interval, so that nothing can be decided."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +50,7 @@ class Prediction:
         slack: the part of the margin that is the theory's own error; a control is refuted where the
             truth is further from it than this.
         side: "two" (equal), "at most" or "at least" (the measured value is bounded by `value`).
-        scale: what an error is measured in where `value` is 0, > 0.
+        scale: the unit of errors if `value` is 0; > 0.
     """
 
     value: Any
@@ -66,8 +62,8 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """What became of one control: its name, the wrong value, the verdict on it, and where it was
-    refuted.
+    """The result of one control: its name, the wrong value, the verdict on it, and the coordinates
+    that refuted it.
 
     `refuted` holds a truth value for each coordinate, `distance` is the largest difference from the
     prediction in the unit of the resolution; None where the decision has none. `is_process` tells a
@@ -84,7 +80,7 @@ class Control:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One decision with everything that led to it.
+    """One decision with all its inputs and results.
 
     `tightness` is, for an identity, the worst |difference| / error bound, and, for a bound, the
     largest lhs / rhs. `budget` is the share of the planned samples that had to be drawn, 0 for a
@@ -139,8 +135,8 @@ def decide_control(interval: Enclosure, control: Prediction) -> Outcome:
     REFUTED iff the interval is disjoint from [c - s, c + s] on some coordinate; otherwise VERIFIED
     or INCONCLUSIVE, as `decide` says. So a VERIFIED prediction p of margin d refutes every control
     with |c - p| >= d + s on some coordinate: there the interval lies inside (p - d, p + d), which
-    [c - s, c + s] does not meet. Were it the margin that surrounds the control too, one between
-    d + s and 2 d away would remain open however many samples were drawn.
+    [c - s, c + s] does not meet. If the margin also surrounded the control, a control between d + s
+    and 2 d away would stay undecided for any number of samples.
     """
     _check(interval, control)
     return "REFUTED" if np.any(excluded(interval, control)) else decide(interval, control)
@@ -266,8 +262,8 @@ def judge(
 ) -> Finding:
     """Decide the prediction, every control and the value as published (if any) on one interval.
 
-    The verdict comes first: that a control is none (`check_controls`) is an objection to a claim
-    that was not refuted. What is published may be a pair, its side and its value.
+    The verdict comes first: an invalid control (`check_controls`) is an objection to a claim that
+    was not refuted. The published value may be a pair of side and value.
     """
     printed_side, printed = published(printed, prediction.side)
     shapes = np.shape(interval.estimate), np.shape(prediction.value)
@@ -332,7 +328,7 @@ def judge(
 
 
 def published(given: Any, side: Side) -> tuple[Side, Any]:
-    """Return the side and the value of what is published: of a pair its own side, else that of the
+    """Return the side and the value of what is published; without a side of its own, that of the
     decision.
     """
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
@@ -360,8 +356,8 @@ def _as_published(prediction: Prediction, value: Any, side: Side, rounding: floa
 
 
 def _as_numbers(printed: Any) -> tuple[Any, float]:
-    """What is printed as numbers, where it was given as it is printed ("0.100"), and how far
-    "about" lets the truth be from it: half a unit of the last digit that is not 0.
+    """A published value as numbers, also if it is given as text ("0.100"), and the error that
+    "about" allows: half a unit of the last digit that is not 0.
     """
     texts = [entry for entry in np.ravel(np.array(printed, object)) if isinstance(entry, str)]
     if not texts:

@@ -1,5 +1,5 @@
-"""The decision procedures: each delivers an interval for the unknown value and lets `decide`
-compare it.
+"""The decision procedures: each computes an interval for the unknown value, which `decide`
+compares.
 
 `identity`, `bound` and `gap` rest on rounding analysis and certificates (no chance of error);
 `mean`, `probability` and `distribution` sample until a finite-n interval decides; `runs` counts
@@ -52,13 +52,15 @@ GUARANTEES = {"draws": "sampled", "search": "searched", "grid": "on a grid", "al
 """What a bound rests on, by where its instances came from."""
 
 MOST_SCALE = 10.0
-"""How many times the largest prediction a scale may be, in which errors beside it are measured."""
+"""The largest ratio of the scale to the largest prediction at which errors are measured in that
+scale.
+"""
 _AGREE = 1e-10
-"""Sides of an identity that agree to this share may differ by rounding that nobody foresaw."""
+"""If the sides of an identity agree to this share, unforeseen rounding may explain the rest."""
 Widened = Callable[[Law, Sequence[np.ndarray], Enclosure], Enclosure]
 """Makes an interval wider, given its law and all samples."""
 _MANY = 64
-"""So many equal draws are no chance."""
+"""From so many equal draws on, chance cannot explain them."""
 _MORE: dict[type, tuple[int, ...]] = {
     SupDistance: (),
     TailDistance: (),
@@ -67,7 +69,9 @@ _MORE: dict[type, tuple[int, ...]] = {
     RatioOfMeans: (2,),
     RatioOfProbabilities: (2,),
 }
-"""The axes of a sample after those of the prediction, by law; other laws take what they get."""
+"""The number of axes that a sample has in addition to the prediction's, by law; other laws take any
+number.
+"""
 
 
 def identity(
@@ -85,10 +89,10 @@ def identity(
     `scale` is the size of the *intermediates that were subtracted* (an upper bound on them, the
     unit of `value`; by default the largest entry of the reference, 1 where that is 0), `ops` the
     number of roundings on the longest path (n for a reduction of length n, 3 n for an
-    eigendecomposition of order n), u = 2^-53. No false refutation occurred in 8e5 products,
-    eigendecompositions and solves. `ops=0` means exact arithmetic (integers, `fractions.Fraction`):
-    equality, nothing else. A VERIFIED identity holds to within 2 E. Guarantee: error 0, given that
-    E bounds the rounding.
+    eigendecomposition of order n), u = 2^-53. 800,000 products, eigendecompositions and solves gave
+    no false refutation. `ops=0` means exact arithmetic (integers, `fractions.Fraction`): equality,
+    nothing else. A VERIFIED identity holds to within 2 E. Guarantee: error 0, given that E bounds
+    the rounding.
 
     Sides that differ by more than E and yet agree to ten digits on every coordinate are
     INCONCLUSIVE, unless a control is as near: then such digits are claimed. Where something
@@ -359,9 +363,7 @@ def _of_instances(
 
 
 def rests_on(finding: Finding, instances: Instances | None) -> Finding:
-    """Return an identity with what it rests on in its guarantee, where its instances are not those
-    of a draw.
-    """
+    """Return an identity whose guarantee says what its instances are, unless they were drawn."""
     if instances in (None, "draws"):
         return finding
     interval = finding.interval._replace(guarantee=GUARANTEES[instances])
@@ -383,7 +385,7 @@ def failing_share(count: int, alpha: float) -> float:
 
 
 def _copied(instances: np.ndarray) -> int:
-    """Return how many instances were repeated into so many; 0 if they were not.
+    """Return how many instances were repeated to make these; 0 if none was.
 
     n independent draws take each of m values n / m times with a chance of
     n! m^-n / ((n / m)!)^m at most, whatever their law.
@@ -539,7 +541,9 @@ def mean(
 
 
 def _confirmed(finding: Finding, strict: Finding) -> Finding:
-    """Return the finding, whose refutations count where all ends sharing the error refute too."""
+    """Return the finding; a refutation counts only if intervals in which all ends share the error
+    refute, too.
+    """
     if finding.outcome == "REFUTED" == strict.outcome:
         return strict
     return replace(
@@ -666,9 +670,9 @@ def gap(
     """Decide a predicted optimum f* from a feasible value `primal` >= f* and a certified lower
     bound `dual` <= f*.
 
-    Both are evaluated by our own code, never taken from a solver's status; rounding E = 4 ops u
-    scale widens the interval [dual - E, primal + E]. Guarantee: error 0. Raises `ValueError` where
-    the lower bound exceeds the value by more than 2 E.
+    The caller computes both from the solutions, and does not take them from a solver's status;
+    rounding E = 4 ops u scale widens the interval [dual - E, primal + E]. Guarantee: error 0.
+    Raises `ValueError` where the lower bound exceeds the value by more than 2 E.
     """
     primal = check_finite("feasible value", primal)
     dual = np.asarray(dual, float)  # which may be -inf: no bound known
@@ -698,10 +702,10 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
     the exact sign test.
 
     The interval is Clopper-Pearson's for P(outcome > 0); ties count against the claim. VERIFIED iff
-    it lies above 1/2, so S runs on one side carry the level alpha = 2^(1-S) and no smaller one:
-    declare what S can carry. Controls are outcomes of runs in which the effect is absent or
-    reversed; they must be REFUTED. Guarantee: exact at `alpha`, which is reported as it is; nothing
-    here claims 1e-6 for a handful of runs.
+    it lies above 1/2, so S runs on one side have the level alpha = 2^(1-S), and S must be large
+    enough for the level that is asked for. Controls are outcomes of runs in which the effect is
+    absent or reversed; they must be REFUTED. Guarantee: exact at `alpha`, which the row reports; a
+    handful of runs cannot reach 1e-6.
 
     Raises `ValueError` for a level above 10 % and for a control that is a multiple of the outcomes.
     """

@@ -1,4 +1,5 @@
-"""When a sampled decision looks at its samples, and which part of its error it spends at a look.
+"""The interim looks of a sampled decision: after how many samples it looks, and the share of its
+error at each look.
 
 A law whose interval holds at one look only divides its error among the looks (the union bound). The
 shares may be any that were fixed before the first sample. Where law, margin and prediction say how
@@ -29,15 +30,15 @@ from theory_on_trial.laws import (
 
 _GROWTH = 1.1
 _COARSE_GROWTH = 1.25
-"""By what factor looks grow: where the error is spent, and elsewhere (the price of a look that is
-not used is small, but not nothing).
+"""The factors by which looks grow: where the error is spent, and elsewhere (a look that is not used
+costs little, but not nothing).
 """
 _AROUND = 0.7
 """The share of the error that is spent around the number of samples that is known to be needed."""
 _SPREAD = 0.22
-"""Over which range, in log n: the number at which a decision falls varies by so much."""
+"""The width of that range in log n: the number of samples at a decision varies by so much."""
 _ROOM = 2.0
-"""How many times the samples that a true prediction needs are planned for at least."""
+"""The plan allows at least so many times the samples that a true prediction needs."""
 
 
 @dataclass(frozen=True)
@@ -182,9 +183,10 @@ def _of_variances(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 def hopeless(law: Law, batches: Sequence[np.ndarray], prediction: Prediction, alpha: float) -> bool:
     """Tell whether a time-uniform law cannot decide yet, from the samples' spread alone.
 
-    Its interval costs more than the samples. It is not computed while even 3.3 standard errors
-    (at 1e-6; fewer at larger chances) reach across the border of the margin, on every coordinate or
-    on one that would have to be verified. A decision may come later for that, never earlier.
+    Its interval costs more time than the samples. So it is not computed while even 3.3 standard
+    errors (at 1e-6; fewer at larger chances) reach across the border of the margin, on every
+    coordinate or on one that would have to be verified. This may delay a decision, but never makes
+    one earlier.
     """
     if not law.time_uniform or prediction.side != "two" or len(batches) < 2:
         return False

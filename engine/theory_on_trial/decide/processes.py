@@ -1,5 +1,5 @@
-"""In which form a measurement is given: a function of JAX's key, a function of NumPy's generator
-for one sample or for many, or samples that exist.
+"""The forms of a measurement: a function of JAX's key, a function of NumPy's generator for one
+sample or for many, or existing samples.
 """
 
 import inspect
@@ -91,7 +91,7 @@ def one_by_one(measure: Callable[[np.random.Generator], Any], what: str) -> Draw
 
 
 class Given:
-    """Samples that exist, shape (n, *shape), given in their order.
+    """Existing samples, shape (n, *shape), in their order.
 
     Raises `ValueError` for what is not an array of finite real numbers, and for samples that go
     together with those before them (as a chain's do).

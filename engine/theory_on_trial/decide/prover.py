@@ -1,4 +1,4 @@
-"""Proofs by enclosure: an inequality holds at every point of a box, because balls say so.
+"""Proofs by enclosure: ball arithmetic shows that an inequality holds at every point of a box.
 
 A box is cut in two until on every piece the enclosure of f = rhs - lhs shows the sign. Each piece
 is tried in four ways: by the plain enclosure of f; on the face where f is least, along parameters
@@ -31,7 +31,7 @@ _STEEP = 1e200
 
 @dataclass(frozen=True)
 class Proof:
-    """What became of an attempt to prove lhs <= rhs on a box.
+    """The result of an attempt to prove lhs <= rhs on a box.
 
     Attributes:
         outcome: VERIFIED if the inequality is proved on the whole box, REFUTED if it is false on
@@ -42,7 +42,7 @@ class Proof:
         where: by parameter the ends of a box: one on which the inequality is false, or one that
             remained; None for a proof.
         point: by parameter the point with the least (rhs - lhs) / |rhs| of all middles of boxes.
-        why: of an INCONCLUSIVE attempt, what would decide.
+        why: for an INCONCLUSIVE attempt, what would decide it.
         used: which of "enclosures", "mean values", "signs of derivatives" and "Taylor's formula"
             the proof needed.
     """
@@ -252,7 +252,8 @@ class _Search:
 
         With h the distance from the end, f is the sum of c_j h^j, j < k, taken at the end, and of
         c_k h^k, c_k enclosed on the whole box: at least c_0 and, of the others, those that are
-        below 0, at the largest h. So sides that touch at the end are told from sides that cross.
+        below 0, at the largest h. This distinguishes sides that touch at the end from sides that
+        cross.
         """
         width = enclosed(box[place][1]) - enclosed(box[place][0])
         for end, sign in ((box[place][0], 1), (box[place][1], -1)):
@@ -317,7 +318,7 @@ class _Search:
 
 
 def _below_zero(coefficient: Any, power: Any) -> Any:
-    """What a term of Taylor's formula takes away at most."""
+    """A lower bound, at most 0, on a term of Taylor's formula."""
     return enclosed(0) if coefficient >= 0 else (coefficient.lower() * power).lower()
 
 
@@ -395,9 +396,9 @@ def prove_identity(
 
     A polynomial of degree d_i in parameter i that is 0 on a grid of d_i + 1 values of each
     parameter is 0 everywhere (the combinatorial Nullstellensatz for a full grid). The sides are
-    computed in rational arithmetic at integers from `start` on. That neither side has a higher
-    degree is the caller's word, which is checked: the differences of order d_i + 1 vanish along
-    each parameter, over two values more than the grid has.
+    computed in rational arithmetic at integers from `start` on. The caller states that neither side
+    has a higher degree, and this is checked: the differences of order d_i + 1 vanish along each
+    parameter, over two values more than the grid has.
 
     Args:
         lhs: function of the parameters, by name, written with operators; it is called with

@@ -12,14 +12,14 @@ OF_TAILS = "of a tail probability"
 
 @dataclass(frozen=True)
 class Resolution:
-    """How small an error a decision detects.
+    """The smallest error that a decision detects.
 
     Attributes:
         size: the smallest error that would not have been VERIFIED, a common factor on all
             coordinates, >= 0; infinite if no size of error is known to be detected; 0 in exact
             arithmetic.
         each: the same for an error in one coordinate alone, of the coordinate that detects least.
-        unit: what `size` is a share of: "" for the prediction itself, else what is named.
+        unit: the quantity of which `size` is a share; "" stands for the prediction.
         rival: of a growth law, the nearest other laws, which are excluded; then `size` is 0.
         beside: as `each`, of all coordinates and as a share of the scale, or without one of the
             largest coordinate.
@@ -81,13 +81,14 @@ def resolution_of_margin(prediction: Any) -> Resolution:
 
     Sampling goes on until the truth is known to lie within the margin or beyond it. A theory that
     is right up to its slack is within the margin; moved by margin + slack it is beyond, whatever
-    the samples. So the resolution is known before the first of them.
+    the samples. So the resolution is known before the first sample.
     """
     return _resolution((np.add(prediction.margin, prediction.slack, dtype=float),), prediction)
 
 
 def _resolution(errors: Sequence[np.ndarray], prediction: Any) -> Resolution:
-    """Return what errors of each coordinate, in one direction or two, amount to.
+    """Return the resolution that smallest detected errors of each coordinate, in one or two
+    directions, amount to.
 
     An error is a share of the prediction; where all of that is 0, of its `scale`. A common factor
     is detected as soon as one coordinate detects it.

@@ -1,10 +1,10 @@
-"""Where the samples of a decision come from, what makes sure that they are samples, and how many
-would be enough.
+"""The samples of a decision: where they come from, how it is checked that they are samples, and how
+many would be enough.
 
 A decision counts samples as independent draws from one stream of random numbers. A measurement that
 does not use its stream (a forgotten key, a key of its own, a draw by NumPy that JAX traced into a
-constant) gives one number again and again, and an interval around it that means nothing: it is
-refused before it is judged.
+constant) gives one number again and again, and an interval around it means nothing. Such a
+measurement is refused before it is judged.
 """
 
 from collections import Counter
@@ -49,40 +49,45 @@ Sampler = Callable[[int], np.ndarray]
 """The next m samples, shape (m, *shape)."""
 
 _MANY = 64
-"""So many equal samples are no chance."""
+"""From so many equal samples on, chance cannot explain them."""
 _PATTERN = (2, 2, 4)
-"""The sizes of the first calls, again and again."""
+"""The sizes of the first calls, which are repeated."""
 _CALLS = 64
-"""A later call is of one part in so many of what was drawn before."""
+"""The size of a later call is the number of samples so far, divided by this."""
 _LEAST_CALLS = 40
-"""So many calls tell how much they differ; nothing is decided before."""
+"""The least number of calls that tells how much calls differ; nothing is decided before."""
 _PROBED = 8
-"""So many samples are drawn again from another stream."""
+"""How many samples are drawn again from another stream."""
 _EQUAL_CALLS = 16
-"""So many calls do not have one mean, or one spread, by chance."""
+"""From so many calls on, chance cannot explain one common mean, or one common spread."""
 _UNCOMMON = 4
-"""So many samples that are not the commonest one do not coincide by chance, among 64."""
+"""From so many samples other than the commonest one on, chance cannot explain that all 64 coincide.
+"""
 _GROWN = 1.3
-"""By what factor samples grow until it is asked again whether they go together."""
+"""The factor by which samples grow until their dependence is checked again."""
 _COPIES = 48
-"""So many pairs of equal numbers within a call are expected before hardly any is no chance."""
+"""From so many expected pairs of equal numbers within a call on, chance cannot explain that there
+are hardly any.
+"""
 _BESIDE = 30
-"""So many pairs of neighbours more than expected, and twelve standard deviations, are no chance."""
+"""Chance cannot explain so many more pairs of neighbours than expected if they are twelve standard
+deviations, too.
+"""
 _FAR = 7.0
-"""So many standard deviations are no chance: 3e-11 for each lag and look."""
+"""A deviation of so many standard deviations has a chance of 3e-11 for each lag and look."""
 _WIDE_WITHOUT_SPREAD = (Bounded, BoundedMoment, SubGamma, SubGaussian, Symmetric)
-"""Laws whose interval does not need samples that vary; the others know nothing of a constant
-coordinate.
+"""Laws whose interval holds for samples that do not vary; other laws have no interval for a
+constant coordinate.
 """
 _OF_EVENTS = (Bernoulli, RatioOfProbabilities)
-"""Laws of events, which may all be alike."""
+"""Laws of events, which may all be equal."""
 _OF_ONE_LAW = (HalfSpaceDistance, SupDistance, TailDistance, TotalVariation)
 """Distances of one sample's law from a known one, whose intervals need no spread either."""
 
 
 def either(measure: Measure | None, sampler: Draws | None, vectorised: bool) -> Measure | Draws:
-    """Return whichever of the two was given; raise `TypeError` for both or none, or a sampler that
-    is vectorised.
+    """Return the one of the two that was given; raise `TypeError` for both or none, or a sampler
+    that is vectorised.
     """
     process = measure if sampler is None else sampler
     if process is None or (measure is not None and sampler is not None):
@@ -150,18 +155,18 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
 class Generated:
     """Draws the next m samples with one generator of NumPy, `stream("")`, in many calls.
 
-    What the samples of a call share would be shared by all of them, were they drawn in one. So
+    If all samples were drawn in one call, nobody could see what the samples of a call share. So
     calls are of a few samples first (of one where `first` is 1), then of a 64th of what is there,
-    or of the first look:
-    the calls' means tell how much the samples go together, and `widen` allows for that.
+    or of the first look: the calls' means tell how much the samples go together, and `widen` allows
+    for that.
 
     Raises `ValueError` once the generator is not used, gives other samples when it starts again, or
-    those of another stream (`stream(name)`) are the same; and once samples resemble the ones before
-    them, or each other.
+    those of another stream (`stream(name)`) are the same; and as soon as samples resemble the ones
+    before them, or each other.
 
     Attributes:
         sizes: the size of each call so far.
-        probes: how many samples were drawn to ask these things, beside those that count.
+        probes: how many samples were drawn for these checks, in addition to those that count.
     """
 
     def __init__(
@@ -186,7 +191,7 @@ class Generated:
 
     @property
     def least(self) -> int:
-        """How many samples make enough calls to judge by; 1 where a call is one sample."""
+        """How many samples make enough calls for the checks; 1 if a call is one sample."""
         return 1 if self._pattern == (1,) else _LEAST_CALLS * sum(_PATTERN) // len(_PATTERN)
 
     def __call__(self, m: int) -> np.ndarray:
@@ -209,8 +214,8 @@ class Generated:
         return samples
 
     def ask(self) -> None:
-        """Ask whether the samples go together, of all that were not asked yet; raises `ValueError`
-        if they do. The last look of a decision must be followed by this.
+        """Check the new samples for dependence; raise `ValueError` if they are dependent. This must
+        follow the last look of a decision.
         """
         if self._waiting:
             samples = np.concatenate(self._waiting)
@@ -294,9 +299,9 @@ def widen(
     Of independent samples the squared deviations of the calls' sums add up to about as much as
     those of the samples. Where calls share something (one model, one noise level, a stretch of a
     chain) they add up to F times as much, and so does the variance of the estimate: its distance
-    from each end is multiplied by sqrt(max(F, 1)). What is summed is what the estimate is made of:
-    the samples for a mean, their squares for a variance, A - r B for a ratio, ranks for a law.
-    Calls of one sample share nothing.
+    from each end is multiplied by sqrt(max(F, 1)). The sums are of what the estimate averages: the
+    samples for a mean, their squares for a variance, A - r B for a ratio, ranks for a law. Calls of
+    one sample each share nothing.
     """
     if max(sizes, default=1) <= 1:
         return found
@@ -376,16 +381,15 @@ def _of_two_ranks(pairs: np.ndarray) -> list[np.ndarray]:
 
 
 class Independence:
-    """Asks whether samples that were drawn one after the other go together: an interval counts them
-    as independent.
+    """Checks whether successive samples are dependent: an interval counts them as independent.
 
     Each sample is scored by its rank among the first ones (in [0, 1]), so that heavy tails do no
     harm, and by how far that is from 1/2: what is shared may be a place or a scale. `_lags`: for
     each lag of 1, 2, 4, … and the size of a call, the products of scores (less their mean) at that
     distance, added up over all looks and divided by the root of their squares' sum. Of independent
     samples it exceeds z with a chance of about exp(-z^2 / 2). `_between`: the calls' mean scores.
-    `_copies`: numbers that come again. Samples that repel each other make an interval too wide
-    only, unless their calls were set to one mean.
+    `_copies`: numbers that occur again. Negatively dependent samples only make an interval too
+    wide, unless their calls were set to one mean.
     """
 
     def __init__(self, what: str):
@@ -403,8 +407,8 @@ class Independence:
         self.ends: list[Any] = [(np.inf, -np.inf)] * 2
 
     def ask(self, samples: np.ndarray, sizes: Sequence[int]) -> None:
-        """Take the samples of a look, drawn in calls of those sizes; raises `ValueError` if they go
-        together.
+        """Take the samples of a look, drawn in calls of those sizes; raise `ValueError` if they are
+        dependent.
         """
         rows = samples.reshape(len(samples), -1)
         if self.kept and rows.shape[1] != self.kept[0].shape[1]:
@@ -440,7 +444,7 @@ class Independence:
         return np.asarray(scores / (2 * len(self.first)))
 
     def _lags(self, kind: int, scores: np.ndarray, size: int) -> None:
-        """Raise `ValueError` if there is a lag at which scores go together."""
+        """Raise `ValueError` if scores are correlated at some lag."""
         scores = scores - scores.mean(axis=0)
         scores[np.abs(scores) < 1e-12] = 0.0  # the rounding of a mean of equal numbers
         for lag in {*(2**k for k in range((len(scores) // 2).bit_length())), size}:
@@ -658,13 +662,12 @@ def _proxy(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 class Varied:
-    """The samples of a sampler, asked whether they vary.
-
-    Events may all be equal. Under a law whose interval does not rest on the samples' spread, some
-    coordinates may, too, if the prediction is the number that they equal (the distance of something
-    from itself) and others vary. Under such a law a sampler that is stuck at a number beyond the
-    margin is judged, too: it is REFUTED. One that is stuck within the margin is refused. It would
-    be VERIFIED, though nothing shows that its numbers are drawn.
+    """The samples of a sampler, which must vary. Events may all be equal. Under a law whose
+    interval does not rest on the samples' spread, some coordinates may, too, if the prediction is
+    the number that they equal (the distance of something from itself) and others vary. Under such a
+    law a sampler that is stuck at a number beyond the margin is judged, too: it is REFUTED. One
+    that is stuck within the margin is refused. It would be VERIFIED, though nothing shows that its
+    numbers are drawn.
 
     Args:
         sampler: draws the next m samples, shape (m, *shape).
@@ -789,8 +792,8 @@ def numbers(samples: Any, m: int, what: str = "the measurement") -> np.ndarray:
 
 
 def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False) -> str:
-    """Say why an interval of samples decides nothing: which coordinate is furthest from it, how
-    many samples would do.
+    """Say why an interval of samples decides nothing: the coordinate that is furthest from a
+    decision, and how many samples would decide.
 
     The end between the estimate and the nearer border of the margin has to clear that, and its
     distance from the estimate goes like 1 / sqrt(n). All coordinates of a prediction have to be

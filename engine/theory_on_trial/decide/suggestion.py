@@ -1,4 +1,4 @@
-"""Which laws of samples there are, and which of them fit what samples look like."""
+"""The laws of samples, and which of them are compatible with given samples."""
 
 import inspect
 from typing import Any
@@ -48,7 +48,7 @@ def laws_that_fit(samples: Any) -> str:
 
 
 def _shown(name: str, kind: Any, array: np.ndarray) -> tuple[str, bool]:
-    """A law in a line, and whether samples are compatible with it; of a range, the nearest round
+    """A law in a line, and whether samples are compatible with it; a range is the nearest round
     one.
     """
     parameters = inspect.signature(kind).parameters.values()

@@ -1,5 +1,5 @@
-"""What the traced program of a measurement says of it before it is compiled: whether its samples
-come from its key.
+"""Checks on the traced program of a measurement, before it is compiled, that its samples depend on
+its key.
 """
 
 import random
@@ -32,9 +32,9 @@ def check_measurement(measure: Any, key: Any, what: str) -> bool:
     """Trace a jitted measurement twice or more, without running it; `what` names it in a refusal.
 
     Raises `ValueError` unless it is one array of real numbers, all of which depend on the key, and
-    the constants in the program are the same each time. A small program is traced four times: a
-    coin that NumPy throws while it is traced falls alike half of the time. Returns whether the
-    program calls back to Python, which may draw numbers of its own.
+    the constants in the program are the same each time. A small program is traced four times,
+    because a coin that NumPy throws during tracing falls the same way half of the time. Returns
+    whether the program calls back to Python, which may draw numbers of its own.
     """
     before = _global_states()
     trace = measure.trace(key)
@@ -131,7 +131,7 @@ def _draws_with_another_key(program: Jaxpr, given: Sequence[bool]) -> bool:
 
 
 def _global_states() -> tuple[Any, str, bytes]:
-    """Return the states of the global generators, which no argument hands around."""
+    """Return the states of the global generators, which are no arguments."""
     state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - the old one is what is asked about
     return random.getstate(), str(state), state["state"]["key"].tobytes()
 

@@ -1,6 +1,4 @@
-"""Decision procedures for what happens along a sequence of sizes: limits, orders of convergence,
-growth laws.
-"""
+"""Decision procedures for sequences of sizes: limits, orders of convergence, growth laws."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,13 +20,13 @@ from theory_on_trial.decide.resolution import UNKNOWN, Resolution
 from theory_on_trial.laws import Enclosure, Law
 
 _SHRINK = 0.75
-"""What deviations from an order must shrink to at least, where sizes double."""
+"""The largest ratio of successive deviations from an order, if sizes double."""
 _SETTLING = 0.9
-"""What deviations of ratios from that of an order must shrink to at least."""
+"""The largest ratio of successive deviations of ratios from the ratio of an order."""
 _VALUES = 2.0**-40
-"""What values at growing sizes may be off by rounding, as a share of the largest one."""
+"""The rounding error of values at growing sizes, as a share of the largest one."""
 _DISTINCT = 1000.0
-"""How many times its rounding an error must be to count, where enough others do."""
+"""How many times its rounding an error must be in order to count, if enough others are."""
 _FINEST = 1.2
 """The smallest ratio of successive sizes."""
 
@@ -93,7 +91,7 @@ def limit(
 
 
 def _ratios_seen(values: np.ndarray, order: float | Sequence[float]) -> str:
-    """Say in which ratios the differences of scalar values are, and in which they should be."""
+    """Say which ratios the differences of scalar values have, and which ratios they should have."""
     if values.ndim > 1 or isinstance(order, Sequence):
         return ""
     steps = np.diff(values)
@@ -324,7 +322,7 @@ def convergence_order(
 
 
 def _clear(estimate: np.ndarray, rounding: np.ndarray) -> np.ndarray:
-    """Which errors count: those of 1,000 roundings or more, or else the four of the most."""
+    """Which errors count: those of at least 1,000 roundings, or else the four with the most."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(rounding > 0, estimate / rounding, np.where(estimate > 0, np.inf, 0.0))
     fourth = np.sort(ratio)[-4]
@@ -366,9 +364,9 @@ GrowthLaw = str | Callable[[np.ndarray], np.ndarray]
 _LEAST_SIZES = 4
 """A line in g passes through any two boxes, and some power through any three."""
 _ROUNDINGS = 64 * 2.0**-53
-"""What a number of a design may be off by rounding, as a share of the largest one."""
+"""The rounding error of a number of a design, as a share of the largest one."""
 _POWERS = np.geomspace(1e-3, 10, 400)
-"""Where the interval of exponents that survive is looked for."""
+"""The range in which surviving exponents are looked for."""
 
 
 def survives(
@@ -423,7 +421,9 @@ def surviving_powers(
     """
 
     def excess(power: float) -> float:
-        """The share by which the slopes that the boxes ask for exclude each other."""
+        """The relative gap between the slopes that the boxes require; positive if no slope fits
+        all.
+        """
         g = (n / np.max(n)) ** power
         least, most = _slopes(g, low, high)
         if not np.isfinite(least) or most <= 0:
@@ -521,7 +521,7 @@ def growth(
         return _admitted(law, n, wide_low, wide_high)
 
     def verdict(law: GrowthLaw) -> tuple[Outcome, list[str]]:
-        """What becomes of a law, and which rivals survive."""
+        """The verdict on a law, and which rivals survive."""
         if not alive(law):
             return "REFUTED", []
         rivals = [

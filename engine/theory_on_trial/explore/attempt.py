@@ -1,5 +1,5 @@
-"""One trial of a claim at some settings, in a time and a memory: what came out, in numbers that a
-file can keep.
+"""One trial of a claim at some settings, limited in time and memory, as numbers that a file can
+keep.
 """
 
 import json
@@ -22,16 +22,16 @@ from theory_on_trial.trial.domain import OutsideDomain, beyond_limits
 from theory_on_trial.trial.registry import Claim, claim, recorded
 
 LIMIT = 60.0
-"""How many seconds one trial may take if nobody says."""
+"""How many seconds one trial may take by default."""
 _HIDDEN = 1e-6
-"""A ratio of which rounding may make up as much is not known."""
+"""A ratio counts as unknown if rounding may make up this share of it."""
 MEMORY = 12 * 2**30
-"""How many bytes a process may write to: a claim that wants more must say so in its domain."""
+"""How many bytes of memory a process may write to: the domain of a claim must keep it below."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of a claim at some settings under a seed.
+    """The result of a claim at some settings under a seed.
 
     Attributes:
         settings, seed: what it was tried at; the other settings as the claim has them.
@@ -208,7 +208,7 @@ def late_after(limit: float) -> str:
 
 
 class _Late(BaseException):
-    """Passes through what a check catches."""
+    """Not caught by `except Exception` in a check."""
 
 
 @contextmanager
@@ -230,7 +230,7 @@ def _in_time(limit: float) -> Iterator[None]:
 
 
 def begin() -> None:
-    """Leave Ctrl-C to the parent, limit the memory, and silence warnings, which would be told
+    """Leave Ctrl-C to the parent, limit the memory, and silence warnings, which would appear
     thousands of times.
     """
     warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
 """Settings of a claim drawn by Hypothesis from its domain, alone and several jointly.
 
-A claim holds for every setting that its annotations admit, so it is asked at those that nobody
-prepared: ends, neighbours of the usual values, ties, and what lies between.
+A claim holds for every setting that its annotations admit, so it is tried at settings that nobody
+prepared: ends, neighbours of the usual values, ties, and values in between.
 """
 
 import inspect
@@ -18,11 +18,11 @@ from theory_on_trial.explore import arrays
 from theory_on_trial.trial.registry import Claim
 
 _FURTHER = 4
-"""How many times its usual value a number grows that has no upper end."""
+"""A number without an upper end is drawn up to so many times its usual value."""
 _TUPLE = 4
 """The most entries of a tuple whose length is free."""
 _BATCH = 100
-"""How many settings Hypothesis draws at a time at most."""
+"""The most settings that Hypothesis draws at a time."""
 
 
 def domains(subject: Claim) -> dict[str, Alternative]:
@@ -57,7 +57,7 @@ QUIET = hypothesis.settings(
 
 
 def _drawn(subject: Claim, seed: str, count: int) -> list[dict[str, Any]]:
-    """A batch of what Hypothesis draws under a seed."""
+    """A batch of values that Hypothesis draws under a seed."""
     drawn: list[dict[str, Any]] = []
 
     @hypothesis.seed(seed)
@@ -71,9 +71,7 @@ def _drawn(subject: Claim, seed: str, count: int) -> list[dict[str, Any]]:
 
 
 def ends(subject: Claim) -> list[dict[str, Any]]:
-    """Return each setting of a claim alone at either end of its domain; of a choice all that there
-    is.
-    """
+    """Return each setting of a claim alone at either end of its domain, and each choice."""
     usual = _usual(subject)
     kinds = domains(subject)
     return [
@@ -91,7 +89,7 @@ def lengths(kinds: dict[str, Alternative]) -> set[str]:
 
 @st.composite
 def settings_of(draw: Any, subject: Claim, names: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Settings of a claim: of these names, or of any; the fewer, the simpler."""
+    """Settings of a claim: of these names, or of any; fewer settings are simpler."""
     kinds = domains(subject)
     usual = _usual(subject)
     chosen: dict[str, Any] = {}
@@ -121,8 +119,8 @@ def settings_of(draw: Any, subject: Claim, names: tuple[str, ...] = ()) -> dict[
 
 
 def _with_axes(names: list[str], kinds: dict[str, Alternative]) -> list[str]:
-    """These settings, and the arrays that share a named axis with one of them, or whose axis is
-    named after one: they must fit together.
+    """These settings, and the arrays that share a named axis with one of them, or whose axis has
+    the name of one: their lengths must fit.
     """
     asked = list(names)
     while True:
@@ -134,8 +132,8 @@ def _with_axes(names: list[str], kinds: dict[str, Alternative]) -> list[str]:
 
 
 def values_of(kind: Alternative, usual: Any) -> st.SearchStrategy[Any]:
-    """Values of a domain, those that are smaller or rounder first: anything in it, its ends, and
-    neighbours of the usual one.
+    """Values of a domain, smaller and rounder ones first: any value in it, its ends, and neighbours
+    of the usual one.
     """
     if get_origin(kind.type) is Literal:
         return st.sampled_from(get_args(kind.type))

@@ -23,7 +23,7 @@ from theory_on_trial.explore.trials import Trials, count_of
 from theory_on_trial.trial.registry import Claim
 
 CELLS = 30
-"""How many cells a range has if nobody says."""
+"""How many cells a range has by default."""
 DECADES = 30.0
 """A range whose ends are this far apart is divided logarithmically."""
 OUTCOMES = ("VERIFIED", "INCONCLUSIVE", "REFUTED", "exception", "late", "died", "outside")

@@ -1,8 +1,6 @@
 """The picture of a map: cells coloured by the error of the prediction and hatched by verdict, or a
-curve with a band.
-
-One drawing serves PNG, PDF, SVG and WebP, and an HTML page in which each cell tells its row when it
-is pointed at.
+curve with a band. The same drawing is saved as PNG, PDF, SVG or WebP, and as an HTML page in which
+a cell under the pointer shows its row.
 """
 
 import io
@@ -106,14 +104,14 @@ def caption(dataset: Any) -> str:
 
 
 def _word(dataset: Any, outcome: str) -> str:
-    """What an outcome is called: beyond the declared domain nothing is outside, but a joint
-    condition may refuse it.
+    """The name of an outcome: beyond the declared domain "outside" means that a joint condition
+    refuses the cell.
     """
     return "refused" if outcome == "outside" and dataset.attrs["outside"] else outcome
 
 
 def _scale(dataset: Any) -> Any:
-    """What colours errors, on a logarithmic scale; None where no error has a number."""
+    """The logarithmic colour scale of errors; None if no error has a number."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm
 

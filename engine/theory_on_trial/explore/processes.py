@@ -1,8 +1,6 @@
-"""Trials of a claim in processes of their own: one that is late, or ends its process, is named so
-and costs no other.
-
-They are started as programs and not by `multiprocessing`, which would run the user's script again
-and cannot be used in Dask's workers.
+"""Trials of a claim in processes of their own: one that is late, or ends its process, does not harm
+the others. The processes are started as programs and not by `multiprocessing`, which would run the
+user's script again and does not work in Dask's workers.
 """
 
 import contextlib
@@ -24,12 +22,11 @@ from theory_on_trial.explore.attempt import LIMIT, Attempt, attempt, begin, late
 from theory_on_trial.trial.registry import Claim, claim
 
 _TRIALS = 200
-"""After how many trials a process forgets its compiled programs: each setting has its own, and
-memory maps are few.
+"""After how many trials a process drops its compiled programs: each setting has its own, and a
+process has a limited number of memory maps.
 """
 _GRACE = 10.0
-"""How many seconds a trial that is late has for ending by itself: compiled code is not interrupted.
-"""
+"""How many seconds a late trial has to end by itself: compiled code cannot be interrupted."""
 
 
 def file_of(subject: Claim) -> Path:
@@ -52,7 +49,7 @@ class Processes:
         self.close = weakref.finalize(self, _end, self._programs)
 
     def attempt(self, settings: dict[str, Any], seed: int) -> Attempt:
-        """Return what becomes of settings in this thread's process, which is started if need be."""
+        """Return the result of settings in this thread's process, which is started if need be."""
         program, connection = self._own.process = (
             getattr(self._own, "process", None) or self._started()
         )
@@ -102,8 +99,8 @@ _OPEN: dict[tuple[Any, ...], Processes] = {}
 
 
 def processes(*start: Any) -> Processes:
-    """Return this process's `Processes` for a claim, its file, `beyond`, `limit` and its source; of
-    two others at most those wait.
+    """Return this process's `Processes` for a claim, its file, `beyond`, `limit` and its source; at
+    most two others are kept waiting.
     """
     while start not in _OPEN and len(_OPEN) > 2:
         close(next(iter(_OPEN)))

@@ -1,14 +1,14 @@
-"""Is there a setting at which a claim fails? `theory-on-trial search CLAIM …` draws some, and makes
-a failure small.
+"""Is there a setting at which a claim fails? `theory-on-trial search CLAIM …` draws settings and
+reduces a failure.
 
 The claim runs at its own cases and at the ends of its domain, then at settings that Hypothesis
 draws from its annotations (`draw.settings_of`), each with a seed. Hypothesis makes a failure
 (REFUTED, an exception, a process that ended) smaller: fewest settings off the default, smallest
 sizes, roundest numbers. Then it is run once more in a new process, confirmed under three seeds, and
-each of its settings is moved until the claim holds again. The search goes on where a control is
-none, where all samples are equal, where what is published holds too, and after what does not fail
-alone; the result names these.
-With `outside` each end of a setting's domain is passed, further and further.
+each of its settings is moved until the claim holds again. Some outcomes do not end the search, and
+the result names them: a control that is none, samples that are all equal, a published form that
+holds, too, and a failure that does not occur in a new process. With `outside` the search also moves
+each setting further and further beyond either end of its domain.
 """
 
 import contextlib
@@ -31,8 +31,8 @@ from theory_on_trial.explore.trials import Trials
 from theory_on_trial.trial.registry import Claim
 
 SECONDS = 60.0
-"""How long settings are drawn for; making a failure smaller, and passing the limits, may take as
-long again each.
+"""For how many seconds settings are drawn; reducing a failure may take as long again, and so may
+passing the limits.
 """
 SEEDS = 3
 """Under how many seeds a failure is confirmed."""
@@ -68,17 +68,17 @@ class Failure:
 
 @dataclass
 class Searched:
-    """What a search of one claim came to.
+    """The result of a search of one claim.
 
     Attributes:
         claim: its id.
-        counts: how many settings came out as what (see `Attempt.outcome`).
+        counts: how many settings had each outcome (see `Attempt.outcome`).
         where: for each setting, in words, the values at which the claim was tried.
-        seconds: what all took.
+        seconds: the time of the whole search.
         failure: the failure, if there is any.
         nearest: of a bound the trial of the largest lhs / rhs.
         limits: for each end of a domain, in words, whether the claim needs it.
-        remarks: the first setting of each sort that is no failure of the claim, and why.
+        remarks: for each outcome that is no failure of the claim, its first setting and why.
         interrupted: whether Ctrl-C ended it.
     """
 
@@ -142,7 +142,7 @@ def _line(subject: Claim, done: Attempt) -> str:
 
 
 def _where(tried: list[Attempt]) -> dict[str, str]:
-    """What values each setting was tried at, in words."""
+    """The values at which each setting was tried, in words."""
     values: dict[str, set[Any]] = {}
     for name, value in (
         entry for run in tried if run.outcome != "outside" for entry in run.settings.items()
@@ -220,7 +220,7 @@ def search(
 
 
 class _Over(BaseException):
-    """Passes through Hypothesis, which takes an Exception for a failure of the claim."""
+    """Not an Exception, which Hypothesis would take for a failure of the claim."""
 
 
 class _Hunt:
@@ -253,7 +253,7 @@ class _Hunt:
         self._deadline = time.perf_counter() + self._seconds
 
     def outcome(self, settings: dict[str, Any], seed: int) -> Attempt | None:
-        """What becomes of settings; None where time is over."""
+        """The result of settings; None if time is over."""
         if time.perf_counter() > self._deadline:
             return None
         result = self._trials.at(settings, seed)
@@ -327,7 +327,7 @@ class _Hunt:
 
 
 def _fails_alone(trials: Trials, hunt: _Hunt) -> bool:
-    """Whether the simplest failure is one in a process that has tried nothing before."""
+    """Whether the simplest failure occurs in a new process, too."""
     best = hunt.found
     return best is not None and trials.alone(best.settings, best.seed).outcome in hunt.bad
 
@@ -355,8 +355,8 @@ def _confirmed(subject: Claim, hunt: _Hunt) -> Failure:
 
 
 def _moved(start: float, direction: int, whole: bool) -> Iterator[Any]:
-    """Values further and further from a start: integers by doubling, real numbers by decades, and
-    past zero.
+    """Values further and further from a start: integers by doubling, real numbers by factors of
+    ten, also beyond zero.
     """
     if whole:
         yield from (int(start) + direction * 2**power for power in range(_DOUBLINGS + 1))
@@ -391,10 +391,9 @@ def _edge(
     whole: bool,
     goal: str = "",
 ) -> tuple[Any, Any, str]:
-    """Return the last value whose outcome is the `same`, the first other one (None if there is
-    none), and its outcome.
-
-    With a `goal`, other outcomes than these two end the way without a first value.
+    """Return the last value whose outcome is the `same`, the first value with another one (None if
+    there is none), and its outcome. With a `goal`, any third outcome ends the walk without a first
+    value.
     """
     last = start
     first = None
@@ -424,7 +423,7 @@ def _edge(
 def _nearby(
     kind: Alternative, name: str, value: Any, outcome: Callable[[str, Any], str | None]
 ) -> str:
-    """Where a claim that fails holds again, if one setting is moved, in words."""
+    """Say where a claim that fails holds again if one setting is moved."""
     whole = kind.type is int
     low, high = extent(kind)
     sentences = []

@@ -1,4 +1,6 @@
-"""Many trials of one claim: each in a process that may die, kept as it ends, and not run again."""
+"""Many trials of one claim: each runs in a process that may die, is kept as it ends, and is not run
+again.
+"""
 
 import contextlib
 import inspect
@@ -21,10 +23,12 @@ Cell = tuple[dict[str, Any], int]
 
 
 class Trials:
-    """Trials of a claim, as a context: what has ended under the present source is not run again.
+    """Trials of a claim, as a context: a trial that has ended under the present source is not run
+    again.
 
-    They run in processes of their own, or here if no file states the claim; then nothing is kept.
-    `beyond` admits numbers outside the annotations. A trial is late after `limit` seconds.
+    They run in processes of their own. If no file states the claim, they run in this process, and
+    nothing is kept. `beyond` admits numbers outside the annotations. A trial is late after `limit`
+    seconds.
 
     Raises `ValueError` for a claim whose settings pytest gives.
     """
@@ -56,18 +60,18 @@ class Trials:
         self.close()
 
     def close(self) -> None:
-        """End the processes of this one, and whatever they are trying."""
+        """End the processes of this object, with their trials."""
         self._closed = True
         if self._start is not None:
             close(self._start)
 
     def at(self, settings: dict[str, Any], seed: int) -> Attempt:
-        """Return what becomes of settings; threads may ask at the same time."""
+        """Return the result of settings; threads may call this at the same time."""
         found = self._found((settings, seed))
         return found or self._keep(self._run((0, settings, seed))[1])
 
     def alone(self, settings: dict[str, Any], seed: int) -> Attempt:
-        """Return what becomes of settings in a process that has tried nothing before."""
+        """Return the result of settings in a new process."""
         self.close()
         self._closed = False
         return self._run((0, settings, seed))[1]
@@ -102,7 +106,7 @@ class Trials:
         return repr((sorted(cell[0].items()), cell[1], self._options["beyond"]))
 
     def _found(self, cell: Cell) -> Attempt | None:
-        """What is on file; what was late under a shorter limit is tried again."""
+        """The kept result; a trial that was late under a shorter limit is tried again."""
         fields = self._known.get(self._key(cell))
         if fields is None:
             return None
@@ -125,7 +129,7 @@ class Trials:
 
 
 class _Elsewhere:
-    """A trial in whatever process this comes to."""
+    """A trial in the process that receives this object."""
 
     def __init__(self, start: tuple[Any, ...]):
         self._start = start
@@ -165,5 +169,5 @@ def _lines(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def count_of(workers: int | None) -> int:
-    """Return how many workers there are if nobody says: one for each core."""
+    """Return the default number of workers: one for each core."""
     return workers or os.cpu_count() or 1

@@ -1,5 +1,5 @@
-"""Simulated data of a figure: a sweep that keeps its results, so that a change to the drawing costs
-nothing.
+"""Simulated data of a figure: a sweep that keeps its results, so that a change of the drawing needs
+no new simulation.
 """
 
 from collections.abc import Callable, Mapping, Sequence

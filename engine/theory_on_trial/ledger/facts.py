@@ -1,4 +1,4 @@
-"""What a run is known by: its platform, its repository, its date."""
+"""Facts that identify a run: its platform, its repository, its date."""
 
 import platform
 import sys
@@ -11,8 +11,8 @@ from typing import Any
 
 
 def platform_facts() -> dict[str, Any]:
-    """Return what the numbers depend on: versions, precision, processor, and backend and devices if
-    JAX was needed.
+    """Return the facts on which numbers depend: versions, precision, processor, and backend and
+    devices if JAX was used.
     """
     facts: dict[str, Any] = {"python": platform.python_version()}
     for name in ("numpy", "scipy", "jax", "jaxlib"):  # the last two are an extra
@@ -42,9 +42,7 @@ def now() -> str:
 
 
 def repository_name(folder: Path) -> str:
-    """Return what a repository calls itself in its pyproject.toml, or else the name of its
-    folder.
-    """
+    """Return the name of a repository in its pyproject.toml, or else the name of its folder."""
     with suppress(OSError, tomllib.TOMLDecodeError, KeyError, TypeError):
         contents = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
         return str(contents["project"]["name"])
@@ -52,7 +50,7 @@ def repository_name(folder: Path) -> str:
 
 
 def _processor() -> str:
-    """The name of the processor; that of its architecture where the system does not tell."""
+    """The name of the processor, or of its architecture if the system does not tell."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -1,7 +1,5 @@
-"""The ledger as a file: all rows as JSON, with what the run is known by.
-
-`schema.json` beside this module says of each field what it holds; it is made from the classes
-`Ledger` and `Row`.
+"""The ledger as a file: all rows as JSON, with the facts that identify the run. `schema.json`
+beside this module describes each field; it is made from the classes `Ledger` and `Row`.
 """
 
 import json
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ledger:
-    """A whole ledger: the rows of a run, and what the run is known by."""
+    """A whole ledger: the rows of a run, and the facts that identify the run."""
 
     claims: list[Row]
     """One row for each claim that was tried, and one for each published form."""
@@ -72,8 +70,8 @@ class Ledger:
 def write_json(path: Path, ledger: Ledger) -> None:
     """Write a ledger as one JSON object, without NaN.
 
-    Raises `NotWritten`, with a sentence, where the file cannot be written; what it held before
-    stands.
+    Raises `NotWritten`, with a sentence, if the file cannot be written; its old contents are then
+    unchanged.
     """
     contents = strict(asdict(ledger))
     rows = contents.pop("claims")
@@ -185,8 +183,8 @@ def _present_names(rows: Any) -> Any:
 
 
 def strict(value: Any) -> Any:
-    """What JSON can say: a number that is not finite, as the distance of a control beyond all
-    sizes, becomes None.
+    """Make a value strict JSON: a number that is not finite, such as the distance of a control
+    beyond all sizes, becomes None.
     """
     if isinstance(value, dict):
         return {name: strict(entry) for name, entry in value.items()}

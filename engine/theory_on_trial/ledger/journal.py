@@ -1,5 +1,5 @@
-"""Rows as they are decided, a line each, in a file beside the ledger's name: whatever ends the run,
-they are kept, and what was running is named.
+"""Rows as they are decided, a line each, in a file beside the ledger: whatever ends the run, the
+rows are kept, and the running test is named.
 """
 
 import json
@@ -13,7 +13,7 @@ RUNNING = "running when the run ended"
 
 
 def place(ledger: Path) -> Path:
-    """Return where the rows of a run stand whose ledger is not written yet."""
+    """Return the file with the rows of a run whose ledger is not written yet."""
     return ledger.with_name(f"{ledger.name}.unfinished")
 
 
@@ -46,7 +46,7 @@ class Journal:
         self._write({"ended": test})
 
     def keep(self, rows: list[dict[str, Any]], not_run: list[dict[str, str]]) -> None:
-        """Keep what a test has decided, and what it says was not run."""
+        """Keep the rows of a test, and the claims that it did not run."""
         if rows or not_run:
             self._write({"rows": rows, "not_run": not_run})
 
@@ -70,7 +70,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> dict[str, Any]:
-    """Return what the file of a run that was ended holds, in the form of a ledger.
+    """Return the contents of the file of an unfinished run, in the form of a ledger.
 
     A line that was cut short is left out. Raises `ValueError` for a file that is none.
     """

@@ -20,8 +20,8 @@ _LISTED = 8
 
 @dataclass(frozen=True)
 class Row:
-    """What the ledger says about one claim; JSON-ready (numbers, lists, strings, None), units as in
-    the statement.
+    """The ledger's row on one claim; JSON-ready (numbers, lists, strings, None), units as in the
+    statement.
 
     `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding.
     Vectors of up to 8 coordinates are lists; of longer ones, and of those that are refuted, the
@@ -87,7 +87,7 @@ class Row:
     why_low_power: str = ""
     """Why a smaller error would not have been refuted."""
     note: str = ""
-    """What else there is to say, such as the coordinate that is shown."""
+    """Further remarks, such as the coordinate that is shown."""
     parts: list[dict[str, Any]] = field(default_factory=list)
     """The same numbers for every finding of a claim that made several decisions, with their
     case."""
@@ -200,7 +200,7 @@ def rows_of(
     """Turn the findings of one trial into the claim's row, and a second one for its published form
     if it has one.
 
-    `verdict_and_note` replaces what the rules for claims say of the findings (see `verdict_of`).
+    `verdict_and_note` replaces the result of the rules for claims (see `verdict_of`).
     """
     about = {
         "paper": claim.paper,
@@ -438,7 +438,7 @@ def _guarantee(finding: Finding) -> str:
 
 
 def _of_draws(count: int) -> str:
-    """Say what exact decisions on drawn instances tell of all others, "" where none was drawn."""
+    """Say what exact decisions on drawn instances tell about all others; "" if none was drawn."""
     if not count:
         return ""
     share = failing_share(count, 1 - CONFIDENCE)

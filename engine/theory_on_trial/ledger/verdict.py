@@ -11,11 +11,11 @@ from theory_on_trial.decide.decision import MOST_ERROR, Control, Finding, Outcom
 from theory_on_trial.decide.resolution import OF_TAILS, Resolution, distances, resolution_of
 
 RAISED = "the check raised"
-"""How a note begins that says why nothing was decided."""
+"""The beginning of a note that says why nothing was decided."""
 COARSEST = 0.05
 """The largest error that an equality may overlook without saying why."""
 LOOSEST = 0.1
-"""How far below its bound the largest measured side may stay without a word why."""
+"""How far below its bound the largest measured side may stay without a reason."""
 COARSEST_ALONE = 0.5
 """The largest error in one coordinate alone that an equality may overlook without saying why."""
 COARSEST_EXPONENT = 0.125
@@ -67,10 +67,10 @@ def verdict_of(
     """Return the verdict on a claim (its `kind`, `low_power` and `not_tight` are read), and why it
     is INCONCLUSIVE if it is.
 
-    One decision that is REFUTED refutes the claim, whatever became of the others. VERIFIED needs
-    every decision VERIFIED, chances of error that add up to `MOST_ERROR` at most, and earned: by a
-    procedure that fits the kind, with controls that were refuted and that somebody could hold, and
-    with a resolution as the gates above say or a reason why it is coarser.
+    One REFUTED decision refutes the claim, whatever the others say. VERIFIED needs every decision
+    VERIFIED, and chances of error that add up to at most `MOST_ERROR`. It also has to be earned: by
+    a procedure that fits the kind, by refuted controls that somebody could hold, and by a
+    resolution within the limits above or a reason why it is coarser.
     """
     raised = "" if error is None else f"{RAISED} {type(error).__name__}: {error}"
     raised = raised.split("\n")[0][:300]
@@ -107,8 +107,8 @@ def _total_error(findings: Sequence[Finding]) -> float:
 
 
 def _too_likely(findings: Sequence[Finding], total: float) -> str:
-    """Say that the chances of error add up to too much, and of trained models how many runs would
-    do.
+    """Say that the chances of error add up to too much, and how many runs of trained models would
+    be enough.
     """
     sentence = (
         f"the chances of error of {len(findings)} decisions add up to {total:.3g}, which decides "
@@ -246,7 +246,7 @@ def _is_exact(finding: Finding) -> bool:
 
 
 def _unmeasured(finding: Finding) -> str:
-    """Why errors are measured in a unit that says nothing; "" if they are not."""
+    """Why the unit of the errors is meaningless; "" if it is not."""
     controls = _refuted(finding)
     distance = max((control.distance or 0.0 for control in controls), default=np.inf)
     if finding.resolution.unit and finding.procedure != "identity" and not distance >= NEAREST:
@@ -268,7 +268,7 @@ def _off(finding: Finding, control: Control) -> float:
 
 
 def _beyond(finding: Finding, control: Control) -> float:
-    """By what factor the data exceed a wrong bound, or a wrong process the bound, at least; 0 where
+    """The least factor by which the data exceed a wrong bound, or a wrong process the bound; 0 if
     none is known.
     """
     at_most = finding.prediction.side == "at most"
@@ -282,7 +282,7 @@ def _beyond(finding: Finding, control: Control) -> float:
 
 
 def _unpoliced(finding: Finding) -> str:
-    """Why the controls of an equality police too little; "" if they do not."""
+    """Why the controls of an equality cover too little; "" if they cover enough."""
     controls = _refuted(finding)
     if not controls or finding.prediction.side != "two":
         return ""

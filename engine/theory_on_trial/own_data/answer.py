@@ -20,7 +20,7 @@ class Doubt(NamedTuple):
 
     Attributes:
         reason: one sentence without its full stop.
-        size: by how much the answer may be off, in the answer's own units; infinite where nothing
+        size: the error that the answer may have, in the answer's own units; infinite if nothing
             bounds it.
         unit: of the size: "samples", "of the error rate", "of each time".
     """
@@ -41,15 +41,15 @@ class Answer(ABC):
     """The common part of what the tools return; each adds its numbers, its `lines` and its `plot`.
 
     A summary says, in this order in every tool, what was asked, the answer, what it rests on, what
-    it cannot see, the doubts that these data raise, and what to do. What holds whatever the data is
-    a sentence of the class and no doubt.
+    it cannot see, the doubts that these data raise, and what to do. A limitation that holds for all
+    data is a sentence of the class and no doubt.
 
     Attributes:
         asked: the question, as the user would put it.
-        rests_on: what is assumed whatever the data, and where the intervals come from.
+        rests_on: what is assumed for all data, and where the intervals come from.
         unseen: what no data of this kind could show the tool.
         level: of the intervals; None where there are none.
-        doubts: what in the answer is not to be trusted, and by how much.
+        doubts: the parts of the answer that these data put in doubt, and by how much.
         missing: one sentence on what would be needed to judge; empty where the tool can.
     """
 

@@ -12,11 +12,12 @@ _KINDS = 12  # different rows that do not all come an even number of times by ch
 def copied_rows(
     first: Shaped[np.ndarray, "rows first"], second: Shaped[np.ndarray, "rows second"]
 ) -> int:
-    """How many rows equal another in both views; 0 where that may be chance.
+    """How many rows equal another one in both views; 0 if chance may explain them.
 
-    Of copies those that are equal in one view are so in the other. Rows of few values are also
-    equal in one alone; if they are in both, as where one view follows from the other, there are few
-    different ones. A table that was repeated as a whole holds each row a multiple of times.
+    Copies that are equal in one view are equal in the other. Rows with few possible values are also
+    equal in one view alone; if they are equal in both, because one view follows from the other,
+    there are few different rows. A table that was repeated as a whole holds each row equally often,
+    or a multiple of that.
     """
     codes = [np.unique(_digests(view), return_inverse=True)[1] for view in (first, second)]
     _, joint, counts = np.unique(
@@ -31,9 +32,8 @@ def copied_rows(
 
 
 def without_copies(table: Float[np.ndarray, "rows columns"]) -> Int[np.ndarray, " kept"]:
-    """The rows that stay where copies count once: all, where rows are equal by chance only.
-
-    Whether they are is asked of two views, the columns of even and of odd number.
+    """The rows that stay if copies count once; all rows, if chance may explain the equal ones. The
+    columns of even and of odd number are the two views of this test.
     """
     everything = np.arange(len(table))
     if table.shape[1] < 2 or not copied_rows(table[:, ::2], table[:, 1::2]):

@@ -16,7 +16,7 @@ class Samples(NamedTuple):
     """Labelled samples, without copies of rows and without columns that do not vary.
 
     Attributes:
-        features: as handed in, their least value taken off.
+        features: the numbers of the user, less the least value of each column.
         labels: class numbers 0..K-1.
         classes: the labels that these stand for.
         columns: names of the features.
@@ -91,8 +91,7 @@ def labelled_samples(X: Any, y: Any) -> Samples:
 
 
 def groups_of(groups: Any, rows: int) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
-    """The group of each row, by default one of its own, and the twentieth of all groups that this
-    one belongs to.
+    """The group of each row, by default the row itself, and in which twentieth of all groups it is.
 
     TypeError and ValueError as `class_numbers`, for another number of labels than rows, and for few
     groups.

@@ -37,11 +37,9 @@ def near(
     slopes: Float[np.ndarray, "features outcomes"] | None = None,
     chance: float = _CHANCE,
 ) -> bool:
-    """Whether outcomes, or what slopes leave of them, are alike in rows nearest in the features,
-    beyond chance.
-
-    It is where rows come in groups, and where the outcomes follow the features otherwise than was
-    fitted.
+    """Whether the outcomes, or their residuals, of rows that are nearest in the features are more
+    similar than by chance. They are if rows come in groups, or if the fit has missed a dependence
+    on the features.
     """
 
     def left(rows: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some outcomes"]:

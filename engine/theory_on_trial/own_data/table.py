@@ -3,7 +3,7 @@ names.
 
 Data frames of pandas, polars and Arrow are read by narwhals, as scikit-learn reads them; arrays of
 NumPy, JAX and torch, and lists, have columns that are then called x1, x2, ... Booleans count as 0
-and 1. What is no number is refused in one sentence that names the column and what to do.
+and 1. An entry that is no number is refused in one sentence, which names the column and what to do.
 """
 
 from decimal import Decimal
@@ -17,7 +17,7 @@ from theory_on_trial.contract.domains import ANY_NUMBER, LARGEST, MAY_BE_EMPTY, 
 from theory_on_trial.own_data.arrays import entries
 
 Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
-"""Whatever a user has; `table`, `column` or `class_numbers` says where it is wrong."""
+"""Any input of a user; `table`, `column` or `class_numbers` says what is wrong with it."""
 
 _REMEDIES = {
     "c": ("complex numbers", "give real and imaginary part a column each"),
@@ -264,7 +264,7 @@ def _missing(part: Any) -> np.ndarray:
 
 
 def _unequal_to_itself(entry: Any) -> bool:
-    """Whether it is NaN, or pandas.NA, which is not sure."""
+    """Whether it is NaN, or pandas.NA, whose comparison with itself is undefined."""
     try:
         return bool(entry != entry)
     except (TypeError, ValueError):

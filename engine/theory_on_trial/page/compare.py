@@ -20,7 +20,7 @@ Change = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between ledger a and ledger b; every list has one entry per claim (or fact).
+    """The differences between ledger a and ledger b; every list has one entry per claim (or fact).
 
     Attributes:
         verdicts: claims with another verdict.
@@ -164,8 +164,8 @@ def _same_prediction(row: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _weaker(row: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield on what a claim rests that rests on less there; what a condensed ledger leaves out is
-    not compared.
+    """Yield what is weaker in the second ledger for each claim; fields that a condensed ledger
+    leaves out are not compared.
     """
     if (
         "resolution" in row.keys() & other.keys()

@@ -1,4 +1,4 @@
-r"""What of a statement is a formula, as TeX: `λ_1 <= σ^2 of n points` holds `\lambda_{1} \leq
+r"""Finds the formulas in a statement, as TeX: `λ_1 <= σ^2 of n points` holds `\lambda_{1} \leq
 \sigma^{2}`.
 
 Statements are written once, as plain text, in the convention of the claims' docstrings and the
@@ -472,7 +472,7 @@ def _stretches(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
 
 
 def _partners(elements: Sequence[_Element]) -> dict[int, int]:
-    """Return of each bracket that has a partner where that one is."""
+    """Return, for each bracket that has a partner, the place of its partner."""
     partners = {}
     opened: list[int] = []
     for at, one in enumerate(elements):
@@ -542,7 +542,7 @@ def _upright(one: _Element) -> _Element:
 
 
 def _mathematical(elements: Sequence[_Element]) -> list[bool]:
-    """Return of each element whether it may stand in a formula.
+    """Return for each element whether it may stand in a formula.
 
     Brackets may where all between them may; a comma between such brackets; a function before its
     argument; a space not between two numbers.

@@ -1,5 +1,5 @@
-"""What a page must not do: a domain of few settings, a reason that is none, a refuted publication
-without its condition, comments without a word. Read off the page's code.
+"""Faults of a page that its code shows: a domain with few settings, an empty reason, a refuted
+publication without its condition, comments without a word.
 """
 
 import ast
@@ -12,8 +12,8 @@ LEAST = 3
 
 
 def narrow(file: Path) -> list[str]:
-    """Return a sentence for each claim of fewer than `LEAST` settings, and each reason of a domain
-    that is no reason.
+    """Return a sentence for each claim with fewer than `LEAST` settings, and for each `why=` that
+    gives no reason.
     """
     tree = ast.parse(file.read_text(encoding="utf-8"))
     domains = _constants(tree)

@@ -1,9 +1,8 @@
-"""Do the two sides of a page repeat each other? Read off the page's code.
-
-They do where both hand on what the same call of a third function gives (`one_route`), and where
-their code is the same once every name in it is replaced by its number in order of appearance. An
-expression or statement of `SHARED` nodes or more that stands on both sides is a common mistake of
-both, unless it is in a function without a mark, the setting (`repeated`).
+"""Do the two sides of a page repeat each other? The page's code tells. They do if both return what
+the same call of a third function gives (`one_route`), and if their code is the same once every name
+in it is replaced by its number in order of appearance. They also do if an expression or statement
+with `SHARED` nodes or more stands on both sides, because both would share its mistakes
+(`repeated`); it belongs into a function without a mark, the setting.
 """
 
 import ast
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from theory_on_trial.trial.sides import Side
 
 SHARED = 15
-"""From how many nodes of a syntax tree on both sides may not have them in common."""
+"""The two sides may not share an expression with so many nodes of the syntax tree, or more."""
 _UNSEEN = ("ctx", "annotation", "returns", "type_comment", "kind", "decorator_list", "type_params")
 _NO_NODES = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.arguments)
 _CONVERSIONS = {"abs", "array", "asarray", "float", "int", "list", "tuple"}

@@ -1,7 +1,7 @@
-"""Which numbers came out of a function: a prediction that is given an observed one agrees anyway.
-
-Arrays are known by identity (a view as the array that it is of), numbers of many digits by value
-too, since a library may hand on a copy. A whole number, or one of few digits, may be a setting.
+"""Finds which function returned a number: a prediction that is given an observed number agrees in
+any case. Arrays are recognised by identity (a view as the array behind it), numbers with many
+digits also by value, because a library may return a copy. A whole number, or one of few digits, may
+be a setting.
 """
 
 import inspect
@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _DIGITS = 8
-"""A number of so many significant digits, or fewer, may have been typed in."""
+"""A number with at most so many significant digits may have been typed in."""
 _LISTED = 64
-"""Of arrays up to this size the entries are known, too."""
+"""Up to this size of an array its entries are remembered, too."""
 _MOST = 4096
-"""So many numbers, and arrays, are remembered."""
+"""The most numbers, and the most arrays, that are remembered."""
 _DEPTH = 4
 
 
@@ -36,7 +36,7 @@ class Thing(NamedTuple):
 
 
 class Origins:
-    """What came out of functions, each thing with the name of its function."""
+    """The numbers and arrays that functions returned, each with the name of its function."""
 
     def __init__(self) -> None:
         self._numbers: OrderedDict[float, str] = OrderedDict()
@@ -44,8 +44,9 @@ class Origins:
         self._inputs: OrderedDict[float, None] = OrderedDict()
 
     def given(self, things: list[Thing]) -> None:
-        """Remember numbers that functions are given before any returns them: a law that a world
-        was made of is not observed where the world shows it to the last digit.
+        """Remember numbers that functions are given before any function returns them: the law from
+        which a world was made does not count as observed when the world returns it to the last
+        digit.
         """
         for thing in things:
             for number in thing.numbers:
@@ -54,14 +55,14 @@ class Origins:
         _forget_the_oldest(self._inputs)
 
     def begin_case(self, settings: list[Thing]) -> None:
-        """Take the numbers that a case sets for inputs, though a function returned them before."""
+        """Count the numbers that a case sets as inputs, even if a function returned them before."""
         for thing in settings:
             for number in thing.numbers:
                 self._numbers.pop(number, None)
         self.given(settings)
 
     def add(self, result: list[Thing], given: list[Thing], name: str) -> None:
-        """Remember what a function returned, but for what it was given."""
+        """Remember what a function returned, except what it was given."""
         known = {number for thing in given for number in thing.numbers}
         bases = {id(thing.base) for thing in given}
         for thing in result:
@@ -76,7 +77,7 @@ class Origins:
         _forget_the_oldest(self._arrays)
 
     def of(self, things: list[Thing]) -> list[str]:
-        """Return the functions that some of the things came out of."""
+        """Return the functions that returned some of the things."""
         found: dict[str, None] = {}
         for thing in things:
             names = [self._numbers.get(number, "") for number in thing.numbers]
@@ -93,7 +94,7 @@ class Origins:
         return name if reference is not None and reference() is array else ""
 
     def forget(self) -> None:
-        """Remember nothing."""
+        """Forget everything."""
         self._numbers.clear()
         self._arrays.clear()
         self._inputs.clear()
@@ -144,7 +145,7 @@ def kept_by(function: Any) -> list[tuple[dict[str, Any], str]]:
 
 
 def things_in(whole: Any) -> list[Thing]:
-    """Numbers and arrays in something, in tuples, lists, dictionaries and plain objects too."""
+    """The numbers and arrays in a value: also in tuples, lists, dictionaries and plain objects."""
     return [Thing(leaf, _base(leaf), list(_numbers_of(leaf))) for leaf in _leaves(whole, 0)]
 
 

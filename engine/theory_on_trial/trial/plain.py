@@ -27,7 +27,7 @@ _KINDS: dict[str, Kind] = {
     "value": "identity",
 }
 _TRIED = 3
-"""How many margins the controls lie beside the prediction that nobody named."""
+"""How many margins away from the prediction the default controls lie."""
 
 
 class NotVerified(AssertionError):
@@ -37,9 +37,8 @@ class NotVerified(AssertionError):
 class PlainTrial(Trial):
     """A trial whose decisions are assertions.
 
-    Without controls the prediction moved by three margins either way is tried, as far as the law
-    has room for it. A measurement whose signature does not say what it takes is a function of
-    `rng`.
+    Without controls, the prediction moved by three margins up and down is the control, as far as
+    the law allows. A measurement whose signature does not say what it takes is a function of `rng`.
     """
 
     _form = "one"
@@ -126,14 +125,14 @@ def _moved_chances(chances: Mapping[float, float], off: float) -> Mapping[str, A
 
 
 def _with_tails(values: np.ndarray, factor: float) -> np.ndarray:
-    """Return a cdf of tails that are so many times as heavy, the middle being as it must."""
+    """Return a cdf whose tails are so many times as heavy; its middle follows from that."""
     lower = np.minimum(values, 1 - values)
     size = np.minimum(lower * factor, 0.5)
     return np.asarray(np.where(values <= 0.5, size, 1 - size))
 
 
 def verdict(finding: Finding) -> Outcome:
-    """Return the verdict on one decision: one whose control survived has shown nothing."""
+    """Return the verdict on one decision: if a control survived, it has shown nothing."""
     survivors = any(control.outcome != "REFUTED" for control in finding.controls)
     return "INCONCLUSIVE" if finding.outcome == "VERIFIED" and survivors else finding.outcome
 
@@ -173,7 +172,7 @@ def _samples(finding: Finding) -> str:
 
 
 def _margin_that_would_do(finding: Finding) -> str:
-    """Which margin the interval at hand would have met; "" where none is finite."""
+    """The margin that this interval would have met; "" if none is finite."""
     interval = finding.interval
     if finding.prediction.side != "two":
         return ""

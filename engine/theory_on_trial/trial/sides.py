@@ -1,5 +1,5 @@
-"""The two sides of a claim on one page: what a theory predicts, and what happens. Neither may call
-the other.
+"""The two sides of a claim on one page: what a theory predicts, and what is observed. Neither may
+call the other.
 
 A check is worth something because two independent routes meet in it. Where both stand in one
 module, marks keep them apart: a function under `@predicted` and one under `@observed` share nothing
@@ -98,7 +98,7 @@ def _marked(
 
 
 _CAME_OUT: dict[Side, Origins] = {side: Origins() for side in SIDES}
-"""What came out of either side since the present trial began."""
+"""The numbers that either side returned since the present trial began."""
 _TOLD: dict[str, None] = {}
 
 
@@ -110,7 +110,7 @@ def begin() -> None:
 
 
 def begin_case(settings: Mapping[str, Any]) -> None:
-    """Take the numbers that a case sets for inputs, whatever functions return."""
+    """Count the numbers that a case sets as inputs, whatever functions return."""
     things = things_in(settings)
     for origins in _CAME_OUT.values():
         origins.begin_case(things)
