@@ -25,8 +25,8 @@ TABLE = np.array([[20, 6, 4], [5, 18, 7], [6, 8, 26]]) / 100
 
 
 def _sampled_gaps(runs: int, correlation: float, count: int) -> jax.Array:
-    """Draws of `count` times the gap of a normal pair, less what the ratios of the others exceed
-    their mean by.
+    """Draws of `count` times the gap of a normal pair, less the excess of the other ratios over
+    their mean.
     """
 
     def draw(key: jax.Array) -> jax.Array:

@@ -243,8 +243,8 @@ def infonce_bias(
 def _together(
     first: Float[np.ndarray, "n _"], second: Float[np.ndarray, "n _"], lift: float
 ) -> float:
-    """How many times as often as by chance pairs nearest in one view are near in the other; 0 where
-    that is no excess.
+    """The ratio by which pairs that are nearest in one view are near in the other more often than
+    by chance; 0 without an excess.
 
     Of independent pairs it is about the mean density ratio of pairs, `lift`.
     """
@@ -376,10 +376,10 @@ def _infonce(
     """InfoNCE of the pairs kept, all but neighbours: `gap` of them before those left out.
 
     Each row meets disjoint sets of K - 1 others: blocks of columns, in its own block the column
-    before the first in its place. Blocks begin elsewhere for other rows, or the result would hang
-    on which columns they put together. Those without a column left out beside them are sums of a
-    few kinds, whose logarithms are added up once for all: by how many columns the row's blocks are
-    shifted; `following` are the sums that begin at the row's own column.
+    before the first in its place. Blocks begin at another column in each row, because otherwise the
+    result would depend on which columns they combine. The sums of blocks without an omitted column
+    beside them are of a few kinds, whose logarithms are added up once: by how many columns the
+    row's blocks are shifted; `following` are the sums that begin at the row's own column.
     """
     n = len(own)
     m = len(kept)

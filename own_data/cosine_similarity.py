@@ -40,7 +40,7 @@ _BALANCED = 1.01
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CosineRange(Answer):
-    """What cosines are reachable by gauges of a condition number, for each pair on its own.
+    """The cosines that gauges up to a condition number can reach, for each pair separately.
 
     Attributes:
         family: "any" gauge, or the "diagonal" ones in the basis of these embeddings.
@@ -50,7 +50,7 @@ class CosineRange(Answer):
         cosine, low, high: the present cosine and the ends of the range, exact for each pair.
         table: low and high for K = 1.5, 4 and 25, as there is no natural K.
         imbalance: K of the gauge that balances the factors, if the other factor was given.
-        notes: what no gauge of this family changes.
+        notes: what gauges of this family cannot change.
     """
 
     asked: ClassVar[str] = "how far can cosines of these rows move without a prediction changing?"
@@ -139,7 +139,7 @@ def cosine_range(
     condition: Condition = 4.0,
     A: Handed = None,
 ) -> CosineRange:
-    """Return which cosines of rows of B are possible without changing a prediction.
+    """Return the range of cosines of rows of B that leave all predictions unchanged.
 
     Args:
         B: embeddings, a row each, as they enter inner products: not normalised.
@@ -274,7 +274,7 @@ def _every_pair(items: int, limit: int) -> Int[np.ndarray, "pairs 2"]:
 
 
 def _judged(rows: Items) -> Float[np.ndarray, " items"]:
-    """The lengths of the rows, which must have a direction."""
+    """The lengths of the rows, which must not be 0."""
     require(len(rows) >= 2, f"B must have at least two rows, got {len(rows)}")
     require(
         rows.shape[1] >= 2,

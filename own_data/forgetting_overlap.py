@@ -34,7 +34,7 @@ _DRAWS = 4000
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Forgetting(Answer):
-    """What `predicted_forgetting` found; squares in squared units of the labels.
+    """The answer of `predicted_forgetting`; squares are in squared units of the labels.
 
     Attributes:
         forgetting: Δ, the squared drift of the outputs summed over the rows of `features_s`.
@@ -343,8 +343,8 @@ def _second(
 
 
 def _cut(first: Parts, memory: int) -> tuple[int, int]:
-    """What may be kept instead: fewer and more directions, such that the cut goes through no tie;
-    twice k, if none.
+    """The numbers of directions to keep instead, one smaller and one larger, so that the cut is not
+    within a tie; twice k if there is none.
     """
     edges = [
         0,
@@ -449,7 +449,7 @@ def _unresolved(
     memory: int,
     usual: float,
 ) -> tuple[Doubt, ...]:
-    """A doubt where the forgetting, or else the update, rests on directions that single precision
+    """A doubt if the forgetting, or else the update, depends on directions that single precision
     would not show.
     """
     delta, other = (

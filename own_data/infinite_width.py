@@ -1,5 +1,5 @@
-"""Do features keep moving when a network is widened? From runs at a few widths, or from the
-exponents of its scaling.
+"""Do features keep moving when a network is widened? The answer comes from runs at a few widths, or
+from the exponents of its scaling.
 
 After Yang & Hu 2021 (arXiv 2011.14522): `width_exponent` measures, `regime` computes before
 anything is trained.
@@ -34,7 +34,7 @@ class WidthExponent(Answer):
         exponent: slope of the logarithm of the movement in that of n, which theory calls -r, with
             its interval.
         curvature: coefficient of the squared logarithm of n, with its interval; 0 for a power law.
-        verdict: of the widths given: "features move alike", "features move less and less" or
+        verdict: on the given widths: "features move alike", "features move less and less" or
             "undecided".
     """
 

@@ -1,8 +1,6 @@
 """How far is the subspace of one's own samples from the true one, and how many samples would bring
-it near enough?
-
-By uncentred principal components, which is what a denoiser of matching form learns from one cluster
-of samples.
+it near enough? The subspace is that of uncentred principal components, which a denoiser of matching
+form learns from one cluster of samples.
 """
 
 from dataclasses import dataclass
@@ -30,8 +28,7 @@ _FAR = 4.0  # standard deviations, with which data that fit are hardly ever doub
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SubspaceError(Answer):
-    """What `subspace_error` found. D^2 = |UU' - VV'|_F^2 lies between 0 and 2
-    min(d, n - d).
+    """The answer of `subspace_error`. D^2 = |UU' - VV'|_F^2 lies between 0 and 2 min(d, n - d).
 
     Attributes:
         columns: the names of the n columns of X.
@@ -246,8 +243,8 @@ def _without_noise(
 
 
 def _around(mean: float, above: float, below: float) -> tuple[float, float, float]:
-    """A mean, and times it the 95 % interval of a quotient of chi-squares, each over its degrees of
-    freedom.
+    """A mean, and its product with the 95 % interval of a quotient of two chi-squares, each over
+    its degrees of freedom.
     """
     from scipy.stats import f
 
@@ -288,8 +285,8 @@ def _doubts(
 
 
 def _wider(left: Float[np.ndarray, "samples d"]) -> float:
-    """How many times as far latents of this kurtosis κ scatter about their second moment as normal
-    ones, of variance (κ - 1) / 2, at least as far as those.
+    """The ratio of the scatter of squared latents with kurtosis κ to that of normal ones, of
+    variance (κ - 1) / 2; at least 1.
     """
     kurtosis = (len(left) + 2) * float(np.mean(np.sum(left**4, axis=0)))
     return max(1.0, (kurtosis - 1) / 2) ** 0.5

@@ -36,7 +36,7 @@ _SAME = 1e-12  # of the range of labels: values that are nearer differ by roundi
 
 
 class Cell(NamedTuple):
-    """A level and a group, of which `rows` have h other than 0.
+    """A level and a group, with `rows` rows in which h is not 0.
 
     Attributes:
         level: its place in `values`.
@@ -86,7 +86,7 @@ class Combination(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MulticalibrationAudit(Answer):
-    """What `multicalibration_audit` found.
+    """The answer of `multicalibration_audit`.
 
     Attributes:
         names: of the groups.
@@ -367,7 +367,7 @@ class _Sums:
         return _half_widths(self.variances, np.maximum(self.counts, 1)[:, None], ranges, miss)
 
     def error(self, group: int, least_means: Table) -> GroupError:
-        """K2 along one column, with what the means are at least away from zero."""
+        """K2 along one column, with its lower bound from the intervals of the means."""
         mask = self.counts > 0
         counts = self.counts[mask]
         sums = self.sums[mask, group]
@@ -626,7 +626,9 @@ def _different(columns: Columns) -> int:
 
 
 def _too_good(levels: _Levels, residuals: Vector, h: Columns) -> bool:
-    """Whether sums of residuals are so near zero that they have been fitted."""
+    """Whether sums of residuals are so near zero that the predictor must have been fitted to these
+    rows.
+    """
     from scipy.stats import chi2
 
     if not residuals.any():

@@ -1,5 +1,5 @@
-"""How large a subsample, which penalty, how many members? Answered for a bag of ridge fits without
-fitting one.
+"""How large a subsample, which penalty, how many members? This module answers for a bag of ridge
+fits without fitting one.
 
 From Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016): the full ensemble of a setting is ridge on all
 points with another penalty, which the spectra of a few subsamples give; cross-validation of that
@@ -44,7 +44,7 @@ _HEAVIEST = 0.25  # rows; share of the risk
 
 
 class Setting(NamedTuple):
-    """What is predicted of one subsample size and penalty; risks in squared units of y.
+    """The predictions for one subsample size and penalty; risks are in squared units of y.
 
     Attributes:
         size, penalty: k and λ, which is scikit-learn's `alpha` divided by k.
@@ -69,7 +69,7 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Table(Answer):
-    """All settings asked for, the best first, and why not to believe them."""
+    """All settings asked for, the best first, with the doubts about them."""
 
     asked = "which subsample size and penalty for a bag of ridge fits?"
     rests_on = "independent rows whose coordinates mix many independent ones"
@@ -286,7 +286,7 @@ def _kept(eigenvalues: Vector, penalty: float) -> Vector:
 
 
 def _scatter(kept: Vector) -> float:
-    """The variance of a risk, as estimated, about what it is for these data, in units of that of
+    """The variance of an estimated risk about the risk for these data, in units of the variance of
     independent errors: 1 / (1 - t) for residuals in fewer directions than points, t for the fitted
     coefficients.
     """
@@ -338,7 +338,7 @@ class _Whole:
         return (self.vectors @ (weights * self.coordinates) / weights.mean()) ** 2
 
     def doubts(self, penalty: float) -> tuple[str, ...]:
-        """Why leave-one-out may not be what a new point brings."""
+        """Why leave-one-out errors may differ from the error at a new point."""
         maker = (self.vectors * _kept(self.eigenvalues, penalty)) @ self.vectors.T
         without_intercept = float(np.mean((maker @ self.y / np.diag(maker)) ** 2))
         pull = maker.sum(axis=0)
@@ -426,15 +426,15 @@ class _Part:
         self.predictions = x @ self.vectors if self.tall else x @ (sample.T @ self.vectors)
 
     def residual_share(self, penalty: float) -> float:
-        """What is 1 - df / k."""
+        """1 - df / k."""
         if penalty == 0:
             return 1 - len(self.eigenvalues) / self.size
         left = penalty * float(np.sum(1 / (self.eigenvalues + penalty)))
         return (self.size - len(self.eigenvalues) + left) / self.size
 
     def inverse_level(self, penalty: float) -> float:
-        """What is 1 / μ: the mean of 1 / (e + penalty) over the eigenvalues of the k by k matrix;
-        may be infinite.
+        """1 / μ, the mean of 1 / (e + penalty) over the eigenvalues of the k by k matrix; may be
+        infinite.
         """
         if self.tall:
             return self.residual_share(penalty) / penalty if penalty else np.inf

@@ -62,7 +62,7 @@ class Round(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SelectionAudit(Answer):
-    """What `selection_audit` found.
+    """The answer of `selection_audit`.
 
     Attributes:
         rounds: one for each feature that is chosen.
@@ -330,7 +330,7 @@ def _round(
 def _dependent(
     chosen: Float[np.ndarray, "n p"], y: Float[np.ndarray, " n"], residual: Float[np.ndarray, " n"]
 ) -> bool:
-    """Whether rows depend on each other, so that another order of y is not as likely."""
+    """Whether rows depend on each other, so that other orders of y are less likely."""
     some = np.random.default_rng(0).permutation(len(y))[:_COMPARED]
     affine = np.column_stack([np.ones(len(y)), chosen])
     left = (
@@ -393,7 +393,9 @@ def _explained_by_chance(
 def _one_row(
     chosen: Float[np.ndarray, "n k"], y: Responses, share: float, read: Table
 ) -> list[Doubt]:
-    """A doubt where one row, of the largest leverage or the largest y, is what is explained."""
+    """A doubt if the selection explains one row only, that with the largest leverage or the largest
+    y.
+    """
     basis = np.linalg.qr(np.column_stack([np.ones(len(y)), chosen]))[0]
     squares = (y - y.mean()) ** 2
     for row in {int(np.argmax(np.sum(basis**2, axis=1))), int(np.argmax(squares))}:
@@ -426,7 +428,7 @@ def _standardised(
 
 
 def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
-    """A doubt where y has a mean that no column takes up."""
+    """A doubt if y has a mean that no column can explain."""
     share = len(y) * (y.mean() / max(np.linalg.norm(y), 1e-300)) ** 2
     ones = np.any((np.ptp(X, axis=0) == 0) & (X[0] != 0))
     if ones or share <= _NO_MEAN:

@@ -46,7 +46,7 @@ _HEAVY = 0.6
 
 
 class BatchEffect(NamedTuple):
-    """What a batch size does where one batch stands in both factors of the penalty tr(V^2)."""
+    """The effect of a batch size if one batch stands in both factors of the penalty tr(V^2)."""
 
     size: int
     smallest: int | None
@@ -65,7 +65,8 @@ class BatchEffect(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Certificate(Answer):
-    """What `ey_certificate` has found; intervals hold the population's value with 95 % confidence.
+    """The answer of `ey_certificate`; intervals contain the population's value with 95 %
+    confidence.
 
     Attributes:
         loss: L of the embeddings as they are: -2 tr(C12 + C21) + tr((C11 + C22)^2).
@@ -313,7 +314,7 @@ def _components(
 
 
 def _dependent(W1: Embedding, W2: Embedding, cross: Float[np.ndarray, "columns columns"]) -> str:
-    """Why the relation may be that of dependent rows, which unrelated views show too."""
+    """Why dependent rows may explain the relation, as they also do for unrelated views."""
     correlation = beside(W1, W2)
     if correlation:
         return (
@@ -332,7 +333,7 @@ def _related(
     rows: int,
     chance: Float[np.ndarray, "flips columns"] | None,
 ) -> int:
-    """How many components come before a remainder that unrelated views may have."""
+    """How many components precede a remainder that unrelated views could have."""
     from scipy.stats import chi2
 
     remaining = np.cumsum(correlations[::-1] ** 2)[::-1]
@@ -382,8 +383,8 @@ def _batch_effect(
     size: int,
     of_row: Int[np.ndarray, " rows"],
 ) -> BatchEffect:
-    """What batches of this size do; rows of a group follow each other in those that are
-    measured.
+    """The effect of batches of this size; in measured batches the rows of a group follow each
+    other.
     """
     from scipy.special import stdtrit
 

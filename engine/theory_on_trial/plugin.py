@@ -1,8 +1,8 @@
 """The pytest plugin: options, one ledger row per claim, the ledger at the end. Installed as an
 entry point.
 
-Nothing heavy is imported unless claims were collected, so that other test suites pay nothing for
-it.
+It imports nothing heavy unless claims were collected, so that it does not slow down other test
+suites.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KINDS = ("identity", "bound", "rate", "limit", "distribution", "optimality", "em
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of a trial, all of one prefix, which no other plugin and no conftest has."""
+    """Add the options of a trial, all with the prefix `--trial-`, which no other plugin has."""
     group = parser.getgroup("theory on trial")
     group.addoption(
         "--trial-tier",
@@ -108,8 +108,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
-    """Return what a run that was ended has left; raise `UsageError`, in a sentence, unless the
-    present one can go on from there.
+    """Return the rows of an unfinished run; raise `UsageError`, in a sentence, unless the present
+    run can continue it.
     """
     from theory_on_trial.ledger.files import commit_in
     from theory_on_trial.ledger.journal import place, read_journal
@@ -160,12 +160,12 @@ def _commit(config: pytest.Config) -> str | None:
 
 
 def _keeps_rows(config: pytest.Config) -> bool:
-    """Whether this process writes a ledger: workers of pytest-xdist hand their rows on."""
+    """Whether this process writes a ledger; workers of pytest-xdist send their rows to it."""
     return bool(config.getoption("trial_ledger")) and not hasattr(config, "workerinput")
 
 
 def _end_in_order(config: pytest.Config) -> None:
-    """Let SIGTERM, by which schedulers and containers end a run, end it as Ctrl-C does."""
+    """Let SIGTERM, the signal of schedulers and containers, end the run as Ctrl-C does."""
     import signal
     import threading
 
@@ -188,9 +188,7 @@ def _end_in_order(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """Refuse a paper on one page that is none: a side that reaches the other, a setting without a
-    domain.
-    """
+    """Refuse an invalid page: a side that reaches the other, or a setting without a domain."""
     report: Any = yield
     if isinstance(collector, pytest.Module) and report.passed:
         functions = {
@@ -222,9 +220,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give a claim its id under its parameters, by which `-k` finds it, and its tier and kind as
-    markers.
-    """
+    """Give a claim its id, by which `-k` finds it, and its tier and kind as markers."""
     item.stash[TEST] = item.nodeid  # before pytest-xdist adds the name of a group
     claim = getattr(getattr(item, "function", None), "claim", None)
     if claim is None:
@@ -502,10 +498,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
 
 def _end_where_the_engine_begins(error: Exception) -> None:
-    """Cut the traceback of what the engine refuses: the line to change is the last one that is not
-    the engine's. Of what a measurement raises, only the engine's own steps are left out.
-
-    A cause without such a line is left out; the refusal's own sentence names it.
+    """Shorten the traceback of a refusal: it ends in the last line that is not the engine's, which
+    is the line to change. If a measurement raises, only the engine's own steps are left out. A
+    cause without any line of the caller is left out; the sentence of the refusal names it.
     """
     if error.__cause__ is not None and not any(map(_is_outside, _steps(error.__cause__))):
         error.__cause__ = None
@@ -534,7 +529,7 @@ def _of_engine(step: TracebackType) -> bool:
 
 
 def _is_outside(step: TracebackType) -> bool:
-    """Whether a step of a traceback belongs to neither the engine nor what stands around it."""
+    """Whether a step of a traceback belongs neither to the engine nor to what calls tests."""
     around = ("_pytest", "pluggy", "beartype", "jaxtyping", "jax")
     module: str = step.tb_frame.f_globals.get("__name__", "")
     return not _of_engine(step) and module.partition(".")[0] not in around
@@ -551,7 +546,7 @@ _PROPERTIES = (
 
 
 def _not_run(claim: Any, reason: str) -> list[dict[str, str]]:
-    """What the ledger says of a claim that was left out, and of its published form."""
+    """The ledger's entries for a claim that was left out, and for its published form."""
     names = [claim.id] + [f"{claim.id}-as-published"] * (claim.as_published is not None)
     return [{"id": name, "tier": claim.tier, "reason": reason} for name in names]
 
@@ -685,11 +680,11 @@ class Ledger:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker of pytest-xdist what it need not run."""
+        """Tell a worker of pytest-xdist which tests are decided already."""
         node.workerinput["trial_decided"] = sorted(self.decided())
 
     def pytest_report_header(self) -> str | None:
-        """Say how many rows a run that is resumed has left."""
+        """Say how many rows the resumed run has decided."""
         book = self.config.stash.get(RESUMED, None)
         if book is None:
             return None
@@ -698,7 +693,7 @@ class Ledger:
         return f"resumed: {len(self.rows)} row{'s' * (len(self.rows) != 1)} of a run{about}"
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Remember what is running."""
+        """Remember the test that is running."""
         self.running[nodeid] = None
         if self.journal is not None:
             self.journal.begin(nodeid)
@@ -754,7 +749,7 @@ class Ledger:
         )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Write what claims there are, if asked for."""
+        """Write the list of claims, if asked for."""
         path = self.config.getoption("trial_list")
         if path is None or hasattr(self.config, "workerinput"):
             return
@@ -898,7 +893,7 @@ class Ledger:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Hand what was not run to the controlling process, or write the files."""
+        """Send the list of what was not run to the controlling process, or write the files."""
         if hasattr(self.config, "workerinput"):
             left_out = {
                 "claims_not_run": list(self.not_run.values()),
@@ -932,7 +927,7 @@ class Ledger:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _contradicted_abstracts(self) -> list[str]:
-        """A sentence for each statement of an abstract whose answer is not what was seen."""
+        """A sentence for each statement of an abstract whose answer the verdicts contradict."""
         from theory_on_trial.repository import abstract
 
         sentences = []
@@ -952,7 +947,9 @@ class Ledger:
             self.unwritten.append(f"the rows are in {self.journal.path}")
 
     def _write_files(self, interrupted: bool) -> None:
-        """Write ledger and page; what cannot be written is said at the end, the rows are kept."""
+        """Write ledger and page; if a file cannot be written, the end says so and the rows are
+        kept.
+        """
         from theory_on_trial.base.files import NotWritten
 
         path = self.config.getoption("trial_ledger")
@@ -990,7 +987,7 @@ class Ledger:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
-        """Take over what a worker of pytest-xdist has not run."""
+        """Take over the list of what a worker of pytest-xdist has not run."""
         for entry in getattr(node, "workeroutput", {}).get("claims_not_run", []):
             self.not_run[entry["id"]] = entry
         self.deselected |= set(getattr(node, "workeroutput", {}).get("claims_deselected", []))
@@ -1053,6 +1050,6 @@ CLAIM: pytest.StashKey[Any] = pytest.StashKey()
 TEST: pytest.StashKey[str] = pytest.StashKey()
 """The id of a test below pytest's root, which names its random numbers."""
 RESUMED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
-"""What a run that is resumed has left, in the form of a ledger."""
+"""The rows of the run that is resumed, in the form of a ledger."""
 TRIAL: pytest.StashKey[Any] = pytest.StashKey()
 """The trial that the engine's own fixture has made."""

@@ -17,17 +17,17 @@ from theory.neural_collapse import collapse_geometry, mean_square
 from theory_on_trial.figures.panels import student_interval
 
 ROUNDING = 1e-10
-"""Metrics below are left out when a line is laid through the last one: some are square roots of
-rounded numbers.
+"""A line through the last metric ignores metrics below this: some are square roots of rounded
+numbers.
 """
 
 _FLOOR = 1e-18
-"""Values below are drawn there, below all axes: rounding may leave an exact zero, which has no
-logarithm.
+"""Smaller values are drawn at this value, below all axes: rounding may give an exact zero, which
+has no logarithm.
 """
 
 _OFF_AXES = 100.0
-"""Natural logarithms: longer intervals than these leave the axes, and might overflow."""
+"""The longest interval, in natural logarithms: longer ones leave the axes and might overflow."""
 
 
 def falling_points(
@@ -66,13 +66,13 @@ def falling_points(
 LEARNING_RATE = 0.1
 MOMENTUM = 0.9
 START = 0.1
-"""Of the released code; START is the standard deviation of all weights and features before
+"""Settings of the released code; START is the standard deviation of all weights and features before
 training.
 """
 
 _NOISE = 1e-4
-"""Of every parameter at each new decay: it leaves a point that is no longer stable, but not the
-basin of zero.
+"""The perturbation of every parameter at each new decay: it leaves a point that is no longer
+stable, but not the basin of zero.
 """
 
 

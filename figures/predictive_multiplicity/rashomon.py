@@ -89,8 +89,8 @@ def rashomon(
 def _enumerated(
     n_points: int, dim: int, noise: float, runs: int
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[Paths]]:
-    """Points with labels 0 and 1 of `runs` sets, and what meeting all linear classifiers of each
-    tells.
+    """The points and labels 0 and 1 of `runs` sets, with the counts from enumerating all linear
+    classifiers.
     """
     keys = jax.random.split(jax.random.key(0), runs)
     features, labels = _draw_sets(keys, n_points, dim, noise)

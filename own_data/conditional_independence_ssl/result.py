@@ -18,13 +18,13 @@ class Risks(NamedTuple):
 
     n_labels: int
     raw: float
-    """Of least squares on X1; infinite where it is undefined."""
+    """The risk of least squares on X1; infinite if it is undefined."""
     pretext: float
-    """Of least squares on the whole learned pretext."""
+    """The risk of least squares on the whole learned pretext."""
     truncated: float
-    """Of least squares on its leading directions."""
+    """The risk of least squares on its leading directions."""
     saved: Estimate
-    """`raw` - `truncated`; infinite where the raw risk is."""
+    """`raw` - `truncated`; infinite if the raw risk is."""
 
 
 _SHOWN = 5  # numbers of labels in the summary
@@ -32,7 +32,7 @@ _SHOWN = 5  # numbers of labels in the summary
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LabelsSaved(Answer):
-    """What a pretext task saves in labels. Risks and errors are in squared units of the label.
+    """The labels that a pretext task saves. Risks and errors are in squared units of the label.
 
     Attributes:
         table: risks for each number of labels asked for.
@@ -41,10 +41,9 @@ class LabelsSaved(Answer):
         rank: directions kept, those that predict new rows of X2 best unless they were given.
         effective_rank: those that do predict best.
         singular_values: of the pretext in white coordinates of X1.
-        noise: σ^2, the variance that X1 leaves of the label, linearly.
-        approximation_error: a of the truncated pretext, what it can never reach, learning it
-            included.
-        error_of_pretext: a of the whole pretext.
+        noise: σ^2, the variance of the label that no linear function of X1 explains.
+        approximation_error: a, the excess risk of the truncated pretext with infinitely many
+        labels. error_of_pretext: the same of the whole pretext.
         n_pairs, n_labelled: unlabelled and labelled rows.
         n_features: columns of X1, and the most directions that can be kept.
     """
@@ -72,8 +71,8 @@ class LabelsSaved(Answer):
     n_features: int
 
     def lines(self) -> list[str]:
-        """Return from where on the raw input is as good, the noise, and the risks at up to five
-        numbers of labels.
+        """Return the number of labels from which on the raw input is as good, the noise, and the
+        risks at up to five numbers of labels.
         """
         crossing = f"from n = {self.break_even}"
         if math.isinf(self.break_even.value):

@@ -236,7 +236,7 @@ def _left(
     head: Float[np.ndarray, "dim width"],
     spread: Float[np.ndarray, " outputs"],
 ) -> float:
-    """The variance that features and an intercept leave of the labels, without bias where the model
+    """The residual variance of the labels given features and an intercept; unbiased if the model
     holds.
     """
     dim, width = head.shape
@@ -249,7 +249,9 @@ def _left(
 def _risks(
     n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, "subsets heads"]
 ) -> Risks:
-    """All risks at n labels: what a head leaves, times how much fitting adds to it, less σ^2."""
+    """All risks at n labels: the residual variance of a head, times the factor that fitting adds,
+    less σ^2.
+    """
     factors = np.array(
         [1 + predicted.excess_risk(n_labels, width, 1.0, intercept=True) for width in widths]
     )

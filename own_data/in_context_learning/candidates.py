@@ -23,7 +23,7 @@ Answers = Float[np.ndarray, "prompts prefixes"]
 
 
 class Examples:
-    """Prompts up to each prefix k, with what the algorithms share."""
+    """Prompts up to each prefix k, with the quantities that the algorithms share."""
 
     def __init__(
         self,
@@ -112,8 +112,8 @@ def gradient_step(shown: Examples, step: float) -> Answers:
 def gradient_steps(
     shown: Examples, step: Any, choices: Any
 ) -> Float[np.ndarray, "steps prompts prefixes"]:
-    """After each number of steps t, all of them on all examples; `step` is one for all t, or one
-    for each.
+    """The answers after each number of steps t on all examples; `step` is one for all t, or one for
+    each.
     """
     values, along = shown.spectrum
     left = 1 - 2 * np.reshape(step, (-1, 1, 1, 1)) * values
@@ -124,7 +124,7 @@ def gradient_steps(
 def momentum_steps(
     shown: Examples, step: Any, momentum: Any, choices: Any
 ) -> Float[np.ndarray, "steps prompts prefixes"]:
-    """The same with heavy-ball momentum, one for all t or one for each."""
+    """As `gradient_steps`, with heavy-ball momentum: one for all t, or one for each."""
     values, along = shown.spectrum
     times = np.asarray(choices)
     residuals = np.empty((len(choices), *values.shape))  # along each eigenvector
@@ -204,8 +204,8 @@ def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answer
 
 
 def neighbours(shown: Examples, count: int, weighted: bool = False) -> Answers:
-    """The mean label of the nearest examples, weighted by the inverse square of the distance or
-    not.
+    """The mean label of the nearest examples, with equal weights or with the inverse squares of the
+    distances.
     """
     order = np.argsort(shown.distances, axis=2, kind="stable")[:, :, :count]
     squares = np.take_along_axis(shown.distances, order, axis=2)

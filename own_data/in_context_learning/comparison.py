@@ -1,5 +1,5 @@
-"""Which textbook algorithm answers as a user's in-context learner does: the prompts, checked, what
-the learner and the algorithms answer to them, and what the comparison found.
+"""Finds the textbook algorithm that answers as a user's in-context learner does: it checks the
+prompts, collects the answers of the learner and the algorithms, and compares them.
 """
 
 import operator
@@ -141,8 +141,8 @@ def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
 def which_prompt(
     inputs: Float[np.ndarray, "prompts n d"], labels: Float[np.ndarray, "prompts n"]
 ) -> Int[np.ndarray, " prompts"]:
-    """The number of each prompt among those that differ, in their order: copies of a prompt tell
-    nothing new.
+    """The number of each prompt among the different ones, in their order: copies of a prompt add no
+    information.
     """
     rows = np.column_stack([inputs.reshape(len(inputs), -1), labels])
     _, first, index = np.unique(rows, axis=0, return_index=True, return_inverse=True)
@@ -173,7 +173,7 @@ _SHOWN = 3
 
 
 class Match(NamedTuple):
-    """How near one algorithm comes.
+    """The distance of one algorithm from the learner.
 
     Attributes:
         name: of the algorithm, with its number of steps t where it has one.
@@ -200,7 +200,7 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Resemblance(Answer):
-    """What `which_algorithm` found.
+    """The answer of `which_algorithm`.
 
     Attributes:
         matches: one for each algorithm, the nearest first.
@@ -454,8 +454,8 @@ def _on_the_other_half(
 ) -> tuple[
     Float[np.ndarray, "rules prompts prefixes"], Float[np.ndarray, "rules prompts prefixes"]
 ]:
-    """What each algorithm answers, on each half of the prompts with the parameters that are nearest
-    on the other.
+    """The answers of each algorithm on each half of the prompts, with the parameters that are
+    nearest on the other half.
     """
     answers = np.empty((len(fits), *usual.answers.shape))
     answers_scaled = np.full_like(answers, np.nan)
@@ -481,9 +481,7 @@ def _on_the_other_half(
 
 
 def _lost(inputs: Float[np.ndarray, "prompts n d"]) -> str:
-    """What is wrong with inputs of which some are so small beside others that rounding hides them
-    in XᵀX.
-    """
+    """A sentence on inputs that are so small beside others that rounding hides them in XᵀX."""
     sizes = np.sqrt(np.mean((inputs / np.abs(inputs).max()) ** 2, axis=(0, 1)))
     sizes = sizes[sizes > 0]
     if sizes.min() ** 2 >= NULL * sizes.max() ** 2:
@@ -496,9 +494,7 @@ def _lost(inputs: Float[np.ndarray, "prompts n d"]) -> str:
 
 
 def _missing(nearest: list[Match], alike: float, count: int) -> str:
-    """What would be needed where a match of the nearest is neither shown nor excluded; empty if all
-    are excluded.
-    """
+    """What is needed to decide whether the nearest algorithms match; empty if all are excluded."""
     open_matches = [match for match in nearest if not match.apart.low > alike]
     if not open_matches:
         return ""

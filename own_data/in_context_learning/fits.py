@@ -32,11 +32,11 @@ _SINGULAR = 1e-12  # of the largest curvature
 _LEAST_CURVATURE = 1e-24  # of the labels' mean square: below, the parameter does not matter
 
 ROUNDING = 1e-12
-"""Of the labels' mean square: a smaller distance shows nothing."""
+"""The smallest meaningful distance, as a share of the labels' mean square."""
 
 Groups = Int[np.ndarray, " prompts"]
 Numbers = Int[np.ndarray, " prompts"]
-"""Of each prompt: copies have the same."""
+"""A number for each prompt, equal for copies."""
 Answers = Float[np.ndarray, "prompts prefixes"]
 
 
@@ -50,7 +50,7 @@ class Fit(NamedTuple):
     choice: int | None
 
     def answers(self, shown: Examples) -> Answers:
-        """What it answers."""
+        """The answers of this member."""
         return _answers(
             self.family,
             shown,
@@ -97,8 +97,8 @@ def fit(
 def _nearest(
     family: Family, shown: Examples, answers: Answers, scale: Any, start: Fit | None
 ) -> tuple[Float[np.ndarray, " parameters"], int | None]:
-    """The parameters, as decades of `scale`, and the whole number if there is one. Of many prompts
-    some, drawn at random, say where to search.
+    """The parameters, as decades of `scale`, and the whole number if there is one. If there are
+    many prompts, some drawn at random say where to search.
     """
     most = max(_FEWEST, _SEARCHED // shown.gram[0].size)
     if len(answers) > most:
@@ -347,7 +347,7 @@ def _of_scores(
 
 
 def _units(shown: Examples) -> dict[str, float]:
-    """What a parameter is measured in: |x|², its inverse, |x|, |x||y|."""
+    """The unit of a parameter: |x|², its inverse, |x|, |x||y|."""
     size = float(np.mean(np.sum(shown.inputs**2, axis=2)))
     label = float(np.sqrt(np.mean(shown.labels**2)))
     return {
@@ -394,8 +394,8 @@ def not_told_apart(
     groups: Groups,
     confidence: float,
 ) -> tuple[str, ...]:
-    """The nearest, and those whose distances may be as small, comparing logarithms; the error is
-    shared out among all comparisons.
+    """The nearest algorithm, and those whose distances may be as small. Logarithms are compared;
+    all comparisons share the error.
     """
     means = without_groups(distances, groups) + ROUNDING
     order = np.argsort(means[:, 0], kind="stable")

@@ -1,4 +1,5 @@
-"""How much of what a linear classifier predicts about a user's own samples is a matter of choice?
+"""How many predictions of a linear classifier on a user's own samples depend on an arbitrary
+choice?
 
 `multiplicity` finds, for every error tolerance, the competing classifiers that change most of the
 predictions, whose predictions some competitor changes, and a proof for each number.

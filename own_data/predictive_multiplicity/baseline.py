@@ -1,4 +1,4 @@
-"""The classifier that competitors are compared with: the best one, or a model of the user's."""
+"""The classifier with which competitors are compared: the best one, or the user's model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Scores = Callable[[Any], Float[np.ndarray, " samples"]]
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """h_0, and what was proved of the best classifier.
+    """h_0, and the bounds that were proved for the best classifier.
 
     Attributes:
         dichotomy: b, 1 where h_0 predicts the positive class, for each row of the table.

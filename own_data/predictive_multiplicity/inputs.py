@@ -1,4 +1,4 @@
-"""What a user hands in, checked and brought to a table whose arithmetic is exact."""
+"""Checks a user's samples and converts them to a table whose arithmetic is exact."""
 
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
     def weights(
         self, coefficients: Float[np.ndarray, " coefficients"]
     ) -> Float[np.ndarray, " dims"] | None:
-        """The way back; None if a column that the table has not got counts."""
+        """The inverse of `coefficients`; None if a column that the table lacks has a weight."""
         others = np.delete(coefficients[1:], self.kept)
         slopes = coefficients[1:][self.kept] / self.units
         weights = np.concatenate([[coefficients[0] + slopes @ self.centres], slopes])
@@ -52,7 +52,7 @@ class Sample(NamedTuple):
 
     @property
     def n_near(self) -> int:
-        """How many rows have another one so near that floating point hardly tells them apart."""
+        """How many rows have another row so near that floating point hardly distinguishes them."""
         unit = self.table.unit_design[:, 1:]
         if len(unit) < 2 or not unit.shape[1]:
             return 0

@@ -17,7 +17,7 @@ Folder = str | os.PathLike[str]
 
 
 class Known(Pool):
-    """The pool of a search, and proved bounds by name; what a cache holds is in it from the start.
+    """The pool of a search, and proved bounds by name; it starts with the contents of a cache.
 
     fewest : the fewest errors of a known classifier with b_u = 0 and with b_u = 1, [2, rows].
     """
@@ -36,7 +36,7 @@ class Known(Pool):
         self._kept = len(self.errors)
 
     def add(self, found: Sequence[Classifier]) -> None:
-        """Keep those whose dichotomy is new."""
+        """Keep the classifiers whose dichotomy is new."""
         before = len(self.errors)
         super().add(found)
         dichotomies = self.dichotomies[before:]
@@ -46,11 +46,11 @@ class Known(Pool):
             self.fewest[side] = np.minimum(self.fewest[side], least)
 
     def optimal(self) -> Int[np.ndarray, "classifiers rows"]:
-        """Those of fewest errors."""
+        """The classifiers with the fewest errors."""
         return self.dichotomies[self.errors <= self.errors.min()]
 
     def most(self, baseline: Int[np.ndarray, " rows"], reach: float) -> float:
-        """The largest disagreement with a baseline of those of at most so many errors."""
+        """The largest disagreement with a baseline of classifiers with at most so many errors."""
         differs = self.dichotomies[self.errors <= reach] != baseline
         return float((differs @ self._table.totals).max(initial=0))
 

@@ -33,7 +33,7 @@ class Progress:
         self._report(self._done, *self._last)
 
     def finish(self) -> None:
-        """What is left needed no program, or is given up."""
+        """End the progress: the remaining answers needed no program, or are given up."""
         self.advance(self._total - self._done)
 
 

@@ -1,4 +1,4 @@
-"""What `multiplicity` returns."""
+"""The result of `multiplicity`."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,8 @@ _MOST_LINES = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Multiplicity(Answer):
-    """What `multiplicity` found. Shares are of the weight of the samples, from 0 to 1; tables have
-    a row per tolerance.
+    """The answer of `multiplicity`. Shares are of the weight of the samples, from 0 to 1; tables
+    have a row per tolerance.
 
     All bounds hold for all linear classifiers, without a margin.
 
@@ -69,8 +69,8 @@ class Multiplicity(Answer):
 
     @guarded
     def held_out(self, X: Handed, y: Handed) -> pd.DataFrame:
-        """How the baseline and the known competitors do on other samples; nothing of it is optimal
-        there.
+        """The errors of the baseline and the known competitors on other samples; they are not
+        optimal there.
 
         The classifiers are those of the training sample, and so are the tolerances. Of the samples
         given here, "discrepancy, not optimal" is the share that the most disagreeing of them there

@@ -1,5 +1,5 @@
-"""What is known of all linear classifiers of a sample: line searches find, programs and enumeration
-prove.
+"""Searches all linear classifiers of a sample: line searches find candidates, programs and
+enumeration prove bounds.
 """
 
 import math
@@ -116,13 +116,13 @@ class Search:
         return np.maximum(self.lower[sides, rows], self.least), self.known.fewest[sides, rows]
 
     def open_rows(self) -> Bool[np.ndarray, "rows"]:
-        """Whose flip errors are not proved."""
+        """The rows whose flip errors are not proved."""
         low, high = self.flips()
         return low < high - self.slack
 
     def _wanted(self) -> Bool[np.ndarray, "rows"]:
-        """The open rows; within a time limit only those that an answer at some tolerance hangs
-        on.
+        """The open rows; within a time limit only those on which an answer at some tolerance
+        depends.
         """
         low, high = self.flips()
         reaches = np.array([self.reach(admitted) for admitted in self.admitted])[:, None]
@@ -152,8 +152,8 @@ class Search:
     # The search.
 
     def run(self) -> None:
-        """Find, then prove, until all is proved or the time is over; what an interrupt leaves is
-        kept.
+        """Find classifiers and prove bounds until all is proved or the time is over; after an
+        interrupt the results so far are kept.
         """
         try:
             for step in (
@@ -199,8 +199,8 @@ class Search:
         return self.known.dichotomies[int(self.known.errors.argmin())].astype(int)
 
     def _rebase(self) -> None:
-        """Take the best classifier known as the baseline, where none was given; what was proved of
-        the old one's caps goes.
+        """Take the best known classifier as the baseline if none was given, and drop the bounds
+        that were proved for the old one.
         """
         if (
             self._own is None
@@ -244,8 +244,8 @@ class Search:
             self._aimed = self.baseline
 
     def _read(self, deadline: Deadline) -> None:
-        """Know exactly what the search has met: for each row a classifier of the fewest errors,
-        while there is time.
+        """Compute the exact dichotomies of what the search has met: for each row a classifier with
+        the fewest errors, while there is time.
         """
         search = self._lines
         assert search is not None
@@ -264,7 +264,7 @@ class Search:
             left = left[_AT_ONCE:]
 
     def _find_more(self) -> None:
-        """What proofs leave of a time limit goes to the search again."""
+        """Spend the time that the proofs have left on another search."""
         search = self._lines
         if search is None or not self._limited or self._all_proved():
             return
@@ -285,8 +285,8 @@ class Search:
             reading = time.monotonic() - before
 
     def _enumerate(self) -> None:
-        """In low dimension meet every dichotomy; points that are not in general position are left
-        to the programs.
+        """Enumerate every dichotomy in low dimension; the programs treat points that are not in
+        general position.
         """
         table = self.table
         n_rows, dim = table.rows.shape
@@ -356,7 +356,9 @@ class Search:
         return left is not None and n_rows**2 / 2 > _PAIRS * left
 
     def _bound(self, task: Task, deadline: Deadline) -> float:
-        """A proved bound of a task's optimum; what is met on the way is known then."""
+        """Return a proved bound of a task's optimum, and keep the classifiers that the solver
+        meets.
+        """
         if self._too_large():
             return -task.sign * math.inf
 
@@ -377,8 +379,8 @@ class Search:
         self._rebase()
 
     def _find_optimal(self) -> None:
-        """All optimal classifiers: h_0 becomes the one of the largest margin, the others close what
-        ties leave open.
+        """Find all optimal classifiers: h_0 becomes the one with the largest margin, and the others
+        decide rows that ties leave open.
         """
         table = self.table
         if self._own is not None or not self.proved_least or self._too_large():

@@ -2,7 +2,7 @@
 trajectory?
 
 Each estimator takes a trajectory or the Gram matrix of its steps as `random_walk_test` does, raises
-the same errors, and believes that its cause is the only departure from a random walk with Gaussian
+the same errors, and assumes that its cause is the only departure from a random walk with Gaussian
 steps. Intervals are two-sided with the given `confidence`, to first order in 1 / effective
 dimension, and cut to the parameter's range. A trajectory without noise has no interval and raises,
 except for the noise decay. Derived here, for the processes of Antognini & Sohl-Dickstein 2018

@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from theory.random_walk_pca import plain_walk
 
 OF_VARIANCE = ("variance", "clustering", "covariance")
-"""The statistics that see in which order steps of other variances come, and not where they go."""
+"""The statistics that depend on the order of the steps' variances, and not on their directions."""
 
 _SLOW = 3  # half-cosines in time, of changes of the covariance
 _NEAR = 5  # steps, over which variance is remembered

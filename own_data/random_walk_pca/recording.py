@@ -1,6 +1,6 @@
-"""From recorded points to the Gram matrix of their steps, which is all that the test and the
-estimators look at: of a trajectory that is kept, or of a training run that is watched and never
-kept. Also how the points were recorded: their precision, and columns that are no weights.
+"""Computes the Gram matrix of the steps between recorded points, on which the test and the
+estimators rest: from a stored trajectory, or from a training run whose weights are not stored. It
+also says how the points were recorded: their precision, and columns that are no weights.
 """
 
 import functools
@@ -171,7 +171,7 @@ _ODD = 0.25  # share of last bits that are set, of numbers that were rounded: it
 
 
 class Recorded(NamedTuple):
-    """What the points say of their recording.
+    """How points were recorded, as the numbers show.
 
     Attributes:
         precision: the type whose digits all numbers have; "" for more digits.

@@ -38,13 +38,13 @@ _FEWEST_DIMENSIONS = 30
 _FEW_COLUMNS = 4
 _MOST_OF_THE_PATH = 0.5  # squared
 _LEVEL = 0.01
-"""Of the verdict in words."""
+"""The level of the verdict in words."""
 _SURELY = 2.33  # standard deviations, of a level of 1 % on one side
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WalkTest(Answer):
-    """What `random_walk_test` found; arrays have one entry per component k = 1, ..., K.
+    """The answer of `random_walk_test`; arrays have one entry per component k = 1, ..., K.
 
     Attributes:
         n_points: T, recorded points.
@@ -321,8 +321,8 @@ def _of_directions(
     draws: int,
     seed: int,
 ) -> dict[str, Departure]:
-    """The departures; where the variance changes, the weaker of each and of what changes of sign
-    alone leave of it.
+    """The departures; if the variance changes, the weaker one of each under signed permutations and
+    under changes of sign alone.
     """
     if min(found[name].p_value for name in OF_VARIANCE) > _LEVEL:
         return found
@@ -336,7 +336,7 @@ def _of_directions(
 def _causes(
     gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure]
 ) -> dict[str, Estimate]:
-    """What each significant departure would be if it were the only one, the farthest first."""
+    """The cause of each significant departure if it were the only one, the largest first."""
     lengths = np.diagonal(gram)
     noise = found["noise"]
     decays = noise.p_value <= _LEVEL and bool(np.all(lengths > 0)) and _decays(np.log(lengths))
@@ -357,8 +357,8 @@ def _causes(
 
 
 def _decays(logs: Float[np.ndarray, " steps"]) -> bool:
-    """Whether a power of time leaves no memory of the variance: no rank correlation of squared
-    lengths in time.
+    """Whether a power of time explains the variance: no rank correlation of the squared lengths
+    with time remains.
     """
     from scipy.stats import linregress, rankdata
 
@@ -392,9 +392,7 @@ def _jump(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
 
 
 def _standing_still(gram: Float[np.ndarray, "steps steps"]) -> str:
-    """What to say where many points repeat: signed permutations do not see in which order they
-    do.
-    """
+    """A sentence if many points repeat: signed permutations do not depend on their order."""
     still = int(np.sum(np.diagonal(gram) == 0))
     return f"{still} of {len(gram)} steps are zero; leave out points that are recorded twice" * (
         5 * still > len(gram)
@@ -415,7 +413,7 @@ def _rounded(read: Recorded | None, products: float) -> str:
 
 
 def _unknown_digits(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
-    """A doubt where neighbouring steps go back, and nobody sees whether rounding takes them."""
+    """A doubt if neighbouring steps go back, and rounding may be the reason."""
     back = -float(np.mean(np.diagonal(gram, 1)) / np.mean(np.diagonal(gram)))
     if back <= 0:
         return ()
@@ -438,7 +436,7 @@ def _one_column(read: Recorded | None) -> tuple[Doubt, ...]:
 
 
 def _doubts(dimension: float, components: int) -> tuple[Doubt, ...]:
-    """What is doubtful about the scores z."""
+    """The doubts about the scores z."""
     if not components:
         return ()
     if dimension < _FEWEST_DIMENSIONS:

@@ -1,4 +1,4 @@
-"""A paper of a repository: the files that it consists of, and the processes that look at them."""
+"""A paper of a repository: its files, and the processes that check them."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ class Paper:
     stopped: Event = field(default_factory=Event, repr=False)
 
     def places(self, template: str) -> list[Path]:
-        """Where a file of the row may be: as it is named, or as a package (of tests: the folder
+        """The possible places of a file of the paper: its name, or a package (of tests: the folder
         `tests/NAME`).
         """
         path = self.folder / template.replace("NAME", self.name)
@@ -95,7 +95,7 @@ def templates() -> dict[str, str]:
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the last line that a command has published; of one that failed, of its complaints."""
+    """Return the last line of a command's output, or of its error output if it failed."""
     lines = (
         done.stderr if done.returncode else ""
     ).strip().splitlines() or done.stdout.strip().splitlines()

@@ -1,7 +1,5 @@
-"""What is asked of a paper: steps that return a sentence for each thing that is missing or fails.
-
-Those that rest on what a repository need not have, a linter or an audit, return None where it is
-not there.
+"""The checks of a paper: each step returns a sentence for each thing that is missing or fails. A
+step that needs what a repository may lack, such as a linter or an audit, returns None without it.
 """
 
 import ast
@@ -24,7 +22,7 @@ from theory_on_trial.trial.sides import marked
 
 
 class Found(list[str]):
-    """What a step found, a sentence for each thing, with a remark that is no complaint."""
+    """The findings of a step, a sentence each, with a remark that is no complaint."""
 
     def __init__(self, sentences: Iterable[str], remark: str = ""):
         super().__init__(sentences)
@@ -40,7 +38,7 @@ _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 
 def files(paper: Paper) -> list[str]:
-    """What the templates have and the paper lacks; a tool is offered only where it has a user."""
+    """The files of the templates that the paper lacks; a tool only if it has a user."""
     lacking = [
         paper.places(name)[0]
         for name in templates()
@@ -67,9 +65,7 @@ def page(paper: Paper) -> list[str]:
 
 
 def toy(paper: Paper) -> list[str]:
-    """What is left of the toy that was laid down: of a page, benchmark, figure or tour its
-    sentences.
-    """
+    """What is left of the example: its sentences in a page, benchmark, figure or tour."""
     if on_one_page(paper):
         return _left_of_toy(BRIEF.read_text(encoding="utf-8"), _own_checks(paper), paper)
     return [
@@ -104,7 +100,7 @@ def _left_of_toy(template: str, places: list[Path], paper: Paper) -> list[str]:
 
 
 def form(paper: Paper) -> list[str]:
-    """What a paper on one page lacks of its form, and what its code repeats or leaves open."""
+    """The parts that a paper on one page lacks, and what its code repeats or leaves open."""
     (file,) = _own_checks(paper)
     text = file.read_text(encoding="utf-8")
     docstring = " ".join((ast.get_docstring(ast.parse(text)) or "").split())
@@ -192,7 +188,7 @@ def linters(paper: Paper) -> list[str] | None:
 
 
 def claims(paper: Paper) -> list[str]:
-    """What the claims of the fast and the full tier say other than expected."""
+    """The claims of the fast and the full tier with an unexpected verdict."""
     targets = [str(file) for file in outline.files(paper.name, paper.folder)]
     complaints: dict[str, str] = {}
     for tier, seed in [*(("fast", seed) for seed in range(SEEDS)), ("full", 0)]:
@@ -221,7 +217,7 @@ def claims(paper: Paper) -> list[str]:
 
 
 def claims_then_audit(paper: Paper) -> Found:
-    """What the claims say other than expected; without that, what an audit of them finds wrong."""
+    """The claims with an unexpected verdict; if there is none, the errors that an audit finds."""
     sentences = claims(paper)
     if sentences:
         return Found(sentences, "not audited, for claims fail")
@@ -311,7 +307,7 @@ def figures(paper: Paper) -> list[str]:
 
 
 def _first_line(caption: Path) -> str:
-    """What a figure shows, as its docstring says it."""
+    """The first line of a figure's docstring."""
     return caption.read_text(encoding="utf-8").partition("\n")[0]
 
 
@@ -333,7 +329,7 @@ ROW: dict[str, Step] = {
     "figures": figures,
     "benchmark": benchmark,
 }
-"""What is run for a paper with a file in every folder, long steps before short ones."""
+"""The steps for a paper with a file in every folder, long steps before short ones."""
 ON_ONE_PAGE: dict[str, Step] = {
     f"claims under {SEEDS} seeds, and an audit": claims_then_audit,
     "figure": figures,
@@ -342,7 +338,8 @@ ON_ONE_PAGE: dict[str, Step] = {
     "form": form,
     "no toy": toy,
 }
-"""What is run for a paper on one page; that its sides stand apart is seen when it is collected."""
+"""The steps for a paper on one page; that its sides are separate is checked when it is collected.
+"""
 
 
 def on_one_page(paper: Paper) -> bool:

@@ -1,4 +1,4 @@
-"""The repository that claims live in: its places, and what its check files say."""
+"""The repository of the claims: its folders, and what its check files state."""
 
 from theory_on_trial.repository.places import check_files as check_files
 from theory_on_trial.repository.places import check_folder as check_folder

@@ -31,7 +31,9 @@ ANSWERS = (
     "in part",
     "not on trial",
 )
-"""What becomes of a statement; of all but the first the line says more, such as both scales."""
+"""The possible answers to a statement; after all but the first the line says more, such as both
+scales.
+"""
 _UNTRIED = "not on trial"
 """The answer behind which there is no claim."""
 _LINE = re.compile(
@@ -43,7 +45,7 @@ _LINE = re.compile(
 
 @dataclass(frozen=True)
 class Sentence:
-    """A statement of an abstract, and what became of it.
+    """A statement of an abstract, with its answer.
 
     Attributes:
         place: where it stands, such as "Sentence 4, first half".

@@ -1,4 +1,4 @@
-"""At which commit of its repository a run was made."""
+"""The commit of the repository at which a run was made."""
 
 import subprocess
 from pathlib import Path

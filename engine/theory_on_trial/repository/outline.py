@@ -1,8 +1,6 @@
-"""What the check files say, read without running them: papers, their titles, the ids of their
-claims and the settings.
-
-Importing the checks of a paper loads JAX; a completed word on the command line or a heading need
-not wait for that.
+"""Reads check files without running them: papers, their titles, the ids of their claims and the
+settings. Importing the checks of a paper loads JAX; completion on the command line and headings
+need not wait for that.
 """
 
 import ast
@@ -112,20 +110,20 @@ def settings(paper: str, folder: Path | None = None) -> dict[str, list[str]]:
 
 
 def normal(name: str) -> str:
-    """Return a name as it is compared: hyphens and underscores, large and small letters are the
-    same.
+    """Return the form of a name in which names are compared: hyphens are underscores, letters are
+    small.
     """
     return name.replace("-", "_").lower()
 
 
 def is_called(name: str, full_name: str) -> bool:
-    """Whether a name is this full one, or its end after a dot: a folder may be left out."""
+    """Whether a name is this full name, or its end after a dot: a folder may be left out."""
     return f".{normal(full_name)}".endswith(f".{normal(name)}")
 
 
 def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """Return at most three of these names that are like this one; folders before a dot are not
-    compared.
+    """Return at most three of these names that are similar to this one; folders before a dot are
+    not compared.
     """
     whole = {other.rpartition(".")[2]: other for other in names}
     return [whole[near] for near in get_close_matches(name.rpartition(".")[2], whole)]
@@ -167,7 +165,7 @@ def _claims(file: Path) -> Iterator[Stated]:
 
 
 def claim_name(function: str) -> str:
-    """Return what a check function's claim is called: without `test_`, a double underscore is a
-    hyphen.
+    """Return the name of a check function's claim: without `test_`, and with a hyphen for a double
+    underscore.
     """
     return function.removeprefix("test_").replace("__", "-")

@@ -1,4 +1,4 @@
-"""The repository that claims live in: its root, its check files, and what each of them is called.
+"""The repository of the claims: its root, its check files, and the name of each paper.
 
 Claims are looked for where pytest would look: in the `testpaths` of the repository's pytest
 configuration, or else in all of it, in files named by `python_files`.
@@ -74,8 +74,7 @@ def check_folder(folder: Path) -> Path:
 
 
 def paper_of(file: Path) -> str:
-    """Return what the claims of a check file are filed under: its path from the root, without what
-    says nothing.
+    """Return the paper of a check file: its path from the root, without the parts that say nothing.
 
     `tests/test_he.py` is `he`; `a/test_x.py` is `a.x`; all files of a package
     `paper_checks/test_mixup` are `mixup`.

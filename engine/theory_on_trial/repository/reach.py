@@ -1,5 +1,5 @@
-"""What a function may reach: every name that it mentions, and what these mention, read off the code
-of a repository.
+"""Finds what a function may reach: every name that it mentions, and every name that these mention,
+in the code of a repository.
 """
 
 import ast
@@ -17,9 +17,9 @@ def reached(name: str, *, outside: str = " ", root: Path | None = None) -> froze
     that these mention.
 
     All are dotted names; `name` may be imported from anywhere in the repository (of `root`, or else
-    the present one). Names of other libraries are in it, but not what these mention; a name that
-    begins with `outside` is left out, with all that only it reaches. Decorators and annotations
-    compute nothing and are left out. What is called through a variable alone is not seen.
+    the present one). Names of other libraries are in it, but not the names that these mention; a
+    name that begins with `outside` is left out, with all that only it reaches. Decorators and
+    annotations compute nothing and are left out. A call through a variable is not seen.
     """
     return _reached(name, outside, root or repository.root())
 

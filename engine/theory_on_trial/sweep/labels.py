@@ -1,4 +1,4 @@
-"""What a sweep is given and returns: values of parameters, seeds, names of outputs, and the dataset
+"""The inputs and outputs of a sweep: values of parameters, seeds, names of outputs, and the dataset
 to be filled.
 """
 

@@ -1,5 +1,5 @@
-"""Finished chunks on disk: each one a file that is there completely or not at all, in a folder per
-simulation.
+"""Finished chunks on disk, in a folder per simulation: the file of a chunk is complete or does not
+exist.
 """
 
 import contextlib

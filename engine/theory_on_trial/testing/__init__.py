@@ -1,1 +1,1 @@
-"""What test suites share: settings, small repositories, a Python that starts in a moment."""
+"""Helpers of test suites: settings, small repositories, a Python that starts quickly."""

@@ -55,9 +55,7 @@ Given = ParamSpec("Given")
 
 
 def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
-    """Let a decision that raises be remembered, with its case: a check that catches the exception
-    keeps it.
-    """
+    """Remember a decision that raises, with its case, also if the check catches the exception."""
 
     @functools.wraps(decision)
     def remembered(*given: Given.args, **named: Given.kwargs) -> None:
@@ -1078,8 +1076,8 @@ def _counted(finding: Finding, draw: sampling.Sampler) -> Finding:
 
 
 def _at_the_last_look(finding: Finding) -> bool:
-    """Tell whether a verdict took all samples that could be drawn; a control or a published form
-    that took them says so itself.
+    """Tell whether a verdict needed all samples that could be drawn; a control or a published form
+    that needed them says so itself.
     """
     drawn = finding.budget >= 1 and _GIVEN not in finding.interval.guarantee
     others = [finding.printed, *(control.outcome for control in finding.controls)]
@@ -1097,13 +1095,13 @@ def checked_error(error: Any) -> float:
 
 
 def _of_given(finding: Finding) -> Finding:
-    """The finding of samples that existed: nobody knows how they were drawn."""
+    """The finding on existing samples, whose origin is unknown."""
     interval = finding.interval
     return replace(finding, interval=interval._replace(guarantee=f"{interval.guarantee}, {_GIVEN}"))
 
 
 def _what(name: str) -> str:
-    """What a refusal calls a process that is sampled."""
+    """The name of a sampled process in a refusal."""
     return f"the wrong process {name!r}" if name else "the measurement"
 
 
