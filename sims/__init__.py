@@ -1,4 +1,4 @@
-"""What actually happens: simulators in JAX (a key and parameters in, arrays out) and the sweep that
+"""The observed side: simulators in JAX (a key and parameters in, arrays out) and the sweep that
 maps them.
 """
 

@@ -12,8 +12,8 @@ Result = TypeVar("Result")
 
 
 def on_cpu(function: Callable[..., Result]) -> Callable[..., Result]:
-    """Let a function compute on the CPU, also where an accelerator is the default; within a program
-    without effect.
+    """Let a function compute on the CPU, even if an accelerator is the default; no effect inside a
+    compiled program.
     """
 
     @wraps(function)

@@ -2,8 +2,9 @@
 samples drawn.
 
 `DiscreteWorld` and `GaussianWorld` hold joint laws; `table_statistics` and `conditionals` condition
-them by summing and solving. `learned_pretext` and `excess_risk` draw what n1 pairs and n labels
-make of a world in white coordinates of x1, and `draw` gives samples as users have them.
+them by summing and solving. `learned_pretext` and `excess_risk` draw the pretext that n1 pairs give
+and the risk that n labels give, in white coordinates of x1; `draw` gives samples as users have
+them.
 """
 
 from sims.conditional_independence_ssl.heads import (

@@ -1,5 +1,5 @@
-"""Least squares: heads on given features, pretexts learned from pairs, and the risk that a few
-labels leave.
+"""Least squares: heads on given features, pretexts learned from pairs, and the risk with few
+labels.
 """
 
 from typing import Annotated
@@ -33,8 +33,8 @@ def approximation_error(
     features: Float[np.ndarray, "worlds points features"],
     weights: Annotated[Float[np.ndarray, "worlds points"], POSITIVE],
 ) -> Float[np.ndarray, " worlds"]:
-    """Least weighted sum of squares that a linear head without intercept leaves of each world's
-    targets.
+    """The least weighted sum of squared residuals of a linear head without intercept, for each
+    world's targets.
     """
     root = np.sqrt(weights)[..., None]
     basis, singular, _ = np.linalg.svd(root * features, full_matrices=False)
@@ -58,8 +58,8 @@ def head_predictions(
     labels: Float[np.ndarray, "labelled outputs"],
     new: Float[np.ndarray, "new features"],
 ) -> Float[np.ndarray, "new outputs"]:
-    """What the least-squares head on labelled features, of least norm where several are best, says
-    of new ones.
+    """The predictions of the least-squares head on labelled features for new ones; of several best
+    heads that of least norm.
     """
     return new @ np.linalg.lstsq(features, labels, rcond=1e-10)[0]
 
@@ -112,7 +112,9 @@ def leading_directions(
 def head_error(
     target: Float[AnyArray, "outputs dim"], directions: Float[AnyArray, "kept dim"]
 ) -> Float[Array, ""]:
-    """What the best head on orthonormal directions of white coordinates leaves of a target."""
+    """The residual variance of a target under the best head on orthonormal directions of white
+    coordinates.
+    """
     return jnp.sum((target - target @ directions.T @ directions) ** 2)
 
 

@@ -1,4 +1,4 @@
-"""Joint laws of two views and a label, and what conditioning makes of them."""
+"""Joint laws of two views and a label, and their conditional laws."""
 
 from typing import Annotated, NamedTuple
 
@@ -135,7 +135,7 @@ class GaussianWorld(NamedTuple):
 
 
 class Conditionals(NamedTuple):
-    """What X1 says of X2 and Y; linear maps act on white coordinates of x1."""
+    """The laws of X2 and Y given X1; linear maps act on white coordinates of x1."""
 
     pretext: Float[np.ndarray, "second dim"]
     """E[X2 | X1]."""

@@ -17,7 +17,9 @@ class Best(NamedTuple):
     critic: Float[np.ndarray, "rows columns"]
     value: float
     gradient: Float[np.ndarray, "rows columns"]
-    """Of the value; by concavity no critic f is better by more than gradient . (f - critic)."""
+    """The gradient of the value; by concavity no critic f is better by more than gradient . (f -
+    critic).
+    """
 
 
 @guarded

@@ -1,5 +1,5 @@
-"""Factorisations fitted by descent, flows followed to rest, gauges drawn and searched: what cosines
-there are.
+"""The cosines of embeddings: factorisations fitted by descent, flows followed to rest, gauges drawn
+and searched.
 """
 
 from sims.cosine_similarity.fits import Fit, fit, loss

@@ -27,10 +27,10 @@ class Fit(NamedTuple):
     a: Float[np.ndarray, "items k"]
     b: Float[np.ndarray, "items k"]
     value: float
-    """Of the objective."""
+    """The value of the objective."""
     step: float
-    """Length of the next step of Newton's method, across the gauges: how far the optimum may still
-    be.
+    """Length of the next step of Newton's method, across the gauges: an estimate of the distance
+    from the optimum.
     """
     moved: float
     """By how much that step would move A B^T, which no gauge changes."""

@@ -12,7 +12,9 @@ from sims.denoising_posterior.mixtures import Direction, Mixture, Noise, posteri
 from theory_on_trial.contract import USABLE_SCALE, Interval, guarded
 
 NODES = 64
-"""On the circle; what they leave out is 2^-64 of the largest value on a circle twice as wide."""
+"""The number of points on the circle; their error is 2^-64 of the largest value on a circle twice
+as wide.
+"""
 
 
 @guarded

@@ -38,7 +38,9 @@ class Mixture(NamedTuple):
 
 
 class Solved(NamedTuple):
-    """A mixture with its noise: what a posterior needs of each component k, V_k being S_k + σ^2."""
+    """A mixture with its noise: the quantities of each component k that a posterior needs, with V_k
+    = S_k + σ^2.
+    """
 
     keep: np.ndarray  # S_k V_k^-1
     within: np.ndarray  # sigma^2 S_k V_k^-1, the covariance of x given y and k
@@ -50,7 +52,7 @@ class Solved(NamedTuple):
 
 
 def solved(world: Mixture, sigma: float) -> Solved:
-    """Return what the posteriors of a mixture share at one level of noise."""
+    """Return the quantities that all posteriors of a mixture share at one level of noise."""
     eigenvalues, vectors = np.linalg.eigh(world.covariances)
     eigenvalues = np.maximum(eigenvalues, 0)
     back = np.swapaxes(vectors, 1, 2)

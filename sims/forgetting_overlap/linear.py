@@ -1,5 +1,5 @@
-"""Models that are linear in their weights, fitted from where the task before has left them; NumPy,
-float64.
+"""Models that are linear in their weights, fitted from the weights that the previous task has left;
+NumPy, float64.
 """
 
 from typing import Annotated
@@ -24,7 +24,7 @@ Targets = Annotated[Float[np.ndarray, "*batch rows"], USABLE_SCALE]
 Start = Annotated[Float[np.ndarray, "*batch dim"], USABLE_SCALE]
 """The weights that training starts from, and that a ridge draws towards."""
 Kept = Annotated[Float[np.ndarray, "kept dim"], USABLE_SCALE]
-"""Orthonormal rows that an update may not have a part of."""
+"""Orthonormal rows to which an update must be orthogonal."""
 Length = Annotated[int, Interval(1, LONGEST)]
 Rank = Annotated[int, Interval(1, 2**12)]
 Angle = Annotated[float, Interval(0, np.pi / 2)]

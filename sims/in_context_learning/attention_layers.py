@@ -20,7 +20,7 @@ from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import NON_NEGATIVE, Interval, guarded, require, require_room
 
 Layers = Annotated[int, Interval(1, 100_000)]
-"""Stacked, each a step."""
+"""Stacked layers, each a step."""
 
 
 class AttentionLayer(NamedTuple):
@@ -176,7 +176,7 @@ def _require_width(name, width, inputs):
 Spectra = Annotated[Float[AnyArray, "tasks dimension"], NON_NEGATIVE]
 """Eigenvalues of Σ x_i x_iᵀ, a row for each task."""
 FittedLayers = Annotated[int, Interval(1, 100)]
-"""Each is another fit."""
+"""L, the number of layers; each number is a fit of its own."""
 _GROWTH = (
     8  # of the steps from layer to layer where a fit starts: contracted inputs need longer ones
 )

@@ -1,5 +1,5 @@
-"""Where training takes a layer of linear self-attention: by gradient flow on its exact expected
-loss, and by Adam on all its entries.
+"""Trains a layer of linear self-attention: by gradient flow on its exact expected loss, and by Adam
+on all its entries.
 """
 
 from functools import partial
@@ -47,7 +47,9 @@ class FullWeights(NamedTuple):
     key_query: Float[AnyArray, "*times width width"]
 
     def product(self) -> Float[Array, "features"]:
-        """What the loss depends on: the last row of W_PV times W_KQ without its last column."""
+        """The product on which the loss depends: the last row of W_PV times W_KQ without its last
+        column.
+        """
         return jnp.einsum("a,bc->abc", self.value_projection[-1], self.key_query[:, :-1]).ravel()
 
 

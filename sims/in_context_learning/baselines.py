@@ -1,5 +1,5 @@
-"""The textbook learners that an in-context learner may be, each at every prefix of every prompt in
-one pass, and what any learner answers to test inputs: the weights behind its answers.
+"""The textbook learners that an in-context learner may resemble, each at every prefix of every
+prompt in one pass; and for any learner its answers to test inputs and the weights behind them.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,7 @@ def nearest_neighbours(neighbours: Count = 3, *, weighted: bool = False) -> Rule
 
 @guarded(double=False)
 def predict_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes"]:
-    """What each rule predicts for every example of every prompt from the examples before it.
+    """The prediction of each rule for every example of every prompt from the examples before it.
 
     `prompts` have one leading axis. Infinite or NaN where steps too long for the inputs make a rule
     diverge. Raises TypeError in float32 and for rules that are none, ValueError for prompts without
@@ -330,7 +330,7 @@ def answer_queries(
     prefix: Natural,
     test_inputs: Float[AnyArray, "tests dimension"],
 ) -> Float[Array, "count tests"]:
-    """What a learner answers to each test input after the first `prefix` examples of each prompt.
+    """The answers of a learner to each test input after the first `prefix` examples of each prompt.
 
     Arguments as `implicit_fit`, with any number of test inputs. Raises ValueError for a prefix
     beyond the examples, prompts without one leading axis, test inputs of other dimensions, and for

@@ -20,7 +20,8 @@ from theory_on_trial.contract import (
 )
 
 Size = Annotated[int, Interval(1, 10**8, why="there is nothing to draw or to learn from otherwise")]
-"""Of prompts, examples, dimensions, layers: a machine must have the time and the memory."""
+"""A number of prompts, examples, dimensions or layers, within the time and the memory of a machine.
+"""
 Context = Annotated[int, Interval(1, 2**53, why="there is no example otherwise")]
 """N, the examples that a layer sums over."""
 Deviation = Annotated[ScalarLike, NON_NEGATIVE]

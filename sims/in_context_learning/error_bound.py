@@ -1,5 +1,5 @@
-"""How far a compiled program can be from what it means: what each layer can add to the error, and
-these errors propagated to the answer.
+"""Bounds on the error of a compiled program: the error that each layer can add, propagated to the
+answer.
 
 A layer adds remainders, tails, the layer norm, and the rounding of all sums: that of float64 in the
 standard model, sums in any order, with a GeLU accurate to GELU_ULPS units. GeLU is the erf form and

@@ -207,8 +207,8 @@ def attention(
 def normalise(
     weights: LayerWeights, stream: Float[Array, "rows positions"], mode: str
 ) -> Float[Array, "rows positions"]:
-    """What the MLP reads: the layer norm of the residual stream times the gain, or the ideal of
-    it.
+    """The input of the MLP: the layer norm of the residual stream times the gain, or its ideal
+    limit.
     """
     if mode not in ("ideal", "realised"):
         raise ValueError(f'layer_norm must be "ideal" or "realised", got {mode!r}')
@@ -357,7 +357,7 @@ def _require_hidden(network, hidden):
 
 
 class Prediction(NamedTuple):
-    """What the network answers to every prompt, and whether something was clipped on the way (see
+    """The network's answer to every prompt, and whether something was clipped on the way (see
     `Run`).
     """
 

@@ -189,7 +189,8 @@ def require_readable(model: Transformer, prompts: Prompts) -> None:
 @guarded(double=False)
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings:
-    """What a transformer is, and what it is trained on; floats may change without a compilation.
+    """The sizes of a transformer, its prompts and its training; floats may change without a new
+    compilation.
 
     Its sizes: `dimension` d and `examples` n of a prompt, `layers` L, `width` H (a multiple of
     `heads` M). The prompts: labels with noise σ = `noise_std` that are input and target both,
@@ -340,8 +341,8 @@ def train_together(
 
 @guarded(double=False)
 def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array, "count prefixes"]:
-    """What a transformer predicts for every example of each prompt from those before it. Raises
-    ValueError for prompts without one leading axis, too long, or of another dimension.
+    """A transformer's prediction for every example of each prompt from the examples before it.
+    Raises ValueError for prompts without one leading axis, too long, or of another dimension.
     """
     require_readable(model, prompts)
     inputs = tokens(prompts).astype(model.positions.dtype)

@@ -1,5 +1,5 @@
-"""Networks at initialisation: of any parametrisation, and of linear ones a few at the nodes of
-their law.
+"""Networks at initialisation: of any parametrisation; and for linear ones a few networks at the
+nodes of their law.
 """
 
 from functools import reduce

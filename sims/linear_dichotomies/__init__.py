@@ -1,4 +1,4 @@
-"""The exact solver of linear dichotomies: what the best linear classifiers do, with a proof.
+"""The exact solver of linear dichotomies: it finds the best linear classifiers, with a proof.
 
 A sample is a `Table` of distinct feature rows, with the weights n⁺_u and n⁻_u of the labels at each
 row. A classifier counts by its dichotomy b alone: b_u = 1 where it predicts +1. A dichotomy is

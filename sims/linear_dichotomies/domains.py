@@ -18,7 +18,7 @@ from theory_on_trial.contract import (
 )
 
 Samples = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
-"""Features, a row per sample, of any library: `aggregate` says what is wrong with them, and where.
+"""Features, a row per sample, from any library: `aggregate` names invalid entries and their places.
 """
 Labels = Annotated[
     Sequence[int] | Real[np.ndarray, "samples"],

@@ -64,8 +64,8 @@ def logistic_fit(
 
 
 class LineSearch:
-    """What the lines through the space of weights have met so far: the best for each row and side,
-    and overall.
+    """The classifiers that lines through the space of weights have met so far: the best for each
+    row and side, and overall.
 
     baseline : h_0, from which disagreement is counted; reaches : the most errors of its
     competitors, by tolerance.
@@ -168,8 +168,8 @@ class LineSearch:
                 self._climb(start if np.isfinite(start).all() else self.best, reach, deadline)
 
     def classifiers(self) -> list[Classifier]:
-        """Each once: the best, those of most disagreement, and for each row the best on the other
-        side of h_0's.
+        """The classifiers found, each once: the best, those of most disagreement, and for each row
+        the best that disagrees with h_0 there.
         """
         sides = self._where[1 - self._baseline.astype(int), np.arange(len(self._baseline))]
         return self._exact(np.concatenate([sides, self._most_weights, self.best[None]]))

@@ -1,4 +1,4 @@
-"""The linear classifiers of a table that are known: every task starts from the best of them."""
+"""The known linear classifiers of a table: every task starts from the best of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -38,7 +38,7 @@ class Pool:
         self.errors: Real[np.ndarray, " classifiers"] = np.zeros(0, table.totals.dtype)
 
     def add(self, found: Sequence[Classifier]) -> None:
-        """Keep those whose dichotomy is new."""
+        """Keep the classifiers whose dichotomy is new."""
         new = {one.dichotomy.astype(np.int8).tobytes(): one for one in found}
         new = {name: one for name, one in new.items() if name not in self._seen}
         if not new:

@@ -21,7 +21,7 @@ from sims.low_dim_diffusion.domains import (
 from theory_on_trial.contract import guarded, require, require_room
 
 _CACHED = 4096
-"""Of so many points at a time all that is computed stays in the processor's cache."""
+"""The number of points per batch: all that is computed for them stays in the processor's cache."""
 
 
 @guarded

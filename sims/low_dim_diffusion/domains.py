@@ -21,6 +21,6 @@ Dim = Annotated[int, Interval(1, 2**12, why="matrices are decomposed")]
 Natural = Annotated[int, Interval(0, 2**12, why="matrices are decomposed")]
 Draws = Annotated[int, Interval(1, 2**24, why="so many are drawn at once")]
 Rule = Literal["soft", "clean", "noisy"]
-"""Who says which subspace: weights at x_t, the clean point alone, or the largest projection of x_t
-alone.
+"""What chooses the subspace: weights at x_t, the clean point alone, or the largest projection of
+x_t alone.
 """

@@ -1,5 +1,5 @@
-"""Angles to a target direction, and learning curves of them: one compiled program per sample size
-and learner. At the end, the same learners on small real images.
+"""Angles to a target direction, and their learning curves: one compiled program per sample size and
+learner. The last functions train the same learners on small real images.
 """
 
 from collections.abc import Callable

@@ -15,12 +15,12 @@ Predictions = Annotated[Float[np.ndarray, " cells"], Interval(-1e50, 1e50)]
 
 
 class Boosted(NamedTuple):
-    """What boosting went through, the constant it began with first."""
+    """The course of boosting, the constant that it began with first."""
 
     models: list[Float[np.ndarray, " cells"]]
     """Predictions after each round, the rejected one among them."""
     errors: list[float]
-    """E (f - y)^2 of each."""
+    """E (f - y)^2 after each round."""
 
     @property
     def rounds(self) -> int:
@@ -98,8 +98,8 @@ def released_lsboost(
     bins: Annotated[int, Interval(1, 2**20)] = 10,
     gamma: UnitInterval = 0.1,
 ) -> Boosted:
-    """What the released class does on a sample with labels from 0 to 1, with its defaults but its
-    limit of 100 rounds.
+    """The released class on a sample with labels from 0 to 1, with its defaults except its limit of
+    100 rounds.
 
     A global fit, rounded to bins + 1 values; then rounds within levels, levels of one row left as
     they are. From the third on it asks whether the last one lowered the error by more than γ /
@@ -126,8 +126,8 @@ def released_lsboost(
 
 @guarded
 def released_error(predictions: Values, labels: Values) -> float:
-    """What the released code prints as the calibration error of a sample: the level of the largest
-    value left out.
+    """The number that the released code prints as the calibration error of a sample: it leaves out
+    the level of the largest value.
     """
     values = np.unique(predictions)
     residuals = [labels[predictions == value] - value for value in values[:-1]]

@@ -1,5 +1,5 @@
-"""Neural collapse in deep linear networks: what descent on the unconstrained features model
-actually finds. What names no source is derived here.
+"""Neural collapse in deep linear networks: the observed side, descent on the unconstrained features
+model. A function without a source is derived here.
 
 `model` has problems (class sizes, decays, bias, loss) and heads (weights, free features, bias),
 with one column of features per sample or in the exact class-mean reduction. `optimise` finds their

@@ -29,8 +29,8 @@ from theory_on_trial.contract import POSITIVE, guarded
 
 
 class TrainingRun(NamedTuple):
-    """What was recorded after `steps` steps each (leading axes), f, the length of its gradient and
-    the collapse metrics, and the head at the end.
+    """The record of a run: f, the length of its gradient and the collapse metrics after each of the
+    recorded `steps` (leading axes), and the head at the end.
     """
 
     steps: Int[Array, "records"]

@@ -108,7 +108,7 @@ def _require_head(name: str, head: Head, n_classes: int) -> None:
 @guarded(double=False)
 @dataclass(frozen=True)
 class Problem:
-    """What is minimised: a loss over the samples plus half of each decay times a squared norm.
+    """The objective: a loss over the samples plus half of each decay times a squared norm.
 
     Args:
         class_sizes: n_1..n_K, samples of each class, in any order.

@@ -122,8 +122,8 @@ def _splitter(
 
 RESTARTS = 4
 NULL_EIGENVALUE = 1e-9
-"""Of the Hessian, relative to the largest: Newton steps leave the directions below alone (orbits of
-rotations).
+"""A relative eigenvalue of the Hessian: Newton steps do not move along directions with smaller ones
+(orbits of rotations).
 """
 
 

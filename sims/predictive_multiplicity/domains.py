@@ -15,14 +15,14 @@ from theory_on_trial.contract import (
 )
 
 Target = Literal["arrest", "violent"]
-"""What COMPAS predicts."""
+"""The outcome that COMPAS predicts."""
 Formulation = Literal["margin_free", "big_m", "published"]
 """The integer program: over dichotomies alone, with weights, or as released."""
 Scores = Annotated[
     Float[np.ndarray, "samples"],
     Holds("decided", "be nowhere 0", lambda scores: bool(scores.all())),
 ]
-"""What a model gives each sample; the sign is its prediction, and 0 is none."""
+"""A model's score of each sample; its sign is the prediction, and 0 is no prediction."""
 Tolerances = Annotated[
     Sequence[float] | Float[np.ndarray, "tolerances"], UNIT_INTERVAL, MAY_BE_EMPTY
 ]

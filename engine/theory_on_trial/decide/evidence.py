@@ -69,8 +69,8 @@ _MORE: dict[type, tuple[int, ...]] = {
     RatioOfMeans: (2,),
     RatioOfProbabilities: (2,),
 }
-"""The number of axes that a sample has in addition to the prediction's, by law; other laws take any
-number.
+"""The lengths of the axes that a sample has in addition to the prediction's, by law; other laws
+take samples of any shape.
 """
 
 
