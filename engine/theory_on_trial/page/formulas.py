@@ -435,9 +435,9 @@ _AFTER_NAMES = ("atom", "number", "word", "function")
 
 def _runs(elements: Sequence[_Element]) -> Iterator[tuple[bool, Sequence[_Element]]]:
     """Yield the runs of formulas and of words, each with whether it is a formula."""
-    mathematical = _mathematical(elements)
-    set_as_formula = [False] * len(elements)
     partners = _partners(elements)
+    mathematical = _mathematical(elements, partners)
+    set_as_formula = [False] * len(elements)
     for start, end in _stretches(mathematical):
         run = elements[start:end]
         if not mathematical[start]:
@@ -482,6 +482,14 @@ def _partners(elements: Sequence[_Element]) -> dict[int, int]:
             partners[at] = opened.pop()
             partners[partners[at]] = at
     return partners
+
+
+def _directly_inside(start: int, end: int, partners: dict[int, int]) -> Iterator[int]:
+    """Yield the places between two brackets, without those inside of further brackets."""
+    at = start + 1
+    while at < end:
+        yield at
+        at = partners.get(at, at) + 1
 
 
 def _grown(
@@ -541,7 +549,7 @@ def _upright(one: _Element) -> _Element:
     return _Element("word", one.plain, rf"\mathrm{{{one.plain}}}")
 
 
-def _mathematical(elements: Sequence[_Element]) -> list[bool]:
+def _mathematical(elements: Sequence[_Element], partners: dict[int, int]) -> list[bool]:
     """Return for each element whether it may stand in a formula.
 
     Brackets may where all between them may; a comma between such brackets; a function before its
@@ -554,24 +562,21 @@ def _mathematical(elements: Sequence[_Element]) -> list[bool]:
                 (n for n in range(at + 1, len(elements)) if elements[n].sort != "space"), at
             )
             may[at] = beside > at and elements[beside].sort in _ARGUMENTS and may[beside]
-    opened: list[int] = []
-    commas: dict[int, list[int]] = {}
-    for at, one in enumerate(elements):
-        if one.sort == "open":
-            opened.append(at)
-        elif one.sort == "comma" and opened:
-            commas.setdefault(opened[-1], []).append(at)
+    for end, one in enumerate(elements):
+        if one.sort == "open" and end not in partners:
+            may[end] = False
         elif one.sort == "close":
-            start = opened.pop() if opened else at
-            inner = [n for n in range(start + 1, at) if n not in commas.get(start, [])]
-            joined = start < at and all(may[n] for n in inner)
+            start = partners.get(end, end)
+            inside = _directly_inside(start, end, partners)
+            commas = [at for at in inside if elements[at].sort == "comma"]
+            joined = start < end and all(
+                may[at] for at in range(start + 1, end) if at not in commas
+            )
             may[start] = joined
             # A power of a bracket around words is a formula by itself.
-            may[at] = joined or bool(one.power or one.index)
-            for comma in commas.pop(start, []):
+            may[end] = joined or bool(one.power or one.index)
+            for comma in commas:
                 may[comma] = joined
-    for start in opened:
-        may[start] = False
     for at, one in enumerate(elements[1:-1], 1):
         if one.sort == "space" and elements[at - 1].sort == elements[at + 1].sort == "number":
             may[at] = False
