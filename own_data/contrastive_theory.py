@@ -53,8 +53,8 @@ class InfoNCEBias(Answer):
 
     asked = "what does InfoNCE with K candidates say of the information, and what does it lack?"
     rests_on = (
-        "independent pairs that the critic has not seen: one of those that go together, as "
-        "of one patient"
+        "independent pairs that the critic has not seen; of pairs that belong together, "
+        "such as those of one patient, only one"
     )
     unseen = "whether it has seen them after all, and information that no critic of its kind finds"
     level: float | None = 0.95
@@ -190,19 +190,19 @@ def infonce_bias(
         ),
         (
             copied > 0,
-            f"{copied} pairs are duplicated: copies tell nothing new, and meet as others of each "
-            "other",
+            f"{copied} pairs are duplicated: copies add no information, and serve as negatives "
+            "of each other",
         ),
         (
             alike > 0,
-            f"neighbouring pairs are alike (correlation {alike:.2f}): unless sorted, fewer are "
-            "independent",
+            f"neighbouring pairs are similar (correlation {alike:.2f}): unless they were sorted, "
+            "there are fewer independent pairs",
         ),
         (
             together > 0,
-            f"pairs alike in one view are alike in the other, {together:.2g} times as often as by "
-            "these scores: they "
-            "come in groups, of which there are fewer, or the critic misses much",
+            f"pairs that are similar in one view are similar in the other {together:.2g} times as "
+            "often as these scores say: pairs come in groups, and there are fewer groups, or the "
+            "critic misses much",
         ),
         (
             heaviest > _HEAVY,
@@ -225,8 +225,8 @@ def infonce_bias(
         ),
     )
     seen = (
-        "the critic has been fitted on these pairs: it may know them by heart, and the "
-        "estimate says nothing then"
+        "the critic has been fitted on these pairs: it may have memorised them, and then "
+        "the estimate says nothing"
     )
     return InfoNCEBias(
         candidates=candidates,

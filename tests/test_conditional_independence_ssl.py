@@ -263,11 +263,11 @@ def test_noise_that_labels_share_is_doubted_unless_its_groups_are_named():
         (lambda x, z, y: (x**3, z, y), "X1 is not normal"),
         (
             lambda x, z, y: (x, z, y * np.sum(x[:200] ** 2, axis=1, keepdims=True)),
-            "what X1 leaves of y changes with X1",
+            "the residuals of y on X1 change with X1",
         ),
         (
             lambda x, z, y: (np.vstack([x[:200] + 2, x[200:]]), z, y),
-            "the mean of labelled rows of X1",
+            "labelled rows of X1 have another mean",
         ),
         (lambda x, z, y: (x, z, np.clip(np.round(y[:, 0]), -2, 2)), "5 different whole numbers"),
         (lambda x, z, y: (x[:, :4], z, y), "every direction of X1 is kept"),

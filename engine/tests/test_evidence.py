@@ -118,7 +118,7 @@ def test_a_bound_says_where_its_instances_came_from(instances, guarantee):
 @pytest.mark.parametrize(
     ("instances", "sentence"),
     [
-        (lambda g: signal.lfilter([1], [1, -0.3], g.normal(size=2000)), "go together at a lag"),
+        (lambda g: signal.lfilter([1], [1, -0.3], g.normal(size=2000)), "correlated at a lag"),
         (lambda g: np.exp(np.repeat(g.normal(size=40), 50)) * g.normal(size=2000), "a lag"),
         (lambda g: np.tile(g.normal(size=100), 20), "are 100 and copies"),
         (lambda g: g.permutation(np.tile(g.normal(size=100), 20)), "are 100 and copies"),

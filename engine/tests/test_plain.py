@@ -432,7 +432,10 @@ def test_none_at_all_and_a_wider_fixture_get_one_sentence(pytester):
     )
     done.assert_outcomes(failed=1, errors=1)
     printed = done.stdout.str()
-    assert "test_nothing takes `trial` and makes no decision: call trial.mean(...)" in printed
+    assert (
+        "test_nothing takes `trial` and makes no decision: call one, such as trial.mean(...)"
+        in printed
+    )
     assert (
         "the fixture 'data' has scope 'module' and asks for `trial`, which is of one test"
         in printed
@@ -479,7 +482,7 @@ def test_samples_that_exist_say_so():
         "finite-n, given samples, which nobody saw being drawn",
     )
     walk = np.cumsum(draws - 0.5)
-    with pytest.raises(ValueError, match="samples=: its samples go together at a lag"):
+    with pytest.raises(ValueError, match="samples=: its samples are correlated at a lag"):
         trial.mean(
             samples=(walk - walk.min()) / np.ptp(walk), predict=0.5, law=Bounded(0, 1), margin=0.1
         )
@@ -497,7 +500,7 @@ def test_the_law_is_suggested_by_what_samples_look_like():
     rng = np.random.default_rng(0)
 
     def fitting(samples):
-        return laws_that_fit(samples).partition("and these")[0]
+        return laws_that_fit(samples).partition("they contradict")[0]
 
     assert fitting(rng.integers(0, 2, 64)).index("Bernoulli()") < fitting(
         rng.integers(0, 2, 64)

@@ -112,7 +112,7 @@ REFUSED = {
         # Identities and bounds.
         (lambda t: t.identity(np.nan, 1.0, ops=1), "must be finite"),
         (lambda t: t.identity(1.0, np.nan, ops=1), "the prediction must be finite real numbers"),
-        (lambda t: t.identity([], [], ops=1), "an empty value"),
+        (lambda t: t.identity([], [], ops=1), "the value is empty"),
         (lambda t: t.identity(1.0, 1.3, ops=1e15), "is no rounding"),
         (lambda t: t.identity(1.0, 1.3, ops=1, scale=1e15), "is no rounding"),
         (
@@ -123,7 +123,10 @@ REFUSED = {
         (lambda t: t.identity(1.0, 1.0, ops=1, scale=0), "ops > 0 and scale > 0"),
         (lambda t: t.identity(1.0, 1.0, ops=-1, scale=-1.0), "an identity needs ops > 0"),
         (lambda t: t.identity(math.factorial(200), 1, ops=0, controls={"w": 2}), "beyond float64"),
-        (lambda t: t.identity(np.ones((3, 1)), np.ones((1, 3)), ops=1), "a row beside a column"),
+        (
+            lambda t: t.identity(np.ones((3, 1)), np.ones((1, 3)), ops=1),
+            "one is a row, the other a column",
+        ),
         (
             lambda t: t.identity(ROW, ROW, ops=2, controls={"w": np.full((1000, 2), 3.0)}),
             "one for each coordinate",
@@ -205,7 +208,7 @@ REFUSED = {
         ),
         (
             lambda t: t.runs([0.3, 0.2, 0.1], alpha=0.1, controls={"w": [-0.2, -0.1, -0.3]}),
-            "comes from no other runs",
+            "give the outcomes of other runs",
         ),
         (
             lambda t: t.runs(np.ones(5), alpha=0.9, controls={"w": np.zeros(5)}),

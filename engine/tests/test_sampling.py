@@ -432,7 +432,7 @@ def test_events_that_are_all_alike_say_what_is_not_known():
     )
     (finding,) = trial.findings
     assert finding.outcome == "VERIFIED"
-    assert "events are alike: nothing shows that they depend on the random" in finding.note
+    assert "events are equal: nothing shows that they depend on the random" in finding.note
 
 
 def test_one_coordinate_of_equal_samples_is_named_unless_it_is_known():
@@ -781,7 +781,7 @@ def coin(g, n):
     return g.random(n) < 0.5
 
 
-AT_A_LAG = "go together at a lag of"
+AT_A_LAG = "correlated at a lag of"
 SHARED = "samples of one call share something"
 ONE = "are one sample"
 OF_A_SIZE = "depends on how many"
@@ -810,7 +810,7 @@ COPIES = "they are copies"
         (Repeating(coin, ordered=True), f"{AT_A_LAG}|{COPIES}|same standard", 0.5),
         (
             lambda g, n: g.permutation(np.arange(n) % 2),
-            f"calls: {COPIES}|each of its calls has the same mean",
+            f"calls: {COPIES}|all its calls have the same mean",
             0.5,
         ),
         (lambda g, n: g.permutation(np.arange(n) % 2 == 0), f"{COPIES}|the same mean", 1 / 2),
@@ -818,7 +818,7 @@ COPIES = "they are copies"
         (rotations, f"{AT_A_LAG}|{SHARED}", 0.0),
         (mini_batches(0.3), SHARED, 0.0),
         (lambda g, n: g.permutation(autoregressive(0.6)(g, n)), f"{AT_A_LAG}|{SHARED}", 0.0),
-        (lambda g, n: (x := g.standard_normal(n)) - x.mean(), "calls has the same mean", 0.0),
+        (lambda g, n: (x := g.standard_normal(n)) - x.mean(), "calls have the same mean", 0.0),
         (lambda g, n: 1 + (x := g.standard_normal(n)) / x.std(), "same standard dev", 1.0),
         (lambda g, n: g.standard_normal(n) * (1 + n / 4), f"{OF_A_SIZE}|{SHARED}", 0.0),
         (lambda g, n: g.standard_normal(n) + 0.3 * np.log(n), f"{OF_A_SIZE}|{SHARED}", 0.6),

@@ -178,7 +178,7 @@ def _refuse_few_values(x: np.ndarray) -> None:
         if equal >= _EQUAL_PAIRS and n * (n - 1) / 2 < 64 * equal:
             raise ValueError(
                 f"the {n} samples are not normal: they take {len(counts)} values only; say "
-                "Bounded(a, b), or Bernoulli() of events"
+                "Bounded(a, b), or Bernoulli() for events"
             )
 
 

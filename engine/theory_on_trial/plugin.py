@@ -390,8 +390,8 @@ def _plain_test(item: pytest.Function) -> Iterator[None]:
         pytest.fail(f"a decision failed: {failed}", pytrace=False)
     if not trial.findings and "trial" in item._fixtureinfo.argnames:
         pytest.fail(
-            f"{item.name} takes `trial` and makes no decision: call trial.mean(...), say, or "
-            "leave the argument out",
+            f"{item.name} takes `trial` and makes no decision: call one, such as "
+            "trial.mean(...), or leave the argument out",
             pytrace=False,
         )
     item.user_properties += [("trial", passed(finding)) for finding in trial.findings]

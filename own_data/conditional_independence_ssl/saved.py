@@ -28,7 +28,7 @@ _COLLINEAR = 1e-8
 _ROUNDING = 1e-12  # share of a variance that its covariances tell from zero
 _COPIED = 1e-6  # share of its standard deviation by which a copy may be off
 _DOUBT = 4.0  # standard errors
-_UNEVEN = 0.001  # level of the test that what X1 leaves of y does not change with X1
+_UNEVEN = 0.001  # level of the test that the residuals of y on X1 do not change with X1
 _DRAWS = 50
 _HEAVY = 0.2  # relative error of a risk that is worth a word
 
@@ -364,19 +364,17 @@ def _doubts(
         ),
         (
             uneven < _UNEVEN,
-            "what X1 leaves of y changes with X1: y is not linear in it, or its noise is uneven, "
-            "and risks are rough",
+            "the residuals of y on X1 change with X1: y is not linear in it, or its noise is "
+            "uneven, and risks are rough",
         ),
         (
             bool(alike),
-            "what X1 leaves of y is alike in rows beside or near each other: y is not linear in "
-            "X1, or intervals are "
-            "too narrow unless groups are named",
+            "the residuals of y on X1 are similar in rows beside or near each other: y is not "
+            "linear in X1, or intervals are too narrow unless groups are named",
         ),
         (
             abs(shift) > _DOUBT,
-            "the mean of labelled rows of X1 is not that of the others: their pretext may be "
-            "another",
+            "labelled rows of X1 have another mean than the others: another pretext may fit them",
         ),
         (
             outcomes.shape[1] == 1

@@ -77,8 +77,9 @@ def test_modified_lda_limit(
     n: Annotated[int, Interval(8, 40, why="smaller classes may be separable")] = 8,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
 ):
-    """On a balanced data set 1 - cos between Mixup's direction and (h S_w + h_1 c c')^-1 (mean_1 -
-    mean_0) falls like 1 / κ as κ grows.
+    """On a balanced data set let v = (h S_w + h_1 c c')^-1 (mean_1 - mean_0), with the scatter S_w
+    within the classes, the mean c of all points, and two curvatures h and h_1 of the loss. As κ
+    grows, 1 - cos(w, v) of Mixup's minimiser w falls like 1 / κ.
     """
     separabilities = least * 4.0 ** np.arange(5)
     mean, _, _ = mean_errors(trial, separabilities, n, count)
@@ -102,8 +103,9 @@ def test_modified_lda_limit__size(
     n: Annotated[int, Interval(8, 40, why="smaller classes may be separable")] = 8,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
 ):
-    """On a balanced data set 1 - cos between Mixup's direction and (h S_w + h_1 c c')^-1 (mean_1 -
-    mean_0) is at most 1 / κ.
+    """On a balanced data set let v = (h S_w + h_1 c c')^-1 (mean_1 - mean_0), with the scatter S_w
+    within the classes, the mean c of all points, and two curvatures h and h_1 of the loss. Then 1 -
+    cos(w, v) of Mixup's minimiser w is at most 1 / κ.
     """
     (mean,), (plain,), (one_curvature,) = mean_errors(trial, (separability,), n, count)
     trial.value(
@@ -134,8 +136,8 @@ def test_reduced_problem(
     ] = 1e4,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
 ):
-    """With unequal class counts Mixup at large κ minimises, to fourth order, a problem in class
-    moments alone.
+    """With unequal class counts, Mixup's minimiser at large κ is that of a problem in the means and
+    covariances of the classes alone, up to fourth powers of the scores about the class means.
     """
     apart = abs(n_zeros - n_ones) >= 0.1 * (n_zeros + n_ones)
     trial.require(
@@ -226,8 +228,8 @@ def test_coercive(
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 6,
     separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0,
 ):
-    """One soft λ other than 1/2, both classes and points that span: exactly one minimiser,
-    certified by a dual.
+    """If λ takes a value other than 0, 1/2 and 1, both classes occur and the points span the space,
+    Mixup's loss has exactly one minimiser; a dual certifies it.
     """
     sets = [
         (points, labels.astype(float))

@@ -79,8 +79,9 @@ def test_erm_separable_limit(
     dim: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 3,
     count: Annotated[int, Interval(6, 100, why="each is fitted")] = 8,
 ):
-    """For separable data training leads to the direction of the least w with w . S_i >= 1, the hard
-    margin without bias.
+    """If a hyperplane through 0 separates the data, training without augmentation leads to the
+    direction of the least w with w . S_i >= 1 for all S_i = (2 y_i - 1) x_i: the hard margin
+    without bias.
     """
     samples = separable_points(trial, n, dim, count)
 
@@ -120,8 +121,10 @@ def test_erm_separable_limit__ridge(
     dim: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 3,
     count: Annotated[int, Interval(6, 100, why="each is fitted")] = 8,
 ):
-    """With a ridge that gives a minimiser of length B the margin falls short of the largest one, m,
-    by at most m + log(e^T - 1) / B, T = Σ log(1 + e^(-B w . S_i)) along the hard margin w.
+    """Let a ridge make the minimiser of the training loss of n separable points have length B. Its
+    margin, the least w . S_i / |w| over S_i = (2 y_i - 1) x_i, is below the largest one, m, by at
+    most m + log(e^T - 1) / B, where T = Σ log(1 + e^(-B v . S_i)) and v is the unit direction of
+    the hard margin.
     """
     samples = separable_points(trial, n, dim, count)
     losses, bounds = np.concatenate(
@@ -161,8 +164,9 @@ def test_erm_phase_curve(
     dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
     share: Annotated[float, Interval(0.02, 0.95, why="of m^2 / 2")],
 ):
-    """With log n = ν κ the direction tends to w maximising w . μ - sqrt(2 ν) |Σ^(1/2) w|: a ridge
-    path.
+    """For n = e^(ν κ) points of classes N(±μ, Σ / κ), the direction of training without
+    augmentation tends, as κ grows, to the w that maximises w . μ - sqrt(2 ν) |Σ^(1/2) w| over unit
+    vectors: a path of ridge regressions.
     """
     axes = np.linalg.qr(trial.generator("axes").standard_normal((dim, dim)))[0]
     covariance = axes @ np.diag(np.geomspace(0.2, 1.8, dim)) @ axes.T
@@ -201,8 +205,9 @@ def test_erm_phase_curve__simulated(
         int, Interval(400, 2000, why="fewer may fail the certificate, and each costs")
     ] = 400,
 ):
-    """Hard margins of up to 1e9 points have mean cosines on the path, with r_n = Φ^-1(1 - 1/n) /
-    sqrt(κ).
+    """Hard margins of n points, up to 1e9, of classes N(±μ, Σ / κ) have mean cosines with b = Σ^-1
+    μ that lie on the path w = argmax w . μ - r_n |Σ^(1/2) w| of unit vectors, with the radius r_n =
+    Φ^-1(1 - 1/n) / sqrt(κ).
     """
     pair = reference_pair(separability)
     nu = rates.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
@@ -251,8 +256,9 @@ def test_erm_fisher(
         int, Interval(400, 5000, why="fewer leave corrections of order 1 / n, and each costs")
     ],
 ):
-    """At fixed κ n E[1 - cos] tends to T K_erm / (2 κ |b|^2), K_erm = 1 / (4 E s'(V)), V ~ N(2a,
-    4a).
+    """Let w minimise the logistic loss of n points of classes N(±μ, Σ / κ), b = Σ^-1 μ, and T the
+    trace of Σ^-1 across b. At fixed κ and large n, the limit of n E[1 - cos(w, b)] is T K_erm / (2
+    κ |b|^2) with K_erm = 1 / (4 E s'(V)), s the logistic function, V ~ N(2 a, 4 a) and a = κ μ' b.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     pair = reference_pair(separability)
@@ -301,8 +307,9 @@ def test_erm_fisher__matrix(
         float, Interval(0.01, 5, why="beyond, the few slopes that count lose digits")
     ],
 ):
-    """The inverse information of logistic regression has T K_erm / (2 κ |b|^2) as its share across
-    the rule.
+    """Across b = Σ^-1 μ, the inverse of the information matrix of logistic regression on classes
+    N(±μ, Σ / κ) gives 1 - cos the share T K_erm / (2 κ |b|^2) per point: T is the trace of Σ^-1
+    across b, K_erm = 1 / (4 E s'(V)), V ~ N(2 a, 4 a), a = κ μ' b.
     """
     pair = reference_pair(separability)
     weights = 2 * separability * pair.bayes_direction
@@ -356,8 +363,9 @@ def test_isotropic_no_curse(
         Interval(1e9, 1e12, why="a limit; at the upper end angles reach the rounding of floats"),
     ] = 1e10,
 ):
-    """If μ is an eigenvector of Σ, 1 - cos tends to a law of mean tr(P Σ) / (2 κ |μ|^2), free of
-    n.
+    """Let μ be an eigenvector of Σ, and w the hard margin of separable points of classes N(±μ, Σ /
+    κ). The law of 1 - cos(w, b) tends to one of mean tr(P Σ) / (2 κ |μ|^2), which does not depend
+    on n. P projects across μ, and b = Σ^-1 μ.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     sizes = np.array([n, 20 * n])
@@ -408,7 +416,9 @@ def test_erm_fisher_exponent(
         float, Interval(40, 80, why="a limit; beyond, e^(8 a) nears the largest float")
     ],
 ):
-    """K_erm grows like sqrt(2 a / π) e^(a/2)."""
+    """K_erm(a) = 1 / (4 E s'(V)), V ~ N(2 a, 4 a), grows like sqrt(2 a / π) e^(a/2); s is the
+    logistic function.
+    """
     effective = least * 2.0 ** np.arange(5)
     ratio = [rates.erm_efficiency(a) / rates.erm_efficiency_asymptotic(a) for a in effective]
     trial.limit(
@@ -479,8 +489,9 @@ def test_erm_curse(
         float, Interval(0.5, 0.9, why="nearer to 1 the small factor shows; the low end is a cap")
     ] = 0.9,
 ):
-    """Without augmentation exponentially many points, e^(.9 ν κ), do not suffice, unless μ is an
-    eigenvector.
+    """Without augmentation exponentially many points, e^(.9 ν κ), do not suffice for 1 - cos(w, b)
+    <= ε, unless μ is an eigenvector of Σ. ν is the exponent at which the limit for large κ reaches
+    ε.
     """
     trial.require(
         separability >= 0.2 / epsilon,
@@ -523,7 +534,10 @@ def test_erm_log_sample_complexity(
     ],
     side: Literal["at most", "at least"],
 ):
-    """n_ε is 1 / Q(sqrt(2 κ ν_ε)), up to a power near one and a small factor."""
+    """Without augmentation the number of points at which 1 - cos(w, b) falls to ε is 1 / Q(sqrt(2 κ
+    ν_ε)), up to a power near one and a small factor. Q is the normal tail, and ν_ε the exponent at
+    which the limit path reaches ε.
+    """
     separabilities = (10.0, 40.0, 160.0, 320.0)
     below = side == "at most"
     sign = -1 if below else 1
@@ -576,7 +590,9 @@ def test_erm_log_sample_complexity__path(
         float, Interval(10, 300, why="beyond, e^-log n leaves the range of floats")
     ],
 ):
-    """At n = 1 / Q(sqrt(2 κ ν_ε)) the direction of radius Φ^-1(1 - 1/n) / sqrt(κ) is at ε."""
+    """At n = 1 / Q(sqrt(2 κ ν_ε)) the ridge path of radius Φ^-1(1 - 1/n) / sqrt(κ) has 1 - cos(w,
+    b) = ε. Q is the normal tail, and ν_ε the exponent at which the path for large κ reaches ε.
+    """
     pair = reference_pair(separability)
     nu = rates.critical_exponent(pair, epsilon)
     log_n = rates.erm_samples(pair, epsilon)
@@ -608,7 +624,9 @@ def test_exp_vs_poly(
         int, Interval(3000, 20_000, why="fewer leave wide intervals, and each is fitted")
     ] = 6000,
 ):
-    """Without augmentation log n_ε is affine in κ, where with Mixup n_ε is O(sqrt(κ))."""
+    """Let n_ε be the number of points at which 1 - cos(w, b) falls to ε. Without augmentation log
+    n_ε is affine in κ, where with Mixup n_ε is O(sqrt(κ)).
+    """
     separabilities = 10.0 * 2.0 ** np.arange(6)
     laws = [rates.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities]
     brackets = [
@@ -635,8 +653,9 @@ def test_erm_tails(
         float, Interval(25, 40, why="logarithms beside it are seen at less, KEPT fails at more")
     ] = 25.0,
 ):
-    """With noise of radial tail exp(-r^p / p) the curse has the exponent p / 2: log n_ε is (ρ_ε
-    sqrt(κ))^p / p, ρ_ε = sqrt(2 ν_ε), within 30 % where it is 25; for p = 2 exponential in κ.
+    """If the noise has the radial tail exp(-r^p / p), the curse has the exponent p / 2: the number
+    n_ε of points at which 1 - cos(w, b) falls to ε has log n_ε = (ρ_ε sqrt(κ))^p / p, within 30 %
+    if that is 25. ρ_ε is the radius at which the limit path reaches ε; normal noise has p = 2.
     """
     pair = reference_pair()
     radius = np.sqrt(2 * rates.critical_exponent(pair, epsilon))
@@ -673,8 +692,9 @@ def test_erm_tails__bounded(
         float, Interval(1, 16, why="1 - cos scatters below, and is near that of μ beyond")
     ],
 ):
-    """Of bounded noise no n suffices: if it is uniform in the unit disc, 1 - cos of e^18 points is
-    within 5 % of its value for the whole ellipse of radius 1 / sqrt(κ), and n_ε infinite below it.
+    """If the noise is bounded, no number of points suffices: for noise uniform in the unit disc, 1
+    - cos(w, b) of e^18 points is within 5 % of its value for the whole ellipse of radius 1 /
+    sqrt(κ), and no n reaches a smaller one.
     """
     pair = reference_pair()
     factor = fits.covariance_factor(pair.covariance)

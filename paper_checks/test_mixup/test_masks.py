@@ -99,7 +99,9 @@ def test_mask_expected_minimiser(
     ],
     law: Law,
 ):
-    """Every mask law has one minimiser of the expected loss at finite κ, in general not along b."""
+    """Every law of masks has one minimiser of the expected loss at finite κ, in general not along b
+    = Σ^-1 μ.
+    """
     covariance = np.array([[1.0, correlation], [correlation, 1 + 2 * correlation]])
     pair = GaussianPair(np.array([2.0, 0.5]), covariance, separability)
     (coarse, step), (finer, _) = (
@@ -125,8 +127,8 @@ LIMIT = derived(
 
 @claim(LIMIT, kind="limit", cases=[(3, "all"), (5, "all"), (3, "one")])
 def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
-    """Without noise, the limit of κ, the loss of exchangeable masks is least where w * μ = c_d for
-    every coordinate: w = c_d / μ.
+    """Without noise, the limit of large κ, the loss of exchangeable masks in d dimensions is least
+    where w_j μ_j has the same value c_d in every coordinate j: w = c_d / μ.
     """
     masks = mask_law(dim, law)
     mean = random_mean(trial.generator("pair"), dim)
@@ -151,8 +153,8 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
     route="`population.mask_minimiser` in its limit against `population.mask_limit_direction`",
 )
 def test_mask_limit_inverse_mean__order(trial, dim: Dim, law: Law):
-    """As κ grows 1 - cos of the minimiser of exchangeable masks to 1 / μ falls like κ^-2, whatever
-    Σ is.
+    """Let w minimise the expected loss of exchangeable masks. As κ grows, 1 - cos(w, 1 / μ) falls
+    like κ^-2, whatever Σ is; 1 / μ is taken coordinate by coordinate.
     """
     rng = trial.generator("pair")
     mean = random_mean(rng, dim)
@@ -184,8 +186,9 @@ def test_mask_limit_inverse_mean__order(trial, dim: Dim, law: Law):
 def test_mask_suboptimal(
     trial, n_pairs: Annotated[int, Interval(1, 300, why="each is fitted")] = 40, dim: Dim = 4
 ):
-    """The limit of masking errs with chance Φ(-sqrt(a) r), r = d / (m |Σ^(1/2) (1 / μ)|), below
-    one but where Σ (1 / μ) is along μ; the Bayes rule errs with chance Φ(-sqrt(a)).
+    """The limit 1 / μ of masking in d dimensions errs with chance Φ(-sqrt(a) r), where r = d / (m
+    |Σ^(1/2) (1 / μ)|), m^2 = μ' Σ^-1 μ and a = κ m^2; r is below one unless Σ (1 / μ) is along μ.
+    The Bayes rule errs with chance Φ(-sqrt(a)).
     """
     rng = trial.generator("pairs")
 
@@ -213,7 +216,9 @@ def test_mask_suboptimal(
 def test_mask_suboptimal__harmless(
     trial, n_pairs: Annotated[int, Interval(1, 300, why="each is fitted")] = 40, dim: Dim = 4
 ):
-    """If Σ = D (s I + t 1 1') D, D = diag(μ), the minimiser of masking is along b at every κ."""
+    """If Σ = D (s I + t 1 1') D with D = diag(μ), the minimiser of the expected loss of
+    exchangeable masks is along b = Σ^-1 μ at every κ.
+    """
     rng = trial.generator("pairs")
 
     def angle(mean, covariance):
@@ -245,7 +250,9 @@ def test_mask_boxes(
     height: Annotated[int, Interval(1, 6, why="all boxes are listed")],
     width: Annotated[int, Interval(1, 6, why="all boxes are listed")],
 ):
-    """CutMix has one mask for every box of an image: h (h + 1) w (w + 1) / 4 of the 2^(h w)."""
+    """CutMix has one mask for every box of an image of h by w pixels: h (h + 1) w (w + 1) / 4 of
+    the 2^(h w) masks.
+    """
     trial.require(
         max(height, width) >= 3,
         "height or width must be at least 3: any two rows or columns adjoin",
@@ -296,8 +303,8 @@ def test_mask_concentration(
     ] = 100.0,
     n: Annotated[int, Interval(10, 100, why="a cap, which nothing requires")] = 20,
 ):
-    """Masking learns its wrong target ever faster: n (1 - cos) about that target falls like 1 /
-    κ.
+    """Masking learns its wrong target ever faster as κ grows: n E[1 - cos] about the minimiser of
+    the expected loss falls like 1 / κ.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     mean = np.array([1.5, 1.0, 0.5])
@@ -340,9 +347,9 @@ def test_mask_boxes__limit(
     height: Annotated[int, Interval(1, 6, why="beyond, one mask has thousands of boxes")],
     width: Annotated[int, Interval(3, 6, why="two pixels a side are all corners")],
 ):
-    """With CutMix's boxes, all equally likely, and no noise the minimiser is v / μ with scores v of
-    the pixels that do not know μ and are not all alike: the border's are the largest in one
-    row, the middle's in a square.
+    """With CutMix's boxes, all equally likely, and without noise the minimiser is v / μ, where the
+    scores v of the pixels do not depend on μ and are not all equal: those at the border are the
+    largest in one row, those in the middle in a square.
 
     The rule then errs with chance Φ(-sqrt(a) sum(v) / (m |Σ^(1/2) (v / μ)|)), more than Bayes.
     """

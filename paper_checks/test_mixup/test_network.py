@@ -27,8 +27,9 @@ def test_network(
     ] = 20.0,
     n: Annotated[int, Interval(100, 400, why="fewer scatter; the high end is a cap")] = 200,
 ):
-    """The boundary of a network of 64 ReLUs is nearer to Bayes' with Mixup than without, by more
-    than .01 in 1 - cos along the Bayes line, unless μ is an eigenvector of Σ.
+    """The decision boundary of a network of 64 ReLUs is nearer to that of Bayes with Mixup than
+    without, by more than .01 in 1 - cos of their normals along the Bayes line, unless μ is an
+    eigenvector of Σ.
 
     Mixup within classes does not help: pairs of different classes fill the gap. A minute.
     """

@@ -101,7 +101,9 @@ def test_bayes_direction(
     dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
     effective: Annotated[float, Interval(0.05, 2, why="rarer errors would take too many points")],
 ):
-    """The rule 1[w . x > 0] errs with chance Φ(-sqrt(κ) w . μ / |Σ^(1/2) w|)."""
+    """For classes N(±μ, Σ / κ), equally likely, the rule 1[w . x > 0] errs with chance Φ(-sqrt(κ) w
+    . μ / |Σ^(1/2) w|).
+    """
     pair = with_effective(random_pair(trial.generator("pair"), dim, 1.0), effective)
     noisy = with_effective(pair, effective / 2)
     rules = np.stack([pair.bayes_direction, pair.mean])
@@ -128,7 +130,9 @@ def test_bayes_direction__least(
     effective: Annotated[float, Interval(0.05, 2, why="errors below e^-a get lost")],
     n_directions: Annotated[int, Interval(50, 10**4, why="few may miss a better one")] = 400,
 ):
-    """No rule 1[w . x > 0] errs less often than that of w = b."""
+    """For classes N(±μ, Σ / κ), equally likely, no rule 1[w . x > 0] errs less often than that of w
+    = b = Σ^-1 μ.
+    """
     rng = trial.generator("pair")
     pair = with_effective(random_pair(rng, dim, 1.0), effective)
     bayes = pair.bayes_direction
@@ -155,7 +159,9 @@ def test_erm_expected_minimiser(
         float, Interval(0.1, 13, why="beyond, e^(-a/2) is too flat for the quadrature of float64")
     ],
 ):
-    """Without augmentation the expected loss is least at 2 κ b, for every κ."""
+    """Without augmentation the expected logistic loss of classes N(±μ, Σ / κ) is least at w = 2 κ
+    Σ^-1 μ, for every κ.
+    """
     pair = with_effective(mixture_pair(), effective)
 
     def no_augmentation(key):
@@ -252,8 +258,8 @@ def test_mixup_expected_minimiser(
     alpha: Annotated[float, Interval(0.1, 20, why="a cap, which nothing requires")],
     effective: Annotated[float, Interval(1e-3, 5000, why="a cap, which nothing requires")],
 ):
-    """Mixup's expected loss is least at (u / m^2) b for every finite κ, u > 0 the least of a
-    function of one number.
+    """Mixup's expected loss for classes N(±μ, Σ / κ) is least at (u / m^2) b for every finite κ,
+    with b = Σ^-1 μ, m^2 = μ' b, and u > 0 the minimiser of a function of one number.
     """
     law = MixingLaw.beta(alpha)
     pair = with_effective(random_pair(trial.generator("pair"), dim, 1.0), effective)
@@ -285,7 +291,9 @@ def test_mixup_expected_minimiser(
 def test_mixup_expected_minimiser__scale(
     trial, effective: Annotated[float, Interval(1e-3, 5000, why="a cap, which nothing requires")]
 ):
-    """The score u = w . μ of Mixup's minimiser depends on the classes by a = κ m^2 alone."""
+    """The score u = w . μ of the minimiser w of Mixup's expected loss depends on the classes N(±μ,
+    Σ / κ) by a = κ μ' Σ^-1 μ alone.
+    """
     shapes = (mixture_pair(), random_pair(trial.generator("pair"), 3, 1.0))
 
     def fixed_mixup(key):
@@ -315,8 +323,9 @@ def test_affine_sufficient(
     way: Literal["g = λ^2", "g = 1 - λ^3", "g = 1/2", "g = 1/4 + λ/2", "extrapolating"],
     separability: Annotated[float, Interval(0.1, 1000, why="less moves no loss by 1 %")] = 3.0,
 ):
-    """Random multiples of the identity as A and B of A x_i + B x_j keep the direction b, whatever
-    the map g from label weight to input weight; other matrices do not.
+    """If A and B are random multiples of the identity, mixtures A x_i + B x_j keep the minimiser of
+    the expected loss along b = Σ^-1 μ, for every map g from label weight to input weight; with
+    other matrices they do not.
     """
     shape = mixture_pair()
     pair = GaussianPair(shape.mean, shape.covariance, separability)
@@ -365,7 +374,10 @@ def scores_without_noise(laws):
 def test_scale_limit(
     trial, alpha: Alpha, least: Annotated[float, Interval(400, 2000, why="a limit; then rounding")]
 ):
-    """As a = κ m^2 grows, a (u_inf - u*) tends to (u h + u^2 h' / 2) / L_2 at u = u_inf."""
+    """Let u be the score of the class mean under the minimiser of Mixup's expected loss, and v its
+    limit as a = κ μ' Σ^-1 μ grows. Then a (v - u) tends to (v h + v^2 h' / 2) / L'', where h(v) is
+    the curvature in the noise and L'' the second derivative of the loss of the class means at v.
+    """
     # λ is within 1 / sqrt(8 α) of 1/2: powers of α / a follow one another, not of 1 / a.
     law = MixingLaw.beta(alpha, NODES)
     effective = max(least, 20 * alpha) * 2.0 ** np.arange(5)
@@ -395,8 +407,8 @@ def test_scale_limit(
 
 @claim(derived("only their loss has a slope on both sides"), kind="identity")
 def test_scale_limit__exists(trial):
-    """As κ grows u* stays bounded if soft labels of mixed pairs with g != 1/2 occur, and only
-    then.
+    """As κ grows, the score of the class mean under the minimiser of Mixup's expected loss stays
+    bounded if mixed pairs have soft labels with an input weight g != 1/2, and only then.
     """
     bounded = [int(np.isfinite(population.limit_scale(law))) for law, _ in LAWS.values()]
     converged = [int(fit_without_noise(law).converged) for law, _ in LAWS.values()]
@@ -419,7 +431,9 @@ def test_scale_limit__exists(trial):
 def test_lambda_dependence(
     trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below the lowest u_inf")]
 ):
-    """For λ ~ Beta(α, α), u_inf falls and then rises with α."""
+    """For λ ~ Beta(α, α), the limit at large κ of the score of the class mean under Mixup's
+    minimiser falls and then rises with α.
+    """
     laws = [MixingLaw.beta(parameter, NODES) for parameter in (alpha, 1.5, 2.25 / alpha)]
     halves = [MixingLaw(np.full(NODES, 0.5), law.weights, law.nodes) for law in laws]
     limits = np.array([population.limit_scale(law) for law in laws])

@@ -84,8 +84,9 @@ def mixup_weights(points, labels, law=LAW):
 def test_mixup_asymptotic(
     trial, separability: Annotated[float, Interval(0.5, 10, why="a cap only")], n: Size = 80
 ):
-    """At fixed κ n E[1 - cos] tends to T K_mix / (2 κ |b|^2), the sandwich variance of all
-    pairs.
+    """Let w minimise Mixup's loss over all pairs of n points of classes N(±μ, Σ / κ). At fixed κ
+    and large n, the limit of n E[1 - cos(w, b)] is T K_mix / (2 κ |b|^2), the sandwich variance of
+    a minimiser over all pairs; T is the trace of Σ^-1 across b = Σ^-1 μ.
     """
     require_even(trial, n)
     pair = reference_pair(separability)
@@ -132,8 +133,9 @@ def test_mixup_efficiency(
     effective: Annotated[float, Interval(0.1, 64, why="the classes are a hundred points each")],
     alpha: Annotated[float, Interval(0.2, 10, why="a cap only")],
 ):
-    """K_mix = a^2 Ψ / (H u)^2, Ψ the mean square of the projection of a pair's pull on its first
-    point, H the curvature.
+    """K_mix = a^2 Ψ / (H u)^2, where u is the score of the class mean under the minimiser of
+    Mixup's expected loss, Ψ the mean square of the projection of a pair's gradient on its first
+    point, and H the curvature, all across b and at a = κ μ' b.
     """
     trial.require(
         alpha >= min(effective / 8, 5),
@@ -164,8 +166,9 @@ def test_efficiency_order(
     effective: Annotated[float, Interval(0.1, 64, why="a cap only")],
     alpha: Annotated[float, Interval(0.2, 10, why="a cap only")],
 ):
-    """K_lda < K_mix < K_erm at every a, and K_mix falls with α: Mixup lies between discriminant and
-    regression.
+    """K_lda < K_mix < K_erm at every a = κ μ' b, and K_mix falls with α: Mixup lies between
+    discriminant analysis and logistic regression. K is the limit of n E[1 - cos(w, b)] in units
+    that the three share.
     """
     mixup, narrower = (
         rates.mixup_efficiency(effective, MixingLaw.beta(parameter, 24))
@@ -213,7 +216,9 @@ def test_lda_rate(
         int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")
     ] = 10**5,
 ):
-    """For the modified LDA to which Mixup tends, n E[1 - cos] tends to C = m^2 T / (2 |b|^2)."""
+    """For the modified discriminant analysis to which Mixup tends at large κ, the limit of n E[1 -
+    cos(w, b)] is C = m^2 T / (2 |b|^2) with m^2 = μ' b and T the trace of Σ^-1 across b = Σ^-1 μ.
+    """
     require_even(trial, n)
     rate = rates.lda_rate(SHAPE, n) / n
     full_trace = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace
@@ -249,8 +254,8 @@ def test_lda_rate(
     low_power=NEXT_ORDER,
 )
 def test_imbalance(trial, separability: LargeSeparability, n: Size = 60):
-    """Labels drawn at random add B_i κ / n^2 to E[1 - cos], through the class counts of each data
-    set.
+    """If labels are drawn at random, unequal class counts add B_i κ / n^2 to Mixup's E[1 - cos(w,
+    b)] at large κ.
     """
     trial.require(
         max(n / 2, 40) <= separability / n <= 4 * n,
@@ -352,8 +357,9 @@ SHIFTED = derived(
 def test_imbalance__shift(
     trial, tilt: Annotated[float, Interval(-2, 0.5, why="a shift along μ turns nothing")]
 ):
-    """Unequal counts turn Mixup by sqrt(κ) (A (p - q) / 2 h)(Σ^-1 - b b' / m^2)(z_1 + z_0), to
-    first order.
+    """Let the classes have the shares p and q, and means of the noise z_1 and z_0. To first order
+    Mixup's minimiser turns by sqrt(κ) (A (p - q) / 2 h)(Σ^-1 - b b' / m^2)(z_1 + z_0), where A is
+    the residual and h the curvature of the loss at the class means and m^2 = μ' b.
     """
     trial.require(
         not -0.74 <= tilt <= -0.69,
@@ -379,7 +385,10 @@ def test_imbalance__shift(
 
 @claim(SHIFTED, kind="limit")
 def test_imbalance__coefficient(trial):
-    """The squared turns along the columns of Σ^(1/2), over 2 κ (shift (p - q))^2, add up to B_i."""
+    """Shift both classes along a column of Σ^(1/2), and let their shares p and q differ: the
+    squared turns of Mixup's minimiser, over 2 κ (shift (p - q))^2 and summed over the columns, are
+    B_i, the coefficient of κ / n^2 in the cost of drawn labels.
+    """
     separabilities = 6400 * 2.0 ** np.arange(5)
 
     def coefficient(kappa):
@@ -408,7 +417,9 @@ def test_imbalance__coefficient(trial):
     low_power=NEXT_ORDER,
 )
 def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
-    """One λ for each ordered pair adds B_s κ / n^2 to E[1 - cos], even with balanced classes."""
+    """One λ for each ordered pair, instead of the mean over λ, adds B_s κ / n^2 to Mixup's E[1 -
+    cos(w, b)] at large κ, even with balanced classes.
+    """
     require_even(trial, n)
     base = 2 / n * rates.lda_rate(SHAPE, n)
     increment = 2 * separability / n**2 * rates.sampled_lambda_coefficient(SHAPE, LAW)
@@ -438,8 +449,8 @@ def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
 def test_sampled_lambda__delta(
     trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]
 ):
-    """A λ for each ordered pair has the cost B_s of the variance that it gives every pair's
-    gradient.
+    """By the delta method, the variance that one λ for each ordered pair gives the gradient of
+    every pair costs B_s κ / n^2 in E[1 - cos(w, b)].
     """
     separabilities = 400 * 2.0 ** np.arange(6)
     coefficients = []
@@ -490,7 +501,7 @@ def size_for(pair, epsilon, mode):
 def test_n_eps_formula__cubic(
     trial, mode: Mode, separability: Annotated[float, Interval(100, 1e6, why="a cap only")] = 6400.0
 ):
-    """The size at which C / (n - d - 2) + B κ / n^2 = ε is the largest root of a cubic."""
+    """The n > d + 2 at which C / (n - d - 2) + B κ / n^2 = ε is the largest root of a cubic."""
     pair = reference_pair(separability)
     epsilons = np.array([0.03, 0.003, 0.0003])
     rate = rates.lda_rate(pair)
@@ -523,8 +534,9 @@ def test_n_eps_formula(
         float, Interval(0.001, 0.004, why="a formula of small angles; the low end is a cap")
     ] = 0.002,
 ):
-    """Mixup reaches 1 - cos = ε at the root of C / (n - d - 2) + B κ / n^2: like sqrt(κ) at
-    most.
+    """At large κ Mixup reaches E[1 - cos(w, b)] = ε at the root n of C / (n - d - 2) + B κ / n^2 =
+    ε, which grows like sqrt(κ) at most: C / n is the rate of discriminant analysis, B κ / n^2 the
+    cost of drawn labels or of drawn λ.
     """
     pair = reference_pair(separability)
     n = 2 * round(size_for(pair, epsilon, mode) / 2)
@@ -583,8 +595,8 @@ def test_mixup_poly(
         int, Interval(3000, 20_000, why="fewer leave wide intervals, and each is fitted")
     ] = 6000,
 ):
-    """Mixup's n_ε grows no faster than sqrt(κ), with λ averaged, labels drawn, or one λ for each
-    pair.
+    """The number of points at which Mixup's E[1 - cos(w, b)] falls to ε grows no faster than
+    sqrt(κ): with λ averaged, with drawn labels, and with one λ for each pair.
     """
     trial.require(
         mode != "sampled" or epsilon <= 0.0052, "epsilon must be at most 0.0052 where λ are sampled"

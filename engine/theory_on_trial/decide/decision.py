@@ -269,8 +269,8 @@ def judge(
     shapes = np.shape(interval.estimate), np.shape(prediction.value)
     if np.broadcast_shapes(*shapes) not in shapes:
         raise ValueError(
-            f"the measurement has shape {shapes[0]}, the prediction {shapes[1]}: a row beside a "
-            "column"
+            f"the measurement has shape {shapes[0]}, the prediction {shapes[1]}: one is a "
+            "row, the other a column"
         )
     shape = max(shapes, key=len)
     for name, control in {**controls, "as published": 0.0 if printed is None else printed}.items():

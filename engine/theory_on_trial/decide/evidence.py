@@ -111,7 +111,7 @@ def identity(
     for name, control in controls.items():
         check_finite(f"control {name!r}", control)
     if np.size(value) == 0:
-        raise ValueError("an empty value: an identity of nothing")
+        raise ValueError("the value is empty: there is nothing to decide")
     if ops == 0:
         if "f" in (np.asarray(value).dtype.kind, np.asarray(reference).dtype.kind):
             _check_whole("the value of an identity", value)
@@ -199,8 +199,9 @@ def _unless_rounding(finding: Finding, scale: Any, controls: Mapping[str, Any]) 
     return replace(
         finding,
         outcome="INCONCLUSIVE",
-        note=f"rounding? the sides agree to {int(digits)} digits and differ by more than "
-        "the roundings of ops= and scale= allow: is scale= the size of what cancels on the way?",
+        note=f"the sides agree to {int(digits)} digits, so that rounding may explain the "
+        "difference, but it exceeds what ops= and scale= allow: is scale= the size of what cancels "
+        "on the way?",
     )
 
 
@@ -736,15 +737,14 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         np.array_equal(np.resize(data[:k], data.size), data) for k in periods
     ):
         raise ValueError(
-            "outcomes of runs that repeat are copies: one number for each run of its own"
+            "the outcomes of the runs repeat, so that they are copies: give a number for each run"
         )
     for name, control in controls.items():
         check_finite(f"control {name!r}", control)
         if np.shape(control) == np.shape(outcomes) and _proportional(control, outcomes):
             raise ValueError(
-                f"control {name!r} is a multiple of the outcomes, it comes from no other runs: "
-                "give what comes out of "
-                "runs without the effect, or with it reversed"
+                f"control {name!r} is a multiple of the outcomes: give the outcomes of other "
+                "runs, without the effect or with it reversed"
             )
     prediction = Prediction(0.5, 0.0, 0.0, "at least")
     outcome = interval(outcomes)

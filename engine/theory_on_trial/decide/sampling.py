@@ -139,7 +139,7 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
 
     if calls_back and not np.array_equal(np.asarray(draw(key, 0)), np.asarray(draw(key, 0))):
         raise ValueError(
-            f"{what} gives other numbers for the same keys: what it calls back draws by itself"
+            f"{what} gives other numbers for the same keys: it calls code back that draws by itself"
         )
     drawn = 0
 
@@ -457,8 +457,8 @@ class Independence:
             self.sums[kind, lag] = total, squares
             if np.any(total > _FAR * np.sqrt(squares)):
                 raise ValueError(
-                    f"{self.what}: its samples go together at a lag of {lag}, they are not "
-                    "independent"
+                    f"{self.what}: its samples are correlated at a lag of {lag}, so that they are "
+                    "not independent"
                 )
 
     def _between(self, kind: int, scores: np.ndarray, sizes: Sequence[int]) -> None:
@@ -491,9 +491,9 @@ class Independence:
         if np.max(np.where(ratio > 1, evidence, 0)) > np.log(1e9 * ratio.size):
             what = "scales" if kind else "means"
             raise ValueError(
-                f"{self.what}: the samples of one call share something, their {what} differ from "
-                "call to call by more than independent ones do; where a call fits one model, say, "
-                "that is one draw: fit one for each sample"
+                f"{self.what}: the samples of one call share something, because their {what} "
+                "differ from call to call by more than those of independent samples; if a call "
+                "fits one model, for example, it is one draw: fit a model for each sample"
             )
 
     def _of_a_size(self, deviations: np.ndarray, many: np.ndarray, variance: np.ndarray) -> None:
@@ -528,7 +528,7 @@ class Independence:
         within = np.sum(counts_within * (counts_within - 1.0)) / 2
         if within < expected / 8:
             raise ValueError(
-                f"{self.what} gives numbers of earlier calls again, and hardly any twice in one: "
+                f"{self.what} repeats numbers of earlier calls, but hardly any within one call: "
                 "they are copies"
             )
 
@@ -545,7 +545,7 @@ class Independence:
         known = np.sort(marks[:half])
         if np.min(_distances(others, known)) > np.quantile(_distances(marks[half:], known), 0.95):
             raise ValueError(
-                f"{self.what} gives its own samples again, up to their order and a little noise: "
+                f"{self.what} repeats its own samples, up to their order and a little noise: "
                 "they are copies"
             )
 
@@ -577,7 +577,7 @@ class Independence:
         )
         if pairs > expected + 12 * np.sqrt(spread) + _BESIDE:
             raise ValueError(
-                f"{self.what} gives the samples of earlier calls again, up to their order and a "
+                f"{self.what} repeats the samples of earlier calls, up to their order and a "
                 "little noise: they are copies"
             )
 
@@ -611,8 +611,8 @@ class Independence:
             if np.any(alike & varied):
                 what = "mean" if least == 2 else "standard deviation"
                 raise ValueError(
-                    f"{self.what}: each of its calls has the same {what}, as if it were divided "
-                    "or moved by its own; samples that are made alike are not independent"
+                    f"{self.what}: all its calls have the same {what}, as if each call were "
+                    "standardised by its own; such samples are not independent"
                 )
 
     def _alike(self, marks: np.ndarray, sizes: Sequence[int]) -> None:
@@ -708,7 +708,7 @@ class Varied:
             return finding
         if isinstance(self._law, _OF_EVENTS):
             shown = (
-                f"all {self._seen} events are alike: nothing shows that they depend on the random "
+                f"all {self._seen} events are equal: nothing shows that they depend on the random "
                 "numbers"
             )
         elif np.any(unexplained := self._unexplained(self._first)):

@@ -29,8 +29,8 @@ def laws_that_fit(samples: Any) -> str:
     low = array.min()
     high = array.max()
     lines = [
-        f"say by law= what is known of a sample; of {len(array)}, between {low:.4g} and "
-        f"{high:.4g}, these are not contradicted:"
+        f"say in law= what is known of a sample; the {len(array)} samples, from {low:.4g} to "
+        f"{high:.4g}, do not contradict these laws:"
     ]
     names = [
         name
@@ -42,7 +42,7 @@ def laws_that_fit(samples: Any) -> str:
     shown = [_shown(name, getattr(laws, name), array) for name in names]
     lines += [f"  {text}" for text, fits in shown if fits]
     if not all(fits for _, fits in shown):
-        lines += ["and these are, or take samples of another sort:"]
+        lines += ["they contradict these laws, or are of another sort:"]
     lines += [f"  {text}" for text, fits in shown if not fits]
     return "\n".join(lines)
 

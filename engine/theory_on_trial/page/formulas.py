@@ -598,7 +598,7 @@ def _is_plain(word: str, text: str, start: int) -> bool:
     if len(word) == 1 and after.startswith(")") and text[max(start - 2, 0) : start] in ("(", " ("):
         return True  # a panel of a figure
     if word == "a":
-        return bool(re.match(r" [^\W\d_]{2}", after))
+        return bool(re.match(r" [^\W\d_](?:[^\W\d_]|-[^\W\d_]{2})", after))
     if word == "A":
         named = (
             text[:start].endswith("Appendix ")
