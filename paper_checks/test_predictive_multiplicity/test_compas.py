@@ -69,8 +69,8 @@ def judge_table(trial, answers, n, errors, discrepancies, ambiguities):
     second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
 )
 def test_compas__table(trial):
-    """COMPAS arrest, 6172 people: 2008 errors; at 1 % one competitor changes 1105 predictions, all
-    together 3160.
+    """The best linear classifier of COMPAS arrest, 6172 people, makes 2008 errors. At a tolerance
+    of 1 % one competitor changes 1105 predictions, and all competitors together 3160.
     """
     discrepancies = [2, 296, 547, 762, 1105, 1278, 1433, 1749, 2196]
     ambiguities = [2, 445, 1073, 2005, 3160, 4102, 4225, 4684, 6172]
@@ -91,8 +91,8 @@ def test_compas__table(trial):
     second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
 )
 def test_compas__violent(trial):
-    """COMPAS violent, 6172 people: 683 errors; at 1 % one competitor changes 155 predictions, all
-    together 1228.
+    """The best linear classifier of COMPAS violent, 6172 people, makes 683 errors. At a tolerance
+    of 1 % one competitor changes 155 predictions, and all competitors together 1228.
     """
     discrepancies = [4, 38, 61, 94, 155, 212, 275, 375, 598]
     ambiguities = [4, 166, 349, 815, 1228, 1624, 2412, 3804, 4767]
@@ -108,8 +108,9 @@ def test_compas__violent(trial):
     second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
 )
 def test_compas__oversampled(trial, target: Target):
-    """Over-sampled COMPAS, 6726 and 10960 records: 2200 and 4141 errors, from the baseline of
-    largest margin.
+    """On the over-sampled COMPAS tables of 6726 and 10960 records the best linear classifier makes
+    2200 and 4141 errors. Discrepancy and ambiguity around the optimal classifier of largest margin
+    are tabulated at nine tolerances.
     """
     n, errors, discrepancies, ambiguities = {
         "arrest": (
@@ -134,8 +135,8 @@ def test_compas__oversampled(trial, target: Target):
     route="the paper's two numbers against proved bounds",
 )
 def test_introduction(trial):
-    """Over-sampled COMPAS: a competitor at most 1 % worse changes over 17 % of predictions; 44 %
-    can be changed.
+    """On over-sampled COMPAS a competitor that is at most 1 % worse changes over 17 % of the
+    predictions, and 44 % can be changed by some competitor.
     """
     table, baseline, _, path, ambiguity = solved("arrest", oversampled=True)
     shares = np.array([path.disagreement[ONE_PERCENT], ambiguity.ambiguous[ONE_PERCENT]]) / table.n
@@ -174,8 +175,8 @@ def spread(table, admitted):
     route="counts in the claim against proved bounds",
 )
 def test_baseline__ties(trial):
-    """Which optimum is the baseline matters: the ten of over-sampled COMPAS have 356 to 514
-    conflicts at 0.1 %.
+    """It matters which optimal classifier is the baseline: the ten of over-sampled COMPAS have 356
+    to 514 conflicts at a tolerance of 0.1 %.
     """
     ten = np.array([356, 356, 358, 360, 362, 508, 508, 510, 512, 514])
     spans = spread(observed.compas("arrest", oversampled=True), 6)
@@ -202,8 +203,8 @@ def test_rashomon__cells(
     n_sets: NSets = 2,
     extra: Annotated[int, Interval(1, 4, why="cells multiply")] = 2,
 ):
-    """Near-optimal classifiers met one by one are all of them; COMPAS has 2 with 2008 errors and 27
-    with 2009.
+    """The near-optimal classifiers that the solver meets one by one are all that exist; COMPAS has
+    2 linear classifiers with 2008 errors and 27 with 2009.
     """
 
     def measure(table):
@@ -246,8 +247,8 @@ def test_adhoc__lower__bound(
         ),
     ] = 10,
 ):
-    """A pool of elastic nets shows at most the multiplicity there is, on COMPAS less at every
-    tolerance.
+    """A pool of elastic nets shows at most the multiplicity of all linear classifiers, and on
+    COMPAS less at every tolerance.
     """
 
     def shown(table, baseline, tolerances):
@@ -298,7 +299,9 @@ def test_adhoc__lower__bound(
     second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
 )
 def test_coverage__compas(trial):
-    """On COMPAS at 1 % covering ends at the 3160 people whom the 137 flips find."""
+    """Choose, one after the other, the competitor at 1 % that changes most predictions not changed
+    so far. On COMPAS this ends at the 3160 people whom the programs of the 137 rows find.
+    """
     table, baseline, flips, _, ambiguity = solved("arrest")
     coverage = observed.ambiguity_by_coverage(table, baseline, 0.01)
     first = table.disagreement(coverage.solutions[0].dichotomy, baseline.dichotomy)
@@ -327,8 +330,8 @@ def test_compas__race(
         float, Interval(10, 3600, why="with less the discrepancies stay unproved")
     ] = 120,
 ):
-    """COMPAS arrest with race, 329 rows: 1985 errors; at 1 % one competitor changes 1035
-    predictions, all 66.83 %.
+    """With race as a feature the best linear classifier of COMPAS arrest, 329 rows, makes 1985
+    errors. At a tolerance of 1 % one competitor changes 1035 predictions, and all together 66.83 %.
     """
     table = observed.compas("arrest", race=True)
     without = solved("arrest")
@@ -396,8 +399,9 @@ def test_compas__redrawn(
     trial,
     n_draws: Annotated[int, Interval(20, 100, why="a second each, and a rank needs some")] = 20,
 ):
-    """COMPAS' 1105 and 3160 are what sampling noise alone makes of a linear truth: both lie among
-    those of labels drawn from a fitted logistic model. Three minutes.
+    """Sampling noise around a linear truth explains the 1105 and 3160 changed predictions of
+    COMPAS: both lie among those of labels drawn from a fitted logistic model. The claim takes three
+    minutes.
 
     Labels without noise have far less, labels dealt at random more.
     """
@@ -439,7 +443,7 @@ def test_compas__held_out(
     n_halves: Annotated[int, Interval(20, 100, why="a second each, and signs need some")] = 20,
 ):
     """Multiplicity is no artefact of fitting: of the competitors within 1 % of the baseline on half
-    of COMPAS, most stay within 1 % on the other half. A minute.
+    of COMPAS, most stay within 1 % on the other half. The claim takes a minute.
 
     People of the other half whose row is not in the first are left out, about 1 %.
     """
@@ -491,9 +495,9 @@ def test_compas__who(
     trial,
     n_shuffles: Annotated[int, Interval(40, 400, why="a rank needs some, and each is fast")] = 100,
 ):
-    """At 1 % ambiguity is not spread evenly over COMPAS: women sit in ambiguous rows more often
-    than men, and African-American people more often than white ones, by more than in any shuffle
-    of the labels sex and race among people.
+    """At a tolerance of 1 % ambiguity is spread unevenly over COMPAS: women are in ambiguous rows
+    more often than men, and African-American people more often than white ones, by more than in any
+    shuffle of the labels sex and race among people.
 
     A flag belongs to a row, and sex is a column: this is about who sits in which row, and says
     nothing of two people in one row.

@@ -51,8 +51,8 @@ def test_discrepancy__bound(
         int, Interval(30, 1000, why="with fewer, none may pass the control; each is searched")
     ] = 60,
 ):
-    """Discrepancy is at most 2 R(h_0) + ε for every class of classifiers and every baseline,
-    optimal or not.
+    """The discrepancy at a tolerance ε is at most 2 R(h_0) + ε for every class of classifiers and
+    every baseline h_0 of error rate R(h_0), optimal or not.
     """
     rng = trial.generator("sets")
 
@@ -94,8 +94,9 @@ def test_ambiguity__bound(
     n_points: NPoints = 40,
     n_sets: NSets = 8,
 ):
-    """Over all classifiers of the rows ambiguity counts the points of rows whose fewest errors are
-    at most E_0 + e.
+    """Over all classifiers of the distinct rows, the ambiguity at an admitted increase e of the
+    errors counts the points in rows where the fewest errors of a classifier that predicts otherwise
+    are at most E_0 + e; E_0 are the errors of the baseline.
     """
     rng = trial.generator("sets")
     labellings = np.indices((2,) * n_rows).reshape(n_rows, -1).T
@@ -125,7 +126,9 @@ def test_ambiguity__bound(
     cases=[1, 7, 25],
 )
 def test_bound__tight(trial, copies: Copies):
-    """The bound is attained: on exclusive or at ε = 0 the discrepancy is 2 R(h_0) = 1/2."""
+    """The bound 2 R(h_0) + ε on the discrepancy is attained: on exclusive or at ε = 0 the
+    discrepancy is 2 R(h_0) = 1/2.
+    """
     table = labelled_corners(EXCLUSIVE_OR, copies)
     baseline = observed.minimise_errors(table)
     disagreements = observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement
@@ -147,8 +150,8 @@ def test_bound__tight(trial, copies: Copies):
     cases=[2, 3],
 )
 def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Discrepancy never exceeds ambiguity; both rise with the tolerance, and one is zero only where
-    the other is.
+    """The discrepancy never exceeds the ambiguity. Both rise with the tolerance, and if one is
+    zero, so is the other.
     """
     paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
     discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
@@ -174,7 +177,9 @@ def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     cases=[1, 2, 3],
 )
 def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
-    """Discrepancy is a right-continuous step function of ε with jumps at multiples of 1/n only."""
+    """The discrepancy of n points is a right-continuous step function of the tolerance, with jumps
+    at multiples of 1/n only.
+    """
     integers = np.array([0, 1, 2, 3, 5, 8, 12])[:, None]
     fractions = np.array([0.0, 0.3, 0.999])
     epsilons = ((integers + fractions) / n_points).ravel().clip(0, 1)
@@ -202,8 +207,8 @@ def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
     cases=[1, 2, 3],
 )
 def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
-    """Disagreement has the parity of E(h) - E_0 and lies between |E(h) - E_0| and E(h) + E_0, for
-    every classifier.
+    """Let a classifier h make E(h) errors and the baseline E_0. The number of points on which they
+    disagree has the parity of E(h) - E_0 and lies between |E(h) - E_0| and E(h) + E_0.
     """
     rng = trial.generator("sets")
 
@@ -242,8 +247,9 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
 
 @claim(derived("by the triangle inequality through the labels"), kind="bound", cases=[2, 3])
 def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Any two competitors differ on at most 2 (R(h_0) + ε) of the points, twice ε where h_0 has it
-    once.
+    """Two competitors at a tolerance ε differ on at most the share 2 (R(h_0) + ε) of the points,
+    where R(h_0) is the error rate of the baseline; a competitor and the baseline differ on at most
+    2 R(h_0) + ε.
     """
     rng = trial.generator("sets")
     tolerances = [1, 3, 6]
@@ -273,8 +279,8 @@ def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets =
     cases=[2, 3],
 )
 def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
-    """Competitors met one by one by integer programs are as far apart as any two of the level
-    set.
+    """Among the competitors that integer programs find one by one, the two that differ most are as
+    far apart as any two competitors.
     """
 
     def measure(table):
@@ -297,7 +303,10 @@ def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
     cases=[2, 3],
 )
 def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Where -h_0 is in the class, δ = α = 1 from e = n - 2 E_0 on, and δ < 1 below."""
+    """If the class contains the negative of the baseline, discrepancy and ambiguity are 1 from the
+    admitted increase e = n - 2 E_0 on, and the discrepancy is below 1 for smaller e. E_0 are the
+    errors of the baseline on n points.
+    """
     paths = [
         path
         for path, _, _ in sampled_paths(trial.generator("sets"), 2 * n_sets, dim, n_points)[::2]
@@ -326,8 +335,8 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
     cases=[2, 3],
 )
 def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """For a baseline without errors every disagreement is an error: δ <= ε, but α may be far
-    larger.
+    """For a baseline without errors every disagreement is an error: the discrepancy is at most ε,
+    but the ambiguity may be far larger.
     """
     rng = trial.generator("sets")
     tolerances = np.arange(n_points + 1)

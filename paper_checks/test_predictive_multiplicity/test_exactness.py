@@ -54,8 +54,8 @@ def fewest_errors(table):
 def test_erm__exact(
     trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 6
 ):
-    """The mixed-integer programs find the fewest errors of all linear dichotomies, as released or
-    shortened.
+    """The mixed-integer programs of the paper, as released or shortened, find the fewest errors of
+    all linear dichotomies.
     """
 
     def measure(table):
@@ -76,8 +76,8 @@ def test_erm__exact(
 def test_erm__margin(
     trial, off: Annotated[float, Interval(1e-3, 0.19, why="0.2 - off is positive")] = 0.01
 ):
-    """A margin beyond that of the best dichotomy, 1/5 on exclusive or, loses it, and one below does
-    not.
+    """If a program demands a margin above that of the best dichotomy, 1/5 on exclusive or, it loses
+    this dichotomy; with a smaller margin it does not.
     """
     table = labelled_corners(EXCLUSIVE_OR)
     below, above = (
@@ -92,8 +92,8 @@ def test_erm__margin(
 def test_flip__exact(
     trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2
 ):
-    """The flip programs find, for every row, the fewest errors of a linear dichotomy that flips
-    it.
+    """For every row the flip program finds the fewest errors of a linear dichotomy that predicts
+    this row otherwise than the baseline.
     """
 
     def measure(table):
@@ -114,8 +114,8 @@ def test_flip__exact(
 def test_disc__exact(
     trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2
 ):
-    """The discrepancy program, agreement stated on both sides, finds the most that one competitor
-    changes.
+    """If agreement with the baseline is bounded on both sides, the discrepancy program finds the
+    most predictions that one competitor changes.
     """
 
     def measure(table):
@@ -142,8 +142,8 @@ def test_disc__exact(
     cases=[1, 2, 3],
 )
 def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6):
-    """Rows for circuits replace weights and margin: baseline, flips and discrepancy are those of
-    all dichotomies.
+    """A program over dichotomies with a row for each circuit, without weights and margin, finds the
+    baseline, the flips and the discrepancy of all linear dichotomies.
     """
 
     def measure(table):
@@ -176,8 +176,8 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
     cases=[1, 2, 3],
 )
 def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 4):
-    """Ambiguity is the distribution function of the flip errors: one program per row gives the
-    whole path.
+    """The ambiguity as a function of the tolerance is the distribution function of the points' flip
+    errors, so that one program per row gives it at all tolerances.
     """
     tolerances = np.arange(n_points // 4 + 1)  # beyond, hardly anybody is left
 
@@ -214,8 +214,8 @@ def test_coverage__certificate(
     n_sets: NSets = 6,
     epsilon: Annotated[float, Interval(0, 0.3, why="a cap, which nothing requires")] = 0.05,
 ):
-    """Taking the competitor that flips most of what is not covered yet, until none flips any, ends
-    at the ambiguity.
+    """Choose, one after the other, the competitor that changes most predictions not changed so far,
+    until none changes any: the predictions changed in all are the ambiguity.
     """
 
     def measure(table):
@@ -252,8 +252,8 @@ def test_aggregate(
     ] = 3,
     n_sets: NSets = 3,
 ):
-    """Equal rows may be merged with weights, and all counts multiplied: the shares stay what they
-    are.
+    """If equal rows are merged with weights, or all counts are multiplied by one number,
+    discrepancy and ambiguity stay what they are.
     """
     rng = trial.generator("sets")
     epsilons = np.arange(8) / n_points
@@ -292,7 +292,9 @@ def test_aggregate(
     cases=[2, 3],
 )
 def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
-    """Linear maps, dependent columns, exchanged labels and the order of rows change nothing."""
+    """Invertible linear maps of the features, dependent columns, exchanged labels and the order of
+    the rows do not change discrepancy and ambiguity.
+    """
     rng = trial.generator("sets")
     mixing = np.eye(dim) + np.triu(np.full((dim, dim), 2.0))  # of whole numbers, and invertible
 
@@ -337,8 +339,8 @@ def test_invariance__margin(
         float, Interval(1e-6, 1e-3, why="the solver's tolerance, and the margin")
     ] = 1e-4,
 ):
-    """A feature may be scaled where no margin is asked for, while a margin of 1e-3 loses the best
-    dichotomies.
+    """Scaling a feature changes nothing in a formulation without a margin, while a margin of 1e-3
+    then loses the best dichotomies.
     """
 
     def measure(table):

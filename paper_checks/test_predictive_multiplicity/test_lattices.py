@@ -63,8 +63,8 @@ def listed(cells, copies):
     cases=[1, 25],
 )
 def test_xor__figure1(trial, copies: Copies = 25):
-    """Exclusive or, k points a corner: four optima of k errors, 2 k points apart, δ_0 = 1/2 and α_0
-    = 1.
+    """Exclusive or with k points at each corner has four optimal classifiers of k errors each,
+    which differ on 2 k points; at ε = 0 the discrepancy is 1/2 and the ambiguity 1.
     """
     numbers = met(EXCLUSIVE_OR, copies)
     cells = predicted.linear_dichotomies(CORNERS)
@@ -88,8 +88,8 @@ def test_xor__figure1(trial, copies: Copies = 25):
     kind="identity",
 )
 def test_xor__margins(trial, copies: Copies = 25):
-    """The optima of exclusive or have margins 1/5, 1/5, 1/5 and 1/7; the last is the negated
-    conjunction.
+    """The four optimal classifiers of exclusive or have margins 1/5, 1/5, 1/5 and 1/7; the last is
+    the negated conjunction.
     """
     optima = observed.co_optimal(labelled_corners(EXCLUSIVE_OR, copies)).solutions
     margins = [predicted.largest_margin(h.dichotomy, CORNERS)[0] for h in optima]
@@ -122,7 +122,9 @@ def test_cover__count(
     n_rows: Annotated[int, Interval(6, 24, why="fewer points have every labelling")],
     n_sets: Annotated[int, Interval(1, 20, why="each is drawn")],
 ):
-    """Points in general position have 2 sum_(k<D) C(n-1, k) linear dichotomies."""
+    """Of n points in general position in D - 1 dimensions, 2 sum_(k<D) C(n-1, k) labellings are
+    linear dichotomies.
+    """
     rng = trial.generator("points")
     numbers = [
         len(np.unique(dichotomies(rng.standard_normal((n_rows, dim))), axis=0))
@@ -149,8 +151,8 @@ def test_cover__count(
 def test_cover__cubes(
     trial, dim: Annotated[int, Interval(2, 4, why="of five there are 94572 to list")]
 ):
-    """Cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, fewer than points at
-    random.
+    """The corners of cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, fewer
+    than as many points in general position.
     """
     number = len(cells_by_weights(2 * lattice((2,) * dim) - 1))
     general = (
@@ -229,8 +231,8 @@ def test_parallelogram__valid(trial, shape: Shape):
     route="rows found by trying pairs of pairs against the separation of the solver",
 )
 def test_parallelogram__separated(trial, shape: Shape):
-    """The rows that the solver separates forbid exactly the labellings that some parallelogram
-    forbids.
+    """The rows that the solver adds for parallelograms exclude exactly the labellings that some
+    parallelogram excludes.
     """
     trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")
     trial.require(

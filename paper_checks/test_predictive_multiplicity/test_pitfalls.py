@@ -51,8 +51,8 @@ def both_sides(table, baseline, epsilon):
     cases=[2, 3],
 )
 def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
-    """With agreement stated on one side the discrepancy program is a relaxation: never below the
-    truth, often above.
+    """If agreement with the baseline is bounded on one side only, the discrepancy program is a
+    relaxation: its value is never below the truth, and often above.
     """
     rng = trial.generator("sets")
     tables = [one_person_a_label(rng, dim) for _ in range(n_sets)]
@@ -82,8 +82,8 @@ def test_bigm(
     dim: Annotated[int, Interval(1, 50, why="a cap, which nothing requires")],
     n_points: Annotated[int, Interval(3, 1000, why="a cap only")] = 200,
 ):
-    """M = γ + max(1, |x|_inf) is the smallest M for which the row binds no weights of |w|_1 <=
-    1.
+    """For a margin γ and weights with |w|_1 <= 1, M = γ + max(1, |x|_inf) is the smallest M for
+    which the row of a point x excludes no weights if its binary variable is set.
     """
     points = trial.generator("points").integers(-9, 10, (n_points, dim)) / 4
     vertices = np.concatenate([np.eye(dim + 1), -np.eye(dim + 1)])
@@ -107,8 +107,9 @@ def test_bigm(
     cases=[(target, race) for target in ("arrest", "violent") for race in (False, True)],
 )
 def test_irreducible(trial, target: Target, race: bool):
-    """No classifier errs less than sum_u min(n+_u, n-_u): the rows z_p + z_p' = 1 tell the linear
-    relaxation so.
+    """If row u holds n+_u positive and n-_u negative labels, no classifier makes fewer errors than
+    sum_u min(n+_u, n-_u). The rows z_p + z_p' = 1 for points p and p' that are equal but for their
+    label give the linear relaxation this bound.
     """
     table = observed.compas(target, race=race)
     samples = observed.compas_samples(target)
@@ -152,8 +153,8 @@ def test_irreducible(trial, target: Target, race: bool):
     ),
 )
 def test_margin__floor(trial):
-    """A margin at the solver's tolerance lets w = 0 pass: the irreducible error is reported, which
-    nothing attains.
+    """If the margin is as small as the solver's tolerance, w = 0 is feasible: the program then
+    reports the irreducible error, which no classifier attains.
     """
     table = observed.compas()
     fewest = solved("arrest").baseline.errors
@@ -188,8 +189,8 @@ def test_margin__floor(trial):
 def test_margin__window(
     trial, margin: Annotated[float, Interval(1e-5, 7e-3, why="of the best dichotomy")]
 ):
-    """On COMPAS margins from ten times the tolerance to that of the best dichotomy find the
-    optimum, others do not.
+    """On COMPAS, programs with a margin between ten times the solver's tolerance and the margin of
+    the best dichotomy find the optimum; others do not.
     """
     table = observed.compas()
     best = solved("arrest").baseline
@@ -220,8 +221,8 @@ def test_margin__window(
     route="two formulations, each with its proved bound",
 )
 def test_sign__binaries__redundant(trial):
-    """Signs of the weights need no binaries, nor |w|_1 = 1 more than |w|_1 <= 1: the optima on
-    COMPAS are equal.
+    """The programs need no binary variables for the signs of the weights, and |w|_1 <= 1 in place
+    of |w|_1 = 1: the optima on COMPAS stay the same.
     """
     table = observed.compas()
     published, shorter = (
@@ -245,8 +246,8 @@ def test_sign__binaries__redundant(trial):
     second="test_sims_pm.py::test_exact_signs_are_those_of_rational_arithmetic",
 )
 def test_recount(trial, target: Target):
-    """Every answer, its weights applied to each record in exact arithmetic, errs exactly as often
-    as reported.
+    """If its weights are applied to each record in exact arithmetic, every answer makes exactly as
+    many errors as it reports.
     """
     answers = solved(target)
 

@@ -55,8 +55,9 @@ def taken_by(order, costs, weights, tolerance):
     cases=["arrest", "violent"],
 )
 def test_knapsack(trial, target: Target):
-    """On COMPAS discrepancy is at most the fractional knapsack of weights t_u at costs g_u, as
-    programs confirm.
+    """Let t_u be the points of row u and g_u the errors that changing its prediction costs. On
+    COMPAS the discrepancy is at most the value of the fractional knapsack with weights t_u and
+    costs g_u, as the programs confirm.
     """
     table, baseline, _, path, _ = solved(target)
     costs = np.where(baseline.dichotomy == 1, 1, -1) * (table.positives - table.negatives)
@@ -79,8 +80,8 @@ def test_knapsack(trial, target: Target):
     cases=[2, 3],
 )
 def test_knapsack__sampled(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 40):
-    """Discrepancy is at most the fractional knapsack of flip costs, and that within Proposition 1,
-    for any baseline.
+    """For any baseline the discrepancy is at most the value of the fractional knapsack of the rows'
+    flip costs, and this is at most 2 R(h_0) + ε.
     """
 
     def measure(drawn):
@@ -158,8 +159,8 @@ def most_flipped(table, baseline, tolerance):
     kind="optimality",
 )
 def test_parallelogram__lp(trial):
-    """With all parallelograms the linear program proves the 2008 errors of COMPAS, without one more
-    program.
+    """A linear program with the rows of all parallelograms proves the 2008 errors of COMPAS,
+    without an integer program.
     """
     table, baseline, *_ = solved("arrest")
     least, b = tightened(table, gains(table), everywhere(table))
@@ -175,8 +176,8 @@ def test_parallelogram__lp(trial):
 def test_parallelogram__flips(
     trial, n_flips: Annotated[int, Interval(1, 137, why="there are 137 rows")] = 10
 ):
-    """With all parallelograms the linear program bounds the errors of every flip on COMPAS from
-    below.
+    """A linear program with the rows of all parallelograms bounds the errors of every flip on
+    COMPAS from below.
     """
     table, baseline, flips, *_ = solved("arrest")
     rows = np.argsort(table.totals)[::-1][:n_flips]
@@ -190,8 +191,8 @@ def test_parallelogram__flips(
 
 @claim(derived("every competitor obeys the rows, which the knapsack does not know"), kind="bound")
 def test_parallelogram__discrepancy(trial):
-    """With all parallelograms the linear program bounds every discrepancy on COMPAS, more sharply
-    than the knapsack.
+    """A linear program with the rows of all parallelograms bounds every discrepancy on COMPAS, more
+    sharply than the knapsack.
     """
     table, baseline, _, path, _ = solved("arrest")
     tolerances = path.admitted.tolist()
@@ -221,8 +222,8 @@ def test_parallelogram__discrepancy(trial):
 def test_circuits__needed(
     trial, n_flips: Annotated[int, Interval(1, 10, why="an integer program solves each")] = 4
 ):
-    """Longer circuits are needed too: flips that cost more than all parallelograms tell, by two
-    exact formulations.
+    """Parallelograms do not suffice: some flips cost more errors than the program with all
+    parallelograms says, as two exact formulations show.
     """
     table, baseline, flips, *_ = solved("arrest")
     short = []
