@@ -96,8 +96,8 @@ def test_mbr__ridge(
     weight_std: Std = 1.5,
     noise_std: Std = 0.5,
 ):
-    """The posterior mean is the ridge with λ = σ^2 / τ^2; given any inputs no rule has a smaller
-    risk.
+    """The posterior mean is ridge regression with λ = σ^2 / τ^2, for noise of variance σ^2 and
+    weights of variance τ^2; for any given inputs no rule has a smaller risk.
     """
     trial.require(
         weight_std <= 4 * noise_std,
@@ -188,8 +188,8 @@ def test_ols__limit(
     dimension: Annotated[int, Interval(1, 50, why="a cap, which nothing requires")],
     count: PromptCount = 4,
 ):
-    """As σ falls to zero the Bayes predictor tends to least squares of minimum norm, its error of
-    order λ.
+    """As the noise σ falls to zero, the Bayes predictor tends to least squares of minimum norm,
+    with an error of order λ = σ^2 / τ^2.
     """
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
     prompts = Prompts(X, Y, X[:, 0])
@@ -229,8 +229,9 @@ def test_ilwd__linear(
     count: PromptCount = 4,
     dimension: Annotated[int, Interval(2, 6, why="three nodes for each normal number")] = 4,
 ):
-    """A fit to d answers of a linear rule returns its weights; for x ~ N(0, I) the ILWD of two
-    rules is their SPD.
+    """The weights of a linear fit to d answers of a linear rule are the rule's weights. For x ~
+    N(0, I) the mean squared difference of two rules' weights (ILWD) is that of their predictions
+    (SPD).
     """
     nodes, probabilities = gauss_hermite(3, dimension)
     rules = [baselines.ridge(0.1), baselines.gradient_step(0.02), baselines.sgd(0.02)]
@@ -273,8 +274,8 @@ def test_ilwd__linear(
 def test_fig2__diagonal(
     trial, noise_std: Annotated[float, Interval(0, 10, why="a cap only")], weight_std: Std
 ):
-    """Of figure 2's ridges the one with λ = σ^2 / τ^2, put among them, has the least risk for any
-    inputs.
+    """For any inputs, if ridge regression with λ = σ^2 / τ^2 is put among the ridges of figure 2,
+    it has the least risk; σ^2 and τ^2 are the variances of noise and weights.
     """
     ratio = noise_std**2 / weight_std**2
     trial.require(
@@ -334,7 +335,8 @@ def test_ridge__spectrum(
     weight_std: Std = 1.5,
     noise_std: Std = 0.5,
 ):
-    """Given X a ridge risks the sum of (τ^2 λ^2 + σ^2 s) / (s + λ)^2, τ^2 where s = 0.
+    """Given X, ridge regression has the risk sum (τ^2 λ^2 + σ^2 s) / (s + λ)^2 over the eigenvalues
+    s of X^T X, with τ^2 for each s = 0; τ^2 and σ^2 are the variances of weights and noise.
 
     Its slope in λ is the sum of 2 s (λ τ^2 - σ^2) / (s + λ)^3.
     """
@@ -383,7 +385,9 @@ def test_ridge__distance(
     weight_std: Std = 1.5,
     noise_std: Std = 0.5,
 ):
-    """From the Bayes predictor a ridge is sum s (λ τ^2 - σ^2)^2 / ((s + λ)^2 (τ^2 s + σ^2)) off.
+    """Given X, the mean squared distance of ridge regression from the Bayes predictor is sum s (λ
+    τ^2 - σ^2)^2 / ((s + λ)^2 (τ^2 s + σ^2)) over the eigenvalues s of X^T X; τ^2 and σ^2 are the
+    variances of weights and noise.
 
     At a query its risk and that distance are quadratic forms in the weights on the labels.
     """
@@ -443,8 +447,8 @@ def test_ridge__distance(
     cases=[False, True],
 )
 def test_nearest__neighbours(trial, weighted: bool):
-    """The labels of the three nearest examples count alike, or as 1 / |x_i - x|^2, and of fewer all
-    of them.
+    """The baselines average the labels of the three nearest examples with equal weights, or with
+    the weights 1 / |x_i - x|^2; if there are fewer than three, they take all.
     """
     inputs, weights = drawn_rules(trial, 1.0, repeated=True)
     labels = trial.generator("labels").standard_normal((COUNT, EXAMPLES))

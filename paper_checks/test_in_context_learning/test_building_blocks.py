@@ -65,8 +65,9 @@ def layer_norm_ops(rows):
     cases=["erf", "tanh"],
 )
 def test_gelu__mul(trial, form: Form, n_points: Points = 200):
-    """On [-2, 2] Lemma 4's product errs by κ s^2 [(x + y)^4 - x^4 - y^4]: its remainder is of
-    fourth order.
+    """For x and y in [-2, 2] the product √(π/2) s^-2 [GeLU(s(x + y)) - GeLU(s x) - GeLU(s y)] of
+    Lemma 4 is below x y by κ s^2 [(x + y)^4 - x^4 - y^4] with κ = 1/12, up to a remainder of fourth
+    order in s.
     """
     x, y = trial.generator("factors").uniform(-2, 2, (2, n_points))
     scales = np.array([1e-2, 1e-3, *2.0 ** -np.arange(4, 11)])
@@ -96,8 +97,8 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
 
 @claim(derived("by Richardson's extrapolation of Lemma 4's product in s^2"), kind="limit")
 def test_richardson__mul(trial, n_points: Points = 200):
-    """Two products at scales s and 2s combine to one with an error of order s^4, -4 κ_6 s^4 [(x +
-    y)^6 - ...].
+    """Products of Lemma 4 at the scales s and 2 s combine to (4 m_s - m_2s) / 3, whose error is -4
+    κ_6 s^4 [(x + y)^6 - x^6 - y^6] with κ_6 = 1/80, up to higher orders.
     """
     x, y = trial.generator("factors").uniform(-1, 1, (2, n_points))
     scales = 2.0 ** -np.arange(2, 8)
@@ -135,7 +136,7 @@ def test_gelu__bypass(
     shift: Annotated[float, Interval(3, 7, why="beyond, rounding hides what is lost")],
     n_points: Points = 200,
 ):
-    """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x, on [-2, 2] most at x = -2."""
+    """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x; on [-2, 2] it loses most at x = -2."""
     x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
     loss = shift + x - np.asarray(passed_by_gelu(shift + x, form))
     law = constructions.gelu_bypass_error(x, shift, form)
@@ -155,8 +156,9 @@ def test_gelu__bypass(
     cases=["paper", "balanced"],
 )
 def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30):
-    """With pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about
-    1 - S/2N; with balanced ones, +-N - S/2, the error is of second order, (S^2/4 + |x|^2/2) / 2N^2.
+    """Let S be the sum of the entries x. With the pads N and -N - S layer norm multiplies x by (1 +
+    S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about 1 - S/2N. With the balanced pads N - S/2 and -N - S/2
+    the error is of second order, (S^2/4 + |x|^2/2) / 2N^2.
     """
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     total = rows.sum()
@@ -203,8 +205,8 @@ def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30
     cases=[0.4, 2.5],
 )
 def test_ln__div(trial, divisor: Factor, n_rows: Rows = 30):
-    """With pads +-Nc - S/2 layer norm divides by |c|: the sign is lost, and without -S/2 the mean
-    S/L stays.
+    """Let S be the sum of the L entries of a column. With the pads N c - S/2 and -N c - S/2 layer
+    norm divides by |c|: the sign of c is lost. Without -S/2 the mean S/L stays.
     """
     rows = trial.generator("rows").standard_normal(n_rows)
     divisors = np.array([divisor, -divisor])
@@ -332,8 +334,8 @@ def test_primitives(
     primitive: Literal["mov", "mov to other rows", "mul", "aff", "div"],
     count: Annotated[int, Interval(1, 1000, why="each is drawn")] = 16,
 ):
-    """Each of mov, mul, div and aff is one decoder layer, which leaves all other rows as they are
-    and no scratch.
+    """Each of the primitives mov, mul, div and aff is one decoder layer, which does not change any
+    other row and leaves the scratch rows at zero.
     """
     rng = trial.generator("states")
     left, right = rng.uniform(-1, 1, (2, 4, 6))
@@ -373,8 +375,8 @@ def test_hard__attention(
     positions: Annotated[int, Interval(2, 200, why="codes of positions are dense")],
     sharpness: Annotated[float, Interval(0, 12, "(]", why="beyond, rounding hides what is missed")],
 ):
-    """A softmax with score N_a at one of i positions and 0 elsewhere misses (i - 1) / (exp(N_a) + i
-    - 1) of it.
+    """A softmax over i positions with the score N_a at one of them and 0 at the others puts the
+    weight (i - 1) / (exp(N_a) + i - 1) on the others.
     """
     state = np.zeros((1, 1, positions))
     bypass = 30.0
@@ -415,7 +417,7 @@ def test_squares(
     ] = 0.5,
     n_points: Points = 200,
 ):
-    """Three GeLUs and six tanh units square x up to errors that even functions of x give
+    """Three GeLUs square x, and so do six tanh units; even functions of x give their errors
     exactly.
     """
     x = trial.generator("entries").uniform(-2, 2, n_points)
@@ -466,8 +468,9 @@ Eps = Annotated[float, Interval(1e-16, 1e-6, why="float64 and float32 are within
     cases=[(2**-52, False), (2**-52, True), (2**-23, False)],
 )
 def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Factor = 2.0):
-    """At x = y = B the error of a product and its rounding are least together at s about ε^(1/3) /
-    B.
+    """Lemma 4's product of two factors of size B has an error that grows with the scale s and a
+    rounding that falls with it: their sum is least at s of about ε^(1/3) / B, ε being the unit of
+    rounding.
 
     With Richardson's combination of two products it is about ε^(1/5) / B.
     """
@@ -506,8 +509,9 @@ def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Factor = 2.0)
     cases=["balanced", "paper"],
 )
 def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52, n_rows: Rows = 30):
-    """The largest entry's error in a layer norm and the rounding of the pads are least together at
-    N ~ ε^(-1/3).
+    """In a layer norm with pads of size N the error of the largest entry falls with N and the
+    rounding of the pads grows: their sum is least at N of about ε^(-1/3), ε being the unit of
+    rounding.
 
     With the paper's pads, which leave an error of first order, it is at N ~ ε^(-1/2).
     """

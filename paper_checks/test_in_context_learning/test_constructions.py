@@ -99,8 +99,8 @@ def _begun(trial, dimension, count, examples=1):
     ),
 )
 def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
-    """Nine decoder layers take one SGD step on the ridge loss, w' = w - 2 α (x_1 (w.x_1 - y_1) + λ
-    w).
+    """Nine decoder layers take one SGD step on the ridge loss of the example (x_1, y_1): w' = w - 2
+    α (x_1 (w.x_1 - y_1) + λ w).
     """
     start, prompts = _begun(trial, dimension, count)
     program = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
@@ -145,8 +145,8 @@ def _forgetful(program):
 
 @claim(paper("Theorem 2 and equations 13-14"), kind="identity", cases=[1, 2, 4, 8])
 def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64):
-    """Fourteen decoder layers do one Sherman-Morrison update: the answer is x_1.x_2 y_1 / (λ +
-    |x_1|^2).
+    """Fourteen decoder layers do one Sherman-Morrison update: for the example (x_1, y_1) the answer
+    at x_2 is x_1.x_2 y_1 / (λ + |x_1|^2).
     """
     _, prompts = _begun(trial, dimension, count)
     program = programs.ridge_update_program(dimension, REGULARISER)
@@ -172,8 +172,8 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
     derived("by induction over Theorem 1's chain"), kind="identity", cases=[(4, 2), (4, 4), (4, 8)]
 )
 def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, count: Prompted = 16):
-    """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a
-    single step.
+    """If the layers of Theorem 1 are stacked, 8n layers make one pass of SGD over n examples, in
+    the registers of a single step.
     """
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.sgd_program(dimension, examples, STEP, REGULARISER)
@@ -195,8 +195,8 @@ def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, coun
     ),
 )
 def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, count: Prompted = 16):
-    """Carrying A^-1 and sum x_i y_i along, the updates of Theorem 2 give ridge on n examples in 11n
-    + 3 layers.
+    """If the updates of Theorem 2 carry A^-1 and sum x_i y_i along, 11n + 3 layers compute ridge
+    regression on n examples.
     """
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.recursive_ridge_program(dimension, examples, REGULARISER)
@@ -235,8 +235,8 @@ def test_finite__precision(
     layer_norm: Literal["ideal", "realised"],
     count: Prompted = 16,
 ):
-    """Where nothing is clipped, float64 keeps the bound of the scales, realised layer norm too if
-    pads are balanced.
+    """If no unit is clipped, the compiled transformers in float64 err by at most the bound that
+    follows from their scales, also with a realised layer norm if the pads are balanced.
     """
     trial.require(program == "ridge" or examples == 1, "examples must be 1 for a gradient step")
     start, prompts = _begun(trial, dimension, count, examples)
@@ -300,8 +300,8 @@ def test_counts(
     dimension: Inverse,
     examples: Annotated[int, Interval(1, 12, why=_DENSE)],
 ):
-    """Depth does not grow with d; one step needs 4d + 3 registers, one Sherman-Morrison update 3d^2
-    + 5d + 3.
+    """The number of layers does not grow with the dimension d. One SGD step needs 4d + 3 registers,
+    one Sherman-Morrison update 3d^2 + 5d + 3.
     """
     trial.require(
         program in ("SGD", "ridge") or examples == 1,
@@ -335,8 +335,8 @@ def test_sm__recursion(
     dimension: Annotated[int, Interval(1, 20, why="a cap, which nothing requires")] = 8,
     count: PromptCount = 4,
 ):
-    """One rank-one update of the inverse per example is ridge regression on all; it loses ε |X|^2 /
-    λ.
+    """One rank-one update of the inverse for each example gives ridge regression on all of them; in
+    floating point it loses about ε |X|^2 / λ, ε being the unit of rounding.
     """
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
     estimates = np.asarray(

@@ -72,8 +72,8 @@ def test_lsa__gd(
         float, Interval(0.1, 1, why="rounding grows by it in each layer, the low end is a cap")
     ] = 0.3,
 ):
-    """L layers of linear attention with set weights are L steps of gradient descent, on context and
-    query tokens.
+    """L layers of linear attention with the weights of the construction are L steps of gradient
+    descent, on context tokens and on query tokens.
     """
     X, Y, start = (
         array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, dimension)
@@ -123,8 +123,8 @@ def test_lsa__multilayer(
     ] = 3,
     layers: Layers = 3,
 ):
-    """L layers with Q_l = -diag(A_l, 0) are L steps of descent, the l-th preconditioned by the
-    transpose of A_l.
+    """L layers of linear attention with Q_l = -diag(A_l, 0) are L steps of gradient descent, the
+    l-th preconditioned by the transpose of A_l.
     """
     rng = trial.generator("prompt")
     X, Y, _ = (array[0] for array in draw_prompts(rng, 1, examples, dimension))
@@ -187,8 +187,8 @@ def test_gdpp__polynomial(
     examples: Context = SIDE,
     layers: Layers = 3,
 ):
-    """GD++ multiplies the error along each eigenvector of X^T X by a polynomial; two layers beat GD
-    on 99 % of tasks.
+    """GD++ multiplies the error along each eigenvector of X^T X by a polynomial of the eigenvalue.
+    With learned steps its two layers have a smaller error than those of GD on 99 % of the tasks.
     """
     rng = trial.generator("prompt")
     X = rng.uniform(-1, 1, (examples, dimension))
@@ -289,7 +289,10 @@ def certified_optimum(covariance, prior, second, cross):
 def test_lsa__optimum(
     trial, examples: FewExamples, noise_variance: Annotated[float, Interval(0, 10, why=CAP)]
 ):
-    """The best A is Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2)/N I]^-1, with a certificate."""
+    """For inputs of covariance Λ, weights of covariance Σ_w, noise of variance σ^2 and N examples,
+    the best map of one layer of linear attention is A = Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2)/N
+    I]^-1; a certificate proves it.
+    """
     covariance = drawn_covariance(trial, "inputs")
     prior = drawn_covariance(trial, "weights")
     second, cross, nodes = exact_moments(covariance, prior, noise_variance, examples)
@@ -337,8 +340,8 @@ def test_lsa__covshift(
     dimension: Side = 2,
     count: Annotated[int, Interval(1, 100, why=CAP)] = 5,
 ):
-    """Inputs scaled by c multiply prediction over truth by c^2 for linear attention, by 1 for least
-    squares.
+    """If the inputs are scaled by c, the ratio of prediction to truth is multiplied by c^2 for
+    linear attention, and by 1 for least squares.
     """
     trial.require(
         abs(scale) >= 0.1 and abs(scale - 1) > 0.05, "scale must shift the inputs, and not to zero"
@@ -420,8 +423,9 @@ def test_lsa__flow(
         float, Interval(0.1, 0.6, why="the theorem asks for a small start; the low end is a cap")
     ] = 0.3,
 ):
-    """Gradient flow of all entries ends at W_PV = [tr Γ^-2]^(1/4) e e^T, W_KQ = [tr Γ^-2]^(-1/4)
-    Γ^-1.
+    """Gradient flow on all entries of a layer of linear attention, from a balanced start, ends at
+    W_PV = [tr Γ^-2]^(1/4) e e^T and W_KQ = [tr Γ^-2]^(-1/4) Γ^-1, where e is the last unit vector,
+    Γ = (1 + 1/N) Λ + tr(Λ)/N I, and Λ the covariance of the inputs.
     """
     gamma = linear_attention.zhang_gamma(COVARIANCE, context)
     loss = attention_training.full_loss(COVARIANCE, context)
@@ -473,8 +477,8 @@ def test_lsa__flow(
 def test_lsa__rate(
     trial, dimension: Annotated[int, Interval(1, 3, why="a sum over nodes")], context: Count = 5
 ):
-    """Near its limit the flow decays at the least curvature but zero, known from the spectra of Λ
-    and Γ.
+    """Near its limit the gradient flow of a layer of linear attention decays at the least positive
+    eigenvalue of the Hessian, which the spectra of Λ and Γ = (1 + 1/N) Λ + tr(Λ)/N I give.
     """
     rng = trial.generator("inputs")
     axes = np.linalg.qr(rng.standard_normal((dimension, dimension)))[0]
@@ -518,8 +522,9 @@ LABELS = {
 def test_lsa__generalise(
     trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: FewExamples
 ):
-    """The risk of the limit on prompts of M examples, of any labels: S / M plus a bias that stays
-    at 1 / N^2.
+    """Linear attention that was trained to the limit of its flow on prompts of N examples, asked
+    with M examples of any labels, has a risk that exceeds that of the best linear predictor by S /
+    M plus a bias of order 1 / N^2, which does not fall with M.
     """
     covariance = drawn_covariance(trial, "inputs")
     nodes, probabilities = gauss_hermite(5, 2 * test + 2)
@@ -567,8 +572,8 @@ def test_lsa__train(
     context: Annotated[int, Interval(2, 20, why=CAP)] = 8,
     starts: Annotated[int, Interval(6, 50, why="two decisions, each on the signs of all runs")] = 6,
 ):
-    """From a positive start Adam on all entries of a layer finds the optimal map; the other blocks
-    that act vanish.
+    """From a positive start Adam on all entries of a layer of linear attention finds the optimal
+    map; the other entries that reach the prediction vanish.
     """
     covariance = np.diag(np.linspace(0.5, 1.5, dimension))
     prior = np.eye(dimension)

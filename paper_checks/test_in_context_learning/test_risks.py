@@ -84,8 +84,8 @@ def weight_errors(inputs, labels, weights, kind):
     cases=[(4, 2), (3, 6)],
 )
 def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
-    """The noise in least squares costs σ^2 k/(d - k - 1) for k < d - 1 and σ^2 d/(k - d - 1) for k
-    > d + 1.
+    """For k examples in d dimensions with noise of variance σ^2, the noise adds σ^2 k/(d - k - 1)
+    to the risk of least squares for k < d - 1, and σ^2 d/(k - d - 1) for k > d + 1.
 
     The reciprocal of a diagonal entry of the smaller Gram matrix's inverse is chi-square with |d -
     k| + 1 degrees of freedom; the trace is a sum of such entries, and its mean an integral. (A mean
@@ -133,8 +133,8 @@ def test_bayes__error(
     ],
     examples: Annotated[int, Interval(3, 12, why="a cap, which nothing requires")] = 6,
 ):
-    """Over the prefixes 1 .. n - 1 the Bayes risk is the mean of σ^2 / (s + σ^2) over the spectra
-    of X^T X.
+    """For weights of variance 1, the Bayes risk after k examples is the mean of the sum of σ^2 / (s
+    + σ^2) over the eigenvalues s of X^T X, here averaged over k = 1 .. n - 1.
     """
 
     def excess(examples):
@@ -172,7 +172,9 @@ def test_bayes__error(
 def test_gd__risk(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """One gradient step has the risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2]."""
+    """After k examples in d dimensions, with weights of variance τ^2 and noise of variance σ^2, one
+    gradient step w = 2 α X^T Y has the risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2].
+    """
     nodes = 3 ** normals(trial, dimension, examples)
     steps = steps_of(dimension)
     for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
@@ -203,8 +205,9 @@ def test_gd__risk(
 def test_gd__best__step(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """The best single step is α = 1 / (2 (k + d + 1 + σ^2 / τ^2)), the optimum of linear attention
-    too.
+    """After k examples in d dimensions the best single gradient step w = 2 α X^T Y has α = 1 / (2
+    (k + d + 1 + σ^2 / τ^2)), where τ^2 and σ^2 are the variances of weights and noise; it is the
+    optimum of linear attention, too.
     """
     trial.require(
         noise_std <= 3 * weight_std,
@@ -248,7 +251,9 @@ def test_gd__best__step(
 def test_sgd__risk(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """SGD takes the risk r to ρ r + 4 α^2 σ^2 d for each example, ρ = 1 - 4 α + 4 α^2 (d + 2).
+    """Each example of a pass of SGD w <- w - 2 α x (w . x - y) changes the risk r to ρ r + 4 α^2
+    σ^2 d with ρ = 1 - 4 α + 4 α^2 (d + 2), for normal inputs in d dimensions and noise of variance
+    σ^2.
 
     Without noise it neither grows nor falls at the step 1 / (d + 2).
     """
@@ -281,8 +286,9 @@ def test_sgd__risk(
     "density",
 )
 def test_wishart__spectrum(trial, dimension: SeveralExamples, examples: SeveralExamples):
-    """Over the spectrum of X^T X the sums of s, s^2 and log s are d k, d k (d + k + 1) and those of
-    log chi-squares.
+    """Let s run over the eigenvalues of X^T X for k normal inputs in d dimensions. The means of the
+    sums of s and s^2 are d k and d k (d + k + 1); the sum of log s has the mean of a sum of
+    logarithms of independent chi-square numbers.
     """
     few, many = sorted((dimension, examples))
     functions = (lambda s: s, lambda s: s**2, np.log)
@@ -337,8 +343,8 @@ def test_ridge__laws(
     weight_std: Std = 1.5,
     noise_std: Std = 1.2,
 ):
-    """What ridge risks, and its distances from least squares and from the Bayes predictor, are
-    integrals over spectra.
+    """The risk of ridge regression, and its mean squared distances from least squares and from the
+    Bayes predictor, are integrals over the spectrum of X^T X.
 
     There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round,
     or no examples.
@@ -406,8 +412,8 @@ PENALTIES = (0.1, 0.5)
 def test_fig1__curves(
     trial, dimension: Annotated[int, Interval(2, 12, why="each costs 32 prompts")] = 8
 ):
-    """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws
-    in k and d.
+    """Without noise, the mean squared distances of gradient descent, SGD and ridge regression from
+    least squares follow exact laws in the number k of examples and the dimension d.
     """
     rules = [
         baselines.ols(),

@@ -175,7 +175,7 @@ def noisy(trial, dimension):
 
 @claim(MATCH, kind="empirical", tier="full", cases=[1, 2], low_power=SIGNS)
 def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
-    """On noisy prompts trained transformers come within 5 % of the Bayes error."""
+    """On noisy prompts the error of trained transformers is within 5 % of the Bayes error."""
     settings = NOISY[dimension]
     tolerance = 0.05 * risk_laws.mean_bayes_error(
         dimension, settings.examples, noise_std=settings.noise_std
@@ -193,8 +193,8 @@ def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
 
 @claim(MATCH, kind="empirical", tier="full", cases=[1, 2], low_power=SIGNS)
 def test_icl__approaches__ridge(trial, dimension: Literal[1, 2]):
-    """On noisy prompts trained transformers are nearer to the ridge of λ* than to those of .1 and
-    .5, its neighbours.
+    """On noisy prompts trained transformers are nearer to ridge regression with λ* = σ^2 / τ^2 than
+    with its neighbours .1 and .5.
     """
     after, before = noisy(trial, dimension)
     # What was not trained is nearest to the rule that says least, whatever the noise.
@@ -204,8 +204,8 @@ def test_icl__approaches__ridge(trial, dimension: Literal[1, 2]):
 
 @claim(MATCH, kind="empirical", tier="full", low_power=SIGNS)
 def test_phase__depth(trial):
-    """Among a fixed family two layers are nearest to Ridge(.1), four nearest to least squares, and
-    nearer than two.
+    """Of a fixed family of rules Ridge(.1) is nearest to transformers of two layers, and least
+    squares to those of four, which are nearer to it than those of two are.
     """
     names = list(FAMILY)
 
@@ -247,9 +247,9 @@ WIDTHS = (4, 16)
 
 @claim(MATCH, kind="empirical", tier="full", low_power=SIGNS)
 def test_noise(trial, scale: Scale = "small"):
-    """Models that are trained at noise σ = .1, .25, .5 and 1, τ = 1, in one dimension, are nearest
-    to ridges whose λ rises with σ, each within a factor 2 of σ², at σ = .1, where the distance
-    hardly changes with λ, within a factor 3.
+    """Train models in one dimension with weights of variance 1 and noise σ = .1, .25, .5 and 1. The
+    λ of the ridge regression that is nearest to a model rises with σ and is within a factor 2 of
+    σ²; at σ = .1, where the distance hardly changes with λ, within a factor 3.
 
     Three minutes; `scale="paper"`: twenty models of 16 layers.
     """
@@ -284,8 +284,8 @@ def test_noise(trial, scale: Scale = "small"):
 
 @claim(MATCH, kind="empirical", tier="full", low_power=SIGNS)
 def test_depth(trial, scale: Scale = "small"):
-    """Without noise, in two dimensions, the excess over least squares and the λ of the nearest
-    ridge fall from 1 layer to 2 and from 2 to 4.
+    """Without noise, in two dimensions, the excess error of trained models over least squares and
+    the λ of the nearest ridge fall from 1 layer to 2 and from 2 to 4.
 
     Two minutes; `scale="paper"`: models of 512 units. Models of 8 layers do not become better than
     those of 4 in so few steps. No phase of gradient descent is claimed: at d = 2 one layer is
@@ -314,8 +314,8 @@ def test_depth(trial, scale: Scale = "small"):
 
 @claim(MATCH, kind="empirical", tier="full", low_power=SIGNS)
 def test_min__width(trial, scale: Scale = "small"):
-    """Without noise, in two dimensions and with two layers, the excess over least squares falls
-    by a fifth at least from 4 units to 16.
+    """Without noise, in two dimensions and with two layers, the excess error of trained models over
+    least squares falls by at least a fifth from a width of 4 units to 16.
 
     Two minutes; `scale="paper"`: 500,000 steps on 40 examples. The smallest width at which a model
     is nearer to least squares than Ridge(.1) is, the paper's question, needs the paper's training.
@@ -347,9 +347,9 @@ UPDATE = abstract(
 
 @claim(ENCODE, kind="empirical", tier="full", low_power=SIGNS)
 def test_probes(trial, scale: Scale = "small", count: probes.Size = 2048):
-    """In models of four layers a two-layer probe reads the least-squares weights of 3 examples
-    better off a layer from the second on than off the embeddings, than a linear probe, than in
-    models at their start, and than in models that were trained on w = 1.
+    """In models of four layers, a two-layer probe reads the least-squares weights of 3 examples off
+    the states of some layer from the second on. It reads them worse off the embeddings, by a linear
+    probe, in models at their start, and in models that were trained on w = 1.
 
     Three minutes. XᵀY, which a gradient step needs, is hardly read better than off the embeddings.
     """
@@ -411,8 +411,9 @@ def test_probes(trial, scale: Scale = "small", count: probes.Size = 2048):
     low_power=SIGNS,
 )
 def test_beyond_training(trial, scale: Scale = "small"):
-    """On inputs three times as long as in training the error of models, relative to the labels, is
-    larger than on inputs as in training, where least squares' stays and a ridge's falls. A minute.
+    """On inputs three times as long as in training, the error of trained models relative to the
+    labels is larger than on inputs as in training; that of least squares stays and that of ridge
+    regression falls. The claim takes a minute.
     """
     trained, _, settings = with_same_weights(trial.seed, scale)
 
@@ -443,8 +444,8 @@ def test_beyond_training(trial, scale: Scale = "small"):
 
 @claim(paper("figure 6"), kind="empirical", tier="full", low_power=SIGNS)
 def test_nonlinear__hypothesis(trial, scale: Scale = "small"):
-    """In two dimensions what a model answers after 1 example is less linear in the query than after
-    3: a linear fit explains a smaller share. A minute.
+    """In two dimensions the answer of a trained model after 1 example is less linear in the query
+    than after 3: a linear fit explains a smaller share of it. The claim takes a minute.
     """
     trained, _, settings = with_same_weights(trial.seed, scale)
     queries = np.asarray(jax.random.normal(trial.key("queries"), (64, 2)))
