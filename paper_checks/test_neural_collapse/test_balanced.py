@@ -63,8 +63,9 @@ def test_bal_nobias_value(
     per_class: PerClass = 3,
     starts: Starts = 1,
 ):
-    """Balanced, any depth and widths: f* = R [1/(1 + x^M) + β x] / (2 K) + (K - 1_bias - R) / (2
-    K).
+    """For K balanced classes at any depth M and least width R, the least objective is R [1/(1 +
+    x^M) + β x] / (2 K) + (K - b - R) / (2 K), where x minimises 1/(1 + x^M) + β x over x >= 0, β =
+    M K (N Λ)^(1/M) for N samples and the product Λ of all decays, and b is 1 with a bias, else 0.
     """
     sizes = (per_class,) * n_classes
     widths = (n_classes + 4,) * (depth - 1) + (width,)
@@ -159,8 +160,8 @@ def test_bal_nobias_NC(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """Without bias all features collapse, and features, layers and logits form one orthogonal
-    frame, at any depth.
+    """For balanced classes without a bias, all features of a class are equal at the global minimum,
+    and features, layers and logits form one orthogonal frame, at any depth.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=False)
     wrong = {"simplex frame": collapse_geometry.simplex_etf}
@@ -176,8 +177,8 @@ def test_bal_bias_NC(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """With bias the frame is the simplex, b = 1/K, and the mean of all features is zero, at any
-    depth.
+    """For K balanced classes with a bias, the frame of the global minimum is a simplex, the bias is
+    1/K, and the mean of all features is zero, at any depth.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=True)
     wrong = {"orthogonal frame": collapse_geometry.orthogonal_frame}
@@ -207,8 +208,8 @@ def test_bal_nobias_NC__bottleneck(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """Behind a bottleneck R < K the frame is a projection of rank R, of the simplex's space if
-    there is a bias.
+    """If some layer has a width R below the number of classes, the frame of the global minimum of
+    balanced classes is a projection of rank R; with a bias, a projection in the simplex's space.
     """
     sizes = (per_class,) * n_classes
     widths = (n_classes + 4,) * (depth - 1) + (width,)
@@ -288,7 +289,10 @@ def root_share(beta, depth, threshold):
 def test_bal_threshold(
     trial, depth: AnyDepth, n_classes: NClasses = 4, per_class: PerClass = 3, off: Off = 1e-3
 ):
-    """A balanced class is alive at the optimum iff K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2."""
+    """For K balanced classes at depth M >= 2, a class is not mapped to zero at the global minimum
+    if and only if K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2, for N samples and the product Λ of all
+    decays.
+    """
     threshold = mean_square.global_threshold(depth)
     existence = mean_square.existence_threshold(depth)
     betas = [(1 - off) * threshold, (1 + off) * threshold]
@@ -338,8 +342,8 @@ def test_bal_threshold__descent(
     per_class: PerClass = 3,
     starts: Starts = 1,
 ):
-    """Descents end at 1/2 just above the threshold, (K - 1)/(2 K) with bias, and at the collapsed
-    frame just below.
+    """Descents on K balanced classes end at the objective 1/2 just above the threshold of the
+    decays, (K - 1)/(2 K) with a bias, and at the collapsed frame just below it.
     """
     trial.require(
         abs(off) >= 1e-3, "off must be 0.001 or more: nearer to the threshold both minima tie"
@@ -376,7 +380,10 @@ def test_bal_threshold__descent(
     SPLIT, kind="optimality", cases=[1, 2, 3], route="a grid in one singular value, in the check"
 )
 def test_largest_decay(trial, depth: AnyDepth, class_sizes: Sizes = (6, 4, 2), off: Off = 1e-3):
-    """Every class is alive iff the common decay is below ((n_min β_gl / (M N))^M / N)^(1/(M+1))."""
+    """If all factors have the same decay at depth M, every class survives if and only if it is
+    below ((n_min β_gl / (M N))^M / N)^(1/(M+1)), for N samples, of which the smallest class has
+    n_min, and β_gl = (M - 1)^((M - 1)/M) / M.
+    """
     trial.require(
         len(set(class_sizes)) > 1, "class_sizes must differ: equal ones have one threshold"
     )
@@ -403,7 +410,10 @@ def test_small_decay(
         float, Interval(1e-9, 1e-6, why="small, and its effect above rounding")
     ] = 1e-7,
 ):
-    """As decays vanish W Hbar tends to I, and f* to (L/2) Λ^(1/L) sum_k n_k^(1/L)."""
+    """As the decays vanish, the logits W Hbar of the class means tend to the identity, and the
+    least objective to (L/2) Λ^(1/L) sum_k n_k^(1/L), for L = M + 1 factors, the product Λ of their
+    decays, and class sizes n_k.
+    """
     factors = depth + 1
     sizes = np.array(class_sizes, float)
     decays = [decay] * depth

@@ -47,8 +47,8 @@ DECAYED = derived(
     cases=[((6, 4, 2, 1), 1, 8), ((6, 4, 2, 1), 2, 8), ((5, 3, 2), 3, 8), ((8, 4, 2, 1), 2, 2)],
 )
 def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strength: Strength = 0.2):
-    """With a bias b* = n / N, and the singular directions of diag(sqrt n)(I - u u^T) follow the
-    scalar problem.
+    """With a bias and class sizes n_k of N, the best bias is n / N, and the singular directions of
+    diag(sqrt n)(I - u u^T), u = sqrt(n / N), follow the scalar problem.
 
     The head is dual to the class means about their plain average.
     """
@@ -142,8 +142,8 @@ def test_imb_bias__trivial(
         Interval(1.01, 1000.0, why="above the threshold all has collapsed; the high end is a cap"),
     ] = 10.0,
 ):
-    """Where every direction has collapsed the bias alone is left: f* = 1/2 - sum n_k^2 / (2
-    N^2).
+    """If every direction is at zero and only the bias is left, the objective is 1/2 - sum n_k^2 /
+    (2 N^2) for class sizes n_k of N samples.
     """
     require_classes(trial, class_sizes)
     weight_decays, feature_decay = shared_decays(class_sizes, 1, strength)
@@ -173,7 +173,10 @@ def test_bias_decay(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """A decayed bias: the mean direction obeys β κ^(-(M+1)/M), κ = λ_b / (1 + λ_b)."""
+    """Let K balanced classes have a bias with the decay λ_b at depth M, and β = M K (N Λ)^(1/M) for
+    N samples and the product Λ of the other decays. The direction of the mean follows the scalar
+    problem with β κ^(-(M+1)/M) in place of β, where κ = λ_b / (1 + λ_b).
+    """
     sizes = (per_class,) * n_classes
     kappa = bias_decay / (1 + bias_decay)
     widths = (n_classes + 4,) * depth
@@ -217,8 +220,9 @@ def test_bias_decay__frame(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """At depth one the mean keeps a share of max(0, 1 - sqrt(β) / κ): a simplex iff β κ^(-2) >
-    1.
+    """Let K balanced classes have a bias with the decay λ_b at depth one, κ = λ_b / (1 + λ_b), and
+    β = K N λ_W λ_H for N samples and the decays λ_W and λ_H. The mean direction keeps the share
+    max(0, 1 - sqrt(β) / κ): the frame is a simplex if and only if β κ^(-2) > 1.
     """
     trial.require(
         abs(times - 1) >= 1e-3, "times must keep off the critical decay of the bias, 1, by 0.001"

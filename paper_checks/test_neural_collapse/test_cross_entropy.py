@@ -103,7 +103,10 @@ def test_ce_M1(
     bias: bool,
     ratio: Ratio = 4.0,
 ):
-    """CE at depth one: logits σ* (I - 1 1^T / K), σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1))."""
+    """With cross-entropy, depth one and K classes of n samples, the logits of the global minimum
+    are σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)); λ_W and λ_H are the decays
+    of weights and features.
+    """
     sizes = (per_class,) * n_classes
     of = (float(decay / ratio**0.5), float(decay * ratio**0.5))
     trial.require(
@@ -168,8 +171,8 @@ def test_ce_deep_ETF_critical(
     width: Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")] = 7,
     depth: Annotated[int, Interval(2, 3, why="deep heads, of which a dense Hessian is taken")] = 2,
 ):
-    """CE at depth two: the simplex frame at its stationary scale is a critical point and a local
-    minimum.
+    """With cross-entropy at depth two, the simplex frame at its stationary scale is a critical
+    point and a local minimum.
     """
     trial.require(
         width > n_classes,
@@ -221,8 +224,8 @@ def decide_gain(trial, n_classes, depth, per_class, decay):
 def test_ce_deep_global(
     trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: SmallDecay = 1e-3
 ):
-    """CE from depth two on: antipodal pairs of classes beat the simplex frame, (K, M) = (6, 2) and
-    (4, 3).
+    """With cross-entropy from depth two on, antipodal pairs of classes have a smaller objective
+    than the simplex frame: for K = 6 classes at depth M = 2, and for K = 4 at M = 3.
     """
     simplex, value = stationary_values(n_classes, depth, per_class, decay)
     trial.require(
@@ -246,7 +249,9 @@ def test_ce_deep_global(
 def test_ce_deep_global__holds(
     trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: SmallDecay = 1e-3
 ):
-    """The simplex frame beats antipodal pairs at depth one, and for K = 4 at depth two."""
+    """With cross-entropy, the simplex frame has a smaller objective than antipodal pairs of classes
+    at depth one, and for four classes at depth two.
+    """
     simplex, value = stationary_values(n_classes, depth, per_class, decay)
     deeper = np.subtract(*stationary_values(n_classes, depth + 1, per_class, decay))
     won = value - simplex > max(1e-9, 0.12 * abs(deeper))
@@ -271,8 +276,8 @@ def test_ce_frame_value(
         float, Interval(2, 1e15, why="of the logits, by which scales are divided")
     ] = 1e12,
 ):
-    """The best scale of any pattern of logits, and the last at which a frame is stationary, in any
-    units; or zero.
+    """Under cross-entropy the theory gives the best scale of any pattern of logits, which may be
+    zero, and the largest decay at which a frame is stationary, in any units.
     """
     noise = trial.generator("pattern").uniform(-0.9, 0.9, (n_classes,) * 2)
     simplex = np.eye(n_classes) - 1 / n_classes
@@ -344,8 +349,9 @@ def test_ce_deep_global__rule(
         float, Interval(1e-20, 1e-13, why="the limit is reached like 1 / log(1 / decay)")
     ] = 1e-14,
 ):
-    """As decays vanish antipodal pairs win iff floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = M +
-    1.
+    """With cross-entropy and vanishing decays, antipodal pairs of K classes have a smaller
+    objective than the simplex frame at depth M if and only if floor(K/2) 2^(2/L) + (K mod 2) < K -
+    1, L = M + 1.
     """
     trial.require(len(classes) * len(depths) > 0, "classes and depths must not be empty")
     cases = [(n_classes, depth) for n_classes in classes for depth in depths]
@@ -389,8 +395,8 @@ def test_ce_deep_global__search(
         int, Interval(8, 100, why="fewer may miss the best, and each is a descent")
     ] = 8,
 ):
-    """K = 6, M = 2: descents from random starts end below the simplex frame, the best of them at
-    rank three.
+    """With cross-entropy, six classes and depth two, descents from random starts end below the
+    simplex frame, and the best of them has rank three.
     """
     problem = problem_of((per_class,) * 6, (decay, decay), decay, loss="ce")
     best, rank = searched(problem, trial.key("starts"), starts, (width, width))
@@ -407,8 +413,9 @@ def test_ce_lowrank(
     depths: Depths = (1, 2, 3, 4, 6),
     decays: Tiny = (1e-2, 1e-3, 1e-4, 1e-6),
 ):
-    """With n = 4 antipodal pairs win at M >= 2, except K = 4, M = 2 at decays of 1e-3 and below;
-    never at M = 1.
+    """With cross-entropy and four samples a class, antipodal pairs of classes have a smaller
+    objective than the simplex frame at depths from two on, except for four classes at depth two and
+    decays of at most 1e-3. At depth one they never have.
     """
     trial.require(
         all(k % 2 == 0 for k in classes),
@@ -455,8 +462,8 @@ def test_ce_deep_global__search_more(
         float, Interval(1e-3, 2e-3, why="with less, K = 4 wins less; a cap, which nothing requires")
     ] = 1e-3,
 ):
-    """(K, M) = (4, 3), (5, 2), (7, 2), (10, 2): some descent ends below the simplex frame, by 0.5 %
-    at least.
+    """With cross-entropy and K classes at depth M, (K, M) = (4, 3), (5, 2), (7, 2) and (10, 2),
+    some descent ends below the simplex frame, by at least 0.5 %.
     """
     pairs = [(4, 3), (5, 2), (7, 2), (10, 2)]
     trial.require(
@@ -486,8 +493,9 @@ def test_ce_three_classes(
         int, Interval(20, 200, why="each is a descent, of which many end at zero")
     ] = 40,
 ):
-    """CE with three classes from depth two on: near the end of the frame one antipodal pair, with
-    the third class at zero, is below the frame and below zero; at smaller decays the frame is.
+    """With cross-entropy, three classes and depths from two on, near the largest decay of the frame
+    one antipodal pair with the third class at zero has a smaller objective than the frame and than
+    zero; at smaller decays the frame has the least.
 
     `strength` is (L/2)(n Λ)^(1/L), L = M + 1. Descents end at the lowest of the three.
     """
@@ -520,8 +528,9 @@ def test_ce_merging(
     bias: bool,
     majority: Annotated[int, Interval(60, 200, why="the larger two classes, which stay")] = 100,
 ):
-    """CE with unequal classes at depth one: two small classes of n_B points share their vectors iff
-    sqrt(n_B) / N <= sqrt(λ_W λ_H), the rule by which the square loss gives a class up.
+    """With cross-entropy and unequal classes of N samples in all at depth one, two small classes of
+    n_B samples share their vectors if and only if sqrt(n_B) / N <= sqrt(λ_W λ_H), the rule by which
+    the square loss maps a class to zero; λ_W and λ_H are the decays.
     """
     sizes = np.arange(1, majority)
     strengths = np.sqrt(sizes) / (2 * majority + 2 * sizes)

@@ -122,7 +122,7 @@ def decide_reached(trial, n_seeds, settings):
     "three of 36",
 )
 def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
-    """From random starts of enough width gradient descent reaches the predicted frame and the
+    """From random starts of enough width, gradient descent reaches the predicted frame and the
     global minimum.
     """
     settings: list = [((*case, decay, *schedule(decay, 20)), {}) for case in TRAINED]
@@ -144,8 +144,8 @@ def test_gd_reaches_NC__official(
         int, Interval(3, 100, why="seven settings; fewer signs carry no level of 1e-6")
     ] = 4,
 ):
-    """At the released settings (N = 400, width 64, decay 5e-4, 30 000 steps) NC1, NC2 and NC3
-    vanish, M = 1, 3, 6.
+    """At the released settings (N = 400 samples, width 64, decay 5e-4, 30 000 steps) and depths 1,
+    3 and 6, the metrics NC1, NC2 and NC3 of collapse vanish.
     """
     unequal = (200, 100, 50, 50)
     settings: list = [
@@ -191,7 +191,9 @@ def test_nc_rate(
     n_seeds: Seeds = 12,
     decay: WeakDecay = 5e-3,
 ):
-    """The last phase of NC2 has the heavy-ball rate of curvature 2 λ, whatever the depth."""
+    """In the last phase of training, NC2 falls at the rate of heavy-ball descent along a curvature
+    of 2 λ, whatever the depth; λ is the decay of all factors.
+    """
     require_classes(trial, class_sizes)
     betas = mean_square.mse_optimum(class_sizes, [decay] * depth, decay).betas
     alive = len(betas) > 1 and np.all(betas < 0.6 * mean_square.global_threshold(depth))
@@ -215,7 +217,9 @@ def test_nc_rate(
 
 @claim(RATES, kind="rate")
 def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
-    """NC1 falls at twice the rates of curvatures λ and 2 λ together."""
+    """In the last phase of training, NC1 falls at twice the sum of the heavy-ball rates of
+    curvatures λ and 2 λ; λ is the decay of all factors.
+    """
     run, _ = trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False)
     times, _, within, *_ = (
         np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds))
@@ -243,8 +247,8 @@ def test_nc_rate__parabola(
     ],
     step: Annotated[float, Interval(0.001, 10, why="slopes are chosen in its units: a cap")] = STEP,
 ):
-    """Heavy-ball descent has the rate of its larger root: where it creeps, oscillates, overshoots
-    and diverges.
+    """On a parabola, heavy-ball descent has the rate of the larger root of its characteristic
+    equation, whether it creeps, oscillates, overshoots or diverges.
     """
     ends = (
         (1 - np.sqrt(momentum)) ** 2,
@@ -300,8 +304,8 @@ def test_imbalance_decay(
     ] = 1000,
     class_sizes: Sizes = (3, 2, 1),
 ):
-    """In gradient flow with equal decays W_(m+1)^T W_(m+1) - W_m W_m^T falls as exp(-2 λ t), for
-    any loss.
+    """In gradient flow with the same decay λ of all layers, W_(m+1)^T W_(m+1) - W_m W_m^T falls as
+    exp(-2 λ t), for any loss.
     """
     require_classes(trial, class_sizes)
     trial.require(len(widths) > 0, "widths must hold at least one layer")
@@ -348,8 +352,9 @@ PerClass = Annotated[int, Interval(1, 50, why="ramps of so many steps follow no 
 
 @claim(RAMPED, kind="empirical")
 def test_hysteresis(trial, n_classes: NClasses = 3, per_class: PerClass = 3, steps: Steps = 4000):
-    """M = 2: slowly raised decay keeps the frame up to β_ex, beyond β_gl; lowered again, zero
-    remains zero.
+    """At depth two, a slowly raised decay keeps the frame up to the end β_ex of its stationary
+    point, beyond the threshold β_gl from which zero is the global minimum. If the decay is lowered
+    again, zero remains zero.
     """
     depth = 2
     existence = mean_square.existence_threshold(2)
@@ -382,7 +387,9 @@ def test_hysteresis(trial, n_classes: NClasses = 3, per_class: PerClass = 3, ste
 def test_hysteresis__shallow(
     trial, n_classes: NClasses = 3, per_class: PerClass = 3, steps: Steps = 4000
 ):
-    """M = 1: no hysteresis, the frame is the same on the way up and down."""
+    """At depth one there is no hysteresis: the frame is the same while the decay is raised and
+    while it is lowered.
+    """
     rising = np.array([0.3, 0.4, 0.5, 0.6, 0.8, 1.2])
     betas = np.concatenate([rising, rising[-2::-1]])
     measured, decays = _ramped(trial, n_classes, per_class, 1, betas, steps)
@@ -447,8 +454,10 @@ def test_collapse_time(
     decay: Annotated[float, Interval(1e-6, 0.05, why="beyond, every class dies at once")],
     start: Annotated[float, Interval(1e-4, 0.5, why="small, and below one")] = 0.01,
 ):
-    """In gradient flow at depth one with equal decays the logit of class k follows the logistic s'
-    = 2 s ((sqrt(n_k) / N)(1 - s) - λ): its collapse takes a time as N / sqrt(n_k), not 1 / n_k.
+    """In gradient flow at depth one with the same decay λ of weights and features, the logit s of
+    class k follows the logistic equation s' = 2 s ((sqrt(n_k) / N)(1 - s) - λ), n_k of the N
+    samples being its own: the class collapses in a time proportional to N / sqrt(n_k), and not to 1
+    / n_k.
     """
     require_classes(trial, class_sizes)
     trial.require(
@@ -519,10 +528,11 @@ def test_relu_trunk(
     n_runs: Annotated[int, Interval(12, 50, why="of fewer, signs carry a poor level")] = 12,
     steps: Annotated[int, Interval(4000, 20_000, why="before, some runs are on their way")] = 4000,
 ):
-    """Three ReLU layers that make features of digits, 80, 40, 20 and 10 of four classes, with decay
-    on the head and on the last features, mostly collapse to the minimiser for free features:
-    within-class spread below 1 %, lengths of classifiers and of class means its to 4 %, cosines
-    below .15, in more runs than not, at a level at which 2 of 12 may end otherwise.
+    """Let three ReLU layers make the features of digits, 80, 40, 20 and 10 of four classes, with
+    decay on the head and on the last features. Most runs collapse to the minimiser for free
+    features: the spread within classes is below 1 %, lengths of classifiers and class means are
+    within 4 % of its, and cosines are below .15. The level of the test allows 2 of 12 runs to end
+    otherwise.
 
     With the decay on the trunk's weights, as in practice, or on the head alone the geometry does
     not come: the trunk gives features a common part for nothing, which acts as a bias.

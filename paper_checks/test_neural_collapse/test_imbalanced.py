@@ -105,7 +105,10 @@ def decide_duality(trial, problem, end, ratios, wrong):
 
 @claim(UNEQUAL, kind="optimality", cases=[0.34, 0.03])
 def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Sizes = (6, 4, 2, 1)):
-    """M = 1: a general orthogonal frame with s_k^2 = (sqrt(n_k λ_H / λ_W) - N λ_H)_+."""
+    """At depth one with class sizes n_k and N samples, the global minimum of the square loss is a
+    general orthogonal frame with singular values s_k^2 = (sqrt(n_k λ_H / λ_W) - N λ_H)_+; λ_W and
+    λ_H are the decays of weights and features.
+    """
     problem, end, _ = trained(trial, class_sizes, 1, strength, ratio)
     sizes = np.array(class_sizes, float)
     n_samples = sum(class_sizes)
@@ -136,7 +139,9 @@ def test_imb_M1_minority(
     class_sizes: Sizes = (6, 4, 2),
     strengths: tuple[AnyStrength, ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5),
 ):
-    """M = 1: class k is mapped to zero iff n_k <= N^2 λ_W λ_H."""
+    """At depth one under the square loss, class k is mapped to zero if and only if its size is n_k
+    <= N^2 λ_W λ_H, for N samples and the decays λ_W and λ_H of weights and features.
+    """
     require_classes(trial, class_sizes)
     sizes = np.array(class_sizes)
     n_samples = sum(class_sizes)
@@ -174,8 +179,11 @@ def test_imb_M1_minority(
 def test_imb_deep(
     trial, class_sizes: Sizes, depth: DeepDepth, strength: Strength = 0.25, ratio: Ratio = 0.7
 ):
-    """M >= 2: general orthogonal frames, c s_k^(2M) for W, c s_k^(2M) / (c s_k^(2M) + N λ_H)^2 for
-    features.
+    """At depths M >= 2 the global minimum of the square loss is a general orthogonal frame. With
+    the singular values s_k of the first layer and c = λ_1^(M-1) / (λ_2 ... λ_M), the squared
+    lengths are c s_k^(2M) for the product of weights and c s_k^(2M) / (c s_k^(2M) + N λ_H)^2 for
+    the features; λ_m are the layers' decays, λ_H is that of the features, and N the number of
+    samples.
     """
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     weight_decays = problem.weight_decays
@@ -210,7 +218,10 @@ def test_imb_deep_minority(
     class_sizes: Sizes = (6, 4, 2),
     starts: Starts = 1,
 ):
-    """M >= 2: class k is mapped to zero iff n_k < M N (N Λ)^(1/M) / β_gl(M)."""
+    """At depths M >= 2 under the square loss, class k is mapped to zero if and only if its size is
+    n_k < M N (N Λ)^(1/M) / β_gl(M), for N samples and the product Λ of all decays; β_gl = (M -
+    1)^((M - 1)/M) / M.
+    """
     require_classes(trial, class_sizes)
     n_samples = sum(class_sizes)
     smallest = min(class_sizes)
@@ -248,7 +259,9 @@ def test_imb_bottleneck(
     class_sizes: Sizes = (1, 6, 2, 4),
     strength: Strength = 0.1,
 ):
-    """Behind a bottleneck of R the R largest classes survive, in whatever order they come."""
+    """If some layer has a width R below the number of classes, the R largest classes survive, in
+    whatever order the classes come.
+    """
     require_classes(trial, class_sizes)
     n_classes = len(class_sizes)
     widths = (len(class_sizes) + 4,) * (depth - 1) + (width,)
@@ -281,8 +294,10 @@ def test_imb_bottleneck(
 
 @claim(SPLIT, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
 def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: Sizes = (6, 4, 2)):
-    """|h_k|^2 = x^M / (N λ_H (1 + x^M)^2): minority features are longer, unless near collapse at M
-    = 1.
+    """Under the square loss the feature of class k has |h_k|^2 = x^M / (N λ_H (1 + x^M)^2), where x
+    is the minimiser of the scalar problem of its size, M the depth, N the number of samples, and
+    λ_H the features' decay. Minorities have longer features, except near the threshold at depth
+    one.
     """
     trial.require(
         all(np.diff(class_sizes) < 0), "class_sizes must fall: lengths of equal classes are equal"
@@ -339,7 +354,10 @@ def test_mse_reduction(
     columns: Size = 7,
     n_draws: Annotated[int, Interval(2, 1000, why="each is decomposed; the low end is a cap")] = 60,
 ):
-    """The least decay over factors of Z is (L/2) Λ^(1/L) sum_i σ_i^(2/L), L = M + 1 factors."""
+    """Let Z be a product of L = M + 1 factors with the decays λ_l, and Λ their product. The least
+    value of the sum of λ_l |F_l|^2 / 2 over all factors F_l of Z is (L/2) Λ^(1/L) sum_i σ_i^(2/L)
+    over the singular values σ_i of Z.
+    """
     rng = trial.generator("factors")
     product = rng.standard_normal((rows, columns))
     singular_values = np.linalg.svd(product, compute_uv=False)
@@ -392,7 +410,9 @@ def test_mse_reduction__trained(
     strength: Strength = 0.25,
     ratio: Ratio = 1.5,
 ):
-    """Descent ends at factors whose decay is the Schatten quasi-norm of the logits they produce."""
+    """Gradient descent ends at factors whose decay terms add up to the Schatten quasi-norm of the
+    logits that they produce.
+    """
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     weight_decays = problem.weight_decays
     feature_decay = problem.feature_decay
@@ -431,7 +451,9 @@ def test_layer_balance(
     strength: Strength = 0.1,
     ratio: Ratio = 0.7,
 ):
-    """At critical points λ_(m+1) W_(m+1)^T W_(m+1) = λ_m W_m W_m^T, the features being layer 0."""
+    """At critical points λ_(m+1) W_(m+1)^T W_(m+1) = λ_m W_m W_m^T for neighbouring layers with the
+    decays λ_m; layer 0 are the features.
+    """
     require_classes(trial, class_sizes)
     trial.require(abs(np.log(ratio)) > 0.1, "ratio must be 10 % off one: equal decays cancel")
     weight_decays, feature_decay = shared_decays(class_sizes, depth, strength, ratio)
@@ -464,7 +486,11 @@ def test_layer_balance(
 def test_sv_formula(
     trial, class_sizes: Sizes, depth: Depth, strength: Strength = 0.25, ratio: Ratio = 0.7
 ):
-    """λ_m σ_k(W_m)^2 = λ_H σ_k(H)^2 = (N Λ)^(1/M) x_k in every layer m."""
+    """At the global minimum of the square loss, the k-th singular values of every layer m and of
+    the features satisfy λ_m σ_k(W_m)^2 = λ_H σ_k(H)^2 = (N Λ)^(1/M) x_k. Here λ_m and λ_H are the
+    decays, Λ is their product, N the number of samples, M the depth, and x_k the minimiser of the
+    scalar problem of class k.
+    """
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     trial.require(
         2 * np.mean(optimum.roots > 0) >= 1, "strength must leave half of the classes alive"

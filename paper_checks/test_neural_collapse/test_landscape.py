@@ -49,8 +49,8 @@ def test_gd_basin(
     class_sizes: Sizes = (6, 4, 2, 1),
     strength: Strength = 0.25,
 ):
-    """M >= 2: descents end at the r largest classes, r = 0, 1, ..., whatever the start; at M = 1 at
-    one value only.
+    """At depths from two on, descents end at the r largest classes, r = 0, 1, ..., depending on the
+    start; at depth one all end at one value.
     """
     require_classes(trial, class_sizes)
     decays = shared_decays(class_sizes, depth, strength)
@@ -87,8 +87,8 @@ def test_gd_basin(
 def test_gd_basin__subsets(
     trial, depth: DeepDepth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
 ):
-    """M >= 2: a set of surviving classes is a local minimum iff no dead class is larger; others are
-    strict saddles.
+    """At depths from two on, a state in which some classes survive is a local minimum if and only
+    if no class at zero is larger than a surviving one; otherwise it is a strict saddle.
     """
     require_classes(trial, class_sizes)
     trial.require(
@@ -130,8 +130,8 @@ def test_gd_basin__origin(
     strength: Strength = 0.01,
     first_width: NClasses = 3,
 ):
-    """Zero has the decays as curvatures at M >= 2; at M = 1 some are negative while n_k > N^2 λ_W
-    λ_H.
+    """At depths from two on the curvatures at zero are the decays; at depth one some are negative
+    as long as a class size n_k exceeds N^2 λ_W λ_H, for N samples and the decays λ_W and λ_H.
     """
     require_classes(trial, class_sizes)
     weight_decays, feature_decay = shared_decays(class_sizes, depth, strength)
@@ -168,8 +168,8 @@ def test_gd_basin__origin(
 def test_hessian_kernel(
     trial, depth: Depth, width: NClasses, class_sizes: Sizes = (5, 3, 2), strength: Strength = 0.1
 ):
-    """At the global minimum the Hessian's kernel is the orbit of rotations, sum_m [d(d-1) -
-    (d-K)(d-K-1)] / 2.
+    """At the global minimum of K classes with layers of width d, the kernel of the Hessian is the
+    orbit of rotations, of dimension sum_m [d(d-1) - (d-K)(d-K-1)] / 2 over the layers m.
     """
     problem, optimum = _living(trial, class_sizes, depth, strength, width)
     spectrum = optimise.hessian_spectrum(problem, optimal_head(optimum))
@@ -256,7 +256,10 @@ def shallow_loss_gradient(head, class_sizes):
 
 @claim(CONVEX, kind="optimality")
 def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06):
-    """At depth one a critical point is global iff the loss gradient has |.|_op <= sqrt(λ_W λ_H)."""
+    """At depth one a critical point is a global minimum if and only if the gradient of the loss in
+    the logits has a spectral norm of at most sqrt(λ_W λ_H); λ_W and λ_H are the decays of weights
+    and features.
+    """
     require_classes(trial, class_sizes)
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
     problem = problem_of(class_sizes, [weight_decay], feature_decay)
@@ -312,8 +315,9 @@ def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):
     cases=[((6, 4, 2, 1), False), ((6, 4, 2, 1), True), ((5, 5, 5), True)],
 )
 def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, strength: Strength = 0.04):
-    """At depth one f* is the convex program min loss(X D^(-1/2)) + sqrt(λ_W λ_H) |X|_*, X being K x
-    K.
+    """At depth one the least objective is that of the convex program min loss(X D^(-1/2)) +
+    sqrt(λ_W λ_H) |X|_* over K x K matrices X. D holds the class sizes, |X|_* is the nuclear norm,
+    and λ_W and λ_H are the decays.
     """
     require_classes(trial, class_sizes)
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
@@ -354,8 +358,8 @@ def test_cert_deep_mse(
     ] = 20,
     per_instance: Annotated[int, Interval(1, 20, why="each is drawn")] = 4,
 ):
-    """Parameters of any depth and widths, with a bias or without, have f of at least f*. Here f is
-    computed by the theory's formula.
+    """For any depth and widths, with a bias or without, no parameters have an objective below the
+    theory's least value f*. The objective is computed by the theory's formula.
     """
     rng = trial.generator("instances")
     value = []
@@ -427,8 +431,8 @@ def _instance(rng, depths=(1, 2, 3)):
 
 @claim(CONVEX, kind="optimality", cases=range(10))
 def test_two_sided__shallow(trial, instance: Natural):
-    """Depth one: a descent from above and the dual bound from below meet at f* on random
-    instances.
+    """At depth one, on random instances, a descent from above and the dual bound from below meet at
+    the theory's least objective.
     """
     # The instance is the same for every seed; the descent differs.
     sizes, weight_decays, feature_decay, _ = _instance(
@@ -464,8 +468,8 @@ def test_two_sided__shallow(trial, instance: Natural):
 
 @claim(SPLIT, kind="optimality", cases=range(10))
 def test_two_sided__deep(trial, instance: Natural):
-    """Depth two and three: descents from above and the brute-force Schatten reduction from below
-    meet at f*.
+    """At depths two and three, on random instances, descents from above and a search over Schatten
+    quasi-norms from below meet at the theory's least objective.
     """
     # The instance is the same for every seed; the descents differ.
     sizes, weight_decays, feature_decay, depth = _instance(

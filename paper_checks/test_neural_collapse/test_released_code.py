@@ -52,8 +52,9 @@ def test_code_criterion(
     per_class: PerClass = 3,
     starts: Starts = 1,
 ):
-    """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has
-    a root.
+    """At depth two and for β between the thresholds 1/2 and .6495, the global minimum is zero, with
+    the objective 1/2, although the scalar equation has a root; β = 2 K sqrt(N Λ) for K balanced
+    classes, N samples and the product Λ of the decays.
     """
     sizes = (per_class,) * n_classes
     widths = (n_classes + 3,) * 2
@@ -77,7 +78,10 @@ def test_code_criterion(
 def test_code_length_ratio(
     trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Strength = 0.03, ratio: Ratio = 0.4
 ):
-    """At depth one |w_k|^2 / |h_k|^2 = n_k λ_H / λ_W for every class that is alive."""
+    """At depth one every class that survives has |w_k|^2 / |h_k|^2 = n_k λ_H / λ_W, the squared
+    length of its classifier over that of its class mean; n_k is its size, and λ_W and λ_H are the
+    decays.
+    """
     trial.require(
         abs(np.log(ratio)) > 0.01, "ratio must not be one: for equal decays the code is right"
     )
@@ -114,8 +118,8 @@ def test_rescale_loss(
     ] = 0.01,
     starts: Starts = 4,
 ):
-    """Minimising a times the loss with decays λ is the theory's problem with decays λ / a, values
-    times a.
+    """Minimising a times the loss with the decays λ is the problem of the theory with the decays λ
+    / a, and its values are a times as large.
     """
     require_classes(trial, class_sizes)
     n_classes = len(class_sizes)
