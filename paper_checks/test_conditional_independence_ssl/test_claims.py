@@ -75,8 +75,9 @@ def normal_error(found, outputs=None):
 def test_posterior_is_linear(
     trial, n_first: Size, n_second: Size, n_classes: SeveralCounts, dim: Size
 ):
-    """With A of full rank p = A^+ E[X2 | X1], of second moment M, and a linear head on the pretext
-    errs by a = 0.
+    """Let X1 and X2 be independent given the class Y, A = (E[X2 | Y = 1], ...) have full rank, and
+    p be the posterior of the classes given X1. Then p = A^+ E[X2 | X1], so that a linear head on
+    the pretext E[X2 | X1] has no approximation error.
     """
     trial.require(min(n_second, dim) >= n_classes, "n_second and dim must be at least n_classes")
     trial.require(
@@ -117,8 +118,9 @@ def test_posterior_is_linear(
     cases=[(2, 2), (5, 2), (5, 1)],
 )
 def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: SeveralCounts = 3):
-    """With A of lower rank than there are classes, a = tr M - tr M A'(A M A')^+ A M, M = E[p
-    p'].
+    """Let X1 and X2 be independent given the class, with posterior p of the classes and A = (E[X2 |
+    Y = 1], ...). If A has a rank below the number of classes, a linear head on the pretext has the
+    approximation error tr M - tr M A'(A M A')^+ A M with M = E[p p'].
     """
     trial.require(rank <= dim, "rank must be at most dim")
     trial.require(
@@ -146,8 +148,9 @@ def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: SeveralCounts =
     cases=[(12, 9, 3, 3), (12, 9, 3, 2), (30, 20, 5, 5), (30, 20, 5, 2)],
 )
 def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: SeveralCounts, kept: Size):
-    """E[Y | X1] lies in the span of the k leading canonical functions of x1; a = sum of |M^(1/2)
-    u_i|^2 over others.
+    """If X1 and X2 are independent given k classes, E[Y | X1] lies in the span of the k leading
+    canonical functions u_i of x1. With fewer of them the approximation error is the sum of |M^(1/2)
+    u_i|^2 over the others, M = E[p p'] for the posterior p.
     """
     trial.require(
         kept <= min(n_second, n_classes),
@@ -188,7 +191,10 @@ def test_violated_ci_bound(
         int, Interval(2000, 10**4, why="in fewer none may attain a bound, more take seconds")
     ] = 2000,
 ):
-    """With δ = E[X2 | X1] - A p: a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2."""
+    """Let δ = E[X2 | X1] - A p be the violation of conditional independence, with A = (E[X2 | Y =
+    1], ...) and the posterior p of the classes. The approximation error of a linear head on the
+    pretext is at most E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2.
+    """
     _, table, _ = tables(trial, 3, 2, 2, 2, worlds=worlds, violation=violation)
     residual = table.pretext - table.posterior @ table.class_means.swapaxes(1, 2)
     moment = observed.second_moment(residual, table.weights)
@@ -218,7 +224,9 @@ def test_violation_is_quadratic(
         Interval(1e-4, 0.02, why="less is lost in rounding; with more the next order is seen"),
     ] = 0.01,
 ):
-    """The error grows with the square of the violation: a ~ c^2 in the normal world."""
+    """In the normal world the approximation error of the pretext grows with the square of the
+    violation c of conditional independence.
+    """
     leaks = smallest * 2.0 ** np.arange(6)
     risks = np.array([normal_error(normal(leak)[0]) for leak in leaks])
     trial.order(
@@ -239,8 +247,9 @@ def test_violation_is_quadratic(
 def test_latent_variables(
     trial, dim: Size, n_classes: SeveralCounts = 3, n_latent: SeveralCounts = 2
 ):
-    """X1 and X2 independent given (Y, Z): a = 0 needs means of X2 of rank k m, and a formula holds
-    for any rank.
+    """If X1 and X2 are independent given a class Y of k values and a latent Z of m values, the
+    pretext has no approximation error if the means of X2 given (Y, Z) have rank k m; for a smaller
+    rank a formula gives the error.
     """
     cells = n_classes * n_latent
     trial.require(cells <= 12, "n_classes n_latent must be at most the 12 values of X2")
@@ -274,7 +283,9 @@ def test_latent_variables(
 def test_latent_variables__gaussian(
     trial, second_dim: Size, n_classes: Size = 2, n_latent: Size = 3
 ):
-    """Normal Z: the pretext has rank min(k + m, d2), and a = 0 from d2 = k + m on."""
+    """If X1 and X2 are independent given k normal causes Y and m normal latents Z, the pretext has
+    rank min(k + m, d2), and no approximation error if X2 has d2 >= k + m dimensions.
+    """
     n_causes = n_classes + n_latent
     trial.require(
         n_classes < second_dim and n_causes <= 10,
@@ -298,8 +309,8 @@ def test_latent_variables__gaussian(
     cases=[(0.0, "pretext"), (0.6, "pretext"), (0.3, "all")],
 )
 def test_labels_needed(trial, violation: Violation, features: Features, n_labels: Labels = 50):
-    """Least squares on r features: the mean excess risk is a + (σ^2 + a) r / (n - r - 1), a = 0
-    with all of X1.
+    """Least squares on r normal features with n labels has the mean excess risk a + (σ^2 + a) r /
+    (n - r - 1): a is the approximation error, 0 for all of X1, and σ^2 the variance of Y given X1.
     """
     laws, theory, head, rank, error = read_by(features, violation)
 
@@ -352,7 +363,10 @@ def risk_of(found, head, n_labels, **options):
 def test_labels_needed__intercept(
     trial, features: Features, n_labels: Labels = 40, violation: Violated = 0.3
 ):
-    """With an intercept the mean excess risk is (σ^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - σ^2."""
+    """With an intercept, least squares on r normal features with n labels has the mean excess risk
+    (σ^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - σ^2: a is the approximation error, and σ^2 the variance
+    of Y given X1.
+    """
     laws, theory, head, rank, error = read_by(features, violation)
     risk, control = (
         predicted.excess_risk(n_labels, rank, theory.noise, error, intercept=intercept)
@@ -377,8 +391,8 @@ def test_classes_needed(
     dim: Size,
     n_labels: Annotated[int, Interval(4000, 10**6, why="to first order in 1 / n")] = 8000,
 ):
-    """Least squares on n labels of k classes and the pretext's k features errs by tr G^-1 E[(1 -
-    |P|^2) φ φ'] / n.
+    """Least squares on n labels of k classes and the pretext's k features φ has the excess risk tr
+    G^-1 E[(1 - |P|^2) φ φ'] / n to first order, with the posterior P and G = E[φ φ'].
 
     If all values of X1 are distinguished, it is sum (1 - |P|^2) / n over these, some n_first / k
     times as much.
@@ -413,8 +427,8 @@ def test_classes_needed(
 def test_classes_needed__at_most(
     trial, n_first: Size = 12, n_classes: SeveralCounts = 3, worlds: SeveralCounts = 20
 ):
-    """However many values X1 has, least squares on n labels of k classes errs by (k - 1) / n at
-    most.
+    """To first order least squares on the pretext with n labels of k classes has an excess risk of
+    at most (k - 1) / n, however many values X1 has.
     """
     trial.require(n_first > n_classes, "n_first must exceed n_classes")
     _, table, _ = tables(trial, n_first, n_classes, n_classes, n_classes, worlds=worlds)
@@ -440,8 +454,8 @@ def test_classes_needed__at_most(
 def test_break_even(
     trial, n_labels: Annotated[int, Interval(30, 150, why="about n*; caps")], violation: Violation
 ):
-    """A violated assumption costs more than it saves from n* labels on (62.2 at 0.3): below the
-    pretext wins.
+    """If conditional independence is violated (c = 0.3), the pretext beats the raw input below n* =
+    62.2 labels, and loses above.
     """
     trial.require(
         violation == 0 or violation >= 0.2, "violation must be 0 or at least 0.2, where it is seen"
@@ -484,8 +498,9 @@ def test_break_even(
     cases=[(0.3, False), (0.6, True)],
 )
 def test_break_even__exactly(trial, violation: Violated, intercept: bool):
-    """At n* both heads are as good: 1 + a / σ^2 = (n* - r - 1) / (n* - d1 - 1); one more with an
-    intercept.
+    """At n* labels with 1 + a / σ^2 = (n* - r - 1) / (n* - d1 - 1), and one more with an intercept,
+    least squares on the r-dimensional pretext and on the d1 raw features have the same excess risk:
+    a is the pretext's approximation error, and σ^2 the variance of Y given X1.
     """
     laws, theory, _ = normal(violation)
 
@@ -521,8 +536,9 @@ def learned(n_pairs):
 
 @claim(derived("first-order perturbation of the row space of the pretext"), kind="limit")
 def test_learned_pretext(trial, n_pairs: Pairs = 6400):
-    """A pretext learned from n1 pairs cut to k directions has a = (d1 - k) τ / (n1 - d1 - 1), to 1
-    % or 64 / n1.
+    """A pretext that is learned from n1 pairs of normal views and cut to its k leading directions
+    has the approximation error (d1 - k) τ / (n1 - d1 - 1), up to 1 % or 64 / n1; X1 has d1
+    dimensions, and τ is the noise of the pretext as the head sees it.
     """
     laws, theory, directions, tau, root = learned(n_pairs)
     left, singular, right = np.linalg.svd(laws.pretext)
@@ -564,8 +580,9 @@ def test_learned_pretext__true_head(
         Interval(30, 800, why="below risks have heavy tails, above d1 τ / n1 is as good a formula"),
     ],
 ):
-    """Under the head of the true pretext one learned from n1 pairs errs by d1 τ / (n1 - d1 - 1), at
-    any n1.
+    """Under the best head of the true pretext, one that is learned from n1 pairs of normal views
+    errs by d1 τ / (n1 - d1 - 1) at any n1; X1 has d1 dimensions, and τ is the noise of the pretext
+    as the head sees it.
     """
     laws, _, _, tau, root = learned(n_pairs)
     head = laws.target @ np.linalg.pinv(laws.pretext, rcond=1e-10)
@@ -594,8 +611,8 @@ def test_learned_pretext__labels(
     n_labels: Annotated[int, Interval(20, 80, why="a cap, which nothing requires")],
     n_pairs: Pairs = 2000,
 ):
-    """A learned pretext saves labels by what is kept of it: k coefficients cut, d2 coefficients
-    uncut.
+    """A learned pretext costs labels for the coefficients that are kept of it: for k if it is cut
+    to k directions, and for all d2 if it is not.
     """
     laws, theory, directions, tau, _ = learned(n_pairs)
 
@@ -629,7 +646,8 @@ def test_no_gain_if_wide(
     second_dim: SeveralCounts = 8,
     n_labels: Annotated[int, Interval(2, 300, why="as many are drawn")] = 30,
 ):
-    """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1:
+    """If X2 has at least as many dimensions as X1 and there are more pairs and at least as many
+    labels as these, d1, then a head on the uncut learned pretext predicts as one on x1 does:
     nothing is saved.
     """
     trial.require(
@@ -683,8 +701,8 @@ def test_no_gain_if_wide(
     cases=[(6, 8, 0.5)],
 )
 def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violated):
-    """With a pretext of rank d1, a = 0 whatever the dependence given Y: independence buys the rank,
-    not a = 0.
+    """If the pretext has the rank d1 of X1, it has no approximation error for any dependence of X1
+    and X2 given Y: conditional independence gives a small rank, and not this.
     """
     trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the 2 causes")
     laws, theory, _ = normal(violation, dim=dim, second_dim=second_dim)
@@ -708,8 +726,9 @@ def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violate
     cases=[0.0, 0.3],
 )
 def test_second_view_discarded(trial, violation: Violation):
-    """The target is E[Y | X1]: X2 would explain more of Y than that, by a term B'B of the
-    precision, B = A2 - L A1.
+    """The target of the pretext is E[Y | X1]. In the normal world X2 would explain more of Y: its
+    precision grows by B'B with B = A2 - L A1, where A1 and A2 are the loadings of the views and L
+    what X2 copies of X1's noise.
     """
     laws, theory, _ = normal(violation)
     trial.identity(
@@ -725,8 +744,8 @@ def test_second_view_discarded(trial, violation: Violation):
 
 @claim(derived("exact values of polynomials of low degree"), kind="identity")
 def test_break_even__everywhere(trial):
-    """At n* = d1 + 1 + σ² (d1 - r) / a, (σ² + a) (n* - d1 - 1) = σ² (n* - r - 1), times a, for all
-    σ², a, d1 and r: both heads are as good.
+    """At n* = d1 + 1 + σ² (d1 - r) / a labels, (σ² + a) (n* - d1 - 1) = σ² (n* - r - 1) for all σ²,
+    a, d1 and r, so that heads on r and on d1 features are equally good.
     """
 
     def beyond(noise, dim, rank):

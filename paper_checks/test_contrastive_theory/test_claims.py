@@ -78,8 +78,9 @@ WORLD = random_world(np.random.default_rng(0))
     cases=[("hinge", 1), ("logistic", 1), ("logistic", 4)],
 )
 def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, worlds: Count = 400):
-    """L_un >= floor + (1 - τ) w L_sup for every encoder; with one negative this is τ + (1 - τ)
-    L_sup.
+    """For every encoder the contrastive loss is L_un >= floor + (1 - τ) w L_sup: L_sup is the loss
+    of the mean classifier of two classes, τ the chance that a negative has the class of its
+    positive, and w a weight. With one negative this is τ + (1 - τ) L_sup.
     """
     trial.require(
         loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}"
@@ -113,8 +114,9 @@ def test_many_negatives(
     ],
     views: Count,
 ):
-    """Here w = min_c E min(1, n / (1 + N)) / (1 - ρ_c), n negatives beside N = m Bin(k / m, ρ_c)
-    collisions.
+    """With k negatives in groups of m, the bound of L_un by L_sup has the weight w = min_c E min(1,
+    n / (1 + N)) / (1 - ρ_c): of the negatives N = m Bin(k / m, ρ_c) collide with the class c, of
+    weight ρ_c, and n do not.
     """
     alone = negatives % views == 0 and negatives > views
     trial.require(alone, f"views must divide negatives and be fewer, got {views} and {negatives}")
@@ -137,8 +139,8 @@ def test_many_negatives(
     cases=[("hinge", "collapsed"), ("logistic", "collapsed"), ("hinge", "short")],
 )
 def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"]):
-    """L_un = τ + (1 - τ) L_sup if f is constant on each class, or with the hinge while no v exceeds
-    1.
+    """With one negative, L_un = τ + (1 - τ) L_sup if the encoder f is constant on each class, or
+    with the hinge as long as no v = f(x) . (f(x+) - f(x-)) exceeds 1.
     """
     trial.require(
         loss == "hinge" or encoder == "collapsed", "loss must be the hinge for a short encoder"
@@ -165,8 +167,9 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
     cases=["hinge", "logistic"],
 )
 def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
-    """L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the
-    logistic loss in bits.
+    """Let s(f) be the spread of an encoder within the classes and L_same the loss of negatives from
+    the class of the positive. Then L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge and 1
+    / (sqrt(3) ln 2) for the logistic loss in bits.
     """
     generator = trial.generator("worlds")
     cases = [random_world(generator, length=generator.exponential(5)) for _ in range(worlds)]
@@ -198,8 +201,9 @@ def test_collision_constant_is_best(
     loss: Loss,
     points: Annotated[int, Interval(2, 200, why="all triples of points are held")],
 ):
-    """Of m equally spaced numbers, far apart, (L_same - 1) / (c' s) is sqrt(1 - 1 / m^2): no
-    smaller c' is enough.
+    """For m equally spaced numbers as features of one class, far apart, (L_same - 1) / (c' s) is
+    sqrt(1 - 1 / m^2), which tends to 1: no smaller constant c' bounds the loss of collisions by the
+    spread s.
     """
     reaches = 10.0 ** np.arange(2, 6)
     worlds = [grid_world(-reach, reach, points) for reach in reaches]
@@ -223,8 +227,8 @@ def test_collision_constant_is_best(
 def test_blocks(
     trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="counts of 2 b points are summed")]
 ):
-    """With means of b positives and of b negatives of one class, L_b >= L_2b >= τ + (1 - τ)
-    L_sup.
+    """Let the loss compare the mean of b positives with that of b negatives of one class. Then L_b
+    >= L_2b >= τ + (1 - τ) L_sup, where τ is the chance that both classes are the same.
     """
     worlds = [WORLD, collapsed_world(0.5)]  # the second one attains all of it
     once, twice = (
@@ -257,8 +261,8 @@ def test_blocks__sampled(
     loss: Loss,
     block: Annotated[int, Interval(2, 4, why="one is no block, larger ones are not needed")],
 ):
-    """Sampled blocks have the mean loss that enumeration gives, between those of no block and of
-    large ones.
+    """Sampled blocks of positives and negatives have the mean loss that enumeration gives; it lies
+    between that without blocks and that of large blocks.
     """
     highest = 1 + np.ptp(WORLD[2] @ WORLD[2].T, axis=1).max()  # of log(1 + e^-v) too
     mean = observed.block_loss(*WORLD, loss, block)
@@ -285,8 +289,8 @@ def test_block_limit(
         int, Interval(3, 4, why="with less, the next order is seen; more take minutes")
     ] = 3,
 ):
-    """Of large blocks τ + (1 - τ) L_sup remains, of independent negatives something else (logistic
-    loss).
+    """For blocks of growing size the loss tends to τ + (1 - τ) L_sup if the negatives are of one
+    class, and to another number if they are independent (logistic loss).
     """
     world = random_world(np.random.default_rng(0), points=3)
     sizes = (smallest * 2 ** np.arange(5)).tolist()
@@ -301,8 +305,8 @@ def test_block_limit(
 
 @claim(derived("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)
 def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 100):
-    """No encoder's logistic loss is below E log2(1 + m Bin(k / m, ρ_c)), with k negatives, m views
-    of an object.
+    """With k negatives, m views of each object, no encoder has a logistic loss below E log2(1 + m
+    Bin(k / m, ρ_c)) over the class c of weight ρ_c.
     """
     trial.require(
         negatives % views == 0, f"views must divide negatives, got {views} and {negatives}"
@@ -327,7 +331,9 @@ def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 
     derived("a negative of another class costs nothing there"), kind="optimality", cases=NEGATIVES
 )
 def test_collision_floor__approached(trial, negatives: Count, views: Count):
-    """Collapsed classes that are far apart come as near to the floor as one likes."""
+    """Encoders that map each class to one point, far from the others, come arbitrarily near to the
+    floor of the logistic loss.
+    """
     trial.require(
         negatives % views == 0, f"views must divide negatives, got {views} and {negatives}"
     )
@@ -344,7 +350,9 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
 
 @claim(derived("as enumerated"), kind="distribution", cases=[4])
 def test_collision_floor__sampled(trial, negatives: SeveralNegatives):
-    """Sampled losses of collapsed classes far apart have the mean E log2(1 + Bin(k, ρ_c))."""
+    """If an encoder maps each class to one point, far from the others, sampled logistic losses with
+    k negatives have the mean E log2(1 + Bin(k, ρ_c)) over the class c of weight ρ_c.
+    """
     floor = predicted.collision_floor(WEIGHTS, negatives)
     trial.require(
         np.log2(1 + negatives * TAU) > 1.03 * floor,
@@ -364,8 +372,8 @@ def test_collision_floor__sampled(trial, negatives: SeveralNegatives):
 
 @claim(derived("enumeration of four points"), kind="identity", cases=[0.25, 0.5, 1.0, 1.5, 2.0])
 def test_good_minimiser_can_lose(trial, variance: NonNegative):
-    """Two equal classes, f = (+-1, +-s), hinge: L_un = (s^2 + 1/2) / 2 from s^2 = 1/2 on, 1/2
-    below; L_sup = 0.
+    """For two equally likely classes and features f = (+-1, +-s), the hinge loss is L_un = (s^2 +
+    1/2) / 2 from s^2 = 1/2 on and 1/2 below, although L_sup = 0 for every s.
     """
     world = spread_world(variance)
     rivals = {
@@ -383,7 +391,9 @@ def test_good_minimiser_can_lose(trial, variance: NonNegative):
 
 @claim(derived("where that loss is 1, which every constant encoder has"), kind="optimality")
 def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
-    """Beyond s^2 = 3/2, L_un prefers the constant encoder to f = (+-1, +-s), whose L_sup is 0."""
+    """Beyond s^2 = 3/2 the contrastive hinge loss prefers the constant encoder to f = (+-1, +-s),
+    whose L_sup is 0.
+    """
     from scipy.optimize import brentq
 
     constant = observed.contrastive_loss(*spread_world(1.0)[:2], np.ones((4, 1)), loss)
@@ -404,7 +414,9 @@ def test_infonce_bounds(
     ],
     joints: Count = 100,
 ):
-    """I_K(f) <= min(I, log K) for every critic f."""
+    """For every critic f, InfoNCE with K candidates is I_K(f) <= min(I, log K), where I is the
+    mutual information.
+    """
     generator = trial.generator("joints")
     tables = [
         0.999 * generator.dirichlet(np.ones(9)).reshape(3, 3) + 0.001 / 9 for _ in range(joints)
@@ -442,7 +454,9 @@ def test_infonce_bounds(
     second="test_contrastive_theory.py::test_infonce_is_that_of_all_candidates",
 )
 def test_best_critic(trial, candidates: SeveralNegatives):
-    """At any K the best critic is log r, up to a function of x."""
+    """For any number K of candidates the best critic of InfoNCE is log r, the logarithm of the
+    density ratio, up to a function of x.
+    """
     trial.require(
         candidates <= 64,
         f"candidates must be at most 64, whose counts are summed, got {candidates}",
@@ -462,7 +476,9 @@ def test_best_critic(trial, candidates: SeveralNegatives):
 
 @claim(derived("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_infonce_gap(trial, smallest: Expanded = 16):
-    """With f = log r, K (I - I_K) -> χ^2 / 2."""
+    """With the critic log r and K candidates, K (I - I_K) tends to χ^2 / 2: I is the mutual
+    information, I_K is InfoNCE, and χ^2 the variance of the density ratio r.
+    """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     information = predicted.mutual_information(TABLE)
     chi2 = predicted.chi_squared(TABLE)
@@ -505,8 +521,8 @@ def test_gaussian_chi_squared(
     kind="limit",
 )
 def test_excess_is_kl(trial, smallest: Expanded = 16):
-    """For any critic I - I_K tends to E_x KL(p(y | x) | q(y | x)), q(y | x) proportional to p(y)
-    e^f(x, y).
+    """For any critic f, the mutual information less InfoNCE tends to E_x KL(p(y | x) | q(y | x)) as
+    candidates are added, where q(y | x) is proportional to p(y) e^f(x, y).
     """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     excess = predicted.limit_excess(TABLE, CRITIC)
@@ -527,8 +543,9 @@ def test_excess_is_kl(trial, smallest: Expanded = 16):
 
 @claim(derived("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
-    """K (I_inf - I_K) -> E_p t - 1 - (E t^2 - 1) / 2 with t = q / p(y), the last E over p(x)
-    p(y).
+    """Let q(y | x) be proportional to p(y) e^f(x, y) for a critic f, and t = q / p(y). As the
+    number K of candidates grows, K times what InfoNCE is below its limit tends to E_p t - 1 - (E
+    t^2 - 1) / 2, the last E over p(x) p(y).
     """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     limit = predicted.mutual_information(TABLE) - predicted.limit_excess(TABLE, CRITIC)
@@ -548,8 +565,8 @@ def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
     cases=["0123", "0213"],
 )
 def test_encoding_is_not_seen(trial, order: Literal["0123", "0213"]):
-    """Recoding x leaves I and the best I_K alone, but not what a threshold tells of [x >= 2], x
-    uniform on 0...3.
+    """Recoding x, uniform on 0...3, does not change the mutual information or the best InfoNCE, but
+    it changes what a threshold on x says about [x >= 2].
     """
     places = [int(x) for x in order]
     accuracy = 1.0 if order == "0123" else 0.75
@@ -571,8 +588,9 @@ def test_encoding_is_not_seen(trial, order: Literal["0123", "0213"]):
 
 @claim(derived("boxes of v, each enclosed"), kind="bound")
 def test_collision_loss__everywhere(trial):
-    """A colliding negative costs log cosh(v/2) <= |v|/2 more than v = 0 does, in nats and in the
-    mean over the sign of v, for all |v| in [0, 400]: the first step to c' = 1 / (sqrt(3) ln 2).
+    """A negative of the positive's own class costs log cosh(v/2) <= |v|/2 more than v = 0 does, in
+    nats and on average over the sign of v, for all |v| in [0, 400]: this is the first step to c' =
+    1 / (sqrt(3) ln 2).
     """
 
     def both_signs(v):
@@ -610,8 +628,8 @@ def test_collision_constant_is_best__everywhere(trial):
 
 @claim(derived("boxes of t, each enclosed"), kind="bound")
 def test_many_negatives__everywhere(trial):
-    """log(1 + c t) >= c log(1 + t) for all t in [0, 100] and c = 1/8, 2/8, …, 7/8: the concavity
-    behind w, with c = n / (1 + N).
+    """log(1 + c t) >= c log(1 + t) for all t in [0, 100] and c = 1/8, 2/8, …, 7/8: this is the
+    concavity behind the weight w of many negatives, with c = n / (1 + N).
     """
 
     def whole(t, eighths):

@@ -47,9 +47,9 @@ def test_symmetrisation(
         Interval(0.9, 2, why="of shorter features all losses are near 1, and any bound holds"),
     ] = 1.0,
 ):
-    """The loss of a sample of triples falls short of its mean by at most twice the Rademacher
-    complexity of the losses, on average over samples, at the worst of 17 encoders
-    of four points to ± a length, or to 0.
+    """The loss of a sample of triples is below its mean by at most twice the Rademacher complexity
+    of the losses: on average over samples, and at the worst of 17 encoders that map four points to
+    ± a length, or to 0.
 
     It counts unlabelled triples: what it says of labels needs the bound on the mean classifier.
     """

@@ -108,7 +108,9 @@ def require_decided(trial, values, penalty):
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
 def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
-    """The least of objective 1: the sum of λ σ_i^2 / (σ_i^2 + λ), i <= k, and of σ_i^2 beyond."""
+    """The least value of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns, is the sum of λ
+    σ_i^2 / (σ_i^2 + λ) over i <= k and of σ_i^2 over i > k, where σ_i are the singular values of X.
+    """
     generator = trial.generator()
     values = singular_values(items)[:rank]
     x = ratings(generator, items)
@@ -133,7 +135,10 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
 def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: Penalty):
-    """Every optimum of objective 1 has A B^T = V_k diag(s) V_k^T, s_i = 1 / (1 + λ / σ_i^2)."""
+    """Every optimum of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns, has A B^T = V_k
+    diag(s) V_k^T with s_i = 1 / (1 + λ / σ_i^2), where σ_i are the singular values of X and V_k its
+    leading right singular vectors.
+    """
     generator = trial.generator()
     values = singular_values(items)[:rank]
     x = ratings(generator, items)
@@ -174,8 +179,8 @@ def test_cosines_not_unique(
         float, Interval(-0.95, 0.95, why="nearer to one, the gauge is too ill conditioned")
     ],
 ):
-    """For any cosine in (-1, 1) objective 1 has an optimum at which two items have it; objective 2
-    leaves one only.
+    """For any number in (-1, 1) objective 1 has an optimum in which two given items have it as
+    their cosine; objective 2 leaves one cosine only.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -228,8 +233,8 @@ def test_cosines_not_unique(
     cases=[(7, 3, 30.0), (5, 2, 3.0)],
 )
 def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """An optimum of objective 1 is the symmetric one in a gauge R, with its cosines under G = (R
-    R^T)^-1.
+    """Every optimum of objective 1 is the symmetric one in a gauge R; its item cosines are those of
+    the symmetric one under G = (R R^T)^-1.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -265,7 +270,10 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, pena
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
-    """Least |X|^2 - sum_{i <= k} (σ_i - λ)_+^2 of objective 2, at V_k diag(1 - λ/σ)_+ V_k^T."""
+    """The least value of objective 2, |X - X A B^T|^2 + λ (|X A|^2 + |B|^2) with k columns, is
+    |X|^2 - sum_{i <= k} (σ_i - λ)_+^2, at A B^T = V_k diag(1 - λ/σ)_+ V_k^T, where σ_i are the
+    singular values of X and V_k its leading right singular vectors.
+    """
     generator = trial.generator()
     values = singular_values(items)[:rank]
     require_decided(trial, values, penalty)
@@ -291,8 +299,9 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum__cosines(trial, items: Items, rank: SeveralRanks, penalty: Decay):
-    """Objective 2 leaves one set of item cosines, those of the rows of V_k diag(b), b_i^2 = (σ_i -
-    λ)_+.
+    """All optima of objective 2 have the same item cosines: those of the rows of V_k diag(b) with
+    b_i^2 = (σ_i - λ)_+, where σ_i are the singular values of X and V_k its leading right singular
+    vectors.
     """
     generator = trial.generator()
     values = singular_values(items)[:rank]
@@ -323,8 +332,9 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: SeveralRanks, pe
     cases=[(7, 30.0), (12, 3.0)],
 )
 def test_identity_gauge(trial, items: Items, penalty: Penalty):
-    """With k = p and B = V no two items are similar, whatever the data; with A = V users are as
-    similar as X's rows.
+    """If the optimum of objective 1 with as many columns as items is written with B = V, the right
+    singular vectors, no two items are similar, whatever the data; with A = V, users are as similar
+    as the rows of X.
     """
     x = ratings(trial.generator(), items)
     design = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
@@ -364,8 +374,8 @@ def balanced_start(generator, items, rank):
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
 def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
-    """A balanced start of gradient flow, A^T A = B^T B, ends in the symmetric gauge: the start
-    picks the cosines.
+    """Gradient flow of objective 1 from a balanced start, A^T A = B^T B, ends in the symmetric
+    gauge: the start chooses the cosines.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -428,8 +438,8 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
 def test_balancing_gauge(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """R with R R^T = P, the geometric mean of (A^T A)^-1 and B^T B, turns any optimum into the
-    symmetric one.
+    """If R R^T is the geometric mean of (A^T A)^-1 and B^T B, the gauge R turns any optimum (A, B)
+    of objective 1 into the symmetric one.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -467,8 +477,8 @@ def test_balancing_gauge(trial, items: Items, rank: SeveralRanks, penalty: Penal
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
 def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """No gauge moves the scores X A B^T, or cosines of their columns, which are those of B under G
-    = (X A)^T X A.
+    """No gauge changes the scores X A B^T or the cosines of their columns; these are the cosines of
+    the rows of B under G = (X A)^T X A.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -500,8 +510,8 @@ def test_range_any_gauge(
         int, Interval(10, 2**16, why="of a few fewer none is near an end; all are held at once")
     ] = 2000,
 ):
-    """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t
-    = tan(θ/2).
+    """Let two items have the angle θ and t = tan(θ/2). No gauge G with a condition number of at
+    most K moves their cosine outside [cos 2 atan(t sqrt K), cos 2 atan(t / sqrt K)].
     """
     generator = trial.generator()
     u, v = generator.normal(size=(2, dim))
@@ -529,8 +539,8 @@ def test_range_any_gauge(
     cases=[(2, 4.0), (3, 10.0), (5, 100.0)],
 )
 def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs: Count = 5):
-    """G = I + (K - 1) m m^T has the least cosine if m is the direction of u - v, the largest if
-    that of u + v.
+    """For unit vectors u and v, the gauge G = I + (K - 1) m m^T gives the least cosine of condition
+    K if m is the direction of u - v, and the largest if m is that of u + v.
     """
     trial.require(
         pairs <= 1000, f"pairs must be at most 1000, which are drawn one by one, got {pairs}"
@@ -567,8 +577,9 @@ def extreme_gauges(u, v, condition):
     cases=[(2, 100.0), (3, 4.0), (5, 25.0)],
 )
 def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
-    """Over diag(g), 1 <= g <= K, cosines reach max_t h, or min_t h if none is positive, h = max_g 2
-    N / (t A + B/t).
+    """Over diagonal gauges diag(g), 1 <= g <= K, the largest cosine of two items is max_t h, or
+    min_t h if no value is positive, with h(t) = max_g 2 N / (t A + B/t): N is the inner product of
+    the items under g, and A and B their squared lengths.
     """
     generator = trial.generator()
     pairs = generator.normal(size=(2, 7, dim))

@@ -145,7 +145,10 @@ def test_moment_recursion(
     order: Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")],
     points: Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")] = 10,
 ):
-    """μ_2 = σ^2 μ_1', μ_3 = σ^2 μ_2', and μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2 from k = 3 on."""
+    """For y = x + σ n with normal noise n, the central moments μ_k of x given y follow from the
+    posterior mean μ_1(y): μ_2 = σ^2 μ_1', μ_3 = σ^2 μ_2', and μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2
+    from k = 3 on.
+    """
     moments, derivatives, scale, mean = along(trial, prior, sigma, order, points)
     law = predicted.central_moments(derivatives, sigma)
     square = law[:, 0] ** 2
@@ -162,8 +165,9 @@ def test_moment_recursion(
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
 def test_directional_moments(trial, dim: Dim, sigma: Level, instance: Natural = 0):
-    """μ_2^v = σ^2 v'Jv, μ_3^v = σ^2 D_v μ_2^v, μ_4^v = σ^2 D_v μ_3^v + 3 (μ_2^v)^2, all of
-    v'μ_1.
+    """The central moments of v'x given y, along a unit vector v, are μ_2 = σ^2 v'Jv, μ_3 = σ^2 D_v
+    μ_2 and μ_4 = σ^2 D_v μ_3 + 3 μ_2^2. J is the Jacobian of the posterior mean, and D_v the
+    derivative along v.
     """
     world, y, v, w = spatial(instance, dim)
     moments, derivatives, scale = on_a_line(world, y, v, sigma, 4)
@@ -178,8 +182,8 @@ def test_directional_moments(trial, dim: Dim, sigma: Level, instance: Natural = 
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
 def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural = 0):
-    """Cov(x | y) = σ^2 J with J = d μ_1 / dy, which is thereby symmetric and positive
-    semidefinite.
+    """Cov(x | y) = σ^2 J, where J is the Jacobian of the posterior mean; J is therefore symmetric
+    and positive semidefinite.
     """
     world, y, *_ = spatial(instance, dim)
     jacobian = observed.jacobian(world, y, sigma)
@@ -207,8 +211,8 @@ def test_moment_tensors(
     sigma: Level = 0.7,
     instance: Natural = 1,
 ):
-    """[μ_3]_ijk = σ^2 d_k [μ_2]_ij, and [μ_4] = σ^2 d [μ_3] + the three pairings of μ_2 with
-    itself.
+    """The tensors of central moments of x given y are [μ_3]_ijk = σ^2 d_k [μ_2]_ij, and [μ_4] = σ^2
+    d [μ_3] plus the three pairings of μ_2 with itself; d are derivatives by y.
     """
     trial.require(
         points * dim**4 <= 10**7, "points and dim must ask for sums of at most 10^7 terms"
@@ -265,8 +269,8 @@ def test_masked_components(
     ],
     instance: Natural = 0,
 ):
-    """Principal components of a region are those of the principal submatrix of σ^2 J, all of y
-    being given.
+    """The posterior principal components of a region of pixels are those of the principal submatrix
+    of σ^2 J, where all of y is given; J is the Jacobian of the posterior mean.
     """
     trial.require(kept < dim, f"kept must be less than dim, got {kept} of {dim}")
     world, y, *_ = spatial(instance, dim)
@@ -306,8 +310,8 @@ def test_subspace_iteration(
     rank: Annotated[int, Interval(1, 50, why="at most dim")],
     dim: SeveralCounts,
 ):
-    """A round shrinks the tangent of the largest angle to the top r directions to λ_(r+1) / λ_r or
-    less.
+    """Let λ_1 >= λ_2 >= … be the posterior variances. A round of subspace iteration multiplies the
+    tangent of the largest angle to the r leading directions by λ_(r+1) / λ_r or less.
 
     Late rounds shrink it by that factor.
     """
@@ -395,8 +399,9 @@ def test_difference_iteration(
     ],
     instance: Natural = 0,
 ):
-    """Power iteration on (μ_1(y + c v) - μ_1(y)) / c ends at a variance that is off by c κ_3^v / (2
-    σ^2).
+    """Power iteration on the differences (μ_1(y + c v) - μ_1(y)) / c of the posterior mean ends at
+    a variance whose error is c κ_3 / (2 σ^2) to first order, where κ_3 is the posterior's third
+    cumulant along v.
 
     On (μ_1(y + c v) - μ_1(y - c v)) / 2c by c^2 κ_4^v / (6 σ^4), v being the first principal
     direction.
@@ -436,8 +441,9 @@ def test_difference_iteration(
     as_published=WEIGHTS_WITHOUT_VOLUME,
 )
 def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10, why="a cap only")]):
-    """In the mean y + σ^2 d log p(y) of a mixture a component weighs π_k det(V_k)^(-1/2)
-    exp(...).
+    """If x has a mixture of normal laws, component k, of prior weight π_k, has the weight π_k
+    det(V_k)^(-1/2) exp(...) in the posterior mean y + σ^2 d log p(y), where V_k is its covariance
+    plus σ^2.
     """
     covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
     world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
@@ -474,8 +480,8 @@ def test_sampled_calibration(
     sigma: Annotated[float, Interval(0.6, 1.5, why="a cap, which nothing requires")],
     above: Annotated[float, Interval(-0.5, 1.2, why="a cap only")],
 ):
-    """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], μ_2 and μ_3 from
-    derivatives.
+    """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], with the central
+    moments μ_2 and μ_3 from derivatives of the posterior mean μ_1.
     """
 
     def means(level):
@@ -528,8 +534,9 @@ def test_clipping(
     sigma: Annotated[float, Interval(0.5, 1, why="elsewhere clipping moves less than the margin")],
     ones: Annotated[float, Interval(0.05, 0.9, why="a cap, which nothing requires")],
 ):
-    """Of x in {0, 1} and y clipped to c in [0, 1], E (x - μ_1(c))^2 = E μ_2(y) + E (μ_1(y) -
-    μ_1(c))^2.
+    """If x is 0 or 1 and y is clipped to c in [0, 1], E (x - μ_1(c))^2 = E μ_2(y) + E (μ_1(y) -
+    μ_1(c))^2: the squared error of the posterior mean μ_1 at the clipped value exceeds the mean
+    variance by the last term.
     """
     world = observed.Mixture(
         np.array([1 - ones, ones]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1))
@@ -589,8 +596,8 @@ def over_y(prior, sigma, *functions):
     as_published=RESIDUAL,
 )
 def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
-    """Of the posterior mean E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d), which is less than σ^2 by MMSE
-    / d.
+    """The residual of the posterior mean μ_1 in d dimensions has E|y - μ_1|^2 / d = σ^2 (1 - E tr J
+    / d), which is less than σ^2 by the mean squared error per dimension; J is the Jacobian of μ_1.
     """
 
     def slope(y, mean):
@@ -628,7 +635,9 @@ def test_noise_level__any_denoiser(
     gain: Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")],
     dim: Copies,
 ):
-    """Of any denoiser E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f; here f = gain sin(y)."""
+    """For any denoiser f in d dimensions with the Jacobian J_f, E|y - f|^2 = σ^2 d + E|f - x|^2 - 2
+    σ^2 E tr J_f; here f = gain sin(y).
+    """
     world = WORLDS[prior]
 
     def error_of(y, mean):
@@ -680,8 +689,8 @@ def test_learned_denoiser(
     ],
     units: Annotated[int, Interval(1, 20, why="more units are nearly dependent")],
 ):
-    """A denoiser fitted by least squares claims, with σ^2 J for the variance, its own squared error
-    on average.
+    """If a denoiser is fitted by least squares, the variance σ^2 J that it claims is its own
+    squared error on average; J is its Jacobian.
 
     However far from the posterior mean it is: of any readout of fixed features with y itself among
     them.
@@ -731,8 +740,8 @@ def test_learned_denoiser(
 def test_difference_step(
     trial, stencil: Stencil, sigma: Annotated[float, Interval(0.05, 1e3, why="a cap only")]
 ):
-    """Third differences put μ_4 off by σ^6 μ_1^(5) c^2 / 8 if central, by σ^6 μ_1^(4) c / 2 if
-    one-sided.
+    """Third differences of step c change μ_4 by σ^6 μ_1^(5) c^2 / 8 if they are central, and by σ^6
+    μ_1^(4) c / 2 if they are one-sided; μ_1^(k) are derivatives of the posterior mean.
     """
     width = (0.05**2 + sigma**2) / 0.4  # over which the weights of the two bumps change
     y = 0.5 + width * np.array([-1.0, 0.7])
@@ -771,8 +780,8 @@ def test_difference_rounding(
     sigma: Annotated[float, Interval(0.08, 0.15, why="about 25 / 255; the ends are caps")] = 25
     / 255,
 ):
-    """The worst error of μ_4 over [.2, .8] is the step's and half of 8 ε |μ_1| σ^6 / c^3, to a
-    factor of five.
+    """The worst error of the fourth moment over y in [.2, .8] is that of the step c plus half of
+    the rounding 8 ε |μ_1| σ^6 / c^3, up to a factor of five.
     """
     y = np.linspace(0.2, 0.8, 61)
     exact, derivatives, _ = on_a_line(BUMPS, y[:, None], LINE, sigma, 6)

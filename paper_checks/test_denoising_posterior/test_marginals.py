@@ -74,9 +74,9 @@ def test_most_entropy(
         float, Interval(0.35, 0.65, why="of the left mode: others may have no maximum")
     ],
 ):
-    """The density of most entropy with the posterior's first four moments misses it by its own
-    entropy less the posterior's: KL(posterior | fit) = H(fit) - H(posterior), so that four moments
-    are never worse than two.
+    """The density with the most entropy among those with the posterior's first four moments has the
+    divergence KL(posterior | fit) = H(fit) - H(posterior), so that four moments are never worse
+    than two.
 
     It is near: a posterior of two modes at ± 2 is .09 away in total variation, the normal density
     .25. For a symmetric posterior of kurtosis above 3 no density on the line has most entropy.
@@ -109,9 +109,9 @@ def test_most_entropy__none(
     scale: Annotated[float, Interval(2.5, 4, why="of less, the surplus of kurtosis is small")],
     half: Annotated[float, Interval(16, 40, why="the limit; the high end is a cap")] = 16.0,
 ):
-    """For an even mixture of scales 1 and s, whose kurtosis κ is above 3, the most entropy with its
-    four moments on an interval of ± L deviations is (κ - 3) / (2 L²) below that of the normal
-    density: on the whole line no density has most entropy, and the fit leaves the posterior.
+    """Take an even mixture of normal laws of scales 1 and s, whose kurtosis κ is above 3. On an
+    interval of ± L deviations, the most entropy with its four moments is (κ - 3) / (2 L²) below
+    that of the normal density. On the whole line no density has most entropy.
     """
     deviation = np.sqrt((1 + scale**2) / 2)
     kurtosis = 3 * (1 + scale**4) / 2 / deviation**4

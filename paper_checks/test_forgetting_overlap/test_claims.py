@@ -55,7 +55,10 @@ QUOTED = paper(
     cases=[(5, 6, 10, 0.5), (3, 4, 10, 0.5), (12, 8, 6, 0.1), (1, 1, 5, 2.0)],
 )
 def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRidge):
-    """Training T with ridge λ moves S's outputs by |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1 U_T^T y|^2."""
+    """Training a task T with ridge λ moves the outputs of task S by |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1
+    U_T^T y|^2: features are U Σ V^T, O = V_S^T V_T is the overlap, and y the residual of T before
+    its training.
+    """
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge)
     truth = predicted.forgetting(*tasks.features, tasks.residual, ridge)
@@ -93,8 +96,8 @@ def test_chain(
     tasks: Annotated[int, Interval(2, 100, why="one alone makes no chain, and each is fitted")],
     ridge: SomeRidge,
 ):
-    """Through tasks 1, ..., m drifts add as vectors, each with its residual against the weights
-    before it.
+    """Through tasks 1, ..., m the drifts of the outputs add up as vectors, each with the residual
+    of its task against the weights before it.
     """
     generator = trial.generator()
     first, _, weights, _ = two_tasks(generator, n_s, n_k, dim)
@@ -140,7 +143,10 @@ def test_chain(
 def test_loss_increase(
     trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim: Size = 10, ridge: SomeRidge = 0.5
 ):
-    """S's sum of squares grows by Δ after least squares, by Δ - 2 λ_S w_S . dw after ridge λ_S."""
+    """Let training on T move the outputs of S by the squared length Δ, and its weights by dw. The
+    sum of squares of S grows by Δ if S was trained by least squares, and by Δ - 2 λ_S w_S . dw
+    after ridge λ_S with the weights w_S.
+    """
     generator = trial.generator()
     first, second, _, targets = two_tasks(generator, n_s, n_t, dim)
     labels = generator.standard_normal(n_s)
@@ -194,7 +200,10 @@ def test_early_stopping(
     n_t: Size = 6,
     dim: Size = 10,
 ):
-    """After m steps of rate η the ridge's filter is replaced by (1 - (1 - η σ^2)^m) / σ."""
+    """After m steps of gradient descent of rate η, the drift is that of ridge regression with the
+    filter (1 - (1 - η σ^2)^m) / σ in place of σ / (σ^2 + λ), on each singular value σ of T's
+    features.
+    """
     tasks = tasks_that_touch(trial.generator(), n_s, n_t, dim)
     rate = share / float(np.linalg.norm(tasks.features_t, 2)) ** 2
     after = observed.march(tasks.features_t, tasks.targets, tasks.weights, rate, steps)
@@ -257,8 +266,9 @@ def forgotten(tasks, residuals, ridge):
 def test_random_residual(
     trial, n_s: SeveralRows, n_t: SeveralRows, dim: SeveralRows, ridge: SomeRidge
 ):
-    """Residuals N(0, I) make S forget sum e_i on average, e the squared singular values of Σ_S O
-    F.
+    """If the residuals of T are N(0, I), S forgets sum e_i on average. e_i are the squared singular
+    values of Σ_S O F: Σ_S has the singular values of S's features, O is the overlap, and F the
+    filter of T's training.
     """
     tasks = two_tasks(trial.generator("tasks"), n_s, n_t, dim)
     truth, laws = laws_of(tasks, ridge)
@@ -288,8 +298,9 @@ def test_random_residual__moments(
     dim: Size,
     ridge: SomeRidge,
 ):
-    """E Δ = sum e_i and Var Δ = 2 sum e_i^2, on the nodes of Gauss and Hermite, exact up to degree
-    five.
+    """If the residuals of T are N(0, I), the forgetting Δ of S has E Δ = sum e_i and Var Δ = 2 sum
+    e_i^2 with the squared singular values e_i of Σ_S O F; quadrature of Gauss and Hermite gives
+    both exactly.
     """
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)._replace(
         weights=np.zeros(dim)
@@ -318,8 +329,9 @@ def test_random_residual__moments(
 def test_principal_angle_bound(
     trial, n_s: Size, n_t: Size, spare: Spare, ridge: Ridge, draws: Count = 2000
 ):
-    """Δ <= σ_{S,1}^2 cos^2 θ_1 |w_T - w_S|^2, with equality where S's top direction is the aligned
-    one.
+    """S forgets at most Δ <= σ^2 cos^2 θ_1 |w_T - w_S|^2, where σ is the largest singular value of
+    its features, θ_1 the smallest principal angle to T, and w_S and w_T the weights before and
+    after T. Equality holds if the top direction of S is the aligned one.
     """
     generator = trial.generator()
     dim = n_s + n_t + spare  # with fewer features some angle is 0, and says nothing
@@ -406,8 +418,8 @@ def on_average(trial, law, degrees, rank, spare, printed):
     as_published=ALIGN,
 )
 def test_inverted_u(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare = 4):
-    """Two tasks of one teacher w* ~ N(0, I) at an angle θ: E Δ / r = cos^2 θ sin^2 θ, without
-    ridge.
+    """If one random teacher w* ~ N(0, I) labels two tasks of rank r at an angle θ, S forgets E Δ /
+    r = cos^2 θ sin^2 θ on average, without ridge.
     """
     on_average(trial, "teacher", degrees, rank, spare, printed=True)
 
@@ -421,8 +433,8 @@ def test_inverted_u(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare
     cases=[15.0, 45.0, 75.0],
 )
 def test_inverted_u__independent(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare = 4):
-    """With a residual N(0, I) whatever the angle, E Δ / r = cos^2 θ increases as the tasks
-    align.
+    """If the residuals of T are N(0, I) for every angle θ between two tasks of rank r, S forgets E
+    Δ / r = cos^2 θ on average: more, the more the tasks align.
     """
     on_average(trial, "independent", degrees, rank, spare, printed=False)
 
@@ -443,7 +455,9 @@ def test_inverted_u__exact(
     rank: Size = 3,
     spare: Spare = 4,
 ):
-    """E Δ / r is cos^2 θ sin^2 θ of one teacher, cos^2 θ of random residuals, at every angle."""
+    """For two tasks of rank r at an angle θ, E Δ / r is cos^2 θ sin^2 θ if one teacher labels both,
+    and cos^2 θ for random residuals, at every angle.
+    """
     inside = 1e-5 <= degrees <= 90 - 1e-5
     trial.require(
         inside or degrees in (0, 90),

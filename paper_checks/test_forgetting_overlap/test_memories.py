@@ -37,8 +37,8 @@ def with_a_mean(generator, rows, dim):
     cases=[(1, 19, 11, 6, 0.5), (3, 2, 7, 4, 0.0), (5, 0, 5, 4, 0.5), (30, 5, 33, 30, 0.0)],
 )
 def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: Size, ridge: Ridge):
-    """T solved off the top k right singular vectors of S: Δ = sum_{i>k} σ_i^2 (v_i . dw)^2, 0 at k
-    = rank.
+    """If T is trained off the top k right singular vectors v_i of S's features, S forgets Δ =
+    sum_{i>k} σ_i^2 (v_i . dw)^2, where dw is the change of the weights; at k = rank this is 0.
     """
     trial.require(
         n_t + 3 <= spare or ridge >= 0.01,
@@ -93,8 +93,8 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     cases=[(5, 4, 10)],
 )
 def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], dim: Literal[10, 11]):
-    """In more than 3 of 10 pairs of tasks a larger memory k, without ridge, forgets more than some
-    smaller one.
+    """In more than 3 of 10 pairs of tasks, a memory of more directions forgets more than some
+    smaller one, without ridge.
     """
 
     def rise(generator, *, again=True):
@@ -150,8 +150,9 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
     cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
 )
 def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300):
-    """Off the top k right singular vectors of S, Δ <= σ_{S,k+1}^2 |dw|^2 for every T; not so if
-    centred.
+    """If a task T is trained off the top k right singular vectors of S's features, S forgets Δ <=
+    σ^2 |dw|^2 with the next singular value σ and the change dw of the weights, for every T. This
+    fails for principal directions of centred features.
     """
     features_s, tasks, top, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     factor, left, less = (
@@ -193,8 +194,8 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
 def test_pca_ogd__centred(
     trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300
 ):
-    """Principal directions of centred features leave Δ <= |φ_S P|^2 |dw|^2, the mean feature being
-    in φ_S P.
+    """If a task is trained off principal directions of the centred features of S, S forgets Δ <=
+    |φ_S P|^2 |dw|^2, where P projects off them; the mean feature is then in φ_S P.
     """
     features_s, tasks, _, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     more = observed.principal_directions(features_s, memory + 1, centred=True)
@@ -254,8 +255,8 @@ def test_lazy_net(
     ] = 6,
     ridge: Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")] = 0.5,
 ):
-    """A tanh net forgets what its own initial tangent kernel says, but for errors that fall at
-    least like n^-0.8.
+    """A wide tanh network forgets what its tangent kernel at initialisation predicts, up to errors
+    that fall at least like n^-0.8 with the width n.
     """
     import jax
 
