@@ -538,7 +538,8 @@ def learned(n_pairs):
 def test_learned_pretext(trial, n_pairs: Pairs = 6400):
     """A pretext that is learned from n1 pairs of normal views and cut to its k leading directions
     has the approximation error (d1 - k) τ / (n1 - d1 - 1), up to 1 % or 64 / n1; X1 has d1
-    dimensions, and τ is the noise of the pretext as the head sees it.
+    dimensions, and τ is the variance of the pretext's noise as the best head passes it to the
+    label.
     """
     laws, theory, directions, tau, root = learned(n_pairs)
     left, singular, right = np.linalg.svd(laws.pretext)
@@ -581,8 +582,8 @@ def test_learned_pretext__true_head(
     ],
 ):
     """Under the best head of the true pretext, one that is learned from n1 pairs of normal views
-    errs by d1 τ / (n1 - d1 - 1) at any n1; X1 has d1 dimensions, and τ is the noise of the pretext
-    as the head sees it.
+    errs by d1 τ / (n1 - d1 - 1) at any n1; X1 has d1 dimensions, and τ is the variance of the
+    pretext's noise as the head passes it to the label.
     """
     laws, _, _, tau, root = learned(n_pairs)
     head = laws.target @ np.linalg.pinv(laws.pretext, rcond=1e-10)

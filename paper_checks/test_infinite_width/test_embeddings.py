@@ -49,9 +49,9 @@ def test_embeddings(
         int, Interval(64, 2048, why="below, the bias 1 / n is seen; above, nets take seconds each")
     ],
 ):
-    """Under maximal updates two linear embeddings of 8 words follow a closed recursion of four
-    8 x 8 matrices: the training loss of networks of width n ends at its, below that of descent in
-    the kernel of the start.
+    """Under maximal updates two linear embeddings of 8 words follow a closed recursion of four 8 x
+    8 matrices. The training loss of networks of width n ends at that of the recursion, below that
+    of descent with the kernel of the start.
 
     The order that the abstract reports, limit before finite network before kernel, in training;
     analogies are not on trial.

@@ -116,8 +116,10 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
 def test_width_exponent(trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128):
-    """With one hidden layer features move by n^(-r), r = min(a + b, 2 a + c) + c: NTK 1/2, mean
-    field 0, standard 3/2.
+    """In networks with one hidden layer of n units, one step moves the features by the order n^(-r)
+    with r = min(a + b, 2 a + c) + c: a, b and c are the exponents of the readout's multiplier and
+    start and of the rate. For NTK r is 1/2, for mean field 0, and for the standard parametrisation
+    with rate 1/n 3/2.
 
     a + b of the readout is `start`, 2 a + c is `learned`; a and b of the first layer are 0. The
     same units are put together to networks of all widths, and the step is small.
@@ -203,8 +205,8 @@ def test_width_exponent__deep(
     c: UnitInterval,
     width: Wide = 1024,
 ):
-    """With two hidden layers the one that moves features most decides r: NTK 1/2, and 0 where it is
-    the first.
+    """With two hidden layers of n units, the layer that moves the features most decides the order
+    n^(-r) of their movement: in NTK r = 1/2, and r = 0 if the first layer does.
     """
     scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
 
@@ -243,8 +245,9 @@ def test_width_exponent__named(
         Interval(64, 256, why="smaller ones are not yet in the power law, larger take ten minutes"),
     ],
 ):
-    """Tanh networks of two hidden layers move features by n^(-r): muP r = 0, standard with c = 1
-    1/2, half-way 1/4.
+    """In tanh networks with two hidden layers of n units, training moves the features by the order
+    n^(-r): r = 0 in muP, 1/2 in the standard parametrisation with rate 1/n, and 1/4 half-way
+    between both.
     """
     scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
     judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, rivals, power=2)
@@ -262,8 +265,9 @@ def test_one_step__features(
     c: Rate,
     width: SomeWidth = 128,
 ):
-    """Features moved by the first step change the output by n^(1 - (a + b) - r): it explodes where
-    that exceeds 0.
+    """Features that the first step moves by n^(-r) change the output by n^(1 - (a + b) - r), where
+    n^(-a) and n^(-b) are the readout's multiplier and start: it explodes if the exponent is above
+    0.
 
     So with a = (0, .625), b = (0, -.125), c = -.25, though r = 1/4 and learning the readout changes
     it finitely.
@@ -307,8 +311,8 @@ def test_one_step__features(
 def test_width_exponent__unstable(
     trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128
 ):
-    """With r < 0, against the fourth condition, the first order of a step moves features by n^(-r),
-    without bound.
+    """If r < 0, against the fourth condition of stability, the first order of a step moves the
+    features by n^(-r), which grows without bound.
     """
     a = (learned - c) / 2
     scaling = np.array([0, a]), np.array([0, start - a]), c
@@ -331,8 +335,8 @@ NAMED = paper("section 1 and Theorem 3.8, as notes on the paper quote it")
 
 @claim(NAMED, kind="rate", cases=["NTK", "mean field", "muP", "standard"])
 def test_named_scalings__moved(trial, name: Name, width: SomeWidth = 128):
-    """With one hidden layer features of NTK and standard networks freeze, and those of mean field
-    and muP do not.
+    """With one hidden layer, the features of NTK and standard networks freeze as the width grows,
+    and those of mean field and muP do not.
     """
     scaling = predicted.named_scaling(name)
     r = float(predicted.feature_exponent(*scaling))
@@ -345,8 +349,8 @@ def test_named_scalings__moved(trial, name: Name, width: SomeWidth = 128):
     cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
 )
 def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
-    """One step moves the output by n^(1 - 2 a - c): standard networks, a = 0 and b = 1/2, explode
-    unless c = 1.
+    """One step moves the output of a network of width n by n^(1 - 2 a - c), where n^(-a) is the
+    readout's multiplier and n^(-c) the rate: standard networks, a = 0, explode unless c = 1.
 
     In the mean over networks of the same units, from an error so small that the step is of the
     first order.
@@ -396,8 +400,8 @@ def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
 def test_named_scalings(
     trial, name: Name, hidden: Annotated[int, Interval(1, 2**10, why="more take seconds")]
 ):
-    """All are stable and learn: NTK with r = 1/2, standard with c = 1 with 3/2 or 1/2 if deep, muP
-    and mean field 0.
+    """All named parametrisations are stable and learn. Features move by n^(-r): r = 1/2 in NTK, 3/2
+    in the standard one with rate 1/n (1/2 if deep), and 0 in muP and mean field.
 
     With another start of any hidden layer none is stable.
     """
@@ -437,7 +441,10 @@ def test_abc_symmetry(
     ] = 32,
     steps: Annotated[int, Interval(1, 8, why="rounding grows from step to step")] = 5,
 ):
-    """(a + θ, b - θ, c - 2 θ) on every layer leaves f unchanged at every step."""
+    """If θ is added to the exponents a of all multipliers, subtracted from the exponents b of all
+    starts, and 2 θ subtracted from the rate's exponent c, the output f stays the same at every
+    step.
+    """
     trial.require(name != "mean field" or hidden == 1, "hidden must be 1 for mean field")
     trial.require(
         abs(theta) >= 0.1 and steps >= 2, "theta must be .1 off zero, and steps 2, or any c does"
@@ -469,8 +476,8 @@ def test_silent_start(
     b: Power,
     width: Annotated[int, Interval(1, 2**9, why="eight times as many readouts are held")] = 64,
 ):
-    """The output at initialisation is of the order n^(1/2 - a - b): n^(-1/2) in mean field, 1 in
-    NTK.
+    """At initialisation the output of a network of width n is of the order n^(1/2 - a - b), where
+    n^(-a) and n^(-b) are the readout's multiplier and start: n^(-1/2) in mean field and 1 in NTK.
 
     Over the readout f^2 has the mean of its sum over a basis of readouts; units are the same at all
     widths.
@@ -503,8 +510,9 @@ def test_conditions(
     hidden: Literal[1, 2],
     parts: Annotated[int, Interval(4, 6, why="all of a grid are listed")],
 ):
-    """On a grid of exponents from -1 to 3/2 what is stable and learns features has a + b >= 1: f
-    starts as n^(-1/2).
+    """On a grid of exponents from -1 to 3/2, every parametrisation that is stable and learns
+    features has a + b >= 1 for the readout's multiplier n^(-a) and start n^(-b), so that the output
+    starts at the order n^(-1/2).
     """
     a, b, c = grid(hidden, parts)
     holds = predicted.stability(a, b, c)
@@ -560,8 +568,9 @@ def enumerated(hidden, parts):
 
 @claim(derived("exact values of polynomials of degree 1"), kind="identity")
 def test_abc_symmetry__everywhere(trial):
-    """Both arguments of the minimum in r, (a + b) + c - 1 + 2 a_l and (2 a + c) + c - 1 + 2 a_l,
-    are the same at (a + θ, b - θ, c - 2 θ) for all a, a_l, b, c and θ: so is r.
+    """Let a and b be the readout's exponents, a_l those of a layer's multiplier, and c the rate's.
+    Both arguments of the minimum in r, (a + b) + c - 1 + 2 a_l and (2 a + c) + c - 1 + 2 a_l, are
+    the same at (a + θ, b - θ, c - 2 θ) for all a, a_l, b, c and θ, and so is r.
     """
 
     def arguments(a, first, b, c, z):

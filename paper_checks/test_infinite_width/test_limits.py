@@ -49,8 +49,9 @@ def test_limit_recursion(
     ],
     width: Annotated[int, Interval(256, 2**16, why="the order 1 / n^2 is neglected")],
 ):
-    """For f = (1/n) v'w x, f_t -> b x with a, b, c <- second moments of (w + κ v, v + κ w); + β_t /
-    n.
+    """Let f = (1/n) v'w x, and let a, b and c be the means of w^2, w v and v^2. As the width n
+    grows, f_t tends to b x, where each step of descent takes (w, v) to (w + κ v, v + κ w) with κ =
+    -η (f - y) x; the mean of f_t exceeds this limit by β_t / n.
     """
     theory = predicted.finite_width(X, 1.5 * X, rate)
     limit = predicted.limit_outputs(X, 1.5 * X, rate)
@@ -119,16 +120,18 @@ def expanded(trial, rate, width, part):
     cases=[0.15, 0.1, 0.03],
 )
 def test_finite_width_bias(trial, rate: Small, width: Wide = 1024):
-    """E f_t = limit + β_t / n, β_t = tr(H diag(2, 1, 2)) / 2, H the Hessian of f_t in the initial
-    a, b, c.
+    """The mean output of the network f = (1/n) v'w x exceeds its limit by β_t / n to first order,
+    with β_t = tr(H diag(2, 1, 2)) / 2, where H is the Hessian of f_t in the initial means of w^2, w
+    v and v^2.
     """
     expanded(trial, rate, width, "bias")
 
 
 @claim(derived("delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
 def test_limit_fluctuation(trial, rate: Small, width: Wide = 1024):
-    """sqrt(n) (f_t - limit) has variance J diag(2, 1, 2) J', J the gradient of f_t in the initial
-    a, b, c.
+    """For the network f = (1/n) v'w x, sqrt(n) times the distance of f_t from its limit has the
+    variance J diag(2, 1, 2) J' as n grows, where J is the gradient of f_t in the initial means of
+    w^2, w v and v^2.
     """
     expanded(trial, rate, width, "variance")
 
@@ -141,8 +144,8 @@ def test_small_net(
     outputs: Sides,
     steps: Annotated[int, Interval(1, 30, why="rounding grows from step to step")],
 ):
-    """Units n from Ω, multiplier 1/n, rate η n, follow at every step d + k units from R, R'R =
-    Ω'Ω/n.
+    """A linear network of n units with the weights Ω from d inputs to k outputs, multiplier 1/n and
+    rate η n agrees at every step with one of d + k units with weights R, R'R = Ω'Ω/n.
     """
     ends = inputs + outputs
     generator = trial.generator()
@@ -184,8 +187,8 @@ def test_tanh_limit(
     ],
     width: Annotated[int, Interval(256, 2**14, why="the order 1 / n is neglected")],
 ):
-    """In muP a tanh network of one hidden layer follows, as n grows, an average over units that all
-    move, to 1 %.
+    """In muP, as the width grows, a tanh network with one hidden layer follows an average over
+    units that all move, up to 1 %.
 
     f = E v tanh(w x), w and v from N(0, 1), each unit descending on the error of the average.
     """

@@ -85,8 +85,8 @@ def added(trial, steps, readout, widths, nodes):
 
 @claim(LATE, kind="rate", cases=[1, 2, 16])
 def test_late_readout(trial, steps: Steps, readout: Readout = 1.0, width: From128 = 128):
-    """A readout that starts small and learns first: a = (0, 1/2), b = (0, 1) moves features
-    n^(-3/2), then n^(-1).
+    """If the readout starts small and learns first, a = (0, 1/2) and b = (0, 1), the first step
+    moves the features by the order n^(-3/2), and later steps move them by n^(-1).
 
     To first order in 1 / n, which grows with the steps: kernels of moved features and of finitely
     many units.
@@ -96,8 +96,8 @@ def test_late_readout(trial, steps: Steps, readout: Readout = 1.0, width: From12
 
 @claim(LATE, kind="rate", tier="full", cases=[(8, 128), (32, 256)])
 def test_late_readout__long(trial, steps: Steps, width: From128, readout: Readout = 1.0):
-    """In many steps a readout that starts small, a = (0, 1/2), b = (0, 1), moves features n^(-1) as
-    n grows.
+    """If the readout starts small, a = (0, 1/2) and b = (0, 1), many steps move the features by the
+    order n^(-1) as the width n grows.
 
     At these widths the order 1 / n, which grows with the steps, makes the exponent seem nearer to
     zero.
@@ -120,8 +120,8 @@ def test_late_readout__order(
         float, Interval(0.02, 0.95, why="the next order is seen of rarer kinds")
     ] = 0.3,
 ):
-    """Of units of two kinds, drawn at random, with a readout from zero: n times what the limit
-    lacks of the square.
+    """Let units of two kinds be drawn at random and the readout start from zero. Then n times the
+    difference of the squared movement of the features from its limit tends to a number.
     """
     from scipy.stats import binom
 
@@ -173,8 +173,8 @@ def test_dichotomy(
         int, Interval(4096, 8192, why="below, powers of n mix, and the largest is 2^40 times it")
     ] = 4096,
 ):
-    """Linear networks F_s leave the descent of their own initial kernel by n^(-2 s), where features
-    move n^(-s).
+    """The linear networks F_s, with f = n^(s - 1) v'w x and rate n^(1 - 2 s), depart from descent
+    with their own initial kernel by the order n^(-2 s), while their features move by n^(-s).
     """
     trial.require(
         s in (0, 0.5) or 0.1 <= s <= 0.25, "s must be 0, 1/2 or in [0.1, 0.25], or powers of n mix"
@@ -212,8 +212,8 @@ def departure(width, s, rate):
     cases=[0.15, 0.05],
 )
 def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
-    """At s = 0 that departure tends to a constant: the recursion less descent with the kernel 2 x
-    x'.
+    """At s = 0 the departure of the linear networks F_s from descent with their initial kernel
+    tends to a constant: the recursion of the limit less descent with the kernel 2 x x'.
     """
     full = predicted.limit_outputs(X, 1.5 * X, rate)
     kernel = predicted.kernel_limit_outputs(X, 1.5 * X, rate)

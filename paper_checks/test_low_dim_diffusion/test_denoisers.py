@@ -91,8 +91,10 @@ MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
     cases=MIXTURES,
 )
 def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
-    """E[x0 | x_t] = c sum w_k P_k x_t, w_k ~ π_k (1 + s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), the
-    soft one.
+    """Let clean points x0 lie on subspaces with projections P_k = U_k U_k', dimensions d_k and
+    probabilities π_k, and x_t = s x0 + γ ε. Then E[x0 | x_t] = c sum w_k P_k x_t with c = s / (s^2
+    + γ^2) and weights w_k ~ π_k (1 + s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), φ = s^2 / (2 γ^2 (s^2 +
+    γ^2)).
     """
     x, law, controls = mixture(trial, dims, signal, noise)
     mean, _ = observed.posterior_moments(x, *law)
@@ -103,8 +105,9 @@ def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
     derived("law of total variance over the subspaces, given x_t"), kind="identity", cases=MIXTURES
 )
 def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level):
-    """Var(x0 | x_t) = γ^2 / (s^2 + γ^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k
-    x_t|^2).
+    """For clean points on subspaces with projections P_k and dimensions d_k, and x_t = s x0 + γ ε,
+    Var(x0 | x_t) = γ^2 / (s^2 + γ^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k x_t|^2),
+    with the posterior weights w_k and c = s / (s^2 + γ^2).
     """
     x, law, _ = mixture(trial, dims, signal, noise)
     _, variance = observed.posterior_moments(x, *law)
@@ -138,8 +141,9 @@ def written_out(points, projected, dims, signal, noise):
 def test_loss_is_pca(
     trial, ambient: SeveralDimensions, dim: Count, noise: Level, signal: Level = 1.0
 ):
-    """One subspace: E|D - x|^2 = |x|^2 - B |U'x|^2 + c^2 γ^2 d, B > 0 at every noise level: PCA,
-    uncentred.
+    """For one subspace U of dimension d, the denoising loss of points x at noise γ is |x|^2 - B
+    |U'x|^2 + c^2 γ^2 d with B > 0 and c = s / (s^2 + γ^2) at every noise level: it is that of PCA
+    without centring.
     """
     trial.require(dim <= ambient, "dim must be at most ambient")
     require_visible(trial, signal, noise)
@@ -171,8 +175,8 @@ def test_loss_is_pca__minimiser(
         float, Interval(0.2, 25, why="with less, numerical derivatives leave few digits")
     ] = 1.0,
 ):
-    """Averaged over noise levels, the least loss is that of the leading right singular vectors,
-    mean included.
+    """Averaged over noise levels, the denoising loss of one subspace is least for the leading right
+    singular vectors of the points, whose mean is not subtracted.
     """
     trial.require(dim < ambient, "dim must be below ambient")
     generator = trial.generator("points")
@@ -206,8 +210,9 @@ def test_loss_is_pca__minimiser(
 def test_loss_is_clustering(
     trial, ambient: SeveralDimensions, dims: Dims, noise: Level, signal: Level = 1.0
 ):
-    """Told the cluster by x0, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 γ^2 d: that of K
-    subspaces.
+    """If the clean point tells the denoiser its cluster, the loss is mean|x|^2 - B mean max_k
+    |U_k'x|^2 + c^2 γ^2 d over subspaces U_k of dimension d, with B > 0 and c = s / (s^2 + γ^2):
+    that of clustering by K subspaces.
     """
     trial.require(2 <= len(dims) <= 8, "dims must be those of 2 to 8 subspaces")
     require_visible(trial, signal, noise)
@@ -268,7 +273,9 @@ def test_price_of_assignment(
     subspaces: Annotated[int, Interval(1, 4, why="nodes for each dimension are multiplied")],
     signal: Level,
 ):
-    """Orthogonal subspaces: MMSE = d γ^2 / (s^2 + γ^2) + c^2 E sum w_k (1 - w_k) |P_k x_t|^2.
+    """For orthogonal subspaces of dimension d with projections P_k, the least mean squared error at
+    x_t = s x0 + γ ε is d γ^2 / (s^2 + γ^2) + c^2 E sum w_k (1 - w_k) |P_k x_t|^2, with the
+    posterior weights w_k and c = s / (s^2 + γ^2).
 
     Told the cluster by x0, a denoiser has the first term alone, which no function of x_t attains.
     """
@@ -328,8 +335,9 @@ def test_price_of_assignment(
 def test_price_of_assignment__sampled(
     trial, noise: Level, dim: FewDimensions, subspaces: FewDimensions, signal: Level = 1.0
 ):
-    """Drawn on orthogonal subspaces: not to know the cluster costs c^2 E sum w_k (1 - w_k) |P_k
-    x_t|^2.
+    """On samples from orthogonal subspaces with projections P_k, a denoiser that does not know the
+    cluster loses c^2 E sum w_k (1 - w_k) |P_k x_t|^2 more, with the posterior weights w_k and c = s
+    / (s^2 + γ^2).
     """
     require_visible(trial, signal, noise)
     losses = np.array(
@@ -383,8 +391,8 @@ def test_soft_is_not_clustering(
     ],
     angle: Angle = 30.0,
 ):
-    """Twelve points on two lines at +-30 degrees: the soft loss has its minimum elsewhere, at γ = 1
-    by 2 degrees.
+    """For twelve points on two lines at +-30 degrees, the loss of the soft denoiser has its minimum
+    at other angles, at γ = 1 by 2 degrees.
 
     K subspaces have theirs there, and there alone. The minimum is predicted from x_t alone, by
     Stein's lemma.
@@ -411,8 +419,8 @@ def test_soft_is_not_clustering(
     cases=[(1.0, 1.5), (2.0, 2.0)],
 )
 def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
-    """The soft loss of given points is E[|D|^2 - 2 D . x_t / s + 2 Var(x0 | x_t)] + mean|x0|^2, a
-    loss of x_t alone.
+    """For given points x0 the loss of the soft denoiser D is E[|D|^2 - 2 D . x_t / s + 2 Var(x0 |
+    x_t)] + mean|x0|^2, an expectation of functions of x_t alone.
     """
     require_visible(trial, signal, noise, 1.0, 10.0)
     generator = trial.generator("points")
@@ -446,8 +454,8 @@ def test_soft_is_not_clustering__limit(
     noise: Annotated[float, Interval(1e-3, 0.03, why="a limit, which at a tenth is not yet there")],
     angle: Angle = 30.0,
 ):
-    """As γ vanishes, the soft loss of those points has its minimum where K subspaces have
-    theirs.
+    """As the noise γ vanishes, the loss of the soft denoiser for points on two lines has its
+    minimum where clustering by K subspaces has its own.
     """
     points = two_lines(angle)
     start = np.array([angle, -angle])
@@ -468,8 +476,8 @@ def test_soft_is_not_clustering__population(
     ],
     angle: Angle = 30.0,
 ):
-    """Over Gaussian amplitudes on the two lines, the soft loss has its minimum at the lines
-    themselves.
+    """For Gaussian amplitudes on two lines, the loss of the soft denoiser has its minimum at the
+    lines themselves.
     """
     nodes, weights = observed.gauss_hermite(1, 24)
     points = on_lines(angle, [nodes[:, 0]] * 2)

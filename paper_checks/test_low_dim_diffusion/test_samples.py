@@ -43,7 +43,8 @@ def completions(trial, ambient, dim, samples):
     cases=[(20, 6, 1), (20, 6, 3), (20, 6, 5), (12, 5, 0)],
 )
 def test_random_completion(trial, ambient: AmbientDimension, dim: Count, samples: Natural):
-    """With N < d samples and no noise, E D^2 = 2 (d - N)(n - d) / (n - N) where the rest is
+    """From N < d samples of a d-dimensional subspace of R^n without noise, the learned subspace has
+    the mean squared distance E D^2 = 2 (d - N)(n - d) / (n - N) from the true one if the rest is
     random.
     """
     predict, options = completions(trial, ambient, dim, samples)
@@ -70,8 +71,8 @@ def test_random_completion__training(
     dim: Count,
     samples: Natural,
 ):
-    """After gradient ascent on N < d samples from a random start, too, E D^2 = 2 (d - N)(n - d) /
-    (n - N).
+    """Gradient ascent on N < d samples of a d-dimensional subspace of R^n, from a random start,
+    also ends at the mean squared distance E D^2 = 2 (d - N)(n - d) / (n - N).
     """
     predict, options = completions(trial, ambient, dim, samples)
     trial.mean(
@@ -94,7 +95,10 @@ def test_random_completion__training(
 def test_random_completion__worst(
     trial, ambient: AmbientDimension, dim: Count, samples: Natural, draws: Count = 200
 ):
-    """D^2 <= 2 min(d - N, n - d), which a completion away from the true subspace attains."""
+    """With N < d samples of a d-dimensional subspace of R^n, no subspace that contains them is
+    further from the true one than D^2 = 2 min(d - N, n - d), and one that avoids the true one is as
+    far.
+    """
     trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
     trial.require(draws * ambient * dim <= 10**7, "draws must be at most 10^7 / (n d)")
     axes = np.eye(ambient)
@@ -130,8 +134,9 @@ def test_noise_law(
     noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in δ^2 above")],
     decay: Annotated[float, Interval(1, 4, why="the least variance is above the noise")] = 1.0,
 ):
-    """PCA of N noisy samples has E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) to first order in
-    δ^2.
+    """PCA of N samples of a d-dimensional subspace of R^n, with latent variances Λ and noise δ, has
+    E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) to first order in δ^2; D is the distance from the
+    true subspace.
     """
     trial.require(
         dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples"
@@ -178,8 +183,9 @@ def test_noise_law__clusters(
         float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")
     ] = 0.003,
 ):
-    """K subspaces trained on N noisy samples each have E D^2 = 2 δ^2 (n - d) d / (N - d - 1), where
-    distinguished.
+    """K subspaces that are trained on N noisy samples of each have the mean squared distance E D^2
+    = 2 δ^2 (n - d) d / (N - d - 1) to first order in the noise δ^2, as long as the samples are
+    assigned correctly.
     """
     room = ambient >= 2 * (dim + subspaces)
     trial.require(
@@ -223,8 +229,9 @@ def test_threshold_tail__exact(
     dim: Annotated[int, Interval(1, 2, why="the law of the trace is integrated")],
     extra: Extra,
 ):
-    """One row or two: t^((m + 1) / 2) P(tr (AA')^-1 > t) tends to sqrt 2 G for N = d, and to d / 2
-    for N = d + 1.
+    """Let A be a Gaussian matrix of d = 1 or 2 rows and N = d + m columns. Then t^((m + 1) / 2)
+    P(tr (AA')^-1 > t) tends to sqrt 2 G for m = 0, and to d / 2 for m = 1, with G = Gamma((d + 1) /
+    2) / Gamma(d / 2).
     """
     power = predicted.tail_exponent(extra)
     limit = predicted.tail_constant(dim, extra)
@@ -256,8 +263,9 @@ def test_threshold_tail(
     extra: Extra,
     reach: Annotated[float, Interval(6, 12, why="rarer events want more draws")] = 6.25,
 ):
-    """P(τ > t) ~ C t^(-(m + 1) / 2), τ = tr (AA')^-1, N = d + m: no mean for m = 0, 1; C = sqrt 2
-    G, and d / 2.
+    """For a Gaussian matrix A of d rows and N = d + m columns, P(tr (AA')^-1 > t) ~ C t^(-(m + 1) /
+    2), so that the mean is infinite for m = 0 and 1; C is sqrt 2 G for m = 0 and d / 2 for m = 1,
+    with G = Gamma((d + 1) / 2) / Gamma(d / 2).
 
     G = Gamma((d + 1) / 2) / Gamma(d / 2). t = 100 at d = 4.
     """
@@ -319,7 +327,9 @@ def test_uniqueness(
     subspaces: Groups,
     ambient: Ambient = 8,
 ):
-    """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
+    """With N = d >= 2 samples of each of K >= 2 subspaces of dimension d, (K d)! / ((d!)^K K!)
+    partitions of the samples have residual 0.
+    """
     count, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
     controls = {"labels distinguished": factorial(subspaces) * predict, "N = d is enough": 1}
     trial.identity(count, predict, ops=0, controls=controls)
@@ -333,7 +343,9 @@ def test_uniqueness(
 def test_uniqueness__enough(
     trial, samples: Count, dim: Count, subspaces: Groups, ambient: Ambient = 8
 ):
-    """K >= 2 and N > d, or d = 1: the partition is the only one with residual 0."""
+    """With N > d samples of each of K >= 2 subspaces of dimension d, or with d = 1, the true
+    partition is the only one with residual 0.
+    """
     trial.require(samples > dim or samples == dim == 1, "samples must exceed dim, or both be 1")
     count, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)
     total = factorial(samples * subspaces) // (

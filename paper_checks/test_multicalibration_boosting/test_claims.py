@@ -65,8 +65,8 @@ def test_step(
     cells: Cells = 60,
     dim: Dim = 3,
 ):
-    """At level v along h the best step is E[h r|v] / E[h^2|v], and it lowers the error by (E[h
-    r|v])^2 / E[h^2|v].
+    """At a level v, with the residual r = y - v, the best step along a function h is E[h r|v] /
+    E[h^2|v], and it lowers the squared error by (E[h r|v])^2 / E[h^2|v].
     """
     probabilities, predictions, means, basis, coefficients = world_of(world, cells, dim)
     values = np.unique(predictions)
@@ -102,8 +102,8 @@ def test_step(
     cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
 )
 def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
-    """The best g in H of each level saves the sum over v of P(v) max over h in H of (E[h r|v])^2 /
-    E[h^2|v].
+    """If each level v may choose its own best g in a linear class H, the squared error falls by the
+    sum over v of P(v) max over h in H of (E[h r|v])^2 / E[h^2|v], with the residual r = y - v.
     """
     probabilities, predictions, means, basis, _ = world_of(world, cells, dim)
     residuals = means - predictions
@@ -135,7 +135,9 @@ def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
     derived("recalled; expansion of (v - y)^2 - (h - y)^2 about v"), kind="bound", cases=range(3)
 )
 def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws: Count = 500):
-    """If h lowers the error of level v by a, E[(h - v)(y - v)|v] >= a / 2."""
+    """If a function h lowers the squared error at a level v by a, then E[(h - v)(y - v)|v] is at
+    least a / 2.
+    """
     probabilities, _, means, basis, _ = world_of(world, cells, dim)
     middle = np.full(cells, 0.5)
     generator = trial.generator("h")
@@ -173,7 +175,9 @@ def test_converse__sharp(
     ],
     cells: Cells = 60,
 ):
-    """Of h = v + ε fit that E[...|v] is a / (2 - ε): no constant above 1/2 will do."""
+    """For h = v + ε times the fit at level v, E[(h - v)(y - v)|v] is a / (2 - ε), where a is what h
+    lowers the squared error by: no constant above 1/2 will do.
+    """
     probabilities, _, means, basis, _ = world_of(world, cells, 3)
     middle = np.full(cells, 0.5)
     step = fraction * (observed.level_fit(probabilities, middle, means, basis) - middle)
@@ -194,8 +198,8 @@ def test_converse__sharp(
     cases=[(4, 2), (20, 5), (7, 3)],
 )
 def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draws: Count = 200):
-    """Merging levels into bins can lower K2 of r = y - f and cannot raise it: a binned audit is a
-    lower bound.
+    """Merging levels into bins can lower the error K2 of the residual y - f, and cannot raise it: a
+    binned audit gives a lower bound.
     """
     generator = trial.generator("levels")
     bins = np.arange(levels) // merged
@@ -235,7 +239,9 @@ def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draw
 def test_binning_hides__exactly(
     trial, levels: SeveralLevels, merged: SeveralLevels, instance: Natural
 ):
-    """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
+    """Merging levels v into bins b lowers K2 with h = 1 by the sum over bins of P(b) Var(E[r|v] |
+    b), with the residual r = y - v.
+    """
     generator = np.random.default_rng(instance)
     bins = 2 * (np.arange(levels) // merged)
     weights = generator.dirichlet(np.ones(levels))
@@ -271,8 +277,8 @@ def test_coded_error(
         float, Interval(0.01, 0.25, why="means of labels stay in [0, 1]; the low end is a cap")
     ],
 ):
-    """K2 with h = 1 is the sum over all levels of (n_v / n) (mean of y - v)^2, the largest among
-    them.
+    """K2 with h = 1 is the sum over all levels v, the largest among them, of (n_v / n) (mean of y -
+    v)^2; n_v of the n rows are at level v.
     """
     values = (np.arange(levels) + 0.5) / levels / 2
     biases = bias * (np.arange(levels) + 1) / levels
@@ -339,8 +345,8 @@ def test_halting(
     bound: Bound,
     draws: Count = 8,
 ):
-    """Stopped at a gain <= α/(2 B), m = ceil(2 B/α), K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <=
-    α.
+    """If boosting on a grid of m = ceil(2 B/α) steps stops at a gain of at most α/(2 B), the model
+    has K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <= α for all h with h^2 <= B.
     """
     rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
     undone = observed.undone_rows(10**12, rule[1], rule[0])
@@ -374,8 +380,9 @@ def test_halting__rounds(
     bound: Bound,
     draws: Count = 8,
 ):
-    """There are at most ceil(B / (2 α)) rounds, the rejected one too: each other gains over α/(2 B)
-    of 1/4.
+    """Boosting with the tolerance α/(2 B) takes at most ceil(B / (2 α)) rounds, the rejected one
+    included: the error starts at 1/4 at most, and each other round lowers it by more than the
+    tolerance.
     """
     most = predicted.most_rounds(share * bound, bound)
     m = predicted.grid(share * bound, bound)
@@ -398,8 +405,8 @@ def test_halting__rounds(
 def test_halting__grid(
     trial, share: Annotated[float, Interval(1e-9, 1, why="grids of up to 2^40")], bound: Bound
 ):
-    """No grid coarser than m = ceil(2 B / α) moves predictions by at most half the tolerance,
-    α/(2B).
+    """Rounding to a grid moves the squared error by at most half of the tolerance, α/(2B), on the
+    grid of m = ceil(2 B / α) steps, and on no coarser one.
     """
     alpha = Fraction(share * bound)
     most = Fraction(bound)
@@ -418,7 +425,9 @@ def test_halting__grid(
 
 @claim(derived("two cells that H fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
 def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
-    """On means 1/2 -+ δ the first round gains δ^2 and is rejected up to δ^2 = α / (2 B)."""
+    """If the labels have the means 1/2 -+ δ, the first round of boosting gains δ^2, and is rejected
+    up to δ^2 = α / (2 B).
+    """
     deltas = np.sqrt(share / 2 * np.array([0.999, 1.001]))
     rounds = [
         boosted(observed.two_cells(delta), share, bound, grid=2**50)[0].rounds
@@ -458,8 +467,8 @@ def test_released_class(
     bins: Annotated[int, Interval(40, 1000, why="with fewer, terms of the order 1/m matter")],
     gamma: Annotated[float, Interval(0.05, 0.5, why="a cap, which nothing requires")],
 ):
-    """The rounded model before the last of the released class has K2 <= B (γ + 1/2 + 1/(4 m)) / m;
-    not returned.
+    """The rounded model before the last one of the released class, with m bins and tolerance γ, has
+    K2 <= B (γ + 1/2 + 1/(4 m)) / m for all h with h^2 <= B; the class returns another model.
 
     On rows drawn at random, in ten bins, and on rows whose rounding undoes most of what a round
     gains.
@@ -490,8 +499,9 @@ def test_released_class(
     cases=[2, 3, 5],
 )
 def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 2^dim cells")]):
-    """Of a parity, f = 1/2 is multicalibrated for affine H, 1/4 above Bayes' error; H with the
-    product gains that.
+    """If the label is a parity, f = 1/2 is multicalibrated for affine functions, although its
+    squared error is 1/4 above that of Bayes; a class with the product of the coordinates gains all
+    of this.
     """
     world = observed.parity_world(dim)
     weights = world.probabilities
@@ -534,8 +544,8 @@ def test_weak_learning__relative(
         Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap"),
     ] = 100,
 ):
-    """Where C holds the labels' means at a level, it saves at most what H does over the squared
-    cosine of their angle.
+    """At a level where the class C contains the means of the labels, it lowers the squared error by
+    at most what H does, divided by the squared cosine of the angle between the means and H.
 
     So f that is multicalibrated for affine H, which has nothing to save, is so for C.
     """
@@ -614,8 +624,8 @@ def enumerated(counts, values, chances, share):
 
 @claim(derived("the variance of a level's mean"), kind="distribution", cases=LEVELS)
 def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, share: Members = 0.4):
-    """Given n_v, plug-in K2 has the mean sum of (n_v/n) θ_v^2 + sum of Var(h r|v) / n, over all
-    levels v.
+    """Given the numbers n_v of rows at the levels, the plug-in estimate of K2 has the mean sum of
+    (n_v/n) θ_v^2 + sum of Var(h r|v) / n over all levels v, where θ_v = E[h r|v].
     """
     trial.require(
         levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated"
@@ -634,8 +644,8 @@ def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, shar
 def test_unbiased_k2(
     trial, levels: Count, per_level: SeveralLevels, shift: Shift, share: Members = 0.4
 ):
-    """The sum of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)), S1 and S2 sums of h r and its square, has
-    K2 as its mean.
+    """Let S1 and S2 be the sums of h r and of its square at a level with n_v of the n rows. The sum
+    of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)) over the levels has the mean K2.
     """
     trial.require(
         levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated"
@@ -663,7 +673,9 @@ def test_unbiased_k2(
 def test_plug_in_bias__sampled(
     trial, levels: Count, per_level: SeveralLevels, shift: Shift, share: Members = 0.4
 ):
-    """Samples have these two means."""
+    """On samples the plug-in estimate of K2 exceeds its target by sum of Var(h r|v) / n on average,
+    and the unbiased one does not.
+    """
     trial.require(
         levels <= 200 and levels * per_level * share >= 90,
         "levels must be at most 200, with 90 members in all",

@@ -42,9 +42,8 @@ def test_weak_learning__finite(
         int, Interval(20, 200, why="half of few are of one kind; more take minutes")
     ] = 20,
 ):
-    """On n points every predictor that is multicalibrated for a class H, closed under affine maps,
-    is the best one for all means of labels iff 1 and H have rank n: a condition that is necessary
-    and sufficient.
+    """On n points, every predictor that is multicalibrated for a class H that is closed under
+    affine maps is the best one, for all means of the labels, if and only if 1 and H have rank n.
     """
     rng = trial.generator("classes")
     # One to n - 1 functions beside the constant, of few values, so that ranks of either kind occur.

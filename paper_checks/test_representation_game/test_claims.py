@@ -83,7 +83,9 @@ def sets_of(game, members):
     cases=[(0, 6, 2), (2, 6, 2), (1, 9, 5)],
 )
 def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
-    """f'(Σ - Σ R (R' Σ R)^-1 R' Σ) f is what projecting f'x on R'x leaves of its variance."""
+    """The regret f'(Σ - Σ R (R' Σ R)^-1 R' Σ) f of a representation R'x for the task f is the
+    variance of f'x that a projection on R'x leaves; Σ is the covariance of x.
+    """
     sigma = game(trial, world, dim, kept).covariance
     generator = trial.generator()
     R, task = half_seen(generator, sigma, kept)
@@ -105,8 +107,8 @@ def test_regret_by_regression__sampled(
         int, Interval(1000, 2**40, why="a limit of many samples; the high end is a cap")
     ] = 10**6,
 ):
-    """Least squares with R'x loses as much more than least squares with x; the noise, of deviation
-    1/2, cancels.
+    """On sampled rows least squares with R'x has a larger squared error than least squares with x
+    by the regret of R for the task; the noise, of standard deviation 1/2, cancels.
     """
     sigma = game(trial, world, dim, kept).covariance
     generator = trial.generator()
@@ -130,8 +132,9 @@ def test_regret_by_regression__sampled(
     cases=[(0, 6, 2, "drawn"), (1, 6, 2, "drawn"), (2, 9, 5, "drawn"), (0, 6, 2, "steep")],
 )
 def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """min_R max_f regret = λ_(r+1), at R = S^(1/2) Q_(1:r): weigh the features by the tasks, and no
-    PCA.
+    """Over representations R of r columns the least worst regret, over tasks with f' S^-1 f <= 1,
+    is λ_(r+1), the next eigenvalue of Σ S. It is attained at R = S^(1/2) Q_(1:r) with the leading
+    eigenvectors Q of S^(1/2) Σ S^(1/2), and not by PCA.
     """
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
     best = predicted.pure_representation(sigma, prior, kept)
@@ -162,7 +165,9 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
 def test_pure_value__any_representation(
     trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 2000
 ):
-    """Every R of r columns has a worst regret of λ_(r+1) at least."""
+    """For every representation R of r columns, the worst regret over tasks with f' S^-1 f <= 1 is
+    at least λ_(r+1), the (r+1)-th eigenvalue of Σ S.
+    """
     trial.require(
         draws * dim**2 <= 10**7, "draws dim^2 must be at most 1e7: each draw is decomposed"
     )
@@ -187,7 +192,9 @@ def test_pure_value__any_representation(
     cases=[(0, 6, 2), (1, 9, 5)],
 )
 def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
-    """f* = S^(1/2) q_(r+1), with f*' S^-1 f* = 1, has the regret λ_(r+1) at the best R."""
+    """The task f* = S^(1/2) q_(r+1), with f*' S^-1 f* = 1, has the regret λ_(r+1) at the best
+    representation of r columns: q and λ are eigenvectors and eigenvalues of S^(1/2) Σ S^(1/2).
+    """
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept)
     best = predicted.pure_representation(sigma, prior, kept)
 
@@ -209,7 +216,9 @@ def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
     cases=[(0, 6, 2), (1, 9, 5)],
 )
 def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 20_000):
-    """No task with f' S^-1 f = 1 has a larger regret at the best R."""
+    """No task with f' S^-1 f = 1 has a regret above λ_(r+1) at the best representation of r
+    columns.
+    """
     sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
     best = predicted.pure_representation(sigma, prior, kept)
     near = np.linalg.solve(np.linalg.cholesky(prior), predicted.worst_task(sigma, prior, kept))
@@ -232,8 +241,9 @@ def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: World
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
 )
 def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """A hidden draw of R costs max over l > r of (l - r) / sum over i <= l of 1 / λ_i, and no law
-    of R less.
+    """If the representation is drawn at random and hidden from the adversary, the least worst
+    expected regret is max over l > r of (l - r) / sum over i <= l of 1 / λ_i, for r columns and the
+    eigenvalues λ of Σ S.
     """
     sigma, prior, spectrum, _, _ = setting = game(trial, world, dim, kept, shape)
     value = predicted.mixed_value(spectrum, kept)
@@ -269,8 +279,8 @@ def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     route="what the sets leave of each eigenvalue, counted in the check",
 )
 def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
-    """Where rank <= r eigenvalues are positive the value is 0: their directions and others up to r
-    are kept.
+    """If at most r eigenvalues of Σ S are positive, the value of the game is 0: r columns keep
+    their directions.
     """
     trial.require(rank <= kept < dim, "rank must be at most kept, and kept below dim")
     spectrum = np.append(np.zeros(dim - rank), np.exp(trial.generator().standard_normal(rank)))
@@ -311,8 +321,8 @@ def test_inclusion(
     kept: Count,
     spectra: Annotated[int, Interval(20, 10**4, why="each costs")] = 200,
 ):
-    """m_i = max(0, 1 - value / λ_i) sum to r; l* sets of r directions, or fewer, keep each with
-    chance m_i.
+    """The best mixture of r columns keeps direction i with the chance m_i = max(0, 1 - value /
+    λ_i); these sum to r, and at most l* sets of r directions have such chances.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     eigenvalues = np.sort(np.exp(1.5 * trial.generator().standard_normal((spectra, dim))))[:, ::-1]
@@ -346,7 +356,9 @@ def test_inclusion(
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
 )
 def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """Under the best mixture the task f_i has the expected regret min(value, λ_i)."""
+    """Under the best mixture the task along eigenvector i has the expected regret min(value, λ_i),
+    where λ_i is its eigenvalue of Σ S.
+    """
     sigma, _, spectrum, tasks, ops = setting = game(trial, world, dim, kept, shape)
     mixture = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
     regrets = observed.projected_regret(sigma, sets_of(setting, mixture.members), tasks)
@@ -364,8 +376,9 @@ def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shap
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")],
 )
 def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """In draws on points u, u + 1, ... direction i, of regret λ_i, is missing with chance min(1, v
-    / λ_i).
+    """If the r directions are those that contain the points u, u + 1, ... for a uniform u,
+    direction i, of regret λ_i, is missing with the chance min(1, v / λ_i), where v is the value of
+    the game.
     """
     spectrum = game(trial, world, dim, kept, shape).spectrum
     missing = predicted.equalised_regret(spectrum, kept) / spectrum
@@ -401,8 +414,8 @@ def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shap
 def test_no_representation_beats(
     trial, world: Seed, dim: Dim, kept: Count, shape: Shape, draws: Worlds = 1000
 ):
-    """Against random tasks of covariance F every R has an expected regret of the value of the game
-    at least.
+    """There is a law of tasks, of covariance F, against which every representation has an expected
+    regret of at least the value of the game.
     """
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
     trial.require(
@@ -439,8 +452,8 @@ def test_no_representation_beats(
 def test_hedge_rate(
     trial, ratio: Annotated[float, Interval(1.01, 20, why="at 1 tasks are alike")], longest: Horizon
 ):
-    """The mean of T best responses to Hedge, two tasks, r = 1, exceeds the value by D λ_2 / T (sum
-    of λ).
+    """Against Hedge with two tasks and r = 1, the mean of T best responses has a worst regret above
+    the value by D λ_2 / (T (λ_1 + λ_2)), where D is T λ_2 modulo λ_1 + λ_2.
 
     D is T λ_2 modulo the sum, within that around log(λ_1 / λ_2) / η ~ T^(1/2): once that is beyond
     the sum the excess falls like T^(-1/2), before, as at λ_1 = 1.01 λ_2, like 1 / T.
@@ -468,8 +481,8 @@ def test_hedge_rate(
 def test_hedge_rate__order(
     trial, horizon: Annotated[int, Interval(200, 400, why="128 times as many moves are played")]
 ):
-    """For λ = (3, 2, 1, .5, .1) and r = 2 the excess, in the mean over T to 2T, falls like
-    T^(-1/2).
+    """For the eigenvalues λ = (3, 2, 1, .5, .1) and r = 2, the excess of Hedge over the value,
+    averaged over T to 2 T steps, falls like T^(-1/2).
     """
     spectrum = np.array([3, 2, 1, 0.5, 0.1])
     starts = horizon * 4 ** np.arange(4)
@@ -500,8 +513,8 @@ def test_hedge_rate__order(
     "is lost: < 1 / 2",
 )
 def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000):
-    """The mean of T best responses to Hedge has a worst regret within λ_1 (log d / 2T)^(1/2) of the
-    value.
+    """The mean of T best responses to Hedge on d tasks has a worst regret within λ_1 (log d /
+    2T)^(1/2) of the value.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     trial.require(
@@ -535,8 +548,9 @@ def test_estimated_covariance(
         int, Interval(10**5, 2**30, why="λ_(r+1) is told from the others; the high end is a cap")
     ] = 10**6,
 ):
-    """R from N samples costs λ_(r+1)^2 / N times the sum over j <= r of 1 / (λ_j - λ_(r+1))
-    more.
+    """If the best representation of r columns is computed from the covariance of N samples, the
+    worst regret grows by λ_(r+1)^2 / N times the sum over j <= r of 1 / (λ_j - λ_(r+1)) to first
+    order.
     """
     sigma, prior, spectrum, _, _ = game(trial, world, dim, kept)
     value = spectrum[kept]
@@ -587,8 +601,8 @@ def test_estimated_covariance(
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "drawn")],
 )
 def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """On the mean over tasks with E f f' = S the best R pays sum over i > r of λ_i, the least of
-    any R or law.
+    """On average over tasks with E f f' = S, the best representation of r columns has the regret
+    sum over i > r of λ_i, and no representation or mixture has less.
     """
     sigma, prior, spectrum, *_ = game(trial, world, dim, kept, shape)
     value = predicted.pure_average(spectrum, kept)
@@ -612,7 +626,9 @@ def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: S
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")],
 )
 def test_price_of_worst_case__mixture(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """The best mixture pays sum over i of min(value, λ_i) on that mean, more than the best R."""
+    """On average over tasks with E f f' = S, the best mixture has the regret sum over i of
+    min(value, λ_i), which is more than that of the best single representation.
+    """
     sigma, prior, spectrum, _, ops = setting = game(trial, world, dim, kept, shape)
     mixture = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
     mean = mixture.chances @ observed.mean_regret(sigma, sets_of(setting, mixture.members), prior)
@@ -654,8 +670,8 @@ def logistic_regret(seen, unseen, nodes=48):
     cases=[(0, 6, 2), (1, 5, 1), (2, 8, 4)],
 )
 def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
-    """For labels of logit t f'x the regret in log loss is t^2 Regret(R, f) / 8 as t -> 0, whatever
-    R and f.
+    """For labels of logit t f'x, the regret in log loss divided by t^2 tends to an eighth of the
+    regret in squared error as t -> 0, for every representation and task f.
 
     So the game of small logits has the representations of squared error, and an eighth of its
     value.
@@ -687,8 +703,8 @@ def test_logistic_loss__value(
     dim: Annotated[int, Interval(2, 12, why="something is left out; the high end is a cap")],
     kept: Count,
 ):
-    """In log loss the pure representation of squared error has the least worst regret, an eighth of
-    λ_(r+1).
+    """In log loss with a small logit t f'x, the best representation of squared error has the least
+    worst regret, t^2 λ_(r+1) / 8.
 
     To 1 % for logits of standard deviation up to .1: PCA, and most directions drawn at random, have
     a larger one.

@@ -96,8 +96,9 @@ def judging(worlds, penalty):
 def test_gcv_bias_finite_M(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 100
 ):
-    """GCV over all n points exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 /
-    M, M = 1, 2.
+    """Generalised cross-validation over all n rows exceeds the risk of M = 1 or 2 members by w (1 -
+    w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M: w is the share of rows that a member has seen, d
+    its residual share of degrees of freedom, and R_1 the risk of one member.
 
     To 1.1 % of itself; over the points that two members have seen it is wrong, too, and predicted
     to 2.5 %.
@@ -147,8 +148,9 @@ def test_gcv_bias(
         Interval(100, 300, why="smaller samples scatter more than this tells, larger take minutes"),
     ] = 100,
 ):
-    """GCV exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M, to 3 % of
-    itself, M = 1, 2.
+    """Generalised cross-validation exceeds the risk of M = 1 or 2 members by w (1 - w) (1 - d)^2 /
+    (1 - w + w d)^2 times R_1 / M, up to 3 % of this: w is the share of rows that a member has seen,
+    d its residual share of degrees of freedom, and R_1 the risk of one member.
 
     So it does over all n points, w = k / n; over the points that two members have seen it is wrong,
     too.
@@ -214,8 +216,8 @@ def repaired(trial, aspect, subsample_aspect, penalty, dim, share):
 def test_corrected_gcv(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 100
 ):
-    """GCV of M members without its excess, estimated from residuals and df, is their risk, to 1
-    %.
+    """Generalised cross-validation of M members, less its excess as estimated from residuals and
+    degrees of freedom, is their risk, up to 1 %.
     """
     repaired(trial, aspect, subsample_aspect, penalty, dim, 0.01)
 
@@ -229,8 +231,8 @@ def test_corrected_gcv__ridgeless(
         int, Interval(100, 200, why="smaller ones scatter more than minutes tell, larger take ten")
     ] = 100,
 ):
-    """Without penalty GCV of M members without its excess, estimated from residuals and df, is
-    their risk, to 1.5 %.
+    """Without penalty, generalised cross-validation of M members, less its excess as estimated from
+    residuals and degrees of freedom, is their risk, up to 1.5 %.
     """
     repaired(trial, aspect, subsample_aspect, 0.0, dim, 0.015)
 
@@ -244,8 +246,8 @@ def test_corrected_gcv__ridgeless(
 def test_union_consistent_M1(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 160
 ):
-    """Of one member, GCV over the points it has seen is its risk, where d > 0, and GCV over all
-    points is not.
+    """For one member, generalised cross-validation over the rows that it has seen is its risk if it
+    leaves residuals, and over all rows it is not.
     """
     population, aspects, size = world(trial, dim, aspect, subsample_aspect, penalty)
     trial.require(
@@ -342,8 +344,8 @@ def test_gcv_uniform(
         Interval(40, 80, why="smaller ones are not yet in the power law, larger ones take minutes"),
     ] = 40,
 ):
-    """The largest |GCV - risk| of full ensembles over penalties 0 and 1 and sizes k falls as
-    n^(-1/2) on average.
+    """The largest |GCV - risk| of infinitely many members, over the penalties 0 and 1 and the
+    subsample sizes k, falls as n^(-1/2) on average.
 
     So GCV is consistent at the worst of them at once; of one member it is not, and the largest
     tends to a constant.

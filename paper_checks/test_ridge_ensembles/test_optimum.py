@@ -27,8 +27,8 @@ def test_least_penalty(
         float, Interval(2, 1e4, why="at 1 the spectrum is isotropic; the high end is a cap")
     ],
 ):
-    """No penalty is below the least of μ - φ sum h r μ / (μ + r), which is -(1 - sqrt(φ))^2 for Σ =
-    I.
+    """No level μ has a penalty μ - φ sum h r μ / (μ + r) below the least value of this function,
+    which is -(1 - sqrt(φ))^2 for Σ = I; φ = p/n, and r are the eigenvalues of Σ with shares h.
     """
     trial.require(abs(aspect - 1) >= 0.1, "aspect must be .1 off 1: there no penalty is below 0")
     eigenvalues = np.array([1.0, ratio])
@@ -69,8 +69,8 @@ def least_of(function, low):
     cases=[(0.5, 0.25), (0.5, 0.02), (0.8, 0.25), (1.5, 0.25)],
 )
 def test_optimum(trial, aspect: AnyAspect, noise: Noise):
-    """The least risk of full ensembles without penalty, over φ_s, is that of ridge over penalties
-    from 0 on.
+    """The least risk of infinitely many fits without penalty, over all subsample sizes k, is the
+    least risk of ridge over all penalties from 0 on.
     """
     population = replace(POPULATION, noise=noise)
     ridge = predicted.optimal_ridge(population, aspect)
@@ -107,8 +107,9 @@ def test_optimum(trial, aspect: AnyAspect, noise: Noise):
     kind="bound",
 )
 def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
-    """For Σ = I the best k without penalty attains the least risk, φ c^2 + (1 - φ (1 + s)) c = s, s
-    = noise.
+    """For Σ = I and |β| = 1, infinitely many fits without penalty on the best number k of rows
+    attain the least risk of ridge, the root c of φ c^2 + (1 - φ (1 + s)) c = s; s is the variance
+    of the noise and φ = p/n.
     """
     population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
     half = (1 - aspect * (1 + noise)) / 2
@@ -155,8 +156,8 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
     tier="full",
 )
 def test_negative_ridge(trial, dim: Many = 480):
-    """Where p = 3 n, little variance, and no signal, in most directions makes the best penalty
-    negative: -.0588.
+    """If p = 3 n and most directions have little variance and no signal, the best penalty is
+    negative, here -.0588.
     """
     small = dim * 4 // 5
     large = dim - dim * 4 // 5

@@ -185,8 +185,9 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
 def test_risk_law(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40
 ):
-    """All members have risk C = (σ^2 + c) / (1 - t(φ)), two (C + R_1) / 2, R_1 as C at φ_s, to 1
-    %.
+    """As n, p and k grow, infinitely many ridge fits on k of n rows have the risk C = (σ^2 + c) /
+    (1 - t(φ)), and two have (C + R_1) / 2, up to 1 %. R_1 is C with φ_s = p/k in place of φ = p/n,
+    c the squared bias, and t the share of degrees of freedom.
     """
     risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim)
 
@@ -205,8 +206,8 @@ def test_risk_law__autoregressive(
     penalty: Penalty,
     dim: Medium = 40,
 ):
-    """For Σ_ij = ρ^(|i - j|) all members and two of them have risks C and (C + R_1) / 2, as for
-    eigenvalues r.
+    """For rows with the covariance Σ_ij = ρ^(|i - j|), infinitely many ridge fits and two of them
+    have the risks C and (C + R_1) / 2 of the law for its eigenvalues.
 
     These are (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform, with coefficients equal along all
     directions.
@@ -218,8 +219,9 @@ def test_risk_law__autoregressive(
 def test_risk_law__ridgeless(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 160
 ):
-    """Without penalty all members have risk C = (σ^2 + c) / (1 - t(φ)), two (C + R_1) / 2, R_1 as C
-    at φ_s.
+    """Without penalty, infinitely many fits on k of n rows have the risk C = (σ^2 + c) / (1 -
+    t(φ)), and two have (C + R_1) / 2. R_1 is C with φ_s = p/k in place of φ = p/n, c the squared
+    bias, and t the share of degrees of freedom.
     """
     risks_meet_the_law(trial, aspect, subsample_aspect, 0.0, dim, apart=40)
 
@@ -236,8 +238,8 @@ def test_risk_law__least_squares(
     aspect: Annotated[float, Interval(0.01, 0.5, why="k is at most n")],
     subsample_aspect: Annotated[float, Interval(0.5, 1, why="beyond, fits interpolate")],
 ):
-    """Without penalty, for p <= k, C = σ^2 / (1 - φ) and R_1 = σ^2 / (1 - φ_s), infinite at p =
-    k.
+    """Without penalty and for p <= k, infinitely many fits have the risk C = σ^2 / (1 - φ) and one
+    has R_1 = σ^2 / (1 - φ_s), which is infinite at p = k; φ = p/n and φ_s = p/k.
     """
     exact = (1 - np.array([aspect, subsample_aspect])) / POPULATION.noise
 
@@ -259,8 +261,8 @@ def test_risk_law__least_squares(
 def test_finite_size_exact(
     trial, smaller: Some, apart: Apart, wide: bool, signal: UnitInterval = 1.0, noise: Noise = 0.25
 ):
-    """Least squares on k normal points has risk σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k
-    < p - 1.
+    """Least squares of least norm on k normal points with covariance I in p dimensions has the risk
+    σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1.
     """
     points, dim = (smaller, smaller + apart) if wide else (smaller + apart, smaller)
     size = {"points": points, "subsample": points, "members": 1}
@@ -284,8 +286,8 @@ def test_finite_size_exact(
 
 @claim(derived("the square of a mean of M errors, averaged over all bags"), kind="identity")
 def test_affine_in_1_over_M(trial, there: Few = 8, dim: Some = 20):
-    """Given the members, the mean risk of all bags of M of them is affine in 1 / M: R_1 / M + (1 -
-    1 / M) C.
+    """For given members, the mean risk of all bags of M of them is affine in 1 / M: R_1 / M + (1 -
+    1 / M) C, where R_1 is that of one member and C that of infinitely many.
     """
     factor = trial.generator().standard_normal((there, dim))
     products = factor @ factor.T / dim
@@ -361,8 +363,9 @@ SAME = "both have one level μ; that such penalties exist is in the abstract"
 def test_path_equivalence(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40
 ):
-    """Infinitely many members are as good as ridge on all points of penalty μ - φ sum h r μ / (μ +
-    r), to 1 %.
+    """Infinitely many ridge fits on k of n rows are as good as ridge on all rows with the penalty μ
+    - φ sum h r μ / (μ + r), up to 1 %: μ is the level of penalty and subsample size, φ = p/n, and r
+    are the eigenvalues of the rows' covariance with shares h.
     """
     ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim)
 
@@ -371,8 +374,9 @@ def test_path_equivalence(
 def test_path_equivalence__ridgeless(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 40
 ):
-    """Infinitely many members without penalty are as good as ridge with penalty μ - φ sum h r μ /
-    (μ + r).
+    """Infinitely many fits without penalty on k of n rows are as good as ridge on all rows with the
+    penalty μ - φ sum h r μ / (μ + r): μ is the level of the subsample size, φ = p/n, and r are the
+    eigenvalues of the rows' covariance with shares h.
     """
     ridge_is_as_good(trial, aspect, subsample_aspect, 0.0, dim)
 
@@ -390,8 +394,9 @@ def test_fixed_point(
     aspect: Annotated[float, Interval(1, 30, why="below, v has no limit without penalty")],
     penalty: Annotated[float, Interval(0, 10, why="a cap, which nothing requires")],
 ):
-    """The level μ is the limit of v = 1 / (λ + φ_s sum h r / (1 + v r)), μ = 1 / v; rows are AR(1),
-    .25.
+    """For a penalty λ and φ_s = p/k, the level is μ = 1 / v with v = 1 / (λ + φ_s sum h r / (1 + v
+    r)), the limit for large k; r are the eigenvalues of the rows' covariance with shares h, here of
+    an autoregression with .25.
     """
     trial.require(
         aspect >= 1.1 or penalty >= 0.01,

@@ -72,10 +72,10 @@ def test_tuned(
         int, Interval(100, 400, why="sizes of which a data set takes a second")
     ] = 200,
 ):
-    """The ridgeless ensemble of infinitely many members, its subsample size chosen by GCV on the
-    data, has the excess risk of the best ridge regression on the same data, which knows its own
-    risk, to a tenth; with 30 members a fifth more, and with one more than twice as much. Half a
-    minute.
+    """Choose the subsample size of an ensemble without penalty by generalised cross-validation on
+    the data. With infinitely many members its excess risk is that of the best ridge regression on
+    the same data, which knows its own risk, up to a tenth; with 30 members it is up to a fifth
+    more, and with one more than twice as much. The claim takes half a minute.
     """
 
     def differences(which):

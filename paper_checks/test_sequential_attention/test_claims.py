@@ -64,8 +64,9 @@ def sparse_round(trial, n, p, done):
 
 @claim(abstract(EQUIVALENT), kind="identity", cases=ROUNDS)
 def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
-    """In every round no unchosen weight is active above max |x_j . r_S|, and just below it OMP's
-    pick is, alone.
+    """Let r_S be the residual of y on the chosen columns S. In every round no other weight is
+    active for penalties λ from max |x_j . r_S| on, and just below it the pick of orthogonal
+    matching pursuit is active alone.
     """
     X, y, chosen, forward = sparse_round(trial, n, p, done)
     level = predicted.entry_levels(X, y, done + 1)[-1]
@@ -91,7 +92,9 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     cases=ROUNDS,
 )
 def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
-    """Exactly one unchosen weight is active for λ in (λ_2, λ_1), with the formula for λ_2."""
+    """Exactly one weight outside of the chosen columns is active for penalties λ in (λ_2, λ_1): λ_1
+    is the largest |x_j . r_S|, r_S the residual of y on the chosen columns, and λ_2 has a formula.
+    """
     X, y, chosen, _ = sparse_round(trial, n, p, done)
     first = predicted.entry_levels(X, y, done + 1)[-1]
     pick = predicted.omp_order(X, y, done + 1)[-1]
@@ -137,7 +140,9 @@ def test_hadamard_is_l1(
         float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")
     ] = 0.3,
 ):
-    """Λ / 2 on the squares of w_j and β_j outside S has the value and the fit of λ on |w_j β_j|."""
+    """If every weight outside of the chosen set S is a product w_j β_j, the penalty λ / 2 on the
+    squares of w_j and β_j has the value and the fit of λ |w_j β_j|.
+    """
     X, y, chosen, _ = sparse_round(trial, n, p, 2)
     level = share * predicted.entry_levels(X, y, 3)[-1]
     size = np.linalg.norm(y)
@@ -165,8 +170,8 @@ def test_hadamard_is_l1(
 def test_fixed_penalty(
     trial, cosine: Annotated[float, Interval(0.55, 0.7, why="from 1/2 to sqrt(1/2)")]
 ):
-    """Of y = e_1 + e_2, (a, a, b) enters before e_1 and e_2; its weight is the largest for λ > (1 -
-    2 a^2) / a.
+    """For y = e_1 + e_2, the column (a, a, b) enters before e_1 and e_2; its weight is the largest
+    for penalties λ > (1 - 2 a^2) / a.
     """
     from scipy.optimize import brentq
 
@@ -190,8 +195,8 @@ def test_fixed_penalty(
     cases=[(0.6, 1 / 3), (0.3, 0.5)],
 )
 def test_thresholds_not_monotone(trial, cosine: InnerCosine, rise: InnerCosine):
-    """The first level need not fall from round to round: x = (1, 0), (-c, s) and y = (1, v / s)
-    have 1, then v > 1.
+    """The first level λ_1 need not fall from round to round: the columns (1, 0) and (-c, s) with y
+    = (1, v / s) have the levels 1 and then v > 1.
     """
     sine = np.sqrt(1 - cosine**2)
     second = 1 + cosine * rise
@@ -297,16 +302,16 @@ def test_thresholds_not_monotone__tables(
     rounds: Annotated[int, Interval(4, 6, why="a table is drawn until it differs")],
     scaled: bool,
 ):
-    """In more than 2 of 10 tables of correlated columns, of one length or many, the first level
-    rises in some round.
+    """In more than 2 of 10 tables of correlated columns, of one length or of many, the first level
+    λ_1 rises in some round.
     """
     most_tables(trial, partial(rises, rounds=rounds), 0.2, n, p, scaled=scaled)
 
 
 @claim(RANDOM, kind="empirical", tier="full", not_tight=LOOSE, cases=[(60, 15)])
 def test_not_forward_selection__tables(trial, n: TableRows, p: TableColumns):
-    """In more than 3 of 10 tables of correlated columns of one length OMP and forward selection
-    differ in 5 rounds.
+    """In more than 3 of 10 tables of correlated columns of one length, orthogonal matching pursuit
+    and forward selection choose different features within 5 rounds.
     """
     most_tables(trial, partial(differs, rounds=5), 0.3, n, p)
 
@@ -329,8 +334,8 @@ def leaves_the_path(X, y):
 
 @claim(RANDOM, kind="empirical", tier="full", not_tight=LOOSE, cases=[(60, 15)])
 def test_not_lasso_path(trial, n: TableRows, p: TableColumns):
-    """In more than 9 of 10 tables of correlated columns OMP's first five are in another order than
-    the LASSO path's.
+    """In more than 9 of 10 tables of correlated columns, the first five features of orthogonal
+    matching pursuit come in another order on the path of the LASSO.
     """
     most_tables(
         trial,
@@ -353,8 +358,8 @@ DimOfSpace = Annotated[int, Interval(2, 10, why="means over designs are integrat
 def test_thresholds_not_monotone__in_the_plane(
     trial, cosine: Annotated[float, Interval(-0.95, 0.95, why="at the ends columns are parallel")]
 ):
-    """Of all directions of y in the plane of two unit columns, (2 / π)(atan b - atan a) make λ_1
-    rise.
+    """For two unit columns in the plane, the share (2 / π)(atan b - atan a) of all directions of y
+    makes the first level λ_1 rise in the second round; the angle of the columns gives a and b.
     """
     trial.require(
         abs(cosine) >= 0.03, "|cosine| must be at least 0.03: near 0 no direction has a rise"
@@ -373,8 +378,8 @@ def test_thresholds_not_monotone__in_the_plane(
     derived("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10]
 )
 def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
-    """Of two random directions in R^n as columns, and y of another, so many make λ_1 rise: a mean
-    over cosines.
+    """For two random directions in R^n as columns and a third as y, the share of draws in which the
+    first level λ_1 rises is a mean over the cosine of the columns.
     """
     angles, weights = over_designs(rows)
     measured = rising_in_the_plane(np.sin(angles)) @ weights
@@ -389,8 +394,8 @@ def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
 
 @claim(derived("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
 def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
-    """Of unit columns (1, 0, 0), (c, s, 0), (0, 0, 1) and y = (a, 1, h), s < h < 1, OMP picks 1, 3,
-    2, not 1, 2, 3.
+    """For the unit columns (1, 0, 0), (c, s, 0) and (0, 0, 1) and y = (a, 1, h) with s < h < 1,
+    orthogonal matching pursuit picks 1, 3, 2, and forward selection picks 1, 2, 3.
     """
     sine = np.sqrt(1 - cosine**2)
     X = np.array([[1, cosine, 0], [0, sine, 0], [0, 0, 1]])
@@ -421,8 +426,9 @@ def test_not_forward_selection__in_the_plane(
     first: InnerCosine,
     second: Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")],
 ):
-    """Of all directions of r_S, (2 / π) |atan(|P x_1| / |P x_2|) - π / 4| make OMP pick another
-    feature.
+    """Let P x_1 and P x_2 be what two candidates have off the chosen columns. For the share (2 / π)
+    |atan(|P x_1| / |P x_2|) - π / 4| of all directions of the residual in their plane, orthogonal
+    matching pursuit and forward selection pick different ones.
     """
     sines = np.sqrt(1 - np.square([first, second]))
     share = predicted.differing_share(*sines)
@@ -448,8 +454,9 @@ def test_not_forward_selection__in_the_plane(
     derived("ratios of normal numbers and of χ variables"), kind="distribution", cases=[2, 3, 10]
 )
 def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
-    """OMP and forward selection begin with other ones of two normal columns: mean |t| / π, t of
-    density cos^(n-2).
+    """For two normal columns in R^n, orthogonal matching pursuit and forward selection begin with
+    different ones with the chance E|t| / π, where t is an angle whose density is proportional to
+    cos^(n-2).
     """
     angles, weights = over_designs(rows)
     across = np.array([np.sin(angles / 2 + np.pi / 4), np.cos(angles / 2 + np.pi / 4)])
@@ -478,8 +485,8 @@ def test_coherence_recovery(
     n: Annotated[int, Interval(1200, 4000, why="with fewer rows columns are too alike")] = 1500,
     designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 30,
 ):
-    """Other columns correlate with what k columns span by at most k μ / (1 - (k - 1) μ) of the
-    largest of the k.
+    """Let the coherence of unit columns be μ. For y in the span of k columns, every other column
+    has a correlation with y of at most k μ / (1 - (k - 1) μ) times the largest one of the k.
     """
     trial.require(size < p, "p must exceed size: another column is needed")
     generator = trial.generator("designs")
@@ -519,8 +526,9 @@ def test_coherence_recovery__threshold(
         float, Interval(1, 10, why="the longest over the shortest; the high end is a cap")
     ],
 ):
-    """Up to μ = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from
-    there on another.
+    """For columns with lengths from l to L and a coherence of less than μ = 1 / (k (1 + L / l) -
+    1), orthogonal matching pursuit picks the k columns of which y is a combination; at this
+    coherence it may pick another.
     """
     from scipy.optimize import brentq
 
@@ -562,8 +570,9 @@ def test_softmax_early_law(
     n: Annotated[int, Interval(20, 200, why="a cap, which nothing requires")] = 60,
     p: Annotated[int, Interval(3, 20, why="with two centred numbers all are alike")] = 12,
 ):
-    """For a small rate η, a_j - mean tends to η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's
-    pick leads.
+    """For a small rate η, after t steps the logits of softmax attention over p features have a_j -
+    mean = η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2 to leading order, c being the correlations
+    with y: the largest logit is that of orthogonal matching pursuit's pick.
     """
     trial.require(n > p, "n must exceed p, for least squares to be one of the controls")
     ((X,), (y,)) = observed.problems(trial.generator("problem"), 1, n, p, correlation)
@@ -604,8 +613,8 @@ def test_softmax_late_differs(
     n: Annotated[int, Interval(50, 100, why="a cap, which nothing requires")] = 60,
     p: Annotated[int, Interval(12, 16, why="a cap, which nothing requires")] = 12,
 ):
-    """Training takes OMP's pick from the largest logit in 3 of 10 designs or more, and takes it to
-    least squares'.
+    """In at least 3 of 10 designs training takes the largest logit from the pick of orthogonal
+    matching pursuit, and gives it to the feature of the largest least-squares weight.
     """
 
     def changed(key, *, until=(5, steps)):
@@ -635,8 +644,8 @@ def test_coded_schedule(
     picks: Count,
     at_once: Count,
 ):
-    """Picks of m features fall due at steps T (1 + 9 i / K) / 10, i = 0, m, ... < K = k / m: m
-    ceil(k / m^2).
+    """If m features are picked at a time until there are k, the picks are due at the steps T (1 + 9
+    i / K) / 10 for i = 0, m, ... < K = k / m of T steps, which picks m ceil(k / m^2) features.
 
     In exact fractions: rounding may delay a pick by one step, in double precision from 190 to 191
     of T = 1000, k = 10.
@@ -668,8 +677,8 @@ def test_coded_first_pick(
         int, Interval(200, 1000, why="fewer may not see the data, and each costs")
     ] = 200,
 ):
-    """The module's first pick is any feature with chance 1 / p, as logits had no gradient; the next
-    one sees data.
+    """The first pick of the released module is each of p features with the chance 1 / p, because
+    its logits have had no gradient; the next pick depends on the data.
     """
     when = predicted.pick_steps(steps, 2, 1)
 

@@ -44,7 +44,8 @@ def _embedded(correlations, weights, unrelated=False):
     cases=[(2, 0), (2, 6), (3, -2)],
 )
 def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
-    """With V' from an independent batch E tr(V V') = tr V^2, for every batch size and every law.
+    """If V' is computed from a batch that is independent of V's, E tr(V V') = tr V^2 for the
+    population's V, for every batch size and every law of the data.
 
     Exact for every law of independent sources: the mean over all batches of a three-point law with
     this kurtosis.
@@ -73,8 +74,9 @@ def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
     cases=[(2, 0), (2, 6), (3, -2)],
 )
 def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
-    """One batch in both factors adds (1/m) sum of tr(C C) + (tr C)^2 over pairs of views, and (1/b)
-    sum of cumulants.
+    """If one batch of b rows is in both factors of the penalty, its mean exceeds tr V^2 by a sum
+    over pairs of the m views: (1/(b-1)) times tr(C C) + (tr C)^2 of their covariances C, and (1/b)
+    times a sum of fourth cumulants.
 
     Exact for every law of independent sources: the mean of a polynomial of degree four, over all
     batches of a three-point law with this kurtosis.
@@ -109,8 +111,8 @@ def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
     cases=[(4, "normal"), (16, "normal"), (16, "exponential"), (16, "sign")],
 )
 def test_sampled_bias(trial, batch: Batch, law: Law):
-    """Over independent batches the mean of tr(V V') is tr V^2, and half that of |V - V'|^2 is that
-    bias.
+    """Over independent pairs of batches, the mean of tr(V V') is tr V^2 of the population, and half
+    the mean of |V - V'|^2 is the bias of one batch in both factors.
     """
     rho, w = WORLD
     covariance, loadings = _embedded(rho, w)
@@ -145,8 +147,8 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
     ),
 )
 def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: Columns = 2):
-    """The gradient of the two-batch loss multiplies each batch's factor by the other batch's V,
-    both centred.
+    """The gradient of the loss of two batches multiplies the factor of each batch by the V of the
+    other, with both batches centred.
     """
     rng = trial.generator()
     views, second = rng.normal(size=(2, 2, pairs, dim))
@@ -184,8 +186,8 @@ def test_small_batch_shrinks(
     n_columns: Columns,
     correlations: Correlations = UNEVEN,
 ):
-    """With one batch of b normal pairs in both factors, x = argmin x^T Q x - 2 r^T x, x >= 0:
-    uneven, weak ones lost.
+    """With one batch of b normal pairs in both factors, the strengths x of the canonical components
+    minimise x^T Q x - 2 r^T x over x >= 0: they shrink unevenly, and weak components are lost.
 
     Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m) of the K largest ρ, and r = ρ (or 1 + ρ:
     "library").
@@ -240,8 +242,9 @@ def test_small_batch_shrinks(
     ],
 )
 def test_batch_that_keeps(trial, correlations: Related):
-    """The least batch without a direction i that is lost: ρ_i <= X / (2 m - Y), X = sum of x, Y =
-    sum of ρ x.
+    """With one batch of b = m + 1 rows in both factors, direction i is lost if and only if ρ_i <= X
+    / (2 m - Y), where X is the sum of the strengths x and Y the sum of ρ x. This gives the least
+    batch that keeps it.
     """
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
@@ -271,8 +274,9 @@ def test_batch_that_keeps(trial, correlations: Related):
 def test_descent_shrinks(
     trial, n_batches: Annotated[int, Interval(1, 2, why="shared, or one each")], batch: Batch = 8
 ):
-    """Stochastic gradient descent ends at these strengths if one batch does for both factors, at ρ
-    with two batches.
+    """Stochastic gradient descent ends at the strengths that theory gives for small batches if one
+    batch is in both factors, and at the canonical correlations ρ if the two batches are
+    independent.
 
     Of the three strong directions: the mean over the last 2000 of 4000 steps, while the rate falls
     from 0.01 to 0.003.
@@ -304,8 +308,8 @@ def test_null_level(
     dim_first: Size,
     dim_second: Size,
 ):
-    """Any two data sets: the squared canonical correlations sum to d1 d2 / (n - 1), in the mean
-    over pairings of rows.
+    """For any two data sets of n rows and d1 and d2 columns, the squared canonical correlations sum
+    to d1 d2 / (n - 1) on average over all pairings of the rows.
 
     So they do, in the mean, for unrelated views with independent rows of any law, of which all
     pairings are alike.
@@ -343,8 +347,8 @@ def test_sampled_null_level(
     dim_second: Size,
     law: Law,
 ):
-    """Unrelated views, rows of any law: the squared canonical correlations sum to d1 d2 / (n - 1)
-    in the mean.
+    """For unrelated views of d1 and d2 columns and n rows of any law, the squared canonical
+    correlations sum to d1 d2 / (n - 1) on average.
     """
     trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
     level = predicted.null_level(n_rows, dim_first, dim_second)

@@ -65,8 +65,8 @@ def _views(correlations, form, unmatched=0):
     cases=[(4, 1), (8, 3), (20, 20)],
 )
 def test_eckart_young(trial, dim: Size, n_columns: Columns):
-    """With A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2) the loss is |A' - P|^2 -
-    |A'|^2.
+    """With A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2), the loss -2 tr(W^T A W) +
+    tr((W^T B W)^2) is |A' - P|^2 - |A'|^2.
     """
     rng = trial.generator()
     A, B = _pencil(rng, rng.normal(size=dim))
@@ -103,8 +103,8 @@ def test_minimum(
     n_columns: FewColumns,
     starts: Annotated[int, Interval(1, 100, why="each is followed to its end")] = 6,
 ):
-    """Every descent ends at min L = - sum of the squares of the K largest eigenvalues, negative
-    ones counted as 0.
+    """Every descent on the loss with K columns ends at its minimum, - sum of the squares of the K
+    largest eigenvalues of A v = λ B v, where negative ones count as 0.
     """
     rng = trial.generator()
     spectrum = _spectrum(trial, eigenvalues)
@@ -164,8 +164,8 @@ def test_minimum_of_views(
     unmatched: Surplus,
     correlations: Correlations = RELATED,
 ):
-    """For CCA min L is - sum of ρ_i^2, or - sum of (1 + ρ_i)^2 in the library's form, over the K
-    largest.
+    """For two views with canonical correlations ρ_i, the least loss with K columns is - sum of
+    ρ_i^2 over the K largest, or - sum of (1 + ρ_i)^2 in the form of the authors' library.
     """
     trial.require(len(correlations), "correlations must not be empty")
     relation = max(correlations) >= 0.01
@@ -238,8 +238,8 @@ def test_more_views(
     n_columns: Columns,
     correlations: Correlations = (0.9, 0.6, 0.3),
 ):
-    """Of V views with correlations ρ_i between each two, min L is - sum of ((V - 1) ρ_i)^2 over the
-    K largest.
+    """For V views with the canonical correlations ρ_i between any two, the least loss with K
+    columns is - sum of ((V - 1) ρ_i)^2 over the K largest.
 
     In the library's form - sum of (1 + (V - 1) ρ_i)^2, as long as K directions are related.
     """
@@ -275,8 +275,8 @@ def test_more_views__negative(
         float, Interval(0.1, 0.9, why="at 1 the views are linearly dependent; the low end is a cap")
     ] = 0.5,
 ):
-    """Of three or more views a negative correlation is worth less than a positive one: V - 1
-    columns of ρ^2.
+    """For three or more views a negative correlation ρ is worth less than a positive one: V - 1
+    columns of ρ^2 each.
 
     Two views may turn one of them around; more cannot all be turned against each other.
     """
@@ -294,8 +294,8 @@ def test_more_views__negative(
 
 @claim(derived("a direction without a positive eigenvalue only costs"), kind="identity")
 def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correlations = RELATED):
-    """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if
-    λ_K <= 0.
+    """Columns beyond the positive eigenvalues stay empty: if the K-th eigenvalue λ_K is not
+    positive, a minimiser with K columns has a rank below K.
     """
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
@@ -331,8 +331,8 @@ def test_floor(
     n_columns: Columns,
     draws: Annotated[int, Interval(1, 1000, why="each is followed or drawn")] = 200,
 ):
-    """No W has a smaller loss: -L(W) <= sum of the squares of the K largest positive
-    eigenvalues.
+    """For every W with K columns, the loss is at least - sum of the squares of the K largest
+    positive eigenvalues of A v = λ B v.
     """
     rng = trial.generator()
     place = np.arange(dim) / dim
@@ -371,8 +371,9 @@ def test_floor(
     ],
 )
 def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues):
-    """At W = U_S Λ_S^(1/2), |S| <= K, L is stationary, - sum of λ_i^2 over S, and a strict saddle
-    but one.
+    """For every set S of at most K eigenvalues the loss is stationary at W = U_S Λ_S^(1/2), with
+    the value - sum of λ_i^2 over S. All of these points but one are strict saddles; U_S are the
+    eigenvectors and Λ_S the eigenvalues.
     """
     spectrum = _spectrum(trial, eigenvalues)
     positive = spectrum[spectrum > 0]
@@ -425,8 +426,8 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
 
 @claim(derived("a Riccati equation in W W^T"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
 def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0, -0.7)):
-    """For B = I the flow has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I) W0)^(-1) Y^T with Y =
-    exp(4 A t) W0.
+    """For B = I, gradient flow of the loss from W0 has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I)
+    W0)^(-1) Y^T with Y = exp(4 A t) W0.
     """
     rng = trial.generator()
     largest = _spectrum(trial, eigenvalues)[0]
@@ -475,7 +476,9 @@ def test_flow_aligned(
     start: Annotated[float, Interval(1e-4, 10, why="the integration's least numbers")],
     time: Time = 0.5,
 ):
-    """A column along an eigenvector keeps to it, with x(t) = λ / (1 + (λ / x0 - 1) exp(-8 λ t))."""
+    """A column that starts along an eigenvector of eigenvalue λ stays along it under gradient flow,
+    and its squared length is x(t) = λ / (1 + (λ / x0 - 1) exp(-8 λ t)).
+    """
     end, half = (predicted.aligned_strength(eigenvalue, start, time / k) for k in (1, 2))
     trial.require(abs(end - half) >= 1e-6, MOVES)
     trial.require(abs(half / end - 1) < 9, FADES)
