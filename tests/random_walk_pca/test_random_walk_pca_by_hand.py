@@ -162,7 +162,7 @@ def test_chi_square_has_its_law():
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_shuffles_keep_what_they_must(seed):
+def test_shuffled_points_keep_their_spectrum(seed):
     points = np.random.default_rng(seed).standard_normal((8, 5)).cumsum(axis=0)
     gram = points @ points.T
     key = jax.random.key(seed)
@@ -171,11 +171,6 @@ def test_shuffles_keep_what_they_must(seed):
     assert np.all(np.abs(trajectories.step_gram(gram) - steps @ steps.T) <= bound)
     shuffled = trajectories.shuffle_points(key, gram)
     assert np.all(np.abs(np.linalg.eigvalsh(shuffled) - np.linalg.eigvalsh(gram)) <= bound)
-    walk = trajectories.shuffle_steps(key, gram)
-    assert walk.shape == gram.shape
-    assert abs(walk[-1, -1] - np.sum((points[-1] - points[0]) ** 2)) <= 64 * bound
-    lengths = np.sort(np.diagonal(trajectories.step_gram(walk)))
-    assert np.all(np.abs(lengths - np.sort(np.sum(steps**2, axis=1))) <= 64 * bound)
 
 
 KEY = jax.random.key(0)
