@@ -462,12 +462,12 @@ def test_power_method(trial, n_samples: Samples, latent_dim: Latent, spike: Spik
 
 
 @figure("F1", claims=("rate", "relu", "phase_retrieval"))
-def directions_count(n_sets=300):
+def directions_count(n_sets=1000):
     """The error counts the directions of the range at the truth, k - 1, for three models.
 
     Mean squared error of the quadratic estimator times the number of samples, against the inputs k
     of the generator, in 80 dimensions. Spikes have β = 2, and squared inner products the same
-    strength. Marks: lines: first order; points: means of 300 sets of 4000 samples, 40,000 for the
+    strength. Marks: lines: first order; points: means of 1000 sets of 4000 samples, 40,000 for the
     rectifier, with two standard errors.
     """
     generator = np.random.default_rng(0)
