@@ -122,7 +122,7 @@ def linear_errors(generator, n, n_samples, dim, latent_dim, spike):
 def rectifier_errors(generator, n, n_samples, dim, latent_dim, spike, rounds=5):
     """Squared errors (n,) of the projected power method for the outputs max(W z, 0) of a random W
     (d, k), from a start whose inputs are off by half of their length. The nearest output is found
-    by least squares on the entries that are positive, anew for each set of them.
+    by least squares on the entries that are positive, again for each set of them.
     """
     weights = generator.normal(size=(n, dim, latent_dim))
     truth = unit(generator.normal(size=(n, latent_dim)))
