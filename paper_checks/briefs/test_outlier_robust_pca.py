@@ -141,7 +141,7 @@ def filtered(points, cutoff=12.0):
 
 
 @observed
-def streamed(blocks, start, tests=1, steps=12, cutoff=12.0):
+def streamed(blocks, start, tests=1, steps=8, cutoff=12.0):
     """The direction (d,) that a single pass finds. Each test is a direction and the largest square
     along it that passes: the power method on what passes former tests finds the direction, a block
     for each step, and one more block the median. No more is stored than these tests, a vector and
