@@ -29,9 +29,11 @@ Abstract:
 - Sentence 5, first part: a linear model trained on CIFAR-10 is compared. Holds at a smaller scale:
   nn_walk_with_drift. Linear and one-hidden-layer networks on the 8 by 8 digits.
 - Sentence 5, second part: a ResNet-50 trained on ImageNet is compared. Not on trial. It needs the
-  data and a cluster. Of a schedule, as such training has, see `nn_schedule` and `noise_cut`.
+  data and a cluster. Of a schedule, as such training has, see `nn_schedule`,
+  `nn_schedule-steps` and `noise_cut`.
 - Sentence 5, end: the variances resemble those of a random walk with drift. In part:
-  nn_walk_with_drift, nn_walk_with_drift-fit, drift_mixing. Small networks on digits, trained
+  nn_walk_with_drift, nn_walk_with_drift-cosine, nn_walk_with_drift-second,
+  nn_walk_with_drift-noisy, nn_walk_with_drift-fit, drift_mixing. Small networks on digits, trained
   without momentum: of four processes this one fits best in the middle and at the end, but momentum
   fits a whole run better.
 """

@@ -4,6 +4,5 @@ component analysis. What names no source is derived here.
 `trajectories` draws steps and runs a process on them, on their Gram matrix (flat memory) or on a
 few columns that are exact in law. `pca` has the components of points, of a Gram matrix and, without
 any trajectory, of a sample in the basis of the population's. `infinite_dimension` runs a process on
-unit impulses, so that no randomness is left. `training` trains small networks, and
-`neighbouring_papers` simulates three papers on PCA.
+unit impulses, so that no randomness is left. `training` trains small networks.
 """

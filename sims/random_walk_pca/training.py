@@ -115,8 +115,7 @@ def train(
 def training_gram(run: TrainingRun) -> TrainingGram:
     """Keep only the Gram matrix of a run's recorded parameters, T x T; in one compiled program they
     are never stored. The first recorded point is taken as origin. A window of steps is a diagonal
-    block of the matrix; `shuffle_points`, `shuffle_steps` and `principal_components_of_gram` take
-    it as it is.
+    block of the matrix; `shuffle_points` and `principal_components_of_gram` take it as it is.
     """
     from_start = run.parameters - run.parameters[0]
     return TrainingGram(from_start @ from_start.T, run.losses, run.accuracy)

@@ -348,13 +348,3 @@ def shuffle_points(
     """
     order = jax.random.permutation(key, gram.shape[0])
     return jnp.asarray(gram)[order][:, order]
-
-
-@guarded(double=False)
-def shuffle_steps(key: Key[Array, ""], gram: Gram) -> Float[Array, "points points"]:
-    """The Gram matrix of a trajectory that takes the same steps in random order, from the same
-    start. Whatever order in time the steps had is gone: what is left is a walk with a straight
-    drift. The first row is the start, set to the origin.
-    """
-    walk = trajectory_gram(shuffle_points(key, step_gram(gram)))
-    return jnp.pad(walk, ((1, 0), (1, 0)))

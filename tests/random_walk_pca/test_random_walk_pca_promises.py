@@ -9,7 +9,6 @@ from promises import Case, Later, promises, refused
 from own_data import random_walk_pca as tool
 from sims import wishart
 from sims.random_walk_pca import infinite_dimension, pca, training, trajectories
-from sims.random_walk_pca import neighbouring_papers as observed_neighbours
 from theory.random_walk_pca import (
     drift_and_decay,
     finite_dimension,
@@ -18,7 +17,6 @@ from theory.random_walk_pca import (
     plain_walk,
     whole_spectrum,
 )
-from theory.random_walk_pca import neighbouring_papers as predicted_neighbours
 
 WARNS = Case(warns="the dimension is small, or the components are many")
 NOISE = np.random.default_rng(0).normal(size=(16, 40))
@@ -33,7 +31,6 @@ test_theory_is_declared, test_theory_refusals, test_theory_answers, test_theory_
         drift_and_decay,
         finite_dimension,
         whole_spectrum,
-        predicted_neighbours,
         tool,
     ],
     {
@@ -75,7 +72,7 @@ TRAINED = {
 OVERFLOWS = "where the trajectory overflows"
 
 test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extremes = promises(
-    [trajectories, pca, infinite_dimension, training, observed_neighbours, wishart],
+    [trajectories, pca, infinite_dimension, training, wishart],
     {
         "bartlett_factor": Case({"dtype": "float64"}),
         "noise": Case(DRAWN),
@@ -101,17 +98,9 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
             ],
             Case({"n_points": 4}),
         ),
-        **dict.fromkeys(
-            ["axes_from_covariance", "axes_from_singular_values"],
-            Case(infinite="where squares of points overflow"),
-        ),
         "random_projection": Case({"target_dim": 2}, infinite="near the largest number"),
         "train": Case(TRAINED, infinite="where the run diverges"),
         "training_gram": Case({"run": Later(lambda: training.train(KEY, **TRAINED))}),
-        "corrupted_points": Case({**SIZES, "n_outliers": 2}),
-        "filtered_direction": Case({"points": CLOUD}, infinite="where every point goes"),
-        "spike_errors": Case({"n_samples": 5, "dim": 3, "latent_dim": 2}),
-        "reconstruction_error": Case({"points": CLOUD, "axes": np.linalg.qr(CLOUD[:3])[0][:2]}),
     },
     examples=2,
 )
@@ -119,12 +108,6 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
 
 def train(targets, **options):
     return training.train(KEY, CLOUD, targets, **options)
-
-
-def corrupted(n_outliers):
-    return observed_neighbours.corrupted_points(
-        KEY, 10, 2, n_outliers, spike=1.0, outlier_length=1.0
-    )
 
 
 def recorded(*points):
@@ -162,10 +145,6 @@ test_what_does_not_go_together_is_refused = refused(
         (
             lambda: drift_and_decay.decaying_noise_modes([0.5, 1e-300], -1, 1),
             r"times must not be so small that t\^b is below",
-        ),
-        (
-            lambda: predicted_neighbours.least_reconstruction_error(np.eye(3), 4),
-            "n_components must be at most 3, .*, got 4",
         ),
         (
             lambda: pca.variance_ratios(np.ones((4, 2))),
@@ -215,20 +194,6 @@ test_what_does_not_go_together_is_refused = refused(
         (
             lambda: pca.explained_variance_ratio(KEY, 3, 2, reversion=2.0),
             r"reversion must lie in \[0, 2\) \(unstable",
-        ),
-        (
-            lambda: observed_neighbours.axes_from_singular_values(np.ones((2, 3))),
-            "points must have at least 3 rows, .*, got 2",
-        ),
-        (
-            lambda: observed_neighbours.leading_direction(np.eye(3), np.eye(3)[0] > 0),
-            "kept must keep at least two points",
-        ),
-        (lambda: corrupted(n_outliers=3), "must be even and below"),
-        (lambda: corrupted(n_outliers=10), "must be even and below"),
-        (
-            lambda: observed_neighbours.spike_errors(KEY, 10, 3, 4),
-            "latent_dim must be at most dim = 3, got 4",
         ),
         (
             lambda: tool.random_walk_test(WALK, n_components=15),

@@ -6,6 +6,5 @@ network training", arXiv 1806.08805. `plain_walk` has the spectrum and component
 `linear_processes` those of any process with a response, of momentum and of averaged iterates,
 `ornstein_uhlenbeck` those of a walk that is pulled back, and `drift_and_decay` what training adds:
 drift, and noise that varies. `finite_dimension` says what finitely many dimensions do to single
-components, `whole_spectrum` what they do to all of them together. `neighbouring_papers` has the
-laws of three papers on PCA.
+components, `whole_spectrum` what they do to all of them together.
 """
