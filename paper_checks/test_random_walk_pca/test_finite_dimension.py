@@ -98,8 +98,9 @@ def test_sim_evr(
         float, Interval(0, 10, why="beyond, the first two eigenvalues are too close for 1 / d")
     ],
 ):
-    """Ratio k of a walk (α = 0), or of an Ornstein-Uhlenbeck process with α T = `crossover`, has
-    mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d), by its own spectrum.
+    """In d dimensions the variance ratio of component k, of a walk or of an Ornstein-Uhlenbeck
+    process with α T = `crossover`, has the mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d) to first order in
+    1 / d: ρ_k is its limit, q the sum of the ρ_j^2, and b_k / d the relative bias of eigenvalue k.
     """
     rate = crossover / n_points
     trial.require(
@@ -142,7 +143,9 @@ def test_sim_evr(
     cases=[(8, 5000), (16, 20_000)],
 )
 def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
-    """Ratio k has variance 2 ρ_k^2 (1 - 2 ρ_k + q) / d."""
+    """In d dimensions the variance ratio of component k has the variance 2 ρ_k^2 (1 - 2 ρ_k + q) /
+    d to first order in 1 / d: ρ_k is its limit and q the sum of the ρ_j^2.
+    """
     sampler, response = _controlled(n_points, dim)
     variances = plain_walk.eigenvalues(n_points)
     ratios = plain_walk.explained_variance_ratio(n_points)[:3]
@@ -176,8 +179,8 @@ def test_eig_bias_three_quarters(
     ],
     dim: Dimension,
 ):
-    """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(π k / T): 3/4
-    for every k.
+    """In d dimensions eigenvalue k of a walk of T points has the relative bias b_k / d with b_k =
+    (3/2) x_k / (1 + x_k) and x_k = cos(π k / T): nearly 3/4 for every small k.
     """
     population = infinite_dimension.spectrum(n_points)
     variances = plain_walk.eigenvalues(n_points)
@@ -211,7 +214,9 @@ def test_eig_bias_three_quarters__sum(
         int, Interval(3, 100, why="the smallest eigenvalues of more lie within rounding")
     ],
 ):
-    """Lawley's sum of λ_j / (λ_k - λ_j) is (3/2) x_k / (1 + x_k), x_k = cos(π k / T), for all k."""
+    """For the eigenvalues λ_k of a walk of T points, Lawley's sum of λ_j / (λ_k - λ_j) over j != k
+    is (3/2) x_k / (1 + x_k) with x_k = cos(π k / T), for all k.
+    """
     population = infinite_dimension.spectrum(n_points)
     gaps = population[:, None] - population
     np.fill_diagonal(gaps, np.inf)
@@ -273,8 +278,8 @@ def test_sim_evr__second_order(
         int, Interval(3, 4, why="the rule grows by four times for each entry of a factor")
     ],
 ):
-    """Second order in 1 / d of bias and variance of eigenvalues, of bias of ratios, and of
-    rotation.
+    """The second orders in 1 / d of the bias and the variance of a walk's eigenvalues, of the bias
+    of its variance ratios, and of the rotation of its components are as computed.
     """
     variances = plain_walk.eigenvalues(n_points)
     dims = 2000 * 2 ** np.arange(5)
@@ -334,8 +339,9 @@ def test_lissajous(
     ],
     momentum: Annotated[float, UNIT_INTERVAL],
 ):
-    """Component k of a walk misses its cosine by (1/d) sum_{j != k} λ_j λ_k / (λ_j - λ_k)^2, about
-    k^2 / d; with momentum it misses the component of infinitely many dimensions by the same law.
+    """In d dimensions component k of a walk misses its cosine by (1/d) sum_{j != k} λ_j λ_k / (λ_j
+    - λ_k)^2, about k^2 / d, where λ_j are the eigenvalues in infinitely many dimensions. With
+    momentum it misses the component of infinitely many dimensions by the same law.
     """
     responses = trajectories.trajectory(np.eye(n_points), momentum=momentum)
     courses, lengths, steps = np.linalg.svd(np.asarray(trajectories.centre(responses)))
@@ -386,8 +392,8 @@ def _total(n_points):
     cases=[4, 12],
 )
 def test_trace_laplace(trial, n_points: TracedPoints):
-    """Per coordinate the total variance S has E exp(-s S) = (T / U_{T-1}(1 + s))^(1/2), U
-    Chebyshev's second kind.
+    """The total variance S of one coordinate of a walk of T points has E exp(-s S) = (T / U_{T-1}(1
+    + s))^(1/2), where U are Chebyshev's polynomials of the second kind.
     """
     s = np.array([1.44, 7.2, 28.8]) / n_points**2  # S is of order T^2
     total = _total(n_points)
@@ -416,8 +422,8 @@ def test_trace_laplace(trial, n_points: TracedPoints):
     cases=[4, 12],
 )
 def test_trace_laplace__law(trial, n_points: TracedPoints):
-    """Per coordinate the total variance is sum_k λ_k χ^2_1, whose law is the inverse of that
-    transform.
+    """The total variance of one coordinate of a walk is a sum of independent λ_k χ^2_1 over its
+    eigenvalues, whose law is the inverse of the Laplace transform (T / U_{T-1}(1 + s))^(1/2).
     """
     variances = plain_walk.eigenvalues(n_points)
     grid = np.linspace(0, 12 * variances.sum(), 4000)
@@ -439,8 +445,8 @@ def test_trace_laplace__law(trial, n_points: TracedPoints):
     cases=[(2,), (60,), (240,)],
 )
 def test_mp_equation__sum(trial, n_points: Points):
-    """The sum over the path graph is closed: sum_k 1 / (θ_k + m) = (T coth(T φ) - coth φ) / (2 sinh
-    φ).
+    """The sum over the spectrum θ_k = 2 - 2 cos(π k / T) of a path is sum_k 1 / (θ_k + m) = (T
+    coth(T φ) - coth φ) / (2 sinh φ) over k = 1 .. T - 1, with m = 4 sinh(φ / 2)^2.
     """
     shifts = np.logspace(-2, 3, 15) / n_points**2
     phi = 2 * np.arcsinh(np.sqrt(shifts) / 2)
@@ -468,7 +474,8 @@ def test_mp_equation(
         int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")
     ],
 ):
-    """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (θ_k + m), a closed
+    """In the limit of many points T and dimensions d, the Stieltjes transform m(z) of a walk's
+    spectrum solves z = -1/m + (1/d) sum_k 1 / (θ_k + m) with θ_k = 2 - 2 cos(π k / T), a closed
     form in m.
     """
     population = infinite_dimension.spectrum(n_points)

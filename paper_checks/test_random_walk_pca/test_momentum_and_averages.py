@@ -37,7 +37,9 @@ def leading_ratio(n_points, **process):
     cases=[0.3, 0.5, 0.8],
 )
 def test_momentum_spectrum(trial, momentum: Momentum):
-    """λ_1 = 1 / (θ_1 ((1 - γ)^2 + γ θ_1)) up to a relative error of order T^-3."""
+    """The first eigenvalue of a walk of T points with momentum γ is λ_1 = 1 / (θ_1 ((1 - γ)^2 + γ
+    θ_1)) with θ_1 = 2 - 2 cos(π / T), up to a relative error of order T^-3.
+    """
     # T (1 - gamma) is 35 or more; powers of two share their programs.
     n = doubled(100 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
     exact = [
@@ -79,8 +81,8 @@ def test_momentum_long_memory(
     n_points: ThreePoints,
     momentum: Annotated[float, Interval(0.01, 1, why="below, the walk is as good")],
 ):
-    """Where T (1 - γ) is not large, only the exact covariance gives ρ_k; the circulant formula does
-    not.
+    """If T (1 - γ) is not large, for T points and momentum γ, only the exact covariance gives the
+    variance ratios ρ_k; the circulant formula does not.
     """
     circulant = linear_processes.momentum_circulant_eigenvalues(n_points, momentum)
     spectrum = np.asarray(infinite_dimension.spectrum(n_points, momentum=momentum))
@@ -96,7 +98,7 @@ def test_momentum_long_memory(
 def test_momentum_concentrates(
     trial, n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200
 ):
-    """At fixed T ρ_1 grows with γ."""
+    """At a fixed number of points the first variance ratio ρ_1 grows with the momentum γ."""
     grid = np.array([0.0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999])
     ratios = np.array([leading_ratio(n_points, momentum=gamma) for gamma in grid])
     walk = plain_walk.explained_variance_ratio(n_points)[0]
@@ -113,7 +115,9 @@ def test_momentum_concentrates(
 def test_momentum_concentrates__integrated(
     trial, n_points: Annotated[int, Interval(400, 1000, why="fewer are far away")] = 400
 ):
-    """At γ = 1 ρ_1 tends to 30 / μ_1^4 = 0.9589 with tan μ_1 + tanh μ_1 = 0: less than one."""
+    """For the integrated walk, γ = 1, the first variance ratio tends to 30 / μ_1^4 = 0.9589 as the
+    number of points grows, with tan μ_1 + tanh μ_1 = 0: it stays below one.
+    """
     sizes = doubled(n_points)
     trial.limit(
         [leading_ratio(n, momentum=1.0) for n in sizes],
@@ -134,8 +138,8 @@ def test_momentum_concentrates__long(
     n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200,
     momentum: Momentum = 0.5,
 ):
-    """At fixed γ < 1 ρ_1 tends to the walk's 6 / π^2 as T grows: T (ρ_1 - 6 / π^2) tends to
-    (6 / π^2) 6 γ / (1 - γ^2).
+    """At a fixed momentum γ < 1 the first variance ratio ρ_1 tends to the walk's 6 / π^2 as the
+    number T of points grows: T (ρ_1 - 6 / π^2) tends to (6 / π^2) 6 γ / (1 - γ^2).
     """
     limit = plain_walk.explained_variance_ratio_limit(1)[0]
     rate = linear_processes.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0]
@@ -170,8 +174,8 @@ def unit(modes):
 def test_momentum_components(
     trial, momentum: Annotated[float, Interval(0.2, 0.5, why="more needs more points")]
 ):
-    """At γ < 1 components tend to the walk's cosines, 1 - overlap^2 as T^-5: so curves in their
-    planes are Lissajous curves.
+    """At a fixed momentum γ < 1 the components tend to the walk's cosines as the number T of points
+    grows, with 1 - overlap^2 of order T^-5: the curves in their planes tend to Lissajous curves.
     """
     # T (1 - γ) is 35 or more.
     n = doubled(50 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
@@ -196,8 +200,8 @@ def test_momentum_components__integrated(
     trial,
     n_points: Annotated[int, Interval(60, 200, why="eight times as many are diagonalised")] = 100,
 ):
-    """At γ = 1 components tend to the modes of a beam that is guided at the start and free at the
-    end.
+    """For the integrated walk, γ = 1, the components tend to the modes of a beam that is guided at
+    the start and free at the end.
     """
     sizes = doubled(n_points)
     overlaps = [
@@ -230,8 +234,9 @@ def test_momentum_components__curve(
     trial,
     n_points: Annotated[int, Interval(30, 80, why="sixteen times as many are diagonalised")] = 40,
 ):
-    """In the plane of the first two components the integrated walk, γ = 1, does not run along a
-    parabola, T_2 of the first score, as cosines do: the squared correlation is 0.758.
+    """In the plane of its first two components, the integrated walk, γ = 1, does not run along the
+    parabola of a Lissajous curve, which is T_2 of the first score: the squared correlation is
+    0.758.
     """
     sizes = n_points * 2 ** np.arange(5)
 
@@ -257,8 +262,8 @@ def test_ema_is_momentum(
         float, Interval(0.01, 0.99, why="the average is neither the walk nor nothing")
     ] = 0.9,
 ):
-    """The exponential average (factor β) of a walk is (1 - β) times the walk with momentum β, path
-    by path.
+    """The exponential moving average of a walk with the factor β is (1 - β) times the walk with
+    momentum β, path by path.
     """
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
     walk = np.asarray(trajectories.trajectory(steps))
@@ -280,8 +285,9 @@ def test_running_average(
     ] = 800,
     count: Annotated[int, Interval(1, 3, why="later components need more points")] = 3,
 ):
-    """For the running mean of a walk ρ_k tends to 432 / z_k^4 (0.8357, 0.1126, 0.0294), and the
-    total variance to T^2 / 27: λ_k / T^2 and their sum.
+    """For the running mean of a walk of T points, the variance ratios tend to 432 / z_k^4 (0.8357,
+    0.1126, 0.0294) with the roots z_k of a Bessel equation, and the total variance over T^2 tends
+    to 1 / 27.
     """
     sizes = doubled(n_points)
 

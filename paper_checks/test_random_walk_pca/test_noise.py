@@ -70,7 +70,9 @@ def first_ratio(law, n_points, dim):
     cases=list(KURTOSIS),
 )
 def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400):
-    """Steps of any law with finite variance give ρ_1 the same mean."""
+    """For steps of any law with finite variance, the first variance ratio ρ_1 of a walk has the
+    same mean.
+    """
     require_affordable(trial, n_points, dim)
     mean = mean_ratio(n_points, dim)
     trial.mean(
@@ -96,9 +98,9 @@ def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, di
 def test_noise_universality__scatter(
     trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400
 ):
-    """Steps of any law with a fourth moment give ρ_1 the same scatter but for their kurtosis and,
-    where they have no sixth moment as Student's t with 5 degrees of freedom, a term of order
-    d^(-1/2).
+    """For steps of any law with a fourth moment, the first variance ratio ρ_1 has the same standard
+    deviation except for a term of their kurtosis. If they have no sixth moment, as Student's t with
+    5 degrees of freedom, there is a term of order d^(-1/2), too.
     """
     require_affordable(trial, n_points, dim)
     kurtosis = finite_dimension.kurtosis_factor_ratio(n_points, KURTOSIS[law])[0]
@@ -129,9 +131,9 @@ def test_noise_universality__tails(
     n_points: Annotated[int, Interval(5, 8, why="with more points the term is small")],
     freedom: Annotated[float, Interval(4.6, 5.4, why="nearer to 4 or 6 the limit is slow")],
 ):
-    """For Student's t with 4 < ν < 6 what single coordinates add to the scatter of ρ_1 beyond the
-    linear response, relative to first order and times d^((ν - 4)/2), tends to the integral over the
-    power tail alone.
+    """Let the steps in d dimensions follow Student's t with 4 < ν < 6 degrees of freedom. What
+    single coordinates add to the variance of ρ_1 beyond the linear response, relative to the first
+    order and times d^((ν - 4)/2), tends to the integral over the power tail alone.
     """
     population = infinite_dimension.spectrum(n_points)
     axes = infinite_dimension.eigenvectors(n_points)
@@ -188,8 +190,8 @@ def test_noise_universality__kurtosis(
     ],
     kurtosis: Annotated[float, Interval(-2, 30, why="no law has less; the high end is a cap")],
 ):
-    """Kurtosis changes the first-order variance of ratio k by its own share and its mirror's, not
-    by 3 / (4T).
+    """The kurtosis of the steps changes the first-order variance of ratio k by the share of
+    component k and of its mirror image, and not by 3 / (4T).
     """
     trial.require(
         abs(kurtosis) >= 0.1,
@@ -235,7 +237,9 @@ def test_noise_universality__kurtosis(
 def test_deff_not_rank(
     trial, n_points: SampledPoints = 8, dim: Dim = 1000, exponent: Exponent = -0.4
 ):
-    """The scatter of ρ_1 is set by d_eff = (tr Σ)^2 / tr Σ^2, not by the rank of Σ."""
+    """The effective dimension d_eff = (tr Σ)^2 / tr Σ^2 of the steps' covariance Σ sets the
+    standard deviation of the first variance ratio, and not the rank of Σ.
+    """
     spectrum = np.arange(1, dim + 1) ** exponent
     effective = finite_dimension.effective_dimension(spectrum)
     trial.require(
@@ -280,8 +284,8 @@ def test_deff_not_rank__many_points(
     ] = 5000,
     dim: Annotated[int, Interval(40, 60, why="far fewer than points; first order needs some")] = 50,
 ):
-    """The number of points may exceed the dimension by far: ρ_1 has the same mean to first
-    order.
+    """The number of points may exceed the dimension by far: the first variance ratio then has the
+    same mean to first order in 1 / d.
     """
     variances = plain_walk.eigenvalues(n_points)
     second_order = finite_dimension.explained_variance_ratio_second_order(variances, dim, 1)[0]
@@ -313,7 +317,9 @@ def test_deff_estimator(
     dim: Annotated[int, Interval(50, 1000, why="each coordinate is drawn")],
     exponent: Exponent,
 ):
-    """The inner products of the steps estimate d_eff = (tr Σ)^2 / tr Σ^2."""
+    """The inner products of the steps estimate the effective dimension d_eff = (tr Σ)^2 / tr Σ^2 of
+    their covariance Σ.
+    """
     spectrum = np.arange(1, dim + 1) ** exponent
     d_eff = finite_dimension.effective_dimension(spectrum)
     trial.require(
@@ -358,7 +364,9 @@ def test_jl_projection(
     dim: ManyDimensions,
     target: ManyDimensions,
 ):
-    """Projecting d dimensions on m spreads ρ_1 as one dimension D with 1/D = 1/d + 1/m does."""
+    """A random projection of d dimensions to m gives the first variance ratio the standard
+    deviation of a walk in D dimensions with 1/D = 1/d + 1/m.
+    """
     alike = max(dim, target) < 9 * min(dim, target)
     trial.require(
         alike,
@@ -409,8 +417,8 @@ def test_jl_projection(
     cases=[(20, 60, 60), (8, 100, 150)],
 )
 def test_jl_projection__bias(trial, n_points: SampledPoints, dim: Projected, target: Projected):
-    """Projecting d dimensions on m moves the mean of ρ_1 as one dimension D with 1/D = 1/d +
-    1/m.
+    """A random projection of d dimensions to m gives the first variance ratio the mean of a walk in
+    D dimensions with 1/D = 1/d + 1/m.
     """
     trial.require(
         max(dim, target) <= 1.5 * min(dim, target),
@@ -465,8 +473,9 @@ def test_bartlett_equals_walk(
     n_points: Annotated[int, Interval(4, 30, why="three components or more; many are slow")],
     dim: Annotated[int, Interval(20, 64, why="few scatter; with more, one less is not detected")],
 ):
-    """Variances of a walk, from its steps and from Bartlett's triangle, have E e_k = e_k(λ) d! /
-    ((d - k)! d^k).
+    """The variances of a walk in d dimensions, computed from its steps and from Bartlett's
+    triangle, both have E e_k = e_k(λ) d! / ((d - k)! d^k): e_k is the elementary symmetric
+    polynomial, and λ are the eigenvalues in infinitely many dimensions.
 
     e_k is the elementary symmetric function, k = 1, 2, 3.
     """

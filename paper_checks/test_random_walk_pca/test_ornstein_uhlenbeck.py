@@ -43,8 +43,8 @@ def settled_points(trial, n_points, rate):
 
 @claim(SECULAR, kind="identity", cases=SPECTRA)
 def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
-    """A secular equation gives all eigenvalues of the process started at the minimum, at rates in
-    (0, 2).
+    """A secular equation gives all eigenvalues of the covariance over time of an Ornstein-Uhlenbeck
+    process x_t = (1 - α) x_{t-1} + ξ_t that starts at the minimum, for rates α in (0, 2).
     """
     trial.require(
         abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula"
@@ -98,8 +98,9 @@ def test_ou_circulant_limit(
     trial,
     n_points: Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")],
 ):
-    """The circulant formula errs in ρ_1 by at most 3 / (2 α T) from 4 on, (8 / π^2 - 1/2) α T below
-    0.1.
+    """For the first variance ratio ρ_1 of T points of an Ornstein-Uhlenbeck process with the rate
+    α, the relative error of the circulant formula is at most 3 / (2 α T) for α T >= 4, and (8 / π^2
+    - 1/2) α T for α T <= 0.1.
     """
     small = np.array([0.003, 0.01, 0.03, 0.1])
     large = np.geomspace(4, 400, 8)
@@ -131,8 +132,9 @@ def test_ou_crossover(
     crossover: Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")],
     count: Components = 3,
 ):
-    """At fixed c = α T the ratios tend to a continuum law, from 6 / (π k)^2 at c = 0 to a flat 2 /
-    c.
+    """At fixed c = α T, the variance ratios of an Ornstein-Uhlenbeck process with the rate α tend
+    to a continuum law as the number T of points grows: from 6 / (π k)^2 at c = 0 to 2 / c for all k
+    at large c.
     """
     sizes = np.array([200, 400, 800, 1600, 3200])
 
@@ -172,8 +174,8 @@ def test_ou_sine_not_cosine(
         float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")
     ] = 20.0,
 ):
-    """For α T >> 1 the first component is a full sine, not a half cosine: its cosine content falls
-    towards (8 / 3 π)^2 = 0.72.
+    """For α T >> 1, the first component of T points of an Ornstein-Uhlenbeck process with the rate
+    α is a full sine and not a half cosine: its cosine content falls towards (8 / 3 π)^2 = 0.72.
     """
     crossovers = crossover * 2.0 ** np.arange(5)
 
@@ -193,7 +195,9 @@ def test_ou_sine_not_cosine(
 
 @claim(TRAPPED, kind="distribution", cases=[(12, 2000, 0.25), (6, 4000, 0.5)])
 def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping):
-    """The squared norm settles at 1 / (α (2 - α))."""
+    """The squared norm of the process x_t = (1 - α) x_{t-1} + ξ_t, E|ξ_t|^2 = 1, settles at 1 / (α
+    (2 - α)).
+    """
     left = settled_points(trial, n_points, rate)
     plateau = ornstein_uhlenbeck.trapping_radius(rate) ** 2
 
@@ -226,8 +230,8 @@ def test_ou_trapping__start(
     n_points: Points,
     rate: Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")],
 ):
-    """From the minimum E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), a = 1 - α: t itself without
-    reversion.
+    """The process x_t = a x_{t-1} + ξ_t that starts at the minimum, with a = 1 - α and E|ξ_t|^2 =
+    1, has E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), which is t for α = 0.
     """
     steps = np.arange(1, n_points + 1)
     norms = ornstein_uhlenbeck.mean_squared_norm(steps, rate)
@@ -249,7 +253,9 @@ def test_ou_trapping__spread(
     dim: Annotated[int, Interval(1, MOST, why="it enters a formula alone, and floats hold it")],
     rate: Trapping,
 ):
-    """The settled squared norm has the relative spread sqrt(2 / d)."""
+    """In d dimensions, the settled squared norm of an Ornstein-Uhlenbeck process with isotropic
+    noise has the relative standard deviation sqrt(2 / d).
+    """
     left = settled_points(trial, n_points, rate)
     # Three nodes of Gauss and Hermite for each step: means of polynomials up to degree five are
     # exact.
@@ -287,8 +293,8 @@ def test_ou_trapping__directions(
         int, Interval(1, 50, why="(1 - rate)^lag is from .1 to .8; the high end is a cap")
     ],
 ):
-    """Directions decay: E x_s . x_t = a^(|s - t|) / (α (2 - α)) of the trapped process, a = 1 -
-    α.
+    """The directions of a settled process x_t = a x_{t-1} + ξ_t decorrelate: E x_s . x_t = a^(|s -
+    t|) / (α (2 - α)) with a = 1 - α and E|ξ_t|^2 = 1.
     """
     decay = (1 - rate) ** lag
     trial.require(
@@ -337,7 +343,9 @@ def _comes_close(n_points, dim, rate):
     not_tight="Chernoff's bound lacks its prefactor: best known ratio .53, in one dimension",
 )
 def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping):
-    """The trapped norm stays off the minimum: P(|x_t| < r_c / 2) <= exp(-0.318 d)."""
+    """In d dimensions, an Ornstein-Uhlenbeck process that has settled at the distance r_c stays off
+    the minimum: P(|x_t| < r_c / 2) <= exp(-0.318 d).
+    """
     settled_points(trial, n_points, rate)
     trial.probability(
         _comes_close(n_points, dim, rate),
@@ -356,7 +364,9 @@ def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimension
 def test_ou_not_mean_reverting__chance(
     trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping
 ):
-    """Visits to the middle have the chance P(|x_t| < r_c / 2) = P(χ^2_d < d / 4)."""
+    """In d dimensions, an Ornstein-Uhlenbeck process that has settled at the distance r_c is nearer
+    than half of that with the chance P(χ^2_d < d / 4).
+    """
     left = settled_points(trial, n_points, rate)
     radius = ornstein_uhlenbeck.trapping_radius(rate)
     shrunk = 0.45

@@ -58,8 +58,9 @@ DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all t
     cases=[(60, 0.05), (7, 0.5)],
 )
 def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
-    """Drift leaves even components alone; odd ones solve 1 = (|μ|^2 / s2) sum_k r_k^2 / (λ -
-    λ_k).
+    """A constant drift μ does not change the even components of a walk with noise of the total
+    variance s2; the odd eigenvalues λ solve 1 = (|μ|^2 / s2) sum_k r_k^2 / (λ - λ_k), where λ_k are
+    the walk's eigenvalues and r_k the coefficients of time in its cosines.
     """
     trial.require(
         0.3 <= n_points * drift_ratio <= 10,
@@ -91,7 +92,9 @@ def test_drift_mixing__sampled(
         int, Interval(1000, LONGEST, why="only in many drift and noise are at right angles")
     ],
 ):
-    """Sampled walks with drift have the ratios of the population, up to the order 1 / d."""
+    """Sampled walks with drift in d dimensions have the variance ratios of the population, up to
+    the order 1 / d.
+    """
     trial.require(
         0.3 <= n_points * drift_ratio <= 10,
         "n_points drift_ratio must lie in [.3, 10]: both are seen",
@@ -128,7 +131,9 @@ def decaying(trial, exponent, n_points, count):
 def test_decay_bessel(
     trial, exponent: Exponent, n_points: DecayPoints = 32_000, count: DecayComponents = 3
 ):
-    """With noise variance t^-p, p < 2, ρ_k tends to 4 (ν + 1) / j_{ν,k}^2 with ν = 1 / (2 - p)."""
+    """If the noise variance falls as t^-p, p < 2, the variance ratio ρ_k tends to 4 (ν + 1) /
+    j_{ν,k}^2 with ν = 1 / (2 - p), where j_{ν,k} are the zeros of the Bessel function J_ν.
+    """
     spectrum, slack = decaying(trial, exponent, n_points, count)
     order = 1 / (2 + exponent)
     trial.value(
@@ -148,8 +153,8 @@ def test_decay_bessel(
 def test_decay_bessel__modes(
     trial, exponent: Exponent, n_points: DecayPoints = 32_000, count: DecayComponents = 3
 ):
-    """With noise variance t^-p, p < 2, components tend to derivatives of sqrt(t) J_ν(j t^b), b =
-    1 / (2 ν): Bessel functions in place of cosines.
+    """If the noise variance falls as t^-p, p < 2, the components tend to derivatives of sqrt(t)
+    J_ν(j t^b) with ν = 1 / (2 - p) and b = 1 / (2 ν): Bessel functions take the place of cosines.
     """
     spectrum, slack = decaying(trial, exponent, n_points, count)
     times = (np.arange(n_points) + 0.5) / n_points
@@ -179,8 +184,9 @@ def test_noise_cut(
         float, Interval(1e-4, 10, why="after a rise beyond, the first part is little")
     ],
 ):
-    """If the step variance of a walk falls to a part c at a share f of it, ρ_k tends to 1 / (ω_k^2
-    v): r tan(f ω_k) + tan(r (1 - f) ω_k) = 0, r = sqrt(c), v = (1 - c) (f^2 / 2 - f^3 / 3) + c / 6.
+    """If the step variance of a walk falls to the part c of it after a share f of the steps, the
+    variance ratio ρ_k tends to 1 / (ω_k^2 v), where r tan(f ω_k) + tan(r (1 - f) ω_k) = 0, r =
+    sqrt(c) and v = (1 - c) (f^2 / 2 - f^3 / 3) + c / 6.
 
     For c = .01 at the middle ρ_1 is .72, and .61 without a cut: a little of what drift does.
     """
@@ -353,9 +359,9 @@ def test_nn_walk_with_drift__fit(
         int, Interval(400, 500, why="a fifth of a run, or a quarter, that lies after its start")
     ] = 400,
 ):
-    """In the middle and at the end of training without momentum a walk with drift, fitted by its
-    ratio alone, is nearer in log ρ_1 .. log ρ_10 than an Ornstein-Uhlenbeck process, momentum and
-    decaying noise, fitted in the same way.
+    """In the middle and at the end of training without momentum, a walk with drift, fitted by its
+    first ratio alone, is nearer to the trajectory in log ρ_1 .. log ρ_10 than an Ornstein-Uhlenbeck
+    process, a walk with momentum and a walk with decaying noise, fitted in the same way.
 
     Not over a whole run, nor with momentum and batches of 8: these are controls.
     """

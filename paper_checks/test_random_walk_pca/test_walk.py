@@ -59,7 +59,9 @@ def test_exact_spectrum__uncentred(
         Interval(20, 200, why="with fewer, later orders count; a matrix over time is diagonalised"),
     ],
 ):
-    """Without centring ratio k tends to 8 / (π (2k - 1))^2: 81 % in the first component."""
+    """Without centring, variance ratio k of a walk tends to 8 / (π (2k - 1))^2 as the number of
+    points grows: the first component has 81 %.
+    """
     sizes = n_points * 2 ** np.arange(4)
 
     def ratios(n):
@@ -85,8 +87,8 @@ def test_exact_spectrum__uncentred(
     derived("the difference matrix on a circle is circulant"), kind="identity", cases=[3, 20, 151]
 )
 def test_exact_spectrum__circle(trial, n_points: ThreePoints):
-    """Closed into a circle and centred, the walk has eigenvalues 1 / (2 - 2 cos(2 π k / T)), in
-    pairs.
+    """A walk of T steps that is closed into a circle and centred has the eigenvalues 1 / (2 - 2
+    cos(2 π k / T)), in pairs.
     """
     steps = np.eye(n_points) - 1 / n_points  # what is left of them when they sum to zero
     walk = np.cumsum(steps, axis=0)
@@ -116,7 +118,7 @@ def test_first_step_irrelevant(
         float, Interval(1, 1e7, why="rounding of a longer one hides the others")
     ] = 1e6,
 ):
-    """The first step, and the starting point, do not enter the centred trajectory."""
+    """The first step and the starting point do not change the centred trajectory."""
     steps = np.array(jax.random.normal(trial.key("steps"), (n_points, dim)))
     far_steps = steps.copy()
     far_steps[0] *= first_step
@@ -142,8 +144,8 @@ def test_first_step_irrelevant(
 def test_total_variance(
     trial, n_points: Annotated[int, Interval(3, 60, why="integers are multiplied, T^3 of them")]
 ):
-    """Total variance (T^2 - 1)/6, sum of squares (T^2 - 1)(2 T^2 + 7)/180, participation 5 (T^2 -
-    1)/(2 T^2 + 7).
+    """For a walk of T points, the eigenvalues λ_k add up to (T^2 - 1)/6 and their squares to (T^2 -
+    1)(2 T^2 + 7)/180; the participation ratio is 5 (T^2 - 1)/(2 T^2 + 7).
     """
     n = n_points
     walk = np.tril(np.ones((n, n), dtype=int)).astype(object)
@@ -178,7 +180,9 @@ def test_total_variance(
     cases=[100, 200, 400, 800, 1600],
 )
 def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
-    """ρ_k(T) tends to 6 / (π k)^2 with relative error (1 + π^2 k^2 / 12) / T^2."""
+    """The variance ratio ρ_k of a walk of T points tends to 6 / (π k)^2, with the relative error (1
+    + π^2 k^2 / 12) / T^2.
+    """
     trial.require(
         n_points >= 8 * count, f"n_points must be at least {8 * count}: a later order counts before"
     )
@@ -199,8 +203,9 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
 
 @claim(LISSAJOUS, kind="identity", cases=[(500, 8), (100, 5)])
 def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
-    """The scores are Chebyshev polynomials of the first one, p_k / b_k = T_k(p_1 / b_1): Lissajous
-    curves.
+    """The scores p_k of a walk in infinitely many dimensions, over their amplitudes b_k, are
+    Chebyshev polynomials of the first one, p_k / b_k = T_k(p_1 / b_1), so that their curves are
+    Lissajous curves.
     """
     trial.require(
         2 <= count <= n_points - 2,
@@ -230,8 +235,8 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
     kind="identity",
 )
 def test_distance_identity(trial, n_points: ThreePoints = 200):
-    """The scores p_k reproduce all distances: sum_k (p_k(s) - p_k(t))^2 = E |x_s - x_t|^2, which
-    is |s - t|.
+    """The scores p_k of a walk reproduce all distances: sum_k (p_k(s) - p_k(t))^2 = E |x_s -
+    x_t|^2, which is |s - t| for steps of E|ξ_t|^2 = 1.
     """
     covariance = np.asarray(infinite_dimension.covariance(n_points))
     scores = plain_walk.scores(n_points, n_points - 1)
