@@ -6,11 +6,11 @@ samples this saves, and what its number of inputs and its Lipschitz constant cos
 
 Paper: the first component is sought among the outputs of a generator with k inputs, in place of all
 directions. Its error is of the order √(k log L / m), where L is the generator's Lipschitz constant,
-and a power method with a projection attains it. Here are the constants behind this order.
+and a power method with a projection attains it. This page gives the constants behind this order.
 
-Take away: what counts near the truth is the number of directions of the range there, k - 1, and not
-the dimension d. The logarithm of L counts what is far away: among N = L^k directions at right
-angles, one needs some 2 k log L/(β - log(1 + β)) samples to find the right one. With phase
+Take away: near the truth the error depends on the number of directions of the range there, k - 1,
+and not on the dimension d. The logarithm of L comes from directions far away: to find the right one
+of N = L^k orthogonal directions takes about 2 k log L/(β - log(1 + β)) samples. With phase
 retrieval the squared error is five times that of a spiked covariance of the same strength.
 
 Samples are m normal vectors x_i of d entries with covariance I + β v vᵀ, |v| = 1, and S = Σ x_i
@@ -20,8 +20,8 @@ vectors w of the range. The projected power method replaces w by the point of th
 nearest to (S - I) w, or S w for a linear range, at unit length. An error is |v̂ - v|, for the better
 sign of v̂ if the range has both.
 
-Edges: with k = 1 there is nothing to find. Beside kinks of a rectifier, errors are no longer small
-where they exceed the distance to many of them.
+Edges: with k = 1 the direction is known. Near the kinks of a rectifier the first order fails if
+errors exceed the distance to many of them.
 
 Abstract:
 

@@ -2,12 +2,12 @@
 Outlier-Robust PCA", ICML, arXiv 2305.02544.
 
 For whoever looks for the direction of largest variance in data of which some points are bad: from
-where on PCA is turned, what no estimator can guarantee, and what a filter does guarantee.
+which size on they turn PCA, what no estimator can guarantee, and what a filter guarantees.
 
 Paper: an estimator is to find a unit vector u with a variance u^T Σ u near the largest, |Σ|, though
 a share ε of the points was replaced by an adversary. It gives an algorithm in nearly linear time
-and one in a single pass. Here are exact sizes of what outliers can do, and a simple filter, in
-memory and on a stream.
+and one in a single pass. This page says exactly how much outliers can do, and studies a simple
+filter, in memory and on a stream.
 
 Take away: outliers of a share ε turn PCA once their squared length exceeds (1 - ε) β / ε, and then
 it keeps 1 / (1 + β) of the variance. At ε = .05 no estimator can guarantee more than 92 % of it,
@@ -20,8 +20,8 @@ angles to v, as many of both signs. The filter takes the top direction u of the 
 drops those with (u . x)² > c m, where m is a robust variance along u: the median of the kept
 squares over .455, that of a squared normal number. It ends when none is dropped.
 
-Edges: with ε = 1/2 outliers and data can change places. A cutoff c below 1 drops most points. With
-outliers that hide below the cutoff the filter keeps them, at a price of at most ε c m.
+Edges: at ε = 1/2 outliers and data are interchangeable. A cutoff c below 1 drops most points. The
+filter keeps outliers that hide below the cutoff, at a price of at most ε c m.
 
 Abstract:
 

@@ -1,23 +1,23 @@
 """Shlens 2014, "A Tutorial on Principal Component Analysis", arXiv 1404.1100.
 
-For whoever replaces data by principal components: which routes lead to them, what is lost with the
-others, and which structures a covariance cannot show.
+For whoever replaces data by principal components: how they are computed, what is lost without the
+other components, and which structures a covariance cannot show.
 
 Paper: it derives PCA as the rotation of data after which no two coordinates covary, shows the way
-by a singular value decomposition, and ends with data for which PCA is the wrong tool. Here are the
-routes, the tutorial's spring, its two failures and their exact sizes.
+by a singular value decomposition, and ends with data for which PCA is the wrong tool. This page
+tries both ways of computing it, the tutorial's spring, its two failures and their exact sizes.
 
 Take away: of two independent sources along axes that are not at right angles PCA finds neither: the
 first component lies between them, half-way if they are equally strong. On a circle each axis is as
 good as another, and the scores are uncorrelated although one determines the other up to its sign.
-The divisor n or n - 1 changes all variances alike, and neither axes nor shares.
+The divisor n or n - 1 changes all variances by one factor, and neither axes nor shares.
 
 X (n, d) holds n points, and C = XᵀX/n is their covariance after centring, with eigenvalues λ_1 >=
 λ_2 >= …. A score is the coordinate of a point on an axis.
 
-Edges: equal eigenvalues leave their axes open, as on the circle. Of four riders on a wheel the
-squares may not covary at all. Two normal sources that were mixed cannot be told apart by any
-moment.
+Edges: equal eigenvalues do not determine their axes, as on the circle. The squared coordinates of
+four riders on a wheel may have no covariance. No moment distinguishes two normal sources after
+mixing.
 
 Abstract:
 
