@@ -771,31 +771,27 @@ def learning_times(share=0.05, layer=0.7):
     Time from u_0 to .9 s, in units of the inverse of the largest curvature, s = 1. Marks: lines:
     theory; points: all D weights by Runge-Kutta.
     """
-    fine = np.arange(2, 41)
-    depths = np.array([2, 3, 4, 6, 8, 12, 16, 24, 40])
+    fine = np.arange(2, 25)
+    depths = np.array([2, 3, 4, 6, 8, 12, 16, 24])
 
     def theory(first):
-        return [
-            depth * time_to(0.9, start, depth, 1.0, 1.0)
-            for depth, start in zip(fine, first, strict=True)
-        ]
+        pairs = zip(fine, first, strict=True)
+        return [depth * time_to(0.9, start, depth, 1.0, 1.0) for depth, start in pairs]
 
     def simulated(first):
-        return [
-            chain_time(depth, start, 1.0) * chain_curvature(depth, 1.0)
-            for depth, start in zip(depths, first, strict=True)
-        ]
+        pairs = zip(depths, first, strict=True)
+        return [chain_time(*pair, 1.0) * chain_curvature(pair[0], 1.0) for pair in pairs]
 
-    few = depths[depths <= 24]
-    names = (f"product u$_0$ = {share:g}", f"each layer {layer:g}")
+    kept = f"product u$_0$ = {share:g}"
+    shrinking = f"each layer {layer:g}"
     return chart(
         {
-            names[0]: (fine, theory(np.full(len(fine), share))),
-            names[1]: (fine[fine <= 24], theory(layer**fine)[: len(fine[fine <= 24])]),
+            kept: (fine, theory(np.full(len(fine), share))),
+            shrinking: (fine, theory(layer**fine)),
         },
         {
-            names[0]: (depths, simulated(np.full(len(depths), share))),
-            names[1]: (few, simulated(layer**depths)[: len(few)]),
+            kept: (depths, simulated(np.full(len(depths), share))),
+            shrinking: (depths, simulated(layer**depths)),
         },
         levels={"infinite depth": time_of_infinite_depth(share, 0.9, 1.0)},
         x="layers D",
