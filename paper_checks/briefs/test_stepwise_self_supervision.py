@@ -428,11 +428,16 @@ PAIRS = Annotated[int, Interval(8, 30, why="n; fewer pairs leave few modes, more
 FewOutputs = Annotated[int, Interval(1, 3, why="d; later modes of this kernel take long")]
 
 
+def unlike_sides(generator, pairs, noise):
+    """Two views (n, 2) of points in a rectangle of sides 1 and 1/2, the second with noise."""
+    points = generator.uniform(-0.5, 0.5, size=(pairs, 2)) * [1, 0.5]
+    return points, points + noise * generator.normal(size=(pairs, 2)) * [0.5, 0.25]
+
+
 def pairs_in_the_plane(trial, pairs, outputs, noise):
-    """Two views (n, 2) of points in a square, of which the modes d and d + 1 are apart."""
+    """Two views (n, 2) of points in a rectangle, of which the modes d and d + 1 are apart."""
     generator = trial.generator("views")
-    points = generator.uniform(-1, 1, size=(pairs, 2))
-    second = points + noise * generator.normal(size=(pairs, 2))
+    points, second = unlike_sides(generator, pairs, noise)
     gamma = np.linalg.eigvalsh(moment(cubic(points), cubic(second)))[::-1]
     trial.require(
         gamma[outputs] < 0.5 * gamma[outputs - 1],
@@ -455,8 +460,7 @@ def test_kernel_modes(
     are never listed, here with K = (1 + x · y)³.
     """
     generator = trial.generator("views")
-    first = generator.uniform(-1, 1, size=(pairs, 2))
-    second = first + noise * generator.normal(size=(pairs, 2))
+    first, second = unlike_sides(generator, pairs, noise)
     both = np.concatenate([first, second])
     kernel = cubic_kernel(both, both)
     law = kernel_spectrum(kernel, 4)
@@ -487,7 +491,7 @@ def test_kernel(
     K^½ Z K^½ and k holds the kernels of the points with all views: no feature is needed.
     """
     generator, first, second, gamma = pairs_in_the_plane(trial, pairs, outputs, noise)
-    points = generator.uniform(-1, 1, size=(4, 2))
+    points = unlike_sides(generator, 4, 0.0)[0]
     direction = generator.normal(size=(outputs, 10))
 
     def gram(scale):
@@ -500,12 +504,12 @@ def test_kernel(
     across = cubic_kernel(points, both)
     law = kernel_embedding(kernel, across, outputs)
     same = np.kron(np.ones((2, 2)), cubic_kernel(first, first))
-    found = gram(1e-14)
+    found = gram(1e-20)
     trial.value(
         found,
         law,
-        error=np.abs(found - gram(1e-12)).max() + 1e-7,
-        margin=1e-3,
+        error=np.abs(found - gram(1e-18)).max() + 1e-8 * law.max(),
+        margin=1e-6 * law.max(),
         controls={
             "kernel PCA of the first views": kernel_embedding(
                 same, np.tile(cubic_kernel(points, first), 2), outputs
@@ -535,12 +539,12 @@ def test_kernel_pca(trial, pairs: PAIRS, outputs: FewOutputs):
     kernel = cubic_kernel(points, points)
     law = kernel_components(kernel, outputs)
     centred = kernel - kernel.mean(axis=0) - kernel.mean(axis=1)[:, None] + kernel.mean()
-    found = gram(1e-14)
+    found = gram(1e-20)
     trial.value(
         found,
         law,
-        error=np.abs(found - gram(1e-12)).max() + 1e-7,
-        margin=1e-3,
+        error=np.abs(found - gram(1e-18)).max() + 1e-8 * law.max(),
+        margin=1e-6 * law.max(),
         controls={
             "centred": kernel_components(centred, outputs),
             "not whitened": law @ kernel @ law / pairs**2,

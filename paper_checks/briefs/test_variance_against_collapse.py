@@ -277,7 +277,11 @@ def test_released(
         released_loss(first, second),
         released_weights(dim) @ parts,
         ops=100 * batch,
-        controls={"the published weights": WEIGHTS @ parts},
+        controls={
+            "the published weights": WEIGHTS @ parts,
+            "λ/d and the published μ": WEIGHTS / [dim, 1, 1] @ parts,
+            "μ/2 and the published λ": WEIGHTS / [1, 2, 1] @ parts,
+        },
     )
 
 
@@ -361,7 +365,7 @@ def test_each_term(
     trial.identity(
         printed_loss(points, other),
         cost(way, amount, dim),
-        ops=2000 * dim,
+        ops=200,
         scale=25.0,
         controls={names[way]: rivals[way], "nothing": 0.0},
     )
@@ -439,10 +443,13 @@ def test_spread(trial, dim: Dim, correlation: Correlation):
     is least where sqrt(Var + ε) is μ n/(2 d λ (1 - ρ)(n - 1)), between sqrt(ε), a collapse, and γ.
     """
     law = kept_spread(correlation, 200, WEIGHTS * [dim, 1, 1])
+    balance = WEIGHTS[1] / (2 * dim * WEIGHTS[0] * (1 - correlation))
     theories = {
         "the threshold": 1.0,
         "as if s were a mean over columns": kept_spread(correlation, 200, WEIGHTS),
         "collapse": np.sqrt(EPSILON),
+        "the balance, however small": balance,
+        "μ halved, as in the code": balance / 2,
     }
     trial.value(
         best_spread(*two_views(trial, dim, correlation), printed_loss),
