@@ -85,7 +85,7 @@ Ratio = Annotated[
     float, Interval(0.3, 0.7, why="s_2/s_1; nearer modes part only from far smaller starts")
 ]
 Width = Annotated[int, Interval(2, 20, why="n; one unit has one singular value")]
-Depth = Annotated[int, Interval(1, 12, why="D; products of more have heavy tails")]
+Depth = Annotated[int, Interval(1, 6, why="D; products of more have heavy tails")]
 
 
 def product(layers):
@@ -727,7 +727,7 @@ def test_orthogonal_learning(
     )
 
 
-GAUSSIAN = [(4, 6), (1, 2), (12, 20)]
+GAUSSIAN = [(4, 6), (1, 2), (6, 20)]
 
 
 @claim(derived("layer by layer, E Wᵀ W = 1"), kind="distribution", cases=GAUSSIAN)
