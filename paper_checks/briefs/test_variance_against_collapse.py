@@ -451,8 +451,9 @@ def test_spread(trial, dim: Dim, correlation: Correlation):
         "the balance, however small": balance,
         "μ halved, as in the code": balance / 2,
     }
+    first, second = two_views(trial, dim, correlation)
     trial.value(
-        best_spread(*two_views(trial, dim, correlation), printed_loss),
+        best_spread(first, second, printed_loss),
         law,
         error=1e-5,
         margin=1e-4,
@@ -476,8 +477,9 @@ def test_spread__released(trial, dim: Dim, correlation: Correlation):
         "μ, not halved": kept_spread(correlation, 200, WEIGHTS),
         "collapse": np.sqrt(EPSILON),
     }
+    first, second = two_views(trial, dim, correlation)
     trial.value(
-        best_spread(*two_views(trial, dim, correlation), released_loss),
+        best_spread(first, second, released_loss),
         law,
         error=1e-5,
         margin=1e-4,
