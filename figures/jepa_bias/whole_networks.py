@@ -1,5 +1,5 @@
 """Whole networks: trained on the covariances of generative models (F3), features that are unlearned
-and learned again (F5, F8), and the stability of every partly learned state (F7).
+and learned again (F5, F7), and the stability of every partly learned state (F6).
 """
 
 from collections.abc import Sequence
@@ -226,7 +226,7 @@ def displacement(
 
 
 @figure(
-    "F8",
+    "F7",
     quick={"init": 0.01},
     claims=("displacement-itinerary", "permanent_order"),
     marks="lines: network; ▲ predicted to be learned, ▼ unlearned, △ learned again",
@@ -297,7 +297,7 @@ def itinerary(
     return fig
 
 
-@figure("F7", quick={"depth": 2}, claims=("saddle_eig", "saddle_eig-map"))
+@figure("F6", quick={"depth": 2}, claims=("saddle_eig", "saddle_eig-map"))
 def stability_of_partial_states(
     depth: int = 2,
     lambdas: Sequence[float] = (1.7, 1.0, 1.3, 0.8),

@@ -159,46 +159,62 @@ def orders(features, depth=5, fraction=0.8):
     return rankings
 
 
-@claim(derived("both λ and ρ of a circulant S increase with its eigenvalues"))
-def test_gen_masking__order(
+@claim(derived("a circulant S has one variance, and shares its eigenvectors with D"))
+def test_gen_masking__features(
     trial,
     rate: Rate = 0.5,
     target_rate: Rate = 0.5,
     variance: Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")] = 2.0,
 ):
-    """Under uniform masking λ and ρ have one order, and JEPA and MAE agree: the strongest direction
-    is first.
-
-    A complementary mask has λ < 0 for directions weaker than one coordinate.
+    """For a circulant S with the eigenvalues s and the variance c of each coordinate, λ is
+    q (1-q)(s - c) where the target is what the mask hides, negative for s < c, and q q' s where it
+    has a mask of its own; ρ = λ / (q^2 s + q (1-q) c).
     """
     S = variance * circulant([1.0, 0.55, 0.3, 0.3, 0.55])
     spectrum = np.linalg.eigvalsh(S)
+    hidden = data_models.complementary_mask_features(spectrum, variance, rate)
+    own = data_models.independent_mask_features(spectrum, variance, rate, target_rate)
     spectra = []
-    exact = []
     for target in (None, target_rate):
         second, cross = enumerated(S, rate, target)
         spectra.append([np.linalg.eigvalsh(cross), eigh(cross, second, eigvals_only=True)])
-        exact.append(
-            data_models.complementary_mask_features(spectrum, variance, rate)
-            if target is None
-            else data_models.independent_mask_features(spectrum, variance, rate, target)
-        )
-    controls = {
-        "all are learned": np.abs(exact),
-        "Σ_xx = q^2 S": [
-            [pair.covariance, pair.covariance / (rate**2 * spectrum)] for pair in exact
-        ],
-    }
+    without_diagonal = [
+        [pair.covariance, pair.covariance / (rate**2 * spectrum)] for pair in (hidden, own)
+    ]
     # The sums, conditioned up to 10; rho has no unit.
-    scale = np.array([[variance], [1.0]]) * 10
-    trial.identity(spectra, np.array(exact), ops=5 * 2**5, scale=scale, controls=controls)
+    trial.identity(
+        spectra,
+        np.array([hidden, own]),
+        ops=5 * 2**5,
+        scale=np.array([[variance], [1.0]]) * 10,
+        controls={
+            "all are learned": np.abs([hidden, own]),
+            "Σ_xx = q^2 S": without_diagonal,
+        },
+    )
+
+
+@claim(derived("both λ and ρ of an independent mask increase with the eigenvalues of S"))
+def test_gen_masking__order(
+    trial,
+    rate: Rate = 0.5,
+    target_rate: Rate = 0.5,
+    depth: Annotated[int, Interval(1, 5, why="deeper, the weakest start above their target")] = 2,
+):
+    """Under uniform masking λ and ρ have one order, and JEPA and MAE agree: the strongest direction
+    is first.
+    """
     features = data_models.independent_mask_features(
         np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate
     )
     strongest = [2, 1, 0]
     weakest = [0, 1, 2]
-    controls = {"JEPA the other way round": [weakest, strongest]}
-    trial.identity(orders(features, depth=2), [strongest, strongest], ops=0, controls=controls)
+    trial.identity(
+        orders(features, depth),
+        [strongest, strongest],
+        ops=0,
+        controls={"JEPA the other way round": [weakest, strongest]},
+    )
 
 
 @claim(derived("ρ is γ without noise, which rises here while λ falls"))

@@ -271,19 +271,14 @@ def exact_passage(start, end, depth, covariance, regression, objective):
         return float(mpmath.quad(pace, panels, method="gauss-legendre"))
 
 
-@claim(
-    derived("the variables of equations (7) and (8) separate on either side of the asymptote"),
-    kind="identity",
-    cases=list(product(OBJECTIVES, ("rises", "falls"))),
-)
-def test_exact_time__passage(
-    trial,
-    objective: Objective,
-    side: Literal["rises", "falls"],
-    count: Annotated[int, Interval(1, 100, why="each is drawn")] = 8,
-):
-    """The closed form times the passage between any two strengths; inverted it gives the strength
-    at a time.
+Side = Literal["rises", "falls"]
+Passages = Annotated[int, Interval(1, 100, why="each is drawn")]
+BOTH_SIDES = list(product(OBJECTIVES, ("rises", "falls")))
+
+
+def passages(trial, objective, side, count):
+    """Return strengths to start from and to reach, the problems, and the times between by
+    quadrature.
     """
     rng = trial.generator("passages")
     _, _, depth, covariance, regression = random_problems(rng, count, objective)
@@ -292,13 +287,20 @@ def test_exact_time__passage(
     # Some so near each other that a quotient of theirs would leave few digits of its logarithm.
     start = away * np.exp(np.geomspace(1e-5, 2, count) * (1 if side == "falls" else -1))
     problem = (depth, covariance, regression)
+    cells = zip(start, away, *problem, [objective] * count, strict=True)
+    return start, away, problem, np.array([exact_passage(*cell) for cell in cells])
+
+
+@claim(
+    derived("the variables of equations (7) and (8) separate on either side of the asymptote"),
+    kind="identity",
+    cases=BOTH_SIDES,
+)
+def test_exact_time__passage(trial, objective: Objective, side: Side, count: Passages = 8):
+    """The closed form times the passage between any two strengths on one side of the asymptote."""
+    start, away, problem, exact = passages(trial, objective, side, count)
+    _, covariance, regression = problem
     times = learning_times.time_to_reach(away, start, *problem, objective=objective)
-    exact = np.array(
-        [
-            exact_passage(*cell)
-            for cell in zip(start, away, *problem, [objective] * count, strict=True)
-        ]
-    )
     controls = {"one more power of ρ": times * regression, "whatever λ": times * covariance}
     trial.value(
         exact,
@@ -307,13 +309,22 @@ def test_exact_time__passage(
         margin=1e-12 * times,
         controls=controls,
     )
+
+
+@claim(
+    derived("the times of passages, inverted"),
+    kind="identity",
+    cases=BOTH_SIDES,
+)
+def test_exact_time__strength(trial, objective: Objective, side: Side, count: Passages = 8):
+    """The inverse of the closed form is the strength at a time, on either side of the asymptote."""
+    start, away, problem, exact = passages(trial, objective, side, count)
+    limit = learning_times.asymptote(problem[0], problem[2], objective=objective)
     pace = np.abs(learning_times.velocity(away, *problem, objective=objective))
-    w_bar = learning_times.strength_at(exact, start, *problem, objective=objective)
-    error = 1e-12 * pace * times + 2.0**-48 * away
     trial.value(
-        w_bar,
+        learning_times.strength_at(exact, start, *problem, objective=objective),
         away,
-        error=error,
+        error=1e-12 * pace * exact + 2.0**-48 * away,
         margin=1e-11 * away,
         controls={"the asymptote": limit, "the start": start},
     )
@@ -382,7 +393,7 @@ def test_critical_jepa(
     cases=[(2, 0.5), (2, 1.5), (3, 0.5), (3, 1.5), (5, 0.5), (8, 0.5)],
     route="times by Gauss-Legendre panels at falling epsilon against the 1 / (2 L - 1) that is "
     "claimed",
-    second="test_sims_jepa.py::test_quadrature_reaches_every_strength_when_it_should",
+    second="test_jepa_bias_simulators.py::test_quadrature_reaches_every_strength_when_it_should",
 )
 def test_critical_jepa__leading(
     trial, depth: DeepDepth, rho: Regression, fraction: Fraction = 0.5, lambda_: Covariance = 1.3

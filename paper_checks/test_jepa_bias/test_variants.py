@@ -51,6 +51,17 @@ def collapse(trial, variance_x, covariance, variance_y):
     return limit, variance_x * limit**2 - 2 * limit * covariance + variance_y
 
 
+CollapseDepth = Annotated[
+    int, Interval(2, 4, why="deeper, the collapse takes more decades than floats have")
+]
+
+
+def late_times(depth, left):
+    """Return times at which a layer is .1 to .003, by the late law of its collapse."""
+    power = 2 * depth - 2
+    return np.array([0.1, 0.03, 0.01, 0.003]) ** -power / (power * left)
+
+
 @claim(
     derived("V keeps a limit that is no minimum; the gradient in w is then m w^(2L-1)"),
     kind="limit",
@@ -58,23 +69,22 @@ def collapse(trial, variance_x, covariance, variance_y):
 )
 def test_no_sg_collapse(
     trial,
-    depth: Annotated[
-        int, Interval(2, 4, why="deeper, the collapse takes more decades than floats have")
-    ],
+    depth: CollapseDepth,
     variance_x: Variance = 2.0,
     covariance: Variance = 1.2,
     variance_y: Variance = 1.5,
 ):
-    """Without the stop-gradient every imperfectly predictable feature collapses: w -> ((2L-2) m
-    t)^(-1/(2L-2)).
+    """Without the stop-gradient every imperfectly predictable feature collapses: each of L layers
+    tends to 0 as ((2L-2) m t)^(-1/(2L-2)), where m = σ_y^2 - 2 v λ + v^2 σ_x^2 at the limit v of
+    the predictor.
     """
     limit, left = collapse(trial, variance_x, covariance, variance_y)
-    rho = covariance / variance_x
     power = 2 * depth - 2
-    times = np.array([0.1, 0.03, 0.01, 0.003]) ** -power / (power * left)
+    times = late_times(depth, left)
     late = variants.collapse_strength(times, depth, variance_x, covariance, variance_y, limit)
-    layer, predictor = factors(depth, START, START, covariance, rho, times, variance_y)
-    control_layer, _ = factors(depth, START, START, covariance, rho, times)
+    start = (depth, START, START, covariance, covariance / variance_x, times)
+    layer, _ = factors(*start, variance_y)
+    control_layer, _ = factors(*start)
     # V has still to move by as much as w^2, the loss with it; the start counts as w^(-2L+2) in the
     # time.
     bent = ((variance_x * limit - covariance) / left) ** 2 * np.log(times) + START**-2
@@ -91,7 +101,30 @@ def test_no_sg_collapse(
         controls=rivals,
         control_processes={"with the stop-gradient": control_layer[2:] / late[2:]},
     )
-    slack = (1 + np.abs(variance_x * limit - covariance) / left) * late[-1] ** 2
+
+
+@claim(
+    derived("the path of v and w is one of constant C, which has a closed form"),
+    kind="limit",
+    cases=(2, 3),
+)
+def test_no_sg_collapse__predictor(
+    trial,
+    depth: CollapseDepth,
+    variance_x: Variance = 2.0,
+    covariance: Variance = 1.2,
+    variance_y: Variance = 1.5,
+):
+    """Without the stop-gradient the predictor v of a feature that collapses tends to a limit that
+    is no minimum of its loss: C = z^2 / 2 + D log|z| - σ_x^4 w^2 / 2 is conserved, and at w = 0
+    gives z = σ_x^2 v - λ, where D = σ_x^2 σ_y^2 - λ^2.
+    """
+    limit, left = collapse(trial, variance_x, covariance, variance_y)
+    times = late_times(depth, left)
+    rho = covariance / variance_x
+    _, predictor = factors(depth, START, START, covariance, rho, times, variance_y)
+    late = variants.collapse_strength(times[-1], depth, variance_x, covariance, variance_y, limit)
+    slack = (1 + np.abs(variance_x * limit - covariance) / left) * late**2
     margin = 2 * slack + 1e-6
     controls = {"the regression coefficient": rho, "its start": START}
     rivals = apart(trial, limit, margin, controls)

@@ -3,6 +3,6 @@ whole network does.
 
 `scalar_flow` steps equations (7) and (8) through time, or integrates them over strengths, and
 `factor_flow` keeps encoder, predictor and target apart. `networks` has encoders, starts and losses,
-`matrix_flow` trains them and linearises their flow, `sampled_views` draws their data. `relu` trains
-a nonlinear encoder, and `neighbour_flows` has the dynamics of neighbouring papers.
+`matrix_flow` trains them and linearises their flow, `sampled_views` draws their data, and `relu`
+trains a nonlinear encoder.
 """

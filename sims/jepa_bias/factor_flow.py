@@ -85,7 +85,7 @@ def _factors(start, problem, times):
             2 * depth * log_layer
         ) * residual
 
-    log_layer, predictor = states_at(velocity, start, times, method="implicit")
+    log_layer, predictor = states_at(velocity, start, times)
     return Factors(jnp.exp(log_layer), predictor)
 
 

@@ -277,13 +277,23 @@ def mae_constant(fraction: Fractions, depth: Depths) -> Float[np.ndarray, "..."]
     L = 1 it is log p - log(1 - p^2) / 2, to which log(ρ) / 2 is to be added. Increases with p; zero
     at `sign_threshold`.
     """
-    from scipy.special import hyp2f1
+    from scipy.special import binom, digamma, hyp2f1
 
     p, layers = np.broadcast_arrays(fraction, depth)
     deep = layers > 1
     u = p ** (1 / layers)
     power = 2 / (layers + 1)
-    rise = u**2 / 2 * hyp2f1(1, power, 1 + power, np.where(deep, u ** (layers + 1), 0))
+    rest = -np.expm1(np.log(p) * (layers + 1) / layers)
+    near = rest < 1e-4  # beside 1 the hypergeometric series lacks digits: expand it there
+    series = hyp2f1(1, power, 1 + power, np.where(deep & ~near, 1 - rest, 0))
+    expanded = sum(
+        power
+        * binom(power + n - 1, n)
+        * (digamma(n + 1) - digamma(power + n) - np.log(rest))
+        * rest**n
+        for n in range(5)
+    )
+    rise = u**2 / 2 * np.where(near, expanded, series)
     shallow = np.log(p) - np.log1p(-(p**2)) / 2
     return np.asarray(
         np.where(deep, rise - u ** (1 - layers) / np.where(deep, layers - 1, 1), shallow)

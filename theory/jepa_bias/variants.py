@@ -113,10 +113,9 @@ def collapsed_predictor(
     depth.
 
     JEPA without stop-gradient sends a feature to zero where λ^2 < σ_x^2 σ_y^2: `ValueError`
-    elsewhere. With z = σ_x^2 v
-    - λ and D = σ_x^2 σ_y^2 - λ^2 > 0, z^2 / 2 + D log|z| - σ_x^4 w^2 / 2 is conserved, so that at w
-      = 0 z^2 = D
-    W(exp(2C / D) / D) by Lambert's W; z keeps its sign.
+    elsewhere. With z = σ_x^2 v - λ and D = σ_x^2 σ_y^2 - λ^2 > 0 the flow conserves
+    C = z^2 / 2 + D log|z| - σ_x^4 w^2 / 2, so that z^2 = D W(exp(2C / D) / D) at w = 0, by
+    Lambert's W; z keeps its sign.
     """
     from scipy.special import wrightomega
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from paper_checks.test_jepa_bias import QUADRATURE_ERROR, exact_time, rise_times
-from sims.jepa_bias import matrix_flow, neighbour_flows, networks, sampled_views, scalar_flow
+from sims.jepa_bias import matrix_flow, networks, sampled_views, scalar_flow
 from sims.on_cpu import on_cpu
 
 ULP = 2.0**-53
@@ -212,16 +212,6 @@ def test_quadrature_is_as_good_as_the_claims_say():
                     measured = rise_times(fraction, depth, init, 1.3, rho, objective)
                     exact = float(exact_time(fraction, init, depth, 1.3, rho, objective, digits=25))
                     assert abs(measured / exact - 1) <= QUADRATURE_ERROR
-
-
-def test_one_linear_layer_relaxes_to_the_regression():
-    times = np.array([0.0, 0.5, 3.0])
-    start = np.array([[1.0, -2.0], [0.5, 0.3]])
-    moved = neighbour_flows.deep_linear_flow(start[None], np.diag([2.0, 0.5]), np.eye(2), times)
-    decay = np.exp(-times[:, None, None] * np.array([2.0, 0.5]))
-    np.testing.assert_allclose(
-        moved, start * decay + np.diag([0.5, 2.0]) * (1 - decay), rtol=0, atol=1e-8
-    )
 
 
 @pytest.mark.parametrize("objective", ["jepa", "mae"])

@@ -10,7 +10,6 @@ from promises import Case, promises, refused
 from sims.jepa_bias import (
     factor_flow,
     matrix_flow,
-    neighbour_flows,
     networks,
     relu,
     sampled_views,
@@ -20,16 +19,14 @@ from theory.jepa_bias import (
     data_models,
     learning_order,
     learning_times,
-    neighbours,
     partial_states,
     variants,
 )
 
 LATE = "where it is never reached, and beyond float64"
 NEVER_NEGATIVE = """
-collapse_strength commutator_norm independent_mask_features mae_singular_values saxe_singular_value
-static_features stepwise_critical_time stepwise_loss stepwise_singular_value strength_at
-subspace_overlap_exponent vicreg_collapse_value
+collapse_strength commutator_norm independent_mask_features mae_singular_values static_features
+strength_at
 """
 TIMES_TO = (
     "critical_time deep_predictor_critical_time frozen_target_time passage_time time_to_reach"
@@ -71,10 +68,6 @@ SIMS = {
         FEATURE | {"strength": 0.5, "predictor_depth": 2, "tracking": 1.0}, extreme=False
     ),
     "moving_target_jacobian": Case({**OF_NETWORK, "tracking": 1.0}),
-    "deep_linear_flow": Case(
-        {"layers": np.array(NETWORK.layers), "Sigma_xx": XX, "Sigma_yx": YX, **TIMES},
-        infinite=UNFINISHED,
-    ),
     "diagonal_network": Case(
         {"depth": 2, "basis": None, "layer_values": np.ones(2), "predictor_values": np.ones(2)}
     ),
@@ -91,15 +84,11 @@ SIMS = {
     "simulate_factors": Case(TIMES, infinite=UNFINISHED, extreme=False),
     "simulate_flow": Case(TIMES, infinite=UNFINISHED, extreme=False),
     "small_rotation": Case({"dimension": 3}, within=(-1.001, 1.001)),
-    "stepwise_flow": Case({"start": YX, "moment": XX, **TIMES}, infinite=UNFINISHED),
-    "stepwise_loss": Case({"W": YX}, infinite=OVERFLOW),
     "train_relu": Case({"steps": 2, "batch": 4}),
     "trajectory_by_quadrature": Case(TIMES, infinite=OVERFLOW),
     "up_crossings": Case(
         {"times": np.arange(3.0), "levels": np.ones(2)}, infinite="a feature that does not cross"
     ),
-    "vicreg_loss": Case({"Z": YX, "Z_prime": YY}, infinite=OVERFLOW),
-    "views_moment": Case({"Y": YY}, infinite=OVERFLOW),
 }
 
 (
@@ -107,16 +96,14 @@ SIMS = {
     test_anything_else_gets_one_sentence,
     test_what_is_admissible_is_answered,
     test_what_is_extreme_is_answered_or_refused,
-) = promises(
-    [data_models, learning_order, learning_times, neighbours, partial_states, variants], THEORY
-)
+) = promises([data_models, learning_order, learning_times, partial_states, variants], THEORY)
 (
     test_every_argument_of_a_simulator_has_a_domain,
     test_anything_else_gets_one_sentence_of_a_simulator,
     test_what_is_admissible_is_simulated,
     test_what_is_extreme_is_simulated_or_refused,
 ) = promises(
-    [factor_flow, matrix_flow, neighbour_flows, networks, relu, sampled_views, scalar_flow],
+    [factor_flow, matrix_flow, networks, relu, sampled_views, scalar_flow],
     SIMS,
     {"states_at": "the solver that two modules share"},
     examples=3,
@@ -169,14 +156,6 @@ REFUSED = [
     (
         lambda: variants.collapsed_predictor(1.0, 2.0, 1.0, 0.5, 0.5),
         r"covariance must satisfy covariance\^2 <= ",
-    ),
-    (
-        lambda: neighbours.stepwise_critical_time(1.0, 1.0),
-        r"init must be below eigenvalue\^\(-1/2\)",
-    ),
-    (
-        lambda: neighbours.subspace_overlap_exponent(0.5, 0.6),
-        "next_eigenvalue must be at most last_eigenvalue",
     ),
     (
         lambda: sampled_views.gaussian_views(KEY, 10, XX, YX, np.zeros((2, 2))),

@@ -186,6 +186,18 @@ def test_times_are_as_exact_as_their_arguments(
     assert error <= 20 * depth * UNIT_ROUNDOFF * roundings
 
 
+@pytest.mark.parametrize("depth", [2, 3, 8])
+@pytest.mark.parametrize("rest", [2.0**-53, 1e-12, 5e-5, 2e-4, 0.5])
+def test_the_constant_of_mae_keeps_its_digits_beside_the_end(depth, rest):
+    with mpmath.workdps(40):
+        p = mpmath.mpf(1 - rest)
+        u = p ** (mpmath.mpf(1) / depth)
+        power = mpmath.mpf(2) / (depth + 1)
+        rise = u**2 / 2 * mpmath.hyp2f1(1, power, 1 + power, u ** (depth + 1))
+        exact = float(rise - u ** (1 - depth) / (depth - 1))
+    assert learning_times.mae_constant(1 - rest, depth) == pytest.approx(exact, rel=1e-11)
+
+
 def test_what_is_never_reached_takes_for_ever():
     settings = dict(objective="jepa")
     limit = float(learning_times.asymptote(3, 0.7, objective="jepa"))
