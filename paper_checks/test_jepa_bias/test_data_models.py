@@ -43,8 +43,8 @@ def two_frames(variance, persistence, innovation, noise):
 
 @claim(MOMENTS)
 def test_gen_static(trial, noise_level: Level = 1.0):
-    """Two noisy views of one signal have λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2), whatever the laws
-    of signal and noise.
+    """Two noisy views of one signal have λ = σ_s^2 and ρ = σ_s^2 / (σ_s^2 + σ_n^2), for any laws of
+    the signal, of variance σ_s^2, and of the noise, of variance σ_n^2.
     """
     signal = np.array([1.5, 1.0, 0.6])
     noise = noise_level * np.array([1.2, 0.3, 0.2])
@@ -59,8 +59,9 @@ def test_gen_static(trial, noise_level: Level = 1.0):
 
 @claim(MOMENTS)
 def test_gen_temporal(trial, noise_level: Level = 1.0):
-    """Next frame from this one: λ = γ v, ρ = γ v / (v + σ_n^2), v = σ_u^2 / (1 - γ^2), whatever the
-    laws of signal and noise.
+    """If the next frame is predicted from this one, a feature that decays by γ from frame to frame
+    has λ = γ v and ρ = γ v / (v + σ_n^2) with v = σ_u^2 / (1 - γ^2), for any laws of its
+    innovations, of variance σ_u^2, and of the noise, of variance σ_n^2.
     """
     persistence = np.array([0.9, 0.5, -0.4])
     innovation = np.array([0.1, 0.6, 0.5])
@@ -95,8 +96,9 @@ def enumerated(S, rate, target_rate=None):
 
 @claim(MOMENTS)
 def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
-    """Masks have Σ_xx = q^2 S + q (1-q) D, Σ_yx = q (1-q)(S - D) (complementary) or q q' S
-    (independent), D the diagonal of S: summed over all masks.
+    """If each coordinate of the context is kept with chance q, Σ_xx = q^2 S + q (1-q) D, where S is
+    the covariance of the coordinates and D its diagonal. Σ_yx is q (1-q)(S - D) if the target has
+    the other coordinates, and q q' S if an independent mask keeps each with chance q'.
     """
     trial.require(
         abs(rate - target_rate) > 0.05,
@@ -120,8 +122,8 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
 
 @claim(derived("least squares of y on x is Σ_yx Σ_xx^+"))
 def test_gen_spectrum(trial, dim: SeenSize = 8, n_samples: SeenSize = 5):
-    """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q
-    . x is λ q.
+    """For a common eigenvector q of the covariances of a small sample, the least-squares regression
+    of y on x is ρ along q, and the covariance of y with q . x is λ q.
 
     So also where features have the same variance: they are distinguished by λ.
     """
@@ -201,8 +203,8 @@ def test_gen_masking__order(
     target_rate: Rate = 0.5,
     depth: Annotated[int, Interval(1, 5, why="deeper, the weakest start above their target")] = 2,
 ):
-    """Under uniform masking λ and ρ have one order, and JEPA and MAE agree: the strongest direction
-    is first.
+    """If all coordinates are masked with the same chance, λ and ρ put the features in one order, so
+    that JEPA and MAE agree: the strongest direction comes first.
     """
     features = data_models.independent_mask_features(
         np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate
@@ -221,8 +223,8 @@ def test_gen_masking__order(
 def test_gen_temporal__order(
     trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5
 ):
-    """Of successive frames JEPA learns the slow, weak feature first and MAE last; the fast, strong
-    one inversely.
+    """From successive frames JEPA learns the slow, weak feature first and the fast, strong one
+    last; MAE learns them in the opposite order.
     """
     persistence = np.array([0.5, 0.7, 0.95])
     variance = np.array([2.0, 1.35, 0.9])

@@ -35,7 +35,9 @@ PAIRS = [("jepa", 2), ("jepa", 3), ("jepa", 5), ("mae", 2), ("mae", 3)]
 
 @claim(derived("equations (7) and (8) are linear in λ at a given ρ"), cases=OBJECTIVES)
 def test_greedy_lambda(trial, objective: Objective, n_problems: Problems = 64):
-    """At equal ρ the times of both objectives are as 1 / λ, exactly, at every ε, p and L."""
+    """For features of equal ρ, the learning times of both objectives are inversely proportional to
+    λ: exactly, for every start ε, share p and depth L.
+    """
     rng = trial.generator("problems")
     n = n_problems
     depth = rng.integers(1, 7, n)
@@ -59,7 +61,8 @@ def test_greedy_rho(
     rho_high: Regression = 1.0,
     fraction: Fraction = 0.5,
 ):
-    """At equal λ t*(ρ') / t*(ρ) of JEPA exceeds one by (2L-1)/(2L-2) (1/ρ' - 1/ρ) ε^(1/L).
+    """For features of equal λ and a small start ε, the ratio of JEPA's learning times at ρ' < ρ
+    exceeds one by (2L-1)/(2L-2) (1/ρ' - 1/ρ) ε^(1/L), with L layers.
 
     MAE's differs from one by (L-1) K_L(p) (ρ'^(-q) - ρ^(-q)) ε^((L-1)/L), q = (L-1)/(L+1), of
     either sign.
@@ -126,7 +129,8 @@ def test_greedy_rho__shallow(
         float, Interval(1e-40, 1e-6, why="of the leads in ε only the first are left")
     ] = 1e-12,
 ):
-    """At L = 1 JEPA's lead grows by (1/ρ' - 1/ρ) log(1/ε) / λ only, its time as 1 / (λ ε).
+    """With one layer and equal λ, the lead of the feature with the larger ρ in JEPA grows only by
+    (1/ρ' - 1/ρ) log(1/ε) / λ as the start ε falls, while the learning times grow as 1 / (λ ε).
 
     MAE learns the larger ρ later, by log(ρ / ρ') / (2 λ), whatever p is.
     """
@@ -178,8 +182,8 @@ def test_mae_sign(
         float, Interval(1e-13, 0.05, why="what follows the constant is of order 1e-16")
     ] = 1e-9,
 ):
-    """As ε -> 0 MAE reaches p earlier for the larger ρ iff p exceeds the zero p*_L of K_L, which is
-    not 1/2.
+    """As the start falls to 0, MAE of L layers reaches the share p of the asymptote earlier for the
+    larger ρ if and only if p exceeds the zero of a function K_L; this zero is not 1/2.
     """
     require_unequal(trial, rho_low, rho_high)
     threshold = learning_order.sign_threshold(depth)
@@ -233,7 +237,10 @@ def window(trial, kappa, depth, fraction, rhos):
 def test_order_inversion(
     trial, objective: Objective, rho_1: Regression = 0.5, rho_2: Regression = 1.0
 ):
-    """JEPA learns feature 2 first iff λ_1 / λ_2 < Φ_L(ε, p; ρ_1, ρ_2), a ratio of exact times."""
+    """Let feature 1 have the larger λ and feature 2 the larger ρ. JEPA learns feature 2 first if
+    and only if λ_1 / λ_2 < Φ_L(ε, p; ρ_1, ρ_2), a ratio of exact learning times at λ = 1, with L
+    layers, start ε and share p.
+    """
     require_unequal(trial, rho_1, rho_2)
     grid = np.meshgrid(
         [0.5, 0.9], [1, 2, 3, 5, 8], [1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8], indexing="ij"
@@ -279,7 +286,7 @@ def test_order_inversion__window(
         float, Interval(1e-4, 0.1, why="nearer, a solver does not tell the two sides")
     ] = 0.005,
 ):
-    """JEPA overturns a given ratio only in a window of ε.
+    """JEPA reverses a given ratio of two λ only for starts ε in one interval.
 
     `share` is how far the ratio is from 1 to the largest Φ, `off` how far from both edges it is
     tried, relative to them.
@@ -313,8 +320,8 @@ def test_largest_ratio__everywhere(
     depth: Annotated[int, Interval(2, 6, why="a cap only")],
     fraction: Annotated[float, Interval(0.1, 0.9, why="a cap only")],
 ):
-    """JEPA overturns no ratio above the largest Φ, to four digits, at any ε from 1e-8 to nine
-    tenths of its largest value.
+    """Over all starts ε from 1e-8 to nine tenths of the largest possible, JEPA reverses no ratio of
+    two λ above the largest value of Φ, which is given to four digits.
     """
     _, largest = learning_order.boundary_maximiser(depth, fraction, 0.5, 1.0)
 
@@ -357,7 +364,9 @@ def test_lambda_dominates(
     rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
 ):
-    """At fixed λ_1 > λ_2 JEPA is ρ-first at moderate ε and λ-first, like MAE, at a small one."""
+    """For two features with fixed λ_1 > λ_2 and ρ_1 < ρ_2, JEPA learns the second first at moderate
+    starts ε, and the first first, like MAE, at small ones.
+    """
     rhos = (rho_1, rho_2)
     low, high = window(trial, kappa, depth, fraction, rhos)
     moderate = np.sqrt(low * high)
@@ -398,7 +407,10 @@ def test_lambda_dominates__threshold(
     rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
 ):
-    """The ε below which λ wins tends to [(κ-1)(2L-2) / ((2L-1)(1/ρ_1 - 1/ρ_2))]^L as κ -> 1."""
+    """Let κ be the ratio of the larger λ_1 to λ_2, with ρ_1 < ρ_2. As κ tends to 1, the start ε
+    below which JEPA of L layers learns feature 1 first tends to [(κ-1)(2L-2) / ((2L-1)(1/ρ_1 -
+    1/ρ_2))]^L.
+    """
     require_unequal(trial, rho_1, rho_2)
     contrast = 1 / rho_1 - 1 / rho_2
     sizes = 2.0 ** np.arange(5)

@@ -71,8 +71,9 @@ def growth_rates(trial, learned, depth, objective):
     cases=[*product(OBJECTIVES, (2, 3), ((0,), (0, 1))), *product(OBJECTIVES, (4,), ((0,), (1,)))],
 )
 def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Learned):
-    """Out of a partial state i displaces j at the rate ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j) (JEPA), all
-    else stays.
+    """Let a JEPA encoder of L layers have learned feature j and not feature i. The flow then
+    replaces j by i at the rate ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j) and changes nothing else to first
+    order; ρ is a feature's regression coefficient and σ^2 its variance.
 
     MAE: the larger root ν of ν^2 + ω^L (σ_i^2 + σ_j^2) ν = ω^(L-1) σ_i^2 (λ_i ρ_i -
     λ_j ρ_j), ω = ρ_j^(2/(L+1)).
@@ -108,8 +109,9 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
 
 @claim(LINEARISED, cases=OBJECTIVES)
 def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
-    """Of 2^d partial states only those of the most preferred features are stable, by ρ (JEPA) or λ
-    ρ (MAE).
+    """Of the 2^d states in which some of d features are learned, only those of the most preferred
+    features are stable. JEPA prefers a large regression coefficient ρ, and MAE a large product λ ρ
+    with the covariance λ of the views.
     """
     chart = partial_states.stability_map(COVARIANCE, REGRESSION, depth, objective=objective)
     sorted_rho = REGRESSION[np.argsort(np.argsort(COVARIANCE))]
@@ -131,8 +133,8 @@ def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
 
 @claim(LINEARISED, kind="identity")
 def test_saddle_eig__shallow(trial):
-    """With one layer MAE leaves every state but the full one: what is not learned grows by itself,
-    at λ_i.
+    """With one layer MAE leaves every state but the one with all features: a feature i that is not
+    learned grows by itself, at the rate λ_i, its covariance between the views.
     """
     chart = partial_states.stability_map(COVARIANCE, REGRESSION, 1, objective="mae")
     partial = chart.learned[~chart.learned.all(axis=1)]
@@ -153,8 +155,9 @@ def test_saddle_eig__shallow(trial):
 
 @claim(LINEARISED, kind="identity", cases=list(product((2, 3), OBJECTIVES)))
 def test_saddle_eig__full(trial, depth: FewLayers, objective: Objective):
-    """All learned, JEPA relaxes at σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j), MAE at its own
-    rates.
+    """When all features are learned, JEPA of L layers relaxes along each pair (i, j) at σ_j^2
+    (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j), and MAE at rates of its own; ρ are the regression
+    coefficients and σ^2 the variances of the features.
     """
     values, errors = growth_rates(trial, (0, 1, 2), depth, objective)
     rates = partial_states.full_fixed_point_rates(
@@ -185,8 +188,9 @@ def test_saddle_eig__growth(
         float, Interval(0.01, 0.15, why="of deeper nets longer steps are unstable")
     ] = 0.1,
 ):
-    """On the plateau what a latent unit reads of a preferred feature grows as e^(μ t); a step of
-    descent multiplies it by 1 + η μ.
+    """While a less preferred feature occupies a latent unit, the unit's weight on a preferred one
+    grows as e^(μ t), where μ is the growth rate of that state; a step η of gradient descent
+    multiplies it by 1 + η μ.
     """
     covariance = np.array([1.6, 0.8])
     regression = np.array([0.5, 1.2])
@@ -281,8 +285,10 @@ def test_displacement(
         Interval(1e-10, 0.01, why="with less, the wait is as long as that of the scalar equations"),
     ],
 ):
-    """What λ puts first is unlearned at about t_1 + log(1/δ) / μ for the larger ρ, if V(0) is
-    turned by δ. The scalar equations are monotone, and learn the larger ρ later, by up to a half.
+    """Turn the start of the predictor by a small angle δ. JEPA first learns the feature of larger
+    λ, at t_1, and unlearns it for that of larger ρ at about t_1 + log(1/δ) / μ, where μ is the
+    growth rate of that state. The scalar equations are monotone and learn the second feature later,
+    by up to a half.
     """
     due = due_of(*UNLEARNED, DEPTH, INIT, "jepa")
     rate = rate_of("jepa")
@@ -381,8 +387,8 @@ def test_displacement__solved(
         float, Interval(1e-4, 3e-3, why="small, and a hundredth of it before the scalar time")
     ] = 1e-3,
 ):
-    """With V(0) turned by δ / 100 rather than δ the second feature is learned later by
-    log(100) / μ.
+    """If the start of the predictor is turned by δ / 100 instead of δ, JEPA learns the second
+    feature later by log(100) / μ, where μ is the growth rate of the state that has the first.
     """
     init = 7e-4 if objective == "jepa" else 1e-7  # the plateaus are long
     rate = rate_of(objective)
@@ -413,8 +419,9 @@ def test_displacement__itinerary(
     objective: Objective,
     delta: Annotated[float, Interval(1e-10, 0.1, why="beyond, it is no perturbation")],
 ):
-    """What is learned, unlearned and relearned, and in what order, is as the saddles' rates say,
-    with JEPA and MAE: the first feature is learned, unlearned for the second and relearned.
+    """The growth rates of the partly learned states predict which features are learned, unlearned
+    and learned again, and in what order, with JEPA and with MAE: the first feature is learned, is
+    unlearned for the second, and is learned again.
     """
     regression = MARGINAL[objective][1]
     init = MARGINAL[objective][2]
@@ -434,8 +441,9 @@ def test_displacement_law(
     objective: Objective,
     init: Annotated[float, Interval(1e-8, 1e-3, why="the plateau must be long")],
 ):
-    """With covariances turned by δ the wait on the plateau is [log(1/δ) + O(1)] / μ, μ the saddle's
-    rate.
+    """If the covariances are turned by a small angle δ, JEPA waits [log(1/δ) + O(1)] / μ until the
+    feature of larger ρ replaces that of larger λ, where μ is the growth rate of the state that has
+    the latter.
     """
     deltas = (1e-2, 1e-3, 1e-4)
     step = 0.2
@@ -476,8 +484,9 @@ def test_displacement_law__offset(
     kind: Misalignment,
     delta: Annotated[float, Interval(1e-6, 3e-3, why="small, and its plateau not too long")] = 1e-3,
 ):
-    """MAE's offset grows as (1 + λ_i / λ_j) log(1/ε) / L if V(0) is turned, and not with
-    covariances.
+    """In the time until feature i replaces j in MAE of L layers, the constant beside log(1/δ) grows
+    as (1 + λ_i / λ_j) log(1/ε) / L for a small start ε if the predictor's start is turned by δ, and
+    not at all if the covariances are.
 
     With a symmetric perturbation of V(0) the sign of the ratio is the other.
     """
@@ -547,8 +556,8 @@ def test_displacement__samples(
         int, Interval(40, 200, why="of forty a sign test at 1e-6 forgives four that are late")
     ] = 40,
 ):
-    """With covariances from up to 1e5 samples JEPA learns the second feature long before the scalar
-    equations do.
+    """With the covariances of up to 1e5 samples JEPA learns the second feature long before the
+    scalar equations do.
     """
     depth = 2
     init = 0.005
@@ -638,7 +647,9 @@ def test_permanent_order(
     values: Values,
     repeats: Annotated[int, Interval(1, 20, why="each costs")] = 4,
 ):
-    """As ε -> 0 features are learned for good by ρ with JEPA and by λ ρ with MAE, not by λ."""
+    """As the start ε falls to 0, the order in which features are learned for good is that of the
+    regression coefficients ρ with JEPA and that of λ ρ with MAE, and not that of the covariances λ.
+    """
     trial.require(
         objective == "jepa" or init <= 1e-7,
         "init must be at most 1e-07 with MAE, whose plateaus are short",

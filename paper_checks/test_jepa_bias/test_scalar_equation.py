@@ -57,8 +57,9 @@ def test_balance_conserved(
     depth: Depth = 3,
     spread: Annotated[float, Interval(0.2, 1, why="of order one, like the covariances")] = 0.5,
 ):
-    """The gradient leaves W_(a+1)^T W_(a+1) - W_a W_a^T and V^T V - W_L W_L^T where they are, for
-    any covariances; so they stay along the whole flow, from any start.
+    """Gradient flow conserves W_(a+1)^T W_(a+1) - W_a W_a^T of neighbouring encoder layers, and V^T
+    V - W_L W_L^T of predictor and last layer, for any covariances and from any start: the gradient
+    has no component that changes them.
 
     `spread` is the standard deviation of the entries of a random network.
     """
@@ -136,8 +137,9 @@ def decide_velocity(trial, objective, depth, dim):
     paper("Equation (7), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6)
 )
 def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
-    """On aligned balanced networks JEPA moves every feature as dw/dt = L (λ w^(3 - 1/L) - (λ / ρ)
-    w^3); the paper's clock runs L times as fast.
+    """From an aligned balanced start, the strength w of a feature in JEPA of L layers follows dw/dt
+    = L (λ w^(3 - 1/L) - (λ / ρ) w^3), where λ is the covariance of its two views and ρ its
+    regression coefficient; the paper's clock runs L times as fast.
     """
     decide_velocity(trial, "jepa", depth, dim)
 
@@ -146,8 +148,9 @@ def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
     paper("Equation (8), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6)
 )
 def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
-    """On aligned balanced networks MAE moves every feature as dw/dt = L (λ w^(2 - 1/L) - (λ / ρ)
-    w^3); the paper's clock runs L times as fast.
+    """From an aligned balanced start, the strength w of a feature in MAE of L layers follows dw/dt
+    = L (λ w^(2 - 1/L) - (λ / ρ) w^3), where λ is the covariance of its two views and ρ its
+    regression coefficient; the paper's clock runs L times as fast.
     """
     decide_velocity(trial, "mae", depth, dim)
 
@@ -162,7 +165,9 @@ def test_fixed_points(
     depth: Annotated[int, Interval(2, 8, why="a cap, which nothing requires")],
     covariance: Covariance = 1.3,
 ):
-    """The gradient vanishes at w-bar = ρ^L (JEPA), ρ^(L/(L+1)) (MAE), whatever λ."""
+    """The gradient vanishes where a feature of regression coefficient ρ has the strength ρ^L in
+    JEPA of L layers and ρ^(L/(L+1)) in MAE, whatever its covariance λ is.
+    """
     regression = np.array([0.3, 0.7, 1.4])
 
     def slope(strength):
@@ -332,15 +337,18 @@ def test_exact_time__strength(trial, objective: Objective, side: Side, count: Pa
 
 @claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")
 def test_exact_time_jepa(trial, n_problems: Problems = 40):
-    """JEPA reaches w-bar when 2L - 1 powers of 1/w and a logarithm say so, for every L, ρ, λ and
-    ε.
+    """The time at which a feature in JEPA of L layers reaches a given strength is a sum of 2L - 1
+    powers of 1/w and a logarithm, for every L, ρ, λ and start ε.
     """
     decide_solved(trial, "jepa", n_problems)
 
 
 @claim(derived("by separating the variables of equation (8)"), kind="identity")
 def test_exact_time_mae(trial, n_problems: Problems = 40):
-    """MAE reaches w-bar when ρ^(-(L-1)/(L+1)) [G_L(u) - G_L(u_0)] / λ says so, for all L and ε."""
+    """The time at which a feature in MAE of L layers reaches a given strength is ρ^(-(L-1)/(L+1))
+    [G_L(u) - G_L(u_0)] / λ for every L and start ε. G_L has a closed form, u is a power of the
+    strength over its asymptote, and u_0 is u at the start.
+    """
     decide_solved(trial, "mae", n_problems)
 
 
@@ -357,8 +365,9 @@ def test_critical_jepa(
     rho: Regression = 0.7,
     lambda_: Covariance = 1.3,
 ):
-    """JEPA's critical time is the power sum plus log(1/ε) / (L λ ρ^(2L-1)) plus O(1), to the
-    last digit.
+    """The time at which a feature in JEPA of L layers reaches the share p of its asymptote is a sum
+    of powers of the start ε, plus log(1/ε) / (L λ ρ^(2L-1)), plus a constant, up to terms that
+    vanish with ε.
     """
     require_below(trial, init, fraction, depth, rho, "jepa")
     unit = 1 / (lambda_ * rho ** (2 * depth - 1))
@@ -398,8 +407,9 @@ def test_critical_jepa(
 def test_critical_jepa__leading(
     trial, depth: DeepDepth, rho: Regression, fraction: Fraction = 0.5, lambda_: Covariance = 1.3
 ):
-    """As ε -> 0 JEPA's time tends to ε^(-(2L-1)/L) / ((2L-1) λ), whatever ρ is; so the
-    times of two features tend to the ratio of their λ.
+    """As the start ε falls to 0, the time at which a feature in JEPA of L layers is learned tends
+    to ε^(-(2L-1)/L) / ((2L-1) λ), whatever ρ is; the times of two features then have the inverse
+    ratio of their λ.
     """
     root = 1 / HALVINGS
     limit = 1 / (2 * depth - 1)
@@ -432,7 +442,9 @@ def test_critical_mae(
     rho: Regression = 0.7,
     lambda_: Covariance = 1.3,
 ):
-    """MAE's time is ε^(-(L-1)/L) / ((L-1) λ), a constant with ρ, -ε^(2/L) / (2 λ ρ)."""
+    """The time at which a feature in MAE of L layers is learned from a small start ε is
+    ε^(-(L-1)/L) / ((L-1) λ), plus a constant that depends on ρ, minus ε^(2/L) / (2 λ ρ).
+    """
     require_below(trial, init, fraction, depth, rho, "mae")
     lead = learning_times.mae_leading_time(init, depth, lambda_)
     power = rho ** (-(depth - 1) / (depth + 1))
@@ -473,7 +485,9 @@ def test_critical_mae__shallow(
     fraction: Fraction = 0.5,
     lambda_: Covariance = 1.3,
 ):
-    """At L = 1 MAE's time is [log(1/ε) + log(ρ) / 2 + log p - log(1 - p^2) / 2] / λ."""
+    """With one layer, the time at which a feature in MAE reaches the share p of its asymptote from
+    a small start ε is [log(1/ε) + log(ρ) / 2 + log p - log(1 - p^2) / 2] / λ.
+    """
     require_below(trial, init, fraction, 1, rho, "mae")
     lead = learning_times.mae_leading_time(init, 1, lambda_)
     constant = learning_times.mae_constant(fraction, 1) / lambda_
@@ -500,8 +514,9 @@ def test_depth_cap(
     fraction: Fraction,
     rho: Annotated[float, Interval(0.1, 0.9, why="at ρ >= 1 there is no cap")] = 0.2,
 ):
-    """Features start below p w-bar(infinity) up to depth ln(p/ε) / ln(1/ρ), and decay beyond that
-    of p = 1.
+    """A feature of regression coefficient ρ that starts at ε is below the share p of its asymptote
+    ρ^L at the start only up to the depth L = ln(p/ε) / ln(1/ρ); beyond the depth for p = 1 it
+    decays.
     """
     depths = np.arange(1.0, 9.0)
     caps = [

@@ -74,9 +74,9 @@ def test_no_sg_collapse(
     covariance: Variance = 1.2,
     variance_y: Variance = 1.5,
 ):
-    """Without the stop-gradient every imperfectly predictable feature collapses: each of L layers
-    tends to 0 as ((2L-2) m t)^(-1/(2L-2)), where m = σ_y^2 - 2 v λ + v^2 σ_x^2 at the limit v of
-    the predictor.
+    """Without the stop-gradient every feature that cannot be predicted perfectly collapses: with L
+    >= 2 layers its factor w falls as ((2L-2) m t)^(-1/(2L-2)), where m is the mean squared error of
+    the final predictor.
     """
     limit, left = collapse(trial, variance_x, covariance, variance_y)
     power = 2 * depth - 2
@@ -140,8 +140,8 @@ def test_no_sg_collapse__predictor(
 def test_no_sg_collapse__shallow(
     trial, variance_x: Variance = 2.0, covariance: Variance = 1.2, variance_y: Variance = 1.5
 ):
-    """With one layer the collapse without the stop-gradient is exponential, at the rate m of the
-    final predictor.
+    """With one layer and without the stop-gradient, a feature collapses exponentially at the rate
+    m, the mean squared error of the final predictor.
     """
     limit, left = collapse(trial, variance_x, covariance, variance_y)
     times = np.array([3.0, 6.0, 12.0, 24.0]) / left
@@ -174,8 +174,9 @@ def test_unbalanced_init__mae(
     layer_inits: tuple[FactorStart, ...],
     regression: Regression = 0.5,
 ):
-    """MAE from unequal factors ends where v w_1 ... w_L = ρ, with every w_a^2 - v^2 as it was at
-    the start.
+    """From unequal factors MAE ends where v w_1 ... w_L = ρ, and every w_a^2 - v^2 is as it was at
+    the start; w_a are the factors of the encoder layers on a feature and v is that of the
+    predictor.
     """
     trial.require(
         1 <= len(layer_inits) <= 4, "layer_inits must be one to four: the flow of more is too stiff"
@@ -209,8 +210,8 @@ def test_unbalanced_init__mae(
 def test_unbalanced_init(
     trial, predictor_init: FactorStart, layer_init: FactorStart, regression: Regression = 0.5
 ):
-    """JEPA from v(0) != w(0) ends at v = ρ, w^2 = ρ^2 + w(0)^2 - v(0)^2, or with w = 0 where this
-    has no root.
+    """From a predictor v(0) and encoder factors w(0) that differ, JEPA ends at v = ρ and w^2 = ρ^2
+    + w(0)^2 - v(0)^2, or at w = 0 if this is negative.
     """
     square = regression**2 + layer_init**2 - predictor_init**2
     trial.require(
@@ -272,8 +273,10 @@ def test_moving_target(
     fraction: Fraction = 0.8,
     lambda_: Strength = 0.8,
 ):
-    """A target that follows at the rate τ delays a feature by h / τ + O(τ^-2), h = log(p ρ^L / ε)
-    + L log((1 - ε^(1/L) / ρ) / (1 - p^(1/L))): more for the larger ρ, and whatever λ is.
+    """If each layer of JEPA's target follows that of the encoder at the rate τ, a feature is
+    learned later by h / τ + O(τ^-2), where h = log(p ρ^L / ε) + L log((1 - ε^(1/L) / ρ) / (1 -
+    p^(1/L))) for the share p, the start ε and L layers. The delay is longer for the larger ρ and
+    does not depend on λ.
     """
     trial.require(init < 0.7 * fraction * rho**depth, "init must be below the target by a third")
     lag = float(variants.target_lag(fraction, init, depth, rho))
@@ -309,8 +312,9 @@ def test_moving_target(
 def test_moving_target__frozen(
     trial, depth: FewLayers, init: Start, fraction: Fraction = 0.8, lambda_: Strength = 1.2
 ):
-    """At τ = 0 JEPA is an autoencoder from ε^(1/(L+1)), on a clock that is slower by
-    ε^(2L/(L+1)): of equal λ the smaller ρ comes first.
+    """With a frozen target, JEPA of L layers from the start ε is an autoencoder from ε^(1/(L+1)),
+    on a clock that is slower by ε^(2L/(L+1)): of features with equal λ that with the smaller ρ
+    comes first.
     """
     rhos = np.array([0.5, 1.0, 1.5])
     ends = fraction * (init * rhos) ** (depth / (depth + 1))
@@ -332,9 +336,9 @@ def test_moving_target__frozen(
 
 @claim(PLATEAU, kind="identity", cases=[(1, 0.5), (2, 0.05), (2, 5.0)])
 def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking):
-    """Feature i displaces j iff ρ_i > ρ_j at every τ, at the rate
-    (sqrt((a + τ)² + 4 τ μ) - a - τ) / 2, a = ρ_j^(2L) σ_i² and μ that of a target that follows at
-    once.
+    """If JEPA's target follows the encoder at the rate τ, feature i replaces j if and only if ρ_i >
+    ρ_j, at every τ. The rate is (sqrt((a + τ)² + 4 τ μ) - a - τ) / 2 with a = ρ_j^(2L) σ_i² and μ
+    the rate with a target that follows at once.
     """
     state = networks.saddle_state(trial.key("rotations"), (0,), REGRESSION, depth, "jepa")
     views = np.diag(COVARIANCE / REGRESSION), np.diag(COVARIANCE)
@@ -380,8 +384,8 @@ def test_deep_predictor(
     lambda_: AnyStrength = 1.3,
     rho: NearOne = 0.7,
 ):
-    """With M predictor layers every layer obeys w' = w^(2L + M - 1) (λ - w^M σ²), which ends at
-    ρ^(1/M): so the critical time.
+    """With M predictor layers, every layer w of a feature in JEPA follows w' = w^(2L + M - 1) (λ -
+    w^M σ²) and ends at ρ^(1/M). This gives the time at which the feature is learned.
     """
     trial.require(
         init < 0.9 * fraction * rho ** (depth / predictor_depth),
@@ -418,8 +422,9 @@ def test_deep_predictor__preference(
     rho_high: NearOne = 1.0,
     fraction: Annotated[float, Interval(0.1, 0.99, why="well above the start")] = 0.5,
 ):
-    """As ε -> 0 the preference for ρ falls as ε^(M/L): (Φ - 1) ε^(-M/L) tends to
-    (2L + M - 2) / (2L - 2) (1/ρ_1 - 1/ρ_2). A deeper predictor weakens the bias.
+    """With M predictor layers, the boundary Φ of the ratio of λ below which JEPA prefers ρ tends to
+    1 as the start ε falls: (Φ - 1) ε^(-M/L) tends to (2L + M - 2) / (2L - 2) (1/ρ_1 - 1/ρ_2). A
+    deeper predictor weakens the preference.
     """
     trial.require(2 * depth - 2 > predictor_depth, "depth must be above 1 + predictor_depth / 2")
     trial.require(rho_low < 0.75 * rho_high, "rho_low must be below 0.75 rho_high")

@@ -51,8 +51,8 @@ def test_gd_matches_ode(
     ],
     init: SmallStart = 0.02,
 ):
-    """From the aligned start descent is (η / 2) log(f(w_1) / f(w_0)) later than the scalar
-    equation, in any basis.
+    """From the aligned start, gradient descent with steps η reaches a strength w_1 from w_0 later
+    than the scalar equation dw/dt = f(w) by (η / 2) log(f(w_1) / f(w_0)), in any basis.
     """
     kept = (
         "init must be at least 0.0175 of JEPA's three layers: before, rounding unlearns a feature"
@@ -98,8 +98,8 @@ def test_gd_matches_ode__scalar(
         float, Interval(0.015, 0.05, why="the rise must be long: at its turn nothing is late")
     ] = 0.05,
 ):
-    """Steps η of descent on one feature are late by (η / 2) log(f(w_1) / f(w_0)), to second order
-    in η.
+    """On one feature, gradient descent with steps η reaches w_1 from w_0 later than dw/dt = f(w) by
+    (η / 2) log(f(w_1) / f(w_0)), up to second order in η.
     """
     covariance = 1.0
     regression = 0.6
@@ -157,8 +157,8 @@ def test_gd_matches_ode__alignment(
     ] = 40,
     init: SmallStart = 0.02,
 ):
-    """Orthogonal balanced factors do not suffice: with a random V(0) some feature's time is off by
-    more than a tenth.
+    """Orthogonal balanced factors do not suffice for the scalar equations: if the predictor's start
+    is a random rotation, the time of some feature is off by more than a tenth.
 
     So in flow and in descent, for both objectives; with V(0) that undoes the encoder's rotation
     none is.
@@ -202,8 +202,8 @@ Angle = Annotated[
     cases=list(product(OBJECTIVES, (0.1, 0.4))),
 )
 def test_nondiag_spectrum(trial, objective: Objective, angle: Angle):
-    """Covariances that do not commute: the flow ends with the eigenvalues of R = Σ_yx Σ_xx^-1 in V
-    (JEPA), with W-bar's singular values sv(R)^(L/(L+1)) (MAE).
+    """Let the covariances not commute, and R = Σ_yx Σ_xx^-1. JEPA ends with the eigenvalues of R in
+    its predictor V. The encoder of MAE ends with the singular values of R to the power L/(L+1).
     """
     covariance = np.array([1.0, 0.8])
     regression = np.array([0.6, 1.0])
@@ -250,8 +250,8 @@ def test_nondiag_spectrum(trial, objective: Objective, angle: Angle):
     cases=("first", "second", "third"),
 )
 def test_float32(trial, basis: str):
-    """In float32 rounding alone, amplified along the plateau, makes JEPA learn the second feature
-    far too early.
+    """In float32, rounding errors that grow on the plateau make JEPA learn the second feature far
+    too early.
     """
     covariance = np.array([1.6, 0.8])
     regression = np.array([0.5, 1.0])
@@ -304,8 +304,8 @@ def test_lambda_dominates__descent(
     method: matrix_flow.Method,
     kappa: Annotated[float, Interval(1.06, 1.15, why="the order of both starts must differ")] = 1.1,
 ):
-    """Flow and descent of the whole network on JEPA's loss flip the same way as ε falls; on MAE's
-    they do not.
+    """As the start ε falls, gradient flow and gradient descent of the whole network on JEPA's loss
+    change the order of two features as the scalar equations say; on MAE's loss they do not.
     """
     rhos = (0.5, 1.0)
     depth = 2
@@ -387,8 +387,9 @@ def ends(keys, start, depth, steps, objective):
 def test_narrow(
     trial, objective: Objective, depth: FewLayers, n_runs: Runs = 20, size: SmallLayers = 0.1
 ):
-    """With k latents JEPA ends with the k features of largest ρ, an autoencoder with those of
-    largest λ ρ, from small layers and, for JEPA, V(0) a multiple of the identity.
+    """With k latents JEPA ends with the k features of largest ρ, and an autoencoder with those of
+    largest λ ρ, from small layers and, for JEPA, a predictor that starts at a multiple of the
+    identity.
 
     If JEPA's V(0) is random, some runs lose a latent for good. Twenty seconds.
     """
@@ -432,8 +433,8 @@ def test_narrow__lost(
     n_runs: Runs = 20,
     size: Annotated[float, Interval(0.2, 0.4, why="smaller layers heal after minutes")] = 0.3,
 ):
-    """From V(0) = -v I JEPA loses all latents for good if v exceeds the last layer's w, and none
-    if v is below it.
+    """If the predictor starts at -v I, JEPA loses all latents for good if v exceeds the factor w of
+    the last encoder layer, and none if v is smaller.
     """
     keys = jax.random.split(trial.key("starts"), n_runs)
 
@@ -466,8 +467,8 @@ def test_relu(
     n_runs: Annotated[int, Interval(16, 100, why="of fewer, signs carry a poor level")] = 16,
     steps: Annotated[int, Interval(4000, 20_000, why="before, the slow feature grows")] = 4000,
 ):
-    """With two latents a ReLU encoder trained as JEPA mostly ends with the slow, weak feature and
-    without the fast, strong one, ρ = .85 and .49; trained as an autoencoder it ends with both.
+    """With two latents, a ReLU encoder trained as JEPA mostly ends with the slow, weak feature (ρ =
+    .85) and without the fast, strong one (ρ = .49); trained as an autoencoder it ends with both.
 
     Decodability over .9 and below .1 of what the inputs allow, in more runs than not, at a level at
     which 3 of 16 may end otherwise; batches of 256. A random encoder holds the strong feature, so
