@@ -1,6 +1,4 @@
-"""The theory of naive Bayes where no claim asks: singular laws, exact values, enumerated problems,
-bounds by hand.
-"""
+"""The theory of naive Bayes where no claim asks: exact values, enumerated problems, bounds by hand."""
 
 import itertools
 
@@ -8,55 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
 from theory.naive_bayes_vs_logistic import (
     binary_features,
     expected_error,
-    linear_rules,
     sample_complexity,
 )
 
 UNIT_ROUNDOFF = 2.0**-53
 seeds = st.integers(0, 2**32 - 1)
-
-
-def error_by_midpoints(slopes, intercepts, centres, priors):
-    """Error of argmax_k slope_k u + b_k, u ~ N(centre_k, 1), from all pairwise crossings and a
-    trial between each.
-    """
-    first, second = np.triu_indices(len(slopes), 1)
-    crossings = (intercepts[second] - intercepts[first]) / (slopes[first] - slopes[second])
-    ends = np.concatenate([[-np.inf], np.sort(crossings), [np.inf]])
-    inner = np.clip(ends, ends[1] - 1, ends[-2] + 1)
-    trials = (inner[1:] + inner[:-1]) / 2
-    winners = np.argmax(np.outer(trials, slopes) + intercepts, axis=1)
-    masses = np.diff(norm.cdf(ends - centres[:, None]), axis=1)
-    return float(sum(prior * np.sum(masses[k] * (winners != k)) for k, prior in enumerate(priors)))
-
-
-@pytest.mark.parametrize("n_classes", [3, 4])
-def test_more_classes_than_features_in_the_plane(n_classes):
-    """The law of the score differences is singular from four classes on; the reference slices the
-    plane.
-    """
-    rng = np.random.default_rng(n_classes)
-    means = rng.normal(size=(n_classes, 2)) * 1.5
-    priors = rng.dirichlet(np.full(n_classes, 5.0))
-    weights, intercepts = linear_rules.naive_bayes_rule(means, np.ones(2), priors)
-
-    def error_on_slice(x, k):
-        only_k = np.eye(n_classes)[k]
-        return norm.pdf(x - means[k, 0]) * error_by_midpoints(
-            weights[:, 1], intercepts + weights[:, 0] * x, means[:, 1], only_k
-        )
-
-    slices = [
-        quad(error_on_slice, -9, 9, args=(k,), epsabs=1e-7, limit=50)[0] for k in range(n_classes)
-    ]
-    error = linear_rules.linear_rule_error(weights, intercepts, means, np.ones(2), priors)
-    assert error == pytest.approx(priors @ slices, rel=0, abs=1e-6)
 
 
 def test_reference_values_of_an_independent_two_dimensional_quadrature():
