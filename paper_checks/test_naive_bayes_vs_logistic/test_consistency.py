@@ -49,9 +49,9 @@ Points = Annotated[int, Interval(2, 2000, why="one point shows no factor, and mo
 @claim(
     derived("Legendre: the maximiser is artanh t, or the bound if larger"),
     kind="identity",
-    cases=[0.5, 1.0, 2.0, 20.0],  # tanh(20) = 1 in float64: a larger logit is never the best
+    cases=[0.5, 1.0, 2.0, 20],  # tanh(20) = 1 in float64: a larger logit is never the best
 )
-def test_psi_conjugate(trial, logit_bound: LogitBound | Literal[20.0], n_points: Points = 60):
+def test_psi_conjugate(trial, logit_bound: LogitBound | Literal[20], n_points: Points = 60):
     """The least log-loss regret of two classes of 0-1 regret t with logits in [-Λ, Λ] is the
     conjugate Ψ(t) = sup_{0 <= λ <= Λ} (λ t - log cosh λ); without a bound, from Λ = 20 on, it is
     ((1+t) log(1+t) + (1-t) log(1-t)) / 2.
