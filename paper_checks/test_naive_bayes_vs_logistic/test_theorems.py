@@ -386,11 +386,11 @@ def test_nb_log_odds(
         scores = np.asarray(rule.weights) @ (gaps / 2) + np.asarray(rule.intercepts)
         return scores[1] - scores[0]
 
-    odds = [log_odds(least, np.full(n_features, variance))]
+    found = [log_odds(least, np.full(n_features, variance))]
     for _ in range(n_draws):
         gaps = least + rng.exponential(1, n_features)
-        odds.append(log_odds(gaps, variance * rng.uniform(0.2, 1, n_features)))
-    odds = np.array(odds)
+        found.append(log_odds(gaps, variance * rng.uniform(0.2, 1, n_features)))
+    odds = np.array(found)
     bound = sample_complexity.informative_log_odds_bound(
         n_features, float(np.mean(informative)), gap, variance
     )
