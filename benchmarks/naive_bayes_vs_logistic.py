@@ -138,15 +138,10 @@ def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
     if name == "ours":
         import jax
 
-        from sims.naive_bayes_vs_logistic.logistic import ridge_logistic, rotate
+        from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 
         def fit(rows):
-            if m >= n:
-                return ridge_logistic(rows, labels, n_classes, tolerance=TOLERANCE).rule
-            rotation = rotate(rows)
-            return rotation.rotate_back(
-                ridge_logistic(rotation.rows, labels, n_classes, tolerance=TOLERANCE).rule
-            )
+            return ridge_logistic(rows, labels, n_classes, tolerance=TOLERANCE).rule
 
         fit_all = jax.jit(lambda stack: jax.lax.map(fit, stack))
 

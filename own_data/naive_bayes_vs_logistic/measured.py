@@ -355,6 +355,8 @@ def tuned_logistic(
     """Weights and intercepts (last row) of multinomial ridge logistic regression, C of the least
     log loss left out by one Newton step from the fit to all rows (Rad & Maleki 2020).
     """
+    from scipy.special import log_softmax, softmax
+
     design = np.column_stack([features, np.ones(len(features))])
     basis = np.linalg.qr(np.column_stack([np.ones(n_classes), np.eye(n_classes)[:, 1:]]))[0][:, 1:]
     targets = np.eye(n_classes)[labels]
@@ -367,20 +369,20 @@ def tuned_logistic(
         penalty = np.append(np.full(width - 1, 1 / strength), 1e-6)
         parameters, inverse = _newton(design, targets, basis, penalty, parameters)
         scores = design @ parameters.T
-        chances = _softmax(scores @ basis.T)
+        chances = softmax(scores @ basis.T, axis=1)
         spread = _spread(chances, basis)
-        blocks = np.empty((len(labels), inner, inner))
-        for k in range(inner):
-            for other in range(inner):
-                part = inverse[k * width : (k + 1) * width, other * width : (other + 1) * width]
-                blocks[:, k, other] = np.sum(design @ part * design, axis=1)
+        blocks = np.einsum(
+            "ip,kplq,iq->ikl",
+            design,
+            inverse.reshape(inner, width, inner, width),
+            design,
+            optimize=True,
+        )
         pull = ((chances - targets) @ basis)[:, :, None]
         left_out = (
             scores + (blocks @ np.linalg.solve(np.eye(inner) - spread @ blocks, pull))[:, :, 0]
         )
-        loss = -np.log(
-            np.maximum(_softmax(left_out @ basis.T)[np.arange(len(labels)), labels], 1e-12)
-        ).mean()
+        loss = -np.sum(targets * log_softmax(left_out @ basis.T, axis=1)) / len(labels)
         if loss < best:
             best = loss
             weights = (basis @ parameters).T
@@ -391,46 +393,35 @@ def _newton(design: Any, targets: Any, basis: Any, penalty: Any, start: Any) -> 
     """Minimiser of the log loss plus the penalty, as coefficients of `basis`, and the inverse
     Hessian there.
     """
-    inner, width = start.shape
+    from scipy.special import log_softmax, softmax
+
+    size = start.size
 
     def objective(parameters: Any) -> float:
-        scores = design @ parameters.T @ basis.T
-        top = scores.max(axis=1, keepdims=True)
-        log_sum = np.log(np.exp(scores - top).sum(axis=1)) + top[:, 0]
-        return float(
-            (log_sum - (scores * targets).sum(axis=1)).sum() + (penalty * parameters**2).sum() / 2
-        )
+        losses = -targets * log_softmax(design @ parameters.T @ basis.T, axis=1)
+        return float(losses.sum() + (penalty * parameters**2).sum() / 2)
 
     parameters = start
     value = objective(start)
-    flat = np.eye(inner * width)
+    hessian = np.eye(size)
     for _ in range(50):
-        chances = _softmax(design @ parameters.T @ basis.T)
+        chances = softmax(design @ parameters.T @ basis.T, axis=1)
         spread = _spread(chances, basis)
-        hessian = np.empty((inner, width, inner, width))
-        for k in range(inner):
-            for other in range(inner):
-                hessian[k, :, other] = design.T @ (spread[:, k, other, None] * design)
-        flat = hessian.reshape(inner * width, inner * width)
-        flat[np.diag_indices(len(flat))] += np.tile(penalty, inner)
+        hessian = np.einsum("ikl,ip,iq->kplq", spread, design, design, optimize=True)
+        hessian = hessian.reshape(size, size) + np.diag(np.tile(penalty, len(start)))
         gradient = ((chances - targets) @ basis).T @ design + penalty * parameters
-        step = np.linalg.solve(flat, gradient.ravel()).reshape(inner, width)
+        step = np.linalg.solve(hessian, gradient.ravel()).reshape(start.shape)
         decrement = float(gradient.ravel() @ step.ravel())
         if decrement < 1e-5 * len(design):
             break
         factor = 1.0
-        while (
-            new := objective(parameters - factor * step)
-        ) > value - factor * decrement / 10 and factor > 1e-4:
+        new = objective(parameters - step)
+        while new > value - factor * decrement / 10 and factor > 1e-4:
             factor /= 2
+            new = objective(parameters - factor * step)
         parameters = parameters - factor * step
         value = new
-    return parameters, np.linalg.inv(flat)
-
-
-def _softmax(scores: Any) -> Any:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return parameters, np.linalg.inv(hessian)
 
 
 def _spread(chances: Any, basis: Any) -> Any:

@@ -2,8 +2,7 @@
 numbers.
 """
 
-from itertools import combinations
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -58,89 +57,103 @@ def test_asym_nb_error(
     n_classes: OfficialClasses,
     correlation: Correlation,
 ):
-    """Naive Bayes with the true means and variances errs as predicted, with collinear classes and
-    under correlation.
+    """Of K classes with means c_k (1, …, 1), in the released design, naive Bayes with the true
+    means and variances errs by (2/K) Σ_k Φ(-(c_(k+1) - c_(k)) S / (2 s)), a sum over neighbours in
+    order, with S = Σ_i 1/σ_i² and s² the variance of Σ_i x_i/σ_i², whatever the correlations.
     """
     means, variances = linear_rules.official_design(n_features, n_classes)
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
-    error, ideal = (
-        linear_rules.collinear_asymptotic_error(means[:, 0], s) for s in (sigma, variances)
-    )
+    error = linear_rules.collinear_asymptotic_error(means[:, 0], sigma)
+    independent = linear_rules.collinear_asymptotic_error(means[:, 0], variances)
     trial.require(
         error >= 0.05, "n_features must be few: classes overlap by an error of 5 % at least"
     )
     margin = 0.0095 * error
-    rivals = {"without the factor 2": error / 2}
-    if abs(error - ideal) > 2 * margin:
-        rivals["without the correlation"] = ideal
+    controls = {"one neighbour each": error / 2}
+    if abs(error - independent) > 2 * margin:
+        controls["independent features"] = independent
     rule = rules.naive_bayes_rule(means, variances, data.equal_priors(n_classes))
     trial.mean(
         mistakes(rule, means, data.covariance_factor(sigma)),
         error,
         margin=margin,
-        controls=rivals,
+        controls=controls,
         **DRAWS,
     )
 
 
-def _margins(rng, n_features):
-    """For a drawn covariance: the margins of naive Bayes and Bayes in a drawn direction, and in an
-    aligned one. Last the aligned margin without correlations, and the condition number.
-    """
+def drawn_covariance(rng, n_features):
+    """Return a covariance matrix of any condition number."""
     root = rng.standard_normal((n_features, n_features + 1))
-    sigma = root @ root.T + np.exp(rng.uniform(np.log(1e-4), 0)) * np.eye(n_features)
+    return root @ root.T + np.exp(rng.uniform(np.log(1e-4), 0)) * np.eye(n_features)
+
+
+def aligned_difference(rng, sigma):
+    """Return a difference d of class means at which D^-1 d and Σ^-1 d are parallel."""
     scales = np.sqrt(np.diag(sigma))
-    difference = rng.standard_normal(n_features)
-    weights = difference / scales**2
-    margin = weights @ difference / (2 * np.sqrt(weights @ sigma @ weights))
-    aligned = (
-        scales
-        * np.linalg.eigh(sigma / np.outer(scales, scales))[1][:, int(rng.integers(n_features))]
-    )
-    pair = (
-        linear_rules.naive_bayes_margin(aligned, sigma),
-        linear_rules.bayes_margin(aligned, sigma),
-    )
-    uncorrelated = linear_rules.bayes_margin(aligned, scales**2)
-    return (
-        margin,
-        linear_rules.bayes_margin(difference, sigma),
-        *pair,
-        uncorrelated,
-        np.linalg.cond(sigma),
+    eigenvectors = np.linalg.eigh(sigma / np.outer(scales, scales))[1]
+    return scales * eigenvectors[:, rng.integers(len(sigma))]
+
+
+def margin_of_naive_bayes(difference, sigma):
+    """Return half the distance of the mean scores of two classes, in their standard deviation."""
+    weights = difference / np.diag(sigma)
+    return weights @ difference / (2 * np.sqrt(weights @ sigma @ weights))
+
+
+@claim(
+    paper("Ng & Jordan 2001, Proposition 1, as public notes quote it"),
+    kind="bound",
+    route="the margin of naive Bayes by its definition, in the check",
+)
+def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures = 11):
+    """With infinitely many samples naive Bayes errs no less than the Bayes rule: for two classes
+    N(±d/2, Σ) with D the diagonal of Σ, d^T D^-1 d / sqrt(d^T D^-1 Σ D^-1 d) <= sqrt(d^T Σ^-1 d).
+    """
+    rng = trial.generator("draws")
+    sizes = rng.integers(2, most_features + 1, n_draws)
+    covariances = [drawn_covariance(rng, n) for n in sizes.tolist()]
+    designs = [(rng.standard_normal(len(sigma)), sigma) for sigma in covariances]
+    # There the bound is attained.
+    designs += [(aligned_difference(rng, sigma), sigma) for sigma in covariances[:100]]
+    best = np.array([linear_rules.bayes_margin(*design) for design in designs])
+    conditions = np.array([np.linalg.cond(sigma) for _, sigma in designs])
+    trial.bound(
+        np.array([margin_of_naive_bayes(*design) for design in designs]),
+        best,
+        instances="draws",
+        independent=n_draws,
+        ops=30 * most_features,
+        scale=conditions * best,
+        controls={"half of Δ / 2": best / 2},
     )
 
 
 @claim(
-    paper(
-        "Ng & Jordan 2001, Proposition 1, as public notes quote it; when it is as good derived here"
-    ),
-    kind="bound",
-    route="`theory.naive_bayes_vs_logistic.naive_bayes_margin` at eigenvectors, and definitions "
-    "in the check",
+    derived("D^-1 d and Σ^-1 d are parallel where d = D^1/2 v, v an eigenvector of correlations"),
+    kind="identity",
+    route="`theory.naive_bayes_vs_logistic.naive_bayes_margin` at eigenvectors",
+    cases=[2, 5, 11],
 )
-def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures = 11):
-    """Naive Bayes ends no better than Bayes, and as well where D^-1 d and Σ^-1 d are parallel."""
+def test_asym_order__equal(trial, n_features: SeveralFeatures, n_draws: Count = 200):
+    """Naive Bayes ends as well as the Bayes rule where D^-1 d and Σ^-1 d are parallel, though the
+    features are correlated.
+    """
     rng = trial.generator("draws")
-    rows = [_margins(rng, int(rng.integers(2, most_features + 1))) for _ in range(n_draws)]
-    margin, best, aligned_margin, best_aligned, diagonal_margin, condition = np.array(rows).T
-    bests = np.concatenate([best, best_aligned])
-    ops = 30 * most_features
-    margins = np.concatenate([margin, aligned_margin])
-    scale = np.tile(condition, 2) * bests
-    margin_controls = {"99 % of the margin": 0.99 * bests}
-    trial.bound(
-        margins,
-        bests,
-        instances="draws",
-        independent=n_draws,
-        ops=ops,
-        scale=scale,
-        controls=margin_controls,
-    )
-    controls = {"without the correlations": diagonal_margin}
+    covariances = [drawn_covariance(rng, n_features) for _ in range(n_draws)]
+    designs = [(aligned_difference(rng, sigma), sigma) for sigma in covariances]
+    best = np.array([linear_rules.bayes_margin(*design) for design in designs])
+    conditions = np.array([np.linalg.cond(sigma) for sigma in covariances])
     trial.identity(
-        aligned_margin, best_aligned, ops=ops, scale=condition * best_aligned, controls=controls
+        np.array([linear_rules.naive_bayes_margin(*design) for design in designs]),
+        best,
+        ops=30 * n_features,
+        scale=conditions * best,
+        controls={
+            "independent features": np.array(
+                [linear_rules.bayes_margin(d, np.diag(sigma)) for d, sigma in designs]
+            )
+        },
     )
 
 
@@ -180,14 +193,13 @@ def test_nb_correlated_floor(
         rule = rules.naive_bayes_rule(class_means, jnp.diag(scatter), data.equal_priors(2))
         return rules.conditional_error(rule, means, sigma)
 
-    controls = {"the Bayes error": bayes}
     trial.mean(
         measure,
         floor,
         law=Bounded(0, 1),
         slack=slack,
         margin=margin,
-        controls=controls,
+        controls={"the Bayes error": bayes},
         first=512,
         most=40_000,
     )
@@ -275,13 +287,87 @@ def _lowest_edge():
     """
 
     def outside(y):  # where 1 / (3 - G) is the R-transform of P / 3 and G that of B at y < 0
-        return -(y + 1 / (3 - (1 / y + 1 / (y - 1)) / 2))
+        return y + 1 / (3 - (1 / y + 1 / (y - 1)) / 2)
 
-    return (
-        -minimize_scalar(
-            outside, bounds=(-5, -1e-6), method="bounded", options={"xatol": 1e-12}
-        ).fun
-        - 1 / 3
+    options = {"xatol": 1e-12}
+    edge = minimize_scalar(
+        lambda y: -outside(y), bounds=(-5, -1e-6), method="bounded", options=options
+    )
+    return outside(edge.x) - 1 / 3
+
+
+class Trained(NamedTuple):
+    """A rule of K classes trained on few samples, and the law of the classes."""
+
+    rule: rules.LinearRule
+    estimates: np.ndarray
+    means: np.ndarray
+    sigma: np.ndarray
+
+    def predicted_error(self, means=None, covariance=None) -> float:
+        """Return the theory's error of the rule, by default under the law of the classes."""
+        return linear_rules.linear_rule_error(
+            np.asarray(self.rule.weights),
+            np.asarray(self.rule.intercepts),
+            self.means if means is None else means,
+            self.sigma if covariance is None else covariance,
+        )
+
+
+def trained_rule(rng, n_classes, n_features, n_samples):
+    """Return naive Bayes whose class means are estimated, on features with a common factor."""
+    means = rng.standard_normal((n_classes, n_features)) / 2
+    root = rng.standard_normal((n_features, 2 * n_features))
+    along = means[1] - means[0]  # a factor along it makes the scores depend on each other
+    sigma = root @ root.T / (2 * n_features) + 4 * np.outer(along, along) / (along @ along)
+    estimates = means + rng.standard_normal(means.shape) * np.sqrt(n_classes / n_samples)
+    rule = rules.naive_bayes_rule(estimates, np.diag(sigma), data.equal_priors(n_classes))
+    return Trained(rule, estimates, means, sigma)
+
+
+def other_errors(trial, trained, margin):
+    """Return the errors that mistakes about the law give, as far as they differ here."""
+    error = trained.predicted_error()
+    rivals = {
+        "independent features": trained.predicted_error(covariance=np.diag(trained.sigma)),
+        "estimates for means": trained.predicted_error(means=trained.estimates),
+    }
+    controls = {name: rival for name, rival in rivals.items() if abs(rival - error) > 2 * margin}
+    trial.require(controls, "n_features must be so small that classes overlap")
+    return controls
+
+
+SeveralClasses = Annotated[int, Interval(3, 6, why="orthants of K - 1 dimensions")]
+FewFeatures = Annotated[int, Interval(2, 40, why="in more, mistakes are rare")]
+
+
+@claim(
+    derived("given the class, the K scores are normal with the covariance W Σ W^T"),
+    kind="identity",
+    cases=[(3, 4), (4, 4), (4, 2)],  # in the plane the law of four scores is singular
+)
+def test_conditional_error(
+    trial, n_classes: SeveralClasses, n_features: FewFeatures, n_samples: Samples = 40
+):
+    """The error of a trained rule argmax_k w_k·x + b_k, a mean over lines in the K - 1 dimensions
+    of the scores' differences, is the complement of their orthant probabilities.
+    """
+    trained = trained_rule(trial.generator("design"), n_classes, n_features, n_samples)
+    error = trained.predicted_error()
+    points = rules.quasi_random_points(4096, n_classes)
+    exact = jax.jit(rules.conditional_error)
+    first, second = (
+        float(exact(trained.rule, trained.means, trained.sigma, points=half))
+        for half in np.split(points, 2)
+    )
+    margin = 0.0025 * error
+    trial.value(
+        (first + second) / 2,
+        error,
+        # Orthants are good to 1e-6; two halves of the points differ by more than their mean errs.
+        error=1e-6 + abs(first - second),
+        margin=margin,
+        controls=other_errors(trial, trained, margin),
     )
 
 
@@ -290,43 +376,20 @@ def _lowest_edge():
     kind="identity",
     cases=[3, 4],
 )
-def test_conditional_error(
-    trial,
-    n_classes: Annotated[int, Interval(3, 6, why="orthants of K - 1 dimensions")],
-    n_features: Annotated[int, Interval(2, 40, why="in more, mistakes are rare")] = 4,
-    n_samples: Samples = 40,
+def test_conditional_error__simulated(
+    trial, n_classes: SeveralClasses, n_features: FewFeatures = 4, n_samples: Samples = 40
 ):
-    """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes
-    in n.
+    """The error of a trained rule, computed in K dimensions, is the frequency of its mistakes in
+    n.
     """
-    rng = trial.generator("design")
-    means = rng.standard_normal((n_classes, n_features)) / 2
-    root = rng.standard_normal((n_features, 2 * n_features))
-    between = means[1] - means[0]  # a common factor along it makes the scores depend on each other
-    sigma = root @ root.T / (2 * n_features) + 4 * np.outer(between, between) / (between @ between)
-    estimates = means + rng.standard_normal(means.shape) * np.sqrt(n_classes / n_samples)
-    rule = rules.naive_bayes_rule(estimates, np.diag(sigma), data.equal_priors(n_classes))
-    fit = np.asarray(rule.weights), np.asarray(rule.intercepts)
-
-    def between_two(pair):
-        return linear_rules.linear_rule_error(*(part[list(pair)] for part in (*fit, means)), sigma)
-
-    error = linear_rules.linear_rule_error(*fit, means, sigma)
-    total = 2 / n_classes * sum(map(between_two, combinations(range(n_classes), 2)))
-    rivals = {
-        "only variances": linear_rules.linear_rule_error(*fit, means, np.diag(sigma)),
-        "estimates for means": linear_rules.linear_rule_error(*fit, estimates, sigma),
-        "errors of two classes add up": min(total, 1.0),
-    }
+    trained = trained_rule(trial.generator("design"), n_classes, n_features, n_samples)
+    error = trained.predicted_error()
     margin = 0.0095 * error
-    controls = {name: rival for name, rival in rivals.items() if abs(rival - error) > 2 * margin}
-    trial.require(controls, "n_features must be so small that classes overlap")
-    exact = jax.jit(rules.conditional_error)
-    points = rules.quasi_random_points(4096, n_classes)
-    halves = [float(exact(rule, means, sigma, points=half)) for half in np.split(points, 2)]
-    # Orthants are good to 1e-6; two halves of the quasi-random points differ by more than their
-    # mean errs.
-    error_bound = 1e-6 + abs(halves[1] - halves[0])
-    trial.value(np.mean(halves), error, error=error_bound, margin=margin / 4, controls=controls)
-    measure = mistakes(rule, means, data.covariance_factor(sigma))
-    trial.mean(measure, error, slack=1e-6, margin=margin, controls=controls, **DRAWS)
+    trial.mean(
+        mistakes(trained.rule, trained.means, data.covariance_factor(trained.sigma)),
+        error,
+        slack=1e-6,
+        margin=margin,
+        controls=other_errors(trial, trained, margin),
+        **DRAWS,
+    )

@@ -14,7 +14,7 @@ from paper_checks.test_naive_bayes_vs_logistic import Gap, two_classes
 from sims.naive_bayes_vs_logistic import data, rules
 from theory.naive_bayes_vs_logistic import expected_error, sample_complexity
 from theory_on_trial import claim, derived, paper
-from theory_on_trial.contract import Fraction, Interval
+from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
 
 EXACT = {"error": 0.0, "guarantee": "exact"}
@@ -41,8 +41,9 @@ def test_nb_exact_law(
     n_samples: Samples,
     squared_distance: Gap,
 ):
-    """With known variances the expected error of naive Bayes is an integral that depends on n, m
-    and Δ only.
+    """With known variances the expected error of naive Bayes, trained on m / 2 samples of each of
+    two classes at the distance Δ, is E Φ(-a (Δ + τ z) / sqrt((Δ + τ z)² + τ² r)) with
+    a = Δ / (2 sqrt(1 + 1/m)), τ = 2 / sqrt(m), z normal and r a chi-square of n - 1 degrees.
     """
     n = n_features
     m = n_samples
@@ -53,8 +54,8 @@ def test_nb_exact_law(
     )
     margin = 0.009 * exact
     rivals = {
-        "τ = sqrt(2 / m)": _coarse_law(n, squared_distance, 2 / m, 1 + 1 / m),
-        "without 1 + 1 / m": _coarse_law(n, squared_distance, 4 / m, 1),
+        "τ = sqrt(2 / m)": _coarse_law(n, squared_distance, noise=2 / m, midpoint=1 + 1 / m),
+        "without 1 + 1 / m": _coarse_law(n, squared_distance, noise=4 / m, midpoint=1),
     }
     controls = {name: rival for name, rival in rivals.items() if abs(rival - exact) > 3 * margin}
     trial.require(
@@ -80,86 +81,92 @@ def test_nb_exact_law(
     )
 
 
-def _coarse_law(n, squared_distance, tau_squared, midpoint):
-    """The integral of the law with its two variances as arguments, on a grid that is good to a few
-    per cent.
+def _coarse_law(n, squared_distance, *, noise, midpoint):
+    """The integral of the law with τ² = `noise` and `midpoint` for 1 + 1 / m, good to a few per
+    cent.
     """
     quantiles = (np.arange(200) + 0.5) / 200
-    along = np.sqrt(squared_distance) + np.sqrt(tau_squared) * norm.ppf(quantiles)[:, None]
-    across = tau_squared * chi2.ppf(quantiles, n - 1) if n > 1 else np.zeros(200)
+    along = np.sqrt(squared_distance) + np.sqrt(noise) * norm.ppf(quantiles)[:, None]
+    across = noise * chi2.ppf(quantiles, n - 1) if n > 1 else np.zeros(200)
     cosine = along / np.sqrt(along**2 + across)
     return float(np.mean(ndtr(-np.sqrt(squared_distance / midpoint) / 2 * cosine)))
 
 
-@claim(
-    paper(
-        "Ng & Jordan 2001, Lemma 3, as public notes quote it; exact for normal means, derived here"
-    ),
-    kind="rate",
-    cases=[10, 100],
+LEMMA = paper(
+    "Ng & Jordan 2001, Lemma 3, as public notes quote it; exact for normal means, derived here"
 )
+Deviation = Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")]
+Failure = Annotated[
+    float, Interval(0.01, 0.3, why="beyond, samples would have to show a thousandth")
+]
+Means = Annotated[int, Interval(2, 50, why="every sample holds as many means")]
+
+
+@claim(LEMMA, kind="identity", cases=[10, 30, 100])
 def test_nb_param_lemma(
     trial,
-    n_features: Annotated[
-        int, Interval(10, 1000, why="the law is that of large n; every sample holds all means")
-    ],
-    deviation: Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")] = 0.2,
-    failure: Annotated[
-        float, Interval(0.01, 0.3, why="beyond, samples would have to tell a thousandth")
-    ] = 0.1,
-    n_classes: Annotated[int, Interval(2, 50, why="every sample holds as many means")] = 2,
+    n_features: Annotated[int, Interval(10, 1000, why="every sample holds all means")],
+    deviation: Deviation = 0.2,
+    failure: Failure = 0.1,
+    n_classes: Means = 2,
 ):
-    """All class means are within ε of the truth with probability 1 - δ from exactly m* ~ log n
-    samples.
+    """Trained on m* samples in all, all n K estimated class means are within ε of the truth with
+    probability 1 - δ, where (2 Φ(ε sqrt(m* / K)) - 1)^(n K) = 1 - δ.
     """
-    trial.require(
-        n_features * n_classes <= 10_000,
-        "n_features * n_classes must be at most 10000: drawn per sample",
-    )
-    design = n_features * 10.0 ** np.arange(6)
-    law = np.array(
-        [sample_complexity.sup_norm_samples(int(n), n_classes, deviation, failure) for n in design]
-    )
+    n_means = n_features * n_classes
+    trial.require(n_means <= 10_000, "n_features * n_classes must be at most 10000: all are drawn")
 
-    def within(samples):
+    def all_within(samples):
         def measure(key):
-            largest = jnp.max(jnp.abs(jax.random.normal(key, (n_classes * n_features,))))
-            return (largest * np.sqrt(n_classes / samples) <= deviation).astype(float)
+            farthest = jnp.max(jnp.abs(jax.random.normal(key, (n_means,))))
+            return (farthest * np.sqrt(n_classes / samples) <= deviation).astype(float)
 
         return measure
 
-    half = n_classes / deviation**2 * np.log(n_features * n_classes / failure)
+    needed = sample_complexity.sup_norm_samples(n_features, n_classes, deviation, failure)
+    half = n_classes / deviation**2 * np.log(n_means / failure)
     trial.probability(
-        within(law[0]),
+        all_within(needed),
         1 - failure,
         margin=0.009 * (1 - failure),
         controls={"1 - 2 δ": 1 - 2 * failure},
-        control_processes={"half the leading term of m*": within(half)},
+        control_processes={"half the leading term of m*": all_within(half)},
         first=4096,
         most=400_000,
         vectorised=True,
     )
-    increments = np.diff(law)
-    limit = 2 * n_classes / deviation**2 * np.log(10)
-    roots = np.diff(np.sqrt(np.log(design)))
-    rivals = {
-        "steps that shrink, like sqrt(log n)": np.append(
-            increments[:-1] * roots[1:] / roots[:-1], limit
-        )
-    }
-    trial.bound(
-        increments,
-        np.append(increments[1:], limit),
-        instances="grid",
-        ops=100,
-        scale=law[-1],
-        controls=rivals,
+
+
+@claim(
+    LEMMA,
+    kind="rate",
+    cases=[10, 30, 100],
+    route="sizes of the exact law at growing n against the growth that is claimed",
+    second="test_naive_bayes_vs_logistic_laws.py::test_the_bounds_at_round_numbers",
+)
+def test_nb_param_lemma__growth(
+    trial,
+    n_features: Annotated[int, Interval(10, 1000, why="the law is that of large n")],
+    deviation: Deviation = 0.2,
+    failure: Failure = 0.1,
+    n_classes: Means = 2,
+):
+    """The number of samples m* with which all n K means are within ε grows like log n."""
+    sizes = n_features * 10.0 ** np.arange(6)
+    needed = np.array(
+        [sample_complexity.sup_norm_samples(int(n), n_classes, deviation, failure) for n in sizes]
     )
-    # The steps rise from the first to the limit: no line in log n is further away than half of what
-    # they differ by.
-    slack = (limit - increments[0]) * 5 / 2 / law[0]
+    # Steps rise up to this one: no line in log n is farther away than half of what they differ by.
+    last_step = 2 * n_classes / deviation**2 * np.log(10)
+    slack = (last_step - (needed[1] - needed[0])) * 5 / 2 / needed[0]
     trial.growth(
-        design, law, law, "log n", slack_log=slack, **EXACT, controls=["const", "sqrt n", "n"]
+        sizes,
+        needed,
+        needed,
+        "log n",
+        slack_log=slack,
+        **EXACT,
+        controls=["const", "sqrt n", "n"],
     )
 
 
@@ -167,7 +174,7 @@ def test_nb_param_lemma(
     derived("the cosine of fitted and true weights concentrates: its mean square is known exactly"),
     kind="limit",
     cases=[("m / n", 4.0), ("m", 10.0), ("m", 40.0)],
-    route="a contour integral and a root against `naive_bayes_expected_error_large_n`",
+    route="a contour integral against `naive_bayes_expected_error_large_n`",
 )
 def test_nb_large_n(
     trial,
@@ -175,13 +182,12 @@ def test_nb_large_n(
     n_samples: Annotated[
         float, Interval(4, 100, why="at 50 features, where errors are neither 1/2 nor the limit")
     ],
-    excess: Excess = 0.02,
 ):
-    """As n grows the error is Φ(-Δ^2 / (2 sqrt((Δ^2 + 4 n / m)(1 + 1 / m)))), with m / n or m
-    fixed.
+    """As n grows the error of naive Bayes with known variances is Φ(-Δ² / (2 sqrt((Δ² + 4 n / m)
+    (1 + 1 / m)))), with m / n and Δ² fixed, or with m fixed and Δ² proportional to sqrt(n).
     """
-    exponent = {"m / n": 0.0, "m": 0.5}[fixed]
-    sizes = 3200 * 2 ** np.arange(7)  # of Delta^2 ~ n^exponent
+    exponent = {"m / n": 0.0, "m": 0.5}[fixed]  # of Δ² in n
+    sizes = 3200 * 2 ** np.arange(7)
     designs = [
         (int(n), n_samples * (n / 50) ** (1 - 2 * exponent), 4 * (n / 50) ** exponent)
         for n in sizes
@@ -191,29 +197,51 @@ def test_nb_large_n(
         [expected_error.naive_bayes_expected_error_large_n(*design) for design in designs]
     )
     n, m, gap = designs[-1]
-    rivals = {"n / m": (gap + n / m) * (1 + 1 / m), "without Δ^2": 4 * n / m * (1 + 1 / m)}
+    noises = {"n / m for 4 n / m": (gap + n / m) * (1 + 1 / m)}
     if fixed == "m":
-        rivals = {"n / m": rivals["n / m"], "without 1 + 1 / m": gap + 4 * n / m}
-    controls = {
-        name: ndtr(-gap / (2 * np.sqrt(noise))) / formula[-1] for name, noise in rivals.items()
-    }
-    trial.limit(exact / formula, sizes, 1.0, order=1 - exponent, margin=5e-3, controls=controls)
-    # The size that solves this law for m is its root, and tends to that of the exact law.
-    target = ndtr(-1) + excess
-    roots = [sample_complexity.naive_bayes_samples_large_n(int(n), 4.0, excess) for n in sizes]
-    counts = [sample_complexity.naive_bayes_samples(int(n), 4.0, excess) for n in sizes]
-    errors = [
-        expected_error.naive_bayes_expected_error_large_n(int(n), m, 4.0)
-        for n, m in zip(sizes, roots, strict=True)
-    ]
-    trial.identity(
-        np.array(errors),
-        np.full(len(sizes), target),
-        ops=100,
-        controls={"half of it": target - excess / 2},
+        noises["without 1 + 1 / m"] = gap + 4 * n / m
+    else:
+        noises["without Δ²"] = 4 * n / m * (1 + 1 / m)
+    trial.limit(
+        exact / formula,
+        sizes,
+        1.0,
+        order=1 - exponent,
+        margin=5e-3,
+        controls={
+            name: ndtr(-gap / (2 * np.sqrt(noise))) / formula[-1] for name, noise in noises.items()
+        },
     )
-    controls = {"n / m": 0.25}
-    trial.limit(np.divide(counts, roots), sizes, 1.0, order=1, margin=1e-3, controls=controls)
+
+
+@claim(
+    derived("the law for large n, solved for m, beside the exact one, solved for m"),
+    kind="limit",
+    cases=[(4.0, 0.02), (4.0, 0.05), (9.0, 0.01)],
+    route="sizes of the exact law against the root of a quadratic",
+)
+def test_nb_large_n__samples(
+    trial, squared_distance: Annotated[float, Interval(1, 16, why="a cap")], excess: Excess
+):
+    """With a fixed distance Δ the m with which the error is Φ(-Δ/2) + ε is, as n grows, the root of
+    Φ(-Δ² / (2 sqrt((Δ² + 4 n / m)(1 + 1 / m)))) = Φ(-Δ/2) + ε.
+    """
+    sizes = 3200 * 2 ** np.arange(7)
+    roots = [
+        sample_complexity.naive_bayes_samples_large_n(int(n), squared_distance, excess)
+        for n in sizes
+    ]
+    needed = [
+        sample_complexity.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes
+    ]
+    trial.limit(
+        np.divide(needed, roots),
+        sizes,
+        1.0,
+        order=1,
+        margin=1e-3,
+        controls={"n / m for 4 n / m": 0.25},
+    )
 
 
 @claim(
@@ -334,16 +362,12 @@ def test_nb_growth_log(
     abstract is attained, though outside its assumptions.
     """
     sizes = 10.0 ** np.arange(8, 16)  # at 10^6 the samples are 7 % above the law
-
-    def counts(gap):
-        return np.array(
-            [
-                sample_complexity.naive_bayes_samples(int(n), float(distance), excess)
-                for n, distance in zip(sizes, gap, strict=True)
-            ]
-        )
-
-    needed = counts(np.sqrt(sizes / np.log(sizes)))
+    needed = np.array(
+        [
+            sample_complexity.naive_bayes_samples(int(n), float(np.sqrt(n / np.log(n))), excess)
+            for n in sizes
+        ]
+    )
     trial.growth(
         sizes,
         needed,
@@ -355,44 +379,64 @@ def test_nb_growth_log(
     )
 
 
+RARE = derived("independent labels miss a class of prior p with probability (1 - p)^m")
+
+
 @claim(
-    derived("independent labels miss a class of prior p with probability (1 - p)^m"),
+    RARE,
     kind="rate",
-    cases=[8, 32],
+    cases=[8, 32, 200],
+    route="sizes of the chance at growing n against the growth that is claimed",
+    second="test_expected_error.py::test_nb_rare_class__chance",
 )
 def test_nb_rare_class(
     trial,
-    n_features: Annotated[int, Interval(8, 200, why="a sample holds some n labels")],
-    failure: Fraction = 0.5,
+    n_features: Annotated[int, Interval(8, 1000, why="below, 1 / n shows; a cap")],
+    failure: Annotated[float, Interval(0.001, 0.9, why="a cap, which nothing requires")] = 0.5,
 ):
-    """A class of prior 1/n has to be seen first: with such priors the number of samples grows like
-    n.
+    """A class of prior 1/n has to be seen first: the number of labels that show it, but with
+    probability δ, grows like n.
     """
-    n = n_features
-    trial.require(
-        failure >= 0.2,
-        f"failure must be at least 0.2: a rarer one is not measured to 1 %, got {failure}",
-    )
-    sizes = n * 2 ** np.arange(6)
+    sizes = n_features * 2 ** np.arange(6)
     counts = np.array([sample_complexity.rare_class_samples(1 / size, failure) for size in sizes])
-    count = int(np.ceil(counts[0]))
-    trial.require(
-        2 <= count <= 10_000, f"failure must ask for 2 to 10000 labels a sample, got {failure}"
-    )
     trial.growth(
-        sizes, counts, counts, "n", slack_log=1 / n, **EXACT, controls=["const", "log n", "sqrt n"]
+        sizes,
+        counts,
+        counts,
+        "n",
+        slack_log=1 / n_features,
+        **EXACT,
+        controls=["const", "log n", "sqrt n"],
     )
+
+
+@claim(RARE, kind="identity", cases=[8, 32, 100])
+def test_nb_rare_class__chance(
+    trial,
+    n_features: Annotated[int, Interval(8, 200, why="a sample holds some n labels")],
+    failure: Annotated[float, Interval(0.2, 0.9, why="a rarer one is not measured to 1 %")] = 0.5,
+):
+    """Of m independent labels none is of a class of prior 1/n with probability δ^(m / m*),
+    m* = log δ / log(1 - 1/n): exactly δ at m*, which is rounded down here.
+    """
+    needed = sample_complexity.rare_class_samples(1 / n_features, failure)
+    count = int(needed)
+    trial.require(count >= 2, f"failure must ask for 2 labels or more, got {failure}")
 
     def absent(labels):
-        return lambda key: jnp.mean(jnp.min(jax.random.uniform(key, (16, labels)), axis=1) >= 1 / n)
+        def measure(key):
+            draws = jax.random.uniform(key, (16, labels))
+            return jnp.mean(jnp.min(draws, axis=1) >= 1 / n_features)
 
-    exact = (1 - 1 / n) ** count
+        return measure
+
+    exact = failure ** (count / needed)
     trial.mean(
         absent(count),
         exact,
         law=Bounded(0, 1),
         margin=0.0095 * exact,
-        controls={"a prior of 2 / n": (1 - 2 / n) ** count},
+        controls={"a prior of 2 / n": (1 - 2 / n_features) ** count},
         control_processes={"half as many": absent((count + 1) // 2)},
         first=4096,
         most=100_000,

@@ -128,8 +128,7 @@ def nested_naive_bayes_errors(
 ) -> Float[Array, "sizes"]:
     """Error of naive Bayes trained on the first m rows of the data set of `logistic_errors`, for
     every m in `sizes`. For features that are correlated (which naive Bayes ignores), and where
-    sizes shall share their noise. Raises TypeError without float64, ValueError as
-    `logistic_errors`. Source: as there.
+    sizes shall share their noise. Raises ValueError as `logistic_errors`. Source: as there.
     """
     features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
     rules = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes))
@@ -146,17 +145,13 @@ def paired_errors(
     max_samples: MaxSamples,
     tolerance: Tolerance = 1e-7,
 ) -> Float[Array, "sizes 2"]:
-    """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set.
-    The columns are `nested_naive_bayes_errors` and `logistic_errors` of the same key. Raises as
-    these. Source: as there.
+    """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set:
+    `nested_naive_bayes_errors` and `logistic_errors` of the same key. Raises as these.
     """
-    features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
-    generative = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes))
-    discriminative = _prefix_logistic(features, classes, means.shape[0], sizes, tolerance)
-    return jnp.stack(
-        [conditional_error(rules, means, covariance) for rules in (generative, discriminative)],
-        axis=1,
-    )
+    design = key, sizes, means, covariance
+    generative = nested_naive_bayes_errors(*design, max_samples=max_samples)
+    discriminative = logistic_errors(*design, max_samples=max_samples, tolerance=tolerance)
+    return jnp.stack([generative, discriminative], axis=1)
 
 
 @guarded(double=False)

@@ -30,7 +30,6 @@ from sims.naive_bayes_vs_logistic.domains import (
     require_sizes,
 )
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import (
     ANY_NUMBER,
     NON_NEGATIVE,
@@ -309,36 +308,21 @@ def prefix_naive_bayes(
     *,
     var_floor: VarianceFloor = 1e-9,
 ) -> LinearRule:
-    """Fit naive Bayes to the first m samples for every m in `sizes`, at the cost of one pass over
-    the data.
+    """Fit naive Bayes to the first m samples for every m in `sizes`.
 
-    Cumulative sums of the features, and of their squares, about the class means of all samples:
-    what is subtracted to get a variance is then small, and float64 keeps it exact to rounding. The
-    rule has a leading axis over sizes. A prefix that lacks a class has a rule of NaN. `sizes` may
-    be traced, and must rise. Raises TypeError without float64; ValueError for labels of K or more,
-    and sizes outside K..m. Source: derived here; the estimator is that of `naive_bayes`.
+    The rule has a leading axis over sizes. A prefix that lacks a class has a rule of NaN. `sizes`
+    may be traced, and must rise. Raises ValueError for labels of K or more, and sizes outside K..m.
+    Source: as `naive_bayes`.
     """
-    require_float64("prefix_naive_bayes")
     require_labels(labels, n_classes)
     require_sizes(sizes, n_classes, features.shape[0])
-    member = jax.nn.one_hot(labels, n_classes, dtype=features.dtype)
-    offsets = member.T @ features / jnp.maximum(jnp.sum(member, axis=0), 1)[:, None]
-    deviations = features - offsets[labels]
-    # Row j belongs to every prefix longer than j: it is added to the first of them, and carried on
-    # by the sum.
-    first = jnp.searchsorted(jnp.asarray(sizes), jnp.arange(features.shape[0]), side="right")
+    rows = jnp.arange(features.shape[0])
 
-    def cumulative(rows):
-        return jnp.cumsum(jax.ops.segment_sum(rows, first, len(sizes)), axis=0)
+    def fit(size):
+        weight = (rows < size).astype(features.dtype)
+        return naive_bayes(features, labels, n_classes, sample_weight=weight, var_floor=var_floor)
 
-    counts = cumulative(member)
-    cells = jax.ops.segment_sum(deviations, first * n_classes + labels, len(sizes) * n_classes)
-    sums = jnp.cumsum(cells.reshape(len(sizes), n_classes, -1), axis=0)
-    shifts = sums / counts[..., None]
-    total = jnp.sum(counts, axis=1, keepdims=True)
-    within = cumulative(deviations**2) - jnp.sum(sums * shifts, axis=1)
-    variances = jnp.maximum(within, 0) / total + var_floor
-    return naive_bayes_rule(offsets + shifts, variances, counts / total)
+    return jax.vmap(fit)(jnp.asarray(sizes))
 
 
 def _require_varying(features, labels, sample_weight, var_floor):

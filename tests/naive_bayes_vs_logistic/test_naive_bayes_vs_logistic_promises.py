@@ -5,9 +5,7 @@ sentence.
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 from promises import Case, promises, refused
-from sklearn.datasets import load_iris
 
 from own_data import naive_bayes_vs_logistic as tool
 from sims.naive_bayes_vs_logistic import data, lda, learning_curves, logistic, rules
@@ -98,7 +96,6 @@ FEATURES = np.array(
 )
 LABELS = np.array([0, 0, 0, 1, 1, 1])
 RULE = rules.LinearRule(jnp.asarray(MEANS), jnp.array([0.25, -0.25]))
-ROTATION = logistic.Rotation(jnp.asarray(FEATURES), jnp.eye(2))
 SAMPLE = {"features": FEATURES, "labels": LABELS, "n_classes": 2}
 CURVE = {"key": KEY, "sizes": np.array([3, 5]), "means": MEANS}
 DRAWN = {"labels": "balanced", "points": None}
@@ -122,7 +119,6 @@ def once(given, **documented):
 SIMS = {
     "LinearRule.scores": Case({"points": FEATURES}, of=RULE),
     "LinearRule.predict": Case({"points": FEATURES}, of=RULE, within=(0, 1)),
-    "Rotation.rotate_back": Case({"rule": RULE}, of=ROTATION),
     "balanced_counts": Case({"n_classes": 2}),
     "binary_statistics": once(
         {"key": KEY, "n_samples": 8, "means": MEANS + 0.5, "priors": HALVES}, within=(0, 1)
@@ -161,7 +157,6 @@ SIMS = {
         | FITTED
         | {"sample_weight": np.ones(6), "inverse_ridge": 1.0, "start": RULE, "max_iterations": 9}
     ),
-    "rotate": Case({"features": FEATURES}),
     "sample_statistics": Case(
         {"key": KEY, "counts": COUNTS, "means": MEANS}, infinite="where a draw overflows"
     ),
@@ -193,38 +188,26 @@ SIMS = {
 
 
 PLACES = np.array([[0.0, 0.0], [1.0, 0.5]])
-ONES = np.ones(2)
-ONE = np.array([[-1.0], [1.0]])
-INDEFINITE = np.array([[1.0, 2.0], [2.0, 1.0]])
 SINGULAR = np.ones((2, 2))
-COIN = np.full(2, 0.5)
 THIRDS = np.array([0.2, 0.3, 0.5])
-IRIS = load_iris(return_X_y=True)
 FOUR = np.array([0, 0, 1, 1])
 TABLE = np.random.default_rng(0).normal(size=(60, 3)) + (np.arange(60) % 2)[:, None]
 OF_TABLE = np.arange(60) % 2
-FEW = FEATURES[:4]
-CONSTANT = FEATURES[:4] * [1, 0]
-
-
-def asked(X, y=OF_TABLE):
-    return tool.assumption_diagnostics(X, y)
 
 
 def fit_logistic(labels, n_classes=2, rows=FEATURES, **options):
     return logistic.ridge_logistic(rows, labels, n_classes, **options)
 
 
-def with_entry(value):
-    features = TABLE.copy()
-    features[7, 1] = value
-    return features
+def error_of(weights, means, **options):
+    rule = rules.LinearRule(jnp.asarray(weights), jnp.zeros(len(weights)))
+    return rules.conditional_error(rule, means, np.ones(means.shape[1]), **options)
 
 
 REFUSED = [
     (
         lambda: linear_rules.linear_rule_error(
-            np.array([[1.0, -1.0], [-1.0, 1.0]]), ONES, PLACES, SINGULAR
+            np.array([[1.0, -1.0], [-1.0, 1.0]]), np.ones(2), PLACES, SINGULAR
         ),
         "covariance must not vanish in the direction",
     ),
@@ -233,7 +216,11 @@ REFUSED = [
         "excess must be at least 1e-9 of the asymptotic error",
     ),
     (
-        lambda: consistency.conditional_regret(np.array([0.0, 1.1]), COIN, 1),
+        lambda: expected_error.simplex_samples_per_feature(3, 1.0, 0.4),
+        r"excess must leave the error below 0\.667",
+    ),
+    (
+        lambda: consistency.conditional_regret(np.array([0.0, 1.1]), np.full(2, 0.5), 1),
         r"logits must lie in \[-1.0, 1.0\]",
     ),
     (
@@ -249,20 +236,8 @@ REFUSED = [
         "floor must be at most 1 / n_classes",
     ),
     (
-        lambda: binary_features.BinaryFeatures(np.array([[0.0], [1.0]])),
-        "means must leave each feature some variance",
-    ),
-    (
         lambda: BINARY.error(np.zeros((3, 2))),
         r"scores must be those of \(4, 2\) points and classes, got shape \(3, 2",
-    ),
-    (
-        lambda: linear_rules.mahalanobis_squared(np.array([1e-30, 1e30]), 1e60**SINGULAR),
-        "positive definite",
-    ),
-    (
-        lambda: fit_logistic(LABELS, 3),
-        "labels must hold every class with some weight, got none of class 2",
     ),
     (
         lambda: fit_logistic(LABELS, sample_weight=1.0 - LABELS),
@@ -286,47 +261,24 @@ REFUSED = [
         "at most max_samples = 8",
     ),
     (
-        lambda: learning_curves.split_errors(KEY, *IRIS, 3, (9,), max_samples=150),
-        "below the number of samples, 150, got 150",
-    ),
-    (
-        lambda: learning_curves.split_errors(KEY, *IRIS, 4, (9,), max_samples=20),
-        "got none of class 3",
+        lambda: learning_curves.split_errors(KEY, FEATURES, LABELS, 2, (4,), max_samples=6),
+        "below the number of samples, 6, got 6",
     ),
     (
         lambda: learning_curves.official_scan(KEY, np.eye(3, 4), np.ones(4), 3, 0.1, most=5),
         "most must be at least 2K = 6",
     ),
     (lambda: rules.quasi_random_points(100, 3), "n_points must be a power of two, got 100"),
+    (lambda: error_of(np.eye(3), np.eye(3), points=np.zeros((4, 2))), "K - 2 = 1 axes, got 2"),
+    (lambda: error_of(MEANS, np.eye(3)), "rule must have 3 x 3 weights"),
+    (lambda: error_of(np.full((2, 2), 1e300), MEANS), "rule must have weights whose squares"),
     (
-        lambda: rules.conditional_error(
-            rules.LinearRule(jnp.eye(3), jnp.zeros(3)),
-            np.eye(3),
-            np.ones(3),
-            points=np.zeros((4, 2)),
-        ),
-        "K - 2 = 1 axes, got 2",
+        lambda: rules.naive_bayes(FEATURES[[0, 3]], FOUR[1:3], 2),
+        "features must vary within a class",
     ),
     (
-        lambda: rules.conditional_error(RULE, np.eye(3), np.ones(3)),
-        "rule must have 3 x 3 weights",
-    ),
-    (
-        lambda: rules.conditional_error(
-            rules.LinearRule(jnp.full((2, 1), 1e300), jnp.zeros(2)), ONE, np.ones(1)
-        ),
-        "rule must have weights whose squares floats can hold",
-    ),
-    (lambda: rules.naive_bayes(FEW, FOUR, 3), "got none of class 2"),
-    (lambda: rules.naive_bayes(FEW[:2], FOUR[1:3], 2), "features must vary within a class"),
-    (
-        lambda: rules.naive_bayes(CONSTANT, FOUR, 2, var_floor=0),
+        lambda: rules.naive_bayes(FEATURES[:4] * [1, 0], FOUR, 2, var_floor=0),
         r"a feature is constant \(feature 1\)",
-    ),
-    (lambda: rules.naive_bayes(FEW, FOUR, 2, sample_weight=FOUR * 1.0), "got none of class 0"),
-    (
-        lambda: rules.prefix_naive_bayes(FEW, FOUR, 2, np.array([2, 5])),
-        "at most max_samples = 4, got 5",
     ),
     (
         lambda: lda.lda_error(KEY, np.array([2, 2]), np.eye(2, 3), np.ones(3)),
@@ -343,20 +295,12 @@ REFUSED = [
         "n_samples must be so large that every",
     ),
     (
-        lambda: data.random_labels(KEY, 9, THIRDS, complete_prefix=2),
-        "complete_prefix must be at least 3",
-    ),
-    (
         lambda: data.random_labels(KEY, 9, THIRDS, complete_prefix=10),
         "complete_prefix must be at most n_samp",
     ),
     (
-        lambda: data.gaussian_classes(KEY, np.array([0, 2]), ONE, np.ones(1)),
-        "below n_classes = 2, got 2",
-    ),
-    (
-        lambda: data.binary_statistics(KEY, 2, np.full((3, 1), 0.1), THIRDS),
-        "n_samples must be at least 3",
+        lambda: learning_curves.geometric_sizes(5, 4),
+        "high must be at least low = 5",
     ),
     (
         lambda: tool.learning_curves(MEANS, np.eye(2), np.array([2, 3])),
@@ -366,31 +310,20 @@ REFUSED = [
         lambda: tool.learning_curves(1e5 * MEANS, np.eye(2), np.array([9, 9]))[1].excess(1e15),
         "n_samples must be at l",
     ),
-    (lambda: asked(with_entry(np.nan)), "no missing entries, got 1 in column 'x2'"),
     (
-        lambda: asked(pd.DataFrame(with_entry(np.inf), columns=list("abc"))),
-        "infinite entry in column 'b'",
-    ),
-    (lambda: asked(TABLE[:, 0]), r"must be a table.*got shape \(60,\)"),
-    (lambda: asked(TABLE[:, :1]), "at least 2 columns that vary"),
-    (lambda: asked([["a", "b"]] * 60), "X must hold numbers only"),
-    (lambda: asked(TABLE, OF_TABLE[:-1]), "y must have a row for each of the 60 rows, got 59"),
-    (lambda: asked(TABLE, OF_TABLE / 2), "y must hold labels .*, got numbers that are not whole"),
-    (lambda: asked(TABLE, np.c_[OF_TABLE, OF_TABLE]), r"one label per sample, got shape"),
-    (lambda: asked(TABLE, 0 * OF_TABLE), "at least 2 classes, got 1"),
-    (lambda: asked(TABLE, [None, *OF_TABLE[1:]]), "a label for every sample, got 1 missing"),
-    (
-        lambda: asked(TABLE, np.where(np.arange(60) < 2, 5, OF_TABLE)),
+        lambda: tool.assumption_diagnostics(TABLE, np.where(np.arange(60) < 2, 5, OF_TABLE)),
         "3 samples of each class, got 2 of 5",
     ),
     (
-        lambda: asked(TABLE[:39], OF_TABLE[:39]),
+        lambda: tool.assumption_diagnostics(TABLE[:39], OF_TABLE[:39]),
         "at least 40 rows for 3 features and 2 classes, got 39",
     ),
-    (lambda: asked(np.tile(TABLE, 20)), "at least 70 rows for 60 features and 2 classes, got 60"),
-    (lambda: asked(TABLE * [1, 0, 0]), "at least 2 columns that vary within the classes, got 1"),
     (
-        lambda: asked(TABLE[:, [0, 1, 0]]),
+        lambda: tool.assumption_diagnostics(TABLE * [1, 0, 0], OF_TABLE),
+        "at least 2 columns that vary within the classes, got 1",
+    ),
+    (
+        lambda: tool.assumption_diagnostics(TABLE[:, [0, 1, 0]], OF_TABLE),
         "linearly independent within the classes: leave one out of x1, x3",
     ),
 ]
@@ -401,8 +334,8 @@ test_what_does_not_go_together_is_refused = refused(REFUSED)
 
 def test_what_is_right_up_to_rounding_is_not_refused():
     nearly_one = np.array([0.5, 0.5 + 5e-10])
-    consistency.kl_divergence(nearly_one, COIN)
-    linear_rules.naive_bayes_rule(PLACES, ONES, nearly_one)
+    consistency.kl_divergence(nearly_one, np.full(2, 0.5))
+    linear_rules.naive_bayes_rule(PLACES, np.ones(2), nearly_one)
     linear_rules.naive_bayes_asymptotic_error(PLACES, np.array([[1.0, 0.5], [0.5 + 1e-14, 1.0]]))
     linear_rules.naive_bayes_asymptotic_error(PLACES, SINGULAR)
     assert sample_complexity.naive_bayes_samples(1, 4, 1e-9) > 1e6
