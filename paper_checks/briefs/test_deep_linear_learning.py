@@ -1,21 +1,21 @@
 """Saxe, McClelland & Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning in deep
 linear neural networks", ICLR, arXiv 1312.6120.
 
-For whoever picks depth, initial weights and learning rate: what a layer more costs, and from which
-starts it costs next to nothing.
+For whoever picks depth, initial weights and learning rate: what one more layer costs, and from
+which starts it costs almost nothing.
 
 Take away: in steps of the best learning rate any depth adds at most s/u_0 to the learning time of
 two layers, if all depths start with the same product u_0. If all depths start with the same layers
 a < 1, the time grows as a^(-D).
 
 The network is W = W_D ... W_1 without biases, the loss is E|y - W x|²/2, and weights follow its
-gradient flow. Inputs are white, E x xᵀ = 1, unless a variance σ² is given. The s are the singular
-values of E y xᵀ, λ are they where inputs are not white, and u is the strength of W on one of these
-modes, with u(0) = u_0. A start is aligned if the layers pass each mode from one to the next, and
-balanced if W_(l+1)ᵀ W_(l+1) = W_l W_lᵀ.
+gradient flow. Inputs are white, E x xᵀ = 1, unless a variance σ² is given. The singular values of E
+y xᵀ are called s, or λ if inputs are not white, and u is the strength of W on one of these modes,
+with u(0) = u_0. A start is aligned if the layers pass each mode from one to the next, and balanced
+if W_(l+1)ᵀ W_(l+1) = W_l W_lᵀ.
 
-Edges: at u_0 = 0 nothing is learned. A mode that starts above s falls by the same law. From random
-starts the modes are separate only in the limit of small weights, and if their s differ.
+Edges: at u_0 = 0 nothing is learned. A mode that starts above s decreases by the same law. From
+random starts the modes are separate only in the limit of small weights, and only if their s differ.
 
 Paper: it solves the flow for decoupled modes, compares starts, and trains deep networks on MNIST.
 An autoencoder with L layers before a linear decoder is a network of D = L + 1 layers.

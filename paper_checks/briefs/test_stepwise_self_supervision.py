@@ -4,10 +4,10 @@ Self-Supervised Learning", ICML, arXiv 2303.15438.
 For whoever trains joint embeddings, or stops early: which directions are learned, when, and what
 the embedding is in the end.
 
-Take away: one eigenvector at a time, each at the time -ln(s² γ)/(8 γ), until the outputs are used
-up; the end is kernel PCA with a kernel of pairs, whitened. A direction with the eigenvalue γ' just
-below the last that is learned, γ, mixes in as the scale of the start to the power 1 - γ'/γ: for
-near eigenvalues no start is small enough.
+Take away: training learns one eigenvector at a time, each at the time -ln(s² γ)/(8 γ), until all
+outputs are used. It ends at kernel PCA with a kernel of pairs, whitened. The direction of the next
+eigenvalue γ', below the last learned one γ, is mixed in as the scale of the start to the power 1 -
+γ'/γ: if γ' is near γ, no start is small enough.
 
 Pairs of views x_i, x_i' have features φ(x) in R^m, and Γ is the mean of (φ(x) φ(x')ᵀ + φ(x') φ(x)ᵀ)
 /2 over them, with eigenvalues γ_1 > γ_2 > … and eigenvectors q_j. The embedding is W φ(x) with d
@@ -16,8 +16,8 @@ which all entries weigh the same. A start is aligned if W(0) = U diag(s_j(0)) [q
 rotation U. K is the kernel matrix of all 2n views, and Z the matrix of the pairs: 1/2n where two
 views are one pair, else 0.
 
-Edges: at s = 0 nothing is learned, and modes with γ <= 0 never are. From random starts the steps
-are separate in the limit of small weights only. Views are not centred.
+Edges: at s = 0 nothing is learned, and modes with γ <= 0 are never learned. From random starts the
+steps are separate in the limit of small weights only. Views are not centred.
 
 Paper: it solves the linear model and its kernel form, and sees the same steps in ResNets that are
 trained with Barlow Twins, SimCLR and VICReg.

@@ -1,8 +1,8 @@
 """Bardes, Ponce & LeCun 2022, "VICReg: Variance-Invariance-Covariance Regularization for
 Self-Supervised Learning", ICLR, arXiv 2105.04906.
 
-For whoever trains joint embeddings with VICReg or tunes its weights: what each term forbids, and
-when the variance term does not hold.
+For whoever trains joint embeddings with VICReg or tunes its weights: what each term prevents, and
+when the variance term fails.
 
 Take away: the released code averages the distance of views over the coordinates, and the printed
 loss sums it. With the published weights the code keeps the standard deviation 1 where views
@@ -14,12 +14,12 @@ c'): s is the mean of |z - z'|², v the mean of max(0, γ - sqrt(Var z_j + ε)) 
 the sum of squared covariances of two different columns over d, both with n - 1. Here γ = 1,
 ε = 10⁻⁴, λ = μ = 25 and ν = 1, unless a weight is named.
 
-Edges: at collapse the gradient is 0; in the printed loss it is a minimum where 2 d λ (1 - ρ)
-sqrt(ε) exceeds μ, else a maximum. Where views are the same, ρ = 1, a spread of γ costs nothing.
-For d = 1 there is no covariance.
+Edges: at collapse the gradient is 0; in the printed loss collapse is a minimum if 2 d λ (1 - ρ)
+sqrt(ε) exceeds μ, else a maximum. If both views are equal, ρ = 1, a standard deviation of γ costs
+nothing. For d = 1 there is no covariance.
 
 Paper: it prevents collapse by the statistics of each branch, without negatives, and trains ResNets
-on ImageNet. Here is what the loss itself prefers.
+on ImageNet. This page says what the loss itself prefers.
 
 Abstract:
 
