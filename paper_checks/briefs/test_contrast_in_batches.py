@@ -84,7 +84,7 @@ Way = Literal[
     "a sample without its class",
     "drawn",
 ]
-KNOWN = {
+KNOWN: dict[str, tuple[Sequence[int], Batches, Batches]] = {
     "a batch that joins two": (PAIRS, (*HALVES, (0, 2, 4, 6)), HALVES),
     "a fixed sample of each class": (
         PAIRS,
@@ -344,11 +344,12 @@ def test_batches(
     dimensions iff batches that share samples connect each of the K classes, and each two classes
     meet in a batch that holds one of them twice.
     """
-    labels, *settings = KNOWN[way]
+    labels, good, poor = KNOWN[way]
+    settings = [good, poor]
     generator = trial.generator("batches")
     if way == "drawn":
         settings += [
-            [generator.choice(len(labels), 4, replace=False) for _ in range(3)]
+            [generator.choice(len(labels), 4, replace=False).tolist() for _ in range(3)]
             for _ in range(n_draws)
         ]
     frame = frame_gram(labels)
@@ -378,7 +379,8 @@ def angles_of_small_classes(small: int = 2):
     """
     grid = np.linspace(2, 60, 400)
     some = np.array([2, 6, 12, 20, 30, 40, 50])
-    between, kept = [], []
+    between: list[float] = []
+    kept: list[float] = []
     for large in some:
         labels = labels_of((large, small, small))
         ends = [large, large + small]

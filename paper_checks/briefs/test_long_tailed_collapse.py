@@ -31,8 +31,8 @@ Abstract:
   `neural_collapse` say so.
 - Sentence 4: there, features of one class are close and those of different classes as distant as
   possible. In part: angle, lengths. As an optimum of the two terms.
-- Sentence 5: with unequal classes the pattern is another one. In part: lengths. About the average
-  of all samples.
+- Sentence 5: with unequal classes the pattern is another one. Not on trial. Claims of
+  `neural_collapse` and of `contrast_in_batches` show this for other losses.
 - Sentence 6: two terms regularise features of unequal classes. In part: within. The rate at which
   the first one acts depends on the size of the class.
 - Sentence 7: with them collapse appears with unequal classes, and generalisation improves. In part:
