@@ -20,13 +20,13 @@ holds for more than d (d + 1)/2 lines only, and `orthoplex` raises an error for 
 Abstract:
 
 - Statement 1: fixed vectors that are as orthogonal as possible can stand for many classes in a
-  small dimension. Holds: welch, orthoplex, signed, random_pairs. As the bounds on how orthogonal
-  they can be.
+  small dimension. Holds: welch, orthoplex, signed, random_pairs, plane, found. As the bounds on how
+  orthogonal they can be, and sets that a search finds.
 - Statement 2: a classifier with them does better than the usual one on large data. Not on trial. It
   needs large data.
 
-Read: the abstract ("as orthogonal as possible", "equal status"). Derived here: all four claims, the
-first two bounds being recalled, Welch's and Rankin's. Not claimed: what training finds.
+Read: the abstract ("as orthogonal as possible", "equal status"). Derived here: all claims, the
+bounds of Welch and Rankin being recalled. Not claimed: what training finds.
 Topic: representations.
 """
 
@@ -189,6 +189,72 @@ def test_signed(trial, dim: Dim, vectors: Vectors):
     pairs = vectors * (vectors - 1) / 2
     controls = {"orthogonal": 0.0} if law else {"always −1/(N − 1)": -1 / (vectors - 1)}
     trial.value(cosine, law, error=1e-5 * np.log(pairs), margin=2e-3, scale=1.0, controls=controls)
+
+
+@predicted
+def in_the_plane(count):
+    """cos(π/N): lines in the plane are best at equal angles."""
+    return np.cos(np.pi / count)
+
+
+@claim(
+    derived("angles of lines in the plane sum to π"), kind="optimality", cases=[(3,), (4,), (7,)]
+)
+def test_plane(
+    trial, lines: Annotated[int, Interval(3, 10, why="the best arrangement is searched")]
+):
+    """The least worst |cos| of N lines in the plane is cos(π/N); from N = 4 on this is more than
+    Welch's bound √((N − 2)/(2 (N − 1))).
+    """
+    cosine = worst_cosine(best_arrangement(trial.generator(), 2, lines, 4))
+    law = in_the_plane(lines)
+    rivals = {
+        "angles of 2π/N": np.abs(np.cos(2 * np.pi / lines)),
+        "Welch's bound": welch(2, lines),
+        "1/√d": 2**-0.5,
+        "as directions": least_signed(2, lines) if lines <= 4 else 0.0,
+    }
+    trial.value(
+        cosine,
+        law,
+        error=1e-4 * np.log(lines * (lines - 1) / 2),
+        margin=2e-3,
+        scale=1.0,
+        controls=apart(rivals, law, 0.01),
+    )
+
+
+@predicted
+def best_known(dim, count):
+    """Welch's bound for (3, 6) and (5, 10), 1/√3 for seven lines in three dimensions."""
+    return orthoplex(dim, count) if 2 * count > dim * (dim + 1) else welch(dim, count)
+
+
+@claim(derived("sets that attain a bound"), kind="optimality", cases=[(3, 6), (5, 10), (3, 7)])
+def test_found(trial, dim: Dim, vectors: Vectors):
+    """The search reaches the bound where a set attains it: Welch's for 6 lines in 3 dimensions and
+    10 in 5, and 1/√3 for 7 in 3.
+    """
+    trial.require(
+        (dim, vectors) in ((2, 3), (3, 4), (3, 6), (5, 6), (5, 10), (3, 7)),
+        "dim and vectors must be (2, 3), (3, 4), (3, 6), (5, 6), (5, 10) or (3, 7), whose best "
+        "lines are known",
+    )
+    cosine = worst_cosine(best_arrangement(trial.generator(), dim, vectors, 12))
+    law = best_known(dim, vectors)
+    rivals = {
+        "Welch's bound always": welch(dim, vectors),
+        "1/√d always": dim**-0.5,
+        "as directions": least_signed(dim, vectors) if vectors <= 2 * dim else 0.0,
+    }
+    trial.value(
+        cosine,
+        law,
+        error=1e-4 * np.log(vectors * (vectors - 1) / 2),
+        margin=2e-3,
+        scale=1.0,
+        controls=apart(rivals, law, 0.01),
+    )
 
 
 @predicted

@@ -13,7 +13,7 @@ Abstract:
   on the last features, in place of large networks with decay on all weights, with which the
   geometry does not come.
 - Sentence 3: features collapse to class means, and these are the vertices of a simplex frame.
-  Holds: bal_bias_NC, cert_M1, cert_cvx, lt_angle. In the model with free features.
+  Holds: bal_bias_NC, cert_M1, cert_cvx. In the model with free features.
 - Sentence 5: collapse occurs at the global minimisers of the model with free features. Holds:
   two_sided-shallow, cert_M1, ce_M1.
 - Sentence 6, first half: it occurs in deep linear networks under the square loss. Holds:

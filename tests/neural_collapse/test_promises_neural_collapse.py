@@ -10,14 +10,12 @@ from promises import Case, promises, refused
 from sims.neural_collapse import (
     certificates,
     collapse_metrics,
-    contrastive_descent,
     gradient_training,
     model,
     optimise,
 )
 from theory.neural_collapse import (
     collapse_geometry,
-    contrastive,
     cross_entropy,
     dynamics,
     landscape,
@@ -26,15 +24,12 @@ from theory.neural_collapse import (
 
 EYE = np.eye(2)
 LABELS = np.array([0, 1])
-TWICE = np.array([0, 0, 1, 1])
 TARGETS = collapse_geometry.frame_targets(EYE, 1)
 KEY = jax.random.key(0)
 UNIT = {"weight_std": 1.0, "feature_std": 1.0}
 PROBLEM = model.Problem((4, 2), (0.1,), 0.1)
 FITS = model.Head((jnp.ones((2, 3)),), jnp.ones((3, 2)), jnp.zeros(2))
 BALL = {"learning_rate": 0.1, "momentum": 0.5}
-SAMPLES = (0, 0, 1)
-BATCH = "in batches a batch must be distinct samples in 0..2, got"
 
 
 def of_head(**changed):
@@ -45,10 +40,6 @@ def train(widths=(3,), steps=40):
     return gradient_training.train(
         KEY, PROBLEM, widths, steps=steps, every=20, reduced=True, **BALL, **UNIT
     )
-
-
-def loss(labels=SAMPLES, **options):
-    return contrastive_descent.supervised_contrastive_loss(np.ones((2, 3)), labels, **options)
 
 
 test_what_cannot_be_answered_is_refused = refused(
@@ -127,18 +118,6 @@ test_what_cannot_be_answered_is_refused = refused(
             "labels must be below the 2 rows of dual, got 2",
         ),
         (
-            lambda: contrastive.scl_batch_minimum(TWICE, []),
-            "batches must hold at least one batch, got none",
-        ),
-        (
-            lambda: contrastive.batch_conditions(TWICE, [[0, 4]]),
-            r"batches must hold distinct indices in 0, ..., 3",
-        ),
-        (
-            lambda: contrastive.batch_conditions(TWICE + 1, [[0]]),
-            "labels must be 0, ..., K - 1, each present",
-        ),
-        (
             lambda: model.Problem((), (0.1,), 0.1),
             "class_sizes must hold at least one class, got none",
         ),
@@ -206,22 +185,6 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: certificates.dual_value(np.eye(3), (2, 1), 0.1, 0.1),
             "dual must be a 2 x 2 matrix, got .3, 3.",
         ),
-        (lambda: loss(SAMPLES[:2]), "labels must be 3, one per column of features, got 2"),
-        (lambda: loss(batches=()), "batches must hold at least one batch"),
-        (lambda: loss(batches=((0, 1), ())), BATCH),
-        (lambda: loss(batches=((0, 3),)), BATCH),
-        (
-            lambda: contrastive_descent.minimise_contrastive(KEY, (), 2, nonnegative=True),
-            "labels must hold at least one sample",
-        ),
-        (
-            lambda: contrastive_descent.minimise_contrastive(KEY, SAMPLES, 2**27, nonnegative=True),
-            r"at most 2\^28 coordinates",
-        ),
-        (
-            lambda: collapse_metrics.spread_vectors(KEY, 4, 2**27, absolute=True),
-            r"n_vectors \* dim must be at most 2\^28",
-        ),
     ]
 )
 
@@ -233,23 +196,19 @@ HEAD = {
     "features": RNG.normal(size=(5, 6)),
 }
 DUAL = {"dual": 0.001 * RNG.normal(size=(3, 6)), "labels": SIX}
-BATCHES = {"labels": SIX, "batches": [[0, 1, 2, 3], [2, 3, 4, 5]]}
 OPTIMUM = mean_square.mse_optimum((4, 3, 2), (0.015625, 0.0078125), 0.0078125)
 DIES = "metrics of zeros are NaN"
 SOME = (0, np.inf)
 
 NOT_NEGATIVE = """
-    scl_minimum largest_common_decay ce_optimum_shallow cross_polytope_stationary etf_stationary
+    largest_common_decay ce_optimum_shallow cross_polytope_stationary etf_stationary
     local_minimum_values global_root schatten_penalty
 """
-SHARES = "welch_bound imbalance_factor general_orthogonal_frame orthogonal_frame shrinkage"
+SHARES = "imbalance_factor general_orthogonal_frame orthogonal_frame shrinkage"
 CASES = {
     **dict.fromkeys(NOT_NEGATIVE.split(), Case(within=SOME)),
     **dict.fromkeys(SHARES.split(), Case(within=(0, 1))),
-    "simplex_bound": Case(within=(-1, 0)),
     "dual_bound": Case(DUAL, infinite="where a column is no distribution"),
-    "batch_conditions": Case(BATCHES),
-    "scl_batch_minimum": Case(BATCHES, within=SOME),
     "critical_class_size": Case(infinite="decays so large that no class lives", within=SOME),
     "cross_polytope_pattern": Case(within=(-1, 1)),
     "frame_value": Case({"pattern": collapse_geometry.simplex_etf(4)}, within=SOME),
@@ -266,14 +225,13 @@ CASES = {
     "largest_root": Case(infinite="NaN where there is no root", within=SOME),
 }
 RECORDS = [
-    "BatchConditions",
     "CollapseMetrics",
     "CollapseTargets",
 ]
 RECORDS += ["MseOptimum", "ShallowCrossEntropyOptimum"]
 
 test_domains, test_refusals, test_answers, test_extreme_answers = promises(
-    [collapse_geometry, contrastive, cross_entropy, dynamics, landscape, mean_square],
+    [collapse_geometry, cross_entropy, dynamics, landscape, mean_square],
     CASES,
     dict.fromkeys((*RECORDS, "direction_betas"), "a record of results, or a step of two modules"),
 )
@@ -305,18 +263,11 @@ SIMULATORS = {
         {"key": KEY, "widths": (3,), "n_classes": 2, "n_columns": 2}, infinite="of huge deviations"
     ),
     "minimise": Case(FROM),
-    "minimise_contrastive": Case(
-        {"labels": (0, 0, 1), "dim": 2, "batches": ((0, 1), (0, 2)), "steps": 2}
-    ),
     "nuclear_norm_optimum": Case({"class_sizes": (2, 1)}, raises=(RuntimeError,)),
     "objective": Case({"problem": RUN_OF, "head": START}),
     "optima": Case(ANY_STARTS),
     "product": Case({"weights": (GRAM, START.features)}),
     "ramp": Case(FROM | {"factors": np.array([1.0, 2.0]), "steps": 2}, infinite=RATE),
-    "spread_vectors": Case({"n_vectors": 3, "dim": 2}),
-    "supervised_contrastive_loss": Case(
-        {"features": GRAM, "labels": (0, 0, 1), "batches": ((0, 1), (0, 2))}
-    ),
     "train": Case(
         {"key": KEY, "problem": RUN_OF, "widths": (3,), "targets": None, **BRIEF},
         infinite=f"{RATE}, metrics of zeros",
@@ -327,7 +278,7 @@ SIMULATORS = {
 STEPS = ("flatten", "require_fit", "require_memory", "unflatten", "value_and_gradient")
 
 test_domains_of_simulators, test_refusals_of_simulators, test_runs, test_extreme_runs = promises(
-    [certificates, collapse_metrics, contrastive_descent, gradient_training, model, optimise],
+    [certificates, collapse_metrics, gradient_training, model, optimise],
     SIMULATORS,
     dict.fromkeys(STEPS, "a step that modules share"),
     examples=3,

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from sims.neural_collapse import (
     certificates,
     collapse_metrics,
-    contrastive_descent,
     gradient_training,
     model,
     optimise,
@@ -208,20 +207,6 @@ def test_cross_entropy_of_huge_logits_stays_finite():
     by_numpy = value_and_gradient(problem, WIDTHS, 6)(flatten(huge, problem))
     assert abs(by_numpy[0] - value) <= 1e2 * ULP * 1e4
     assert np.isfinite(by_numpy[1]).all()
-
-
-CLASSES = (0, 0, 0, 1, 1, 2)
-
-
-def test_anchors_without_positives_contribute_nothing():
-    lonely = jax.value_and_grad(
-        lambda x: contrastive_descent.supervised_contrastive_loss(
-            x, CLASSES, batches=((0, 3, 5), (1, 4))
-        )
-    )
-    value, slope = jax.jit(lonely)(np.eye(4, 6) + 0.1)
-    assert value == 0
-    assert np.all(slope == 0)
 
 
 def test_descent_runs_in_single_precision():

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from theory.neural_collapse import (
     collapse_geometry,
-    contrastive,
     cross_entropy,
     landscape,
     mean_square,
@@ -204,36 +203,6 @@ def test_a_head_away_from_collapse_by_hand():
             metrics.duality,
         ]
         assert computed == pytest.approx(expected, rel=4096 * UNIT_ROUNDOFF, abs=0)
-
-
-EIGHT = np.repeat([0, 1], 4)
-
-
-@pytest.mark.parametrize(
-    ("labels", "batches", "unique"),
-    [
-        (EIGHT, [[0, 1, 4, 5], [2, 3, 6, 7]], False),
-        (EIGHT, [[0, 1, 4, 5], [2, 3, 6, 7], [0, 2, 4, 6]], True),
-        (
-            EIGHT,
-            [[0, 1, 4, 5], [0, 2, 3, 4, 6, 7]],
-            True,
-        ),  # one sample of each class in every batch
-        (EIGHT, [[0, 1, 4, 5], [0, 2, 3, 6, 7]], False),  # of one class only
-        (
-            np.array([0, 0, 1, 1]),
-            [[0, 1], [2, 3], [0, 2]],
-            False,
-        ),  # the classes meet as single samples
-        (
-            np.array([0, 0, 0, 1, 1]),
-            [[0, 1, 3, 4], [2, 3, 4]],
-            False,
-        ),  # one sample never meets its class
-    ],
-)
-def test_examples_of_batchings(labels, batches, unique):
-    assert contrastive.batch_conditions(labels, batches).orthogonal_frame_is_unique is unique
 
 
 def test_a_general_orthogonal_frame_has_squares_of_lengths():

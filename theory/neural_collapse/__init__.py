@@ -2,8 +2,8 @@
 here.
 
 Dang, Tran Huu, Osher, Tran-The, Ho & Nguyen 2023, "Neural Collapse in Deep Linear Networks: From
-Balanced to Imbalanced Data", arXiv 2301.00437, and its neighbours. `mean_square` has the optimum
+Balanced to Imbalanced Data", arXiv 2301.00437. `mean_square` has the optimum
 under the square loss, `landscape` what else descent may end at and what proves an optimum,
-`cross_entropy` its optima, `collapse_geometry` frames, angles and the metrics of collapse,
-`dynamics` rates of training, and `contrastive` the batches of a neighbouring paper.
+`cross_entropy` its optima, `collapse_geometry` frames and the metrics of collapse, and `dynamics`
+rates of training.
 """
