@@ -106,7 +106,7 @@ def flag_of_principal_subspaces(page):
         greedy, turned = page.greedy_flag(frames)[1]
         extra.append(greedy / turned - 1)
     yield f"up to {percent(np.max(extra))}"
-    yield f"{percent(np.median(extra), 1)} in the median"
+    yield f"the median is {percent(np.median(extra), 1)}"
 
 
 def growing_simplex(page):
@@ -131,8 +131,9 @@ def hippo_normal_plus_low_rank(page):
 
 def hulls_of_codes(page):
     binary = page.limit_law(2)
-    yield f"{short(binary[0], 3)} each"
-    yield f"in {short(page.limit_law(3)[0], 3)}"
+    yield f"is 0 with probability {short(binary[0], 3)} and has"
+    yield f"dimension 1 with probability {short(binary[1], 3)};"
+    yield f"ternary code is 0 with probability {short(page.limit_law(3)[0], 3)}"
     yield f"draws {1 / binary[0]:.1f} on average"
 
 
@@ -168,7 +169,7 @@ def local_intrinsic_dimension(page):
     features = page.encoder(16, 0)(page.digits())
     three, ten = (page.mean_dimension(features, k, 1) for k in (3, 10))
     yield f"{three:.0f} at k = 3 and {ten:.1f} at k = 10"
-    yield f"{three / 3:.1f} and {ten * 0.8:.1f} once"
+    yield f"it is {three / 3:.1f} and {ten * 0.8:.1f}"
 
 
 def magnitude_in_linear_attention(page):
@@ -247,7 +248,7 @@ def path_signatures(page):
 
 
 def polynomial_losses(page):
-    yield f"{page.terms_predicted(100)} terms"
+    yield f"first {page.terms_predicted(100)} terms"
     yield f"{page.terms_predicted(1000)} for 1000"
     yield percent(1 - (1 - 1 / 1000) ** 2, 1)
     features, labels = page.two_components()
@@ -264,13 +265,13 @@ def polynomial_losses(page):
             [np.mean(q.argmax(axis=1) == labels[test]), q.max(axis=1).mean(), np.mean(fair)]
         )
     right, confident, corrected = map(percent, np.mean(rows, axis=0))
-    yield f"{confident} confidence for {right} accuracy"
-    yield f"back to {corrected}"
+    yield f"its confidence is {confident} and its accuracy {right}"
+    yield f"reduces the confidence to {corrected}"
 
 
 def positions_without_encoding(page):
     yield f"first {page.first_pair(8)} positions"
-    yield f"fp16 {page.first_pair(11)}"
+    yield f"first {page.first_pair(11)} in fp16"
 
 
 def random_features_for_softmax(page):
@@ -352,7 +353,7 @@ def state_space_layers(page):
 
 
 def target_surrogates(page):
-    yield f"{2 * 8 / np.tanh(4):.0f} for 4"
+    yield f"it is {2 * 8 / np.tanh(4):.0f} instead of 4"
 
     def steps(rate):
         z = 0.0
@@ -363,13 +364,13 @@ def target_surrogates(page):
         return count
 
     largest = steps(lambda z: 1 / page.least_curvature(z))
-    yield f"{largest} steps in place of {steps(lambda z: 4.0)}"
+    yield f"{largest} steps lead from 0 to a loss of .001, instead of {steps(lambda z: 4.0)}"
 
 
 def taylor_attention(page):
     operations, entries = page.crossovers(64)
     yield f"from {np.ceil(operations):.0f} tokens"
-    yield f"from {np.ceil(entries):.0f} by memory"
+    yield f"less memory from {np.ceil(entries):.0f} on"
     yield percent(page.focus(1023, 5.0), 1)
     yield percent(1 / (1 + 1023 * np.exp(-10)))
 

@@ -6,7 +6,7 @@ error below which no method can guarantee to stay.
 
 Take away: a table of P(attribute | class) alone guarantees little. Take the ten digits of
 scikit-learn and six attributes, each of which says whether a block of pixels is darker than usual.
-In the mean of 30 choices of blocks no map can guarantee an error below .61. The map that guarantees
+No map can guarantee an error below .61 in the mean of 30 choices of blocks. The map that guarantees
 it errs on .57 of the digits; the map that takes the attributes for independent errs on .49 and
 could have erred on .75.
 

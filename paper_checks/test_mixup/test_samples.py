@@ -449,8 +449,8 @@ def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
 def test_sampled_lambda__delta(
     trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]
 ):
-    """By the delta method, the variance that one λ for each ordered pair gives the gradient of
-    every pair costs B_s κ / n^2 in E[1 - cos(w, b)].
+    """The variance that one λ for each ordered pair gives the gradient of every pair costs B_s κ /
+    n^2 in E[1 - cos(w, b)], to first order.
     """
     separabilities = 400 * 2.0 ** np.arange(6)
     coefficients = []
