@@ -114,7 +114,8 @@ def contrastive_loss(entries, labels, members, temperature):
     """
     rows, lengths = normalize(entries, return_norm=True)
     similar = rows @ rows.T / temperature
-    total, pull = 0.0, np.zeros_like(similar)
+    total = 0.0
+    pull = np.zeros_like(similar)
     for member in members:
         others = np.outer(member, member) & ~np.eye(len(labels), dtype=bool)
         positives = others & np.equal.outer(labels, labels)

@@ -111,7 +111,8 @@ def turned(points, sweeps=12):
     for _ in range(sweeps):
         for i in range(scores.shape[1]):
             for j in range(i):
-                a, b = scores[:, i], scores[:, j]
+                a = scores[:, i]
+                b = scores[:, j]
                 angle = np.arctan2(2 * a @ b, a @ a - b @ b) / 2
                 turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
                 scores[:, [i, j]] = scores[:, [i, j]] @ turn

@@ -409,7 +409,8 @@ def test_too_few_modes(
 
 def cubic(points):
     """The features (…, 10) of the kernel (1 + x · y)³ in the plane."""
-    x, y = points[..., 0], points[..., 1]
+    x = points[..., 0]
+    y = points[..., 1]
     powers = [(i, j) for i in range(4) for j in range(4 - i)]
     weights = {0: 1, 1: 3, 2: 6, 3: 6}
     factorial = (1, 1, 2, 6)
