@@ -2,10 +2,10 @@
 models".
 
 ICLR 2023, arXiv 2211.15661. Its constructions are compiled to explicit weights, its baselines are
-put beside exact risks, and neighbouring papers on linear self-attention are put on trial with it;
-small transformers are trained in the full tier. d is the dimension, k the number of examples before
-the query, n that of a whole prompt, τ and σ the standard deviations of weights and noise, s the
-scale of the GeLU products, N that of whatever is passed on.
+compared with exact risks, and small transformers are trained in the full tier. d is the dimension,
+k the number of examples before the query, n that of a whole prompt, τ and σ are the standard
+deviations of weights and noise, s is the scale of the GeLU products, and N that of whatever is
+passed on.
 
 Abstract:
 
@@ -23,8 +23,8 @@ Abstract:
   Holds: thm2-sherman-morrison, sm-recursion, primitives, gelu-mul, ln-bypass, ln-div. The printed
   chain of Theorem 1 has a wrong sign (`thm1-gd-step`).
 - Sentence 6, first part: trained learners match gradient descent, ridge regression and least
-  squares. Holds at a smaller scale: icl-approaches-mbr, lsa-train. With one and two dimensions, and
-  with one layer of linear attention.
+  squares. Holds at a smaller scale: icl-approaches-mbr, phase-depth. Ridge regression and least
+  squares, with one and two dimensions. Three pages on linear attention have gradient descent.
 - Sentence 6, second part: the predictor that is matched changes with depth. Holds at a smaller
   scale: phase-depth, depth. One, two and four layers in two dimensions, without a phase of gradient
   descent. In four dimensions with noise most models of two layers were seen to move their weights
@@ -43,7 +43,7 @@ Abstract:
   moments are hardly read better than off the embeddings. The paper has 16 layers and four
   dimensions.
 - Sentence 8: learners may find standard estimation algorithms again. Holds at a smaller scale:
-  lsa-gd, lsa-optimum, lsa-flow, gdpp-polynomial. For linear attention.
+  icl-approaches-mbr, icl-approaches-ridge. With noise the trained models find ridge regression.
 """
 
 from itertools import product

@@ -2,6 +2,7 @@
 their limits.
 """
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -89,20 +90,16 @@ def posterior_mean(X, Y, weight_std, noise_std):
     return density @ grid / density.sum(), len(grid), reach
 
 
-@claim(paper("equation 19"), kind="optimality", cases=[1, 3, 5])
-def test_mbr__ridge(
-    trial,
-    examples: Annotated[int, Interval(1, 6, why="a grid must hold the posterior")],
-    weight_std: Std = 1.5,
-    noise_std: Std = 0.5,
-):
-    """The posterior mean is ridge regression with λ = σ^2 / τ^2, for noise of variance σ^2 and
-    weights of variance τ^2; for any given inputs no rule has a smaller risk.
+FewInGrid = Annotated[int, Interval(1, 6, why="a grid must hold the posterior")]
+WEIGHTS_IN_GRID = "weight_std must be at most 4 noise_std: a grid must hold the posterior"
+
+
+@claim(paper("equation 19"), kind="identity", cases=[1, 3, 5])
+def test_mbr__ridge(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std: Std = 0.5):
+    """The posterior mean of the weights is ridge regression with λ = σ^2 / τ^2, for noise of
+    variance σ^2 and weights of variance τ^2.
     """
-    trial.require(
-        weight_std <= 4 * noise_std,
-        "weight_std must be at most 4 noise_std: a grid must hold the posterior",
-    )
+    trial.require(weight_std <= 4 * noise_std, WEIGHTS_IN_GRID)
     X, Y, _ = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, 2))
     Y = weight_std * Y
     stds = {"weight_std": weight_std, "noise_std": noise_std}
@@ -116,6 +113,16 @@ def test_mbr__ridge(
     }
     law = regression.bayes_weights(X, Y, **stds)
     trial.identity(mean, law, ops=points, scale=reach, controls=controls)
+
+
+@claim(paper("equation 19"), kind="optimality", cases=[1, 3, 5])
+def test_mbr__least(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std: Std = 0.5):
+    """Whatever the inputs, the least risk of any rule is that of ridge regression with λ = σ^2 /
+    τ^2, for noise of variance σ^2 and weights of variance τ^2.
+    """
+    trial.require(weight_std <= 4 * noise_std, WEIGHTS_IN_GRID)
+    stds = {"weight_std": weight_std, "noise_std": noise_std}
+    ratio = noise_std**2 / weight_std**2
     inputs, weights = drawn_rules(trial, ratio)
     risks = query_risks(weights, inputs, weight_std, noise_std)[:, :, examples]
     least = np.array(
@@ -222,48 +229,84 @@ def test_ols__limit(
     )
 
 
-@claim(paper("equations 15-17; the law by E x x^T = I, derived here"), kind="identity")
-def test_ilwd__linear(
-    trial,
-    prefix: Annotated[int, Interval(1, 100, why="each example costs")] = 6,
-    count: PromptCount = 4,
-    dimension: Annotated[int, Interval(2, 6, why="three nodes for each normal number")] = 4,
-):
-    """The weights of a linear fit to d answers of a linear rule are the rule's weights. For x ~
-    N(0, I) the mean squared difference of two rules' weights (ILWD) is that of their predictions
-    (SPD).
-    """
-    nodes, probabilities = gauss_hermite(3, dimension)
-    rules = [baselines.ridge(0.1), baselines.gradient_step(0.02), baselines.sgd(0.02)]
-    X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
-    prompts = Prompts(X, Y, X[:, 0])
+LINEAR_RULES = {
+    baselines.ridge(0.1): partial(regression.ridge_weights, regulariser=0.1),
+    baselines.gradient_step(0.02): partial(regression.gradient_step_weights, step=0.02),
+    baselines.sgd(0.02): partial(regression.sgd_weights, step=0.02),
+}
+"""Rules that are linear in the query, each with its weights in closed form."""
+Prefix = Annotated[int, Interval(1, 100, why="each example costs")]
+FewDimensions = Annotated[int, Interval(2, 6, why="three nodes for each normal number")]
+
+
+def asked_rules(ask, prompts, prefix, queries):
+    """What `ask` (a fit, or the answers) finds of each linear rule at the queries."""
+    rules = list(LINEAR_RULES)
 
     def act(rule):
         return lambda asked: baselines.predict_all(asked, rules)[rules.index(rule)]
 
-    fits = np.array(
-        [baselines.implicit_fit(act(rule), prompts, prefix, nodes).weights for rule in rules]
+    return [ask(act(rule), prompts, prefix, queries) for rule in rules]
+
+
+def weights_of_rules(X, Y):
+    """The weights of the linear rules, in closed form, [rules, prompts, dimension]."""
+    return np.array(
+        [
+            [weights(*prompt) for prompt in zip(X, Y, strict=True)]
+            for weights in LINEAR_RULES.values()
+        ]
     )
-    answers = np.array(
-        [baselines.answer_queries(act(rule), prompts, prefix, nodes) for rule in rules]
-    )
-    laws = (
-        lambda X, Y: regression.ridge_weights(X, Y, 0.1),
-        lambda X, Y: regression.gradient_step_weights(X, Y, 0.02),
-        lambda X, Y: regression.sgd_weights(X, Y, 0.02),
-    )
-    law = np.array([[weights(*prompt) for prompt in zip(X, Y, strict=True)] for weights in laws])
-    size = np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2)))
+
+
+def size_of_sums(X, Y):
+    """The largest sum of |x_i y_i| over the entries of a prompt."""
+    return np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2)))
+
+
+@claim(paper("equations 15 and 16"), kind="identity")
+def test_ilwd__linear(
+    trial, prefix: Prefix = 6, count: PromptCount = 4, dimension: FewDimensions = 4
+):
+    """A linear fit to the answers of a rule that is linear in the query has the weights of the
+    rule, if it is asked at d queries or more that span R^d.
+    """
+    nodes, _ = gauss_hermite(3, dimension)
+    X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
+    prompts = Prompts(X, Y, X[:, 0])
+    fits = asked_rules(baselines.implicit_fit, prompts, prefix, nodes)
+    law = weights_of_rules(X, Y)
     few = trial.generator("directions").standard_normal((dimension - 1, dimension))
     controls = {
         "controls": {"ridge for both": law[[0, 0, 0]]},
         "control_processes": {"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
     }
-    trial.identity(fits, law, ops=40 * dimension + len(nodes), scale=size, **controls)
-    spd = ((answers[0] - answers[1]) ** 2) @ probabilities
-    ilwd = np.sum((law[0] - law[1]) ** 2, axis=1)
-    options = {"ops": 40 * dimension + len(nodes), "scale": size**2}
-    trial.identity(spd, ilwd, **options, controls={"divided by d": ilwd / dimension})
+    trial.identity(
+        np.array([fit.weights for fit in fits]),
+        law,
+        ops=40 * dimension + len(nodes),
+        scale=size_of_sums(X, Y),
+        **controls,
+    )
+
+
+@claim(derived("by E x x^T = I, for the distances of equations 15 and 17"), kind="identity")
+def test_ilwd__spd(trial, prefix: Prefix = 6, count: PromptCount = 4, dimension: FewDimensions = 4):
+    """For queries x ~ N(0, I) the squared distance of the weights of two linear rules (ILWD) is the
+    mean squared difference of their predictions (SPD).
+    """
+    nodes, probabilities = gauss_hermite(3, dimension)
+    X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
+    answers = asked_rules(baselines.answer_queries, Prompts(X, Y, X[:, 0]), prefix, nodes)
+    ridge, descent, _ = weights_of_rules(X, Y)
+    ilwd = np.sum((ridge - descent) ** 2, axis=1)
+    trial.identity(
+        np.asarray(answers[0] - answers[1]) ** 2 @ probabilities,
+        ilwd,
+        ops=40 * dimension + len(nodes),
+        scale=size_of_sums(X, Y) ** 2,
+        controls={"divided by d": ilwd / dimension},
+    )
 
 
 @claim(

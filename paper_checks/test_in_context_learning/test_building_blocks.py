@@ -4,7 +4,7 @@ division, reading.
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import mpmath
@@ -59,6 +59,16 @@ def layer_norm_ops(rows):
     return len(rows) + 10
 
 
+def factors_and_scales(trial, count, largest, scales):
+    """Factors x and y, uniform on [-`largest`, `largest`], and the roundings of their products at
+    the scales. The theory's bound counts two roundings in a GeLU, where the library's erf has up to
+    four.
+    """
+    x, y = trial.generator("factors").uniform(-largest, largest, (2, count))
+    rounding = [2 * constructions.rounding_of_product(s, largest, 2 * UNIT) for s in scales]
+    return x, y, np.array(rounding)
+
+
 @claim(
     paper("Lemma 4; its remainder, which is smaller than printed, derived here"),
     kind="limit",
@@ -69,79 +79,122 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
     Lemma 4 is below x y by κ s^2 [(x + y)^4 - x^4 - y^4] with κ = 1/12, up to a remainder of fourth
     order in s.
     """
-    x, y = trial.generator("factors").uniform(-2, 2, (2, n_points))
-    scales = np.array([1e-2, 1e-3, *2.0 ** -np.arange(4, 11)])
-    measured = np.asarray(products(x, y, scales, form))
-    # The theory's bound counts two roundings in a GeLU, where the library's erf has up to four.
-    rounding = np.array([2 * constructions.rounding_of_product(s, 2, 2 * UNIT) for s in scales])[
-        :, None
-    ]
-    law = np.array([x * y + constructions.gelu_product_error(x, y, s, form) for s in scales[:2]])
+    scales = np.array([1e-2, 1e-3])
+    x, y, rounding = factors_and_scales(trial, n_points, 2, scales)
+    law = np.array([x * y + constructions.gelu_product_error(x, y, s, form) for s in scales])
     # Terms after the next one are smaller by s^2 (x + y)^2 < .002.
-    unseen = 1.01 * np.abs(
-        [constructions.gelu_product_next_term(x, y, s, form) for s in scales[:2]]
+    unseen = 1.01 * np.abs([constructions.gelu_product_next_term(x, y, s, form) for s in scales])
+    ramps = (np.maximum(x + y, 0) - np.maximum(x, 0) - np.maximum(y, 0)) / scales[:, None]
+    trial.value(
+        np.asarray(products(x, y, scales, form)),
+        law,
+        error=rounding[:, None],
+        slack=unseen,
+        margin=unseen + 3 * rounding[:, None],
+        controls={
+            "sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi,
+            "no error": np.broadcast_to(x * y, law.shape),
+        },
+        control_processes={"ReLU": np.sqrt(np.pi / 2) * ramps},
     )
-    ramps = (np.maximum(x + y, 0) - np.maximum(x, 0) - np.maximum(y, 0)) / scales[:2, None]
-    controls = {
-        "sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi,
-        "no error": np.broadcast_to(x * y, law.shape),
-    }
-    relu = {"ReLU": np.sqrt(np.pi / 2) * ramps}
-    options = {"error": rounding[:2], "slack": unseen, "margin": unseen + 3 * rounding[:2]}
-    trial.value(measured[:2], law, **options, controls=controls, control_processes=relu)
-    errors = np.sqrt(np.mean((measured[2:] - x * y) ** 2, axis=1))
-    orders = {"third order": -1.0, "fifth order": -3.0}
-    options = {"rounding": rounding[2:, 0], "margin": 0.02, "same_instance": True}
-    trial.order(errors, 1 / scales[2:], -2.0, **options, controls=orders)
+
+
+@claim(paper("Lemma 4"), kind="limit", cases=["erf", "tanh"])
+def test_gelu__mul__order(trial, form: Form, n_points: Points = 200):
+    """The root mean square over x and y in [-2, 2] of the error of Lemma 4's product √(π/2) s^-2
+    [GeLU(s(x + y)) - GeLU(s x) - GeLU(s y)] of x and y falls as s^2.
+    """
+    scales = 2.0 ** -np.arange(4, 11)
+    x, y, rounding = factors_and_scales(trial, n_points, 2, scales)
+    errors = np.asarray(products(x, y, scales, form)) - x * y
+    trial.order(
+        np.sqrt(np.mean(errors**2, axis=1)),
+        1 / scales,
+        -2.0,
+        rounding=rounding,
+        margin=0.02,
+        same_instance=True,
+        controls={"third order": -1.0, "fifth order": -3.0},
+    )
 
 
 @claim(derived("by Richardson's extrapolation of Lemma 4's product in s^2"), kind="limit")
 def test_richardson__mul(trial, n_points: Points = 200):
-    """Products of Lemma 4 at the scales s and 2 s combine to (4 m_s - m_2s) / 3, whose error is -4
-    κ_6 s^4 [(x + y)^6 - x^6 - y^6] with κ_6 = 1/80, up to higher orders.
+    """Let m_s be Lemma 4's product of x and y at the scale s. The root mean square over x and y in
+    [-1, 1] of the error of (4 m_s - m_2s) / 3 falls as s^4.
     """
-    x, y = trial.generator("factors").uniform(-1, 1, (2, n_points))
     scales = 2.0 ** -np.arange(2, 8)
-    combination, single = (
-        np.asarray(products(x, y, scales, richardson=flag)) for flag in (True, False)
-    )
-    rounding = np.array([3 * constructions.rounding_of_product(s, 1, 2 * UNIT) for s in scales])
+    x, y, rounding = factors_and_scales(trial, n_points, 1, scales)
     size, of_one = (
-        np.sqrt(np.mean((product - x * y) ** 2, axis=1)) for product in (combination, single)
+        np.sqrt(np.mean((products(x, y, scales, richardson=flag) - x * y) ** 2, axis=1))
+        for flag in (True, False)
     )
-    options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
-    controls = {
-        "controls": {"s^2": -2.0, "s^3": -3.0},
-        "control_processes": {"one product": of_one},
-    }
-    trial.order(size, 1 / scales, -4.0, **options, **controls)
-    leading = constructions.richardson_product_error(x, y, float(scales[-2]))
+    trial.order(
+        size,
+        1 / scales,
+        -4.0,
+        rounding=1.5 * rounding,
+        margin=0.02,
+        same_instance=True,
+        controls={"s^2": -2.0, "s^3": -3.0},
+        control_processes={"one product": of_one},
+    )
+
+
+@claim(derived("by Richardson's extrapolation of Lemma 4's product in s^2"), kind="limit")
+def test_richardson__mul__leading(
+    trial,
+    scale: Annotated[
+        float, Interval(2**-7, 2**-5, why="rounding below, higher orders above hide the term")
+    ] = 2**-6,
+    n_points: Points = 200,
+):
+    """Let m_s be Lemma 4's product of x and y in [-1, 1] at the scale s. The error of (4 m_s -
+    m_2s) / 3 is -4 κ_6 s^4 [(x + y)^6 - x^6 - y^6] with κ_6 = 1/80, up to higher orders in s.
+    """
+    x, y, rounding = factors_and_scales(trial, n_points, 1, np.array([scale]))
+    combination = np.asarray(products(x, y, np.array([scale]), richardson=True))[0]
+    leading = constructions.richardson_product_error(x, y, scale)
     # The series of erf goes on with z^8 / 672; the combination multiplies it by (4 - 2^6) / 3 =
     # -20.
-    eighth = 20 / 672 * scales[-2] ** 6 * ((np.abs(x) + np.abs(y)) ** 8)
-    options = {"error": rounding[-2], "slack": eighth, "margin": eighth + 3 * rounding[-2]}
+    eighth = 20 / 672 * scale**6 * ((np.abs(x) + np.abs(y)) ** 8)
     trial.value(
-        combination[-2] - x * y, leading, **options, controls={"of the other sign": -leading}
+        combination - x * y,
+        leading,
+        error=1.5 * rounding[0],
+        slack=eighth,
+        margin=eighth + 4.5 * rounding[0],
+        controls={"of the other sign": -leading},
     )
+
+
+BYPASSES = [("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)]
+Shift = Annotated[float, Interval(3, 7, why="beyond, rounding hides what is lost")]
+
+
+def entries_and_losses(trial, form, shift, count):
+    """Entries x of [-2, 2], and what GeLU(N + x) - N loses of them for the `shift` N."""
+    x = np.append(trial.generator("entries").uniform(-2, 2, count), -2.0)
+    return x, shift + x - np.asarray(passed_by_gelu(shift + x, form))
 
 
 @claim(
-    paper("Lemma 5; its error from GeLU(u) = u Φ(u), derived here"),
-    kind="identity",
-    cases=[("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)],
+    paper("Lemma 5; its error from GeLU(u) = u Φ(u), derived here"), kind="identity", cases=BYPASSES
 )
-def test_gelu__bypass(
-    trial,
-    form: Form,
-    shift: Annotated[float, Interval(3, 7, why="beyond, rounding hides what is lost")],
-    n_points: Points = 200,
-):
-    """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x; on [-2, 2] it loses most at x = -2."""
-    x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
-    loss = shift + x - np.asarray(passed_by_gelu(shift + x, form))
+def test_gelu__bypass(trial, form: Form, shift: Shift, n_points: Points = 200):
+    """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x, where Φ is the normal distribution
+    function.
+    """
+    x, loss = entries_and_losses(trial, form, shift, n_points)
     law = constructions.gelu_bypass_error(x, shift, form)
     controls = {"nothing is lost": 0 * law, "1 - Φ(N + x)": law / (shift + x)}
     trial.identity(loss, law, ops=8, scale=shift + 2, controls=controls)
+
+
+@claim(derived("since u (1 - Φ(u)) falls for u > 1"), kind="bound", cases=BYPASSES)
+def test_gelu__bypass__worst(trial, form: Form, shift: Shift, n_points: Points = 200):
+    """Of all x in [-2, 2], GeLU(N + x) - N loses most of x = -2, for N >= 3."""
+    _, loss = entries_and_losses(trial, form, shift, n_points)
     edge, inside = (
         np.full(loss.shape, constructions.gelu_bypass_error(np.array(at), shift, form))
         for at in (-2.0, -1.9)
@@ -150,91 +203,184 @@ def test_gelu__bypass(
     trial.bound(loss, edge, **options, controls={"what x = -1.9 loses": inside})
 
 
-@claim(
-    paper("Lemma 6; its error, and the balanced pads, derived here"),
-    kind="limit",
-    cases=["paper", "balanced"],
-)
-def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30):
-    """Let S be the sum of the entries x. With the pads N and -N - S layer norm multiplies x by (1 +
-    S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about 1 - S/2N. With the balanced pads N - S/2 and -N - S/2
-    the error is of second order, (S^2/4 + |x|^2/2) / 2N^2.
+class PassedRows(NamedTuple):
+    """Rows, the sizes N of their pads, and what layer norm makes of them, with S = `total` their
+    sum and `squares` the sum of their squares.
     """
-    rows = np.abs(trial.generator("rows").standard_normal(n_rows))
+
+    rows: np.ndarray
+    sizes: np.ndarray
+    outputs: np.ndarray
+    with_other_pads: np.ndarray
+    total: float
+    squares: float
+
+    def losses(self):
+        """The share of the rows that is lost at each size, and its rounding."""
+        losses = 1 - self.rows @ self.outputs / self.squares
+        rounding = 4 * layer_norm_ops(self.rows) * UNIT * self.sizes * self.total / self.squares
+        return losses, rounding
+
+
+def passed_rows(trial, pads, count):
+    """Positive rows after layer norm with pads of several sizes."""
+    rows = np.abs(trial.generator("rows").standard_normal(count))
     total = rows.sum()
-    squares = rows @ rows
     if pads == "paper":
         sizes = 100 * total * 4.0 ** np.arange(4)
         ends, others = (sizes, -sizes - total), (sizes, -sizes)
-        order, rival_order, margin = -1.0, -2.0, 0.005
-        rival_loss = {"S / N": total / sizes}
     else:
         sizes = 10 * total * 2.0 ** np.arange(5)
         ends, others = (sizes - total / 2, -sizes - total / 2), (sizes, -sizes - total)
-        order, rival_order, margin = -2.0, -1.0, 0.02
-        rival_loss = {"without |x|^2": total**2 / 8 / sizes**2}
-    outputs = through_layer_norm(rows, *ends, sizes)
-    factors = np.array(
-        [constructions.layer_norm_factor(size, total, squares, pads) for size in sizes]
-    )
-    law = rows[:, None] * factors
-    ops = layer_norm_ops(rows)
+    outputs, with_other_pads = (through_layer_norm(rows, *both, sizes) for both in (ends, others))
+    return PassedRows(rows, sizes, outputs, with_other_pads, total, rows @ rows)
+
+
+Pads = Literal["paper", "balanced"]
+PADS = ["paper", "balanced"]
+
+
+@claim(
+    paper("Lemma 6; its error, and the balanced pads, derived here"), kind="identity", cases=PADS
+)
+def test_ln__bypass(trial, pads: Pads, n_rows: Rows = 30):
+    """Let S be the sum of the entries x of a column. With the pads N and -N - S layer norm
+    multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2); with the pads N - S/2 and -N - S/2, by
+    (1 + (S^2/2 + |x|^2) / 2N^2)^(-1/2).
+    """
+    passed = passed_rows(trial, pads, n_rows)
+    factors = [
+        constructions.layer_norm_factor(size, passed.total, passed.squares, pads)
+        for size in passed.sizes
+    ]
+    law = passed.rows[:, None] * factors
     trial.identity(
-        outputs,
+        passed.outputs,
         law,
-        ops=ops,
-        scale=sizes,
+        ops=layer_norm_ops(passed.rows),
+        scale=passed.sizes,
         controls={"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
-        control_processes={"other pads": through_layer_norm(rows, *others, sizes)},
+        control_processes={"other pads": passed.with_other_pads},
     )
-    loss = 1 - rows @ outputs / squares
-    rounding = 4 * ops * UNIT * sizes * total / squares
+
+
+@claim(derived("by the exact factor of Lemma 6"), kind="limit", cases=PADS)
+def test_ln__bypass__order(trial, pads: Pads, n_rows: Rows = 30):
+    """Let S be the sum of the entries x of a column. The share of x that layer norm loses falls as
+    1/N with the pads N and -N - S, and as 1/N^2 with the balanced pads N - S/2 and -N - S/2.
+    """
+    passed = passed_rows(trial, pads, n_rows)
+    losses, rounding = passed.losses()
+    order, rival_order, margin = (-1.0, -2.0, 0.005) if pads == "paper" else (-2.0, -1.0, 0.02)
     options = {"rounding": rounding, "margin": margin, "same_instance": True}
-    trial.order(loss, sizes, order, **options, controls={"another order": rival_order})
-    leading = np.array(
-        [constructions.layer_norm_leading_error(size, total, squares, pads) for size in sizes]
+    trial.order(losses, passed.sizes, order, **options, controls={"as other pads": rival_order})
+
+
+@claim(derived("by the exact factor of Lemma 6"), kind="limit", cases=PADS)
+def test_ln__bypass__leading(trial, pads: Pads, n_rows: Rows = 30):
+    """Let S be the sum of the entries x of a column. The share of x that layer norm loses is about
+    S/2N with the pads N and -N - S, and (S^2/4 + |x|^2/2) / 2N^2 with the balanced pads N - S/2 and
+    -N - S/2, up to higher orders in 1/N.
+    """
+    passed = passed_rows(trial, pads, n_rows)
+    losses, rounding = passed.losses()
+    sums = passed.total, passed.squares, pads
+    exact, leading = (
+        np.array([error(size, *sums) for size in passed.sizes])
+        for error in (constructions.layer_norm_factor, constructions.layer_norm_leading_error)
     )
-    unseen = np.abs(factors - 1 - leading)
-    options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
-    trial.value(loss, -leading, **options, controls=rival_loss)
+    unseen = np.abs(exact - 1 - leading)
+    if pads == "paper":
+        controls = {"S / N": passed.total / passed.sizes}
+    else:
+        controls = {"without |x|^2": passed.total**2 / 8 / passed.sizes**2}
+    trial.value(
+        losses,
+        -leading,
+        error=rounding,
+        slack=unseen,
+        margin=unseen + 3 * rounding,
+        controls=controls,
+    )
+
+
+class Quotients(NamedTuple):
+    """Rows, two divisors c of opposite sign, and the ideal quotients by |c|."""
+
+    rows: np.ndarray
+    divisors: np.ndarray
+    ideal: np.ndarray
+
+    def divide(self, pad, upper_share=0.5, lower_share=0.5):
+        """The rows after layer norm with the pads N c and -N c, less shares of the rows' sum."""
+        total = self.rows.sum()
+        upper = pad * self.divisors - upper_share * total
+        lower = -pad * self.divisors - lower_share * total
+        return through_layer_norm(self.rows, upper, lower, np.full(2, pad))
+
+    def exact(self, pad):
+        """The quotients times their exact factors, in closed form."""
+        sums = self.rows.sum(), self.rows @ self.rows
+        return self.ideal * [
+            constructions.layer_norm_division_factor(pad, c, *sums) for c in self.divisors
+        ]
+
+    def signed(self):
+        """The quotients y / c, with the sign of c."""
+        return self.rows[:, None] / self.divisors
+
+
+def quotients(trial, divisor, count, length):
+    """Rows to divide by ± `divisor`, and a pad of the given length in units of theirs."""
+    rows = trial.generator("rows").standard_normal(count)
+    divisors = np.array([divisor, -divisor])
+    pad = length * np.sqrt(rows @ rows) / divisor
+    return Quotients(rows, divisors, rows[:, None] / np.abs(divisors)), pad
 
 
 @claim(
     paper("Lemma 8; its pads must add up to -S, derived here"),
-    kind="identity",
-    cases=[0.4, 2.5],
+    kind="limit",
+    cases=[0.4, 2.5, 1.0],
 )
 def test_ln__div(trial, divisor: Factor, n_rows: Rows = 30):
-    """Let S be the sum of the L entries of a column. With the pads N c - S/2 and -N c - S/2 layer
-    norm divides by |c|: the sign of c is lost. Without -S/2 the mean S/L stays.
+    """Let S be the sum of the L entries of a column. With the large pads N c - S/2 and -N c - S/2
+    layer norm divides by |c|: the sign of c is lost. Without -S/2 the mean S/L stays.
     """
-    rows = trial.generator("rows").standard_normal(n_rows)
-    divisors = np.array([divisor, -divisor])
-    total = rows.sum()
-    squares = rows @ rows
-    ideal = rows[:, None] / np.abs(divisors)
-    sign_control = {"y / c": rows[:, None] / divisors}
-
-    def divide(pad, upper_share, lower_share):
-        upper = pad * divisors - upper_share * total
-        lower = -pad * divisors - lower_share * total
-        return through_layer_norm(rows, upper, lower, np.full(2, pad))
-
-    def law(pad):
-        return ideal * [
-            constructions.layer_norm_division_factor(pad, c, total, squares) for c in divisors
-        ]
-
-    pad, large = (length * np.sqrt(squares) / divisor for length in (1e3, 1e5))
-    processes = {"bare pads": divide(pad, 0, 0), "pads Nc, -Nc - S": divide(pad, 0, 1)}
-    controls = {"controls": sign_control | {"no error": ideal}, "control_processes": processes}
-    trial.identity(divide(pad, 0.5, 0.5), law(pad), ops=layer_norm_ops(rows), scale=pad, **controls)
-    rounding = 4 * layer_norm_ops(rows) * UNIT * large
-    unseen = np.abs(ideal - law(large))
-    options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
-    bare = {"bare pads": divide(large, 0, 0)}
+    quotient, pad = quotients(trial, divisor, n_rows, 1e5)
+    rounding = 4 * layer_norm_ops(quotient.rows) * UNIT * pad
+    unseen = np.abs(quotient.ideal - quotient.exact(pad))
     trial.value(
-        divide(large, 0.5, 0.5), ideal, **options, controls=sign_control, control_processes=bare
+        quotient.divide(pad),
+        quotient.ideal,
+        error=rounding,
+        slack=unseen,
+        margin=unseen + 3 * rounding,
+        controls={"y / c": quotient.signed()},
+        control_processes={"bare pads": quotient.divide(pad, 0, 0)},
+    )
+
+
+@claim(
+    derived("by the mean and the variance of a column with pads"),
+    kind="identity",
+    cases=[0.4, 2.5, 1.0],
+)
+def test_ln__div__factor(trial, divisor: Factor, n_rows: Rows = 30):
+    """Let S be the sum of the entries y of a column. With the pads N c - S/2 and -N c - S/2 layer
+    norm turns y into y / |c| times (1 + (S^2/2 + |y|^2) / 2 (N c)^2)^(-1/2).
+    """
+    quotient, pad = quotients(trial, divisor, n_rows, 1e3)
+    trial.identity(
+        quotient.divide(pad),
+        quotient.exact(pad),
+        ops=layer_norm_ops(quotient.rows),
+        scale=pad,
+        controls={"y / c": quotient.signed(), "no error": quotient.ideal},
+        control_processes={
+            "bare pads": quotient.divide(pad, 0, 0),
+            "pads Nc, -Nc - S": quotient.divide(pad, 0, 1),
+        },
     )
 
 
@@ -405,20 +551,13 @@ def direct_tanh(x, shift):
 
 
 @claim(
-    paper("Appendix G, squares by three GeLUs; its curves derived here"),
+    paper("Appendix G, squares by three GeLUs; its curve derived here"),
     kind="identity",
     cases=["erf", "tanh"],
 )
-def test_squares(
-    trial,
-    form: Form,
-    shift: Annotated[
-        float, Interval(0.05, 3, why="beyond, the closed form rounds more than the differences do")
-    ] = 0.5,
-    n_points: Points = 200,
-):
-    """Three GeLUs square x, and so do six tanh units; even functions of x give their errors
-    exactly.
+def test_squares(trial, form: Form, n_points: Points = 200):
+    """Three GeLUs at the scale s square x up to an error that an even function of x gives exactly,
+    the GeLU being x Φ(x) or its form with tanh.
     """
     x = trial.generator("entries").uniform(-2, 2, n_points)
     scales = 2.0 ** np.arange(-6, 3)
@@ -439,6 +578,25 @@ def test_squares(
         scale=4 / scales[:, None],
         controls=controls,
     )
+
+
+@claim(
+    paper("Appendix G, squares by six tanh units; its curve derived here"),
+    kind="identity",
+    cases=[0.5, 0.05, 3.0],
+)
+def test_squares__tanh(
+    trial,
+    shift: Annotated[
+        float, Interval(0.05, 3, why="beyond, the closed form rounds more than the differences do")
+    ],
+    n_points: Points = 200,
+):
+    """The second difference of tanh(k x + b) - tanh(k x - b) over k = 2, 1, 0, divided by its
+    curvature at 0, squares x up to an error that an even function of x gives exactly; b is the
+    shift of the six units.
+    """
+    x = trial.generator("entries").uniform(-2, 2, n_points)
     law = constructions.square_by_tanh(x, shift)
     curve = np.cosh(shift) ** 2
     size = max(

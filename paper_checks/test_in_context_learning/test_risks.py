@@ -16,7 +16,7 @@ from scipy.stats import chi2
 from paper_checks.test_in_context_learning import Std, gauss_hermite
 from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts
-from theory.in_context_learning import linear_attention, risk_laws
+from theory.in_context_learning import risk_laws
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded
@@ -29,6 +29,7 @@ SeveralExamples = Annotated[
 ]
 Dimension = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
 Examples = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
+BEST_STEP_IS_TINY = "noise_std must be at most 3 weight_std: the best step is tiny beyond"
 
 
 def steps_of(dimension):
@@ -78,24 +79,21 @@ def weight_errors(inputs, labels, weights, kind):
     return np.sum((estimates[kinds.index(kind)] - weights[:, None]) ** 2, axis=-1)
 
 
+GRAM_SIZES = [(4, 2), (3, 6), (2, 5)]
+INFINITE_MEAN = "examples must differ from dimension by two at least: the mean is infinite"
+
+
 @claim(
     derived("by the law of an entry of an inverse Wishart matrix"),
     kind="distribution",
-    cases=[(4, 2), (3, 6)],
+    cases=GRAM_SIZES,
 )
-def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
-    """For k examples in d dimensions with noise of variance σ^2, the noise adds σ^2 k/(d - k - 1)
-    to the risk of least squares for k < d - 1, and σ^2 d/(k - d - 1) for k > d + 1.
-
-    The reciprocal of a diagonal entry of the smaller Gram matrix's inverse is chi-square with |d -
-    k| + 1 degrees of freedom; the trace is a sum of such entries, and its mean an integral. (A mean
-    over simulated traces would need far more samples, or none would be enough: for |d - k| < 4
-    their variance is infinite.)
+def test_ols__chi2(trial, dimension: Inverted, examples: Inverted):
+    """For a d x k matrix of standard normal numbers, the reciprocal of a diagonal entry of the
+    inverse of its smaller Gram matrix is chi-square with |d - k| + 1 degrees of freedom.
     """
     few, many = sorted((dimension, examples))
-    trial.require(
-        many - few > 1, "examples must differ from dimension by two at least: the mean is infinite"
-    )
+    trial.require(many - few > 1, INFINITE_MEAN)
 
     def reciprocals(rng, count):
         factors = rng.standard_normal((count, few, many))
@@ -107,6 +105,23 @@ def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
     trial.distribution(
         sampler=reciprocals, cdf=chi2(freedom).cdf, margin=0.01, controls=controls, **sizes
     )
+
+
+@claim(
+    derived("by the mean of the reciprocal of a chi-square number"),
+    kind="identity",
+    cases=GRAM_SIZES,
+)
+def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
+    """For k examples in d dimensions with noise of variance σ^2, the noise adds σ^2 k/(d - k - 1)
+    to the risk of least squares for k < d - 1, and σ^2 d/(k - d - 1) for k > d + 1.
+    """
+    # The trace of the inverse is a sum of reciprocals of chi-square numbers (`ols-chi2`), and its
+    # mean an integral. A mean over simulated traces would need far more samples, or none would be
+    # enough: for |d - k| < 4 their variance is infinite.
+    few, many = sorted((dimension, examples))
+    trial.require(many - few > 1, INFINITE_MEAN)
+    freedom = many - few + 1
     mean, error = quad(lambda s: chi2.pdf(s, freedom) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
     # The difference to noisy labels, whose own variance is 1.
     cost = (
@@ -197,6 +212,19 @@ def test_gd__risk(
         )
 
 
+def parabola(trial, dimension, examples, weight_std, noise_std):
+    """The vertex and the minimum of the parabola in α through the exact risks of one step w = 2 α
+    X^T Y at α = 0 and at two other steps.
+    """
+    risks = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
+    zero = risk_laws.zero_predictor_risk(dimension, weight_std)
+    low, high, *_ = steps_of(dimension)
+    falls = (risks[:2] - zero) / np.array([low, high])
+    curvature = (falls[1] - falls[0]) / (high - low)
+    slope = falls[0] - curvature * low
+    return -slope / (2 * curvature), zero - slope**2 / (4 * curvature)
+
+
 @claim(
     derived("the vertex of the parabola that the risk is in α"),
     kind="optimality",
@@ -206,41 +234,47 @@ def test_gd__best__step(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
     """After k examples in d dimensions the best single gradient step w = 2 α X^T Y has α = 1 / (2
-    (k + d + 1 + σ^2 / τ^2)), where τ^2 and σ^2 are the variances of weights and noise; it is the
-    optimum of linear attention, too.
+    (k + d + 1 + σ^2 / τ^2)), where τ^2 and σ^2 are the variances of weights and noise.
     """
-    trial.require(
-        noise_std <= 3 * weight_std,
-        "noise_std must be at most 3 weight_std: the best step is tiny beyond",
-    )
-    nodes = 3 ** normals(trial, dimension, examples)
+    trial.require(noise_std <= 3 * weight_std, BEST_STEP_IS_TINY)
     ratio = (noise_std / weight_std) ** 2
-    risks = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
-    zero = risk_laws.zero_predictor_risk(dimension, weight_std)
-    stds = (weight_std, noise_std)
-    # The risk is a parabola through its value at alpha = 0.
-    low, high, *_ = steps_of(dimension)
-    falls = (risks[:2] - zero) / np.array([low, high])
-    curvature = (falls[1] - falls[0]) / (high - low)
-    slope = falls[0] - curvature * low
-    vertex = -slope / (2 * curvature)
-    law = risk_laws.best_step(dimension, examples, *stds)
-    # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
-    rounding = {"ops": nodes, "scale": 20 * (1 + ratio)}
-    controls = {"without the 1": 1 / (2 * (examples + dimension + ratio)), "α for 2 α": 2 * law}
-    trial.identity(vertex, law, **rounding, controls=controls)
-    best = risk_laws.best_step_risk(dimension, examples, *stds)
-    rounding = {"ops": nodes, "scale": 20 * (1 + ratio) * zero}
+    vertex, _ = parabola(trial, dimension, examples, weight_std, noise_std)
+    law = risk_laws.best_step(dimension, examples, weight_std, noise_std)
     trial.identity(
-        zero - slope**2 / (4 * curvature), best, **rounding, controls={"risk of zero": zero}
+        vertex,
+        law,
+        ops=3 ** normals(trial, dimension, examples),
+        # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
+        scale=20 * (1 + ratio),
+        controls={"without the 1": 1 / (2 * (examples + dimension + ratio)), "α for 2 α": 2 * law},
     )
-    unit = np.eye(dimension)
-    attention = float(
-        linear_attention.optimal_map(unit, weight_std**2 * unit, noise_std**2, examples)[0, 0]
+
+
+@claim(
+    derived("the minimum of the parabola that the risk is in α"),
+    kind="optimality",
+    cases=[(2, 2), (1, 3), (3, 1)],
+)
+def test_gd__best__risk(
+    trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
+):
+    """After k examples in d dimensions the best single gradient step w = 2 α X^T Y has the risk τ^2
+    d (1 - k / (k + d + 1 + σ^2 / τ^2)), where τ^2 and σ^2 are the variances of weights and noise.
+    """
+    trial.require(noise_std <= 3 * weight_std, BEST_STEP_IS_TINY)
+    ratio = (noise_std / weight_std) ** 2
+    zero = risk_laws.zero_predictor_risk(dimension, weight_std)
+    _, least = parabola(trial, dimension, examples, weight_std, noise_std)
+    trial.identity(
+        least,
+        risk_laws.best_step_risk(dimension, examples, weight_std, noise_std),
+        ops=3 ** normals(trial, dimension, examples),
+        scale=20 * (1 + ratio) * zero,
+        controls={
+            "without the 1": zero * (1 - examples / (examples + dimension + ratio)),
+            "without a step": zero,
+        },
     )
-    rounding = {"ops": nodes, "scale": 40 * examples * (1 + ratio)}
-    controls = {"d for d + 1": examples / (examples + dimension + ratio)}
-    trial.identity(2 * examples * vertex, attention, **rounding, controls=controls)
 
 
 @claim(
@@ -254,8 +288,6 @@ def test_sgd__risk(
     """Each example of a pass of SGD w <- w - 2 α x (w . x - y) changes the risk r to ρ r + 4 α^2
     σ^2 d with ρ = 1 - 4 α + 4 α^2 (d + 2), for normal inputs in d dimensions and noise of variance
     σ^2.
-
-    Without noise it neither grows nor falls at the step 1 / (d + 2).
     """
     nodes = 3 ** normals(trial, dimension, examples)
     steps = steps_of(dimension)
@@ -270,7 +302,20 @@ def test_sgd__risk(
         measured = exact_risks("sgd", dimension, examples, weight, noise)
         size = {"ops": nodes, "scale": weight**2 + noise**2 + law}
         trial.identity(measured, law, **size, controls={"d for d + 2": without_two})
-    _, shorter, limit, longer = measured
+
+
+@claim(
+    derived("by the fourth moments of one input: ρ = 1"),
+    kind="identity",
+    cases=[(2, 2), (1, 3), (3, 1)],
+)
+def test_sgd__stable(trial, dimension: Dimension, examples: Examples):
+    """Without noise the risk of SGD w <- w - 2 α x (w . x - y) on normal inputs in d dimensions
+    neither grows nor falls at the step α = 1 / (d + 2).
+    """
+    nodes = 3 ** normals(trial, dimension, examples)
+    zero = risk_laws.zero_predictor_risk(dimension)
+    _, shorter, limit, longer = exact_risks("sgd", dimension, examples, 1.0, 0.0)
     processes = {"a smaller step": shorter, "a larger step": longer}
     trial.identity(limit, zero, ops=nodes, scale=2 * zero, control_processes=processes)
 

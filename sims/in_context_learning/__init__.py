@@ -4,5 +4,4 @@ trained.
 `programs` are the paper's constructions as data, `compiler` turns them into the weights of a
 `network`, and `error_bound` says how exact these are. `training` trains a transformer on `prompts`,
 `baselines` are the textbook learners to compare it with, and `probes` read its hidden states.
-`attention_layers` has linear self-attention with given weights, `attention_training` finds them.
 """

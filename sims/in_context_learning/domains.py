@@ -8,10 +8,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import (
     ANY_NUMBER,
-    COVARIANCE,
     NON_NEGATIVE,
     POSITIVE,
     Interval,
@@ -22,14 +20,10 @@ from theory_on_trial.contract import (
 Size = Annotated[int, Interval(1, 10**8, why="there is nothing to draw or to learn from otherwise")]
 """A number of prompts, examples, dimensions or layers, within the time and the memory of a machine.
 """
-Context = Annotated[int, Interval(1, 2**53, why="there is no example otherwise")]
-"""N, the examples that a layer sums over."""
 Deviation = Annotated[ScalarLike, NON_NEGATIVE]
 """A standard deviation."""
 Rate = Annotated[float, POSITIVE]
 """A learning rate."""
-Covariance = Annotated[Float[AnyArray, "dimension dimension"], COVARIANCE]
-"""Λ, or Σ_w."""
 GeluForm = Literal["erf", "tanh"]
 """Of a product or a bypass."""
 ProgramSize = Annotated[int, Interval(1, 10**4)]

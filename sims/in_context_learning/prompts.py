@@ -2,16 +2,16 @@
 reads.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.in_context_learning.domains import Covariance, Deviation, Size
+from sims.in_context_learning.domains import Deviation, Size
 from theory_on_trial.base.arrays import AnyArray, FloatType
-from theory_on_trial.contract import guarded, require, require_room
+from theory_on_trial.contract import guarded, require_room
 
 
 class Prompts(NamedTuple):
@@ -36,41 +36,27 @@ def sample_prompts(
     weight_std: Deviation = 1.0,
     weight_mean: ScalarLike = 0.0,
     input_scale: ScalarLike = 1.0,
-    input_covariance: Covariance | None = None,
-    weight_covariance: Covariance | None = None,
     dtype: FloatType = float,
 ) -> Prompts:
     """Draw `count` independent problems of `examples` labelled examples each, all Gaussian.
 
-    Labels have noise σ = `noise_std`; τ = `weight_std` multiplies the weights' law N(0,
-    `weight_covariance`); `input_scale` multiplies the inputs, N(0, `input_covariance`), before
-    labels are computed. Covariances default to the identity. Raises ValueError for one that is not
-    d x d. Source: Akyürek et al. 2023 (σ = 0, τ = 1 unless stated); covariances: Zhang et al. 2024.
+    The noise of the labels has the standard deviation σ = `noise_std`. The weights are
+    N(μ, τ² I) with μ = `weight_mean` in every entry and τ = `weight_std`. The inputs are standard
+    normal times `input_scale`, and labels are computed from the scaled ones. Source: Akyürek et al.
+    2023 (σ = 0, τ = 1 unless stated).
     """
     require_room("count, examples and dimension", count * (examples + 1) * (dimension + 1))
-    for name, covariance in {
-        "input_covariance": input_covariance,
-        "weight_covariance": weight_covariance,
-    }.items():
-        require_dimension(name, covariance, dimension)
-    roots = covariance_root(input_covariance), covariance_root(weight_covariance)
-    law = PromptLaw(
-        noise_std, weight_std, weight_mean, input_scale, input_root=roots[0], weight_root=roots[1]
-    )
+    law = PromptLaw(noise_std, weight_std, weight_mean, input_scale)
     return draw_prompts(key, (count, examples, dimension), law, dtype)
 
 
 class PromptLaw(NamedTuple):
-    """The parameters of `sample_prompts` as a loop takes them: checked, with roots of the
-    covariances.
-    """
+    """The parameters of `sample_prompts` as a loop takes them: checked."""
 
     noise_std: ScalarLike = 0.0
     weight_std: ScalarLike = 1.0
     weight_mean: ScalarLike = 0.0
     input_scale: ScalarLike = 1.0
-    input_root: Float[Array, "dimension dimension"] | None = None
-    weight_root: Float[Array, "dimension dimension"] | None = None
 
 
 def draw_prompts(
@@ -84,10 +70,6 @@ def draw_prompts(
         normals, [examples * dimension, (examples + 1) * dimension], axis=1
     )
     inputs = inputs.reshape(sizes)
-    if law.input_root is not None:
-        inputs = inputs @ law.input_root.astype(dtype)
-    if law.weight_root is not None:
-        weights = weights @ law.weight_root.astype(dtype)
     inputs = jnp.asarray(law.input_scale * inputs, dtype)
     weights = jnp.asarray(law.weight_mean + law.weight_std * weights, dtype)
     labels = jnp.sum(inputs * weights[:, None, :], axis=-1) + law.noise_std * noise
@@ -117,20 +99,3 @@ def token_rows(
     label_tokens = jnp.pad(labels[..., None], [(0, 0)] * labels.ndim + [(0, inputs.shape[-1])])
     pairs = jnp.stack([input_tokens, label_tokens], axis=-2)
     return pairs.reshape(*labels.shape[:-1], 2 * labels.shape[-1], inputs.shape[-1] + 1)
-
-
-def require_dimension(name: str, covariance: Any, dimension: int) -> None:
-    """Raise `ValueError` unless `covariance` is None or d x d."""
-    shape = None if covariance is None else covariance.shape
-    require(
-        shape in (None, (dimension, dimension)),
-        f"{name} must have shape {(dimension, dimension)}, got {shape}",
-    )
-
-
-def covariance_root(covariance: Float[AnyArray, "dimension dimension"] | None) -> Array | None:
-    """The symmetric root of a covariance, None for None."""
-    if covariance is None:
-        return None
-    eigenvalues, vectors = jnp.linalg.eigh(jnp.asarray(covariance))
-    return (vectors * jnp.sqrt(jnp.maximum(eigenvalues, 0))) @ vectors.T

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from sims.in_context_learning import attention_layers, attention_training, baselines
+from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts, sample_prompts
 from theory.in_context_learning import constructions, regression, risk_laws
 
@@ -40,27 +40,22 @@ def test_a_learner_that_answers_squares_is_linear_in_part():
 
 
 def test_prompts_are_drawn_with_the_moments_asked_for():
-    inputs_covariance = np.array([[2.0, 0.5], [0.5, 1.0]])
-    weight_covariance = np.array([[1.0, -0.4], [-0.4, 0.5]])
     numbers = {"noise_std": 0.3, "weight_std": 2.0, "weight_mean": 1.5, "input_scale": 3.0}
-    covariances = {"input_covariance": inputs_covariance, "weight_covariance": weight_covariance}
     draw = jax.jit(sample_prompts, static_argnums=(1, 2, 3))
-    prompts = draw(jax.random.key(0), 40_000, 1, 2, **numbers, **covariances)
+    prompts = draw(jax.random.key(0), 40_000, 1, 2, **numbers)
     inputs = np.asarray(prompts.inputs[:, 0])
     weights = np.asarray(prompts.weights)
     noise = np.asarray(prompts.labels[:, 0]) - np.sum(inputs * weights, axis=1)
     # A sample covariance of n normal numbers has a standard deviation below (2/n)^½ times the
     # variances; six of them.
     slack = 6 * (2 / 40_000) ** 0.5
-    assert np.abs(np.cov(inputs.T) - 9 * inputs_covariance).max() <= slack * 18
-    assert np.abs(np.cov(weights.T) - 4 * weight_covariance).max() <= slack * 4
+    assert np.abs(np.cov(inputs.T) - 9 * np.eye(2)).max() <= slack * 9
+    assert np.abs(np.cov(weights.T) - 4 * np.eye(2)).max() <= slack * 4
     assert np.abs(weights.mean(axis=0) - 1.5).max() <= 6 * (4 / 40_000) ** 0.5
     assert abs(np.var(noise) - 0.09) <= slack * 0.09
     assert abs(np.mean(noise)) <= 6 * (0.09 / 40_000) ** 0.5
-    degenerate = {"weight_std": 0.0, "input_covariance": np.diag([1.0, 0.0])}
-    prompts = draw(jax.random.key(0), 40_000, 1, 2, **{**numbers, **covariances, **degenerate})
-    np.testing.assert_array_equal(prompts.weights, 1.5)
-    np.testing.assert_array_equal(prompts.inputs[..., 1], 0)
+    same_weights = draw(jax.random.key(0), 40_000, 1, 2, **{**numbers, "weight_std": 0.0})
+    np.testing.assert_array_equal(same_weights.weights, 1.5)
     single = sample_prompts(jax.random.key(0), 3, 2, 2, dtype=jnp.float32)
     assert {part.dtype for part in single} == {np.dtype(np.float32)}
 
@@ -81,91 +76,6 @@ def test_every_prefix_can_be_asked(prefix):
     )
     np.testing.assert_array_equal(calls[0].inputs[:, prefix], np.tile(np.eye(D), (COUNT, 1)))
     np.testing.assert_array_equal(calls[0].weights, np.repeat(prompts.weights, D, axis=0))
-
-
-def test_the_effective_map_predicts_as_its_layer():
-    inputs, labels, block = np.random.default_rng(0).standard_normal((3, 5, 5))
-    value = np.diag([0.0] * 5 + [-2.0])
-    key_query = np.pad(block, (0, 1))
-    layer = attention_layers.attention_prediction(
-        value, key_query, inputs[:-1], labels[0, :-1], inputs[-1]
-    )
-    mapped = (
-        inputs[-1]
-        @ attention_training.effective_map(value[None], key_query[None])[0]
-        @ (labels[0, :-1] @ inputs[:-1] / 4)
-    )
-    assert float(layer) == pytest.approx(float(mapped), rel=1e-12, abs=0)
-
-
-@pytest.mark.parametrize(("start", "deviation"), [("positive", 0.02), ("random", 0.3)])
-def test_training_starts_where_it_says(start, deviation):
-    """One step of next to no length shows it; 40 starts of 2 (d + 1)² entries each, six deviations
-    of their moments.
-    """
-    options = {
-        "dimension": 4,
-        "context": 3,
-        "steps": 1,
-        "batch": 1,
-        "learning_rate": 1e-12,
-        "start": start,
-    }
-    run = attention_training.train_linear_attention(jax.random.key(0), 40, **options)
-    centre = np.zeros((2, 5, 5))
-    if start == "positive":
-        centre[0, -1, -1] = 0.5
-        centre[1, :4, :4] = np.eye(4) / 4
-    noise = np.stack([run.value_projection, run.key_query], axis=1) - centre
-    assert abs(noise.mean()) <= 6 * deviation / noise.size**0.5
-    assert abs(noise.std() / deviation - 1) <= 6 / (2 * noise.size) ** 0.5
-    assert np.abs(noise[:, 0] - noise[:, 1]).min() > 0
-
-
-CONTEXT = 4
-
-
-def test_fits_stop_where_no_step_helps_and_contracting_helps_from_two_layers_on():
-    spectra = attention_layers.task_spectra(jax.random.key(0), 2000, D, CONTEXT)
-    fresh = attention_layers.task_spectra(jax.random.key(1), 2000, D, CONTEXT)
-    free, one_contracting = (
-        attention_layers.learn_descent(spectra, 1, CONTEXT, contract=choice)
-        for choice in (False, True)
-    )
-    # One layer: the loss is a parabola in η, with its minimum at N E Σμ / E Σμ².
-    best = CONTEXT * np.mean(np.sum(spectra, axis=1)) / np.mean(np.sum(np.square(spectra), axis=1))
-    assert abs(free.steps[0] - best) <= 1e-4 * best
-    np.testing.assert_array_equal(free.steps, one_contracting.steps)
-    assert not one_contracting.contractions.any()
-    fits = {
-        choice: attention_layers.learn_descent(spectra, 2, CONTEXT, contract=choice)
-        for choice in (False, True)
-    }
-    losses = {
-        choice: float(
-            np.mean(attention_layers.descent_losses(fresh, fit.steps, fit.contractions, CONTEXT))
-        )
-        for choice, fit in fits.items()
-    }
-    assert losses[True] < losses[False] < free.fitted_loss
-    assert not fits[False].contractions.any()
-    assert fits[True].contractions[0] > 0
-    assert fits[True].contractions[1] == 0
-    for fit in fits.values():
-        at_minimum = attention_layers.descent_losses(
-            spectra, fit.steps, fit.contractions, CONTEXT
-        ).mean()
-        assert abs(at_minimum - fit.fitted_loss) <= 2000 * D * ULP * fit.fitted_loss
-        for layer in range(2):
-            for factor in (0.98, 1.02):
-                steps = fit.steps.copy()
-                steps[layer] *= factor
-                assert (
-                    attention_layers.descent_losses(
-                        spectra, steps, fit.contractions, CONTEXT
-                    ).mean()
-                    > fit.fitted_loss
-                )
 
 
 general = settings(deadline=None, derandomize=True, max_examples=40)

@@ -12,8 +12,6 @@ from promises import Case, Later, promises, refused
 
 import own_data.in_context_learning as tool
 from sims.in_context_learning import (
-    attention_layers,
-    attention_training,
     baselines,
     compiler,
     error_bound,
@@ -23,18 +21,18 @@ from sims.in_context_learning import (
     prompts,
     training,
 )
-from sims.in_context_learning.prompts import Prompts, sample_prompts, tokens
-from theory.in_context_learning import constructions, linear_attention, regression, risk_laws
+from sims.in_context_learning.prompts import Prompts, tokens
+from theory.in_context_learning import constructions, regression, risk_laws
 
 NO_MEAN_SQUARE = "where least squares has no mean square"
 NEVER_NEGATIVE = """
 bayes_prediction_risk bayes_risk bayes_risk_given_inputs best_pad best_product_scale best_step
-best_step_risk covariate_shift_ratio expected_inverse_trace gdpp_loss
-gradient_step_risk layer_norm_division_factor linear_attention_loss linear_rule_risk linear_rule_spd
-mean_bayes_error ols_risk optimal_loss product_of_gelus
+best_step_risk expected_inverse_trace
+gradient_step_risk layer_norm_division_factor linear_rule_risk linear_rule_spd
+mean_bayes_error ols_risk product_of_gelus
 ridge_expected_risk ridge_risk rounding_of_product sgd_contraction sgd_risk
 spd_gradient_step_to_ols spd_labels spd_ridge_to_bayes spd_ridge_to_ols spd_sgd_to_ols spd_to_bayes
-spectral_density square_by_relu zero_predictor_risk zhang_rate zhang_risk
+spectral_density square_by_relu zero_predictor_risk
 """
 MAY_BE_INFINITE = """
 expected_inverse_trace ols_risk spd_labels ridge_expected_risk spd_ridge_to_ols spd_ridge_to_bayes
@@ -71,7 +69,7 @@ RECORDED["Resemblance.plot"] = "takes matplotlib's axes, and nothing else"
     test_theory_refuses_in_one_sentence,
     test_theory_answers_what_is_admissible,
     test_theory_answers_or_refuses_what_is_extreme,
-) = promises([constructions, linear_attention, regression, risk_laws, tool], LAWS | TOOL, RECORDED)
+) = promises([constructions, regression, risk_laws, tool], LAWS | TOOL, RECORDED)
 
 
 KEY = jax.random.key(0)
@@ -85,14 +83,7 @@ LABELS = np.array([[1.0, -0.5, 0.25], [0.5, 0.75, -1.0]])
 PROMPTS = Prompts(INPUTS, LABELS, np.array([[0.5, 1.0], [-0.5, 0.25]]))
 RULES = [baselines.ridge(0.5), baselines.nearest_neighbours(2)]
 WEIGHTS = PROMPTS.weights
-SYMMETRIC = np.array([[1.0, 0.25], [0.25, 0.5]])
 MATRIX = np.array([[0.5, 0.25, 0.0], [0.0, 1.0, 0.5], [0.25, 0.0, 0.75]])
-STACK = np.array([MATRIX, MATRIX.T])
-ATTENTION = jax.tree.map(
-    np.asarray, attention_layers.descent_layers(np.array([0.5, 1.0]), 0.125, 2, 3)
-)
-LOSS = jax.tree.map(np.asarray, attention_training.full_loss(np.array([[0.5]]), 2))
-START = attention_training.FullWeights(0.5 * np.eye(2), 0.25 * np.eye(2))
 SCALES = network.Scales()
 PROGRAM = programs.gradient_step_program(1, 0.25, 0.5, np.array([0.5]))
 INSTRUCTIONS = [programs.mov(0, 1, (0, 1)), programs.mul(1, 1, 1, (0, 1), (0, 1), (1, 2))]
@@ -114,9 +105,7 @@ STATES = Later(lambda: np.asarray(probes.hidden_states(MODEL, PROMPTS))[-1])
 SETTINGS = training.TrainingSettings(**SIZES, steps=1, learning_rate=0.125, batch=2)
 PROBING = {"probe_width": 2, "steps": 1, "batch": 2, "learning_rate": 0.125}
 PROBE = Later(lambda: probes.train_probe(KEY, STATES.made(), WEIGHTS, kind="mlp", **PROBING).probe)
-FITTED = {"spectra": np.array([[1.0, 0.5], [2.0, 0.25]]), "context": 3}
 ASKED = {"predict": lambda prompts: np.zeros(prompts.labels.shape), "prompts": PROMPTS, "prefix": 1}
-ATTENDED = {"inputs": INPUTS[0], "labels": LABELS[0], "query": INPUTS[1, 0]}
 
 
 # Every shape is a compilation, and records are not drawn: what is named here is given, the rest is
@@ -126,35 +115,6 @@ def held(of=None, *, infinite="", within=(-np.inf, np.inf), **given):
 
 
 SIMULATORS = {
-    # linear attention and its training
-    "full_loss": held(input_covariance=SYMMETRIC),
-    "balanced_start": held(factor=np.array([[1.0]])),
-    "gradient_flow": held(loss=LOSS, start=START, times=np.array([0.5, 1.0])),
-    "train_linear_attention": held(
-        key=KEY,
-        starts=1,
-        dimension=2,
-        context=3,
-        input_covariance=SYMMETRIC,
-        weight_covariance=SYMMETRIC,
-        steps=2,
-        batch=2,
-        infinite=DIVERGES,
-    ),
-    "effective_map": held(value_projection=STACK, key_query=STACK),
-    "joined_tokens": held(),
-    "attend": held(layers=ATTENTION, tokens=MATRIX, context=2),
-    **dict.fromkeys(["descent_layers", "contracting_layers"], held()),
-    "preconditioned_prediction": held(projections=STACK, forms=STACK, **ATTENDED),
-    "attention_prediction": held(value_projection=MATRIX, key_query=MATRIX, **ATTENDED),
-    "task_spectra": held(key=KEY, tasks=2, dimension=2, within=(0, np.inf)),
-    "descent_losses": held(
-        steps=np.array([0.5, 1.0]),
-        contractions=np.array([0.125, 0.25]),
-        within=(0, np.inf),
-        **FITTED,
-    ),
-    "learn_descent": held(layers=1, **FITTED),
     # textbook learners
     **dict.fromkeys(["gradient_step", "sgd", "ridge", "nearest_neighbours"], held()),
     "predict_all": held(prompts=PROMPTS, rules=RULES, infinite="of a rule that diverges"),
@@ -222,8 +182,6 @@ SIMULATORS = {
         count=2,
         examples=3,
         dimension=2,
-        input_covariance=SYMMETRIC,
-        weight_covariance=SYMMETRIC,
     ),
     "tokens": held(prompts=PROMPTS),
     "Transformer": held(key=KEY, **SIZES),
@@ -246,15 +204,15 @@ SIMULATORS = {
     "probe_errors": held(probe=PROBE, hidden=STATES, targets=WEIGHTS, within=(0, np.inf)),
 }
 RESULTS = """
-Evaluation ExpectedLoss LayerOutput Layout LearnedDescent LinearFit Network Prediction Probe Program
-Run TrainedAttention TrainedLearner TrainedProbe
+Evaluation LayerOutput Layout LinearFit Network Prediction Probe Program
+Run TrainedLearner TrainedProbe
 """
 RECORDS = """
-AttentionLayer FullWeights LayerWeights Leftover PromptLaw Prompts Scales
+LayerWeights Leftover PromptLaw Prompts Scales
 """
 INTERNAL = """
-Layer activated attention covariance_root draw_prompts layer_error matmul no_leftover normalise
-operands product_terms pull_back require_dimension require_instructions require_product_scale
+Layer activated attention draw_prompts layer_error matmul no_leftover normalise
+operands product_terms pull_back require_instructions require_product_scale
 require_readable require_scales state_after token_rows written
 """
 EXCLUDED = {
@@ -273,8 +231,6 @@ EXCLUDED = {
     _,
 ) = promises(
     [
-        attention_layers,
-        attention_training,
         baselines,
         compiler,
         error_bound,
@@ -297,7 +253,6 @@ EMPTY = np.zeros((1, 0))
 EYE1 = np.eye(1)
 COPY = programs.mov(0, 1, (0, 1))
 DIVIDED = programs.div((0, 1), 1, (2, 3))
-SPECTRA = np.ones((2, 3))
 SHOWN = np.random.default_rng(1).normal(size=(60, 4, 2))
 SAID = SHOWN.sum(axis=2)
 
@@ -312,10 +267,6 @@ def layer_of(**changes):
 
 def scaled(**changes):
     return error_bound.prompt_error(INSTRUCTIONS, STATE, (1, 1), SCALES._replace(**changes))
-
-
-def flow(loss=LOSS, start=START):
-    return attention_training.gradient_flow(loss, start, np.ones(1))
 
 
 def compiled(instruction, **options):
@@ -358,14 +309,6 @@ REFUSED = [
         lambda: constructions.best_pad(8, 1.0, 0.0, 1.0, 1e-16, "paper"),
         "must give a leading error, got 0",
     ),
-    (
-        lambda: linear_attention.optimal_map(EYE, 0 * EYE, 0.0, 3),
-        "the variance of the labels, must be positive, got 0",
-    ),
-    (
-        lambda: linear_attention.optimal_loss(EYE, 0 * EYE, 0.0, 3),
-        "the variance of the labels, must be positive, got 0",
-    ),
     (lambda: risk_laws.best_step(2, 2, 0.0, 0.0), "weight_std and noise_std must not both be 0"),
     (
         lambda: risk_laws.expected_spectral_sum(np.ones_like, 300, 300),
@@ -402,10 +345,6 @@ REFUSED = [
     ),
     (lambda: single(compared), "textbook learners needs float64"),
     (
-        lambda: sample_prompts(KEY, count=2, examples=3, dimension=2, input_covariance=np.eye(3)),
-        r"input_covariance must have shape \(2, 2\), got \(3, 3\)",
-    ),
-    (
         lambda: baselines.implicit_fit(ASKED["predict"], PROMPTS, 1, EYE[:1]),
         "at least as many as the 2 dimensions, got 1",
     ),
@@ -421,39 +360,6 @@ REFUSED = [
     ),
     (lambda: scaled(product="x"), r"scales\.product must be a real number"),
     (lambda: scaled(sharpness=-1.0), "sharpness must be positive and finite"),
-    (lambda: flow(LOSS._replace(linear=np.ones(2))), r"loss\.linear must have shape \(4,\)"),
-    (
-        lambda: flow(start=START._replace(key_query=np.eye(3))),
-        r"start\.value_projection must have shape \(3, 3\)",
-    ),
-    (lambda: flow(start=START._replace(key_query=1e200 * EYE)), "start must have a finite loss"),
-    (
-        lambda: attention_layers.attend(ATTENTION, MATRIX, 5),
-        "context must be at most the 3 tokens, got 5",
-    ),
-    (
-        lambda: attention_training.full_loss(np.eye(4), 2),
-        "input_covariance must have at most 3 dimensions, got 4",
-    ),
-    (
-        lambda: single(lambda: attention_training.full_loss(np.eye(1), 2)),
-        "the expected loss needs float64",
-    ),
-    (lambda: attention_training.balanced_start(0.5, EYE), "factor must have a norm of 1"),
-    (
-        lambda: attention_training.train_linear_attention(
-            KEY, 1, dimension=2, context=3, input_covariance=np.eye(3)
-        ),
-        "input_covariance must have shape",
-    ),
-    (
-        lambda: attention_layers.learn_descent(0 * SPECTRA, 1, 4, contract=True),
-        "spectra must have an eigenvalue above 0",
-    ),
-    (
-        lambda: single(lambda: attention_layers.learn_descent(SPECTRA, 1, 4, contract=True)),
-        "of the steps needs float64",
-    ),
     (
         lambda: network.gelu_product(np.ones(1), np.ones(1), 1e-9),
         "must be finite and at least 1.5e-08",

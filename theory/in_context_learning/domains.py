@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import COVARIANCE, DEFINITE, MAY_BE_EMPTY, NON_NEGATIVE, Interval
+from theory_on_trial.contract import MAY_BE_EMPTY, NON_NEGATIVE, Interval
 
 Inputs = Annotated[Float[np.ndarray, "examples dimension"], MAY_BE_EMPTY]
 """X, one row per example; there may be none."""
@@ -17,12 +17,6 @@ RuleMatrix = Annotated[Float[np.ndarray, "outputs examples"], MAY_BE_EMPTY]
 """Takes labels to weights, or to predictions."""
 Spectrum = Annotated[Float[np.ndarray, " eigenvalues"], NON_NEGATIVE, MAY_BE_EMPTY]
 """Eigenvalues s_i of X^T X; those not given are zero."""
-Covariance = Annotated[Float[np.ndarray, "dimension dimension"], COVARIANCE]
-"""Λ, or Σ_w."""
-Definite = Annotated[Float[np.ndarray, "dimension dimension"], DEFINITE]
-"""Λ, where it is inverted."""
-Square = Float[np.ndarray, "dimension dimension"]
-"""A, a map of inputs."""
 Prefixes = Annotated[int, Interval(2, 10**4, why="each prefix costs")]
 """n, the length of a prompt whose prefixes are all answered."""
 Length = Annotated[int, Interval(3, 2**53, why="LayerNorm of two rows forgets them")]
