@@ -638,7 +638,8 @@ def test_half_removed__lora(trial, size: Size):
 
 @figure("F1", claims=("half_removed", "half_removed-lora"))
 def learned_at_the_end(size: int = 200, draws: int = 12):
-    """PiSSA's principal pairs cost half of what an adapter can learn of a change that is unlike W.
+    """Started at PiSSA's principal pairs, an adapter learns half as much of an unrelated change of
+    W.
 
     The share of the loss that one singular pair can remove, times n, against the pair's singular
     value θ in units of √n times the spread of the change. Marks: lines: limit (PiSSA), law at n =

@@ -198,8 +198,8 @@ def price_of_merging(masses, first, second, weights=None):
 
 @predicted
 def loss_of_summary(chances, keys):
-    """I(i; j) + KL(p̄‖b*) in nats, b* = softmax(z·k_j) with the mean key of p̄. Raises ValueError if
-    no z is found.
+    """I(i; j) + KL(p̄‖b*) in nats, b* = softmax(z·k_j) with the mean key of p̄. Raises ValueError
+    if no z is found.
     """
     pooled = chances.mean(axis=0)
 
@@ -343,8 +343,8 @@ def test_summary_query(
     dims: Annotated[int, Interval(1, 4, why="of keys: with as many as tokens any b can be had")],
     strength: Strength,
 ):
-    """For one region and b = softmax(z·k_j), z free, the least loss is I(i; j) + KL(p̄‖b*), where b*
-    has the mean key of p̄; the best z is not the mean query.
+    """For one region and b = softmax(z·k_j), z free, the least loss is I(i; j) + KL(p̄‖b*), where
+    b* has the mean key of p̄; the best z is not the mean query.
     """
     trial.require(tokens > dims + 1, "there must be more tokens than any b needs")
     generator = trial.generator("queries and keys")
@@ -485,8 +485,8 @@ def test_random_regions(
 
 @figure("F1", claims=("least_loss", "random_regions"))
 def loss_against_size(queries: int = 12, tokens: int = 32, strength: float = 2.0):
-    """Regions of keys that one query scores alike lose less than regions of any keys, but only
-    regions of few keys lose little.
+    """Regions lose less information if a query scores their keys alike; only small regions lose
+    little.
 
     What 12 queries lose on 32 keys in the plane, of the information in their scores. Marks: lines:
     law; points: fitted layers, and the mean over drawn scores with two standard errors.

@@ -300,7 +300,7 @@ def test_weights_let_p_in(
 
 @figure("F1", claims=("triangles_only",))
 def visits_of_triangles(returns: tuple[float, ...] = (0.1, 1.0, 10.0)):
-    """Both p and q change how often the nodes of a triangle are seen, but not at q = 1.
+    """Both p and q change how often a walk visits the nodes of a triangle, unless q = 1.
 
     A cubic graph on 8 nodes with one triangle: visits of a node of the triangle, where 1 is the
     average of all nodes. Marks: lines: formula; points: the chain of directed edges.

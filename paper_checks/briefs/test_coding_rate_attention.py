@@ -334,9 +334,9 @@ def change_of_rate(step: float = 0.1, most: float = 5.0):
     """A first-order attention step expands what it should compress: change of the coding rate R_c
     against x = βσ².
 
-    One head, one direction, step h = κβ = 0.1. The true gradient step lowers R_c everywhere, the
-    first order turns round at x = 1. Marks: lines: laws; points: rates by determinants before and
-    after a step.
+    One head, one direction, step h = κβ = 0.1. The true gradient step lowers R_c everywhere; the
+    step of first order raises it beyond x = 1. Marks: lines: laws; points: rates by determinants
+    before and after a step.
     """
     x = np.linspace(0.05, most, 100)
     at = np.linspace(0.25, most, 20)

@@ -501,8 +501,8 @@ def test_hierarchy(
 
 @figure("F1", claims=("break_even", "break_even-group"))
 def bits_against_items(values: int = 10, row: float = 512.0):
-    """Sent one by one, memorised pairs win in the end although the factors are independent; with a
-    group code they never do.
+    """If codes are sent one by one, memorised pairs need fewer bits in the end, although the
+    factors are independent; with a group code they never do.
 
     Bits of the factored dictionary and its codes less those of the memorised one, 10 x 10 values,
     rows of 512 bits. Marks: lines: law; points: adaptive codes, exact means; dotted: n*.

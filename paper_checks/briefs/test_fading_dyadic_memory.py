@@ -484,8 +484,8 @@ def test_wider_taps(
 
 @figure("F1", claims=("one_number_per_octave", "best_filters", "channels-memory"))
 def memory_against_lag(levels: int = 5):
-    """Of a lag one channel of Haar's filters keeps least, and many channels keep most; the best
-    filters of one channel lie between, and keep a few lags whole.
+    """One channel of Haar's filters remembers each lag least, and many channels remember it best;
+    the best filters of one channel lie between, and remember a few lags completely.
 
     The largest R² with which a read-out gives the input some steps ago, five levels. Marks: lines:
     laws; points: trees on an impulse, with Haar's filters, the best of 180 angles for each lag, and

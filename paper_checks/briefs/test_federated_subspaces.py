@@ -545,9 +545,9 @@ def test_code_averages_once__length(trial, turn: Turn, penalty: Penalty):
 def directions_of_means(ratio: float = 10.0):
     """Pooling follows the client with the larger gap; averages of subspaces and bases do not.
 
-    The direction that two clients δ apart agree on, from the first, with as many rows and gaps in
-    the ratio 10 : 1. Marks: lines: formulas; points: eigenvectors, and the released code, which
-    averages bases.
+    Two clients whose directions differ by δ have equally many rows, and gaps in the ratio 10 : 1.
+    The angle is that of the pooled direction to the first client's. Marks: lines: formulas; points:
+    eigenvectors, and the released code, which averages bases.
     """
     fine = np.linspace(2, 88, 100)
     at = np.linspace(5, 85, 9)

@@ -336,7 +336,7 @@ def test_chordal_mean__greedy(trial, dim: Dim, steps: Steps):
 
 @figure("F1", claims=("rotation_price",))
 def prices(dim=5, steps=3):
-    """A flag prices every turn, a subspace only those that leave it.
+    """Every rotation of components costs a flag something; a subspace pays only if one leaves it.
 
     Cost of turning two of five components by φ in a flag of three. The largest subspace V₃ alone
     sees the last pair only. Marks: lines: (w_i − w_j)(λ_i − λ_j) sin² φ; points: data projected on

@@ -323,7 +323,7 @@ def test_numbers_needed__cost(
 
 @figure("F1", claims=("amplitude_similarity",))
 def what_amplitudes_see(numbers: int = 100, pairs: int = 60):
-    """Amplitudes take opposite embeddings for equal ones, and unrelated ones for alike.
+    """Amplitudes make opposite embeddings look equal, and unrelated ones look alike.
 
     The cosine of two embeddings' amplitudes against the correlation of their coordinates. Marks:
     line: limit F; points: means of 60 random pairs, M = 100, with quantiles from 5 % to 95 %;

@@ -240,8 +240,8 @@ def test_regrown_head__everywhere(trial):
 
 @figure("F1", claims=("both_inequalities",))
 def mixed_distances(dim: int = 5, old: float = 4.0, pairs: int = 4000):
-    """A better model keeps both inequalities only if prototypes repel: mean distance of new to old
-    against κ_n.
+    """A better model keeps both inequalities only if prototypes repel each other: mean distance of
+    new and old features against κ_n.
 
     Five dimensions, κ_o = 4. A better model stays below two old features within a class and above
     them across: c < 0. Marks: lines: law; points: 4000 pairs, two standard errors; dotted: two old

@@ -340,7 +340,7 @@ def test_gaussian_noise(
 
 @figure("F1", claims=("layer_kl",))
 def information_per_layer(dim: int = 24, samples: int = 12, draws: int = 40):
-    """A layer counts by its rank: the information of linear layers falls along the network.
+    """The information of a linear layer grows with its rank, and so it falls along the network.
 
     KL of a seen from a fresh point. Marks: line: −(r/2) log(1 − 1/n); points, bars: mean, 5 % to 95
     % of 40 training sets.

@@ -328,11 +328,11 @@ def test_huber_bracket__threshold(trial, points: FewPoints):
 
 @figure("F1", claims=("sparsity_threshold",))
 def thresholds(points=15):
-    """The largest point decides from which threshold on nothing is left.
+    """The component of ε-insensitive kernel PCA is zero from the length of the longest point on.
 
-    Depth √(-2 min) of ε-insensitive kernel PCA with one component. The size √λ_1 of it would let it
-    end later. Marks: points: iteration from many starts; r₁, r₂: the largest points; line: from r₂
-    on.
+    Depth √(-2 min) with one component against the threshold ε. The first singular value √λ_1 would
+    put the end too late. Marks: points: iteration from many starts; r₁, r₂: lengths of the two
+    longest points; line: law, from r₂ on.
     """
     generator = np.random.default_rng(3)
     phi = features(generator, points, 4)

@@ -452,11 +452,11 @@ def test_centre_keys(trial, width: Width, kept: Kept):
 
 @figure("F1", claims=("price_of_orthogonality",))
 def error_against_axis_ratio(turn: float = np.pi / 4):
-    """Insisting on an orthogonal projection costs orders of magnitude where queries and keys lie
-    askew; tuning it gains little.
+    """An orthogonal projection has an error that is orders of magnitude larger where queries and
+    keys have different axes; tuning it gains little.
 
-    One of two coordinates is kept, axes at 45°. Marks: lines: laws; points: a search over
-    all angles of D = E, and least squares for unlike D and E in turn.
+    One of two coordinates is kept, axes at 45°. Marks: lines: laws; points: a search over all
+    angles of D = E, and least squares for unlike D and E in turn.
     """
     fine = np.geomspace(1e-3, 0.9, 60)
     coarse = np.geomspace(1e-3, 0.9, 10)

@@ -477,8 +477,8 @@ def test_price__at_most(trial, condition: Condition):
 
 @figure("F1", claims=("price", "price-of_small_steps"))
 def price_of_the_law(step: float = 0.1):
-    """Two examples that agree equally with the target's gradient at all times cost more, the worse
-    the condition.
+    """Weights that keep both examples in equal agreement with the target's gradient cost more, the
+    larger the condition number is.
 
     Cost on the printed law over the least cost, two examples in the plane, at two angles of
     A (c_1 - c_2) to an eigenvector, ηλ_max = `step`. Marks: lines: law; points: convex program and

@@ -341,8 +341,8 @@ def digits_encoder(width: int = 16):
 
 @figure("F1", claims=("inverse_gamma", "boundary_neighbour"))
 def estimates(dim: int = 8, balls: int = 4000):
-    """Few neighbours read too high a dimension: law of the estimate for k = 3, 5 and 20 neighbours
-    in a ball.
+    """With few neighbours the estimated dimension is too high: law of the estimate for k = 3, 5 and
+    20 neighbours in a ball.
 
     Marks: points: 4000 balls, shares in bins, 99 % intervals; lines: law of k θ/Γ; dashed: normal
     law that a large sample would suggest; dotted: true dimension θ = 8.

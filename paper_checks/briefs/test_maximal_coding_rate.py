@@ -255,7 +255,7 @@ def rank_of_a_class(dim: int = 6, most: int = 3):
     against ε.
 
     Six dimensions, equal classes. Marks: lines: Σ v_j(r) for ranks r; points: best of all searches;
-    vertical: ε⁴ = c π d²/9, to which r = 3 is best (left) or a local maximum (right).
+    vertical: ε⁴ = c π d²/9, up to which r = 3 is best (left) or a local maximum (right).
     """
     fine = np.linspace(0.7, 1.4, 60)
     at = np.linspace(0.72, 1.38, 9)

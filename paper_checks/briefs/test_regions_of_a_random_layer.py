@@ -187,8 +187,8 @@ def test_collisions(
 
 @figure("F1", claims=("collisions",))
 def pairs_in_one_region(points: int = 200, runs: int = 400):
-    """Few inputs make a poor hash: 200 normal points share linear regions long after a uniform hash
-    has parted them.
+    """In few dimensions linear regions are a poor hash: normal points share regions at widths at
+    which a uniform hash has separated them all.
 
     N = 200 inputs. Marks: lines: C(N,2) E(1 − θ/π)^n; points: 400 layers, 99 %; dashed: C(N,2)/2^n.
     """

@@ -551,12 +551,12 @@ def test_probe_noise__near_conservative(trial, dim: Probed):
 
 @figure("F1", claims=("repair", "repair-no_law"))
 def cost_of_repair(ratios: tuple[float, ...] = (2.0, 4.0, 16.0)):
-    """To symmetrise a rotated score costs the samples more and more, up to a rotation from which it
-    has no law.
+    """The more a score is rotated, the worse its symmetric part samples; beyond some rotation it
+    has no stationary law.
 
     KL divergence of the samples after repair, in nats, against the rotation a. Marks: lines: law,
-    with dotted poles; points: gradient descent on the penalty, then Lyapunov's equation. Left as
-    they are, all scores have divergence 0.
+    with dotted poles; points: gradient descent on the penalty, then Lyapunov's equation. Without
+    repair the divergence is 0.
     """
     lines = {}
     points = {}

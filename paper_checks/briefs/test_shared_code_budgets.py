@@ -412,8 +412,8 @@ def test_fewer_codes(
 
 @figure("F1", claims=("gaussian_and_laplace", "gaussian_and_laplace-laplace"))
 def kept_against_share(matrices: int = 3):
-    """A budget for each token keeps of Laplace codes what it keeps of normal ones; a shared budget
-    keeps more.
+    """A budget for each token keeps the same share of Laplace codes as of normal codes; a shared
+    budget keeps more of them.
 
     Share of Σ x² against the share of codes, tokens of unlike scale. Marks: lines: law; points:
     drawn codes of 1024 tokens and 512 features, means of 3 matrices.

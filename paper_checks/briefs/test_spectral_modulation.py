@@ -388,8 +388,8 @@ def test_slow_start__everywhere(trial):
 
 @figure("F1", claims=("spectral_map", "slow_start"))
 def modulation(most: int = 8):
-    """Small eigenvalues take their time: whitened eigenvalue after T = 1, 2, 4, 8 steps against its
-    share of the trace.
+    """Small eigenvalues need more steps: the whitened eigenvalue after T = 1, 2, 4, 8 steps against
+    its share of the trace.
 
     Marks: lines: law φ_T; points: matrix iteration on one covariance with twelve eigenvalues;
     dashed: first-order growth (9/4)^T λ, which no eigenvalue exceeds.

@@ -373,8 +373,8 @@ def test_sharp_curvature__everywhere(trial):
 
 @figure("F1", claims=("inner_steps", "rate"))
 def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
-    """More inner steps for one gradient lower the loss faster, up to a projection that no basis can
-    spoil.
+    """More inner steps per gradient lower the loss faster; their limit is a projection, which no
+    choice of basis changes.
 
     Logistic loss of a linear model, twelve targets, singular values 2 to 1/2, η = 1/L = 4. Marks:
     m: inner steps a gradient; lines: recursion of the theory; points: runs.

@@ -464,7 +464,7 @@ def drawn_walks(generator, adjacency, p, q, count):
 
 @figure("F1", claims=("only_q_sees_it",))
 def walks_tell_graphs_apart(p: float = 1.0, walks: int = 200_000):
-    """Three steps of node2vec tell two graphs with the same matrix powers apart, except at q = 1.
+    """Three steps of node2vec distinguish two graphs with the same matrix powers, except at q = 1.
 
     The probability that a walk of three steps begins and ends at two given joined nodes, for the 4
     × 4 rook's graph (one edge among their common neighbours) and Shrikhande's graph (none), p = 1.

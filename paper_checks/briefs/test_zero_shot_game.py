@@ -323,7 +323,7 @@ def values_of_the_game(attributes: int = 4, tables: int = 60):
 
 @figure("F2", claims=("digits",))
 def guarantees_for_digits(attributes: int = 5, tables: int = 30):
-    """A guarantee costs little on real digits, and independence promises what it cannot keep.
+    """A guarantee costs little on real digits; the error that independence predicts is exceeded.
 
     All ten digits of scikit-learn and five of sixteen blocks of pixels, 30 choices. Marks: line:
     the least error that a map can guarantee; points: the error of that map on the digits, of the
