@@ -3,7 +3,7 @@ their limits.
 """
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -412,76 +412,166 @@ def test_ridge__spectrum(
         )
 
 
-@claim(
-    derived(
-        "by the normal equations for each unit vector of w and of the noise: the mean of a "
-        "square is a sum of them; without noise the Bayes predictor projects on what is seen"
-    ),
-    kind="identity",
-    cases=[(0.3, 5), (2.0, 2)],
+class Elimination(NamedTuple):
+    """Ridge and the Bayes predictor on the unit prompts of inputs X [k, d], by elimination."""
+
+    X: np.ndarray
+    query: np.ndarray
+    weights: np.ndarray
+    ridge: np.ndarray
+    bayes: np.ndarray
+    scale: float
+
+    def sizes(self, *gaps):
+        """The sum of squares of each gap, which is its mean square over weights and noise."""
+        return np.array([np.sum(gap**2) for gap in gaps])
+
+
+def eliminated(trial, regulariser, examples, dimension, weight_std, noise_std):
+    """The fits to the unit prompts of drawn inputs. Without noise the Bayes predictor projects the
+    weights on what the inputs show.
+    """
+    ratio = (noise_std / weight_std) ** 2
+    trial.require(
+        ratio == 0 or ratio > 0.01,
+        "noise_std must be 0 or above a tenth of weight_std: elimination loses digits",
+    )
+    trial.require(
+        abs(regulariser - ratio) > 0.01 * ratio,
+        "regulariser must not be that of the Bayes predictor",
+    )
+    *rows, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
+    X = np.array(rows)
+    weights, labels = unit_prompts(X, weight_std, noise_std)
+    ridge = by_elimination(X, labels, regulariser)
+    if noise_std > 0:
+        bayes = by_elimination(X, labels, ratio)
+    else:
+        seen = np.linalg.qr(X.T)[0]
+        bayes = weights @ seen @ seen.T
+    largest, least = np.linalg.svd(X, compute_uv=False)[[0, -1]]
+    scale = (
+        np.sum(weights**2 + ridge**2 + bayes**2)
+        * (largest / least + largest**2 / min(ratio or regulariser, regulariser))
+        * (1 + query @ query)
+    )
+    return Elimination(X, query, weights, ridge, bayes, scale)
+
+
+def wrong_noise(noise_std):
+    """The name and the size of another noise."""
+    if noise_std > 0:
+        return "noise of half the variance", noise_std * 0.5**0.5
+    return "noise of a tenth", 0.1
+
+
+UNIT_VECTORS = (
+    "by the normal equations for each unit vector of w and of the noise: the mean of a square is a "
+    "sum of them"
 )
+GIVEN_INPUTS = [(0.3, 5, 0.5), (2.0, 2, 0.5), (0.3, 5, 0.0)]
+Noise = Annotated[float, Interval(0, 10, why="σ; the high end is a cap")]
+
+
+@claim(derived(UNIT_VECTORS), kind="identity", cases=GIVEN_INPUTS)
 def test_ridge__distance(
     trial,
     regulariser: Penalty,
     examples: Shown,
+    noise_std: Noise,
     dimension: Dimension = 3,
     weight_std: Std = 1.5,
-    noise_std: Std = 0.5,
 ):
     """Given X, the mean squared distance of ridge regression from the Bayes predictor is sum s (λ
     τ^2 - σ^2)^2 / ((s + λ)^2 (τ^2 s + σ^2)) over the eigenvalues s of X^T X; τ^2 and σ^2 are the
     variances of weights and noise.
-
-    At a query its risk and that distance are quadratic forms in the weights on the labels.
     """
-    ratio = (noise_std / weight_std) ** 2
-    trial.require(
-        ratio > 0.01, "noise_std must be above a tenth of weight_std: elimination loses digits"
-    )
-    trial.require(
-        abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor"
-    )
-    *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
-    X = np.array(X)
-    singular = np.linalg.svd(X, compute_uv=False)
-    rule = regression.ridge_rule(X, regulariser)
-    seen = np.linalg.qr(X.T)[0]
+    fitted = eliminated(trial, regulariser, examples, dimension, weight_std, noise_std)
+    eigenvalues = np.linalg.svd(fitted.X, compute_uv=False) ** 2
+    name, other = wrong_noise(noise_std)
 
-    def laws(*stds):
-        named = dict(zip(("weight_std", "noise_std"), stds or (1.0, 0.0), strict=True))
-        bayes = regression.bayes_rule(X, **named)
-        at_query = (query @ rule)[None], (query @ bayes)[None]
+    def law(noise):
+        return np.array([regression.spd_to_bayes(regulariser, eigenvalues, weight_std, noise)])
+
+    trial.identity(
+        fitted.sizes(fitted.ridge - fitted.bayes),
+        law(noise_std),
+        ops=40 * dimension,
+        scale=fitted.scale,
+        controls={name: law(other)},
+    )
+
+
+@claim(derived(UNIT_VECTORS), kind="identity", cases=GIVEN_INPUTS)
+def test_ridge__query(
+    trial,
+    regulariser: Penalty,
+    examples: Shown,
+    noise_std: Noise,
+    dimension: Dimension = 3,
+    weight_std: Std = 1.5,
+):
+    """A rule that predicts a^T Y at a query x has the risk τ^2 |X^T a - x|^2 + σ^2 |a|^2 given X,
+    and its mean squared difference from b^T Y is τ^2 |X^T (a - b)|^2 + σ^2 |a - b|^2; τ^2 and σ^2
+    are the variances of weights and noise, and a and b here those of ridge regression and Bayes.
+    """
+    fitted = eliminated(trial, regulariser, examples, dimension, weight_std, noise_std)
+    X, query = fitted.X, fitted.query
+    ridge = (query @ regression.ridge_rule(X, regulariser))[None]
+    bayes = (query @ regression.bayes_rule(X, weight_std=weight_std, noise_std=noise_std))[None]
+    name, other = wrong_noise(noise_std)
+
+    def law(noise):
         return np.array(
             [
-                regression.spd_to_bayes(regulariser, singular**2, *stds),
-                regression.linear_rule_spd(rule, bayes, X, *stds),
-                regression.linear_rule_spd(*at_query, X, *stds),
-                regression.linear_rule_risk(at_query[0], X, *stds, targets=query[None]),
-                regression.bayes_risk_given_inputs(X, *stds),
-                regression.bayes_prediction_risk(X, query, *stds),
+                regression.linear_rule_risk(ridge, X, weight_std, noise, targets=query[None]),
+                regression.linear_rule_spd(ridge, bayes, X, weight_std, noise),
             ]
         )
 
-    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
-        weights, labels = unit_prompts(X, *(stds or (1.0, 0.0)))
-        fits = by_elimination(X, labels, regulariser)
-        best = by_elimination(X, labels, ratio) if stds else weights @ seen @ seen.T
-        gaps = [fits - best, fits - best, (fits - best) @ query, (fits - weights) @ query]
-        gaps += [best - weights, (best - weights) @ query]
-        size = (
-            np.sum(weights**2 + fits**2 + best**2)
-            * (singular[0] / singular[-1] + singular[0] ** 2 / min(ratio, regulariser))
-            * (1 + query @ query)
+    trial.identity(
+        fitted.sizes(
+            (fitted.ridge - fitted.weights) @ query, (fitted.ridge - fitted.bayes) @ query
+        ),
+        law(noise_std),
+        ops=40 * dimension,
+        scale=fitted.scale,
+        controls={name: law(other)},
+    )
+
+
+@claim(derived(UNIT_VECTORS), kind="identity", cases=GIVEN_INPUTS)
+def test_bayes__given__inputs(
+    trial,
+    regulariser: Penalty,
+    examples: Shown,
+    noise_std: Noise,
+    dimension: Dimension = 3,
+    weight_std: Std = 1.5,
+):
+    """Given X, the Bayes predictor's weights have the mean squared error tr C with C = (X^T X / σ^2
+    + I / τ^2)^-1, and its prediction at a query x has x^T C x; τ^2 and σ^2 are the variances of
+    weights and noise. Without noise C is τ^2 times the projection on what X does not show.
+    """
+    fitted = eliminated(trial, regulariser, examples, dimension, weight_std, noise_std)
+    errors = fitted.bayes - fitted.weights
+    name, other = wrong_noise(noise_std)
+
+    def law(noise):
+        return np.array(
+            [
+                regression.bayes_risk_given_inputs(fitted.X, weight_std, noise),
+                regression.bayes_prediction_risk(fitted.X, fitted.query, weight_std, noise),
+            ]
         )
-        trial.identity(
-            np.array([np.sum(gap**2) for gap in gaps]),
-            laws(*stds),
-            ops=40 * dimension,
-            scale=size,
-            controls={"noise of half the variance": laws(weight_std, noise_std * 0.5**0.5)}
-            if stds
-            else {"noise of a tenth": laws(1.0, 0.1)},
-        )
+
+    trial.identity(
+        fitted.sizes(errors, errors @ fitted.query),
+        law(noise_std),
+        ops=40 * dimension,
+        scale=fitted.scale,
+        controls={name: law(other)},
+    )
 
 
 @claim(
