@@ -7,7 +7,8 @@ import sys
 
 def test_importing_theory_is_light():
     code = (
-        "import theory.random_walk_pca.finite_dimension, theory.random_walk_pca.drift_and_decay, sys; "
+        "import sys; "
+        "import theory.random_walk_pca.finite_dimension, theory.random_walk_pca.drift_and_decay; "
         "heavy = {'jax', 'scipy', 'matplotlib', 'sklearn', 'cvxpy', 'diffrax'} & set(sys.modules); "
         "assert not heavy, heavy"
     )
@@ -19,7 +20,8 @@ def test_the_papers_install_three_packages_and_nothing_else(tmp_path):
     code = """
 import importlib.util
 import theory, sims, own_data, theory_on_trial
-for name in ("tools", "figures", "arguments", "audits", "paper_checks", "docs", "benchmarks", "notebooks", "conftest"):
+not_installed = "tools figures arguments audits paper_checks docs benchmarks notebooks conftest"
+for name in not_installed.split():
     assert importlib.util.find_spec(name) is None, name
 """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -20,6 +20,8 @@ def mean_square(inputs, depth, gain=2.0, activation=relu):
     layers = inputs[None]
     for _ in range(depth - 1):
         units = activation(layers @ rows.T)
-        layers = np.stack([units[:, list(choice)] for choice in product(range(len(rows)), repeat=n)], axis=1)
+        layers = np.stack(
+            [units[:, list(choice)] for choice in product(range(len(rows)), repeat=n)], axis=1
+        )
         layers = layers.reshape(-1, n)
     return np.mean((layers @ rows.T) ** 2)

@@ -37,12 +37,16 @@ def test_bernstein(
         predicted.bernstein(n, p * (1 - p), deviations),
         instances="all",
         ops=4 * n,  # of a sum of n products of n factors, each relative to itself
-        controls={"with the variance alone": predicted.bernstein_without_range(n, p * (1 - p), deviations)},
+        controls={
+            "with the variance alone": predicted.bernstein_without_range(n, p * (1 - p), deviations)
+        },
     )
 
 
 @claim(paper("de Moivre 1738"), kind="rate")
-def test_monte__carlo(trial, sizes: tuple[Count, ...] = (16, 32, 64, 128, 256, 512), p: Fraction = 1 / 3):
+def test_monte__carlo(
+    trial, sizes: tuple[Count, ...] = (16, 32, 64, 128, 256, 512), p: Fraction = 1 / 3
+):
     """The mean error of a probability estimated from n independent points falls as n^(-1/2)."""
     errors = np.array([observed.mean_error(n, p) for n in sizes])
     trial.order(
@@ -52,7 +56,9 @@ def test_monte__carlo(trial, sizes: tuple[Count, ...] = (16, 32, 64, 128, 256, 5
         rounding=4 * np.array(sizes) * 2.0**-52 * errors,
         margin=0.02,
         controls={"1 / n": -1.0, "n^(-1/3)": -1 / 3},
-        control_processes={"one point in each of n cells": [observed.stratified_mean_error(n, p) for n in sizes]},
+        control_processes={
+            "one point in each of n cells": [observed.stratified_mean_error(n, p) for n in sizes]
+        },
     )
 
 
@@ -73,9 +79,14 @@ def test_squared_cosine(trial, dim: Annotated[int, Interval(2)]):
     paper("Cochran 1934"),
     kind="distribution",
     cases=[2, 5],
-    as_published=paper("Kotlin DataFrame, reference of std: ddof", says="Divided by N - 1 the deviation is unbiased."),
+    as_published=paper(
+        "Kotlin DataFrame, reference of std: ddof",
+        says="Divided by N - 1 the deviation is unbiased.",
+    ),
 )
-def test_standard_deviation(trial, n: Annotated[int, Interval(2, 12, why="the bias falls as 1 / (4 n)")]):
+def test_standard_deviation(
+    trial, n: Annotated[int, Interval(2, 12, why="the bias falls as 1 / (4 n)")]
+):
     """Of n normal numbers the standard deviation is on average sqrt(2 / (n - 1)) G(n / 2) / G((n -
     1) / 2) σ, too small, although n - 1 is in its denominator.
     """

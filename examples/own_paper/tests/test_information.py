@@ -14,7 +14,10 @@ from theory import information as predicted
 
 @claim(paper("InfoNCE, and its limit"), kind="bound")
 def test_infonce(
-    trial, batch: Annotated[int, Interval(3)] = 16, dim: Count = 8, most: Annotated[float, Interval(100)] = 1000.0
+    trial,
+    batch: Annotated[int, Interval(3)] = 16,
+    dim: Count = 8,
+    most: Annotated[float, Interval(100)] = 1000.0,
 ):
     """The InfoNCE estimate from K pairs is at most log K, whatever the critic."""
     sharpness = np.geomspace(0.1, most, 400)

@@ -20,7 +20,9 @@ from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
 
 Distance = Annotated[float, Interval(0.75, 2, why="nearer, a draw varies little")]
-AnyDistance = Annotated[float, Interval(0, 3, why="beyond, a rule of 80 nodes does not follow the cosine")]
+AnyDistance = Annotated[
+    float, Interval(0, 3, why="beyond, a rule of 80 nodes does not follow the cosine")
+]
 
 
 def kernel(distance):
@@ -54,7 +56,9 @@ def quadrature_with_phase(distance):
     """The variance of a cosine with a phase, by Gauss-Hermite nodes for w and equal steps of b."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     phase = 2 * np.pi * np.arange(8) / 8
-    values = 2 * np.cos(0.3 * nodes + phase[:, None]) * np.cos((0.3 + distance) * nodes + phase[:, None])
+    values = (
+        2 * np.cos(0.3 * nodes + phase[:, None]) * np.cos((0.3 + distance) * nodes + phase[:, None])
+    )
     mean, square = (np.mean(power @ weights) / weights.sum() for power in (values, values**2))
     return square - mean**2
 
@@ -77,7 +81,10 @@ def test_variance(trial, distance: Distance):
 @claim(paper("variance of the two embeddings"), kind="identity", cases=[0.0, 1.0, 3.0])
 def test_phase(trial, distance: AnyDistance):
     """A cosine with a random phase has the variance of a pair, and a half."""
-    wrong = {"of a pair": variance_of_pair(distance), "twice that of a pair": 2 * variance_of_pair(distance)}
+    wrong = {
+        "of a pair": variance_of_pair(distance),
+        "twice that of a pair": 2 * variance_of_pair(distance),
+    }
     value = quadrature_with_phase(distance)
     expected = variance_with_phase(distance)
     trial.identity(value, expected, ops=1000, scale=4.0, controls=wrong)
@@ -99,4 +106,6 @@ def variances(count: int = 20_000):
         "cosine with a phase": (few, [quadrature_with_phase(r) for r in few]),
         "sine and cosine": (few, [pairs(generator, count, r).var() for r in few]),
     }
-    return chart(lines, points, x="distance r (bandwidths)", y="variance of a feature", ylim=(0, 1.3))
+    return chart(
+        lines, points, x="distance r (bandwidths)", y="variance of a feature", ylim=(0, 1.3)
+    )

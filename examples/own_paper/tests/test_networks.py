@@ -13,7 +13,9 @@ from theory import networks as predicted
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @claim(paper("section 2.2, equation 10"), kind="identity")
-def test_second_moment(trial, depth, width: Annotated[int, Interval(1, 4, why="every sign pattern is tried")] = 3):
+def test_second_moment(
+    trial, depth, width: Annotated[int, Interval(1, 4, why="every sign pattern is tried")] = 3
+):
     """With symmetric weights of variance 2 / width the mean square of a ReLU network's
     pre-activations is the same in every layer.
     """

@@ -10,7 +10,11 @@ from sims import spectra as observed
 from theory import spectra as predicted
 
 
-@claim(paper("Marchenko and Pastur 1967; Johnstone 2001, Theorem 1.1"), kind="limit", cases=[(100, 25), (60, 60)])
+@claim(
+    paper("Marchenko and Pastur 1967; Johnstone 2001, Theorem 1.1"),
+    kind="limit",
+    cases=[(100, 25), (60, 60)],
+)
 def test_edge(trial, n: Annotated[int, Interval(50)], d: Annotated[int, Interval(10)]):
     """The largest singular value of an n x d Gaussian matrix is sqrt(n) + sqrt(d), less a
     Tracy-Widom term.
