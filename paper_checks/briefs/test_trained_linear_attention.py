@@ -149,8 +149,8 @@ def answers(entries, inputs, labels, query):
 
 @observed
 def expected_loss(covariances, examples, chances=(1.0,)):
-    """L for prompts whose Λ is one of k covariances, with chances (k,), by quadrature over the query,
-    w and a pair of examples: the N examples are exchangeable.
+    """L for prompts whose Λ is one of k covariances, with chances (k,), by quadrature over w, the
+    query and a pair of examples: the N examples are exchangeable.
     """
     dim = len(covariances[0])
     normals, of_input = hermite(4, dim)
@@ -654,8 +654,8 @@ def test_scaled_inputs(
     trial,
     scale: Annotated[float, Interval(-4, 4, why="c; farther off all is of the order c³")],
 ):
-    """If all inputs of a prompt are multiplied by c, the truth wᵀx and the prediction of least
-    squares are multiplied by c, but ŷ by c³.
+    """If all inputs of a prompt are multiplied by c, the prediction ŷ is multiplied by c³, and the
+    truth wᵀx by c only: the layer then predicts c² times what it should.
     """
     trial.require(abs(scale) >= 0.1, "|c| must be at least .1: all is near 0 otherwise")
     trial.require(abs(scale**2 - 1) >= 0.05, "c² must differ from 1: nothing changes otherwise")
@@ -668,6 +668,11 @@ def test_scaled_inputs(
         labels = factor * inputs @ weights
         return answers(trained(np.eye(2), 6), factor * inputs, labels, factor * query)
 
+    def least_squares(factor):
+        labels = factor * inputs @ weights
+        fits = [np.linalg.lstsq(factor * x, y)[0] for x, y in zip(inputs, labels, strict=True)]
+        return np.sum(factor * query * fits, axis=1)
+
     before = predictions(1.0)
     size = float(100 * np.linalg.norm(weights) * abs(scale) ** 3)
     theories = {"c": scale * before, "c²": scale**2 * before}
@@ -678,7 +683,7 @@ def test_scaled_inputs(
         scale=size,
         independent=20,
         controls=apart(theories, scale**3 * before, 0.01 * abs(scale) ** 3),
-        control_processes={"least squares": scale * query @ weights},
+        control_processes={"least squares": least_squares(scale)},
     )
 
 
