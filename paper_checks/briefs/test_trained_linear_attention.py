@@ -173,8 +173,8 @@ def expected_loss(covariances, examples, chances=(1.0,)):
         inner = inner + np.einsum("xp,xr->xpr", asked, asked) / examples**2
         weight = chance * of_task[:, None] * of_input
         quadratic += np.einsum("wx,wxpr,xc,xe->pcre", weight, inner, inputs, inputs, optimize=True)
-        sums = mean[:, None] + asked / examples
-        linear += np.einsum("wx,wxp,xc,wx->pc", weight, sums, inputs, targets, optimize=True)
+        # The query's own token has no part in it, as w has mean 0.
+        linear += np.einsum("wx,wp,xc,wx->pc", weight, mean, inputs, targets, optimize=True)
     variance = np.dot(chances, np.trace(covariances, axis1=1, axis2=2))
     return Loss(quadratic.reshape(linear.size, -1), linear.ravel(), variance / 2, dim)
 
