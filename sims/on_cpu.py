@@ -1,5 +1,5 @@
-"""Chains of small steps, as of a differential equation: an accelerator that waits at each is a
-hundred times slower.
+"""Run functions of many small steps, such as the solution of a differential equation, on the CPU:
+an accelerator, which waits at each step, is a hundred times slower.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ Result = TypeVar("Result")
 
 
 def on_cpu(function: Callable[..., Result]) -> Callable[..., Result]:
-    """Let a function compute on the CPU, even if an accelerator is the default; no effect inside a
-    compiled program.
+    """Make a function compute on the CPU even if an accelerator is the default device. Within a
+    compiled program it changes nothing.
     """
 
     @wraps(function)

@@ -1,4 +1,4 @@
-"""Chi-square variables and Wishart matrices, drawn exactly and cheaply."""
+"""Chi-square variables and factors of Wishart matrices, drawn from their exact laws."""
 
 from typing import Annotated
 
@@ -20,8 +20,8 @@ Freedom = Annotated[Float[AnyArray, "draws"], Interval(1, MOST)]
 def bartlett_factor(
     key: Key[Array, ""], n_rows: Rows, dim: Count, dtype: FloatType = float
 ) -> Float[Array, "rows rows"]:
-    """Lower triangular L, L Lᵀ ~ Wishart(dim, I); ValueError for fewer dimensions than rows.
-    Source: Bartlett 1933.
+    """A lower triangular L, rows x rows, such that L Lᵀ has the law Wishart(dim, I). Raises
+    ValueError for fewer dimensions than rows. Source: Bartlett 1933.
     """
     require(dim >= n_rows, f"dim must be at least the {n_rows} rows (Bartlett's factor), got {dim}")
     normal_key, chi_key = jax.random.split(key)
@@ -39,9 +39,9 @@ def bartlett_factor(
 @guarded(double=False)
 @jax.jit  # a loop outside of a program is compiled at every call
 def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
-    """Independent chi-square variables, one for each number of degrees of freedom, by the rejection
-    of Marsaglia and Tsang (2000) with all draws in one loop: a third of the time of
-    `jax.random.chisquare`.
+    """Independent chi-square variables, one for each number of degrees of freedom. One rejection
+    loop makes all draws, in a third of the time of `jax.random.chisquare`. Source: Marsaglia and
+    Tsang 2000.
     """
     shape = jnp.asarray(freedom) / 2
     root_key, loop_key = jax.random.split(key)

@@ -1,5 +1,12 @@
-"""Denoisers of mixtures of low-rank Gaussians, and subspaces learned from few or from noisy
+"""The simulators of diffusion models on low-dimensional data.
+
+`denoising` has denoisers of mixtures of low-rank Gaussians, `optima` has minimisers of training and
+clustering losses, and `subspaces` has errors of subspaces that are learned from few or from noisy
 samples.
+
+Notation: points lie in R^n, and a subspace of dimension d is given by a basis of n x d with
+orthonormal columns. A noisy point is x_t = s x0 + γ ε with x0 clean, ε standard normal, s the
+signal level and γ the noise level.
 """
 
 from sims.low_dim_diffusion.denoising import (

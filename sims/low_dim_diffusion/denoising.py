@@ -28,8 +28,8 @@ _CACHED = 4096
 def gauss_hermite(
     dim: Dim, order: Order
 ) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
-    """Nodes and weights for a standard normal vector, `order` nodes per axis; exact to degree 2
-    order - 1 in each.
+    """Nodes and weights for the mean over a standard normal vector, with `order` nodes per axis.
+    They are exact for polynomials of degree up to 2 order - 1 in each coordinate.
     """
     require_room("dim and order", dim * order**dim)
     nodes, weights = np.polynomial.hermite_e.hermegauss(order)
@@ -42,8 +42,8 @@ def gauss_hermite(
 
 @guarded
 def cubature(dim: Dim) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
-    """Nodes +-sqrt(dim) e_i of equal weights: a standard normal vector to all polynomials of degree
-    three.
+    """The nodes ±√dim e_i, all of weight 1 / (2 dim). Their mean is that over a standard normal
+    vector for every polynomial of degree up to three.
     """
     nodes = np.sqrt(dim) * np.concatenate([np.eye(dim), -np.eye(dim)])
     return nodes, np.full(2 * dim, 0.5 / dim)
@@ -61,12 +61,17 @@ def denoising_loss(
     rule: Rule = "soft",
     point_weights: PointWeights | None = None,
 ) -> float:
-    """Mean of |D(s x0 + γ ε) - x0|^2 over clean points and noise; ValueError unless bases and
-    points are in R^n.
+    """The mean of |D(s x0 + γ ε) - x0|^2 over clean points x0 and noise ε.
+
+    `nodes` and `node_weights` stand for the law of ε; `point_weights` are those of the points,
+    equal by default. The denoiser D weighs the posterior means of the components N(0, U_k U_k') of
+    a mixture. The rule "soft" takes their posterior probabilities as weights. The rule "clean"
+    takes only the component whose subspace holds most of the clean point, and "noisy" the one that
+    holds most of the noisy point. Raises ValueError unless the bases and the points lie in one R^n.
     """
     require(
         all(basis.shape[0] == points.shape[1] for basis in bases),
-        "bases must have a row per column of points",
+        "bases must have one row for each column of points",
     )
     block = max(1, _CACHED // len(nodes))
     of_points = np.empty(len(points))
@@ -83,9 +88,12 @@ def denoising_loss(
 def posterior_moments(
     x: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, order: Order = 80
 ) -> tuple[Float[np.ndarray, "points n"], Float[np.ndarray, " points"]]:
-    """E[x0 | x_t] and E[|x0|^2 | x_t] - |E[x0 | x_t]|^2, by Bayes' rule on nodes of the latents of
-    each subspace. Only where the noise is no narrower than the nodes are apart. Raises ValueError
-    for more than 2^36 nodes.
+    """The posterior mean of x0 given x_t, [points, n], and E[|x0|^2 | x_t] - |E[x0 | x_t]|^2,
+    [points].
+
+    They follow by Bayes' rule on Gauss-Hermite nodes of the latents of each subspace. They are
+    valid only where the noise is at least as wide as the nodes are apart. Raises ValueError for
+    more than 2^36 nodes.
     """
     clean = []
     chances = []
@@ -112,8 +120,8 @@ def sampled_losses(
     noise: Level,
     rules: Sequence[Rule] = ("clean", "soft"),
 ) -> Float[np.ndarray, "draws rules"]:
-    """|D(x_t) - x0|^2 of drawn points of a mixture of equal weights, the denoiser of each rule on
-    the same draws.
+    """D(x_t) - x0|^2 at random points of a mixture with equal weights, for the denoiser of each
+    rule. All rules see the same draws.
     """
     labels = generator.integers(len(bases), size=draws)
     clean = np.empty((draws, len(bases[0])))

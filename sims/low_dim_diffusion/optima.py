@@ -1,5 +1,5 @@
-"""Minimisers of training losses, found by optimisers, and of clustering, found by trying all or by
-Lloyd's steps.
+"""Minimisers of training losses, which optimisers find, and of clustering losses, which an
+enumeration or Lloyd's steps find.
 """
 
 from itertools import product
@@ -27,8 +27,10 @@ def best_angles(
     order: Order = 40,
     point_weights: PointWeights | None = None,
 ) -> tuple[Float[np.ndarray, "2"], float]:
-    """Angles, in degrees, of two lines whose soft denoiser (s = 1) has the least loss near `start`,
-    and that loss.
+    """Fit two lines through zero of the plane to the points, by descent from the angles `start`.
+
+    Returns their angles and the loss, which is that of the soft denoiser with s = 1. All angles are
+    in degrees. The minimum is a local one.
     """
     from scipy.optimize import minimize
 
@@ -52,8 +54,8 @@ def best_subspace(
     noises: Levels,
     level_weights: LevelWeights,
 ) -> tuple[Float[np.ndarray, "n dim"], float]:
-    """One subspace that minimises the training loss averaged over noise levels, by BFGS from a
-    random start, and that loss. Raises ValueError for dim > n.
+    """The basis of one subspace that minimises the training loss averaged over noise levels, and
+    that loss. BFGS finds it from a random start. Raises ValueError for dim > n.
     """
     from scipy.optimize import minimize
 
@@ -79,9 +81,12 @@ def best_subspace(
 
 @guarded
 def fitting_partitions(points: Points, dim: Dim, groups: Groups) -> tuple[int, int]:
-    """How many partitions of the points into at most `groups` lie on subspaces through zero of this
-    dimension, of all. A set of points fits where its singular values beyond the first `dim` are
-    below 1e-9 of its first. Raises ValueError for more than 10^5 labellings.
+    """Count partitions of the points into at most `groups` groups: those that fit subspaces, and
+    all.
+
+    A partition fits where each group lies on a subspace through zero of dimension `dim`: its
+    singular values beyond the first `dim` are at most 1e-9 of the first. Raises ValueError for more
+    than 10^5 labellings.
     """
     n = len(points)
     require(
@@ -109,8 +114,10 @@ def fitting_partitions(points: Points, dim: Dim, groups: Groups) -> tuple[int, i
 def k_subspaces(
     generator: np.random.Generator, points: Points, dim: Dim, groups: Groups, starts: Starts = 10
 ) -> tuple[Int[np.ndarray, " points"], float]:
-    """Labels of the best of some runs of Lloyd's steps for subspaces through zero, and their sum of
-    squared residuals. Raises ValueError for dim > n.
+    """Cluster points around subspaces through zero by Lloyd's steps, and keep the best of all
+    `starts`.
+
+    Returns the label of each point and the sum of squared residuals. Raises ValueError for dim > n.
     """
     ambient = points.shape[1]
     require(dim <= ambient, f"dim must be at most the {ambient} columns of points, got {dim}")

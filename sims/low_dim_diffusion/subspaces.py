@@ -1,8 +1,8 @@
-"""Squared distances D^2 = |UU' - VV'|_F^2 = 2 |V_perp' U|_F^2 of learned subspaces, over
-independent draws.
+"""Errors of learned subspaces over independent draws.
 
-The true subspace is that of the first d axes: noise and starting points have laws that no rotation
-changes.
+The error is the squared distance D^2 = |UU' - VV'|_F^2 = 2 |V_perp' U|_F^2 of the learned subspace
+U from the true one V, both n x d with orthonormal columns. V consists of the first d axes. This
+loses nothing: a rotation does not change the laws of the noise and of the starting points.
 """
 
 from typing import Annotated
@@ -29,8 +29,8 @@ Steps = Annotated[int, Interval(1, 10**4)]
 def completion_errors(
     generator: np.random.Generator, draws: Draws, ambient: Dim, dim: Dim, samples: Natural
 ) -> Float[np.ndarray, " draws"]:
-    """D^2 of subspaces that hold all N samples of the true one, random beside them; ValueError
-    unless N <= d <= n.
+    """D^2 of subspaces that contain all N noiseless samples and are random in the other d - N
+    directions. Raises ValueError unless N <= d <= n.
     """
     points = _points(generator, draws, ambient, dim, samples)
     complement = generator.standard_normal((draws, ambient, dim - samples))
@@ -46,8 +46,10 @@ def trained_errors(
     samples: Natural,
     steps: Steps = 15,
 ) -> Float[np.ndarray, " draws"]:
-    """The same after large orthonormalised gradient steps on |V'X|_F^2 from a random start; raises
-    in the same way.
+    """D^2 of subspaces trained on N noiseless samples X by large gradient steps on |V'X|_F^2.
+
+    Each step is followed by a QR decomposition, and the start is random. Raises ValueError unless N
+    <= d <= n.
     """
     points = _points(generator, draws, ambient, dim, samples)
     basis = np.linalg.qr(generator.standard_normal((draws, ambient, dim)))[0]
@@ -68,9 +70,11 @@ def noisy_errors(
     samples: Dim,
     noise: NonNegative,
 ) -> Float[np.ndarray, " draws"]:
-    """D^2 of uncentred PCA on N samples with latents of these variances and noise in all n
-    coordinates. By the eigenvectors of the smaller Gram matrix. Raises ValueError unless d <=
-    min(n, N).
+    """D^2 of principal component analysis, without centring, on N noisy samples.
+
+    The latents have the variances `spectrum`, one per dimension of the subspace. The noise has the
+    standard deviation `noise` in each of the n coordinates. The components are the eigenvectors of
+    the smaller Gram matrix. Raises ValueError unless d <= min(n, N).
     """
     return _noisy(generator, draws, ambient, spectrum, samples, noise)[0]
 
@@ -84,11 +88,13 @@ def steadied_errors(
     samples: Dim,
     noise: NonNegative,
 ) -> Float[np.ndarray, " draws"]:
-    """`noisy_errors`, of the same mean, less what numbers of mean zero explain of them.
-    These are lengths and log determinant of the whitened latents A, and the noise in the rows'
-    span, weighed by the inverse of A, less its mean over the noise. Slopes come from a thousand
-    other draws, the same in every call, so that calls share nothing that varies. Raises as
-    `noisy_errors`.
+    """`noisy_errors` with control variates: the mean is the same, and the variance is smaller.
+
+    The control variates are numbers whose mean is known to be zero: the squared lengths and the log
+    determinant of the latents A, each less its mean, and the squared noise outside the true
+    subspace that the inverse of A lets in, less its mean over the noise. A regression on a thousand
+    other draws gives their slopes. These draws are the same in every call, so that two calls share
+    nothing random. Raises ValueError as `noisy_errors`.
     """
     arguments = ambient, spectrum, samples, noise
     errors, variates = _noisy(np.random.default_rng(0), 1000, *arguments)
@@ -147,10 +153,12 @@ def clustered_errors(
     subspaces: Annotated[int, Interval(1, 64)],
     noise: NonNegative,
 ) -> Float[np.ndarray, "draws subspaces"]:
-    """D^2 of each of K subspaces trained on N noisy samples of each, none of which is told where it
-    belongs. From a start some 17 degrees off, by turns: every sample to the subspace that holds
-    most of it, and principal components of what each has got. That is descent on the loss of
-    K-subspaces. Raises ValueError for d > n.
+    """D^2 of each of K subspaces that are learned together from N noisy samples each, without
+    labels.
+
+    The descent on the K-subspaces loss starts some 17 degrees from the truth. It takes twelve
+    rounds: each sample goes to the subspace that contains most of it, and each subspace becomes
+    that of the leading principal components of its samples. Raises ValueError for d > n.
     """
     require(dim <= ambient, f"dim must be at most ambient, got {dim} and {ambient}")
     require_room(
@@ -176,10 +184,12 @@ def trace_tail(
     samples: Dim,
     threshold: Annotated[float, Interval(1e-9, 1e15)],
 ) -> float:
-    """P(tr (AA')^-1 > t) of a Gaussian A of one row or two, integrated. Raises ValueError for fewer
-    samples than rows. With two rows, A = L Q with L = (a, 0; b, c), the trace exceeds t where c^2
-    (t a^2 - 1) < a^2 + b^2, and c^2 is a chi-square number of N - 1 degrees of freedom; a^2 + b^2 =
-    r^2 and a = r sin(φ) are independent.
+    """P(tr (AA')^-1 > t) for a d x N matrix A of independent standard normal entries, d = 1 or 2,
+    by quadrature.
+
+    With two rows A = L Q with L = (a, 0; b, c), and the trace exceeds t where c^2 (t a^2 - 1) < a^2
+    + b^2. Here c^2 is chi-square with N - 1 degrees of freedom, a^2 + b^2 = r^2, a = r sin(φ), and
+    r and φ are independent. Raises ValueError for fewer samples than rows.
     """
     from scipy.stats import chi2
 
@@ -200,7 +210,9 @@ def trace_tail(
 def inverse_traces(
     generator: np.random.Generator, draws: Draws, dim: Dim, samples: Dim
 ) -> Float[np.ndarray, " draws"]:
-    """Tr (AA')^-1 of Gaussian A, d x N. Raises ValueError unless d <= N."""
+    """Draws of tr (AA')^-1 for d x N matrices A of independent standard normal entries. Raises
+    ValueError unless d <= N.
+    """
     require(dim <= samples, f"dim must be at most samples, got {dim} and {samples}")
     require_room("draws, dim and samples", draws * dim * samples)
     latents = generator.standard_normal((draws, dim, samples))

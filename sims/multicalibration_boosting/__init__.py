@@ -1,5 +1,12 @@
-"""Level-set boosting of finite worlds and samples, the worst calibration error of a predictor, and
-sampled levels.
+"""The simulators of multicalibration by boosting.
+
+`boosting` fits a predictor by least squares within its level sets, on finite worlds and on samples
+(`worlds`). `audit` finds the worst calibration error of a predictor, and `samples` draws the labels
+and the groups within level sets.
+
+Notation, here and in the modules: f(x) is the prediction, a level v is the set of cells that f
+sends to v, y in [0, 1] is the label, r = y - f(x) is the residual, and h is a function of the cell.
+The calibration error is K2 = sum over levels v of P(v) (E[h r | v])^2.
 """
 
 from sims.multicalibration_boosting.audit import (

@@ -1,5 +1,5 @@
-"""Searches: the best step, the best function, the worst calibration error, each found by an
-optimiser or a sum.
+"""Searches for the best step, the best function and the worst calibration error, each by an
+optimiser or by a sum.
 """
 
 from typing import Annotated
@@ -20,8 +20,9 @@ Bins = Annotated[Int[np.ndarray, " levels"], Interval(0, 2**20)]
 def gain(
     probabilities: Probabilities, predictions: Values, means: Values, h: Function, step: Step
 ) -> float:
-    """E[(f - y)^2 - (f + step h - y)^2], the difference of squares taken cell by cell, where no
-    digits cancel.
+    """How much a step lowers the squared error: E[(f - y)^2 - (f + step h - y)^2].
+
+    Each cell's difference of squares is written as a product, so that no digits cancel.
     """
     change = step * h
     return float(probabilities @ (change * (2 * (means - predictions) - change)))
@@ -45,9 +46,12 @@ def best_gain(
 def best_ratio(
     probabilities: Probabilities, predictions: Values, means: Values, basis: Basis, seed: Seed = 0
 ) -> float:
-    """Sum over levels of P(v) times the largest (E[h r | v])^2 / E[h^2 | v] that BFGS finds from
-    three random starts. Its coordinates are those of functions that are orthonormal within the
-    level, where they are no fewer than cells.
+    """The sum over levels v of P(v) times the largest (E[h r | v])^2 / E[h^2 | v] over the span of
+    the basis.
+
+    BFGS finds each maximum from three random starts. Its coordinates belong to functions that are
+    orthonormal within the level. Where a level has no more cells than the basis has functions,
+    these span all functions of its cells.
     """
     from scipy.optimize import minimize
 
@@ -86,8 +90,11 @@ def best_ratio(
 def worst_error(
     probabilities: Probabilities, predictions: Values, means: Values, basis: Basis
 ) -> float:
-    """The largest K2 of functions |h| <= 1 in the span, chosen level by level: a linear program for
-    each level. That of one h for all levels is at most as large, and h^2 <= B multiplies it by B.
+    """The largest K2 over functions in the span of the basis with |h| <= 1, where each level may
+    have a function of its own.
+
+    A linear program solves each level. One function for all levels has at most this K2. Under the
+    condition h^2 <= B in place of |h| <= 1 the largest K2 is B times as large.
     """
     from scipy.optimize import linprog
 
@@ -118,7 +125,9 @@ def worst_error(
 
 @guarded
 def binned_error(weights: Weights, biases: Biases, bins: Bins) -> float:
-    """K2 of levels merged into bins: each bin's mean of h r, squared and weighted."""
+    """K2 after levels are merged into bins: the sum over bins of P(bin) times the squared mean of h
+    r. `weights` are P(v), `biases` are E[h r | v], and `bins` names the bin of each level.
+    """
     total = 0.0
     for bin_ in np.unique(bins):
         inside = weights[bins == bin_]

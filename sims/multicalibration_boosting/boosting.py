@@ -1,5 +1,5 @@
-"""Boosting on level sets: least squares within each level, rounded, until the error hardly
-falls.
+"""Boosting on level sets: each round fits the labels by least squares within each level and rounds
+the fit; it ends when the squared error hardly falls.
 """
 
 from typing import Annotated, NamedTuple
@@ -15,7 +15,9 @@ Predictions = Annotated[Float[np.ndarray, " cells"], Interval(-1e50, 1e50)]
 
 
 class Boosted(NamedTuple):
-    """The course of boosting, the constant that it began with first."""
+    """The models of all rounds of boosting, and their errors. The first model is the constant 1/2,
+    or the global fit in `released_lsboost`.
+    """
 
     models: list[Float[np.ndarray, " cells"]]
     """Predictions after each round, the rejected one among them."""
@@ -24,7 +26,7 @@ class Boosted(NamedTuple):
 
     @property
     def rounds(self) -> int:
-        """How many rounds there were, the rejected one counted."""
+        """How many rounds were taken, including the last one, which was rejected."""
         return len(self.models) - 1
 
     @property
@@ -35,13 +37,13 @@ class Boosted(NamedTuple):
 
 @guarded
 def squared_error(probabilities: Probabilities, predictions: Predictions, means: Values) -> float:
-    """E (f - y)^2, summed over cells and both labels."""
+    """E (f - y)^2, the expectation over the cells and over both labels."""
     return float(probabilities @ (means * (1 - predictions) ** 2 + (1 - means) * predictions**2))
 
 
 @guarded
 def round_to_grid(values: Predictions, grid: Grid) -> Float[np.ndarray, " cells"]:
-    """The nearest multiple of 1 / grid after clipping to [0, 1], upwards from the middle."""
+    """Clip to [0, 1] and round to the nearest multiple of 1 / grid; a tie goes upwards."""
     return np.minimum(np.floor(grid * np.clip(values, 0, 1) + 0.5), grid) / grid
 
 
@@ -49,8 +51,11 @@ def round_to_grid(values: Predictions, grid: Grid) -> Float[np.ndarray, " cells"
 def level_fit(
     probabilities: Probabilities, predictions: Values, means: Values, basis: Basis
 ) -> Function:
-    """The least-squares fit of y within each level, of least norm where it is not unique; a number
-    per cell.
+    """The least-squares fit of the labels within each level set of the predictions, one number per
+    cell.
+
+    What is fitted is y - v on the level v. Where the fit is not unique, its coefficients are those
+    of least norm.
     """
     fit = np.array(predictions)
     roots = np.sqrt(probabilities)
@@ -71,16 +76,17 @@ def lsboost(
     tolerance: Annotated[float, Interval(1e-14, 1, why="the error is known to rounding")],
     relative: UnitInterval = 0.0,
 ) -> Boosted:
-    """Begin with 1/2, refit each level, round, and stop at the first round that saves no more than
-    the tolerance.
+    """Boost from the constant 1/2: in each round refit every level and round the fit to the grid.
+
+    Boosting stops at the first round that lowers the squared error by no more than the tolerance.
 
     Args:
-        probabilities: of the cells; of a sample 1 / n.
-        means: of the labels; of a sample the labels.
-        basis: functions of the cells, or of the rows of a sample.
-        grid: m, the steps of the rounding grid.
-        tolerance: in the unit of the error.
-        relative: stops as well where a round saves no more than this share of the error.
+        probabilities: of the cells; 1 / n each for a sample of n rows.
+        means: mean labels of the cells; the labels themselves for a sample.
+        basis: functions of the cells, or of the rows of a sample, one per column.
+        grid: m; predictions are multiples of 1 / m.
+        tolerance: the least decrease of the squared error that counts.
+        relative: boosting also stops where a round saves no more than this share of the error.
     """
     models = [np.full(len(means), 0.5)]
     errors = [squared_error(probabilities, models[0], means)]
@@ -98,14 +104,16 @@ def released_lsboost(
     bins: Annotated[int, Interval(1, 2**20)] = 10,
     gamma: UnitInterval = 0.1,
 ) -> Boosted:
-    """The released class on a sample with labels from 0 to 1, with its defaults except its limit of
-    100 rounds.
+    """What the class in the paper's released code does to a sample with labels in [0, 1].
 
-    A global fit, rounded to bins + 1 values; then rounds within levels, levels of one row left as
-    they are. From the third on it asks whether the last one lowered the error by more than γ /
-    bins; if not, it adds a round that is not rounded, and predicts with that. The errors are its
-    training errors, those of the global fit before rounding. Here `models` ends with that round, so
-    that `models[-3]` is the last but one of the rounded models.
+    All options have their defaults, except that the number of rounds is not limited to 100. The
+    first model is a global fit, rounded to bins + 1 values. Each round then refits within levels; a
+    level of one row is left as it is. From the third model on the code asks whether the last round
+    lowered the error by more than γ / bins. If it did not, the code adds one round that is not
+    rounded, predicts with it and stops.
+
+    `models` ends with that round. `errors` are training errors; the first is that of the global fit
+    before rounding.
     """
     n = len(labels)
     uniform = np.full(n, 1 / n)
@@ -126,8 +134,8 @@ def released_lsboost(
 
 @guarded
 def released_error(predictions: Values, labels: Values) -> float:
-    """The number that the released code prints as the calibration error of a sample: it leaves out
-    the level of the largest value.
+    """The number that the released code prints as the calibration error of a sample. The code
+    leaves out the level of the largest prediction.
     """
     values = np.unique(predictions)
     residuals = [labels[predictions == value] - value for value in values[:-1]]

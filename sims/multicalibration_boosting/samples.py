@@ -1,5 +1,5 @@
-"""Samples within levels: labels y ~ Bernoulli(v + shift), and groups h ~ Bernoulli(share) apart
-from them.
+"""Samples within levels: labels y ~ Bernoulli(chance of the level) and, independent of them, group
+membership h ~ Bernoulli(share).
 """
 
 from typing import Annotated
@@ -23,7 +23,11 @@ def sample_levels(
     chances: Chances,
     share: UnitInterval,
 ) -> tuple[Float[np.ndarray, "replicas levels"], Float[np.ndarray, "replicas levels"]]:
-    """Sums of h r and of its square in each level, r = y - v; `chances` are those of y = 1."""
+    """Draw samples, and return S1 = sum of h r and S2 = sum of (h r)^2 of each level, r = y - v.
+
+    `counts` are the samples of each level, `values` are the predictions v, `chances` are P(y = 1)
+    in each level, and `share` is P(h = 1).
+    """
     members = generator.binomial(counts, share, (replicas, len(counts)))
     ones = generator.binomial(members, chances)
     return _sums(members.astype(float), ones.astype(float), values)
@@ -38,8 +42,11 @@ def enumerate_levels(
 ) -> tuple[
     Float[np.ndarray, " outcomes"], Float[np.ndarray, " outcomes"], Float[np.ndarray, " outcomes"]
 ]:
-    """Every number of members and of ones in a level: their chances, and sums of h r and of its
-    square.
+    """Every outcome of the samples of one level: its probability, S1 = sum of h r, S2 = sum of (h
+    r)^2.
+
+    An outcome is the number of members (h = 1) and the number of ones (y = 1) among these. `count`
+    is the number of samples, `value` is v, `chance` is P(y = 1), and `share` is P(h = 1).
     """
     from scipy.stats import binom
 
@@ -50,14 +57,20 @@ def enumerate_levels(
 
 @guarded
 def plug_in(counts: Counts, sums: Sums) -> Float[np.ndarray, "*replicas"]:
-    """K2 of the sample: sum of (n_v / n) (mean of h r)^2."""
+    """The plug-in estimate of K2: the sum over levels of (n_v / n) (mean of h r)^2. `counts` are
+    n_v, and `sums` are those of h r.
+    """
     return np.asarray(np.sum(sums**2 / counts, axis=-1) / counts.sum())
 
 
 @guarded
 def unbiased(counts: Counts, sums: Sums, squares: Sums) -> Float[np.ndarray, "*replicas"]:
-    """Sum of (n_v / n) (S1^2 - S2) / (n_v (n_v - 1)): products of different samples alone.
-    Levels of one sample have none and are left out. Raises ValueError where there is no other.
+    """The estimate of K2 by products of two different samples: the sum over levels of (n_v / n)
+    (S1^2 - S2) / (n_v (n_v - 1)).
+
+    `counts` are n_v, `sums` are S1 = sum of h r, and `squares` are S2 = sum of (h r)^2. A level of
+    one sample has no such product and is left out. Raises ValueError where every level has one
+    sample.
     """
     several = counts > 1
     require(several.any(), "counts must be above one for some level")

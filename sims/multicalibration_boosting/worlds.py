@@ -1,4 +1,4 @@
-"""Finite worlds: cells x with probabilities, features and chances of the label 1."""
+"""Finite worlds: cells with probabilities, features, and a chance that the label is 1."""
 
 from itertools import product
 from typing import Annotated, NamedTuple
@@ -12,7 +12,9 @@ from theory_on_trial.contract import USABLE_SCALE, Interval, UnitInterval, guard
 
 
 class World(NamedTuple):
-    """A finite world with labels y in {0, 1}."""
+    """A finite world: cells x with their probabilities, features and mean labels; labels are 0 or
+    1.
+    """
 
     probabilities: Float[np.ndarray, " cells"]
     features: Float[np.ndarray, "cells dim"]
@@ -22,7 +24,9 @@ class World(NamedTuple):
 
 @guarded
 def random_world(seed: Seed, cells: Cells = 60, dim: Dim = 3) -> World:
-    """Uniform features in [-1, 1], Dirichlet probabilities, uniform means."""
+    """A random world: features uniform in [-1, 1], mean labels uniform in [0, 1], and probabilities
+    uniform on the simplex (a Dirichlet law).
+    """
     generator = np.random.default_rng(seed)
     features = generator.uniform(-1, 1, (cells, dim))
     return World(generator.dirichlet(np.ones(cells)), features, generator.uniform(0, 1, cells))
@@ -32,8 +36,11 @@ def random_world(seed: Seed, cells: Cells = 60, dim: Dim = 3) -> World:
 def random_predictor(
     seed: Seed, cells: Cells = 60, dim: Dim = 3
 ) -> tuple[Float[np.ndarray, " cells"], Float[np.ndarray, " functions"]]:
-    """Values .2, .4, .6 or .8 for each cell, and normal coefficients of an affine function; apart
-    from that world.
+    """A random predictor and a random affine function, independent of `random_world` of the same
+    seed.
+
+    Returns the prediction of each cell, which is 0.2, 0.4, 0.6 or 0.8, and the dim + 1 coefficients
+    of the function, which are standard normal.
     """
     generator = np.random.default_rng(100 + seed)
     return generator.choice([0.2, 0.4, 0.6, 0.8], cells), generator.standard_normal(dim + 1)
@@ -41,7 +48,9 @@ def random_predictor(
 
 @guarded
 def two_cells(shift: Annotated[float, Interval(-0.5, 0.5)]) -> World:
-    """Two equally likely cells x = -1 and 1 with means 1/2 - shift and 1/2 + shift."""
+    """A world of two equally likely cells: x = -1 has mean label 1/2 - shift, x = 1 has 1/2 +
+    shift.
+    """
     return World(np.full(2, 0.5), np.array([[-1.0], [1.0]]), np.array([0.5 - shift, 0.5 + shift]))
 
 
@@ -55,7 +64,7 @@ _OFF = 1e-3  # of a step, how far fits lie from the middle between two multiples
 
 
 class Rows(NamedTuple):
-    """Groups of equal rows."""
+    """A sample as groups of equal rows: how often each row occurs, its features and its label."""
 
     counts: Int[np.ndarray, " cells"]
     features: Float[np.ndarray, "cells dim"]
@@ -64,13 +73,17 @@ class Rows(NamedTuple):
 
 @guarded
 def undone_rows(total: Total, grid: FineGrid, saved: UnitInterval) -> Rows:
-    """Rows whose affine fit is worth most of those that save no more than this, once rounded to
-    multiples of 1 / m.
+    """A sample on which rounding undoes nearly all that an affine fit gains.
 
-    The fit is 1/2 +- d in two groups, each with a feature of its own, with two neighbouring d. Half
-    of a group's fits lie just below the middle between two multiples, half just above, with labels
-    of 1 and 0, so that rounding moves each away from its label. Raises ValueError where no such d
-    lies within [0, 1/2].
+    After rounding to multiples of 1 / m (m = `grid`) the fit lowers the squared error by no more
+    than `saved`. Under this condition the sample is built so that the unrounded fit lowers the
+    error most.
+
+    The fit is 1/2 + d or 1/2 - d in each of two groups of rows. A group has a feature of its own,
+    and the two groups have neighbouring values of d. Half of a group's fits lie just below the
+    middle between two multiples of 1 / m and have the label 1; the other half lie just above it and
+    have the label 0. So rounding moves every fit away from its label. Raises ValueError where no
+    such d lies within [0, 1/2].
     """
     worth = (saved + (0.5 - _OFF) / grid + 1 / (4 * grid**2)) / (1 + 2 / grid)
     middle = (np.floor(grid * (0.5 + np.sqrt(worth)) - 0.51) + 0.5) / grid - 0.5
@@ -119,10 +132,13 @@ def _undone(total: int, d: float, grid: int) -> tuple[Rows, float]:
 
 @guarded
 def delayed_rows(total: Total, grid: FineGrid, saved: UnitInterval) -> Rows:
-    """Add to `undone_rows` twelve that keep them at 1/2 for two rounds: they go to 0 and 1 in turn,
-    and then let go. What is left of four rows' labels outweighs the eight others along a second
-    feature, and what is left of the eight outweighs the undone rows along each of theirs. Eight are
-    four where these are of one group.
+    """`undone_rows` with up to twelve further rows, which keep all predictions at 1/2 for two
+    rounds.
+
+    Four of the further rows go to 0 or 1 in the first round, the other eight in the second round
+    (four where `undone_rows` has one group). Until the four have gone, what is left of their labels
+    outweighs the eight along a second feature. Until the eight have gone, what is left of theirs
+    outweighs the undone rows along the features of these. Raises ValueError as `undone_rows`.
     """
     rows = undone_rows(total, grid, saved)
     left = 1 / (8 * grid)
@@ -148,9 +164,13 @@ def delayed_rows(total: Total, grid: FineGrid, saved: UnitInterval) -> Rows:
 def peeled_world(
     sets: Annotated[int, Interval(1, 1000)], left: Annotated[float, Interval(1e-12, 0.1)]
 ) -> World:
-    """Cells that boosting takes from 1/2 to 0 and 1 in so many sets, one a round, each saving (1 -
-    2 left) / 4 of them. A feature for each set, which agrees with its means up to `left` and with
-    what is left in the set before it, so much more that both cancel until that set is gone.
+    """A world that boosting fits one set of cells per round, so that it needs as many rounds as
+    sets.
+
+    In each round boosting moves the predictions of one set of four cells from 1/2 to 0 and 1, which
+    lowers the squared error by (1 - 2 left) / 4 times the probability of the set. Each set has a
+    feature. It agrees with the labels of its own set up to `left`. On the set before it the feature
+    is so large that both contributions cancel until that set has been fitted.
     """
     sign = np.tile([1, 1, -1, -1], sets)
     tilt = np.tile([1, -1, 1, -1], sets)
@@ -166,7 +186,9 @@ def peeled_world(
 
 @guarded
 def parity_world(dim: Annotated[int, Interval(1, 12, why="there are 2^dim cells")]) -> World:
-    """All x in {-1, 1}^dim, equally likely; y = 1 where their product is 1."""
+    """The world of all x in {-1, 1}^dim, equally likely: y = 1 where the product of the coordinates
+    is 1, else 0.
+    """
     features = 2.0 * (np.arange(2**dim)[:, None] >> np.arange(dim) & 1) - 1
     return World(np.full(2**dim, 2.0**-dim), features, (1 + features.prod(axis=1)) / 2)
 
@@ -175,5 +197,5 @@ def parity_world(dim: Annotated[int, Interval(1, 12, why="there are 2^dim cells"
 def affine(
     features: Annotated[Float[np.ndarray, "cells dim"], USABLE_SCALE],
 ) -> Float[np.ndarray, "cells functions"]:
-    """A column of ones, and the features."""
+    """The basis of the affine functions of the features: a column of ones, then the features."""
     return np.column_stack([np.ones(len(features)), features])

@@ -1,5 +1,8 @@
-"""Penalised problems solved by descent, features chosen by refitting, attention trained by gradient
-descent.
+"""The simulators of sequential attention: problems with a penalty solved by descent, features
+chosen by refitting, and attention trained by gradient descent.
+
+Notation, here and in the modules: X is n x p with one feature per column, y has n responses, S is
+the set of chosen features, and w o β is the vector of the products w_j β_j.
 """
 
 from sims.sequential_attention.attention import (

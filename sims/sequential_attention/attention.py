@@ -1,5 +1,5 @@
-"""Gates softmax(a) on features of a linear model, trained by gradient descent, and the released
-module's schedule.
+"""Gates softmax(a) on the features of a linear model, trained by gradient descent, and the schedule
+of the released module.
 """
 
 from fractions import Fraction
@@ -24,8 +24,10 @@ _SPREAD = 1e-5  # of logits that are drawn again
 def softmax_descent(
     X: Features, y: Responses, rate: Annotated[float, Interval(0, 1)], steps: Steps
 ) -> np.ndarray:
-    """Logits a [p] after gradient descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2,
-    both at one rate.
+    """The logits a, [p], after `steps` steps of gradient descent on 1 / (2 n) |y - X (w o softmax
+    a)|^2.
+
+    The descent starts from w = a = 0 and has one rate for both.
     """
     n, p = X.shape
     w = np.zeros(p)
@@ -49,10 +51,12 @@ def softmax_agreement(
     rate: Rate,
     steps: tuple[Steps, ...],
 ) -> Float[Array, "steps 2"]:
-    """Whether the largest logit is the feature most correlated with y, and that of the largest
-    least-squares weight. After each of these rising numbers of steps from w = a = 0, of one random
-    problem: rows of correlated standard normal numbers, not scaled, y = X β + noise, both standard
-    normal.
+    """Which features the largest logit of gradient descent agrees with, after each number of steps.
+
+    Column 0 is 1 where the largest logit belongs to the feature most correlated with y, else 0;
+    column 1 is 1 where it belongs to the largest least-squares weight. `steps` are rising numbers
+    of steps from w = a = 0. The problem is random: the n rows of X are correlated standard normal
+    numbers, whose columns are not scaled, and y = X β + noise with β and the noise standard normal.
     """
     at_shared, at_own, at_weights, at_noise = jax.random.split(key, 4)
     common = jax.random.normal(at_shared, (n, 1))
@@ -86,8 +90,9 @@ def softmax_agreement(
 def coded_schedule(
     steps: Steps, features: Count, at_once: Count = 1
 ) -> tuple[tuple[int, ...], int]:
-    """Return the steps at which features are picked, and how many are in the end; ValueError unless
-    `at_once` divides `features`.
+    """The steps at which the released module picks features, and how many features it has in the
+    end. `at_once` is the number of features per pick. Raises ValueError unless it divides
+    `features`.
     """
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
     phases = features // at_once
@@ -112,13 +117,14 @@ def coded_picks(
     *,
     trained_first: bool = False,
 ) -> Int[Array, " picks"]:
-    """The features that a linear model with the module's gates picks after these rising numbers of
-    steps.
+    """The features that a linear model with the module's gates picks after each number of steps.
 
-    Gates are softmax(a) over the unchosen features and 1 on the chosen ones; before the first pick,
-    the warm-up, all are 1, unless `trained_first`. A pick is the largest logit; then the logits are
-    drawn again, and w is kept. Of one random problem y = 5 x_4 + 2 x_8 + noise of 0.1 (columns from
-    0), or of the last columns where there are fewer.
+    `picks` are rising numbers of steps. The gates are softmax(a) over the unchosen features and 1
+    on the chosen ones. Before the first pick, in the warm-up, all gates are 1, unless
+    `trained_first`. A pick takes the largest logit; then the logits are drawn again, and w is kept.
+
+    The problem is random: y = 5 x_4 + 2 x_8 + noise of standard deviation 0.1, features counted
+    from 0. Where there are fewer features the last one takes the place of a missing one.
     """
     at_features, at_noise, at_weights, at_logits = jax.random.split(key, 4)
     X = jax.random.normal(at_features, (n, p))

@@ -1,5 +1,5 @@
-"""Squares in place of absolute values: weights as products w_j β_j, ridge on both, by a
-quasi-Newton search.
+"""The penalised problem with squares in place of absolute values: weights are products w_j β_j, and
+a ridge penalty acts on both factors. A quasi-Newton search minimises it.
 """
 
 from typing import Annotated, NamedTuple
@@ -12,7 +12,7 @@ from theory_on_trial.contract import Interval, guarded, require
 
 
 class Hadamard(NamedTuple):
-    """The best of several searches."""
+    """The best minimum of several searches: its value and its weights w o β."""
 
     value: float
     weights: Float[np.ndarray, " p"]
@@ -30,10 +30,12 @@ def hadamard_minimum(
     *,
     all_cost: bool = False,
 ) -> Hadamard:
-    """Minimise 1/2 |y - X (w o β)|^2 + λ / 2 (|w|^2 + |β|^2), the squares of unchosen coordinates
-    only. With `all_cost` those of the chosen ones too. Columns are brought to length one, on which
-    the penalty is then weighed accordingly. Raises ValueError for `chosen` columns that are not
-    there and for a column of zeros.
+    """Minimise 1/2 |y - X (w o β)|^2 + λ / 2 (|w|^2 + |β|^2) by searches from random starts.
+
+    λ is `level`. Only the factors of unchosen features are penalised; with `all_cost` those of the
+    chosen ones are penalised too. The search scales columns to length one and weighs the penalty
+    accordingly, so that the minimum is that of the given problem. Raises ValueError for indices in
+    `chosen` beyond the columns, for a column of zeros, and for y = 0.
     """
     from scipy.optimize import minimize
 
@@ -42,7 +44,7 @@ def hadamard_minimum(
     require(max(chosen, default=0) < p, f"chosen must name some of the {p} columns, got {chosen}")
     require(
         (lengths > 0).all() and np.any(y),
-        "X must have no column of zeros, and y other entries than zero",
+        "X must have no column of zeros, and y must have an entry other than zero",
     )
     unit = X / lengths
     size = np.linalg.norm(y)

@@ -1,7 +1,7 @@
-"""The penalised problem of a round, 1/2 |y - X β|^2 + λ sum of |β_j| outside S, by coordinate
-descent.
+"""The penalised problem of a round, solved by coordinate descent: minimise 1/2 |y - X β|^2 + λ
+times the sum of |β_j| over the features outside S.
 
-It knows of the chosen features only that their weights cost nothing.
+The chosen features S enter only in that their weights are not penalised.
 """
 
 from functools import partial
@@ -28,20 +28,21 @@ _LEAST = 1e-6  # of the largest |x_j| |y|: no entry is looked for below
 
 
 class Bracket(NamedTuple):
-    """Between two levels of the penalty another weight leaves zero for the first time."""
+    """Two levels λ of the penalty, low and high, between which one more weight becomes nonzero."""
 
     low: Float[np.ndarray, " problems"]
     high: Float[np.ndarray, " problems"]
 
     @property
     def middle(self) -> Float[np.ndarray, " problems"]:
-        """Halfway."""
+        """The mean of both levels."""
         return (self.low + self.high) / 2
 
 
 class Entry(NamedTuple):
-    """Between `low` and `high` another weight leaves zero: the weights at `low`, and which have
-    left zero by then.
+    """Two levels λ, low and high, between which one more weight becomes nonzero. `weights` are
+    those at `low`, `seen` tells which weights have been nonzero at some level down to it, and
+    `found` tells whether there are such levels.
     """
 
     low: Array
@@ -56,9 +57,11 @@ class Entry(NamedTuple):
 def weights(
     X: Features, y: Responses, chosen: Chosen, levels: Levels
 ) -> Float[np.ndarray, "levels p"]:
-    """The minimising weights at each level. The columns must be independent, or the weights are not
-    the only ones. Raises ValueError for a column of zeros and for `chosen` columns that are not
-    there.
+    """The weights that minimise the penalised problem at each level λ, [levels, p].
+
+    The columns must be linearly independent; otherwise the minimum has other weights, too. Raises
+    ValueError for a column of zeros, for indices in `chosen` beyond the columns, and where `chosen`
+    names all columns.
     """
     gram, c, lengths, penalties = _prepared(X, y, chosen)
     return np.asarray(_path(gram, c, penalties, levels, np.zeros_like(c))) / lengths
@@ -76,9 +79,11 @@ def active_counts(
 @guarded
 @on_cpu
 def entry(X: Features, y: Responses, rounds: tuple[Chosen, ...], active: Count = 1) -> Bracket:
-    """The level at which the `active`-th unchosen weight first leaves zero, for each of the sets
-    that `rounds` lists. Raises as `weights`. Where there is no such level down to a millionth of
-    |x_j| |y|, the bracket begins at 0.
+    """The level λ at which the `active`-th unchosen weight first becomes nonzero, for each set in
+    `rounds`.
+
+    Where there is no such level down to a millionth of the largest |x_j| |y|, the bracket begins at
+    0. Raises ValueError as `weights`.
     """
     problems = [_prepared(X, y, subset) for subset in rounds]
     gram, c, lengths, _ = problems[0]

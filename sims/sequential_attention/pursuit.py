@@ -1,5 +1,5 @@
-"""Random regression problems, and features chosen one by one, each subset refitted, for many
-problems at once.
+"""Random regression problems, and features that are chosen one by one with a refit after each
+choice, for many problems at once.
 """
 
 from typing import Annotated, Literal, NamedTuple
@@ -23,9 +23,10 @@ def problems(
     *,
     scaled: bool = False,
 ) -> tuple[Float[np.ndarray, "count n p"], Float[np.ndarray, "count n"]]:
-    """X_ij = sqrt(ρ) g_i + sqrt(1 - ρ) G_ij and y = X β + noise, all numbers standard normal.
-    The columns of X are then of length sqrt(n), or, if `scaled`, each is multiplied by its own
-    e^(0.7 N).
+    """Draw `count` problems X_ij = √ρ g_i + √(1 - ρ) G_ij, y = X β + noise with correlation ρ.
+
+    g, G, β and the noise are standard normal. Each column of X is then scaled to length √n; if
+    `scaled`, it is multiplied by a random e^(0.7 z) with standard normal z instead.
     """
     require_room("count, n and p", count * n * p)
     common = generator.normal(size=(count, n, 1))
@@ -45,8 +46,10 @@ def problems(
 def sparse_problem(
     generator: np.random.Generator, n: Count, p: Count
 ) -> tuple[Float[np.ndarray, "n p"], Float[np.ndarray, " n"]]:
-    """Columns of many scales, correlated by one half; y is made of up to three of them, normal
-    weights, noise 0.5.
+    """A problem whose y depends on the first three features, or on all where there are fewer.
+
+    The columns of X differ in scale and have the correlation 1/2 with each other. The weights are
+    standard normal, and the noise has the standard deviation 0.5.
     """
     ((X,), _) = problems(generator, 1, n, p, 0.5, scaled=True)
     n_terms = min(3, p)
@@ -55,8 +58,8 @@ def sparse_problem(
 
 
 class Course(NamedTuple):
-    """What was picked, and the largest |gradient| of half the squared error that a weight outside
-    had by then.
+    """The features in the order of their choice, and the largest |gradient| before each choice. The
+    gradient is that of half the squared error with respect to the weight of an unchosen feature.
     """
 
     picks: Int[np.ndarray, "count rounds"]
@@ -70,9 +73,13 @@ def refitted(
     rounds: Count,
     rule: Literal["largest gradient", "best fit"],
 ) -> Course:
-    """Choose `rounds` features: that of the largest gradient after a refit, or that whose refit
-    leaves the least error. Raises ValueError for more rounds than rows or columns, and where a
-    subset is linearly dependent.
+    """Choose `rounds` features one by one, with a least-squares refit of the chosen ones in each
+    round.
+
+    The rule "largest gradient" takes the feature whose weight has the largest gradient after the
+    refit. The rule "best fit" takes the feature that leaves the least error once it is fitted, too.
+    Raises ValueError for more rounds than rows or columns, and where chosen features are linearly
+    dependent.
     """
     require(
         rounds <= min(X.shape[1:]),
@@ -118,9 +125,12 @@ def _fit(
 
 @guarded
 def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " size"]) -> float:
-    """Max |x_j . y| of other columns over that of the support, y = X_support weights, columns
-    brought to length one. Raises ValueError for a `support` of all columns, other than one weight
-    for each, and y = 0.
+    """The largest |x_j . y| outside the support, divided by the largest one inside, for the
+    response y = X_support weights.
+
+    Columns are scaled to length one first. Raises ValueError where `support` names no column, all
+    columns or a missing one, where it has another number of weights, for a column of zeros, and for
+    y = 0.
     """
     fits = (
         len(support) == len(weights)
@@ -129,14 +139,14 @@ def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " siz
     )
     require(
         fits and len(support) > 0,
-        f"support must name some of the columns, with a weight each, got {support}",
+        f"support must name some but not all columns, with one weight for each, got {support}",
     )
     lengths = np.linalg.norm(X, axis=0)
     require((lengths > 0).all(), "X must have no column of zeros")
     unit = X / lengths
     sizes = np.abs(unit.T @ (unit[:, support] @ weights))
     inside = float(sizes[list(support)].max())
-    require(inside > 0, "weights must not give a y of zero")
+    require(inside > 0, "weights must give a response other than zero")
     return float(np.delete(sizes, support).max() / inside)
 
 
@@ -144,8 +154,10 @@ def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " siz
 def equicorrelated(
     size: Count, mu: Annotated[float, Interval(0, 1, "[)")]
 ) -> Float[np.ndarray, "rows rows"]:
-    """Columns of length one: `size` of mutual cosine -μ, and a last one of cosine μ with each.
-    Raises ValueError where there are none, from (size - 1) μ = 1 on or before.
+    """Columns of length one: the first `size` have the cosine -μ with each other, and the last one
+    has the cosine μ with each of them. Returns them as a square matrix. Raises ValueError for size
+    μ > 1, where no such columns exist, and may do so for size μ = 1, where they are linearly
+    dependent.
     """
     gram = np.eye(size + 1) - mu * (1 - np.eye(size + 1))
     gram[-1, :-1] = gram[:-1, -1] = mu

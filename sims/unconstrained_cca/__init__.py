@@ -1,5 +1,5 @@
-"""Unconstrained stochastic CCA: losses evaluated, minimised, descended on, and estimated from
-mini-batches.
+"""The simulators of unconstrained stochastic CCA (canonical correlation analysis): losses
+evaluated, minimised, descended on, and estimated from mini-batches.
 
 Each import below is one concept in one file.
 """

@@ -1,4 +1,6 @@
-"""The penalty tr(V^2) estimated from mini-batches, as sampled."""
+"""Estimates from mini-batches of the penalty tr(V^2), where V is the sum over both views of the
+covariance of the embeddings within a view.
+"""
 
 from typing import Annotated
 
@@ -28,9 +30,11 @@ def batch_penalties(
     n_batches: Batches,
     law: Law,
 ) -> Float[Array, "2"]:
-    """tr(V V') and |V - V'|^2 / 2 of two independent batches, averaged over all pairs of
-    `n_batches`. The first is the penalty of two batches, by the second that of one batch, tr(V^2),
-    exceeds it in the mean.
+    """tr(V V') and |V - V'|^2 / 2 for the matrices V, V' of two independent batches, averaged over
+    all pairs of `n_batches`.
+
+    The first number is the penalty estimated from two batches. The penalty estimated from one
+    batch, tr(V^2), exceeds it in the mean by the second number.
     """
     sample = jax.vmap(
         lambda key: _within(_centred(embeddings(key, correlations, weights, batch, law)))
@@ -46,15 +50,18 @@ def batch_penalties(
 def enumerated_penalties(
     correlations: Correlations, weights: Heads, batch: Batch, kurtosis: Kurtosis
 ) -> tuple[float, float]:
-    """E tr(V V') with V' = V and with V' from another batch, sources being 0 or +-sqrt(kurtosis +
-    3): over all batches. Either is the mean of a polynomial of degree four in the numbers drawn, in
-    which third moments meet a mean: that for every law of the sources with this excess kurtosis.
-    `ValueError` for more than 3^13 batches.
+    """E tr(V^2), and E tr(V V') with V' of an independent batch, exactly, from all possible
+    batches.
+
+    The sources take the values 0 and ±√(kurtosis + 3). Each expectation is the mean of a polynomial
+    of degree four in the sources, in which a third moment always multiplies a mean, and that is
+    zero. So both hold for every law of the sources with this excess kurtosis. Raises ValueError for
+    more than 3^13 batches.
     """
     n_numbers = 2 * batch * len(correlations)
     require(
         n_numbers <= 13,
-        f"batch must give at most 13 numbers for 2 sources a direction, got {n_numbers}",
+        f"batch must be so small that 2 * batch * directions is at most 13, got {n_numbers}",
     )
     reach = np.sqrt(kurtosis + 3)
     signs = np.array(np.meshgrid(*[[-1, 0, 1]] * n_numbers)).reshape(n_numbers, -1)
@@ -77,14 +84,17 @@ def enumerated_penalties(
 def two_batch_loss(
     weights: Heads, views: Views, second: Views, form: Form = "library"
 ) -> Float[Array, ""]:
-    """-2 tr C + tr(V V'), C and V from one batch of both views and V' from a second one, which may
-    be the same. Library form: means over the two views of all covariances (C) and of those within
-    views (V). Off-diagonal form: the covariance between the views twice (C), and the sum within
-    (V).
+    """The loss -2 tr C + tr(V V'): C and V come from one batch, V' from a second one, which may be
+    the same.
+
+    In the off-diagonal form C is twice the covariance between the views, and V is the sum of the
+    covariances within the views. In the library form C is half the sum of all four covariances, and
+    V is half the sum of those within the views. Raises ValueError for a batch of fewer than two
+    pairs.
     """
     require(
         views.shape[1] > 1 and second.shape[1] > 1,
-        "views must have two pairs or more, and second too",
+        "views and second must hold at least two pairs each",
     )
     Z, Z2 = (_centred(jnp.asarray(view) @ jnp.asarray(weights)) for view in (views, second))
     C = jnp.sum(_cross(Z[0], Z[1]).diagonal())
@@ -99,7 +109,9 @@ def two_batch_loss(
 def two_batch_gradient(
     weights: Heads, views: Views, second: Views, form: Form = "library"
 ) -> Float[Array, "2 directions columns"]:
-    """Gradient of that loss in the weights, by automatic differentiation."""
+    """The gradient of `two_batch_loss` with respect to the weights, by automatic
+    differentiation.
+    """
     return _gradient(jnp.asarray(weights), views, second, form)
 
 

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent on the loss, a fresh batch in each step."""
+"""Stochastic gradient descent on the loss, with a new batch in each step."""
 
 import jax
 import jax.numpy as jnp
@@ -23,12 +23,13 @@ def strengths_after_descent(
     steps: Size,
     rate: Positive,
 ) -> Float[Array, " directions"]:
-    """Variance of each canonical component, summed over both views, averaged over the second half
-    of the steps.
+    """The variance of each canonical component of the embeddings after gradient descent, summed
+    over both views and averaged over the second half of the steps.
 
-    Off-diagonal form, normal pairs, as many columns as directions, weights that start at 0.3 N(0,
-    1); the rate falls as rate / (1 + t / 2000). With one batch it stands in both factors of the
-    penalty, with two (`n_batches` = 2) the second factor has a batch of its own.
+    The loss is `two_batch_loss` in the off-diagonal form on normal pairs, and the embeddings have
+    as many columns as there are directions. The weights start at 0.3 N(0, 1). The rate at step t is
+    rate / (1 + t / 2000). `n_batches` is 1 where one batch serves both factors of the penalty, and
+    2 where the second factor has a batch of its own.
     """
     directions = len(correlations)
     first, later = jax.random.split(key)

@@ -1,4 +1,4 @@
-"""The domains of this paper's arguments, in its words."""
+"""The domains of the simulators' arguments, in the paper's notation."""
 
 from typing import Annotated, Literal
 

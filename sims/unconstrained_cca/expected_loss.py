@@ -1,4 +1,4 @@
-"""The expected loss of a mini-batch, exactly, and its minimum over all weights."""
+"""The exact expectation of the mini-batch loss, and its minimum over all weights."""
 
 import jax
 import jax.numpy as jnp
@@ -34,8 +34,10 @@ def minimise_expected(
     form: Form = "off-diagonal",
     starts: Size = 3,
 ) -> Minima:
-    """Minima of the expected loss by BFGS from random starts, the weights of both views one above
-    the other.
+    """Minima of the expected mini-batch loss, which BFGS finds from random starts.
+
+    The weights of both views are returned in one matrix, those of the first view above. Raises
+    TypeError without float64.
     """
     require_float64("a minimum by BFGS")
     shape = (2, len(correlations), n_columns)

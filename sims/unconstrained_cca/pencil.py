@@ -1,5 +1,5 @@
-"""The loss L(W) = -2 tr(W^T A W) + tr((W^T B W)^2) as it stands: evaluated, minimised, followed,
-differentiated.
+"""The loss L(W) = -2 tr(W^T A W) + tr((W^T B W)^2) of symmetric matrices A and B: evaluated,
+minimised, followed and differentiated.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Between = Annotated[Float[np.ndarray, "first second"], USABLE_SCALE]
 
 
 class Minima(NamedTuple):
-    """Where descents from some starts have ended."""
+    """Where the descents from all starts ended, in the order of the starts."""
 
     losses: Float[np.ndarray, " starts"]
     weights: Float[np.ndarray, "starts dim columns"]
@@ -35,8 +35,11 @@ class Minima(NamedTuple):
 def pencil_of_views(
     first: Covariance, second: Second, between: Between, form: Form = "off-diagonal"
 ) -> tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]:
-    """A and B of CCA: B = diag(S11, S22), A = S12 off the diagonal, and in the library form also
-    S11 and S22 on it.
+    """The matrices A and B of CCA from the covariances S11 (`first`), S22 (`second`), S12
+    (`between`).
+
+    B has the diagonal blocks S11 and S22. A has the off-diagonal blocks S12 and S12^T. In the
+    library form A has S11 and S22 on the diagonal, too.
     """
     zeros = np.zeros(between.shape)
     B = np.block([[first, zeros], [zeros.T, second]])
@@ -46,19 +49,19 @@ def pencil_of_views(
 
 @guarded
 def ey_loss(A: Numerator, B: Denominator, W: Weights) -> float:
-    """L(W), by its two traces."""
+    """The loss L(W) = -2 tr(W^T A W) + tr((W^T B W)^2)."""
     return _loss_and_gradient(A, B, W)[0]
 
 
 @guarded
 def ey_gradient(A: Numerator, B: Denominator, W: Weights) -> Float[np.ndarray, "dim columns"]:
-    """Gradient of L in W."""
+    """The gradient of the loss L with respect to W."""
     return _loss_and_gradient(A, B, W)[1]
 
 
 @guarded
 def minimise(A: Numerator, B: Denominator, starts: Starts) -> Minima:
-    """Descend on L by BFGS from each start."""
+    """Descend on the loss L by BFGS from each start."""
 
     def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = _loss_and_gradient(A, B, flat.reshape(starts.shape[1:]))
@@ -69,8 +72,9 @@ def minimise(A: Numerator, B: Denominator, starts: Starts) -> Minima:
 
 @guarded
 def curvatures(A: Numerator, B: Denominator, W: Weights) -> Float[np.ndarray, " entries"]:
-    """Eigenvalues of the Hessian of L at W in the metric of B, the smallest first, by automatic
-    differentiation.
+    """Eigenvalues of the Hessian of L at W with respect to the metric of B, in ascending order.
+
+    The Hessian comes from automatic differentiation. Raises TypeError without float64.
     """
     from scipy.linalg import eigh
 
@@ -82,8 +86,8 @@ def curvatures(A: Numerator, B: Denominator, W: Weights) -> Float[np.ndarray, " 
 
 @guarded
 def flow_path(A: Numerator, start: Weights, times: Times) -> Float[np.ndarray, "times dim columns"]:
-    """W(t) of dW/dt = -grad L with B = I, to a relative 1e-11. `ValueError` where (|A| + |start|^2)
-    t exceeds 1e4.
+    """The solution W(t) of dW/dt = -grad L with B = I, at each time, to a relative accuracy of
+    1e-11. Raises ValueError where (|A| + |start|^2) t exceeds 1e4.
     """
     from scipy.integrate import solve_ivp
 
@@ -104,8 +108,8 @@ def flow_path(A: Numerator, start: Weights, times: Times) -> Float[np.ndarray, "
 
 
 def best_of(function: Callable[[np.ndarray], tuple[float, np.ndarray]], starts: Starts) -> Minima:
-    """Minima of a function that returns its value and gradient: by BFGS, then by the gradient's
-    zero nearby.
+    """Minimise a function that returns its value and its gradient: BFGS descends from each start,
+    then a solver finds the zero of the gradient nearby.
     """
     from scipy.optimize import least_squares, minimize
 

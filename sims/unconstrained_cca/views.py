@@ -1,4 +1,4 @@
-"""Pairs of views made of independent sources of a given law."""
+"""Pairs of views that are made of independent sources with a given law."""
 
 from itertools import permutations
 from typing import Annotated
@@ -27,7 +27,9 @@ Few = Annotated[Float[np.ndarray, "rows _"], USABLE_SCALE]
 
 @guarded(double=False)
 def standardised(key: Key[Array, ""], shape: tuple[Size, ...], law: Law) -> Float[Array, "..."]:
-    """Independent numbers of mean 0 and variance 1; a cubed exponential has skewness 17."""
+    """Independent numbers of mean 0 and variance 1 with the given law. (The cubed exponential law
+    is very skewed: its skewness is 19.6.)
+    """
     require_room("shape", _product(shape))
     if law == "normal":
         return jax.random.normal(key, shape)
@@ -45,8 +47,8 @@ def embeddings(
     batch: Batch,
     law: Law = "normal",
 ) -> Float[Array, "2 pairs columns"]:
-    """Z_1 and Z_2 of one batch: x = s, y = ρ s + sqrt(1 - ρ^2) s', sources s and s', times the
-    heads.
+    """The embeddings of both views in one batch: the views, s and ρ s + √(1 - ρ^2) s' with
+    independent sources s and s', times the weights of their heads.
     """
     pairs = views_of(standardised(key, (2, batch, len(correlations)), law), correlations)
     return pairs @ weights
@@ -55,7 +57,7 @@ def embeddings(
 def views_of(
     sources: Float[Array, "2 pairs directions"], correlations: Correlations
 ) -> Float[Array, "2 pairs dim"]:
-    """The two white views that are made of two sets of sources."""
+    """The two white views s and ρ s + √(1 - ρ^2) s' that two sets of sources s and s' make."""
     first, second = sources
     rho = jnp.asarray(correlations)
     return jnp.stack([first, rho * first + jnp.sqrt(1 - rho**2) * second])
@@ -65,8 +67,8 @@ def views_of(
 def squared_correlations(
     key: Key[Array, ""], n_rows: Rows, dim_first: Size, dim_second: Size, law: Law = "normal"
 ) -> Float[Array, ""]:
-    """Sum of the squared sample canonical correlations of two unrelated views, through QR of the
-    centred data. `ValueError` unless n_rows > dim_first + dim_second.
+    """The sum of the squared sample canonical correlations of two independent views, from QR
+    decompositions of the centred data. Raises ValueError unless n_rows > dim_first + dim_second.
     """
     enough = n_rows > dim_first + dim_second
     require(
@@ -81,8 +83,8 @@ def squared_correlations(
 
 @guarded
 def every_pairing(first: Few, second: Few) -> float:
-    """The mean of that sum over all n! orders of the second view's rows; `ValueError` for n > 9 or
-    n <= columns.
+    """The mean of the sum of squared sample canonical correlations over all n! orders of the second
+    view's rows. Raises ValueError for n > 9 rows, and unless n exceeds the columns of each view.
     """
     n_rows = len(first)
     require(n_rows <= 9, f"first must have at most 9 rows, got {n_rows}")
