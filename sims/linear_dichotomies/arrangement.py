@@ -31,8 +31,9 @@ LARGEST_HALF = 10**10
 
 
 def lift(points: Real[AnyArray, "points dim"]) -> Float[Array, "points dim+1"]:
-    """(1, x_i), each coordinate divided by a power of two, which is exact, so that its largest size
-    is about one. Raises TypeError without float64, ValueError for too many points.
+    """The rows (1, x_i) with each coordinate divided by a power of two, which is exact, so that its
+    largest absolute value is about one. Raises TypeError without float64, and ValueError for points
+    with too many dichotomies.
     """
     require_float64("the enumeration of dichotomies")
     n_points, dim = points.shape
@@ -52,8 +53,8 @@ def lift(points: Real[AnyArray, "points dim"]) -> Float[Array, "points dim+1"]:
 def half_of_cells(
     lifted: Float[Array, "points dims"],
 ) -> tuple[Bool[Array, "cells points"], Int[Array, ""]]:
-    """All cells of one half, b_1 = 1, at once, and the rank of the first in doubt, as
-    `fold_cells`.
+    """All cells of one half, those with b_1 = 1, and the rank of the first cell with a sign that
+    rounding leaves in doubt, as `fold_cells` returns it.
     """
     n_points, dim = lifted.shape
     ranks = jnp.arange(_half_size(n_points, dim))
@@ -66,10 +67,12 @@ def half_of_cells(
 def fold_cells(
     lifted: Float[Array, "points dims"], step: Callable[[Any, Any, Any], Any], state: Any
 ) -> tuple[Any, Int[Array, ""]]:
-    """Run `state = step(state, dichotomies, is_new)` over one half of the cells, b_1 = 1, in
-    chunks. Where `is_new` is false the dichotomy is a repetition that fills up the last chunk.
-    Returns the state and, for `require_general_position`, the rank of the first cell with a sign
-    that rounding leaves in doubt.
+    """Run `state = step(state, dichotomies, is_new)` over one half of the cells, those with b_1 =
+    1, chunk by chunk.
+
+    `is_new` is false for the repetitions that fill the last chunk. Returns the last state and the
+    rank of the first cell with a sign that rounding leaves in doubt, which
+    `require_general_position` takes.
     """
     n_points, dim = lifted.shape
     flags = _flags(lifted)
@@ -89,8 +92,8 @@ def fold_cells(
 
 
 def require_general_position(doubtful: Int[AnyArray, ""], n_points: int, dim: int) -> None:
-    """Raise `ValueError` naming the points of the first cell in doubt, if there is one; `dim` is
-    D.
+    """Raise `ValueError` if some cell has a sign in doubt, and name the points of the first one.
+    `dim` is D = d + 1.
     """
     if doubtful < _half_size(n_points, dim):
         sizes, rows = _subsets(jnp.asarray(doubtful)[None], n_points, dim)

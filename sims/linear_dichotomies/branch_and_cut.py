@@ -1,4 +1,6 @@
-"""0/1 programs over dichotomies by branch and cut, with rows for circuits where needed."""
+"""0/1 programs over dichotomies, solved by branch and cut, which adds rows for circuits where they
+are needed.
+"""
 
 import heapq
 from collections.abc import Callable
@@ -39,7 +41,7 @@ class _Node(NamedTuple):
 
 
 class Best:
-    """The best classifier of a task that a search has found, or that it starts from."""
+    """The best classifiers of a task that a search has found, with the one that it starts from."""
 
     collects = False  # whether a search goes on to the next dichotomy instead of to a better one
 
@@ -53,7 +55,7 @@ class Best:
             self.add(start)
 
     def add(self, found: Classifier) -> None:
-        """Keep a classifier, once."""
+        """Keep a classifier unless it is known already."""
         if found.dichotomy not in self:
             self._seen.add(found.dichotomy.tobytes())
             self.classifiers.append(found)
@@ -68,8 +70,8 @@ class Best:
 
 
 class AllBelow(Best):
-    """Collects dichotomies of an objective below a cutoff; with `most` of them the search is
-    over.
+    """Collects the dichotomies whose objective is below a cutoff. The search ends once there are
+    `most` of them.
     """
 
     collects = True
@@ -89,14 +91,14 @@ class _Ended(Exception):
 
 
 class BranchAndCut:
-    """One linear relaxation for all tasks on a table: the rows that one task needed serve the next.
+    """One linear relaxation for all tasks on a table: rows that one task needed serve the next.
 
-    The relaxation over b in [0, 1]^m is tightened by violated parallelograms, then by other
-    violated circuits. A whole b is tested by the Gordan program: it is a linear dichotomy, or
-    circuits cut it off. A fractional one is branched on, by pseudo-costs, best bound first. No
-    weights, norm or margin enter, and every row is checked in integers: the bound covers all linear
-    classifiers. A circuit that could not be made rational is left out, and the bound stays where it
-    would be needed.
+    The relaxation over b in [0, 1]^m is tightened by violated parallelograms first, then by other
+    violated circuits. The Gordan program tests a whole b: it is a linear dichotomy, or circuits cut
+    it off. A fractional b is branched on by pseudo-costs, and the node of the best bound comes
+    first. Weights, norms and margins do not enter, and every row is checked in integers, so that
+    the bound covers all linear classifiers. A circuit that could not be made rational is left out;
+    where the proof would need it, the bound does not improve.
     """
 
     def __init__(self, table: Table, gordan: GordanProgram):
@@ -127,8 +129,8 @@ class BranchAndCut:
     def minimise(
         self, task: Task, found: Best, deadline: Deadline, watch: Watch | None = None
     ) -> tuple[float, str]:
-        """Add the best dichotomies to `found`; return a bound on what is minimised, and "optimal",
-        "time limit", "undecided" or "gave up".
+        """Add the best dichotomies to `found`. Return a bound on the minimum, and why the search
+        ended: "optimal", "time limit", "undecided" or "gave up".
         """
         self._relaxation.set_costs(self._columns, task.cost)
         self._relaxation.set_row_bounds(0, -np.inf, task.most_errors - self._errors.constant)

@@ -1,4 +1,6 @@
-"""Certificates: weights whose signs are exact, or a circuit that no weights can label."""
+"""Certificates of a dichotomy: weights whose signs are exact, or a circuit that no weights can
+label.
+"""
 
 import math
 from fractions import Fraction
@@ -19,8 +21,8 @@ _LARGEST_DENOMINATOR = 10**6
 
 @guarded(double=False)
 def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.ndarray, "rows"]:
-    """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rationals; w has the constant's
-    weight first.
+    """The sign of <w, (1, u)> at every row u, in {-1, 0, 1}, in exact rational arithmetic. The
+    first weight is that of the constant. Raises ValueError for another number of weights.
     """
     n_dims = table.rows.shape[1] + 1
     require(
@@ -32,8 +34,8 @@ def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.n
 def many_exact_signs(
     table: Table, weights: Float[np.ndarray, "classifiers dims"]
 ) -> Int[np.ndarray, "classifiers rows"]:
-    """Return `exact_signs` of many classifiers: in floating point where its error cannot matter,
-    else in integers.
+    """`exact_signs` of many classifiers. It uses floating point where its error cannot change a
+    sign, and integers elsewhere.
     """
     n_dims = weights.shape[1]
     scores = weights[:, :1] + weights[:, 1:] @ table.rows.T
@@ -54,10 +56,12 @@ def many_exact_signs(
 
 
 class GordanProgram:
-    """The linear program that tells linear dichotomies from others; it stays in memory and changes
-    with the dichotomy. Minimise τ over λ >= 0, Σ λ = 1 with |Σ_u λ_u s_u (1, u)_j| <= τ for all j:
-    the largest margin of weights with Σ
-    |w_j| <= 1, which are the multipliers. At τ = 0 the support of a basic λ is a circuit.
+    """The linear program that tells linear dichotomies from others. It stays in memory, and each
+    solve only changes the dichotomy.
+
+    It minimises τ over λ >= 0 with Σ λ = 1 and |Σ_u λ_u s_u (1, u)_j| <= τ for all j. The minimum
+    is the largest margin of weights with Σ |w_j| <= 1, which are the multipliers. Where it is 0,
+    the support of a basic λ is a circuit.
     """
 
     def __init__(self, table: Table):
@@ -91,8 +95,8 @@ class GordanProgram:
         self._program.set_bounds(self._columns, np.zeros(len(upper)), upper)
 
     def classifier(self, dichotomy: Int[np.ndarray, "rows"]) -> Classifier | None:
-        """Weights of the largest margin with exactly these signs; None if the solver finds no
-        margin above rounding. Raises GaveUp if HiGHS does.
+        """The weights of the largest margin with exactly these signs, or None if the solver finds
+        no margin above rounding. Raises GaveUp if HiGHS gives up.
         """
         positive = dichotomy == 1
         self._set(self._tau_only, np.concatenate([positive, ~positive, [True]]).astype(float))
@@ -116,8 +120,8 @@ class GordanProgram:
     def circuits(
         self, costs: Float[np.ndarray, "draws columns"], upper: Float[np.ndarray, "columns"]
     ) -> list[Cut]:
-        """Return the cheapest circuit of each row of costs (λ₊, then λ₋) with λ <= upper, as a row
-        of a 0/1 program; left out where no λ in integers makes the sum vanish exactly.
+        """The cheapest circuit with λ <= upper for each row of costs (λ₊, then λ₋), as a row of a
+        0/1 program. A circuit is left out where no integer λ makes the sum vanish exactly.
         """
         cuts = []
         for cost in costs:
@@ -146,13 +150,15 @@ class GordanProgram:
         return bool(all(integers) and not (integers @ exact).any()) or _has_positive_relation(exact)
 
     def refuting(self, dichotomy: Int[np.ndarray, "rows"], draws: int, seed: int) -> list[Cut]:
-        """Circuits that show a dichotomy not to be linear, of random costs; none if it is."""
+        """Circuits that show that a dichotomy is not linear, found with random costs; none if it is
+        linear.
+        """
         costs = np.random.default_rng(seed).random((draws, 2 * self._n_rows))
         return self.circuits(costs, np.concatenate([dichotomy == 1, dichotomy == 0]).astype(float))
 
     def cheapest(self, b: Float[np.ndarray, "rows"]) -> list[Cut]:
-        """The circuit of least Σ λ_u [b_u away from s_u] at a fractional b: a candidate for a
-        violated row.
+        """The circuit that costs least at a fractional b, where row u costs its distance of b_u
+        from s_u times λ_u: a candidate for a violated row.
         """
         return self.circuits(np.concatenate([1 - b, b])[None], np.ones(2 * self._n_rows))
 

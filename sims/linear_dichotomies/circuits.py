@@ -22,8 +22,9 @@ _VIOLATION = 1e-6
 
 class Cut(NamedTuple):
     """A row low <= Σ_{u in members} s_u b_u <= high of a 0/1 program over dichotomies b.
-    That of a circuit forbids what no linear classifier does; of a square, that opposite corners
-    agree alone.
+
+    The row of a circuit forbids what no linear classifier does. The row of a square forbids that
+    two opposite corners agree with each other and differ from the other two.
     """
 
     members: tuple[int, ...]
@@ -33,7 +34,9 @@ class Cut(NamedTuple):
 
     @guarded(double=False)
     def violation(self, b: Relaxed) -> float:
-        """How far b is outside the row; negative inside."""
+        """By how much b violates the row; negative where b satisfies it with room. Raises
+        ValueError where b is too short.
+        """
         last = max(self.members, default=-1)
         require(len(b) > last, f"b must have an entry for row {last}, got {len(b)} entries")
         value = float(np.array(self.signs) @ b[list(self.members)])
@@ -41,7 +44,9 @@ class Cut(NamedTuple):
 
 
 def circuit_cut(members: tuple[int, ...], signs: tuple[int, ...]) -> Cut:
-    """The row of a circuit (C, s): neither all signs nor all opposite ones."""
+    """The row of a circuit (C, s): a dichotomy has neither all signs s on C nor all opposite
+    ones.
+    """
     n_negatives = signs.count(-1)
     return Cut(members, signs, 1 - n_negatives, len(members) - 1 - n_negatives)
 
@@ -68,7 +73,7 @@ def as_rows(
 
 class Parallelograms:
     """All parallelograms and midpoints of a table, found by sorting its pairs of rows by their
-    exact sum. The m(m+1)/2 pairs are kept, their quadruples never listed.
+    exact sum. The m(m+1)/2 pairs are stored; the quadruples are never listed.
     """
 
     @guarded(double=False)
@@ -100,8 +105,9 @@ class Parallelograms:
 
     @guarded(double=False)
     def violated(self, b: Relaxed, most: Natural) -> list[Cut]:
-        """The `most` most violated rows at a fractional dichotomy b: of each sum, its widest
-        parallelogram.
+        """The `most` most violated rows at a fractional dichotomy b. Each sum of two rows
+        contributes only its most violated parallelogram. Raises ValueError for a b of another
+        length.
         """
         require(
             len(b) == self.n_rows,

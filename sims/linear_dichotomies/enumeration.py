@@ -1,5 +1,5 @@
-"""Every measure of multiplicity of points in general position, from meeting each linear dichotomy
-once.
+"""Every measure of multiplicity of points in general position, from one visit to each linear
+dichotomy.
 """
 
 from functools import partial
@@ -25,15 +25,22 @@ LARGEST_TOTAL = 10**7
 
 
 class Paths(NamedTuple):
-    """Everything about one table over all linear classifiers; n is the total count of samples.
+    """The measures of multiplicity of one table over all linear classifiers; n is the number of
+    samples.
 
-    errors : E_0, weighted errors of the baseline.
+    errors : E_0, the weighted errors of the baseline.
+
     baseline : b⁰, its dichotomy, in {0, 1}.
-    discrepancy : n δ_ε at e = 0..n: the most samples on which one dichotomy with at most E_0 + e
-    errors differs, or 0. ambiguity : n α_ε at e = 0..n: the samples that some dichotomy with at
-    most E_0 + e errors predicts otherwise. flip_errors : E_u, the fewest errors of a dichotomy that
-    differs from the baseline at row u. cells : how many distinct dichotomies have exactly E errors,
-    E = 0..n.
+
+    discrepancy : n δ_ε at e = 0..n: the most samples on which a dichotomy with at most E_0 + e
+    errors differs from the baseline, or 0 if there is none.
+
+    ambiguity : n α_ε at e = 0..n: the samples that some dichotomy with at most E_0 + e errors
+    predicts otherwise than the baseline.
+
+    flip_errors : E_u, the fewest errors of a dichotomy that differs from the baseline at row u.
+
+    cells : how many distinct dichotomies have exactly E errors, E = 0..n.
     """
 
     errors: int
@@ -51,19 +58,20 @@ def enumerate_paths(
     negatives: Counts,
     baseline: Annotated[Int[AnyArray, "rows"], UNIT_INTERVAL] | None = None,
 ) -> Paths:
-    """The exact discrepancy and ambiguity at every error tolerance, by meeting every linear
-    dichotomy once.
+    """The exact discrepancy and ambiguity at every error tolerance, from one visit to each linear
+    dichotomy.
 
-    The points are distinct and in general position, no d + 1 of them on one hyperplane, best
-    roughly centred; n⁺_u and n⁻_u are at most 10⁷ in all. The baseline b⁰ may be linear or not;
-    None takes a dichotomy with the fewest errors, the first met where several tie (`cells` tells
-    how many do).
+    The points must be distinct and in general position (no d + 1 of them on one hyperplane), and
+    are best roughly centred. The label counts n⁺_u and n⁻_u sum to at most 10⁷. The baseline b⁰
+    need not be linear. None takes a dichotomy with the fewest errors as baseline, the first visited
+    where several tie; `cells` tells how many do.
 
-    The cost is about C(n-1, d) n sign tests. Signs are those of the given numbers, certain in spite
-    of rounding. Not to be traced: the refusals need values. Raises TypeError without float64;
-    ValueError for points that are not in general position (lattice data never are: use the integer
-    programs), or have more than 10¹⁰ dichotomies in one half. Source: definitions of Marx et al.
-    2020 (arXiv 1909.06677); the enumeration: derived here, from Cover's count.
+    The cost is about C(n-1, d) n sign tests. Signs are those of the given numbers, in spite of
+    rounding. The arguments must not be traced, because the refusals need their values. Raises
+    TypeError without float64. Raises ValueError for points that are not in general position
+    (lattice data never are: use the integer programs), and for more than 10¹⁰ dichotomies in one
+    half. Source: definitions of Marx et al. 2020 (arXiv 1909.06677); the enumeration: derived here,
+    from Cover's count.
     """
     design = lift(points)
     positives = np.asarray(positives, int)
@@ -105,9 +113,11 @@ def enumerate_paths(
 
 @guarded(double=False)
 def dichotomies(points: Points) -> Int[np.ndarray, "cells rows"]:
-    """Every linear dichotomy of the points once, b_u = 1 where w_0 + w·x_u > 0, else 0: a half,
-    then its negatives. `enumerate_paths` needs no such list. Conditions, refusals and source as
-    there.
+    """Every linear dichotomy of the points once, [cells, rows]: b_u = 1 where w_0 + w·x_u > 0, else
+    0.
+
+    The dichotomies of one half come first, then their negatives. `enumerate_paths`, which needs no
+    such list, states the conditions, the errors and the source.
     """
     design = lift(points)
     half, doubtful = half_of_cells(design)

@@ -1,6 +1,6 @@
-"""Linear programs of HiGHS that stay in memory while costs, bounds and rows change.
+"""Linear programs that HiGHS keeps in memory while costs, bounds and rows change.
 
-CVXPY and SciPy hand HiGHS a new program each time; here each solve starts from the last basis.
+CVXPY and SciPy give HiGHS a new program each time; here each solve starts from the last basis.
 """
 
 from typing import Any, NamedTuple
@@ -19,12 +19,12 @@ _TOLERANCE = 1e-9
 
 
 class GaveUp(RuntimeError):
-    """HiGHS has stopped for another reason than an answer or the time."""
+    """HiGHS stopped without an answer before the time limit."""
 
 
 class Program(NamedTuple):
-    """Minimise `cost @ x`, `lower <= x <= upper`, `row_lower <= rows @ x <= row_upper`; `rows` is a
-    SciPy matrix in CSR format.
+    """Minimise `cost @ x` subject to `lower <= x <= upper` and `row_lower <= rows @ x <=
+    row_upper`; `rows` is a SciPy matrix in CSR format.
     """
 
     cost: Float[np.ndarray, "variables"]
@@ -105,7 +105,7 @@ class ResidentProgram:
     def add_rows(
         self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
     ) -> None:
-        """Add rows, a SciPy matrix in CSR format with their bounds."""
+        """Add rows, given as a SciPy matrix in CSR format, with their bounds."""
         starts = rows.indptr.astype(np.int32)
         columns = rows.indices.astype(np.int32)
         self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, starts, columns, rows.data)
@@ -121,7 +121,9 @@ class ResidentProgram:
         self._highs.setBasis(basis)
 
     def run(self, seconds: float | None = None) -> str:
-        """Solve and return "optimal", "infeasible" or "time limit"; GaveUp if HiGHS does."""
+        """Solve the program, and return "optimal", "infeasible" or "time limit". Raises GaveUp if
+        HiGHS stops for another reason.
+        """
         if seconds is not None:  # HiGHS counts the time of all solves
             self._highs.setOptionValue(
                 "time_limit", self._highs.getRunTime() + max(seconds, _SHORTEST)
@@ -146,7 +148,9 @@ class ResidentProgram:
 
     @property
     def row_duals(self) -> Float[np.ndarray, "constraints"]:
-        """The multipliers of the rows at the last solve: d objective / d right side."""
+        """The multipliers of the rows at the last solve: the derivative of the optimum by each
+        right side.
+        """
         return np.array(self._highs.getSolution().row_dual)
 
     @property

@@ -1,9 +1,10 @@
-"""Classifiers of few errors or large disagreement, without a proof: exact line searches in the
-space of weights.
+"""Exact line searches in the space of weights, which find classifiers with few errors or with large
+disagreement and prove nothing.
 
-Along w + t v every row changes sides once, at t_u = -<w, u> / <v, u>. Sorted, these give every
-dichotomy of the line with its errors and its disagreement; running minima from both ends give for
-each row the fewest errors with it on either side. One sort serves all rows and tolerances.
+Along a line w + t v every row changes sides once, at t_u = -<w, u> / <v, u>. Sorted, these values
+give every dichotomy of the line with its errors and its disagreement. Running minima from both ends
+give, for each row, the fewest errors with the row on either side. One sort serves all rows and
+tolerances.
 """
 
 from typing import NamedTuple
@@ -46,8 +47,11 @@ def logistic_fit(
     *,
     steps: int,
 ) -> tuple[Float[np.ndarray, "dims"], Float[np.ndarray, "dims dims"]] | None:
-    """Penalised logistic regression by a few of Newton's steps: the weights, and the curvature
-    there; None if they are not finite or all zero. `positive` is the share of positive labels.
+    """Penalised logistic regression by `steps` of Newton's steps: the weights and the curvature
+    there.
+
+    `positive` is the share of positive labels at each row. Returns None if the weights are not
+    finite or all zero.
     """
     shares = totals / totals.sum()
     weights = np.zeros(design.shape[1])
@@ -64,11 +68,11 @@ def logistic_fit(
 
 
 class LineSearch:
-    """The classifiers that lines through the space of weights have met so far: the best for each
-    row and side, and overall.
+    """The best classifiers that lines through the space of weights have met so far: overall, and
+    for each row and side.
 
-    baseline : h_0, from which disagreement is counted; reaches : the most errors of its
-    competitors, by tolerance.
+    baseline : h_0, from which disagreement is counted; reaches : for each tolerance, the most
+    errors that a competitor may have.
     """
 
     def __init__(self, table: Table, seed: int = 0):
@@ -94,7 +98,7 @@ class LineSearch:
     def aim(
         self, baseline: Int[np.ndarray, "rows"], reaches: Float[np.ndarray, "tolerances"]
     ) -> None:
-        """Set h_0 and the reaches."""
+        """Set the baseline h_0 and the reaches."""
         self._baseline = baseline == 1
         self._reaches = np.asarray(reaches, float)
         self._apart = np.where(
@@ -104,7 +108,9 @@ class LineSearch:
         self._most_weights = np.full((len(reaches), self._design.shape[1]), np.nan)
 
     def fewest_errors(self, deadline: Deadline, rounds: int) -> None:
-        """Descend from logistic fits, and `rounds` times from a disturbed best classifier."""
+        """Descend in errors from logistic fits, then `rounds` times from a perturbed best
+        classifier.
+        """
         for penalty in _PENALTIES:
             if deadline.passed():
                 return
@@ -120,11 +126,13 @@ class LineSearch:
             self._descend(start, deadline)
 
     def tilts(self, deadline: Deadline, rounds: int) -> None:
-        """Lines on which penalised logistic fits move as samples are re-weighted, to first order.
+        """Search lines on which penalised logistic fits move, to first order, as samples are
+        re-weighted.
 
         More weight on one row moves a fit along the inverse curvature times that row, whatever the
-        weight: one line for each row and penalty. Then `rounds` of random weights on all rows,
-        which move it along a normal vector with about the inverse curvature for its covariance.
+        weight: one line for each row and penalty. Then `rounds` lines follow for random weights on
+        all rows. These move a fit along a normal vector whose covariance is about the inverse
+        curvature.
         """
         for weights, curvature in self._fits:
             moves = np.linalg.solve(curvature, self._design.T).T
@@ -142,8 +150,8 @@ class LineSearch:
                 self._line(self.best if self._random.random() < 0.5 else weights, tilt)
 
     def other_sides(self, deadline: Deadline, passes: int) -> None:
-        """For each row, of fewest known errors first: a line that moves it across, then others
-        while they gain.
+        """Search, for each row, a line that moves it to its other side, then further lines while
+        they lower the errors. Rows with the fewest known errors come first.
         """
         sides = 1 - self._baseline.astype(int)
         rows = np.arange(len(self._baseline))
@@ -159,7 +167,9 @@ class LineSearch:
                 return
 
     def disagreement(self, deadline: Deadline, rounds: int) -> None:
-        """For each reach: climb in disagreement among the classifiers within it."""
+        """For each reach, climb in disagreement among the classifiers with at most so many
+        errors.
+        """
         for _ in range(rounds):
             for reach in range(len(self._reaches)):
                 if deadline.passed():
@@ -168,14 +178,14 @@ class LineSearch:
                 self._climb(start if np.isfinite(start).all() else self.best, reach, deadline)
 
     def classifiers(self) -> list[Classifier]:
-        """The classifiers found, each once: the best, those of most disagreement, and for each row
-        the best that disagrees with h_0 there.
+        """The classifiers found, each once: the best ones, those of most disagreement, and for each
+        row the best one that disagrees with h_0 there.
         """
         sides = self._where[1 - self._baseline.astype(int), np.arange(len(self._baseline))]
         return self._exact(np.concatenate([sides, self._most_weights, self.best[None]]))
 
     def best_classifiers(self) -> list[Classifier]:
-        """That of fewest errors."""
+        """The classifier with the fewest errors, in a list."""
         return self._exact(self.best[None])
 
     def _exact(self, kept: Float[np.ndarray, "found dims"]) -> list[Classifier]:
@@ -196,7 +206,9 @@ class LineSearch:
         return list(exact.values())
 
     def start_from(self, weights: Float[np.ndarray, "dims"], deadline: Deadline) -> None:
-        """Descend from a classifier that somebody has, weights on the features as given."""
+        """Descend from given weights on the features as given, such as those of a user's
+        classifier.
+        """
         low = self._table.rows.min(axis=0)
         high = self._table.rows.max(axis=0)
         unit = weights[1:] * (high - low)

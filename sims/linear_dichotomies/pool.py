@@ -13,9 +13,12 @@ from sims.linear_dichotomies.tasks import Task
 class Classifier(NamedTuple):
     """A linear classifier of a table.
 
-    weights : on the features as given, intercept first, Σ |w_j| = 1 up to D 2^-53. dichotomy : its
-    exact signs, 1 for positive ones, [m]. margin : the largest min_u |<w, u>| of the dichotomy with
-    Σ |w_j| <= 1 and features scaled to [0, 1], to 1e-9; NaN where it was not computed.
+    weights : on the features as given, intercept first, Σ |w_j| = 1 up to D 2^-53.
+
+    dichotomy : its exact signs, [m]: 1 where the score is positive, else 0.
+
+    margin : the largest min_u |<w, u>| over weights of this dichotomy with Σ |w_j| <= 1, for
+    features scaled to [0, 1], to 1e-9; NaN where it was not computed.
     """
 
     weights: Float[np.ndarray, "dims"]
@@ -24,8 +27,8 @@ class Classifier(NamedTuple):
 
 
 class Pool:
-    """Distinct dichotomies, [classifiers, rows], each with weights that have it, its margin and its
-    errors.
+    """Distinct dichotomies, [classifiers, rows], each with weights that realise it, its margin and
+    its errors.
     """
 
     def __init__(self, table: Table):
@@ -53,7 +56,7 @@ class Pool:
         self.errors = np.concatenate([self.errors, errors])
 
     def best(self, task: Task) -> Classifier | None:
-        """The best that a task admits; None if none does."""
+        """The best classifier that a task admits; None if it admits none."""
         if not len(self.errors):
             return None
         values = task.admitted_value(self.dichotomies, self.errors)

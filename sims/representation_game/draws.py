@@ -1,8 +1,9 @@
-"""Sampled regrets: least squares on samples, representations from estimated covariances, sets drawn
-at random.
+"""Sampled regrets: least squares on samples, representations from estimated covariances, and sets
+of directions drawn at random.
 
-Least squares sees n normal rows through the triangle of their QR decomposition, which is drawn from
-its own law (Bartlett 1933): a regression on a million rows costs one on d + 1.
+n normal rows enter least squares only through the triangle of their QR decomposition. The triangle
+is drawn from its own law (Bartlett 1933), so that a regression on a million rows costs as much as
+one on d + 1 rows.
 """
 
 from typing import Annotated, NamedTuple
@@ -35,19 +36,19 @@ def least_squares_regret(
     samples: Samples,
     replicas: Replicas,
 ) -> Float[np.ndarray, " replicas"]:
-    """Residual variance of y on R'x minus that of y on x, y = f'x + noise, each from n normal
-    samples; unbiased.
+    """Unbiased estimates of the regret of R: the residual variance of y regressed on R'x minus that
+    of y regressed on x, for n normal samples.
 
     Args:
         generator: of NumPy.
         covariance: Σ of the rows, whose mean is 0.
         representation: R.
-        task: f.
+        task: f, with y = f'x + noise.
         noise: standard deviation of the noise, in units of y.
         samples: n, above the dimension.
         replicas: how many independent data sets.
 
-    Raises ValueError for too few samples.
+    Raises ValueError unless n exceeds the dimension.
     """
     dim = len(covariance)
     require(samples > dim, f"samples must exceed the dimension {dim}, got {samples}")
@@ -69,7 +70,7 @@ def least_squares_regret(
 
 
 class Estimated(NamedTuple):
-    """What estimated covariances cost, and a control variate."""
+    """How much an estimated covariance raises the worst regret, and a control variate."""
 
     excess: Float[np.ndarray, " replicas"]
     """Worst regret of the R that is best for the estimate, minus that for the true covariance."""
@@ -88,8 +89,8 @@ def estimated_excess(
     samples: Samples,
     replicas: Replicas,
 ) -> Estimated:
-    """What covariances of n normal samples cost the worst regret. Raises ValueError for n <= d, and
-    for r >= d.
+    """How much the worst regret rises where R is chosen for a covariance estimated from n normal
+    samples. Raises ValueError unless n > d > r, with r = `kept`.
     """
     dim = len(covariance)
     require(
@@ -116,8 +117,8 @@ def estimated_excess(
 def balanced(
     spectra: Spectra, kept: Kept
 ) -> tuple[Float[np.ndarray, "*each"], Float[np.ndarray, "*each dim"]]:
-    """The level v at which the sum of max(0, 1 - v / λ_i) is r < d (else ValueError), and these
-    terms.
+    """The level v at which the terms max(0, 1 - v / λ_i) sum to r = `kept`, and these terms. Raises
+    ValueError unless r < d.
     """
     require(kept < spectra.shape[-1], f"kept must be below {spectra.shape[-1]}, got {kept}")
     low = np.zeros(spectra.shape[:-1])
@@ -136,8 +137,11 @@ def balanced(
 def dropped(
     generator: np.random.Generator, spectrum: Spectra, kept: Kept, draws: Replicas
 ) -> Float[np.ndarray, "draws dim"]:
-    """1 where a direction is not among the r that are drawn, with `balanced` chances, on points u,
-    u + 1, ...
+    """Which directions a random set of r directions leaves out: 1 where it does, else 0.
+
+    Direction i is in the set with the chance that `balanced` gives it. A set comes from systematic
+    sampling: the chances are laid end to end, and the set has the directions in which the points u,
+    u + 1, ... lie, with u uniform. Raises ValueError unless r < d.
     """
     chances = balanced(spectrum, kept)[1]
     ends = np.concatenate([[0.0], np.cumsum(chances)]) * (kept / chances.sum())
@@ -151,9 +155,13 @@ def hedge(
     kept: Kept,
     horizons: list[Annotated[int, Interval(1, 10**6, why="moves are played one by one")]],
 ) -> Float[np.ndarray, " games"]:
-    """Worst expected regret over the tasks f_i of the mean of T best responses to Hedge, a game per
-    row. Hedge plays f_i with chance p_i ~ exp(η times its past regret), the learner keeps the r
-    largest p_i λ_i. Raises ValueError for r >= d, and where the horizons are not one per game.
+    """The worst expected regret, over the tasks f_i, of a learner that mixes T best responses to
+    Hedge.
+
+    Each row of `spectra` is a game with its own T in `horizons`. In each round Hedge plays f_i with
+    chance p_i proportional to exp(η times the past regret on f_i), and the learner answers with the
+    r directions of the largest p_i λ_i. Raises ValueError unless r < d, and unless there is one
+    horizon per game.
     """
     games, dim = spectra.shape
     require(kept < dim, f"kept must be below {dim}, got {kept}")

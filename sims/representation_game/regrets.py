@@ -1,5 +1,5 @@
-"""Exact regrets by projection: with Σ = L L', the best predictor from R'x leaves of L'f what L'R
-does not span.
+"""Exact regrets by projection. With Σ = L L' the regret of R on f is the squared length of what is
+left of L'f once it is projected off the columns of L'R.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ def mean_regret(
 def worst_regret(
     covariance: Covariance, prior: Prior, representations: Representations
 ) -> Float[np.ndarray, "*each"]:
-    """The largest regret of each R over f' S^-1 f <= 1, a squared singular value."""
+    """The largest regret of each R over the tasks with f' S^-1 f <= 1, from a singular value."""
     left = _left(covariance, representations, np.linalg.cholesky(prior))
     return np.asarray(np.linalg.svd(left, compute_uv=False)[..., 0] ** 2)
 
@@ -49,7 +49,7 @@ def worst_regret(
 def worst_case(
     covariance: Covariance, prior: Prior, representation: Representation
 ) -> Float[np.ndarray, " dim"]:
-    """The task f' S^-1 f = 1 of the largest regret of one R."""
+    """A task with f' S^-1 f = 1 on which the regret of R is largest."""
     root = np.linalg.cholesky(prior)
     return root @ np.linalg.svd(_left(covariance, representation, root))[2][0]
 
@@ -58,8 +58,8 @@ def worst_case(
 def worst_expected_regret(
     covariance: Covariance, prior: Prior, representations: Representations, chances: Chances
 ) -> float:
-    """The largest expected regret over the prior, of R drawn with these chances after the task is
-    chosen.
+    """The largest expected regret over the plausible tasks, where R is drawn with these chances
+    after the task is chosen. Raises ValueError unless there is one chance for each representation.
     """
     require(len(chances) == len(representations), "chances must be as many as representations")
     left = _left(covariance, representations, np.linalg.cholesky(prior))
@@ -68,8 +68,9 @@ def worst_expected_regret(
 
 @guarded
 def guaranteed_regret(covariance: Covariance, moment: Moment, kept: Kept) -> float:
-    """The least expected regret of any R on random tasks: the d - r smallest eigenvalues of L'
-    moment L, summed.
+    """The least expected regret of any R with r columns on random tasks with E f f' = moment.
+
+    It is the sum of the d - r smallest eigenvalues of L' moment L. Raises ValueError unless r < d.
     """
     require(kept < len(covariance), f"kept must be below {len(covariance)}, got {kept}")
     root = np.linalg.cholesky(covariance)
@@ -78,9 +79,11 @@ def guaranteed_regret(covariance: Covariance, moment: Moment, kept: Kept) -> flo
 
 @guarded
 def unavoidable_regret(covariance: Covariance, prior: Prior, tasks: Tasks) -> float:
-    """What every R of fewer columns than there are tasks must lose on some combination of them in
-    the prior. Some combination f is uncorrelated with R'x; its regret f' Σ f is at least this least
-    generalised eigenvalue.
+    """A regret that every R with fewer columns than there are tasks has on some plausible
+    combination of the tasks.
+
+    Some combination f is uncorrelated with R'x, so that its regret is f' Σ f. That is at least the
+    least generalised eigenvalue, which this function returns.
     """
     from scipy.linalg import eigvalsh
 

@@ -10,7 +10,9 @@ from theory_on_trial.contract import guarded
 
 
 class World(NamedTuple):
-    """Σ of the features, and S of the ellipsoid f' S^-1 f <= 1 of plausible tasks."""
+    """The covariance Σ of the features, and the matrix S of the ellipsoid f' S^-1 f <= 1 of
+    plausible tasks.
+    """
 
     covariance: Float[np.ndarray, "dim dim"]
     prior: Float[np.ndarray, "dim dim"]
@@ -18,7 +20,9 @@ class World(NamedTuple):
 
 @guarded
 def drawn_world(seed: Seed, dim: Dim) -> World:
-    """Σ, then S, each A A' / d + 0.1 I with A of standard normal entries."""
+    """A random world: Σ and S are independent draws of A A' / d + 0.1 I with standard normal
+    entries of A.
+    """
     generator = np.random.default_rng(seed)
     draws = (generator.standard_normal((dim, dim)) for _ in range(2))
     return World(*(a @ a.T / dim + 0.1 * np.eye(dim) for a in draws))
@@ -26,7 +30,9 @@ def drawn_world(seed: Seed, dim: Dim) -> World:
 
 @guarded
 def shaped_world(covariance: Covariance, spectrum: Spectrum, seed: Seed) -> World:
-    """The given Σ, and S = Σ^(-1/2) O diag(spectrum) O' Σ^(-1/2) with a random orthogonal O."""
+    """The world of the given Σ and of S = Σ^(-1/2) O diag(spectrum) O' Σ^(-1/2) with a random
+    orthogonal O.
+    """
     variances, axes = np.linalg.eigh(covariance)
     whitening = axes / np.sqrt(variances)
     rotation = np.linalg.qr(np.random.default_rng(seed).standard_normal(covariance.shape))[0]

@@ -1,8 +1,8 @@
-"""Ridge on subsamples, fitted: members and bags of them, their risks and what cross-validation says
-of them.
+"""The simulators of ridge ensembles: ridge regressions on subsamples are fitted and averaged to
+bags, and their risks are measured and estimated by cross-validation.
 
-Of Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016); nothing here uses the laws that the paper
-predicts.
+Source: Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016). Nothing here uses the limits that the paper
+predicts. Notation: n points of dimension p, k points in a subsample, M members in a bag, penalty λ.
 """
 
 from sims.ridge_ensembles.members import bagged_coefficients, data_set, smoothers

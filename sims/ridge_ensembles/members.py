@@ -1,4 +1,4 @@
-"""Rows, subsamples, and ridge on each subsample: what a bag is made of."""
+"""The parts of a bag: the data, the subsamples, and ridge regression on each subsample."""
 
 from typing import Annotated
 
@@ -41,9 +41,12 @@ Subsets = Annotated[Int[AnyArray, "members subsample"], Interval(0, 2**20)]
 def data_set(
     key: Key[Array, ""], variances: Variances, points: Size, subsample: Size, members: Size
 ) -> tuple[Float[Array, "n dim"], Int[Array, "members subsample"]]:
-    """Rows with independent normal entries of these variances, and independent uniform subsets of
-    them. Each of the `members` subsets has `subsample` of the rows, without replacement. A key has
-    the same rows whatever the subsets are. Raises ValueError for more than there are.
+    """Draw points with independent normal entries of the given variances, and the points of each
+    member.
+
+    Each of the `members` subsets holds `subsample` of the points, drawn without replacement and
+    independently of the others. The points depend on the key, not on the subsets. Raises ValueError
+    for a subsample larger than the data.
     """
     require(subsample <= points, f"subsample must be at most the {points} points, got {subsample}")
     dim = len(variances)
@@ -56,9 +59,11 @@ def data_set(
 
 @guarded(double=False)
 def smoothers(x: Points, chosen: Subsets, penalty: Penalty) -> Float[Array, "members dim n"]:
-    """A of each member, its coefficients being A y: zero in the columns of points that it has not
-    seen. NaN where the penalty does not exceed minus the smallest eigenvalue of a member's Gram
-    matrix. At λ = 0 the subsample's size must not be the dimension.
+    """The matrix A of each member, which maps the responses to its coefficients A y.
+
+    The columns of points that the member has not seen are zero. NaN where the penalty does not
+    exceed minus the smallest eigenvalue of the member's Gram matrix. At λ = 0 the subsample's size
+    must differ from the dimension.
     """
     require_room("x and chosen", len(chosen) * x.shape[0] * x.shape[1])
     _require_rows(x, chosen)
@@ -86,10 +91,9 @@ def bagged_coefficients(
     """The coefficients of each member, by conjugate gradients for all members together, in the
     precision of x.
 
-    A step takes two products of the points, which the members share, with the directions of all. It
-    ends at a gradient of `tolerance`, relative to that at zero; NaN where rounding, or a matrix
-    that is not positive definite, keeps it from there. The quick way where the penalty is positive:
-    a least-squares fit may take many steps.
+    The descent ends where the gradient is at most `tolerance` times the gradient at zero. A member
+    is NaN where rounding, or a matrix that is not positive definite, keeps it from there. This is
+    the quick way for a positive penalty; at λ = 0 it may take many steps.
     """
     _require_rows(x, chosen)
     return _conjugate_gradients(*map(jnp.asarray, (x, y, chosen, penalty, tolerance)))

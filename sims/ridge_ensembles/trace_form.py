@@ -1,8 +1,8 @@
-"""Risks and cross-validation of bags with the noise and the coefficients averaged out exactly.
+"""Risks and cross-validation of bags, averaged exactly over the noise and the coefficients.
 
-Given the rows and the subsets, the mean over noise, and over coefficients of given mean squares
-along each direction, is a trace. What is left to scatter is a few per cent of a data set at p =
-100, a tenth of what drawn responses leave.
+Given the points and the subsets, the mean over the noise and over random coefficients is a trace.
+The coefficients have mean zero and given mean squares along each direction. At p = 100 the trace
+scatters between data sets by a few per cent, a tenth of what a risk with drawn responses does.
 """
 
 from typing import Annotated, NamedTuple
@@ -32,12 +32,12 @@ Products = Annotated[Float[AnyArray, "*points members members"], Interval(-1e12,
 
 
 class TraceForm(NamedTuple):
-    """Members of one data set, in squared units of y.
+    """Second moments of the members of one data set, in squared units of y.
 
     Attributes:
         risks: mean product of two members' errors on a new point, noise included.
         residuals: mean product of two members' residuals at each of the points.
-        freedom: df of each member, the trace of its hat matrix.
+        freedom: degrees of freedom (df) of each member, the trace of its hat matrix.
         seen: which points each member has seen.
     """
 
@@ -59,8 +59,8 @@ def trace_form(
     subsample: Size,
     members: Size = 4,
 ) -> TraceForm:
-    """Draw rows and subsets, and take the traces; at λ = 0 the subsample's size must not be the
-    dimension.
+    """Draw points and subsets, and return the `TraceForm` of their members. At λ = 0 the
+    subsample's size must differ from the dimension.
     """
     return traces(
         *data_set(key, variances, points, subsample, members), variances, signal, noise, penalty
@@ -71,7 +71,7 @@ def trace_form(
 def traces(
     x: Points, chosen: Subsets, variances: Variances, signal: Signal, noise: Noise, penalty: Penalty
 ) -> TraceForm:
-    """Take them for given rows and subsets; NaN as in `smoothers`."""
+    """The `TraceForm` of given points and subsets. NaN as in `smoothers`."""
     maps = smoothers(x, chosen, penalty)
     strength = jnp.sqrt(jnp.asarray(signal))
     sigma = jnp.sqrt(noise)
@@ -96,9 +96,11 @@ def traces(
 
 @guarded(double=False)
 def bag_mean(products: Products, members: Members) -> Float[Array, "*points"]:
-    """The mean square of the mean of `members` of them, over all bags that can be had: equal pairs
-    1 / M of the time. Bags may be larger than what is there, as if more had been drawn. Raises
-    ValueError for fewer than two members.
+    """The mean square of the average of M = `members` members, from the products of two members.
+
+    The mean is over all bags: two draws are the same member with chance 1 / M, and two different
+    ones otherwise. M may exceed the number of members at hand; the result then stands for further
+    draws. Raises ValueError for fewer than two members at hand.
     """
     count = products.shape[-1]
     require(count > 1, f"products must be of at least two members, got {count}")
@@ -109,8 +111,8 @@ def bag_mean(products: Products, members: Members) -> Float[Array, "*points"]:
 
 @guarded(double=False)
 def gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """Generalised cross-validation over all points: mean squared residual over (1 - mean df /
-    n)^2.
+    """Generalised cross-validation (GCV) over all n points: the mean squared residual of a bag of
+    `members` members, divided by (1 - mean df / n)^2.
     """
     return (
         jnp.mean(bag_mean(form.residuals, members))
@@ -120,8 +122,8 @@ def gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
 
 @guarded(double=False)
 def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """Cross-validation of the first `members` members over the points any has seen; ValueError if
-    there are fewer.
+    """Generalised cross-validation of the first `members` members over the points that any of them
+    has seen. Raises ValueError for more members than there are.
     """
     require(
         members <= len(form.freedom),
@@ -135,9 +137,12 @@ def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
 
 @guarded(double=False)
 def corrected_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """The repair of Bellec, Du, Koriyama, Patil & Tan (arXiv 2310.01374): all from residuals and
-    df. Of GCV the share of one member is taken, w (1 - w)(1 - d)^2 / (1 - w + w d)^2 times its
-    estimated risk over M.
+    """Corrected generalised cross-validation, which needs only residuals and degrees of freedom
+    (df).
+
+    With w = k / n and d = 1 - mean df / k it is GCV minus w (1 - w) (1 - d)^2 / (1 - w + w d)^2
+    times the estimated risk of one member, divided by M = `members`. Source: Bellec, Du, Koriyama,
+    Patil & Tan (arXiv 2310.01374).
     """
     n = len(form.residuals)
     k = jnp.sum(form.seen[0])

@@ -1,10 +1,10 @@
-"""Functions of the rows and subsets with mean zero: what most of a risk's scatter at one size is
-made of.
+"""Functions of the points and subsets whose mean is zero, as control variates: at one size they
+explain most of a risk's scatter.
 
-By Stein's lemma E sum_i x_i f(x_i)^T = Σ sum_i E f'(x_i) for normal rows x_i with covariance Σ and
-any f of the data. With f(x) = T x for products T of resolvents both sides are traces, equal in the
-mean at every size, whatever the limit; a constant times their difference may be taken off a risk,
-and leaves its mean what it is.
+Stein's lemma says E sum_i x_i f(x_i)^T = Σ sum_i E f'(x_i) for normal rows x_i with covariance Σ
+and any f of the data. Take f(x) = T x for products T of resolvents. Then both sides are traces,
+whose means agree at every size, not only in the limit. So a multiple of their difference may be
+subtracted from a risk without changing its mean.
 """
 
 from itertools import combinations_with_replacement
@@ -32,10 +32,13 @@ Ridge = Annotated[float, Interval(1e-6, _SCALE)]
 def zero_means(
     x: Rows, chosen: Subsets, variances: Variances, blocks: Blocks, penalty: Ridge
 ) -> Float[np.ndarray, "sets numbers"]:
-    """Of each data set, averaged over its members, and over pairs of two of them where there are
-    more. T is the resolvent Q_a of a member, or Q_a N Q_b of two with a block N between; rows are
-    those of a, or of both. Also the share of its rows that a member has in common with another,
-    less its mean.
+    """Numbers of mean zero for each data set, averaged over its members and over its pairs of
+    members.
+
+    Each number is a difference of both sides of Stein's lemma, summed over the directions of a
+    block. T is the resolvent Q_a of a member a, or Q_a N Q_b with a block N between two members,
+    and the sums are over the rows of a or over those that a and b share. The last number of a pair
+    is the share of rows that both members have, less its mean.
     """
     _, members, k = chosen.shape
     masks = np.zeros((*chosen.shape[:2], x.shape[1]))
