@@ -1,4 +1,4 @@
-"""The entry point: a task is solved, and the answer is certified before it is returned."""
+"""The entry point, which solves a task and certifies the answer before it returns it."""
 
 from functools import cached_property
 from typing import NamedTuple
@@ -51,15 +51,17 @@ class Solution(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """What was proved of a task's optimum, in its own sign, and why the search ended."""
+    """A bound on the optimum of a task, in the sign that the search minimises, and why the search
+    ended.
+    """
 
     bound: float
     status: str
 
 
 class Within(NamedTuple):
-    """All linear classifiers within a limit that were found, and whether these are all there
-    are.
+    """The linear classifiers within a limit on errors that were found, and whether there are no
+    others.
     """
 
     classifiers: tuple[Classifier, ...]
@@ -71,7 +73,9 @@ Baseline = Solution | Dichotomy
 
 
 def dichotomy_of(table: Table, baseline: Baseline) -> Dichotomy:
-    """The b of a solution, or a b for each row. Raises ValueError for another number of rows."""
+    """The dichotomy b of a baseline, which is a solution or already has an entry of b for each row.
+    Raises ValueError for another number of entries.
+    """
     dichotomy = baseline.dichotomy if isinstance(baseline, Solution) else baseline
     n_rows = len(table.rows)
     given = len(dichotomy)
@@ -83,10 +87,10 @@ def dichotomy_of(table: Table, baseline: Baseline) -> Dichotomy:
 
 
 class ExactSolver:
-    """Solves tasks on one table; what one task has found and proved serves the next.
+    """Solves tasks on one table. What one task has found and proved serves the next.
 
-    pool : the classifiers known so far, those of the caller among them; every task starts from the
-    best of them. The package says what is proved and how.
+    pool : the classifiers known so far, with those of the caller. Every task starts from the best
+    one. The package's docstring says what is proved and how.
     """
 
     certificate = "exact"
@@ -113,8 +117,8 @@ class ExactSolver:
         return self._gordan.classifier(dichotomy)
 
     def admit(self, baseline: Baseline) -> Dichotomy:
-        """Let later tasks start from a dichotomy, and return it. Raises ValueError if it has no
-        weights and none are found.
+        """Let later tasks start from a dichotomy, and return it. Raises ValueError if no weights
+        that realise it are known or found.
         """
         dichotomy = dichotomy_of(self.table, baseline)
         known = self.widest(dichotomy)
@@ -129,8 +133,11 @@ class ExactSolver:
         return dichotomy
 
     def prove(self, task: Task, deadline: Deadline, watch: Watch | None = None) -> Proof:
-        """Search until a task is solved or the time is over; what is met on the way goes to the
-        pool. `watch` is told the best value and the bound as they change, both to be minimised.
+        """Search until a task is solved or no time is left, and add the classifiers found to the
+        pool.
+
+        `watch` is called with the best value and the bound as they change, both in the sign that
+        the search minimises.
         """
         bound = -np.inf
         for _ in range(_ATTEMPTS):
@@ -146,8 +153,9 @@ class ExactSolver:
         return Proof(task.sign * bound, status)
 
     def solve(self, task: Task, deadline: Deadline) -> Solution:
-        """The best classifier of a task, recounted, and the bound. Raises RuntimeError for an
-        answer that does not recount.
+        """The best classifier of a task, with its errors counted again, and the bound. Raises
+        RuntimeError where the count differs from the solver's, or where no admissible classifier is
+        known.
         """
         proof = self.prove(task, deadline)
         best = self.pool.best(task)
@@ -156,11 +164,13 @@ class ExactSolver:
         return certified(self.table, task, best, proof, self.certificate)
 
     def within(self, errors: int | float, most: int, deadline: Deadline) -> Within:
-        """Linear classifiers of at most so many errors, by errors, then by decreasing margin
-        (compared to nine decimals), then by dichotomy; the search ends once it has `most`.
+        """The linear classifiers with at most `errors` errors, sorted by errors, then by decreasing
+        margin (compared to nine decimals), then by dichotomy. The search ends once it has `most` of
+        them.
 
-        For weights that are not whole, errors within a relative 1e-5 count as equal. The bound of
-        `errors` must have been proved: the search ends where a better one remains.
+        For weights that are not whole, errors within a relative 1e-5 count as equal. `errors` must
+        not be below the proved minimum of the errors: the search ends where a better classifier
+        remains.
         """
         task = least_errors(self.table)
         slack = 1 if task.integral else _SAME_ERRORS * max(1.0, errors)
@@ -176,8 +186,8 @@ class ExactSolver:
 
 
 def widest_first(one: Classifier) -> tuple[float, list[int]]:
-    """Sort classifiers of as many errors: the largest margin first (compared to nine decimals),
-    then by dichotomy.
+    """The key that sorts classifiers with equally many errors: by decreasing margin (compared to
+    nine decimals), then by dichotomy.
     """
     return -round(one.margin, _SAME_MARGIN), one.dichotomy.tolist()
 

@@ -59,27 +59,29 @@ class Task(NamedTuple):
         dichotomies: Real[np.ndarray, "*pool rows"],
         errors: Real[np.ndarray, "*pool"] | int | float,
     ) -> Float[np.ndarray, "*pool"]:
-        """Return `value`, or infinity for dichotomies that the task does not admit."""
+        """`value` of each dichotomy, or infinity where the task does not admit it."""
         mask = self.admits(errors)
         for row, value in self.fixed.items():
             mask = mask & (dichotomies[..., row] == value)
         return np.where(mask, self.value(dichotomies), np.inf)
 
     def admits(self, errors: Real[np.ndarray, "*pool"] | int | float) -> Any:
-        """Whether that many errors are allowed, sums of weights being known to a relative 1e-9."""
+        """Whether the task allows that many errors. Sums of weights are compared to a relative
+        1e-9.
+        """
         return errors <= self.most_errors + SUMS * max(1.0, abs(self.most_errors))
 
     def proved(self, bound: float) -> float:
-        """The bound on the objective that follows from a solver's: the next whole value, or the
-        solver's less 1e-6.
+        """The bound on the objective that follows from a solver's bound: the next whole number for
+        an integral task, else the solver's bound less 1e-6.
         """
         if self.integral:
             return float(np.ceil(bound - _WHOLE_TOLERANCE - SUMS * abs(bound)))
         return bound - _SOLVER_TOLERANCE * max(1.0, abs(bound))
 
     def closes(self, bound: float, best: float) -> bool:
-        """Whether a solver's bound proves that nothing is better than `best`, to a relative 2e-6 if
-        not integral.
+        """Whether a solver's bound proves that no dichotomy is better than `best`, to a relative
+        2e-6 if the task is not integral.
         """
         return self.proved(bound) >= best - (
             0.0 if self.integral else 2 * _SOLVER_TOLERANCE * max(1.0, abs(best))
@@ -87,7 +89,9 @@ class Task(NamedTuple):
 
 
 def least_errors(table: Table, fixed: dict[int, int] | None = None) -> Task:
-    """Minimise E(b), with some predictions fixed (none: the baseline; one: a flip)."""
+    """The task to minimise the errors E(b) with the predictions in `fixed`: none of them for the
+    baseline, one for a flip.
+    """
     cost = (table.negatives - table.positives).astype(float)
     return Task(cost, float(table.positives.sum()), fixed or {}, np.inf, None, table.has_counts)
 
@@ -98,8 +102,8 @@ def most_disagreement(
     tolerance: int | float,
     weights: Real[np.ndarray, "rows"] | None = None,
 ) -> Task:
-    """Maximise the weight of the samples on which b differs from the baseline, with E(b) <= E(h_0)
-    + tolerance.
+    """The task to maximise the weight of the samples on which b differs from the baseline h_0,
+    subject to E(b) <= E(h_0) + tolerance.
     """
     counts = (table.totals if weights is None else weights).astype(float)
     cost = np.where(baseline == 1, counts, -counts)
@@ -118,8 +122,8 @@ def tolerance_of(table: AnyTable, epsilon: Tolerance) -> int | float:
 
 
 def reach_of(table: Table, baseline: Int[np.ndarray, "rows"], admitted: int | float) -> float:
-    """The most errors of a competitor: E(h_0) + admitted, and by how much sums of weights that are
-    not whole may be off.
+    """The most errors that a competitor may have: E(h_0) + admitted, plus the rounding error of
+    sums of weights that are not whole.
     """
     slack = 0.0 if table.has_counts else SUMS * table.n
     return float(table.errors(baseline) + admitted + slack)

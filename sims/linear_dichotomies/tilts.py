@@ -1,5 +1,5 @@
-"""Many weights at once, tilted at random from those that are known: a pool that starts where line
-searches are.
+"""Searches that tilt many known weights at random at once, and fill a pool with classifiers that
+line searches start from.
 """
 
 import numpy as np
@@ -15,16 +15,16 @@ _ROWS = 8  # whose best classifiers are tilted, for each that disagrees most
 
 
 class TiltSearch(LineSearch):
-    """Line searches, and batches of random tilts: a line meets all of its classifiers, but a batch
-    is twenty times as quick for each direction, and leaves where lines have climbed to a peak.
+    """Line searches, and batches of random tilts. A line meets all classifiers on it; a batch is
+    twenty times as fast for each direction, and leaves peaks at which lines stop.
     """
 
     def batches(self, deadline: Deadline) -> None:
-        """Until the deadline tilt the best classifier, the fits, those of most disagreement and
-        those of rows.
+        """Until the deadline, tilt the best classifier, the logistic fits, the classifiers of most
+        disagreement, and the best ones that put a row on its other side.
 
-        Half of the tilts are as likely in all directions, half as likely as re-weighted samples
-        move a fit there.
+        Half of the tilts are equally likely in all directions. The other half have the law with
+        which a fit moves when samples are re-weighted at random.
         """
         n_rows, n_dims = self._design.shape
         fits = np.array([weights for weights, _ in self._fits]).reshape(-1, n_dims)
@@ -60,11 +60,13 @@ class TiltSearch(LineSearch):
                 self._climb(start if np.isfinite(start).all() else self.best, which, deadline)
 
     def chief(self) -> list[Classifier]:
-        """The best one and those of most disagreement."""
+        """The best classifier, and those of most disagreement."""
         return self._exact(np.concatenate([self._most_weights, self.best[None]]))
 
     def of_rows(self, rows: Int[np.ndarray, " some"]) -> list[Classifier]:
-        """The best that put these rows on the other side of h_0's."""
+        """For each of these rows, the best classifier that puts it on the other side than h_0
+        does.
+        """
         return self._exact(self._others()[rows])
 
     def _others(self) -> Float[np.ndarray, "rows dims"]:

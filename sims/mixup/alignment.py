@@ -26,13 +26,13 @@ LARGEST_SPREAD = (
 
 
 class Alignment(NamedTuple):
-    """The verdict on "the expected loss of the augmentation has its minimiser along the Bayes
-    direction b".
+    """The verdict of a test of the hypothesis that the expected loss of an augmentation has its
+    minimiser along the Bayes direction b.
 
-    refuted : whether it is rejected. If the sentence is true, that happens with probability `error`
-        (see below).
-    p_value : of the test.
-    scale : the best multiple t of b, w = t b.
+    refuted : whether the hypothesis is rejected. If it is true, that happens with probability
+    `error`,
+        as `check_alignment` explains.
+    p_value : of the test. scale : t, for which t b has the least loss among the multiples of b.
     displacement : estimated distance of the minimiser from the ray of b, relative to |t b|: one
         Newton step from t b, which is about the tangent of a small angle.
     displacement_limit : the test excludes displacements above it, at confidence 1 - `error`.
@@ -56,23 +56,24 @@ def check_alignment(
     draws: Annotated[int, Interval(100, 2**24, why="all operators are held at once")] = 4096,
     error: Annotated[float, Interval(1e-15, 1, "[)", why="SciPy has no smaller quantiles")] = 1e-6,
 ) -> Alignment:
-    """Test whether mixtures x~ = A x_i + B x_j, y~ = λ y_i + (1-λ) y_j leave the Bayes direction b
-    = Σ⁻¹μ optimal.
+    """Test whether mixtures x~ = A x_i + B x_j with labels y~ = λ y_i + (1-λ) y_j leave the Bayes
+    direction b = Σ⁻¹μ optimal.
 
-    `sample_operators(key)` draws (A, B, λ). With `draws` of them the gradient of the expected loss
-    is averaged at the best multiple t b; the points are integrated out by quadrature, so that A, B,
-    λ are the only randomness. Aligned means that the mean gradient vanishes beside b too, in
-    whitened coordinates: Hotelling's test, with the error of t propagated. Where every single draw
-    has that gradient zero (scalar A and B), or every one the same, the test is exact; otherwise it
-    rests on the central limit theorem for the mean of the draws, so that `error` is asymptotic. A
-    verdict that is not refuted excludes displacements above `displacement_limit`, no smaller ones;
-    the limit is to first order. Raises ValueError for one dimension only, fewer draws than 10 d,
-    operators that are not finite or of other shape, λ outside [0, 1], and an augmentation whose
-    loss along b has no minimum at a positive multiple of b, or only one where the scores of its
-    points have a standard deviation above 12. Source: derived here.
+    `sample_operators` maps a random key to A, B (both dim x dim) and λ, and is called `draws`
+    times. `error` is the probability that a true hypothesis is refuted.
 
-    `sample_operators` maps a random key to A, B (both dim x dim) and λ, and is asked `draws` times;
-    `error` is the chance of refuting what is true.
+    The test averages the gradient of the expected loss at t b, the multiple of b with the least
+    loss. Quadrature integrates over the points, so that only A, B and λ are random. If b is
+    optimal, the components of the mean gradient across b vanish. Hotelling's test judges this in
+    whitened coordinates, with the error of t propagated. It is exact where these components are
+    zero in every draw (scalar A and B) or equal in all draws. Otherwise it rests on the central
+    limit theorem, and `error` is asymptotic.
+
+    A verdict that is not refuted excludes displacements above `displacement_limit` only; that limit
+    holds to first order. Raises ValueError for one dimension, for fewer than 10 d draws, for
+    operators that are not finite or have other shapes, and for λ outside [0, 1]. Raises ValueError,
+    too, where the loss along b has no minimum at a positive multiple of b, or only where the scores
+    of the points have a standard deviation above 12. Source: derived here.
     """
     require_float64("the alignment test")
     factor = np.asarray(covariance_factor(covariance))

@@ -1,5 +1,6 @@
-"""Angles to a target direction, and their learning curves: one compiled program per sample size and
-learner. The last functions train the same learners on small real images.
+"""Angles between what learners find and a target direction, and their learning curves, with one
+compiled program per sample size and learner. The last functions train the same learners on small
+real images.
 """
 
 from collections.abc import Callable
@@ -61,8 +62,8 @@ Digit = Annotated[int, Interval(0, 9)]
 
 @guarded(double=False)
 def angle_deficit(w: Vectors, b: Vectors) -> Float[Array, "..."]:
-    """1 - cos(w, b) in [0, 2], accurate however small; leading axes broadcast. NaN for a vector
-    that holds NaN.
+    """1 - cos(w, b), in [0, 2], accurate even where it is tiny. Leading axes broadcast. NaN for a
+    vector that holds NaN.
     """
     return _deficit(w, b)
 
@@ -76,7 +77,7 @@ def _deficit(w, b):
 
 @guarded(double=False)
 def erm_weights(key: Key[Array, ""], features: Points, labels: Labels) -> Float[Array, "dim"]:
-    """The learner without augmentation: `fit_erm`, NaN where it did not converge; the key is not
+    """The learner without augmentation, `fit_erm`. NaN where it did not converge. The key is not
     used.
     """
     fit = fit_erm(signed_points(features, labels))
@@ -141,14 +142,14 @@ def angle_curve(
     learner: Learner,
     labels: LabelLaw = "balanced",
 ) -> Float[Array, "cells"]:
-    """1 - cos between `target` (one for all cells or one per cell) and what `learner` finds on one
-    `pair_sample`.
+    """1 - cos between `target` and the weights that `learner` finds on one `pair_sample`, for each
+    cell.
 
-    A cell is a key and a κ, Σ = F Fᵀ with F = `factor`. n, learner and labels are static: a curve
-    over n is one call and one program per n. What a learner refuses by value gives NaN here. The
-    learner maps (key, features, labels, *learner_arguments) to weights: `erm_weights`,
-    `mixup_weights`, `sampled_mixup_weights`, `mask_weights` or a function of the user's. Raises
-    ValueError for an odd n with balanced labels.
+    A cell is a key and a κ, with Σ = F Fᵀ and F = `factor`. `target` is one vector, or one per
+    cell. n, learner and labels are static, so that a curve over n takes one call and one program
+    per n. The learner maps (key, features, labels, *learner_arguments) to weights: `erm_weights`,
+    `mixup_weights`, `sampled_mixup_weights`, `mask_weights` or a function of the user's. NaN where
+    a learner would refuse the values. Raises ValueError for an odd n with balanced labels.
     """
     require_halves(n, labels)
     weights = _fitted_weights(
@@ -190,8 +191,8 @@ class Accuracies(NamedTuple):
 
 @guarded(double=False)
 def digit_pair(first: Digit = 3, second: Digit = 8) -> Digits:
-    """Two digits of scikit-learn's 8 x 8 handwritten ones, pixels over 16 and centred; ValueError
-    for equal digits.
+    """The images of two digits from scikit-learn's 8 x 8 handwritten digits, with pixels divided by
+    16 and centred. Raises ValueError for two equal digits.
     """
     from sklearn.datasets import load_digits
 
@@ -215,16 +216,16 @@ def augmentation_accuracies(
     probabilities: Annotated[Float[AnyArray, "masks"], PROBABILITIES],
     mask_labels: Annotated[Float[AnyArray, "masks"], UNIT_INTERVAL],
 ) -> Accuracies:
-    """Train on n of the points, half of either class, and classify all others: without and with
-    augmentation.
+    """Train on n of the points, half of them from each class, and classify all others, with and
+    without augmentation.
 
-    Three ridge-regularised logistic regressions without bias on the same points: plain, Mixup with
-    g(λ) = λ, and masks as in `fit_masks` (boxes for CutMix), with a key for each choice of points.
-    `ridge` is the coefficient of |w|²/2, `nodes` and `weights` are Mixup's λ and their
-    probabilities, `masks` M (1 where the first image is kept) come with theirs, and `mask_labels`
-    are the weights of the first label. Raises ValueError for an odd n, and fewer than n/2 + 1
-    points of a class. Source: derived here, in place of the image experiments of Oh & Yun 2023
-    (arXiv 2306.00267).
+    Three ridge-regularised logistic regressions without bias see the same points: one without
+    augmentation, one with Mixup with g(λ) = λ, and one with masks as in `fit_masks` (boxes for
+    CutMix). Each key makes one choice of points. `ridge` is the coefficient of |w|²/2. `nodes` and
+    `weights` are Mixup's λ and their probabilities. `masks` are M, 1 where the first image is kept;
+    `probabilities` are theirs, and `mask_labels` are the weights of the first label. Raises
+    ValueError for an odd n, and for fewer than n/2 + 1 points of a class. Source: derived here, in
+    place of the image experiments of Oh & Yun 2023 (arXiv 2306.00267).
     """
     require_float64("a comparison of augmentations")
     require_halves(n, "balanced")

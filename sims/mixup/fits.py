@@ -1,8 +1,9 @@
-"""Samples of two Gaussian classes, and the minimisers of the empirical losses of Mixup, masks and
-any affine mixing.
+"""Samples of two Gaussian classes, and the minimisers of the empirical losses of Mixup, of masks
+and of any affine mixing.
 
-A linear logistic model without bias is fitted by Newton's method; pairs are never expanded to rows.
-A second route expands them: a linear program for whether there is a minimiser, a convex one for it.
+Newton's method fits a linear logistic model without bias and never expands pairs to rows. A second
+route expands them: a linear program decides whether there is a minimiser, and a convex program
+finds it.
 """
 
 import warnings
@@ -186,7 +187,7 @@ def require_halves(n: int, labels: LabelLaw) -> None:
 
 
 def warn_of_one_class(labels: Labels) -> None:
-    """Warn where one class has all points; traced labels pass."""
+    """Warn where all points have the same class. Traced labels are not checked."""
     if is_traced(labels):
         return
     values = np.asarray(labels)
@@ -201,8 +202,8 @@ def warn_of_one_class(labels: Labels) -> None:
 
 @guarded(double=False)
 def signed_points(features: Points, labels: Labels) -> Float[AnyArray, "n dim"]:
-    """S_i = (2 y_i - 1) x_i, all that empirical risk minimisation sees of a sample: iid N(μ, Σ/κ)
-    for two classes.
+    """S_i = (2 y_i - 1) x_i, the only part of a sample that enters empirical risk minimisation. For
+    two classes S_i are independent draws of N(μ, Σ/κ).
     """
     return (2 * labels[:, None] - 1) * features
 
@@ -348,13 +349,12 @@ def mixed_rows(
 
 @guarded(double=False)
 def has_one_minimiser(rows: Points, labels: Labels) -> bool:
-    """Whether the logistic loss with soft labels has exactly one, finite minimiser: no direction of
-    recession.
+    """Whether the logistic loss with soft labels has exactly one minimiser, which is finite.
 
-    HiGHS looks for a w along which no row's loss grows without bound (z >= 0 for label 1, <= 0 for
-    0, = 0 for a soft one) and some hard-labelled row moves; if there is none, only w with Xw = 0
-    remain, and the rank decides. Every row is brought to a largest entry
-    of 1.
+    HiGHS looks for a w along which no row's loss increases (z >= 0 for label 1, z <= 0 for 0, z = 0
+    for a soft label) and some row with a hard label moves. If there is none, only w with Xw = 0
+    could leave the loss unchanged, and the rank of X decides. Every row is first scaled to a
+    largest entry of 1.
     """
     from scipy.optimize import linprog
 
@@ -503,10 +503,12 @@ def minimise(
     ],
     points: Float[Array, "n dim"],
 ) -> Fit:
-    """Minimise a convex loss, given its gradient and Hessian at w, from w = 0; `points` fix its
-    dimension and its unit. Where the Hessian is singular the steps stay in its range, so that the
-    minimiser of least norm is found. The slope along a step tells whether it went too far: it does
-    not drown in rounding errors as a difference of losses does.
+    """Minimise a convex loss from w = 0, given its gradient and Hessian at w. `points` set its
+    dimension and its unit.
+
+    Where the Hessian is singular the steps stay in its range, so that the minimiser of least norm
+    is found. The slope along a step tells whether the step was too long: rounding errors do not
+    hide it, as they do a difference of losses.
     """
     dim = points.shape[1]
     unit = jnp.sqrt(points.shape[0] / jnp.sum(points**2))

@@ -1,7 +1,7 @@
-"""Empirical risk minimisation without augmentation: the hard margin where the points are separable,
-the finite minimiser where not.
+"""Empirical risk minimisation without augmentation: the direction of the hard margin where the
+points are separable, and the finite minimiser where they are not.
 
-The hard margin of astronomically large samples comes from the farthest points, with a proof that
+The hard margin of an astronomically large sample comes from its farthest points, with a proof that
 they suffice.
 """
 
@@ -47,14 +47,14 @@ class HardMargin(NamedTuple):
 
 
 class ErmFit(NamedTuple):
-    """What minimising the empirical logistic risk leads to.
+    """The result of minimising the empirical logistic risk.
 
     weights : the minimiser. Separable points have none, because |w| grows without end; then the
         unit vector to which w/|w| tends.
-    separable : whether the points are separable.
-    residual : a bound on the relative error: of the margin (duality gap) for separable points, the
-        relative Newton step otherwise. A value of 1e-9 or more means that the fit has not
-        converged, as if 0 lies on the boundary of the hull.
+    separable : whether the points are separable. residual : a bound on the relative error: of the
+    margin (duality gap) for separable points, the
+        relative Newton step otherwise. Where it is 1e-9 or more the fit has not converged, for
+        instance because 0 lies on the boundary of the hull.
     """
 
     weights: Float[Array, "dim"]
@@ -63,9 +63,10 @@ class ErmFit(NamedTuple):
 
 
 class TailSample(NamedTuple):
-    """The outermost of n standard normal points: `points` z, farthest first (the last repeat the
-    first where n is too small), and `radius`, beyond which there is no other of the n; 0 where
-    there are no others.
+    """The outermost of n standard normal points.
+
+    points : z, farthest first; the last repeat the first where n is too small. radius : no other of
+    the n points lies beyond it; 0 where there are no others.
     """
 
     points: Float[Array, "kept dim"]
@@ -73,8 +74,8 @@ class TailSample(NamedTuple):
 
 
 class TailDirection(NamedTuple):
-    """The hard margin's `direction`, NaN where not separable; `certified` if proven to be that of
-    all n points.
+    """The `direction` of the hard margin, NaN where the points are not separable, and whether it is
+    `certified`, that is, proved to be that of all n points.
     """
 
     direction: Float[Array, "dim"]
@@ -82,8 +83,10 @@ class TailDirection(NamedTuple):
 
 
 class CertifiedDirections(NamedTuple):
-    """Directions of many samples, every one certified, and how many needed more points (see the
-    function).
+    """The directions of the hard margin of many samples, all of them certified.
+
+    extensions : how many samples needed more points than `n_kept`. most_points : the largest number
+    of points that a sample needed.
     """
 
     directions: Float[np.ndarray, "runs dim"]
@@ -93,13 +96,14 @@ class CertifiedDirections(NamedTuple):
 
 @guarded(double=False)
 def hard_margin(signed_points: Points) -> HardMargin:
-    """The hard-margin support vector machine without bias: the point of least norm in the hull of
-    S_i = (2y_i - 1) x_i.
+    """The hard-margin support vector machine without bias: the point of least norm in the convex
+    hull of S_i = (2y_i - 1) x_i.
 
-    Wolfe's active-set method: a few dozen passes over the points for any n and d. A positive margin
-    proves separability by itself; otherwise a convex combination of the points vanishes, to
-    rounding (some 1e-15 of the longest point): hulls that miss 0 by less count as containing it.
-    Raises TypeError in float32.
+    Wolfe's active-set method needs a few dozen passes over the points for any n and d. A positive
+    margin proves separability by itself. Otherwise a convex combination of the points vanishes up
+    to rounding (some 1e-15 of the longest point), so that a hull that misses 0 by less counts as
+    containing it. Raises TypeError in float32.
+
     Source: Wolfe 1976; that gradient descent and a vanishing ridge lead there: Soudry et al. 2018.
     """
     require_float64("the hard margin")
@@ -284,14 +288,15 @@ def tail_direction(
     n_kept: Kept,
     power: Power | None = None,
 ) -> TailDirection:
-    """The hard margin of n = round(e^log_n) signed points S = μ + κ^{-1/2} F z, from the `n_kept`
-    farthest z, normal or, with a `power` p, of uniform direction and P(|z| > r) = exp(-r^p / p).
+    """The direction of the hard margin of n = round(e^log_n) signed points S = μ + κ^{-1/2} F z,
+    from the `n_kept` farthest z.
 
-    Certificate: with w the unit direction of the kept points and γ their margin, w·μ - r |Fᵀw|
-    κ^{-1/2} >= γ for the largest radius r of the other points, so that none of those can be nearer.
-    Too few points fail it. n_kept is static, the rest may be traced.
-    Raises ValueError for more than 26 dimensions; TypeError in float32.
-    Source: derived here.
+    z is standard normal, or, with a `power` p, has a uniform direction and P(|z| > r) = exp(-r^p /
+    p). The result is certified where w·μ - r |Fᵀw| κ^{-1/2} >= γ: w is the unit direction of the
+    kept points, γ their margin, and r the largest radius of the other points, so that none of these
+    can be nearer. The certificate fails where too few points are kept. n_kept is static; the rest
+    may be traced. Raises ValueError for more than 26 dimensions, and TypeError in float32. Source:
+    derived here.
     """
     _require_reach(mean)
     sample = _tail_sample(key, log_n, mean.shape[0], n_kept, power)
@@ -307,10 +312,10 @@ def ball_direction(
     separability: Separability,
     n_kept: Kept,
 ) -> TailDirection:
-    """Do what `tail_direction` does, certificate and errors included, for noise z uniform in the
-    unit ball.
+    """`tail_direction`, with its certificate and errors, for noise z that is uniform in the unit
+    ball.
 
-    In the plane about n^(1/3) outermost points are needed for a certificate. Source: derived here.
+    In the plane a certificate needs about n^(1/3) outermost points. Source: derived here.
     """
     _require_reach(mean)
     sample = _ball_sample(key, log_n, mean.shape[0], n_kept)
@@ -336,13 +341,12 @@ def certified_tail_directions(
     n_kept: Kept,
     runs: Kept,
 ) -> CertifiedDirections:
-    """`tail_direction` of `runs` samples; where the certificate fails, the sample is continued to
-    twice the points.
+    """The certified directions of `runs` samples: where the certificate of `tail_direction` fails,
+    the sample is continued to twice the points.
 
-    A sample that fails is neither dropped nor replaced by another one, either of which would bias
-    the law: it is drawn further in, again and again until certified. `extensions` counts the
-    samples that needed it, `most_points` is the largest number of points kept. Raises as
-    `tail_direction`, and RuntimeError for a sample not certified by 2²⁰ points. Source: derived
+    A sample that fails is continued again and again until it is certified. It is neither dropped
+    nor replaced by another one, either of which would bias the law. Raises the errors of
+    `tail_direction`, and RuntimeError for a sample that 2²⁰ points do not certify. Source: derived
     here.
     """
     _require_reach(mean)

@@ -34,16 +34,16 @@ def network_direction(
     augmentation: Augmentation,
     steps: Annotated[int, Interval(1, 100_000, why="each is taken")] = 3000,
 ) -> Float[Array, "dim"]:
-    """The mean slope, along the Bayes boundary, of a ReLU network trained on n points: its boundary
-    is across this direction.
+    """The mean gradient of a trained ReLU network along the Bayes boundary, which is normal to the
+    network's own boundary.
 
-    Two classes N(±μ, F Fᵀ / κ) of equal chance; one hidden layer of 64 ReLUs, He's weights, the
-    logistic loss of all points, Adam with a rate of 0.003. At every step Mixup mixes each point and
-    its label with those of a random partner, by a λ of its own, uniform on [0, 1]. Slopes are
-    averaged over the law of a point, given that it lies on the boundary x·Σ⁻¹μ = 0. There is
-    no such law for a single coordinate, and the direction is then that at 0.
-    Source: Mixup of Zhang et al. 2018 on the data of Oh & Yun 2023 (arXiv 2306.00267); sizes chosen
-    here.
+    The two classes N(±μ, F Fᵀ / κ) are equally likely. The network has one hidden layer of 64 ReLUs
+    and He's initial weights; Adam with a rate of 0.003 minimises the logistic loss of all n points.
+    With Mixup every step mixes each point and its label with those of a random partner, by a λ of
+    its own, uniform on [0, 1]. Gradients are averaged over the law of a point given that it lies on
+    the Bayes boundary x·Σ⁻¹μ = 0. In one dimension there is no such law, and the gradient at 0 is
+    taken. Source: Mixup of Zhang et al. 2018 on the data of Oh & Yun 2023 (arXiv 2306.00267); sizes
+    chosen here.
     """
     data_key, first, second, mixing, places = jax.random.split(key, 5)
     mean = jnp.asarray(mean)

@@ -1,6 +1,8 @@
-"""Labels, balanced or independent draws repeated until every class occurs; data of Gaussian classes
-that share one covariance; and sufficient statistics, of binary features or drawn from their exact
-laws, so that no data matrix is made.
+"""Labels, data and sufficient statistics of Gaussian and binary classes.
+
+Labels are balanced, or independent and drawn again until every class occurs. Gaussian classes share
+one covariance. Sufficient statistics are drawn from their exact laws, so that no data matrix is
+needed.
 """
 
 from collections.abc import Callable
@@ -37,8 +39,8 @@ MOST_DRAWS = 10**6
 def balanced_labels(
     n_samples: Annotated[int, Interval(0, LONGEST)], n_classes: Classes
 ) -> Int[np.ndarray, "samples"]:
-    """Labels j mod K, j = 0..m-1: every prefix is as balanced as it can be. Source: derived
-    here.
+    """The labels j mod K of the samples j = 0..m-1, so that every prefix is as balanced as
+    possible. Source: derived here.
     """
     return np.arange(n_samples) % n_classes
 
@@ -121,8 +123,8 @@ def random_counts(key: Key[Array, ""], n_samples: Size, priors: Priors) -> Int[A
 
 
 def draw_while(incomplete: Callable[[Array], Array], draw: Callable[[ArrayLike], Array]) -> Array:
-    """The first of `draw(0)`, `draw(1)`, ... that is not incomplete, or after `MOST_DRAWS` the last
-    one.
+    """The first of `draw(0)`, `draw(1)`, ... that is complete, or the last one after `MOST_DRAWS`
+    draws.
     """
 
     def unfinished(state):
@@ -158,8 +160,8 @@ def draw_labels(
     *,
     complete_prefix: Size | None = None,
 ) -> Int[AnyArray, "{n_samples}"]:
-    """Labels of K equally likely classes by either scheme; arguments and errors as those of the two
-    functions.
+    """Labels of K equally likely classes, from `balanced_labels` or `random_labels`, whose
+    arguments and errors apply.
     """
     if scheme == "balanced":
         return balanced_labels(n_samples, n_classes)
@@ -169,8 +171,8 @@ def draw_labels(
 def draw_counts(
     key: Key[Array, ""], n_samples: Size, n_classes: int, scheme: LabelScheme
 ) -> Int[AnyArray, "classes"]:
-    """Counts of K equally likely classes by either scheme; arguments and errors as those of the two
-    functions.
+    """Class counts of K equally likely classes, from `balanced_counts` or `random_counts`, whose
+    arguments and errors apply.
     """
     if scheme == "balanced":
         return balanced_counts(n_samples, n_classes)
@@ -186,9 +188,11 @@ def equal_priors(n_classes: Classes) -> Float[np.ndarray, "classes"]:
 @guarded(double=False)
 def covariance_factor(covariance: DefiniteCovariance) -> Factor:
     """The factor of Σ that samplers take: n standard deviations for n variances, a lower Cholesky
-    factor for a matrix. A traced matrix cannot be judged: its factor is NaN where it is not
-    positive definite. Source: derived here; the correlated covariance of the released code of Zheng
-    et al. 2023 is indefinite.
+    factor for a matrix.
+
+    The factor is NaN for a traced matrix that is not positive definite, since its values cannot be
+    checked. Source: derived here; the correlated covariance of the released code of Zheng et al.
+    2023 is indefinite.
     """
     library = jnp if is_traced(covariance) else np
     values = library.asarray(covariance)

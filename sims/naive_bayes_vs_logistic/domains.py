@@ -1,6 +1,4 @@
-"""The domains of this paper's arguments, in its words, and what labels owe to the number of
-classes.
-"""
+"""The domains of this paper's arguments, and what labels must satisfy for a number of classes."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -118,8 +116,8 @@ def require_labels(labels: AnyArray, n_classes: int) -> None:
 def require_every_class(
     labels: AnyArray, n_classes: int, sample_weight: AnyArray | None = None
 ) -> None:
-    """Raise `ValueError` for a label of n_classes or more, and for a class that no sample of some
-    weight has.
+    """Raise `ValueError` for a label of n_classes or more, and for a class without a sample of
+    positive weight.
     """
     require_labels(labels, n_classes)
     if not is_traced(labels) and not is_traced(sample_weight):

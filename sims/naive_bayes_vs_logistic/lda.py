@@ -1,5 +1,5 @@
-"""Linear discriminant analysis with the pooled sample covariance, alone and against
-maximum-likelihood regression.
+"""Linear discriminant analysis with the pooled sample covariance, on its own and compared with
+maximum-likelihood logistic regression.
 """
 
 from typing import Annotated

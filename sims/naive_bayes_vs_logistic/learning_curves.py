@@ -68,14 +68,15 @@ def naive_bayes_errors(
     labels: LabelScheme = "balanced",
     points: Points | None = None,
 ) -> Float[Array, "sizes"]:
-    """Error of naive Bayes trained on m samples of independent Gaussian features, for every m in
-    `sizes`.
+    """The error of naive Bayes trained on m samples of independent Gaussian features, for every m
+    in `sizes`.
 
-    Class counts, then sufficient statistics from their exact laws, then the exact conditional
-    error: no data, and a cost that does not depend on m. Sizes are independent of each other.
-    `sizes` may be traced (one program for all); a traced size below K has the error NaN. `points`
-    are those of `conditional_error`. Raises ValueError for sizes below K. Source: the simulation of
-    Zheng et al. 2023 (released code), its data replaced by their sufficient statistics.
+    It draws class counts, then sufficient statistics from their exact laws, and computes the exact
+    conditional error. So it needs no data, and its cost does not depend on m. Sizes are independent
+    of each other. `sizes` may be traced (one program for all); a traced size below K has the error
+    NaN. `points` are those of `conditional_error`. Raises ValueError for sizes below K. Source: the
+    simulation of Zheng et al. 2023 (released code), its data replaced by their sufficient
+    statistics.
     """
     n_classes = means.shape[0]
     require_sizes(sizes, n_classes)
@@ -126,9 +127,12 @@ def nested_naive_bayes_errors(
     *,
     max_samples: MaxSamples,
 ) -> Float[Array, "sizes"]:
-    """Error of naive Bayes trained on the first m rows of the data set of `logistic_errors`, for
-    every m in `sizes`. For features that are correlated (which naive Bayes ignores), and where
-    sizes shall share their noise. Raises ValueError as `logistic_errors`. Source: as there.
+    """The error of naive Bayes trained on the first m rows of the data set of `logistic_errors`,
+    for every m in `sizes`.
+
+    It serves correlated features, whose correlation naive Bayes ignores, and comparisons in which
+    the sizes share their noise. Raises ValueError for sizes outside K..max_samples. Source: as
+    `logistic_errors`.
     """
     features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
     rules = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes))
@@ -280,14 +284,14 @@ def official_scan(
     *,
     most: Most,
 ) -> Int[Array, ""]:
-    """Return the first m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes has
-    an error below `target`.
+    """The first m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes has an
+    error below `target`.
 
-    Every m has a fresh training set with random labels, drawn again until every class occurs, and
-    its exact error. A value above `most` says that no m up to `most` will do. A first passage of a
-    noisy curve lies below the place where the mean curve crosses, and its grid alone makes it grow
-    like ln n: the protocol under trial, no estimator. Raises ValueError for means of other than
-    `n_classes` rows, or `most` below 2K. Source: released code of Zheng et al. 2023.
+    Every m has a new training set with random labels, drawn again until every class occurs, and its
+    exact error. A value above `most` says that no m up to `most` will do. This is the protocol
+    under trial, not an estimator: a noisy curve first passes the target before its mean does, and
+    the steps of the grid alone make the result grow like ln n. Raises ValueError for means of other
+    than `n_classes` rows, and for `most` below 2K. Source: released code of Zheng et al. 2023.
     """
 
     def error_at(m, step_key):
@@ -307,8 +311,8 @@ def official_logistic_scan(
     most: Most,
     tolerance: Tolerance = 1e-7,
 ) -> Int[Array, ""]:
-    """The same scan for ridge logistic regression, with a fresh data set and fit at every step,
-    raising as it does. A fit that does not converge counts as above the target. Source: as there.
+    """`official_scan` for ridge logistic regression, with a new data set and fit at every step, and
+    with the same errors. A fit that does not converge counts as above the target. Source: as there.
     """
 
     def error_at(m, step_key):
@@ -349,10 +353,11 @@ Ratio = Annotated[float, Interval(1, closed="(]", why="the grid would not rise o
 def geometric_sizes(
     low: Count, high: Count, ratio: Ratio = 1.1, multiple_of: Count = 1
 ) -> Int[np.ndarray, "sizes"]:
-    """Sample sizes from `low` to at least `high`, each at most `ratio` times the one before, or the
-    next possible one. All are multiples of `multiple_of` (`low` and `high` are rounded up to one)
-    and rise strictly. Raises ValueError for high < low, for over a million sizes, or one beyond
-    2^62. Source: derived here.
+    """Rising sample sizes from `low` to at least `high`, each at most `ratio` times the one before,
+    or the next possible one.
+
+    All are multiples of `multiple_of`; `low` and `high` are rounded up to one. Raises ValueError
+    for high < low, for more than a million sizes, and for a size beyond 2^62. Source: derived here.
     """
     require(high >= low, f"high must be at least low = {low}, got {high}")
     sizes = [-(-low // multiple_of)]

@@ -1,6 +1,7 @@
-"""Linear classification rules, which every learner of this paper returns, their exact error under
-Gaussian classes, without a test set, and Gaussian naive Bayes with variances shared by all classes,
-which makes it such a rule.
+"""Linear classification rules, which every learner of this paper returns.
+
+The module has their exact error under Gaussian classes, which needs no test set, and Gaussian naive
+Bayes, which is such a rule because all classes share the variances.
 """
 
 from functools import lru_cache
@@ -172,9 +173,9 @@ def quasi_random_points(
         int, Interval(3, _MOST_AXES + 2, why="the error of two classes needs no points")
     ],
 ) -> Float[np.ndarray, "points axes"]:
-    """Fixed normal points for the K - 2 lesser axes of K scores: a scrambled Sobol sequence through
-    Φ⁻¹. Raises ValueError for a number of points that is not a power of two: the sequence is
-    balanced there only.
+    """Fixed normal points, [points, K - 2], for the axes over which `conditional_error` averages: a
+    scrambled Sobol sequence mapped by Φ⁻¹. Raises ValueError for a number of points that is not a
+    power of two, because the sequence is balanced only there.
     """
     require_room("n_points and n_classes", n_points * n_classes)
     from scipy.special import ndtri
@@ -247,10 +248,10 @@ def naive_bayes_rule(
 ) -> LinearRule:
     """The rule argmax_k log p_k - ½ Σ_i (x_i - μ_ki)²/σ_i² in its linear form.
 
-    w_k = μ_k/σ² and b_k = log p_k - ½ Σ_i μ_ki²/σ_i²: what the classes share is left out.
-    Parameters may be true or estimated; a class of prior zero, a zero variance, or a mean whose
-    square over the variance is not among floats leaves no finite rule.
-    Source: the released code of Zheng et al. 2023; the linear form is elementary.
+    The terms that all classes share are left out: w_k = μ_k/σ² and b_k = log p_k - ½ Σ_i
+    μ_ki²/σ_i². Parameters may be true or estimated. The rule is not finite for a class of prior
+    zero, for a zero variance, and for a mean whose square over the variance is too large for a
+    float. Source: the released code of Zheng et al. 2023; the linear form is elementary.
     """
     weights = jnp.asarray(means) / variances[..., None, :]
     return LinearRule(weights, jnp.log(priors) - jnp.sum(weights * means, axis=-1) / 2)
