@@ -1,9 +1,8 @@
-"""Worlds of two views and a label, and least squares in them: tables and covariances summed, or
-samples drawn.
+"""Joint laws of two views and a label, and least squares in them.
 
-`DiscreteWorld` and `GaussianWorld` hold joint laws; `table_statistics` and `conditionals` condition
-them by summing and solving. `learned_pretext` and `excess_risk` draw the pretext that n1 pairs give
-and the risk that n labels give, in white coordinates of x1; `draw` gives samples as users have
+`DiscreteWorld` and `GaussianWorld` hold joint laws. `table_statistics` and `conditionals` condition
+them, by summing and by solving. `learned_pretext` and `excess_risk` draw the pretext that n1 pairs
+give and the risk that n labels give, in white coordinates of x1. `draw` gives samples as users have
 them.
 """
 

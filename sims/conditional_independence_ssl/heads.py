@@ -34,7 +34,7 @@ def approximation_error(
     weights: Annotated[Float[np.ndarray, "worlds points"], POSITIVE],
 ) -> Float[np.ndarray, " worlds"]:
     """The least weighted sum of squared residuals of a linear head without intercept, for each
-    world's targets.
+    world, of its targets on its features.
     """
     root = np.sqrt(weights)[..., None]
     basis, singular, _ = np.linalg.svd(root * features, full_matrices=False)
@@ -58,8 +58,8 @@ def head_predictions(
     labels: Float[np.ndarray, "labelled outputs"],
     new: Float[np.ndarray, "new features"],
 ) -> Float[np.ndarray, "new outputs"]:
-    """The predictions of the least-squares head on labelled features for new ones; of several best
-    heads that of least norm.
+    """The predictions for new features of the least-squares head on labelled ones. Where several
+    heads are best, it is the one of least norm.
     """
     return new @ np.linalg.lstsq(features, labels, rcond=1e-10)[0]
 
@@ -71,8 +71,10 @@ def learned_pretext(
     pretext: Float[AnyArray, "second dim"],
     residual_root: Float[AnyArray, "second second"],
 ) -> Float[Array, "second dim"]:
-    """The regression of X2 on white X1 that least squares finds in n1 pairs, X2 = G x1 + R N(0, 1),
-    exact in law by Bartlett's factor. Raises ValueError for no more pairs than features.
+    """The least-squares regression of X2 on white X1 from n1 pairs, where X2 = G x1 + R N(0, 1).
+
+    It is drawn from its exact law by Bartlett's factor; G is `pretext` and R is `residual_root`.
+    Raises ValueError unless there are more pairs than features.
     """
     dim = pretext.shape[1]
     require(n_pairs > dim, f"n_pairs must exceed the {dim} features, got {n_pairs}")
@@ -88,8 +90,8 @@ def learned_pretext(
 def pretext_noise(
     key: Key[Array, ""], residual_root: Float[AnyArray, "second second"], dim: Count
 ) -> Float[Array, "second dim"]:
-    """The noise R N in the pretext that `learned_pretext` learns with this key: its error, about,
-    times sqrt(n1).
+    """The noise R N in the pretext that `learned_pretext` learns with the same key. It is about √n1
+    times the error of that pretext.
     """
     require_room("dim", len(residual_root) * dim)
     return jnp.asarray(
@@ -101,8 +103,8 @@ def pretext_noise(
 def leading_directions(
     pretext: Float[AnyArray, "second dim"], kept: Count
 ) -> Float[Array, "kept dim"]:
-    """The leading right singular vectors of a pretext as rows, on which its truncation is a
-    head.
+    """The `kept` leading right singular vectors of a pretext, as rows. A head on its truncation is
+    a head on these directions. Raises ValueError for more than there are.
     """
     require(kept <= min(pretext.shape), f"kept must be at most {min(pretext.shape)}, got {kept}")
     return jnp.asarray(jnp.linalg.svd(pretext, full_matrices=False)[2][:kept])
@@ -112,8 +114,8 @@ def leading_directions(
 def head_error(
     target: Float[AnyArray, "outputs dim"], directions: Float[AnyArray, "kept dim"]
 ) -> Float[Array, ""]:
-    """The residual variance of a target under the best head on orthonormal directions of white
-    coordinates.
+    """The residual variance of a target under the best head on the given orthonormal directions of
+    white coordinates.
     """
     return jnp.sum((target - target @ directions.T @ directions) ** 2)
 
@@ -129,13 +131,13 @@ def excess_risk(
     intercept: bool = False,
     steadied: bool = False,
 ) -> Float[Array, ""]:
-    """Excess risk of least squares on n labelled samples of white normal x1, read by the rows of
-    `head`.
+    """The excess risk of least squares on n labelled samples of white normal x1, whose features are
+    `head` times x1.
 
-    The label noise, of total variance `noise`, is averaged exactly given the samples; the rows of
-    `head` must be linearly independent. `steadied` subtracts a variable of mean zero: the mean
-    stays, and its sampling error a third (10 features, 25 samples) or less. Raises ValueError for
-    fewer samples than coefficients, two more if steadied.
+    The mean over the label noise, of total variance `noise`, is exact given the samples. The rows
+    of `head` must be linearly independent. `steadied` subtracts a variable of mean zero: the mean
+    stays, and the sampling error falls to a third (10 features, 25 samples) or less. Raises
+    ValueError for fewer samples than coefficients, or for fewer than two more if steadied.
     """
     n_features, dim = head.shape
     least = n_features + intercept + 2 * steadied

@@ -29,7 +29,7 @@ class DiscreteWorld(NamedTuple):
 
 
 class TableStatistics(NamedTuple):
-    """Sums over the tables of some worlds."""
+    """Marginal and conditional laws of some worlds, from sums over their tables."""
 
     priors: Float[np.ndarray, "worlds classes"]
     weights: Float[np.ndarray, "worlds first"]
@@ -57,10 +57,12 @@ def discrete_worlds(
     rank: Few | None = None,
     violation: Violation = 0.0,
 ) -> DiscreteWorld:
-    """Random worlds: p(y) from Dirichlet(2), p(x1 | y) and p(x2 | y) from Dirichlet(1), values of
-    X2 standard normal. X1 and X2 are independent given Y; with a violation v each cell of the joint
-    table is then multiplied by exp(v N(0, 1)) and the table scaled to sum one. `rank` below `dim`
-    gives X2 values in a random subspace.
+    """Random worlds: p(y) has the law Dirichlet(2), p(x1 | y) and p(x2 | y) have the law
+    Dirichlet(1), and the values of X2 are standard normal.
+
+    X1 and X2 are independent given Y. With a violation v each cell of the joint table is then
+    multiplied by exp(v N(0, 1)), and the table is scaled to sum one. A `rank` below `dim` puts the
+    values of X2 in a random subspace.
     """
     require_room("n_worlds and the sizes", n_worlds * n_classes * n_first * n_second)
     priors = rng.dirichlet(np.full(n_classes, 2.0), n_worlds)
@@ -96,8 +98,8 @@ def table_statistics(world: DiscreteWorld) -> TableStatistics:
 def canonical_functions(
     world: DiscreteWorld, kept: Natural, *, as_functions: bool = True
 ) -> Float[np.ndarray, "worlds first kept"]:
-    """The leading left singular functions of P(x1, x2) / sqrt(p(x1) p(x2)), or without
-    `as_functions` their vectors.
+    """The leading left singular functions of P(x1, x2) / sqrt(p(x1) p(x2)). Without `as_functions`
+    they are left as singular vectors.
     """
     table = world.joint.sum(axis=1)
     first = np.sqrt(table.sum(axis=2))
@@ -135,7 +137,7 @@ class GaussianWorld(NamedTuple):
 
 
 class Conditionals(NamedTuple):
-    """The laws of X2 and Y given X1; linear maps act on white coordinates of x1."""
+    """The laws of X2 and Y given X1. The linear maps act on white coordinates of x1."""
 
     pretext: Float[np.ndarray, "second dim"]
     """E[X2 | X1]."""
@@ -153,9 +155,11 @@ class Conditionals(NamedTuple):
 def gaussian_world(
     violation: Violation = 0.0, dim: Few = 10, second_dim: Few = 6, n_causes: Few = 2
 ) -> GaussianWorld:
-    """A world without chance: rows (cos j, sin j) of A1 and (cos 2i, sin 3i) of A2, L = c cos(ij +
-    1) / sqrt(d1), i and j from 0. Causes beyond the second have loadings cos((l + 1) j + l) and
-    cos((l + 2) i + l), l from 2 on.
+    """A fixed world without randomness.
+
+    With i and j counted from 0, A1 has the rows (cos j, sin j), A2 has the rows (cos 2i, sin 3i),
+    and L = c cos(ij + 1) / sqrt(d1), where c is the violation. Cause l, from the third (l = 2) on,
+    has the loadings cos((l + 1) j + l) and cos((l + 2) i + l).
     """
     j = np.arange(dim)[:, None]
     i = np.arange(second_dim)[:, None]
@@ -175,9 +179,9 @@ def gaussian_world(
 def conditionals(
     covariance: Annotated[Float[np.ndarray, "all all"], COVARIANCE], dim: Few, n_causes: Few
 ) -> Conditionals:
-    """Condition jointly normal (X1, X2, Y): X1 has the first `dim` coordinates, Y the last
-    `n_causes`. Raises ValueError where nothing is left for X2, or the covariance of X1 or of the
-    pair is singular.
+    """The conditional laws given X1 of jointly normal (X1, X2, Y): X1 has the first `dim`
+    coordinates, Y the last `n_causes`. Raises ValueError where X2 has no coordinate, or where the
+    covariance of X1 or of (X1, X2) is singular.
     """
     require(
         len(covariance) > dim + n_causes, f"covariance must have more than {dim} + {n_causes} rows"

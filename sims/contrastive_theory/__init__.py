@@ -1,5 +1,5 @@
-"""Contrastive losses of finite worlds, enumerated and sampled, and InfoNCE of finite joint laws and
-of normal pairs.
+"""Contrastive losses of finite worlds, by enumeration and by sampling, and InfoNCE of finite joint
+laws and of normal pairs.
 """
 
 from sims.contrastive_theory.draws import (

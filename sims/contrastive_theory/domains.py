@@ -37,9 +37,10 @@ MOST = 10**7
 def counted(
     names: str, draws: int, chances: Float[np.ndarray, "*laws outcomes"], times: int
 ) -> tuple[Float[np.ndarray, "counts outcomes"], Float[np.ndarray, "*laws counts"]]:
-    """All counts that independent draws may give, and the chance of each under every law.
-    Raises ValueError where `times` these counts are more than 10^7 terms, which the arguments
-    `names` ask for.
+    """All counts that independent draws may give, and the probability of each under every law.
+
+    `times` terms belong to each count. Raises ValueError, which names the arguments `names`, for
+    more than 10^7 terms in all.
     """
     from scipy.special import xlogy
 

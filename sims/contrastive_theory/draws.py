@@ -1,4 +1,4 @@
-"""Single draws of contrastive losses, in JAX; callers map over keys."""
+"""Single draws of contrastive losses, in JAX. Callers map over keys."""
 
 from typing import Annotated
 
@@ -26,8 +26,8 @@ def sample_block_loss(
     loss: Loss,
     block: Some,
 ) -> Float[Array, ""]:
-    """One loss of an anchor with the mean of `block` points of its class against that of `block` of
-    one other draw.
+    """One draw of the loss of an anchor that compares the mean of `block` points of its class with
+    the mean of `block` points of one other class draw.
     """
     at_class, at_positive, at_negative = jax.random.split(key, 3)
     anchor_class, negative_class = jax.random.choice(
@@ -49,8 +49,8 @@ def sample_contrastive_loss(
     features: Features,
     negatives: Some,
 ) -> Float[Array, ""]:
-    """One log2(1 + sum of e^-v) of an anchor and a positive of one class against negatives of
-    independent classes.
+    """One draw of log2(1 + sum of e^-v) over negatives of independent classes. v is the similarity
+    of the anchor to a positive of its class minus its similarity to the negative.
     """
     at_class, at_points, at_negatives = jax.random.split(key, 3)
     classes = jax.random.choice(at_class, len(weights), (1 + negatives,), p=jnp.asarray(weights))
@@ -65,8 +65,9 @@ def sample_contrastive_loss(
 def gaussian_log_ratios(
     key: Key[Array, ""], correlation: Annotated[ScalarLike, Interval(-1, 1, "()")], candidates: Some
 ) -> Float[Array, "candidates"]:
-    """Log r(x, y_j) of a normal x and its candidates, the first of which goes with it; the others
-    have mean r 1.
+    """The logarithm of r(x, y_j), the density ratio of a joint and a product law, for a normal x
+    and its candidates y_j. The first candidate is the partner of x; for each other one, r has mean
+    1.
     """
     normals = jax.random.normal(key, (1 + candidates,))
     anchor = normals[0]

@@ -1,5 +1,5 @@
-"""InfoNCE of finite joint laws, by enumeration of the candidates' counts, and its best critic by an
-optimiser.
+"""InfoNCE of finite joint laws, by enumeration of the counts of the candidates, and its best
+critic, which an optimiser finds.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from theory_on_trial.contract import guarded
 
 
 class Best(NamedTuple):
-    """A critic that an optimiser has found."""
+    """The critic that an optimiser has found, with its value and the gradient there."""
 
     critic: Float[np.ndarray, "rows columns"]
     value: float
@@ -26,9 +26,11 @@ class Best(NamedTuple):
 def infonce(
     joint: Joint, critic: Critic, candidates: Candidates, *, leave_out_positive: bool = False
 ) -> float:
-    """E log[e^f(x, y_1) / (mean of e^f(x, y_j) over all candidates)], in nats; y_1 goes with x, the
-    others do not. With `leave_out_positive` the mean is over the others alone, as is sometimes
-    written. Raises ValueError for sums of more than 10^7 terms.
+    """E log[e^f(x, y_1) / (mean of e^f(x, y_j) over all candidates)], in nats. y_1 is the partner
+    of x, the other candidates are independent of x.
+
+    With `leave_out_positive` the mean is over the other candidates only, as some authors write it.
+    Raises ValueError for sums of more than 10^7 terms.
     """
     value, _ = _value_and_gradient(joint, critic, candidates, leave_out_positive)
     return value

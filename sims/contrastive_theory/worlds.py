@@ -1,5 +1,5 @@
-"""Contrastive losses of a finite world, by enumeration: classes c ~ weights, points given c ~ a row
-of conditionals.
+"""Contrastive losses of a finite world, by enumeration. A class c has the chances `weights`, and a
+point given c has the chances in row c of `conditionals`.
 """
 
 from typing import Literal
@@ -27,9 +27,11 @@ def contrastive_loss(
     negatives: Negatives = 1,
     views: Negatives = 1,
 ) -> float:
-    """E loss of an anchor and a positive of one class against negatives of independent classes.
-    Each negative point is seen `views` times. Raises ValueError for the hinge with more than one
-    negative, for views that do not divide the negatives, and for sums of more than 10^7 terms.
+    """The expected loss of an anchor and a positive of one class with negatives of independent
+    classes. Each negative point is seen `views` times.
+
+    Raises ValueError for the hinge with more than one negative, for views that do not divide the
+    negatives, and for sums of more than 10^7 terms.
     """
     require(
         loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}"
@@ -60,8 +62,8 @@ def pair_loss(
     loss: Loss,
     negative: Literal["same class", "another class"],
 ) -> float:
-    """E loss with one negative of the anchor's class, or of another (ValueError where there is only
-    one class).
+    """The expected loss with one negative, which is of the anchor's class or of another class.
+    Raises ValueError for another class where there is only one.
     """
     same = np.eye(len(weights))
     pairs = np.outer(weights, weights) * (same if negative == "same class" else 1 - same)
@@ -90,8 +92,9 @@ def block_loss(
     *,
     independent: bool = False,
 ) -> float:
-    """E loss with the mean of `block` positives against that of `block` negatives, of one class or
-    of independent ones. Raises ValueError for sums of more than 10^7 terms.
+    """The expected loss that compares the mean of `block` positives with the mean of `block`
+    negatives. The negatives have one class, or independent ones. Raises ValueError for sums of more
+    than 10^7 terms.
     """
     size = len(features)
     laws = np.vstack([conditionals, weights @ conditionals])

@@ -1,5 +1,6 @@
-"""The cosines of embeddings: factorisations fitted by descent, flows followed to rest, gauges drawn
-and searched.
+"""The cosines of embeddings: factorisations fitted by descent, gradient flows followed to rest, and
+gauges that are drawn or searched. A gauge R turns the factors A, B into A R, B R^-T, and leaves A
+B^T as it is.
 """
 
 from sims.cosine_similarity.fits import Fit, fit, loss

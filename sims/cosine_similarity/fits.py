@@ -1,6 +1,4 @@
-"""Two regularised factorisations, minimised from any start by L-BFGS and, at the end, by Newton's
-method.
-"""
+"""Two regularised factorisations, minimised from any start by L-BFGS, then by Newton's method."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -40,7 +38,10 @@ class Fit(NamedTuple):
 
 @guarded
 def loss(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalised) -> float:
-    """|X - X A B^T|^2 + λ |A B^T|^2, or + λ (|X A|^2 + |B|^2) with the factors penalised."""
+    """The loss of a factorisation: |X - X A B^T|^2 + λ |A B^T|^2 where the product is penalised,
+    and
+    X - X A B^T|^2 + λ (|X A|^2 + |B|^2) where the factors are.
+    """
     users = x @ a
     product = a @ b.T
     size = np.sum(product**2) if penalised == "product" else np.sum(users**2) + np.sum(b**2)
@@ -49,8 +50,8 @@ def loss(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalis
 
 @guarded
 def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalised) -> Fit:
-    """Minimise from the start (a, b). Raises ValueError for more than 2000 numbers in both, or
-    where a fit diverges.
+    """Minimise `loss` from the start (a, b). Raises ValueError for more than 2000 numbers in both
+    factors, and where a fit diverges.
     """
     from scipy.optimize import minimize
 
@@ -104,7 +105,9 @@ def gradient(
     penalty: float,
     penalised: Penalised,
 ) -> Pair:
-    """The gradients by A and by B, of one pair or of many; gram is X^T X."""
+    """The gradients of `loss` with respect to A and B, for one pair or for many; `gram` is
+    X^T X.
+    """
     product = a @ np.swapaxes(b, -1, -2)
     by_product = 2 * (gram @ product - gram)
     if penalised == "product":

@@ -1,4 +1,4 @@
-"""Gradient flow of objective 1, from a start to where it rests."""
+"""The gradient flow of objective 1, from a start to where it comes to rest."""
 
 from typing import Annotated, NamedTuple
 
@@ -24,8 +24,10 @@ class Rest(NamedTuple):
 
 @guarded
 def flow(x: Ratings, a: Factor, b: Factor, penalty: Positive, accuracy: Accuracy = 1e-11) -> Rest:
-    """Follow A' = -dL/dA, B' = -dL/dB by LSODA of this relative accuracy, of which the gradient
-    keeps a tenth at rest. Raises ValueError where 200 000 gradients do not get it there.
+    """Follow A' = -dL/dA, B' = -dL/dB until it rests, by LSODA at this relative accuracy.
+
+    The flow counts as at rest where the gradient is at most a tenth of the accuracy times the
+    gradient at the start. Raises ValueError where 200 000 gradients do not reach that.
     """
     from scipy.integrate import LSODA
 

@@ -1,4 +1,4 @@
-"""Cosines by direct products, gauges drawn at random, and a search over the diagonal ones."""
+"""Cosines by direct products, random gauges, and a search over diagonal gauges."""
 
 from itertools import product
 from typing import Annotated
@@ -26,7 +26,7 @@ def cosines(rows: Rows) -> Float[np.ndarray, "rows rows"]:
 
 @guarded
 def regauge(a: Factor, b: Factor, gauge: Invertible) -> tuple[Factor, Factor]:
-    """(A R, B R^-T). Raises ValueError for a singular R."""
+    """The factors (A R, B R^-T) of the gauge R. Raises ValueError for a singular R."""
     return a @ gauge, np.linalg.solve(gauge, b.T).T
 
 
@@ -37,8 +37,8 @@ def draw_gauges(
     condition: Condition,
     count: Annotated[int, Interval(1, 2**20)],
 ) -> Float[np.ndarray, "count dim dim"]:
-    """Gauges R in random bases, (R R^T)^-1 of eigenvalues from 1 / K to 1: log-uniform, or, of
-    every other R, ends.
+    """Gauges R in random bases with eigenvalues of (R R^T)^-1 from 1 / K to 1, where K is
+    `condition`. Every other gauge has log-uniform eigenvalues; the rest have only the two ends.
     """
     bases = np.linalg.qr(generator.normal(size=(count, dim, dim)))[0]
     shares = generator.random((count, dim))
@@ -50,9 +50,7 @@ def draw_gauges(
 def gauged_cosines(
     first: Vector, second: Vector, gauges: Float[np.ndarray, "count dim dim"]
 ) -> Float[np.ndarray, " count"]:
-    """The cosine of b_i R^-T and b_j R^-T for each gauge R. Raises ValueError for a singular
-    one.
-    """
+    """The cosine of b_i R^-T and b_j R^-T for each gauge R. Raises ValueError for a singular R."""
     images = np.linalg.solve(gauges, np.stack([first, second], axis=1))
     images = images / np.linalg.norm(images, axis=1, keepdims=True)
     return np.sum(images[..., 0] * images[..., 1], axis=1)
@@ -66,10 +64,11 @@ def search_diagonal(
     condition: Condition,
     starts: Annotated[int, Interval(1, 2**16)] = 24,
 ) -> tuple[float, float]:
-    """The least and the largest cosine found over G = diag(g), 1 <= g <= K, by ascent in one
-    coordinate after another. Starts are random, log-uniform and corners (all corners up to 256).
-    Along a coordinate the ends and the one point of zero derivative are compared; the best after 60
-    rounds is polished by L-BFGS.
+    """The least and the largest cosine found over G = diag(g) with 1 <= g <= K.
+
+    The search improves one coordinate after another. Along a coordinate it compares both ends and
+    the one point of zero derivative. It starts from random g, from log-uniform ones and from
+    corners (from all of them if there are at most 256). L-BFGS polishes the best g after 60 rounds.
     """
     high = _ascend(generator, first, second, condition, starts)
     return -_ascend(generator, first, -second, condition, starts), high

@@ -1,5 +1,5 @@
-"""Worlds whose posteriors are sums: mixtures of normal laws, of single points too, and what
-denoising does in them.
+"""Laws whose posteriors are sums: mixtures of normal laws, or of single points, and what denoising
+does in them. Signals are x, noisy copies are y = x + σ n.
 """
 
 from sims.denoising_posterior.differentiation import jacobian, line_derivatives

@@ -1,5 +1,5 @@
-"""Derivatives of posterior means without a formula for them: complex steps, and Cauchy's integral
-on a circle.
+"""Derivatives of posterior means without a formula for them, by complex steps and by Cauchy's
+integral on a circle.
 """
 
 from math import factorial
@@ -19,8 +19,8 @@ as wide.
 
 @guarded
 def jacobian(world: Mixture, y: Direction, sigma: Noise) -> Float[np.ndarray, "dim dim"]:
-    """The derivative of [μ_1]_i by y_j at [i, j], by steps into the complex plane, which cancel
-    nothing.
+    """The derivative of the posterior mean [μ_1]_i with respect to y_j, at [i, j]. It takes complex
+    steps, in which no digits cancel.
     """
     step = 1e-25 * sigma
     steps = y + 1j * step * np.eye(len(y))
@@ -37,10 +37,12 @@ def line_derivatives(
     order: Annotated[int, Interval(1, 20)],
     onto: Direction | None = None,
 ) -> tuple[Float[np.ndarray, "*batch orders"], Float[np.ndarray, "*batch orders"]]:
-    """The derivatives 1 up to the order of v'μ_1(y + t v) at t = 0, and what their rounding is to
-    be measured in. With `onto` the projection is on another direction. The radius is chosen so that
-    p(y) has no zero on a circle twice as wide; the second result is k! times the largest |v'μ_1|
-    on it / radius^k.
+    """The derivatives of order 1 up to `order` of v'μ_1(y + t v) at t = 0, and the unit of the
+    rounding error of each.
+
+    With `onto` the projection is on another direction than v. The radius of the circle is chosen so
+    that p(y) has no zero on a circle twice as wide. The unit of order k is k! times the largest
+    |v'μ_1| on the circle, divided by radius^k.
     """
     model = solved(world, sigma)
     radius = safe_radius(world, y, v, sigma)
@@ -55,8 +57,8 @@ def line_derivatives(
 
 
 def safe_radius(world: Mixture, y: np.ndarray, v: np.ndarray, sigma: float) -> np.ndarray:
-    """Half as far as one may go from y into the complex plane along v, for arguments that differ by
-    three at most.
+    """Half the distance in which y may move along v into the complex plane while the arguments of
+    its components differ by three at most.
     """
     model = solved(world, sigma)
     slopes = model.linear @ v - np.einsum("...i,kij,j->...k", y, model.curved, v)

@@ -15,8 +15,8 @@ Law = Literal["normal", "laplace", "uniform"]
 def sample_pairs(
     generator: np.random.Generator, world: Mixture, sigma: Noise, n: Size, law: Law = "normal"
 ) -> tuple[Float[np.ndarray, "n dim"], Float[np.ndarray, "n dim"]]:
-    """Independent x and y = x + σ n, the coordinates of n independent, of variance one and of this
-    law.
+    """Independent draws of x and y = x + σ n. The coordinates of n are independent, have variance
+    one and have the given law.
     """
     components = generator.choice(len(world.weights), size=n, p=world.weights)
     eigenvalues, vectors = np.linalg.eigh(world.covariances)

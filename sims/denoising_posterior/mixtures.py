@@ -1,7 +1,7 @@
-"""Exact posteriors of x given y = x + σ n, for x of a mixture of normal laws: sums over its
+"""Exact posteriors of x given y = x + σ n, where x has a mixture of normal laws: sums over
 components.
 
-Everything is analytic in y: complex y are admitted where derivatives are taken through them.
+Everything is analytic in y. Complex y are allowed where derivatives are taken through them.
 """
 
 from math import comb, prod
@@ -28,8 +28,8 @@ Order = Annotated[int, Interval(2, 20, why="moments from the second on")]
 
 
 class Mixture(NamedTuple):
-    """A law of x: component k has a weight, a mean and a covariance; zero covariances make it one
-    of points.
+    """A law of x: component k has a weight, a mean and a covariance. Where all covariances are zero
+    the law is one of single points.
     """
 
     weights: Annotated[Float[np.ndarray, " components"], PROBABILITIES]
@@ -76,8 +76,8 @@ def _logarithms(weights: np.ndarray) -> np.ndarray:
 def posterior_parts(
     world: Mixture, known: Solved, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logarithms of the weights given y, up to a number, the weights, and the means given y;
-    components come first.
+    """Three parts of the posterior given y, with components first: the logarithms of the weights up
+    to a common number, the weights, and the means.
     """
     square = np.einsum("k...i,...i->k...", np.einsum("kij,...j->k...i", known.curved, y), y)
     shape = (-1, *[1] * (y.ndim - 1))
@@ -100,7 +100,7 @@ def posterior_mean(world: Mixture, y: Points, sigma: Noise) -> Points:
 def posterior_covariance(
     world: Mixture, y: Direction, sigma: Noise
 ) -> Float[np.ndarray, "dim dim"]:
-    """Cov(x | y), the covariances within the components and that of their means."""
+    """Cov(x | y): the mean covariance within the components plus the covariance of their means."""
     model = solved(world, sigma)
     _, chances, centres = posterior_parts(world, model, y)
     gaps = centres - chances @ centres
@@ -117,7 +117,7 @@ def line_moments(
     sigma: Noise,
     order: Order,
 ) -> Float[np.ndarray, "*batch orders"]:
-    """E[(v'(x - μ_1))^k | y] for k = 2 up to the order, in unit^k."""
+    """E[(v'(x - μ_1))^k | y] for k = 2 up to the order, in powers unit^k of the unit of x."""
     model = solved(world, sigma)
     _, chances, centres = posterior_parts(world, model, y)
     along = centres @ v
@@ -135,7 +135,7 @@ def line_moments(
 
 @guarded
 def log_density(world: Mixture, y: Points, sigma: Noise) -> Inexact[np.ndarray, "*batch"]:
-    """The logarithm of p(y), in 1 / unit^d, real or complex."""
+    """The logarithm of p(y), real or complex; p(y) is in 1 / unit^d."""
     model = solved(world, sigma)
     logs, _, _ = posterior_parts(world, model, y)
     largest = model.level + logs.real.max(axis=0)
@@ -154,8 +154,8 @@ def point_moment(
     sigma: Noise,
     order: Order,
 ) -> Inexact[np.ndarray, "*axes"]:
-    """The tensor E[(x - μ_1) x ... x (x - μ_1) | y] of x among single points, with as many axes as
-    the order.
+    """The posterior moment tensor E[(x - μ_1) x ... x (x - μ_1) | y] of x among single points, with
+    as many axes as the order. Raises ValueError for a tensor of more than 10^7 entries.
     """
     require(
         points.shape[1] ** order <= 10**7,

@@ -1,4 +1,4 @@
-"""Quadrature over y, subspace iteration and third differences, as one would compute with a
+"""Quadrature over y, subspace iteration and third differences, as one would compute them with a
 denoiser.
 """
 
@@ -34,10 +34,12 @@ _MOST = 10**5  # panels
 def marginal_nodes(
     world: Mixture, sigma: Noise, above: Bound = -1e50, nodes: Annotated[int, Interval(1, 100)] = 16
 ) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
-    """Nodes y from `above` on and weights that hold p(y), for sums in place of E over y, in one
-    dimension. Panels of Gauss and Legendre, of so many nodes, no wider than σ and the distance to a
-    pole of the mean. Raises ValueError for another dimension, where that takes more than 10^5
-    panels, and where none of y is above.
+    """Nodes y >= `above` and weights that include p(y): sums over them are expectations over y, in
+    one dimension.
+
+    The rule is Gauss-Legendre with `nodes` nodes per panel; no panel is wider than σ or than the
+    distance to a pole of the posterior mean. Raises ValueError for another dimension, for more than
+    10^5 panels, and where y has no weight beyond `above`.
     """
     require(
         world.means.shape[1] == 1,
@@ -68,9 +70,11 @@ def subspace_tangents(
     start: Annotated[Float[np.ndarray, "dim rank"], USABLE_SCALE],
     rounds: Natural,
 ) -> Float[np.ndarray, " rounds"]:
-    """Tangents of the largest angle to the leading eigenvectors, before the first and after each
-    round. A round multiplies by the matrix and makes the columns orthonormal. Raises ValueError for
-    as many columns as rows.
+    """The tangent of the largest angle between the iterated subspace and the leading eigenvectors,
+    before the first round and after each one.
+
+    A round multiplies by the matrix and makes the columns orthonormal. Raises ValueError unless
+    `start` has fewer columns than rows.
     """
     rank = start.shape[1]
     require(rank < len(matrix), f"start must have fewer columns than rows, got {start.shape}")
@@ -93,8 +97,8 @@ def difference_fourth_moment(
     step: Annotated[float, POSITIVE],
     stencil: Literal["central", "one-sided"],
 ) -> Float[np.ndarray, " points"]:
-    """μ_4 in one dimension as σ^6 times a third difference of the posterior mean, and 3 μ_2^2
-    exactly.
+    """The fourth posterior moment μ_4 in one dimension, as σ^6 times a third difference of the
+    posterior mean plus the exact 3 μ_2^2.
     """
     shifts = (
         np.array([1.5, 0.5, -0.5, -1.5])

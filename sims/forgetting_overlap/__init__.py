@@ -1,5 +1,5 @@
-"""Two tasks trained one after the other: ridge refits, gradient descent with and without a memory,
-and wide nets.
+"""Two tasks that are trained one after the other, by ridge refits, by gradient descent with or
+without a memory of the first task, and in wide networks.
 """
 
 from sims.forgetting_overlap.linear import (

@@ -1,5 +1,5 @@
-"""Models that are linear in their weights, fitted from the weights that the previous task has left;
-NumPy, float64.
+"""Models that are linear in their weights, fitted from the weights that the previous task has left,
+in NumPy and float64.
 """
 
 from typing import Annotated
@@ -37,8 +37,8 @@ _DOUBLINGS = 64
 def refit(
     features: Features, targets: Targets, start: Start, ridge: NonNegative
 ) -> Float[np.ndarray, "*batch dim"]:
-    """Return the minimiser of |φ w - y|^2 + ridge |w - start|^2, without ridge the nearest to the
-    start.
+    """The minimiser of |φ w - y|^2 + ridge |w - start|^2. For ridge 0 it is the minimiser of |φ w -
+    y|^2 that is nearest to the start.
     """
     rows, dim = features.shape
     design = np.vstack([features, np.sqrt(ridge) * np.eye(dim)]) if ridge > 0 else features
@@ -55,9 +55,11 @@ def descend(
     ridge: NonNegative,
     kept: Kept | None = None,
 ) -> Float[np.ndarray, " dim"]:
-    """Run gradient descent on |φ w - y|^2 + ridge |w - start|^2 from the start until it stands
-    still. With `kept` every gradient is projected off these rows. 2^k steps are taken at once, as k
-    squarings of the affine map of one step. Raises ValueError where 2^64 steps do not end it.
+    """The limit of gradient descent on |φ w - y|^2 + ridge |w - start|^2 from the start.
+
+    With `kept` every gradient is projected off these rows. 2^k steps are taken at once, by k
+    squarings of the affine map of one step. Raises ValueError where 2^64 steps do not reach the
+    limit.
     """
     projector = np.eye(len(start)) - (0 if kept is None else kept.T @ kept)
     curvature = features.T @ features + ridge * np.eye(len(start))
@@ -98,7 +100,7 @@ def march(
     rate: Annotated[float, Interval(0, closed="()")],
     steps: Annotated[int, Interval(0, 10**6, why="each is taken")],
 ) -> Float[np.ndarray, " dim"]:
-    """Take so many steps of gradient descent on |φ w - y|^2 / 2 from the start."""
+    """The weights after `steps` steps of gradient descent on |φ w - y|^2 / 2 from the start."""
     weights = start
     for _ in range(steps):
         weights = weights + rate * (features.T @ (targets - features @ weights))
@@ -107,7 +109,7 @@ def march(
 
 @guarded
 def drift(features: Features, before: Start, after: Start) -> float | Float[np.ndarray, "*batch"]:
-    """Return |φ (after - before)|^2, by how much the outputs on these inputs have moved."""
+    """φ (after - before)|^2: the squared change of the outputs on these inputs."""
     movement: float | Float[np.ndarray, "*batch"] = np.sum(
         ((after - before) @ features.T) ** 2, axis=-1
     )
@@ -116,8 +118,8 @@ def drift(features: Features, before: Start, after: Start) -> float | Float[np.n
 
 @guarded
 def principal_directions(features: Features, count: Count, *, centred: bool = False) -> Kept:
-    """The leading right singular vectors, as rows; first centred if asked. ValueError for more than
-    there are.
+    """The `count` leading right singular vectors of the features, as rows, after centring if
+    `centred`. Raises ValueError for more than there are.
     """
     require(
         count <= min(features.shape), f"count must be at most {min(features.shape)}, got {count}"
@@ -130,8 +132,8 @@ def principal_directions(features: Features, count: Count, *, centred: bool = Fa
 def tilted_subspaces(
     generator: np.random.Generator, rank: Rank, dim: Rank, angle: Angle
 ) -> tuple[Float[np.ndarray, "rank dim"], Float[np.ndarray, "rank dim"]]:
-    """Draw two orthonormal sets of rows, A and cos A + sin A_perp, at these angles; ValueError for
-    2 rank > dim.
+    """Two random orthonormal sets of rows, A and cos(angles) A + sin(angles) A_perp, whose
+    principal angles are the given ones. Raises ValueError for 2 rank > dim.
     """
     require(2 * rank <= dim, f"dim must be at least twice the rank, got {dim} and {rank}")
     basis = np.linalg.qr(generator.standard_normal((dim, 2 * rank)))[0].T

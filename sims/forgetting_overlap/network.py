@@ -1,4 +1,4 @@
-"""Wide two-layer tanh networks that learn one task and then another, in JAX; callers map over
+"""Wide two-layer tanh networks that learn one task and then another, in JAX. Callers map over
 keys.
 """
 
@@ -41,7 +41,7 @@ def _outputs(parameters: Float[Array, " parameters"], inputs: Inputs) -> Float[A
 def lazy_features(
     key: Key[Array, ""], inputs: Inputs, pairs: Width
 ) -> Float[Array, "rows parameters"]:
-    """Return the gradients of the outputs by all parameters at the start."""
+    """The gradients of the outputs with respect to all parameters at the start."""
     gradients: Array = jax.jacrev(_outputs)(_start(key, pairs, inputs.shape[1]), inputs)
     return gradients
 
@@ -55,13 +55,13 @@ def lazy_forgetting(
     ridge: Annotated[ScalarLike, NON_NEGATIVE],
     pairs: Width,
 ) -> Float[Array, ""]:
-    """Train a net on the first task, then on the second: how far have its outputs on the first
-    inputs moved, squared?
+    """The squared change of a network's outputs on the inputs of the first task while it is trained
+    on the second.
 
-    The first task is trained by gradient descent until no output misses by 1e-11, or 20 000 steps
-    are over; the second by 30 steps of Gauss and Newton on the sum of squares plus `ridge` times
-    the squared distance from where it started. These may not settle, and give NaN, for narrow nets
-    without a ridge.
+    Gradient descent trains the first task until no output is off by 1e-11, or for 20 000 steps. The
+    second task takes 30 Gauss-Newton steps on the sum of squares plus `ridge` times the squared
+    distance from the weights that the first task left. For narrow networks without a ridge they may
+    not converge; the result is then NaN.
     """
     start = _start(key, pairs, inputs.shape[2])
     gradients = jax.jacrev(_outputs)(start, inputs[0])

@@ -1,5 +1,5 @@
-"""Networks at initialisation: of any parametrisation; and for linear ones a few networks at the
-nodes of their law.
+"""Networks at initialisation, of any parametrisation. For linear ones a few networks at quadrature
+nodes stand for their law.
 """
 
 from functools import reduce
@@ -31,8 +31,10 @@ def draw_network(
     activation: Activation = "tanh",
 ) -> Network:
     """Draw networks of n units in every hidden layer: W^l = n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)),
-    rate η n^(-c). Raises ValueError for fewer than two layers, unequally many a and b, and more
-    weights than memory holds.
+    with the learning rate η n^(-c).
+
+    Raises ValueError for fewer than two layers, for unequally many a and b, and for more weights
+    than memory holds.
     """
     require(
         len(a) == len(b) >= 2,
@@ -59,8 +61,8 @@ def shallow_network(
     inputs: Some = 1,
     outputs: Some = 1,
 ) -> Network:
-    """Draw linear networks of the family F_s: f = n^(s - 1) V U x with normal entries, rate η n^(1
-    - 2 s).
+    """Draw linear networks of the family F_s: f = n^(s - 1) V U x with standard normal entries of U
+    and V, and the learning rate η n^(1 - 2 s).
     """
     a = np.array([0.0, 1 - s])
     b = np.zeros(2)
@@ -72,11 +74,13 @@ def shallow_network(
 def reduced_nodes(
     width: Wide, s: Exponent, rate: Rate
 ) -> tuple[Network, Float[np.ndarray, " nodes"]]:
-    """Return networks of two units with a chance of each: means of their outputs are those of
-    `shallow_network`. A linear network of one input and one output depends on its 2 n weights by
-    their products alone, which Bartlett's triangle of two χ and one normal numbers has. Nodes are
-    those of Gauss, eight for each of the three numbers: what is left of a mean is of the order
-    n^-8.
+    """Networks of two units, and the chance of each: the means of their outputs are those of
+    `shallow_network`.
+
+    A linear network of one input and one output depends on its 2 n weights only through their
+    products. Bartlett's triangle of two χ numbers and one normal number has the same products.
+    Gauss's rule takes eight nodes for each of these three numbers; the error of a mean is of the
+    order n^-8.
     """
     (first, second, across), chances = _product(_chi(width, 8), _chi(width - 1, 8), _normal(8))
     return _triangle(first, second, across, float(width), s, rate), chances
@@ -86,12 +90,13 @@ def reduced_nodes(
 def deep_nodes(
     width: Wide, a: Exponents, b: Exponents, c: Exponent
 ) -> tuple[Network, Float[np.ndarray, " nodes"]]:
-    """Return linear networks of two units in each of two hidden layers, with a chance of each, for
-    the input 1.
+    """Linear networks of two units in each of two hidden layers, and the chance of each, for the
+    input 1.
 
-    In one step of descent their last hidden activations move, squared and summed over units, as
-    those of n units do on average. Exact, for the square is of degree two in the squared lengths
-    and four in the normal number. Raises ValueError unless there are three layers.
+    In one step of descent their last hidden activations change: the squared change, summed over
+    units, has the same mean as for n units. This is exact, because the square is of degree two in
+    the squared lengths and of degree four in the normal number. Raises ValueError unless there are
+    three layers.
     """
     require(len(a) == len(b) == 3, f"a and b must have three entries, got {len(a)} and {len(b)}")
     readout = _chi(width, 2)

@@ -1,5 +1,7 @@
-"""One feature of JEPA with encoder, predictor and target apart: unbalanced starts, no
-stop-gradient, several predictor layers, a target that is a moving average.
+"""One feature of JEPA with encoder, predictor and target apart.
+
+This covers unbalanced starts, training without a stop-gradient, several predictor layers, and a
+target that is a moving average.
 """
 
 from typing import Annotated, NamedTuple
@@ -27,7 +29,9 @@ from theory_on_trial.contract import POSITIVE, guarded, is_traced, require
 
 
 class Factors(NamedTuple):
-    """w, the value of every encoder layer, and v, that of the predictor, at the recorded times."""
+    """w, the value of every encoder layer, and v, the value of the predictor, at the recorded
+    times.
+    """
 
     layer: Float[Array, "times"]
     predictor: Float[Array, "times"]
@@ -44,14 +48,14 @@ def simulate_factors(
     *,
     target_variance: Annotated[Number, POSITIVE] | None = None,
 ) -> Factors:
-    """JEPA's gradient flow of one feature: L equal encoder factors w, predictor v.
+    """JEPA's gradient flow of one feature, with L equal encoder factors w and a predictor v.
 
-    With σ² = λ / ρ it is dw/dt = -w^(2L-1) v (v σ² - λ), dv/dt = -w^(2L) (v σ² - λ); where
-    `target_variance` = σ_y² is given, at least λ² / σ² = λ ρ (else `ValueError`), the target is
-    differentiated too (no stop-gradient) and the first bracket becomes v² σ² - 2 v λ + σ_y². Solved
-    by Kvaerno's implicit method of order 5 in (ln w, v), so that a collapse may go on for many
-    decades. NaN where the solver did not finish, such as a w that falls below every float.
-    TypeError without float64. Source: the JEPA loss of Littwin et al. 2024.
+    With σ² = λ / ρ it is dw/dt = -w^(2L-1) v (v σ² - λ), dv/dt = -w^(2L) (v σ² - λ). If
+    `target_variance` = σ_y² is given, the target is differentiated too (no stop-gradient), and the
+    first bracket becomes v² σ² - 2 v λ + σ_y². Kvaerno's implicit method of order 5 solves the flow
+    in (ln w, v), so that a collapse may go on for many decades. NaN where the solver did not
+    finish, such as where w falls below every float. Raises ValueError for σ_y² below λ² / σ² = λ ρ,
+    and TypeError without float64. Source: the JEPA loss of Littwin et al. 2024.
     """
     require_float64("a flow over many decades of time")
     stop = target_variance is None
@@ -103,10 +107,10 @@ def learning_time(
     """The time at which w^L reaches `strength`.
 
     L encoder layers w, M predictor layers v and L target layers u start at ε^(1/L) and follow the
-    gradients of ½ E|v^M w^L x - SG(u^L y)|²; u is w, or u' = τ (w - u) if `tracking` τ is given. By
-    Dormand and Prince's method of order 8 to a relative 1e-12 a step. `ValueError` for a strength
-    below the start. Source: the JEPA loss of Littwin et al. 2024; several predictor layers and a
-    target of its own: derived here.
+    gradients of ½ E|v^M w^L x - SG(u^L y)|². u is w, or u' = τ (w - u) if `tracking` τ is given.
+    The solver is Dormand and Prince's method of order 8, at a relative 1e-12 a step. Raises
+    ValueError for a strength not above the start. Source: the JEPA loss of Littwin et al. 2024;
+    several predictor layers and a target of its own: derived here.
     """
     from scipy.integrate import solve_ivp
 

@@ -1,8 +1,8 @@
-"""The whole network under gradient flow and gradient descent: nothing is assumed diagonal, balanced
-or aligned. What it learns when, and the linear flow around a state.
+"""The whole network under gradient flow and gradient descent, without the assumption that anything
+is diagonal, balanced or aligned: when it learns what, and the linear flow around a state.
 
-Float64 is required: along a plateau every rounding error grows exponentially until a latent unit is
-re-used for another feature, so that float32 gives other learning times, and no sign of it.
+Float64 is required. Along a plateau every rounding error grows exponentially until a latent unit is
+used for another feature, so that float32 silently gives other learning times.
 """
 
 from functools import partial
@@ -56,8 +56,8 @@ SEVERAL = Holds(
 
 
 class Run(NamedTuple):
-    """A recorded run, the start first: times (steps times their length), the strengths ‖W̄ q_i‖ of
-    every feature i, and the parameters at the end.
+    """A recorded run from its start on: times (steps times their length), the strength ‖W̄ q_i‖ of
+    every feature i at these times, and the parameters at the end.
     """
 
     times: Float[Array, "records"]
@@ -90,15 +90,15 @@ def train(
     basis: Basis | None = None,
     allow_float32: bool = False,
 ) -> Run:
-    """Follow dθ/dt = -∇loss (flow), or take steps θ -> θ - η ∇loss (descent), η = `step`.
+    """Follow dθ/dt = -∇loss (flow), or take steps θ -> θ - η ∇loss (descent), with η = `step`.
 
     The start is an `aligned_init` or one of its relatives; `steps` is a multiple of `every`, the
-    steps between records. `basis` has the features q_i as columns, by default the axes.
-    `ValueError` also for a predictor to another space than the objective's, and for a step above
-    `largest_stable_step` (where nothing blows up, but crossings appear that the flow has not);
-    TypeError for parameters that are not float64, unless `allow_float32`, which shows what rounding
-    does. Traced covariances and steps are not checked: call `require_stable_step` first. Source:
-    the gradient flow of Littwin et al. 2024.
+    steps between records. `basis` has the features q_i as columns, by default the axes. Raises
+    ValueError for other `steps`, for a predictor to another space than the objective's, and for a
+    step above `largest_stable_step` (where nothing overflows, but crossings appear that the flow
+    does not have). Raises TypeError for parameters that are not float64, unless `allow_float32`,
+    which shows what rounding does. Traced covariances and steps are not checked: call
+    `require_stable_step` first. Source: the gradient flow of Littwin et al. 2024.
     """
     dimension = parameters.layers[0].shape[1]
     require_room("steps", steps // every * dimension)
@@ -139,9 +139,10 @@ def largest_stable_step(
 
     With σ_j² and ρ_j on the common features, that state relaxes at the rates σ_j² (ρ_i^(2L+1) +
     ρ_j^(2L+1)) / (ρ_i + ρ_j) for JEPA, and σ_j² Σ_{k=0..L} w_i^(2k) w_j^(2(L-k)) with w =
-    ρ^(1/(L+1)) for MAE, over all pairs (i, j); the fastest times the step may reach 2.785 for
-    Runge-Kutta and 2 for descent. Exact where the covariances commute, an estimate in the basis of
-    a combination of the two elsewhere; `ValueError` where Σ_yx is zero. Derived here.
+    ρ^(1/(L+1)) for MAE, over all pairs (i, j). The step times the fastest rate may reach 2.785 for
+    Runge-Kutta and 2 for descent. This is exact where the covariances commute, and elsewhere an
+    estimate in the basis of a combination of the two. Raises ValueError where Σ_yx is zero. Derived
+    here.
     """
     second_moment = np.asarray(Sigma_xx, float)
     cross = np.asarray(Sigma_yx, float)
@@ -194,10 +195,12 @@ def up_crossings(
     strengths: Annotated[Float[AnyArray, "records features"], POSITIVE],
     levels: Annotated[Float[AnyArray, "features"], POSITIVE],
 ) -> Crossings:
-    """First and last time at which each feature rises through its level (such as p times its
-    asymptote). The time is interpolated linearly in the logarithm of the strength between two
-    records, NaN where their ratio is infinite. A feature that starts above its level and stays
-    there has none. Derived here.
+    """The first and the last time at which each feature rises through its level, such as a fraction
+    of its asymptote.
+
+    The time is interpolated linearly in the logarithm of the strength between two records; it is
+    NaN where their ratio is infinite. A feature that starts above its level and stays there has no
+    crossing. Derived here.
     """
     times = times[:, None]
     before = strengths[:-1]

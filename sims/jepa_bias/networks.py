@@ -1,14 +1,13 @@
-"""Deep linear encoders with one linear predictor, their losses, and the starts on which the paper's
-dynamics depend so much.
+"""Deep linear encoders with one linear predictor, their losses, and the starts, on which the
+paper's dynamics depend strongly.
 
-Every start is built from the same picture: in the features' basis Q and with latent rotations
-U_1..U_L,
+Every start is built in the same way. In the features' basis Q and with latent rotations U_1..U_L,
 
     W_a = w U_a U_{a-1}ᵀ  (U_0 = Q),    V = v U_L U_Lᵀ (JEPA: latent to latent)  or  v Q U_Lᵀ (MAE:
     latent to input),
 
-so that the encoder and the predictor agree on every feature; a misaligned start turns V away from
-that.
+so that the encoder and the predictor agree on every feature. A misaligned start rotates V away from
+this form.
 """
 
 from functools import partial
@@ -71,8 +70,8 @@ def encoder(parameters: Network) -> Float[Array, "latents dim"]:
 
 @guarded(double=False)
 def balance(parameters: Network) -> list[Float[Array, "_ _"]]:
-    """W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1, then VᵀV - W_L W_Lᵀ: what gradient flow
-    conserves.
+    """W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1, then VᵀV - W_L W_Lᵀ. Gradient flow conserves these
+    matrices.
     """
     factors = [*parameters.layers, parameters.predictor]
     return [jnp.asarray(after.T @ after - before @ before.T) for before, after in pairwise(factors)]
@@ -107,12 +106,13 @@ def gradients(
     target_layers: tuple[Float[AnyArray, "after before"], ...] | None = None,
     Sigma_yy: SecondMoment | None = None,
 ) -> Parameters:
-    """The gradient of the loss by autodiff, with JEPA's target held as by a stop-gradient.
+    """The gradient of the loss by automatic differentiation, where JEPA's target is held fixed as
+    by a stop-gradient.
 
-    The target is that of `target_layers` where they are given, as for a moving average of the
-    encoder. Where `Sigma_yy` is given JEPA's target is differentiated too (no stop-gradient). May
-    be differentiated again: the target then moves with its layers. `ValueError` for matrices that
-    do not fit the network. Source: equations (4) and (5) of Littwin et al. 2024 as quoted by a
+    The target is that of `target_layers` if they are given, as for a moving average of the encoder.
+    If `Sigma_yy` is given, JEPA's target is differentiated too (no stop-gradient). The result may
+    be differentiated again; the target then moves with its layers. Raises ValueError for matrices
+    that do not fit the network. Source: equations (4) and (5) of Littwin et al. 2024 as quoted by a
     public formalisation.
     """
     _require_fitting(parameters, Sigma_xx, Sigma_yx, Sigma_yy)
@@ -137,8 +137,8 @@ def random_rotation(key: RandomKey, dimension: Dimension) -> Float[Array, "dim d
 
 @guarded(double=False)
 def small_rotation(key: RandomKey, dimension: Dimension, angle: Number) -> Float[Array, "dim dim"]:
-    """exp(δ (A - Aᵀ)) with standard normal A; in two dimensions the rotation by exactly δ
-    radians.
+    """The rotation exp(δ (A - Aᵀ)) with standard normal A. In two dimensions it is the rotation by
+    exactly δ radians.
     """
     require_room("dimension", dimension**2)
     return _small_rotation(jax.random.normal(key, (dimension, dimension)), angle)
@@ -166,9 +166,11 @@ def diagonal_network(
     *,
     basis: Basis | None = None,
 ) -> Parameters:
-    """Layers and predictor that are diagonal in the features' basis, with one value per feature.
-    `key` is of the latent rotations U_a, None for identities; `basis` the features Q, by default
-    the axes. V maps to the latent space (jepa) or the inputs (mae).
+    """A network whose layers and predictor are diagonal in the features' basis, with one value per
+    feature each.
+
+    `key` draws the latent rotations U_a; None takes identities. `basis` has the features Q as
+    columns, by default the axes. V maps to the latent space (jepa) or to the inputs (mae).
     """
     dimension = layer_values.shape[0]
     require_room("depth", depth * dimension**2)
@@ -203,9 +205,12 @@ def aligned_init(
     *,
     basis: Basis | None = None,
 ) -> Parameters:
-    """The balanced start w_i = v_i = ε^(1/L) on which the network moves as the scalar equations
-    say. Derived here: orthogonal factors alone are not enough, V must undo the rotation of the
-    encoder. `key` and `basis` as in `diagonal_network`; `ValueError` unless the basis is d x d.
+    """The balanced start w_i = v_i = ε^(1/L), from which the network moves as the scalar equations
+    say.
+
+    Orthogonal factors alone are not enough: V must undo the rotation of the encoder. `key` and
+    `basis` are those of `diagonal_network`. Raises ValueError unless the basis is d x d. Derived
+    here.
     """
     require_room("dimension", dimension**2)
     shape = (dimension, dimension) if basis is None else basis.shape
@@ -229,10 +234,10 @@ def misaligned_init(
     basis: Basis | None = None,
     rotate_latents: bool = True,
 ) -> Parameters:
-    """The start of `aligned_init` with V turned into exp(δ (A - Aᵀ)) V, as `small_rotation`: the
+    """The start of `aligned_init` with V replaced by exp(δ (A - Aᵀ)) V, as in `small_rotation`. The
     balance stays exact.
 
-    `rotate_latents` draws the latent rotations from the same key. Other arguments as
+    `rotate_latents` draws the latent rotations from the same key. The other arguments are those of
     `aligned_init`. Derived here.
     """
     turn_key, latent_key = jax.random.split(key)
@@ -245,8 +250,8 @@ def misaligned_init(
 def random_predictor_init(
     key: RandomKey, dimension: Dimension, depth: Depth, init: Start, objective: Objective
 ) -> Parameters:
-    """Balanced orthogonal factors of size ε^(1/L), V as random as the layers, else as
-    `aligned_init`. Derived here.
+    """A start of balanced orthogonal factors of size ε^(1/L), in which V is as random as the
+    layers. The rest is as in `aligned_init`. Derived here.
     """
     turn_key, latent_key = jax.random.split(key)
     layers, predictor = aligned_init(latent_key, dimension, depth, init, objective)
@@ -264,9 +269,11 @@ def saddle_state(
     basis: Basis | None = None,
 ) -> Parameters:
     """The balanced network that has learned the features in `learned` and nothing else: a
-    stationary point of the flow. Every factor is ρ_i (JEPA) or ρ_i^(1/(L+1)) (MAE) on a learned
-    feature and 0 on the others. `key` and `basis` as in `diagonal_network`; `learned` holds indices
-    of features (else `ValueError`). Derived here.
+    stationary point of the flow.
+
+    Every factor is ρ_i (JEPA) or ρ_i^(1/(L+1)) (MAE) on a learned feature and 0 on the others.
+    `key` and `basis` are those of `diagonal_network`. Raises ValueError unless `learned` holds
+    indices of features. Derived here.
     """
     dimension = rho.shape[0]
     require(

@@ -32,15 +32,15 @@ _MOST = 4096
 def train_relu(
     key: Key[Array, ""], *, steps: Steps, batch: Batch, objective: Objective
 ) -> Float[Array, "features"]:
-    """Train an encoder of two layers, 64 ReLUs and 2 latents, and a linear predictor, by stochastic
-    gradients on fresh pairs. Returns, for the slow and the fast feature, the share of its variance
-    that a linear map reads off the latents, over what one reads off the inputs.
+    """Train a ReLU encoder and a linear predictor by stochastic gradients, and return how much of
+    each feature's variance a linear map reads off the latents, relative to the inputs.
 
-    Weights start at half of He's scale, JEPA's predictor at half the identity. JEPA predicts the
-    latents of the next frame behind a stop-gradient, an autoencoder ("mae") the frame itself; in
-    shuffled frames the next one is of another pair. Shares are NaN where the descent diverges.
-    Source: the temporal model of Littwin et al. 2024 (arXiv 2407.03475), with a nonlinear encoder;
-    sizes chosen here.
+    The two numbers are those of the slow and of the fast feature. The encoder has two layers, with
+    64 ReLUs and 2 latents, and each step takes new pairs. Weights start at half of He's scale,
+    JEPA's predictor at half the identity. JEPA predicts the latents of the next frame behind a
+    stop-gradient; an autoencoder ("mae") predicts the frame itself. In shuffled frames the next one
+    is of another pair. NaN where the descent diverges. Source: the temporal model of Littwin et al.
+    2024 (arXiv 2407.03475), with a nonlinear encoder; sizes chosen here.
     """
     first, second, third, data, test = jax.random.split(key, 5)
     scale = 0.5 * 2**0.5

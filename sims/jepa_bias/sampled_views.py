@@ -42,8 +42,8 @@ class Covariances(NamedTuple):
 def empirical_covariances(
     X: Float[AnyArray, "samples dim"], Y: Float[AnyArray, "samples dim"]
 ) -> Covariances:
-    """Averages of x xᵀ, y xᵀ and y yᵀ over rows, no mean removed. `ValueError` for fewer samples
-    than dimensions.
+    """The averages of x xᵀ, y xᵀ and y yᵀ over the rows, without subtracting a mean. Raises
+    ValueError for fewer samples than dimensions.
     """
     samples, dimension = X.shape
     require(
@@ -66,8 +66,10 @@ def gaussian_views(
     Sigma_yy: SecondMoment,
 ) -> Views:
     """Jointly Gaussian pairs: x ~ N(0, Σ_xx), and y is Σ_yx Σ_xx⁻¹ x plus an independent Gaussian
-    residual. `ValueError` for a Σ_yy below Σ_yx Σ_xx⁻¹ Σ_yxᵀ: no pair of views has such
-    covariances. Traced ones are not checked.
+    residual.
+
+    Raises ValueError for a Σ_yy below Σ_yx Σ_xx⁻¹ Σ_yxᵀ, which no pair of views has. Traced
+    covariances are not checked.
     """
     require_room("n_samples", 2 * n_samples * Sigma_xx.shape[0])
     dimension = Sigma_xx.shape[0]
@@ -92,8 +94,8 @@ def gaussian_views(
 def rotated_covariance(
     key: RandomKey, Sigma_yx: CrossMoment, delta: Number
 ) -> Float[Array, "dim dim"]:
-    """R Σ_yx Rᵀ with the random `small_rotation` R by δ: covariances that commute no longer, as in
-    finite samples.
+    """R Σ_yx Rᵀ with the random `small_rotation` R by δ. The result no longer commutes with Σ_xx,
+    as in finite samples.
     """
     rotation = small_rotation(key, Sigma_yx.shape[0], delta)
     return rotation @ Sigma_yx @ rotation.T

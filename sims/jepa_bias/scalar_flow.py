@@ -1,15 +1,15 @@
-"""The strength of one feature as the paper's scalar equation moves it: stepped through time, and
-integrated over strengths. Times are those of the gradient flow.
+"""The strength of one feature under the paper's scalar equation, stepped through time or integrated
+over strengths. Times are those of the gradient flow.
 
 In s = ln w̄ the equations (7) and (8) read ds/dt = L λ (exp(a s) - exp(2 s) / ρ), with a = 2 - 1/L
 for JEPA and a = 1 - 1/L for MAE. The exponents are traced, so that one program serves both
 objectives and all depths.
 
-By separation of variables dt = ds / velocity(s) is summed over panels, and inverted. With u = (w̄ /
-asymptote)^b, b = 2 - a, both ends of the rise are resolved by z = ln(u / (1 - u)): a start far
-below the asymptote, where almost all of the time is spent, and the exponential approach at the end.
-Nothing is stepped through time, so that 20 decades of it cost as much as one, and thousands of
-problems run in one vectorised program.
+The integral over strengths separates the variables: it sums dt = ds / velocity(s) over panels and
+inverts the sum. With u = (w̄ / asymptote)^b and b = 2 - a, the variable z = ln(u / (1 - u))
+resolves both ends of the rise: a start far below the asymptote, where almost all of the time is
+spent, and the exponential approach at the end. 20 decades of time cost as much as one, and
+thousands of problems run in one vectorised program.
 """
 
 from collections.abc import Callable
@@ -40,12 +40,12 @@ MAX_STEPS = 100_000
 
 
 def states_at(velocity: Callable[[Any], Any], start: Any, times: Float[Array, "times"]) -> Any:
-    """The state (a pytree of arrays, here with a leading axis of times) at increasing times, from
-    `start` at 0.
+    """The state at increasing times, from `start` at 0: a pytree of arrays with a leading axis of
+    times.
 
     Kvaerno's implicit method of order 5, for stiff equations, adapts its steps to an error of 1e-11
-    per step, relative or absolute, and steps on every time asked for: interpolation between steps
-    would cost three digits. NaN where this takes more than 100 000 steps.
+    per step, relative or absolute. It steps on every time asked for, because interpolation between
+    steps would cost three digits. NaN where this takes more than 100 000 steps.
     """
     import diffrax
 
@@ -161,11 +161,12 @@ def trajectory_by_quadrature(
 ) -> Float[Array, "times"]:
     """w̄ at the given times, as `simulate_flow` (same arguments), for a start below the asymptote.
 
-    The time at the ends of 232 panels by Gauss and Legendre's rule, inside a panel by Newton's
-    method: relative error below 1e-11 for L <= 8, and what some 64 roundings of the time itself do
-    to it (after a plateau of length T a strength grows by the factor e in far less than T). NaN for
-    a traced start at or above the asymptote; ValueError for a concrete one. TypeError without
-    float64. Derived here from equations (7) and (8) of Littwin et al. 2024.
+    Gauss-Legendre quadrature gives the time at the ends of 232 panels, and Newton's method the
+    strength inside a panel. The relative error is below 1e-11 for L <= 8, plus the effect of some
+    64 roundings of the time itself (after a plateau of length T a strength grows by the factor e in
+    far less than T). A start at or above the asymptote raises ValueError, or gives NaN if it is
+    traced. Raises TypeError without float64. Derived here from equations (7) and (8) of Littwin et
+    al. 2024.
     """
     require_float64("a flow over many decades of time")
     # Just below the asymptote is as good a target as any: only the side on which the start lies
