@@ -1,4 +1,4 @@
-"""Neural collapse in deep linear networks: the observed side, descent on the unconstrained features
+"""The simulators of neural collapse in deep linear networks: descent on the unconstrained features
 model. A function without a source is derived here.
 
 `model` has problems (class sizes, decays, bias, loss) and heads (weights, free features, bias),

@@ -1,5 +1,5 @@
-"""The global minimum at depth 1 from a convex program, with a lower bound that needs no trust in
-the solver.
+"""The global minimum at depth 1 from a convex program, with a lower bound that holds whatever the
+solver does.
 """
 
 from typing import Annotated, Any, NamedTuple
@@ -42,10 +42,10 @@ def nuclear_norm_optimum(
     """Minimise the loss plus √(λ_W λ_H) ‖X‖_* over the K x K matrix X = W H̄ D^(1/2) and the free
     bias.
 
-    At depth 1 and width at least K this is the global minimum of the objective: for a given product
-    the least decay of its factors is that multiple of the nuclear norm. Solved by an interior-point
-    method (Clarabel), to about 1e-8 in the value. Raises ValueError for no class, and RuntimeError
-    where the solver fails.
+    At depth 1 and width at least K this is the global minimum of the objective: among the factors
+    of a given product the least decay is √(λ_W λ_H) times its nuclear norm. Clarabel's
+    interior-point method solves the program to about 1e-8 in the value. Raises ValueError for no
+    class, and RuntimeError where the solver fails.
     """
     import cvxpy
 
@@ -91,12 +91,13 @@ def dual_value(
     *,
     bias: bool = False,
 ) -> float:
-    """⟨A, D^(1/2)⟩ - N/2 ‖A‖²: a lower bound on the MSE objective at depth 1, for any matrix A.
+    """⟨A, D^(1/2)⟩ - N/2 ‖A‖²: a lower bound on the MSE objective at depth 1, of any width, for any
+    matrix A.
 
-    A is `dual` made feasible: with a bias projected on A D^(1/2) 1 = 0, then shrunk to spectral
-    norm √(λ_W λ_H). The residual (D^(1/2) - X - b √nᵀ) / N of a global minimiser gives the minimum
-    itself; no width can go below. Raises ValueError for a matrix that is not K x K. Source: derived
-    here (Fenchel duality of the nuclear and the spectral norm).
+    A is `dual` made feasible: with a bias it is projected on A D^(1/2) 1 = 0, then shrunk to the
+    spectral norm √(λ_W λ_H). Where `dual` is the residual (D^(1/2) - X - b √nᵀ) / N of a global
+    minimiser, the bound is the minimum itself. Raises ValueError for a matrix that is not K x K.
+    Source: derived here (Fenchel duality of the nuclear and the spectral norm).
     """
     n_classes = len(class_sizes)
     n_samples = sum(class_sizes)

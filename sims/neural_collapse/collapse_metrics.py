@@ -1,7 +1,7 @@
-"""How far features and weights are from collapse: scale-free distances to target frames.
+"""How far features and weights are from collapse, as distances to target frames that do not depend
+on scale.
 
-Metrics of a head that has died out (zero weights or zero class means) are NaN: nothing is divided
-by a zero norm.
+Metrics of a head whose weights or class means are zero are NaN, because their norms are divisors.
 """
 
 from typing import Annotated, NamedTuple
@@ -19,8 +19,10 @@ from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, r
 
 class Targets(NamedTuple):
     """The frames to which distances are taken, each K x K up to a positive factor.
-    `weight_grams` are those of V Vᵀ with V = W_M..W_m, one for each m = 1..M; `feature_gram` of
-    H̄ᵀH̄; `logits` of W_M..W_1 H̄; `alignment` is the A for which W_M..W_1 ∝ A H̄ᵀ.
+
+    `weight_grams` are those of V Vᵀ with V = W_M..W_m, one for each m = 1..M. `feature_gram` is
+    that of H̄ᵀH̄, and `logits` that of W_M..W_1 H̄. `alignment` is the A for which W_M..W_1 ∝ A
+    H̄ᵀ.
     """
 
     weight_grams: Float[AnyArray, "layers classes classes"]
@@ -30,8 +32,8 @@ class Targets(NamedTuple):
 
 
 class Collapse(NamedTuple):
-    """NC1 (within-class variability), NC2 of W_M..W_m for m = 1..M, NC2 of H̄, NC3 of W_M..W_1 H̄
-    and of W with H̄ᵀ.
+    """The metrics of collapse: NC1 (within-class variability), NC2 of W_M..W_m for m = 1..M, NC2 of
+    H̄, NC3 of W_M..W_1 H̄, and NC3 of W_M..W_1 with H̄ᵀ.
     """
 
     within_class: Float[Array, ""]
@@ -48,8 +50,8 @@ def balanced_targets(
     *,
     bias: bool,
 ) -> Targets:
-    """The frames of equal classes: the orthogonal frame I, or with a bias the simplex ETF I - 1 1ᵀ
-    / K. Source: Dang et al. 2023 (balanced case).
+    """The frames of equal classes: the orthogonal frame I, or the simplex ETF I - 1 1ᵀ / K with a
+    bias. Source: Dang et al. 2023 (balanced case).
     """
     frame = np.eye(n_classes) - (1 / n_classes if bias else 0.0)
     return Targets(
@@ -61,8 +63,8 @@ def balanced_targets(
 def class_means(
     features: Float[AnyArray, "dim samples"], class_sizes: ClassSizes
 ) -> Float[Array, "dim classes"]:
-    """H̄: the mean column of each class, samples ordered by class; ValueError where sizes do not
-    add up.
+    """H̄: the mean column of each class, where the samples are ordered by class. Raises ValueError
+    where the class sizes do not add up to the columns.
     """
     _require_sizes(features, class_sizes)
     return jnp.asarray(features) @ _averaging(class_sizes)
@@ -75,14 +77,15 @@ def within_class_collapse(
     *,
     cutoff: Annotated[float, Interval(0, 1, "[)")] | None = None,
 ) -> Float[Array, ""]:
-    """NC1 = tr(Σ_W Σ_B⁺) / K, within-class covariance measured by the between-class covariance of
-    the class means.
+    """NC1 = tr(Σ_W Σ_B⁺) / K: the within-class covariance relative to the covariance of the class
+    means.
 
-    Σ_W is the average over samples, Σ_B over classes, about the mean of all samples. The
-    pseudo-inverse leaves out eigenvalues of Σ_B up to `cutoff` times the largest: collapsed classes
-    would blow up the ratio. By default it is 1e-10, and 1e-6 K in float32. Computed from a
-    symmetric K x K eigenproblem. NaN where all class means coincide. Raises ValueError for sizes as
-    `class_means`. Source: the released code of Dang et al. 2023; the K x K form: derived here.
+    Σ_W is the average over samples, and Σ_B that over classes, about the mean of all samples. The
+    pseudo-inverse leaves out eigenvalues of Σ_B up to `cutoff` times the largest, because collapsed
+    classes would make the ratio infinite. The default is 1e-10, and 1e-6 K in float32. A symmetric
+    K x K eigenproblem gives the result. NaN where all class means coincide. Raises ValueError for
+    sizes as `class_means`. Source: the released code of Dang et al. 2023; the K x K form: derived
+    here.
     """
     _require_sizes(features, class_sizes)
     features = jnp.asarray(features)

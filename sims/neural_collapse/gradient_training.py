@@ -1,7 +1,8 @@
 """Full-batch gradient descent with heavy-ball momentum from a random start, with the collapse
 metrics on the way.
 
-Gradient flow, on which layer imbalances decay at an exact rate, and slow ramps of the decay.
+The module also has gradient flow, on which layer imbalances decay at an exact rate, and slow ramps
+of the decay.
 """
 
 import itertools
@@ -57,14 +58,13 @@ def train(
 ) -> TrainingRun:
     """Train one head from a random start and record its metrics every `every` steps.
 
-    One seed; map it over keys, and over decays by building the problem inside the mapped function.
-    The start is that of `initial_head`, with one column of features per class if `reduced` (the
-    class-mean reduction), else per sample. The frames of the metrics are those of equal classes by
-    default (`balanced_targets`). A rate that is too large ends in NaN.
-    Raises ValueError for steps that are no multiple of `every`, and for widths whose number is not
-    the depth of the problem or that make more than 2²⁸ numbers.
-    Source: the direct experiments of Dang et al. 2023 (released code: η = 0.1, μ = 0.9, 30 000
-    steps, widths 64).
+    A key is one seed; map the function over keys. To map it over decays, build the problem inside
+    the mapped function. The start is that of `initial_head`, with one column of features per class
+    if `reduced` (the class-mean reduction), else one per sample. The frames of the metrics are
+    those of equal classes by default (`balanced_targets`). NaN where the rate is too large. Raises
+    ValueError for steps that are no multiple of `every`, for widths whose number is not the depth
+    of the problem, and for more than 2²⁸ numbers. Source: the direct experiments of Dang et al.
+    2023 (released code: η = 0.1, μ = 0.9, 30 000 steps, widths 64).
     """
     require_depth(problem.depth, widths)
     require_records(steps, every)
@@ -186,15 +186,15 @@ def ramp(
     momentum: Momentum,
     noise: Deviation,
 ) -> Ramp:
-    """Change all decays of weights and features level by level, descending at each from where the
-    last one ended.
+    """Change all decays of weights and features level by level, and descend at each level from
+    where the last one ended.
 
-    Raised and lowered again, the decay draws a hysteresis loop. At the start of each level every
-    number of the head is perturbed (`noise`), so that it does not stay on a point that has become
-    unstable, and the velocity is set to zero; then `steps` heavy-ball steps are taken. The decays
-    of weights and features are multiplied by the factors, one per level in the order in which they
-    are visited; a decay of the bias is not. Raises ValueError for a start that does not fit the
-    problem. A rate that is too large ends in NaN.
+    A decay that is raised and then lowered draws a hysteresis loop. At the start of each level
+    every number of the head is perturbed by `noise`, so that it does not stay on a point that has
+    become unstable, and the velocity is set to zero. Then `steps` heavy-ball steps are taken. The
+    factors multiply the decays of weights and features, one per level in the order of the visits,
+    but not the decay of the bias. NaN where the rate is too large. Raises ValueError for a start
+    that does not fit the problem.
     """
     require_fit("start", start, problem)
 

@@ -1,13 +1,12 @@
-"""The trained quantities: layers of weights, free features, and a bias.
+"""The regularised objectives of the unconstrained features model with a deep linear head, and the
+quantities that are trained: layers of weights, free features, and a bias.
 
-The regularised objectives of the unconstrained features model with a deep linear head.
-
-Samples are ordered by class. Two forms of one problem: the full form has one column of features per
-sample; the class-mean reduction has one column per class, X = H̄ D^(1/2) with D = diag(n_1..n_K),
-sample weights n_k and the same decay on X. It is exact, with the same critical values, because the
-objective is strictly convex in each feature, so that samples of one class share one feature at
-every critical point (derived here). Which form a `Head` is in shows in its number of columns; where
-every class has one sample the two are the same.
+Samples are ordered by class. A problem has two forms. The full form has one column of features per
+sample. The class-mean reduction has one column per class, X = H̄ D^(1/2) with D = diag(n_1..n_K),
+sample weights n_k and the same decay on X. The reduction is exact, with the same critical values:
+the objective is strictly convex in each feature, so that samples of one class share one feature at
+every critical point (derived here). The number of columns of a `Head` tells its form; where every
+class has one sample, both are the same.
 """
 
 import itertools
@@ -179,10 +178,11 @@ class Problem:
 
 @guarded(double=False)
 def objective(head: Head, problem: Problem) -> Float[Array, ""]:
-    """The regularised objective f at `head`, in the full form or the class-mean reduction by its
-    number of columns. Where the problem has no bias, that of `head` is ignored. Raises ValueError
-    for layers that do not chain, where their number is not that of the decays, that of the outputs
-    not K, or that of the columns neither N nor K.
+    """The regularised objective f at `head`, in the full form or the class-mean reduction, as its
+    number of columns says.
+
+    Where the problem has no bias, that of `head` is ignored. Raises ValueError for layers that do
+    not chain, and unless there is one layer per decay, one output per class, and N or K columns.
     """
     require_fit("head", head, problem)
     classes, sample_weights = problem.columns(head.features.shape[1])

@@ -1,13 +1,9 @@
-"""The objective's gradient by hand, in NumPy, and its Hessian from the gradient: no compilation,
-whatever the shapes.
+"""Minima of the objective by L-BFGS and Newton steps, from given or random starts, and a search for
+configurations that beat the simplex ETF. All functions run on the host in float64.
 
-A head is laid out as one vector (W_1, .., W_M, features, and the bias where the problem has one).
-
-Minima of the objective by L-BFGS and Newton steps, from given or random starts (host functions,
-float64).
-
-Automatic search for configurations that beat the simplex ETF: many descents of the full problem,
-the best kept.
+The gradient is written by hand in NumPy, and the Hessian follows from it, so that no shape needs a
+compilation. A head is laid out as one vector (W_1, .., W_M, features, and the bias where the
+problem has one). The search keeps the best of many descents of the full problem.
 """
 
 import math
@@ -147,13 +143,13 @@ def minimise(
     """Descend from `start` to a stationary point, in the full form or the class-mean reduction as
     `start` is.
 
-    L-BFGS with an analytic gradient, restarted while that still lowers the objective, then at most
-    `newton_steps` Newton steps, each kept only where it shortens the gradient without raising the
-    objective. What is found is a local minimum in practice, and only the gradient norm is
-    guaranteed: judge by it.
+    L-BFGS with an analytic gradient is restarted while that still lowers the objective. Then follow
+    at most `newton_steps` Newton steps, each kept only where it shortens the gradient without
+    raising the objective. In practice this finds a local minimum, but only the gradient norm is
+    certain: judge by it.
 
-    A Newton step takes a dense Hessian: for some thousand parameters pass `newton_steps=0`.
-    Raises TypeError in float32 and ValueError for a start that does not fit the problem.
+    A Newton step takes a dense Hessian: for some thousand parameters pass `newton_steps=0`. Raises
+    TypeError in float32 and ValueError for a start that does not fit the problem.
     """
     require_float64("the minimum of the objective")
     widths, n_columns = _sizes("start", start, problem)
@@ -177,10 +173,11 @@ def optima(
     feature_std: Deviation = 1.0,
     reduced: bool = True,
 ) -> list[Optimum]:
-    """Return where L-BFGS ends from each of `starts` random starts, without Newton steps, in order.
+    """The points where L-BFGS ends from each of `starts` random starts, in order, without Newton
+    steps.
 
     The starts have the law of `initial_head` but are drawn in NumPy, so that no shape needs a
-    compilation. Ends with a long gradient did not converge: leave them out of counts.
+    compilation. A descent whose gradient is still long did not converge: leave it out of counts.
     Raises TypeError in float32, and ValueError for widths as `train`.
     """
     require_float64("the minimum of the objective")
@@ -208,7 +205,7 @@ def optima(
 def best_of(
     problem: Problem, key: Key[jax.Array, ""], starts: Starts, *, widths: Widths
 ) -> Optimum:
-    """The lowest of `optima`, polished by Newton steps: the putative global minimum."""
+    """The lowest of `optima`, polished by Newton steps: the likely global minimum."""
     return minimise(
         problem, min(optima(problem, key, starts, widths=widths), key=lambda end: end.value).head
     )
@@ -216,8 +213,10 @@ def best_of(
 
 @guarded(double=False)
 def hessian_spectrum(problem: Problem, head: Head) -> Float[np.ndarray, "parameters"]:
-    """Ascending eigenvalues of the Hessian of the objective at `head`, over weights, features and,
-    if any, the bias. In the class-mean reduction where `head` has K columns. Raises TypeError in
+    """Ascending eigenvalues of the Hessian of the objective at `head`, with respect to the weights,
+    the features and, if any, the bias.
+
+    They are those of the class-mean reduction where `head` has K columns. Raises TypeError in
     float32 and ValueError for a head that does not fit the problem.
     """
     require_float64("the spectrum of the Hessian")

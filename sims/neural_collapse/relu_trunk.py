@@ -1,4 +1,4 @@
-"""A ReLU network that makes its features from images, under a linear head, trained by descent."""
+"""A linear head on a ReLU network that makes its features from images, both trained by descent."""
 
 from functools import partial
 from typing import Annotated, Literal, NamedTuple
@@ -21,7 +21,9 @@ MOMENTUM = 0.9
 
 
 class Trunk(NamedTuple):
-    """A trained head, from the features on, and the features, a row per sample."""
+    """A trained linear head (its layers in order) and the features on which it acts, one row per
+    sample.
+    """
 
     head: tuple[Float[Array, "outputs inputs"], ...]
     features: Float[Array, "samples width"]
@@ -31,8 +33,11 @@ class Trunk(NamedTuple):
 def digit_images(
     class_sizes: tuple[int, ...], seed: Annotated[int, Interval(0)]
 ) -> tuple[Float[np.ndarray, "samples pixels"], Int[np.ndarray, " samples"]]:
-    """So many images of the first digits, 64 pixels in [0, 1], drawn from scikit-learn's, and their
-    classes. Raises ValueError for more than ten classes or more images than there are.
+    """The given number of images of each of the first digits, drawn from scikit-learn's, and their
+    classes.
+
+    An image has 64 pixels in [0, 1]. Raises ValueError for more than ten classes or for more images
+    than there are.
     """
     from sklearn.datasets import load_digits
 
@@ -62,12 +67,13 @@ def train_trunk(
     feature_decay: Positive,
     decayed: Decayed = "last features",
 ) -> Trunk:
-    """Descend with momentum on |W_M ... W_1 H - Y|^2 / (2 N) + (λ_W |W|^2 + λ_H |H|^2) / 2, H the
-    last of three layers of 64 ReLUs with biases, W a head of `depth` layers without, in float32.
+    """Descend with momentum, in float32, on |W_M ... W_1 H - Y|^2 / (2 N) + (λ_W |W|^2 + λ_H |H|^2)
+    / 2.
 
-    λ_H weighs the last features, the trunk's weights in their place, or nothing. Infinite or NaN
-    where the descent diverges. Source: the networks of Dang et al. 2023 (arXiv 2301.00437), made
-    small; decay on the last features is the penalty of its theorems.
+    H is the last of three layers of 64 ReLUs with biases, and W is a head of `depth` layers without
+    biases. λ_H weighs the last features, or the weights of the trunk in their place, or nothing.
+    Infinite or NaN where the descent diverges. Source: the networks of Dang et al. 2023 (arXiv
+    2301.00437), made small; decay on the last features is the penalty of its theorems.
     """
     widths = [images.shape[1], WIDTH, WIDTH, WIDTH]
     shapes = list(zip(widths[1:], widths[:-1], strict=True))

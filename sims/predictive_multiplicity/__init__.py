@@ -1,9 +1,9 @@
-"""Predictive multiplicity, observed by exact solvers and ad-hoc pools.
+"""Predictive multiplicity, measured by exact solvers and by ad-hoc pools of models.
 
-compas -> baseline -> flips and discrepancy -> ambiguity. Each answer is a `Solution` of
-`sims.linear_dichotomies` with a proved bound, solved in one of three formulations and recounted;
-`uncertified_errors`, `one_sided_discrepancy` and `root_bound` show errors of less careful
-formulations. A function without a source is derived here.
+The functions are used in this order: `compas`, the baseline, flips and discrepancy, ambiguity. Each
+answer is a `Solution` of `sims.linear_dichotomies` with a proved bound, solved in one of three
+formulations and counted again. `uncertified_errors`, `one_sided_discrepancy` and `root_bound` show
+the errors of less careful formulations. A function without a source is derived here.
 """
 
 from sims.predictive_multiplicity.compas import Compas, compas, compas_samples

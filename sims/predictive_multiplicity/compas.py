@@ -67,8 +67,10 @@ def compas_samples(target: Target = "arrest", *, oversampled: bool = False) -> C
 
 @guarded(double=False)
 def compas(target: Target = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
-    """COMPAS as a table: 137 distinct rows of 13 independent features, with race 329 rows of 16.
-    Arguments as `compas_samples`; without `race` its four columns are left out.
+    """COMPAS as a table of 137 distinct rows of 13 independent features, or with `race` of 329 rows
+    of 16 features.
+
+    The other arguments are those of `compas_samples`. Without `race` its four columns are left out.
     """
     samples = compas_samples(target, oversampled=oversampled)
     columns = [column for column, name in enumerate(samples.columns) if race or name not in _RACES]

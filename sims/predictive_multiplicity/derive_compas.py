@@ -17,8 +17,8 @@ from sims.predictive_multiplicity.compas import COUNTS
 
 
 def derive_compas(folder: str | Path, destination: str | Path) -> None:
-    """Write the counts of distinct rows to `destination`. ValueError for files of different people
-    or order.
+    """Write the counts of distinct rows to `destination`. Raises ValueError where the two files
+    differ in their people or in the order of these.
     """
     header = []
     counts = []

@@ -1,8 +1,8 @@
-"""The paper's integer programs, which have the weights and a margin in them, as it states them.
+"""The paper's integer programs as the paper states them, with weights and a margin.
 
-They are solved by HiGHS through CVXPY and recounted. Their bounds cover the classifiers whose
-margin on the features as given is at least γ: it depends on the scale of the features.
-`ExactSolver` needs neither.
+HiGHS solves them through CVXPY, and their answers are counted again. Their bounds cover the
+classifiers whose margin on the features as given is at least γ, so that they depend on the scale of
+the features. `ExactSolver` needs neither weights nor a margin.
 """
 
 import warnings
@@ -33,8 +33,8 @@ _FEASIBLE = 2  # what HiGHS calls an answer that meets all rows
 
 
 class Stated(NamedTuple):
-    """A program in the words of CVXPY: its objective is the task's, of which `constant` does not
-    depend on x; `binaries` are 0 or 1, and `weights` are w = w₊ - w₋.
+    """A program in CVXPY's form. Its objective is that of the task, of which `constant` does not
+    depend on x. `binaries` are 0 or 1, and `weights` are w = w₊ - w₋.
     """
 
     problem: cp.Problem
@@ -44,9 +44,8 @@ class Stated(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What HiGHS says of a program: its best answer, None if there is none, and a bound.
-
-    objective : of the answer, else infinite.
+    """What HiGHS reports of a program: its best answer (None if there is none), its objective, and
+    a bound. Without an answer the objective is infinite.
     """
 
     binaries: Float[np.ndarray, "binaries"] | None
@@ -90,7 +89,7 @@ class Pairs(NamedTuple):
 
 
 def pairs_of(table: Table) -> Pairs:
-    """The pairs that occur, those of positive labels first."""
+    """The pairs that occur; those of positive labels come first."""
     weights = np.stack([table.positives, table.negatives])
     negative, row = np.nonzero(weights)
     return Pairs(row, 1 - 2 * negative, weights[negative, row].astype(float))
@@ -154,7 +153,9 @@ def published(
 
 
 def agreeing_rows(table: Table, report: Report) -> np.ndarray:
-    """Rows with a pair p for which an answer of the published disagreement program says a_p = 1."""
+    """The rows with a pair p for which the answer of the published disagreement program says a_p =
+    1.
+    """
     assert report.binaries is not None
     agreeing = pairs_of(table).row[report.binaries > 0.5]
     return np.isin(np.arange(len(table.rows)), agreeing)
@@ -167,8 +168,8 @@ def solve(
     gap: float = 0.0,
     feasibility: float | None = None,
 ) -> Report:
-    """Solve on one core until objective - bound <= gap, or for so many seconds. Raises RuntimeError
-    if HiGHS gives up.
+    """Solve on one core until objective - bound <= gap, or for `seconds` seconds. Raises
+    RuntimeError if HiGHS gives up.
     """
     tolerance = FEASIBILITY if feasibility is None else feasibility
     options = {
@@ -199,7 +200,7 @@ def solve(
 
 
 class SolverWithMargin(ExactSolver):
-    """Solves tasks by a formulation with weights and margin, as `ExactSolver` does without."""
+    """Solves tasks as `ExactSolver` does, but by a formulation with weights and a margin."""
 
     certificate = f"margin >= {np.format_float_scientific(MARGIN, trim='-', exp_digits=1)}"
 
@@ -235,8 +236,8 @@ class SolverWithMargin(ExactSolver):
 
 
 def dichotomy_of_report(table: Table, report: Report) -> Int[np.ndarray, "rows"]:
-    """The signs of the weights; a row with score 0, which the programs call wrong, goes to either
-    side.
+    """The signs of the weights that HiGHS reports. A row with score 0, which the programs call
+    wrong, may get either sign.
     """
     assert report.weights is not None
     scores = table.raw_design @ report.weights
@@ -247,7 +248,7 @@ def dichotomy_of_report(table: Table, report: Report) -> Int[np.ndarray, "rows"]
 
 
 def solver_of(table: Table, formulation: Formulation) -> ExactSolver:
-    """The exact solver, or that of a formulation with weights."""
+    """The exact solver, or the solver of a formulation with weights."""
     if formulation == "margin_free":
         return ExactSolver(table)
     return SolverWithMargin(table, big_m if formulation == "big_m" else published)

@@ -1,4 +1,4 @@
-"""What multiplicity is made of, for one table: the baseline, flips, discrepancy and ambiguity.
+"""The measures of multiplicity of one table: the baseline, flips, discrepancy and ambiguity.
 
 Each is a task of `ExactSolver`, or of one of the paper's formulations.
 """
@@ -39,18 +39,20 @@ from theory_on_trial.contract import (
 def minimise_errors(
     table: AnyTable, *, formulation: Formulation = "margin_free", time_limit: TimeLimit = None
 ) -> Solution:
-    """A linear classifier with the least number of errors, E_0 = min_b E(b): the baseline h_0.
+    """A linear classifier with the fewest errors, E_0 = min_b E(b): the baseline h_0.
 
-    On the time limit (in seconds) the answer holds valid bounds, bound <= E_0 <= value. Where
-    several dichotomies are optimal any of them is returned: see `co_optimal`. Raises RuntimeError
-    for an answer that does not recount. Source: Marx, Calmon & Ustun 2020; the margin-free
-    formulation is derived here.
+    Where the time limit (in seconds) ends the search, the bounds are still valid: bound <= E_0 <=
+    value. Where several dichotomies are optimal, any of them is returned: see `co_optimal`. Raises
+    RuntimeError where an answer has other errors when they are counted again. Source: Marx, Calmon
+    & Ustun 2020; the margin-free formulation is derived here.
     """
     return solver_of(table, formulation).solve(least_errors(table), Deadline(time_limit))
 
 
 class NearOptimal(NamedTuple):
-    """Distinct dichotomies by their errors, then by decreasing margin, and whether these are all.
+    """Distinct dichotomies, sorted by errors and then by decreasing margin, and whether there are
+    no others.
+
     Those with more than E_0 errors have the status "near-optimal" and the bound E_0.
     """
 
@@ -66,13 +68,13 @@ def co_optimal(
     most: Count = 1000,
     time_limit: TimeLimit = None,
 ) -> NearOptimal:
-    """All linear dichotomies with at most E_0 + `extra_errors` errors: at 0, all that may serve as
-    the baseline.
+    """All linear dichotomies with at most E_0 + `extra_errors` errors. For 0 these are all that may
+    serve as the baseline.
 
-    They are sorted by errors, then margin (the largest first, compared to nine decimals), then b:
-    the first is the baseline to take where one has to be chosen. `most` ends the search once so
-    many are known, `time_limit` after so many seconds. For weights that are not whole, errors
-    within a relative 1e-5 count as equal. Errors as `minimise_errors`.
+    They are sorted by errors, then by margin (the largest first, compared to nine decimals), then
+    by b. If one baseline has to be chosen, take the first. The search ends once it has found `most`
+    of them, or after `time_limit` seconds. For weights that are not whole, errors within a relative
+    1e-5 count as equal. Raises RuntimeError as `minimise_errors`.
     """
     solver = ExactSolver(table)
     deadline = Deadline(time_limit)
@@ -88,9 +90,10 @@ def co_optimal(
 
 @guarded(double=False)
 def baseline_of_scores(table: AnyTable, scores: Scores) -> Int[np.ndarray, "rows"]:
-    """The dichotomy of a user's linear model from its score of every sample, optimal or not. Raises
-    ValueError for scores of both signs in one row, other than one score a sample, and where no
-    linear classifier predicts so.
+    """The dichotomy of a user's linear model, optimal or not, from its score of every sample.
+
+    Raises ValueError unless there is one score per sample, where one row has scores of both signs,
+    and where no linear classifier predicts so.
     """
     n_samples = len(table.row_of_sample)
     require(
@@ -113,8 +116,8 @@ def baseline_of_scores(table: AnyTable, scores: Scores) -> Int[np.ndarray, "rows
 
 
 class FlipErrors(NamedTuple):
-    """E_k of the rows k in `rows`: bounds <= E_k <= errors, equal where proved; `solutions` has the
-    classifiers.
+    """Bounds on E_k for the rows k in `rows`: bounds <= E_k <= errors, with equality where proved.
+    `solutions` has the classifiers.
     """
 
     rows: Int[np.ndarray, "flips"]
@@ -133,15 +136,15 @@ def flip_errors(
     time_limit: TimeLimit = None,
     workers: Workers = 1,
 ) -> FlipErrors:
-    """E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given rows (all if not
-    given).
+    """The flip errors E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given
+    rows, or for all rows.
 
-    One relaxation is kept for all rows. The baseline may be any linear dichotomy, as a solution or
-    as b; the options are those of `minimise_errors`. `time_limit` is for each row: bounds and
-    errors differ where it was too short. `workers` are processes that share the rows, started
-    again, so that a script needs the usual `if __name__ == "__main__"`. Raises ValueError for a
-    baseline that is not linear, RuntimeError as `minimise_errors`. Source: the flip problem of
-    Marx, Calmon & Ustun 2020.
+    One relaxation serves all rows. The baseline may be any linear dichotomy, as a solution or as b;
+    the options are those of `minimise_errors`. `time_limit` is for each row: bounds and errors
+    differ where it was too short. `workers` processes share the rows. They are started by spawning,
+    so that a script needs the usual `if __name__ == "__main__"`. Raises ValueError for a baseline
+    that is not linear, RuntimeError as `minimise_errors`. Source: the flip problem of Marx, Calmon
+    & Ustun 2020.
     """
     rows = np.arange(len(table.rows)) if rows is None else rows
     largest = rows.max(initial=0)
@@ -234,11 +237,11 @@ def discrepancy_path(
     """The largest disagreement of b with h_0 over linear dichotomies with E(b) <= E(h_0) + e, for
     each tolerance ε.
 
-    e = floor(ε n + 1e-9), or ε n if some weight is not whole. Solved by increasing ε, each from the
-    best classifier found before. The baseline may be any linear dichotomy: classifiers with fewer
-    errors than it count as competitors. `time_limit` is in seconds for each; the other arguments
-    and the errors are those of `flip_errors`. Source: the discrepancy problem of Marx, Calmon &
-    Ustun 2020, two-sided.
+    e is floor(ε n + 1e-9), or ε n if some weight is not whole. Tolerances are solved in ascending
+    order, each from the best classifier found before. The baseline may be any linear dichotomy:
+    classifiers with fewer errors than it has count as competitors. `time_limit` is in seconds for
+    each; the other arguments and the errors are those of `flip_errors`. Source: the discrepancy
+    problem of Marx, Calmon & Ustun 2020, two-sided.
 
     >>> from sims.linear_dichotomies.table import aggregate
     >>> corners = aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1])
@@ -309,9 +312,10 @@ def ambiguity_path(
 
 
 class Coverage(NamedTuple):
-    """n α_ε by covering: ambiguous <= n α_ε <= bound, equal where proved.
-    `covered` are the rows that one of `solutions` flips, `n_programs` how many programs were
-    solved, the last of which proves that nothing is left.
+    """n α_ε by covering: ambiguous <= n α_ε <= bound, with equality where proved.
+
+    `covered` are the rows that one of `solutions` flips. `n_programs` is the number of programs
+    solved; the last one proves that no row is left.
     """
 
     ambiguous: int | float
@@ -325,10 +329,12 @@ class Coverage(NamedTuple):
 def ambiguity_by_coverage(
     table: AnyTable, baseline: Baseline, tolerance: UnitInterval, *, time_limit: TimeLimit = None
 ) -> Coverage:
-    """Ambiguity at one tolerance ε: take the competitor that flips most of what is not covered yet,
-    until none does. An optimum of 0 proves the covered rows to be all; where a program ran out of
-    time (`time_limit` seconds each) first, the bound is the whole sample. Errors as
-    `discrepancy_path`.
+    """The ambiguity at one tolerance ε: take the competitor that flips most of the rows that no
+    other has flipped yet, until none does.
+
+    An optimum of 0 proves that the covered rows are all. Where a program runs out of time first
+    (`time_limit` seconds each), the bound is the whole sample. Raises ValueError and RuntimeError
+    as `discrepancy_path`.
     """
     solver = ExactSolver(table)
     dichotomy = solver.admit(baseline)

@@ -1,4 +1,6 @@
-"""What the formulations answer where they are used wrongly: without a recount, on purpose."""
+"""What the formulations report where they are used wrongly. Their answers are not counted again, on
+purpose.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -25,8 +27,8 @@ class Uncertified(NamedTuple):
     """What a solver reports, and what its weights do.
 
     reported : the objective, infinite if the program is infeasible; errors : E(b) of b = [<w, u> >
-    0]; disagreement : of this b with the baseline, 0 without one; wrong_rows : rows whose sign is
-    not the one that the program reports.
+    0]; disagreement : of this b with the baseline, 0 without one; wrong_rows : the number of rows
+    whose sign differs from what the program reports.
     """
 
     reported: float
@@ -44,10 +46,12 @@ def uncertified_errors(
     feasibility: Annotated[float, Interval(1e-10, 1e-3, why="as far as solvers go")] = 1e-6,
     reach: Wide = 1.0,
 ) -> Uncertified:
-    """The least errors that the big-M formulation reports for a margin γ, rows met to the tolerance
-    `feasibility`. A γ at or below the tolerance lets w = 0 pass; a γ above the margin of the best
-    dichotomy loses it; so does M_u = reach (γ + |u|_∞) with reach < 1. Where the program is
-    infeasible `reported` is infinite.
+    """The least errors that the big-M formulation reports for a margin γ, where the solver
+    satisfies its rows to the tolerance `feasibility`.
+
+    For a γ at or below the tolerance w = 0 is feasible. A γ above the margin of the best dichotomy
+    loses this dichotomy, and so does M_u = reach (γ + |u|_∞) with reach < 1. Where the program is
+    infeasible, `reported` is infinite.
     """
     stated = big_m(table, least_errors(table), margin, reach=reach)
     report = solve(stated, gap=0.99 if table.has_counts else 0.0, feasibility=feasibility)
@@ -63,12 +67,12 @@ def uncertified_errors(
 def one_sided_discrepancy(
     table: AnyTable, baseline: Baseline, tolerance: UnitInterval
 ) -> Uncertified:
-    """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never
-    too small.
+    """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone. It is
+    never too small.
 
     a = 1 is then allowed where the classifiers disagree, which hides new errors from the row that
-    bounds them. Raises RuntimeError where the margin exceeds the baseline's.
-    Source: the printed row of Marx, Calmon & Ustun 2020, as recalled.
+    limits them. Raises RuntimeError where the margin exceeds the baseline's. Source: the printed
+    row of Marx, Calmon & Ustun 2020, as recalled.
     """
     dichotomy = dichotomy_of(table, baseline)
     task = most_disagreement(table, dichotomy, tolerance_of(table, tolerance))
@@ -91,8 +95,8 @@ def one_sided_discrepancy(
 
 @guarded(double=False)
 def root_bound(table: AnyTable, *, conflict_rows: bool = True) -> float:
-    """The bound on least errors of the published relaxation; tiny without z_p + z_p' = 1 for the
-    labels of a row.
+    """The lower bound on the errors from the published relaxation. It is tiny if the rows z_p +
+    z_p' = 1 for the two labels of a row are left out.
     """
     task = least_errors(table)
     stated = published(table, task, MARGIN, conflict_rows=conflict_rows, relaxed=True)

@@ -1,11 +1,11 @@
-"""Ad-hoc pools: the multiplicity people see when they look only at models fitted along a path of
+"""Ad-hoc pools: the multiplicity that people see if they look only at models fitted along a path of
 penalties.
 
-A pool is a finite set of linear classifiers, so its discrepancy and ambiguity bound the exact ones
-from below. The pool is the Gaussian elastic net of the released R code: least squares on labels ±1,
-a column of ones penalised like the others. Weights are normalised, and every fit is accepted only
-if its gradient says that it is the minimum: a pool of fits that stopped early shows no multiplicity
-and proves nothing.
+A pool is a finite set of linear classifiers, so that its discrepancy and ambiguity are lower bounds
+on the exact ones. The pool is the Gaussian elastic net of the released R code: least squares on
+labels ±1, where the constant is penalised like the other coefficients. Weights are normalised. A
+fit is accepted only if its gradient says that it is the minimum, because fits that stop early show
+no multiplicity and prove nothing.
 """
 
 from typing import Annotated, NamedTuple
@@ -29,8 +29,8 @@ coefficients zero.
 
 
 class PoolMultiplicity(NamedTuple):
-    """The most samples that one model of the pool predicts otherwise, and the samples that some
-    model does, for each tolerance.
+    """The multiplicity of a pool at each tolerance: the most samples that one model predicts
+    otherwise than the baseline, and the samples that some model does.
     """
 
     discrepancy: Real[np.ndarray, "tolerances"]
@@ -46,15 +46,15 @@ def elastic_net_pool(
     mixings: Mixings = tuple(tenth / 10 for tenth in range(11)),
     n_penalties: Size = 100,
 ) -> Float[np.ndarray, "models coefficients"]:
-    """Coefficients (constant first) minimising ½ mean (y - β·(1, x))² + λ (μ |β|_1 + ½ (1 - μ)
+    """Coefficients (constant first) that minimise ½ mean (y - β·(1, x))² + λ (μ |β|_1 + ½ (1 - μ)
     |β|²), y = ±1.
 
-    All mixings μ share the `n_penalties` geometric values λ of the path at μ = 1/2; models are
+    All mixings μ share the `n_penalties` geometric values λ of the path at μ = 1/2. Models are
     ordered by μ, then by falling λ. `positives` and `negatives` are the weights n⁺_u, n⁻_u of the
-    labels at each row. Raises ValueError for weights that are all zero and labels of which every
-    feature is independent; RuntimeError for a fit whose gradient is not zero; scikit-learn may warn
-    of a gap, at mixings near 0, of one whose gradient is. Source: the ad-hoc baseline of the code
-    of Marx et al. 2020 (arXiv 1909.06677); features are not rescaled here.
+    labels at each row. Raises ValueError for weights that are all zero, and for labels that do not
+    depend on any feature; RuntimeError for a fit whose gradient is not zero. At mixings near 0
+    scikit-learn may warn of a gap although the gradient is zero. Source: the ad-hoc baseline of the
+    code of Marx et al. 2020 (arXiv 1909.06677); features are not rescaled here.
     """
     from sklearn.linear_model import enet_path
 
@@ -90,8 +90,11 @@ def pool_dichotomies(
     features: Features,
     coefficients: Annotated[Float[np.ndarray, "models coefficients"], MAY_BE_EMPTY],
 ) -> Int[np.ndarray, "models rows"]:
-    """1 where a model's score β·(1, x) exceeds 0, else 0, at each row. The released code takes the
-    thresholds 0, 0.5 and 1, each a pool of its own. Source: Marx et al. 2020 (arXiv 1909.06677).
+    """The predictions of each model at each row: 1 where its score β·(1, x) exceeds 0, else 0.
+
+    The released code takes the thresholds 0, 0.5 and 1, each as a pool of its own. Raises
+    ValueError for another number of coefficients than features plus one. Source: Marx et al. 2020
+    (arXiv 1909.06677).
     """
     n_features = features.shape[1]
     given = coefficients.shape[1]
@@ -110,10 +113,12 @@ def pool_multiplicity(
     baseline: Dichotomy,
     tolerances: Real[np.ndarray, "tolerances"],
 ) -> PoolMultiplicity:
-    """Discrepancy and ambiguity of a pool around a baseline, in samples, at error tolerances e in
-    samples. At each e those models compete that make at most e errors more than the baseline, which
-    need not be in the pool. An empty pool has no multiplicity. Source: definitions of Marx et al.
-    2020 (arXiv 1909.06677), over a finite class.
+    """Discrepancy and ambiguity of a pool around a baseline, at each error tolerance e. All are
+    numbers of samples.
+
+    At e those models compete that make at most e errors more than the baseline, which need not be
+    in the pool. An empty pool has no multiplicity. Source: definitions of Marx et al. 2020 (arXiv
+    1909.06677), over a finite class.
     """
     weights = positives + negatives
     differs = dichotomies != baseline

@@ -1,4 +1,4 @@
-"""Points in general position with noisy labels, for what needs no lattice."""
+"""Points in general position with noisy labels."""
 
 from typing import NamedTuple
 
@@ -22,8 +22,8 @@ class LabelledPoints(NamedTuple):
 def gaussian_set(
     key: Key[Array, ""], n_samples: Size, *, dim: Size = 2, noise: Noise = 0.25
 ) -> LabelledPoints:
-    """Standard normal points labelled by the sign of Σ_j x_j, wrong with chance `noise`. Source:
-    chosen here.
+    """Standard normal points, labelled by the sign of Σ_j x_j; a label is wrong with probability
+    `noise`. Source: chosen here.
     """
     point_key, label_key = jax.random.split(key)
     require_room("n_samples and dim", n_samples * dim)

@@ -1,9 +1,9 @@
-"""The infinite dimensional trajectory: any process run on unit impulses, so that no randomness is
+"""The infinite-dimensional trajectory: any process run on unit impulses, so that no randomness is
 left.
 
-The recursion of `trajectory` is written here as the equations it solves: each of its three lines is
-a bidiagonal system over time, which LAPACK solves forwards, or transposed. NumPy in float64
-throughout, as ARPACK asks: not jittable.
+The recursion of `trajectory` is written here as the equations that it solves: each of its three
+lines is a bidiagonal system over time, which LAPACK solves forwards or transposed. All is NumPy in
+float64, as ARPACK needs it, so that nothing can be compiled by `jax.jit`.
 """
 
 from typing import NamedTuple, Unpack
@@ -17,8 +17,8 @@ from theory_on_trial.contract import guarded, require, require_room
 
 
 class LeadingSpectrum(NamedTuple):
-    """The largest eigenvalues of a population covariance, decreasing, with their eigenvectors and
-    its trace.
+    """The largest eigenvalues of a population covariance in descending order, their eigenvectors,
+    and the trace of the covariance.
     """
 
     eigenvalues: Float[np.ndarray, "components"]

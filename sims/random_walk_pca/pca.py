@@ -1,5 +1,5 @@
-"""Principal component analysis over time: explained variance, scores, and overlap with given time
-courses, of points or of their Gram matrix.
+"""Principal component analysis over time, of points or of their Gram matrix: explained variance,
+scores, and overlap with given time courses.
 
 `explained_variance_ratio` goes from a key to the ratios of one trajectory by the cheapest route
 that is exact in law. `eigenbasis_sample` samples a spectrum in the basis where the population
@@ -113,7 +113,8 @@ def variance_ratios_of_gram(gram: VariedGram) -> Float[Array, "components"]:
 
 
 class LeadingRatios(NamedTuple):
-    """The largest explained variance ratios, decreasing, and how far each can be from a true one.
+    """The largest explained variance ratios, in descending order, and how far each can be from a
+    true one.
 
     error : |G y - ℓ y| / tr G of each computed pair: a true ratio lies within it (Weyl's residual
     bound).
@@ -241,6 +242,7 @@ def squared_overlaps(
     references: Float[AnyArray, "points components"],
 ) -> Float[Array, "components"]:
     """cos² of the angle between each time course and the reference in the same column, in [0, 1].
+
     With half-cosines as references this is the "cosine content" of a component: 1 for a high
     dimensional walk. Neither side needs unit length; a zero column has overlap 0. Source: Hess 2000
     (cosine content), Phys. Rev. E 62.

@@ -19,8 +19,8 @@ Loss = Literal["squared", "cross_entropy"]
 
 
 class TrainingRun(NamedTuple):
-    """One run: the flat parameters after each step, each batch's loss before it, and the final
-    accuracy.
+    """One run: the flat parameters after each step, the loss of each batch before its step, and the
+    final accuracy.
     """
 
     parameters: Float[Array, "steps parameters"]
@@ -29,8 +29,8 @@ class TrainingRun(NamedTuple):
 
 
 class TrainingGram(NamedTuple):
-    """One run without its parameters: their Gram matrix, from the first recorded point on, losses
-    and accuracy.
+    """One run without its parameters: their Gram matrix with the first recorded point as origin,
+    the losses, and the final accuracy.
     """
 
     gram: Float[Array, "steps steps"]
@@ -113,9 +113,11 @@ def train(
 
 @guarded(double=False)
 def training_gram(run: TrainingRun) -> TrainingGram:
-    """Keep only the Gram matrix of a run's recorded parameters, T x T; in one compiled program they
-    are never stored. The first recorded point is taken as origin. A window of steps is a diagonal
-    block of the matrix; `shuffle_points` and `principal_components_of_gram` take it as it is.
+    """Keep only the T x T Gram matrix of a run's recorded parameters.
+
+    In one compiled program the parameters are never stored. The first recorded point is taken as
+    the origin. A window of steps is a diagonal block of the matrix. `shuffle_points` and
+    `principal_components_of_gram` take the matrix as it is.
     """
     from_start = run.parameters - run.parameters[0]
     return TrainingGram(from_start @ from_start.T, run.losses, run.accuracy)

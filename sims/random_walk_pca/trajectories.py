@@ -1,10 +1,10 @@
-"""Steps, and every process of the paper that they drive, walk to averaged iterate, as one linear
-recursion over time.
+"""Steps, and every process of the paper that they drive, from the walk to the averaged iterate, as
+one linear recursion over time.
 
-The recursion runs on the steps, on their Gram matrix accumulated in blocks of coordinates, whose
-memory does not grow with the dimension, or on the few columns that stand for isotropic Gaussian
-steps. The inner products of the steps alone tell the effective dimension, and serve trajectories
-with their time shuffled.
+The recursion runs on the steps, or on their Gram matrix, which is accumulated in blocks of
+coordinates so that its memory does not grow with the dimension, or on the few columns that stand
+for isotropic Gaussian steps. The inner products of the steps alone tell the effective dimension.
+They also serve trajectories whose times are shuffled.
 """
 
 import itertools
