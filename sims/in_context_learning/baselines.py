@@ -1,5 +1,7 @@
-"""The textbook learners that an in-context learner may resemble, each at every prefix of every
-prompt in one pass; and for any learner its answers to test inputs and the weights behind them.
+"""The textbook learners that an in-context learner may resemble. One pass gives their answers at
+every prefix of every prompt.
+
+For any learner the module also finds its answers to test inputs and the weights behind them.
 """
 
 from collections.abc import Callable
@@ -22,15 +24,17 @@ Kind = Literal["ridge", "gradient_step", "sgd", "nearest_neighbours", "weighted_
 
 
 class Rule(NamedTuple):
-    """A learner and its one number: λ, α, or how many neighbours. Made by the functions below."""
+    """A learner and its one number: the penalty λ, the step α, or the number of neighbours. The
+    functions below make rules.
+    """
 
     kind: Kind
     parameter: float
 
 
 def ols() -> Rule:
-    """Ordinary least squares; the solution of least norm where the examples do not determine
-    one.
+    """Ordinary least squares. Where the examples do not determine the solution it is the one of
+    least norm.
     """
     return Rule("ridge", 0.0)
 
@@ -61,9 +65,11 @@ def sgd(step: float) -> Rule:
 
 @guarded(double=False)
 def nearest_neighbours(neighbours: Count = 3, *, weighted: bool = False) -> Rule:
-    """The mean label of the nearest examples, or with weights |x_i - x|⁻²; examples at distance 0
-    share the weight. Fewer examples than `neighbours` are all used, and none predict 0. Source: the
-    3-nearest-neighbour baselines of Akyürek et al. 2023.
+    """The mean label of the nearest examples, or their mean with weights |x_i - x|⁻²; examples at
+    distance 0 share the weight.
+
+    If there are fewer examples than `neighbours`, all are used; without examples the answer is 0.
+    Source: the 3-nearest-neighbour baselines of Akyürek et al. 2023.
     """
     return Rule("weighted_neighbours" if weighted else "nearest_neighbours", neighbours)
 
@@ -72,10 +78,10 @@ def nearest_neighbours(neighbours: Count = 3, *, weighted: bool = False) -> Rule
 def predict_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes"]:
     """The prediction of each rule for every example of every prompt from the examples before it.
 
-    `prompts` have one leading axis. Infinite or NaN where steps too long for the inputs make a rule
-    diverge. Raises TypeError in float32 and for rules that are none, ValueError for prompts without
-    that axis or with inputs whose squares leave float64, and for rules with a parameter out of
-    range.
+    `prompts` have one leading axis. Infinite or NaN where a rule diverges because its steps are too
+    long for the inputs. Raises TypeError in float32 and for rules that the functions above did not
+    make. Raises ValueError for prompts without that axis, for inputs whose squares leave float64,
+    and for rules with a parameter out of range.
     """
     inputs, labels = _require_prompts(prompts, rules)
     return _apply(inputs, labels, *_split(rules))
@@ -99,9 +105,10 @@ def weights_all(
 def label_weights(
     inputs: Float[AnyArray, "count examples dimension"], rules: list[Rule]
 ) -> Float[Array, "rules count prefixes examples"]:
-    """The a with which each rule predicts aᵀY after k examples, 0 from k on: all rules are linear
-    in the labels. Given the inputs, the risk of a prediction is thus exact. Raises as
-    `predict_all`.
+    """The vector a with which each rule predicts aᵀY after k examples; its entries from k on are 0.
+
+    All rules are linear in the labels, so that the risk of a prediction is exact given the inputs.
+    Raises TypeError and ValueError as `predict_all`.
     """
     labels = np.zeros(inputs.shape[:2])
     weights = np.zeros((inputs.shape[0], inputs.shape[2]))
@@ -292,14 +299,14 @@ def implicit_fit(
     prefix: Natural,
     test_inputs: Float[AnyArray, "tests dimension"],
 ) -> LinearFit:
-    """The weights a learner acts by after `prefix` examples: a least squares fit to its answers on
-    test inputs.
+    """The weights by which a learner acts after `prefix` examples: a least-squares fit to its
+    answers to test inputs.
 
-    R² = 1 - Σ (ŷ' - ŵᵀx')² / Σ ŷ'² has no mean taken out; it is 1 for a learner linear in the
-    query, and where it answers 0 throughout. `predict` is given prompts of k + 1 examples, k =
-    `prefix`, the last one with label 0; `test_inputs` x' are at least d and of rank d. Raises
-    ValueError for a prefix out of range, test inputs that span less, and as `answer_queries`.
-    Source: equation 16 of Akyürek et al. 2023, and the R² of its figure 6.
+    R² = 1 - Σ (ŷ' - ŵᵀx')² / Σ ŷ'², without subtracting a mean. It is 1 for a learner that is
+    linear in the query, and for one that always answers 0. `predict` is given prompts of k + 1
+    examples, k = `prefix`, the last one with label 0. There are at least d test inputs x', and they
+    have rank d. Raises ValueError for a prefix out of range, for test inputs of lower rank, and as
+    `answer_queries`. Source: equation 16 of Akyürek et al. 2023, and the R² of its figure 6.
     """
     tests, dimension = test_inputs.shape
     require(
@@ -332,9 +339,9 @@ def answer_queries(
 ) -> Float[Array, "count tests"]:
     """The answers of a learner to each test input after the first `prefix` examples of each prompt.
 
-    Arguments as `implicit_fit`, with any number of test inputs. Raises ValueError for a prefix
-    beyond the examples, prompts without one leading axis, test inputs of other dimensions, and for
-    answers not one for each example of each prompt.
+    The arguments are those of `implicit_fit`, with any number of test inputs. Raises ValueError for
+    a prefix beyond the examples, for prompts without exactly one leading axis, for test inputs of
+    another dimension, and unless `predict` gives one answer for each example of each prompt.
     """
     require_prompts(prompts)
     _, examples, dimension = prompts.inputs.shape

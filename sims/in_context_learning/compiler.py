@@ -1,11 +1,11 @@
-"""From instructions to the weights of a transformer, one decoder layer each (Lemma 1 of the paper,
-made explicit).
+"""From instructions to the weights of a transformer, with one decoder layer for each instruction:
+the explicit form of the paper's Lemma 1.
 
-Every layer does the same four things. The read head brings W_a mean h_j[r] into the scratch rows;
-the self head sets the pads so that the layer norm is the identity (pads ±N - S/2, S the sum of all
-other rows) or divides (±N c - S/2); the MLP multiplies by GeLU where the instruction does, and
-writes result minus old value; it clears the scratch. Source: Akyürek et al. 2023 (arXiv
-2211.15661), Lemmas 4-8; balanced pads, gated copies and explicit sizes: derived here.
+Every layer does the same four things. The read head brings W_a mean h_j[r] into the scratch rows.
+The self head sets the pads so that the layer norm is the identity (pads ±N - S/2, S the sum of all
+other rows) or divides (±N c - S/2). The MLP multiplies by GeLU where the instruction does, and
+writes the result minus the old value. It then clears the scratch. Source: Akyürek et al. 2023
+(arXiv 2211.15661), Lemmas 4-8; balanced pads, gated copies and explicit sizes: derived here.
 """
 
 from collections.abc import Sequence
@@ -45,13 +45,13 @@ def compile_program(
     scales: Scales,
     balanced: bool = True,
 ) -> Network:
-    """The transformer that runs the program: as many decoder layers as instructions, with weights
-    in float64.
+    """The transformer that runs the program: one decoder layer per instruction, with weights in
+    float64.
 
     Instructions act on the rows (`registers`) of a state with a column for each of T `positions`.
     Pads are ±N - S/2 if `balanced`, whose error is of second order in 1/N, else the paper's N and
-    -N - S (first order). Raises ValueError for no instruction, a row or position that does not
-    exist, and scales out of range, TypeError in float32.
+    -N - S (first order). Raises ValueError for no instruction, for a row or position that does not
+    exist, and for scales out of range; TypeError in float32.
     """
     require_instructions(instructions, registers, positions)
     require_float64("the compiled program")

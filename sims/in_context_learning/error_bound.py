@@ -1,9 +1,9 @@
 """Bounds on the error of a compiled program: the error that each layer can add, propagated to the
 answer.
 
-A layer adds remainders, tails, the layer norm, and the rounding of all sums: that of float64 in the
-standard model, sums in any order, with a GeLU accurate to GELU_ULPS units. GeLU is the erf form and
-pads are balanced. All bounds: derived here.
+A layer adds remainders of GeLU, tails of the softmax, the error of the layer norm, and the rounding
+of all sums. Rounding is that of float64 in the standard model, with sums in any order and a GeLU
+accurate to GELU_ULPS units. GeLU is the erf form, and pads are balanced. All bounds: derived here.
 """
 
 from collections.abc import Sequence
@@ -39,8 +39,8 @@ at every z.
 
 
 class Leftover(NamedTuple):
-    """What a layer leaves outside the registers: rounding in the scratch, and pads that the next
-    layer takes off.
+    """What a layer leaves outside the registers: rounding errors in the scratch, and pads that the
+    next layer subtracts.
     """
 
     scratch: Float[np.ndarray, "*batch positions"]
@@ -59,8 +59,8 @@ def layer_error(
     scales: Scales,
     layer_norm: LayerNormMode = "ideal",
 ) -> tuple[Float[np.ndarray, "*batch write positions"], Leftover]:
-    """A bound on what a layer adds to the error of the rows that it writes, for registers that hold
-    `state`.
+    """A bound on the error that a layer adds to the rows that it writes, for registers that hold
+    `state`, and what it leaves to the next layer.
     """
     sizes = _sizes(instruction, np.abs(state))
     norm, pads = _norm(sizes, before, scales, layer_norm)
@@ -237,11 +237,12 @@ def prompt_error(
     """A bound on the error of the answer to given prompts, to first order in the errors of the
     layers.
 
-    `state` holds all registers at the start, of one prompt or a batch; `answer` is (row, column).
-    What a layer can add counts with the derivative of the answer in that register. It holds for
-    balanced pads, and only for prompts on which nothing is clipped (the run's `overflow` is False);
-    it is infinite where a divisor is zero, or a number too large. Raises ValueError for scales out
-    of range, and where instructions or answer do not fit the state. Source: derived here.
+    `state` holds all registers at the start, of one prompt or of a batch; `answer` is (row,
+    column). The error that a layer can add is multiplied by the derivative of the answer with
+    respect to that register. The bound holds for balanced pads, and only for prompts on which
+    nothing is clipped (the run's `overflow` is False). It is infinite where a divisor is zero or a
+    number is too large. Raises ValueError for scales out of range, and where instructions or answer
+    do not fit the state. Source: derived here.
     """
     require_instructions(instructions, *state.shape[-2:])
     require_scales(scales)
@@ -271,8 +272,8 @@ def prompt_error(
 
 
 def pull_back(instruction: Instruction, before: State, sensitivity: State) -> State:
-    """The gradient in the state before an instruction, from that after it; a division counts as
-    adding to its rows.
+    """The gradient with respect to the state before an instruction, from the gradient after it. A
+    division counts as adding to its rows.
     """
     after = sensitivity[..., list(instruction.write_rows), :] * _writes(instruction, before)
     gradient = sensitivity.copy()

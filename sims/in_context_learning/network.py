@@ -33,7 +33,7 @@ def gelu(x: Float[AnyArray, "*shape"], form: GeluForm = "erf") -> Float[Array, "
 
 
 def activated(x: Float[AnyArray, "*shape"], form: GeluForm) -> Float[Array, "*shape"]:
-    """`gelu` for layers, in which numbers need not be finite."""
+    """`gelu` for layers, whose numbers need not be finite."""
     return jax.nn.gelu(x, approximate=form == "tanh")
 
 
@@ -232,8 +232,9 @@ zero.
 
 @dataclass(frozen=True)
 class Layout:
-    """Rows of the hidden state: registers, scratch (zero between layers), two pads, position units,
-    a one; `output_rows` are the registers that the last instruction writes.
+    """The rows of the hidden state, in this order: registers, scratch (zero between layers), two
+    pads, the units of the position, and a row of ones. `output_rows` are the registers that the
+    last instruction writes.
     """
 
     registers: int
@@ -295,9 +296,11 @@ class Network:
 
 
 class Run(NamedTuple):
-    """Hidden states after the last layer, headroom of every layer, and whether any was below 9:
-    something was clipped. A clipped value is wrong without looking wrong, so look at `overflow`
-    before the values. A value that is not finite counts as clipped.
+    """The hidden states after the last layer, the headroom of every layer, and whether any headroom
+    was below 9, so that something was clipped.
+
+    A clipped value is wrong but looks like any other, so check `overflow` before the values. A
+    value that is not finite counts as clipped.
     """
 
     hidden: Float[Array, "rows positions"]
@@ -376,8 +379,9 @@ def predict(
     layer_norm: LayerNormMode = "ideal",
 ) -> Prediction:
     """The answers of a compiled program: what its last instruction has written at the query.
-    Infinite or NaN only where something was clipped. Raises ValueError for prompts of another
-    length than compiled for, and as `run`.
+
+    They are infinite or NaN only where something was clipped. Raises ValueError for prompts of
+    another length than that for which the program was compiled, and as `run`.
     """
     layout = network.layout
     shape = (query.shape[1] + 1, 2 * inputs.shape[1] + 1)

@@ -21,8 +21,8 @@ ProbeKind = Literal["linear", "mlp"]
 
 
 class Probe(eqx.Module):
-    """v̂ = FF(Σ_t α_t W h_t), α = softmax of one learned score per position; FF is a linear map or
-    a two-layer MLP.
+    """v̂ = FF(Σ_t α_t W h_t), where α is the softmax of one learned score per position, and FF is a
+    linear map or a two-layer MLP.
     """
 
     scores: Float[Array, "positions"]
@@ -39,7 +39,7 @@ class Probe(eqx.Module):
 
 
 class TrainedProbe(NamedTuple):
-    """A probe and the mean squared error of each step's batch before that step."""
+    """A probe, and the mean squared error on the batch of each step before that step."""
 
     probe: Probe
     losses: Float[Array, "steps"]
@@ -60,8 +60,8 @@ def hidden_states(
 
 @guarded(double=False)
 def moment_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimension"]:
-    """XᵀY of the first `prefix` examples, all that a gradient step needs. Raises ValueError for a
-    prefix beyond n.
+    """XᵀY of the first `prefix` examples, which determines a gradient step from 0. Raises
+    ValueError for a prefix beyond n.
     """
     _require_prefix(prompts, prefix)
     return jnp.sum(prompts.inputs[:, :prefix] * prompts.labels[:, :prefix, None], axis=1)
@@ -69,8 +69,8 @@ def moment_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimen
 
 @guarded(double=False)
 def ols_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimension"]:
-    """Least squares weights, of least norm, of `prefix` examples; TypeError in float32, ValueError
-    beyond n.
+    """The least-squares weights, of least norm, of the first `prefix` examples. Raises TypeError in
+    float32, and ValueError for a prefix beyond n.
     """
     _require_prefix(prompts, prefix)
     inputs = jnp.pad(
@@ -92,9 +92,10 @@ def train_probe(
     batch: Size = 64,
     learning_rate: Rate = 1e-3,
 ) -> TrainedProbe:
-    """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision
-    of `hidden`. Weights and losses are infinite or NaN where the descent diverges.
-    Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
+    """Train a probe by Adam on the squared error, in the precision of `hidden`.
+
+    Batches are drawn with replacement. Weights and losses are infinite or NaN where the descent
+    diverges. Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
     """
     hidden = jnp.asarray(hidden)
     return _train(
@@ -116,8 +117,8 @@ def probe_errors(
     hidden: Float[AnyArray, "count positions width"],
     targets: Float[AnyArray, "count outputs"],
 ) -> Float[Array, "count"]:
-    """The squared error of a probe for each prompt, averaged over outputs. ValueError for shapes
-    that do not fit.
+    """The squared error of a probe for each prompt, averaged over outputs. Raises ValueError for
+    shapes that do not fit each other.
     """
     layout = len(probe.scores), probe.mixer.in_features
     shape = hidden.shape[1:]

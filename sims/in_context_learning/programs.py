@@ -1,12 +1,12 @@
 """Programs for the transformer as data: the paper's RAW operator and division, its four primitives
-made of them, and its two theorems made of these.
+made of these, and its two theorems made of the primitives.
 
 A state is a matrix with a row per register and a column per position. An instruction rewrites some
-rows of every column; `reference` is its exact effect, the compiler turns it into a decoder layer.
-The primitives copy between positions, multiply, divide and map affinely; rows are half-open ranges
-(i, j) as in the paper, whose section on the primitives and Lemma 1 define all four (Akyürek et al.
-2023, arXiv 2211.15661). A prompt of n examples has 2n + 1 positions: x_1, y_1, x_2, ..., y_n and
-the query. Register 0 holds y, registers 1 to d hold x, all others start at zero.
+rows of every column; `reference` is its exact effect, and the compiler turns it into a decoder
+layer. The primitives copy between positions, multiply, divide and map affinely. Rows are half-open
+ranges (i, j) as in the paper, whose section on the primitives and Lemma 1 define all four (Akyürek
+et al. 2023, arXiv 2211.15661). A prompt of n examples has 2n + 1 positions: x_1, y_1, x_2, ..., y_n
+and the query. Register 0 holds y, registers 1 to d hold x, all others start at zero.
 """
 
 import itertools
@@ -232,8 +232,8 @@ def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None =
 
 @guarded(double=False)
 def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: Rows) -> Raw:
-    """In every column the matrix in `first` times that in `second`, row-major. ValueError where
-    sizes misfit.
+    """In every column, the matrix in `first` times that in `second`, stored row by row. Raises
+    ValueError where the sizes do not fit.
     """
     left = _indices("first", first)
     right = _indices("second", second)
@@ -259,8 +259,8 @@ def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: R
 
 @guarded(double=False)
 def div(rows: Rows, divisor: Natural, target: Rows) -> Division:
-    """In every column `rows` over |row `divisor`|, into rows of zeros. Raises ValueError for
-    unequal lengths.
+    """In every column, `rows` divided by the absolute value of row `divisor`, written into rows
+    that are zero before. Raises ValueError for unequal lengths.
     """
     numerators = _indices("rows", rows)
     write = _indices("target", target)
@@ -312,8 +312,8 @@ def _require_equal_number(name: str, rows: tuple[int, ...], number: int) -> None
 
 
 class Program(NamedTuple):
-    """Instructions, the registers and positions they need, the answer's (row, column), the inputs'
-    `dimension`.
+    """Instructions, the inputs' `dimension`, the numbers of registers and positions that they need,
+    and the (row, column) of the answer.
     """
 
     instructions: tuple[Instruction, ...]

@@ -16,8 +16,9 @@ from theory_on_trial.contract import guarded, require_room
 
 class Prompts(NamedTuple):
     """Examples x_i and labels y_i = wᵀx_i + ε_i of one problem, or of several along leading axes.
-    After k examples, k = 0, ..., n - 1, a learner is asked for the label of the next: what it may
-    see is `inputs[:k]`, `labels[:k]` and the query `inputs[k]`.
+
+    After k examples, k = 0, ..., n - 1, a learner is asked for the label of the next one. It may
+    see `inputs[:k]`, `labels[:k]` and the query `inputs[k]`.
     """
 
     inputs: Float[AnyArray, "*batch examples dimension"]
@@ -79,9 +80,11 @@ def draw_prompts(
 @guarded(double=False)
 def tokens(prompts: Prompts) -> Float[Array, "*batch positions width"]:
     """The 2n tokens of width d + 1 that a transformer reads: [0, x_1], [y_1, 0], [0, x_2], [y_2,
-    0], ... The label y_i is predicted at the position of x_i, 2i - 2 counted from 0. The last token
-    is never needed for that. Raises ValueError for inputs and labels that do not fit each other.
-    Source: the encoding of Akyürek et al. 2023.
+    0], ...
+
+    The label y_i is predicted at the position of x_i, which is 2i - 2 counted from 0. The last
+    token is never needed for that. Raises ValueError for inputs and labels that do not fit each
+    other. Source: the encoding of Akyürek et al. 2023.
     """
     if not prompts.labels.ndim or prompts.labels.shape != prompts.inputs.shape[:-1]:
         raise ValueError(
