@@ -14,8 +14,8 @@ from theory_on_trial.figures.panels import label
 
 
 def grouped_ratings(users: int, items: int, groups: int, seed: int) -> np.ndarray:
-    """Users who like one group of items each, and some items everybody likes: groups of neighbours
-    on the item axis.
+    """Ratings of users who like one group of items each, and of some items that everybody likes.
+    Groups are neighbours on the item axis.
     """
     generator = np.random.default_rng(seed)
     taste = generator.integers(groups, size=users)
@@ -37,14 +37,14 @@ def grouped_ratings(users: int, items: int, groups: int, seed: int) -> np.ndarra
     ),
 )
 def gauges(users: int = 400, items: int = 40, groups: int = 5, penalty: float = 40.0) -> Figure:
-    """One model, four pictures of which items are similar: item-item cosines in four gauges with
-    the same scores.
+    """One model gives four pictures of which items are similar: item-item cosines in four gauges
+    with the same scores.
 
-    Users like one of five groups of items, neighbours on the axes. One and the same optimum X A Bᵀ
-    of objective 1, with k = items: (a) B = V, in which no two items are similar; (b) the symmetric
-    gauge; (c) A = V; (d) the gauge of least |XA|² + |B|², the penalty of objective 2, so that this
-    picture is the only one that objective 2 allows. Colour: cosine of two items. After Steck et al.
-    2024 (arXiv 2403.05440), with data of our own.
+    Users like one of five groups of items, which are neighbours on the axes. All panels show the
+    same optimum X A Bᵀ of objective 1, with k = items: (a) B = V, in which no two items are
+    similar; (b) the symmetric gauge; (c) A = V; (d) the gauge of least |XA|² + |B|², the penalty of
+    objective 2, which is the only one that objective 2 allows. Colour: cosine of two items. After
+    Steck et al. 2024 (arXiv 2403.05440), with data of our own.
     """
     x = grouped_ratings(users, items, groups, seed=0)
     shares = {"B = V": 0.0, "symmetric": 0.5, "A = V": 1.0}
@@ -80,9 +80,9 @@ def ranges(
     """How far gauges of a condition number up to K move a cosine: the whole range against K, for
     three pairs of items.
 
-    (a-c) Pairs of present cosine .8, 0 and -.5 in three dimensions. Lines: the law. Large points:
-    cosines of embeddings moved by the extreme gauges. Dots: the same moved by `gauges` random
-    gauges of condition K or less, in random bases, which rarely come near the ends. New.
+    (a-c) Pairs in three dimensions whose present cosine is .8, 0 and -.5. Lines: the law. Large
+    points: cosines after the extreme gauges. Dots: cosines after `gauges` random gauges of
+    condition K or less in random bases, which rarely come near the ends. New.
     """
     fig, panels = plt.subplots(1, 3, figsize=(8.4, 3.0), sharey=True)
     finer = np.geomspace(1, max(conditions), 100)

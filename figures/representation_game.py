@@ -20,13 +20,15 @@ STEEP = np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
     marks="lines: theory; marks: least squares on drawn rows",
 )
 def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) -> Figure:
-    """The worst regret over plausible tasks against how many of six features' directions are kept.
+    """The worst regret over plausible tasks against the number r of directions that are kept, out
+    of six.
 
-    Σ and S are AAᵀ/6 + 0.1 I with normal A. Lines: one representation weighed by the tasks,
-    λ_(r+1); a hidden draw among several, max over l > r of (l - r) / Σ 1/λ_i; the leading principal
-    components. Points: what least squares on `samples` rows loses on the worst task of each choice
-    (of the mixture: expected, on the first of the tasks that it hedges), means of `replicas` data
-    sets with 99 % Student intervals. New; after Uzan & Weinberger 2024.
+    Σ and S are AAᵀ/6 + 0.1 I with normal A. Lines: one representation that weighs directions by the
+    tasks, λ_(r+1); a hidden draw among several representations, max over l > r of (l - r) / Σ
+    1/λ_i; and the leading principal components. Points: the regret of least squares on `samples`
+    rows on the worst task of each choice, means of `replicas` data sets with 99 % Student
+    intervals. For the hidden draw it is the expected regret on the first of the tasks that it
+    hedges. New; after Uzan & Weinberger 2024.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     sigma, prior = observed.drawn_world(world, DIM)
@@ -91,13 +93,13 @@ def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) ->
     marks="lines: theory; marks: simulation; dotted: the value of the game",
 )
 def who_pays(kept: int = 2, draws: int = 20_000) -> Figure:
-    """The expected regret of six uncorrelated plausible tasks, two directions kept, S with ℓ* = 4
-    tasks to hedge.
+    """The expected regret on each of six uncorrelated plausible tasks, where two directions are
+    kept and ℓ* = 4 tasks are hedged.
 
-    One representation serves the first two tasks and leaves all of the third; a uniform draw leaves
-    the first two thirds; the best mixture makes the four largest pay the same, the value of the
-    game (dotted). Lines: formulas; points: means over `draws` random sets, their regrets by
-    projection, with 99 % Student intervals. New.
+    One representation serves the first two tasks and leaves the whole regret of the third. A
+    uniform draw leaves two thirds of the first. The best mixture makes the four largest pay the
+    same, the value of the game (dotted). Lines: formulas. Points: means over `draws` random sets
+    with 99 % Student intervals; projection gives the regret of a set. New.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     sigma, prior = observed.shaped_world(observed.drawn_world(0, DIM).covariance, STEEP, 0)

@@ -18,13 +18,14 @@ from theory_on_trial.figures.panels import label, shares_with_intervals
 
 @figure("F1", quick={"points": 20}, claims=("entry_is_omp", "single_entry_window"))
 def windows(points: int = 45, n: int = 30, p: int = 6, seed: int = 3) -> Figure:
-    """The unchosen weights as the penalty λ falls, in three successive rounds; weights in units of
-    |y| / |x_j|.
+    """The unchosen weights as the penalty λ falls, in three successive rounds; weights are in units
+    of
+    y| / |x_j|.
 
-    Points: coordinate descent on the penalised problem, in which the weights of chosen features
-    cost nothing; weights that are zero are not drawn. Black line: λ₁, the largest |x_j · r_S|, from
-    where OMP's pick is active; grey: the window (λ₂, λ₁), in which it is alone. One table of n = 30
-    rows and p = 6 correlated columns.
+    Points: coordinate descent on the penalised problem, in which the weights of chosen features are
+    not penalised. Weights that are zero are not drawn. Black line: λ₁, the largest |x_j · r_S|,
+    below which the weight of OMP's pick is not zero. Grey: the window (λ₂, λ₁), in which it is the
+    only one. One table of n = 30 rows and p = 6 correlated columns.
     """
     generator = np.random.default_rng(seed)
     ((X,), (y,)) = observed.problems(generator, 1, n, p, 0.5)
@@ -80,13 +81,13 @@ def attention(
     n: int = 60,
     p: int = 12,
 ) -> Figure:
-    """How often the largest logit of softmax attention agrees with two other rules as training goes
-    on, in random designs.
+    """How often the largest logit of softmax attention agrees with two other rules during training,
+    in random designs.
 
-    Columns correlate by ρ, y is made of all of them; gradient descent at rate 0.05 from zero.
-    Points: shares of `runs` designs with exact 99 % intervals. Filled: OMP's first pick, to which
-    the early law (line) leads. Open: the feature of the largest least-squares weight. Dotted: a
-    pick by chance.
+    Columns have the correlation ρ, and y depends on all of them; gradient descent has the rate 0.05
+    and starts from zero. Points: shares of `runs` designs with exact 99 % intervals. Filled:
+    agreement with OMP's first pick, to which the early law (line) leads. Open: agreement with the
+    feature of the largest least-squares weight. Dotted: a pick by chance.
     """
     fig, axes = plt.subplots(figsize=(5.0, 3.5))
     keys = jax.random.split(jax.random.key(0), runs)

@@ -35,10 +35,10 @@ def shrinkage(
 
     Variance of each canonical component in both embeddings together, learned on white normal views
     with the canonical correlations shown, against the batch size. Lines: the minimiser of the
-    expected loss when one batch stands in both factors of the penalty tr(V²). Points: stochastic
-    gradient descent with fresh batches, the mean over the second half of `steps` steps, means of
-    `runs` runs with 99 % intervals. Dashed: what the population asks for, and where two independent
-    batches lead (open points, without interval).
+    expected loss where one batch serves both factors of the penalty tr(V²). Points: stochastic
+    gradient descent with a new batch in each step, averaged over the second half of `steps` steps;
+    means of `runs` runs with 99 % intervals. Dashed: the minimiser of the population loss, to which
+    two independent batches lead (open points, without interval).
     """
     rho = np.array(correlations)
     fig, axes = plt.subplots(figsize=(5.2, 3.4))
@@ -99,12 +99,12 @@ def plateaus(
     duration: float = 12.0,
     points: int = 60,
 ) -> Figure:
-    """From a small start the loss falls from one critical point to the next, strongest direction
-    first.
+    """From a small start the loss falls from one critical point to the next, and the strongest
+    direction comes first.
 
     Loss along the gradient flow with B = 1 from random weights of size `start`, against time. Line:
-    the closed form. Points: Runge-Kutta. Dotted: the critical values, minus the squares of the
-    first so many positive eigenvalues, the lowest of them the minimum for this number of columns.
+    the closed form. Points: Runge-Kutta. Dotted: the critical values, minus the sums of squares of
+    the leading positive eigenvalues; the lowest is the minimum for this number of columns.
     """
     A = np.diag(eigenvalues)
     weights = start * np.random.default_rng(1).normal(size=(len(A), columns))

@@ -153,10 +153,9 @@ def displacement(
     starts rotated by the angle δ against the encoder; the darker, the larger δ. (a) JEPA: while
     feature 1 alone is learned, that state is unstable at the rate ρ₁^(2L-1) σ₂² (ρ₂ - ρ₁), and δ
     decides when feature 2 takes over the latent unit of feature 1, which drops and is learned
-    again.
-    (b) MAE on the same problem, where λρ is equal for both and nothing grows. Points: the scalar
-      equations, which δ = 0 follows and which cannot show any of this. Triangles: predicted
-      displacement times t₁ + ln(1/δ)/μ.
+    again. (b) MAE on the same problem, where λρ is equal for both and nothing grows. Points: the
+    scalar equations, which δ = 0 follows and which cannot show any of this. Triangles: predicted
+    displacement times t₁ + ln(1/δ)/μ.
     """
     fig, axes = plt.subplots(1, 2, figsize=(8.8, 3.3), gridspec_kw={"width_ratios": (1.7, 1)})
     basis = np.eye(len(lambdas))

@@ -264,12 +264,12 @@ def scales(
     augmentation.
 
     (a) u* of the minimiser of the expected loss, which depends on a = κ m² alone, for λ ~ Beta(α,
-      α), with its limit
-    u∞ (dashed), and 2a without augmentation. Points: w·μ of fits to `n` points (`erm_n` without
-    augmentation, a ≤ 4) of the classes of F1, means over `runs` samples with 99 % Student
-    intervals, high by a relative error of the order of 1/n. (b) The limit u∞(α) falls and rises: it
-    is unbounded for α → 0, where labels are hardly mixed, and for α → ∞, where all pairs are mixed
-    half and half. Points: the same, `limit_n` points at a = 2000; cross: the minimum. New.
+    α), with its limit u∞ (dashed), and 2a without augmentation. Points: w·μ of fits to `n` points
+    (`erm_n` without augmentation, a ≤ 4) of the classes of F1, means over `runs` samples with 99 %
+    Student intervals, high by a relative error of the order of 1/n. (b) The limit u∞(α) falls and
+    rises: it is unbounded for α → 0, where labels are hardly mixed, and for α → ∞, where all pairs
+    are mixed half and half. Points: the same, `limit_n` points at a = 2000; cross: the minimum.
+    New.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.6))
     grid = np.geomspace(0.1, 100, 60)

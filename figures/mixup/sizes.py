@@ -190,14 +190,12 @@ def phase_diagram(
 
     The classes of F1; n points without augmentation, whose hard margin is drawn exactly for any n.
     (a) Mean of 1 - cos(w, b) over `runs` samples in each of the `cells` of κ and log n / κ; grey:
-      fewer than two points, or not
-    separable in more than half of the runs. Lines: the exponents ν_ε at which 1 - cos = ε in the
-    limit of large κ (dashed) and the same with the normal tail at finite κ (solid), and the end of
-    separability, ν = m²/2 (dotted).
-    (b) Profiles: means over `profile_runs` samples with 99 % Student intervals, while separable in
-      every run;
-    prediction at finite n (lines in the points' colours) and the limit κ → ∞ (black). Oh & Yun 2023
-    prove the exponential growth; phases and lines are new.
+    fewer than two points, or not separable in more than half of the runs. Lines: the exponents ν_ε
+    at which 1 - cos = ε in the limit of large κ (dashed) and the same with the normal tail at
+    finite κ (solid), and the end of separability, ν = m²/2 (dotted). (b) Profiles: means over
+    `profile_runs` samples with 99 % Student intervals, while separable in every run; prediction at
+    finite n (lines in the points' colours) and the limit κ → ∞ (black). Oh & Yun 2023 prove the
+    exponential growth; phases and lines are new.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.8, 3.8))
     limit = REFERENCE.pair(1).signal / 2
@@ -384,8 +382,8 @@ def samples_needed(
     augmentation n_ε follows 1/Q(√(2κν_ε)) (solid), Q the normal tail, hence exponentially with the
     exponent ν_ε (dotted: e^(ν_ε κ)); Mixup, for ε = `mixup_epsilon`, stays at the bottom (blue).
     (b) Mixup magnified, with the laws C/(n - d - 2) + Bκ/n² = ε (lines): flat for balanced classes
-      and averaged λ, at most like √κ (black, dotted) otherwise. Oh & Yun 2023 for exponential
-      against much less; exponents and lines are new.
+    and averaged λ, at most like √κ (black, dotted) otherwise. Oh & Yun 2023 for exponential against
+    much less; exponents and lines are new.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.9))
     grid = np.geomspace(separabilities[0] / 1.15, separabilities[-1] * 1.15, 60)

@@ -40,11 +40,10 @@ def groups(
     whose prediction some competitor changes (ambiguity, squares), share that the most discrepant
     competitor changes (circles; where several competitors change equally many people in all, their
     split between groups is that of the one found), and errors of the baseline (triangles); short
-    lines: the flip bound, which the ambiguity of a group cannot exceed.
-    (b) Ambiguity of each group against the tolerance: points by integer programs, thin lines the
-      bounds. All shares are
-    exact counts of the people in the data. After the subgroup table of Marx, Calmon & Ustun 2020,
-    as recalled.
+    lines: the flip bound, which the ambiguity of a group cannot exceed. (b) Ambiguity of each group
+    against the tolerance: points by integer programs, thin lines the bounds. All shares are exact
+    counts of the people in the data. After the subgroup table of Marx, Calmon & Ustun 2020, as
+    recalled.
     """
     solution = solved_compas(target, tolerances, features)
     table, baseline, _, path = solution

@@ -52,13 +52,11 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     against each other.
 
     (a) The first five components of one simulated walk of T = n_points points in d = dim
-      dimensions, each against every
-    other, and against time on the diagonal. (b) The exact population components cos(πk(t - ½)/T) in
-    the same places.
-    (c) Each score p_k in units of its amplitude b_k = (2ℓ_k/T)^½ against the step: points are means
-      over the runs with
-    99 % Student intervals, lines are theory. Above: d times the missing overlap 1 - (û_k·u_k)²,
-    mean over the runs with its interval, and its first-order law. Antognini & Sohl-Dickstein 2018.
+    dimensions, each against every other, and against time on the diagonal. (b) The exact population
+    components cos(πk(t - ½)/T) in the same places. (c) Each score p_k in units of its amplitude b_k
+    = (2ℓ_k/T)^½ against the step: points are means over the runs with 99 % Student intervals, lines
+    are theory. Above: d times the missing overlap 1 - (û_k·u_k)², mean over the runs with its
+    interval, and its first-order law. Antognini & Sohl-Dickstein 2018.
     """
     scores = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})[
         "score"
@@ -99,12 +97,11 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     every length.
 
     (a) Lines: the exact ratios ρ_k of T = n_points points as d → ∞, and the limit 6/(πk)² as T → ∞
-      also, from which
-    they bend off towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs in d = dim
-    dimensions, with 99 % Student intervals. (b) The same relative to ρ_k, up to k = T/2; the line
-    is the first-order law in 1/d, drawn up to k = d^½, where it ceases to be valid: beyond, the
-    spread of the noise's own eigenvalues takes over, as T/d is not small, and (a) shows how the
-    last ratios fall. Antognini & Sohl-Dickstein 2018.
+    also, from which they bend off towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs
+    in d = dim dimensions, with 99 % Student intervals. (b) The same relative to ρ_k, up to k = T/2;
+    the line is the first-order law in 1/d, drawn up to k = d^½, where it ceases to be valid:
+    beyond, the spread of the noise's own eigenvalues takes over, as T/d is not small, and (a) shows
+    how the last ratios fall. Antognini & Sohl-Dickstein 2018.
     """
     ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})[
         "ratio"
@@ -158,13 +155,12 @@ def momentum(
     nears the length T.
 
     (a) Ratios ρ_k of T = n_points points, each curve for one momentum γ. Thin lines: exact, d → ∞.
-      Pale bands: the
-    circulant formula, with k⁻² below and k⁻⁴ beyond the crossover k* = T(1 - γ)/(πγ^½), marked by
-    triangles. (b) The first three ratios at T = sweep_points; dotted lines are their limits at γ =
-    0 (cosines) and γ → 1 (the integrated walk, where the scores are beam modes), .608 and .959 for
-    the first. Points: means over runs in d = dim dimensions with 99 % Student intervals; at finite
-    d the last components fall below the exact line, as without momentum. Antognini & Sohl-Dickstein
-    2018; the limit γ → 1 is new.
+    Pale bands: the circulant formula, with k⁻² below and k⁻⁴ beyond the crossover k* = T(1 -
+    γ)/(πγ^½), marked by triangles. (b) The first three ratios at T = sweep_points; dotted lines are
+    their limits at γ = 0 (cosines) and γ → 1 (the integrated walk, where the scores are beam
+    modes), .608 and .959 for the first. Points: means over runs in d = dim dimensions with 99 %
+    Student intervals; at finite d the last components fall below the exact line, as without
+    momentum. Antognini & Sohl-Dickstein 2018; the limit γ → 1 is new.
     """
     sizes = {"n_points": n_points, "dim": dim}
     ratios = replicates(linear_process, runs, sizes, {"momentum": list(momenta)})["ratio"]
@@ -243,12 +239,11 @@ def finite_dimension(
     points T.
 
     (a) Density of ρ̂_1 over the runs, T = n_points and d = dim: points with 99 % binomial
-      intervals, and the normal law
-    with the first-order mean and standard deviation (line). (b) Mean (points, with 99 % Student
-    intervals) and standard deviation (grey bars) of ρ̂_1 against T at d = dim; line and band are
-    the first-order mean and standard deviation, which hardly depend on T. (c) Standard deviations
-    of the first three ratios against d at T = n_points, with 99 % chi-square intervals; lines are
-    first order, .369, .225 and .107 times d^-½ for long walks. New.
+    intervals, and the normal law with the first-order mean and standard deviation (line). (b) Mean
+    (points, with 99 % Student intervals) and standard deviation (grey bars) of ρ̂_1 against T at d
+    = dim; line and band are the first-order mean and standard deviation, which hardly depend on T.
+    (c) Standard deviations of the first three ratios against d at T = n_points, with 99 %
+    chi-square intervals; lines are first order, .369, .225 and .107 times d^-½ for long walks. New.
     """
     from scipy.stats import chi2, norm
 

@@ -64,17 +64,16 @@ def ornstein_uhlenbeck(
     is small.
 
     (a) Distance from the origin in d = dim dimensions: E|x_t|² is exact (lines), rises as t and
-      stops at r_c² = 1/(α(2
-    - α)) (dotted), in units of the step's standard deviation. (b) One run for each d at α =
-      trapped_rate, in units of
-    r_c: in two dimensions it keeps coming back to the origin, in many never; line and bands are
-    E|x_t|² and two standard deviations on both sides of it (not drawn for d = 2). (c) Ratios ρ_k,
-    exact (lines) and from the circulant formula (pale bands). Points in (a, c) are means over the
-    runs with 99 % Student intervals; where λ_k is flat, the noise's own eigenvalues spread them
-    (T/d is not small). (d) First score and (e) second against first, one run (points) and exact, d
-    → ∞ (lines; for α = 1 none is defined); dotted, the cosines of the walk. The half-cosine becomes
-    a full sine as αT grows, until close eigenvalues let the noise mix the components. Antognini &
-    Sohl-Dickstein 2018; the exact spectrum and modes are new.
+    stops at r_c² = 1/(α(2 - α)) (dotted), in units of the step's standard deviation. (b) One run
+    for each d at α = trapped_rate, in units of r_c: in two dimensions it keeps coming back to the
+    origin, in many never; line and bands are E|x_t|² and two standard deviations on both sides of
+    it (not drawn for d = 2). (c) Ratios ρ_k, exact (lines) and from the circulant formula (pale
+    bands). Points in (a, c) are means over the runs with 99 % Student intervals; where λ_k is flat,
+    the noise's own eigenvalues spread them (T/d is not small). (d) First score and (e) second
+    against first, one run (points) and exact, d → ∞ (lines; for α = 1 none is defined); dotted, the
+    cosines of the walk. The half-cosine becomes a full sine as αT grows, until close eigenvalues
+    let the noise mix the components. Antognini & Sohl-Dickstein 2018; the exact spectrum and modes
+    are new.
     """
     static = {"n_points": n_points, "dim": dim}
     data = replicates(linear_process, runs, static, {"reversion": list(rates)})
@@ -177,13 +176,12 @@ def iterate_averaging(
     its Lissajous curves.
 
     (a) Ratios ρ_k of the walk, of its exponential moving average (β = decay), and of the mean of
-      all iterates so far,
-    from the same noise: points are means over the runs (d = dim) with 99 % Student intervals.
-    Lines, d → ∞: the exact walk; the exact average, which is a walk of momentum γ = β; 432/z_k⁴
-    with roots z_k of a Bessel equation for the running mean, as T → ∞. (b-d) The first four
-    components of one run against each other, and against time on the diagonal (points), with the
-    population components of the same T = n_points (lines): cosines in (b), eigenvectors of the
-    population covariance in (c, d). Antognini & Sohl-Dickstein 2018 for averaged iterates; the
+    all iterates so far, from the same noise: points are means over the runs (d = dim) with 99 %
+    Student intervals. Lines, d → ∞: the exact walk; the exact average, which is a walk of momentum
+    γ = β; 432/z_k⁴ with roots z_k of a Bessel equation for the running mean, as T → ∞. (b-d) The
+    first four components of one run against each other, and against time on the diagonal (points),
+    with the population components of the same T = n_points (lines): cosines in (b), eigenvectors of
+    the population covariance in (c, d). Antognini & Sohl-Dickstein 2018 for averaged iterates; the
     running mean's law is new.
     """
     index = np.arange(1, n_points)
@@ -255,11 +253,10 @@ def circulant_formula(
     half of λ_1.
 
     (a) First ratio ρ_1 of a walk with reversion α and momentum γ, T = n_points: exact as d → ∞
-      (background, contours)
-    and simulated in d = dim dimensions (discs, means over the runs; both in the same colours). (b)
-    Exact λ_1 over the formula 1/[(α² + (1 - α)θ_1)((1 - γ)² + γθ_1)], less one: the ridge lies at
-    αT near 2. (c) Cuts through (b) at the momenta of the discs: exact (lines), and the mean of ℓ_1
-    over the formula with its 99 % Student interval (points). New.
+    (background, contours) and simulated in d = dim dimensions (discs, means over the runs; both in
+    the same colours). (b) Exact λ_1 over the formula 1/[(α² + (1 - α)θ_1)((1 - γ)² + γθ_1)], less
+    one: the ridge lies at αT near 2. (c) Cuts through (b) at the momenta of the discs: exact
+    (lines), and the mean of ℓ_1 over the formula with its 99 % Student interval (points). New.
     """
     crossover_grid = np.geomspace(0.05, min(0.5 * n_points, 80), cells)
     inverse_grid = np.geomspace(1, 100, cells)

@@ -250,15 +250,15 @@ def decaying_noise(
     as t^-p.
 
     (a) The first four components of the model's parameters, a linear map from n_features to
-      n_outputs learned from a
-    random one by SGD with one example per step, one run of T = n_points steps (dots): each against
-    every other, and against time on the diagonal. (b) The same for a walk in as many dimensions
-    whose noise decays with the exponent p fitted in (c). Lines in both: the Bessel functions of the
-    limit T → ∞ with that p. (c) Squared step lengths, mean over the runs and over neighbouring
-    steps with 99 % Student intervals, and the power law fitted to the mean of every step, by least
-    squares of logarithms; the decay is nearer to an exponential, so that the power law is no more
-    than a description. (d) Ratios ρ_k of both, means over the runs with 99 % Student intervals, and
-    the Bessel law (line). Antognini & Sohl-Dickstein 2018; the law is new.
+    n_outputs learned from a random one by SGD with one example per step, one run of T = n_points
+    steps (dots): each against every other, and against time on the diagonal. (b) The same for a
+    walk in as many dimensions whose noise decays with the exponent p fitted in (c). Lines in both:
+    the Bessel functions of the limit T → ∞ with that p. (c) Squared step lengths, mean over the
+    runs and over neighbouring steps with 99 % Student intervals, and the power law fitted to the
+    mean of every step, by least squares of logarithms; the decay is nearer to an exponential, so
+    that the power law is no more than a description. (d) Ratios ρ_k of both, means over the runs
+    with 99 % Student intervals, and the Bessel law (line). Antognini & Sohl-Dickstein 2018; the law
+    is new.
     """
     static = {
         "n_examples": n_examples,
