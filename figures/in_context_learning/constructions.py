@@ -38,15 +38,15 @@ def precision_of_constructions(
     """Constructions as precise as desired on paper have a best scale in floating point: their
     errors are U-shaped.
 
-    (a) Root mean square error of Lemma 4's product for factors uniform in [-1, 1] against its scale
-    s. Lines: the law of the error, κ s² [(x+y)⁴ - x⁴ - y⁴], and s⁴ after Richardson's
-    extrapolation; dotted: a bound on the rounding, which grows as 1/s. Points: evaluation in
+    (a) Root mean square error of Lemma 4's product against its scale s, for factors uniform in [-1,
+    1]. Lines: the law of the error, κ s² [(x+y)⁴ - x⁴ - y⁴], and s⁴ after Richardson's
+    extrapolation. Dotted: a bound on the rounding, which grows as 1/s. Points: evaluation in
     float64, and one in float32. (b) Largest error of the compiled transformers of Theorem 1 (one
     gradient step, 9 layers) and Theorem 2 (one Sherman-Morrison update, 14 layers) against closed
-    forms, over 32 prompts of d dimensions; dashed: proportional to s². (c) Relative error of `rows`
+    forms, over 32 prompts of d dimensions. Dashed: proportional to s². (c) Relative error of `rows`
     numbers passed through layer norm with pads of size N: of first order with the pads of Lemma 6,
-    of second with balanced ones. Lines: exact factor; dotted: rounding, ε N / L. α = 0.02, λ = 0.3,
-    the layer norm in (b) ideal.
+    of second order with balanced ones. Lines: the exact factor. Dotted: rounding, ε N / L.
+    Throughout α = 0.02, λ = 0.3; the layer norm in (b) is ideal.
     """
     fig, (product, theorems, pads) = plt.subplots(1, 3, figsize=(10.5, 3.4))
     _products(product, points, factors)

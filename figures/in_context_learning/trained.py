@@ -46,14 +46,15 @@ def probed_quantities(
 ) -> Figure:
     """Probes of its hidden states show what a trained model has computed by which layer.
 
-    Mean squared error, in units of the target's variance, of probes trained to read (a) XᵀY and (b)
-    the least squares weights of the first k = `prefix` examples off the states after each layer (0:
-    the embedding), at the positions of these examples; on prompts that were not trained on, with 99
-    % Student intervals over them. Filled: two-layer probes; open: linear ones, after a learned
-    mixture of positions. Dashed: two-layer probes of the same model trained on w = 1 instead, which
-    has no weights to find. (c) That mixture for the two-layer probe of the best layer: the weight
-    of every position (grey: the labels'). A model of `dimension` dimensions and `layers` layers;
-    the paper's figures 4 and 5 have 4 dimensions and 16 layers of 512 units.
+    Mean squared error of probes, in units of the target's variance, against the layer (0: the
+    embedding). The probes are trained to read (a) XᵀY and (b) the least squares weights of the
+    first k = `prefix` examples off the states after each layer at the positions of these examples.
+    They are tested on other prompts, with 99 % Student intervals over them. Filled: two-layer
+    probes. Open: linear ones. Both follow a learned mixture of positions. Dashed: two-layer probes
+    of the same model trained on w = 1 instead, which has no weights to find. (c) That mixture for
+    the two-layer probe of the best layer: the weight of every position (grey: the labels'). The
+    model has `dimension` dimensions and `layers` layers; the paper's figures 4 and 5 have 4
+    dimensions and 16 layers of 512 units.
     """
     settings = simulations.ladder(dimension, layers, steps)
     constant = replace(settings, steps=control_steps, weight_std=0.0, weight_mean=1.0)

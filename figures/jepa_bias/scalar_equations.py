@@ -140,14 +140,15 @@ def depth_fan(
     lowest_rho: float = 0.4,
     points: int = 7,
 ) -> Figure:
-    """The deeper the encoder, the longer JEPA waits with features of small ρ; MAE hardly ever does.
+    """The deeper the encoder, the later JEPA learns features of small ρ; for MAE depth hardly
+    matters.
 
-    Critical time of a feature with regression coefficient ρ over that of one with ρ = 1 and the
-    same λ, for encoders of L layers started at w̄ = ε: the time at which w̄ reaches the fraction p
-    of its asymptote. (a) JEPA: the fan opens with L (the slope at ρ = 1 is about ε^(1/L)
+    Critical time of a feature with regression coefficient ρ, divided by that of one with ρ = 1 and
+    the same λ, for encoders of L layers started at w̄ = ε. It is the time at which w̄ reaches the
+    fraction p of its asymptote. (a) JEPA: the fan opens with L (the slope at ρ = 1 is about ε^(1/L)
     (2L-1)/(2L-2)). A curve dives and ends where ε reaches p ρ^L: such a feature starts above its
-    target. (b) MAE on the same axes, and for small ρ even a little earlier. Lines: exact critical
-    times. Points: quadrature of the scalar equations.
+    target. (b) MAE on the same axes: features of small ρ come even a little earlier. Lines: exact
+    critical times. Points: quadrature of the scalar equations.
     """
     fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.2), sharey=True)
     for axis, (objective, name), letter in zip(axes, OBJECTIVES, "ab", strict=True):

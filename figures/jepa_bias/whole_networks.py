@@ -305,14 +305,14 @@ def stability_of_partial_states(
     """Of all sets of learned features only the chain of the most preferred is stable: by ρ for
     JEPA, by λρ for MAE.
 
-    Every state of a network of L layers in which some features are learned (the digits, numbered by
+    In a network of L layers a state in which some features are learned (the digits, numbered by
     decreasing λ) and the others are exactly absent is a saddle of the gradient flow. Filled: no
-    perturbation of a learned unit towards an absent feature grows; the number below is the largest
-    growth rate otherwise. Arrows lead from an unstable state to the one in which the fastest
-    growing exchange has taken place. Rings: the largest eigenvalue of the Jacobian of the whole
-    matrix flow at the state, by automatic differentiation, is positive too; the prediction and the
-    ring agree in every state. The absence of a feature itself decays or grows more slowly than
-    exponentially for L ≥ 2.
+    perturbation of a learned unit towards an absent feature grows. Otherwise the number below is
+    the largest growth rate, and an arrow leads to the state in which the fastest growing exchange
+    has taken place. Rings: the largest eigenvalue of the Jacobian of the whole matrix flow at the
+    state, by automatic differentiation, is positive, too. The prediction and the ring agree in
+    every state. The absence of a feature itself decays, or grows more slowly than exponentially for
+    L ≥ 2.
     """
     order = np.argsort(lambdas)[::-1]
     covariance = np.array(lambdas)[order]

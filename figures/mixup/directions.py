@@ -43,18 +43,17 @@ def boundaries(
     others: int = 20,
     runs: int = 300,
 ) -> Figure:
-    """Between well separated classes training without augmentation and masks lean away from Bayes,
-    Mixup does not.
+    """Between well separated classes training without augmentation and masks turn away from the
+    Bayes boundary; Mixup does not.
 
     The classes of F1. (a) One sample of `n` points at κ = `separability` and the boundaries w·x = 0
-    that are learned from it, thin ones those of `others` further samples; the Bayes boundary
-    (black) and, dash-dotted, the one to which masks tend as κ grows, w along 1/μ (here also along
-    μ). (b) Angle from the Bayes direction b to the learned w, counter-clockwise positive,
-    at the same n
-    against κ: means over `runs` samples with 99 % Student intervals. Lines: the ridge-LDA path at n
-    points, which training without augmentation follows at large κ (orange), and the minimiser of
-    the expected loss of masks (pink); Mixup's is b (black). Oh & Yun 2023 for the three directions;
-    lines are new.
+    that are learned from it; thin lines are the boundaries of `others` further samples. Black: the
+    Bayes boundary. Dash-dotted: the one to which masks tend as κ grows, with w along 1/μ (here also
+    along μ). (b) Angle from the Bayes direction b to the learned w, counter-clockwise positive, at
+    the same n against κ: means over `runs` samples with 99 % Student intervals. Lines: the
+    ridge-LDA path at n points, which training without augmentation follows at large κ (orange), and
+    the minimiser of the expected loss of masks (pink). Mixup's is b (black). Oh & Yun 2023 for the
+    three directions; lines are new.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.9))
     kappas = sorted({*separabilities, separability})
@@ -166,16 +165,16 @@ def efficiencies(
     runs: int = 400,
 ) -> Figure:
     """Mixup is nearly as efficient as linear discriminant analysis; maximum likelihood needs
-    exponentially more.
+    exponentially more samples.
 
-    n (1 - cos(w, b)) tends to T K(a) / (2κ|b|²), T = tr(P Σ⁻¹) across b: the factor K against a = κ
-    m². Lines: K_erm without augmentation, K_mix of Mixup with λ ~ Beta(α, α), K_lda = a + 1.
-    Points: the same ratio from the mean over `runs` samples of `n` points (`erm_n` without
-    augmentation, up to a = `erm_most`, beyond which the samples are too small for the limit) of the
-    classes of F1, balanced, with 99 % Student intervals; a finite n leaves them high by a few times
-    1/n. (a) On a logarithmic axis. (b) Relative to discriminant analysis, the points to the same
-    samples with intervals of the ratio to first order: larger α is nearer to it, and all meet at
-    small a. New.
+    n (1 - cos(w, b)) tends to T K(a) / (2κ|b|²), with T = tr(P Σ⁻¹) across b: the factor K against
+    a = κ m². Lines: K_erm without augmentation, K_mix of Mixup with λ ~ Beta(α, α), and K_lda = a +
+    1. Points: the same ratio from the mean over `runs` samples of `n` points of the classes of F1,
+    balanced, with 99 % Student intervals. Without augmentation they have `erm_n` points and end at
+    a = `erm_most`, beyond which the samples are too small for the limit. At finite n the points are
+    high by a few times 1/n. (a) On a logarithmic axis. (b) Relative to discriminant analysis on the
+    same samples, with intervals of the ratio to first order: larger α is nearer to it, and all meet
+    at small a. New.
     """
     grid = np.geomspace(0.1, 64, 40)
     lda = np.array([rates.lda_efficiency(a) for a in grid])
@@ -263,13 +262,13 @@ def scales(
     """Mixing labels bounds the score u = w·μ of a class mean, which grows like 2a without
     augmentation.
 
-    (a) u* of the minimiser of the expected loss, which depends on a = κ m² alone, for λ ~ Beta(α,
-    α), with its limit u∞ (dashed), and 2a without augmentation. Points: w·μ of fits to `n` points
+    (a) u* of the minimiser of the expected loss for λ ~ Beta(α, α), which depends only on a = κ m²,
+    with its limit u∞ (dashed); and 2a without augmentation. Points: w·μ of fits to `n` points
     (`erm_n` without augmentation, a ≤ 4) of the classes of F1, means over `runs` samples with 99 %
-    Student intervals, high by a relative error of the order of 1/n. (b) The limit u∞(α) falls and
-    rises: it is unbounded for α → 0, where labels are hardly mixed, and for α → ∞, where all pairs
-    are mixed half and half. Points: the same, `limit_n` points at a = 2000; cross: the minimum.
-    New.
+    Student intervals. They are high by a relative error of the order of 1/n. (b) The limit u∞(α)
+    falls and rises. It is unbounded for α → 0, where labels are hardly mixed, and for α → ∞, where
+    all pairs are mixed half and half. Points: the same, for `limit_n` points at a = 2000. Cross:
+    the minimum. New.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.6))
     grid = np.geomspace(0.1, 100, 60)

@@ -185,17 +185,17 @@ def phase_diagram(
     profiles: Sequence[float] = (20, 80, 160),
     profile_runs: int = 100,
 ) -> Figure:
-    """Without augmentation log n / κ sets the direction: it walks from μ to b and arrives where
+    """Without augmentation log n / κ sets the direction: it moves from μ to b and arrives where
     separability ends.
 
-    The classes of F1; n points without augmentation, whose hard margin is drawn exactly for any n.
-    (a) Mean of 1 - cos(w, b) over `runs` samples in each of the `cells` of κ and log n / κ; grey:
-    fewer than two points, or not separable in more than half of the runs. Lines: the exponents ν_ε
-    at which 1 - cos = ε in the limit of large κ (dashed) and the same with the normal tail at
-    finite κ (solid), and the end of separability, ν = m²/2 (dotted). (b) Profiles: means over
-    `profile_runs` samples with 99 % Student intervals, while separable in every run; prediction at
-    finite n (lines in the points' colours) and the limit κ → ∞ (black). Oh & Yun 2023 prove the
-    exponential growth; phases and lines are new.
+    The classes of F1, with n points without augmentation, whose hard margin is drawn exactly for
+    any n. (a) Mean of 1 - cos(w, b) over `runs` samples in each of the `cells` of κ and log n / κ.
+    Grey: fewer than two points, or not separable in more than half of the runs. Lines: the
+    exponents ν_ε at which 1 - cos = ε in the limit of large κ (dashed), the same with the normal
+    tail at finite κ (solid), and the end of separability, ν = m²/2 (dotted). (b) Profiles: means
+    over `profile_runs` samples with 99 % Student intervals, while separable in every run; the
+    prediction at finite n (lines in the points' colours) and the limit κ → ∞ (black). Oh & Yun 2023
+    prove the exponential growth; phases and lines are new.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.8, 3.8))
     limit = REFERENCE.pair(1).signal / 2

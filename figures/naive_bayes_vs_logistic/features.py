@@ -174,17 +174,17 @@ def learning_curves(
     runs: int = 40,
     random_runs: int = 8,
 ) -> Figure:
-    """Few samples favour naive Bayes, if any learner; with many, logistic regression is ahead on
-    all but four features.
+    """With few samples naive Bayes is ahead, if any learner is; with many, logistic regression is
+    ahead on all but four features.
 
-    Test error against the number of training samples m, drawn at random from the data set until
-    every class is among them (all other samples test), features scaled to [0, 1] by their range in
-    the training set: means over `runs` splits (discs: naive Bayes, one colour for each floor added
-    to the variances; squares: ridge logistic regression, C = 1) with 99 % Student intervals for the
-    data set as it is, joined to guide the eye. Sizes that leave fewer than a quarter of the samples
-    to test are left out. (a-d) Scikit-learn's bundled data sets. (e, f) Random ReLU features of the
-    digits, over `random_runs` splits, as a stand-in for the deep features of the paper. Zheng et
-    al. 2023.
+    Test error against the number of training samples m. The training samples are drawn at random
+    from the data set until every class is among them, and all other samples test. Features are
+    scaled to [0, 1] by their range in the training set. Points are means over `runs` splits with 99
+    % Student intervals for the data set as it is, joined to guide the eye. Discs: naive Bayes, one
+    colour for each floor added to the variances. Squares: ridge logistic regression, C = 1. Sizes
+    that leave fewer than a quarter of the samples to test are left out. (a-d) Scikit-learn's
+    bundled data sets. (e, f) Random ReLU features of the digits, over `random_runs` splits, in
+    place of the deep features of the paper. Zheng et al. 2023.
     """
     chosen = [(name, None, runs) for name in names] + [
         ("digits", count, random_runs) for count in n_random

@@ -31,13 +31,13 @@ def exclusive_or(copies: int = 25, tolerances: int = 26) -> Figure:
     half of the points.
 
     Each corner of the square holds n/4 = `copies` points, labelled + where one coordinate is 1 and
-    - elsewhere. (a-d) The optimal classifiers, found by integer programming: shaded where + is
-    predicted, ringed the corner that is wrong; the line is where the weights of largest margin γ
+    - elsewhere. (a-d) The optimal classifiers, found by integer programming: + is predicted in the
+    shaded part, and the ringed corner is wrong. The line is where the weights of largest margin γ
     (Σ|w| = 1, intercept counted) of the theory's linear program change sign. (e) Discrepancy δ and
     ambiguity α around the first of them against the error tolerance ε: points by integer programs,
-    lines from the list of all 14 linear dichotomies; dashed, Proposition 1: δ ≤ 2R + ε, at most 1,
-    met at ε = 0, at ε = R, and from 1 - 2R on, where the opposite of the baseline competes. After
-    Figure 1 of Marx, Calmon & Ustun 2020, as recalled.
+    lines from the list of all 14 linear dichotomies. Dashed: Proposition 1, δ ≤ 2R + ε, at most 1.
+    It is met at ε = 0, at ε = R, and from 1 - 2R on, where the opposite of the baseline competes.
+    After Figure 1 of Marx, Calmon & Ustun 2020, as recalled.
     """
     table = aggregate(_CORNERS, _EXCLUSIVE_OR, np.full(4, copies))
     optima = observed.co_optimal(table).solutions

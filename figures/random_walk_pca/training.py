@@ -246,19 +246,19 @@ def decaying_noise(
     learning_rate: float = 0.001,
     runs: int = 6,
 ) -> Figure:
-    """A linear model trained on Gaussian data walks like a random walk whose noise variance falls
+    """A linear model trained on Gaussian data moves like a random walk whose noise variance falls
     as t^-p.
 
-    (a) The first four components of the model's parameters, a linear map from n_features to
-    n_outputs learned from a random one by SGD with one example per step, one run of T = n_points
-    steps (dots): each against every other, and against time on the diagonal. (b) The same for a
-    walk in as many dimensions whose noise decays with the exponent p fitted in (c). Lines in both:
-    the Bessel functions of the limit T → ∞ with that p. (c) Squared step lengths, mean over the
-    runs and over neighbouring steps with 99 % Student intervals, and the power law fitted to the
-    mean of every step, by least squares of logarithms; the decay is nearer to an exponential, so
-    that the power law is no more than a description. (d) Ratios ρ_k of both, means over the runs
-    with 99 % Student intervals, and the Bessel law (line). Antognini & Sohl-Dickstein 2018; the law
-    is new.
+    (a) The first four components of the model's parameters in one run of T = n_points steps (dots),
+    each against every other, and against time on the diagonal. The model is a linear map from
+    n_features to n_outputs; it learns a random one by SGD with one example per step. (b) The same
+    for a walk in as many dimensions whose noise decays with the exponent p fitted in (c). Lines in
+    both: the Bessel functions of the limit T → ∞ with that p. (c) Squared step lengths, as means
+    over the runs and over neighbouring steps with 99 % Student intervals, and the power law that
+    least squares of logarithms fits to the mean of every step. The decay is nearer to an
+    exponential, so that the power law is only a description. (d) Ratios ρ_k of both, as means over
+    the runs with 99 % Student intervals, and the Bessel law (line). Antognini & Sohl-Dickstein
+    2018; the law is new.
     """
     static = {
         "n_examples": n_examples,
