@@ -1,7 +1,7 @@
-"""Every paper's benchmark in one go: `python -m benchmarks [PAPER …] [--quick]`.
+"""Run the benchmark of every paper: `python -m benchmarks [PAPER …] [--quick]`.
 
 A benchmark is a module `benchmarks/<paper>.py` with a function `run(quick)` that calls
-`side_by_side.compare`. The tables are printed as they come.
+`side_by_side.compare`. Each table is printed as soon as it is complete.
 """
 
 import importlib
@@ -14,13 +14,13 @@ _SHARED = {"__main__", "rivals", "rivals_in_pytest", "side_by_side"}
 
 
 def papers() -> list[str]:
-    """Return the names of all benchmarks."""
+    """The names of all benchmarks."""
     modules = pkgutil.iter_modules([str(Path(__file__).parent)])
     return sorted({module.name for module in modules} - _SHARED)
 
 
 def main() -> int:
-    """Run the benchmarks that were asked for; return the exit status."""
+    """Run the chosen benchmarks, and return the exit status."""
     parser = ArgumentParser(prog="python -m benchmarks", description="Run benchmarks.")
     parser.add_argument("papers", nargs="*", metavar="PAPER", help="default: all")
     parser.add_argument(

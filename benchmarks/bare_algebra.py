@@ -1,4 +1,6 @@
-"""The tools for own data beside the bare linear algebra of their answers: seconds and memory."""
+"""Seconds and memory of the tools for own data, compared with the bare linear algebra that gives
+the same answers.
+"""
 
 from collections.abc import Callable
 
@@ -26,7 +28,9 @@ def table(seed: int, rows: int, columns: int):
 
 
 def bare_range(x, y):
-    """Cosines of all pairs by one Gram matrix, and the ends for three condition numbers."""
+    """The cosines of all pairs from one Gram matrix, and the ends of their range for three
+    condition numbers.
+    """
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosines = (unit @ unit.T)[np.triu_indices(len(x), 1)]
     ends = [
@@ -37,7 +41,7 @@ def bare_range(x, y):
 
 
 def bare_pursuit(x, y):
-    """The coherence, and scikit-learn's orthogonal matching pursuit."""
+    """The coherence of the columns, and what scikit-learn's orthogonal matching pursuit selects."""
     from sklearn.linear_model import orthogonal_mp
 
     unit = x / np.linalg.norm(x, axis=0)
@@ -47,14 +51,16 @@ def bare_pursuit(x, y):
 
 
 def views(x, y):
-    """Two views, the second of half as many columns, and labels of the first quarter of rows."""
+    """Two views, the second with half as many columns, and labels of the first quarter of the
+    rows.
+    """
     half = x.shape[1] // 2
     return x, x[:, :half] + 0.5 * x[:, half : 2 * half], y[: len(y) // 4]
 
 
 def bare_labels(x, y):
-    """Least squares of one view on the other, and of the label on the view and on what it
-    predicts.
+    """Least squares of one view on the other, and of the label on the view and on its
+    prediction.
     """
     first, second, labels = views(x, y)
     n = len(labels)
@@ -66,7 +72,7 @@ def bare_labels(x, y):
 
 
 def halves(x):
-    """Two related views of as many columns each."""
+    """Two related views with equally many columns."""
     half = x.shape[1] // 2
     return x[:, :half], 0.5 * x[:, :half] + x[:, half:]
 
@@ -82,7 +88,7 @@ def scores(x):
 
 
 def bare_infonce(x, y):
-    """The mean of log softmax of the diagonal, with all rows as candidates."""
+    """The mean of the diagonal of the log softmax, with all rows as candidates."""
     return float(np.mean(np.diag(log_softmax(scores(x), axis=1))) + np.log(len(x)))
 
 
@@ -97,8 +103,8 @@ def audited(x, y):
 
 
 def bare_means(x, y):
-    """Mean residual of each group at each level, and least squares of residuals on the groups of
-    half the rows.
+    """The mean residual of each group at each level, and least squares of residuals on the groups,
+    fitted to half the rows.
     """
     predictions, outcomes, groups = audited(x, y)
     level = np.minimum((predictions * LEVELS).astype(int), LEVELS - 1)

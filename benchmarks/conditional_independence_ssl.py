@@ -1,8 +1,8 @@
-"""Label curves of a learned pretext: one decomposition and a closed form, against refitting a
-pipeline many times.
+"""Label curves of a learned pretext: one decomposition and a closed form, compared with a pipeline
+that is refitted many times.
 
 `python -m benchmarks.conditional_independence_ssl [--quick]` prints the table. The pipeline is
-scikit-learn's, fitted `repetitions` times at each of ten numbers of labels on drawn data; ours is
+scikit-learn's, fitted `repetitions` times at each of ten numbers of labels to random data. Ours is
 the formula that the claims verify.
 """
 

@@ -1,5 +1,5 @@
-"""The loss of an encoder on a world of six points: sampled triples, as one would otherwise, against
-enumeration.
+"""The loss of an encoder on a world of six points: enumeration, compared with random triples as one
+would otherwise draw them.
 """
 
 import math
@@ -64,7 +64,7 @@ CONTENDERS = {
 
 
 def exactly(seed: int) -> float:
-    """The loss as a sum over all classes and triples, without rounding of the sum."""
+    """The loss as an exactly rounded sum over all classes and triples."""
     weights, laws, features = world(seed)
     return math.fsum(
         weights[c]

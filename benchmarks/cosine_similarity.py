@@ -1,9 +1,8 @@
-"""How far cosines can move: refits and random gauges, as one would otherwise, against the closed
-form.
+"""How far cosines can move: the closed form, compared with refits and random gauges.
 
-`python -m benchmarks.cosine_similarity [--quick]` prints the table. What counts is the width of the
-range of one pair's cosine that each finds, of the whole one; refits are held to no condition
-number.
+`python -m benchmarks.cosine_similarity [--quick]` prints the table. The figure of merit is the
+share of the whole range of one pair's cosine that each contender finds. Refits are not limited to a
+condition number.
 """
 
 from collections.abc import Callable
@@ -20,7 +19,7 @@ CONDITION = 10.0
 
 
 def world(seed: int, items: int, rank: int):
-    """Ratings of singular values that fall evenly from 19, and one optimum's items."""
+    """Ratings whose singular values fall evenly from 19, and the item factors of one optimum."""
     generator = np.random.default_rng(seed)
     left, right = (np.linalg.qr(generator.normal(size=(n, items)))[0] for n in (4 * items, items))
     x = (left * np.linspace(19, 1, items)) @ right.T
@@ -28,7 +27,7 @@ def world(seed: int, items: int, rank: int):
 
 
 def refits(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
-    """Five starts of L-BFGS, gradients by hand, and what they show of the pair's cosine."""
+    """The range of the pair's cosine over five starts of L-BFGS, with gradients written by hand."""
     from scipy.optimize import minimize
 
     def estimate(seed: int) -> tuple[float, float]:
@@ -57,7 +56,7 @@ def refits(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
 
 
 def random_gauges(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
-    """20 000 random gauges of the condition number."""
+    """The range of the pair's cosine over 20 000 random gauges of the condition number."""
     from sims.cosine_similarity import draw_gauges, gauged_cosines
 
     def estimate(seed: int) -> tuple[float, float]:

@@ -1,5 +1,5 @@
-"""Mean, variance and fourth moment of x given one y: sampled with importance weights, as usual, or
-by derivatives.
+"""Mean, variance and fourth moment of x given one y: derivatives, compared with the usual samples
+with importance weights.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ SIGMA = 0.8
 
 
 def world():
-    """Three bumps."""
+    """A mixture of three bumps."""
     from sims.denoising_posterior import Mixture
 
     deviations = np.array([0.3, 0.6, 0.2])[:, None, None]
@@ -57,8 +57,8 @@ CONTENDERS = {"NumPy, importance samples": importance, "ours, derivatives": deri
 
 
 def exactly(seed: int) -> list[float]:
-    """The moments as integrals over the posterior, by a fine rule that is exact for what vanishes
-    at both ends.
+    """The moments as integrals over the posterior. The fine rule is exact for what vanishes at both
+    ends.
     """
     prior = world()
     y = 0.1 + 0.2 * (seed % 5)
@@ -71,7 +71,7 @@ def exactly(seed: int) -> list[float]:
 
 
 def apart(seed: int, found: list[float], _: int) -> dict[str, float]:
-    """How far the second and the fourth moment are from the true ones, relatively."""
+    """The relative errors of the second and of the fourth moment."""
     truth = exactly(seed)
     return {"error": max(abs(found[k] / truth[k] - 1) for k in (0, 2))}
 

@@ -1,5 +1,5 @@
-"""Forty steps of a very wide linear network of mean-field scaling: trained, against the recursion
-of its limit.
+"""Forty steps of a very wide linear network of mean-field scaling: the recursion of its limit,
+compared with training.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ RATE = 0.15
 
 
 def series(seed: int):
-    """Inputs of either sign, and targets 1.5 times them."""
+    """Inputs of either sign, and targets that are 1.5 times the inputs."""
     x = np.random.default_rng(seed).choice([-1.0, -0.5, 0.5, 1.0], STEPS)
     return x, 1.5 * x
 
@@ -58,7 +58,7 @@ CONTENDERS = {"NumPy network": numpy_network, "our network": our_network, "our l
 
 
 def exactly(seed: int) -> float:
-    """The limit by the moments of the weights, in fractions."""
+    """The limit from the moments of the weights, in fractions."""
     from fractions import Fraction
 
     a = Fraction(1)

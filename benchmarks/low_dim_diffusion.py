@@ -1,6 +1,4 @@
-"""Two subspaces from few samples: a soft denoiser trained by Adam, as one would otherwise, against
-K subspaces.
-"""
+"""Two subspaces from few samples: K-subspaces, compared with a soft denoiser trained by Adam."""
 
 from collections.abc import Callable
 
@@ -16,7 +14,7 @@ GROUPS = 2
 
 
 def world(seed: int, samples: int):
-    """Projectors of the true subspaces, and samples of each without noise."""
+    """Projectors of the true subspaces, and noiseless samples of each."""
     generator = np.random.default_rng(seed)
     bases = [np.linalg.qr(generator.standard_normal((AMBIENT, DIM)))[0] for _ in range(GROUPS)]
     points = np.concatenate(
@@ -26,14 +24,14 @@ def world(seed: int, samples: int):
 
 
 def distance(true, learned) -> float:
-    """The larger squared distance of the two subspaces, matched as well as they can be."""
+    """The larger of the squared distances of the two subspaces, in the best matching."""
     table = np.array([[np.sum((p - q) ** 2) for q in learned] for p in true])
     return float(min(max(table[0, 0], table[1, 1]), max(table[0, 1], table[1, 0])))
 
 
 def adam(samples: int, steps: int) -> Callable[[int], float]:
-    """Denoising at noise levels drawn between 0.1 and 1, by a network of the form of the posterior
-    mean.
+    """Denoise at noise levels drawn between 0.1 and 1, by a network that has the form of the
+    posterior mean.
     """
     import jax
     import jax.numpy as jnp
@@ -79,7 +77,7 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
 
 
 def lloyd(samples: int, steps: int) -> Callable[[int], float]:
-    """K subspaces from ten starts, whatever the steps of training."""
+    """K-subspaces from ten starts. `steps`, the length of Adam's training, is not used."""
     from sims.low_dim_diffusion import k_subspaces
 
     def solve(seed: int) -> float:

@@ -1,6 +1,4 @@
-"""How long does a map of a cheap claim take? A loop over the claim's cells, as one would otherwise,
-against the map.
-"""
+"""How long a map of a cheap claim takes, compared with a loop over the claim's cells."""
 
 import os
 import tempfile
@@ -62,8 +60,8 @@ CONTENDERS = {"a loop over claim(…).run": looping, "claim(…).map": mapping}
 
 
 def answer_seed(name: str, cells: int) -> Callable[[int], dict[str, Any]]:
-    """Answers with the seconds of the clock, as `benchmarks.side_by_side.answers` does with one
-    processor's.
+    """Answers with seconds by the clock; `benchmarks.side_by_side.answers` counts those of one
+    processor.
     """
     verdicts_of = CONTENDERS[name](cells)
 
@@ -77,8 +75,8 @@ def answer_seed(name: str, cells: int) -> Callable[[int], dict[str, Any]]:
 
 
 def figures(name: str, answers: list[dict[str, Any]]) -> str:
-    """What shows that the same work was done, and how many processors' seconds it took, processes
-    included.
+    """The evidence that the same work was done, and the processor seconds of all processes
+    together.
     """
     spent = answers[-1]["processors"] - answers[-2]["processors"]
     return f"{', '.join(str(answer['verified']) for answer in answers)}; {spent:.3g} s"

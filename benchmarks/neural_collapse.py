@@ -1,12 +1,12 @@
-"""Training deep linear heads from many seeds side by side with what users would run.
+"""Deep linear heads trained from many seeds, by our program and by what users would run.
 
 `python -m benchmarks.neural_collapse [--quick]`
 
-Heavy-ball descent on the square loss with free features, as in the released code of Dang et al.
-2023: a loop over seeds in NumPy, all seeds at once in NumPy, and ours, with a column of features
-per sample or per class. What the first run takes beyond a later one (compilation) has its own
-column. Slow contenders run one seed or a few steps only: they are extrapolated, and marked by ~.
-Processes, turns and seconds are those of `benchmarks.side_by_side`.
+The training is heavy-ball descent on the square loss with free features, as in the released code of
+Dang et al. 2023. The contenders are a loop over seeds in NumPy, all seeds at once in NumPy, and
+ours, with a column of features per sample or per class. The extra time of the first run
+(compilation) has its own column. Slow contenders run one seed or a few steps only: their time is
+extrapolated and marked by ~. Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 import statistics
@@ -58,7 +58,7 @@ QUICK = [("quick ensemble", PEERS + OURS, 1)]
 
 
 def work(name: str, workload: Workload) -> tuple[int, int]:
-    """Seeds and steps that a contender really runs."""
+    """How many seeds and steps a contender really runs."""
     if workload.width > 8:
         return 1, workload.steps if name == "ours, class means" else 300
     return (1 if name.endswith("seed by seed") else workload.seeds), workload.steps

@@ -1,9 +1,9 @@
-"""The value of the game with hidden draws: a semidefinite program, as one would otherwise, against
-the closed form.
+"""The value of the game with hidden draws: the closed form, compared with a semidefinite program.
 
-Worlds of d features, half of them kept. "excess" is what the worst expected regret is above the
-value. The program gives the mean of a projection, of which sets must still be drawn; ours gives
-sets, judged by projection. `python -m benchmarks.representation_game [--quick]` prints the table.
+Worlds have d features, half of which are kept. "excess" is the worst expected regret minus the
+value. The program gives the mean of a projection, from which sets must still be drawn; ours gives
+sets, and projection gives their regret. `python -m benchmarks.representation_game [--quick]` prints
+the table.
 """
 
 import statistics
@@ -57,7 +57,7 @@ CONTENDERS = {"cvxpy, CLARABEL": semidefinite, "ours": closed_form}
 
 
 def excess(seed: int, value: float, dim: int) -> dict[str, float]:
-    """By how much the value is above the least, relatively."""
+    """The relative excess of the value over the least one."""
     best = predicted.mixed_value(
         predicted.task_spectrum(*observed.drawn_world(seed, dim)), dim // 2
     )

@@ -3,10 +3,11 @@
     pip install -e engine -e '.[rivals]'     # in an environment of its own: they are plugins, too
     python benchmarks/rivals.py              # --seeds 100 --out build/rivals.md
 
-Each statement is true at first; then what is drawn is moved by 1.2, 1.5 and 3 margins. A tool
-that fails at a seed where the statement is true gives a false alarm; one that fails where it is
-not finds the fault. Tools whose number of samples is the user's choice get as many as this project
-drew on average. `rivals_in_pytest.py` has the tests of those that are fixtures or marks of pytest.
+Each statement is true at first; then the samples are moved by 1.2, 1.5 and 3 margins. A tool that
+fails at a seed where the statement is true gives a false alarm. One that fails where the statement
+is false finds the fault. A tool that lets the user choose the number of samples gets as many as
+this project drew on average. `rivals_in_pytest.py` has the tests for those tools that are fixtures
+or marks of pytest.
 """
 
 import argparse

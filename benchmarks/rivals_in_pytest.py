@@ -1,9 +1,9 @@
 """The statements of `rivals.py` for the tools that are marks or fixtures of pytest.
 
-`rivals.py` runs it, one session for each seed and move, which stand in the variable RIVALS.
-pytest-repeated repeats a test of a twentieth of the samples twenty times; pytest-familywise
-corrects the p-values of all statements of the session, each of a test of the prediction itself,
-which has no margin.
+`rivals.py` runs this module once for each seed and move, which the variable RIVALS holds.
+pytest-repeated repeats a test twenty times, each time with a twentieth of the samples.
+pytest-familywise corrects the p-values of all statements of a run. Each p-value is of a test of the
+prediction itself, which has no margin.
 """
 
 import ast

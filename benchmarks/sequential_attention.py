@@ -1,9 +1,9 @@
-"""Thresholds and windows of five rounds: bisection with scikit-learn's coordinate descent, against
-one formula each.
+"""Thresholds and windows of five rounds: one formula each, compared with bisection by
+scikit-learn's coordinate descent.
 
 `python -m benchmarks.sequential_attention [--quick]` prints the table. scikit-learn's
-`orthogonal_mp` gives the chosen set only; the levels of the penalty at which features come in are
-what a solver must otherwise be asked for.
+`orthogonal_mp` gives only the chosen set. Without the formulas a solver must find the levels of the
+penalty at which features come in.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ HALVINGS = 45
 
 
 def table(n: int, p: int, seed: int):
-    """Correlated columns of length one, and y of all of them."""
+    """Correlated columns of length one, and a response y that depends on all of them."""
     generator = np.random.default_rng(seed)
     X = generator.normal(size=(n, p)) + generator.normal(size=(n, 1))
     X /= np.linalg.norm(X, axis=0)
@@ -90,7 +90,7 @@ CONTENDERS = {
 
 
 def apart(seed: int, levels: list[float], n: int, p: int) -> dict[str, float]:
-    """How far the levels are from the formula's, relatively."""
+    """The relative distance of the levels from the formula's."""
     return {"error": max(abs(a / b - 1) for a, b in zip(levels, formula(n, p)(seed), strict=True))}
 
 

@@ -52,10 +52,10 @@ def command(
     run: Callable[[bool], None],
     contender: Callable[..., Callable[[int], Response]],
 ) -> None:
-    """The command line of a benchmark: `run(quick)`, or, for `compare`, what answers the seeds of
-    one contender.
+    """The command line of a benchmark. It calls `run(quick)`, or answers seeds as one contender for
+    `compare`.
 
-    `contender` gets that contender's arguments, numbers as numbers.
+    `contender` gets the arguments of that contender, numbers as numbers.
     """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small workloads, half a minute")
@@ -75,8 +75,8 @@ def _value(written: str) -> Any:
 
 
 def serve(answer: Callable[[int], Response]) -> None:
-    """Answer each seed on standard input by one line of JSON; the answer holds "seconds", and
-    memory is added to it.
+    """Answer each seed on standard input by one line of JSON. The answer holds "seconds", and this
+    function adds the memory.
     """
     for line in sys.stdin:
         response = answer(int(line))
@@ -150,11 +150,11 @@ def compare(
 ) -> dict[str, list[Response]]:
     """Let the contenders take turns, print a Markdown table, and return the answers.
 
-    `figure` names what shows that the same work was done, and `figure_of` says it for a contender.
-    `per_unit` turns the seconds of a run into the `unit` (of an extrapolated contender, the whole
-    work's), `mark` says how far they can be trusted: ~ extrapolated, > stopped by a limit. The
-    first run, which compiles, has its own column: by how many seconds it exceeds a later one; -
-    where it was left out.
+    `figure` names the column that shows that the same work was done, and `figure_of` fills it for a
+    contender. `per_unit` turns the seconds of a run into the `unit`; for an extrapolated contender
+    it gives those of the whole work. `mark` says how far the seconds can be trusted: ~
+    extrapolated, > stopped by a limit. A column of its own tells by how many seconds the first run,
+    which compiles, exceeds a later one; - where it was left out.
     """
     names = without_torch(contenders)
     answers = take_turns(module, {name: contenders[name] for name in names}, rounds)
@@ -199,10 +199,11 @@ def answers(
     contenders: Mapping[str, Callable[..., Callable[[int], T]]],
     judge: Callable[..., dict[str, Any]],
 ) -> Callable[..., Callable[[int], Response]]:
-    """What `command` asks for, of contenders that are made for the sizes of a workload and then
-    called with a seed.
+    """The function that `command` needs, for contenders that are made for the sizes of a workload
+    and then called with a seed.
 
-    `judge(seed, found, *sizes)` tells, untimed, what an answer holds beside the seconds.
+    `judge(seed, found, *sizes)` returns what an answer holds beside the seconds. Its own time does
+    not count.
     """
 
     def contender(name: str, *sizes: Any) -> Callable[[int], Response]:
@@ -225,10 +226,10 @@ def contest(
     quick: Sequence[tuple[Any, ...]],
     **options: Any,
 ) -> Callable[[bool], None]:
-    """The `run` of a benchmark that compares all contenders on every workload, which is its sizes
-    and the rounds.
+    """The `run` of a benchmark that compares all contenders on every workload. A workload is its
+    sizes and the number of rounds.
 
-    `title` is a format of the sizes; `options` are those of `compare`.
+    `title` is a format string of the sizes; `options` are those of `compare`.
     """
 
     def run(is_quick: bool) -> None:
