@@ -41,8 +41,8 @@ _LARGEST_SIZE = 1e100
 
 
 def require_shapes(record: str, expected: dict[str, tuple[Any, tuple[int, ...]]], why: str) -> None:
-    """Raise `ValueError` unless each named array has the shape given beside it, `TypeError` for
-    what is no array.
+    """Raise `ValueError` unless each named array has the shape given beside it, and `TypeError` for
+    what is not an array.
     """
     for name, (array, shape) in expected.items():
         if not hasattr(array, "__array_namespace__"):

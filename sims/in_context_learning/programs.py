@@ -167,8 +167,8 @@ def written(
 def require_instructions(
     instructions: Sequence[Instruction], registers: int, positions: int
 ) -> None:
-    """Raise `TypeError` for what is no instruction, `ValueError` for none, or one that is too large
-    for the state.
+    """Raise `TypeError` for an entry that is not an instruction. Raise `ValueError` for an empty
+    program, and for an instruction that does not fit the state.
     """
     require(len(instructions) > 0, "instructions must hold at least one, got none")
     for instruction in instructions:

@@ -252,17 +252,16 @@ def train(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: ProgressSetting = "auto",
 ) -> TrainedLearner:
-    """Train a transformer from a random start, in float32; `key` is of the start and of all
-    prompts.
+    """Train a transformer from a random start, in float32. `key` draws the start and all prompts.
 
-    In the folder `checkpoint` what is reached after every 500 steps is kept, and a run with the
-    same key, settings, versions of the libraries, kind of device and source goes on from it, to the
-    same end bit for bit; any number of runs may share a folder. `progress` is a bar on a terminal
-    if "auto", always or never if True or False; or a function to be called with the steps done, all
-    steps and the seconds since the start, every 500 steps. Weights and losses are infinite or NaN
-    where the descent diverges. Raises ValueError for sizes out of range, and for a `progress` or a
-    `checkpoint` that is none of these. Source: objective (8) of Akyürek et al. 2023; Adam's β =
-    (0.9, 0.98) and ε = 1e-9 as there.
+    The folder `checkpoint` keeps the state after every 500 steps. A run with the same key,
+    settings, versions of the libraries, kind of device and source continues from it and ends in the
+    same bits; any number of runs may share a folder. `progress` shows a bar on a terminal if
+    "auto", always if True and never if False. It may also be a function, which is called every 500
+    steps with the steps done, all steps and the seconds since the start. Weights and losses are
+    infinite or NaN where the descent diverges. Raises ValueError for sizes out of range, and for a
+    `progress` or a `checkpoint` of another kind. Source: objective (8) of Akyürek et al. 2023, with
+    its Adam's β = (0.9, 0.98) and ε = 1e-9.
     """
     start_key, data_key = jax.random.split(key)
     model = eqx.filter_jit(settings.start)(start_key)
@@ -351,8 +350,9 @@ def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array,
 
 @guarded(double=False)
 def evaluate(model: Transformer, prompts: Prompts, rules: list[Rule]) -> Evaluation:
-    """Compare a trained transformer, in its own dtype, with rules in float64 on prompts that it has
-    not seen. Raises TypeError in float32, ValueError for prompts that `predict_all` refuses.
+    """Compare a trained transformer, in its own dtype, with rules in float64, on prompts that it
+    has not seen. Raises TypeError in float32, and ValueError for prompts that `predict_all`
+    refuses.
     """
     of_rules = predict_all(prompts, rules)
     predictions = in_context_predictions(model, prompts)

@@ -85,9 +85,9 @@ def loss(
     Sigma_yx: CrossMoment,
     Sigma_yy: SecondMoment,
 ) -> Float[Array, ""]:
-    """½ E|V W̄ x - T y|², T = `target`: the encoder for JEPA, the identity for MAE.
+    """½ E|V W̄ x - T y|², where T = `target` is the encoder for JEPA and the identity for MAE.
 
-    Source: Littwin et al. 2024; `ValueError` for matrices that do not fit the network.
+    Raises ValueError for matrices that do not fit the network. Source: Littwin et al. 2024.
     """
     _require_fitting(parameters, Sigma_xx, Sigma_yx, Sigma_yy)
     prediction = parameters.predictor @ encoder(parameters)

@@ -104,9 +104,9 @@ def random_labels(
 def random_counts(key: Key[Array, ""], n_samples: Size, priors: Priors) -> Int[Array, "classes"]:
     """Class counts of m independent labels, drawn again until every class occurs; m may be traced.
 
-    A traced m below the number of classes, which no draw can satisfy, returns the first draw: a
-    class without samples. Raises ValueError, and ends after 10^6 draws, as `random_labels`.
-    Source: as there; multinomial counts instead of labels.
+    A traced m below the number of classes, which no draw can satisfy, returns the first draw, in
+    which a class has no samples. After 10^6 draws the last one is returned. Raises ValueError as
+    `random_labels`. Source: that of `random_labels`, with multinomial counts in place of labels.
     """
     n_classes = priors.shape[0]
     _require_likely("n_samples", n_samples, priors)

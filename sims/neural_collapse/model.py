@@ -155,8 +155,8 @@ class Problem:
 
     @guarded(double=False)
     def columns(self, n_columns: Count) -> tuple[tuple[int, ...], Float[np.ndarray, "columns"]]:
-        """The class and weight (1, or n_k) of each column; ValueError where `n_columns` is neither
-        N nor K.
+        """The class and the weight (1, or n_k) of each column. Raises ValueError where `n_columns`
+        is neither N nor K.
         """
         self._require_columns("n_columns", n_columns)
         if n_columns == self.n_samples:

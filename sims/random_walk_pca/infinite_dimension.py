@@ -52,8 +52,10 @@ def covariance(
 def spectrum(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "components"]:
-    """λ_k, k = 1..T-1: the eigenvalues of `covariance`, decreasing, to about T 2^-53
-    λ_1, none below zero. Arguments, errors and source as there.
+    """The eigenvalues λ_k, k = 1..T-1, of `covariance`, in descending order.
+
+    None is below zero, and each is accurate to about T 2^-53 λ_1. The arguments, the errors and the
+    source are those of `covariance`.
     """
     eigenvalues = np.linalg.eigvalsh(covariance(n_points, drift=drift, **process))
     return np.maximum(eigenvalues[:0:-1], 0)
@@ -63,8 +65,8 @@ def spectrum(
 def eigenvectors(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "points components"]:
-    """u_k, k = 1..T-1: unit eigenvectors of `covariance` in that order, positive at the
-    first point. Arguments, errors and source as there.
+    """The unit eigenvectors u_k, k = 1..T-1, of `covariance`, in the order of `spectrum`, positive
+    at the first point. The arguments, the errors and the source are those of `covariance`.
     """
     vectors = np.linalg.eigh(covariance(n_points, drift=drift, **process))[1][:, :0:-1]
     return vectors * np.where(vectors[0] < 0, -1, 1)

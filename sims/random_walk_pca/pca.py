@@ -105,8 +105,8 @@ def _decreasing_eigenvalues(
 
 @guarded(double=False)
 def variance_ratios_of_gram(gram: VariedGram) -> Float[Array, "components"]:
-    """ρ̂_k, k = 1..T-1, from the Gram matrix X Xᵀ of the trajectory (not yet centred), as
-    `variance_ratios`. Source: as there.
+    """ρ̂_k, k = 1..T-1, as in `variance_ratios`, from the Gram matrix X Xᵀ of the trajectory, which
+    need not be centred. Source: that of `variance_ratios`.
     """
     variances = _decreasing_eigenvalues(centre_gram(gram), gram.shape[0] - 1)
     return variances / variances.sum()
@@ -126,7 +126,7 @@ class LeadingRatios(NamedTuple):
 
 @guarded(double=False)
 def leading_variance_ratios(trajectory: Points, count: Components) -> LeadingRatios:
-    """The `count` largest ρ̂_k of a trajectory; ValueError for a count above min(T-1, d)."""
+    """The `count` largest ρ̂_k of a trajectory. Raises ValueError for a count above min(T-1, d)."""
     _require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
     return _leading(trajectory, count, False)
 
