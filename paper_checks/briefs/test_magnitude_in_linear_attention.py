@@ -40,6 +40,7 @@ from typing import Annotated
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import softmax
 
 from theory_on_trial import abstract, claim, code, derived, observed, predicted
 from theory_on_trial.contract import Interval
@@ -55,12 +56,6 @@ def tokens_of(generator, tokens, width=4):
     are positive.
     """
     return generator.uniform(0.2, 1.0, width), generator.uniform(0.2, 1.0, (tokens, width))
-
-
-def softmax(query, keys):
-    """The weights of softmax attention."""
-    powers = np.exp(keys @ query - np.max(keys @ query))
-    return powers / powers.sum()
 
 
 def rectified(scores):
@@ -102,7 +97,7 @@ def zero_of_least(weights, query, keys):
 @predicted
 def softmax_shares(query, keys, factor):
     """The weights of softmax attention for a query that is scaled."""
-    return softmax(factor * query, keys)
+    return softmax(keys @ (factor * query))
 
 
 @predicted

@@ -342,7 +342,11 @@ def test_crossover__everywhere(trial):
         of_cosines,
         lambda radius, cosine: positive(radius, cosine) / 2,
         {"radius": (0.1, 2), "cosine": (0, 1)},
-        controls={"1 % less": lambda radius, cosine: 0.495 * positive(radius, cosine)},
+        controls={
+            "½ (1 - e^{-4}) of it, as for r = √2 and w = 0": lambda radius, cosine: (
+                -np.expm1(-4) / 2 * positive(radius, cosine)
+            )
+        },
         same_as=(lambda r, w: on_page(r, w)[1], lambda r, w: on_page(r, w)[0] / 2),
     )
 

@@ -324,7 +324,6 @@ def test_worst_move__everywhere(trial):
         {"tangent": (0, 100), "ratio": [2, 3, 5, 10, 100]},
         tolerance=1e-9,
         controls={
-            "1 % less": lambda tangent, ratio: Fraction(99, 100) * most(tangent, ratio),
             "1 - 1/K": lambda tangent, ratio: 1 - Fraction(1, ratio),
         },
         same_as=(

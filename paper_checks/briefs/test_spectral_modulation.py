@@ -377,7 +377,6 @@ def test_slow_start__everywhere(trial):
         {"share": (0, 1), "steps": range(1, 6)},
         controls={
             "doubles each step": lambda share, steps: 2**steps * share,
-            "1 % less": lambda share, steps: Fraction(99, 100) * growth(share, steps),
         },
         same_as=(
             lambda share, steps: root_whitened(share, steps) ** 2,

@@ -341,7 +341,10 @@ def test_gate_against_flow__everywhere(trial):
         lambda step: most,
         {"step": (0, 100)},
         tolerance=1e-9,
-        controls={"1 % less": lambda step: 0.99 * most, "one fifth": lambda step: 0.2},
+        controls={
+            "the gap where the gate is half open": lambda step: 0.5 - np.exp(-1),
+            "one fifth": lambda step: 0.2,
+        },
         same_as=(simulated, None),
     )
 
@@ -354,7 +357,7 @@ def test_gate_opens_less__everywhere(trial):
         lambda step: 1 - balls.exp(-step),
         {"step": (0, 100)},
         controls={
-            "a flow that is 1 % slower": lambda step: 1 - balls.exp(-0.99 * step),
+            "the flow to second order, Δ - Δ²/2": lambda step: step - step**2 / 2,
             "the gate of half a step": lambda step: step / (2 + step),
         },
         same_as=(

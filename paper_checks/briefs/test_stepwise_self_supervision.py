@@ -341,7 +341,7 @@ def test_row_space(trial, following: Following):
         error=np.abs(slopes[1] - slopes[0]) * share / (1 - share),
         slack=1e-3,
         margin=0.009 * law,
-        controls={"half of it": law / 2, "any subspace": 0.0},
+        controls={"the power of the length, not of its square": law / 2, "any subspace": 0.0},
     )
 
 

@@ -194,8 +194,9 @@ def saved_bits(generator, count, chances, rows, mixed):
 def automorphisms(chances):
     """|Aut|: the pairs of permutations of equally likely classes that keep Q (K, K)."""
     size = range(len(chances))
+    # Entries that a symmetry exchanges are equal but for rounding, some 1e-16.
     return sum(
-        np.allclose(chances[np.ix_(rows, columns)], chances)
+        np.all(np.abs(chances[np.ix_(rows, columns)] - chances) <= 1e-9)
         for rows in permutations(size)
         for columns in permutations(size)
     )

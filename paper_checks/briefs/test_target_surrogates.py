@@ -352,7 +352,6 @@ def test_majorises__everywhere(trial):
         {"u": (-12, 12), "z": [1, 2, 4, 8]},
         tolerance=1e-9,
         controls={
-            "c 1 % less": lambda u, z: parabola(u, z, 0.99 * balls.tanh(Fraction(z, 2)) / (2 * z)),
             "by l'' at z": lambda u, z: parabola(u, z, 1 / (4 * balls.cosh(Fraction(z, 2)) ** 2)),
         },
         same_as=(lambda u, z: logistic(1.0, np.array([u]))[0], on_floats),
@@ -366,7 +365,7 @@ def test_sharp_curvature__everywhere(trial):
         lambda z: balls.tanh(z / 2) / (2 * z),
         lambda z: Fraction(1, 4),
         {"z": (0.01, 50)},
-        controls={"1 % less": lambda z: Fraction(99, 400)},
+        controls={"1/8, with the half of c (u - z)²/2 once more": lambda z: Fraction(1, 8)},
         same_as=(least_curvature, None),
     )
 
