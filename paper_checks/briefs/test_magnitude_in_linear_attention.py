@@ -137,8 +137,9 @@ def test_linear_is_blind(
     tokens: Tokens,
     factor: Annotated[float, Interval(0.05, 5, why="beyond, softmax has next to one weight only")],
 ):
-    """The weights of linear attention do not depend on the query's magnitude if the features are
-    homogeneous, as those of relu are and those of 1 + elu are not.
+    """Linear attention gives token i the weight φ(q)·φ(k_i)/Σ_j φ(q)·φ(k_j) for a query q and keys
+    k_i. If φ(a q) = a φ(q) for a > 0, as for relu and not for 1 + elu, the weights of the queries q
+    and a q are equal.
     """
     trial.require(
         factor < 0.95 or factor > 1.05, "factor must be 5 % off 1, where nothing is scaled"
@@ -161,8 +162,10 @@ def test_negative_from(
         int, Interval(1, 64, why="beyond, the zero is at so small a factor that digits are lost")
     ],
 ):
-    """The least weight is zero at a* = s_n/(S (s̄ - s_n)) and negative beyond, and c copies of the
-    context divide a* by c.
+    """Rectified linear attention gives token i of N the weight (1 + 1/S) s_i - S/N, where s_i > 0
+    are its scores, S their sum, s̄ their mean and s_n the least. If the query is multiplied by a
+    and the context repeated c times, the least weight is 0 at a = s_n/(c S (s̄ - s_n)) and negative
+    for larger a.
     """
     query, keys = tokens_of(trial.generator(), tokens)
     scores = keys @ query
@@ -194,8 +197,10 @@ def test_released_code(
     tokens: Tokens,
     copies: Annotated[int, Interval(2, 64, why="a context that is not copied is as in the paper")],
 ):
-    """Of the code's weights, without the rotary embedding, the least is zero at a* = √d s_n/(s̄ (s̄
-    - s_n)), d the width, however often the context is repeated.
+    """The authors' code divides the scores s_i of N tokens by N √d, d the width, before it takes
+    the weights (1 + 1/S) s_i - S/N with S = Σ s_i. If the query is multiplied by a, the least
+    weight is then 0 at a = √d s_n/(s̄ (s̄ - s_n)), with the least score s_n and the mean s̄,
+    however often the context is repeated.
     """
     query, keys = tokens_of(trial.generator(), tokens)
     scores = keys @ query

@@ -104,8 +104,9 @@ def test_bank_gradient(
     times: Annotated[int, Interval(1, 60, why="the bank of pairs is summed")],
     decay: Decay,
 ):
-    """With C_t held constant the gradient of L/ρ in z_i is (2/n²) Σ_s w_s Σ_j (z_i·z_j^s) z_j^s
-    with w_s = (1 − β) β^(t − s), that of a bank of all past rows; with B_t in C_t, w_t doubles.
+    """Batches of n unit rows z_j^s have the second moments B_s, and C_t = β C_{t−1} + (1 − β) B_t.
+    If C_t is held constant, the gradient of tr(B_t C_t) in row z_i of batch t is (2/n²) Σ_{s≤t} w_s
+    Σ_j (z_i·z_j^s) z_j^s with w_s = (1 − β) β^(t − s). If not, w_t is twice as large.
     """
     z = unit_rows(trial.generator(), times, rows, dim)
     law = bank_gradients(z, decay)
@@ -179,8 +180,9 @@ def mean_loss(sigma, batch, steps, decay):
     derived("variance of a weighted sum of independent batches"), kind="identity", cases=HISTORIES
 )
 def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
-    """E ‖C_t − E C_t‖² = (1 − tr Σ²)(1 − β)(1 − β^(2t))/(n (1 + β)), in the long run the error of a
-    plain queue of n (1 + β)/(1 − β) rows.
+    """Batches of n independent unit rows with Σ = E z zᵀ have the second moments B_t. Their moving
+    average C_t = β C_{t−1} + (1 − β) B_t from C_0 = 0 has E ‖C_t − E C_t‖² = (1 − tr Σ²)(1 − β)(1 −
+    β^(2t))/(n (1 + β)): for t → ∞ that of the mean of n (1 + β)/(1 − β) rows.
     """
     trial.require(
         batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated"
@@ -199,8 +201,9 @@ def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
 
 @claim(derived("E tr(B_t B_s) is tr Σ² for s < t"), kind="identity", cases=HISTORIES)
 def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
-    """The mean of L is ρ (1 − β^t) tr Σ² + ρ (1 − β)(1 − tr Σ²)/n: rows of the present batch that
-    meet themselves add the second term.
+    """Batches of n independent unit rows with Σ = E z zᵀ have the second moments B_t, and C_t = β
+    C_{t−1} + (1 − β) B_t with C_0 = 0. The loss ρ tr(B_t C_t) has the mean ρ (1 − β^t) tr Σ² + ρ (1
+    − β)(1 − tr Σ²)/n, whose second term comes from rows of the present batch that meet themselves.
     """
     trial.require(
         batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated"
@@ -231,9 +234,10 @@ def test_moving_encoder(
         float, Interval(0.01, 0.7, why="radians a step: less is not seen in so few steps")
     ],
 ):
-    """If all rows turn in their plane by φ a step, E ‖C_t − Σ_t‖² = (1 − tr Σ²)(1 − β)(1 −
-    β^(2t))/(n (1 + β)) + β^(2t)/2 + (tr Σ² − 1/2) |1 − (1 − β)(1 − z^t)/(1 − z)|² with z = β exp(2
-    i φ): a larger β has less variance and lags more.
+    """Batches of n independent unit rows in the plane have the second moments B_t, and the encoder
+    turns all rows by φ a step; Σ_t is E z zᵀ at step t. Then C_t = β C_{t−1} + (1 − β) B_t from C_0
+    = 0 has E ‖C_t − Σ_t‖² = (1 − tr Σ²)(1 − β)(1 − β^(2t))/(n (1 + β)) + β^(2t)/2 + (tr Σ² − 1/2)
+    |1 − (1 − β)(1 − z^t)/(1 − z)|², z = β exp(2 i φ).
     """
     trial.require(
         batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated"

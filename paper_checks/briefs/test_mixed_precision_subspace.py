@@ -205,9 +205,11 @@ def test_exact_error(
     high: Bits,
     low: Bits,
 ):
-    """For tokens of any law the mean squared error is g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P
-    S)), where g(d, b) is the mean of |error|²/|y|² for a uniformly random direction y in d
-    dimensions at b bits: the law enters by the variance in the subspace alone.
+    """Tokens x in d dimensions have S = E x xᵀ. Their parts in an r-dimensional subspace with
+    projection P and beside it are rotated at random and rounded at b_H and b_L bits. The mean
+    squared error is g(r, b_H) tr(P S) + g(d - r, b_L) (tr S - tr(P S)) for tokens of any law, where
+    g(d, b) is the mean of |error|²/|y|² for a uniformly random direction y in d dimensions at b
+    bits.
     """
     trial.require(
         dim - kept >= 5, "five dimensions at least are left: a part of fewer needs a million tokens"
@@ -248,10 +250,10 @@ def test_activations(
     high: Bits,
     low: Bits,
 ):
-    """If the r principal directions of a trained network's activations are kept at b_H bits and the
-    others at b_L, the mean squared error is g(r, b_H) Σ_{i<=r} λ_i + g(d - r, b_L) Σ_{i>r} λ_i,
-    with the eigenvalues λ_1 >= λ_2 >= … of their second moments S. g(d, b) is the mean of
-    |error|²/|y|² for a uniformly random direction y in d dimensions at b bits.
+    """A network's d activations have second moments with the eigenvalues λ_1 >= λ_2 >= …. If the r
+    principal directions are rotated at random and rounded at b_H bits, and the others at b_L, the
+    mean squared error is g(r, b_H) Σ_{i<=r} λ_i + g(d - r, b_L) Σ_{i>r} λ_i, where g(d, b) is the
+    mean of |error|²/|y|² for a uniformly random direction y in d dimensions at b bits.
     """
     trial.require(
         high >= low,
@@ -304,8 +306,11 @@ PLANES = [(2, 2, 4, 3), (1, 2, 3, 2), (2, 1, 5, 4)]
 
 @claim(derived("Ky Fan's inequality, and g"), kind="optimality", cases=PLANES)
 def test_extremes(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
-    """The first r and the last r principal directions have the two errors g(r, b_H) tr(P S) + g(d -
-    r, b_L)(tr S - tr(P S)), of which the first is the smaller iff g(d - r, b_L) > g(r, b_H).
+    """Of tokens in d dimensions an r-dimensional part is rotated at random and rounded at b_H bits,
+    and the rest at b_L. If the part is the first or the last r principal directions, the mean
+    squared error is g(r, b_H) v + g(d - r, b_L) (V - v), with the variance v of the part and V of
+    all, and g(d, b) the mean of |error|²/|y|² for a uniformly random direction y in d dimensions at
+    b bits.
     """
     values, ends, _ = errors_of_subspaces(trial, kept, rest, high, low)
     predict = extremes(values, kept, high, low)
@@ -321,8 +326,10 @@ def test_extremes(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
 
 @claim(abstract("provably optimal mixed precision"), kind="optimality", cases=PLANES)
 def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
-    """No r-dimensional subspace has a smaller error than the first r principal directions if g(d -
-    r, b_L) > g(r, b_H), and than the last r if it is less, as for r = d - 1 > 1.
+    """Let g(d, b) be the mean of |error|²/|y|² if a uniformly random direction y in d dimensions is
+    rounded at b bits. If g(d - r, b_L) > g(r, b_H), no r-dimensional subspace kept at b_H bits
+    beside b_L has a smaller mean squared error than the first r principal directions; if g(d - r,
+    b_L) < g(r, b_H), none has a smaller one than the last r.
     """
     values, _, errors = errors_of_subspaces(trial, kept, rest, high, low)
     average = token_error(np.full(kept + rest, values.mean()), kept, high, low)
@@ -337,8 +344,10 @@ def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBi
 
 @claim(derived("Ky Fan's inequality, and g"), kind="optimality", cases=PLANES)
 def test_last_is_worst(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
-    """No r-dimensional subspace has a larger error than the last r principal directions if g(d - r,
-    b_L) > g(r, b_H), and than the first r if it is less.
+    """Let g(d, b) be the mean of |error|²/|y|² if a uniformly random direction y in d dimensions is
+    rounded at b bits. If g(d - r, b_L) > g(r, b_H), no r-dimensional subspace kept at b_H bits
+    beside b_L has a larger mean squared error than the last r principal directions; if g(d - r,
+    b_L) < g(r, b_H), none has a larger one than the first r.
     """
     values, _, errors = errors_of_subspaces(trial, kept, rest, high, low)
     average = token_error(np.full(kept + rest, values.mean()), kept, high, low)
@@ -364,9 +373,10 @@ def test_rule_flips(
         int, Interval(5, 8, why="more than the four of the two dimensions beside them")
     ],
 ):
-    """The error g grows with the dimension: g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66
-    channels the 64 with the least variance should have the fifth bit; g(64, 6) = .0006 does not
-    exceed it.
+    """Let g(d, b) be the mean of |error|²/|y|² if a uniformly random direction y in d dimensions is
+    rounded at b bits. It grows with d: g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66
+    channels the 64 with the least variance should have the fifth bit. With a sixth bit they should
+    not: g(64, 6) = .0006.
     """
     predict = rounding_error(many, bits)
     trial.mean(
@@ -387,8 +397,8 @@ def test_rule_flips(
 
 @claim(derived("one cell after another"), kind="identity", cases=[4, 2, 5])
 def test_plane(trial, low: FewBits):
-    """In the plane g(2, b) is the mean of |error|² over all rotations of a unit vector: .0014 at
-    four bits.
+    """Let D = max |y_i|/(2^(b-1) - 1) at b bits. The mean of |D round(y/D) - y|² over all rotations
+    of a unit vector y in the plane is half of its mean over standard normal y: .0014 at four bits.
     """
     trial.value(
         plane_errors(np.array([[1, 0]]), low),

@@ -158,7 +158,10 @@ def mixup_loss(joint, alpha, n_nodes):
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],
 )
 def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
-    """Mixup turns z_i into z̄ + θ̄ (z_i - z̄) on average, θ̄ = 1/2 + Γ(α + 1/2)/(2 √π Γ(α + 1))."""
+    """Mixup replaces a point z_i, its label included, by λ z_i + (1 - λ) z_j with λ ~ Beta(α, α)
+    and a uniform partner j; θ is the larger of λ and 1 - λ. The mean of θ z_i + (1 - θ) z_j is z̄ +
+    θ̄ (z_i - z̄), with the mean z̄ of all points and θ̄ = 1/2 + Γ(α + 1/2)/(2 √π Γ(α + 1)).
+    """
     joint = data_set(trial, n, dim)
     scale = np.abs(joint).max()
     measured, error = twice(lambda n_nodes: mean_of_mixtures(joint, alpha, n_nodes), scale)
@@ -178,7 +181,10 @@ def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
     route="all pairs with the larger share θ against all pairs with λ",
 )
 def test_same_loss(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
-    """Mixup's loss is the mean loss of the perturbed points, for every score."""
+    """Mixup's loss is the mean loss at λ z_i + (1 - λ) z_j over all ordered pairs of points, labels
+    included, and λ ~ Beta(α, α). It is equal to the mean loss at θ z_i + (1 - θ) z_j with θ the
+    larger of λ and 1 - λ, for every score.
+    """
     joint = data_set(trial, n, dim)
     measured, error = twice(lambda n_nodes: mixup_loss(joint, alpha, n_nodes))
     perturbed, further = twice(lambda k: mean_loss(*larger_mixtures(joint, alpha, k)))
@@ -197,8 +203,9 @@ def test_same_loss(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
     cases=[(0.6, 7, 2), (0.05, 4, 3)],
 )
 def test_noise_covariance(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
-    """The noise of point i has the covariance σ² r_i r_iᵀ + γ² mean_j r_j r_jᵀ with r_i = z_i - z̄,
-    labels alike.
+    """Let θ be the larger of λ and 1 - λ for λ ~ Beta(α, α), with variance σ², and γ² = E (1 - θ)².
+    The noise that Mixup adds to a point, θ z_i + (1 - θ) z_j with a uniform partner j less its
+    mean, has the covariance σ² r_i r_iᵀ + γ² mean_j r_j r_jᵀ with r_i = z_i - z̄, labels included.
     """
     joint = data_set(trial, n, dim)
     scale = np.abs(joint).max() ** 2
@@ -218,7 +225,9 @@ def test_noise_covariance(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions)
     cases=[0.05, 0.6, 5.0],
 )
 def test_moments(trial, alpha: Alpha):
-    """θ̄ = 1/2 + Γ(α + 1/2)/(2 √π Γ(α + 1)), σ² = 1/(4 (2α + 1)) - (θ̄ - 1/2)², E (1 - θ)² = γ²."""
+    """For λ ~ Beta(α, α) the larger of λ and 1 - λ, θ, has the mean θ̄ = 1/2 + Γ(α + 1/2)/(2 √π Γ(α
+    + 1)) and the variance σ² = 1/(4 (2α + 1)) - (θ̄ - 1/2)², and E (1 - θ)² = σ² + (1 - θ̄)².
+    """
     measured, error = twice(lambda n_nodes: folded_moments(alpha, n_nodes))
     of_lambda = np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])
     trial.value(

@@ -140,8 +140,9 @@ def test_unmixed_labels(
     n: Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")] = 7,
     dim: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")] = 2,
 ):
-    """Mixup's loss for λ ~ Beta(α, β) is that of mixed points with the unmixed label of the first
-    point, λ ~ (α Beta(α + 1, β) + β Beta(β + 1, α)) / (α + β), for every score.
+    """Mixup's loss is the mean loss at λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j, over
+    all pairs and λ ~ Beta(α, β). For logistic loss and every score it is the mean loss at the same
+    points with the label y_i, over λ ~ (α Beta(α + 1, β) + β Beta(β + 1, α))/(α + β).
     """
     trial.require(
         abs(alpha - beta) > 0.01 * beta,
@@ -178,8 +179,8 @@ def test_moments(
         float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")
     ],
 ):
-    """A mixture whose label is kept from one of its points has the share 1 - λ of the other, with
-    E[1 - λ] = α/(2α + 1) and E (1 - λ)² half of it.
+    """Mixup of λ ~ Beta(α, α) has the loss of mixtures λ x_i + (1 - λ) x_j that keep the label of
+    x_i, for another law of λ. For that law E[1 - λ] = α/(2α + 1) and E (1 - λ)² = α/(4α + 2).
     """
     measured, error = twice(lambda n_nodes: share_of_the_other(mixing_law(alpha, n_nodes)))
     trial.value(
@@ -206,9 +207,10 @@ def test_expansion(
         int, Interval(6, 1000, why="coefficients of few may be small, and each costs")
     ] = 6,
 ):
-    """Mixup's loss is the plain loss plus α/(2α + 1) mean (σ(f_i) - y_i)(mean f - f_i) plus
-    α/(2α + 1) / 4 mean σ'(f_i) mean_j (f_j - f_i)², up to the fourth order in the spread of the
-    data.
+    """Let f_i be the score of point i, linear in the point, f̄ the mean score, y_i the label and σ
+    the logistic function. Mixup with λ ~ Beta(α, α) adds to the logistic loss a · mean_i (σ(f_i) -
+    y_i)(f̄ - f_i) + (a/4) · mean_i σ'(f_i) mean_j (f_j - f_i)² with a = α/(2α + 1), up to the
+    fourth order in the spread of the data.
     """
     labels = np.resize([0.0, 1.0], 7)
     sizes = 2.0 ** np.arange(3, 8)

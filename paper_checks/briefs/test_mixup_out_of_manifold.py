@@ -145,7 +145,9 @@ def residual_beside_the_plane(points, labels, shares):
 
 @claim(derived(f"{RECALLED}: cross entropy is affine in the label"), kind="identity")
 def test_soft_label_linear(trial, n_draws: Draws = 200, n_classes: Classes = 4):
-    """Cross entropy at λ y_i + (1 - λ) y_j is λ times that at y_i plus 1 - λ times that at y_j."""
+    """The cross entropy of any prediction at the mixed label λ y_i + (1 - λ) y_j is λ times that at
+    y_i plus 1 - λ times that at y_j.
+    """
     logits, labels, shares = mixed_labels(trial, n_draws, n_classes)
     exact = mixed_entropies(logits, labels, shares)
     trial.identity(
@@ -159,8 +161,8 @@ def test_soft_label_linear(trial, n_draws: Draws = 200, n_classes: Classes = 4):
 
 @claim(derived("the variance of a label that is y_i or y_j"), kind="identity")
 def test_squared_loss_gap(trial, n_draws: Draws = 200, n_classes: Classes = 4):
-    """The squared loss at a mixed label lacks λ(1 - λ) |y_i - y_j|² of the mixture of both losses,
-    whatever the prediction.
+    """The squared loss of any prediction at the mixed label λ y_i + (1 - λ) y_j is less by λ(1 - λ)
+    |y_i - y_j|² than λ times that at y_i plus 1 - λ times that at y_j.
     """
     logits, labels, shares = mixed_labels(trial, n_draws, n_classes)
     trial.identity(
@@ -182,8 +184,9 @@ def test_intrusion(
     way: Literal["mixed", "unmixed"],
     n_sets: Annotated[int, Interval(1, 1000, why="each is drawn")] = 12,
 ):
-    """Over all functions the least Mixup loss exceeds the mean entropy of the labels by the mean of
-    KL(label | mean label at that input).
+    """Mixup trains on λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j. Over all functions
+    its least cross entropy exceeds the mean entropy of the mixed labels by the mean of KL(label |
+    mean label of all mixtures at the same input).
     """
     rng = trial.generator("sets")
     labels = [np.array([0.0, 1.0, 0.0]), *(np.resize([0.0, 1.0], 5) for _ in range(n_sets))]
@@ -207,8 +210,9 @@ def test_local_linear(
     trial,
     n: Annotated[int, Interval(4, 30, why="three points are on a plane; all pairs are listed")] = 6,
 ):
-    """The least squared Mixup loss of an affine function is E[λ² + (1 - λ)²] times that without
-    mixing: zero exactly if the labels lie on a plane over their points.
+    """Mixup trains on λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j, over all ordered
+    pairs. Its least squared loss over affine functions is E[λ² + (1 - λ)²] times the least one
+    without mixing.
     """
     rng = trial.generator("points")
     points = rng.standard_normal((n, 2))

@@ -151,7 +151,10 @@ def test_bound(
     faulty: Faulty,
     dim: Annotated[int, Interval(1, 10, why="the bound does not depend on it")],
 ):
-    """After a round mean |y_i - x̄|² <= (8f/m) V, whatever the faulty machines send."""
+    """Each of m honest machines moves to the mean y_i of the m nearest vectors it receives, its own
+    included; f < m/2 faulty machines send each of them what they like. Then mean |y_i - x̄|² <=
+    (8f/m) V, with the mean x̄ and the variance V of the honest vectors before.
+    """
     trial.require(honest > 2 * faulty, MAJORITY)
     generator = trial.generator("machines")
     ratios = [attacked(honest, faulty)]
@@ -171,7 +174,10 @@ def test_bound(
 
 @claim(derived("the attack at m = 2f"), kind="identity", cases=[1, 7])
 def test_bound_attained(trial, faulty: Faulty):
-    """At m = 2f the attack on a line reaches the bound: mean |y_i - x̄|² = (8f/m) V = 4V."""
+    """At m = 2f some attack of f faulty machines on m honest ones, each of which moves to the mean
+    y_i of the m nearest vectors it receives, reaches mean |y_i - x̄|² = 4V. x̄ and V are mean and
+    variance of the honest vectors before.
+    """
     trial.value(
         attacked(2 * faulty, faulty),
         simple_bound(2 * faulty, faulty),
@@ -189,9 +195,10 @@ def test_sharp(
     honest: Annotated[int, Interval(3, 14, why="all graphs are tried")],
     faulty: Annotated[int, Interval(1, 3, why="all graphs are tried")],
 ):
-    """On a line and at these sizes, (f + 1)^m <= 16384, the largest ratio is κ = 4fΛ/m² with Λ =
-    ½[m + 3f + √((m + 3f)² - 8fm)]: an attack attains it, and no graph of exchanges has a larger
-    eigenvalue than Λ.
+    """Each of m honest machines on a line moves to the mean y_i of the m nearest numbers it
+    receives, some of which come from f faulty machines. For (f + 1)^m <= 16384 the largest mean
+    |y_i - x̄|²/V is 4fΛ/m² with Λ = ½[m + 3f + √((m + 3f)² - 8fm)], where x̄ and V are mean and
+    variance before.
     """
     trial.require(honest > 2 * faulty, MAJORITY)
     trial.require(
@@ -234,8 +241,9 @@ def test_contraction(
         int, Interval(1, 65, why="without faulty machines nothing happens; 8f machines are placed")
     ],
 ):
-    """The attack pushes honest machines apart, ratio above 1, unless m > (1 + √17) f: of all
-    machines a share of less than 1/(2 + √17) = 1/6.12 may be faulty.
+    """Each of m honest machines moves to the mean y_i of the m nearest vectors it receives, some of
+    which come from f faulty machines. Under the attack on a line mean |y_i - x̄|² is below V if and
+    only if m > (1 + √17) f, where x̄ and V are mean and variance of the honest vectors before.
     """
     controls = {"a majority of two thirds": 2 * faulty + 1, "8f/m < 1": 8 * faulty + 1}
     trial.identity(least_contracting(faulty), contracting(faulty), ops=0, controls=controls)
@@ -249,8 +257,9 @@ def mean_shift(honest, faulty):
 
 @claim(derived("an attack on the majority"), kind="identity", cases=[(5, 1), (9, 4)])
 def test_mean_shift(trial, honest: Honest, faulty: Faulty):
-    """In one round the mean of the honest machines can be moved by √(4 (f/m)(1 - f/m) V): f of them
-    stand at 1, the others at 0, and only those at 0 are attacked.
+    """Each of m honest machines on a line moves to the mean of the m nearest numbers it receives,
+    some of which come from f faulty machines. If f honest ones stand at 1 and the others at 0, an
+    attack moves the mean of the honest machines by √(4 (f/m)(1 - f/m) V), V their variance.
     """
     trial.require(honest > 2 * faulty, MAJORITY)
     places = np.repeat([1.0, 0.0], [faulty, honest - faulty])[:, None]

@@ -218,8 +218,9 @@ def test_words(
     dim: Annotated[int, Interval(3, 8, why="d; in two all codes of three words explain all")],
     words: Words,
 ):
-    """A code of m words explains at most the sum of the m − 1 largest shares of the variance,
-    whatever the data; attained by the simplex.
+    """A code of m words, decoded by the mean of the data of each word, explains at most the sum of
+    the m − 1 largest shares ℓ_i/Σ ℓ of the variance, where ℓ_i are the eigenvalues of the data's
+    covariance.
     """
     trial.require(words <= dim, "words must be at most dim: more may explain all")
     trial.require(words < count, "words must be fewer than count: else they explain all")
@@ -250,8 +251,9 @@ def test_words(
     cases=[(5, 2), (60, 33), (16, 4), (9, 8)],
 )
 def test_words__simplex(trial, count: Points, words: Words):
-    """On the simplex every code of m words, none of them empty, explains exactly (m − 1)/(n − 1) of
-    the variance, balanced or not.
+    """On n equally likely points at equal distances every code of m words, none of them empty,
+    explains exactly (m − 1)/(n − 1) of the variance if each word is decoded by the mean of its
+    points.
     """
     trial.require(words < count, "words must be fewer than count: there are no more")
     generator = trial.generator("codes")
@@ -282,9 +284,9 @@ def test_doubling(
         int, Interval(2, 3, why="b; one token has no predecessor; 2³ points at most")
     ],
 ):
-    """On the simplex of n = V^b points token j <= b of every optimal nested code explains
-    V^(j − 1) (V − 1)/(n − 1), V times as much as the token before: the variance that a token
-    explains grows.
+    """Tokens of V values encode n = V^b equally likely points at equal distances, and a decoder
+    answers each prefix with the mean of its points. In every optimal nested code token j <= b
+    explains V^(j − 1) (V − 1)/(n − 1) of the variance, V times as much as the token before.
     """
     trial.require(values**tokens <= 9, "values to the power tokens must be 9 at most: all codes")
     weights = trial.generator("weights").uniform(0.2, 2, tokens)
@@ -307,9 +309,9 @@ def test_doubling(
     cases=[(3.0, 2.0, 1.0), (1.0, 1.1, 1.2), (2.0, 1.5, 0.3), (0.3, 3.0, 0.4)],
 )
 def test_half_rule(trial, first: Side, second: Side, third: Side):
-    """For the four points (a s_1, b s_2, c s_1 s_2) with signs s the first bit of the optimal
-    nested code explains max(a², b², c²)/(a² + b² + c²) and the second all the rest: the second
-    explains less if and only if one coordinate has more than half.
+    """Two bits encode the four points (a s_1, b s_2, c s_1 s_2), s_1, s_2 = ±1, and a decoder
+    answers each prefix with the mean of its points. The first bit of the optimal nested code
+    explains max(a², b², c²)/(a² + b² + c²) of the variance, and the second all the rest.
     """
     weights = trial.generator("weights").uniform(0.2, 2, 2)
     law = halves(first, second, third)
@@ -335,8 +337,9 @@ def test_half_rule(trial, first: Side, second: Side, third: Side):
 def test_linear_decreases(
     trial, dim: Annotated[int, Interval(3, 6, why="d, and tokens; they are trained")]
 ):
-    """For real tokens of any encoder, and decoders that are linear in them, token j of the optimum
-    explains ℓ_j/Σ ℓ: the shares fall.
+    """Real tokens of any encoder are decoded by linear maps of the first j tokens, for all j. At
+    the optimum token j explains the share ℓ_j/Σ ℓ of the variance, where ℓ_1 >= ℓ_2 >= … are the
+    eigenvalues of the data's covariance: the shares fall.
     """
     generator = trial.generator("data")
     drawn = generator.normal(size=(3 * dim, dim))

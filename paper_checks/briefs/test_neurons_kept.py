@@ -211,9 +211,10 @@ def test_volume_sampling(
     neurons: Annotated[int, Interval(2, 8, why="of one nothing is dropped; all sets are listed")],
     keep: Kept,
 ):
-    """If S is drawn with P(S) ∝ det A_SᵀA_S, the mean of (A - A_S T)ᵀ(A - A_S T) is V diag(λ_i
-    e_k(λ without λ_i)/e_k(λ)) Vᵀ: for every next layer at once, direction i keeps the share 1 -
-    e_k(λ without λ_i)/e_k(λ), and these sum to k. e_k is the elementary symmetric polynomial.
+    """A set S of k neurons with activations A_S is drawn with P(S) ∝ det A_SᵀA_S, and T = A_S⁺ A
+    repairs the next layer. AᵀA has eigenvalues λ_i and eigenvectors V, and e_k is the elementary
+    symmetric polynomial. The mean of (A - A_S T)ᵀ(A - A_S T) is V diag(λ_i e_k(λ without
+    λ_i)/e_k(λ)) Vᵀ.
     """
     trial.require(keep < neurons, "keep must be below neurons: else nothing is dropped")
     trial.require(keep < examples, "keep must be below examples: else nothing is lost")
@@ -253,9 +254,10 @@ def test_greedy_price(
     size: Annotated[int, Interval(3, 20, why="n of Kahan's matrix; its errors fall to rounding")],
     coupling: Coupling,
 ):
-    """For the columns of diag(1, s, …, s^(n-1)) (I - c·strict upper ones), s² = 1 - c², k = n - 1
-    and ties to the first column, pivoted QR errs more than the best set by the factor s^(2(n-1)) +
-    c² Σ_(j=1)^(n-1) (1 + c)^(2(j-1)) s^(2(n-1-j)), which grows by (1 + c)² a neuron as n → ∞.
+    """The columns of diag(1, s, …, s^(n-1)) (I - c·strict upper ones), s² = 1 - c², are the
+    activations of n neurons, one of which is dropped. Pivoted QR, which takes the first of equal
+    columns, errs s^(2(n-1)) + c² Σ_(j=1)^(n-1) (1 + c)^(2(j-1)) s^(2(n-1-j)) times as much as the
+    best choice.
     """
     errors, greedy = errors_when_one_is_dropped(kahan(size, coupling))
     ratio = greedy / np.min(errors)
@@ -284,9 +286,9 @@ def test_greedy_price__by_volume(
     size: Annotated[int, Interval(3, 12, why="n of Kahan's matrix; determinants are rounded")],
     coupling: Coupling,
 ):
-    """If one of n neurons is dropped, k = n - 1, volume sampling errs on average by the harmonic
-    mean of the n errors, n/tr (AᵀA)⁻¹, which is at most n times the least of them; here for Kahan's
-    matrix, where pivoted QR is not so bounded.
+    """One of n neurons with activations A is dropped, and the kept set S is drawn with P(S) ∝ det
+    A_SᵀA_S. The mean squared error is the harmonic mean of the n possible errors, n/tr (AᵀA)⁻¹, and
+    so at most n times the least of them.
     """
     activations = kahan(size, coupling)
     law = harmonic_mean_of_errors(activations)
@@ -312,9 +314,9 @@ def test_few_examples(
     examples: Annotated[int, Interval(10, 60, why="N; thousands of regressions are solved")],
     used: Annotated[int, Interval(1, 20, why="k of the regression")],
 ):
-    """With S fixed and N > k + 1 examples that are centred normal rows, least squares from the k
-    kept neurons to the others has the mean error 1 - k/N on these examples, and (N - 1)/(N - k - 1)
-    on new ones, in units of the least error that a repair can have.
+    """Neurons are centred normal, and the dropped ones are predicted from k kept ones by least
+    squares on N > k + 1 examples. In units of the least possible error the mean squared error is 1
+    - k/N on these examples and (N - 1)/(N - k - 1) on new ones.
     """
     trial.require(
         examples >= used + 6, "examples must exceed k by 6, for errors of finite variance"
@@ -352,9 +354,9 @@ def test_equicorrelated(
         float, Interval(0.05, 0.95, why="at 0 nothing is repaired, at 1 all is")
     ],
 ):
-    """Of n neurons of unit variance and correlation ρ the n - k dropped ones have, given the k kept
-    ones, the covariance (1 - ρ)(I + ρ/(1 + (k - 1) ρ) 1 1ᵀ), whichever are kept: the total is (n -
-    k)(1 - ρ)(1 + kρ)/(1 + (k - 1) ρ), at most 1 + 1/k times what PCA leaves.
+    """Let n neurons have variance 1 and correlation ρ with each other, and k of them be kept. Given
+    these, the n - k others have the covariance (1 - ρ)(I + ρ/(1 + (k - 1) ρ) 1 1ᵀ), whichever are
+    kept.
     """
     trial.require(keep < units, "keep must be below units: else nothing is dropped")
     order = trial.generator("order").permutation(units)

@@ -195,9 +195,9 @@ def test_conserved(
     copies: Copies,
     layers: Annotated[int, Interval(1, 8, why="a network has a layer; more are stiff in time")],
 ):
-    """Along the gradient flow of any loss u_i/s_i - u_j/s_j is conserved for L = 1, (log u_i)/s_i -
-    (log u_j)/s_j for L = 2, and u_i^(2-L)/s_i - u_j^(2-L)/s_j for L >= 3: with f = 0.9 z this gives
-    all weights.
+    """The gradient flow of any loss of f = Σ s_i u_i^L z, with L layers, conserves u_i/s_i -
+    u_j/s_j for L = 1, (log u_i)/s_i - (log u_j)/s_j for L = 2, and u_i^(2-L)/s_i - u_j^(2-L)/s_j
+    for L >= 3.
     """
     generator = trial.generator("copies")
     strengths = generator.uniform(0.5, 1, copies)
@@ -236,8 +236,9 @@ def mean_square_share(copies):
     low_power="1 % of distance between laws would take nine times the draws",
 )
 def test_shares(trial, copies: Copies, alpha: Start):
-    """For L = 2 and equal strengths a copy's share w_i has the law Beta(½, (F - 1)/2) for every α:
-    training adds nothing to the luck of the start.
+    """F copies of equal strength are weighted by u_i², two layers, and start at u_i = α |ξ_i| with
+    independent ξ_i ~ N(0, 1). After training a copy's share of the output has the law Beta(½, (F -
+    1)/2), for every α.
     """
     trial.distribution(
         lambda rng, n: shares(rng, n, copies, 2, alpha)[0],
@@ -255,7 +256,10 @@ def test_shares(trial, copies: Copies, alpha: Start):
     derived("second moments of a Dirichlet law"), kind="distribution", cases=[(2, 0.1), (5, 0.05)]
 )
 def test_shares__spread(trial, copies: Copies, alpha: Start):
-    """For L = 2 and equal strengths E Σ w_i² = 3/(F + 2), as if one run kept (F + 2)/3 copies."""
+    """F copies of equal strength are weighted by u_i², two layers, and start at u_i = α |ξ_i| with
+    independent ξ_i ~ N(0, 1). After training the copies' shares w_i of the output have E Σ w_i² =
+    3/(F + 2).
+    """
     law = mean_square_share(copies)
     trial.mean(
         lambda rng, n: np.sum(shares(rng, n, copies, 2, alpha) ** 2, axis=0),
@@ -279,7 +283,9 @@ def shares_of_one_layer(strengths):
 
 @claim(derived("u_i grows in proportion to s_i"), kind="limit", cases=[2, 3, 6])
 def test_shares__of_one_layer(trial, copies: Copies):
-    """For L = 1 and α → 0 the share of a copy tends to s_i²/Σ s_j², whatever the start."""
+    """F copies of strengths s_i are weighted by u_i, one layer, and start at u_i = α |ξ_i|. For α →
+    0 the share of copy i in the trained output tends to s_i²/Σ s_j², whatever the ξ_j are.
+    """
     generator = trial.generator("copies")
     strengths = generator.uniform(0.5, 1, copies)
     start = SMALL * np.abs(generator.normal(size=(copies, 1)))
@@ -344,10 +350,10 @@ def chance_of_weaker_at_zero(strength, layers):
     cases=[(3, 0.5, 0.01), (4, 0.5, 0.05), (10, 0.5, 0.05), (2, 0.8, 0.01)],
 )
 def test_luck(trial, layers: Deep, strength: Strength, alpha: Start):
-    """Of two copies with s_1 = 1 > s_2 the weaker one ends with more than half iff, for L >= 3,
-    (αξ_1)^(2-L) - (αξ_2)^(2-L)/s_2 > 2^((L-2)/L) - (2 s_2)^((L-2)/L)/s_2, and for L = 2,
-    log(αξ_1) - log(αξ_2)/s_2 < log(2 s_2)/(2 s_2) - ½ log 2, with ξ_i the absolute values of
-    independent N(0, 1): in how many runs is one integral.
+    """Two copies of strengths 1 > s are weighted by u_i^L and start at u_i = α |ξ_i|, ξ_i ~ N(0,
+    1). The weaker one ends with more than half iff, for L >= 3, (α|ξ_1|)^(2-L) - (α|ξ_2|)^(2-L)/s >
+    2^((L-2)/L) - (2 s)^((L-2)/L)/s, and for L = 2, log(α|ξ_1|) - log(α|ξ_2|)/s < log(2 s)/(2 s) - ½
+    log 2.
     """
     trial.require(
         layers > 2 or strength > 0.6, "with two layers a much weaker copy has no chance to measure"
@@ -373,8 +379,9 @@ def test_luck(trial, layers: Deep, strength: Strength, alpha: Start):
     cases=[(3, 0.5), (4, 0.5), (10, 0.3)],
 )
 def test_luck__of_small_starts(trial, layers: Deep, strength: Strength):
-    """As α → 0 the weaker of two copies wins with chance (2/π) arctan(s_2^(1/(L-2))), L >= 3, which
-    tends to ½ with depth.
+    """Two copies of strengths 1 > s are weighted by u_i^L, L >= 3 layers, and start at u_i = α
+    |ξ_i| with independent ξ_i ~ N(0, 1). For α → 0 the weaker copy ends with more than half of the
+    output with the chance (2/π) arctan(s^(1/(L-2))).
     """
     trial.require(layers > 2, "with two layers the chance falls to 0")
     law = chance_of_weaker_at_zero(strength, layers)
@@ -408,8 +415,9 @@ def test_luck__of_two_layers(
         Interval(0.55, 0.7, why="s_2: below, chances are too small; above, they fall too slowly"),
     ],
 ):
-    """For L = 2 the chance that the weaker copy wins falls as α^(1/s_2 - 1), α → 0: strength wins,
-    slowly.
+    """Two copies of strengths 1 > s are weighted by u_i², two layers, and start at u_i = α |ξ_i|
+    with independent ξ_i ~ N(0, 1). The chance that the weaker copy ends with more than half of the
+    output falls as α^(1/s - 1) for α → 0.
     """
     sizes = 2.0 ** np.arange(6, 15, 2)
     power = power_of_start(strength)
@@ -460,8 +468,9 @@ def test_broken(
     copies: Copies,
     runs: Runs,
 ):
-    """If one of F equal copies breaks, the mean of M runs has the mean squared error 2 (1/F² + V/M)
-    as α → 0, with V = 2 (F - 1)/(F² (F + 2)) for L = 2 and (F - 1)/F² for L >= 3.
+    """M runs with L layers start from random weights of scale α → 0, and one of F equal copies is
+    replaced by noise of variance 1 afterwards. The mean of the runs has the mean squared error 2
+    (1/F² + V/M), with V = 2 (F - 1)/(F² (F + 2)) for L = 2 and (F - 1)/F² for L >= 3.
     """
     law = error_of_broken(copies, layers, runs, wide=False)
 
@@ -485,7 +494,10 @@ def test_broken(
 
 @claim(derived("all shares are 1/F"), kind="limit", cases=[(2, 2), (4, 3), (6, 5)])
 def test_broken__of_one_layer(trial, copies: Copies, runs: Runs):
-    """With L = 1 V = 0 as α → 0: the mean squared error is 2/F² for one run and for M."""
+    """Runs with one layer start from random weights of scale α → 0, and one of F equal copies is
+    replaced by noise of variance 1 afterwards. The mean squared error is 2/F², for one run and for
+    the mean of several.
+    """
     each = shares(trial.generator("runs"), runs, copies, 1, SMALL)
     several = errors_of_broken(each.reshape(copies, runs, 1))[0]
     one = errors_of_broken(each[:, :1].reshape(copies, 1, 1))[0]
@@ -508,8 +520,9 @@ def test_broken__of_one_layer(trial, copies: Copies, runs: Runs):
 
 @claim(derived("moments of sums of shares"), kind="distribution", cases=[(4, 3), (2, 2), (6, 4)])
 def test_broken__of_one_wide_run(trial, copies: Copies, units: Runs):
-    """With L = 2 and M units a copy one run has the mean squared error 2 (1/F² + 2 (F - 1)/(F²
-    (F M + 2))): almost that of M runs.
+    """A run with two layers and M units for each of F equal copies starts from random weights of
+    scale α → 0, and one copy is replaced by noise of variance 1 afterwards. The mean squared error
+    is 2 (1/F² + 2 (F - 1)/(F² (F M + 2))).
     """
     law = error_of_broken(copies, 2, units, wide=True)
 
@@ -536,8 +549,9 @@ def test_broken__of_one_wide_run(trial, copies: Copies, units: Runs):
     derived("one unit has all"), kind="limit", cases=[(3, 4, 3), (5, 3, 2), (4, 2, 5), (3, 6, 5)]
 )
 def test_broken__of_one_deep_run(trial, layers: Three, copies: Copies, units: Runs):
-    """With L >= 3 and M units a copy the mean squared error of one run is 2/F as α → 0, that of one
-    unit a copy: width does not replace runs at all. It is the mean over 1000 runs.
+    """A run with three or more layers and any number of units for each of F equal copies starts
+    from random weights of scale α → 0, and one copy is replaced by noise of variance 1 afterwards.
+    The mean squared error is 2/F, as with one unit a copy.
     """
     each = shares(trial.generator("runs"), 1000, copies, layers, SMALL, units)
     law = error_of_broken(copies, layers, units, wide=True)
@@ -556,8 +570,8 @@ def test_broken__of_one_deep_run(trial, layers: Three, copies: Copies, units: Ru
 
 @claim(derived("M balls in F boxes"), kind="distribution", cases=[(3, 3, 3), (5, 3, 2), (4, 2, 5)])
 def test_broken__copies_kept(trial, layers: Three, copies: Copies, runs: Runs):
-    """For L >= 3 and α → 0 M runs keep F (1 - (1 - 1/F)^M) copies in the mean: so many have more
-    than half of some run.
+    """M runs with three or more layers start from random weights of scale α → 0 on F equal copies.
+    On average F (1 - (1 - 1/F)^M) different copies have more than half of the output of some run.
     """
     law = copies_kept(copies, runs)
 

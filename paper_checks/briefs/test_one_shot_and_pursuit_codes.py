@@ -267,9 +267,9 @@ def test_one_shot(
         float, Interval(0.2, 1.4, why="of the threshold; from 1.5 on the Gram matrix may not exist")
     ],
 ):
-    """The margin of the one-pass encoder is the least |d_i·x| inside the support less the largest
-    outside, and z_min for orthogonal atoms. Over all dictionaries of coherence at most μ it loses
-    μ (2 ‖z‖₁ − z_min) at most, attained up to 1.4 times the μ at which nothing is left.
+    """The margin of an input x = Σ z_i d_i is the least |d_i·x| of its atoms d_i less the largest
+    of all others. Over all dictionaries with |d_i·d_j| <= μ the least margin is z_min − μ (2 ‖z‖₁ −
+    z_min), with z_min the least |z_i|, up to 1.4 times the μ at which it is 0.
     """
     coefficients = sizes(atoms, ratio)
     coherence = share * one_shot_threshold(coefficients)
@@ -292,8 +292,9 @@ def test_one_shot(
     cases=[(2, 3.0), (3, 4.0), (4, 10.0), (6, 1.2)],
 )
 def test_one_shot__threshold(trial, atoms: Atoms, ratio: Range):
-    """The one-pass encoder is right for every dictionary of coherence at most μ if and only if
-    (2 ‖z‖₁/z_min − 1) μ < 1: atoms with products −μ and an outsider at μ to all fail just above.
+    """A one-pass encoder picks the k largest |d_i·x| for an input x = Σ z_i d_i of k unit atoms. It
+    picks these atoms for every dictionary with |d_i·d_j| <= μ if and only if (2 ‖z‖₁/z_min − 1) μ <
+    1, where z_min is the least |z_i|.
     """
     coefficients = sizes(atoms, ratio)
     law = one_shot_threshold(coefficients)
@@ -315,8 +316,9 @@ def test_one_shot__threshold(trial, atoms: Atoms, ratio: Range):
     cases=[(2, 3.0), (4, 2.0), (6, 10.0)],
 )
 def test_one_shot__drawn(trial, atoms: Atoms, ratio: Range):
-    """In no dictionary does the margin of the one-pass encoder lose more than its coherence μ
-    allows, μ (2 ‖z‖₁ − z_min).
+    """The margin of an input x = Σ z_i d_i is the least |d_i·x| of its unit atoms d_i less the
+    largest of all others. In every dictionary it is at least z_min − μ (2 ‖z‖₁ − z_min), with the
+    coherence μ, the largest |d_i·d_j|, and the least |z_i|, z_min.
     """
     generator = trial.generator("dictionaries")
     coefficients = sizes(atoms, ratio)
@@ -342,8 +344,8 @@ def test_one_shot__drawn(trial, atoms: Atoms, ratio: Range):
     cases=[2, 3, 4, 6],
 )
 def test_pursuit(trial, atoms: Atoms):
-    """Orthogonal matching pursuit fails from (2 k − 1) μ = 1 on, in its first step, for equal
-    coefficients on atoms with products −μ beside an outsider at μ to all.
+    """Orthogonal matching pursuit picks a wrong atom first, from (2 k − 1) μ = 1 on, for x = Σ d_i
+    of k unit atoms with products −μ if another atom has the product μ with each of them.
     """
     law = pursuit_threshold(atoms)
 
@@ -374,8 +376,9 @@ def test_pursuit__every_code(
         float, Interval(1, 6, why="log₁₀ z_max/z_min; sixteen digits must hold both")
     ],
 ):
-    """With (2 k − 1) μ < 1 orthogonal matching pursuit finds every support, whatever the sizes and
-    signs on it: in spikes and waves, μ = 1/8, up to four atoms.
+    """If (2 k − 1) μ < 1, where the coherence μ is the largest |d_i·d_j| of two unit atoms,
+    orthogonal matching pursuit finds the k atoms of every x = Σ z_i d_i, whatever the sizes and
+    signs of the z_i.
     """
     supports, codes = draw_codes(trial.generator("codes"), atoms, decades, 60)
     passed, pursued = rightly_read(supports, codes)
@@ -396,8 +399,8 @@ def test_pursuit__every_code(
     cases=[(2, 3.0), (4, 5.0), (6, 1.2)],
 )
 def test_energy(trial, atoms: Atoms, ratio: Range):
-    """For plain matching pursuit |x|² = Σ a_t² + |r_T|², where a_t is the correlation of step t and
-    r_T the last residual.
+    """T steps of plain matching pursuit take the correlations a_t off an input x and leave the
+    residual r_T: |x|² = Σ a_t² + |r_T|².
     """
     columns = trial.generator("dictionary").normal(size=(atoms + 2, 2 * atoms))
     columns /= np.linalg.norm(columns, axis=0)
@@ -432,8 +435,8 @@ def test_energy__step(
         float, Interval(0.1, 0.95, why="of 1/(k − 1), where the atoms become dependent")
     ],
 ):
-    """A step of matching pursuit keeps at most 1 − (1 − (k − 1) μ)/k of the energy of a residual in
-    the span of k atoms, attained by Σ d_i with products −μ.
+    """A step of matching pursuit leaves at most the share 1 − (1 − (k − 1) μ)/k of the squared
+    length of a residual in the span of k unit atoms, where μ is the largest |d_i·d_j|.
     """
     coherence = part / (atoms - 1)
     generator = trial.generator("dictionaries")
@@ -480,8 +483,9 @@ def test_relu_sticks(
     first: Annotated[float, Interval(1.1, 10, why="z_1/z_2: the larger atom is picked first")],
     product: Product,
 ):
-    """For two atoms with c = d_1·d_2 > 0 and z_1 > z_2 > 0 the released loop ends with the code
-    (z_1 + c z_2, (1 − c²) z_2) and a residual of length c √(1 − c²) z_2, here for z_2 = 1.
+    """Two unit atoms have the product c > 0, and x = z_1 d_1 + z_2 d_2 with z_1 > z_2 > 0. The
+    released matching pursuit, which has a ReLU, ends with the code (z_1 + c z_2, (1 − c²) z_2) and
+    a residual of length c √(1 − c²) z_2.
     """
     atoms = pair(product)
     found, residual = released_loop(atoms, atoms @ np.array([first, 1.0]))
@@ -510,8 +514,8 @@ def test_relu_sticks__signed(
         int, Interval(1, 6, why="the residual falls as c^t, and must exceed rounding")
     ],
 ):
-    """With signs in place of the ReLU the residual after t steps has the length c^(t − 1)
-    √(1 − c²) z_2, and so it vanishes; here z = (2, 1).
+    """Two unit atoms have the product c > 0, and x = z_1 d_1 + z_2 d_2 with z_1 > z_2 > 0. Matching
+    pursuit without a ReLU leaves a residual of length c^(t − 1) √(1 − c²) z_2 after t steps.
     """
     atoms = pair(product)
     signal = atoms @ np.array([2.0, 1.0])

@@ -118,9 +118,10 @@ def test_likelihood(
     ],
     c: Scale,
 ):
-    """With σ² = 1 the filter's log p(y_t | past) add up to the log density of one Gaussian of mean
-    0 and covariance c γ^(|s-t|) φ_s·φ_t + 1{s=t} over all y, and its last estimate of the head is
-    the mean of w given y under that Gaussian.
+    """A head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, c I) from w_0 ~ N(0, c I), and y_t = φ_t·w_t
+    + N(0, 1). The Kalman filter's log p(y_t | past) add up to the log density of all y under one
+    Gaussian with mean 0 and covariance c γ^(|s-t|) φ_s·φ_t + 1{s=t}, and its last head is the mean of
+    w_t given y.
     """
     generator = trial.generator("data")
     gammas = np.array([0.0, gamma, 1.0])
@@ -173,9 +174,10 @@ def settled_filter(gamma, c, noise, steps):
     cases=[(0.9, 1.0, 0.5), (0.99, 1.0, 0.5)],
 )
 def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
-    """The settled filter predicts w with the variance v = ½[-β + √(β² + 4qσ²)], q = (1-γ²)c, β =
-    (1-γ²)σ² - q, and remembers, its weights on the past over the latest one, 1/(1 - γ (1 - K))
-    steps with K = v/(v + σ²): fewer than 1/(1 - γ).
+    """A head of variance c drifts as w_t = γ w_{t-1} + N(0, q), q = (1-γ²)c, and y_t = w_t + N(0,
+    σ²). In the long run the Kalman filter predicts w_t with the variance v = ½[-β + √(β² + 4qσ²)],
+    β = (1-γ²)σ² - q, and its weights on the past add up to 1/(1 - γσ²/(v + σ²)) times the latest
+    one.
     """
     variance, weights = settled_filter(gamma, c, noise, STEPS)
     predict = steady_variance(gamma, c, noise)
@@ -219,8 +221,9 @@ def error_of_weights(truth, gamma, c, noise):
     cases=[(0.9, 1.0, 0.5), (0.5, 10.0, 0.1)],
 )
 def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
-    """A settled filter with γ on a head with γ_0 has the one-step error X_11 - 2X_12 + X_22 + σ²,
-    where X = AXA' + Q with A = [[γ_0, 0], [γK, γ(1-K)]] and Q = diag((1-γ_0²)c, (γK)²σ²).
+    """A head w_t = γ_0 w_{t-1} + N(0, (1-γ_0²)c) is seen as y_t = w_t + N(0, σ²). The settled
+    Kalman filter with γ and gain K predicts y_t with the mean squared error X_11 - 2X_12 + X_22 +
+    σ², where X = A X Aᵀ + Q, A = [[γ_0, 0], [γK, γ(1-K)]] and Q = diag((1-γ_0²)c, (γK)²σ²).
     """
     law = np.array([one_step_error(truth, gamma, c, noise) for gamma in GAMMAS])
     measured = np.array([error_of_weights(truth, gamma, c, noise) for gamma in GAMMAS])
@@ -234,7 +237,10 @@ def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
     cases=[(0.9, 1.0, 0.5), (0.5, 10.0, 0.1)],
 )
 def test_least_at_the_truth(trial, truth: Forgetting, c: Scale, noise: Scale):
-    """The head's own γ_0 gives a settled filter the least one-step error, v + σ²."""
+    """A head w_t = γ_0 w_{t-1} + N(0, (1-γ_0²)c) is seen as y_t = w_t + N(0, σ²). Of the settled
+    Kalman filters with any γ the one with γ = γ_0 has the least mean squared error of the next y, v
+    + σ², where v is its variance of w.
+    """
     gammas = np.array([*GAMMAS, truth])
     measured = np.array([error_of_weights(truth, gamma, c, noise) for gamma in gammas])
     belief = np.array([steady_variance(gamma, c, noise) + noise for gamma in gammas])

@@ -143,8 +143,9 @@ def nested(trial, size, rank):
     cases=[(5, 3), (3, 2)],
 )
 def test_nested_minimum(trial, size: Size, rank: Rank):
-    """The least Σ_b p_b E |A x - U_b V_bᵀ x|² over nested factors is Σ_b p_b Σ_{i>b} σ_i², σ_i the
-    singular values of A S^(1/2): each cut is optimal.
+    """A linear map A meets inputs with E x xᵀ = S, and U_b, V_b are the first b columns of U, V.
+    The least Σ_b p_b E |A x - U_b V_bᵀ x|² over U and V is Σ_b p_b Σ_{i>b} σ_i², with the singular
+    values σ_i of A S^(1/2).
     """
     target, root, _, chances, (_, _, loss, slope) = nested(trial, size, rank)
     equal = nested_loss(target, root, np.full(rank, 1 / rank))
@@ -161,8 +162,9 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
     cases=[(4, 3), (6, 2)],
 )
 def test_every_prefix(trial, size: Size, rank: Rank):
-    """Every nested prefix U_b V_bᵀ is the best rank-b cut of A S^(1/2), times S^(-1/2): in general
-    not that of A.
+    """A linear map A meets inputs with E x xᵀ = S, and U_b, V_b are the first b columns of U, V.
+    Where Σ_b p_b E |A x - U_b V_bᵀ x|² is least, all p_b > 0, every U_b V_bᵀ is S^(-1/2) after the
+    best approximation of A S^(1/2) of rank b.
     """
     target, root, masks, _, (u, v, _, slope) = nested(trial, size, rank)
     predict, plain = (
@@ -199,9 +201,10 @@ def test_plain_dropout(
         Interval(0.2, 0.9, why="at 1 nothing is dropped; below .2 hardly anything is learned"),
     ],
 ):
-    """For S = I and components kept with chance q the least loss is Σ (a_i - q s_i)² + c T², where
-    a_i are the singular values of A, c = q (1 - q)/r, s_i = (a_i - c T/q)_+/q for i <= r and T = Σ
-    s_i; then all |u_i| |v_i| = T/r.
+    """For white inputs, E x xᵀ = I, and r components u_i v_iᵀ that are each kept with the chance q,
+    the least E |A x - Σ_kept u_i v_iᵀ x|² is Σ (a_i - q s_i)² + c T². Here a_i are the singular
+    values of A, c = q (1 - q)/r, s_i = (a_i - c T/q)_+/q for i <= r, else 0, and T = Σ s_i; all
+    |u_i| |v_i| are T/r.
     """
     trial.require(
         size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank"

@@ -104,8 +104,9 @@ def test_deflation(
         float, Interval(0.1, 10, why="of the unit in which the eigenvalues are between 0 and 1")
     ],
 ):
-    """Where the earlier columns are ψ_i = v_i, the ratio penalty takes λ_i v_i v_iᵀ off K, with no
-    α to tune; the plain one leaves λ_i − α λ_i² in place of λ_i.
+    """Let K have eigenvalues λ_i and eigenvectors v_i. With v_1 … v_(j−1) for the earlier columns a
+    unit ψ is to ascend ψᵀKψ less Σ (v_iᵀKψ)²/λ_i (ratio penalty) or α Σ (v_iᵀKψ)² (plain one). The
+    first objective is ψᵀ(K − Σ λ_i v_i v_iᵀ)ψ, the second ψᵀ(K − α Σ λ_i² v_i v_iᵀ)ψ.
     """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     forms = np.array(
@@ -141,8 +142,9 @@ def found_threshold(k, vectors, columns):
     derived("the top eigenvector of what is left"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)]
 )
 def test_threshold(trial, dim: Dim, columns: Columns):
-    """With plain penalty and stop-gradient the columns are v_1 … v_k iff α > max (λ_i − λ_j)/λ_i²
-    over i < j ≤ k.
+    """Let K have eigenvalues λ_1 > λ_2 > … > 0 and eigenvectors v_i. If unit columns ψ_j maximise
+    ψ_jᵀKψ_j − α Σ_{i<j} (ψ_iᵀKψ_j)² one after another, the first k are v_1 … v_k if and only if α >
+    (λ_i − λ_j)/λ_i² for all i < j ≤ k.
     """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     law = order_threshold(values, columns)
@@ -198,8 +200,8 @@ def joint_setting(trial, dim, columns, strength):
     cases=[(8, 3, 2.0), (5, 2, 5.0)],
 )
 def test_joint_optimum(trial, dim: Dim, columns: Columns, strength: Strength):
-    """Without stop-gradient and with α >= 2/λ_k the largest Σ_j R_jj − α Σ_{i<j} R_ij² is Σ_{l<=k}
-    λ_l.
+    """Let K have eigenvalues λ_1 > λ_2 > … > 0 and R = ΨᵀKΨ with k unit columns in Ψ. If α >=
+    2/λ_k, the largest value of Σ_j R_jj − α Σ_{i<j} R_ij² over all Ψ is λ_1 + … + λ_k.
     """
     values, _, k, alpha = joint_setting(trial, dim, columns, strength)
     law = sum_of_leading(values, columns)
@@ -215,8 +217,9 @@ def test_joint_optimum(trial, dim: Dim, columns: Columns, strength: Strength):
 
 @claim(derived("R is diagonal there"), kind="identity", cases=[(8, 3, 2.0), (5, 2, 5.0)])
 def test_unordered(trial, dim: Dim, columns: Columns, strength: Strength):
-    """Without stop-gradient the optimum of Σ_j R_jj − α Σ_{i<j} R_ij² is attained at v_1 … v_k in
-    any of their k! orders.
+    """Let K have eigenvalues λ_1 > λ_2 > … > 0 and eigenvectors v_i, and R = ΨᵀKΨ. The joint
+    objective Σ_j R_jj − α Σ_{i<j} R_ij² is λ_1 + … + λ_k if the columns of Ψ are v_1 … v_k, in each
+    of their k! orders.
     """
     values, vectors, k, alpha = joint_setting(trial, dim, columns, strength)
     orders = np.array(list(permutations(range(columns))))
@@ -252,8 +255,9 @@ def joint_threshold(values, columns):
 
 @claim(derived("2×2 blocks of the Hessian"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)])
 def test_joint_threshold(trial, dim: Dim, columns: Columns):
-    """Without stop-gradient v_1 … v_k is a strict local maximum, up to signs, iff α > 1/(λ_{k − 1}
-    + λ_k); not always a global one.
+    """Let K have eigenvalues λ_1 > λ_2 > … > 0 and eigenvectors v_i, and R = ΨᵀKΨ with k unit
+    columns in Ψ. Up to signs Ψ = (v_1 … v_k) is a strict local maximum of Σ_j R_jj − α Σ_{i<j}
+    R_ij² if and only if α > 1/(λ_{k − 1} + λ_k).
     """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     law = joint_threshold(values, columns)

@@ -196,9 +196,10 @@ def turning_squares(generator, n, n_points, dim, share, spike):
 
 @observed
 def best_guarantee(share):
-    """The largest over u of the smaller u^T Σ u / |Σ| of two normal laws with spikes β along v and
-    along w, for the largest β at which their overlap, an integral over the plane, is so large that
-    outliers of a share ε make them the same.
+    """A filter drops the points with (u·x)² > c m along the top direction u of the rest, m their
+    robust variance, until none is left to drop. It ends with uᵀ S_G u >= |S_G| - wᵀ S_R w - ε c m,
+    whatever the share ε of outliers is made of; S_G and S_R are the scatters of all and of the
+    dropped clean points, and w is the top direction of S_G.
     """
 
     def overlap(spike):
@@ -285,8 +286,9 @@ def certificate(points, good, kept, variance, cutoff):
     cases=[(2000, 10, 4.0, 0.05), (2000, 5, 2.0, 0.1), (4000, 3, 8.0, 0.2)],
 )
 def test_failure(trial, n_points: Points, dim: Dimension, spike: Spike, share: Share):
-    """A share ε of outliers ±s w turns the top direction from v to w once s² exceeds (1 - ε) β / ε,
-    where 1 + β is the variance along v and 1 that along w.
+    """Points have the variance 1 + β along v and 1 across it, and a share ε of them is replaced by
+    outliers ±s w, w at right angles to v. The top principal direction turns from v to w where s²
+    exceeds (1 - ε) β / ε.
     """
     exact = even_count(n_points, share) / n_points
     threshold = turning_square(exact, spike)
@@ -320,8 +322,9 @@ def test_failure__value(
     excess: Annotated[float, Interval(1.5, 1000, why="s² over the turn; just beyond it wavers")],
     n_points: Points = 2000,
 ):
-    """Outliers that turn the top direction leave PCA 1/(1 + β) of the largest clean variance,
-    however far out they are.
+    """Points have the variance 1 + β along v and 1 across it. Outliers ±s w, w at right angles to
+    v, that turn the top principal direction leave it 1/(1 + β) of the largest variance, however
+    large s is.
     """
     dim = 5
     length = np.sqrt(excess * turning_square(share, spike))
@@ -354,9 +357,10 @@ def test_lower_bound(
     trial,
     share: Annotated[float, Interval(0.001, 0.45, why="at 1/2 all is lost; below, digits are")],
 ):
-    """Two normal laws, I plus spikes β = tan²(π/(4 (1 - ε))) - 1 along v or w at right angles, can
-    be made the same by outliers of a share ε. So no estimator, whatever it computes from however
-    many points, can guarantee more than (1 + cot²(π/(4 (1 - ε))))/2 of the largest variance.
+    """Let Σ be a covariance and a share ε of the points replaced by an adversary. No estimator,
+    from however many points, can guarantee a unit vector u with uᵀ Σ u > r |Σ| for r = (1 +
+    cot²(π/(4 (1 - ε))))/2: normal laws with the spike β = tan²(π/(4 (1 - ε))) - 1 along one of two
+    axes can be made the same.
     """
     law = guarantee_limit(share)
     margin = 0.01 * (1 - law)
@@ -384,9 +388,9 @@ def test_hidden_share(
     share: Annotated[float, Interval(0.01, 0.4, why="of fewer, the farthest are too few")],
     n_points: Points,
 ):
-    """The share ε of normal points that lies farthest out along a direction carries ε + 2 q φ(q) of
-    the variance along it, where ε of a standard normal law with density φ is beyond ±q. It is of
-    the order 2 ε log(1/ε), and an adversary who takes it away leaves no trace.
+    """The share ε of normal points that lies farthest out along a direction, beyond ±q standard
+    deviations, carries the part ε + 2 q φ(q) of the variance along it, where φ is the standard
+    normal density.
     """
     exact = round(share * n_points) / n_points
     law = hidden(exact)
@@ -470,9 +474,10 @@ def good_enough(estimator, n_points, dim, square):
     cases=[110.0, 1000.0, 1e5],
 )
 def test_goal(trial, square: Square, n_points: Points = 2000, dim: Dimension = 10):
-    """With 5 % of outliers ±s w, s² >= 100, and β = 4 the filter keeps 95 % of the largest
-    variance, u^T Σ u >= .95 |Σ|, as surely as if the m clean points were known: with probability 1
-    - (d - 1)/(.05 β m) at least, or .95 if this is less. Plain PCA does not.
+    """Points have the variance 5 along an axis and 1 else in d dimensions, and 5 % are replaced by
+    outliers ±s w across it, s² >= 100. The filter, which drops what sticks out, finds a direction
+    with 95 % of the largest variance with probability 1 - (d - 1)/(.2 m) at least for m clean
+    points, or .95 if this is less.
     """
     trial.require(
         n_points >= 200 * dim, "n_points must be at least 200 dim: clean data suffice for the goal"
@@ -502,10 +507,10 @@ def test_streaming(
         int, Interval(5, 10, why="with few, two steps suffice; with more, blocks must be larger")
     ] = 6,
 ):
-    """A filter that sees each point once, and stores two directions, one number and the squares of
-    one block, keeps 95 % of the largest variance at 5 % of outliers ±s w, s² >= 200, and β = 4:
-    with probability 1 - (d - 1)/(.05 (2 + β) m) at least for m clean points a block, or .95 if this
-    is less. The power method without a filter does not.
+    """Points have the variance 5 along an axis and 1 else in d dimensions, and 5 % are replaced by
+    outliers ±s w across it, s² >= 200. A filter that sees each point once finds a direction with 95
+    % of the largest variance with probability 1 - (d - 1)/(.3 m) at least for blocks of m clean
+    points, or .95 if this is less.
     """
 
     def event(**options):

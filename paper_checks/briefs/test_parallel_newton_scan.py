@@ -164,8 +164,9 @@ def test_prefix(
         ),
     ],
 ):
-    """After k sweeps, Newton's or Picard's, the first k steps at least are exact whatever the maps
-    and the guess.
+    """The recurrence x_t = f_t(x_{t-1}) is solved by sweeps y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} -
+    x̂_{t-1}) from a guess x̂, with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). After k sweeps at
+    least the first k steps are exact, for all maps f_t and guesses.
     """
     weights, inputs, start, guess = random_network(trial, steps, units)
     sweeps = min(steps, 30)
@@ -184,7 +185,9 @@ def test_prefix(
 
 @claim(derived("a sweep of an affine map is the map"), kind="identity", cases=[(40, 8), (2, 1)])
 def test_affine(trial, steps: Steps, units: Units):
-    """Of affine maps one sweep of Newton's makes all steps exact, from any guess."""
+    """The recurrence x_t = f_t(x_{t-1}) of affine maps is solved by one sweep y_t = f_t(x̂_{t-1}) +
+    f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) of Newton's method exactly, from any guess x̂.
+    """
     weights, inputs, start, guess = random_network(trial, steps, units)
     step = affine(0.9 * weights / np.linalg.norm(weights, 2), inputs)
     trial.identity(
@@ -205,8 +208,9 @@ def test_error_recursion(
         Interval(0.5, 3.9, why="the logistic map leaves [0, 1] above 4 and dies out below 1/2"),
     ],
 ):
-    """For f(x) = r x (1 - x) and errors e_q = x̂_q - x_q, e_0 = 0, the error after a sweep is e⁺_t
-    = r Σ_{q<t} e_q² Π_{q<j<t} f'(x̂_j).
+    """Newton's sweep y_t = f(x̂_{t-1}) + f'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) for x_t = f(x_{t-1}),
+    f(x) = r x (1 - x), turns the errors e_t = x̂_t - x_t, e_0 = 0, into y_t - x_t = r Σ_{q<t} e_q²
+    Π_{q<j<t} f'(x̂_j).
     """
     states = truth(logistic(rate), 0.3, steps)
     errors = trial.generator().uniform(0.05, 0.3, steps) * np.resize([-1, 1], steps)
@@ -224,8 +228,9 @@ def test_error_recursion(
 
 @claim(derived("by summing the recursion"), kind="bound", cases=[0.3, 0.7])
 def test_quadratic(trial, slope: Slope):
-    """Where L < 1 a sweep leaves |e⁺| <= M |e|²/(2 (1 - L)); at a fixed point this is reached as e
-    → 0 and T → ∞.
+    """A sweep y_t = f_t(x̂_{t-1}) + f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) of Newton's method for x_t
+    = f_t(x_{t-1}) leaves |y - x| <= M |x̂ - x|²/(2 (1 - L)) if L < 1, where |·| is the largest
+    entry and L and M are the largest |f_t'| and |f_t''| between x̂ and x.
     """
     rate = 2 - slope
     lhs = []
@@ -253,8 +258,9 @@ def test_picard_shift(
     slope: Slope,
     sweeps: Annotated[int, Interval(1, 4, why="with more, a small slope leaves rounding only")],
 ):
-    """For f_t(x) = a x + u_t Picard's error after k sweeps is a^k e_{t-k}, and 0 for t <= k:
-    linear, not quadratic.
+    """For x_t = a x_{t-1} + u_t a sweep of Picard's method replaces a guess x̂_t by a x̂_{t-1} +
+    u_t. After k sweeps from errors e_t = x̂_t - x_t the error of step t is a^k e_{t-k}, and 0 for t
+    <= k.
     """
     trial.require(sweeps < steps, "sweeps must be below steps: then all steps are exact")
     inputs, guess = trial.generator().normal(size=(2, steps))

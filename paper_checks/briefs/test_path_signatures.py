@@ -132,8 +132,8 @@ def tail(total, level):
 
 @claim(derived("recalled: Chen's identity"), kind="identity", cases=[(4, 3, 2, 3), (1, 1, 3, 4)])
 def test_chen(trial, segments: Segments, others: Segments, channels: Channels, level: Level):
-    """The signature of a path and a second one after it is S_n = sum over m <= n of S_m(first) x
-    S_(n-m)(second): order matters.
+    """The tensor S_n of level n in the signature of a path holds its n-fold iterated integrals. For
+    a path and a second one after it S_n = Σ_{m<=n} S_m(first) ⊗ S_{n-m}(second).
     """
     generator = trial.generator("paths")
     first, second = (generator.normal(size=(n, channels)) for n in (segments, others))
@@ -161,9 +161,10 @@ def test_cut_after_levels(
     states: States,
     order: Annotated[int, Interval(1, 6, why="words up to this length; there are d^n of length n")],
 ):
-    """Cut after level N, the sum over words of S^w A_(w_n)..A_(w_1) misses the flow, which takes
-    y_0 to y_T, by at most the sum over m > N of C^m / m!, C the sum of the spectral norms of the
-    segments' generators.
+    """The flow of dy = Σ A_i y dX_i along a piecewise linear path X is the sum over words w of its
+    iterated integrals S^w times A_(w_n)..A_(w_1). Words up to length N miss at most Σ_{m>N} C^m/m!
+    of it in the spectral norm, where C is the sum of the spectral norms of Σ A_i ΔX_i over the
+    segments ΔX.
     """
     generator = trial.generator("paths and equations")
     errors = []
@@ -194,8 +195,8 @@ def test_cut_after_levels(
 
 @claim(LINEAR, kind="identity", cases=[(5, 2, 3), (2, 3, 4)])
 def test_linear_functional(trial, segments: SeveralSegments, channels: Channels, states: States):
-    """The flow of dy = sum of A_i y d(X_i) is the sum over words of S^w A_(w_n)..A_(w_1): exactly,
-    if products of as many matrices as there are states vanish.
+    """The flow of dy = Σ A_i y dX_i along a path X is linear in its iterated integrals S^w: it is
+    the sum over words w = w_1..w_n of S^w A_(w_n)..A_(w_1).
     """
     generator = trial.generator("paths and equations")
     increments = generator.uniform(-1, 1, (segments, channels)) / segments
@@ -216,8 +217,8 @@ def test_linear_functional(trial, segments: SeveralSegments, channels: Channels,
     cases=[(4, 2, 3), (2, 3, 2)],
 )
 def test_clock_blindness(trial, segments: SeveralSegments, channels: Channels, level: Level):
-    """Without a time channel S ignores at which speed a path is run through, and a path followed by
-    its reverse has the signature 1, 0, 0, …
+    """The signature of a path, its iterated integrals, does not depend on the speed at which the
+    path is run through, and that of a path followed by its reverse is 1, 0, 0, ….
     """
     generator = trial.generator("path and clocks")
     increments = generator.normal(size=(segments, channels))
@@ -241,8 +242,9 @@ def test_few_observations(
     trial,
     observations: Annotated[int, Interval(3, 80, why="two have no area; all pairs are listed")],
 ):
-    """A unit circle that is observed at n places and joined by lines has the area (S^(x,y) -
-    S^(y,x)) / 2 = (n/2) sin(2 π/n) in its signature: of π, 2 π²/(3 n²) is lost.
+    """A unit circle is observed at n equally spaced places and joined by lines. The area in its
+    signature, half of the difference of the iterated integrals of dx dy and dy dx, is (n/2)
+    sin(2π/n) in place of π.
     """
     angles = 2 * np.pi * np.arange(observations + 1) / observations
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)

@@ -280,8 +280,8 @@ def oblique_variance(share, angle):
     cases=[(200, 12), (5, 2), (400, 30)],
 )
 def test_diagonalise(trial, n_samples: Samples, dim: FewDimensions):
-    """A rotation of the data after which no two coordinates covary leaves the eigenvalues of C as
-    their variances: C becomes diag(λ_1, …, λ_d).
+    """A rotation after which no two coordinates of the data covary leaves the eigenvalues of their
+    covariance matrix as variances.
     """
     points = cloud(trial, n_samples, dim)
     scores = turned(points)
@@ -305,8 +305,9 @@ def test_one_by_one(
     dim: Annotated[int, Interval(3, 12, why="in the plane the second axis is given; searches")],
     kept: Annotated[int, Interval(2, 4, why="the first is no sequence; small ones lose digits")],
 ):
-    """The largest variance along a direction at right angles to the k - 1 directions that were
-    found in this way before is λ_k.
+    """Let each direction be at right angles to the earlier ones and have the largest variance of
+    the data that is then possible. The k-th has the k-th largest eigenvalue of the covariance as
+    variance.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}: the last axis is given")
     points = cloud(trial, n_samples, dim)
@@ -331,7 +332,9 @@ def test_one_by_one(
     cases=[(200, 12), (4, 2), (1000, 100)],
 )
 def test_singular_values(trial, n_samples: Samples, dim: Dimension):
-    """Squared singular values of the centred points, over n, are the eigenvalues of C."""
+    """The squared singular values of n centred points, divided by n, are the eigenvalues of their
+    covariance matrix with the divisor n.
+    """
     points = cloud(trial, n_samples, dim)
     law = eigenvalues(points)
     uncentred = np.linalg.svd(points, compute_uv=False) ** 2 / n_samples
@@ -355,8 +358,8 @@ def test_divisor(
     n_points: Annotated[int, Interval(2, 4, why="of one point nothing varies; all are drawn")],
     size: Annotated[int, Interval(2, 6, why="of one draw nothing varies; all samples are listed")],
 ):
-    """Over all samples of n draws XᵀX/n about the sample's mean averages (n - 1)/n C, so that the
-    divisor n - 1 is unbiased. About a mean that is known the divisor n is.
+    """Over all samples of n draws from a population with covariance C the scatter about the
+    sample's mean, divided by n, has the mean (n - 1)/n C: the divisor n - 1 is unbiased.
     """
     points = trial.generator("points").normal(size=(n_points, 2))
     law = expected_covariance(points, size)
@@ -382,8 +385,9 @@ def test_optimal(
     kept: Annotated[int, Interval(1, 29, why="below dim, 30 at most")],
     n_subspaces: Annotated[int, Interval(10, 5000, why="few may miss a better one")] = 2000,
 ):
-    """No projection of the centred points to k dimensions has a smaller mean squared error than
-    that on the first k principal axes, λ_(k+1) + … + λ_d.
+    """No projection of centred points to k dimensions has a mean squared error below λ_(k+1) + … +
+    λ_d, that of the projection on the first k principal axes, where λ_1 >= … >= λ_d are the
+    eigenvalues of their covariance.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}: else nothing is lost")
     points = cloud(trial, n_samples, dim)
@@ -415,9 +419,9 @@ def test_spring(
     noise: Annotated[float, Interval(1e-3, 0.5, why="beyond, it hides the motion of one camera")],
     n_samples: Annotated[int, Interval(50, 1000, why="noise uncorrelated with the motion")] = 100,
 ):
-    """A motion of variance s² along a line e, filmed by m cameras with optical axes c_i and noise
-    σ² in each of 2 m coordinates, has λ_1 = s² Σ_i (1 - (c_i . e)²) + σ² and σ² for all others: one
-    axis, however many cameras.
+    """A motion of variance s² along a line e is filmed by m cameras with optical axes c_i and noise
+    of variance σ² in each of the 2 m coordinates. The covariance of these has the eigenvalue s² Σ_i
+    (1 - (c_i·e)²) + σ², and σ² for all others.
     """
     generator = trial.generator("scene")
     frames = np.array([orthonormal(generator, 3) for _ in range(n_cameras)])
@@ -441,8 +445,8 @@ def test_spring(
 
 @claim(derived("the mean of cos² over equal steps"), kind="identity", cases=[3, 4, 25, 1000])
 def test_ferris_wheel(trial, riders: Riders, radius: Radius = 2.0):
-    """Riders at equal distances on a wheel of radius r have the variance r²/2 along every axis: to
-    keep one component loses half, whichever it is.
+    """Riders at equal distances on a wheel of radius r, three or more, have the variance r²/2 along
+    every axis.
     """
     points = radius * wheel(riders, 0.3)
     angles = np.linspace(0, np.pi, 19)
@@ -469,8 +473,9 @@ def test_ferris_wheel__dependent(
     radius: Radius = 2.0,
     angle: Annotated[float, Interval(0, 3.15, why="a turn of the axes")] = 0.7,
 ):
-    """The scores of riders on any two axes at right angles do not covary, but one determines the
-    size of the other: their squares have covariance -r⁴/8, for any number of riders but four.
+    """The squared coordinates of riders at equal distances on a wheel of radius r, along any two
+    axes at right angles, have the covariance -r⁴/8, for every number of riders from three on but
+    four.
     """
     trial.require(riders != 4, "riders must not be 4: their squares need not vary")
     law = wheel_dependence(radius)
@@ -503,9 +508,8 @@ OBLIQUE = [
     derived("the double of an angle turns a tensor into a vector"), kind="identity", cases=OBLIQUE
 )
 def test_oblique_axes(trial, first: Sources, second: Sources, share: Strength, angle: Angle):
-    """Of two independent sources of variances 1 and t along axes at an angle φ, the first principal
-    axis is at the angle θ = arg(1 + t e^(2iφ))/2 to the first: half-way if t = 1, and on a source
-    only at a right angle.
+    """Two independent sources of variances 1 and t have axes at an angle φ. The first principal
+    axis of their sum is at the angle arg(1 + t e^(2iφ))/2 to the axis of the first source.
     """
     points, condition = two_sources(trial, first, second, share, angle)
     x, y = first_axis(points)
@@ -526,8 +530,8 @@ def test_oblique_axes(trial, first: Sources, second: Sources, share: Strength, a
 def test_oblique_axes__variance(
     trial, first: Sources, second: Sources, share: Strength, angle: Angle
 ):
-    """Two independent sources of variances 1 and t along axes at an angle φ have the first
-    principal variance λ_1 = (1 + t + |1 + t e^(2iφ)|)/2.
+    """Two independent sources of variances 1 and t have axes at an angle φ. The variance of their
+    sum along its first principal axis is (1 + t + |1 + t e^(2iφ)|)/2.
     """
     points, _ = two_sources(trial, first, second, share, angle)
     law = oblique_variance(share, angle)
@@ -548,9 +552,9 @@ def test_oblique_axes__variance(
     cases=[("two values", 1.0, 1.0), ("nine values", 0.3, 2.5), ("rare spikes", 20.0, 0.4)],
 )
 def test_whitened_sources(trial, source: Sources, share: Strength, angle: Angle):
-    """If PCA makes the variance of two mixed independent sources of one excess kurtosis κ equal
-    along all axes, they are turned by an unknown angle. Kurtosis sees it: it is κ along the
-    sources and κ/2 half-way between them, farthest from zero and nearest.
+    """Two mixed independent sources, each of excess kurtosis κ, are whitened, so that their
+    variance is 1 along all axes. The excess kurtosis along an axis is then farthest from zero along
+    the sources, κ, and nearest half-way between them, κ/2.
     """
     levels = LATTICES[source]
     points, condition = two_sources(trial, source, source, share, angle)

@@ -169,7 +169,9 @@ def test_state_norm(
         ),
     ],
 ):
-    """The state x(ω) = (iω I - A)⁻¹ B has |x|² = N²/(ω² + N²), at most 1 although |B| = N."""
+    """The state x(ω) = (iω I - A)⁻¹ B of HiPPO-LegS with N states has |x|² = N²/(ω² + N²) at the
+    frequency ω, at most 1 although |B| = N.
+    """
     frequencies = states * ratio * np.linspace(0, 1, 9)
     norms = [np.linalg.norm(state(states, w)) ** 2 for w in frequencies]
     predict = squared_norm(states, frequencies)
@@ -194,8 +196,9 @@ def test_s4d_factor(
         float, Interval(0.01, 1e5, why="at 0 every model answers alike; beyond, all signal is gone")
     ],
 ):
-    """S4D's state, and with it every transfer function, is 1/(1 + β) times the true one, where β =
-    iω/(iω + N) · Π_{0<n<N} (iω - n)/(iω + n).
+    """HiPPO-LegS with N states has the state (iω I - A)⁻¹ B, and S4D has A + B Bᵀ/2 and B/2 in
+    place of A and B. S4D's state is 1/(1 + β) times HiPPO's, where β = iω/(iω + N) · Π_{0<n<N} (iω
+    - n)/(iω + n).
     """
     x = state(states, frequency)
     s4d = state(states, frequency, dropped=0.5)
@@ -210,8 +213,9 @@ def test_s4d_factor(
 
 @claim(derived("1 + β = 1 - |β| where arg β = π"), kind="identity", cases=[2, 16, 100])
 def test_s4d_at_the_turn(trial, states: SeveralStates):
-    """At the last ω at which the argument of β is π, S4D's state errs by |β|/(1 - |β|) times |x|,
-    which is |β| √((1 + |β|)/(1 - |β|)), with |β| = ω/√(ω² + N²).
+    """HiPPO's state x is 1 + β times S4D's at each frequency ω, with |β| = ω/√(ω² + N²) and N
+    states. At the last ω where β is negative S4D errs by |β|/(1 - |β|) times |x|, which is |β| √((1
+    + |β|)/(1 - |β|)).
     """
     omega, r = last_turn(states)
     truth = state(states, omega)
@@ -236,8 +240,9 @@ def test_s4d_diverges(
         Interval(4, 6, why="up to 128 states: fewer sizes show no order, two states are too small"),
     ],
 ):
-    """At that frequency S4D's error of the state tends to 2N²/π² times |x|, and to 2N/π, as N
-    grows.
+    """HiPPO's state x is 1 + β times S4D's at each frequency, with N states. At the last frequency
+    where β is negative the error of S4D's state is 2N²/π² times |x|, and 2N/π, to leading order in
+    N.
     """
     sizes = 2 ** np.arange(8 - doublings, 8)
     growth = []
@@ -272,8 +277,9 @@ def test_ptd_uniform(
         float, Interval(1e-4, 0.49, why="at 1/2 the bound ends, below 1e-4 rounding is felt")
     ],
 ):
-    """However A is perturbed by a matrix E of spectral norm ε < 1/2, for all N, ω and C: |G_E - G|
-    <= 2ε |C|/√(1 - 2ε).
+    """HiPPO has the transfer function G(ω) = C (iω I - A)⁻¹ B, and G_E has A + E in place of A. If
+    the spectral norm of E is ε < 1/2, |G_E - G| <= 2ε |C|/√(1 - 2ε) for every number of states, all
+    ω and all C.
     """
     frequencies = np.append(0, np.geomspace(0.1, states**2, 6))
     errors = np.array([worst_error(states, w, size) for w in frequencies])
@@ -306,8 +312,9 @@ def test_digits(
         ),
     ],
 ):
-    """For every input u that is square integrable √(∫ |x_E - x|² dt) <= 2ε/√(1 - 2ε) √(∫ u² dt):
-    here for scikit-learn's digits, scanned pixel by pixel within a unit of time.
+    """HiPPO's state x for an input u follows x' = A x + B u from 0, and x_E has A + E in place of
+    A. If the spectral norm of E is ε < 1/2, √(∫ |x_E - x|² dt) <= 2ε/√(1 - 2ε) √(∫ u² dt) for every
+    square integrable u.
     """
     from sklearn.datasets import load_digits
 

@@ -233,7 +233,10 @@ def feature_dependence(a, shares, features, margin=None):
     cases=TABLES,
 )
 def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """L(X) = -Σ [P log σ(X) + k Q log σ(-X)] has the one minimiser X* = log(P/Q) - log k."""
+    """Let P hold the probabilities of pairs of words and contexts and Q those of pairs with a noise
+    context. The loss of k negative samples, -Σ [P log σ(X) + k Q log σ(-X)], is least at the scores
+    X = log(P/Q) - log k alone.
+    """
     p, q = pairs(trial.generator(), words, contexts, power)
     own = np.outer(p.sum(axis=1), p.sum(axis=0))
     controls = {
@@ -251,8 +254,9 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
 
 @claim(derived("a Bernoulli law for each pair"), kind="identity", cases=TABLES)
 def test_excess(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """For every X, L(X) exceeds its minimum by Σ (P + k Q) KL(σ(X*) ‖ σ(X)), the divergence of two
-    Bernoulli laws.
+    """Let P and Q hold the probabilities of pairs and of noise pairs, and X* = log(P/Q) - log k.
+    The loss -Σ [P log σ(X) + k Q log σ(-X)] of scores X exceeds its minimum by Σ (P + k Q) KL(σ(X*)
+    ‖ σ(X)), with the divergence of two Bernoulli laws.
     """
     generator = trial.generator()
     p, q = pairs(generator, words, contexts, power)
@@ -270,7 +274,10 @@ def test_excess(trial, words: Words, contexts: Words, negatives: Negatives, powe
 
 @claim(derived("from the second derivative"), kind="limit", cases=TABLES)
 def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """Near its minimum L grows by (ε²/2) Σ w Δ² along ε Δ, with w = P k Q/(P + k Q)."""
+    """Let P and Q hold the probabilities of pairs and of noise pairs. The loss -Σ [P log σ(X) + k Q
+    log σ(-X)] exceeds its minimum by (ε²/2) Σ w Δ² at a distance ε Δ from the best scores, as ε →
+    0, with w = P k Q/(P + k Q).
+    """
     generator = trial.generator()
     sizes = 2.0 ** np.arange(3, 9)
     p, q = pairs(generator, words, contexts, power)
@@ -312,9 +319,10 @@ def test_weights__low_rank(
     contexts: FewWords,
     negatives: Annotated[int, Interval(2, 15, why="one has no shift; with many the weights are P")],
 ):
-    """If the shifted PMI is ε Δ beside a table of rank 3, the best factors of rank 3 leave (ε²/2)
-    times the least Σ w (Δ - T)² over the tangents T of that rank: they are a weighted fit, which a
-    truncated singular value decomposition is not.
+    """Let P and Q hold the probabilities of pairs and of noise pairs, and let log(P/Q) - log k be ε
+    Δ beside a table of rank 3. Scores of rank 3 leave (ε²/2) min_T Σ w (Δ - T)² of the loss -Σ [P
+    log σ(X) + k Q log σ(-X)] above its minimum as ε → 0, with w = P k Q/(P + k Q) and T over the
+    tangents of that rank.
     """
     generator = trial.generator()
     sizes = 2.0 ** np.arange(4, 9)
@@ -368,8 +376,9 @@ def test_pair_that_never_occurs(
     ],
     negatives: Negatives,
 ):
-    """A pair that never occurs, where chance would produce m = N p_w q_c of it, pulls its score x
-    down with the force k m σ(x) in SGNS and m e^x/(1 + m e^x) <= 1 in Swivel.
+    """A pair never occurs, where chance would produce m of it. Its score x is pulled down with the
+    force k m σ(x) by k negative samples in SGNS, and with m e^x/(1 + m e^x) <= 1 by Swivel's loss
+    log(1 + exp(x + log m)).
     """
     scores = np.linspace(-4, 4, 17)
     law = unobserved_forces(scores, expected, negatives)
@@ -392,8 +401,9 @@ def test_pair_that_never_occurs(
     cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)],
 )
 def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
-    """Walks of ℓ nodes give #(i, j) # / (#i #j) = vol (Σ ω_r T^r)_ij / d_j with ω_r ∝ ℓ - r, of
-    infinite ones 1/b.
+    """A graph has degrees d, which add up to vol, and T = D⁻¹A. Walks of ℓ nodes from stationarity
+    pair each node with those up to b steps later. The pairs (i, j) are vol (Σ_{r<=b} ω_r
+    T^r)_ij/d_j times as frequent as chance, with ω_r ∝ ℓ - r that add up to 1.
     """
     trial.require(length > window, "a window fits into a walk: length must exceed window")
     a = graph(trial.generator(), nodes)
@@ -423,9 +433,9 @@ def test_node_feature(
         Interval(2, 16, why="a single feature depends on nothing; a weight for each and each node"),
     ],
 ):
-    """Pairs of a node and a feature of a node up to b steps later have the PMI of C = D (Σ ω_r T^r)
-    F with C's own row sums; degrees stand for these only where the expected number of features is
-    the same from each node.
+    """A graph has degrees D and T = D⁻¹A. Walks of ℓ nodes from stationarity pair each node with
+    the features F_j of the nodes j up to b steps later. The pairs have the pointwise mutual
+    information of the table D (Σ_{r<=b} ω_r T^r) F with the margins of this table, ω_r ∝ ℓ - r.
     """
     trial.require(length > window, "a window fits into a walk: length must exceed window")
     generator = trial.generator()

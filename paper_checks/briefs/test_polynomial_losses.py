@@ -230,8 +230,8 @@ def test_series(
         ),
     ],
 ):
-    """The focal loss -Q^γ log P is the sum of Q^(j + γ) / j over all j >= 1: here J terms and the
-    rest of the series by quadrature.
+    """For the probability P of the label and Q = 1 - P the focal loss -Q^γ log P is the sum of Q^(j
+    + γ)/j over all j >= 1.
     """
     total = truncated(PROBABILITIES, terms) + tail_by_quadrature(terms)
     trial.identity(
@@ -244,7 +244,9 @@ def test_series(
 
 @claim(derived("a geometric series"), kind="bound", cases=[3, 1, 60])
 def test_tail_above(trial, terms: Terms):
-    """What J terms leave of -log P is at most Q^(J+1) / ((J+1) P)."""
+    """For 0 < P < 1 and Q = 1 - P the series -log P = Σ Q^j/j, cut after J terms, lacks at most
+    Q^(J+1)/((J+1) P).
+    """
     upper = tail_bounds(terms)[1]
     trial.bound(
         tail_by_quadrature(terms),
@@ -257,7 +259,9 @@ def test_tail_above(trial, terms: Terms):
 
 @claim(derived("ratios of terms rise"), kind="bound", cases=[3, 1, 60])
 def test_tail_below(trial, terms: Terms):
-    """What J terms leave of -log P is at least Q^(J+1) / ((J+1) (1 - Q (J+1) / (J+2)))."""
+    """For 0 < P < 1 and Q = 1 - P the series -log P = Σ Q^j/j, cut after J terms, lacks at least
+    Q^(J+1)/((J+1)(1 - Q (J+1)/(J+2))).
+    """
     lower, upper = tail_bounds(terms)
     trial.bound(
         1 / tail_by_quadrature(terms),
@@ -279,7 +283,9 @@ def test_gradient(
         ),
     ],
 ):
-    """The gradient of L_J in the logits is 1 - Q^J times that of cross entropy."""
+    """For the softmax probability P of the label and Q = 1 - P the gradient of Σ_{j<=J} Q^j/j in
+    the logits is 1 - Q^J times that of cross entropy, -log P.
+    """
     logits = trial.generator("logits").normal(0, 0.3, classes)
     label = classes - 1
     measured = slope_of_series(logits, label, terms)
@@ -298,8 +304,8 @@ def test_terms_for_half(
         int, Interval(10, 2000, why="few classes need few terms; all terms are added one by one")
     ],
 ):
-    """At the start, P = 1/K, half of cross entropy's gradient takes log(1/2) / log(1 - 1/K) terms,
-    rounded up: 69 for 100 classes, 693 for 1000.
+    """At P = 1/K for K classes the series of cross entropy, -log P = Σ (1 - P)^j/j, has half of its
+    gradient in the first log(1/2)/log(1 - 1/K) terms, rounded up: 69 for 100 classes, 693 for 1000.
     """
     trial.identity(
         terms_for_half(classes),
@@ -323,8 +329,8 @@ POSTERIORS = [(3, 2.0), (2, -1.0), (8, 8.0)]
 
 @claim(derived("the stationary point on the simplex"), kind="optimality", cases=POSTERIORS)
 def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
-    """Of all probabilities q those with the least expected Poly-1 are q_k = p_k / (μ - ε p_k), with
-    μ such that they sum to one: sharper than p for ε > 0, flatter for ε < 0.
+    """Of all probabilities q those with the least expected Poly-1, the mean of -log q_k + ε (1 -
+    q_k) under p, are q_k = p_k/(μ - ε p_k), with μ such that they sum to one.
     """
     posterior = true_posterior(trial, classes, epsilon)
     measured, slope = minimiser(posterior, epsilon)
@@ -344,7 +350,9 @@ def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
 
 @claim(derived("the law, solved for p"), kind="identity", cases=POSTERIORS)
 def test_correction(trial, classes: Classes, epsilon: Epsilon):
-    """From the fitted q the posterior is recovered by p_k ∝ q_k / (1 + ε q_k), for ε >= -1."""
+    """If q has the least expected Poly-1, the mean of -log q_k + ε (1 - q_k) under p, with ε >= -1,
+    then p_k is proportional to q_k/(1 + ε q_k).
+    """
     posterior = true_posterior(trial, classes, epsilon)
     measured, slope = minimiser(posterior, epsilon)
     controls = {"q itself": measured}
@@ -372,9 +380,9 @@ def test_digits(
         float, Interval(2, 5, why="a smaller ε is hardly seen; larger ones train slowly")
     ],
 ):
-    """A softmax regression that is trained with Poly-1 on cubic polynomials of two principal
-    components of scikit-learn's digits is nearer to its accuracy in confidence once its
-    probabilities are corrected by q / (1 + ε q).
+    """A softmax regression is trained with Poly-1, -log P + ε (1 - P), on cubic polynomials of two
+    principal components of scikit-learn's digits. Its confidence is nearer to its accuracy once its
+    probabilities q are replaced by q/(1 + ε q), normalised.
     """
     features, labels = two_components()
     gains = []
@@ -405,7 +413,9 @@ def test_monotone(
     ],
     above: Annotated[float, Interval(-1, 8, why="where Poly-1 falls up to P = 1")],
 ):
-    """Poly-1, -log P + ε (1 - P), falls in P up to 1 if ε >= -1, and is least at -1 / ε else."""
+    """Poly-1, -log P + ε (1 - P), falls in P up to P = 1 if ε >= -1, and is least at P = -1/ε if ε
+    < -1.
+    """
     measured, law = (
         [least(epsilon) for epsilon in (below, above)]
         for least in (best_probability, least_of_poly1)
@@ -420,7 +430,9 @@ def tail(probability, terms):
 
 @claim(derived("boxes of P, each enclosed"), kind="bound")
 def test_tail_above__everywhere(trial):
-    """-log P - L_J <= Q^(J+1) / ((J+1) P) for all P in [.01, .95] and J = 1..6."""
+    """With Q = 1 - P the series -log P = Σ Q^j/j, cut after J terms, lacks at most Q^(J+1)/((J+1)
+    P), for all P in [.01, .95] and J = 1..6.
+    """
 
     def geometric(probability, terms):
         return (1 - probability) ** (terms + 1) / ((terms + 1) * probability)
@@ -440,8 +452,8 @@ def test_tail_above__everywhere(trial):
 
 @claim(derived("boxes of P, each enclosed"), kind="bound")
 def test_tail_below__everywhere(trial):
-    """-log P - L_J >= Q^(J+1) / ((J+1) (1 - Q (J+1) / (J+2))) for all P in [.01, .95] and J =
-    1..6.
+    """With Q = 1 - P the series -log P = Σ Q^j/j, cut after J terms, lacks at least
+    Q^(J+1)/((J+1)(1 - Q (J+1)/(J+2))), for all P in [.01, .95] and J = 1..6.
     """
 
     def lower(probability, terms):

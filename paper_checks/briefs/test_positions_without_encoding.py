@@ -156,8 +156,9 @@ def test_one_over_t(
     length: Length,
     logit: Annotated[float, Interval(-6, 6, why="beyond, BOS has all of the attention, or none")],
 ):
-    """Keys 0 and a value of 1 on BOS alone, the first token, make the output of position t equal to
-    1/t; if BOS has the logit l and all others 0, it is e^l/(e^l + t - 1).
+    """A causal softmax attention gives the first token the logit l and all others 0, and the first
+    token alone has the value 1. The output at position t is e^l/(e^l + t - 1), which is 1/t for l =
+    0.
     """
     keys = np.where(np.arange(length) == 0, logit, 0.0)[:, None]
     queries = np.ones((length, 1))
@@ -181,8 +182,8 @@ def first_attention(length):
 
 @claim(derived("that it can be had is Theorem 1"), kind="identity", cases=[64, 3])
 def test_absolute(trial, length: ShortLength):
-    """T - 2 ReLU units and a line, piecewise linear through all (1/t, t), take 1/t to t for t <=
-    T.
+    """A layer of T - 2 ReLU units beside a linear map takes 1/t to t at all positions t = 1 … T: it
+    is linear between the points (1/t, t).
     """
     first = first_attention(length)
     ends = 1 + length - length * first  # through (1, 1) and (1/T, T)
@@ -206,8 +207,8 @@ def test_relative(
         float, Interval(0.05, 4, why="m: beyond, one token has all of the attention, or all alike")
     ],
 ):
-    """With t in the state, queries (q_c, 1) and keys (k_c, m i) have the attention weights of
-    ALiBi's logits q_c · k_c - m (t - i), i <= t: softmax ignores what a row shares.
+    """Let the state of a token hold its position t. Queries (q_t, 1) and keys (k_i, m i) have the
+    causal attention weights of ALiBi, which adds -m (t - i) to the logits q_t·k_i.
     """
     generator = trial.generator()
     first = first_attention(length)
@@ -234,8 +235,8 @@ def random_transformer(trial, units):
     cases=[(12, 8), (2, 2)],
 )
 def test_needs_mask(trial, length: Length, units: Units):
-    """Without a mask and positional encoding a transformer of any weights permutes its outputs as
-    its tokens are permuted: it cannot know an order.
+    """Without a causal mask and positional encoding a transformer of any weights permutes its
+    outputs as its input tokens are permuted.
     """
     weights = random_transformer(trial, units)
     tokens = trial.generator("tokens").normal(size=(length, units))
@@ -249,8 +250,8 @@ def test_needs_mask(trial, length: Length, units: Units):
 
 @claim(derived("means of equal values are equal"), kind="identity", cases=[(12, 8), (2, 2)])
 def test_needs_bos(trial, length: Length, units: Units):
-    """With the mask T equal tokens have T equal outputs, so that a first token of its own is
-    needed.
+    """A transformer of any weights with a causal mask and no positional encoding has T equal
+    outputs for T equal tokens.
     """
     weights = random_transformer(trial, units)
     tokens = trial.generator("tokens").normal(size=(2, units))
@@ -271,8 +272,8 @@ def test_needs_bos(trial, length: Length, units: Units):
     cases=[8, 11],
 )
 def test_no_early_collision(trial, bits: Digits):
-    """Rounded to p bits, 1/t and 1/(t + 1) differ while t (t + 1) <= 2^{2p-1}: up to 180 in bf16, p
-    = 8, and 1447 in fp16, p = 11.
+    """Rounded to p significant bits, 1/t and 1/(t + 1) differ for all t with t (t + 1) <= 2^{2p-1}:
+    up to t = 180 in bf16, p = 8, and 1447 in fp16, p = 11.
     """
     pairs = collisions(2**bits, bits)
     trial.identity(
@@ -282,8 +283,8 @@ def test_no_early_collision(trial, bits: Digits):
 
 @claim(derived("and tried for all formats"), kind="bound", cases=[8, 11])
 def test_first_collision(trial, bits: Digits):
-    """Within √t steps of the last t with t (t + 1) <= 2^{2p-1} two neighbours are rounded to one
-    number of p bits: bf16 does at 190, fp16 at 1464.
+    """Let s be the last t with t (t + 1) <= 2^{2p-1}. Some t <= s + √s + 2 has 1/t and 1/(t + 1)
+    rounded to one number of p significant bits: t = 190 in bf16, p = 8, and 1464 in fp16, p = 11.
     """
     last = told_apart(bits)
     trial.bound(
@@ -313,8 +314,9 @@ def collisions_of_attention(name, last):
 
 @claim(derived("compared with attention in JAX"), kind="identity", cases=["bfloat16", "float16"])
 def test_attention_in_16_bits(trial, name: Format):
-    """Causal attention that is run in bf16 or fp16, p = 8 or 11, first has one output at t and t +
-    1 where 1/t and 1/(t + 1) are first rounded to one number of p bits: at 190 and at 1464.
+    """Causal attention to the first token has the output 1/t at position t. Run in bf16 or fp16, it
+    has the same output at t and t + 1 for the first time where 1/t and 1/(t + 1) are first rounded
+    to one number: at t = 190 and t = 1464.
     """
     bits = {"bfloat16": 8, "float16": 11}[name]
     trial.identity(

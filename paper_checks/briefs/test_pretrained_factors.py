@@ -244,7 +244,10 @@ def test_given_features(
     ],
     noise: Annotated[float, Interval(0.1, 4, why="σ², in units of the inputs' variance")],
 ):
-    """For any fixed k features the mean excess is δ + (σ² + δ) k/(n − k − 1)."""
+    """Labels θᵀx + ε, Var ε = σ², of normal inputs x are regressed on k fixed linear features with
+    n labels. The mean excess squared error is δ + (σ² + δ) k/(n − k − 1), where δ is that of the
+    best linear function of the features.
+    """
     generator = trial.generator("model")
     covariance = spiked(generator, dim, features, 3.0)[2]
     target = generator.normal(size=dim) / np.sqrt(dim)
@@ -284,8 +287,9 @@ def test_subspace(
     features: Features,
     gap: Annotated[float, Interval(1.5, 10, why="λ_k/τ²; at 1 the subspace cannot be found")],
 ):
-    """For θ = U a the floor of the components of m unlabeled samples has m E δ → c =
-    (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)².
+    """Normal inputs have the covariance U diag(λ) Uᵀ + τ² (I − U Uᵀ) with k orthonormal columns in
+    U, and labels are aᵀUᵀx plus noise. The best linear function of the first k principal components
+    of m inputs has an excess error δ with m E δ → (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)².
     """
     generator = trial.generator("model")
     basis, spikes, covariance = spiked(generator, dim, features, gap)
@@ -334,9 +338,10 @@ def gain(covariance, target, noise, samples, labels):
     cases=[(0.25, 40), (0.8, 30), (0.1, 60)],
 )
 def test_break_even(trial, noise: Slight, labels: Many):
-    """Pretraining beats least squares on all d inputs from m* = c (1 + k/(n − k − 1))/(σ²
-    (d/(n − d − 1) − k/(n − k − 1))) unlabeled samples on, to first order: at 3 m* its mean excess
-    is smaller, here with d = 10, k = 2.
+    """Let c/m be the mean excess error, to first order, that k principal components of m unlabeled
+    inputs in d dimensions cannot avoid, and σ² the noise of n labels. At 3 m* they have a smaller
+    mean excess than least squares on all inputs, where m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d −
+    1) − k/(n − k − 1))).
     """
     covariance, target, needed = world(noise, labels)
     samples = int(np.ceil(3 * needed))
@@ -360,8 +365,10 @@ def test_break_even(trial, noise: Slight, labels: Many):
     cases=[(0.25, 40), (0.1, 36), (0.1, 60)],
 )
 def test_break_even__below(trial, noise: Slight, labels: Many):
-    """At a third of m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d − 1) − k/(n − k − 1))) unlabeled
-    samples pretraining has a larger mean excess than least squares on all d inputs.
+    """Let c/m be the mean excess error, to first order, that k principal components of m unlabeled
+    inputs in d dimensions cannot avoid, and σ² the noise of n labels. At m*/3 they have a larger
+    mean excess than least squares on all inputs, where m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d −
+    1) − k/(n − k − 1))).
     """
     covariance, target, needed = world(noise, labels)
     samples = int(needed / 3)
@@ -390,8 +397,9 @@ def test_floors(
     features: Features,
     missed: Annotated[float, Interval(0.1, 2, why="|v|; at 0 the features miss nothing")],
 ):
-    """For θ = U a + v with v orthogonal to U principal components keep the floor τ² |v|² however
-    many unlabeled samples there are.
+    """Inputs have the covariance U diag(λ) Uᵀ + τ² (I − U Uᵀ) with orthonormal columns in U, and
+    labels are θᵀx plus noise with θ = U a + v, v orthogonal to U. As many principal components of
+    ever more unlabeled inputs as U has columns keep an excess error of τ² |v|².
     """
     generator = trial.generator("model")
     basis, _, covariance = spiked(generator, dim, features, 3.0)
@@ -425,9 +433,10 @@ def test_floors__crossing(
     noise: Annotated[float, Interval(0.25, 0.8, why="σ²; with less the crossing is near d labels")],
     missed: Annotated[float, Interval(0.3, 0.6, why="|v|; the crossing is near d, or far, beyond")],
 ):
-    """For θ = U a + v with v orthogonal to U the principal components of the law beat least squares
-    on all d inputs up to the n labels with f + (σ² + f) k/(n − k − 1) = σ² d/(n − d − 1),
-    f = τ² |v|², and no longer beyond: here midway from d + 5 to n and at 2 n, with d = 10, k = 2.
+    """Labels are θᵀx plus noise of variance σ², θ = U a + v with v orthogonal to the k principal
+    axes U, beside which inputs have the variance τ². Least squares on the true principal components
+    has a smaller mean excess than on all d inputs up to the number n of labels with f + (σ² + f)
+    k/(n − k − 1) = σ² d/(n − d − 1), f = τ² |v|², and a larger one beyond.
     """
     covariance, target, _ = world(noise, 40)
     target[2] = missed
@@ -470,8 +479,9 @@ def test_floors__crossing(
     cases=[(0.5, 3.0), (1.0, 0.8), (3.0, 4.0), (0.3, 4.0)],
 )
 def test_floors__principal_components(trial, loading: Loading, noise: Uneven):
-    """In a factor model the first principal component v keeps the floor a² (s/(1 + s) −
-    (vᵀΛ)²/(vᵀΣv)), s = Σ Λ_i²/ψ_i, here with a = 1 and d = 4.
+    """Inputs are Λ z + e with z ~ N(0, 1) and e ~ N(0, diag ψ), have the covariance Σ, and labels
+    are a z plus noise. The first principal component v alone keeps the excess error a² (s/(1 + s) −
+    (vᵀΛ)²/(vᵀΣv)), s = Σ Λ_i²/ψ_i, however many inputs there are.
     """
     loadings, uneven = one_factor(loading, noise)
     covariance = np.outer(loadings, loadings) + np.diag(uneven)
@@ -497,8 +507,9 @@ def test_floors__principal_components(trial, loading: Loading, noise: Uneven):
     cases=[(0.5, 3.0), (1.0, 0.8), (3.0, 4.0), (0.3, 4.0)],
 )
 def test_floors__likelihood(trial, loading: Loading, noise: Uneven):
-    """The feature of the factor model of largest likelihood keeps no floor for m → ∞, if three
-    loadings or more are not zero.
+    """Inputs are Λ z + e with z ~ N(0, 1) and e ~ N(0, diag ψ), three or more Λ_i are not zero, and
+    labels are a z plus noise. The feature of the factor model of largest likelihood keeps no excess
+    error as the number of inputs grows.
     """
     loadings, uneven = one_factor(loading, noise)
     covariance = np.outer(loadings, loadings) + np.diag(uneven)

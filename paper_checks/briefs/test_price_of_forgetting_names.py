@@ -313,7 +313,10 @@ def uniform_constant():
     not_tight="words of a few tokens do not tell all names, except of the clock",
 )
 def test_price_at_most(trial, kind: Source, symbols: Symbols, length: Length):
-    """For every word x with P(x) > 0, of any length, log P(x)/M(x) <= log(V!/|Aut|)."""
+    """A source P makes words out of V symbols, M is the mean of P over all V! renamings of the
+    symbols, and Aut are the renamings that do not change P. For every word x with P(x) > 0, log
+    P(x)/M(x) <= log(V!/|Aut|).
+    """
     start, steps = source(trial.generator("source"), kind, symbols)
     words = all_words(symbols, length)
     chances = chances_of_words(start, steps, words)
@@ -336,7 +339,9 @@ def test_price_at_most(trial, kind: Source, symbols: Symbols, length: Length):
     cases=[("independent", 3, 6), ("tie", 4, 5), ("turning", 3, 3)],
 )
 def test_price_is_due(trial, kind: Source, symbols: Symbols, length: Length):
-    """KL(P‖Q) = KL(P‖M) + KL(M‖Q) for every lexinvariant Q > 0: none is cheaper than M."""
+    """A source P makes words out of V symbols, and M is the mean of P over all renamings of the
+    symbols. Every Q > 0 that no renaming changes has KL(P‖Q) = KL(P‖M) + KL(M‖Q).
+    """
     start, steps = source(trial.generator("source"), kind, symbols)
     words = all_words(symbols, length)
     chances = chances_of_words(start, steps, words)
@@ -364,8 +369,9 @@ def test_last_nats(
     chance: Annotated[float, Interval(0.55, 0.95, why="p of the likelier of two; at 1/2 none is")],
     length: Annotated[int, Interval(1, 12, why="all 2^T words are listed")],
 ):
-    """For independent tokens of two symbols, p_1 > p_2, log 2 - KL(P‖M) = E log(1 + e^(-h S)),
-    S = n_1 - n_2 and h = log(p_1/p_2).
+    """P makes words of independent tokens of two symbols, p_1 > p_2, and M is the mean of P over
+    both namings. Then log 2 - KL(P‖M) = E log(1 + e^(-h S)), where S is the number of the first
+    symbol less that of the second, and h = log(p_1/p_2).
     """
     chances = np.array([chance, 1 - chance])
     words = all_words(2, length)
@@ -394,9 +400,10 @@ def test_last_nats__pairs(
     ratio: Ratio,
     length: Annotated[int, Interval(60, 120, why="later the price left is lost in rounding")],
 ):
-    """For three symbols p_1 > p_2 > p_3, log 6 - KL(P‖M) is, but for .3 %, the sum over the pairs
-    (1, 2) and (2, 3) of E log(1 + e^(-h S)), S = n_a - n_b and h = log(p_a/p_b)
-    of a pair (a, b).
+    """P makes words of independent tokens of three symbols, p_1 > p_2 > p_3, and M is the mean of P
+    over all namings. Within .3 % log 6 - KL(P‖M) is the sum over the pairs (1, 2) and (2, 3) of E
+    log(1 + e^(-h S)), S = n_a - n_b and h = log(p_a/p_b) for the pair (a, b) with the numbers n of
+    its symbols.
     """
     chances = np.array([1 + gap, 1, 1 - gap * ratio]) ** 2
     chances /= chances.sum()
@@ -423,9 +430,10 @@ def test_last_nats__rate(
     chance: Annotated[float, Interval(0.6, 0.9, why="the law is for h² T of 500 and more")],
     length: Annotated[int, Interval(4000, 8000, why="a law for long words")],
 ):
-    """For two symbols, log 2 - KL(P‖M) times h √(T/2π)/ρ^T, ρ = 2 √(p_1 p_2), is
-    Λ (1 - ((8 + π²)/h² + ½)/(2 T)) but for .4 %, Λ = (h/π) Σ e^(hs/2) log(1 + e^(-hs)) over all
-    integers s that are even or odd as T is.
+    """P makes words of T independent tokens of two symbols, M is the mean of P over both namings, h
+    = log(p_1/p_2) > 0 and ρ = 2 √(p_1 p_2). Within .4 % log 2 - KL(P‖M) is Λ (1 - ((8 + π²)/h² +
+    ½)/(2 T)) ρ^T/(h √(T/2π)), with Λ = (h/π) Σ e^(hs/2) log(1 + e^(-hs)) over all integers s that
+    are even or odd as T is.
     """
     law = scaled_price_left(chance, length)
     trial.value(
@@ -451,10 +459,10 @@ def test_last_nats__rate_of_three(
     ratio: Ratio,
     length: Annotated[int, Interval(700, 1000, why="a law for long words; all counts are summed")],
 ):
-    """For three symbols, log 6 - KL(P‖M) is, but for .5 %, the sum over the pairs (1, 2) and (2, 3)
-    of (Λ - ((8 + π²)/h² - (1 - 3σ²)/4)/(2σ²T)) ρ^T/(h σ √(T/2π)), where for chances p > q of a pair
-    h = log(p/q), ρ = 1 - (√p - √q)², σ² = 2 √(pq)/ρ, and Λ = (h/2π) Σ e^(hs/2) log(1 + e^(-hs))
-    over all integers s.
+    """P makes words of T independent tokens of three symbols, p_1 > p_2 > p_3, and M is the mean of
+    P over all namings. Within .5 % log 6 - KL(P‖M) is the sum over the pairs p > q of neighbours of
+    (Λ - ((8 + π²)/h² - (1 - 3σ²)/4)/(2σ²T)) ρ^T/(h σ √(T/2π)), with h = log(p/q), ρ = 1 - (√p -
+    √q)², σ² = 2 √(pq)/ρ and Λ = (h/2π) Σ e^(hs/2) log(1 + e^(-hs)) over all integers s.
     """
     chances = np.array([1 + gap, 1, 1 - gap * ratio]) ** 2
     chances /= chances.sum()
@@ -479,9 +487,10 @@ def test_last_nats__rate_of_three(
     kind="limit",
 )
 def test_uniform_rate(trial):
-    """Let A_T be the mean over t < T of E‖P(·|x) - M(·|x)‖₁ for next tokens of two symbols with
-    p = ½ + δ. √T times the largest A_T over δ tends to K = .7087, K = max over c of 4 Φ(c²)/c,
-    Φ(y) = ∫₀^y E (1 + e^(8τ + 4√τ Z))^(-1) dτ.
+    """P makes words of independent tokens of two symbols, p = ½ + δ, and M is the mean of P over
+    both namings. Let A_T be the mean over t < T of E‖P(·|x) - M(·|x)‖₁ for the next token. √T times
+    the largest A_T over δ tends to max_c 4 Φ(c²)/c = .7087, Φ(y) = ∫₀^y E (1 + e^(8τ + 4√τ Z))^(-1)
+    dτ with Z ~ N(0, 1).
     """
     sizes = 25 * 2 ** np.arange(6)
     law = uniform_constant()
@@ -497,8 +506,9 @@ def test_uniform_rate(trial):
 
 @claim(derived("a sum over all times becomes an integral"), kind="limit")
 def test_uniform_rate__fixed(trial):
-    """For a fixed δ the errors add up to a finite s(δ), so that T A_T tends to it, and δ s(δ) tends
-    to log 2 for δ → 0.
+    """P makes words of independent tokens of two symbols, p = ½ + δ, and M is the mean of P over
+    both namings. The errors E‖P(·|x) - M(·|x)‖₁ of the next tokens add up to a finite s(δ) over all
+    lengths, and δ s(δ) tends to log 2 for δ → 0.
     """
     sizes = np.array([5, 10, 20, 40])
     sums = [next_token_errors(1 / size, 16 * size**2) for size in sizes]

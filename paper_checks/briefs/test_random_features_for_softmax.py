@@ -161,7 +161,10 @@ def positive_features(q, k):
     paper("Lemma 2"), kind="identity", cases=[(1.0, 0.7, 1.2), (2.0, 2.0, 0.1), (0.3, 0.3, 3.04)]
 )
 def test_unbiased(trial, left: Norm, right: Norm, angle: Angle):
-    """All three features have the mean SM = e^{q · k}."""
+    """Let w be standard normal and c = (|q|² + |k|²)/2. The features e^{w·(q+k) - c} (positive),
+    e^c cos(w·(q - k)) (trigonometric) and e^{-c} cosh(w·(q + k)) (hyperbolic) all have the mean
+    e^{q·k}.
+    """
     q, k = pair(left, right, angle)
     trial.identity(
         quadrature(q, k, 1),
@@ -180,8 +183,9 @@ def test_unbiased(trial, left: Norm, right: Norm, angle: Angle):
     paper("Lemma 2"), kind="identity", cases=[(1.0, 0.7, 1.2), (2.0, 2.0, 0.1), (0.3, 0.3, 3.04)]
 )
 def test_variances(trial, left: Norm, right: Norm, angle: Angle):
-    """The positive, trigonometric and hyperbolic feature have the variances SM² (e^s - 1), ½ e^{2c}
-    (1 - e^{-|q-k|²})² and ½ (1 - e^{-s}) SM² (e^s - 1), with c = (|q|² + |k|²)/2 and s = |q + k|².
+    """Let w be standard normal, c = (|q|² + |k|²)/2 and s = |q + k|². The features e^{w·(q+k) - c},
+    e^c cos(w·(q - k)) and e^{-c} cosh(w·(q + k)) have the variances e^{2q·k} (e^s - 1), ½ e^{2c} (1
+    - e^{-|q-k|²})² and ½ (1 - e^{-s}) e^{2q·k} (e^s - 1).
     """
     q, k = pair(left, right, angle)
     s = (q + k) @ (q + k)
@@ -213,9 +217,9 @@ def test_small_kernels(
         Interval(4, 6, why="t: nearer, the variance is below 1; beyond, quadrature loses digits"),
     ],
 ):
-    """Along q = 1, k = -t the kernel SM = e^{-t} vanishes and the variance of a positive feature
-    grows as e^{-2t} (e^{(t-1)²} - 1). The sentence after Lemma 2, which has it vanish, holds where
-    |q + k| is bounded.
+    """The positive feature e^{w·(q+k) - (|q|² + |k|²)/2}, w standard normal, of q = 1 and k = -t
+    has the variance e^{-2t} (e^{(t-1)²} - 1), which grows without bound with t while its mean
+    e^{-t} vanishes.
     """
     pairs = [pair(1.0, t, np.pi) for t in np.linspace(2, farthest, 5)]
     predict = np.array([variances(*x)[0] for x in pairs])
@@ -232,8 +236,9 @@ def test_small_kernels(
 
 @claim(derived("from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_crossover(trial, radius: Radius):
-    """For |q| = |k| = r positive features have a smaller variance than cosines only where u = q · k
-    < u*(r) < 0, with ½ e^{-4u*} (1 - e^{-2(r² - u*)})² = 1 - e^{-2(r² + u*)}.
+    """For |q| = |k| = r and u = q·k positive random features of e^u have a smaller variance than
+    cosines if and only if u < u*(r), where u*(r) < 0 and ½ e^{-4u*} (1 - e^{-2(r² - u*)})² = 1 -
+    e^{-2(r² + u*)}.
     """
     crossing = meeting(variances, radius)
     controls = {"wherever SM < 1": 0.0}
@@ -244,8 +249,8 @@ def test_crossover(trial, radius: Radius):
 
 @claim(derived("from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_at_right_angles(trial, radius: Radius):
-    """For |q| = |k| = r and q ⊥ k, where SM = 1, the variance of cosines is ½ (1 - e^{-2r²}) of
-    that of positive features.
+    """For |q| = |k| = r and q ⊥ k the variance of the trigonometric feature of e^{q·k} is ½ (1 -
+    e^{-2r²}) times that of the positive one.
     """
     spread = pair(radius, radius, np.pi / 2)
     measured = quadrature(*spread)
@@ -270,9 +275,9 @@ def test_orthogonal_gain(
     ],
     s: Spread,
 ):
-    """With m <= d orthogonal directions in place of independent ones, m times the variance of the
-    estimate falls by e^{-2c} (m - 1) (e^s - ₁F₁(d; d/2; s/2)), which is more than Theorem 2's bound
-    with its 2/(d + 2); here the last bracket.
+    """Let c = (|q|² + |k|²)/2 and s = |q + k|². The mean of m <= d positive features e^{w·(q+k) -
+    c} with orthogonal directions w in d dimensions has, times m, a variance that is less by e^{-2c}
+    (m - 1) (e^s - ₁F₁(d; d/2; s/2)) than that with independent ones.
     """
     trial.identity(
         np.exp(s) - paired_moment(dimensions, s),
@@ -285,7 +290,9 @@ def test_orthogonal_gain(
 
 @claim(derived("w · (q + k) is normal"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
 def test_lognormal(trial, angle: Angle, s: Spread):
-    """The logarithm of a positive feature is normal of mean -c and variance s."""
+    """The logarithm of the positive feature e^{w·(q+k) - c}, w standard normal and c = (|q|² +
+    |k|²)/2, is normal with the mean -c and the variance |q + k|².
+    """
     q, k = stretched(angle, s)
     trial.distribution(
         cdf=lognormal(s, (q @ q + k @ k) / 2),
@@ -304,7 +311,9 @@ def test_lognormal(trial, angle: Angle, s: Spread):
 
 @claim(derived("from the law"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
 def test_rarely_above(trial, angle: Angle, s: Spread):
-    """A positive feature exceeds SM, its mean, with chance 1 - Φ(√s/2) only."""
+    """The positive feature e^{w·(q+k) - (|q|² + |k|²)/2}, w standard normal, exceeds its mean
+    e^{q·k} with the chance 1 - Φ(√s/2), where s = |q + k|².
+    """
     q, k = stretched(angle, s)
     draws = positive_features(q, k)
     share = chance_above(s)  # to 1.2 %: nine million draws would give 1 %
@@ -324,8 +333,9 @@ def test_rarely_above(trial, angle: Angle, s: Spread):
 
 @claim(derived("boxes of r and of the cosine, each enclosed"), kind="bound")
 def test_crossover__everywhere(trial):
-    """For |q| = |k| = r and q · k = w r² >= 0 cosines have at most half the variance, e^{2r²} (1 -
-    e^{-2r²(1 - w)})² <= e^{2wr²} (e^{2r²(1 + w)} - 1), for all r in [.1, 2] and w in [0, 1].
+    """For |q| = |k| = r and q·k = w r² >= 0 the trigonometric feature of e^{q·k} has at most half
+    the variance of the positive one, e^{2r²} (1 - e^{-2r²(1 - w)})² <= e^{2wr²} (e^{2r²(1 + w)} -
+    1), for all r in [.1, 2] and w in [0, 1].
     """
 
     def positive(radius, cosine):

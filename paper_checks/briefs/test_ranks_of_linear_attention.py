@@ -311,8 +311,9 @@ def test_weights_leave_rank(
     keys: Size,
     values: Size,
 ):
-    """For generic keys and values the buffer has the rank min(N, d_k, d_v), without weights and
-    with weights N softmax(k_j · q), q the mean query.
+    """Linear attention reads the buffer Σ α_j k_j v_jᵀ over N tokens. For generic keys k_j of width
+    d_k and values v_j of width d_v it has the rank min(N, d_k, d_v), with all α_j = 1 and with N
+    softmax(k_j·q), q the mean query.
     """
     generator = trial.generator("tokens")
     drawn_keys, drawn_values = tokens_of(generator, count, keys, values)
@@ -339,9 +340,9 @@ def test_weights_leave_rank__lowered(
     trial,
     size: Annotated[int, Interval(1, 3, why="of four and more dimensions few draws can lose rank")],
 ):
-    """Some positive weights lower the rank of the buffer of d + 1 generic tokens, d_k = d_v = d, by
-    one if and only if the products det K_i det V_i have both signs, K_i and V_i the keys and values
-    without token i.
+    """The buffer Σ α_j k_j v_jᵀ of d + 1 generic tokens with keys and values of width d has the
+    rank d or, for some weights α_j > 0, d - 1. The latter exist if and only if the products det K_i
+    det V_i have both signs, with the keys K_i and the values V_i without token i.
     """
     generator = trial.generator("tokens")
     drawn = [tokens_of(generator, size + 1, size, size) for _ in range(150)]
@@ -370,9 +371,9 @@ def test_weights_lower_spread(
     values: Wide,
     power: Annotated[float, Interval(1, 2, why="α_j = j^s; for s near 0 weights are equal")],
 ):
-    """For keys and values of standard normal law and weights α_j = j^s,
-    (E tr B Bᵀ)²/E tr (B Bᵀ)² = d_k d_v/(d_k + d_v + 1 + (d_k d_v + d_k + d_v + 3)/N_eff). It is
-    largest for equal weights, which have N_eff = N.
+    """The buffer B = Σ α_j k_j v_jᵀ has standard normal keys of width d_k and values of width d_v.
+    Then (E tr B Bᵀ)²/E tr (B Bᵀ)² = d_k d_v/(d_k + d_v + 1 + (d_k d_v + d_k + d_v + 3)/n) with n =
+    (Σ α²)²/Σ α⁴.
     """
     weights = np.arange(1.0, count + 1) ** power
     law = spread(keys, values, effective_number(weights))
@@ -394,8 +395,8 @@ def test_weights_lower_spread(
     cases=[(40, 30, 4, 3), (40, 30, 4, 8), (9, 40, 1, 7), (2, 2, 1, 1)],
 )
 def test_gate_multiplies(trial, rows: Rows, columns: Rows, first: Rank, second: Rank):
-    """A gate Y ⊙ Z, entry by entry, of generic (N, D) matrices of rank r₁ and r₂ has the rank
-    min(N, D, r₁ r₂).
+    """The product entry by entry of two generic (N, D) matrices of ranks r₁ and r₂, such as outputs
+    and their gate, has the rank min(N, D, r₁ r₂).
     """
     generator = trial.generator("factors")
     outputs, gate = (
@@ -422,7 +423,9 @@ def test_gate_multiplies(trial, rows: Rows, columns: Rows, first: Rank, second: 
     cases=[(40, 30, 4), (40, 30, 8), (9, 40, 3), (2, 2, 1)],
 )
 def test_gate_multiplies__by_itself(trial, rows: Rows, columns: Rows, factor: Rank):
-    """If the gate is the output itself, of generic rank r, the rank is min(N, D, r (r + 1)/2)."""
+    """The product entry by entry of a generic (N, D) matrix of rank r with itself has the rank
+    min(N, D, r (r + 1)/2).
+    """
     generator = trial.generator("factors")
     outputs = generator.normal(size=(rows, factor)) @ generator.normal(size=(factor, columns))
     law = rank_of_squared(rows, columns, factor)
@@ -445,9 +448,8 @@ LOOKED = [(8, 2), (12, 3), (12, 5), (9, 8)]
 
 @claim(derived("a trace is at most the rank times the largest eigenvalue"), cases=LOOKED)
 def test_look_up_cap(trial, tokens: Looked, features: Kept):
-    """Attention A >= 0 whose rows add up to 1 and that has rank r gives the targets π(i) of a
-    permutation the mean weight (1/N) Σ A_iπ(i) <= r/N. Linear attention with r positive features
-    attains it.
+    """Attention A >= 0 of N tokens has rows that add up to 1, and rank r. It gives the targets π(i)
+    of a permutation at most the mean weight (1/N) Σ A_iπ(i) <= r/N.
     """
     trial.require(features < tokens, "there must be fewer features than tokens")
     generator = trial.generator("starts")
@@ -476,7 +478,9 @@ def test_look_up_cap(trial, tokens: Looked, features: Kept):
     cases=[(8, 2), (12, 5), (7, 3)],
 )
 def test_look_up_cap__attained(trial, tokens: Looked, features: Kept):
-    """The largest mean weight of linear attention with r positive features is r/N."""
+    """Linear attention of N tokens with r positive features can give every token its own target
+    with the mean weight r/N, and no larger one.
+    """
     trial.require(features < tokens, "there must be fewer features than tokens")
     law = cap(tokens, features)
     trial.value(
@@ -498,8 +502,8 @@ def test_look_up_cap__attained(trial, tokens: Looked, features: Kept):
     cases=[(8, 2), (12, 5), (7, 3)],
 )
 def test_look_up_cap__agents(trial, tokens: Looked, agents: Kept):
-    """The largest mean weight of agent attention softmax(Q Aᵀ) softmax(A Kᵀ) with n agents is n/N:
-    both softmaxes change nothing.
+    """Agent attention softmax(Q Aᵀ) softmax(A Kᵀ) of N tokens with n agents A can give every token
+    its own target with the mean weight n/N, and no larger one.
     """
     trial.require(agents < tokens, "there must be fewer agents than tokens")
     law = cap(tokens, agents)
@@ -518,8 +522,8 @@ def test_look_up_cap__agents(trial, tokens: Looked, agents: Kept):
 
 @claim(derived("the next key is second"), kind="limit", cases=[3, 12, 64])
 def test_look_up_cap__softmax(trial, tokens: Circle):
-    """Softmax attention has no cap: with queries and keys of width 2 on a circle, its mean weight
-    on the own keys tends to 1 as the largest logit β grows.
+    """The mean weight of softmax attention of N tokens on the own keys, queries and keys of width 2
+    being equally spaced on a circle, tends to 1 as the largest logit grows.
     """
     sharpness = 2.0 ** np.arange(4, 9) / (1 - np.cos(2 * np.pi / tokens))
     trial.limit(
@@ -538,8 +542,9 @@ def test_look_up_cap__softmax(trial, tokens: Circle):
     cases=[(40, 6, 6, 5), (30, 4, 8, 3), (12, 8, 2, 3)],
 )
 def test_look_up_cap__output_ranks(trial, tokens: Circle, keys: Head, values: Head, agents: Head):
-    """For generic tokens the outputs have the rank min(N, d_v) with softmax, min(N, d_k, d_v) with
-    linear attention, and min(N, n, d_v) with n agents.
+    """For N generic tokens with keys of width d_k and values of width d_v the outputs of attention
+    have the rank min(N, d_v) with softmax, min(N, d_k, d_v) with linear attention, and min(N, n,
+    d_v) with n agents.
     """
     law = np.array(
         [

@@ -231,8 +231,9 @@ LOSSES = [(4, 1.0), (2, 0.3), (8, 1.0), (24, 2.0)]
 
 @claim(derived("the least of a normal density on an ellipsoid"), kind="bound", cases=LOSSES)
 def test_small_ball(trial, dims: Dims, decay: Decay):
-    """For every ε > 0 bits(ε) <= -log2 V + ε/(2 min λ) log2 e: here at ε from 1e-5 min λ up to
-    3 min λ.
+    """A hypothesis z ~ N(0, I_d) has the loss Σ λ_i (z_i + b_i)², all λ_i > 0. With V = e^(-|b|²/2)
+    (ε/2)^(d/2)/(Γ(d/2 + 1) Π √λ_i) a loss up to ε takes -log2 P <= -log2 V + ε/(2 min λ) log2 e
+    bits, for every ε > 0.
     """
     values, shifts = drawn_losses(trial.generator("losses"), dims, decay, TARGETS)
     cases = [
@@ -256,8 +257,9 @@ def test_small_ball(trial, dims: Dims, decay: Decay):
 
 @claim(derived("Jensen's inequality on an ellipsoid"), kind="bound", cases=LOSSES)
 def test_small_ball__at_least(trial, dims: Dims, decay: Decay):
-    """For every ε > 0 bits(ε) >= -log2 V - (ε/2) Σ b_i²/λ_i log2 e: here at ε from 1e-5 min λ up to
-    3 min λ.
+    """A hypothesis z ~ N(0, I_d) has the loss Σ λ_i (z_i + b_i)², all λ_i > 0. With V = e^(-|b|²/2)
+    (ε/2)^(d/2)/(Γ(d/2 + 1) Π √λ_i) a loss up to ε takes -log2 P >= -log2 V - (ε/2) Σ b_i²/λ_i log2
+    e bits, for every ε > 0.
     """
     values, shifts = drawn_losses(trial.generator("losses"), dims, decay, TARGETS)
     cases = [
@@ -295,8 +297,8 @@ def test_small_ball__all_directions(
         float, Interval(0.7, 2, why="λ_i = i^-decay; at 0 all directions are effective")
     ],
 ):
-    """As ε → 0 the chance of a loss up to ε falls as ε^(d/2): all d directions count, however small
-    their λ_i.
+    """A hypothesis z ~ N(0, I_d) has the loss Σ λ_i (z_i + b_i)², all λ_i > 0. The chance of a loss
+    up to ε falls as ε^(d/2) for ε → 0, however small some λ_i are.
     """
     values = np.arange(1, dims + 1) ** -decay
     shifts = trial.generator("target").normal(size=dims) / 2
@@ -328,8 +330,9 @@ def test_price_of_example(
         float, Interval(0.7, 1, why="ε over the mean of the loss; a smaller one is rarely met")
     ],
 ):
-    """A hypothesis w ~ N(0, I_d), given that it fits m < d noiseless Gaussian examples of w*, has
-    |w - w*|² <= ε with chance P(χ²_(d-m)(|w*_N|²) <= ε), w*_N the part of w* off the examples.
+    """A hypothesis w ~ N(0, I_d) is given to fit m < d noiseless examples x·w* with normal x. It
+    has |w - w*|² <= ε with the chance P(χ²_(d-m)(|w*_N|²) <= ε), where w*_N is the part of w* at
+    right angles to the examples.
     """
     trial.require(examples < dims, "examples must be fewer than dimensions")
     target = trial.generator("target").normal(size=dims)
@@ -358,8 +361,9 @@ def test_price_of_example__saved(
     examples: Examples,
     loss: Annotated[float, Interval(1e-8, 1e-3, why="ε in a limit")],
 ):
-    """As ε → 0 example m + 1 saves on average ½ log2(1/ε) + |w*|² log2(e)/(2d) + log2(√2 Γ(k/2 +
-    1)/Γ((k + 1)/2)) bits, k = d - m.
+    """A hypothesis w ~ N(0, I_d) fits m noiseless normal examples of w*, and k = d - m. As ε → 0
+    one more example takes on average ½ log2(1/ε) + |w*|² log2(e)/(2d) + log2(√2 Γ(k/2 + 1)/Γ((k +
+    1)/2)) bits off the bits of |w - w*|² <= ε.
     """
     trial.require(examples < dims - 1, "one direction must be left: m + 1 below d")
     target = trial.generator("target").normal(size=dims)
@@ -388,9 +392,9 @@ def test_released_tail(
         float, Interval(0.02, 0.5, why="ε over the mean of the loss; near 1 nothing is rare")
     ],
 ):
-    """Of χ²_k at the ratio x of its mean, the released z²/2 over -log P tends to (9/2)(1 -
-    x^(1/3))²/(x - 1 - log x) as k → ∞, below 1 for x < 1: rare hypotheses are reported as less
-    rare.
+    """Let z be Sankaran's normal score of a χ² with k degrees at x < 1 times its mean. The z²/2
+    that the authors' code reports, over the true -log P, tends to (9/2)(1 - x^(1/3))²/(x - 1 - log
+    x) < 1 as k → ∞.
     """
     law = reported_share(ratio)
     nats = true_nats(MANY, ratio)
@@ -411,8 +415,9 @@ def test_released_tail__stops(
         int, Interval(30, 100, why="k; of others the tail of 1200 nats is not near x = 0, or is")
     ],
 ):
-    """As x → 0 what is reported for χ²_k falls back to (9k/4)(1 - 2/(9k))² nats, while the truth
-    grows without end.
+    """The authors' code reports -log P(χ² <= x k), k degrees, as z²/2 with Sankaran's normal score
+    z where the chance underflows. As x → 0 the report tends to (9k/4)(1 - 2/(9k))² nats, while the
+    truth grows without bound.
     """
     law = most_reported(degrees)
     ratio = np.exp(-1 - 2400 / degrees)  # where the truth is about 1200 nats

@@ -173,8 +173,9 @@ def gradient_of_sum(widths, variances, a):
     cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
 )
 def test_second_moment(trial, inputs: FewUnits, first: FewUnits, second: FewUnits, slope: Slope):
-    """E|h_L|^2 = |x|^2 times the product of s_l n_l (1 + a^2) / 2, for weights of any symmetric
-    law.
+    """A network has layers h_l = φ(W_l h_(l-1)) of widths n_l, h_0 = x, with φ(t) = t above 0 and a
+    t below, and independent weights of variance s_l. For every symmetric law of the weights E|h_L|²
+    = |x|² Π s_l n_l (1 + a²)/2.
     """
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
     widths = (inputs, first, second)
@@ -192,8 +193,9 @@ def test_second_moment(trial, inputs: FewUnits, first: FewUnits, second: FewUnit
     cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
 )
 def test_fluctuations(trial, inputs: FewUnits, first: FewUnits, second: FewUnits, slope: Slope):
-    """E|h_L|^4 / (E|h_L|^2)^2 is the product of 1 + (c - 1) / n_l with c = 6 (1 + a^4) / (1 +
-    a^2)^2: 1 + 5 / n_l for ReLU, 1 + 2 / n_l without a kink.
+    """A network has layers h_l = φ(W_l h_(l-1)) of widths n_l, h_0 = x, with φ(t) = t above 0 and a
+    t below, and independent weights of variance s_l. For symmetric weights of kurtosis 3,
+    E|h_L|⁴/(E|h_L|²)² is the product of 1 + (c - 1)/n_l with c = 6 (1 + a⁴)/(1 + a²)².
     """
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
     widths = (inputs, first, second)
@@ -220,7 +222,9 @@ def alive_and_logarithm(generator, n, widths):
     cases=[(2, 3), (5, 4)],
 )
 def test_dead(trial, first: Width, second: Width):
-    """A ReLU network is dead, h_L = 0, with chance 1 - prod(1 - 2^-n_l)."""
+    """A ReLU network with layers of n_l units and symmetric continuous weights has the output 0 for
+    a given input with the chance 1 - Π (1 - 2^-n_l).
+    """
     widths = (1, first, second)
     dead = 1 - alive(widths)
     trial.probability(
@@ -239,8 +243,9 @@ def test_dead(trial, first: Width, second: Width):
     cases=[(2, 3), (6, 4)],
 )
 def test_typical_size(trial, first: Width, second: Width):
-    """Of a ReLU network that is alive, E log(|h_L|^2 / E|h_L|^2) is the sum of e(n_l), where e(n)
-    is the mean of ψ(k/2) + log 2 over the number k > 0 of units that are on, plus log(2/n).
+    """A ReLU network with Gaussian weights has layers of n_l units and the output h. If h ≠ 0, E
+    log(|h|²/E|h|²) is Σ e(n_l), where e(n) is log(2/n) plus the mean of ψ(k/2) + log 2 over the
+    number k > 0 of units that are on, and ψ is the digamma function.
     """
     widths = (1, first, second)
     # The chance of being alive is a factor of both sides; to 3 %: 1 % takes nine times the draws.
@@ -269,8 +274,10 @@ def backward_setting(trial, inputs, first, second, slope):
     cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)],
 )
 def test_backward(trial, inputs: FewUnits, first: WideUnits, second: WideUnits, slope: Kinked):
-    """For a readout v of independent signs the gradient of v h_L in x has E|gradient|^2 = n_0 times
-    the product of s_l n_l (1 + a^2) / 2, at every x.
+    """A network has layers h_l = φ(W_l h_(l-1)) of widths n_l, h_0 = x, with φ(t) = t above 0 and a
+    t below, and independent weights of variance s_l. The gradient of v·h_L in x has E|gradient|² =
+    n_0 Π s_l n_l (1 + a²)/2 at every x, for a readout v of independent random signs and Gaussian
+    weights.
     """
     widths, x, variances = backward_setting(trial, inputs, first, second, slope)
     law = mean_gradient(widths, variances, slope)
@@ -292,8 +299,9 @@ def test_backward(trial, inputs: FewUnits, first: WideUnits, second: WideUnits, 
     cases=[(3, 6, 0.25), (1, 3, 0.0)],
 )
 def test_sum_of_units(trial, inputs: FewUnits, first: WideUnits, slope: Kinked):
-    """For one layer and v = (1, …, 1) it is s n_1 [n_0 (1 + a^2) / 2 + (1 - a)^2 (n_1 - 1) / (2
-    π)]: more than for random signs.
+    """A layer φ(W x) has φ(t) = t above 0 and a t below, and independent N(0, s) entries in W (n_1,
+    n_0). The gradient of the sum of its units in x has the mean square length s n_1 [n_0 (1 + a²)/2
+    + (1 - a)² (n_1 - 1)/(2π)].
     """
     widths, x, variances = backward_setting(trial, inputs, first, first, slope)
     options = {"widths": widths[:2], "variances": variances[:1], "x": x, "a": slope}
@@ -311,8 +319,8 @@ def test_sum_of_units(trial, inputs: FewUnits, first: WideUnits, slope: Kinked):
 
 @claim(derived("boxes of a, each enclosed"), kind="bound")
 def test_fluctuations__everywhere(trial):
-    """The squared length fluctuates least without a kink, 1 + 2 / n_l: 6 (1 + a^4) / (1 + a^2)^2 >=
-    3 for all a in [-10, 10], to 1e-9.
+    """A layer h of n units with the slope a below 0 has E|h|⁴/(E|h|²)² = 1 + (c - 1)/n with c = 6
+    (1 + a⁴)/(1 + a²)². For all a in [-10, 10], c is at least 3, its value without a kink, to 1e-9.
     """
 
     def law(a):
@@ -330,8 +338,8 @@ def test_fluctuations__everywhere(trial):
 
 @claim(derived("boxes of a, each enclosed"), kind="bound")
 def test_relu_fluctuates_most__everywhere(trial):
-    """The squared length fluctuates most with ReLU: 6 (1 + a^4) / (1 + a^2)^2 <= 6 for all a in
-    [-1, 1].
+    """A layer h of n units with the slope a below 0 has E|h|⁴/(E|h|²)² = 1 + (c - 1)/n with c = 6
+    (1 + a⁴)/(1 + a²)². For all a in [-1, 1], c is at most 6, its value for ReLU.
     """
     trial.prove(
         lambda a: 6 * (1 + a**4) / (1 + a**2) ** 2,

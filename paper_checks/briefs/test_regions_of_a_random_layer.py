@@ -106,8 +106,8 @@ def counted(generator, units, dim, positive):
     cases=[(6, 3), (10, 2), (2, 1)],
 )
 def test_regions(trial, units: Units, inputs: Inputs):
-    """A layer of n units on R^d has almost surely Σ_{j≤d} C(n,j) regions with bias and 2 Σ_{j<d}
-    C(n-1,j) without, whatever the weights.
+    """The codes sign(Wx + b) of a layer of n units on R^d with continuous weights number Σ_{j≤d}
+    C(n,j) almost surely, and those of sign(Wx) number 2 Σ_{j<d} C(n-1,j), whatever the weights are.
     """
     trial.require(units > inputs, "units must exceed inputs: up to d units, all 2^n codes occur")
     controls = {
@@ -124,8 +124,9 @@ def test_regions(trial, units: Units, inputs: Inputs):
     cases=[(5, 3), (10, 2), (2, 1), (4, 4)],
 )
 def test_orthant(trial, units: Units, inputs: Inputs):
-    """Inputs after a ReLU, x > 0, meet 2^-d Σ_{j≤d} C(n+d,j) regions with bias and 2^{1-d} Σ_{j<d}
-    C(n+d-1,j) without, in the mean over all signs of the columns of W.
+    """Inputs x > 0 in R^d, as after a ReLU, meet 2^-d Σ_{j≤d} C(n+d,j) of the codes sign(Wx + b) of
+    n units, and 2^{1-d} Σ_{j<d} C(n+d-1,j) of the codes sign(Wx), in the mean over all signs of the
+    columns of W.
     """
     controls = {"a share 2^-d of all regions": regions(units, inputs) / 2**inputs}
     measured = counted(trial.generator("layer"), units, inputs, True)
@@ -170,9 +171,8 @@ def test_collisions(
         ),
     ],
 ):
-    """Two normal points have one code of n normal units without bias with chance E(1 - θ/π)^n,
-    where their angle θ has the density ∝ sin^{d-2}: of N points C(N,2) times as many pairs have, in
-    the mean.
+    """Two normal points in R^d have the same code sign(Wx) of n normal units with the chance E(1 -
+    θ/π)^n, where their angle θ has the density ∝ sin^{d-2} θ.
     """
     value = chance_of_one_code(units, inputs)  # to 2 %: four times the draws would give 1 %
     trial.probability(

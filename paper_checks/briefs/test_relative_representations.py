@@ -170,8 +170,8 @@ def test_invariance(
     ],
     anchors: Annotated[int, Interval(1, 1024, why="all cosines are held at once")],
 ):
-    """An orthogonal map Q times c > 0, and factors > 0 of single samples and anchors, leave the
-    cosines r(x) alone; a translation, which is an isometry too, does not.
+    """The cosines of a sample x to anchors a_i do not change if all are mapped by c Q, Q orthogonal
+    and c > 0, and each is multiplied by a positive number of its own.
     """
     generator = trial.generator()
     x = generator.normal(size=(8, dim))
@@ -191,8 +191,8 @@ def test_invariance(
     cases=[(2, 2.0), (4, 5.0), (3, 1.1)],
 )
 def test_worst_move(trial, dim: FewDims, ratio: Ratio):
-    """No A whose largest singular value is K times its least moves a cosine by more than 2 (K -
-    1)/(K + 1).
+    """An invertible matrix whose largest singular value is K times its least changes the cosine of
+    two vectors by at most 2 (K - 1)/(K + 1).
     """
     trial.bound(
         searched_moves(trial.generator(), dim, ratio),
@@ -209,8 +209,8 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
 
 @claim(derived("both cosines are known"), kind="identity", cases=[2.0, 5.0, 1.1])
 def test_worst_pair(trial, ratio: Ratio):
-    """A = diag(1, K) moves the cosine of (1, K^(-1/2)) and (1, -K^(-1/2)) from (K - 1)/(K + 1) to
-    its negative.
+    """The matrix diag(1, K) changes the cosine of (1, K^(-1/2)) and (1, -K^(-1/2)) from (K - 1)/(K
+    + 1) to its negative.
     """
     corner = np.array([1, ratio**-0.5])
     trial.identity(
@@ -236,8 +236,8 @@ def unlike_anchors(trial, dim):
 
 @claim(derived("d independent anchors fix Q M diag(s)"), kind="identity", cases=[2, 4])
 def test_certificate(trial, dim: FewDims):
-    """If d independent anchors keep their mutual cosines and one sample that has no zero coordinate
-    in them keeps its own, A = c Q.
+    """If a linear map A keeps the cosines of d independent anchors in R^d to each other, and to one
+    sample that has no zero coordinate in them, A is a positive multiple of an orthogonal matrix.
     """
     generator = trial.generator("starts")
     anchors, coordinates = unlike_anchors(trial, dim)
@@ -258,8 +258,9 @@ def test_certificate(trial, dim: FewDims):
     cases=[2, 4],
 )
 def test_anchors_alone(trial, dim: FewDims):
-    """The anchors alone do not certify: every A = M diag(s) M⁻¹, s > 0, keeps their cosines and
-    moves a sample as if its coordinates were multiplied by s.
+    """Let the columns of M be d independent anchors in R^d. Every map M diag(s) M⁻¹, all s_i > 0,
+    keeps the cosines of the anchors to each other, and multiplies the coordinates of a sample in
+    them by s.
     """
     anchors, coordinates = unlike_anchors(trial, dim)
     factors = trial.generator("factors").uniform(1, 4, dim)
@@ -284,8 +285,8 @@ def test_direction_decoded(
     dim: FewDims,
     anchors: Annotated[int, Interval(2, 20, why="a search holds all cosines many times")],
 ):
-    """Where the anchors span the space, the only direction with the cosines r(x) is B⁺ r(x), the
-    rows of B being the anchors with length one: a search for it ends there.
+    """Let the rows of B be anchors that span R^d, scaled to length one. The only direction with the
+    cosines r to the anchors is that of B⁺ r.
     """
     trial.require(
         anchors >= dim, "fewer anchors than dimensions span no space: anchors must be at least dim"
@@ -308,8 +309,8 @@ def test_direction_decoded(
 
 @claim(derived("boxes of tan(θ/2), each enclosed"), kind="bound")
 def test_worst_move__everywhere(trial):
-    """A pair at the angle θ whose tan(θ/2) = t becomes K t moves its cosine by 2 (K - 1)/(K + 1) at
-    most, for all t in [0, 100] and K = 2, 3, 5, 10, 100, to 1e-9.
+    """If a map multiplies tan(θ/2) = t of a pair at the angle θ by K, the pair's cosine falls by at
+    most 2 (K - 1)/(K + 1), for all t in [0, 100] and K = 2, 3, 5, 10, 100, to 1e-9.
     """
 
     def cosine_of(tangent):

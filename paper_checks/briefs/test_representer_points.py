@@ -206,8 +206,9 @@ def judge_sum(trial, samples, rows, columns, norm, share, tempers=(0.5,)):
 
 @claim(CONTRIBUTIONS, kind="identity", cases=[(40, 3, 5, 0.3), (10, 2, 2, 0.8)])
 def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """With the sum of absolute entries for |θ|, <θ, x> is the sum over i and j of a_i |θ_j| X_ij
-    x_j for every x, with a_i = -l'_i / (n λ).
+    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| with |θ| the sum of absolute entries, and a_i =
+    -l_i'/(n λ) with the slopes l_i' at the optimum. Then <θ, x> = Σ_i Σ_j a_i |θ_j| X_ij x_j for
+    every x.
     """
     judge_sum(trial, samples, rows, columns, "entries", share)
 
@@ -218,8 +219,9 @@ def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share
     cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)],
 )
 def test_nuclear_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """With the nuclear norm, θ = U D V' is (U D^c U') Γ (V D^(1-c) V') with Γ = sum of a_i X_i for
-    every c from 0 to 1: the sum is exact, and its parts are a choice.
+    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| with the nuclear norm |θ|, θ = U D Vᵀ, and a_i =
+    -l_i'/(n λ) with the slopes l_i' at the optimum. Then θ = (U D^c Uᵀ) Σ a_i X_i (V D^(1-c) Vᵀ)
+    for every c from 0 to 1.
     """
     judge_sum(trial, samples, rows, columns, "singular values", share, TEMPERS)
 
@@ -230,8 +232,9 @@ def test_nuclear_sum(trial, samples: Samples, rows: Size, columns: Size, share: 
     cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)],
 )
 def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """With the group lasso, <θ, x> is the sum over i and j of a_i |θ_r(j)| X_ij x_j, where |θ_r(j)|
-    is the length of the row of θ that holds entry j.
+    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| with |θ| the sum of the lengths of the rows of θ,
+    and a_i = -l_i'/(n λ) with the slopes l_i' at the optimum. Then <θ, x> = Σ_i Σ_j a_i |θ_r(j)|
+    X_ij x_j for every x, where θ_r(j) is the row that holds entry j.
     """
     judge_sum(trial, samples, rows, columns, "rows", share)
 
@@ -241,8 +244,8 @@ NORMS = [(40, 3, 5, 0.3, "entries"), (40, 5, 4, 0.4, "rows"), (30, 4, 5, 0.6, "s
 
 @claim(derived("from the subgradient at θ"), kind="identity", cases=NORMS)
 def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm):
-    """Contributions to the training scores, weighted by a_i, add up to the norm: sum of a_i <X_i,
-    θ> = |θ|.
+    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| for a norm |θ|, and a_i = -l_i'/(n λ) with the
+    slopes l_i' at the optimum. Then Σ a_i <X_i, θ> = |θ|.
     """
     features, _, lam, theta, error, parts, _ = fitted(trial, samples, rows, columns, norm, share)
     total = parts @ np.tensordot(features, theta)
@@ -260,8 +263,9 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
 def test_vanishing_penalty(
     trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm
 ):
-    """θ is 0 from λ = |sum of l'_i(0) X_i|_dual / n on, with the largest entry, row or singular
-    value for the dual norm.
+    """The θ that minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| is 0 if and only if λ is at least the dual
+    norm of Σ l_i'(0) X_i/n: the largest entry, row length or singular value for sums of entries,
+    row lengths or singular values.
     """
     features, labels, *_ = fitted(trial, samples, rows, columns, norm, share)
     low, high = vanishing_penalty(features, labels, norm)
@@ -305,8 +309,9 @@ def test_not_leave_one_out(
     columns: Size,
     share: Share,
 ):
-    """Contributions add up to the score; what leaving each sample out would change does not, so
-    that a contribution is something else. Here with the sum of absolute entries.
+    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ|, |θ| the sum of absolute entries. The contributions
+    a_i Σ_j |θ_j| X_ij x_j, a_i = -l_i'/(n λ), add up to <θ, x>; the changes of <θ, x> when single
+    samples are left out do not.
     """
     features, labels, lam, theta, error, _, gamma = fitted(
         trial, samples, rows, columns, "entries", share

@@ -302,9 +302,9 @@ def test_law_kept(
     dim: Dimension,
     noisy: Annotated[int, Interval(0, 1, why="0 for the flow ODE, 1 for the reverse SDE")],
 ):
-    """The reverse SDE (noisy = 1) and the flow ODE (noisy = 0) of dx = −x dt + √2 dW with the score
-    −(I − S(t)) K_t x, K_t⁻¹ = e^(−2t) Σ + (1 − e^(−2t)) I, end in N(0, Σ) from the true p_T,
-    for every skew S(t).
+    """Let p_t = N(0, K_t⁻¹), K_t⁻¹ = e^(−2t) Σ + (1 − e^(−2t)) I, be the laws of dx = −x dt + √2 dW
+    from N(0, Σ), and S(t) be skew. The reverse SDE and the flow ODE with the score −(I − S(t)) K_t
+    x take p_T to N(0, Σ) as with the true score.
     """
     generator = trial.generator("rotations")
     stiffness = stiffness_matrix(generator, dim)
@@ -341,8 +341,8 @@ def test_law_kept__any_law(
     ],
     turn: Rotation,
 ):
-    """For a mixture of Gaussians p in the plane and r = a J ∇log p, E r·∇f = 0 for all f: a score
-    ∇log p + r keeps p as ∇log p does, and no loss of performance follows.
+    """For every density p in the plane and r = a J ∇log p, J a quarter turn, E r·∇f = 0 under p for
+    all f. Langevin's equation with the score ∇log p + r therefore keeps p.
     """
     generator = trial.generator("mixture")
     centres = generator.normal(size=(modes, 2))
@@ -364,8 +364,8 @@ def test_law_kept__any_law(
     cases=[2, 3, 6],
 )
 def test_rate(trial, dim: Dimension):
-    """Langevin's equation with the score −(I − S) K x forgets its start at a rate of at most tr K /
-    d, for every skew S, and some S attains it.
+    """Langevin's equation with the score −(I − S) K x in d dimensions, K the inverse covariance and
+    S skew, forgets its start at a rate of at most tr K/d, and for some S at this rate.
     """
     generator = trial.generator("rotations")
     stiffness = stiffness_matrix(generator, dim)
@@ -402,8 +402,8 @@ def test_rate(trial, dim: Dimension):
     ],
 )
 def test_rate__in_the_plane(trial, first: Stiffness, ratio: Ratio, turn: Rotation):
-    """In the plane the rate is (k_1 + k_2)/2 − √(((k_1 − k_2)²/4 − a² k_1 k_2)⁺): rotations beyond
-    |k_1 − k_2|/(2 √(k_1 k_2)) gain nothing more.
+    """Langevin's equation with the score −(I − a J) K x in the plane, J a quarter turn and K =
+    diag(k_1, k_2), forgets its start at the rate (k_1 + k_2)/2 − √(((k_1 − k_2)²/4 − a² k_1 k_2)⁺).
     """
     second = ratio * first
     drift = (np.eye(2) - turn * TURN) @ np.diag([first, second])
@@ -432,9 +432,9 @@ def test_repair(
         float, Interval(0.2, 0.95, why="of the rotation at which the repaired score has no law")
     ],
 ):
-    """Replace the Jacobian of the score −(I − a J) K x by its symmetric part, where gradient
-    descent on ½ |J − Jᵀ|² alone ends. Then Langevin samples a law at KL divergence −½ log(1 − a²
-    (k_1 − k_2)²/(4 k_1 k_2)) from N(0, Σ).
+    """The score −(I − a J) K x of N(0, K⁻¹) in the plane, J a quarter turn and K = diag(k_1, k_2),
+    gets the symmetric part of its Jacobian, where descent on ½ |J − Jᵀ|² ends. Langevin's equation
+    then samples a law at the KL divergence −½ log(1 − a² (k_1 − k_2)²/(4 k_1 k_2)) from N(0, K⁻¹).
     """
     second = ratio * first
     turn = share * largest_repairable(first, second)
@@ -463,8 +463,9 @@ def test_repair(
     cases=[(1.0, 4.0), (2.0, 1.5), (0.1, 20.0)],
 )
 def test_repair__no_law(trial, first: Stiffness, ratio: Ratio):
-    """The repaired score samples no law at all from |a| = 2 √(k_1 k_2)/|k_1 − k_2| on: there its
-    Langevin equation ceases to forget its start.
+    """The symmetric part of the score −(I − a J) K x in the plane, J a quarter turn and K =
+    diag(k_1, k_2), is sampled by Langevin's equation if and only if |a| < 2 √(k_1 k_2)/|k_1 − k_2|:
+    from there on it does not forget its start.
     """
     second = ratio * first
 
@@ -495,8 +496,8 @@ RELEASED = code(
 
 @claim(RELEASED, kind="identity", cases=[3, 4, 9])
 def test_probe_noise(trial, dim: Probed):
-    """For random signs v the probe |Jᵀ v|² − v·J² v has the mean ½ |J − Jᵀ|² and the variance
-    2 (|A|² − Σ A_ii²), A = J Jᵀ − (J² + J²ᵀ)/2.
+    """For random signs v the probe |Jᵀ v|² − v·J² v of a matrix J has the mean ½ |J − Jᵀ|² and the
+    variance 2 (|A|² − Σ A_ii²), A = J Jᵀ − (J² + J²ᵀ)/2.
     """
     jacobian = trial.generator("Jacobian").normal(size=(dim, dim))
     values = probe_values(jacobian)
@@ -518,8 +519,9 @@ def test_probe_noise(trial, dim: Probed):
 
 @claim(RELEASED, kind="limit", cases=[3, 8])
 def test_probe_noise__near_conservative(trial, dim: Probed):
-    """For J = P ± ε Ω, P symmetric and Ω skew, ε times the relative standard deviation of the probe
-    tends to √(2 (|B|² − Σ B_ii²))/(2 |Ω|²) with B = P Ω − Ω P: the noise diverges as 1/ε.
+    """For J = P + ε Ω, P symmetric and Ω skew, and random signs v the relative standard deviation
+    of the probe |Jᵀ v|² − v·J² v, times ε, tends to √(2 (|B|² − Σ B_ii²))/(2 |Ω|²) as ε → 0, with B
+    = P Ω − Ω P.
     """
     generator = trial.generator("Jacobian")
     symmetric = stiffness_matrix(generator, dim)

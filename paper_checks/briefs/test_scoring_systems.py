@@ -314,8 +314,9 @@ COPRIME = abstract("arXiv 1502.04269: while restricting coefficients to coprime 
 def test_exact(
     trial, per_term: PerTerm, per_unit: PerUnit, n_points: NPoints = 16, n_sets: NSets = 3
 ):
-    """At C_0 and C_1 that are one over whole numbers the integer program attains the least
-    #errors + N C_0 |λ|_0 + N C_1 |λ|_1 of all λ of the box.
+    """Integer coefficients λ in a box score N points. If C_0 and C_1 are one over whole numbers,
+    the integer program of SLIM attains the least #errors + N C_0 |λ|_0 + N C_1 |λ|_1 of all λ of
+    the box, where |λ|_0 is the number of λ_j ≠ 0.
     """
     penalties = Fraction(1, per_term), Fraction(1, per_unit)
     generator = trial.generator("sets")
@@ -357,10 +358,9 @@ def test_big_m(
     ],
     most: Annotated[int, Interval(1, 50, why="all coefficients are tried")],
 ):
-    """With M = ε - min_λ y <λ, x>, where ε is the least score that counts as right, all λ of the
-    box may err and the optimum is kept; the released M loses it.
-
-    The points are all x = 1, all but one of them positive, and λ = 0, 1, …, most.
+    """SLIM's integer program lets a point of label y have a score y <λ, x> below ε, by M at most,
+    if it counts as an error. With M = ε - min_λ y <λ, x> over the box of λ it has the best λ of the
+    box as its optimum.
     """
     points = one_feature(positive, most)
     penalty = Fraction(1, 1024)
@@ -383,8 +383,8 @@ def test_big_m(
     cases=[2, 3],
 )
 def test_c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, n_sets: NSets = 8):
-    """With C_0 < 1/(N P) and C_1 = 0 the optimum has the fewest errors of the box, and the fewest
-    terms |λ|_0 among those.
+    """Integer coefficients λ in a box score N points by P features. If C_0 < 1/(N P), the least
+    #errors + N C_0 |λ|_0 has the fewest errors of the box, and the fewest terms |λ|_0 among these.
     """
     safe = accuracy_preserving(n_points, n_coefficients) * Fraction(99, 100)
     generator = trial.generator("sets")
@@ -410,8 +410,8 @@ def test_coprime(
     n_points: NPoints = 10,
     n_sets: NSets = 8,
 ):
-    """At any price C_1 > 0 of their size the optimal coefficients are coprime; at C_1 = 0 they need
-    not be.
+    """Integer coefficients λ in a box score N points. For every C_1 > 0 the least #errors + N C_0
+    |λ|_0 + N C_1 |λ|_1 has coprime λ_j, or all are 0.
     """
     generator = trial.generator("sets")
     # Every multiple of the best λ is as good where the size is free.
@@ -432,8 +432,9 @@ def test_coprime(
 
 @claim(derived("the size costs less than one error, and less than one term"), kind="optimality")
 def test_pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 8):
-    """With C_1 < min(1/N, C_0)/Σ_j Λ_j no λ of the box |λ_j| <= Λ_j has fewer errors and no more
-    terms than the optimum, nor fewer terms and no more errors.
+    """Integer coefficients |λ_j| <= Λ_j score N points. If C_1 < min(1/N, C_0)/Σ Λ_j, no λ has
+    fewer errors and no more terms |λ|_0 than the least #errors + N C_0 |λ|_0 + N C_1 |λ|_1 has, and
+    none fewer terms and no more errors.
     """
     generator = trial.generator("sets")
     sets = [drawn(generator, n_points) for _ in range(n_sets)]
@@ -465,9 +466,9 @@ def test_pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_
     kind="optimality",
 )
 def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 12):
-    """With C_1 below the least positive |a + N C_0 b| over N Σ_j Λ_j, for whole |a| <= N, |b| <= P
-    and the box |λ_j| <= Λ_j, the optimum minimises #errors + N C_0 |λ|_0, and |λ|_1 only breaks
-    ties.
+    """Integer coefficients |λ_j| <= Λ_j score N points by P features. If N C_1 Σ Λ_j is below the
+    least positive |a + N C_0 b| over whole |a| <= N and |b| <= P, the least #errors + N C_0 |λ|_0 +
+    N C_1 |λ|_1 has the least #errors + N C_0 |λ|_0, too.
     """
     generator = trial.generator("sets")
     sets = [drawn(generator, n_points) for _ in range(n_sets)]
@@ -491,9 +492,9 @@ def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_se
 def test_gaps(
     trial, thousandths: AnyPenalty, n_coefficients: NCoefficients, n_points: NPoints = 10
 ):
-    """The least difference of #errors + N C_0 |λ|_0 over N Σ_j Λ_j is the least positive
-    |a + N C_0 b| over it, for whole |a| <= N and |b| <= P; of pairs of which one is no worse in
-    both it is min(1/N, C_0)/Σ_j Λ_j.
+    """Two scores of N points by P features have at most N errors and P terms |λ|_0. The least
+    positive difference of #errors + N C_0 |λ|_0 is that of |a + N C_0 b| over whole |a| <= N, |b|
+    <= P, and min(1, N C_0) for scores of which one is no worse in both.
     """
     penalty = Fraction(thousandths, 1000)
     bounds = list(range(1, n_coefficients + 1))
@@ -521,8 +522,9 @@ def test_resolution(
     n_points: Annotated[int, Interval(4, 100, why="a cap, which nothing requires")] = 12,
     n_sets: Annotated[int, Interval(50, 10_000, why="a small scale seldom fails")] = 200,
 ):
-    """Real coefficients ρ that are rounded, Λ ρ/|ρ|, at a scale Λ > X √P/(2 γ) classify every point
-    as before, where X = max_i |x_i| and γ = min_i |<ρ, x_i>|/|ρ|.
+    """Real coefficients ρ of P features are scaled to length Λ and rounded to whole numbers. They
+    classify every point x_i as before if Λ > X √P/(2 γ), with X = max_i |x_i| and γ = min_i |<ρ,
+    x_i>|/|ρ|.
     """
     generator = trial.generator("sets")
 
@@ -559,8 +561,9 @@ def test_occam(
         float, Interval(0.01, 0.3, why="without log |L| it fails more often than it may")
     ] = 0.2,
 ):
-    """With chance 1 - δ all classifiers of a set L have R <= R_N + √((log |L| + log(1/δ))/(2 N)),
-    where R is the risk and R_N the share of errors on N points.
+    """With a chance of at least 1 - δ over N random points all classifiers of a finite set L have R
+    <= R_N + √((log |L| + log(1/δ))/(2 N)), where R is the chance of an error and R_N the share of
+    errors on the points.
     """
     places = np.indices((3, 3, 3)).reshape(3, 27).T - 1
     vectors = np.indices(3 * (2 * bound + 1,)).reshape(3, -1).T - bound
@@ -602,8 +605,9 @@ def test_occam(
     cases=[1, 2, 3],
 )
 def test_classifiers(trial, bound: Annotated[int, Interval(1, 6, why="all vectors are listed")]):
-    """The coprime vectors of three coefficients in -Λ, …, Λ, counted by inclusion and exclusion,
-    are as many as the classifiers that such vectors give, the one of zero scores left out.
+    """Integer vectors of three coefficients in -Λ, …, Λ, the zero vector left out, give as many
+    different linear classifiers as there are coprime ones among them, by inclusion and exclusion
+    over common divisors.
     """
     trial.identity(
         distinct_classifiers(bound),
@@ -625,8 +629,8 @@ def test_reduction(
         int, Interval(100, 10_000, why="of many sets none is settled, and each is solved")
     ] = 100,
 ):
-    """A point that is decided otherwise and makes the linear relaxation exceed what is attained may
-    be fixed: the optimum stays what it is.
+    """If deciding a point otherwise makes the linear relaxation of SLIM's integer program exceed a
+    value that is attained, the program in which the point's decision is fixed has the same optimum.
     """
     generator = trial.generator("sets")
     prices = Fraction(1, 64), Fraction(1, 1024)

@@ -138,8 +138,8 @@ def enumerated(losses, chances, draws):
     cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)],
 )
 def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, radius: Radius):
-    """With chances q_i = h_i / Z the estimate, the mean of l_I / q_I over s draws, has mean L and
-    variance (sum of l_i^2 / q_i - L^2) / s.
+    """Points have losses l_i with the sum L and are drawn with chances q_i. The mean of l_I/q_I
+    over s independent draws I has the mean L and the variance (Σ l_i²/q_i - L²)/s.
     """
     generator = trial.generator("losses")
     centre_losses, distances, chances = clusters(generator, points, radius, lam)
@@ -167,7 +167,9 @@ def all_corners(trial, points, lam, radius):
 
 @claim(derived("from l_i <= h_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
 def test_largest_draw(trial, points: Corners, lam: Lambda, radius: Radius):
-    """No draw contributes more than Z, the sum of h_i = c_i + λ v_i, whatever the losses are."""
+    """Points have losses l_i with |l_i - c_i| <= λ v_i, and are drawn with chances proportional to
+    h_i = c_i + λ v_i. No draw's contribution l_i/q_i to the estimate of their sum exceeds Σ h_i.
+    """
     centre_losses, distances, chances, losses = all_corners(trial, points, lam, radius)
     trial.bound(
         np.array([enumerated(corner, chances, 1)[2] for corner in losses]),
@@ -180,7 +182,9 @@ def test_largest_draw(trial, points: Corners, lam: Lambda, radius: Radius):
 
 @claim(derived("from h_i <= l_i + 2 λ v_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
 def test_ceiling(trial, points: Corners, lam: Lambda, radius: Radius):
-    """The largest draw is at most L + 2 λ Φ, Φ the sum of the v_i."""
+    """Points have losses l_i with the sum L and |l_i - c_i| <= λ v_i, and are drawn with chances
+    q_i proportional to c_i + λ v_i. The largest contribution l_i/q_i is at most L + 2 λ Σ v_i.
+    """
     _, distances, chances, losses = all_corners(trial, points, lam, radius)
     totals = losses.sum(axis=1)
     reach = lam * distances.sum()
@@ -206,8 +210,9 @@ def test_hoeffding(
     draws: Annotated[int, Interval(3, 6, why="with fewer no error is so large; all are listed")],
     lam: Lambda,
 ):
-    """The estimate is off by w or more with a chance of at most 2 exp(-2 s w² / Z²), so that 1/ε²
-    draws make an error of ε Z rare; here for losses of 0 and of h_i, at every error that can occur.
+    """Points have losses l_i >= 0 with |l_i - c_i| <= λ v_i, and are drawn with chances q_i =
+    h_i/Z, h_i = c_i + λ v_i. The mean of l_I/q_I over s draws errs by w or more with a chance of at
+    most 2 exp(-2 s w²/Z²).
     """
     trial.require(points**draws <= 20_000, "points^draws must be at most 20000: all are listed")
     distances, centre_losses = trial.generator("losses").uniform(0.1, 1, (2, points))
@@ -260,7 +265,10 @@ def variances_of(losses, ceilings, draws):
     cases=[(5, 2, 0.7)],
 )
 def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
-    """The variance is at most L (Z - L) / s, with equality iff every l_i is 0 or h_i."""
+    """Points have losses l_i >= 0 with the sum L and |l_i - c_i| <= λ v_i, and are drawn with
+    chances q_i = h_i/Z, h_i = c_i + λ v_i. The mean of l_I/q_I over s draws has a variance of at
+    most L (Z - L)/s.
+    """
     losses, ceilings, centre_losses, distances = random_losses(trial, points, lam)
     variances, options = variances_of(losses, ceilings, draws)
     from_above = lam * distances.sum(axis=1) * losses.sum(axis=1) / draws
@@ -274,7 +282,10 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
 
 @claim(derived("from Z - L <= 2 λ Φ"), kind="bound", cases=[(5, 2, 0.7)])
 def test_vanishing_variance(trial, points: Points, draws: Draws, lam: Lambda):
-    """The variance is at most 2 λ Φ L / s: it vanishes with the sizes of the clusters."""
+    """Points have losses l_i >= 0 with the sum L and |l_i - c_i| <= λ v_i, and are drawn with
+    chances q_i proportional to c_i + λ v_i. The mean of l_I/q_I over s draws has a variance of at
+    most 2 λ L Σ v_i/s.
+    """
     losses, ceilings, centre_losses, distances = random_losses(trial, points, lam)
     variances, options = variances_of(losses, ceilings, draws)
     bound = variance_bounds(losses, centre_losses, distances, lam, draws)[1]
@@ -292,8 +303,8 @@ def test_small_lambda(
     missed: Annotated[int, Interval(1, 7, why="at least one point is missed and one is drawable")],
     draws: Draws,
 ):
-    """Points with c_i + λ v_i = 0 and a positive loss are never drawn: the mean is L without their
-    losses.
+    """Points are drawn with chances q_i proportional to c_i + λ v_i. If some of these are 0, the
+    mean of l_I/q_I over the draws has the sum of the losses of all other points as its mean.
     """
     trial.require(missed < points, "some points must be drawable: missed must be below points")
     centre_losses, _, chances = clusters(trial.generator("losses"), points, 1.0, 0.5)

@@ -209,8 +209,8 @@ def matching_share(share):
     cases=[8, 1, 24],
 )
 def test_gaussian_and_laplace(trial, count: Kept):
-    """Without scales, s = t = 1, the shared budget keeps g(p) = p + 2 q φ(q) for n, M → ∞; here
-    p = k/64.
+    """Of standard normal codes of n tokens and M features the share p that is largest in size keeps
+    the share p + 2 q φ(q) of Σ x² for n, M → ∞, where q = Φ⁻¹(1 − p/2) and φ is the normal density.
     """
     share = count / 64
     law = kept_of_gaussian(share)
@@ -237,8 +237,9 @@ def test_gaussian_and_laplace(trial, count: Kept):
     cases=[4, 1, 8],
 )
 def test_gaussian_and_laplace__laplace(trial, count: Few):
-    """With s² of exponential law and t = 1 the shared budget keeps ℓ(p) = p (1 + λ + λ²/2),
-    λ = ln(1/p), for n, M → ∞; here p = k/32.
+    """Codes s_i z_ij of n tokens i and M features have normal z, and s² has an exponential law. The
+    share p of all codes that is largest in size keeps the share p (1 + λ + λ²/2) of Σ x² for n, M →
+    ∞, λ = ln(1/p).
     """
     share = count / 32
     law = kept_of_laplace(share)
@@ -266,8 +267,9 @@ def test_gaussian_and_laplace__laplace(trial, count: Few):
     cases=[4, 1, 8],
 )
 def test_which_budget_costs(trial, count: Few):
-    """With s² and t² of exponential law a token budget keeps ℓ(p), as the shared budget does after
-    all s are set to 1; here p = k/32.
+    """Codes s_i t_j z_ij of tokens i and M features j have normal z, and s² and t² have exponential
+    laws. The share p of each token's codes that is largest in size keeps the share p (1 + λ + λ²/2)
+    of Σ x² for M → ∞, λ = ln(1/p).
     """
     share = count / 32
     law = kept_of_laplace(share)
@@ -298,8 +300,9 @@ def test_which_budget_costs(trial, count: Few):
     cases=[4, 1, 8],
 )
 def test_which_budget_costs__feature(trial, count: Few):
-    """With s² of exponential law and t = 1 a feature budget keeps ℓ(p), all that the shared budget
-    keeps; with t² of exponential law and s = 1 it keeps g(p), as without scales; here p = k/32.
+    """Of codes of n tokens and some features the share p of each feature that is largest in size is
+    kept. It has the share p (1 + λ + λ²/2) of Σ x², λ = ln(1/p), if tokens have scales of
+    exponential law of the square, and p + 2 q φ(q), q = Φ⁻¹(1 − p/2), if features have, for n → ∞.
     """
     share = count / 32
     law = np.array([kept_of_laplace(share), kept_of_gaussian(share)])
@@ -338,9 +341,9 @@ def test_which_budget_costs__exactly(
     width: Annotated[int, Interval(16, 64, why="M; the mean at finite width is compared")],
     count: Few,
 ):
-    """If t = 1 the mean share that a token budget keeps does not depend on the law of s: at every
-    width M it is ∫ Φ⁻¹(1 − u/2)² P(Bin(M − 1, u) < k) du over [0, 1], here for 3 tokens and squared
-    Cauchy numbers, cut at 1000, as scales.
+    """Codes s_i z_ij of tokens i and M features have normal z and any scales s. The k codes of each
+    token that are largest in size keep the mean share ∫ Φ⁻¹(1 − u/2)² P(Bin(M − 1, u) < k) du, over
+    u in [0, 1], of Σ x².
     """
     trial.require(2 * count <= width, "count must be at most half of width: all is kept at last")
 
@@ -370,8 +373,9 @@ def test_which_budget_costs__exactly(
 def test_finite_width(
     trial, count: Kept, batch: Annotated[int, Interval(1, 16, why="n, tokens that share a budget")]
 ):
-    """Without scales a budget for n tokens together loses p (1 − p) q/(2 n φ(q)) of a token's
-    energy against the shared one as M → ∞: it does not grow with M; here p = k/64.
+    """Of normal codes of M features the share p that is largest in size is kept, among those of n
+    tokens together. Against the same share of all tokens this loses p (1 − p) q/(2 n φ(q)) of a
+    token's energy for M → ∞, where q = Φ⁻¹(1 − p/2) and φ is the normal density.
     """
     share = count / 64
     law = constant_loss(share, batch)
@@ -391,9 +395,9 @@ def test_finite_width(
 def test_fewer_codes(
     trial, share: Annotated[float, Interval(0.01, 0.5, why="p; the grid of codes resolves no less")]
 ):
-    """With s² of exponential law and t = 1 the shared budget keeps with a share p' of the codes
-    what a token budget keeps with p, where ℓ(p') = g(p): at p = ½, 1/8, .03, .01 it saves 23 %,
-    44 %, 56 % and 62 %.
+    """Codes s_i z_ij of tokens i have normal z, and s² has an exponential law. The share p' of all
+    codes that is largest keeps what the share p of each token's codes keeps, where p' (1 + λ +
+    λ²/2) = p + 2 q φ(q), λ = ln(1/p') and q = Φ⁻¹(1 − p/2): at p = 1/8 it is 44 % smaller.
     """
     law = share_needed(share)
     trial.value(

@@ -255,9 +255,10 @@ def test_local_constant(
     kept: Annotated[int, Interval(1, 9, why="d eigenvectors; without any there is no encoding")],
     name: Psi,
 ):
-    """With a simple spectrum the derivative of E_d stretches a symmetric matrix at most by the
-    largest of |∂ψ|₂, of |ψ_i -
-    ψ_j|/(λ_j - λ_i) over i < j <= d, and of |ψ_i|/(λ_j - λ_i) over i <= d < j.
+    """The encoding E_d(L) = V_d ψ(λ_1, …, λ_d) V_dᵀ keeps the d smallest eigenpairs of L, all of
+    which differ. Its derivative stretches a symmetric matrix, in the Frobenius norm, at most by the
+    largest of |∂ψ|₂, |ψ_i - ψ_j|/(λ_j - λ_i) over i < j <= d, and |ψ_i|/(λ_j - λ_i) over i <= d <
+    j.
     """
     trial.require(kept <= nodes, "kept must not exceed nodes")
     turn = orthonormal(trial.generator("V"), nodes)
@@ -287,8 +288,9 @@ def test_local_constant(
     cases=[("exp(-x)", 6), ("deep set", 5), ("tanh(x)", 9), ("exp(-.05 x)", 4)],
 )
 def test_no_gap_no_dimension(trial, name: Psi, nodes: Nodes):
-    """With all eigenvectors kept |E(L) - E(L')| <= K |L - L'| for any two matrices with eigenvalues
-    that are not negative, whatever the gaps and the number of nodes.
+    """The encoding E(L) = V ψ(λ) Vᵀ of all eigenpairs of L, with a permutation-equivariant ψ of the
+    Lipschitz constant K, has |E(L) - E(L')| <= K |L - L'| in the Frobenius norm for any two
+    positive semidefinite matrices.
     """
     law = global_constant(name)
     trial.bound(
@@ -308,9 +310,9 @@ def test_no_gap_no_dimension(trial, name: Psi, nodes: Nodes):
     cases=[(5, "exp(-x)"), (8, "exp(-x)"), (6, "hard"), (12, "tanh(x)")],
 )
 def test_cut_costs_the_gap(trial, nodes: Cycle, name: Phi):
-    """Two cycles whose edge weights differ by 2ε at one edge have encodings with d = 2 that are √2
-    |φ(λ)| apart as ε → 0, λ = λ_2 = λ_3 the double eigenvalue, √2 for projectors (φ = 1). Here ε =
-    10⁻⁶.
+    """Two cycles have one edge of weight 1 + ε and 1 - ε. Their encodings V_2 diag(φ(λ_1), φ(λ_2))
+    V_2ᵀ by two eigenpairs of the Laplacian, of which λ_2 = λ_3 at ε = 0, are √2 |φ(λ_2)| apart in
+    the Frobenius norm as ε → 0.
     """
     law = jump_of_cycle(nodes, name)
     trial.value(
@@ -337,10 +339,10 @@ def test_cut_costs_the_gap(trial, nodes: Cycle, name: Phi):
     ],
 )
 def test_cut_costs_the_gap__after_the_pair(trial, nodes: Cycle, name: Phi, cut: bool):
-    """If all eigenvectors are kept, or d = 3 so that the cut is behind the pair, the distance is of
-    order ε. Beside |L - L'| it tends to |Σ f_ij P_i H P_j|/|H| with H the edge's Laplacian, where
-    f_ij is the divided difference of the kept φ and P_i projects on the eigenvectors. With the cut
-    it can exceed K: .264 for K = .05 at n = 5.
+    """Cycles with one edge of weight 1 + ε and 1 - ε have encodings Σ_{i<=d} φ(λ_i) v_i v_iᵀ by all
+    eigenpairs of their Laplacians, or by d = 3. The distance of both over that of the Laplacians
+    tends to |Σ f_ij P_i H P_j|/|H| as ε → 0, with the edge's Laplacian H, the projections P_i on
+    v_i, and the divided differences f_ij of the kept φ.
     """
     kept = 3 if cut else nodes
     trial.require(cut or name != "hard", "without a cut projectors are the identity")
@@ -371,9 +373,9 @@ def test_not_in_spectral_norm(
         float, Interval(0.5, 3, why="α; at 0 the pairs are equal, later at the limit")
     ],
 ):
-    """For φ = |x|, L = diag(x, -x) with x_i = e^(αi), i < m, and H = [[0, B], [Bᵀ, 0]] with B_ij =
-    1/(i - j) and 0 on the diagonal, |Dφ[H]|₂/|H|₂ is |tanh(α (i - j)/2)/(i - j)|₂/|1/(i - j)|₂ in
-    the spectral norm: above K = 1 from m = 4 on, at α = 2.
+    """For φ = |x| let Dφ be its derivative as a function of matrices at L = diag(x, -x), x_i =
+    e^(αi), i < m. Along H = [[0, B], [Bᵀ, 0]], B_ij = 1/(i - j) and 0 on the diagonal, |Dφ[H]|/|H|
+    is |tanh(α (i - j)/2)/(i - j)|/|1/(i - j)| in the spectral norm.
     """
     law = hyperbolic_stretch(half, ratio)
     trial.value(
@@ -400,9 +402,9 @@ def test_not_in_spectral_norm__grows(
     trial,
     ratio: Annotated[float, Interval(1, 2.5, why="α; small ones grow late, large ones underflow")],
 ):
-    """With that L and H the factor |Dφ[H]|₂/|H|₂ grows without bound, like (2/π) log m, for every
-    α > 0: |H|₂ < π by Hilbert's inequality and tends to π, and |Dφ[H]|₂/π grows by (2/π) log 2 for
-    each doubling of m. Here m goes from 128 to 256.
+    """The spectral norm of the (m, m) matrix tanh(α (i - j)/2)/(i - j), 0 on the diagonal, over π
+    grows by (2/π) log 2 for each doubling of m, for every α > 0 and large m: the derivative of |x|
+    as a function of matrices is not bounded in that norm.
     """
     law = growth_of_stretch()
     step = spectral_change(LARGE, ratio) - spectral_change(LARGE // 2, ratio)

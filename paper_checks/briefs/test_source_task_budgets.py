@@ -224,7 +224,10 @@ def test_risk(
         int, Interval(12, 40, why="m_t: with fewer the squares have no variance to speak of")
     ],
 ):
-    """With n_t > k + 1 samples each, E |Σ ν_t (ŵ_t - w_t)|² = σ² k Σ ν_t²/(n_t - k - 1)."""
+    """Least squares from n_t standard normal k-vectors, with noise of variance σ², estimates each
+    head w_t of a mix Σ ν_t w_t. If all n_t > k + 1, E |Σ ν_t (ŵ_t - w_t)|² = σ² k Σ ν_t²/(n_t - k -
+    1).
+    """
     relevance = relevances(sources, 0.6)
     samples = dims + 1 + spare + 2 * np.arange(sources)
     law = risk(relevance, samples, dims)
@@ -257,8 +260,9 @@ def test_symmetric(
     ],
     net: Annotated[float, Interval(5, 500, why="m: below a source each, whole samples matter")],
 ):
-    """With net budgets m_t in proportion to |ν_t|^p the risk is σ² k (Σ|ν|^p)(Σ|ν|^(2-p))/m, the
-    same for p and for 2 - p: squares are worth as much as equal budgets.
+    """The risk of a mix Σ ν_t w_t of heads in R^k that are estimated from n_t samples is σ² k Σ
+    ν_t²/m_t, m_t = n_t - k - 1. For m_t in proportion to |ν_t|^p it is σ² k (Σ|ν|^p)(Σ|ν|^(2-p))/Σ
+    m_t, the same for p and for 2 - p.
     """
     relevance = relevances(sources, 0.5)
     law = risk_of_power(relevance, power, net, dims)
@@ -291,8 +295,9 @@ def test_symmetric__optimal(
     ],
     dims: Dims,
 ):
-    """Over all budgets of three sources the risk is least for m_t in proportion to |ν_t|: σ² k
-    |ν|_1²/(N - 3 (k + 1)). Whole budgets come within 1 % of it.
+    """The risk of a mix of three heads in R^k with weights ν_t, estimated from n_t samples with
+    noise of variance σ², N in all, is at least σ² k (Σ|ν_t|)²/(N - 3 (k + 1)). Whole n_t near m_t =
+    n_t - k - 1 in proportion to |ν_t| come within 1 % of it.
     """
     relevance = relevances(3, decay)
     net = total - 3 * (dims + 1)
@@ -312,8 +317,9 @@ def test_symmetric__optimal(
     cases=[2, 3, 5],
 )
 def test_symmetric__price_of_squares(trial, sources: Sources):
-    """Net budgets in proportion to ν_t², or equal ones, have less than s times the least risk, and
-    nearly so for one large and s - 1 tiny ν_t.
+    """The risk of a mix of s heads with weights ν_t is proportional to Σ ν_t²/m_t with net budgets
+    m_t. If these are proportional to ν_t², the risk is less than s times the least one for the same
+    Σ m_t.
     """
     mixes = trial.generator("mixes").normal(size=(MIXES, sources))
     mixes[0] = np.append(1, np.full(sources - 1, 1e-4))
@@ -348,8 +354,8 @@ def test_least_relevance(
         int, Interval(3, 12, why="T, above k: else there is one mix; all sets are listed")
     ],
 ):
-    """Over all mixes Wν = w of T sources in R^k the least |ν|_1, whose square is that of the risk
-    over σ² k/m, is the largest w·λ with |λ·w_t| <= 1 for all t, and is met by k sources.
+    """The least Σ |ν_t| of all mixes Σ ν_t w_t = w of heads w_t in R^k is the largest w·λ over all
+    λ with |λ·w_t| <= 1 for each t, and a mix of k heads attains it.
     """
     trial.require(sources > heads, "there must be more sources than entries of a head")
     generator = trial.generator("heads")
@@ -377,8 +383,8 @@ def test_least_relevance(
     cases=[2, 3, 4, 5],
 )
 def test_least_relevance__prices(trial, sources: Sources):
-    """With prices c_t and the budget C, but no fee, n_t in proportion to |ν_t|/√c_t is best, with
-    Σ ν_t²/n_t = (Σ|ν_t| √c_t)²/C.
+    """If samples of source t cost c_t each and the budget is C, Σ ν_t²/n_t is least for n_t in
+    proportion to |ν_t|/√c_t, where it is (Σ |ν_t| √c_t)²/C.
     """
     generator = trial.generator("prices")
     prices = generator.uniform(1, 9, (MIXES, sources))
@@ -411,9 +417,9 @@ def test_entry_fee(
     ],
     length: Annotated[float, Interval(0.5, 0.98, why="at 1 a single source is always best")],
 ):
-    """For k = 2, w = (1, 0), two sources (1, ±.6) and one (a, 0), the risk over σ² k is least at
-    the smaller of 1/(N - 6), with the pair, and a^-2/(N - 3), with the third alone: at small N
-    basis pursuit, the least |ν|_1, loses.
+    """The heads (1, ±.6) and (a, 0) in the plane mix to w = (1, 0), and N samples are bought. The
+    least risk over 2 σ² is the smaller of 1/(N - 6), with the pair, and a^-2/(N - 3), with the
+    third alone.
     """
     total = 2 * half
     pair, alone = mixes_with_fee(length, total)

@@ -127,8 +127,9 @@ def enumerated(q, k, features, bits, shared=0):
     cases=[(1, 1, 0.7), (2, 3, 1.0), (1, 6, 0.2)],
 )
 def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Length):
-    """Scatterbrain with a hash of its own is unbiased, and its variance is 1 − P times that of the
-    features alone.
+    """Scatterbrain returns exp(q·k) if the hashes of q and k collide, with the chance P, and else a
+    mean of positive random features. If both are independent, it is unbiased with 1 − P times the
+    variance of the features.
     """
     q, k = pairs(trial.generator(), length)
     misses = 1 - agreement(q, k) ** bits
@@ -150,8 +151,9 @@ def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Len
     cases=[(1, 1, 0.7), (2, 3, 1.0)],
 )
 def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length):
-    """The mean squared error of Scatterbrain over that of the sparse part alone is (exp(s) − 1)/m,
-    s = ‖q + k‖²: it is the smaller iff m > exp(s) − 1, whatever the hash.
+    """Scatterbrain returns exp(q·k) if the hashes of q and k collide, and else a mean of m positive
+    random features; its sparse part returns 0 else. The mean squared error of the first is (exp(s)
+    − 1)/m times that of the second, s = ‖q + k‖².
     """
     q, k = pairs(trial.generator(), length)
     _, hybrid, sparse, _ = enumerated(q, k, features, bits)
@@ -180,8 +182,9 @@ def test_shared_hash_bias(
     shared: Annotated[int, Interval(1, 2, why="no more than there are features")],
     length: Length,
 ):
-    """If t of b bits use the directions of t of m features, the bias is (t/m) A p₀^(b − 1) (p₀ −
-    p₁), where p_j is the chance that sign(w·q) = sign(w·k) for w from N(j (q + k), I).
+    """Scatterbrain returns A = exp(q·k) if b sign bits sign(w·q) and sign(w·k) agree, else a mean
+    of m positive random features. If t bits and features share their w, its bias is (t/m) A p₀^(b −
+    1) (p₀ − p₁), p_j the chance of agreement for w from N(j (q + k), I).
     """
     trial.require(
         shared <= min(features, bits),
@@ -202,8 +205,9 @@ def test_shared_hash_bias(
     cases=[0.7, 1.0, 0.2],
 )
 def test_shared_hash_error(trial, length: Length):
-    """One feature and one bit on a shared direction have the mean squared error A² [exp(s) (1 − p₂)
-    − 2 (1 − p₁) + 1 − p₀], where p_j is the chance that the bit agrees for w from N(j (q + k), I).
+    """Scatterbrain with one positive random feature and one sign bit of the same direction has the
+    mean squared error A² [exp(s) (1 − p₂) − 2 (1 − p₁) + 1 − p₀], A = exp(q·k) and s = ‖q + k‖²,
+    with the chance p_j that sign(w·q) = sign(w·k) for w from N(j (q + k), I).
     """
     q, k = pairs(trial.generator(), length)
     zero, once, twice = (1 - agreement(q, k, tilt) for tilt in (0, 1, 2))

@@ -148,8 +148,9 @@ def similarity_law(adjacency, degrees, alphas, sparsity):
     cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)],
 )
 def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
-    """E g = <x, y> and k Var g = |x|² |y|² + <x, y>² + (s - 3) Σ x_i² y_i². For x = y it is 2 |x|⁴
-    + (s - 3) Σ x_i⁴: at s = 3 that of Gaussian entries for every x, at s = 1 never more.
+    """Rows of R have independent entries ±√s with the chance 1/(2s) each, else 0. The estimate g =
+    <R x, R y>/k from k rows has the mean <x, y> and k times the variance |x|² |y|² + <x, y>² + (s -
+    3) Σ x_i² y_i².
     """
     x, y = trial.generator().normal(size=(2, 5, dim))
     x[3, : dim // 2] = 0  # disjoint supports
@@ -185,8 +186,9 @@ def test_one_hot_law(
         ),
     ],
 ):
-    """For x = e_1 the estimate f is s/k times a binomial number of k trials at 1/s: it is 0 with
-    chance (1 - 1/s)^k.
+    """A matrix R of k rows has independent entries ±√s with the chance 1/(2s) each, else 0. For a
+    one-hot vector x the estimate |R x|²/k is s/k times a binomial number of k trials with the
+    chance 1/s.
     """
     widths = np.sqrt((sparsity - 1) / count) * trial.generator().uniform(0.25, 3, 12)
     controls = {"normal": 2 * norm.sf(widths * np.sqrt(count / (sparsity - 1)))}
@@ -210,8 +212,9 @@ def test_tail(
         Interval(4, 100, why="nearer to 3 more than 2048 rows would show that the tail fails"),
     ],
 ):
-    """For s = 1 and s = 3, P(| |R x|²/k - |x|² | >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3)) for 0 < ε
-    < 1. A vector with one entry breaks it from 64 rows on at s >= 30, and from 1024 on at s >= 4.
+    """A matrix R of k rows has independent entries ±√s with the chance 1/(2s) each, else 0. For s =
+    1 and s = 3, P(| |R x|²/k - |x|² | >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3)) for every x and 0 <
+    ε < 1.
     """
     trial.require(
         sparsity >= 30 or count >= 1024, "count must be at least 1024 where sparsity is below 30"
@@ -240,8 +243,9 @@ def test_fastrp_similarity(
         float, Interval(-1, -0.1, why="FastRP divides by degrees; at 0 it leaves them out")
     ],
 ):
-    """FastRP's repeated products have E <N_i, N_j> = (M Mᵀ)_ij with M = Σ α_r A^r L, and the
-    variance of an inner product of the rows M_i and M_j.
+    """FastRP maps the nodes of a graph to N = Σ α_r A^r L Rᵀ/√k with k rows of R of sparsity s.
+    With M = Σ α_r A^r L, <N_i, N_j> has the mean (M Mᵀ)_ij and k times the variance |M_i|² |M_j|² +
+    <M_i, M_j>² + (s - 3) Σ_l M_il² M_jl².
     """
     generator = trial.generator()
     adjacency, degrees = graph(generator, nodes, power)
@@ -257,8 +261,8 @@ def test_fastrp_similarity(
 
 @claim(derived("boxes of ε, each enclosed"), kind="bound")
 def test_tail__everywhere(trial):
-    """The exponent per row, ε²/4 - ε³/6, is at most that of Chernoff's bound for Gaussian rows,
-    (ε - log(1 + ε))/2, for all ε in [0, 1], to 1e-15.
+    """The exponent per row of Achlioptas' bound, ε²/4 - ε³/6, is at most that of Chernoff's bound
+    for Gaussian rows, (ε - log(1 + ε))/2, for all ε in [0, 1], to 1e-15.
     """
     trial.prove(
         lambda width: width**2 / 4 - width**3 / 6,

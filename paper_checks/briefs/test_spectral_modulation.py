@@ -204,8 +204,9 @@ def test_spectral_map(
         ),
     ],
 ):
-    """Φ Σ Φ has the eigenvectors of Σ and the eigenvalues φ_T(λ_i/tr Σ), T steps of h → h (3 −
-    h)²/4, whose deficits e = 1 − h obey e' = e² (3 + e)/4.
+    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. Φ = P/√(tr Σ)
+    makes Φ Σ Φ with the eigenvectors of Σ and the eigenvalues that T steps of h → h (3 − h)²/4 make
+    of λ_i/tr Σ.
     """
     generator = trial.generator()
     shares = np.geomspace(1, 1e-2, dim)
@@ -229,8 +230,9 @@ def test_encoder(
     units: Annotated[int, Interval(8, 64, why="units of an encoder; more take seconds to train")],
     steps: FewSteps,
 ):
-    """For the covariance of an encoder of scikit-learn's digits, the eigenvalues of Φ Σ Φ are
-    φ_T(λ_i/tr Σ), T steps of h → h (3 − h)²/4.
+    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. For the
+    covariance Σ of an encoder of scikit-learn's digits Φ Σ Φ, Φ = P/√(tr Σ), has the eigenvalues
+    that T steps of h → h (3 − h)²/4 make of λ_i/tr Σ.
     """
     sigma = encoder_covariance(units)
     shares = np.maximum(np.linalg.eigvalsh(sigma / np.trace(sigma)), 0)
@@ -249,8 +251,9 @@ def test_encoder(
     cases=[4, 2, 6],
 )
 def test_domain(trial, thresholds: Thresholds):
-    """Fed λ unnormalised, P √λ → 1 or −1 for all 0 < λ < 5 but λ_1 = 3 and H(λ_{m+1}) = λ_m, λ_m >
-    3, where its sign changes; H(h) = h (3 − h)²/4.
+    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to 1 or −1 for all 0 < λ < 5 but
+    λ_1 = 3 and λ_2 < λ_3 < …, where λ_(m+1) (3 − λ_(m+1))²/4 = λ_m and λ_m > 3, at which the sign
+    of the limit changes.
     """
     controls = {
         "‖I − S‖ < 1, no further": np.full(thresholds, 2.0),
@@ -261,7 +264,9 @@ def test_domain(trial, thresholds: Thresholds):
 
 @claim(derived("p √λ > √3 turns round"), kind="identity", cases=[4, 2, 6])
 def test_signs(trial, thresholds: Thresholds):
-    """Between λ_m and λ_{m+1} the iteration tends to P √λ = (−1)^m."""
+    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to (−1)^m for λ between λ_m and
+    λ_(m+1), where λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4 = λ_m, λ_m > 3.
+    """
     law = unwhitenable(thresholds)
     between = np.append(law[1:] + law[:-1], 3) / 2
     trial.identity(
@@ -279,7 +284,10 @@ FLOORS = [(4, 4), (2, 1), (6, 2)]
     derived("φ_T is concave and increasing; Cauchy's inequality"), kind="optimality", cases=FLOORS
 )
 def test_floor(trial, dim: SmallDimension, steps: FewSteps):
-    """Over all Σ ≠ 0 the trace loss is at least d (1 − φ_T(1/d))² > 0."""
+    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. The trace
+    loss Σ ((Φ Σ Φ)_ii − 1)², Φ = P/√(tr Σ), of a d×d covariance Σ ≠ 0 is at least d (1 − φ_T(1/d))²
+    > 0, where φ_T is T steps of h → h (3 − h)²/4.
+    """
     least, decrement, _ = least_trace_loss(trial.generator(), dim, steps)
     law = floor(dim, steps)
     # Its deficits of 1e-6 or more carry ten digits.
@@ -294,8 +302,8 @@ def test_floor(trial, dim: SmallDimension, steps: FewSteps):
 
 @claim(derived("φ_T is strictly concave"), kind="optimality", cases=FLOORS)
 def test_flat_only(trial, dim: SmallDimension, steps: FewSteps):
-    """The trace loss is least only where Σ is a multiple of I: all eigenvalues have the share 1/d
-    of the trace.
+    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. Of all d×d
+    covariances the trace loss Σ ((Φ Σ Φ)_ii − 1)², Φ = P/√(tr Σ), is least only for multiples of I.
     """
     spectrum = least_trace_loss(trial.generator(), dim, steps)[2]
     correlated = np.append(np.full(dim - 1, 0.9), 1 + 0.1 * (dim - 1)) / dim
@@ -314,8 +322,9 @@ def test_flat_spectrum(
     width: Annotated[int, Interval(8, 512, why="a small one is searched; more take seconds")],
     steps: FewSteps,
 ):
-    """A flat spectrum of d eigenvalues costs d (1 − φ_T(1/d))²: 82 % of d for d = 256 and the
-    code's four steps.
+    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. For d equal
+    eigenvalues the trace loss Σ ((Φ Σ Φ)_ii − 1)², Φ = P/√(tr Σ), is d (1 − φ_T(1/d))² with φ_T for
+    T steps of h → h (3 − h)²/4: 82 % of d for d = 256 and T = 4.
     """
     trial.identity(
         trace_loss(np.eye(width), steps),
@@ -340,8 +349,8 @@ def test_slow_start(
         int, Interval(1, 30, why="beyond, (9/4)^T λ stays small only for λ below 1e-12")
     ],
 ):
-    """φ_T(λ) ≤ (9/4)^T λ for 0 < λ ≤ 1, so that h ≥ .99 takes more than log(.99/λ)/log 2.25
-    steps.
+    """T steps of Newton's whitening, h → h (3 − h)²/4, make an eigenvalue of at most (9/4)^T λ from
+    one with the share λ of the trace, 0 < λ <= 1.
     """
     shares = np.geomspace(1e-13, 1, 400)
     trial.bound(
@@ -361,7 +370,9 @@ def initial_growth(steps):
 
 @claim(derived("boxes of λ, each enclosed"), kind="bound")
 def test_slow_start__everywhere(trial):
-    """φ_T(λ) ≤ (9/4)^T λ for all λ in [0, 1] and T = 1..5."""
+    """T steps of Newton's whitening, h → h (3 − h)²/4, make an eigenvalue of at most (9/4)^T λ from
+    one with the share λ of the trace, for all λ in [0, 1] and T = 1..5.
+    """
 
     def growth(share, steps):
         return Fraction(9, 4) ** steps * share

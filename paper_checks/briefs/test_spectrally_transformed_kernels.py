@@ -140,8 +140,8 @@ def test_no_eigenvectors(
         int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see λ_1 only")
     ],
 ):
-    """For s(x) = sum of π_p x^p, p >= 1, the sum of s(λ_i) ψ_i ψ_i' is the sum of π_p K (M
-    K)^(p-1).
+    """On a finite domain with the law M = diag(μ) and the kernel matrix K, K M has eigenpairs λ_i,
+    ψ_i with ψᵀ M ψ = 1. For s(x) = Σ π_p x^p, p >= 1, Σ s(λ_i) ψ_i ψ_iᵀ = Σ π_p K (M K)^(p-1).
     """
     generator = trial.generator("domain")
     kernel, chances, _ = domain(generator, points)
@@ -166,7 +166,9 @@ def test_no_eigenvectors(
     cases=[(12, 0.9), (2, 0.1)],
 )
 def test_inverse_laplacian(trial, points: Points, share: Share):
-    """For s(x) = x / (1 - η x), 0 < η < 1/λ_1, the sum of s(λ_i) ψ_i ψ_i' is (I - η K M)^(-1) K."""
+    """On a finite domain with the law M = diag(μ) and the kernel matrix K, K M has eigenpairs λ_i,
+    ψ_i with ψᵀ M ψ = 1. For s(x) = x/(1 - η x), 0 < η < 1/λ_1, Σ s(λ_i) ψ_i ψ_iᵀ = (I - η K M)⁻¹ K.
+    """
     kernel, chances, eta = domain(trial.generator("domain"), points, share)
     root = features(kernel, chances, eta=eta)
     trial.identity(
@@ -195,7 +197,10 @@ def test_truncation(
         int, Interval(1, 40, why="a series has a term; beyond, the remainder is below rounding")
     ],
 ):
-    """After q terms of s(x) = x + η x^2 + .. the operator error is λ_1 (η λ_1)^q / (1 - η λ_1)."""
+    """On a finite domain with the law M = diag(μ) and the kernel matrix K, K M has eigenpairs λ_i,
+    ψ_i with ψᵀ M ψ = 1. The kernel Σ s(λ_i) ψ_i ψ_iᵀ of s(x) = x/(1 - η x), cut after q terms of
+    its series x + η x² + …, has the operator error λ_1 (η λ_1)^q/(1 - η λ_1) in L²(μ).
+    """
     trial.require(
         share**terms >= 1e-6,
         "share^terms must be at least 1e-6: rounding hides a smaller remainder",
@@ -220,8 +225,9 @@ def test_truncation(
     cases=[(12, 6, 0.9, 0.05), (2, 1, 0.1, 10.0)],
 )
 def test_representer(trial, points: Points, labelled: Labels, share: Share, ridge: Ridge):
-    """The f with the least mean of (f(x_i) - y_i)^2 over n labels plus β |f|^2, in the norm of K_s,
-    is K_s(., X) (K_s(X, X) + n β I)^(-1) y.
+    """Let K_s be a spectrally transformed kernel and X the points of n labels y. The f with the
+    least mean of (f(x_i) - y_i)² plus β |f|², in the norm of K_s, is K_s(·, X) (K_s(X, X) + n β
+    I)⁻¹ y.
     """
     generator = trial.generator("domain")
     kernel, chances, eta = domain(generator, points, share)
@@ -256,8 +262,9 @@ def test_truncated_ridge(
     labelled: Labels,
     ridge: Ridge,
 ):
-    """With s = 1 on the d largest eigenvalues and 0 else, the fit is ridge regression on ψ_1 … ψ_d,
-    and for β → 0 their least squares: kernel PCA regression.
+    """On a finite domain with the law M = diag(μ) and the kernel matrix K, K M has eigenpairs λ_i,
+    ψ_i with ψᵀ M ψ = 1. Kernel ridge regression with Σ_{i<=d} ψ_i ψ_iᵀ is ridge regression on ψ_1 …
+    ψ_d with the same penalty, and for vanishing penalty least squares on them.
     """
     trial.require(kept < points, "kept must be below points: else nothing is cut")
     generator = trial.generator("domain")
@@ -282,7 +289,9 @@ def test_truncated_ridge(
 
 @claim(derived("which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
 def test_square_is_unbiased(trial, points: FewPoints, draws: Draws):
-    """With μ replaced by the frequencies of N draws, K_2 = K M K is right on average."""
+    """On a finite domain with the law M = diag(μ) and the kernel matrix K the kernel K M K has the
+    mean K M K if μ is replaced by the frequencies of N draws.
+    """
     kernel, chances, _ = domain(trial.generator("domain"), points)
     second = transform(kernel, chances, [0, 1])
     coinciding = (1 - 1 / draws) * second + kernel / draws
@@ -296,8 +305,9 @@ def test_square_is_unbiased(trial, points: FewPoints, draws: Draws):
 
 @claim(derived("which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
 def test_sample_bias(trial, points: FewPoints, draws: Draws):
-    """With μ replaced by the frequencies of N draws, the mean of K_3 = K M K M K is (1 - 1/N) K_3 +
-    (1/N) K M diag(K_11, K_22, ..) K, which is larger.
+    """On a finite domain with the law M = diag(μ) and the kernel matrix K, if μ is replaced by the
+    frequencies of N draws, the kernel K M K M K has the mean (1 - 1/N) K M K M K + (1/N) K M
+    diag(K_11, K_22, …) K.
     """
     kernel, chances, _ = domain(trial.generator("domain"), points)
     third = transform(kernel, chances, [0, 0, 1])

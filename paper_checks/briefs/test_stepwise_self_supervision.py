@@ -221,8 +221,9 @@ ALIGNED = [(3, 1e-3), (1, 1e-5), (5, 0.05)]
 
 @claim(derived(f"{RECALLED}: each mode by itself"), kind="identity", cases=ALIGNED)
 def test_trajectory(trial, outputs: Outputs, init: Init):
-    """From an aligned start the singular value of mode j is
-    s_j(t) = e^(4 γ_j t) / sqrt(s_j(0)^(-2) + (e^(8 γ_j t) - 1) γ_j), and no other entry moves.
+    """Let Γ have the eigenvalues γ_j and eigenvectors q_j, and W start with singular values s_j(0)
+    along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|² they are s_j(t) = e^(4 γ_j
+    t)/sqrt(s_j(0)^(-2) + (e^(8 γ_j t) - 1) γ_j), and W keeps its singular vectors.
     """
     gamma, top, vectors, first, turn = aligned_start(trial, outputs, init)
     times = np.array([0.5, 0.75, 1.0, 2.0]) * critical_time(first, top).max()
@@ -248,8 +249,9 @@ def test_trajectory(trial, outputs: Outputs, init: Init):
 
 @claim(derived(f"{RECALLED}: the time of half of the limit"), kind="identity", cases=ALIGNED)
 def test_critical_times(trial, outputs: Outputs, init: Init):
-    """At τ_j = -ln(s_j(0)² γ_j)/(8 γ_j) mode j of an aligned start is half learned: γ_j s_j² =
-    1/(2 - s_j(0)² γ_j).
+    """Let Γ have the eigenvalues γ_j and eigenvectors q_j, and W start with singular values s_j(0)
+    along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|² γ_j s_j² is 1/(2 - s_j(0)² γ_j) at the
+    time -ln(s_j(0)² γ_j)/(8 γ_j): about half of its limit 1.
     """
     gamma, top, vectors, first, turn = aligned_start(trial, outputs, init)
     tau = critical_time(first, top)
@@ -273,8 +275,9 @@ def test_critical_times(trial, outputs: Outputs, init: Init):
     cases=ALIGNED,
 )
 def test_staircase(trial, outputs: Outputs, init: Init):
-    """The loss of an aligned start is Σ (1 - γ_j s_j(t)²)²: d, less one for each mode that is
-    learned.
+    """Let Γ have the eigenvalues γ_j and eigenvectors q_j, and W start with singular values s_j(0)
+    along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|² this loss is Σ (1 - γ_j s_j(t)²)², d
+    less one for each mode that is learned.
     """
     gamma, top, vectors, first, turn = aligned_start(trial, outputs, init)
     times = np.sort([*critical_time(first, top), 2 * critical_time(first, top).max()])
@@ -320,8 +323,9 @@ SCALES = np.array([1e-10, 1e-12, 1e-14])
     cases=[0.6, 0.2, 0.75],
 )
 def test_row_space(trial, following: Following):
-    """From a small random start the row space of W misses ε^(2 (1 - γ_(d+1)/γ_d)) of q_d in squared
-    length, where ε is the scale of the start.
+    """Let Γ have the eigenvalues γ_1 > γ_2 > … and eigenvectors q_j, and W of d rows start at
+    random with the scale ε. After the gradient flow of |W Γ Wᵀ - 1|² the part of q_d off the row
+    space of W has a squared length of the order ε^(2 (1 - γ_(d+1)/γ_d)).
     """
     gamma = np.array([2.0, 1.4, 0.9, following, 0.02, 0.01])
     misses = []
@@ -357,8 +361,9 @@ def test_representation(
         float, Interval(0.1, 0.5, why="γ_(d+1)/γ_d; nearer ones need starts below 1e-12")
     ],
 ):
-    """From a random start whose scale tends to 0 the final W has WᵀW = Σ q_j q_jᵀ/γ_j over the d
-    largest eigenvalues: the top eigenvectors, whitened.
+    """Let Γ have the eigenvalues γ_1 > γ_2 > … and eigenvectors q_j, and W of d rows start at
+    random with a scale that tends to 0. The gradient flow of |W Γ Wᵀ - 1|² ends at WᵀW = Σ_{j<=d}
+    q_j q_jᵀ/γ_j.
     """
     gamma = np.append(np.linspace(2, 1, outputs), ratio * np.linspace(1, 0.5, 6 - outputs))
     vectors = orthonormal(trial.generator("basis"), 6)
@@ -387,8 +392,8 @@ def test_too_few_modes(
     outputs: Annotated[int, Interval(2, 5, why="d; of one output none is left over")],
     positive: Annotated[int, Interval(1, 5, why="positive eigenvalues; of six")],
 ):
-    """If Γ has k positive eigenvalues and there are d outputs, the loss ends at d - k, or at 0 for
-    k >= d, from random starts of any scale.
+    """Let Γ have k positive eigenvalues, and W of d rows start at random, with any scale. The
+    gradient flow of |W Γ Wᵀ - 1|² ends at the loss d - k, or at 0 for k >= d.
     """
     gamma = np.append(np.linspace(2, 1, positive), -np.linspace(0.5, 1, 6 - positive))
     generator = trial.generator("start")
@@ -457,8 +462,9 @@ def test_kernel_modes(
     pairs: PAIRS,
     noise: Annotated[float, Interval(0, 1, why="of the second view; with more, views are unlike")],
 ):
-    """The largest eigenvalues of Γ are those of the contrastive kernel K^½ Z K^½, for features that
-    are never listed, here with K = (1 + x · y)³.
+    """Let K be the kernel matrix of all 2n views of n pairs, and Z the matrix with 1/2n where two
+    views are one pair, else 0. The nonzero eigenvalues of the mean of (φ(x) φ(x')ᵀ + φ(x') φ(x)ᵀ)/2
+    over the pairs are those of K^½ Z K^½.
     """
     generator = trial.generator("views")
     first, second = unlike_sides(generator, pairs, noise)
@@ -487,9 +493,10 @@ def test_kernel(
         float, Interval(0.1, 0.5, why="of the second view; without, it is kernel PCA")
     ],
 ):
-    """From a vanishing random start the embeddings of any points have the Gram matrix
-    Σ_j g_j g_jᵀ/γ_j, g_j = k K^(-½) b_j, where γ_j and b_j belong to the d largest eigenvalues of
-    K^½ Z K^½ and k holds the kernels of the points with all views: no feature is needed.
+    """Barlow Twins, |W Γ Wᵀ - 1|² on the features of a kernel, is trained from a vanishing random
+    start. Let γ_j and b_j be the d top eigenpairs of K^½ Z K^½, where K holds the kernels of all 2n
+    views and Z is 1/2n for pairs. Points with kernels k to the views get embeddings with the Gram
+    matrix Σ g_j g_jᵀ/γ_j, g_j = k K^(-½) b_j.
     """
     generator, first, second, gamma = pairs_in_the_plane(trial, pairs, outputs, noise)
     points = unlike_sides(generator, 4, 0.0)[0]
@@ -526,9 +533,9 @@ def test_kernel(
     cases=[(12, 2), (8, 1), (30, 3)],
 )
 def test_kernel_pca(trial, pairs: PAIRS, outputs: FewOutputs):
-    """Where both views are the same, the embeddings of the n points end with the Gram matrix n
-    Σ u_j u_jᵀ over the top d eigenvectors of their kernel matrix: whitened kernel PCA without
-    centring, from a vanishing random start.
+    """Barlow Twins, |W Γ Wᵀ - 1|² on the features of a kernel, is trained with d outputs from a
+    vanishing random start. If both views of each of n points are the same, the embeddings get the
+    Gram matrix n Σ u_j u_jᵀ over the top d eigenvectors u_j of the kernel matrix.
     """
     generator, points, _, gamma = pairs_in_the_plane(trial, pairs, outputs, 0.0)
     direction = generator.normal(size=(outputs, 10))

@@ -314,10 +314,10 @@ def test_latents_almost_free(
         int, Interval(14, 60, why="n; fewer leave rows open; all tables are listed")
     ],
 ):
-    """A table has H(X) = m n H(X | U, V) + m H(U) + n H(V) - H(U, V | X), where the last term is
-    log2|Aut| + n H(V | U, X_1 … X_m), but for what n columns leave open of a row, and tends to
-    log2|Aut| as m/log n and n/log m → ∞: one bit for exclusive or with flips, whose classes can
-    change their names on both sides, and 0 if no names can change.
+    """A table of m rows and n columns has classes U of rows and V of columns and independent cells
+    given them. H(X) = m n H(X_11 | U, V) + m H(U) + n H(V) - log2|Aut| - n H(V | U, X_1 … X_m), up
+    to what n columns leave open of a row's class, where Aut are the renamings of classes that keep
+    the law, and X_1 … X_m is one column.
     """
     chances = channel(world, flip)
     trial.require(
@@ -355,9 +355,9 @@ def test_latents_almost_free__sampled(
     rows: Annotated[int, Interval(5, 7, why="m; fewer leave much open, more next to nothing")],
     columns: Annotated[int, Interval(40, 80, why="n; fewer leave rows open; more take longer")],
 ):
-    """Of tables too large to list, with exclusive or and flips, the last term H(U, V | X) is
-    log2|Aut| + n H(V | U, X_1 … X_m), one bit and what is left open of columns, but for what n
-    columns leave open of a row.
+    """The cells of a table of m rows and n columns are the exclusive or of their row's and column's
+    fair bits U and V, with flips. Then H(U, V | X) = 1 + n H(V | U, X_1 … X_m) bits, up to what n
+    columns leave open of a row's bit, where X_1 … X_m is one column.
     """
     chances = channel("symmetric", flip)
     law = bits_of_names(chances, rows, columns)
@@ -391,8 +391,9 @@ def test_latents_almost_free__never_less(
     rows: Few,
     columns: Annotated[int, Interval(1, 14, why="n; all tables are listed")],
 ):
-    """Of exclusive or with flips H(X) <= m n H(X | U, V) + m H(U) + n H(V) - log2|Aut| at every m
-    and n, where |Aut| = 2.
+    """The cells X of a table of m rows and n columns are the exclusive or of their row's and
+    column's fair bits U and V, with flips. Then H(X) <= m n H(X_11 | U, V) + m H(U) + n H(V) - 1
+    bits for all m and n.
     """
     chances = channel("symmetric", flip)
     law = entropy_with_classes(chances, rows, columns) - np.log2(automorphisms(chances))
@@ -423,9 +424,9 @@ def test_latents_almost_free__more_classes(
         float, Interval(0.001, 0.02, why="at 0 classes are seen; more leaves them unseen")
     ],
 ):
-    """With K >= 3 classes the last term H(U, V | X) can be below log2|Aut|: for one cell that is 1
-    with chance 1 - ε if u = v and ε if not, |Aut| = K! but H(U, V | X) = 2 log2 K + h(ε) - h(q), q
-    = (1 - ε)/K + ε (K - 1)/K.
+    """A cell of a table is 1 with chance 1 - ε if its row and column are of the same one of K >= 3
+    equally likely classes, else with chance ε. One cell X leaves H(U, V | X) = 2 log2 K + h(ε) -
+    h(q) bits of the classes, q = (1 - ε)/K + ε (K - 1)/K, which can be below log2 K!.
     """
     law = unseen_law(classes, rare)
     trial.identity(
@@ -458,9 +459,9 @@ def test_row_reader(
     row_effect: RowEffect,
     column_effect: ColumnEffect,
 ):
-    """An adaptive coder that reads row by row, with the k cells before as context, needs h_k =
-    H(X_(k+1) | X_1 … X_k) of one row, bits a cell, as m, n → ∞. h_k falls to H(X | U) with k, and
-    so never reaches H(X | U, V).
+    """A table has independent classes of rows and columns. An adaptive coder that reads it row by
+    row, with the k cells before as context, needs H(X_(k+1) | X_1 … X_k) of one row, bits a cell,
+    for infinitely many rows and columns.
     """
     chances = additive_channel(row_effect, column_effect)
     law = row_entropy(chances, context)
@@ -495,9 +496,9 @@ def test_window(
     kinds: Annotated[int, Interval(1, 8, why="K kinds of rows; without any there is no row")],
     columns: Annotated[int, Interval(500, 40_000, why="of narrow rows matches cost more")],
 ):
-    """For bytes X = (37U + V) mod 256, V uniform, H(X | U, V) = 0, but zlib writes 8 bits a cell
-    times the share of rows whose class is not among the last w = ⌊32506/n⌋ rows, plus .15 at most,
-    for n >= 500 columns: this is 8 (1 - 1/K)^w on average for K equally likely kinds of rows.
+    """Row i, column j of a table is the byte 37 U_i + V_j mod 256 with uniform V_j and n >= 500
+    columns. zlib writes 8 bits a cell times the share of rows whose class U_i is not among the last
+    ⌊32506/n⌋ rows, and at most .15 more.
     """
     generator = trial.generator("table")
     sequence = generator.integers(0, kinds, ROWS)
@@ -523,8 +524,9 @@ def test_window(
     low_power="lengths of codes vary by a bit or two",
 )
 def test_break_even(trial, rows: Height, row_effect: RowEffect, column_effect: ColumnEffect):
-    """To write down a column's class saves m I(X; V | U) - H(V) bits on average, beside a code that
-    knows the classes of rows alone: it pays from m = H(V)/I(X; V | U) rows on.
+    """A table of m rows has equally likely classes V of columns, and its rows' classes U are known.
+    To write down a column's V first takes m I(X; V | U) - H(V) bits less on average than to code
+    every cell X by its row's class alone.
     """
     chances = additive_channel(row_effect, column_effect)
     law = saving_of_classes(chances, rows)
@@ -557,8 +559,9 @@ def test_break_even(trial, rows: Height, row_effect: RowEffect, column_effect: C
 def test_break_even__mixture(
     trial, rows: Height, row_effect: RowEffect, column_effect: ColumnEffect
 ):
-    """The code of the mixture over a column's classes saves m I(X; V | U) - I(X_1 … X_m; V | U)
-    bits on average, which is never below 0.
+    """A table of m rows has classes V of columns, and its rows' classes U are known. The mixture
+    over V as the code of a column X_1 … X_m takes m I(X; V | U) - I(X_1 … X_m; V | U) bits less on
+    average than to code every cell by its row's class alone.
     """
     chances = additive_channel(row_effect, column_effect)
     law = saving_of_mixture(chances, rows)

@@ -171,8 +171,8 @@ def descent_budget(smoothness, losses):
     cases=[2.0, 0.2, 12.0],
 )
 def test_sharp_curvature(trial, distance: Distance):
-    """For one logistic target at z > 0 the least c with l(u) <= l(z) + l'(z) (u - z) + c (u - z)^2
-    / 2 for all u is tanh(z / 2) / (2 z).
+    """Let l(u) = log(1 + e^{-u}). For z > 0 the least c with l(u) <= l(z) + l'(z) (u - z) + c (u -
+    z)²/2 for all u is tanh(z/2)/(2z).
     """
     curvature = least_curvature(distance)
     trial.value(
@@ -190,8 +190,9 @@ def test_sharp_curvature(trial, distance: Distance):
     cases=[(5, 2.0), (2, 0.2), (30, 12.0)],
 )
 def test_majorises(trial, targets: Targets, distance: Distance):
-    """For logistic losses the surrogate is above the loss not only for η <= 1/L = 4 but up to η =
-    min over i of 2|z_i| / tanh(|z_i| / 2), at which they meet again.
+    """The logistic loss l of labels ±1 at the outputs z has l(u) <= l(z) + ∇l(z)·(u - z) + |u -
+    z|²/(2 η) for all u if η <= min_i 2|z_i|/tanh(|z_i|/2) and every z_i has the sign of its label;
+    1/L = 4 is less.
     """
     generator = trial.generator("targets")
     far = distance * np.append(1, generator.uniform(1, 1.5, targets - 1))
@@ -228,8 +229,8 @@ def test_inner_steps(
         float, Interval(0.05, 0.95, why="of the largest stable inner step, 2 η / s_max^2")
     ],
 ):
-    """After m inner steps of size α < 2 η / s_max^2 from θ_t, z has moved by -η U [1 - (1 - α s^2 /
-    η)^m] U' grad l: for m = 1 as gradient descent does, for m → ∞ by -η P grad l.
+    """For z = X θ with X = U diag(s) Vᵀ, m steps of size α < 2 η/s_max² on the surrogate ∇l(z_t)·(z
+    - z_t) + |z - z_t|²/(2 η) move z by -η U [1 - (1 - α s²/η)^m] Uᵀ ∇l(z_t).
     """
     generator = trial.generator("instance")
     x = features(generator, targets, weights)
@@ -278,8 +279,9 @@ def test_invariance(
     ],
     outer: OuterSteps,
 ):
-    """At the inner optimum, features X A with an invertible A give the losses of X: least squares
-    from 0 gain |P y|^2 (1 - (1 - η)^(2 t)) / 2 in t steps, all of it in one with η = 1/L = 1.
+    """Outer steps to the minimum of the surrogate ∇l(z_t)·(z - z_t) + |z - z_t|²/(2 η) over z = X
+    θ, from 0 and with l = |z - y|²/2, reduce l by |P y|² (1 - (1 - η)^(2t))/2 in t steps for every
+    basis of the features, with the projection P on the range of X.
     """
     generator = trial.generator("instance")
     x = features(generator, targets, weights, lost)
@@ -304,8 +306,9 @@ def test_invariance(
     cases=[(12, 5, 20), (2, 1, 1)],
 )
 def test_rate(trial, targets: Targets, weights: Weights, outer: OuterSteps):
-    """With η = 1/L, f linear and the inner optimum, the sum of |P grad l(z_t)|^2 over t < T is at
-    most 2 L (l_0 - l_T), so that l never rises.
+    """Outer steps to the minimum of the surrogate ∇l(z_t)·(z - z_t) + L |z - z_t|²/2 over z = X θ
+    have Σ_{t<T} |P ∇l(z_t)|² <= 2 L (l(z_0) - l(z_T)) for every L-smooth l, with the projection P
+    on the range of X.
     """
     generator = trial.generator("instance")
     x = features(generator, targets, weights)
@@ -329,8 +332,8 @@ def test_rate(trial, targets: Targets, weights: Weights, outer: OuterSteps):
 
 @claim(derived("boxes of u, each enclosed"), kind="bound")
 def test_majorises__everywhere(trial):
-    """log(1 + e^{-u}) <= l(z) + l'(z) (u - z) + c (u - z)²/2 with c = tanh(z/2)/(2z), for all u in
-    [-12, 12] and z = 1, 2, 4, 8, to 1e-9.
+    """With l(u) = log(1 + e^{-u}) and c = tanh(z/2)/(2z), l(u) <= l(z) + l'(z) (u - z) + c (u -
+    z)²/2 for all u in [-12, 12] and z = 1, 2, 4, 8, to 1e-9.
     """
 
     def loss(u):
@@ -360,7 +363,9 @@ def test_majorises__everywhere(trial):
 
 @claim(derived("boxes of z, each enclosed"), kind="bound")
 def test_sharp_curvature__everywhere(trial):
-    """tanh(z/2)/(2z) <= 1/4 for all z in [.01, 50]: an η that majorises is never below 1/L = 4."""
+    """The curvature tanh(z/2)/(2z) of the least parabola above the logistic loss that touches it at
+    z is at most 1/4, the largest curvature of the loss, for all z in [.01, 50].
+    """
     trial.prove(
         lambda z: balls.tanh(z / 2) / (2 * z),
         lambda z: Fraction(1, 4),

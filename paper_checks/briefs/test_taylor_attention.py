@@ -181,8 +181,9 @@ def focus(others, temperature, order=2):
     cases=[(40, 8), (2, 1)],
 )
 def test_two_forms(trial, tokens: Tokens, width: Width):
-    """Second-order Taylor attention is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, divided by its
-    first column.
+    """Attention with weights proportional to 1 + s + s²/2 of scores s = q·k is ½ (Q ⊠ Q)((K ⊠ K)ᵀ
+    V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, divided by its first column, where V̂ = (1, V) and ⊠ multiplies each
+    row with itself, d² columns wide.
     """
     q, k, v = trial.generator().normal(size=(3, tokens, width))
     predict = attention(q, k, v)
@@ -202,8 +203,9 @@ def test_two_forms(trial, tokens: Tokens, width: Width):
 
 @claim(derived("by counting"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
 def test_costs(trial, width: Width, tokens: Tokens):
-    """The direct form takes 4N²d + 6N² operations and dN + 2N² entries, the linear one N (4d³ +
-    10d² + 9d + 4) and d²(d + 1) + N(d + 1)² + dN.
+    """Attention with weights 1 + s + s²/2 takes 4N²d + 6N² operations and dN + 2N² entries of
+    memory for N tokens of width d by all N² scores s, and N (4d³ + 10d² + 9d + 4) and d²(d + 1) +
+    N(d + 1)² + dN by its linear form.
     """
     alone = np.array([[6 * tokens**2, 0], [0, width * tokens]])
     trial.identity(
@@ -216,7 +218,8 @@ def test_costs(trial, width: Width, tokens: Tokens):
 
 @claim(abstract("analytically determine the crossover points"), kind="identity", cases=[8, 16, 1])
 def test_crossovers(trial, width: Width):
-    """The linear form pays by operations from d² + d + 3/4 - 1/(8d + 12) tokens on, by entries from
+    """Attention of width d with weights 1 + s + s²/2 needs fewer operations in its linear form than
+    by all scores s from d² + d + 3/4 - 1/(8d + 12) tokens on, and fewer entries of memory from
     ((d+1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4 on.
     """
     # The difference of both costs is a parabola in N, here through three of its points.
@@ -233,7 +236,9 @@ def test_crossovers(trial, width: Width):
 
 @claim(derived("T_m' = T_{m-1}"), kind="identity", cases=[1, 2, 3, 6])
 def test_parity(trial, order: Order):
-    """T_m has one real root if m is odd and none, so that it is positive, if m is even."""
+    """The Taylor polynomial Σ_{j<=m} s^j/j! of exp has one real root if m is odd, and none if m is
+    even.
+    """
     trial.identity(
         horner(order, 0.0)[1],
         real_roots(order),
@@ -244,8 +249,8 @@ def test_parity(trial, order: Order):
 
 @claim(derived("T_m' = T_{m-1}"), kind="bound", cases=[2, 6, 3])
 def test_least_value(trial, order: Order):
-    """For even m, here the order or the next, T_m is at least r^m/m! at the only root r of T_{m-1}:
-    1/2 for m = 2, at -1.
+    """The Taylor polynomial Σ_{j<=m} s^j/j! of exp with even m is at least r^m/m!, where r is the
+    only real root of Σ_{j<=m-1} s^j/j!.
     """
     even = order + order % 2
     place, least = lowest(even)
@@ -272,8 +277,9 @@ def test_focus_cap(
         float, Interval(0.1, 40, why="below, all weights are alike; beyond, one token has all")
     ],
 ):
-    """For scores in [-τ, τ] the largest weight of one of N tokens is T_2(τ)/(T_2(τ) + (N - 1)/2) if
-    τ >= 1: the other scores are then at -1, not at -τ. If τ < 1 they are at -τ.
+    """N tokens have scores in [-τ, τ] and weights proportional to T(s) = 1 + s + s²/2. The largest
+    weight of one token is T(τ)/(T(τ) + (N - 1) T(-1)) for τ >= 1, and T(τ)/(T(τ) + (N - 1) T(-τ))
+    for τ < 1.
     """
     most = largest_weight(others, temperature, trial.generator())
     softmax = 1 / (1 + others * np.exp(-2 * temperature))
@@ -286,8 +292,8 @@ def test_focus_cap(
 
 @claim(derived("boxes of s, each enclosed"), kind="bound")
 def test_parity__everywhere(trial):
-    """T_m(s) >= r^m/m! at the only root r of T_{m-1}, for all s in [-20, 20] and m = 2, 4, 6, 8, to
-    1e-9.
+    """The Taylor polynomial Σ_{j<=m} s^j/j! of exp is at least r^m/m! at the only real root r of
+    Σ_{j<=m-1} s^j/j!, for all s in [-20, 20] and m = 2, 4, 6, 8, to 1e-9.
     """
     least = {order: lowest(order)[1] for order in (2, 4, 6, 8)}
     trial.prove(
@@ -303,8 +309,9 @@ def test_parity__everywhere(trial):
 
 @claim(derived("boxes of τ and N, each enclosed"), kind="bound")
 def test_focus_cap__everywhere(trial):
-    """The largest weight of T_2 is at most that of softmax, T_2(τ)/(T_2(τ) + (N - 1)/2) <= 1/(1 +
-    (N - 1) e^{-2τ}), for all τ in [1, 20] and N - 1 in [1, 1000].
+    """N tokens have scores in [-τ, τ]. The largest weight of one of them with weights proportional
+    to T(s) = 1 + s + s²/2, T(τ)/(T(τ) + (N - 1)/2), is at most that of softmax, 1/(1 + (N - 1)
+    e^{-2τ}), for all τ in [1, 20] and N - 1 in [1, 1000].
     """
     trial.prove(
         lambda others, temperature: 1 / (1 + others / (2 * polynomial(2, temperature))),

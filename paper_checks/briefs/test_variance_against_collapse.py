@@ -152,7 +152,10 @@ def squared_sizes(start, first, second, times, weights):
 
 @observed
 def best_spread(first, second, loss):
-    """sqrt(a² + ε) of the factor a in [0, 2] for which a Z and a Z' have the least loss."""
+    """If d columns are decorrelated and the two views of each correlate by ρ, VICReg's printed loss
+    for n points is least, over the scale of the embeddings, where sqrt(Var + ε) is μ n/(2 d λ (1 -
+    ρ)(n - 1)), or sqrt(ε) or γ if this is outside of the two.
+    """
     best = minimize_scalar(
         lambda factor: loss(factor * first, factor * second),
         bounds=(0, 2),
@@ -245,7 +248,10 @@ def overlap_floor(batch, dim):
 
 @claim(derived(f"{RECALLED}: the weights"), kind="identity", cases=[(256, 8), (2, 1), (2048, 64)])
 def test_collapse(trial, batch: Batch, dim: Dim):
-    """Where all embeddings are one point the loss is 2 μ (γ - sqrt(ε)) = 49.5."""
+    """VICReg's loss λ s + μ (v + v') + ν (c + c') with the hinge v, the mean of max(0, γ - sqrt(Var
+    z_j + ε)) over columns, is 2 μ (γ - sqrt(ε)) where all embeddings are one point: 49.5 with the
+    published weights.
+    """
     generator = trial.generator("points")
     point = np.tile(generator.normal(size=dim), (batch, 1))
     spread = 2 * generator.normal(size=(2, batch, dim))
@@ -267,8 +273,9 @@ def test_released(
     batch: Annotated[int, Interval(3, 500, why="n; two points have one direction only")],
     dim: Columns,
 ):
-    """The released code computes the printed loss with λ/d in place of λ, μ/2 in place of μ, and
-    ν.
+    """VICReg's printed loss is λ s + μ (v + v') + ν (c + c') with the mean s of |z - z'|², hinges v
+    on standard deviations and overlaps c of d columns. The released code computes it with λ/d in
+    place of λ, μ/2 in place of μ, and the same ν.
     """
     generator = trial.generator("embeddings")
     first, second = 0.7 * generator.normal(size=(2, batch, dim))
@@ -295,9 +302,9 @@ def test_without_variance(
     dim: Annotated[int, Interval(1, 5, why="d; an embedding has a column; inputs have five")],
     noise: Annotated[float, Interval(0.05, 1, why="by which views differ; without, all of s is 0")],
 ):
-    """Without the variance term every linear embedding z = W x collapses: |W(t)|² <= e^(-4 λ ω t)
-    |W(0)|² under the gradient flow of λ s + ν (c + c'), where ω is the least eigenvalue of the mean
-    of (x - x')(x - x')ᵀ. Attained by one column along its eigenvector.
+    """Let s be the mean of |z - z'|² over pairs of views z = W x and c the sum of squared
+    covariances of different columns. Under the gradient flow of λ s + ν (c + c') |W(t)|² <= e^(-4 λ
+    ω t) |W(0)|², where ω is the least eigenvalue of the mean of (x - x')(x - x')ᵀ.
     """
     generator = trial.generator("views")
     first = generator.normal(size=(20, 5))
@@ -336,9 +343,9 @@ def test_each_term(
     amount: Annotated[float, Interval(0.01, 1, why="at 0 the loss is 0; at 1 all is lost")],
     dim: Columns,
 ):
-    """The loss is 0 where views agree and all columns have the variance γ² - ε and covariance 0.
-    Views δ apart cost λ δ², columns narrower by 1 - x cost 2 μ (γ - sqrt((γ² - ε)(1 - x)² + ε)),
-    and two columns of the correlation r cost 4 ν (γ² - ε)² r²/d.
+    """VICReg's loss λ s + μ (v + v') + ν (c + c') is 0 where views agree and all d columns have the
+    variance γ² - ε and covariance 0. Views δ apart cost λ δ², columns narrower by 1 - x cost 2 μ (γ
+    - sqrt((γ² - ε)(1 - x)² + ε)), and two columns of correlation r cost 4 ν (γ² - ε)² r²/d.
     """
     generator = trial.generator("points")
     points = np.sqrt(1 - EPSILON) * decorrelated(generator, 3 * dim, dim)
@@ -381,8 +388,8 @@ def test_copies(
     dim: Columns,
     variance: Annotated[float, Interval(1, 4, why="below 1 the variance term counts as well")],
 ):
-    """If all columns are copies of one coordinate, the covariance term costs 2 ν (d - 1) Var², and
-    the two others nothing: without it embeddings of rank one have the loss 0.
+    """If all d columns of the embeddings are copies of one coordinate of variance Var >= γ², and
+    both views agree, VICReg's loss is 2 ν (d - 1) Var², from its covariance terms alone.
     """
     column = np.sqrt(variance) * decorrelated(trial.generator("points"), 20, 1)
     copies = np.tile(column, dim)
@@ -414,8 +421,9 @@ def test_hinge_slope(
     trial,
     factor: Annotated[float, Interval(1e-3, 0.99, why="a; at 1 the hinge is open, at 0 all is 0")],
 ):
-    """For points of variance 1 the derivative of v(a Z) in a is -a/sqrt(a² + ε): nearly -1 down to
-    a spread of sqrt(ε), where a hinge on the variance has -2 a.
+    """Embeddings a Z have columns of variance a². The derivative of VICReg's hinge, the mean of
+    max(0, 1 - sqrt(Var + ε)) over columns, in a < 1 is -a/sqrt(a² + ε), nearly -1 for a well above
+    sqrt(ε).
     """
     trial.identity(
         slope_of_hinge(decorrelated(trial.generator("points"), 20, 4), factor),
@@ -467,9 +475,9 @@ def test_spread(trial, dim: Dim, correlation: Correlation):
     cases=[(1, 0.3), (8, 0.9), (64, -1.0)],
 )
 def test_spread__released(trial, dim: Dim, correlation: Correlation):
-    """If the d columns are decorrelated and the two views of each correlate by ρ, the released loss
-    is least where sqrt(Var + ε) is the smaller of 1 and μ n/(4 λ (1 - ρ)(n - 1)), for every d: 1
-    from ρ = 3/4 on, with the published weights and large n.
+    """If columns are decorrelated and the two views of each correlate by ρ, VICReg's released loss
+    for n points is least, over the scale of the embeddings, where sqrt(Var + ε) is the smaller of 1
+    and μ n/(4 λ (1 - ρ)(n - 1)), for every number of columns.
     """
     law = kept_spread(correlation, 200, WEIGHTS * [2, 1, 1])
     theories = {
@@ -497,9 +505,8 @@ def test_batch_floor(
     batch: Annotated[int, Interval(2, 6, why="n; one point does not vary; more are as these")],
     dim: Annotated[int, Interval(2, 10, why="d; one column has no pair; more are as these")],
 ):
-    """Of all batches of n points in d columns of variance 1, the least covariance term c is
-    d/(n - 1) - 1, or 0 for n > d: 3.0 for each branch at the published sizes, n = 2048 and
-    d = 8192.
+    """Of all batches of n points in d columns of variance 1 the least sum of squared covariances of
+    different columns, divided by d, is max(0, d/(n - 1) - 1).
     """
     law = overlap_floor(batch, dim)
     theories = {

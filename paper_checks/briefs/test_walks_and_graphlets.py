@@ -303,9 +303,9 @@ def share_told(common, first, second):
     cases=[(7, 0.5), (9, 0.35), (5, 0.0)],
 )
 def test_walks_add_up(trial, nodes: Nodes, density: Density):
-    """(A³)_ij, i ≠ j, is A_ij (d_i + d_j - 1) plus the number of paths from i to j through all
-    nodes of the induced subgraphs on four nodes: two in a K4 and at the far ends of a diamond, one
-    in 6 more classes, none in 15.
+    """For nodes i ≠ j of a simple graph with adjacency matrix A and degrees d, (A³)_ij is A_ij (d_i
+    + d_j - 1) plus the number of paths from i to j through all nodes of the induced subgraphs on
+    four nodes.
     """
     adjacency = graph_with_clique(trial.generator("graph"), nodes, density)
     counts = class_counts(adjacency)
@@ -327,8 +327,9 @@ def test_walks_add_up(trial, nodes: Nodes, density: Density):
     kind="identity",
 )
 def test_walks_add_up__classes(trial):
-    """There are 1 + 4 + 23 = 28 pair classes on two, three and four nodes, of which 11 have a path
-    through all nodes from the first of the pair to the second.
+    """There are 1 + 4 + 23 = 28 classes of connected graphs on two, three and four nodes with an
+    ordered pair of their nodes, up to isomorphism, and 11 of them have a path through all nodes
+    from the first of the pair to the second.
     """
     trial.identity(
         classes_by_isomorphism(),
@@ -344,9 +345,9 @@ def test_walks_add_up__classes(trial):
     cases=[(8, 0.7), (9, 0.35), (6, 0.9), (5, 0.0)],
 )
 def test_one_number_is_missing(trial, nodes: Nodes, density: Density):
-    """All 23 numbers of four-node classes at a pair i ≠ j are affine in e_ij, the edges among
-    common neighbours, given A, A², A³, ADA and T A, A T, T 1, where T = A∘A² and D = diag(d). Of a
-    K4 there are e, of diamonds with i and j as hubs t (t - 1)/2 - e, where t = (A²)_ij.
+    """The numbers of all 23 kinds of connected induced subgraphs on four nodes with two nodes at i
+    ≠ j are affine in the number e_ij of edges among the common neighbours of i and j, given the
+    entries of A, A², A³, ADA, T A, A T and T 1, where T = A∘A² and D holds the degrees.
     """
     adjacency = graph_with_clique(trial.generator("graph"), nodes, density)
     inner = edges_among_common(adjacency)
@@ -419,10 +420,10 @@ def test_share_told(
     second: Private,
     chance: Annotated[float, Interval(0.05, 0.95, why="at 0 and 1 no edge is uncertain")],
 ):
-    """If i and j have t common neighbours and I and J neighbours of their own, and all edges but
-    those of i and j are independent with the same probability p, then triangles at either end,
-    (TA)_ij and (AT)_ij with T = A∘A², predict e linearly with R² = y/(1 + y), y = 2 (t - 1) (1/I +
-    1/J), whatever p.
+    """Nodes i and j have t common neighbours, and I and J neighbours of their own, and all edges
+    but those of i and j are independent with one probability p. The numbers (TA)_ij and (AT)_ij, T
+    = A∘A², predict the edges among the common neighbours linearly with R² = y/(1 + y), y = 2 (t -
+    1)(1/I + 1/J), for every p.
     """
     uncertain = common * (common - 1) // 2 + common * (first + second)
     trial.require(

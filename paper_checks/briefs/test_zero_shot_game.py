@@ -111,8 +111,9 @@ def by_independence(table):
 
 @claim(abstract("we can always find a randomized map"), kind="optimality", cases=[(2, 4), (3, 3)])
 def test_game_value(trial, classes: Classes, attributes: Attributes):
-    """The least error that a randomised map can guarantee, over all joint laws with the marginals
-    A_yj, is the largest Bayes error among these laws: the best map errs as much at worst.
+    """For k equally likely classes the chances A_yj of binary attributes are known, and their joint
+    laws are not. The least error that a randomised map from attributes to classes can guarantee is
+    the largest Bayes error among all joint laws with these chances.
     """
     tables = trial.generator("tables").uniform(0.02, 0.98, (INSTANCES, classes, attributes))
     values, maps = zip(*map(best_guarantee, tables), strict=True)
@@ -145,8 +146,9 @@ def test_two_classes(
         int, Interval(2, 5, why="with one attribute all theories agree; programs grow as 2^m")
     ],
 ):
-    """For two classes the value is ½(1 - max_j |A_1j - A_2j|): one attribute does, and errs alike
-    under all laws.
+    """For two equally likely classes only the chances A_1j and A_2j of binary attributes are known.
+    The least error that a map from attributes to classes can guarantee is ½(1 - max_j |A_1j -
+    A_2j|).
     """
     tables = trial.generator("tables").uniform(0.02, 0.98, (INSTANCES, 2, attributes))
     values, maps = zip(*map(most_different, tables), strict=True)
@@ -175,8 +177,8 @@ def one_attribute_value(column):
 
 @claim(derived("the game's value for m = 1"), kind="optimality", cases=[2, 5])
 def test_one_attribute(trial, classes: Classes):
-    """With one attribute the value is 1 - (1 + max A - min A)/k: all classes between the extremes
-    are given up.
+    """For k equally likely classes only their chances A_y of one binary attribute are known. The
+    least error that a map from the attribute to classes can guarantee is 1 - (1 + max A - min A)/k.
     """
     tables = trial.generator("tables").uniform(0.02, 0.98, (INSTANCES, classes, 1))
     measured = np.array([worst_error(table) for table in tables])
@@ -204,7 +206,10 @@ DRAWS = {"instances": "draws", "ops": 2e7, "scale": 1.0}
 
 @claim(derived("independence is one of the laws"), kind="bound", cases=[(2, 3), (3, 3)])
 def test_price_of_independence(trial, classes: Classes, attributes: Attributes):
-    """The Bayes error of independent attributes is at most the value of the game."""
+    """For k equally likely classes the chances A_yj of binary attributes are known, and their joint
+    laws are not. The Bayes error of independent attributes with these chances is at most the least
+    error that a randomised map can guarantee.
+    """
     tables = random_tables(trial, classes, attributes)
     values = np.array([best_guarantee(table)[0] for table in tables])
     rows, others = np.triu_indices(classes, 1)
@@ -220,8 +225,9 @@ def test_price_of_independence(trial, classes: Classes, attributes: Attributes):
 
 @claim(derived("the map is one of all maps"), kind="bound", cases=[(2, 3), (3, 3)])
 def test_trusting_independence(trial, classes: Classes, attributes: Attributes):
-    """The map that is right for independent attributes errs at worst at least as much as the value
-    of the game, more than it promises.
+    """For k equally likely classes the chances A_yj of binary attributes are known, and their joint
+    laws are not. The map that is best for independent attributes has a largest error over all joint
+    laws of at least the least error that a randomised map can guarantee.
     """
     tables = random_tables(trial, classes, attributes)
     promised, maps = zip(*map(by_independence, tables), strict=True)
@@ -276,8 +282,9 @@ def test_digits(
     classes: Annotated[int, Interval(2, 10, why="there are ten digits; one class needs no map")],
     attributes: Attributes,
 ):
-    """On scikit-learn's digits, with blocks of dark pixels for attributes, the map with the best
-    guarantee errs no more than the value of the game that their table has.
+    """For some of the ten digits only the chances of dark blocks of pixels are known. On
+    scikit-learn's digits the map from blocks to digits with the best guarantee errs no more than it
+    guarantees.
     """
     generator = trial.generator("blocks")
     errors = []
