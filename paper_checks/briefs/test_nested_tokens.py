@@ -207,6 +207,14 @@ def trained_linear(generator, points, weights):
     return -np.diff([np.sum(points**2), *errors]) / np.sum(points**2)
 
 
+def drawn_cloud(generator, count, dim):
+    """Centred points (count, dim) with heavy tails, whose sizes fall from coordinate to coordinate
+    by a factor of three in all.
+    """
+    cloud = generator.standard_t(4, size=(count, dim)) * np.geomspace(3, 1, dim)
+    return cloud - cloud.mean(axis=0)
+
+
 @claim(
     derived("m centred means span m − 1 directions"),
     kind="bound",
@@ -225,12 +233,10 @@ def test_words(
     trial.require(words <= dim, "words must be at most dim: more may explain all")
     trial.require(words < count, "words must be fewer than count: else they explain all")
     generator = trial.generator("data")
-    clouds = [simplex(words + 1)]
+    clouds = [simplex(words + 1)]  # attains the bound
+    clouds += [drawn_cloud(generator, count, dim) for _ in range(30)]
     codes = [np.append(np.arange(words), 0)]
-    for _ in range(30):
-        cloud = generator.standard_t(4, size=(count, dim)) * np.geomspace(3, 1, dim)
-        clouds.append(cloud - cloud.mean(axis=0))
-        codes.append(trained_code(generator, clouds[-1], words))
+    codes += [trained_code(generator, cloud, words) for cloud in clouds[1:]]
     doublings = [largest_shares(cloud, 1 + np.log2(words).astype(int)) for cloud in clouds]
     trial.bound(
         np.array([explained(cloud, code) for cloud, code in zip(clouds, codes, strict=True)]),

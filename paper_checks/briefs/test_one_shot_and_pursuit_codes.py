@@ -423,6 +423,22 @@ def test_energy(trial, atoms: Atoms, ratio: Range):
     )
 
 
+def drawn_products(generator, atoms, coherence):
+    """Products (atoms, atoms) of unit atoms, the largest of two atoms being the coherence."""
+    noise = generator.normal(size=(atoms, atoms))
+    noise = noise + noise.T
+    np.fill_diagonal(noise, 0)
+    return np.eye(atoms) + coherence * noise / np.abs(noise).max()
+
+
+@observed
+def kept_by_step(columns, code):
+    """The share of the squared length of columns @ code that a step of matching pursuit leaves."""
+    signal = columns @ code
+    residual = pursuit(columns, signal, 1, refit=False)[2]
+    return np.sum(residual**2) / np.sum(signal**2)
+
+
 @claim(
     derived("the largest of k squares is at least their mean; the least eigenvalue of the Gram"),
     kind="bound",
@@ -440,19 +456,11 @@ def test_energy__step(
     """
     coherence = part / (atoms - 1)
     generator = trial.generator("dictionaries")
-    columns = [dictionary(gram(coherence, atoms)[:-1, :-1])]
-    signals = [columns[0] @ np.ones(atoms)]
+    worst = dictionary(gram(coherence, atoms)[:-1, :-1])
+    kept = [kept_by_step(worst, np.ones(atoms))]
     for _ in range(200):
-        noise = generator.normal(size=(atoms, atoms))
-        noise = noise + noise.T
-        products = coherence * noise / np.abs(noise - np.diag(np.diag(noise))).max()
-        np.fill_diagonal(products, 1.0)
-        columns.append(dictionary(products))
-        signals.append(columns[-1] @ generator.normal(size=atoms))
-    kept = []
-    for drawn, signal in zip(columns, signals, strict=True):
-        residual = pursuit(drawn, signal, 1, refit=False)[2]
-        kept.append(np.sum(residual**2) / np.sum(signal**2))
+        drawn = dictionary(drawn_products(generator, atoms, coherence))
+        kept.append(kept_by_step(drawn, generator.normal(size=atoms)))
     trial.bound(
         np.array(kept),
         np.full(len(kept), most_kept(atoms, coherence)),

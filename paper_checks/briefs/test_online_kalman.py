@@ -120,7 +120,7 @@ def test_likelihood(
 ):
     """A head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, c I) from w_0 ~ N(0, c I), and y_t = φ_t·w_t
     + N(0, 1). The Kalman filter's log p(y_t | past) add up to the log density of all y under one
-    Gaussian with mean 0 and covariance c γ^(|s-t|) φ_s·φ_t + 1{s=t}, and its last head is the mean of
+    Gaussian of mean 0 and covariance c γ^(|s-t|) φ_s·φ_t + 1{s=t}, and its last head is the mean of
     w_t given y.
     """
     generator = trial.generator("data")

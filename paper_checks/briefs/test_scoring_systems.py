@@ -544,6 +544,17 @@ def test_resolution(
     )
 
 
+def world_of_places(generator, bound):
+    """Chances (54,) of 27 places, three features of -1, 0 or 1, with either label, and which of
+    them each vector of three coefficients up to `bound` gets wrong, (vectors, 54).
+    """
+    places = np.indices((3, 3, 3)).reshape(3, 27).T - 1
+    vectors = np.indices(3 * (2 * bound + 1,)).reshape(3, -1).T - bound
+    scores = vectors @ places.T
+    wrong = np.concatenate([scores <= 0, scores >= 0], axis=1).astype(float)
+    return generator.dirichlet(np.ones(54)), wrong
+
+
 @claim(
     derived(
         "Hoeffding's inequality and the union bound, as recalled of Ustun & Rudin 2016 (arXiv "
@@ -565,15 +576,12 @@ def test_occam(
     <= R_N + √((log |L| + log(1/δ))/(2 N)), where R is the chance of an error and R_N the share of
     errors on the points.
     """
-    places = np.indices((3, 3, 3)).reshape(3, 27).T - 1
-    vectors = np.indices(3 * (2 * bound + 1,)).reshape(3, -1).T - bound
-    scores = vectors @ places.T
-    chances = trial.generator("world").dirichlet(np.ones(54))
-    wrong = np.concatenate([scores <= 0, scores >= 0], axis=1).astype(float)
+    chances, wrong = world_of_places(trial.generator("world"), bound)
     # One feature and labels by a fair coin: of two points both have one label as often as not.
+    coin = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     worlds = [
-        (n_points, failure, chances, wrong, len(vectors)),
-        (2, 0.74, np.array([0.5, 0.5]), np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), 2),
+        (n_points, failure, chances, wrong, len(wrong)),
+        (2, 0.74, np.array([0.5, 0.5]), coin, 2),
     ]
 
     def exceeds(one_classifier):

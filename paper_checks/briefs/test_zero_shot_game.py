@@ -287,18 +287,15 @@ def test_digits(
     guarantees.
     """
     generator = trial.generator("blocks")
-    errors = []
-    values = []
-    promised = []
-    for _ in range(INSTANCES):
-        laws, table = digit_laws(generator, classes, attributes)
-        value, answers = best_guarantee(table)
-        errors.append(actual_error(laws, answers))
-        values.append(value)
-        promised.append(by_independence(table)[0])
+    drawn = [digit_laws(generator, classes, attributes) for _ in range(INSTANCES)]
+    guarantees = [best_guarantee(table) for _, table in drawn]
+    promised = [by_independence(table)[0] for _, table in drawn]
     trial.bound(
-        errors,
-        values,
+        [
+            actual_error(laws, answers)
+            for (laws, _), (_, answers) in zip(drawn, guarantees, strict=True)
+        ],
+        [value for value, _ in guarantees],
         independent=INSTANCES,
         controls={"as if attributes were independent": promised},
         **DRAWS,
