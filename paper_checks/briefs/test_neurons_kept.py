@@ -287,8 +287,8 @@ def test_greedy_price__by_volume(
     coupling: Coupling,
 ):
     """One of n neurons with activations A is dropped, and the kept set S is drawn with P(S) ∝ det
-    A_SᵀA_S. The mean squared error is the harmonic mean of the n possible errors, n/tr (AᵀA)⁻¹, and
-    so at most n times the least of them.
+    A_SᵀA_S. The mean squared error of predicting it is the harmonic mean of the n possible errors,
+    n/tr (AᵀA)⁻¹, and so at most n times the least of them.
     """
     activations = kahan(size, coupling)
     law = harmonic_mean_of_errors(activations)

@@ -267,9 +267,9 @@ def test_one_shot(
         float, Interval(0.2, 1.4, why="of the threshold; from 1.5 on the Gram matrix may not exist")
     ],
 ):
-    """The margin of an input x = Σ z_i d_i is the least |d_i·x| of its atoms d_i less the largest
-    of all others. Over all dictionaries with |d_i·d_j| <= μ the least margin is z_min − μ (2 ‖z‖₁ −
-    z_min), with z_min the least |z_i|, up to 1.4 times the μ at which it is 0.
+    """The margin of an input x = Σ z_i d_i is the least |d_i·x| of its unit atoms d_i less the
+    largest of all others. Over all dictionaries with |d_i·d_j| <= μ its least value is z_min − μ (2
+    ‖z‖₁ − z_min), with z_min the least |z_i|, for all μ up to 1.4 times the one at which this is 0.
     """
     coefficients = sizes(atoms, ratio)
     coherence = share * one_shot_threshold(coefficients)
@@ -344,8 +344,9 @@ def test_one_shot__drawn(trial, atoms: Atoms, ratio: Range):
     cases=[2, 3, 4, 6],
 )
 def test_pursuit(trial, atoms: Atoms):
-    """Orthogonal matching pursuit picks a wrong atom first, from (2 k − 1) μ = 1 on, for x = Σ d_i
-    of k unit atoms with products −μ if another atom has the product μ with each of them.
+    """Let x = Σ d_i be the sum of k unit atoms with products −μ to each other, and let another atom
+    have the product μ with each of them. Orthogonal matching pursuit picks one of the k first for
+    (2 k − 1) μ < 1 and the other one for (2 k − 1) μ > 1.
     """
     law = pursuit_threshold(atoms)
 
@@ -399,8 +400,8 @@ def test_pursuit__every_code(
     cases=[(2, 3.0), (4, 5.0), (6, 1.2)],
 )
 def test_energy(trial, atoms: Atoms, ratio: Range):
-    """T steps of plain matching pursuit take the correlations a_t off an input x and leave the
-    residual r_T: |x|² = Σ a_t² + |r_T|².
+    """Plain matching pursuit takes the correlation a_t with an atom off the input x in step t.
+    After T steps the residual r_T has |x|² = Σ a_t² + |r_T|².
     """
     columns = trial.generator("dictionary").normal(size=(atoms + 2, 2 * atoms))
     columns /= np.linalg.norm(columns, axis=0)

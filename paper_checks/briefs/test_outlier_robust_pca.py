@@ -196,10 +196,9 @@ def turning_squares(generator, n, n_points, dim, share, spike):
 
 @observed
 def best_guarantee(share):
-    """A filter drops the points with (u·x)² > c m along the top direction u of the rest, m their
-    robust variance, until none is left to drop. It ends with uᵀ S_G u >= |S_G| - wᵀ S_R w - ε c m,
-    whatever the share ε of outliers is made of; S_G and S_R are the scatters of all and of the
-    dropped clean points, and w is the top direction of S_G.
+    """The largest over u of the smaller u^T Σ u / |Σ| of two normal laws with spikes β along v and
+    along w, for the largest β at which their overlap, an integral over the plane, is so large that
+    outliers of a share ε make them the same.
     """
 
     def overlap(spike):
@@ -420,9 +419,10 @@ def test_guarantee(
     n_points: Points = 4000,
     n_clouds: Annotated[int, Interval(20, 200, why="lengths of outliers are scanned")] = 60,
 ):
-    """Where the filter ends, u^T S_G u >= |S_G| - w^T S_R w - ε c m, whatever the outliers are. S_G
-    is the scatter of the clean points over n and w its top direction, S_R that of those which were
-    dropped; outliers cost no more than ε c m, a robust variance m at the cutoff c.
+    """A filter drops the points with (u·x)² > c m along the top direction u of the others, m their
+    robust variance, until none is left to drop. For any share ε of outliers uᵀ S_G u >= |S_G| - wᵀ
+    S_R w - ε c m at the end, with the scatters S_G of all clean points, of top direction w, and S_R
+    of the dropped ones.
     """
     generator = trial.generator("clouds")
     losses = np.zeros(n_clouds)

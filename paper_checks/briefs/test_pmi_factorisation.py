@@ -376,9 +376,9 @@ def test_pair_that_never_occurs(
     ],
     negatives: Negatives,
 ):
-    """A pair never occurs, where chance would produce m of it. Its score x is pulled down with the
-    force k m σ(x) by k negative samples in SGNS, and with m e^x/(1 + m e^x) <= 1 by Swivel's loss
-    log(1 + exp(x + log m)).
+    """A pair never occurs, and chance would produce m of it. In SGNS k negative samples pull its
+    score x down with the force k m σ(x), and Swivel's loss log(1 + exp(x + log m)) does with m
+    e^x/(1 + m e^x) <= 1.
     """
     scores = np.linspace(-4, 4, 17)
     law = unobserved_forces(scores, expected, negatives)

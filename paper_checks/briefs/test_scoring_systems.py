@@ -315,8 +315,8 @@ def test_exact(
     trial, per_term: PerTerm, per_unit: PerUnit, n_points: NPoints = 16, n_sets: NSets = 3
 ):
     """Integer coefficients λ in a box score N points. If C_0 and C_1 are one over whole numbers,
-    the integer program of SLIM attains the least #errors + N C_0 |λ|_0 + N C_1 |λ|_1 of all λ of
-    the box, where |λ|_0 is the number of λ_j ≠ 0.
+    SLIM's integer program attains the least #errors + N C_0 |λ|_0 + N C_1 |λ|_1 over the box, where
+    #errors counts the points on the wrong side and |λ|_0 the λ_j ≠ 0.
     """
     penalties = Fraction(1, per_term), Fraction(1, per_unit)
     generator = trial.generator("sets")
@@ -358,9 +358,9 @@ def test_big_m(
     ],
     most: Annotated[int, Interval(1, 50, why="all coefficients are tried")],
 ):
-    """SLIM's integer program lets a point of label y have a score y <λ, x> below ε, by M at most,
-    if it counts as an error. With M = ε - min_λ y <λ, x> over the box of λ it has the best λ of the
-    box as its optimum.
+    """SLIM's integer program asks for y <λ, x> >= ε of each point x of label y, or for ε - M if the
+    point counts as an error. With M = ε - min_λ y <λ, x> over the box of λ its optimum is the best
+    λ of the box.
     """
     points = one_feature(positive, most)
     penalty = Fraction(1, 1024)
@@ -383,8 +383,9 @@ def test_big_m(
     cases=[2, 3],
 )
 def test_c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, n_sets: NSets = 8):
-    """Integer coefficients λ in a box score N points by P features. If C_0 < 1/(N P), the least
-    #errors + N C_0 |λ|_0 has the fewest errors of the box, and the fewest terms |λ|_0 among these.
+    """Integer coefficients λ in a box score N points by P features. If C_0 < 1/(N P), the λ of
+    least #errors + N C_0 |λ|_0 has the fewest errors of all λ, and the fewest terms |λ|_0 among
+    those.
     """
     safe = accuracy_preserving(n_points, n_coefficients) * Fraction(99, 100)
     generator = trial.generator("sets")
@@ -410,8 +411,8 @@ def test_coprime(
     n_points: NPoints = 10,
     n_sets: NSets = 8,
 ):
-    """Integer coefficients λ in a box score N points. For every C_1 > 0 the least #errors + N C_0
-    |λ|_0 + N C_1 |λ|_1 has coprime λ_j, or all are 0.
+    """Integer coefficients λ in a box score N points. For every C_1 > 0 the λ of least #errors + N
+    C_0 |λ|_0 + N C_1 |λ|_1 has coprime entries, or is 0.
     """
     generator = trial.generator("sets")
     # Every multiple of the best λ is as good where the size is free.
@@ -432,9 +433,9 @@ def test_coprime(
 
 @claim(derived("the size costs less than one error, and less than one term"), kind="optimality")
 def test_pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 8):
-    """Integer coefficients |λ_j| <= Λ_j score N points. If C_1 < min(1/N, C_0)/Σ Λ_j, no λ has
-    fewer errors and no more terms |λ|_0 than the least #errors + N C_0 |λ|_0 + N C_1 |λ|_1 has, and
-    none fewer terms and no more errors.
+    """Integer coefficients |λ_j| <= Λ_j score N points. If C_1 < min(1/N, C_0)/Σ Λ_j, the λ of
+    least #errors + N C_0 |λ|_0 + N C_1 |λ|_1 is Pareto optimal: no other has fewer errors and no
+    more terms |λ|_0, nor fewer terms and no more errors.
     """
     generator = trial.generator("sets")
     sets = [drawn(generator, n_points) for _ in range(n_sets)]
@@ -467,8 +468,8 @@ def test_pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_
 )
 def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 12):
     """Integer coefficients |λ_j| <= Λ_j score N points by P features. If N C_1 Σ Λ_j is below the
-    least positive |a + N C_0 b| over whole |a| <= N and |b| <= P, the least #errors + N C_0 |λ|_0 +
-    N C_1 |λ|_1 has the least #errors + N C_0 |λ|_0, too.
+    least positive |a + N C_0 b| over whole |a| <= N and |b| <= P, the λ of least #errors + N C_0
+    |λ|_0 + N C_1 |λ|_1 has the least #errors + N C_0 |λ|_0 of all.
     """
     generator = trial.generator("sets")
     sets = [drawn(generator, n_points) for _ in range(n_sets)]
@@ -492,9 +493,10 @@ def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_se
 def test_gaps(
     trial, thousandths: AnyPenalty, n_coefficients: NCoefficients, n_points: NPoints = 10
 ):
-    """Two scores of N points by P features have at most N errors and P terms |λ|_0. The least
-    positive difference of #errors + N C_0 |λ|_0 is that of |a + N C_0 b| over whole |a| <= N, |b|
-    <= P, and min(1, N C_0) for scores of which one is no worse in both.
+    """Scores of N points by P features have up to N errors and P terms. The least positive
+    difference of #errors + N C_0 #terms between two pairs of such numbers is the least positive |a
+    + N C_0 b| over whole |a| <= N and |b| <= P; if one pair is no worse in both numbers, it is
+    min(1, N C_0).
     """
     penalty = Fraction(thousandths, 1000)
     bounds = list(range(1, n_coefficients + 1))

@@ -209,8 +209,9 @@ def matching_share(share):
     cases=[8, 1, 24],
 )
 def test_gaussian_and_laplace(trial, count: Kept):
-    """Of standard normal codes of n tokens and M features the share p that is largest in size keeps
-    the share p + 2 q φ(q) of Σ x² for n, M → ∞, where q = Φ⁻¹(1 − p/2) and φ is the normal density.
+    """The largest in size of standard normal codes of n tokens and M features, a share p of all,
+    have the share p + 2 q φ(q) of Σ x² for n, M → ∞, where q = Φ⁻¹(1 − p/2) and φ is the normal
+    density.
     """
     share = count / 64
     law = kept_of_gaussian(share)
@@ -238,8 +239,8 @@ def test_gaussian_and_laplace(trial, count: Kept):
 )
 def test_gaussian_and_laplace__laplace(trial, count: Few):
     """Codes s_i z_ij of n tokens i and M features have normal z, and s² has an exponential law. The
-    share p of all codes that is largest in size keeps the share p (1 + λ + λ²/2) of Σ x² for n, M →
-    ∞, λ = ln(1/p).
+    largest of all codes in size, a share p of them, have the share p (1 + λ + λ²/2) of Σ x² for n,
+    M → ∞, λ = ln(1/p).
     """
     share = count / 32
     law = kept_of_laplace(share)
@@ -268,8 +269,8 @@ def test_gaussian_and_laplace__laplace(trial, count: Few):
 )
 def test_which_budget_costs(trial, count: Few):
     """Codes s_i t_j z_ij of tokens i and M features j have normal z, and s² and t² have exponential
-    laws. The share p of each token's codes that is largest in size keeps the share p (1 + λ + λ²/2)
-    of Σ x² for M → ∞, λ = ln(1/p).
+    laws. The largest codes of each token in size, a share p of them, have the share p (1 + λ +
+    λ²/2) of Σ x² for M → ∞, λ = ln(1/p).
     """
     share = count / 32
     law = kept_of_laplace(share)
@@ -300,9 +301,10 @@ def test_which_budget_costs(trial, count: Few):
     cases=[4, 1, 8],
 )
 def test_which_budget_costs__feature(trial, count: Few):
-    """Of codes of n tokens and some features the share p of each feature that is largest in size is
-    kept. It has the share p (1 + λ + λ²/2) of Σ x², λ = ln(1/p), if tokens have scales of
-    exponential law of the square, and p + 2 q φ(q), q = Φ⁻¹(1 − p/2), if features have, for n → ∞.
+    """Codes of n → ∞ tokens are normal numbers times a scale, and of each feature the share p that
+    is largest in size is kept. It has the share p (1 + λ + λ²/2) of Σ x², λ = ln(1/p), if tokens
+    have scales, their squares of exponential law, and p + 2 q φ(q), q = Φ⁻¹(1 − p/2), if features
+    have.
     """
     share = count / 32
     law = np.array([kept_of_laplace(share), kept_of_gaussian(share)])
@@ -373,9 +375,9 @@ def test_which_budget_costs__exactly(
 def test_finite_width(
     trial, count: Kept, batch: Annotated[int, Interval(1, 16, why="n, tokens that share a budget")]
 ):
-    """Of normal codes of M features the share p that is largest in size is kept, among those of n
-    tokens together. Against the same share of all tokens this loses p (1 − p) q/(2 n φ(q)) of a
-    token's energy for M → ∞, where q = Φ⁻¹(1 − p/2) and φ is the normal density.
+    """Of normal codes of M features the share p that is largest in size is kept, among those of
+    each n tokens together. This loses p (1 − p) q/(2 n φ(q)) of a token's energy more than the same
+    share of all tokens, for M → ∞, where q = Φ⁻¹(1 − p/2) and φ is the normal density.
     """
     share = count / 64
     law = constant_loss(share, batch)
@@ -395,9 +397,9 @@ def test_finite_width(
 def test_fewer_codes(
     trial, share: Annotated[float, Interval(0.01, 0.5, why="p; the grid of codes resolves no less")]
 ):
-    """Codes s_i z_ij of tokens i have normal z, and s² has an exponential law. The share p' of all
-    codes that is largest keeps what the share p of each token's codes keeps, where p' (1 + λ +
-    λ²/2) = p + 2 q φ(q), λ = ln(1/p') and q = Φ⁻¹(1 − p/2): at p = 1/8 it is 44 % smaller.
+    """Codes s_i z_ij of tokens i have normal z, and s² has an exponential law. The largest share p'
+    of all codes keeps as much of Σ x² as the largest share p of each token's codes if p' (1 + λ +
+    λ²/2) = p + 2 q φ(q), λ = ln(1/p') and q = Φ⁻¹(1 − p/2): for p = 1/8 p' is 44 % smaller.
     """
     law = share_needed(share)
     trial.value(

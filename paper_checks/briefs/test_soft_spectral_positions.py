@@ -310,9 +310,9 @@ def test_no_gap_no_dimension(trial, name: Psi, nodes: Nodes):
     cases=[(5, "exp(-x)"), (8, "exp(-x)"), (6, "hard"), (12, "tanh(x)")],
 )
 def test_cut_costs_the_gap(trial, nodes: Cycle, name: Phi):
-    """Two cycles have one edge of weight 1 + ε and 1 - ε. Their encodings V_2 diag(φ(λ_1), φ(λ_2))
-    V_2ᵀ by two eigenpairs of the Laplacian, of which λ_2 = λ_3 at ε = 0, are √2 |φ(λ_2)| apart in
-    the Frobenius norm as ε → 0.
+    """Two cycles have unit weights but for one edge, 1 + ε and 1 - ε. Their encodings V_2
+    diag(φ(λ_1), φ(λ_2)) V_2ᵀ by the two least eigenpairs of the Laplacian, of which λ_2 = λ_3 at ε
+    = 0, are √2 |φ(λ_2)| apart in the Frobenius norm as ε → 0.
     """
     law = jump_of_cycle(nodes, name)
     trial.value(
@@ -339,10 +339,10 @@ def test_cut_costs_the_gap(trial, nodes: Cycle, name: Phi):
     ],
 )
 def test_cut_costs_the_gap__after_the_pair(trial, nodes: Cycle, name: Phi, cut: bool):
-    """Cycles with one edge of weight 1 + ε and 1 - ε have encodings Σ_{i<=d} φ(λ_i) v_i v_iᵀ by all
-    eigenpairs of their Laplacians, or by d = 3. The distance of both over that of the Laplacians
-    tends to |Σ f_ij P_i H P_j|/|H| as ε → 0, with the edge's Laplacian H, the projections P_i on
-    v_i, and the divided differences f_ij of the kept φ.
+    """Two cycles have unit weights but for one edge, 1 + ε and 1 - ε, and encodings Σ_{i<=d} φ(λ_i)
+    v_i v_iᵀ by the eigenpairs of their Laplacians, d = 3 or all. Their distance over that of the
+    Laplacians tends to |Σ f_ij P_i H P_j|/|H| as ε → 0, with the edge's Laplacian H, P_i = v_i v_iᵀ
+    and the divided differences f_ij of the kept φ.
     """
     kept = 3 if cut else nodes
     trial.require(cut or name != "hard", "without a cut projectors are the identity")

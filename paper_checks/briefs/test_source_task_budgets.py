@@ -417,9 +417,9 @@ def test_entry_fee(
     ],
     length: Annotated[float, Interval(0.5, 0.98, why="at 1 a single source is always best")],
 ):
-    """The heads (1, ±.6) and (a, 0) in the plane mix to w = (1, 0), and N samples are bought. The
-    least risk over 2 σ² is the smaller of 1/(N - 6), with the pair, and a^-2/(N - 3), with the
-    third alone.
+    """Two heads (1, ±.6) and a third (a, 0) in the plane mix to w = (1, 0), and N samples are
+    bought in all. The least mean squared error, in units of 2 σ² with the variance σ² of the noise,
+    is the smaller of 1/(N - 6), with the pair, and a^-2/(N - 3), with the third alone.
     """
     total = 2 * half
     pair, alone = mixes_with_fee(length, total)

@@ -252,8 +252,8 @@ def test_encoder(
 )
 def test_domain(trial, thresholds: Thresholds):
     """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to 1 or −1 for all 0 < λ < 5 but
-    λ_1 = 3 and λ_2 < λ_3 < …, where λ_(m+1) (3 − λ_(m+1))²/4 = λ_m and λ_m > 3, at which the sign
-    of the limit changes.
+    λ_1 < λ_2 < …, at which the sign of the limit changes. Here λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4
+    = λ_m, λ_m > 3 for m > 1.
     """
     controls = {
         "‖I − S‖ < 1, no further": np.full(thresholds, 2.0),
@@ -264,8 +264,8 @@ def test_domain(trial, thresholds: Thresholds):
 
 @claim(derived("p √λ > √3 turns round"), kind="identity", cases=[4, 2, 6])
 def test_signs(trial, thresholds: Thresholds):
-    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to (−1)^m for λ between λ_m and
-    λ_(m+1), where λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4 = λ_m, λ_m > 3.
+    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to (−1)^m for all λ between λ_m
+    and λ_(m+1), where λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4 = λ_m, λ_m > 3 for m > 1.
     """
     law = unwhitenable(thresholds)
     between = np.append(law[1:] + law[:-1], 3) / 2

@@ -182,9 +182,9 @@ def test_warped_response(
         Interval(0.02, 3, why="ω Δ: near 0 all rules agree, at π the amplification is infinite"),
     ],
 ):
-    """The bilinear layer with step Δ of x' = A x + B u, y = C x, which takes the input of each
-    step's end, answers exp(iωkΔ) with e^{iωΔ/2}/cos(ωΔ/2) H(i (2/Δ) tan(ωΔ/2)) times it, H(s) = C
-    (s I - A)⁻¹ B.
+    """The bilinear layer with step Δ of x' = A x + B u, y = C x takes the input of each step's end.
+    It answers the input exp(iωkΔ) with e^{iωΔ/2}/cos(ωΔ/2) H(i (2/Δ) tan(ωΔ/2)) times it, where
+    H(s) = C (s I - A)⁻¹ B.
     """
     a, b, c = system(trial.generator(), states)
     turns = turn * np.array([0.5, 0.7, 1.0])
@@ -220,9 +220,9 @@ def test_order_of_error(
     ],
     inputs: Inputs,
 ):
-    """The bilinear layer with step Δ errs at a fixed time T from the flow of x' = A x + B u by
-    (Δ²/12) ∫ e^{A(T-s)} x'''(s) ds, to leading order, if u is constant or averaged over each step,
-    and by (Δ/2) ∫ e^{A(T-s)} B u'(s) ds besides if u is sampled at the steps' ends.
+    """The bilinear layer with step Δ errs at a time T from the flow of x' = A x + B u by (Δ²/12) ∫
+    e^{A(T-s)} x'''(s) ds, to leading order, if u is constant or averaged over each step. If u is
+    sampled at the steps' ends, (Δ/2) ∫ e^{A(T-s)} B u'(s) ds comes on top.
     """
     a, b, _ = system(trial.generator(), states)
     steps = round(2048 * horizon)
@@ -332,8 +332,9 @@ def test_largest_lag(trial, farthest: Farthest):
 
 @claim(derived("boxes of Δ, each enclosed"), kind="bound")
 def test_gate_against_flow__everywhere(trial):
-    """The lag of a gate σ(log Δ) behind the flow of x' = u - x in the time Δ, 1 - e^{-Δ} - Δ/(1 +
-    Δ), is at most .2036 for all Δ in [0, 100], to 1e-9 of its value at Δ = -1 - 2 W₋₁(-e^{-1/2}/2).
+    """A gate σ(log Δ) lags behind the flow of x' = u - x in the time Δ by 1 - e^{-Δ} - Δ/(1 + Δ),
+    which is at most .2036, its value at Δ = -1 - 2 W₋₁(-e^{-1/2}/2), to 1e-9, for all Δ in [0,
+    100].
     """
     most = largest_gap()[1]
 

@@ -250,8 +250,8 @@ def test_trajectory(trial, outputs: Outputs, init: Init):
 @claim(derived(f"{RECALLED}: the time of half of the limit"), kind="identity", cases=ALIGNED)
 def test_critical_times(trial, outputs: Outputs, init: Init):
     """Let Γ have the eigenvalues γ_j and eigenvectors q_j, and W start with singular values s_j(0)
-    along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|² γ_j s_j² is 1/(2 - s_j(0)² γ_j) at the
-    time -ln(s_j(0)² γ_j)/(8 γ_j): about half of its limit 1.
+    along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|², γ_j s_j² is 1/(2 - s_j(0)² γ_j) at
+    the time -ln(s_j(0)² γ_j)/(8 γ_j): about half of its limit 1.
     """
     gamma, top, vectors, first, turn = aligned_start(trial, outputs, init)
     tau = critical_time(first, top)
@@ -462,9 +462,9 @@ def test_kernel_modes(
     pairs: PAIRS,
     noise: Annotated[float, Interval(0, 1, why="of the second view; with more, views are unlike")],
 ):
-    """Let K be the kernel matrix of all 2n views of n pairs, and Z the matrix with 1/2n where two
-    views are one pair, else 0. The nonzero eigenvalues of the mean of (φ(x) φ(x')ᵀ + φ(x') φ(x)ᵀ)/2
-    over the pairs are those of K^½ Z K^½.
+    """Let K be the kernel matrix of all 2n views of n pairs, k(x, x') = φ(x)·φ(x'), and Z the
+    matrix with 1/2n where two views are one pair, else 0. The nonzero eigenvalues of the mean of
+    (φ(x) φ(x')ᵀ + φ(x') φ(x)ᵀ)/2 over the pairs are those of K^½ Z K^½.
     """
     generator = trial.generator("views")
     first, second = unlike_sides(generator, pairs, noise)

@@ -190,9 +190,9 @@ def test_sharp_curvature(trial, distance: Distance):
     cases=[(5, 2.0), (2, 0.2), (30, 12.0)],
 )
 def test_majorises(trial, targets: Targets, distance: Distance):
-    """The logistic loss l of labels ±1 at the outputs z has l(u) <= l(z) + ∇l(z)·(u - z) + |u -
-    z|²/(2 η) for all u if η <= min_i 2|z_i|/tanh(|z_i|/2) and every z_i has the sign of its label;
-    1/L = 4 is less.
+    """The logistic loss l of labels ±1 at outputs z of the labels' signs has l(u) <= l(z) +
+    ∇l(z)·(u - z) + |u - z|²/(2 η) for all u if η <= min_i 2|z_i|/tanh(|z_i|/2), which exceeds 1/L =
+    4.
     """
     generator = trial.generator("targets")
     far = distance * np.append(1, generator.uniform(1, 1.5, targets - 1))

@@ -152,10 +152,7 @@ def squared_sizes(start, first, second, times, weights):
 
 @observed
 def best_spread(first, second, loss):
-    """If d columns are decorrelated and the two views of each correlate by ρ, VICReg's printed loss
-    for n points is least, over the scale of the embeddings, where sqrt(Var + ε) is μ n/(2 d λ (1 -
-    ρ)(n - 1)), or sqrt(ε) or γ if this is outside of the two.
-    """
+    """sqrt(a² + ε) of the factor a in [0, 2] for which a Z and a Z' have the least loss."""
     best = minimize_scalar(
         lambda factor: loss(factor * first, factor * second),
         bounds=(0, 2),
@@ -302,9 +299,9 @@ def test_without_variance(
     dim: Annotated[int, Interval(1, 5, why="d; an embedding has a column; inputs have five")],
     noise: Annotated[float, Interval(0.05, 1, why="by which views differ; without, all of s is 0")],
 ):
-    """Let s be the mean of |z - z'|² over pairs of views z = W x and c the sum of squared
-    covariances of different columns. Under the gradient flow of λ s + ν (c + c') |W(t)|² <= e^(-4 λ
-    ω t) |W(0)|², where ω is the least eigenvalue of the mean of (x - x')(x - x')ᵀ.
+    """Let s be the mean of |z - z'|² over pairs of views x, x' with z = W x, and c the sum of
+    squared covariances of different columns. The gradient flow of λ s + ν (c + c') has |W(t)|² <=
+    e^(-4 λ ω t) |W(0)|², with ω the least eigenvalue of the mean of (x - x')(x - x')ᵀ.
     """
     generator = trial.generator("views")
     first = generator.normal(size=(20, 5))
@@ -447,8 +444,9 @@ def two_views(trial, dim, correlation):
     cases=[(1, 0.3), (8, 0.9), (64, 0.0)],
 )
 def test_spread(trial, dim: Dim, correlation: Correlation):
-    """If the d columns are decorrelated and the two views of each correlate by ρ, the printed loss
-    is least where sqrt(Var + ε) is μ n/(2 d λ (1 - ρ)(n - 1)), between sqrt(ε), a collapse, and γ.
+    """If d columns are decorrelated and the two views of each correlate by ρ, VICReg's printed loss
+    for n points is least, over the scale of the embeddings, where sqrt(Var + ε) is μ n/(2 d λ (1 -
+    ρ)(n - 1)), or the nearest of sqrt(ε) and γ if this is not between them.
     """
     law = kept_spread(correlation, 200, WEIGHTS * [dim, 1, 1])
     balance = WEIGHTS[1] / (2 * dim * WEIGHTS[0] * (1 - correlation))

@@ -378,11 +378,11 @@ def test_only_q_sees_it(
     p: Annotated[float, Interval(0.1, 10, why="p of node2vec; beyond, walks are all but fixed")],
     q: Annotated[float, Interval(0.1, 10, why="q of node2vec; beyond, walks are all but fixed")],
 ):
-    """In a strongly regular graph with v nodes of degree k, λ common neighbours of joined nodes and
-    μ of others, node2vec's walk whose first edge is uniform has P(v_0 = i, v_3 = j) v k Z² = back +
-    2e + 2E/q + (W - 2e - 2E)/q², where Z = 1/p + λ + (k - 1 - λ)/q. For joined i, j: back = 1/p² +
-    (2/p) (Z - 1/p), E = λ (λ - 1) - 2e and W = k + λ² + μ (k - 1 - λ) - 2k + 1; else back = 0, E =
-    λμ - 2e and W = μ (λ + k - μ). The slope in e, 2 (1 - 1/q)², is 0 at q = 1 for every p.
+    """A strongly regular graph has v nodes of degree k, with λ or μ common neighbours if joined or
+    not, and e edges among those of i and j. node2vec's walk with a uniform first edge has P(v_0 =
+    i, v_3 = j) v k Z² = b + 2e + 2E/q + (W - 2e - 2E)/q², Z = 1/p + λ + (k - 1 - λ)/q. If i and j
+    are joined, b = 1/p² + (2/p)(Z - 1/p), E = λ (λ - 1) - 2e and W = k + λ² + μ (k - 1 - λ) - 2k +
+    1; else b = 0, E = λμ - 2e and W = μ (λ + k - μ).
     """
     trial.require(
         max(p, 1 / p) >= 1.1 or max(q, 1 / q) >= 1.1, "p or q must be 10 % off 1, the plain walk"
