@@ -326,10 +326,7 @@ def test_welch__everywhere(trial):
         lambda share, dim: 1 / balls.sqrt(dim + 2),
         {"share": (0, 1), "dim": range(2, 31)},
         tolerance=1e-12,
-        controls={
-            "1 % less": lambda share, dim: 0.99 / balls.sqrt(dim + 2),
-            "1/√(d + 3)": lambda share, dim: 1 / balls.sqrt(dim + 3),
-        },
+        controls={"1/√(d + 3)": lambda share, dim: 1 / balls.sqrt(dim + 3)},
         same_as=(lambda share, dim: welch(dim, float(lines(share, dim))), None),
     )
 

@@ -39,6 +39,7 @@ which obey either hardly more often than not.
 Topic: representations.
 """
 
+from fractions import Fraction
 from functools import partial
 from typing import Annotated
 
@@ -233,7 +234,11 @@ def test_regrown_head__everywhere(trial):
         ),
         lambda more, classes: 1,
         {"more": (1, 1000), "classes": range(2, 21)},
-        controls={"99 %": lambda more, classes: 0.99},
+        controls={
+            "√((K − 1)/K), as of many new classes": lambda more, classes: balls.sqrt(
+                Fraction(classes - 1, classes)
+            )
+        },
         same_as=(lambda more, classes: kept_law(classes, more), None),
     )
 

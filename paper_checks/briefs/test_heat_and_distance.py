@@ -251,7 +251,7 @@ def test_chain__everywhere(trial):
         lambda u: 2 / u**2 * (u * balls.asinh(u) + 1 - balls.sqrt(1 + u**2)),
         lambda u: 1,
         {"u": (0.01, 100)},
-        controls={"1 % less": lambda u: 0.99},
+        controls={"first correction": lambda u: 1 - u**2 / 12},
         same_as=(lambda u: lattice_square(u)[0], None),
     )
 

@@ -297,9 +297,7 @@ def test_moments__everywhere(trial):
         lambda dim, neighbours: dim * (dim + 1) / ((dim + 2) * neighbours),
         lambda dim, neighbours: dim / (neighbours - 1),
         {"dim": (0.1, 100), "neighbours": range(2, 41)},
-        controls={
-            "that of k + 1 neighbours, less 2 %": lambda dim, neighbours: 0.98 * dim / neighbours
-        },
+        controls={"θ/(k + 1) for θ/(k − 1)": lambda dim, neighbours: dim / (neighbours + 1)},
         same_as=(
             lambda dim, neighbours: leading_moment_mean(dim, neighbours) - dim,
             lambda dim, neighbours: mean_estimate(dim, neighbours) - dim,
