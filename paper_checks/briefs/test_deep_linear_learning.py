@@ -363,8 +363,9 @@ def diagonals(rows):
     derived(f"{RECALLED}: the sigmoid of decoupled modes"), kind="identity", cases=[0.05, 0.01, 0.5]
 )
 def test_two_layers(trial, init: Init):
-    """From an aligned and balanced start every mode of two layers follows
-    u(t) = s e^(2 s t) / (e^(2 s t) - 1 + s/u_0), alone.
+    """From an aligned and balanced start the strength u of every mode of a two-layer linear network
+    follows u(t) = s e^(2 s t) / (e^(2 s t) - 1 + s/u_0), alone, under gradient flow on white
+    inputs, where s is the mode's singular value and u_0 = u(0).
     """
     generator = trial.generator("network")
     layers, left, right = aligned(generator, np.full(2, init), 2)
@@ -396,8 +397,9 @@ def test_two_layers(trial, init: Init):
     cases=[(2, 0.05), (3, 0.05), (6, 0.2)],
 )
 def test_deeper(trial, layers: Layers, init: Init):
-    """Aligned and balanced, every mode of D layers follows da/dt = D a^(2 - 2/D) (λ - a σ²), where
-    λ is its covariance and σ² the variance of its input.
+    """From an aligned and balanced start the strength a of every mode of a linear network of D
+    layers follows da/dt = D a^(2 - 2/D) (λ - a σ²) under gradient flow, where λ is the mode's
+    covariance and σ² the variance of its input.
     """
     start, left, right = aligned(trial.generator("network"), np.full(2, init), layers)
     inputs = right * VARIANCES @ right.T
@@ -436,8 +438,8 @@ def test_conserved(
         float, Interval(0.3, 0.8, why="of the weights; smaller ones hardly move, larger are stiff")
     ],
 ):
-    """W_(l+1)ᵀ W_(l+1) - W_l W_lᵀ stays what it was at the start, whatever inputs, outputs and
-    weights are.
+    """Gradient flow on a linear network with layers W_l keeps W_(l+1)ᵀ W_(l+1) - W_l W_lᵀ as it was
+    at the start, whatever inputs, outputs and weights are.
     """
     generator = trial.generator("network")
     start = size * generator.normal(size=(layers, 3, 3))
@@ -479,8 +481,8 @@ def from_random_starts(trial, ratio, shares):
     cases=[0.5, 0.3, 0.7],
 )
 def test_plateau(trial, ratio: Ratio):
-    """From small random layers a mode of two layers waits ln(1/ε)/s and a constant for its
-    transition, where ε is the size of the weights: per factor e of the size 1/s longer.
+    """From small random weights of size ε a mode of singular value s of a two-layer linear network
+    waits ln(1/ε)/s and a constant for its transition: per factor e of the size 1/s longer.
     """
     modes, times = from_random_starts(trial, ratio, [0.5])
     waits = np.diff(times[..., 0], axis=0) / np.log(10)
@@ -500,8 +502,8 @@ def test_plateau(trial, ratio: Ratio):
     cases=[0.5, 0.3, 0.7],
 )
 def test_transition(trial, ratio: Ratio):
-    """From small random layers a mode of two layers rises from 10 to 90 % of its strength within
-    ln(9)/s, however long it has waited.
+    """From small random weights a mode of singular value s of a two-layer linear network rises from
+    10 to 90 % of its strength within ln(9)/s, however long it has waited.
     """
     modes, times = from_random_starts(trial, ratio, [0.1, 0.9])
     rises = times[..., 1] - times[..., 0]
@@ -525,8 +527,9 @@ def test_curvature(
     layers: Layers,
     strength: Annotated[float, Interval(0.3, 3, why="s_1, in units of the second mode's")],
 ):
-    """Where aligned and balanced layers have learned all modes, the largest eigenvalue of the
-    Hessian is D s^(2 - 2/D) of the strongest mode: the best learning rate falls as 1/D.
+    """Where D aligned and balanced layers of a linear network have learned all modes, the largest
+    eigenvalue of the Hessian is D s^(2 - 2/D) of the strongest mode s: the best learning rate falls
+    as 1/D.
     """
     modes = np.array([strength, 1.0])
     start, left, right = aligned(trial.generator("network"), modes, layers)
@@ -535,7 +538,7 @@ def test_curvature(
         sharpest(start, np.eye(2), left * modes @ right.T),
         law,
         ops=1000 * layers,
-        controls={"as one layer": 1.0, "s^(2 - 1/D)": law * modes.max() ** (1 / layers) + 1e-3},
+        controls={"as one layer": 1.0},
     )
 
 
@@ -549,8 +552,9 @@ def test_infinite_depth(
     share: Share,
     strength: Annotated[float, Interval(0.5, 2, why="s; it scales time alone")],
 ):
-    """If D layers start with the same product u_0 at all depths, D times their time to u tends to
-    [ln(u (s - u_0)/(u_0 (s - u))) + s/u_0 - s/u] / s².
+    """If linear networks of D layers start with the same strength u_0 of a mode of singular value s
+    at all depths, D times their time to the strength u tends to [ln(u (s - u_0)/(u_0 (s - u))) +
+    s/u_0 - s/u] / s².
     """
     depths = 2 ** np.arange(6, 12)
     first = share * strength
@@ -579,8 +583,9 @@ def test_finite_delay(
     share: Share,
     strength: Annotated[float, Interval(0.5, 2, why="s; the bound does not depend on it")],
 ):
-    """In units of the inverse of the largest curvature D layers take at most s/u_0 - s/u longer
-    than two to rise from u_0 to u, for every D: attained as D → ∞.
+    """In units of the inverse of the largest curvature a linear network of D layers takes at most
+    s/u_0 - s/u longer than one of two to rise from the strength u_0 of a mode of singular value s
+    to u, for every D; this is attained as D → ∞.
     """
     depths = [2, 3, 4, 8, 32, 128, 512]
     first = share * strength
@@ -605,8 +610,8 @@ def test_exponential_wait(
         float, Interval(0.3, 0.8, why="a; nearer to 1 the growth shows at greater depths only")
     ],
 ):
-    """If all layers start at the same a < 1 at every depth, learning takes a time that grows as
-    a^(-D)/D, here to a mode of s = 1.
+    """If all D layers of a linear network start at the same a < 1 at every depth, learning a mode
+    takes a time that grows as a^(-D)/D, here to the singular value s = 1.
     """
     depths = np.array([20, 30, 45, 68, 102])
     times = np.array([depth * chain_time(depth, layer**depth, 1.0) for depth in depths])
@@ -618,7 +623,7 @@ def test_exponential_wait(
         exponential=True,
         rounding=1e-6 * times,
         margin=0.01 * law,
-        controls={"finite": 0.0, "the best learning rate makes up for a layer": law - 0.1},
+        controls={"finite": 0.0},
     )
 
 
@@ -694,9 +699,10 @@ def test_orthogonal_learning(
     width: Annotated[int, Interval(2, 4, why="n; one unit is the chain; more take longer")],
     time: Annotated[float, Interval(0.2, 2, why="T; at 0 nothing has moved, later all is learned")],
 ):
-    """From random orthogonal layers the loss at the time T/D tends to a limit as D → ∞, so that the
-    learning time falls as 1/D, as the best learning rate does. In the limit dW/dT = -P (M ∘ Pᵀ(W -
-    E y xᵀ)Q) Qᵀ, where W = P diag(σ) Qᵀ and M_ij is the logarithmic mean of σ_i² and σ_j².
+    """If D linear layers start random and orthogonal, the loss at the time T/D tends to a limit as
+    D → ∞: the learning time falls as 1/D, as the best learning rate does. In the limit the product
+    W = P diag(σ) Qᵀ has dW/dT = -P (M ∘ Pᵀ(W - E y xᵀ)Q) Qᵀ, where M_ij is the logarithmic mean of
+    σ_i² and σ_j².
     """
     generator = trial.generator("layers")
     depths = 2 ** np.arange(2, 8)
@@ -733,8 +739,8 @@ GAUSSIAN = [(4, 6), (1, 4), (6, 20)]
 
 @claim(derived("layer by layer, E Wᵀ W = 1"), kind="distribution", cases=GAUSSIAN)
 def test_gaussian_on_average(trial, layers: Depth, width: Wide):
-    """The squared singular values of a product of D layers of independent entries of variance 1/n
-    are 1 on average, as those of orthogonal layers.
+    """The squared singular values of a product of D n x n layers of independent entries of variance
+    1/n are 1 on average, as those of orthogonal layers.
     """
     trial.mean(
         sampler=lambda generator, count: squared_strengths(generator, count, layers, width),
@@ -749,8 +755,9 @@ def test_gaussian_on_average(trial, layers: Depth, width: Wide):
 
 @claim(derived("log |det W| is a sum of log χ²"), kind="distribution", cases=GAUSSIAN)
 def test_gaussian_typically(trial, layers: Depth, width: Wide):
-    """The logarithm of a singular value of a product of D Gaussian layers is D/2 times the mean of
-    ψ(i/2) + log(2/n), i = 1, …, n, on average: the typical one falls as e^(-D/2) for large n.
+    """The logarithm of a singular value of a product of D Gaussian n x n layers with entries of
+    variance 1/n is D/2 times the mean of ψ(i/2) + log(2/n), i = 1, …, n, on average, ψ being the
+    digamma function: the typical one falls as e^(-D/2) for large n.
     """
     law = mean_log_strength(layers, width)
     trial.mean(

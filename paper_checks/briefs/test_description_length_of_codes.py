@@ -256,7 +256,7 @@ def test_one_hot_tax(trial, values: Values):
         scale=one_by_one(law),
         independent=1,
         controls={
-            "log₂ e for each group": np.log2(math.e) + (values == 2) * 1e-3,
+            "log₂ e for each group": np.log2(math.e),
             "a collision of two items, 1 − Σ P²": 1 - np.sum(law**2),
         },
     )
