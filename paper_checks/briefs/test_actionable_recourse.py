@@ -245,8 +245,9 @@ def test_feasible(
         int, Interval(80, 1000, why="of fewer, none may have the immutable feature to thank")
     ] = 100,
 ):
-    """A person of score s < 0 has recourse if and only if s + Σ_j max_k w_j a_jk >= 0, where
-    w_j a_jk is what action k on feature j adds to the score.
+    """A person of score s < 0 who may choose one action for each feature can reach the score 0 if
+    and only if s + Σ_j max_k w_j a_jk >= 0, where w_j a_jk is what action k on feature j adds to
+    the score.
     """
     people = refusals(trial, n_people, n_features)
     free = np.array([0.0, 3.0, -3.0])
@@ -267,8 +268,9 @@ def test_feasible(
     cases=[4, 6],
 )
 def test_maxcost(trial, n_features: NFeatures, n_people: NPeople = 40):
-    """The least largest cost is min {τ : s + Σ_j max_(c_jk <= τ) w_j a_jk >= 0}, where c_jk is the
-    cost of action k on feature j: a sort, no program.
+    """The least largest cost of actions that raise the score s < 0 to 0 is min {τ : s + Σ_j
+    max_(c_jk <= τ) w_j a_jk >= 0}, where c_jk is the cost of action k on feature j and w_j a_jk is
+    what it adds to the score.
     """
     people = [DISPUTED, *refusals(trial, n_people, n_features)]
     largest = [paid(person, cheapest_choice(person, 1.0, 0.0)).max() for person in people]
@@ -290,8 +292,9 @@ def test_maxcost(trial, n_features: NFeatures, n_people: NPeople = 40):
     cases=[4, 6],
 )
 def test_total(trial, n_features: NFeatures, n_people: NPeople = 40):
-    """The least total cost is that of a multiple-choice knapsack: choices that another one beats in
-    both cost and score may be dropped feature by feature.
+    """The least total cost of recourse is that of a multiple-choice knapsack with one action for
+    each feature: an action may be dropped if another one of its feature costs less and adds more to
+    the score.
     """
     people = refusals(trial, n_people, n_features)
     trial.identity(
@@ -318,8 +321,8 @@ def test_real(
     n_features: SomeFeatures = 5,
     n_people: FewPeople = 6,
 ):
-    """If every real action a is allowed, the least |a|_p with s + <w, a> >= 0 is -s/|w|_q, where
-    1/p + 1/q = 1.
+    """If every real action a is allowed, the least |a|_p that raises the score s < 0 of a linear
+    classifier with weights w to 0 is -s/|w|_q, where 1/p + 1/q = 1.
     """
     people = unbounded(trial, n_people, n_features)
     exact = np.array([least_norm(score, weights, norm) for score, weights in people])
@@ -339,8 +342,9 @@ def test_real(
 
 @claim(derived("by Hölder's inequality"), kind="identity")
 def test_one_feature(trial, n_features: SomeFeatures = 5, n_people: FewPeople = 6):
-    """If every real action a is allowed, the least Σ_j |a_j| is -s/max_j |w_j|: one feature moves.
-    The least max_j |a_j| is -s/Σ_j |w_j|: all features move.
+    """If every real action a is allowed, the least Σ_j |a_j| that raises the score s < 0 of a
+    linear classifier with weights w to 0 is -s/max_j |w_j|: one feature moves. The least max_j
+    |a_j| is -s/Σ_j |w_j|: all features move.
     """
     people = unbounded(trial, n_people, n_features)
     exact = np.array(
@@ -364,7 +368,9 @@ def test_one_feature(trial, n_features: SomeFeatures = 5, n_people: FewPeople = 
 def test_real_exists(
     trial, n_features: Annotated[int, Interval(1, 100, why="a cap, which nothing requires")] = 5
 ):
-    """If every real action is allowed, recourse exists if and only if some weight is not zero."""
+    """If every real action is allowed, a person whom a linear classifier refuses has recourse if
+    and only if some weight is not zero.
+    """
     people = [np.zeros(n_features), np.eye(n_features)[-1]]
     trial.identity(
         [int(least_real_action(-1.0, weights, 2) is not None) for weights in people],
@@ -388,8 +394,8 @@ def test_real_exists(
     ),
 )
 def test_tie_breaker(trial):
-    """For max_j c_j + ε Σ_j c_j to keep the least largest cost, ε must respect the least difference
-    of two costs of different menus, too.
+    """Minimising max_j c_j + ε Σ_j c_j over the costs c_j of one action for each feature keeps the
+    least largest cost only if ε respects the least difference of two costs of different menus, too.
 
     The menus hold one action each, at costs 1, 1 and 1.125; the last one alone, or the two others
     together, are granted.
@@ -413,8 +419,9 @@ def test_tie_breaker(trial):
     cases=[4, 6],
 )
 def test_safe(trial, n_features: NFeatures, n_people: NPeople = 30):
-    """With ε below the least difference of two unequal costs over Σ_j max_k c_jk, minimising
-    max_j c_j + ε Σ_j c_j keeps the least largest cost.
+    """With ε below the least difference of two unequal costs over Σ_j max_k c_jk, where c_jk is the
+    cost of action k on feature j, minimising max_j c_j + ε Σ_j c_j over the chosen costs c_j keeps
+    the least largest cost.
     """
     drawn = [person for person in refusals(trial, n_people, n_features) if recourse_exists(person)]
     people = [DISPUTED, *drawn]

@@ -309,9 +309,10 @@ def largest_square(size):
     low_power="many gradients are drawn for 1 %",
 )
 def test_first_step(trial, rows: Rows, columns: Columns, rank: Rank):
-    """For a gradient G of independent normal entries PiSSA with equal singular values, here of the
-    LAST r pairs of W, has E cos²(ΔW, G) = r (m + n - r)/(mn) E[(1 + B)²/(1 + 3B)] for its first
-    change ΔW, where B ~ Beta(r²/2, r (m + n - 2r)/2): about 2r/(n + r) for large m = n.
+    """PiSSA trains r singular pairs of a weight matrix (m, n), here the LAST r, with equal singular
+    values. For a gradient G of independent normal entries its first change ΔW has E cos²(ΔW, G) = r
+    (m + n - r)/(mn) E[(1 + B)²/(1 + 3B)], where B ~ Beta(r²/2, r (m + n - 2r)/2): about 2r/(n + r)
+    for large m = n.
     """
     trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
     trial.require(rank < columns, "rank must be below columns: else LoRA holds all")
@@ -340,8 +341,8 @@ def test_first_step(trial, rows: Rows, columns: Columns, rank: Rank):
     low_power="many gradients are drawn for 1 %",
 )
 def test_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
-    """LoRA with B = 0 and orthonormal rows of A has E cos²(ΔW, G) = r/n for its first change ΔW and
-    a gradient G of independent normal entries.
+    """LoRA starts at B = 0 with r orthonormal rows A of length n. For a gradient G of independent
+    normal entries its first change ΔW has E cos²(ΔW, G) = r/n.
     """
     trial.require(rank < columns, "rank must be below columns: else LoRA holds all")
     law = share_of_coordinates(rank, columns)
@@ -368,8 +369,9 @@ def test_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
     cases=[(12, 9, 3), (5, 8, 5), (6, 6, 1)],
 )
 def test_first_step__svfit(trial, rows: Rows, columns: Columns, rank: Rank):
-    """If only r singular values are trained, as in SVFit, cos²(ΔW, G) has the law Beta(r/2, (mn -
-    r)/2) for a gradient G of independent normal entries.
+    """If only r singular values of a weight matrix (m, n) are trained, as in SVFit, the first
+    change ΔW has a cos²(ΔW, G) of the law Beta(r/2, (mn - r)/2) for a gradient G of independent
+    normal entries.
     """
     trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
     entries = rows * columns
@@ -396,8 +398,9 @@ def test_first_step__svfit(trial, rows: Rows, columns: Columns, rank: Rank):
     low_power="a product of four lengths varies much",
 )
 def test_flatness(trial, rows: Rows, columns: Columns, rank: Rank, decay: Decay):
-    """PiSSA with singular values s has (E⟨ΔW, G⟩)²/(E|ΔW|² E|G|²) = (m + n)² ρ/(mn (m + n + 2ρ)),
-    with ρ = (Σs)²/Σs² in place of r: unequal pairs count for fewer.
+    """PiSSA with the singular values s of a weight matrix (m, n) has (E⟨ΔW, G⟩)²/(E|ΔW|² E|G|²) =
+    (m + n)² ρ/(mn (m + n + 2ρ)) for its first change ΔW and a gradient G of independent normal
+    entries, where ρ = (Σs)²/Σs² counts unequal pairs for fewer.
     """
     trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
     values = singular_values(rank, decay)
@@ -425,8 +428,8 @@ def test_flatness(trial, rows: Rows, columns: Columns, rank: Rank, decay: Decay)
     low_power="a product of four lengths varies much",
 )
 def test_flatness__lora(trial, rows: Rows, columns: Columns, rank: Rank):
-    """LoRA with B = 0 and a normal A has (E⟨ΔW, G⟩)²/(E|ΔW|² E|G|²) = r/(n + r + 1), even for more
-    rows of A than columns.
+    """LoRA with B = 0 and r normal rows A of length n has (E⟨ΔW, G⟩)²/(E|ΔW|² E|G|²) = r/(n + r +
+    1) for its first change ΔW and a gradient G of independent normal entries, also if r > n.
     """
     law = flatness_of_lora(columns, rank)
     rivals = {"as for orthonormal rows": rank / columns, "r/(n + r)": rank / (columns + rank)}
@@ -451,9 +454,10 @@ def test_flatness__lora(trial, rows: Rows, columns: Columns, rank: Rank):
     cases=[(20, 15, 4, 0.4), (5, 12, 3, 1.0), (24, 24, 1, 0.5)],
 )
 def test_adam_first_step(trial, rows: Rows, columns: Columns, rank: Rank, decay: Decay):
-    """If G has independent standard normal entries and A and B move by η times the signs of their
-    gradients, as in Adam's first step, PiSSA lowers the loss by η √(2/π) (m + n) Σ√s_i on average,
-    to first order in η, where s_i are its singular values, up to 9 here.
+    """Let the gradient of a weight matrix (m, n) have independent standard normal entries. If the
+    factors of PiSSA move by η times the signs of their gradients, as in Adam's first step, the loss
+    falls by η √(2/π) (m + n) Σ√s_i on average, to first order in η, where s_i are the singular
+    values, up to 9 here.
     """
     trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
     values = 9 * singular_values(rank, decay)
@@ -479,9 +483,9 @@ def test_adam_first_step(trial, rows: Rows, columns: Columns, rank: Rank, decay:
     cases=[(20, 15, 4), (5, 12, 3), (24, 24, 1)],
 )
 def test_adam_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
-    """LoRA with B = 0 and rows a_i of A lowers the loss by η √(2/π) m Σ|a_i| on average in Adam's
-    first step, for a gradient of independent standard normal entries: about η m r √(2/(3π)) if the
-    entries of A are uniform in ±1/√n.
+    """Let the gradient of a weight matrix (m, n) have independent standard normal entries. LoRA
+    with B = 0 and r rows a_i of A lowers the loss by η √(2/π) m Σ|a_i| on average in Adam's first
+    step of size η: about η m r √(2/(3π)) if the entries of A are uniform in ±1/√n.
     """
     after = trial.generator("A").uniform(-1, 1, (rank, columns)) / np.sqrt(columns)
     lengths = np.linalg.norm(after, axis=1)
@@ -518,8 +522,9 @@ def ends_at(trial, loss, slope, total, law, rivals):
     cases=[(12, 9, 3, 0.02), (12, 9, 3, 0.5), (5, 8, 1, 0.1)],
 )
 def test_end_of_training(trial, rows: Rows, columns: Columns, rank: Rank, spread: Spread):
-    """Trained to the end for the target W + Δ, PiSSA leaves the loss Σ_(i>r) σ_i(W_r + Δ)², where
-    W_r is the part of W of its first r singular pairs and σ_i are singular values in falling order.
+    """If PiSSA of rank r is trained to the end for the target W + Δ, it leaves the loss Σ_(i>r)
+    σ_i(W_r + Δ)², where W_r is the part of W of its first r singular pairs and σ_i are singular
+    values in falling order.
     """
     trial.require(rank < min(rows, columns), "the rank must be below rows and columns")
     weights, change = drawn_weights(trial.generator("weights"), rows, columns, spread)
@@ -540,7 +545,9 @@ def test_end_of_training(trial, rows: Rows, columns: Columns, rank: Rank, spread
     cases=[(12, 9, 3, 0.02), (9, 12, 4, 0.5), (5, 8, 1, 0.1)],
 )
 def test_end_of_training__lora(trial, rows: Rows, columns: Columns, rank: Rank, spread: Spread):
-    """Trained to the end for the target W + Δ, LoRA leaves the loss Σ_(i>r) σ_i(Δ)², whatever W."""
+    """If LoRA of rank r is trained to the end for the target W + Δ, it leaves the loss Σ_(i>r)
+    σ_i(Δ)² whatever W is, where σ_i are singular values in falling order.
+    """
     trial.require(rank < min(rows, columns), "the rank must be below rows and columns")
     generator = trial.generator("weights")
     weights, change = drawn_weights(generator, rows, columns, spread)
@@ -560,8 +567,8 @@ def test_end_of_training__lora(trial, rows: Rows, columns: Columns, rank: Rank, 
     cases=[(12, 9, 3, 0.02), (12, 9, 8, 0.5), (5, 8, 1, 0.1)],
 )
 def test_end_of_training__svfit(trial, rows: Rows, columns: Columns, rank: Rank, spread: Spread):
-    """Trained to the end for the target W + Δ, SVFit leaves the loss |Δ|² - Σ(u_i·Δ v_i)², where
-    u_i, v_i are the singular vectors of W whose values are trained.
+    """If SVFit is trained to the end for the target W + Δ, it leaves the loss |Δ|² - Σ(u_i·Δ v_i)²,
+    where u_i, v_i are the singular vectors of W whose values are trained.
     """
     trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
     weights, change = drawn_weights(trial.generator("weights"), rows, columns, spread)
@@ -594,9 +601,9 @@ def test_half_removed(
         Interval(1.5, 8, why="θ; near 1 small matrices are far from the limit, beyond g is 2"),
     ],
 ):
-    """Of a change of independent entries with spread τ, PiSSA with a pair of singular value θ τ √n
-    removes the share g(θ)/n at best as m = n → ∞, where g = 2 + 1/θ² for θ >= 1: about half of what
-    LoRA removes. At finite n it is up to 2/n less.
+    """Of a change of independent entries of deviation τ in a weight matrix (m, n), PiSSA with one
+    pair, of singular value θ τ √n, removes the share g(θ)/n at best as m = n → ∞, where g = 2 +
+    1/θ² for θ >= 1: about half of what LoRA removes. At finite n it is up to 2/n less.
     """
     law = float(removed_parts(strength))
     controls = {"as much as LoRA, 4": 4.0}
@@ -620,8 +627,8 @@ def test_half_removed(
     cases=[64, 48, 56],
 )
 def test_half_removed__lora(trial, size: Size):
-    """Of a change of independent entries LoRA with one row removes the share (4 - 3.04 n^(-2/3))/n
-    at best, but for terms of order 1/n, as m = n → ∞.
+    """Of a change of independent entries in a weight matrix (n, n), LoRA with one row removes the
+    share (4 - 3.04 n^(-2/3))/n at best as n → ∞, but for terms of order 1/n.
     """
     law = largest_square(size)
     trial.mean(

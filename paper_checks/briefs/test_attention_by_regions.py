@@ -198,8 +198,8 @@ def price_of_merging(masses, first, second, weights=None):
 
 @predicted
 def loss_of_summary(chances, keys):
-    """I(i; j) + KL(p̄‖b*) in nats, b* = softmax(z·k_j) with the mean key of p̄. Raises ValueError
-    if no z is found.
+    """I(i; j) + KL(p̄‖b*) in nats, b* = softmax(z·k_j) with the mean key of p̄. Raises ValueError if
+    no z is found.
     """
     pooled = chances.mean(axis=0)
 
@@ -243,7 +243,10 @@ def loss_of_random_regions(queries, size):
     cases=[(6, 12, 3, 2.0), (2, 5, 2, 0.5), (9, 18, 5, 3.0), (5, 7, 4, 1.0)],
 )
 def test_least_loss(trial, queries: Queries, tokens: Tokens, regions: Regions, strength: Strength):
-    """The least loss over all a and b is I(i; j|r) = I(i; j) - I(i; r)."""
+    """Let query i attend to key j with the chance p(j|i), which a(r(j)|i) b(j|r(j)) replaces for
+    regions r(j) of keys. Over all a and b the least mean KL(p‖ab) is I(i; j|r) = I(i; j) - I(i; r),
+    I being mutual information under p.
+    """
     trial.require(regions < tokens, "some region must have two keys")
     generator = trial.generator("scores")
     chances = softmax(drawn_scores(generator, queries, tokens, strength), axis=1)
@@ -270,7 +273,9 @@ def test_least_loss(trial, queries: Queries, tokens: Tokens, regions: Regions, s
 def test_least_loss__separate(
     trial, queries: Queries, tokens: Tokens, regions: Regions, strength: Strength
 ):
-    """If scores separate, s_ij = α_{i,r(j)} + β_j, nothing is lost."""
+    """Let query i attend to keys j with the softmax p of the scores s_ij. If scores separate over
+    regions r(j), s_ij = α_{i,r(j)} + β_j, some a(r(j)|i) b(j|r(j)) equals p: nothing is lost.
+    """
     trial.require(regions < tokens, "some region must have two keys")
     generator = trial.generator("scores")
     lie = drawn_regions(generator, regions, tokens)
@@ -305,8 +310,9 @@ def test_least_loss__merge(
     ],
     strength: Strength,
 ):
-    """Making one region of r and s adds (π_r + π_s) JS to the least loss, π_r = mean_i p(r|i), with
-    the Jensen-Shannon divergence of p(i|r) and p(i|s) with weights in proportion to π_r and π_s.
+    """If the regions r and s of keys become one, the least loss of a factored attention a(r(j)|i)
+    b(j|r(j)) grows by (π_r + π_s) JS, where π_r = mean_i p(r|i) and JS is the Jensen-Shannon
+    divergence of p(i|r) and p(i|s) with weights in proportion to π_r and π_s.
     """
     trial.require(regions <= tokens, "each region must have a key")
     generator = trial.generator("scores")
@@ -343,7 +349,8 @@ def test_summary_query(
     dims: Annotated[int, Interval(1, 4, why="of keys: with as many as tokens any b can be had")],
     strength: Strength,
 ):
-    """For one region and b = softmax(z·k_j), z free, the least loss is I(i; j) + KL(p̄‖b*), where
+    """For one region of keys k_j and weights b = softmax(z·k_j) that all queries i share, the least
+    mean KL(p(·|i)‖b) over all z is I(i; j) + KL(p̄‖b*), where p̄ is the mean of p over queries and
     b* has the mean key of p̄; the best z is not the mean query.
     """
     trial.require(tokens > dims + 1, "there must be more tokens than any b needs")
@@ -383,9 +390,9 @@ def equal_keys(generator, size, earlier):
 
 @claim(RELEASED, kind="identity", cases=[(32, 31), (16, 63), (2, 1), (64, 64)])
 def test_missing_log_n(trial, size: Size, earlier: Earlier):
-    """If all keys are equal, a token that sees the n keys of its region and R regions before, each
-    by one logit of its pooled key, gives its own region the weight n/(n + R), and not 1/(R + 1): at
-    n = R + 1 = √T this is ½/(1 - 1/(2 √T)) at every length T.
+    """If all keys are equal, a token that sees the n keys of its region one by one and R regions
+    before by one logit each gives its own region the weight n/(n + R), and not 1/(R + 1): at n = R
+    + 1 = √T this is ½/(1 - 1/(2 √T)) at every length T.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     weights = [weights_of_last(queries, keys, size, pool) for pool in POOLS]
@@ -399,8 +406,9 @@ def test_missing_log_n(trial, size: Size, earlier: Earlier):
 
 @claim(RELEASED, kind="identity", cases=[(32, 31), (16, 63), (2, 1), (64, 64)])
 def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
-    """The layer with one logit a region, R regions of n equal keys before the own one, T = n
-    (R + 1), is log((n + R)/T) + (R n/T) log n from uniform attention, in KL(uniform‖layer).
+    """If a token sees the n equal keys of its region one by one and R regions of n such keys by one
+    logit each, its attention has KL(uniform‖layer) = log((n + R)/T) + (R n/T) log n from uniform
+    attention to the T = n (R + 1) keys.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     law = loss_of_one_logit(size, earlier)
@@ -428,8 +436,8 @@ def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
     cases=[(32, 31), (16, 63), (2, 1), (64, 64)],
 )
 def test_missing_log_n__added(trial, size: Size, earlier: Earlier):
-    """With log n added to the logit of each region of n equal keys all tokens of all R + 1 regions
-    have the same weight.
+    """If a token sees R regions of n equal keys by one logit each, with log n added, and the n keys
+    of its own region one by one, all tokens of all R + 1 regions have the same weight.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     tokens = len(keys)
@@ -462,8 +470,9 @@ def test_random_regions(
         float, Interval(1e-5, 1e-3, why="v: the law is for v → 0; below, digits go")
     ],
 ):
-    """For independent scores N(0, v), v → 0, and regions of n keys E I(i; j|r)/v → ½ (1 - 1/Q)
-    (1 - 1/n), and all of E I(i; j)/v, one region of T keys, → ½ (1 - 1/Q) (1 - 1/T).
+    """For attention of Q queries to T keys with independent scores N(0, v), and regions r of n
+    keys, E I(i; j|r)/v tends to ½ (1 - 1/Q) (1 - 1/n) as v → 0, and E I(i; j)/v, the loss of a
+    single region, to ½ (1 - 1/Q) (1 - 1/T).
     """
     law = loss_of_random_regions(queries, size)
     tokens = rows * size
@@ -485,8 +494,8 @@ def test_random_regions(
 
 @figure("F1", claims=("least_loss", "random_regions"))
 def loss_against_size(queries: int = 12, tokens: int = 32, strength: float = 2.0):
-    """Regions lose less information if a query scores their keys alike; only small regions lose
-    little.
+    """Regions of keys that one query scores alike lose less than regions of any keys, but only
+    regions of few keys lose little.
 
     What 12 queries lose on 32 keys in the plane, of the information in their scores. Marks: lines:
     law; points: fitted layers, and the mean over drawn scores with two standard errors.

@@ -323,9 +323,9 @@ def words_with_members(generator, tokens, modulus):
     cases=[(2, 3, 1.0), (3, 5, 2.0), (1, 1, 0.2), (4, 2, 0.5)],
 )
 def test_features(trial, width: Width, degree: Degree, largest: Largest):
-    """A polynomial p of degree g with |p(s)/e^s - 1| <= ε < 1 for |s| <= b has weights p(s)/Σ p(s)
-    within a factor (1 + ε)/(1 - ε) of those of softmax: logarithms of weights differ by at most
-    log((1 + ε)/(1 - ε)).
+    """Let p be a polynomial with |p(s)/e^s - 1| <= ε < 1 for |s| <= b. The weights p(s)/Σ p(s) of
+    scores s in [-b, b] are within a factor (1 + ε)/(1 - ε) of those of softmax: logarithms of
+    weights differ by at most log((1 + ε)/(1 - ε)).
     """
     coefficients, _, error = best_polynomial(largest, degree)
     trial.require(1e-8 < error < 1, "the relative error must be below 1, and above rounding")
@@ -355,8 +355,9 @@ def test_features(trial, width: Width, degree: Degree, largest: Largest):
     cases=[(2, 3), (3, 3), (1, 5), (4, 2)],
 )
 def test_features__rank(trial, width: Width, degree: Degree):
-    """p(s) of generic tokens has, as a matrix (n, n²), the rank binom(d + g, g), the number of
-    features per token, if n is as large and no coefficient of p is 0.
+    """Let p be a polynomial of degree g without a coefficient 0, and s_i,jl = Σ_c Q_ic K_jc L_lc
+    the scores of n generic tokens of width d with pairs of keys. As a matrix (n, n²), p(s) has the
+    rank binom(d + g, g), the number of features per token, if n is as large.
     """
     law = number_of_features(width, degree)
     trial.require(law <= LENGTH // 2, f"features must be at most {LENGTH // 2}, half the tokens")
@@ -436,8 +437,8 @@ def test_k_columns(
         int, Interval(2, 8, why="one number needs one column; sums of more are alike")
     ],
 ):
-    """cos(x_1 + … + x_k) = (2^(k-1)/k) Σ_r (-1)^r Π_i cos(x_i - π r/k) over r = 0 … k - 1: k
-    columns for order k.
+    """The cosine of a sum of k numbers is a sum of k products of one number's cosine each: cos(x_1
+    + … + x_k) = (2^(k-1)/k) Σ_r (-1)^r Π_i cos(x_i - π r/k) over r = 0 … k - 1.
     """
     numbers = trial.generator("numbers").uniform(-np.pi, np.pi, size=(40, order))
     trial.identity(
@@ -461,8 +462,9 @@ def test_k_columns(
 def test_k_columns__fewer(
     trial, columns: Annotated[int, Interval(1, 3, why="three columns are exact")]
 ):
-    """Of the squared norm 4 of cos(x + y + z), in the basis cos, sin of each, the best columns
-    leave 3, 1 and 0 if they are one, two and three. Two approach 1 and do not attain it.
+    """Let cos(x + y + z) be written as a sum of products of functions of x, y and z, in the basis
+    cos, sin of each. Of its squared norm 4 the best one, two or three products leave 3, 1 and 0;
+    two approach 1 and do not attain it.
     """
     law = left_by_columns(columns)
     trial.value(
@@ -526,8 +528,10 @@ def test_triples_found__others(
     tokens: Tokens,
     modulus: Annotated[int, Interval(4, 101, why="modulo 3 the words here have all triples")],
 ):
-    """With the same head a token that is in no triple of sum 0 has y_i <= c: the cut (1 + c)/2
-    makes no error.
+    """Let x_i be n residues modulo M, c = cos(2π/M), logits β cos(2π(x_i + x_j + x_l)/M) for pairs
+    (j, l), values e^(2πi(x_j + x_l)/M), y_i the real part of e^(2πi x_i/M) times the output, and β
+    = log(n² - 1)/(1 - c). A token that is in no triple of sum 0 modulo M has y_i <= c, below the
+    cut (1 + c)/2.
     """
     words, _ = words_with_members(trial.generator("words"), tokens, modulus)
     # Most drawn words have no such token: residues around M/3 make some.

@@ -258,8 +258,8 @@ def differing(law, **wrong):
 def test_first_group(
     trial, vocabulary: Vocabulary, length: Length, groups: Groups, beams: Beams, penalty: Penalty
 ):
-    """At every step group 1 keeps the words of a plain beam search of width b: the sums of their
-    log chances are the same, over the words and 60 trees.
+    """At every step of a diverse beam search in groups of b words, group 1 keeps the words of a
+    plain beam search of width b: the sums of their log chances are the same.
     """
     generator = trial.generator("trees")
     trees = [random_tree(generator, vocabulary, length) for _ in range(60)]
@@ -288,8 +288,8 @@ def test_first_group(
 def test_first_group__top_1(
     trial, vocabulary: Vocabulary, length: Length, groups: Groups, beams: Beams, penalty: Penalty
 ):
-    """The top-1 word is never less likely than that of a beam of width b: its -log chance is at
-    most as large.
+    """The most likely word of a diverse beam search in groups of b words is never less likely than
+    that of a plain beam search of width b: its -log chance is at most as large.
     """
     generator = trial.generator("trees")
     trees = [random_tree(generator, vocabulary, length) for _ in range(300)]
@@ -312,7 +312,9 @@ def test_first_group__top_1(
 def test_first_group__copies(
     trial, vocabulary: Vocabulary, length: Length, groups: Groups, beams: Beams
 ):
-    """With λ = 0 all groups hold the words of the beam of width b."""
+    """With the penalty λ = 0 all groups of a diverse beam search hold the words of the plain beam
+    of their width b.
+    """
     generator = trial.generator("trees")
     trees = [random_tree(generator, vocabulary, length) for _ in range(30)]
     narrow = [beam_search(tree, vocabulary, length, beams)[-1] for tree in trees]
@@ -336,9 +338,10 @@ def test_no_order_with_width_b__lost(
     length: Annotated[int, Interval(2, 12, why="the first step decides nothing yet")],
     penalty: Price,
 ):
-    """Let tokens 0 and 1 come first, with odds r = √(V e^λ), V > e^λ, all tokens alike after 0, and
-    always 1 after 1. Two groups of one word have a top-1 log chance that differs from that of a
-    beam of width 2 by log r - (T - 1) log V < 0.
+    """Let words of T tokens out of V begin with the token 0 or 1, with odds r = √(V e^λ), V > e^λ;
+    all tokens are alike after 0, and always 1 follows 1. Two groups of one word with the penalty λ
+    have a top-1 log chance that differs from that of a beam of width 2 by log r - (T - 1) log V <
+    0.
     """
     trial.require(vocabulary > np.exp(penalty), "V must exceed e^λ: else group 2 finds the word")
     model = model_that_loses(vocabulary, penalty)
@@ -368,9 +371,10 @@ def test_no_order_with_width_b__won(
     length: Annotated[int, Interval(3, 12, why="the example decides at the third step")],
     penalty: Price,
 ):
-    """Let tokens 0 and 1 come first, with odds e^(λ/2); after 0 one of two tokens alike, then any;
-    after 1 one of three alike, then always 2. Two groups of one word have a top-1 log chance that
-    exceeds that of a beam of width 2 by the larger of 0 and (T - 2) log V + log(2/3) - λ/2.
+    """Let words of T tokens out of V begin with the token 0 or 1, with odds e^(λ/2); after 0 comes
+    one of two tokens alike, then any; after 1 comes one of three alike, then always 2. Two groups
+    of one word with the penalty λ have a top-1 log chance that exceeds that of a beam of width 2 by
+    the larger of 0 and (T - 2) log V + log(2/3) - λ/2.
     """
     model = model_that_wins(vocabulary, penalty)
     measured = top_log(model, length, 2, 1, penalty) - top_log(model, length, 1, 2, 0.0)
@@ -395,8 +399,9 @@ def test_no_order_with_width_b__won(
     cases=[(4, 3, 0.5), (12, 4, 0.2), (3, 2, 5.0)],
 )
 def test_prices(trial, vocabulary: Sizes, groups: Groups, penalty: Penalty):
-    """The first tokens of G groups of one word have the G largest prices of all log p_v - λ k,
-    k = 0, 1, ….
+    """Let each of G groups of one word score its first token v by log p_v less λ for each earlier
+    group that took v. Their first tokens have the G largest prices of all log p_v - λ k, k = 0, 1,
+    ….
     """
     generator = trial.generator("chances")
     logs = np.log(generator.dirichlet(np.ones(vocabulary), size=60))
@@ -419,8 +424,9 @@ def test_prices(trial, vocabulary: Sizes, groups: Groups, penalty: Penalty):
 
 @claim(derived("the last price that is taken is the G-th"), cases=[(4, 3), (12, 4), (3, 2)])
 def test_prices__distinct(trial, vocabulary: Sizes, groups: Groups):
-    """The first tokens of G <= V groups of one word are all distinct if and only if
-    λ > log(p_(1)/p_(G)), of the largest and the G-th largest chance.
+    """Let each of G <= V groups of one word pay λ for each earlier group that took its first token
+    out of V. The first tokens are all distinct if and only if λ > log(p_(1)/p_(G)), of the largest
+    and the G-th largest chance.
     """
     trial.require(groups <= vocabulary, "groups must not be more than tokens")
     generator = trial.generator("chances")
@@ -454,8 +460,9 @@ def test_prices__many(
     groups: Annotated[int, Interval(20, 80, why="law for many groups")],
     penalty: Annotated[float, Interval(0.02, 0.3, why="λ for which many groups share a token")],
 ):
-    """Of many groups of one word n_v take the token v first, and n_v differs by at most 1 from
-    (log p_v - c)₊/λ, with the c for which these add up to G: linear in log p, and not in p.
+    """Let each of G groups of one word pay λ for each earlier group that took its first token. Then
+    n_v groups take the token v of chance p_v, and n_v differs by at most 1 from (log p_v - c)₊/λ,
+    with the c for which these add up to G: linear in log p, and not in p.
     """
     generator = trial.generator("chances")
     logs = np.log(generator.dirichlet(np.ones(vocabulary), size=40))
@@ -487,8 +494,8 @@ def test_memoryless(
         int, Interval(2, 16, why="one beam is the greedy word; more take longer to list")
     ],
 ):
-    """If the chances p are the same after every word, a beam of width B returns B best words of all
-    V^T: no decoder has a better top-1.
+    """If the chances p of the V tokens are the same after every token, a beam of width B returns B
+    best words of all V^T words of T tokens: no decoder has a better top-1.
     """
     trial.require(beams <= vocabulary**length, "there must be as many words as beams")
     generator = trial.generator("chances")
@@ -515,9 +522,9 @@ def test_memoryless(
 def test_memoryless__groups(
     trial, vocabulary: Vocabulary, length: Short, groups: Groups, penalty: Penalty
 ):
-    """If the chances p are the same after every word, each group of one word repeats its first
-    token, and the log chances of the list add up to T Σ n_v log p_v, n_v the number of groups that
-    took v at first.
+    """If the chances p of tokens are the same after every token, each group of one word repeats its
+    first token, and the log chances of the list of words of T tokens add up to T Σ n_v log p_v,
+    where n_v is the number of groups that took v at first.
     """
     generator = trial.generator("chances")
     logs = np.log(generator.dirichlet(np.ones(vocabulary), size=20))

@@ -186,8 +186,9 @@ def test_uniform_on_edges(
     p: Return,
     q: InOut,
 ):
-    """Without weights, in any connected graph at q = 1 and in any without triangles at all q, all
-    directed edges are equally frequent whatever p: node v is seen for the share d_v/Σd of time.
+    """On a connected graph without weights, with q = 1 or without triangles, the walk of node2vec
+    takes all directed edges equally often, whatever its return parameter p is: node v of degree d_v
+    is seen for the share d_v/Σd of time.
     """
     generator = trial.generator("graphs")
     nodes = 2 * half
@@ -223,10 +224,12 @@ def test_triangles_only(
     p: Return,
     q: InOut,
 ):
-    """In a d-regular graph without weights the directed edge tv has a share of time in proportion
-    to 1/p + T_tv + (d - 1 - T_tv)/q, where T_tv triangles are on it, so that visits of v are in
-    proportion to d (1/p + (d - 1)/q) + 2Δ_v (1 - 1/q). With one `pairs` the graph is the cubic one
-    with a single triangle.
+    """In a d-regular graph the walk of node2vec, with its parameters p and q, takes the directed
+    edge tv for a share of time in proportion to 1/p + T_tv + (d - 1 - T_tv)/q, where T_tv triangles
+    are on the edge. Visits of v, with Δ_v triangles, are in proportion to d (1/p + (d - 1)/q) +
+    2Δ_v (1 - 1/q).
+
+    With one `pairs` the graph is the cubic one with a single triangle.
     """
     trial.require(max(q, 1 / q) >= 1.2, "q must be 20 % off 1, where p and q change no visits")
     trial.require(max(p, 1 / p) >= 1.2 or pairs > 1, "p must be 20 % off 1 in the cubic graph")
@@ -253,8 +256,9 @@ def test_only_the_ratio(
     p: Return,
     q: InOut,
 ):
-    """Without triangles the walk depends on κ = p/q alone, as in the d-regular tree, where it
-    leaves the root at the speed κ (d - 2)/(κ (d - 2) + 2) in the long run.
+    """Without triangles the walk of node2vec depends on its parameters p and q through κ = p/q
+    alone; in the d-regular tree it leaves the root at the speed κ (d - 2)/(κ (d - 2) + 2) in the
+    long run.
     """
     trial.require(0.1 <= p / q <= 10, "p/q must lie in [.1, 10]: beyond, it forgets too slowly")
     law = tree_speed(degree, p / q)
@@ -283,9 +287,9 @@ def test_weights_let_p_in(
     nodes: Annotated[int, Interval(4, 10, why="three weights of equal strength are all equal")],
     p: Return,
 ):
-    """At q = 1 with weights w of equal strength Σ_x w_vx = s the edge tv has a share of time in
-    proportion to w (s - (1 - 1/p) w), w its weight: with weights p changes how often nodes are
-    seen, in proportion to s² - (1 - 1/p) Σ_x w_vx².
+    """At q = 1, with weights of equal strength Σ_x w_vx = s, the walk of node2vec takes an edge of
+    weight w for a share of time in proportion to w (s - (1 - 1/p) w): with weights its return
+    parameter p changes how often v is seen, in proportion to s² - (1 - 1/p) Σ_x w_vx².
     """
     trial.require(max(p, 1 / p) >= 1.1, "p must be 10 % off 1, the plain walk")
     weights = equal_strengths(trial.generator("weights"), nodes)

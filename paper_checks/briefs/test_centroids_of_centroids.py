@@ -273,8 +273,9 @@ def resampled(first, second, share, points=8, generator=None):
     cases=[(64.0, 50), (27.0, 40), (8.0, 30), (100.0, 45)],
 )
 def test_allocation(trial, ratio: Imbalance, centres: Centres):
-    """In one dimension the best k-means puts k_1 = argmin ρ/k_1² + 1/(k − k_1)² centres in the
-    dense cell, so that k_1/k_2 tends to ρ^(1/3): not to 1, as for uniform clusters, nor to ρ.
+    """Let data fill two unit intervals far apart, with the masses ρ and 1. The best k-means puts
+    k_1 = argmin ρ/k_1² + 1/(k − k_1)² of its k centres in the dense one, so that k_1/k_2 tends to
+    ρ^(1/3): not to 1, as for uniform clusters, nor to ρ.
     """
     law = best_split(ratio, centres)
     first = np.arange(1, centres)
@@ -297,9 +298,10 @@ def test_allocation(trial, ratio: Imbalance, centres: Centres):
     cases=[(64.0, 60, 4), (27.0, 60, 5), (70.0, 53, 7)],
 )
 def test_levels(trial, ratio: Imbalance, centres: Centres, fewer: Ratio):
-    """Level 2 on n_1 and n_2 centroids puts argmin W(n_1, a)/n_1² + W(n_2, k − a)/n_2² of its k
-    centres in the dense cell, where W(n, a) = ((a − b) q (q² − 1) + b (q + 1) ((q + 1)² − 1))/12,
-    q = ⌊n/a⌋, b = n mod a: from a ratio ρ^(1/3) to ρ^(1/9).
+    """Let n_1 and n_2 centroids lie evenly in two unit intervals far apart. k-means on them puts
+    argmin_a W(n_1, a)/n_1² + W(n_2, k − a)/n_2² of its k centres in the first, where W(n, a) = ((a
+    − b) q (q² − 1) + b (q + 1) ((q + 1)² − 1))/12, q = ⌊n/a⌋, b = n mod a: a ratio n_1/n_2 =
+    ρ^(1/3) becomes ρ^(1/9).
     """
     first = best_split(ratio, centres)
     left = centres // fewer
@@ -340,8 +342,9 @@ def test_seeds(
     centres: Annotated[int, Interval(120, 300, why="k; fewer bias the share of the seeds")],
     trials: Annotated[int, Interval(1, 8, why="seeds tried in a step; the authors try 2 + ⌊ln k⌋")],
 ):
-    """For k → ∞ a share ρ^(1/3)/(1 + ρ^(1/3)) of the seeds of k-means++ lies in the dense cell,
-    before any Lloyd step, with one trial for each seed or several.
+    """Let data fill two unit intervals far apart, with the masses ρ and 1. For k → ∞ a share
+    ρ^(1/3)/(1 + ρ^(1/3)) of the k seeds of k-means++ lies in the dense one, before any Lloyd step,
+    with one trial for each seed or several.
     """
 
     def share(generator, runs):
@@ -369,7 +372,9 @@ def test_seeds(
     cases=[(16.0, 40), (3.0, 12), (300.0, 60)],
 )
 def test_seeds__by_mass(trial, ratio: Imbalance, centres: Centres):
-    """If each cell holds a seed, Lloyd's steps never change how many centres the cells have."""
+    """If data fill two cells far apart and each cell holds a seed, Lloyd's steps of k-means never
+    change how many centres the cells have.
+    """
     generator = trial.generator("seeds")
     held = np.minimum(generator.binomial(centres, ratio / (1 + ratio), 20), centres - 1)
     held = np.maximum(held, 1)
@@ -404,8 +409,9 @@ def test_seeds__price(
     ratio: Annotated[int, Interval(3, 30, why="ρ, a whole number, so that masses fix the split")],
     sparse: Sparse,
 ):
-    """Centres split by mass cost (1 + ρ)³/(ρ (1 + ρ^(1/3))³) times the least distortion, up to the
-    rounding of the best split to whole centres.
+    """If data fill two unit intervals far apart, with the masses ρ and 1, centres that are split by
+    mass cost (1 + ρ)³/(ρ (1 + ρ^(1/3))³) times the least distortion, up to the rounding of the best
+    split to whole centres.
     """
     centres = (1 + ratio) * sparse
     generator = trial.generator("seeds")
@@ -442,8 +448,9 @@ def test_closest_is_no_op(
         float, Interval(0.05, 0.5, why="f, of a sparse cluster; beyond it other moves may pay")
     ],
 ):
-    """The released default of resampling, the r points nearest to each centroid, leaves the split
-    as it is if r is a share f <= ½ of the sparse clusters and k_1/k_2 < √8/f.
+    """If k_1 clusters lie in a dense interval and k_2 in a sparse one, the released default of
+    resampling, the r points nearest to each centroid, leaves this split as it is if r is a share f
+    <= ½ of the sparse clusters and k_1/k_2 < √8/f.
     """
     trial.require(ratio * share < 0.98 * np.sqrt(8), "ratio times share must be below √8")
     first = ratio * sparse
@@ -468,8 +475,9 @@ def test_closest_is_no_op(
     cases=[(6, 2), (8, 2), (12, 3), (6, 4)],
 )
 def test_closest_is_no_op__threshold(trial, ratio: Ratio, sparse: Sparse):
-    """The split changes from f = √8 k_2/k_1 on: there a sparse cluster's sample gains more by being
-    cut in two than it costs to join two dense ones.
+    """If k_1 clusters lie in a dense interval and k_2 in a sparse one, resampling the share f of a
+    sparse cluster nearest to its centroid changes the split from f = √8 k_2/k_1 on: there a sparse
+    cluster's sample gains more by being cut in two than it costs to join two dense ones.
     """
     trial.require(ratio >= 6, "ratio must be 6 at least: f is a half at most")
     first = ratio * sparse

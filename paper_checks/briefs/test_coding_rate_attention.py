@@ -125,7 +125,9 @@ def rounding_of_gradient(z, sigma):
     cases=[(3, 2, 20, 0.3), (3, 2, 20, 3.0)],
 )
 def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, size: Size):
-    """The gradient of R_c is β Σ U_k U_kᵀ Z (I + β G_k)⁻¹."""
+    """The coding rate R_c = Σ_k ½ logdet(I + β G_k) of tokens Z, with G_k = (U_kᵀZ)ᵀ(U_kᵀZ) and
+    heads U_k of orthonormal columns, has the gradient β Σ U_k U_kᵀ Z (I + β G_k)⁻¹.
+    """
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, size)
     sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
     trial.identity(
@@ -148,8 +150,9 @@ def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, s
 def test_gradient_and_error__first_order(
     trial, width: Width, heads: Heads, tokens: Tokens, size: Size
 ):
-    """With I − β G_k in place of (I + β G_k)⁻¹ the gradient of R_c errs by √Σ (β σ x²/(1 + x))² in
-    norm.
+    """If I − β G_k replaces (I + β G_k)⁻¹ in the gradient of the rate Σ_k ½ logdet(I + β G_k), G_k
+    = (U_kᵀZ)ᵀ(U_kᵀZ), it errs by √Σ (β σ x²/(1 + x))² in norm, where σ are the singular values of
+    all U_kᵀZ and x = β σ².
     """
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, size)
     sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
@@ -179,8 +182,9 @@ def test_step_turns_round(
         float, Interval(0.01, 0.9, why="h = κβ; a step of 1 could turn a direction round")
     ],
 ):
-    """A true step κ = h/β takes σ to σ (1 − h/(1 + x)), a first-order one to σ |1 − h + h x|,
-    larger once x > 1.
+    """A step h/β against the gradient of the rate Σ_k ½ logdet(I + β (U_kᵀZ)ᵀ(U_kᵀZ)) takes a
+    singular value σ of U_kᵀZ to σ (1 − h/(1 + x)), where x = β σ². A step of its first order in x
+    takes it to σ |1 − h + h x|, larger than σ once x > 1.
     """
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, 2.0)
     sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
@@ -226,8 +230,9 @@ def hessian_law(z, sign=1.0):
     cases=[(3, 3), (3, 5), (1, 1)],
 )
 def test_hessian_spectrum(trial, dim: Side, tokens: Side):
-    """With x_i = α σ_i(Z)² the Hessian of R has the eigenvalues α (1 ± √(x_i x_j))/((1 + x_i)(1 +
-    x_j)) for i < j, α (1 − x_i)/(1 + x_i)², and α/(1 + x_i), |d − N| times each.
+    """The rate R = ½ logdet(I + α ZᵀZ) of tokens Z (d, N) has a Hessian with the eigenvalues α (1 ±
+    √(x_i x_j))/((1 + x_i)(1 + x_j)) for i < j, α (1 − x_i)/(1 + x_i)², and α/(1 + x_i), |d − N|
+    times each, where x_i = α σ_i(Z)².
     """
     flat = np.sqrt(3) * np.eye(dim, tokens)
     instances = np.array([trial.generator().normal(size=(dim, tokens)), flat, 0 * flat])
@@ -249,8 +254,8 @@ def test_hessian_spectrum(trial, dim: Side, tokens: Side):
     cases=[(3, 3), (3, 5), (1, 1)],
 )
 def test_hessian_spectrum__ends(trial, dim: Side, tokens: Side):
-    """The Hessian of R lies in [−α/8, α]; the lower end is attained where all x_i are 3, the upper
-    one at Z = 0.
+    """The Hessian of the rate ½ logdet(I + α ZᵀZ) in Z lies in [−α/8, α]; the lower end is attained
+    where all x_i = α σ_i(Z)² are 3, the upper one at Z = 0.
     """
     flat = np.sqrt(3) * np.eye(dim, tokens)
     lowest, highest = hessian_eigenvalues(np.array([flat, 0 * flat]))
@@ -302,8 +307,8 @@ def test_ista_descent(
         ),
     ],
 ):
-    """From A ≥ 0 a step of 0 < η < 2/‖D‖² lowers F by at least (1/η − ‖D‖²/2) ‖A⁺ − A‖²; equality
-    is possible.
+    """Let F(A) = ½ ‖Z − D A‖² + λ Σ A. From A ≥ 0 the step A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ) of 0
+    < η < 2/‖D‖² lowers F by at least (1/η − ‖D‖²/2) ‖A⁺ − A‖²; equality is possible.
     """
     generator = trial.generator()
     penalty = 0.1

@@ -200,8 +200,9 @@ def test_parikh_ceiling(
     group: Group,
     length: Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words are tried")],
 ):
-    """A diagonal recurrence only counts letters: of all words of length n it gets at best Σ_c max_g
-    #{words of counts c and product g} right.
+    """A recurrence with diagonal transitions only counts letters: of all words of n letters,
+    elements of a group, it gets the product of at best Σ_c max_g #{words of counts c and product g}
+    right.
     """
     best = ceiling(group, length)
     controls = {
@@ -222,8 +223,9 @@ def test_ceiling_limit(
         ),
     ],
 ):
-    """The best accuracy of a diagonal recurrence tends to 1/|G'|: 1/60 for A5 and S5, 1/12 for S4,
-    1/3 for S3.
+    """On long words over two generators of a permutation group G the best accuracy of a diagonal
+    recurrence on their product tends to 1/|G'|, G' being the commutator subgroup: 1/60 for A5 and
+    S5, 1/12 for S4, 1/3 for S3.
     """
     order = commutator_order(int(group[1]))
     size = len(elements(group))
@@ -245,8 +247,9 @@ def test_additive_input(
         int, Interval(4, 12, why="short words fit into two bits; all 2^n words are tried")
     ],
 ):
-    """With an additive input even one commuting number gets all 2^n words right, h ← h/3 + letter,
-    as long as it has digits enough: the ceiling is that of transitions alone.
+    """With an additive input even one number, whose transitions commute, gets the products of all
+    2^n words right, by h ← h/3 + letter, as long as it has digits enough: the ceiling of diagonal
+    recurrences is that of transitions alone.
     """
     trial.identity(
         stored_successes(group, length),
@@ -268,8 +271,8 @@ def test_small_blocks_suffice(
         int, Interval(64, 4096, why="shorter words may be palindromes, more take seconds")
     ],
 ):
-    """For A5 complex blocks of size two track every product: the state is a unit quaternion, which
-    is read up to its sign.
+    """A recurrence with complex blocks of size two tracks every product in the group A5: its state
+    is a unit quaternion, which is read up to its sign.
     """
     word = trial.generator().integers(0, 2, length)
     along = products("A5", word)

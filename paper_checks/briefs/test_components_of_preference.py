@@ -211,8 +211,9 @@ DATA = [(60, 5), (30, 2), (400, 12)]
 
 @claim(derived("y² = 1"), kind="identity", cases=DATA)
 def test_label_blind(trial, pairs: Pairs, dims: Dims):
-    """For any pairs and any labels the mean of DD' is S: the components of uncentred differences
-    are those of the pairs, whether the labels are choices, coin tosses or all equal.
+    """Let z be the differences of pairs of embeddings, and D = z or -z, chosen less rejected. For
+    any pairs and any labels the mean of DD' is the mean S of zz': the components of uncentred
+    differences are those of the pairs, whether the labels are choices, coin tosses or all equal.
     """
     generator = trial.generator("pairs")
     z = drawn_pairs(generator, pairs, dims)
@@ -232,9 +233,10 @@ def test_label_blind(trial, pairs: Pairs, dims: Dims):
 
 @claim(derived("a rank-one change of a symmetric matrix"), kind="identity", cases=DATA)
 def test_label_blind__centred(trial, pairs: Pairs, dims: Dims):
-    """The variances of centred components, eigenvalues of C = S - mm', are the roots μ of Σ_j
-    (u_j·m)²/(l_j - μ) = 1, with l_j and u_j the eigenvalues and eigenvectors of S: one up to each
-    l_j. The labels take |m|² away in all and add nothing.
+    """Let S, the mean of zz' over pairs of embeddings with the differences z, have the eigenvalues
+    l_j and eigenvectors u_j, and m be the mean of D = ±z, chosen less rejected. The variances of
+    centred components, eigenvalues of C = S - mm', are the roots μ of Σ_j (u_j·m)²/(l_j - μ) = 1:
+    one up to each l_j.
     """
     generator = trial.generator("pairs")
     z = drawn_pairs(generator, pairs, dims)
@@ -261,8 +263,10 @@ def test_last_component(
         float, Interval(0.5, 4, why="|w|: weak tastes are coins, strong ones make no errors")
     ],
 ):
-    """For z ~ N(0, I) the centred D has the variance 1 - κ(|w|)² |w|² along w and 1 across: the
-    taste is the last component.
+    """Let z ~ N(0, I) be the difference of a pair, chosen with the chance 1/(1 + e^(-w·z)). The
+    difference of chosen and rejected has the variance 1 - κ(|w|)² |w|² along the taste w and 1
+    across, where κ(s) = E 2σ'(sg), g ~ N(0, 1), σ the logistic function: the taste is the last
+    component.
     """
     direction = orthonormal(trial.generator("taste"), dims, 1)[:, 0]
     law = np.ones(dims)
@@ -288,8 +292,9 @@ def test_last_component(
 
 @claim(derived("κ(s) s tends to E |g|"), kind="limit")
 def test_last_component__without_errors(trial):
-    """As |w| → ∞ the variance along w falls to 1 - 2/π = .363: no component of z ~ N(0, I) ever
-    has less.
+    """Let z ~ N(0, I) be the difference of a pair, chosen with the chance 1/(1 + e^(-w·z)). As |w|
+    → ∞ the variance of chosen less rejected along w falls to 1 - 2/π = .363: no component ever has
+    less.
     """
     law = variance_of_sure_taste()
     trial.mean(
@@ -309,8 +314,10 @@ def test_last_component__without_errors(trial):
     cases=[(3, 3), (2, 2), (2, 4), (3, 2)],
 )
 def test_crowd(trial, dims: FewDims, tastes: Tastes):
-    """For z ~ N(0, Σ) and users with tastes w_u, pooled, C = Σ - mm' with m = Σ · mean of κ(s_u)
-    w_u, s_u² = w_u'Σw_u: C shows one direction, whatever the diversity.
+    """Let z ~ N(0, Σ) be the differences of pairs, and users with tastes w_u choose with the chance
+    1/(1 + e^(-w_u·z)). Pooled, chosen less rejected has the covariance C = Σ - mm', m = Σ · mean of
+    κ(s_u) w_u, where s_u² = w_u'Σw_u, κ(s) = E 2σ'(sg), g ~ N(0, 1), σ the logistic function: C
+    shows one direction, whatever the diversity.
     """
     generator = trial.generator("crowd")
     factor = orthonormal(generator, dims) * np.geomspace(0.7, 1.4, dims)
@@ -337,8 +344,8 @@ def test_crowd__of_opposites(
     dims: FewDims,
     strength: Annotated[float, Interval(1, 4, why="|w|: weak tastes look like coins anyway")],
 ):
-    """Users of whom half have the taste w and half -w give coin tosses for every pair: along w, D
-    has the law of z itself, N(0, 1).
+    """If half of the users have the taste w and half -w, and the differences of pairs are z ~ N(0,
+    I), chosen less rejected has along w the law of z itself, N(0, 1), as with coin tosses.
     """
     taste = np.zeros(dims)
     taste[0] = strength
@@ -368,9 +375,10 @@ def test_two_comparisons(
     tastes: Tastes,
     repeats: Annotated[int, Interval(2, 6, why="one comparison of a user tells no users apart")],
 ):
-    """With r >= 2 comparisons of each user, (r |m̂|² - tr Ŝ)/(r - 1) has the mean over users of |E
-    D|², the square of a user's own expected D; m̂ is a user's mean D, Ŝ that of DD', and z ~ N(0,
-    I). Of a pooled crowd only the square of the mean is known.
+    """Let D be chosen less rejected, and each user make r >= 2 comparisons of pairs with
+    differences z ~ N(0, I). Then (r |m̂|² - tr Ŝ)/(r - 1) has the mean over users of |E D|², the
+    square of a user's own expected D, where m̂ is a user's mean of D and Ŝ that of DD'. Of a pooled
+    crowd only the square of the mean is known.
     """
     crowd = drawn_tastes(trial.generator("crowd"), tastes, dims)
     law = np.trace(moment_of_tastes(crowd))

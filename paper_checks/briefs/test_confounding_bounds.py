@@ -107,8 +107,10 @@ def worst_weights(outcomes, chances, propensity, sensitivity):
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0), (5, 0.5, 1.25)],
 )
 def test_closed_form(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """The largest E[Y(1)|φ] is M + (1-π)(1-1/Γ)(CVaR - M), CVaR being the mean of the top 1/(1+Γ)
-    of the treated, whatever π is, and the least is that of -y.
+    """Let the treated given φ have outcomes of mean M and the propensity π, and hidden groups odds
+    of treatment within a factor Γ of these. The largest E[Y(1)|φ] is M + (1-π)(1-1/Γ)(CVaR - M),
+    CVaR being the mean of the top 1/(1+Γ) of the treated, whatever π is, and the least is that of
+    -y.
     """
     laws = list(zip(*treated_laws(trial.generator("laws"), outcomes), strict=True))
     measured = np.array([worst_weights(y, chances, propensity, sensitivity) for y, chances in laws])
@@ -157,8 +159,9 @@ def test_gaussian(
     propensity: Propensity,
     sensitivity: Sensitivity,
 ):
-    """For Y|A = 1 ~ N(m, s²) the ends are m ± s(1-π)(Γ-1/Γ) times the normal density at its Γ/(1+Γ)
-    quantile.
+    """Let Y|A = 1 ~ N(m, s²) for the treated given φ, with the propensity π, and hidden groups have
+    odds of treatment within a factor Γ of these. The ends of E[Y(1)|φ] are m ± s(1-π)(Γ-1/Γ) times
+    the normal density at its Γ/(1+Γ) quantile.
     """
     law = gaussian_half_width(deviation, propensity, sensitivity)
     # Quadratures and a threshold to 1e-12, weights below 20.
@@ -202,8 +205,9 @@ def test_contains_truth(
     strata: Annotated[int, Interval(2, 10, why="one stratum confounds nothing")],
     outcomes: Outcomes,
 ):
-    """If treatment is random given x, E[Y(1)|φ] lies within the ends for Γ* = the largest odds
-    ratio of π(x) to π.
+    """If treatment is random given x, with the propensity π(x), E[Y(1)|φ(x)] lies within the ends
+    that allow hidden groups odds of treatment up to a factor Γ* from those given φ, where Γ* is the
+    largest odds ratio of π(x) to the propensity π given φ.
     """
     generator = trial.generator("worlds")
     truths = []
@@ -237,7 +241,8 @@ def test_contains_truth(
 )
 def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
     """Two hidden groups, the top outcomes and the rest, make a world that shows any given law of
-    the treated and has the propensity π, the odds ratio Γ, and the upper end as its truth.
+    the treated and has the propensity π, an odds ratio Γ of treatment, and as its truth E[Y(1)] the
+    upper end for Γ.
     """
     y, chances = (values[0] for values in treated_laws(trial.generator("laws"), outcomes))
     strata, odds, laws = attaining_world(y, chances, propensity, sensitivity)

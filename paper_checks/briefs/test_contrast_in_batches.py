@@ -226,8 +226,8 @@ def angle_to_the_large_class(large, small):
     cases=[((6, 3, 2), 1.0), ((4, 4), 0.5), ((2, 2, 2, 2), 1.0), ((9, 2), 2.0)],
 )
 def test_least_loss(trial, sizes: Sizes, temperature: Temperature):
-    """The least loss of non-negative features is Σ n_c log(n_c − 1 + (N − n_c) e^(−1/τ)), for N
-    samples in classes of sizes n_c and temperature τ.
+    """The least supervised contrastive loss of non-negative unit features is Σ n_c log(n_c − 1 + (N
+    − n_c) e^(−1/τ)), for N samples in classes of sizes n_c and temperature τ.
     """
     trial.require(2 <= len(sizes) <= 5, "sizes must be two to five: more are searched slowly")
     search = partial(
@@ -255,8 +255,8 @@ def test_least_loss(trial, sizes: Sizes, temperature: Temperature):
     cases=[((6, 3, 2),), ((4, 4),), ((2, 2, 2, 2),), ((16, 2),)],
 )
 def test_frame(trial, sizes: Sizes):
-    """The best non-negative features are an orthogonal frame whatever the sizes of the classes:
-    cosines are 1 within classes and 0 between them.
+    """The non-negative unit features of least supervised contrastive loss are an orthogonal frame
+    whatever the sizes of the classes: cosines are 1 within classes and 0 between them.
     """
     trial.require(2 <= len(sizes) <= 5, "sizes must be two to five: more are searched slowly")
     labels = labels_of(sizes)
@@ -284,10 +284,11 @@ def test_unequal(
     large: Annotated[int, Interval(2, 80, why="features are searched")],
     small: Annotated[int, Interval(2, 8, why="the loss needs pairs; features are searched")],
 ):
-    """Of a class of n samples and two of m, features of both signs are best in a plane at angles
-    α, α and 2π − 2α, where α is the root of [n e^(cos α)] / [n − 1 + 2m e^(cos α − 1)] + [n e^(cos
-    α) + 4m e^(cos 2α) cos α] / [m − 1 + n e^(cos α − 1) + m e^(cos 2α − 1)], or π without a root:
-    then both small classes are at one point.
+    """For a class of n samples and two of m, unit features of both signs have the least supervised
+    contrastive loss, at temperature 1, in a plane at angles α, α and 2π − 2α, where α is the root
+    of [n e^(cos α)] / [n − 1 + 2m e^(cos α − 1)] + [n e^(cos α) + 4m e^(cos 2α) cos α] / [m − 1 + n
+    e^(cos α − 1) + m e^(cos 2α − 1)], or π without a root: then both small classes are at one
+    point.
     """
     trial.require(small <= large, "small must be at most large")
     labels = labels_of((large, small, small))
@@ -313,8 +314,9 @@ def test_unequal(
     cases=get_args(Known),
 )
 def test_least_batched(trial, way: Known):
-    """In batches the least loss of non-negative features is the sum over batches of that of frames,
-    Σ n_c log(n_c − 1 + (N − n_c)/e) over the classes with n_c ≥ 2 of the N samples in the batch.
+    """In batches the least supervised contrastive loss of non-negative unit features, at
+    temperature 1, is the sum over batches of that of frames, Σ n_c log(n_c − 1 + (N − n_c)/e) over
+    the classes with n_c ≥ 2 of the N samples in the batch.
     """
     labels, good, poor = KNOWN[way]
     found = [
@@ -341,9 +343,9 @@ def test_batches(
     way: Way,
     n_draws: Annotated[int, Interval(1, 20, why="features are searched for each")] = 5,
 ):
-    """In batches only orthogonal frames are best among non-negative features in more than K
-    dimensions iff batches that share samples connect each of the K classes, and each two classes
-    meet in a batch that holds one of them twice.
+    """In batches only orthogonal frames have the least supervised contrastive loss of non-negative
+    unit features in more than K dimensions if and only if batches that share samples connect each
+    of the K classes, and each two classes meet in a batch that holds one of them twice.
     """
     labels, good, poor = KNOWN[way]
     settings = [good, poor]

@@ -113,8 +113,9 @@ def mixing_ratio(a1, a2):
     cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)],
 )
 def test_ratio(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
-    """The mixing ratio a2/a1 is k_122/k_112 = k_1222/k_1122 = k_1122/k_1112, with its sign, for any
-    noise.
+    """If x1 = a1 L + e1 and x2 = a2 L + e2 with independent L, e1, e2, then a2/a1 = k_122/k_112 =
+    k_1222/k_1122 = k_1122/k_1112, with its sign, for any noise e, where k_122 is the joint cumulant
+    of (x1, x2, x2), and so on.
     """
     law = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
     k = {
@@ -156,8 +157,9 @@ def of_triples(points):
 
 @claim(derived("U-statistics"), kind="identity", cases=[(1.0, -1.5, 0.1), (2.0, -0.5, 0.02)])
 def test_fieller(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
-    """k̂_122 - r k̂_112 has mean 0 at every n ≥ 3, and n times its variance tends to v = Eψ², where
-    ψ = x1 x2 u - σ_22 x1 - 2 σ_12 x2 + r (σ_11 x2 + 2 σ_12 x1) and u = x2 - r x1.
+    """Let x1 = a1 L + e1, x2 = a2 L + e2, r = a2/a1, and σ be their covariances. The k-statistics
+    k̂ of n ≥ 3 points have E(k̂_122 - r k̂_112) = 0, and n times its variance tends to v = Eψ²,
+    where ψ = x1 x2 u - σ_22 x1 - 2 σ_12 x2 + r (σ_11 x2 + 2 σ_12 x1) and u = x2 - r x1.
     """
     points, chances = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
     ratio = mixing_ratio(a1, a2)
@@ -221,9 +223,10 @@ def test_gaussian_latent(
     noise2: ModerateWeight,
     size: Annotated[int, Interval(200, 800, why="fewer are far from the limit, more take long")],
 ):
-    """If all is normal, k̂_122/k̂_112 tends to a Cauchy law, which does not narrow with n, of
-    centre v12/v11 and scale √(v11 v22 - v12²)/v11, where v11 = 2 σ_11² σ_22 + 4 σ_11 σ_12², v22 = 2
-    σ_22² σ_11 + 4 σ_22 σ_12² and v12 = 4 σ_11 σ_12 σ_22 + 2 σ_12³: its centre is not r.
+    """If x1 and x2 are jointly normal with covariances σ, the ratio k̂_122/k̂_112 of third
+    k-statistics of n points tends to a Cauchy law, which does not narrow with n, of centre v12/v11
+    and scale √(v11 v22 - v12²)/v11, where v11 = 2 σ_11² σ_22 + 4 σ_11 σ_12², v22 = 2 σ_22² σ_11 + 4
+    σ_22 σ_12² and v12 = 4 σ_11 σ_12 σ_22 + 2 σ_12³.
     """
     covariance = np.array([[a1**2 + noise1**2, a1 * a2], [a1 * a2, a2**2 + noise2**2]])
     location, scale = limit_of_the_ratio(covariance)
@@ -268,8 +271,9 @@ def test_one_latent(
     a2: SecondWeight,
     edge: Annotated[float, Interval(0.2, 2, why="a weak edge has a determinant near 0")],
 ):
-    """k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), where A = a2 + b a1 is the total effect:
-    an edge b ≠ 0 shows, unless A = 0 or the noise of x1 has no fourth cumulant.
+    """If x1 = a1 L + e1 and x2 = a2 L + b x1 + e2 with independent L, e1, e2, their joint cumulants
+    have k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), where A = a2 + b a1 is the total effect
+    and κ4 the fourth cumulant: an edge b ≠ 0 shows, unless A or κ4(e1) is 0.
     """
     hidden = two_points(0.05)
     first, second = noises(trial.generator("noise"))
@@ -311,8 +315,9 @@ def test_one_latent(
 
 @claim(derived("exact values on a grid that no such polynomial could vanish on"), kind="identity")
 def test_one_latent__everywhere(trial):
-    """With x1 = a1 L + e1 and x2 = a2 L + b x1 + e2, k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L)
-    κ4(e1) for all real a1, a2, b and fourth cumulants: both sides are polynomials.
+    """With x1 = a1 L + e1 and x2 = a2 L + b x1 + e2, the joint cumulants have k_1112 k_1222 -
+    k_1122² = a1 A b a2² κ4(L) κ4(e1), A = a2 + b a1, for all real a1, a2, b and fourth cumulants
+    κ4: both sides are polynomials.
     """
 
     def from_cumulants(a1, a2, b, latent, noise):

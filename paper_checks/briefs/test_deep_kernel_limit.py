@@ -203,9 +203,10 @@ def test_finite_width(
         Interval(10**4, 10**6, why="fewer add a second order, more change no digit that is seen"),
     ],
 ):
-    """With P outputs the posterior has mean g* + b/P and variance v/P up to higher orders, where v
-    = -1/p_2, b = -v/g* + ½ p_3 v², p_2 = ½/s² - λ/s³ - ν/(2g*²), p_3 = -1/s³ + 3λ/s⁴ + ν/g*³ and s
-    = g* + σ².
+    """Let a linear layer of ν P units learn P outputs of mean square λ, with noise variance σ². Its
+    posterior Gram value has mean g* + b/P and variance v/P up to higher orders, where g* is the
+    limit, v = -1/p_2, b = -v/g* + ½ p_3 v², p_2 = ½/s² - λ/s³ - ν/(2g*²), p_3 = -1/s³ + 3λ/s⁴ +
+    ν/g*³ and s = g* + σ².
     """
     g = learned_gram(k, noise, power, width)
     law = corrections(k, noise, power, width)
@@ -250,8 +251,9 @@ def stationary_point(k, noise, power, width, low, high):
     derived("first order in 1/ν and in ν"), kind="limit", cases=[(1.0, 0.3, 4.0), (0.5, 0.05, 0.2)]
 )
 def test_ends(trial, k: Kernel, noise: Noise, power: Power):
-    """Wide networks tend to the prior kernel, ν (g* - k) → k² (λ - k - σ²)/(k + σ²)², and narrow
-    ones to maximum likelihood, g* → λ - σ².
+    """Let a linear layer of ν units per output learn outputs of mean square λ, with prior kernel k
+    and noise variance σ². Its kernel g* has ν (g* - k) → k² (λ - k - σ²)/(k + σ²)² for ν → ∞, and
+    g* → λ - σ², maximum likelihood, for ν → 0.
     """
     learning(trial, k, noise, power)
     trial.require(
@@ -343,9 +345,10 @@ def test_depth(
         ),
     ],
 ):
-    """At a stationary point ν_l (g_l/g_{l-1} - 1) is one number c for all layers, c = g_L (λ - g_L
-    - σ²)/(g_L + σ²)², so that kernels of equal widths grow geometrically. Of up to three such
-    points the optimum is the one of the highest objective, neither always the first nor the last.
+    """Let linear layers of ν_l units per output have the kernels g_l, l = 1 … L, and learn outputs
+    of mean square λ, with noise variance σ². At a stationary point ν_l (g_l/g_{l-1} - 1) is one
+    number c for all layers, c = g_L (λ - g_L - σ²)/(g_L + σ²)². Of up to three such points the
+    optimum is the one of the highest objective, neither always the first nor the last.
     """
     learning(trial, k, noise, power)
     widths = np.full(depth, width)

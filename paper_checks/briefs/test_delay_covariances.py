@@ -236,9 +236,11 @@ def test_increments(
     order: Order,
     beyond: Annotated[int, Interval(-3, 4, why="o - p; the largest matrix has 8 copies")],
 ):
-    """For an autoregression of order p and lag 1, log det Γ_(o+1) - log det Γ_o is log det of the
-    error covariance of the best linear prediction from o values before, and from o = p on that of
-    the innovations. Both sides are compared as variances a channel, exp(· / c).
+    """Let Γ_o be the covariance of o consecutive values of an autoregression of order p. Then log
+    det Γ_(o+1) - log det Γ_o is log det of the error covariance of the best linear prediction from
+    o values before, and from o = p on that of the innovations.
+
+    Both sides are compared as variances a channel, exp(· / c) for c channels.
     """
     copies = order + beyond
     trial.require(copies >= 1, "order + beyond must be at least 1: there is one copy")
@@ -281,9 +283,10 @@ def test_one_copy_short(
     kappa: Annotated[float, Interval(0.1, 0.9, why="|κ|; at 0 signals agree, at 1 δ diverges")],
     other: Annotated[float, Interval(-0.9, 0.9, why="κ'; at ±1 δ diverges")],
 ):
-    """If two signals of unit variance have the lags 0, …, p - 1 in common and the last partial
-    autocorrelations κ and κ', then δ² of p + 1 copies is log²((1 + κ')/(1 + κ)) + log²((1 - κ')/(1
-    - κ)), whatever the lags in common. At κ' = -κ it is 8 artanh²κ.
+    """Let δ² be the sum of squared logarithms of the eigenvalues of Γ⁻¹ Γ', where Γ, Γ' are the
+    covariances of p + 1 consecutive values of two signals of unit variance. If these have the lags
+    0, …, p - 1 in common and the last partial autocorrelations κ and κ', then δ² = log²((1 + κ')/(1
+    + κ)) + log²((1 - κ')/(1 - κ)).
     """
     trial.require(abs(kappa - other) >= 0.05, "kappa and other must differ by .05 or more")
     before = SHARED[: order - 1]
@@ -379,8 +382,9 @@ def test_even_lags_are_blind(
     cases=[(1, 0.6, 2, 4), (3, 0.5, 3, 2), (2, 0.2, 5, 12), (3, 0.6, 1, 3)],
 )
 def test_even_lags_are_blind__folded(trial, order: Few, kappa: Mild, lag: Lag, copies: Copies):
-    """Γ_o at a lag ℓ is that of the folded spectrum (1/ℓ) Σ_j S((ω + 2πj)/ℓ), j = 0, …, ℓ - 1: its
-    entry (i, j) is the Fourier coefficient i - j.
+    """The covariance of values at the lags 0, ℓ, 2ℓ, … of a process of spectrum S is that of the
+    folded spectrum (1/ℓ) Σ_j S((ω + 2πj)/ℓ), j = 0, …, ℓ - 1: its entry (i, j) is the Fourier
+    coefficient i - j.
     """
     partials = (*SHARED[: order - 1], kappa)
     lags = scalar_lags(partials, lag * (copies - 1) + 1)
