@@ -264,31 +264,3 @@ def subsets(trial, problem):
         np.array([subset >> k & 1 for k in range(len(betas))], bool)
         for subset in range(2 ** len(betas))
     ]
-
-
-def decide_critical(trial, problem, alive, widths):
-    """Return the heads of some sets of classes; decide that the gradient vanishes there, and not
-    with longer logits.
-    """
-    decays = [*problem.weight_decays, problem.feature_decay]
-    lengths = {"1 % longer": 1.01, "twice as long": 2.0}
-    heads = [subset_head(problem, subset, widths) for subset in alive]
-    size = max(
-        np.linalg.norm(factor, 2) for head in heads for factor in (*head.weights, head.features)
-    )
-    rounding = 1000 * 2.0**-53 * max(1.0, *decays) * max(1.0, size)
-
-    def slopes(stretch):
-        return [
-            value_and_slope(problem, subset_head(problem, subset, widths, stretch))[1]
-            for subset in alive
-        ]
-
-    scale = min(decays) * size  # what the decay of a factor pulls
-    options = {
-        "margin": 2 * rounding,
-        "scale": scale,
-        "control_processes": {k: slopes(v) for k, v in lengths.items()},
-    }
-    trial.value(slopes(1.0), np.zeros(len(heads)), error=rounding, **options)
-    return heads

@@ -20,7 +20,6 @@ from paper_checks.test_neural_collapse import (
 )
 from paper_checks.test_neural_collapse.problems import (
     apart,
-    decide_critical,
     lowest,
     optimal_head,
     problem_of,
@@ -83,6 +82,37 @@ def test_gd_basin(
     )
 
 
+@claim(HESSIAN, kind="optimality", cases=[1, 2, 3])
+def test_gd_basin__critical(
+    trial, depth: Depth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06
+):
+    """For every set of classes the gradient of the objective vanishes where the classes of the set
+    are at their roots and the others at zero.
+    """
+    require_classes(trial, class_sizes)
+    problem = problem_of(class_sizes, *shared_decays(class_sizes, depth, strength))
+    alive = subsets(trial, problem)
+    widths = (len(class_sizes) + 1,) * depth
+    decays = [*problem.weight_decays, problem.feature_decay]
+    heads = [subset_head(problem, live, widths) for live in alive]
+    factors = [factor for head in heads for factor in (*head.weights, head.features)]
+    size = max(np.linalg.norm(factor, 2) for factor in factors)
+    rounding = 1000 * 2.0**-53 * max(1.0, *decays) * max(1.0, size)
+
+    def slopes(stretch):
+        stretched = [subset_head(problem, live, widths, stretch) for live in alive]
+        return [value_and_slope(problem, head)[1] for head in stretched]
+
+    trial.value(
+        slopes(1.0),
+        np.zeros(len(alive)),
+        error=rounding,
+        margin=2 * rounding,
+        scale=min(decays) * size,  # what the decay of a factor pulls
+        control_processes={"twice as long": slopes(2.0)},
+    )
+
+
 @claim(HESSIAN, kind="optimality", cases=[2, 3])
 def test_gd_basin__subsets(
     trial, depth: DeepDepth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
@@ -98,7 +128,7 @@ def test_gd_basin__subsets(
     widths = (len(class_sizes) + 1,) * depth
     problem = problem_of(class_sizes, *shared_decays(class_sizes, depth, strength))
     alive = subsets(trial, problem)
-    heads = decide_critical(trial, problem, alive, widths)
+    heads = [subset_head(problem, live, widths) for live in alive]
     spectra = [optimise.hessian_spectrum(problem, head) for head in heads]
     # 1 for a minimum, -1 for a strict saddle, and 0 for a curvature that is neither zero nor
     # clearly negative.
@@ -200,44 +230,78 @@ def _living(trial, class_sizes, depth, strength, width):
 def test_hessian_kernel__slowest(
     trial, depth: Depth, strength: Strength, class_sizes: Sizes = (5, 3, 2)
 ):
-    """With equal decays the slowest mode beside the orbit is 2 λ min(1, x_K), and 2 λ at M >= 2."""
+    """If all factors have one decay λ, the smallest Hessian eigenvalue beside the kernel at the
+    global minimum is 2 λ min(1, x), where x is the root of the smallest class: the largest
+    solution of β = M x^(M-1) / (1 + x^M)^2 at depth M. At M ≥ 2 it is 2 λ.
+    """
     width = len(class_sizes)
     problem, optimum = _living(trial, class_sizes, depth, strength, width)
     spectrum = optimise.hessian_spectrum(problem, optimal_head(optimum))
     decay = problem.feature_decay
     kernel = landscape.hessian_kernel_dimension([width] * depth, width)
-    roots = optimum.roots
-    options = {"ops": 3 * len(spectrum), "scale": spectrum[-1]}
-    exact = 2 * decay * np.minimum(1, roots.min(keepdims=True))
-    controls = {"lambda": exact / 2} | (
-        {"2 λ": np.array([2 * decay])} if roots.min() < 0.99 else {}
-    )
-    skew_head = optimal_head(
-        mean_square.mse_optimum(class_sizes, [1.5 * decay] * depth, decay / 1.5**depth)
-    )
-    unequal = optimise.hessian_spectrum(
-        problem_of(class_sizes, (1.5 * decay,) * depth, decay / 1.5**depth), skew_head
-    )
-    processes = {"unequal decays": unequal[kernel : kernel + 1]}
+    least_root = optimum.roots.min(keepdims=True)
+    exact = 2 * decay * np.minimum(1, least_root)
+    controls = {"λ": exact / 2}
+    if least_root < 0.99:
+        controls["2 λ"] = np.array([2 * decay])
+    skew_decays = [1.5 * decay] * depth, decay / 1.5**depth
+    skew_head = optimal_head(mean_square.mse_optimum(class_sizes, *skew_decays))
+    skew_spectrum = optimise.hessian_spectrum(problem_of(class_sizes, *skew_decays), skew_head)
     trial.identity(
         spectrum[kernel : kernel + 1],
         exact,
+        ops=3 * len(spectrum),
+        scale=spectrum[-1],
         controls=controls,
-        control_processes=processes,
-        **options,
+        control_processes={"unequal decays": skew_spectrum[kernel : kernel + 1]},
     )
-    radial = landscape.radial_eigenvalues(roots, decay, depth)
-    nearest = spectrum[np.abs(spectrum[:, None] - radial).argmin(axis=0)]
-    controls = {"M for M + 1": decay * (2 + depth * (roots**depth - 1)), "half of it": radial / 2}
-    trial.identity(nearest, radial, controls=controls, **options)
-    if depth == 1:
-        exact_spectrum = landscape.shallow_spectrum(roots, decay)
-        root_spectrum = landscape.shallow_spectrum(roots + 1, decay)  # x = beta^(-1/2) - 1
-        controls = {
-            "no kernel": np.maximum(exact_spectrum, 2 * decay),
-            "roots β^(-1/2)": root_spectrum,
-        }
-        trial.identity(spectrum, exact_spectrum, controls=controls, **options)
+
+
+@claim(HESSIAN, kind="identity", cases=[(1, 0.01), (1, 0.29), (2, 0.1)])
+def test_hessian_kernel__radial(
+    trial, depth: Depth, strength: Strength, class_sizes: Sizes = (5, 3, 2)
+):
+    """If all M + 1 factors have one decay λ, the Hessian at the global minimum has for each class
+    the eigenvalue λ (2 + (M + 1) (x^M - 1)), where x is the root of the class: the largest solution
+    of β = M x^(M-1) / (1 + x^M)^2.
+    """
+    problem, optimum = _living(trial, class_sizes, depth, strength, len(class_sizes))
+    spectrum = optimise.hessian_spectrum(problem, optimal_head(optimum))
+    decay = problem.feature_decay
+    exact = landscape.radial_eigenvalues(optimum.roots, decay, depth)
+    nearest = spectrum[np.abs(spectrum[:, None] - exact).argmin(axis=0)]
+    trial.identity(
+        nearest,
+        exact,
+        ops=3 * len(spectrum),
+        scale=spectrum[-1],
+        controls={
+            "M for M + 1": decay * (2 + depth * (optimum.roots**depth - 1)),
+            "without the factor 2 of squares": exact / 2,
+        },
+    )
+
+
+@claim(HESSIAN, kind="identity", cases=[0.01, 0.1, 0.29])
+def test_hessian_kernel__shallow(trial, strength: Strength, class_sizes: Sizes = (5, 3, 2)):
+    """At depth one, width K and one decay λ of weights and features, the Hessian at the global
+    minimum has the eigenvalues λ times 0 and 2 + x_k + x_l for k < l, and x_k + x_l and 2 for
+    k ≤ l, where x_k = β_k^(-1/2) - 1 belongs to class k of K.
+    """
+    problem, optimum = _living(trial, class_sizes, 1, strength, len(class_sizes))
+    spectrum = optimise.hessian_spectrum(problem, optimal_head(optimum))
+    decay = problem.feature_decay
+    exact = landscape.shallow_spectrum(optimum.roots, decay)
+    trial.identity(
+        spectrum,
+        exact,
+        ops=3 * len(spectrum),
+        scale=spectrum[-1],
+        controls={
+            "no kernel": np.maximum(exact, 2 * decay),
+            "roots β^(-1/2)": landscape.shallow_spectrum(optimum.roots + 1, decay),
+        },
+    )
 
 
 CONVEX = derived(
@@ -264,37 +328,50 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
     problem = problem_of(class_sizes, [weight_decay], feature_decay)
     widths = (len(class_sizes) + 1,)
-    alive = subsets(trial, problem)
-    heads = decide_critical(trial, problem, alive, widths)
+    heads = [subset_head(problem, alive, widths) for alive in subsets(trial, problem)]
     spectra = [optimise.hessian_spectrum(problem, head) for head in heads]
+    is_minimum = [int(spectrum[0] > -1e-9 * spectrum[-1]) for spectrum in spectra]
     gradients = [shallow_loss_gradient(head, class_sizes) for head in heads]
-    passes = [
-        int(landscape.is_global_shallow(gradient, weight_decay, feature_decay))
-        for gradient in gradients
-    ]
-    by_product = [
-        int(np.linalg.norm(gradient, 2) <= weight_decay * feature_decay) for gradient in gradients
-    ]
+    passes = np.array(
+        [
+            int(landscape.is_global_shallow(gradient, weight_decay, feature_decay))
+            for gradient in gradients
+        ]
+    )
+    norms = np.array([np.linalg.norm(gradient, 2) for gradient in gradients])
     rivals = {
         "all critical points": np.ones(len(passes), int),
-        "the limit λ_W λ_H": np.array(by_product),
+        "the limit λ_W λ_H": (norms <= weight_decay * feature_decay).astype(int),
     }
-    is_minimum = np.array([int(spectrum[0] > -1e-9 * spectrum[-1]) for spectrum in spectra])
-    trial.identity(
-        is_minimum, np.array(passes), ops=0, controls=apart(trial, np.array(passes), 0.1, rivals)
-    )
-    optimum = mean_square.mse_optimum(class_sizes, [weight_decay], feature_decay)
-    values = np.array([value_and_slope(problem, head)[0] for head in heads])
-    levels = landscape.local_minimum_values(class_sizes, [weight_decay], feature_decay)
-    trial.identity(
-        values[is_minimum == 1], levels, ops=200, scale=1.0, controls={"1 % more": 1.01 * levels}
-    )
-    samples = np.repeat(-gradients[-1] / np.sqrt(np.array(class_sizes, float)), class_sizes, axis=1)
+    trial.identity(np.array(is_minimum), passes, ops=0, controls=apart(trial, passes, 0.1, rivals))
+
+
+@claim(CONVEX, kind="optimality")
+def test_cert_M1__gap(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06):
+    """At depth one the negative gradient of the loss in the logits, at the critical point where all
+    classes survive, is a feasible point of the dual problem, and its dual value is the global
+    minimum of the objective.
+    """
+    require_classes(trial, class_sizes)
+    (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
+    problem = problem_of(class_sizes, [weight_decay], feature_decay)
+    every_class = subsets(trial, problem)[-1]
+    head = subset_head(problem, every_class, (len(class_sizes) + 1,))
+    gradient = shallow_loss_gradient(head, class_sizes)
+    samples = np.repeat(-gradient / np.sqrt(np.array(class_sizes, float)), class_sizes, axis=1)
     labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
-    primal = values[-1]  # of all classes: each has a root, and at depth one so each lives
-    dual = landscape.dual_bound(samples, labels, weight_decay, feature_decay)
-    more = {"1 % more": 1.01 * optimum.value}
-    trial.gap(primal, dual, optimum.value, margin=1e-9, scale=1.0, ops=100, controls=more)
+    value = mean_square.mse_optimum(class_sizes, [weight_decay], feature_decay).value
+    product = weight_decay * feature_decay
+    without_root = mean_square.mse_optimum(class_sizes, [product], product).value
+    trial.gap(
+        value_and_slope(problem, head)[0],
+        landscape.dual_bound(samples, labels, weight_decay, feature_decay),
+        value,
+        margin=1e-9,
+        scale=1.0,
+        ops=100,
+        controls={"λ_W λ_H without its root": without_root},
+    )
 
 
 def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):
