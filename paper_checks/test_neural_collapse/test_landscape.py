@@ -152,6 +152,20 @@ def test_gd_basin__subsets(
     trial.identity(values, exact, ops=200, scale=1.0, controls={"one class fewer": fewer})
 
 
+def spectrum_at_zero(class_sizes, weight_decays, feature_decay, widths):
+    """Return the Hessian spectrum where all factors are zero, and the number of entries of each."""
+    n_classes = len(class_sizes)
+    shapes = [
+        *zip((*widths[1:], n_classes), widths, strict=True),
+        (widths[0], n_classes),
+    ]
+    *weights, features = [np.zeros(shape) for shape in shapes]
+    head = reduced_head(weights, features, None, class_sizes)
+    problem = problem_of(class_sizes, weight_decays, feature_decay)
+    counts = [rows * columns for rows, columns in shapes]
+    return optimise.hessian_spectrum(problem, head), counts
+
+
 @claim(HESSIAN, kind="optimality")
 def test_gd_basin__origin(
     trial,
@@ -160,38 +174,47 @@ def test_gd_basin__origin(
     strength: Strength = 0.01,
     first_width: NClasses = 3,
 ):
-    """At depths from two on the curvatures at zero are the decays; at depth one some are negative
-    as long as a class size n_k exceeds N^2 λ_W λ_H, for N samples and the decays λ_W and λ_H.
+    """At depths from two on the Hessian where all factors are zero has the decay of each factor as
+    its eigenvalue, once for each entry of the factor: zero is a local minimum.
     """
     require_classes(trial, class_sizes)
     weight_decays, feature_decay = shared_decays(class_sizes, depth, strength)
-    sizes = np.array(class_sizes, float)
     widths = tuple(range(first_width, first_width + depth))
-
-    def spectrum(depth):
-        shapes = [
-            *zip((*widths[1:depth], len(sizes)), widths[:depth], strict=True),
-            (widths[0], len(sizes)),
-        ]
-        head = reduced_head(
-            [np.zeros(shape) for shape in shapes[:-1]], np.zeros(shapes[-1]), None, class_sizes
-        )
-        problem = problem_of(class_sizes, weight_decays[:depth], feature_decay)
-        return optimise.hessian_spectrum(problem, head), [
-            rows * columns for rows, columns in shapes
-        ]
-
-    deep, counts = spectrum(depth)
+    spectrum, counts = spectrum_at_zero(class_sizes, weight_decays, feature_decay, widths)
     exact = np.sort(np.repeat([*weight_decays, feature_decay], counts))
-    options = {"ops": 3 * len(deep), "scale": 1.0}
-    trial.identity(deep, exact, controls={"without the half": 2 * exact}, **options)
-    shallow, counts = spectrum(1)
-    mean = (weight_decays[0] + feature_decay) / 2
-    half = (weight_decays[0] - feature_decay) / 2
+    trial.identity(
+        spectrum,
+        exact,
+        ops=3 * len(spectrum),
+        scale=1.0,
+        controls={"without the half": 2 * exact},
+    )
+
+
+@claim(HESSIAN, kind="optimality")
+def test_gd_basin__shallow(
+    trial, class_sizes: Sizes = (5, 3), strength: Strength = 0.01, width: NClasses = 3
+):
+    """At depth one the Hessian where all factors are zero has, for each class size n_k, the
+    eigenvalues (λ_W + λ_H) / 2 ± sqrt((λ_W - λ_H)^2 / 4 + n_k / N^2) for N samples and the decays
+    λ_W and λ_H; zero is a saddle if some n_k exceeds N^2 λ_W λ_H.
+    """
+    require_classes(trial, class_sizes)
+    (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
+    spectrum, counts = spectrum_at_zero(class_sizes, [weight_decay], feature_decay, (width,))
+    sizes = np.array(class_sizes, float)
+    mean = (weight_decay + feature_decay) / 2
+    half = (weight_decay - feature_decay) / 2
     split = np.sqrt(half**2 + sizes / sizes.sum() ** 2)
-    exact = np.sort(np.repeat([mean + split, mean - split], widths[0]))
-    as_deep = np.sort(np.repeat([weight_decays[0], feature_decay], counts))
-    trial.identity(shallow, exact, controls={"as at depth two": as_deep}, **options)
+    exact = np.sort(np.repeat([mean + split, mean - split], width))
+    as_deep = np.sort(np.repeat([weight_decay, feature_decay], counts))
+    trial.identity(
+        spectrum,
+        exact,
+        ops=3 * len(spectrum),
+        scale=1.0,
+        controls={"as at depth two": as_deep},
+    )
 
 
 @claim(HESSIAN, kind="identity", cases=[(1, 3), (1, 5), (2, 3), (2, 5), (3, 4)])
