@@ -140,16 +140,32 @@ def test_gd_basin__subsets(
         "the global one": np.where([live.all() for live in alive], 1, -1),
     }
     trial.identity(signs, np.where(top, 1, -1), ops=0, controls=rivals)
+
+
+@claim(HESSIAN, kind="optimality", cases=[2, 3])
+def test_gd_basin__levels(
+    trial, depth: DeepDepth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
+):
+    """At depths from two on, the objective where the r largest of the classes are at their roots
+    and the others at zero is 1/2 - sum_k n_k (1 - f_k) / (2 N) over these r classes. N is the
+    number of samples, n_k that of class k, and f_k its scalar objective at its root.
+    """
+    require_classes(trial, class_sizes)
+    problem = problem_of(class_sizes, *shared_decays(class_sizes, depth, strength))
+    subsets(trial, problem)  # every class has a root
+    largest_first = np.argsort(class_sizes)[::-1]
     levels = landscape.local_minimum_values(
         class_sizes, problem.weight_decays, problem.feature_decay
     )
-    least = [
-        (value_and_slope(problem, head)[0], live.sum())
-        for head, live in zip(heads, alive, strict=True)
-    ]
-    values, counts = np.array([entry for entry, is_top in zip(least, top, strict=True) if is_top]).T
-    exact, fewer = (entry[counts.astype(int)] for entry in (levels, np.append(0.5, levels)))
-    trial.identity(values, exact, ops=200, scale=1.0, controls={"one class fewer": fewer})
+    values = []
+    for n_survivors in range(len(levels)):
+        alive = np.isin(np.arange(len(class_sizes)), largest_first[:n_survivors])
+        head = subset_head(problem, alive, (len(class_sizes) + 1,) * depth)
+        values.append(value_and_slope(problem, head)[0])
+    fewer = np.append(0.5, levels[:-1])
+    trial.identity(
+        np.array(values), levels, ops=200, scale=1.0, controls={"one class fewer": fewer}
+    )
 
 
 def spectrum_at_zero(class_sizes, weight_decays, feature_decay, widths):
