@@ -50,7 +50,7 @@ Abstract:
 Read: the abstract. Recalled: theorems 4.1 and 4.2, and the limit for random covariances. Derived
 here: all else. Not claimed: softmax attention, and several layers.
 
-Topic: attention.
+Topic: sequence models and attention.
 """
 
 from functools import partial
