@@ -1,5 +1,5 @@
-"""Two views of one cause, all jointly normal: the pretext solution, the target and what both leave
-unknown.
+"""Two linear views of one normal cause: the solution of the pretext task, the target, and what both
+leave unknown.
 """
 
 from typing import Annotated, NamedTuple
@@ -14,8 +14,8 @@ Loadings = Interval(-1e6, 1e6, why="beyond, inverses lose every digit")
 
 
 class SharedCause(NamedTuple):
-    """What follows from X1 = A1 Y + e1 and X2 = A2 Y + L e1 + e2, with Y, e1 and e2 standard
-    normal.
+    """The quantities that follow from X1 = A1 Y + e1 and X2 = A2 Y + L e1 + e2, where Y, e1 and e2
+    are standard normal.
 
     `target` and `pretext` act on white coordinates of x1, the columns of the Cholesky factor of its
     covariance.
@@ -36,14 +36,14 @@ class SharedCause(NamedTuple):
 
     @property
     def rank(self) -> int:
-        """r, the rank of the pretext solution."""
+        """The rank r of the solution of the pretext task."""
         return int(
             np.linalg.matrix_rank(self.pretext, tol=CUTOFF * np.linalg.norm(self.pretext, 2))
         )
 
     @property
     def approximation_error(self) -> float:
-        """The error a = min_B E|E[Y | X1] - B E[X2 | X1]|^2."""
+        """The approximation error a = min_B E|E[Y | X1] - B E[X2 | X1]|^2 of a linear head B."""
         return unexplained(self.target, self.pretext)
 
 

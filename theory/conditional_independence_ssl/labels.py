@@ -1,5 +1,5 @@
-"""What n labels and n1 unlabelled pairs are worth: risks of least squares in normal features,
-exactly or to 1 / n1.
+"""The risks of least squares in normal features after n labels and n1 unlabelled pairs, exactly or
+to first order in 1 / n1.
 """
 
 from typing import Annotated
@@ -36,8 +36,8 @@ def excess_risk(
     *,
     intercept: bool = False,
 ) -> float:
-    """Mean of E|f - f*|^2 for f by least squares on n labels and `rank` normal features: a + (σ^2 +
-    a) r / (n-r-1).
+    """The mean of E|f - f*|^2, where least squares fits f to n labels with `rank` normal features:
+    a + (σ^2 + a) r / (n-r-1).
 
     `noise` is σ^2, the variance of the label given X1, and `error` is a, what no head on these
     features can reach; without an intercept all variables are centred, and with one it is (σ^2 +
@@ -60,8 +60,8 @@ def excess_risk(
 def break_even(
     dim: Width, rank: Width, noise: Positive, error: NonNegative, *, intercept: bool = False
 ) -> float:
-    """n* = d1 + 1 + σ^2 (d1 - r) / a labels, beyond which raw features have the smaller
-    `excess_risk`; derived here.
+    """The number of labels n* = d1 + 1 + σ^2 (d1 - r) / a beyond which raw features have the
+    smaller `excess_risk`; derived here.
 
     One more with an intercept; infinite where a = 0 and r < d1. Raises ValueError for r > d1.
     """
@@ -76,7 +76,8 @@ def pretext_noise(
     pretext: Annotated[Float[np.ndarray, "second dim"], USABLE_SCALE],
     residual: Annotated[Float[np.ndarray, "second second"], COVARIANCE, USABLE_SCALE],
 ) -> float:
-    """τ = tr H S H', the pretext's noise in the label for the best head H = F G^+. Derived here.
+    """The noise τ = tr H S H' that the pretext task adds to the label for the best head H = F G^+.
+    Derived here.
 
     S = `residual` is the covariance of X2 given X1; `target` F and `pretext` G act on white
     coordinates of x1.
@@ -87,7 +88,8 @@ def pretext_noise(
 
 @guarded
 def learned_pretext_error(n_pairs: Labels, dim: Width, kept: Natural, noise: NonNegative) -> float:
-    """The error a of a pretext learned by least squares on n1 pairs: (d1 - kept) τ / (n1 - d1 - 1).
+    """The approximation error a = (d1 - kept) τ / (n1 - d1 - 1) of a pretext solution that least
+    squares learned from n1 pairs.
 
     To first order in 1 / n1, a pretext of true a = 0 cut to `kept` directions, the rank for
     `excess_risk`; `noise` is `pretext_noise`. Derived here. Raises ValueError for kept > d1 and for
@@ -107,8 +109,8 @@ def class_cost(
     weights: Annotated[Float[np.ndarray, " first"], PROBABILITIES],
     features: Annotated[Float[np.ndarray, "first width"], USABLE_SCALE],
 ) -> float:
-    """The limit of n E|f - p|^2, f by least squares of class indicators on n labels: tr G^-1 E[(1 -
-    |p|^2) φ φ'].
+    """The limit tr G^-1 E[(1 - |p|^2) φ φ'] of n E|f - p|^2, where least squares fits f to class
+    indicators of n labels.
 
     p = P(Y | x1) must be linear in the features φ, of full rank, with G = E φ φ'; rows are values
     of X1. Source: the delta method, derived here; an indicator's variances p_y (1 - p_y) sum up to

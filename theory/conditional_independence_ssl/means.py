@@ -1,4 +1,4 @@
-"""How well a linear head on E[X2 | X1] predicts the label: from the means of X2 in the classes.
+"""The approximation error of a linear head on E[X2 | X1], from the means of X2 in the classes.
 
 Throughout p(x1) = P(Y = . | X1 = x1), M = E[p p^T], and the columns of A are E[X2 | Y]. If X1 and
 X2 are independent given Y, the solution of the pretext task is ψ(x1) = E[X2 | X1 = x1] = A p(x1).
@@ -32,8 +32,8 @@ Moment = Annotated[Float[np.ndarray, "classes classes"], COVARIANCE, USABLE_SCAL
 def posterior(
     class_means: Means, pretext: Annotated[Float[np.ndarray, "points dim"], USABLE_SCALE]
 ) -> Float[np.ndarray, "points classes"]:
-    """Posterior A^+ ψ, if X1 and X2 are independent given Y; derived here. ValueError unless A has
-    full column rank.
+    """Return the posterior p = A^+ ψ of the classes if X1 and X2 are independent given Y; derived
+    here. Raises ValueError unless A has full column rank.
     """
     _singular_values(class_means)
     return pretext @ np.linalg.pinv(class_means, rcond=CUTOFF).T
@@ -45,8 +45,8 @@ def approximation_error(
     class_means: Means,
     merged: Annotated[Float[np.ndarray, "merged classes"], USABLE_SCALE] | None = None,
 ) -> float:
-    """The error a = min_B E|T p - B A p|^2 = tr T M T' - tr T M A' (A M A')^+ A M T', in squared
-    units of the label.
+    """The approximation error a = min_B E|T p - B A p|^2 = tr T M T' - tr T M A' (A M A')^+ A M T',
+    in squared units of the label.
 
     T = `merged` (1 without) adds up classes that the label does not distinguish, as of a latent
     variable. Derived here.
@@ -63,8 +63,8 @@ def canonical_functions_error(
     priors: Annotated[Float[np.ndarray, " classes"], PROBABILITIES],
     kept: Natural,
 ) -> float:
-    """The error a of a linear head on the `kept` leading canonical functions of x1, the constant
-    among them.
+    """The approximation error a of a linear head on the `kept` leading canonical functions of x1;
+    the constant is one of them.
 
     `first_moment` is M, `second_moment` that of P(Y | X2). With N = M_2 / (p_y p_z), entry by
     entry, and u_i the eigenvectors of M^(1/2) N M^(1/2) in falling order, a is the sum of |M^(1/2)
@@ -82,8 +82,8 @@ def violation_bounds(
     class_means: Annotated[Float[np.ndarray, "*worlds dim classes"], USABLE_SCALE],
     residual_moment: Annotated[Float[np.ndarray, "*worlds dim dim"], COVARIANCE, USABLE_SCALE],
 ) -> tuple[Float[np.ndarray, "*worlds"], Float[np.ndarray, "*worlds"]]:
-    """Bounds a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2, δ = ψ - A p, D = E[δ δ'], without independence
-    given Y.
+    """Two bounds on the approximation error without independence given Y: a <= E|A^+ δ|^2 <= E|δ|^2
+    / σ_min(A)^2, with δ = ψ - A p and D = E[δ δ'].
 
     By B = A^+. Raises ValueError unless A has full column rank. The shape is recalled, the rest
     derived here.
@@ -102,8 +102,8 @@ def violation_bounds(
 def unexplained(
     target: Float[np.ndarray, "outputs dim"], features: Float[np.ndarray, "features dim"]
 ) -> float:
-    """|T - T F^+ F|^2: what rows of white coordinates leave of others; 0 where it is rounding of
-    T.
+    """The squared length |T - T F^+ F|^2 of what one matrix of white coordinates leaves of another;
+    0 where it is no larger than the rounding of T.
     """
     left = np.linalg.norm(target - target @ np.linalg.pinv(features, rcond=CUTOFF) @ features)
     return float(left**2) if left > max(features.shape) * 2.0**-48 * np.linalg.norm(target) else 0.0

@@ -1,5 +1,5 @@
-"""What a contrastive loss certifies, the floor that no encoder gets below, and how far InfoNCE
-stays below information.
+"""What a contrastive loss certifies, the least loss of any encoder, and the distance of InfoNCE
+from mutual information.
 
 Arora, Khandeparkar, Khodak, Plevrakis & Saunshi 2019, "A Theoretical Analysis of Contrastive
 Unsupervised Representation Learning", ICML 2019, arXiv 1902.09229; Tschannen, Djolonga, Rubenstein,

@@ -1,5 +1,5 @@
-"""What the loss of comparisons L_un, which needs no labels, says about the loss L_sup of
-classifiers that need them.
+"""What the contrastive loss L_un, which needs no labels, says about the loss L_sup of classifiers,
+which need them.
 
 Classes c ~ ρ, points x given c ~ P_c, features f(x). A pair is two independent points of one class,
 a negative is a point of an independent class, and v = f(x) . (f(x+) - f(x-)). L_sup tells two
@@ -24,7 +24,9 @@ from theory_on_trial.contract import NonNegative, guarded
 
 @guarded
 def collision_probability(weights: Classes) -> float:
-    """Tau = P(c- = c), the sum of ρ_c^2. Source: definition."""
+    """The probability τ = P(c- = c) that a negative has the class of the positive: the sum of
+    ρ_c^2. Source: definition.
+    """
     return float(weights @ weights)
 
 
@@ -52,7 +54,8 @@ def certificate(
     base: Base = 2.0,
     views: Views = 1,
 ) -> float:
-    """The least L_un that goes with an L_sup: floor + (1 - τ) w L_sup, w of `supervised_weight`.
+    """The least L_un that is compatible with an L_sup: floor + (1 - τ) w L_sup, with w of
+    `supervised_weight`.
 
     With one negative it is τ + (1 - τ) L_sup, for the hinge and for the logistic loss in bits;
     L_sup has the unit of the base. Source: Jensen; Arora et al. 2019 for one negative, derived here
@@ -69,8 +72,8 @@ def certificate(
 def independent_block_limit(
     weights: Classes, conditionals: Conditionals, features: Features
 ) -> float:
-    """E log2(1 + e^-v), v = f(x) . (μ_c - mean of all μ): the logistic loss of means of independent
-    negatives, many.
+    """The logistic loss E log2(1 + e^-v) with v = f(x) . (μ_c - mean of all μ), to which the loss
+    on means of many independent negatives tends.
 
     It may fall below the certificate, which averages over negatives of one class obey. Source: law
     of large numbers.
@@ -83,8 +86,8 @@ def independent_block_limit(
 
 @guarded
 def spread(weights: Classes, conditionals: Conditionals, features: Features) -> float:
-    """s(f) = sum_c ρ_c^2 / τ sqrt(|Cov(f | c)|_2) E[|f| | c], of a collision; shape recalled of
-    Arora et al. 2019.
+    """The spread s(f) = sum_c ρ_c^2 / τ sqrt(|Cov(f | c)|_2) E[|f| | c] of features within the
+    classes that collide; the shape is recalled of Arora et al. 2019.
     """
     lengths = np.linalg.norm(features, axis=1)
     of_class = []
@@ -96,8 +99,8 @@ def spread(weights: Classes, conditionals: Conditionals, features: Features) -> 
 
 @guarded
 def collision_constant(loss: Loss) -> float:
-    """The best c' in L_same - 1 <= c' s(f): 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the
-    logistic loss.
+    """The smallest constant c' in L_same - 1 <= c' s(f): 1 / sqrt(3) for the hinge loss, and 1 /
+    (sqrt(3) ln 2) for the logistic loss.
 
     L_same - 1 <= E|v| / 2, and E|Z - Z'| <= 2 sd / sqrt(3), attained by uniform numbers. Source:
     derived here.
@@ -107,16 +110,16 @@ def collision_constant(loss: Loss) -> float:
 
 @guarded
 def grid_sharpness(points: Several) -> float:
-    """(L_same - 1) / (c' s) = sqrt(1 - 1 / points^2) of one class of equally likely, evenly spaced
-    numbers (Gini).
+    """The ratio (L_same - 1) / (c' s) = sqrt(1 - 1 / points^2) for one class whose values are
+    evenly spaced and equally likely (Gini).
     """
     return float(np.sqrt(1 - 1 / points**2))
 
 
 @guarded
 def spread_loss(variance: NonNegative) -> float:
-    """L_un with the hinge of f = (y, +-sqrt(s^2)), y = +-1 the class and the sign its own: (1/2 +
-    s^2) / 2 from 1/2 on.
+    """The L_un of f = (y, +-sqrt(s^2)) with the hinge loss, where y = +-1 is the class and the sign
+    is independent of it: (1/2 + s^2) / 2 from s^2 = 1/2 on.
 
     Below it is 1/2. L_sup is 0, yet beyond s^2 = 3/2 the constant encoder has the smaller L_un, 1.
     Source: enumeration.

@@ -1,5 +1,5 @@
-"""Negatives of the positive's own class: the loss that they cost every encoder, and what they leave
-to the others.
+"""Negatives of the positive's own class: the loss that they cost every encoder, and the weight that
+they leave to the other negatives.
 """
 
 import numpy as np
@@ -13,8 +13,8 @@ from theory_on_trial.contract import guarded, require
 def collision_floor(
     weights: Classes, negatives: Negatives, base: Base = 2.0, views: Views = 1
 ) -> float:
-    """The infimum over all encoders of the logistic loss: E log(1 + m B), B ~ Bin(k / m, ρ_c), c ~
-    ρ, m views.
+    """The infimum of the logistic loss over all encoders: E log(1 + m B), with c ~ ρ, B ~ Bin(k /
+    m, ρ_c) and m views.
 
     By Jensen's inequality a colliding negative, whose v has mean 0, costs at least what v = 0
     costs; collapsed classes that are far apart come as near as one likes. In bits for base 2, in
@@ -30,8 +30,8 @@ def collision_floor(
 
 @guarded
 def supervised_weight(weights: Classes, negatives: Negatives, views: Views) -> float:
-    """With what weight k negatives certify (1 - τ) L_sup: min_c E min(1, (k - N) / (1 + N)) / (1 -
-    ρ_c), N = m B.
+    """The weight w with which k negatives certify (1 - τ) L_sup: min_c E min(1, (k - N) / (1 + N))
+    / (1 - ρ_c), with N = m B.
 
     Over the classes that occur, B as in `collision_floor`. Given N collisions, the n = k - N other
     negatives, of terms t_i, add log(1 + sum of t_i / (1 + N)), which by concavity is at least the

@@ -1,5 +1,5 @@
-"""Which cosines of learned embeddings the data decide, and how far equivalent solutions move the
-others.
+"""Which cosines of learned embeddings the data determine, and how far the others differ between
+equivalent solutions.
 
 Steck, Ekanadham & Kallus 2024, "Is Cosine-Similarity of Embeddings Really About Similarity?", WWW
 2024 Companion, arXiv 2403.05440. A copy of its text was read, without its displayed equations: the

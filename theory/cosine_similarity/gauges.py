@@ -1,4 +1,4 @@
-"""What a gauge does to cosines, and the gauge that brings two factors into balance."""
+"""What a gauge does to cosines, and the gauge that balances the two factors."""
 
 import numpy as np
 from jaxtyping import Float
@@ -13,8 +13,8 @@ _LEAST = (
 
 @guarded
 def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items items"]:
-    """Cosines b_i^T G b_j / sqrt(b_i^T G b_i b_j^T G b_j) by definition; those of the scores for G
-    = (X A)^T (X A).
+    """The cosines b_i^T G b_j / sqrt(b_i^T G b_i b_j^T G b_j), by definition. With G = (X A)^T (X
+    A) they are the cosines of the scores.
     """
     images = items @ np.linalg.cholesky(gauge)
     unit = images / np.linalg.norm(images, axis=1, keepdims=True)
@@ -23,8 +23,8 @@ def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items i
 
 @guarded
 def balancing_gauge(a: Factor, b: OtherFactor) -> Float[np.ndarray, "dim dim"]:
-    """P = R R^T of the gauges with (A R)^T (A R) = (B R^-T)^T (B R^-T): P M P = N, M = A^T A, N =
-    B^T B.
+    """The P = R R^T of the gauges with (A R)^T (A R) = (B R^-T)^T (B R^-T). It solves P M P = N
+    with M = A^T A and N = B^T B.
 
     The geometric mean of M^-1 and N: P = H H^T with H = T^-1 W s^1/2, where T and U are the
     triangles of A and B and T U^T = W s Z^T, so that no square is formed. Raises ValueError unless

@@ -17,7 +17,7 @@ _TIE = 1e-9  # relative: nearer singular values leave their vectors to rounding
 
 
 class Factors(NamedTuple):
-    """One of the factorisations that share their scores."""
+    """The factors A and B of one factorisation; others have the same scores."""
 
     a: Float[np.ndarray, "items k"]
     b: Float[np.ndarray, "items k"]
@@ -25,8 +25,8 @@ class Factors(NamedTuple):
 
 @guarded
 def objective1_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
-    """Sum of λ σ_i^2 / (σ_i^2 + λ), i <= k, and σ_i^2 beyond, in squared units of x. ValueError if
-    k > min(x.shape).
+    """The minimum of objective 1: the sum of λ σ_i^2 / (σ_i^2 + λ) for i <= k, and of σ_i^2 beyond,
+    in squared units of x. Raises ValueError if k > min(x.shape).
     """
     values, _ = _spectrum(x, rank)
     squares = values**2
@@ -39,7 +39,8 @@ def objective1_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
 def objective1_product(
     x: Ratings, rank: Rank, penalty: Positive
 ) -> Float[np.ndarray, "items items"]:
-    """A B^T of every optimum of objective 1: V_k diag(s) V_k^T with s_i = 1 / (1 + λ / σ_i^2).
+    """The product A B^T of every optimum of objective 1: V_k diag(s) V_k^T with s_i = 1 / (1 + λ /
+    σ_i^2).
 
     Raises ValueError for k above the rank of x, and for σ_k = σ_k+1, which leave it undecided.
     """
@@ -49,8 +50,8 @@ def objective1_product(
 
 @guarded
 def objective1_factors(x: Ratings, rank: Rank, penalty: Positive, share: Share = 0.5) -> Factors:
-    """One optimum of objective 1: A = V_k diag(s)^(1 - share), B = V_k diag(s)^share; every other
-    is (A R, B R^-T).
+    """One optimum of objective 1: A = V_k diag(s)^(1 - share) and B = V_k diag(s)^share. Every
+    other one is (A R, B R^-T).
 
     With share 0 and k = items no two items are similar, whatever the data. Raises as
     `objective1_product`.
@@ -62,8 +63,8 @@ def objective1_factors(x: Ratings, rank: Rank, penalty: Positive, share: Share =
 
 @guarded
 def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
-    """|X|^2 - sum over i <= k of (σ_i - λ)_+^2, in squared units of x, as λ^2. Raises as
-    `objective1_minimum`.
+    """The minimum |X|^2 - sum over i <= k of (σ_i - λ)_+^2 of objective 2, in squared units of x; λ
+    has the units of x. Raises as `objective1_minimum`.
     """
     values, _ = _spectrum(x, rank)
     excess = np.maximum(values[:rank] - penalty, 0.0)
@@ -72,7 +73,8 @@ def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
 
 @guarded
 def objective2_factors(x: Ratings, rank: Rank, penalty: Positive) -> Factors:
-    """The optimum of objective 2, up to a rotation: A = V_k sqrt((1 - λ / σ_i)_+ / σ_i), B = A σ.
+    """The optimum of objective 2, which is unique up to a rotation: A = V_k sqrt((1 - λ / σ_i)_+ /
+    σ_i) and B = A σ.
 
     A rotation moves no cosine: here the data and λ decide them. A column vanishes where σ_i <= λ.
     Raises ValueError for k above the rank of x, where A is undecided, and for σ_k = σ_k+1 above λ.

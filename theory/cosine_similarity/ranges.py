@@ -1,5 +1,5 @@
-"""How far a cosine can move under gauges of bounded condition number: all of them, or the diagonal
-ones.
+"""How far a cosine can move under gauges of bounded condition number: under all of them, or under
+the diagonal ones.
 
 Both ranges are exact for each pair on its own; one gauge serves all pairs, so that not all ends are
 reached together.
@@ -23,7 +23,7 @@ _ROUNDING = 1e-14  # of a cosine, however small it is: it is a sum of terms that
 
 
 class Range(NamedTuple):
-    """The least and the largest cosine that can be reached, for each pair."""
+    """The least and the largest cosine that gauges reach, for each pair."""
 
     low: Float[np.ndarray, " pairs"]
     high: Float[np.ndarray, " pairs"]
@@ -31,8 +31,8 @@ class Range(NamedTuple):
 
 @guarded
 def any_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> Range:
-    """Over all G of condition number at most K: cos 2 atan(sqrt(K) t) and cos 2 atan(t / sqrt(K)),
-    t = tan(θ / 2).
+    """The range over all G of condition number at most K: from cos 2 atan(sqrt(K) t) to cos 2
+    atan(t / sqrt(K)), with t = tan(θ / 2).
 
     Θ is the present angle, exact near 0 and π too; every value between is reached. Source:
     Wielandt's inequality.
@@ -46,8 +46,8 @@ def any_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> Range:
 
 
 def chord_range(apart: Squares, together: Squares, condition: float) -> Range:
-    """`any_gauge_range` of unit vectors with |u - v|^2 = `apart` and |u + v|^2 = `together`, whose
-    sum is 4.
+    """The range of `any_gauge_range` for unit vectors with |u - v|^2 = `apart` and |u + v|^2 =
+    `together`, whose sum is 4.
     """
 
     def cosine(factor: float) -> Float[np.ndarray, " pairs"]:
@@ -60,8 +60,8 @@ def chord_range(apart: Squares, together: Squares, condition: float) -> Range:
 def extreme_gauge(
     first: Vector, second: Vector, condition: Condition, end: Literal["low", "high"]
 ) -> Float[np.ndarray, "dim dim"]:
-    """Gauge I + (K - 1) m m^T that reaches an end, m along u - v (low) or u + v (high); I where m =
-    0. Derived here.
+    """A gauge I + (K - 1) m m^T that reaches an end of the range: m lies along u - v (low end) or u
+    + v (high end), and the gauge is I for m = 0. Derived here.
     """
     (u,) = _unit(first[None])
     (v,) = _unit(second[None])
@@ -74,8 +74,7 @@ def extreme_gauge(
 
 @guarded
 def diagonal_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> Range:
-    """Over G = diag(g), 1 <= g <= K: the exact range, which depends on the basis that the
-    embeddings come in.
+    """The exact range over G = diag(g) with 1 <= g <= K. It depends on the basis of the embeddings.
 
     With N, A, B the sums of g u v, g u^2, g v^2 over the coordinates, cos = N / sqrt(A B), and
     sqrt(A B) is the least of (t A + B / t) / 2 over t > 0. So the upper end is max_t h where that

@@ -1,4 +1,5 @@
-"""What a denoiser knows of its own errors: posterior moments as derivatives of the posterior mean.
+"""What a denoiser knows about its own errors: posterior moments as derivatives of the posterior
+mean.
 
 Manor & Michaeli 2024, "On the Posterior Distribution in Denoising: Application to Uncertainty
 Quantification", ICLR 2024, arXiv 2309.13598. Its abstract and its released code were read, the

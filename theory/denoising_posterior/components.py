@@ -1,5 +1,5 @@
-"""The posterior covariance and its principal components, and how fast products with the Jacobian
-find them.
+"""The posterior covariance and its principal components, and the speed at which products with the
+Jacobian find them.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def posterior_covariance(jacobian: Jacobian, sigma: Noise) -> Float[np.ndarray, "dim dim"]:
-    """Cov(x | y) = σ^2 J, in squared units. Source: Manor & Michaeli 2024, recalled; Tweedie's
-    second formula.
+    """The posterior covariance Cov(x | y) = σ^2 J, in squared units. Source: Manor & Michaeli 2024,
+    recalled; Tweedie's second formula.
     """
     return sigma**2 * jacobian
 
@@ -21,8 +21,8 @@ def posterior_covariance(jacobian: Jacobian, sigma: Noise) -> Float[np.ndarray, 
 def masked_components(
     jacobian: Jacobian, sigma: Noise, mask: Selected
 ) -> tuple[Float[np.ndarray, " kept"], Float[np.ndarray, "kept kept"]]:
-    """Posterior variances, falling, and directions, as columns, of the coordinates of a mask, given
-    all of y.
+    """The posterior variances of the coordinates of a mask given all of y, in falling order, and
+    their directions, as columns.
 
     By the principal submatrix of σ^2 J, symmetrised; ValueError for an empty mask. Source: the
     released code's mask.
@@ -35,8 +35,8 @@ def masked_components(
 
 @guarded
 def contraction(eigenvalues: Spectrum, rank: Rank) -> float:
-    """λ_(r+1) / λ_r, by which one round of subspace iteration shrinks the tangent of the largest
-    angle.
+    """The factor λ_(r+1) / λ_r by which one round of subspace iteration shrinks the tangent of the
+    largest angle.
 
     The angle is that to the span of the r leading eigenvectors of a symmetric matrix; no start does
     worse, and nearly all come to this factor. Raises ValueError unless more than r eigenvalues are

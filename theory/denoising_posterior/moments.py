@@ -1,5 +1,5 @@
-"""Moments of x given y along a line, from the derivatives of the posterior mean along it; y = x + σ
-n, n normal.
+"""Moments of x given y = x + σ n along a line, from the derivatives of the posterior mean along it;
+n is normal.
 """
 
 from math import comb
@@ -18,14 +18,16 @@ def tweedie_mean(
     score: Annotated[Float[np.ndarray, " dim"], USABLE_SCALE],
     sigma: Noise,
 ) -> Float[np.ndarray, " dim"]:
-    """μ_1 = y + σ^2 s, with s the gradient of log p(y), in 1 / unit. Source: Tweedie's formula."""
+    """The posterior mean μ_1 = y + σ^2 s, where s is the gradient of log p(y), in 1 / unit. Source:
+    Tweedie's formula.
+    """
     return y + sigma**2 * score
 
 
 @guarded
 def central_moments(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*batch orders"]:
-    """μ_2, μ_3, ... about the posterior mean: μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2, with μ_1 = 0
-    among them; in unit^k.
+    """The moments μ_2, μ_3, ... about the posterior mean, in unit^k: μ_(k+1) = σ^2 μ_k' + k μ_(k-1)
+    μ_2, where μ_1 = 0 is the first central moment.
 
     `derivatives` are of μ_1(y), or of v'μ_1(y + t v) in t for a unit vector v, whose moments these
     are then. Source: Manor & Michaeli 2024, as recalled; that the first central moment in it is 0

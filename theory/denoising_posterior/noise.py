@@ -1,5 +1,5 @@
-"""What y - f(y) says about the level of the noise: less than it seems to, by what the denoiser
-takes from y.
+"""What y - f(y) says about the level of the noise: it is smaller than the noise, because the
+denoiser f keeps a part of it.
 """
 
 from typing import Annotated
@@ -15,8 +15,8 @@ Trace = Annotated[float, Interval(-1e50, 1e50)]
 
 @guarded
 def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
-    """E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d) of the posterior mean: σ^2 less the least squared
-    error per d.
+    """The variance E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d) of the residual of the posterior mean:
+    σ^2 less the least squared error per dimension.
 
     Source: derived here, by Tweedie's formula and integration by parts. Raises ValueError for a
     trace outside [0, d].
@@ -27,8 +27,8 @@ def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
 
 @guarded
 def noise_variance(square: MeanSquare, trace: Trace, dim: Count) -> float:
-    """σ^2 = |y - μ_1|^2 / (d - tr J) of two means, `residual_variance` solved. Raises ValueError
-    unless tr J < d.
+    """The noise variance σ^2 = |y - μ_1|^2 / (d - tr J), by solving `residual_variance` with two
+    means. Raises ValueError unless tr J < d.
     """
     require(trace < dim, f"trace must be below the dimension {dim}, got {trace}")
     return float(np.float64(square) / (dim - trace))
@@ -36,8 +36,8 @@ def noise_variance(square: MeanSquare, trace: Trace, dim: Count) -> float:
 
 @guarded
 def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Count) -> float:
-    """E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f of any differentiable denoiser f. Source:
-    Stein's lemma.
+    """The mean square E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f of the residual of any
+    differentiable denoiser f. Source: Stein's lemma.
 
     `error` is E|f(y) - x|^2, `trace` E tr J_f. Raises ValueError for σ |tr| > sqrt(d E|f - x|^2),
     which no f has.
@@ -52,8 +52,8 @@ def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Cou
 
 @guarded
 def claimed_variance(sigma: Noise, trace: Trace) -> float:
-    """σ^2 E tr J_f, the squared error E|f - x|^2 of every f that least squares has fitted in a
-    linear class with y.
+    """The squared error E|f - x|^2 = σ^2 E tr J_f of every f that least squares has fitted in a
+    linear class that contains y.
 
     As f - x is orthogonal to f and y, and E f'y = E f'x + σ^2 E tr J_f (Stein). Source: derived
     here.

@@ -1,4 +1,4 @@
-"""Third and fourth posterior moments as tensors, from derivatives of the moments before them."""
+"""The third and fourth posterior moments as tensors, from derivatives of lower moments."""
 
 from typing import Annotated
 
@@ -15,15 +15,16 @@ Fourth = Annotated[Float[np.ndarray, "dim dim dim dim"], USABLE_SCALE]
 
 @guarded
 def third_moment_tensor(covariance_derivative: Third, sigma: Noise) -> Third:
-    """[μ_3]_ijk = σ^2 d[μ_2]_ij / dy_k at [i, j, k], in unit^3. Source: Manor & Michaeli 2024, as
-    recalled.
+    """The third central moment [μ_3]_ijk = σ^2 d[μ_2]_ij / dy_k at [i, j, k], in unit^3. Source:
+    Manor & Michaeli 2024, as recalled.
     """
     return sigma**2 * covariance_derivative
 
 
 @guarded
 def fourth_moment_tensor(third_derivative: Fourth, covariance: Matrix, sigma: Noise) -> Fourth:
-    """[μ_4]_ijkl = σ^2 d[μ_3]_ijk / dy_l + μ_2jk μ_2il + μ_2ik μ_2jl + μ_2ij μ_2kl, in unit^4.
+    """The fourth central moment [μ_4]_ijkl = σ^2 d[μ_3]_ijk / dy_l + μ_2jk μ_2il + μ_2ik μ_2jl +
+    μ_2ij μ_2kl, in unit^4.
 
     `covariance` is μ_2. Source: Manor & Michaeli 2024, multivariate form, as recalled.
     """

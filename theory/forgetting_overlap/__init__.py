@@ -1,4 +1,4 @@
-"""What the training of a second task does to the first one, by the overlap of their feature spaces.
+"""What training on a second task does to the first one, from the overlap of their feature spaces.
 
 Doan, Abbana Bennani, Mazoure, Rabusseau & Alquier 2021, "A Theoretical Analysis of Catastrophic
 Forgetting through the NTK Overlap Matrix", AISTATS 2021, arXiv 2010.04003. Read were the abstract,

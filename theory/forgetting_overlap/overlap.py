@@ -1,4 +1,4 @@
-"""What training a second task does to the first one's outputs, by the overlap O = V_S^T V_T of
+"""What training on a second task does to the first one's outputs, from the overlap O = V_S^T V_T of
 their features.
 
 φ = U Σ V^T for each task. All is exact for models that are linear in their weights.
@@ -26,7 +26,9 @@ from theory_on_trial.contract import guarded
 
 
 class Parts(NamedTuple):
-    """U, Σ and V^T of a matrix of features, without what is zero up to rounding."""
+    """The singular value decomposition U, Σ, V^T of a matrix of features, without singular values
+    that are zero up to rounding.
+    """
 
     left: Float[np.ndarray, "rows rank"]
     values: Float[np.ndarray, " rank"]
@@ -35,14 +37,14 @@ class Parts(NamedTuple):
     def update(
         self, filtered: Float[np.ndarray, " rank"], residual: Residuals
     ) -> Float[np.ndarray, "*batch dim"]:
-        """V F U^T y, the change of the weights."""
+        """The change V F U^T y of the weights."""
         change: Float[np.ndarray, "*batch dim"] = (filtered * (residual @ self.left)) @ self.right
         return change
 
 
 def parts_of(features: SecondFeatures, largest: float | None = None) -> Parts:
-    """Decompose features; singular values at rounding of the `largest` one (by default their own)
-    are zero.
+    """Decompose a matrix of features. Singular values that are rounding of the `largest` one, by
+    default their own largest, count as zero.
     """
     left, values, right = np.linalg.svd(features, full_matrices=False)
     support = values > np.spacing(
@@ -52,13 +54,15 @@ def parts_of(features: SecondFeatures, largest: float | None = None) -> Parts:
 
 
 def ridge_filter(values: Float[np.ndarray, " rank"], ridge: float) -> Float[np.ndarray, " rank"]:
-    """Σ / (Σ^2 + λ), the share of a residual that enters the weights."""
+    """The factors Σ / (Σ^2 + λ): the share of a residual that enters the weights along each
+    singular vector.
+    """
     return values / (values**2 + ridge)
 
 
 def without(features: SecondFeatures, memory: Float[np.ndarray, "kept dim"]) -> Parts:
-    """φ_T P, P the projection off the memory; its singular values are judged by φ_T's, as they may
-    be rounding.
+    """The features φ_T P, where P projects off the memory. Its singular values are compared with
+    those of φ_T, as they may be rounding.
     """
     largest = float(np.max(np.linalg.svd(features, compute_uv=False)))
     return parts_of(features - (features @ memory.T) @ memory, largest)
@@ -66,7 +70,7 @@ def without(features: SecondFeatures, memory: Float[np.ndarray, "kept dim"]) -> 
 
 @guarded
 def cosines(features_s: FirstFeatures, features_t: SecondFeatures) -> Float[np.ndarray, " angles"]:
-    """Singular values of O, the largest first, as many as the smaller of the two ranks; quoted of
+    """The singular values of O in falling order, as many as the smaller of the two ranks; quoted of
     Doan et al. 2021.
     """
     values = np.linalg.svd(
@@ -83,7 +87,7 @@ def by_direction(
     ridge: Ridge,
     memory: Memory,
 ) -> Float[np.ndarray, "*batch rank"]:
-    """σ_i^2 (v_i . dw)^2, what each right singular vector of φ_S contributes to the forgetting.
+    """The contribution σ_i^2 (v_i . dw)^2 of each right singular vector of φ_S to the forgetting.
 
     dw is the change of the weights in training the second task off the first `memory` of these
     vectors, which then contribute nothing. In squared units of the labels. Source: SVD of φ_S.
@@ -104,7 +108,8 @@ def forgetting(
     ridge: Ridge,
     memory: Memory = 0,
 ) -> float | Float[np.ndarray, "*batch"]:
-    """Δ = |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1 U_T^T residual|^2 over the first task's inputs.
+    """The forgetting Δ = |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1 U_T^T residual|^2 on the first task's
+    inputs.
 
     For many residuals at the price of one. With a memory φ_T is replaced by φ_T P. In squared units
     of the labels. Source: quoted of Doan et al. 2021; the memory derived here.
@@ -126,8 +131,8 @@ def stopped_forgetting(
     rate: Rate,
     steps: Steps,
 ) -> float:
-    """Δ after m steps of rate η down half the sum of squares: (1 - (1 - η σ^2)^m) / σ for Σ_T
-    (Σ_T^2 + λ)^-1.
+    """The forgetting Δ after m steps of rate η on half the sum of squares: (1 - (1 - η σ^2)^m) / σ
+    takes the place of Σ_T (Σ_T^2 + λ)^-1.
     """
     first = parts_of(features_s)
     second = parts_of(features_t)
@@ -143,8 +148,8 @@ def stopped_forgetting(
 def chained_drifts(
     features_s: FirstFeatures, features: LaterFeatures, residuals: LaterResiduals, ridge: Ridge
 ) -> Float[np.ndarray, "tasks first"]:
-    """What each of the tasks trained one after another adds to the outputs on the first one's
-    inputs.
+    """What each of several tasks, trained one after another, adds to the outputs on the first
+    task's inputs.
 
     Drifts add as vectors: Δ is the square of their sum. Each task's own residual is the one given,
     less what the tasks before it have already added at its inputs, by their overlaps with it.
@@ -169,7 +174,7 @@ def loss_increase(
     weights: Weights,
     first_ridge: Ridge,
 ) -> float:
-    """The growth of the first task's sum of squares: Δ - 2 λ_S w_S . dw. Source: derived here.
+    """The increase Δ - 2 λ_S w_S . dw of the first task's sum of squares. Source: derived here.
 
     `weights` are w_S of ridge regression from 0 with `first_ridge` (0: least squares, where it is Δ
     itself).

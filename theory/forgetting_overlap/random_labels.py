@@ -1,4 +1,4 @@
-"""What is forgotten on average: over random residuals, and over a teacher that both tasks share."""
+"""The mean forgetting: over random residuals, and over a teacher that both tasks share."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ from theory_on_trial.contract import guarded
 
 
 class RandomForgetting(NamedTuple):
-    """Δ under a standard normal residual: a sum of χ^2_1 with falling `weights`, in squared units
-    of the labels.
+    """The law of Δ for a standard normal residual: a sum of χ^2_1 variables with falling `weights`,
+    in squared units of the labels.
     """
 
     mean: float
@@ -24,7 +24,8 @@ class RandomForgetting(NamedTuple):
 def random_forgetting(
     features_s: FirstFeatures, features_t: SecondFeatures, ridge: Ridge, memory: Memory = 0
 ) -> RandomForgetting:
-    """The law of Δ where the residual is N(0, I): weights are squared singular values of Σ_S O F.
+    """The law of Δ if the residual is N(0, I): the weights are the squared singular values of Σ_S O
+    F.
 
     F = Σ_T (Σ_T^2 + λ)^-1. Source: moments of a quadratic form in normal variables.
     """
@@ -39,16 +40,16 @@ def random_forgetting(
 
 @guarded
 def independent_forgetting(angle: Angle) -> float:
-    """E Δ / r = cos^2 θ of orthonormal r-dimensional sets, residual N(0, I), no ridge; from
-    `random_forgetting`.
+    """The mean E Δ / r = cos^2 θ for orthonormal sets of dimension r, residual N(0, I) and no
+    ridge; from `random_forgetting`.
     """
     return float(np.cos(angle) ** 2)
 
 
 @guarded
 def teacher_forgetting(angle: Angle) -> float:
-    """E Δ / r = cos^2 θ sin^2 θ where one teacher w* ~ N(0, I) labels both tasks, of residual B (I
-    - A^T A) w*.
+    """The mean E Δ / r = cos^2 θ sin^2 θ if one teacher w* ~ N(0, I) labels both tasks, so that the
+    residual is B (I - A^T A) w*.
 
     Zero at both ends, largest at 45 degrees. Source: derived here.
     """
