@@ -137,7 +137,9 @@ def momentum_steps(
         factor = 1 + momenta - 2 * steps * values
         before = left = np.ones_like(factor)
         for t in range(1, times[rows].max() + 1):
-            before, left = left, factor * left - momenta * before
+            next_left = factor * left - momenta * before
+            before = left
+            left = next_left
             residuals[rows[times[rows] == t]] = left if one else left[times[rows] == t]
     return np.einsum("tpkj,pkj->tpk", 1 - residuals, _inverse(values) * along)
 

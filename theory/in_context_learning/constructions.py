@@ -41,8 +41,8 @@ def gelu_product_error(
     scale: Positive,
     form: Form = "erf",
 ) -> Float[np.ndarray, "*points"]:
-    """Leading error κ s^2 [(x + y)^4 - x^4 - y^4] of Lemma 4's product; what is left out is
-    O(s^4).
+    """The leading error κ s^2 [(x + y)^4 - x^4 - y^4] of Lemma 4's product. The terms that are left
+    out are O(s^4).
     """
     return FOURTH_ORDER[form] * scale**2 * _fourth_power_excess(x, y)
 
@@ -54,7 +54,8 @@ def gelu_product_next_term(
     scale: Positive,
     form: Form = "erf",
 ) -> Float[np.ndarray, "*points"]:
-    """Next term κ_6 s^4 [(x + y)^6 - x^6 - y^6] of the product's error, κ_6 = 1/80 in the erf form.
+    """The next term κ_6 s^4 [(x + y)^6 - x^6 - y^6] of the product's error; κ_6 = 1/80 in the erf
+    form.
 
     There it bounds what the leading term leaves out where s (|x| + |y|) <= 1, as the series
     alternates.
@@ -69,8 +70,8 @@ def richardson_product_error(
     scale: Positive,
     form: Form = "erf",
 ) -> Float[np.ndarray, "*points"]:
-    """Leading error -4 κ_6 s^4 [(x + y)^6 - x^6 - y^6] of (4 m_s - m_2s) / 3, m_s being the product
-    at scale s.
+    """The leading error -4 κ_6 s^4 [(x + y)^6 - x^6 - y^6] of (4 m_s - m_2s) / 3, where m_s is the
+    product at the scale s.
     """
     return -4 * gelu_product_next_term(x, y, scale, form)
 
@@ -79,8 +80,8 @@ def richardson_product_error(
 def product_of_gelus(
     x: Float[np.ndarray, "*points"], scale: Positive = 1.0, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
-    """Lemma 4's x times x, the GeLU curve of Figure 7 (s = 1), as even parts: the linear ones
-    cancel on paper.
+    """Lemma 4's product of x with itself, the GeLU curve of Figure 7 for s = 1. Only even parts are
+    added up, since the linear parts cancel on paper.
     """
     from scipy.special import erf
 
@@ -94,8 +95,8 @@ def product_of_gelus(
 def square_by_tanh(
     x: Float[np.ndarray, "*points"], shift: Positive
 ) -> Float[np.ndarray, "*points"]:
-    """x^2 by six tanh units, [f(2x) - 2 f(x) + f(0)] / f''(0) with f(u) = tanh(u + δ) - tanh(u -
-    δ), δ = `shift`.
+    """The square of x by six tanh units, [f(2x) - 2 f(x) + f(0)] / f''(0) with f(u) = tanh(u + δ) -
+    tanh(u - δ) and δ = `shift`.
 
     f''(0) = -4 tanh(δ) / cosh(δ)^2. The tanh curve of Figure 7, exactly.
     """
@@ -110,15 +111,15 @@ def square_by_tanh(
 
 @guarded
 def square_by_relu(x: Float[np.ndarray, "*points"], knot: Positive) -> Float[np.ndarray, "*points"]:
-    """x^2 by two ReLU units, knot (ReLU(x) + ReLU(-x)), right at 0 and +-`knot` only: the ReLU
-    curve of Figure 7.
+    """The square of x by two ReLU units, knot (ReLU(x) + ReLU(-x)), the ReLU curve of Figure 7. It
+    is right at 0 and at +-`knot` only.
     """
     return knot * np.abs(x)
 
 
 @guarded
 def rounding_of_product(scale: Positive, magnitude: Positive, eps: Positive) -> float:
-    """Bound 4 sqrt(π/2) ε B / s on the rounding error of Lemma 4's product for |x|, |y| <= B =
+    """The bound 4 sqrt(π/2) ε B / s on the rounding error of Lemma 4's product for |x|, |y| <= B =
     `magnitude`.
 
     ε is the spacing of the floating-point numbers at one. To first order in ε: the argument s (x +
@@ -130,8 +131,8 @@ def rounding_of_product(scale: Positive, magnitude: Positive, eps: Positive) -> 
 
 @guarded
 def best_product_scale(magnitude: Positive, eps: Positive, richardson: bool = False) -> float:
-    """Scale s that balances `rounding_of_product` and the leading error (erf form) at its worst, x
-    = y = B.
+    """The scale s that balances `rounding_of_product` and the leading error of the erf form at its
+    worst, x = y = B.
 
     s minimises (16 - 2) |κ| B^4 s^2 + r / s, where r is the rounding at s = 1, so that s^3 = r /
     (28 |κ| B^4). With `richardson` the leading error is that of (4 m_s - m_2s) / 3, whose roundings
@@ -170,7 +171,8 @@ def _sixth_power_excess(
 def gelu_bypass_error(
     x: Float[np.ndarray, "*points"], shift: NonNegative, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
-    """(N + x)(1 - Φ(N + x)), how much of x Lemma 5's N + x - GeLU(N + x) loses; N = `shift` >= 0.
+    """How much of x Lemma 5's N + x - GeLU(N + x) loses: (N + x)(1 - Φ(N + x)), with N = `shift` >=
+    0.
 
     In the tanh form it is u / (1 + exp(2 sqrt(2/π) (u + 0.044715 u^3))) with u = N + x. Its value
     at -x is what GeLU(-N + x) leaks.
@@ -185,7 +187,7 @@ def gelu_bypass_error(
 def layer_norm_factor(
     pad: Positive, row_sum: float, squared_norm: NonNegative, pads: Pads = "balanced"
 ) -> float:
-    """Factor f on x after sqrt(2/L) N LayerNorm(p_1, p_2, x), exactly, for x of sum S and squared
+    """The exact factor f on x after sqrt(2/L) N LayerNorm(p_1, p_2, x), for x of sum S and squared
     norm |x|^2.
 
     Pads N - S/2, -N - S/2 ("balanced"): (1 + (S^2/4 + |x|^2/2) / N^2)^(-1/2); Lemma 6's N, -N - S
@@ -201,8 +203,8 @@ def layer_norm_factor(
 def layer_norm_leading_error(
     pad: Positive, row_sum: float, squared_norm: NonNegative, pads: Pads = "balanced"
 ) -> float:
-    """Leading term of `layer_norm_factor` - 1: -(S^2/4 + |x|^2/2) / (2 N^2) balanced, -S / (2N)
-    with the paper's pads.
+    """The leading term of `layer_norm_factor` - 1: -(S^2/4 + |x|^2/2) / (2 N^2) with balanced pads,
+    and -S / (2N) with the paper's pads.
 
     The latter leads only where N >> |S| and |S| N >> |x|^2.
     """
@@ -217,8 +219,8 @@ def layer_norm_leading_error(
 def layer_norm_division_factor(
     pad: Positive, divisor: float, row_sum: float, squared_norm: NonNegative
 ) -> float:
-    """Factor f on y / |c| in the division by LayerNorm with pads N c - S/2, -N c - S/2, exactly; c
-    = `divisor` != 0.
+    """The exact factor f on y / |c| in the division by LayerNorm with the pads N c - S/2 and -N c -
+    S/2; c = `divisor` is not 0.
 
     It is that of the balanced pads with N |c| in place of N. S and |x|^2 are over all other rows, y
     among them. Lemma 8 with the term -S/2, without which S / L is subtracted from y whatever N is.
@@ -236,7 +238,7 @@ def best_pad(
     eps: Positive,
     pads: Pads = "balanced",
 ) -> float:
-    """Pad N that balances the leading error times the largest entry B = `magnitude` with the
+    """The pad N that balances the leading error times the largest entry B = `magnitude` and the
     rounding ε N / L.
 
     L = `length` counts all rows. N^3 = B (S^2/4 + |x|^2/2) L / ε balanced; N^2 = B |S| L / (2 ε)
@@ -258,8 +260,8 @@ def best_pad(
 
 @guarded
 def hard_attention_error(position: Count, sharpness: NonNegative) -> float:
-    """(i - 1) / (exp(N) + i - 1), the softmax weight missing one token among i of score N, the
-    others' being zero.
+    """The softmax weight (i - 1) / (exp(N) + i - 1) that one token of i misses if its score is N
+    and the others' scores are zero.
     """
     mass = (position - 1) * np.exp(-sharpness)
     return float(mass / (1 + mass))
@@ -269,8 +271,8 @@ _PADS_AND_CONSTANT = 3
 
 
 class ConstructionSize(NamedTuple):
-    """Size of a constructed transformer: `layers`, `register_rows`, and `hidden_width`, the rows of
-    the whole state.
+    """The size of a constructed transformer: the numbers of `layers`, of `register_rows`, and of
+    all rows of the state, `hidden_width`.
     """
 
     layers: int
@@ -280,24 +282,24 @@ class ConstructionSize(NamedTuple):
 
 @guarded
 def theorem_one_counts(d: Count) -> ConstructionSize:
-    """One SGD step on the ridge loss: 9 layers and 3 + 4d registers, three tokens. Source: Theorem
-    1.
+    """The size of one SGD step on the ridge loss: 9 layers and 3 + 4d registers for three tokens.
+    Source: Theorem 1.
     """
     return _size(9, _gradient_rows(d), scratch=d, tokens=3)
 
 
 @guarded
 def theorem_two_counts(d: Count) -> ConstructionSize:
-    """One Sherman-Morrison update: 14 layers and 3 + 5d + 3d^2 registers, three tokens. Source:
-    Theorem 2.
+    """The size of one Sherman-Morrison update: 14 layers and 3 + 5d + 3d^2 registers for three
+    tokens. Source: Theorem 2.
     """
     return _size(14, _inverse_rows(d), scratch=d**2, tokens=3)
 
 
 @guarded
 def sgd_stack_counts(d: Count, n: Count) -> ConstructionSize:
-    """One pass of SGD over n examples from w = 0: 8n layers in the registers of Theorem 1, 2n + 1
-    tokens.
+    """The size of one pass of SGD over n examples from w = 0: 8n layers in the registers of Theorem
+    1, for 2n + 1 tokens.
 
     Seven layers for the first example, eight for each later one (its weights are moved in), one for
     the answer.
@@ -307,8 +309,8 @@ def sgd_stack_counts(d: Count, n: Count) -> ConstructionSize:
 
 @guarded
 def ridge_stack_counts(d: Count, n: Count) -> ConstructionSize:
-    """Recursive ridge in Theorem 2's registers: 11n + 3 layers, 2n + 1 tokens; inverse, X^T Y and x
-    travel together.
+    """The size of recursive ridge regression in Theorem 2's registers: 11n + 3 layers for 2n + 1
+    tokens. The inverse, X^T Y and x are passed on together.
     """
     payload = d**2 + d
     return _size(

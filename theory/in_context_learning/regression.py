@@ -24,8 +24,8 @@ from theory_on_trial.contract import Count, NonNegative, Positive, guarded, requ
 
 @guarded
 def ridge_rule(X: Inputs, regulariser: NonNegative) -> Float[np.ndarray, "dimension examples"]:
-    """(X^T X + λ I)^-1 X^T, which takes labels to weights, by the singular values s / (s^2 + λ);
-    equation 10.
+    """The matrix (X^T X + λ I)^-1 X^T that takes labels to the weights of ridge regression, by the
+    singular values s / (s^2 + λ); equation 10.
 
     At λ = 0 it is the pseudo-inverse, singular values below max(k, d) ε of the largest counting as
     zero.
@@ -40,8 +40,8 @@ def ridge_rule(X: Inputs, regulariser: NonNegative) -> Float[np.ndarray, "dimens
 
 @guarded
 def ols_weights(X: Inputs, Y: Labels) -> Float[np.ndarray, " dimension"]:
-    """Least squares of minimum norm, the limit of ridge regression as λ falls to zero. Source:
-    equation 10.
+    """The least-squares weights of minimum norm, the limit of ridge regression as λ falls to zero.
+    Source: equation 10.
     """
     return ridge_weights(X, Y, 0.0)
 
@@ -50,8 +50,8 @@ def ols_weights(X: Inputs, Y: Labels) -> Float[np.ndarray, " dimension"]:
 def ridge_weights(
     X: Inputs, Y: Labels, regulariser: NonNegative
 ) -> Float[np.ndarray, " dimension"]:
-    """Minimiser of |X w - Y|^2 + λ |w|^2, the minimum-norm one at λ = 0. Source: equations 9 and
-    10.
+    """The weights that minimise |X w - Y|^2 + λ |w|^2, those of minimum norm at λ = 0. Source:
+    equations 9 and 10.
     """
     return ridge_rule(X, regulariser) @ Y
 
@@ -75,7 +75,7 @@ def bayes_rule(
 def bayes_weights(
     X: Inputs, Y: Labels, *, noise_std: NonNegative, weight_std: NonNegative
 ) -> Float[np.ndarray, " dimension"]:
-    """Posterior mean of w given the prompt, the predictor of minimum Bayes risk; see
+    """The posterior mean of w given the prompt, which is the predictor of minimum Bayes risk; see
     `bayes_rule`.
     """
     return bayes_rule(X, noise_std=noise_std, weight_std=weight_std) @ Y
@@ -89,8 +89,8 @@ def gradient_step_weights(
     regulariser: NonNegative = 0.0,
     start: Weights | None = None,
 ) -> Float[np.ndarray, " dimension"]:
-    """One batch step w - 2 α (X^T (X w - Y) + λ w) from w = `start` (zero if None). Source:
-    equation 11.
+    """The weights after one batch step w - 2 α (X^T (X w - Y) + λ w) from w = `start`, which is
+    zero if None. Source: equation 11.
 
     `ValueError` also if `start` has not d finite entries.
     """
@@ -106,8 +106,8 @@ def sgd_weights(
     regulariser: NonNegative = 0.0,
     start: Weights | None = None,
 ) -> Float[np.ndarray, " dimension"]:
-    """`gradient_step_weights` on one example after the other, in order; Theorem 1's step for k = 1.
-    Equation 11.
+    """The weights after `gradient_step_weights` on one example after the other, in order. For k = 1
+    it is the step of Theorem 1. Equation 11.
     """
     weights = np.zeros(X.shape[1]) if start is None else start
     for example in range(X.shape[0]):
@@ -122,8 +122,8 @@ def sherman_morrison(
     u: Float[np.ndarray, " dimension"],
     v: Float[np.ndarray, " dimension"],
 ) -> Float[np.ndarray, "dimension dimension"]:
-    """(A + u v^T)^-1 = A^-1 - A^-1 u v^T A^-1 / (1 + v^T A^-1 u), equation 13; `ValueError` if that
-    is singular.
+    """The inverse (A + u v^T)^-1 = A^-1 - A^-1 u v^T A^-1 / (1 + v^T A^-1 u) of equation 13. Raises
+    `ValueError` if the matrix is singular.
     """
     column = inverse @ u
     row = v @ inverse
@@ -139,8 +139,8 @@ def sherman_morrison(
 def recursive_ridge_weights(
     X: Inputs, Y: Labels, regulariser: Positive
 ) -> Float[np.ndarray, " dimension"]:
-    """Ridge regression by one rank-one update of (X^T X + λ I)^-1 per example, from I / λ, as
-    Theorem 2's layers do.
+    """The weights of ridge regression, by one rank-one update of (X^T X + λ I)^-1 per example from
+    I / λ, as Theorem 2's layers do.
 
     The relative error grows as ε |X|^2 / λ, and a warning says so where that exceeds 1e-8. Source:
     equations 13 and 14; the recursion over all examples is derived here.
@@ -163,8 +163,8 @@ def recursive_ridge_weights(
 def one_sample_ridge(
     x: Float[np.ndarray, " dimension"], y: float, regulariser: Positive
 ) -> Float[np.ndarray, " dimension"]:
-    """X y / (λ + |x|^2), ridge regression on a single example: the answer of Theorem 2. Source:
-    equation 14.
+    """The weights X y / (λ + |x|^2) of ridge regression on a single example: the answer of Theorem
+    2. Source: equation 14.
     """
     return x * y / (regulariser + x @ x)
 
@@ -173,7 +173,8 @@ def one_sample_ridge(
 def nearest_neighbour_weights(
     X: Inputs, query: Weights, neighbours: Count = 3, weighted: bool = False
 ) -> Float[np.ndarray, " examples"]:
-    """Weights a on the labels, so that a^T Y is the prediction at `query` by its nearest examples.
+    """The weights a on the labels for which a^T Y is the prediction at `query` by its nearest
+    examples.
 
     Equal weights, or if `weighted` proportional to |x_i - query|^-2, on the `neighbours` nearest
     (ties: the earlier example); they sum to one. Fewer examples are all used; with none the
@@ -206,8 +207,8 @@ def linear_rule_risk(
     noise_std: NonNegative = 0.0,
     targets: Float[np.ndarray, "outputs dimension"] | None = None,
 ) -> float:
-    """E |A Y - B w|^2 = τ^2 |A X - B|_F^2 + σ^2 |A|_F^2 given X, A = `rule_matrix` with one column
-    per example.
+    """The risk E |A Y - B w|^2 = τ^2 |A X - B|_F^2 + σ^2 |A|_F^2 given X, where A = `rule_matrix`
+    has one column per example.
 
     B = `targets` is the identity if not given: A Y are weights. With one row of each, label weights
     a and a query x, it is the risk of a prediction, E (a^T Y - w^T x)^2.
@@ -228,8 +229,9 @@ def linear_rule_spd(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """E |A Y - B Y|^2 given X: of two rules the squared prediction difference at a fresh x ~ N(0,
-    I) and the ILWD alike, of one row each that of two predictions.
+    """The mean squared difference E |A Y - B Y|^2 of two rules given X. It is both their squared
+    prediction difference at a fresh x ~ N(0, I) and their ILWD; for one row each it is that of two
+    predictions.
     """
     return _spread(first - second, (first - second) @ X, weight_std, noise_std)
 
@@ -238,8 +240,8 @@ def linear_rule_spd(
 def bayes_prediction_risk(
     X: Inputs, query: Weights, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """x^T (X^T X / σ^2 + I / τ^2)^-1 x, the posterior variance of w^T x: the least risk at x =
-    `query` given X.
+    """The least risk at x = `query` given X: the posterior variance x^T (X^T X / σ^2 + I / τ^2)^-1
+    x of w^T x.
 
     At σ = 0 what x has off the row space of X (singular values below max(k, d) ε of the largest
     count as zero).
@@ -257,8 +259,8 @@ def bayes_prediction_risk(
 def bayes_risk_given_inputs(
     X: Inputs, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Least risk of any predictor given X, tr (X^T X / σ^2 + I / τ^2)^-1, the posterior variance of
-    w.
+    """The least risk of any predictor given X: the posterior variance tr (X^T X / σ^2 + I / τ^2)^-1
+    of w.
     """
     singular_values = np.linalg.svd(X, compute_uv=False)
     return float(np.sum(_posterior_variances(singular_values, X.shape, weight_std, noise_std)))
@@ -272,7 +274,7 @@ def ridge_risk(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """Risk of ridge regression given the spectrum of X^T X: sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i +
+    """The risk of ridge regression given the spectrum of X^T X: sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i +
     λ)^2.
 
     At most `dimension` s_i >= 0; those not given are zero and add τ^2 each, at λ = 0 too (minimum
@@ -296,8 +298,8 @@ def ridge_risk_slope(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """Slope of `ridge_risk`, 2 sum_i s_i (λ τ^2 - σ^2) / (s_i + λ)^3: the sign of λ - σ^2 / τ^2 for
-    every X.
+    """The derivative 2 sum_i s_i (λ τ^2 - σ^2) / (s_i + λ)^3 of `ridge_risk` in λ. It has the sign
+    of λ - σ^2 / τ^2 for every X.
     """
     positives = eigenvalues[eigenvalues > 0]
     return float(
@@ -314,8 +316,8 @@ def spd_to_bayes(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """E |w_ridge - w_Bayes|^2 given the spectrum: sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 (τ^2 s_i
-    + σ^2)).
+    """The mean squared distance E |w_ridge - w_Bayes|^2 given the spectrum: sum_i s_i (λ τ^2 -
+    σ^2)^2 / ((s_i + λ)^2 (τ^2 s_i + σ^2)).
     """
     if weight_std == 0 and noise_std == 0:
         return 0.0

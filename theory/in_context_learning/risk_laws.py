@@ -31,14 +31,14 @@ from theory_on_trial.contract import POSITIVE, Count, Natural, NonNegative, guar
 
 @guarded
 def zero_predictor_risk(d: Count, weight_std: NonNegative = 1.0) -> float:
-    """Risk τ^2 d of predicting zero."""
+    """The risk τ^2 d of predicting zero."""
     return float(weight_std**2 * d)
 
 
 @guarded
 def expected_inverse_trace(d: Count, k: Natural) -> float:
-    """E tr (X^T X)^+: k / (d - k - 1) if k < d - 1, d / (k - d - 1) if k > d + 1, infinite between;
-    zero for k = 0.
+    """The mean E tr (X^T X)^+: k / (d - k - 1) if k < d - 1, d / (k - d - 1) if k > d + 1, infinite
+    between, and zero for k = 0.
     """
     if k == 0:
         return 0.0
@@ -49,8 +49,8 @@ def expected_inverse_trace(d: Count, k: Natural) -> float:
 def ols_risk(
     d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Risk τ^2 (d - k)_+ + σ^2 E tr (X^T X)^+ of minimum-norm least squares; infinite for |k - d|
-    <= 1 with noise.
+    """The risk τ^2 (d - k)_+ + σ^2 E tr (X^T X)^+ of minimum-norm least squares. With noise it is
+    infinite for |k - d| <= 1.
     """
     noise_part = noise_std**2 * expected_inverse_trace(d, k) if noise_std > 0 else 0.0
     return float(weight_std**2 * max(d - k, 0) + noise_part)
@@ -60,8 +60,8 @@ def ols_risk(
 def spd_labels(
     d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """E (least-squares prediction - noisy label)^2, `ols_risk` + σ^2: noiseless the curve (OLS, Y)
-    of Figure 1.
+    """The mean squared difference of the least-squares prediction from the noisy label, `ols_risk`
+    + σ^2. Without noise it is the curve (OLS, Y) of Figure 1.
     """
     return ols_risk(d, k, weight_std, noise_std) + float(noise_std**2)
 
@@ -74,8 +74,8 @@ def gradient_step_risk(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """Risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2] of one batch step from zero, w_hat
-    = 2 α X^T Y.
+    """The risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2] of one batch step from zero,
+    w_hat = 2 α X^T Y.
     """
     square = (k + d + 1) * weight_std**2 + noise_std**2
     return float(weight_std**2 * d * (1 - 4 * step * k) + 4 * step**2 * k * d * square)
@@ -85,8 +85,8 @@ def gradient_step_risk(
 def best_step(
     d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Step 1 / (2 (k + d + 1 + σ^2 / τ^2)) of least `gradient_step_risk`; `ValueError` also if τ =
-    σ = 0.
+    """The step 1 / (2 (k + d + 1 + σ^2 / τ^2)) of least `gradient_step_risk`. Raises `ValueError`
+    also if τ = σ = 0.
     """
     require(
         weight_std > 0 or noise_std > 0,
@@ -99,8 +99,8 @@ def best_step(
 def best_step_risk(
     d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Risk τ^2 d (1 - k / (k + d + 1 + σ^2 / τ^2)) of the best step; `ValueError` also if τ and σ
-    are both zero.
+    """The risk τ^2 d (1 - k / (k + d + 1 + σ^2 / τ^2)) of the best step. Raises `ValueError` also
+    if τ and σ are both zero.
     """
     return zero_predictor_risk(d, weight_std) * (1 - 2 * k * best_step(d, k, weight_std, noise_std))
 
@@ -109,22 +109,24 @@ def best_step_risk(
 def spd_gradient_step_to_ols(
     d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0
 ) -> float:
-    """E |w_GD - w_OLS|^2 on noiseless labels, `gradient_step_risk` - τ^2 (d - k)_+: both lie in the
-    row space of X.
+    """The mean squared distance E |w_GD - w_OLS|^2 on noiseless labels: `gradient_step_risk` - τ^2
+    (d - k)_+, since both lie in the row space of X.
     """
     return gradient_step_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
 
 
 @guarded
 def sgd_contraction(d: Count, step: NonNegative) -> float:
-    """Factor ρ = 1 - 4 α + 4 α^2 (d + 2) of the risk per noiseless example of SGD."""
+    """The factor ρ = 1 - 4 α + 4 α^2 (d + 2) by which SGD multiplies the risk on each noiseless
+    example.
+    """
     return float(1 - 4 * step + 4 * step**2 * (d + 2))
 
 
 @guarded
 def sgd_stability_limit(d: Count) -> float:
-    """1 / (d + 2), the step beyond which the risk explodes; at it, noise adds 4 α^2 σ^2 d per
-    example.
+    """The step 1 / (d + 2) beyond which the risk of SGD grows without bound. At it, noise adds 4
+    α^2 σ^2 d per example.
     """
     return 1 / (d + 2)
 
@@ -137,8 +139,8 @@ def sgd_risk(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """Risk ρ^k τ^2 d + 4 α^2 σ^2 d (1 + ρ + ... + ρ^(k-1)) of one pass of SGD, steps w - 2 α x (x^T
-    w - y), from 0.
+    """The risk ρ^k τ^2 d + 4 α^2 σ^2 d (1 + ρ + ... + ρ^(k-1)) of one pass of SGD from 0 with the
+    steps w - 2 α x (x^T w - y).
     """
     powers = sgd_contraction(d, step) ** np.arange(k + 1)
     return float(d * (weight_std**2 * powers[k] + 4 * step**2 * noise_std**2 * powers[:k].sum()))
@@ -146,7 +148,7 @@ def sgd_risk(
 
 @guarded
 def spd_sgd_to_ols(d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0) -> float:
-    """E |w_SGD - w_OLS|^2 on noiseless labels, τ^2 [d ρ^k - (d - k)_+]."""
+    """The mean of |w_SGD - w_OLS|^2 on noiseless labels, τ^2 [d ρ^k - (d - k)_+]."""
     return sgd_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
 
 
@@ -154,8 +156,8 @@ def spd_sgd_to_ols(d: Count, k: Natural, step: NonNegative, weight_std: NonNegat
 def bayes_risk(
     d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Least risk of any predictor, E tr (I / τ^2 + X^T X / σ^2)^-1: τ^2 (d - k)_+ without noise, 0
-    for τ = 0.
+    """The least risk of any predictor, E tr (I / τ^2 + X^T X / σ^2)^-1. It is τ^2 (d - k)_+ without
+    noise, and 0 for τ = 0.
     """
     unseen = weight_std**2 * max(d - k, 0)
     if noise_std == 0 or weight_std == 0:
@@ -172,8 +174,8 @@ def ridge_expected_risk(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """Risk τ^2 (d - k)_+ + E sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i + λ)^2; `ols_risk`, maybe infinite,
-    at λ = 0.
+    """The risk τ^2 (d - k)_+ + E sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i + λ)^2 of ridge regression. At λ
+    = 0 it is `ols_risk`, which may be infinite.
     """
     if regulariser == 0:
         return ols_risk(d, k, weight_std, noise_std)
@@ -193,8 +195,8 @@ def spd_ridge_to_ols(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """E |w_ridge - w_OLS|^2 = E sum_i λ^2 (τ^2 + σ^2 / s_i) / (s_i + λ)^2, infinite for λ > 0 where
-    `ols_risk` is.
+    """The mean squared distance E |w_ridge - w_OLS|^2 = E sum_i λ^2 (τ^2 + σ^2 / s_i) / (s_i +
+    λ)^2. For λ > 0 it is infinite where `ols_risk` is.
     """
     if regulariser > 0 and np.isinf(ols_risk(d, k, weight_std, noise_std)):
         return np.inf
@@ -213,8 +215,8 @@ def spd_ridge_to_bayes(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """E |w_ridge - w_Bayes|^2, the excess risk: E sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 v_i),
-    v_i = τ^2 s_i + σ^2.
+    """The mean squared distance E |w_ridge - w_Bayes|^2, which is the excess risk: E sum_i s_i (λ
+    τ^2 - σ^2)^2 / ((s_i + λ)^2 v_i) with v_i = τ^2 s_i + σ^2.
 
     Infinite where the risk is. Figure 2 of Akyurek et al. 2023 shows it over λ and σ^2 / τ^2,
     divided by d.
@@ -239,8 +241,8 @@ def spd_ridge_to_bayes(
 def mean_bayes_error(
     d: Count, n: Prefixes, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Mean of `bayes_risk` + σ^2 over k = 1, ..., n - 1: a perfect transformer's error.
-    `ValueError` also if n < 2.
+    """The mean of `bayes_risk` + σ^2 over k = 1, ..., n - 1: the error of a perfect transformer.
+    Raises `ValueError` also if n < 2.
     """
     risks = [
         bayes_risk(d, k, weight_std, noise_std) for k in range(n - 1, 0, -1)
@@ -261,8 +263,8 @@ _LOWEST_LOG = -87  # the integrand vanishes at least as sqrt(s), which is 1e-19 
 def spectral_density(
     eigenvalues: Annotated[Float[np.ndarray, " points"], POSITIVE], d: Count, k: Count
 ) -> Float[np.ndarray, " points"]:
-    """Mean number of nonzero eigenvalues of X^T X per unit length at each s > 0; it integrates to
-    min(d, k).
+    """The mean number of nonzero eigenvalues of X^T X per unit length at each s > 0. It integrates
+    to min(d, k).
 
     The relative error is a few 1e-16 times max(d, k). `ValueError` if (sqrt d + sqrt k)^2 > 1000.
     """
@@ -289,7 +291,9 @@ def spectral_density(
         next_function = (
             (2 * j + 1 + alpha - eigenvalues) * function - coupling * function_before
         ) / next_coupling
-        total_before, total = total, coupling * total_before / next_coupling
+        next_total = coupling * total_before / next_coupling
+        total_before = total
+        total = next_total
         integral_before = integral
         integral = next_integral
         function_before = function
@@ -305,8 +309,8 @@ def expected_spectral_sum(
     d: Count,
     k: Natural,
 ) -> float:
-    """E sum_i f(s_i) over the min(d, k) nonzero eigenvalues s_i of X^T X, X standard normal with k
-    rows, d columns.
+    """The mean E sum_i f(s_i) over the min(d, k) nonzero eigenvalues s_i of X^T X, where X is
+    standard normal with k rows and d columns.
 
     `function` maps an array of eigenvalues in (1e-38, (sqrt d + sqrt k + 10)^2] to as many finite
     numbers. It must be analytic in the right half-plane (as rational functions with poles at s <=
