@@ -268,7 +268,9 @@ def test_one_hot_tax(trial, values: Values):
     cases=[2, 3, 10, 100],
 )
 def test_one_hot_tax__uniform(trial, values: Values):
-    """For p values of equal chance the tax is (p − 1) log₂(p/(p − 1)) bits, from 1 up to log₂ e."""
+    """To send p features one by one, of which one is on, with equal chances, costs (p − 1)
+    log₂(p/(p − 1)) bits more than to say which it is: from 1 up to log₂ e.
+    """
     law = np.full(values, 1 / values)
     trial.identity(
         one_by_one(law) - at_once(law),
@@ -288,8 +290,9 @@ def test_one_hot_tax__uniform(trial, values: Values):
     cases=[(2, 3), (3, 3), (2, 5)],
 )
 def test_memorised_wins(trial, first: Few, second: Few):
-    """Sent one by one, an item costs the memorised dictionary no more bits than the factored one,
-    whatever the joint law.
+    """An item is a pair (A, B) of factors. If binary features are sent one by one, a dictionary
+    with a feature for each pair costs no more bits for an item than one with a feature for each
+    value, whatever the joint law is.
     """
     generator = trial.generator("tables")
     size = first * second
@@ -315,8 +318,9 @@ def test_memorised_wins(trial, first: Few, second: Few):
     cases=[(2, 3), (3, 3), (5, 4)],
 )
 def test_memorised_wins__by(trial, first: Few, second: Few):
-    """Sent one by one, an item costs the factored dictionary I(A; B) + tax(A) + tax(B) − tax(A, B)
-    bits more than the memorised one.
+    """If binary features are sent one by one, an item (A, B) costs I(A; B) + tax(A) + tax(B) −
+    tax(A, B) bits more with a feature for each value than with a feature for each pair, where the
+    tax is the cost of sending a choice one by one beyond its entropy and I is mutual information.
     """
     joint = trial.generator("table").dirichlet(np.ones(first * second)).reshape(first, second)
     factors = one_by_one(joint.sum(axis=1)) + one_by_one(joint.sum(axis=0))
@@ -339,8 +343,9 @@ def test_memorised_wins__by(trial, first: Few, second: Few):
     cases=[(3, 3), (3, 12), (10, 10)],
 )
 def test_memorised_wins__uniform(trial, first: First, second: Second):
-    """For independent uniform factors the memorised dictionary gains tax(p) + tax(q) − tax(p q)
-    bits on each item, tax(p) = (p − 1) log₂(p/(p − 1)): nearly log₂ e.
+    """For independent uniform factors of p and q values, sent one by one, a feature for each pair
+    saves tax(p) + tax(q) − tax(p q) bits on each item against a feature for each value, with tax(p)
+    = (p − 1) log₂(p/(p − 1)): nearly log₂ e.
     """
     joint = np.full((first, second), 1 / (first * second))
     factors = one_by_one(joint.sum(axis=1)) + one_by_one(joint.sum(axis=0))
@@ -479,8 +484,9 @@ def test_hierarchy(
     chance: Annotated[float, Interval(0.01, 0.99, why="r, of a parent")],
     children: Annotated[int, Interval(2, 100, why="c of a parent; one child is its parent")],
 ):
-    """Of c equally likely children one is on if their parent is, with chance r. To send the
-    children only when the parent is on saves c I(parent; child) bits on each item.
+    """Of c equally likely children one is on if their parent is, with chance r. A code that sends
+    the children only when the parent is on saves c I(parent; child) bits on each item against one
+    that sends all, I being mutual information.
     """
     flat, gated = flat_and_gated(chance, children)
     law = saved_by_hierarchy(chance, children)

@@ -139,7 +139,11 @@ def by_hamming_distance(queries, documents, planes):
     cases=[(8, 12, 8, 4), (1, 2, 2, 1)],
 )
 def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bits: Bits):
-    """F is at most NCh for every draw of hyperplanes, and equals it for one document."""
+    """Let F be the inner product of a query's sketch (sums over cells of random hyperplanes,
+    divided by the number of vectors) and a document's (means over cells, empty cells filled). F is
+    at most the mean over query vectors of the largest inner product with a document vector, for
+    every draw of hyperplanes, and equals it for one document vector.
+    """
     generator = trial.generator("vectors")
     query, document = (
         uniform_direction(dim).rvs(n, random_state=generator) for n in (queries, documents)
@@ -225,7 +229,9 @@ def test_cost_of_no_fill(
     ],
     bits: Bits,
 ):
-    """With one document at the angle t and empty cells left empty, E F = <q, p> (1 - t / π)^k."""
+    """A query vector q and one document vector p have the angle t. If empty cells of k random
+    hyperplanes stay empty, the inner product of their sketches has the mean <q, p> (1 - t / π)^k.
+    """
     law = chance_of_one_cell(angle, bits)
     controls = {
         "as if the cell were filled": 1.0,
@@ -257,8 +263,8 @@ def test_duplicates(
     bits: Bits,
     copies: Annotated[int, Interval(2, 5, why="one copy repeats nothing")],
 ):
-    """Repeating every document vector leaves F unchanged; with sums in place of means it would be
-    multiplied.
+    """Repeating every document vector leaves the inner product of the sketches unchanged, because a
+    document's cell holds a mean; with sums it would be multiplied.
     """
     generator = trial.generator("vectors")
     query, document = (

@@ -275,8 +275,9 @@ BINNED = [(4, 8, 10.0), (2, 5, 16.0), (12, 3, 10.0), (24, 1, 40.0)]
 
 @claim(derived("V_B is the squared length of a normal vector"), kind="distribution", cases=BINNED)
 def test_power(trial, bins: Bins, per_bin: PerBin, strength: Strength):
-    """V_B of a drift has the law of χ² with B - 1 degrees of freedom and noncentrality λ (1 -
-    1/B²), at every n.
+    """Residuals r_i = s (t_i - ½) + N(0, 1) stand at n times t_i = (i - ½)/n. The variance V_B of
+    their means between B equal bins has the law of χ² with B - 1 degrees of freedom and
+    noncentrality λ (1 - 1/B²), λ = ns²/12, for every n.
     """
     signal = drift(bins * per_bin, strength)
     controls = {"one degree for each bin": chi_square(bins, seen_by_bins(bins, strength))}
@@ -297,8 +298,9 @@ def test_power(trial, bins: Bins, per_bin: PerBin, strength: Strength):
     cases=[(4, 10.0), (5, 40.0), (60, 3.0)],
 )
 def test_power__of_contrast(trial, points: Points, strength: Strength):
-    """The contrast of a drift has the law of χ² with one degree of freedom and noncentrality λ (1 -
-    1/n²), at every n.
+    """Residuals r_i = s (t_i - ½) + N(0, 1) stand at n times t_i = (i - ½)/n. The contrast (Σ r_i
+    (t_i - ½))²/Σ (t_i - ½)² has the law of χ² with one degree of freedom and noncentrality λ (1 -
+    1/n²), λ = ns²/12, for every n.
     """
     signal = drift(points, strength)
     controls = {
@@ -367,8 +369,9 @@ def test_price__of_thirds(
         int, Interval(2, 20, why="of three points the ends are the contrast; all cuts are tried")
     ],
 ):
-    """If n is a multiple of three, no difference of the means of an early and a late group sees
-    more of a drift than that of the outer thirds: 8/9/(1 - 1/n²) of what the contrast sees.
+    """If n is a multiple of three, the difference of the means of the outer thirds sees more of a
+    linear drift in n residuals than that of any other early and late group: 8/9/(1 - 1/n²) of the
+    noncentrality of the best contrast.
     """
     points = 3 * third
     halves = 0.75 / (1 - 1 / points**2)
@@ -423,8 +426,9 @@ def test_selection(
     per_bin: PerBin,
     strength: Strength,
 ):
-    """V_B ranks a drifting feature above an invariant one, with independent residuals, with chance
-    P(F > 1) of noncentral F with B - 1 and B - 1 degrees and noncentrality λ (1 - 1/B²).
+    """A feature drifts linearly with λ = ns²/12, and another does not; residuals are independent.
+    The variance of the means of B bins ranks the drifting one higher with the chance P(F > 1) of a
+    noncentral F with B - 1 and B - 1 degrees and noncentrality λ (1 - 1/B²).
     """
     signal = drift(bins * per_bin, strength)
     law = float(chance_of_selection(bins, strength))
@@ -445,8 +449,9 @@ def test_selection(
     cases=[(9, 3, 10.0), (12, 6, 5.0), (50, 5, 20.0)],
 )
 def test_selection__of_ends(trial, points: Points, count: Ends, strength: Strength):
-    """The difference of the outer fractions f ranks a drifting feature above an invariant one with
-    chance Φ(√(μ/2))² + Φ(-√(μ/2))², μ = 6 f (1 - f)² λ.
+    """A feature drifts linearly with λ = ns²/12, and another does not. The squared difference of
+    the means of the outer fractions f ranks the drifting one higher with the chance Φ(√(μ/2))² +
+    Φ(-√(μ/2))², μ = 6 f (1 - f)² λ.
     """
     trial.require(2 * count <= points, "the ends must not overlap: count is at most points/2")
     signal = drift(points, strength)
@@ -473,8 +478,9 @@ def test_selection__many_bins(
         float, Interval(0.5, 4, why="at 0 a coin is tossed; beyond, the choice is sure")
     ],
 ):
-    """As B → ∞ with λ = c √B, V_B ranks a drifting feature above an invariant one with chance
-    Φ(c/2): many bins toss a coin unless λ is far above √B.
+    """As the number B of bins grows and the drift has λ = ns²/12 = c √B, the variance of the means
+    of bins ranks a drifting feature above another with the chance Φ(c/2): many bins toss a coin
+    unless λ is far above √B.
     """
     sizes = 2.0 ** np.arange(8, 17)
     values = [

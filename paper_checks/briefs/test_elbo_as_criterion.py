@@ -224,8 +224,9 @@ def chance_by_bic(design, effects):
     cases=[(30, 3, 1.0), (50, 5, 2.0), (8, 10, 0.5)],
 )
 def test_gap(trial, samples: Samples, features: Features, prior: Prior):
-    """The log evidence exceeds the best ELBO by ½ (Σ log Λ_jj - log det Λ), half the logarithm of
-    the product of variance inflation factors, whatever y.
+    """In linear regression with Gaussian weights of posterior precision Λ, the log evidence exceeds
+    the best mean-field ELBO by ½ (Σ log Λ_jj - log det Λ), half the logarithm of the product of
+    variance inflation factors, whatever the outcomes are.
     """
     generator = trial.generator("data")
     design = correlated_features(generator, samples, features)

@@ -130,8 +130,8 @@ def least_signed(dim, count):
 
 @claim(derived("recalled; Welch 1974"), kind="bound", cases=[(3, 5), (5, 10), (8, 9)])
 def test_welch(trial, dim: Dim, vectors: Vectors):
-    """The worst |cos| of N > d lines is √((N − d)/(d (N − 1))) at least; equiangular tight sets
-    attain it.
+    """The largest |v_i·v_j|, i ≠ j, of N > d unit vectors in d dimensions is at least √((N − d)/(d
+    (N − 1))), and equiangular tight sets attain it.
     """
     trial.require(vectors > dim, "vectors must exceed dim: fewer can be orthogonal")
     frames = named_arrangements(dim)
@@ -155,8 +155,8 @@ def test_orthoplex(
         int, Interval(1, 8, why="vectors beyond d (d + 1)/2; the best arrangement is searched")
     ],
 ):
-    """The worst |cos| of N > d (d + 1)/2 lines is 1/√d at least, more than Welch's; some sets
-    attain it.
+    """The largest |v_i·v_j|, i ≠ j, of N > d (d + 1)/2 unit vectors in d dimensions is at least
+    1/√d, which is more than Welch's bound, and some sets attain it.
     """
     frames = named_arrangements(dim)
     count = dim * (dim + 1) // 2 + surplus
@@ -176,8 +176,8 @@ def test_orthoplex(
 
 @claim(derived("recalled; Rankin"), kind="optimality", cases=[(3, 4), (3, 6), (5, 7), (6, 3)])
 def test_signed(trial, dim: Dim, vectors: Vectors):
-    """The least worst cosine μ₊ of N directions is −1/(N − 1) for N ≤ d + 1, and exactly 0 for d +
-    2 ≤ N ≤ 2d.
+    """The least possible value of the largest v_i·v_j, i ≠ j, of N unit vectors in d dimensions is
+    −1/(N − 1) for N ≤ d + 1, and exactly 0 for d + 2 ≤ N ≤ 2d.
     """
     trial.require(
         vectors <= 2 * dim, "vectors must be at most 2 dim: no closed form is known beyond"
@@ -203,8 +203,8 @@ def in_the_plane(count):
 def test_plane(
     trial, lines: Annotated[int, Interval(3, 10, why="the best arrangement is searched")]
 ):
-    """The least worst |cos| of N lines in the plane is cos(π/N); from N = 4 on this is more than
-    Welch's bound √((N − 2)/(2 (N − 1))).
+    """The least possible value of the largest |v_i·v_j|, i ≠ j, of N unit vectors in the plane is
+    cos(π/N). From N = 4 on this is more than Welch's bound √((N − 2)/(2 (N − 1))).
     """
     cosine = worst_cosine(best_arrangement(trial.generator(), 2, lines, 4))
     law = in_the_plane(lines)
@@ -232,8 +232,8 @@ def best_known(dim, count):
 
 @claim(derived("sets that attain a bound"), kind="optimality", cases=[(3, 6), (5, 10), (3, 7)])
 def test_found(trial, dim: Dim, vectors: Vectors):
-    """The search reaches the bound where a set attains it: Welch's for 6 lines in 3 dimensions and
-    10 in 5, and 1/√3 for 7 in 3.
+    """A search by gradients over unit vectors reaches the least possible value of the largest
+    |v_i·v_j|: Welch's bound for 6 vectors in 3 dimensions and 10 in 5, and 1/√3 for 7 in 3.
     """
     trial.require(
         (dim, vectors) in ((2, 3), (3, 4), (3, 6), (5, 6), (5, 10), (3, 7)),

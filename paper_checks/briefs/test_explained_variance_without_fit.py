@@ -153,7 +153,9 @@ def gaussian_case(samples, dim, b, v):
     cases=[(4, 2), (2, 6), (6, 1)],
 )
 def test_unbiased(trial, samples: Samples, dim: Dim):
-    """E T = |g|^2 for every law and every n >= 2, also with fewer samples than features."""
+    """Let T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) for n samples (x_i, y_i) of one law.
+    Its mean is |E[y x]|^2 for every law and every n >= 2, also with fewer samples than features.
+    """
     law = four_points(trial.generator("law"), dim)
     measured = enumerated(law, samples, path_statistics)[0][0]
     means = path_means(law, samples)[0]
@@ -173,8 +175,10 @@ def test_unbiased(trial, samples: Samples, dim: Dim):
     cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)],
 )
 def test_exact_variance(trial, samples: FewSamples, dim: Nodes, signal: Signal, noise: Noise):
-    """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)), where z1 = g'Ag - |g|^4 and z2 = tr A^2 - |g|^4;
-    in the Gaussian case z1 = 2 b^2 + v b and z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2.
+    """For n samples (x_i, y_i) of one law, T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) has
+    the variance (4 (n - 2) z1 + 2 z2) / (n (n - 1)) with z1 = g'Ag - |g|^4, z2 = tr A^2 - |g|^4, g
+    = E[y x] and A = E[y^2 x x']. For Gaussian x and y = <x, β> + noise of variance v, z1 = 2 b^2 +
+    v b and z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2, b = |β|^2.
     """
     laws = four_points(trial.generator("law"), dim), gaussian_nodes(dim, signal, noise)
     measured = [enumerated(law, samples, path_statistics)[1][0] for law in laws]
@@ -195,8 +199,9 @@ def test_exact_variance(trial, samples: FewSamples, dim: Nodes, signal: Signal, 
     cases=[(5, 2), (2, 1), (6, 6)],
 )
 def test_paths(trial, samples: Samples, dim: Dim):
-    """With G the strictly upper triangle of XX', E y'G^k y / C(n, k + 1) = g'S^(k-1) g for every
-    law and k < n.
+    """Let X (n, d) and y hold n samples of one law and G be the strictly upper triangle of XX'.
+    Then E y'G^k y / C(n, k + 1) = g'S^(k-1) g with g = E[y x] and S = E[x x'], for every law and k
+    < n.
     """
     law = four_points(trial.generator("law"), dim)
     measured = enumerated(law, samples, path_statistics)[0]
@@ -216,8 +221,9 @@ def test_paths(trial, samples: Samples, dim: Dim):
     cases=[(3, 2, 0.5, 0.7), (2, 1, 0, 1)],
 )
 def test_plug_in(trial, samples: FewSamples, dim: Nodes, signal: Signal, noise: Noise):
-    """Gaussian |X'y|^2 / n^2, which keeps the pairs of a sample with itself, has mean b + ((d + 1)
-    b + d v) / n.
+    """For Gaussian x with covariance I and y = <x, β> + noise of variance v, the plug-in |X'y|^2 /
+    n^2, which keeps the pairs of a sample with itself, has the mean b + ((d + 1) b + d v) / n with
+    b = |β|^2.
     """
     law = gaussian_case(samples, dim, signal, noise)[1]
     measured = enumerated(gaussian_nodes(dim, signal, noise), samples, plug_in_statistic)[0]

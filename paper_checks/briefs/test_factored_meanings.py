@@ -150,7 +150,10 @@ def sum_of_edges(table):
 
 @claim(paper("Proposition 4"), kind="identity", cases=MARGINS)
 def test_marginal_means(trial, first: Values, second: Values, third: ThirdValues, width: Width):
-    """Under product weights averages give the best decomposable table."""
+    """A table u_{ab…} of vectors is decomposable if u_{ab…} = u_0 + u_a + u_b + …. Under product
+    weights of the cells, averages over each factor give the decomposable table nearest to any
+    table.
+    """
     generator = trial.generator()
     shape = (first, second, third)
     table = generator.normal(size=(*shape, width))
@@ -167,8 +170,8 @@ def test_marginal_means(trial, first: Values, second: Values, third: ThirdValues
 def test_marginal_means__unbalanced(
     trial, first: Values, second: Values, third: ThirdValues, width: Width
 ):
-    """Under weights that are no product least squares recover a decomposable table, and averages
-    miss it.
+    """If the weights of the cells are no product, least squares recovers a decomposable table
+    u_{ab…} = u_0 + u_a + u_b + …, and averages over each factor miss it.
     """
     generator = trial.generator()
     shape = (first, second, third)
@@ -212,7 +215,9 @@ def test_chance_share(
 
 @claim(derived("by the definition of p(a, b | v)"), kind="identity", cases=TABLES)
 def test_independence__odds(trial, first: Values, second: Values, width: Width):
-    """The log odds ratios of two factors given v are (u_11 + u_ab - u_1b - u_a1)·v."""
+    """Let cells have the probabilities p(a, b | v) ∝ exp(u_ab·v). The logarithms of the odds ratios
+    p_11 p_ab/(p_1b p_a1) are (u_11 + u_ab - u_1b - u_a1)·v.
+    """
     table = trial.generator().normal(size=(first, second, width))
     odds = np.stack([dependence(table, basis)[1] for basis in np.eye(width)], axis=-1)
     row = table[1:, 1:] - table[:1, 1:]  # log p(a, b)/p(1, b), up to a constant

@@ -273,8 +273,10 @@ LINEAR = abstract(
 
 @claim(THRESHOLD, kind="optimality", cases=[0.003, 0.01, 0.05])
 def test_dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """Of the rules whose acceptance rates of two groups differ by at most δ, the most accurate one
-    flips the accurate rule in the falling order of |f/η| until the gap is δ.
+    """The rule that accepts where Y = 1 is likelier has the bias score f/η at x: flipping it there
+    takes P(x) f(x) off the gap of acceptance rates and P(x) η(x) off the accuracy. Of all rules
+    with a gap of at most δ, the most accurate one flips it in the falling order of |f/η| until the
+    gap is δ.
     """
     joints = unfair(trial, worlds(trial, n_worlds, n_atoms), tolerance)
     optimal = [measure(joint, fairest(joint, tolerance))[0] for joint in joints]
@@ -291,8 +293,8 @@ def test_dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorld
 
 @claim(derived("a basic optimum has a fraction for each constraint at most"), kind="bound")
 def test_dp_random(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """The most accurate rule whose acceptance rates differ by at most δ decides one atom at most by
-    chance.
+    """Of all rules whose acceptance rates of two groups differ by at most δ, the most accurate one
+    leaves at most one kind of people to chance.
     """
     joints = unfair(trial, worlds(trial, n_worlds, n_atoms), tolerance)
     counts = np.array([random_atoms(fairest(joint, tolerance)) for joint in joints])
@@ -308,8 +310,9 @@ def test_dp_random(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds:
 
 @claim(derived("by rounding the one random atom of the threshold rule up"), kind="bound")
 def test_whole(trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, n_worlds: NWorlds = 20):
-    """Where no flip moves the gap by more than 2 δ, the best rule without chance loses at most the
-    dearest flip more than the best rule with it.
+    """If no flip at one kind of people moves the gap of acceptance rates by more than 2 δ, the best
+    rule without chance is less accurate than the best rule with it by at most the accuracy of the
+    dearest flip.
     """
     close = np.array([[1 + 1.002 * tolerance, 1 - 1.002 * tolerance]])
     groups = np.concatenate([close, close[:, ::-1]]) / 4
@@ -408,7 +411,9 @@ def test_eo_dual(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: N
 
 @claim(derived("a basic optimum has a fraction for each constraint at most"), kind="bound")
 def test_eo_random(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """The most accurate rule for equalised odds up to δ decides two atoms at most by chance."""
+    """Of all rules whose acceptance rates of two groups differ by at most δ within either label,
+    the most accurate one leaves at most two kinds of people to chance.
+    """
     joints = unequal(trial, worlds(trial, n_worlds, n_atoms), tolerance)
     counts = [random_atoms(fairest(joint, tolerance, gaps=(2, 3))) for joint in joints]
     trial.bound(

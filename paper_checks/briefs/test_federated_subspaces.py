@@ -248,8 +248,8 @@ def length_of_bases(angles, weights):
     cases=[3, 2, 8],
 )
 def test_direction_of_the_mean(trial, clients: Clients):
-    """In the plane the top direction of Σ w_i u_i u_iᵀ has the double of its angle at arg Σ w_i
-    e^(2iθ_i).
+    """Unit vectors u_i in the plane have the angles θ_i. The top direction of Σ w_i u_i u_iᵀ has
+    half of the angle arg Σ w_i e^(2iθ_i).
     """
     generator = trial.generator("clients")
     angles, first, second, rows = drawn_clients(generator, clients)
@@ -274,8 +274,9 @@ def test_direction_of_the_mean(trial, clients: Clients):
     cases=[3, 2, 8],
 )
 def test_direction_of_the_mean__pooled(trial, clients: Clients):
-    """In the plane the top direction of Σ n_i C_i has the double of its angle at arg Σ n_i g_i
-    e^(2iθ_i): rows count by the gap of their client.
+    """Clients in the plane have n_i rows whose covariances C_i have top directions at the angles
+    θ_i and gaps g_i between their eigenvalues. The top direction of Σ n_i C_i has half of the angle
+    arg Σ n_i g_i e^(2iθ_i): rows count by the gap of their client.
     """
     angles, first, second, rows = drawn_clients(trial.generator("clients"), clients)
     trial.identity(

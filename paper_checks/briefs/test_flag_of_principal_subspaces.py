@@ -186,8 +186,9 @@ def hessian_spectra(points, vectors, steps, orderings):
     cases=[(4, 2), (3, 3)],
 )
 def test_flag_minimum(trial, dim: Dim, steps: Steps):
-    """Over all flags AUV is least for principal components, Σ_i min(i - 1, q) λ_i, and largest for
-    the last ones.
+    """Let AUV be the sum over k <= q of the variance of data with covariance eigenvalues λ_1 > λ_2
+    > … that the first k vectors of an orthonormal u_1, …, u_q leave. It is least, Σ_i min(i - 1, q)
+    λ_i, for the principal components, and largest for the last ones.
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -219,8 +220,9 @@ def test_rotation_price(
     steps: Steps,
     angle: Annotated[float, Interval(0.01, 3.1, why="at 0 and π nothing is turned")],
 ):
-    """Turning components i < j by φ costs (w_i - w_j)(λ_i - λ_j) sin² φ; V_q alone sees nothing
-    where i, j <= q.
+    """Turning the principal components i < j of a flag by φ raises its accumulated unexplained
+    variance by (w_i - w_j)(λ_i - λ_j) sin² φ, w_j = max(q - j + 1, 0); the variance that the
+    largest subspace V_q leaves stays the same for i, j <= q.
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -245,8 +247,9 @@ def critical_flags(dim, steps):
     cases=[(4, 3), (4, 2), (3, 3)],
 )
 def test_morse_index(trial, dim: FewDims, steps: Steps):
-    """The critical flags are the orderings π of the components, with Hessian eigenvalues 2 (w_a -
-    w_b)(λ_π(a) - λ_π(b)).
+    """The critical flags of the accumulated unexplained variance are the orderings π of the
+    principal components, and the Hessian there has the eigenvalues 2 (w_a - w_b)(λ_π(a) - λ_π(b)),
+    w_j = max(q - j + 1, 0).
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -271,8 +274,9 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
     cases=[(4, 3), (4, 2), (3, 3)],
 )
 def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
-    """A critical flag has as many directions down as its ordering has inversions: only the flag of
-    principal components is a local minimum.
+    """A critical flag of the accumulated unexplained variance has as many directions of descent as
+    its ordering of the principal components has inversions: only the flag of principal components
+    is a local minimum.
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -313,8 +317,8 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
     cases=[(5, 2), (3, 2), (6, 4)],
 )
 def test_chordal_mean__greedy(trial, dim: Dim, steps: Steps):
-    """A flag whose second vector is best after its first is no mean: turning both in their plane
-    lowers its cost.
+    """A flag whose second vector is chosen best after its first one is no chordal mean of flags:
+    turning both in their plane lowers its cost.
     """
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
     frames = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0]

@@ -188,7 +188,9 @@ def growth_of_halves(tokens, width, blocks, scale=1.0):
 
 @claim(derived("the real part of a transform is that of the even half"), cases=SIZES)
 def test_half_is_lost(trial, tokens: Tokens, width: Width):
-    """F has the rank (N d + s)/2, the dimension of the even X."""
+    """Let F(X) = Re fft2(X) for X with N tokens of width d, and let s = (2 if N is even, else 1)(2
+    if d is even, else 1). F has the rank (N d + s)/2.
+    """
     trial.identity(
         rank_of(layer, tokens, width),
         even_dimension(tokens, width),
@@ -203,7 +205,9 @@ def test_half_is_lost(trial, tokens: Tokens, width: Width):
 
 @claim(derived("cosines are even"), cases=SIZES)
 def test_half_is_lost__odd_part(trial, tokens: Tokens, width: Width):
-    """The kernel of F is all odd X: F(X) = F((X + X^r)/2)."""
+    """Re fft2(X) is the same for X and for X with the orders of tokens and of features reversed at
+    once: its kernel is all X that change sign under this reversal.
+    """
     inputs = trial.generator("input").normal(size=(tokens, width))
     tokens_back = np.roll(inputs[::-1], 1, axis=0)
     trial.identity(
@@ -219,8 +223,8 @@ def test_half_is_lost__odd_part(trial, tokens: Tokens, width: Width):
 
 @claim(derived("the share of dimensions that are even"), cases=SIZES)
 def test_half_is_lost__read_out(trial, tokens: Tokens, width: Width):
-    """Of the variance of a white X the best linear read-out from F(X) explains
-    R² = (1 + s/(N d))/2.
+    """The best linear read-out from Re fft2(X) explains R² = (1 + s/(N d))/2 of the variance of a
+    white X with N tokens of width d, s = (2 if N is even, else 1)(2 if d is even, else 1).
     """
     share = even_dimension(tokens, width) / (tokens * width)
     trial.identity(
@@ -252,8 +256,9 @@ def test_gauss_signs(trial, tokens: Tokens, width: Width):
 
 @claim(derived("the eigenvalues of F, plus 1"), cases=SIZES)
 def test_residual(trial, tokens: Tokens, width: Width):
-    """The block X + F(X) loses nothing: the odd half is multiplied by 1, the even one by
-    1 ± √(N d), and the condition number is √(N d) + 1.
+    """The block X + Re fft2(X) on N tokens of width d loses nothing: it multiplies the part of X
+    that changes sign if both orders are reversed by 1, and the rest by 1 ± √(N d), so that its
+    condition number is √(N d) + 1.
     """
     root = np.sqrt(tokens * width)
     trial.identity(
@@ -318,7 +323,9 @@ def test_residual__in_blocks(
 
 @claim(derived("each axis keeps its even half"), cases=SIZES)
 def test_which_real_part(trial, tokens: Tokens, width: Width):
-    """With the real part after each axis the rank is (⌊N/2⌋ + 1)(⌊d/2⌋ + 1), about a quarter."""
+    """If the real part is taken after the transform along each axis, Fourier mixing of N tokens of
+    width d has the rank (⌊N/2⌋ + 1)(⌊d/2⌋ + 1), about a quarter of N d.
+    """
     trial.identity(
         rank_of(layer_axis_by_axis, tokens, width),
         axis_wise_dimension(tokens, width),
@@ -332,7 +339,9 @@ def test_which_real_part(trial, tokens: Tokens, width: Width):
 
 @claim(derived("cas functions are orthogonal"), cases=SIZES)
 def test_which_real_part__hartley(trial, tokens: Tokens, width: Width):
-    """With Re - Im in place of Re all singular values are √(N d): nothing is lost."""
+    """With the real part less the imaginary part in place of the real part, all singular values of
+    Fourier mixing of N tokens of width d are √(N d): nothing is lost.
+    """
     root = np.sqrt(tokens * width)
     trial.identity(
         np.linalg.svd(matrix_of(hartley, tokens, width), compute_uv=False),

@@ -114,8 +114,10 @@ def test_both_inequalities(
         Interval(-1, 0.9, why="between two prototypes; the same prototype would be one class"),
     ],
 ):
-    """Mean distances of new to old are 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across: a
-    better model, ρ_n > ρ_o, keeps (i) always and (ii) iff c ≤ 0.
+    """Features of class y are unit vectors around the prototype w_y with mean length ρ, and w_i·w_j
+    = c. Mean distances 1 − cos of new to old features are 1 − ρ_n ρ_o within a class and 1 − c ρ_n
+    ρ_o across. A better model, ρ_n > ρ_o, is nearer within a class than two old features are, and
+    farther across if and only if c ≤ 0.
     """
     law = mean_distances(dim, old, new, cosine)
     controls = {"features at their prototypes": 1 - np.array([1, 1, cosine, cosine])}
@@ -165,8 +167,10 @@ def mean_squared_distances(dim, old, new):
     cases=[(5, 0.5, 0.2), (8, 0.3, 0.3)],
 )
 def test_euclidean(trial, dim: Dim, old: Noise, new: Noise):
-    """For features w_y + σ N(0, I) mean squared distances are d (σ_n² + σ_o²), and 2 (1 + 1/d) more
-    across classes: (i) needs σ_n ≤ σ_o and (ii) σ_n ≥ σ_o.
+    """Features are w_y + σ N(0, I) with w_y on a regular simplex in d dimensions. Mean squared
+    distances of new to old are d (σ_n² + σ_o²), and 2 (1 + 1/d) more across classes: they are no
+    larger within a class than those of two old features if σ_n ≤ σ_o, and no smaller across if σ_n
+    ≥ σ_o.
     """
     law = mean_squared_distances(dim, old, new)
     rivals = {"features at their prototypes": (2 + 2 / dim) * np.array([0, 0, 1, 1])}
@@ -215,8 +219,8 @@ def test_regrown_head(
         int, Interval(1, 60, why="classes that are added; as many more as there may be at first")
     ],
 ):
-    """A simplex made again keeps K of its K₂ directions at best at the mean cosine √((K − 1) K₂/(K
-    (K₂ − 1))).
+    """If a regular simplex of K directions is made again with K₂ > K, the largest possible mean
+    cosine of K new directions and the old ones is √((K − 1) K₂/(K (K₂ − 1))).
     """
     law = kept_law(classes, more)
     controls = {"all is kept, as in a fixed head": 1.0, "nothing is kept": 0.0}

@@ -148,8 +148,9 @@ def grid(generator, side):
     cases=[0.1, 0.02, 1.0],
 )
 def test_circle(trial, time: Time):
-    """On the circle -4t log h_t - 2t log(4 π t) = d^2 - 4t log sum_k exp(-((d + 2 π k)^2 - d^2) /
-    4t).
+    """On the circle of length 2 π the heat kernel h_t of the Laplacian has -4t log h_t - 2t log(4 π
+    t) = d^2 - 4t log sum_k exp(-((d + 2 π k)^2 - d^2) / 4t) at the distance d, k over all whole
+    numbers.
     """
     measured = [heat_logarithm("circle", d, time) for d in DISTANCES]
     law = sum_over_geodesics("circle", time)
@@ -179,8 +180,9 @@ def test_graph_sees_hops(
         int, Interval(2, 6, why="the grid has side x side nodes; further corners need more digits")
     ],
 ):
-    """On a graph h_t / t^m tends to the sum over shortest paths of the product of weights / m!: t
-    log h_t -> 0.
+    """The heat kernel h_t of a graph with weights between two nodes m steps apart, divided by t^m,
+    tends to the sum over shortest paths of the product of weights / m! as t -> 0. So t log h_t
+    tends to 0, and not to a squared distance.
     """
     weights, hops = grid(trial.generator("weights"), side)
     times = 2.0 ** -np.arange(8, 14)

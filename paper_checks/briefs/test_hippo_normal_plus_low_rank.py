@@ -170,7 +170,9 @@ def leading_condition():
 
 @claim(paper("Theorem 1"), kind="identity", cases=[2, 9, 64])
 def test_normal_plus_rank_one(trial, states: States):
-    """A + P Pᵀ is normal, although A is not."""
+    """Let A be the HiPPO-LegS matrix, A_nk = -√((2n+1)(2k+1)) below the diagonal and A_nn = -(n +
+    1), and P_n = √(n + 1/2). A + P Pᵀ is normal, although A is not.
+    """
     a, _ = hippo(states)
     p = correction(states)
     vectors = {
@@ -189,7 +191,9 @@ def test_normal_plus_rank_one(trial, states: States):
 
 @claim(derived("A + P Pᵀ is -I/2 plus an antisymmetric matrix"), kind="identity", cases=[2, 9, 64])
 def test_normal_plus_rank_one__spectrum(trial, states: States):
-    """All eigenvalues of A + P Pᵀ are on the line Re = -1/2."""
+    """All eigenvalues of A + P Pᵀ, the HiPPO-LegS matrix plus P_n = √(n + 1/2), have the real part
+    -1/2.
+    """
     a, _ = hippo(states)
     p = correction(states)
     normal = a + np.outer(p, p)
@@ -238,7 +242,9 @@ def test_cauchy_kernel(
 
 @claim(derived("both sums of squares telescope"), kind="identity", cases=[2, 16])
 def test_eigenvalue_conditions(trial, states: ExactStates):
-    """The eigenvalue -(j+1) of A has the condition (N-j)/(2j+1) · (N+j)!/((N-j)! j!²)."""
+    """The eigenvalue -(j+1) of the HiPPO-LegS matrix of order N has the condition number
+    (N-j)/(2j+1) · (N+j)!/((N-j)! j!²).
+    """
     largest = [
         max(math.log(math.comb(i + j, i - j)) for i in range(j, states)) for j in range(states)
     ]
@@ -261,8 +267,8 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
     ),
 )
 def test_eigenvalue_conditions__vectors(trial, states: ExactStates):
-    """Up to a factor, A has the eigenvectors V_ij = (-1)^{i-j} √(2i+1) (i+j choose i-j): signs and
-    lengths matter.
+    """The HiPPO-LegS matrix has, up to factors, the eigenvectors V_ij = (-1)^{i-j} √(2i+1) (i+j
+    choose i-j).
     """
     size = min(states, 8)
     pairs = [(i, j) for j in range(size) for i in range(j, size)]
@@ -284,7 +290,9 @@ def around_the_worst(size):
 
 @claim(derived("by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth(trial, size: LargeSize):
-    """N κ/(1+√2)^{2N} tends to 1/(2π√2) = .1125, where κ is the largest condition over j."""
+    """Let κ be the largest condition number of an eigenvalue of the HiPPO-LegS matrix of order N.
+    Then N κ/(1+√2)^{2N} tends to 1/(2π√2) = .1125.
+    """
     _, base, limit = leading_condition()
     logs = [log_condition(size, int(j)) - size * math.log(base) for j in around_the_worst(size)]
     # Stirling's terms and the prefactor's slope add .41/N, the rounding of j takes up to .71/N.
@@ -302,7 +310,9 @@ def test_growth(trial, size: LargeSize):
 
 @claim(derived("by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth__place(trial, size: LargeSize):
-    """The eigenvalue -(j+1) with the largest condition has j near N/√2."""
+    """The eigenvalue -(j+1) of the HiPPO-LegS matrix of order N with the largest condition number
+    has j near N/√2.
+    """
     place, *_ = leading_condition()
     window = around_the_worst(size)
     logs = [log_condition(size, int(j)) for j in window]

@@ -181,8 +181,9 @@ LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 
     not_tight=LOOSE,
 )
 def test_decreasing(trial, q: Field, n: Length, k: Dim):
-    """The number of codes falls strictly as the hull's dimension grows up to min(k, n-k): the
-    abstract's statement for n ≥ 2k, and for smaller n by duality.
+    """The hull of a linear code is its intersection with its dual. The number of codes of length n
+    and dimension k falls strictly as the hull's dimension grows up to min(k, n-k): the abstract's
+    statement for n ≥ 2k, and for smaller n by duality.
     """
     require_few(trial, q, n, k)
     larger = counted(n, k, q)[1 : min(k, n - k) + 1]

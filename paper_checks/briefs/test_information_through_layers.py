@@ -268,7 +268,9 @@ def laws_on_few_inputs(generator, dim):
     cases=[(3, 0.5), (6, 0.2)],
 )
 def test_dropout(trial, dim: Inputs, rate: Rate):
-    """Dropout of every coordinate with chance δ leaves at most 1-δ^d of a divergence."""
+    """If each of d coordinates of two laws is dropped with chance δ, their divergence falls to at
+    most 1-δ^d of what it was.
+    """
     inputs, laws = laws_on_few_inputs(trial.generator("laws"), dim)
     after = [dropped_divergence(*pair, rate) for pair in zip(inputs, laws, strict=True)]
     before = stats.entropy(*laws.transpose(1, 2, 0))
@@ -318,8 +320,8 @@ def test_gaussian_noise(
         float, Interval(0.1, 10, why="less leaves nearly all of a divergence, more nearly nothing")
     ],
 ):
-    """Normal noise of variance τ leaves at most v/(v+τ) of a divergence from a normal law of
-    largest variance v.
+    """If normal noise of variance τ is added to a variable and to a normal one of largest variance
+    v, their divergence falls to at most v/(v+τ) of what it was.
     """
     generator = trial.generator("laws")
     maps = linear_layers(generator, dim)

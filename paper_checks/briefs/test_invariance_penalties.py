@@ -180,7 +180,9 @@ def logistic_gaps(design, labels, weights):
     cases=[(50, 4), (3, 2), (2000, 64)],
 )
 def test_gap(trial, samples: Samples, features: Features):
-    """Of squared loss, R(w) - min R = ¼ gᵀ G⁻¹ g for all weights w."""
+    """For squared loss R(w) with the second moments G of the features and the gradient g, R(w) -
+    min R = ¼ gᵀ G⁻¹ g for all weights w.
+    """
     trial.require(
         samples > features,
         "as many features as samples fit everything: samples must exceed features",
@@ -214,8 +216,8 @@ def test_scaling(
     ],
 ):
     """With x₁ → y → x₂, noise of variance 1, 1 and t, and the features (x₁, c x₂) of two
-    environments, IRMv1 of the common fit is proportional to c², while its risk and its gap do not
-    depend on c.
+    environments, the squared gradient of the risk at the common fit (IRMv1) is proportional to c²,
+    while its risk and its gap to the least risk do not depend on c.
     """
     trial.require(
         abs(spread - other) >= 0.01,
@@ -250,8 +252,9 @@ def test_noise_floor(
         float, Interval(1e-3, 1e3, why="a unit, within what squares leave of the digits")
     ],
 ):
-    """With noise of variance σ² the gap at the true weights has the mean p σ²/n whatever G, and
-    IRMv1 the mean 4 σ² tr G/n: one threshold serves all representations for the gap only.
+    """With n samples, p features of second moments G and noise of variance σ², the gap of the
+    squared loss at the true weights to its minimum has the mean p σ²/n whatever G is, and its
+    squared gradient (IRMv1) the mean 4 σ² tr G/n.
     """
     trial.require(
         samples > features,
@@ -273,8 +276,9 @@ def test_noise_floor(
     cases=[(8, 3), (3, 2), (12, 11)],
 )
 def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
-    """With Gaussian noise of variance σ² the gap at the true weights has the law (σ²/n) χ²_p,
-    whatever G; here σ² = 1.
+    """With n samples, p features and Gaussian noise of variance σ² = 1, the gap of the squared loss
+    at the true weights to its minimum has the law (σ²/n) χ²_p, whatever the second moments of the
+    features are.
     """
     trial.require(
         samples > features,
@@ -296,9 +300,9 @@ def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
     cases=[(50, 4), (3, 2), (2000, 64)],
 )
 def test_logistic(trial, samples: Samples, features: Features):
-    """Of log-loss with a finite minimiser, R(w) - min R >= 2 gᵀ G⁻¹ g for all weights w, with
-    equality at the minimum only; near it equality is approached where each sample comes with both
-    labels.
+    """For log-loss R(w) with a finite minimiser, features of second moments G and the gradient g,
+    R(w) - min R >= 2 gᵀ G⁻¹ g for all weights w, with equality at the minimum only. Equality is
+    approached near it if each sample comes with both labels.
     """
     trial.require(
         samples > features,

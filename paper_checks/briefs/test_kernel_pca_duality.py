@@ -162,7 +162,9 @@ def huber_bracket(phi, shares):
 
 @claim(derived("by Ky Fan's theorem"), kind="optimality", cases=[(12, 3), (6, 4), (64, 2)])
 def test_same_minimum(trial, points: Points, components: Components):
-    """Primal and dual of the square loss have the minimum -(λ_1 + … + λ_s)/2."""
+    """Kernel PCA with s components and its dual both have the minimum -(λ_1 + … + λ_s)/2, where λ_i
+    are the largest eigenvalues of the kernel matrix.
+    """
     generator = trial.generator()
     phi = features(generator, points, components + 2)
     kernel = phi @ phi.T
@@ -223,8 +225,9 @@ def features_and_epsilons(generator, points, share):
     cases=[(15, 0.5), (4, 0.0), (64, 0.95)],
 )
 def test_sparsity_threshold(trial, points: Points, share: Share):
-    """The ε-insensitive minimum is 0 if and only if ε >= r_1, and for r_2 <= ε < r_1 it is -(r_1 -
-    ε)²/2: the largest point, not the first principal component, decides.
+    """Let r_1 >= r_2 >= … be the lengths of the points in feature space. The minimum of
+    ε-insensitive kernel PCA with one component is 0 if and only if ε >= r_1, and -(r_1 - ε)²/2 for
+    r_2 <= ε < r_1: the longest point decides, and not the first principal component.
     """
     generator = trial.generator()
     phi, epsilons = features_and_epsilons(generator, points, share)
@@ -249,7 +252,8 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
     cases=[(15, 0.5), (4, 0.0), (64, 0.95)],
 )
 def test_sparsity_threshold__support(trial, points: Points, share: Share):
-    """For r_2 <= ε < r_1 the minimum of the ε-insensitive loss has a single h_i that is not zero,
+    """Let r_1 >= r_2 >= … be the lengths of the points in feature space. For r_2 <= ε < r_1 the
+    minimiser of ε-insensitive kernel PCA with one component has a single entry that is not zero,
     and from r_1 on none.
     """
     generator = trial.generator()
@@ -269,8 +273,8 @@ KAPPAS = np.array([0.003, 0.03, 0.3, 0.6, 0.9, 1, 2])
 
 @claim(derived("κ|t| - κ²/2 <= F(t) for Huber's F"), kind="bound", cases=[12, 7, 4])
 def test_huber_bracket__below(trial, points: FewPoints):
-    """Huber's minimum is at most n κ²/2 - κ M, where M is the largest |Φᵀσ| over vectors σ of
-    signs.
+    """The minimum of kernel PCA with Huber's loss of the threshold κ and n points is at most n κ²/2
+    - κ M, where M is the largest |Φᵀσ| over vectors σ of signs and Φ holds the points.
     """
     generator = trial.generator()
     phi = features(generator, points, 4)
@@ -288,8 +292,9 @@ def test_huber_bracket__below(trial, points: FewPoints):
 
 @claim(derived("F(t) <= min(κ|t|, t²/2) for Huber's F"), kind="bound", cases=[12, 7, 4])
 def test_huber_bracket(trial, points: FewPoints):
-    """Huber's minimum is at least -κ M and at least -λ_1/2, where M is the largest |Φᵀσ| over
-    vectors σ of signs.
+    """The minimum of kernel PCA with Huber's loss of the threshold κ is at least -κ M and at least
+    -λ_1/2, where M is the largest |Φᵀσ| over vectors σ of signs, Φ holds the points, and λ_1 is the
+    largest eigenvalue of ΦΦᵀ.
     """
     generator = trial.generator()
     phi = features(generator, points, 4)
@@ -312,7 +317,10 @@ def test_huber_bracket(trial, points: FewPoints):
     cases=[12, 7, 4],
 )
 def test_huber_bracket__threshold(trial, points: FewPoints):
-    """Huber's minimum is -λ_1/2, that of the square loss, if and only if κ >= √λ_1 max |u_1i|."""
+    """The minimum of kernel PCA with Huber's loss of the threshold κ is -λ_1/2, as with the square
+    loss, if and only if κ >= √λ_1 max |u_1i|, with the largest eigenvalue λ_1 of the kernel matrix
+    and its eigenvector u_1.
+    """
     generator = trial.generator()
     phi = features(generator, points, 4)
     _, high, kappas = huber_bracket(phi, KAPPAS)

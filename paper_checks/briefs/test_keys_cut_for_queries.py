@@ -283,7 +283,10 @@ def rivals(query_moments, key_moments, ranks):
     cases=[(6, 2), (2, 1), (8, 5)],
 )
 def test_least_error(trial, width: Width, kept: Kept):
-    """The least error over all D and E of r columns is Σ_{i>r} σ_i²."""
+    """Let logits qᵀk be replaced by (Eᵀq)ᵀ(Dᵀk) with r columns in D and E. The least mean squared
+    error is Σ_{i>r} σ_i², with the singular values σ_i of C_q^½ C_k^½ and the second moments C_q,
+    C_k of queries and keys.
+    """
     trial.require(kept < width, "fewer coordinates must be kept than there are")
     generator = trial.generator("queries and keys")
     queries, keys = drawn(generator, width)
@@ -343,7 +346,10 @@ def test_price_of_orthogonality(trial, ratio: Ratio, turn: Turn):
 
 @claim(derived("an eigenvector of C_k"), kind="identity", cases=ASKEW)
 def test_price_of_orthogonality__pca(trial, ratio: Ratio, turn: Turn):
-    """The principal component of the keys has the error e (sin² φ + e cos² φ)."""
+    """Queries have the second moments diag(1, e), keys the same turned by φ, and keys and queries
+    are projected on one line. The principal component of the keys has the mean squared error e
+    (sin² φ + e cos² φ) of the logits.
+    """
     law = error_of_pca(ratio, turn)
     trial.value(
         error_of_key_axis(*two_moments(ratio, turn)),
@@ -356,7 +362,9 @@ def test_price_of_orthogonality__pca(trial, ratio: Ratio, turn: Turn):
 
 @claim(derived("the smaller eigenvalue of a 2 x 2 matrix"), kind="optimality", cases=ASKEW)
 def test_price_of_orthogonality__free(trial, ratio: Ratio, turn: Turn):
-    """With unlike D and E the least error is the smaller eigenvalue of C_q C_k."""
+    """If queries and keys in the plane are projected on lines of their own, the least mean squared
+    error of the logits is the smaller eigenvalue of C_q C_k, the product of their second moments.
+    """
     law = best_free(ratio, turn)
     trial.value(
         best_pair(*two_moments(ratio, turn)),
@@ -380,7 +388,10 @@ def test_price_of_orthogonality__limit(
         Interval(0.05, 1.3, why="near a right angle e must be far below cos² φ for the limit"),
     ],
 ):
-    """For e → 0 leaving orthogonality makes the least error smaller by a factor sin²(2 φ)/(4 e)."""
+    """Queries have the second moments diag(1, e), and keys the same turned by φ. As e → 0, two
+    lines of their own have a least error of the logits that is smaller than that of one line by the
+    factor sin²(2 φ)/(4 e).
+    """
     sizes = 2.0 ** np.arange(10, 17)
     gains = []
     for size in sizes:

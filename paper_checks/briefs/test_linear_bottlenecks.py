@@ -184,8 +184,9 @@ def ranks_of_cones(layer):
     cases=[(3, 2), (6, 4), (7, 3), (2, 1)],
 )
 def test_point_kept(trial, channels: Channels, dim: Dimension):
-    """Off the planes x is determined by y if and only if n rows or more are active: for Σ over j >=
-    n of C(m, j) of the 2^m signs of the rows.
+    """An input x in R^n, on no plane b_i·x = 0, is determined by y = ReLU(B x) with m rows b_i, any
+    n of them independent, if and only if n rows or more are active: for Σ over j >= n of C(m, j) of
+    the 2^m signs of the rows.
     """
     trial.require(channels >= dim, "channels must be dim at least: fewer rows determine no point")
     generator = trial.generator("layer")
@@ -259,7 +260,9 @@ def test_mean_reading(
 def test_mean_reading__twice(
     trial, dim: Annotated[int, Interval(1, 5, why="n; all 2^(2n) signs are listed")]
 ):
-    """With m = 2 n channels the error of the reading is C(2n, n)/2^(2n+1)."""
+    """With m = 2 n channels of isotropic law, the least-norm solution of the equations of the
+    active rows of ReLU(B x) has the mean relative squared error C(2n, n)/2^(2n+1), x in R^n.
+    """
     generator = trial.generator("layer")
     layer = rows(generator, 2 * dim, dim)
     trial.value(

@@ -328,8 +328,9 @@ def test_heavy_tail__small_slope(
     cases=[1.0, 2.0, 5.0, 100.0, 0.5],
 )
 def test_two_modes(trial, slope: Steep):
-    """For F = ±1 with chance ½ each the least distance is W₂² = 2 [(1 + L²)(Φ(1/L) − ½) − 2 L (φ(0)
-    − φ(1/L)) − L φ(1/L)], about 2 φ(0)/(3 L) for large L.
+    """For a target of ±1 with chance ½ each the least Wasserstein distance of an L-Lipschitz
+    function of Gaussian noise is W₂² = 2 [(1 + L²)(Φ(1/L) − ½) − 2 L (φ(0) − φ(1/L)) − L φ(1/L)],
+    about 2 φ(0)/(3 L) for large L.
     """
     nodes = np.linspace(0, 12, 200_001)
     smooth = 2 * np.trapezoid((1 - np.tanh(slope * nodes)) ** 2 * norm.pdf(nodes), nodes)
@@ -349,8 +350,8 @@ def test_two_modes(trial, slope: Steep):
     cases=[1.0, 2.0, 5.0, 100.0, 0.5],
 )
 def test_two_modes__mass_between(trial, slope: Steep):
-    """The sampler that is nearest to F = ±1 leaves the mass 2 Φ(1/L) − 1 strictly between the
-    modes.
+    """The L-Lipschitz function of Gaussian noise that is nearest to ±1 with chance ½ each, in the
+    Wasserstein distance W₂, leaves the mass 2 Φ(1/L) − 1 strictly between the modes.
     """
     law = mass_between(slope)
     trial.value(

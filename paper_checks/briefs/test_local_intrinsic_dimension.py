@@ -254,8 +254,8 @@ def test_geodesic(
     low: Annotated[float, Interval(0.5, 10, why="the smaller dimension")],
     ratio: Annotated[float, Interval(1.5, 20, why="of the dimensions; longer ways lose digits")],
 ):
-    """The Fisher–Rao distance of two dimensions is |log θ₂/θ₁|, so that a mean is the geometric
-    mean.
+    """The Fisher–Rao distance of the laws of distances in two dimensions θ₁ and θ₂ is |log θ₂/θ₁|,
+    so that the mean of dimensions in it is the geometric mean.
     """
     high = low * ratio
     chord = 2 * np.arccos(2 * np.sqrt(ratio) / (1 + ratio))
@@ -274,7 +274,9 @@ def test_geodesic__mean_estimate(
         int, Interval(2, 12, why="one has no mean; with more the shift is small")
     ],
 ):
-    """The geometric mean of many θ̂ tends to θ k e^−ψ(k)."""
+    """Points are uniform in balls of dimension θ. The geometric mean of many maximum-likelihood
+    estimates from k neighbours each tends to θ k e^−ψ(k), ψ being the digamma function.
+    """
     shift = log_shift(neighbours)
     trial.mean(
         sampler=partial(log_estimate, dim=3, neighbours=neighbours, beyond=5),
