@@ -102,7 +102,8 @@ def passed(blocks, outer, inputs, labels, queries):
     """
     answers = np.zeros(queries.shape[:-1])
     for layer in range(blocks.shape[-3]):
-        inner, shift = blocks[..., layer, :, :], outer[..., layer, :, :]
+        inner = blocks[..., layer, :, :]
+        shift = outer[..., layer, :, :]
         keys = inputs @ inner / inputs.shape[-2]
         on_examples, on_queries = (-points @ keys.mT for points in (inputs, queries))
         changes = (

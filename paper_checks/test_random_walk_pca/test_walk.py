@@ -275,8 +275,9 @@ def test_evr_limit__everywhere(trial):
         ratio,
         {"n_points": range(2, 401)},
         controls={
-            "1 % less": lambda n_points: 0.99 * ratio(n_points),
-            "divided by T²": lambda n_points: ratio(n_points) * Fraction(n_points - 1, n_points),
+            "T (T + 1) for T² - 1": lambda n_points: (
+                ratio(n_points) * Fraction(n_points - 1, n_points)
+            ),
         },
         same_as=(
             lambda n_points: plain_walk.explained_variance_ratio_limit(1)[0],
