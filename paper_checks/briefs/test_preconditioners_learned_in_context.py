@@ -466,7 +466,7 @@ def test_gradient_of_layers(trial, layers: FewLayers, examples: FewExamples, siz
 
 
 @claim(
-    abstract("certain critical points of the training objective implement $L$ iterations"),
+    abstract("certain critical points of the training objective"),
     kind="identity",
     cases=[(2, 2), (1, 3), (2, 3)],
 )
