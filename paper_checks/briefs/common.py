@@ -35,6 +35,22 @@ def gradient(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np
     return values.imag.reshape(*at.shape, *values.shape[1:]) / TINY
 
 
+def normal_nodes(n_nodes: int, variables: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes (n_nodes^variables, variables) and weights for independent standard normal numbers,
+    exact for polynomials up to degree 2 n_nodes - 1 in each: the rule of Gauss and Hermite.
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(n_nodes)
+    grid = np.meshgrid(*[nodes] * variables, indexing="ij")
+    chances = np.meshgrid(*[weights / weights.sum()] * variables, indexing="ij")
+    return np.reshape(grid, (variables, -1)).T, np.prod(chances, axis=0).ravel()
+
+
+def symmetric_root(covariance: np.ndarray) -> np.ndarray:
+    """The symmetric root of a covariance (dim, dim)."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(values) @ vectors.T
+
+
 def beta_rule(alpha: float, beta: float, n_nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes (n_nodes,) in (0, 1) and weights (n_nodes,) of the law Beta(α, β), α and β positive,
     exact for polynomials up to degree 2 n_nodes - 1: the rule of Gauss and Jacobi.

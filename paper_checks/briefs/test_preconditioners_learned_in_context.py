@@ -44,7 +44,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from paper_checks.briefs.common import apart, gradient, orthonormal
+from paper_checks.briefs.common import apart, gradient, normal_nodes, orthonormal, symmetric_root
 from theory_on_trial import abstract, claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -61,22 +61,6 @@ Noise = Annotated[float, Interval(0, 3, why="σ; more hides the labels")]
 FewLayers = Annotated[int, Interval(1, 2, why="L; the degree of the loss is 4 L")]
 FewExamples = Annotated[int, Interval(1, 3, why="N; five nodes for each normal number")]
 Size = Annotated[float, Interval(0.2, 2, why="a; with less nothing happens, more diverges")]
-
-
-def hermite(count, variables):
-    """Nodes (n, variables) and chances (n,) for independent standard normal numbers, exact for
-    polynomials of degree 2 count - 1 in each.
-    """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
-    grid = np.meshgrid(*[nodes] * variables, indexing="ij")
-    chances = np.meshgrid(*[weights / weights.sum()] * variables, indexing="ij")
-    return np.reshape(grid, (variables, -1)).T, np.prod(chances, axis=0).ravel()
-
-
-def root(covariance):
-    """The symmetric root."""
-    values, vectors = np.linalg.eigh(covariance)
-    return vectors * np.sqrt(values) @ vectors.T
 
 
 def drawn_covariance(trial, dim, name):
@@ -126,10 +110,10 @@ def free_moments(prompts):
     E S w ((d + 1)², d)/N, by quadrature over w and a pair of examples, which are exchangeable.
     """
     dim = len(prompts.inputs)
-    normals, chances = hermite(3, dim + 1)
-    inputs = normals[:, :dim] @ root(prompts.inputs)
-    tasks, of_task = hermite(3, dim)
-    tasks = tasks @ root(prompts.weights)
+    normals, chances = normal_nodes(3, dim + 1)
+    inputs = normals[:, :dim] @ symmetric_root(prompts.inputs)
+    tasks, of_task = normal_nodes(3, dim)
+    tasks = tasks @ symmetric_root(prompts.weights)
     labels = tasks @ inputs.T + prompts.noise * normals[:, dim]
     tokens = np.stack([np.column_stack([inputs, each]) for each in labels])
     products = np.einsum("wxa,wxb->wxab", tokens, tokens).reshape(len(tasks), len(inputs), -1)
@@ -169,8 +153,8 @@ def loss_of_layers(blocks, outer, covariance, examples, nodes):
     and x the mean of the square is a trace.
     """
     dim = len(covariance)
-    normals, chances = hermite(nodes, dim * examples)
-    half = root(covariance)
+    normals, chances = normal_nodes(nodes, dim * examples)
+    half = symmetric_root(covariance)
     inverse = np.linalg.inv(half)
     inputs = normals.reshape(-1, examples, dim) @ half
     labels = (inputs @ inverse).swapaxes(-1, -2)
@@ -240,7 +224,7 @@ def preconditioner(prompts, noise=None):
 @predicted
 def least_loss(prompts):
     """Σ_i s_i (s_i + v)/((N + 1) s_i + v) over the eigenvalues s of Λ Σ, v = Σ_i s_i + σ²."""
-    half = root(prompts.inputs)
+    half = symmetric_root(prompts.inputs)
     signals = np.linalg.eigvalsh(half @ prompts.weights @ half)
     total = np.sum(signals) + prompts.noise**2
     return np.sum(signals * (signals + total) / ((prompts.examples + 1) * signals + total))

@@ -60,7 +60,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.special import roots_genlaguerre
 
-from paper_checks.briefs.common import apart, gradient, orthonormal
+from paper_checks.briefs.common import apart, gradient, normal_nodes, orthonormal, symmetric_root
 from theory_on_trial import abstract, claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -91,22 +91,6 @@ class Loss(NamedTuple):
     linear: np.ndarray
     constant: float
     dim: int
-
-
-def hermite(count, variables):
-    """Nodes (n, variables) and chances (n,) for independent standard normal numbers, exact for
-    polynomials of degree 2 count - 1 in each.
-    """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
-    grid = np.meshgrid(*[nodes] * variables, indexing="ij")
-    chances = np.meshgrid(*[weights / weights.sum()] * variables, indexing="ij")
-    return np.reshape(grid, (variables, -1)).T, np.prod(chances, axis=0).ravel()
-
-
-def root(covariance):
-    """The symmetric root."""
-    values, vectors = np.linalg.eigh(covariance)
-    return vectors * np.sqrt(values) @ vectors.T
 
 
 def drawn_covariance(trial, dim=2, name="inputs"):
@@ -153,12 +137,12 @@ def expected_loss(covariances, examples, chances=(1.0,)):
     query and a pair of examples: the N examples are exchangeable.
     """
     dim = len(covariances[0])
-    normals, of_input = hermite(4, dim)
-    tasks, of_task = hermite(3, dim)
+    normals, of_input = normal_nodes(4, dim)
+    tasks, of_task = normal_nodes(3, dim)
     quadratic = 0
     linear = 0
     for covariance, chance in zip(covariances, chances, strict=True):
-        inputs = normals @ root(covariance)
+        inputs = normals @ symmetric_root(covariance)
         targets = tasks @ inputs.T
         tokens = np.stack([np.column_stack([inputs, labels]) for labels in targets])
         products = np.einsum("wxa,wxb->wxab", tokens, tokens).reshape(*targets.shape, -1)
@@ -235,7 +219,7 @@ def least_of_any_products(loss):
 def sampled_loss(generator, covariance, examples, batch=256):
     """L as the mean over drawn prompts."""
     dim = len(covariance)
-    inputs = generator.normal(size=(batch, examples + 1, dim)) @ root(covariance)
+    inputs = generator.normal(size=(batch, examples + 1, dim)) @ symmetric_root(covariance)
     labels = np.einsum("btd,bd->bt", inputs, generator.normal(size=(batch, dim)))
     targets = labels[:, -1].copy()
     labels[:, -1] = 0
@@ -319,8 +303,8 @@ def slowest_rate(covariance, examples):
 @predicted
 def risk_terms(label, covariance, training, test):
     """The terms min_w E (wᵀx - y)², tr(Σ Γ^-2 Λ)/M and aᵀ (Λ + tr(Λ) I)² Γ^-2 Λ a/N²."""
-    normals, chances = hermite(6, 2)
-    inputs = normals @ root(covariance)
+    normals, chances = normal_nodes(6, 2)
+    inputs = normals @ symmetric_root(covariance)
     labels = LABELS[label](inputs)
     products = inputs * labels[:, None]
     mean = chances @ products
@@ -512,8 +496,8 @@ def test_risk(
     and Σ = Cov(x y).
     """
     covariance = drawn_covariance(trial)
-    normals, chances = hermite(5, 2 * test + 2)
-    points = normals.reshape(-1, test + 1, 2) @ root(covariance)
+    normals, chances = normal_nodes(5, 2 * test + 2)
+    points = normals.reshape(-1, test + 1, 2) @ symmetric_root(covariance)
     labels = LABELS[label](points)
     layer = trained(covariance, training)
     outputs = answers(layer, points[:, :test], labels[:, :test], points[:, test])
@@ -586,8 +570,8 @@ def test_query(
     weights = trial.generator("task").normal(size=2)
     query = trial.generator("query").normal(size=2)
     query *= distance / np.linalg.norm(query)
-    normals, chances = hermite(4, 2 * test)
-    inputs = normals.reshape(-1, test, 2) @ root(covariance)
+    normals, chances = normal_nodes(4, 2 * test)
+    inputs = normals.reshape(-1, test, 2) @ symmetric_root(covariance)
     queries = np.broadcast_to(query, (len(inputs), 2))
     outputs = answers(trained(covariance, training), inputs, inputs @ weights, queries)
     terms = error_at_query(weights, query, covariance, training, test)
@@ -790,7 +774,7 @@ def long_prompts(shift=1.2, sampled=4000):
         layer = adam_entries(generator, covariance, training)
         errors = []
         for test in some:
-            inputs = generator.normal(size=(sampled, test + 1, 2)) @ root(after)
+            inputs = generator.normal(size=(sampled, test + 1, 2)) @ symmetric_root(after)
             labels = np.einsum("ntd,nd->nt", inputs, generator.normal(size=(sampled, 2)))
             outputs = answers(layer, inputs[:, :-1], labels[:, :-1], inputs[:, -1])
             errors.append((outputs - labels[:, -1]) ** 2 / np.trace(after))
