@@ -36,7 +36,7 @@ from paper_checks.test_neural_collapse.problems import (
     shared_decays,
 )
 from theory.neural_collapse import collapse_geometry, landscape, mean_square
-from theory_on_trial import claim
+from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 
@@ -198,6 +198,22 @@ def test_bal_bias_NC(
     )
 
 
+def bottleneck(trial, bias, width, depth, strength, n_classes, per_class):
+    """A balanced problem with a last width below the number of classes, its widths, the lowest end
+    of descents, and the Gram matrices there with trace one.
+    """
+    sizes = (per_class,) * n_classes
+    widths = (n_classes + 4,) * (depth - 1) + (width,)
+    trial.require(
+        width < n_classes - bias,
+        "width must be a bottleneck: below the number of directions of the labels",
+    )
+    problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
+    end = found_optimum(trial, problem, widths)
+    matrices = np.stack([matrix / np.trace(matrix) for matrix in grams(problem, end.head).values()])
+    return problem, widths, end, matrices
+
+
 @claim(DEEP, kind="optimality", cases=[False, True])
 def test_bal_nobias_NC__bottleneck(
     trial,
@@ -211,16 +227,10 @@ def test_bal_nobias_NC__bottleneck(
     """If some layer has a width R below the number of classes, the frame of the global minimum of
     balanced classes is a projection of rank R; with a bias, a projection in the simplex's space.
     """
-    sizes = (per_class,) * n_classes
-    widths = (n_classes + 4,) * (depth - 1) + (width,)
-    directions = n_classes - bias
-    trial.require(
-        width < directions,
-        "width must be a bottleneck: below the number of directions of the labels",
+    problem, _, end, matrices = bottleneck(
+        trial, bias, width, depth, strength, n_classes, per_class
     )
-    problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
-    end = found_optimum(trial, problem, widths)
-    matrices = np.stack([matrix / np.trace(matrix) for matrix in grams(problem, end.head).values()])
+    directions = n_classes - bias
     on_ones = np.sum(matrices, axis=(1, 2)) if bias else np.zeros(0)  # a simplex has no mean
 
     def projection(dimension):
@@ -232,10 +242,32 @@ def test_bal_nobias_NC__bottleneck(
     controls = {"the whole frame": projection(directions)}
     error = normalised_error(problem, end)
     trial.value(measured, projection(width), error=error, margin=MARGIN, controls=controls)
-    # Equal classes may change places: a frame that this changes is one of many.
+
+
+@claim(
+    derived("equal classes may change places, and a frame that this changes is one of many"),
+    kind="optimality",
+    cases=[False, True],
+)
+def test_bal_nobias_NC__tied(
+    trial,
+    bias: bool,
+    width: Width = 2,
+    depth: Depth = 2,
+    strength: Strength = 0.15,
+    n_classes: NClasses = 4,
+    per_class: PerClass = 3,
+):
+    """If some layer has a width below the number of classes, balanced classes have many global
+    minima with different frames.
+    """
+    problem, widths, _, matrices = bottleneck(
+        trial, bias, width, depth, strength, n_classes, per_class
+    )
     is_moved = np.abs(np.roll(matrices, 1, axis=(1, 2)) - matrices).max() > MARGIN
+    decays = problem.weight_decays, problem.feature_decay
     is_tied = mean_square.mse_optimum(
-        sizes, problem.weight_decays, problem.feature_decay, widths=widths, bias=bias
+        problem.class_sizes, *decays, widths=widths, bias=bias
     ).cut_is_tied
     trial.identity(
         np.array([int(is_moved)]),
@@ -318,10 +350,30 @@ def test_bal_threshold(
         margin=4e-6,
         controls=apart(trial, shares(threshold), 4e-6, controls),
     )
+
+
+@claim(SPLIT, kind="identity", cases=[2, 3, 6])
+def test_bal_threshold__jump(
+    trial,
+    depth: Annotated[int, Interval(2, 12, why="at depth one nothing jumps; the top is a cap")],
+    n_classes: NClasses = 4,
+    per_class: PerClass = 3,
+):
+    """At the threshold K (N Λ)^(1/M) = (M - 1)^((M - 1)/M) / M^2 of K balanced classes at depth
+    M >= 2, mapping all classes to zero costs the same as keeping the share (M - 1)/M of the labels.
+    N is the number of samples and Λ the product of all decays.
+    """
+    threshold = mean_square.global_threshold(depth)
     _, cost = best_share(threshold, depth, per_class, n_classes)
     jump = (depth - 1) / depth
-    peak = {"half of the jump": cost(jump / 2)} if depth > 1 else {"at the middle": cost(0.5)}
-    trial.identity(cost(jump), cost(0.0), ops=20 * depth, controls=peak)
+    existence = mean_square.existence_threshold(depth)
+    _, cost_at_existence = best_share(existence, depth, per_class, n_classes)
+    trial.identity(
+        cost(jump),
+        cost(0.0),
+        ops=20 * depth,
+        control_processes={"where a root exists": cost_at_existence(jump)},
+    )
 
 
 @claim(
@@ -401,6 +453,46 @@ def test_largest_decay(trial, depth: AnyDepth, class_sizes: Sizes = (6, 4, 2), o
     trial.identity(np.array(alive), np.array([1, 0]), ops=0, controls=controls)
 
 
+def shrinkage_of(trial, class_sizes, depth, decay):
+    """The slope of the penalty in each singular value of the logits, and the largest relative
+    decrease of one by it, to first order; required to be below 1e-4.
+    """
+    require_classes(trial, class_sizes)
+    sizes = np.array(class_sizes, float)
+    slopes = decay * sizes ** (1 / (depth + 1) - 0.5)
+    shrunk = sum(class_sizes) * np.max(slopes / np.sqrt(sizes))
+    trial.require(
+        shrunk < 1e-4, "decay must be so small that W Hbar is I up to 1e-4: times N, below 1e-4"
+    )
+    return slopes, shrunk
+
+
+@claim(SPLIT, kind="limit", cases=[1, 2, 3])
+def test_small_decay__logits(
+    trial,
+    depth: ShallowDepth,
+    class_sizes: Sizes = (6, 4, 2, 1),
+    decay: Annotated[
+        float, Interval(1e-9, 1e-6, why="small, and its effect above rounding")
+    ] = 1e-7,
+):
+    """As the decays vanish, the logits W Hbar of the class means at the global minimum tend to the
+    identity, whatever the class sizes and the depth.
+    """
+    _, shrunk = shrinkage_of(trial, class_sizes, depth, decay)
+    problem = problem_of(class_sizes, [decay] * depth, decay)
+    end = lowest(problem, trial.key("starts"), 1, (len(class_sizes) + 4,) * depth)
+    frequencies = np.array(class_sizes) / max(class_sizes)
+    trial.value(
+        np.diag(grams(problem, end.head)["logits"]),
+        np.ones(len(class_sizes)),
+        error=0.0,
+        slack=1.01 * shrunk,
+        margin=2e-4,
+        controls=apart(trial, 1.0, 2e-4, {"as the frequency of the class": frequencies}),
+    )
+
+
 @claim(SPLIT, kind="limit", cases=[1, 2, 3])
 def test_small_decay(
     trial,
@@ -410,35 +502,18 @@ def test_small_decay(
         float, Interval(1e-9, 1e-6, why="small, and its effect above rounding")
     ] = 1e-7,
 ):
-    """As the decays vanish, the logits W Hbar of the class means tend to the identity, and the
-    least objective to (L/2) Λ^(1/L) sum_k n_k^(1/L), for L = M + 1 factors, the product Λ of their
-    decays, and class sizes n_k.
+    """As the decays vanish, the least objective tends to (L/2) Λ^(1/L) sum_k n_k^(1/L) for L = M +
+    1 factors, the product Λ of their decays, and class sizes n_k.
     """
-    factors = depth + 1
     sizes = np.array(class_sizes, float)
+    factors = depth + 1
     decays = [decay] * depth
-    require_classes(trial, class_sizes)
     n_samples = sum(class_sizes)
+    slopes, _ = shrinkage_of(trial, class_sizes, depth, decay)
     values = data_values(class_sizes, bias=False)
     least = searched_minimum(values, n_samples, decays, decay, len(class_sizes))
     strength = factors / 2 * decay * np.sum(sizes ** (1 / factors))
-    # The first term left out, and 1 % for all others: each sigma moves down by N slope, gaining N
-    # slope^2 / 2.
-    slopes = decay * sizes ** (1 / factors - 0.5)
-    shrunk = n_samples * np.max(slopes / np.sqrt(sizes))
-    trial.require(
-        shrunk < 1e-4, "decay must be so small that W Hbar is I up to 1e-4: times N, below 1e-4"
-    )
-    shares = np.diag(mean_square.mse_optimum(class_sizes, decays, decay).logits)
-    controls = {"shrunk by 1 %": np.full(len(class_sizes), 0.99)}
-    trial.value(
-        shares,
-        np.ones(len(class_sizes)),
-        error=1e-12,
-        slack=1.01 * shrunk,
-        margin=2e-4,
-        controls=controls,
-    )
+    # Each singular value moves down by N slope, which gains N slope^2 / 2; 1 % for the next terms.
     nuclear = np.sum(sizes**0.5) if depth > 1 else np.sum(sizes)
     slack = n_samples * np.sum(slopes**2) / 2 / strength * 1.01
     norm_controls = {"L for L / 2": 2.0}

@@ -36,6 +36,25 @@ from theory_on_trial.contract import Interval
 DECAYED = derived(
     "the decayed bias is minimised out: the mean direction keeps a share κ of its loss"
 )
+UNEQUAL = [((6, 4, 2, 1), 1, 8), ((6, 4, 2, 1), 2, 8), ((5, 3, 2), 3, 8), ((8, 4, 2, 1), 2, 2)]
+"""Class sizes, depth and last width."""
+
+
+def biased(trial, class_sizes, depth, width, strength):
+    """A problem with a bias, its widths, the theory's optimum and the lowest end of descents."""
+    require_classes(trial, class_sizes)
+    decays = shared_decays(class_sizes, depth, strength)
+    widths = (len(class_sizes) + 4,) * (depth - 1) + (width,)
+    optimum = mean_square.mse_optimum(class_sizes, *decays, widths=widths, bias=True)
+    require_frame(trial, optimum)
+    problem = problem_of(class_sizes, *decays, bias=True)
+    return problem, widths, optimum, found_optimum(trial, problem, widths)
+
+
+def without_bias(problem, widths):
+    """The theory's optimum of the same problem if it had no bias."""
+    decays = problem.weight_decays, problem.feature_decay
+    return mean_square.mse_optimum(problem.class_sizes, *decays, widths=widths)
 
 
 @claim(
@@ -44,26 +63,17 @@ DECAYED = derived(
         "scalar problem"
     ),
     kind="optimality",
-    cases=[((6, 4, 2, 1), 1, 8), ((6, 4, 2, 1), 2, 8), ((5, 3, 2), 3, 8), ((8, 4, 2, 1), 2, 2)],
+    cases=UNEQUAL,
 )
 def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strength: Strength = 0.2):
     """With a bias and class sizes n_k of N, the best bias is n / N, and the singular directions of
     diag(sqrt n)(I - u u^T), u = sqrt(n / N), follow the scalar problem.
-
-    The head is dual to the class means about their plain average.
     """
-    require_classes(trial, class_sizes)
-    decays = shared_decays(class_sizes, depth, strength)
-    widths = (len(class_sizes) + 4,) * (depth - 1) + (width,)
-    optimum = mean_square.mse_optimum(class_sizes, *decays, widths=widths, bias=True)
-    require_frame(trial, optimum)
-    problem = problem_of(class_sizes, *decays, bias=True)
-    end = found_optimum(trial, problem, widths)
-    options = {"error": gram_error(problem, end), "margin": MARGIN}
+    problem, widths, optimum, end = biased(trial, class_sizes, depth, width, strength)
     sizes = np.array(class_sizes, float)
     shares = sizes / sizes.sum()
     frames = predicted_grams(optimum)
-    diagonal = predicted_grams(mean_square.mse_optimum(class_sizes, *decays, widths=widths))
+    diagonal = predicted_grams(without_bias(problem, widths))
     simplex = np.trace(frames, axis1=1, axis2=2)[:, None, None] * (
         len(sizes) * np.eye(len(sizes)) - 1
     )
@@ -81,13 +91,28 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     trial.value(
         whole(np.asarray(end.head.bias), stacked(grams(problem, end.head))),
         exact,
+        error=gram_error(problem, end),
+        margin=MARGIN,
         controls=apart(trial, exact, MARGIN, rivals),
-        **options,
     )
-    options |= {"error": normalised_error(problem, end), "scale": 1.0}
+
+
+@claim(
+    derived("the head's rows and the centred class means have one set of singular directions"),
+    kind="optimality",
+    cases=UNEQUAL,
+)
+def test_imb_bias__duality(
+    trial, class_sizes: Sizes, depth: Depth, width: Width, strength: Strength = 0.2
+):
+    """With a bias, the rows of the head at the global minimum point along the class means about
+    their plain average, whatever the class sizes.
+    """
+    problem, widths, optimum, end = biased(trial, class_sizes, depth, width, strength)
+    sizes = np.array(class_sizes, float)
+    error = normalised_error(problem, end)
     trial.require(
-        options["error"] < MARGIN,
-        "class_sizes, depth and decays must leave the minimum more curvature",
+        error < MARGIN, "class_sizes, depth and decays must leave the minimum more curvature"
     )
     labels = np.repeat(np.arange(len(sizes)), class_sizes)
     means = np.asarray(end.head.features) / np.sqrt(sizes)
@@ -99,13 +124,32 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
             collapse_geometry.optimum_targets(best),
             centred=bias,
         )
-        for best, bias in (
-            (optimum, True),
-            (mean_square.mse_optimum(class_sizes, *decays, widths=widths), False),
-        )
+        for best, bias in ((optimum, True), (without_bias(problem, widths), False))
     )
-    about_zero = apart(trial, 0.0, 0.005, {"as without bias": without.duality})
-    trial.value(with_bias.duality, 0.0, control_processes=about_zero, **options)
+    about_zero = apart(trial, 0.0, 0.005, {"means about zero, as without bias": without.duality})
+    trial.value(
+        with_bias.duality,
+        0.0,
+        error=error,
+        margin=MARGIN,
+        scale=1.0,
+        control_processes=about_zero,
+    )
+
+
+@claim(
+    derived("the least value of the scalar problems, from above by descent, from below by duality"),
+    kind="optimality",
+    cases=UNEQUAL,
+)
+def test_imb_bias__value(
+    trial, class_sizes: Sizes, depth: Depth, width: Width, strength: Strength = 0.2
+):
+    """With a bias and class sizes n_k of N, the least objective is the sum of the least values of
+    the scalar problems of the singular values of diag(sqrt n)(I - u u^T), u = sqrt(n / N).
+    """
+    problem, widths, optimum, end = biased(trial, class_sizes, depth, width, strength)
+    sizes = np.array(class_sizes, float)
     controls = {"n_k for the squared singular values": _by_class(optimum, sizes, widths)}
     controls["the bias alone"] = 0.5 - sizes @ sizes / (2 * sizes.sum() ** 2)
     trial.gap(
@@ -147,14 +191,12 @@ def test_imb_bias__trivial(
     """
     require_classes(trial, class_sizes)
     weight_decays, feature_decay = shared_decays(class_sizes, 1, strength)
-    optimum = mean_square.mse_optimum(class_sizes, weight_decays, feature_decay, bias=True)
     sizes = np.array(class_sizes, float)
     n_samples = sum(class_sizes)
     problem = problem_of(class_sizes, weight_decays, feature_decay, bias=True)
     end = optimise.best_of(problem, trial.key("starts"), 3, widths=(len(sizes) + 1,))
     trivial = 0.5 - np.sum(sizes**2) / (2 * n_samples**2)
     controls = {"without bias": 0.5, "the unbiased variance": trivial * n_samples / (n_samples - 1)}
-    trial.identity(optimum.value, trivial, ops=60, scale=1.0, controls=controls)
     labels = np.asarray(np.diag(np.sqrt(sizes)) / n_samples)
     dual = certificates.dual_value(labels, class_sizes, weight_decays[0], feature_decay, bias=True)
     trial.gap(end.value, dual, trivial, margin=1e-8, scale=1.0, ops=100, controls=controls)

@@ -84,30 +84,19 @@ def measured_values(n_classes, depth, per_class, decay):
     return frame, pairs, 200 * 2.0**-53 * (frame + pairs + logits)
 
 
-@claim(
-    DEEP,
-    kind="optimality",
-    cases=[
-        (*row, bias)
-        for row in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162))
-        for bias in (False, True)
-    ],
-)
-def test_ce_M1(
-    trial,
-    n_classes: Classes,
-    per_class: PerClass,
-    decay: Annotated[
-        float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")
-    ],
-    bias: bool,
-    ratio: Ratio = 4.0,
-):
-    """With cross-entropy, depth one and K classes of n samples, the logits of the global minimum
-    are σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)); λ_W and λ_H are the decays
-    of weights and features.
-    """
-    sizes = (per_class,) * n_classes
+SHALLOW = [
+    (*row, bias)
+    for row in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162))
+    for bias in (False, True)
+]
+"""Classes, samples of each, a decay below or above the threshold, and whether there is a bias."""
+ShallowDecay = Annotated[
+    float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")
+]
+
+
+def shallow(trial, n_classes, per_class, decay, bias, ratio):
+    """Return the problem at depth one, the theory's optimum, the end of descents and its logits."""
     of = (float(decay / ratio**0.5), float(decay * ratio**0.5))
     trial.require(
         n_classes * per_class <= 1000,
@@ -118,34 +107,113 @@ def test_ce_M1(
         abs(strength * n_classes - 1) > 0.01,
         "decay must keep 1 % off the threshold, where minima are flat",
     )
+    trial.require(
+        strength < 0.99 / (n_classes - 1),
+        "decay must not exceed what K - 1 classes would survive",
+    )
     optimum = cross_entropy.ce_optimum_shallow(n_classes, per_class, *of)
-    problem = problem_of(sizes, of[:1], of[1], bias=bias, loss="ce")
+    problem = problem_of((per_class,) * n_classes, of[:1], of[1], bias=bias, loss="ce")
     end = optimise.best_of(problem, trial.key("starts"), 3, widths=(n_classes - 1,))
     logits = grams(problem, end.head)["logits"] + np.asarray(end.head.bias)[:, None] * bias
-    controls = {
-        "N for n": cross_entropy.ce_optimum_shallow(n_classes, per_class * n_classes, *of).value
-    }
+    return problem, optimum, end, logits
+
+
+@claim(DEEP, kind="optimality", cases=SHALLOW)
+def test_ce_M1(
+    trial,
+    n_classes: Classes,
+    per_class: PerClass,
+    decay: ShallowDecay,
+    bias: bool,
+    ratio: Ratio = 4.0,
+):
+    """With cross-entropy, depth one and K classes of n samples, the logits of the global minimum
+    are σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)), and zero where this is
+    negative; λ_W and λ_H are the decays of weights and features.
+    """
+    problem, optimum, end, logits = shallow(trial, n_classes, per_class, decay, bias, ratio)
+    formula = np.log(1 / (per_class**0.5 * decay) - (n_classes - 1))
+    frame = np.eye(n_classes) - 1 / n_classes
     if optimum.trivial:
-        trial.require(
-            strength < 0.99 / (n_classes - 1),
-            "decay must not exceed what K - 1 classes would survive",
-        )
-        # The scale formula gives a negative scale here: the loss beyond zero.
-        scale = np.log(1 / strength - (n_classes - 1))
-        extrapolation = np.log1p((n_classes - 1) * np.exp(-scale)) + (
-            n_classes - 1
-        ) * strength * abs(scale)
-        controls = {"threshold 1/(K - 1)": extrapolation}
+        controls = {"threshold 1/(K - 1)": formula * frame}
     else:
-        simplex = optimum.scale * (np.eye(n_classes) - 1 / n_classes)
-        diagonal = {"orthogonal frame": optimum.scale * np.eye(n_classes)}
-        options = {"error": gram_error(problem, end), "margin": 1e-4, "controls": diagonal}
-        trial.value(logits - logits.mean(axis=0), simplex, **options)
-    dual = _dual(logits, per_class, of, bias)
-    trial.gap(end.value, dual, optimum.value, margin=1e-8, scale=1.0, ops=200, controls=controls)
+        controls = {"an orthogonal frame": optimum.scale * np.eye(n_classes)}
+    # Above the threshold the logits are zero, and the slope of the penalty keeps them there.
+    error = 1e-6 if optimum.trivial else gram_error(problem, end)
+    trial.value(
+        logits - logits.mean(axis=0),
+        optimum.scale * frame,
+        error=error,
+        margin=1e-4,
+        scale=1.0,
+        controls=controls,
+    )
+
+
+@claim(DEEP, kind="optimality", cases=SHALLOW)
+def test_ce_M1__value(
+    trial,
+    n_classes: Classes,
+    per_class: PerClass,
+    decay: ShallowDecay,
+    bias: bool,
+    ratio: Ratio = 4.0,
+):
+    """With cross-entropy, depth one and K classes of n samples, the least objective is that of the
+    logits σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)), or of zero logits where
+    σ* is negative; λ_W and λ_H are the decays of weights and features.
+    """
+    problem, optimum, end, logits = shallow(trial, n_classes, per_class, decay, bias, ratio)
+    of = (*problem.weight_decays, problem.feature_decay)
+    trial.gap(
+        end.value,
+        _dual(logits, per_class, of, bias),
+        optimum.value,
+        margin=1e-8,
+        scale=1.0,
+        ops=200,
+        controls=shallow_rivals(optimum, n_classes, per_class, of),
+    )
+
+
+@claim(DEEP, kind="optimality", cases=SHALLOW)
+def test_ce_M1__convex(
+    trial,
+    n_classes: Classes,
+    per_class: PerClass,
+    decay: ShallowDecay,
+    bias: bool,
+    ratio: Ratio = 4.0,
+):
+    """With cross-entropy and depth one, the least objective of balanced classes is the optimum of a
+    convex program in the logits, which penalises their nuclear norm.
+    """
+    problem, optimum, _, logits = shallow(trial, n_classes, per_class, decay, bias, ratio)
+    of = (*problem.weight_decays, problem.feature_decay)
+    sizes = problem.class_sizes
     program = certificates.nuclear_norm_optimum(sizes, *of, loss="ce", bias=bias)
-    convex = convex_value(program, sizes, *of, "ce")
-    trial.gap(convex, dual, optimum.value, margin=1e-7, scale=1.0, ops=200, controls=controls)
+    trial.gap(
+        convex_value(program, sizes, *of, "ce"),
+        _dual(logits, per_class, of, bias),
+        optimum.value,
+        margin=1e-7,
+        scale=1.0,
+        ops=200,
+        controls=shallow_rivals(optimum, n_classes, per_class, of),
+    )
+
+
+def shallow_rivals(optimum, n_classes, per_class, decays):
+    """The least objective if N stood for n, or above the threshold if the formula of the scale held
+    there too, with a negative scale.
+    """
+    if not optimum.trivial:
+        rival = cross_entropy.ce_optimum_shallow(n_classes, per_class * n_classes, *decays)
+        return {"N for n": rival.value}
+    strength = np.sqrt(per_class * np.prod(decays))
+    scale = np.log(1 / strength - (n_classes - 1))
+    loss = np.log1p((n_classes - 1) * np.exp(-scale))
+    return {"threshold 1/(K - 1)": loss + (n_classes - 1) * strength * abs(scale)}
 
 
 def _dual(logits, per_class, decays, bias):
@@ -157,22 +225,14 @@ def _dual(logits, per_class, decays, bias):
     return landscape.dual_bound(feasible, labels, *decays, loss="ce", bias=bias)
 
 
-@claim(
-    derived(
-        "the frame's orbit is stationary along its scale, and nothing descends at small decays"
-    ),
-    kind="identity",
-)
-def test_ce_deep_ETF_critical(
-    trial,
-    n_classes: Classes = 6,
-    per_class: PerClass = 4,
-    decay: Annotated[float, Interval(1e-5, 1e-3, why="small decays")] = 1e-3,
-    width: Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")] = 7,
-    depth: Annotated[int, Interval(2, 3, why="deep heads, of which a dense Hessian is taken")] = 2,
-):
-    """With cross-entropy at depth two, the simplex frame at its stationary scale is a critical
-    point and a local minimum.
+SmallDecay = Annotated[float, Interval(1e-5, 1e-3, why="small decays")]
+HessianWidth = Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")]
+HessianDepth = Annotated[int, Interval(2, 3, why="a dense Hessian of deep heads is taken")]
+
+
+def frames(trial, n_classes, per_class, decay, width, depth):
+    """A problem, its widths, and its simplex frames at the stationary scale, at a scale that is
+    longer by a thousandth, and at half of it.
     """
     trial.require(
         width > n_classes,
@@ -184,9 +244,26 @@ def test_ce_deep_ETF_critical(
     decays = (decay,) * (depth + 1)
     widths = (width,) * depth
     problem = problem_of((per_class,) * n_classes, decays[:-1], decay, loss="ce")
-    heads = [
-        etf_head(n_classes, per_class, decays, widths, stretch) for stretch in (1.0, 1.001, 0.5)
-    ]
+    heads = [etf_head(n_classes, per_class, decays, widths, scale) for scale in (1.0, 1.001, 0.5)]
+    return problem, widths, heads
+
+
+@claim(
+    derived("the orbit of the frame is stationary along its scale, and so in every direction"),
+    kind="identity",
+)
+def test_ce_deep_ETF_critical(
+    trial,
+    n_classes: Classes = 6,
+    per_class: PerClass = 4,
+    decay: SmallDecay = 1e-3,
+    width: HessianWidth = 7,
+    depth: HessianDepth = 2,
+):
+    """With cross-entropy at depth two or more, the simplex frame at its stationary scale is a
+    critical point.
+    """
+    problem, _, heads = frames(trial, n_classes, per_class, decay, width, depth)
     longest = max(
         np.linalg.norm(np.asarray(factor), 2) for factor in (*heads[0].weights, heads[0].features)
     )
@@ -196,9 +273,46 @@ def test_ce_deep_ETF_critical(
     trial.value(
         slopes[0], 0.0, error=rounding, margin=2 * rounding, scale=decay, control_processes=longer
     )
+
+
+@claim(
+    derived("no direction at the frame has a negative curvature at small decays"),
+    kind="optimality",
+)
+def test_ce_deep_ETF_critical__minimum(
+    trial,
+    n_classes: Classes = 6,
+    per_class: PerClass = 4,
+    decay: SmallDecay = 1e-3,
+    width: HessianWidth = 7,
+    depth: HessianDepth = 2,
+):
+    """With cross-entropy at depth two or more and small decays, the Hessian at the simplex frame
+    with its stationary scale has no negative eigenvalue.
+    """
+    problem, _, heads = frames(trial, n_classes, per_class, decay, width, depth)
     spectrum, half_spectrum = (optimise.hessian_spectrum(problem, heads[i]) for i in (0, 2))
     options = {"instances": "all", "ops": 25 * len(spectrum), "scale": spectrum[-1]}
     trial.bound(-spectrum[0], 0.0, control_processes={"half as long": -half_spectrum[0]}, **options)
+
+
+@claim(
+    derived("the Hessian's kernel is that of the rotations of the K - 1 directions of the frame"),
+    kind="identity",
+)
+def test_ce_deep_ETF_critical__kernel(
+    trial,
+    n_classes: Classes = 6,
+    per_class: PerClass = 4,
+    decay: SmallDecay = 1e-3,
+    width: HessianWidth = 7,
+    depth: HessianDepth = 2,
+):
+    """With cross-entropy at depth two or more and small decays, the Hessian at the simplex frame of
+    K classes is zero exactly along rotations of the K - 1 directions of the frame.
+    """
+    problem, widths, heads = frames(trial, n_classes, per_class, decay, width, depth)
+    spectrum = optimise.hessian_spectrum(problem, heads[0])
     flat = np.sum(np.abs(spectrum) < 1e-6 * decay)
     kernels = landscape.hessian_kernel_dimension
     of_classes = {"K directions": np.array([kernels(widths, n_classes)])}
@@ -395,15 +509,20 @@ def test_ce_deep_global__search(
         int, Interval(8, 100, why="fewer may miss the best, and each is a descent")
     ] = 8,
 ):
-    """With cross-entropy, six classes and depth two, descents from random starts end below the
-    simplex frame, and the best of them has rank three.
+    """With cross-entropy, six classes and depth two, the best of descents from random starts has
+    the objective and the rank three of antipodal pairs of classes, not those of the simplex frame.
     """
     problem = problem_of((per_class,) * 6, (decay, decay), decay, loss="ce")
     best, rank = searched(problem, trial.key("starts"), starts, (width, width))
     frame, pairs = stationary_values(6, 2, per_class, decay)
     error = best.gradient_norm**2 / decay + 1e-13
-    trial.value(best.value, pairs, error=error, margin=1e-6, controls={"simplex frame": frame})
-    trial.identity(np.array([rank]), np.array([3]), ops=0, controls={"K - 1": np.array([5])})
+    trial.value(
+        [best.value, rank],
+        [pairs, 3],
+        error=[error, 0.0],
+        margin=[1e-6, 0.5],
+        controls={"the simplex frame, of rank K - 1": [frame, 5]},
+    )
 
 
 @claim(PAIRS, kind="optimality", tier="full")

@@ -23,7 +23,6 @@ from paper_checks.test_predictive_multiplicity.sets import (
     N_ROWS,
     general_position,
     labelled_corners,
-    lattice,
     lattice_tables,
     sampled_paths,
 )
@@ -144,31 +143,64 @@ def test_bound__tight(trial, copies: Copies):
     )
 
 
+def both_paths(trial, dim, n_points, n_sets):
+    """Discrepancy and ambiguity of drawn sets at each tolerance: two arrays [sets, tolerances]."""
+    paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
+    return over(paths, lambda path: (path.discrepancy, path.ambiguity))
+
+
 @claim(
-    derived("whoever a competitor flips is flipped by some, and competitors stay"),
+    derived("whoever the most distant competitor flips is flipped by some competitor"),
     kind="bound",
     cases=[2, 3],
 )
 def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """The discrepancy never exceeds the ambiguity. Both rise with the tolerance, and if one is
-    zero, so is the other.
-    """
-    paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
-    discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
-    options = {"instances": "draws", "independent": n_sets, "ops": 0}
+    """The discrepancy at a tolerance never exceeds the ambiguity at this tolerance."""
+    discrepancy, ambiguity = both_paths(trial, dim, n_points, n_sets)
+    strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
+    controls = {"level set with < in place of <=": strict}
+    trial.bound(
+        discrepancy,
+        ambiguity,
+        instances="draws",
+        independent=n_sets,
+        ops=0,
+        controls=beyond(trial, discrepancy, controls),
+    )
+
+
+@claim(
+    derived("a competitor at a tolerance is one at every larger tolerance"),
+    kind="bound",
+    cases=[2, 3],
+)
+def test_order__rising(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
+    """Neither discrepancy nor ambiguity falls when the tolerance grows."""
+    paths = np.concatenate(both_paths(trial, dim, n_points, n_sets))
+    trial.bound(
+        paths[:, :-1],
+        paths[:, 1:],
+        instances="draws",
+        independent=n_sets,
+        ops=0,
+        controls={"a rise at every step": paths[:, 1:] - 1},
+    )
+
+
+@claim(
+    derived("a competitor that differs from the baseline at all gives both"),
+    kind="identity",
+    cases=[2, 3],
+)
+def test_order__zero(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
+    """At every tolerance the discrepancy is zero exactly where the ambiguity is."""
+    discrepancy, ambiguity = both_paths(trial, dim, n_points, n_sets)
     strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
     controls = {
-        "level set with < in place of <=": strict,
-        "δ <= 2 δ - α": 2 * discrepancy - ambiguity,
+        "level set with < in place of <=": np.sign(strict),
+        "nobody is ambiguous": np.zeros_like(strict),
     }
-    trial.bound(discrepancy, ambiguity, **options, controls=beyond(trial, discrepancy, controls))
-    for path in (discrepancy, ambiguity):
-        trial.bound(
-            path[:, :-1], path[:, 1:], **options, controls={"a rise at every step": path[:, 1:] - 1}
-        )
-    changes, effects, strictly = (np.sign(path) for path in (discrepancy, ambiguity, strict))
-    controls = {"level set with < in place of <=": strictly, "nobody": np.zeros_like(effects)}
-    trial.identity(changes, effects, ops=0, controls=controls)
+    trial.identity(np.sign(discrepancy), np.sign(ambiguity), ops=0, controls=controls)
 
 
 @claim(
@@ -201,15 +233,8 @@ def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
     trial.identity(jumps, steps, ops=0, controls=apart(trial, steps, rivals))
 
 
-@claim(
-    derived("the disagreement is E(h) - E_0 and twice the repaired mistakes"),
-    kind="identity",
-    cases=[1, 2, 3],
-)
-def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
-    """Let a classifier h make E(h) errors and the baseline E_0. The number of points on which they
-    disagree has the parity of E(h) - E_0 and lies between |E(h) - E_0| and E(h) + E_0.
-    """
+def drawn_pairs(trial, dim, n_points, n_sets):
+    """E(h), E_0 and the disagreements of all classifiers h with a drawn baseline: [3, pairs]."""
     rng = trial.generator("sets")
 
     def measure(draw, table):
@@ -217,12 +242,25 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
             table = replace(table, positives=table.totals, negatives=np.zeros_like(table.totals))
         cells = predicted.linear_dichotomies(table.rows)
         baseline = cells[rng.integers(len(cells))]
-        errors = [table.errors(cell) for cell in cells]
         return (
-            errors,
+            [table.errors(cell) for cell in cells],
             len(cells) * [table.errors(baseline)],
             [table.disagreement(cell, baseline) for cell in cells],
         )
+
+    tables = lattice_tables(rng, dim, n_points, n_sets)
+    return np.hstack([np.array(measure(*item)) for item in enumerate(tables)])
+
+
+@claim(
+    derived("the disagreement is E(h) - E_0 and twice the repaired mistakes"),
+    kind="identity",
+    cases=[1, 2, 3],
+)
+def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
+    """Let a classifier h make E(h) errors and the baseline E_0. The number of points on which they
+    disagree has the parity of E(h) - E_0.
+    """
 
     def measure_compas(target):
         answers = solved(target)
@@ -230,19 +268,35 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
             differ = answers.table.disagreement(solution.dichotomy, answers.baseline.dichotomy)
             yield solution.errors, answers.baseline.errors, differ
 
-    tables = lattice_tables(rng, dim, n_points, n_sets)
-    sets = np.hstack([np.array(measure(*item)) for item in enumerate(tables)])
+    sets = drawn_pairs(trial, dim, n_points, n_sets)
     compas = [triple for target in ("arrest", "violent") for triple in measure_compas(target)]
     triples = [*sets.T.tolist(), *compas]
     parities = [predicted.parity_defect(error, base, 0) for error, base, _ in triples]
     controls = {"the parity of E(h) alone": [error % 2 for error, _, _ in triples]}
     trial.identity([differ % 2 for *_, differ in triples], parities, ops=0, controls=controls)
-    errors, base, differences = sets
+
+
+@claim(
+    derived("by the triangle inequality between both classifiers and the labels"),
+    kind="bound",
+    cases=[1, 2, 3],
+)
+def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
+    """Let a classifier h make E(h) errors and the baseline E_0. The number of points on which they
+    disagree lies between |E(h) - E_0| and E(h) + E_0.
+    """
+    errors, base, differences = drawn_pairs(trial, dim, n_points, n_sets)
     pairs = zip(errors.tolist(), base.tolist(), strict=True)
-    least, upper = np.array([predicted.disagreement_range(*pair, n_points) for pair in pairs]).T
-    options = {"instances": "draws", "independent": n_sets, "ops": 0}
-    trial.bound(differences, upper, **options, controls={"at most E(h) alone": errors})
-    trial.bound(least, differences, **options, control_processes={"E(h) + E_0": errors + base})
+    least, most = np.array([predicted.disagreement_range(*pair, n_points) for pair in pairs]).T
+    trial.bound(
+        np.concatenate([least, differences]),
+        np.concatenate([differences, most]),
+        instances="draws",
+        independent=n_sets,
+        ops=0,
+        controls={"at most E(h) alone": np.concatenate([differences, errors])},
+        control_processes={"at least E(h) + E_0": np.concatenate([errors + base, differences])},
+    )
 
 
 @claim(derived("by the triangle inequality through the labels"), kind="bound", cases=[2, 3])
@@ -329,17 +383,11 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
     trial.identity(measured, exact, ops=0, controls=apart(trial, exact, controls))
 
 
-@claim(
-    derived("without mistakes there is none to repair: every disagreement is a new one"),
-    kind="bound",
-    cases=[2, 3],
-)
-def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """For a baseline without errors every disagreement is an error: the discrepancy is at most ε,
-    but the ambiguity may be far larger.
+def separable_sets(trial, dim, n_points, n_sets):
+    """Discrepancy, ambiguity and the theory's bound for drawn sets that a hyperplane separates, at
+    each admitted number of errors: three arrays [sets, numbers].
     """
     rng = trial.generator("sets")
-    tolerances = np.arange(n_points + 1)
 
     def measure(_):
         points, positives, negatives = general_position(rng, N_ROWS[dim], dim, n_points)
@@ -348,37 +396,65 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
         positives = np.where(sides, weights, 0)
         negatives = np.where(sides, 0, weights)
         paths = enumerate_paths(points, positives, negatives)
-        bounds = [
-            predicted.separable_bound(positives, negatives, tolerance)
-            for tolerance in tolerances.tolist()
-        ]
-        sums = np.unique(lattice((2,) * len(weights)) @ weights)
-        return (
-            paths.discrepancy,
-            paths.ambiguity,
-            bounds,
-            sums[np.searchsorted(sums, tolerances, side="right") - 1],
-        )
+        bounds = [predicted.separable_bound(positives, negatives, e) for e in range(n_points + 1)]
+        return paths.discrepancy, paths.ambiguity, bounds
 
-    discrepancy, ambiguity, bounds, sums = over(range(n_sets), measure)
-    rivals = {
-        "epsilon": np.tile(tolerances, (n_sets, 1)),
-        "less than ε": np.insert(bounds[:, :-1], 0, 0, axis=1),
-    }
-    trial.identity(sums, bounds, ops=0, controls=apart(trial, bounds, rivals))
-    options = {"instances": "draws", "independent": n_sets}
-    trial.bound(discrepancy, bounds, **options, ops=0, control_processes={"ambiguity": ambiguity})
-    shares = np.broadcast_to(tolerances / n_points, discrepancy.shape)
-    half = beyond(trial, discrepancy / n_points, {"ε / 2": shares / 2})
-    trial.bound(discrepancy / n_points, shares, **options, ops=2, controls=half)
-    processes = {
-        "an average row allowed": [
-            path[:, n_points // N_ROWS[dim]] for path in (discrepancy, ambiguity)
-        ]
-    }
+    return over(range(n_sets), measure)
+
+
+@claim(
+    derived("without mistakes there is none to repair: every disagreement is a new mistake"),
+    kind="bound",
+    cases=[2, 3],
+)
+def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
+    """For a baseline without errors the discrepancy at a tolerance ε is at most ε."""
+    discrepancy, ambiguity, _ = separable_sets(trial, dim, n_points, n_sets)
+    shares = np.broadcast_to(np.arange(n_points + 1) / n_points, discrepancy.shape)
+    trial.bound(
+        discrepancy / n_points,
+        shares,
+        instances="draws",
+        independent=n_sets,
+        ops=2,
+        controls=beyond(trial, discrepancy / n_points, {"a repair for each mistake": shares / 2}),
+        control_processes={"ambiguity": ambiguity / n_points},
+    )
+
+
+@claim(
+    derived("a competitor flips whole rows, and every flip is a mistake"),
+    kind="bound",
+    cases=[2, 3],
+)
+def test_separable__rows(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
+    """For a baseline without errors on n points, the number of points that a competitor with at
+    most e errors flips is at most the largest sum up to e of points of whole rows.
+    """
+    discrepancy, _, bounds = separable_sets(trial, dim, n_points, n_sets)
+    fewer = {"less than e": np.insert(bounds[:, :-1], 0, 0, axis=1)}
+    trial.bound(
+        discrepancy,
+        bounds,
+        instances="draws",
+        independent=n_sets,
+        ops=0,
+        controls=beyond(trial, discrepancy, fewer),
+    )
+
+
+@claim(
+    derived("whoever differs from a baseline without errors makes one"),
+    kind="identity",
+    cases=[2, 3],
+)
+def test_separable__zero(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
+    """For a baseline without errors discrepancy and ambiguity are zero at the tolerance zero."""
+    discrepancy, ambiguity, _ = separable_sets(trial, dim, n_points, n_sets)
+    row = n_points // N_ROWS[dim]
     trial.identity(
         [discrepancy[:, 0], ambiguity[:, 0]],
         np.zeros((2, n_sets)),
         ops=0,
-        control_processes=processes,
+        control_processes={"errors of one row admitted": [discrepancy[:, row], ambiguity[:, row]]},
     )

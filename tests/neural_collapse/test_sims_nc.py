@@ -19,6 +19,7 @@ from sims.neural_collapse import (
     optimise,
 )
 from sims.neural_collapse.optimise import flatten, value_and_gradient
+from theory.neural_collapse import mean_square
 
 ULP = 2.0**-53
 KEY = jax.random.key(3)
@@ -244,3 +245,19 @@ def test_searches_in_single_precision_are_refused(search):
     options = {"widths": (3, 3)} if search == "optima" else {}
     with jax.enable_x64(False), pytest.raises(TypeError, match="needs float64"):
         getattr(optimise, search)(problem, *rest, **options)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds, has_bias=st.booleans())
+def test_the_objective_of_the_reduced_problem_is_that_of_all_features(seed, has_bias):
+    generator = np.random.default_rng(seed)
+    weights = (generator.standard_normal((4, DIM)), generator.standard_normal((3, 4)))
+    means = generator.standard_normal((DIM, 3))
+    bias = generator.standard_normal(3) * has_bias
+    decays = [0.02, 0.03]
+    problem = model.Problem(SIZES, tuple(decays), 0.05, bias=has_bias)
+    head = model.Head(weights, means * np.sqrt(np.array(SIZES, float)), bias)
+    reduced = float(model.objective(head, problem))
+    offset = bias if has_bias else None
+    whole = mean_square.mse_objective(list(weights), means[:, LABELS], LABELS, decays, 0.05, offset)
+    assert abs(reduced - whole) <= 1000 * ULP * whole

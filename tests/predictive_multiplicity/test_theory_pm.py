@@ -125,3 +125,13 @@ def test_margins_of_the_xor_optima(b, margin):
         assert np.abs(weights) == pytest.approx([0.2, 0.4, 0.4], abs=SOLVER)
     else:
         assert weights == pytest.approx([3 / 7, -2 / 7, -2 / 7], abs=SOLVER)
+
+
+@general
+@given(weights=st.lists(st.integers(0, 5), min_size=1, max_size=7), tolerance=st.integers(0, 30))
+def test_the_separable_bound_is_the_largest_sum_of_rows_up_to_the_tolerance(weights, tolerance):
+    sums = {0}
+    for weight in weights:
+        sums |= {total + weight for total in sums}
+    bound = predicted.separable_bound(np.array(weights), np.zeros(len(weights), int), tolerance)
+    assert bound == max(total for total in sums if total <= tolerance)
