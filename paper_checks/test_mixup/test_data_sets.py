@@ -222,6 +222,16 @@ def uniqueness(points, labels):
     ]
 
 
+def fitted_sets(trial, count, separability):
+    """Drawn data sets and what `minima` says of each."""
+    sets = [
+        (points, labels.astype(float))
+        for (points,), labels in samples(trial, 2 * count, (3, 3), (separability,))
+    ]
+    fitted = [(data_set, minima(*data_set)) for data_set in sets]
+    return [(data_set, values) for data_set, values in fitted if values is not None][:count]
+
+
 @claim(derived("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
 def test_coercive(
     trial,
@@ -229,20 +239,26 @@ def test_coercive(
     separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0,
 ):
     """If λ takes a value other than 0, 1/2 and 1, both classes occur and the points span the space,
-    Mixup's loss has exactly one minimiser; a dual certifies it.
+    the fit of Mixup reaches the least loss, as a feasible point of the dual problem certifies.
     """
-    sets = [
-        (points, labels.astype(float))
-        for (points,), labels in samples(trial, 2 * count, (3, 3), (separability,))
-    ]
-    results = [
-        (data_set, values) for data_set in sets if (values := minima(*data_set)) is not None
-    ][:count]
+    results = fitted_sets(trial, count, separability)
     primals, duals, optima, floors, starts = np.transpose([values for _, values in results])
     controls = {"entropy of the labels": floors, "loss of w = 0": starts}
     trial.gap(
         primals, duals, optima, margin=1e-7, scale=1.0, ops=len(LAW.nodes) * 36, controls=controls
     )
+
+
+@claim(derived("by convexity, which is strict where soft labels occur"), kind="identity")
+def test_coercive__unique(
+    trial,
+    count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 6,
+    separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0,
+):
+    """Mixup's loss has exactly one minimiser if λ takes a value other than 0, 1/2 and 1, both
+    classes occur and the points span the space.
+    """
+    results = fitted_sets(trial, count, separability)
     unique, truths = np.concatenate([uniqueness(*data_set) for data_set, _ in results]).T
     none = np.zeros(len(unique), int)
     full = np.ones(len(unique), int)

@@ -98,7 +98,10 @@ def test_mixup_asymptotic(
         law=NormalVariance(asymptotic=True),
         slack=10 / n * variance,  # relative corrections of the order 1 / n
         margin=(0.075 + 10 / n) * variance,
-        controls={"one of the two projections": variance / 4, "twice": 2 * variance},
+        controls={
+            "one of the two projections": variance / 4,
+            "1 - cos for the squared angle": 2 * variance,
+        },
         first=512,
         most=20_000,
     )
@@ -434,7 +437,7 @@ def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
         law=NormalVariance(asymptotic=True),
         slack=10 / n * variance,  # relative corrections of the order 1 / n
         margin=0.3 * variance,
-        controls={"λ averaged": base, "twice": base + 2 * increment},
+        controls={"λ averaged": base, "1 - cos for the squared angle": 2 * variance},
         control_processes={"λ averaged in training": chord(separability, n)},
         first=512,
         most=40_000,

@@ -414,7 +414,7 @@ def test_halting__grid(
         range(1, 2**40), True, key=lambda m: Fraction(1, m) <= alpha / (2 * most)
     )
     m = predicted.grid(share * bound, bound)
-    trial.identity(least, m, ops=0, controls={"ceil(B / α)": -(-m // 2), "one more": m + 1})
+    trial.identity(least, m, ops=0, controls={"ceil(B / α)": -(-m // 2), "points for steps": m + 1})
     guarantee = predicted.guaranteed_error(bound, predicted.tolerance(share * bound, bound), m)
     controls = {"1 / m": guarantee + bound / (2 * m)}
     if abs(bound - 1) > 0.01:

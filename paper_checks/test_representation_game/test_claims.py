@@ -306,7 +306,7 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
         np.sum(spectrum > 0),
         predicted.hedged(spectrum, kept),
         ops=0,
-        controls={"one more": rank + 1},
+        controls={"kept + 1, as of a full spectrum": kept + 1},
     )
 
 

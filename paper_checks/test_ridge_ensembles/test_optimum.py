@@ -52,7 +52,7 @@ def test_least_penalty(
         margin=1e-10 * ratio,
         controls={
             "of the mean eigenvalue": [(1 + ratio) / 2 * isotropic, isotropic],
-            "0": [0.0, 0.0],
+            "no penalty is negative": [0.0, 0.0],
         },
     )
 

@@ -409,7 +409,7 @@ def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
         np.array(measured),
         orders,
         ops=0,
-        controls={"one order": orders[[0, 0]], "exchanged": orders[::-1]},
+        controls={"one order": orders[[0, 0]], "each picks as the other": orders[::-1]},
     )
     measured = observed.refitted(X[None], y[None], 3, "largest gradient").levels[0]
     levels = predicted.entry_levels(X, y, 3)
