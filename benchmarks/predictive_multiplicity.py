@@ -240,12 +240,13 @@ def answer_pool(
         path = observed.discrepancy_path(
             table, h_0, [tolerance], formulation="published", time_limit=limit
         )
+        # Ambiguity takes n programs more
         return (
             path.disagreement[0] / n,
             np.nan,
             path.bounds[0] / n,
             np.nan,
-        )  # ambiguity takes n programs more
+        )
 
     contenders: dict[str, Callable[..., Any]] = {TOOL: tool, PUBLISHED: published}
     contender = contenders.get(name, pool)

@@ -21,10 +21,11 @@ import numpy as np
 
 from benchmarks.side_by_side import Response, command, compare, timed
 
+# n, p, k, members; rounds
 WORKLOADS = [
     ("fit", (600, 300, 240, 100), 5),
     ("choose", (600, 300, 240, 100), 3),
-]  # n, p, k, members; rounds
+]
 QUICK = [("fit", (120, 60, 48, 8), 2), ("choose", (120, 60, 48, 8), 2)]
 PENALTY = 0.1
 NOISE = 0.25

@@ -96,9 +96,8 @@ def _shown(output: Any) -> str:
         return ""
     if "image/png" in data:
         picture = data["image/png"].replace("\n", "")
-        header = base64.b64decode(
-            picture[:64]
-        )  # width and height stand in the first bytes of a PNG
+        # Width and height stand in the first bytes of a PNG
+        header = base64.b64decode(picture[:64])
         width, height = (int.from_bytes(header[at : at + 4], "big") for at in (16, 20))
         size = f'width="{width}" height="{height}" loading="lazy"'
         return f'<p><img src="data:image/png;base64,{picture}" alt="the output" {size}></p>'

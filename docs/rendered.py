@@ -24,9 +24,8 @@ from urllib.parse import unquote, urlsplit
 
 STASH = re.compile("klzzwxh|wzxhzdk|[\x02\x03]")  # the marks with which Markdown puts text aside
 TEX = re.compile(r"\$[^$\n]+\$|\$\$|\\[a-zA-Z]+|\\[{}|]")
-UNREAD = re.compile(
-    r"<m[a-z]+[^>]*>\\[^<]*<|<merror"
-)  # a command that the converter to MathML does not know
+# A command that the converter to MathML does not know
+UNREAD = re.compile(r"<m[a-z]+[^>]*>\\[^<]*<|<merror")
 LITERAL = {"code", "pre", "script", "style", "textarea"}
 VIEWS = ((390, False), (1280, True))  # pixels, dark: every page
 MORE_VIEWS = ((390, True), (1280, False))  # pages at the top of the site, too

@@ -172,14 +172,12 @@ def infonce_bias(
     needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if estimate.low > 0 else math.inf
     ceiling = math.log(candidates)
     # Products of matrices may differ in the last digit.
-    distinct = (
-        len(np.unique((np.diag(scores) + 1j * scores[:, 0]).round(9))) == n
-    )  # equal for copies
+    # Equal for copies
+    distinct = len(np.unique((np.diag(scores) + 1j * scores[:, 0]).round(9))) == n
     copied = 0 if distinct else copied_rows(scores.round(9), scores.T.round(9))
     directions = np.random.default_rng(0).standard_normal((n, _DIRECTIONS))
-    directions -= directions.mean(
-        axis=0
-    )  # so that what all scores of a row have in common does not count
+    # So that what all scores of a row have in common does not count
+    directions -= directions.mean(axis=0)
     views = scores @ directions, scores.T @ directions
     alike = max(map(beside, views))
     together = _together(*views, 1 + max(chi2.high, 0))

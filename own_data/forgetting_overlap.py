@@ -387,9 +387,8 @@ def _over_bases(
     linear = linear * np.linalg.norm(centre)
     values, vectors = np.linalg.eigh(linear.T @ linear)
     slopes = (middle @ linear @ vectors) ** 2
-    shifts = np.geomspace(1e-16, 1, 4000)[:, None] * (
-        np.sqrt(slopes.sum()) + 1e-300
-    )  # the dual, above by 1e-5 at most
+    # The dual, above by 1e-5 at most
+    shifts = np.geomspace(1e-16, 1, 4000)[:, None] * (np.sqrt(slopes.sum()) + 1e-300)
     dual = [
         np.min(shifts[:, 0] + np.sum(slopes / (shifts + abs(values - end)), axis=1))
         for end in values[[0, -1]]

@@ -235,9 +235,8 @@ def _judge(
     equivalent = whole.penalty_with(float(np.mean([part.inverse_level(penalty) for part in parts])))
     full = whole.generalised_squares(equivalent)
     squares = np.mean([part.residuals(penalty) ** 2 for part in parts], axis=0)
-    single = squares / (
-        share * d**2 + (1 - share)
-    )  # in this order: at k = n d^2 may be below a rounding of 1
+    # In this order: at k = n d^2 may be below a rounding of 1
+    single = squares / (share * d**2 + (1 - share))
     shares = single / members + (1 - 1 / members) * full
     factor = (1 - share) + share * d
     naive = shares.mean() + share * (1 - share) * (1 - d) ** 2 / factor**2 * single.mean() / members
@@ -271,9 +270,8 @@ class _Judged:
         mean = float(shares.mean())
         if other:
             return Estimate(mean, mean - half_width, mean + half_width)
-        factor = (
-            float(np.exp(half_width / mean)) if mean else 1.0
-        )  # a mean square is skewed, its logarithm hardly
+        # A mean square is skewed, its logarithm hardly
+        factor = float(np.exp(half_width / mean)) if mean else 1.0
         return Estimate(mean, mean / factor, mean * factor)
 
 

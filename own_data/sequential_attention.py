@@ -333,9 +333,8 @@ def _dependent(
     """Whether rows depend on each other, so that other orders of y are less likely."""
     some = np.random.default_rng(0).permutation(len(y))[:_COMPARED]
     affine = np.column_stack([np.ones(len(y)), chosen])
-    left = (
-        residual - affine @ np.linalg.lstsq(affine, residual)[0]
-    )  # no intercept may have been fitted
+    # No intercept may have been fitted
+    left = residual - affine @ np.linalg.lstsq(affine, residual)[0]
     rounding = np.linalg.norm(left) <= _ALIKE * np.linalg.norm(y)
     return beside(y[:, None], chosen, chance=_FAR) > 0 or bool(
         not rounding and near(chosen[some], left[some, None], chance=_FAR)

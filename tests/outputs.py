@@ -35,9 +35,8 @@ LAUNCHER = "jupyter_client.provisioning.local_provisioner.launch_kernel"
 INLINE = "module://matplotlib_inline.backend_inline"
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-PADDING = re.compile(
-    r"(?<=[\[(]) | (?=[\])])"
-)  # of an array, whose columns are as wide as their longest number
+# Of an array, whose columns are as wide as their longest number
+PADDING = re.compile(r"(?<=[\[(]) | (?=[\])])")
 WIDGET = "application/vnd.jupyter.widget"
 TIME = re.compile(r"seconds=[\d.e-]+|[\d.]+ s(?=<)")  # in a row of the ledger, as text and as HTML
 

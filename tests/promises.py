@@ -54,17 +54,17 @@ class Case:
     their reasons.
     """
 
-    given: Mapping[str, Any] = dataclasses.field(
-        default_factory=dict
-    )  # held fixed, the others are drawn
+    # Held fixed, the others are drawn
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     of: Any = None  # the object whose method is called
     infinite: str = ""  # why a result may be infinite or NaN
     warns: str = ""  # why it may warn
     raises: tuple[type[Exception], ...] = ()  # documented beside ValueError and TypeError
+    # Documented range of every number in the result
     within: tuple[float, float] = (
         -np.inf,
         np.inf,
-    )  # documented range of every number in the result
+    )
     extreme: bool = True  # whether numbers of any size are tried; say why not where it is False
 
 
@@ -173,9 +173,8 @@ def public(modules: list[Any], cases: Mapping[str, Case]) -> dict[str, Callable[
     for module in modules:
         for name in getattr(module, "__all__", None) or _defined(module):
             member = getattr(module, name)
-            is_answer = inspect.isclass(member) and issubclass(
-                member, Answer
-            )  # which its own tests read
+            # Which its own tests read
+            is_answer = inspect.isclass(member) and issubclass(member, Answer)
             key = name if name not in functions else f"{module.__name__.split('.')[0]}.{name}"
             is_result = is_answer or hasattr(member, "_fields")
             if callable(member) and _has_arguments(member) and not is_result:

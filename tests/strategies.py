@@ -68,9 +68,8 @@ def values(
         kind.type in (os.PathLike, Path) or get_origin(kind.type) is os.PathLike
         for kind in argument.alternatives
     ):
-        kinds = [
-            kind for kind in kinds if kind.type is not str
-        ]  # a path: something would be written there
+        # A path: something would be written there
+        kinds = [kind for kind in kinds if kind.type is not str]
     return st.one_of([_of_kind(kind, known, extreme) for kind in kinds])
 
 

@@ -114,9 +114,8 @@ def test_a_search_begins_at_every_corner_and_takes_the_best_point_of_a_coordinat
         assert ends == pytest.approx(
             np.ravel(predicted.diagonal_gauge_range([u], [v], 9.0)), abs=1e-9
         )
-        slope, *others = np.transpose(
-            [-abs(u * v), u * u, v * v]
-        )  # some best ones lie between the ends
+        # Some best ones lie between the ends
+        slope, *others = np.transpose([-abs(u * v), u * u, v * v])
         g = np.append(
             np.linspace(1, 9, 1001), _best_of_coordinate(np.sum(others, axis=0)[None], slope, 9.0)
         )

@@ -23,9 +23,8 @@ FILES = [
 def test_the_examples_of_a_module_print_what_they_say(name, monkeypatch):
     examples = doctest.DocTestFinder().find(importlib.import_module(name))
     assert any(test.examples for test in examples)
-    monkeypatch.setattr(
-        jaxtyping.config, "jaxtyping_disable", True
-    )  # users do not have these checks
+    # Users do not have these checks
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     for test in examples:
         printed = []

@@ -257,9 +257,8 @@ def test_the_command_draws_one_figure_and_keeps_its_runs(tmp_path, monkeypatch, 
         folder / "F2_spectrum.txt"
     ).read_text(encoding="utf-8")
     assert str(folder / "F2_spectrum.png") in capsys.readouterr().out
-    assert any(
-        (tmp_path / "cache" / "figures").glob("linear_process-*/*.chunk")
-    )  # so that redrawing is instant
+    # So that redrawing is instant
+    assert any((tmp_path / "cache" / "figures").glob("linear_process-*/*.chunk"))
 
 
 @given(st.integers(2, 12), st.integers(0, 2**32 - 1))

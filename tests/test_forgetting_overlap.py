@@ -33,9 +33,8 @@ def test_limits():
         == predicted.angle_bound(0 * first, second)
         == 0
     )
-    inside = (
-        np.random.default_rng(8).normal(size=(4, 5)) @ first
-    )  # within the memory: not learned, nothing explodes
+    # Within the memory: not learned, nothing explodes
+    inside = np.random.default_rng(8).normal(size=(4, 5)) @ first
     assert predicted.forgetting(first, inside, np.ones(4), 0.0, 5) == 0
     assert predicted.random_forgetting(first, inside, 0.0, 5).mean == 0
 
@@ -282,10 +281,11 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "march": Case(infinite="descent diverges at a rate above 2 / sigma^2"),
         "lazy_features": Case({"inputs": POINTS["inputs"][0], "pairs": 2}),
         "lazy_forgetting": Case(POINTS, infinite="steps of Gauss and Newton may not settle"),
+        # With them a doubt has no size
         "predicted_forgetting": Case(
             dict(zip(("features_s", "features_t", "residual_t"), tasks(19), strict=True))
             | {"weights": None}
-        ),  # with them a doubt has no size
+        ),
     },
 )
 

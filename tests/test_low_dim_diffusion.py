@@ -124,9 +124,10 @@ def test_lloyd_ends_among_ties_that_rounding_makes():
 
 
 def own(*law):
+    # Importing it computes truths for seconds
     from tests.low_dim_diffusion.own_data_sets import (
         own,
-    )  # importing it computes truths for seconds
+    )
 
     return own(np.random.default_rng(0), *law)
 

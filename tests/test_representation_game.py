@@ -57,9 +57,8 @@ def test_eigenvalues_that_lie_far_apart(dim):
 def test_ties_single_rounds_low_ranks_and_few_samples():
     assert predicted.estimation_excess([3.0, 1.0, 1.0], 1) == 1
     assert predicted.estimation_excess([3.0, 2.0, 0.0, 0.0], 2) == 0
-    assert predicted.pair_excess([1.0, 0.01], 1) == pytest.approx(
-        0.01 - 1 / 101
-    )  # one round, in which f_1 is kept
+    # One round, in which f_1 is kept
+    assert predicted.pair_excess([1.0, 0.01], 1) == pytest.approx(0.01 - 1 / 101)
     for half in np.random.default_rng(0).normal(size=(9, 6, 2)):
         assert predicted.task_spectrum(WORLD.covariance, half @ half.T).min() >= 0
     game = WORLD.covariance, np.eye(6)[:, :1], np.ones(6)

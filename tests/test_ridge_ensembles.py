@@ -82,9 +82,8 @@ def test_at_the_threshold_laws_keep_their_digits():
         EQUAL.noise / 2e-100
     )
     assert predicted.ensemble_risk(EQUAL, 0.0, 1.0, 1.0, 1) == np.inf
-    assert (
-        predicted.residual_share(EQUAL, 0.0, 0.25) == 0.75
-    )  # as many degrees of freedom as columns
+    # As many degrees of freedom as columns
+    assert predicted.residual_share(EQUAL, 0.0, 0.25) == 0.75
     assert predicted.ensemble_risk(replace(EQUAL, noise=0.0), 0.0, 1.0, 1.0, 2) == 0
 
 
@@ -104,12 +103,10 @@ def test_the_equivalent_penalty_has_the_level_and_is_larger(aspect, further, pen
 def test_autoregressive_rows_have_the_spectrum_of_toeplitz_matrices():
     population = predicted.autoregressive(-0.7, 1.0, 0.25)
     powers = 0.49 ** np.arange(1, 200)
-    np.testing.assert_allclose(
-        population.masses @ population.eigenvalues, 1.0
-    )  # the diagonal of Sigma
-    np.testing.assert_allclose(
-        population.masses @ population.eigenvalues**2, 1 + 2 * powers.sum()
-    )  # of its square
+    # The diagonal of Sigma
+    np.testing.assert_allclose(population.masses @ population.eigenvalues, 1.0)
+    # Of its square
+    np.testing.assert_allclose(population.masses @ population.eigenvalues**2, 1 + 2 * powers.sum())
 
 
 def test_the_exact_risk_tends_to_the_limit():
@@ -137,9 +134,10 @@ def test_over_the_points_it_has_seen_one_member_is_judged_right(penalty, aspects
     risk = predicted.member_risk(LAW, penalty, aspects[1])
     assert predicted.union_gcv(LAW, penalty, *aspects, 1) == pytest.approx(risk, rel=1e-12, abs=0)
     assert predicted.gcv_bias(LAW, penalty, *aspects, 1) > 0
+    # All alike
     assert predicted.union_gcv(LAW, penalty, aspects[1], aspects[1], 3) == pytest.approx(
         risk, rel=1e-12, abs=0
-    )  # all alike
+    )
 
 
 @pytest.mark.parametrize(("share", "members"), [(1e-6, 2), (1e-12, 2), (1e-16, 8)])

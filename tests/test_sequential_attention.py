@@ -48,17 +48,17 @@ def test_windows_at_the_edges():
     twins = np.column_stack([X[:, 0], X[:, 0]])
     assert predicted.second_entry_level(twins, X[:, 0]) == 0  # which of them is active is arbitrary
     assert predicted.second_entry_level(np.eye(3), [2.0, 2.0, 1.0]) == 2  # a tie
-    assert (
-        predicted.second_entry_level(np.eye(3), [3.0, 2.0, 1.0]) == 2
-    )  # orthogonal: the runner-up
+    # Orthogonal: the runner-up
+    assert predicted.second_entry_level(np.eye(3), [3.0, 2.0, 1.0]) == 2
     assert predicted.second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]) == pytest.approx(
         0.75, rel=1e-14, abs=0
     )
+    # Columns of cosine 1 - 2e-10, whose lines meet at 0.4
     nearly = [
         [1, 1 - 5e-10, 0],
         [0, 2e-5, 0],
         [0, 0, 1],
-    ]  # columns of cosine 1 - 2e-10, whose lines meet at 0.4
+    ]
     assert predicted.second_entry_level(nearly, [1, 1e-5, 0.1]) == pytest.approx(
         0.4, rel=1e-6, abs=0
     )
@@ -150,9 +150,8 @@ def test_what_is_certified_is_found_whatever_the_lengths_of_the_columns():
         hit = set(audit.order) == {0, 1}
         assert hit or not audit.certified
         sure += audit.certified
-        errors += (
-            predicted.certified_size(audit.coherence, 8) >= 2 and not hit
-        )  # the rule for columns of one length
+        # The rule for columns of one length
+        errors += predicted.certified_size(audit.coherence, 8) >= 2 and not hit
     assert min(sure, errors) > 20
 
 
@@ -248,9 +247,8 @@ def test_gates_begin_as_omp_and_the_module_as_its_formulas_say():
     early = jax.vmap(lambda key: observed.softmax_agreement(key, 24, 9, 0.5, 0.001, (2, 5)))(keys)
     assert early[:, :, 0].all()
     picks = jax.vmap(lambda key, rate: observed.coded_picks(key, 24, 9, rate, (1, 2)), (0, None))
-    assert (
-        picks(keys, 0.1)[:, 0].tolist() == picks(keys, 0.0)[:, 0].tolist()
-    )  # the largest logit as drawn
+    # The largest logit as drawn
+    assert picks(keys, 0.1)[:, 0].tolist() == picks(keys, 0.0)[:, 0].tolist()
     for key, (first, second) in zip(keys, picks(keys, 0.1), strict=True):
         shapes = zip(jax.random.split(key, 4), ((24, 9), 24, 9), strict=False)
         X, noise, w = (np.array(jax.random.normal(*one)) for one in shapes)

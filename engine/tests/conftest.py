@@ -11,9 +11,8 @@ from pathlib import Path
 # threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-sys.path.append(
-    str(Path(__file__).parents[2] / "tests")
-)  # `promises`, which the tests of the papers share
+# `promises`, which the tests of the papers share
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
 
 import pytest
 from jaxtyping import install_import_hook

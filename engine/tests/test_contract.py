@@ -210,9 +210,8 @@ def test_joint_conditions_are_one_line():
     assert fits(3, 2) == 1
     with pytest.raises(ValueError, match="dim must be at least classes = 3, got 2"):
         fits(2, 3)
-    assert (
-        jax.jit(lambda x: require(x > 1, "never seen") or x)(0.0) == 0
-    )  # traced: not known, not judged
+    # Traced: not known, not judged
+    assert jax.jit(lambda x: require(x > 1, "never seen") or x)(0.0) == 0
 
 
 def test_only_the_front_door_is_guarded_and_what_is_called_back():
@@ -234,9 +233,8 @@ def test_only_the_front_door_is_guarded_and_what_is_called_back():
         with pytest.raises(ValueError, match="x must be positive, got -2"):
             call(-2.0)
     with np.errstate(divide="ignore"):
-        assert (
-            calling(lambda x: np.float64(x) / 0, 1.0) == np.inf
-        )  # its warnings are the caller's, too
+        # Its warnings are the caller's, too
+        assert calling(lambda x: np.float64(x) / 0, 1.0) == np.inf
 
 
 @guarded(double=False)

@@ -103,9 +103,8 @@ def weighted_chance(
             batches.append(draw(rng, size, alive))
             low, high = law.interval(batches, share, np.asarray(margin))[1:3]
             inside, outside = zones(low, high, p, margin, 0.0)
-            hit = (
-                inside if wanted == "VERIFIED" else low > p
-            )  # refuted from above; below is its mirror image
+            # Refuted from above; below is its mirror image
+            hit = inside if wanted == "VERIFIED" else low > p
             weights[alive[hit]] = np.exp(log_ratio(batches)[hit])
             keep = ~(inside | outside)
             alive = alive[keep]

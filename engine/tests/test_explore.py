@@ -231,9 +231,8 @@ def test_limits_that_a_claim_needs_are_told_from_narrow_ones(here):
         "even declared from 2": "necessary, first fails at 1 (outside: even numbers begin at 2)",
         "even declared to 8": "narrow: holds to 1032, as far as was tried",
     }
-    assert (
-        attempt(claim(f"{here}.limits"), {"dim": 7}).outcome == "outside"
-    )  # afterwards the limits are as they were
+    # Afterwards the limits are as they were
+    assert attempt(claim(f"{here}.limits"), {"dim": 7}).outcome == "outside"
     assert attempt(claim(f"{here}.limits"), {"dim": 7.5}, beyond=True).outcome == "outside"
 
 
@@ -294,10 +293,11 @@ def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_map_draws_a_boundary_where_it_is(here, seed):
     dataset = claim(f"{here}.from_seven").map(n="1..5000", way="b", cells=20, seed=seed)
+    # A logarithmic axis of integers, each once
     assert dataset["n"].values[[0, -1]].tolist() == [
         1,
         5000,
-    ]  # a logarithmic axis of integers, each once
+    ]
     assert dataset["n"].values[10] < 300
     assert ((dataset["outcome"] == "VERIFIED") == (dataset["n"] >= 7)).all()
     assert ((abs(dataset["error"] - 0.1) < 1e-12) == (dataset["n"] < 7)).all()
@@ -307,9 +307,8 @@ def test_a_map_draws_a_boundary_where_it_is(here, seed):
     three = claim(f"{here}.limits").map(
         dim=[1, 40, 41], penalty=[1.0, 1e9], even=[0, 2], outside=True, seed=seed
     )
-    assert (
-        three["outcome"].values[:, :, 0].tolist() == [["outside"] * 2] * 3
-    )  # a joint condition is no limit
+    # A joint condition is no limit
+    assert three["outcome"].values[:, :, 0].tolist() == [["outside"] * 2] * 3
     assert three["outcome"].values[:, 0, 1].tolist() == ["VERIFIED", "VERIFIED", "REFUTED"]
     assert three["outcome"].values[:, 1, 1].tolist() == ["REFUTED"] * 3
     inside = claim(f"{here}.limits").map(dim=[0, 1, 7], seed=seed)

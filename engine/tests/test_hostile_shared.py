@@ -43,10 +43,11 @@ def test_cells_have_one_length():
 
     given = {"cells": np.arange(3.0), "others": np.ones((3, 2)), "mode": "map"}
     found = complaints(double, given, given)
+    # What the function itself answers or says
     theirs = (
         "not finite",
         "names no argument: multiply",
-    )  # what the function itself answers or says
+    )
     assert {at: said for at, said in found.items() if not said.startswith(theirs)} == {}
 
 

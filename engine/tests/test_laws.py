@@ -434,9 +434,8 @@ def test_tail_quantiles_against_ball_arithmetic():
             low, high = (arb(float(end)) for end in exact_ends(k, n, 2 * tail))
             tails.append(low.beta_lower(k, n - k + 1, regularized=True))
             tails.append(1 - high.beta_lower(k + 1, n - k, regularized=True))
-        assert all(
-            abs(found / level - 1) < 1e-9 for found in tails
-        )  # of balls: true only if the whole ball is inside
+        # Of balls: true only if the whole ball is inside
+        assert all(abs(found / level - 1) < 1e-9 for found in tails)
 
 
 @pytest.mark.parametrize(

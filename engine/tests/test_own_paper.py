@@ -169,9 +169,8 @@ def packages(programs, tmp_path_factory):
 
 
 def test_all_verdicts_are_as_expected(programs, namespaces):
-    pytest_in(
-        programs, namespaces, "--trial-seed", 1
-    )  # as the page says; under this one a claim once ran out of draws
+    # As the page says; under this one a claim once ran out of draws
+    pytest_in(programs, namespaces, "--trial-seed", 1)
     found = rows(namespaces / "ledger.json")
     assert {name: row["verdict"] for name, row in found.items()} == VERDICTS
     assert all(row["controls"] for row in found.values())

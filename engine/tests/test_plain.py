@@ -529,9 +529,8 @@ def test_wrong_verdicts_are_as_rare_as_the_error_says():
         return trial.findings[0].outcome
 
     seeds = range(100)
-    assert (
-        sum(verdict(seed, 0.5) == "REFUTED" for seed in seeds) <= 20
-    )  # 10 expected at most: P < 0.002
+    # 10 expected at most: P < 0.002
+    assert sum(verdict(seed, 0.5) == "REFUTED" for seed in seeds) <= 20
     assert sum(verdict(seed, 0.6) == "VERIFIED" for seed in seeds) <= 20
 
 

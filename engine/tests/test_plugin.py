@@ -206,9 +206,8 @@ def test_a_refusal_shows_the_line_of_the_check_and_nothing_of_the_engine(pyteste
     assert "decisions.py" not in first
     assert "give sampler=, a function of (generator, n)" in rest
     assert "sampling.py" not in rest.partition("_ test_two _")[2]
-    assert (
-        output.partition("short test summary")[0].count("lies within") == 1
-    )  # nothing is said twice
+    # Nothing is said twice
+    assert output.partition("short test summary")[0].count("lies within") == 1
     assert "ZeroDivisionError" in rest  # in a process that the claim brings along: told from there
 
 
@@ -341,9 +340,8 @@ def test_every_row_of_a_parametrised_claim_has_an_id_and_a_stream_of_its_own(pyt
     assert len(draws) == 3
     result, part = ledger(pytester, "-k", "shifted.mean[0.25]")
     assert part["claims"][0]["measured"] == book["claims"][1]["measured"]
-    result, part = ledger(
-        pytester, "--trial-set", "shift=0.3"
-    )  # three rows would say the same, under values they lack
+    # Three rows would say the same, under values they lack
+    result, part = ledger(pytester, "--trial-set", "shift=0.3")
     result.assert_outcomes(passed=1, deselected=2)
     assert [row["id"] for row in part["claims"]] == ["shifted.mean[shift=0.3]"]
 

@@ -247,9 +247,8 @@ def page(tmp_path_factory):
 def test_the_page_is_self_contained_and_escapes_what_it_is_given(page):
     html = page.read_text(encoding="utf-8")
     links = re.findall(r"""(?:src|href)="([^"]*)|url\(([^)]*)""", html)
-    outside = {
-        "".join(link) for link in links if "".join(link)[:1] not in ("#", "d")
-    }  # anchors and data: only
+    # Anchors and data: only
+    outside = {"".join(link) for link in links if "".join(link)[:1] not in ("#", "d")}
     assert outside == set()
     assert "<script>alert" not in html
     assert html.count("data:image/png;base64") == 1
@@ -269,9 +268,8 @@ def test_the_page_says_what_holds_and_what_does_not(page):
     assert "Not as expected ? INCONCLUSIVE" in text
     assert "expected VERIFIED: RuntimeError: broken simulator" in text
     assert "Claims that did not run: 1 other.costly: tier full is above" in text
-    assert (
-        "exact [1] 2 2 ±10−9 0.1 0 [2] 3 3 ±10−6 0.2 0" in text
-    )  # the second coordinate of the second decision
+    # The second coordinate of the second decision
+    assert "exact [1] 2 2 ±10−9 0.1 0 [2] 3 3 ±10−6 0.2 0" in text
     assert re.search(r"other 1, 9 \S+ ✗ REFUTED", text)  # a control, and its distance
     assert "detects" in text
     assert (
@@ -404,9 +402,10 @@ def test_the_domain_of_a_proof_stands_beside_the_statement(tmp_path):
 def test_counts_are_split_by_whose_statement_it_is():
     rows = ledger().claims
     others = [replace(rows[0], provenance=name) for name in ("derived", "derived", "code")]
+    # The claim that stopped with an error does not count
     assert whose([*rows, *others]) == (
         "VERIFIED: 2 of the authors, 2 derived here, 1 without a source; REFUTED as published: 1"
-    )  # the claim that stopped with an error does not count
+    )
 
 
 def test_drawn_figures_are_found_in_the_order_of_their_numbers(tmp_path):

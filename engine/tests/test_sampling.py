@@ -288,9 +288,8 @@ def test_equal_samples_are_no_sample(law):
     with pytest.raises(
         ValueError, match=r"all 64 samples are equal, 0: a constant is no process \(the measurement"
     ):
-        decide(
-            lambda key: jnp.floor(jax.random.uniform(key) * 0.999), 0.0, law
-        )  # depends on the key, and is 0 for all
+        # Depends on the key, and is 0 for all
+        decide(lambda key: jnp.floor(jax.random.uniform(key) * 0.999), 0.0, law)
 
 
 def stuck(key):

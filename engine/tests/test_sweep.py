@@ -149,9 +149,8 @@ def test_float32_is_another_simulation(tmp_path):
         xr.testing.assert_identical(single, sweep(sweep_support.draw, grid, 3))
     assert double["draw"].dtype == np.float64
     xr.testing.assert_identical(double, sweep(sweep_support.draw, grid, 3, cache=tmp_path))
-    assert single.sel(scale=0.1)["draw"].shape == (
-        3,
-    )  # the labels are the user's numbers, not their float32
+    # The labels are the user's numbers, not their float32
+    assert single.sel(scale=0.1)["draw"].shape == (3,)
 
 
 # --- the labels
@@ -192,9 +191,8 @@ def test_static_values_of_every_kind_are_labels_that_survive_a_file(tmp_path):
     result.to_netcdf(tmp_path / "static.nc")
     with xr.open_dataset(tmp_path / "static.nc") as again:
         xr.testing.assert_identical(again.load(), result)
-    other = sweep(
-        simulator, {"rate": [0.5, 2]}, [4, 2], static=static | {"flag": [1]}
-    )  # equal, another program
+    # Equal, another program
+    other = sweep(simulator, {"rate": [0.5, 2]}, [4, 2], static=static | {"flag": [1]})
     assert (other["simulator"].values - result["simulator"].values).mean() == pytest.approx(
         1.0, abs=1e-12
     )

@@ -147,9 +147,8 @@ def _varied(
     if n >= 20 and mask.any():
         # Centred first: SciPy warns where a spread is small beside the mean.
         deviations = (x - np.mean(x, axis=0))[:, mask]
-        deviations = deviations / np.max(
-            np.abs(deviations), axis=0
-        )  # whose fourth powers have a size
+        # Whose fourth powers have a size
+        deviations = deviations / np.max(np.abs(deviations), axis=0)
         score = _abnormality(deviations)
         if np.max(score) > stats.norm.isf(error / 2e5 / score.size):
             skewness, kurtosis = (moment[np.argmax(score)] for moment in _shape(deviations))

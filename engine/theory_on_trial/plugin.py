@@ -191,9 +191,8 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     """Refuse an invalid page: a side that reaches the other, or a setting without a domain."""
     report: Any = yield
     if isinstance(collector, pytest.Module) and report.passed:
-        functions = {
-            getattr(item, "function", None): None for item in report.result
-        }  # parametrised: several items
+        # Parametrised: several items
+        functions = {getattr(item, "function", None): None for item in report.result}
         checks: list[Any] = [check for check in functions if hasattr(check, "claim")]
         if not checks:
             return report  # type: ignore[no-any-return]
@@ -536,13 +535,14 @@ def _is_outside(step: TracebackType) -> bool:
 
 
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
+# Of a claim's report, beside those of other plugins
 _PROPERTIES = (
     "ledger",
     "skipped",
     "outside",
     "plain",
     "trial",
-)  # of a claim's report, beside those of other plugins
+)
 
 
 def _not_run(claim: Any, reason: str) -> list[dict[str, str]]:

@@ -310,9 +310,8 @@ def smallest_sizes(
         ("width H", widths, [simulations.small(steps, layers, width=width) for width in widths]),
         ("heads M", heads, [simulations.small(steps, layers, heads=number) for number in heads]),
     )
-    rules = list(
-        _FAMILY.values()
-    )  # only two are needed, but these have been compiled for the other figure
+    # Only two are needed, but these have been compiled for the other figure
+    rules = list(_FAMILY.values())
     for axis, (text, sizes, settings), letter in zip(axes, panels, "abc", strict=True):
         pairs = [
             np.asarray(simulations.distances(s, rules, prompts))[:2].reshape(2, 8, -1).mean(axis=2)

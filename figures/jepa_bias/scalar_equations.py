@@ -252,9 +252,8 @@ def order_phase_diagram(
     mesh = right.pcolormesh(
         scales, rhos, np.clip(values, 1, 2), cmap="cividis", shading="nearest", rasterized=True
     )
-    beyond = np.where(
-        values > 1, values, np.nan
-    )  # where feature 1 starts close to its target the boundary dives
+    # Where feature 1 starts close to its target the boundary dives
+    beyond = np.where(values > 1, values, np.nan)
     lines = right.contour(
         scales, rhos, beyond, levels=[1.02, 1.05, 1.1, 1.2, 1.5], colors="white", linewidths=0.8
     )

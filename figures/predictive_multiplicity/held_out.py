@@ -76,9 +76,8 @@ def held_out(
     for axes, lowest, room in zip(
         panels, (0, 0, panels[2].get_ylim()[0]), (0.4, 0.4, 0.7), strict=True
     ):
-        axes.set_ylim(
-            lowest, axes.get_ylim()[1] + room * (axes.get_ylim()[1] - lowest)
-        )  # room for the legend
+        # Room for the legend
+        axes.set_ylim(lowest, axes.get_ylim()[1] + room * (axes.get_ylim()[1] - lowest))
     panels[2].set_ylabel("errors of the competitor (% of people)")
     panels[0].set_title(f"{target}, {size} of {samples.counts.sum()} people, {splits} splits")
     for axes, letter in zip(panels, "abc", strict=True):

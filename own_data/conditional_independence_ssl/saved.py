@@ -284,9 +284,8 @@ def _uneven(
     variance = float(deviations.var())
     if not variance:
         return 1.0
-    new = (
-        float(beyond @ deviations) / length if length > _COLLINEAR else 0.0
-    )  # leverages may be a sum of the inputs
+    # Leverages may be a sum of the inputs
+    new = float(beyond @ deviations) / length if length > _COLLINEAR else 0.0
     every = (np.sum((basis.T @ deviations) ** 2) + new**2) / variance
     return float(
         2 * min(chi2.sf((own @ deviations) ** 2 / variance, 1), chi2.sf(every, basis.shape[1]))

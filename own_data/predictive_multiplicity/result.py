@@ -151,9 +151,8 @@ class Multiplicity(Answer):
         for shift, measure in ((-1, "discrepancy"), (1, "ambiguity")):
             known = table[measure].to_numpy()
             most = table[f"{measure} at most"].to_numpy()
-            apart = (
-                0.003 * shift * max(float(np.ptp(tolerances)), 1e-3)
-            )  # so that bars do not hide each other
+            # So that bars do not hide each other
+            apart = 0.003 * shift * max(float(np.ptp(tolerances)), 1e-3)
             drawn.errorbar(
                 tolerances + apart,
                 known,

@@ -59,9 +59,8 @@ def estimate_drift_ratio(
     ulps = np.spacing((gram if step_gram is None else np.asarray(step_gram)).max()).astype(float)
     if trajectory is not None:
         ends = (np.spacing(np.asarray(trajectory[t])).astype(float) for t in (0, -1))
-        ulps = max(
-            ulps, *(np.sum(end**2) / 30 for end in ends)
-        )  # they add a sixth of this to the noise
+        # They add a sixth of this to the noise
+        ulps = max(ulps, *(np.sum(end**2) / 30 for end in ends))
     told = f"got squares of drift, noise and rounding of {drift:.3g}, {noise:.3g} and {ulps:.3g}"
     require(
         noise > _CLEAR * ulps,
@@ -73,9 +72,8 @@ def estimate_drift_ratio(
     # denominator.
     variance = 2 * products / (steps * (steps - 1)) + 4 * along_drift / steps
     variance = variance / noise**2 + 2 * (drift / noise) ** 2 / (steps * dimension)
-    deviations = -stdtrit(
-        steps - 1, (1 - confidence) / 2
-    )  # the scatter along μ is of so many steps
+    # The scatter along μ is of so many steps
+    deviations = -stdtrit(steps - 1, (1 - confidence) / 2)
     return _within(0.0, np.inf, drift / noise, deviations * np.sqrt(variance))
 
 

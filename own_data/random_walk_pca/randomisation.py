@@ -70,9 +70,8 @@ def departures(
     spread = values.std(axis=0)
     away = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     farthest = np.abs(away).max(axis=1)
-    joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(
-        values
-    )  # ranks differ by 1 / (B + 1)
+    # Ranks differ by 1 / (B + 1)
+    joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(values)
     measures = {
         name: Departure(float(d), float(p))
         for name, d, p in zip(names, away[0], ranks[0], strict=True)
@@ -123,9 +122,8 @@ def _statistics(
             axis=1
         )
         ranking = ranks[order]
-        peak = np.abs(np.fft.rfft(ranking, 2 * steps, axis=1)).max(
-            axis=1
-        )  # at half frequencies, too
+        # At half frequencies, too
+        peak = np.abs(np.fft.rfft(ranking, 2 * steps, axis=1)).max(axis=1)
         clusters = sum(
             np.sum(ranking[:, :-lag] * ranking[:, lag:], axis=1) for lag in range(1, _NEAR + 1)
         )

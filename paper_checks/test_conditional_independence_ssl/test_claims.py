@@ -480,9 +480,8 @@ def test_break_even(
     controls = (
         {"always helps": paired(rank, 0.0)} if violation else {"the width d2 for r": paired(6, 0.0)}
     )
-    margin = (
-        0.01 * risk * np.sign(n_labels - crossing)
-    )  # positive if n* is on the side of n that the risks say
+    # Positive if n* is on the side of n that the risks say
+    margin = 0.01 * risk * np.sign(n_labels - crossing)
     trial.mean(
         measure,
         risk,
@@ -546,9 +545,8 @@ def test_learned_pretext(trial, n_pairs: Pairs = 6400):
     signal = right[:2]
     no_signal = left[:, 2:].T
     head = laws.target @ signal.T / singular[:2] @ left[:, :2].T / n_pairs**0.5
-    mean_of_noise = np.sum((head @ root) ** 2) * np.array(
-        [8, 4]
-    )  # head and no_signal see independent noise
+    # Head and no_signal see independent noise
+    mean_of_noise = np.sum((head @ root) ** 2) * np.array([8, 4])
 
     def errors_of(key):  # less what its noise would leave by itself, plus the mean of that
         noise = observed.pretext_noise(key, root, 10)

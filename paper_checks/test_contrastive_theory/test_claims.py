@@ -463,9 +463,8 @@ def test_best_critic(trial, candidates: SeveralNegatives):
     )
     best = observed.best_critic(TABLE, candidates)
     ratio = log_ratio(TABLE)
-    error = (
-        abs(np.sum(best.gradient * (ratio - best.critic))) + 1e-13
-    )  # by concavity; and rounding of 135 terms
+    # By concavity; and rounding of 135 terms
+    error = abs(np.sum(best.gradient * (ratio - best.critic))) + 1e-13
     critics = {"log p(x, y)": np.log(TABLE), "half of log r": ratio / 2, "r": np.exp(ratio)}
     controls = {
         name: observed.infonce(TABLE, critic, candidates) for name, critic in critics.items()

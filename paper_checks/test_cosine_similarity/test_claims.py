@@ -192,9 +192,8 @@ def test_cosines_not_unique(
     for fit in fits:
         cosines = observed.cosines(fit.b)
         i, j = np.unravel_index(np.abs(cosines).argmin(), cosines.shape)
-        ratio = (
-            (1 - wanted) / (1 + wanted) * (1 + cosines[i, j]) / (1 - cosines[i, j])
-        )  # of tangents of half the angle
+        # Of tangents of half the angle
+        ratio = (1 - wanted) / (1 + wanted) * (1 + cosines[i, j]) / (1 - cosines[i, j])
         condition = max(ratio, 1 / ratio)
         for place, k in ((ends, condition), (beyond, 1.1 * condition)):
             gauge = extreme_gauges(fit.b[i], fit.b[j], k)[0 if ratio > 1 else 1]
@@ -584,9 +583,8 @@ def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
     generator = trial.generator()
     pairs = generator.normal(size=(2, 7, dim))
     pairs[:, 4:] = np.abs(pairs[:, 4:])  # with cosines of one sign
-    pairs[:, -1] = np.eye(2, dim).sum(axis=0) * np.array([[1.0], [1.2]]) ** np.arange(
-        dim
-    )  # (1, 1), (1, 1.2)
+    # (1, 1), (1, 1.2)
+    pairs[:, -1] = np.eye(2, dim).sum(axis=0) * np.array([[1.0], [1.2]]) ** np.arange(dim)
     us, vs = pairs
     extremes = np.array(
         [observed.search_diagonal(generator, u, v, condition) for u, v in zip(us, vs, strict=True)]

@@ -354,9 +354,8 @@ def test_subspace_iteration(
         "λ_(r+2) for λ_(r+1)": factor * np.sqrt(gap),
     }
     controls["λ_2 / λ_1" if rank > 1 else "its root"] = np.sqrt(gap)
-    error = (
-        2 * abs(last - late) / (1 - np.sqrt(gap)) + 1e-6 * gap
-    )  # falls by the root of the gap, and rounding
+    # Falls by the root of the gap, and rounding
+    error = 2 * abs(last - late) / (1 - np.sqrt(gap)) + 1e-6 * gap
     trial.value(
         last,
         factor,
@@ -414,9 +413,8 @@ def test_difference_iteration(
         variances[1] <= 0.9 * variances[0], "instance must leave a variance that stands out by 10 %"
     )
     v = directions[:, 0]
-    power, first = (
-        (1, 8) if stencil == "forward" else (2, 3)
-    )  # finer central differences are rounding
+    # Finer central differences are rounding
+    power, first = (1, 8) if stencil == "forward" else (2, 3)
     shares = 2.0 ** np.arange(first, first + 5)
     steps = sigma / shares
     ends = [difference_iteration(world, y, sigma, step, v, stencil) for step in steps]
@@ -569,9 +567,8 @@ def test_clipping(
     )
 
 
-Copies = Annotated[
-    int, Interval(1, 10**6, why="whose sums keep their digits")
-]  # independent coordinates of one law
+# Independent coordinates of one law
+Copies = Annotated[int, Interval(1, 10**6, why="whose sums keep their digits")]
 NOISE = Annotated[float, Interval(0.05, 30, why="beyond, the residual lacks next to nothing")]
 
 

@@ -302,9 +302,8 @@ def test_random_residual__moments(
     e_i^2 with the squared singular values e_i of Σ_S O F; quadrature of Gauss and Hermite gives
     both exactly.
     """
-    tasks = two_tasks(trial.generator(), n_s, n_t, dim)._replace(
-        weights=np.zeros(dim)
-    )  # which keeps all digits
+    # Which keeps all digits
+    tasks = two_tasks(trial.generator(), n_s, n_t, dim)._replace(weights=np.zeros(dim))
     truth, laws = laws_of(tasks, ridge)
     nodes = np.sqrt(3) * np.array(list(product((-1, 0, 1), repeat=n_t)))
     chances = np.prod(np.where(nodes == 0, 2 / 3, 1 / 6), axis=1)
@@ -314,9 +313,8 @@ def test_random_residual__moments(
     ops = 100 * (dim + n_t) * condition(tasks.features_t, ridge) ** 0.5
     most = np.max(deltas)
     norms = [np.linalg.norm(matrix, 2) for matrix in tasks.features]
-    size = most + np.sqrt(3 * n_t * most) * norms[0] / np.hypot(
-        norms[1], np.sqrt(ridge)
-    )  # of the stacked inverse
+    # Of the stacked inverse
+    size = most + np.sqrt(3 * n_t * most) * norms[0] / np.hypot(norms[1], np.sqrt(ridge))
     scale = np.array([size, size * most])
     meets(trial, np.array([mean, chances @ (deltas - mean) ** 2]), truth, laws, ops, scale)
 
@@ -338,9 +336,8 @@ def test_principal_angle_bound(
     tasks = two_tasks(generator, n_s, n_t, dim)
     residuals = np.vstack([generator.standard_normal((draws, n_t)), np.eye(n_t)])
     updates = observed.refit(tasks.features_t, residuals, np.zeros((len(residuals), dim)), ridge)
-    turn, mix = (
-        np.linalg.qr(generator.standard_normal((size, size)))[0] for size in (6, 3)
-    )  # of features and rows
+    # Of features and rows
+    turn, mix = (np.linalg.qr(generator.standard_normal((size, size)))[0] for size in (6, 3))
     rows = np.array([[0.8, 0, 0, 0.6, 0, 0], [0, 0.6, 0, 0, 0.8, 0], [0, 0, 0, 0, 0, 1]])
     pair = mix @ np.diag([3.0, 2, 1, 0, 0, 0])[:3] @ turn, rows @ turn
     tight = observed.refit(pair[1], np.array([1.0, 0, 0]), np.zeros(6), 0.0)

@@ -47,10 +47,11 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     n_s = memory + rows
     dim = memory + spare
     generator = trial.generator()
+    # Which keeps all digits
     start = {
         "features_s": with_a_mean(generator, n_s, dim),
         "weights": np.zeros(dim),
-    }  # which keeps all digits
+    }
     tasks = two_tasks(generator, n_s, n_t, dim)._replace(**start)
     directions = observed.principal_directions(tasks.features_s, memory)
     after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge, directions)

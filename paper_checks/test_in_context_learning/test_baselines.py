@@ -213,9 +213,8 @@ def test_ols__limit(
     )[:, :, -1]
     lengths = np.linalg.norm(least, axis=1)
     unseen = directions[:, -1]
-    ahead = (
-        np.sign(np.sum(unseen * least, axis=1)) * lengths
-    )  # backwards, first-order terms may cancel
+    # Backwards, first-order terms may cancel
+    ahead = np.sign(np.sum(unseen * least, axis=1)) * lengths
     total, rival = (
         np.linalg.norm(fits - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen)
     )

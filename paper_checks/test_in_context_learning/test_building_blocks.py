@@ -599,9 +599,8 @@ def test_squares__tanh(
     x = trial.generator("entries").uniform(-2, 2, n_points)
     law = constructions.square_by_tanh(x, shift)
     curve = np.cosh(shift) ** 2
-    size = max(
-        curve / np.tanh(shift), curve**2 / 8
-    )  # of the differences, and of 1 - tanh^2 in the closed form
+    # Of the differences, and of 1 - tanh^2 in the closed form
+    size = max(curve / np.tanh(shift), curve**2 / 8)
     controls = {"cosh for its square": law / np.cosh(shift), "x^2": x**2}
     trial.identity(direct_tanh(x, shift), law, ops=16, scale=size, controls=controls)
 
@@ -634,9 +633,8 @@ def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Factor = 2.0)
     """
     with mpmath.workdps(60):
         B = mpmath.mpf(magnitude)
-        unit = (
-            4 * mpmath.sqrt(mpmath.pi / 2) * eps * B
-        )  # over s: what rounding leaves of one product
+        # Over s: what rounding leaves of one product
+        unit = 4 * mpmath.sqrt(mpmath.pi / 2) * eps * B
 
         def product(s):
             gelu = [u * mpmath.ncdf(u) for u in (2 * s * B, s * B)]
@@ -692,8 +690,7 @@ def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52,
     law, rival = (
         constructions.best_pad(*arguments, precision, pads) for precision in (eps, eps / 2)
     )
-    unseen = (
-        float(S + squares / S) / law
-    )  # of the next order in 1 / N, whose share in the slope is smaller
+    # Of the next order in 1 / N, whose share in the slope is smaller
+    unseen = float(S + squares / S) / law
     options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-6, 2 * unseen) * law}
     trial.value(optimum, law, **options, controls={"ε / 2 for ε": rival})

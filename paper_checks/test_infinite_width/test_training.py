@@ -182,9 +182,8 @@ def test_dichotomy(
     ratio = 2 ** int(np.ceil(1 / s)) if s else 16  # the next order is n^-2s smaller
     rivals = {"s for 2 s": -s, "-1 for every s": -1.0, "none": 0.0}
     widths = [width * ratio**k for k in range(5)]
-    rounding = 1e-15 * widths[-1] ** (
-        3 * s
-    )  # of f, of which the departure is n^-2s; steps are seen through n^s
+    # Of f, of which the departure is n^-2s; steps are seen through n^s
+    rounding = 1e-15 * widths[-1] ** (3 * s)
     power_law(
         trial,
         lambda n: departure(n, s, rate),

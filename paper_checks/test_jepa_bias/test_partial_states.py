@@ -512,9 +512,8 @@ def test_displacement_law__offset(
         ]
         return float(offsets[1] - offsets[0]) / decade
 
-    slack = inits[0] ** ((DEPTH - 1) / DEPTH) * -np.log(
-        inits[0]
-    )  # the rise onto the plateau, relatively
+    # The rise onto the plateau, relatively
+    slack = inits[0] ** ((DEPTH - 1) / DEPTH) * -np.log(inits[0])
     trial.value(
         rate_of("mae") * (waits[1] - waits[0]) / decade,
         slope(kind),

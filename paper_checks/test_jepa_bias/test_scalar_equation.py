@@ -192,9 +192,8 @@ def random_problems(rng, count, objective):
     target.
     """
     depth = rng.integers(1, 9, count)
-    regression = np.exp(
-        rng.choice([-1, 1], count) * rng.uniform(0.1, np.log(2), count)
-    )  # at rho = 1 no power shows
+    # At rho = 1 no power shows
+    regression = np.exp(rng.choice([-1, 1], count) * rng.uniform(0.1, np.log(2), count))
     covariance = rng.uniform(0.3, 3, count)
     fraction = rng.uniform(0.1, 0.95, count)
     limit = learning_times.asymptote(depth, regression, objective=objective)
@@ -371,9 +370,8 @@ def test_critical_jepa(
     """
     require_below(trial, init, fraction, depth, rho, "jepa")
     unit = 1 / (lambda_ * rho ** (2 * depth - 1))
-    digits = 30 + int(
-        max(0, np.log10(init ** (1 / depth - 2) / (lambda_ * unit)))
-    )  # what the powers take away
+    # What the powers take away
+    digits = 30 + int(max(0, np.log10(init ** (1 / depth - 2) / (lambda_ * unit))))
     with mpmath.workdps(digits + 5):
         ratio = mpmath.mpf(rho)
         root = mpmath.mpf(init) ** (mpmath.mpf(1) / depth)

@@ -309,9 +309,8 @@ def test_price_of_assignment(
     )
     laws = {"γ^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}
     processes = {}
-    laws["x_t itself"] = np.full(
-        2, dim * min(noise, signal) ** 2
-    )  # or, where noise is large, the mean
+    # Or, where noise is large, the mean
+    laws["x_t itself"] = np.full(2, dim * min(noise, signal) ** 2)
     if subspaces > 1:
         laws["soft = told"] = np.full(2, predict[0])
         laws["1 - max w for w_k (1 - w_k)"] = np.array(

@@ -201,9 +201,8 @@ def test_noise_law__clusters(
         "samples of all subspaces": subspaces * samples - dim - 1,
     }
     rivals = {name: law * (samples - dim - 1) / count for name, count in counts.items()}
-    rivals = {
-        name: rival for name, rival in rivals.items() if abs(rival / law - 1) > 0.035
-    }  # beyond the margin
+    # Beyond the margin
+    rivals = {name: rival for name, rival in rivals.items() if abs(rival / law - 1) > 0.035}
 
     def errors(generator, n):
         few = min(n + 1, 500)

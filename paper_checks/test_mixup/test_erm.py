@@ -391,9 +391,8 @@ def test_isotropic_no_curse(
 
     means = np.full(2, law)
     measured = as_predicted(pair, means)
-    slack = 10 * np.sqrt(
-        np.log(20 * n) / separability
-    )  # a second point within 1 / sqrt(kappa) of the nearest
+    # A second point within 1 / sqrt(kappa) of the nearest
+    slack = 10 * np.sqrt(np.log(20 * n) / separability)
     processes = {
         "μ no eigenvector": as_predicted(tilted_pair, means),
         "as 1 / n from n = 2": as_predicted(pair, 2 / sizes * means),
@@ -629,9 +628,8 @@ def test_exp_vs_poly(
     """
     separabilities = 10.0 * 2.0 ** np.arange(6)
     laws = [rates.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities]
-    brackets = [
-        (0.97 * law - 2.5, 1.03 * law + 1.5) for law in laws
-    ]  # 3 % and a small factor about the law
+    # 3 % and a small factor about the law
+    brackets = [(0.97 * law - 2.5, 1.03 * law + 1.5) for law in laws]
     low, high = log_boxes(trial, reference_pair(), epsilon, separabilities, brackets, runs)
     controls = ["const", "log n", "sqrt n", "n log n", "n^2"]
     trial.growth(separabilities, low, high, "n", error=ERROR, slack_log=0.0, controls=controls)

@@ -476,9 +476,10 @@ def test_sampled_lambda__delta(
         "without the halves": 2 * exact - same,
         "B_i": imbalance,
     }
+    # The first may vanish
     trial.limit(
         coefficients, separabilities, exact, order=(1, 2), margin=0.005 * exact, controls=rivals
-    )  # the first may vanish
+    )
 
 
 def cost_of(pair, mode):

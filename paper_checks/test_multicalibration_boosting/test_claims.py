@@ -210,9 +210,8 @@ def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draw
     values = (np.arange(levels) + 0.5) / levels
     pairs = list(zip(weights, biases, strict=True))
     twice = np.full(levels, 2.0)
-    fine = [
-        predicted.calibration_error(weight, values, bias / 2, twice) for weight, bias in pairs
-    ]  # h = 2
+    # h = 2
+    fine = [predicted.calibration_error(weight, values, bias / 2, twice) for weight, bias in pairs]
     centres = (
         values[bins * merged] + values[np.minimum((bins + 1) * merged, levels) - 1]
     ) / 2 + 0.05
@@ -389,9 +388,8 @@ def test_halting__rounds(
     sets = int(np.ceil((1 - 1e-6) / (2 * share))) - 1  # each a round whose gain is 1 / (4 sets)
     slow_world = observed.peeled_world(sets, min(0.01 / m, (1 / (2 * share * sets) - 1) / 4))
     rounds = [boosted(world, share, bound)[0].rounds for world in worlds_of(trial, draws)]
-    rounds.append(
-        boosted(slow_world, share, bound, grid=m + m % 2)[0].rounds
-    )  # 1/2 must be on the grid
+    # 1/2 must be on the grid
+    rounds.append(boosted(slow_world, share, bound, grid=m + m % 2)[0].rounds)
     controls = {"one round suffices": 1.0} | ({"one less": most - 1} if rounds[-1] == most else {})
     options = {"instances": "draws", "independent": draws, "ops": 10}
     trial.bound(rounds, np.full(len(rounds), most), controls=controls, **options)
@@ -443,9 +441,8 @@ def released(features, labels, bins, gamma):
     basis = observed.affine(features)
     uniform = np.full(len(labels), 1 / len(labels))
     models = observed.released_lsboost(labels, basis, bins, gamma).models
-    alone = np.sum(np.unique(models[-3], return_counts=True)[1] == 1) / len(
-        labels
-    )  # levels of one row
+    # Levels of one row
+    alone = np.sum(np.unique(models[-3], return_counts=True)[1] == 1) / len(labels)
     error, final = (
         observed.worst_error(uniform, f, labels, basis) for f in (models[-3], models[-1].clip(0, 1))
     )

@@ -425,17 +425,15 @@ def test_lr_rademacher(
     # The loss of two classes depends on w_1 - w_0 alone, which runs over [-2 W, 2 W] when both
     # |w_k| <= W.
     slopes = np.linspace(-2 * weight_bound, 2 * weight_bound, 401)
-    loss = np.logaddexp(
-        0, -np.stack([-1, 1])[:, None, None] * slopes[None, :, None] * points
-    )  # label, slope, point
+    # Label, slope, point
+    loss = np.logaddexp(0, -np.stack([-1, 1])[:, None, None] * slopes[None, :, None] * points)
     risk = np.mean(loss, axis=(0, 2))
 
     def measure(key):
         draws = jax.random.randint(key, (n_samples,), 0, 4)
         counts = jnp.bincount(draws, length=4).reshape(2, 2) / n_samples
-        return jnp.maximum(
-            jnp.max(risk - jnp.einsum("lsp,lp->s", loss, counts)), 0
-        )  # at slope 0 there is no gap
+        # At slope 0 there is no gap
+        return jnp.maximum(jnp.max(risk - jnp.einsum("lsp,lp->s", loss, counts)), 0)
 
     bound = sample_complexity.logistic_log_regret_bound(n_samples, 2, weight_bound, 1.0)
     trial.mean(

@@ -101,9 +101,8 @@ def gram_error(problem, end):
     point next to it.
     """
     spectrum = np.abs(optimise.hessian_spectrum(problem, end.head))
-    curvatures = spectrum[
-        spectrum > 1e-9 * spectrum.max()
-    ]  # the others are rotations, which change no Gram matrix
+    # The others are rotations, which change no Gram matrix
+    curvatures = spectrum[spectrum > 1e-9 * spectrum.max()]
     factors = [*end.head.weights, end.head.features]
     norms = np.prod([max(1.0, float(np.linalg.norm(np.asarray(factor), 2))) for factor in factors])
     return 2 * len(factors) * norms**2 * (2 * end.gradient_norm / curvatures.min() + 100 * 2.0**-53)

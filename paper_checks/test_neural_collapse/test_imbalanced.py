@@ -153,9 +153,8 @@ def test_imb_M1_minority(
     for index, pair in enumerate(decays):
         problem = problem_of(class_sizes, *pair)
         end = lowest(problem, trial.key(str(index)), 2, (len(sizes) + 2,))
-        alive.append(
-            np.diag(grams(problem, end.head)["logits"]) > 1e-4
-        )  # 0.001 off the threshold it is 5e-4
+        # 0.001 off the threshold it is 5e-4
+        alive.append(np.diag(grams(problem, end.head)["logits"]) > 1e-4)
     strength = np.array([weights[0] * features for weights, features in decays])[:, None]
     critical = np.array([landscape.critical_class_size(n_samples, *pair) for pair in decays])[
         :, None
@@ -465,9 +464,8 @@ def test_mse_reduction__trained(
     mean = float(np.mean([*weight_decays, feature_decay]))
     margin = max(MARGIN, 2 * error)
     even = mean_square.schatten_penalty(product, [mean] * depth, mean)
-    controls |= (
-        {"the mean of the decays": even} if abs(even - penalty) > 2 * margin else {}
-    )  # decays that hardly differ
+    # Decays that hardly differ
+    controls |= {"the mean of the decays": even} if abs(even - penalty) > 2 * margin else {}
     trial.value(decay, penalty, error=error, margin=margin, controls=controls)
 
 

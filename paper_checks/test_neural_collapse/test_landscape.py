@@ -248,9 +248,8 @@ def test_hessian_kernel(
     controls = {"none": np.array([0])} | (
         {"all rotations": np.array([full])} if full > exact else {}
     )
-    flat = np.sum(
-        np.abs(spectrum) < 1e-6 * decay
-    )  # rounding is some 1e-15, and the slowest mode above 1e-3 of it
+    # Rounding is some 1e-15, and the slowest mode above 1e-3 of it
+    flat = np.sum(np.abs(spectrum) < 1e-6 * decay)
     trial.identity(np.array([flat]), np.array([exact]), ops=0, controls=controls)
 
 

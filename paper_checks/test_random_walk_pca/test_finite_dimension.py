@@ -61,9 +61,8 @@ def test_first_two_fraction(
             "without centring": np.cumsum(plain_walk.uncentred_explained_variance_ratio_limit(3))[
                 1:
             ],
-            "80 % in the first two": np.array(
-                [0.8, fractions[1]]
-            ),  # a round number that is heard of walks
+            # A round number that is heard of walks
+            "80 % in the first two": np.array([0.8, fractions[1]]),
         },
         first=256,
     )

@@ -206,9 +206,8 @@ def test_noise_universality__kurtosis(
     response = shares[:, None] * (squares - shares @ squares)
 
     def variance(kurtosis):
-        moves = 1 / (
-            kurtosis + 3
-        )  # steps of size moves^(-1/2) with this chance, none else, have this kurtosis
+        # Steps of size moves^(-1/2) with this chance, none else, have this kurtosis
+        moves = 1 / (kurtosis + 3)
         return (response / moves) ** 2 @ np.prod(np.where(signs == 0, 1 - moves, moves / 2), axis=0)
 
     factors = finite_dimension.kurtosis_factor_ratio(n_points, kurtosis)

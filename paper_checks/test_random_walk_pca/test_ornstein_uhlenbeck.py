@@ -143,9 +143,8 @@ def test_ou_crossover(
         return spectrum.eigenvalues / spectrum.total_variance
 
     measured = np.array([ratios(n) for n in sizes])
-    left = np.diff(2 * measured[1:] - measured[:-1], axis=0)[
-        -3:
-    ]  # of second order, so that each is a quarter
+    # Of second order, so that each is a quarter
+    left = np.diff(2 * measured[1:] - measured[:-1], axis=0)[-3:]
     settled = np.all(np.abs(left[:-1] / left[1:] / 4 - 1) < 0.3)
     trial.require(
         settled, f"crossover must not be where a second-order correction vanishes, got {crossover}"
@@ -314,9 +313,8 @@ def test_ou_trapping__directions(
             jnp.sum(walks[-1] * walks[-1 - lag]) / 2 / ornstein_uhlenbeck.trapping_radius(rate) ** 2
         )
 
-    loss = decay * settled_points(
-        trial, n_points - lag, rate
-    )  # the earlier position is not quite settled
+    # The earlier position is not quite settled
+    loss = decay * settled_points(trial, n_points - lag, rate)
     law = ornstein_uhlenbeck.stationary_correlation(np.array([lag]), rate)[0]
     controls = {"twice the rate": decay**2, "no reversion: the direction is kept": 1.0}
     trial.mean(

@@ -494,9 +494,8 @@ def test_hedge_rate__order(
             np.tile(spectrum, (200, 1)), 2, horizons.tolist()
         ) - predicted.mixed_value(spectrum, 2)
         means.append(gaps.mean())
-        spreads.append(
-            np.std(gaps * np.sqrt(horizons / start)) / np.sqrt(200)
-        )  # what the mean leaves of oscillations
+        # What the mean leaves of oscillations
+        spreads.append(np.std(gaps * np.sqrt(horizons / start)) / np.sqrt(200))
     controls = {"1 / T": -1.0, "no decrease": 0.0}
     trial.order(
         np.array(means), starts, -0.5, rounding=np.array(spreads), margin=0.03, controls=controls

@@ -27,9 +27,8 @@ from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
-REPAIR = code(
-    "kaitan365/CorrectedGCV", "Non-Gaussian/compute_risk.py", "4100ffb"
-)  # of arXiv 2310.01374
+# Of arXiv 2310.01374
+REPAIR = code("kaitan365/CorrectedGCV", "Non-Gaussian/compute_risk.py", "4100ffb")
 MORE = LOOKS | {"most": 5600}  # 2 f(p) - f(p / 2) scatters three times as much as f(p)
 
 
@@ -119,9 +118,8 @@ def test_gcv_bias_finite_M(
         controls["over the other points"] = truth[[0, 2, 1]]
     excesses = judging(both, penalty)
     trial.mean(
-        sampler=lambda generator, n: (
-            risks + excesses(generator, n)[:, :3]
-        ),  # whose own scatter is subtracted
+        # Whose own scatter is subtracted
+        sampler=lambda generator, n: risks + excesses(generator, n)[:, :3],
         predict=truth,
         law=Asymptotic(),
         margin=np.array([0.011, 0.011, 0.025]) * truth,

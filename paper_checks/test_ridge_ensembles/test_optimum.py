@@ -114,9 +114,8 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
     population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
     half = (1 - aspect * (1 + noise)) / 2
     root = np.sqrt(half**2 + aspect * noise)
-    least = (
-        noise / (root + half) if half > 0 else (root - half) / aspect
-    )  # without a difference of near numbers
+    # Without a difference of near numbers
+    least = noise / (root + half) if half > 0 else (root - half) / aspect
     best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
     grid = [
         (0.0, best),

@@ -73,10 +73,11 @@ def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None)
     def draw(seeds):
         risks, x, chosen = map(np.asarray, program(seeds))
         all_rows = np.tile(np.arange(points), (len(x), 1, 1))
+        # Those of one ridge serve for all
         fits = [
             (chosen, penalty),
             *((all_rows, ridge) for ridge in ridges[:1]),
-        ]  # those of one ridge serve for all
+        ]
         numbers = [
             observed.zero_means(x, rows, variances, halves, max(ridge, 0.01))
             for rows, ridge in fits
@@ -329,10 +330,11 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
     def at(p):
         population, aspects, _ = populated(p, aspect, subsample_aspect)
         equivalent = predicted.equivalent_penalty(population, penalty, *aspects)
+        # As published, and as it is
         ridges = (
             equivalent / predicted.level(population, penalty, aspects[1]),
             equivalent,
-        )  # as published, and as it is
+        )
         risks = [
             predicted.full_ensemble_risk(population, lam, aspects[0], aspects[0])
             for lam in (*ridges, penalty)
@@ -347,9 +349,8 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
     extrapolated(
         trial,
         draws,
-        lambda risks: (
-            risks[:, 2:] - risks[:, 1:2] + full
-        ),  # the ensemble's own scatter is subtracted
+        # The ensemble's own scatter is subtracted
+        lambda risks: risks[:, 2:] - risks[:, 1:2] + full,
         truth,
         controls={"the penalty itself": truth + truth[:, 1:] - same},
         as_published=truth + truth[:, 1:] - truth[:, :1],

@@ -98,9 +98,8 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
     X, y, chosen, _ = sparse_round(trial, n, p, done)
     first = predicted.entry_levels(X, y, done + 1)[-1]
     pick = predicted.omp_order(X, y, done + 1)[-1]
-    twins = np.column_stack(
-        [X, X[:, pick], -X[:, pick]]
-    )  # copies of it, never alone, change nothing
+    # Copies of it, never alone, change nothing
+    twins = np.column_stack([X, X[:, pick], -X[:, pick]])
     second = predicted.second_entry_level(twins, y, chosen)
     runner = np.sort(np.abs(predicted.leftover(X, y, chosen).correlations))[-2]
     rotation = np.linalg.qr(trial.generator("turned").normal(size=(p, p)))[0]

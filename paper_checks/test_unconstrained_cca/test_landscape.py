@@ -70,9 +70,8 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
     """
     rng = trial.generator()
     A, B = _pencil(rng, rng.normal(size=dim))
-    matrices = rng.normal(
-        size=(3, dim, n_columns)
-    )  # one loss may be near zero, and then all else is far from it
+    # One loss may be near zero, and then all else is far from it
+    matrices = rng.normal(size=(3, dim, n_columns))
     values, vectors = np.linalg.eigh(B)
     once_more = vectors / np.sqrt(values) @ vectors.T @ A @ vectors / np.sqrt(values) @ vectors.T
     distances = np.array([predicted.loss_by_distance(A, B, W) for W in matrices])
@@ -381,9 +380,8 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
         min(positive, default=0) >= 0.01,
         "positive eigenvalues must be at least .01, and one must be there",
     )
-    chosen = tuple(
-        {index for index in chosen if index < len(positive)}
-    )  # those that are there, once each
+    # Those that are there, once each
+    chosen = tuple({index for index in chosen if index < len(positive)})
     n_columns = len(chosen) + surplus
     trial.require(n_columns, "chosen and surplus must give W a column")
     A, B = _pencil(trial.generator(), spectrum)

@@ -66,7 +66,6 @@ def safe_radius(world: Mixture, y: np.ndarray, v: np.ndarray, sigma: float) -> n
     spread = np.ptp(slopes, axis=-1)
     bend = np.ptp(bends)
     extent = float(np.ptp(world.means, axis=0).max() + np.sqrt(np.abs(world.covariances).max()))
-    widest = (
-        10 * sigma * (1 + sigma / extent if extent else 1.0)
-    )  # of one component the mean has no poles at all
+    # Of one component the mean has no poles at all
+    widest = 10 * sigma * (1 + sigma / extent if extent else 1.0)
     return np.asarray(3 / np.maximum(spread + np.sqrt(spread**2 + 6 * bend), 3 / widest))

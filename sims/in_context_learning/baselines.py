@@ -129,9 +129,8 @@ def _least_squares(inputs, labels, regulariser):
         basis, rank, triangle = state
         row, label = example
         residual = row - (basis @ row) @ basis
-        residual = (
-            residual - (basis @ residual) @ basis
-        )  # the first leaves rounding errors inside the span
+        # The first leaves rounding errors inside the span
+        residual = residual - (basis @ residual) @ basis
         length = jnp.linalg.norm(residual)
         is_new = (length > tolerance * jnp.linalg.norm(row)) & (rank < dimension)
         direction = residual / jnp.where(is_new, length, 1)

@@ -73,9 +73,8 @@ def ols_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimensio
     float32, and ValueError for a prefix beyond n.
     """
     _require_prefix(prompts, prefix)
-    inputs = jnp.pad(
-        prompts.inputs, ((0, 0), (0, 1), (0, 0))
-    )  # ŵ after n examples is that before the next one
+    # ŵ after n examples is that before the next one
+    inputs = jnp.pad(prompts.inputs, ((0, 0), (0, 1), (0, 0)))
     labels = jnp.pad(prompts.labels, ((0, 0), (0, 1)))
     return weights_all(Prompts(inputs, labels, prompts.weights), [ols()])[0, :, prefix]
 

@@ -363,9 +363,8 @@ def evaluate(model: Transformer, prompts: Prompts, rules: list[Rule]) -> Evaluat
 
 
 _ADAM = optax.scale_by_adam(b1=0.9, b2=0.98, eps=1e-9)
-_ONLY_CHUNK = {
-    "run": np.zeros(1, np.int64)
-}  # a run's later state takes the place of the earlier one
+# A run's later state takes the place of the earlier one
+_ONLY_CHUNK = {"run": np.zeros(1, np.int64)}
 
 
 @eqx.filter_jit

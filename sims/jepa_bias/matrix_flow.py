@@ -46,10 +46,11 @@ Step = Annotated[Number, POSITIVE]
 Steps = Annotated[
     int, Interval(1, 10**9, why="the smallest networks take a quarter of an hour for as many")
 ]
+# Of step * rate, on the negative real axis
 _STABLE_REACH = {
     "flow": 2.785293563405282,
     "descent": 2.0,
-}  # of step * rate, on the negative real axis
+}
 SEVERAL = Holds(
     "several", "be at least two: a crossing lies between two of them", lambda times: times.size > 1
 )

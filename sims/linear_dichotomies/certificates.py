@@ -39,9 +39,10 @@ def many_exact_signs(
     """
     n_dims = weights.shape[1]
     scores = weights[:, :1] + weights[:, 1:] @ table.rows.T
+    # Twice
     rounding = (
         2.0**-51 * n_dims * (np.abs(weights[:, :1]) + np.abs(weights[:, 1:]) @ np.abs(table.rows.T))
-    )  # twice
+    )
     signs = np.sign(scores).astype(int)
     doubtful = ~(np.abs(scores) > rounding + np.finfo(float).tiny)
     for index in np.flatnonzero(doubtful.any(axis=1)):

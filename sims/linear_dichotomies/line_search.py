@@ -101,9 +101,8 @@ class LineSearch:
         """Set the baseline h_0 and the reaches."""
         self._baseline = baseline == 1
         self._reaches = np.asarray(reaches, float)
-        self._apart = np.where(
-            self._baseline, -self._totals, self._totals
-        )  # of disagreement, by b_u = 1
+        # Of disagreement, by b_u = 1
+        self._apart = np.where(self._baseline, -self._totals, self._totals)
         self._most = np.full(len(reaches), -1.0)
         self._most_weights = np.full((len(reaches), self._design.shape[1]), np.nan)
 

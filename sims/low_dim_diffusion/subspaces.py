@@ -53,9 +53,8 @@ def trained_errors(
     """
     points = _points(generator, draws, ambient, dim, samples)
     basis = np.linalg.qr(generator.standard_normal((draws, ambient, dim)))[0]
-    step = 1e8 / np.maximum(
-        np.sum(points**2, axis=(1, 2), keepdims=True), 1e-300
-    )  # weak directions end, too
+    # Weak directions end, too
+    step = 1e8 / np.maximum(np.sum(points**2, axis=(1, 2), keepdims=True), 1e-300)
     for _ in range(steps):
         basis = np.linalg.qr(basis + step * points @ (np.swapaxes(points, 1, 2) @ basis))[0]
     return _squared_distance(basis, dim)

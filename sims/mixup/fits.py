@@ -401,9 +401,8 @@ def mixup_program(
     loss = mixtures.weights @ (cp.logistic(scores) - cp.multiply(mixtures.labels, scores))
     problem = cp.Problem(cp.Minimize(loss))
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Solution may be inaccurate"
-        )  # as the status says
+        # As the status says
+        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
         try:
             problem.solve(solver=cp.CLARABEL)
             status = problem.status

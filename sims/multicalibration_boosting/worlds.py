@@ -118,9 +118,8 @@ def _undone(total: int, d: float, grid: int) -> tuple[Rows, float]:
     ones = np.ceil(total / 2 * (0.5 + (d * (1 + off**2) + off / 2) / (1 + 4 * d * off)))
     counts = np.array([ones, total / 2 - ones])
     h = np.array([1 - off, 1 + off])
-    label = 0.5 + (d * (counts @ h**2) + counts[1] * h[1] / 2) / (
-        counts[0] * h[0]
-    )  # so that d is the slope
+    # So that d is the slope
+    label = 0.5 + (d * (counts @ h**2) + counts[1] * h[1] / 2) / (counts[0] * h[0])
     labels = np.array([label, 0])
     rounded = 0.5 + d + np.array([-0.5, 0.5]) / grid
     gain = 2 * counts @ ((0.5 - rounded) * (0.5 + rounded - 2 * labels))

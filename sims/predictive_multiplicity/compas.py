@@ -12,12 +12,13 @@ from sims.predictive_multiplicity.domains import Target
 from theory_on_trial.contract import guarded
 
 COUNTS = Path(__file__).parent / "data" / "compas_counts.csv"
+# The source's spelling
 _RACES = (
     "race_is_causasian",
     "race_is_african_american",
     "race_is_hispanic",
     "race_is_other",
-)  # the source's spelling
+)
 
 
 class Compas(NamedTuple):

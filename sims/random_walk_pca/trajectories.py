@@ -291,9 +291,8 @@ def _over_coordinates(add_block, total, key, n_points, dim, block):
     require_room("n_points, dim and block", max(n_points * min(block, dim), dim))
     width = min(block, dim)
     n_blocks = math.ceil(dim / width)
-    scales = (
-        jnp.zeros(n_blocks * width, jnp.float32).at[:dim].set(dim**-0.5)
-    )  # the last block may reach beyond dim
+    # The last block may reach beyond dim
+    scales = jnp.zeros(n_blocks * width, jnp.float32).at[:dim].set(dim**-0.5)
 
     def next_block(carried, block_input):
         index, scale = block_input

@@ -53,9 +53,8 @@ def least_squares_regret(
     dim = len(covariance)
     require(samples > dim, f"samples must exceed the dimension {dim}, got {samples}")
     root = np.linalg.cholesky(covariance)
-    rows = _triangles(
-        generator, dim + 1, samples, replicas
-    )  # of the whitened features and of the noise
+    # Of the whitened features and of the noise
+    rows = _triangles(generator, dim + 1, samples, replicas)
     features = rows[..., :dim] @ root.T
     response = features @ task[:, None] + noise * rows[..., dim:]
 

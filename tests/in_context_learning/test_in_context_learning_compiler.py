@@ -203,9 +203,8 @@ def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(
     # is cleared.
     numbers = np.array([terms, 1]) + GELU_ULPS + 6
     if getattr(instruction, "star", "") == "*":
-        numbers[0] += (
-            3 + 2 + GELU_ULPS + 6
-        )  # three GeLUs are summed with the bypass and the old value
+        # Three GeLUs are summed with the bypass and the old value
+        numbers[0] += 3 + 2 + GELU_ULPS + 6
     # Two pads and their sums over all rows make noise of 4 N (1 + 4 / rows) units in every entry,
     # hardly more.
     error, left = layer_error(

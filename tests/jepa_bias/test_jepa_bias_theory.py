@@ -212,9 +212,8 @@ def test_what_is_never_reached_takes_for_ever():
     np.testing.assert_array_equal(from_above, [0, np.inf, from_above[2], np.inf, np.inf])
     assert 0 < from_above[2] < np.inf
     assert learning_times.time_to_reach(0.2, limit, 3, 1.0, 0.7, **settings) == np.inf
-    assert (
-        learning_times.time_to_reach(1e-3, 1e-200, 3, 1.0, 0.7, **settings) == np.inf
-    )  # beyond float64
+    # Beyond float64
+    assert learning_times.time_to_reach(1e-3, 1e-200, 3, 1.0, 0.7, **settings) == np.inf
     # Already there, or never.
     times = learning_times.critical_time(
         np.array([0.5, 0.9, 1.0, 1.5]), 0.6 * limit, 3, 1.0, 0.7, **settings

@@ -349,9 +349,8 @@ def test_the_grid_covers_its_range_in_steps_of_the_ratio(low, extra, ratio, mult
     assert np.all(sizes % multiple_of == 0)
     steps = np.diff(sizes)
     assert np.all(steps > 0)
-    assert np.all(
-        (sizes[1:] <= ratio * sizes[:-1] * (1 + 1e-12)) | (steps == multiple_of)
-    )  # 1.15 * 100 < 115
+    # 1.15 * 100 < 115
+    assert np.all((sizes[1:] <= ratio * sizes[:-1] * (1 + 1e-12)) | (steps == multiple_of))
     assert len(sizes) == 1 or sizes[-2] < low + extra
 
 

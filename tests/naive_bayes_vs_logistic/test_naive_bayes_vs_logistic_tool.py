@@ -228,9 +228,8 @@ def test_samples_count_from_where_an_excess_that_rose_has_fallen():
         for size in sizes
     ]
     assert errors - curve.limits[0] == pytest.approx([0.0576, 0.02], abs=0.0015)
-    short = NaiveBayesCurve(
-        np.array([0.18]), np.ones(1), np.full((1, 9), 0.046), np.eye(9)
-    )  # rises within 1.5 times
+    # Rises within 1.5 times
+    short = NaiveBayesCurve(np.array([0.18]), np.ones(1), np.full((1, 9), 0.046), np.eye(9))
     assert short.fewest < short.samples(0.0755) == pytest.approx(9.4, abs=0.1)
 
 
@@ -272,9 +271,10 @@ def test_more_than_two_classes_have_no_number_of_samples():
 
 
 def test_what_class_means_do_not_show_is_no_missing_signal():
+    # Importing it computes truths for seconds
     from tests.naive_bayes_vs_logistic import (
         own_data_sets as sets,
-    )  # importing it computes truths for seconds
+    )
 
     answer = assumption_diagnostics(*sets.exclusive(np.random.default_rng(0), 300))
     assert answer.answerable

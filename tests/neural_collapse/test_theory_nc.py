@@ -102,9 +102,8 @@ def test_a_hundred_thousand_layers_do_not_overflow():
 
 
 def test_the_spectral_norm_decides_and_a_bias_may_decay():
-    assert landscape.is_global_shallow(
-        np.array([[0.6, 0.8], [-0.8, 0.6]]), 1.0, 1.0
-    )  # columns add up to 1.4
+    # Columns add up to 1.4
+    assert landscape.is_global_shallow(np.array([[0.6, 0.8], [-0.8, 0.6]]), 1.0, 1.0)
     head = ([np.eye(2)], np.eye(2), np.arange(2), [0.1], 0.1, np.ones(2))
     assert mean_square.mse_objective(*head, 0.3) - mean_square.mse_objective(
         *head

@@ -256,9 +256,8 @@ def test_the_time_limit_is_that_of_the_whole_call(n, d, errors):
     noisy = np.where(features[:, 0] + rng.standard_normal(n) > 0, 1, -1)
     start = time.process_time()
     result = solve(features, noisy, [0.0, 0.01], time_limit=2)
-    assert (
-        time.process_time() - start < 6
-    )  # the last step may be under way, and the tables are made after it
+    # The last step may be under way, and the tables are made after it
+    assert time.process_time() - start < 6
     assert result.stopped == "out of time"
     assert result.baseline.least_errors[1] <= errors  # half the noise's share would be a quarter
 

@@ -210,9 +210,8 @@ def test_network_learns_and_its_gram_is_that_of_its_parameters():
     window = slice(100, 200)
     of_gram = pca.principal_components_of_gram(gram.gram[window, window], 2)
     of_points = pca.principal_components(run.parameters[window], 2)
-    bound = (
-        20 * 100 * ULP * np.trace(gram.gram[window, window]) / of_points.total_variance
-    )  # digits are lost
+    # Digits are lost
+    bound = 20 * 100 * ULP * np.trace(gram.gram[window, window]) / of_points.total_variance
     ratios = (
         of_gram.variances / of_gram.total_variance,
         of_points.variances / of_points.total_variance,

@@ -347,9 +347,8 @@ def test_doubts_are_about_few_dimensions_and_far_components():
 def test_what_is_no_trajectory_is_refused(arguments, sentence):
     for function in (tool.random_walk_test, *ESTIMATORS):
         if sentence == "steps without noise" and function is tool.estimate_noise_decay:
-            assert function(**arguments).value == pytest.approx(
-                0, abs=100 * 2**-53
-            )  # equal steps: that is its answer
+            # Equal steps: that is its answer
+            assert function(**arguments).value == pytest.approx(0, abs=100 * 2**-53)
             continue
         with pytest.raises(ValueError, match=sentence):
             function(**arguments)

@@ -137,9 +137,8 @@ def stopped_forgetting(
     first = parts_of(features_s)
     second = parts_of(features_t)
     share = rate * second.values**2
-    few = -np.expm1(
-        steps * np.log1p(-np.minimum(share, 0.5))
-    )  # the power would lose the digits of a small share
+    # The power would lose the digits of a small share
+    few = -np.expm1(steps * np.log1p(-np.minimum(share, 0.5)))
     gains = np.where(share < 0.5, few, 1 - (1 - share) ** steps) / second.values
     return float(np.sum((first.values * (first.right @ second.update(gains, residual))) ** 2))
 

@@ -31,9 +31,8 @@ def random_forgetting(
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
-    gains = first.values[memory:, None] * ridge_filter(
-        second.values, ridge
-    )  # along what is kept nothing moves
+    # Along what is kept nothing moves
+    gains = first.values[memory:, None] * ridge_filter(second.values, ridge)
     weights = np.linalg.svd(gains * (first.right[memory:] @ second.right.T), compute_uv=False) ** 2
     return RandomForgetting(float(weights.sum()), 2 * float(weights @ weights), weights)
 

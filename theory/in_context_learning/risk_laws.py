@@ -244,9 +244,8 @@ def mean_bayes_error(
     """The mean of `bayes_risk` + σ^2 over k = 1, ..., n - 1: the error of a perfect transformer.
     Raises `ValueError` also if n < 2.
     """
-    risks = [
-        bayes_risk(d, k, weight_std, noise_std) for k in range(n - 1, 0, -1)
-    ]  # what is too large comes first
+    # What is too large comes first
+    risks = [bayes_risk(d, k, weight_std, noise_std) for k in range(n - 1, 0, -1)]
     return float(noise_std**2 + np.mean(risks[::-1]))
 
 

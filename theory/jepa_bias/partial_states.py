@@ -239,9 +239,8 @@ def itinerary(
     lowest = min(0.0, np.log(misalignment) - offset)
     targets = fraction * asymptote(depth, regression, objective=objective)
     n_features = covariance.size
-    log_reading = np.full(
-        (n_features, n_features), lowest
-    )  # amplitude of each latent unit (row) on each feature
+    # Amplitude of each latent unit (row) on each feature
+    log_reading = np.full((n_features, n_features), lowest)
     unit_of = np.arange(n_features)
     learned = np.zeros(n_features, dtype=bool)
     learned_before = np.zeros(n_features, dtype=bool)

@@ -81,9 +81,8 @@ def mmse(
     true = kappa / 2
     false = kappa / 2 / (1 + kappa)
     z = max(0.0, dim**0.5 - _REACH), dim**0.5 + _REACH
-    limit = (
-        false * z[1] ** 2 + 40 + np.log(subspaces)
-    )  # a true subspace beyond it is mistaken with a chance of e^-40
+    # A true subspace beyond it is mistaken with a chance of e^-40
+    limit = false * z[1] ** 2 + 40 + np.log(subspaces)
     u = np.arange(false * z[0] ** 2 - 5, limit + 20, _STEP)
     _, loud, alone, paired = _moments(u, dim, false, z)
     true_quiet, _, true_alone, true_paired = _moments(

@@ -99,9 +99,8 @@ def phase_direction(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " 
     lowest = np.log(variances[0]) - _LOG_ROUNDING
     if excess(lowest) <= 0:  # nu is m^2 / 2 to rounding
         return pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
-    highest = (
-        np.log(np.sum(variances * mean**2) / (2 * nu)) / 2 + 1
-    )  # dropping Sigma from tau I + Sigma raises nu(tau)
+    # Dropping Sigma from tau I + Sigma raises nu(tau)
+    highest = np.log(np.sum(variances * mean**2) / (2 * nu)) / 2 + 1
     tau = np.exp(brentq(excess, lowest, highest, xtol=1e-15, rtol=8.9e-16))
     direction = axes @ (mean / (tau + variances))
     return direction / np.linalg.norm(direction)

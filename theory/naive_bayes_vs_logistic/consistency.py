@@ -44,9 +44,8 @@ def consistency_transform(
     t <= tanh(Λ) and Ψ_Lambda is a straight line beyond. Relative error about 1e-15.
     """
     maximiser = np.minimum(np.arctanh(np.minimum(t, 1 - 2.0**-53)), logit_bound)
-    difference = (
-        np.log(2) - np.log1p(np.exp(-2 * maximiser)) - maximiser * (1 - t)
-    )  # no large terms that cancel
+    # No large terms that cancel
+    difference = np.log(2) - np.log1p(np.exp(-2 * maximiser)) - maximiser * (1 - t)
     return np.asarray(np.where(maximiser <= 1, maximiser * t - _log_cosh(maximiser), difference))
 
 

@@ -85,9 +85,8 @@ def naive_bayes_log_expected_error(
     peak = log_integrand[0].real
     terms = np.real(np.exp(log_integrand - peak)) * np.cosh(steps)
     log_error = peak + np.log(_STEP * width / np.pi * (terms.sum() - terms[0] / 2))
-    return float(
-        min(log_error, np.log(0.5))
-    )  # 1 / 2, where the classes coincide, is met to rounding
+    # 1 / 2, where the classes coincide, is met to rounding
+    return float(min(log_error, np.log(0.5)))
 
 
 @guarded
@@ -200,9 +199,8 @@ def logistic_relative_efficiency_balanced(
 def _overlap(distance: float) -> tuple[float, float]:
     """A = 4 E[p (1 - p)], p the posterior of a class, and 1 - A, each without cancellation."""
     half_width = 9.0  # beyond, the normal density is below 1e-18
-    step = 1 / (
-        2 * (1 + distance)
-    )  # the poles of 1 / cosh are at distance pi / Delta from the real axis
+    # The poles of 1 / cosh are at distance pi / Delta from the real axis
+    step = 1 / (2 * (1 + distance))
     points = np.arange(-np.ceil(half_width / step), np.ceil(half_width / step) + 1) * step
     weights = step * np.exp(-(points**2) / 2) / np.sqrt(2 * np.pi)
     half_logits = np.abs(distance * points / 2)

@@ -120,9 +120,8 @@ def shallow_spectrum(roots: LiveRoots, decay: Decay) -> Float[np.ndarray, " para
     return decay * np.sort(np.concatenate(multiples))
 
 
-_ROUNDING = (
-    64 * np.finfo(float).eps
-)  # relative error left to operator norms and sums, times the number of samples
+# Relative error left to operator norms and sums, times the number of samples
+_ROUNDING = 64 * np.finfo(float).eps
 
 
 @guarded

@@ -497,9 +497,8 @@ def _data_directions(
         return np.eye(sizes.size), scale, np.eye(sizes.size)
     mean = scale / np.linalg.norm(scale)
     centring = -np.outer(mean, mean)
-    np.fill_diagonal(
-        centring, (sizes.sum() - sizes) / sizes.sum()
-    )  # 1 - n_k / N would lose the digits of a small class
+    # 1 - n_k / N would lose the digits of a small class
+    np.fill_diagonal(centring, (sizes.sum() - sizes) / sizes.sum())
     left, values, right = np.linalg.svd(scale[:, None] * centring)
     contrasts = slice(sizes.size - 1)
     left = left[:, contrasts]

@@ -225,9 +225,8 @@ def kurtosis_factor_ratio(
     if n_points == 2:
         return np.ones(1)
     ratios = explained_variance_ratio(n_points)
-    self_mirror = (2 * np.arange(1, n_points) == n_points).astype(
-        float
-    )  # whether k is its own mirror T - k
+    # Whether k is its own mirror T - k
+    self_mirror = (2 * np.arange(1, n_points) == n_points).astype(float)
     square = 1 - 2 * ratios + np.sum(ratios**2)
     mirror = self_mirror - 2 * ratios[::-1] + np.sum(ratios * ratios[::-1])
     return 1 + excess_kurtosis / (4 * n_points) * (1 + mirror / square)

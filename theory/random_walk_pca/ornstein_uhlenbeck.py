@@ -70,9 +70,8 @@ def modes(
     numerator, denominator = _boundary_terms(frequency, n_points, rate)
     phase = np.outer(np.arange(1, n_points + 1), frequency)
     modes = inverse * (numerator * np.sin(phase) - denominator * np.cos(phase))
-    modes -= modes.mean(
-        axis=0
-    )  # adds den alpha^2, free of the rounding that a near-degenerate spectrum amplifies
+    # Adds den alpha^2, free of the rounding that a near-degenerate spectrum amplifies
+    modes -= modes.mean(axis=0)
     return modes / np.linalg.norm(modes, axis=0) * np.sign(modes[0])
 
 

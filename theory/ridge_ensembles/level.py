@@ -29,9 +29,8 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     least = penalty_of(population, lowest, aspect)
     require(penalty > least, f"penalty must exceed {least:.6g} at this aspect, got {penalty:.6g}")
     sum_at_infinity = aspect * float(population.masses @ population.eigenvalues)
-    largest = (max(penalty, 0.0) + sum_at_infinity) * (
-        1 + 1e-12
-    )  # a large penalty swallows the sum
+    # A large penalty swallows the sum
+    largest = (max(penalty, 0.0) + sum_at_infinity) * (1 + 1e-12)
 
     def excess(mu: float) -> float:
         return penalty_of(population, mu, aspect) - penalty

@@ -64,9 +64,8 @@ def union_gcv(
     w = aspect / subsample_aspect
     d = residual_share(population, penalty, subsample_aspect)
     by_others = -(1 - w) * np.expm1((members - 1) * np.log1p(-w)) if w < 1 else 0.0
-    own, others = np.array([w, by_others]) / (
-        w + by_others
-    )  # shares of the seen, to all digits where k / n is small
+    # Shares of the seen, to all digits where k / n is small
+    own, others = np.array([w, by_others]) / (w + by_others)
     left = float(others + own * d)
     require(
         abs(left) > 1e-12 * abs(d),

@@ -14,9 +14,8 @@ from theory_on_trial.contract.axes import fits, named_axes
 from theory_on_trial.contract.sentences import Refusal, in_words
 
 F = TypeVar("F", bound=Callable[..., Any])
-_inside: ContextVar[bool] = ContextVar(
-    "inside", default=False
-)  # whether the caller is guarded itself
+# Whether the caller is guarded itself
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
 
 
 @overload

@@ -280,9 +280,8 @@ def bound(
     # Sides that are nothing but rounding have the size of what was subtracted.
     unit = largest if largest > np.max(rounding) else min(float(np.max(size)), 1.0)
     _check_rounding(rounding, unit, ops, size)
-    frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(
-        lhs == np.round(lhs)
-    )  # counts may well be alike
+    # Counts may well be alike
+    frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(lhs == np.round(lhs))
     if (independent or 1) >= _MANY and frozen:
         raise ValueError(
             f"all {n} instances of a bound are equal: they are not {independent} independent draws"
@@ -714,9 +713,8 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         raise ValueError(f"the level of a few runs must lie in (0, .1], got alpha={alpha}")
 
     def interval(signs: Any) -> Enclosure:
-        signs = np.asarray(
-            signs, float
-        )  # of a run that failed, NaN, which counts against the claim
+        # Of a run that failed, NaN, which counts against the claim
+        signs = np.asarray(signs, float)
         if np.any(np.isinf(signs)):
             raise ValueError("the outcome of a run must be finite, or NaN where it failed")
         events = (signs > 0).astype(float)
@@ -729,9 +727,8 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         enclosure = Bernoulli().interval([events], alpha * (1 + 1e-12), np.asarray(0.0))
         return enclosure._replace(guarantee=f"exact, {len(events)} runs")
 
-    data = np.ravel(
-        np.asarray(outcomes, float)
-    )  # a control may be one run that nothing random moves
+    # A control may be one run that nothing random moves
+    data = np.ravel(np.asarray(outcomes, float))
     periods = [k for k in range(1, data.size) if data.size % k == 0 and data.size >= 4]
     if np.any(data != np.round(data)) and any(
         np.array_equal(np.resize(data[:k], data.size), data) for k in periods

@@ -84,9 +84,8 @@ def check_measurement(measure: Any, key: Any, what: str) -> bool:
     constants = list(_constants(trace.jaxpr))
     for _ in range(3 if len(constants) < _SMALL else 1):
         with jax.default_device(device):
-            again = jax.jit(lambda key: measure.__wrapped__(key)).trace(
-                key
-            )  # a new function is traced again
+            # A new function is traced again
+            again = jax.jit(lambda key: measure.__wrapped__(key)).trace(key)
         if _alike(constants, list(_constants(again.jaxpr))):
             continue
         raise ValueError(

@@ -52,9 +52,8 @@ def draw(dataset: Any) -> Any:
                 if names[2:]
                 else [dataset]
             )
-            size = max(
-                1.0, max(dataset.sizes[name] for name in names[:2]) / 20
-            )  # room for the hatching of a cell
+            # Room for the hatching of a cell
+            size = max(1.0, max(dataset.sizes[name] for name in names[:2]) / 20)
             width = 1.2 + 3.4 * len(panels)
             figure, row = plt.subplots(
                 1, len(panels), figsize=(width * size, 3.4 * size), squeeze=False
@@ -119,9 +118,8 @@ def _scale(dataset: Any) -> Any:
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
     if not sizes.size:
         return None
-    most = min(
-        sizes.max(), 1.0
-    )  # what is off by more than all of it is off; at least one decade, at most six
+    # What is off by more than all of it is off; at least one decade, at most six
+    most = min(sizes.max(), 1.0)
     return ScalarMappable(
         LogNorm(min(max(sizes.min(), 1e-6 * most), 0.1 * most), most), "cividis_r"
     )

@@ -75,10 +75,11 @@ def chart(
             "marker": _MARKERS[k % len(_MARKERS)],
             "linestyle": "",
         }
+        # So that none hides another
         style |= {
             "markerfacecolor": "none",
             "markersize": 5 - 0.3 * k,
-        }  # so that none hides another
+        }
         container = axes.errorbar(xs, values, *(widths or [None]), elinewidth=0.8, **style)
         handles[name] = (*handles.get(name, ()), container)
     for draw, positions in ((axes.axhline, levels), (axes.axvline, thresholds)):

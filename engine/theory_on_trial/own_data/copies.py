@@ -58,9 +58,8 @@ def _digests(view: Shaped[np.ndarray, "rows columns"]) -> Shaped[np.ndarray, " r
     digests = np.empty(len(view), np.uint64)
     step = max(1, _AT_ONCE // max(1, view.shape[1]))
     for start in range(0, len(view), step):
-        part = np.ascontiguousarray(
-            view[start : start + step] + 0.0, dtype=np.float64
-        )  # adding 0 makes -0 equal to 0
+        # Adding 0 makes -0 equal to 0
+        part = np.ascontiguousarray(view[start : start + step] + 0.0, dtype=np.float64)
         hashes = part.view(np.uint64)
         hashes ^= hashes >> np.uint64(32)
         hashes *= np.uint64(0x9E3779B97F4A7C15)

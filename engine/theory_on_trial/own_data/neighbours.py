@@ -8,9 +8,8 @@ from jaxtyping import Float, Int
 _CHANCE = 5.0
 _NEAREST = 4  # rows
 _FEWEST = 200
-_DISTANCES = (
-    2**21
-)  # rows whose nearest ones are sought, at least, and as many as have these distances
+# Rows whose nearest ones are sought, at least, and as many as have these distances
+_DISTANCES = 2**21
 
 
 def beside(*views: Float[np.ndarray, "rows _"], chance: float = _CHANCE) -> float:

@@ -10,9 +10,8 @@ from theory_on_trial.ledger import brief, brief_interval
 from theory_on_trial.ledger.files import read_json
 from theory_on_trial.ledger.verdict import weakness
 
-_HALF_OF_FLOAT64 = (
-    2.0**-26
-)  # relative difference that platforms may make in a value that nothing random enters
+# Relative difference that platforms may make in a value that nothing random enters
+_HALF_OF_FLOAT64 = 2.0**-26
 
 Change = tuple[str, str, str]
 """The id of a claim (or the name of a fact), and what either ledger says."""

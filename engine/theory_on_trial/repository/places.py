@@ -17,13 +17,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+# Folders whose name says nothing about a claim
 _GENERIC = {
     "tests",
     "test",
     "checks",
     "paper_checks",
     "src",
-}  # folders whose name says nothing about a claim
+}
 _SKIPPED = {"build", "dist", "node_modules", "venv", "__pycache__"}
 
 

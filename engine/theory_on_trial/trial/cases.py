@@ -53,9 +53,8 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     @functools.wraps(function)
     def check(trial: Any, **given: Any) -> None:
         settings = [defaults | case | given for case in bound or [{}]]
-        distinct = (
-            list({repr(case): case for case in settings}.values()) if given else settings
-        )  # which makes two one
+        # Which makes two one
+        distinct = list({repr(case): case for case in settings}.values()) if given else settings
         labels = [
             ", ".join(f"{name}={stated(case[name])}" for name in case_names) for case in distinct
         ]
