@@ -6,7 +6,7 @@ from promises import Case, promises, refused
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from paper_checks.test_denoising_posterior.test_claims import LINE, MIXTURE, spatial
+from paper_checks.test_denoising_posterior.worlds import LINE, MIXTURE, spatial
 from sims import denoising_posterior as observed
 from theory import denoising_posterior as predicted
 

@@ -9,7 +9,7 @@ import pytest
 from promises import Case, promises, refused
 
 from own_data import multicalibration_boosting as tool
-from paper_checks.test_multicalibration_boosting.test_claims import sampled_levels
+from paper_checks.test_multicalibration_boosting.test_estimates import sampled_levels
 from sims import multicalibration_boosting as observed
 from tests.multicalibration_boosting.own_data_sets import scored
 from theory import multicalibration_boosting as predicted

@@ -1,0 +1,325 @@
+"""The curse of separability: without augmentation sample sizes are exponential in κ."""
+
+from typing import Annotated, Literal
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import ndtri
+
+from paper_checks.test_mixup import CURSE, encloses, reference_pair
+from sims.mixup import angles, fits, margins
+from theory.mixup import rates
+from theory.mixup.classes import GaussianPair
+from theory_on_trial import claim, derived
+from theory_on_trial.contract import Interval
+
+ERROR = 1e-7
+"""Chance, for each design, that any of its boxes misses its n_ε."""
+KEPT = 400
+"""Outermost points drawn in the plane: enough for a certificate in all but a few of a thousand
+samples.
+"""
+Target = Annotated[
+    float,
+    Interval(0.005, 0.1, why="below, log n exceeds what the sampler of tails is certified for"),
+]
+"""ε, below 1 - cos(μ, b) = .22."""
+
+
+def log_boxes(trial, pair, epsilon, separabilities, brackets, runs):
+    """Boxes around log n_ε of the hard margin, tested at both ends of a bracket for every κ."""
+    factor = fits.covariance_factor(pair.covariance)
+    boxes = []
+    for kappa, bracket in zip(separabilities, brackets, strict=True):
+        events = []
+        for end, log_n in enumerate(bracket):
+            key = trial.key(f"{pair.covariance.tolist()} {kappa} {end}")
+            tails = margins.certified_tail_directions(
+                key, log_n, pair.mean, factor, kappa, KEPT, runs
+            )
+            deficits = np.asarray(angles.angle_deficit(tails.directions, pair.bayes_direction))
+            # Samples that are not separable have no margin; they lie far beyond n_ε and count as
+            # successes.
+            events.append(np.isnan(deficits) | (deficits <= epsilon))
+        boxes.append(encloses(bracket, np.stack(events, axis=1), ERROR / len(separabilities)))
+    return np.transpose(boxes)
+
+
+def successes(pair, cells, pessimistic, power=None, kept=KEPT):
+    """Measure the events 1 - cos <= ε for cells (log n, ε, κ); `pessimistic` without a certificate.
+    Noise is normal, or has the radial tail exp(-r^p / p) of a `power` p.
+    Samples that are not separable have no margin; they lie far beyond n_ε and count as successes.
+    """
+    factor = fits.covariance_factor(pair.covariance)
+
+    def measure(key):
+        events = []
+        for log_n, epsilon, kappa in cells:
+            tail = margins.tail_direction(key, log_n, pair.mean, factor, kappa, kept, power)
+            close = angles.angle_deficit(tail.direction, pair.bayes_direction) <= epsilon
+            events.append(
+                jnp.where(tail.certified, close | jnp.isnan(tail.direction).any(), pessimistic)
+            )
+        return jnp.stack(events).astype(float)
+
+    return measure
+
+
+@claim(
+    CURSE,
+    kind="rate",
+    tier="full",
+    cases=[20.0, 80.0, 320.0],
+    not_tight="the chance of an event at a given size; .9 of the exponent is far short of enough "
+    "at "
+    "large κ",
+)
+def test_erm_curse(
+    trial,
+    separability: Annotated[
+        float, Interval(20, 320, why="the law is of large κ; the high end is a cap")
+    ],
+    epsilon: Target = 0.05,
+    share: Annotated[
+        float, Interval(0.5, 0.9, why="nearer to 1 the small factor shows; the low end is a cap")
+    ] = 0.9,
+):
+    """Without augmentation exponentially many points, e^(.9 ν κ), do not suffice for 1 - cos(w, b)
+    <= ε, unless μ is an eigenvector of Σ. ν is the exponent at which the limit for large κ reaches
+    ε.
+    """
+    trial.require(
+        separability >= 0.2 / epsilon,
+        "separability must be at least 0.2 / epsilon: before, any pair is slow",
+    )
+    pair = reference_pair()
+    isotropic = GaussianPair(pair.mean, np.eye(2), 1.0)
+    exponent = share * rates.critical_exponent(pair, epsilon) * separability
+
+    def cell(log_n):
+        return [(max(log_n, np.log(2)), epsilon, separability)]
+
+    event = successes(pair, cell(exponent), True)
+    processes = {
+        "μ an eigenvector": successes(isotropic, cell(exponent), True),
+        "2 ν": successes(pair, cell(2 * exponent / share), True),
+    }
+    trial.probability(
+        event, np.array([0.5]), side="at most", control_processes=processes, first=1024, most=60_000
+    )
+
+
+@claim(
+    derived("the median of the maximum of n normal numbers lies where the path meets ε"),
+    kind="rate",
+    tier="full",
+    cases=[
+        (epsilon, power, side)
+        for epsilon, power in ((0.1, 0.12), (0.05, 0.08), (0.005, 0.08))
+        for side in ("at most", "at least")
+    ],
+    not_tight="the chance of an event at either end of a range of sizes that the bounded factor "
+    "needs",
+)
+def test_erm_log_sample_complexity(
+    trial,
+    epsilon: Target,
+    power: Annotated[
+        float, Interval(0.08, 0.2, why="with less, the small factor shows; the high end is a cap")
+    ],
+    side: Literal["at most", "at least"],
+):
+    """Without augmentation the number of points at which 1 - cos(w, b) falls to ε is 1 / Q(sqrt(2 κ
+    ν_ε)), up to a power near one and a small factor. Q is the normal tail, and ν_ε the exponent at
+    which the limit path reaches ε.
+    """
+    separabilities = (10.0, 40.0, 160.0, 320.0)
+    below = side == "at most"
+    sign = -1 if below else 1
+
+    def cells(exponent):
+        """Cells at the end of the claimed range, had the law `exponent` times ν."""
+        laws = [rates.erm_samples(reference_pair(exponent * k), epsilon) for k in separabilities]
+        sizes = [max((1 + sign * power) * law - 0.5 + sign, np.log(2)) for law in laws]
+        return [(log_n, epsilon, kappa) for log_n, kappa in zip(sizes, separabilities, strict=True)]
+
+    pair = reference_pair()
+    rival, exponent = ("2 ν", 2.0) if below else ("ν / 2", 0.5)
+    trial.probability(
+        successes(pair, cells(1.0), below),
+        np.full(len(separabilities), 0.5),
+        side=side,
+        control_processes={rival: successes(pair, cells(exponent), below)},
+        first=1024,
+        most=20_000,
+    )
+
+
+def on_the_circle(pair, radius):
+    """The unit vector w of the plane with the largest w . μ - radius |Σ^(1/2) w|, by search between
+    μ and b.
+    """
+
+    def direction(angle):
+        return np.array([np.cos(angle), np.sin(angle)])
+
+    def negative(angle):
+        w = direction(angle)
+        return radius * np.sqrt(w @ pair.covariance @ w) - w @ pair.mean
+
+    ends = sorted(np.arctan2(v[1], v[0]) for v in (pair.mean, pair.bayes_direction))
+    return direction(
+        minimize_scalar(negative, bounds=ends, method="bounded", options={"xatol": 1e-11}).x
+    )
+
+
+@claim(
+    derived("the path meets ε as a search does"),
+    kind="limit",
+    cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)],
+)
+def test_erm_log_sample_complexity__path(
+    trial,
+    epsilon: Annotated[float, Interval(0.001, 0.15, why="a cap, which nothing requires")],
+    separability: Annotated[
+        float, Interval(10, 300, why="beyond, e^-log n leaves the range of floats")
+    ],
+):
+    """At n = 1 / Q(sqrt(2 κ ν_ε)) the ridge path of radius Φ^-1(1 - 1/n) / sqrt(κ) has 1 - cos(w,
+    b) = ε. Q is the normal tail, and ν_ε the exponent at which the path for large κ reaches ε.
+    """
+    pair = reference_pair(separability)
+    nu = rates.critical_exponent(pair, epsilon)
+    log_n = rates.erm_samples(pair, epsilon)
+    outermost = -ndtri(np.exp(-log_n)) / np.sqrt(separability)
+    directions = np.array(
+        [on_the_circle(pair, radius) for radius in (outermost, np.sqrt(2 * nu), np.sqrt(nu))]
+    )
+    bayes = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
+    chords = np.sum((directions - bayes) ** 2, axis=1) / 2
+    # A maximum is found to the root of a rounding, in the angle; 1 - cos changes by the sine of it.
+    error = 1e-6 * np.sqrt(2 * epsilon)
+    half = 1 - rates.phase_cosine(pair, nu / 2)
+    controls = {"radius sqrt(ν)": np.array([half, half, rates.phase_cosine(pair, nu / 4)])}
+    levels = np.array([epsilon, epsilon, half])
+    trial.value(chords, levels, margin=0.001 * epsilon, error=error, controls=controls)
+
+
+@claim(
+    CURSE,
+    kind="rate",
+    tier="full",
+)
+def test_exp_vs_poly(
+    trial,
+    epsilon: Annotated[
+        float, Interval(0.005, 0.006, why="the sizes that are tried lie around this crossing")
+    ] = 0.005,
+    runs: Annotated[
+        int, Interval(3000, 20_000, why="fewer leave wide intervals, and each is fitted")
+    ] = 6000,
+):
+    """Let n_ε be the number of points at which 1 - cos(w, b) falls to ε. Without augmentation log
+    n_ε is affine in κ, where with Mixup n_ε is O(sqrt(κ)).
+    """
+    separabilities = 10.0 * 2.0 ** np.arange(6)
+    laws = [rates.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities]
+    # 3 % and a small factor about the law
+    brackets = [(0.97 * law - 2.5, 1.03 * law + 1.5) for law in laws]
+    low, high = log_boxes(trial, reference_pair(), epsilon, separabilities, brackets, runs)
+    controls = ["const", "log n", "sqrt n", "n log n", "n^2"]
+    trial.growth(separabilities, low, high, "n", error=ERROR, slack_log=0.0, controls=controls)
+
+
+@claim(
+    derived("the hull of n points of radial tail exp(-r^p / p) tends to an ellipsoid of that r"),
+    kind="rate",
+    tier="full",
+    cases=[(power, side) for power in (1.0, 4.0) for side in ("at most", "at least")],
+    not_tight="the chance of an event at either end of the factor that a finite log n needs",
+)
+def test_erm_tails(
+    trial,
+    power: Annotated[float, Interval(1, 4, why="heavier or lighter tails need larger log n")],
+    side: Literal["at most", "at least"],
+    epsilon: Annotated[float, Interval(0.02, 0.1, why="of reference_pair, below .22")] = 0.05,
+    log_n: Annotated[
+        float, Interval(25, 40, why="logarithms beside it are seen at less, KEPT fails at more")
+    ] = 25.0,
+):
+    """If the noise has the radial tail exp(-r^p / p), the curse has the exponent p / 2: the number
+    n_ε of points at which 1 - cos(w, b) falls to ε has log n_ε = (ρ_ε sqrt(κ))^p / p, within 30 %
+    if that is 25. ρ_ε is the radius at which the limit path reaches ε; normal noise has p = 2.
+    """
+    pair = reference_pair()
+    radius = np.sqrt(2 * rates.critical_exponent(pair, epsilon))
+    kappa = (power * log_n) ** (2 / power) / radius**2
+    normal = radius**2 * kappa / 2
+    below = side == "at most"
+    factor = 0.7 if below else 1.3
+    kept = 400 if power < 3 else 1600
+
+    def event(exponent):
+        size = max(factor * exponent, np.log(2))
+        return successes(pair, [(size, epsilon, kappa)], below, power, kept)
+
+    processes = {"twice as much" if below else "60 %": event((2.0 if below else 0.6) * log_n)}
+    if (normal > 2 * log_n) if below else (normal < log_n / 2):
+        processes["exponential in κ, as for normal noise"] = event(normal)
+    trial.probability(
+        event(log_n),
+        np.array([0.5]),
+        side=side,
+        control_processes=processes,
+        first=512,
+        most=20_000,
+    )
+
+
+@claim(
+    derived("the hull of n bounded points tends to the ellipsoid that bounds them"),
+    cases=[1.0, 4.0, 16.0],
+)
+def test_erm_tails__bounded(
+    trial,
+    separability: Annotated[
+        float, Interval(1, 16, why="1 - cos scatters below, and is near that of μ beyond")
+    ],
+):
+    """If the noise is bounded, no number of points suffices: for noise uniform in the unit disc, 1
+    - cos(w, b) of e^18 points is within 5 % of its value for the whole ellipse of radius 1 /
+    sqrt(κ), and no n reaches a smaller one.
+    """
+    pair = reference_pair()
+    factor = fits.covariance_factor(pair.covariance)
+    log_n = 18.0
+
+    def event(tail, radius=1.0):
+        nu = radius**2 / (2 * separability)
+        floor = 1 - rates.phase_cosine(pair, nu)
+
+        def measure(key):
+            found = tail(key)
+            deficit = angles.angle_deficit(found.direction, pair.bayes_direction)
+            return (found.certified & (jnp.abs(deficit - floor) <= 0.05 * floor)).astype(float)
+
+        return measure
+
+    def disc(key):
+        return margins.ball_direction(key, log_n, pair.mean, factor, separability, 8192)
+
+    def normal(kappa):
+        return lambda key: margins.tail_direction(key, log_n, pair.mean, factor, kappa, KEPT)
+
+    trial.probability(
+        event(disc),
+        1.0,
+        margin=0.02,
+        control_processes={
+            "normal noise": event(normal(separability)),
+            "normal noise of the same covariance": event(normal(4 * separability)),
+            "the mean radius, 2/3": event(disc, 2 / 3),
+        },
+        first=256,
+    )
