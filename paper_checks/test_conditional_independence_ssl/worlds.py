@@ -27,7 +27,7 @@ def tables(trial, *sizes, worlds=1, stream="worlds", **options):
 
 
 def errors(table):
-    """The a of each world."""
+    """The approximation error a of each world."""
     return observed.approximation_error(table.posterior, table.pretext, table.weights)
 
 
@@ -43,7 +43,7 @@ def normal(violation, **sizes):
 
 
 def normal_error(found, outputs=None):
-    """The a of a normal world by least squares in white coordinates."""
+    """The approximation error a of a normal world, by least squares in white coordinates."""
     dim = found.pretext.shape[1]
     target = found.target[None, :outputs].swapaxes(1, 2)
     pretext = found.pretext.T[None]
