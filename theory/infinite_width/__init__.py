@@ -1,9 +1,9 @@
-"""Which scalings of a network learn features as its width grows, and what the linear one converges
-to.
+"""The scalings of a network with its width under which it learns features, and the limit of a
+linear network that does.
 
 Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Programs IV), ICML
-2021, arXiv 2011.14522. Its abstract and released code were read, and of its theorems notes that
-quote them: the exponents are theirs, the rest was derived here.
+2021, arXiv 2011.14522. The abstract, the released code, and notes that quote the theorems were
+read. The exponents are the paper's; everything else was derived here.
 """
 
 from theory.infinite_width.limit import (

@@ -1,4 +1,4 @@
-"""The domains of this paper's arguments, in its words."""
+"""The domains of the arguments of this paper's functions."""
 
 from typing import Annotated, Literal
 
@@ -11,18 +11,23 @@ SCALE = Interval(-1e6, 1e6, why="an exponent of the width")
 
 Exponent = Annotated[float, SCALE]
 Exponents = Annotated[Float[np.ndarray, "*#grid layers"], SCALE]
-"""a_l or b_l, one per layer along the last axis, the first hidden layer first and the readout last.
+"""The exponents a_l or b_l, one for each layer along the last axis: the hidden layers in order,
+then the readout.
 """
 RateExponent = Annotated[Float[np.ndarray, "*#grid"], SCALE] | Annotated[float, SCALE]
-"""c."""
+"""The exponent c of the learning rate η n^(-c)."""
 Hidden = Annotated[int, Interval(1, 2**20, why="at least one hidden layer")]
-"""L."""
+"""The number L of hidden layers."""
 Family = Annotated[float, Interval(0, 0.5, why="beyond, the output at initialisation diverges")]
-"""s of the family F_s of linear networks, from mean field at 0 to NTK at 1/2."""
+"""The parameter s of the family F_s of linear networks, which runs from mean field at s = 0 to NTK
+at s = 1/2.
+"""
 Name = Literal["NTK", "mean field", "muP", "standard"]
 Inputs = Annotated[Float[np.ndarray, " steps"], USABLE_SCALE]
-"""x_t, one scalar sample per step."""
+"""The inputs x_t, one scalar sample for each step."""
 Targets = Annotated[Float[np.ndarray, " steps"], USABLE_SCALE]
-"""y_t."""
+"""The targets y_t, one for each step."""
 Weights = Annotated[Float[np.ndarray, "units ends"], USABLE_SCALE]
-"""Ω, a row per hidden unit: its incoming and then its outgoing weights."""
+"""The matrix Ω of weights: one row for each hidden unit, with its incoming weights before its
+outgoing ones.
+"""

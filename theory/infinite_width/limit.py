@@ -1,8 +1,11 @@
-"""The limit of a linear network with features that move, and what a finite width adds to it.
+"""The infinite-width limit of networks with one hidden layer whose features move, and what a finite
+width adds to it.
 
-f = (1/n) sum_j v_j w_j x with w, v ~ N(0, 1), one sample (x_t, y_t) per step, rate η n: with κ = -η
-(f - y) x, w <- w + κ v and v <- v + κ w at once. Everything is a function of a = mean of w^2, b =
-of w v, c = of v^2.
+Unless a function says otherwise, the network is linear: f = (1/n) sum_j v_j w_j x, where the
+weights w_j and v_j of the n hidden units start as independent N(0, 1). Each step t descends on one
+sample (x_t, y_t) at the rate η n. With κ = -η (f - y) x it replaces w by w + κ v and v by v + κ w
+at the same time. All outputs are functions of three means over the units: a of w^2, b of w v, and c
+of v^2.
 """
 
 from typing import Annotated, NamedTuple
@@ -14,13 +17,17 @@ from theory.infinite_width.domains import Inputs, Targets, Weights
 from theory_on_trial.contract import PROBABILITIES, Interval, NonNegative, Positive, guarded
 
 Covariance = tuple[NonNegative, NonNegative, NonNegative]
-"""n times the variances of a, b and c at initialisation, which are uncorrelated."""
+"""The variances of a, b and c at initialisation, times n. The three means are uncorrelated there.
+"""
 Vector = Float[np.ndarray, " steps"]
 
 
 class FiniteWidth(NamedTuple):
-    """Outputs f_t before each step: mean = limit + bias / n, and variance / n, to first order in 1
-    / n.
+    """The mean and the variance of the outputs f_t before each step at the width n, to first order
+    in 1 / n.
+
+    The mean of f_t is limit + bias / n and its variance is variance / n. Each field has one entry
+    for each step.
     """
 
     limit: Vector
@@ -30,11 +37,12 @@ class FiniteWidth(NamedTuple):
 
 @guarded
 def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
-    """Return f_t before each step at infinite width, in the unit of y; η is in units of 1 / x^2.
+    """Return the outputs f_t of the linear network at infinite width, each before step t, in the
+    unit of y.
 
-    By p = a + c + 2 b and q = a + c - 2 b, which start at 2: a step multiplies p by (1 + κ)^2 and q
-    by (1 - κ)^2, and f = (p - q) x / 4. Raises ValueError for other shapes and overflow. Source:
-    derived here.
+    `rate` is η, in units of 1 / x^2. The sums p = a + c + 2 b and q = a + c - 2 b start at 2. A
+    step multiplies p by (1 + κ)^2 and q by (1 - κ)^2, and the output is f = (p - q) x / 4. Raises
+    ValueError if x and y differ in length or if a number overflows. Source: derived here.
 
     >>> limit_outputs([1.0, 1.0], [1.0, 1.0], 0.1).round(3).tolist()
     [0.0, 0.2]
@@ -54,11 +62,13 @@ def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " 
 def finite_width(
     x: Inputs, y: Targets, rate: Positive, covariance: Covariance = (2.0, 1.0, 2.0)
 ) -> FiniteWidth:
-    """Return the limit of f_t with its bias and variance in units of 1 / n, by the delta method.
+    """Return the limit of the outputs f_t, and their bias and variance in units of 1 / n, by the
+    delta method.
 
-    Of the means a, b, c over n units: bias = tr(H C) / 2 and variance = J C J', with J and H the
-    derivatives of f_t in them and C n times their covariance, diag(2, 1, 2) for normal weights.
-    Raises as `limit_outputs`.
+    Let J and H be the first and second derivatives of f_t in the means a, b and c at
+    initialisation, and C the diagonal matrix of `covariance`, the variances of these means times n.
+    Then the bias is tr(H C) / 2 and the variance is J C J'. The default (2, 1, 2) belongs to normal
+    weights. `rate` is η. Raises ValueError as `limit_outputs` does. Source: derived here.
     """
     along = [
         _outputs(x, y, rate, direction)
@@ -73,8 +83,8 @@ def finite_width(
 def _outputs(
     x: Vector, y: Vector, rate: float, direction: tuple[float, float, float]
 ) -> Float[np.ndarray, "steps orders"]:
-    """Taylor coefficients of f_t in the distance that the moments start from (1, 0, 1) in a
-    direction.
+    """Return the Taylor coefficients of f_t, up to the second order, in the distance from (1, 0, 1)
+    at which the means (a, b, c) start along `direction`.
     """
 
     def times(one: Vector, other: Vector) -> Vector:
@@ -102,8 +112,11 @@ def _outputs(
 
 @guarded
 def kernel_limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
-    """Return f_t of descent with the initial kernel 2 x x', where a + c stays 2; derived here.
-    Raises as `limit_outputs`.
+    """Return the outputs f_t, each before step t, of gradient descent with the initial kernel 2 x
+    x' of the linear network, whose features do not move.
+
+    In that descent a + c stays 2. `rate` is η, in units of 1 / x^2. Raises ValueError as
+    `limit_outputs` does. Source: derived here.
     """
     slope = 0.0
     outputs = []
@@ -122,12 +135,14 @@ def tanh_limit_outputs(
     *,
     moving: bool = True,
 ) -> Float[np.ndarray, " steps"]:
-    """Return f_t before each step of f = E v tanh(w x), w, v ~ N(0, 1): muP of one hidden layer at
-    infinite width.
+    """Return the outputs f_t, each before step t, of a network with one hidden layer of tanh units
+    in muP at infinite width.
 
-    With κ = -η (f - y) and h = tanh(w x): w <- w + κ v (1 - h^2) x, unless not `moving`, and v <- v
-    + κ h; the mean is over Gauss's nodes at the start. Raises as `limit_outputs`. Source: derived
-      here, by the law of large numbers.
+    The output is f = E v tanh(w x), where w and v start as independent N(0, 1). With κ = -η (f - y)
+    and h = tanh(w x), a step replaces v by v + κ h and, if `moving`, w by w + κ v (1 - h^2) x. Here
+    η is the `rate`. The mean E is taken over a product of two Gauss-Hermite rules with `nodes`
+    nodes each, which are the weights w and v at the start. Raises ValueError as `limit_outputs`
+    does. Source: derived here, by the law of large numbers.
     """
     axis, chances = np.polynomial.hermite_e.hermegauss(nodes)
     w, v = (grid.ravel() for grid in np.meshgrid(axis, axis))
@@ -144,12 +159,14 @@ def tanh_limit_outputs(
 
 @guarded
 def small_start(weights: Annotated[Weights, "Omega"]) -> Float[np.ndarray, "few ends"]:
-    """Return upper triangular R with R'R = Ω'Ω / n: as few units as weights follow the n of Ω
-    exactly.
+    """Return a start with as few hidden units as there are weights per unit whose network follows
+    one of n units exactly.
 
-    A linear network of one hidden layer with multiplier 1 and rate η from R has the outputs of n
-    units with multiplier 1 / n and rate η n from Ω. Raises ValueError for sizes beyond 1e50.
-    Source: every step multiplies Ω from the right.
+    It is the upper triangular R with R'R = Ω'Ω / n, where Ω = `weights` has n rows. R has one row
+    for each weight of a unit, or n rows if n is smaller. A linear network with one hidden layer,
+    multiplier 1 and rate η that starts from R has the same outputs as one of n units with
+    multiplier 1 / n and rate η n that starts from Ω. Raises ValueError if a weight exceeds 1e50 in
+    size. Source: derived here, since every step multiplies Ω from the right.
     """
     return np.asarray(np.linalg.qr(weights, mode="r") / np.sqrt(len(weights)))
 
@@ -161,11 +178,16 @@ def embedding_limit(
     rate: Positive,
     steps: Annotated[int, Interval(1, 10**6, why="each is computed")],
 ) -> Float[np.ndarray, "words words"]:
-    """What f = U V' / n tends to as n grows: logits of the second word given the first, after
-    `steps` of descent on the log loss of pairs of words, from standard normal U and V. Pairs have
-    the law `first_word` and, given it, a row of `second_word`; the rate is n `rate` for both.
+    """Return the logits f = U V' / n of the second word given the first, in the limit of large n,
+    after `steps` steps of gradient descent on the log loss of pairs of words.
 
-    U = U_0 A + V_0 B and V = U_0 C + V_0 E in rows of words: f = A C' + B E'. Derived here.
+    The first word has the law `first_word`, and the second one, given the first, the law in that
+    row of `second_word`. The embeddings U and V, with a row of n entries for each word, start as
+    independent standard normal numbers; both learn at n times `rate`. Rows of the result belong to
+    the first word.
+
+    U = A U_0 + B V_0 and V = C U_0 + E V_0 at every step, where U_0 and V_0 are the initial
+    embeddings, so that f tends to A C' + B E'. Source: derived here.
     """
     from scipy.special import softmax
 

@@ -1,19 +1,28 @@
-"""How far a readout that starts small moves the features once it has learned: the limit, and what a
-finite width adds.
+"""How far a readout that starts small moves the features once it has learned: the limit of large
+width and the corrections of a finite one.
 
-One hidden layer of tanh, a = (0, 1/2), b = (0, b), c = 0, rate 1, full batches of m samples. The
-readout learns weights of the order n^(-1/2), with which features of the size one move by 1 / n, and
-outputs follow the kernel of the start.
+The network has one hidden layer of n tanh units and the exponents a = (0, 1/2), b = (0, b), c = 0.
+It learns at the rate 1 from full batches of m samples. The readout learns weights of the order
+n^(-1/2), through which features of order one move by the order 1 / n. The outputs follow the kernel
+of the start.
 
-Derivation. With v = c'h / n^(1/2) the readout that descent from zero has learned (h the unit's
-activations, c minus the sum of the errors e over m), f = K c and e = K c - y. A unit's sums u move
-in one step by -G (e o v d) / (m n^(1/2)), G = x x', d = 1 - h^2; to first order d and h are those
-of the start, so that over all steps they move by G (d o M'h) / n, M minus the sum of c e' over m:
-`limit` is the mean square of d times that. What is left is of the next order. Feeding the moved h
-and d back into readout and sums gives `fed_back`. Of n drawn units K is off by the mean of their
-own kernels h h' - K, of order n^(-1/2) and mean zero; M, c, e expanded to its second order,
-averaged over units, give `drawn`. A readout v_0 of order n^(-b) adds v_0 times G (d o s), s the sum
-of e over m, and by symmetry of v_0 only its square: `start`.
+Derivation. Let h be the activations of a unit on the m samples, d = 1 - h^2, G = x x' the Gram
+matrix of the inputs, K the mean of h h' over units, e = f - y the errors, and o the product of
+entries.
+
+- Descent from zero gives the unit the readout v = c'h / n^(1/2), where c is minus the sum of e over
+  the steps so far, over m. Hence f = K c and e = K c - y.
+- In one step the sums u that enter the unit's tanh move by -G (e o v d) / (m n^(1/2)). To first
+  order d and h are those of the start. Over all steps u then moves by G (d o M'h) / n, where M is
+  minus the sum of c e' over the steps, over m. `limit` is the mean square of d times this movement
+  times n. All other terms are of the next order.
+- `fed_back` results when the moved h and d are put back into the readout and the sums.
+- With n drawn units K is off by the mean of their own deviations h h' - K, which is of order
+  n^(-1/2) and has mean zero. `drawn` results when M, c and e are expanded to second order in it and
+  averaged over the units.
+- A readout v_0 of order n^(-b) at the start adds v_0 times G (d o s) / n^(1/2) to the movement of u
+  in size, where s is the sum of e over the steps, over m. Since v_0 has a symmetric law, only its
+  square contributes: `start`.
 """
 
 from typing import Annotated, NamedTuple
@@ -24,7 +33,7 @@ from jaxtyping import Float
 from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded
 
 Units = Annotated[Float[np.ndarray, "units inputs"], USABLE_SCALE]
-"""Incoming weights."""
+"""The incoming weights, one row for each unit."""
 Chances = Annotated[Float[np.ndarray, " units"], PROBABILITIES]
 Samples = Annotated[Float[np.ndarray, "samples inputs"], USABLE_SCALE]
 Values = Annotated[Float[np.ndarray, " samples"], USABLE_SCALE]
@@ -33,8 +42,10 @@ Array = Float[np.ndarray, "..."]
 
 
 class LateMovement(NamedTuple):
-    """Mean square movement times n^2, to first order: limit + (fed_back + drawn) / n + start n^(1 -
-    2 b).
+    """The terms of the mean square movement of the features times n^2, to first order in 1 / n.
+
+    The movement is limit + (fed_back + drawn) / n + start n^(1 - 2 b). The mean is over units and
+    samples.
     """
 
     limit: float
@@ -47,8 +58,11 @@ class LateMovement(NamedTuple):
 def normal_units(
     inputs: Annotated[int, Interval(1, 4)], nodes: Annotated[int, Interval(1, 40)]
 ) -> tuple[Float[np.ndarray, "units inputs"], Float[np.ndarray, " units"]]:
-    """Return Gauss's nodes for standard normal incoming weights, and their chances. Source:
-    textbook.
+    """Return the nodes of the product of Gauss-Hermite rules for standard normal incoming weights,
+    and their probabilities.
+
+    `inputs` is the number of weights of a unit and `nodes` the number of nodes for each weight.
+    There are nodes^inputs units, one in each row. Source: textbook.
     """
     axis, weights = np.polynomial.hermite_e.hermegauss(nodes)
     units, chances = (
@@ -62,11 +76,13 @@ def normal_units(
 def late_movement(
     units: Units, chances: Chances, x: Samples, y: Values, steps: Steps
 ) -> LateMovement:
-    """Return how far features move when the incoming weights of each unit are one of `units`, with
-    these chances.
+    """Return how far the features move in training when each unit has one of the rows of `units` as
+    its incoming weights, with these `chances`.
 
-    By the module's derivation, `drawn` by the delta method in the share of one unit, `fed_back` to
-    first order of the same steps. Raises ValueError for sizes beyond 1e50. Source: derived here.
+    `x` and `y` are the m samples and targets, and `steps` is the number of full-batch steps at the
+    rate 1. The module gives the derivation: `drawn` comes from the delta method in the share of
+    each kind of unit, `fed_back` from the first-order change in the same steps. Raises ValueError
+    if shapes disagree or if a size exceeds 1e50. Source: derived here.
     """
     m = len(x)
     h = np.tanh(units @ x.T)

@@ -1,8 +1,8 @@
-"""What the exponents of a parametrisation say of the limit of large width.
+"""What the exponents of a parametrisation imply in the limit of large width n.
 
-Layer l holds W^l = n^(-a_l) w^l, the entries of w^l start as N(0, n^(-2 b_l)), and w^l learns at
-the rate η n^(-c); l = 1 ... L + 1, the last being the readout. All functions take grids of
-parametrisations along leading axes.
+Layer l = 1, ..., L + 1, of which the last is the readout, has the weights W^l = n^(-a_l) w^l. The
+entries of w^l start as N(0, n^(-2 b_l)), and w^l learns at the rate η n^(-c). All functions accept
+grids of parametrisations along leading axes.
 """
 
 from typing import Any, NamedTuple
@@ -21,14 +21,18 @@ CONDITIONS = (
     "2 a + c >= 1 of the readout: learning it changes the output by a finite amount",
     "a + b + r >= 1 of the readout: moving features change the output by a finite amount",
 )
-"""What a stable parametrisation obeys, in the order of `stability`."""
+"""The conditions that a stable parametrisation meets, in the order in which `stability` reports
+them.
+"""
 
 _ROUNDING = 1e-9  # of exponents such as 0.1 + 0.2
 
 
 class Scaling(NamedTuple):
-    """The exponents of a parametrisation: a of the multipliers and b of the standard deviations at
-    initialisation, one per layer each, and c of the learning rate.
+    """The exponents of a parametrisation: a of the multipliers, b of the standard deviations at
+    initialisation, and c of the learning rate.
+
+    `a` and `b` have one entry for each layer, the readout last.
     """
 
     a: Float[np.ndarray, " layers"]
@@ -38,10 +42,11 @@ class Scaling(NamedTuple):
 
 @guarded
 def named_scaling(name: Name, hidden: Hidden = 1) -> Scaling:
-    """Return the exponents of a well-known parametrisation with L hidden layers; "standard" is that
-    with c = 1.
+    """Return the exponents of a well-known parametrisation with L = `hidden` hidden layers.
 
-    Mean field has one hidden layer, else ValueError, and is muP with it. Source: recalled.
+    "standard" is the standard parametrisation with the learning rate η / n, so c = 1. "mean field"
+    exists for one hidden layer only, where it is muP shifted by θ = 1/2. Raises ValueError if the
+    name is "mean field" and L is not 1. Source: recalled.
 
     >>> named_scaling("muP", 2).a.tolist()
     [-0.5, 0.0, 0.5]
@@ -60,18 +65,22 @@ def named_scaling(name: Name, hidden: Hidden = 1) -> Scaling:
 
 @guarded
 def shifted(scaling: Scaling, theta: Exponent) -> Scaling:
-    """Return (a + θ, b - θ, c - 2 θ), which trains to the same outputs at every width. Source:
-    recalled.
+    """Return the parametrisation (a + θ, b - θ, c - 2 θ), which trains to the same outputs as (a,
+    b, c) at every width.
+
+    Source: recalled.
     """
     return Scaling(scaling.a + theta, scaling.b - theta, scaling.c - 2 * theta)
 
 
 @guarded
 def feature_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.ndarray, "*grid"]:
-    """Return r: in training the last hidden activations move by the order n^(-r).
+    """Return the exponent r for which the last hidden activations move in training by the order
+    n^(-r).
 
-    r = min(a + b, 2 a + c) + c - 1 + min over hidden l of (2 a_l + [l = 1]), a and b without index
-    of the readout. Raises ValueError for fewer than two layers. Source: recalled.
+    r = min(a + b, 2 a + c) + c - 1 + min over hidden layers l of (2 a_l + [l = 1]), where a and b
+    without an index belong to the readout and [l = 1] is 1 for the first layer, else 0. Raises
+    ValueError if there are fewer than two layers. Source: recalled.
     """
     readout = np.minimum(a[..., -1] + b[..., -1], 2 * a[..., -1] + c)
     return np.asarray(readout + c - 1 + _first_mover(a))
@@ -79,16 +88,18 @@ def feature_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.nd
 
 @guarded
 def first_step_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.ndarray, "*grid"]:
-    """Return the exponent of the movement in the first step, when only the initial readout passes
-    errors back.
+    """Return the exponent q for which the last hidden activations move in the first step by the
+    order n^(-q), when only the initial readout passes errors back.
 
-    It exceeds r where the readout learns more than it starts with. Raises as `feature_exponent`.
-    Source: derived here.
+    q = a + b + c - 1 + min over hidden layers l of (2 a_l + [l = 1]), where a and b without an
+    index belong to the readout. It exceeds the r of `feature_exponent` if the readout learns more
+    than it starts with. Raises ValueError as `feature_exponent` does. Source: derived here.
     """
     return np.asarray(a[..., -1] + b[..., -1] + c - 1 + _first_mover(a))
 
 
 def _first_mover(a: Float[np.ndarray, "*grid layers"]) -> Float[np.ndarray, "*grid"]:
+    """Return the minimum of 2 a_l + [l = 1] over the hidden layers l."""
     require(
         a.shape[-1] >= 2,
         f"a must have an entry for a hidden layer and one for the readout, got {a.shape[-1]}",
@@ -99,8 +110,10 @@ def _first_mover(a: Float[np.ndarray, "*grid layers"]) -> Float[np.ndarray, "*gr
 
 @guarded
 def stability(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "*grid conditions"]:
-    """Tell which of the six `CONDITIONS` hold, along the last axis. Raises as `feature_exponent`.
-    Source: recalled.
+    """Return which of the six `CONDITIONS` a parametrisation meets, along the last axis.
+
+    Exponents that differ by at most 1e-9 count as equal. Raises ValueError as `feature_exponent`
+    does. Source: recalled.
     """
     r = feature_exponent(a, b, c)
     start = a + b
@@ -120,8 +133,12 @@ def stability(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "
 
 @guarded
 def is_nontrivial(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "*grid"]:
-    """Tell whether 2 a + c = 1 or a + b + r = 1 of the readout: it learns (recalled). Raises as
-    `feature_exponent`.
+    """Return whether the network learns in the limit, that is, whether its output changes by order
+    one.
+
+    This holds if 2 a + c = 1 or a + b + r = 1, where a and b belong to the readout and r is that of
+    `feature_exponent`. It presumes a stable parametrisation. Raises ValueError as
+    `feature_exponent` does. Source: recalled.
     """
     r = feature_exponent(a, b, c)
     return np.asarray(_equal(2 * a[..., -1] + c, 1) | _equal(a[..., -1] + b[..., -1] + r, 1))
@@ -129,18 +146,20 @@ def is_nontrivial(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarra
 
 @guarded
 def output_exponent(a: Exponents, b: Exponents) -> Float[np.ndarray, "*grid"]:
-    """Return the exponent of the output at initialisation, which is of the order n^(1/2 - a - b) of
-    the readout.
+    """Return the exponent 1/2 - a - b of the readout: the output at initialisation is of the order
+    n to this exponent.
 
-    Source: central limit theorem; the weights of hidden layers must be stable.
+    The hidden layers must be stable. Source: central limit theorem.
     """
     return np.asarray(0.5 - a[..., -1] - b[..., -1])
 
 
 @guarded
 def departure_exponent(s: Family) -> float:
-    """Return 2 s: a linear network F_s leaves its own initial kernel's descent by the order n^(-2
-    s); derived here.
+    """Return the exponent 2 s: a linear network of the family F_s departs from the gradient descent
+    of its own initial kernel by the order n^(-2 s).
+
+    Source: derived here.
     """
     return 2.0 * s
 
