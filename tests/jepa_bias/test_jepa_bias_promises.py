@@ -131,7 +131,7 @@ REFUSED = [
     ),
     (
         lambda: learning_order.boundary_maximiser(2, 0.5, 1.0, 0.5),
-        "rho_1 must be below rho_2 .* got 0.5 more",
+        "rho_1 must be below rho_2 .* got a rho_1 that is 0.5 above rho_2",
     ),
     (
         lambda: partial_states.stability_map(np.ones(17), np.ones(17), 2, objective="jepa"),

@@ -1,8 +1,9 @@
-"""The one integral behind every time of the scalar flow, summed without cancellation.
+"""The integral that gives every time of the scalar flow, summed without cancellation.
 
-With s = w^b / ρ, the flow w' = w^a (λ - w^b σ^2) takes the time ρ^(-c) / (b λ) times the integral
-of x^(-c-1) / (1 - x) from s_0 to s, c = (a - 1) / b. Every sum below has positive terms (or, in one
-case, terms that shrink it by less than e^2), so that it is exact to a few roundings. Derived here.
+With s = w^b / ρ, the flow w' = w^a (λ - w^b σ^2) takes from s_0 to s the time ρ^(-c) / (b λ) times
+the integral of x^(-c-1) / (1 - x) from s_0 to s, where c = (a - 1) / b. `gradient` is a and
+`resistance` is b. The terms of every sum below are positive, except in one case, where the others
+reduce the sum by a factor below e^2. Each sum is therefore exact to a few roundings. Derived here.
 """
 
 import numpy as np
@@ -17,11 +18,12 @@ _DIGITS = 37.0  # e^-37 < 2^-53
 def rising(
     gradient: Wholes, resistance: Wholes, log_end: Floats, log_rest: Floats, gap: Floats
 ) -> Floats:
-    """s_0^c times the integral of x^(-c-1) / (1 - x) from s_0 to s < 1.
+    """Return s_0^c times the integral of x^(-c-1) / (1 - x) from s_0 to s, for a feature that grows
+    to s < 1.
 
-    `log_end` is log s, `log_rest` log(1 - s), `gap` log(s / s_0) >= 0. Partial fractions peel the
-    powers x^(k-c-1), k <= c, off; what is left of the integrand is x^(β-1) / (1 - x) with β in (0,
-    1].
+    `log_end` is log s, `log_rest` is log(1 - s), and `gap` is log(s / s_0) >= 0. Partial fractions
+    split off the powers x^(k-c-1) for k <= c. What is left of the integrand is x^(β-1) / (1 - x)
+    with β in (0, 1]. Raises ValueError if there are more than 10^6 powers to sum.
     """
     power = gradient - 1
     log_start = log_end - gap
@@ -42,17 +44,18 @@ def rising(
 def falling(
     gradient: Wholes, resistance: Wholes, log_end: Floats, log_rest: Floats, gap: Floats
 ) -> Floats:
-    """s^c times the integral of x^(-c-1) / (x - 1) from s > 1 to s_0, as that of z^c / (1 - z) over
-    z = 1 / x.
+    """Return s^c times the integral of x^(-c-1) / (x - 1) from s to s_0, for a feature that decays
+    to s > 1.
 
-    `log_end` is log(1 / s), `log_rest` log(1 - 1 / s), `gap` log(s_0 / s) >= 0.
+    With z = 1 / x it is the integral of z^c / (1 - z). `log_end` is log(1 / s), `log_rest` is log(1
+    - 1 / s), and `gap` is log(s_0 / s) >= 0.
     """
     power = (gradient - 1) / resistance
     return _logarithmic(power + 1, log_end, log_rest, gap, -power * log_end)
 
 
 def _power_rise(exponent: Floats, gap: Floats) -> Floats:
-    """(1 - e^(-e gap)) / e for the exponent e >= 0; the gap itself at e = 0."""
+    """Return (1 - e^(-e gap)) / e for the exponent e >= 0, which is the gap itself at e = 0."""
     positive = np.where(exponent > 0, exponent, 1)
     return np.where(exponent > 0, -np.expm1(-positive * gap) / positive, gap)
 
@@ -60,10 +63,11 @@ def _power_rise(exponent: Floats, gap: Floats) -> Floats:
 def _logarithmic(
     beta: Floats, log_end: Floats, log_rest: Floats, gap: Floats, log_scale: Floats
 ) -> Floats:
-    """e^log_scale times the integral of x^(β-1) / (1 - x) from z_0 to z, β > 0.
+    """Return e^log_scale times the integral of x^(β-1) / (1 - x) from z_0 to z, for β > 0.
 
-    Below h = 1 - 1 / max(2, β) the geometric series of 1 / (1 - x), above it the binomial series of
-    x^(β-1) in 1 - x; at β = 1 the logarithm alone, as if h were 0.
+    `log_end` is log z, `log_rest` is log(1 - z), and `gap` is log(z / z_0). Up to x = h = 1 - 1 /
+    max(2, β) the geometric series of 1 / (1 - x) is summed, beyond it the binomial series of
+    x^(β-1) in 1 - x. At β = 1 the integral is a logarithm alone, as if h were 0.
     """
     only_logarithm = beta == 1
     sharpness = np.maximum(2, beta)

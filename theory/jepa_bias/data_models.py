@@ -1,13 +1,13 @@
-"""Covariances as features: the joint spectrum (λ, ρ) where they commute, and what is left where
-they do not.
+"""The features of two covariances: their joint spectrum (λ, ρ) if the covariances commute, and what
+both objectives learn if they do not.
 
-Derived here, from the stationary points of both objectives: with R = Σ_yx Σ_xx^(-1), JEPA ends with
-a predictor that is similar to R, MAE with the end-to-end map R. Σ_xx and Σ_yx = E[y x^T] are (dim,
-dim).
+Σ_xx = E[x x^T] and Σ_yx = E[y x^T] are (dim, dim) matrices, and R = Σ_yx Σ_xx^(-1). At the end of
+training JEPA has a predictor that is similar to R, and MAE has the end-to-end map R. Derived here,
+from the stationary points of both objectives.
 
-Three models have such features: two noisy views, two masks, two times. Littwin et al. 2024 (arXiv
-2407.03475) study models of these kinds; their own parametrisation could not be read, so these are
-derived here.
+Three models of data have features: two noisy views, two masks, and two times. Littwin et al. 2024
+(arXiv 2407.03475) study models of these kinds. Their own parametrisation could not be read, so
+these models are derived here.
 """
 
 from typing import Annotated, NamedTuple
@@ -39,29 +39,30 @@ from theory_on_trial.contract import (
 
 
 class JointSpectrum(NamedTuple):
-    """The features of two commuting covariances, by decreasing λ."""
+    """The features of two commuting covariances, in the order of decreasing λ."""
 
     covariance: Float[np.ndarray, " dim"]
-    """λ, the eigenvalues of Σ_yx; at most zero for a feature that is never learned."""
+    """The eigenvalues λ of Σ_yx. A feature with λ <= 0 is never learned."""
     regression: Float[np.ndarray, " dim"]
-    """ρ = λ / σ^2, σ^2 the eigenvalues of Σ_xx."""
+    """The regression coefficients ρ = λ / σ^2, where σ^2 are the eigenvalues of Σ_xx."""
     basis: Float[np.ndarray, "dim dim"]
-    """The features as orthonormal columns."""
+    """The features, as orthonormal columns."""
 
 
 class Restriction(NamedTuple):
-    """Two covariances on the range of Σ_xx."""
+    """Two covariances in a basis of the range of Σ_xx."""
 
     basis: Float[np.ndarray, "dim rank"]
-    """Orthonormal columns that span the range."""
+    """The orthonormal columns that span the range."""
     Sigma_xx: Float[np.ndarray, "rank rank"]
     Sigma_yx: Float[np.ndarray, "rank rank"]
 
 
 @guarded
 def commutator_norm(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> float:
-    """Frobenius norm of Σ_xx Σ_yx - Σ_yx Σ_xx, in squared units of the data; zero iff they
-    commute.
+    """Return the Frobenius norm of the commutator Σ_xx Σ_yx - Σ_yx Σ_xx, in the squared units of Σ.
+
+    It is zero if and only if the covariances commute.
     """
     return float(np.linalg.norm(Sigma_xx @ Sigma_yx - Sigma_yx @ Sigma_xx))
 
@@ -70,11 +71,11 @@ def commutator_norm(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> float:
 def restrict_to_range(
     Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-12
 ) -> Restriction:
-    """Both covariances in an orthonormal basis of the range of Σ_xx, for data with fewer samples
-    than dimensions.
+    """Return both covariances in an orthonormal basis of the range of Σ_xx, for data with fewer
+    samples than dimensions.
 
-    Directions with at most `tol` times the largest variance are left out; x loses nothing, the
-    target may.
+    Directions whose variance is at most `tol` times the largest one are left out. The input loses
+    nothing, but the target may. Raises ValueError if Σ_xx has no positive eigenvalue.
     """
     variances, vectors = np.linalg.eigh(Sigma_xx)
     require(
@@ -88,11 +89,12 @@ def restrict_to_range(
 def joint_spectrum(
     Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-9
 ) -> JointSpectrum:
-    """(λ, ρ) and the common eigenvectors; Σ_yx distinguishes features whose variances coincide.
+    """Return the features of two commuting covariances: λ, ρ = λ / σ^2 and the common eigenvectors.
 
-    `ValueError` if Σ_yx is not symmetric, or the commutator not zero, to `tol` times the norms (the
-    sentence gives the size and the eigenvalues of R that take the place of ρ), or Σ_xx is singular
-    to `tol`.
+    σ^2 are the eigenvalues of Σ_xx. Where several features have the same variance, the eigenvectors
+    of Σ_yx distinguish them. Raises ValueError if Σ_xx is singular to `tol`, if Σ_yx is asymmetric
+    by more than `tol` times its norm, or if the commutator exceeds `tol` times the product of both
+    norms. The last two errors name the size and the eigenvalues of R, which take the place of ρ.
 
     >>> found = joint_spectrum([[2.0, 0.0], [0.0, 1.0]], [[0.5, 0.0], [0.0, 0.75]])
     >>> found.covariance.tolist(), found.regression.tolist()
@@ -140,11 +142,11 @@ def joint_spectrum(
 
 @guarded
 def predictor_eigenvalues(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Complex[np.ndarray, " dim"]:
-    """Eigenvalues of R = Σ_yx Σ_xx^(-1), by decreasing real part: those of JEPA's final predictor
-    V.
+    """Return the eigenvalues of R = Σ_yx Σ_xx^(-1), which are those of JEPA's final predictor V, in
+    the order of decreasing real part.
 
-    Exact at every stationary point with an invertible encoder. Complex ones mean that no diagonal
-    fixed point exists.
+    This is exact at every stationary point with an invertible encoder. If some are complex, no
+    diagonal fixed point exists.
     """
     values = np.linalg.eigvals(_regression_matrix(Sigma_xx, Sigma_yx)).astype(complex)
     return values[np.lexsort((-values.imag, -values.real))]
@@ -154,7 +156,9 @@ def predictor_eigenvalues(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Complex[
 def mae_singular_values(
     Sigma_xx: Definite, Sigma_yx: CrossMoment, depth: Count
 ) -> Float[np.ndarray, " dim"]:
-    """Singular values of MAE's final encoder, those of R to the power L / (L + 1), decreasing; if
+    """Return the singular values of MAE's final encoder of L = `depth` layers, in decreasing order.
+
+    They are those of R = Σ_yx Σ_xx^(-1) to the power L / (L + 1), provided that all layers are
     balanced.
     """
     return np.linalg.svd(_regression_matrix(Sigma_xx, Sigma_yx), compute_uv=False) ** (
@@ -163,10 +167,12 @@ def mae_singular_values(
 
 
 def _regression_matrix(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Float[np.ndarray, "dim dim"]:
+    """Return R = Σ_yx Σ_xx^(-1)."""
     return np.linalg.solve(Sigma_xx, Sigma_yx.T).T
 
 
 def _listed(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> str:
+    """Return the eigenvalues of R as text."""
     values = predictor_eigenvalues(Sigma_xx, Sigma_yx)
     return ", ".join(f"{value.real:.4g}" if value.imag == 0 else f"{value:.4g}" for value in values)
 
@@ -175,20 +181,20 @@ VARYING = Holds(
     "varying", "have a positive diagonal", lambda matrix: bool(np.all(np.diagonal(matrix) > 0))
 )
 DataCovariance = Annotated[Float[np.ndarray, "dim dim"], COVARIANCE, VARYING]
-"""S, of all coordinates before any is masked."""
+"""The covariance S of all coordinates, before any of them is masked."""
 
 
 class Features(NamedTuple):
-    """The two numbers of every feature."""
+    """The two numbers that describe each feature."""
 
     covariance: Float[np.ndarray, "..."]
-    """λ, the covariance of the views on the feature."""
+    """The covariance λ of the two views on the feature."""
     regression: Float[np.ndarray, "..."]
-    """ρ = λ / σ^2, of the target on the context."""
+    """The regression coefficient ρ = λ / σ^2 of the target on the context."""
 
 
 class Covariances(NamedTuple):
-    """The two matrices that the dynamics sees."""
+    """The two (dim, dim) matrices that determine the dynamics."""
 
     Sigma_xx: Float[np.ndarray, "dim dim"]
     Sigma_yx: Float[np.ndarray, "dim dim"]
@@ -196,8 +202,10 @@ class Covariances(NamedTuple):
 
 @guarded
 def static_features(signal_variance: Positives, noise_variance: NonNegatives) -> Features:
-    """Two noisy views s + n, s + n' of one signal: λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2) in (0,
-    1]. All broadcast.
+    """Return the features of two noisy views s + n and s + n' of one signal.
+
+    λ = σ_s^2 and ρ = σ_s^2 / (σ_s^2 + σ_n^2), which lies in (0, 1]. Here σ_s^2 is the variance of
+    the signal and σ_n^2 that of the noise. All arguments broadcast.
     """
     signal, noise = np.broadcast_arrays(signal_variance, noise_variance)
     return Features(signal.copy(), np.asarray(signal / (signal + noise)))
@@ -209,10 +217,13 @@ def temporal_features(
     innovation_variance: Positives,
     noise_variance: NonNegatives,
 ) -> Features:
-    """Next observation from this one, x = z + n of an autoregressive z' = γ z + u; a feature per
-    entry, broadcast.
+    """Return the features of predicting the next observation from the present one, one feature per
+    entry.
 
-    With v = σ_u^2 / (1 - γ^2): λ = γ v, ρ = γ v / (v + σ_n^2); a negative γ is never learned.
+    The observation is x = z + n, where z is autoregressive: z' = γ z + u, with |γ| < 1. With the
+    stationary variance v = σ_u^2 / (1 - γ^2) of z, where σ_u^2 is the variance of u and σ_n^2 that
+    of the noise n, λ = γ v and ρ = γ v / (v + σ_n^2). A feature with negative γ is never learned.
+    All arguments broadcast.
     """
     gamma, innovation, noise = np.broadcast_arrays(
         autocorrelation, innovation_variance, noise_variance
@@ -223,8 +234,11 @@ def temporal_features(
 
 @guarded
 def complementary_mask_covariances(data_covariance: DataCovariance, rate: Fraction) -> Covariances:
-    """q^2 S + q (1 - q) D, q (1 - q)(S - D) of x = m z, y = (1 - m) z, m_k ~ Bernoulli(`rate` q), D
-    = diag S.
+    """Return the covariances Σ_xx and Σ_yx of two complementary masks of the same coordinates z.
+
+    The context is x = m z and the target is y = (1 - m) z, entry by entry, with m_k ~ Bernoulli(q)
+    and q = `rate`. Then Σ_xx = q^2 S + q (1 - q) D and Σ_yx = q (1 - q) (S - D), where S =
+    `data_covariance` is that of z and D = diag S.
     """
     diagonal = np.diag(np.diag(data_covariance))
     hidden = rate * (1 - rate)
@@ -237,8 +251,11 @@ def complementary_mask_covariances(data_covariance: DataCovariance, rate: Fracti
 def independent_mask_covariances(
     data_covariance: DataCovariance, rate: Fraction, target_rate: Fraction
 ) -> Covariances:
-    """Covariances q^2 S + q (1 - q) D and q q' S of x = m z, y = m' z with independent masks of
-    rates q and q'.
+    """Return the covariances Σ_xx and Σ_yx of two independent masks of the same coordinates z.
+
+    The context is x = m z and the target is y = m' z, entry by entry, with m_k ~ Bernoulli(q), m'_k
+    ~ Bernoulli(q'), q = `rate` and q' = `target_rate`. Then Σ_xx = q^2 S + q (1 - q) D and Σ_yx = q
+    q' S, where S = `data_covariance` is that of z and D = diag S.
     """
     diagonal = np.diag(np.diag(data_covariance))
     return Covariances(
@@ -251,11 +268,10 @@ def independent_mask_covariances(
 def complementary_mask_features(
     eigenvalues: NonNegatives, variance: Positives, rate: Fractions
 ) -> Features:
-    """Features of complementary masks where all coordinates have one variance c, from the
-    eigenvalues s of S.
+    """Return the features of complementary masks of coordinates that all have the variance c.
 
-    λ = q (1 - q) (s - c), ρ = (1 - q)(s - c) / (q s + (1 - q) c); s <= c is never learned. All
-    broadcast.
+    Each eigenvalue s of S gives λ = q (1 - q) (s - c) and ρ = (1 - q) (s - c) / (q s + (1 - q) c),
+    where q is the mask's `rate`. A feature with s <= c is never learned. All arguments broadcast.
     """
     s, c, q = np.broadcast_arrays(eigenvalues, variance, rate)
     return Features(
@@ -267,10 +283,10 @@ def complementary_mask_features(
 def independent_mask_features(
     eigenvalues: NonNegatives, variance: Positives, rate: Fractions, target_rate: Fractions
 ) -> Features:
-    """Independent masks, all coordinates of variance c, eigenvalues s: λ = q q' s, ρ = q' s / (q s
-    + (1 - q) c).
+    """Return the features of independent masks of coordinates that all have the variance c.
 
-    Both increase with s. Arguments broadcast.
+    Each eigenvalue s of S gives λ = q q' s and ρ = q' s / (q s + (1 - q) c), where q is the `rate`
+    and q' the `target_rate` of the masks. Both grow with s. All arguments broadcast.
     """
     s, c, q, q_target = np.broadcast_arrays(eigenvalues, variance, rate, target_rate)
     return Features(np.asarray(q * q_target * s), np.asarray(q_target * s / (q * s + (1 - q) * c)))
@@ -282,8 +298,9 @@ def covariances_of_features(
     regression: Annotated[Float[np.ndarray, " dim"], POSITIVE],
     basis: Annotated[Float[np.ndarray, "dim dim"], ORTHONORMAL],
 ) -> Covariances:
-    """Σ_xx = Q diag(λ / ρ) Q^T and Σ_yx = Q diag(λ) Q^T for Q = `basis`; the inverse of
-    `joint_spectrum`.
+    """Return the covariances Σ_xx = Q diag(λ / ρ) Q^T and Σ_yx = Q diag(λ) Q^T of given features.
+
+    λ is `covariance`, ρ is `regression`, and Q is `basis`. It is the inverse of `joint_spectrum`.
     """
     return Covariances(
         (basis * (covariance / regression)) @ basis.T, (basis * covariance) @ basis.T

@@ -1,4 +1,4 @@
-"""The domains of this paper's arguments, in its words. Arguments with axes `*#batch` broadcast
+"""The domains of the arguments of this paper's functions. Arguments with axes `*#batch` broadcast
 against each other.
 """
 
@@ -31,37 +31,37 @@ _LEARNED = Interval(
 _WITH_VARIANCE = Interval(0, closed="()", why="a feature without input variance has none: drop it")
 
 Objective = Literal["jepa", "mae"]
-"""What is predicted: the latent of the target, or the target itself."""
+"""Whether the prediction is of the latent of the target (jepa) or of the target itself (mae)."""
 
 Reals = Float[np.ndarray, "*#batch"] | float
 """Any finite numbers."""
 Positives = Annotated[Reals, POSITIVE]
-"""Strengths ε, w-bar and w, variances and inverse rates."""
+"""Positive numbers: strengths ε, w-bar and w, variances, or inverse rates."""
 NonNegatives = Annotated[Reals, NON_NEGATIVE]
 Fractions = Annotated[Reals, FRACTION]
-"""p, the share of its final strength at which a feature counts as learned; δ; q, the rate of a
-mask.
+"""Numbers in (0, 1): p, the share of its final strength at which a feature counts as learned; the
+misalignment δ; or the rate q of a mask.
 """
 Times = Annotated[Reals, NON_NEGATIVE, MAY_BE_INFINITE]
-"""t."""
+"""The times t, which may be infinite."""
 Depths = Annotated[Int[np.ndarray, "*#batch"] | int, Interval(1, MOST)]
-"""L, the layers of the encoder, or M, those of the predictor."""
+"""The number of layers: L of the encoder, or M of the predictor."""
 DepthsFromTwo = Annotated[Int[np.ndarray, "*#batch"] | int, Interval(2, MOST)]
 Covariance = Annotated[Reals, _LEARNED]
-"""λ, between the two views of a feature."""
+"""The covariance λ between the two views of a feature."""
 Regression = Annotated[Reals, _WITH_VARIANCE]
-"""ρ = λ / σ^2, of the target on the context."""
+"""The coefficient ρ = λ / σ^2 of the regression of the target on the context."""
 
 FeatureCovariances = Annotated[Float[np.ndarray, " features"], _LEARNED]
-"""λ of each feature."""
+"""The covariance λ of each feature."""
 FeatureRegressions = Annotated[Float[np.ndarray, " features"], _WITH_VARIANCE]
-"""ρ of each feature."""
+"""The regression coefficient ρ of each feature."""
 Learned = Bool[np.ndarray, "*states features"]
-"""Which features a state has learned."""
+"""Whether each state has learned each feature."""
 
 SecondMoment = Annotated[Float[np.ndarray, "dim dim"], SYMMETRIC]
-"""Σ_xx = E[x x^T]."""
+"""The second moment Σ_xx = E[x x^T]."""
 Definite = Annotated[Float[np.ndarray, "dim dim"], DEFINITE]
-"""Σ_xx where it is inverted; for one without full rank see `restrict_to_range`."""
+"""The second moment Σ_xx where it is inverted. `restrict_to_range` treats one without full rank."""
 CrossMoment = Float[np.ndarray, "dim dim"]
-"""Σ_yx = E[y x^T]."""
+"""The cross moment Σ_yx = E[y x^T]."""

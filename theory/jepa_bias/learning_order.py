@@ -1,12 +1,12 @@
-"""Which of two features is learned first: the covariance ratio that JEPA can overturn, and for
-which ε.
+"""Which of two features is learned first: the ratio of covariances up to which JEPA reverses the
+order, and the starts ε for which it does so.
 
-Feature 1 has the larger covariance, κ = λ_1 / λ_2 > 1, feature 2 the larger regression coefficient,
-ρ_1 < ρ_2; MAE then learns feature 1 first. JEPA learns feature 2 first iff κ < Φ. Littwin et al.
-2024 (arXiv 2407.03475) state the preference at equal λ (as quoted by a public formalisation); the
-exact boundary, its windows and its limit are derived here. Everything below assumes one predictor
-layer and the diagonal dynamics of `learning_times`; what misalignment does to the order is in
-`partial_states`.
+Feature 1 has the larger covariance, κ = λ_1 / λ_2 > 1, and feature 2 has the larger regression
+coefficient, ρ_1 < ρ_2. MAE then learns feature 1 first. JEPA learns feature 2 first if and only if
+κ < Φ. Littwin et al. 2024 (arXiv 2407.03475) state the preference at equal λ (as a public
+formalisation quotes them). The exact boundary, its windows and its limit are derived here. All
+functions assume one predictor layer and the diagonal dynamics of `learning_times`. `partial_states`
+shows what a misalignment does to the order.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from theory.jepa_bias.learning_times import asymptote, exponents, mae_constant
 from theory_on_trial.contract import Count, Fraction, Interval, guarded, require
 
 Ratio = Annotated[Reals, Interval(1, closed="()", why="feature 1 has the larger covariance")]
-"""κ = λ_1 / λ_2."""
+"""The ratio κ = λ_1 / λ_2 of the covariances."""
 RatioAboveOne = Annotated[
     Reals,
     Interval(
@@ -42,7 +42,7 @@ RatioAboveOne = Annotated[
         why="feature 1 has the larger covariance; within 1e-9 of one the window is below float64",
     ),
 ]
-"""κ for which the window is looked for."""
+"""The ratio κ for which the window is looked for."""
 
 _HALVINGS = 50  # of intervals of at most 30 L in log epsilon
 _SMALLEST_LOG_START = -30.0  # of s_0: there Phi - 1 is below 1e-12
@@ -57,10 +57,12 @@ def order_boundary(
     rho_2: Regression,
     objective: Objective = "jepa",
 ) -> Float[np.ndarray, "..."]:
-    """Φ_L(ε, p; ρ_1, ρ_2) = λ t*(ρ_1) / (λ t*(ρ_2)): feature 2 comes first iff κ < Φ.
+    """Return the boundary Φ_L(ε, p; ρ_1, ρ_2) of the ratio κ = λ_1 / λ_2, below which feature 2
+    comes first.
 
-    `init` is the ε of both. NaN where either starts at or above p times its asymptote. All
-    arguments broadcast.
+    Φ is the ratio of λ t*(ρ_1) to λ t*(ρ_2), where t* is the `critical_time`, and feature 2 comes
+    first if and only if κ < Φ. `init` is the ε and `fraction` the p of both features. The result is
+    NaN if either feature starts at or above p times its asymptote. All arguments broadcast.
 
     >>> order_boundary(2, [1e-2, 1e-4, 1e-6], 0.5, 0.5, 1.0).round(4).tolist()
     [1.1821, 1.0157, 1.0015]
@@ -72,8 +74,10 @@ def order_boundary(
 def boundary_maximiser(
     depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """(ε, Φ) where JEPA's Φ, taken to rise and then fall with ε, is largest; `ValueError` unless
-    ρ_1 < ρ_2.
+    """Return the start ε at which JEPA's boundary Φ is largest, and this largest Φ.
+
+    The search assumes that Φ first rises and then falls with ε. `fraction` is p. All arguments
+    broadcast. Raises ValueError unless ρ_1 < ρ_2.
     """
     log_init, _, _ = _log_maximiser(depth, fraction, rho_1, rho_2)
     return np.asarray(np.exp(log_init)), np.asarray(
@@ -85,8 +89,11 @@ def boundary_maximiser(
 def inversion_window(
     kappa: RatioAboveOne, depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """Interval of ε in which JEPA overturns κ: NaN if none; an edge below float64 is 0. ValueError
-    for ρ_1 >= ρ_2.
+    """Return the lower and the upper edge of the interval of ε in which JEPA reverses the order at
+    the ratio κ.
+
+    Both are NaN if there is no such interval, and a lower edge below float64 is 0. `fraction` is p.
+    All arguments broadcast. Raises ValueError unless ρ_1 < ρ_2.
     """
     peak, lowest, highest = _log_maximiser(depth, fraction, rho_1, rho_2)
     ratio, peak, lowest, highest = np.broadcast_arrays(kappa, peak, lowest, highest)
@@ -104,10 +111,12 @@ def inversion_window(
 def init_threshold(
     kappa: Ratio, depth: DepthsFromTwo, rho_1: Regression, rho_2: Regression
 ) -> Float[np.ndarray, "..."]:
-    """First-order lower edge of the window, [(κ - 1)(2L-2) / ((2L-1)(1/ρ_1 - 1/ρ_2))]^L: below it λ
-    wins.
+    """Return the lower edge of the window of ε to first order in κ - 1; below it the feature with
+    the larger λ comes first.
 
-    An order of magnitude unless the bracket is far below one. `ValueError` unless ρ_1 < ρ_2.
+    It is [(κ - 1)(2L - 2) / ((2L - 1)(1/ρ_1 - 1/ρ_2))]^L with L = `depth`, and it is an order of
+    magnitude only, unless the bracket is far below one. All arguments broadcast. Raises ValueError
+    unless ρ_1 < ρ_2.
     """
     _require_order(rho_1, rho_2)
     return np.asarray(((kappa - 1) / _first_coefficient(depth, rho_1, rho_2)) ** depth)
@@ -122,11 +131,11 @@ def limit_order(
     *,
     objective: Objective,
 ) -> Int[np.ndarray, " features"]:
-    """Indices of the features, first learned first, as ε -> 0: by decreasing λ, for both
-    objectives.
+    """Return the indices of the features in the order in which they are learned as ε tends to 0.
 
-    Of equal λ JEPA takes the larger ρ first; so does MAE where p > `sign_threshold`, else (and at L
-    = 1) the smaller.
+    Both objectives learn features by decreasing λ. Among features with equal λ, JEPA takes the one
+    with the larger ρ first, and so does MAE if the depth is at least 2 and p = `fraction` exceeds
+    `sign_threshold`; otherwise MAE takes the one with the smaller ρ first.
     """
     prefers_large = objective == "jepa" or (depth > 1 and float(mae_constant(fraction, depth)) > 0)
     return np.lexsort((-regression if prefers_large else regression, -covariance))
@@ -140,12 +149,14 @@ def depth_cap(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "..."]:
-    """Largest depth L at which ε < p w-bar(infinity); zero if there is none, infinite if there is
-    no largest.
+    """Return the largest depth L at which a feature grows from ε to more than p times its
+    asymptote: ε < p w-bar(infinity).
 
-    With p = 1: the largest depth at which the feature grows at all; beyond it, it decays from its
-    start. Finite caps above zero exist for ρ < 1 only: ln(p / ε) / ln(1 / ρ) > L for JEPA, > L / (L
-    + 1) for MAE.
+    The result is zero if no depth is small enough, and infinite if there is no largest one. With p
+    = `fraction` = 1, it is the largest depth at which the feature grows at all; in deeper networks
+    it decays from its start. A finite cap above zero exists for ρ < 1 only: it is the largest L
+    with L < ln(p / ε) / ln(1 / ρ) for JEPA, and with L / (L + 1) < ln(p / ε) / ln(1 / ρ) for MAE.
+    All arguments broadcast.
     """
     start, p, rho = np.broadcast_arrays(init, fraction, regression)
     shrinks = rho < 1
@@ -181,13 +192,16 @@ def greedy_excess(
     objective: Objective,
     fraction: Fractions,
 ) -> Float[np.ndarray, "..."]:
-    """t*(ρ_low) / t*(rho_high) - 1 at equal λ to first order in ε; positive: the larger ρ comes
-    first.
+    """Return the excess t*(ρ_low) / t*(ρ_high) - 1 of the time of the smaller ρ at equal λ, to
+    first order in ε. If it is positive, the larger ρ is learned first.
 
-    JEPA: (2L-1)/(2L-2) Δ ε^(1/L), Δ = 1/ρ_low - 1/rho_high, and Δ ε log(1/ε) at L = 1;
-    with one it is the Φ of `order_boundary`. MAE: (L-1) K_L(p) (ρ_low^(-q) - rho_high^(-q))
-    ε^((L-1)/L), q = (L-1)/(L+1), as long as ε^(2/L) << |K_L(p)|, and -log(rho_high / ρ_low) / (2
-    log(1/ε)) at L = 1.
+    L is the depth and p = `fraction`. All arguments but the depth broadcast.
+
+    - JEPA: (2L-1)/(2L-2) Δ ε^(1/L) with Δ = 1/ρ_low - 1/ρ_high, and Δ ε log(1/ε) at L = 1. One plus
+      this excess is the Φ of `order_boundary`.
+    - MAE: (L-1) K_L(p) (ρ_low^(-q) - ρ_high^(-q)) ε^((L-1)/L), where q = (L-1)/(L+1) and K_L is the
+      `mae_constant`. This holds while ε^(2/L) is far below |K_L(p)|. At L = 1 it is -log(ρ_high /
+      ρ_low) / (2 log(1/ε)).
     """
     if objective == "jepa":
         if depth == 1:
@@ -206,8 +220,11 @@ def greedy_excess(
 def sign_threshold(
     depth: Annotated[int, Interval(2, 10**12, why="there p* is 2 / L, near rounding")],
 ) -> float:
-    """p*_L, zero of `mae_constant`: at equal λ as ε -> 0 MAE reaches p of a larger ρ earlier iff p
-    > p*_L.
+    """Return the fraction p*_L at which MAE has no preference between two ρ at equal λ, as ε tends
+    to 0.
+
+    It is the zero of `mae_constant`. MAE reaches p of the feature with the larger ρ earlier if and
+    only if p > p*_L. The depth is at least 2.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -226,6 +243,7 @@ def _boundary(
     rho_2: Regression,
     objective: Objective,
 ) -> Floats:
+    """Return Φ at the start ε = e^log_init."""
     time_1, _ = _scaled_time(depth, log_init, fraction, rho_1, objective)
     time_2, _ = _scaled_time(depth, log_init, fraction, rho_2, objective)
     return time_1 / time_2
@@ -238,7 +256,10 @@ def _scaled_time(
     rho: Regression,
     objective: Objective,
 ) -> tuple[Floats, Floats]:
-    """Λ t* in units that depend on L and ε alone, NaN if it is not positive, and log s_0."""
+    """Return λ t* in a unit that depends on L and ε alone, and log s_0.
+
+    The time is NaN unless it is positive.
+    """
     gradient, resistance = exponents(depth, objective=objective)
     p, log_init, layers, gradient, resistance, rho = np.broadcast_arrays(
         fraction, log_init, depth, gradient, resistance, rho
@@ -252,21 +273,24 @@ def _scaled_time(
 
 
 def _first_coefficient(depth: DepthsFromTwo, rho_1: Regression, rho_2: Regression) -> Reals:
+    """Return the coefficient of ε^(1/L) in Φ - 1."""
     return (2 * depth - 1) / (2 * depth - 2) * (1 / rho_1 - 1 / rho_2)
 
 
 def _require_order(rho_1: Regression, rho_2: Regression) -> None:
+    """Raise ValueError unless ρ_1 < ρ_2."""
     excess = np.max(np.subtract(rho_1, rho_2))
     require(
         excess < 0,
-        f"rho_1 must be below rho_2 (else JEPA has nothing to overturn), got {excess:g} more",
+        "rho_1 must be below rho_2 (else JEPA has nothing to overturn), got a rho_1 that is "
+        f"{excess:g} above rho_2",
     )
 
 
 def _log_maximiser(
     depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
 ) -> tuple[Floats, ...]:
-    """The peak of Φ in log ε, and the interval in which it was looked for."""
+    """Return log ε at the peak of Φ, and the ends of the interval in which it was looked for."""
     _require_order(rho_1, rho_2)
     layers, p, low, high = np.broadcast_arrays(depth, fraction, rho_1, rho_2)
     highest = np.log(p) + layers * np.log(low)
@@ -283,7 +307,9 @@ def _log_maximiser(
 
 
 def _turning_point(holds: Callable[[Floats], Truths], lower: Floats, upper: Floats) -> Floats:
-    """Where `holds` turns from false to true between `lower` and `upper`, by bisection."""
+    """Return the point at which `holds` turns from false to true between `lower` and `upper`, by
+    bisection.
+    """
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2
         above = holds(middle)

@@ -1,16 +1,16 @@
-"""The scalar dynamics to which one feature of an aligned, balanced deep linear network reduces, and
-when it is learned.
+"""The scalar dynamics of one feature in an aligned, balanced deep linear network, and the time at
+which the feature is learned.
 
-Littwin et al. 2024 (arXiv 2407.03475) as quoted by a public formalisation: equations (7) and (8),
+Littwin et al. 2024 (arXiv 2407.03475), as quoted by a public formalisation: equations (7) and (8),
 the partial-fraction form of JEPA's time (theorem 4.4), and JEPA's power sum and the leading term of
 MAE (theorem 4.5). The common form of both objectives, the decay from above and the remainders are
 derived here.
 
 `strength` is w-bar, the singular value of the encoder W_L ... W_1 on the feature, and w =
-w-bar^(1/L) that of each layer; `covariance` is λ, `regression` ρ = λ / σ^2, `depth` the encoder's
-L, `init` ε = w-bar(0) > 0 and `fraction` p > 0; the predictor (JEPA) or decoder (MAE) has one
-layer. All arguments broadcast. Times are those of the gradient flow, in whose unit the paper counts
-L: t_paper = L t.
+w-bar^(1/L) is that of each layer. `covariance` is λ, `regression` is ρ = λ / σ^2, `depth` is the
+encoder's L, `init` is ε = w-bar(0) > 0, and `fraction` is p > 0. The predictor (JEPA) or decoder
+(MAE) has one layer. All arguments broadcast. Times are those of the gradient flow. The paper's time
+is t_paper = L t.
 """
 
 from typing import Annotated
@@ -48,8 +48,9 @@ _MOST_NEWTON_STEPS = (
 def exponents(
     depth: Depths, *, objective: Objective
 ) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
-    """(a, b) of the per-layer flow w' = w^a (λ - w^b σ^2): (2L, 1) for JEPA, (L, L + 1) for MAE, by
-    the gradients.
+    """Return the exponents (a, b) of the flow w' = w^a (λ - w^b σ^2) of each layer.
+
+    They are (2L, 1) for JEPA and (L, L + 1) for MAE, and follow from the gradients.
     """
     layers = np.asarray(depth)
     if objective == "jepa":
@@ -66,7 +67,10 @@ def layer_velocity(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "..."]:
-    """dw/dt = w^(2L) (λ - w σ^2) for JEPA, w^L (λ - w^(L+1) σ^2) for MAE."""
+    """Return the speed dw/dt of a layer's strength w = `weight`.
+
+    It is w^(2L) (λ - w σ^2) for JEPA and w^L (λ - w^(L+1) σ^2) for MAE.
+    """
     gradient, resistance = exponents(depth, objective=objective)
     return np.asarray(covariance * weight**gradient * (1 - weight**resistance / regression))
 
@@ -80,9 +84,11 @@ def velocity(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "..."]:
-    """Rate of change of w-bar = `strength`, L times the right-hand sides of equations (7) and (8).
+    """Return the rate at which w-bar = `strength` changes, which is L times the right-hand sides of
+    equations (7) and (8).
 
-    JEPA: λ w-bar^(3 - 1/L) - (λ / ρ) w-bar^3; MAE: λ w-bar^(2 - 1/L) - (λ / ρ) w-bar^3.
+    These right-hand sides are λ w-bar^(3 - 1/L) - (λ / ρ) w-bar^3 for JEPA and λ w-bar^(2 - 1/L) -
+    (λ / ρ) w-bar^3 for MAE.
     """
     weight = strength ** (1 / depth)
     rate = layer_velocity(weight, depth, covariance, regression, objective=objective)
@@ -93,9 +99,10 @@ def velocity(
 def asymptote(
     depth: Depths, regression: Regression, *, objective: Objective
 ) -> Float[np.ndarray, "..."]:
-    """w-bar(infinity) = ρ^(L/b): ρ^L for JEPA, ρ^(L/(L+1)) for MAE; the same for every λ.
+    """Return w-bar(infinity), the strength at which the feature ends for every λ.
 
-    V W-bar on the feature, its power (L+1)/L, ends at ρ^(L+1) and ρ.
+    It is ρ^(L/b): ρ^L for JEPA and ρ^(L/(L+1)) for MAE, where b is that of `exponents`. The
+    strength of predictor times encoder on the feature, w-bar^((L+1)/L), ends at ρ^(L+1) and ρ.
     """
     _, resistance = exponents(depth, objective=objective)
     return np.asarray(regression ** (depth / resistance))
@@ -111,11 +118,12 @@ def time_to_reach(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "..."]:
-    """Time t(w-bar) from w-bar(0) = `init` to w-bar = `strength`, growing below the asymptote or
-    decaying above it.
+    """Return the time in which the feature moves from w-bar(0) = `init` to w-bar = `strength`,
+    growing below the asymptote or decaying above it.
 
-    Zero at the start; infinite for a strength behind it, at or beyond the asymptote, and beyond
-    float64.
+    The time is zero if both are equal. It is infinite if the strength lies behind the start, at the
+    asymptote or beyond it, or if the time exceeds float64. Raises ValueError if the depth asks for
+    more than 10^6 terms.
     """
     gradient, resistance = exponents(depth, objective=objective)
     limit = asymptote(depth, regression, objective=objective)
@@ -145,10 +153,12 @@ def critical_time(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "..."]:
-    """t* with w-bar(t*) = p w-bar(infinity); proportional to 1 / λ exactly.
+    """Return the time t* at which w-bar reaches p times its asymptote w-bar(infinity); it is
+    exactly proportional to 1 / λ.
 
-    Zero where the start is already there, otherwise infinite at p >= 1 and where the time exceeds
-    float64.
+    The time is zero if the start is at or above min(p, 1) times the asymptote. Otherwise it is
+    infinite if p >= 1 or if it exceeds float64. Raises ValueError if the depth asks for more than
+    10^6 terms.
 
     >>> critical_time(0.5, 0.01, 2, [1.0, 0.5], 0.5, objective="jepa").round(2).tolist()
     [464.62, 929.24]
@@ -167,8 +177,11 @@ def passage_time(
     covariance: Covariance,
     regression: Regression,
 ) -> Float[np.ndarray, "..."]:
-    """Time of the flow w' = w^a (λ - w^b σ^2), a = `gradient` and b = `resistance`, in which w^L
-    grows from ε to p times its asymptote ρ^(L/b); zero and infinite as `critical_time`.
+    """Return the time in which w^L grows from ε to p times its asymptote ρ^(L/b) under the flow w'
+    = w^a (λ - w^b σ^2).
+
+    Here a = `gradient` and b = `resistance`. It is zero and infinite as `critical_time` is, and
+    raises ValueError as it does.
     """
     p, start, layers, gradient, resistance, strength, rho = np.broadcast_arrays(
         fraction, init, depth, gradient, resistance, covariance, regression
@@ -192,11 +205,12 @@ def strength_at(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "..."]:
-    """w-bar(t) from w-bar(0) = `init` at `time`, the inverse of `time_to_reach`; the asymptote at
-    infinity.
+    """Return w-bar(t) from w-bar(0) = `init` at t = `time`, the inverse of `time_to_reach`.
 
-    By Newton's method from below, in the logit x of s (of 1 / s above the asymptote), in which the
-    time is concave, and its logarithm above the asymptote.
+    It is the asymptote at infinite time. Newton's method finds it from below. Below the asymptote
+    it works in the logit of s = (w-bar / w-bar(infinity))^(b/L), with the b of `exponents`, in
+    which the time is concave. Above the asymptote it works in the logit of 1 / s, in which the
+    logarithm of the time is concave. Raises ValueError if the depth asks for more than 10^6 terms.
 
     >>> path = strength_at([0.0, 300.0, np.inf], 0.01, 2, 1.0, 0.5, objective="jepa")
     >>> path.round(4).tolist()
@@ -240,11 +254,11 @@ def jepa_remainder(
     covariance: Covariance,
     regression: Regression,
 ) -> Float[np.ndarray, "..."]:
-    """t*_JEPA minus theorem 4.5's sum over n = 1, ..., 2L - 1 of 1 / (n λ ρ^(2L-n-1) ε^(n/L)),
-    exactly.
+    """Return the exact difference between t*_JEPA and the sum of theorem 4.5, which runs over n =
+    1, ..., 2L - 1 of 1 / (n λ ρ^(2L-n-1) ε^(n/L)).
 
-    (1 / (λ ρ^(2L-1))) [log(s / (1 - s)) - sum_(n<2L) s^(-n) / n - log(s_0 / (1 - s_0))] with s =
-    p^(1/L), s_0 = ε^(1/L) / ρ. NaN where the start is above the asymptote.
+    It is (1 / (λ ρ^(2L-1))) [log(s / (1 - s)) - sum_(n<2L) s^(-n) / n - log(s_0 / (1 - s_0))] with
+    s = p^(1/L) and s_0 = ε^(1/L) / ρ. The result is NaN if the start is at or above the asymptote.
     """
     p, start, layers, strength, rho = np.broadcast_arrays(
         fraction, init, depth, covariance, regression
@@ -262,7 +276,9 @@ def jepa_remainder(
 def mae_leading_time(
     init: Positives, depth: Depths, covariance: Covariance
 ) -> Float[np.ndarray, "..."]:
-    """Leading term of t*_MAE as ε -> 0: ε^(-(L-1)/L) / ((L-1) λ), log(1/ε) / λ at L = 1."""
+    """Return the leading term of t*_MAE as ε tends to 0: ε^(-(L-1)/L) / ((L-1) λ), or log(1/ε) / λ
+    at L = 1.
+    """
     start, layers = np.broadcast_arrays(init, depth)
     power = (layers - 1) / layers
     growth = np.where(layers > 1, start**-power / np.where(layers > 1, power, 1), -np.log(start))
@@ -271,11 +287,12 @@ def mae_leading_time(
 
 @guarded
 def mae_constant(fraction: Fractions, depth: Depths) -> Float[np.ndarray, "..."]:
-    """K_L(p) of t*_MAE = leading + ρ^(-(L-1)/(L+1)) K_L(p) / λ + O(ε^(2/L)), L >= 2.
+    """Return the constant K_L(p) in t*_MAE = leading term + ρ^(-(L-1)/(L+1)) K_L(p) / λ +
+    O(ε^(2/L)) for L >= 2.
 
-    K_L(p) = -u^(1-L) / (L - 1) + (u^2 / 2) 2F1(1, 2/(L+1); 1 + 2/(L+1); u^(L+1)) at u = p^(1/L). At
-    L = 1 it is log p - log(1 - p^2) / 2, to which log(ρ) / 2 is to be added. Increases with p; zero
-    at `sign_threshold`.
+    K_L(p) = -u^(1-L) / (L - 1) + (u^2 / 2) 2F1(1, 2/(L+1); 1 + 2/(L+1); u^(L+1)) with u = p^(1/L),
+    where 2F1 is the hypergeometric function. At L = 1 the result is log p - log(1 - p^2) / 2, and
+    the constant is this plus log(ρ) / 2. It grows with p and is zero at `sign_threshold`.
     """
     from scipy.special import binom, digamma, hyp2f1
 
@@ -304,9 +321,9 @@ def mae_constant(fraction: Fractions, depth: Depths) -> Float[np.ndarray, "..."]
 def mae_next_term(
     init: Positives, depth: Depths, covariance: Covariance, regression: Regression
 ) -> Float[np.ndarray, "..."]:
-    """The term -ε^(2/L) / (2 λ ρ) of t*_MAE after the constant.
+    """Return the term -ε^(2/L) / (2 λ ρ) of t*_MAE that follows the constant.
 
-    What follows is smaller by 2 ε^((L+1)/L) / ((L + 3) ρ).
+    The term after it is smaller by the factor 2 ε^((L+1)/L) / ((L + 3) ρ).
     """
     return np.asarray(-(init ** (2 / depth)) / (2 * covariance * regression))
 
@@ -321,10 +338,11 @@ def _flow_time(
     resistance: Wholes,
     covariance: Floats,
 ) -> Float[np.ndarray, "..."]:
-    """Time of a passage in log s, s = (w-bar / w-bar(infinity))^(b/L), infinite if it never
-    happens.
+    """Return the time of a passage in log s, where s = (w-bar / w-bar(infinity))^(b/L); it is
+    infinite if the passage never happens.
 
-    Below zero the feature grows. `gap` is |log_end - log_start|, `weakest` the lowest w-bar.
+    For log s below zero the feature grows, above it decays. `gap` is |log_end - log_start|, and
+    `weakest` is the lowest w-bar of the passage.
     """
     time = np.where(log_start == log_end, 0, np.inf)
     grows = (log_start < log_end) & (log_end < 0)
@@ -344,8 +362,8 @@ def _flow_time(
 def _invert(
     target: Floats, log_start: Floats, gradient: Wholes, resistance: Wholes, *, rises: bool
 ) -> tuple[Floats, Floats]:
-    """(|log s - log s_0|, -|log s|) at which the reduced time is `target` > 0, from -|log s_0| =
-    `log_start` < 0.
+    """Return |log s - log s_0| and -|log s| at which the reduced time is `target` > 0, for -|log
+    s_0| = `log_start` < 0.
     """
     power = (gradient - 1) / resistance
     log_start_rest = np.log(-np.expm1(log_start))

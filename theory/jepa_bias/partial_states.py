@@ -1,15 +1,17 @@
-"""What the scalar dynamics cannot see: partially learned states of the matrix flow that are
-unstable, and the features that are unlearned and learned again. Derived here.
+"""Partially learned states of the matrix flow that are unstable, and the features that are
+unlearned and learned again, which the scalar dynamics cannot show. Derived here.
 
-At a partial state the features of a set S are at their diagonal fixed point and all others exactly
-zero. The one way out that is exponential is that a latent unit which holds j in S starts to read i
-outside S: feature i displaces j. JEPA: iff ρ_i > ρ_j. MAE: iff λ_i ρ_i > λ_j ρ_j (explained
-variance). One predictor layer, commuting covariances; every other rate is negative or zero.
+At a partial state the features of a set S are at their diagonal fixed point, and all others are
+exactly zero. The state has one exponential way out: a latent unit that holds a feature j in S
+starts to read a feature i outside S, and feature i displaces j. With JEPA this happens if and only
+if ρ_i > ρ_j, and with MAE if and only if λ_i ρ_i > λ_j ρ_j (explained variance). There is one
+predictor layer and the covariances commute. Every other rate is negative or zero.
 
-A misalignment δ grows as δ e^(μ t) along the plateau on which j is learned and i is not, μ the
-`saddle_rate` of the pair; when it is of order one, the latent unit that held j reads i instead.
-Then j is left to the unit that was to learn i, at the strength that i had reached there, from which
-it is learned again by the scalar dynamics. Times and rates are those of the gradient flow.
+A misalignment δ grows as δ e^(μ t) along the plateau on which j is learned and i is not, where μ is
+the `saddle_rate` of the pair. When it is of order one, the latent unit that held j reads i instead.
+Feature j is then left to the unit that was to learn i, at the strength that i had reached there.
+From this strength it is learned again by the scalar dynamics. Times and rates are those of the
+gradient flow.
 """
 
 from itertools import product
@@ -37,14 +39,15 @@ _MOST_FEATURES = 16
 
 
 class StabilityMap(NamedTuple):
-    """All 2^d partial states of d features."""
+    """The stability of all 2^d partial states of d features."""
 
     learned: Bool[np.ndarray, "states features"]
-    """Which features each state has learned."""
+    """Whether each state has learned each feature."""
     largest_rate: Float[np.ndarray, " states"]
-    """The largest rate at which a state is left; zero where nothing grows exponentially."""
+    """The largest rate at which each state is left, which is zero if nothing grows exponentially.
+    """
     stable: Bool[np.ndarray, " states"]
-    """Whether no rate is positive."""
+    """Whether a state has no positive rate."""
 
 
 @guarded
@@ -57,11 +60,16 @@ def saddle_rate(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "..."]:
-    """Rate at which a latent unit that has learned feature j starts to read i: where positive, i
-    displaces j.
+    """Return the rate at which a latent unit that has learned feature j starts to read feature i.
+    If it is positive, i displaces j.
 
-    JEPA: μ = ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j). MAE, with ω = ρ_j^(2/(L+1)), 2h = ω^L (σ_i^2 + σ_j^2):
-    the larger root ν = -h + sqrt(h^2 + ω^(L-1) σ_i^2 (λ_i ρ_i - λ_j ρ_j)). All broadcast.
+    It is, with σ_i^2 = λ_i / ρ_i, for
+
+    - JEPA: μ = ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j).
+    - MAE: the larger root ν = -h + sqrt(h^2 + ω^(L-1) σ_i^2 (λ_i ρ_i - λ_j ρ_j)), where ω =
+      ρ_j^(2/(L+1)) and 2h = ω^L (σ_i^2 + σ_j^2).
+
+    All arguments broadcast.
     """
     layers, old, rho_old, new, rho_new = np.broadcast_arrays(
         depth, covariance_learned, regression_learned, covariance_new, regression_new
@@ -93,7 +101,9 @@ def saddle_rates(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "*states features features"]:
-    """`saddle_rate` of every pair: entry (j, i) for j learned and i not; NaN elsewhere."""
+    """Return the `saddle_rate` of every pair of features in every state: the entry (j, i) for j
+    learned and i not learned, and NaN for other pairs.
+    """
     old = (covariance[:, None], regression[:, None])
     new = (covariance[None], regression[None])
     rates = saddle_rate(depth, *old, *new, objective=objective)
@@ -108,11 +118,13 @@ def stability_map(
     *,
     objective: Objective,
 ) -> StabilityMap:
-    """Which of all subsets of at most 16 features nothing leaves exponentially.
+    """Return which of the 2^d subsets of the d features, taken as the learned ones, the flow does
+    not leave exponentially.
 
     Algebraic growth does not count. MAE at L = 1 also has the rates λ_i, so that only its full
-    state is stable. With distinct ρ (MAE, L >= 2: λ ρ) d + 1 are stable: the empty one and the d
-    sets of most preferred features.
+    state is stable. Otherwise, if the values of ρ (of λ ρ for MAE) are distinct, d + 1 states are
+    stable: the empty one and the d sets that consist of the features with the largest values.
+    Raises ValueError if there are more than 16 features.
     """
     count = covariance.size
     require(
@@ -135,10 +147,11 @@ def full_fixed_point_rates(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "features features"]:
-    """Rates of the balanced flow about the state in which all is learned, for every entry (i, j).
+    """Return the rates of the balanced flow about the state in which all features are learned, one
+    for every entry (i, j) of the matrices.
 
-    JEPA: -σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j); MAE: -σ_j^2 sum_(k=0)^L ρ_i^(2(L-k)/(L+1))
-    ρ_j^(2k/(L+1)).
+    They are -σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j) for JEPA and -σ_j^2 sum_(k=0)^L
+    ρ_i^(2(L-k)/(L+1)) ρ_j^(2k/(L+1)) for MAE, where σ_j^2 = λ_j / ρ_j.
     """
     if objective == "jepa":
         powers = regression ** (2 * depth + 1)
@@ -157,11 +170,12 @@ SmallStarts = Annotated[Reals, Interval(0, 1, "()", why="the law is one of small
 def displacement_time(
     learned_time: Times, rate: Reals, misalignment: Fractions, offset: Reals = 0.0
 ) -> Float[np.ndarray, "..."]:
-    """t_j + (log(1 / δ) + c) / μ, when j, learned at t_j, is displaced; infinite where `rate` μ <=
-    0.
+    """Return the time at which feature j, learned at t_j, is displaced: t_j + max(log(1 / δ) + c,
+    0) / μ.
 
-    δ of covariances from n samples is of order n^(-1/2); `offset` c is of order one, see
-    `misalignment_offset`.
+    δ is the `misalignment`, μ the `rate` and c the `offset`. The time is infinite if μ <= 0. For
+    covariances from n samples, δ is of the order n^(-1/2). The offset is of order one; see
+    `misalignment_offset`. All arguments broadcast.
     """
     start, growth, amplitude, shift = np.broadcast_arrays(learned_time, rate, misalignment, offset)
     grows = growth > 0
@@ -178,11 +192,13 @@ def misalignment_offset(
     *,
     kind: Misalignment,
 ) -> Float[np.ndarray, "..."]:
-    """The part of MAE's offset c that grows as ε falls; what remains is of order one and not known
-    in closed form.
+    """Return the part of MAE's offset c that grows as ε falls. The remaining part is of order one
+    and not known in closed form.
 
-    Zero for "covariance" (rotated or sampled), of JEPA too; "rotated predictor": (1 + λ_i / λ_j)
-    log(1 / ε) / L; "symmetric predictor": (1 - λ_i / λ_j) log(1 / ε) / L.
+    The offset is zero for a `kind` of "covariance", which means rotated or sampled covariances, and
+    then also for JEPA. It is (1 + λ_i / λ_j) log(1 / ε) / L for a "rotated predictor" and (1 - λ_i
+    / λ_j) log(1 / ε) / L for a "symmetric predictor". λ_j is `covariance_learned` and λ_i is
+    `covariance_new`. All arguments broadcast.
     """
     start, layers, old, new = np.broadcast_arrays(init, depth, covariance_learned, covariance_new)
     if kind == "covariance":
@@ -192,7 +208,9 @@ def misalignment_offset(
 
 
 class Event(NamedTuple):
-    """One crossing of the fraction p of its asymptote by a feature."""
+    """One event in which a feature crosses the fraction p of its asymptote: at which time, which
+    feature, and of which kind.
+    """
 
     time: float
     feature: int
@@ -203,11 +221,12 @@ class Event(NamedTuple):
 def permanent_order(
     covariance: FeatureCovariances, regression: FeatureRegressions, *, objective: Objective
 ) -> Int[np.ndarray, " features"]:
-    """Indices as features are learned for good, ε -> 0 at fixed misalignment: by falling ρ for
-    JEPA, λ ρ for MAE.
+    """Return the indices of the features in the order in which they are learned for good, as ε
+    tends to 0 at a fixed misalignment.
 
-    A conjecture, from the stability of the partial states and simulations; undefined for equal
-    values.
+    The order is by decreasing ρ for JEPA and by decreasing λ ρ for MAE. It is a conjecture, which
+    rests on the stability of the partial states and on simulations. It is undefined for features
+    with equal values.
     """
     return np.argsort(
         -(regression if objective == "jepa" else covariance * regression), kind="stable"
@@ -226,15 +245,15 @@ def itinerary(
     objective: Objective,
     offset: float = 0.0,
 ) -> list[Event]:
-    """What is learned, unlearned and relearned, and when, from an aligned start but for a
-    misalignment δ.
+    """Return the events in which features are learned, unlearned and relearned, in the order of
+    time, for a start that is aligned except for a misalignment δ.
 
-    An approximation: every feature follows the scalar dynamics in a latent unit of its own; the
-    amplitude with which the unit of a learned feature reads an unlearned one starts at δ e^(-c),
-    grows at the `saddle_rate` of the pair while this lasts, and at one the two units exchange their
-    features. Crossings of p = `fraction` of the asymptotes are listed in order of time; a displaced
-    feature and its successor cross at the same instant. `misalignment` is the δ of all pairs,
-    `offset` their c, see `misalignment_offset`.
+    This is an approximation. Every feature follows the scalar dynamics in a latent unit of its own.
+    The amplitude with which the unit of a learned feature reads an unlearned one starts at δ e^(-c)
+    and grows at the `saddle_rate` of the pair while the pair is in this state. When the amplitude
+    reaches one, the two units exchange their features. The events are the crossings of p =
+    `fraction` of the asymptotes; a displaced feature and its successor cross at the same instant.
+    `misalignment` is the δ and `offset` the c of all pairs, see `misalignment_offset`.
     """
     lowest = min(0.0, np.log(misalignment) - offset)
     targets = fraction * asymptote(depth, regression, objective=objective)

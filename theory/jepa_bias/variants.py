@@ -1,16 +1,17 @@
 """What follows from equations (4) and (5) of Littwin et al. 2024 (arXiv 2407.03475) for other
 starts, targets and predictors. Derived here.
 
-- Unbalanced starts and discrete steps, from what the matrix flow conserves; that the balance of
+- Unbalanced starts and discrete steps, from what the matrix flow conserves. That the balance of
   deep linear networks is conserved is due to Saxe et al. 2013 and Arora et al. 2018.
-- No stop-gradient: every imperfectly predictable feature collapses.
-- `predictor_depth` M predictor layers as strong as the L of the encoder: each layer obeys w' =
-  w^(2L + M - 1) (λ - w^M σ^2), which ends at ρ^(1/M).
-- A target encoder that is a moving average of the encoder, u' = τ (w - u) in every layer. As the
-  rate τ grows the target is the encoder itself, the paper's case; at τ = 0 it is frozen. Layers,
-  target and predictor start alike, so that w' = w^L (λ u^L - w^(L+1) σ^2).
+- Without stop-gradient, every imperfectly predictable feature collapses.
+- With `predictor_depth` = M predictor layers as strong as the L layers of the encoder, each layer
+  follows w' = w^(2L + M - 1) (λ - w^M σ^2), which ends at ρ^(1/M).
+- A target encoder can be a moving average of the encoder, u' = τ (w - u) in every layer. As the
+  rate τ grows, the target becomes the encoder itself, which is the paper's case. At τ = 0 it is
+  frozen. Layers, target and predictor start with the same strength, so that w' = w^L (λ u^L -
+  w^(L+1) σ^2).
 
-All arguments broadcast; times are those of the gradient flow.
+All arguments broadcast. Times are those of the gradient flow.
 """
 
 from typing import Annotated
@@ -48,11 +49,13 @@ def unbalanced_end_state(
     *,
     objective: Objective,
 ) -> tuple[float, Float[np.ndarray, " depth"]]:
-    """(v, (w_1, ..., w_L)) at the end of the scalar flow from positive, unequal factors; w_a^2 -
-    v^2 is conserved.
+    """Return the factors v and (w_1, ..., w_L) at the end of the scalar flow that starts from
+    positive, unequal factors.
 
-    JEPA: v = ρ, w_a = sqrt(ρ^2 + w_a(0)^2 - v(0)^2), or the smallest layer collapses to zero. MAE:
-    v w_1 ... w_L = ρ.
+    v is the predictor, w_a are the layers, and every w_a^2 - v^2 is conserved. JEPA ends at v = ρ
+    and w_a = sqrt(ρ^2 + w_a(0)^2 - v(0)^2), unless a radicand is negative; then the smallest layer
+    collapses to zero, and the conserved differences give the other factors. MAE ends at v w_1 ...
+    w_L = ρ.
     """
     from scipy.optimize import brentq
 
@@ -85,11 +88,12 @@ def discrete_time_shift(
     *,
     objective: Objective,
 ) -> Float[np.ndarray, "..."]:
-    """Delay (η / 2) log(f(w_1) / f(w_0)) + O(η^2) of gradient descent with `step` η over
-    `critical_time`.
+    """Return the delay of gradient descent with the step η = `step` over the `critical_time` of the
+    flow, to first order in η.
 
-    f is `layer_velocity`, w_0 and w_1 the layer's value at the start and at the fraction p of the
-    asymptote. `ValueError` unless the start lies below the target.
+    It is (η / 2) log(f(w_1) / f(w_0)) + O(η^2), where f is `layer_velocity`, and w_0 and w_1 are
+    the layer's strengths at the start and at the fraction p of the asymptote. Raises ValueError
+    unless the start lies below this fraction.
     """
     end = fraction * asymptote(depth, regression, objective=objective)
     require(init < end, f"init must be below the target p w-bar(infinity), got {np.max(init)}")
@@ -109,13 +113,14 @@ def collapsed_predictor(
     predictor_init: Reals,
     layer_init: Positives,
 ) -> Float[np.ndarray, "..."]:
-    """v(infinity) of the flow of (v^2 σ_x^2 - 2 v λ + σ_y^2) w^(2L) / 2 from (v(0), w(0)), at every
-    depth.
+    """Return the limit v(infinity) of the predictor when JEPA without stop-gradient sends a feature
+    to zero; it is the same at every depth.
 
-    JEPA without stop-gradient sends a feature to zero where λ^2 < σ_x^2 σ_y^2: `ValueError`
-    elsewhere. With z = σ_x^2 v - λ and D = σ_x^2 σ_y^2 - λ^2 > 0 the flow conserves
-    C = z^2 / 2 + D log|z| - σ_x^4 w^2 / 2, so that z^2 = D W(exp(2C / D) / D) at w = 0, by
-    Lambert's W; z keeps its sign.
+    The flow descends (v^2 σ_x^2 - 2 v λ + σ_y^2) w^(2L) / 2 from (v(0), w(0)), where v(0) is
+    `predictor_init`, w(0) is `layer_init` and λ is `covariance`. A feature collapses if λ^2 < σ_x^2
+    σ_y^2. With z = σ_x^2 v - λ and D = σ_x^2 σ_y^2 - λ^2 the flow conserves C = z^2 / 2 + D log|z|
+    - σ_x^4 w^2 / 2. So z^2 = D W(exp(2C / D) / D) at w = 0, where W is Lambert's function, and z
+    keeps its sign. Raises ValueError for a feature that does not collapse.
     """
     from scipy.special import wrightomega
 
@@ -137,10 +142,11 @@ def collapse_strength(
     variance_y: Positives,
     predictor_limit: Reals,
 ) -> Float[np.ndarray, "..."]:
-    """Late law of a layer's w: ((2L - 2) m t)^(-1/(2L-2)) for L >= 2, the factor e^(-m t) at L = 1.
+    """Return the strength w of a layer late in the collapse of a feature.
 
-    m = v^2 σ_x^2 - 2 v λ + σ_y^2 at v = `predictor_limit`. `ValueError` for a feature that does not
-    collapse.
+    For L >= 2 it is ((2L - 2) m t)^(-1/(2L-2)). For L = 1 the result is the factor e^(-m t) by
+    which w decays. The loss m = v^2 σ_x^2 - 2 v λ + σ_y^2 is taken at v = `predictor_limit`. Raises
+    ValueError for a feature that does not collapse.
     """
     determinant = _determinant(variance_x, covariance, variance_y)
     loss = ((variance_x * predictor_limit - covariance) ** 2 + determinant) / variance_x
@@ -152,6 +158,7 @@ def collapse_strength(
 
 
 def _determinant(variance_x: Positives, covariance: Reals, variance_y: Positives) -> Floats:
+    """Return σ_x^2 σ_y^2 - λ^2. Raises ValueError unless it is positive."""
     determinant = np.asarray(variance_x * variance_y - covariance**2)
     require(
         determinant >= 0,
@@ -173,8 +180,10 @@ def deep_predictor_critical_time(
     covariance: Covariance,
     regression: Regression,
 ) -> Float[np.ndarray, "..."]:
-    """Time in which w-bar grows from ε to p times its asymptote ρ^(L/M); zero and
-    infinite as `critical_time`, which it is at M = 1.
+    """Return the time in which w-bar grows from ε to p times its asymptote ρ^(L/M) when the
+    predictor has M layers.
+
+    It is zero and infinite as `critical_time` is, and equals JEPA's `critical_time` at M = 1.
     """
     gradient = 2 * depth + predictor_depth - 1
     return passage_time(fraction, init, depth, gradient, predictor_depth, covariance, regression)
@@ -184,24 +193,27 @@ def deep_predictor_critical_time(
 def deep_predictor_preference(
     depth: DepthsFromTwo, predictor_depth: Depths, rho_1: Regression, rho_2: Regression
 ) -> Float[np.ndarray, "..."]:
-    """Limit of (Φ - 1) ε^(-M/L) as ε -> 0, (2L + M - 2) / (2L - 2) (1 / ρ_1 - 1 / ρ_2), Φ being the
-    ratio of the critical times of ρ_1 and ρ_2 at equal λ.
+    """Return the limit of (Φ - 1) ε^(-M/L) as ε tends to 0, where Φ is the ratio of the critical
+    times of ρ_1 and ρ_2 at equal λ and M is the depth of the predictor.
+
+    It is (2L + M - 2) / (2L - 2) (1 / ρ_1 - 1 / ρ_2).
     """
     return np.asarray((2 * depth + predictor_depth - 2) / (2 * depth - 2) * (1 / rho_1 - 1 / rho_2))
 
 
 TrackingRate = Annotated[Reals, NON_NEGATIVE]
-"""τ, the rate at which the target follows the encoder."""
+"""The rate τ at which the target follows the encoder."""
 
 
 @guarded
 def target_lag(
     fraction: Fractions, init: Positives, depth: Depths, regression: Regression
 ) -> Float[np.ndarray, "..."]:
-    """The h in the delay h / τ + O(τ^-2) of the critical time, whatever λ is.
+    """Return the coefficient h of the delay h / τ + O(τ^-2) that a moving target adds to the
+    critical time; it does not depend on λ.
 
-    h = log(p ρ^L / ε) + L log((1 - ε^(1/L) / ρ) / (1 - p^(1/L))). NaN for a start at or above the
-    asymptote.
+    h = log(p ρ^L / ε) + L log((1 - ε^(1/L) / ρ) / (1 - p^(1/L))). The result is NaN if the start is
+    at or above the asymptote.
     """
     start = init ** (1 / depth) / regression
     start = np.where(start < 1, start, np.nan)
@@ -217,9 +229,11 @@ def frozen_target_time(
     covariance: Covariance,
     regression: Regression,
 ) -> Float[np.ndarray, "..."]:
-    """Time at τ = 0 to p times the end (ε ρ)^(L/(L+1)), the target being aligned and of strength ε.
+    """Return the time in which a feature reaches the fraction p of its end (ε ρ)^(L/(L+1)), when
+    the target is frozen (τ = 0), aligned and of strength ε.
 
-    It is MAE's from the start ε^(1/(L+1)), on a clock that is slower by ε^(2L/(L+1)).
+    It is MAE's critical time from the start ε^(1/(L+1)), divided by ε^(2L/(L+1)), because the
+    frozen target makes the flow slower by this factor.
     """
     start = init ** (1 / (depth + 1))
     time = critical_time(fraction, start, depth, covariance, regression, objective="mae")
@@ -235,8 +249,11 @@ def moving_target_rate(
     regression_new: Regression,
     tracking: TrackingRate,
 ) -> Float[np.ndarray, "..."]:
-    """Rate (sqrt((a + τ)^2 + 4 τ μ) - a - τ) / 2 at which feature i displaces j, with a = ρ_j^(2L)
-    σ_i^2 and μ the `saddle_rate` of τ = infinity; of one sign with it.
+    """Return the rate at which feature i displaces feature j when the target follows the encoder at
+    the rate τ = `tracking`.
+
+    It is (sqrt((a + τ)^2 + 4 τ μ) - a - τ) / 2 with a = ρ_j^(2L) σ_i^2, where μ is the
+    `saddle_rate` for an infinite τ. It has the sign of μ.
     """
     final = saddle_rate(
         depth,
