@@ -1,10 +1,11 @@
-"""What denoisers of low-dimensional data converge to, what not knowing the cluster costs, how many
-samples are enough.
+"""The denoisers to which diffusion models of low-dimensional data converge, the cost of not knowing
+the cluster, and the number of samples that is enough.
 
 Wang, Zhang, Zhang, Chen, Ma & Qu 2024, "Diffusion Models Learn Low-Dimensional Distributions via
-Subspace Clustering", arXiv 2409.02426. Its abstract was read; the shape of its theorems is known
-from a review. The formulas were derived for this collection. Data are x0 = U_k a, k ~ π, a ~ N(0,
-I), and the denoiser sees x_t = s x0 + γ ε.
+Subspace Clustering", arXiv 2409.02426. The abstract was read; the shape of the theorems is known
+from a review. The formulas were derived for this collection. A data point is x0 = U_k a, where the
+subspace k has the law π and the latent a is N(0, I), and the denoiser sees x_t = s x0 + γ ε with
+standard normal noise ε.
 """
 
 from theory.low_dim_diffusion.denoising import (

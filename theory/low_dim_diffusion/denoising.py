@@ -1,5 +1,5 @@
-"""The posterior mean of a mixture of low-rank Gaussians, its variance, and the training loss of it
-as a network.
+"""The posterior mean and variance of a mixture of low-rank Gaussians, and the training loss of the
+posterior mean as a network.
 """
 
 from typing import Annotated
@@ -16,8 +16,10 @@ Order = Annotated[int, Interval(2, 100, why="its square is the number of nodes")
 
 @guarded
 def shrinkage(signal: Level, noise: Level) -> float:
-    """Return c = s / (s^2 + γ^2), by which a point on the right subspace is multiplied. Source:
-    Gaussian posterior.
+    """Return the factor c = s / (s^2 + γ^2) by which the posterior mean multiplies a noisy point on
+    the right subspace.
+
+    s is `signal` and γ is `noise`. Source: Gaussian posterior.
     """
     size = np.hypot(signal, noise)
     return float(signal / size / size)
@@ -27,12 +29,14 @@ def shrinkage(signal: Level, noise: Level) -> float:
 def posterior_mean(
     x: Points, bases: Bases, weights: Weights, signal: Level, noise: Level
 ) -> Float[np.ndarray, "points n"]:
-    """Return E[x0 | x_t] = c sum_k w_k P_k x_t, w_k ~ π_k (1 + s^2 / γ^2)^(-d_k / 2) exp(φ |U_k'
-    x_t|^2).
+    """Return the posterior mean E[x0 | x_t] of the clean point, one row for each row of `x`.
 
-    φ = s^2 / (2 γ^2 (s^2 + γ^2)). Raises ValueError unless bases and weights are equally many and
-    all of dimension n. Source: recalled for equal d_k and π_k; the factor for unequal ones derived
-    here.
+    It is c sum_k w_k P_k x_t, where c is the `shrinkage`, P_k = U_k U_k' projects on subspace k,
+    and the weights w_k are proportional to π_k (1 + s^2 / γ^2)^(-d_k / 2) exp(φ |U_k' x_t|^2) with
+    φ = s^2 / (2 γ^2 (s^2 + γ^2)) and sum to one. s is `signal`, γ is `noise`, and d_k is the
+    dimension of subspace k. Raises ValueError unless there are as many bases as weights and all
+    bases have n rows. Source: recalled for equal d_k and π_k; the factor for unequal ones is
+    derived here.
     """
     return _moments(x, bases, weights, signal, noise)[0]
 
@@ -41,11 +45,13 @@ def posterior_mean(
 def posterior_variance(
     x: Points, bases: Bases, weights: Weights, signal: Level, noise: Level
 ) -> Float[np.ndarray, " points"]:
-    """Return E[|x0 - E[x0 | x_t]|^2 | x_t], within the subspaces and between them.
+    """Return the posterior variance E[|x0 - E[x0 | x_t]|^2 | x_t] of the clean point, one number
+    for each row of `x`.
 
-    γ^2 / (s^2 + γ^2) sum_k w_k d_k + c^2 (sum_k w_k |P_k x_t|^2 - |sum_k w_k P_k x_t|^2). It is
-    also γ^2 / s times the divergence of the posterior mean. Raises as `posterior_mean`. Source:
-    derived here.
+    It adds the variance within the subspaces and the one between them: γ^2 / (s^2 + γ^2) sum_k w_k
+    d_k + c^2 (sum_k w_k |P_k x_t|^2 - |sum_k w_k P_k x_t|^2), with the symbols of `posterior_mean`.
+    It also equals γ^2 / s times the divergence of the posterior mean. Raises ValueError as
+    `posterior_mean` does. Source: derived here.
     """
     return _moments(x, bases, weights, signal, noise)[1]
 
@@ -60,11 +66,12 @@ def implicit_loss(
     nodes: Nodes,
     node_weights: NodeWeights,
 ) -> float:
-    """Return E|D(x_t) - x0|^2 of the soft denoiser D on given clean points, without looking at them
-    beside x_t.
+    """Return the mean squared error E|D(x_t) - x0|^2 of the posterior mean D over the given clean
+    points, computed without pairing x_t with its clean point.
 
-    E[|D|^2 - 2 D . x_t / s + 2 V] + E|x0|^2, V the `posterior_variance`: as D . x0 = (D . x_t - γ D
-    . ε) / s, Stein's lemma turns the noise into a divergence. Raises as `posterior_mean`. Source:
+    It is E[|D|^2 - 2 D . x_t / s + 2 V] + E|x0|^2, where V is the `posterior_variance`: since D .
+    x0 = (D . x_t - γ D . ε) / s, Stein's lemma turns the noise ε into a divergence. The mean over ε
+    is taken over `nodes` with `node_weights`. Raises ValueError as `posterior_mean` does. Source:
     Stein 1981, Vincent 2011.
     """
     x = (signal * points[:, None] + noise * nodes).reshape(-1, points.shape[1])
@@ -82,11 +89,12 @@ def soft_angles(
     noise: Annotated[float, Interval(0.01, 10)],
     order: Order = 40,
 ) -> Float[np.ndarray, "2"]:
-    """Return the angles, in degrees, of the two lines whose soft denoiser has the least loss on
-    points in the plane.
+    """Return the angles, in degrees, of the two lines through the origin whose soft denoiser has
+    the least loss on points in the plane.
 
-    Equal weights, s = 1; a minimum of `implicit_loss` near `start` (degrees), on Gauss-Hermite
-    nodes. Numerical.
+    Both lines have the weight 1/2 and s = 1. The result is a local minimum of `implicit_loss` near
+    `start` (in degrees). The loss is computed with `order` Gauss-Hermite nodes on each axis.
+    Source: numerical optimisation.
     """
     from scipy.optimize import minimize
 
@@ -106,13 +114,13 @@ def soft_angles(
 def _moments(
     x: Points, bases: Bases, weights: Weights, signal: Level, noise: Level
 ) -> tuple[Float[np.ndarray, "points n"], Float[np.ndarray, " points"]]:
-    """Mean and variance of x0 given x_t."""
+    """Return the posterior mean and the posterior variance of x0 given x_t."""
     require(
         len(bases) == len(weights),
         f"bases and weights must be equally many, got {len(bases)} and {len(weights)}",
     )
     fits = all(basis.shape[0] == x.shape[1] for basis in bases)
-    require(fits, f"bases must have as many rows as x has columns, {x.shape[1]}")
+    require(fits, f"bases must have as many rows as x has columns, which is {x.shape[1]}")
     latents = [x @ basis for basis in bases]
     dims = np.array([[float(basis.shape[1])] for basis in bases])
     squares = np.array([np.einsum("pd,pd->p", z, z) for z in latents])

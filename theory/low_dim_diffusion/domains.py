@@ -1,4 +1,4 @@
-"""The domains of this paper's arguments, in its words."""
+"""The domains of the arguments of this paper's functions."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -19,21 +19,21 @@ Level = Annotated[
     float,
     Interval(1e-50, 1e50, why="its square, and that of its quotient with a point, must be floats"),
 ]
-"""s or γ: what multiplies the clean point, and the standard normal noise. Dimensionless."""
+"""The factor s of the clean point, or the factor γ of the standard normal noise. Dimensionless."""
 Bases = Sequence[Annotated[Float[np.ndarray, "_ _"], ORTHONORMAL]]
-"""U_1, ..., U_K, each n x d_k with orthonormal columns."""
+"""The matrices U_1, ..., U_K, each of the shape (n, d_k) and with orthonormal columns."""
 Weights = Annotated[Float[np.ndarray, " subspaces"], PROBABILITIES]
-"""π, the chance of each subspace."""
+"""The probabilities π of the subspaces."""
 Points = Annotated[Float[np.ndarray, "points n"], USABLE_SCALE]
-"""A row per point."""
+"""The points, one in each row."""
 Nodes = Annotated[Float[np.ndarray, "nodes n"], USABLE_SCALE]
-"""Of a quadrature rule for standard normal noise."""
+"""The nodes of a quadrature rule for standard normal noise."""
 NodeWeights = Annotated[Float[np.ndarray, " nodes"], PROBABILITIES]
 Dim = Annotated[int, Interval(1, 2**10, why="the law of the evidence is integrated numerically")]
-"""d, of each subspace."""
+"""The dimension d of each subspace."""
 Ambient = Annotated[int, Interval(1, MOST)]
-"""n, of the space around."""
+"""The dimension n of the space around the subspaces."""
 Samples = Annotated[int, Interval(0, MOST)]
-"""N, of one subspace."""
+"""The number N of samples of one subspace."""
 Spectrum = Annotated[Float[np.ndarray, " d"], POSITIVE, USABLE_SCALE]
-"""Λ, the variances of the latents."""
+"""The variances Λ of the latents."""

@@ -1,4 +1,4 @@
-"""Losses of denoisers that are told the subspace, and of the best one that is not."""
+"""The losses of denoisers that are told the subspace, and of the best one that is not."""
 
 from functools import cache
 from typing import Annotated
@@ -19,17 +19,21 @@ _STEP = 0.25  # of the trapezoidal rule over log t: its error is below 1e-14
 
 @guarded
 def clustering_loss(points: Points, bases: Bases, signal: Level, noise: Level) -> float:
-    """Return the mean loss of denoisers c P_k x_t whose k maximises |U_k' x0|, the clean point.
+    """Return the mean loss of the denoisers c P_k x_t when k is the subspace on which the clean
+    point x0 has the longest projection.
 
-    mean|x0|^2 - B mean max_k |U_k' x0|^2 + c^2 γ^2 mean d_k with B = s^2 (s^2 + 2 γ^2) / (s^2 +
-    γ^2)^2 > 0. Raises ValueError unless all bases have n rows. Source: equivalence from the
-    abstract, this formula derived here.
+    It is mean|x0|^2 - B mean max_k |U_k' x0|^2 + c^2 γ^2 mean d_k with B = s^2 (s^2 + 2 γ^2) / (s^2
+    + γ^2)^2 > 0, where c is the `shrinkage`, s is `signal`, γ is `noise`, and d_k is the dimension
+    of the chosen subspace. The means are over `points`. Raises ValueError unless all bases have n
+    rows. Source: the equivalence is the abstract's; this formula is derived here.
 
     >>> round(clustering_loss([[1.0, 0.0], [0.6, 0.8]], [[[1.0], [0.0]]], 1.0, 1.0), 4)
     0.74
     """
     fits = all(basis.shape[0] == points.shape[1] for basis in bases)
-    require(fits, f"bases must have as many rows as points have columns, {points.shape[1]}")
+    require(
+        fits, f"bases must have as many rows as points have columns, which is {points.shape[1]}"
+    )
     squares = np.array([np.sum((points @ basis) ** 2, axis=1) for basis in bases])
     dims = np.array([basis.shape[1] for basis in bases])[squares.argmax(axis=0)]
     gain, spread = _levels(signal, noise)
@@ -40,11 +44,13 @@ def clustering_loss(points: Points, bases: Bases, signal: Level, noise: Level) -
 def least_loss(
     points: Points, dim: Dim, signal: Level, noises: Levels, level_weights: LevelWeights
 ) -> float:
-    """Return the least loss of one subspace at several noise levels: that of the leading right
-    singular vectors.
+    """Return the least loss that a single subspace of dimension d can have at several noise levels,
+    which the leading right singular vectors of the points attain.
 
-    mean|x0|^2 - B sum_(j <= d) σ_j^2 / N + c^2 γ^2 d, averaged over the levels. Raises ValueError
-    for d > n. Source: Eckart & Young 1936 in `clustering_loss`.
+    It is mean|x0|^2 - B sum_(j <= d) σ_j^2 / N + c^2 γ^2 d, averaged over the `noises` with
+    `level_weights`. σ_j are the singular values of the N `points`, and B and c are those of
+    `clustering_loss`. Raises ValueError if d exceeds n. Source: Eckart & Young 1936, applied to
+    `clustering_loss`.
     """
     require(
         dim <= points.shape[1],
@@ -57,8 +63,9 @@ def least_loss(
 
 @guarded
 def genie_loss(dim: Dim, signal: Level, noise: Level) -> float:
-    """Return d γ^2 / (s^2 + γ^2), the loss of a denoiser that is told the subspace. Source:
-    Gaussian posterior.
+    """Return the loss d γ^2 / (s^2 + γ^2) of a denoiser that is told the subspace.
+
+    d is `dim`, s is `signal` and γ is `noise`. Source: Gaussian posterior.
     """
     return float(dim * (noise / np.hypot(signal, noise)) ** 2)
 
@@ -67,13 +74,16 @@ def genie_loss(dim: Dim, signal: Level, noise: Level) -> float:
 def mmse(
     dim: Dim, subspaces: Annotated[int, Interval(1, LONGEST)], signal: Level, noise: Level
 ) -> float:
-    """Return the least loss of any function of x_t: `genie_loss` and c^2 E sum_k w_k (1 - w_k) |P_k
-    x_t|^2.
+    """Return the least mean squared error of any function of x_t, for K = `subspaces` orthogonal
+    subspaces of equal dimension d and equal weight.
 
-    Orthogonal subspaces of equal dimensions and weights; numerical integration, relative error
-    below 1e-10. With v_k = φ |P_k x_t|^2, independent chi-square variables of d degrees of freedom
-    times κ / 2 for the true subspace and κ / (2 (1 + κ)) for others, κ = (s / γ)^2, (sum_k
-    e^v_k)^-2 is the integral of t exp(-t sum_k e^v_k). Derived here.
+    It is the `genie_loss` plus c^2 E sum_k w_k (1 - w_k) |P_k x_t|^2, where c and w_k are those of
+    `posterior_mean`. It is integrated numerically, with a relative error below 1e-10.
+
+    With φ of `posterior_mean`, the numbers v_k = φ |P_k x_t|^2 are independent. They are chi-square
+    variables of d degrees of freedom times κ / 2 for the true subspace, and times κ / (2 (1 + κ))
+    for the others, where κ = (s / γ)^2. The inverse (sum_k e^v_k)^-2 is the integral of t exp(-t
+    sum_k e^v_k) over t > 0. Source: derived here.
     """
     if subspaces == 1:
         return genie_loss(dim, signal, noise)
@@ -99,7 +109,7 @@ def mmse(
 
 
 def _levels(signal: Level, noise: Level) -> tuple[float, float]:
-    """B and c^2 γ^2."""
+    """Return B and c^2 γ^2 of `clustering_loss`."""
     size = np.hypot(signal, noise)
     own = (signal / size) ** 2
     other = (noise / size) ** 2
@@ -108,15 +118,17 @@ def _levels(signal: Level, noise: Level) -> tuple[float, float]:
 
 @cache
 def _rule() -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
-    """Gauss's nodes on (-1, 1), which take longer than the sums over them."""
+    """Return Gauss's nodes and weights on (-1, 1). They are kept, since they take longer than the
+    sums over them.
+    """
     return np.polynomial.legendre.leggauss(_ORDER)
 
 
 def _moments(
     u: Float[np.ndarray, " u"], dim: int, factor: float, ends: tuple[float, float]
 ) -> tuple[Float[np.ndarray, " u"], ...]:
-    """E e^-y, E (1 - e^-y), E y e^-y and E v y e^-y, y = e^(v - u), v = factor z^2, z a χ variable
-    of dim.
+    """Return the means of e^-y, 1 - e^-y, y e^-y and v y e^-y for y = e^(v - u) and v = factor z^2,
+    where z is a χ variable of `dim` degrees of freedom between `ends`.
     """
     from scipy.special import gammaln, xlogy
 

@@ -1,6 +1,8 @@
-"""How far the learned subspace is from the true one, and how many samples make it unique.
+"""The distance of the learned subspace from the true one, and the number of samples that makes it
+unique.
 
-The distance of U and V is D^2 = |UU' - VV'|_F^2, between 0 and 2 min(d, n - d).
+The squared distance of the subspaces that U and V span is D^2 = |UU' - VV'|_F^2, which lies between
+0 and 2 min(d, n - d).
 """
 
 from math import factorial
@@ -17,12 +19,12 @@ Count = Annotated[int, Interval(1, MOST)]
 
 @guarded
 def random_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
-    """Return E D^2 = 2 (d - N)(n - d) / (n - N) of a subspace that holds N < d samples and is
-    random beside them.
+    """Return the mean E D^2 = 2 (d - N)(n - d) / (n - N) of the squared distance to the true
+    subspace, for a learned subspace that holds the N <= d samples and is random otherwise.
 
-    Without noise; random means: unchanged by rotations around the samples, as training from a
-    random start is. Raises ValueError unless N <= d < n. Source: the mean of a random projection,
-    derived here.
+    There is no noise. Random means that rotations around the samples leave the law of the subspace
+    unchanged, as they do if training starts at random. Raises ValueError unless N <= d < n. Source:
+    the mean of a random projection, derived here.
 
     >>> round(random_completion(20, 6, 3), 4)
     4.9412
@@ -36,10 +38,10 @@ def random_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
 
 @guarded
 def worst_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
-    """Return 2 min(d - N, n - d), the largest D^2 of subspaces that share N directions. Source:
-    counting dimensions.
+    """Return the largest squared distance D^2 = 2 min(d - N, n - d) of two subspaces of dimension d
+    that share N directions.
 
-    Raises as `random_completion`.
+    Raises ValueError as `random_completion` does. Source: counting dimensions.
     """
     require(
         samples <= dim < ambient,
@@ -50,12 +52,13 @@ def worst_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
 
 @guarded
 def noise_law(ambient: Ambient, spectrum: Spectrum, samples: Samples, noise: NonNegative) -> float:
-    """Return E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) of PCA on N noisy samples, to first order
-    in δ^2.
+    """Return the mean E D^2 of the squared distance between the true subspace and the one that PCA
+    finds from N noisy samples, to first order in δ^2.
 
-    Latents a ~ N(0, Λ), d of them; noise of standard deviation δ in every coordinate, in the unit
-    of the latents. Raises ValueError unless N > d + 1 and d <= n. Source: derived here, by the mean
-    of an inverse Wishart matrix.
+    It is 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1). The d latents of a sample are a ~ N(0, Λ), and δ =
+    `noise` is the standard deviation of the noise in every coordinate, in the unit of the latents.
+    Raises ValueError unless N > d + 1 and d <= n. Source: derived here, by the mean of an inverse
+    Wishart matrix.
     """
     dim = len(spectrum)
     require(
@@ -67,18 +70,21 @@ def noise_law(ambient: Ambient, spectrum: Spectrum, samples: Samples, noise: Non
 
 @guarded
 def tail_exponent(extra: Annotated[int, Interval(0, MOST)]) -> float:
-    """Return (m + 1) / 2, the exponent of t in the chance of an error beyond t, N = d + m. Source:
-    Edelman 1988.
+    """Return the exponent (m + 1) / 2 with which the probability of an error beyond t falls in t
+    when there are N = d + m samples.
+
+    m is `extra`. Source: Edelman 1988.
     """
     return (extra + 1) / 2
 
 
 @guarded
 def tail_constant(dim: Count, extra: Annotated[int, UNIT_INTERVAL]) -> float:
-    """Return lim t^((m + 1) / 2) P(tr (AA')^-1 > t), A Gaussian of d x (d + m): m is 0 or 1.
+    """Return the limit of t^((m + 1) / 2) P(tr (AA')^-1 > t) as t grows, for a standard normal
+    matrix A of shape (d, d + m) with m = 0 or 1.
 
-    sqrt(2) Gamma((d + 1) / 2) / Gamma(d / 2) and d / 2. Source: Edelman 1988, law of the smallest
-    singular value.
+    It is sqrt(2) Gamma((d + 1) / 2) / Gamma(d / 2) for m = 0 and d / 2 for m = 1. Source: Edelman
+    1988, law of the smallest singular value.
     """
     from scipy.special import poch
 
@@ -87,10 +93,12 @@ def tail_constant(dim: Count, extra: Annotated[int, UNIT_INTERVAL]) -> float:
 
 @guarded
 def perfect_partitions(dim: Few, samples: Few, subspaces: Few) -> int:
-    """Return how many partitions of N samples of each of K subspaces, in general position, fit K
-    subspaces perfectly.
+    """Return the number of ways to split the samples of K subspaces into K groups so that K
+    subspaces of dimension d fit them perfectly.
 
-    One for N > d, by counting (K d)! / ((d!)^K K!) for N = d. Raises ValueError for N < d.
+    There are N samples of each of the K = `subspaces` subspaces, in general position. The number is
+    one for N > d and (K d)! / ((d!)^K K!) for N = d, since every split into groups of d fits then.
+    Raises ValueError if N < d.
 
     >>> perfect_partitions(3, 3, 2)
     10
