@@ -1,9 +1,9 @@
-"""Multicalibration as what boosting on level sets leaves: calibration errors, what a round saves,
-when to stop, bias.
+"""Multicalibration by boosting on level sets: calibration errors, the saving of a round, the rule
+that stops, and the bias of estimates.
 
 Globus-Harris, Harrison, Kearns, Roth & Sorrell 2023, "Multicalibration as Boosting for Regression",
-ICML 2023, arXiv 2301.13767. Its abstract and its released code were read, none of its theorems: the
-constants are derived here.
+ICML 2023, arXiv 2301.13767. The abstract and the released code were read, but none of the theorems.
+The constants are derived here.
 """
 
 from theory.multicalibration_boosting.halting import grid, guaranteed_error, most_rounds, tolerance

@@ -1,8 +1,9 @@
-"""When boosting on level sets stops, and what it then guarantees for all h in H with h^2 <= B.
+"""The rounds after which boosting on level sets stops, and what it then guarantees for all h in H
+with h^2 <= B.
 
 Labels and predictions lie in [0, 1]. A round fits y on H within each level and rounds the fit to
-multiples of 1 / m; it is rejected, and the model before it returned, once it lowers the error by no
-more than the tolerance.
+multiples of 1 / m. If a round lowers the error by no more than the tolerance, it is rejected, and
+the model before it is returned.
 """
 
 import math
@@ -15,8 +16,11 @@ from theory_on_trial.contract import MOST, Interval, guarded, require
 
 @guarded
 def grid(alpha: Scale, bound: Scale) -> int:
-    """Steps M = ceil(2 B / α): rounding moves predictions by half the tolerance at most. ValueError
-    for α > B.
+    """Return the number m = ceil(2 B / α) of steps of the grid on [0, 1] to which predictions are
+    rounded.
+
+    Rounding moves a prediction by at most half the `tolerance`. B is `bound` and α is `alpha`.
+    Raises ValueError if α exceeds B.
     """
     require(
         alpha <= bound,
@@ -27,17 +31,20 @@ def grid(alpha: Scale, bound: Scale) -> int:
 
 @guarded
 def tolerance(alpha: Scale, bound: Scale) -> float:
-    """Alpha / (2 B): a round that saves no more is the last. Source: recalled."""
+    """Return the tolerance α / (2 B): a round that saves no more than this is the last one.
+
+    B is `bound`. Source: recalled.
+    """
     return alpha / (2 * bound)
 
 
 @guarded
 def most_rounds(alpha: Scale, bound: Scale) -> float:
-    """ceil(B / (2 α)) rounds, the rejected one among them, below 2 B / α as recalled. Source:
-    derived here.
+    """Return an upper bound ceil(B / (2 α)) on the number of rounds, the rejected one among them.
 
-    The constant 1/2 errs at most 1/4 above the best, and each accepted round takes more than α / (2
-    B) of that.
+    It lies below the 2 B / α of the paper, as recalled. The constant 1/2 has an error at most 1/4
+    above the best one, and each accepted round saves more than α / (2 B) of it. B is `bound` and α
+    is `alpha`. Source: derived here.
     """
     return float(math.ceil(Fraction(float(bound)) / (2 * Fraction(float(alpha)))))
 
@@ -48,11 +55,12 @@ def guaranteed_error(
     tolerance: Annotated[float, Interval(0, 1)],
     grid: Annotated[int, Interval(1, MOST)],
 ) -> float:
-    """B (tolerance + 1 / (2 m) + 1 / (4 m^2)), which K2 of the returned model does not exceed.
-    Source: derived here.
+    """Return a bound on the calibration error K2 of the model that boosting returns: B (tolerance +
+    1 / (2 m) + 1 / (4 m^2)).
 
-    Rounding moves a fit g by 1 / (2 m) at most, and its squared error by E|g - y| / m + 1 / (4
-    m^2), where constants in H keep E|g - y| to 1/2. So the swap regret before rounding is at most
-    the tolerance and that, and E[h^2 | v] <= B.
+    m is `grid` and B is `bound`. Rounding moves a fit g by at most 1 / (2 m) and its squared error
+    by at most E|g - y| / m + 1 / (4 m^2). Constants in H keep E|g - y| at or below 1/2. So the swap
+    regret before rounding is at most the tolerance plus that, and E[h^2 | v] <= B. Source: derived
+    here.
     """
     return bound * (tolerance + 1 / (2 * grid) + 1 / (4 * grid**2))

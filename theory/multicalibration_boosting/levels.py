@@ -1,8 +1,8 @@
-"""Level by level: how far a predictor is from calibrated along functions h of x, and what
-correcting it would save.
+"""The distance of a predictor from calibration along functions h of x, level by level, and the
+saving of a correction.
 
-E[. | v] is the mean given f(x) = v. Errors are mean squared ones, in squared units of the labels y
-in [0, 1].
+E[. | v] is the mean given f(x) = v. All errors are mean squared ones, in squared units of the
+labels y in [0, 1].
 """
 
 from typing import Annotated
@@ -26,15 +26,20 @@ Bins = Annotated[Int[np.ndarray, " levels"], NON_NEGATIVE]
 
 @guarded
 def best_step(probabilities: Probabilities, residuals: Residuals, h: Function) -> float:
-    """Eta = E[h r] / E[h^2] within a level, the least-squares step along h; 0 where h vanishes."""
+    """Return the least-squares step η = E[h r] / E[h^2] along h within a level.
+
+    r are the `residuals`. The step is 0 if h vanishes on the level.
+    """
     square = float(probabilities @ h**2)
     return float(probabilities @ (h * residuals)) / square if square else 0.0
 
 
 @guarded
 def step_gain(probabilities: Probabilities, residuals: Residuals, h: Function) -> float:
-    """(E[h r])^2 / E[h^2], by how much that step lowers the error within the level. Source: derived
-    here.
+    """Return the amount (E[h r])^2 / E[h^2] by which the `best_step` along h lowers the error
+    within a level.
+
+    r are the `residuals`. Source: derived here.
     """
     return best_step(probabilities, residuals, h) * float(probabilities @ (h * residuals))
 
@@ -43,8 +48,10 @@ def step_gain(probabilities: Probabilities, residuals: Residuals, h: Function) -
 def calibration_error(
     probabilities: Probabilities, predictions: Predictions, residuals: Residuals, h: Function
 ) -> float:
-    """K2(f, h) = sum over v of P(v) (E[h r | v])^2, in units of h^2. Source: definition, as
-    recalled.
+    """Return the calibration error of the predictions f along a function h: K2(f, h) = sum over
+    levels v of P(v) (E[h r | v])^2, in units of h^2.
+
+    r are the `residuals`. Source: definition, as recalled.
 
     >>> calibration_error([0.5, 0.5], [0.2, 0.9], [0.0, -0.3], [1.0, 1.0])
     0.045
@@ -60,11 +67,11 @@ def calibration_error(
 def swap_regret(
     probabilities: Probabilities, predictions: Predictions, residuals: Residuals, basis: Basis
 ) -> float:
-    """Sum over v of P(v) max over h in H of (E[h r | v])^2 / E[h^2 | v], what the best h of each
-    level saves in all.
+    """Return the error that the best h in H of each level saves in total.
 
-    The squared length of the residuals' projection onto H; functions as short as rounding count as
-    none. Source: derived here; the abstract calls the condition swap regret like.
+    It is the sum over levels v of P(v) max over h in H of (E[h r | v])^2 / E[h^2 | v], which is the
+    squared length of the projection of the residuals r on H. Functions as short as rounding count
+    as none. Source: derived here; the abstract calls the condition swap regret like.
     """
     total = 0.0
     roots = np.sqrt(probabilities)
@@ -78,18 +85,21 @@ def swap_regret(
 
 @guarded
 def least_correlation(gain: Annotated[float, Interval(-1e100, 1)]) -> float:
-    """A / 2, which E[(h - v)(y - v) | v] of an h that lowers the error of level v by a is at least.
+    """Return the lower bound a / 2 on E[(h - v)(y - v) | v] for a function h that lowers the error
+    of level v by a.
 
-    Negative where h raises the error. Source: recalled; (v - y)^2 - (h - y)^2 = 2 (h - v)(y - v) -
-    (h - v)^2.
+    a is `gain`, which is negative if h raises the error. It follows from (v - y)^2 - (h - y)^2 = 2
+    (h - v)(y - v) - (h - v)^2. Source: recalled.
     """
     return gain / 2
 
 
 @guarded
 def converse_ratio(fraction: Annotated[float, Interval(0, 1)]) -> float:
-    """E[(h - v)(y - v) | v] / a = 1 / (2 - ε) for h = v + ε times the least-squares fit of y - v;
-    derived here.
+    """Return the ratio 1 / (2 - ε) of E[(h - v)(y - v) | v] to the error a that h saves, for h = v
+    + ε times the least-squares fit of y - v.
+
+    ε is `fraction`. Source: derived here.
     """
     return 1 / (2 - fraction)
 
@@ -99,19 +109,22 @@ def relative_gain(
     gain: Annotated[float, Interval(0, 1)],
     cosine: Annotated[float, Interval(1e-6, 1, why="at 0 H may see nothing")],
 ) -> float:
-    """The most that functions of C save within a level where H saves `gain`: gain / cosine^2.
-    Source: derived here.
+    """Return the most that the functions of a class C can save within a level where those of H save
+    `gain`: gain / cosine^2.
 
-    `cosine` is that of the largest principal angle from C to H in L2 of the level; the labels' mean
-    less v lies in C.
+    `cosine` is that of the largest principal angle from C to H in the L2 space of the level. The
+    mean of the labels minus v lies in C. Source: derived here.
     """
     return gain / cosine**2
 
 
 @guarded
 def hidden_by_bins(weights: Weights, biases: Biases, bins: Bins) -> float:
-    """Sum over bins of P(b) Var(θ_v | b), by which K2 falls when levels are merged. Source: law of
-    total variance.
+    """Return the amount by which K2 falls when levels are merged into bins: the sum over bins b of
+    P(b) Var(θ_v | b).
+
+    θ_v are the `biases`, and `weights` are the probabilities of the levels. Source: law of total
+    variance.
     """
     mass = np.bincount(bins, weights)
     mean = np.bincount(bins, weights * biases) / np.where(mass > 0, mass, 1)

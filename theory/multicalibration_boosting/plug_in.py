@@ -1,4 +1,6 @@
-"""What K2 comes to when the means within levels are estimated from n_v samples each."""
+"""The calibration error K2 that results when the means within levels are estimated from n_v samples
+each.
+"""
 
 from typing import Annotated
 
@@ -14,14 +16,20 @@ Shifts = Annotated[Float[np.ndarray, " levels"], Interval(-1, 1)]
 
 @guarded
 def sampled_error(counts: Counts, biases: Biases) -> float:
-    """Sum of (n_v / n) θ_v^2: K2 with the level weights of the sample. Source: definition."""
+    """Return K2 with the level weights of the sample: the sum over levels of (n_v / n) θ_v^2, where
+    n is the sum of the n_v.
+
+    Source: definition.
+    """
     return float(counts / counts.sum() @ biases**2)
 
 
 @guarded
 def plug_in_bias(counts: Counts, variances: Variances) -> float:
-    """Sum over levels of Var(h r | v) / n, by which K2 of sample means exceeds K2 in the mean.
-    Source: derived here.
+    """Return the amount by which K2 of sample means exceeds K2 on average: the sum over levels of
+    Var(h r | v) / n.
+
+    n is the sum of the counts n_v. Source: derived here.
     """
     return float(variances.sum() / counts.sum())
 
@@ -30,10 +38,11 @@ def plug_in_bias(counts: Counts, variances: Variances) -> float:
 def bernoulli_moments(
     values: Values, shifts: Shifts, share: UnitInterval
 ) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]]:
-    """θ_v and Var(h r | v) where y ~ Bernoulli(v + shift), and h ~ Bernoulli(share) apart from it.
+    """Return θ_v and Var(h r | v) in each level where y ~ Bernoulli(q) with q = v + shift, and h ~
+    Bernoulli(share) is independent of y.
 
-    Raises ValueError where v + shift is no probability. Source: r^2 has the mean q (1 - q) +
-    shift^2.
+    The variance uses the mean q (1 - q) + shift^2 of r^2. Raises ValueError if a v + shift is not a
+    probability. Source: derived here.
     """
     chances = values + shifts
     require((chances >= 0) & (chances <= 1), "values and shifts must add up to probabilities")
