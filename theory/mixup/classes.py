@@ -2,7 +2,7 @@
 
 Oh & Yun 2023, "Provable Benefit of Mixup for Finding Optimal Decision Boundaries", arXiv
 2306.00267, study linear classification of a family of laws with a separability constant κ. Here the
-label y is a fair coin and x given y is N((2y - 1) μ, Σ / κ); linear scores w . x have no bias.
+label y is a fair coin, and x given y is N((2y - 1) μ, Σ / κ). Linear scores w . x have no bias.
 """
 
 import math
@@ -36,21 +36,22 @@ Direction = Annotated[
     Float[np.ndarray, " dim"],
     Holds("nonzero", "have an entry other than zero", lambda values: bool(np.any(values))),
 ]
-"""A vector of which only the direction matters, such as weights w of the rule 1[w . x > 0]."""
+"""A vector of which only the direction matters, such as the weights w of the rule 1[w . x > 0]."""
 LogSampleSize = Annotated[float, Interval(math.log(2), why="of two samples")]
-"""Log n, which may exceed that of any float."""
+"""The natural logarithm of n, for sample sizes n beyond the range of floats."""
 Shape = Annotated[
     float, Interval(1e-15, 1e50, why="beyond, nothing is left of a density in float64")
 ]
-"""α or β of a Beta law of λ."""
+"""The shape α or β of a Beta law of λ."""
 Mode = Literal["expected", "sampled"]
-"""Whether λ is averaged within each pair, or one is drawn for each ordered pair."""
+"""Whether λ is averaged within each pair ("expected") or drawn once per ordered pair ("sampled").
+"""
 Lambdas = Annotated[Float[np.ndarray, " atoms"], UNIT_INTERVAL]
-"""λ, the weights of the first label."""
+"""The values of λ, the weight of the first label."""
 Masses = Annotated[Float[np.ndarray, " atoms"], PROBABILITIES]
-"""The probabilities of atoms."""
+"""The probabilities of the atoms."""
 Masks = Bool[np.ndarray, "atoms dim"]
-"""M, one per row, true where the first point is kept."""
+"""The masks M, one in each row, true where the first point is kept."""
 
 InputWeight = Callable[[Float[np.ndarray, " atoms"]], Float[np.ndarray, " atoms"]]
 
@@ -82,14 +83,15 @@ Covariance = Annotated[
         _has_bayes_direction,
     ),
 ]
-"""Σ, the noise shape."""
+"""The covariance Σ, which gives the shape of the noise."""
 
 
 @guarded
 @dataclass(frozen=True, eq=False)
 class GaussianPair:
-    """Two classes N(-μ, Σ / κ) and N(μ, Σ / κ) of equal probability; `covariance` Σ is in squared
-    units of μ.
+    """The two classes N(-μ, Σ / κ) and N(μ, Σ / κ) of equal probability.
+
+    `mean` is μ, `covariance` is Σ in squared units of μ, and `separability` is κ.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
     >>> round(pair.signal, 4), round(pair.bayes_error, 4), round(pair.misalignment(pair.mean), 4)
@@ -102,30 +104,30 @@ class GaussianPair:
 
     @property
     def dim(self) -> int:
-        """Number of coordinates d."""
+        """The number of coordinates d."""
         return self.mean.size
 
     @cached_property
     def bayes_direction(self) -> Float[np.ndarray, " dim"]:
-        """B = Σ^-1 μ: the Bayes rule is 1[b . x > 0], for every κ."""
+        """The direction b = Σ^-1 μ of the Bayes rule 1[b . x > 0], the same for every κ."""
         from scipy.linalg import cho_factor, cho_solve
 
         return cho_solve(cho_factor(self.covariance), self.mean)
 
     @cached_property
     def signal(self) -> float:
-        """m^2 = μ' Σ^-1 μ > 0."""
+        """The squared length m^2 = μ' Σ^-1 μ > 0 of the class mean in the metric of Σ^-1."""
         return float(self.mean @ self.bayes_direction)
 
     @property
     def effective_separability(self) -> float:
-        """A = κ m^2, the only parameter of every law of the scale along b."""
+        """The number a = κ m^2, the only parameter of every law of the scale along b."""
         return self.separability * self.signal
 
     @cached_property
     def projected_precision_trace(self) -> float:
-        """T = tr(Σ^-1) - b' Σ^-1 b / |b|^2: the precision that noise has across b; zero in one
-        dimension.
+        """The precision T = tr(Σ^-1) - b' Σ^-1 b / |b|^2 of the noise across b, which is zero in
+        one dimension.
         """
         precision = np.linalg.inv(self.covariance)
         unit = self.bayes_direction / np.linalg.norm(self.bayes_direction)
@@ -134,14 +136,20 @@ class GaussianPair:
 
     @property
     def bayes_error(self) -> float:
-        """Smallest test error of any rule, Φ(-sqrt(a))."""
+        """The smallest test error of any rule, Φ(-sqrt(a)), where Φ is the standard normal
+        distribution function.
+        """
         from scipy.special import ndtr
 
         return float(ndtr(-np.sqrt(self.effective_separability)))
 
     @guarded
     def error(self, weights: Direction) -> float:
-        """Test error Φ(-sqrt(κ) w . μ / sqrt(w' Σ w)) of the rule 1[w . x > 0]. Derived here."""
+        """Return the test error of the rule 1[w . x > 0].
+
+        It is Φ(-sqrt(κ) w . μ / sqrt(w' Σ w)), where Φ is the standard normal distribution
+        function. Raises ValueError unless w has d coordinates. Source: derived here.
+        """
         from scipy.special import ndtr
 
         self._require_coordinates(weights)
@@ -150,11 +158,15 @@ class GaussianPair:
 
     @guarded
     def misalignment(self, weights: Direction) -> float:
-        """1 - cos(w, b), the figure of merit, in [0, 2]."""
+        """Return 1 - cos of the angle between w and the Bayes direction b, a number in [0, 2].
+
+        It is the figure of merit of this paper. Raises ValueError unless w has d coordinates.
+        """
         self._require_coordinates(weights)
         return one_minus_cosine(weights, self.bayes_direction)
 
     def _require_coordinates(self, weights: Direction) -> None:
+        """Raise ValueError unless w has d coordinates."""
         require(
             weights.size == self.dim,
             f"weights must have {self.dim} coordinates, got {weights.size}",
@@ -163,8 +175,8 @@ class GaussianPair:
 
 @guarded
 def one_minus_cosine(first: Direction, second: Direction) -> float:
-    """1 - cos of the angle between two vectors, as half the squared chord: no cancellation near
-    zero.
+    """Return 1 - cos of the angle between two vectors, as half the squared distance of their unit
+    vectors; this avoids cancellation near zero.
     """
     chord = first / np.linalg.norm(first) - second / np.linalg.norm(second)
     return float(chord @ chord / 2)
@@ -173,12 +185,13 @@ def one_minus_cosine(first: Direction, second: Direction) -> float:
 @guarded
 @dataclass(frozen=True, eq=False)
 class MixingLaw:
-    """Mixes inputs as g x_i + (1 - g) x_j and labels as λ y_i + (1 - λ) y_j, λ discrete: Zhang et
-    al. 2018, but for g.
+    """The law of mixing inputs as g x_i + (1 - g) x_j and labels as λ y_i + (1 - λ) y_j, where λ is
+    discrete.
 
-    `nodes` are the values of λ, `weights` their probabilities; g = `input_weights` beyond [0, 1]
-    extrapolates. Warns when every λ is 0 or 1, because plain Mixup then is empirical risk
-    minimisation.
+    `nodes` are the values of λ, `weights` are their probabilities, and `input_weights` are the
+    values of g that go with them. Values of g outside [0, 1] extrapolate. With g = λ it is the
+    Mixup of Zhang et al. 2018. A warning is given if every λ is 0 or 1, because plain Mixup then is
+    empirical risk minimisation.
 
     >>> law = MixingLaw.beta(1.0)  # lambda uniform, g = lambda
     >>> round(law.second_moment, 12)
@@ -206,10 +219,11 @@ class MixingLaw:
         input_weight: InputWeight | None = None,
         beta: Shape | None = None,
     ) -> "MixingLaw":
-        """Beta(α, β), with β = α unless given, as the Gauss-Jacobi rule of `n_nodes` nodes.
+        """Return the law of λ ~ Beta(α, β) as the Gauss-Jacobi rule with `n_nodes` nodes.
 
-        Expectations of polynomials in λ up to degree 2 n_nodes - 1 are exact. g is the identity
-        unless given. `ValueError` where α and β are so large that SciPy has no rule.
+        β is α unless given, and g is λ unless `input_weight` gives it as a function of λ.
+        Expectations of polynomials in λ up to degree 2 n_nodes - 1 are exact. Raises ValueError if
+        α and β are so large that SciPy has no rule.
         """
         from scipy.special import roots_jacobi
 
@@ -236,7 +250,9 @@ class MixingLaw:
     def atoms(
         cls, values: Lambdas, probabilities: Masses, input_weight: InputWeight | None = None
     ) -> "MixingLaw":
-        """Law on finitely many `values` of λ; g is the identity unless given."""
+        """Return the law on finitely many `values` of λ with these `probabilities`; g is λ unless
+        `input_weight` gives it as a function of λ.
+        """
         return cls(values, probabilities, values if input_weight is None else input_weight(values))
 
     @property
@@ -246,24 +262,28 @@ class MixingLaw:
 
     @property
     def noise_factors(self) -> Float[np.ndarray, " atoms"]:
-        """g^2 + (1 - g)^2: the variance of a mixture in units of that of a point."""
+        """The factors c_g = g^2 + (1 - g)^2: the variance of a mixture over that of a point."""
         return self.input_weights**2 + (1 - self.input_weights) ** 2
 
     @property
     def second_moment(self) -> float:
-        """E[c_g] = E[g^2 + (1 - g)^2]."""
+        """The expectation E[c_g] = E[g^2 + (1 - g)^2] over the law."""
         return self.mean(self.noise_factors)
 
     @property
     def contrasts(self) -> Float[np.ndarray, " atoms"]:
-        """2g - 1: the mean of a mixture of the two classes is (2g - 1) μ."""
+        """The factors 2g - 1: a mixture of the two classes has the mean (2g - 1) μ."""
         return 2 * self.input_weights - 1
 
     @guarded
     def mean(self, values: Float[np.ndarray, " atoms"]) -> float:
-        """Expectation over λ of `values`, one per node."""
+        """Return the expectation over λ of `values`, which has one entry for each node.
+
+        Raises ValueError for another number of entries.
+        """
         require(
             values.shape == self.weights.shape,
-            f"values must be {self.weights.size}, got {values.size}",
+            f"values must have one entry for each of the {self.weights.size} nodes, "
+            f"got {values.size}",
         )
         return float(values @ self.weights)

@@ -1,17 +1,18 @@
-"""Infinitely many samples: the expected losses of plain training, Mixup and masking, where their
-minimisers point, and how long they are.
+"""The expected losses of plain training, Mixup and masking on infinitely many samples, the
+directions of their minimisers, and their lengths.
 
-Every loss here averages the soft-label logistic loss sp(z) - y z, sp(z) = log(1 + e^z), over atoms
+Every loss averages the soft-label logistic loss sp(z) - y z, with sp(z) = log(1 + e^z), over atoms
 in which the score z is Gaussian: z ~ N(w . m, w' V w) with soft label y. Two of the four label
-combinations of a mixed pair suffice, because x -> -x with y -> 1 - y leaves the law of the data as
-it is. With q = w' V w the derivatives of E f(z) are d/dc = E f' and d/dq = E f'' / 2.
+combinations of a mixed pair suffice, because the map x -> -x with y -> 1 - y leaves the law of the
+data unchanged. With c = w . m, q = w' V w and f a function of the score, d/dc E f(z) = E f' and
+d/dq E f(z) = E f'' / 2. The logistic function is s.
 
 Without augmentation, and with any mixing of inputs by scalars, the minimiser points along b at
 every finite κ. Its score u = w . μ at the class mean stays bounded as κ grows if soft labels of
-mixed pairs with g != 1/2 occur. Masking leads elsewhere: for an exchangeable law of masks w tends
-to a multiple of 1 / μ, whatever the noise. Oh & Yun 2023 (arXiv 2306.00267) for the alignment and
-for masking being suboptimal; the statement for every mixing law, the scale and the limit of masking
-are derived here.
+mixed pairs with g != 1/2 occur. Masking leads elsewhere: for an exchangeable law of masks, w tends
+to a multiple of 1 / μ, whatever the noise. The alignment and the suboptimality of masking are due
+to Oh & Yun 2023 (arXiv 2306.00267). The statement for every mixing law, the scale, and the limit of
+masking are derived here.
 """
 
 from collections.abc import Callable
@@ -54,8 +55,8 @@ _MOST_ENTRIES = 2**36
 def gaussian_rule(
     largest_scale: float,
 ) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
-    """Trapezoidal nodes and weights of N(0, 1), fine enough for logistic functions of scores of
-    this scale.
+    """Return the nodes and weights of a trapezoidal rule for N(0, 1) that is fine enough for
+    logistic functions of scores up to this scale.
     """
     steps = int(np.ceil(_RANGE * max(1.0, largest_scale) / _STEP))
     nodes = np.linspace(-_RANGE, _RANGE, 2 * steps + 1)
@@ -68,10 +69,12 @@ def gaussian_expectation(
     centre: Float[np.ndarray, "*batch"] | float,
     scale: Float[np.ndarray, "*batch"] | float,
 ) -> Float[np.ndarray, "..."]:
-    """E f(centre + scale Z), Z ~ N(0, 1), elementwise over the batch, by the trapezoidal rule.
+    """Return E f(centre + scale Z) for Z ~ N(0, 1), elementwise over the batch, by the trapezoidal
+    rule.
 
-    Exact to rounding at any scale, unlike Gauss-Hermite, for f analytic in |Im z| < π; `function`
-    is vectorised and may stack several functions along leading axes.
+    f is `function`, which is vectorised and may stack several functions along leading axes. The
+    result is exact to rounding at any scale, unlike that of Gauss-Hermite, if f is analytic in |Im
+    z| < π.
     """
     centre = np.asarray(centre, dtype=float)
     scale = np.asarray(scale, dtype=float)
@@ -80,8 +83,8 @@ def gaussian_expectation(
 
 
 def logistic_derivatives(score: np.ndarray) -> np.ndarray:
-    """The logistic function's first three derivatives at `score`, stacked along a new first
-    axis.
+    """Return the first three derivatives of the logistic function at `score`, stacked along a new
+    first axis.
     """
     from scipy.special import expit
 
@@ -94,8 +97,12 @@ def logistic_derivatives(score: np.ndarray) -> np.ndarray:
 @guarded
 @dataclass(frozen=True, eq=False)
 class ExpectedLoss:
-    """Convex average of E[sp(z) - y z], z ~ N(w . m, w' V w); `ValueError` where a score's
-    deviation exceeds 1e5.
+    """A weighted average of the expected losses E[sp(z) - y z] of Gaussian scores z ~ N(w . m, w' V
+    w), with sp(z) = log(1 + e^z).
+
+    Each atom has a mean m, a covariance V, a soft label y and a probability. The methods raise
+    ValueError if the standard deviation of a score exceeds 1e5, or if the weights have another
+    dimension than m.
     """
 
     means: Float[np.ndarray, "atoms dim"]
@@ -105,7 +112,7 @@ class ExpectedLoss:
 
     @guarded
     def value(self, weights: Float[np.ndarray, " dim"]) -> float:
-        """The loss at `weights`, in nats."""
+        """Return the loss at `weights`, in nats."""
         from scipy.special import log_expit
 
         total = 0.0
@@ -119,8 +126,8 @@ class ExpectedLoss:
 
     @guarded
     def gradient(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
-        """Gradient at `weights`, accurate relative to its terms: residuals are summed without
-        cancellation.
+        """Return the gradient at `weights`. It is accurate relative to its terms, because residuals
+        are summed without cancellation.
         """
         from scipy.special import expit
 
@@ -138,7 +145,9 @@ class ExpectedLoss:
 
     @guarded
     def hessian(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, "dim dim"]:
-        """Hessian at `weights`, symmetric and positive semidefinite up to rounding."""
+        """Return the Hessian at `weights`, which is symmetric and positive semidefinite up to
+        rounding.
+        """
         total = np.zeros((weights.size, weights.size))
         for block, centre, scale in self._blocks(weights):
             first, second, third = self.probabilities[block] * gaussian_expectation(
@@ -155,7 +164,9 @@ class ExpectedLoss:
 
     @guarded
     def in_basis(self, basis: Float[np.ndarray, "dim dim"]) -> "ExpectedLoss":
-        """The loss as a function of θ, w = basis θ."""
+        """Return the loss as a function of θ, where w = basis θ. Raises ValueError unless the basis
+        has d rows.
+        """
         dim = self.means.shape[1]
         require(len(basis) == dim, f"basis must have {dim} coordinates, got {len(basis)}")
         covariances = basis.T @ self.covariances @ basis
@@ -177,8 +188,9 @@ class ExpectedLoss:
 
 @guarded
 def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
-    """The expected loss without augmentation, E log(1 + e^(-w . S)), S ~ N(μ, Σ / κ): labels drop
-    out.
+    """Return the expected loss without augmentation, E log(1 + e^(-w . S)) for S ~ N(μ, Σ / κ).
+
+    Labels drop out by symmetry, since S = (2y - 1) x has the same law for both of them.
     """
     covariance = pair.covariance / pair.separability
     return ExpectedLoss(pair.mean[None], covariance[None], np.ones(1), np.ones(1))
@@ -186,8 +198,10 @@ def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
 
 @guarded
 def mixup_expected_loss(pair: GaussianPair, law: MixingLaw) -> ExpectedLoss:
-    """The expected Mixup loss: half the pairs are of one class, half of two, and λ follows `law`.
-    Derived here.
+    """Return the expected Mixup loss, in which half the pairs are of one class and half of two, and
+    λ follows `law`.
+
+    Source: derived here.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
     >>> loss = mixup_expected_loss(pair, MixingLaw.beta(1.0))
@@ -205,11 +219,12 @@ def mixup_expected_loss(pair: GaussianPair, law: MixingLaw) -> ExpectedLoss:
 def mask_expected_loss(
     pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas
 ) -> ExpectedLoss:
-    """The expected loss of masking: x = M * x_i + (1 - M) * x_j, the label of x_i weighted by
-    `labels`.
+    """Return the expected loss of masking, which replaces coordinates of a point by those of
+    another one.
 
-    CutMix weights it by `masks.mean(axis=1)`. `ValueError` unless the masks have the dimension of
-    the pair.
+    The input is x = M * x_i + (1 - M) * x_j, where M is the mask and * multiplies entries. The
+    label of x_i is weighted by `labels`, and that of x_j by one minus it. CutMix weights it by
+    `masks.mean(axis=1)`. Raises ValueError unless the masks have the dimension of the pair.
     """
     require(
         masks.shape[1] == pair.dim, f"masks must have {pair.dim} coordinates, got {masks.shape[1]}"
@@ -231,6 +246,7 @@ def _of_pairs(
     labels: Float[np.ndarray, " atoms"],
     probabilities: Float[np.ndarray, " atoms"],
 ) -> ExpectedLoss:
+    """Return the loss of pairs of one class and of two classes, each with half the probability."""
     return ExpectedLoss(
         np.concatenate([same, different]),
         np.concatenate([covariances, covariances]),
@@ -241,16 +257,19 @@ def _of_pairs(
 
 @guarded
 def erm_minimiser(pair: GaussianPair) -> Float[np.ndarray, " dim"]:
-    """The minimiser 2 κ b of the expected loss without augmentation, for every κ. Source: derived
-    here.
+    """Return the minimiser 2 κ b of the expected loss without augmentation, which holds for every
+    κ.
+
+    Source: derived here.
     """
     return 2 * pair.separability * pair.bayes_direction
 
 
 @guarded
 def mixup_minimiser(pair: GaussianPair, law: MixingLaw) -> Float[np.ndarray, " dim"]:
-    """The minimiser of the expected Mixup loss, by Newton in all d coordinates. Raises as
-    `newton_minimiser`.
+    """Return the minimiser of the expected Mixup loss, by Newton's method in all d coordinates.
+
+    Raises RuntimeError as `newton_minimiser` does.
     """
     return newton_minimiser(mixup_expected_loss(pair, law))
 
@@ -259,20 +278,24 @@ def mixup_minimiser(pair: GaussianPair, law: MixingLaw) -> Float[np.ndarray, " d
 def mask_minimiser(
     pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas
 ) -> Float[np.ndarray, " dim"]:
-    """The unique minimiser of the expected loss of masking. Raises as `mask_expected_loss` and
-    `newton_minimiser`.
+    """Return the unique minimiser of the expected loss of masking.
+
+    Raises ValueError as `mask_expected_loss` and RuntimeError as `newton_minimiser` do.
     """
     return newton_minimiser(mask_expected_loss(pair, masks, probabilities, labels))
 
 
 @guarded
 def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
-    """Newton's method from zero, in coordinates whitened by the Hessian there, where every logistic
-    function is steepest: steps come out short.
+    """Return the minimiser of an expected loss, by Newton's method from zero.
 
-    `RuntimeError` if the loss is too flat to be minimised in float64: its curvature at zero spans
-    more than 2^50 (the separability some 1e15), or at the minimiser is below 2^-128 of that (no
-    soft labels, a separability of some 30).
+    The method works in coordinates in which the Hessian at zero is the identity. Every logistic
+    function is steepest at zero, so that steps come out short.
+
+    Raises RuntimeError if the loss is too flat to be minimised in float64. This happens if its
+    curvature at zero spans more than 2^50, which takes a separability of some 1e15, or if its
+    curvature at the minimiser is below 2^-128 of that at zero, which takes a separability of some
+    30 without soft labels.
     """
     from scipy.linalg import cho_factor, cho_solve, eigvalsh, solve_triangular
 
@@ -298,28 +321,27 @@ def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
 
 
 class LimitCurvature(NamedTuple):
-    """Second derivatives of the Mixup loss at infinite separability; dimensionless and positive."""
+    """The second derivatives of the Mixup loss at infinite separability, taken at the score u =
+    u_infinity of the class means. They are dimensionless and positive.
+    """
 
     noise: float
-    """h = s'(u) E[c_g] / 2 + E[c_g s'((2g - 1) u)] / 2 at u_infinity: what the within-class scatter
-    costs.
+    """The cost h = s'(u) E[c_g] / 2 + E[c_g s'((2g - 1) u)] / 2 of the scatter within the classes.
     """
     centroid: float
-    """h_1 = s'(u) / 2 + E[s'((2g - 1) u)] / 2 at u_infinity: what a common shift of both class
-    means costs.
-    """
+    """The cost h_1 = s'(u) / 2 + E[s'((2g - 1) u)] / 2 of a common shift of both class means."""
     scale: float
-    """L_2 = s'(u) / 2 + E[(2g - 1)^2 s'((2g - 1) u)] / 2 at u_infinity: what a change of u costs.
-    """
+    """The cost L_2 = s'(u) / 2 + E[(2g - 1)^2 s'((2g - 1) u)] / 2 of a change of u."""
 
 
 @guarded
 def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
-    """u*(a) = w . μ >= 0 at the minimiser of the expected Mixup loss, which depends on (μ, Σ, κ) by
-    a alone.
+    """Return the score u*(a) = w . μ >= 0 of the class mean at the minimiser of the expected Mixup
+    loss.
 
-    2a for λ on {0, 1} with g = λ. Derived here. `ValueError` if a is above 100 without soft labels,
-    where the loss is too flat for float64.
+    It depends on (μ, Σ, κ) only through a = `effective_separability`, and is 2a for λ on {0, 1}
+    with g = λ. Raises ValueError if a exceeds 100 and there are no soft labels, since the loss is
+    then too flat for float64. Source: derived here.
 
     >>> law = MixingLaw.beta(1.0)
     >>> [round(scalar_minimiser(a, law), 4) for a in (1.0, 10.0, 1000.0)]
@@ -358,11 +380,11 @@ def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
 
 @guarded
 def limit_scale(law: MixingLaw) -> float:
-    """u_infinity, the limit of u*(a) as a grows: the root of s(u) - 1 + E[(s((2g - 1)u) - λ)(2g -
-    1)] = 0.
+    """Return the limit u_infinity of u*(a) as a grows.
 
-    `inf` when no λ in (0, 1) goes with g != 1/2, which is decided from the law. `ValueError` if
-    such lambdas are so rare, or g so close to 1/2, that the root exceeds 500.
+    It is the root of s(u) - 1 + E[(s((2g - 1)u) - λ)(2g - 1)] = 0. It is `inf` if no λ in (0, 1)
+    goes with g != 1/2, which is decided from the law. Raises ValueError if such values of λ are so
+    rare, or g is so close to 1/2, that the root exceeds 500.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -384,8 +406,9 @@ def limit_scale(law: MixingLaw) -> float:
 
 @guarded
 def limit_curvatures(law: MixingLaw) -> LimitCurvature:
-    """The constants (h, h_1, L_2) at u_infinity. Derived here. `ValueError` if u_infinity is
-    infinite.
+    """Return the second derivatives h, h_1 and L_2 of the Mixup loss at u_infinity.
+
+    Raises ValueError if u_infinity is infinite. Source: derived here.
     """
     score = _finite_limit(law)
     within, _, _ = map(float, logistic_derivatives(np.array(score)))
@@ -399,8 +422,10 @@ def limit_curvatures(law: MixingLaw) -> LimitCurvature:
 
 @guarded
 def limit_scale_correction(law: MixingLaw) -> float:
-    """The coefficient (u h + u^2 h'/2) / L_2 of 1/a in u_infinity - u*(a); `ValueError` for
-    infinite u_infinity.
+    """Return the coefficient of 1/a in u_infinity - u*(a).
+
+    It is (u h + u^2 h'/2) / L_2 with the symbols of `LimitCurvature` at u = u_infinity, where h' is
+    the derivative of h in u. Raises ValueError if u_infinity is infinite.
     """
     score = _finite_limit(law)
     curvature = limit_curvatures(law)
@@ -413,7 +438,9 @@ def limit_scale_correction(law: MixingLaw) -> float:
 
 
 def limit_residual(law: MixingLaw, score: float) -> Float[np.ndarray, " atoms"]:
-    """s((2g - 1) u) - λ, the residual of a mixed pair at the scores +-u of the class means."""
+    """Return the residual s((2g - 1) u) - λ of a mixed pair whose class means have the scores -u
+    and u, for each atom of the law.
+    """
     from scipy.special import expit
 
     scores = law.contrasts * score
@@ -421,6 +448,7 @@ def limit_residual(law: MixingLaw, score: float) -> Float[np.ndarray, " atoms"]:
 
 
 def _finite_limit(law: MixingLaw) -> float:
+    """Return u_infinity. Raises ValueError if it is infinite."""
     score = limit_scale(law)
     bounded = np.isfinite(score)
     require(
@@ -436,14 +464,19 @@ def all_masks(
         int, Interval(1, 14, why="all 2^d masks are listed; draw masks or list boxes beyond")
     ],
 ) -> Bool[np.ndarray, "masks dim"]:
-    """All 2^d masks of d = `dim` coordinates, `True` where the first point is kept."""
+    """Return all 2^d masks of d = `dim` coordinates, one in each row, `True` where the first point
+    is kept.
+    """
     return (np.arange(2**dim)[:, None] >> np.arange(dim)) % 2 == 1
 
 
 @guarded
 def box_masks(height: Size, width: Size) -> Bool[np.ndarray, "boxes pixels"]:
-    """One mask per non-empty box, h (h + 1) w (w + 1) / 4 of them, `False` in the box, pixels row
-    by row.
+    """Return one mask for each non-empty box in a picture of `height` by `width` pixels, `False`
+    inside the box.
+
+    There are h (h + 1) w (w + 1) / 4 masks. The pixels of a mask follow row by row. Raises
+    ValueError if the masks have more than 2^36 entries in total.
     """
     entries = height**2 * (height + 1) * width**2 * (width + 1) // 4
     require(
@@ -461,22 +494,25 @@ def mask_limit_direction(
         Holds("no zero", f"have {_FLAT}", lambda mean: bool(np.all(mean))),
     ],
 ) -> Float[np.ndarray, " dim"]:
-    """The limit direction 1 / μ (elementwise, not normalised) of exchangeable masking as κ grows.
+    """Return the direction 1 / μ (elementwise, not normalised) to which exchangeable masking tends
+    as κ grows.
 
-    It needs masks whose share of coordinates is not always 0, 1/2 or 1, hence d >= 3, or d = 2 for
-    the direction only.
+    The masks must not always keep a share of 0, 1/2 or 1 of the coordinates. Hence d is at least 3,
+    or 2 for the direction only.
     """
     return 1 / mean
 
 
 @guarded
 def mask_limit_scores(masks: Masks, probabilities: Masses) -> Float[np.ndarray, " dim"]:
-    """The scores v = w * μ of the coordinates at which the loss of any law of masks is least where
-    κ is infinite: masks keep the rows' `True`, labels are their shares, d >= 3.
+    """Return the scores v = w * μ of the coordinates at which the loss of a law of masks is least
+    when κ is infinite.
 
-    Pairs of one class have the score s = sum(v), pairs of two s - 2 sum of the v that are cut; v
-    depends on the law alone, and the minimiser is v / μ. Raises RuntimeError where Newton's method
-    does not settle: the loss of such masks may have no minimiser. Derived here.
+    Each row of `masks` is `True` for the coordinates that are kept, and its label is the share of
+    them. d is at least 3. Pairs of one class have the score s = sum(v), and pairs of two classes
+    have s minus twice the sum of the v that are cut. v depends on the law alone, and the minimiser
+    is v / μ. Raises RuntimeError if Newton's method does not settle, as it may if the loss has no
+    minimiser. Source: derived here.
     """
     cut = 1.0 - masks
     share = 1 - cut.mean(axis=1)
@@ -499,13 +535,13 @@ def mask_limit_scores(masks: Masks, probabilities: Masses) -> Float[np.ndarray, 
 def mask_limit_scale(
     dim: Size, size_probabilities: Annotated[Float[np.ndarray, " sizes"], PROBABILITIES]
 ) -> float:
-    """The constant c_d with w * μ -> c_d as κ grows, for an exchangeable law of masks labelled by
-    their share.
+    """Return the constant c_d to which w * μ tends as κ grows, for an exchangeable law of masks
+    that are labelled by their share.
 
-    `size_probabilities` [d + 1] is the law of the number K of kept coordinates, 0, ..., d. c_d is
-    the root of d (s(dc) - 1) + E[(s((2K - d) c) - K/d)(2K - d)] = 0, s the logistic function.
-    Derived here. `ValueError` unless the probabilities are those of d + 1 sizes, or if K is always
-    0, d/2 or d, where the minimiser is unbounded.
+    `size_probabilities` has d + 1 entries: the law of the number K of kept coordinates, 0, ..., d.
+    c_d is the root c of d (s(dc) - 1) + E[(s((2K - d) c) - K/d)(2K - d)] = 0, where s is the
+    logistic function. Raises ValueError unless there are d + 1 probabilities, and if K is always 0,
+    d/2 or d, since the minimiser is then unbounded. Source: derived here.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -534,10 +570,12 @@ def mask_limit_scale(
 
 @guarded
 def mask_limit_error_ratio(pair: GaussianPair) -> float:
-    """R = d / (m |Σ^(1/2) (1 / μ)|) in (0, 1]: the test error at the limit of masking is Φ(-sqrt(a)
-    r).
+    """Return the factor r in (0, 1] for which Φ(-sqrt(a) r) is the test error at the limit of
+    masking.
 
-    One exactly if Σ (1 / μ) is a multiple of μ. `ValueError` if a coordinate of the mean is zero.
+    r = d / (m |Σ^(1/2) (1 / μ)|), where 1 / μ is taken elementwise and Φ is the standard normal
+    distribution function. It is one exactly if Σ (1 / μ) is a multiple of μ. Raises ValueError if a
+    coordinate of the mean is zero.
     """
     require(np.all(pair.mean), f"the mean of the pair must have {_FLAT}, got {pair.mean.tolist()}")
     direction = mask_limit_direction(pair.mean)
@@ -545,6 +583,7 @@ def mask_limit_error_ratio(pair: GaussianPair) -> float:
 
 
 def _intervals(length: int) -> Bool[np.ndarray, "intervals length"]:
+    """Return the indicator of each non-empty interval of positions, one in each row."""
     first, last = np.triu_indices(length)
     position = np.arange(length)
     return (first[:, None] <= position) & (position <= last[:, None])

@@ -1,19 +1,19 @@
-"""How close n samples bring each way of training to the Bayes direction b.
+"""How close each way of training on n samples comes to the Bayes direction b.
 
-Plain training of separable data gives the hard-margin direction, the shortest point of the hull of
-S_i = (2 y_i - 1) x_i ~ N(μ, Σ / κ). With log n = ν κ the hull tends to an ellipsoid of radius
-sqrt(2 ν), so the direction walks from μ to b along the path of ridge LDA and arrives only at
-ν = m^2 / 2: the curse of separability.
+Plain training of separable data gives the hard-margin direction, which is the shortest point of the
+hull of S_i = (2 y_i - 1) x_i ~ N(μ, Σ / κ). With log n = ν κ the hull tends to an ellipsoid of
+radius sqrt(2 ν). The direction therefore walks from μ to b along the path of ridge LDA, and arrives
+only at ν = m^2 / 2: the curse of separability.
 
 At fixed κ, n E[1 - cos] tends to T K(a) / (2 κ |b|^2), where K depends on a = κ m^2 alone.
 
-Mixup at large κ and fixed n: write x = (2y - 1) μ + z / sqrt(κ). The leading loss fixes the scores
-+-u_infinity of the class means; what is left is quadratic, and its minimiser is a modified LDA,
-with E[1 - cos] = C / n free of κ. Unequal class counts p n and (1 - p) n, and one λ drawn per pair,
-leave a pull on the noise that the weak curvature amplifies: B κ / n^2.
+For Mixup at large κ and fixed n, write x = (2y - 1) μ + z / sqrt(κ). The leading loss fixes the
+scores -u_infinity and u_infinity of the class means. The rest is quadratic, and its minimiser is a
+modified LDA, with E[1 - cos] = C / n free of κ. Unequal class counts p n and (1 - p) n, and one λ
+drawn for each pair, leave a pull on the noise. The weak curvature amplifies it to B κ / n^2.
 
 Oh & Yun 2023 (arXiv 2306.00267) prove that the sample size grows exponentially in κ without
-augmentation and far less with Mixup; all laws of this file are derived here. Where both classes
+augmentation and far less with Mixup. All laws of this file are derived here. Where both classes
 appear, class 0 comes first.
 """
 
@@ -58,25 +58,31 @@ _LOG_ROUNDING = 40.0  # a ridge e^40 away from every variance is none, or all th
 _EIGENVECTOR = 1e-9  # how far Sigma mu / (mu' Sigma mu / |mu|^2) may be from mu, relative to it
 
 InverseExponential = Annotated[float, Interval(0, 1400, "(]", why="e^(a/2) must be a float64")]
-"""a = κ m^2, the effective separability, where e^(a/2) is computed."""
+"""The effective separability a = κ m^2, where e^(a/2) is computed."""
 AngleTarget = Annotated[
     float, Interval(1e-20, 2, "()", why="1 - cos is at most 2; the low end is a cap")
 ]
-"""ε, a target of 1 - cos."""
+"""The target ε of 1 - cos."""
 
 
 @guarded
 def ridge_lda_direction(pair: GaussianPair, tau: NonNegative) -> Float[np.ndarray, " dim"]:
-    """w_τ = (τ I + Σ)^-1 μ, from b at τ = 0 towards μ, τ in units of Σ. Derived here."""
+    """Return the direction w_τ = (τ I + Σ)^-1 μ of ridge LDA, which runs from b at τ = 0 towards μ
+    as τ grows.
+
+    τ is in units of Σ. Source: derived here.
+    """
     return np.linalg.solve(tau * np.eye(pair.dim) + pair.covariance, pair.mean)
 
 
 @guarded
 def phase_direction(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " dim"]:
-    """The unit vector to which the direction tends as κ grows with log n / κ = ν.
+    """Return the unit vector to which the direction of plain training tends as κ grows with log n /
+    κ = ν.
 
-    It is that of w_τ with |Σ^(1/2) w_τ|^2 / 2 = ν where ν < m^2 / 2, of b from there on and of μ at
-    ν = 0. Equivalently it maximises w . μ - sqrt(2 ν) |Σ^(1/2) w| on the unit ball. Derived here.
+    If 0 < ν < m^2 / 2 it is the direction of the w_τ with |Σ^(1/2) w_τ|^2 / 2 = ν. It is that of b
+    for larger ν and that of μ at ν = 0. Equivalently, it maximises w . μ - sqrt(2 ν) |Σ^(1/2) w| on
+    the unit ball. Source: derived here.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
     >>> [np.round(phase_direction(pair, nu), 4).tolist() for nu in (0.0, 0.5, 3.0)]
@@ -108,18 +114,22 @@ def phase_direction(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " 
 
 @guarded
 def phase_cosine(pair: GaussianPair, nu: NonNegative) -> float:
-    """Cos of the angle of `phase_direction` to b, rising from cos(μ, b) at ν = 0 to one at m^2 / 2.
-    Derived here.
+    """Return the cosine of the angle between `phase_direction` and b, which rises from cos(μ, b) at
+    ν = 0 to one at ν = m^2 / 2.
+
+    Source: derived here.
     """
     return 1 - pair.misalignment(phase_direction(pair, nu))
 
 
 @guarded
 def critical_exponent(pair: GaussianPair, epsilon: AngleTarget) -> float:
-    """ν_ε, below m^2 / 2: 1 - cos of the direction reaches ε when log n / κ does ν_ε.
+    """Return the exponent ν_ε < m^2 / 2 for which 1 - cos of the direction of plain training falls
+    to ε once log n / κ reaches ν_ε.
 
-    It is |Σ^(1/2) w_τ|^2 / 2 at the τ where 1 - cos(w_τ, b) = ε. `ValueError` unless ε < 1 - cos(μ,
-    b): there is no exponential law beyond, nor any when μ is an eigenvector of Σ. Derived here.
+    It is |Σ^(1/2) w_τ|^2 / 2 at the τ for which 1 - cos(w_τ, b) = ε. Raises ValueError unless ε < 1
+    - cos(μ, b): there is no exponential law for larger ε, nor any if μ is an eigenvector of Σ.
+    Source: derived here.
     """
     from scipy.optimize import brentq
 
@@ -144,7 +154,11 @@ def critical_exponent(pair: GaussianPair, epsilon: AngleTarget) -> float:
 
 @guarded
 def finite_sample_radius(pair: GaussianPair, log_n: LogSampleSize) -> float:
-    """Φ^-1(1 - 1/n) / sqrt(κ), what sqrt(2 ν) is at finite n, given the natural logarithm of n."""
+    """Return Φ^-1(1 - 1/n) / sqrt(κ), at least zero, which takes the place of sqrt(2 ν) at finite
+    n.
+
+    `log_n` is the natural logarithm of n, and Φ is the standard normal distribution function.
+    """
     from scipy.special import ndtri_exp
 
     return float(max(-ndtri_exp(-log_n), 0.0) / np.sqrt(pair.separability))
@@ -152,16 +166,20 @@ def finite_sample_radius(pair: GaussianPair, log_n: LogSampleSize) -> float:
 
 @guarded
 def erm_direction_at(pair: GaussianPair, log_n: LogSampleSize) -> Float[np.ndarray, " dim"]:
-    """`phase_direction` with `finite_sample_radius` in place of sqrt(2 ν), a unit vector."""
+    """Return the unit vector `phase_direction` with `finite_sample_radius` in place of sqrt(2 ν),
+    for a finite n given by its natural logarithm.
+    """
     return phase_direction(pair, finite_sample_radius(pair, log_n) ** 2 / 2)
 
 
 @guarded
 def erm_samples(pair: GaussianPair, epsilon: AngleTarget) -> float:
-    """Log n_ε = -log Q(sqrt(2 κ ν_ε)), Q = 1 - Φ: the natural logarithm of the sample size without
-    augmentation at which 1 - cos falls to ε, up to a bounded factor.
+    """Return the natural logarithm of the sample size n_ε at which 1 - cos falls to ε without
+    augmentation, up to a bounded factor.
 
-    Derived here. `ValueError` as in `critical_exponent`.
+    It is log n_ε = -log Q(sqrt(2 κ ν_ε)), where Q = 1 - Φ is the tail of the standard normal law
+    and ν_ε is the `critical_exponent`. Raises ValueError as `critical_exponent` does. Source:
+    derived here.
 
     >>> covariance = [[0.2, 0.0], [0.0, 1.8]]
     >>> pairs = [GaussianPair([1.0, 1.0], covariance, kappa) for kappa in (10.0, 320.0)]
@@ -175,10 +193,11 @@ def erm_samples(pair: GaussianPair, epsilon: AngleTarget) -> float:
 
 @guarded
 def isotropic_angle(pair: GaussianPair) -> float:
-    """E[1 - cos] without augmentation as κ grows at fixed n, tr(P Σ) / (2 κ |μ|^2), free of n; P
-    projects across μ.
+    """Return the mean of 1 - cos without augmentation as κ grows at fixed n, for a mean μ that is
+    an eigenvector of Σ.
 
-    A single point then supports the margin. `ValueError` if μ is no eigenvector of Σ.
+    It is tr(P Σ) / (2 κ |μ|^2), free of n, where P projects across μ: a single point then supports
+    the margin. Raises ValueError unless μ is an eigenvector of Σ.
     """
     squared_length = float(pair.mean @ pair.mean)
     variance = float(pair.mean @ pair.covariance @ pair.mean) / squared_length
@@ -194,10 +213,11 @@ def isotropic_angle(pair: GaussianPair) -> float:
 
 @guarded
 def fisher_information(effective_separability: InverseExponential) -> float:
-    """I_1(a) = E s'(V), V ~ N(2a, 4a), s the logistic function; in (0, 1/4], to relative rounding.
+    """Return the Fisher information I_1(a) = E s'(V) for V ~ N(2a, 4a), where s is the logistic
+    function.
 
-    e^(-a/2) (8 π a)^(-1/2) times the integral of sech(z/2) exp(-z^2 / 8a) / 4, by the trapezoidal
-    rule.
+    It lies in (0, 1/4] and is accurate to relative rounding. It is e^(-a/2) (8 π a)^(-1/2) times
+    the integral of sech(z/2) exp(-z^2 / 8a) / 4 over all z, by the trapezoidal rule.
     """
     width = 2 * np.sqrt(effective_separability)
     step = min(0.4, width / 4)
@@ -211,31 +231,42 @@ def fisher_information(effective_separability: InverseExponential) -> float:
 
 @guarded
 def erm_efficiency(effective_separability: InverseExponential) -> float:
-    """K_erm(a) = 1 / (4 I_1(a)), exponential in a. Derived here."""
+    """Return the efficiency K_erm(a) = 1 / (4 I_1(a)) of plain training, which grows exponentially
+    in a.
+
+    I_1 is the `fisher_information`. Source: derived here.
+    """
     return 1 / (4 * fisher_information(effective_separability))
 
 
 @guarded
 def erm_efficiency_asymptotic(effective_separability: InverseExponential) -> float:
-    """What K_erm(a) tends to as a grows, sqrt(2a / π) e^(a/2). Derived here."""
+    """Return the value sqrt(2a / π) e^(a/2) that K_erm(a) approaches as a grows.
+
+    Source: derived here.
+    """
     return float(np.sqrt(2 * effective_separability / np.pi) * np.exp(effective_separability / 2))
 
 
 @guarded
 def lda_efficiency(effective_separability: Positive) -> float:
-    """K_lda(a) = a + 1 of Fisher's linear discriminant. Derived here."""
+    """Return the efficiency K_lda(a) = a + 1 of Fisher's linear discriminant.
+
+    Source: derived here.
+    """
     return float(effective_separability + 1)
 
 
 @guarded
 def mixup_efficiency(effective_separability: Positive, law: MixingLaw) -> float:
-    """K_mix = a^2 Ψ / (H u)^2: the sandwich variance of the minimiser over all pairs, λ averaged
-    per pair.
+    """Return the efficiency K_mix of Mixup, from the sandwich variance of the minimiser over all
+    pairs with λ averaged within each pair.
 
-    With z = w . x ~ N((2y - 1) u, u^2 / a) at the minimiser, z_12 = g z_1 + (1 - g) z_2 and
-    y_12 alike, Ψ = E ψ^2 for ψ(z_1, y_1) = E[(s(z_12) - y_12) g + (s(z_21) - y_21)(1 - g)], the
-    projection of the pair on its first point, and H = E[(g^2 + (1 - g)^2) s'(z_12)].
-    Derived here. `ValueError` if the minimiser is zero, or as in `scalar_minimiser`.
+    It is a^2 Ψ / (H u)^2, where u is the score of the class mean at the minimiser and z = w . x ~
+    N((2y - 1) u, u^2 / a). Let z_12 = g z_1 + (1 - g) z_2 and y_12 = λ y_1 + (1 - λ) y_2. Then Ψ =
+    E ψ^2 with ψ(z_1, y_1) = E[(s(z_12) - y_12) g + (s(z_21) - y_21)(1 - g)], the projection of the
+    pair on its first point, and H = E[(g^2 + (1 - g)^2) s'(z_12)]. Raises ValueError if the
+    minimiser is zero, or as `scalar_minimiser` does. Source: derived here.
     """
     score = scalar_minimiser(effective_separability, law)
     require(
@@ -267,7 +298,11 @@ def mixup_efficiency(effective_separability: Positive, law: MixingLaw) -> float:
 
 @guarded
 def angle_rate(pair: GaussianPair, efficiency: NonNegative) -> float:
-    """T K / (2 κ |b|^2) of efficiency K, the limit of n E[1 - cos]; zero where d = 1."""
+    """Return the limit T K / (2 κ |b|^2) of n E[1 - cos] for the efficiency K, which is zero in one
+    dimension.
+
+    T is `projected_precision_trace` of the pair.
+    """
     squared_length = float(pair.bayes_direction @ pair.bayes_direction)
     return float(
         pair.projected_precision_trace * efficiency / (2 * pair.separability * squared_length)
@@ -275,6 +310,7 @@ def angle_rate(pair: GaussianPair, efficiency: NonNegative) -> float:
 
 
 def _mean_residual(centre: np.ndarray, scale: float, label: float) -> np.ndarray:
+    """Return the mean residual s(z) - label over Gaussian scores z around `centre`."""
     from scipy.special import expit
 
     upper, lower = gaussian_expectation(
@@ -287,11 +323,12 @@ def _mean_residual(centre: np.ndarray, scale: float, label: float) -> np.ndarray
 def lda_rate(
     pair: GaussianPair, n: Annotated[float, Interval(3, closed="()")] | None = None
 ) -> float:
-    """N E[1 - cos] of Mixup with balanced classes and λ averaged: C = m^2 T / (2 |b|^2), free of κ
-    and law.
+    """Return the limit C of n E[1 - cos] for Mixup with balanced classes and λ averaged: C = m^2 T
+    / (2 |b|^2), free of κ and of the law.
 
-    With `n` C n / (n - d - 2), for the inverse of a Wishart matrix; `ValueError` unless n > d + 2
-    there.
+    T is `projected_precision_trace` of the pair. If `n` is given, the result is C n / (n - d - 2),
+    which accounts for the inverse of a Wishart matrix. Raises ValueError unless this n exceeds d +
+    2.
     """
     rate = (
         pair.signal
@@ -306,10 +343,12 @@ def lda_rate(
 
 @guarded
 def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
-    """B_i: labels drawn at random add B_i κ / n^2 to E[1 - cos], B_i = T m^4 A^2 / (2 h^2 u^2
-    |b|^2).
+    """Return the coefficient B_i of the term B_i κ / n^2 that labels drawn at random add to E[1 -
+    cos].
 
-    A = s(u) - 1 at u = u_infinity, h the noise curvature. `ValueError` if u_infinity is infinite.
+    B_i = T m^4 A^2 / (2 h^2 u^2 |b|^2), where A = s(u) - 1 at u = u_infinity, h is the noise
+    curvature `limit_curvatures(law).noise` and T is `projected_precision_trace`. Raises ValueError
+    if u_infinity is infinite.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
     >>> law = MixingLaw.beta(1.0)
@@ -321,11 +360,11 @@ def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
 
 @guarded
 def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
-    """B_s: one λ drawn for each ordered pair adds B_s κ / n^2 to E[1 - cos], balanced classes or
-    not.
+    """Return the coefficient B_s of the term B_s κ / n^2 that one λ drawn for each ordered pair
+    adds to E[1 - cos], for balanced classes or not.
 
-    B_i with A^2 Var g + (Var(ρ g) + Var(ρ (1 - g))) / 2 for A^2, ρ = s((2g - 1) u) - λ. Raises as
-    B_i.
+    It is the formula of B_i with A^2 Var g + (Var(ρ g) + Var(ρ (1 - g))) / 2 in place of A^2, where
+    ρ = s((2g - 1) u) - λ. Raises ValueError as `imbalance_coefficient` does.
     """
     amplification = _amplification(pair, law)
     share = law.input_weights
@@ -341,12 +380,15 @@ def imbalance_weights(
     class_means: Float[np.ndarray, "2 dim"],
     class_counts: tuple[Count, Count],
 ) -> Float[np.ndarray, " dim"]:
-    """w_p, to which the imbalance of one data set alone turns the minimiser: 1 - cos(w_p, b)
-    averages B_i κ / n^2.
+    """Return the weights w_p to which the imbalance of a single data set turns the minimiser. The
+    mean of 1 - cos(w_p, b) over data sets is B_i κ / n^2.
 
-    w_p = (u / m^2) b - sqrt(κ) (A (p - q) / 2h) (Σ^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity,
-    z_c the class means of the standardised noise and p = n_1 / n = 1 - q; class 0 first.
-    `ValueError` if u_infinity is infinite.
+    With u = u_infinity and the A and h of `imbalance_coefficient`, w_p = (u / m^2) b - sqrt(κ) (A
+    (p - q) / 2h) (Σ^-1 - b b' / m^2)(z_1 + z_0). `class_means` holds the means of class 0 and class
+    1. z_c is sqrt(κ) times the deviation of the mean of class c from its expectation, -μ or μ, so
+    that z_1 + z_0 is sqrt(κ) times the sum of the means. p = n_1 / n = 1 - q is the share of class
+    1 in `class_counts`, where class 0 also comes first. Raises ValueError if u_infinity is infinite
+    or if the means have another dimension.
     """
     dim = class_means.shape[1]
     require(dim == pair.dim, f"class_means must have {pair.dim} coordinates, got {dim}")
@@ -366,11 +408,13 @@ def mixup_samples(
     mode: Mode = "expected",
     balanced: bool = True,
 ) -> float:
-    """n_ε, not rounded: the root n > d + 2 of C / (n - d - 2) + B κ / n^2 = ε.
+    """Return the sample size n_ε, not rounded, at which the mean of 1 - cos is ε for Mixup.
 
-    (C + sqrt(C^2 + 4 ε B κ)) / (2 ε) for small ε, the target of E[1 - cos]. The mode "sampled" (one
-    λ per ordered pair) adds `sampled_lambda_coefficient` to B, and `imbalance_coefficient` is added
-    unless it is balanced. `ValueError` if u_infinity is infinite.
+    It is the root n > d + 2 of C / (n - d - 2) + B κ / n^2 = ε, where C is the `lda_rate`. For
+    small ε it is close to (C + sqrt(C^2 + 4 ε B κ)) / (2 ε). B is the sum of the coefficients that
+    apply: `sampled_lambda_coefficient` in the mode "sampled" (one λ for each ordered pair), and
+    `imbalance_coefficient` unless the classes are `balanced`. Raises ValueError if a coefficient
+    applies and u_infinity is infinite.
 
     >>> pairs = [GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], kappa) for kappa in (10.0, 1e6)]
     >>> [round(mixup_samples(pair, 0.01, MixingLaw.beta(1.0), "sampled"), 2) for pair in pairs]
@@ -397,20 +441,21 @@ def mixup_samples(
 
 
 def _amplification(pair: GaussianPair, law: MixingLaw) -> float:
-    """T m^4 / (2 h^2 u^2 |b|^2), from the variance of a pull on the noise to 1 - cos."""
+    """Return T m^4 / (2 h^2 u^2 |b|^2), the factor from the variance of a pull to 1 - cos."""
     squared_length = float(pair.bayes_direction @ pair.bayes_direction)
     reach = (limit_curvatures(law).noise * limit_scale(law) / pair.signal) ** 2
     return pair.projected_precision_trace / (2 * reach * squared_length)
 
 
 def _own_residual(law: MixingLaw) -> float:
-    """A = s(u_infinity) - 1, the residual of a pair of one class."""
+    """Return A = s(u_infinity) - 1, the residual of a pair of one class."""
     from scipy.special import expit
 
     return -float(expit(-limit_scale(law)))
 
 
 def _variance(law: MixingLaw, values: Float[np.ndarray, " atoms"]) -> float:
+    """Return the variance of `values` over the law of λ."""
     return law.mean((values - law.mean(values)) ** 2)
 
 
@@ -420,12 +465,12 @@ def modified_lda_direction(
     labels: Annotated[Int[np.ndarray, " points"], Interval(0, 1)],
     law: MixingLaw,
 ) -> Float[np.ndarray, " dim"]:
-    """(h S_w + h_1 c c')^-1 (mean_1 - mean_0), the direction of Mixup as κ grows at fixed balanced
-    data.
+    """Return the direction (h S_w + h_1 c c')^-1 (mean_1 - mean_0) of Mixup as κ grows at fixed
+    balanced data.
 
-    S_w is the within-class scatter over n, c the mean of the class means. `ValueError` unless both
-    labels occur equally often, the scatter is regular (n >= d + 2 in general position) and
-    u_infinity is finite.
+    S_w is the scatter within the classes over n, c is the mean of the class means, and h and h_1
+    are those of `limit_curvatures`. Raises ValueError unless both labels occur equally often, the
+    scatter is regular (n >= d + 2 in general position), and u_infinity is finite.
     """
     classes = [features[labels == label] for label in (0, 1)]
     zeros, ones = map(len, classes)
@@ -452,15 +497,16 @@ def reduced_problem(
     class_fraction: Fraction,
     law: MixingLaw,
 ) -> Float[np.ndarray, " dim"]:
-    """The minimiser of Mixup expanded to second order in the scores about the class means; its cost
-    is free of n.
+    """Return the minimiser of the Mixup loss expanded to second order in the scores about the class
+    means. Its cost does not depend on n.
 
     With p = `class_fraction` of class 1, a_c = w . mean_c and q_c = w' S_c w (covariances divided
     by the class count), the objective is p^2 [sp(-a_1) + s'(a_1) E[c_g] q_1 / 2] + (1 - p)^2
     [sp(a_0) + s'(a_0) E[c_g] q_0 / 2] + 2 p (1 - p) E[sp(v) - λ v + s'(v) (g^2 q_1 + (1 - g)^2 q_0)
-    / 2], v = g a_1 + (1 - g) a_0. Neglected is the fourth order in the scores, which does not
-    vanish as κ grows unless p = 1/2. `ValueError` unless covariances and means together span all
-    dimensions; `RuntimeError` if the solver stops before a stationary point.
+    / 2], where v = g a_1 + (1 - g) a_0, s is the logistic function and sp(z) = log(1 + e^z). The
+    fourth order in the scores is neglected; it does not vanish as κ grows unless p = 1/2. Raises
+    ValueError unless covariances and means together span all dimensions, and RuntimeError if the
+    solver stops before a stationary point.
     """
     import jax
     from scipy.optimize import minimize
@@ -477,7 +523,7 @@ def reduced_problem(
     masses = np.concatenate([[p**2, (1 - p) ** 2], 2 * p * (1 - p) * law.weights])
     moments = np.tensordot(masses, covariances + means[:, :, None] * means[:, None, :], 1)
     regular = np.linalg.matrix_rank(moments, hermitian=True) == len(moments)
-    require(regular, "class_covariances must be positive definite together with the class means")
+    require(regular, "class_covariances and class_means must together span every dimension")
     basis = np.linalg.inv(np.linalg.cholesky(moments)).T
     problem = (means @ basis, basis.T @ covariances @ basis, labels, masses)
     with jax.enable_x64(True):
@@ -502,7 +548,7 @@ def reduced_problem(
 
 @cache
 def _reduced_derivatives() -> tuple[Callable[..., Any], ...]:
-    """The objective of `reduced_problem`, its gradient and its Hessian, compiled."""
+    """Return the objective of `reduced_problem`, its gradient and its Hessian, compiled."""
     import jax
     from jax.numpy import einsum
 
@@ -516,18 +562,20 @@ def _reduced_derivatives() -> tuple[Callable[..., Any], ...]:
 
 
 class EntropyCertificate(NamedTuple):
-    """Primal and dual values at s = s(w . x): w is optimal to `gap` if `infeasibility` is zero."""
+    """The primal and dual values of a logistic loss at weights w, whose predictions are s_r = s(w .
+    x_r). If `infeasibility` is zero, the loss of w is within `gap` of the least one.
+    """
 
     primal: float
     """The loss of the weights."""
     dual: float
-    """The mean entropy of the predictions: a lower bound of the loss of every w' up to |w'| times
-    `infeasibility`.
+    """The mean entropy of the predictions, which bounds the loss of any w' from below, up to |w'|
+    times `infeasibility`.
     """
     gap: float
-    """`primal` - `dual`."""
+    """The difference `primal` - `dual`."""
     infeasibility: float
-    """Euclidean norm of sum_r p_r (s_r - y_r) x_r, the gradient of the primal."""
+    """The Euclidean norm of the gradient of the primal, sum_r p_r (s_r - y_r) x_r."""
 
 
 @guarded
@@ -537,8 +585,10 @@ def entropy_certificate(
     row_weights: Annotated[Float[np.ndarray, " rows"], NON_NEGATIVE],
     weights: Float[np.ndarray, " dim"],
 ) -> EntropyCertificate:
-    """The certificate at `weights`; row weights need not sum to one. Convex duality, derived
-    here.
+    """Return the certificate of the optimality of `weights` for the soft-label logistic loss of
+    `rows`.
+
+    The `row_weights` need not sum to one. Source: convex duality, derived here.
     """
     from scipy.special import entr, expit
 
