@@ -190,7 +190,7 @@ class ExpectedLoss:
 def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
     """Return the expected loss without augmentation, E log(1 + e^(-w . S)) for S ~ N(μ, Σ / κ).
 
-    Labels drop out by symmetry, since S = (2y - 1) x has the same law for both of them.
+    Labels drop out by symmetry, since S = (2y - 1) x has the same law for either label.
     """
     covariance = pair.covariance / pair.separability
     return ExpectedLoss(pair.mean[None], covariance[None], np.ones(1), np.ones(1))
