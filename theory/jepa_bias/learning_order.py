@@ -1,4 +1,4 @@
-"""Which of two features is learned first: the ratio of covariances up to which JEPA reverses the
+"""Which of two features is learned first: the ratio of covariances up to which JEPA overturns the
 order, and the starts ε for which it does so.
 
 Feature 1 has the larger covariance, κ = λ_1 / λ_2 > 1, and feature 2 has the larger regression
@@ -89,7 +89,7 @@ def boundary_maximiser(
 def inversion_window(
     kappa: RatioAboveOne, depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """Return the lower and the upper edge of the interval of ε in which JEPA reverses the order at
+    """Return the lower and the upper edge of the interval of ε in which JEPA overturns the order at
     the ratio κ.
 
     Both are NaN if there is no such interval, and a lower edge below float64 is 0. `fraction` is p.
