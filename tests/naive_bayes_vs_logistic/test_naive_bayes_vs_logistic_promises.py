@@ -217,11 +217,11 @@ REFUSED = [
     ),
     (
         lambda: expected_error.simplex_samples_per_feature(3, 1.0, 0.4),
-        r"excess must leave the error below 0\.667",
+        r"excess must keep the error below 0\.667",
     ),
     (
         lambda: consistency.conditional_regret(np.array([0.0, 1.1]), np.full(2, 0.5), 1),
-        r"logits must lie in \[-1.0, 1.0\]",
+        "logits must lie between -logit_bound and logit_bound = 1.0",
     ),
     (
         lambda: sample_complexity.score_deviation_bound(5, 0.1, 0.125),
@@ -237,7 +237,7 @@ REFUSED = [
     ),
     (
         lambda: BINARY.error(np.zeros((3, 2))),
-        r"scores must be those of \(4, 2\) points and classes, got shape \(3, 2",
+        r"scores must end in the shape \(4, 2\) of points and classes, got shape \(3, 2",
     ),
     (
         lambda: fit_logistic(LABELS, sample_weight=1.0 - LABELS),

@@ -1,7 +1,8 @@
-"""Naive Bayes on independent binary features: everything exactly, by enumeration of the 2^n points.
+"""The exact errors and margins of naive Bayes on independent binary features, by enumeration of the
+2^n points.
 
-The rule is the Gaussian one with pooled variances, as in the code released with arXiv 2302.02334,
-so on these features it is misspecified but linear. Derived here.
+The rule is the Gaussian one with pooled variances, as in the code released with arXiv 2302.02334.
+On these features it is misspecified, but linear. Derived here.
 """
 
 from dataclasses import dataclass
@@ -38,10 +39,12 @@ _VARYING = Holds(
 @guarded
 @dataclass(frozen=True, eq=False)
 class BinaryFeatures:
-    """A distribution on {0, 1}^n with K classes: given class k the features are independent with
-    means μ_ki.
+    """A distribution on {0, 1}^n with K classes. Given class k, feature i is one with probability
+    μ_ki, independently of the other features.
 
-    `priors` None means equal. Points are enumerated with the last feature running fastest.
+    `means` holds the μ_ki, one row per class, and `priors` the probabilities p_k of the classes;
+    None means that all are 1 / K. The 2^n points are enumerated with the last feature running
+    fastest.
     """
 
     means: Annotated[Means, UNIT_INTERVAL, _FEW, _VARYING]
@@ -49,7 +52,7 @@ class BinaryFeatures:
 
     @cached_property
     def variances(self) -> Float[np.ndarray, " features"]:
-        """Pooled variances σ_i^2 = sum_k p_k μ_ki (1 - μ_ki)."""
+        """The pooled variance σ_i^2 = sum_k p_k μ_ki (1 - μ_ki) of each feature."""
         return self._priors @ (self.means * (1 - self.means))
 
     @guarded
@@ -59,8 +62,11 @@ class BinaryFeatures:
         variances: Annotated[Float[np.ndarray, "*batch features"], POSITIVE],
         priors: Annotated[Float[np.ndarray, "*batch classes"], Interval(0, 1, "(]")],
     ) -> Float[np.ndarray, "*batch points classes"]:
-        """l_k(x) = log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) at all 2^n points; none for a class
-        of prior zero.
+        """Return the scores l_k(x) = log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) of naive Bayes for
+        every class at all 2^n points.
+
+        The arguments are the means μ_ki, variances σ_i^2 and priors p_k that the rule uses, which
+        may be estimates; they share their leading axes. Raises ValueError for a prior of zero.
         """
         precisions = 1 / variances[..., None, :]
         constants = np.log(priors) - np.sum(means**2 * precisions, axis=-1) / 2
@@ -71,13 +77,16 @@ class BinaryFeatures:
     def error(
         self, scores: Annotated[Float[np.ndarray, "*batch points classes"], MAY_BE_INFINITE]
     ) -> Float[np.ndarray, "*batch"]:
-        """Probability that the class of highest score (the first of those that tie) is not the
-        class of x.
+        """Return the probability that the class of highest score is not the class of x. Of classes
+        that tie, the rule takes the first.
+
+        Raises ValueError unless the last two axes of the scores are the 2^n points and the K
+        classes.
         """
         points_and_classes = self._joint.shape
         require(
             scores.shape[-2:] == points_and_classes,
-            f"scores must be those of {points_and_classes} points and classes, got shape "
+            f"scores must end in the shape {points_and_classes} of points and classes, got shape "
             f"{scores.shape}",
         )
         choice = scores.argmax(axis=-1)
@@ -86,13 +95,15 @@ class BinaryFeatures:
 
     @cached_property
     def asymptotic_error(self) -> float:
-        """Error of naive Bayes with the true means, pooled variances and priors."""
+        """The error of naive Bayes that uses the true means, pooled variances and priors: its limit
+        with infinite data.
+        """
         return float(self.error(self._limit_scores))
 
     @guarded
     def margin_mass(self, width: NonNegative) -> float:
-        """G: probability that the limit rule is right by a margin l_y - max_{k != y} l_k of at most
-        τ n = `width`.
+        """Return the probability G(τ) that the rule with infinite data is right, but its highest
+        score exceeds the second highest by at most τ n = `width`.
         """
         right = np.arange(len(self.means)) == self._limit_scores.argmax(axis=-1)[:, None]
         scores = np.sort(self._limit_scores, axis=-1)
@@ -100,8 +111,10 @@ class BinaryFeatures:
         return float(np.sum(self._joint * right * narrow[:, None]))
 
     def margin_moments(self) -> tuple[float, float]:
-        """(α, β): the largest Var[l_k - l_k' | y = k] / n and the least E[l_k - l_k' | y = k] / n,
-        k != k'.
+        """Return the pair (α, β): the largest variance Var[l_k - l_k' | y = k] and the least mean
+        E[l_k - l_k' | y = k] of a difference of scores, each divided by n.
+
+        The extremes are over all pairs of classes k != k', for the rule with infinite data.
         """
         n_classes, n_features = self.means.shape
         slopes = (self.means[:, None] - self.means[None]) / self.variances  # of l_k - l_k' in x
@@ -122,7 +135,7 @@ class BinaryFeatures:
 
     @cached_property
     def _joint(self) -> Float[np.ndarray, "points classes"]:
-        """P(x, y = k)."""
+        """The probabilities P(x, y = k) of all points and classes."""
         factors = np.where(self._points[:, None] == 1, self.means, 1 - self.means)
         return self._priors * factors.prod(axis=-1)
 

@@ -1,14 +1,14 @@
-"""From log-loss regret to 0-1 regret: the consistency transform of the multiclass logistic loss,
-and the best logits in a box, where the loss cannot distinguish classes.
+"""The step from log-loss regret to 0-1 regret: the consistency transform of the multiclass logistic
+loss, and the best logits in a box, where the loss cannot distinguish some classes.
 
-Logs are natural. With p the true posterior and q the predicted one at a point, KL(p || q) is the
-conditional log-loss regret wherever the best scores in the class reach p. Linear scores of bounded
-norm take every value of the box |h_k| <= Λ = `logit_bound` at a point, class by class; the
-minimiser of the conditional log loss there is exact, from its Karush-Kuhn-Tucker conditions. It
-ties the two most probable classes whenever their gap is small and a third class exists. Bounds of
-this kind are the subject of arXiv 2302.02334; this transform, its extension to any number of
-classes and the box are derived here. Arrays may have any leading axes and the classes are on the
-last.
+Logs are natural. p is the true posterior and q the predicted one at a point. Wherever the best
+scores in the class reach p, the conditional log-loss regret is KL(p || q). At one point, linear
+scores of bounded norm take every value of the box |h_k| <= Λ = `logit_bound`, class by class. The
+minimiser of the conditional log loss in this box follows exactly from its Karush-Kuhn-Tucker
+conditions. It ties the two most probable classes if their gap is small and a third class exists.
+Bounds of this kind are the subject of arXiv 2302.02334; this transform, its extension to any number
+of classes and the box are derived here. Arrays may have any leading axes and hold the classes on
+the last.
 """
 
 from typing import Annotated, NamedTuple
@@ -37,11 +37,12 @@ def consistency_transform(
     t: Annotated[Float[np.ndarray, "*points"] | float, UNIT_INTERVAL],
     logit_bound: LogitBound = np.inf,
 ) -> Float[np.ndarray, "*points"]:
-    """Ψ_Lambda(t) = sup_{0 <= λ <= Λ} (λ t - log cosh λ), the least log-loss regret of two classes
-    of 0-1 regret t.
+    """Return the least log-loss regret Ψ_Λ(t) that two classes can have if their 0-1 regret is t,
+    in nats: the supremum of λ t - log cosh λ over 0 <= λ <= Λ.
 
-    Without a bound (1 + t)/2 log(1 + t) + (1 - t)/2 log(1 - t) >= t^2 / 2; with one they agree for
-    t <= tanh(Λ) and Ψ_Lambda is a straight line beyond. Relative error about 1e-15.
+    Without a bound it is (1 + t)/2 log(1 + t) + (1 - t)/2 log(1 - t) >= t^2 / 2. With the bound Λ =
+    `logit_bound` it is the same for t <= tanh(Λ), and a straight line beyond. The result has the
+    shape of t; its relative error is about 1e-15.
     """
     maximiser = np.minimum(np.arctanh(np.minimum(t, 1 - 2.0**-53)), logit_bound)
     # No large terms that cancel
@@ -53,8 +54,10 @@ def consistency_transform(
 def consistency_transform_inverse(
     z: Regret, logit_bound: LogitBound = np.inf
 ) -> Float[np.ndarray, "*points"]:
-    """Γ_Lambda(z), the largest t in [0, 1] with Ψ_Lambda(t) <= z: min(1, inf_{0 < λ <= Λ} (z + log
-    cosh λ) / λ).
+    """Return the largest 0-1 regret t in [0, 1] whose least log-loss regret Ψ_Λ(t) is at most z.
+
+    It is Γ_Λ(z) = min(1, inf_{0 < λ <= Λ} (z + log cosh λ) / λ), with Λ = `logit_bound`. The result
+    has the shape of z, which is in nats.
     """
     curved_end = consistency_transform(float(np.tanh(logit_bound)), logit_bound)
     lower = np.minimum(np.sqrt(z / np.log(2)), 1)  # t^2 / 2 <= Psi(t) <= t^2 log 2
@@ -72,7 +75,9 @@ def consistency_transform_inverse(
 
 @guarded
 def kl_divergence(p: Distributions, q: Distributions) -> Float[np.ndarray, "*points"]:
-    """KL(p || q) = sum_k p_k log(p_k / q_k), infinite where q misses a class of p."""
+    """Return the divergence KL(p || q) = sum_k p_k log(p_k / q_k) of every point, in nats. It is
+    infinite where a class has a probability under p, but none under q.
+    """
     from scipy.special import rel_entr
 
     return np.asarray(rel_entr(p, q).sum(axis=-1))
@@ -80,10 +85,12 @@ def kl_divergence(p: Distributions, q: Distributions) -> Float[np.ndarray, "*poi
 
 @guarded
 def top_two_kl_bound(p: Distributions, q: Distributions) -> Float[np.ndarray, "*points"]:
-    """(p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)) <= KL(p || q), a and b the most probable classes of
-    p and q.
+    """Return the lower bound (p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)) on KL(p || q) at every point,
+    where a and b are the most probable classes of p and of q, and Ψ is the `consistency_transform`
+    without a bound.
 
-    Equal where q_a = q_b = (p_a + p_b) / 2 and q = p elsewhere; at least Ψ(p_a - p_b).
+    It is attained where q_a = q_b = (p_a + p_b) / 2 and q = p for all other classes. It is at least
+    Ψ(p_a - p_b).
     """
     best = p.max(axis=-1)
     choice = np.take_along_axis(p, q.argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
@@ -92,22 +99,22 @@ def top_two_kl_bound(p: Distributions, q: Distributions) -> Float[np.ndarray, "*
 
 @guarded
 def zero_one_regret_bound(log_regret: Regret) -> Float[np.ndarray, "*points"]:
-    """Sqrt(2 x log-loss regret), an upper bound on the 0-1 regret that follows from Ψ(t) >= t^2 / 2
-    and Jensen.
+    """Return the upper bound sqrt(2 r) on the 0-1 regret, where r is the log-loss regret in nats.
+    It follows from Ψ(t) >= t^2 / 2 and Jensen's inequality.
     """
     return np.asarray(np.sqrt(2 * log_regret))
 
 
 @guarded
 def ratio_condition(p: Distributions, logit_bound: LogitBound) -> Bool[np.ndarray, "*points"]:
-    """Whether max log(p_i / p_j) <= 2 Λ, so that logits in [-Λ, Λ] reach p; needed from three
-    classes on.
+    """Return whether logits in [-Λ, Λ] can reach p, which is so if log(p_i / p_j) <= 2 Λ for all
+    classes i and j. Bounds on the 0-1 regret need it from three classes on.
     """
     return np.asarray(p.min(axis=-1) >= p.max(axis=-1) * np.exp(-2.0 * logit_bound))
 
 
 def _log_cosh(x: Float[np.ndarray, "*points"] | float) -> Float[np.ndarray, "*points"]:
-    """Log of cosh at x >= 0, exact for small x and without overflow for large x."""
+    """Return log(cosh(x)) for x >= 0, exact for small x and without overflow for large x."""
     moderate = np.minimum(x, 1)
     near = np.log1p(2 * np.sinh(moderate / 2) ** 2)
     return np.asarray(np.where(x <= 1, near, x + np.log1p(np.exp(-2 * x)) - np.log(2)))
@@ -117,9 +124,11 @@ _TIE_HALVINGS = 64
 
 
 class BoxMinimum(NamedTuple):
-    """Minimiser of -sum_k p_k log softmax_k(h) over the box, and the minimum.
+    """The logits h that minimise -sum_k p_k log softmax_k(h) over the box |h_k| <= Λ, and the
+    minimum, in nats.
 
-    By convexity: p - softmax(h) is positive only where h_k = Λ and negative only where h_k = -Λ.
+    By convexity, h is a minimiser if p - softmax(h) is positive only where h_k = Λ, and negative
+    only where h_k = -Λ.
     """
 
     logits: Float[np.ndarray, "*points classes"]
@@ -128,10 +137,11 @@ class BoxMinimum(NamedTuple):
 
 @guarded
 def box_minimiser(probabilities: Distributions, logit_bound: Positive) -> BoxMinimum:
-    """The minimum over |h_k| <= Λ for any number of classes; probabilities may be zero.
+    """Return the logits that minimise the conditional log loss over the box |h_k| <= Λ, and the
+    minimum, for any number of classes. Probabilities may be zero.
 
-    h_k = log p_k + L clipped to the box, where sum_k exp(h_k) = exp(L); centred in the box where
-    many L do.
+    The minimiser is h_k = log p_k + L, clipped to the box, where L solves sum_k exp(h_k) = exp(L).
+    If the box holds log p_k + L for many L, the one in its centre is returned.
 
     >>> minimum = box_minimiser([0.55, 0.45, 0.0], 0.5)
     >>> minimum.logits.tolist(), round(float(minimum.loss), 9)
@@ -158,8 +168,10 @@ def box_minimiser(probabilities: Distributions, logit_bound: Positive) -> BoxMin
 
 @guarded
 def box_tie_threshold(n_classes: Classes, logit_bound: Positive) -> float:
-    """ρ / (2 + ρ), ρ = (K - 2) exp(-2 Λ): up to this t ((1 + t)/2, (1 - t)/2, 0, ...) has its top
-    two tied at Λ.
+    """Return the gap t of two classes up to which the minimiser over the box ties them at Λ, if
+    they have the probabilities (1 + t)/2 and (1 - t)/2 and all other classes have none.
+
+    It is ρ / (2 + ρ) with ρ = (K - 2) exp(-2 Λ), where K = `n_classes` and Λ = `logit_bound`.
     """
     rho = (n_classes - 2) * np.exp(-2 * float(logit_bound))
     return float(rho / (2 + rho))
@@ -171,12 +183,15 @@ def conditional_regret(
     probabilities: Distributions,
     logit_bound: Positive,
 ) -> Float[np.ndarray, "*points"]:
-    """Log loss of the logits less the least in the box, to 1e-16 of the loss; `ValueError` also for
-    logits outside.
+    """Return the conditional log-loss regret of given logits: their log loss less the minimum over
+    the box, in nats, at every point.
+
+    It is accurate to 1e-16 of the loss. Raises ValueError for logits outside [-Λ, Λ], where Λ =
+    `logit_bound`.
     """
     require(
         np.abs(logits) <= logit_bound,
-        f"logits must lie in [-{logit_bound}, {logit_bound}], as logit_bound says",
+        f"logits must lie between -logit_bound and logit_bound = {logit_bound}",
     )
     return np.asarray(_loss(logits, probabilities) - box_minimiser(probabilities, logit_bound).loss)
 

@@ -15,8 +15,8 @@ def correlations(covariance: np.ndarray) -> np.ndarray:
 
 
 def _semidefinite(covariance: np.ndarray, least: float = -1.0) -> bool:
-    """Whether this is a covariance matrix whose correlations have no eigenvalue below `least`, in
-    units of rounding.
+    """Return whether this is a covariance matrix whose correlations have no eigenvalue below
+    `least`, in units of rounding.
     """
     if covariance.shape[0] != covariance.shape[1] or not np.all(np.diag(covariance) > 0):
         return False

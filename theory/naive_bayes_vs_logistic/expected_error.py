@@ -1,14 +1,14 @@
-"""The expected error of naive Bayes fitted to a finite sample of Gaussian classes, exactly; what
-logistic regression wastes of a sample; the expected log loss.
+"""The expected error of naive Bayes after a finite sample of Gaussian classes, exactly; the
+efficiency of logistic regression; and the expected log loss.
 
-Two classes N(μ_k, Σ) of equal priors with Σ diagonal and known, m / 2 training samples in each; the
-rule plugs the two sample means in. Its error depends on n = `n_features`, m = `n_samples` (real, at
-least 2) and `squared_distance`, that is Δ^2 = (μ_1 - μ_0)^T Σ^-1 (μ_1 - μ_0), only. The means of
-several classes are a simplex: every two at the distance Δ, with equal priors, as many samples of
-each, and independent features of variance one. The efficiency of logistic regression is the limit,
-as m grows, of the ratio of the two excess errors, linear discriminant analysis over
-maximum-likelihood logistic regression. Natural logs. Derived here, for the setting of the code
-released with arXiv 2302.02334.
+Two classes N(μ_k, Σ) have equal priors, Σ is diagonal and known, and each class has m / 2 training
+samples. The rule plugs in the two sample means. Its error depends only on n = `n_features`, m =
+`n_samples` (a real number of at least 2) and Δ^2 = `squared_distance` = (μ_1 - μ_0)^T Σ^-1 (μ_1 -
+μ_0). The means of several classes form a simplex: every two are at the distance Δ, the priors are
+equal, each class has equally many samples, and features are independent and of variance one. The
+efficiency of logistic regression is the limit, as m grows, of a ratio of excess errors: that of
+linear discriminant analysis over that of maximum-likelihood logistic regression. Logs are natural.
+Derived here, for the setting of the code released with arXiv 2302.02334.
 """
 
 from typing import Annotated
@@ -33,10 +33,11 @@ _NODES = 336  # the integrand has fallen below 1e-17 of its peak after 42 units 
 def naive_bayes_expected_error(
     n_features: Features, n_samples: TrainingSize, squared_distance: NonNegative
 ) -> float:
-    """Mean over training sets of the error probability, in (0, 1/2]; relative error about 1e-13.
+    """Return the error probability of naive Bayes, averaged over training sets, in (0, 1/2].
 
-    E Φ(-a (Δ + τ z) / sqrt((Δ + τ z)^2 + τ^2 r)), a = Δ / (2 sqrt(1 + 1/m)), τ = 2 / sqrt(m), r ~
-    χ^2_{n-1}.
+    It is E Φ(-a (Δ + τ z) / sqrt((Δ + τ z)^2 + τ^2 r)) with a = Δ / (2 sqrt(1 + 1/m)), τ = 2 /
+    sqrt(m), z ~ N(0, 1) and r ~ χ^2_{n-1}; Φ is the normal distribution function. The relative
+    error is about 1e-13.
 
     >>> [round(naive_bayes_expected_error(5, m, 4), 10) for m in (4, 100)]
     [0.2786355715, 0.1646961791]
@@ -48,15 +49,16 @@ def naive_bayes_expected_error(
 def naive_bayes_log_expected_error(
     n_features: Features, n_samples: TrainingSize, squared_distance: NonNegative
 ) -> float:
-    """Natural log of `naive_bayes_expected_error`, also where that underflows; relative error about
-    1e-13.
+    """Return the natural logarithm of `naive_bayes_expected_error`, also where that underflows; its
+    relative error is about 1e-13.
 
-    The rule errs where the inner product of two independent Gaussian vectors is negative: a
-    difference of two noncentral chi-squares of n degrees of freedom, whose distribution function at
-    zero is the inverse Laplace transform 1 / (2 π i) int (1 - x^2)^(-n/2) exp((s x^2 - p x) / (1 -
-    x^2)) dx / x, s = (ν^2 + a^2) / 2, p = ν a, ν = Δ sqrt(m) / 2, upwards between the pole at 0 and
-    the branch point at 1. The line runs through the saddle point; the sinh rule makes the
-    trapezoidal sum converge exponentially in the step.
+    The rule errs where the inner product of two independent Gaussian vectors is negative. This
+    product is a difference of two noncentral chi-squares of n degrees of freedom. Its distribution
+    function at zero is the inverse Laplace transform 1 / (2 π i) int (1 - x^2)^(-n/2) exp((s x^2 -
+    p x) / (1 - x^2)) dx / x, with s = (ν^2 + a^2) / 2, p = ν a, ν = Δ sqrt(m) / 2 and a as in
+    `naive_bayes_expected_error`. The line of integration runs upwards between the pole at 0 and the
+    branch point at 1, through the saddle point. With the sinh rule the trapezoidal sum converges
+    exponentially in the step.
     """
     from scipy.optimize import brentq
     from scipy.special import log1p
@@ -67,8 +69,8 @@ def naive_bayes_log_expected_error(
     p = np.sqrt(squared_nu * squared_a)
 
     def scaled_slope(x: complex | float) -> complex | float:
-        """The derivative of the log integrand times x (1 - x^2)^2, which vanishes at the saddle
-        point only.
+        """Return the derivative of the log integrand times x (1 - x^2)^2, which vanishes at the
+        saddle point only.
         """
         gap = 1 - x**2
         return (n_features + 1) * x**2 * gap - gap + x * (2 * s * x - p * (1 + x**2))
@@ -93,7 +95,9 @@ def naive_bayes_log_expected_error(
 def naive_bayes_expected_error_large_n(
     n_features: Features, n_samples: TrainingSize, squared_distance: NonNegative
 ) -> float:
-    """Φ(-Δ^2 / (2 sqrt((Δ^2 + 4 n / m)(1 + 1 / m)))): what the exact law tends to as n grows."""
+    """Return the limiting form of `naive_bayes_expected_error` as n grows: Φ(-Δ^2 / (2 sqrt((Δ^2 +
+    4 n / m) (1 + 1 / m)))), where Φ is the normal distribution function.
+    """
     from scipy.special import ndtr
 
     noise = (squared_distance + 4 * n_features / n_samples) * (1 + 1 / n_samples)
@@ -102,10 +106,11 @@ def naive_bayes_expected_error_large_n(
 
 @guarded
 def simplex_bayes_error(n_classes: Classes, distance: NonNegative) -> float:
-    """The least error of any rule, 1 - ∫ φ(t) Φ(t + Δ / √2)^(K - 1) dt, to about 1e-13.
+    """Return the least error of any rule for K classes of a simplex: 1 - ∫ φ(t) Φ(t + Δ / √2)^(K -
+    1) dt, with φ and Φ the normal density and distribution function, to about 1e-13.
 
-    Means at the distance Δ may be taken as orthogonal, of length Δ / √2. Then the scores of x are
-    independent and normal, and that of its own class is Δ / √2 ahead of the others.
+    Means at the distance Δ = `distance` may be taken as orthogonal, of length Δ / √2. Then the
+    scores of x are independent and normal, and that of its own class is Δ / √2 ahead of the others.
 
     >>> [round(simplex_bayes_error(classes, 3.0), 6) for classes in (2, 3, 5)]
     [0.066807, 0.115291, 0.184871]
@@ -116,7 +121,9 @@ def simplex_bayes_error(n_classes: Classes, distance: NonNegative) -> float:
     others = n_classes - 1
 
     def lost(t: float) -> float:
-        """The density of the own score, times the chance that another one is larger."""
+        """Return the density of the class's own score, times the chance that another score is
+        larger.
+        """
         return float(np.exp(-(t**2) / 2) * -np.expm1(others * log_ndtr(t + distance / np.sqrt(2))))
 
     return float(quad(lost, -12, 12, epsabs=1e-14, epsrel=1e-13, limit=200)[0] / np.sqrt(2 * np.pi))
@@ -126,8 +133,9 @@ def simplex_bayes_error(n_classes: Classes, distance: NonNegative) -> float:
 def simplex_expected_error_large_n(
     n_classes: Classes, distance: NonNegative, per_feature: Positive
 ) -> float:
-    """The mean error of naive Bayes trained on m = `per_feature` n samples, as n grows: the Bayes
-    error at the distance Δ² / sqrt(Δ² + 2 K n / m).
+    """Return the limit of the mean error of naive Bayes on the K classes of a simplex, as n grows
+    and m = `per_feature` n. It is the Bayes error of a simplex at the distance Δ² / sqrt(Δ² + 2 K n
+    / m).
 
     Differences of the scores keep their means, multiples of Δ² / 2. The noise of the K estimated
     means adds 2 K n / m to their variances Δ², with the same correlations.
@@ -142,10 +150,12 @@ def simplex_expected_error_large_n(
 
 @guarded
 def simplex_samples_per_feature(n_classes: Classes, distance: Positive, excess: Positive) -> float:
-    """The limit of m / n at which the mean error of naive Bayes is the Bayes error plus `excess`:
-    2 K / (Δ⁴ / D² - Δ²), D the distance with that Bayes error.
+    """Return the limit of m / n, as n grows, at which the mean error of naive Bayes exceeds the
+    Bayes error by `excess`. It is 2 K / (Δ⁴ / D² - Δ²), where D is the distance of a simplex whose
+    Bayes error is the sum of the two.
 
-    Raises ValueError for an excess that leaves no distance D: one with which guessing would do.
+    Raises ValueError for an excess with which the error is at least that of guessing, since no
+    distance D has it.
 
     >>> [round(simplex_samples_per_feature(classes, 3.0, 0.02), 2) for classes in (2, 3, 5)]
     [2.06, 5.04, 12.28]
@@ -156,7 +166,7 @@ def simplex_samples_per_feature(n_classes: Classes, distance: Positive, excess: 
     guessing = 1 - 1 / n_classes
     require(
         target < guessing,
-        f"excess must leave the error below {guessing:.3g}, that of guessing, got {excess}",
+        f"excess must keep the error below {guessing:.3g}, the error of guessing, got {excess}",
     )
     with_error = brentq(
         lambda shorter: simplex_bayes_error(n_classes, shorter) - target, 0.0, distance, xtol=1e-13
@@ -171,11 +181,12 @@ _FARTHEST = 1e4  # the number of terms grows with it
 def logistic_relative_efficiency(
     distance: Annotated[float, Interval(0, _FARTHEST, why="beyond, the efficiency is zero")],
 ) -> float:
-    """(1 + Δ^2 / 4) A(Δ), A = exp(-Δ^2 / 8) E 1 / cosh(Δ X / 2) with X ~ N(0, 1), for i.i.d.
-    labels; one at Δ = 0.
+    """Return the efficiency of logistic regression relative to LDA if the labels are i.i.d., in [0,
+    1]: (1 + Δ^2 / 4) A(Δ) with A = exp(-Δ^2 / 8) E 1 / cosh(Δ X / 2) and X ~ N(0, 1). It is one at
+    Δ = 0.
 
-    For any number of features; LDA must estimate the prior. Source: Efron 1975. Relative error
-    about 1e-15.
+    It holds for any number of features; LDA must estimate the prior, too. Source: Efron 1975. The
+    relative error is about 1e-15.
     """
     return float(min(1.0, (1 + distance**2 / 4) * _overlap(distance)[0]))
 
@@ -185,11 +196,11 @@ def logistic_relative_efficiency_balanced(
     distance: Annotated[float, Interval(0, _FARTHEST, "(]", why="beyond, the efficiency is zero")],
     n_features: Features,
 ) -> float:
-    """The same ratio where the labels are balanced by design, (Δ^2 + (n-1)(4 + Δ^2)) / (4 n / A -
-    4).
+    """Return the same efficiency if the labels are balanced by design: (Δ^2 + (n-1)(4 + Δ^2)) / (4
+    n / A - 4), with A as in `logistic_relative_efficiency`.
 
-    Without the variance 4 of the priors' log odds; as n grows that of i.i.d. labels. Derived from
-    Efron 1975.
+    The variance 4 of the priors' log odds is then absent. As n grows, the ratio tends to that for
+    i.i.d. labels. Derived from Efron 1975.
     """
     overlap, deficit = _overlap(distance)
     lda = distance**2 + (n_features - 1) * (4 + distance**2)
@@ -197,7 +208,9 @@ def logistic_relative_efficiency_balanced(
 
 
 def _overlap(distance: float) -> tuple[float, float]:
-    """A = 4 E[p (1 - p)], p the posterior of a class, and 1 - A, each without cancellation."""
+    """Return A = 4 E[p (1 - p)], where p is the posterior of a class, and 1 - A, each without
+    cancellation.
+    """
     half_width = 9.0  # beyond, the normal density is below 1e-18
     # The poles of 1 / cosh are at distance pi / Delta from the real axis
     step = 1 / (2 * (1 + distance))
@@ -214,12 +227,13 @@ def expected_log_loss(
     logit_means: Float[np.ndarray, "*points"] | float,
     logit_stds: Annotated[Float[np.ndarray, "*points"] | float, NON_NEGATIVE],
 ) -> Float[np.ndarray, "*points"]:
-    """E log(1 + exp(-Z)) for Z ~ N(mean, std^2), elementwise; error about 1e-15 (1 + |mean| + std).
+    """Return the expected log loss E log(1 + exp(-Z)) of normal logits Z ~ N(mean, std^2),
+    elementwise, in nats. The error is about 1e-15 (1 + |mean| + std).
 
-    Both branches are trapezoidal sums of functions analytic in |Im z| < π, hence accurate to
-    rounding. Up to std = 1 the integrand is the loss itself. Beyond, it is the loss less a hinge
-    smoothed by a unit Gaussian, which is local around zero on a scale that the logits' spread does
-    not change; the smoothed hinge has a closed form.
+    Both branches are trapezoidal sums of functions that are analytic in |Im z| < π, hence accurate
+    to rounding. Up to std = 1 the integrand is the loss itself. Beyond, it is the loss less a hinge
+    that is smoothed by a unit Gaussian. This difference is local around zero, on a scale that does
+    not depend on the spread of the logits, and the smoothed hinge has a closed form.
     """
     means, stds = np.broadcast_arrays(logit_means, logit_stds)
     deviates = np.arange(-20, 21) * 0.45
@@ -241,8 +255,10 @@ def expected_log_loss(
 
 @guarded
 def bayes_log_loss(means: Float[np.ndarray, "2 features"], covariance: DefiniteCovariance) -> float:
-    """Least mean log loss of two classes of equal priors, of log odds N(Δ^2 / 2, Δ^2) in favour of
-    the class.
+    """Return the least mean log loss of any rule for two classes of equal priors, in nats.
+
+    The log odds in favour of the true class are N(Δ^2 / 2, Δ^2), with Δ^2 the squared Mahalanobis
+    distance of the two `means`.
     """
     squared_distance = mahalanobis_squared(means[1] - means[0], covariance)
     return float(expected_log_loss(squared_distance / 2, float(np.sqrt(squared_distance))))
@@ -251,7 +267,7 @@ def bayes_log_loss(means: Float[np.ndarray, "2 features"], covariance: DefiniteC
 def _smoothed_hinge(
     means: Float[np.ndarray, "*points"] | float, stds: Float[np.ndarray, "*points"] | float
 ) -> Float[np.ndarray, "*points"]:
-    """E max(-Z, 0) for Z ~ N(mean, std^2)."""
+    """Return E max(-Z, 0) for Z ~ N(mean, std^2)."""
     from scipy.special import ndtr
 
     ratio = means / stds

@@ -1,12 +1,13 @@
-"""Linear rules argmax_k w_k . x + b_k of Gaussian classes that share a covariance, their exact
-errors, and the error of naive Bayes with infinite data, where features may in truth be correlated.
+"""The exact errors of linear rules argmax_k w_k . x + b_k on Gaussian classes that share a
+covariance, and the error of naive Bayes with infinite data, where features may in truth be
+correlated.
 
-Class k is N(μ_k, Σ) with prior p_k (equal priors where `priors` is None). `covariance` is Σ, an (n,
-n) matrix or the vector of its n variances where it is diagonal; naive Bayes sees diag(Σ) only. Two
-classes of equal priors err with probability Φ(-margin). Derived here, for the Gaussian setting of
-the code released with arXiv 2302.02334, whose synthetic problem is `official_design`; the rules are
-textbook ones, and linear discriminant analysis with an estimated covariance is generative without
-being naive.
+Class k is N(μ_k, Σ) with prior p_k; the priors are equal where `priors` is None. `covariance` is Σ:
+an (n, n) matrix, or the vector of its n variances where it is diagonal. Naive Bayes sees diag(Σ)
+only. Two classes of equal priors err with probability Φ(-margin), where Φ is the normal
+distribution function. Derived here, for the Gaussian setting of the code released with arXiv
+2302.02334, whose synthetic problem is `official_design`. The rules are textbook ones; linear
+discriminant analysis with an estimated covariance is generative without being naive.
 """
 
 from typing import Annotated
@@ -26,14 +27,14 @@ from theory_on_trial.contract import Holds, Interval, NonNegative, Size, guarded
 
 
 def _variances_of(covariance: Covariance) -> Float[np.ndarray, " features"]:
-    """The diagonal of the covariance: all that naive Bayes sees of it."""
+    """Return the diagonal of the covariance, which is all that naive Bayes sees of it."""
     return np.diag(covariance) if covariance.ndim == 2 else covariance
 
 
 def _solve(
     covariance: DefiniteCovariance, columns: Float[np.ndarray, "features vectors"]
 ) -> Float[np.ndarray, "features vectors"]:
-    """The inverse covariance times `columns`."""
+    """Return the inverse covariance times `columns`."""
     from scipy.linalg import cho_solve
 
     if covariance.ndim == 1:
@@ -46,7 +47,7 @@ def _solve(
 def _between(
     covariance: Covariance, rows: Float[np.ndarray, "vectors features"]
 ) -> Float[np.ndarray, "vectors vectors"]:
-    """Covariance of the linear statistics `rows` @ x."""
+    """Return the covariance of the linear statistics `rows` @ x."""
     return rows @ covariance @ rows.T if covariance.ndim == 2 else (rows * covariance) @ rows.T
 
 
@@ -58,11 +59,10 @@ def official_design(
     n_features: Size,
     n_classes: Annotated[int, Interval(2, len(_LEVELS), why="as in the released code")],
 ) -> tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " features"]]:
-    """Class means c_k (1, ..., 1), c = -1, 1, 2, 4, ..., 32, and the variances that all classes
-    share.
+    """Return the class means c_k (1, ..., 1), with c = -1, 1, 2, 4, ..., 32, and the variances that
+    all classes share, of the synthetic problem in the code released with arXiv 2302.02334.
 
-    n for the first floor(n / 2) features, one for the others. Source: the code released with arXiv
-    2302.02334.
+    The variance is n for the first floor(n / 2) features, and one for the others.
     """
     means = np.repeat(_LEVELS[:n_classes, None], n_features, axis=1)
     variances = np.where(np.arange(n_features) < n_features // 2, float(n_features), 1.0)
@@ -77,8 +77,8 @@ LinearRule = tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " cl
 def naive_bayes_rule(
     means: Means, variances: Variances, priors: Priors | None = None
 ) -> LinearRule:
-    """w_k = μ_k / σ^2 and b_k = log p_k - sum_i μ_ki^2 / (2 σ_i^2) of naive Bayes, of parameters or
-    estimates.
+    """Return the weights w_k = μ_k / σ^2 and intercepts b_k = log p_k - sum_i μ_ki^2 / (2 σ_i^2) of
+    naive Bayes. The means, variances and priors may be true ones or estimates.
 
     >>> weights, intercepts = naive_bayes_rule([[-1.0, 0.0], [1.0, 0.0]], [2.0, 1.0])
     >>> weights.tolist(), intercepts.round(4)
@@ -91,8 +91,8 @@ def naive_bayes_rule(
 def lda_rule(
     means: Means, covariance: DefiniteCovariance, priors: Priors | None = None
 ) -> LinearRule:
-    """w_k = Σ^-1 μ_k and b_k = log p_k - μ_k . w_k / 2 of LDA; the Bayes rule with the population
-    parameters.
+    """Return the weights w_k = Σ^-1 μ_k and intercepts b_k = log p_k - μ_k . w_k / 2 of linear
+    discriminant analysis. With the population's parameters it is the Bayes rule.
     """
     weights = _solve(covariance, means.T).T
     return weights, np.log(_given_or_equal(priors, len(means))) - np.sum(
@@ -108,15 +108,15 @@ def linear_rule_error(
     covariance: Covariance,
     priors: Priors | None = None,
 ) -> float:
-    """Probability that argmax_k w_k . x + b_k is not the class of x; scores that tie everywhere go
-    to the first class.
+    """Return the probability that argmax_k w_k . x + b_k is not the class of x. Among classes whose
+    scores tie everywhere, the rule takes the first.
 
     Where all w_k - w_0 are parallel (always for K = 2) the classes' regions are intervals of one
     Gaussian, and the error is accurate to rounding of its arguments. Otherwise it is the mean
     complement of (K - 1)-dimensional orthant probabilities, with an absolute error of about 1e-14
-    for K = 3 and 1e-6 for larger K (Genz's rule, seeded). The classes need not be those the rule
-    was made from; their covariance must not vanish in the one direction that a rule looks at
-    (`ValueError`).
+    for K = 3 and 1e-6 for larger K (Genz's rule, seeded). The rule need not be made from these
+    classes. Raises ValueError if the covariance vanishes in the one direction that the rule looks
+    at.
 
     >>> round(linear_rule_error([[0.0], [1.0]], [0.0, 0.0], [[-1.0], [1.0]], [1.0]), 6)
     0.158655
@@ -134,8 +134,8 @@ def linear_rule_error(
 def bayes_error(
     means: Means, covariance: DefiniteCovariance, priors: Priors | None = None
 ) -> float:
-    """The least error of any rule, that of `lda_rule` with the population parameters; exact as
-    `linear_rule_error`.
+    """Return the least error of any rule, which is that of `lda_rule` with the population's
+    parameters. It is as accurate as `linear_rule_error`.
     """
     return linear_rule_error(*lda_rule(means, covariance, priors), means, covariance, priors)
 
@@ -147,8 +147,8 @@ def _given_or_equal(priors: Priors | None, n_classes: int) -> Float[np.ndarray, 
 def _contenders(
     weights: Float[np.ndarray, "classes features"], intercepts: Float[np.ndarray, " classes"]
 ) -> Int[np.ndarray, " contenders"]:
-    """The classes that can win: of those with equal weights only the first with the largest
-    intercept.
+    """Return the classes that can win. Of classes with equal weights it is only the first that has
+    the largest intercept.
     """
     _, group = np.unique(weights, axis=0, return_inverse=True)
     members = [np.flatnonzero(group == label) for label in np.unique(group)]
@@ -158,8 +158,8 @@ def _contenders(
 def _common_direction(
     weights: Float[np.ndarray, "contenders features"], scales: Float[np.ndarray, " features"]
 ) -> Float[np.ndarray, " features"] | None:
-    """A vector to which all differences of weights are parallel, or None; judged in features of
-    unit variance.
+    """Return a vector to which all differences of weights are parallel, or None; judged in features
+    of unit variance.
     """
     scaled = weights * scales
     _, lengths, directions = np.linalg.svd(scaled - scaled[0], full_matrices=False)
@@ -174,8 +174,8 @@ def _interval_errors(
     covariance: Covariance,
     direction: Float[np.ndarray, " features"],
 ) -> Float[np.ndarray, " classes"]:
-    """Error in each class where every score is a line in the standard Gaussian u = direction . (x -
-    μ_k) / spread.
+    """Return the error in each class if every score is a linear function of the standard Gaussian u
+    = direction . (x - μ_k) / spread.
     """
     from scipy.special import ndtr
 
@@ -204,7 +204,7 @@ def _orthant_errors(
     means: Float[np.ndarray, "classes features"],
     covariance: Covariance,
 ) -> Float[np.ndarray, " classes"]:
-    """Error in each class as the complement of the probability that no difference of scores favours
+    """Return the error in each class: one less the probability that no difference of scores favours
     another class.
     """
     from scipy.stats import multivariate_normal
@@ -235,7 +235,9 @@ _DIFFERENT = Holds(
 def mahalanobis_squared(
     difference: Float[np.ndarray, " features"], covariance: DefiniteCovariance
 ) -> float:
-    """Δ^2 = d^T Σ^-1 d, with d = `difference` of two class means."""
+    """Return the squared Mahalanobis distance Δ^2 = d^T Σ^-1 d of two classes, where d =
+    `difference` is the difference of their means.
+    """
     return float(difference @ _solve(covariance, difference[:, None])[:, 0])
 
 
@@ -243,14 +245,20 @@ def mahalanobis_squared(
 def bayes_margin(
     difference: Float[np.ndarray, " features"], covariance: DefiniteCovariance
 ) -> float:
-    """Δ / 2: the best rule for two classes of equal priors errs with probability Φ(-Δ / 2)."""
+    """Return the margin Δ / 2 of the best rule for two classes of equal priors: it errs with
+    probability Φ(-Δ / 2). Δ is the Mahalanobis distance.
+    """
     return float(np.sqrt(mahalanobis_squared(difference, covariance)) / 2)
 
 
 @guarded
 def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: Covariance) -> float:
-    """d^T D^-1 d / (2 sqrt(d^T D^-1 Σ D^-1 d)) <= `bayes_margin`, equal where D^-1 d and Σ^-1 d are
-    parallel; 0 at d = 0.
+    """Return the margin of naive Bayes with infinite data for two classes of equal priors: it errs
+    with probability Φ(-margin).
+
+    The margin is d^T D^-1 d / (2 sqrt(d^T D^-1 Σ D^-1 d)), with d = `difference` of the means and D
+    the diagonal of Σ, and 0 at d = 0. It is at most `bayes_margin`, with equality where D^-1 d and
+    Σ^-1 d are parallel.
     """
     if not np.any(difference):
         return 0.0
@@ -262,10 +270,10 @@ def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: C
 def naive_bayes_asymptotic_error(
     means: Means, covariance: Covariance, priors: Priors | None = None
 ) -> float:
-    """Error of naive Bayes that knows means, variances and priors, for any number of classes and
-    any Σ.
+    """Return the error of naive Bayes that knows the means, variances and priors, for any number of
+    classes and any Σ.
 
-    Accuracy of `linear_rule_error`.
+    It is as accurate as `linear_rule_error`.
     """
     rule = naive_bayes_rule(means, _variances_of(covariance), priors)
     return linear_rule_error(*rule, means, covariance, priors)
@@ -275,11 +283,11 @@ def naive_bayes_asymptotic_error(
 def collinear_asymptotic_error(
     levels: Annotated[Float[np.ndarray, " classes"], _DIFFERENT], covariance: Covariance
 ) -> float:
-    """Error of naive Bayes for class means c_k (1, ..., 1) and equal priors; `levels` are the c_k
-    in any order.
+    """Return the error of naive Bayes with infinite data for equal priors and class means c_k (1,
+    ..., 1), where `levels` holds the c_k in any order.
 
-    It is (2 / K) sum_k Φ(-(c_(k+1) - c_(k)) S / (2 sqrt(1^T D^-1 Σ D^-1 1))) over neighbours in
-    order, with S = sum_i 1 / σ_i^2.
+    With D = diag(Σ), S = sum_i 1 / σ_i^2 and c_(1) < c_(2) < ... the sorted levels, it is (2 / K)
+    sum_k Φ(-(c_(k+1) - c_(k)) S / (2 sqrt(1^T D^-1 Σ D^-1 1))), a sum over neighbours.
     """
     from scipy.special import ndtr
 
@@ -297,10 +305,11 @@ AspectRatio = Annotated[
 
 @guarded
 def lda_expected_error(squared_distance: NonNegative, aspect_ratio: AspectRatio) -> float:
-    """Φ(-Δ^2 sqrt(1 - y) / (2 sqrt(Δ^2 + 4 y))): the limit as n and m grow with y = n / m =
-    `aspect_ratio`.
+    """Return the limit of the expected error of linear discriminant analysis with the pooled sample
+    covariance, as n and m grow with y = n / m = `aspect_ratio`, for two balanced classes.
 
-    Two balanced classes, pooled sample covariance. Known form of the double asymptotics.
+    It is Φ(-Δ^2 sqrt(1 - y) / (2 sqrt(Δ^2 + 4 y))), with Δ^2 = `squared_distance` and Φ the normal
+    distribution function. Source: a known form of the double asymptotics.
     """
     from scipy.special import ndtr
 

@@ -1,22 +1,24 @@
-"""How many samples naive Bayes needs to come within `excess` of its asymptotic error: by exact
-laws, and by upper bounds with every constant.
+"""The number of samples after which naive Bayes comes within `excess` of its asymptotic error:
+exact laws, and upper bounds with every constant.
 
 The exact laws have the setting of `expected_error`: two Gaussian classes of equal priors and known
-diagonal covariance, Δ^2 = `squared_distance`, asymptotic error Φ(-Δ / 2). Sizes are real numbers
-and never below 2, one sample per class. The lemma in which log n is sharp has K classes of m / K
-samples each, n independent Gaussian features of known standard deviation, and all class means known
-to within a tolerance. Ng & Jordan 2001 and arXiv 2302.02334 give growth with log n at best and the
-order (1 / ε^2) log n; the exact laws are derived here.
+diagonal covariance, Δ^2 = `squared_distance`, and the asymptotic error Φ(-Δ / 2), where Φ is the
+normal distribution function. Sample sizes are real numbers and never below 2, one sample per class.
+In the lemma for which log n is sharp, K classes have m / K samples each, the n features are
+independent Gaussians of known standard deviation, and all class means are to be known to within a
+tolerance. Ng & Jordan 2001 and arXiv 2302.02334 state growth with log n at best and the order (1 /
+ε^2) log n; the exact laws are derived here.
 
 The bounds say why log n samples can suffice for naive Bayes and n for logistic regression. Naive
-Bayes with any features in [0, 1]: the priors and the pooled within-class variances are at least
-ρ_0 = `floor` (at most 1/4, the largest variance there is), and ε = `deviation` bounds the error of
-every estimated mean, variance and prior, ε <= ρ_0 / 2. The score of class k is l_k(x) = log p_k -
-sum_i (x_i - μ_ki)^2 / (2 σ_i^2). Logistic regression: K linear scores w_k . x + b_k with |w_k| <=
-W, |b_k| <= B and |x| <= X. The chain of arguments is that of Ng & Jordan 2001, extended to K
-classes in arXiv 2302.02334; the statements and constants here are derived here. n = `n_features`, K
-= `n_classes`, m = `n_samples`, any positive real number. `ValueError` also for a deviation above
-half the floor, and for a floor above 1 / K where K is given.
+Bayes has any features in [0, 1]. The priors and the pooled within-class variances are at least ρ_0
+= `floor`, which is at most 1/4, the largest variance there is. Every estimated mean, variance and
+prior is off by at most ε = `deviation`, with ε <= ρ_0 / 2. The score of class k is l_k(x) = log p_k
+- sum_i (x_i - μ_ki)^2 / (2 σ_i^2). Logistic regression has K linear scores w_k . x + b_k with |w_k|
+<= W, |b_k| <= B and |x| <= X. The chain of arguments is that of Ng & Jordan 2001, which arXiv
+2302.02334 extends to K classes; the statements and constants here are derived here. n =
+`n_features`, K = `n_classes`, and m = `n_samples` is any positive real number. The bounds for naive
+Bayes raise ValueError for a deviation above half the floor, and for a floor above 1 / K where K is
+given.
 """
 
 from typing import Annotated
@@ -42,11 +44,11 @@ _MINIMUM = 2.0
 def naive_bayes_samples(
     n_features: Features, squared_distance: NonNegative, excess: Positive
 ) -> float:
-    """Real m at which the exact expected error is Φ(-Δ / 2) + `excess`; 2 where two samples already
-    suffice.
+    """Return the sample size m at which the exact expected error is Φ(-Δ / 2) + `excess`, as a real
+    number; 2 where two samples already suffice.
 
-    Relative error about 1e-12 of the asymptotic error over the excess. `ValueError` for an excess
-    below 1e-9 of the asymptotic error, which float64 does not resolve.
+    Its relative error is about 1e-12 times the asymptotic error over the excess. Raises ValueError
+    for an excess below 1e-9 of the asymptotic error, which float64 does not resolve.
 
     >>> [round(naive_bayes_samples(n, 4, 0.02), 1) for n in (50, 100, 200)]
     [280.2, 557.7, 1112.7]
@@ -76,11 +78,11 @@ def naive_bayes_samples(
 def naive_bayes_samples_large_n(
     n_features: Features, squared_distance: NonNegative, excess: Positive
 ) -> float:
-    """Real m >= 2 at which the large-n form of the error is Φ(-Δ / 2) + `excess`. Raises as
-    `naive_bayes_samples`.
+    """Return the sample size m >= 2 at which the error in its form for large n is Φ(-Δ / 2) +
+    `excess`, as a real number.
 
-    With z = -Φ^-1(target), 1 / m is the positive root of (Δ^2 + 4 n / m)(1 + 1 / m) = Δ^4 / (4
-    z^2).
+    With z = -Φ^-1(Φ(-Δ / 2) + `excess`), 1 / m is the positive root of (Δ^2 + 4 n / m)(1 + 1 / m) =
+    Δ^4 / (4 z^2). Raises ValueError as `naive_bayes_samples` does.
     """
     from scipy.special import ndtri
 
@@ -96,16 +98,18 @@ def naive_bayes_samples_large_n(
 
 @guarded
 def naive_bayes_sample_exponent(signal_exponent: NonNegative) -> float:
-    """Exponent of n in the samples for Δ^2 = n^a: 1 for a = 0, 1 - 2 a up to a = 1/2, and 0 beyond
-    (no log n).
+    """Return the exponent of n in the number of samples that naive Bayes needs if Δ^2 = n^a, with a
+    = `signal_exponent`: 1 for a = 0, 1 - 2 a up to a = 1/2, and 0 beyond (no log n).
     """
     return float(max(0.0, 1 - 2 * signal_exponent))
 
 
 @guarded
 def rare_class_samples(prior: Fraction, failure: Fraction) -> float:
-    """Least real m with (1 - prior)^m <= `failure`, about log(1 / failure) / prior: order n for a
-    prior of 1 / n.
+    """Return the least sample size m, as a real number, that misses a class of this `prior` with a
+    probability (1 - prior)^m of at most `failure`.
+
+    It is about log(1 / failure) / prior, and so of order n for a prior of 1 / n.
     """
     return float(np.log(failure) / np.log1p(-prior))
 
@@ -129,19 +133,22 @@ def sup_norm_samples(
     failure: Fraction,
     noise: Positive = 1.0,
 ) -> float:
-    """Real m at which P(max_{k,i} |estimated - true mean| <= ε) = (2 Φ(ε sqrt(m / K) / σ) - 1)^(n
-    K) is 1 - δ.
+    """Return the sample size m, as a real number, at which all n K estimated class means are within
+    ε of the true ones with probability 1 - δ. Each class has m / K samples.
 
-    K σ^2 / ε^2 times the square of the normal quantile at (1 + (1 - δ)^(1 / (n K))) / 2, like 2 K
-    σ^2 / ε^2 log(n K / δ); ε in the units of the features. `ValueError` also for a δ that
-    underflows in its share of n K.
+    This probability is (2 Φ(ε sqrt(m / K) / σ) - 1)^(n K), so that m is K σ^2 / ε^2 times the
+    squared normal quantile at (1 + (1 - δ)^(1 / (n K))) / 2. It grows like 2 K σ^2 / ε^2 log(n K /
+    δ). Here ε = `deviation` and the standard deviation σ = `noise` are in the units of the
+    features, and δ = `failure`. Raises ValueError for a δ whose share for one of the n K means
+    underflows.
     """
     from scipy.special import erfcinv
 
     failure_of_one = -np.expm1(np.log1p(-failure) / (n_features * n_classes))
     require(
         failure_of_one > 0,
-        f"failure must be a float64 when shared out over n_features and n_classes, got {failure}",
+        "failure must be so large that its share for one of the n_features n_classes means is "
+        f"positive in float64, got {failure}",
     )
     return float(2 * n_classes * (noise / deviation * erfcinv(failure_of_one)) ** 2)
 
@@ -152,17 +159,20 @@ PositiveDeviation = Annotated[Deviation, POSITIVE]
 
 @guarded
 def score_deviation_bound(n_features: Features, deviation: Deviation, floor: Floor) -> float:
-    """Bound n ε (2 / ρ_0 + 1 / ρ_0^2) + 2 ε / ρ_0 on |estimated l_k(x) - l_k(x)|, any k and x."""
+    """Return the upper bound n ε (2 / ρ_0 + 1 / ρ_0^2) + 2 ε / ρ_0 on |estimated l_k(x) - l_k(x)|,
+    for any class k and point x.
+    """
     _require_deviation(deviation, floor)
     return n_features * deviation * (2 / floor + 1 / floor**2) + 2 * deviation / floor
 
 
 @guarded
 def margin_width(deviation: Deviation, floor: Floor) -> float:
-    """τ = 2 ε (4 / ρ_0 + 1 / ρ_0^2): a difference of two scores moves by at most τ n.
+    """Return the τ for which estimation moves a difference of two scores by at most τ n: τ = 2 ε (4
+    / ρ_0 + 1 / ρ_0^2).
 
-    Fitted naive Bayes then errs more than its limit by at most G(τ), the chance that the limit is
-    right by at most τ n.
+    The error of fitted naive Bayes then exceeds its limit by at most G(τ), the probability that the
+    rule with infinite data is right and leads by at most τ n.
     """
     _require_deviation(deviation, floor)
     return 2 * deviation * (4 / floor + 1 / floor**2)
@@ -172,11 +182,11 @@ def margin_width(deviation: Deviation, floor: Floor) -> float:
 def margin_mass_bound(
     n_features: Features, n_classes: Classes, alpha: NonNegative, beta: Positive, width: NonNegative
 ) -> float:
-    """Chebyshev's bound (K - 1) α / (n (β - τ)^2) on G(τ), which may exceed one; `ValueError`
-    unless τ < β.
+    """Return Chebyshev's bound (K - 1) α / (n (β - τ)^2) on the probability G(τ) of `margin_width`;
+    it may exceed one.
 
-    α n is at least each variance of l_k - l_k' within class k, β n at most each of its means;
-    `width` is τ.
+    Within class k each difference l_k - l_k' has a variance of at most α n and a mean of at least β
+    n; `width` is τ. Raises ValueError unless τ < β.
     """
     require(width < beta, f"width must be below beta = {beta}, got {width}")
     return (n_classes - 1) * alpha / (n_features * (beta - width) ** 2)
@@ -190,13 +200,13 @@ def deviation_probability_bound(
     deviation: PositiveDeviation,
     floor: Floor,
 ) -> float:
-    """Bound (2 n K + 1) q on the chance that an estimated mean, pooled variance or prior is off by
-    more than ε.
+    """Return the upper bound (2 n K + 1) q on the probability that some estimated mean, pooled
+    variance or prior of m i.i.d. samples is off by more than ε.
 
-    Of i.i.d. samples, with q = exp(-m ρ_0 e^2) and e = ε / (K + 3) <= 1 / 40. Hoeffding for means,
-    second moments and priors, and Chernoff for the sizes of the classes, give 2 n K q + 2 (n + K)
-    q^(2 / ρ_0) + K q^(1 / (8 e^2)). Where the bound is below one, q < 1 / (2 n K + 1), and the last
-    two terms are below q together.
+    Here q = exp(-m ρ_0 e^2) and e = ε / (K + 3) <= 1 / 40. Hoeffding's inequality for means, second
+    moments and priors, and Chernoff's for the sizes of the classes, give 2 n K q + 2 (n + K) q^(2 /
+    ρ_0) + K q^(1 / (8 e^2)). Where the bound is below one, q < 1 / (2 n K + 1), and the last two
+    terms are together below q.
     """
     _require_deviation(deviation, floor, n_classes)
     share = deviation / (n_classes + 3)
@@ -211,8 +221,8 @@ def sufficient_samples(
     failure: Fraction,
     floor: Floor,
 ) -> float:
-    """Size m = (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ), where `deviation_probability_bound` is δ
-    = `failure`.
+    """Return the sample size m = (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ) at which
+    `deviation_probability_bound` is δ = `failure`.
     """
     _require_deviation(deviation, floor, n_classes)
     unions = np.log(2 * n_features * n_classes + 1) - np.log(failure)
@@ -227,12 +237,13 @@ def logistic_log_regret_bound(
     feature_norm: NonNegative,
     intercept_bound: NonNegative = 0.0,
 ) -> float:
-    """4 K (W X + B) / sqrt(m) >= mean log-loss regret of the empirical minimiser with |w_k| <= W,
-    |b_k| <= B, |x| <= X.
+    """Return the upper bound 4 K (W X + B) / sqrt(m) on the mean log-loss regret of the empirical
+    minimiser with |w_k| <= W = `weight_norm`, |b_k| <= B = `intercept_bound` and |x| <= X =
+    `feature_norm`.
 
-    By symmetrisation and vector contraction, the loss being sqrt(2)-Lipschitz in the scores. On the
-    unit cube X = sqrt(n), so that n and m enter through n / m only. It does not hold for a ridge
-    penalty in place of the bounds.
+    It follows by symmetrisation and vector contraction, since the loss is sqrt(2)-Lipschitz in the
+    scores. On the unit cube X = sqrt(n), so that n and m enter through n / m only. It does not hold
+    for a ridge penalty in place of the bounds.
     """
     return float(
         4 * n_classes * (weight_norm * feature_norm + intercept_bound) / np.sqrt(n_samples)
@@ -248,10 +259,11 @@ def logistic_zero_one_regret_bound(
     intercept_bound: NonNegative = 0.0,
     minimisability_gap: NonNegative = 0.0,
 ) -> float:
-    """sqrt(2 (log-loss regret bound + M)) >= mean 0-1 regret, where the posteriors meet
-    `ratio_condition`.
+    """Return the upper bound sqrt(2 (r + M)) on the mean 0-1 regret of the empirical minimiser,
+    where r is its `logistic_log_regret_bound` and the posteriors meet `ratio_condition`.
 
-    M = `minimisability_gap` is the best log loss in the class less the mean of the pointwise best.
+    M = `minimisability_gap` is the least log loss in the class, less the mean of the pointwise
+    least loss.
     """
     log_regret = logistic_log_regret_bound(
         n_samples, n_classes, weight_norm, feature_norm, intercept_bound
@@ -263,10 +275,11 @@ def logistic_zero_one_regret_bound(
 def informative_log_odds_bound(
     n_features: Features, fraction: UnitInterval, gap: NonNegative, largest_variance: Positive
 ) -> float:
-    """Bound n f γ^2 / (2 σ_max^2) <= E[l_1 - l_0 | y = 1], where f n features have |μ_1i - μ_0i| >=
-    γ = `gap`.
+    """Return the lower bound n f γ^2 / (2 σ_max^2) on the mean log odds E[l_1 - l_0 | y = 1] of two
+    classes of equal priors, where f n features have |μ_1i - μ_0i| >= γ.
 
-    Two classes of equal priors; σ_max^2 = `largest_variance`, which is 1/4 for features in [0, 1].
+    f = `fraction`, γ = `gap`, and σ_max^2 = `largest_variance`, which is 1/4 for features in [0,
+    1].
     """
     return n_features * fraction * gap**2 / (2 * largest_variance)
 
@@ -278,5 +291,5 @@ def _require_deviation(deviation: float, floor: float, n_classes: int = 2) -> No
     )
     require(
         floor * n_classes <= 1,
-        f"floor must be at most 1 / n_classes, as the least prior is, got {floor}",
+        f"floor must be at most 1 / n_classes, since the least prior is, got {floor}",
     )
