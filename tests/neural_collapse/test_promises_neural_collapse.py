@@ -74,7 +74,7 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: collapse_geometry.within_class_collapse(EYE, LABELS * 2),
-            r"labels must be 0, ..., K - 1, each present, got",
+            "labels must hold each of 0, ..., K - 1, got",
         ),
         (
             lambda: collapse_geometry.nc_metrics([], EYE, LABELS, TARGETS),
@@ -88,10 +88,13 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: collapse_geometry.nc_metrics([np.ones((3, 2))], EYE, LABELS, TARGETS),
             "must agree on depth and classes",
         ),
-        (lambda: mean_square.mse_optimum([3], [1e-200], 1e-200), "are so small that beta is zero"),
+        (
+            lambda: mean_square.mse_optimum([3], [1e-200], 1e-200),
+            "must be so large that beta does not underflow",
+        ),
         (
             lambda: mean_square.mse_optimum([3], [0.1], 0.1, bias=True),
-            "at least 2 classes with a bias",
+            "at least 2 classes if there is a bias",
         ),
         (
             lambda: mean_square.mse_optimum([3, 3], [0.1], 0.1, bias_decay=0.1),
@@ -99,7 +102,7 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: mean_square.mse_optimum([3, 2], [0.1], 0.1, bias=True, bias_decay=0.1),
-            r"class_sizes must be equal when the bias is decayed .*\[3, 2\]",
+            r"class_sizes must be equal if the bias is decayed, .*\[3, 2\]",
         ),
         (
             lambda: mean_square.mse_objective([EYE], EYE, LABELS + 1, [0.1], 0.1),
@@ -107,7 +110,7 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: mean_square.mse_objective([EYE], EYE, LABELS, [0.1, 0.1], 0.1),
-            "must be 1, one per layer, got 2",
+            "weight_decays must hold one number per layer, 1 in all, got 2",
         ),
         (
             lambda: mean_square.mse_objective([EYE], EYE, LABELS, [0.1], 0.1, np.ones(3)),

@@ -1,14 +1,14 @@
-"""The frames to which class means and classifiers collapse, as Gram matrices of unit Frobenius
-norm, and a distance.
+"""The frames to which class means and classifiers collapse, and metrics of how collapsed a head and
+its features are.
 
-Simplex (balanced with bias), orthogonal (balanced without) and general orthogonal frame (imbalanced
-without) are those of Dang et al. 2023 (arXiv 2301.00437).
+A frame is given by its Gram matrix, of unit Frobenius norm. Dang et al. 2023 (arXiv 2301.00437)
+have the simplex (balanced classes with bias), the orthogonal frame (balanced without) and the
+general orthogonal frame (imbalanced without).
 
-How collapsed a head and its features are: NC1, NC2 and NC3, scale-free, zero at collapse.
-
-Conventions of the code published with Dang et al. 2023 (arXiv 2301.00437): balanced heads against
-one frame, imbalanced ones against the geometry of their optimum. Every metric but NC1 is a
-`frame_distance` in [0, 2], NaN where all is zero.
+The metrics NC1, NC2 and NC3 do not depend on scale and are zero at collapse. They follow the code
+published with Dang et al. 2023: balanced heads are compared with one frame, imbalanced ones with
+the geometry of their optimum. Every metric but NC1 is a `frame_distance` in [0, 2], NaN where all
+is zero.
 """
 
 from dataclasses import dataclass
@@ -37,13 +37,17 @@ from theory_on_trial.contract import (
 
 @guarded
 def simplex_etf(n_classes: SeveralClasses) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix (I - 1 1^T / K) / sqrt(K - 1) of the simplex equiangular tight frame."""
+    """Return the Gram matrix (I - 1 1^T / K) / sqrt(K - 1) of the simplex equiangular tight frame
+    of K classes, of unit Frobenius norm.
+    """
     return (np.eye(n_classes) - 1 / n_classes) / np.sqrt(n_classes - 1)
 
 
 @guarded
 def orthogonal_frame(n_classes: Classes) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix I / sqrt(K) of K orthogonal vectors of equal length."""
+    """Return the Gram matrix I / sqrt(K) of K orthogonal vectors of equal length, of unit Frobenius
+    norm.
+    """
     return np.eye(n_classes) / np.sqrt(n_classes)
 
 
@@ -51,8 +55,8 @@ def orthogonal_frame(n_classes: Classes) -> Float[np.ndarray, "classes classes"]
 def general_orthogonal_frame(
     lengths: Annotated[Float[np.ndarray, " classes"], NON_NEGATIVE],
 ) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix diag(a_k^2) / |a^2| of orthogonal vectors of lengths a_k. `ValueError` if all are
-    zero.
+    """Return the Gram matrix diag(a_k^2) / |a^2| of orthogonal vectors with `lengths` a_k, of unit
+    Frobenius norm. Raises ValueError if all lengths are zero.
     """
     require(np.any(lengths > 0), f"lengths must not all be zero, got {lengths}")
     squares = (lengths / lengths.max()) ** 2
@@ -63,8 +67,8 @@ def general_orthogonal_frame(
 def frame_distance(
     gram: Float[np.ndarray, "rows columns"], target: Float[np.ndarray, "rows columns"]
 ) -> float:
-    """Frobenius distance in [0, 2] of the matrices over their norms, the NC2 metric. NaN if one of
-    them is zero.
+    """Return the Frobenius distance of the two matrices after each is divided by its norm, in [0,
+    2]. This is the metric NC2; it is NaN if a matrix is zero.
     """
     if not (np.any(gram) and np.any(target)):
         return float("nan")
@@ -79,12 +83,12 @@ def _direction(matrix: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "
 
 @dataclass(frozen=True)
 class CollapseTargets:
-    """What a head should collapse to, each up to scale, for weights W_1, ..., W_M and class means
-    Hbar.
+    """The matrices to which a head of weights W_1, ..., W_M and its class means Hbar should
+    collapse, each up to scale.
 
-    suffix_grams [M, K, K]: the Gram matrix V V^T of V = W_M ... W_m for m = 1, ..., M.
-    feature_gram: Hbar^T Hbar. logits: W_M ... W_1 Hbar. duality: the matrix T in W_M ... W_1 = T
-    Hbar^T.
+    `suffix_grams` [M, K, K] holds the Gram matrix V V^T of V = W_M ... W_m for m = 1, ..., M.
+    `feature_gram` is Hbar^T Hbar, `logits` is W_M ... W_1 Hbar, and `duality` is the matrix T in
+    W_M ... W_1 = T Hbar^T.
     """
 
     suffix_grams: Float[np.ndarray, "depth classes classes"]
@@ -95,11 +99,11 @@ class CollapseTargets:
 
 @dataclass(frozen=True)
 class CollapseMetrics:
-    """within_class: NC1. suffix_frames [M]: NC2 of W_M ... W_m for m = 1, ..., M, the first that of
-    the whole head.
+    """The metrics of collapse of a head and its features: one of NC1, and several of NC2 and NC3.
 
-    feature_frame: NC2 of the class means. logit_frame: NC3, of W_M ... W_1 Hbar. duality: NC3,
-    between head and means.
+    `within_class` is NC1. `suffix_frames` [M] is NC2 of W_M ... W_m for m = 1, ..., M, so that its
+    first entry is that of the whole head. `feature_frame` is NC2 of the class means. `logit_frame`
+    is NC3 of W_M ... W_1 Hbar, and `duality` is NC3 between the head and the means.
     """
 
     within_class: float
@@ -111,8 +115,8 @@ class CollapseMetrics:
 
 @guarded
 def frame_targets(frame: Float[np.ndarray, "classes classes"], depth: Depth) -> CollapseTargets:
-    """Targets of balanced classes: one frame, `simplex_etf` with bias or `orthogonal_frame`
-    without, everywhere.
+    """Return the targets of balanced classes, which are the same frame everywhere: `simplex_etf`
+    with a bias, or `orthogonal_frame` without.
     """
     return CollapseTargets(
         np.repeat(frame[None], depth, axis=0), frame, frame, np.eye(frame.shape[0])
@@ -121,13 +125,13 @@ def frame_targets(frame: Float[np.ndarray, "classes classes"], depth: Depth) -> 
 
 @guarded
 def optimum_targets(optimum: Annotated[MseOptimum, MAY_BE_INFINITE]) -> CollapseTargets:
-    """Targets of the square loss, balanced or not, with or without bias: the geometry of its global
-    minimum.
+    """Return the targets of a head under the square loss: the geometry of its global minimum.
+    Classes may be balanced or not, with or without a bias.
 
-    W_M ... W_m has the squared singular values prod_(j >= m) τ_i / λ_Wj. The duality W = (W W^T + N
-    λ_H I) Hbar^T without bias follows from the features being a ridge regression on the weights; an
-    undecayed bias centres the class means by their plain average, a decayed bias β 1 divides by I -
-    β 1 1^T.
+    W_M ... W_m has the squared singular values prod_(j >= m) τ_i / λ_Wj, where τ_i are the balances
+    of the optimum. Without a bias the duality is W = (W W^T + N λ_H I) Hbar^T for W = W_M ... W_1,
+    since the features are a ridge regression on the weights. A bias that is not decayed centres the
+    class means by their plain average; a decayed bias β 1 divides by I - β 1 1^T.
     """
     squares = np.cumprod((optimum.layer_singular_values**2)[::-1], axis=0)[::-1]
     suffix_grams = np.stack(
@@ -150,13 +154,13 @@ def optimum_targets(optimum: Annotated[MseOptimum, MAY_BE_INFINITE]) -> Collapse
 def within_class_collapse(
     features: Float[np.ndarray, "inputs samples"], labels: Labels, rcond: Positive = 1e-10
 ) -> float:
-    """NC1 = tr(Σ_W Σ_B^+) / K: spread of the features within classes relative to that of the class
-    means.
+    """Return the metric NC1 = tr(Σ_W Σ_B^+) / K, the spread of the features within classes relative
+    to that of the class means.
 
-    Σ_W averages over samples, Σ_B over classes about the global mean of all samples. Directions in
-    which Σ_B is below `rcond` times its largest eigenvalue are left out: take 1e-6 K for float32
-    features. NaN if the class means coincide. `labels` are 0, ..., K - 1, each present, else
-    `ValueError`.
+    Σ_W averages over samples, and Σ_B over classes, about the global mean of all samples.
+    Directions in which Σ_B is below `rcond` times its largest eigenvalue are left out; take 1e-6 K
+    for float32 features. The result is NaN if the class means coincide. Raises ValueError unless
+    the `labels` are 0, ..., K - 1, each of which is present.
     """
     means, counts = _class_means(features, labels)
     within = features - means[:, labels]
@@ -179,13 +183,14 @@ def nc_metrics(
     centred: bool = False,
     rcond: Positive = 1e-10,
 ) -> CollapseMetrics:
-    """NC1, NC2 and NC3 of a head W_1, ..., W_M (the last with a row per class) and the features
-    entering it.
+    """Return NC1, NC2 and NC3 of a head W_1, ..., W_M and of the features that enter it, as
+    distances from the `targets`.
 
-    A column of the features is a sample, whose class is in 0, ..., K - 1, each present. With
-    `centred` the global mean of the features is subtracted from the class means, the convention for
-    heads with a bias that is not decayed; `rcond` is that of `within_class_collapse`. `ValueError`
-    if shapes do not fit or a class has no sample.
+    A column of the features is a sample. Its label is a class in 0, ..., K - 1; each class is
+    present, and has a row in the last layer. With `centred` the global mean of the features is
+    subtracted from the class means, which is the convention for heads with a bias that is not
+    decayed. `rcond` is that of `within_class_collapse`. Raises ValueError if shapes do not fit or a
+    class has no sample.
 
     >>> frame = frame_targets(np.eye(2), depth=1)
     >>> nc_metrics([np.eye(2)], np.eye(2), [0, 1], frame).duality
@@ -198,8 +203,7 @@ def nc_metrics(
         weights[-1].shape[0] == n_classes
         and targets.suffix_grams.shape == (len(weights), n_classes, n_classes),
         f"weights, labels and targets must agree on depth and classes, got {len(weights)} layers "
-        "of "
-        f"{weights[-1].shape[0]} outputs, {n_classes} classes and targets "
+        f"of {weights[-1].shape[0]} outputs, {n_classes} classes and targets "
         f"{targets.suffix_grams.shape}",
     )
     if centred:
@@ -224,7 +228,7 @@ def _class_means(
     present = np.unique(labels)
     require(
         present[-1] < present.size,
-        f"labels must be 0, ..., K - 1, each present, got {present.tolist()}",
+        f"labels must hold each of 0, ..., K - 1, got {present.tolist()}",
     )
     counts = np.bincount(labels)
     return features @ np.eye(counts.size)[labels] / counts, counts

@@ -1,11 +1,11 @@
-"""Cross-entropy with balanced classes: collapse to the simplex frame, and the frames of lower rank
-that beat it.
+"""The minima of cross-entropy with balanced classes: collapse to the simplex frame, and the frames
+of lower rank that have a smaller loss.
 
-Minimised is the mean cross-entropy of the logits W_M ... W_1 H (+ b) plus (1/2)(sum_m λ_Wm |W_m|^2
-+ λ_H
-|H|^2), n samples in each of K classes. At depth one the simplex frame is the global minimiser
-(closed form derived here). Dang et al. 2023 (arXiv 2301.00437) claim the same in deep linear nets
-in their abstract; from depth two on it fails for enough classes, as antipodal pairs of classes need
+The objective is the mean cross-entropy of the logits W_M ... W_1 H (+ b) plus (1/2)(sum_m λ_Wm
+|W_m|^2 + λ_H |H|^2), with n samples in each of K classes. L = M + 1 is the number of factors, and Λ
+the product of all decays. At depth one the simplex frame is the global minimiser (closed form
+derived here). Dang et al. 2023 (arXiv 2301.00437) claim the same for deep linear nets in their
+abstract. From depth two on it fails for enough classes, because antipodal pairs of classes need
 fewer directions (derived here, in agreement with Garrod & Keating 2025).
 """
 
@@ -23,8 +23,8 @@ _SCALES = 512  # points at which the derivative in the scale is looked at for si
 
 @dataclass(frozen=True)
 class ShallowCrossEntropyOptimum:
-    """Global minimum at depth one: logits `scale` (I - 1 1^T / K), f* = `value`, `trivial` if the
-    scale is zero.
+    """The global minimum at depth one: its logits are `scale` (I - 1 1^T / K) and its objective is
+    `value`. It is `trivial` if the scale is zero.
     """
 
     scale: float
@@ -36,10 +36,10 @@ class ShallowCrossEntropyOptimum:
 def ce_optimum_shallow(
     n_classes: SeveralClasses, samples_per_class: Count, weight_decay: Decay, feature_decay: Decay
 ) -> ShallowCrossEntropyOptimum:
-    """The global minimum at depth one, with or without a bias, for widths of at least K - 1.
+    """Return the global minimum at depth one, with or without a bias, for widths of at least K - 1.
 
-    With s = sqrt(n λ_W λ_H): σ* = log(1/s - (K - 1)) if s < 1/K, else zero, and
-    f* = log(1 + (K - 1) exp(-σ*)) + (K - 1) s σ*.
+    With s = sqrt(n λ_W λ_H), where n = `samples_per_class`, the scale is σ* = log(1/s - (K - 1)) if
+    s < 1/K, and zero otherwise. The objective is f* = log(1 + (K - 1) exp(-σ*)) + (K - 1) s σ*.
 
     >>> optimum = ce_optimum_shallow(3, 4, 0.01, 0.01)
     >>> round(optimum.scale, 4), round(optimum.value, 4), optimum.trivial
@@ -60,12 +60,12 @@ def frame_value(
     weight_decays: WeightDecays,
     feature_decay: Decay,
 ) -> tuple[float, float]:
-    """Best scale ρ >= 0 of the logits ρ * `pattern`, and the objective there, at any depth; scale
-    zero is log K.
+    """Return the best scale ρ >= 0 of the logits ρ * `pattern`, and the objective there, at any
+    depth. At the scale zero the objective is log K.
 
-    Column k of the pattern is the logits of class k, whose entry k must be the largest. The
-    objective is the mean cross-entropy plus `schatten_penalty` of the logits of all samples; widths
-    must be at least the pattern's rank.
+    Column k of the pattern holds the logits of class k, of which entry k must be the largest (else
+    ValueError). The objective is the mean cross-entropy plus `schatten_penalty` of the logits of
+    all samples; widths must be at least the pattern's rank.
     """
     minima = _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay)
     return min(
@@ -81,11 +81,10 @@ def etf_stationary(
     weight_decays: WeightDecays,
     feature_decay: Decay,
 ) -> tuple[float, float]:
-    """Largest stationary scale σ of the logits σ (I - 1 1^T / K), and the objective there, a
-    critical point.
+    """Return the largest stationary scale σ of the logits σ (I - 1 1^T / K), and the objective
+    there; (0, log K) if there is none. The logits are those of a critical point.
 
-    It minimises log(1 + (K - 1) exp(-σ)) + (L/2) Λ^(1/L) (K - 1)(n σ^2)^(1/L), L = M + 1; (0, log
-    K) if none.
+    The scale is a local minimum of log(1 + (K - 1) exp(-σ)) + (L/2) Λ^(1/L) (K - 1)(n σ^2)^(1/L).
     """
     pattern = np.eye(n_classes) - 1 / n_classes
     return _LogitPattern(
@@ -100,11 +99,11 @@ def cross_polytope_stationary(
     weight_decays: WeightDecays,
     feature_decay: Decay,
 ) -> tuple[float, float]:
-    """Largest stationary scale ρ of logits ρ B^T B, and the objective there; (0, log K) if there is
-    none.
+    """Return the largest stationary scale ρ of the logits ρ B^T B, and the objective there; (0, log
+    K) if there is none.
 
-    B = (e_1, -e_1, e_2, -e_2, ...), with one more orthogonal vector if K is odd. A critical point
-    if K is even.
+    The columns of B are (e_1, -e_1, e_2, -e_2, ...), with one more orthogonal vector if K is odd.
+    If K is even, the logits are those of a critical point.
     """
     pattern = cross_polytope_pattern(n_classes)
     return _LogitPattern(
@@ -114,8 +113,8 @@ def cross_polytope_stationary(
 
 @guarded
 def cross_polytope_pattern(n_classes: SeveralClasses) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix B^T B of the class vectors (e_1, -e_1, e_2, -e_2, ...), the last one single if K
-    is odd.
+    """Return the Gram matrix B^T B of the class vectors (e_1, -e_1, e_2, -e_2, ...), of which the
+    last has no partner if K is odd.
     """
     vectors = np.zeros((n_classes, n_classes))
     vectors[np.arange(n_classes) // 2, np.arange(n_classes)] = (-1.0) ** np.arange(n_classes)
@@ -124,10 +123,11 @@ def cross_polytope_pattern(n_classes: SeveralClasses) -> Float[np.ndarray, "clas
 
 @guarded
 def etf_beaten_by_cross_polytope(n_classes: SeveralClasses, depth: Depth) -> bool:
-    """Whether floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = depth + 1: antipodal pairs then win as
-    the decays vanish.
+    """Return whether antipodal pairs of classes have a smaller objective than the simplex frame as
+    the decays vanish: whether floor(K/2) 2^(2/L) + (K mod 2) < K - 1, with L = depth + 1.
 
-    Never at depth one; from K = 6 or 7 at depth two. Convergence is slow, in 1 / log(1 / Λ).
+    This is never so at depth one, and so from K = 6 on at depth two. Convergence is slow, in 1 /
+    log(1 / Λ).
     """
     return n_classes // 2 * 2 ** (2 / (depth + 1)) + n_classes % 2 < n_classes - 1
 
@@ -136,10 +136,11 @@ def etf_beaten_by_cross_polytope(n_classes: SeveralClasses, depth: Depth) -> boo
 def classes_merge(
     class_sizes: ClassSizes, weight_decay: Decay, feature_decay: Decay
 ) -> Bool[np.ndarray, " classes"]:
-    """Whether each of several classes of its size shares its vectors with the others, at depth one:
-    iff sqrt(n_k) / N <= sqrt(λ_W λ_H), where under the square loss the class vanishes.
+    """Return for every class whether, at depth one, it shares its vectors with all other classes of
+    its size: whether there are others and sqrt(n_k) / N <= sqrt(λ_W λ_H).
 
-    With or without a bias; a class that is the only one of its size does not merge. Derived here.
+    Under the square loss the class vanishes by the same condition. It holds with or without a bias.
+    N is the number of all samples. Derived here.
     """
     sizes = np.array(class_sizes)
     equals = np.sum(sizes[:, None] == sizes, axis=1)
@@ -151,11 +152,11 @@ def classes_merge(
 def lone_pair_value(
     samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
 ) -> tuple[float, float]:
-    """Best scale ρ >= 0 of the logits ρ (1, 0, -1)^T (1, 0, -1) of three classes, an antipodal pair
-    and a class at zero, and the objective there; (0, log 3) where zero is best.
+    """Return the best scale ρ >= 0 of the logits ρ (1, 0, -1)^T (1, 0, -1) of three classes, an
+    antipodal pair and a class at zero, and the objective there; (0, log 3) where zero is best.
 
-    It minimises (2 log(1 + exp(-ρ) + exp(-2 ρ)) + log 3) / 3 + (L/2)(n Λ)^(1/L) (2 ρ)^(2/L), L = M
-    + 1. Derived here.
+    It minimises (2 log(1 + exp(-ρ) + exp(-2 ρ)) + log 3) / 3 + (L/2)(n Λ)^(1/L) (2 ρ)^(2/L).
+    Derived here.
     """
     factors = len(weight_decays) + 1
     penalty = schatten_penalty(
@@ -182,7 +183,9 @@ def lone_pair_value(
 
 
 class _LogitPattern:
-    """The objective F(ρ) = φ(ρ) + (L/2) c ρ^(2/L) of scaled logits, and its stationary points."""
+    """The objective F(ρ) = φ(ρ) + (L/2) c ρ^(2/L) of the logits ρ * `pattern`, where φ is their
+    mean cross-entropy, and its stationary points.
+    """
 
     def __init__(
         self,
@@ -208,14 +211,14 @@ class _LogitPattern:
         self.log_penalty_slope = np.log(2 * penalty / self.n_factors)
 
     def value(self, scale: float) -> float:
-        """F at the scale."""
+        """Return F at the scale."""
         loss = np.mean(np.log1p(np.sum(np.exp(-scale * self.margins), axis=1)))
         exponent = 2 / self.n_factors
         return float(loss + np.exp(self.log_penalty_slope + exponent * np.log(scale)) / exponent)
 
     def log_slope_ratio(self, scale: Float[np.ndarray, " scales"]) -> Float[np.ndarray, " scales"]:
-        """Log of the slope of the penalty over minus the slope of the loss: negative where F
-        falls.
+        """Return the log of the slope of the penalty over minus the slope of the loss, which is
+        negative where F falls.
         """
         from scipy.special import xlogy
 
@@ -230,12 +233,12 @@ class _LogitPattern:
         return self.log_penalty_slope + xlogy(2 / self.n_factors - 1, scale) - log_loss_slope
 
     def log_slope_ratio_at(self, scale: float) -> float:
-        """`log_slope_ratio` of a single scale."""
+        """Return `log_slope_ratio` of a single scale."""
         return float(self.log_slope_ratio(np.array([scale]))[0])
 
     def local_minima(self) -> list[tuple[float, float]]:
-        """All (scale, value) with positive scale where F turns from falling to rising, by growing
-        scale.
+        """Return all pairs (scale, value) with positive scale at which F turns from falling to
+        rising, by growing scale.
         """
         from scipy.optimize import brentq
 
@@ -263,6 +266,6 @@ class _LogitPattern:
         return [(float(root), self.value(root)) for root in roots]
 
     def largest_stationary(self) -> tuple[float, float]:
-        """The last local minimum, (0, log K) if there is none."""
+        """Return the last local minimum, or (0, log K) if there is none."""
         minima = self.local_minima()
         return minima[-1] if minima else (0.0, float(np.log(self.margins.shape[0])))

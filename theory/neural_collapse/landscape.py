@@ -1,20 +1,20 @@
-"""Where descent may end instead: the local minima of deep heads, and the Hessian at a minimum.
+"""The points at which descent may end, the Hessian at a minimum, proofs of global optimality, and
+the classes that survive weight decay.
 
-From depth two on, zero is a strict local minimum at every decay, and so is every partial collapse
-that keeps the largest classes; Dang et al. 2023 (arXiv 2301.00437) describe the global minimisers
-only. Square loss, no bias.
+Derived here, for the objective of Dang et al. 2023 (arXiv 2301.00437), who describe the global
+minimisers only.
 
-Proofs of global optimality at depth one: dual bounds and the operator norm of the loss gradient.
+Under the square loss without a bias, from depth two on, zero is a strict local minimum at every
+decay. So is every partial collapse that keeps the largest classes.
 
-At depth one and width of at least min(K, N) the decays are sqrt(λ_W λ_H) times the nuclear norm of
-the logits Z, a convex problem; every matrix of operator norm up to that root bounds the objective
-from below. Losses are means over the N samples: "mse" |Z + b 1^T - Y|^2 / (2 N), "ce" the
-cross-entropy.
+Global optimality is proved at depth one, by dual bounds and the operator norm of the loss gradient.
+With a width of at least min(K, N) the decays are sqrt(λ_W λ_H) times the nuclear norm of the logits
+Z, so that the problem is convex. Every matrix whose operator norm is at most that root bounds the
+objective from below. Losses are means over the N samples: "mse" is |Z + b 1^T - Y|^2 / (2 N), and
+"ce" is the cross-entropy.
 
-Which classes survive weight decay: critical class sizes, critical decays and conversions between
-losses.
-
-Derived here, for the objective of Dang et al. 2023 (arXiv 2301.00437).
+Critical class sizes and critical decays say which classes survive, and conversions carry a decay
+from one normalisation of the loss to another.
 """
 
 from typing import Literal
@@ -50,10 +50,12 @@ def local_minimum_values(
     feature_decay: Decay,
     widths: Widths | None = None,
 ) -> Float[np.ndarray, " minima"]:
-    """Objective at the local minimum that keeps the r largest classes, r = 0, 1, ..., at index r.
+    """Return the objective at the local minimum that keeps the r largest classes, for r = 0, 1,
+    ..., at index r.
 
-    r runs to the number of classes with β_k below `existence_threshold`, or the narrowest of
-    `widths`. At depth one every local minimum is global, and its value is the only entry.
+    r runs to the number of classes with β_k below `existence_threshold`, or to the narrowest of
+    `widths` if that is less. At depth one every local minimum is global, and its value is the only
+    entry.
     """
     sizes = np.sort(class_sizes)[::-1]
     decays = np.asarray(weight_decays)
@@ -70,11 +72,12 @@ def local_minimum_values(
 
 @guarded
 def hessian_kernel_dimension(widths: Widths, n_directions: Count) -> int:
-    """Kernel dimension sum_m [d_m (d_m - 1) - (d_m - r)(d_m - r - 1)] / 2 of the Hessian at a
-    non-degenerate minimum.
+    """Return the dimension of the Hessian's kernel at a non-degenerate minimum: sum_m [d_m (d_m -
+    1) - (d_m - r)(d_m - r - 1)] / 2, where d_m are the `widths`.
 
-    That of the orbit of the minimiser under rotations between layers, r = `n_directions` its rank,
-    in class-mean coordinates and for cross-entropy too. `ValueError` if a width d_m is below r.
+    It is the dimension of the orbit of the minimiser under rotations between layers, with r =
+    `n_directions` its rank. It holds in class-mean coordinates, and for cross-entropy too. Raises
+    ValueError if a width d_m is below r.
     """
     require(
         min(widths) >= n_directions,
@@ -94,19 +97,19 @@ def hessian_kernel_dimension(widths: Widths, n_directions: Count) -> int:
 def radial_eigenvalues(
     roots: LiveRoots, decay: Decay, depth: Depth
 ) -> Float[np.ndarray, " directions"]:
-    """λ (2 + (M + 1)(x^M - 1)), the Hessian eigenvalue for stretching all factors of a direction at
-    its root x > 0.
+    """Return the Hessian's eigenvalue λ (2 + (M + 1)(x^M - 1)) for stretching all factors of a
+    direction at its root x > 0, for every root. M = `depth` and λ = `decay`.
     """
     return decay * (2 + (depth + 1) * (roots**depth - 1))
 
 
 @guarded
 def shallow_spectrum(roots: LiveRoots, decay: Decay) -> Float[np.ndarray, " parameters"]:
-    """All 2 K^2 Hessian eigenvalues, ascending, at depth one and width K, in coordinates sqrt(n_k)
-    h_k of the features.
+    """Return all 2 K^2 eigenvalues of the Hessian at depth one and width K, ascending, in the
+    coordinates sqrt(n_k) h_k of the features.
 
-    With roots x_k > 0: λ times 0 and 2 + x_k + x_l for each k < l, and times x_k + x_l and 2 for
-    each k <= l.
+    With roots x_k > 0 they are λ times 0 and 2 + x_k + x_l for each k < l, and λ times x_k + x_l
+    and 2 for each k <= l.
     """
     sums = roots[:, None] + roots
     pairs = np.triu_indices(roots.size, 1)
@@ -132,11 +135,11 @@ def rescaled_dual(
     *,
     bias: bool = False,
 ) -> Float[np.ndarray, "classes samples"]:
-    """Dual-feasible matrix from the residual Y - Z - b 1^T (square loss) or Y - softmax(Z + b 1^T)
-    (cross-entropy).
+    """Return a feasible dual matrix that is made from the residual Y - Z - b 1^T (square loss) or Y
+    - softmax(Z + b 1^T) (cross-entropy).
 
-    residual / N, centred over the samples with a `bias`, shrunk to operator norm sqrt(λ_W λ_H) if
-    above.
+    It is residual / N, centred over the samples if there is a `bias`, and shrunk to the operator
+    norm sqrt(λ_W λ_H) if it is above.
     """
     limit = _operator_limit(weight_decay, feature_decay)
     deviation = residual - residual.mean(axis=1, keepdims=True) if bias else residual
@@ -155,12 +158,12 @@ def dual_bound(
     loss: Literal["mse", "ce"] = "mse",
     bias: bool = False,
 ) -> float:
-    """Lower bound on the objective at depth one from a feasible `dual` A, for any width.
+    """Return a lower bound on the objective at depth one from a feasible `dual` A, for any width.
 
-    "mse": <A, Y> - (N/2) |A|^2. "ce": the mean entropy of the columns of Y - N A, and minus
-    infinity if one of them is no distribution. `ValueError` if A is infeasible beyond rounding: its
-    operator norm exceeds sqrt(λ_W λ_H), or, with a `bias`, a row does not sum to zero; also for a
-    label that has no row.
+    For "mse" it is <A, Y> - (N/2) |A|^2. For "ce" it is the mean entropy of the columns of Y - N A,
+    and minus infinity if one of them is no distribution. Raises ValueError if A is infeasible
+    beyond rounding: if its operator norm exceeds sqrt(λ_W λ_H) or, with a `bias`, a row does not
+    sum to zero. Raises ValueError for a label that has no row, too.
     """
     limit = _operator_limit(weight_decay, feature_decay)
     n_classes, n_samples = dual.shape
@@ -177,7 +180,7 @@ def dual_bound(
     sums = np.abs(dual.sum(axis=1))
     require(
         not bias or sums.max() <= slack,
-        f"dual must have rows that sum to zero with a bias, got {sums.max()}",
+        f"dual must have rows that sum to zero if there is a bias, got a sum of {sums.max()}",
     )
     one_hot = np.eye(n_classes)[:, labels]
     if loss == "mse":
@@ -192,12 +195,13 @@ def is_global_shallow(
     feature_decay: Decay,
     tolerance: NonNegative = 1e-6,
 ) -> bool:
-    """Whether a critical point at depth one is a global minimum: |gradient|_op <= sqrt(λ_W λ_H).
+    """Return whether a critical point at depth one is a global minimum: whether the operator norm
+    of its loss gradient is at most sqrt(λ_W λ_H).
 
-    `loss_gradient` is that of the mean loss in the logits, K x N. Exact for critical points of
-    every convex differentiable loss, at width of at least min(K, N): all others are strict saddles.
-    Singular values of directions that are alive equal the root, so the comparison leaves a relative
-    `tolerance` for how well the point has converged.
+    `loss_gradient` is the gradient of the mean loss in the logits, K x N. The test is exact for
+    critical points of every convex differentiable loss at a width of at least min(K, N); all others
+    are strict saddles. Singular values of directions that are alive equal the root, so the
+    comparison leaves a relative `tolerance` for how well the point has converged.
     """
     limit = _operator_limit(weight_decay, feature_decay)
     return bool(np.linalg.norm(loss_gradient, ord=2) <= limit * (1 + tolerance))
@@ -227,11 +231,11 @@ _LOSSES = {  # each loss in units of |.|^2 / (2 N), as a function of the number 
 def critical_class_size(
     n_samples: Count, weight_decays: WeightDecays, feature_decay: Decay
 ) -> float:
-    """n_crit = M N (N Λ)^(1/M) / β_gl: a class below it is mapped to zero at the bias-free global
-    minimum.
+    """Return the class size n_crit = M N (N Λ)^(1/M) / β_gl below which the global minimum without
+    a bias maps a class to zero. β_gl is the `global_threshold` of depth M.
 
-    N = `n_samples` is that of all classes; infinite where decays are too large for floating-point
-    numbers.
+    N = `n_samples` is the number of all samples, and Λ the product of all decays. The result is
+    infinite where decays are too large for floating-point numbers.
     """
     decays = np.asarray(weight_decays)
     return float(
@@ -242,8 +246,11 @@ def critical_class_size(
 
 @guarded
 def largest_common_decay(class_sizes: ClassSizes, depth: Depth) -> float:
-    """Decay λ, the same for all, below which the bias-free minimum keeps every class: λ^(M+1) =
-    (n_min β_gl / (M N))^M / N.
+    """Return the decay λ, the same for all factors, below which the global minimum without a bias
+    keeps every class: λ^(M+1) = (n_min β_gl / (M N))^M / N.
+
+    n_min is the smallest class size, N the number of all samples, and β_gl the `global_threshold`
+    of depth M.
     """
     sizes = np.asarray(class_sizes)
     n_samples = int(sizes.sum())
@@ -257,13 +264,13 @@ def largest_common_decay(class_sizes: ClassSizes, depth: Depth) -> float:
 def decay_in_half_mean_square(
     decay: Decay, n_classes: Classes, normalisation: Normalisation | Positive
 ) -> float:
-    """Decay λ / α with the same minimisers under |.|^2 / (2 N) as `decay` has under α times that
-    loss.
+    """Return the decay λ / α that has the same minimisers under |.|^2 / (2 N) as λ = `decay` has
+    under α times that loss.
 
     `normalisation` names the loss, or is α itself: "half_mean_over_samples" (α = 1),
-    "mean_over_samples" (2), "half_mean_over_entries" (1 / K) or "mean_over_entries" (2 / K, what
-    deep-learning libraries call the mean squared error). Objective values are α times those of this
-    theory.
+    "mean_over_samples" (2), "half_mean_over_entries" (1 / K) or "mean_over_entries" (2 / K, which
+    deep-learning libraries call the mean squared error). Values of the objective are α times those
+    of this theory.
 
     >>> decay_in_half_mean_square(5e-4, 10, "mean_over_entries")
     0.0025

@@ -1,38 +1,29 @@
-"""The regularised square loss of a deep linear head on free features, that of Dang et al. 2023
-(arXiv 2301.00437).
-
-The two critical regularisation strengths of a direction of the data: where it may live, and
-where it does.
-
-Derived here; the code published with Dang et al. 2023 (arXiv 2301.00437) takes the existence of a
-root for its global optimality, which is right at depth one only. Both are values of β = M N (N
-Λ)^(1/M) / n, with M the depth, Λ the product of all weight decays and n the size of the class (or
-the squared singular value of the data).
-
-The scalar problem to which every direction of the data reduces: min over x >= 0 of 1 / (1 + x^M)
-+ β x.
-
-The singular value of the fitted matrix is a fraction x^M / (1 + x^M) of that of the data; M is the
-depth. Stationary points solve β = M x^(M-1) / (1 + x^M)^2, the equation solved by the code
-published with Dang et al. 2023 (arXiv 2301.00437); the choice between them is derived here. `beta`
-is the strength of decay that a direction feels, infinite for one without data, and `depth` is M.
-Results have the shape of the argument, zero-dimensional for a scalar.
-
-Weight decay on the factors of a product is a Schatten quasi-norm of the product.
-
-Over all Z = W_M ... W_1 H the decays (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2) are at least
-(L/2) Λ^(1/L) sum_i σ_i(Z)^(2/L), L = M + 1 factors, Λ = λ_H prod_m λ_Wm; at depth one this is
-the nuclear norm. Known for products of matrices; the form with unequal decays is derived here.
-
-The global minimum of regularised deep linear nets on free features under the square loss, in
+"""The global minimum of regularised deep linear nets on free features under the square loss, in
 closed form.
 
-Minimised is f = |W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2 + λ_b
-|b|^2) over weights W_m (d_(m+1) x d_m, d_(M+1) = K), features H (d_1 x N) and, if present, the bias
-b; Y holds one-hot labels of K classes of sizes n_k, N = sum n_k. Dang et al. 2023 (arXiv
-2301.00437) describe these minima as neural collapse to a simplex, an orthogonal or a general
-orthogonal frame; values, thresholds, bottlenecks, imbalanced classes with bias and the decayed bias
-are derived here.
+The objective is f = |W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2 +
+λ_b |b|^2), that of Dang et al. 2023 (arXiv 2301.00437). It is minimised over weights W_m (d_(m+1) x
+d_m, d_(M+1) = K), features H (d_1 x N) and, if present, the bias b. Y holds one-hot labels of K
+classes of sizes n_k, with N = sum n_k. Dang et al. describe these minima as neural collapse to a
+simplex, an orthogonal or a general orthogonal frame. Values, thresholds, bottlenecks, imbalanced
+classes with bias and the decayed bias are derived here.
+
+Every direction of the data reduces to a scalar problem: minimise 1 / (1 + x^M) + β x over x >= 0,
+with M the depth. The singular value of the fitted matrix is a fraction x^M / (1 + x^M) of that of
+the data. `beta` is the strength of decay that the direction feels, β = M N (N Λ)^(1/M) / n, with Λ
+the product of all decays and n the size of the class, or the squared singular value of the data. It
+is infinite for a direction without data. Results have the shape of the argument, zero-dimensional
+for a scalar.
+
+Stationary points solve β = M x^(M-1) / (1 + x^M)^2, which is the equation that the code published
+with Dang et al. 2023 solves; the choice between them is derived here. Two critical values of β say
+where a direction may live, and where it does. The published code takes the existence of a root for
+its global optimality, which is right at depth one only.
+
+Weight decay on the factors of a product is a Schatten quasi-norm of the product. Over all Z = W_M
+... W_1 H the decays (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2) are at least (L/2) Λ^(1/L) sum_i
+σ_i(Z)^(2/L), with L = M + 1 factors and Λ = λ_H prod_m λ_Wm. At depth one this is the nuclear norm.
+It is known for products of matrices; the form with unequal decays is derived here.
 """
 
 from dataclasses import dataclass
@@ -66,22 +57,24 @@ def mse_objective(
     bias: Float[np.ndarray, " classes"] | None = None,
     bias_decay: NonNegative = 0.0,
 ) -> float:
-    """|W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2 + λ_b |b|^2).
+    """Return the objective |W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H
+    |H|^2 + λ_b |b|^2) of a head and its features.
 
-    `weights` are W_1, ..., W_M, the last with one row per class; `features` H has one column per
-    sample, `labels` its class in 0, ..., K - 1. `ValueError` if shapes do not fit or a label is out
-    of range.
+    `weights` are W_1, ..., W_M, the last with one row per class. `features` H has one column per
+    sample, and `labels` holds the sample's class in 0, ..., K - 1. Raises ValueError if shapes do
+    not fit or a label is out of range.
     """
     require_chain(weights, features)
     n_classes = weights[-1].shape[0]
     depth = len(weights)
     require(
         labels.max() < n_classes,
-        f"labels must be below the {n_classes} rows of the last layer of weights",
+        f"labels must be below the {n_classes} rows of the last layer of weights, got "
+        f"{labels.max()}",
     )
     require(
         len(weight_decays) == depth,
-        f"weight_decays must be {depth}, one per layer, got {len(weight_decays)}",
+        f"weight_decays must hold one number per layer, {depth} in all, got {len(weight_decays)}",
     )
     require(
         bias is None or len(bias) == n_classes, f"bias must hold {n_classes} numbers, one per class"
@@ -102,8 +95,8 @@ def mse_objective(
 
 @guarded
 def global_threshold(depth: Depth) -> float:
-    """β_gl = (M - 1)^((M - 1)/M) / M: below it the non-zero solution is global, at it zero ties; 1
-    at M = 1.
+    """Return the threshold β_gl = (M - 1)^((M - 1)/M) / M below which the solution that is not zero
+    is the global minimiser. At β_gl zero ties with it; β_gl is 1 at M = 1.
     """
     from scipy.special import xlogy
 
@@ -112,8 +105,8 @@ def global_threshold(depth: Depth) -> float:
 
 @guarded
 def existence_threshold(depth: Depth) -> float:
-    """β_ex = (M + 1)^2 / (4 M) ((M - 1)/(M + 1))^((M - 1)/M): beyond it zero is the only stationary
-    point.
+    """Return the threshold β_ex = (M + 1)^2 / (4 M) ((M - 1)/(M + 1))^((M - 1)/M) beyond which zero
+    is the only stationary point.
     """
     from scipy.special import xlog1py
 
@@ -125,10 +118,10 @@ _HALVINGS = 64  # a bracket of log(x^M), below 2^11 wide, shrinks below its last
 
 @guarded
 def largest_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """Largest non-negative root x of β = M x^(M-1) / (1 + x^M)^2; NaN beyond `existence_threshold`:
-    no root.
+    """Return the largest non-negative root x of β = M x^(M-1) / (1 + x^M)^2, or NaN beyond
+    `existence_threshold`, where there is no root.
 
-    By bisection in log(x^M), beyond the peak x^M = (M-1)/(M+1) of the right side.
+    It is found by bisection in log(x^M), beyond the peak x^M = (M-1)/(M+1) of the right side.
 
     >>> largest_root([0.25, 0.5, 0.7], 2).round(4)
     array([1.6085, 1.    ,    nan])
@@ -152,8 +145,8 @@ def largest_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions
 
 @guarded
 def global_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """Global minimiser x of the scalar objective: `largest_root` below `global_threshold`, zero
-    from there on.
+    """Return the global minimiser x of the scalar objective: `largest_root` below
+    `global_threshold`, and zero from there on.
     """
     strength = np.asarray(beta)
     alive = strength < global_threshold(depth)
@@ -162,8 +155,8 @@ def global_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"
 
 @guarded
 def shrinkage(root: Root, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """Fraction x^M / (1 + x^M) in [0, 1) of the data's singular value that the fit keeps, for a
-    root x >= 0.
+    """Return the fraction x^M / (1 + x^M), in [0, 1), of the data's singular value that the fit
+    keeps, for a root x >= 0.
     """
     from scipy.special import expit
 
@@ -172,8 +165,9 @@ def shrinkage(root: Root, depth: Depth) -> Float[np.ndarray, "*directions"]:
 
 @guarded
 def scalar_objective(x: Root, beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """1 / (1 + x^M) + β x for x >= 0, one at x = 0; the loss and the decays of a direction in units
-    of n / (2 N).
+    """Return the scalar objective 1 / (1 + x^M) + β x at x >= 0, which is one at x = 0.
+
+    It is the loss and the decays of a direction, in units of n / (2 N).
     """
     from scipy.special import expit
 
@@ -185,11 +179,12 @@ def scalar_objective(x: Root, beta: Strength, depth: Depth) -> Float[np.ndarray,
 def regime(
     beta: Strength, depth: Depth, tie: Annotated[float, Interval(0, 1, "[)")] = 1e-6
 ) -> Shaped[np.ndarray, "*directions"]:
-    """Name of the regime of every β: where the non-zero solution stands against zero.
+    """Return the name of the regime of every β, which says how the solution that is not zero
+    compares with zero.
 
-    "global": the only global minimiser. "tie": β is within a fraction `tie` of `global_threshold`,
-    with zero another. "metastable": it is a local minimiser, zero the global one. "trivial": zero
-    is the only stationary point.
+    "global": it is the only global minimiser. "tie": β is within a fraction `tie` of
+    `global_threshold`, where zero is another. "metastable": it is a local minimiser, and zero the
+    global one. "trivial": zero is the only stationary point.
     """
     strength = np.asarray(beta)
     threshold = global_threshold(depth)
@@ -204,7 +199,7 @@ def _log_of_root(root: Root) -> Float[np.ndarray, "*directions"]:
 
 
 def _log_decay_product(weight_decays: Float[np.ndarray, " depth"], feature_decay: float) -> float:
-    """Log Λ, the logarithm of the product of all decays, which overflows for no depth."""
+    """Return log Λ, the logarithm of the product of all decays, which overflows for no depth."""
     return float(np.sum(np.log(weight_decays)) + np.log(feature_decay))
 
 
@@ -213,8 +208,8 @@ def _factor_balance(
     weight_decays: Float[np.ndarray, " depth"],
     feature_decay: float,
 ) -> Float[np.ndarray, " directions"]:
-    """τ_i = (Λ σ_i^2)^(1/L), what λ_m times each factor's squared singular value is; zero where σ_i
-    is.
+    """Return τ_i = (Λ σ_i^2)^(1/L), which is λ_m times the squared singular value i of every factor
+    m; it is zero where σ_i is.
     """
     n_factors = weight_decays.size + 1
     with np.errstate(divide="ignore"):
@@ -228,11 +223,11 @@ def _factor_balance(
 def schatten_penalty(
     product: Float[np.ndarray, "rows columns"], weight_decays: WeightDecays, feature_decay: Decay
 ) -> float:
-    """Least decay (L/2) Λ^(1/L) sum_i σ_i^(2/L) of factors whose product is `product`, widths
-    permitting.
+    """Return the least sum of the decays of factors whose product is `product`, if widths permit:
+    (L/2) Λ^(1/L) sum_i σ_i^(2/L), with σ_i the singular values of the product.
 
-    σ_i below the largest times the longer side times 2^-52 count as zero: their power would not be
-    small.
+    A σ_i below the largest times the longer side times 2^-52 counts as zero, since its power would
+    not be small.
     """
     decays = np.asarray(weight_decays)
     _, singular_values, _ = _decomposed(product)
@@ -248,10 +243,12 @@ def balanced_factorisation(
     feature_decay: Decay,
     widths: Widths | None = None,
 ) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ columns"]]:
-    """Factors ([W_1, ..., W_M], H) with W_M ... W_1 H = `product` that attain `schatten_penalty`.
+    """Return the factors ([W_1, ..., W_M], H) with W_M ... W_1 H = `product` that attain
+    `schatten_penalty`.
 
-    λ_m σ_i(factor m)^2 is the same in all. `widths` are d_1, ..., d_M, W_m being d_(m+1) x d_m; by
-    default the shorter side of the product. `ValueError` if a width is below its rank.
+    λ_m σ_i(factor m)^2 is the same in all factors. `widths` are d_1, ..., d_M, where W_m is d_(m+1)
+    x d_m; by default they are the shorter side of the product. Raises ValueError if a width is
+    below the product's rank.
     """
     decays = np.asarray(weight_decays)
     sizes = np.full(decays.size, min(product.shape)) if widths is None else np.asarray(widths)
@@ -267,8 +264,8 @@ def _balanced_factors(
     feature_decay: float,
     widths: Int[np.ndarray, " depth"],
 ) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ columns"]]:
-    """Balanced factors of left diag(singular_values) right^T, orthonormal columns. ValueError if a
-    width is short.
+    """Return balanced factors of left diag(singular_values) right^T, where left and right have
+    orthonormal columns. Raises ValueError if a width is below the rank.
     """
     alive = singular_values > 0
     rank = int(np.sum(alive))
@@ -306,22 +303,24 @@ _TIED_AT_CUT = 1e-12  # relative; betas are known to some 1e-15
 class MseOptimum:
     """The global minimum, direction by direction of the data, and the geometry of every minimiser.
 
-    Directions are the classes, in the order given, without a bias; with a bias that is not decayed
-    the K - 1 singular directions of diag(sqrt n)(I - u u^T), u_k = sqrt(n_k / N), strongest first;
-    with a decayed one the K - 1 contrasts and then the mean. All arrays of directions have that
-    length, whatever the widths; a direction that does not survive holds zeros. Grams and logits are
-    unique unless a `regimes` entry is "tie" or `cut_is_tied`; where directions of equal strength
-    are cut by a bottleneck, only the subspace they span together is determined.
+    Without a bias the directions are the classes, in the order given. With a bias that is not
+    decayed they are the K - 1 singular directions of diag(sqrt n)(I - u u^T) with u_k = sqrt(n_k /
+    N), strongest first. With a decayed bias they are the K - 1 contrasts and then the mean. All
+    arrays of directions have that length, whatever the widths; a direction that does not survive
+    holds zeros. Grams and logits are unique unless a `regimes` entry is "tie" or `cut_is_tied`;
+    where a bottleneck cuts directions of equal strength, only the subspace that they span together
+    is determined.
 
-    value: the minimum f*.
-    betas, roots, regimes: β_i, x_i (zero if dead) and the name of the regime of each direction,
-    bottleneck aside. alive: whether the direction survives in the minimiser; cut_is_tied: whether a
-    bottleneck chose among equals. singular_values: σ_i of W_M ... W_1 H; balances: τ_i = λ_m
-    σ_i(W_m)^2 = λ_H σ_i(H)^2. layer_singular_values [M, directions]: those of each W_m.
-    left_directions, right_directions: their left and right singular vectors in class coordinates,
-    as columns. logits: W_M ... W_1 Hbar, column k the logits of class k without bias; Hbar are the
-    class means. product_gram: (W_M ... W_1)(W_M ... W_1)^T; classifier_gram: W_M W_M^T;
-    feature_gram: Hbar^T Hbar. bias: the optimal bias, None if there is none.
+    `value` is the minimum f*. `betas`, `roots` and `regimes` hold β_i, x_i (zero if dead) and the
+    name of the regime of each direction; the regime ignores bottlenecks. `alive` says whether the
+    direction survives in the minimiser, and `cut_is_tied` whether a bottleneck chose among equals.
+    `singular_values` are σ_i of W_M ... W_1 H, and `balances` are τ_i = λ_m σ_i(W_m)^2 = λ_H
+    σ_i(H)^2. `layer_singular_values` [M, directions] are those of each W_m. `left_directions` and
+    `right_directions` are the left and right singular vectors of W_M ... W_1 H in class
+    coordinates, as columns. `logits` is W_M ... W_1 Hbar, where Hbar are the class means; its
+    column k holds the logits of class k without bias. `product_gram` is (W_M ... W_1)(W_M ...
+    W_1)^T, `classifier_gram` is W_M W_M^T and `feature_gram` is Hbar^T Hbar. `bias` is the optimal
+    bias, or None if there is none.
     """
 
     class_sizes: Int[np.ndarray, " classes"]
@@ -357,13 +356,13 @@ def mse_optimum(
     bias: bool = False,
     bias_decay: NonNegative = 0.0,
 ) -> MseOptimum:
-    """The global minimum for class sizes n_k and decays λ_W1, ..., λ_WM and λ_H; at a tie with
-    zero, zero is returned.
+    """Return the global minimum for class sizes n_k and decays λ_W1, ..., λ_WM and λ_H. In a
+    direction where zero ties with the other solution, zero is returned.
 
-    `widths` are d_1, ..., d_M, by default K each: only the min(K, d_1, ..., d_M) strongest
-    directions can survive. `bias_decay` is λ_b. `ValueError` for a bias with a single class, for a
-    decayed bias with unequal class sizes, which has no closed form, and for decays so small that β
-    underflows.
+    `widths` are d_1, ..., d_M, by default K each; only the min(K, d_1, ..., d_M) strongest
+    directions can survive. `bias_decay` is λ_b. Raises ValueError for a bias with a single class,
+    for a decayed bias with unequal class sizes, which has no closed form, and for decays so small
+    that β underflows.
 
     >>> optimum = mse_optimum([200, 100, 50, 5], [5e-3] * 2, 5e-3)
     >>> round(optimum.value, 4), optimum.alive
@@ -378,12 +377,12 @@ def mse_optimum(
     require(bias or bias_decay == 0, f"bias_decay must be 0 without a bias, got {bias_decay}")
     require(
         not bias or n_classes > 1,
-        "class_sizes must hold at least 2 classes with a bias (one is fitted by it)",
+        "class_sizes must hold at least 2 classes if there is a bias, which fits a single class",
     )
     require(
         bias_decay == 0 or np.all(sizes == sizes[0]),
-        "class_sizes must be equal when the bias is decayed (no closed form otherwise), got "
-        f"{sizes.tolist()}",
+        "class_sizes must be equal if the bias is decayed, since no closed form is known "
+        f"otherwise, got {sizes.tolist()}",
     )
 
     left, data_values, right = _data_directions(sizes, bias, bias_decay)
@@ -444,10 +443,10 @@ def optimal_parameters(
     Float[np.ndarray, "_ classes"],
     Float[np.ndarray, " classes"] | None,
 ]:
-    """One global minimiser ([W_1, ..., W_M], Hbar, bias); sample i of class k has the feature
-    Hbar[:, k].
+    """Return one global minimiser ([W_1, ..., W_M], Hbar, bias). Every sample of class k has the
+    feature Hbar[:, k].
 
-    All minimisers are its rotations between the layers (and those among tied directions).
+    All minimisers are its rotations between the layers, and among directions that tie.
     """
     weights, scaled_features = _balanced_factors(
         optimum.left_directions,
@@ -466,8 +465,9 @@ def direction_betas(
     weight_decays: Float[np.ndarray, " depth"],
     feature_decay: float,
 ) -> Float[np.ndarray, " directions"]:
-    """β_i = M N (N Λ)^(1/M) / y_i^2, y_i the data's singular values; `ValueError` for decays where
-    it underflows.
+    """Return the strength of decay β_i = M N (N Λ)^(1/M) / y_i^2 of each direction, where y_i^2 =
+    `squared_values` are the squared singular values of the data. Raises ValueError for decays so
+    small that β underflows.
     """
     depth = weight_decays.size
     log_lambda = _log_decay_product(weight_decays, feature_decay)
@@ -475,8 +475,8 @@ def direction_betas(
     with np.errstate(over="ignore"):
         betas = np.exp(log_scale - np.log(squared_values))
     small = (
-        f"weight_decays {weight_decays} and feature_decay {feature_decay} are so small that "
-        "beta is zero"
+        "weight_decays and feature_decay must be so large that beta does not underflow, got "
+        f"{weight_decays} and {feature_decay}"
     )
     require(np.all(betas > 0), small)
     return betas
@@ -489,8 +489,8 @@ def _data_directions(
     Float[np.ndarray, " directions"],
     Float[np.ndarray, "classes directions"],
 ]:
-    """Singular value decomposition of the labels in class coordinates, centred where a bias fits
-    their mean.
+    """Return the singular value decomposition of the labels in class coordinates, centred where a
+    bias fits their mean.
     """
     scale = np.sqrt(sizes.astype(float))
     if not bias:
