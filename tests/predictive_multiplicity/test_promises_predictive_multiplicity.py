@@ -136,7 +136,7 @@ test_what_cannot_be_answered_is_refused = refused(
     [
         (
             lambda: predicted.separable_bound(np.array([1, 1]), np.array([0, 1]), 1),
-            "must have one label only at every",
+            "must give every row one label only",
         ),
         (
             lambda: predicted.saturation_tolerance(4, 3),
@@ -160,7 +160,7 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: predicted.cover_count(200_000, 200_001),
-            "n or dim must be at most 100000, the terms of the sum, got",
+            "n or dim must be at most 100000, the most terms of the sum, got",
         ),
         (lambda: predicted.big_m(NOTHING, 1), "^rows must "),
         (lambda: predicted.largest_margin(np.ones(1, int), NOTHING), "^rows must "),

@@ -1,4 +1,4 @@
-"""Predictive multiplicity: the exact theory.
+"""The exact theory of predictive multiplicity.
 
 Marx, Calmon & Ustun 2020, "Predictive Multiplicity in Classification", arXiv 1909.06677. Each
 import below is one concept in one file. A law that names no source is derived here.

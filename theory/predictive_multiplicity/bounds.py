@@ -1,11 +1,12 @@
 """Bounds on discrepancy and ambiguity that hold for every class of classifiers, from the baseline's
 errors alone.
 
-Proposition 1 of Marx, Calmon & Ustun 2020 (arXiv 1909.06677), as recalled; the others are derived
-here. With c and w the points that a classifier h flips among those the baseline h_0 gets right and
-wrong, E(h) - E(h_0) = c - w and the disagreement is c + w. Functions named by counts take and
-return counts of points; the two bounds of Proposition 1's kind take and return shares. Symbols as
-in `definitions`.
+One is Proposition 1 of Marx, Calmon & Ustun 2020 (arXiv 1909.06677), as recalled; the others are
+derived here. A classifier h flips c of the points that the baseline h_0 gets right, and w of those
+that it gets wrong. Then E(h) - E(h_0) = c - w, and the two disagree on c + w points. Functions of
+counts take and return numbers of points. `discrepancy_bound` and `pair_diameter_bound` take and
+return shares: the error R = E / n, and the tolerance ε = e / n. Other symbols are those of
+`definitions`.
 """
 
 import numpy as np
@@ -23,17 +24,21 @@ from theory_on_trial.contract import Count, Natural, UnitInterval, guarded, requ
 
 @guarded
 def discrepancy_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> float:
-    """Proposition 1, as recalled: delta_epsilon(h_0) <= 2 R(h_0) + ε, for any h_0, optimal or not.
+    """Return the upper bound 2 R(h_0) + ε on the discrepancy δ_ε(h_0) of any baseline h_0, optimal
+    or not; R(h_0) = `baseline_error`. Source: Proposition 1, as recalled.
 
-    Equality iff a competitor repairs all of h_0's mistakes and makes exactly E(h_0) + e new ones.
+    It is attained if and only if a competitor repairs all of h_0's mistakes and makes exactly
+    E(h_0) + e new ones.
     """
     return float(2 * baseline_error + epsilon)
 
 
 @guarded
 def pair_diameter_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> float:
-    """Two competitors differ on at most 2 (R(h_0) + ε) of the points, twice ε where h_0 has it
-    once.
+    """Return the upper bound 2 (R(h_0) + ε) on the share of the points on which two competitors
+    differ.
+
+    It has twice the ε of the bound on how far a competitor differs from h_0.
     """
     return float(2 * (baseline_error + epsilon))
 
@@ -42,11 +47,11 @@ def pair_diameter_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> 
 def knapsack_bound(
     baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
 ) -> float:
-    """Bound on n delta_epsilon: the fractional knapsack max sum t_u a_u over a in [0, 1]^m with sum
-    g_u a_u <= e.
+    """Return an upper bound on the discrepancy n δ_ε, in points: the fractional knapsack max sum
+    t_u a_u over a in [0, 1]^m with sum g_u a_u <= e, where g_u are the `flip_costs`.
 
-    Rows of g_u <= 0, then in the order of g_u / t_u, the last in part; at most Proposition 1's n (2
-    R(h_0) + ε).
+    The maximum takes all rows of g_u <= 0, and then others in the order of g_u / t_u, the last in
+    part. It is at most Proposition 1's n (2 R(h_0) + ε).
     """
     costs = flip_costs(baseline, positives, negatives)
     weights = positives + negatives
@@ -66,8 +71,8 @@ def knapsack_bound(
 def flip_error_bounds(
     baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " rows"]:
-    """Fewest errors of any classifier that assigns u otherwise: h_0's side of u and every other
-    row's minority.
+    """Return for every row u the fewest errors of any classifier that assigns u otherwise than h_0:
+    the points of u that h_0 gets right, and the points of the rarer label in every other row.
     """
     costs = np.where(baseline == 1, positives, negatives)
     return irreducible_errors(positives, negatives) - np.minimum(positives, negatives) + costs
@@ -77,8 +82,8 @@ def flip_error_bounds(
 def ambiguity_bound(
     baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
 ) -> int:
-    """Bound on n alpha_epsilon: the points of rows whose `flip_error_bounds` are within the
-    tolerance.
+    """Return an upper bound on the ambiguity n α_ε, in points: the number of points in rows whose
+    `flip_error_bounds` are at most E(h_0) + e.
     """
     within = (
         flip_error_bounds(baseline, positives, negatives)
@@ -89,14 +94,19 @@ def ambiguity_bound(
 
 @guarded
 def irreducible_errors(positives: Counts, negatives: Counts) -> int:
-    """sum_u min(n+_u, n-_u), the errors that no classifier of the features can avoid."""
+    """Return the number sum_u min(n+_u, n-_u) of errors that no classifier of the features can
+    avoid.
+    """
     return int(np.minimum(positives, negatives).sum())
 
 
 @guarded
 def saturation_tolerance(baseline_errors: Natural, n: Count) -> int:
-    """Least e at which δ = α = 1 is certain where -h_0 is in the class: max(n - 2 E(h_0), 0). Below
-    it δ < 1.
+    """Return the least tolerance e, in points, at which discrepancy and ambiguity are certain to be
+    all points if -h_0 is in the class: max(n - 2 E(h_0), 0). Below it the discrepancy is not all
+    points.
+
+    Raises ValueError for more baseline errors than n.
     """
     require(baseline_errors <= n, f"baseline_errors must be at most n = {n}, got {baseline_errors}")
     return max(n - 2 * baseline_errors, 0)
@@ -104,16 +114,16 @@ def saturation_tolerance(baseline_errors: Natural, n: Count) -> int:
 
 @guarded
 def separable_bound(positives: Counts, negatives: Counts, tolerance: Natural) -> int:
-    """Bound on n delta_epsilon for a baseline without errors: the most points up to e that whole
-    rows add up to.
+    """Return an upper bound on the discrepancy n δ_ε of a baseline without errors, in points: the
+    largest sum, at most e, of the counts of whole rows.
 
-    Every disagreement is then an error; ambiguity has no such bound, nor has a row with both
-    labels.
+    Every disagreement is then an error. Ambiguity has no such bound. Raises ValueError if a row has
+    both labels.
     """
     mixed = bool(np.any((positives > 0) & (negatives > 0)))
     require(
         not mixed,
-        "positives and negatives must have one label only at every row, got a row with both",
+        "positives and negatives must give every row one label only, got a row with both",
     )
     reachable = 1  # bit k is set where some rows have k points in total
     weights = (positives + negatives).tolist()
@@ -126,8 +136,8 @@ def separable_bound(positives: Counts, negatives: Counts, tolerance: Natural) ->
 def parity_defect(
     competitor_errors: Natural, baseline_errors: Natural, disagreement: Natural
 ) -> int:
-    """(disagreement - (E(h) - E(h_0))) mod 2, zero for every classifier: it is 2 w, w the repaired
-    mistakes.
+    """Return (disagreement - (E(h) - E(h_0))) mod 2, which is zero for every classifier h: the
+    difference is 2 w, with w the number of repaired mistakes.
     """
     return (disagreement - competitor_errors + baseline_errors) % 2
 
@@ -136,8 +146,10 @@ def parity_defect(
 def disagreement_range(
     competitor_errors: Natural, baseline_errors: Natural, n: Count
 ) -> tuple[int, int]:
-    """|E(h) - E(h_0)| and min(E(h) + E(h_0), 2 n - E(h) - E(h_0)): the least and most points where
-    they can differ.
+    """Return the least and the largest number of points on which two classifiers with these errors
+    can differ: |E(h) - E(h_0)| and min(E(h) + E(h_0), 2 n - E(h) - E(h_0)).
+
+    Raises ValueError for more errors than n.
     """
     larger = max(competitor_errors, baseline_errors)
     require(
@@ -155,13 +167,13 @@ def one_sided_discrepancy_of(
     negatives: Counts,
     tolerance: Natural,
 ) -> int:
-    """What the discrepancy program reports if agreement may be declared where there is none: at
-    least n delta_epsilon.
+    """Return the number of points that the discrepancy program reports if it may declare agreement
+    where there is none; it is at least n δ_ε.
 
-    With M a_i >= γ + h_0(x_i) <w, x_i> alone and one binary per point, a classifier of any error E
-    may declare all its repairs and only E(h_0) + e of the errors it adds. So the optimum is, over
-    all listed dichotomies and not the level set, the largest disagreement - max(E - E(h_0) - e, 0).
-    Source: derived here, of the printed row as recalled.
+    With M a_i >= γ + h_0(x_i) <w, x_i> alone and one binary variable a_i per point, a classifier of
+    any error E may declare all its repairs, but only E(h_0) + e of the errors that it adds. So the
+    optimum is the largest disagreement - max(E - E(h_0) - e, 0) over all listed dichotomies, not
+    only over the level set. Source: derived here, of the printed row as recalled.
     """
     excess = (
         errors_of(dichotomies, positives, negatives)

@@ -1,11 +1,11 @@
-"""How many dichotomies of a point set are linear, and which: exact, in integers, for any small
-rational point set.
+"""The number of dichotomies of a point set that are linear, and a list of them: exact, in integers,
+for any small set of rational points.
 
 A linear classifier b_u = 1[<w, (1, u)> > 0] without ties is a region of the central arrangement of
-the hyperplanes {w : <w, (1, u)> = 0}. A new hyperplane cuts exactly those regions that its own
-restriction of the arrangement has, so both the number (Winder 1966, Zaslavsky 1975) and the regions
-follow by recursion on the dimension; no linear program, no tolerance, and ties among the points
-(lattices, repeated rows) need no care. Cover 1965 for general position.
+the hyperplanes {w : <w, (1, u)> = 0}. A new hyperplane cuts exactly those regions that the
+arrangement has within it. So both the number (Winder 1966, Zaslavsky 1975) and the regions follow
+by recursion on the dimension. No linear program and no tolerance is involved, and ties among the
+points (lattices, repeated rows) need no care. Cover 1965 has the number in general position.
 """
 
 import math
@@ -25,46 +25,48 @@ _MOST_TERMS = 10**5
 
 @guarded
 def cover_count(n: Count, dim: Count) -> int:
-    """2 sum_{k < D} C(n - 1, k) of n points in general position, D = `dim` = features + 1, exactly.
-    Cover 1965.
+    """Return the exact number 2 sum_{k < D} C(n - 1, k) of linear dichotomies of n points in
+    general position, where D = `dim` is the number of features plus one. Source: Cover 1965.
+
+    Raises ValueError if the sum has more than 10^5 terms.
     """
     require(
         min(n, dim) <= _MOST_TERMS,
-        f"n or dim must be at most {_MOST_TERMS}, the terms of the sum, got {n}, {dim}",
+        f"n or dim must be at most {_MOST_TERMS}, the most terms of the sum, got {n} and {dim}",
     )
     return 2 * sum(math.comb(n - 1, k) for k in range(min(n, dim)))
 
 
 @guarded
 def dichotomy_count(rows: Points) -> int:
-    """Exact number of linear dichotomies, by deletion and restriction; repeated rows count once.
-    Winder 1966.
+    """Return the exact number of linear dichotomies, by deletion and restriction; repeated rows
+    count once. Source: Winder 1966.
     """
     return _count(_directions(_integer_points(rows)))
 
 
 @guarded
 def boolean_dichotomies(n_features: Bits) -> int:
-    """Number of threshold functions of d bits, counted again (a second at d = 5). Source: as
-    `dichotomy_count`.
+    """Return the number of threshold functions of d bits, counted once more by `dichotomy_count`; d
+    = 5 takes a second.
     """
     return dichotomy_count(np.indices((2,) * n_features).reshape(n_features, 2**n_features).T)
 
 
 @guarded
 def linear_dichotomies(rows: Points) -> Int[np.ndarray, "cells rows"]:
-    """All b in {0, 1}^m with some w such that <w, (1, u)> > 0 where b_u = 1 and < 0 where b_u = 0,
-    in sorted order.
+    """Return all linear dichotomies in sorted order: every b in {0, 1}^m for which some w has <w,
+    (1, u)> > 0 where b_u = 1, and < 0 where b_u = 0.
 
-    Exact for any rational points; meant for about 16 points in 4 features (thousands of cells).
-    Source: derived here from the recursion of Winder 1966.
+    It is exact for any rational points, and meant for about 16 points in 4 features (thousands of
+    cells). Source: derived here from the recursion of Winder 1966.
     """
     return np.array(sorted(_regions(_integer_points(rows))), dtype=np.int64)
 
 
 def _integer_points(rows: Real[np.ndarray, "rows features"]) -> list[Vector]:
-    """Each point (1, u) times the least positive integer that makes it integral, which is then its
-    entry 0.
+    """Return each point (1, u) times the least positive integer that makes it integral. This
+    integer is then its entry 0.
     """
     require(len(rows), f"rows must hold at least one point, got an array of shape {rows.shape}")
     points = []
@@ -76,16 +78,16 @@ def _integer_points(rows: Real[np.ndarray, "rows features"]) -> list[Vector]:
 
 
 def _coprime(vector: Sequence[int]) -> Vector:
-    """The vector divided by the greatest common divisor of its entries; the zero vector as it
-    is.
+    """Return the vector divided by the greatest common divisor of its entries, and the zero vector
+    as it is.
     """
     divisor = math.gcd(*vector) or 1
     return tuple(entry // divisor for entry in vector)
 
 
 def _regions(vectors: list[Vector]) -> dict[tuple[bool, ...], Vector]:
-    """Sides of all non-zero `vectors` that a region of the arrangement takes, with integer weights
-    in that region.
+    """Return the sides of all non-zero `vectors` on which a region of the arrangement lies, with
+    integer weights in that region.
     """
     regions: dict[tuple[bool, ...], Vector] = {(): (0,) * len(vectors[0])}
     for position, vector in enumerate(vectors):
@@ -111,8 +113,8 @@ def _regions(vectors: list[Vector]) -> dict[tuple[bool, ...], Vector]:
 
 
 def _regions_within(normal: Vector, vectors: list[Vector]) -> dict[tuple[bool, ...], Vector]:
-    """Regions of the arrangement of `vectors` within the hyperplane {w : <w, normal> = 0}, with
-    weights in it.
+    """Return the regions of the arrangement of `vectors` within the hyperplane {w : <w, normal> =
+    0}, with weights in it.
     """
     if not vectors:
         return {(): (0,) * len(normal)}
@@ -132,7 +134,9 @@ def _regions_within(normal: Vector, vectors: list[Vector]) -> dict[tuple[bool, .
 
 
 def _count(vectors: list[Vector]) -> int:
-    """Regions of the arrangement of pairwise non-parallel, non-zero vectors."""
+    """Return the number of regions of the arrangement of non-zero vectors of which no two are
+    parallel.
+    """
     if vectors and len(vectors[0]) == 2:
         return 2 * len(vectors)
     return 1 + sum(
@@ -146,8 +150,8 @@ def _count(vectors: list[Vector]) -> int:
 
 
 def _directions(vectors: list[Vector]) -> list[Vector]:
-    """The lines spanned by non-zero vectors, each once, as a coprime vector whose first non-zero
-    entry is positive.
+    """Return the lines that non-zero vectors span, each once, as a coprime vector whose first
+    non-zero entry is positive.
     """
     distinct: dict[Vector, None] = {}
     for vector in map(_coprime, vectors):
@@ -156,8 +160,8 @@ def _directions(vectors: list[Vector]) -> list[Vector]:
 
 
 def _restrict(vector: Vector, normal: Vector, pivot: int) -> Vector:
-    """The vector as a functional on {w : <w, normal> = 0}, in the coordinates of w other than
-    `pivot`.
+    """Return the vector as a functional on {w : <w, normal> = 0}, in the coordinates of w other
+    than `pivot`.
     """
     return _coprime(
         [

@@ -1,12 +1,12 @@
-"""Errors, competing classifiers, discrepancy and ambiguity of classifiers seen as dichotomies of an
-aggregated sample.
+"""Errors, competing classifiers, discrepancy and ambiguity of classifiers, seen as dichotomies of
+an aggregated sample.
 
-Marx, Calmon & Ustun 2020 (arXiv 1909.06677). The sample is m distinct feature rows with counts
-`positives` n+_u and `negatives` n-_u, t_u = n+_u + n-_u, n = sum t_u; a classifier is b in {0,
-1}^m, the baseline h_0 is b^0. Everything is a count of points (divide by n for the paper's shares),
-exact in integers; the tolerance e counts points as well. The functions ending in `_of` take any
-explicit set of dichotomies, `[cells, m]`; the baseline competes with itself whether it is listed or
-not.
+The definitions are those of Marx, Calmon & Ustun 2020 (arXiv 1909.06677). The sample is m distinct
+rows of features. Row u has n+_u = `positives` and n-_u = `negatives` points, t_u = n+_u + n-_u in
+all, and n = sum t_u. A classifier is a dichotomy b in {0, 1}^m, and the baseline h_0 is b^0. Every
+quantity is a number of points, exact in integers, of which the paper has the share (divide by n);
+the tolerance e = ε n counts points as well. The functions ending in `_of` take any explicit set of
+dichotomies, `[cells, m]`; the baseline competes with itself whether it is listed or not.
 """
 
 import numpy as np
@@ -20,16 +20,16 @@ _INTEGER = 1e-9  # epsilon n this close below an integer is that integer
 
 @guarded
 def errors(dichotomy: Dichotomy, positives: Counts, negatives: Counts) -> int:
-    """E(b) = sum_u n-_u b_u + n+_u (1 - b_u), the number of misclassified points. Source: arXiv
-    1909.06677.
+    """Return the number E(b) = sum_u n-_u b_u + n+_u (1 - b_u) of points that a classifier gets
+    wrong. Source: arXiv 1909.06677.
     """
     return int(np.where(dichotomy == 1, negatives, positives).sum())
 
 
 @guarded
 def disagreement(dichotomy: Dichotomy, other: Dichotomy, weights: Counts) -> int:
-    """sum_u t_u 1[b_u != b'_u], the points on which two classifiers differ, t = `weights`. Source:
-    arXiv 1909.06677.
+    """Return the number sum_u t_u 1[b_u != b'_u] of points on which two classifiers differ; t =
+    `weights`. Source: arXiv 1909.06677.
     """
     return int(weights[dichotomy != other].sum())
 
@@ -38,18 +38,18 @@ def disagreement(dichotomy: Dichotomy, other: Dichotomy, weights: Counts) -> int
 def flip_costs(
     baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " rows"]:
-    """g_u = t_u - 2 m_u, the errors that flipping row u adds, with m_u the points of u the baseline
-    gets wrong.
+    """Return the number g_u = t_u - 2 m_u of errors that flipping row u adds, where the baseline
+    gets m_u points of u wrong.
 
-    E(b) - E(b^0) = sum of g_u over the flipped rows, so g lies in [-t, t].
+    E(b) - E(b^0) is the sum of g_u over the flipped rows, and g_u lies in [-t_u, t_u].
     """
     return np.where(baseline == 1, positives - negatives, negatives - positives)
 
 
 @guarded
 def tolerance_count(epsilon: UnitInterval, n: Count) -> int:
-    """Return floor(ε n + 1e-9), the errors that a tolerance ε allows n points; the rounding is
-    chosen here.
+    """Return the number floor(ε n + 1e-9) of errors that a tolerance ε allows n points; the
+    rounding is chosen here.
     """
     return int(np.floor(epsilon * n + _INTEGER))
 
@@ -58,7 +58,7 @@ def tolerance_count(epsilon: UnitInterval, n: Count) -> int:
 def errors_of(
     dichotomies: Dichotomies, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " cells"]:
-    """E(b) of every dichotomy of the set. Source: arXiv 1909.06677."""
+    """Return the number of errors E(b) of every dichotomy of the set. Source: arXiv 1909.06677."""
     return positives.sum() + dichotomies @ (negatives - positives)
 
 
@@ -66,8 +66,8 @@ def errors_of(
 def disagreements_of(
     dichotomies: Dichotomies, baseline: Dichotomy, weights: Counts
 ) -> Int[np.ndarray, " cells"]:
-    """Number of points on which every dichotomy of the set differs from the baseline. Source: arXiv
-    1909.06677.
+    """Return the number of points on which every dichotomy of the set differs from the baseline.
+    Source: arXiv 1909.06677.
     """
     return (dichotomies != baseline) @ weights
 
@@ -80,8 +80,8 @@ def level_set(
     negatives: Counts,
     tolerance: Natural,
 ) -> Int[np.ndarray, "members rows"]:
-    """Members of S_ε(h_0): the listed dichotomies with E(b) <= E(b^0) + e; none if no listed one is
-    as good.
+    """Return the members of the level set S_ε(h_0): the listed dichotomies with E(b) <= E(b^0) + e,
+    or none if no listed one is so good.
 
     Source: arXiv 1909.06677.
 
@@ -105,8 +105,8 @@ def discrepancy_of(
     negatives: Counts,
     tolerance: Natural,
 ) -> int:
-    """The most points on which one competing classifier differs from h_0, n delta_epsilon. Source:
-    arXiv 1909.06677.
+    """Return the discrepancy n δ_ε: the most points on which one competing classifier differs from
+    h_0. Source: arXiv 1909.06677.
 
     >>> discrepancy_of([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], positives=[3, 2],
     ...     negatives=[0, 1], tolerance=1)
@@ -124,8 +124,8 @@ def ambiguity_of(
     negatives: Counts,
     tolerance: Natural,
 ) -> int:
-    """The points that some competing classifier assigns otherwise, n alpha_epsilon(h_0). Source:
-    arXiv 1909.06677.
+    """Return the ambiguity n α_ε(h_0): the number of points that some competing classifier assigns
+    otherwise than h_0. Source: arXiv 1909.06677.
     """
     members = level_set(dichotomies, baseline, positives, negatives, tolerance)
     return int((positives + negatives)[np.any(members != baseline, axis=0)].sum())
@@ -135,10 +135,10 @@ def ambiguity_of(
 def flip_errors_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " rows"]:
-    """E_u, the fewest errors of a listed dichotomy that assigns row u otherwise than h_0; n + 1
-    where none does.
+    """Return for every row u the fewest errors E_u of a listed dichotomy that assigns u otherwise
+    than h_0, or n + 1 where none does.
 
-    Ambiguity is their distribution function: n alpha_epsilon = sum_u t_u 1[E_u <= E(b^0) + e].
+    Ambiguity is their distribution function: n α_ε = sum_u t_u 1[E_u <= E(b^0) + e].
     """
     counts = errors_of(dichotomies, positives, negatives)
     never = int(positives.sum() + negatives.sum()) + 1
@@ -149,8 +149,8 @@ def flip_errors_of(
 def discrepancy_path_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " tolerances"]:
-    """Discrepancy at every tolerance e = 0, ..., n, a step function with index e; the single pass
-    is derived here.
+    """Return the discrepancy at every tolerance e = 0, ..., n, at index e. The single pass is
+    derived here.
     """
     excess = np.maximum(
         errors_of(dichotomies, positives, negatives) - errors(baseline, positives, negatives), 0
@@ -164,8 +164,8 @@ def discrepancy_path_of(
 def ambiguity_path_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " tolerances"]:
-    """Ambiguity at e = 0, ..., n: cumulated weights of the rows' flip errors; the single pass is
-    derived here.
+    """Return the ambiguity at every tolerance e = 0, ..., n, at index e: the cumulated weights of
+    the rows' flip errors. The single pass is derived here.
     """
     n = int(positives.sum() + negatives.sum())
     flip_errors = flip_errors_of(dichotomies, baseline, positives, negatives)
@@ -184,8 +184,8 @@ def pair_diameter_of(
     negatives: Counts,
     tolerance: Natural,
 ) -> int:
-    """The most points on which two competing classifiers differ from each other; h_0 is one of
-    them.
+    """Return the most points on which two competing classifiers differ from each other; h_0 counts
+    as a competitor.
     """
     members = level_set(dichotomies, baseline, positives, negatives, tolerance)
     signs = 2 * np.vstack([members, baseline]) - 1

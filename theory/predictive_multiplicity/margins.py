@@ -1,8 +1,8 @@
-"""Margins of linear dichotomies, and the constant of the programs that search them.
+"""The margins of linear dichotomies, and the constant of the programs that search them.
 
-Weights are w = (intercept, one per feature) with |w|_1 <= 1, intercept counted, as in Marx, Calmon
-& Ustun 2020 (arXiv 1909.06677); a dichotomy is b in {0, 1}^m, s = 2 b - 1. The size of M is derived
-here.
+Weights are w = (intercept, one per feature) with |w|_1 <= 1, where the intercept counts, as in
+Marx, Calmon & Ustun 2020 (arXiv 1909.06677). A dichotomy is b in {0, 1}^m, and s = 2 b - 1. The
+size of M is derived here.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ from theory_on_trial.contract import NonNegative, guarded, require
 
 @guarded
 def big_m(rows: Points, margin: NonNegative) -> Float[np.ndarray, " rows"]:
-    """Smallest M_u = γ + max(1, |u|_inf) for which -<w, (1, u)> >= γ - M_u binds no w with |w|_1 <=
-    1; γ = `margin`.
+    """Return for every row the smallest M_u for which the constraint -<w, (1, u)> >= γ - M_u binds
+    no w with |w|_1 <= 1: M_u = γ + max(1, |u|_inf), with γ = `margin`.
     """
     require(len(rows), f"rows must hold at least one point, got an array of shape {rows.shape}")
     return margin + np.abs(rows.astype(np.float64)).max(axis=1, initial=1)
@@ -23,12 +23,13 @@ def big_m(rows: Points, margin: NonNegative) -> Float[np.ndarray, " rows"]:
 
 @guarded
 def largest_margin(dichotomy: Dichotomy, rows: Points) -> tuple[float, Float[np.ndarray, " dim"]]:
-    """Max over |w|_1 <= 1 of min_u s_u <w, (1, u)>, and such a w; positive iff b is linear, else
-    zero.
+    """Return the largest margin of a dichotomy, the maximum over |w|_1 <= 1 of min_u s_u <w, (1,
+    u)>, and such a w. The margin is positive if and only if b is linear, and zero otherwise.
 
-    It depends on the scale of the features and can grow with columns that others imply: |w|_1 is
-    then less. Solved in floats (HiGHS): a value within 1e-7 max |u| of zero decides nothing,
-    `linear_dichotomies` does.
+    It depends on the scale of the features. It can grow with columns that others imply, since |w|_1
+    is then less. It is solved in floats (HiGHS): a value within 1e-7 max |u| of zero decides
+    nothing, while `linear_dichotomies` does. Raises ValueError for points so large that the solver
+    fails.
     """
     from scipy.optimize import linprog
 
@@ -46,6 +47,6 @@ def largest_margin(dichotomy: Dichotomy, rows: Points) -> tuple[float, Float[np.
     )
     if program.x is None:
         raise ValueError(
-            f"rows must be of a size that the solver can handle, got up to {np.abs(rows).max():.3g}"
+            f"rows must be so small that the solver can handle them, got {np.abs(rows).max():.3g}"
         )
     return max(0.0, float(program.x[-1])), program.x[:dim] - program.x[dim:-1]
