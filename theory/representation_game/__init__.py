@@ -1,9 +1,9 @@
-"""Which r numbers to keep of the features, when the task is an adversary's choice among the
-plausible ones.
+"""The r numbers to keep of the features if an adversary chooses the task among the plausible ones.
 
 Uzan & Weinberger 2024, "A representation-learning game for classes of prediction tasks", ICLR 2024,
-arXiv 2403.06971. Its abstract was read, its setting and its solution for one representation in
-public reviews and notes; the formula of the mixed solution was recalled and derived again here.
+arXiv 2403.06971. Its abstract was read. Its setting, and its solution for one representation, were
+read in public reviews and notes. The formula of the mixed solution was recalled and derived again
+here.
 """
 
 from theory.representation_game.mixed import (

@@ -1,7 +1,8 @@
-"""A representation drawn at random, from a law that the adversary knows while the draw is hidden.
+"""A representation that is drawn at random. The adversary knows its law, but does not see the draw.
 
-Only the chances m_i count with which the directions f_i are kept; the best ones equalise the
-regrets of the tasks. A function that names no source is derived here.
+Tasks f_i and eigenvalues λ_i are those of `pure`, r = `kept` of d directions are kept, and regrets
+are in units of y^2. Only the chances m_i with which the directions f_i are kept count; the best
+ones equalise the regrets of the tasks. A function that names no source is derived here.
 """
 
 from typing import Annotated, NamedTuple
@@ -21,7 +22,9 @@ Horizon = Annotated[int, Interval(1, MOST)]
 
 
 class Mixture(NamedTuple):
-    """A law of sets of directions: set k, a row of `members`, has chance `chances[k]`."""
+    """A law of sets of directions: set k, which row k of `members` marks, has the probability
+    `chances[k]`.
+    """
 
     chances: Float[np.ndarray, " atoms"]
     members: Bool[np.ndarray, "atoms dim"]
@@ -29,11 +32,11 @@ class Mixture(NamedTuple):
 
 @guarded
 def mixed_value(spectrum: Spectrum, kept: Kept) -> float:
-    """Max over l > r of (l - r) / (1 / λ_1 + ... + 1 / λ_l), the value of the game with hidden
-    draws.
+    """Return the value of the game with hidden draws, the least worst expected regret: the maximum
+    over l > r of (l - r) / (1 / λ_1 + ... + 1 / λ_l), with λ_1 >= λ_2 >= ...
 
-    Zero where at most r eigenvalues are positive. Raises ValueError for r >= d.
-    Source: recalled from the paper; derived here by averaging over signs and Lagrange multipliers.
+    It is zero where at most r eigenvalues are positive. Raises ValueError for r >= d. Source:
+    recalled from the paper; derived here by averaging over signs and Lagrange multipliers.
 
     >>> round(mixed_value([3.0, 2.0, 1.0, 0.5, 0.1], 2), 6)
     0.545455
@@ -43,15 +46,16 @@ def mixed_value(spectrum: Spectrum, kept: Kept) -> float:
 
 @guarded
 def hedged(spectrum: Spectrum, kept: Kept) -> int:
-    """l*, how many tasks the best mixture keeps at times: λ_l* > value >= λ_(l*+1). Raises
-    ValueError for r >= d.
+    """Return the number l* of directions that the best mixture keeps with a positive chance: λ_l* >
+    value >= λ_(l*+1). Raises ValueError for r >= d.
     """
     return _solution(spectrum, kept)[1]
 
 
 @guarded
 def inclusion(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """m_i = max(0, 1 - value / λ_i), which sum to r; in the order of the spectrum.
+    """Return the chance m_i = max(0, 1 - value / λ_i) with which the best mixture keeps each
+    direction, in the order of the spectrum. The chances sum to r.
 
     Where the value is 0 the r largest are kept for sure. Raises ValueError for r >= d.
     """
@@ -65,12 +69,12 @@ def inclusion(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
 
 @guarded
 def systematic_mixture(inclusion: Inclusion) -> Mixture:
-    """Sets of r directions that keep each as often as asked for; no more sets than chances m_i that
-    are positive.
+    """Return a law of sets of r directions that keeps each direction with the given chance m_i. It
+    has no more sets than there are positive chances.
 
-    One uniform number u chooses: direction i where an integer plus u falls between the sums of the
-    chances before it and up to it. Raises ValueError for chances that do not sum to a whole number.
-    Source: systematic sampling, Madow 1949.
+    One uniform number u chooses the set: direction i belongs to it if an integer plus u falls
+    between the sums of the chances before it and up to it. Raises ValueError for chances that do
+    not sum to a whole number. Source: systematic sampling, Madow 1949.
 
     >>> systematic_mixture([0.5, 0.75, 0.75]).chances.tolist()
     [0.25, 0.25, 0.5]
@@ -92,26 +96,26 @@ def systematic_mixture(inclusion: Inclusion) -> Mixture:
 
 @guarded
 def equalised_regret(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """min(value, λ_i): the expected regret of f_i under the best mixture. Raises ValueError for r
-    >= d.
+    """Return the expected regret min(value, λ_i) of every task f_i under the best mixture. Raises
+    ValueError for r >= d.
     """
     return np.minimum(_solution(spectrum, kept)[0], spectrum)
 
 
 @guarded
 def mixed_average(spectrum: Spectrum, kept: Kept) -> float:
-    """Sum of min(value, λ_i): its mean regret over tasks with E f f' = S. Raises ValueError for r
-    >= d.
+    """Return the mean regret of the best mixture over tasks with E f f' = S: the sum of min(value,
+    λ_i). Raises ValueError for r >= d.
     """
     return float(equalised_regret(spectrum, kept).sum())
 
 
 @guarded
 def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """How often the best adversary plays each f_i: proportional to 1 / λ_i for the l* largest, in
-    falling order.
+    """Return the chance with which the best adversary plays each f_i, in falling order of λ_i:
+    proportional to 1 / λ_i for the l* largest, and zero for the others.
 
-    Raises ValueError for r >= d.
+    Where the value is 0 it plays f_(r+1). Raises ValueError for r >= d.
     """
     lambdas = falling(spectrum, kept)
     value, count = _solution(spectrum, kept)
@@ -128,8 +132,8 @@ def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim
 def adversary_covariance(
     covariance: Covariance, prior: Prior, kept: Kept
 ) -> Float[np.ndarray, "dim dim"]:
-    """F = E f f' of that adversary, tr S^-1 F = 1: no R has an expected regret below the value of
-    the game against it.
+    """Return the second moment F = E f f' of the best adversary's task, with tr S^-1 F = 1. No R
+    has an expected regret below the value of the game against it.
 
     Raises ValueError for r >= d. Source: derived here.
     """
@@ -139,23 +143,26 @@ def adversary_covariance(
 
 @guarded
 def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
-    """λ_1 (log d / 2T)^(1/2), the most by which the mean of T best responses to Hedge exceeds the
-    game's value.
+    """Return the most by which the mean of T = `horizon` best responses to Hedge exceeds the value
+    of the game: λ_1 (log d / 2T)^(1/2).
 
-    Source: the standard regret of Hedge with η = (8 log d / T)^(1/2) / λ_1; this use derived here.
+    Source: the standard regret of Hedge with the rate η = (8 log d / T)^(1/2) / λ_1; this use is
+    derived here.
     """
     return float(spectrum.max() * np.sqrt(np.log(len(spectrum)) / 2 / horizon))
 
 
 @guarded
 def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
-    """The excess of that mean over the value with two tasks and r = 1, exactly. Source: derived
-    here.
+    """Return the exact excess over the value of the mean of T = `horizon` best responses to Hedge,
+    for two tasks and r = 1. Source: derived here.
 
-    While D, the loss of f_2 less that of f_1, is below log(λ_1 / λ_2) / η, f_1 is kept and D grows
-    by λ_2, else it falls by λ_1. So D ends where T λ_2 is, modulo λ_1 + λ_2, from λ_1 below that
-    threshold to λ_2 above, and the excess is D λ_2 / ((λ_1 + λ_2) T), or -D λ_1 over that. Raises
-    ValueError unless there are two tasks of positive eigenvalues.
+    Let D be the loss of f_2 less that of f_1, and η the rate of Hedge in `hedge_excess`. While D is
+    below the threshold log(λ_1 / λ_2) / η, f_1 is kept and D grows by λ_2; otherwise D falls by
+    λ_1. So D ends at T λ_2 if that is more than λ_1 below the threshold. Otherwise it ends at the
+    number that equals T λ_2 modulo λ_1 + λ_2 and lies between λ_1 below the threshold and λ_2
+    above. The excess is D λ_2 / ((λ_1 + λ_2) T) for D > 0, and -D λ_1 over the same otherwise.
+    Raises ValueError unless there are two tasks of positive eigenvalues.
     """
     require(
         len(spectrum) == 2 and spectrum.min() > 0,
@@ -170,8 +177,8 @@ def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
 
 
 def _solution(spectrum: Spectrum, kept: Kept) -> tuple[float, int]:
-    """The value of the game and l*, the least one where several share the maximum; (0, r) where
-    nothing is lost.
+    """Return the value of the game and l*, the least one where several share the maximum; (0, r)
+    where nothing is lost.
     """
     lambdas = falling(spectrum, kept)
     lambdas = lambdas[lambdas > 0]
