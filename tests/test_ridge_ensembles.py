@@ -335,11 +335,11 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: predicted.union_gcv(LAW, 0.0, 1.0, 2.0, 1),
-            "GCV is 0 / 0, as at penalty 0 with M = 1",
+            r"penalty must not make 1 - w \(1 - d\) / u vanish",
         ),
         (
             lambda: predicted.gcv_bias(LAW, 0.0, 2.0, 2.0, 3),
-            "GCV is 0 / 0, as at penalty 0 with k = n",
+            r"penalty must not make 1 - w \+ w d vanish",
         ),
         (lambda: predicted.ensemble_risk(LAW, 0.1, 0.5, 1.0, 0), "members must be at least 1"),
         (lambda: predicted.risk_at(LAW, 0.0, 2.0), "mu must be the larger root of the fixed point"),

@@ -1,9 +1,9 @@
-"""Ridge ensembles on subsamples: risks, equivalent penalties, and what cross-validation says of
-them.
+"""Ridge ensembles on subsamples: their risks, the penalties that they amount to, and the limits of
+cross-validation.
 
 Du, Patil & Kuchibhotla 2023, "Subsample Ridge Ensembles: Equivalences and Generalized
-Cross-Validation", ICML, arXiv 2304.13016. For p / n -> φ and p / k -> φ_s; n points, subsamples of
-k of them, p dimensions.
+Cross-Validation", ICML, arXiv 2304.13016. There are n points, subsamples of k of them, and p
+dimensions, and all laws but `ridgeless_member_risk` are limits for p / n -> φ and p / k -> φ_s.
 """
 
 from theory.ridge_ensembles.level import equivalent_penalty, least_penalty, level, residual_share

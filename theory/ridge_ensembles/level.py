@@ -1,7 +1,8 @@
-"""The one number that penalty and subsample size enter through: the level μ, 1 / v of the paper.
+"""The level μ, the one number through which the penalty and the subsample size enter; it is 1 / v
+of the paper.
 
-Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016) solve a fixed point for v; its reciprocal stays
-finite where least squares interpolate nothing (μ = 0 at λ = 0, φ_s <= 1).
+Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016) solve a fixed point for v. Its reciprocal μ stays
+finite where least squares do not interpolate (μ = 0 at λ = 0, φ_s <= 1).
 """
 
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
-    """The larger root μ of μ = λ + φ_s sum h r μ / (μ + r), in squared units of x.
+    """Return the level μ, the larger root of μ = λ + φ_s sum h r μ / (μ + r), in squared units of
+    x; λ = `penalty` and φ_s = `aspect`.
 
-    Raises ValueError unless λ > `least_penalty`. Source: the authors' `v_general`, which has v = 1
-    / μ.
+    Raises ValueError unless λ > `least_penalty`, except at λ = 0 and φ_s <= 1, where μ is 0.
+    Source: the authors' `v_general`, which has v = 1 / μ.
 
     >>> round(level(Population([0.5, 4.0], [0.5, 0.5], [0.2, 0.8], 1.0, 0.25), 0.1, 1.25), 6)
     0.591274
@@ -40,22 +42,22 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
 
 @guarded
 def least_penalty(population: Population, aspect: Aspect) -> float:
-    """The most negative penalty, minus the limit of the smallest eigenvalue of X'X / k that is not
-    zero.
+    """Return the penalty that all penalties must exceed: minus the limit of the smallest eigenvalue
+    of X'X / k that is not zero, in squared units of x.
 
-    -(1 - sqrt(φ_s))^2 for eigenvalues of 1. Source: derived here, by convexity of the fixed point's
-    equation.
+    It is -(1 - sqrt(φ_s))^2 for eigenvalues of 1. Source: derived here, by convexity of the fixed
+    point's equation.
     """
     return penalty_of(population, vertex(population, aspect), aspect)
 
 
 @guarded
 def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> float:
-    """The limit d of 1 - df / k of a member: λ / μ, 1 - φ_s where μ = 0. Raises ValueError as
-    `level`.
+    """Return the limit d of 1 - df / k of a member, where df are its degrees of freedom: λ / μ, or
+    1 - φ_s where μ = 0. Raises ValueError as `level`.
 
-    A training point's residual is d times what it would be had the member not seen it. Source: the
-    authors' code.
+    A training point's residual is d times what it would be if the member had not seen it. Source:
+    the authors' code.
     """
     mu = level(population, penalty, aspect)
     return penalty / mu if mu else 1 - aspect
@@ -65,18 +67,19 @@ def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> 
 def equivalent_penalty(
     population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect
 ) -> float:
-    """The penalty of ridge on all points that the full ensemble is: μ - φ sum h r μ / (μ + r).
+    """Return the penalty with which ridge on all points equals the full ensemble in the limit: μ -
+    φ sum h r μ / (μ + r), where μ is the level of the subsamples and φ = `aspect`.
 
-    At least λ where λ >= 0. Raises ValueError as `level`, and for a subsample aspect below the
-    aspect. Source: derived here; that such penalties exist is in the abstract.
+    It is at least λ where λ >= 0. Raises ValueError as `level`, and for a subsample aspect below
+    the aspect. Source: derived here; the abstract says that such penalties exist.
     """
     require_subsample(aspect, subsample_aspect)
     return penalty_of(population, level(population, penalty, subsample_aspect), aspect)
 
 
 def penalty_of(population: Population, mu: float, aspect: float) -> float:
-    """The penalty that has this level, μ - φ sum h r μ / (μ + r); summed as `threshold_distance`,
-    to all digits.
+    """Return the penalty that has the level μ: μ - φ sum h r μ / (μ + r), summed to all digits as
+    in `threshold_distance`.
     """
     return mu * (
         1 - aspect + aspect * float(np.sum(population.masses * mu / (mu + population.eigenvalues)))
@@ -93,7 +96,9 @@ def require_subsample(aspect: float, subsample_aspect: float) -> None:
 
 
 def vertex(population: Population, aspect: float) -> float:
-    """Where the convex function μ - φ_s sum h r μ / (μ + r) is least: there t(φ_s) = 1."""
+    """Return the point at which the convex function μ - φ_s sum h r μ / (μ + r) is least; there
+    t(φ_s) = 1.
+    """
     least = float(population.eigenvalues.min())
     largest = float(population.eigenvalues.max())
     share = float(population.masses[population.eigenvalues == least].sum())

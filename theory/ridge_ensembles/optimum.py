@@ -1,8 +1,9 @@
-"""Where the full ensemble is best: which penalty for all points, or which subsample size without a
+"""The best full ensemble: the best penalty for all points, and the best subsample size without a
 penalty.
 
 Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016), abstract: the best full ridgeless ensemble is as
-good as the best ridge. Over penalties that are not negative: subsampling can only add ridge.
+good as the best ridge. This holds over penalties that are not negative, since subsampling can only
+add ridge.
 """
 
 from typing import Annotated, NamedTuple
@@ -20,7 +21,7 @@ _STEP = 0.2  # where levels are sought, beside the largest eigenvalue
 
 
 class Optimum(NamedTuple):
-    """The least risk of a path, and where it is in the path's parameter."""
+    """The least risk of a path, in squared units of y, and its place in the path's parameter."""
 
     place: float
     risk: float
@@ -28,11 +29,11 @@ class Optimum(NamedTuple):
 
 @guarded
 def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = False) -> Optimum:
-    """The best penalty for ridge on all points, at least 0 unless `negative`, and its risk, by a
-    search over levels μ.
+    """Return the best penalty for ridge on all points, which is at least 0 unless `negative`, and
+    its risk. They are found by a search over levels μ.
 
-    The place is good to half the digits, the risk to all. Raises ValueError without signal: no
-    penalty is best then.
+    The place is good to half the digits, and the risk to all. Raises ValueError without signal,
+    since no penalty is best then.
     """
     mu = _best_level(population, aspect, negative)
     return Optimum(penalty_of(population, mu, aspect), risk_at(population, mu, aspect))
@@ -40,10 +41,11 @@ def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = Fa
 
 @guarded
 def optimal_ridgeless(population: Population, aspect: Aspect) -> Optimum:
-    """The best aspect p / k of the subsamples of a full ensemble without penalty, and its risk.
+    """Return the best aspect p / k of the subsamples of a full ensemble without penalty, and its
+    risk.
 
-    The risk is that of `optimal_ridge` (abstract). All φ_s <= 1 have level 0, and 1 stands for
-    them. Raises ValueError as there.
+    The risk is that of `optimal_ridge` (abstract). All φ_s <= 1 have the level 0, and 1 stands for
+    them. Raises ValueError without signal.
     """
     mu = _best_level(population, aspect, negative=False)
     return Optimum(max(1 / shrunk(population, mu), aspect), risk_at(population, mu, aspect))
@@ -53,8 +55,10 @@ def optimal_ridgeless(population: Population, aspect: Aspect) -> Optimum:
 def isotropic_optimal_subsample_aspect(
     aspect: Aspect, noise_to_signal: Annotated[float, Interval(0, 1e12)]
 ) -> float:
-    """The larger root of x^2 - (1 + φ + φ σ^2 / |β|^2) x + φ = 0, for Σ = I. Source: derived
-    here.
+    """Return the best aspect p / k of the subsamples of a full ensemble without penalty if Σ = I:
+    the larger root of x^2 - (1 + φ + φ σ^2 / |β|^2) x + φ = 0.
+
+    φ = `aspect`, and σ^2 / |β|^2 = `noise_to_signal`. Source: derived here.
     """
     half = (1 + aspect + aspect * noise_to_signal) / 2
     return float(half + np.sqrt(half**2 - aspect))

@@ -1,4 +1,4 @@
-"""What is known of the data before any is seen: variances along directions, signal and noise."""
+"""The law of the data: variances along directions, signal and noise."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -23,7 +23,8 @@ Members = Annotated[int, Interval(1, 2**53, why="a bag has members")]
 @guarded
 @dataclass(frozen=True, eq=False)
 class Population:
-    """The law of rows x = Σ^(1/2) z with independent standard entries of z, and of y = x'β + noise.
+    """The law of rows x = Σ^(1/2) z, where the entries of z are independent and standard, and of y
+    = x'β + noise.
 
     Attributes:
         eigenvalues: r, the different eigenvalues of Σ, positive, in squared units of x.
@@ -50,11 +51,11 @@ def autoregressive(
     signal: Annotated[float, Interval(0, 1e12)],
     noise: Annotated[float, Interval(0, 1e12)],
 ) -> Population:
-    """The limit of rows with covariance ρ^|i - j| and coefficients that are as large along all
-    directions.
+    """Return the limit of rows with covariance ρ^|i - j| and coefficients that are equally large
+    along all directions; ρ = `correlation`.
 
-    Eigenvalues (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform: 1024 equal steps, to ρ^1024. Source:
-    Szegő's theorem.
+    The eigenvalues are (1 - ρ^2) / |1 - ρ e^(i t)|^2 with t uniform, at 1024 equal steps, which is
+    exact to ρ^1024. Source: Szegő's theorem.
     """
     t = np.pi * (np.arange(512) + 0.5) / 512
     equal = np.full(512, 1 / 512)

@@ -1,7 +1,8 @@
-"""Risks of members, of bags of M of them, and of the full ensemble.
+"""The risks of one member, of a bag of M members, and of the full ensemble.
 
-Risk is E(y - x'b)^2 on a new point, noise included. Du, Patil & Kuchibhotla 2023 (arXiv
-2304.13016); formulas as in the authors' code, in the level μ.
+The risk is E(y - x'b)^2 on a new point, noise included, in squared units of y. Du, Patil &
+Kuchibhotla 2023 (arXiv 2304.13016); the formulas are those of the authors' code, in terms of the
+level μ.
 """
 
 from typing import Annotated
@@ -18,12 +19,12 @@ from theory_on_trial.contract import Interval, NonNegative, Size, guarded, requi
 def risk_at(
     population: Population, mu: Annotated[float, Interval(-1e13, 1e13)], aspect: Aspect
 ) -> float:
-    """(σ^2 + c(μ)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's
-    threshold).
+    """Return the risk (σ^2 + c(μ)) / (1 - t(φ)) at a level μ, in squared units of y; c and t are
+    those of `sums`, and φ = `aspect`. It is infinite where t = 1, the threshold of interpolation.
 
-    At t = 1 it is 0 if there is no noise and μ = 0, where least squares are right. This is one
-    member's risk and, at the aspect of all points, the full ensemble's. ValueError where t > 1.
-    Source: authors' code.
+    If there is no noise and μ = 0, it is 0 at t = 1, since least squares are right. At the aspect
+    of the subsamples this is one member's risk, and at the aspect of all points the full
+    ensemble's. Raises ValueError where t > 1. Source: the authors' code.
     """
     left = threshold_distance(population, mu, aspect)
     cost = population.noise + shrinkage_bias(population, mu)
@@ -35,7 +36,9 @@ def risk_at(
 
 @guarded
 def member_risk(population: Population, penalty: Penalty, subsample_aspect: Aspect) -> float:
-    """R1, the risk of ridge on one subsample, in squared units of y; infinite at λ = 0, φ_s = 1."""
+    """Return the risk R1 of ridge on one subsample, in squared units of y. It is infinite at λ = 0
+    and φ_s = 1. Raises ValueError as `level`.
+    """
     return risk_at(population, level(population, penalty, subsample_aspect), subsample_aspect)
 
 
@@ -43,8 +46,8 @@ def member_risk(population: Population, penalty: Penalty, subsample_aspect: Aspe
 def full_ensemble_risk(
     population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect
 ) -> float:
-    """C, the risk of the mean of all members, and the limit of the mean product of two members'
-    errors.
+    """Return the risk C of the mean of all members, in squared units of y. It is also the limit of
+    the mean product of two members' errors.
 
     Raises ValueError as `level`, and for a subsample aspect below the aspect.
     """
@@ -60,8 +63,8 @@ def ensemble_risk(
     subsample_aspect: Aspect,
     members: Members,
 ) -> float:
-    """R_M = R1 / M + (1 - 1 / M) C: what M members cost. Raises ValueError as
-    `full_ensemble_risk`.
+    """Return the risk R_M = R1 / M + (1 - 1 / M) C of a bag of M members, in squared units of y.
+    Raises ValueError as `full_ensemble_risk`.
     """
     single = member_risk(population, penalty, subsample_aspect)
     if members == 1:  # both may be infinite
@@ -75,10 +78,11 @@ def ensemble_risk(
 def ridgeless_member_risk(
     points: Size, dimension: Size, signal: NonNegative, noise: NonNegative
 ) -> float:
-    """The exact risk of least squares, of least norm where k < p, for k normal points with Σ = I.
+    """Return the exact risk of least squares, of least norm where k < p, for k normal points with Σ
+    = I, in squared units of y.
 
-    σ^2 (1 + p / (k - p - 1)) for k > p + 1, σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p
-    - 1; raises ValueError between. Source: the mean of an inverse Wishart matrix.
+    It is σ^2 (1 + p / (k - p - 1)) for k > p + 1, and σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p)
+    for k < p - 1; raises ValueError between. Source: the mean of an inverse Wishart matrix.
     """
     require(
         abs(points - dimension) > 1,

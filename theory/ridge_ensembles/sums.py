@@ -1,4 +1,4 @@
-"""The three sums over the spectrum that every law is made of."""
+"""The three sums over the spectrum of which every law is made."""
 
 import numpy as np
 
@@ -6,13 +6,15 @@ from theory.ridge_ensembles.population import Population
 
 
 def shrunk(population: Population, mu: float) -> float:
-    """The sum of h r / (μ + r): df of ridge at this level, as a share of p."""
+    """Return the degrees of freedom of ridge at the level μ, as a share of p: the sum of h r / (μ +
+    r).
+    """
     return float(np.sum(population.masses * population.eigenvalues / (mu + population.eigenvalues)))
 
 
 def threshold_distance(population: Population, mu: float, aspect: float) -> float:
-    """What is 1 - t(aspect), t the aspect times the sum of h r^2 / (μ + r)^2; to all digits at
-    aspect 1, small μ.
+    """Return 1 - t, the distance from the threshold of interpolation, where t is the aspect times
+    the sum of h r^2 / (μ + r)^2. It has all digits also at aspect 1 and small μ.
     """
     r = population.eigenvalues
     return float(
@@ -21,6 +23,8 @@ def threshold_distance(population: Population, mu: float, aspect: float) -> floa
 
 
 def shrinkage_bias(population: Population, mu: float) -> float:
-    """What is c: |β|^2 μ^2 times the sum of g r / (μ + r)^2, in squared units of y."""
+    """Return the bias c that shrinkage adds to the risk before the factor 1 / (1 - t): |β|^2 μ^2
+    times the sum of g r / (μ + r)^2, in squared units of y.
+    """
     shares = population.alignment * population.eigenvalues / (mu + population.eigenvalues) ** 2
     return float(population.signal * mu**2 * np.sum(shares))

@@ -1,9 +1,9 @@
-"""What generalised cross-validation says of a bag of M members, in the limit: R_M plus a bias of
-order 1 / M.
+"""The limit of generalised cross-validation (GCV) for a bag of M members: R_M plus a bias of order
+1 / M.
 
-Derived here from one fact: a training point's residual is d times its leave-one-out residual. The
-paper's abstract states consistency for the full ensemble; at M = 2 over the union the law is that
-of the authors' code (`comp_theoretic_gcv_inf`).
+It is derived here from one fact: a training point's residual is d times its leave-one-out residual.
+The paper's abstract states consistency for the full ensemble. At M = 2, over the union of the
+subsamples, the law is that of the authors' code (`comp_theoretic_gcv_inf`).
 """
 
 import numpy as np
@@ -22,18 +22,19 @@ def gcv_bias(
     subsample_aspect: Aspect,
     members: Members,
 ) -> float:
-    """The limit of GCV over all n points minus the risk R_M: q R1 / M, in squared units of y, never
-    negative.
+    """Return the limit of GCV over all n points less the risk R_M: q R1 / M, in squared units of y,
+    which is never negative.
 
-    q = w (1 - w) (1 - d)^2 / (1 - w + w d)^2, w = k / n. Raises ValueError as `full_ensemble_risk`,
-    and at k = n with d = 0, where GCV is 0 / 0.
+    q = w (1 - w) (1 - d)^2 / (1 - w + w d)^2, where w = k / n and d is the `residual_share`. Raises
+    ValueError as `full_ensemble_risk`, and at k = n with d = 0, where GCV is 0 / 0.
     """
     require_subsample(aspect, subsample_aspect)
     share = aspect / subsample_aspect
     d = residual_share(population, penalty, subsample_aspect)
     left = (1 - share) + share * d
     require(
-        abs(left) > 1e-12, "1 - w + w d must not vanish: GCV is 0 / 0, as at penalty 0 with k = n"
+        abs(left) > 1e-12,
+        "penalty must not make 1 - w + w d vanish, as 0 does at k = n: GCV is 0 / 0 there",
     )
     return (
         share
@@ -53,12 +54,12 @@ def union_gcv(
     subsample_aspect: Aspect,
     members: Members,
 ) -> float:
-    """The limit of GCV over the points that any member has seen, the share u = 1 - (1 - w)^M of all
-    n.
+    """Return the limit of GCV over the points that any member has seen, which are a share u = 1 -
+    (1 - w)^M of all n; w = k / n. It is in squared units of y.
 
-    Squared residuals of the seen points, averaged over them, divided by (1 - w (1 - d) / u)^2; in
-    squared units of y. Raises ValueError as `full_ensemble_risk`, and at M = 1 with d = 0, where it
-    is 0 / 0.
+    It is the mean squared residual of the seen points, divided by (1 - w (1 - d) / u)^2, where d is
+    the `residual_share`. Raises ValueError as `full_ensemble_risk`, and at M = 1 with d = 0, where
+    it is 0 / 0.
     """
     require_subsample(aspect, subsample_aspect)
     w = aspect / subsample_aspect
@@ -69,7 +70,7 @@ def union_gcv(
     left = float(others + own * d)
     require(
         abs(left) > 1e-12 * abs(d),
-        "1 - w (1 - d) / u must not vanish: GCV is 0 / 0, as at penalty 0 with M = 1",
+        "penalty must not make 1 - w (1 - d) / u vanish, as 0 does at M = 1: GCV is 0 / 0 there",
     )
     single = member_risk(population, penalty, subsample_aspect) / members
     pairs = (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
