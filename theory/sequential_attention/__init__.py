@@ -1,5 +1,5 @@
-"""Which feature a penalty on the unchosen weights brings in next, until when it stays alone, and
-what softmax does.
+"""The feature that a penalty on the unchosen weights brings in next, the penalties for which it
+stays alone, and the order that softmax attention finds.
 
 Yasuda, Bateni, Chen, Fahrbach, Fu & Mirrokni 2023, "Sequential Attention for Feature Selection",
 ICLR 2023, arXiv 2209.14881. Its abstract and its released code were read; the formulas were derived

@@ -10,7 +10,7 @@ from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval
 Features = Annotated[Float[np.ndarray, "n p"], USABLE_SCALE]
 """X, a row per observation, a column per feature, of any scale."""
 Responses = Annotated[Float[np.ndarray, " n"], USABLE_SCALE]
-"""y."""
+"""y, a response per observation."""
 Chosen = tuple[Annotated[int, Interval(0, LONGEST)], ...]
 """S, the features chosen so far, by their column."""
 Rounds = Annotated[int, Interval(1, LONGEST)]

@@ -1,7 +1,8 @@
-"""Orthogonal matching pursuit and forward selection, and the penalties between which OMP's next
-feature is alone.
+"""Orthogonal matching pursuit (OMP) and forward selection, and the penalties for which OMP's next
+feature is the only active one.
 
-In each round 1/2 |y - X β|^2 + λ sum of |β_j| over the features not yet chosen is minimised.
+In each round 1/2 |y - X β|^2 + λ sum |β_j| is minimised, where the sum is over the features that
+are not yet chosen. S are the chosen ones, P projects off their span, and r_S = P y.
 """
 
 from typing import NamedTuple
@@ -28,7 +29,7 @@ again.
 
 
 class Leftover(NamedTuple):
-    """What the chosen features leave of the others and of y."""
+    """The parts of the other features and of y that the chosen features do not span."""
 
     columns: Float[np.ndarray, "n p"]
     """X."""
@@ -43,20 +44,20 @@ class Leftover(NamedTuple):
 
     @property
     def correlations(self) -> Float[np.ndarray, " p"]:
-        """x_j . r_S, zero where nothing is offered."""
+        """The correlations x_j . r_S of the offered features, and zero for the others."""
         return np.where(self.offered, self.columns.T @ self.residual, 0.0)
 
     @property
     def lengths(self) -> Float[np.ndarray, " p"]:
-        """|P x_j|, infinite where nothing is offered."""
+        """The lengths |P x_j| of the offered features, and infinity for the others."""
         return np.where(self.offered, self.rest, np.inf)
 
 
 def _without(
     basis: Float[np.ndarray, "n k"], vectors: Float[np.ndarray, "n ..."]
 ) -> Float[np.ndarray, "n ..."]:
-    """The vectors less what the basis spans of them, twice, which leaves rounding of the size of
-    what is left.
+    """Return the vectors less their projections on the basis. It is done twice, so that the
+    rounding is as small as what is left.
     """
     for _ in range(2):
         vectors = vectors - basis @ (basis.T @ vectors)
@@ -64,7 +65,9 @@ def _without(
 
 
 def project_off(left: Leftover, j: int, lengths: Float[np.ndarray, " p"]) -> Leftover:
-    """What one column more leaves, of columns that were as long as this."""
+    """Return what is left after column j is chosen as well; `lengths` are those of the columns of
+    X.
+    """
     column = _without(left.basis, left.columns[:, j])
     rest = left.rest
     offered = left.offered.copy()
@@ -83,7 +86,8 @@ def project_off(left: Leftover, j: int, lengths: Float[np.ndarray, " p"]) -> Lef
 
 @guarded
 def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
-    """Project off the chosen columns, one after the other.
+    """Return what is left of the features and of y after the chosen columns, projected off one
+    after the other.
 
     Raises ValueError unless `chosen` names different columns. Source: definition.
     """
@@ -100,8 +104,8 @@ def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
 
 @guarded
 def omp_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, " rounds"]:
-    """The features in the order of orthogonal matching pursuit: each maximises |x_j . r_S|, columns
-    as they are.
+    """Return the features in the order of orthogonal matching pursuit, which in each round picks
+    the one of largest |x_j . r_S|. Columns keep their lengths.
 
     Raises ValueError where y is explained, or no column is left, before the last round. Source:
     definition.
@@ -114,29 +118,31 @@ def omp_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, " ro
 
 @guarded
 def forward_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, " rounds"]:
-    """The order of forward selection: each maximises |x_j . r_S| / |P x_j|. Raises as `omp_order`.
-    By definition.
+    """Return the features in the order of forward selection, which in each round picks the one of
+    largest |x_j . r_S| / |P x_j|. Raises as `omp_order`. Source: definition.
     """
     return np.array([pick for pick, _ in _greedy(X, y, rounds, forward=True)])
 
 
 @guarded
 def entry_levels(X: Features, y: Responses, rounds: Rounds) -> Float[np.ndarray, " rounds"]:
-    """Λ_1 of each round, max |x_j . r_S|, below which OMP's pick is active; recalled. Raises as
-    `omp_order`.
+    """Return for each round the penalty λ_1 = max |x_j . r_S| below which OMP's pick is active.
+    Source: recalled. Raises as `omp_order`.
     """
     return np.array([level for _, level in _greedy(X, y, rounds, forward=False)])
 
 
 @guarded
 def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
-    """Λ_2 of a round: between it and λ_1 exactly one unchosen weight is active, OMP's pick j.
+    """Return the penalty λ_2 of a round: for penalties between it and λ_1 exactly one unchosen
+    weight is active, that of OMP's pick j.
 
-    Along the window the correlation of feature m is c_m - a_m (λ_1 - λ), a_m = s x_m . P x_j / |P
-    x_j|^2, s the sign of c_j; the largest λ in (0, λ_1) at which one of them is +-λ; zero where
-    none ever is, as for columns that are parallel, which means 1 - a_m up to 1e-13 (of a larger one
-    so many digits are lost). Of a tie it is λ_1. Raises ValueError as `leftover`, and where none is
-    left or y is explained. Source: derived here.
+    In this window feature m has the correlation c_m - a_m (λ_1 - λ), where a_m = s x_m . P x_j / |P
+    x_j|^2, c_m = x_m . r_S, and s is the sign of c_j. λ_2 is the largest λ in (0, λ_1) at which one
+    of these correlations is +-λ, and zero where none ever is. At a tie it is λ_1. Columns that are
+    parallel never come in; they are those for which 1 - a_m, or 1 + a_m, is at most its rounding,
+    1e-13 (|x_m| + |x_j| |P x_m| / |P x_j|) / |P x_j|. Raises ValueError as `leftover`, and where no
+    column is left or y is explained. Source: derived here.
 
     >>> round(second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]), 12)
     0.75
@@ -148,8 +154,8 @@ def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
 def second_level(
     left: Leftover, c: Float[np.ndarray, " p"], before: Float[np.ndarray, " p"]
 ) -> float:
-    """`second_entry_level` of what is left, with its correlations, of columns that were as long as
-    `before`.
+    """Return `second_entry_level` of what is left, where c are its correlations and `before` the
+    lengths of the columns of X.
     """
     j = int(np.argmax(np.abs(c)))
     first = abs(float(c[j]))
@@ -175,7 +181,7 @@ def second_level(
 
 
 def _greedy(X: Features, y: Responses, rounds: int, *, forward: bool) -> list[tuple[int, float]]:
-    """The pick of each round with what it was picked for."""
+    """Return the pick of each round, with the number for which it was picked."""
     picks: list[tuple[int, float]] = []
     lengths = np.linalg.norm(X, axis=0)
     left = leftover(X, y)

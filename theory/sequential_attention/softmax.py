@@ -1,9 +1,9 @@
-"""Softmax attention: its logits early in training rank the features as OMP does; the steps at which
+"""Softmax attention: early in training its logits rank the features as OMP does. The steps at which
 the module picks.
 
-A warm-up of a tenth of the steps comes first, then phases of equal length: with f = (t / T - 1 /
-10) / (9 / 10) and K of them, phase i = min(floor(f K), K - 1). A pick falls due once i is at least
-the number of features chosen.
+Training starts with a warm-up of a tenth of the T steps; K phases of equal length follow. At step t
+let f = (t / T - 1 / 10) / (9 / 10); the phase is i = min(floor(f K), K - 1). A pick is made once i
+is at least the number of features chosen.
 """
 
 from typing import Annotated
@@ -20,11 +20,11 @@ Number = Annotated[int, Interval(1, 2**20)]
 
 @guarded
 def early_logits(X: Features, y: Responses, rate: Rate, steps: Number) -> Float[np.ndarray, " p"]:
-    """Logits less their mean after t steps: η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2, to a
-    factor 1 + O(η).
+    """Return the logits less their mean after t = `steps` steps of gradient descent: η^2 t (t - 1)
+    / 2 (c_j^2 - mean of c^2) / p^2, up to a factor 1 + O(η).
 
-    Of descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2, c = X' y / n. Source: derived
-    here.
+    Descent with `rate` η starts from w = a = 0, on the loss 1 / (2 n) |y - X (w o softmax a)|^2,
+    and c = X' y / n. The logits are a, one per column. Source: derived here.
     """
     n, p = X.shape
     squares = (X.T @ y / n) ** 2
@@ -33,10 +33,10 @@ def early_logits(X: Features, y: Responses, rate: Rate, steps: Number) -> Float[
 
 @guarded
 def pick_steps(steps: Number, features: Number, at_once: Number) -> tuple[int, ...]:
-    """The steps t of T at which m of k features are picked: the first t >= T (1 + 9 i / K) / 10, i
-    = 0, m, 2 m, ...
+    """Return the steps t of T at which the module picks m = `at_once` of k features: for i = 0, m,
+    2 m, ... below K = k / m, the first t >= T (1 + 9 i / K) / 10.
 
-    By the code's schedule, i < K = k / m. Raises ValueError unless m divides k and each phase has a
+    Source: the schedule of the code. Raises ValueError unless m divides k and each phase has a
     step.
 
     >>> pick_steps(1000, 4, 1)
@@ -52,8 +52,8 @@ def pick_steps(steps: Number, features: Number, at_once: Number) -> tuple[int, .
 
 @guarded
 def features_chosen(features: Number, at_once: Number) -> int:
-    """How many of k features are chosen, m ceil(k / m^2), by the code's schedule. ValueError unless
-    m divides k.
+    """Return the number m ceil(k / m^2) of features that the code's schedule chooses if k are asked
+    for, m = `at_once` in each pick. Raises ValueError unless m divides k.
     """
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
     return at_once * -(-features // at_once**2)
