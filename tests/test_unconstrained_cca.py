@@ -198,12 +198,12 @@ THREE = np.diag([2.0, 1.0, -1.0])
 test_what_cannot_be_answered_is_refused = refused(
     [
         (lambda: predicted.flow_gram(THREE, np.ones((3, 2)), 1000.0), "time must be so short"),
-        (lambda: predicted.critical_point(THREE, np.eye(3), (2,), 2), "chosen .*must be positive"),
+        (lambda: predicted.critical_point(THREE, np.eye(3), (2,), 2), "chosen must name positive"),
         (
             lambda: predicted.critical_point(THREE, np.eye(3), (0, 0), 2),
-            "chosen .*must be at most 2 different",
+            "chosen must hold at most 2 different",
         ),
-        (lambda: predicted.critical_point(THREE, np.eye(3), (3,), 2), "chosen .*of 3"),
+        (lambda: predicted.critical_point(THREE, np.eye(3), (3,), 2), "chosen .*of the 3"),
         (
             lambda: observed.every_pairing(np.eye(10), np.eye(10)),
             "first must have at most 9 rows, got 10",

@@ -1,5 +1,5 @@
-"""Unconstrained stochastic CCA: the Eckart-Young loss, its landscape, its flow, and what
-mini-batches do to it.
+"""Unconstrained stochastic CCA: the Eckart-Young loss, its landscape, its gradient flow, and the
+effect of mini-batches on it.
 
 Chapman, Wells & Lawry Aguila 2024, "Unconstrained Stochastic CCA: Unifying Multiview and
 Self-Supervised Learning", arXiv 2310.01012. Each import below is one concept in one file.

@@ -1,8 +1,9 @@
-"""The penalty tr(V^2) from mini-batches: what one batch in both factors adds, and what two batches
-do not.
+"""The penalty tr(V^2) from mini-batches: the bias of one batch in both factors, which two batches
+do not have.
 
-V = Cov(Z1) + Cov(Z2), estimated from b pairs, centred and divided by m = b - 1. Derived here; the
-option of a second batch is the authors' library's.
+V = Cov(Z1) + Cov(Z2) is the sum of the covariances of both views' embeddings. It is estimated from
+b pairs, centred and divided by m = b - 1; V' is the estimate from another batch. Derived here; the
+option of a second batch is that of the authors' library.
 """
 
 from typing import Annotated, Literal
@@ -25,17 +26,19 @@ Heads = Annotated[Float[np.ndarray, "2 dim columns"], USABLE_SCALE]
 
 @guarded
 def two_batch_penalty(covariance: Embeddings) -> float:
-    """E tr(V V') = tr V^2 with V' from an independent batch, for every batch size and every law."""
+    """Return the mean E tr(V V') of the penalty from two independent batches, which is tr V^2 of
+    the true V for every batch size and every law.
+    """
     first, second, _ = _blocks(covariance)
     return float(np.sum((first + second) ** 2))
 
 
 @guarded
 def single_batch_bias(covariance: Embeddings, batch: Batch) -> float:
-    """E tr V^2 from one batch of normal pairs, less tr V^2: sum over the pairs of views of tr(C C)
-    + (tr C)^2, over m.
+    """Return the bias of the penalty from one batch of normal pairs, E tr V^2 less tr V^2 of the
+    true V: the sum over pairs of views of tr(C C) + (tr C)^2, divided by m.
 
-    C is the covariance between the embeddings of views a and c, the four pairs (a, c) counted each.
+    C is the covariance between the embeddings of the views a and c. All four pairs (a, c) count.
     """
     first, second, cross = _blocks(covariance)
     pairs = (first, second, cross, cross.T)
@@ -46,11 +49,11 @@ def single_batch_bias(covariance: Embeddings, batch: Batch) -> float:
 
 @guarded
 def cumulant_bias(loadings: Loadings, kurtosis: Kurtosis, batch: Batch) -> float:
-    """What any other law adds: (1/b) times the sum of all fourth cumulants of (z_ai, z_aj, z_ci,
-    z_cj).
+    """Return what a law that is not normal adds to `single_batch_bias`: (1/b) times the sum of all
+    fourth cumulants of (z_ai, z_aj, z_ci, z_cj), where a and c are views, and i and j columns.
 
-    With independent sources that is (1/b) sum over sources of the excess kurtosis times (sum of
-    squared loadings)^2.
+    With independent sources that is (1/b) times the sum over sources of the excess kurtosis times
+    (sum of squared loadings)^2.
     """
     return float(np.sum(kurtosis * np.sum(loadings**2, axis=0) ** 2) / batch)
 
@@ -63,19 +66,20 @@ def two_batch_gradient(
     paired_with: Literal["the other", "its own"] = "the other",
     centred: bool = True,
 ) -> Float[np.ndarray, "2 dim columns"]:
-    """Gradient of -2 tr C + tr(V V') in the library's form (means over views, C with i = j) on
-    centred batches.
+    """Return the gradient of -2 tr C + tr(V V') in the form of the library, whose covariances are
+    means over views and whose C includes each view with itself, on centred batches.
 
-    Each batch's factor is multiplied by the covariance of *the other* batch. `its own` is what the
-    derivative of cca-zoo 2.6.0 does: the gradient of (tr V^2 + tr V'^2) / 2, whose bias is that of
-    a single batch. That code does not centre what it multiplies, either, though its loss does.
+    It multiplies the factor of each batch by the covariance of *the other* batch. `its own` is what
+    the derivative in cca-zoo 2.6.0 does: it is the gradient of (tr V^2 + tr V'^2) / 2, whose bias
+    is that of a single batch. That code does not centre what it multiplies, either, although its
+    loss does; this is `centred` False. Raises ValueError for a batch of one pair.
     """
     (X, m), (X2, m2) = (
         (x - centred * x.mean(axis=1, keepdims=True), x.shape[1] - 1) for x in (views, second)
     )
     require(
         m > 0 and m2 > 0,
-        "views must have two pairs or more, and second too: one pair has no covariance",
+        "views and second must have at least two pairs each, since one pair has no covariance",
     )
     Z = X @ weights
     Z2 = X2 @ weights
@@ -88,9 +92,11 @@ def two_batch_gradient(
 
 
 def _blocks(covariance: Embeddings) -> tuple[Float[np.ndarray, "K K"], ...]:
-    """Cov(Z1), Cov(Z2) and Cov(Z1, Z2)."""
+    """Return Cov(Z1), Cov(Z2) and Cov(Z1, Z2)."""
     columns, odd = divmod(len(covariance), 2)
-    require(not odd, f"covariance must be that of two views, of even size, got {len(covariance)}")
+    require(
+        not odd, f"covariance must be of even size, as that of two views is, got {len(covariance)}"
+    )
     return (
         covariance[:columns, :columns],
         covariance[columns:, columns:],

@@ -1,7 +1,7 @@
-"""Gradient flow dW/dt = -grad L for B = I (whitened data, or PCA and PLS), in closed form. Derived
-here.
+"""The gradient flow dW/dt = -grad L for B = I (whitened data, or PCA and PLS), in closed form.
+Derived here.
 
-It is Oja's flow, four times as fast: directions are learned one after the other, each at rate 8 λ
+It is Oja's flow, four times as fast: it learns directions one after the other, each at the rate 8 λ
 in W W^T.
 """
 
@@ -16,11 +16,11 @@ _STEP = 8.0  # of 8 |A| t
 
 @guarded
 def flow_gram(A: Numerator, start: Weights, time: NonNegative) -> Float[np.ndarray, "dim dim"]:
-    """W W^T at a time: Y (I + W0^T M W0)^(-1) Y^T with Y = exp(4 A t) W0 and M = A^(-1) (exp(8 A t)
-    - I).
+    """Return W W^T at a `time` t of the flow from W0 = `start`: Y (I + W0^T M W0)^(-1) Y^T with Y =
+    exp(4 A t) W0 and M = A^(-1) (exp(8 A t) - I).
 
-    Taken in steps short enough for exp(8 A t) to be one matrix with I; `ValueError` where 8 |A| t
-    exceeds 1e4.
+    It is taken in steps that are so short that exp(8 A t) and I can be added. Raises ValueError
+    where 8 |A| t exceeds 1e4.
     """
     values, vectors = np.linalg.eigh(A)
     length = 8 * np.abs(values).max() * time
@@ -39,8 +39,8 @@ def flow_gram(A: Numerator, start: Weights, time: NonNegative) -> Float[np.ndarr
 
 @guarded
 def aligned_strength(eigenvalue: float, start: Positive, time: NonNegative) -> float:
-    """x(t) = |w|^2 of a column that starts along an eigenvector: λ / (1 + (λ / x0 - 1) exp(-8 λ
-    t)).
+    """Return the strength x(t) = |w|^2 of a column that starts along an eigenvector of eigenvalue λ
+    with the strength x0 = `start`: λ / (1 + (λ / x0 - 1) exp(-8 λ t)).
     """
     decay = np.exp(-8 * abs(eigenvalue) * time)
     limit = _grown_over(np.array([-abs(eigenvalue)]), time)[0]
@@ -48,7 +48,7 @@ def aligned_strength(eigenvalue: float, start: Positive, time: NonNegative) -> f
 
 
 def _grown_over(values: Float[np.ndarray, " dim"], time: float) -> Float[np.ndarray, " dim"]:
-    """(exp(8 λ t) - 1) / λ, which is 8 t at λ = 0."""
+    """Return (exp(8 λ t) - 1) / λ, which is 8 t at λ = 0."""
     exponent = 8 * values * time
     small = np.abs(exponent) < 1e-300  # zero, or so small that the quotient is lost
     return np.where(small, 8 * time, np.expm1(exponent) / np.where(small, 1, values))

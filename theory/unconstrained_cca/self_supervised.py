@@ -1,7 +1,7 @@
-"""Up to which weight of their redundancy term self-supervised losses keep one direction only.
+"""The weights of their redundancy terms up to which self-supervised losses keep one direction only.
 
-Two columns of unit variance on white views with canonical correlations ρ_1 > ρ_2, the same encoder
-for both views. All of it is derived here.
+Two columns of unit variance stand on white views with canonical correlations ρ_1 > ρ_2, and both
+views have the same encoder. All of it is derived here.
 """
 
 from typing import Annotated
@@ -14,8 +14,9 @@ Correlation = Annotated[float, Interval(1e-9, 1)]
 
 @guarded
 def barlow_threshold(first: Correlation, second: Correlation) -> float:
-    """λ up to which both columns of Barlow twins, sum (1 - C_kk)^2 + λ sum C_jk^2, lie on the first
-    direction: (1 - ρ_1)(ρ_1 - ρ_2) / (ρ_1 (ρ_1 + ρ_2)), below 0 if ρ_2 > ρ_1.
+    """Return the weight λ up to which both columns of Barlow twins, sum (1 - C_kk)^2 + λ sum
+    C_jk^2, lie on the first direction: (1 - ρ_1)(ρ_1 - ρ_2) / (ρ_1 (ρ_1 + ρ_2)). It is negative if
+    ρ_2 > ρ_1.
 
     >>> round(barlow_threshold(0.9, 0.6), 4)
     0.0222
@@ -25,8 +26,9 @@ def barlow_threshold(first: Correlation, second: Correlation) -> float:
 
 @guarded
 def vicreg_threshold(first: Correlation, second: Correlation, invariance: Positive) -> float:
-    """c, the weight of VICReg's covariance term, up to which both columns lie on the first
-    direction: s (ρ_1 - ρ_2) / 4, s = `invariance`, both terms means over the columns.
+    """Return the weight c of VICReg's covariance term up to which both columns lie on the first
+    direction: s (ρ_1 - ρ_2) / 4, where s = `invariance` is the weight of its invariance term. Both
+    terms are means over the columns.
 
     >>> vicreg_threshold(0.9, 0.5, 25.0)
     2.5

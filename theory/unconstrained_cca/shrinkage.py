@@ -1,8 +1,8 @@
-"""Where stochastic gradient descent ends when one batch of b pairs stands in both factors of the
-penalty.
+"""The point at which stochastic gradient descent ends if one batch of b pairs stands in both
+factors of the penalty.
 
-The minimiser of the expected loss of normal views, whitened: diagonal in canonical coordinates,
-shrunk unevenly, the weakest directions lost. Derived here.
+It is the minimiser of the expected loss of normal, whitened views. In canonical coordinates it is
+diagonal, shrunk unevenly, and without the weakest directions. Derived here.
 """
 
 from bisect import bisect_left
@@ -18,13 +18,14 @@ from theory_on_trial.contract import LONGEST, guarded, require
 def shrunk_strengths(
     correlations: Correlations, batch: Batch, form: Form = "off-diagonal"
 ) -> Float[np.ndarray, " directions"]:
-    """x_i, the variance of canonical component i: argmin over x >= 0 of x^T Q x - 2 r^T x.
+    """Return the variances x_i of the canonical components at the minimiser: the x >= 0 that
+    minimises x^T Q x - 2 r^T x.
 
-    Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m), m = b - 1. Off-diagonal form: r = ρ, and x_i is
-    the sum of the variances in both views, ρ_i for infinite batches. Library form: r = 1 + ρ, and
-    x_i is their mean. With K columns, `correlations` are the K largest. In the library form a
-    descent may end elsewhere: of one direction the difference x - y of the views is a local minimum
-    where ρ (m + 1 + ρ^2) < (1 - ρ) (1 - ρ^2).
+    Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m), with m = b - 1. In the off-diagonal form r = ρ,
+    and x_i is the sum of the variances in both views, which is ρ_i for infinite batches. In the
+    library form r = 1 + ρ, and x_i is their mean. With K columns, `correlations` are the K largest.
+    In the library form a descent may end elsewhere: for one direction the difference x - y of the
+    views is a local minimum where ρ (m + 1 + ρ^2) < (1 - ρ) (1 - ρ^2).
 
     >>> shrunk_strengths([0.9, 0.8, 0.7, 0.15], 8).round(4)
     array([0.6178, 0.5434, 0.4668, 0.0171])
@@ -38,11 +39,10 @@ def shrunk_strengths(
 
 @guarded
 def batch_that_keeps(correlations: Correlations) -> int:
-    """The smallest batch in the off-diagonal form at which every direction survives: ρ_i > X / (2 m
-    - Y) for all.
+    """Return the smallest batch b at which every direction survives in the off-diagonal form: at
+    which ρ_i > X / (2 m - Y) for all i, with m = b - 1, X = sum of x_i and Y = sum of ρ_i x_i.
 
-    X = sum of x, Y = sum of ρ x. `ValueError` for a direction that no batch below 2^29 keeps, such
-    as ρ = 0.
+    Raises ValueError for a direction that no batch below 2^29 keeps, such as ρ = 0.
     """
 
     def keeps(batch: int) -> bool:
@@ -57,6 +57,6 @@ def batch_that_keeps(correlations: Correlations) -> int:
 
 
 def _penalty(rho: Correlations, batch: int) -> Float[np.ndarray, "directions directions"]:
-    """Q."""
+    """Return the matrix Q of `shrunk_strengths`."""
     variances = np.diag(1 + rho**2) + 1 + np.outer(rho, rho)
     return np.eye(len(rho)) + variances / (2 * (batch - 1))

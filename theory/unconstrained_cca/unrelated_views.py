@@ -1,4 +1,4 @@
-"""What canonical correlations of unrelated views look like."""
+"""The canonical correlations of unrelated views."""
 
 from typing import Annotated
 
@@ -9,10 +9,11 @@ from theory_on_trial.contract import MOST, Count, Interval, guarded, require
 def null_level(
     n_rows: Annotated[int, Interval(3, MOST)], dim_first: Count, dim_second: Count
 ) -> float:
-    """d1 d2 / (n - 1), the mean sum of squared correlations, by Pillai's trace; `ValueError` unless
-    n > d1 + d2.
+    """Return the mean sum of squared canonical correlations of two independent views, d1 d2 / (n -
+    1), by Pillai's trace.
 
-    Rows independent and of one law, any law; covariances centred and of full rank.
+    The rows are independent and of one law, whatever it is; covariances are centred and of full
+    rank. Raises ValueError unless n > d1 + d2.
     """
     require(
         n_rows > dim_first + dim_second,
