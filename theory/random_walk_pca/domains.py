@@ -25,7 +25,7 @@ Crossover = Annotated[float, Interval(0, 1e100, why="beyond, powers of it overfl
 """c = α T, fixed as T grows; 0 is the plain walk."""
 NOT_ALL_ZERO = Holds(
     "some",
-    "not be all zero (zero total variance: ratios are undefined)",
+    "not be all zero, since ratios of a total variance of zero are undefined",
     lambda values: bool(values.any()),
 )
 Spectrum = Annotated[Float[np.ndarray, " spectrum"], NON_NEGATIVE, NOT_ALL_ZERO]

@@ -1,19 +1,21 @@
 """What training adds to a walk, in infinite dimension: a drift, and a step variance that decays, is
-cut once, or varies at will. Which of four processes do ratios resemble most?
+cut once, or varies at will. Last, which of four processes a trajectory's ratios resemble most.
 
 Derived here, as the models behind the comparison with network training of Antognini &
-Sohl-Dickstein 2018 (arXiv 1806.08805). A drift μ adds the rank-one term |μ|^2 τ τ^T, τ_t = t -
-(T + 1)/2, to the walk's covariance. It is odd under time reversal, so the even cosines and their
+Sohl-Dickstein 2018 (arXiv 1806.08805). A drift μ adds the rank-one term |μ|^2 τ τ^T, τ_t = t - (T +
+1)/2, to the walk's covariance. It is odd under time reversal, so the even cosines and their
 eigenvalues stay and the odd ones mix. `drift_ratio` is |μ|^2 / tr(Σ) per step; the drift shows in
-the first component once T times it is of order one. Spectra with drift are indexed by mode k =
-1, ..., T - 1 at index k - 1, not by rank, and in units of the step variance.
+the first component once T times it is of order one. Spectra with drift are indexed by mode k = 1,
+..., T - 1 at index k - 1, not by rank, and in units of the step variance.
 
 Where the step variance is t^-p, the scores solve a Sturm-Liouville problem as T grows, whose
 eigenvalues are zeros of the Bessel function of order ν = 1 / (2 - p): λ_k tends to 4 ν^2 /
-j_{ν,k}^2, in units of T^(2-p) times the variance of the first step. With L the sum over time and D
-any variances of the steps, the centred walk C L D^(1/2) R has the eigenvalues of D^(1/2) B D^(1/2),
-where B = L^T C L has the entries min(a, b) - a b / T: a Brownian bridge, tied down before the first
-step and after the last. As T grows the eigenfunctions solve g'' = -D g / λ, g(0) = g(1) = 0.
+j_{ν,k}^2, in units of T^(2-p) times the variance of the first step.
+
+Let L be the sum over time and D any variances of the steps. The centred walk C L D^(1/2) R has the
+eigenvalues of D^(1/2) B D^(1/2), where B = L^T C L has the entries min(a, b) - a b / T. B is the
+covariance of a Brownian bridge, tied down before the first step and after the last. As T grows the
+eigenfunctions solve g'' = -D g / λ, g(0) = g(1) = 0.
 """
 
 from functools import lru_cache
@@ -40,8 +42,8 @@ from theory_on_trial.contract import (
 
 @guarded
 def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Coefficients of τ in the cosines, up to sign: r_k = sqrt(2/T) cot(π k/2T) / (2 sin(π k/2T)),
-    zero for even k.
+    """Return the coefficients r_k of τ in the cosines, up to sign: r_k = sqrt(2/T) cot(π k/2T) / (2
+    sin(π k/2T)) for odd k, and zero for even k.
     """
     index = np.arange(1, n_points)
     cosine = np.sin(np.pi * (n_points - index) / (2 * n_points))
@@ -54,8 +56,12 @@ def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
 def drift_eigenvalues(
     n_points: Points, drift_ratio: NonNegative
 ) -> Float[np.ndarray, " components"]:
-    """Population eigenvalues by mode: 1 / θ_k for even k, and for odd k the root above 1 / θ_k of
-    (|μ|^2 / tr Σ) sum_{j odd} r_j^2 / (λ - 1 / θ_j) = 1.
+    """Return the population eigenvalues of a walk with drift, by mode, in units of the step
+    variance.
+
+    They are 1 / θ_k for even k, where θ_k are the `laplacian_eigenvalues`. For odd k each is the
+    root above 1 / θ_k of (|μ|^2 / tr Σ) sum_{j odd} r_j^2 / (λ - 1 / θ_j) = 1, with r_j the
+    `drift_coefficients`.
     """
     spectrum = eigenvalues(n_points)
     poles = spectrum[::2]
@@ -74,8 +80,8 @@ def drift_eigenvalues(
 def drift_explained_variance_ratio(
     n_points: Points, drift_ratio: NonNegative
 ) -> Float[np.ndarray, " components"]:
-    """Population explained variance ratios by mode; the total variance is (T^2 - 1)/6 + drift_ratio
-    T (T^2 - 1)/12.
+    """Return the population's explained variance ratios of a walk with drift, by mode. The total
+    variance is (T^2 - 1)/6 + drift_ratio T (T^2 - 1)/12.
     """
     drift_variance = drift_ratio * n_points * (n_points**2 - 1) / 12
     return drift_eigenvalues(n_points, drift_ratio) / (total_variance(n_points) + drift_variance)
@@ -96,7 +102,9 @@ Exponent = Annotated[
 def bessel_zeros(
     order: Annotated[float, Interval(_LEAST, 1000)], n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First positive zeros j_{ν,k} of the Bessel function J_ν, for real ν. Source: classical."""
+    """Return the first positive zeros j_{ν,k} of the Bessel function J_ν, for real ν = `order`.
+    Source: classical.
+    """
     from scipy.special import jv
 
     # All zeros lie above nu and more than 3 apart, and the k-th lies below (k + nu/2) pi: unit
@@ -112,8 +120,8 @@ def bessel_zeros(
 def decaying_noise_explained_variance_ratio(
     exponent: Exponent, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Limits ρ_k = 4 (ν + 1) / j_{ν,k}^2 of the explained variance ratios; decay lowers the first
-    one.
+    """Return the limits ρ_k = 4 (ν + 1) / j_{ν,k}^2 of the explained variance ratios if the step
+    variance is t^-p. Decay lowers the first one.
     """
     order = _order(exponent)
     return 4 * (order + 1) / bessel_zeros(order, n_components) ** 2
@@ -127,11 +135,11 @@ def decaying_noise_modes(
     exponent: Exponent,
     n_components: Components,
 ) -> Float[np.ndarray, "times components"]:
-    """Scores on (0, 1] of unit square mean, proportional to d/dt [sqrt(t) J_ν(j t^b)] with b = 1 /
-    (2 ν).
+    """Return the limits of the scores if the step variance is t^-p, on (0, 1] and with unit mean
+    square. They are proportional to d/dt [sqrt(t) J_ν(j t^b)] with b = 1 / (2 ν).
 
-    Evaluated as sqrt(2b) t^(b - 1/2) J_{ν-1}(j t^b) / |J_{ν-1}(j)|. `ValueError` also for a time so
-    small that t^b is below 1e-200.
+    They are evaluated as sqrt(2b) t^(b - 1/2) J_{ν-1}(j t^b) / |J_{ν-1}(j)|. Raises ValueError for
+    a time so small that t^b is below 1e-200, too.
     """
     from scipy.special import jv
 
@@ -148,13 +156,15 @@ def decaying_noise_modes(
 
 
 def _order(exponent: float) -> float:
-    """Order ν = 1 / (2 - p) of the Bessel functions; 1/2, the cosines, at p = 0."""
+    """Return the order ν = 1 / (2 - p) of the Bessel functions, which is 1/2 (the cosines) at p =
+    0.
+    """
     return 1 / (2 - exponent)
 
 
 _MOVES = Holds(
     "moves",
-    "hold a variance above zero after the first (zero total variance: ratios are undefined)",
+    "hold a variance above zero after the first, since ratios of a total of zero are undefined",
     lambda variances: len(variances) >= 2 and bool(variances[1:].any()),
 )
 _USABLE = Interval(0, 1e100, why="sums of squares of others overflow")
@@ -172,8 +182,8 @@ Remainder = Annotated[
 def varying_noise_explained_variance_ratio(
     step_variances: StepVariances,
 ) -> Float[np.ndarray, " components"]:
-    """Exact population ratios ρ_k, decreasing, k = 1, ..., T - 1, of a walk of T points whose steps
-    have the given variances.
+    """Return the exact population ratios ρ_k, decreasing, k = 1, ..., T - 1, of a walk of T points
+    whose steps have the given variances.
     """
     n_points = len(step_variances)
     times = np.arange(n_points)
@@ -188,9 +198,11 @@ def varying_noise_explained_variance_ratio(
 def noise_cut_explained_variance_ratio(
     share: Share, remainder: Remainder, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Limits ρ_k = 1 / (ω_k^2 v) for a step variance that falls to a part c = r^2 at the share f.
+    """Return the limits ρ_k = 1 / (ω_k^2 v) of the ratios if the step variance falls to c times
+    itself at the share f of the walk; f = `share` and c = `remainder`.
 
-    r tan(f ω) + tan(r (1 - f) ω) = 0 gives ω_k, and v = (1 - c) (f^2 / 2 - f^3 / 3) + c / 6.
+    ω_k are the roots of r tan(f ω) + tan(r (1 - f) ω) = 0 with r^2 = c, and v = (1 - c) (f^2 / 2 -
+    f^3 / 3) + c / 6.
     """
     root = np.sqrt(remainder)
     # The phase of g, which reaches k π at ω_k, stays within π/2 of ω times this.
@@ -222,11 +234,13 @@ _VALUES = 80
 
 
 class ProcessMisfits(NamedTuple):
-    """Root mean square difference of log ρ_1, ..., log ρ_K from each process at its best parameter.
+    """The misfits of four processes to the leading ratios: for each the root mean square difference
+    of log ρ_1, ..., log ρ_K at its best parameter.
 
-    drift : |μ|^2 / tr Σ, from 0.04 / T to 4000 / T. ornstein_uhlenbeck : α, from 0.04 / T to 1.
-    momentum : 1 - γ, from 0.04 / T to 1, and γ = 1. decaying_noise : p from 0 to 3, where the step
-    variance is t^-p from the first recorded point on.
+    For `drift` the parameter is |μ|^2 / tr Σ, from 0.04 / T to 4000 / T. For `ornstein_uhlenbeck`
+    it is α, from 0.04 / T to 1. For `momentum` it is 1 - γ, from 0.04 / T to 1, and γ = 1. For
+    `decaying_noise` it is p from 0 to 3, where the step variance is t^-p from the first recorded
+    point on.
     """
 
     drift: float
@@ -237,13 +251,14 @@ class ProcessMisfits(NamedTuple):
 
 @guarded
 def process_misfits(ratios: Ratios, n_points: GridPoints) -> ProcessMisfits:
-    """Fit one parameter of each of four processes to the logarithms of the leading ratios.
+    """Return how far the leading ratios are from each of four processes, after one parameter of
+    each is fitted to their logarithms.
 
-    `ValueError` for more ratios than T - 1. The tables of a T are computed once, in seconds.
+    Raises ValueError for more ratios than T - 1. The tables of a T are computed once, in seconds.
     """
     require(
         len(ratios) < n_points,
-        f"ratios must be at most n_points - 1 = {n_points - 1}, got {len(ratios)}",
+        f"ratios must hold at most n_points - 1 = {n_points - 1} of them, got {len(ratios)}",
     )
     logs = np.log(ratios)
     return ProcessMisfits(
@@ -256,7 +271,9 @@ def process_misfits(ratios: Ratios, n_points: GridPoints) -> ProcessMisfits:
 
 @lru_cache(maxsize=8)
 def _tables(n_points: int) -> tuple[Float[np.ndarray, "parameters components"], ...]:
-    """Logarithms of all ratios, a row for each parameter, in the order of `ProcessMisfits`."""
+    """Return the logarithms of all ratios, a row for each parameter, in the order of
+    `ProcessMisfits`.
+    """
     least = 0.04 / n_points
     rates = np.geomspace(least, 1, _VALUES)
     drifts = np.geomspace(least, 4000 / n_points, _VALUES)

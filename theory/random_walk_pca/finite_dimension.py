@@ -1,22 +1,24 @@
-"""What a finite dimension does to the PCA of a linear process: bias, scatter and rotation of the
-components.
+"""The effects of a finite dimension on the PCA of a linear process: bias, scatter and rotation of
+the components.
 
 With isotropic Gaussian steps in d dimensions the non-zero sample eigenvalues are those of Λ^(1/2) W
-Λ^(1/2), with Λ the population spectrum and W a Wishart matrix of mean one and d degrees of freedom,
-for every linear process. First order in 1/d is Lawley 1956 for the eigenvalues and derived here for
-ratios and overlaps; there d may be the effective dimension of anisotropic noise, whatever its rank.
-The second-order terms are derived here by perturbation theory to fourth order (they need isotropic
-Gaussian steps); their size says how far first order can be trusted. Of the plain walk Lawley's sum
-is closed by the zeros x_k = cos(π k / T) of Chebyshev's polynomial U_{T-1} and its differential
-equation. To first order only the fourth moment of the steps enters. The next order is 1/d where
-there is a sixth moment; Student's t with 4 < ν < 6 degrees of freedom has none, and adds a term of
-order d^(-(ν - 4)/2): single coordinates as large as sqrt(d) are rare, but each of them moves the
-ratio by a finite amount, which the linear response overestimates from five points on and
-underestimates at three.
+Λ^(1/2), for every linear process. Λ is the population spectrum and W a Wishart matrix of mean one
+and d degrees of freedom. The first order in 1/d is that of Lawley 1956 for the eigenvalues, and
+derived here for ratios and overlaps; there d may be the effective dimension of anisotropic noise,
+whatever its rank. The second-order terms are derived here by perturbation theory to fourth order,
+and need isotropic Gaussian steps; their size says how far the first order can be trusted. For the
+plain walk Lawley's sum is closed by the zeros x_k = cos(π k / T) of Chebyshev's polynomial U_{T-1}
+and its differential equation.
 
-`eigenvalues` is the whole population spectrum in any order and unit, `dim` is d, and laws are
-returned for the first `n_components` entries, or for k = 1, ..., T - 1 at index k - 1. `ValueError`
-if their eigenvalues are not positive or do not differ from all others.
+Of the law of the steps only the fourth moment enters to first order. The next order is 1/d if there
+is a sixth moment. Student's t with 4 < ν < 6 degrees of freedom has none, and adds a term of order
+d^(-(ν - 4)/2). Single coordinates as large as sqrt(d) are rare, but each of them moves the ratio by
+a finite amount, which the linear response overestimates from five points on and underestimates at
+three.
+
+`eigenvalues` is the whole population spectrum in any order and unit, and `dim` is d. Laws are
+returned for the first `n_components` entries, or for k = 1, ..., T - 1 at index k - 1. They raise
+ValueError if the eigenvalues of these components are not positive or do not differ from all others.
 """
 
 import warnings
@@ -34,11 +36,11 @@ from theory_on_trial.contract import Interval, guarded, require
 def eigenvalue_bias(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First-order relative bias E[l_k] / λ_k - 1 = (1/d) sum_{j != k} λ_j / (λ_k - λ_j). Source:
-    Lawley 1956.
+    """Return the relative bias E[l_k] / λ_k - 1 of the sample eigenvalues l_k to first order: (1/d)
+    sum_{j != k} λ_j / (λ_k - λ_j). Source: Lawley 1956.
 
-    A Gaussian random projection to `dim` dimensions biases a trajectory of any law alike, by its
-    own Gram spectrum.
+    A Gaussian random projection to `dim` dimensions biases a trajectory of any law in the same way,
+    by its own Gram spectrum.
     """
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     return np.sum(ratio * gain, axis=1) / dim
@@ -48,7 +50,9 @@ def eigenvalue_bias(
 def eigenvalue_bias_second_order(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Next term of the relative bias, (1/d^2) sum_{j != k} λ_k λ_j^2 / (λ_k - λ_j)^3."""
+    """Return the second-order term of the relative bias: (1/d^2) sum_{j != k} λ_k λ_j^2 / (λ_k -
+    λ_j)^3.
+    """
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     return np.sum(ratio**2 * gain**3, axis=1) / dim**2
 
@@ -57,8 +61,8 @@ def eigenvalue_bias_second_order(
 def eigenvalue_variance(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Relative variance of l_k to second order, (2/d)(1 - (1/d) sum_{j != k} (λ_j / (λ_k -
-    λ_j))^2). Lawley 1956.
+    """Return the relative variance of the sample eigenvalue l_k to second order: (2/d)(1 - (1/d)
+    sum_{j != k} (λ_j / (λ_k - λ_j))^2). Source: Lawley 1956.
     """
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     return 2 / dim * (1 - np.sum((ratio * gain) ** 2, axis=1) / dim)
@@ -68,8 +72,8 @@ def eigenvalue_variance(
 def mean_explained_variance_ratio(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First-order ρ_k (1 + (b_k - 2 ρ_k + 2q) / d), q = sum ρ_j^2, b_k / d `eigenvalue_bias`. Warns
-    for d < 30.
+    """Return the mean of the sample ratios to first order: ρ_k (1 + (b_k - 2 ρ_k + 2q) / d), with q
+    = sum ρ_j^2 and b_k / d the `eigenvalue_bias`. Warns for d < 30.
     """
     _warn_below_thirty(dim)
     bias = eigenvalue_bias(eigenvalues, dim, n_components)
@@ -82,8 +86,8 @@ def mean_explained_variance_ratio(
 def explained_variance_ratio_second_order(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Term of order 1/d^2 that `mean_explained_variance_ratio` leaves out, signed and in units of
-    the ratio itself.
+    """Return the term of order 1/d^2 that `mean_explained_variance_ratio` leaves out, with its sign
+    and in units of the ratio itself.
     """
     bias = dim * eigenvalue_bias(eigenvalues, dim, n_components)
     eigenvalue_term = dim**2 * eigenvalue_bias_second_order(eigenvalues, dim, n_components)
@@ -100,8 +104,8 @@ def explained_variance_ratio_second_order(
 def explained_variance_ratio_std(
     eigenvalues: Spectrum, dim: Dimension
 ) -> Float[np.ndarray, " spectrum"]:
-    """First-order sqrt((2/d) ρ_k^2 (1 - 2 ρ_k + q)) of the sample ratios, q = sum ρ_j^2. Warns
-    below 30 dimensions.
+    """Return the standard deviation of the sample ratios to first order: sqrt((2/d) ρ_k^2 (1 - 2
+    ρ_k + q)), with q = sum ρ_j^2. Warns for d < 30.
     """
     _warn_below_thirty(dim)
     ratios = eigenvalues / eigenvalues.sum()
@@ -115,11 +119,11 @@ def explained_variance_ratio_std(
 def overlap_deficit(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First-order mean of 1 - (sample . population eigenvector)^2, (1/d) sum_{j != k} λ_j λ_k /
-    (λ_j - λ_k)^2.
+    """Return the mean of 1 - (sample . population eigenvector)^2 to first order: (1/d) sum_{j != k}
+    λ_j λ_k / (λ_j - λ_k)^2.
 
-    The walk's deficit of cosine content; components beyond sqrt(d) are no cosines, and asking for
-    them warns.
+    For the walk it is the deficit of cosine content. Components beyond sqrt(d) are no cosines, and
+    asking for them warns.
     """
     if n_components > np.sqrt(dim):
         warnings.warn(
@@ -135,9 +139,10 @@ def overlap_deficit(
 def overlap_deficit_second_order(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Signed term of order 1/d^2 that `overlap_deficit` leaves out, the derivative of the mean
-    eigenvalue by λ_k inside the gaps alone: (3 m_4 - 2 m_3 + m_2 - m_1 m_2) / d^2, m_q = sum_{j !=
-    k} λ_j λ_k^(q-1) / (λ_k - λ_j)^q.
+    """Return the term of order 1/d^2 that `overlap_deficit` leaves out, with its sign: (3 m_4 - 2
+    m_3 + m_2 - m_1 m_2) / d^2, where m_q = sum_{j != k} λ_j λ_k^(q-1) / (λ_k - λ_j)^q.
+
+    It is the derivative of the mean eigenvalue by λ_k inside the gaps alone.
     """
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     first, second, third, fourth = (np.sum(ratio * gain**power, axis=1) for power in (1, 2, 3, 4))
@@ -147,7 +152,7 @@ def overlap_deficit_second_order(
 def _relative_gaps(
     eigenvalues: Float[np.ndarray, " spectrum"], n_components: int
 ) -> tuple[Float[np.ndarray, "components spectrum"], Float[np.ndarray, "components spectrum"]]:
-    """λ_j / λ_k and λ_k / (λ_k - λ_j), both zero where j = k, for the leading k."""
+    """Return λ_j / λ_k and λ_k / (λ_k - λ_j) for the leading k, both zero where j = k."""
     count = eigenvalues.size
     require(
         n_components <= count,
@@ -173,16 +178,15 @@ def _warn_below_thirty(dim: float) -> None:
     if dim < 30:
         warnings.warn(
             f"dim = {dim:.3g} is below 30: the finite-dimension scatter exceeds 7 % on the first "
-            "ratio of a walk, "
-            "and first order is not reliable",
+            "ratio of a walk, and first order is not reliable",
             stacklevel=4,
         )
 
 
 @guarded
 def effective_dimension(noise_spectrum: NoiseSpectrum) -> float:
-    """Effective dimension (tr Σ)^2 / tr(Σ^2) in [1, d] of noise of this spectrum: d in every
-    first-order law.
+    """Return the effective dimension (tr Σ)^2 / tr(Σ^2), in [1, d], of noise with this spectrum. It
+    takes the place of d in every first-order law.
     """
     relative = noise_spectrum / noise_spectrum.max()
     return float(relative.sum() ** 2 / np.sum(relative**2))
@@ -190,11 +194,11 @@ def effective_dimension(noise_spectrum: NoiseSpectrum) -> float:
 
 @guarded
 def combined_dimension(*dimensions: Dimension) -> float:
-    """Harmonic combination 1 / (1/d_1 + 1/d_2 + ...) of the noise's effective dimension and of
-    projection dimensions.
+    """Return the dimension 1 / (1/d_1 + 1/d_2 + ...) that stands for the effective dimension of the
+    noise and dimensions of random projections together.
 
-    A random projection to m acts as 1/d -> 1/d + 1/m, to first order. `ValueError` if no dimension
-    is given.
+    To first order a random projection to m dimensions acts as 1/d -> 1/d + 1/m. Raises ValueError
+    if no dimension is given.
     """
     require(len(dimensions) > 0, "dimensions must hold at least one value, got none")
     return float(1 / sum(1 / dimension for dimension in dimensions))
@@ -202,8 +206,9 @@ def combined_dimension(*dimensions: Dimension) -> float:
 
 @guarded
 def eigenvalue_bias_coefficient(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Lawley's b_k = (3/2) x_k / (1 + x_k): E[l_k] / λ_k = 1 + b_k / d + O(k^2 / d^2); it tends to
-    3/4 as T grows.
+    """Return the coefficient b_k of the walk's eigenvalue bias, E[l_k] / λ_k = 1 + b_k / d + O(k^2
+    / d^2): b_k = (3/2) x_k / (1 + x_k) with x_k = cos(π k / T). Source: Lawley 1956, summed here.
+    It tends to 3/4 as T grows.
     """
     # (1 + x_k) / 2 = cos^2(pi k / 2T), without cancellation near k = T.
     half_angle_cosine = np.sin(np.pi * np.arange(n_points - 1, 0, -1) / (2 * n_points))
@@ -214,13 +219,14 @@ def eigenvalue_bias_coefficient(n_points: Points) -> Float[np.ndarray, " compone
 def kurtosis_factor_ratio(
     n_points: Points, excess_kurtosis: Annotated[float, Interval(-2)]
 ) -> Float[np.ndarray, " components"]:
-    """Factor on the first-order variance of the sample ratio of component k, nearly 1 + kurtosis /
-    (4T).
+    """Return the factor that an excess kurtosis of the steps puts on the first-order variance of
+    the sample ratio of component k. It is nearly 1 + kurtosis / (4T).
 
-    The variance of l_k itself has the factor 1 + (kurtosis / 2) sum_j w_k(j)^4 = 1 + 3 kurtosis /
-    (4T), but 1 + kurtosis / T at k = T/2, whose sine mode w_k lives on every second step. What all
-    components share of it, kurtosis / (2T), cancels in the ratio. At T = 2 the factor is one. Needs
-    isotropic steps whose independent coordinates have this excess kurtosis.
+    The variance of l_k itself has the factor 1 + (kurtosis / 2) sum_j w_k(j)^4. This is 1 + 3
+    kurtosis / (4T), but 1 + kurtosis / T at k = T/2, whose sine mode w_k lives on every second
+    step. The part kurtosis / (2T), which all components share, cancels in the ratio. At T = 2 the
+    factor is one. The steps must be isotropic, with independent coordinates of this excess
+    kurtosis.
     """
     if n_points == 2:
         return np.ones(1)
@@ -240,7 +246,9 @@ _SMALL = 0.01  # below it the excess over the linear response is its leading ter
 
 @guarded
 def tail_shortfall(n_points: Points, freedom: Freedom) -> float:
-    """Return c in Var(ρ_1) = first order (1 + c d^(-(ν - 4)/2) + O(1/d)) for steps of Student's t.
+    """Return the coefficient c of the tail's term in the variance of the first ratio, Var(ρ_1) =
+    first order (1 + c d^(-(ν - 4)/2) + O(1/d)), for steps of Student's t with ν = `freedom` degrees
+    of freedom.
 
     A coordinate of one step is x = sqrt(u d) with density (ν / 2) C (u d)^(-ν/2) / u, the tail of
     unit variance (C = 2 Gamma((ν + 1)/2) / (sqrt(ν π) Gamma(ν/2)) ν^((ν - 1)/2) (1 - 2/ν)^(ν/2)).
@@ -263,7 +271,7 @@ def tail_shortfall(n_points: Points, freedom: Freedom) -> float:
     ) / values.sum()
 
     def excess(root: float) -> float:
-        """Sum over j of Δ_j^2 - (Δ_j'(0) u)^2 at u = root^2."""
+        """Return the sum over j of Δ_j^2 - (Δ_j'(0) u)^2 at u = root^2."""
         grams = gram + root**2 * np.einsum("ij,kj->jik", positions, positions)
         spectra = np.linalg.eigvalsh(grams)
         shifts = spectra[:, -1] / spectra.sum(axis=1) - share

@@ -1,15 +1,15 @@
-"""Linear processes X = A R of the same noise R: from the impulse response to the population
-spectrum; the walk with momentum, and averaged iterates.
+"""Linear processes X = A R of the same noise R: the population spectrum from the impulse response,
+the walk with momentum, and averaged iterates.
 
 A process whose response does not change in time has a lower-triangular Toeplitz A with first column
 h_1, ..., h_T. As the dimension grows the covariance over time of the centred trajectory tends to K
-= C A A^T C, with C = I - 11^T / T (the route of arXiv 1806.08805). With momentum v_t = γ v_{t-1} +
-ξ_t, x_t = x_{t-1} + v_t, started at rest; `momentum` is γ. The circulant formula is that of
-Antognini & Sohl-Dickstein 2018. Derived here: the sum over lags of the trace, the rate of the
-circulant formula, the crossover, the limit γ -> 1, where the scores are modes of a beam that is
-guided at its start and free at its end, and the Bessel law of the running mean of a walk. The
-exponential average with factor β is 1 - β times the walk with momentum β, so that the two share
-ratios and modes. Units of the step variance.
+= C A A^T C, with C = I - 11^T / T (the route of arXiv 1806.08805). The walk with momentum has v_t =
+γ v_{t-1} + ξ_t and x_t = x_{t-1} + v_t, and starts at rest; `momentum` is γ. The circulant formula
+is that of Antognini & Sohl-Dickstein 2018. Derived here are the sum over lags of the trace, the
+rate of the circulant formula, the crossover, the limit γ -> 1, and the Bessel law of the running
+mean of a walk. In the limit γ -> 1 the scores are modes of a beam that is guided at its start and
+free at its end. The exponential average with factor β is 1 - β times the walk with momentum β, so
+that the two share ratios and modes. Variances are in units of the step variance.
 """
 
 from typing import Annotated
@@ -28,8 +28,8 @@ _POINTS = "impulse_response must hold at least two recorded points"
 
 @guarded
 def toeplitz_covariance(impulse_response: Response) -> Float[np.ndarray, "points points"]:
-    """Covariance K = C A A^T C over time of response h_1, ..., h_T. ValueError for T < 2. Source:
-    arXiv 1806.08805.
+    """Return the covariance over time K = C A A^T C of a process with the response h_1, ..., h_T.
+    Raises ValueError for T < 2. Source: arXiv 1806.08805.
     """
     from scipy.linalg import toeplitz
 
@@ -41,16 +41,16 @@ def toeplitz_covariance(impulse_response: Response) -> Float[np.ndarray, "points
 
 @guarded
 def toeplitz_eigenvalues(impulse_response: Response) -> Float[np.ndarray, " components"]:
-    """The T - 1 largest eigenvalues of K, decreasing, to about T ε λ_1. Raises as
-    `toeplitz_covariance`.
+    """Return the T - 1 largest eigenvalues of K, decreasing, to about T ε λ_1, where ε is the
+    rounding unit of float64. Raises as `toeplitz_covariance`.
     """
     return np.linalg.eigvalsh(toeplitz_covariance(impulse_response))[:0:-1]
 
 
 @guarded
 def toeplitz_total_variance(impulse_response: Response) -> float:
-    """Total variance sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2, H_m = h_1 + ... + h_m.
-    `ValueError` for T < 2.
+    """Return the total variance tr K = sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2 with H_m = h_1 +
+    ... + h_m. Raises ValueError for T < 2.
     """
     require(len(impulse_response) >= 2, _POINTS)
     n_points = impulse_response.size
@@ -60,8 +60,8 @@ def toeplitz_total_variance(impulse_response: Response) -> float:
 
 @guarded
 def momentum_impulse_response(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " points"]:
-    """Response h_m = (1 - γ^m) / (1 - γ) of the position, m = 1, ..., T (m at γ = 1), for
-    `toeplitz_covariance`.
+    """Return the response h_m = (1 - γ^m) / (1 - γ) of the position, m = 1, ..., T, which is m at γ
+    = 1, for `toeplitz_covariance`.
     """
     return np.cumsum(momentum ** np.arange(n_points))
 
@@ -70,8 +70,8 @@ def momentum_impulse_response(n_points: Points, momentum: Momentum) -> Float[np.
 def momentum_explained_variance_ratio(
     n_points: Points, momentum: Momentum
 ) -> Float[np.ndarray, " components"]:
-    """Exact ratios ρ_k, k = 1, ..., T - 1, by the spectrum of the exact covariance; arXiv
-    1806.08805 at finite T.
+    """Return the exact ratios ρ_k of the walk with momentum, k = 1, ..., T - 1, from the spectrum
+    of its exact covariance. Source: arXiv 1806.08805, at finite T.
     """
     response = momentum_impulse_response(n_points, momentum)
     return toeplitz_eigenvalues(response) / toeplitz_total_variance(response)
@@ -81,10 +81,11 @@ def momentum_explained_variance_ratio(
 def momentum_circulant_eigenvalues(
     n_points: Points, momentum: Momentum
 ) -> Float[np.ndarray, " components"]:
-    """1 / (θ_k ((1 - γ)^2 + γ θ_k)), circulant, with cosines unchanged, for T (1 - γ) >> 1. Source:
-    arXiv 1806.08805.
+    """Return the circulant approximation 1 / (θ_k ((1 - γ)^2 + γ θ_k)) of the eigenvalues, for T (1
+    - γ) >> 1, where θ_k are the `laplacian_eigenvalues`. The cosines are unchanged. Source: arXiv
+    1806.08805.
 
-    Its relative error is O(T^-3) for fixed k and γ < 1, O(1/T) over all k, as derived here.
+    Its relative error is O(T^-3) for fixed k and γ < 1, and O(1/T) over all k, as derived here.
     """
     laplacian = laplacian_eigenvalues(n_points)
     return 1 / (laplacian * ((1 - momentum) ** 2 + momentum * laplacian))
@@ -94,15 +95,17 @@ def momentum_circulant_eigenvalues(
 def momentum_explained_variance_ratio_rate(
     n_points: Points, momentum: MomentumBelowOne, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First correction at fixed γ < 1 to the limit: ρ_k = 6 / (π k)^2 (1 + 6 γ / ((1 - γ^2) T))."""
+    """Return the ratios ρ_k = 6 / (π k)^2 (1 + 6 γ / ((1 - γ^2) T)), which have the first
+    correction to the limit at fixed γ < 1.
+    """
     correction = 6 * momentum / ((1 - momentum**2) * n_points)
     return explained_variance_ratio_limit(n_components) * (1 + correction)
 
 
 @guarded
 def momentum_crossover_index(n_points: Points, momentum: MomentumBelowOne) -> float:
-    """Component T (1 - γ) / (π sqrt(γ)) below which λ_k falls as k^-2, beyond as k^-4; infinite at
-    γ = 0.
+    """Return the component index T (1 - γ) / (π sqrt(γ)) below which λ_k falls as k^-2, and beyond
+    which it falls as k^-4. It is infinite at γ = 0.
     """
     return (
         float(n_points * (1 - momentum) / (np.pi * np.sqrt(momentum))) if momentum > 0 else np.inf
@@ -111,8 +114,8 @@ def momentum_crossover_index(n_points: Points, momentum: MomentumBelowOne) -> fl
 
 @guarded
 def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Positive roots μ_k of tan μ + tanh μ = 0: as γ -> 1 eigenvalues tend to T^4 / μ_k^4, of sum
-    T^4 / 30.
+    """Return the positive roots μ_k of tan μ + tanh μ = 0. As γ -> 1 the eigenvalues tend to T^4 /
+    μ_k^4, whose sum is T^4 / 30.
     """
     index = np.arange(1, n_components + 1)
     return bisect(
@@ -127,8 +130,8 @@ def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, "
 def integrated_walk_explained_variance_ratio(
     n_components: Components,
 ) -> Float[np.ndarray, " components"]:
-    """Ratios ρ_k = 30 / μ_k^4 of the integrated walk as T grows: 0.9589 in the first component, not
-    one.
+    """Return the limits ρ_k = 30 / μ_k^4 of the ratios of the integrated walk as T grows. The first
+    one is 0.9589, not one.
     """
     return 30 / integrated_walk_wavenumbers(n_components) ** 4
 
@@ -137,11 +140,11 @@ def integrated_walk_explained_variance_ratio(
 def integrated_walk_modes(
     times: Annotated[Float[np.ndarray, " times"], UNIT_INTERVAL], n_components: Components
 ) -> Float[np.ndarray, "times components"]:
-    """Modes cos(μ s) / cos μ + cosh(μ s) / cosh μ of the integrated walk at s = t / T, of mean zero
-    and not normalised.
+    """Return the modes cos(μ s) / cos μ + cosh(μ s) / cosh μ of the integrated walk at s = t / T.
+    They have mean zero and are not normalised.
 
-    Slope and third derivative vanish at the start (a guided beam), the second and third at the end
-    (a free one).
+    Their slope and third derivative vanish at the start (a guided beam), and their second and third
+    at the end (a free one).
     """
     phases = np.outer(times, integrated_walk_wavenumbers(n_components))
     ends = integrated_walk_wavenumbers(n_components)
@@ -152,11 +155,11 @@ def integrated_walk_modes(
 
 @guarded
 def running_mean_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Roots z_k of the law of the running mean (1/t) sum_{s <= t} x_s of a walk, just above (k +
-    1/2) π.
+    """Return the roots z_k in the law of the running mean (1/t) sum_{s <= t} x_s of a walk, each
+    just above (k + 1/2) π.
 
-    Positive roots of (J0 - I0)(-Y1 - (2/π) K1) + (J1 + I1)(Y0 + (2/π) K0) = 0, all Bessel functions
-    at z.
+    They are the positive roots of (J0 - I0)(-Y1 - (2/π) K1) + (J1 + I1)(Y0 + (2/π) K0) = 0, with
+    all Bessel functions at z.
     """
     from scipy.special import ive, jv, kv, yv
 
@@ -173,7 +176,7 @@ def running_mean_wavenumbers(n_components: Components) -> Float[np.ndarray, " co
 def running_mean_explained_variance_ratio(
     n_components: Components,
 ) -> Float[np.ndarray, " components"]:
-    """Limits ρ_k = 432 / z_k^4: .8357, .1126, .0294, ...; eigenvalues tend to 16 T^2 / z_k^4, of
-    sum T^2 / 27.
+    """Return the limits ρ_k = 432 / z_k^4 of the ratios of a walk's running mean: .8357, .1126,
+    .0294, ... The eigenvalues tend to 16 T^2 / z_k^4, whose sum is T^2 / 27.
     """
     return 432 / running_mean_wavenumbers(n_components) ** 4

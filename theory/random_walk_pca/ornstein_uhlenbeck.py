@@ -1,5 +1,5 @@
 """PCA of the discrete Ornstein-Uhlenbeck process x_t = (1 - α) x_{t-1} + ξ_t, exactly at every α
-and T, its limit as T grows at fixed c = α T, and the sphere on which it is trapped.
+and T; its limit as T grows at fixed c = α T; and the sphere on which it is trapped.
 
 The circulant formula and the critical radius are those of Antognini & Sohl-Dickstein 2018 (arXiv
 1806.08805). The exact spectra are derived here: every eigenvalue is 1 / (α^2 + a θ) with a = 1 - α,
@@ -9,9 +9,9 @@ missed. The paper has cosines throughout; they hold for c << 1 only. For c >> 1 
 trajectory act as if absorbing, the first component becomes a full-period sine, and a cosine content
 of one falls to (8 / 3 π)^2. In high dimension the process reverts in each coordinate, not in norm.
 
-`rate` is α, 0 for the plain walk and 1 for independent points, `crossover` is c. Spectra are
-decreasing and in units of the step variance, those of the limit in units of T^2 times it, lengths
-in units of its root. For α > 1 the fastest oscillation leads.
+`rate` is α, which is 0 for the plain walk and 1 for independent points, and `crossover` is c.
+Spectra are decreasing and in units of the step variance, and those of the limit in units of T^2
+times it; lengths are in units of its root. For α > 1 the fastest oscillation leads.
 """
 
 from typing import Annotated
@@ -34,15 +34,17 @@ from theory_on_trial.contract import NON_NEGATIVE, Fraction, guarded, require
 
 @guarded
 def impulse_response(n_points: Points, rate: Rate) -> Float[np.ndarray, " points"]:
-    """h_m = (1 - α)^(m - 1), m = 1, ..., T, for `toeplitz_covariance` and its total variance; arXiv
-    1806.08805.
+    """Return the impulse response h_m = (1 - α)^(m - 1), m = 1, ..., T, for `toeplitz_covariance`
+    and `toeplitz_total_variance`. Source: arXiv 1806.08805.
     """
     return (1 - rate) ** np.arange(n_points)
 
 
 @guarded
 def eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
-    """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at α = 1."""
+    """Return all T - 1 exact PCA eigenvalues of the process that starts at x_0 = 0. All are one at
+    α = 1.
+    """
     return np.sort(1 / _inverse_eigenvalue(_centred_frequencies(n_points, rate), rate))[::-1]
 
 
@@ -50,11 +52,11 @@ def eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"
 def modes(
     n_points: Points, rate: Rate, n_components: Components
 ) -> Float[np.ndarray, "points components"]:
-    """Leading exact eigenvectors of the process started at x_0 = 0, orthonormal columns with a
-    positive first entry.
+    """Return the leading exact eigenvectors of the process that starts at x_0 = 0, as orthonormal
+    columns with a positive first entry.
 
-    α^2 - μ cos(ω t) + μ (num / den) sin(ω t), μ = α^2 + a θ(ω). `ValueError` at α = 1 or k above T
-    - 1.
+    They are α^2 - μ cos(ω t) + μ (num / den) sin(ω t), with μ = α^2 + a θ(ω) and num and den of
+    `_boundary_terms`. Raises ValueError at α = 1 and for more than T - 1 components.
     """
     require(
         n_components < n_points,
@@ -77,16 +79,19 @@ def modes(
 
 @guarded
 def circulant_eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
-    """Circulant approximation 1 / (α^2 + (1 - α) θ_k), in the order of k. Source: arXiv 1806.08805.
+    """Return the circulant approximation 1 / (α^2 + (1 - α) θ_k) of the eigenvalues, in the order
+    of k, where θ_k are the `laplacian_eigenvalues`. Source: arXiv 1806.08805.
 
-    Its leading eigenvalue is right for α T << 1 and, within 2 / (α T), for α T >> 1; almost twice
-    it near α T = 2.
+    Its leading eigenvalue is right for α T << 1 and, within 2 / (α T), for α T >> 1. Near α T = 2
+    it is almost twice the exact one.
     """
     return 1 / (rate**2 + (1 - rate) * laplacian_eigenvalues(n_points))
 
 
 def _uncentred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " points"]:
-    """The root of sin((T + 1) ω) - a sin(T ω) in each ((j - 1) π / T, j π / T), j = 1, ..., T."""
+    """Return the root of sin((T + 1) ω) - a sin(T ω) in each interval ((j - 1) π / T, j π / T), j =
+    1, ..., T.
+    """
     ends = np.pi * np.arange(n_points + 1) / n_points
     return bisect(
         lambda omega: _boundary_terms(omega, n_points, rate)[1],
@@ -97,11 +102,11 @@ def _uncentred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " po
 
 
 def _centred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " components"]:
-    """The T - 1 increasing roots of (T α^2 - μ SC) den + μ num SS, one between each two uncentred
-    roots.
+    """Return the T - 1 roots of (T α^2 - μ SC) den + μ num SS, increasing, one between each two
+    uncentred roots.
 
-    SC, SS: sums of cos(ω t), sin(ω t). Where den = 0, num (num + 2 α) = μ - α^2 has no zero: num SS
-    gives the sign.
+    SC and SS are the sums of cos(ω t) and of sin(ω t). Where den = 0, num (num + 2 α) = μ - α^2 has
+    no zero, so that num SS gives the sign.
     """
 
     def secular(frequency: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
@@ -123,8 +128,8 @@ def _centred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " comp
 def _boundary_terms(
     frequency: Float[np.ndarray, " roots"], n_points: int, rate: float
 ) -> tuple[Float[np.ndarray, " roots"], Float[np.ndarray, " roots"]]:
-    """Num = cos((T+1) ω) - a cos(T ω) - α, den = sin((T+1) ω) - a sin(T ω), stably by half
-    angles.
+    """Return num = cos((T+1) ω) - a cos(T ω) - α and den = sin((T+1) ω) - a sin(T ω), stably by
+    half angles.
     """
     half_step = 2 * np.sin(frequency / 2)
     middle = frequency * (n_points + 0.5)
@@ -149,12 +154,13 @@ def _alternating(count: int) -> Float[np.ndarray, " count"]:
 def crossover_wavenumbers(
     crossover: Crossover, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Increasing roots y_k of the continuum secular equation; y_k = k π at c = 0.
+    """Return the increasing roots y_k of the secular equation of the limit T -> ∞ at α T = c. At c
+    = 0 they are k π.
 
-    [c^2 - (c^2 + y^2) sin(y) / y] (y cos y + c sin y) + (c^2 + y^2)(c cos y - c - y sin y)(1 - cos
-    y) / y = 0, with one root between each two neighbouring roots of y cos y + c sin y = 0 (the
-    process without centring). As c grows they tend to (k + 1) π for odd k and to the roots of
-    tan(y/2) = y/2 for even k.
+    The equation is [c^2 - (c^2 + y^2) sin(y) / y] (y cos y + c sin y) + (c^2 + y^2)(c cos y - c - y
+    sin y)(1 - cos y) / y = 0. It has one root between each two neighbouring roots of y cos y + c
+    sin y = 0 (the process without centring). As c grows they tend to (k + 1) π for odd k and to the
+    roots of tan(y/2) = y/2 for even k.
     """
 
     def uncentred(y: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
@@ -175,13 +181,14 @@ def crossover_wavenumbers(
 def crossover_eigenvalues(
     crossover: Crossover, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Limits of λ_k / T^2 at α T = c: 1 / (c^2 + y_k^2)."""
+    """Return the limits 1 / (c^2 + y_k^2) of λ_k / T^2 as T grows at α T = c."""
     return 1 / (crossover**2 + crossover_wavenumbers(crossover, n_components) ** 2)
 
 
 @guarded
 def crossover_total_variance(crossover: Crossover) -> float:
-    """Limit of tr K / T^2, in (0, 1/6] and 1/6 at c = 0.
+    """Return the limit of tr K / T^2, the total variance, as T grows at α T = c. It is in (0, 1/6],
+    and 1/6 at c = 0.
 
     It is f_2(-2c) + 2 f_3(-c) - 4 f_3(-2c) with f_k(z) = 1F1(1; k + 1; z) / k!, the exponential
     series without its first k terms, over z^k: nothing cancels at small c.
@@ -197,14 +204,16 @@ def crossover_total_variance(crossover: Crossover) -> float:
 def crossover_explained_variance_ratio(
     crossover: Crossover, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Limits of ρ_k at α T = c, from 6 / (π k)^2 at c = 0 to about 2 / c each for c >> 1."""
+    """Return the limits of the ratios ρ_k as T grows at α T = c: 6 / (π k)^2 at c = 0, and about 2
+    / c each for c >> 1.
+    """
     return crossover_eigenvalues(crossover, n_components) / crossover_total_variance(crossover)
 
 
 @guarded
 def trapping_radius(rate: StationaryRate) -> float:
-    """Radius r_c = 1 / sqrt(α (2 - α)) of the sphere on which the process settles. Source: arXiv
-    1806.08805.
+    """Return the radius r_c = 1 / sqrt(α (2 - α)) of the sphere on which the process settles.
+    Source: arXiv 1806.08805.
     """
     return float(1 / np.sqrt(rate * (2 - rate)))
 
@@ -213,8 +222,8 @@ def trapping_radius(rate: StationaryRate) -> float:
 def mean_squared_norm(
     steps: Annotated[Int[np.ndarray, " steps"], NON_NEGATIVE], rate: Rate
 ) -> Float[np.ndarray, " steps"]:
-    """E |x_t|^2 = (1 - a^(2t)) / (1 - a^2) after t steps from zero, a = 1 - α; t itself at α =
-    0.
+    """Return the mean squared norm E |x_t|^2 = (1 - a^(2t)) / (1 - a^2) after t steps from zero, a
+    = 1 - α. It is t at α = 0.
     """
     if rate == 0:
         return steps.astype(float)
@@ -226,8 +235,8 @@ def mean_squared_norm(
 
 @guarded
 def squared_norm_relative_std(dim: Dimension) -> float:
-    """Relative standard deviation sqrt(2 / d) of |x_t|^2, at every t, for Gaussian steps of
-    effective dimension d.
+    """Return the relative standard deviation sqrt(2 / d) of |x_t|^2, which is the same at every t,
+    for Gaussian steps of effective dimension d.
     """
     return float(np.sqrt(2 / dim))
 
@@ -236,15 +245,15 @@ def squared_norm_relative_std(dim: Dimension) -> float:
 def stationary_correlation(
     lag: Int[np.ndarray, " lags"], rate: StationaryRate
 ) -> Float[np.ndarray, " lags"]:
-    """E[x_s . x_t] / r_c^2 = a^|s - t| of the trapped process: later positions become orthogonal to
-    earlier ones.
+    """Return the correlation E[x_s . x_t] / r_c^2 = a^|s - t| of the trapped process at a `lag` s -
+    t. Later positions become orthogonal to earlier ones.
     """
     return (1 - rate) ** np.abs(lag)
 
 
 @guarded
 def escape_probability_bound(squared_fraction: Fraction, dim: Dimension) -> float:
-    """Chernoff's exp(-(d/2)(f - 1 - log f)) on P(|x_t|^2 < f r_c^2) of the trapped process,
-    isotropic Gaussian.
+    """Return Chernoff's upper bound exp(-(d/2)(f - 1 - log f)) on the probability that |x_t|^2 < f
+    r_c^2 in the trapped process with isotropic Gaussian steps; f = `squared_fraction`.
     """
     return float(np.exp(-dim / 2 * (squared_fraction - 1 - np.log(squared_fraction))))

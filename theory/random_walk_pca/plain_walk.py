@@ -1,17 +1,17 @@
 """Exact PCA of the plain random walk x_t = x_{t-1} + ξ_t at every number of recorded points.
 
 Antognini & Sohl-Dickstein 2018, "PCA of high dimensional random walks with comparison to neural
-network training", arXiv 1806.08805, obtains these eigenvalues as the large-T limit of a circulant
+network training", arXiv 1806.08805, obtain these eigenvalues as the large-T limit of a circulant
 matrix, and cosines and Lissajous curves in the same limit. Derived here: the centred walk is the
 pseudo-inverse of the forward difference applied to the steps, so its covariance over time is
-exactly the pseudo-inverse of the Laplacian of the path graph, and the formulas hold at every
-T >= 2, with the half-integer phase of the cosines, their Chebyshev form and the distances. The
-start and the first step never enter. The spectra without centring and on a circle resemble the
-walk's, and are controls for it.
+exactly the pseudo-inverse of the Laplacian of the path graph. The formulas hold at every T >= 2,
+with the half-integer phase of the cosines, their Chebyshev form and the distances. The start and
+the first step never enter. The spectra without centring and on a circle resemble the walk's, and
+are controls for it.
 
 Everywhere `n_points` is T, the number of recorded points (rows); a recorded start counts as a
-point. Variances are in units of the step variance tr(Σ), scores in units of its root. Points
-t = 1, ..., T are stored at index t - 1 and components k = 1, ..., T - 1 at index k - 1.
+point. Variances are in units of the step variance tr(Σ), scores in units of its root. Points t = 1,
+..., T are stored at index t - 1 and components k = 1, ..., T - 1 at index k - 1.
 """
 
 from typing import Annotated
@@ -25,8 +25,8 @@ from theory_on_trial.contract import Interval, guarded, require
 
 @guarded
 def laplacian_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Eigenvalues θ_k = 4 sin^2(π k / 2T), k = 1, ..., T - 1, of the path graph, increasing in (0,
-    4); classical.
+    """Return the eigenvalues θ_k = 4 sin^2(π k / 2T) of the Laplacian of the path graph, k = 1,
+    ..., T - 1, increasing in (0, 4). Source: classical.
     """
     index = np.arange(1, n_points)
     return 4 * np.sin(np.pi * index / (2 * n_points)) ** 2
@@ -34,18 +34,19 @@ def laplacian_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
 
 @guarded
 def eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
-    """λ_k = 1 / (2 - 2 cos(π k / T)) of the centred walk, decreasing, >= 1/4; the constant vector's
-    zero is left out.
+    """Return the eigenvalues λ_k = 1 / (2 - 2 cos(π k / T)) of the centred walk, decreasing and at
+    least 1/4. The zero of the constant vector is left out.
 
-    Divide by T - 1 for scikit-learn's convention. Source: arXiv 1806.08805; exactness derived here.
+    Divide by T - 1 for scikit-learn's convention. Source: arXiv 1806.08805; that they are exact is
+    derived here.
     """
     return 1 / laplacian_eigenvalues(n_points)
 
 
 @guarded
 def explained_variance_ratio(n_points: Points) -> Float[np.ndarray, " components"]:
-    """ρ_k(T) = 6 / ((T^2 - 1) θ_k), k = 1, ..., T - 1, of sum one. Source: arXiv 1806.08805;
-    normaliser derived here.
+    """Return the explained variance ratios ρ_k(T) = 6 / ((T^2 - 1) θ_k), k = 1, ..., T - 1, whose
+    sum is one. Source: arXiv 1806.08805; the normaliser is derived here.
 
     >>> explained_variance_ratio(300)[:3].round(4)
     array([0.6079, 0.152 , 0.0676])
@@ -55,8 +56,8 @@ def explained_variance_ratio(n_points: Points) -> Float[np.ndarray, " components
 
 @guarded
 def explained_variance_ratio_limit(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Limit 6 / (π^2 k^2) of the ratios as T grows, k = 1, ..., `n_components`. Source: arXiv
-    1806.08805.
+    """Return the limits 6 / (π^2 k^2) of the ratios as T grows, k = 1, ..., `n_components`. Source:
+    arXiv 1806.08805.
     """
     return 6 / (np.pi * np.arange(1, n_components + 1)) ** 2
 
@@ -65,8 +66,8 @@ def explained_variance_ratio_limit(n_components: Components) -> Float[np.ndarray
 def limit_relative_error(
     n_points: Points, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Leading (1 + π^2 k^2 / 12) / T^2 of ρ_k(T) / (6 / π^2 k^2) - 1, up to O(k^4 / T^4).
-    `ValueError` for k >= T.
+    """Return the leading term (1 + π^2 k^2 / 12) / T^2 of the relative excess of ρ_k(T) over its
+    limit 6 / (π^2 k^2), up to O(k^4 / T^4). Raises ValueError for k >= T.
     """
     require(
         n_components < n_points,
@@ -78,20 +79,22 @@ def limit_relative_error(
 
 @guarded
 def total_variance(n_points: Points) -> float:
-    """Total variance of the centred walk, sum of λ_k = (T^2 - 1) / 6, correctly rounded."""
+    """Return the total variance (T^2 - 1) / 6 of the centred walk, the sum of λ_k, correctly
+    rounded.
+    """
     return (n_points**2 - 1) / 6
 
 
 @guarded
 def squared_eigenvalue_sum(n_points: Points) -> float:
-    """Sum of λ_k^2 = (T^2 - 1)(2 T^2 + 7) / 180, correctly rounded."""
+    """Return the sum (T^2 - 1)(2 T^2 + 7) / 180 of λ_k^2, correctly rounded."""
     return (n_points**2 - 1) * (2 * n_points**2 + 7) / 180
 
 
 @guarded
 def participation_ratio(n_points: Points) -> float:
-    """Effective number of components (sum λ)^2 / sum λ^2 = 5 (T^2 - 1) / (2 T^2 + 7), in [1,
-    5/2).
+    """Return the effective number of components (sum λ)^2 / sum λ^2 = 5 (T^2 - 1) / (2 T^2 + 7),
+    which is in [1, 5/2).
     """
     return 5 * (n_points**2 - 1) / (2 * n_points**2 + 7)
 
@@ -100,8 +103,8 @@ def participation_ratio(n_points: Points) -> float:
 def cosine_modes(
     n_points: Points, n_components: Components
 ) -> Float[np.ndarray, "points components"]:
-    """u_k(t) = sqrt(2/T) cos(π k (t - 1/2) / T), orthonormal columns (DCT-II). ValueError for
-    `n_components` >= T.
+    """Return the eigenvectors u_k(t) = sqrt(2/T) cos(π k (t - 1/2) / T) of the centred walk, as
+    orthonormal columns (DCT-II). Raises ValueError for `n_components` >= T.
     """
     _require_components(n_components, n_points)
     phase = np.pi * (np.arange(1, n_points + 1) - 0.5) / n_points
@@ -110,8 +113,8 @@ def cosine_modes(
 
 @guarded
 def scores(n_points: Points, n_components: Components) -> Float[np.ndarray, "points components"]:
-    """PC scores p_k(t) = sqrt(λ_k) u_k(t), up to one sign each. `ValueError` if `n_components` is
-    above T - 1.
+    """Return the PC scores p_k(t) = sqrt(λ_k) u_k(t), each up to its sign. Raises ValueError if
+    `n_components` is above T - 1.
     """
     return np.sqrt(eigenvalues(n_points)[:n_components]) * cosine_modes(n_points, n_components)
 
@@ -120,8 +123,8 @@ def scores(n_points: Points, n_components: Components) -> Float[np.ndarray, "poi
 def score_amplitudes(
     n_points: Points, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Amplitudes b_k = sqrt(2 λ_k / T), tending to sqrt(2T) / (π k). ValueError for `n_components`
-    above T - 1.
+    """Return the amplitudes b_k = sqrt(2 λ_k / T) of the scores, which tend to sqrt(2T) / (π k).
+    Raises ValueError for `n_components` above T - 1.
     """
     _require_components(n_components, n_points)
     return np.sqrt(2 * eigenvalues(n_points)[:n_components] / n_points)
@@ -134,8 +137,8 @@ def chebyshev_scores(
     ],
     n_components: Components,
 ) -> Float[np.ndarray, "points components"]:
-    """Lissajous curves as functions of the first score: p_k / b_k = T_k(p_1 / b_1), T_k Chebyshev's
-    polynomials.
+    """Return the scores as functions of the first one, which are Lissajous curves: p_k / b_k =
+    T_k(p_1 / b_1), with T_k Chebyshev's polynomials.
 
     `first_score` is p_1 / b_1; column k - 1 of the result is p_k / b_k, up to one sign per
     component.
@@ -147,11 +150,11 @@ def chebyshev_scores(
 def cosine_content(
     modes: Float[np.ndarray, "points components"],
 ) -> Float[np.ndarray, " components"]:
-    """Squared overlap in [0, 1] of column k with the cosine u_k of the walk; columns need not be
-    normalised.
+    """Return the squared overlap, in [0, 1], of column k with the cosine u_k of the walk. Columns
+    need not be normalised.
 
-    `ValueError` for T < 2, more than T - 1 columns, or a column nearly zero. Source: Hess 2000,
-    Phys. Rev. E 62, 8438.
+    Raises ValueError for T < 2, for more than T - 1 columns, and for a column whose norm is zero or
+    underflows. Source: Hess 2000, Phys. Rev. E 62, 8438.
     """
     n_points, n_components = modes.shape
     require(
@@ -178,18 +181,18 @@ def _require_components(n_components: int, n_points: int) -> None:
 def uncentred_explained_variance_ratio_limit(
     n_components: Components,
 ) -> Float[np.ndarray, " components"]:
-    """Limit 8 / (π^2 (2k - 1)^2) of the ratios without centring: 81 % in the first component, 90 %
-    in two.
+    """Return the limits 8 / (π^2 (2k - 1)^2) of the ratios without centring: 81 % in the first
+    component, 90 % in two.
     """
     return 8 / (np.pi * (2 * np.arange(1, n_components + 1) - 1)) ** 2
 
 
 @guarded
 def circulant_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Eigenvalues 1 / (2 - 2 cos(2 π k / T)), k = 1, ..., T - 1, of a walk on a circle: sine and
-    cosine pairs.
+    """Return the eigenvalues 1 / (2 - 2 cos(2 π k / T)), k = 1, ..., T - 1, of a walk on a circle,
+    which has pairs of sines and cosines.
 
-    In the order of k, so entries k and T - k are equal; four times too small for small k. Source:
-    classical.
+    They are in the order of k, so that the entries k and T - k are equal. For small k they are four
+    times smaller than the walk's. Source: classical.
     """
     return 1 / (4 * np.sin(np.pi * np.arange(1, n_points) / n_points) ** 2)

@@ -1,4 +1,4 @@
-"""Many bracketed roots at once."""
+"""Bisection for many bracketed roots at once."""
 
 from collections.abc import Callable
 
@@ -15,11 +15,11 @@ def bisect(
     upper: Float[np.ndarray, " roots"],
     sign_at_lower: Float[np.ndarray, " roots"],
 ) -> Float[np.ndarray, " roots"]:
-    """The root of `function` in each bracket (lower_i, upper_i), given the sign it has just above
-    lower_i.
+    """Return the root of `function` in each bracket (lower_i, upper_i), given the sign that the
+    function has just above lower_i.
 
-    Given, because brackets may end at poles or trivial zeros. Each must hold exactly one sign
-    change.
+    The sign is given because brackets may end at poles or trivial zeros. Each bracket must hold
+    exactly one sign change.
     """
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2

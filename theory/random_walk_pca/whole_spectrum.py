@@ -2,10 +2,10 @@
 equivalent where the dimension is comparable to the number of points.
 
 With isotropic Gaussian steps of total variance one in d dimensions, d Tr G = sum_k λ_k χ^2_d. For
-the plain walk the Laplace transform is closed by Chebyshev's polynomials of the second kind, and
+the plain walk its Laplace transform is closed by Chebyshev's polynomials of the second kind, and
 tends to that of the Cramér-von Mises law. The companion Stieltjes transform m(z) of the d x d
 matrix X^T C X / d of the isotropic walk solves z = -1/m + (1/d) sum_k 1 / (θ_k + m) (Silverstein's
-equation), with the sum closed by the path-graph Laplacian. Derived here; arXiv 1806.08805 treats
+equation), whose sum is closed by the path-graph Laplacian. Derived here; arXiv 1806.08805 treats
 the infinite dimension only.
 """
 
@@ -22,7 +22,8 @@ _HARDLY_ANY = 1e-12  # of this many degrees of freedom the first order is exact
 
 @guarded
 def trace_laplace(argument: NonNegative, n_points: Points, dim: Dimension) -> float:
-    """E exp(-s d Tr G) = (T / U_{T-1}(1 + s))^(d/2) of the walk, for s = `argument`; in (0, 1].
+    """Return the Laplace transform E exp(-s d Tr G) = (T / U_{T-1}(1 + s))^(d/2) of the walk's
+    total variance, for s = `argument`; it is in (0, 1].
 
     d Tr G is the centred sum of squares of a d-dimensional walk whose steps have unit variance in
     every coordinate.
@@ -35,12 +36,13 @@ def trace_laplace(argument: NonNegative, n_points: Points, dim: Dimension) -> fl
 def trace_cdf(
     total: Float[np.ndarray, " totals"], eigenvalues: Spectrum, dim: Dimension
 ) -> Float[np.ndarray, " totals"]:
-    """P(sum_k λ_k χ^2_d <= total) for independent chi-squares of `dim` degrees of freedom.
+    """Return the probability that sum_k λ_k χ^2_d <= total, for independent chi-squares of `dim`
+    degrees of freedom.
 
-    The absolute error is rounding alone, about 1e-17 (10 + n d) for n eigenvalues. Computed as the
-    inverse Laplace transform of prod_k (1 + 2 s λ_k)^(-d/2) / s, by the trapezoidal rule on a
-    hyperbola through the saddle point that bends away from the branch points (Imhof 1961 integrates
-    along the imaginary axis instead).
+    The absolute error is rounding alone, about 1e-17 (10 + n d) for n eigenvalues. The probability
+    is the inverse Laplace transform of prod_k (1 + 2 s λ_k)^(-d/2) / s. It is computed by the
+    trapezoidal rule on a hyperbola through the saddle point that bends away from the branch points
+    (Imhof 1961 integrates along the imaginary axis instead).
     """
     weights = 2 * eigenvalues[eigenvalues > 0] / eigenvalues.max()
     probability = np.zeros(total.shape)
@@ -82,7 +84,7 @@ def _invert(value: float, weights: Float[np.ndarray, " spectrum"], dim: float) -
 
 
 def _log_sinhc(x: float) -> float:
-    """log(sinh(x) / x) for x >= 0, without cancellation at small x or overflow at large x."""
+    """Return log(sinh(x) / x) for x >= 0, without cancellation or overflow."""
     if x < 1:
         series = 1.0
         for factor in (272, 210, 156, 110, 72, 42, 20):
@@ -93,10 +95,10 @@ def _log_sinhc(x: float) -> float:
 
 @guarded
 def laplacian_resolvent_trace(shift: NonNegative, n_points: Points) -> float:
-    """sum_{k=1}^{T-1} 1 / (θ_k + m) = (T coth(T φ) - coth φ) / (2 sinh φ), cosh φ = 1 + m/2, m =
-    `shift`.
+    """Return the trace sum_{k=1}^{T-1} 1 / (θ_k + m) = (T coth(T φ) - coth φ) / (2 sinh φ) of the
+    path Laplacian's resolvent, with cosh φ = 1 + m/2 and m = `shift`.
 
-    Evaluated without cancellation down to m = 0, where it is (T^2 - 1) / 6.
+    It is evaluated without cancellation down to m = 0, where it is (T^2 - 1) / 6.
     """
     angle = 2 * np.arcsinh(np.sqrt(shift) / 2)
     numerator = n_points**2 * _langevin_slope(n_points * angle) - _langevin_slope(angle)
@@ -108,8 +110,9 @@ def laplacian_resolvent_trace(shift: NonNegative, n_points: Points) -> float:
 def companion_stieltjes(
     z: Annotated[float, Interval(high=0, closed="()")], n_points: Points, dim: Dimension
 ) -> float:
-    """m(z) of the isotropic walk at real z < 0, the limit of Tr (X^T C X / d - z)^(-1) / d, X of
-    unit step variance in every coordinate. Source: Silverstein's equation, closed here.
+    """Return the companion Stieltjes transform m(z) of the isotropic walk at real z < 0: the limit
+    of Tr (X^T C X / d - z)^(-1) / d, where X has unit step variance in every coordinate. Source:
+    Silverstein's equation, closed here.
     """
     from scipy.optimize import brentq
 
@@ -121,7 +124,7 @@ def companion_stieltjes(
 
 
 def _langevin_slope(x: float) -> float:
-    """(coth(x) - 1/x) / x for x >= 0: 1/3 at zero, without cancellation at small x."""
+    """Return (coth(x) - 1/x) / x for x >= 0, without cancellation at small x; it is 1/3 at zero."""
     from scipy.special import hyp0f1
 
     if x < 1:
