@@ -14,7 +14,7 @@ _SHARED = {"__main__", "rivals", "rivals_in_pytest", "side_by_side"}
 
 
 def papers() -> list[str]:
-    """The names of all benchmarks."""
+    """Return the names of all benchmarks."""
     modules = pkgutil.iter_modules([str(Path(__file__).parent)])
     return sorted({module.name for module in modules} - _SHARED)
 

@@ -1,5 +1,6 @@
-"""Seconds and memory of the tools for own data, compared with the bare linear algebra that gives
-the same answers.
+"""Compare the tools for own data with the bare linear algebra that gives the same answers.
+
+The tables give seconds and memory of both.
 """
 
 from collections.abc import Callable
@@ -28,8 +29,8 @@ def table(seed: int, rows: int, columns: int):
 
 
 def bare_range(x, y):
-    """The cosines of all pairs from one Gram matrix, and the ends of their range for three
-    condition numbers.
+    """Compute the cosines of all pairs from one Gram matrix, and the lower ends of their ranges for
+    three condition numbers. Return the least end.
     """
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosines = (unit @ unit.T)[np.triu_indices(len(x), 1)]
@@ -41,7 +42,9 @@ def bare_range(x, y):
 
 
 def bare_pursuit(x, y):
-    """The coherence of the columns, and what scikit-learn's orthogonal matching pursuit selects."""
+    """Compute the coherence of the columns and select features by scikit-learn's orthogonal
+    matching pursuit. Return a number that depends on both.
+    """
     from sklearn.linear_model import orthogonal_mp
 
     unit = x / np.linalg.norm(x, axis=0)
@@ -51,16 +54,16 @@ def bare_pursuit(x, y):
 
 
 def views(x, y):
-    """Two views, the second with half as many columns, and labels of the first quarter of the
-    rows.
+    """Return two views, the second with half as many columns, and labels of the first quarter of
+    the rows.
     """
     half = x.shape[1] // 2
     return x, x[:, :half] + 0.5 * x[:, half : 2 * half], y[: len(y) // 4]
 
 
 def bare_labels(x, y):
-    """Least squares of one view on the other, and of the label on the view and on its
-    prediction.
+    """Fit by least squares one view to the other, and the label to the view and to its prediction.
+    Return the squared error of the label on the view.
     """
     first, second, labels = views(x, y)
     n = len(labels)
@@ -72,13 +75,15 @@ def bare_labels(x, y):
 
 
 def halves(x):
-    """Two related views with equally many columns."""
+    """Return two related views with equally many columns."""
     half = x.shape[1] // 2
     return x[:, :half], 0.5 * x[:, :half] + x[:, half:]
 
 
 def bare_correlations(x, y):
-    """Canonical correlations by two QR factorisations and a singular value decomposition."""
+    """Compute canonical correlations by two QR factorisations and a singular value decomposition.
+    Return their sum.
+    """
     first, second = (np.linalg.qr(view - view.mean(axis=0))[0] for view in halves(x))
     return float(np.linalg.svd(first.T @ second, compute_uv=False).sum())
 
@@ -88,12 +93,12 @@ def scores(x):
 
 
 def bare_infonce(x, y):
-    """The mean of the diagonal of the log softmax, with all rows as candidates."""
+    """Return log n plus the mean of the diagonal of the log softmax; all n rows are candidates."""
     return float(np.mean(np.diag(log_softmax(scores(x), axis=1))) + np.log(len(x)))
 
 
 def audited(x, y):
-    """Predictions, outcomes, and overlapping groups."""
+    """Return predictions, outcomes, and overlapping groups."""
     predictions = 1 / (1 + np.exp(-x[:, 0]))
     return (
         predictions,
@@ -103,8 +108,8 @@ def audited(x, y):
 
 
 def bare_means(x, y):
-    """The mean residual of each group at each level, and least squares of residuals on the groups,
-    fitted to half the rows.
+    """Compute the mean residual of each group at each level, and fit the residuals to the groups by
+    least squares on half the rows. Return a number that depends on both.
     """
     predictions, outcomes, groups = audited(x, y)
     level = np.minimum((predictions * LEVELS).astype(int), LEVELS - 1)

@@ -1,9 +1,8 @@
-"""Label curves of a learned pretext: one decomposition and a closed form, compared with a pipeline
-that is refitted many times.
+"""Compare a closed form for label curves of a learned pretext with a pipeline that is refitted.
 
 `python -m benchmarks.conditional_independence_ssl [--quick]` prints the table. The pipeline is
-scikit-learn's, fitted `repetitions` times at each of ten numbers of labels to random data. Ours is
-the formula that the claims verify.
+scikit-learn's, which is fitted to random data `repetitions` times at each of ten numbers of labels.
+Ours takes one decomposition and the formula that the claims verify.
 """
 
 from collections.abc import Callable

@@ -1,5 +1,6 @@
-"""The loss of an encoder on a world of six points: enumeration, compared with random triples as one
-would otherwise draw them.
+"""Compare enumeration with random triples for the loss of an encoder on a world of six points.
+
+Random triples are the usual way to compute this loss.
 """
 
 import math
@@ -12,7 +13,7 @@ from benchmarks.side_by_side import answers, command, contest, worst
 
 
 def world(seed: int):
-    """Weights of three classes, their laws on six points, and features in the plane."""
+    """Return the weights of three classes, their laws on six points, and features in the plane."""
     generator = np.random.default_rng(seed)
     return (
         np.array([0.5, 0.3, 0.2]),
@@ -64,7 +65,7 @@ CONTENDERS = {
 
 
 def exactly(seed: int) -> float:
-    """The loss as an exactly rounded sum over all classes and triples."""
+    """Return the loss as an exactly rounded sum over all classes and triples, in bits."""
     weights, laws, features = world(seed)
     return math.fsum(
         weights[c]

@@ -1,8 +1,8 @@
-"""How far cosines can move: the closed form, compared with refits and random gauges.
+"""Compare the closed form for the range of a cosine with refits and random gauges.
 
-`python -m benchmarks.cosine_similarity [--quick]` prints the table. The figure of merit is the
-share of the whole range of one pair's cosine that each contender finds. Refits are not limited to a
-condition number.
+`python -m benchmarks.cosine_similarity [--quick]` prints the table. Its figure is the mean width of
+the range of one pair's cosine that each contender finds. Refits are not limited to a condition
+number.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,9 @@ CONDITION = 10.0
 
 
 def world(seed: int, items: int, rank: int):
-    """Ratings whose singular values fall evenly from 19, and the item factors of one optimum."""
+    """Return ratings whose singular values fall evenly from 19, the item factors of one optimum,
+    and the generator.
+    """
     generator = np.random.default_rng(seed)
     left, right = (np.linalg.qr(generator.normal(size=(n, items)))[0] for n in (4 * items, items))
     x = (left * np.linspace(19, 1, items)) @ right.T
@@ -27,7 +29,9 @@ def world(seed: int, items: int, rank: int):
 
 
 def refits(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
-    """The range of the pair's cosine over five starts of L-BFGS, with gradients written by hand."""
+    """Return a function of a seed that gives the range of the pair's cosine over five starts of
+    L-BFGS, with gradients written by hand.
+    """
     from scipy.optimize import minimize
 
     def estimate(seed: int) -> tuple[float, float]:
@@ -56,7 +60,9 @@ def refits(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
 
 
 def random_gauges(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
-    """The range of the pair's cosine over 20 000 random gauges of the condition number."""
+    """Return a function of a seed that gives the range of the pair's cosine over 20 000 random
+    gauges of the condition number.
+    """
     from sims.cosine_similarity import draw_gauges, gauged_cosines
 
     def estimate(seed: int) -> tuple[float, float]:

@@ -1,5 +1,7 @@
-"""Mean, variance and fourth moment of x given one y: derivatives, compared with the usual samples
-with importance weights.
+"""Compare derivatives with importance samples for the posterior moments of x given one y.
+
+The moments are the second, third and fourth about the mean. Samples with importance weights are the
+usual way.
 """
 
 from collections.abc import Callable
@@ -14,7 +16,7 @@ SIGMA = 0.8
 
 
 def world():
-    """A mixture of three bumps."""
+    """Return the prior, a mixture of three bumps."""
     from sims.denoising_posterior import Mixture
 
     deviations = np.array([0.3, 0.6, 0.2])[:, None, None]
@@ -57,8 +59,8 @@ CONTENDERS = {"NumPy, importance samples": importance, "ours, derivatives": deri
 
 
 def exactly(seed: int) -> list[float]:
-    """The moments as integrals over the posterior. The fine rule is exact for what vanishes at both
-    ends.
+    """Return the moments as integrals over the posterior. The fine rule is exact for functions that
+    vanish at both ends.
     """
     prior = world()
     y = 0.1 + 0.2 * (seed % 5)
@@ -71,7 +73,7 @@ def exactly(seed: int) -> list[float]:
 
 
 def apart(seed: int, found: list[float], _: int) -> dict[str, float]:
-    """The relative errors of the second and of the fourth moment."""
+    """Return the larger of the relative errors of the second and of the fourth moment."""
     truth = exactly(seed)
     return {"error": max(abs(found[k] / truth[k] - 1) for k in (0, 2))}
 

@@ -1,5 +1,7 @@
-"""How much of a first task each of many labellings of a second task makes a model forget: the
-overlap, compared with refits.
+"""Compare two ways to compute forgetting: the overlap of two tasks, and refits.
+
+The second task has many labellings, and each contender gives how much of the first task every one
+makes a model forget.
 """
 
 from collections.abc import Callable
@@ -14,14 +16,14 @@ RIDGE = 0.5
 
 @cache
 def world(residuals: int, dim: int, seed: int):
-    """The features of both tasks, and residuals of the second."""
+    """Return the features of both tasks, and residuals of the second."""
     generator = np.random.default_rng(seed)
     shapes = (dim // 2, dim), (dim // 2, dim), (residuals, dim // 2)
     return tuple(generator.standard_normal(shape) for shape in shapes)
 
 
 def refit(first, second, labels):
-    """The forgetting that each column of labels causes."""
+    """Return the forgetting that each column of labels causes."""
     hessian = second.T @ second + RIDGE * np.eye(second.shape[1])
     return np.sum((first @ np.linalg.solve(hessian, second.T @ labels)) ** 2, axis=0)
 
@@ -42,7 +44,9 @@ CONTENDERS = {"NumPy, refitting": refitting, "ours, by overlap": overlap}
 
 
 def apart(seed: int, deltas: object, residuals: int, dim: int) -> dict[str, float]:
-    """The relative error of the forgetting, compared with one solution for all residuals."""
+    """Return the largest relative error of the forgetting, compared with one solution for all
+    residuals.
+    """
     first, second, labels = world(residuals, dim, seed)
     return {"error": float(np.max(np.abs(np.asarray(deltas) / refit(first, second, labels.T) - 1)))}
 

@@ -1,12 +1,13 @@
-"""In-context learning side by side with others:
-`python -m benchmarks.in_context_learning [--quick]`.
+"""Compare our in-context learners and their training with NumPy and with PyTorch.
+
+`python -m benchmarks.in_context_learning [--quick]` prints the tables.
 
 Rules: nine textbook learners (least squares, ridge twice, a gradient step twice, a pass of SGD
-twice, 3 nearest neighbours twice) predict every label of 64 prompts of 40 examples at d = 8 from
-the 1, ..., 39 examples before it. NumPy does all prompts of a prefix at once.
+twice, 3 nearest neighbours twice) predict every label of 64 prompts of 40 examples at d = 8. They
+predict it from the 1, ..., 39 examples before it. NumPy does all prompts of a prefix at once.
 
-Training: the same decoder (pre-LN, un-normalised residual, exact GeLU) with the same law of start
-and prompts, the same Adam and schedule, against a loop of PyTorch on the CPU. The loss is the mean
+Training: a loop of PyTorch on the CPU has the same decoder (pre-LN, un-normalised residual, exact
+GeLU) with the same law of start and prompts, and the same Adam and schedule. The loss is the mean
 over the last tenth of the steps, then over all rounds.
 
 Processes, turns and seconds are those of `benchmarks.side_by_side`.
@@ -40,7 +41,7 @@ WARM_UP = 0.1
 
 
 def draw(seed: int, count: int):
-    """Inputs and noisy labels."""
+    """Return the inputs and noisy labels of `count` prompts."""
     rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((count, EXAMPLES, DIMENSION))
     weights = rng.standard_normal((count, DIMENSION))
@@ -103,7 +104,7 @@ def in_numpy():
 
 
 def reference(inputs, labels):
-    """The answers to one prompt, by the theory."""
+    """Return the answers of all rules to one prompt, by the theory."""
     answers = []
     for k in range(1, EXAMPLES):
         X = inputs[:k]
@@ -121,7 +122,9 @@ def reference(inputs, labels):
 
 
 def answer_rules(name: str) -> Callable[[int], Response]:
-    """The processor seconds of a round, and the largest error of the first prompt."""
+    """Return a function of a seed that gives the processor seconds of a round, and the largest
+    error of the first prompt.
+    """
     predict = ours() if name == OURS else in_numpy()
 
     def answer(seed: int) -> Response:
@@ -226,7 +229,9 @@ def train_torch(seed: int, steps: int):
 
 
 def answer_training(name: str, steps: int) -> Callable[[int], Response]:
-    """The processor seconds of a training, and the loss in its last tenth."""
+    """Return a function of a seed that gives the processor seconds of a training, and the mean loss
+    in its last tenth.
+    """
     train = train_ours if name == OURS else train_torch
 
     def answer(seed: int) -> Response:

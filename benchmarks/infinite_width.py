@@ -1,5 +1,6 @@
-"""Forty steps of a very wide linear network of mean-field scaling: the recursion of its limit,
-compared with training.
+"""Compare the recursion of the infinite-width limit with training a very wide linear network.
+
+The network has mean-field scaling, and takes forty steps.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ RATE = 0.15
 
 
 def series(seed: int):
-    """Inputs of either sign, and targets that are 1.5 times the inputs."""
+    """Return inputs of either sign, and targets that are 1.5 times the inputs."""
     x = np.random.default_rng(seed).choice([-1.0, -0.5, 0.5, 1.0], STEPS)
     return x, 1.5 * x
 
@@ -58,7 +59,7 @@ CONTENDERS = {"NumPy network": numpy_network, "our network": our_network, "our l
 
 
 def exactly(seed: int) -> float:
-    """The limit from the moments of the weights, in fractions."""
+    """Return the limit of the last output from the moments of the weights, in fractions."""
     from fractions import Fraction
 
     a = Fraction(1)

@@ -1,14 +1,18 @@
-"""Learning curves and descents of deep linear networks, side by side with what users would run.
+"""Compare learning curves and descents of deep linear networks with what users would run.
 
-`python -m benchmarks.jepa_bias [--quick]`
+`python -m benchmarks.jepa_bias [--quick]` prints the tables.
 
-Curves: 4096 JEPA features of random depth, start, covariance and regression coefficient, the
-strength at 256 times each, by SciPy's `solve_ivp` (LSODA) in a loop (in log coordinates, with the
-tolerance that comes nearest to our accuracy), by a vectorised closed form, and by our program.
-Descents: 64 networks of 16 features, depth 3, 5000 steps on the JEPA loss by hand-written
-gradients, each in its own random basis. What the first run takes beyond a later one (compilation)
-has its own column. Slow contenders do a part only: they are extrapolated, and marked by ~.
-Processes, turns and seconds are those of `benchmarks.side_by_side`.
+Curves: the strength of 4096 JEPA features at 256 times each, with random depth, start, covariance
+and regression coefficient. The contenders are SciPy's `solve_ivp` (LSODA) in a loop, a vectorised
+closed form, and our program. LSODA runs in log coordinates, with the tolerance that comes nearest
+to our accuracy.
+
+Descents: 64 networks of 16 features and depth 3 take 5000 steps on the JEPA loss by hand-written
+gradients, each in its own random basis.
+
+The time by which the first run exceeds a later one (compilation) has its own column. Slow
+contenders do a part only: their time is extrapolated, and marked by ~. Processes, turns and seconds
+are those of `benchmarks.side_by_side`.
 """
 
 from collections.abc import Callable
@@ -45,7 +49,7 @@ QUICK = [
 
 
 class Features(NamedTuple):
-    """Random features, one per entry, and the times at which they are asked for."""
+    """Random features, one per entry, and the times at which their strengths are computed."""
 
     depth: Any
     init: Any
@@ -55,7 +59,9 @@ class Features(NamedTuple):
 
 
 def draw_features(seed: int) -> Features:
-    """Depths 1, 2, 3 and 5, starts below the target, times up to twice the critical time."""
+    """Return features of depths 1, 2, 3 and 5 with starts below the target, and times up to twice
+    the critical time.
+    """
     rng = np.random.default_rng((seed, 0))
     depth = rng.choice([1, 2, 3, 5], FEATURES)
     regression = rng.uniform(0.5, 1.5, FEATURES)
@@ -66,7 +72,9 @@ def draw_features(seed: int) -> Features:
 
 
 def log_velocity(depth, covariance, regression):
-    """The paper's equation (7) for s, the logarithm of the strength, in the flow's clock."""
+    """Return the velocity of s, the logarithm of the strength, by the paper's equation (7), as a
+    function of the flow's time and s.
+    """
     return lambda _, s: (
         depth * covariance * (np.exp((2 - 1 / depth) * s) - np.exp(2 * s) / regression)
     )
@@ -111,10 +119,10 @@ def exact_curves(features: Features, cells: int):
 
 
 def draw_networks(seed: int):
-    """Covariances [runs, dim, dim] in random bases, and aligned starts: factors [runs, depth, dim,
-    dim] and V.
+    """Return covariances [runs, dim, dim] in random bases, and aligned starts: factors [runs,
+    depth, dim, dim] and the predictor V.
 
-    Features with the larger covariance have the larger regression coefficient: otherwise rounding,
+    Features with the larger covariance have the larger regression coefficient. Otherwise rounding,
     amplified along the plateaus, would make equal programs differ.
     """
     rng = np.random.default_rng((seed, 1))
@@ -131,7 +139,9 @@ def draw_networks(seed: int):
 
 
 def descent(Sigma_xx, Sigma_yx, layers, predictor):
-    """Gradient descent on the JEPA loss; leading axes of the matrices are runs."""
+    """Return the encoder after gradient descent on the JEPA loss. The leading axes of the matrices
+    are runs.
+    """
     first, second, third = layers
     for _ in range(STEPS):
         below = second @ first
@@ -179,7 +189,9 @@ def descender(name: str, cells: int) -> Run:
 
 
 def answer_round(table: str, name: str, cells: int) -> Callable[[int], Response]:
-    """The processor seconds of one round, and the largest relative error."""
+    """Return a function of a seed that gives the processor seconds of one round, and the largest
+    relative error.
+    """
     if table == "curves":
         draw = draw_features
         run = curve_solver(name, cells)

@@ -1,4 +1,4 @@
-"""Two subspaces from few samples: K-subspaces, compared with a soft denoiser trained by Adam."""
+"""Compare K-subspaces with a soft denoiser trained by Adam, on few samples of two subspaces."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ GROUPS = 2
 
 
 def world(seed: int, samples: int):
-    """Projectors of the true subspaces, and noiseless samples of each."""
+    """Return the projectors of the true subspaces, and noiseless samples of each."""
     generator = np.random.default_rng(seed)
     bases = [np.linalg.qr(generator.standard_normal((AMBIENT, DIM)))[0] for _ in range(GROUPS)]
     points = np.concatenate(
@@ -24,14 +24,16 @@ def world(seed: int, samples: int):
 
 
 def distance(true, learned) -> float:
-    """The larger of the squared distances of the two subspaces, in the best matching."""
+    """Return the larger of the two squared distances between true and learned projectors, in the
+    best matching.
+    """
     table = np.array([[np.sum((p - q) ** 2) for q in learned] for p in true])
     return float(min(max(table[0, 0], table[1, 1]), max(table[0, 1], table[1, 0])))
 
 
 def adam(samples: int, steps: int) -> Callable[[int], float]:
-    """Denoise at noise levels drawn between 0.1 and 1, by a network that has the form of the
-    posterior mean.
+    """Return a function of a seed that gives the distance of a denoiser trained by Adam. Its
+    network has the form of the posterior mean, and noise levels are drawn between 0.1 and 1.
     """
     import jax
     import jax.numpy as jnp
@@ -77,7 +79,9 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
 
 
 def lloyd(samples: int, steps: int) -> Callable[[int], float]:
-    """K-subspaces from ten starts. `steps`, the length of Adam's training, is not used."""
+    """Return a function of a seed that gives the distance of K-subspaces from ten starts. `steps`,
+    the length of Adam's training, is not used.
+    """
     from sims.low_dim_diffusion import k_subspaces
 
     def solve(seed: int) -> float:

@@ -1,4 +1,4 @@
-"""How long a map of a cheap claim takes, compared with a loop over the claim's cells."""
+"""Compare a map of a cheap claim with a loop over the claim's cells."""
 
 import os
 import tempfile
@@ -19,7 +19,7 @@ QUICK = [(6, 1)]
 
 
 def grid(cells: int) -> dict[str, Any]:
-    """Values of both settings, inside the claim's domain."""
+    """Return values of both settings, inside the claim's domain."""
     alphas = np.geomspace(0.1, 10, cells)
     separabilities = np.geomspace(100, 10_000, cells)
     return {
@@ -60,8 +60,8 @@ CONTENDERS = {"a loop over claim(…).run": looping, "claim(…).map": mapping}
 
 
 def answer_seed(name: str, cells: int) -> Callable[[int], dict[str, Any]]:
-    """Answers with seconds by the clock; `benchmarks.side_by_side.answers` counts those of one
-    processor.
+    """Return a function of a seed that answers with seconds by the clock.
+    `benchmarks.side_by_side.answers` counts those of one processor.
     """
     verdicts_of = CONTENDERS[name](cells)
 
@@ -75,7 +75,7 @@ def answer_seed(name: str, cells: int) -> Callable[[int], dict[str, Any]]:
 
 
 def figures(name: str, answers: list[dict[str, Any]]) -> str:
-    """The evidence that the same work was done, and the processor seconds of all processes
+    """Return the evidence that the same work was done, and the processor seconds of all processes
     together.
     """
     spent = answers[-1]["processors"] - answers[-2]["processors"]

@@ -1,7 +1,7 @@
-"""Mixup fits side by side with scikit-learn: `python -m benchmarks.mixup [--quick]`.
+"""Compare Mixup fits with scikit-learn: `python -m benchmarks.mixup [--quick]`.
 
-Everybody minimises the same empirical Mixup losses, the mixing weight averaged by a rule of six
-nodes for U[0, 1], on the same samples of two Gaussian classes at seven separabilities. Ours keeps
+All contenders minimise the same empirical Mixup losses on the same samples of two Gaussian classes
+at seven separabilities. A rule of six nodes for U[0, 1] averages over the mixing weight. Ours keeps
 the pairs factorised; the others get all mixtures as rows, each unordered pair once. Ours fits 1000
 seeds, the others 20 or fewer; their time for the whole grid is extrapolated and marked by ~.
 Processes, turns and seconds are those of `benchmarks.side_by_side`.
@@ -35,7 +35,9 @@ Fit = Callable[[Any, Any], Any]  # all samples, labels -> weights
 
 
 def draw(round_: int, n: int, d: int, seeds: int):
-    """Samples [cells, n, d], a cell being a separability and a seed, and their common labels."""
+    """Return samples [cells, n, d], where a cell is a separability and a seed, and their common
+    labels.
+    """
     rng = np.random.default_rng((round_, n, d))
     labels = (np.arange(n) < n // 2).astype(float)
     noise = rng.standard_normal((seeds, len(SEPARABILITIES), n, d)) * np.sqrt(
@@ -47,8 +49,8 @@ def draw(round_: int, n: int, d: int, seeds: int):
 
 
 def mixtures(features, labels):
-    """All mixtures as rows, their labels and weights: unordered pairs, as both orders have the same
-    loss.
+    """Return all mixtures as rows, their labels and weights. Each unordered pair is one row, since
+    both orders have the same loss.
     """
     law = MixingLaw.beta(1.0, NODES)
     first, second = np.triu_indices(len(labels))
@@ -60,7 +62,7 @@ def mixtures(features, labels):
 
 
 def newton_step(features, labels, parameters):
-    """The step from the weights to the minimum, to first order, by the expanded rows."""
+    """Return the step from the weights to the minimum, to first order, by the expanded rows."""
     from scipy.special import expit
 
     rows, targets, weights = mixtures(features, labels)
@@ -108,7 +110,9 @@ def sklearn(solver: str) -> Fit:
 
 
 def answer_round(name: str, n: int, d: int, seeds: int) -> Callable[[int], Response]:
-    """The processor seconds of a round, and the errors left."""
+    """Return a function of a round that gives its processor seconds, and the relative errors that
+    are left.
+    """
     fit = ours() if name == OURS else sklearn(name.split()[1])
 
     def answer(round_: int) -> Response:

@@ -1,10 +1,9 @@
-"""Naive Bayes and ridge regression beside scikit-learn:
-`python -m benchmarks.naive_bayes_vs_logistic [--quick]`.
+"""Compare naive Bayes and ridge-penalised logistic regression with scikit-learn.
 
-Regression is logistic, and both are also written in NumPy. Everything is done on the synthetic
-problem of the released code of Zheng et al. 2023. What the first run takes beyond a later one
-(compilation) has its own column. Processes, turns and seconds are those of
-`benchmarks.side_by_side`.
+`python -m benchmarks.naive_bayes_vs_logistic [--quick]` prints the tables. Naive Bayes is also
+written in NumPy. Everything is done on the synthetic problem of the released code of Zheng et al.
+2023. The time by which the first run exceeds a later one (compilation) has its own column.
+Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 import math
@@ -38,8 +37,8 @@ UNITS = {"naive Bayes": ("cell", "mean error"), "ridge": ("fit", "derivative lef
 
 
 def design(n: int, n_classes: int):
-    """Class means and variances; with more than two classes in the units that the released code
-    gives the learner.
+    """Return class means and variances. With more than two classes they are in the units that the
+    released code gives the learner.
     """
     means, variances = official_design(n, n_classes)
     unit = 2.0 ** (n_classes - 3) if n_classes > 2 else 1.0
@@ -51,8 +50,8 @@ def draw(rng, labels, means, variances):
 
 
 def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
-    """The mean error of naive Bayes over seeds and sizes, and the number of cells (a seed and a
-    size) of a run.
+    """Return a function of a seed that gives the mean error of naive Bayes over seeds and sizes,
+    and the number of cells (a seed and a size) of a run.
     """
     means, variances = design(n, n_classes)
     sizes = tuple(range(2 * n_classes, largest + 1, n_classes))
@@ -116,8 +115,8 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
 
 
 def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
-    """The largest derivative of the mean loss that the fits of eight given data sets leave, and
-    their number.
+    """Return a function of a seed that gives the largest derivative of the mean loss after the fits
+    of eight given data sets, and their number. The figure is nan for seeds above 0.
     """
     from scipy.special import softmax
 
@@ -127,7 +126,9 @@ def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
     features = np.stack([draw(rng, labels, means, variances) for _ in range(DATA_SETS)])
 
     def derivative(rows, weights, intercepts, vectors):
-        """By the weights that are penalised: those of one vector for two classes."""
+        """Return the largest derivative by the weights that are penalised, which are one vector for
+        two classes, and by the intercepts.
+        """
         residuals = (softmax(rows @ weights.T + intercepts, axis=1) - np.eye(n_classes)[labels])[
             :, -len(vectors) :
         ]
@@ -179,7 +180,9 @@ def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
 
 
 def answer_seed(kind: str, name: str, *sizes: int) -> Callable[[int], Response]:
-    """The processor seconds of one run, how many units it did, and the figure it found."""
+    """Return a function of a seed that gives the processor seconds of one run, the number of units
+    that it did, and the figure that it found.
+    """
     run, units = {"naive Bayes": naive_bayes, "ridge": ridge}[kind](name, *sizes)
 
     def answer(seed: int) -> Response:

@@ -1,12 +1,13 @@
-"""Deep linear heads trained from many seeds, by our program and by what users would run.
+"""Compare our training of deep linear heads from many seeds with what users would run.
 
-`python -m benchmarks.neural_collapse [--quick]`
+`python -m benchmarks.neural_collapse [--quick]` prints the tables.
 
 The training is heavy-ball descent on the square loss with free features, as in the released code of
 Dang et al. 2023. The contenders are a loop over seeds in NumPy, all seeds at once in NumPy, and
-ours, with a column of features per sample or per class. The extra time of the first run
-(compilation) has its own column. Slow contenders run one seed or a few steps only: their time is
-extrapolated and marked by ~. Processes, turns and seconds are those of `benchmarks.side_by_side`.
+ours, with a column of features per sample or per class. The time by which the first run exceeds a
+later one (compilation) has its own column. Slow contenders run one seed or a few steps only: their
+time is extrapolated and marked by ~. Processes, turns and seconds are those of
+`benchmarks.side_by_side`.
 """
 
 import statistics
@@ -28,8 +29,8 @@ GROUP = 64  # seeds that our program trains at once: more do not fit the cache
 
 
 class Workload(NamedTuple):
-    """One network from every seed: class sizes, width of all layers, all decays, start, steps and
-    seeds.
+    """The networks to train, one from every seed: class sizes, width of all layers, all decays,
+    standard deviation of the start, steps and seeds.
     """
 
     class_sizes: tuple[int, ...]
@@ -40,7 +41,7 @@ class Workload(NamedTuple):
     seeds: int
 
     def optimum(self) -> float:
-        """The least objective."""
+        """Return the least objective."""
         return mse_optimum(self.class_sizes, [self.decay] * DEPTH, self.decay).value
 
 
@@ -58,7 +59,7 @@ QUICK = [("quick ensemble", PEERS + OURS, 1)]
 
 
 def work(name: str, workload: Workload) -> tuple[int, int]:
-    """How many seeds and steps a contender really runs."""
+    """Return how many seeds and steps a contender really runs."""
     if workload.width > 8:
         return 1, workload.steps if name == "ours, class means" else 300
     return (1 if name.endswith("seed by seed") else workload.seeds), workload.steps
@@ -146,8 +147,8 @@ def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool) ->
 
 
 def answer_seed(kind: str, name: str) -> Callable[[int], Response]:
-    """The processor seconds of one run, how many of them the whole workload takes, and the figure
-    it found.
+    """Return a function of a seed that gives the processor seconds of one run, the number of such
+    runs in the whole workload, and the figure that it found.
     """
     workload = WORKLOADS[kind]
     seeds, steps = work(name, workload)

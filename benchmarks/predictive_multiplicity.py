@@ -1,13 +1,15 @@
-"""Proven optimality on COMPAS, and what a search finds in ten seconds:
-`python -m benchmarks.predictive_multiplicity`.
+"""Compare proofs of optimality on COMPAS, and what searches of ten seconds find.
+
+`python -m benchmarks.predictive_multiplicity [--quick]` prints the tables; `--quick` takes about
+half a minute.
 
 On COMPAS (arrest) the 0/1 formulation stands beside big-M and the published one, by the same
 solver, on 137 distinct rows. Slow contenders get some of the rows only: their time for all is
-extrapolated, and marked by ~; > marks a time limit that came first. Then the tool for users' own
-data, pools of penalised fits, and the published program search as long as each other, around the
-same rule. What the first run takes beyond a later one (imports, compilation) has its own column.
-Processes, turns and seconds are those of `benchmarks.side_by_side`; `--quick` takes about half a
-minute.
+extrapolated, and marked by ~; > marks a time limit that came first. Then four contenders search as
+long as each other, around the same rule: the tool for users' own data, two pools of penalised fits,
+and the published program. The time by which the first run exceeds a later one (imports,
+compilation) has its own column. Processes, turns and seconds are those of
+`benchmarks.side_by_side`.
 """
 
 import time
@@ -51,8 +53,8 @@ POOLS: list[tuple[str, int, int, float]] = [  # data, n, d, tolerance
 
 
 def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[], tuple[str, float]]:
-    """A function that solves, and returns the result and the share of the task that it has done; 0
-    if it failed to.
+    """Return a function that solves the task, and returns the result and the share of the task that
+    it has done, 0 if it failed to.
 
     A program has `limit` seconds; slow contenders find the flips of `n_rows` rows.
     """
@@ -121,8 +123,8 @@ def compare_task(task: str, names: list[str], limit: float, n_rows: int) -> None
 
 
 def sample(kind: str, round_: int, n: int, d: int):
-    """Points, labels, and a linear rule as the baseline: that of normal points, of others a
-    logistic fit.
+    """Return points, labels, and a linear rule as the baseline. For normal points it is the true
+    rule, and for others a logistic fit.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -160,7 +162,7 @@ def sample(kind: str, round_: int, n: int, d: int):
 
 
 def fits_of(points, labels, rng):
-    """Penalised logistic regressions without end, each on samples with random weights."""
+    """Yield penalised logistic regressions without end, each on samples with random weights."""
     from sklearn.linear_model import LogisticRegression
 
     while True:
@@ -173,8 +175,8 @@ def fits_of(points, labels, rng):
 
 
 def tilts_of(points, labels, rng):
-    """Logistic regressions of four penalties, a thousand times each tilted at random by up to three
-    lengths.
+    """Yield blocks of linear rules without end: logistic regressions of four penalties, each tilted
+    at random by up to three lengths.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -198,8 +200,8 @@ def tilts_of(points, labels, rng):
 def answer_pool(
     name: str, kind: str, n: int, d: int, tolerance: float, limit: float
 ) -> Callable[[int], Response]:
-    """What a contender has found after `limit` seconds by the clock, at one tolerance and around
-    one rule.
+    """Return a function of a round that gives what a contender has found after `limit` seconds by
+    the clock, at one tolerance and around one rule.
     """
     from own_data.predictive_multiplicity import multiplicity
     from sims import predictive_multiplicity as observed

@@ -1,10 +1,9 @@
-"""PCA of a random walk side by side with scikit-learn:
-`python -m benchmarks.random_walk_pca [--quick]`.
+"""Compare PCA of a random walk with scikit-learn: `python -m benchmarks.random_walk_pca [--quick]`.
 
-Each contender draws a walk and computes its leading explained variance ratios, generation included.
+Each contender draws a walk and computes its leading explained variance ratios; generation counts.
 Ours comes by two routes: streaming (the noise Gram matrix in blocks of coordinates) and Bartlett (a
 few columns that have exactly the law of the whole walk). Where the stored walk alone would take
-gigabytes, scikit-learn is not attempted. Processes, turns and seconds are those of
+gigabytes, scikit-learn is not tried. Processes, turns and seconds are those of
 `benchmarks.side_by_side`.
 """
 
@@ -89,8 +88,8 @@ def our_contender(
 
 
 def answer_seed(name: str, n_points: int, dim: int) -> Callable[[int], Response]:
-    """The seconds of one run; of the first one also the error of the ratios, and peak memory before
-    that.
+    """Return a function of a seed that gives the seconds of one run. For the first run it also
+    gives the error of the ratios, and the peak memory before that error was computed.
     """
     contender = sklearn_contender if name.startswith("sklearn") else our_contender
     run, error = contender(name, n_points, dim)

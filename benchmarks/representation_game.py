@@ -1,9 +1,9 @@
-"""The value of the game with hidden draws: the closed form, compared with a semidefinite program.
+"""Compare a semidefinite program and the closed form for the game with hidden draws.
 
-Worlds have d features, half of which are kept. "excess" is the worst expected regret minus the
-value. The program gives the mean of a projection, from which sets must still be drawn; ours gives
-sets, and projection gives their regret. `python -m benchmarks.representation_game [--quick]` prints
-the table.
+Worlds have d features, half of which are kept. The "excess" is that of the worst expected regret
+over the value of the game, relative to the value. The program gives the mean of a projection, from
+which sets must still be drawn. Ours gives sets; the table shows the worst expected regret of their
+projections. `python -m benchmarks.representation_game [--quick]` prints the table.
 """
 
 import statistics
@@ -57,7 +57,7 @@ CONTENDERS = {"cvxpy, CLARABEL": semidefinite, "ours": closed_form}
 
 
 def excess(seed: int, value: float, dim: int) -> dict[str, float]:
-    """The relative excess of the value over the least one."""
+    """Return the relative excess of the value found over the value of the game."""
     best = predicted.mixed_value(
         predicted.task_spectrum(*observed.drawn_world(seed, dim)), dim // 2
     )

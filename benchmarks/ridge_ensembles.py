@@ -1,14 +1,15 @@
-"""Bags of ridge fits on subsamples without replacement, against scikit-learn's
-BaggingRegressor(Ridge).
+"""Compare bags of ridge fits on subsamples with scikit-learn's BaggingRegressor(Ridge).
 
-"fit": all draw subsets, fit all members and give the mean of their coefficients. Ours takes
-conjugate gradients in single precision to 2e-5 of the gradient at zero; scikit-learn's members are
-solved directly. That moves the bag's coefficients by 1e-5, relative to their norm, and a member's
-are .8 off the bag's.
+Subsamples are drawn without replacement.
 
-"choose": which of three sizes and five penalties is best? scikit-learn fits a bag for each on four
-fifths of the points and is judged on the others; ours fits none. "off" is by how much the risk that
-comes out misses the theory's, on the mean over data sets and settings.
+"fit": all contenders draw subsets, fit all members and give the mean of their coefficients. Ours
+takes conjugate gradients in single precision to 2e-5 of the gradient at zero; scikit-learn's
+members are solved directly. That moves the bag's coefficients by 1e-5, relative to their norm,
+while a member's are .8 off the bag's.
+
+"choose": the question is which of three sizes and five penalties is best. scikit-learn fits a bag
+for each on four fifths of the points, which is judged on the others; ours fits none. "off" is the
+difference of the resulting risk from the theory's, on the mean over data sets and settings.
 
 `python -m benchmarks.ridge_ensembles [--quick]` prints the table.
 """

@@ -1,13 +1,13 @@
-"""The same statements in this project and in other libraries that test code which draws at random.
+"""Compare this project with other libraries that test code which draws at random.
 
     pip install -e engine -e '.[rivals]'     # in an environment of its own: they are plugins, too
     python benchmarks/rivals.py              # --seeds 100 --out build/rivals.md
 
-Each statement is true at first; then the samples are moved by 1.2, 1.5 and 3 margins. A tool that
-fails at a seed where the statement is true gives a false alarm. One that fails where the statement
-is false finds the fault. A tool that lets the user choose the number of samples gets as many as
-this project drew on average. `rivals_in_pytest.py` has the tests for those tools that are fixtures
-or marks of pytest.
+All get the same statements. Each statement is true at first; then the samples are moved by 1.2, 1.5
+and 3 margins. A tool that fails at a seed where the statement is true gives a false alarm. One that
+fails where the statement is false finds the fault. A tool that lets the user choose the number of
+samples gets as many as this project drew on average. `rivals_in_pytest.py` has the tests for those
+tools that are fixtures or marks of pytest.
 """
 
 import argparse
@@ -74,7 +74,9 @@ class Statement:
 
 
 def _uniform(margin: float) -> Draw:
-    """Uniform numbers, a share of them moved to 1: the mean moves by half that share."""
+    """Return a draw of uniform numbers, a share of which is moved to 1; the mean moves by half that
+    share.
+    """
 
     def draw(rng: np.random.Generator, n: int, moved: float) -> np.ndarray:
         return np.where(rng.random(n) < 2 * moved * margin, 1.0, rng.random(n))
@@ -91,7 +93,9 @@ def _normals(rng: np.random.Generator, n: int, moved: float) -> np.ndarray:
 
 
 def _shifted(rng: np.random.Generator, n: int, moved: float) -> np.ndarray:
-    """Normal numbers moved so far that the cdfs differ by that many margins of .02 at most."""
+    """Return normal numbers, moved so that the largest difference of the cdfs is `moved` margins of
+    .02.
+    """
     return rng.standard_normal(n) + 2 * stats.norm.isf(0.5 - 0.01 * moved)
 
 
@@ -103,7 +107,9 @@ LARGEST = float(np.sqrt(2 * np.log(100)))
 
 
 def _largest(rng: np.random.Generator, n: int, moved: float) -> np.ndarray:
-    """The largest of 100 normal numbers, 2.508 on average; moved, its mean is beyond the bound."""
+    """Return the largest of 100 normal numbers, which is 2.508 on average. If moved, its mean is
+    beyond the bound.
+    """
     off = 0.0 if moved == 0 else LARGEST + 0.05 * moved - 2.50759
     return rng.standard_normal((n, 100)).max(axis=1) + off
 
@@ -205,7 +211,7 @@ def _here(statement: Statement, law: Any, error: float) -> Test:
 
 
 def _one_by_one(statement: Statement, moved: float) -> Callable[[np.random.Generator], float]:
-    """Return a function of a generator that returns one number, drawn in blocks."""
+    """Return a function of a generator that returns one number at a time, drawn in blocks."""
     block: Iterator[float] = iter(())
 
     def draw(rng: np.random.Generator) -> float:
@@ -307,11 +313,15 @@ def _physverify(statement: Statement, n: int) -> Test:
 
 
 class TooMany(Exception):
-    """A tool asks for more samples than `MOST`; its argument is how many."""
+    """Raised if a tool asks for more samples than `MOST`; the argument is the number that it asks
+    for.
+    """
 
 
 def _shares(test: Test, seeds: int) -> dict[str, Any]:
-    """Run a tool's test at all seeds and moves: the shares that fail, samples, seconds."""
+    """Run a tool's test at all seeds and moves. Return the shares that fail, the samples and the
+    seconds.
+    """
     row: dict[str, Any] = {"failed": {}, "samples": []}
     start = time.process_time()
     runs = 0
@@ -332,8 +342,8 @@ def _shares(test: Test, seeds: int) -> dict[str, Any]:
 
 
 def _tools(statement: Statement, n: int) -> Iterator[tuple[str, Callable[[], Test]]]:
-    """Yield the tools that can be told a statement, beside this project; `n` samples for those that
-    take a number.
+    """Yield the tools that can be told a statement, beside this project. Those that take a number
+    of samples get `n`.
     """
     if statement.of == "law":
         yield "pytest-stochastic (KS, 1e-6)", lambda: _pytest_stochastic(statement, {})
@@ -350,7 +360,9 @@ def _tools(statement: Statement, n: int) -> Iterator[tuple[str, Callable[[], Tes
 
 
 def _in_pytest(seeds: int, sizes: Mapping[str, int]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Run the suite of marks and fixtures: one session of all statements for each seed and move."""
+    """Run the suite of marks and fixtures, one session of all statements for each seed and move.
+    Return the row of each statement and tool.
+    """
     import pytest
 
     class Outcomes:
@@ -450,7 +462,7 @@ def main() -> int:
 
 
 def _versions(seeds: int) -> list[str]:
-    """Return a line on when, where and of which versions."""
+    """Return lines that say when, where and with which versions the table was made."""
     found = []
     for name in (
         "theory-on-trial",

@@ -1,4 +1,4 @@
-"""The statements of `rivals.py` for the tools that are marks or fixtures of pytest.
+"""Test the statements of `rivals.py` with the tools that are marks or fixtures of pytest.
 
 `rivals.py` runs this module once for each seed and move, which the variable RIVALS holds.
 pytest-repeated repeats a test twenty times, each time with a twentieth of the samples.
@@ -22,7 +22,9 @@ SEED, MOVED, SIZES = ast.literal_eval(os.environ["RIVALS"])
 
 
 def _agrees(statement, x):
-    """What a test with a tolerance asserts: the estimate lies within the margin."""
+    """Return whether the estimate lies within the margin, which is what a test with a tolerance
+    asserts.
+    """
     if statement.of == "law":
         return stats.kstest(x, statement.predicted).statistic <= statement.margin
     mean = np.mean(x**2 if statement.of == "variance" else x)
@@ -32,7 +34,7 @@ def _agrees(statement, x):
 
 
 def _p_value(statement, x):
-    """What a significance test says of the prediction itself."""
+    """Return the p-value of a significance test of the prediction itself."""
     if statement.of == "law":
         return stats.kstest(x, statement.predicted).pvalue
     if statement.of == "rate":

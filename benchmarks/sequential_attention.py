@@ -1,9 +1,8 @@
-"""Thresholds and windows of five rounds: one formula each, compared with bisection by
-scikit-learn's coordinate descent.
+"""Compare formulas for thresholds and windows with bisection by scikit-learn's coordinate descent.
 
-`python -m benchmarks.sequential_attention [--quick]` prints the table. scikit-learn's
-`orthogonal_mp` gives only the chosen set. Without the formulas a solver must find the levels of the
-penalty at which features come in.
+`python -m benchmarks.sequential_attention [--quick]` prints the table, for five rounds.
+scikit-learn's `orthogonal_mp` gives only the chosen set. Without the formulas, one each for
+threshold and window, a solver must find the levels of the penalty at which features come in.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ HALVINGS = 45
 
 
 def table(n: int, p: int, seed: int):
-    """Correlated columns of length one, and a response y that depends on all of them."""
+    """Return correlated columns of length one, and a response y that depends on all of them."""
     generator = np.random.default_rng(seed)
     X = generator.normal(size=(n, p)) + generator.normal(size=(n, 1))
     X /= np.linalg.norm(X, axis=0)
@@ -30,8 +29,8 @@ def bisection(n: int, p: int) -> Callable[[int], list[float]]:
     from sklearn.linear_model import Lasso
 
     def entry(X, y, active: int) -> tuple[float, int]:
-        """The level at which so many weights are active, and the largest one's feature just below
-        it.
+        """Return the largest level at which so many weights are active, and the feature of largest
+        weight just below it.
         """
         low = 0.0
         high = float(np.linalg.norm(y))
@@ -90,7 +89,7 @@ CONTENDERS = {
 
 
 def apart(seed: int, levels: list[float], n: int, p: int) -> dict[str, float]:
-    """The relative distance of the levels from the formula's."""
+    """Return the largest relative distance of the levels from the formula's."""
     return {"error": max(abs(a / b - 1) for a, b in zip(levels, formula(n, p)(seed), strict=True))}
 
 

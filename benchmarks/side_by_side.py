@@ -1,7 +1,7 @@
-"""Contenders side by side: each in a process of its own, bound to one core, taking turns.
+"""Run contenders side by side: each in a process of its own, bound to one core, taking turns.
 
-A benchmark calls `compare` with its own module's name; each contender's process runs that module
-with `--serve` and the contender's arguments, where `command` makes them a function that answers a
+A benchmark calls `compare` with its own module's name. Each contender's process runs that module
+with `--serve` and the contender's arguments. There `command` makes them a function that answers a
 seed, and serves it. Seconds are those of the processor, because other programs on the machine would
 lengthen those of the clock; on an idle machine the two are equal for a process on one core. Turns,
 round by round, let all contenders see the same machine.
@@ -39,7 +39,7 @@ ONE_CORE = {
 
 
 def timed(function: Callable[..., T], *arguments: Any) -> tuple[float, T]:
-    """The processor seconds of a call, and what it returned (NumPy or a JAX array that is
+    """Return the processor seconds of a call, and what it returned (NumPy, or a JAX array that is
     ready).
     """
     start = time.process_time()
@@ -52,10 +52,11 @@ def command(
     run: Callable[[bool], None],
     contender: Callable[..., Callable[[int], Response]],
 ) -> None:
-    """The command line of a benchmark. It calls `run(quick)`, or answers seeds as one contender for
+    """Run the command line of a benchmark: call `run(quick)`, or answer seeds as one contender for
     `compare`.
 
-    `contender` gets the arguments of that contender, numbers as numbers.
+    `contender` gets the arguments of that contender, numbers as numbers. The first line of
+    `description` is what `--help` shows.
     """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small workloads, half a minute")
@@ -85,8 +86,8 @@ def serve(answer: Callable[[int], Response]) -> None:
 
 
 def _read(lines: IO[str]) -> Response | None:
-    """The next answer among the lines that a contender prints (the others go to standard error);
-    None at their end.
+    """Return the next answer among the lines that a contender prints, or None at their end. The
+    other lines go to standard error.
     """
     for line in lines:
         text, mark, written = line.rpartition(_MARK)
@@ -100,11 +101,12 @@ def _read(lines: IO[str]) -> Response | None:
 def take_turns(
     module: str, contenders: Mapping[str, Sequence[object]], rounds: int
 ) -> dict[str, list[Response]]:
-    """The answers of every contender to seeds 0 (the first run, which compiles) to `rounds`.
+    """Return the answers of every contender to the seeds 0 (the first run, which compiles) to
+    `rounds`.
 
-    `contenders` maps a name to the arguments that `python -m module --serve` gets for it.
-    Raises RuntimeError if a contender's process ends before it has answered; its error is on
-    standard error.
+    `contenders` maps a name to the arguments that `python -m module --serve` gets for it. Raises
+    RuntimeError if a contender's process ends before it has answered; its error is on standard
+    error.
     """
     processes = {}
     for name, arguments in contenders.items():
@@ -151,10 +153,10 @@ def compare(
     """Let the contenders take turns, print a Markdown table, and return the answers.
 
     `figure` names the column that shows that the same work was done, and `figure_of` fills it for a
-    contender. `per_unit` turns the seconds of a run into the `unit`; for an extrapolated contender
-    it gives those of the whole work. `mark` says how far the seconds can be trusted: ~
-    extrapolated, > stopped by a limit. A column of its own tells by how many seconds the first run,
-    which compiles, exceeds a later one; - where it was left out.
+    contender. `per_unit` is the factor from the seconds of a run to the `unit`; for an extrapolated
+    contender it leads to those of the whole work. `mark` says how far the seconds can be trusted: ~
+    for extrapolated ones, > for those that a limit stopped. A column of its own says by how many
+    seconds the first run, which compiles, exceeds a later one; - where it was left out.
     """
     names = without_torch(contenders)
     answers = take_turns(module, {name: contenders[name] for name in names}, rounds)
@@ -199,8 +201,8 @@ def answers(
     contenders: Mapping[str, Callable[..., Callable[[int], T]]],
     judge: Callable[..., dict[str, Any]],
 ) -> Callable[..., Callable[[int], Response]]:
-    """The function that `command` needs, for contenders that are made for the sizes of a workload
-    and then called with a seed.
+    """Return the function that `command` needs, for contenders that are made for the sizes of a
+    workload and then called with a seed.
 
     `judge(seed, found, *sizes)` returns what an answer holds beside the seconds. Its own time does
     not count.
@@ -226,8 +228,8 @@ def contest(
     quick: Sequence[tuple[Any, ...]],
     **options: Any,
 ) -> Callable[[bool], None]:
-    """The `run` of a benchmark that compares all contenders on every workload. A workload is its
-    sizes and the number of rounds.
+    """Return the `run` of a benchmark that compares all contenders on every workload. A workload is
+    its sizes and the number of rounds.
 
     `title` is a format string of the sizes; `options` are those of `compare`.
     """
@@ -246,12 +248,12 @@ def contest(
 
 
 def worst(entry: str = "error") -> Callable[[str, list[Response]], str]:
-    """A `figure_of`: the largest entry of a contender's answers, to one digit."""
+    """Return a `figure_of` that gives the largest entry of a contender's answers, to one digit."""
     return lambda name, answers: f"{max(answer[entry] for answer in answers):.1g}"
 
 
 def _ratio(theirs: Iterable[float], ours: Iterable[float]) -> float:
-    """How many times faster ours is: the median over rounds of the ratio of seconds."""
+    """Return how many times faster ours is: the median over rounds of the ratio of seconds."""
     return statistics.median(their / our for their, our in zip(theirs, ours, strict=True))
 
 
@@ -260,12 +262,12 @@ def _print_cells(*cells: object) -> None:
 
 
 def runs_here(contender: str) -> bool:
-    """Whether a contender can run here: those of PyTorch only where it is installed."""
+    """Return whether a contender can run here; those of PyTorch can only where it is installed."""
     return not contender.startswith("PyTorch") or importlib.util.find_spec("torch") is not None
 
 
 def without_torch(names: Iterable[str]) -> list[str]:
-    """The contenders that can run here; says what it leaves out."""
+    """Return the contenders that can run here, and print a note if some are left out."""
     all_names = list(names)
     here = [name for name in all_names if runs_here(name)]
     if here != all_names:
