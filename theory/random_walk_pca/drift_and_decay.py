@@ -258,7 +258,7 @@ def process_misfits(ratios: Ratios, n_points: GridPoints) -> ProcessMisfits:
     """
     require(
         len(ratios) < n_points,
-        f"ratios must hold at most n_points - 1 = {n_points - 1} of them, got {len(ratios)}",
+        f"ratios must hold at most n_points - 1 = {n_points - 1} numbers, got {len(ratios)}",
     )
     logs = np.log(ratios)
     return ProcessMisfits(
