@@ -38,7 +38,7 @@ def pair_diameter_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> 
     """Return the upper bound 2 (R(h_0) + ε) on the share of the points on which two competitors
     differ.
 
-    It has twice the ε of the bound on how far a competitor differs from h_0.
+    ε counts twice here, and once in `discrepancy_bound`.
     """
     return float(2 * (baseline_error + epsilon))
 
