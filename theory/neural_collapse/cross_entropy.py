@@ -126,7 +126,7 @@ def etf_beaten_by_cross_polytope(n_classes: SeveralClasses, depth: Depth) -> boo
     """Return whether antipodal pairs of classes have a smaller objective than the simplex frame as
     the decays vanish: whether floor(K/2) 2^(2/L) + (K mod 2) < K - 1, with L = depth + 1.
 
-    This is never so at depth one, and so from K = 6 on at depth two. Convergence is slow, in 1 /
+    It never holds at depth one; at depth two it holds from K = 6 on. Convergence is slow, in 1 /
     log(1 / Λ).
     """
     return n_classes // 2 * 2 ** (2 / (depth + 1)) + n_classes % 2 < n_classes - 1

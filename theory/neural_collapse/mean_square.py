@@ -16,9 +16,9 @@ is infinite for a direction without data. Results have the shape of the argument
 for a scalar.
 
 Stationary points solve β = M x^(M-1) / (1 + x^M)^2, which is the equation that the code published
-with Dang et al. 2023 solves; the choice between them is derived here. Two critical values of β say
-where a direction may live, and where it does. The published code takes the existence of a root for
-its global optimality, which is right at depth one only.
+with Dang et al. 2023 solves; the choice between them is derived here. β has two critical values. Up
+to `existence_threshold` a direction may live, and below `global_threshold` it does. The published
+code takes the existence of a root for its global optimality, which is right at depth one only.
 
 Weight decay on the factors of a product is a Schatten quasi-norm of the product. Over all Z = W_M
 ... W_1 H the decays (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2) are at least (L/2) Λ^(1/L) sum_i
