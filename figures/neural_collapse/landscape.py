@@ -38,7 +38,7 @@ _REACHED = 1e-6  # above the minimum; the local minima are 1e-3 and more apart
         "runs": 32,
         "steps": 1000,
     },
-    claims=("bal_threshold", "gd_basin", "gd_basin-origin"),
+    claims=("bal_threshold", "gd_basin", "gd_basin-origin", "gd_basin-shallow"),
     marks="discs and points: shares of random starts; (a) the frame is the global minimum (blue), "
     "a local one "
     "(orange), none (grey); (b) dotted: strength from which zero is the minimum, by depth",

@@ -19,7 +19,7 @@ from theory_on_trial.figures.panels import letters, points_with_intervals
 @figure(
     "F5",
     quick={"n_points": 40, "runs": 10},
-    claims=("parity", "order", "steps", "discrepancy-bound", "cover-count"),
+    claims=("parity-range", "order", "order-rising", "steps", "discrepancy-bound", "cover-count"),
     marks="(a) frame: bounds for any classifier whatsoever",
 )
 def rashomon(
