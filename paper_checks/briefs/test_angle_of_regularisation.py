@@ -109,7 +109,7 @@ def ridge_angle(points, labels, penalty):
         w = ridge_classifier(points, labels, decay)
         return np.log(w @ delta / np.sqrt(w @ w) / np.linalg.norm(delta))
 
-    return np.array([np.exp(log_cosine(penalty)), derivative(log_cosine, penalty)])
+    return np.exp(log_cosine(penalty)), derivative(log_cosine, penalty)
 
 
 @observed
@@ -166,7 +166,7 @@ def moments(points, labels, penalty):
     """
     values, shares = shares_of_scatter(points, labels)
     m1, m2, m3 = (shares @ (values + penalty) ** -k for k in (1.0, 2.0, 3.0))
-    return np.array([m1 / np.sqrt(m2), m3 / m2 - m2 / m1])
+    return m1 / np.sqrt(m2), m3 / m2 - m2 / m1
 
 
 @predicted
@@ -187,15 +187,15 @@ def largest_sines(spectra, penalty, power=1.0):
 
 @predicted
 def balanced_threshold(points, labels):
-    """λ_0 = (max of δ x over + less min of δ x over -) / 8."""
+    """λ_0, an eighth of the largest δ·x of positives less the least δ·x of negatives."""
     along = points @ difference_of_means(points, labels)
     return (along[labels > 0].max() - along[labels < 0].min()) / 8
 
 
 @predicted
 def reduced_hull(points, labels):
-    """u, the shortest vector from the mean of - to the hull of + with weights up to 1 / n₋, and
-    λ_1.
+    """u, the shortest vector from the mean of the negatives to the hull of the positives with
+    weights up to 1/n₋, and λ_1.
     """
     positives = points[labels > 0]
     negatives = points[labels < 0]
@@ -210,8 +210,19 @@ def reduced_hull(points, labels):
 
 @predicted
 def hinge_value(direction, penalty, few, count):
-    """2 n₋ / n - n₋^2 |u|^2 / (4 λ n^2), where w = n₋ u / (2 λ n)."""
+    """2 n₋/n - n₋² |u|²/(4 λ n²), where w = n₋ u/(2 λ n)."""
     return 2 * few / count - few**2 * (direction @ direction) / (4 * penalty * count**2)
+
+
+def least_eigenvalue(points, labels, penalty):
+    """The least eigenvalue of S + λ."""
+    within = points - labels[:, None] * difference_of_means(points, labels) / 2
+    return np.linalg.eigvalsh(np.cov(within.T, bias=True))[0] + penalty
+
+
+def condition(points, labels, penalty):
+    """By how much the normal equations can multiply rounding."""
+    return 1 + np.sum(points.var(axis=0)) / least_eigenvalue(points, labels, penalty)
 
 
 @claim(
@@ -221,18 +232,37 @@ def hinge_value(direction, penalty, few, count):
 )
 def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Penalty):
     """Let δ be the difference of the class means, s_i the eigenvalues of the within-class scatter,
-    c_i the shares of |δ|² along its eigenvectors, and m_k = Σ c_i (s_i + λ)^-k. Ridge regression
-    with the penalty λ has cos(w, δ) = m_1 / sqrt(m_2), and d log cos / d λ = m_3/m_2 - m_2/m_1 is
-    never negative.
+    c_i the shares of |δ|² along its eigenvectors, and m_k = Σ c_i (s_i + λ)^-k. The classifier w of
+    ridge regression with the penalty λ has cos(w, δ) = m_1/√m_2.
     """
     points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
-    measured = ridge_angle(points, labels, penalty)
-    law = moments(points, labels, penalty)
-    controls = {"scatter not divided by n": moments(points, labels, penalty / len(labels))}
-    within = points - labels[:, None] * difference_of_means(points, labels) / 2
-    least = np.linalg.eigvalsh(np.cov(within.T, bias=True))[0] + penalty
-    scale = np.array([1, 1 / least]) * (1 + np.sum(points.var(axis=0)) / least)
-    trial.identity(measured, law, ops=10 * len(labels), scale=scale, controls=controls)
+    trial.identity(
+        ridge_angle(points, labels, penalty)[0],
+        moments(points, labels, penalty)[0],
+        ops=10 * len(labels),
+        scale=condition(points, labels, penalty),
+        controls={"scatter not divided by n": moments(points, labels, penalty / len(labels))[0]},
+    )
+
+
+@claim(
+    derived("the slope of log m_1 - ½ log m_2"),
+    kind="identity",
+    cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)],
+)
+def test_angle__slope(trial, positives: Class, negatives: Class, dim: Dim, penalty: Penalty):
+    """Let δ be the difference of the class means, s_i the eigenvalues of the within-class scatter,
+    c_i the shares of |δ|² along its eigenvectors, and m_k = Σ c_i (s_i + λ)^-k. The classifier w of
+    ridge regression with the penalty λ has d log cos(w, δ)/dλ = m_3/m_2 - m_2/m_1.
+    """
+    points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
+    trial.identity(
+        ridge_angle(points, labels, penalty)[1],
+        moments(points, labels, penalty)[1],
+        ops=10 * len(labels),
+        scale=condition(points, labels, penalty) / least_eigenvalue(points, labels, penalty),
+        controls={"scatter not divided by n": moments(points, labels, penalty / len(labels))[1]},
+    )
 
 
 @claim(derived("w is δ / λ - S δ / λ² + …"), kind="limit", cases=[(30, 20, 5), (2, 2, 3)])
@@ -247,9 +277,10 @@ def test_ends(
         ),
     ],
 ):
-    """As λ → ∞ the ridge classifier w turns to the difference δ of the class means: λ tan(w, δ)
-    tends to the standard deviation of the eigenvalues s_i of the within-class scatter, with the
-    shares c_i of |δ|² along its eigenvectors as weights.
+    """The tangent of the angle between the ridge classifier w of penalty λ and the difference δ of
+    the class means falls as 1/λ: λ tan(w, δ) tends to the standard deviation of the eigenvalues s_i
+    of the within-class scatter as λ → ∞, with the shares c_i of |δ|² along its eigenvectors as
+    weights.
     """
     generator = trial.generator("points")
     law = widest = 0.0
@@ -264,7 +295,7 @@ def test_ends(
         law,
         order=1,
         margin=5e-3 * law,
-        controls={"as in the worst case of `floor`": widest},
+        controls={"half of the range of the s_i, the largest that it can be": widest},
         same_instance=True,
     )
 
@@ -288,74 +319,112 @@ def test_floor(trial, dim: Dim, penalty: Penalty):
         bounds,
         instances="draws",
         independent=99,
-        controls={"sqrt(κ) for κ, as a rate": largest_sines(spectra, penalty, power=0.5)},
+        controls={
+            "√κ for κ, as in the rate of conjugate gradients": largest_sines(
+                spectra, penalty, power=0.5
+            )
+        },
         **rounding,
     )
 
 
+def judge_hinge_value(trial, points, labels, penalty, direction):
+    """Compare the least value with the theory, between a value and a lower bound."""
+    few = np.sum(labels < 0)
+    count = len(labels)
+    _, value, bound = hinge_classifier(points, labels, penalty)
+    law = hinge_value(direction, penalty, few, count)
+    trial.gap(
+        value,
+        bound,
+        law,
+        margin=1e-3 * (2 * few / count - law),
+        scale=1.0,
+        ops=100 * count,
+        controls={"of a constant classifier": 2 * few / count},
+    )
+
+
 def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
-    """Compare value and direction of the hinge classifier with the theory, which must fail below
-    the start.
+    """Compare 2 λ n w/n₋ of the hinge classifier w with the theory, which must fail for λ below its
+    start.
     """
     few = np.sum(labels < 0)
     count = len(labels)
     w, value, bound = hinge_classifier(points, labels, penalty)
-    before = 1.8 * start * count / few * hinge_classifier(points, labels, 0.9 * start)[0]
-    law = hinge_value(direction, penalty, few, count)
-    wrong_value = {"constant classifier": 2 * few / count}
-    margin = 1e-3 * (2 * few / count - law)
-    trial.gap(value, bound, law, margin=margin, scale=1.0, ops=100 * count, controls=wrong_value)
-    scale = 2 * penalty * count / few
+    below = 0.9 * start
+    before, _, _ = hinge_classifier(points, labels, below)
+    scale = 2 * count / few
     change = np.sqrt(max(value - bound, 1e-15) / penalty)  # most that w may be off
-    options = {
-        "error": scale * change,
-        "margin": 1e-3 * np.linalg.norm(direction),
-        "controls": wrong,
-    }
     trial.value(
-        scale * w, direction, control_processes={"nine tenths of the threshold": before}, **options
+        scale * penalty * w,
+        direction,
+        error=scale * penalty * change,
+        margin=1e-3 * np.linalg.norm(direction),
+        controls=wrong,
+        control_processes={"λ is less than where the law begins": scale * below * before},
     )
 
 
-@claim(
-    derived("every dual variable is at its limit"),
-    kind="optimality",
-    cases=[(20, 5, 1.01), (2, 2, 20.0)],
-)
+BALANCED = [(20, 5, 1.01), (2, 2, 20.0)]
+
+
+@claim(derived("every dual variable is at its limit"), kind="optimality", cases=BALANCED)
 def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
-    """For n/2 points in each class the minimiser of the mean hinge loss plus λ |w|² is w = δ / (4
-    λ), with the value 1 - |δ|² / (16 λ), for all λ from λ_0 = (max of δ x over + less min of δ x
-    over -) / 8 on, where δ is the difference of the class means.
+    """For n/2 points x in each class the w that minimises the mean hinge loss plus λ |w|² is δ/(4
+    λ) for all λ >= λ_0, where δ is the difference of the class means, and 8 λ_0 is the largest δ·x
+    of the positive class less the least δ·x of the negative class.
     """
     points, labels = points_of_classes(trial.generator("points"), negatives, negatives, dim)
     delta = difference_of_means(points, labels)
     start = balanced_threshold(points, labels)
-    judge_hinge(trial, points, labels, above * start, start, delta, {"δ / (2 λ)": 2 * delta})
+    judge_hinge(trial, points, labels, above * start, start, delta, {"δ/(2 λ)": 2 * delta})
 
 
-@claim(
-    derived("the dual, - at its limit"),
-    kind="optimality",
-    cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)],
-)
-def test_hinge_unbalanced(
-    trial,
-    negatives: Class,
-    more: Annotated[
-        int, Interval(1, 30, why="by how much one class is larger; with more, programs are slow")
-    ],
-    dim: Dim,
-    above: Above,
-):
-    """With n₋ points - and more + the hinge classifier is w = n₋ u / (2 λ n) from λ_1 = n₋/(4 n)
-    (max of u x over the + of weight above 0, less min of u x over -) on. Here u, and not δ, is the
-    shortest vector from the mean of - to the sums of the + with weights of at most 1/n₋ that add
-    up to 1.
+@claim(derived("every dual variable is at its limit"), kind="optimality", cases=BALANCED)
+def test_hinge_balanced__value(trial, negatives: Class, dim: Dim, above: Above):
+    """For n/2 points x in each class the least value of the mean hinge loss plus λ |w|² is 1 -
+    |δ|²/(16 λ) for all λ >= λ_0, where δ is the difference of the class means, and 8 λ_0 is the
+    largest δ·x of the positive class less the least δ·x of the negative class.
+    """
+    points, labels = points_of_classes(trial.generator("points"), negatives, negatives, dim)
+    delta = difference_of_means(points, labels)
+    judge_hinge_value(trial, points, labels, above * balanced_threshold(points, labels), delta)
+
+
+MorePositives = Annotated[
+    int, Interval(1, 30, why="by how much one class is larger; with more, programs are slow")
+]
+UNBALANCED = [(10, 10, 5, 1.01), (2, 1, 2, 20.0)]
+
+
+@claim(derived("the dual, negatives at their limit"), kind="optimality", cases=UNBALANCED)
+def test_hinge_unbalanced(trial, negatives: Class, more: MorePositives, dim: Dim, above: Above):
+    """Let n₋ of n points x be negative and more be positive. Let u be the shortest vector from the
+    mean of the negatives to a sum of positives with weights in [0, 1/n₋] that add up to 1. The w
+    that minimises the mean hinge loss plus λ |w|² is n₋ u/(2 λ n) for all λ >= λ_1, where
+    4 n λ_1/n₋ is the largest u·x of the positives of weight above 0 less the least u·x of the
+    negatives.
     """
     points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
     u, start = reduced_hull(points, labels)
     control = {"along δ": difference_of_means(points, labels)}
     judge_hinge(trial, points, labels, above * start, start, u, control)
+
+
+@claim(derived("the dual, negatives at their limit"), kind="optimality", cases=UNBALANCED)
+def test_hinge_unbalanced__value(
+    trial, negatives: Class, more: MorePositives, dim: Dim, above: Above
+):
+    """Let n₋ of n points x be negative and more be positive. Let u be the shortest vector from the
+    mean of the negatives to a sum of positives with weights in [0, 1/n₋] that add up to 1. The
+    least mean hinge loss plus λ |w|² is 2 n₋/n - n₋² |u|²/(4 λ n²) for all λ >= λ_1, where
+    4 n λ_1/n₋ is the largest u·x of the positives of weight above 0 less the least u·x of the
+    negatives.
+    """
+    points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
+    u, start = reduced_hull(points, labels)
+    judge_hinge_value(trial, points, labels, above * start, u)
 
 
 @claim(derived("boxes of a share of δ, each enclosed"), kind="bound")
@@ -379,7 +448,7 @@ def test_floor__everywhere(trial):
         {"share": (0, 1), "kappa": [2, 3, 5, 10, 100]},
         tolerance=1e-12,
         controls={
-            "at even shares": lambda share, kappa: squared_sine(Fraction(1, 2), kappa),
+            "even shares are the worst": lambda share, kappa: squared_sine(Fraction(1, 2), kappa),
         },
         same_as=(
             lambda share, kappa: (

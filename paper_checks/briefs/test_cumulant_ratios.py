@@ -155,32 +155,52 @@ def of_triples(points):
     return 1.5 * np.stack([np.sum(x1 * x1 * x2, axis=-1), np.sum(x1 * x2 * x2, axis=-1)], axis=-1)
 
 
-@claim(derived("U-statistics"), kind="identity", cases=[(1.0, -1.5, 0.1), (2.0, -0.5, 0.02)])
+@observed
+def shares_in_triples(points, chances):
+    """The mean third k-statistics k̂_112, k̂_122 of triples with a given point, (points, 2)."""
+    return np.einsum("j,k,ijkl->il", chances, chances, of_triples(points))
+
+
+MIXTURES = [(1.0, -1.5, 0.1), (2.0, -0.5, 0.02), (0.5, -1.0, 0.05)]
+
+
+@claim(derived("U-statistics"), kind="identity", cases=MIXTURES)
 def test_fieller(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
-    """Let x1 = a1 L + e1, x2 = a2 L + e2, r = a2/a1, and σ be their covariances. The k-statistics
-    k̂ of n ≥ 3 points have E(k̂_122 - r k̂_112) = 0, and n times its variance tends to v = Eψ²,
-    where ψ = x1 x2 u - σ_22 x1 - 2 σ_12 x2 + r (σ_11 x2 + 2 σ_12 x1) and u = x2 - r x1.
+    """Let x1 = a1 L + e1, x2 = a2 L + e2, r = a2/a1, and σ be their covariances. For third
+    k-statistics k̂ of n points, n Var(k̂_122 - r k̂_112) tends to Eψ² as n → ∞, where ψ = x1 x2 u -
+    σ_22 x1 - 2 σ_12 x2 + r (σ_11 x2 + 2 σ_12 x1) and u = x2 - r x1.
     """
     points, chances = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
     ratio = mixing_ratio(a1, a2)
-    third = cumulant(points, chances, 0, 0, 1)
     # A k-statistic is the mean of those of all triples: its variance tends to 9/n times that of one
     # point's share.
-    shares = np.einsum("j,k,ijkl->il", chances, chances, of_triples(points))
-    means = chances @ shares
-    leading = 9 * chances @ ((shares - means) @ [-ratio, 1]) ** 2
-    exact = np.array([third, ratio * third, variance_of_contrast(points, chances, ratio)])
+    shares = shares_in_triples(points, chances)
+    law = variance_of_contrast(points, chances, ratio)
     raw = chances @ (points[:, 0] * points[:, 1] * (points @ [-ratio, 1])) ** 2
-    controls = {
-        "plain third moments": exact * [2 / 9, 2 / 9, 1],
-        "ψ without centring": np.array([*exact[:2], raw]),
-    }
     trial.identity(
-        np.array([*means, leading]),
+        9 * chances @ ((shares - chances @ shares) @ [-ratio, 1]) ** 2,
+        law,
+        ops=8**3,
+        scale=2 * law,
+        controls={"ψ without centring": raw},
+    )
+
+
+@claim(derived("k-statistics have no bias"), kind="identity", cases=MIXTURES)
+def test_fieller__centre(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
+    """If x1 = a1 L + e1 and x2 = a2 L + e2 with independent L, e1, e2, the third k-statistics of n
+    ≥ 3 points have the means E k̂_112 = k_112 and E k̂_122 = r k_112, where r = a2/a1 and k_112 is
+    the cumulant of (x1, x1, x2).
+    """
+    points, chances = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
+    third = cumulant(points, chances, 0, 0, 1)
+    exact = third * np.array([1, mixing_ratio(a1, a2)])
+    trial.identity(
+        chances @ shares_in_triples(points, chances),
         exact,
         ops=8**3,
-        scale=np.abs(exact) + np.max(exact),
-        controls=controls,
+        scale=variance_of_contrast(points, chances, mixing_ratio(a1, a2)) + np.abs(exact),
+        controls={"plain third moments of three points": exact * 2 / 9},
     )
 
 
@@ -254,6 +274,17 @@ def test_gaussian_latent(
     )
 
 
+@observed
+def determinant_of_moments(points, chances):
+    """k_1112 k_1222 - k_1122², and the size of what cancels in it: fourth moments in a cumulant,
+    and products of cumulants.
+    """
+    words = ((0, 0, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1))
+    k1112, k1122, k1222 = (cumulant(points, chances, *word) for word in words)
+    largest = np.max(np.abs([k1112, k1122, k1222]))
+    return k1112 * k1222 - k1122**2, np.sum(chances @ points**4) * (1 + largest)
+
+
 @predicted(about="cumulant")
 def determinant(a1, a2, b, kurtoses):
     """k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), A = a2 + b a1 the total effect."""
@@ -273,11 +304,11 @@ def test_one_latent(
 ):
     """If x1 = a1 L + e1 and x2 = a2 L + b x1 + e2 with independent L, e1, e2, their joint cumulants
     have k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), where A = a2 + b a1 is the total effect
-    and κ4 the fourth cumulant: an edge b ≠ 0 shows, unless A or κ4(e1) is 0.
+    and κ4 the fourth cumulant. An edge b ≠ 0 shows, unless A or κ4(e1) is 0.
     """
     hidden = two_points(0.05)
     first, second = noises(trial.generator("noise"))
-    flat = two_points((1 - np.sqrt(1 / 3)) / 2)  # its fourth cumulant is 0
+    flat = two_points((1 - np.sqrt(1 / 3)) / 2)  # it has no fourth cumulant, as a normal law
     cancelling = -a2 / a1  # A = 0
     worlds = [
         (edge, first),
@@ -287,30 +318,20 @@ def test_one_latent(
         (cancelling, first),
         (edge, flat),
     ]
-    measured = []
-    law = []
-    size = []
-    for b, noise in worlds:
-        points = enumerated(a1, a2, [hidden, noise, second], b)
-        k1112, k1122, k1222 = (
-            cumulant(*points, *word) for word in ((0, 0, 0, 1), (0, 0, 1, 1), (0, 1, 1, 1))
-        )
-        measured.append(k1112 * k1222 - k1122**2)
-        law.append(
-            determinant(a1, a2, b, [chances @ values**4 - 3 for values, chances in (hidden, noise)])
-        )
-        # What cancels: fourth moments in a cumulant, and products of cumulants.
-        size.append(
-            np.sum(points[1] @ points[0] ** 4) * (1 + np.max(np.abs([k1112, k1122, k1222])))
-        )
-    direct = np.array(law) * [a2 / (a2 + b * a1) if a2 + b * a1 else 1 for b, _ in worlds]
-    trial.identity(
-        np.array(measured),
-        np.array(law),
-        ops=20,
-        scale=np.array(size),
-        controls={"direct effect a2 for A": direct},
+    found = [
+        determinant_of_moments(*enumerated(a1, a2, [hidden, noise, second], b))
+        for b, noise in worlds
+    ]
+    measured, size = np.transpose(found)
+
+    def kurtosis(values, chances):
+        return chances @ values**4 - 3
+
+    law = np.array(
+        [determinant(a1, a2, b, [kurtosis(*hidden), kurtosis(*noise)]) for b, noise in worlds]
     )
+    direct = law * [a2 / (a2 + b * a1) if a2 + b * a1 else 1 for b, _ in worlds]
+    trial.identity(measured, law, ops=20, scale=size, controls={"direct effect a2 for A": direct})
 
 
 @claim(derived("exact values on a grid that no such polynomial could vanish on"), kind="identity")
@@ -332,7 +353,7 @@ def test_one_latent__everywhere(trial):
         lambda a1, a2, b, latent, noise: determinant(a1, a2, b, [latent, noise]),
         {"a1": 8, "a2": 4, "b": 8, "latent": 2, "noise": 2},
         controls={
-            "A for a2": lambda a1, a2, b, latent, noise: (
+            "A for both a2": lambda a1, a2, b, latent, noise: (
                 a1 * (a2 + b * a1) ** 3 * b * latent * noise
             )
         },

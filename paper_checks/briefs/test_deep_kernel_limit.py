@@ -160,9 +160,11 @@ def test_stationary(
     width: Annotated[int, Interval(1, 2, why="hidden units per output; networks are drawn")],
     outputs: Annotated[int, Interval(10, 16, why="networks are drawn and most are rejected")],
 ):
-    """Networks from the posterior have the mean Gram value g* + b/P to first order in 1/P, where g*
-    is the one positive root of (ν/k) g³ + (2σ²ν/k - ν + 1) g² + (σ⁴ν/k - 2νσ² + σ² - λ) g - νσ⁴,
-    and b is that of `corrections`: not the prior's k.
+    """Let a linear layer of ν P units with prior kernel k learn P outputs of mean square λ, with
+    noise variance σ². Networks from its posterior have the mean Gram value g* + b/P up to terms of
+    order 1/P², where g* is the one positive root of (ν/k) g³ + (2σ²ν/k - ν + 1) g² + (σ⁴ν/k - 2νσ²
+    + σ² - λ) g - νσ⁴, b = p_3/(2 p_2²) + 1/(p_2 g*), p_2 = ½/s² - λ/s³ - ν/(2g*²), p_3 = -1/s³ +
+    3λ/s⁴ + ν/g*³ and s = g* + σ².
     """
     learning(trial, k, noise, power)
     g = learned_gram(k, noise, power, width)
@@ -203,10 +205,10 @@ def test_finite_width(
         Interval(10**4, 10**6, why="fewer add a second order, more change no digit that is seen"),
     ],
 ):
-    """Let a linear layer of ν P units learn P outputs of mean square λ, with noise variance σ². Its
-    posterior Gram value has mean g* + b/P and variance v/P up to higher orders, where g* is the
-    limit, v = -1/p_2, b = -v/g* + ½ p_3 v², p_2 = ½/s² - λ/s³ - ν/(2g*²), p_3 = -1/s³ + 3λ/s⁴ +
-    ν/g*³ and s = g* + σ².
+    """Let a linear layer of ν P units with prior kernel k learn P outputs of mean square λ, with
+    noise variance σ². Its posterior Gram value has the mean g* + b/P and the variance v/P up to
+    terms of order 1/P², where g* is the limit as P → ∞, v = -1/p_2, b = -v/g* + ½ p_3 v², p_2 =
+    ½/s² - λ/s³ - ν/(2g*²), p_3 = -1/s³ + 3λ/s⁴ + ν/g*³ and s = g* + σ².
     """
     g = learned_gram(k, noise, power, width)
     law = corrections(k, noise, power, width)
@@ -219,14 +221,20 @@ def test_finite_width(
         slack=100 / outputs * unit,
         margin=(0.01 + 100 / outputs) * unit,
         scale=unit,
-        controls={"log g for g, flat": law + unit},
+        controls={"a density of g, not of log g": law + np.array([unit[0], 0])},
     )
 
 
 @predicted
-def both_ends(k, noise, power):
-    """ν(g-k) for ν → ∞, k²(λ-k-σ²)/(k+σ²)², and g for ν → 0, the maximum likelihood value λ-σ²."""
-    return np.array([k**2 * (power - k - noise) / (k + noise) ** 2, power - noise])
+def learned_when_wide(k, noise, power):
+    """ν(g-k) for ν → ∞: k²(λ-k-σ²)/(k+σ²)²."""
+    return k**2 * (power - k - noise) / (k + noise) ** 2
+
+
+@predicted
+def most_likely_gram(noise, power):
+    """The kernel g for ν → 0: the maximum likelihood value λ-σ²."""
+    return power - noise
 
 
 @observed
@@ -247,26 +255,45 @@ def stationary_point(k, noise, power, width, low, high):
     )
 
 
-@claim(
-    derived("first order in 1/ν and in ν"), kind="limit", cases=[(1.0, 0.3, 4.0), (0.5, 0.05, 0.2)]
-)
+EXTREME = 1e7
+"""Units per output, or outputs per unit, of the limits."""
+
+ENDS = [(1.0, 0.3, 4.0), (0.5, 0.05, 0.2), (2.0, 1.0, 8.0)]
+
+
+@claim(derived("first order in 1/ν"), kind="limit", cases=ENDS)
 def test_ends(trial, k: Kernel, noise: Noise, power: Power):
     """Let a linear layer of ν units per output learn outputs of mean square λ, with prior kernel k
-    and noise variance σ². Its kernel g* has ν (g* - k) → k² (λ - k - σ²)/(k + σ²)² for ν → ∞, and
-    g* → λ - σ², maximum likelihood, for ν → 0.
+    and noise variance σ². Its kernel g* has ν (g* - k) → k² (λ - k - σ²)/(k + σ²)² for ν → ∞.
+    """
+    learning(trial, k, noise, power)
+    law = learned_when_wide(k, noise, power)
+    trial.value(
+        EXTREME * (stationary_point(k, noise, power, EXTREME, k / 2, 2 * k) - k),
+        law,
+        error=1e-7,
+        margin=1e-3 * abs(law),
+        controls={"without noise, λ - k": learned_when_wide(k, 0.0, power)},
+    )
+
+
+@claim(derived("zeroth order in ν"), kind="limit", cases=ENDS)
+def test_ends__narrow(trial, k: Kernel, noise: Noise, power: Power):
+    """Let a linear layer of ν units per output learn outputs of mean square λ, with prior kernel k
+    and noise variance σ² < λ. Its kernel g* tends to λ - σ², the maximum likelihood value, for ν →
+    0.
     """
     learning(trial, k, noise, power)
     trial.require(
         power >= 1.2 * noise, "power must exceed noise by 20 %: else narrow networks tend to 0"
     )
-    best = power - noise
-    extreme = 1e7
-    wide = extreme * (stationary_point(k, noise, power, extreme, k / 2, 2 * k) - k)
-    narrow = stationary_point(k, noise, power, 1 / extreme, best / 2, 2 * best)
-    law = both_ends(k, noise, power)
-    controls = {"the target's fixed kernel, without noise": both_ends(k, 0.0, power)}
+    law = most_likely_gram(noise, power)
     trial.value(
-        np.array([wide, narrow]), law, error=1e-7, margin=1e-3 * np.abs(law), controls=controls
+        stationary_point(k, noise, power, 1 / EXTREME, law / 2, 2 * law),
+        law,
+        error=1e-7,
+        margin=1e-3 * law,
+        controls={"without noise, λ": power},
     )
 
 
@@ -345,10 +372,10 @@ def test_depth(
         ),
     ],
 ):
-    """Let linear layers of ν_l units per output have the kernels g_l, l = 1 … L, and learn outputs
-    of mean square λ, with noise variance σ². At a stationary point ν_l (g_l/g_{l-1} - 1) is one
-    number c for all layers, c = g_L (λ - g_L - σ²)/(g_L + σ²)². Of up to three such points the
-    optimum is the one of the highest objective, neither always the first nor the last.
+    """Let linear layers of ν_l units per output have the kernels g_l, l = 1 … L, after the kernel
+    g_0 of the inputs, and learn outputs of mean square λ, with noise variance σ². At the largest
+    posterior density ν_l (g_l/g_{l-1} - 1) is one number c for all layers, c = g_L (λ - g_L -
+    σ²)/(g_L + σ²)²; of the up to three kernels with this property it is the one of highest density.
     """
     learning(trial, k, noise, power)
     widths = np.full(depth, width)
@@ -359,7 +386,7 @@ def test_depth(
     steps = np.arange(1, depth + 1) / depth
     controls = {
         "the infinite network's kernel": np.full(depth, k),
-        "evenly in width": k + (law[-1] - k) * steps,
+        "each layer adds the same amount": k + (law[-1] - k) * steps,
     }
     others = stationary_layers(k, noise, power, widths)
     controls |= {

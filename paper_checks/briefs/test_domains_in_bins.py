@@ -206,7 +206,9 @@ def power_of_bins(bins, strength, level):
 
 @predicted
 def power_of_contrast(strength, level):
-    """The same of the contrast as n → ∞."""
+    """The chance that the contrast exceeds the (1 - level) quantile of χ² with one degree, as n →
+    ∞.
+    """
     return ncx2.sf(chi2.isf(level, 1), 1, strength)
 
 
@@ -260,14 +262,19 @@ def chance_of_many_bins(root):
 
 
 @predicted
-def shares_of_wave(periods, bins, phase):
-    """(sin(πk/B)/(πk/B))² of V_B and 6 cos² φ/(πk)² of the contrast: (2,). Raises ValueError
-    unless periods and bins are 1 or more.
-    """
+def wave_in_bins(periods, bins):
+    """The share (sin(πk/B)/(πk/B))². Raises ValueError unless periods and bins are 1 or more."""
     if min(periods, bins) < 1:
         raise ValueError("periods and bins must be at least 1")
-    of_bins = np.sinc(periods / bins) ** 2 if periods % bins else 0.0
-    return np.array([of_bins, 6 * (np.cos(phase) / (np.pi * periods)) ** 2])
+    return np.sinc(periods / bins) ** 2 if periods % bins else 0.0
+
+
+@predicted
+def wave_in_contrast(periods, phase):
+    """The share 6 cos² φ/(πk)². Raises ValueError unless there is a period."""
+    if periods < 1:
+        raise ValueError("periods must be at least 1")
+    return 6 * (np.cos(phase) / (np.pi * periods)) ** 2
 
 
 BINNED = [(4, 8, 10.0), (2, 5, 16.0), (12, 3, 10.0), (24, 1, 40.0)]
@@ -344,9 +351,9 @@ def test_power__of_two_or_three(trial, level: Level):
     cases=[(60, 12), (9, 3), (7, 3), (4, 1), (60, 30)],
 )
 def test_price(trial, points: Points, count: Ends):
-    """Of a drift the difference of the outer fractions f sees 6 f (1 - f)²/(1 - 1/n²) of what the
-    contrast sees, with one degree of freedom too: at every level and power it needs the inverse of
-    that in data. Two bins are f = ½, 3/4.
+    """Let residuals r_i = s (t_i - ½) + N(0, 1) stand at n times t_i = (i - ½)/n. The squared
+    difference of the means of the last and the first fn residuals, over its variance, has 6 f (1 -
+    f)²/(1 - 1/n²) of the noncentrality of the contrast (Σ r_i (t_i - ½))²/Σ (t_i - ½)².
     """
     trial.require(2 * count <= points, "the ends must not overlap: count is at most points/2")
     law = efficiency(points, count)
@@ -356,7 +363,7 @@ def test_price(trial, points: Points, count: Ends):
         law,
         ops=0,
         controls={
-            "as the contrast": 1,
+            "all that the contrast sees": 1,
             "as of infinitely many points": 6 * f * (1 - f) ** 2,
         },
     )
@@ -369,9 +376,9 @@ def test_price__of_thirds(
         int, Interval(2, 20, why="of three points the ends are the contrast; all cuts are tried")
     ],
 ):
-    """If n is a multiple of three, the difference of the means of the outer thirds sees more of a
-    linear drift in n residuals than that of any other early and late group: 8/9/(1 - 1/n²) of the
-    noncentrality of the best contrast.
+    """If n is a multiple of three, the squared difference of the means of the outer thirds of n
+    residuals, over its variance, has a larger noncentrality under a linear drift than that of any
+    other early and late group: 8/9/(1 - 1/n²) of that of the linear contrast.
     """
     points = 3 * third
     halves = 0.75 / (1 - 1 / points**2)
@@ -396,9 +403,10 @@ def test_price__data(
     ],
     level: Level,
 ):
-    """With the λ at which χ² with B - 1 degrees and noncentrality λ (1 - 1/B²) exceeds its quantile
-    with a given power, V_B finds the drift with this power: of λ, and so of data, the contrast
-    needs less.
+    """Let λ = ns²/12 be such that χ² with B - 1 degrees of freedom and noncentrality λ (1 - 1/B²)
+    exceeds the 1 - level quantile of central χ² with a given chance. A test of that level by the
+    variance V_B of the means of B equal bins finds a linear drift of slope s in n residuals with
+    this chance.
     """
     needed = strength_needed(power, lambda strength: power_of_bins(bins, strength, level))
     signal = drift(bins * 2, needed)
@@ -426,9 +434,10 @@ def test_selection(
     per_bin: PerBin,
     strength: Strength,
 ):
-    """A feature drifts linearly with λ = ns²/12, and another does not; residuals are independent.
-    The variance of the means of B bins ranks the drifting one higher with the chance P(F > 1) of a
-    noncentral F with B - 1 and B - 1 degrees and noncentrality λ (1 - 1/B²).
+    """A feature drifts linearly with λ = ns²/12, and another does not; the residuals of both have
+    independent noise N(0, 1). The variance of the means of B bins is larger for the drifting one
+    with the chance P(F > 1) of a noncentral F with B - 1 and B - 1 degrees and noncentrality λ (1 -
+    1/B²).
     """
     signal = drift(bins * per_bin, strength)
     law = float(chance_of_selection(bins, strength))
@@ -449,9 +458,9 @@ def test_selection(
     cases=[(9, 3, 10.0), (12, 6, 5.0), (50, 5, 20.0)],
 )
 def test_selection__of_ends(trial, points: Points, count: Ends, strength: Strength):
-    """A feature drifts linearly with λ = ns²/12, and another does not. The squared difference of
-    the means of the outer fractions f ranks the drifting one higher with the chance Φ(√(μ/2))² +
-    Φ(-√(μ/2))², μ = 6 f (1 - f)² λ.
+    """A feature drifts linearly with λ = ns²/12, and another does not; the residuals of both have
+    independent noise N(0, 1). The squared difference of the means of the outer fractions f is
+    larger for the drifting one with the chance Φ(√(μ/2))² + Φ(-√(μ/2))², μ = 6 f (1 - f)² λ.
     """
     trial.require(2 * count <= points, "the ends must not overlap: count is at most points/2")
     signal = drift(points, strength)
@@ -478,9 +487,9 @@ def test_selection__many_bins(
         float, Interval(0.5, 4, why="at 0 a coin is tossed; beyond, the choice is sure")
     ],
 ):
-    """As the number B of bins grows and the drift has λ = ns²/12 = c √B, the variance of the means
-    of bins ranks a drifting feature above another with the chance Φ(c/2): many bins toss a coin
-    unless λ is far above √B.
+    """A feature drifts linearly with λ = ns²/12 = c √B, and another does not. As the number B of
+    bins grows, the chance that the variance of the means of bins is larger for the drifting one
+    tends to Φ(c/2).
     """
     sizes = 2.0 ** np.arange(8, 17)
     values = [
@@ -500,40 +509,53 @@ def test_selection__many_bins(
     )
 
 
+Periods = Annotated[
+    int, Interval(1, 12, why="an oscillation has a period; more ask for more points")
+]
+
+
 @claim(
-    derived("means of a sine over a bin, and its first moment"),
+    derived("means of a sine over a bin"),
     kind="limit",
     cases=[(1, 4, 0.3), (3, 4, 0.2), (3, 10, 1.0), (12, 5, 0.0)],
 )
-def test_oscillation(
-    trial,
-    periods: Annotated[
-        int, Interval(1, 12, why="an oscillation has a period; more ask for more points")
-    ],
-    bins: Bins,
-    phase: Phase,
-):
-    """For g = s sin(2πkt + φ), with 2k no multiple of B, V_B's noncentrality over ns²/2 tends to
-    (sin(πk/B)/(πk/B))² as n → ∞, and the contrast's to 6 cos² φ/(πk)².
+def test_oscillation(trial, periods: Periods, bins: Bins, phase: Phase):
+    """Let residuals follow g = s sin(2πkt + φ) at n even times t in (0, 1), and let 2k be no
+    multiple of B. The noncentrality of the variance V_B of the means of B equal bins, over ns²/2,
+    tends to (sin(πk/B)/(πk/B))² as n → ∞.
     """
     trial.require(2 * periods % bins, "2k must be no multiple of B: else the phase matters")
     sizes = 2 ** np.arange(6, 12)
-    seen = []
-    for per_bin in sizes:
-        signal = wave(per_bin * bins, periods, phase)
-        both = [between_bins(signal, bins), contrast(signal)]
-        seen.append(np.array(both) / (len(signal) / 2))
-    law = shares_of_wave(periods, bins, phase)
+    signals = [wave(per_bin * bins, periods, phase) for per_bin in sizes]
+    law = wave_in_bins(periods, bins)
     trial.limit(
-        np.array(seen),
+        np.array([between_bins(signal, bins) / (len(signal) / 2) for signal in signals]),
         sizes.astype(float),
         law,
         order=2,
         margin=0.005 * law,
-        controls={
-            "bins see all variance": [1.0, law[1]],
-            "the slope sees nothing of whole periods": [law[0], 0.0],
-        },
+        controls={"bins see all variance": 1.0},
+    )
+
+
+@claim(
+    derived("the first moment of a sine"),
+    kind="limit",
+    cases=[(1, 0.3), (3, 0.2), (3, 1.0), (12, 0.0)],
+)
+def test_oscillation__contrast(trial, periods: Periods, phase: Phase):
+    """Let residuals r_i follow g = s sin(2πkt + φ) at n even times t_i in (0, 1). The noncentrality
+    of the contrast (Σ r_i (t_i - ½))²/Σ (t_i - ½)², over ns²/2, tends to 6 cos² φ/(πk)² as n → ∞.
+    """
+    sizes = 2 ** np.arange(8, 14)
+    law = wave_in_contrast(periods, phase)
+    trial.limit(
+        np.array([contrast(wave(points, periods, phase)) / (points / 2) for points in sizes]),
+        sizes.astype(float),
+        law,
+        order=2,
+        margin=0.005 * law,
+        controls={"it sees nothing of whole periods": 0.0},
     )
 
 
@@ -548,19 +570,22 @@ def test_oscillation__blind(
     bins: Bins,
     phase: Phase,
 ):
-    """If an oscillation sin(2πkt + φ) has whole periods in each bin, B divides k, V_B sees nothing
-    of it, at every n with more points in each bin than periods, while the contrast does.
+    """If an oscillation sin(2πkt + φ) has whole periods in each of B equal bins, so that B divides
+    k, the means of the bins are equal at every number of even times with more of them in a bin than
+    periods.
     """
     periods = per_bin * bins
     signal = wave(bins * (per_bin + 5), periods, phase)
-    share, of_contrast = shares_of_wave(periods, bins, phase)
     trial.value(
         between_bins(signal, bins) / (len(signal) / 2),
-        share,
+        wave_in_bins(periods, bins),
         error=1e-12,
         margin=1e-9,
         scale=1.0,
-        controls={"as the contrast": of_contrast, "one of B degrees of all": 1 / bins},
+        controls={
+            "as the contrast": wave_in_contrast(periods, phase),
+            "one of B degrees of all": 1 / bins,
+        },
     )
 
 

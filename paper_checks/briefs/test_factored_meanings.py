@@ -150,9 +150,9 @@ def sum_of_edges(table):
 
 @claim(paper("Proposition 4"), kind="identity", cases=MARGINS)
 def test_marginal_means(trial, first: Values, second: Values, third: ThirdValues, width: Width):
-    """A table u_{ab…} of vectors is decomposable if u_{ab…} = u_0 + u_a + u_b + …. Under product
-    weights of the cells, averages over each factor give the decomposable table nearest to any
-    table.
+    """Let weights of the cells of a table u_{ab…} of vectors be products of one weight for each
+    value of each factor. Then weighted averages over the other factors give the table u_0 + u_a +
+    u_b + … with the least weighted squared distance.
     """
     generator = trial.generator()
     shape = (first, second, third)
@@ -186,31 +186,55 @@ def test_marginal_means__unbalanced(
     )
 
 
+FewThirdValues = Annotated[
+    int, Interval(1, 2, why="one value stands for no third factor; 10⁵ tables are drawn")
+]
+FewColumns = Annotated[int, Interval(1, 8, why="10⁵ tables are drawn")]
+
+
+def judge_shares(trial, shape, width, centred):
+    """Compare explained shares of random tables with their law."""
+    law = chance_law(shape, width, centred)
+    other = "raw table" if centred else "table about its grand mean"
+    trial.distribution(
+        sampler=partial(explained_shares, shape=shape, width=width, centred=centred),
+        cdf=law.cdf,
+        margin=0.02,  # takes 70,000 tables: 1 % would take four times as many
+        controls={f"as of the {other}": chance_law(shape, width, not centred).cdf},
+        first=2**14,
+        most=10**5,
+    )
+
+
 @claim(
     derived("normal squares in two spaces"),
     kind="distribution",
-    cases=[(2, 2, 1, 4), (3, 3, 1, 2)],
+    cases=[(2, 2, 1, 4), (3, 3, 1, 2), (2, 3, 2, 1)],
 )
 def test_chance_share(
-    trial,
-    first: FewValues,
-    second: FewValues,
-    third: Annotated[
-        int, Interval(1, 2, why="one value stands for no third factor; 10⁵ tables are drawn")
-    ],
-    width: Annotated[int, Interval(1, 8, why="10⁵ tables are drawn")],
+    trial, first: FewValues, second: FewValues, third: FewThirdValues, width: FewColumns
 ):
-    """Of a table of independent normal entries the best decomposable table explains a share of the
-    law Beta(D q/2, D (N - q)/2), and about the grand mean Beta(D (q - 1)/2, D (N - q)/2).
+    """Let a table of N cells hold vectors in R^D with independent normal entries. The sum of one
+    vector for each value of each factor that is nearest to it explains a share of its squared norm
+    of the law Beta(D q/2, D (N - q)/2), where q = 1 + Σ (n_i - 1) for factors of n_i values.
     """
-    shape = (first, second, third)
-    for centred in (False, True):  # of each 70,000 tables: for 1 % in probability twice as many
-        law, other = (chance_law(shape, width, flag) for flag in (centred, not centred))
-        controls = {"raw for centred, or centred for raw": other.cdf}
-        shares = partial(explained_shares, shape=shape, width=width, centred=centred)
-        trial.distribution(
-            sampler=shares, cdf=law.cdf, margin=0.02, controls=controls, first=2**14, most=10**5
-        )
+    judge_shares(trial, (first, second, third), width, centred=False)
+
+
+@claim(
+    derived("normal squares in two spaces, less the grand mean"),
+    kind="distribution",
+    cases=[(2, 2, 1, 4), (3, 3, 1, 2), (2, 3, 2, 1)],
+)
+def test_chance_share__centred(
+    trial, first: FewValues, second: FewValues, third: FewThirdValues, width: FewColumns
+):
+    """Let a table of N cells hold vectors in R^D with independent normal entries. The sum of one
+    vector for each value of each factor that is nearest to it explains a share of the variance
+    about the grand mean of the law Beta(D (q - 1)/2, D (N - q)/2), where q = 1 + Σ (n_i - 1) for
+    factors of n_i values.
+    """
+    judge_shares(trial, (first, second, third), width, centred=True)
 
 
 @claim(derived("by the definition of p(a, b | v)"), kind="identity", cases=TABLES)
@@ -236,8 +260,8 @@ def test_independence__odds(trial, first: Values, second: Values, width: Width):
     cases=TABLES,
 )
 def test_independence(trial, first: Values, second: Values, width: Width):
-    """If u is decomposable, factors are independent given every v, p(a, b | v) = p(a | v) p(b | v)
-    with p(a | v) ∝ exp(u_a·v); those of any other table are not.
+    """Let cells have the probabilities p(a, b | v) ∝ exp(u_ab·v). If u_ab = u_a + u_b, the factors
+    are independent given v: p(a, b | v) = p(a | v) p(b | v) with p(a | v) ∝ exp(u_a·v).
     """
     generator = trial.generator()
     table = generator.normal(size=(first, second, width))
@@ -254,25 +278,24 @@ def test_independence(trial, first: Values, second: Values, width: Width):
 
 @claim(derived("from the second derivative"), kind="limit", cases=TABLES)
 def test_small_information(trial, first: Values, second: Values, width: Width):
-    """For small ε two factors have the mutual information ε² mean (I_ab·v)²/2 given ε v, where I is
-    u less its best decomposable table.
+    """Let cells have the probabilities p(a, b | v) ∝ exp(u_ab·v). The mutual information of both
+    factors given ε v, over ε², tends to mean (I_ab·v)²/2 as ε → 0, where I is u less the nearest
+    table u_a + u_b.
     """
     generator = trial.generator()
     sizes = 2.0 ** np.arange(8, 15)
     table = generator.normal(size=(first, second, width))
     v = orth(generator.normal(size=(width, 1)))[:, 0]
-    table[0, 0] = (
-        table[0, 1] + table[1, 0] - table[1, 1] + v
-    )  # a contrast of one: far from decomposable
+    # A contrast of one: the table is far from decomposable.
+    table[0, 0] = table[0, 1] + table[1, 0] - table[1, 1] + v
     values = [
         size**2 * (dependence(table, v / size)[2] + dependence(table, -v / size)[2]) / 2
         for size in sizes
     ]
     predict = np.mean(((table - marginal_means(table, np.ones((first, second)))) @ v) ** 2) / 2
     controls = {"without ½": 2 * predict}
-    bound = (
-        np.ptp(table @ v) ** 4 / sizes[-1] ** 2 + 1e-15 * sizes[-1] ** 2
-    )  # fourth derivative <= 14 R⁴; rounding
+    # The fourth derivative is at most 14 R⁴, R the range of u·v; the rest is rounding.
+    bound = np.ptp(table @ v) ** 4 / sizes[-1] ** 2 + 1e-15 * sizes[-1] ** 2
     trial.limit(
         values,
         sizes,

@@ -212,11 +212,19 @@ def numbers_kept_unshared(levels, channels):
 
 
 @predicted
-def rank_and_reach(levels, taps):
-    """J + 2, or J + 1 for two taps, and (k - 1)(2^J - 1) + 1 lags."""
+def rank_of_taps(levels, taps):
+    """J + 2, or J + 1 for two taps."""
     if taps < 2:
         raise ValueError("taps must be at least 2: one tap sees no earlier input")
-    return np.array([levels + 1 + (taps > 2), (taps - 1) * (2**levels - 1) + 1])
+    return levels + 1 + int(taps > 2)
+
+
+@predicted
+def reach_of_taps(levels, taps):
+    """(k - 1)(2^J - 1) + 1 lags."""
+    if taps < 2:
+        raise ValueError("taps must be at least 2: one tap sees no earlier input")
+    return (taps - 1) * (2**levels - 1) + 1
 
 
 def differing(law, **wrong):
@@ -233,8 +241,11 @@ def differing(law, **wrong):
     cases=[(5, 0.785), (7, 0.3), (1, 1.2), (4, 2.9), (6, 1.571)],
 )
 def test_one_number_per_octave(trial, levels: Levels, angle: Angle):
-    """For b ≠ 0 and any h₁ ≠ 0 the memory of one channel is
-    r²(τ) = a^(2(m - w)) b^(2w)/(a² + b²)^m for 1 <= τ < 2^J, 1 for τ = 0, and 0 for longer lags.
+    """At the levels j = 1 … J let filters h₀ = (a, b), b ≠ 0, and h₁ ≠ 0 read, with taps 2^(j-1)
+    steps apart, what h₀ gave at the level before. All outputs of h₁, the input x and the last
+    output of h₀ give white x τ steps ago with the R² a^(2(m - w)) b^(2w)/(a² + b²)^m for 1 <= τ <
+    2^J, 1 for τ = 0, and 0 for longer lags, where τ has m + 1 binary digits, and w ones after the
+    first.
     """
     filters = two_taps(trial.generator("filters"), angle)
     found = memory(responses(every_level(filters, levels)))
@@ -262,8 +273,10 @@ def test_one_number_per_octave(trial, levels: Levels, angle: Angle):
     cases=[(5, 0.785), (7, 0.3), (1, 1.2), (2, 2.9)],
 )
 def test_one_number_per_octave__rank(trial, levels: Levels, angle: Angle):
-    """For b ≠ 0 all J + 2 responses span J + 1 dimensions, also if x is not seen itself. If h₁ is
-    parallel to h₀ they span J + 1, and J if x is not seen.
+    """Let J levels of two filters of two taps, with b ≠ 0 of h₀ = (a, b), read at distances 2^(j-1)
+    what h₀ gave at the level before. The responses of the input x, of the J outputs of h₁ and of
+    the last output of h₀ span J + 1 dimensions, also without x. If h₁ is parallel to h₀ they span J
+    + 1, and J without x.
     """
     filters = two_taps(trial.generator("filters"), angle)
     seen = responses(every_level(filters, levels))
@@ -286,7 +299,10 @@ def test_one_number_per_octave__rank(trial, levels: Levels, angle: Angle):
     cases=[5, 11, 16, 21, 31, 63],
 )
 def test_best_filters(trial, lag: Lag):
-    """Over all filters of two taps, r²(τ) <= (w/m)^w (1 - w/m)^(m - w), 0⁰ = 1."""
+    """Of a dilated tree of two shared filters of two taps, the R² with which its outputs give a
+    white input τ steps ago is at most (w/m)^w (1 - w/m)^(m - w), 0⁰ = 1, where τ has m + 1 binary
+    digits, and w ones after the first.
+    """
     found = found_filters(trial.generator("starts"), lag)[:, 0]
     law = best_memory(lag)
     later, ones = digits(lag)
@@ -316,7 +332,10 @@ def test_best_filters(trial, lag: Lag):
     cases=[5, 11, 16, 21, 31, 63],
 )
 def test_best_filters__taps(trial, lag: Lag):
-    """The largest memory of the lag τ is reached at b²/(a² + b²) = w/m."""
+    """Of a dilated tree of two shared filters of two taps, the R² with which its outputs give a
+    white input τ steps ago is largest where h₀ = (a, b) has b²/(a² + b²) = w/m, where τ has m + 1
+    binary digits, and w ones after the first.
+    """
     found = found_filters(trial.generator("starts"), lag)
     law = share_of_second(lag)
     later, ones = digits(lag)
@@ -342,8 +361,8 @@ def test_best_filters__taps(trial, lag: Lag):
     cases=[3, 5, 6],
 )
 def test_best_filters__pure_delays(trial, levels: Several):
-    """Some two taps keep a lag of two steps or more without loss if and only if it is 2^m or
-    2^(m+1) - 1.
+    """Some dilated tree of two shared filters of two taps keeps a lag of two steps or more without
+    loss if and only if the lag is 2^m or 2^(m+1) - 1 for some m.
     """
     best = best_of_angles(trial.generator("filters"), levels)[2:]
     lags = range(2, 2**levels)
@@ -354,10 +373,10 @@ def test_best_filters__pure_delays(trial, levels: Several):
         law,
         ops=0,
         controls={
-            "none": 0 * law,
-            "all": 1 + 0 * law,
-            "powers of two": powers,
-            "ends of octaves": law - powers,
+            "two taps keep no such lag": 0 * law,
+            "every lag has taps that keep it": 1 + 0 * law,
+            "powers of two alone": powers,
+            "ends of octaves alone": law - powers,
         },
     )
 
@@ -368,8 +387,9 @@ def test_best_filters__pure_delays(trial, levels: Several):
     cases=[(6, 1), (6, 3), (6, 9), (5, 20), (1, 2)],
 )
 def test_channels(trial, levels: Levels, channels: Channels):
-    """C channels with generic filters of their own that read one input keep
-    1 + Σ min(C, m + 1) numbers, m = 0 … J - 1: at most 1 + J(J + 1)/2.
+    """Let C channels read one input, each by a dilated tree of J levels of two generic filters of
+    two taps that all its levels share. Their responses span 1 + Σ min(C, m + 1) dimensions, m = 0 …
+    J - 1.
     """
     filters = spread_filters(trial.generator("filters"), channels)
     rows = of_channels([every_level(pair, levels) for pair in filters])
@@ -399,7 +419,11 @@ def test_channels__memory(
     levels: Several,
     extra: Annotated[int, Interval(0, 8, why="by how much channels exceed levels")],
 ):
-    """J or more channels keep r²(τ) = 1/binom(m, w) of each lag 1 <= τ < 2^J."""
+    """Let J or more channels read one white input, each by a dilated tree of J levels of two
+    generic filters of two taps that all its levels share. Together they give the input τ steps ago
+    with the R² 1/binom(m, w) for 1 <= τ < 2^J, where τ has m + 1 binary digits, and w ones after
+    the first.
+    """
     filters = spread_filters(trial.generator("filters"), levels + extra)
     rows = of_channels([every_level(pair, levels) for pair in filters])
     lags = range(1, 2**levels)
@@ -432,8 +456,8 @@ def test_channels__unshared(
     ],
     channels: Channels,
 ):
-    """C channels whose filters differ from level to level keep 1 + Σ min(C, 2^m) numbers,
-    m = 0 … J - 1: up to all 2^J lags.
+    """Let C channels read one input, each by a dilated tree of J levels that have generic filters
+    of two taps of their own. Their responses span 1 + Σ min(C, 2^m) dimensions, m = 0 … J - 1.
     """
     filters = trial.generator("filters").normal(size=(channels, levels, 2, 2))
     law = numbers_kept_unshared(levels, channels)
@@ -451,33 +475,53 @@ def test_channels__unshared(
     )
 
 
+Taps = Annotated[int, Interval(2, 8, why="one tap has no scale; more are as good")]
+WIDER = [(4, 2), (4, 3), (4, 6), (1, 3), (7, 8)]
+
+
+def responses_of_taps(generator, levels, taps):
+    """What a read-out sees of an impulse through a tree of two generic filters (J + 2, lags)."""
+    filters = generator.normal(size=(2, taps))
+    return responses(every_level(filters / np.linalg.norm(filters, axis=1)[:, None], levels))
+
+
 @claim(
-    derived("with three taps the last low is no sum of the others"),
-    kind="identity",
-    cases=[(4, 2), (4, 3), (4, 6), (1, 3), (7, 8)],
+    derived("with three taps the last low is no sum of the others"), kind="identity", cases=WIDER
 )
-def test_wider_taps(
-    trial,
-    levels: Levels,
-    taps: Annotated[int, Interval(2, 8, why="one tap has no scale; more are as good")],
-):
-    """With k generic taps a channel keeps J + 2 numbers if k >= 3, and J + 1 if k = 2; it reaches
-    (k - 1)(2^J - 1) + 1 lags.
+def test_wider_taps(trial, levels: Levels, taps: Taps):
+    """The J + 2 responses of a dilated tree of J levels, whose levels share two generic filters of
+    k taps, span J + 2 dimensions if k >= 3, and J + 1 if k = 2.
     """
-    filters = trial.generator("filters").normal(size=(2, taps))
-    rows = responses(every_level(filters / np.linalg.norm(filters, axis=1)[:, None], levels))
-    law = rank_and_reach(levels, taps)
+    law = rank_of_taps(levels, taps)
     trial.identity(
-        np.array([len(kept(rows)), np.flatnonzero(np.any(rows != 0, axis=0))[-1] + 1]),
+        len(kept(responses_of_taps(trial.generator("filters"), levels, taps))),
         law,
         ops=0,
         controls=differing(
             law,
-            one_for_each_octave_for_all_k=np.array([levels + 1, law[1]]),
-            one_for_each_response_for_all_k=np.array([levels + 2, law[1]]),
-            a_number_for_each_older_tap=np.array([1 + (taps - 1) * levels, law[1]]),
-            reach_k_to_the_J=np.array([law[0], taps**levels]),
-            taps_at_each_distance=np.array([law[0], taps * 2 ** (levels - 1)]),
+            one_for_each_octave_for_all_k=levels + 1,
+            one_for_each_response_for_all_k=levels + 2,
+            a_number_for_each_older_tap=1 + (taps - 1) * levels,
+        ),
+    )
+
+
+@claim(derived("a geometric series of distances"), kind="identity", cases=WIDER)
+def test_wider_taps__reach(trial, levels: Levels, taps: Taps):
+    """A dilated tree of J levels, whose level j has filters of k taps 2^(j-1) steps apart, reaches
+    (k - 1)(2^J - 1) + 1 lags, the present among them.
+    """
+    rows = responses_of_taps(trial.generator("filters"), levels, taps)
+    law = reach_of_taps(levels, taps)
+    trial.identity(
+        np.flatnonzero(np.any(rows != 0, axis=0))[-1] + 1,
+        law,
+        ops=0,
+        controls=differing(
+            law,
+            k_to_the_J_as_if_distances_were_powers_of_k=taps**levels,
+            the_taps_of_the_last_level_alone=(taps - 1) * 2 ** (levels - 1) + 1,
+            the_present_is_not_counted=law - 1,
         ),
     )
 
