@@ -51,7 +51,7 @@ import mpmath
 import numpy as np
 from scipy.optimize import minimize
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -224,7 +224,7 @@ def head(word, modulus, sharpness, used=3):
 
 @observed
 def head_of_pairs(word, modulus, sharpness):
-    """The same for logits β cos(2π(x_i + x_j)/M), which ignore the second key."""
+    """The read-outs y (n,) for logits β cos(2π(x_i + x_j)/M), which ignore the second key."""
     angles = 2 * np.pi * np.asarray(word) / modulus
     phases = np.exp(1j * angles)
     scores = sharpness * np.cos(angles[:, None] + angles)
@@ -350,14 +350,14 @@ def test_features(trial, width: Width, degree: Degree, largest: Largest):
 
 
 @claim(
-    abstract("approximate the ``tensor-type'' attention matrix in n^{1+o(1)} time"),
+    derived("monomials of degree up to g are independent functions of tokens"),
     kind="identity",
     cases=[(2, 3), (3, 3), (1, 5), (4, 2)],
 )
 def test_features__rank(trial, width: Width, degree: Degree):
     """Let p be a polynomial of degree g without a coefficient 0, and s_i,jl = Σ_c Q_ic K_jc L_lc
-    the scores of n generic tokens of width d with pairs of keys. As a matrix (n, n²), p(s) has the
-    rank binom(d + g, g), the number of features per token, if n is as large.
+    the scores of n generic tokens of width d with pairs (j, l) of keys. If n >= binom(d + g, g),
+    the matrix (n, n²) of the p(s_i,jl) has the rank binom(d + g, g).
     """
     law = number_of_features(width, degree)
     trial.require(law <= LENGTH // 2, f"features must be at most {LENGTH // 2}, half the tokens")
@@ -383,9 +383,8 @@ def test_features__rank(trial, width: Width, degree: Degree):
     cases=[(1.0, 8), (2.0, 12), (0.2, 6)],
 )
 def test_degree_needed(trial, largest: Largest, degree: High):
-    """The least relative error of a polynomial of degree g from e^x on [-b, b] is
-    b^(g+1)/(2^g (g + 1)!) (1 - b²/(4(g + 3))), but for a share of the square of the last term and
-    .1 %.
+    """The least relative error of a polynomial of degree g from e^x on [-b, b] is b^(g+1)/(2^g (g +
+    1)!) (1 - q), q = b²/(4(g + 3)), to within the share q² + .001 of b^(g+1)/(2^g (g + 1)!).
     """
     level, error = least_error(largest, degree)
     leading = leading_error(largest, degree)
@@ -411,9 +410,9 @@ def test_degree_needed(trial, largest: Largest, degree: High):
     cases=[(1.0, 8), (2.0, 12), (0.2, 6)],
 )
 def test_degree_needed__taylor(trial, largest: Largest, degree: High):
-    """Taylor's polynomial has the largest relative error e^b b^(g+1)/(g + 1)!
-    (1 - b/(g + 2) + b²/((g + 2)(g + 3))), at -b, but for a share
-    b³/((g + 2 - b)(g + 3)(g + 4)) and .1 %.
+    """On [-b, b] Taylor's polynomial of degree g has the largest relative error e^b b^(g+1)/(g +
+    1)! (1 - b/(g + 2) + b²/((g + 2)(g + 3))) from e^x, to within a share b³/((g + 2 - b)(g + 3)(g +
+    4)) + .001.
     """
     law = largest_of_taylor(largest, degree)
     rest = largest**3 / ((degree + 2 - largest) * (degree + 3) * (degree + 4))
@@ -424,7 +423,9 @@ def test_degree_needed__taylor(trial, largest: Largest, degree: High):
         slack=rest,
         margin=rest + 0.001,
         controls={
-            "at the other end": law**-1 * largest ** (degree + 1) / factorial(degree + 1),
+            "the first term left out, b^(g+1)/(g + 1)!": largest ** (degree + 1)
+            / factorial(degree + 1)
+            / law,
             "as the best polynomial": leading_error(largest, degree) / law,
         },
     )
@@ -463,20 +464,20 @@ def test_k_columns__fewer(
     trial, columns: Annotated[int, Interval(1, 3, why="three columns are exact")]
 ):
     """Let cos(x + y + z) be written as a sum of products of functions of x, y and z, in the basis
-    cos, sin of each. Of its squared norm 4 the best one, two or three products leave 3, 1 and 0;
-    two approach 1 and do not attain it.
+    cos, sin of each. Of its squared norm 4 the best one, two or three products leave 3, 1 and 0.
     """
     law = left_by_columns(columns)
+    wrong = {
+        "each product takes 1 of 4": 4.0 - columns,
+        "as of complex functions, of which two suffice": max(4.0 - 2 * columns, 0.0),
+    }
     trial.value(
         best_columns(trial.generator("starts"), columns),
         law,
         error=1e-6,
         margin=0.01,
         scale=4.0,
-        controls={
-            "each takes one of 4": 4.0 - columns if columns > 1 else 0.0,
-            "two are enough, as with complex entries": 0.0 if columns == 2 else 2.0,
-        },
+        controls={name: value for name, value in wrong.items() if value != law},
     )
 
 

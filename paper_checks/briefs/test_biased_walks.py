@@ -43,7 +43,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
@@ -147,7 +147,9 @@ def shares_by_degree(adjacency):
 
 @predicted
 def shares_by_triangles(adjacency, p, q):
-    """(1/p + T_tv + (d - 1 - T_tv)/q), normalised over directed edges tv, of a d-regular graph."""
+    """(1/p + T_tv + (d - 1 - T_tv)/q), normalised over directed edges tv, of a d-regular graph.
+    Visits of v add up to d (1/p + (d - 1)/q) + 2Δ_v (1 - 1/q), before that.
+    """
     degree = adjacency[0].sum()
     if np.any(adjacency.sum(axis=1) != degree):
         raise ValueError("adjacency must be that of a regular graph: others have no closed form")
@@ -186,9 +188,9 @@ def test_uniform_on_edges(
     p: Return,
     q: InOut,
 ):
-    """On a connected graph without weights, with q = 1 or without triangles, the walk of node2vec
-    takes all directed edges equally often, whatever its return parameter p is: node v of degree d_v
-    is seen for the share d_v/Σd of time.
+    """On a connected graph without weights the walk of node2vec sees the node v of degree d_v for
+    the share d_v/Σd of time: with the in-out parameter q = 1 for every return parameter p, and
+    without triangles for every p and q.
     """
     generator = trial.generator("graphs")
     nodes = 2 * half
@@ -226,10 +228,9 @@ def test_triangles_only(
 ):
     """In a d-regular graph the walk of node2vec, with its parameters p and q, takes the directed
     edge tv for a share of time in proportion to 1/p + T_tv + (d - 1 - T_tv)/q, where T_tv triangles
-    are on the edge. Visits of v, with Δ_v triangles, are in proportion to d (1/p + (d - 1)/q) +
-    2Δ_v (1 - 1/q).
+    are on the edge.
 
-    With one `pairs` the graph is the cubic one with a single triangle.
+    With `pairs` = 1 the graph is the cubic one with a single triangle.
     """
     trial.require(max(q, 1 / q) >= 1.2, "q must be 20 % off 1, where p and q change no visits")
     trial.require(max(p, 1 / p) >= 1.2 or pairs > 1, "p must be 20 % off 1 in the cubic graph")
@@ -256,16 +257,15 @@ def test_only_the_ratio(
     p: Return,
     q: InOut,
 ):
-    """Without triangles the walk of node2vec depends on its parameters p and q through κ = p/q
-    alone; in the d-regular tree it leaves the root at the speed κ (d - 2)/(κ (d - 2) + 2) in the
-    long run.
+    """In the d-regular tree the walk of node2vec leaves the root at the speed κ (d - 2)/(κ (d - 2)
+    + 2) per step in the long run, where its parameters p and q matter through κ = p/q alone.
     """
     trial.require(0.1 <= p / q <= 10, "p/q must lie in [.1, 10]: beyond, it forgets too slowly")
     law = tree_speed(degree, p / q)
     rivals = {"by p alone": tree_speed(degree, p), "the plain walk": tree_speed(degree, 1)}
     margin = max(0.01 * law, 0.004)
     controls = {name: v for name, v in rivals.items() if abs(v - law) > 3 * margin}
-    controls["never back"] = 1.0
+    controls["it never turns back"] = 1.0
     trial.mean(
         sampler=partial(speeds, degree=degree, p=p, q=q),
         predict=law,
@@ -278,7 +278,7 @@ def test_only_the_ratio(
 
 
 @claim(
-    abstract("flexible notion of a node's network neighborhood"),
+    derived("the reversed walk has the same law"),
     kind="identity",
     cases=[(5, 0.2), (4, 10.0), (10, 0.5)],
 )
@@ -287,9 +287,9 @@ def test_weights_let_p_in(
     nodes: Annotated[int, Interval(4, 10, why="three weights of equal strength are all equal")],
     p: Return,
 ):
-    """At q = 1, with weights of equal strength Σ_x w_vx = s, the walk of node2vec takes an edge of
-    weight w for a share of time in proportion to w (s - (1 - 1/p) w): with weights its return
-    parameter p changes how often v is seen, in proportion to s² - (1 - 1/p) Σ_x w_vx².
+    """Let a graph have weights of equal strength Σ_x w_vx = s at all nodes v. At q = 1 the walk of
+    node2vec with the return parameter p takes an edge of weight w for a share of time in proportion
+    to w (s - (1 - 1/p) w).
     """
     trial.require(max(p, 1 / p) >= 1.1, "p must be 10 % off 1, the plain walk")
     weights = equal_strengths(trial.generator("weights"), nodes)

@@ -42,7 +42,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, code, derived, observed, predicted
+from theory_on_trial import claim, code, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -268,7 +268,7 @@ def resampled(first, second, share, points=8, generator=None):
 
 
 @claim(
-    abstract("clusters that distribute uniformly"),
+    derived("the distortion of k equal parts of an interval falls as 1/k²"),
     kind="optimality",
     cases=[(64.0, 50), (27.0, 40), (8.0, 30), (100.0, 45)],
 )
@@ -298,10 +298,9 @@ def test_allocation(trial, ratio: Imbalance, centres: Centres):
     cases=[(64.0, 60, 4), (27.0, 60, 5), (70.0, 53, 7)],
 )
 def test_levels(trial, ratio: Imbalance, centres: Centres, fewer: Ratio):
-    """Let n_1 and n_2 centroids lie evenly in two unit intervals far apart. k-means on them puts
-    argmin_a W(n_1, a)/n_1² + W(n_2, k − a)/n_2² of its k centres in the first, where W(n, a) = ((a
-    − b) q (q² − 1) + b (q + 1) ((q + 1)² − 1))/12, q = ⌊n/a⌋, b = n mod a: a ratio n_1/n_2 =
-    ρ^(1/3) becomes ρ^(1/9).
+    """Let n_1 and n_2 centroids lie evenly in two unit intervals far apart. The best k-means on
+    them puts argmin_a W(n_1, a)/n_1² + W(n_2, k − a)/n_2² of its k centres in the first, where W(n,
+    a) = ((a − b) q (q² − 1) + b (q + 1) ((q + 1)² − 1))/12, q = ⌊n/a⌋ and b = n mod a.
     """
     first = best_split(ratio, centres)
     left = centres // fewer
@@ -376,25 +375,27 @@ def test_seeds__by_mass(trial, ratio: Imbalance, centres: Centres):
     change how many centres the cells have.
     """
     generator = trial.generator("seeds")
-    held = np.minimum(generator.binomial(centres, ratio / (1 + ratio), 20), centres - 1)
-    held = np.maximum(held, 1)
-    moved = []
-    touching = []
-    for first in held:
-        dense = np.sort(generator.uniform(0, 1, first))
-        sparse = np.sort(generator.uniform(0, 1, centres - first))
-        ended = lloyd(np.append(dense, 1 + GAP + sparse), ratio, 100)
-        moved.append(in_dense(ended))
-        ended = lloyd(np.append(dense, 1.001 + sparse), ratio, 100, gap=0.001)
-        touching.append(int(np.sum(ended < 1.0005)))
+    held = np.clip(generator.binomial(centres, ratio / (1 + ratio), 20), 1, centres - 1)
+    starts = [
+        (generator.uniform(0, 1, first), generator.uniform(0, 1, centres - first)) for first in held
+    ]
+
+    def dense_at_end(gap):
+        ended = [
+            lloyd(np.sort(np.append(dense, 1 + gap + sparse)), ratio, 100, gap=gap)
+            for dense, sparse in starts
+        ]
+        return np.array([np.sum(places < 1 + gap / 2) for places in ended])
+
+    touching = dense_at_end(0.001)
     trial.require(np.any(touching != held), "centres must be more: else no cell can take one over")
     trial.identity(
-        np.array(moved),
+        dense_at_end(GAP),
         held,
         ops=0,
         independent=20,
         controls={"they end with the best split": np.full(20, best_split(ratio, centres))},
-        control_processes={"cells that touch": np.array(touching)},
+        control_processes={"cells that touch": touching},
     )
 
 
@@ -429,8 +430,9 @@ def test_seeds__price(
         slack=curved * law,
         margin=(0.005 + curved) * law,
         controls={
-            "(1 + ρ)²/(ρ (1 + ρ^(1/3))²)": (1 + ratio) ** 2 / (ratio * (1 + ratio ** (1 / 3)) ** 2),
-            "in terms of √ρ": (1 + ratio) ** 3 / (ratio * (1 + np.sqrt(ratio)) ** 3),
+            "of the sparse cell alone": ((1 + ratio) / (1 + ratio ** (1 / 3))) ** 2,
+            "√ρ for ρ^(1/3), the root in two dimensions": (1 + ratio) ** 3
+            / (ratio * (1 + np.sqrt(ratio)) ** 3),
         },
     )
 
@@ -448,9 +450,9 @@ def test_closest_is_no_op(
         float, Interval(0.05, 0.5, why="f, of a sparse cluster; beyond it other moves may pay")
     ],
 ):
-    """If k_1 clusters lie in a dense interval and k_2 in a sparse one, the released default of
-    resampling, the r points nearest to each centroid, leaves this split as it is if r is a share f
-    <= ½ of the sparse clusters and k_1/k_2 < √8/f.
+    """Let k_1 clusters lie in a dense interval and k_2 in a sparse one, and let the released
+    default of resampling take the r points nearest to each centroid. It leaves the split of centres
+    as it is if r is a share f <= ½ of the points of a sparse cluster and k_1/k_2 < √8/f.
     """
     trial.require(ratio * share < 0.98 * np.sqrt(8), "ratio times share must be below √8")
     first = ratio * sparse
@@ -475,9 +477,9 @@ def test_closest_is_no_op(
     cases=[(6, 2), (8, 2), (12, 3), (6, 4)],
 )
 def test_closest_is_no_op__threshold(trial, ratio: Ratio, sparse: Sparse):
-    """If k_1 clusters lie in a dense interval and k_2 in a sparse one, resampling the share f of a
-    sparse cluster nearest to its centroid changes the split from f = √8 k_2/k_1 on: there a sparse
-    cluster's sample gains more by being cut in two than it costs to join two dense ones.
+    """Let k_1 clusters lie in a dense interval and k_2 in a sparse one, and let resampling take the
+    share f of a sparse cluster's points that are nearest to its centroid, and as many points of a
+    dense one. It changes the split of centres from f = √8 k_2/k_1 on.
     """
     trial.require(ratio >= 6, "ratio must be 6 at least: f is a half at most")
     first = ratio * sparse

@@ -47,7 +47,7 @@ from scipy.linalg import eigh, null_space
 from scipy.optimize import minimize
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -214,14 +214,14 @@ def extrapolated_prefactor(coupling, depth, temperatures):
 
 
 @claim(
-    abstract("although the data distribution is not globally log-concave"),
+    derived("the second mode of a free path, mirrored from block to block"),
     kind="identity",
     cases=[(2, 3, 1.0, 0.5), (1, 2, 5.0, 0.9), (4, 4, 0.2, 0.3), (2, 6, 1.0, 0.7)],
 )
 def test_modulus(trial, pairs: Pairs, block: Block, coupling: Coupling, part: Part):
-    """A ring of sites has the energy E = (β/2) Σ (φ_i − φ_(i+1))² + (λ/4) Σ (φ_i² − 1)². If an even
-    number of blocks of b sites is replaced by its means, the least second derivative of E along the
-    rest is β (2 − 2 cos(π/b)) − λ, here positive; that along all fields is −λ.
+    """A ring of sites has the energy E = (β/2) Σ (φ_i − φ_(i+1))² + (λ/4) Σ (φ_i² − 1)². For an
+    even number of blocks of b sites, the least second derivative of E, at any φ, along directions
+    whose mean over every block is 0 is β (2 − 2 cos(π/b)) − λ.
     """
     depth = part * crossing(coupling, block)
     sites = 2 * pairs * block
@@ -233,7 +233,7 @@ def test_modulus(trial, pairs: Pairs, block: Block, coupling: Coupling, part: Pa
         error=1e-5 * law,
         margin=1e-3 * law,
         controls={
-            "the coarse frequency, 2 π/b": modulus(coupling, depth, block / 2),
+            "the coarse frequency, 2 π/b for π/b": modulus(coupling, depth, block / 2),
             "a continuous block, β (π/b)² − λ": coupling * (np.pi / block) ** 2 - depth,
             "as the field itself, −λ": -depth,
         },
@@ -246,10 +246,9 @@ def test_modulus(trial, pairs: Pairs, block: Block, coupling: Coupling, part: Pa
     cases=[(2, 3, 1.0, 0.5), (1, 2, 5.0, 0.9), (3, 4, 0.2, 0.3)],
 )
 def test_best_coarse(trial, pairs: Pairs, block: Block, coupling: Coupling, part: Part):
-    """A ring of n sites has the energy E = (β/2) Σ (φ_i − φ_(i+1))² + (λ/4) Σ (φ_i² − 1)². No n/b
-    linear coarse variables leave E a larger least second derivative along the rest than the means
-    of blocks of b sites, β (2 − 2 cos(π/b)) − λ, for an even number n/b; the n/b lowest waves and
-    every b-th site leave the same.
+    """A ring of n sites has the energy E = (β/2) Σ (φ_i − φ_(i+1))² + (λ/4) Σ (φ_i² − 1)². For an
+    even number n/b, no n/b linear coarse variables leave E a larger least second derivative along
+    the rest than β (2 − 2 cos(π/b)) − λ, which the means of blocks of b sites leave.
     """
     depth = part * crossing(coupling, block)
     law = modulus(coupling, depth, block)
@@ -291,10 +290,10 @@ def test_best_coarse__torus(
     coupling: Coupling,
     part: Part,
 ):
-    """On a torus with coupling β between neighbours, the potential (λ/4)(φ² − 1)² and an even
-    number of b x b blocks along each side, block means leave the energy the same least second
-    derivative along the rest as on a chain, β (2 − 2 cos(π/b)) − λ, while other coarse variables
-    leave more.
+    """Let a torus of sites have the coupling β between neighbours, the potential (λ/4)(φ² − 1)² and
+    an even number of b x b blocks along each side. The least second derivative of its energy, at
+    any field, along directions whose mean over every block is 0 is β (2 − 2 cos(π/b)) − λ, as on a
+    chain.
     """
     depth = part * crossing(coupling, block)
     length = 2 * side * block
@@ -322,9 +321,9 @@ def test_best_coarse__torus(
     cases=[0.8, 1.5, 3.0],
 )
 def test_gap(trial, coupling: Strong):
-    """For two sites with the energy (β/2)(φ_1 − φ_2)² + (λ/4) Σ (φ_i² − 1)², Langevin's equation
-    for their difference forgets its start, at every mean c and temperature τ, in a time of at most
-    1/(2 β − λ), here with λ = 1.
+    """For two sites with the energy (β/2)(φ_1 − φ_2)² + (λ/4) Σ (φ_i² − 1)², λ = 1 < 2 β,
+    Langevin's equation for their difference forgets its start, at every mean c and temperature τ,
+    in a time of at most 1/(2 β − λ).
     """
     times = [
         1 / detail_gap(coupling, 1.0, coarse, temperature)
@@ -351,9 +350,9 @@ def test_gap(trial, coupling: Strong):
     cases=[0.8, 1.5, 3.0],
 )
 def test_gap__limit(trial, coupling: Strong):
-    """For two sites with the energy (β/2)(φ_1 − φ_2)² + (λ/4) Σ (φ_i² − 1)² and the mean 0, the
-    time in which Langevin's equation for their difference forgets its start tends to 1/(2 β − λ) as
-    the temperature τ → 0, here with λ = 1.
+    """For two sites with the energy (β/2)(φ_1 − φ_2)² + (λ/4) Σ (φ_i² − 1)², λ = 1 < 2 β, and the
+    mean 0, the time in which Langevin's equation for their difference forgets its start tends to
+    1/(2 β − λ) as the temperature τ → 0.
     """
     sizes = 2.0 ** np.arange(6, 13)
     law = largest_time(coupling, 1.0)
@@ -381,9 +380,9 @@ def test_barrier(
         float, Interval(1, 3, why="β/λ; near ½ the law of the barrier sets in late")
     ],
 ):
-    """For two sites with the energy (β/2)(φ_1 − φ_2)² + (λ/4) Σ (φ_i² − 1)², Langevin's equation
-    forgets its start at the rate (λ/π) √(4 (λ + β)/(2 β − λ)) e^(−λ/(2 τ)) for the temperature τ →
-    0: the coarse variable keeps the barrier. Here λ = 1, and the prefactor is extrapolated.
+    """For two sites with the energy (β/2)(φ_1 − φ_2)² + (λ/4) Σ (φ_i² − 1)², λ = 1 < 2 β, the rate
+    at which Langevin's equation forgets its start is (λ/π) √(4 (λ + β)/(2 β − λ)) e^(−λ/(2 τ)) in
+    the limit of the temperature τ → 0.
     """
     law = prefactor(coupling, 1.0)
     best, other = extrapolated_prefactor(coupling, 1.0, np.array([0.05, 0.042, 0.034, 0.028]))

@@ -58,7 +58,7 @@ from scipy.optimize import brentq
 from scipy.special import digamma, expit
 
 from paper_checks.briefs.common import apart, gradient, orthonormal
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -363,9 +363,9 @@ def diagonals(rows):
     derived(f"{RECALLED}: the sigmoid of decoupled modes"), kind="identity", cases=[0.05, 0.01, 0.5]
 )
 def test_two_layers(trial, init: Init):
-    """From an aligned and balanced start the strength u of every mode of a two-layer linear network
-    follows u(t) = s e^(2 s t) / (e^(2 s t) - 1 + s/u_0), alone, under gradient flow on white
-    inputs, where s is the mode's singular value and u_0 = u(0).
+    """From an aligned and balanced start, under gradient flow on white inputs, the strength u of
+    every mode of a two-layer linear network follows u(t) = s e^(2 s t) / (e^(2 s t) - 1 + s/u_0),
+    where s is the mode's singular value and u_0 = u(0).
     """
     generator = trial.generator("network")
     layers, left, right = aligned(generator, np.full(2, init), 2)
@@ -422,7 +422,10 @@ def test_deeper(trial, layers: Layers, init: Init):
         law(layers),
         error=SOLVER_ERROR,
         margin=1e-8,
-        controls={"a layer more": law(layers + 1), "without the factor D": law(layers, 1 / layers)},
+        controls={
+            "D hidden layers, D + 1 in all": law(layers + 1),
+            "without the factor D": law(layers, 1 / layers),
+        },
     )
 
 
@@ -481,8 +484,9 @@ def from_random_starts(trial, ratio, shares):
     cases=[0.5, 0.3, 0.7],
 )
 def test_plateau(trial, ratio: Ratio):
-    """From small random weights of size ε a mode of singular value s of a two-layer linear network
-    waits ln(1/ε)/s and a constant for its transition: per factor e of the size 1/s longer.
+    """From small random weights of size ε, a mode of singular value s of a two-layer linear network
+    under gradient flow reaches half of its strength at a time that grows, as ε → 0, by 1/s for each
+    factor e by which ε falls.
     """
     modes, times = from_random_starts(trial, ratio, [0.5])
     waits = np.diff(times[..., 0], axis=0) / np.log(10)
@@ -492,18 +496,22 @@ def test_plateau(trial, ratio: Ratio):
         law,
         error=np.abs(waits[-1] - waits[-2]) + 1e-6,
         margin=0.01 * law,
-        controls={"e^(2 s t), as their product": law / 2, "no wait": 0 * law},
+        controls={
+            "e^(2 s t), as their product": law / 2,
+            "a wait that does not depend on ε": 0 * law,
+        },
     )
 
 
 @claim(
-    abstract("long plateaus followed by rapid transitions"),
+    derived("the sigmoid of decoupled modes"),
     kind="limit",
     cases=[0.5, 0.3, 0.7],
 )
 def test_transition(trial, ratio: Ratio):
-    """From small random weights a mode of singular value s of a two-layer linear network rises from
-    10 to 90 % of its strength within ln(9)/s, however long it has waited.
+    """From small random weights of size ε, a mode of singular value s of a two-layer linear network
+    under gradient flow rises from 10 to 90 % of its strength in a time that tends to ln(9)/s as ε →
+    0.
     """
     modes, times = from_random_starts(trial, ratio, [0.1, 0.9])
     rises = times[..., 1] - times[..., 0]
@@ -527,9 +535,9 @@ def test_curvature(
     layers: Layers,
     strength: Annotated[float, Interval(0.3, 3, why="s_1, in units of the second mode's")],
 ):
-    """Where D aligned and balanced layers of a linear network have learned all modes, the largest
-    eigenvalue of the Hessian is D s^(2 - 2/D) of the strongest mode s: the best learning rate falls
-    as 1/D.
+    """Where D aligned and balanced layers of a linear network have learned all modes on white
+    inputs, the largest eigenvalue of the Hessian of the loss is D s^(2 - 2/D) of the strongest mode
+    s.
     """
     modes = np.array([strength, 1.0])
     start, left, right = aligned(trial.generator("network"), modes, layers)
@@ -574,7 +582,7 @@ def test_infinite_depth(
 
 
 @claim(
-    abstract("very deep networks incur only a finite, depth independent, delay"),
+    derived("the delay grows with D, to that of infinite depth"),
     kind="bound",
     cases=[(0.05, 1.0), (0.005, 0.6), (0.5, 2.0)],
 )
@@ -610,8 +618,8 @@ def test_exponential_wait(
         float, Interval(0.3, 0.8, why="a; nearer to 1 the growth shows at greater depths only")
     ],
 ):
-    """If all D layers of a linear network start at the same a < 1 at every depth, learning a mode
-    takes a time that grows as a^(-D)/D, here to the singular value s = 1.
+    """If each of D layers of a linear network starts at a < 1, under gradient flow D times the time
+    to learn a mode of singular value 1 grows as a^(-D).
     """
     depths = np.array([20, 30, 45, 68, 102])
     times = np.array([depth * chain_time(depth, layer**depth, 1.0) for depth in depths])
@@ -637,8 +645,8 @@ def test_pretraining(
     width: Annotated[int, Interval(2, 6, why="one unit is ±1; more take longer")],
     size: Annotated[float, Interval(0.02, 0.5, why="of the weights; smaller ones take longer")],
 ):
-    """A linear autoencoder W_2 W_1 with as many units as inputs, trained from W_2 = W_1ᵀ, ends with
-    an orthogonal W_1, whatever the covariance of its inputs is.
+    """A linear autoencoder W_2 W_1 with as many units as inputs, which gradient flow trains from
+    small W_2 = W_1ᵀ, ends with an orthogonal W_1, whatever the covariance of its inputs is.
     """
     generator = trial.generator("inputs")
     basis = orthonormal(generator, width)
@@ -680,9 +688,7 @@ def test_orthogonal(
         np.linalg.svd(product(turns), compute_uv=False),
         np.diag(orthogonal_map(width)),
         ops=10 * layers * width,
-        controls={
-            "they spread as √D": np.linspace(1 - np.sqrt(layers), 1 + np.sqrt(layers), width)
-        },
+        controls={"e^(-D/2), as of Gaussian layers": np.full(width, np.exp(-layers / 2))},
         control_processes={
             "scaled Gaussian layers": np.linalg.svd(product(scaled), compute_uv=False)
         },
@@ -690,7 +696,7 @@ def test_orthogonal(
 
 
 @claim(
-    abstract("enjoys depth independent learning times"),
+    derived("the mean of σ_i^(2 - 2t) σ_j^(2t) over layers at depths t is a logarithmic mean"),
     kind="limit",
     cases=[(2, 0.5), (3, 1.0), (4, 2.0)],
 )
@@ -699,10 +705,9 @@ def test_orthogonal_learning(
     width: Annotated[int, Interval(2, 4, why="n; one unit is the chain; more take longer")],
     time: Annotated[float, Interval(0.2, 2, why="T; at 0 nothing has moved, later all is learned")],
 ):
-    """If D linear layers start random and orthogonal, the loss at the time T/D tends to a limit as
-    D → ∞: the learning time falls as 1/D, as the best learning rate does. In the limit the product
-    W = P diag(σ) Qᵀ has dW/dT = -P (M ∘ Pᵀ(W - E y xᵀ)Q) Qᵀ, where M_ij is the logarithmic mean of
-    σ_i² and σ_j².
+    """If D linear layers start random and orthogonal, the loss at the time T/D of gradient flow
+    tends, as D → ∞, to that of W(T), which starts at their product and has dW/dT = -P (M ∘ Pᵀ(W - E
+    y xᵀ)Q) Qᵀ, where W = P diag(σ) Qᵀ and M_ij is the logarithmic mean of σ_i² and σ_j².
     """
     generator = trial.generator("layers")
     depths = 2 ** np.arange(2, 8)
@@ -739,8 +744,8 @@ GAUSSIAN = [(4, 6), (1, 4), (6, 20)]
 
 @claim(derived("layer by layer, E Wᵀ W = 1"), kind="distribution", cases=GAUSSIAN)
 def test_gaussian_on_average(trial, layers: Depth, width: Wide):
-    """The squared singular values of a product of D n x n layers of independent entries of variance
-    1/n are 1 on average, as those of orthogonal layers.
+    """The squared singular values of a product of D n x n layers of independent normal entries of
+    variance 1/n are 1 on average.
     """
     trial.mean(
         sampler=lambda generator, count: squared_strengths(generator, count, layers, width),
@@ -749,15 +754,17 @@ def test_gaussian_on_average(trial, layers: Depth, width: Wide):
         margin=0.04,
         first=4096,
         most=10**6,
-        controls={"as they are typically": np.exp(2 * mean_log_strength(layers, width))},
+        controls={
+            "the exponential of their mean logarithm": np.exp(2 * mean_log_strength(layers, width))
+        },
     )
 
 
 @claim(derived("log |det W| is a sum of log χ²"), kind="distribution", cases=GAUSSIAN)
 def test_gaussian_typically(trial, layers: Depth, width: Wide):
-    """The logarithm of a singular value of a product of D Gaussian n x n layers with entries of
-    variance 1/n is D/2 times the mean of ψ(i/2) + log(2/n), i = 1, …, n, on average, ψ being the
-    digamma function: the typical one falls as e^(-D/2) for large n.
+    """The logarithm of a singular value of a product of D n x n layers of independent normal
+    entries of variance 1/n is D/2 times the mean of ψ(i/2) + log(2/n) over i = 1, …, n, on average,
+    where ψ is the digamma function.
     """
     law = mean_log_strength(layers, width)
     trial.mean(

@@ -49,7 +49,7 @@ from scipy.optimize import brentq
 from scipy.special import entr, gammaln
 from scipy.stats import binom
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -240,13 +240,14 @@ def diagonal(values, mixed):
 
 
 @claim(
-    abstract("understood separately"),
+    derived("a feature that is off costs log₂(1/(1 − P_i)) bits"),
     kind="identity",
     cases=[2, 5, 100],
 )
 def test_one_hot_tax(trial, values: Values):
-    """To send p features of which one is on each by itself costs Σ (1 − P_i) log₂(1/(1 − P_i)) bits
-    more than H(P), the bits to say which it is: less than log₂ e = 1.4427.
+    """Let one of p features be on, feature i with chance P_i. An ideal code for each feature by
+    itself takes Σ (1 − P_i) log₂(1/(1 − P_i)) bits more on average than an ideal code that says
+    which one is on.
     """
     law = trial.generator("law").dirichlet(np.ones(values))
     trial.identity(
@@ -268,8 +269,9 @@ def test_one_hot_tax(trial, values: Values):
     cases=[2, 3, 10, 100],
 )
 def test_one_hot_tax__uniform(trial, values: Values):
-    """To send p features one by one, of which one is on, with equal chances, costs (p − 1)
-    log₂(p/(p − 1)) bits more than to say which it is: from 1 up to log₂ e.
+    """Let one of p features be on, each with the same chance. An ideal code for each feature by
+    itself takes (p − 1) log₂(p/(p − 1)) bits more on average than an ideal code that says which one
+    is on.
     """
     law = np.full(values, 1 / values)
     trial.identity(
@@ -278,7 +280,7 @@ def test_one_hot_tax__uniform(trial, values: Values):
         ops=20 * values,
         scale=one_by_one(law),
         controls={
-            "log₂ e": np.log2(math.e),
+            "log₂ e, as for many features": np.log2(math.e),
             "log₂ e (1 − 1/p)": np.log2(math.e) * (1 - 1 / values),
         },
     )
@@ -343,9 +345,9 @@ def test_memorised_wins__by(trial, first: Few, second: Few):
     cases=[(3, 3), (3, 12), (10, 10)],
 )
 def test_memorised_wins__uniform(trial, first: First, second: Second):
-    """For independent uniform factors of p and q values, sent one by one, a feature for each pair
-    saves tax(p) + tax(q) − tax(p q) bits on each item against a feature for each value, with tax(p)
-    = (p − 1) log₂(p/(p − 1)): nearly log₂ e.
+    """For independent uniform factors of p and q values, whose features are sent one by one, a
+    feature for each pair saves tax(p) + tax(q) − tax(p q) bits on each item against a feature for
+    each value, where tax(p) = (p − 1) log₂(p/(p − 1)).
     """
     joint = np.full((first, second), 1 / (first * second))
     factors = one_by_one(joint.sum(axis=1)) + one_by_one(joint.sum(axis=0))
@@ -376,9 +378,11 @@ def test_break_even(
         Interval(64, 1024, why="R, of a row; with few n* is small, and the cost not yet exact"),
     ],
 ):
-    """Sent one by one, independent uniform factors and their dictionary are shorter in all than
-    memorised pairs if and only if n < n* = (p q − p − q)(R + κ_2(n*))/(tax(p) + tax(q) − tax(p q)),
-    with the learning cost κ_2(n) = ½ log₂(n/(2 π e)) + log₂ π; up to o(1).
+    """Let n items be pairs of independent uniform factors of p and q values, features be sent one
+    by one by KT codes, and each feature cost R bits in the dictionary. Features of values take
+    fewer bits in all than features of pairs if and only if n < n* = (p q − p − q)(R +
+    κ_2(n*))/(tax(p) + tax(q) − tax(p q)), up to o(1), where tax(p) = (p − 1) log₂(p/(p − 1)) and
+    κ_2(n) = ½ log₂(n/(2 π e)) + log₂ π.
     """
     joint = np.full((first, second), 1 / (first * second))
     low = 10
@@ -422,9 +426,12 @@ def test_break_even__group(
     ],
     items: Annotated[int, Interval(2000, 64_000, why="n; the learning cost is exact for n → ∞")],
 ):
-    """With group codes the factored dictionary is longer by n I(A; B) − (p q − p − q) R + κ_p + κ_q
-    − κ_pq bits, with κ_c(n) = ((c − 1)/2) log₂(n/(2 π e)) + log₂(π^(c/2)/Γ(c/2)), up to o(1); here
-    R = 64, and p = q, uniform and equal with some chance. At I = 0 this is negative for every n.
+    """Let n items be pairs (A, B) of factors of p and q values, let a KT code say which feature of
+    a group is on, and let each feature cost R bits in the dictionary. Features of values take n
+    I(A; B) − (p q − p − q) R + κ_p + κ_q − κ_pq bits more than features of pairs, up to o(1), where
+    κ_c(n) = ((c − 1)/2) log₂(n/(2 π e)) + log₂(π^(c/2)/Γ(c/2)).
+
+    Here R = 64, p = q, and A and B are uniform, and equal with some chance.
     """
     trial.require(
         items * (1 - mixed) >= 2 * values**4, "items must fill all pairs: the cost is an asymptote"
@@ -453,8 +460,9 @@ def test_break_even__group(
     cases=[2, 5, 100],
 )
 def test_break_even__coder(trial, values: Values):
-    """A KT code that runs symbol by symbol over a sequence with counts m_i has the length
-    −log₂ Γ(c/2) Π Γ(m_i + ½)/(Γ(½)^c Γ(n + c/2)) of the formula.
+    """A KT code, which predicts value i by (count of i + ½)/(items so far + c/2), has the length
+    −log₂ [Γ(c/2) Π Γ(m_i + ½)/(Γ(½)^c Γ(n + c/2))] for a sequence of n items in which the c values
+    occur m_i times.
     """
     generator = trial.generator("items")
     draws = generator.choice(values, size=400, p=generator.dirichlet(np.ones(values)))
@@ -475,7 +483,7 @@ def test_break_even__coder(trial, values: Values):
 
 
 @claim(
-    abstract("hierarchical SAE architectures which provide more concise explanations"),
+    derived("the entropy of a child less that given its parent"),
     kind="identity",
     cases=[(0.1, 10), (0.01, 100), (0.5, 2), (0.9, 5)],
 )

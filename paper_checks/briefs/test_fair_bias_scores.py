@@ -262,12 +262,12 @@ def unequal(trial, joints, tolerance):
 
 
 THRESHOLD = abstract(
-    "arXiv 2310.05725: In the case of DP and EOp constraints, the modification rule is "
-    "thresholding a single bias score"
+    "In the case of DP and EOp constraints, the modification rule is thresholding a single bias "
+    "score"
 )
 LINEAR = abstract(
-    "arXiv 2310.05725: in the case of EO constraints we are required to fit a linear modification "
-    "rule with 2 parameters"
+    "in the case of EO constraints we are required to fit a linear modification rule with 2 "
+    "parameters"
 )
 
 
@@ -342,8 +342,10 @@ def test_whole(trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, n_worlds: NWo
 
 @claim(derived("by taking the atom's term out of each sum"), kind="identity")
 def test_effects(trial, n_atoms: NAtoms = 40, n_worlds: NWorlds = 10):
-    """Flipping the accurate rule Ŷ at x costs the accuracy |P(x, Y = 1) - P(x, Y = 0)|, and takes
-    (2 Ŷ - 1)(P(x | A = 0) - P(x | A = 1)) off the gap between the groups, given Y off that of Y.
+    """Let Ŷ be the rule that accepts, Ŷ = 1, where Y = 1 is likelier. Flipping it at x costs the
+    accuracy |P(x, Y = 1) - P(x, Y = 0)|, and takes (2 Ŷ - 1)(P(x | A = 0) - P(x | A = 1)) off the
+    gap of acceptance rates between two groups A; off the gap within a label y it takes the same
+    with the chances of x given A and Y = y.
     """
     joints = worlds(trial, n_worlds, n_atoms)
     exact = np.array([[losses(joint), *influences(joint)] for joint in joints])
@@ -367,8 +369,10 @@ def test_effects(trial, n_atoms: NAtoms = 40, n_worlds: NWorlds = 10):
 
 @claim(LINEAR, kind="optimality", cases=[0.005, 0.02])
 def test_eo(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """Of the rules whose acceptance rates of two groups differ by at most δ within either label,
-    the most accurate one flips the accurate rule where z_0 f_0 + z_1 f_1 > η, for two numbers z.
+    """Let flipping the most accurate rule at x cost the accuracy P(x) η and take P(x) f_y off the
+    gap of acceptance rates of two groups within the label y. Of the rules whose gaps within both
+    labels are at most δ, the most accurate one flips that rule where z_0 f_0 + z_1 f_1 > η, for two
+    numbers z.
     """
     joints = unequal(trial, worlds(trial, n_worlds, n_atoms), tolerance)
     optimal = [measure(joint, fairest(joint, tolerance, gaps=(2, 3)))[0] for joint in joints]
@@ -384,8 +388,9 @@ def test_eo(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorld
 
 @claim(derived("weak duality, and equality where two kinks of the dual meet"), kind="optimality")
 def test_eo_dual(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """The accuracy that equalised odds up to δ cost is the largest of
-    z · gap - δ |z|_1 - Σ_x max(z · P(x) f(x) - P(x) η(x), 0) over z = (z_0, z_1).
+    """Let flipping the most accurate rule at x cost the accuracy P(x) η(x) and take P(x) f_y(x) off
+    the gap of acceptance rates of two groups within the label y. To keep both gaps within δ costs
+    the accuracy max_z [z · gap - δ |z|_1 - Σ_x max(z · P(x) f(x) - P(x) η(x), 0)], z = (z_0, z_1).
     """
     joints = unequal(trial, worlds(trial, n_worlds, n_atoms), tolerance)
     rules = [fairest(joint, tolerance, gaps=(2, 3)) for joint in joints]

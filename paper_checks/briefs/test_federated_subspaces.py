@@ -47,7 +47,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, code, derived, observed, predicted
+from theory_on_trial import claim, code, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic, Bounded, RatioOfMeans
@@ -243,7 +243,7 @@ def length_of_bases(angles, weights):
 
 
 @claim(
-    abstract("aggregate a joint profile"),
+    derived("u uᵀ sees an angle twice"),
     kind="identity",
     cases=[3, 2, 8],
 )
@@ -301,9 +301,9 @@ def test_direction_of_the_mean__apart(
     apart: Annotated[float, Interval(0.1, 1.55, why="δ in radians; at π/2 there is no direction")],
     ratio: Annotated[float, Interval(0.05, 20, why="ρ; beyond, one client is alone")],
 ):
-    """One-shot averaging with equal weights and pooling give two clients with directions δ apart,
-    as many rows and ratio of gaps ρ directions that are δ/2 - ½ atan2(sin 2δ, ρ + cos 2δ) apart: up
-    to 45° for every ρ ≠ 1 as δ tends to 90°.
+    """Two clients have as many rows, top directions that are δ apart, and gaps between their
+    eigenvalues in the ratio ρ. The top directions of Σ u_i u_iᵀ, one-shot averaging with equal
+    weights, and of Σ C_i, pooling, are δ/2 - ½ atan2(sin 2δ, ρ + cos 2δ) apart.
     """
     trial.require(abs(ratio - 1) >= 0.1, "ratio must be .1 or more off 1, where both agree")
     angles = np.array([0, apart])
@@ -347,9 +347,11 @@ def errs_by(trial, law, rivals, **spectra):
     low_power="sin² of the error varies more than its mean",
 )
 def test_three_prices(trial, clients: Few, dimension: Dimension):
-    """For normal clients with the same eigenvectors, one-shot averaging errs by E sin² = Σ w_i²
-    τ_i/n_i as n → ∞, where τ_i = Σ_j λ_1i λ_ji/(λ_1i - λ_ji)² over j > 1, with equal weights w_i
-    here.
+    """For normal clients i with n_i rows, the same eigenvectors and eigenvalues λ_ji, the top
+    direction of Σ w_i u_i u_iᵀ, Σ w_i = 1, of the clients' own top directions u_i errs by E sin² =
+    Σ w_i² τ_i/n_i to leading order as n → ∞, where τ_i = Σ_j λ_1i λ_ji/(λ_1i - λ_ji)² over j > 1.
+
+    The weights are equal.
     """
     values, rows = drawn_spectra(trial.generator("clients"), clients, dimension)
     equal = np.ones(clients) / clients
@@ -369,7 +371,10 @@ def test_three_prices(trial, clients: Few, dimension: Dimension):
     low_power="sin² of the error varies more than its mean",
 )
 def test_three_prices__pooled(trial, clients: Few, dimension: Dimension):
-    """Pooling errs by E sin² = Σ_j [Σ_i n_i λ_1i λ_ji]/[Σ_i n_i (λ_1i - λ_ji)]² over j > 1."""
+    """For normal clients i with n_i rows, the same eigenvectors and eigenvalues λ_ji, the top
+    direction of all their rows together errs by E sin² = Σ_j [Σ_i n_i λ_1i λ_ji]/[Σ_i n_i (λ_1i -
+    λ_ji)]² over j > 1, to leading order as n → ∞.
+    """
     values, rows = drawn_spectra(trial.generator("clients"), clients, dimension)
     # Scales of the clients differ: pooling then follows the largest.
     values = values * np.geomspace(1, 10, clients)[:, None]
@@ -390,8 +395,9 @@ def test_three_prices__pooled(trial, clients: Few, dimension: Dimension):
     low_power="sin² of the error varies more than its mean",
 )
 def test_three_prices__best(trial, clients: Few, dimension: Dimension):
-    """With weights in proportion to n_i/τ_i one-shot averaging errs by E sin² = 1/Σ(n_i/τ_i), less
-    than with others: in the plane pooling errs as much at best, as it weighs by n_i g_i.
+    """For normal clients i with n_i rows, the same eigenvectors and eigenvalues λ_ji, the top
+    direction of Σ w_i u_i u_iᵀ with weights in proportion to n_i/τ_i errs by E sin² = 1/Σ(n_i/τ_i),
+    to leading order as n → ∞, where τ_i = Σ_j λ_1i λ_ji/(λ_1i - λ_ji)² over j > 1.
     """
     values, rows = drawn_spectra(trial.generator("clients"), clients, dimension)
     values = values * np.geomspace(1, 10, clients)[:, None]
@@ -417,10 +423,10 @@ def test_three_prices__more_dimensions(
         float, Interval(2.8, 4.2, why="s; near 2 both err alike, near 6 there is no gap")
     ],
 ):
-    """In three dimensions pooling may beat every one-shot average: with as many rows, the
-    eigenvalues 6, s, 1 of one client and 6, 1, s of the other on the same eigenvectors, 2 < s < 5,
-    its E sin² over that of the best weights, which are equal, tends to the ratio of Σ_j [Σ_i n_i
-    λ_1i λ_ji]/[Σ_i n_i (λ_1i - λ_ji)]² and 1/Σ(n_i/τ_i), below 1.
+    """Let two clients have as many normal rows, the same eigenvectors, and the eigenvalues 6, s, 1
+    and 6, 1, s, 2 < s < 5. As n → ∞, E sin² of the top direction of all rows, over that of the best
+    one-shot average, which weighs both alike, tends to the ratio of Σ_j [Σ_i n_i λ_1i λ_ji]/[Σ_i
+    n_i (λ_1i - λ_ji)]² to 1/Σ(n_i/τ_i), τ_i = Σ_j λ_1i λ_ji/(λ_1i - λ_ji)², j > 1. This is below 1.
     """
     values = np.array([[6, side, 1], [6, 1, side]])
     rows = np.array([6000, 6000])
@@ -481,8 +487,9 @@ def test_bases_cancel(
 )
 def test_code_averages_once(trial, turn: Turn, penalty: Penalty):
     """The released FedPG divides penalty and dual by n_i, and averages local directions that it
-    never replaces: as n_i → ∞ the direction of its Z tends to that of the mean of the clients' own
-    top directions, with an error of order 1/n, whatever their gaps. Pooling has another direction.
+    never replaces. As n_i → ∞, the direction of its Z tends to that of the mean Σ n_i u_i of the
+    clients' own top directions u_i, with an error of order 1/n, whatever the gaps between their
+    eigenvalues are.
     """
     angles = 0.6 + turn * np.array([-1, 1])
     first = np.array([6.0, 2.0])
@@ -514,8 +521,8 @@ def test_code_averages_once(trial, turn: Turn, penalty: Penalty):
     cases=[(0.3, 1.0), (0.6, 0.5), (0.2, 2.0)],
 )
 def test_code_averages_once__length(trial, turn: Turn, penalty: Penalty):
-    """As n_i → ∞ the Z of the released FedPG tends to a mean of unit vectors, of the length |Σ w_i
-    e^(iθ_i)| with w_i = n_i/Σ n_i: below 1, so that Z is no basis of a subspace.
+    """As n_i → ∞, the Z of the released FedPG for one direction in the plane tends to a mean of
+    unit vectors at the clients' angles θ_i, of the length |Σ w_i e^(iθ_i)| with w_i = n_i/Σ n_i.
     """
     angles = 0.6 + turn * np.array([-1, 1])
     shares = np.array([0.4, 0.6])

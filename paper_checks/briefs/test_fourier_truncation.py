@@ -42,7 +42,7 @@ from typing import Annotated
 import numpy as np
 from scipy.special import hyp2f1
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic, Bounded, RatioOfMeans
@@ -161,7 +161,7 @@ def by_autocorrelation(vector, count):
 
 
 @claim(
-    abstract("previously underexploited"),
+    derived("a random order turns the coordinates about their mean at random"),
     kind="identity",
     cases=[(5, 1), (6, 3), (7, 2), (3, 1)],
 )
@@ -172,9 +172,9 @@ def test_order_is_arbitrary(
     ],
     frequencies: Annotated[int, Interval(1, 3, why="f; there are d/2 at most")],
 ):
-    """Over all orders of the coordinates of any vector x that is not constant, frequencies 1, …, f
-    hold on average m/(d - 1) of |x - x̄|², with m = 2f, or 2f - 1 at f = d/2: what m dimensions
-    hold that are chosen blindly.
+    """Let x have d coordinates that are not all equal, with the mean x̄. Averaged over all orders
+    of the coordinates, the Fourier frequencies 1, …, f hold m/(d - 1) of |x - x̄|², where m = 2f,
+    or 2f - 1 at f = d/2, is the number of their dimensions.
     """
     trial.require(2 * frequencies <= dimension, "frequencies must be at most half of dimension")
     walk = np.cumsum(trial.generator("x").normal(size=dimension))
