@@ -107,10 +107,10 @@ def worst_weights(outcomes, chances, propensity, sensitivity):
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0), (5, 0.5, 1.25)],
 )
 def test_closed_form(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """Let the treated given φ have outcomes of mean M and the propensity π, and hidden groups odds
-    of treatment within a factor Γ of these. The largest E[Y(1)|φ] is M + (1-π)(1-1/Γ)(CVaR - M),
-    CVaR being the mean of the top 1/(1+Γ) of the treated, whatever π is, and the least is that of
-    -y.
+    """Let the treated given φ have outcomes of mean M, let their share be π, and let the odds of
+    treatment in every hidden group be within a factor Γ of π/(1-π). The largest E[Y(1)|φ] is M +
+    (1-π)(1-1/Γ)(CVaR - M), where CVaR is the mean of the top 1/(1+Γ) of the treated's outcomes, and
+    the least is minus the largest one of -Y.
     """
     laws = list(zip(*treated_laws(trial.generator("laws"), outcomes), strict=True))
     measured = np.array([worst_weights(y, chances, propensity, sensitivity) for y, chances in laws])
@@ -159,9 +159,10 @@ def test_gaussian(
     propensity: Propensity,
     sensitivity: Sensitivity,
 ):
-    """Let Y|A = 1 ~ N(m, s²) for the treated given φ, with the propensity π, and hidden groups have
-    odds of treatment within a factor Γ of these. The ends of E[Y(1)|φ] are m ± s(1-π)(Γ-1/Γ) times
-    the normal density at its Γ/(1+Γ) quantile.
+    """Let the treated given φ have outcomes of the law N(m, s²), let their share be π, and let the
+    odds of treatment in every hidden group be within a factor Γ of π/(1-π). The least and the
+    largest E[Y(1)|φ] are m ± s(1-π)(Γ-1/Γ) times the standard normal density at its Γ/(1+Γ)
+    quantile.
     """
     law = gaussian_half_width(deviation, propensity, sensitivity)
     # Quadratures and a threshold to 1e-12, weights below 20.
@@ -186,6 +187,13 @@ def attaining_world(outcomes, chances, propensity, sensitivity):
     return np.array([most * top, least * (1 - top)]), propensity / np.array([most, least]), laws
 
 
+def drawn_world(generator, outcomes, strata):
+    """P(x), P(A = 1|x) and the law of Y(1) given x, for each of some strata x."""
+    shares = generator.dirichlet(np.ones(strata))
+    treated = generator.uniform(0.05, 0.95, strata)
+    return shares, treated, generator.dirichlet(np.ones(outcomes), strata)
+
+
 @observed
 def seen_and_true(outcomes, strata, treated, laws):
     """Add up a world: the law of the treated, π, the largest odds ratio, and E[Y(1)|φ]."""
@@ -205,33 +213,34 @@ def test_contains_truth(
     strata: Annotated[int, Interval(2, 10, why="one stratum confounds nothing")],
     outcomes: Outcomes,
 ):
-    """If treatment is random given x, with the propensity π(x), E[Y(1)|φ(x)] lies within the ends
-    that allow hidden groups odds of treatment up to a factor Γ* from those given φ, where Γ* is the
-    largest odds ratio of π(x) to the propensity π given φ.
+    """If treatment is random given x, with the propensity π(x), then E[Y(1)|φ(x)] lies between the
+    ends that hidden groups with odds of treatment within a factor Γ* of those given φ allow, where
+    Γ* is the largest odds ratio of π(x) to the propensity π given φ.
     """
     generator = trial.generator("worlds")
-    truths = []
-    ends = []
-    narrower = []
     values = 1 + generator.uniform(0, 1, (200, outcomes))
-    for instance, y in enumerate(values):
-        shares = generator.dirichlet(np.ones(strata))
-        odds = generator.uniform(0.05, 0.95, strata)
-        laws = generator.dirichlet(np.ones(outcomes), strata)
-        if instance == 0:
-            shares, odds, laws = attaining_world(y, laws[0], 0.5, 2.0)
-        law, propensity, largest, truth = seen_and_true(y, shares, odds, laws)
-        truths.append(truth)
-        ends.append(interval(y, law, propensity, largest))
-        narrower.append(interval(y, law, propensity, np.sqrt(largest)))
-    # Of the lower end, distances from 2, which no outcome exceeds.
-    below, above = np.transpose(ends)
-    control = np.concatenate([2 - np.transpose(narrower)[0], np.transpose(narrower)[1]])
-    exact = np.array(truths)
-    draws = {"instances": "draws", "independent": 199}
-    lhs = np.concatenate([2 - exact, exact])
-    rhs = np.concatenate([2 - below, above])
-    trial.bound(lhs, rhs, **draws, ops=100 * outcomes, controls={"√Γ*": control})
+    worlds = [drawn_world(generator, outcomes, strata) for _ in values]
+    worlds[0] = attaining_world(values[0], worlds[0][2][0], 0.5, 2.0)
+    seen = [seen_and_true(y, *world) for y, world in zip(values, worlds, strict=True)]
+    truths = np.array([truth for *_, truth in seen])
+
+    def ends(power):
+        pairs = zip(values, seen, strict=True)
+        return np.transpose(
+            [interval(y, law, share, largest**power) for y, (law, share, largest, _) in pairs]
+        )
+
+    def distances(lower, upper):
+        return np.concatenate([2 - lower, upper])  # of the lower end from 2, the largest outcome
+
+    trial.bound(
+        distances(truths, truths),
+        distances(*ends(1)),
+        instances="draws",
+        independent=199,
+        ops=100 * outcomes,
+        controls={"odds of the groups differ by Γ* in all": distances(*ends(0.5))},
+    )
 
 
 @claim(
@@ -240,9 +249,10 @@ def test_contains_truth(
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)],
 )
 def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """Two hidden groups, the top outcomes and the rest, make a world that shows any given law of
-    the treated and has the propensity π, an odds ratio Γ of treatment, and as its truth E[Y(1)] the
-    upper end for Γ.
+    """For every law of the treated's outcomes, share π of the treated and Γ > 1 there is a world of
+    two hidden groups, the top outcomes and the rest, that shows this law and π, whose largest odds
+    ratio of treatment is Γ, and in which E[Y(1)] is the upper end M + (1-π)(1-1/Γ)(CVaR - M), with
+    M the mean and CVaR that of the top 1/(1+Γ) of the treated's outcomes.
     """
     y, chances = (values[0] for values in treated_laws(trial.generator("laws"), outcomes))
     strata, odds, laws = attaining_world(y, chances, propensity, sensitivity)

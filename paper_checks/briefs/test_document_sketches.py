@@ -89,9 +89,8 @@ def sampled_shares(generator, n, vectors, bits, fill=True):
     planes = generator.normal(size=(n, bits, vectors.shape[1]))
     similarities = vectors[1:] @ vectors[0]
     signs = (planes @ vectors.T > 0).reshape(n, -1)
-    _, first, outcome = np.unique(
-        signs, axis=0, return_index=True, return_inverse=True
-    )  # each is written out once
+    # Sketches of equal signs are equal: each is written out once.
+    _, first, outcome = np.unique(signs, axis=0, return_index=True, return_inverse=True)
     low = fill * similarities.min()
     high = similarities.max()
     return np.round(
@@ -139,10 +138,10 @@ def by_hamming_distance(queries, documents, planes):
     cases=[(8, 12, 8, 4), (1, 2, 2, 1)],
 )
 def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bits: Bits):
-    """Let F be the inner product of a query's sketch (sums over cells of random hyperplanes,
-    divided by the number of vectors) and a document's (means over cells, empty cells filled). F is
-    at most the mean over query vectors of the largest inner product with a document vector, for
-    every draw of hyperplanes, and equals it for one document vector.
+    """Let F be the inner product of the sketches of query vectors (sums over cells of random
+    hyperplanes, divided by the number of vectors) and of document vectors (means over cells, empty
+    cells filled). F is at most the mean over query vectors of the largest inner product with a
+    document vector, for every draw of hyperplanes.
     """
     generator = trial.generator("vectors")
     query, document = (
@@ -156,10 +155,9 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
     measured = np.array(
         [products(query, some, generator.normal(size=(200, bits, dim))) for some in sets]
     )
-    bounds = np.array(
-        [[chamfer(query, some)] for some in sets]
-    )  # all are counted from the least value, -1
+    bounds = np.array([[chamfer(query, some)] for some in sets])
     controls = {"mean similarity": 1 + np.array([[np.mean(query @ some.T)] for some in sets])}
+    # All are counted from the least value, -1.
     trial.bound(
         1 + measured,
         1 + bounds,
@@ -190,9 +188,11 @@ def test_two_documents(
     ],
     bits: Bits,
 ):
-    """E F = <q, p2> + (<q, p1> - <q, p2>) (P(N1 < N2) + P(N1 = N2) / 2), where N2 - N1 is a walk of
-    k steps, +1 with chance (t2 + t12 - t1)/2π and -1 with chance (t1 + t12 - t2)/2π; t1, t2 and t12
-    are the angles of q and p1, q and p2, p1 and p2.
+    """Let k random hyperplanes cut space into cells. Let F be the inner product of the sketches of
+    a query q and of two documents p1, p2, where an empty cell holds the mean of the nearest
+    documents. Then E F = <q, p2> + (<q, p1> - <q, p2>) (P(N > 0) + P(N = 0)/2), where N is a walk
+    of k steps, +1 with chance (t2 + t12 - t1)/2π and -1 with chance (t1 + t12 - t2)/2π, and t1, t2,
+    t12 are the angles of q and p1, q and p2, p1 and p2.
     """
     trial.require(
         far >= near + 0.1,
@@ -208,12 +208,10 @@ def test_two_documents(
         "independent bits": alone,
     }
     controls = apart(rivals, mean, 0.03)
-    draw = partial(sampled_shares, vectors=vectors, bits=bits)
-    law = Bounded(0, 1)
     trial.mean(
-        sampler=draw,
+        sampler=partial(sampled_shares, vectors=vectors, bits=bits),
         predict=mean,
-        law=law,
+        law=Bounded(0, 1),
         margin=0.007,
         controls=controls,
         first=4096,
@@ -237,14 +235,12 @@ def test_cost_of_no_fill(
         "as if the cell were filled": 1.0,
         "bits agree with chance (1 + cos t)/2": ((1 + np.cos(angle)) / 2) ** bits,
     }
-    draw = partial(
-        sampled_shares, vectors=on_the_sphere(angle, 0, 0)[0][:2], bits=bits, fill=False
-    )  # 1 %: 10^6 draws
+    vectors = on_the_sphere(angle, 0, 0)[0][:2]
     trial.mean(
-        sampler=draw,
+        sampler=partial(sampled_shares, vectors=vectors, bits=bits, fill=False),
         predict=law,
         law=Bernoulli(),
-        margin=0.015 * law,
+        margin=0.015 * law,  # 1 % would take a million draws
         controls=controls,
         most=2**21,
     )

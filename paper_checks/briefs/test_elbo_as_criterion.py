@@ -4,10 +4,11 @@ arXiv 1810.11859.
 For whoever compares models by a mean-field ELBO: which models it favours, and by how many nats.
 
 Take away: the ELBO charges each feature as if it were orthogonal to all others, so it lacks half
-the logarithm of the product of variance inflation factors, and more data do not change that. With
-two features of correlation .9 this tends to .83 nats as n grows: a feature that adds nothing is
-included .04 of the time in place of .10, and one that matters .55 in place of .72 (n = 50, b = (1,
-.6)). With many data the false inclusions are √(1 - r²) of the evidence's, .44 here.
+the logarithm of the product of variance inflation factors, each beside the features before it
+alone, and more data do not change that. With two features of correlation .9 this tends to .83 nats
+as n grows: a feature that adds nothing is included .04 of the time in place of .10, and one that
+matters .55 in place of .72 (n = 50, b = (1, .6)). With many data the false inclusions are √(1 - r²)
+of the evidence's, .44 here.
 
 Setting: y = Xθ + N(0, σ² I_n), θ ~ N(0, τ² I_k), X (n, k); Λ = X'X/σ² + I/τ², h = X'y/σ². The
 mean field is a product of N(m_j, v_j), and the best ELBO is that of the best such product.
@@ -224,9 +225,9 @@ def chance_by_bic(design, effects):
     cases=[(30, 3, 1.0), (50, 5, 2.0), (8, 10, 0.5)],
 )
 def test_gap(trial, samples: Samples, features: Features, prior: Prior):
-    """In linear regression with Gaussian weights of posterior precision Λ, the log evidence exceeds
-    the best mean-field ELBO by ½ (Σ log Λ_jj - log det Λ), half the logarithm of the product of
-    variance inflation factors, whatever the outcomes are.
+    """In linear regression with Gaussian weights of posterior precision Λ and known noise, the log
+    evidence exceeds the best mean-field ELBO by ½ (Σ log Λ_jj - log det Λ) nats, whatever the
+    outcomes are.
     """
     generator = trial.generator("data")
     design = correlated_features(generator, samples, features)
@@ -253,9 +254,10 @@ def test_gap(trial, samples: Samples, features: Features, prior: Prior):
     cases=[(30, 3, 1.0), (50, 5, 2.0), (8, 10, 0.5)],
 )
 def test_threshold(trial, samples: Samples, features: Features, prior: Prior):
-    """Feature j joins the set S iff u²/Λ_(j|S) > log(τ²Λ_jj) by the ELBO and > log(τ²Λ_(j|S)) by
-    the evidence, as half the difference is the gain; u = h_j - Λ_jS Λ_S^-1 h_S, Λ_(j|S) = Λ_jj -
-    Λ_jS Λ_S^-1 Λ_Sj.
+    """Let outcomes be y = Xθ + N(0, σ²), θ ~ N(0, τ²), Λ = X'X/σ² + 1/τ², h = X'y/σ², u = h_j -
+    Λ_jS Λ_S^-1 h_S and Λ_(j|S) = Λ_jj - Λ_jS Λ_S^-1 Λ_Sj. If feature j joins the set S, the best
+    mean-field ELBO grows by ½ (u²/Λ_(j|S) - log(τ²Λ_jj)), and the log evidence by ½ (u²/Λ_(j|S) -
+    log(τ²Λ_(j|S))).
     """
     generator = trial.generator("data")
     design = correlated_features(generator, samples, features)
@@ -287,9 +289,10 @@ def test_selection(
     effect: Annotated[float, Interval(0, 1, why="b_2 in units of the noise; larger ones are sure")],
     prior: Prior,
 ):
-    """With y = Xb + noise, b = (1, b_2), the second feature joins the first with chance
-    P(χ²_1((wGb)²/wGw') > c Λ_(2|1)/wGw'), w = (-Λ_21/Λ_11, 1), G = X'X, and c = log(τ²Λ_22) for
-    the ELBO, log(τ²Λ_(2|1)) for the evidence. Here σ = 1.
+    """Let outcomes be y = Xb + N(0, 1), b = (1, b_2), with the prior N(0, τ²) of weights, G = X'X,
+    Λ = G + 1/τ², w = (-Λ_21/Λ_11, 1) and Λ_(2|1) = Λ_22 - Λ_21²/Λ_11. The second feature joins the
+    first with the chance P(χ²_1((wGb)²/wGw') > c Λ_(2|1)/wGw'), where c = log(τ²Λ_22) by the
+    mean-field ELBO and log(τ²Λ_(2|1)) by the evidence.
     """
     design = pair_of_features(samples, correlation)
     effects = np.array([1.0, effect])
@@ -329,9 +332,10 @@ def charges_of_second(correlation, samples, prior):
     cases=[(0.9, 1.0), (0.5, 2.0), (0.97, 0.5)],
 )
 def test_consistent(trial, correlation: Correlation, prior: Prior):
-    """With columns of squared length n and correlation r, and b = 0, the chance that the ELBO takes
-    the second feature beside the first, over that of the evidence, tends to √(1 - r²) as n → ∞,
-    with an error of order 1/log n. Here σ = 1.
+    """Let outcomes be N(0, 1), two features have columns of squared length n and correlation r, and
+    weights have the prior N(0, τ²). The chance that the mean-field ELBO takes the second feature
+    beside the first, over the chance that the evidence does, tends to √(1 - r²) as n → ∞, with an
+    error of order 1/log n.
     """
     logs = 2.0 ** np.arange(4, 9)
     ratios = []
@@ -357,9 +361,12 @@ def test_consistent(trial, correlation: Correlation, prior: Prior):
     cases=[(0.9, 1.0), (0.5, 2.0), (0.97, 0.5)],
 )
 def test_consistent__half_power(trial, correlation: Correlation, prior: Prior):
-    """The effect b_2 > 0 that is found half of the time has b_2² n (1 - r²) = log(τ²n) + o(1) by
-    the ELBO and log(τ²n (1 - r²)) + o(1) by the evidence, as n → ∞, for b_1 = 1 and σ = 1. Here n =
-    10⁸.
+    """Let two features have columns of squared length n and correlation r, the first one the weight
+    1, the noise variance 1 and the weights the prior N(0, τ²). The weight b_2 > 0 of the second
+    that is found half of the time has b_2² n (1 - r²) = log(τ²n) + o(1) by the mean-field ELBO and
+    log(τ²n (1 - r²)) + o(1) by the evidence, as n → ∞.
+
+    Here n = 10⁸.
     """
     samples = 1e8
     law = charges_of_second(correlation, samples, prior)

@@ -170,7 +170,7 @@ def test_orthoplex(
         worst,
         ops=100.0,
         instances="search",
-        controls={"also of d (d + 1)/2 lines": few},
+        controls={"six lines in space, d (d + 1)/2, obey it too": few},
     )
 
 
@@ -204,7 +204,7 @@ def test_plane(
     trial, lines: Annotated[int, Interval(3, 10, why="the best arrangement is searched")]
 ):
     """The least possible value of the largest |v_i·v_j|, i ≠ j, of N unit vectors in the plane is
-    cos(π/N). From N = 4 on this is more than Welch's bound √((N − 2)/(2 (N − 1))).
+    cos(π/N).
     """
     cosine = worst_cosine(best_arrangement(trial.generator(), 2, lines, 4))
     law = in_the_plane(lines)
@@ -326,7 +326,7 @@ def test_welch__everywhere(trial):
         lambda share, dim: 1 / balls.sqrt(dim + 2),
         {"share": (0, 1), "dim": range(2, 31)},
         tolerance=1e-12,
-        controls={"1/√(d + 3)": lambda share, dim: 1 / balls.sqrt(dim + 3)},
+        controls={"as of 2d lines": lambda share, dim: 1 / balls.sqrt(2 * dim - 1)},
         same_as=(lambda share, dim: welch(dim, float(lines(share, dim))), None),
     )
 

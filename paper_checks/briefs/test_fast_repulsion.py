@@ -206,8 +206,9 @@ def test_error_of_a_box(
     width: Width,
     charge: Annotated[float, Interval(-3, 3, why="z; farther, there is hardly a potential")],
 ):
-    """f(x - z) less its interpolant in x is ω(x) Im[1/((x - z - i) ω(z + i))], for each number of
-    nodes p and each charge at z.
+    """Let t_i = w (2i - 1)/(2p) be p nodes in the box [0, w], ω(x) = Π (x - t_i) and f(x) = 1/(1 +
+    x²). f(x - z) less its interpolant in x through the nodes is ω(x) Im[1/((x - z - i) ω(z + i))]
+    for each charge at z.
     """
     at = width * (np.arange(9) + 0.137) / 9
     law = box_error(count, width, charge, at)
@@ -238,9 +239,9 @@ def test_error_of_a_box(
 def test_runge_width(
     trial, count: Annotated[int, Interval(30, 65, why="p; the limit is at infinity")], width: Width
 ):
-    """For a charge in the middle and x at the end, the error times e^(pR) (1 + W²)/√2 tends to 1
-    for even p and to W for odd p as p → ∞, R = ½ log(1 + W⁻²) + arctan(W)/W - log 2. R is 0 at w =
-    3.8057: in wider boxes errors grow, although an even number beats the odd ones beside it.
+    """Let 1/(1 + (x - w/2)²) be interpolated at the p nodes w (2i - 1)/(2p) of the box [0, w], W =
+    w/2 and R = ½ log(1 + W⁻²) + arctan(W)/W - log 2. As p → ∞, the error at the ends of the box
+    times e^(pR) (1 + W²)/√2 tends to 1 for even p and to W for odd p.
     """
     half = width / 2
     trial.require(abs(half - 1) >= 0.1, "width must be .2 or more off 2, where W is 1")
@@ -269,8 +270,10 @@ def test_jump_at_edges(
     width: Annotated[float, Interval(0.01, 0.05, why="w; the limit is at 0")],
     charge: Distance,
 ):
-    """For odd p the interpolated potential of one charge at z jumps where two boxes meet by 2 c_p
-    f^(p)(-z) w^p/p! as w → 0, f^(p) the derivative.
+    """Let boxes of width w have p nodes each, half a spacing from their ends, and f(x) = 1/(1 +
+    x²). For odd p the interpolated potential f(x - z) of a charge at z jumps at 0, where two boxes
+    meet, by 2 c_p f^(p)(-z) w^p/p! as w → 0, where f^(p) is the derivative and c_p = (2p -
+    1)!!/(2p)^p.
     """
     count = 2 * half + 1
     law = jump_of_odd(count, width, charge)
@@ -297,8 +300,9 @@ def test_jump_at_edges__order(
     count: Annotated[int, Interval(2, 7, why="p; one node is a constant, more are not used")],
     charge: Distance,
 ):
-    """The jump where two boxes meet falls as w^p for odd p and as w^(p + 1) for even p: 2 and 3
-    nodes jump alike, and so do 4 and 5.
+    """Let boxes of width w have p nodes each, half a spacing from their ends. The interpolated
+    potential 1/(1 + (x - z)²) of a charge at z jumps where two boxes meet, by an amount that falls
+    as w^p for odd p and as w^(p + 1) for even p, as w → 0.
     """
     boxes = [8, 16, 32, 64, 128]
     jumps = [abs(jump(count, Fraction(1, each), charge)) for each in boxes]
@@ -326,8 +330,9 @@ def test_jump_at_edges__inside(
     width: Annotated[float, Interval(0.02, 0.1, why="w; in wider boxes the bound is far off")],
     charge: Distance,
 ):
-    """Inside a box the error is at most c_p max|f^(p)| w^p/p!, which is reached at an end as w →
-    0.
+    """Let f(x - z), f(x) = 1/(1 + x²), be interpolated at p nodes w (2i - 1)/(2p) of the box [0,
+    w]. The error inside the box is at most c_p max|f^(p)| w^p/p!, where f^(p) is the derivative,
+    its maximum is over the box, and c_p = (2p - 1)!!/(2p)^p.
     """
     at = [Fraction(width) * Fraction(k, 16) for k in range(17)]
     exact = [kernel(x - Fraction(charge)) for x in at]

@@ -220,9 +220,9 @@ def test_rotation_price(
     steps: Steps,
     angle: Annotated[float, Interval(0.01, 3.1, why="at 0 and π nothing is turned")],
 ):
-    """Turning the principal components i < j of a flag by φ raises its accumulated unexplained
-    variance by (w_i - w_j)(λ_i - λ_j) sin² φ, w_j = max(q - j + 1, 0); the variance that the
-    largest subspace V_q leaves stays the same for i, j <= q.
+    """Turning the principal components i < j of a flag of q components by φ raises the sum of the
+    variances that its subspaces V_1, …, V_q leave by (w_i - w_j)(λ_i - λ_j) sin² φ, where λ are the
+    eigenvalues of the covariance and w_j = max(q - j + 1, 0).
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -247,9 +247,9 @@ def critical_flags(dim, steps):
     cases=[(4, 3), (4, 2), (3, 3)],
 )
 def test_morse_index(trial, dim: FewDims, steps: Steps):
-    """The critical flags of the accumulated unexplained variance are the orderings π of the
-    principal components, and the Hessian there has the eigenvalues 2 (w_a - w_b)(λ_π(a) - λ_π(b)),
-    w_j = max(q - j + 1, 0).
+    """At the flag of the first q principal components in the order π, the sum of the variances that
+    its subspaces leave has a Hessian with the eigenvalues 2 (w_a - w_b)(λ_π(a) - λ_π(b)) for a < b,
+    a <= q, where λ are the eigenvalues of the covariance and w_j = max(q - j + 1, 0).
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -274,9 +274,9 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
     cases=[(4, 3), (4, 2), (3, 3)],
 )
 def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
-    """A critical flag of the accumulated unexplained variance has as many directions of descent as
-    its ordering of the principal components has inversions: only the flag of principal components
-    is a local minimum.
+    """At the flag of the first q principal components in the order π, the sum of the variances that
+    its subspaces leave has as many directions of descent as π has inversions: only the flag in
+    falling order is a local minimum among these.
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -294,8 +294,8 @@ def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
 
 @claim(derived("by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
-    """The least Σ sin² of the angles of a k-dimensional subspace to p bases Y_i is p k less the k
-    largest eigenvalues of Σ Y_i Y_iᵀ.
+    """The least sum of sin² of the principal angles of a k-dimensional subspace to p subspaces with
+    orthonormal bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ.
     """
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
     frames = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0]
@@ -317,8 +317,10 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
     cases=[(5, 2), (3, 2), (6, 4)],
 )
 def test_chordal_mean__greedy(trial, dim: Dim, steps: Steps):
-    """A flag whose second vector is chosen best after its first one is no chordal mean of flags:
-    turning both in their plane lowers its cost.
+    """Let flags (y_i1, y_i2), i = 1 … p, have P_k = Σ_i y_ik y_ikᵀ, and let a flag have the best
+    u_1 and then the best u_2 across. Its chordal cost is 2p - u_1ᵀ P_1 u_1 - u_2ᵀ P_2 u_2, and
+    after the best turn in the plane of both vectors 2p - tr B less the largest eigenvalue of A - B,
+    where A and B are P_1 and P_2 in this plane.
     """
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
     frames = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0]

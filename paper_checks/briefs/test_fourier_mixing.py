@@ -205,8 +205,8 @@ def test_half_is_lost(trial, tokens: Tokens, width: Width):
 
 @claim(derived("cosines are even"), cases=SIZES)
 def test_half_is_lost__odd_part(trial, tokens: Tokens, width: Width):
-    """Re fft2(X) is the same for X and for X with the orders of tokens and of features reversed at
-    once: its kernel is all X that change sign under this reversal.
+    """Re fft2(X) is that of the mean of X and of X^r(n, j) = X(-n mod N, -j mod d), the N tokens of
+    width d of X with both orders reversed at once.
     """
     inputs = trial.generator("input").normal(size=(tokens, width))
     tokens_back = np.roll(inputs[::-1], 1, axis=0)
@@ -237,8 +237,9 @@ def test_half_is_lost__read_out(trial, tokens: Tokens, width: Width):
 
 @claim(derived("the trace is a product of two Gauss sums"), cases=SIZES)
 def test_gauss_signs(trial, tokens: Tokens, width: Width):
-    """F has the eigenvalues ±√(N d), ½((N d + s)/2 ± g) times, and 0, where g is the real part of
-    γ_N γ_d, and γ_n = 1 - i, 1, 0, -i for n = 0, 1, 2, 3 modulo 4.
+    """The map X ↦ Re fft2(X) of N tokens of width d has the eigenvalues √(N d) and -√(N d), ½((N d
+    + s)/2 ± g) times each, and 0, where s = (2 if N is even, else 1)(2 if d is even, else 1), g is
+    the real part of γ_N γ_d, and γ_n = 1 - i, 1, 0, -i for n = 0, 1, 2, 3 modulo 4.
     """
     above, below, none = multiplicities(tokens, width)
     law = eigenvalues(tokens, width)
@@ -256,9 +257,9 @@ def test_gauss_signs(trial, tokens: Tokens, width: Width):
 
 @claim(derived("the eigenvalues of F, plus 1"), cases=SIZES)
 def test_residual(trial, tokens: Tokens, width: Width):
-    """The block X + Re fft2(X) on N tokens of width d loses nothing: it multiplies the part of X
-    that changes sign if both orders are reversed by 1, and the rest by 1 ± √(N d), so that its
-    condition number is √(N d) + 1.
+    """The block X + Re fft2(X) on N tokens of width d has the condition number √(N d) + 1: it
+    multiplies the part of X that changes sign if both orders are reversed by 1, and the rest by 1 ±
+    √(N d).
     """
     root = np.sqrt(tokens * width)
     trial.identity(
@@ -274,8 +275,9 @@ def test_residual(trial, tokens: Tokens, width: Width):
 
 @claim(derived("the eigenvalue -1 of F/√(N d)"), cases=SIZES)
 def test_residual__ortho(trial, tokens: Tokens, width: Width):
-    """With norm="ortho" the block X + F(X)/√(N d) maps a space of dimension ½((N d + s)/2 - g) to
-    zero, about a quarter of its input.
+    """The block X + Re fft2(X)/√(N d) on N tokens of width d maps a space of dimension ½((N d +
+    s)/2 - g) to zero, where s = (2 if N is even, else 1)(2 if d is even, else 1), g is the real
+    part of γ_N γ_d, and γ_n = 1 - i, 1, 0, -i for n = 0, 1, 2, 3 modulo 4.
     """
     matrix = block(tokens, width, scale=1 / np.sqrt(tokens * width))
     trial.identity(
@@ -299,9 +301,12 @@ def test_residual__in_blocks(
     width: Width,
     blocks: Annotated[int, Interval(1, 6, why="none changes nothing; beyond, digits are lost")],
 ):
-    """Over L blocks X + F(X) the even half of a white X grows, in mean square, by
-    (n₊ (1 + √(N d))^(2L) + n₋ (1 - √(N d))^(2L))/(n₊ + n₋), n± = ½((N d + s)/2 ± g); with
-    norm="ortho" by 2^(2L) n₊/(n₊ + n₋). The odd half stays.
+    """Over L blocks X + c F(X), F(X) = Re fft2(X), the part of a white X that keeps its sign if the
+    orders of N tokens and of d features are reversed grows, in mean square, by (n₊ (1 + c √(N
+    d))^(2L) + n₋ (1 - c √(N d))^(2L))/(n₊ + n₋), where n± count the eigenvalues ±√(N d) of F. The
+    part that changes its sign stays.
+
+    c is 1, and 1/√(N d) as with norm="ortho".
     """
     root = np.sqrt(tokens * width)
     counts = np.arange(blocks + 1)
