@@ -118,7 +118,7 @@ def fitted(masks, chances, outputs):
 
 @observed
 def fitted_to_all_rates(masks, outputs):
-    """The same of one fit to masks whose rates are uniform on (0, 1)."""
+    """Coefficients (n,) of one least-squares fit to masks whose rates are uniform on (0, 1)."""
     n = masks.shape[1]
     sizes = masks.sum(axis=1).astype(int)
     chances = np.array([factorial(k) * factorial(n - k) / factorial(n + 1) for k in sizes])
@@ -349,9 +349,10 @@ def test_banzhaf__of_sampled_masks(
 
 @claim(derived("β_i is a polynomial of degree n - 1 in α"), kind="identity", cases=[3, 4, 7, 10])
 def test_shapley(trial, components: Components):
-    """Let β_i be the least-squares coefficient of component i of n if each is ablated with chance
-    α. The mean of β_i over all rates α in (0, 1) is the Shapley value, and the ⌈n/2⌉ rates of Gauss
-    and Legendre give it exactly.
+    """Let β_i be the least-squares coefficient of component i of n in the output f if each
+    component is ablated with chance α. The mean of β_i over the ⌈n/2⌉ rates α of Gauss and Legendre
+    on (0, 1), with their weights, is the Shapley value of component i, as is the mean over all
+    rates.
     """
     masks = all_masks(components)
     outputs = trial.generator("f").normal(size=len(masks))
@@ -363,7 +364,9 @@ def test_shapley(trial, components: Components):
         controls={"Banzhaf values": banzhaf_value(masks, mask_chances(masks, 0.5), outputs)},
         control_processes={
             "one fit to masks of all rates": fitted_to_all_rates(masks, outputs),
-            "one rate less": mean_fit_over_rates(masks, outputs, (components - 1) // 2),
+            "⌈n/2⌉ - 1 rates are enough": mean_fit_over_rates(
+                masks, outputs, (components - 1) // 2
+            ),
         },
     )
 
@@ -396,9 +399,9 @@ def test_fixed_number(trial, components: Components, kept: Kept):
 
 @claim(derived("Σ x_i is the intercept's column"), kind="identity", cases=FIXED)
 def test_fixed_number__rank(trial, components: Components, kept: Kept):
-    """If exactly s of n components are kept, 1 <= s < n, the design with an intercept has rank n:
-    least squares determine the coefficients up to one common number, and do not determine their
-    signs.
+    """If exactly s of n components are kept, 1 <= s < n, the design of an intercept and all
+    components has rank n, one less than its n + 1 columns: least squares leave one direction of the
+    coefficients open.
     """
     trial.require(kept < components, "kept must be below components")
     trial.identity(
@@ -429,9 +432,10 @@ def test_fixed_number__least_norm(trial, components: Components, kept: Kept):
 
 @claim(derived("log α^(2m-1) (1 - α) is largest there"), kind="limit", cases=[2, 3, 5, 8])
 def test_best_rate(trial, copies: Copies):
-    """Of m backups, one of which is enough, or of a chain of m links, all of which are needed, with
-    independent noise of deviation v on f: as the gain falls beside v, β/sd is largest at α = 1 -
-    1/(2m) for a backup and at α = 1/(2m) for a link.
+    """Let an output gain 1 if at least one of m backups is kept, or if all m links of a chain are
+    kept, beside independent noise of deviation v, and let each component be ablated with chance α.
+    As v → ∞, the ratio of a component's least-squares coefficient to its standard error is largest
+    at α = 1 - 1/(2m) for a backup and at α = 1/(2m) for a link.
     """
     masks = all_masks(copies)
     sizes = 2.0 ** np.arange(1, 7)
@@ -454,9 +458,9 @@ def test_best_rate(trial, copies: Copies):
     derived("all others must be out, or in"), kind="identity", cases=[(2, 0.05), (3, 0.5), (8, 0.9)]
 )
 def test_best_rate__share(trial, copies: Copies, rate: Rate):
-    """If each component is ablated with chance α, one of m backups, of which one is enough, shows
-    the share α^(m-1) of the group's gain, and one of m links, all of which are needed, shows the
-    share (1 - α)^(m-1).
+    """If each component is ablated with chance α, the least-squares coefficient of one of m
+    backups, of which one is enough, is the share α^(m-1) of the group's gain, and that of one of m
+    links, all of which are needed, is the share (1 - α)^(m-1).
     """
     masks = all_masks(copies)
     chances = mask_chances(masks, rate)
@@ -486,9 +490,10 @@ def test_best_rate__detection(
     ],
     number: Masks,
 ):
-    """With N masks at the rate α of ablation, a gain of v/10 and noise of deviation v, the
-    t-statistic of one of m backups has the mean .1 α^(m-1) √(Nα(1 - α)), and that of one of m links
-    of a chain has the mean .1 (1 - α)^(m-1) √(Nα(1 - α)), to within 1 %.
+    """Let N masks ablate each component with chance α, and let a group of m components add the gain
+    v/10 to an output with noise of deviation v. The t-statistic of a component has the mean .1
+    α^(m-1) √(Nα(1 - α)) if one of the group is enough, and .1 (1 - α)^(m-1) √(Nα(1 - α)) if all are
+    needed, to within 1 %.
     """
     masks = all_masks(copies)
     chances = mask_chances(masks, rate)

@@ -273,8 +273,9 @@ def test_least_loss(trial, queries: Queries, tokens: Tokens, regions: Regions, s
 def test_least_loss__separate(
     trial, queries: Queries, tokens: Tokens, regions: Regions, strength: Strength
 ):
-    """Let query i attend to keys j with the softmax p of the scores s_ij. If scores separate over
-    regions r(j), s_ij = α_{i,r(j)} + β_j, some a(r(j)|i) b(j|r(j)) equals p: nothing is lost.
+    """Let query i attend to keys j with the softmax p of the scores s_ij. If these separate over
+    regions r(j) of keys, s_ij = α_{i,r(j)} + β_j, then some product a(r(j)|i) b(j|r(j)) of two laws
+    equals p.
     """
     trial.require(regions < tokens, "some region must have two keys")
     generator = trial.generator("scores")
@@ -350,8 +351,8 @@ def test_summary_query(
     strength: Strength,
 ):
     """For one region of keys k_j and weights b = softmax(z·k_j) that all queries i share, the least
-    mean KL(p(·|i)‖b) over all z is I(i; j) + KL(p̄‖b*), where p̄ is the mean of p over queries and
-    b* has the mean key of p̄; the best z is not the mean query.
+    mean KL(p(·|i)‖b) over all z is I(i; j) + KL(p̄‖b*), where I is the mutual information of query
+    and key, p̄ is the mean of p over queries and b* = softmax(z·k_j) has the mean key of p̄.
     """
     trial.require(tokens > dims + 1, "there must be more tokens than any b needs")
     generator = trial.generator("queries and keys")
@@ -390,9 +391,9 @@ def equal_keys(generator, size, earlier):
 
 @claim(RELEASED, kind="identity", cases=[(32, 31), (16, 63), (2, 1), (64, 64)])
 def test_missing_log_n(trial, size: Size, earlier: Earlier):
-    """If all keys are equal, a token that sees the n keys of its region one by one and R regions
-    before by one logit each gives its own region the weight n/(n + R), and not 1/(R + 1): at n = R
-    + 1 = √T this is ½/(1 - 1/(2 √T)) at every length T.
+    """If all keys are equal, a token that sees the n keys of its own region one by one, and each of
+    R earlier regions by one logit, gives its own region the weight n/(n + R), and not 1/(R + 1): at
+    n = R + 1 = √T this is ½/(1 - 1/(2 √T)) at every length T.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     weights = [weights_of_last(queries, keys, size, pool) for pool in POOLS]
@@ -406,9 +407,9 @@ def test_missing_log_n(trial, size: Size, earlier: Earlier):
 
 @claim(RELEASED, kind="identity", cases=[(32, 31), (16, 63), (2, 1), (64, 64)])
 def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
-    """If a token sees the n equal keys of its region one by one and R regions of n such keys by one
-    logit each, its attention has KL(uniform‖layer) = log((n + R)/T) + (R n/T) log n from uniform
-    attention to the T = n (R + 1) keys.
+    """If a token sees the n equal keys of its own region one by one, and each of R regions of n
+    such keys by one logit, its attention has KL(uniform‖layer) = log((n + R)/T) + (R n/T) log n
+    from uniform attention to the T = n (R + 1) keys.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     law = loss_of_one_logit(size, earlier)
@@ -436,8 +437,9 @@ def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
     cases=[(32, 31), (16, 63), (2, 1), (64, 64)],
 )
 def test_missing_log_n__added(trial, size: Size, earlier: Earlier):
-    """If a token sees R regions of n equal keys by one logit each, with log n added, and the n keys
-    of its own region one by one, all tokens of all R + 1 regions have the same weight.
+    """If a token sees the n equal keys of its own region one by one, and each of R regions of n
+    such keys by one logit to which log n is added, it gives all keys of all R + 1 regions the same
+    weight.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     tokens = len(keys)
@@ -448,7 +450,7 @@ def test_missing_log_n__added(trial, size: Size, earlier: Earlier):
         weights,
         np.full((2, tokens), weight_of_each(size, earlier)),
         ops=200 * size,
-        controls={"nothing is missing": np.tile(np.append(through, direct), (2, 1))},
+        controls={"without log n, as released": np.tile(np.append(through, direct), (2, 1))},
     )
 
 
@@ -470,9 +472,9 @@ def test_random_regions(
         float, Interval(1e-5, 1e-3, why="v: the law is for v → 0; below, digits go")
     ],
 ):
-    """For attention of Q queries to T keys with independent scores N(0, v), and regions r of n
-    keys, E I(i; j|r)/v tends to ½ (1 - 1/Q) (1 - 1/n) as v → 0, and E I(i; j)/v, the loss of a
-    single region, to ½ (1 - 1/Q) (1 - 1/T).
+    """For attention of Q queries to keys with independent scores N(0, v), and regions r of n keys,
+    the mean of I(i; j|r)/v over the scores, where I is the mutual information of query i and key j,
+    tends to ½ (1 - 1/Q) (1 - 1/n) as v → 0, however many regions there are.
     """
     law = loss_of_random_regions(queries, size)
     tokens = rows * size

@@ -220,7 +220,7 @@ def floored_scores(generator, n, floor):
 )
 def test_normalised(trial, n: Scores, width: Width, floor: Floor):
     """The normalised output o = sᵀV/√(|sᵀV|²/d + ε) of scores s and values v_k, the rows of V with
-    d columns, has |∂o/∂s_k| <= |v_k|/√ε; this is reached exactly where sᵀV = 0.
+    d columns, has |∂o/∂s_k| <= |v_k|/√ε; this is reached where sᵀV = 0.
     """
     generator = trial.generator()
     values = generator.normal(size=(n, width))
@@ -267,9 +267,9 @@ def test_normalised__jacobian(trial, n: Scores, width: Width, floor: Floor):
     cases=[3, 64],
 )
 def test_signed_scores(trial, n: Scores):
-    """For scores s of both signs no bound by s_k holds on the derivatives of the weights s/Σ s: at
-    s = (1, -1 - t, 0, …) the largest one is (1 + t)/t², of order 1/(Σ s)², although |s_1| and |s_2|
-    stay near 1.
+    """For scores s = (1, -1 - t, 0, …) with t > 0 the weights s/Σ s of linear attention have (1 +
+    t)/t² as their largest |∂p_j/∂s_k|: of order 1/(Σ s)², although no |s_k| that is not 0 is below
+    1.
     """
     gaps = 2.0 ** -np.arange(6, 14)
     scores = np.zeros((len(gaps), n))

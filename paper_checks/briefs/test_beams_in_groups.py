@@ -258,8 +258,8 @@ def differing(law, **wrong):
 def test_first_group(
     trial, vocabulary: Vocabulary, length: Length, groups: Groups, beams: Beams, penalty: Penalty
 ):
-    """At every step of a diverse beam search in groups of b words, group 1 keeps the words of a
-    plain beam search of width b: the sums of their log chances are the same.
+    """At every step of a diverse beam search in groups of b words, the log chances of the words of
+    group 1 have the sum of those of a plain beam search of width b.
     """
     generator = trial.generator("trees")
     trees = [random_tree(generator, vocabulary, length) for _ in range(60)]
@@ -277,7 +277,7 @@ def test_first_group(
         law,
         ops=2 * length * len(trees),
         controls={"the best of a beam of width B": of_width},
-        control_processes={"no group is another than the first": measured[1]},
+        control_processes={"all groups are as the first: group 2": measured[1]},
     )
 
 
@@ -338,24 +338,25 @@ def test_no_order_with_width_b__lost(
     length: Annotated[int, Interval(2, 12, why="the first step decides nothing yet")],
     penalty: Price,
 ):
-    """Let words of T tokens out of V begin with the token 0 or 1, with odds r = √(V e^λ), V > e^λ;
-    all tokens are alike after 0, and always 1 follows 1. Two groups of one word with the penalty λ
-    have a top-1 log chance that differs from that of a beam of width 2 by log r - (T - 1) log V <
-    0.
+    """Let words of T tokens out of V > e^λ begin with the token 0 or 1, with odds r = √(V e^λ);
+    after 0 all tokens are equally likely, and after 1 only 1 comes. The top-1 log chance of two
+    groups of one word with the penalty λ is that of a beam of width 2 plus log r - (T - 1) log V,
+    which is negative.
     """
     trial.require(vocabulary > np.exp(penalty), "V must exceed e^λ: else group 2 finds the word")
     model = model_that_loses(vocabulary, penalty)
     measured = top_log(model, length, 2, 1, penalty) - top_log(model, length, 1, 2, 0.0)
-    size = length * np.log(vocabulary) + penalty
+    law = advantage_lost(vocabulary, length, penalty)
     trial.identity(
         measured,
-        advantage_lost(vocabulary, length, penalty),
+        law,
         ops=10 * length,
-        scale=size,
-        controls={
-            "groups never lose to a beam of width B": 0.0,
-            "they lose what one step costs": advantage_lost(vocabulary, 2, penalty) - size,
-        },
+        scale=length * np.log(vocabulary) + penalty,
+        controls=differing(
+            law,
+            groups_never_lose_to_a_beam_of_width_B=0.0,
+            they_lose_what_one_step_costs=advantage_lost(vocabulary, 2, penalty),
+        ),
     )
 
 
@@ -371,10 +372,10 @@ def test_no_order_with_width_b__won(
     length: Annotated[int, Interval(3, 12, why="the example decides at the third step")],
     penalty: Price,
 ):
-    """Let words of T tokens out of V begin with the token 0 or 1, with odds e^(λ/2); after 0 comes
-    one of two tokens alike, then any; after 1 comes one of three alike, then always 2. Two groups
-    of one word with the penalty λ have a top-1 log chance that exceeds that of a beam of width 2 by
-    the larger of 0 and (T - 2) log V + log(2/3) - λ/2.
+    """Let words of T tokens out of V begin with the token 0 or 1, with odds e^(λ/2). After 0 comes
+    one of two tokens and then any token, after 1 one of three tokens and then always 2, each choice
+    being equally likely. The top-1 log chance of two groups of one word with the penalty λ exceeds
+    that of a beam of width 2 by the larger of 0 and (T - 2) log V + log(2/3) - λ/2.
     """
     model = model_that_wins(vocabulary, penalty)
     measured = top_log(model, length, 2, 1, penalty) - top_log(model, length, 1, 2, 0.0)
@@ -477,7 +478,7 @@ def test_prices__many(
         scale=groups,
         control_processes={
             "in proportion to p": np.abs(counts - groups * np.exp(logs)),
-            "alike": np.abs(counts - groups / vocabulary),
+            "G/V each": np.abs(counts - groups / vocabulary),
         },
     )
 

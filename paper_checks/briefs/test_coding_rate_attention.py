@@ -321,7 +321,7 @@ def test_ista_descent(
     a[:, 0] = 10 + 1 / norm**2
     z[:, 0] = d @ a[:, 0] - np.linalg.solve(d.T, top / 10 - penalty)
     step = 2 * share / norm**2
-    most = longest_per_descent(2 * share / norm**2, norm)
+    most = longest_per_descent(step, norm)
     squares, descent, before = ista_steps(d, z, a, step, penalty)
     controls = {"as at small steps, η ‖D‖² → 0": step * descent}
     trial.bound(

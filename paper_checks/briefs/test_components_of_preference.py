@@ -265,8 +265,7 @@ def test_last_component(
 ):
     """Let z ~ N(0, I) be the difference of a pair, chosen with the chance 1/(1 + e^(-w·z)). The
     difference of chosen and rejected has the variance 1 - κ(|w|)² |w|² along the taste w and 1
-    across, where κ(s) = E 2σ'(sg), g ~ N(0, 1), σ the logistic function: the taste is the last
-    component.
+    across, where κ(s) = E 2σ'(sg), g ~ N(0, 1), and σ is the logistic function.
     """
     direction = orthonormal(trial.generator("taste"), dims, 1)[:, 0]
     law = np.ones(dims)
@@ -293,8 +292,7 @@ def test_last_component(
 @claim(derived("κ(s) s tends to E |g|"), kind="limit")
 def test_last_component__without_errors(trial):
     """Let z ~ N(0, I) be the difference of a pair, chosen with the chance 1/(1 + e^(-w·z)). As |w|
-    → ∞ the variance of chosen less rejected along w falls to 1 - 2/π = .363: no component ever has
-    less.
+    → ∞ the variance of chosen less rejected along w falls to 1 - 2/π = .363.
     """
     law = variance_of_sure_taste()
     trial.mean(
@@ -315,9 +313,9 @@ def test_last_component__without_errors(trial):
 )
 def test_crowd(trial, dims: FewDims, tastes: Tastes):
     """Let z ~ N(0, Σ) be the differences of pairs, and users with tastes w_u choose with the chance
-    1/(1 + e^(-w_u·z)). Pooled, chosen less rejected has the covariance C = Σ - mm', m = Σ · mean of
-    κ(s_u) w_u, where s_u² = w_u'Σw_u, κ(s) = E 2σ'(sg), g ~ N(0, 1), σ the logistic function: C
-    shows one direction, whatever the diversity.
+    1/(1 + e^(-w_u·z)). Pooled, chosen less rejected has the covariance C = Σ - mm', where m is Σ
+    times the mean of κ(s_u) w_u over users, s_u² = w_u'Σw_u, κ(s) = E 2σ'(sg), g ~ N(0, 1), and σ
+    is the logistic function: C shows one direction, however many tastes there are.
     """
     generator = trial.generator("crowd")
     factor = orthonormal(generator, dims) * np.geomspace(0.7, 1.4, dims)
@@ -377,8 +375,7 @@ def test_two_comparisons(
 ):
     """Let D be chosen less rejected, and each user make r >= 2 comparisons of pairs with
     differences z ~ N(0, I). Then (r |m̂|² - tr Ŝ)/(r - 1) has the mean over users of |E D|², the
-    square of a user's own expected D, where m̂ is a user's mean of D and Ŝ that of DD'. Of a pooled
-    crowd only the square of the mean is known.
+    squared length of a user's own expected D, where m̂ is a user's mean of D and Ŝ that of DD'.
     """
     crowd = drawn_tastes(trial.generator("crowd"), tastes, dims)
     law = np.trace(moment_of_tastes(crowd))

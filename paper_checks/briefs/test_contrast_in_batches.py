@@ -146,7 +146,8 @@ def best_features(generator, labels, dim, starts, batches=None, temperature=1.0,
 
     bounds = [(0 if nonnegative else None, None)] * (labels.size * dim)
     options = {"maxiter": 5000, "maxfun": 10**5, "ftol": 1e-15, "gtol": 1e-10}
-    losses, grams = [], []
+    losses = []
+    grams = []
     for _ in range(starts):
         start = generator.normal(size=labels.size * dim)
         found = minimize(
@@ -256,7 +257,7 @@ def test_least_loss(trial, sizes: Sizes, temperature: Temperature):
 )
 def test_frame(trial, sizes: Sizes):
     """The non-negative unit features of least supervised contrastive loss are an orthogonal frame
-    whatever the sizes of the classes: cosines are 1 within classes and 0 between them.
+    whatever the sizes of the classes are: cosines are 1 within classes and 0 between them.
     """
     trial.require(2 <= len(sizes) <= 5, "sizes must be two to five: more are searched slowly")
     labels = labels_of(sizes)
@@ -269,7 +270,9 @@ def test_frame(trial, sizes: Sizes):
         margin=1e-4,
         controls={
             "simplex": np.where(frame, 1, -1 / (len(sizes) - 1)),
-            "spread classes": frame / 2,
+            "samples of a class stay apart, at 60 degrees": np.maximum(
+                frame / 2, np.eye(len(labels))
+            ),
         },
     )
 
@@ -287,8 +290,7 @@ def test_unequal(
     """For a class of n samples and two of m, unit features of both signs have the least supervised
     contrastive loss, at temperature 1, in a plane at angles α, α and 2π − 2α, where α is the root
     of [n e^(cos α)] / [n − 1 + 2m e^(cos α − 1)] + [n e^(cos α) + 4m e^(cos 2α) cos α] / [m − 1 + n
-    e^(cos α − 1) + m e^(cos 2α − 1)], or π without a root: then both small classes are at one
-    point.
+    e^(cos α − 1) + m e^(cos 2α − 1)] between π/2 and π, or π without a root.
     """
     trial.require(small <= large, "small must be at most large")
     labels = labels_of((large, small, small))
@@ -314,9 +316,9 @@ def test_unequal(
     cases=get_args(Known),
 )
 def test_least_batched(trial, way: Known):
-    """In batches the least supervised contrastive loss of non-negative unit features, at
-    temperature 1, is the sum over batches of that of frames, Σ n_c log(n_c − 1 + (N − n_c)/e) over
-    the classes with n_c ≥ 2 of the N samples in the batch.
+    """The least supervised contrastive loss of non-negative unit features, at temperature 1 and
+    summed over batches, is the sum over batches of Σ n_c log(n_c − 1 + (N − n_c)/e) over the
+    classes with n_c ≥ 2 of the N samples in the batch.
     """
     labels, good, poor = KNOWN[way]
     found = [
@@ -343,9 +345,10 @@ def test_batches(
     way: Way,
     n_draws: Annotated[int, Interval(1, 20, why="features are searched for each")] = 5,
 ):
-    """In batches only orthogonal frames have the least supervised contrastive loss of non-negative
-    unit features in more than K dimensions if and only if batches that share samples connect each
-    of the K classes, and each two classes meet in a batch that holds one of them twice.
+    """Let the supervised contrastive loss of K classes be summed over batches. Of all non-negative
+    unit features in more than K dimensions, orthogonal frames alone have the least loss if and only
+    if batches that share samples connect each class, and each two classes meet in a batch that
+    holds one of them twice.
     """
     labels, good, poor = KNOWN[way]
     settings = [good, poor]
@@ -366,8 +369,8 @@ def test_batches(
         np.array([frame_is_unique(labels, batches) for batches in settings], dtype=int),
         ops=0,
         controls={
-            "any batches": np.ones(len(settings), int),
-            "no batches": np.zeros(len(settings), int),
+            "all batches enforce the frame": np.ones(len(settings), int),
+            "no batches enforce it": np.zeros(len(settings), int),
         },
     )
 
