@@ -148,28 +148,31 @@ def grid(generator, side):
     cases=[0.1, 0.02, 1.0],
 )
 def test_circle(trial, time: Time):
-    """On the circle of length 2 π the heat kernel h_t of the Laplacian has -4t log h_t - 2t log(4 π
-    t) = d^2 - 4t log sum_k exp(-((d + 2 π k)^2 - d^2) / 4t) at the distance d, k over all whole
-    numbers.
+    """On the circle of length 2 π the heat kernel h_t of the Laplacian at the distance d satisfies
+    -4t log h_t - 2t log(4 π t) = d^2 - 4t log Σ_k exp(-((d + 2 π k)^2 - d^2)/(4t)), summed over all
+    whole numbers k.
     """
     measured = [heat_logarithm("circle", d, time) for d in DISTANCES]
     law = sum_over_geodesics("circle", time)
     controls = {
         "one geodesic": sum_over_geodesics("circle", time, most=0),
-        "generator Δ / 2": 2 * law,
+        "generator Δ / 2": 2 * sum_over_geodesics("circle", time / 2),
     }
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
 @claim(derived("images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_sphere(trial, time: Time):
-    """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 π k / d; antipodes
-    cost t log 1/t.
+    """On the unit sphere S^3 the heat kernel h_t of the Laplacian at the distance d satisfies -4t
+    log h_t - 6t log(4 π t) = d^2 - 4t^2 - 4t log(d/sin d) - 4t log Σ_k (1 + 2 π k/d) exp(-((d + 2 π
+    k)^2 - d^2)/(4t)), summed over all whole numbers k; for d = π it is the limit.
     """
     measured = [heat_logarithm("sphere", d, time) for d in DISTANCES]
     law = sum_over_geodesics("sphere", time)
-    short, flat = (sum_over_geodesics("sphere", time, *option) for option in ((0,), (8, False)))
-    controls = {"one geodesic": short, "as if flat": flat}
+    controls = {
+        "one geodesic": sum_over_geodesics("sphere", time, most=0),
+        "as if flat": sum_over_geodesics("sphere", time, curved=False),
+    }
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
@@ -180,9 +183,9 @@ def test_graph_sees_hops(
         int, Interval(2, 6, why="the grid has side x side nodes; further corners need more digits")
     ],
 ):
-    """The heat kernel h_t of a graph with weights between two nodes m steps apart, divided by t^m,
-    tends to the sum over shortest paths of the product of weights / m! as t -> 0. So t log h_t
-    tends to 0, and not to a squared distance.
+    """Let h_t be the heat kernel between two nodes of a weighted graph that are m steps apart. As t
+    -> 0, h_t/t^m tends to the sum over shortest paths of the product of weights, divided by m!. So
+    t log h_t tends to 0, and not to a squared distance.
     """
     weights, hops = grid(trial.generator("weights"), side)
     times = 2.0 ** -np.arange(8, 14)
@@ -210,8 +213,8 @@ def require_order_one(trial, slope):
 
 @claim(derived("Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
 def test_chain(trial, slope: Slope):
-    """At u = d h / (2t) fixed, -4t log(p / h) -> d^2 (2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)) as t
-    -> 0.
+    """Let p be the heat kernel at distance d of a chain with spacing h and jump rates 1/h^2. As t
+    -> 0 with u = d h/(2t) fixed, -4t log(p/h) tends to d^2 (2/u^2) (u asinh u + 1 - sqrt(1 + u^2)).
     """
     require_order_one(trial, slope)
     square, _ = lattice_square(slope)
@@ -222,13 +225,17 @@ def test_chain(trial, slope: Slope):
         square,
         order=1,
         margin=1e-4,
-        controls={"d^2": 1.0, "first correction": 1 - slope**2 / 12},
+        controls={
+            "d^2, as on a line": 1.0,
+            "d^2 (1 - u^2/12), the first correction": 1 - slope**2 / 12,
+        },
     )
 
 
 @claim(derived("Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
 def test_chain__next_term(trial, slope: Slope):
-    """At u = d h / (2t) fixed, -4t log(p / h) - 2t log(4 π t) is its limit plus t log(1 + u^2), up
+    """Let p be the heat kernel at distance d of a chain with spacing h and jump rates 1/h^2. As t
+    -> 0 with u = d h/(2t) fixed, -4t log(p/h) - 2t log(4 π t) is its limit plus t log(1 + u^2), up
     to terms of order t^2.
     """
     require_order_one(trial, slope)
@@ -240,20 +247,20 @@ def test_chain__next_term(trial, slope: Slope):
         next_term,
         order=1,
         margin=1e-2 * next_term,
-        controls={"u^2": slope**2, "none": 0.0},
+        controls={"u^2, its first order in u": slope**2, "the line has no such term": 0.0},
     )
 
 
 @claim(derived("boxes of u, each enclosed"), kind="bound")
 def test_chain__everywhere(trial):
-    """(2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)) <= 1 for all u in [.01, 100]: a lattice never shows
-    more than the squared distance.
+    """(2/u^2) (u asinh u + 1 - sqrt(1 + u^2)) <= 1 for all u in [.01, 100]: the leading term on a
+    chain is at most the squared distance.
     """
     trial.prove(
         lambda u: 2 / u**2 * (u * balls.asinh(u) + 1 - balls.sqrt(1 + u**2)),
         lambda u: 1,
         {"u": (0.01, 100)},
-        controls={"first correction": lambda u: 1 - u**2 / 12},
+        controls={"1 - u^2/12, the first correction": lambda u: 1 - u**2 / 12},
         same_as=(lambda u: lattice_square(u)[0], None),
     )
 
