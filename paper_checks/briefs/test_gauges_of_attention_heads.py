@@ -26,8 +26,8 @@ decomposition is free.
 Abstract:
 
 - Statement 1: query, key, value and output weights can be made orthogonal without further matrices.
-  In part: gauge_dimension, gauge_dimension-orthogonal, any_rotation. Without rotary embedding,
-  which value and output weights never have; it fails with it.
+  In part: gauge_dimension, gauge_dimension-orthogonal, gauge_dimension-logits, any_rotation.
+  Without rotary embedding, which value and output weights never have; it fails with it.
 - Statement 2: an encoder keeps its results with 46 % fewer parameters, without training. Not on
   trial. It is a measurement of a large model.
 - Statement 3: to prune 70 % of the pairs of query and key vectors costs a large model as little as
@@ -56,6 +56,8 @@ Alike = Annotated[int, Interval(0, 2, why=SMALL)]
 Still = Annotated[int, Interval(0, 2, why=SMALL)]
 Alone = Annotated[int, Interval(0, 3, why=SMALL)]
 Angle = Annotated[float, Interval(0.1, 3.0, why="a plane that is turned, by less than a half turn")]
+HeadSize = Annotated[int, Interval(2, 64, why="one column is orthogonal to none; heads have 64")]
+Excess = Annotated[int, Interval(0, 64, why="by how much D exceeds d")]
 Offset = Annotated[int, Interval(1, 4096, why="at offset 0 nothing is turned")]
 
 
@@ -94,8 +96,8 @@ def directions_lost(function, weights):
 
 @observed
 def free_directions(weights, rotations):
-    """The same of all logits. The weights (g + 1, D, d) are those of g query heads and of one key
-    head, the rotations (T, d, d).
+    """In how many directions of the weights no logit changes. The weights (g + 1, D, d) are those
+    of g query heads and of one key head, the rotations (T, d, d).
     """
 
     def logits(stack):
@@ -108,8 +110,8 @@ def free_directions(weights, rotations):
 
 @observed
 def free_directions_of_rows(weights, rotations, tokens):
-    """The same of the logarithms of the attention rows, with biases. The last row of the weights
-    (2, D + 1, d) are biases; tokens (sequences, T, D).
+    """In how many directions of weights and biases no attention row changes, by the rows'
+    logarithms. The last row of the weights (2, D + 1, d) are biases; tokens (sequences, T, D).
     """
     sequences, length, _ = tokens.shape
     extended = np.concatenate([tokens, np.ones((sequences, length, 1))], axis=2)
@@ -138,7 +140,7 @@ def error_of_all_units(change, rotated):
 
 @observed
 def errors_of_rotations(generator, count, rotated):
-    """The same over d for so many rotations of uniform law (count,)."""
+    """The errors of all unit vectors over d for so many rotations of uniform law (count,)."""
     normal = generator.normal(size=(count, *rotated.shape))
     bases, triangles = np.linalg.qr(normal)
     # Without the signs the law is that of Householder's reflections, not uniform.
@@ -236,9 +238,11 @@ def test_gauge_dimension(
         int, Interval(1, 4, why="with two offsets all is said; more only add logits")
     ],
 ):
-    """All weights with the same logits form a manifold of dimension d² without rotary embedding or
-    for T = 1, else n₀² + Σ 2 μ², over the angles that μ planes share. Planes of angle 0 count as
-    coordinates left alone, and of angle π as (2 μ)². If all angles are unlike and n₀ = 0 it is d.
+    """A head with rotary embedding has generic weights W_Q and W_K, (D, d) with D >= d, and the
+    logits W_Q R_m W_Kᵀ of the offsets m < T. R_m turns planes by multiples of their angles and
+    leaves n₀ coordinates alone. The weights with the same logits form a manifold of dimension n₀² +
+    Σ 2 μ² for T >= 2, with one term for each angle that μ planes share, and of dimension d² for T =
+    1. Planes of angle 0 count as coordinates left alone, and the term of the angle π is (2 μ)².
     """
     angles = angles_of(unlike, alike, half, still)
     size = 2 * len(angles) + alone
@@ -263,34 +267,42 @@ def test_gauge_dimension(
     kind="identity",
     cases=[(5, 3), (2, 0), (8, 1)],
 )
-def test_gauge_dimension__orthogonal(
-    trial,
-    size: Annotated[int, Interval(2, 64, why="one column is orthogonal to none; heads have 64")],
-    more: Annotated[int, Interval(0, 64, why="by how much D exceeds d")],
-):
-    """Without rotary embedding, new weights U √S and V √S of the singular value decomposition
-    U S Vᵀ of W_Q W_Kᵀ have the same logits, and orthogonal columns, whose squared lengths are the
-    singular values of R_Q R_Kᵀ, the triangles of the QR decompositions of both.
+def test_gauge_dimension__orthogonal(trial, size: HeadSize, more: Excess):
+    """Without rotary embedding a head has the logits W_Q W_Kᵀ = U S Vᵀ, a singular value
+    decomposition. The new weights U √S and V √S have orthogonal columns, whose squared lengths are
+    the singular values of R_Q R_Kᵀ, the triangles of the QR decompositions of W_Q and W_K.
     """
     generator = trial.generator("weights")
     queries, keys = generator.normal(size=(2, size + more, size))
     new_queries, new_keys = decomposed(queries, keys)
     law = np.diag(squared_lengths(queries, keys))
-    scale = np.linalg.norm(queries) * np.linalg.norm(keys)
     trial.identity(
         np.array([new_queries.T @ new_queries, new_keys.T @ new_keys]),
         np.array([law, law]),
         ops=10 * (size + more),
-        scale=scale,
+        scale=np.linalg.norm(queries) * np.linalg.norm(keys),
         controls={"the weights as they are": np.array([queries.T @ queries, keys.T @ keys])},
     )
-    logits = queries @ keys.T
+
+
+@claim(
+    abstract("enabling their orthogonalization without the need for transfer matrices"),
+    kind="identity",
+    cases=[(5, 3), (2, 0), (8, 1)],
+)
+def test_gauge_dimension__logits(trial, size: HeadSize, more: Excess):
+    """Without rotary embedding a head has the logits W_Q W_Kᵀ = U S Vᵀ, a singular value
+    decomposition. The new weights U √S and V √S have the same logits.
+    """
+    queries, keys = trial.generator("weights").normal(size=(2, size + more, size))
+    new_queries, new_keys = decomposed(queries, keys)
+    values = squared_lengths(queries, keys)
     trial.identity(
         new_queries @ new_keys.T,
-        logits,
+        queries @ keys.T,
         ops=10 * (size + more),
-        scale=scale,
-        controls={"without the values": new_queries @ np.linalg.inv(law) @ new_keys.T},
+        scale=np.linalg.norm(queries) * np.linalg.norm(keys),
+        controls={"orthonormal vectors alone, U Vᵀ": new_queries / values @ new_keys.T},
     )
 
 
@@ -305,8 +317,9 @@ def test_shared_and_biased(
     alone: Alone,
     heads: Annotated[int, Interval(2, 4, why="one query head has no other to share with")],
 ):
-    """If g query heads share one key head, the dimension is that of one head, not g times as
-    large.
+    """Let g query heads share one key head. All their weights that have the same logits form a
+    manifold of the dimension that one query head with its key head has, not of g times this
+    dimension.
     """
     angles = angles_of(unlike, alike)
     size = 2 * len(angles) + alone
@@ -326,9 +339,9 @@ def test_shared_and_biased(
     cases=[(0, 0, 0, 3), (2, 0, 0, 0), (1, 0, 0, 1), (0, 2, 1, 2)],
 )
 def test_shared_and_biased__biases(trial, unlike: Unlike, alike: Alike, still: Still, alone: Alone):
-    """Of attention rows after softmax, with biases of queries and keys, the dimension is larger by
-    the number of coordinates that no R_m turns: by d without rotary embedding, where the bias of
-    the keys is free, and by n₀ with it.
+    """Let queries and keys have biases. The weights and biases with the same attention rows, after
+    softmax, form a manifold. Its dimension exceeds that of equal logits without biases by the
+    number of coordinates that no R_m turns: by d without rotary embedding, by n₀ if no angle is 0.
     """
     angles = angles_of(unlike, alike, 0, still)
     size = 2 * len(angles) + alone
@@ -361,9 +374,9 @@ def test_two_axes(
     offset: Offset,
     turn: Annotated[float, Interval(0.05, np.pi, why="without a turn there is no error")],
 ):
-    """If the first axes of two planes, of angles θ₁ and θ₂, are turned by α in queries and keys,
-    the squared logit error for white q and k has the mean
-    2 (cos m θ₁ - cos m θ₂)² sin² α + 4 (1 - cos α)(sin² m θ₁ + sin² m θ₂).
+    """Let R_m turn two planes by m θ₁ and m θ₂. If the first axes of both planes are turned into
+    each other by α in queries and keys, the squared error of the logits has, for white queries and
+    keys, the mean 2 (cos m θ₁ - cos m θ₂)² sin² α + 4 (1 - cos α)(sin² m θ₁ + sin² m θ₂).
     """
     change = np.eye(4)
     change[np.ix_([0, 2], [0, 2])] = rotation([turn])
@@ -388,14 +401,15 @@ def test_any_rotation(
     planes: Annotated[int, Interval(2, 12, why="rotations of more planes take long to draw")],
     offset: Offset,
 ):
-    """A rotation A of uniform law in queries and keys changes the logits of offset m by
-    E ‖A R_m Aᵀ - R_m‖²/d = 2 (1 - κ_m²) of their mean square for white q and k, κ_m = tr R_m / d.
+    """If a rotation A of uniform law turns queries and keys of a head of width d, white queries and
+    keys have logits of offset m with the relative mean squared error E ‖A R_m Aᵀ - R_m‖²/d = 2 (1 -
+    κ_m²), κ_m = tr R_m / d.
     """
     rotated = rotation(rotary_angles(planes), offset=offset)
     law = error_of_rotation(rotated)
     # By the triangle inequality no rotation does more than twice what leaving out R_m does.
     largest = 4 * np.sum((rotated - np.eye(2 * planes)) ** 2) / (2 * planes)
-    controls = {"one copy of the head is turned": law / 2}
+    controls = {"1 - κ², the distance from their mean κ I": law / 2}
     linear = 2 * (1 - np.trace(rotated) / len(rotated))
     if abs(linear - law) > 0.05 * law:
         controls["2 (1 - κ)"] = linear

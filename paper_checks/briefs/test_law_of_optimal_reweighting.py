@@ -58,6 +58,9 @@ Condition = Annotated[
 Angle = Annotated[
     float, Interval(5, 60, why="degrees: at 0 there is no price; beyond 60 horizons are long")
 ]
+Step = Annotated[
+    float, Interval(0.1, 0.5, why="of 1/λ_max: at 1 a step is a jump; small ones take long")
+]
 COURSES = 6
 ACTIVE = 1e-4
 FAR = 10.0  # times κ, so that both weights stay positive
@@ -216,15 +219,13 @@ CASES = [(2, 2, 40), (3, 5, 30), (6, 4, 4)]
 
 @claim(derived("convexity of J, whose gradient in γ is -ησ"), kind="bound", cases=CASES)
 def test_costate(trial, dims: Dims, examples: Examples, steps: Steps):
-    """No weights, active or not, cost over η Σ_(t,n) γ_(n,t) (max_m σ_(m,t) - σ_(n,t)) more than
-    the best.
+    """A course θ_(t+1) = θ_t - η Σ_n γ_(n,t) ∇l_n(θ_t) of quadratic losses has the costates λ_t =
+    ∇L(θ_t) + (I - ηA) λ_(t+1) of the target's loss L, and σ_(n,t) = λ_(t+1)·∇l_n(θ_t). No weights γ
+    make Σ_(t>=1) L(θ_t) exceed its least value by more than η Σ_(t,n) γ_(n,t) (max_m σ_(m,t) -
+    σ_(n,t)).
     """
     generator = trial.generator("courses")
-    excess = []
-    bounds = []
-    greedy = []
-    last_forgotten = []
-    costs = []
+    rows = []
     for instance in range(COURSES):
         course = drawn_course(generator, dims, examples)
         if instance == 0:  # the farther the target, the nearer to linear is J
@@ -235,12 +236,15 @@ def test_costate(trial, dims: Dims, examples: Examples, steps: Steps):
             generator.dirichlet(np.ones(examples), steps),
             greedy_weights(course, steps),
         ):
-            costs.append(course.cost(weights))
-            excess.append(costs[-1] - best)
-            bounds.append(certificate(course, weights, costates(course, weights)))
-            greedy.append(certificate(course, weights, slopes_of_the_moment(course, weights)))
-            costate = costates(course, weights, counted=0)
-            last_forgotten.append(certificate(course, weights, costate))
+            theories = (
+                costates(course, weights),
+                slopes_of_the_moment(course, weights),
+                costates(course, weights, counted=0),
+            )
+            bounds = [certificate(course, weights, costate) for costate in theories]
+            cost = course.cost(weights)
+            rows.append([cost, cost - best, *bounds])
+    costs, excess, bounds, greedy, last_forgotten = np.transpose(rows)
     trial.bound(
         excess,
         bounds,
@@ -257,8 +261,9 @@ def test_costate(trial, dims: Dims, examples: Examples, steps: Steps):
 
 @claim(derived("the bound is zero at the optimum"), kind="optimality", cases=CASES)
 def test_costate__at_the_optimum(trial, dims: Dims, examples: Examples, steps: Steps):
-    """At the best weights all active examples share the largest σ: η Σ_(t,n) γ_(n,t) (max_m
-    σ_(m,t) - σ_(n,t)) = 0, here to within 1e-6 of L(θ_0).
+    """Let the weights γ_(n,t) of quadratic losses l_n make Σ_(t>=1) L(θ_t) least, and let λ_t be
+    the costates. Then at each t all examples of positive weight have the largest σ_(n,t) =
+    λ_(t+1)·∇l_n(θ_t): η Σ_(t,n) γ_(n,t) (max_m σ_(m,t) - σ_(n,t)) = 0.
     """
     generator = trial.generator("courses")
     unequal = []
@@ -292,8 +297,9 @@ def test_costate__at_the_optimum(trial, dims: Dims, examples: Examples, steps: S
     ),
 )
 def test_defect(trial, dims: Dims, examples: Examples, steps: Steps):
-    """On the best course, for examples m, n that are active at t - 1 and t, ∇L·(∇l_m - ∇l_n) =
-    -ηλ_(t+1)·A²(c_m - c_n) at θ_t, which is not 0.
+    """Let the weights of quadratic losses l_n = ½ (θ - c_n)'A (θ - c_n) make Σ_(t>=1) L(θ_t) least,
+    and let examples m and n have positive weight at t - 1 and t. Then ∇L·(∇l_m - ∇l_n) =
+    -ηλ_(t+1)·A²(c_m - c_n) at θ_t, with the costate λ_(t+1). As published, it is 0.
     """
     generator = trial.generator("courses")
     measured = []
@@ -355,6 +361,11 @@ def largest_price(condition):
     return (1 + np.sqrt(condition)) ** 2 / (4 * np.sqrt(condition))
 
 
+def slowest_rate(course, along):
+    """The rate ηbρ² per step at which a course on the law approaches the target, in the plane."""
+    return course.step * np.linalg.det(course.hessian) / (along @ course.hessian @ along)
+
+
 @observed
 def cost_on_the_law(course, angle, steps):
     """η Σ_(t>=0) L from y = 1 along weights that keep ∇L·∇l_1 = ∇L·∇l_2 at every step."""
@@ -396,40 +407,50 @@ PLANE = [(4.0, 45.0, 0.2), (25.0, 22.5, 0.25), (100.0, 45.0, 0.2)]
 
 
 @claim(derived("a Riccati equation in the plane"), kind="optimality", cases=PLANE)
-def test_price(
-    trial,
-    condition: Condition,
-    angle: Angle,
-    step: Annotated[
-        float, Interval(0.1, 0.5, why="of 1/λ_max: at 1 a step is a jump; small ones take long")
-    ],
-):
-    """With two far examples in the plane, M = A and the target between them, the least η Σ_(t>=0) L
-    from a given distance y off their line is ½Py². To agree equally with ∇L at every step costs
-    y²/(2 (2 - ηbρ²)).
+def test_price(trial, condition: Condition, angle: Angle, step: Step):
+    """Let two far examples in the plane have quadratic losses of curvature A, and the target,
+    between them, the same curvature. From a distance y off their line the least η Σ_(t>=0) L(θ_t)
+    is ½ P y², P = 2/(2 - ηb + √((2 - ηb)² + 4β²/D)).
 
-    Here e is the direction of A (c_1 - c_2) and q its normal, a = e·Ae, b = q·Aq, β = e·Aq,
-    D = ab - β², ρ² = D/(ab) and P = 2/(2 - ηb + √((2 - ηb)² + 4β²/D)). The start is θ_0 - c =
-    y (q + xe) with the best x, and with x = -β/a on the law. Settings: κ, the angle of e in
-    degrees, ηλ_max.
+    Here e is the direction of A (c_1 - c_2) and q its normal, a = e·Ae, b = q·Aq, β = e·Aq and D =
+    ab - β². The start is θ_0 - c = y (q + xe) with the best x. Settings: the condition number of A,
+    the angle of e in degrees, ηλ_max.
     """
     course = course_in_the_plane(condition, angle, step)
     along = directions(angle)[0]
-    slowest = course.step * condition / (along @ course.hessian @ along)  # ηbρ²
-    steps = int(np.ceil(15 * np.sqrt(1 / (slowest * course.step))))
-    weights, start = optimum(course, steps, along)
-    course.start = start
-    least = course.step * (course.cost(weights) + start @ course.target @ start / 2)
-    obedient = cost_on_the_law(course, angle, int(np.ceil(15 / slowest)))
-    law = price(condition, angle, course.step)
+    steps = int(np.ceil(15 / np.sqrt(slowest_rate(course, along) * course.step)))
+    weights, course.start = optimum(course, steps, along)
+    first = course.start @ course.target @ course.start / 2
+    least, on_the_law = price(condition, angle, course.step)
     trial.value(
-        [least, obedient],
-        law,
+        course.step * (course.cost(weights) + first),
+        least,
         error=1e-8,
-        margin=1e-5 * law,
+        margin=1e-5 * least,
+        controls={"the law is optimal": on_the_law},
+    )
+
+
+@claim(derived("on the law a line is mapped to itself"), kind="identity", cases=PLANE)
+def test_price__on_the_law(trial, condition: Condition, angle: Angle, step: Step):
+    """Let two far examples in the plane have quadratic losses of curvature A, and the target,
+    between them, the same curvature. From a distance y off their line a course on which both
+    examples agree equally with ∇L at every step has η Σ_(t>=0) L(θ_t) = y²/(2 (2 - ηbρ²)).
+
+    Here e is the direction of A (c_1 - c_2) and q its normal, a = e·Ae, b = q·Aq and ρ² = det
+    A/(ab). Settings: the condition number of A, the angle of e in degrees, ηλ_max.
+    """
+    course = course_in_the_plane(condition, angle, step)
+    steps = int(np.ceil(15 / slowest_rate(course, directions(angle)[0])))
+    least, on_the_law = price(condition, angle, course.step)
+    trial.value(
+        cost_on_the_law(course, angle, steps),
+        on_the_law,
+        error=1e-8,
+        margin=1e-5 * on_the_law,
         controls={
-            "the law is optimal": law[[1, 1]],
-            "as small steps": [law[0], law[0] * price_of_flow(condition, angle)],
+            "the law is optimal": least,
+            "as small steps": least * price_of_flow(condition, angle),
         },
     )
 
@@ -438,8 +459,10 @@ def test_price(
     derived("the price as η → 0"), kind="limit", cases=[(4.0, 45.0), (25.0, 22.5), (100.0, 60.0)]
 )
 def test_price__of_small_steps(trial, condition: Condition, angle: Angle):
-    """As η → 0 the law costs (1 + ρ)/(2ρ) times the least, ρ² = D/(ab) in the direction e of
-    A (c_1 - c_2) and its normal.
+    """Let two far examples in the plane have quadratic losses of curvature A, and the target,
+    between them, the same curvature. As η → 0, courses on which both agree equally with ∇L cost (1
+    + ρ)/(2ρ) times the least, where ρ² = det A/((e·Ae)(q·Aq)), e is the direction of A (c_1 - c_2)
+    and q its normal.
     """
     sizes = 2.0 ** np.arange(4, 10)
     costs = np.array([prices_by_riccati(condition, angle, 1 / (n * condition)) for n in sizes])
@@ -460,8 +483,10 @@ def test_price__of_small_steps(trial, condition: Condition, angle: Angle):
 
 @claim(derived("the price in the worst direction"), kind="bound", cases=[4.0, 25.0, 100.0])
 def test_price__at_most(trial, condition: Condition):
-    """In no direction the law costs more than (1 + √κ)²/(4 √κ) times the least; at 45° it does, as
-    η → 0.
+    """Let two far examples in the plane have quadratic losses of curvature A, with the condition
+    number κ, and the target, between them, the same curvature. With small steps, courses on which
+    both agree equally with ∇L cost at most (1 + √κ)²/(4 √κ) times the least, in whichever direction
+    c_1 - c_2 lies.
     """
     angles = np.linspace(0.5, 89.5, 90)
     costs = np.array([prices_by_riccati(condition, t, 1e-3 / condition) for t in angles])
@@ -475,7 +500,7 @@ def test_price__at_most(trial, condition: Condition):
     )
 
 
-@figure("F1", claims=("price", "price-of_small_steps"))
+@figure("F1", claims=("price", "price-on_the_law", "price-of_small_steps"))
 def price_of_the_law(step: float = 0.1):
     """Weights that keep both examples in equal agreement with the target's gradient cost more, the
     larger the condition number is.

@@ -118,10 +118,10 @@ def test_likelihood(
     ],
     c: Scale,
 ):
-    """A head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, c I) from w_0 ~ N(0, c I), and y_t = φ_t·w_t
-    + N(0, 1). The Kalman filter's log p(y_t | past) add up to the log density of all y under one
-    Gaussian of mean 0 and covariance c γ^(|s-t|) φ_s·φ_t + 1{s=t}, and its last head is the mean of
-    w_t given y.
+    """A head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, c I) from w_0 ~ N(0, c I), and is seen as y_t
+    = φ_t·w_t + N(0, 1). The log p(y_t | past) of the Kalman filter add up to the log density of all
+    y under one Gaussian of mean 0 and covariance c γ^(|s-t|) φ_s·φ_t + 1{s=t}, and its last head is
+    the mean of w_t given all y.
     """
     generator = trial.generator("data")
     gammas = np.array([0.0, gamma, 1.0])
@@ -156,6 +156,12 @@ def steady_variance(gamma, c, noise):
     return 2 * q * noise / (root + beta) if beta > 0 else (root - beta) / 2
 
 
+@predicted
+def memory(gamma, gain):
+    """1/(1 - γ (1 - K)), the number of steps that the settled filter remembers."""
+    return 1 / (1 - gamma * (1 - gain))
+
+
 @observed
 def settled_filter(gamma, c, noise, steps):
     """Iterate the scalar filter until it is settled: its variance, and the weights of the past in a
@@ -168,26 +174,36 @@ def settled_filter(gamma, c, noise, steps):
     return variance, signal.lfilter([gamma * gain], [1, gamma * (gain - 1)], np.eye(1, steps)[0])
 
 
-@claim(
-    derived("the fixed point of the variance's recursion"),
-    kind="identity",
-    cases=[(0.9, 1.0, 0.5), (0.99, 1.0, 0.5)],
-)
+SETTLED = [(0.9, 1.0, 0.5), (0.99, 1.0, 0.5)]
+
+
+@claim(derived("the fixed point of the variance's recursion"), kind="identity", cases=SETTLED)
 def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
-    """A head of variance c drifts as w_t = γ w_{t-1} + N(0, q), q = (1-γ²)c, and y_t = w_t + N(0,
-    σ²). In the long run the Kalman filter predicts w_t with the variance v = ½[-β + √(β² + 4qσ²)],
-    β = (1-γ²)σ² - q, and its weights on the past add up to 1/(1 - γσ²/(v + σ²)) times the latest
-    one.
+    """A head of variance c drifts as w_t = γ w_{t-1} + N(0, q), q = (1-γ²)c, and is seen as y_t =
+    w_t + N(0, σ²). In the long run the Kalman filter predicts w_t with the variance v = ½[-β + √(β²
+    + 4qσ²)], β = (1-γ²)σ² - q.
     """
-    variance, weights = settled_filter(gamma, c, noise, STEPS)
-    predict = steady_variance(gamma, c, noise)
-    law = np.array([predict, 1 / (1 - gamma * noise / (predict + noise))])
-    controls = {
-        "drift of variance c": [steady_variance(0.0, c, noise), 1],
-        "decay by γ": [predict, 1 / (1 - gamma)],
-    }
     trial.identity(
-        np.array([variance, np.sum(weights) / weights[0]]), law, ops=1000, controls=controls
+        settled_filter(gamma, c, noise, STEPS)[0],
+        steady_variance(gamma, c, noise),
+        ops=1000,
+        controls={"drift of variance c": steady_variance(0.0, c, noise)},
+    )
+
+
+@claim(derived("a prediction decays by γ (1 - K) a step"), kind="identity", cases=SETTLED)
+def test_steady_state__memory(trial, gamma: Forgetting, c: Scale, noise: Scale):
+    """A head drifts as w_t = γ w_{t-1} + N(0, q) and is seen as y_t = w_t + N(0, σ²). In the long
+    run the Kalman filter has the gain K = v/(v + σ²), where v is the variance of its prediction of
+    w_t. Its weights on the past add up to 1/(1 - γ (1 - K)) times the latest one.
+    """
+    weights = settled_filter(gamma, c, noise, STEPS)[1]
+    variance = steady_variance(gamma, c, noise)
+    trial.identity(
+        np.sum(weights) / weights[0],
+        memory(gamma, variance / (variance + noise)),
+        ops=1000,
+        controls={"1/(1 - γ), decay by γ": 1 / (1 - gamma)},
     )
 
 
