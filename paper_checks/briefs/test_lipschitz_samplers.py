@@ -43,7 +43,7 @@ from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq, isotonic_regression
 from scipy.stats import beta, chi, norm, t
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -227,7 +227,8 @@ def flow_tangent(place, spread):
 
 
 @claim(
-    abstract("any Lipschitz 1-dimensional projection of a random vector is not too far from its"),
+    derived("Gaussian isoperimetry; the abstract: projections are not too far from their mean"),
+    kind="bound",
     cases=[(2, 2), (5, 8), (40, 30)],
 )
 def test_quantiles(
@@ -237,8 +238,8 @@ def test_quantiles(
         int, Interval(2, 30, why="units of a layer; of one unit the network is a ramp")
     ],
 ):
-    """For u > v the quantiles of an L-Lipschitz function of Gaussian noise satisfy q_u − q_v <=
-    L (Φ⁻¹(u) − Φ⁻¹(v)), and those of a linear function attain it.
+    """Let q_u be the u-quantile of an L-Lipschitz function of standard normal noise. For u > v, q_u
+    − q_v <= L (Φ⁻¹(u) − Φ⁻¹(v)), with equality for linear functions.
     """
     generator = trial.generator("networks")
     networks = [quantiles_of_network(generator, LEVELS, width) for _ in range(8)]
@@ -273,9 +274,9 @@ def test_heavy_tail(
         Interval(1.02, 4, why="L over E|X| √(π/2); far beyond, the distance is lost in the tail"),
     ],
 ):
-    """For Student's t the best L-Lipschitz generator is T up to z_L and then straight with slope
-    L, where z_L is such that E[X − q | X > q] = L (φ(z_L)/Φ(−z_L) − z_L), q = T(z_L). Its distance
-    is W₂² = 2 ∫ from z_L of (T − q − L (z − z_L))² φ, for L > E|X| √(π/2).
+    """Let X have Student's law F, T = F⁻¹∘Φ and L > E|X| √(π/2). The least Wasserstein distance of
+    an L-Lipschitz function of normal noise to F is W₂² = 2 ∫ from z_L of (T(z) − q − L (z − z_L))²
+    φ(z) dz, where q = T(z_L) and z_L solves E[X − q | X > q] = L (φ(z_L)/Φ(−z_L) − z_L).
     """
     lipschitz = slope * steepest_linear(freedom)
     law = distance_to_tail(freedom, lipschitz)
@@ -307,8 +308,8 @@ def test_heavy_tail__small_slope(
     freedom: Freedom,
     slope: Annotated[float, Interval(0.3, 1, why="L over E|X| √(π/2), up to which L z is best")],
 ):
-    """Up to L = E|X| √(π/2) the best L-Lipschitz generator of Student's t is L z, at W₂² = Var X +
-    L² − 2 L E Z T(Z).
+    """Let X have Student's law F, T = F⁻¹∘Φ and L <= E|X| √(π/2). The least Wasserstein distance of
+    an L-Lipschitz function of normal noise Z to F is W₂² = Var X + L² − 2 L E Z T(Z), that of L Z.
     """
     lipschitz = slope * steepest_linear(freedom)
     law = distance_of_linear(freedom, lipschitz)
@@ -329,8 +330,7 @@ def test_heavy_tail__small_slope(
 )
 def test_two_modes(trial, slope: Steep):
     """For a target of ±1 with chance ½ each the least Wasserstein distance of an L-Lipschitz
-    function of Gaussian noise is W₂² = 2 [(1 + L²)(Φ(1/L) − ½) − 2 L (φ(0) − φ(1/L)) − L φ(1/L)],
-    about 2 φ(0)/(3 L) for large L.
+    function of normal noise is W₂² = 2 [(1 + L²)(Φ(1/L) − ½) − 2 L (φ(0) − φ(1/L)) − L φ(1/L)].
     """
     nodes = np.linspace(0, 12, 200_001)
     smooth = 2 * np.trapezoid((1 - np.tanh(slope * nodes)) ** 2 * norm.pdf(nodes), nodes)
@@ -378,7 +378,7 @@ def test_flow_slope(
     spread: Annotated[float, Interval(0.3, 1, why="s of a mode, whose slope grows as e^(a²/2s²)")],
 ):
     """The probability flow from N(0, 1) to ½ N(−a, s²) + ½ N(a, s²) has the slope s e^(a²/(2 s²))
-    at 0: no sampler of smaller L has this law.
+    at 0.
     """
     law = slope_of_flow(place, spread)
     trial.value(
@@ -387,7 +387,7 @@ def test_flow_slope(
         error=1e-8 * law,
         margin=1e-6 * law,
         controls={
-            "the nearer mode alone": 2 * law,
+            "the density of one mode alone, ½ N(a, s²)": 2 * law,
             "a normal law of its variance": np.sqrt(place**2 + spread**2),
         },
     )

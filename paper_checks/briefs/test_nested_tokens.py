@@ -46,7 +46,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import minimize
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -237,7 +237,11 @@ def test_words(
     clouds += [drawn_cloud(generator, count, dim) for _ in range(30)]
     codes = [np.append(np.arange(words), 0)]
     codes += [trained_code(generator, cloud, words) for cloud in clouds[1:]]
-    doublings = [largest_shares(cloud, 1 + np.log2(words).astype(int)) for cloud in clouds]
+    if words > 2:
+        bits = int(np.log2(words))
+        rival = {"log₂ m directions": np.array([largest_shares(c, 1 + bits) for c in clouds])}
+    else:
+        rival = {"the mean share": np.array([1 / cloud.shape[1] for cloud in clouds])}
     trial.bound(
         np.array([explained(cloud, code) for cloud, code in zip(clouds, codes, strict=True)]),
         np.array([largest_shares(cloud, words) for cloud in clouds]),
@@ -245,9 +249,7 @@ def test_words(
         independent=30,
         ops=1e3,
         attained=0.999,
-        controls={"log₂ m directions": np.array(doublings)}
-        if words > 2
-        else {"the mean share": np.array([1 / cloud.shape[1] for cloud in clouds])},
+        controls=rival,
     )
 
 
@@ -279,7 +281,7 @@ def test_words__simplex(trial, count: Points, words: Words):
 
 
 @claim(
-    abstract("mathematically guaranteed decreasing explained variance"),
+    derived("m words explain (m − 1)/(n − 1); the abstract says: decreasing explained variance"),
     kind="identity",
     cases=[(2, 3), (2, 2), (3, 2)],
 )
@@ -303,8 +305,8 @@ def test_doubling(
         ops=1e3,
         independent=1,
         controls={
-            "decreasing": law[::-1],
-            "equal": np.full(tokens, 1 / tokens),
+            "decreasing, as of principal components": law[::-1],
+            "all tokens explain the same": np.full(tokens, 1 / tokens),
         },
     )
 
@@ -343,16 +345,15 @@ def test_half_rule(trial, first: Side, second: Side, third: Side):
 def test_linear_decreases(
     trial, dim: Annotated[int, Interval(3, 6, why="d, and tokens; they are trained")]
 ):
-    """Real tokens of any encoder are decoded by linear maps of the first j tokens, for all j. At
-    the optimum token j explains the share ℓ_j/Σ ℓ of the variance, where ℓ_1 >= ℓ_2 >= … are the
-    eigenvalues of the data's covariance: the shares fall.
+    """Let any encoder make d real tokens, and let linear maps decode the first j of them, for all
+    j. At the optimum of all prefixes token j explains the share ℓ_j/Σ ℓ of the variance, where ℓ_1
+    >= ℓ_2 >= … are the eigenvalues of the data's covariance: the shares fall.
     """
     generator = trial.generator("data")
     drawn = generator.normal(size=(3 * dim, dim))
     left, _, right = np.linalg.svd(drawn - drawn.mean(axis=0), full_matrices=False)
-    points = (
-        left * np.geomspace(2, 1, dim) @ right
-    )  # components apart, so that no share is near another
+    # The components are apart, so that no share is near another.
+    points = left * np.geomspace(2, 1, dim) @ right
     law = shares(points)
     trial.value(
         trained_linear(generator, points, np.full(dim, 1 / dim)),
@@ -361,8 +362,8 @@ def test_linear_decreases(
         margin=1e-4,
         scale=float(law[-1]),
         controls={
-            "equal": np.full(dim, 1 / dim),
-            "rising": law[::-1],
+            "all tokens explain the same": np.full(dim, 1 / dim),
+            "rising, as of words": law[::-1],
         },
     )
 

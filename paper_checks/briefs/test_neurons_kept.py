@@ -47,7 +47,7 @@ import numpy as np
 from scipy.linalg import qr
 from scipy.optimize import brentq
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -201,7 +201,7 @@ def dropped_given_kept(dropped, keep, correlation):
 
 
 @claim(
-    abstract("calculating a correction to the weights of the next layer"),
+    derived("Cauchy and Binet's formula, for the correction of which the abstract speaks"),
     kind="identity",
     cases=[(7, 5, 2), (4, 6, 3), (12, 7, 5), (2, 2, 1)],
 )
@@ -211,10 +211,10 @@ def test_volume_sampling(
     neurons: Annotated[int, Interval(2, 8, why="of one nothing is dropped; all sets are listed")],
     keep: Kept,
 ):
-    """A set S of k neurons with activations A_S is drawn with P(S) ∝ det A_SᵀA_S, and T = A_S⁺ A
-    repairs the next layer. AᵀA has eigenvalues λ_i and eigenvectors V, and e_k is the elementary
-    symmetric polynomial. The mean of (A - A_S T)ᵀ(A - A_S T) is V diag(λ_i e_k(λ without
-    λ_i)/e_k(λ)) Vᵀ.
+    """Let A hold the activations of neurons, AᵀA = V diag(λ) Vᵀ, and let a set S of k neurons be
+    drawn with P(S) ∝ det A_SᵀA_S. T = A_S⁺ A repairs the next layer. The mean of (A - A_S T)ᵀ(A -
+    A_S T) is V diag(λ_i e_k(λ without λ_i)/e_k(λ)) Vᵀ, where e_k is the elementary symmetric
+    polynomial of degree k.
     """
     trial.require(keep < neurons, "keep must be below neurons: else nothing is dropped")
     trial.require(keep < examples, "keep must be below examples: else nothing is lost")
@@ -254,10 +254,10 @@ def test_greedy_price(
     size: Annotated[int, Interval(3, 20, why="n of Kahan's matrix; its errors fall to rounding")],
     coupling: Coupling,
 ):
-    """The columns of diag(1, s, …, s^(n-1)) (I - c·strict upper ones), s² = 1 - c², are the
-    activations of n neurons, one of which is dropped. Pivoted QR, which takes the first of equal
-    columns, errs s^(2(n-1)) + c² Σ_(j=1)^(n-1) (1 + c)^(2(j-1)) s^(2(n-1-j)) times as much as the
-    best choice.
+    """Let the columns of diag(1, s, …, s^(n-1)) (I - c·U), s² = 1 - c² and U strictly upper ones,
+    be the activations of n neurons, one of which is dropped and predicted from the others. Pivoted
+    QR, which takes the first of equal columns, errs s^(2(n-1)) + c² Σ_(j=1)^(n-1) (1 + c)^(2(j-1))
+    s^(2(n-1-j)) times as much as the best choice.
     """
     errors, greedy = errors_when_one_is_dropped(kahan(size, coupling))
     ratio = greedy / np.min(errors)
@@ -286,9 +286,9 @@ def test_greedy_price__by_volume(
     size: Annotated[int, Interval(3, 12, why="n of Kahan's matrix; determinants are rounded")],
     coupling: Coupling,
 ):
-    """One of n neurons with activations A is dropped, and the kept set S is drawn with P(S) ∝ det
-    A_SᵀA_S. The mean squared error of predicting it is the harmonic mean of the n possible errors,
-    n/tr (AᵀA)⁻¹, and so at most n times the least of them.
+    """Let one of n neurons with activations A be dropped and predicted from the kept set S, which
+    is drawn with P(S) ∝ det A_SᵀA_S. The mean squared error is the harmonic mean of the n possible
+    errors, n/tr (AᵀA)⁻¹, and so at most n times the least of them.
     """
     activations = kahan(size, coupling)
     law = harmonic_mean_of_errors(activations)
@@ -305,7 +305,7 @@ def test_greedy_price__by_volume(
 
 
 @claim(
-    abstract("Using only several hundred data examples"),
+    derived("the mean of an inverse Wishart matrix; the abstract: several hundred examples"),
     kind="identity",
     cases=[(20, 6), (12, 1), (60, 20)],
 )
@@ -314,8 +314,8 @@ def test_few_examples(
     examples: Annotated[int, Interval(10, 60, why="N; thousands of regressions are solved")],
     used: Annotated[int, Interval(1, 20, why="k of the regression")],
 ):
-    """Neurons are centred normal, and the dropped ones are predicted from k kept ones by least
-    squares on N > k + 1 examples. In units of the least possible error the mean squared error is 1
+    """Let neurons be centred normal, and let least squares on N > k + 1 examples predict the
+    dropped ones from k kept ones. In units of the least possible error the mean squared error is 1
     - k/N on these examples and (N - 1)/(N - k - 1) on new ones.
     """
     trial.require(
