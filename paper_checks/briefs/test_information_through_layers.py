@@ -150,9 +150,10 @@ def test_layer_kl(
         Interval(0.01, 100, why="the logarithms of variances cancel, and take digits with them"),
     ],
 ):
-    """Given w, the divergence at layer l is D_l = ½ [r_l (-1/n - log(1-1/n)) + |P_l (w-μ)|²/s²],
-    where P_l projects on the row space of B_l; on average over w it is -(r_l/2) log(1-1/n), so that
-    it falls with the rank.
+    """Let w be the mean of n samples u_i from N(μ, s²I), and let B_l have rank r_l. Given w, the
+    law of B_l u_i has from that of a fresh B_l u the divergence D_l = ½ [r_l (-1/n - log(1-1/n)) +
+    |P_l (w-μ)|²/s²], where P_l projects on the row space of B_l. Its mean over w is -(r_l/2)
+    log(1-1/n).
     """
     generator = trial.generator("layers")
     error = noise / np.sqrt(samples)
@@ -193,8 +194,9 @@ def error_gaps(weights, mean, samples):
     cases=[(3, 4, 0.5), (2, 3, 0.0)],
 )
 def test_gap__training_error(trial, dim: FewDims, samples: FewSamples, signal: Signal):
-    """The mean training error is half the probability that a noncentral F variable with d and 1
-    degrees of freedom and noncentrality n |μ|² (s = 1) is below (n-1)/d.
+    """A classifier takes the mean w of n samples u_i from N(μ, I) in d dimensions, and errs on u if
+    w·u < 0. Its mean training error is half the probability that a noncentral F variable with d and
+    1 degrees of freedom and noncentrality n |μ|² is below (n-1)/d.
     """
     trial.require(
         dim <= samples, "dim must be at most samples: else training errors are too rare to count"
@@ -219,8 +221,9 @@ def test_gap__training_error(trial, dim: FewDims, samples: FewSamples, signal: S
     not_tight="Pinsker's is attained to 80 %",
 )
 def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
-    """Given w the gap between test and training error is at most √(KL/2), KL being the divergence
-    of the score w·u/|w|.
+    """A classifier takes the mean w of n normal samples and errs on u if w·u < 0. Given w, test and
+    training error differ by at most √(KL/2), where KL is the divergence of the law of the score
+    w·u/|w| of a training point from that of a fresh point.
     """
     mean = signal * np.eye(dim)[0]
     weights = mean + trial.generator("w").standard_normal((1000, dim)) / np.sqrt(samples)
@@ -268,8 +271,8 @@ def laws_on_few_inputs(generator, dim):
     cases=[(3, 0.5), (6, 0.2)],
 )
 def test_dropout(trial, dim: Inputs, rate: Rate):
-    """If each of d coordinates of two laws is dropped with chance δ, their divergence falls to at
-    most 1-δ^d of what it was.
+    """If each of d coordinates of two random vectors is dropped with chance δ, the divergence of
+    their laws falls to at most 1-δ^d of what it was.
     """
     inputs, laws = laws_on_few_inputs(trial.generator("laws"), dim)
     after = [dropped_divergence(*pair, rate) for pair in zip(inputs, laws, strict=True)]
@@ -281,7 +284,7 @@ def test_dropout(trial, dim: Inputs, rate: Rate):
         independent=10,
         ops=2**dim + 100,
         scale=1.0,
-        controls={"1-δ": kept_share(rate, 1) * before},
+        controls={"1-δ, as of one coordinate": kept_share(rate, 1) * before},
     )
 
 
@@ -291,8 +294,8 @@ def test_dropout(trial, dim: Inputs, rate: Rate):
     cases=[(3, 0.5), (6, 0.2)],
 )
 def test_dropout__two_inputs(trial, dim: Inputs, rate: Rate):
-    """Dropout of every coordinate with chance δ leaves exactly 1-δ^h of a divergence between laws
-    on two inputs that differ in h coordinates, where none is 0.
+    """If every coordinate is dropped with chance δ, exactly 1-δ^h is left of the divergence between
+    two laws on two inputs that differ in h coordinates and have no entry 0 there.
     """
     inputs, laws = laws_on_few_inputs(trial.generator("laws"), dim)
     inputs = inputs[:dim]
@@ -304,7 +307,7 @@ def test_dropout__two_inputs(trial, dim: Inputs, rate: Rate):
         kept_share(rate, 1 + np.arange(dim)) * before,
         ops=2**dim + 100,
         scale=1.0,
-        controls={"1-δ^d": kept_share(rate, dim) * before},
+        controls={"1-δ^d, the bound for all inputs": kept_share(rate, dim) * before},
     )
 
 
@@ -320,8 +323,9 @@ def test_gaussian_noise(
         float, Interval(0.1, 10, why="less leaves nearly all of a divergence, more nearly nothing")
     ],
 ):
-    """If normal noise of variance τ is added to a variable and to a normal one of largest variance
-    v, their divergence falls to at most v/(v+τ) of what it was.
+    """Let white normal noise of variance τ be added to two normal vectors, the second of which has
+    the variance v along its longest axis. The divergence of the first from the second falls to at
+    most v/(v+τ) of what it was.
     """
     generator = trial.generator("laws")
     maps = linear_layers(generator, dim)

@@ -108,8 +108,8 @@ def penalties_of_pair(spreads, shrink):
 
 @observed
 def penalties_of_model(spreads, shrink):
-    """The same from the covariance of the structural model, by solving for the common and for each
-    own fit.
+    """IRMv1 and gap of the common fit from the covariance of the structural model, by solving for
+    the common and for each own fit.
     """
     causes = np.linalg.inv(np.eye(3) - np.eye(3, k=-1))
     scale = np.array([1, shrink])  # of x₁, y, x₂
@@ -180,7 +180,7 @@ def logistic_gaps(design, labels, weights):
     cases=[(50, 4), (3, 2), (2000, 64)],
 )
 def test_gap(trial, samples: Samples, features: Features):
-    """For squared loss R(w) with the second moments G of the features and the gradient g, R(w) -
+    """Let R(w) be the squared loss, G the second moments of the features and g = ∇R(w). Then R(w) -
     min R = ¼ gᵀ G⁻¹ g for all weights w.
     """
     trial.require(
@@ -215,9 +215,10 @@ def test_scaling(
         ),
     ],
 ):
-    """With x₁ → y → x₂, noise of variance 1, 1 and t, and the features (x₁, c x₂) of two
-    environments, the squared gradient of the risk at the common fit (IRMv1) is proportional to c²,
-    while its risk and its gap to the least risk do not depend on c.
+    """Let x₁ → y → x₂ be linear with noise of variance 1, 1 and t, and let two environments differ
+    in t. For the features (x₁, c x₂) the squared gradient of the risk at the common fit (IRMv1) is
+    proportional to c², while the gap of its risk to the least risk of each environment does not
+    depend on c.
     """
     trial.require(
         abs(spread - other) >= 0.01,
@@ -252,9 +253,9 @@ def test_noise_floor(
         float, Interval(1e-3, 1e3, why="a unit, within what squares leave of the digits")
     ],
 ):
-    """With n samples, p features of second moments G and noise of variance σ², the gap of the
-    squared loss at the true weights to its minimum has the mean p σ²/n whatever G is, and its
-    squared gradient (IRMv1) the mean 4 σ² tr G/n.
+    """With n samples, p features of second moments G and noise of variance σ², the true weights
+    have a squared loss that exceeds the least one by p σ²/n on average, whatever G is, and a
+    squared gradient (IRMv1) of mean 4 σ² tr G/n.
     """
     trial.require(
         samples > features,
@@ -266,7 +267,10 @@ def test_noise_floor(
         floor_by_signs(design, noise),
         [gap, irm],
         ops=2**samples,
-        controls={"σ² for the gap": [noise**2, irm], "4 σ² p/n for IRMv1": [gap, 4 * gap]},
+        controls={
+            "σ² for the gap, without p/n": [noise**2, irm],
+            "4 σ² p/n for IRMv1, as if G were I": [gap, 4 * gap],
+        },
     )
 
 
@@ -276,9 +280,9 @@ def test_noise_floor(
     cases=[(8, 3), (3, 2), (12, 11)],
 )
 def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
-    """With n samples, p features and Gaussian noise of variance σ² = 1, the gap of the squared loss
-    at the true weights to its minimum has the law (σ²/n) χ²_p, whatever the second moments of the
-    features are.
+    """With n samples, p features and normal noise of variance σ², the squared loss at the true
+    weights exceeds the least one by an amount of the law (σ²/n) χ²_p, whatever the second moments
+    of the features are.
     """
     trial.require(
         samples > features,
@@ -300,9 +304,8 @@ def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
     cases=[(50, 4), (3, 2), (2000, 64)],
 )
 def test_logistic(trial, samples: Samples, features: Features):
-    """For log-loss R(w) with a finite minimiser, features of second moments G and the gradient g,
-    R(w) - min R >= 2 gᵀ G⁻¹ g for all weights w, with equality at the minimum only. Equality is
-    approached near it if each sample comes with both labels.
+    """Let R(w) be the log-loss of labels that no hyperplane separates, G the second moments of the
+    features and g = ∇R(w). Then R(w) - min R >= 2 gᵀ G⁻¹ g for all weights w.
     """
     trial.require(
         samples > features,
@@ -312,9 +315,10 @@ def test_logistic(trial, samples: Samples, features: Features):
     weights = w * np.geomspace(0.03, 3, 12)[:, None] / np.sqrt(np.mean((design @ w) ** 2))
     floors = []
     gaps = []
-    for twice in (features, samples):  # so many samples come with both labels: no line separates
-        rows = np.vstack([design, design[:twice]])
-        labels = np.sign(np.append(targets, -targets[:twice]))
+    # So many samples come with both labels: no line separates. If all do, the bound is tight.
+    for repeated in (features, samples):
+        rows = np.vstack([design, design[:repeated]])
+        labels = np.sign(np.append(targets, -targets[:repeated]))
         floors.append(logistic_floor(rows.T @ rows / len(rows), log_slopes(rows, labels, weights)))
         gaps.append(logistic_gaps(rows, labels, weights))
     rivals = {"as if the Hessian were G/8 at most": 2 * np.array(floors)}

@@ -133,8 +133,9 @@ def most_moved(deviations, slope):
     cases=[(3, 1, 2.0, 0.1), (2, 0, 1.5, 1.0)],
 )
 def test_least_volume_is_pca(trial, rank: Rank, dead: DeadLatents, slope: Slope, offset: Offset):
-    """Encoders that a decoder with |D|_2 <= K can undo have a volume of at least η^(m-r) Π (√λ_i/K
-    + η), which principal components have.
+    """Let data have a covariance of eigenvalues λ_1 … λ_r > 0. If a decoder with |D|_2 <= K undoes
+    the encoder, its m latents have standard deviations sd_i of volume Π (sd_i + η) >= η^(m-r) Π
+    (√λ_i/K + η).
     """
     generator = trial.generator()
     latents = rank + dead
@@ -159,8 +160,9 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: DeadLatents, slope: Slope,
 def test_least_volume_is_pca__attained(
     trial, rank: Rank, dead: DeadLatents, slope: Slope, offset: Offset
 ):
-    """Principal components, shrunk by the slope K of the decoder, have the volume η^(m-r) Π (√λ_i/K
-    + η).
+    """Let data have a covariance of eigenvalues λ_1 … λ_r. If the m latents are the r principal
+    components, divided by the slope K of the decoder, and m - r zeros, the volume Π (sd_i + η) of
+    their standard deviations is η^(m-r) Π (√λ_i/K + η).
     """
     generator = trial.generator()
     latents = rank + dead
@@ -193,9 +195,9 @@ def test_any_concave_penalty(
         Interval(0.2, 1.8, why="below, every living latent counts alike; at 2 all turns agree"),
     ],
 ):
-    """For every 0 < p < 2 the sum of the p-th powers of the sd of the latents over encoders that a
-    decoder of slope K can undo is at least Σ (√λ_i/K)^p, that of principal components: the product
-    is not what makes them best.
+    """Let data have a covariance of eigenvalues λ_1 … λ_r, and let a decoder with |D|_2 <= K undo
+    the encoder. For every 0 < p < 2 the latents' standard deviations have Σ sd_i^p >= Σ (√λ_i/K)^p,
+    the sum for principal components.
     """
     generator = trial.generator()
     points, values, basis = data(generator, rank)
@@ -214,8 +216,8 @@ def test_any_concave_penalty(
 
 @claim(derived("latents may shrink by K"), kind="limit", cases=[(3, 1, 0.1), (2, 0, 1.0)])
 def test_scale_collapse(trial, rank: Rank, dead: DeadLatents, offset: Offset):
-    """As the decoder's slope K grows the logarithm of the least volume falls to m log η, whatever
-    the data: then the penalty is empty.
+    """Let m latents be principal components, divided by the decoder's slope K, with the volume Π
+    (sd_i + η). As K → ∞ the logarithm of the volume tends to m log η, whatever the data.
     """
     latents = rank + dead
     slopes = 4.0 ** np.arange(8, 16)
@@ -224,22 +226,17 @@ def test_scale_collapse(trial, rank: Rank, dead: DeadLatents, offset: Offset):
         np.prod(spreads(points, np.eye(latents, rank) @ basis.T / slope) + offset)
         for slope in slopes
     ]
-    law, remainder, own = (
-        np.log(least_volume(spectrum, latents, slope, offset))
-        for spectrum, slope in (
-            (values, np.inf),
-            (np.ones(rank), slopes[-1]),  # no eigenvalue is larger than 1
-            (values, 1.0),
-        )
-    )
+    law = np.log(least_volume(values, latents, np.inf, offset))
+    # No eigenvalue is larger than 1.
+    largest = np.log(least_volume(np.ones(rank), latents, slopes[-1], offset))
     trial.limit(
         np.log(volumes),
         slopes,
         law,
-        remainder=remainder - law,
+        remainder=largest - law,
         margin=1e-4,
         scale=float(latents),
-        controls={"the data's own volume": own},
+        controls={"the data's own volume": np.log(least_volume(values, latents, 1.0, offset))},
         same_instance=True,
     )
 
@@ -250,8 +247,8 @@ def test_scale_collapse(trial, rank: Rank, dead: DeadLatents, offset: Offset):
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
 def test_importance(trial, rank: Rank, slope: SteepSlope):
-    """Fixing latent i at its mean moves the output of a decoder of slope K by at most K² v_i in
-    mean square, v_i the variance of the latent.
+    """Let a decoder have the slope K. If latent i, of variance v_i, is fixed at its mean, the
+    output moves by at most K² v_i in mean square.
     """
     generator = trial.generator()
     points, _, basis = data(generator, rank)
@@ -277,8 +274,9 @@ def test_importance(trial, rank: Rank, slope: SteepSlope):
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
 def test_importance__linear(trial, rank: Rank, slope: SteepSlope):
-    """Fixing latent i of the linear optimum at its mean moves the output by K² v_i in mean square,
-    which is λ_i.
+    """Let the latents be principal components, divided by the slope K of the linear decoder. If
+    latent i, of variance v_i, is fixed at its mean, the output moves by exactly K² v_i in mean
+    square.
     """
     generator = trial.generator()
     points, _, basis = data(generator, rank)

@@ -184,9 +184,9 @@ def ranks_of_cones(layer):
     cases=[(3, 2), (6, 4), (7, 3), (2, 1)],
 )
 def test_point_kept(trial, channels: Channels, dim: Dimension):
-    """An input x in R^n, on no plane b_i·x = 0, is determined by y = ReLU(B x) with m rows b_i, any
-    n of them independent, if and only if n rows or more are active: for Σ over j >= n of C(m, j) of
-    the 2^m signs of the rows.
+    """Let B have m rows b_i in R^n, any n of them independent, and let x lie on no plane b_i·x = 0.
+    Then y = ReLU(B x) determines x for Σ_{j>=n} C(m, j) of the 2^m signs of the rows: for those at
+    which n rows or more are active.
     """
     trial.require(channels >= dim, "channels must be dim at least: fewer rows determine no point")
     generator = trial.generator("layer")
@@ -213,9 +213,10 @@ def test_point_kept(trial, channels: Channels, dim: Dimension):
     ),
 )
 def test_point_kept__origin(trial, channels: Channels, dim: Dimension):
-    """At x = 0 no row is active, and yet y = 0 determines x unless a half-space holds all rows: for
-    2^m − 2 Σ over i < n of C(m − 1, i) of the 2^m signs of the rows. As published, n outputs must
-    not vanish, and so x = 0 is never determined.
+    """Let B have m rows in R^n, any n of them independent. At x = 0 no row is active, and yet y =
+    ReLU(B x) = 0 determines x for 2^m − 2 Σ_{i<n} C(m − 1, i) of the 2^m signs of the rows: for
+    those at which no half-space holds all rows. As published, n outputs must not vanish, and so x =
+    0 is never determined.
     """
     trial.require(channels > dim, "channels must exceed dim: up to n rows lie in a half-space")
     generator = trial.generator("layer")
@@ -239,8 +240,9 @@ def test_mean_reading(
     channels: Annotated[int, Interval(2, 10, why="m; one channel leaves no choice; all 2^m signs")],
     dim: Annotated[int, Interval(2, 6, why="n; of one number the reading is all or nothing")],
 ):
-    """For rows or inputs of isotropic law the least-norm solution of the active rows' equations has
-    the mean relative squared error E (1 − R/n)⁺, R ~ Bin(m, ½).
+    """Let B have m rows in R^n of which any n are independent and whose signs are random, and let x
+    have an isotropic law. The least-norm solution of the equations of the active rows of ReLU(B x),
+    of which there are R, has the mean relative squared error E (1 − R/n)⁺, R ~ Bin(m, ½).
     """
     controls = {"all or nothing, P(R < n)": 1 - points_kept(channels, dim) / 2**channels}
     if channels > dim:
@@ -260,8 +262,9 @@ def test_mean_reading(
 def test_mean_reading__twice(
     trial, dim: Annotated[int, Interval(1, 5, why="n; all 2^(2n) signs are listed")]
 ):
-    """With m = 2 n channels of isotropic law, the least-norm solution of the equations of the
-    active rows of ReLU(B x) has the mean relative squared error C(2n, n)/2^(2n+1), x in R^n.
+    """Let B have 2n rows in R^n of which any n are independent and whose signs are random, and let
+    x have an isotropic law. The least-norm solution of the equations of the active rows of ReLU(B
+    x) has the mean relative squared error C(2n, n)/2^(2n+1).
     """
     generator = trial.generator("layer")
     layer = rows(generator, 2 * dim, dim)
@@ -288,8 +291,8 @@ def test_plane_kept(
         int, Interval(5, 11, why="m; up to four channels never keep a plane; 2^m signs")
     ],
 ):
-    """In the plane, n = 2, the layer keeps all inputs apart for 2^m − 2 m (m − 2) of the 2^m signs
-    of its rows, m > 4, whatever their directions: with chance 1 − m (m − 2)/2^(m−1).
+    """Let B have m > 4 rows in the plane, any two of them independent. Then ReLU(B x) keeps all
+    inputs x apart for 2^m − 2 m (m − 2) of the 2^m signs of its rows, whatever their directions.
     """
     layer = rows(trial.generator("layer"), channels, 2)
     kept = np.all(ranks_of_cones(layer) == 2, axis=1)
@@ -314,8 +317,9 @@ def test_lost_cells(
     channels: Annotated[int, Interval(4, 9, why="m; all cones are listed for all 2^m signs")],
     dim: Annotated[int, Interval(2, 4, why="n; a line has two cones whatever m")],
 ):
-    """Information is lost on 2 Σ over i < n of C(m − 1, i), the number of cones, times P(R < n) of
-    the cones on average.
+    """The planes b_i·x = 0 of m rows in R^n, any n of them independent, cut R^n into 2 Σ_{i<n} C(m
+    − 1, i) cones. On average over the signs of the rows, fewer than n rows are active, so that
+    ReLU(B x) loses information, on the share P(R < n) of the cones, R ~ Bin(m, ½).
     """
     trial.require(channels > dim, "channels must exceed dim: n planes cut all 2^n cones")
     layer = rows(trial.generator("layer"), channels, dim)

@@ -144,8 +144,8 @@ def nested(trial, size, rank):
 )
 def test_nested_minimum(trial, size: Size, rank: Rank):
     """A linear map A meets inputs with E x xᵀ = S, and U_b, V_b are the first b columns of U, V.
-    The least Σ_b p_b E |A x - U_b V_bᵀ x|² over U and V is Σ_b p_b Σ_{i>b} σ_i², with the singular
-    values σ_i of A S^(1/2).
+    For probabilities p_b the least Σ_b p_b E |A x - U_b V_bᵀ x|² over U and V is Σ_b p_b Σ_{i>b}
+    σ_i², where σ_i are the singular values of A S^(1/2).
     """
     target, root, _, chances, (_, _, loss, slope) = nested(trial, size, rank)
     equal = nested_loss(target, root, np.full(rank, 1 / rank))
@@ -163,27 +163,26 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
 )
 def test_every_prefix(trial, size: Size, rank: Rank):
     """A linear map A meets inputs with E x xᵀ = S, and U_b, V_b are the first b columns of U, V.
-    Where Σ_b p_b E |A x - U_b V_bᵀ x|² is least, all p_b > 0, every U_b V_bᵀ is S^(-1/2) after the
-    best approximation of A S^(1/2) of rank b.
+    Where Σ_b p_b E |A x - U_b V_bᵀ x|² is least, all p_b > 0, every U_b V_bᵀ is B_b S^(-1/2), where
+    B_b is the best approximation of A S^(1/2) of rank b.
     """
     target, root, masks, _, (u, v, _, slope) = nested(trial, size, rank)
-    predict, plain = (
-        [truncated(target, r, b) for b in range(1, rank + 1)] for r in (root, np.eye(size + 1))
-    )
+
+    def cuts(u, v):
+        return np.array([(u * mask) @ v.T for mask in masks])
+
+    def best(factor):
+        return np.array([truncated(target, factor, b) for b in range(1, rank + 1)])
+
     turn = orthonormal(trial.generator("turn"), rank)
-    cut, basis = (
-        np.array([(u @ q * mask) @ (v @ q).T for mask in masks]) for q in (np.eye(rank), turn)
-    )
-    controls = {"SVD of A": np.array(plain)}
-    off = {"components turned": basis}
     # Along the flattest direction the slope is some hundredths of the distance.
     trial.value(
-        cut,
-        np.array(predict),
+        cuts(u, v),
+        best(root),
         error=1000 * slope,
         margin=1e-4,
-        controls=controls,
-        control_processes=off,
+        controls={"SVD of A": best(np.eye(size + 1))},
+        control_processes={"components turned": cuts(u @ turn, v @ turn)},
     )
 
 
@@ -201,10 +200,10 @@ def test_plain_dropout(
         Interval(0.2, 0.9, why="at 1 nothing is dropped; below .2 hardly anything is learned"),
     ],
 ):
-    """For white inputs, E x xᵀ = I, and r components u_i v_iᵀ that are each kept with the chance q,
-    the least E |A x - Σ_kept u_i v_iᵀ x|² is Σ (a_i - q s_i)² + c T². Here a_i are the singular
-    values of A, c = q (1 - q)/r, s_i = (a_i - c T/q)_+/q for i <= r, else 0, and T = Σ s_i; all
-    |u_i| |v_i| are T/r.
+    """For white inputs, E x xᵀ = I, let each of r components u_i v_iᵀ be kept with the chance q.
+    The least E |A x - Σ_kept u_i v_iᵀ x|² is Σ (a_i - q s_i)² + c T², where all |u_i| |v_i| are
+    T/r. Here a_i are the singular values of A, c = q (1 - q)/r, T = Σ s_i, and s_i = (a_i - c
+    T/q)_+/q for i <= r, else 0.
     """
     trial.require(
         size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank"
