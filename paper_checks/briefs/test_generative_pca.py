@@ -251,8 +251,9 @@ def contraction(matrix, steps):
     cases=[(1600, 8, 20, 1.0), (1600, 8, 30, 2.0), (4800, 12, 30, 1.0)],
 )
 def test_rate(trial, n_samples: Samples, latent_dim: Latent, dim: Ambient, spike: Spike):
-    """With v in a known k-dimensional subspace, the mean squared error of the projected power
-    method is (1 + β)(k - 1)/(β² m), whatever d.
+    """Samples are m normal vectors of covariance I + β v vᵀ, |v| = 1, and v lies in a known
+    subspace of k dimensions. To first order in k/m, the mean squared error of the projected power
+    method is (1 + β)(k - 1)/(β² m), whatever the dimension d of the samples.
     """
     trial.require(latent_dim <= dim / 2, "latent_dim must be at most dim/2: else little is known")
     trial.require(n_samples >= 2 * dim, "n_samples must be at least 2 dim: factors are triangular")
@@ -289,9 +290,10 @@ def test_relu(
     dim: Ambient,
     spike: Spike,
 ):
-    """With v = max(W z, 0) for a known random W and k unknown inputs z, up to its length, the mean
-    squared error of the projected power method from a start nearby is (1 + β)(k - 1)/(β² m), as in
-    a subspace of k dimensions.
+    """Samples are m normal vectors of covariance I + β v vᵀ, where v is max(W z, 0) at unit length
+    for a known random W and k unknown inputs z. To first order in k/m, the mean squared error of
+    the projected power method from a start nearby is (1 + β)(k - 1)/(β² m), as in a subspace of k
+    dimensions.
     """
     trial.require(dim >= 6 * latent_dim, "dim must be at least 6 latent_dim: half is zero")
     # The range turns within the error: this adds some 25 k/m of it at β = 1.
@@ -327,9 +329,9 @@ def test_relu(
     cases=[(3000, 12), (3000, 15)],
 )
 def test_phase_retrieval(trial, n_samples: Samples, latent_dim: Latent):
-    """Of squared inner products (a_i . v)² with v in a known k-dimensional subspace the quadratic
-    estimator has the mean squared error 15 (k - 1)/(4 m): five times that of samples with a spike
-    of the same strength, β = 2.
+    """Let a_i be m normal vectors and v a unit vector in a known subspace of k dimensions. From the
+    squares (a_i · v)² the quadratic estimator, the w of largest Σ (a_i · v)² (a_i · w)², has the
+    mean squared error 15 (k - 1)/(4 m), to first order in k/m.
     """
     later = 4 * latent_dim / n_samples
     trial.require(later <= 0.02, f"4 latent_dim/n_samples must be at most .02, it is {later:.2g}")
@@ -359,9 +361,9 @@ def test_phase_retrieval(trial, n_samples: Samples, latent_dim: Latent):
     cases=[(64, 20, 1.0), (16, 30, 0.5), (128, 8, 3.0)],
 )
 def test_code(trial, words: Words, n_samples: FewSamples, spike: Spike):
-    """If the range is N directions at right angles, as an L-Lipschitz generator of k inputs can
-    have N = L^k of, the quadratic estimator takes a wrong one with the chance 1 - E F((1 + β)
-    X)^(N - 1), where X has the chi-square law F of m degrees of freedom.
+    """Samples x_i are m normal vectors of covariance I + β v vᵀ, where v is one of N orthonormal
+    directions. The direction w of largest Σ (x_i · w)² is a wrong one with the chance 1 - E F((1 +
+    β) X)^(N - 1), where X has the chi-square law F of m degrees of freedom.
     """
     law = wrong_chance(n_samples, words, spike)
     trial.require(0.1 <= law <= 0.9, f"errors must be neither rare nor the rule, here {law:.2g}")
@@ -384,8 +386,10 @@ def test_code(trial, words: Words, n_samples: FewSamples, spike: Spike):
     cases=[1.0, 0.5, 8.0],
 )
 def test_code__samples(trial, spike: Spike):
-    """The number of samples at which the right one of N directions at right angles is found with
-    chance 1/2 grows by 2 log N/(β - log(1 + β)): with N = L^k, by 2 k log L/(β - log(1 + β)).
+    """Let m be the number of normal samples x_i of covariance I + β v vᵀ at which the direction w
+    of largest Σ (x_i · w)² is, of N orthonormal ones, the right one with chance 1/2. As N grows,
+    m/log N tends to 2/(β - log(1 + β)). (An L-Lipschitz generator of k inputs may have log N = k
+    log L.)
     """
     bits = 8 * 2 ** np.arange(6)
     logarithms = np.log(2) * bits
@@ -397,7 +401,10 @@ def test_code__samples(trial, spike: Spike):
         law,
         order=1,
         margin=0.02 * law,
-        controls={"Fano's bound attained": 2 * (1 + spike) / spike**2, "2/β": 2 / spike},
+        controls={
+            "Fano's bound attained": 2 * (1 + spike) / spike**2,
+            "2/β, without the logarithm": 2 / spike,
+        },
     )
 
 
@@ -407,10 +414,9 @@ def test_code__samples(trial, spike: Spike):
     cases=[(64, 20, 1.0), (4, 4, 0.5), (16, 60, 8.0)],
 )
 def test_code__likeliest(trial, words: Words, n_samples: FewSamples, spike: Spike):
-    """For spikes of one strength β the likelihood of a direction w grows with wᵀ S w: its logarithm
-    is m β/(2 (1 + β)) wᵀ S w, up to a number that is the same for all. So the quadratic estimator
-    takes the likeliest direction, and of equally likely ones no estimator finds the right one more
-    often.
+    """Samples are m normal vectors of covariance I + β w wᵀ, |w| = 1, with the second moments S.
+    The log-likelihood of a direction w is m β/(2 (1 + β)) wᵀ S w, up to a number that is the same
+    for all w.
     """
     generator = trial.generator("samples")
     samples = generator.normal(size=(n_samples, words))
@@ -432,9 +438,8 @@ def test_code__likeliest(trial, words: Words, n_samples: FewSamples, spike: Spik
     cases=[(1600, 8, 1.0), (500, 4, 8.0), (5000, 30, 0.5)],
 )
 def test_power_method(trial, n_samples: Samples, latent_dim: Latent, spike: Spike, steps: int = 12):
-    """Within a known subspace the projected power method converges exponentially fast: the tangent
-    of its angle to the quadratic estimator is at most (λ_2/λ_1)^t times that at the start after t
-    steps, with the eigenvalues λ_1 > λ_2 of S within the subspace.
+    """The power method on a matrix S with eigenvalues λ_1 > λ_2 >= … > 0 has, after t steps, an
+    angle to the first eigenvector whose tangent is at most (λ_2/λ_1)^t times that at the start.
     """
     generator = trial.generator("samples")
     signal = unit(generator.normal(size=(1, latent_dim)))

@@ -65,8 +65,8 @@ def simplex(classes):
 
 @observed
 def distances(generator, count, dim, old, new, cosine):
-    """Distances within a class (old to old, new to old) and across classes (the same), each of
-    independent features.
+    """Distances within a class (old to old, new to old) and then across classes, each of
+    independent features: (count, 4).
     """
     first = np.eye(dim)[0]
     second = cosine * np.eye(dim)[0] + np.sqrt(1 - cosine**2) * np.eye(dim)[1]
@@ -114,10 +114,11 @@ def test_both_inequalities(
         Interval(-1, 0.9, why="between two prototypes; the same prototype would be one class"),
     ],
 ):
-    """Features of class y are unit vectors around the prototype w_y with mean length ρ, and w_i·w_j
-    = c. Mean distances 1 − cos of new to old features are 1 − ρ_n ρ_o within a class and 1 − c ρ_n
-    ρ_o across. A better model, ρ_n > ρ_o, is nearer within a class than two old features are, and
-    farther across if and only if c ≤ 0.
+    """Features of class y are independent unit vectors around the prototype w_y with mean length
+    ρ_o of an old and ρ_n of a new model, and w_i·w_j = c. The mean distance 1 − cos of a new and an
+    old feature is 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across. So a better model, ρ_n >
+    ρ_o, is nearer to the old features within a class than they are to each other, and not nearer
+    across if and only if c ≤ 0.
     """
     law = mean_distances(dim, old, new, cosine)
     controls = {"features at their prototypes": 1 - np.array([1, 1, cosine, cosine])}
@@ -138,8 +139,8 @@ def test_both_inequalities(
 
 @observed
 def squared_distances(generator, count, dim, old, new):
-    """Squared distances of Gaussian features w_y + σ ε around the corners of the simplex, ordered
-    as the others.
+    """Squared distances of Gaussian features w_y + σ ε around the corners of the simplex, in the
+    order of `distances`: (count, 4).
     """
     first, second = simplex(dim + 1)[:2]
 
@@ -167,10 +168,10 @@ def mean_squared_distances(dim, old, new):
     cases=[(5, 0.5, 0.2), (8, 0.3, 0.3)],
 )
 def test_euclidean(trial, dim: Dim, old: Noise, new: Noise):
-    """Features are w_y + σ N(0, I) with w_y on a regular simplex in d dimensions. Mean squared
-    distances of new to old are d (σ_n² + σ_o²), and 2 (1 + 1/d) more across classes: they are no
-    larger within a class than those of two old features if σ_n ≤ σ_o, and no smaller across if σ_n
-    ≥ σ_o.
+    """Features are w_y + σ N(0, I) with w_y on a regular simplex in d dimensions. A new and an old
+    feature have the mean squared distance d (σ_n² + σ_o²) within a class, and 2 (1 + 1/d) more
+    across. So it is at most that of two old features within a class if and only if σ_n ≤ σ_o, and
+    at least that across if and only if σ_n ≥ σ_o.
     """
     law = mean_squared_distances(dim, old, new)
     rivals = {"features at their prototypes": (2 + 2 / dim) * np.array([0, 0, 1, 1])}
@@ -223,14 +224,18 @@ def test_regrown_head(
     cosine of K new directions and the old ones is √((K − 1) K₂/(K (K₂ − 1))).
     """
     law = kept_law(classes, more)
-    controls = {"all is kept, as in a fixed head": 1.0, "nothing is kept": 0.0}
+    controls = {
+        "all is kept, as in a fixed head": 1.0,
+        "√((K − 1)/K), as of very many new classes": np.sqrt((classes - 1) / classes),
+    }
     trial.identity(kept(classes, more), law, ops=30 * (classes + more), controls=controls)
 
 
 @claim(derived("boxes of the number of new classes, each enclosed"), kind="bound")
 def test_regrown_head__everywhere(trial):
-    """√((K − 1) K₂/(K (K₂ − 1))) <= 1 for all K = 2..20 and K₂ − K in [1, 1000]: a simplex that is
-    made again never keeps all.
+    """√((K − 1) K₂/(K (K₂ − 1))) <= 1 for all K = 2..20 and K₂ − K in [1, 1000]. The left side is
+    the largest mean cosine of the directions of a regular simplex of K classes and as many of one
+    of K₂ classes.
     """
     trial.prove(
         lambda more, classes: balls.sqrt(

@@ -203,7 +203,10 @@ def test_normal_plus_rank_one__spectrum(trial, states: States):
         line,
         ops=3 * states,
         scale=np.linalg.norm(normal, 2),
-        controls={"those of A": -np.arange(states) - 1.0, "Re = -1": 2 * line},
+        controls={
+            "those of A": -np.arange(states) - 1.0,
+            "-1, the symmetric part without its half": 2 * line,
+        },
     )
 
 
@@ -220,8 +223,10 @@ def test_cauchy_kernel(
     ],
     step: Annotated[float, Interval(0.001, 1, why="the unit of time is that of the slowest state")],
 ):
-    """At the roots of unity ζ the transform of the kernel is 2/(1+ζ) (k_cb - k_cp k_pb/(1 + k_pp)):
-    Cauchy sums in the unitary eigenbasis of A + P Pᵀ, with C (I - Ā^L) for C.
+    """The bilinear rule of step Δ turns a HiPPO-LegS system (A, B, C) into the kernel C Ā^i B̄, i <
+    L. At the L-th roots of unity ζ its discrete Fourier transform is 2/(1+ζ) (k_cb - k_cp k_pb/(1 +
+    k_pp)). Here k_xy = Σ x_j y_j/(g - λ_j), g = (2/Δ)(1-ζ)/(1+ζ), in the unitary eigenbasis of A +
+    P Pᵀ with the eigenvalues λ_j, and c stands for C (I - Ā^L).
     """
     trial.require(length % 2 == 1, "length must be odd: at ζ = -1 the formula needs its limit")
     trial.require(
@@ -242,8 +247,9 @@ def test_cauchy_kernel(
 
 @claim(derived("both sums of squares telescope"), kind="identity", cases=[2, 16])
 def test_eigenvalue_conditions(trial, states: ExactStates):
-    """The eigenvalue -(j+1) of the HiPPO-LegS matrix of order N has the condition number
-    (N-j)/(2j+1) · (N+j)!/((N-j)! j!²).
+    """The eigenvalue -(j+1) of the HiPPO-LegS matrix of order N has the condition number |left|
+    |right|/ |left · right| = (N-j)/(2j+1) · (N+j)!/((N-j)! j!²), where left and right are its
+    eigenvectors.
     """
     largest = [
         max(math.log(math.comb(i + j, i - j)) for i in range(j, states)) for j in range(states)
@@ -267,8 +273,8 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
     ),
 )
 def test_eigenvalue_conditions__vectors(trial, states: ExactStates):
-    """The HiPPO-LegS matrix has, up to factors, the eigenvectors V_ij = (-1)^{i-j} √(2i+1) (i+j
-    choose i-j).
+    """V_ij = (-1)^{i-j} √(2i+1) (i+j choose i-j), i >= j, are the entries of the eigenvector of the
+    HiPPO-LegS matrix for the eigenvalue -(j+1), up to its length.
     """
     size = min(states, 8)
     pairs = [(i, j) for j in range(size) for i in range(j, size)]
@@ -310,8 +316,8 @@ def test_growth(trial, size: LargeSize):
 
 @claim(derived("by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth__place(trial, size: LargeSize):
-    """The eigenvalue -(j+1) of the HiPPO-LegS matrix of order N with the largest condition number
-    has j near N/√2.
+    """Of the eigenvalues -(j+1) of the HiPPO-LegS matrix of order N, the one with the largest
+    condition number has an index j within 3 of N/√2.
     """
     place, *_ = leading_condition()
     window = around_the_worst(size)

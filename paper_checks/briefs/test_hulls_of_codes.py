@@ -157,14 +157,16 @@ def require_few(trial, q, n, k):
     cases=[(2, 7, 3), (2, 6, 4), (3, 5, 2), (3, 4, 2), (3, 6, 2), (5, 4, 2)],
 )
 def test_count(trial, q: Field, n: Length, k: Dim):
-    """A(n,k,l) = Σ_{i≥l} (-1)^{i-l} q^{C(i-l,2)} [i,l]_q σ_i [n-2i,k-i]_q, a sum over the
-    self-orthogonal codes of dimension i and the codes of dimension k that hold them in their hull.
+    """The hull of a code is its intersection with its dual. Let A(n,k,l) be the number of codes of
+    length n and dimension k over F_q whose hull has dimension l, σ_i that of the self-orthogonal
+    codes of length n and dimension i, and [a,b]_q the number of subspaces of dimension b of F_q^a.
+    Then A(n,k,l) = Σ_{i≥l} (-1)^{i-l} q^{C(i-l,2)} [i,l]_q σ_i [n-2i,k-i]_q.
     """
     require_few(trial, q, n, k)
     exact = codes_by_hull(n, k, q)
-    twice = [self_orthogonal(n, l, q) * subspaces(n - 2 * l, k - l, q) for l in range(k + 1)]
+    repeated = [self_orthogonal(n, l, q) * subspaces(n - 2 * l, k - l, q) for l in range(k + 1)]
     trial.identity(
-        counted(n, k, q), exact, ops=0, controls={"codes of larger hulls counted again": twice}
+        counted(n, k, q), exact, ops=0, controls={"codes of larger hulls counted again": repeated}
     )
 
 
@@ -182,13 +184,19 @@ LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 
 )
 def test_decreasing(trial, q: Field, n: Length, k: Dim):
     """The hull of a linear code is its intersection with its dual. The number of codes of length n
-    and dimension k falls strictly as the hull's dimension grows up to min(k, n-k): the abstract's
-    statement for n ≥ 2k, and for smaller n by duality.
+    and dimension k falls strictly as the hull's dimension grows from 0 to min(k, n-k). (The
+    abstract states this for n ≥ 2k; for smaller n it follows by duality.)
     """
     require_few(trial, q, n, k)
     larger = counted(n, k, q)[1 : min(k, n - k) + 1]
     exact = np.array(codes_by_hull(n, n - k, q)[: min(k, n - k)])
-    trial.bound(larger, exact - 1, instances="all", ops=0, controls={"by a factor q": exact / q})
+    trial.bound(
+        larger,
+        exact - 1,
+        instances="all",
+        ops=0,
+        controls={"it falls by a factor q each time": exact / q},
+    )
 
 
 @predicted
@@ -204,13 +212,14 @@ def mean_power(n, k, q):
 def test_mean_of_q_to_hull(
     trial, q: Field, n: Length, k: Annotated[int, Interval(1, 6, why="all codes are written down")]
 ):
-    """The mean size q^dim of the hull is 1 + s (q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), where s =
-    σ_1 (q-1) is the number of self-orthogonal vectors; it tends to 2 for every q.
+    """Over all codes of length n and dimension k the hull, which has dimension l, has the mean size
+    E q^l = 1 + s (q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), where s is the number of self-orthogonal
+    vectors other than 0.
     """
     require_few(trial, q, n, k)
     counts = counted(n, k, q)
     mean = Fraction(sum(count * q**l for l, count in enumerate(counts)), sum(counts))
-    trial.identity(mean, mean_power(n, k, q), ops=0, controls={"its limit at every length": 2})
+    trial.identity(mean, mean_power(n, k, q), ops=0, controls={"2, the limit for long codes": 2})
 
 
 @predicted
@@ -237,8 +246,8 @@ def test_limit(
         int, Interval(7, 12, why="below, the limit is too far; beyond, drawing codes takes seconds")
     ],
 ):
-    """Of long codes a share Π_{i≥1} (1+q^-i)^-1 / Π_{i≤l} (q^i-1) has a hull of dimension l: binary
-    hulls have dimension 0 and 1 equally often, .419.
+    """As k and n - k grow, a random code of length n and dimension k over F_q has a hull of
+    dimension l with a chance that tends to Π_{i≥1} (1+q^-i)^-1 / Π_{i≤l} (q^i-1).
     """
     law = limit_law(q)
     total = subspaces(3 * k, k, q)
@@ -246,10 +255,9 @@ def test_limit(
         [float(Fraction(count, total)) for count in codes_by_hull(3 * k, k, q)[:3]] - law
     )
     slack = remainder + q ** (-2.0 * k)
-    controls = {"geometric": (1 - 1 / q) / q ** np.arange(3)}
-    draws = partial(
-        random_hulls, n=3 * k, k=k, q=q
-    )  # an elimination each: for 1 % a million codes would be drawn
+    controls = {"a geometric law of ratio 1/q": (1 - 1 / q) / q ** np.arange(3)}
+    # Each code takes an elimination: for a margin of 1 % a million would be drawn.
+    draws = partial(random_hulls, n=3 * k, k=k, q=q)
     trial.probability(
         sampler=draws,
         predict=law,

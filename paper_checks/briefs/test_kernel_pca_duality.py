@@ -162,8 +162,9 @@ def huber_bracket(phi, shares):
 
 @claim(derived("by Ky Fan's theorem"), kind="optimality", cases=[(12, 3), (6, 4), (64, 2)])
 def test_same_minimum(trial, points: Points, components: Components):
-    """Kernel PCA with s components and its dual both have the minimum -(λ_1 + … + λ_s)/2, where λ_i
-    are the largest eigenvalues of the kernel matrix.
+    """Kernel PCA with s components minimises P(W) = -|Φ W|²/2 over W with singular values of at
+    most 1; its dual minimises D(H) = |H|²/2 - |ΦᵀH|_* with the nuclear norm. Both have the minimum
+    -(λ_1 + … + λ_s)/2, where λ_i are the largest eigenvalues of the kernel matrix Φ Φᵀ.
     """
     generator = trial.generator()
     phi = features(generator, points, components + 2)
@@ -184,8 +185,10 @@ def test_same_minimum(trial, points: Points, components: Components):
     cases=[(12, 3), (6, 4), (64, 2)],
 )
 def test_duality_from_above(trial, points: Points, components: Components):
-    """Where the columns of W are s eigenvectors v_i of ΦᵀΦ, the dual D(Φ W) equals the primal P(W),
-    and both are (λ_1 + … + λ_s - Σ λ_i)/2 above the minimum: a gap of 0 certifies nothing.
+    """Kernel PCA minimises P(W) = -|Φ W|²/2, its dual D(H) = |H|²/2 - |ΦᵀH|_*. Where the columns of
+    W are any s orthonormal eigenvectors of ΦᵀΦ, with eigenvalues ν_1 … ν_s, D(Φ W) equals P(W), and
+    both are (λ_1 + … + λ_s - ν_1 - … - ν_s)/2 above the minimum, with the largest eigenvalues λ_i:
+    a gap of 0 certifies nothing.
     """
     trial.require(points >= components + 2, "points must be components + 2 at least: their rank is")
     generator = trial.generator()
@@ -225,9 +228,9 @@ def features_and_epsilons(generator, points, share):
     cases=[(15, 0.5), (4, 0.0), (64, 0.95)],
 )
 def test_sparsity_threshold(trial, points: Points, share: Share):
-    """Let r_1 >= r_2 >= … be the lengths of the points in feature space. The minimum of
-    ε-insensitive kernel PCA with one component is 0 if and only if ε >= r_1, and -(r_1 - ε)²/2 for
-    r_2 <= ε < r_1: the longest point decides, and not the first principal component.
+    """Let r_1 >= r_2 >= … be the lengths of the points in feature space, the rows of Φ. The minimum
+    of |h|²/2 + ε |h|_1 - |Φᵀh|, which is ε-insensitive kernel PCA with one component, is 0 for ε >=
+    r_1, and -(r_1 - ε)²/2 for r_2 <= ε < r_1.
     """
     generator = trial.generator()
     phi, epsilons = features_and_epsilons(generator, points, share)
@@ -252,9 +255,9 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
     cases=[(15, 0.5), (4, 0.0), (64, 0.95)],
 )
 def test_sparsity_threshold__support(trial, points: Points, share: Share):
-    """Let r_1 >= r_2 >= … be the lengths of the points in feature space. For r_2 <= ε < r_1 the
-    minimiser of ε-insensitive kernel PCA with one component has a single entry that is not zero,
-    and from r_1 on none.
+    """Let r_1 >= r_2 >= … be the lengths of the points in feature space, the rows of Φ. The
+    minimiser h of |h|²/2 + ε |h|_1 - |Φᵀh|, which is ε-insensitive kernel PCA with one component,
+    has a single entry that is not zero for r_2 <= ε < r_1, and none for ε >= r_1.
     """
     generator = trial.generator()
     phi, epsilons = features_and_epsilons(generator, points, share)
@@ -273,8 +276,9 @@ KAPPAS = np.array([0.003, 0.03, 0.3, 0.6, 0.9, 1, 2])
 
 @claim(derived("κ|t| - κ²/2 <= F(t) for Huber's F"), kind="bound", cases=[12, 7, 4])
 def test_huber_bracket__below(trial, points: FewPoints):
-    """The minimum of kernel PCA with Huber's loss of the threshold κ and n points is at most n κ²/2
-    - κ M, where M is the largest |Φᵀσ| over vectors σ of signs and Φ holds the points.
+    """Let Φ hold n points in feature space. The minimum of |h|²/2 - |Φᵀh| over |h_i| <= κ, which is
+    kernel PCA with Huber's loss, is at most n κ²/2 - κ M, where M is the largest |Φᵀσ| over vectors
+    σ of signs.
     """
     generator = trial.generator()
     phi = features(generator, points, 4)
@@ -292,9 +296,9 @@ def test_huber_bracket__below(trial, points: FewPoints):
 
 @claim(derived("F(t) <= min(κ|t|, t²/2) for Huber's F"), kind="bound", cases=[12, 7, 4])
 def test_huber_bracket(trial, points: FewPoints):
-    """The minimum of kernel PCA with Huber's loss of the threshold κ is at least -κ M and at least
-    -λ_1/2, where M is the largest |Φᵀσ| over vectors σ of signs, Φ holds the points, and λ_1 is the
-    largest eigenvalue of ΦΦᵀ.
+    """Let Φ hold points in feature space. The minimum of |h|²/2 - |Φᵀh| over |h_i| <= κ, which is
+    kernel PCA with Huber's loss, is at least -min(κ M, λ_1/2), where M is the largest |Φᵀσ| over
+    vectors σ of signs and λ_1 the largest eigenvalue of ΦΦᵀ.
     """
     generator = trial.generator()
     phi = features(generator, points, 4)
@@ -317,9 +321,9 @@ def test_huber_bracket(trial, points: FewPoints):
     cases=[12, 7, 4],
 )
 def test_huber_bracket__threshold(trial, points: FewPoints):
-    """The minimum of kernel PCA with Huber's loss of the threshold κ is -λ_1/2, as with the square
-    loss, if and only if κ >= √λ_1 max |u_1i|, with the largest eigenvalue λ_1 of the kernel matrix
-    and its eigenvector u_1.
+    """Let Φ hold points in feature space. The minimum of |h|²/2 - |Φᵀh| over |h_i| <= κ, which is
+    kernel PCA with Huber's loss, is -λ_1/2, as without a bound on h, if and only if κ >= √λ_1 max
+    |u_1i|, where λ_1 is the largest eigenvalue of ΦΦᵀ and u_1 its eigenvector.
     """
     generator = trial.generator()
     phi = features(generator, points, 4)

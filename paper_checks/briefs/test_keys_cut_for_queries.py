@@ -114,7 +114,7 @@ def line_error(query_moments, key_moments, angle):
 
 @observed
 def best_line(query_moments, key_moments):
-    """The least of these errors over all angles, by a grid and Brent's method."""
+    """The least error of one line D = E over all its angles, by a grid and Brent's method."""
     grid = np.linspace(0, np.pi, 181)
     errors = [line_error(query_moments, key_moments, angle) for angle in grid]
     near = grid[np.argmin(errors)]
@@ -264,13 +264,17 @@ def projected(query_moments, key_moments, axes):
 
 
 def rivals(query_moments, key_moments, ranks):
-    """Other theories of the least error: principal components of the keys or of both."""
-    names = {"principal components of the keys": key_moments}
-    names["principal components of both"] = query_moments + key_moments
+    """Other theories of the least error: principal components of the keys or of both, and white
+    queries.
+    """
+    components = {
+        "principal components of the keys": key_moments,
+        "principal components of both": query_moments + key_moments,
+    }
     mean_square = np.trace(query_moments) / len(query_moments)
     tails = [np.linalg.eigvalsh(key_moments)[: len(key_moments) - rank].sum() for rank in ranks]
     controls = {"as if queries were white": mean_square * sum(tails)}
-    for name, both in names.items():
+    for name, both in components.items():
         axes = np.linalg.eigh(both)[1]
         left_out = [axes[:, : len(axes) - rank] for rank in ranks]
         controls[name] = sum(projected(query_moments, key_moments, some) for some in left_out)
@@ -284,8 +288,8 @@ def rivals(query_moments, key_moments, ranks):
 )
 def test_least_error(trial, width: Width, kept: Kept):
     """Let logits qᵀk be replaced by (Eᵀq)ᵀ(Dᵀk) with r columns in D and E. The least mean squared
-    error is Σ_{i>r} σ_i², with the singular values σ_i of C_q^½ C_k^½ and the second moments C_q,
-    C_k of queries and keys.
+    error is Σ_{i>r} σ_i², where σ_i are the singular values of C_q^½ C_k^½, and C_q and C_k the
+    second moments of queries and keys.
     """
     trial.require(kept < width, "fewer coordinates must be kept than there are")
     generator = trial.generator("queries and keys")
@@ -306,8 +310,10 @@ def test_least_error__nested(
     trial,
     width: Annotated[int, Interval(3, 5, why="of two only one can be kept; all ranks are trained")],
 ):
-    """One ordered pair D and E serves every rank at once: the least sum of the errors of the first
-    r = 1 … d - 1 columns is the sum of the tails Σ_{i>r} σ_i².
+    """Let logits qᵀk of d coordinates be replaced by (Eᵀq)ᵀ(Dᵀk) with the first r columns of one D
+    and one E. The least sum of the mean squared errors over r = 1 … d - 1 is the sum of the least
+    error Σ_{i>r} σ_i² of each r: one ordered pair serves every rank at once. σ_i are the singular
+    values of C_q^½ C_k^½, and C_q and C_k the second moments of queries and keys.
     """
     generator = trial.generator("queries and keys")
     queries, keys = drawn(generator, width)
@@ -328,8 +334,9 @@ ASKEW = [(0.01, np.pi / 4), (0.1, 0.1), (0.001, 1.2), (0.5, 1.0)]
 
 @claim(derived("the error in twice the angle is a parabola"), kind="optimality", cases=ASKEW)
 def test_price_of_orthogonality(trial, ratio: Ratio, turn: Turn):
-    """Let C_q = diag(1, e) and C_k the same turned by φ, e < 1. The best D = E of one column has
-    the error e sin² φ if |cos φ| <= (1 - e)/(1 + e), else ((1 + e)/2 - |cos φ|(1 - e)/2)².
+    """Let queries have the second moments diag(1, e), e < 1, and keys the same turned by φ. If both
+    are projected on one line, the least mean squared error of the logits is e sin² φ if |cos φ| <=
+    (1 - e)/(1 + e), and else ((1 + e)/2 - |cos φ|(1 - e)/2)².
     """
     law = best_orthogonal(ratio, turn)
     trial.value(
@@ -346,9 +353,9 @@ def test_price_of_orthogonality(trial, ratio: Ratio, turn: Turn):
 
 @claim(derived("an eigenvector of C_k"), kind="identity", cases=ASKEW)
 def test_price_of_orthogonality__pca(trial, ratio: Ratio, turn: Turn):
-    """Queries have the second moments diag(1, e), keys the same turned by φ, and keys and queries
-    are projected on one line. The principal component of the keys has the mean squared error e
-    (sin² φ + e cos² φ) of the logits.
+    """Let queries have the second moments diag(1, e), and keys the same turned by φ. If both are
+    projected on the principal component of the keys, the logits have the mean squared error e (sin²
+    φ + e cos² φ).
     """
     law = error_of_pca(ratio, turn)
     trial.value(
@@ -388,9 +395,9 @@ def test_price_of_orthogonality__limit(
         Interval(0.05, 1.3, why="near a right angle e must be far below cos² φ for the limit"),
     ],
 ):
-    """Queries have the second moments diag(1, e), and keys the same turned by φ. As e → 0, two
-    lines of their own have a least error of the logits that is smaller than that of one line by the
-    factor sin²(2 φ)/(4 e).
+    """Let queries have the second moments diag(1, e), and keys the same turned by φ. The least
+    error of the logits with one line for both, over that with a line for each, tends to sin²(2
+    φ)/(4 e) as e → 0.
     """
     sizes = 2.0 ** np.arange(10, 17)
     gains = []
@@ -404,7 +411,7 @@ def test_price_of_orthogonality__limit(
         law,
         order=1,
         margin=0.01 * law,
-        controls={"sin² φ/(4 e)": np.sin(turn) ** 2 / 4},
+        controls={"sin² φ/e, as if the best pair cost e²": np.sin(turn) ** 2},
     )
 
 
@@ -412,9 +419,10 @@ def test_price_of_orthogonality__limit(
 def test_nested_or_not(
     trial, tilt: Annotated[float, Interval(0.3, 1.0, why="near 0 both have the same axes")]
 ):
-    """For C_q = diag(9, 3, 1) and C_k = diag(2, 3, 4) with t beside the diagonal, the best
-    orthogonal line does not lie in the best orthogonal plane. The sine of their angle is that of
-    the stationary line and plane: .1025 for t = 1.
+    """Let queries have the second moments diag(9, 3, 1) and keys diag(2, 3, 4) with t beside the
+    diagonal. The line whose orthogonal projection has the least error in the logits does not lie in
+    the plane of least error. The sine of their angle is |u·n|, where u and n are fixed points of
+    eigenvalue equations: .1025 for t = 1.
     """
     query_moments = np.diag([9.0, 3.0, 1.0])
     key_moments = np.diag([2.0, 3.0, 4.0]) + tilt * (np.eye(3, k=1) + np.eye(3, k=-1))
@@ -440,8 +448,10 @@ def test_nested_or_not(
     cases=[(4, 2), (2, 1), (6, 3)],
 )
 def test_centre_keys(trial, width: Width, kept: Kept):
-    """Softmax ignores what a row of logits shares. The mean over queries of the variance of the
-    errors of a row is least Σ_{i>r} σ_i², with the covariance of the keys for C_k.
+    """Let logits qᵀk be replaced by (Eᵀq)ᵀ(Dᵀk) with r columns in D and E. The variance of the
+    error over the keys, which is all that softmax sees, has a mean over queries of at least Σ_{i>r}
+    σ_i², and some D and E attain it. σ_i are the singular values of C_q^½ C^½, C_q the second
+    moments of queries and C the covariance of keys.
     """
     trial.require(kept < width, "fewer coordinates must be kept than there are")
     generator = trial.generator("queries and keys")

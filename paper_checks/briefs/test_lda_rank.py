@@ -182,8 +182,9 @@ def test_affine_invariance(
         float, Interval(1, 100, why="of the map; its square multiplies rounding errors")
     ],
 ):
-    """LiDAR is unchanged by every invertible affine map z → A z + b, where no multiple of I is
-    added to Σ_w.
+    """LiDAR is the effective rank of the covariance Σ_b of the images' mean features, in units of
+    the covariance Σ_w of the views of an image. It is the same after every invertible affine map z
+    → A z + b of the features.
     """
     trial.require(
         images * (views - 1) >= 2 * dim,
@@ -222,8 +223,10 @@ def test_view_floor(
         int, Interval(2, 10, why="one view has no spread; with many views the noise hardly counts")
     ],
 ):
-    """As n → ∞, LiDAR tends to exp H of p ∝ (a_i + 1/q; m times 1/q): a noise dimension counts as a
-    signal of 1/q.
+    """Let n images have independent normal signals of variances a_i, in units of the noise of a
+    view, and m dimensions without a signal, and let each image have q views. As n → ∞, LiDAR tends
+    to exp H(p), the entropy rank, where p is proportional to a_i + 1/q for each signal and 1/q for
+    each of the m other dimensions.
     """
     variances = planted_variances(signals, decay, noise)
     dim = signals + noise
@@ -259,9 +262,9 @@ def test_trained_encoder(
         Interval(0.3, 0.45, why="standard deviation; less hardly counts, more hides the digits"),
     ],
 ):
-    """Of an encoder trained on digits, with noise of the pixels as views, LiDAR is exp H of p ∝ ρ_i
-    + 1/q, where S − ρ_i W is singular for the covariances S of the images' mean features and W of
-    their views.
+    """Let an encoder be trained on digits, let S be the covariance of the images' mean features and
+    W that of the features of an image under pixel noise, and let S − ρ_i W be singular. With q
+    noisy views of each image LiDAR is exp H(p), where p is proportional to ρ_i + 1/q.
     """
     seed = int(trial.generator("seed").integers(1000))
     signals = encoder_signals(encoded_views(trial.generator("many"), seed, 24, pixel_noise))
@@ -296,8 +299,9 @@ def test_trace(
     decay: Decay,
     noise: Annotated[int, Interval(1, 12, why="thousands of data sets are drawn")],
 ):
-    """E tr(Σ_w⁻¹ Σ_b) = (n − 1)/n · n q/(n (q − 1) − d − 1) · (Σ a + d/q), as Σ_b and Σ_w are
-    independent.
+    """Let n images have q views each in d dimensions, with independent normal signals of variances
+    a_i in units of the noise, and covariances Σ_b of the means over views and Σ_w within images.
+    Then E tr(Σ_w⁻¹ Σ_b) = (n − 1)/n · n q/(n (q − 1) − d − 1) · (Σ a_i + d/q).
     """
     variances = planted_variances(signals, decay, noise)
     dim = signals + noise

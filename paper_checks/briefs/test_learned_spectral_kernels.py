@@ -313,9 +313,10 @@ def test_mirrored_pairs(
     turn: Turn,
     spread: Annotated[float, Interval(0.1, 3, why="√(δᵀΣδ): below, no noise; beyond, no kernel")],
 ):
-    """With m draws g, used at g + μ and at g - μ, m times the variance of the estimate of K(δ) is
-    cos²(μ·δ) (1 - κ²)²/2, and with 2 m independent frequencies it is
-    [½ (1 + K(2δ)) - K(δ)²]/2.
+    """Frequencies ω from ½ N(μ, Σ) + ½ N(-μ, Σ) estimate K(δ) = E cos ω·δ = κ cos μ·δ, κ =
+    e^(-δᵀΣδ/2), by the mean of cos ω·δ. If each of m draws g from N(0, Σ) is used at g + μ and at g
+    - μ, m times the variance is cos²(μ·δ) (1 - κ²)²/2. With 2 m independent frequencies it is [½ (1
+    + K(2δ)) - K(δ)²]/2.
     """
     tokens = pair_of_tokens(trial.generator("tokens"), dim, turn, spread)
     law = np.array([of_pair(turn, spread), of_one(turn, spread) / 2])
@@ -339,8 +340,9 @@ def test_mirrored_pairs__switch(
     dim: Flat,
     spread: Annotated[float, Interval(0.1, 1.5, why="beyond, the threshold is nearly ½")],
 ):
-    """Mirrored draws have less noise than as many independent frequencies if and only if
-    cos²(μ·δ) < (1 + κ²)/2.
+    """Frequencies ω from ½ N(μ, Σ) + ½ N(-μ, Σ) estimate E cos ω·δ by a mean. Draws g from N(0, Σ),
+    used at g + μ and g - μ, give a smaller variance than as many independent frequencies if and
+    only if cos²(μ·δ) < (1 + κ²)/2, κ = e^(-δᵀΣδ/2).
     """
     generator = trial.generator("tokens")
     turns = generator.uniform(0, 2 * np.pi, size=200)
@@ -377,10 +379,10 @@ def test_one_frequency_negative(
     turn: Turn,
     spread: Annotated[float, Interval(0.4, 1.5, why="below, a sign is rare; beyond, nearly ½")],
 ):
-    """If ω·δ has an even mixture of laws at ±μ·δ with K(t δ) = f(t s) cos(t μ·δ), f the
-    characteristic function of a normal, logistic or hyperbolic secant law of scale 1 and s the
-    scale, one frequency gives a negative weight with chance
-    P(cos ω·δ < 0) = ½ - (2/π) Σ (-1)^j K((2j + 1) δ)/(2j + 1), j = 0, 1, ….
+    """Let ω·δ have an even mixture of laws around ±μ·δ, symmetric and of the scale s, with the
+    characteristic function f at scale 1. The kernel is K(t δ) = f(t s) cos(t μ·δ). One frequency
+    gives a negative weight with the chance P(cos ω·δ < 0) = ½ - (2/π) Σ_j (-1)^j K((2j + 1) δ)/(2j
+    + 1), summed over j = 0, 1, ….
     """
     trial.require(abs(np.cos(turn)) > 0.02, "cos μ·δ must not be 0: else all chances are ½")
     law = chance_negative(shape, turn, spread)
@@ -406,8 +408,9 @@ def test_one_frequency_negative__kernel(
     trial,
     ratio: Annotated[float, Interval(0.05, 1, why="σ/μ; beyond, the kernel is hardly negative")],
 ):
-    """The kernel itself is negative: in one dimension, with s = σ/μ, its least value is
-    e^(-s²x²/2) cos x at the root of tan x = -s² x between π/2 and π.
+    """In one dimension frequencies from ½ N(μ, σ²) + ½ N(-μ, σ²) have the kernel e^(-σ²δ²/2) cos
+    μδ. With s = σ/μ its least value is e^(-s²x²/2) cos x < 0 at the root of tan x = -s² x between
+    π/2 and π.
     """
     trial.value(
         least_estimate(ratio),
@@ -433,8 +436,9 @@ def test_row_denominator(
     length: Annotated[float, Interval(0.5, 2.5, why="lengths of keys in standard deviations of ω")],
     mean: Mean,
 ):
-    """The sum of a row D = Σ K̂(δ_j) over all keys, with m independent frequencies, has
-    E D = Σ K(δ_j) and m Var D = ½ Σ [K(δ_j - δ_l) + K(δ_j + δ_l)] - (Σ K(δ_j))², over all j and l.
+    """Let m independent frequencies estimate the kernel K at the offsets δ_j of a query from all
+    keys. The sum D of the estimates has E D = Σ K(δ_j) and m Var D = ½ Σ [K(δ_j - δ_l) + K(δ_j +
+    δ_l)] - (Σ K(δ_j))², over all j and l.
     """
     generator = trial.generator("tokens")
     query, others = tokens_of_row(generator, keys, dim, length)
@@ -473,9 +477,9 @@ def test_row_denominator__chance(
         float, Interval(0.03, 0.1, why="rarer needs many rows; beyond, few draws do")
     ],
 ):
-    """A row of a query 0 and of keys evenly on a circle, ω ~ N(0, I), has a sum D <= 0 with a
-    chance that differs by less than 0.01 from Φ(-E D/√Var D). It is η at
-    m = z² (m Var D)/(E D)² frequencies, rounded up, z the normal quantile of η.
+    """For a query 0, keys evenly on a circle and frequencies from N(0, I), let D be the sum of the
+    estimated kernel over the keys. If Φ(-E D/√Var D) is .03 to .1, the chance of D <= 0 differs
+    from it by less than 0.01.
     """
     row = ring(keys, radius)
     mean, variance = sum_of_row(row, np.zeros(2), np.eye(2))
@@ -506,7 +510,7 @@ def test_positive_is_softmax(
     scale: Annotated[float, Interval(0.3, 1.5, why="spread of ω; more nodes would be needed")],
 ):
     """With positive features e^(ω·x - |x|²) of all frequencies of one Gaussian N(μ, Σ), the rows of
-    attention are the softmax of qᵀΣk + μ·k + ½ kᵀΣk - |k|².
+    attention are the softmax over keys k of qᵀΣk + μ·k + ½ kᵀΣk - |k|².
     """
     generator = trial.generator("tokens")
     queries, others = generator.uniform(-1.5, 1.5, size=(2, keys, dim))
@@ -531,7 +535,9 @@ def test_positive_is_softmax(
 
 
 def drawn_variances(generator, offset, mean, spread, pairs=500):
-    """The same by drawn features in one dimension: variances (2,) over so many estimates."""
+    """The variances (2,) of mirrored and of independent pairs by drawn features in one dimension,
+    over so many estimates.
+    """
     draws, others = spread * generator.normal(size=(2, pairs, 1))
     signs = generator.choice([-1, 1], size=(2, pairs, 1))
     query = np.array([offset])
