@@ -57,9 +57,8 @@ Dim = Annotated[int, Interval(1, 12, why="dimension of the ball; tens of thousan
 Beyond = Annotated[
     int, Interval(1, 30, why="points of the ball beyond the k nearest; tens of thousands are drawn")
 ]
-NODES, WEIGHTS = np.polynomial.laguerre.laggauss(
-    8
-)  # of θ y, where y = −log(x/w) has the density θ e^(−θ y)
+# Of θ y, where y = −log(x/w) has the density θ e^(−θ y).
+NODES, WEIGHTS = np.polynomial.laguerre.laggauss(8)
 LOOKS = {"law": Asymptotic(), "first": 4000, "most": 200_000}
 
 
@@ -158,8 +157,9 @@ def test_inverse_gamma(
     ],
     beyond: Beyond,
 ):
-    """θ̂ has the law of k θ/Γ, Γ from Gamma(k), for every k: its mean is k θ/(k − 1), its variance
-    k² θ²/((k − 1)² (k − 2)).
+    """Points are uniform in a ball of dimension θ around a query; x_1 … x_k are the distances of
+    its k nearest neighbours, w that of the next. The estimate −k/Σ log(x_i/w) has the law of k θ/Γ
+    for every k, Γ from Gamma(k).
     """
     trial.distribution(
         sampler=partial(likelihood_estimate, dim=dim, neighbours=neighbours, beyond=beyond),
@@ -180,8 +180,10 @@ def test_boundary_neighbour(
     ],
     beyond: Beyond,
 ):
-    """With w the distance of neighbour k itself, as in the code, the mean of θ̂ is k θ/(k − 2):
-    twice the bias.
+    """Points are uniform in a ball of dimension θ around a query; x_1 … x_k are the distances of
+    its k nearest neighbours. The authors' code takes w = x_k, the last of these. Then the estimate
+    −k/Σ log(x_i/w) has the mean k θ/(k − 2), and with the distance of the next neighbour k θ/(k −
+    1).
     """
     law = mean_estimate(dim, neighbours, lost=1)
     trial.mean(
@@ -190,7 +192,10 @@ def test_boundary_neighbour(
         ),
         predict=law,
         margin=0.01 * law,
-        controls={"as with neighbour k + 1": mean_estimate(dim, neighbours), "unbiased": dim},
+        controls={
+            "k θ/(k − 1), as with neighbour k + 1": mean_estimate(dim, neighbours),
+            "unbiased": dim,
+        },
         **LOOKS,
     )
 
@@ -207,9 +212,9 @@ def test_moments(
     ],
     beyond: Beyond,
 ):
-    """The mean of θ̃ is k times the integral of φ(s)^k over s > 0, less 1, with φ(s) = ₁F₁(1; θ +
-    1; −s), the confluent hypergeometric function; its bias, about θ(θ + 1)/((θ + 2) k), is below
-    that of θ̂.
+    """Points are uniform in a ball of dimension θ around a query; m is the mean distance of its k
+    nearest neighbours, w that of the next. The estimate m/(w − m) has the mean k ∫ φ(s)^k ds − 1
+    over s > 0, where φ(s) = ₁F₁(1; θ + 1; −s) is a confluent hypergeometric function.
     """
     law = moment_mean(dim, neighbours)
     known = mean_estimate(dim, neighbours)
@@ -254,16 +259,20 @@ def test_geodesic(
     low: Annotated[float, Interval(0.5, 10, why="the smaller dimension")],
     ratio: Annotated[float, Interval(1.5, 20, why="of the dimensions; longer ways lose digits")],
 ):
-    """The Fisher–Rao distance of the laws of distances in two dimensions θ₁ and θ₂ is |log θ₂/θ₁|,
-    so that the mean of dimensions in it is the geometric mean.
+    """In a ball of dimension θ distances up to the radius w have the distribution function (x/w)^θ.
+    The Fisher–Rao distance of these laws for two dimensions θ₁ and θ₂ is |log θ₂/θ₁|, so that the
+    mean of dimensions in it is the geometric mean.
     """
     high = low * ratio
-    chord = 2 * np.arccos(2 * np.sqrt(ratio) / (1 + ratio))
+    through_mixtures = 2 * np.arccos(2 * np.sqrt(ratio) / (1 + ratio))
     trial.identity(
         fisher_length(low, high),
         geodesic(low, high),
         ops=3000,
-        controls={"chord": chord, "relative difference": ratio - 1},
+        controls={
+            "2 arccos ∫ √(f₁ f₂), through laws of no ball": through_mixtures,
+            "relative difference": ratio - 1,
+        },
     )
 
 
@@ -292,14 +301,19 @@ def test_geodesic__mean_estimate(
 
 @claim(derived("boxes of θ, each enclosed"), kind="bound")
 def test_moments__everywhere(trial):
-    """The leading bias of θ̃, θ(θ + 1)/((θ + 2) k), is below the bias θ/(k − 1) of θ̂ for all θ in
-    [.1, 100] and k = 2..40.
+    """Let θ̃ and θ̂ be the estimates of a dimension θ from k distances by moments and by maximum
+    likelihood. The leading bias of θ̃, θ(θ + 1)/((θ + 2) k), is at most the bias θ/(k − 1) of θ̂
+    for all θ in [.1, 100] and k = 2..40.
     """
     trial.prove(
         lambda dim, neighbours: dim * (dim + 1) / ((dim + 2) * neighbours),
         lambda dim, neighbours: dim / (neighbours - 1),
         {"dim": (0.1, 100), "neighbours": range(2, 41)},
-        controls={"θ/(k + 1) for θ/(k − 1)": lambda dim, neighbours: dim / (neighbours + 1)},
+        controls={
+            "θ/(3k − 1), the bias of the median of θ̂": lambda dim, neighbours: (
+                dim / (3 * neighbours - 1)
+            )
+        },
         same_as=(
             lambda dim, neighbours: leading_moment_mean(dim, neighbours) - dim,
             lambda dim, neighbours: mean_estimate(dim, neighbours) - dim,

@@ -151,8 +151,10 @@ def relative_lengths(sizes, centre):
     cases=[((9, 3, 1), 4), ((12, 4, 2, 1), 3), ((5, 5, 5, 5, 5), 6), ((9, 3, 2, 1, 1), 2)],
 )
 def test_angle(trial, sizes: Sizes, dim: Dim):
-    """The least W − A over all features is −arccos(−1/(K − 1)) in d ≥ K − 1 dimensions and −2π/K in
-    the plane, whatever the sizes of the K classes.
+    """Let features of K ≥ 3 classes have W = Σ_k (1/n_k) Σ_(i in k) |h_i − μ_k|² and the average A
+    over classes of the least angle between a centred class mean and another. The least W − A is
+    −arccos(−1/(K − 1)) in d ≥ K − 1 dimensions and −2π/K in the plane, whatever the sizes n_k of
+    the classes.
     """
     classes = len(sizes)
     trial.require(3 <= classes <= 8, "sizes must be three to eight: more are searched slowly")
@@ -190,9 +192,11 @@ def test_angle(trial, sizes: Sizes, dim: Dim):
     ],
 )
 def test_lengths(trial, sizes: Sizes, centre: Centre):
-    """At the least W − A in K − 1 dimensions or more all centred class means m_k have equal lengths
-    if the centre is the average of the class means, and lengths proportional to 1/n_k if it is the
-    average of the samples.
+    """Let features of K ≥ 3 classes of n_k samples have the least W − A in K − 1 dimensions or
+    more, where W = Σ_k (1/n_k) Σ_(i in k) |h_i − μ_k|² and A averages over classes the least angle
+    between a centred class mean and another. The centred class means have equal lengths if the
+    centre is the average of the class means, and lengths proportional to 1/n_k if it is the average
+    of the samples.
     """
     trial.require(3 <= len(sizes) <= 6, "sizes must be three to six: more are searched slowly")
     trial.require(
@@ -263,8 +267,9 @@ def test_within(
     steps: Annotated[int, Interval(0, 50, why="derivatives are taken at each")],
     rate: Annotated[float, Interval(0.01, 0.9, why="from 1 on, a pair of samples swaps")] = 0.1,
 ):
-    """After t steps of rate η on W the collapse tr(Σ_W Σ_B⁺)/K is a sum over classes k, of (1 −
-    2η/n_k)^(2t) times what k adds at the start: Σ_W is the covariance within classes, Σ_B that of
+    """Let features of K classes of n_k samples take t steps of rate η down the slope of Σ_k (1/n_k)
+    Σ_(i in k) |h_i − μ_k|². Then each class k adds (1 − 2η/n_k)^(2t) times what it adds at the
+    start to the collapse tr(Σ_W Σ_B⁺)/K, where Σ_W is the covariance within classes and Σ_B that of
     the class means.
     """
     trial.require(2 <= len(sizes) <= 4, "sizes must be two to four: derivatives of all entries")
@@ -273,8 +278,10 @@ def test_within(
     shares = shares_of_collapse(features, sizes)
     law = np.sum(shares * (1 - 2 * rate / np.array(sizes)) ** (2 * steps))
     rivals = {
-        "proportional to the spread": np.sum(shares * (1 - 2 * rate / np.array(sizes)) ** steps),
-        "classes at one rate": shares.sum()
+        "exponent t, as of the spread itself": np.sum(
+            shares * (1 - 2 * rate / np.array(sizes)) ** steps
+        ),
+        "all classes at the rate of an average one": shares.sum()
         * (1 - 2 * rate * len(sizes) / sum(sizes)) ** (2 * steps),
         "covariance of means over K − 1": law * (len(sizes) - 1) / len(sizes),
     }

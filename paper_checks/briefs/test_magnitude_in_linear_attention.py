@@ -212,7 +212,7 @@ def test_released_code(
         ops=256 * spread,
         controls={
             "as in the paper": [negative_from(scores, copies)],
-            "over the copies": [law / copies],
+            "the code's zero falls with copies, too": [law / copies],
         },
     )
 

@@ -148,10 +148,9 @@ def test_optimum(
     ],
     precision: Precision,
 ):
-    """Let v_j(r) = (r/2) [log(1 + d π_j/(ε² r)) − π_j log(1 + d/(ε² r))] for a class with the share
-    π_j of the points and rank at most d_j in d dimensions. If Σ d_j ≤ d, the largest rate reduction
-    at precision ε is Σ_j max_{r ≤ d_j} v_j(r), attained by orthogonal classes with r equal singular
-    values each.
+    """Let class j have the share π_j of the points, mean square length 1 and rank at most d_j in d
+    dimensions. If Σ d_j ≤ d, the largest rate reduction at precision ε is Σ_j max_{r ≤ d_j} v_j(r),
+    where v_j(r) = (r/2) [log(1 + d π_j/(ε² r)) − π_j log(1 + d/(ε² r))].
     """
     trial.require(
         first + second <= dim,
@@ -224,8 +223,8 @@ def test_sharp_precision(
 ):
     """A class has the share π_j of the points, rank at most d_j in d dimensions, and is orthogonal
     to all others. Of its spectra d_j equal values have the largest rate reduction if and only if ε⁴
-    ≤ c π_j d²/d_j². Here c = π_j/t², d_j h(t) = (d_j − 1) h(t d_j/(d_j − 1)) and h(t) = log(1 + t)
-    − π_j log(1 + t/π_j).
+    ≤ c π_j d²/d_j². Here c = π_j/t², where t > 0 solves d_j h(t) = (d_j − 1) h(t d_j/(d_j − 1))
+    with h(t) = log(1 + t) − π_j log(1 + t/π_j).
     """
     law = precision_at(sharp_constant(rank, share), rank, share, dim)
     controls = {"as long as it is a local maximum, c = 1": precision_at(1.0, rank, share, dim)}
@@ -242,10 +241,10 @@ def test_too_many(
     second: Crowd,
     precision: Precision,
 ):
-    """Let v_j(r) = (r/2) [log(1 + d π_j/(ε² r)) − π_j log(1 + d/(ε² r))] for a class with the share
-    π_j of the points and rank at most d_j in d dimensions. If Σ d_j > d, searches find no larger
-    rate reduction at precision ε than the most of Σ v_j(r_j) over ranks r_j ≤ d_j with Σ r_j ≤ d,
-    and they attain it.
+    """Let class j have the share π_j of the points, mean square length 1 and rank at most d_j in d
+    dimensions. If Σ d_j > d, the largest rate reduction at precision ε that searches find is the
+    most of Σ v_j(r_j) over ranks r_j ≤ d_j with Σ r_j ≤ d, where v_j(r) = (r/2) [log(1 + d π_j/(ε²
+    r)) − π_j log(1 + d/(ε² r))].
     """
     trial.require(
         first + second > dim, "first + second must exceed dim: else there is room for all"

@@ -110,7 +110,7 @@ def test_bank_gradient(
     """
     z = unit_rows(trial.generator(), times, rows, dim)
     law = bank_gradients(z, decay)
-    controls = {"nothing doubled": bank_gradients(z, decay, 1.0)}
+    controls = {"the present batch weighs once": bank_gradients(z, decay, 1.0)}
     if decay**times > 1e-3:
         controls["weights that sum to 1"] = law / (1 - decay**times)
     if times > 1:
@@ -151,8 +151,8 @@ def histories(batch, steps, decay, spread, turn=0.0):
 
 @predicted
 def bank_error(sigma, batch, steps, decay):
-    """(1 − tr Σ²)(1 − β^(2t)), divided by the rows n (1 + β)/(1 − β) of a plain queue that errs as
-    much for large t.
+    """(1 − tr Σ²)(1 − β^(2t)), divided by n (1 + β)/(1 − β): by the number of rows of a plain queue
+    that errs as much for large t.
     """
     return (1 - np.sum(sigma**2)) * (1 - decay ** (2 * steps)) * (1 - decay) / (batch * (1 + decay))
 
@@ -182,7 +182,7 @@ def mean_loss(sigma, batch, steps, decay):
 def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
     """Batches of n independent unit rows with Σ = E z zᵀ have the second moments B_t. Their moving
     average C_t = β C_{t−1} + (1 − β) B_t from C_0 = 0 has E ‖C_t − E C_t‖² = (1 − tr Σ²)(1 − β)(1 −
-    β^(2t))/(n (1 + β)): for t → ∞ that of the mean of n (1 + β)/(1 − β) rows.
+    β^(2t))/(n (1 + β)). For t → ∞ this is the error of the mean of n (1 + β)/(1 − β) rows.
     """
     trial.require(
         batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated"
@@ -210,9 +210,10 @@ def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     )
     sigma = two_rows(spread)[2]
     law = mean_loss(sigma, batch, steps, decay)
+    no_self_term = (1 - decay**steps) * np.sum(sigma**2)
     controls = {
-        "no self term": (1 - decay**steps) * np.sum(sigma**2),
-        "1/n for its share": law + (1 - decay) / batch,
+        "no self term": no_self_term,
+        "a self term of 1/n": no_self_term + (1 - decay) / batch,
     }
     trial.identity(
         histories(batch, steps, decay, spread)[1], law, ops=1000.0, scale=1.0, controls=controls

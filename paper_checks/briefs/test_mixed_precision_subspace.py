@@ -96,9 +96,9 @@ def rounding_error(dim, bits):
     largest = 5 * (nodes[:, None] + 1)
     levels = 2 ** (bits - 1) - 1
     centres = largest / levels * np.arange(-levels, levels + 1)
-    low, high = (
-        np.clip(centres + half * largest / levels / 2, -largest, largest) for half in (-1, 1)
-    )
+    half = largest / levels / 2
+    low = np.clip(centres - half, -largest, largest)
+    high = np.clip(centres + half, -largest, largest)
     mass = norm.cdf(high) - norm.cdf(low)
     slope = norm.pdf(high) - norm.pdf(low)
     cells = (
@@ -188,6 +188,15 @@ def basis_errors(tokens, bases, kept, bits):
     return sum(plane_errors(part, b) for part, b in parts if part.shape[-1] == 2)
 
 
+def uniform_noise(sizes, dims, bits):
+    """The usual theory of the error: D²/12 for each entry, as of uniform noise, where the largest
+    entry is √(2 log d) times the root mean square. Summed over parts of mean squared lengths
+    `sizes`.
+    """
+    levels = 2.0 ** (np.asarray(bits) - 1) - 1
+    return np.sum(sizes * np.log(dims) / (6 * levels**2))
+
+
 @claim(
     derived("a rotated token has a uniform direction"),
     kind="identity",
@@ -225,11 +234,12 @@ def test_exact_error(
     levels = 2.0 ** np.array([high - 1, low - 1]) - 1
     sizes = np.array([values[:kept].sum(), values[kept:].sum()])
     joint = rounding_error(dim, high) * sizes[0] + rounding_error(dim, low) * sizes[1]
-    usual = sizes @ (np.log(dims) / (6 * levels**2))
-    law = Bounded(
-        0, float(0.3 * sizes @ ((dims - 1) / levels**2))
-    )  # half a step in all entries but one
-    controls = {"D²/12 with a largest entry √(2 log d)": usual, "g of all d": joint}
+    # An error is at most half a step in all entries but one; a token has up to 1.2 times its size.
+    law = Bounded(0, float(0.3 * sizes @ ((dims - 1) / levels**2)))
+    controls = {
+        "D²/12 with a largest entry √(2 log d)": uniform_noise(sizes, dims, [high, low]),
+        "g(d, ·) for both parts, as of one rotation": joint,
+    }
     options = {"law": law, "margin": 0.01 * predict, "first": 2**13, "most": 10**6}
     trial.mean(sampler=errors, predict=predict, controls=controls, **options)
 
@@ -265,11 +275,11 @@ def test_activations(
         drawn = tokens[generator.integers(len(tokens), size=n)]
         return errors_of(generator, drawn, kept, (high, low))
 
+    dims = np.array([kept, width - kept])
     levels = 2.0 ** np.array([high - 1, low - 1]) - 1
     parts = np.array([np.sum(x**2, axis=1) for x in np.split(tokens, [kept], axis=1)])
-    most = (np.array([kept, width - kept]) - 1) / (2 * levels) ** 2 @ parts
-    sizes = np.array([values[:kept].sum(), values[kept:].sum()])
-    usual = sizes @ (np.log([kept, width - kept]) / (6 * levels**2))
+    most = (dims - 1) / (2 * levels) ** 2 @ parts
+    sizes = [values[:kept].sum(), values[kept:].sum()]
     predict = token_error(values, kept, high, low)
     trial.mean(
         sampler=errors,
@@ -278,7 +288,7 @@ def test_activations(
         margin=0.04 * predict,
         controls={
             "any r directions": token_error(np.full(width, values.mean()), kept, high, low),
-            "D²/12 with a largest entry √(2 log d)": usual,
+            "D²/12 with a largest entry √(2 log d)": uniform_noise(sizes, dims, [high, low]),
         },
         first=2**13,
         most=10**6,
@@ -374,9 +384,9 @@ def test_rule_flips(
     ],
 ):
     """Let g(d, b) be the mean of |error|²/|y|² if a uniformly random direction y in d dimensions is
-    rounded at b bits. It grows with d: g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66
-    channels the 64 with the least variance should have the fifth bit. With a sixth bit they should
-    not: g(64, 6) = .0006.
+    rounded at b bits. Then g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66 channels the 64
+    with the least variance should have the fifth bit. With a sixth bit they should not, as g(64, 6)
+    = .0006.
     """
     predict = rounding_error(many, bits)
     trial.mean(
@@ -387,8 +397,7 @@ def test_rule_flips(
         controls={
             "that of the plane at four bits": rounding_error(2, 4),
             "that of the plane at as many": rounding_error(2, bits),
-            "D²/12 with a largest entry √(2 log d)": np.log(many)
-            / (6 * (2 ** (bits - 1) - 1) ** 2),
+            "D²/12 with a largest entry √(2 log d)": uniform_noise(1.0, many, bits),
         },
         first=2**11,
         most=10**6,
@@ -397,8 +406,9 @@ def test_rule_flips(
 
 @claim(derived("one cell after another"), kind="identity", cases=[4, 2, 5])
 def test_plane(trial, low: FewBits):
-    """Let D = max |y_i|/(2^(b-1) - 1) at b bits. The mean of |D round(y/D) - y|² over all rotations
-    of a unit vector y in the plane is half of its mean over standard normal y: .0014 at four bits.
+    """Let y be rounded to D round(y/D) at b bits, D = max |y_i|/(2^(b-1) - 1). For a unit vector y
+    in the plane the mean squared error over all its rotations is half of that of a standard normal
+    y: .0014 at four bits.
     """
     trial.value(
         plane_errors(np.array([[1, 0]]), low),
