@@ -170,7 +170,7 @@ def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
         shrunk(joint, moments(alpha)[0]),
         margin=1e-9,
         error=error,
-        controls={"half of the distance": shrunk(joint, 0.5), "no shrinking": joint},
+        controls={"θ̄ = 1/2, the mean of λ": shrunk(joint, 0.5), "no shrinking": joint},
     )
 
 
@@ -182,8 +182,8 @@ def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
 )
 def test_same_loss(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
     """Mixup's loss is the mean loss at λ z_i + (1 - λ) z_j over all ordered pairs of points, labels
-    included, and λ ~ Beta(α, α). It is equal to the mean loss at θ z_i + (1 - θ) z_j with θ the
-    larger of λ and 1 - λ, for every score.
+    included, and λ ~ Beta(α, α). For every score it equals the mean loss at θ z_i + (1 - θ) z_j,
+    where θ is the larger of λ and 1 - λ.
     """
     joint = data_set(trial, n, dim)
     measured, error = twice(lambda n_nodes: mixup_loss(joint, alpha, n_nodes))

@@ -74,7 +74,7 @@ def mixup_loss(points, labels, law, score):
 
 @predicted
 def unmixed_loss(points, labels, law, score):
-    """The same with the label of the first point of each pair."""
+    """The mean loss at the mixtures with the label of the first point of each pair."""
     shares, weights = law
     mixtures, _ = mixed_pairs(points, labels, shares)
     return weights @ loss(score(mixtures), labels[:, None]).mean(axis=(1, 2))
@@ -141,8 +141,8 @@ def test_unmixed_labels(
     dim: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")] = 2,
 ):
     """Mixup's loss is the mean loss at λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j, over
-    all pairs and λ ~ Beta(α, β). For logistic loss and every score it is the mean loss at the same
-    points with the label y_i, over λ ~ (α Beta(α + 1, β) + β Beta(β + 1, α))/(α + β).
+    all pairs and λ ~ Beta(α, β). For logistic loss and every score it equals the mean loss at λ x_i
+    + (1 - λ) x_j with the label y_i, over λ ~ (α Beta(α + 1, β) + β Beta(β + 1, α))/(α + β).
     """
     trial.require(
         abs(alpha - beta) > 0.01 * beta,
@@ -164,8 +164,8 @@ def test_unmixed_labels(
         margin=1e-9,
         error=error + further,
         controls={
-            "both laws weigh the same": unmixed(unmixed_law(alpha, beta, first_share=0.5)),
-            "the law itself": unmixed(beta_rule(alpha, beta, NODES)),
+            "both laws have the weight ½": unmixed(unmixed_law(alpha, beta, first_share=0.5)),
+            "Beta(α, β), the law of mixing itself": unmixed(beta_rule(alpha, beta, NODES)),
         },
     )
 
@@ -179,8 +179,9 @@ def test_moments(
         float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")
     ],
 ):
-    """Mixup of λ ~ Beta(α, α) has the loss of mixtures λ x_i + (1 - λ) x_j that keep the label of
-    x_i, for another law of λ. For that law E[1 - λ] = α/(2α + 1) and E (1 - λ)² = α/(4α + 2).
+    """Mixup with λ ~ Beta(α, α) has the logistic loss of mixtures λ x_i + (1 - λ) x_j that keep the
+    label of x_i, with another law of λ. In that law E[1 - λ] = α/(2α + 1) and E (1 - λ)² = α/(4α +
+    2).
     """
     measured, error = twice(lambda n_nodes: share_of_the_other(mixing_law(alpha, n_nodes)))
     trial.value(
@@ -190,7 +191,7 @@ def test_moments(
         error=error,
         controls={
             "Beta(α, α)": np.array([0.5, (alpha + 1) / (4 * alpha + 2)]),
-            "2α + 2": moments(alpha) * (2 * alpha + 1) / (2 * alpha + 2),
+            "2α + 2 for 2α + 1": moments(alpha) * (2 * alpha + 1) / (2 * alpha + 2),
         },
     )
 

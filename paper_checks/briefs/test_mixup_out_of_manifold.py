@@ -184,8 +184,8 @@ def test_intrusion(
     way: Literal["mixed", "unmixed"],
     n_sets: Annotated[int, Interval(1, 1000, why="each is drawn")] = 12,
 ):
-    """Mixup trains on λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j. Over all functions
-    its least cross entropy exceeds the mean entropy of the mixed labels by the mean of KL(label |
+    """Mixup trains on λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j. The least cross
+    entropy of all functions exceeds the mean entropy of the mixed labels by the mean of KL(label |
     mean label of all mixtures at the same input).
     """
     rng = trial.generator("sets")
@@ -196,7 +196,7 @@ def test_intrusion(
     excess = np.array([least_loss(*s, shares) - label_entropy(*s, shares) for s in sets])
     exact = np.array([intrusion_gap(*one, shares) for one in sets])
     other = np.array([intrusion_gap(*one, UNMIXED if way == "mixed" else SHARES) for one in sets])
-    controls = {"unmixed" if way == "mixed" else "as with mixing": other}
+    controls = {"as without mixing" if way == "mixed" else "as with mixing": other}
     if way == "mixed":
         controls["functions fit any labels"] = np.zeros(len(sets))
     trial.identity(excess, exact, ops=400, scale=1.0, controls=controls)

@@ -131,9 +131,8 @@ def largest_over_graphs(honest, faulty):
     farthest others.
     """
     left = np.array(list(product(range(faulty + 1), repeat=honest)))[..., None]
-    ranks = np.arange(honest) - np.triu(
-        np.ones((honest, honest)), 1
-    )  # among the others of each node
+    # Of each node among the others of another.
+    ranks = np.arange(honest) - np.triu(np.ones((honest, honest)), 1)
     points = ((ranks < left) | (ranks >= honest - 1 - faulty + left)) & ~np.eye(honest, dtype=bool)
     edges = points.astype(float) + np.swapaxes(points, 1, 2)
     return np.max(np.linalg.eigvalsh(np.eye(honest) * edges.sum(axis=2, keepdims=True) - edges))
@@ -151,9 +150,9 @@ def test_bound(
     faulty: Faulty,
     dim: Annotated[int, Interval(1, 10, why="the bound does not depend on it")],
 ):
-    """Each of m honest machines moves to the mean y_i of the m nearest vectors it receives, its own
-    included; f < m/2 faulty machines send each of them what they like. Then mean |y_i - x̄|² <=
-    (8f/m) V, with the mean x̄ and the variance V of the honest vectors before.
+    """Each of m honest machines moves to the mean y_i of the m nearest vectors that it receives,
+    its own included; each of f < m/2 faulty machines sends it what it likes. Then mean |y_i - x̄|²
+    <= (8f/m) V, where x̄ and V are mean and variance of the honest vectors before.
     """
     trial.require(honest > 2 * faulty, MAJORITY)
     generator = trial.generator("machines")
@@ -168,22 +167,22 @@ def test_bound(
         instances="draws",
         independent=10,
         ops=100 * honest,
-        controls={"one f is farthest from all, Λ = m": np.full(21, 4 * faulty / honest)},
+        controls={"the same f are farthest from all, Λ = m": np.full(21, 4 * faulty / honest)},
     )
 
 
 @claim(derived("the attack at m = 2f"), kind="identity", cases=[1, 7])
 def test_bound_attained(trial, faulty: Faulty):
-    """At m = 2f some attack of f faulty machines on m honest ones, each of which moves to the mean
-    y_i of the m nearest vectors it receives, reaches mean |y_i - x̄|² = 4V. x̄ and V are mean and
-    variance of the honest vectors before.
+    """Each of m = 2f honest machines moves to the mean y_i of the m nearest vectors that it
+    receives, some of which come from f faulty machines. Some attack reaches mean |y_i - x̄|² = 4V,
+    where x̄ and V are mean and variance of the honest vectors before.
     """
     trial.value(
         attacked(2 * faulty, faulty),
         simple_bound(2 * faulty, faulty),
         error=1e-9,
         margin=1e-8,
-        controls={"one f is farthest from all, Λ = m": 2.0},
+        controls={"the same f are farthest from all, Λ = m": 2.0},
     )
 
 
@@ -211,7 +210,7 @@ def test_sharp(
         4 * faulty / honest**2 * largest_over_graphs(honest, faulty),
     ]
     controls = {
-        "one f is farthest from all, Λ = m": 0 * law + 4 * faulty / honest,
+        "the same f are farthest from all, Λ = m": 0 * law + 4 * faulty / honest,
         "a star: 4f/(m-f)": 0 * law + 4 * faulty / (honest - faulty),
     }
     trial.value(ratios, law, error=1e-10, margin=1e-8, controls=controls)
@@ -241,9 +240,11 @@ def test_contraction(
         int, Interval(1, 65, why="without faulty machines nothing happens; 8f machines are placed")
     ],
 ):
-    """Each of m honest machines moves to the mean y_i of the m nearest vectors it receives, some of
-    which come from f faulty machines. Under the attack on a line mean |y_i - x̄|² is below V if and
-    only if m > (1 + √17) f, where x̄ and V are mean and variance of the honest vectors before.
+    """Each of m honest machines on a line moves to the mean y_i of the m nearest numbers that it
+    receives. Let f faulty machines send each of them a number that is just nearer to it than its f
+    farthest others, on the side that moves it away from the mean x̄. Of honest places in three
+    groups those with the largest mean |y_i - x̄|²/V, V their variance, have a ratio below 1 if and
+    only if m > (1 + √17) f.
     """
     controls = {"a majority of two thirds": 2 * faulty + 1, "8f/m < 1": 8 * faulty + 1}
     trial.identity(least_contracting(faulty), contracting(faulty), ops=0, controls=controls)
@@ -257,9 +258,10 @@ def mean_shift(honest, faulty):
 
 @claim(derived("an attack on the majority"), kind="identity", cases=[(5, 1), (9, 4)])
 def test_mean_shift(trial, honest: Honest, faulty: Faulty):
-    """Each of m honest machines on a line moves to the mean of the m nearest numbers it receives,
-    some of which come from f faulty machines. If f honest ones stand at 1 and the others at 0, an
-    attack moves the mean of the honest machines by √(4 (f/m)(1 - f/m) V), V their variance.
+    """Each of m honest machines on a line moves to the mean of the m nearest numbers that it
+    receives, some of which come from f faulty machines. If f honest ones stand at 1 and the others
+    at 0, with the variance V, some attack moves the mean of the honest machines by √(4 (f/m)(1 -
+    f/m) V).
     """
     trial.require(honest > 2 * faulty, MAJORITY)
     places = np.repeat([1.0, 0.0], [faulty, honest - faulty])[:, None]
@@ -267,7 +269,7 @@ def test_mean_shift(trial, honest: Honest, faulty: Faulty):
     sent[:faulty] = np.inf  # these f receive what they drop
     law = mean_shift(honest, faulty)
     removal = faulty / (honest - faulty)
-    controls = {"f machines are removed": removal, "a round keeps V: f/m": faulty / honest}
+    controls = {"f machines are removed": removal, "f/m, as if a round kept V": faulty / honest}
     trial.value(after_round(places, sent)[1], law, error=1e-10, margin=1e-8, controls=controls)
 
 

@@ -246,7 +246,7 @@ def test_shares(trial, copies: Copies, alpha: Start):
         margin=0.03,
         controls={
             "all divisions are equally likely": beta(1, copies - 1).cdf,
-            "as the squares of unlike signs, L = 1": lambda x: (x >= 1 / copies).astype(float),
+            "all shares are 1/F, as with one layer": lambda x: (x >= 1 / copies).astype(float),
         },
         first=8_192,
     )
@@ -350,10 +350,10 @@ def chance_of_weaker_at_zero(strength, layers):
     cases=[(3, 0.5, 0.01), (4, 0.5, 0.05), (10, 0.5, 0.05), (2, 0.8, 0.01)],
 )
 def test_luck(trial, layers: Deep, strength: Strength, alpha: Start):
-    """Two copies of strengths 1 > s are weighted by u_i^L and start at u_i = α |ξ_i|, ξ_i ~ N(0,
-    1). The weaker one ends with more than half iff, for L >= 3, (α|ξ_1|)^(2-L) - (α|ξ_2|)^(2-L)/s >
-    2^((L-2)/L) - (2 s)^((L-2)/L)/s, and for L = 2, log(α|ξ_1|) - log(α|ξ_2|)/s < log(2 s)/(2 s) - ½
-    log 2.
+    """Two copies of strengths 1 > s are weighted by u_i^L, L layers, and start at u_i = α |ξ_i|,
+    ξ_i ~ N(0, 1). The weaker one ends with more than half of the output with the chance of
+    (α|ξ_1|)^(2-L) - (α|ξ_2|)^(2-L)/s > 2^((L-2)/L) - (2 s)^((L-2)/L)/s for L >= 3, and of
+    log(α|ξ_1|) - log(α|ξ_2|)/s < log(2 s)/(2 s) - ½ log 2 for L = 2.
     """
     trial.require(
         layers > 2 or strength > 0.6, "with two layers a much weaker copy has no chance to measure"

@@ -359,8 +359,8 @@ def test_pursuit(trial, atoms: Atoms):
         error=1e-9,
         margin=1e-4 * law,
         controls={
-            "1/k": 1 / atoms,
-            "1/(2 k), as for signals of uncertainty": 1 / (2 * atoms),
+            "1/k, no loss inside the support": 1 / atoms,
+            "1/(2 k), an atom loses to itself": 1 / (2 * atoms),
         },
     )
 

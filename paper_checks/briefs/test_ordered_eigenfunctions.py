@@ -52,10 +52,8 @@ Strength = Annotated[float, Interval(2, 10, why="α λ_k; beyond, the search cre
 
 def spectrum(generator, dim, columns):
     """Eigenvalues below 1, k + 1 of which are at least .05 apart, random eigenvectors, and K."""
-    gaps = (
-        0.05
-        + (0.9 - 0.05 * (columns + 2)) * generator.dirichlet(np.ones(columns + 2))[: columns + 1]
-    )
+    parts = generator.dirichlet(np.ones(columns + 2))[: columns + 1]
+    gaps = 0.05 + (0.9 - 0.05 * (columns + 2)) * parts
     tail = (1 - gaps.sum()) * np.sort(generator.uniform(0.1, 0.9, dim - columns - 1))[::-1]
     values = np.append(1 - np.cumsum(gaps), tail)
     vectors = orthonormal(generator, dim)
@@ -74,7 +72,8 @@ def quadratic_form(k, earlier, alpha):
             r = r - (1 / (other @ k @ other) if alpha is None else alpha) * (psi @ k @ other) ** 2
         return r
 
-    own = objective(basis := np.eye(len(k)))
+    basis = np.eye(len(k))
+    own = objective(basis)
     return (objective(basis[:, None] + basis) - own[:, None] - own) / 2
 
 
@@ -104,9 +103,10 @@ def test_deflation(
         float, Interval(0.1, 10, why="of the unit in which the eigenvalues are between 0 and 1")
     ],
 ):
-    """Let K have eigenvalues λ_i and eigenvectors v_i. With v_1 … v_(j−1) for the earlier columns a
-    unit ψ is to ascend ψᵀKψ less Σ (v_iᵀKψ)²/λ_i (ratio penalty) or α Σ (v_iᵀKψ)² (plain one). The
-    first objective is ψᵀ(K − Σ λ_i v_i v_iᵀ)ψ, the second ψᵀ(K − α Σ λ_i² v_i v_iᵀ)ψ.
+    """Let K have eigenvalues λ_i and eigenvectors v_i, and let the earlier columns be v_1 …
+    v_(j−1). The objective of the next column ψ is ψᵀ(K − Σ λ_i v_i v_iᵀ)ψ with the ratio penalty Σ
+    (v_iᵀKψ)²/λ_i, and ψᵀ(K − α Σ λ_i² v_i v_iᵀ)ψ with the plain one α Σ (v_iᵀKψ)², summed over i <
+    j.
     """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     forms = np.array(
@@ -149,8 +149,8 @@ def test_threshold(trial, dim: Dim, columns: Columns):
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     law = order_threshold(values, columns)
     controls = {
-        "1/λ_1": 1 / values[0],
-        "1/λ_k": 1 / values[columns - 1],
+        "1/λ_1, which deflates v_1 to 0": 1 / values[0],
+        "1/λ_k, which deflates all to 0 or less": 1 / values[columns - 1],
     }
     trial.identity(found_threshold(k, vectors, columns), law, ops=3000 * dim, controls=controls)
 
@@ -160,7 +160,8 @@ def joint(k, x, alpha):
     """The joint objective at normalised columns of X, and its gradient in X; of many X, complex
     ones too.
     """
-    psi = x / (norms := np.sqrt(np.sum(x**2, axis=-2, keepdims=True)))
+    norms = np.sqrt(np.sum(x**2, axis=-2, keepdims=True))
+    psi = x / norms
     r = np.swapaxes(psi, -1, -2) @ k @ psi
     off = r * (1 - np.eye(r.shape[-1]))
     pull = 2 * k @ (psi - alpha * psi @ off)
@@ -262,7 +263,7 @@ def test_joint_threshold(trial, dim: Dim, columns: Columns):
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     law = joint_threshold(values, columns)
     last = values[columns - 1]
-    controls = {"1/(2 λ_k)": 0.5 / last, "1/λ_k": 1 / last}
+    controls = {"1/(2 λ_k), as of equal ones": 0.5 / last, "1/λ_k": 1 / last}
     trial.identity(local_threshold(k, vectors[:, :columns]), law, ops=1e5, controls=controls)
 
 

@@ -285,9 +285,9 @@ def certificate(points, good, kept, variance, cutoff):
     cases=[(2000, 10, 4.0, 0.05), (2000, 5, 2.0, 0.1), (4000, 3, 8.0, 0.2)],
 )
 def test_failure(trial, n_points: Points, dim: Dimension, spike: Spike, share: Share):
-    """Points have the variance 1 + β along v and 1 across it, and a share ε of them is replaced by
-    outliers ±s w, w at right angles to v. The top principal direction turns from v to w where s²
-    exceeds (1 - ε) β / ε.
+    """Let normal points have the variance 1 + β along v and 1 across it, and let a share ε of them
+    be replaced by outliers ±s w, w at right angles to v. The top principal direction turns from v
+    to w at s² = (1 - ε) β / ε.
     """
     exact = even_count(n_points, share) / n_points
     threshold = turning_square(exact, spike)
@@ -321,9 +321,9 @@ def test_failure__value(
     excess: Annotated[float, Interval(1.5, 1000, why="s² over the turn; just beyond it wavers")],
     n_points: Points = 2000,
 ):
-    """Points have the variance 1 + β along v and 1 across it. Outliers ±s w, w at right angles to
-    v, that turn the top principal direction leave it 1/(1 + β) of the largest variance, however
-    large s is.
+    """Let points have the variance 1 + β along v and 1 across it. If outliers ±s w, w at right
+    angles to v, turn the top principal direction, the variance along it is 1/(1 + β) of the
+    largest, however large s is.
     """
     dim = 5
     length = np.sqrt(excess * turning_square(share, spike))
@@ -341,7 +341,7 @@ def test_failure__value(
         law=Asymptotic(),
         slack=2 * noise,
         margin=0.02 * law + 2 * noise,
-        controls={"half-way": (1 + law) / 2, "a share ε is lost": 1 - share, "all is lost": 0.0},
+        controls={"a share ε is lost": 1 - share, "all is lost": 0.0},
     )
 
 
@@ -356,17 +356,17 @@ def test_lower_bound(
     trial,
     share: Annotated[float, Interval(0.001, 0.45, why="at 1/2 all is lost; below, digits are")],
 ):
-    """Let Σ be a covariance and a share ε of the points replaced by an adversary. No estimator,
-    from however many points, can guarantee a unit vector u with uᵀ Σ u > r |Σ| for r = (1 +
-    cot²(π/(4 (1 - ε))))/2: normal laws with the spike β = tan²(π/(4 (1 - ε))) - 1 along one of two
-    axes can be made the same.
+    """Let points be normal with the covariance Σ, a share ε of which an adversary replaces. No
+    estimator, from however many points, can guarantee a unit vector u with uᵀ Σ u > r |Σ| for r =
+    (1 + cot²(π/(4 (1 - ε))))/2: the adversary can make the laws with the spike β = tan²(π/(4 (1 -
+    ε))) - 1 along one or the other of two axes the same.
     """
     law = guarantee_limit(share)
     margin = 0.01 * (1 - law)
     theories = {
         "1 - ε": 1 - share,
         "Pinsker's inequality attained": 1 - share / (1 - share),
-        "without 1 - ε": (1 + np.tan(np.pi / 4 * (1 + share)) ** -2) / 2,
+        "1 + ε for 1/(1 - ε)": (1 + np.tan(np.pi / 4 * (1 + share)) ** -2) / 2,
     }
     trial.value(
         best_guarantee(share),
@@ -401,7 +401,10 @@ def test_hidden_share(
         law=Asymptotic(),
         slack=slack,
         margin=0.01 * law + slack,
-        controls={"ε": exact, "2 ε log(1/ε)": -2 * exact * np.log(exact)},
+        controls={
+            "ε, their share of the points": exact,
+            "2 ε log(1/ε)": -2 * exact * np.log(exact),
+        },
     )
 
 
@@ -419,10 +422,10 @@ def test_guarantee(
     n_points: Points = 4000,
     n_clouds: Annotated[int, Interval(20, 200, why="lengths of outliers are scanned")] = 60,
 ):
-    """A filter drops the points with (u·x)² > c m along the top direction u of the others, m their
-    robust variance, until none is left to drop. For any share ε of outliers uᵀ S_G u >= |S_G| - wᵀ
-    S_R w - ε c m at the end, with the scatters S_G of all clean points, of top direction w, and S_R
-    of the dropped ones.
+    """A filter drops the points with (u·x)² > c m along the top direction u of those that are left,
+    m their robust variance, until it drops none. Whatever the outliers, a share ε, at the end uᵀ
+    S_G u >= |S_G| - wᵀ S_R w - ε c m, where S_G is the scatter of all clean points, w its top
+    direction, and S_R that of the dropped ones.
     """
     generator = trial.generator("clouds")
     losses = np.zeros(n_clouds)
@@ -449,7 +452,7 @@ def test_guarantee(
         scale=1 + bounds,
         controls={
             "outliers that do not stick out are harmless": alone,
-            "the median for m": alone + MEDIAN_OF_SQUARE * (bounds - alone),
+            "the median of the squares for m": alone + MEDIAN_OF_SQUARE * (bounds - alone),
         },
     )
 
@@ -474,10 +477,10 @@ def good_enough(estimator, n_points, dim, square):
     cases=[110.0, 1000.0, 1e5],
 )
 def test_goal(trial, square: Square, n_points: Points = 2000, dim: Dimension = 10):
-    """Points have the variance 5 along an axis and 1 else in d dimensions, and 5 % are replaced by
-    outliers ±s w across it, s² >= 100. The filter, which drops what sticks out, finds a direction
-    with 95 % of the largest variance with probability 1 - (d - 1)/(.2 m) at least for m clean
-    points, or .95 if this is less.
+    """Let points have the variance 5 along an axis and 1 else in d dimensions, and let 5 % be
+    replaced by outliers ±s w across it, s² >= 100. The filter, which drops what sticks out, finds a
+    direction with 95 % of the largest variance with a probability of at least min(.95, 1 - (d -
+    1)/(.2 m)) for m clean points.
     """
     trial.require(
         n_points >= 200 * dim, "n_points must be at least 200 dim: clean data suffice for the goal"
@@ -507,10 +510,10 @@ def test_streaming(
         int, Interval(5, 10, why="with few, two steps suffice; with more, blocks must be larger")
     ] = 6,
 ):
-    """Points have the variance 5 along an axis and 1 else in d dimensions, and 5 % are replaced by
-    outliers ±s w across it, s² >= 200. A filter that sees each point once finds a direction with 95
-    % of the largest variance with probability 1 - (d - 1)/(.3 m) at least for blocks of m clean
-    points, or .95 if this is less.
+    """Let points have the variance 5 along an axis and 1 else in d dimensions, and let 5 % be
+    replaced by outliers ±s w across it, s² >= 200. A filter that sees each point once, in blocks
+    with m clean points on average, finds a direction with 95 % of the largest variance with a
+    probability of at least min(.95, 1 - (d - 1)/(.3 m)).
     """
 
     def event(**options):

@@ -80,8 +80,8 @@ def affine(weights, inputs):
 
 @observed
 def sweep(step, start, guess, newton=True):
-    """One sweep with so much of J, in the order of operations that leaves exact steps exact to the
-    last bit.
+    """One sweep, of Newton's method or of Picard's, in the order of operations that leaves exact
+    steps exact to the last bit.
     """
     before = np.concatenate([[start], guess[:-1]])
     states = [start]
@@ -164,9 +164,9 @@ def test_prefix(
         ),
     ],
 ):
-    """The recurrence x_t = f_t(x_{t-1}) is solved by sweeps y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} -
-    x̂_{t-1}) from a guess x̂, with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). After k sweeps at
-    least the first k steps are exact, for all maps f_t and guesses.
+    """Sweeps y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} - x̂_{t-1}) from a guess x̂ solve the recurrence
+    x_t = f_t(x_{t-1}), with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). After k sweeps at least
+    the first k steps are exact, for all maps f_t and guesses.
     """
     weights, inputs, start, guess = random_network(trial, steps, units)
     sweeps = min(steps, 30)
@@ -185,8 +185,8 @@ def test_prefix(
 
 @claim(derived("a sweep of an affine map is the map"), kind="identity", cases=[(40, 8), (2, 1)])
 def test_affine(trial, steps: Steps, units: Units):
-    """The recurrence x_t = f_t(x_{t-1}) of affine maps is solved by one sweep y_t = f_t(x̂_{t-1}) +
-    f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) of Newton's method exactly, from any guess x̂.
+    """Let x_t = f_t(x_{t-1}) be a recurrence of affine maps. One sweep y_t = f_t(x̂_{t-1}) +
+    f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) of Newton's method solves it exactly, from any guess x̂.
     """
     weights, inputs, start, guess = random_network(trial, steps, units)
     step = affine(0.9 * weights / np.linalg.norm(weights, 2), inputs)
@@ -195,7 +195,7 @@ def test_affine(trial, steps: Steps, units: Units):
         sequential(step, start, steps),
         ops=10 * (units + 4),
         scale=20 * np.abs(inputs).max(),
-        control_processes={"Picard's": sweep(step, start, guess, 0)},
+        control_processes={"Picard's": sweep(step, start, guess, newton=False)},
     )
 
 
@@ -239,9 +239,9 @@ def error_after_sweep(step, start, guess):
 
 @claim(derived("by summing the recursion"), kind="bound", cases=[0.3, 0.7])
 def test_quadratic(trial, slope: Slope):
-    """A sweep y_t = f_t(x̂_{t-1}) + f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) of Newton's method for x_t
-    = f_t(x_{t-1}) leaves |y - x| <= M |x̂ - x|²/(2 (1 - L)) if L < 1, where |·| is the largest
-    entry and L and M are the largest |f_t'| and |f_t''| between x̂ and x.
+    """A sweep y_t = f_t(x̂_{t-1}) + f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) of Newton's method for
+    scalar x_t = f_t(x_{t-1}) leaves |y - x| <= M |x̂ - x|²/(2 (1 - L)) if L < 1. Here |·| is the
+    largest entry, and L and M are the largest |f_t'| and |f_t''| between x̂ and x.
     """
     rate = 2 - slope
     point = 1 - 1 / rate  # a fixed point, near which the bound is attained
@@ -281,7 +281,7 @@ def test_picard_shift(
         latest = sweep(step, 1.0, latest, newton=False)
     errors = guess - states
     size = 20 * (np.abs([inputs, guess]).max() + 1)
-    controls = {"not shifted": slope**sweeps * errors}
+    controls = {"a^k e_t, not shifted": slope**sweeps * errors}
     trial.identity(
         latest - states, shifted(errors, slope, sweeps), ops=8, scale=size, controls=controls
     )
