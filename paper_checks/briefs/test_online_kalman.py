@@ -128,20 +128,22 @@ def test_likelihood(
     features = generator.standard_normal((steps, dim))
     outcomes = outcomes_of_drift(generator, features, gamma, c)
     dense = np.array([one_gaussian(features, outcomes, g, c) for g in gammas])
-    drifts = {
-        "model": c * (1 - gammas**2),
-        "drift of variance c": np.full(3, c),
-        "(1-γ)c": c * (1 - gammas),
-    }
-    runs = {}
-    for name, drift in drifts.items():
-        runs[name] = np.array(
-            [filtered(features, outcomes, c, *pair) for pair in zip(gammas, drift, strict=True)]
-        )
-    # Each step loses what the condition number of the covariance asks for, up to the squared
-    # outcomes in all.
-    ops = 10 * steps * dim * (1 + c * dim * steps)
-    trial.identity(runs.pop("model"), dense, ops=ops, control_processes=runs)
+
+    def filters(drifts):
+        pairs = zip(gammas, drifts, strict=True)
+        return np.array([filtered(features, outcomes, c, *pair) for pair in pairs])
+
+    trial.identity(
+        filters(c * (1 - gammas**2)),
+        dense,
+        # Each step loses what the condition number of the covariance asks for, up to the squared
+        # outcomes in all.
+        ops=10 * steps * dim * (1 + c * dim * steps),
+        control_processes={
+            "drift of variance c": filters(np.full(3, c)),
+            "drift of variance (1-γ)c": filters(c * (1 - gammas)),
+        },
+    )
 
 
 @predicted
@@ -187,7 +189,10 @@ def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
         settled_filter(gamma, c, noise, STEPS)[0],
         steady_variance(gamma, c, noise),
         ops=1000,
-        controls={"drift of variance c": steady_variance(0.0, c, noise)},
+        controls={
+            "drift of variance c": steady_variance(gamma, c / (1 - gamma**2), noise),
+            "drift of variance (1-γ)c": steady_variance(gamma, c / (1 + gamma), noise),
+        },
     )
 
 
