@@ -118,9 +118,8 @@ def free_directions_of_rows(weights, rotations, tokens):
 
     def rows(stack):
         queries, keys = np.einsum("nla,...kab->k...nlb", extended, stack)
-        turned_queries, turned_keys = (
-            np.einsum("lab,...nlb->...nla", rotations, x) for x in (queries, keys)
-        )
+        turned_queries = np.einsum("lab,...nlb->...nla", rotations, queries)
+        turned_keys = np.einsum("lab,...nlb->...nla", rotations, keys)
         logits = turned_queries @ turned_keys.swapaxes(-1, -2)
         shifted = logits - logits.real.max(axis=-1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

@@ -331,16 +331,22 @@ def test_gaussian_noise(
     maps = linear_layers(generator, dim)
     variances = np.append(1.0, generator.uniform(0.3, 3, 19))  # 1: attained
     laws = list(zip(generator.standard_normal((20, dim)), variances, strict=True))
-    before, after = (
-        np.array([[divergence(m, *law, 1, noise) for m in maps] for law in laws])
-        for noise in (0, added)
-    )
+
+    def divergences(noise):
+        return np.array([[divergence(m, *law, 1, noise) for m in maps] for law in laws])
+
+    before = divergences(0)
     share = kept_share(
         added / (added + np.array([np.linalg.norm(matrix, 2) ** 2 for matrix in maps]))
     )
-    draws = {"instances": "draws", "independent": 19, "ops": 500 * dim, "scale": 10 * dim}
     trial.bound(
-        after, share * before, **draws, controls={"correlation to the fourth": share**2 * before}
+        divergences(added),
+        share * before,
+        instances="draws",
+        independent=19,
+        ops=500 * dim,
+        scale=10 * dim,
+        controls={"correlation to the fourth": share**2 * before},
     )
 
 

@@ -313,17 +313,23 @@ def test_logistic(trial, samples: Samples, features: Features):
     )
     design, targets, w = regression(trial.generator(), samples, features)
     weights = w * np.geomspace(0.03, 3, 12)[:, None] / np.sqrt(np.mean((design @ w) ** 2))
-    floors = []
-    gaps = []
-    # So many samples come with both labels: no line separates. If all do, the bound is tight.
-    for repeated in (features, samples):
+
+    def floors_and_gaps(repeated):
+        """For each row of weights, if so many samples come with both labels: no line separates."""
         rows = np.vstack([design, design[:repeated]])
         labels = np.sign(np.append(targets, -targets[:repeated]))
-        floors.append(logistic_floor(rows.T @ rows / len(rows), log_slopes(rows, labels, weights)))
-        gaps.append(logistic_gaps(rows, labels, weights))
-    rivals = {"as if the Hessian were G/8 at most": 2 * np.array(floors)}
+        floors = logistic_floor(rows.T @ rows / len(rows), log_slopes(rows, labels, weights))
+        return floors, logistic_gaps(rows, labels, weights)
+
+    # If all samples come with both labels, the bound is tight near the minimum.
+    floors, gaps = np.swapaxes([floors_and_gaps(features), floors_and_gaps(samples)], 0, 1)
     trial.bound(
-        floors, gaps, instances="grid", ops=2 * samples, scale=1.0, control_processes=rivals
+        floors,
+        gaps,
+        instances="grid",
+        ops=2 * samples,
+        scale=1.0,
+        control_processes={"as if the Hessian were G/8 at most": 2 * floors},
     )
 
 

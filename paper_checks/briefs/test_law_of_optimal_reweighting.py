@@ -92,9 +92,14 @@ class Course:
 
 def drawn_course(generator, dims, examples):
     """A course with random curvatures, whose target lies off the centres."""
-    bases = [orthonormal(generator, dims) for _ in range(2)]
     curvatures = np.geomspace(0.1, 1, dims)
-    hessian, target = ((basis * curvatures) @ basis.T for basis in bases)
+
+    def turned():
+        basis = orthonormal(generator, dims)
+        return (basis * curvatures) @ basis.T
+
+    hessian = turned()
+    target = turned()
     centres = generator.normal(size=(examples, dims)) * 3
     centres -= 0.9 * centres.mean(axis=0)
     return Course(hessian, target, centres, generator.normal(size=dims) * 2, 0.5)

@@ -197,10 +197,11 @@ def negative_rows(generator, count, keys, draws):
 def positive_rows(queries, keys, mean, root, nodes=100):
     """Rows (n, n) of attention with features e^(ω·x - |x|²) of all frequencies of N(μ, Σ)."""
     draws, weights = gaussian_rule(root, nodes)
-    of_queries, of_keys = (
-        np.exp(x @ (draws + mean).T - np.sum(x**2, axis=1, keepdims=True)) for x in (queries, keys)
-    )
-    scores = (of_queries * weights) @ of_keys.T
+
+    def positive(tokens):
+        return np.exp(tokens @ (draws + mean).T - np.sum(tokens**2, axis=1, keepdims=True))
+
+    scores = (positive(queries) * weights) @ positive(keys).T
     return scores / scores.sum(axis=1, keepdims=True)
 
 

@@ -71,8 +71,11 @@ def entropies(logits, labels, shares):
 @predicted
 def mixed_entropies(logits, labels, shares):
     """The mixture of the cross entropies log Σ e^f - y . f at both labels."""
-    first, second = (logsumexp(logits, axis=1) - np.sum(one * logits, axis=1) for one in labels)
-    return shares * first + (1 - shares) * second
+
+    def entropy(targets):
+        return logsumexp(logits, axis=1) - np.sum(targets * logits, axis=1)
+
+    return shares * entropy(labels[0]) + (1 - shares) * entropy(labels[1])
 
 
 @observed
@@ -80,8 +83,12 @@ def lacking_square(logits, labels, shares):
     """The mixture of the squared losses at both labels, less that at the mixed label."""
     chances = softmax(logits, axis=1)
     mixture = shares[:, None] * labels[0] + (1 - shares[:, None]) * labels[1]
-    first, second, mixed = (np.sum((chances - y) ** 2, axis=1) for y in (*labels, mixture))
-    return shares * first + (1 - shares) * second - mixed
+
+    def squared_loss(targets):
+        return np.sum((chances - targets) ** 2, axis=1)
+
+    of_mixture = squared_loss(mixture)
+    return shares * squared_loss(labels[0]) + (1 - shares) * squared_loss(labels[1]) - of_mixture
 
 
 @predicted

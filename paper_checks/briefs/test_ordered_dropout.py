@@ -57,7 +57,8 @@ def instance(generator, size):
     """A (size, size + 1), S and its root, with singular values σ of A S^(1/2) each .7 of the one
     before.
     """
-    left, right = (np.linalg.qr(generator.normal(size=(n, size)))[0] for n in (size, size + 1))
+    left = np.linalg.qr(generator.normal(size=(size, size)))[0]
+    right = np.linalg.qr(generator.normal(size=(size + 1, size)))[0]
     turn = orthonormal(generator, size + 1)
     spread = np.linspace(0.5, 2, size + 1)
     root = (turn * spread) @ turn.T

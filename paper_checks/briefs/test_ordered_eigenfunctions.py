@@ -242,7 +242,8 @@ def local_threshold(k, psi):
     flat = [joint(k, psi + steps, alpha)[1].imag.reshape(psi.size, -1) / 1e-30 for alpha in (0, 1)]
     radial = np.concatenate([np.diag(entry) for entry in psi])
     tangent = np.linalg.svd(radial)[0][:, psi.shape[1] :]
-    free, unit = (tangent.T @ hessian @ tangent for hessian in flat)
+    free = tangent.T @ flat[0] @ tangent
+    unit = tangent.T @ flat[1] @ tangent
     return brentq(
         lambda alpha: np.linalg.eigvalsh(free + alpha * (unit - free))[-1], 0, 1e3, xtol=1e-13
     )

@@ -428,21 +428,23 @@ def test_guarantee(
     direction, and S_R that of the dropped ones.
     """
     generator = trial.generator("clouds")
-    losses = np.zeros(n_clouds)
-    bounds = np.zeros(n_clouds)
-    alone = np.zeros(n_clouds)
     # Outliers just below the cutoff that the filter ends with, and just strong enough to turn it.
     shifted = (norm.ppf(0.5 + 0.25 / (1 - share)) / norm.ppf(0.75)) ** 2
-    for index, nearness in enumerate(np.linspace(0.5, 1.1, n_clouds)):
+
+    def loss_and_bounds(nearness):
+        """The loss on one cloud, its bound, and the bound without outliers below the cutoff."""
         square = nearness * cutoff * shifted
         spike = 0.97 * share * square / (1 - share)
         points, n_bad = corrupted(generator, n_points, dim, share, spike, np.sqrt(square))
         good = np.arange(n_points) >= n_bad
         direction, kept, variance = filtered(points, cutoff)
         scatter = points[good].T @ points[good] / n_points
-        losses[index] = np.linalg.eigvalsh(scatter)[-1] - direction @ scatter @ direction
-        bounds[index] = certificate(points, good, kept, variance, cutoff)
-        alone[index] = bounds[index] - n_bad / n_points * cutoff * variance
+        loss = np.linalg.eigvalsh(scatter)[-1] - direction @ scatter @ direction
+        bound = certificate(points, good, kept, variance, cutoff)
+        return loss, bound, bound - n_bad / n_points * cutoff * variance
+
+    clouds = [loss_and_bounds(nearness) for nearness in np.linspace(0.5, 1.1, n_clouds)]
+    losses, bounds, alone = np.transpose(clouds)
     trial.bound(
         losses,
         bounds,
