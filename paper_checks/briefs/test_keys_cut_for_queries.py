@@ -44,7 +44,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
-from paper_checks.briefs.common import orthonormal
+from paper_checks.briefs.common import apart, orthonormal
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -405,13 +405,17 @@ def test_price_of_orthogonality__limit(
         both = two_moments(1 / size, turn)
         gains.append(best_line(*both) / best_pair(*both) / size)
     law = gain_of_unlike(turn)
+    rivals = {
+        "sin² φ/(4 e), φ for 2 φ": np.sin(turn) ** 2 / 4,
+        "sin² φ/e, as if the best pair cost e²": np.sin(turn) ** 2,
+    }
     trial.limit(
         np.array(gains),
         sizes,
         law,
         order=1,
         margin=0.01 * law,
-        controls={"sin² φ/e, as if the best pair cost e²": np.sin(turn) ** 2},
+        controls=apart(rivals, law, 0.03 * law),
     )
 
 
