@@ -62,7 +62,9 @@ Offset = Annotated[int, Interval(1, 4096, why="at offset 0 nothing is turned")]
 
 
 def angles_of(unlike, alike, half=0, still=0):
-    """The angles of so many planes: of their own, of 2 (written in several ways), π and 0."""
+    """The angles of planes: `unlike` of their own, `alike` of 2 (written in several ways), `half`
+    of π and `still` of 0.
+    """
     own = [0.9 / 3**f for f in range(unlike)]
     shared = [2.0, 2 * np.pi - 2.0, -2.0][:alike]
     return np.array([*own, *shared, *half * [np.pi], *still * [0.0]])
@@ -139,7 +141,7 @@ def error_of_all_units(change, rotated):
 
 @observed
 def errors_of_rotations(generator, count, rotated):
-    """The errors of all unit vectors over d for so many rotations of uniform law (count,)."""
+    """The errors of all unit vectors over d for `count` rotations of uniform law, (count,)."""
     normal = generator.normal(size=(count, *rotated.shape))
     bases, triangles = np.linalg.qr(normal)
     # Without the signs the law is that of Householder's reflections, not uniform.

@@ -45,8 +45,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
-from scipy.special import roots_hermitenorm, softmax
+from scipy.special import softmax
 
+from paper_checks.briefs.common import normal_nodes
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -66,16 +67,11 @@ SHAPES: dict[str, tuple[Any, Any]] = {
 
 
 def gaussian_rule(root, nodes):
-    """Points (N, dim) and weights (N,) that integrate against N(0, Σ), Σ = root rootᵀ (dim, dim):
-    Gauss and Hermite, so many nodes along each axis.
+    """Points (N, dim) and weights (N,) that integrate against N(0, Σ), Σ = root rootᵀ (dim, dim),
+    from `nodes` along each axis.
     """
-    places, weights = roots_hermitenorm(nodes)
-    dim = len(root)
-    grid = np.stack(np.meshgrid(*[places] * dim, indexing="ij"), axis=-1).reshape(-1, dim)
-    products = np.ones(1)
-    for _ in range(dim):
-        products = np.outer(products, weights / weights.sum()).ravel()
-    return grid @ root.T, products
+    places, weights = normal_nodes(nodes, len(root))
+    return places @ root.T, weights
 
 
 def pair_of_tokens(generator, dim, turn, spread):
@@ -89,7 +85,7 @@ def pair_of_tokens(generator, dim, turn, spread):
 
 
 def tokens_of_row(generator, count, dim, length):
-    """A query (dim,) of half this length, and so many keys (count, dim) of this length."""
+    """A query (dim,) of half this length, and `count` keys (count, dim) of this length."""
     drawn = generator.normal(size=(count + 1, dim))
     drawn *= length / np.linalg.norm(drawn, axis=1, keepdims=True)
     return drawn[0] / 2, drawn[1:]
@@ -181,8 +177,8 @@ def least_estimate(ratio):
 
 @observed
 def negative_rows(generator, count, keys, draws):
-    """Which of so many rows (count,) of a query 0 have a sum <= 0, with so many frequencies of
-    N(0, I).
+    """Which of `count` rows of a query 0 have a sum <= 0, (count,), each with `draws` frequencies
+    of N(0, I).
     """
     sums = []
     # All at once would not fit into memory.
@@ -536,8 +532,8 @@ def test_positive_is_softmax(
 
 
 def drawn_variances(generator, offset, mean, spread, pairs=500):
-    """The variances (2,) of mirrored and of independent pairs by drawn features in one dimension,
-    over so many estimates.
+    """The variances (2,) of mirrored and of independent pairs over `pairs` estimates by drawn
+    features in one dimension.
     """
     draws, others = spread * generator.normal(size=(2, pairs, 1))
     signs = generator.choice([-1, 1], size=(2, pairs, 1))

@@ -144,7 +144,7 @@ def best_nested_code(points, values, weights):
     later = np.cumsum(weights[::-1])[::-1]  # what token j explains counts for all later prefixes
 
     def splits(inside, parts):
-        """All ways to put a set, a number of bits, into at most so many parts."""
+        """All ways to put a set, a number of bits, into at most `parts` parts."""
         if parts == 1 or inside == 0:
             yield (inside,)
             return

@@ -176,7 +176,7 @@ def settled_filter(gamma, c, noise, steps):
     return variance, signal.lfilter([gamma * gain], [1, gamma * (gain - 1)], np.eye(1, steps)[0])
 
 
-SETTLED = [(0.9, 1.0, 0.5), (0.99, 1.0, 0.5)]
+SETTLED = [(0.9, 1.0, 0.5), (0.99, 1.0, 0.5), (0.5, 10.0, 0.1)]
 
 
 @claim(derived("the fixed point of the variance's recursion"), kind="identity", cases=SETTLED)
