@@ -39,7 +39,7 @@ Topic: decisions about people.
 """
 
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, product
 from math import floor, gcd, inf, log, sqrt
 from typing import Annotated, NamedTuple
 
@@ -208,16 +208,19 @@ def distinct_classifiers(bound):
 
 
 @observed
-def least_differences(n_points, n_coefficients, sparsity):
-    """The least positive difference of #errors + N C_0 |λ|_0 over all pairs of errors and terms,
-    and over pairs of which one is no worse in both, by listing them.
+def largest_price(n_points, bounds, sparsity, comparable=False):
+    """The largest C_1 for which N C_1 |λ|_1, |λ_j| <= Λ_j of `bounds`, nowhere exceeds a positive
+    difference of #errors + N C_0 |λ|_0 between pairs of errors and terms; all are listed. Of
+    comparable pairs one is no worse in both.
     """
-    pairs = np.indices((n_points + 1, n_coefficients + 1)).reshape(2, -1).T
+    pairs = np.indices((n_points + 1, len(bounds) + 1)).reshape(2, -1).T
     values = pairs @ np.array([1, n_points * sparsity])
-    no_worse = np.all(pairs <= pairs[:, None], axis=2)
     differences = np.subtract.outer(values, values)
-    kinds = (differences.ravel(), differences[no_worse])
-    return [min(difference for difference in kind if difference > 0) for kind in kinds]
+    if comparable:
+        differences = differences[np.all(pairs <= pairs[:, None], axis=2)]
+    least = min(difference for difference in differences.ravel() if difference > 0)
+    coefficients = product(*[range(-bound, bound + 1) for bound in bounds])
+    return least / (n_points * max(sum(map(abs, vector)) for vector in coefficients))
 
 
 @observed
@@ -304,10 +307,10 @@ def occam(n_classifiers, n_points, failure):
 
 
 SLIM = abstract(
-    "arXiv 1502.04269: SLIM scoring systems are built by using an integer programming problem that "
+    "SLIM scoring systems are built by using an integer programming problem that "
     "directly encodes measures of accuracy (the 0-1 loss) and sparsity (the l0-seminorm)"
 )
-COPRIME = abstract("arXiv 1502.04269: while restricting coefficients to coprime integers")
+COPRIME = abstract("while restricting coefficients to coprime integers")
 
 
 @claim(SLIM, kind="optimality", cases=[(64, 1024), (100, 2000), (8, 100)])
@@ -365,9 +368,8 @@ def test_big_m(
     points = one_feature(positive, most)
     penalty = Fraction(1, 1024)
     best = best_of_the_box(points, penalty, 0)[1]
-    errors, released = (
-        counts(points, solution(points, penalty, 0, rule=rule))[0] for rule in ("valid", "released")
-    )
+    errors = counts(points, solution(points, penalty, 0, rule="valid"))[0]
+    released = counts(points, solution(points, penalty, 0, rule="released"))[0]
     trial.identity(
         errors,
         counts(points, best[0])[0],
@@ -395,12 +397,15 @@ def test_c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, n_sets
         (counts(points, vectors[0])[0], int((vectors != 0).sum(axis=1).min()))
         for points, vectors in zip(sets, free, strict=True)
     ]
-    cheap, dear = (
-        [counts(points, solution(points, penalty, 0))[:2] for points in sets]
-        for penalty in (safe, Fraction(26, 10 * n_points))
-    )
+
+    def found(penalty):
+        return [counts(points, solution(points, penalty, 0))[:2] for points in sets]
+
+    dear = found(Fraction(26, 10 * n_points))
     trial.require(dear != exact, "settings must make terms at C_0 = 2.6/N cost some accuracy")
-    trial.identity(cheap, exact, ops=0, control_processes={"C_0 = 2.6/N": dear})
+    trial.identity(
+        found(safe), exact, ops=0, control_processes={"a term for two errors, C_0 = 2.6/N": dear}
+    )
 
 
 @claim(COPRIME, kind="optimality")
@@ -482,7 +487,12 @@ def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_se
     small = tie_breaking(n_points, penalty, [3, 3, 3]) * Fraction(99, 100)
     large = left(Fraction(1, n_points))
     trial.require(large != exact, "settings must make C_1 = 1/N decide more than ties")
-    trial.identity(left(small), exact, ops=0, control_processes={"C_1 = 1/N": large})
+    trial.identity(
+        left(small),
+        exact,
+        ops=0,
+        control_processes={"a unit of size for an error, C_1 = 1/N": large},
+    )
 
 
 @claim(
@@ -493,21 +503,47 @@ def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_se
 def test_gaps(
     trial, thousandths: AnyPenalty, n_coefficients: NCoefficients, n_points: NPoints = 10
 ):
-    """Scores of N points by P features have up to N errors and P terms. The least positive
-    difference of #errors + N C_0 #terms between two pairs of such numbers is the least positive |a
-    + N C_0 b| over whole |a| <= N and |b| <= P; if one pair is no worse in both numbers, it is
-    min(1, N C_0).
+    """Two scores of N points by P coefficients |λ_j| <= Λ_j may have up to N errors and P terms.
+    The largest C_1 for which N C_1 |λ|_1 nowhere exceeds a positive difference of their #errors + N
+    C_0 #terms is the least positive |a + N C_0 b| over whole |a| <= N and |b| <= P, divided by N Σ
+    Λ_j.
     """
     penalty = Fraction(thousandths, 1000)
     bounds = list(range(1, n_coefficients + 1))
-    largest = n_points * sum(bounds)  # of N |λ|_1
-    gaps = least_differences(n_points, n_coefficients, penalty)
-    exact = [rule(n_points, penalty, bounds) for rule in (tie_breaking, pareto)]
+    law = tie_breaking(n_points, penalty, bounds)
     trial.identity(
-        [gap / largest for gap in gaps],
-        exact,
+        [largest_price(n_points, bounds, penalty)],
+        [law],
         ops=0,
-        controls={"max_j Λ_j for Σ_j Λ_j": [rule * sum(bounds) / max(bounds) for rule in exact]},
+        controls={"max_j Λ_j for Σ_j Λ_j": [law * sum(bounds) / max(bounds)]},
+    )
+
+
+@claim(
+    derived("by listing all comparable pairs of errors and terms"),
+    kind="identity",
+    cases=[(thousandths, 3) for thousandths in (95, 210, 530)],
+)
+def test_gaps__comparable(
+    trial, thousandths: AnyPenalty, n_coefficients: NCoefficients, n_points: NPoints = 10
+):
+    """Of two scores of N points by coefficients |λ_j| <= Λ_j one has no more errors and no more
+    terms than the other. The largest C_1 for which N C_1 |λ|_1 nowhere exceeds a positive
+    difference of their #errors + N C_0 #terms is min(1/N, C_0)/Σ Λ_j.
+    """
+    penalty = Fraction(thousandths, 1000)
+    bounds = list(range(1, n_coefficients + 1))
+    law = pareto(n_points, penalty, bounds)
+    theories = {
+        "max_j Λ_j for Σ_j Λ_j": law * sum(bounds) / max(bounds),
+        "as of any two scores": tie_breaking(n_points, penalty, bounds),
+        "C_0/Σ_j Λ_j": penalty / sum(bounds),
+    }
+    trial.identity(
+        [largest_price(n_points, bounds, penalty, comparable=True)],
+        [law],
+        ops=0,
+        controls={name: [theory] for name, theory in theories.items() if theory != law},
     )
 
 
@@ -558,10 +594,7 @@ def world_of_places(generator, bound):
 
 
 @claim(
-    derived(
-        "Hoeffding's inequality and the union bound, as recalled of Ustun & Rudin 2016 (arXiv "
-        "1502.04269)"
-    ),
+    derived("Hoeffding's inequality and the union bound, as recalled of Ustun & Rudin 2016"),
     kind="bound",
     not_tight="Hoeffding's inequality and a union over classifiers: best known ratio .68, two "
     "points and two classifiers",
@@ -672,7 +705,7 @@ def test_reduction(
         np.array([float(attained) for _, attained, *_ in sets]),
         error=1e-6,
         margin=1e-3,
-        control_processes={"a point that is settled wrongly": contrary},
+        control_processes={"a point that every optimum errs on, asked to be right": contrary},
     )
 
 

@@ -22,8 +22,9 @@ crossovers and trained models. This page studies counts, signs and focus.
 Abstract:
 
 - Statement 1: Taylor softmax has all interactions of tokens in linear time and space. Holds:
-  two_forms, costs.
-- Statement 2: the lengths from which it pays are known analytically. Holds: crossovers.
+  two_forms, costs, costs-linear.
+- Statement 2: the lengths from which it pays are known analytically. Holds: crossovers,
+  crossovers-memory.
 - Statement 3: accuracy does not suffer. In part: focus_cap, parity. No model is trained; one weight
   cannot exceed a cap that softmax exceeds.
 
@@ -46,6 +47,7 @@ Tokens = Annotated[
     int, Interval(2, 256, why="one token has all weight; beyond, dense forms take long")
 ]
 Width = Annotated[int, Interval(1, 24, why="beyond, the d² columns of a product of rows take long")]
+CROSSOVERS = abstract("analytically determine the crossover points")
 Order = Annotated[int, Interval(1, 12, why="the roots of longer polynomials lose digits")]
 
 
@@ -101,6 +103,15 @@ def cost(form, tokens, width):
 
 
 @observed
+def found_crossovers(width):
+    """N at which the operations, and the entries, of both forms are equal, (2,): the difference of
+    both costs is a parabola in N, here through three of its points.
+    """
+    excess = [cost(direct, n, width) - cost(linear, n, width) for n in (10, 20, 30)]
+    return [10 * max(np.roots(parabola)) for parabola in np.polyfit([1, 2, 3], excess, 2).T]
+
+
+@observed
 def largest_weight(others, temperature, generator):
     """The largest weight that one of the tokens can get, by search over all scores in [-τ, τ] from
     several starts.
@@ -113,9 +124,8 @@ def largest_weight(others, temperature, generator):
         return np.log(values.sum() / values[0]), gradient
 
     starts = generator.uniform(-temperature, temperature, (4, others + 1))
-    starts[1:, 0] = np.abs(
-        starts[1:, 0]
-    )  # below -1 the weight rises to the left, to another maximum
+    # Below -1 the weight rises to the left, to another maximum.
+    starts[1:, 0] = np.abs(starts[1:, 0])
     options = {
         "bounds": [(-temperature, temperature)] * (others + 1),
         "options": {"ftol": 1e-15, "gtol": 1e-12},
@@ -203,34 +213,63 @@ def test_two_forms(trial, tokens: Tokens, width: Width):
 
 @claim(derived("by counting"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
 def test_costs(trial, width: Width, tokens: Tokens):
-    """Attention with weights 1 + s + s²/2 takes 4N²d + 6N² operations and dN + 2N² entries of
-    memory for N tokens of width d by all N² scores s, and N (4d³ + 10d² + 9d + 4) and d²(d + 1) +
-    N(d + 1)² + dN by its linear form.
+    """Attention of N tokens of width d with the weights 1 + s + s²/2 of all N² scores s takes 4N²d
+    + 6N² operations and dN + 2N² entries of memory.
     """
-    alone = np.array([[6 * tokens**2, 0], [0, width * tokens]])
+    operations, entries = costs(tokens, width)[0]
     trial.identity(
-        [cost(form, tokens, width) for form in (direct, linear)],
-        costs(tokens, width),
+        cost(direct, tokens, width),
+        [operations, entries],
         ops=0,
-        controls={"the polynomial is free": np.array(costs(tokens, width)) - alone},
+        controls={
+            "the polynomial and the division are free": [operations - 6 * tokens**2, entries],
+            "one matrix of weights": [operations, entries - tokens**2],
+        },
     )
 
 
-@claim(abstract("analytically determine the crossover points"), kind="identity", cases=[8, 16, 1])
+@claim(derived("by counting"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
+def test_costs__linear(trial, width: Width, tokens: Tokens):
+    """Attention of N tokens of width d with weights 1 + s + s²/2 of scores s takes N (4d³ + 10d² +
+    9d + 4) operations and d²(d + 1) + N(d + 1)² + dN entries of memory by its linear form.
+    """
+    operations, entries = costs(tokens, width)[1]
+    trial.identity(
+        cost(linear, tokens, width),
+        [operations, entries],
+        ops=0,
+        controls={
+            "leading order, 4 N d³": [4 * tokens * width**3, entries],
+            "the moments alone, d² (d + 1)": [operations, width**2 * (width + 1)],
+        },
+    )
+
+
+@claim(CROSSOVERS, kind="identity", cases=[8, 16, 1])
 def test_crossovers(trial, width: Width):
     """Attention of width d with weights 1 + s + s²/2 needs fewer operations in its linear form than
-    by all scores s from d² + d + 3/4 - 1/(8d + 12) tokens on, and fewer entries of memory from
-    ((d+1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4 on.
+    by all scores s from d² + d + 3/4 - 1/(8d + 12) tokens on.
     """
-    # The difference of both costs is a parabola in N, here through three of its points.
-    excess = [cost(direct, n, width) - cost(linear, n, width) for n in (10, 20, 30)]
-    crossings = [10 * max(np.roots(parabola)) for parabola in np.polyfit([1, 2, 3], excess, 2).T]
     trial.identity(
-        crossings,
-        crossovers(width),
+        found_crossovers(width)[0],
+        crossovers(width)[0],
         ops=64,
         scale=10.0 * width**2,
-        controls={"leading order, d² and d²/2": [width**2, width**2 / 2]},
+        controls={"leading order, d²": width**2},
+    )
+
+
+@claim(CROSSOVERS, kind="identity", cases=[8, 16, 1])
+def test_crossovers__memory(trial, width: Width):
+    """Attention of width d with weights 1 + s + s²/2 needs fewer entries of memory in its linear
+    form than by all scores s from ((d + 1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4 tokens on.
+    """
+    trial.identity(
+        found_crossovers(width)[1],
+        crossovers(width)[1],
+        ops=64,
+        scale=10.0 * width**2,
+        controls={"leading order, d²/2": width**2 / 2},
     )
 
 
@@ -239,11 +278,13 @@ def test_parity(trial, order: Order):
     """The Taylor polynomial Σ_{j<=m} s^j/j! of exp has one real root if m is odd, and none if m is
     even.
     """
+    law = real_roots(order)
+    theories = {"none, as exp has": 0, "all m roots are real": order}
     trial.identity(
         horner(order, 0.0)[1],
-        real_roots(order),
+        law,
         ops=0,
-        controls={"odd orders are positive, too": 1 - order % 2},
+        controls={name: theory for name, theory in theories.items() if theory != law},
     )
 
 
