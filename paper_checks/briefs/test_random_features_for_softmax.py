@@ -236,9 +236,8 @@ def test_small_kernels(
 
 @claim(derived("from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_crossover(trial, radius: Radius):
-    """For |q| = |k| = r and u = q·k positive random features of e^u have a smaller variance than
-    cosines if and only if u < u*(r), where u*(r) < 0 and ½ e^{-4u*} (1 - e^{-2(r² - u*)})² = 1 -
-    e^{-2(r² + u*)}.
+    """For |q| = |k| = r and u = q·k positive random features of e^u and cosines have the same
+    variance at u = u*(r) < 0, where ½ e^{-4u*} (1 - e^{-2(r² - u*)})² = 1 - e^{-2(r² + u*)}.
     """
     crossing = meeting(variances, radius)
     controls = {"wherever SM < 1": 0.0}
@@ -249,8 +248,9 @@ def test_crossover(trial, radius: Radius):
 
 @claim(derived("from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_at_right_angles(trial, radius: Radius):
-    """For |q| = |k| = r and q ⊥ k the variance of the trigonometric feature of e^{q·k} is ½ (1 -
-    e^{-2r²}) times that of the positive one.
+    """Let w be standard normal. For |q| = |k| = r and q ⊥ k the trigonometric feature e^{r²}
+    cos(w·(q - k)) of e^{q·k} has ½ (1 - e^{-2r²}) times the variance of the positive one,
+    e^{w·(q+k) - r²}.
     """
     spread = pair(radius, radius, np.pi / 2)
     measured = quadrature(*spread)
@@ -275,9 +275,10 @@ def test_orthogonal_gain(
     ],
     s: Spread,
 ):
-    """Let c = (|q|² + |k|²)/2 and s = |q + k|². The mean of m <= d positive features e^{w·(q+k) -
-    c} with orthogonal directions w in d dimensions has, times m, a variance that is less by e^{-2c}
-    (m - 1) (e^s - ₁F₁(d; d/2; s/2)) than that with independent ones.
+    """Let c = (|q|² + |k|²)/2 and s = |q + k|². Two positive features e^{w·(q+k) - c} with
+    orthogonal directions w in d dimensions have the covariance -e^{-2c} (e^s - ₁F₁(d; d/2; s/2)).
+    So the mean of m <= d of them has a variance that is less by (1 - 1/m) e^{-2c} (e^s - ₁F₁(d;
+    d/2; s/2)) than that of independent ones.
     """
     trial.identity(
         np.exp(s) - paired_moment(dimensions, s),
@@ -333,9 +334,10 @@ def test_rarely_above(trial, angle: Angle, s: Spread):
 
 @claim(derived("boxes of r and of the cosine, each enclosed"), kind="bound")
 def test_crossover__everywhere(trial):
-    """For |q| = |k| = r and q·k = w r² >= 0 the trigonometric feature of e^{q·k} has at most half
-    the variance of the positive one, e^{2r²} (1 - e^{-2r²(1 - w)})² <= e^{2wr²} (e^{2r²(1 + w)} -
-    1), for all r in [.1, 2] and w in [0, 1].
+    """Let w be standard normal. For |q| = |k| = r and the cosine c >= 0 of their angle the
+    trigonometric feature e^{r²} cos(w·(q - k)) of e^{q·k} has at most half the variance of the
+    positive one, e^{w·(q+k) - r²}: e^{2r²} (1 - e^{-2r²(1 - c)})² <= e^{2cr²} (e^{2r²(1 + c)} - 1),
+    for all r in [.1, 2] and c in [0, 1].
     """
 
     def positive(radius, cosine):
@@ -353,9 +355,12 @@ def test_crossover__everywhere(trial):
         lambda radius, cosine: positive(radius, cosine) / 2,
         {"radius": (0.1, 2), "cosine": (0, 1)},
         controls={
-            "½ (1 - e^{-4}) of it, as for r = √2 and w = 0": lambda radius, cosine: (
+            "a quarter, as if sine and cosine were two draws": lambda radius, cosine: (
+                positive(radius, cosine) / 4
+            ),
+            "the share at right angles for r² = 2, ½ (1 - e^{-4})": lambda radius, cosine: (
                 -np.expm1(-4) / 2 * positive(radius, cosine)
-            )
+            ),
         },
         same_as=(lambda r, w: on_page(r, w)[1], lambda r, w: on_page(r, w)[0] / 2),
     )
