@@ -46,7 +46,7 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 from scipy.optimize import brentq
 
 from paper_checks.briefs.common import gradient, orthonormal
-from theory_on_trial import abstract, claim, code, derived, observed, predicted
+from theory_on_trial import claim, code, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -330,7 +330,7 @@ def test_law_kept(
 
 
 @claim(
-    abstract("degraded performance"),
+    derived("∇·(p J ∇log p) = 0 for every density p in the plane"),
     kind="identity",
     cases=[(2, 0.5), (3, 2.0)],
 )
@@ -347,14 +347,14 @@ def test_law_kept__any_law(
     generator = trial.generator("mixture")
     centres = generator.normal(size=(modes, 2))
     waves = generator.normal(size=(8, 2)) / 2
-    sheared = mean_along_tests(centres, waves, turn * np.abs(TURN))
+    stretched = mean_along_tests(centres, waves, turn * np.abs(TURN))
     trial.value(
         mean_along_tests(centres, waves, turn * TURN),
         mean_of_tangents(len(waves)),
         error=1e-9,
         margin=1e-7,
         scale=turn,
-        control_processes={"a shear in place of a turn": sheared},
+        control_processes={"a stretch in place of a turn": stretched},
     )
 
 
@@ -414,7 +414,7 @@ def test_rate__in_the_plane(trial, first: Stiffness, ratio: Ratio, turn: Rotatio
         margin=1e-4 * second,
         controls={
             "without rotation": first,
-            "slowed by 1 + a²": first * (1 + turn**2),
+            "sped up by 1 + a²": first * (1 + turn**2),
         },
     )
 
@@ -432,9 +432,9 @@ def test_repair(
         float, Interval(0.2, 0.95, why="of the rotation at which the repaired score has no law")
     ],
 ):
-    """The score −(I − a J) K x of N(0, K⁻¹) in the plane, J a quarter turn and K = diag(k_1, k_2),
-    gets the symmetric part of its Jacobian, where descent on ½ |J − Jᵀ|² ends. Langevin's equation
-    then samples a law at the KL divergence −½ log(1 − a² (k_1 − k_2)²/(4 k_1 k_2)) from N(0, K⁻¹).
+    """Descent on ½ |M − Mᵀ|² turns the Jacobian M of the score −(I − a J) K x of N(0, K⁻¹) in the
+    plane, J a quarter turn and K = diag(k_1, k_2), into its symmetric part. Langevin's equation
+    then samples a law C with KL(N(0, K⁻¹) ‖ C) = −½ log(1 − a² (k_1 − k_2)²/(4 k_1 k_2)).
     """
     second = ratio * first
     turn = share * largest_repairable(first, second)
@@ -481,7 +481,7 @@ def test_repair__no_law(trial, first: Stiffness, ratio: Ratio):
         margin=1e-5 * threshold,
         controls={
             "where mixing is best": abs(first - second) / (2 * np.sqrt(first * second)),
-            "2 √(k_1/k_2)": 2 * np.sqrt(first / second),
+            "for k_2 far above k_1, 2 √(k_1/k_2)": 2 * np.sqrt(first / second),
         },
     )
 

@@ -46,7 +46,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -298,7 +298,7 @@ def share_told(common, first, second):
 
 
 @claim(
-    abstract("all 28 orbit adjacency matrices"),
+    derived("a walk of three steps returns on its way, or is a path"),
     kind="identity",
     cases=[(7, 0.5), (9, 0.35), (5, 0.0)],
 )
@@ -400,7 +400,7 @@ def test_only_q_sees_it(
     mean = np.where(joined == 1, inner[joined == 1].mean(), inner[joined == 0].mean())
     theories = {
         "the plain walk": third_step(numbers, nodes, joined, inner, 1, 1),
-        "blind to e: its mean": third_step(numbers, nodes, joined, mean, p, q),
+        "blind to e, its mean for e": third_step(numbers, nodes, joined, mean, p, q),
     }
     controls = {
         name: value for name, value in theories.items() if np.max(np.abs(value / law - 1)) > 1e-4
