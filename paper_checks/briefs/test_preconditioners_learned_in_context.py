@@ -240,7 +240,8 @@ def shrinkage(covariance):
 @predicted
 def wishart_moments(dim, examples):
     """E tr G^k for k = 0 … 4, x_i ~ N(0, I)."""
-    n, d = examples, dim
+    n = examples
+    d = dim
     third = n**2 + d**2 + 3 * n * d + 3 * n + 3 * d + 4
     fourth = n**3 + d**3 + 6 * n * d * (n + d) + 6 * n**2 + 6 * d**2 + 17 * n * d
     fourth = fourth + 21 * (n + d) + 20
@@ -297,9 +298,10 @@ def drawn_law(trial, dim, examples, noise):
     cases=[(6, 3, 3), (1, 2, 1), (20, 5, 6)],
 )
 def test_layers(trial, examples: Examples, dim: Side, layers: Layers):
-    """L layers with P_l = diag(0, 1) and Q_l = -diag(A_l, 0) predict w_Lᵀx after the steps
-    w ← w - A_lᵀ Xᵀ(X w - Y)/N of preconditioned gradient descent from 0, X and Y being the examples
-    and their labels.
+    """Tokens Z are N examples (x_i, y_i) and a query (x, 0), which M leaves out of sums. L layers Z
+    + P_l Z M Zᵀ Q_l Z/N with P_l = diag(0, 1) and Q_l = -diag(A_l, 0) predict w_Lᵀx, where w_L is
+    what the steps w ← w - A_lᵀ Xᵀ(X w - Y)/N of preconditioned gradient descent reach from 0, X and
+    Y being the examples and their labels.
     """
     generator = trial.generator("prompt")
     inputs = generator.normal(size=(examples, dim))
@@ -309,8 +311,8 @@ def test_layers(trial, examples: Examples, dim: Side, layers: Layers):
     growth = np.prod([1 + np.linalg.norm(block, 2) * largest for block in blocks])
     law = descent(inputs, labels, blocks)
     theories = {
-        "A for its transpose": descent(inputs, labels, blocks.mT),
-        "in reverse order": descent(inputs, labels, blocks[::-1]),
+        "A_l for its transpose": descent(inputs, labels, blocks.mT),
+        "the last layer's step first": descent(inputs, labels, blocks[::-1]),
         "Λ^-1 for A": descent(inputs, labels, 0 * blocks + np.eye(dim)),
     }
     trial.identity(
@@ -327,9 +329,10 @@ LAWS = [(1, 0.5, 2), (2, 0.5, 2), (10, 0.0, 3)]
 
 @claim(derived("by completing the square in A"), kind="optimality", cases=LAWS)
 def test_optimum(trial, examples: Examples, noise: Noise, dim: FewSides):
-    """Of all layers with P = diag(0, 1) and Q = -diag(A, 0) the best has
-    A = Σ [(1 + 1/N) Λ Σ + (tr(Λ Σ) + σ²)/N I]^-1, for inputs of covariance Λ, weights of covariance
-    Σ, noise of variance σ² and N examples.
+    """Tokens Z are N examples (x_i, y_i) and a query (x, 0), which M leaves out of sums. Inputs
+    have the covariance Λ, weights the covariance Σ, and noise the variance σ². Of all layers Z + P
+    Z M Zᵀ Q Z/N with P = diag(0, 1) and Q = -diag(A, 0) the one with A = Σ [(1 + 1/N) Λ Σ + (tr(Λ
+    Σ) + σ²)/N I]^-1 has the least mean squared error.
     """
     prompts = drawn_law(trial, dim, examples, noise)
     law = preconditioner(prompts)
@@ -351,14 +354,19 @@ def test_optimum(trial, examples: Examples, noise: Noise, dim: FewSides):
 
 
 @claim(
-    abstract("the global minimum of the training objective implements a single iteration"),
+    abstract(
+        "for a single attention layer, we prove the global minimum of the training objective "
+        "implements a single iteration of preconditioned gradient descent"
+    ),
     kind="optimality",
     cases=LAWS,
 )
 def test_global_minimum(trial, examples: Examples, noise: Noise, dim: FewSides):
-    """No layer Z + P Z M Zᵀ Q Z/N, whatever all entries of P and Q are, has a smaller loss than a
-    step of gradient descent preconditioned by A = Σ [(1 + 1/N) Λ Σ + (tr(Λ Σ) + σ²)/N I]^-1: Σ_i
-    s_i (s_i + v)/((N + 1) s_i + v) over the eigenvalues s_i of Λ Σ, with v = Σ_i s_i + σ².
+    """Tokens Z are N examples (x_i, y_i) and a query (x, 0), which M leaves out of sums. No layer Z
+    + P Z M Zᵀ Q Z/N, whatever all entries of P and Q are, has a smaller mean squared error than a
+    step of gradient descent preconditioned by A = Σ [(1 + 1/N) Λ Σ + (tr(Λ Σ) + σ²)/N I]^-1. Its
+    error is Σ_i s_i (s_i + v)/((N + 1) s_i + v) over the eigenvalues s_i of Λ Σ, with v = Σ_i s_i +
+    σ².
     """
     prompts = drawn_law(trial, dim, examples, noise)
     law = least_loss(prompts)
@@ -385,8 +393,9 @@ def test_global_minimum(trial, examples: Examples, noise: Noise, dim: FewSides):
     cases=[2, 1, 3],
 )
 def test_few_examples(trial, dim: FewSides):
-    """The block A of the best layer for N examples without noise, Σ = I, tends to Λ^-1, and
-    N (Λ^-1 - A) to Λ^-1 + tr(Λ) Λ^-2.
+    """A step of gradient descent that is preconditioned by A predicts best for N examples without
+    noise, with inputs of covariance Λ and weights of covariance I. Then N (Λ^-1 - A) tends to Λ^-1
+    + tr(Λ) Λ^-2, and A to Λ^-1, as N grows.
     """
     covariance = drawn_covariance(trial, dim, "inputs")
     inverse = np.linalg.inv(covariance)
@@ -428,9 +437,10 @@ LAYERED = [(2, 2, 1.0), (1, 3, 0.7), (2, 1, 1.5)]
     cases=LAYERED,
 )
 def test_gradient_of_layers(trial, layers: FewLayers, examples: FewExamples, size: Size):
-    """For Σ = Λ^-1 without noise, P_l = diag(0, 1) and A_l = a_l Λ^-1, the gradient of the loss in
-    A_l is g_l Λ, where d g_l is the derivative of E tr Π_l (I - a_l G/N)² in a_l for inputs of
-    covariance I.
+    """Linear attention has L layers with P_l = diag(0, 1) and Q_l = -diag(A_l, 0). For inputs of
+    covariance Λ and weights of covariance Λ^-1 in d dimensions, without noise and at A_l = a_l
+    Λ^-1, the gradient of the loss in A_l is g_l Λ. Here d g_l is the derivative in a_l of E tr Π_l
+    (I - a_l G/N)² with G = Σ x_i x_iᵀ over N inputs of covariance I.
     """
     dim = 2
     covariance = drawn_covariance(trial, dim, "inputs")
@@ -440,7 +450,7 @@ def test_gradient_of_layers(trial, layers: FewLayers, examples: FewExamples, siz
     law = blocks_of(slopes_of_sizes(sizes, dim, examples), covariance) / dim
     theories = {
         "g_l I": blocks_of(slopes_of_sizes(sizes, dim, examples), np.eye(dim)) / dim,
-        "without d": dim * law,
+        "g_l without the division by d": dim * law,
         "of a fixed G = N I": blocks_of(
             -2 * np.prod(1 - sizes) ** 2 / (1 - sizes + 1e-9) + 0 * sizes, covariance
         ),
@@ -455,9 +465,10 @@ def test_gradient_of_layers(trial, layers: FewLayers, examples: FewExamples, siz
     cases=[(2, 2), (1, 3), (2, 3)],
 )
 def test_critical_points(trial, layers: FewLayers, examples: FewExamples):
-    """For Σ = Λ^-1 without noise and P_l = diag(0, 1) there are a_l for which the gradient of the
-    loss in all entries of all A_l vanishes at A_l = a_l Λ^-1: those where the derivatives of E tr
-    Π_l (I - a_l G/N)² vanish for inputs of covariance I.
+    """Linear attention has L layers with P_l = diag(0, 1) and Q_l = -diag(A_l, 0). For inputs of
+    covariance Λ and weights of covariance Λ^-1 without noise, the gradient of the loss in all
+    entries of all A_l vanishes at A_l = a_l Λ^-1 where the derivatives of E tr Π_l (I - a_l G/N)²
+    in a_l vanish, with G = Σ x_i x_iᵀ over N inputs of covariance I.
     """
     dim = 2
     covariance = drawn_covariance(trial, dim, "inputs")
@@ -491,9 +502,10 @@ def test_contracting_layers(
     examples: Annotated[int, Interval(1, 2, why="N; nine nodes for each normal number")],
     size: Size,
 ):
-    """For Σ = Λ^-1 without noise, and two layers with P_l = diag(b_l I, 1) and A_l = a_l Λ^-1, the
-    gradient of the loss is a multiple of Λ in A_l, and of I in B_l: where the loss is critical in
-    all a_l and b_l, it is so in all entries.
+    """Linear attention has two layers with P_l = diag(b_l I, 1) and Q_l = -diag(A_l, 0). For inputs
+    of covariance Λ and weights of covariance Λ^-1 without noise, at A_l = a_l Λ^-1 the gradient of
+    the loss is a multiple of Λ in A_l, and of I in the block B_l = b_l I of P_l: where the loss is
+    critical in all a_l and b_l, it is so in all entries.
     """
     dim = 2
     covariance = drawn_covariance(trial, dim, "inputs")
@@ -539,9 +551,10 @@ def test_learned(
     examples: Annotated[int, Interval(1, 2, why="N; five nodes for each number, at each step")],
     scale: Annotated[float, Interval(0.05, 0.5, why="of the start; large ones diverge")],
 ):
-    """For Σ = Λ^-1 without noise, training of both blocks of two layers with P_l = diag(0, 1) on
-    the expected loss ends, from most random starts, with A_l within 1 % of a_l Λ^-1, where a_1 and
-    a_2 minimise E tr Π_l (I - a_l G/N)² for inputs of covariance I.
+    """Linear attention has two layers with P_l = diag(0, 1) and Q_l = -diag(A_l, 0). For inputs of
+    covariance Λ and weights of covariance Λ^-1 without noise, training of both A_l on the expected
+    loss ends, from most random starts, with A_l within 1 % of a_l Λ^-1, where a_1 and a_2 minimise
+    E tr Π_l (I - a_l G/N)² with G = Σ x_i x_iᵀ over N inputs of covariance I.
     """
     dim = 2
     covariance = drawn_covariance(trial, dim, "inputs")

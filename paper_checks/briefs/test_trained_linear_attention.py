@@ -345,8 +345,11 @@ def shrunk_factor(shape):
 
 @claim(paper(f"{PAPER}, theorem 4.1"), kind="limit", cases=[(5, 0.3), (1, 0.1), (40, 0.6)])
 def test_flow(trial, training: Training, scale: Start):
-    """From a balanced start, gradient flow on all entries ends at u = [tr Γ^-2]^¼ and
-    U = [tr Γ^-2]^(-¼) Γ^-1, with all other entries 0.
+    """A layer of linear attention answers a query x by ŷ = u Σ y_i x_iᵀ U x/N and terms of other
+    entries. It is trained on N examples with inputs x_i of covariance Λ and labels y_i = wᵀx_i, w ~
+    N(0, I). Gradient flow on all entries from u = σ, U = σ Θ Θᵀ, |Θ Θᵀ| = 1, and zeros, with σ² √d
+    times the largest eigenvalue of Γ below 2, ends at u = [tr Γ^-2]^¼, U = [tr Γ^-2]^(-¼) Γ^-1, and
+    zeros, where Γ = (1 + 1/N) Λ + tr(Λ)/N I.
     """
     covariance = drawn_covariance(trial)
     exact = gamma(covariance, training)
@@ -365,7 +368,7 @@ def test_flow(trial, training: Training, scale: Start):
         controls={
             "Λ^-1 for Γ^-1": limit_of_flow(np.linalg.inv(covariance)),
             "Γ without the trace": limit_of_flow(np.linalg.inv((1 + 1 / training) * covariance)),
-            "norms exchanged": layer_of(1 / norm, norm * inverse),
+            "u = [tr Γ^-2]^(-¼)": layer_of(1 / norm, norm * inverse),
         },
         control_processes={
             "another balance at the start": flow_end(loss, drawn_start(trial, scale, 2.0))[0],
@@ -391,9 +394,10 @@ Covariances = Annotated[int, Interval(1, 4, why="k; all are summed over; one is 
     cases=[(5, 1), (1, 2), (20, 4)],
 )
 def test_global_minimum(trial, training: Training, count: Covariances):
-    """Gradient flow from a balanced start ends at the least L of all weights,
-    E [tr(Λ A Γ Λ A) - 2 tr(Λ A Λ) + tr Λ]/2 at A = (E Γ Λ²)^-1 E Λ², where each prompt has one of k
-    diagonal covariances: A = Γ^-1 for k = 1.
+    """A layer of linear attention with the weights u and U is trained on prompts of N examples of
+    linear regression, each with one of k diagonal covariances Λ of its inputs. Gradient flow from a
+    small u = |U| with U = Θ Θᵀ ends at the least loss of all weights, E [tr(Λ A Γ Λ A) - 2 tr(Λ A
+    Λ) + tr Λ]/2 at A = (E Γ Λ²)^-1 E Λ², with Γ = (1 + 1/N) Λ + tr(Λ)/N I.
     """
     covariances, chances = drawn_diagonals(trial, count)
     loss = expected_loss(covariances, training, chances)
@@ -425,10 +429,11 @@ def test_global_minimum(trial, training: Training, count: Covariances):
 def test_rate(
     trial, dim: Annotated[int, Interval(1, 3, why="d; the nodes are 12^d")], training: Training
 ):
-    """Near its limit the flow of u and U decays at the least positive eigenvalue of the Hessian in
-    these entries: the least of u² λ_i λ_j γ_j, i ≠ j, and of the eigenvalues of
-    (u² I + s sᵀ) diag(λ_i² γ_i), where λ and γ are the eigenvalues of Λ and Γ, u² = |Γ^-1| and
-    s_i = 1/(u γ_i).
+    """A layer of linear attention with the weights u and U is trained on prompts of N examples with
+    inputs of covariance Λ. Near its limit, where u U = Γ^-1 and Γ = (1 + 1/N) Λ + tr(Λ)/N I, the
+    least positive eigenvalue of the Hessian of the loss in u and U is the least of u² λ_i λ_j γ_j,
+    i ≠ j, and of the eigenvalues of (u² I + s sᵀ) diag(λ_i² γ_i), with the eigenvalues λ of Λ and γ
+    of Γ, u² = |Γ^-1| and s_i = 1/(u γ_i).
     """
     covariance = drawn_covariance(trial, dim)
     loss = expected_loss([covariance], training)
@@ -458,8 +463,9 @@ def test_rate(
 def test_adam(
     trial, training: Annotated[int, Interval(4, 12, why="N; of fewer, batches scatter more")]
 ):
-    """If Adam trains a layer on drawn prompts, the products of the entries of p and K come within
-    4 % of those of the limit of gradient flow, in norm.
+    """If Adam trains a layer of linear attention on drawn prompts of N examples with inputs of
+    covariance Λ, the products of its weights come within 4 % of those of the limit of gradient
+    flow, in norm.
     """
     covariance = np.diag([0.5, 1.5])
     exact = gamma(covariance, training)
@@ -491,9 +497,10 @@ def test_adam(
 def test_risk(
     trial, label: Literal["linear", "cubic", "mixed"], training: Training, test: FewExamples
 ):
-    """For M examples of any labels the risk E (ŷ - y)² of the trained layer is that of the best
-    linear predictor, plus tr(Σ Γ^-2 Λ)/M, plus aᵀ (Λ + tr(Λ) I)² Γ^-2 Λ a/N², where a = Λ^-1 E[x y]
-    and Σ = Cov(x y).
+    """Linear attention that was trained on prompts of N examples, with inputs of covariance Λ,
+    answers a query x by ŷ = Σ y_i x_iᵀ Γ^-1 x/M for M examples (x_i, y_i), with Γ = (1 + 1/N) Λ +
+    tr(Λ)/N I. For any labels y its risk E (ŷ - y)² is that of the best linear predictor, plus tr(Σ
+    Γ^-2 Λ)/M, plus aᵀ (Λ + tr(Λ) I)² Γ^-2 Λ a/N², where a = Λ^-1 E[x y] and Σ = Cov(x y).
     """
     covariance = drawn_covariance(trial)
     normals, chances = normal_nodes(5, 2 * test + 2)
@@ -506,7 +513,7 @@ def test_risk(
     theories = {
         "the best linear predictor": terms[0],
         "without the bias": terms[0] + terms[1],
-        "M and N exchanged": risk_terms(label, covariance, test, training).sum(),
+        "trained on M, tested on N": risk_terms(label, covariance, test, training).sum(),
     }
     trial.identity(
         chances @ (outputs - labels[:, test]) ** 2,
@@ -529,8 +536,10 @@ def growing(function):
     cases=[2, 1, 3],
 )
 def test_least_squares(trial, dim: Annotated[int, Interval(1, 3, why="d; the nodes are 12^d")]):
-    """If training and test prompts both have M examples, M times the risk of the trained layer
-    tends to (d + 1) tr Λ as M → ∞. Least squares has no error from d examples on.
+    """Linear attention that was trained on prompts of M examples, with inputs of covariance Λ in d
+    dimensions and weights of covariance I, answers a query x by ŷ = Σ y_i x_iᵀ Γ^-1 x/M for M
+    examples (x_i, y_i), with Γ = (1 + 1/M) Λ + tr(Λ)/M I. M times its risk tends to (d + 1) tr Λ as
+    M → ∞.
     """
     covariance = drawn_covariance(trial, dim)
 
@@ -562,9 +571,10 @@ def test_query(
     test: FewExamples,
     distance: Annotated[float, Interval(0.1, 100, why="|x|; a cap, which nothing requires")],
 ):
-    """For every w and every query x, of any law, the trained layer has
-    E (ŷ - wᵀx)² = (xᵀ Γ^-1 (Λ + tr(Λ) I) w/N)² + xᵀ Γ^-1 ((wᵀΛw) Λ + Λ w wᵀ Λ) Γ^-1 x/M
-    over the examples of the prompt.
+    """Linear attention that was trained on prompts of N examples, with inputs of covariance Λ,
+    answers a query x by ŷ = Σ y_i x_iᵀ Γ^-1 x/M for M examples (x_i, y_i), with Γ = (1 + 1/N) Λ +
+    tr(Λ)/N I. For labels y_i = wᵀx_i, every w and every x, it has over the examples E (ŷ - wᵀx)² =
+    (xᵀ Γ^-1 (Λ + tr(Λ) I) w/N)² + xᵀ Γ^-1 ((wᵀΛw) Λ + Λ w wᵀ Λ) Γ^-1 x/M.
     """
     covariance = drawn_covariance(trial)
     weights = trial.generator("task").normal(size=2)
@@ -579,7 +589,9 @@ def test_query(
     theories = {
         "without the bias": terms[1],
         "the bias alone": terms[0],
-        "M and N exchanged": error_at_query(weights, query, covariance, test, training).sum(),
+        "trained on M, tested on N": error_at_query(
+            weights, query, covariance, test, training
+        ).sum(),
     }
     trial.identity(
         chances @ (outputs - query @ weights) ** 2,
@@ -596,8 +608,10 @@ def test_query(
     cases=[6, 1, 60],
 )
 def test_covariate_shift(trial, training: Training):
-    """If the inputs of a test prompt have a covariance Λ' in place of Λ, the risk of the trained
-    layer tends to |Λ'^½ (Γ^-1 Λ' - I)|² as the prompt grows.
+    """Linear attention that was trained on prompts of N examples, with inputs of covariance Λ,
+    answers a query x by ŷ = Σ y_i x_iᵀ Γ^-1 x/M for M examples (x_i, y_i), with Γ = (1 + 1/N) Λ +
+    tr(Λ)/N I. If the inputs of the test prompt have a covariance Λ' in place of Λ, its risk tends
+    to |Λ'^½ (Γ^-1 Λ' - I)|² as M → ∞, for labels wᵀx_i with w ~ N(0, I).
     """
     before = drawn_covariance(trial)
     after = drawn_covariance(trial, name="shifted inputs")
@@ -638,8 +652,9 @@ def test_scaled_inputs(
     trial,
     scale: Annotated[float, Interval(-4, 4, why="c; farther off all is of the order c³")],
 ):
-    """If all inputs of a prompt are multiplied by c, the prediction ŷ is multiplied by c³, and the
-    truth wᵀx by c only: the layer then predicts c² times what it should.
+    """Linear attention answers a query x by ŷ = Σ y_i x_iᵀ A x/M for M examples with labels y_i =
+    wᵀx_i. If all inputs of the prompt are multiplied by c, ŷ is multiplied by c³, and the truth wᵀx
+    by c only.
     """
     trial.require(abs(scale) >= 0.1, "|c| must be at least .1: all is near 0 otherwise")
     trial.require(abs(scale**2 - 1) >= 0.05, "c² must differ from 1: nothing changes otherwise")
@@ -683,8 +698,10 @@ def test_random_covariances(
     training: Training,
     count: Annotated[int, Interval(2, 4, why="k; all are summed over; one is theorem 4.1")],
 ):
-    """If each prompt has one of k diagonal covariances, gradient flow from a balanced start ends at
-    u = |A|^½ and U = A/u with A = (E Γ Λ²)^-1 E Λ².
+    """A layer of linear attention with the weights u and U is trained on prompts of N examples of
+    linear regression, each with one of k diagonal covariances Λ of its inputs. Gradient flow from a
+    small u = |U| with U = Θ Θᵀ ends at u = |A|^½ and U = A/u with A = (E Γ Λ²)^-1 E Λ² and Γ = (1 +
+    1/N) Λ + tr(Λ)/N I.
     """
     covariances, chances = drawn_diagonals(trial, count)
     loss = expected_loss(covariances, training, chances)
@@ -716,9 +733,10 @@ def test_brittle(
     shape: Annotated[float, Interval(0.5, 8, why="k; the variance of Λ is 1/k, hardly any later")],
     variance: Annotated[float, Interval(0.1, 10, why="Λ'; the factor is linear in it")],
 ):
-    """If the variance Λ of the inputs in one dimension has a density in proportion to
-    Λ^(k - 1) e^(-k Λ) over the training prompts, the trained layer predicts Λ' k/(k + 2) times the
-    truth from a long prompt of variance Λ', as N → ∞: a third for exponential variances and Λ' = 1.
+    """A layer of linear attention is trained on prompts of N → ∞ examples in one dimension, over
+    which the variance Λ of the inputs has a density in proportion to Λ^(k - 1) e^(-k Λ). It answers
+    a long prompt of variance Λ' with Λ' k/(k + 2) times the truth: with a third for exponential
+    variances and Λ' = 1.
     """
     nodes, weights = roots_genlaguerre(4, shape - 1)
     variances = nodes[:, None, None] / shape
