@@ -306,8 +306,8 @@ def test_one_by_one(
     kept: Annotated[int, Interval(2, 4, why="the first is no sequence; small ones lose digits")],
 ):
     """Let each direction be at right angles to the earlier ones and have the largest variance of
-    the data that is then possible. The k-th has the k-th largest eigenvalue of the covariance as
-    variance.
+    the data that is then possible. The variance along the k-th direction is the k-th largest
+    eigenvalue of the covariance.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}: the last axis is given")
     points = cloud(trial, n_samples, dim)
@@ -358,8 +358,8 @@ def test_divisor(
     n_points: Annotated[int, Interval(2, 4, why="of one point nothing varies; all are drawn")],
     size: Annotated[int, Interval(2, 6, why="of one draw nothing varies; all samples are listed")],
 ):
-    """Over all samples of n draws from a population with covariance C the scatter about the
-    sample's mean, divided by n, has the mean (n - 1)/n C: the divisor n - 1 is unbiased.
+    """Samples of n points are drawn with replacement from a population with covariance C. The
+    scatter of a sample about its own mean, divided by n, has the mean (n - 1)/n C.
     """
     points = trial.generator("points").normal(size=(n_points, 2))
     law = expected_covariance(points, size)
@@ -419,9 +419,9 @@ def test_spring(
     noise: Annotated[float, Interval(1e-3, 0.5, why="beyond, it hides the motion of one camera")],
     n_samples: Annotated[int, Interval(50, 1000, why="noise uncorrelated with the motion")] = 100,
 ):
-    """A motion of variance s² along a line e is filmed by m cameras with optical axes c_i and noise
-    of variance σ² in each of the 2 m coordinates. The covariance of these has the eigenvalue s² Σ_i
-    (1 - (c_i·e)²) + σ², and σ² for all others.
+    """A motion of variance s² along a unit vector e is filmed by m cameras with optical axes c_i of
+    length one, and uncorrelated noise of variance σ² is added to each of the 2 m coordinates. Their
+    covariance has the eigenvalue s² Σ_i (1 - (c_i·e)²) + σ², and all its other eigenvalues are σ².
     """
     generator = trial.generator("scene")
     frames = np.array([orthonormal(generator, 3) for _ in range(n_cameras)])
@@ -514,8 +514,8 @@ def test_oblique_axes(trial, first: Sources, second: Sources, share: Strength, a
     points, condition = two_sources(trial, first, second, share, angle)
     x, y = first_axis(points)
     law = doubled_axis(share, angle)
-    sources = {"the axis of the first": 0.0, "that of the second": angle}
-    sources["the sum of both"] = np.angle(1 + np.sqrt(share) * np.exp(1j * angle))
+    sources = {"the axis of the first source": 0.0, "the axis of the second source": angle}
+    sources["the vector sum of both"] = np.angle(1 + np.sqrt(share) * np.exp(1j * angle))
     axes = {name: np.array([np.cos(2 * at), np.sin(2 * at)]) for name, at in sources.items()}
     trial.identity(
         [x**2 - y**2, 2 * x * y],
@@ -536,7 +536,11 @@ def test_oblique_axes__variance(
     points, _ = two_sources(trial, first, second, share, angle)
     law = oblique_variance(share, angle)
     along = max(1 + share * np.cos(angle) ** 2, np.cos(angle) ** 2 + share)
-    theories = {"along an axis": along, "of the stronger": max(1, share), "of both": 1 + share}
+    theories = {
+        "along the axis of one source": along,
+        "the variance of the stronger source": max(1, share),
+        "the sum of both variances": 1 + share,
+    }
     trial.identity(
         singular_variances(points)[0],
         law,

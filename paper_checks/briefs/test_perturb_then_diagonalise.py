@@ -169,8 +169,8 @@ def test_state_norm(
         ),
     ],
 ):
-    """The state x(ω) = (iω I - A)⁻¹ B of HiPPO-LegS with N states has |x|² = N²/(ω² + N²) at the
-    frequency ω, at most 1 although |B| = N.
+    """HiPPO-LegS with N states has the matrices A and B. Its state x(ω) = (iω I - A)⁻¹ B at the
+    frequency ω has |x|² = N²/(ω² + N²).
     """
     frequencies = states * ratio * np.linspace(0, 1, 9)
     norms = [np.linalg.norm(state(states, w)) ** 2 for w in frequencies]
@@ -213,9 +213,10 @@ def test_s4d_factor(
 
 @claim(derived("1 + β = 1 - |β| where arg β = π"), kind="identity", cases=[2, 16, 100])
 def test_s4d_at_the_turn(trial, states: SeveralStates):
-    """HiPPO's state x is 1 + β times S4D's at each frequency ω, with |β| = ω/√(ω² + N²) and N
-    states. At the last ω where β is negative S4D errs by |β|/(1 - |β|) times |x|, which is |β| √((1
-    + |β|)/(1 - |β|)).
+    """HiPPO-LegS with N states has the matrices A and B, and S4D has A + B Bᵀ/2 and B/2 in their
+    place. At each frequency ω HiPPO's state x is 1 + β times S4D's, with |β| = ω/√(ω² + N²). At the
+    last ω where β is a negative number S4D's state errs by |β|/(1 - |β|) times |x|, which is |β|
+    √((1 + |β|)/(1 - |β|)).
     """
     omega, r = last_turn(states)
     truth = state(states, omega)
@@ -240,9 +241,10 @@ def test_s4d_diverges(
         Interval(4, 6, why="up to 128 states: fewer sizes show no order, two states are too small"),
     ],
 ):
-    """HiPPO's state x is 1 + β times S4D's at each frequency, with N states. At the last frequency
-    where β is negative the error of S4D's state is 2N²/π² times |x|, and 2N/π, to leading order in
-    N.
+    """HiPPO-LegS with N states has the matrices A and B, and S4D has A + B Bᵀ/2 and B/2 in their
+    place. At each frequency HiPPO's state x is 1 + β times S4D's. At the last frequency where β is
+    a negative number the error of S4D's state is, to leading order in N, 2N²/π² times |x|, which is
+    2N/π.
     """
     sizes = 2 ** np.arange(8 - doublings, 8)
     growth = []

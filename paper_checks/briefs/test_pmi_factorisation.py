@@ -92,7 +92,7 @@ def graph(generator, nodes):
 
 @observed
 def sgns_loss(x, p, q, negatives):
-    """L(X)."""
+    """The loss L(X) of scores X, -Σ [P log σ(X) + k Q log σ(-X)]."""
     return -np.sum(p * log_expit(x) + negatives * q * log_expit(-x))
 
 
@@ -241,7 +241,7 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
     own = np.outer(p.sum(axis=1), p.sum(axis=0))
     controls = {
         "no - log k": shifted_pmi(p, q, 1),
-        "noise of power one": shifted_pmi(p, own, negatives),
+        "noise of the contexts' own law, α = 1": shifted_pmi(p, own, negatives),
     }
     trial.identity(
         best_scores(p, q, negatives),
@@ -308,24 +308,10 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
     )
 
 
-@claim(
-    derived("from the second derivative along the tables of one rank"),
-    kind="limit",
-    cases=[(6, 5, 5), (5, 5, 2), (8, 6, 15)],
-)
-def test_weights__low_rank(
-    trial,
-    words: FewWords,
-    contexts: FewWords,
-    negatives: Annotated[int, Interval(2, 15, why="one has no shift; with many the weights are P")],
-):
-    """Let P and Q hold the probabilities of pairs and of noise pairs, and let log(P/Q) - log k be ε
-    Δ beside a table of rank 3. Scores of rank 3 leave (ε²/2) min_T Σ w (Δ - T)² of the loss -Σ [P
-    log σ(X) + k Q log σ(-X)] above its minimum as ε → 0, with w = P k Q/(P + k Q) and T over the
-    tangents of that rank.
+def tables_near_rank_three(generator, words, contexts):
+    """A function of ε that gives P and Q whose PMI lies ε Δ from a table of rank 3, but for what
+    the margins of P add, which are tangents of this rank; and Δ (words, contexts).
     """
-    generator = trial.generator()
-    sizes = 2.0 ** np.arange(4, 9)
     # A product of a word's and a context's number has a PMI of rank 3, with that of both margins.
     ends = (np.linspace(-2, 2, n) + generator.normal(size=n) / 5 for n in (words, contexts))
     base = np.outer(*ends)
@@ -337,6 +323,28 @@ def test_weights__low_rank(
         p = margins * np.exp(base + step * direction)
         p /= p.sum()
         return p, np.outer(p.sum(axis=1), p.sum(axis=0))
+
+    return table, direction
+
+
+@claim(
+    derived("from the second derivative along the tables of one rank"),
+    kind="limit",
+    cases=[(6, 5, 5), (5, 5, 2), (8, 6, 15)],
+)
+def test_weights__low_rank(
+    trial,
+    words: FewWords,
+    contexts: FewWords,
+    negatives: Annotated[int, Interval(2, 15, why="one has no shift; with many the weights are P")],
+):
+    """Let P and Q hold the probabilities of pairs and of noise pairs, and let log(P/Q) - log k lie
+    at ε Δ from a table of rank 3. The least loss -Σ [P log σ(X) + k Q log σ(-X)] of scores X of
+    rank 3 exceeds the least of all scores by (ε²/2) min_T Σ w (Δ - T)² as ε → 0, with w = P k Q/(P
+    + k Q) and T over the tangents of the tables of rank 3.
+    """
+    sizes = 2.0 ** np.arange(4, 9)
+    table, direction = tables_near_rank_three(trial.generator(), words, contexts)
 
     def excess_of_rank(step):
         p, q = table(step)
@@ -376,9 +384,9 @@ def test_pair_that_never_occurs(
     ],
     negatives: Negatives,
 ):
-    """A pair never occurs, and chance would produce m of it. In SGNS k negative samples pull its
-    score x down with the force k m σ(x), and Swivel's loss log(1 + exp(x + log m)) does with m
-    e^x/(1 + m e^x) <= 1.
+    """A pair never occurs, and chance would produce m of it. The k negative samples of SGNS pull
+    its score x down with the force k m σ(x), and Swivel's loss log(1 + exp(x + log m)) pulls it
+    down with the force m e^x/(1 + m e^x).
     """
     scores = np.linspace(-4, 4, 17)
     law = unobserved_forces(scores, expected, negatives)
@@ -389,6 +397,7 @@ def test_pair_that_never_occurs(
         ops=64,
         scale=1.0 + negatives * expected,
         controls={
+            "one negative sample, without k": np.array([law[0] / negatives, law[1]]),
             "Swivel's is SGNS's": np.array([law[0], law[0]]),
             "squares about pmi*": np.array([law[0], squares]),
         },
@@ -401,20 +410,22 @@ def test_pair_that_never_occurs(
     cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)],
 )
 def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
-    """A graph has degrees d, which add up to vol, and T = D⁻¹A. Walks of ℓ nodes from stationarity
-    pair each node with those up to b steps later. The pairs (i, j) are vol (Σ_{r<=b} ω_r
-    T^r)_ij/d_j times as frequent as chance, with ω_r ∝ ℓ - r that add up to 1.
+    """A graph with the weights A has degrees d that add up to vol, and T = diag(d)⁻¹ A. Walks of ℓ
+    nodes from stationarity pair each node with those up to b steps later. The pair (i, j) is vol
+    (Σ_{r<=b} ω_r T^r)_ij/d_j times as frequent as chance, where the ω_r ∝ ℓ - r add up to 1.
     """
     trial.require(length > window, "a window fits into a walk: length must exceed window")
     a = graph(trial.generator(), nodes)
-    starts = (a.sum(axis=1) / a.sum(), np.full(nodes, 1 / nodes))
-    measured, uniform = (dependence(walk_counts(a, length, window, start)) for start in starts)
-    shares = (walk_shares(length, window), np.ones(window))
-    predict, equal = (feature_dependence(a, omega, np.eye(nodes)) for omega in shares)
-    other = {"uniform starts": uniform}
-    ops = nodes**length
+    stationary = a.sum(axis=1) / a.sum()
+    uniform = np.full(nodes, 1 / nodes)
     trial.identity(
-        measured, predict, ops=ops, controls={"ω_r = 1/b": equal}, control_processes=other
+        dependence(walk_counts(a, length, window, stationary)),
+        feature_dependence(a, walk_shares(length, window), np.eye(nodes)),
+        ops=nodes**length,
+        controls={"ω_r = 1/b": feature_dependence(a, np.ones(window), np.eye(nodes))},
+        control_processes={
+            "uniform starts": dependence(walk_counts(a, length, window, uniform)),
+        },
     )
 
 
@@ -433,9 +444,10 @@ def test_node_feature(
         Interval(2, 16, why="a single feature depends on nothing; a weight for each and each node"),
     ],
 ):
-    """A graph has degrees D and T = D⁻¹A. Walks of ℓ nodes from stationarity pair each node with
-    the features F_j of the nodes j up to b steps later. The pairs have the pointwise mutual
-    information of the table D (Σ_{r<=b} ω_r T^r) F with the margins of this table, ω_r ∝ ℓ - r.
+    """A graph with the weights A has degrees d, and T = diag(d)⁻¹ A. Walks of ℓ nodes from
+    stationarity pair each node with the features F_j of the nodes j up to b steps later. The pairs
+    have the pointwise mutual information of the table diag(d) (Σ_{r<=b} ω_r T^r) F, with ω_r ∝ ℓ -
+    r and the margins of this table.
     """
     trial.require(length > window, "a window fits into a walk: length must exceed window")
     generator = trial.generator()
@@ -443,13 +455,16 @@ def test_node_feature(
     features = generator.exponential(size=(nodes, number))
     start = a.sum(axis=1) / a.sum()
     shares = walk_shares(length, window)
-    measured = dependence(walk_counts(a, length, window, start) @ features)
-    predict, equal = (feature_dependence(a, omega, features) for omega in (shares, np.ones(window)))
-    by_degrees = feature_dependence(
-        a, shares, features, shares.sum() * start @ features.sum(axis=1)
+    by_degrees = shares.sum() * start @ features.sum(axis=1)
+    trial.identity(
+        dependence(walk_counts(a, length, window, start) @ features),
+        feature_dependence(a, shares, features),
+        ops=nodes**length,
+        controls={
+            "degrees for row sums": feature_dependence(a, shares, features, by_degrees),
+            "ω_r = 1/b": feature_dependence(a, np.ones(window), features),
+        },
     )
-    controls = {"degrees for row sums": by_degrees, "ω_r = 1/b": equal}
-    trial.identity(measured, predict, ops=nodes**length, controls=controls)
 
 
 @figure("F1", claims=("pair_that_never_occurs", "weights"))

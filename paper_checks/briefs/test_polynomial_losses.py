@@ -57,6 +57,9 @@ Classes = Annotated[int, Interval(2, 8, why="one class has no loss; more are mor
 Epsilon = Annotated[
     float, Interval(-1, 8, why="below -1 larger posteriors may get smaller probabilities")
 ]
+SPECIAL = abstract(
+    "naturally subsuming the aforementioned cross-entropy loss and focal loss as special cases"
+)
 PROBABILITIES = np.array([0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99])
 softmax = partial(scipy.special.softmax, axis=-1)
 
@@ -219,7 +222,7 @@ def least_of_poly1(epsilon):
     return 1.0 if epsilon >= -1 else -1 / epsilon
 
 
-@claim(abstract("naturally subsuming"), kind="identity", cases=[(3, 2.0), (1, 0.1), (60, 5.0)])
+@claim(SPECIAL, kind="identity", cases=[(3, 2.0), (1, 0.1), (60, 5.0)])
 def test_series(
     trial,
     terms: Terms,
@@ -253,7 +256,7 @@ def test_tail_above(trial, terms: Terms):
         upper,
         instances="grid",
         ops=100,
-        controls={"the first term left out": upper * PROBABILITIES},
+        controls={"the first omitted term alone": upper * PROBABILITIES},
     )
 
 
@@ -311,7 +314,7 @@ def test_terms_for_half(
         terms_for_half(classes),
         terms_predicted(classes),
         ops=0,
-        controls={"half as many as classes": classes // 2},
+        controls={"each term adds 1/K of the gradient": classes // 2},
     )
 
 
@@ -416,11 +419,12 @@ def test_monotone(
     """Poly-1, -log P + ε (1 - P), falls in P up to P = 1 if ε >= -1, and is least at P = -1/ε if ε
     < -1.
     """
-    measured, law = (
-        [least(epsilon) for epsilon in (below, above)]
-        for least in (best_probability, least_of_poly1)
+    trial.identity(
+        [best_probability(below), best_probability(above)],
+        [least_of_poly1(below), least_of_poly1(above)],
+        ops=100,
+        controls={"always at 1": [1.0, 1.0]},
     )
-    trial.identity(measured, law, ops=100, controls={"always at 1": [1.0, 1.0]})
 
 
 def tail(probability, terms):
@@ -442,7 +446,7 @@ def test_tail_above__everywhere(trial):
         geometric,
         {"probability": (0.01, 0.95), "terms": range(1, 7)},
         controls={
-            "the first term left out": lambda probability, terms: (
+            "the first omitted term alone": lambda probability, terms: (
                 probability * geometric(probability, terms)
             ),
         },
@@ -465,7 +469,9 @@ def test_tail_below__everywhere(trial):
         tail,
         {"probability": (0.01, 0.95), "terms": range(1, 7)},
         controls={
-            "one more term taken away": lambda probability, terms: tail(probability, terms + 1),
+            "the term J + 1 counted among the kept": lambda probability, terms: tail(
+                probability, terms + 1
+            ),
         },
         same_as=(lambda probability, terms: tail_bounds(terms, probability)[0], None),
     )

@@ -95,9 +95,8 @@ def collisions(last, bits):
     half to even.
     """
     t = np.arange(1, last + 2)
-    mantissa, exponent = np.frexp(
-        1 / t
-    )  # 1/t is never so near to a tie that its rounding to 53 bits matters
+    # 1/t is never so near to a tie that its rounding to 53 bits matters.
+    mantissa, exponent = np.frexp(1 / t)
     values = np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent)
     return t[:-1][values[:-1] == values[1:]]
 
@@ -207,8 +206,9 @@ def test_relative(
         float, Interval(0.05, 4, why="m: beyond, one token has all of the attention, or all alike")
     ],
 ):
-    """Let the state of a token hold its position t. Queries (q_t, 1) and keys (k_i, m i) have the
-    causal attention weights of ALiBi, which adds -m (t - i) to the logits q_t·k_i.
+    """Let the state of a token hold its position t. For any vectors q_t and k_i the queries (q_t,
+    1) and the keys (k_i, m i) have the causal attention weights of ALiBi, which adds -m (t - i) to
+    the logits q_t·k_i.
     """
     generator = trial.generator()
     first = first_attention(length)
@@ -241,11 +241,16 @@ def test_needs_mask(trial, length: Length, units: Units):
     weights = random_transformer(trial, units)
     tokens = trial.generator("tokens").normal(size=(length, units))
     order = np.roll(np.arange(length), 1)
-    outputs, causal = (transformer(tokens, weights, mask) for mask in (False, True))
-    images, causal_images = (transformer(tokens[order], weights, mask) for mask in (False, True))
-    off = {"with a mask": outputs[order] + causal_images - causal[order]}
-    ops = 64 * (length + units)
-    trial.identity(images, as_inputs(outputs, order), ops=ops, control_processes=off)
+    outputs = transformer(tokens, weights, causal=False)
+    images = transformer(tokens[order], weights, causal=False)
+    causal = transformer(tokens, weights, causal=True)
+    causal_images = transformer(tokens[order], weights, causal=True)
+    trial.identity(
+        images,
+        as_inputs(outputs, order),
+        ops=64 * (length + units),
+        control_processes={"with a mask": outputs[order] + causal_images - causal[order]},
+    )
 
 
 @claim(derived("means of equal values are equal"), kind="identity", cases=[(12, 8), (2, 2)])
@@ -292,7 +297,7 @@ def test_first_collision(trial, bits: Digits):
         last + isqrt(last) + 2,
         instances="all",
         ops=0,
-        controls={"at the next t": last + 1},
+        controls={"as soon as the gap falls below a spacing": last + 1},
     )
 
 
@@ -316,14 +321,17 @@ def collisions_of_attention(name, last):
 def test_attention_in_16_bits(trial, name: Format):
     """Causal attention to the first token has the output 1/t at position t. Run in bf16 or fp16, it
     has the same output at t and t + 1 for the first time where 1/t and 1/(t + 1) are first rounded
-    to one number: at t = 190 and t = 1464.
+    to one number: at t = 190 in bf16, and at t = 1464 in fp16.
     """
     bits = {"bfloat16": 8, "float16": 11}[name]
     trial.identity(
         collisions_of_attention(name, 2**bits)[0],
         first_pair(bits),
         ops=0,
-        controls={"exact up to 2^p": 2**bits, "at the next t": told_apart(bits) + 1},
+        controls={
+            "exact up to 2^p": 2**bits,
+            "as soon as the gap falls below a spacing": told_apart(bits) + 1,
+        },
     )
 
 

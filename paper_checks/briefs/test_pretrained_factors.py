@@ -89,7 +89,7 @@ def excess_of_features(floor, noise, features, labels):
 
 @predicted
 def subspace_constant(weights, spikes, rest, dim):
-    """Return c = (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)²."""
+    """The constant c = (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)²."""
     if np.min(spikes) <= rest:
         raise ValueError("spikes must exceed rest: else the subspace cannot be found")
     terms = weights**2 * spikes / (spikes - rest) ** 2
@@ -194,9 +194,9 @@ def drawn_components(generator, repeats, covariance, samples, features):
 
 @observed
 def perturbed_floor(covariance, target, features):
-    """M E δ of principal components for m → ∞, by eigenvectors of bent covariances: the scatter's
-    error has independent entries in Σ's eigenbasis, of variance Σ_ii Σ_jj/m, and twice that on the
-    diagonal. Along each of them δ is bent to both sides.
+    """The limit of m E δ for m → ∞, with δ of principal components, by eigenvectors of bent
+    covariances: the scatter's error has independent entries in Σ's eigenbasis, of variance Σ_ii
+    Σ_jj/m, and twice that on the diagonal. Along each of them δ is bent to both sides.
     """
     values, vectors = np.linalg.eigh(covariance)
     step = 1e-4
@@ -338,10 +338,11 @@ def gain(covariance, target, noise, samples, labels):
     cases=[(0.25, 40), (0.8, 30), (0.1, 60)],
 )
 def test_break_even(trial, noise: Slight, labels: Many):
-    """Let c/m be the mean excess error, to first order, that k principal components of m unlabeled
-    inputs in d dimensions cannot avoid, and σ² the noise of n labels. At 3 m* they have a smaller
-    mean excess than least squares on all inputs, where m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d −
-    1) − k/(n − k − 1))).
+    """Labels with noise of variance σ² depend on two of d = 10 inputs, whose variances are 4.5 and
+    2.5, and the others have the variance ½. To first order c/m is the mean excess error that the k
+    = 2 principal components of m unlabeled inputs cannot avoid. With m* = c (1 + k/(n − k − 1))/(σ²
+    (d/(n − d − 1) − k/(n − k − 1))), least squares with n labels has a smaller mean excess on the k
+    principal components of 3 m* unlabeled inputs than on all inputs.
     """
     covariance, target, needed = world(noise, labels)
     samples = int(np.ceil(3 * needed))
@@ -365,10 +366,11 @@ def test_break_even(trial, noise: Slight, labels: Many):
     cases=[(0.25, 40), (0.1, 36), (0.1, 60)],
 )
 def test_break_even__below(trial, noise: Slight, labels: Many):
-    """Let c/m be the mean excess error, to first order, that k principal components of m unlabeled
-    inputs in d dimensions cannot avoid, and σ² the noise of n labels. At m*/3 they have a larger
-    mean excess than least squares on all inputs, where m* = c (1 + k/(n − k − 1))/(σ² (d/(n − d −
-    1) − k/(n − k − 1))).
+    """Labels with noise of variance σ² depend on two of d = 10 inputs, whose variances are 4.5 and
+    2.5, and the others have the variance ½. To first order c/m is the mean excess error that the k
+    = 2 principal components of m unlabeled inputs cannot avoid. With m* = c (1 + k/(n − k − 1))/(σ²
+    (d/(n − d − 1) − k/(n − k − 1))), least squares with n labels has a larger mean excess on the k
+    principal components of m*/3 unlabeled inputs than on all inputs.
     """
     covariance, target, needed = world(noise, labels)
     samples = int(needed / 3)
@@ -397,9 +399,10 @@ def test_floors(
     features: Features,
     missed: Annotated[float, Interval(0.1, 2, why="|v|; at 0 the features miss nothing")],
 ):
-    """Inputs have the covariance U diag(λ) Uᵀ + τ² (I − U Uᵀ) with orthonormal columns in U, and
-    labels are θᵀx plus noise with θ = U a + v, v orthogonal to U. As many principal components of
-    ever more unlabeled inputs as U has columns keep an excess error of τ² |v|².
+    """Inputs have the covariance U diag(λ) Uᵀ + τ² (I − U Uᵀ) with orthonormal columns in U and all
+    λ_i > τ², and labels are θᵀx plus noise with θ = U a + v, v orthogonal to U. The best linear
+    function of the principal components of infinitely many inputs, as many as U has columns, has
+    the excess error τ² |v|².
     """
     generator = trial.generator("model")
     basis, _, covariance = spiked(generator, dim, features, 3.0)
@@ -415,8 +418,8 @@ def test_floors(
         scale=float(target @ covariance @ target),
         independent=1,
         controls={
-            "|v|²": missed**2,
-            "a share of all that is to explain": law**2 / (target @ covariance @ target),
+            "unlabeled inputs suffice": 0.0,
+            "|v|², as if all variances were one": missed**2,
         },
     )
 
@@ -469,7 +472,7 @@ def test_floors__crossing(
         law=Asymptotic(),
         first=256,
         controls={"as if nothing were missed": np.array([missing_nothing[0], 0.0])},
-        control_processes={"with the two numbers of labels exchanged": gains(many, few)},
+        control_processes={"features win with many labels, not few": gains(many, few)},
     )
 
 
@@ -495,8 +498,10 @@ def test_floors__principal_components(trial, loading: Loading, noise: Uneven):
         ops=1e4,
         scale=1.0,
         controls={
-            "all of it": signal / (1 + signal),
-            "as if v were Λ": factor_floor(loadings, uneven, loadings / np.linalg.norm(loadings)),
+            "as if vᵀx told nothing": signal / (1 + signal),
+            "as if v were along Λ": factor_floor(
+                loadings, uneven, loadings / np.linalg.norm(loadings)
+            ),
         },
     )
 

@@ -286,7 +286,7 @@ def rank_of_squared(rows, columns, of_factor):
 
 @predicted
 def cap(tokens, of_attention):
-    """Return r/N, and 1 from N features on."""
+    """The cap r/N, and 1 from N features on."""
     return min(of_attention / tokens, 1.0)
 
 
@@ -312,13 +312,14 @@ def test_weights_leave_rank(
     values: Size,
 ):
     """Linear attention reads the buffer Σ α_j k_j v_jᵀ over N tokens. For generic keys k_j of width
-    d_k and values v_j of width d_v it has the rank min(N, d_k, d_v), with all α_j = 1 and with N
-    softmax(k_j·q), q the mean query.
+    d_k and values v_j of width d_v it has the rank min(N, d_k, d_v), both with α_j = 1 and with α_j
+    = N softmax(k_j·q), where q is the mean query.
     """
     generator = trial.generator("tokens")
     drawn_keys, drawn_values = tokens_of(generator, count, keys, values)
     weights = weights_of_context(generator.normal(size=(count, keys)), drawn_keys)
     law = rank_of_buffer(count, keys, values)
+    of_both = min(count, keys) + min(count, values)
     trial.identity(
         np.array(
             [rank(buffer(drawn_keys, drawn_values, some)) for some in (np.ones(count), weights)]
@@ -330,7 +331,7 @@ def test_weights_leave_rank(
             weights_make_it_full=np.array([law, max(keys, values)]),
             one_for_each_token=np.array([count, count]),
             that_of_the_keys=np.array([keys, keys]),
-            weights_add_one=np.array([law, law + 1]),
+            ranks_of_keys_and_values_add_up=np.array([of_both, of_both]),
         ),
     )
 
@@ -341,8 +342,8 @@ def test_weights_leave_rank__lowered(
     size: Annotated[int, Interval(1, 3, why="of four and more dimensions few draws can lose rank")],
 ):
     """The buffer Σ α_j k_j v_jᵀ of d + 1 generic tokens with keys and values of width d has the
-    rank d or, for some weights α_j > 0, d - 1. The latter exist if and only if the products det K_i
-    det V_i have both signs, with the keys K_i and the values V_i without token i.
+    rank d or, for some weights α_j > 0, d - 1. Such weights exist if and only if the products det
+    K_i det V_i have both signs, with the keys K_i and the values V_i without token i.
     """
     generator = trial.generator("tokens")
     drawn = [tokens_of(generator, size + 1, size, size) for _ in range(150)]
@@ -410,10 +411,9 @@ def test_gate_multiplies(trial, rows: Rows, columns: Rows, first: Rank, second: 
         ops=0,
         controls=differing(
             law,
-            ranks_add_up=min(rows, columns, first + second),
+            ranks_add_up=first + second,
             the_larger_of_both=max(first, second),
             a_gate_makes_it_full=min(rows, columns),
-            one_more_than_their_product=first * second + 1,
         ),
     )
 
@@ -435,10 +435,9 @@ def test_gate_multiplies__by_itself(trial, rows: Rows, columns: Rows, factor: Ra
         ops=0,
         controls=differing(
             law,
-            as_with_another_gate=rank_of_gated(rows, columns, factor, factor),
+            as_with_another_gate=factor**2,
             a_gate_makes_it_full=min(rows, columns),
             it_stays=factor,
-            one_more=law + 1,
         ),
     )
 
@@ -462,7 +461,7 @@ def test_look_up_cap(trial, tokens: Looked, features: Kept):
         ops=10 * tokens,
         attained=0.99,
         controls={
-            "features are lost on normalising": np.full_like(found, cap(tokens, features - 1)),
+            "one feature is lost on normalising": np.full_like(found, cap(tokens, features - 1)),
         },
         control_processes={
             "features of both signs": np.full_like(
@@ -489,7 +488,7 @@ def test_look_up_cap__attained(trial, tokens: Looked, features: Kept):
         error=1e-12,
         margin=0.008 * law,
         controls={
-            "one more for the normaliser": cap(tokens, features + 1),
+            "the normaliser adds a feature": cap(tokens, features + 1),
             "√(r/N)": np.sqrt(law),
             "as softmax": 1.0,
         },
@@ -515,15 +514,16 @@ def test_look_up_cap__agents(trial, tokens: Looked, agents: Kept):
         controls={
             "√(n/N)": np.sqrt(law),
             "as softmax": 1.0,
-            "one agent is lost": cap(tokens, agents - 1),
+            "one agent is lost on normalising": cap(tokens, agents - 1),
         },
     )
 
 
 @claim(derived("the next key is second"), kind="limit", cases=[3, 12, 64])
 def test_look_up_cap__softmax(trial, tokens: Circle):
-    """The mean weight of softmax attention of N tokens on the own keys, queries and keys of width 2
-    being equally spaced on a circle, tends to 1 as the largest logit grows.
+    """N queries and N keys of width 2 are equally spaced on one circle. The mean weight that
+    softmax attention gives to the key in the direction of each query tends to 1 as the largest
+    logit grows.
     """
     sharpness = 2.0 ** np.arange(4, 9) / (1 - np.cos(2 * np.pi / tokens))
     trial.limit(
@@ -560,8 +560,8 @@ def test_look_up_cap__output_ranks(trial, tokens: Circle, keys: Head, values: He
         controls=differing(
             law,
             softmax_has_full_rank=np.array([tokens, *law[1:]]),
-            all_are_those_of_the_attention=np.array([tokens, keys, agents]),
-            linear_attention_loses_one=law - 1,
+            all_ranks_are_those_of_the_attention=np.array([tokens, keys, agents]),
+            normalising_costs_each_a_rank=law - 1,
         ),
     )
 
