@@ -29,9 +29,9 @@ Abstract:
 - Statement 4: neural networks bring much bias, and architectures differ. Not on trial. It needs
   networks.
 
-Read: the abstract, and utils.py of the released code as the dossier of this page quotes it. Derived
-here: all claims; the series for the observed side is Ruben's. Not claimed: that losses of networks
-are of this kind. Topic: learning.
+Read: the abstract, and utils.py of the released code, in a copy. Derived here: all claims; the
+series for the observed side is Ruben's. Not claimed: that losses of networks are of this kind.
+Topic: learning.
 """
 
 from typing import Annotated
@@ -61,7 +61,7 @@ def drawn_losses(generator, dims, decay, number):
 
 @observed
 def bits_by_series(values, shifts, loss):
-    """Bits(ε) by Ruben's mixture of χ² with d, d + 2, … degrees, to rounding."""
+    """The bits(ε) by Ruben's mixture of χ² with d, d + 2, … degrees, to rounding."""
     least = values.min()
     gammas = 1 - least / values
     terms = 60 + int(2 * loss / least)
@@ -255,7 +255,11 @@ def test_small_ball(trial, dims: Dims, decay: Decay):
     )
 
 
-@claim(derived("Jensen's inequality on an ellipsoid"), kind="bound", cases=LOSSES)
+@claim(
+    derived("cosh x <= e^(x²/2), and Cauchy's inequality on an ellipsoid"),
+    kind="bound",
+    cases=LOSSES,
+)
 def test_small_ball__at_least(trial, dims: Dims, decay: Decay):
     """A hypothesis z ~ N(0, I_d) has the loss Σ λ_i (z_i + b_i)², all λ_i > 0. With V = e^(-|b|²/2)
     (ε/2)^(d/2)/(Γ(d/2 + 1) Π √λ_i) a loss up to ε takes -log2 P >= -log2 V - (ε/2) Σ b_i²/λ_i log2
@@ -278,7 +282,7 @@ def test_small_ball__at_least(trial, dims: Dims, decay: Decay):
             "all directions as the largest": [
                 2 ** -least_bits(np.full(dims, v.max()), b, loss) for v, b, loss in cases
             ],
-            "the target adds its square twice": [
+            "|b|² for |b|²/2 in V": [
                 2 ** -(least_bits(v, b, loss) + b @ b / np.log(4)) for v, b, loss in cases
             ],
         },
@@ -330,9 +334,9 @@ def test_price_of_example(
         float, Interval(0.7, 1, why="ε over the mean of the loss; a smaller one is rarely met")
     ],
 ):
-    """A hypothesis w ~ N(0, I_d) is given to fit m < d noiseless examples x·w* with normal x. It
-    has |w - w*|² <= ε with the chance P(χ²_(d-m)(|w*_N|²) <= ε), where w*_N is the part of w* at
-    right angles to the examples.
+    """A hypothesis w ~ N(0, I_d) is moved by least squares until it fits m < d noiseless examples
+    x·w* with normal x. Then |w - w*|² <= ε has the chance E P(χ²_(d-m)(|w*_N|²) <= ε) over the
+    examples, where w*_N is the part of w* at right angles to them.
     """
     trial.require(examples < dims, "examples must be fewer than dimensions")
     target = trial.generator("target").normal(size=dims)
@@ -361,9 +365,9 @@ def test_price_of_example__saved(
     examples: Examples,
     loss: Annotated[float, Interval(1e-8, 1e-3, why="ε in a limit")],
 ):
-    """A hypothesis w ~ N(0, I_d) fits m noiseless normal examples of w*, and k = d - m. As ε → 0
-    one more example takes on average ½ log2(1/ε) + |w*|² log2(e)/(2d) + log2(√2 Γ(k/2 + 1)/Γ((k +
-    1)/2)) bits off the bits of |w - w*|² <= ε.
+    """A hypothesis w ~ N(0, I_d) fits m noiseless normal examples of w*, and k = d - m. To fit one
+    more saves, on average and for ε → 0, ½ log2(1/ε) + |w*|² log2(e)/(2d) + log2(√2 Γ(k/2 + 1)/Γ((k
+    + 1)/2)) of the bits that |w - w*|² <= ε takes.
     """
     trial.require(examples < dims - 1, "one direction must be left: m + 1 below d")
     target = trial.generator("target").normal(size=dims)
@@ -375,7 +379,7 @@ def test_price_of_example__saved(
         law=Asymptotic(),
         margin=0.01 * law,
         controls={
-            "half the logarithm": -np.log2(loss) / 2,
+            "the leading order alone, ½ log2(1/ε)": -np.log2(loss) / 2,
             "the target is got for nothing": bits_saved(dims, examples, 0.0, loss),
         },
     )

@@ -223,7 +223,7 @@ def alive_and_logarithm(generator, n, widths):
 )
 def test_dead(trial, first: Width, second: Width):
     """A ReLU network with layers of n_l units and symmetric continuous weights has the output 0 for
-    a given input with the chance 1 - Π (1 - 2^-n_l).
+    a given input x ≠ 0 with the chance 1 - Π (1 - 2^-n_l).
     """
     widths = (1, first, second)
     dead = 1 - alive(widths)
@@ -243,9 +243,9 @@ def test_dead(trial, first: Width, second: Width):
     cases=[(2, 3), (6, 4)],
 )
 def test_typical_size(trial, first: Width, second: Width):
-    """A ReLU network with Gaussian weights has layers of n_l units and the output h. If h ≠ 0, E
-    log(|h|²/E|h|²) is Σ e(n_l), where e(n) is log(2/n) plus the mean of ψ(k/2) + log 2 over the
-    number k > 0 of units that are on, and ψ is the digamma function.
+    """A ReLU network with Gaussian weights has layers of n_l units and the output h. Given h ≠ 0,
+    log(|h|²/E|h|²) has the mean Σ e(n_l), where e(n) is log(2/n) plus the mean of ψ(k/2) + log 2
+    over the number k of units that are on, given k > 0, and ψ is the digamma function.
     """
     widths = (1, first, second)
     # The chance of being alive is a factor of both sides; to 3 %: 1 % takes nine times the draws.
@@ -331,7 +331,7 @@ def test_fluctuations__everywhere(trial):
         law,
         {"a": (-10, 10)},
         tolerance=1e-9,
-        controls={"without the 6": lambda a: law(a) / 6},
+        controls={"c without its factor 6": lambda a: law(a) / 6},
         same_as=(None, lambda a: fluctuation([1, 1], a)),
     )
 
@@ -345,10 +345,7 @@ def test_relu_fluctuates_most__everywhere(trial):
         lambda a: 6 * (1 + a**4) / (1 + a**2) ** 2,
         lambda a: 6,
         {"a": (-1, 1)},
-        controls={
-            "that of a slope of .2": lambda a: 5.56,
-            "c = 3, as of a normal law": lambda a: 3,
-        },
+        controls={"c = 3, as of a normal law": lambda a: 3},
         same_as=(lambda a: fluctuation([1, 1], a), None),
     )
 

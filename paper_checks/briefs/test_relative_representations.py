@@ -56,7 +56,7 @@ Ratio = Annotated[
 
 
 def unit(vectors):
-    """The same rows with length one."""
+    """The rows of `vectors` (…, d), scaled to length one."""
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
@@ -209,8 +209,8 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
 
 @claim(derived("both cosines are known"), kind="identity", cases=[2.0, 5.0, 1.1])
 def test_worst_pair(trial, ratio: Ratio):
-    """The matrix diag(1, K) changes the cosine of (1, K^(-1/2)) and (1, -K^(-1/2)) from (K - 1)/(K
-    + 1) to its negative.
+    """The matrix diag(1, K) changes the cosine of (1, K^(-1/2)) and (1, -K^(-1/2)) by 2 (K - 1)/(K
+    + 1).
     """
     corner = np.array([1, ratio**-0.5])
     trial.identity(

@@ -102,7 +102,8 @@ def minimiser(features, labels, lam, norm, most=20_000):
             labels
         )
         new = shrunk(ahead - step * gradient, step * lam, norm)
-        if (residual := np.abs(new - ahead).max() / (step * lam)) < 1e-13:
+        residual = np.abs(new - ahead).max() / (step * lam)
+        if residual < 1e-13:
             break
         momentum = 1.0 if np.sum((ahead - new) * (new - theta)) > 0 else momentum
         before = momentum
@@ -127,11 +128,10 @@ def vanishing_penalty(features, labels, norm):
     high = np.linalg.norm(features, axis=(1, 2)).mean()
     while high - low > 0.005 * high:
         middle = (low + high) / 2
-        low, high = (
-            (middle, high)
-            if np.any(minimiser(features, labels, middle, norm, 300)[0])
-            else (low, middle)
-        )
+        if np.any(minimiser(features, labels, middle, norm, 300)[0]):
+            low = middle
+        else:
+            high = middle
     return low, high
 
 
@@ -188,10 +188,11 @@ def judge_sum(trial, samples, rows, columns, norm, share, tempers=(0.5,)):
         np.sum(gamma * weighted(theta, x, norm, c))
         for x, c in zip(news, np.tile(tempers, 20), strict=True)
     ]
-    controls = {
-        "weights of a squared norm": gamma,
-        "entry by entry": gamma * ((theta != 0) if norm == "entries" else np.abs(theta)),
-    }
+    controls = {"weights of a squared norm": gamma}
+    if norm == "entries":
+        controls["the support without sizes"] = gamma * (theta != 0)
+    else:
+        controls["sizes of entries, as for their sum"] = gamma * np.abs(theta)
     controls = {name: np.tensordot(news, w) for name, w in controls.items()}
     sizes = np.linalg.norm(news, axis=(1, 2))
     margin = 1e-8 * np.linalg.norm(theta)
@@ -310,8 +311,8 @@ def test_not_leave_one_out(
     share: Share,
 ):
     """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ|, |θ| the sum of absolute entries. The contributions
-    a_i Σ_j |θ_j| X_ij x_j, a_i = -l_i'/(n λ), add up to <θ, x>; the changes of <θ, x> when single
-    samples are left out do not.
+    a_i Σ_j |θ_j| X_ij x_j, a_i = -l_i'/(n λ), add up to <θ, x>, and not the changes of <θ, x> when
+    single samples are left out.
     """
     features, labels, lam, theta, error, _, gamma = fitted(
         trial, samples, rows, columns, "entries", share

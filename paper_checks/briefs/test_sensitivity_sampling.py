@@ -138,7 +138,7 @@ def enumerated(losses, chances, draws):
     cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)],
 )
 def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, radius: Radius):
-    """Points have losses l_i with the sum L and are drawn with chances q_i. The mean of l_I/q_I
+    """Points have losses l_i with the sum L and are drawn with chances q_i > 0. The mean of l_I/q_I
     over s independent draws I has the mean L and the variance (Σ l_i²/q_i - L²)/s.
     """
     generator = trial.generator("losses")
@@ -147,12 +147,13 @@ def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, rad
     total = losses.sum()
     second = np.sum(losses**2 / chances)
     uniform = (points * np.sum(losses**2) - total**2) / draws
-    rivals = {
-        "drawn uniformly, of the centres": [centre_losses.sum(), uniform],
-        "second moment for variance": [total, second / draws],
-    }
     moments = enumerated(losses, chances, draws)[:2]
     law = mean_and_variance(losses, chances, draws)
+    rivals = {
+        "drawn uniformly": [total, uniform],
+        "the total of the centres' losses": [centre_losses.sum(), law[1]],
+        "second moment for variance": [total, second / draws],
+    }
     trial.identity(
         moments, law, ops=points**draws, scale=np.array([total, second]), controls=rivals
     )

@@ -135,14 +135,16 @@ def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Len
     misses = 1 - agreement(q, k) ** bits
     alone = spread(q, k) / features
     variances = {
-        "(1 − P) v": misses * alone,
-        "(1 − P)² v": misses**2 * alone,
-        "v": alone,
+        "the features' v, as if nothing collided": alone,
+        "(1 − P)² v, as of an estimate times 1 − P": misses**2 * alone,
     }
-    controls = {name: np.stack([0 * variance, variance]) for name, variance in variances.items()}
-    moments = enumerated(q, k, features, bits)[:2]
-    law = controls.pop("(1 − P) v")
-    trial.identity(moments, law, ops=ROUNDINGS, scale=1 + features * alone, controls=controls)
+    trial.identity(
+        enumerated(q, k, features, bits)[:2],
+        np.stack([0 * alone, misses * alone]),
+        ops=ROUNDINGS,
+        scale=1 + features * alone,
+        controls={name: np.stack([0 * alone, value]) for name, value in variances.items()},
+    )
 
 
 @claim(
@@ -160,8 +162,8 @@ def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length)
     threshold = spread(q, k)
     misses = 1 - agreement(q, k) ** bits
     controls = {
-        "exp(s/2)": np.sqrt(1 + threshold),
-        "exp(s)": 1 + threshold,
+        "exp(s/2), the root of the second moment": np.sqrt(1 + threshold),
+        "exp(s), the second moment": 1 + threshold,
     }
     trial.identity(
         features * hybrid / sparse, threshold, ops=ROUNDINGS, scale=1 / misses, controls=controls

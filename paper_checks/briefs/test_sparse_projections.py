@@ -270,7 +270,7 @@ def test_tail__everywhere(trial):
         {"width": (0, 1)},
         tolerance=1e-15,
         controls={
-            "ε³/4 for ε³/6": lambda width: width**2 / 4 - width**3 / 4,
+            "ε³/4 for ε³/6 in the expansion of log": lambda width: width**2 / 4 - width**3 / 4,
         },
         same_as=(lambda width: -np.log(tail_bound(1, width) / 2), None),
     )

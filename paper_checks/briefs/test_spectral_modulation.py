@@ -251,9 +251,9 @@ def test_encoder(
     cases=[4, 2, 6],
 )
 def test_domain(trial, thresholds: Thresholds):
-    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to 1 or −1 for all 0 < λ < 5 but
-    λ_1 < λ_2 < …, at which the sign of the limit changes. Here λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4
-    = λ_m, λ_m > 3 for m > 1.
+    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to a limit whose sign changes, as
+    λ rises from 0 to 5, at λ_1 < λ_2 < …, where λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4 = λ_m with λ_m
+    > 3 for m > 1.
     """
     controls = {
         "‖I − S‖ < 1, no further": np.full(thresholds, 2.0),
@@ -264,8 +264,9 @@ def test_domain(trial, thresholds: Thresholds):
 
 @claim(derived("p √λ > √3 turns round"), kind="identity", cases=[4, 2, 6])
 def test_signs(trial, thresholds: Thresholds):
-    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to (−1)^m for all λ between λ_m
-    and λ_(m+1), where λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4 = λ_m, λ_m > 3 for m > 1.
+    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to 1 for 0 < λ < λ_1, and to
+    (−1)^m for all λ between λ_m and λ_(m+1), where λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4 = λ_m with
+    λ_m > 3 for m > 1.
     """
     law = unwhitenable(thresholds)
     between = np.append(law[1:] + law[:-1], 3) / 2
@@ -285,8 +286,8 @@ FLOORS = [(4, 4), (2, 1), (6, 2)]
 )
 def test_floor(trial, dim: SmallDimension, steps: FewSteps):
     """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. The trace
-    loss Σ ((Φ Σ Φ)_ii − 1)², Φ = P/√(tr Σ), of a d×d covariance Σ ≠ 0 is at least d (1 − φ_T(1/d))²
-    > 0, where φ_T is T steps of h → h (3 − h)²/4.
+    loss Σ ((Φ Σ Φ)_ii − 1)², Φ = P/√(tr Σ), of d×d covariances Σ ≠ 0 has the least value d (1 −
+    φ_T(1/d))², where φ_T is T steps of h → h (3 − h)²/4.
     """
     least, decrement, _ = least_trace_loss(trial.generator(), dim, steps)
     law = floor(dim, steps)

@@ -209,11 +209,13 @@ def test_truncation(
     root = features(kernel, chances, eta=eta)
     largest = share / eta
     difference = root @ root.T - transform(kernel, chances, eta ** np.arange(terms))
-    error = np.linalg.norm(
-        np.sqrt(np.outer(chances, chances)) * difference, 2
-    )  # as an operator on L2(mu)
+    # The norm of the difference as an operator on L²(μ).
+    error = np.linalg.norm(np.sqrt(np.outer(chances, chances)) * difference, 2)
     law = largest * share**terms / (1 - share)
-    controls = {"one term more": law * share, "no factor 1 / (1 - x)": law * (1 - share)}
+    controls = {
+        "the first omitted term alone": law * (1 - share),
+        "all terms after the first omitted one": law * share,
+    }
     trial.identity(
         error, law, ops=10 * points, scale=points * largest / (1 - share) ** 2, controls=controls
     )
@@ -237,7 +239,7 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
     root = features(kernel, chances, eta=eta)
     design = np.vstack([root[chosen], np.sqrt(ridge * labelled) * np.eye(points)])
     measured = root @ np.linalg.lstsq(design, np.append(labels, np.zeros(points)))[0]
-    controls = {"K itself": fit(kernel, chosen, labels, ridge)}
+    controls = {"K itself, without a transform": fit(kernel, chosen, labels, ridge)}
     if labelled > 1:
         controls["β without n"] = fit(kernel_s, chosen, labels, ridge / labelled)
     scale = (1 + np.trace(kernel_s) / ridge) / (1 - share) * np.abs(labels).max()
@@ -264,7 +266,7 @@ def test_truncated_ridge(
 ):
     """On a finite domain with the law M = diag(μ) and the kernel matrix K, K M has eigenpairs λ_i,
     ψ_i with ψᵀ M ψ = 1. Kernel ridge regression with Σ_{i<=d} ψ_i ψ_iᵀ is ridge regression on ψ_1 …
-    ψ_d with the same penalty, and for vanishing penalty least squares on them.
+    ψ_d with the same penalty.
     """
     trial.require(kept < points, "kept must be below points: else nothing is cut")
     generator = trial.generator("domain")
@@ -282,15 +284,15 @@ def test_truncated_ridge(
         scale=(1 + points / chances.min() / ridge) * np.abs(labels).max(),
         controls={
             "K itself": fit(kernel, chosen, labels, ridge),
-            "one eigenvector more": fit(values[1], chosen, labels, ridge),
+            "cut after d + 1 eigenvectors": fit(values[1], chosen, labels, ridge),
         },
     )
 
 
 @claim(derived("which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
 def test_square_is_unbiased(trial, points: FewPoints, draws: Draws):
-    """On a finite domain with the law M = diag(μ) and the kernel matrix K the kernel K M K has the
-    mean K M K if μ is replaced by the frequencies of N draws.
+    """On a finite domain with the law M = diag(μ) and the kernel matrix K, let M̂ hold the
+    frequencies of N draws. Then K M̂ K has the mean K M K.
     """
     kernel, chances, _ = domain(trial.generator("domain"), points)
     second = transform(kernel, chances, [0, 1])
@@ -305,9 +307,9 @@ def test_square_is_unbiased(trial, points: FewPoints, draws: Draws):
 
 @claim(derived("which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
 def test_sample_bias(trial, points: FewPoints, draws: Draws):
-    """On a finite domain with the law M = diag(μ) and the kernel matrix K, if μ is replaced by the
-    frequencies of N draws, the kernel K M K M K has the mean (1 - 1/N) K M K M K + (1/N) K M
-    diag(K_11, K_22, …) K.
+    """On a finite domain with the law M = diag(μ) and the kernel matrix K, let M̂ hold the
+    frequencies of N draws. Then K M̂ K M̂ K has the mean (1 - 1/N) K M K M K + (1/N) K M diag(K_11,
+    K_22, …) K.
     """
     kernel, chances, _ = domain(trial.generator("domain"), points)
     third = transform(kernel, chances, [0, 0, 1])
