@@ -241,9 +241,9 @@ def test_trajectory(trial, outputs: Outputs, init: Init):
         margin=1e-8,
         controls={
             "2 for 4 in the exponent": diagonals(slower),
-            "the limit": diagonals(np.broadcast_to(top**-0.5, exact.shape)),
+            "at the limit 1/√γ_j all the time": diagonals(np.broadcast_to(top**-0.5, exact.shape)),
         },
-        control_processes={"the last eigenvectors": run(vectors[:, -outputs:])},
+        control_processes={"a start along the last eigenvectors": run(vectors[:, -outputs:])},
     )
 
 
@@ -265,7 +265,7 @@ def test_critical_times(trial, outputs: Outputs, init: Init):
         law,
         error=2 * SOLVER_ERROR,
         margin=1e-8,
-        controls={"τ with 4 γ": late[order], "learned": np.ones(outputs)},
+        controls={"τ with 4 γ for 8 γ": late[order], "all is learned": np.ones(outputs)},
     )
 
 
@@ -282,16 +282,16 @@ def test_staircase(trial, outputs: Outputs, init: Init):
     gamma, top, vectors, first, turn = aligned_start(trial, outputs, init)
     times = np.sort([*critical_time(first, top), 2 * critical_time(first, top).max()])
     embeddings = flow(turn * first @ vectors[:, :outputs].T, gamma, times)
-    strengths = singular_values(times[:, None], first, top)
+    missing = 1 - top * singular_values(times[:, None], first, top) ** 2
+    controls = {"not squared, Σ (1 - γ_j s_j²)": np.sum(missing, axis=1)}
+    if outputs > 1:
+        controls["all modes with the last one"] = outputs * missing[:, -1] ** 2
     trial.value(
         loss(embeddings, gamma),
         staircase(times, first, top),
         error=10 * SOLVER_ERROR,
         margin=1e-7,
-        controls={
-            "not squared, Σ (1 - γ_j s_j²)": np.sum(1 - top * strengths**2, axis=1),
-            "all at once": outputs * (1 - top[-1] * strengths[:, -1] ** 2) ** 2 + 1e-3,
-        },
+        controls=controls,
     )
 
 
@@ -471,12 +471,14 @@ def test_kernel_modes(
     both = np.concatenate([first, second])
     kernel = cubic_kernel(both, both)
     law = kernel_spectrum(kernel, 4)
+    alone = np.linalg.eigvalsh(kernel)[:-5:-1] / (2 * pairs)
+    theories = {"without the ½ of Γ": 2 * law, "K/2n, as if no view had a partner": alone}
     trial.identity(
         feature_modes(cubic(first), cubic(second), 4),
         law,
         ops=1000,
         scale=law.max(),
-        controls={"twice as large, without the ½ of Γ": 2 * law, "K alone": np.sqrt(law)},
+        controls=apart(theories, law, 1e-3 * law.max()),
     )
 
 

@@ -426,8 +426,10 @@ def test_latents_almost_free__more_classes(
 ):
     """A cell of a table is 1 with chance 1 - ε if its row and column are of the same one of K >= 3
     equally likely classes, else with chance ε. One cell X leaves H(U, V | X) = 2 log2 K + h(ε) -
-    h(q) bits of the classes, q = (1 - ε)/K + ε (K - 1)/K, which can be below log2 K!.
+    h(q) bits of the classes U of its row and V of its column, with q = (1 - ε)/K + ε (K - 1)/K and
+    the binary entropy h.
     """
+    # It can be below log2 K!, so that the bound for two classes does not hold for more.
     law = unseen_law(classes, rare)
     trial.identity(
         unseen_entropy(classes, rare),
@@ -460,8 +462,8 @@ def test_row_reader(
     column_effect: ColumnEffect,
 ):
     """A table has independent classes of rows and columns. An adaptive coder that reads it row by
-    row, with the k cells before as context, needs H(X_(k+1) | X_1 … X_k) of one row, bits a cell,
-    for infinitely many rows and columns.
+    row, with the k cells before as context, needs H(X_(k+1) | X_1 … X_k) bits a cell, the entropy
+    of one row, as the numbers of rows and columns grow.
     """
     chances = additive_channel(row_effect, column_effect)
     law = row_entropy(chances, context)
@@ -525,8 +527,8 @@ def test_window(
 )
 def test_break_even(trial, rows: Height, row_effect: RowEffect, column_effect: ColumnEffect):
     """A table of m rows has equally likely classes V of columns, and its rows' classes U are known.
-    To write down a column's V first takes m I(X; V | U) - H(V) bits less on average than to code
-    every cell X by its row's class alone.
+    A column's code that begins with its class V takes m I(X; V | U) - H(V) bits less on average
+    than a code of every cell X by its row's class alone.
     """
     chances = additive_channel(row_effect, column_effect)
     law = saving_of_classes(chances, rows)
@@ -559,9 +561,9 @@ def test_break_even(trial, rows: Height, row_effect: RowEffect, column_effect: C
 def test_break_even__mixture(
     trial, rows: Height, row_effect: RowEffect, column_effect: ColumnEffect
 ):
-    """A table of m rows has classes V of columns, and its rows' classes U are known. The mixture
-    over V as the code of a column X_1 … X_m takes m I(X; V | U) - I(X_1 … X_m; V | U) bits less on
-    average than to code every cell by its row's class alone.
+    """A table of m rows has classes V of columns, and its rows' classes U are known. A code of a
+    column X_1 … X_m by the mixture over V takes m I(X; V | U) - I(X_1 … X_m; V | U) bits less on
+    average than a code of every cell by its row's class alone.
     """
     chances = additive_channel(row_effect, column_effect)
     law = saving_of_mixture(chances, rows)

@@ -190,7 +190,7 @@ def test_sharp_curvature(trial, distance: Distance):
     cases=[(5, 2.0), (2, 0.2), (30, 12.0)],
 )
 def test_majorises(trial, targets: Targets, distance: Distance):
-    """The logistic loss l of labels ±1 at outputs z of the labels' signs has l(u) <= l(z) +
+    """The logistic loss l of labels ±1, at outputs z with the labels' signs, has l(u) <= l(z) +
     ∇l(z)·(u - z) + |u - z|²/(2 η) for all u if η <= min_i 2|z_i|/tanh(|z_i|/2), which exceeds 1/L =
     4.
     """
@@ -230,7 +230,8 @@ def test_inner_steps(
     ],
 ):
     """For z = X θ with X = U diag(s) Vᵀ, m steps of size α < 2 η/s_max² on the surrogate ∇l(z_t)·(z
-    - z_t) + |z - z_t|²/(2 η) move z by -η U [1 - (1 - α s²/η)^m] Uᵀ ∇l(z_t).
+    - z_t) + |z - z_t|²/(2 η) move z by -η U [1 - (1 - α s²/η)^m] Uᵀ ∇l(z_t), where the bracket is 1
+    for the surrogate's minimum.
     """
     generator = trial.generator("instance")
     x = features(generator, targets, weights)

@@ -341,8 +341,9 @@ def test_each_term(
     dim: Columns,
 ):
     """VICReg's loss λ s + μ (v + v') + ν (c + c') is 0 where views agree and all d columns have the
-    variance γ² - ε and covariance 0. Views δ apart cost λ δ², columns narrower by 1 - x cost 2 μ (γ
-    - sqrt((γ² - ε)(1 - x)² + ε)), and two columns of correlation r cost 4 ν (γ² - ε)² r²/d.
+    variance γ² - ε and covariance 0. Views δ apart cost λ δ², columns that are narrower by the
+    factor 1 - x cost 2 μ (γ - sqrt((γ² - ε)(1 - x)² + ε)), and two columns of correlation r cost 4
+    ν (γ² - ε)² r²/d.
     """
     generator = trial.generator("points")
     points = np.sqrt(1 - EPSILON) * decorrelated(generator, 3 * dim, dim)
@@ -419,8 +420,7 @@ def test_hinge_slope(
     factor: Annotated[float, Interval(1e-3, 0.99, why="a; at 1 the hinge is open, at 0 all is 0")],
 ):
     """Embeddings a Z have columns of variance a². The derivative of VICReg's hinge, the mean of
-    max(0, 1 - sqrt(Var + ε)) over columns, in a < 1 is -a/sqrt(a² + ε), nearly -1 for a well above
-    sqrt(ε).
+    max(0, 1 - sqrt(Var + ε)) over columns, in a < sqrt(1 - ε) is -a/sqrt(a² + ε).
     """
     trial.identity(
         slope_of_hinge(decorrelated(trial.generator("points"), 20, 4), factor),

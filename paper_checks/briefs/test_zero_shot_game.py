@@ -62,7 +62,7 @@ SOLVED = {"error": 1e-7, "margin": 1e-5}
 
 
 def words(attributes):
-    """Return all attribute vectors."""
+    """All attribute vectors (2^m, m)."""
     return np.array(list(product([0, 1], repeat=attributes)))
 
 
@@ -74,9 +74,8 @@ def best_guarantee(table):
     """
     import cvxpy as cp
 
-    codes, facts = (
-        np.column_stack([rows, np.ones(len(rows))]) for rows in (words(table.shape[1]), table)
-    )
+    codes = np.pad(words(table.shape[1]), ((0, 0), (0, 1)), constant_values=1)
+    facts = np.pad(table, ((0, 0), (0, 1)), constant_values=1)
     answers = cp.Variable((len(table), len(codes)), nonneg=True)
     prices = cp.Variable(facts.shape)
     gain = cp.sum(cp.multiply(facts, prices))
@@ -161,8 +160,8 @@ def test_two_classes(
     differences = np.abs(tables[:, 0] - tables[:, 1])
     together = np.minimum(differences.sum(axis=1), 1)
     controls = {
-        "mean difference": (1 - differences.mean(axis=1)) / 2,
-        "their sum": (1 - together) / 2,
+        "the mean difference for the largest": (1 - differences.mean(axis=1)) / 2,
+        "the sum of the differences, 1 at most": (1 - together) / 2,
     }
     trial.value(
         np.transpose(errors), np.array([values, values, values]), **SOLVED, controls=controls
