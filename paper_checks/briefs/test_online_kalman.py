@@ -293,11 +293,12 @@ def cost_of_wrong_forgetting(
     errors = np.mean(
         (np.subtract(outcomes[1:], predictions)[:, 1999:] ** 2).reshape(10, -1, 2000), axis=2
     )
+    # Student's
     points = (
         coarse,
         errors.mean(axis=1),
         2.88 * errors.std(axis=1, ddof=1) / np.sqrt(errors.shape[1]),
-    )  # Student's
+    )
     theory = {"theory": (fine, [one_step_error(truth, 1 - x, c, noise) for x in fine])}
     x = "forgetting 1 - γ of the filter"
     y = "mean squared error  (units of y²)"

@@ -294,9 +294,8 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
         "all entries alike": np.mean(weights(p, q, negatives)) * np.sum(step**2),
     }
     values = sizes**2 * np.sum(growth, axis=1)
-    bound = (
-        np.sum((p + negatives * q) * step**4) / 96 / sizes[-1] ** 2
-    )  # the fourth derivative is at most 1/8
+    # The fourth derivative is at most 1/8
+    bound = np.sum((p + negatives * q) * step**4) / 96 / sizes[-1] ** 2
     trial.limit(
         values,
         sizes,

@@ -353,11 +353,12 @@ def spread_of_the_estimate(
             for row, p in pairs
         ]
         spreads = np.std(np.mean(samples, axis=3), axis=2, ddof=1) / totals[:, None]
+        # Student's
         estimates[name] = (
             sizes,
             spreads.mean(axis=1),
             2.86 * spreads.std(axis=1, ddof=1) / np.sqrt(20),
-        )  # Student's
+        )
     lines["bound"] = (
         sizes,
         np.sqrt(variance_bounds(losses, centre_losses, distances, 1.0, draws)[1]) / totals,
