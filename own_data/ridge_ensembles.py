@@ -44,15 +44,18 @@ _HEAVIEST = 0.25  # rows; share of the risk
 
 
 class Setting(NamedTuple):
-    """The predictions for one subsample size and penalty; risks are in squared units of y.
+    """The predictions for a bag of ridge fits of one subsample size and one penalty.
+
+    A risk is the mean squared error at a new point, in squared units of y.
 
     Attributes:
-        size, penalty: k and λ, which is scikit-learn's `alpha` divided by k.
-        equivalent_penalty: λ' of ridge on all n points with the same risk as infinitely many
-            members.
-        risk_full: the risk of infinitely many members.
-        gcv_naive: what ordinary cross-validation would say of the bag.
-        risk: the risk of the bag, on average over its random subsamples, with a 95 % interval for
+        size: k, the number of rows in each subsample.
+        penalty: λ, which is scikit-learn's `alpha` divided by k.
+        equivalent_penalty: λ', the penalty with which one ridge fit on all n rows has the risk of
+            a bag of infinitely many members.
+        risk_full: the risk of a bag of infinitely many members.
+        gcv_naive: the estimate of the bag's risk by ordinary generalised cross-validation.
+        risk: the risk of the bag, averaged over its random subsamples, with a 95 % interval for
             these data.
         excess: the bag's risk minus that of the best setting, with the 95 % interval of the paired
             difference.
@@ -69,7 +72,12 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Table(Answer):
-    """All settings asked for, the best first, with the doubts about them."""
+    """The answer of `choose_subsample`: the predicted risk of each setting, and the doubts.
+
+    Attributes:
+        members: the number of ridge fits in the bag.
+        settings: the predictions for each subsample size and penalty, the smallest risk first.
+    """
 
     asked = "which subsample size and penalty for a bag of ridge fits?"
     rests_on = "independent rows whose coordinates mix many independent ones"
@@ -79,7 +87,7 @@ class Table(Answer):
     settings: tuple[Setting, ...]
 
     def lines(self) -> list[str]:
-        """Return a line for each of the best settings."""
+        """Return one line for each of the five best settings, and how many others there are."""
         lines = [
             f"max_samples {row.size}, penalty {row.penalty:.3g}: risk of {self.members} members "
             f"{row.risk}, of ever more "
@@ -90,14 +98,17 @@ class Table(Answer):
         return lines + [f"{rest} more in .settings"] * (rest > 0)
 
     def to_do(self) -> str:
-        """Return the setting to take, and which others may be as good."""
+        """Return which setting to take, and how many others may be as good."""
         best, *others = self.settings
         count = sum(setting.excess.low <= 0 for setting in others)
         also = f"; {count} others may be as good" if count else ""
         return f"take subsamples of {best.size} at penalty {best.penalty:.3g}{also}"
 
     def to_frame(self) -> Any:
-        """Return a row per setting, the best first; ends of intervals in columns of their own."""
+        """Return a data frame with a row for each setting, the best first.
+
+        Each end of an interval has a column of its own.
+        """
         import pandas
 
         names = ("risk", "excess")
@@ -111,7 +122,9 @@ class Table(Answer):
         return pandas.DataFrame(rows).rename(columns={"size": "max_samples"})
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the risk of each setting with its interval, a colour for each penalty."""
+        """Draw the risk of each setting with its interval against the subsample size, in one
+        colour for each penalty, and return the axes.
+        """
         axes = axes_for(axes)
         for penalty in sorted({row.penalty for row in self.settings}):
             own = sorted(
@@ -142,24 +155,27 @@ def choose_subsample(
     subsets: Annotated[int, Interval(1, 100)] = 4,
     random_state: Annotated[int, Interval(0, 2**63 - 1)] = 0,
 ) -> Table:
-    """Predict the squared error of bagged ridge regression for each subsample size and penalty,
-    best first, without fitting a bag.
+    """Predict the mean squared error of bagged ridge regression at a new point, for each subsample
+    size and penalty.
 
-    The prediction is right for independent rows with many independent features, as n and p grow
-    together; a few per cent of bias are left at p = 100.
+    The function fits no bag. It returns the settings in the order of their errors, the smallest
+    first. The prediction is exact in the limit in which n and p grow together, for independent
+    rows with many independent features; at p = 100 a bias of a few per cent is left.
 
     Args:
         X: n rows of p features, a data frame or an array.
-        y: n responses.
-        max_samples: subsample sizes k; six from n / 10 to n if left out.
-        penalties: λ, scikit-learn's `alpha` over k; five about the mean eigenvalue if left out.
-        n_estimators: members of the bag.
-        fit_intercept: whether X and y are centred.
-        subsets: subsamples of each size that are looked at.
-        random_state: of these.
+        y: n responses, which must not all be equal.
+        max_samples: subsample sizes k, from 2 to n; the default is six sizes from n / 10 to n.
+        penalties: λ, which is scikit-learn's `alpha` divided by k; the default is five penalties,
+            from 0.001 to 10 times the mean nonzero eigenvalue of X'X / n.
+        n_estimators: the number of members of the bag.
+        fit_intercept: whether to centre X and y first.
+        subsets: how many random subsamples of each size to examine.
+        random_state: the seed of these subsamples.
 
     Raises ValueError for fewer than 30 rows, a constant y, a k above n, and a penalty at which the
-    risk diverges. Source: Du, Patil & Kuchibhotla 2023, arXiv 2304.13016; else derived here.
+    risk diverges. Source: Du, Patil & Kuchibhotla 2023, arXiv 2304.13016; the estimates from data
+    were derived here.
 
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 40))
@@ -182,13 +198,14 @@ def choose_subsample(
     too_near = [k for k in sizes if 0 in penalties and abs(k - dim) < _NEAR]
     require(
         not too_near,
-        f"max_samples must be {_NEAR} off the dimension {dim} at penalty 0 (risk diverges), got "
-        f"{too_near}",
+        f"max_samples must differ from the {dim} columns of X by at least {_NEAR} at penalty 0, "
+        f"where the risk diverges, got {too_near}",
     )
     interpolating = [k for k in sizes if 0 in penalties and k < dim and n - k < _LEAST_LEFT]
     require(
         not interpolating,
-        f"max_samples must leave {_LEAST_LEFT} rows out at penalty 0, got {interpolating} of {n}",
+        f"max_samples must leave at least {_LEAST_LEFT} rows out at penalty 0, got {interpolating} "
+        f"of {n} rows",
     )
     require_memory("X", 7 * n**2 + 2 * subsets * n * min(max(sizes), dim))
     data = _Whole(x, y)
@@ -222,7 +239,7 @@ def _sizes(x: Rows) -> list[int]:
 
 
 def _penalties(x: Rows) -> list[float]:
-    """About the mean of the eigenvalues of X'X / n that are not zero."""
+    """Return five penalties around the mean of the nonzero eigenvalues of X'X / n."""
     mean = float(np.sum(x**2)) / max(1, len(x) * min(x.shape))
     return [mean * factor for factor in _FACTORS]
 
@@ -254,8 +271,12 @@ def _judge(
 
 @dataclass(frozen=True)
 class _Judged:
-    """A setting before it is compared: each point's share in its risk, and the variance that such
-    shares have.
+    """One setting before it is compared with others.
+
+    Attributes:
+        known: the numbers of the setting that need no comparison.
+        shares: the contribution of each row to the risk, whose mean over the rows is the risk.
+        scatter: n times the variance of this mean, in units of the variance of `shares`.
     """
 
     known: dict[str, Any]
@@ -263,7 +284,9 @@ class _Judged:
     scatter: float
 
     def above(self, other: "_Judged | None" = None) -> Estimate:
-        """The risk, or its difference from that of another setting, with a 95 % interval."""
+        """Return the risk, or its difference from the risk of another setting, with a 95 %
+        interval.
+        """
         shares = self.shares - other.shares if other else self.shares
         scatter = max(self.scatter, other.scatter if other else 0.0)
         half_width = 1.96 * float(shares.std(ddof=1)) * np.sqrt(scatter / len(shares))
@@ -276,7 +299,9 @@ class _Judged:
 
 
 def _kept(eigenvalues: Vector, penalty: float) -> Vector:
-    """Λ / (e + λ) of each eigenvalue of a Gram matrix, up to a factor where all of it vanishes."""
+    """Return λ / (e + λ) for each eigenvalue e of a Gram matrix, with a common factor left out
+    where every value would be zero.
+    """
     if penalty == 0:
         null = eigenvalues == 0
         return null.astype(float) if null.any() else 1 / eigenvalues
@@ -284,16 +309,20 @@ def _kept(eigenvalues: Vector, penalty: float) -> Vector:
 
 
 def _scatter(kept: Vector) -> float:
-    """The variance of an estimated risk about the risk for these data, in units of the variance of
-    independent errors: 1 / (1 - t) for residuals in fewer directions than points, t for the fitted
-    coefficients.
+    """Return the variance of an estimated risk about the risk for these data, in units of the
+    variance of independent errors.
+
+    It is 1 / (1 - t) + t: the first term is that of residuals in fewer directions than points, the
+    second that of the fitted coefficients.
     """
     kept_share = float(kept.mean() ** 2 / np.mean(kept**2))
     return 1 / kept_share + 1 - kept_share
 
 
 class _Whole:
-    """All points: the eigenvectors of XX' / n, with which ridge of any penalty is a diagonal."""
+    """All rows, in the coordinates of the eigenvectors of XX' / n, in which ridge regression of any
+    penalty is diagonal.
+    """
 
     def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector):
         n, dim = x.shape
@@ -306,7 +335,9 @@ class _Whole:
         self.coordinates = self.vectors.T @ y
 
     def penalty_with(self, inverse_level: float) -> float:
-        """The penalty at which mean 1 / (e + λ') is that of the subsamples."""
+        """Return the penalty λ' at which the mean of 1 / (e + λ') over the eigenvalues e equals the
+        given level of the subsamples.
+        """
         from scipy.optimize import brentq
 
         if np.isinf(inverse_level):
@@ -331,12 +362,14 @@ class _Whole:
         return float(brentq(excess, low + inside, high, xtol=1e-300, rtol=1e-14, maxiter=2000))
 
     def generalised_squares(self, penalty: float) -> Vector:
-        """Squared residuals over (1 - df / n)^2, whose mean is generalised cross-validation."""
+        """Return the squared residuals over (1 - df / n)^2, whose mean is generalised
+        cross-validation.
+        """
         weights = _kept(self.eigenvalues, penalty)
         return (self.vectors @ (weights * self.coordinates) / weights.mean()) ** 2
 
     def doubts(self, penalty: float) -> tuple[str, ...]:
-        """Why leave-one-out errors may differ from the error at a new point."""
+        """Return the reasons why leave-one-out errors may differ from the error at a new point."""
         maker = (self.vectors * _kept(self.eigenvalues, penalty)) @ self.vectors.T
         without_intercept = float(np.mean((maker @ self.y / np.diag(maker)) ** 2))
         pull = maker.sum(axis=0)
@@ -354,7 +387,9 @@ class _Whole:
         index = np.arange(len(squares))
         copies = int(np.sum(distances.min(axis=1) <= 1e-9 * squares.mean()))
         if copies:
-            return (f"{copies} rows are duplicated: a row that is left out is still there",)
+            return (
+                f"{copies} rows are duplicated, so that leaving one out leaves its copy in the fit",
+            )
 
         def without(
             others: np.ndarray,
@@ -377,8 +412,8 @@ class _Whole:
         lines = []
         if gain > _ALIKE:
             lines.append(
-                f"an intercept would lower the error of a row left out by {gain:.0%}: centre x "
-                "and y"
+                f"an intercept would lower the error of a row left out by {gain:.0%}: centre X "
+                "and y, or set fit_intercept=True"
             )
         if following:
             lines.append(
@@ -387,8 +422,8 @@ class _Whole:
             )
         if rise > _ALIKE:
             lines.append(
-                "rows come in groups: without its nearest rows too, a row's error rises by "
-                f"{rise:.0%}"
+                "rows come in groups: the error of a row rises by "
+                f"{rise:.0%} if its nearest rows are left out with it"
             )
         if (
             abs(uneven) > _UNEVEN or squares.std() > squares.mean()
@@ -399,15 +434,15 @@ class _Whole:
         if left_out.max() > _HEAVIEST * left_out.sum():
             share = left_out.max() / left_out.sum()
             lines.append(
-                f"row {left_out.argmax()} alone makes {share:.0%} of the risk: the intervals hang "
-                "on it"
+                f"row {left_out.argmax()} alone makes {share:.0%} of the risk, and the intervals "
+                "depend on it"
             )
         return tuple(lines)
 
 
 class _Part:
-    """One subsample: the eigenvalues of the smaller of its two Gram matrices, all of its points'
-    one, and its fits.
+    """One subsample: the eigenvalues of the smaller of its two Gram matrices, those of the k by k
+    matrix of its rows, and its ridge fits.
     """
 
     def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector, rows: np.ndarray):
@@ -424,22 +459,22 @@ class _Part:
         self.predictions = x @ self.vectors if self.tall else x @ (sample.T @ self.vectors)
 
     def residual_share(self, penalty: float) -> float:
-        """1 - df / k."""
+        """Return 1 - df / k, with df the degrees of freedom of the fit to the k rows."""
         if penalty == 0:
             return 1 - len(self.eigenvalues) / self.size
         left = penalty * float(np.sum(1 / (self.eigenvalues + penalty)))
         return (self.size - len(self.eigenvalues) + left) / self.size
 
     def inverse_level(self, penalty: float) -> float:
-        """1 / μ, the mean of 1 / (e + penalty) over the eigenvalues of the k by k matrix; may be
-        infinite.
+        """Return 1 / μ, the mean of 1 / (e + penalty) over the eigenvalues e of the k by k matrix;
+        it may be infinite.
         """
         if self.tall:
             return self.residual_share(penalty) / penalty if penalty else np.inf
         return float(np.mean(1 / (self.eigenvalues + penalty)))
 
     def residuals(self, penalty: float) -> Vector:
-        """Return the residuals of this member at all points."""
+        """Return the residuals of this member at all rows, those outside the subsample too."""
         dual = self.coordinates / (self.eigenvalues + penalty)
         left = self.y - self.predictions @ dual
         if not self.tall:  # where it almost interpolates, no difference of larger numbers
