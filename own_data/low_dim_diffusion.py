@@ -28,19 +28,25 @@ _FAR = 4.0  # standard deviations, with which data that fit are hardly ever doub
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SubspaceError(Answer):
-    """The answer of `subspace_error`. D^2 = |UU' - VV'|_F^2 lies between 0 and 2 min(d, n - d).
+    """The answer of `subspace_error`.
+
+    The error is D^2 = |UU' - VV'|_F^2, for orthonormal bases U of the true subspace and V of the
+    principal one. It lies between 0 and 2 min(d, n - d).
 
     Attributes:
+        n_samples: N, the number of rows of X.
         columns: the names of the n columns of X.
-        dim: d, of the subspace.
-        chosen: whether d was chosen here, as the number of singular values that stand out.
-        subspace: V, n x d with orthonormal columns: the leading right singular vectors of X,
-            without centring.
-        singular: all singular values of X, in its unit.
-        noise: δ, per coordinate, in the unit of X, with its 95 % interval; as given, where it was.
-        error: D^2 of this very sample, with the 95 % interval in which it falls.
-        wanted: the mean D^2 that is asked for; None where none is.
-        needed: N at which the mean D^2 is that, with a 95 % interval; None where none is asked for.
+        dim: d, the dimension of the subspace.
+        chosen: whether the tool chose d, as the number of singular values that stand out.
+        subspace: V, n x d with orthonormal columns: the d leading right singular vectors of X,
+            which is not centred.
+        singular: all singular values of X, in the unit of X.
+        noise: δ, the standard deviation of the noise in each coordinate, in the unit of X, with a
+            95 % interval; if the user gave it, the value and both ends are that number.
+        error: D^2 of these samples, with a 95 % interval.
+        wanted: the mean D^2 that the user wants; None if the user gave none.
+        needed: the number of samples N at which the mean D^2 is `wanted`, with a 95 % interval;
+            None if the user gave no `wanted`.
     """
 
     asked = "how far is the principal subspace from the one the samples lie on?"
@@ -61,11 +67,13 @@ class SubspaceError(Answer):
 
     @property
     def ambient(self) -> int:
-        """How many columns X has."""
+        """n, the number of columns of X."""
         return len(self.columns)
 
     def lines(self) -> list[str]:
-        """Return the error, the noise, and the samples needed if they were asked for."""
+        """Return a line on the error, one on the noise, and one on the samples needed if the user
+        gave `wanted`.
+        """
         dim = f"{self.dim} (the singular values that stand out)" if self.chosen else f"{self.dim}"
         lines = [
             f"{self.n_samples} samples of dimension {dim} in {self.ambient}: D^2 = "
@@ -78,7 +86,9 @@ class SubspaceError(Answer):
         return lines
 
     def to_frame(self) -> Any:
-        """Return D^2, the noise and the samples needed, a row each, with their intervals."""
+        """Return a data frame with a row for D^2, one for the noise and one for the samples needed,
+        each with its interval.
+        """
         import pandas
 
         rows = {"D^2": self.error, "noise": self.noise}
@@ -87,8 +97,8 @@ class SubspaceError(Answer):
         return pandas.DataFrame.from_dict(rows, orient="index", columns=Estimate._fields)
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the singular values, those kept apart from those discarded, and the edge of white
-        noise; return axes.
+        """Draw the singular values, kept and discarded ones in two colours, with the edge of white
+        noise, and return the axes.
         """
         axes = axes_for(axes)
         order = np.arange(1, len(self.singular) + 1)
@@ -110,19 +120,19 @@ def subspace_error(
     noise: NonNegative | None = None,
     wanted: Wanted | None = None,
 ) -> SubspaceError:
-    """Say how far the principal subspace of noisy samples is from the one on which they would lie
-    without noise, and how many samples would bring it near enough.
-
+    """Estimate how far the principal subspace of noisy samples is from the subspace on which they
+    would lie without noise, and how many samples would bring it near enough.
 
     Args:
-        X: N rows of n columns, independent but for their subspace; their mean is not subtracted,
-            and counts as a direction.
-        n_components: d, of the subspace; as many as stand out of the noise if left out.
-        noise: δ if it is known, in the unit of X.
-        wanted: the mean D^2 for which the number of samples is asked.
+        X: N independent rows of n columns. The mean is not subtracted, and counts as a direction.
+        n_components: d, the dimension of the subspace, from 1 to n - 1; the default is the number
+            of singular values that stand out of the noise.
+        noise: δ, the standard deviation of the noise in each coordinate, in the unit of X, if the
+            user knows it.
+        wanted: the mean D^2, below 2 min(d, n - d), for which to compute the number of samples.
 
-    The tool cannot judge where the discarded directions are as strong as the kept ones, or where
-    rows are copies. Raises ValueError for N < d + 2, for d >= n, and for a wanted D^2 of
+    The tool gives no number if the discarded directions are as strong as the kept ones, or if rows
+    are copies. Raises ValueError for N < d + 2, for d >= n, and for a wanted D^2 of
     2 min(d, n - d) or more. Source: `theory.low_dim_diffusion.noise_law`.
 
     >>> x = np.random.default_rng(0).standard_normal((40, 30)) * ([1.0] * 3 + [0.05] * 27)
@@ -137,14 +147,14 @@ def subspace_error(
     n, ambient = x.shape
     require(
         n >= dim + 2,
-        f"X must have at least n_components + 2 rows (the mean error is infinite below), got {n} "
-        f"for {dim}",
+        f"X must have at least n_components + 2 = {dim + 2} rows, because the mean error of fewer "
+        f"is infinite, got {n}",
     )
     require(dim < ambient, f"n_components must be below the {ambient} columns of X, got {dim}")
     most = 2.0 * min(dim, ambient - dim)
     require(
         wanted is None or wanted < most,
-        f"wanted must be below {most:g}, which no D^2 exceeds, got {wanted}",
+        f"wanted must be below {most:g}, the largest possible D^2, got {wanted}",
     )
     largest = float(np.abs(x).max())
     require(largest > 0, "X must not be zero throughout")
@@ -160,9 +170,9 @@ def subspace_error(
     needed = None
     doubts = []
     if len(without_copies(x)) < n:
-        missing = "rows that are copies tell nothing new, so leave each in once"
+        missing = "X has rows that are copies of others and tell nothing new, so keep each row once"
     elif dim == 0:
-        missing = "no singular value stands out of the noise, so there is no subspace to see"
+        missing = "no singular value stands out of the noise, so that no subspace is visible"
     elif singular[dim - 1] <= max(
         _GAP * edge, (1e-12 if variance else 1e-6) * singular[0]
     ):  # rounding is noise too
@@ -182,7 +192,9 @@ def subspace_error(
         if abs(variance - estimate) > _FAR * np.sqrt(2 / freedom) * max(variance, estimate):
             doubts.append(
                 Doubt(
-                    "the noise that was given is not that of the discarded directions", np.inf, ""
+                    "the discarded directions show another noise than the one that was given",
+                    np.inf,
+                    "",
                 )
             )
         if wanted is not None:
@@ -223,7 +235,9 @@ def subspace_error(
 
 
 def _standing_out(x: Rows) -> int:
-    """How many singular values exceed the threshold of Gavish & Donoho 2014 for unknown noise."""
+    """Return how many singular values exceed the threshold of Gavish & Donoho 2014 for unknown
+    noise.
+    """
     singular = np.linalg.svd(x, compute_uv=False)
     aspect = min(x.shape) / max(x.shape)
     threshold = 0.56 * aspect**3 - 0.95 * aspect**2 + 1.82 * aspect + 1.43
@@ -234,8 +248,10 @@ def _standing_out(x: Rows) -> int:
 def _without_noise(
     squares: Float[np.ndarray, " d"], along: float, across: float
 ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
-    """Squares of the singular values that noise has not raised, and squared sines of the angles
-    that it has caused. Source: Benaych-Georges & Nadakuditi 2012.
+    """Return the squares that the singular values would have without noise, and the squared sines
+    of the angles by which the noise turned their directions.
+
+    Source: Benaych-Georges & Nadakuditi 2012.
     """
     rest = squares - along - across
     clean = (rest + np.sqrt(np.maximum(rest**2 - 4 * along * across, 0))) / 2
@@ -243,8 +259,9 @@ def _without_noise(
 
 
 def _around(mean: float, above: float, below: float) -> tuple[float, float, float]:
-    """A mean, and its product with the 95 % interval of a quotient of two chi-squares, each over
-    its degrees of freedom.
+    """Return a mean, and its product with the 95 % interval of an F-distributed number.
+
+    `above` and `below` are the degrees of freedom of the numerator and of the denominator.
     """
     from scipy.stats import f
 
@@ -263,7 +280,7 @@ def _doubts(
     higher = variance * (n + ambient) / float(singular[dim - 1]) ** 2
     if higher > _SMALL:
         doubts.append(
-            Doubt("the noise is not small beside the least of the latents", higher, "of the error")
+            Doubt("the noise is not small beside the weakest latent", higher, "of the error")
         )
     # White noise beside the subspace is white noise of N - d rows and n - d columns: the sphericity
     # test of Ledoit and Wolf 2002. Samples that hang together and columns of unlike noise both
@@ -277,16 +294,18 @@ def _doubts(
         else 0.0
     )
     if abs(uneven) > _FAR:
-        what = f"the discarded spectrum is not that of white noise ({uneven:+.0f} deviations off)"
-        doubts.append(
-            Doubt(f"{what}: d too small, or noise that is coloured, dependent or heavy", np.inf, "")
+        what = (
+            "the discarded spectrum is not that of white noise "
+            f"({uneven:+.0f} standard deviations off)"
         )
+        causes = "d is too small, or the noise is coloured, dependent or heavy-tailed"
+        doubts.append(Doubt(f"{what}: {causes}", np.inf, ""))
     return doubts
 
 
 def _wider(left: Float[np.ndarray, "samples d"]) -> float:
-    """The ratio of the scatter of squared latents with kurtosis κ to that of normal ones, of
-    variance (κ - 1) / 2; at least 1.
+    """Return the standard deviation of squared latents, which is ((κ - 1) / 2)^(1/2) for kurtosis
+    κ, in units of that of normal ones; at least 1.
     """
     kurtosis = (len(left) + 2) * float(np.mean(np.sum(left**4, axis=0)))
     return max(1.0, (kurtosis - 1) / 2) ** 0.5
@@ -300,7 +319,7 @@ def _doubts_of_number(
     if np.sum(left.sum(axis=0) ** 2) > dim + _FAR * np.sqrt(2 * dim) + _FAR**2 / 2:
         doubts.append(
             Doubt(
-                "the latents have a mean, which the number of samples needed does not know",
+                "the latents have a mean, which the number of samples needed leaves out",
                 np.inf,
                 "",
             )
@@ -309,17 +328,20 @@ def _doubts_of_number(
     if lagged > dim**2 + _FAR * np.sqrt(2) * dim + _FAR**2 / 2:
         doubts.append(
             Doubt(
-                "latents of neighbouring samples are alike: there are fewer independent ones",
+                "latents of neighbouring rows are alike: there are fewer independent samples",
                 np.inf,
                 "",
             )
         )
     lengths = np.log(np.maximum(np.sum(left**2, axis=1), 1e-300))
     if lengths.std() and abs(np.corrcoef(lengths, np.arange(n))[0, 1]) > _FAR / np.sqrt(n):
-        doubts.append(Doubt("the latents grow or fall from sample to sample", np.inf, ""))
+        doubts.append(
+            Doubt("the latents grow or shrink from the first row to the last", np.inf, "")
+        )
     fourth = n * np.sum(np.sum(left**2, axis=1) ** 2) - dim * (dim + 2) * n / (n + 2)
     if abs(fourth) > 1.25 * _FAR * np.sqrt(8 * dim * (dim + 2) / n):
         doubts.append(Doubt("the latents are not normal", np.inf, ""))
     if few <= 0 or needed.value < dim + 4:
-        doubts.append(Doubt("errors at so few samples have a mean and no variance", np.inf, ""))
+        reason = "with so few samples the error has a mean and no variance"
+        doubts.append(Doubt(reason, np.inf, ""))
     return doubts

@@ -193,7 +193,7 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: tool.subspace_error(np.ones((5, 9)), 4),
-            r"X must have at least n_components \+ 2 rows \(the .* got 5 for 4",
+            r"X must have at least n_components \+ 2 = 6 rows, because .* got 5",
         ),
         (
             lambda: tool.subspace_error(np.ones((9, 4)), 4),
@@ -202,7 +202,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: tool.subspace_error(np.zeros((9, 4)), 2), "X must not be zero throughout"),
         (
             lambda: tool.subspace_error(TWELVE, 1, wanted=100.0),
-            r"wanted must be below 2, which no D\^2 exceeds, got 100",
+            r"wanted must be below 2, the largest possible D\^2, got 100",
         ),
     ]
 )
