@@ -36,14 +36,15 @@ _SAME = 1e-12  # of the range of labels: values that are nearer differ by roundi
 
 
 class Cell(NamedTuple):
-    """A level and a group, with `rows` rows in which h is not 0.
+    """The rows of one group h at one level v of the predictions, and how far off these are.
 
     Attributes:
-        level: its place in `values`.
-        group: its place in `names`.
-        rows: how many.
-        residual: E[h r | v].
-        bias: E[r | v, h not 0], where the group is a set of rows; else None.
+        level: the index of the level in `MulticalibrationAudit.values`, from 0.
+        group: the index of the group in `MulticalibrationAudit.names`, from 0.
+        rows: the number of rows at this level in which h is not 0.
+        residual: the mean E[h r | v] of the group's column times the residual r, with an interval.
+        bias: the mean E[r | v, h not 0] of the residuals of the group's rows, with an interval;
+            None if h is no set of rows, but has weights.
     """
 
     level: int
@@ -54,18 +55,19 @@ class Cell(NamedTuple):
 
     @property
     def shown(self) -> Estimate:
-        """The bias of the group, or the mean of h r where it is no set."""
+        """The bias of the group if the group is a set of rows, and the mean of h r if not."""
         return self.bias or self.residual
 
 
 class GroupError(NamedTuple):
-    """K2 along one group, in units of h^2.
+    """The error K2 of the predictions along one group h, in squared units of h r.
 
     Attributes:
-        unbiased: estimate without bias, which may be negative.
-        least: lower bound for K2 with the level weights of these rows.
-        plug_in: the square of the means as they are, too large by `bias` in the mean.
-        bias: predicted, the sum over levels of Var(h r | v) / n.
+        unbiased: an unbiased estimate of K2, which may be negative.
+        least: a lower bound for K2, with the shares that the levels have among these rows.
+        plug_in: the estimate from the squared means as they are, which is too large by `bias` on
+            average.
+        bias: the predicted bias of the plug-in estimate, the sum over levels of Var(h r | v) / n.
     """
 
     unbiased: float
@@ -75,8 +77,14 @@ class GroupError(NamedTuple):
 
 
 class Combination(NamedTuple):
-    """The worst linear combination of groups: found on one half of the rows, judged on the other,
-    of mean square 1.
+    """The linear combination of groups along which the predictions are worst.
+
+    One half of the rows selects the combination, and the other half estimates its error.
+
+    Attributes:
+        weights: the coefficient of each group; the combination has the mean square 1.
+        unbiased: an unbiased estimate of K2 along the combination, which may be negative.
+        least: a lower bound for K2.
     """
 
     weights: Float[np.ndarray, " groups"]
@@ -89,17 +97,21 @@ class MulticalibrationAudit(Answer):
     """The answer of `multicalibration_audit`.
 
     Attributes:
-        names: of the groups.
-        values: mean prediction of each level that has rows.
-        counts: rows of each level.
-        binned: whether levels are bins, so that K2 of the predictions themselves may be larger.
-        bound: B, the largest h^2 among the rows, which the intervals take for its bound.
-        cells: those with enough rows; their intervals hold together at the confidence asked for.
-        unjudged: how many cells have fewer rows.
-        groups: K2 along each group.
-        combination: of groups, where it is worst; None where a half has too few rows.
-        round_gain: by how much one round of boosting would lower the squared error, fitted on one
-            half of the rows and counted on the other; None as above.
+        n: the number of rows.
+        names: the names of the groups.
+        values: the mean prediction at each level that has rows.
+        counts: the number of rows at each level.
+        binned: whether the levels are bins; the K2 of the predictions may then be larger.
+        bound: B, the largest h^2 among the rows, which the intervals take as the bound of h^2.
+        cells: the cells with at least `min_count` rows; their intervals hold simultaneously, with
+            the given confidence.
+        unjudged: the number of cells with fewer rows.
+        groups: the error K2 along each group.
+        combination: the combination of groups with the largest error; None if there are too few
+            rows to split them into halves.
+        round_gain: the amount by which one round of boosting would lower the squared error; one
+            half of the rows fits the round, and the other half measures it. None if there are too
+            few rows.
     """
 
     asked: ClassVar[str] = "is the score right on average in every group at every predicted value?"
@@ -119,7 +131,9 @@ class MulticalibrationAudit(Answer):
     round_gain: Estimate | None
 
     def lines(self) -> list[str]:
-        """Return the verdict, the worst group, the worst combination, and the three worst cells."""
+        """Return the lines on the verdict, the worst group, the worst combination, the gain of one
+        round of boosting, and the three worst cells.
+        """
         faults = [cell for cell in self.cells if not cell.shown.low <= 0 <= cell.shown.high]
         widest = max((c.shown.high - c.shown.low) / 2 for c in self.cells)
         about = f"{self.n} rows, {len(self.values)} levels, {len(self.groups)} groups"
@@ -153,7 +167,9 @@ class MulticalibrationAudit(Answer):
         ]
 
     def to_frame(self) -> Any:
-        """Return a row per cell: its level, its group, and the group's bias with its interval."""
+        """Return a data frame with a row for each cell: its level, its group, its number of rows,
+        and the group's bias with its interval.
+        """
         import pandas
 
         return pandas.DataFrame(
@@ -169,7 +185,7 @@ class MulticalibrationAudit(Answer):
         )
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the biases with their intervals against the levels, for the four worst groups;
+        """Draw the biases of the four worst groups with their intervals against the levels, and
         return the axes.
         """
         axes = axes_for(axes)
@@ -203,23 +219,26 @@ def multicalibration_audit(
     confidence: Fraction = 0.95,
     min_count: Annotated[int, Interval(2, 2**53)] = 50,
 ) -> MulticalibrationAudit:
-    """Audit predictions by groups: each group's bias at each level, K2 without bias, what a round
-    of boosting saves.
+    """Estimate how far predictions are off in each group at each level, and how much one round of
+    boosting would improve them.
 
     Args:
-        predictions: f of each row; up to `n_levels` different values are the levels, more are
-            binned.
-        y: label of each row, booleans, or numbers within `bounds`.
-        groups: a column of labels, or a table with a column per group: booleans, labels or weights.
-        held_out: whether the predictor was not fitted to these rows; no answer if it was.
-        n_levels: most levels.
-        bounds: the range of labels and predictions.
-        confidence: of all intervals together, and of each lower bound.
-        min_count: rows below which a cell is not judged.
+        predictions: the prediction f of each row. Up to `n_levels` different values are the levels;
+            more values are put into bins of equal width.
+        y: the label of each row: a boolean, or a number within `bounds`.
+        groups: a column of labels, or a table with one column for each group: booleans, labels or
+            weights.
+        held_out: True if the predictor was not fitted to these rows. If it was (False), there is no
+            answer.
+        n_levels: the largest number of levels.
+        bounds: the least and the largest value that labels and predictions can have.
+        confidence: the probability with which all intervals hold simultaneously, and with which
+            each lower bound holds.
+        min_count: the least number of rows with which a cell is judged.
 
-    Intervals are Clopper and Pearson's (1934) for labels of two values and groups that are sets,
-    else Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009). Raises TypeError and
-    ValueError in one sentence.
+    The intervals are those of Clopper and Pearson (1934) if labels have two values and groups are
+    sets of rows, and otherwise Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009).
+    Raises TypeError or ValueError, with a sentence that names the argument.
 
     >>> generator = np.random.default_rng(0)
     >>> f = generator.choice([0.2, 0.5, 0.8], 6000)
@@ -239,7 +258,7 @@ def multicalibration_audit(
     groups, names, _ = indicators("groups", groups, rows=n)
     low = float(bounds[0])
     high = float(bounds[1])
-    require(low < high, f"bounds must rise, got {low} and {high}")
+    require(low < high, f"bounds must be (low, high) with low below high, got ({low}, {high})")
     require(n >= 2, f"y must have at least two rows, got {n}")
     require(groups.shape[1] > 0, "groups must have at least one column, got none")
     for name, numbers in (("predictions", predictions), ("y", y)):
@@ -297,14 +316,14 @@ def multicalibration_audit(
         level=confidence,
         missing=""
         if held_out
-        else "the predictor was fitted to these rows, whose labels it may know: audit rows that "
+        else "the predictor was fitted to these rows and may know their labels, so audit rows that "
         "were held out",
     )
 
 
 class _Levels:
-    """Rows in the order of their levels, which level each of these has, the ends of each level, and
-    how many rows.
+    """The levels of the predictions: the order of the rows by level, the level of each row in that
+    order, and the ends and the number of rows of each level.
     """
 
     def __init__(self, predictions: Vector, low: float, high: float, most: int):
@@ -331,15 +350,15 @@ class _Levels:
     def total(
         self, columns: Float[np.ndarray, "rows columns"]
     ) -> Float[np.ndarray, "levels columns"]:
-        """Sums of each column over the rows of each level."""
+        """Return the sum of each column over the rows of each level."""
         sums = np.zeros((len(self.counts), columns.shape[1]))
         present, starts = np.unique(self.index, return_index=True)
         sums[present] = np.add.reduceat(columns, starts, axis=0)
         return sums
 
     def ranges(self, h: Columns) -> Table:
-        """How far apart two values of h r can be in each level, h between the extremes of its
-        column and 0.
+        """Return how far apart two values of h r can be at each level, for h between the extremes
+        of its column and 0.
         """
         least = np.minimum(h.min(axis=0), 0)
         most = np.maximum(h.max(axis=0), 0)
@@ -349,7 +368,7 @@ class _Levels:
 
 
 class _Sums:
-    """Means and variances of some columns in each level, with intervals and K2."""
+    """The means and variances of some columns at each level, their intervals, and their K2."""
 
     def __init__(self, levels: _Levels, products: Columns):
         self.counts = np.bincount(levels.index, minlength=len(levels.counts))
@@ -367,7 +386,7 @@ class _Sums:
         return _half_widths(self.variances, np.maximum(self.counts, 1)[:, None], ranges, miss)
 
     def error(self, group: int, least_means: Table) -> GroupError:
-        """K2 along one column, with its lower bound from the intervals of the means."""
+        """Return K2 along one column, with the lower bound from the intervals of the means."""
         mask = self.counts > 0
         counts = self.counts[mask]
         sums = self.sums[mask, group]
@@ -383,7 +402,7 @@ def _around(mean: float, half: float) -> Estimate:
 
 
 def _from_zero(low: Table, high: Table) -> Table:
-    """How far the intervals are from zero."""
+    """Return the distance of each interval from zero, which is 0 for one that contains zero."""
     return np.maximum(np.maximum(low, -high), 0.0)
 
 
@@ -397,11 +416,13 @@ def _of_sets(
     members: Table,
     miss: float,
 ) -> tuple[Bool[np.ndarray, " groups"], tuple[Table, Table, Table]]:
-    """Which groups are sets, h being c or 0, and the bias of their members with its ends; their
-    intervals of E[h r | v] follow from it and from the share of members, in `ends`.
+    """Return which groups are sets of rows, where h is c or 0, and the bias of their members with
+    both ends of its interval.
 
-    Of labels with two values the interval is Clopper and Pearson's for the positive members, less
-    the mean of differing predictions (Hoeffding). Derived here from the cited ones.
+    The function also writes the intervals of E[h r | v] of these groups into `ends`; they follow
+    from the bias and from the share of members. If labels have two values, the interval is that of
+    Clopper and Pearson for the positive members, minus the mean prediction with Hoeffding's
+    interval. Derived here from the cited intervals.
     """
     counts = np.broadcast_to(levels.counts[:, None], members.shape)
     values = np.where(h.max(axis=0) > 0, h.max(axis=0), h.min(axis=0))
@@ -432,8 +453,8 @@ def _of_sets(
 
 
 def _half_widths(variances: Table, n: Any, ranges: Any, miss: float) -> Table:
-    """Hoeffding's or the empirical Bernstein interval of a mean, whichever is shorter, each at half
-    of `miss`.
+    """Return half the length of Hoeffding's or of the empirical Bernstein interval of a mean,
+    whichever is shorter; each misses the mean with a probability of at most `miss` / 2.
     """
     deviation = np.log(8 / miss)
     hoeffding = ranges * np.sqrt(np.log(4 / miss) / (2 * n))
@@ -446,8 +467,9 @@ def _half_widths(variances: Table, n: Any, ranges: Any, miss: float) -> Table:
 def _hidden(
     cells: tuple[Cell, ...], sums: "_Sums", counts: Int[np.ndarray, " levels"], miss: float
 ) -> list[Doubt]:
-    """A doubt where cells are called fair though normal residuals would not be: bounds so wide that
-    the intervals cannot show it.
+    """Return a doubt if some cells are not called off, but would be if their residuals were normal.
+
+    The intervals then cannot show the error, because the bounds are too wide.
     """
     from scipy.special import ndtri
 
@@ -465,13 +487,13 @@ def _hidden(
     reason = (
         f"{len(found)} cells that are not called off are off if their residuals are roughly "
         f"normal, the worst by {worst.shown.value:.3g}: the bounds are far wider than the "
-        "residuals, narrower ones would show it"
+        "residuals, and narrower bounds would show the error"
     )
     return [Doubt(reason, abs(worst.shown.value), "of a mean")]
 
 
 class _Half(_Levels):
-    """The levels of some of the rows."""
+    """The same levels, with only some of the rows."""
 
     def __init__(self, levels: _Levels, rows: Bool[np.ndarray, " rows"]):
         self.__dict__ |= vars(levels)
@@ -513,8 +535,8 @@ def _halves(
 def _worst(
     means: Table, counts: Int[np.ndarray, " levels"], h: Columns
 ) -> Float[np.ndarray, " groups"]:
-    """Coefficients of the combination of mean square 1 with the largest K2: the top generalised
-    eigenvector.
+    """Return the coefficients of the combination of groups of mean square 1 with the largest K2,
+    which is the leading generalised eigenvector.
     """
     squares, vectors = np.linalg.eigh(h.T @ h / len(h))
     mask = squares > 1e-10 * squares[-1]
@@ -529,8 +551,8 @@ def _worst(
 def _corrections(
     levels: _Levels, residuals: Vector, h: Columns, first: Bool[np.ndarray, " rows"]
 ) -> tuple[Vector, float]:
-    """What least squares on the first half adds to predictions of the second, and the most that it
-    adds to any row.
+    """Return the corrections that least squares on the first half of the rows adds to all
+    predictions, and a bound of their size for any row.
     """
     basis = np.column_stack([np.ones(len(h)), h / max(float(np.abs(h).max()), 1e-50)])
     corrections = np.zeros(len(h))
@@ -549,7 +571,7 @@ def _corrections(
 def _doubts(
     levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: float, following: float
 ) -> list[Doubt]:
-    """Why the answer may be off."""
+    """Return the reasons why the answer may be off."""
     n = len(y)
     doubts = []
     if following:
@@ -564,7 +586,7 @@ def _doubts(
         )
     copies = _copied(levels, predictions, y, h)
     if copies > _COPIES * n:
-        reason = f"{copies} rows are copies of others, and count as if they were new"
+        reason = f"{copies} rows are copies of others, and the intervals count them as new rows"
         doubts.append(Doubt(reason, np.inf, "of each interval's length"))
     if levels.binned:
         reason = (
@@ -574,7 +596,8 @@ def _doubts(
         doubts.append(Doubt(f"{reason}: all K2 are lower bounds", np.inf, "of K2"))
         if levels.width < 2 * levels.spacing:
             reason = (
-                f"level widths of {levels.width:.3g} are below twice the spacing of predictions"
+                f"bins of width {levels.width:.3g} are narrower than twice the spacing of the "
+                "predictions"
             )
             doubts.append(
                 Doubt(f"{reason}: which share a level depends on rounding", np.inf, "of K2")
@@ -600,8 +623,8 @@ def _doubts(
 
 
 def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
-    """How many rows are equal to others; 0 where few of them, or rows of discrete columns, are
-    equal by chance.
+    """Return how many rows are equal to others; 0 where few are, or where rows of discrete columns
+    are equal by chance.
     """
 
     def kinds(*columns: Vector | Columns) -> Counter[bytes]:
@@ -621,13 +644,13 @@ def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
 
 
 def _different(columns: Columns) -> int:
-    """How many different columns there are."""
+    """Return how many different columns there are."""
     return len({column.tobytes() for column in np.ascontiguousarray(columns.T)})
 
 
 def _too_good(levels: _Levels, residuals: Vector, h: Columns) -> bool:
-    """Whether sums of residuals are so near zero that the predictor must have been fitted to these
-    rows.
+    """Tell whether sums of residuals are so near zero that the predictor must have been fitted to
+    these rows.
     """
     from scipy.stats import chi2
 
