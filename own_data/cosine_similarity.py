@@ -40,17 +40,23 @@ _BALANCED = 1.01
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CosineRange(Answer):
-    """The cosines that gauges up to a condition number can reach, for each pair separately.
+    """The answer of `cosine_range`: the cosines that gauges can give each pair of rows.
+
+    A gauge is an invertible matrix R that turns the factors A and B into A R and B R^-T, which
+    changes no inner product of their rows.
 
     Attributes:
-        family: "any" gauge, or the "diagonal" ones in the basis of these embeddings.
-        condition: K, of G = (R R^T)^-1: the square of the condition number of R.
-        pairs: the two rows of each pair.
-        names: of these rows, where they have some; else their numbers.
-        cosine, low, high: the present cosine and the ends of the range, exact for each pair.
-        table: low and high for K = 1.5, 4 and 25, as there is no natural K.
-        imbalance: K of the gauge that balances the factors, if the other factor was given.
-        notes: what gauges of this family cannot change.
+        family: "any" if all gauges count, "diagonal" if only those that scale the coordinates do.
+        condition: K, the largest condition number of G = (R R^T)^-1, which is the square of the
+            condition number of R.
+        pairs: the numbers of the two rows of each pair, from 0.
+        names: the names of all rows of B if they have names, otherwise their numbers.
+        cosine: the cosine of each pair as the embeddings are.
+        low: the least cosine that a gauge up to this condition gives each pair, exactly.
+        high: the largest such cosine, exactly.
+        table: `low` and `high` for K = 1.5, 4 and 25, because there is no natural K.
+        imbalance: K of the gauge that balances the factors; None if the other factor is not given.
+        notes: sentences on the pairs whose cosines no gauge of this family can change.
     """
 
     asked: ClassVar[str] = "how far can cosines of these rows move without a prediction changing?"
@@ -71,8 +77,8 @@ class CosineRange(Answer):
     notes: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Return how many signs are decided, the median range for each K, the first pair, imbalance
-        and notes.
+        """Return the lines on how many cosines keep their sign, the median width of the ranges for
+        each K, the first pair, the imbalance, and the notes.
         """
         count = np.sum((self.low > 0) | (self.high < 0))
         gauges = "any gauge" if self.family == "any" else "a diagonal gauge"
@@ -95,7 +101,9 @@ class CosineRange(Answer):
         ]
 
     def to_frame(self) -> Any:
-        """Return a row per pair, by the names of its rows: the cosine and the ends of its range."""
+        """Return a data frame with a row for each pair, indexed by the names of its two rows: the
+        cosine and both ends of its range.
+        """
         import pandas
 
         first, second = ([self.names[row] for row in side] for side in self.pairs.T)
@@ -104,8 +112,8 @@ class CosineRange(Answer):
         return pandas.DataFrame(numbers, index)
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the ranges (bars) and present cosines (points) of at most 40 pairs by cosine; return
-        the axes.
+        """Draw the ranges (bars) and the present cosines (points) of at most 40 pairs in the order
+        of their cosines, and return the axes.
         """
         axes = axes_for(axes)
         indices = np.argsort(self.cosine)[
@@ -139,18 +147,25 @@ def cosine_range(
     condition: Condition = 4.0,
     A: Handed = None,
 ) -> CosineRange:
-    """Return the range of cosines of rows of B that leave all predictions unchanged.
+    """Return the range over which the cosines of rows of B can move while all predictions stay the
+    same.
+
+    The predictions are inner products of rows of B with rows of another factor A. A gauge is an
+    invertible matrix R that turns A and B into A R and B R^-T, which changes no inner product.
 
     Args:
-        B: embeddings, a row each, as they enter inner products: not normalised.
-        pairs: two rows each, by number from 0 or by name; every pair if left out.
-        family: every invertible gauge, or only scales of the coordinates.
-        condition: K of G = (R R^T)^-1. There is no natural K, so the answer also shows 1.5, 4 and
-            25. With A, compare the K of the gauge that balances the factors.
-        A: the other factor, rows of as many numbers.
+        B: embeddings, one in each row, as they enter the inner products, that is, not normalised.
+        pairs: the pairs to answer for, two rows each, by number from 0 or by name; the default is
+            every pair.
+        family: "any" for all invertible gauges, "diagonal" for those that only scale coordinates.
+        condition: K, the largest condition number of G = (R R^T)^-1, at least 1. There is no
+            natural K, so the answer also shows 1.5, 4 and 25. If A is given, compare K with that of
+            the gauge that balances the factors.
+        A: the other factor, whose rows have as many columns as those of B.
 
-    Raises TypeError and ValueError in one sentence, for rows of zeros and more than two million
-    pairs too. Source: `theory.cosine_similarity.any_gauge_range` and `diagonal_gauge_range`.
+    Raises TypeError or ValueError, with a sentence that names the argument; ValueError also for
+    rows of zeros and for more than two million pairs. Source:
+    `theory.cosine_similarity.any_gauge_range` and `diagonal_gauge_range`.
 
     >>> cosine_range([[1.0, 0.0], [0.0, 2.0]]).high.round(3).tolist()
     [0.6]
@@ -190,7 +205,7 @@ def cosine_range(
             values = np.linalg.svd(factor, compute_uv=False)
             full = len(values) == B.shape[1] and values[-1] > 1e-6 * values[0]
             sentence = (
-                "must have full column rank to six digits: of what is less, the gauge is rounding"
+                "must have full column rank to six digits, because rounding would decide the gauge"
             )
             require(full, f"{name} {sentence}, got shape {factor.shape}")
         imbalance = float(np.linalg.cond(predicted.balancing_gauge(A, B)))
@@ -222,8 +237,9 @@ def cosine_range(
 def _squares(
     unit: Items, first: Rows, second: Rows, gram: Float[np.ndarray, "items items"] | None = None
 ) -> Squares:
-    """|u - v|^2 and |u + v|^2 of pairs of unit rows, with all digits near 0, from their inner
-    products if known.
+    """Return |u - v|^2 and |u + v|^2 for pairs of unit rows u and v, with all digits near 0.
+
+    They are computed from the inner products `gram` where these are given and have enough digits.
     """
     if gram is None:
         differences = np.zeros(len(first))
@@ -240,21 +256,21 @@ def _squares(
 
 
 def _pairs_of(pairs: Any, items: Table) -> Int[np.ndarray, "pairs 2"]:
-    """Pairs of rows by their numbers, given so or by their names."""
+    """Return pairs of rows by their numbers; the user gave them by number or by name."""
     given = entries("pairs", pairs)
     require(
         given.ndim == 2 and given.shape[1] == 2 and len(given) > 0,
-        f"pairs must be two rows each, got shape {given.shape}",
+        f"pairs must have the shape (pairs, 2), two rows of B in each, got shape {given.shape}",
     )
     if items.rows is not None:
         number_of = {name: row for row, name in enumerate(items.rows)}
         unknown = [one for one in given.ravel().tolist() if one not in number_of]
-        require(not unknown, f"pairs must be of rows of B, which has no {unknown[:1]}")
+        require(not unknown, f"pairs must be of rows of B, which has none named {unknown[:1]}")
         chosen = np.reshape([number_of[one] for one in given.ravel().tolist()], given.shape)
     else:
         numbers = table("pairs", pairs).values
         whole = bool(np.all((numbers == np.round(numbers)) & (numbers >= 0)))
-        require(whole, "pairs must be of rows from 0 on, in whole numbers")
+        require(whole, "pairs must be whole numbers from 0 on, the numbers of rows of B")
         require(
             numbers.max() < len(items.values),
             f"pairs must be of rows below {len(items.values)}, got {numbers.max():g}",
@@ -274,7 +290,7 @@ def _every_pair(items: int, limit: int) -> Int[np.ndarray, "pairs 2"]:
 
 
 def _judged(rows: Items) -> Float[np.ndarray, " items"]:
-    """The lengths of the rows, which must not be 0."""
+    """Return the lengths of the rows; ValueError if one is 0."""
     require(len(rows) >= 2, f"B must have at least two rows, got {len(rows)}")
     require(
         rows.shape[1] >= 2,
@@ -298,9 +314,8 @@ def _doubts(
     if np.ptp(lengths) <= _ALIKE * middle:
         reason = (
             "all rows have one length: if the model itself compares normalised rows, only "
-            "rotations leave its "
-            "predictions alone and no cosine can move; normalised afterwards, they no longer tell "
-            "about their balance"
+            "rotations keep its predictions and no cosine can move; if the rows were normalised "
+            "later, they no longer show how the factors were balanced"
         )
         doubts.append(Doubt(reason, size, unit))
     if short := int(np.sum(lengths < _SHORT * middle)):
@@ -321,9 +336,8 @@ def _doubts_of_balance(
         return ()
     if imbalance < _BALANCED:
         reason = (
-            "the factors are balanced, as weight decay on both leaves them: if that was so, no "
-            "other gauge is an "
-            "optimum, and the cosines are decided, by the decay"
+            "the factors are balanced, as weight decay on both leaves them: if it was used, no "
+            "other gauge is an optimum, and weight decay has decided the cosines"
         )
         return (Doubt(reason, width, "of a cosine"),)
     if imbalance > condition:
