@@ -18,20 +18,21 @@ Scores = Callable[[Any], Float[np.ndarray, " samples"]]
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """h_0, and the bounds that were proved for the best classifier.
+    """The baseline h_0 with which competitors are compared, and what is proved of the best
+    classifier.
 
     Attributes:
-        dichotomy: b, 1 where h_0 predicts the positive class, for each row of the table.
-        model: the user's as given, or the coefficients of the best one, the intercept first, Σ |w|
-            = 1.
-        least_errors: proved bounds of E_0, the least errors of a linear classifier; equal where it
-            is proved.
-        is_own: whether h_0 is the user's model; else it is optimal if E_0 is proved, and the best
-            one found if not.
-        n_optimal: how many optimal classifiers were found, at most 100, or counted in low
-            dimension; h_0 has the largest margin of those found.
-        knows_all_optimal: whether these are all. Optimal classifiers are not looked for
-            if h_0 is the user's or E_0 is not proved.
+        dichotomy: for each row of the table, 1 if h_0 predicts the positive class and 0 if not.
+        model: the user's model as it was given, or the coefficients w of the best classifier, the
+            intercept first, with Σ |w| = 1.
+        least_errors: a lower and an upper bound of E_0, the smallest weight of samples that a
+            linear classifier gets wrong; the two are equal if E_0 is proved.
+        is_own: whether h_0 is the user's model. If not, h_0 is an optimal classifier if E_0 is
+            proved, and otherwise the best one found.
+        n_optimal: the number of optimal classifiers that were counted (in low dimension) or found
+            (at most 100); h_0 has the largest margin of those found.
+        knows_all_optimal: whether these are all optimal classifiers. The search does not look for
+            them if h_0 is the user's model or if E_0 is not proved.
     """
 
     dichotomy: Int[np.ndarray, " rows"]
@@ -43,8 +44,11 @@ class Baseline:
 
 
 class Own(NamedTuple):
-    """A user's model on the sample: its dichotomy, and weights on the table that have it, where
-    known.
+    """What a user's model predicts on the sample.
+
+    Attributes:
+        dichotomy: for each row of the table, 1 if the model predicts the positive class, else 0.
+        weights: weights of the table's columns that predict the same; None if the scores show none.
     """
 
     dichotomy: Int[np.ndarray, " rows"]
@@ -52,7 +56,10 @@ class Own(NamedTuple):
 
 
 def own_baseline(sample: Sample, X: Any, model: Any) -> Own:
-    """The user's model. Errors as `multiplicity`."""
+    """Return what the user's model predicts on the sample.
+
+    Raises ValueError for scores that are 0 or not finite, or that no linear classifier gives.
+    """
     scores = scores_of(model)(X)
     undecided = np.flatnonzero(~np.isfinite(scores) | (scores == 0))
     if len(undecided):
@@ -76,8 +83,10 @@ def own_baseline(sample: Sample, X: Any, model: Any) -> Own:
 
 
 def scores_of(model: Any) -> Scores:
-    """The scores of a fitted model with a `decision_function`, or of coefficients, the intercept
-    first.
+    """Return the function from samples to scores of a fitted model that has a `decision_function`,
+    or of coefficients, the intercept first.
+
+    Raises TypeError for anything else.
     """
     if hasattr(model, "decision_function"):
         return lambda X: _one_each(np.asarray(model.decision_function(X), float), X)
@@ -93,7 +102,7 @@ def scores_of(model: Any) -> Scores:
         features = np.asarray(X, float)
         if coefficients.shape != (features.shape[1] + 1,):
             raise ValueError(
-                f"baseline must be {features.shape[1] + 1} coefficients, the intercept first, "
+                f"baseline must be {features.shape[1] + 1} coefficients with the intercept first, "
                 f"got the shape {coefficients.shape}"
             )
         return _one_each(coefficients[0] + features @ coefficients[1:], X)
@@ -104,7 +113,7 @@ def scores_of(model: Any) -> Scores:
 def _one_each(scores: Float[np.ndarray, "..."], X: Any) -> Float[np.ndarray, " samples"]:
     if scores.shape != (len(X),):
         raise ValueError(
-            f"baseline must give each of the {len(X)} samples one score, got the shape "
+            f"baseline must give one score for each of the {len(X)} samples, got the shape "
             f"{scores.shape}"
         )
     return scores

@@ -11,11 +11,14 @@ from sims.linear_dichotomies.tasks import reach_of
 
 
 class Affected(NamedTuple):
-    """Whom the known competitors within a tolerance affect.
+    """The rows whose predictions the known competitors within a tolerance change.
 
-    some : rows that one of them predicts otherwise; most : those that number `chosen` does, which
-    disagrees most with the baseline (None: there is none); counts : how many predict a row
-    otherwise; known : how many there are.
+    Attributes:
+        some: whether some competitor predicts the row differently from the baseline.
+        most: whether the competitor that disagrees most with the baseline does.
+        chosen: the number of that competitor; None if there is no competitor.
+        counts: the number of competitors that predict the row differently.
+        known: the number of known competitors within the tolerance.
     """
 
     some: Bool[np.ndarray, " rows"]
@@ -27,10 +30,15 @@ class Affected(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Competitors:
-    """Known classifiers other than the baseline.
-    Dichotomies are 1 where a row of the table is predicted +1; `coefficients` have the intercept
-    first, then one for each feature of the user's, Σ |w| = 1; `errors` are weights of the samples
-    that each gets wrong.
+    """The known classifiers other than the baseline.
+
+    Attributes:
+        table: the sample, with equal rows merged.
+        baseline: the dichotomy of the baseline h_0.
+        dichotomies: for each classifier and row, 1 if it predicts +1 and 0 if not.
+        coefficients: w of each classifier, the intercept first, then one for each of the user's
+            features, with Σ |w| = 1.
+        errors: the weight of the samples that each classifier gets wrong.
     """
 
     table: Table
@@ -40,11 +48,13 @@ class Competitors:
     errors: Real[np.ndarray, " classifiers"]
 
     def reach(self, admitted: int | float) -> float:
-        """The most errors of a competitor."""
+        """Return the largest number of errors that a competitor may make."""
         return reach_of(self.table, self.baseline, admitted)
 
     def within(self, admitted: int | float) -> Affected:
-        """Whom those affect that make at most `admitted` errors more than the baseline."""
+        """Return what the classifiers change that make at most `admitted` errors more than the
+        baseline.
+        """
         competing = np.flatnonzero(self.errors <= self.reach(admitted))
         differs = self.dichotomies[competing] != self.baseline
         chosen = None
@@ -56,8 +66,8 @@ class Competitors:
         return Affected(differs.any(axis=0), most, chosen, differs.sum(axis=0), len(competing))
 
     def least_errors(self) -> Real[np.ndarray, " rows"]:
-        """For each row the least errors of a known competitor that predicts otherwise, infinite
-        where none does.
+        """Return, for each row, the smallest number of errors of a known classifier that predicts
+        it differently from the baseline; infinite if none does.
         """
         errors = np.where(self.dichotomies != self.baseline, self.errors[:, None], np.inf)
         return errors.min(axis=0, initial=np.inf)

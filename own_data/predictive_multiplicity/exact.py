@@ -43,27 +43,30 @@ def multiplicity(
     progress: ProgressSetting = "auto",
     cache: Folder | None = None,
 ) -> Multiplicity:
-    """Bound how many predictions depend on which linear classifier of nearly the least error is
-    taken.
+    """Bound how many predictions depend on the choice among linear classifiers of nearly the least
+    error.
 
-    A classifier competes at ε if its error rate is at most ε above the baseline's. Discrepancy is
-    the largest share of predictions that one competitor changes, ambiguity the share that some
-    competitor changes.
+    A classifier is a competitor at a tolerance ε if its error rate exceeds that of the baseline by
+    at most ε. The discrepancy is the largest share of predictions that a single competitor
+    changes. The ambiguity is the share of predictions that at least one competitor changes.
 
     Args:
-        X: features, without a column for the intercept.
-        y: labels of two classes, of which the second in order is positive.
-        epsilons: tolerances of the error rate, from -1 to 1.
-        baseline: a fitted linear model, or its coefficients, the intercept first; None for the best
-            one.
-        sample_weight: how often each sample counts.
-        groups: of each sample, to say who is affected.
-        time_limit: seconds, after which what is proved is returned.
-        workers: processes.
-        progress: a bar if "auto" or True, or a function of (done, total, incumbent, bound).
-        cache: folder from which a later call goes on.
+        X: the features, one row for each sample, without a column for the intercept.
+        y: the labels of two classes; the second in sorted order is the positive one.
+        epsilons: the tolerances ε of the error rate, from -1 to 1.
+        baseline: a fitted linear model, or its coefficients with the intercept first; the default
+            is the best linear classifier.
+        sample_weight: how often each sample counts; once by default.
+        groups: the group of each sample, to show how strongly each group is affected.
+        time_limit: the time in seconds after which the function returns what it has proved; there
+            is no limit by default.
+        workers: the number of processes.
+        progress: True for a bar, "auto" for a bar on a terminal only, False for none, or a function
+            of (done, total, incumbent, bound).
+        cache: a folder for results, from which a later call continues.
 
-    Raises TypeError and ValueError in one sentence. Source: Marx, Calmon & Ustun 2020.
+    Raises TypeError or ValueError, with a sentence that names the argument. Source: Marx, Calmon &
+    Ustun 2020, arXiv 1909.06677.
 
     >>> corners, labels = [[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1]
     >>> weights = [25, 25, 25, 25]
@@ -122,8 +125,8 @@ def multiplicity(
 def _found(
     sample: Sample, search: Search, own: Own | None, model: Any
 ) -> tuple[Baseline, Competitors, int]:
-    """The baseline, its competitors, and how many of these no coefficients in the user's units can
-    write down.
+    """Return the baseline, its competitors, and the number of classifiers whose coefficients in the
+    user's units double precision cannot hold.
     """
     table = sample.table
     known = search.known
@@ -170,18 +173,14 @@ def _doubts(
         if gap > search.slack / table.n:
             sizes = f"{len(table.rows)} distinct rows of {table.rows.shape[1]} features"
             why = {
-                "": f"the programs did not close it, of {sizes}",
+                "": f"the programs did not prove it for {sizes}",
                 "interrupted": "the search was interrupted",
-            }.get(search.stopped, f"the time limit ended the search, of {sizes}")
-            yield Doubt(
-                f"the {measure} is known between bounds only: {why}", gap, f"of the {measure}"
-            )
+            }.get(search.stopped, f"the time limit ended the search for {sizes}")
+            yield Doubt(f"only bounds of the {measure} are known: {why}", gap, f"of the {measure}")
     errors = search.known.errors.min().item()
     if not search.proved_least:
         gap = (errors - search.least) / table.n
-        yield Doubt(
-            "a better classifier than all that are known is not excluded", gap, "of the error rate"
-        )
+        yield Doubt("a classifier better than all known ones may exist", gap, "of the error rate")
     if search.n_optimal > 1 and search.baseline is not None:
         ties = search.known.most(search.baseline, errors) / table.n
         yield Doubt(
@@ -191,14 +190,15 @@ def _doubts(
     constant = min(table.positives.sum(), table.negatives.sum())
     if search.has_own and wrong > constant:
         yield Doubt(
-            f"the baseline errs on {wrong / table.n:.0%} of the samples, one answer for all on "
-            f"{constant / table.n:.0%}: are its labels, columns or units those of X and y?",
+            f"the baseline errs on {wrong / table.n:.0%} of the samples, and one and the same "
+            f"answer for all on {constant / table.n:.0%}: are its labels, columns or units those "
+            "of X and y?",
             float((wrong - constant) / table.n),
             "of the error rate",
         )
     if sample.n_near:
         near = (
-            f"{sample.n_near} rows have another one within 1e-9 of a feature's range: round "
+            f"{sample.n_near} rows are within 1e-9 of each feature's range of another row: round "
             "them, or drop copies"
         )
         yield Doubt(near, sample.n_near / len(table.rows), "of the rows")
@@ -208,8 +208,7 @@ def _doubts(
         )
     if search.n_failures:
         yield Doubt(
-            f"the solver gave up on {search.n_failures} programs, whose bounds stay where they "
-            "were",
+            f"the solver gave up on {search.n_failures} programs and did not improve their bounds",
             0.0,
             "",
         )
@@ -223,6 +222,6 @@ def _missing(sample: Sample) -> str:
     return (
         f"a linear classifier can label these {n_rows} distinct rows of {n_dims - 1} independent "
         "features in any way, "
-        f"so that the tolerance alone decides; it needs more than {n_dims} distinct rows, or "
-        "fewer features"
+        f"so that only the tolerance matters; the question needs more than {n_dims} distinct rows, "
+        "or fewer features"
     )

@@ -16,9 +16,16 @@ _NEAR = 1e-9  # of a feature's range: rows that are no further apart are beyond 
 
 
 class Sample(NamedTuple):
-    """A sample as a table of unit * x - centre, and the way back: all `columns`, those `kept`,
-    their `units` and `centres`, the `names` of the rows if any, and the
-    label `positive` that counts as +1.
+    """A user's sample as a table of whole or exact numbers, and the way back to the user's units.
+
+    Attributes:
+        table: the sample with equal rows merged; each entry is unit * x - centre.
+        columns: the names of all features.
+        names: the names of the rows; None if they have none.
+        kept: the numbers of the columns that the table has.
+        units: the unit by which each of these columns is multiplied.
+        centres: the centre that is subtracted from each of these columns.
+        positive: the label that counts as +1.
     """
 
     table: Table
@@ -32,8 +39,8 @@ class Sample(NamedTuple):
     def coefficients(
         self, weights: Float[np.ndarray, "classifiers dims"]
     ) -> Float[np.ndarray, "classifiers coefficients"]:
-        """Weights on the table's columns as coefficients of the user's features, the intercept
-        first, Σ |w| = 1.
+        """Return weights of the table's columns as coefficients w of the user's features, with the
+        intercept first and Σ |w| = 1.
         """
         spread = np.zeros((len(weights), len(self.columns) + 1))
         spread[:, 0] = weights[:, 0] - weights[:, 1:] @ self.centres
@@ -43,7 +50,9 @@ class Sample(NamedTuple):
     def weights(
         self, coefficients: Float[np.ndarray, " coefficients"]
     ) -> Float[np.ndarray, " dims"] | None:
-        """The inverse of `coefficients`; None if a column that the table lacks has a weight."""
+        """Return coefficients of the user's features as weights of the table's columns; None if a
+        column that the table lacks has a coefficient.
+        """
         others = np.delete(coefficients[1:], self.kept)
         slopes = coefficients[1:][self.kept] / self.units
         weights = np.concatenate([[coefficients[0] + slopes @ self.centres], slopes])
@@ -52,7 +61,7 @@ class Sample(NamedTuple):
 
     @property
     def n_near(self) -> int:
-        """How many rows have another row so near that floating point hardly distinguishes them."""
+        """The number of rows that floating point hardly distinguishes from another row."""
         unit = self.table.unit_design[:, 1:]
         if len(unit) < 2 or not unit.shape[1]:
             return 0
@@ -63,10 +72,11 @@ class Sample(NamedTuple):
 
 
 def sample_of(X: Handed, y: Handed, sample_weight: SampleWeights | None) -> Sample:
-    """The aggregated sample. Errors as `multiplicity`.
-    Numbers written with decimals are taken as these decimals, and multiplied until they are whole;
-    a feature that is large beside its range, such as a time stamp, is counted from its least value.
-    Neither rounds.
+    """Return the sample as a table with equal rows merged; raises as `multiplicity`.
+
+    Numbers that are written with decimals are multiplied until they are whole. A feature that is
+    large compared with its range, such as a time stamp, is counted from its least value. Neither
+    step rounds.
     """
     values, columns, names = table("X", X)
     require(values.size, f"X must have rows and columns, got shape {values.shape}")
@@ -86,7 +96,7 @@ def sample_of(X: Handed, y: Handed, sample_weight: SampleWeights | None) -> Samp
 def _exact(
     column: Float[np.ndarray, " samples"],
 ) -> tuple[Float[np.ndarray, " samples"], float, float]:
-    """The column times a unit less a centre, without rounding, and these two."""
+    """Return unit * column - centre without rounding, the unit, and the centre."""
     unit = 1.0
     for decimals in range(_MOST_DECIMALS + 1):
         scaled = np.round(column * 10.0**decimals)
@@ -106,8 +116,8 @@ def _exact(
 
 
 def _signs(y: Handed, rows: int) -> tuple[Int[np.ndarray, " samples"], Any]:
-    """Labels as -1 and +1, and which of the user's is +1: of two classes the second in order, as in
-    scikit-learn.
+    """Return the labels as -1 and +1, and the user's label for +1, which is the second of the two
+    classes in sorted order, as in scikit-learn.
     """
     numbers, classes = class_numbers("y", y, rows=rows)
     if len(classes) == 1 and classes[0] in (-1, 1):  # True among them
@@ -123,11 +133,11 @@ def _signs(y: Handed, rows: int) -> tuple[Int[np.ndarray, " samples"], Any]:
 def group_numbers(
     groups: Any, weights: Float[np.ndarray, " samples"]
 ) -> tuple[Int[np.ndarray, " samples"], pd.Index]:
-    """The number of each sample's group, and the groups sorted. Errors as `multiplicity`."""
+    """Return the number of each sample's group, and the sorted groups; raises as `multiplicity`."""
     number_of, names = class_numbers("groups", groups, rows=len(weights))
     empty = np.flatnonzero(np.bincount(number_of, weights) == 0)
     if len(empty):
         raise ValueError(
-            f"groups must have a positive weight each, got none for {names[empty[0]]!r}"
+            f"groups must each have a positive weight, got none for {names[empty[0]]!r}"
         )
     return number_of, pd.Index(names)

@@ -17,9 +17,13 @@ Folder = str | os.PathLike[str]
 
 
 class Known(Pool):
-    """The pool of a search, and proved bounds by name; it starts with the contents of a cache.
+    """The classifiers that a search knows and the bounds that it has proved, by name.
 
-    fewest : the fewest errors of a known classifier with b_u = 0 and with b_u = 1, [2, rows].
+    It starts with the contents of the cache, if there is one.
+
+    Attributes:
+        fewest: for each row u, the fewest errors of a known classifier that predicts -1 at u (first
+            row) and +1 at u (second row), [2, rows].
     """
 
     def __init__(self, table: Table, cache: Folder | None):
@@ -36,7 +40,7 @@ class Known(Pool):
         self._kept = len(self.errors)
 
     def add(self, found: Sequence[Classifier]) -> None:
-        """Keep the classifiers whose dichotomy is new."""
+        """Add those classifiers whose dichotomy is new."""
         before = len(self.errors)
         super().add(found)
         dichotomies = self.dichotomies[before:]
@@ -46,18 +50,20 @@ class Known(Pool):
             self.fewest[side] = np.minimum(self.fewest[side], least)
 
     def optimal(self) -> Int[np.ndarray, "classifiers rows"]:
-        """The classifiers with the fewest errors."""
+        """Return the dichotomies of the classifiers with the fewest errors."""
         return self.dichotomies[self.errors <= self.errors.min()]
 
     def most(self, baseline: Int[np.ndarray, " rows"], reach: float) -> float:
-        """The largest disagreement with a baseline of classifiers with at most so many errors."""
+        """Return the largest weight of the samples on which a classifier with at most `reach`
+        errors disagrees with the baseline.
+        """
         differs = self.dichotomies[self.errors <= reach] != baseline
         return float((differs @ self._table.totals).max(initial=0))
 
     def note(
         self, name: str, bound: float, baseline: Int[np.ndarray, " rows"] | None = None
     ) -> None:
-        """Keep a proved bound; the larger one counts."""
+        """Keep a proved lower bound under a name, unless a larger one is there."""
         name = _name(name, baseline)
         if bound > self._bounds.get(name, -np.inf) and np.isfinite(bound):
             self._bounds[name] = bound
@@ -65,7 +71,7 @@ class Known(Pool):
                 self._store.save({"label": np.array([f"{name} {bound!r}"])}, _bound(name, bound))
 
     def noted(self, name: str, baseline: Int[np.ndarray, " rows"] | None = None) -> float | None:
-        """A bound that was kept."""
+        """Return the bound that is kept under a name; None if there is none."""
         return self._bounds.get(_name(name, baseline))
 
     def keep(self) -> None:

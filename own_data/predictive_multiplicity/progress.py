@@ -1,5 +1,5 @@
-"""Progress of exact solvers: programs done, and the best answer and the bound of the one that is
-running.
+"""Shows the progress of exact solvers: the number of programs done, and the best answer and the
+bound of the program that is running.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ ProgressSetting = bool | Literal["auto"] | Callable[[int, int, float, float], No
 
 
 class Progress:
-    """Tells a bar or a function how far a list of programs is."""
+    """A counter of finished programs that reports to a bar or to a function."""
 
     def __init__(self, report: Callable[[int, float, float], None], total: int):
         self._report = report
@@ -23,24 +23,26 @@ class Progress:
         self._last = (float("nan"), float("nan"))
 
     def watch(self, incumbent: float, bound: float) -> None:
-        """The program that is running has a new best answer or bound."""
+        """Report a new best answer and bound of the program that is running."""
         self._last = (float(incumbent), float(bound))
         self._report(self._done, *self._last)
 
     def advance(self, n_programs: int = 1) -> None:
-        """Programs are done."""
+        """Count programs as done."""
         self._done = min(self._done + n_programs, self._total)
         self._report(self._done, *self._last)
 
     def finish(self) -> None:
-        """End the progress: the remaining answers needed no program, or are given up."""
+        """Count all remaining programs as done, which were not needed or were given up."""
         self.advance(self._total - self._done)
 
 
 @contextlib.contextmanager
 def progress_of(setting: ProgressSetting, what: str, total: int) -> Iterator[Progress]:
-    """A bar on a terminal if "auto", always or never if True or False; or calls of (done, total,
-    incumbent, bound).
+    """Return a context in which progress is shown.
+
+    It is a bar for True, a bar on a terminal only for "auto", and nothing for False; a function is
+    called with (done, total, incumbent, bound).
     """
     if callable(setting):
         yield Progress(lambda done, incumbent, bound: setting(done, total, incumbent, bound), total)

@@ -20,34 +20,37 @@ _MOST_LINES = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Multiplicity(Answer):
-    """The answer of `multiplicity`. Shares are of the weight of the samples, from 0 to 1; tables
-    have a row per tolerance.
+    """The answer of `multiplicity`.
 
-    All bounds hold for all linear classifiers, without a margin.
+    Shares are shares of the weight of all samples, from 0 to 1. All bounds hold for all linear
+    classifiers, without a margin.
 
     Attributes:
-        columns: names of the features.
-        dropped: those left out because they depend linearly on the constant and the ones before
-            them.
+        columns: the names of the features.
+        dropped: the names of the features that were left out, because they depend linearly on the
+            constant and on the features before them.
         positive: the label that counts as +1.
-        baseline: h_0, and what was proved of the best classifier.
-        by_tolerance: "admitted", the errors beyond the baseline's; "discrepancy" and "ambiguity",
-            each proved to lie between this number, which known classifiers reach, and "… at most";
-            "proved": the two are equal (up to a relative 2e-6 where weights are not whole), and the
-            baseline is the user's or proved to be optimal; "competitors", how many are known (there
-            may be many more).
-        classifiers: of the known competitor that disagrees most with the baseline: the intercept, a
-            coefficient per feature (Σ |w| = 1) and the error rate. Missing where no competitor is
-            known.
-        people: per sample, in the order given: the baseline's "prediction"; "conflict from", the
-            least tolerance at which a known competitor predicts otherwise; "no conflict below", a
-            tolerance below which provably none does.
-        conflicts: per sample and tolerance, how many of the known competitors predict otherwise.
-        groups: per group and tolerance, its "share" of the sample, the "ambiguity" and "ambiguity
-            at most" within it, and "changed", what the one of `classifiers` changes of it. None
-            without groups.
+        baseline: h_0, and what is proved of the best classifier.
+        by_tolerance: a row for each tolerance. "admitted" is the number of errors that a competitor
+            may make beyond those of the baseline. The discrepancy and the ambiguity are proved to
+            lie between "discrepancy", which a known classifier reaches, and "discrepancy at most",
+            and between "ambiguity" and "ambiguity at most". "proved" says whether both bounds are
+            equal (up to a relative 2e-6 if weights are not whole) and whether the baseline is the
+            user's or proved to be optimal. "competitors" is the number of known competitors; there
+            may be many more.
+        classifiers: a row for each tolerance, on the known competitor that disagrees most with the
+            baseline: the intercept and a coefficient for each feature (Σ |w| = 1), and the error
+            rate; NaN if no competitor is known.
+        people: a row for each sample, in the given order. "prediction" is that of the baseline,
+            "conflict from" the least tolerance at which a known competitor predicts otherwise,
+            "no conflict below" a tolerance below which no competitor does, by proof.
+        conflicts: the number of known competitors that predict otherwise, with a row for each
+            sample and a column for each tolerance.
+        groups: a row for each group and tolerance: its "share" of the sample, the "ambiguity" and
+            "ambiguity at most" within it, and "changed", the share of it whose predictions the
+            competitor in `classifiers` changes. None if no groups were given.
         competitors: all known competitors.
-        stopped: "", "out of time" or "interrupted".
+        stopped: why the search ended early, "out of time" or "interrupted"; "" if it did not.
     """
 
     asked = "how many predictions depend on the choice among equally good linear classifiers?"
@@ -69,16 +72,23 @@ class Multiplicity(Answer):
 
     @guarded
     def held_out(self, X: Handed, y: Handed) -> pd.DataFrame:
-        """The errors of the baseline and the known competitors on other samples; they are not
-        optimal there.
+        """Return how the baseline and the known competitors do on other samples, where they are not
+        optimal.
 
-        The classifiers are those of the training sample, and so are the tolerances. Of the samples
-        given here, "discrepancy, not optimal" is the share that the most disagreeing of them there
-        changes, "ambiguity, not optimal" that which some of them changes, "error rate" and
-        "baseline error rate" what the former and h_0 get wrong. A score of exactly 0 predicts -1.
+        Args:
+            X: the features of the other samples, with the columns of the training sample.
+            y: their labels.
+
+        The data frame has a row for each tolerance, and its numbers are shares of the samples given
+        here. At each tolerance the competitors are those of the training sample. "discrepancy, not
+        optimal" is the share of predictions that one of them changes, the one that disagrees most
+        with the baseline on the training sample; "error rate" is that of this competitor.
+        "ambiguity, not optimal" is the share of predictions that at least one competitor changes.
+        "baseline error rate" is that of h_0. A score of exactly 0 predicts -1.
+
         Raises TypeError for an X without numbers; ValueError for an X that has no rows, is not
         finite or has other columns than the training sample, and for other than one label for each
-        row. Source: arXiv 1909.06677.
+        row. Source: Marx, Calmon & Ustun 2020, arXiv 1909.06677.
         """
         features, columns, _ = table("X", X)
         codes, classes = class_numbers("y", y)
@@ -112,7 +122,9 @@ class Multiplicity(Answer):
         return pd.DataFrame(rows, index=self.by_tolerance.index)
 
     def lines(self) -> list[str]:
-        """Return the sample with its baseline, and a line for each of the first tolerances."""
+        """Return a line on the sample, one on the baseline, and one on each of the first five
+        tolerances.
+        """
         shown = self.by_tolerance.iloc[:_MOST_LINES]
         lines = [*self._headline()]
         for tolerance, row in shown.iterrows():
@@ -127,20 +139,24 @@ class Multiplicity(Answer):
         return lines
 
     def to_do(self) -> str:
-        """Return what would close the brackets, where there are any."""
+        """Return what would narrow the bounds; "" if everything is proved."""
         return (
             ""
             if self.by_tolerance["proved"].all()
-            else "for narrower brackets give a longer time_limit, or fewer rows"
+            else "give a longer time_limit or fewer rows for narrower bounds"
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the bounds of discrepancy and ambiguity, a row per tolerance."""
+        """Return a data frame with a row for each tolerance: the bounds of discrepancy and of
+        ambiguity.
+        """
         return self.by_tolerance.copy()
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
-        """Draw discrepancy and ambiguity by tolerance, known as points, bounds as bars, Proposition
-        1 as a line.
+        """Draw discrepancy and ambiguity against the tolerance, and return the axes.
+
+        Points are what known classifiers reach, bars extend to the bounds, and the line is the
+        bound of Proposition 1 of the paper.
         """
         from matplotlib.pyplot import subplots
 

@@ -37,13 +37,18 @@ _PAIRS = 4e5  # of rows, that a program sorts in a second
 
 
 class Search:
-    """The fewest errors with each row on either side, and the largest disagreement within each
-    reach, bracketed.
+    """A search for bounds of the fewest errors with each row on either side, and of the largest
+    disagreement with the baseline at each tolerance.
 
-    known : classifiers with their exact dichotomies. least : a proved bound of E_0, the fewest
-    errors of all. lower : of the fewest errors with b_u = 0 and with b_u = 1, [2, rows]. caps : of
-    the disagreement, by admitted errors. baseline : the user's h_0, or the best classifier known.
-    Every bound covers all linear classifiers.
+    Every bound holds for all linear classifiers.
+
+    Attributes:
+        known: the classifiers found, with their exact dichotomies.
+        least: a proved lower bound of E_0, the fewest errors of any linear classifier.
+        lower: proved lower bounds of the fewest errors of a classifier that predicts -1 at row u
+            (first row) and +1 at row u (second row), [2, rows].
+        caps: proved upper bounds of the disagreement, by the number of admitted errors.
+        baseline: the user's h_0, or the best classifier known.
     """
 
     def __init__(
@@ -90,39 +95,39 @@ class Search:
 
     @property
     def slack(self) -> float:
-        """The rounding error of sums of weights that are not whole."""
+        """The rounding error of a sum of weights, which is 0 if all weights are whole."""
         return 0.0 if self.table.has_counts else 2e-6 * max(1.0, float(self.table.n))
 
     @property
     def has_own(self) -> bool:
-        """Whether the baseline is the user's."""
+        """Whether the baseline is the user's model."""
         return self._own is not None
 
     @property
     def proved_least(self) -> bool:
-        """Whether E_0 is proved."""
+        """Whether some known classifier provably makes the fewest errors E_0 of all."""
         return bool(self.least >= self.known.errors.min() - self.slack)
 
     def reach(self, admitted: int | float) -> float:
-        """The most errors of a competitor."""
+        """Return the largest number of errors that a competitor may make."""
         return reach_of(self.table, self.baseline, admitted)
 
     def flips(self) -> tuple[Real[np.ndarray, "rows"], Real[np.ndarray, "rows"]]:
-        """Bounds of E_u, the fewest errors of a classifier that differs from h_0 at u: proved, and
-        reached.
+        """Return, for each row u, a proved lower bound of the fewest errors E_u of a classifier
+        that differs from h_0 at u, and the fewest errors that a known one makes.
         """
         rows = np.arange(len(self.baseline))
         sides = 1 - self.baseline
         return np.maximum(self.lower[sides, rows], self.least), self.known.fewest[sides, rows]
 
     def open_rows(self) -> Bool[np.ndarray, "rows"]:
-        """The rows whose flip errors are not proved."""
+        """Return which rows u have an E_u that is not proved."""
         low, high = self.flips()
         return low < high - self.slack
 
     def _wanted(self) -> Bool[np.ndarray, "rows"]:
-        """The open rows; within a time limit only those on which an answer at some tolerance
-        depends.
+        """Return which rows still need a proof; under a time limit these are only the rows on which
+        the answer at some tolerance depends.
         """
         low, high = self.flips()
         reaches = np.array([self.reach(admitted) for admitted in self.admitted])[:, None]
@@ -130,8 +135,8 @@ class Search:
         return self.open_rows() & (decides | (not self._limited))
 
     def cap(self, admitted: int | float) -> float:
-        """Proved bound of the disagreement with h_0 of classifiers that make so many errors
-        more.
+        """Return a proved upper bound of the disagreement with h_0 of classifiers that make at most
+        `admitted` errors more.
         """
         table = self.table
         errors = self.table.errors(self.baseline)
@@ -332,7 +337,7 @@ class Search:
             self._realise_cells(cells)
 
     def _realise_cells(self, cells: Int[np.ndarray, "cells rows"]) -> None:
-        """Weights for those cells that line searches have missed."""
+        """Find weights for those cells that line searches have missed."""
         errors = np.where(cells == 1, self.table.negatives, self.table.positives).sum(axis=1)
         differs = cells != self.baseline
         low, high = self.flips()
@@ -350,7 +355,7 @@ class Search:
         self.known.add([one for one in found if one is not None])
 
     def _too_large(self) -> bool:
-        """Whether setting up a program would take more than the time that is left."""
+        """Tell whether setting up a program would take more time than is left."""
         left = self._deadline.left()
         n_rows = len(self.table.rows)
         return left is not None and n_rows**2 / 2 > _PAIRS * left
@@ -427,8 +432,9 @@ class Search:
             self.known.note(name, -self.caps[admitted], self.baseline)
 
     def _prove_flips(self) -> None:
-        """The rows that decide at a tolerance first, most samples first, in rounds of growing
-        time.
+        """Prove bounds of E_u row by row, in rounds of growing time.
+
+        The rows on which a tolerance depends come first, and among them those with most samples.
         """
         rounds = 0
         while self._wanted().any() and not self._over() and not self._too_large():

@@ -30,7 +30,7 @@ class Views:
 
     @cached_property
     def _maybe_ambiguous(self) -> list[Bool[np.ndarray, " rows"]]:
-        """Rows that a competitor may change: not proved otherwise."""
+        """The rows that a competitor may change because nothing proves the contrary."""
         low, _ = self._search.flips()
         pairs = zip(self._admitted, self._affected, strict=True)
         return [
@@ -38,7 +38,7 @@ class Views:
         ]
 
     def by_tolerance(self) -> pd.DataFrame:
-        """Discrepancy and ambiguity, by tolerance."""
+        """Return `Multiplicity.by_tolerance`: discrepancy and ambiguity at each tolerance."""
         search = self._search
         totals = self._table.totals
         n = self._table.n
@@ -66,7 +66,9 @@ class Views:
         )
 
     def classifiers(self, columns: tuple[str, ...]) -> pd.DataFrame:
-        """The most disagreeing competitor, by tolerance."""
+        """Return `Multiplicity.classifiers`: the competitor that disagrees most at each
+        tolerance.
+        """
         known = np.column_stack(
             [self._competitors.coefficients, self._competitors.errors / self._table.n]
         )
@@ -77,7 +79,9 @@ class Views:
         return pd.DataFrame(numbers, self._index, ["intercept", *columns, "error rate"])
 
     def people(self, index: Any) -> pd.DataFrame:
-        """The baseline's prediction and the tolerances from which on it is in doubt, by sample."""
+        """Return `Multiplicity.people`: the baseline's prediction for each sample, and the
+        tolerances from which on competitors change it.
+        """
         errors = self._table.errors(self._competitors.baseline)
         limits = {
             "conflict from": self._competitors.least_errors(),
@@ -92,7 +96,9 @@ class Views:
         )
 
     def conflicts(self, index: Any) -> pd.DataFrame:
-        """How many known competitors predict otherwise, by sample and tolerance."""
+        """Return `Multiplicity.conflicts`: how many known competitors predict each sample otherwise
+        at each tolerance.
+        """
         counts = np.stack([affected.counts for affected in self._affected], axis=1)
         return pd.DataFrame(counts[self._table.row_of_sample], index, self._index)
 
@@ -102,7 +108,7 @@ class Views:
         names: pd.Index,
         weights: Float[np.ndarray, " samples"],
     ) -> pd.DataFrame:
-        """Who is affected, by group and tolerance."""
+        """Return `Multiplicity.groups`: how strongly each group is affected at each tolerance."""
         sizes = np.bincount(group_of, weights)
 
         def shares(rows: Bool[np.ndarray, " rows"]) -> Float[np.ndarray, " groups"]:
