@@ -1,4 +1,6 @@
-"""By how much an InfoNCE estimate of mutual information is too low, from a matrix of scores."""
+"""Estimates from a matrix of scores by how much an InfoNCE estimate of mutual information is too
+low.
+"""
 
 import math
 from dataclasses import dataclass
@@ -36,18 +38,21 @@ _Statistics = tuple[Float[np.ndarray, "3 fits"], float, float, Float[np.ndarray,
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class InfoNCEBias(Answer):
-    """By how much an InfoNCE estimate is too low, in nats. There is no answer for pairs that the
-    critic was trained on.
+    """The answer of `infonce_bias`: an InfoNCE estimate, and by how much it is too low, in nats.
+
+    There is no answer for pairs on which the critic was trained.
 
     Attributes:
-        estimate: I_K of these scores, K = `candidates`: the mutual information is at least its
-            expectation.
-        ceiling: log K, which it cannot exceed.
-        chi2: mean of e^score over its mean for other pairs, less one; χ^2 where the scores are log
-            r.
-        predicted_gap: the limit of this critic for many candidates minus the estimate, to first
-            order in 1 / K.
-        candidates_needed: the K from which on this gap is at most 5 % of the estimate; None if the
+        candidates: K, the number of candidates among which InfoNCE looks for the partner.
+        estimate: I_K of these scores, with an interval; the mutual information is at least the
+            expectation of I_K.
+        ceiling: log K, which I_K cannot exceed.
+        chi2: the mean of t - 1 over the pairs, where t is e^score of a pair over the mean e^score
+            of x with the y of other pairs; it is χ^2 if the scores are log r, the logarithm of the
+            density ratio.
+        predicted_gap: the limit of I_K for many candidates with this critic, minus the estimate, to
+            first order in 1 / K.
+        candidates_needed: the least K at which this gap is at most 5 % of the estimate; None if the
             interval of the estimate contains 0, or if K exceeds 2^20.
     """
 
@@ -66,7 +71,7 @@ class InfoNCEBias(Answer):
     candidates_needed: int | None
 
     def lines(self) -> list[str]:
-        """Return the estimate with its ceiling and its gap."""
+        """Return a line on the estimate with its ceiling, and one on the gap to its limit."""
         return [
             f"InfoNCE {self.estimate} nats of at most {self.ceiling:.4g}: the information is at "
             "least its mean",
@@ -75,7 +80,7 @@ class InfoNCEBias(Answer):
         ]
 
     def to_do(self) -> str:
-        """Return what would raise or secure the bound."""
+        """Return what would make the estimate larger or more certain; "" if nothing is needed."""
         if not self.answerable or self.estimate.low <= 0:
             return (
                 "score pairs that were held out"
@@ -89,14 +94,16 @@ class InfoNCEBias(Answer):
         )
 
     def to_frame(self) -> Any:
-        """Return the estimate, the gap to its limit and chi^2, a row each, with their intervals."""
+        """Return a data frame with a row for the estimate, one for the gap to its limit and one for
+        chi^2, each with its interval.
+        """
         import pandas
 
         rows = {"InfoNCE": self.estimate, "gap": self.predicted_gap, "chi^2": self.chi2}
         return pandas.DataFrame.from_dict(rows, orient="index", columns=Estimate._fields)
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the estimate with its interval, and log K."""
+        """Draw the estimate with its interval, and log K against K, and return the axes."""
         axes = axes_for(axes)
         value, low, high = self.estimate
         axes.errorbar(
@@ -113,17 +120,17 @@ class InfoNCEBias(Answer):
 def infonce_bias(
     scores: Handed, candidates: Candidates | None = None, *, held_out: bool | None = None
 ) -> InfoNCEBias:
-    """Estimate InfoNCE with K candidates from the scores of all pairs, and its gap to the limit of
-    many candidates.
+    """Return InfoNCE with K candidates, estimated from a matrix of scores, and its gap to the limit
+    of many candidates.
 
     Args:
-        scores: f(x_i, y_j) in nats, temperature included, of n >= 40 independent pairs (x_i, y_j);
-            their own on the diagonal.
-        candidates: K, 32 or half as many as pairs if left out.
-        held_out: whether the critic was not trained on these pairs. A critic that was has
-            memorised them, which the scores do not show: there is no answer then.
+        scores: the scores f(x_i, y_j) of a critic in nats, divided by the temperature, for n >= 40
+            independent pairs (x_i, y_i): row i and column j, with the pairs on the diagonal.
+        candidates: K, at least 2; the default is 32, or n / 2 if that is smaller.
+        held_out: True if the critic was not trained on these pairs. A critic that was (False) has
+            memorised them, which the scores do not show, so that there is no answer.
 
-    Intervals are those of the grouped jackknife over pairs, widened for heavy tails; doubts say if
+    Intervals are those of the grouped jackknife over pairs, widened for heavy tails. Doubts say if
     tails are heavier, if the estimate may be 0 or is near log K, and if pairs depend on each other.
     Raises ValueError for fewer pairs, and for scores whose exponentials vanish. Source:
     `theory.contrastive_theory.gap_coefficient`.
@@ -149,7 +156,7 @@ def infonce_bias(
     enough = n >= 2 * GROUPS and kept >= candidates
     require(
         enough,
-        f"scores must have at least 40 rows, and {candidates} less a twentieth of them left out, "
+        f"scores must have at least 40 rows, and {candidates} rows after a twentieth is left out, "
         f"got {n}",
     )
     require_memory("scores", n * (2 * n + 50 * candidates))
@@ -184,11 +191,11 @@ def infonce_bias(
     judged = (
         (
             estimate.low <= 0,
-            "the estimate is not clearly above 0: nothing is found, and no K is named",
+            "the estimate is not clearly above 0: nothing is found, so no K is named",
         ),
         (
             copied > 0,
-            f"{copied} pairs are duplicated: copies add no information, and serve as negatives "
+            f"{copied} pairs are duplicated: copies add no information, and are taken as negatives "
             "of each other",
         ),
         (
@@ -199,32 +206,32 @@ def infonce_bias(
         (
             together > 0,
             f"pairs that are similar in one view are similar in the other {together:.2g} times as "
-            "often as these scores say: pairs come in groups, and there are fewer groups, or the "
-            "critic misses much",
+            "often as these scores say: either pairs come in groups, of which there are fewer, or "
+            "the critic misses much",
         ),
         (
             heaviest > _HEAVY,
-            f"heavy tails: one pair makes up {heaviest:.0%} of a sum, and no interval holds",
+            f"heavy tails: one pair makes up {heaviest:.0%} of a sum, so that no interval holds",
         ),
         (
             # Of Pareto's law .1^(1 - k); less by this in 1 of 100 samples of n, simulated for 40 to
             # 10 000, to .005.
             tenth > 0.1 ** (1 - _TAIL) - n ** (-1 / 3) / 2,
-            f"heavy tails: a tenth of the pairs makes up {tenth:.0%} of a sum, chi^2 and the gap "
-            "may be far larger",
+            f"heavy tails: a tenth of the pairs makes up {tenth:.0%} of a sum, and chi^2 and the "
+            "gap may be far larger",
         ),
         (
             abs(gap.value) > _FIRST_ORDER,
-            "the gap is too large for its first order in 1 / K: take more candidates",
+            "the gap is too large for a law of first order in 1 / K: take more candidates",
         ),
         (
             estimate.value > _NEAR_CEILING * ceiling,
-            "the estimate is near log K: the information may be anything above",
+            "the estimate is near log K: the information may be any larger number",
         ),
     )
     seen = (
-        "the critic has been fitted on these pairs: it may have memorised them, and then "
-        "the estimate says nothing"
+        "the critic was trained on these pairs and may have memorised them, so that the estimate "
+        "says nothing"
     )
     return InfoNCEBias(
         candidates=candidates,
@@ -241,10 +248,11 @@ def infonce_bias(
 def _together(
     first: Float[np.ndarray, "n _"], second: Float[np.ndarray, "n _"], lift: float
 ) -> float:
-    """The ratio by which pairs that are nearest in one view are near in the other more often than
-    by chance; 0 without an excess.
+    """Return how many times as often as expected pairs that are nearest in one view are also near
+    in the other; 0 without an excess.
 
-    Of independent pairs it is about the mean density ratio of pairs, `lift`.
+    For independent pairs the expected frequency is that of chance times about `lift`, the mean
+    density ratio of pairs.
     """
     n = len(first)
     few = max(_NEAREST, len(first) // 50)
@@ -265,9 +273,12 @@ def _together(
 
 
 def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistics:
-    """InfoNCE, E t - 1 and the coefficient of the gap, of all pairs and without each of twenty
-    groups of neighbours; the shares of a sum of one pair and of a tenth of them; what E t and E t^2
-    may have beyond their largest terms. Sums are never differences of larger ones.
+    """Return the statistics of the scores, and how heavy their tails are.
+
+    First come InfoNCE, E t - 1 and the coefficient of the gap, for all pairs and without each of
+    twenty groups of neighbours; then the largest share of a sum that one pair has, and the largest
+    that a tenth of the pairs has; last what E t and E t^2 may have beyond their largest terms.
+    Sums are never differences of larger ones.
     """
     n = len(scores)
     size = candidates - 1
@@ -339,11 +350,11 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
 
 
 class _Columns:
-    """Some columns of a matrix that is read by rows.
+    """Some columns of a matrix that is read row by row.
 
     Attributes:
-        which: their numbers.
-        values: what they hold, shape (rows, columns), to be filled.
+        which: the numbers of these columns.
+        values: their entries, shape (rows, columns), which the reader fills in.
     """
 
     def __init__(self, rows: int, which: Int[np.ndarray, " columns"]):
@@ -353,12 +364,15 @@ class _Columns:
         self._places[which] = np.arange(len(which))
 
     def places(self, columns: Int[np.ndarray, " _"]) -> Int[np.ndarray, " _"]:
-        """Return where the values of columns of the matrix stand."""
+        """Return at which columns of `values` these columns of the matrix are."""
         return self._places[columns % len(self._places)]
 
 
 def _beside(end: int, start: int, size: int) -> Int[np.ndarray, " _"]:
-    """The `size` - 1 columns before `end` and the `size` from `start` on, counted on and on."""
+    """Return the `size` - 1 columns before `end` and the `size` columns from `start` on.
+
+    The numbers may be negative or exceed that of the last column.
+    """
     return np.append(np.arange(end + 1 - size, end), np.arange(start, start + size))
 
 
@@ -371,7 +385,7 @@ def _infonce(
     gap: int,
     candidates: int,
 ) -> float:
-    """InfoNCE of the pairs kept, all but neighbours: `gap` of them before those left out.
+    """Return InfoNCE of the pairs that are kept: `gap` pairs before those left out, and all after.
 
     Each row meets disjoint sets of K - 1 others: blocks of columns, in its own block the column
     before the first in its place. Blocks begin at another column in each row, because otherwise the
