@@ -1,8 +1,8 @@
 """In which order, and at which penalties, a greedy selection takes the features of a table.
 
-`selection_audit` follows orthogonal matching pursuit, which a penalty on the unchosen weights is
-equal to. It says where the order is arbitrary, where forward selection takes another feature, and
-what the coherence guarantees.
+`selection_audit` follows orthogonal matching pursuit, which selects the same features as a penalty
+on the weights of those not yet chosen. It says where the order is arbitrary, where forward
+selection takes another feature, and what the coherence guarantees.
 """
 
 from dataclasses import dataclass
@@ -38,17 +38,20 @@ Cosines = Float[np.ndarray, "p p"]
 
 
 class Round(NamedTuple):
-    """One round: levels of the penalty are in the unit of x . y.
+    """One round of the selection, which picks one feature.
+
+    A penalty λ acts on the weights of the features that are not chosen yet. Penalties are in the
+    unit of x · y. A correlation is the inner product of a column with what is left of y.
 
     Attributes:
-        feature: the column that is picked, from 0.
-        threshold: λ_1, at and above which no unchosen weight is active.
-        window: (λ_2, λ_1), where exactly this one is.
+        feature: the number of the column that is picked, from 0.
+        threshold: λ_1, the least penalty at which all of these weights are zero.
+        window: (λ_2, λ_1), the penalties between which only the weight of this feature is not zero.
         runner_up: the feature with the second largest correlation; None if no other is left.
-        margin: 1 - second / first correlation; 1 if no other is left.
-        forward_pick: the feature that forward selection would take instead.
-        tied: this feature and those within 1e-8 of its correlation, or copies of it to a millionth;
-            empty if there are none.
+        margin: 1 minus the second largest correlation over the largest; 1 if no other is left.
+        forward_pick: the feature that forward selection would pick in this round.
+        tied: this feature and those whose correlation is within 1e-8 of the largest or that are
+            copies of it to a millionth; empty if there are none.
     """
 
     feature: int
@@ -65,15 +68,16 @@ class SelectionAudit(Answer):
     """The answer of `selection_audit`.
 
     Attributes:
-        rounds: one for each feature that is chosen.
+        rounds: the rounds in their order, one for each feature that is chosen.
         columns: the names of all features.
-        standardised: whether columns were centred and brought to one length first, and y centred.
-        explained: the share of y's squared length that the chosen features explain.
-        by_chance: the median of that share, with its range, for 99 random orders of y, which do not
-            depend on X.
-        coherence: μ, the largest |cosine| of two columns.
-        certified_size: the largest number of columns that OMP certainly finds, with their present
-            lengths, if y is a combination of them.
+        standardised: whether the columns were first centred and scaled to length one, and y
+            centred.
+        explained: the share of the squared length of y that the chosen features explain.
+        by_chance: the share that as many features explain of the entries of y in random order, the
+            median with the range over 99 orders.
+        coherence: μ, the largest absolute cosine of two columns.
+        certified_size: the largest number of columns for which it is certain that orthogonal
+            matching pursuit finds them if y is a combination of them.
     """
 
     asked: ClassVar[str] = (
@@ -97,17 +101,17 @@ class SelectionAudit(Answer):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their names."""
+        """The names of the features in the order in which they are chosen."""
         return tuple(self.columns[feature] for feature in self.order)
 
     @property
     def certified(self) -> bool:
-        """Whether coherence alone guarantees a support of this size."""
+        """Whether the coherence alone guarantees that so many features are found."""
         return len(self.rounds) <= self.certified_size
 
     def lines(self) -> list[str]:
-        """Return the order, the windows, the margins, where forward selection differs, and what is
-        certified.
+        """Return the lines on the order, the closest decision, the penalties, where forward
+        selection differs, and what the coherence certifies.
         """
         name = self.columns
         other = [
@@ -139,7 +143,7 @@ class SelectionAudit(Answer):
         return lines
 
     def to_frame(self) -> Any:
-        """Return a row per round, with the features by their names."""
+        """Return a data frame with a row for each round, in which features have their names."""
         import pandas
 
         name = self.columns
@@ -160,8 +164,10 @@ class SelectionAudit(Answer):
 
     @guarded
     def plot(self, axes: Any = None) -> Any:
-        """Draw each round's window of λ as a bar, its threshold as a dot; say where forward
-        selection differs.
+        """Draw the window of λ of each round as a bar and its threshold as a dot, and return the
+        axes.
+
+        A label names the feature, and the one that forward selection takes if it is another.
         """
         axes = axes_for(axes)
         for number, entry in enumerate(self.rounds, 1):
@@ -200,21 +206,23 @@ def selection_audit(
     *,
     standardise: bool = True,
 ) -> SelectionAudit:
-    """Say in which order features are chosen one by one, over which penalties, and where forward
-    selection takes another.
+    """Return the order in which features are chosen one by one, the penalties at which each is
+    chosen, and the rounds in which forward selection takes another feature.
 
-    The order is that of orthogonal matching pursuit, exact for this table; it says nothing about
-    other rows of the same law.
+    The order is that of orthogonal matching pursuit. It is exact for this table, and says nothing
+    about other rows of the same law.
 
     Args:
-        X: a row per observation, a column per feature; a data frame keeps its names.
-        y: the response.
-        n_features_to_select: rounds k; ten, or as many as there are columns or rows, if left out.
-        standardise: True to centre X and y and to bring columns to length one; False to use all as
-            they are, without an intercept.
+        X: a table with a row for each observation and a column for each feature; the features of
+            a data frame keep their names.
+        y: the response of each row.
+        n_features_to_select: k, the number of rounds; the default is ten, or fewer if X has fewer
+            columns or rows.
+        standardise: True to centre X and y and to scale the columns to length one; False to use
+            both as they are, without an intercept.
 
-    Raises TypeError and ValueError in one sentence, for a k above the rank of X too. Source:
-    `theory.sequential_attention.entry_levels`.
+    Raises TypeError or ValueError, with a sentence that names the argument; ValueError also for a k
+    above the rank of X. Source: `theory.sequential_attention.entry_levels`.
 
     >>> selection_audit([[1.0, 0.1], [2.0, 0.3], [3.0, 0.1]], [1.0, 2.0, 3.1], 1).names
     ('x1',)
@@ -246,8 +254,8 @@ def selection_audit(
                 )
             break
         rank = (
-            f"n_features_to_select must be at most the rank of X: after round {last} no column is "
-            f"left outside the span, got {k}"
+            f"n_features_to_select must be at most the rank of X, got {k}: after "
+            f"round {last} no column is left outside the span of those chosen"
         )
         if given is None and last and not left.offered.any():
             break
@@ -273,8 +281,8 @@ def selection_audit(
     by_chance = _explained_by_chance(X, y, len(rounds), lengths, cosines)
     if rounds and share <= by_chance.high:
         reason = (
-            f"y in random order is explained as well, by {by_chance}: these features may "
-            "have nothing to do with y"
+            f"as many features explain {by_chance} of y in random order: the chosen features "
+            "may have nothing to do with y"
         )
         doubts.append(Doubt(reason, share, "of y's square"))
     order = [r.feature for r in rounds]
@@ -330,7 +338,7 @@ def _round(
 def _dependent(
     chosen: Float[np.ndarray, "n p"], y: Float[np.ndarray, " n"], residual: Float[np.ndarray, " n"]
 ) -> bool:
-    """Whether rows depend on each other, so that other orders of y are less likely."""
+    """Tell whether rows depend on each other, so that some orders of y are less likely."""
     some = np.random.default_rng(0).permutation(len(y))[:_COMPARED]
     affine = np.column_stack([np.ones(len(y)), chosen])
     # No intercept may have been fitted
@@ -342,8 +350,8 @@ def _dependent(
 
 
 def _directions(X: Features) -> tuple[Vector, Cosines]:
-    """Logarithms of the lengths of the columns, and cosines of any two; those of a column of zeros
-    are 0.
+    """Return the logarithms of the lengths of the columns, and the cosines of any two, which are 0
+    for a column of zeros.
     """
     largest = np.maximum(X.max(axis=0), -X.min(axis=0))
     unit = X / np.where(largest > 0, largest, 1.0)  # squares of a short column would be lost
@@ -354,7 +362,9 @@ def _directions(X: Features) -> tuple[Vector, Cosines]:
 
 
 def _coherence(logs: Vector, cosines: Cosines) -> tuple[float, float]:
-    """Mu of the columns that are not zero, and the longest over the shortest of them."""
+    """Return the coherence μ of the nonzero columns, and the largest over the smallest of their
+    lengths.
+    """
     finite = logs[np.isfinite(logs)]
     if not finite.size:
         return 1.0, 1.0
@@ -365,8 +375,8 @@ def _coherence(logs: Vector, cosines: Cosines) -> tuple[float, float]:
 def _explained_by_chance(
     X: Features, y: Responses, rounds: int, lengths: Vector, cosines: Cosines
 ) -> Estimate:
-    """The share of y that as many rounds explain if its entries are put into random order: median,
-    least and most.
+    """Return the share of y that as many rounds explain if the entries of y are in random order:
+    the median, the least and the largest over 99 orders.
     """
     if not rounds:
         return Estimate(0.0, 0.0, 0.0)
@@ -392,8 +402,8 @@ def _explained_by_chance(
 def _one_row(
     chosen: Float[np.ndarray, "n k"], y: Responses, share: float, read: Table
 ) -> list[Doubt]:
-    """A doubt if the selection explains one row only, that with the largest leverage or the largest
-    y.
+    """Return a doubt if the selection explains only one row, which is the one with the largest
+    leverage or with the largest y.
     """
     basis = np.linalg.qr(np.column_stack([np.ones(len(y)), chosen]))[0]
     squares = (y - y.mean()) ** 2
@@ -405,7 +415,7 @@ def _one_row(
         left = y[rest] - affine @ np.linalg.lstsq(affine, y[rest])[0]
         without = 1 - float(left @ left) / float(np.sum((y[rest] - y[rest].mean()) ** 2))
         if share - without > _ONE_ROW:
-            reason = f"without row {read.row(row)} these features explain {without:.2g} of y"
+            reason = f"without row {read.row(row)} these features explain only {without:.2g} of y"
             return [Doubt(reason, share - without, "of y's square")]
     return []
 
@@ -427,7 +437,7 @@ def _standardised(
 
 
 def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
-    """A doubt if y has a mean that no column can explain."""
+    """Return a doubt if y has a mean that no column can explain."""
     share = len(y) * (y.mean() / max(np.linalg.norm(y), 1e-300)) ** 2
     ones = np.any((np.ptp(X, axis=0) == 0) & (X[0] != 0))
     if ones or share <= _NO_MEAN:
@@ -439,8 +449,8 @@ def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
 def _copies(
     X: Features, lengths: Vector, cosines: Cosines, columns: tuple[str, ...]
 ) -> tuple[Int[np.ndarray, " p"], list[Doubt]]:
-    """The first column that each one is, up to its sign, a copy of; and doubts of exact copies and
-    of near ones.
+    """Return, for each column, the first one of which it is a copy up to the sign, and doubts about
+    exact and about near copies.
     """
     copy_of = np.arange(len(lengths))
     exact = list[str]()
