@@ -25,7 +25,7 @@ from theory_on_trial.own_data.neighbours import beside, near
 from theory_on_trial.own_data.table import Handed, table
 
 Embedding = Float[np.ndarray, "rows columns"]
-"""Z of one view, a row per pair."""
+"""The embeddings Z of one view, one row for each pair."""
 
 _CONFIDENCE = 0.95
 # ratio of standard deviations of the scaled columns, below which their covariance has few digits
@@ -46,44 +46,54 @@ _HEAVY = 0.6
 
 
 class BatchEffect(NamedTuple):
-    """The effect of a batch size if one batch stands in both factors of the penalty tr(V^2)."""
+    """The effect of the batch size in training with a penalty tr(V^2) of which one batch estimates
+    both factors V.
+
+    V is the sum of the covariances of the two views. Such a penalty is too large on average, and
+    makes the trained embeddings too weak.
+    """
 
     size: int
+    """The number of rows in a batch."""
     smallest: int | None
-    """The smallest batch that keeps every related component; None where there is none to keep."""
+    """The smallest batch size that keeps every related component; None if no component is related.
+    """
     shrinkage: Float[np.ndarray, " related"]
-    """Strength of each related component in the end, over what it should be. Normal embeddings
-    assumed.
+    """The strength that each related component keeps after training, as a share of its best
+    strength, for normal embeddings.
     """
     bias: Estimate | None
-    """By how much such a penalty is too large in the mean, measured on batches of the rows; None
-    for too few rows.
+    """The mean amount by which the penalty is too large, measured on batches of the rows; None if
+    there are too few batches.
     """
     normal_bias: float
-    """The same if the embeddings were normal."""
+    """The mean amount by which the penalty would be too large for normal embeddings."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Certificate(Answer):
-    """The answer of `ey_certificate`; intervals contain the population's value with 95 %
-    confidence.
+    """The answer of `ey_certificate`.
+
+    Intervals contain the value for the population with 95 % confidence. C11, C22 and C12 are the
+    covariances of the embeddings of the two views.
 
     Attributes:
-        loss: L of the embeddings as they are: -2 tr(C12 + C21) + tr((C11 + C22)^2).
-        best: the least L after any linear last layer on either view: minus the sum of the squared
-            correlations.
-        gap: loss - best.
-        correlations: canonical correlations of the sample.
-        strengths: variance of each canonical component in the embeddings, both views together; best
-            where it is the correlation.
-        related: how many of the leading components are beyond chance, by Pillai's trace of what
-            remains, at level 0.01; with groups its chance is that of groups whose products of the
-            views change their sign.
-        missing_components: related components with less than half their strength, counted from 0.
-        scaled: other related components more than a fifth off their strength.
-        squared_correlations: sum of their squares in the sample.
+        loss: L of the embeddings as they are, -2 tr(C12 + C21) + tr((C11 + C22)^2).
+        best: the least L that any linear last layers on both views can give, which is minus the sum
+            of the squared canonical correlations.
+        gap: `loss` - `best`.
+        correlations: the canonical correlations of the sample, the largest first.
+        strengths: the variance of each canonical component in the embeddings of both views
+            together; it is best if it equals the canonical correlation.
+        related: the number of leading components that exceed chance, by a test of Pillai's trace of
+            the remaining ones at the level 0.01. If groups are given, chance is what random signs
+            of whole groups show.
+        missing_components: the related components with less than half of their best strength,
+            numbered from 0.
+        scaled: the other related components whose strength is more than a fifth off the best.
+        squared_correlations: the sum of the squared canonical correlations of the sample.
         null_level: the mean of that sum for unrelated embeddings.
-        batch: what the batch size does, if one was given.
+        batch: the effect of the batch size; None if no batch size was given.
     """
 
     asked = "how far are these embeddings from the best with the same features?"
@@ -106,7 +116,9 @@ class Certificate(Answer):
     batch: BatchEffect | None
 
     def lines(self) -> list[str]:
-        """Return the loss and its gap, the related components, and what a batch size does."""
+        """Return the lines on the loss and its gap, the squared correlations, the related and the
+        missing components, and the effect of the batch size if one was given.
+        """
         pairs = list(zip(self.strengths, self.correlations, strict=True))
         shares = ", ".join(f"{s:.3g} of {r:.3g}" for s, r in pairs[:_SHOWN]) + ", ..." * (
             len(pairs) > _SHOWN
@@ -131,7 +143,7 @@ class Certificate(Answer):
         return lines
 
     def to_do(self) -> str:
-        """Return what would bring the embeddings nearer to the best."""
+        """Return what would bring the embeddings nearer to the best; "" if nothing is off."""
         if self.batch is not None and self.batch.smallest and self.batch.size < self.batch.smallest:
             return (
                 f"take batches of at least {self.batch.smallest}, or another batch for each factor"
@@ -140,7 +152,9 @@ class Certificate(Answer):
         return "fit a linear last layer again, by CCA on these embeddings" if off else ""
 
     def to_frame(self) -> Any:
-        """Return a row per canonical component: its correlation, its strength and what it is."""
+        """Return a data frame with a row for each canonical component: its correlation, its
+        strength and a verdict, which is "right", "chance", "missing" or "mis-scaled".
+        """
         import pandas
 
         index = np.arange(len(self.correlations))
@@ -153,7 +167,9 @@ class Certificate(Answer):
         )
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the strength of each component beside its correlation, where it is best."""
+        """Draw the strength of each component beside its correlation, which is the best strength,
+        and return the axes.
+        """
         axes = axes_for(axes)
         index = np.arange(len(self.correlations))
         axes.plot(index, self.correlations, "_", color="0.3", markersize=12, label="correlation")
@@ -173,18 +189,20 @@ def ey_certificate(
     *,
     held_out: bool | None = None,
 ) -> Certificate:
-    """Hold two views' embeddings, trained by any CCA-like loss, against the best with the same
-    features.
+    """Compare the embeddings of two views, trained by any loss like that of CCA, with the best
+    embeddings that the same features allow.
 
     Args:
-        Z1: embeddings of the first view, a row per pair.
-        Z2: of the second, as many columns K.
-        batch_size: also say what such a batch does where it stands in both factors of the penalty.
-        groups: a label for each row, where rows belong together, as of one patient.
-        held_out: whether the encoders were not fitted on these rows. Views of pure noise on which
-            they were fitted seem related, which no row shows: there is no answer then.
+        Z1: the embeddings of the first view, one row for each pair.
+        Z2: those of the second view, with the same number K of columns.
+        batch_size: a batch size, at least 2, whose effect to state for a penalty of which one batch
+            estimates both factors.
+        groups: a label for each row if some rows belong together, such as those of one patient.
+        held_out: True if the encoders were not fitted on these rows. If they were (False), even
+            views of pure noise seem related, which the rows do not show, so that there is no
+            answer.
 
-    Intervals are those of a jackknife over twenty groups of rows, right from 200 normal rows on.
+    Intervals are those of a jackknife over twenty groups of rows, and hold from 200 normal rows on.
     Raises ValueError for fewer than 40 rows or groups, or not more than 2 K + 1 rows, and for a
     covariance that is singular. Source: `theory.unconstrained_cca.least_loss`.
 
@@ -209,9 +227,8 @@ def ey_certificate(
     fewest = int(min(rows - np.bincount(parts_of, minlength=GROUPS)))
     require(
         rows >= 2 * GROUPS and fewest > 2 * columns + 1,
-        f"Z1 must have at least {2 * GROUPS} rows, and more than 2 K + 1 = {2 * columns + 1} also "
-        "without a twentieth "
-        f"of them, got {rows}",
+        f"Z1 must have at least {2 * GROUPS} rows, and more than 2 K + 1 = {2 * columns + 1} rows "
+        f"after any twentieth of them is left out, got {rows}",
     )
     require_memory(
         "Z1 and Z2", 6 * rows * columns + (2 * _BLOCKS * columns**2 if groups is not None else 0)
@@ -251,7 +268,7 @@ def ey_certificate(
         batch=batch,
         missing=""
         if held_out
-        else "the encoders were fitted on these rows: even views of noise seem related then, so "
+        else "the encoders were fitted on these rows, on which even views of noise seem related: "
         "embed rows that were held out",
         doubts=_doubts(
             losses[1:], n_related, batch, copied_rows(Z1, Z2) if alone else 0, dependent
@@ -261,15 +278,15 @@ def ey_certificate(
 
 def _singular(name: str, rank: int, columns: int) -> str:
     return (
-        f"{name} must have a covariance of full rank, also without any twentieth of its rows, got "
-        f"rank {rank} of "
-        f"{columns}: add a ridge, or drop columns"
+        f"{name} must have a covariance of full rank, also after any twentieth of its rows is left "
+        f"out, got rank {rank} of {columns} columns: drop columns, or add a ridge"
     )
 
 
 def _white(name: str, Z: Embedding) -> tuple[Embedding, Float[np.ndarray, "columns columns"]]:
-    """White rows W, and the matrix B with Z - mean = W B: covariances of W keep the digits that
-    those of Z lose.
+    """Return white rows W, and the matrix B with Z - mean = W B.
+
+    The covariances of W keep digits that those of Z lose.
     """
     centred = Z - Z.mean(axis=0)
     scales = np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(Z))
@@ -286,7 +303,7 @@ def _white(name: str, Z: Embedding) -> tuple[Embedding, Float[np.ndarray, "colum
 def _losses(
     part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "columns columns"]
 ) -> tuple[float, float]:
-    """L of the embeddings, and the least L, from the covariance of their white rows."""
+    """Return L of the embeddings and the least L, from the covariance of their white rows."""
     K = len(backs[0])
     own = part[:K, :K]
     other = part[K:, K:]
@@ -298,7 +315,9 @@ def _losses(
 
 
 def _between(part: Float[np.ndarray, "both both"], K: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The correlation matrix of rows made white by Cholesky factors, and these."""
+    """Return the correlation matrix of rows that Cholesky factors have made white, and these
+    factors.
+    """
     roots = [np.linalg.cholesky(part[own, own]) for own in (slice(K), slice(K, None))]
     return np.linalg.solve(roots[1], np.linalg.solve(roots[0], part[:K, K:]).T).T, roots
 
@@ -306,7 +325,9 @@ def _between(part: Float[np.ndarray, "both both"], K: int) -> tuple[np.ndarray, 
 def _components(
     part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "columns columns"]
 ) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
-    """Canonical correlations, and how strong each canonical component is in the embeddings."""
+    """Return the canonical correlations, and the strength of each canonical component in the
+    embeddings.
+    """
     between, roots = _between(part, len(backs[0]))
     left, correlations, right = np.linalg.svd(between)
     loads = (backs[0].T @ roots[0] @ left + backs[1].T @ roots[1] @ right.T) / np.sqrt(2)
@@ -314,15 +335,15 @@ def _components(
 
 
 def _dependent(W1: Embedding, W2: Embedding, cross: Float[np.ndarray, "columns columns"]) -> str:
-    """Why dependent rows may explain the relation, as they also do for unrelated views."""
+    """Return why dependent rows may make unrelated views seem related; "" if nothing shows it."""
     correlation = beside(W1, W2)
     if correlation:
         return (
-            f"neighbouring rows are alike in both views (correlation {correlation:.2f}), if "
-            "they were not sorted"
+            f"neighbouring rows are alike in both views (correlation {correlation:.2f}), unless "
+            "they were sorted"
         )
     return (
-        "rows are alike in one view where they are in the other, as in groups"
+        "rows that are alike in one view are alike in the other, as rows of one group are"
         if near(W1, W2, cross)
         else ""
     )
@@ -333,7 +354,7 @@ def _related(
     rows: int,
     chance: Float[np.ndarray, "flips columns"] | None,
 ) -> int:
-    """How many components precede a remainder that unrelated views could have."""
+    """Return how many leading components to take off before unrelated views could have the rest."""
     from scipy.stats import chi2
 
     remaining = np.cumsum(correlations[::-1] ** 2)[::-1]
@@ -352,8 +373,11 @@ def _by_groups(
     part: Float[np.ndarray, "both both"],
     of_row: Int[np.ndarray, " rows"],
 ) -> Float[np.ndarray, "flips columns"]:
-    """Squared correlations beyond the first k, for every k, of unrelated views: signs of whole
-    groups are drawn, of groups beyond a thousand together.
+    """Return, for every k, draws of the sum of squared correlations beyond the first k that
+    unrelated views would have.
+
+    Each draw gives whole groups random signs; if there are more than a thousand groups, some share
+    a sign.
     """
     K = W1.shape[1]
     rng = np.random.default_rng(0)
@@ -383,9 +407,7 @@ def _batch_effect(
     size: int,
     of_row: Int[np.ndarray, " rows"],
 ) -> BatchEffect:
-    """The effect of batches of this size; in measured batches the rows of a group follow each
-    other.
-    """
+    """Return the effect of batches of this size, in which the rows of a group follow each other."""
     from scipy.special import stdtrit
 
     n_batches = len(Z1) // size
@@ -424,22 +446,23 @@ def _doubts(
     dependent: str,
 ) -> tuple[Doubt, ...]:
     reasons = [
-        f"{copies} rows are copies of others: chance is larger, and intervals are wider, than "
-        "they say"
+        f"{copies} rows are copies of others: chance is larger than stated, and intervals should "
+        "be wider"
     ] * (copies > 0)
     if dependent:
         remedy = "unless groups= says which rows belong together"
         reasons.append(
-            f"{dependent}: unrelated views may seem related and intervals are too narrow, {remedy}"
+            f"{dependent}: unrelated views may seem related, and intervals are too narrow, {remedy}"
         )
     influence = (without - without.mean()) ** 2
     if influence.max() > _HEAVY * influence.sum():
         reasons.append(
-            "one twentieth of the rows decides how wide the intervals are: tails too heavy for them"
+            "one twentieth of the rows decides the width of the intervals: the tails are too heavy "
+            "for them"
         )
     if related == 0:
         reasons.append(
-            "no component is beyond what unrelated views show: there is nothing to be certified"
+            "no component is beyond what unrelated views show: there is nothing to certify"
         )
     if batch is not None and batch.bias is None:
         reasons.append(
@@ -452,9 +475,8 @@ def _doubts(
             np.log(ratio)
         ) > np.log(1 + _SCALED):
             reasons.append(
-                f"the bias of batches is {ratio:.2g} times that of normal embeddings: so is the "
-                "shrinkage, roughly, "
-                "and not as predicted"
+                f"the bias of batches is {ratio:.2g} times that of normal embeddings: the loss of "
+                "strength differs from the prediction by roughly the same factor"
             )
     return tuple(Doubt(reason, np.inf, "of the loss") for reason in reasons)
 
