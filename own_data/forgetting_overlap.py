@@ -1,8 +1,8 @@
-"""How much the training on a next task makes a model forget, and how many directions a memory must
-keep. The answer needs no training.
+"""Predicts without training how much a model forgets if it is trained on a next task, and how many
+directions a memory must keep.
 
-For a model that is linear in its weights (a head on frozen features, a network in its lazy regime),
-from features and residuals. The answer is about the given inputs of the first task only.
+The model is linear in its weights (a head on frozen features, or a network in its lazy regime). The
+prediction uses features and residuals, and is about the given inputs of the first task only.
 """
 
 import math
@@ -34,28 +34,32 @@ _DRAWS = 4000
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Forgetting(Answer):
-    """The answer of `predicted_forgetting`; squares are in squared units of the labels.
+    """The answer of `predicted_forgetting`: what training on a task T changes on an earlier task S.
 
     Attributes:
-        forgetting: Δ, the squared drift of the outputs summed over the rows of `features_s`.
-        rows: names of the rows of `features_s`, where they have some; else their numbers.
-        per_sample: drift of each of these outputs, in the labels' unit; a column per output of
-            several.
-        cos_angles: cosines of the principal angles of the tasks' row spaces, as single precision
-            shows T; falling.
-        by_direction: what each right singular vector of `features_s` contributes, the leading one
-            first; of equal singular values only the sum is determined.
-        expected_if_random: mean of Δ, and where 95 % of it lie, for residuals of the same length in
-            a random direction. Above it, what T has to learn lies where S is vulnerable.
-        bound: the largest forgetting over all residuals that move the weights equally far.
-        learnable: share of the squared residual that T can fit outside the memory, in single
+        forgetting: Δ, the sum over the rows of `features_s` of the squared drift of the outputs, in
+            squared units of the labels.
+        rows: the names of the rows of `features_s` if they have names, otherwise their numbers.
+        per_sample: the drift of the output on each row of `features_s`, in the unit of the labels,
+            with a column for each output if there are several.
+        cos_angles: the cosines of the principal angles between the row spaces of both tasks, the
+            largest first. Directions of T that single precision does not show are left out.
+        by_direction: the contribution to Δ of each right singular vector of `features_s`, the
+            leading one first. Where singular values are equal, only the sum is determined.
+        expected_if_random: the mean of Δ for residuals of the same length and random direction, and
+            the interval with 95 % of these Δ. If `forgetting` is above it, T has to learn in
+            directions in which S is vulnerable.
+        bound: the largest forgetting over all residuals that change the weights equally far.
+        learnable: the share of the squared residual that T can fit outside the memory, in single
             precision.
-        update: length of the change of the weights.
-        change: the change of the weights, w_T - w_S, a column per output of several.
-        of_net: whether weights of a network were given.
-        memory: the number of directions that are kept.
-        residual: length of the residual, of all outputs.
-        outputs: their names where there are several, else none.
+        update: the length of the change of the weights.
+        change: the change of the weights, w_T - w_S, with a column for each output if there are
+            several.
+        of_net: whether the user gave the weights of a network.
+        memory: the number of directions that the memory keeps.
+        residual: the length of the residual, over all outputs.
+        notes: sentences on special cases, such as a task that is already solved.
+        outputs: the names of the outputs if there are several, otherwise empty.
     """
 
     asked: ClassVar[str] = "how far does training on T move the outputs on the inputs of S?"
@@ -81,7 +85,9 @@ class Forgetting(Answer):
     outputs: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """Return what is forgotten, beside chance and the bound, and what can be learned."""
+        """Return the lines on the forgetting, on chance and the bound, on what T can learn, on the
+        angles between the tasks, and the notes.
+        """
         typical = np.sqrt(self.forgetting / self.per_sample.size)
         angles = ", ".join(f"{cosine:.3g}" for cosine in self.cos_angles[:5]) or "none"
         return [
@@ -96,7 +102,9 @@ class Forgetting(Answer):
         ]
 
     def to_do(self) -> str:
-        """Return what shows how far gradients of a net turn."""
+        """Return how to estimate the error that the changing gradients of a network cause; "" for a
+        linear model.
+        """
         ask_again = (
             "ask again with the gradients at these weights plus .change: this is off by "
             "about the difference"
@@ -104,7 +112,7 @@ class Forgetting(Answer):
         return ask_again if self.of_net else ""
 
     def to_frame(self) -> Any:
-        """Return a row per input of S: by how much its output moves."""
+        """Return a data frame with a row for each input of S: the drift of its outputs."""
         import pandas
 
         if self.per_sample.ndim == 2:
@@ -113,7 +121,7 @@ class Forgetting(Answer):
         return pandas.DataFrame({"drift": self.per_sample}, index=list(self.rows))
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw what each direction of the first task contributes; return the axes."""
+        """Draw the contribution of each direction of the first task, and return the axes."""
         axes = axes_for(axes)
         axes.bar(np.arange(1, len(self.by_direction) + 1), self.by_direction, color="#0072B2")
         axes.axvline(
@@ -145,16 +153,19 @@ def predicted_forgetting(
     for a network of width n.
 
     Args:
-        features_s: a row per input of S (of a net its gradients by all weights).
-        features_t: a row per input of T, of the same features.
-        residual_t: labels of T less the model's outputs before T is trained; a column per output
-            where there are several, which share the features: what they forget is added up.
-        ridge: λ; 0 is the limit of gradient descent.
-        memory: how many leading right singular vectors of `features_s` T may not use.
-        weights: of a net after S, for a doubt by which share they move; None for a linear model.
+        features_s: the features of S, one row for each input; for a network the gradients of its
+            output by all weights.
+        features_t: the features of T, one row for each input, with the same columns.
+        residual_t: the labels of T minus the outputs of the model before it is trained on T. If
+            there are several outputs, each has a column, all share the features, and their
+            forgetting is added up.
+        ridge: λ, at least 0; 0 is the limit of gradient descent.
+        memory: the number of leading right singular vectors of `features_s` that T may not use.
+        weights: the weights of a network after S, to state by which share of their length they
+            change; None for a linear model.
 
-    Raises TypeError and ValueError in one sentence, also where rounding decides the rank of
-    `features_t`. Source: `theory.forgetting_overlap.forgetting`.
+    Raises TypeError or ValueError, with a sentence that names the argument; ValueError also if
+    rounding decides the rank of `features_t`. Source: `theory.forgetting_overlap.forgetting`.
 
     >>> found = predicted_forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], ridge=1.0)
     >>> round(found.forgetting, 4), round(found.learnable, 4)
@@ -183,16 +194,16 @@ def predicted_forgetting(
 def _residuals(
     residual_t: Any, rows: int
 ) -> tuple[tuple[str, ...], Float[np.ndarray, "rows outputs"]]:
-    """Read a residual, or one per output; return the outputs' names, too."""
+    """Return the names of the outputs, and a residual for each output."""
     read = outputs("residual_t", residual_t, rows=rows, classes=False)
     require(read.columns, "residual_t must have a column, got none")
     return read.columns, read.values
 
 
 def _of_outputs(parts: list[Forgetting], names: tuple[str, ...]) -> Forgetting:
-    """Add up what several outputs of one model forget.
+    """Return the sum of what several outputs of one model forget.
 
-    The interval of random residuals is the sum of theirs, which is wide enough.
+    The interval of random residuals is the sum of their intervals, which is wide enough.
     """
     squares = np.array([part.residual**2 for part in parts])
     total = float(squares.sum())
@@ -226,7 +237,7 @@ def _of_output(
     memory: int,
     weights: Float[np.ndarray, " dim"] | None,
 ) -> Forgetting:
-    """The forecast of one output."""
+    """Return the prediction for one output."""
     features_s = earlier.values
     features_t = later.values
     first = parts_of(features_s)
@@ -270,8 +281,8 @@ def _of_output(
             "tied in single precision"
         )
         reason = (
-            f"{tie}: by their basis forgetting is anything from {low:.3g} to {high:.3g}; "
-            f"keep {start} or {stop}"
+            f"{tie}: depending on their basis, the forgetting is anything from {low:.3g} to "
+            f"{high:.3g}; keep {start} or {stop}"
         )
         doubts.append(Doubt(reason, max(high - delta, delta - low), "squared units of the labels"))
     if weights is not None and update > _STILL * (length := float(np.linalg.norm(weights))):
@@ -306,8 +317,9 @@ def _of_output(
 
 
 def _of_the_same_features(later: Table, earlier: Table) -> Table:
-    """The table of T with its columns in the order of those of S, where both have names; ValueError
-    for others.
+    """Return the table of T with its columns in the order of those of S, if both have names.
+
+    Raises ValueError if the columns are not the same.
     """
     numbered = tuple(f"x{i}" for i in range(1, len(earlier.columns) + 1))
     if numbered in (later.columns, earlier.columns) and len(later.columns) == len(numbered):
@@ -316,7 +328,7 @@ def _of_the_same_features(later: Table, earlier: Table) -> Table:
         sorted(later.columns) == sorted(earlier.columns),
         f"features_t must have the {len(earlier.columns)} columns of features_s, got "
         f"{len(later.columns)}"
-        + ("" if len(later.columns) != len(earlier.columns) else " of other names"),
+        + ("" if len(later.columns) != len(earlier.columns) else " with other names"),
     )
     order = [later.columns.index(name) for name in earlier.columns]
     alike = later.columns == earlier.columns  # names may repeat
@@ -326,8 +338,10 @@ def _of_the_same_features(later: Table, earlier: Table) -> Table:
 def _second(
     features_t: SecondFeatures, first: Parts, ridge: float, memory: int, largest: float
 ) -> tuple[Parts, Parts]:
-    """The second task off the memory, as single precision shows it; ValueError where rounding
-    decides its rank.
+    """Return the features of T outside the memory, all directions and those that single precision
+    shows.
+
+    Raises ValueError if rounding decides their rank.
     """
     basis = first.right[:memory]
     second = parts_of(features_t - (features_t @ basis.T) @ basis, largest)
@@ -343,8 +357,8 @@ def _second(
 
 
 def _cut(first: Parts, memory: int) -> tuple[int, int]:
-    """The numbers of directions to keep instead, one smaller and one larger, so that the cut is not
-    within a tie; twice k if there is none.
+    """Return the next smaller and the next larger number of directions with which the memory cuts
+    through no tie of singular values; both are `memory` if it cuts through none.
     """
     edges = [
         0,
@@ -364,12 +378,12 @@ def _over_bases(
     start: int,
     stop: int,
 ) -> tuple[float, float]:
-    """The least and the largest forgetting where of S, in some basis, directions `start` to `stop`
-    are kept in part.
+    """Return the least and the largest forgetting over all bases of the tied directions `start` to
+    `stop` of S, of which the memory keeps some.
 
-    Along these an update that is held to a subspace Q minimises s.N s / 2 - h.s, so that s.N s =
-    h.s; each such s has its Q, of any dimension from one to all but one. The drift is linear on
-    this ellipsoid. Source: derived here.
+    Along the tied directions an update s within a subspace Q minimises s.N s / 2 - h.s, so that
+    s.N s = h.s; each such s has its Q, of any dimension from one to all but one. The drift is
+    linear on this ellipsoid. Source: derived here.
     """
     tied = first.right[start:stop]
     largest = float(np.linalg.norm(features_t, 2))
@@ -407,8 +421,8 @@ def _above(parts: Parts, level: float) -> Parts:
 def _drifts(
     first: Parts, change: Float[np.ndarray, " dim"], memory: int
 ) -> Float[np.ndarray, " rank"]:
-    """σ_i v_i . dw, by which outputs move along each left singular vector of S; none along what is
-    kept.
+    """Return σ_i v_i . dw, by which the outputs move along each left singular vector of S; it is 0
+    for the directions that the memory keeps.
     """
     return np.where(
         np.arange(len(first.values)) < memory, 0.0, first.values * (first.right @ change)
@@ -421,7 +435,9 @@ def _learnable(shown: Parts, residual: Residual) -> float:
 
 
 def _random(first: Parts, second: Parts, ridge: float, residual: Residual, memory: int) -> Estimate:
-    """Mean and 95 % of the forgetting by residuals of this length whose direction is uniform."""
+    """Return the mean and a 95 % interval of the forgetting for residuals of this length whose
+    direction is uniform.
+    """
     kernel = (
         first.values[memory:, None]
         * (first.right[memory:] @ second.right.T)
@@ -448,8 +464,8 @@ def _unresolved(
     memory: int,
     usual: float,
 ) -> tuple[Doubt, ...]:
-    """A doubt if the forgetting, or else the update, depends on directions that single precision
-    would not show.
+    """Return a doubt if the forgetting, or else the update, depends on directions that single
+    precision would not show.
     """
     delta, other = (
         float(np.sum(_drifts(first, update, memory) ** 2)) for update in (change, resolved)
@@ -459,7 +475,7 @@ def _unresolved(
         float(np.linalg.norm(update)) for update in (change, resolved, change - resolved)
     )
     reason = (
-        "it rests on directions of T below a millionth of the largest, which single "
+        "the prediction rests on directions of T below a millionth of the largest, which single "
         "precision does not show"
     )
     if off > 0.01 and max(delta, other) > (_SINGLE * np.max(first.values, initial=0.0) * part) ** 2:
