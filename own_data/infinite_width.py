@@ -1,8 +1,9 @@
-"""Do features keep moving when a network is widened? The answer comes from runs at a few widths, or
-from the exponents of its scaling.
+"""Do features keep moving when a network is widened?
 
-After Yang & Hu 2021 (arXiv 2011.14522): `width_exponent` measures, `regime` computes before
-anything is trained.
+`width_exponent` answers from runs at a few widths. `theory.infinite_width.feature_exponent` answers
+from the exponents of a scaling, before anything is trained.
+
+After Yang & Hu 2021 (arXiv 2011.14522).
 """
 
 from dataclasses import dataclass
@@ -26,16 +27,18 @@ _FEWEST_SEEDS = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WidthExponent(Answer):
-    """How features move with the width; logarithms are natural.
+    """The answer of `width_exponent`: how the movement of features depends on the width.
 
     Attributes:
-        widths: n, increasing.
-        typical: geometric mean of the movement over the seeds, one per width, in its own unit.
-        exponent: slope of the logarithm of the movement in that of n, which theory calls -r, with
-            its interval.
-        curvature: coefficient of the squared logarithm of n, with its interval; 0 for a power law.
-        verdict: on the given widths: "features move alike", "features move less and less" or
-            "undecided".
+        widths: the widths n, increasing.
+        typical: the geometric mean of the movement over the seeds at each width, in the unit of the
+            movement.
+        exponent: the slope of the logarithm of the movement in the logarithm of n, with an
+            interval; the theory calls it -r.
+        curvature: the coefficient of the squared natural logarithm of n, with an interval; it is 0
+            for a power law.
+        verdict: "features move alike", "features move less and less" or "undecided", for the given
+            widths.
     """
 
     asked: ClassVar[str] = "do features keep moving when the network is widened?"
@@ -51,7 +54,7 @@ class WidthExponent(Answer):
     verdict: str
 
     def lines(self) -> list[str]:
-        """Return the verdict, the exponent and the curvature."""
+        """Return a line on the verdict, and one on the exponent and the curvature."""
         meant = {
             "features move alike": f", and rivals up to n^+-{_NEAR} would look the same",
             "features move less and less": f", as n^{self.exponent.value:.2f}; a rival that "
@@ -65,15 +68,17 @@ class WidthExponent(Answer):
         ]
 
     def to_frame(self) -> Any:
-        """Return the exponent and the curvature with their intervals."""
+        """Return a data frame with a row for the exponent and one for the curvature, each with its
+        interval.
+        """
         import pandas
 
         rows = {"exponent": self.exponent, "curvature": self.curvature}
         return pandas.DataFrame.from_dict(rows, orient="index", columns=list(Estimate._fields))
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the movement against the width with its power law, on logarithmic axes; return the
-        axes.
+        """Draw the movement against the width with its power law on logarithmic axes, and return
+        the axes.
         """
         axes = axes_for(axes)
         logs = np.log(self.widths)
@@ -100,20 +105,24 @@ class WidthExponent(Answer):
 
 @guarded
 def width_exponent(widths: Handed, movement: Handed, *, level: Fraction = 0.95) -> WidthExponent:
-    """Estimate with which power of the width features move, from runs of some seeds at some widths.
+    """Estimate with which power of the width features move, from runs of several seeds at several
+    widths.
 
-    Each seed gives a slope of least squares; their mean has Student's interval over seeds.
+    Each seed gives a slope by least squares; the mean of the slopes has Student's interval over the
+    seeds.
 
     Args:
-        widths: n of each column, three or more, the largest at least four times the smallest.
-        movement: a row per seed (three or more), a column per width: root mean square change of the
-            activations of one fixed layer, for the same data after the same steps; any unit.
-        level: of the intervals.
+        widths: the width n of each column of `movement`, three or more, the largest at least four
+            times the smallest.
+        movement: the root mean square change of the activations of one fixed layer, for the same
+            data after the same number of steps, in any unit; a row for each seed (three or more)
+            and a column for each width.
+        level: the confidence of the intervals, between 0 and 1.
 
-    The verdict needs the whole interval within 0.1 of zero, or below -0.1, as that of a parabola's
-    slope at the largest width must be, too. Raises TypeError and ValueError in one sentence.
-    Source: the exponent is r of `theory.infinite_width.feature_exponent`; the intervals were
-    derived here.
+    Features move alike if the whole interval of the exponent is within 0.1 of zero. They move less
+    and less if the whole interval is below -0.1, and with it that of the slope at the largest width
+    of a parabola. Raises TypeError or ValueError, with a sentence that names the argument. Source:
+    the exponent is -r of `theory.infinite_width.feature_exponent`; the intervals were derived here.
 
     >>> widths, rng = np.array([128, 256, 512, 1024]), np.random.default_rng(0)
     >>> answer = width_exponent(widths, widths**-0.5 * rng.lognormal(0, 0.05, (6, 4)))
@@ -134,22 +143,22 @@ def width_exponent(widths: Handed, movement: Handed, *, level: Fraction = 0.95) 
     )
     require(
         count >= _FEWEST_WIDTHS and widths.max() >= _SHORTEST * widths.min(),
-        f"widths are too short a ladder: three or more, from one to {_SHORTEST} times it, got "
+        f"widths must be three or more, the largest at least {_SHORTEST} times the smallest, got "
         f"{widths.tolist()[:9]}",
     )
     order = np.argsort(widths)
     logs = np.log(widths[order])
     require(
         np.diff(logs) > _ROUNDING,
-        "widths must differ from column to column, by more than a millionth",
+        "widths must differ from each other by more than a millionth",
     )
     require(
         seeds >= _FEWEST_SEEDS,
-        f"movement must have at least {_FEWEST_SEEDS} rows, one per seed, got {seeds}",
+        f"movement must have at least {_FEWEST_SEEDS} rows, one for each seed, got {seeds}",
     )
     require(
         len(np.unique(movement, axis=0)) == seeds,
-        "movement must not hold the same row twice: seeds must differ",
+        "movement must not hold the same row twice, because seeds must differ",
     )
     log_moves = np.log(movement[:, order])
     powers = np.vander(logs - logs.mean(), 3, increasing=True)
@@ -164,14 +173,14 @@ def width_exponent(widths: Handed, movement: Handed, *, level: Fraction = 0.95) 
     if max(test.low, -test.high) > _ROUNDING:
         reach = max(-test.low, test.high) * float(np.ptp(logs))
         bent = (
-            "the movement is not yet a power law of the width; drop the smallest width or "
+            "the movement is not yet a power law of the width: drop the smallest width or "
             "train longer"
         )
         doubts.append(Doubt(bent, reach, "of the exponent"))
     if exponent.value > _NEAR and _mean(slopes, 1 - _SIGNIFICANT).low > 0:
         grows = (
-            "the movement grows with the width: the rate is unstable, and larger networks "
-            "will diverge"
+            "the movement grows with the width: the rate is unstable, and wider networks will "
+            "diverge"
         )
         doubts.append(Doubt(grows, np.inf, "of the exponent"))
     low = exponent.low - reach
@@ -194,7 +203,7 @@ def width_exponent(widths: Handed, movement: Handed, *, level: Fraction = 0.95) 
 
 
 def _mean(values: Float[np.ndarray, " seeds"], level: float) -> Estimate:
-    """Mean over seeds with Student's interval."""
+    """Return the mean over the seeds with Student's interval."""
     from scipy.stats import t
 
     half = t.isf((1 - level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))

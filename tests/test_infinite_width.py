@@ -120,8 +120,8 @@ test_what_cannot_be_answered_is_refused = refused(
             lambda: predicted.feature_exponent([0.5], [0.5], 0),
             "a must have an entry for a hidden layer",
         ),
-        (lambda: tool.width_exponent([128, 256], np.ones((3, 2))), "too short a ladder"),
-        (lambda: tool.width_exponent([128, 256, 384], np.ones((3, 3))), "too short a ladder"),
+        (lambda: tool.width_exponent([128, 256], np.ones((3, 2))), "widths must be three or more"),
+        (lambda: tool.width_exponent([128, 256, 384], np.ones((3, 3))), "at least 4 times"),
         (lambda: tool.width_exponent([128, 256, 256, 512], np.ones((3, 4))), "widths must differ"),
         (lambda: tool.width_exponent([0, 1, 2, 4], np.ones((3, 4))), "widths must be at least 1"),
         (
