@@ -3,10 +3,10 @@ trajectory?
 
 Each estimator takes a trajectory or the Gram matrix of its steps as `random_walk_test` does, raises
 the same errors, and assumes that its cause is the only departure from a random walk with Gaussian
-steps. Intervals are two-sided with the given `confidence`, to first order in 1 / effective
-dimension, and cut to the parameter's range. A trajectory without noise has no interval and raises,
-except for the noise decay. Derived here, for the processes of Antognini & Sohl-Dickstein 2018
-(arXiv 1806.08805) with recorded points t = 1, ..., T.
+steps. Intervals are two-sided with the given `confidence`, hold to first order in 1 / effective
+dimension, and are cut to the range of the parameter. For a trajectory without noise, which has no
+interval, every estimator but that of the noise decay raises ValueError. Derived here, for the
+processes of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) with recorded points t = 1, ..., T.
 """
 
 from statistics import NormalDist
@@ -36,13 +36,22 @@ def estimate_drift_ratio(
     step_gram: StepGram | None = None,
     confidence: Fraction = 0.95,
 ) -> Estimate:
-    """Squared drift over noise, |μ|^2 / tr(Σ) >= 0 per step, of x_t = x_{t-1} + μ + ξ_t.
+    """Return the squared drift of a step over the variance of its noise, with an interval.
 
-    The mean inner product of different steps is an unbiased |μ|^2. Its variance is that of the
-    noise products, and of the noise along μ, μ^T Σ μ, which the scatter of each step's own mean
-    product shows. The effective dimension is that of the steps without their mean. Drift shows in
-    the components once T times the value is of order one. Raises ValueError also for noise of a
-    thousand roundings: values above 4e12 or so, of a Gram matrix in float32 8e3.
+    The process is x_t = x_{t-1} + μ + ξ_t with a drift μ and noise ξ_t of covariance Σ, and the
+    value is |μ|^2 / tr(Σ) >= 0. The mean inner product of different steps is an unbiased estimate
+    of |μ|^2. Its variance has two parts: that of the noise products, and that of the noise along μ,
+    μ^T Σ μ, which the scatter of each step's own mean product shows. The effective dimension is
+    that of the steps without their mean. Drift shows in the components once T times the value is of
+    order one.
+
+    Args:
+        trajectory: T recorded points, one in each row; give either this or `step_gram`.
+        step_gram: the inner products of the T - 1 steps between them.
+        confidence: the probability with which the interval contains the true value.
+
+    Raises ValueError also if the noise is below a thousand roundings, which is so for values above
+    some 4e12, or above 8e3 for a Gram matrix in float32.
 
     >>> steps = np.random.default_rng(0).standard_normal((300, 500)) + 0.1
     >>> print(estimate_drift_ratio(np.cumsum(steps, axis=0)))
@@ -84,12 +93,19 @@ def estimate_noise_decay(
     step_gram: StepGram | None = None,
     confidence: Fraction = 0.95,
 ) -> Estimate:
-    """Exponent p, any real number, of a noise variance that falls as t^-p, for the step into point
-    t = 2, ..., T.
+    """Return the exponent p of a noise variance that falls as t^-p, with an interval.
 
-    Least squares of the logarithm of the squared step length on log t, with Student's interval: it
-    needs no effective dimension, and only that the relative scatter of the step lengths is the same
-    at all times. Raises ValueError also if a step has length zero.
+    The variance is that of the step into the point t = 2, ..., T, and p may be any real number. The
+    estimate is by least squares of the logarithm of the squared step length on log t, with
+    Student's interval. It needs no effective dimension, and only that the relative scatter of the
+    step lengths is the same at all times.
+
+    Args:
+        trajectory: T recorded points, one in each row; give either this or `step_gram`.
+        step_gram: the inner products of the T - 1 steps between them.
+        confidence: the probability with which the interval contains the true value.
+
+    Raises ValueError also if a step has length zero.
     """
     from scipy.stats import linregress, t
 
@@ -114,10 +130,17 @@ def estimate_momentum(
     step_gram: StepGram | None = None,
     confidence: Fraction = 0.95,
 ) -> Estimate:
-    """Momentum γ in [0, 1] of v_t = γ v_{t-1} + ξ_t, x_t = x_{t-1} + v_t.
-    This is also the factor of an exponential moving average of a walk. Least squares of each step
-    on the one before, which is the likeliest γ given the first step; the effective dimension is
-    that of the residuals.
+    """Return the momentum γ of the steps, from 0 to 1, with an interval.
+
+    The process is v_t = γ v_{t-1} + ξ_t, x_t = x_{t-1} + v_t. γ is also the factor of an
+    exponential moving average of a walk. The estimate is by least squares of each step on the one
+    before, which is the most likely γ given the first step. The effective dimension is that of the
+    residuals.
+
+    Args:
+        trajectory: T recorded points, one in each row; give either this or `step_gram`.
+        step_gram: the inner products of the T - 1 steps between them.
+        confidence: the probability with which the interval contains the true value.
     """
     gram = checked_step_gram(trajectory, step_gram)
     deviations = -NormalDist().inv_cdf((1 - confidence) / 2)
@@ -137,14 +160,21 @@ def estimate_reversion(
     step_gram: StepGram | None = None,
     confidence: Fraction = 0.95,
 ) -> Estimate:
-    """Rate α in [0, 2) of the Ornstein-Uhlenbeck process x_t = (1 - α) x_{t-1} + ξ_t, started at
-    its centre.
+    """Return the rate α, from 0 to below 2, at which a trajectory reverts to its centre, with an
+    interval.
 
-    The ratio of the total variance of the points to that of the steps falls from (T^2 - 1) / 6 for
-    the walk to about T / (2 α) and beyond; α is where the exact ratio is the observed one. The
-    logarithm of the observed ratio is normal with relative variance (2 / d) |K / tr K - V / tr
-    V|^2, with K and V the population covariances over time of the points and the steps. A rate far
-    below 1 / T cannot be told from zero.
+    The process is that of Ornstein and Uhlenbeck, x_t = (1 - α) x_{t-1} + ξ_t, started at its
+    centre. The ratio of the total variance of the points to that of the steps falls from (T^2 - 1)
+    / 6 for the walk to about T / (2 α) and beyond; the estimate is the α at which the exact ratio
+    equals the observed one. The logarithm of the observed ratio is normal with the relative
+    variance (2 / d) |K / tr K - V / tr V|^2, where d is the effective dimension, and K and V are
+    the population covariances over time of the points and of the steps. A rate far below 1 / T
+    cannot be told from zero.
+
+    Args:
+        trajectory: T recorded points, one in each row; give either this or `step_gram`.
+        step_gram: the inner products of the T - 1 steps between them.
+        confidence: the probability with which the interval contains the true value.
     """
     gram = checked_step_gram(trajectory, step_gram)
     deviations = -NormalDist().inv_cdf((1 - confidence) / 2)
@@ -166,8 +196,8 @@ def estimate_reversion(
 
 
 def _log_variance_ratio(rate: float, points: int) -> float:
-    """Logarithm of the total variance of an Ornstein-Uhlenbeck process over that of its steps;
-    falls with the rate.
+    """Return the logarithm of the total variance of an Ornstein-Uhlenbeck process over that of its
+    steps, which falls with the rate.
     """
     response = ornstein_uhlenbeck.impulse_response(points, rate)
     step_response = np.diff(response, prepend=0.0)
@@ -176,8 +206,8 @@ def _log_variance_ratio(rate: float, points: int) -> float:
 
 
 def _rate_of_log_ratio(target: float, points: int) -> float:
-    """The rate at which the ratio has this logarithm, or the end of the range beyond which it
-    lies.
+    """Return the rate at which the ratio has this logarithm, or the end of the range beyond which
+    the rate lies.
     """
     from scipy.optimize import brentq
 
@@ -197,9 +227,11 @@ def _rate_of_log_ratio(target: float, points: int) -> float:
 
 
 def _spread_of_log_ratio(points: int, rate: float) -> float:
-    """Frobenius norm |K / tr K - V / tr V| over the noise, that is between A^T C A and A^T B^T B A.
+    """Return the Frobenius norm |K / tr K - V / tr V| over the noise.
 
-    Both by diagonals: noise `lag` apart, with `after` points that follow the later of the two.
+    K is A^T C A and V is A^T B^T B A, from the responses A of the points to the noise, the
+    centring C and the differences B. Both are summed by diagonals: two noises are `lag` steps
+    apart, and `after` points follow the later one.
     """
     response = ornstein_uhlenbeck.impulse_response(points, rate)
     lag, after = np.ogrid[:points, :points]

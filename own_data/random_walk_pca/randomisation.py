@@ -1,5 +1,5 @@
-"""The null of the walk test by symmetry: signs and order of the steps of a random walk carry no
-information.
+"""Compares the steps of a trajectory with their signed permutations, because signs and order of the
+steps of a random walk carry no information.
 
 Independent steps of one law that is symmetric about zero have the same joint law after any
 permutation and any change of signs, in any dimension and with any covariance. A statistic of the
@@ -27,9 +27,13 @@ _BESIDE = 1000  # random steps that all others are compared with in direction
 
 
 class Departure(NamedTuple):
-    """One statistic of the steps beside its values on B signed permutations: by how many of their
-    standard `deviations` it is above their mean, and the `p_value` of a random walk, at least 2 /
-    (B + 1): two-sided, but for "variance".
+    """One statistic of the steps, compared with its values on B signed permutations of them.
+
+    Attributes:
+        deviations: by how many standard deviations of these values the statistic is above their
+            mean.
+        p_value: the probability that the statistic of a random walk is as far off, two-sided except
+            for "variance"; it is at least 2 / (B + 1).
     """
 
     deviations: float
@@ -44,17 +48,25 @@ def departures(
     *,
     ordered: bool = False,
 ) -> tuple[dict[str, Departure], float]:
-    """Return each statistic by what it shows, and the p-value of all of them together.
+    """Return each statistic by the name of what it shows, and the p-value of all of them together.
 
-    "PC k": the variance along the half-cosine of k half-periods, on which component k of a walk
-    lies. "drift": the squared displacement. "momentum": products of neighbouring steps (negative
-    where a step is taken back). "noise": the trend of the squared step lengths. "variance": the
-    largest peak in the spectrum of the ranks of these lengths, by periods and by changes.
-    "clustering": products of the ranks up to five steps apart. "covariance": slow changes of the
-    squared cosines with a thousand random ones of the steps. `ordered` steps change their signs
-    only, which leaves the level exact for steps whose variance changes; the last four then say
-    nothing. The joint p-value ranks the smallest of their ranks, and among equal ones the larger
-    deviation: no Bonferroni, and the level is exact whatever their dependence.
+    - "PC k" is the variance along the half-cosine of k half-periods, on which component k of a walk
+      lies.
+    - "drift" is the squared displacement.
+    - "momentum" is the sum of products of neighbouring steps, which is negative if steps are taken
+      back.
+    - "noise" is the trend of the squared step lengths.
+    - "variance" is the largest peak in the spectrum of the ranks of these lengths, which periods
+      and changes of the variance raise.
+    - "clustering" is the sum of products of these ranks up to five steps apart.
+    - "covariance" measures slow changes of the squared cosines of each step with a thousand random
+      ones of the steps.
+
+    If `ordered` is true, the permutations only change the signs of the steps, so that the level
+    stays exact for steps whose variance changes; the last four statistics then say nothing. The
+    joint p-value ranks the smallest of the ranks of all statistics, and among equal ones the larger
+    deviation. It needs no Bonferroni correction, and its level is exact for any dependence between
+    the statistics.
     """
     values = _statistics(gram, n_components, draws, np.random.default_rng(seed), ordered)
     names = [
@@ -86,8 +98,8 @@ def _statistics(
     rng: np.random.Generator,
     ordered: bool,
 ) -> Float[np.ndarray, "_ _"]:
-    """The statistics of the steps in the first row, of signed permutations of them in the
-    others.
+    """Return the statistics of the steps in the first row, and those of signed permutations of them
+    in the other rows.
     """
     steps = len(gram)
     time = np.arange(1, steps + 1)
@@ -136,8 +148,8 @@ def _statistics(
 
 
 def factor(gram: Float[np.ndarray, "steps steps"]) -> Float[np.ndarray, "steps rank"]:
-    """Coordinates of the steps, as many as they have directions, with these inner products: pivoted
-    Cholesky.
+    """Return coordinates of the steps with these inner products, as many as the steps have
+    directions, by a pivoted Cholesky factorisation.
     """
     upper, pivots, rank, _ = lapack.dpstrf(gram)
     coordinates = np.empty((len(gram), rank))
@@ -150,8 +162,8 @@ def _forms(
     order: Int[np.ndarray, "draws steps"],
     weights: Float[np.ndarray, "..."],
 ) -> Float[np.ndarray, "draws _"]:
-    """Squared length of the sum of the rows in this order with each column of weights, draws x
-    steps x columns.
+    """Return the squared length of the weighted sum of the rows in each order, for each column of
+    weights, which have the shape draws x steps x columns.
     """
     grid = np.zeros(weights.shape)
     np.put_along_axis(grid, order[:, :, None], weights, axis=1)
@@ -161,8 +173,8 @@ def _forms(
 
 
 def _ranks(values: Float[np.ndarray, " draws"], sides: int) -> Float[np.ndarray, " draws"]:
-    """The share of values at least as far above as each; on two sides twice that on its nearer
-    side, at most 1.
+    """Return, for each value, the share of values that are at least as large; for two sides twice
+    the share on the nearer side, at most 1.
     """
     order = np.sort(values)
     above = 1 - np.searchsorted(order, values, side="left") / values.size

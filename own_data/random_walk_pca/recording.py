@@ -18,8 +18,8 @@ from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Holds, Size, guar
 from theory_on_trial.own_data.table import table
 
 Trajectory = Annotated[Float[AnyArray, "points _"], ANY_NUMBER]
-"""T recorded points, T x d, in any precision; the first point that is not finite is named as it is
-read.
+"""T recorded points in d coordinates, T x d, in any precision. A point that is not finite is
+refused when it is read, and the message names the first one.
 """
 
 
@@ -42,10 +42,10 @@ StepGram = Annotated[
         _of_steps,
     ),
 ]
-"""Inner products of the T - 1 steps."""
+"""The inner products of the T - 1 steps, T - 1 x T - 1."""
 FEWEST_POINTS = 10
-"""Below this the effective dimension is an average of fewer than 28 inner products, off by more
-than a quarter.
+"""The least number of recorded points. With fewer, the effective dimension is an average of fewer
+than 28 inner products, and off by more than a quarter.
 """
 
 # coordinates differenced at a time: the float64 copy of the steps is never larger than T x 4096
@@ -54,12 +54,13 @@ _BLOCK = 4096
 
 @guarded(double=False)
 def step_gram(*trajectory: Trajectory) -> Float[np.ndarray, "steps steps"]:
-    """Inner products <ξ_s, ξ_t> of the T - 1 steps between T recorded points, in float64.
+    """Return the inner products <ξ_s, ξ_t> of the T - 1 steps between T recorded points, in
+    float64.
 
     Each block holds some coordinates of all points, T x (any width), in any floating dtype: pass
     the whole T x d trajectory as one block, or the layers of a network as several
     (`step_gram(*(np.load(f, mmap_mode="r") for f in files))` reads what memory could not hold).
-    Exact up to rounding; T may exceed d; takes 8 T^2 bytes.
+    The result is exact up to rounding and takes 8 T^2 bytes; T may exceed d.
 
     Raises ValueError for no block, fewer than two points, a point that is not finite (the first is
     named), or points that never move.
@@ -94,15 +95,17 @@ def step_gram(*trajectory: Trajectory) -> Float[np.ndarray, "steps steps"]:
 
 @guarded
 def effective_dimension(step_gram: Float[np.ndarray, "steps steps"]) -> float:
-    """Effective dimension (tr Σ)^2 / tr(Σ^2) of the noise in the steps, above zero.
+    """Return the effective dimension (tr Σ)^2 / tr(Σ^2) of the noise in the steps, for its
+    covariance Σ; it is positive.
 
-    The mean squared length of a step, squared, over the variance of the inner products of different
-    steps. That variance is taken within each lag s - t: a drift, momentum or reversion shifts whole
-    lags and would pass for a low dimension otherwise. Unbiased tr(Σ^2) for a walk; relative error
-    about 2 / T, and bias of that order for others. This function does not check that a Gram matrix
-    is given; the test does. Raises ValueError for fewer than three steps, or if no inner product
-    varies (no noise, or all at right angles). Source: derived here; without lags the walk's moment
-    estimator.
+    The estimate is the square of the mean squared length of a step, over the variance of the inner
+    products of different steps. That variance is taken within each lag s - t, because a drift,
+    momentum or reversion shifts whole lags and would otherwise pass for a low dimension. For a walk
+    the estimate of tr(Σ^2) is unbiased, and the relative error is about 2 / T; for other processes
+    there is a bias of that order. This function does not check that a Gram matrix is given; the
+    test does. Raises ValueError for fewer than three steps, or if no inner product varies (no
+    noise, or all at right angles). Source: derived here; without lags it is the moment estimator
+    for a walk.
     """
     steps = len(step_gram)
     require(steps >= 3, f"step_gram must be of at least three steps, got {steps}")
@@ -123,8 +126,10 @@ def effective_dimension(step_gram: Float[np.ndarray, "steps steps"]) -> float:
 def checked_step_gram(
     trajectory: AnyArray | None, given: AnyArray | None
 ) -> Float[np.ndarray, "steps steps"]:
-    """The step Gram matrix of whichever argument is given; ValueError for both, none, no Gram or
-    too few points.
+    """Return the Gram matrix of the steps from whichever argument is given.
+
+    Raises ValueError if both or none are given, if a matrix is no Gram matrix, or if there are too
+    few points.
     """
     require(
         (trajectory is None) != (given is None),
@@ -151,8 +156,9 @@ def checked_step_gram(
 
 
 def columns_of(block: AnyArray) -> Iterable[Float[np.ndarray, "points columns"]]:
-    """The numbers of all points, some columns at a time; ValueError for a point that is not
-    finite.
+    """Yield the coordinates of all points, some columns at a time.
+
+    Raises ValueError for a point that is not finite.
     """
     for start in range(0, block.shape[1], _BLOCK):
         columns = np.asarray(block[:, start : start + _BLOCK]).astype(float)
@@ -171,15 +177,15 @@ _ODD = 0.25  # share of last bits that are set, of numbers that were rounded: it
 
 
 class Recorded(NamedTuple):
-    """How points were recorded, as the numbers show.
+    """What the numbers of a trajectory show of how it was recorded.
 
     Attributes:
-        precision: the type whose digits all numbers have; "" for more digits.
-        rounding: share of the squared steps that rounding to it adds in the mean, for steps longer
-            than the grid.
-        column: the one that moves most.
-        share: its share of the squared steps.
-        columns: how many there are.
+        precision: the floating type whose few digits all numbers have; "" if they have more.
+        rounding: the mean share of the squared steps that rounding to this type adds, if steps are
+            longer than its spacing.
+        column: the name of the column that moves most.
+        share: the share of this column in the squared steps.
+        columns: the number of columns.
     """
 
     precision: str
@@ -190,8 +196,10 @@ class Recorded(NamedTuple):
 
 
 def points_of(trajectory: Any) -> tuple[AnyArray, tuple[str, ...] | None]:
-    """Floating arrays as they are, which may be larger than memory; else as a table with the names
-    of its columns.
+    """Return the points, and the names of their columns if they have names.
+
+    A floating array, which may be larger than memory, is returned as it is; anything else is read
+    as a table.
     """
     if isinstance(trajectory, AnyArray) and not np.ma.isMaskedArray(trajectory):
         floating = trajectory.dtype.kind in ("f", "V") and trajectory.dtype.itemsize <= _DOUBLE
@@ -202,7 +210,7 @@ def points_of(trajectory: Any) -> tuple[AnyArray, tuple[str, ...] | None]:
 
 
 def recorded(points: AnyArray, names: tuple[str, ...] | None) -> Recorded:
-    """Read the points once, some columns at a time."""
+    """Return what the points show of how they were recorded, reading some columns at a time."""
     fits = dict.fromkeys(_PRECISIONS, True)
     odd = dict.fromkeys(_PRECISIONS, 0)
     count = 0
@@ -234,7 +242,8 @@ def recorded(points: AnyArray, names: tuple[str, ...] | None) -> Recorded:
 
 
 class StepGramRecorder:
-    """Accumulates the inner products of a run's steps while it runs, from a sketch of each step.
+    """A recorder that accumulates the inner products of the steps of a training run while it runs,
+    from a sketch of each step.
 
         recorder = StepGramRecorder(max_steps=500)
         for batch in batches:
@@ -258,9 +267,9 @@ class StepGramRecorder:
     coordinate of the largest array. Time: linear in the number of coordinates.
 
     Args:
-        max_steps: steps that can be recorded, one fewer than recorded points.
-        sketch_size: m, cells of the sketch.
-        seed: of signs and cells.
+        max_steps: the number of steps that can be recorded, one fewer than that of the points.
+        sketch_size: m, the number of cells of the sketch.
+        seed: the seed of the random signs and cells.
 
     Source: Charikar, Chen & Farach-Colton 2002 for the sketch; Antognini & Sohl-Dickstein 2018 use
     random projections, too; the effective dimension of the sketch was derived here.
@@ -276,12 +285,12 @@ class StepGramRecorder:
 
     @guarded(double=False)
     def record(self, parameters: Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]) -> None:
-        """Take the parameters after a step: an array, or any pytree of arrays (NumPy or JAX,
+        """Record the parameters after a step: an array, or any pytree of arrays (NumPy or JAX,
         floating point).
 
-        The first call gives the starting point. Raises ValueError for more than `max_steps` steps,
-        parameters of another structure or shape than before, or a step that is not finite (it is
-        named); TypeError for other than floats.
+        The first call records the starting point. Raises ValueError for more than `max_steps`
+        steps, parameters of another structure or shape than before, or a step that is not finite
+        (it is named); TypeError for other than floats.
         """
         leaves, structure = jax.tree.flatten(parameters)
         description = (structure, tuple(np.shape(leaf) for leaf in leaves))
@@ -315,7 +324,7 @@ class StepGramRecorder:
 
     @property
     def step_gram(self) -> Float[np.ndarray, "steps steps"]:
-        """Sketched inner products of the steps recorded so far, in float64."""
+        """The sketched inner products of the steps recorded so far, in float64."""
         rows = self._sketches[: max(0, self._recorded_steps)].astype(float)
         return rows @ rows.T
 

@@ -1,5 +1,7 @@
-"""Is this trajectory a random walk? A calibrated test from the exact theory of the PCA of random
-walks.
+"""Is this trajectory a random walk?
+
+A test by symmetry gives the answer, and the exact theory of the PCA of random walks gives scores of
+the components.
 """
 
 import warnings
@@ -44,32 +46,37 @@ _SURELY = 2.33  # standard deviations, of a level of 1 % on one side
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WalkTest(Answer):
-    """The answer of `random_walk_test`; arrays have one entry per component k = 1, ..., K.
+    """The answer of `random_walk_test`.
+
+    Arrays have one entry for each principal component k = 1, ..., K.
 
     Attributes:
-        n_points: T, recorded points.
-        effective_dimension: of the noise in the steps, estimated from their inner products.
-        variance_ratios: share of component k in the variance, as PCA reports it.
-        walk_ratios: the same for a random walk of this size and effective dimension, in the mean.
-        ratio_z: standard normal score of the ratio; positive where it is larger than a walk's.
-        cosine_contents: squared overlap in [0, 1] of the component's time course with the cosine of
-            k half-periods.
-        walk_contents: the same for a random walk, in the mean given the observed variances.
-        content_z: standard normal score of the content; negative where the component is not a
-            cosine.
+        n_points: T, the number of recorded points.
+        effective_dimension: the effective dimension of the noise in the steps, estimated from their
+            inner products.
+        variance_ratios: the share of component k in the variance, as PCA reports it.
+        walk_ratios: the mean of this share for a random walk of this length and effective
+            dimension.
+        ratio_z: the standard normal score of the share, positive if the share is larger than that
+            of a walk.
+        cosine_contents: the squared overlap, from 0 to 1, of the time course of component k with
+            the cosine of k half-periods.
+        walk_contents: the mean of this overlap for a random walk, given the observed variances.
+        content_z: the standard normal score of the overlap, negative if the component is no cosine.
         departures: the statistics that decide, each with its deviation and p-value among signed
             permutations of the steps; see `own_data.random_walk_pca.randomisation`.
-        p_value: chance that a random walk has any of them as far out, exact for every T, d and
-            noise.
-        causes: what each significant departure would be if it were the only one: parameters with
-            their intervals. Where the variance changes, those that stay significant when steps keep
-            their order and change their signs only.
+        p_value: the probability that some statistic of a random walk is as far off, exact for every
+            T, d and noise.
+        causes: for each significant departure the parameter that would explain it alone, with an
+            interval. If the variance changes, only departures count that stay significant when the
+            steps keep their order and change their signs only.
 
-    The scores z are standard normal for Gaussian steps to first order in 1 / effective dimension
-    (mean within .2 of 0, variance .75 to 1.2 from an effective dimension of 40 on for isotropic
-    noise, several hundred for anisotropic), and end at +-7.3; doubts may be about them, on which
-    the verdict does not rest. The power grows with T and with the effective dimension: for
-    GARCH(.15, .8) in 20 dimensions the test rejects 92 of 100 walks of 300 steps, and all of 600.
+    The scores z are standard normal for Gaussian steps to first order in 1 / effective dimension:
+    the mean is within .2 of 0 and the variance .75 to 1.2, from an effective dimension of 40 on for
+    isotropic noise and of several hundred for anisotropic noise. They end at +-7.3. The verdict
+    does not rest on them, but doubts may be about them. The power of the test grows with T and with
+    the effective dimension: for GARCH(.15, .8) in 20 dimensions it rejects 92 of 100 walks of 300
+    steps, and all of 600.
     """
 
     asked: ClassVar[str] = (
@@ -94,7 +101,7 @@ class WalkTest(Answer):
     causes: dict[str, Estimate]
 
     def lines(self) -> list[str]:
-        """Return the verdict in words, and a line for each of the first five components."""
+        """Return a line on the verdict, and a table of the first four components."""
         of_ratios = (self.variance_ratios, self.walk_ratios, self.ratio_z)
         of_contents = (self.cosine_contents, self.walk_contents, self.content_z)
         rows = zip(*(column.tolist() for column in of_ratios + of_contents), strict=True)
@@ -116,7 +123,9 @@ class WalkTest(Answer):
         return [self._headline(), *([head] if table else []), *table[:4], *said]
 
     def to_frame(self) -> Any:
-        """Return a row per statistic: by how many deviations it is off, and its p-value."""
+        """Return a data frame with a row for each statistic: by how many standard deviations it is
+        off, and its p-value.
+        """
         import pandas
 
         return pandas.DataFrame(
@@ -126,7 +135,9 @@ class WalkTest(Answer):
         )
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the variance ratios (points) and those of a random walk (line); return the axes."""
+        """Draw the variance ratios (points) and those of a random walk (line), and return the
+        axes.
+        """
         axes = axes_for(axes)
         components = np.arange(1, len(self.variance_ratios) + 1)
         axes.plot(components, self.walk_ratios, "-", color="#0072B2", label="of a random walk")
@@ -166,21 +177,23 @@ def random_walk_test(
     draws: Annotated[int, Interval(99, 10**6)] = 999,
     seed: int = 0,
 ) -> WalkTest:
-    """Compare a trajectory with a random walk, whose steps are independent, of one law and
-    symmetric about zero.
+    """Test whether a trajectory is a random walk, that is, whether its steps are independent, of
+    one law, and symmetric about zero.
 
-    The test compares the steps with their signed permutations, which a random walk takes with equal
-    probability: the level is exact for any noise in any dimension.
+    The test compares the steps with their signed permutations, all of which a random walk takes
+    with equal probability. So its level is exact for any noise in any dimension.
 
     Args:
-        trajectory: T recorded points, a row each: any array or table; T may exceed its columns.
-        step_gram: instead of it, the inner products of the T - 1 steps, from `step_gram` or a
-            `StepGramRecorder`.
-        n_components: K, leading components to judge.
-        draws: B, signed permutations; `p_value` is at least 1 / (B + 1).
-        seed: of the signed permutations.
+        trajectory: T recorded points, one in each row of any array or table; T may exceed the
+            number of columns.
+        step_gram: instead of the trajectory, the inner products of the T - 1 steps, from
+            `step_gram` or a `StepGramRecorder`.
+        n_components: K, the number of leading components to judge, at most T - 2.
+        draws: B, the number of signed permutations; `p_value` is at least 1 / (B + 1).
+        seed: the seed of the signed permutations.
 
-    Raises TypeError and ValueError in one sentence, for fewer than ten points too.
+    Raises TypeError or ValueError, with a sentence that names the argument; ValueError also for
+    fewer than ten points.
 
     Source: the spectrum of Antognini & Sohl-Dickstein 2018, arXiv 1806.08805; the cosine content of
     Hess 2000, Phys. Rev. E 62, 8438; the null distribution by symmetry of Fisher 1935. The laws at
@@ -235,8 +248,8 @@ def random_walk_test(
 def _components(
     gram: Float[np.ndarray, "steps steps"], n_components: int
 ) -> tuple[Float[np.ndarray, " rank"], Float[np.ndarray, " components"]]:
-    """All variances of the trajectory, decreasing, and the cosine contents of its leading
-    components, both from the coordinates of the steps in the basis of the half-cosines.
+    """Return all variances of the trajectory, the largest first, and the cosine contents of its
+    leading components, from the coordinates of the steps in the basis of the half-cosines.
     """
     from scipy.fft import dst
 
@@ -253,8 +266,9 @@ def _components(
 def _judge_ratios(
     ratios: Float[np.ndarray, " components"], n_points: int, dimension: float
 ) -> tuple[Float[np.ndarray, " components"], Float[np.ndarray, " components"]]:
-    """Mean ratios of a walk, and scores: the odds of a ratio follow an F law, which has its
-    skewness.
+    """Return the mean ratios of a walk, and the scores of the observed ratios.
+
+    The odds of a ratio are taken to follow an F law, which has their skewness.
     """
     from scipy.special import fdtr, fdtrc
 
@@ -284,8 +298,10 @@ def _judge_contents(
     variances: Float[np.ndarray, " rank"],
     dimension: float,
 ) -> tuple[Float[np.ndarray, " components"], Float[np.ndarray, " components"]]:
-    """Mean contents of a walk, and scores: what a component loses to each other one is a squared
-    normal variable of weight l_j l_k / (l_j - l_k)^2 / d, with the observed variances l.
+    """Return the mean cosine contents of a walk, and the scores of the observed contents.
+
+    What component k loses to another component j is a squared normal variable of the weight
+    l_j l_k / (l_j - l_k)^2 / d, with the observed variances l and the effective dimension d.
     """
     means = np.empty(contents.size)
     scores = np.empty(contents.size)
@@ -302,8 +318,8 @@ def _judge_contents(
 def _normal_score(
     below: Float[np.ndarray, " components"], above: Float[np.ndarray, " components"]
 ) -> Float[np.ndarray, " components"]:
-    """The standard normal value with these chances on either side; each tail is taken from its own
-    chance.
+    """Return the standard normal value with these probabilities below and above it; each tail comes
+    from its own probability.
     """
     from scipy.special import ndtri
 
@@ -321,8 +337,8 @@ def _of_directions(
     draws: int,
     seed: int,
 ) -> dict[str, Departure]:
-    """The departures; if the variance changes, the weaker one of each under signed permutations and
-    under changes of sign alone.
+    """Return the departures, each with the larger of its p-values under signed permutations and
+    under changes of sign alone if the variance changes.
     """
     if min(found[name].p_value for name in OF_VARIANCE) > _LEVEL:
         return found
@@ -336,7 +352,9 @@ def _of_directions(
 def _causes(
     gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure]
 ) -> dict[str, Estimate]:
-    """The cause of each significant departure if it were the only one, the largest first."""
+    """Return the parameter that would explain each significant departure alone, the largest
+    departure first.
+    """
     lengths = np.diagonal(gram)
     noise = found["noise"]
     decays = noise.p_value <= _LEVEL and bool(np.all(lengths > 0)) and _decays(np.log(lengths))
@@ -357,8 +375,8 @@ def _causes(
 
 
 def _decays(logs: Float[np.ndarray, " steps"]) -> bool:
-    """Whether a power of time explains the variance: no rank correlation of the squared lengths
-    with time remains.
+    """Tell whether a power of time explains the variance, so that the ranks of the remaining
+    squared lengths are not correlated with those of the next five steps.
     """
     from scipy.stats import linregress, rankdata
 
@@ -371,7 +389,7 @@ def _decays(logs: Float[np.ndarray, " steps"]) -> bool:
 
 
 def _jump(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
-    """A doubt of a step that is longer than the longest of normal ones of this dimension."""
+    """Return a doubt if one step is longer than the longest of normal steps of this dimension."""
     from scipy.special import chdtrc
 
     lengths = np.diagonal(gram)
@@ -392,7 +410,7 @@ def _jump(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
 
 
 def _standing_still(gram: Float[np.ndarray, "steps steps"]) -> str:
-    """A sentence if many points repeat: signed permutations do not depend on their order."""
+    """Return a sentence if many points repeat, which signed permutations do not show; else ""."""
     still = int(np.sum(np.diagonal(gram) == 0))
     return f"{still} of {len(gram)} steps are zero; leave out points that are recorded twice" * (
         5 * still > len(gram)
@@ -400,8 +418,10 @@ def _standing_still(gram: Float[np.ndarray, "steps steps"]) -> str:
 
 
 def _rounded(read: Recorded | None, products: float) -> str:
-    """What to say where rounding alone may look like reversion: it makes neighbouring steps
-    correlated by minus half its share, which as many products show.
+    """Return a sentence if rounding alone may look like reversion; else "".
+
+    Rounding correlates neighbouring steps by minus half of its share in their squares, which shows
+    if there are many products.
     """
     if read is None or read.rounding / 2 * np.sqrt(products) < 1:
         return ""
@@ -413,7 +433,7 @@ def _rounded(read: Recorded | None, products: float) -> str:
 
 
 def _unknown_digits(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
-    """A doubt if neighbouring steps go back, and rounding may be the reason."""
+    """Return a doubt if steps are taken back, because rounding may be the reason."""
     back = -float(np.mean(np.diagonal(gram, 1)) / np.mean(np.diagonal(gram)))
     if back <= 0:
         return ()
@@ -425,18 +445,18 @@ def _unknown_digits(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]
 
 
 def _one_column(read: Recorded | None) -> tuple[Doubt, ...]:
-    """A doubt where one of many columns makes up most of the path, as a counter does."""
+    """Return a doubt if one of many columns makes up most of the path, as a counter does."""
     if read is None or read.columns < _FEW_COLUMNS or read.share < _MOST_OF_THE_PATH:
         return ()
     reason = (
-        f"column {read.column} makes up {read.share:.1%} of the squared steps: where it is no "
-        "weight, such as a counter of batches, leave it out"
+        f"column {read.column} makes up {read.share:.1%} of the squared steps: if it is no weight, "
+        "but a counter of batches, leave it out"
     )
     return (Doubt(reason, read.share, "of the squared lengths"),)
 
 
 def _doubts(dimension: float, components: int) -> tuple[Doubt, ...]:
-    """The doubts about the scores z."""
+    """Return the doubts about the scores z."""
     if not components:
         return ()
     if dimension < _FEWEST_DIMENSIONS:
