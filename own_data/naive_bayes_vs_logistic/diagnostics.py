@@ -1,5 +1,5 @@
-"""How far the assumptions behind naive Bayes hold on a user's features, and who is ahead at which
-size, in numbers and in words.
+"""Says in numbers and in words how far the assumptions behind naive Bayes hold on a user's
+features, and which classifier has the smaller error with how many samples.
 """
 
 from collections.abc import Callable
@@ -52,32 +52,37 @@ _SENTENCES: dict[Regime, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What Gaussian classes of one covariance imply. Every `Estimate` is freed of its first-order
-    bias.
+    """The predictions of the theory for Gaussian classes of one covariance.
+
+    n is the number of features and K that of classes; l_k is the score of class k in naive Bayes.
+    Every `Estimate` is freed of its first-order bias. Errors are error rates, from 0 to 1.
 
     Attributes:
-        beta: [K, K, K], |mean over class k of l_k1 - l_k2| / n at [k1, k2, k], as fitted.
-        alpha: [K, K, K], variance over class k of l_k1 - l_k2, over n, at [k1, k2, k], as fitted.
-        least_beta: least mean of l_k - l_j over class k, over n: the theorem wants it bounded away
-            from zero.
-        greatest_alpha: largest variance of l_k - l_j over class k, over n: the theorem wants it
-            bounded.
-        variance_percentiles: 0th, 10th, ..., 100th percentile of the pooled variances after min-max
-            scaling.
-        rho_0: the least of these variances and of the priors.
-        largest_eigenvalue: of D^-1/2 Σ D^-1/2, from 1 (uncorrelated features) to n (copies of one).
-        naive_bayes_error: limit of naive Bayes with infinite data.
-        bayes_error: limit of logistic regression and of linear discriminant analysis.
-        gap: the former less the latter, never negative.
-        samples: real m from which on naive Bayes with variances shared by two classes, in
-            proportion, is within `excess` of its limit; None, as are growth and its curve, where
-            the law does not reach.
-        growth: exponent of n in `samples`, from half of the features to all.
-        regime: how the samples grow that naive Bayes needs to come within `excess` of the Bayes
-            error.
-        naive_bayes: its learning curve, variances shared by the classes.
-        logistic: that of logistic regression without a penalty, from `fewest` samples on; None for
-            unequal classes.
+        beta: the absolute mean of l_k1 - l_k2 over class k, divided by n, as fitted, at the place
+            [k1, k2, k] of an array [K, K, K].
+        alpha: the variance of l_k1 - l_k2 over class k, divided by n, as fitted, at [k1, k2, k].
+        least_beta: the least mean of l_k - l_j over class k, divided by n; the theorem assumes that
+            it stays away from zero.
+        greatest_alpha: the largest variance of l_k - l_j over class k, divided by n; the theorem
+            assumes that it is bounded.
+        variance_percentiles: the 0th, 10th, ..., 100th percentile of the pooled variances of the
+            features after min-max scaling.
+        rho_0: the least of these variances and of the shares of the classes.
+        largest_eigenvalue: the largest eigenvalue of the correlation matrix of the features, from 1
+            (uncorrelated features) to n (copies of one feature).
+        naive_bayes_error: the error of naive Bayes with infinite data.
+        bayes_error: the error of logistic regression and of linear discriminant analysis with
+            infinite data.
+        gap: `naive_bayes_error` - `bayes_error`, which is never negative.
+        samples: the number of samples m (a real number) from which on the error of naive Bayes
+            exceeds its limit by at most `excess`, for two classes in proportion that share
+            variances; None, as are `growth` and `naive_bayes`, where the law does not hold.
+        growth: the exponent of n with which `samples` grows, from half of the features to all.
+        regime: how the number of samples grows that naive Bayes needs to come within `excess` of
+            the Bayes error.
+        naive_bayes: the learning curve of naive Bayes with variances that the classes share.
+        logistic: the learning curve of logistic regression without a penalty, which holds from its
+            `fewest` samples on; None for unequal classes.
     """
 
     beta: Float[np.ndarray, "classes classes classes"]
@@ -99,20 +104,26 @@ class Predicted:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AssumptionDiagnostics(Answer):
-    """What `assumption_diagnostics` found.
+    """The answer of `assumption_diagnostics`.
+
+    A classifier is ahead if its error is smaller, and surely ahead if the interval of the
+    difference excludes 0.
 
     Attributes:
-        n_samples: m, without copies.
-        n_features: n that vary.
+        n_samples: m, the number of rows without copies.
+        n_features: n, the number of features that vary.
         classes: the K labels, in the order of every axis over classes.
-        left_out: what of the data was left out, a line or none.
-        measured: cross-validated errors of both classifiers at several sizes.
-        crossing: samples from which on logistic regression is ahead, up to the largest size
-            measured: its interval starts at 0 where naive Bayes is nowhere surely ahead (then
-            `high` is an upper bound) and ends at infinity where logistic regression is not surely
-            ahead at the largest size (then `low` is a lower bound).
-        departures: what in the data is surely not as the theory assumes; nothing is predicted then.
-        predicted: what the theory implies; None where there are departures or no signal.
+        left_out: a line that names the rows and columns that were left out; empty if there are
+            none.
+        measured: the cross-validated errors of both classifiers at several sizes of the training
+            set.
+        crossing: the number of training samples from which on logistic regression is ahead, up to
+            the largest size measured. Its interval starts at 0 if naive Bayes is nowhere surely
+            ahead (then `high` is an upper bound), and ends at infinity if logistic regression is
+            not surely ahead at the largest size (then `low` is a lower bound).
+        departures: sentences on what in the data surely contradicts the theory's assumptions; if
+            there are any, nothing is predicted.
+        predicted: the predictions of the theory; None if there are departures or no signal.
     """
 
     asked = "naive Bayes or logistic regression on these features, and with how many samples?"
@@ -132,8 +143,8 @@ class AssumptionDiagnostics(Answer):
     predicted: Predicted | None
 
     def lines(self) -> list[str]:
-        """Return who is ahead from where on, the errors measured, and what the theory adds or why
-        it cannot.
+        """Return the lines on which classifier is ahead, on the measured errors, and on the
+        theory's predictions or why there are none.
         """
         last = self.measured[-1]
         lines = [
@@ -170,7 +181,7 @@ class AssumptionDiagnostics(Answer):
         return [*lines, *self.left_out]
 
     def to_do(self) -> str:
-        """Return which classifier to take at the largest size measured, if that is known."""
+        """Return which classifier to take at the largest size measured; "" if that is not known."""
         lead = self.measured[-1].lead
         if not self.answerable or lead.low <= 0 <= lead.high:
             return ""
@@ -199,7 +210,9 @@ class AssumptionDiagnostics(Answer):
         return f"logistic regression is ahead from m = {value:.3g} [{low:g}, {high:g}] on"
 
     def to_frame(self) -> Any:
-        """Return the measured errors with their intervals, a row per number of samples."""
+        """Return a data frame with a row for each number of training samples: the measured errors
+        and their difference, with their intervals.
+        """
         import pandas
 
         rows = [
@@ -217,8 +230,8 @@ class AssumptionDiagnostics(Answer):
         )
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the errors measured (points), those predicted (lines) and the interval of the
-        crossing.
+        """Draw the measured errors (points), the predicted ones (lines) and the interval of the
+        crossing (grey), and return the axes.
         """
         axes = axes_for(axes)
         sizes = np.array([row.size for row in self.measured], float)
@@ -275,20 +288,23 @@ def assumption_diagnostics(
     excess: Annotated[float, Interval(0, 0.5, "()")] = 0.01,
     confidence: Fraction = 0.95,
 ) -> AssumptionDiagnostics:
-    """Measure whether Gaussian naive Bayes or ridge logistic regression errs less, from how many
-    samples on, and say what the theory adds.
+    """Measure from how many samples on Gaussian naive Bayes or ridge logistic regression errs less,
+    and predict how this continues.
 
-    Errors are cross-validated, whatever the law of the data; predictions are made for Gaussian
-    classes of one covariance only, and not where a test at 1 % finds something else.
+    The measured errors are cross-validated and hold for data of any law. The predictions are for
+    Gaussian classes of one covariance, and there are none if a test at 1 % contradicts this.
 
     Args:
-        X: m rows of n >= 2 features: a data frame or an array.
-        y: m labels of classes.
-        groups: m labels of what rows belong to, such as a person; whole groups are held out.
-        excess: error above the limit that counts as having arrived.
-        confidence: of each predicted interval; of the measured ones together.
+        X: m rows of n >= 2 features, a data frame or an array.
+        y: the class of each row.
+        groups: the group to which each row belongs, such as a person; whole groups are held out.
+        excess: the amount, between 0 and 0.5, by which the error of naive Bayes may exceed its
+            limit for the number of samples to count as enough.
+        confidence: the confidence of each predicted interval, and of all measured intervals
+            together.
 
-    Raises TypeError and ValueError in one sentence, for fewer than 40 rows or groups too.
+    Raises TypeError or ValueError, with a sentence that names the argument; ValueError also for
+    fewer than 40 rows or groups.
 
     Source: σ^2, β and α are those of the code of Zheng et al. 2023, arXiv 2302.02334; else derived
     here.
@@ -333,15 +349,15 @@ def assumption_diagnostics(
     if not reasons and not silent:
         predicted = _predicted(fits, excess, confidence, len(some))
         if best < predicted.bayes_error.low:
-            reasons = ("a classifier errs less than the best rule of Gaussian classes could",)
+            reasons = ("a classifier errs less than the best rule could for Gaussian classes",)
             predicted = None
     disguise = (
-        "alone tells the classes: it may be the label in disguise, leave it out and ask again"
+        "alone tells the classes: it may be the label in disguise, so leave it out and ask again"
     )
     clues = [f"column {name!r} {disguise}" for name in leaks]
     if in_squares:
         squares = (
-            "variances or correlations tell the classes and means do not: add squares and "
+            "variances or correlations tell the classes apart and means do not: add squares and "
             "products of the columns, "
         )
         clues.append(f"{squares}which neither classifier sees all of")
@@ -371,7 +387,7 @@ def assumption_diagnostics(
 
 
 def _rows_of(groups: Handed, samples: Samples) -> Int[np.ndarray, " samples"]:
-    """The groups of the rows that stay; of a group without such rows there is none left."""
+    """Return the groups of those rows that were not left out."""
     of_row = class_numbers("groups", groups, rows=len(samples.rows) + samples.copies)[0]
     return of_row[samples.rows]
 
@@ -380,8 +396,8 @@ def _dependent(
     features: Float[np.ndarray, "samples features"],
     labels: Int[np.ndarray, " samples"],
 ) -> list[Doubt]:
-    """Why rows may belong together: what was measured on rows beside those that train then says
-    nothing of new groups.
+    """Return doubts if rows may belong together, because the measured errors then say nothing about
+    rows of new groups.
     """
     means = np.array([features[labels == k].mean(axis=0) for k in range(int(labels.max()) + 1)])
     following = beside(features - means[labels])
@@ -399,8 +415,8 @@ def _dependent(
     if apart > 0:
         doubts.append(
             Doubt(
-                "clusters of rows that did not train are told far worse than other rows: where "
-                "rows belong together, as of one person, pass groups=",
+                "errors on clusters of rows that are not in training are far larger than on other "
+                "rows: if rows belong together, such as those of one person, pass groups=",
                 apart,
                 "of the error rate",
             )
@@ -447,8 +463,10 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
 
 
 def _as_if_equal(one: Fit) -> bool:
-    """Whether the law of equally likely classes is that of these, to 5 %: shares p and q change the
-    density at the boundary by 2 sqrt(p q) e^(-log(p / q)^2 / (2 Δ^2)). Derived here.
+    """Tell whether the law of equally likely classes holds for these classes to 5 %.
+
+    The shares p and q of two classes change the density at the boundary by the factor
+    2 sqrt(p q) e^(-log(p / q)^2 / (2 Δ^2)). Derived here.
     """
     first, second = np.triu_indices(len(one.priors), 1)
     p, q = (one.priors[k] / (one.priors[first] + one.priors[second]) for k in (first, second))
@@ -457,7 +475,9 @@ def _as_if_equal(one: Fit) -> bool:
 
 
 def _needs(fits: list[Fit], excess: float, confidence: float) -> tuple[Estimate, Estimate]:
-    """Samples that naive Bayes needs, and how they grow with the features."""
+    """Return the number of samples that naive Bayes needs, and the exponent with which it grows
+    with the number of features.
+    """
     order = kind_order(fits[0].naive_bayes)
     sizes = np.array([f.naive_bayes.samples(excess) for f in fits])
     exponents = [
@@ -478,8 +498,10 @@ def _needs(fits: list[Fit], excess: float, confidence: float) -> tuple[Estimate,
 def _largest_eigenvalue(
     observed: float, estimate: Estimate, n_features: int, freedom: int
 ) -> Estimate:
-    """The estimate, with nothing above 1 in it where uncorrelated features show as large an
-    eigenvalue in one data set of a hundred, by the Tracy-Widom law (Johnstone 2001).
+    """Return the estimate of the largest eigenvalue, or 1 with an interval from 1 on if
+    uncorrelated features show an eigenvalue as large in one of a hundred data sets.
+
+    This is decided by the Tracy-Widom law (Johnstone 2001).
     """
     wide = np.sqrt(n_features)
     tall = np.sqrt(freedom)
@@ -490,11 +512,13 @@ def _largest_eigenvalue(
 
 
 def _regime(gap: Estimate, growth: Estimate | None, excess: float, n_features: int) -> Regime:
-    """How the samples that naive Bayes needs grow while features of the same kind are added.
+    """Return how the number of samples that naive Bayes needs grows if features of the same kind
+    are added.
 
-    "never" where the gap surely exceeds the excess; "O(1)" for an exponent surely at most zero,
-    "O(log n)" for one surely at most that of log n on n / 2 .. n (and at most 1/2), "O(n)" for one
-    surely above; "undecided" where an interval does not decide.
+    It is "never" if the gap surely exceeds the excess, "O(1)" if the exponent of the growth is
+    surely at most zero, "O(log n)" if it is surely at most that of log n from n / 2 to n features
+    (and at most 1/2), "O(n)" if it is surely above that, and "undecided" if an interval does not
+    decide.
     """
     if gap.low > excess:
         return "never"

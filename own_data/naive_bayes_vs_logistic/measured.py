@@ -1,6 +1,8 @@
-"""What is measured on a user's data: whether classes look Gaussian with one covariance, by tests
-that name what does not, at one level for all of them; and both classifiers as they would be used,
-trained on parts of the data of several sizes and tested on the rest.
+"""Measures on a user's data whether classes look Gaussian with one covariance, and the errors of
+both classifiers.
+
+Tests at one level for all of them name what is not Gaussian. The classifiers are those that one
+would use, trained on parts of the data of several sizes and tested on the rest.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +15,7 @@ from theory_on_trial.own_data.estimate import Estimate
 
 LEVEL = 0.01
 BETWEEN = "in one class than in another"
-"""How the sentences end on what tells the classes apart though their means do not."""
+"""The end of a sentence on what tells the classes apart although their means do not."""
 _FEWEST = 20  # of a class, from where its own tests are worth their part of the level
 
 
@@ -23,14 +25,14 @@ def departures(
     columns: tuple[str, ...],
     directions: Float[np.ndarray, "features directions"],
 ) -> tuple[str, ...]:
-    """Sentences on what is surely not Gaussian, or not of one covariance; empty where nothing is
-    found.
+    """Return sentences on what is surely not Gaussian, or not of one covariance; empty if nothing
+    is found.
 
-    Columns, principal components of the noise and the `directions` given (what a rule sees) are
-    tested for their skewness (D'Agostino 1970), kurtosis (Anscombe & Glynn 1983), their farthest
-    point, and equal variances of all classes (Brown & Forsythe 1974), pairs of columns for equal
-    correlations (Fisher's z). Bonferroni shares a level of 1 % among all of these; with few samples
-    a departure is easily missed.
+    The columns, the principal components of the noise, and the given `directions`, on which a rule
+    rests, are tested for their skewness (D'Agostino 1970), their kurtosis (Anscombe & Glynn 1983),
+    their farthest point, and equal variances in all classes (Brown & Forsythe 1974). Pairs of
+    columns are tested for equal correlations (Fisher's z). All tests share a level of 1 %
+    (Bonferroni). With few samples the tests easily miss a departure.
     """
     from scipy.stats import chi2, kurtosistest, levene, norm, skewtest
 
@@ -89,8 +91,8 @@ def alone_sufficient(
     labels: Int[np.ndarray, " samples"],
     columns: tuple[str, ...],
 ) -> tuple[str, ...]:
-    """Names of the columns that tell the classes by themselves: at most 1 % errors between the
-    means of the classes.
+    """Return the names of the columns each of which alone tells the classes: the nearest class mean
+    errs on at most 1 % of the rows.
     """
     hits = []
     for name, column in zip(columns, features.T, strict=True):
@@ -104,8 +106,8 @@ def alone_sufficient(
 def signal_chance(
     features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]
 ) -> float:
-    """Chance of class means this far apart if all were equal: Wilks' test in Bartlett's
-    approximation (1938).
+    """Return the p-value of class means that are so far apart if all were equal, by Wilks' test in
+    Bartlett's approximation (1938).
     """
     from scipy.stats import chi2
 
@@ -136,15 +138,16 @@ _MOST = 500  # rows that train at most: there the difference has shown itself or
 
 
 class Measured(NamedTuple):
-    """Mean errors on the rows left out, of training sets of one size, and what they differ by.
+    """The mean error rates of both classifiers on held-out rows, for training sets of one size.
 
     Attributes:
-        size: m, rows that train.
-        naive_bayes: error of naive Bayes, a variance for each class and feature (scikit-learn's
-            `GaussianNB`).
-        logistic: error of ridge logistic regression on standardised features, C tuned on the rows
-            that train.
-        lead: error of logistic regression less that of naive Bayes.
+        size: m, the number of training rows.
+        naive_bayes: the error of naive Bayes with a variance for each class and feature
+            (scikit-learn's `GaussianNB`).
+        logistic: the error of ridge logistic regression on standardised features, with C tuned on
+            the training rows.
+        lead: the error of logistic regression minus that of naive Bayes; negative if logistic
+            regression is ahead.
     """
 
     size: int
@@ -159,14 +162,17 @@ def measure(
     confidence: float,
     groups: Int[np.ndarray, " samples"] | None = None,
 ) -> tuple[Measured, ...]:
-    """Measure at up to five sizes; the intervals hold at `confidence` for all sizes together.
+    """Return the errors of both classifiers at up to five sizes of the training set.
 
-    Each of up to 16 random divisions draws classes in proportion, smaller training sets inside
-    larger ones; where `groups` are given, whole groups, and no group is on both sides. The variance
-    of a mean over B of them, which share rows, is at most S^2 (1 / B + m / M) + s^2 / M for m of M
-    rows: S^2 between training sets, s^2 between test rows (Hoeffding 1948, for each of the two;
-    both are estimated, over groups where there are some). Student's interval with B - 1 degrees of
-    freedom; of an error no narrower than the exact one of as many errors in the rows, or groups,
+    The intervals of all sizes hold together with the given confidence. Each of up to 16 random
+    divisions of the rows draws the classes in proportion, with smaller training sets inside larger
+    ones. If `groups` are given, a division draws whole groups, and no group is on both sides.
+
+    The divisions share rows. The variance of a mean over B of them is at most
+    S^2 (1 / B + m / M) + s^2 / M for m training rows of M, with the variance S^2 between training
+    sets and s^2 between test rows (Hoeffding 1948, for each of the two). Both are estimated, over
+    groups if there are some. The interval is Student's with B - 1 degrees of freedom; that of an
+    error is no narrower than the exact interval of as many errors in the rows, or groups, that are
     held out.
     """
     from scipy.stats import t
@@ -267,12 +273,12 @@ def clusters_apart(
 
 
 def crossing(measured: tuple[Measured, ...]) -> Estimate:
-    """The size from which on logistic regression is ahead, up to the largest measured; infinite
-    where it is not.
+    """Return the training size from which on logistic regression is ahead, up to the largest size
+    measured; infinite if it is not.
 
-    The interval starts at the largest size at which naive Bayes is surely ahead (0 where there is
-    none) and ends at the size from which on logistic regression surely is (infinite where there is
-    none). The value is where the mean leads change sign for the last time, or an end of the
+    The interval starts at the largest size at which naive Bayes is surely ahead (0 if there is
+    none) and ends at the size from which on logistic regression is surely ahead (infinite if there
+    is none). The value is where the mean leads change sign for the last time, or an end of the
     interval.
     """
     sizes = np.array([row.size for row in measured], float)
@@ -296,8 +302,8 @@ def crossing(measured: tuple[Measured, ...]) -> Estimate:
 def _proportional_order(
     labels: Int[np.ndarray, " samples"], rng: np.random.Generator
 ) -> Int[np.ndarray, " samples"]:
-    """A random order in which every beginning has the classes in proportion, from two of each class
-    on.
+    """Return a random order of the rows in which every beginning has the classes in proportion,
+    from two of each class on.
     """
     position = np.empty(len(labels))
     for k in range(int(labels.max()) + 1):
@@ -313,8 +319,8 @@ def _order_of_groups(
     first: int,
     rng: np.random.Generator,
 ) -> Int[np.ndarray, " samples"]:
-    """A random order of whole groups whose first rows hold two of each class, if one of many
-    does.
+    """Return a random order of whole groups in which the `first` rows hold two of each class, if
+    one of a hundred orders does.
     """
     n_classes = int(labels.max()) + 1
     for _ in range(100):
@@ -352,8 +358,10 @@ def tuned_logistic(
     labels: Int[np.ndarray, " samples"],
     n_classes: int,
 ) -> Float[np.ndarray, "parameters classes"]:
-    """Weights and intercepts (last row) of multinomial ridge logistic regression, C of the least
-    log loss left out by one Newton step from the fit to all rows (Rad & Maleki 2020).
+    """Return the weights and intercepts (last row) of multinomial ridge logistic regression.
+
+    C is the one with the least leave-one-out log loss, which one Newton step from the fit to all
+    rows approximates (Rad & Maleki 2020).
     """
     from scipy.special import log_softmax, softmax
 
@@ -390,8 +398,8 @@ def tuned_logistic(
 
 
 def _newton(design: Any, targets: Any, basis: Any, penalty: Any, start: Any) -> tuple[Any, Any]:
-    """Minimiser of the log loss plus the penalty, as coefficients of `basis`, and the inverse
-    Hessian there.
+    """Return the minimiser of the log loss plus the penalty, as coefficients of `basis`, and the
+    inverse Hessian there.
     """
     from scipy.special import log_softmax, softmax
 
@@ -425,6 +433,6 @@ def _newton(design: Any, targets: Any, basis: Any, penalty: Any, start: Any) -> 
 
 
 def _spread(chances: Any, basis: Any) -> Any:
-    """U^T (diag p - p p^T) U of every row."""
+    """Return U^T (diag p - p p^T) U for the class probabilities p of every row and the basis U."""
     inside = chances @ basis
     return np.einsum("jk,ij,jl->ikl", basis, chances, basis) - inside[:, :, None] * inside[:, None]
