@@ -1,9 +1,10 @@
-"""The textbook algorithms that a learner is compared with, in NumPy, for all prompts and prefixes
+"""The textbook algorithms with which a learner is compared, in NumPy, for all prompts and prefixes
 at once.
 
-After k examples G = XᵀX and b = XᵀY. What descends on the squares from zero answers Σ_j f(s_j)
-(v_jᵀb)(v_jᵀx), with the eigenvalues s_j and eigenvectors v_j of G and a filter f of its own: 1/s
-for least squares, 1/(s + λ) for ridge.
+Let X be the first k inputs of a prompt, Y their labels and x the query, and let G = XᵀX and b =
+XᵀY. An algorithm that descends on the sum of squares from zero answers Σ_j f(s_j) (v_jᵀb)(v_jᵀx),
+with the eigenvalues s_j and eigenvectors v_j of G. Its filter f is 1/s for least squares and 1/(s +
+λ) for ridge regression.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,9 @@ Answers = Float[np.ndarray, "prompts prefixes"]
 
 
 class Examples:
-    """Prompts up to each prefix k, with the quantities that the algorithms share."""
+    """The first k examples of each prompt for each prefix k, with the quantities that the
+    algorithms share.
+    """
 
     def __init__(
         self,
@@ -43,20 +46,24 @@ class Examples:
     def spectrum(
         self,
     ) -> tuple[Float[np.ndarray, "prompts prefixes d"], Float[np.ndarray, "prompts prefixes d"]]:
-        """The eigenvalues s_j of G, and (v_jᵀb)(v_jᵀx)."""
+        """The eigenvalues s_j of G, and the products (v_jᵀb)(v_jᵀx)."""
         values, vectors = np.linalg.eigh(self.gram)
         along = [np.einsum("pkij,pki->pkj", vectors, of) for of in (self.moments, self.queries)]
         return np.maximum(values, 0.0), along[0] * along[1]
 
     @cached_property
     def distances(self) -> Float[np.ndarray, "prompts prefixes n"]:
-        """Squared distances of queries and examples; infinite for examples that come later."""
+        """The squared distances between queries and examples, infinite for examples that come
+        later.
+        """
         squares = ((self.queries[:, :, None] - self.inputs[:, None]) ** 2).sum(axis=3)
         return np.where(self._shown, squares, np.inf)
 
     @cached_property
     def products(self) -> Float[np.ndarray, "prompts prefixes n"]:
-        """Inner products of queries and examples; minus infinity for examples that come later."""
+        """The inner products of queries and examples, minus infinity for examples that come
+        later.
+        """
         return np.where(self._shown, np.einsum("pki,pni->pkn", self.queries, self.inputs), -np.inf)
 
     @property
@@ -64,21 +71,26 @@ class Examples:
         return np.arange(self.inputs.shape[1]) < np.array(self.prefixes)[:, None]
 
     def filtered(self, values: Float[np.ndarray, "prompts prefixes d"]) -> Answers:
-        """The answers of a filter, f(s_j)."""
+        """Return the answers of the algorithm with the filter values f(s_j)."""
         return np.einsum("pkj,pkj->pk", values, self.spectrum[1])
 
     def averaged(self, logits: Float[np.ndarray, "prompts prefixes n"]) -> Answers:
-        """Averages of the labels with weights exp(logits)."""
+        """Return the averages of the labels with the weights exp(logits)."""
         weights = np.exp(logits - logits.max(axis=2, keepdims=True))
         return np.einsum("pkn,pn->pk", weights, self.labels) / weights.sum(axis=2)
 
 
 class Family(NamedTuple):
-    """Algorithms by their parameters, searched on a logarithmic scale.
+    """A family of algorithms with parameters, which are searched on a logarithmic scale.
 
-    symbols : of the parameters; ranges : decades of each, in `units`; answers : of given
-    parameters; a parameter that is a whole number has `choices`, and `answers` then takes some of
-    them and returns the answers of each.
+    Attributes:
+        name: the name of the algorithm.
+        answers: the function from prompts and parameters to the answers. If there are `choices`, it
+            also takes some of them, and returns the answers for each.
+        symbols: the symbols of the parameters.
+        ranges: the decades in which each parameter is searched, in its unit.
+        units: the name of the unit of each parameter.
+        choices: the values of a parameter that is a whole number; empty if there is none.
     """
 
     name: str
@@ -95,25 +107,26 @@ def _inverse(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 
 def least_squares(shown: Examples) -> Answers:
-    """Least squares of the least norm."""
+    """Return the answers of least squares of the least norm."""
     return shown.filtered(_inverse(shown.spectrum[0]))
 
 
 def ridge(shown: Examples, regulariser: float) -> Answers:
-    """(XᵀX + λI)⁻¹ XᵀY."""
+    """Return the answers of ridge regression, whose weights are (XᵀX + λI)⁻¹ XᵀY."""
     return shown.filtered(1 / (shown.spectrum[0] + regulariser))
 
 
 def gradient_step(shown: Examples, step: float) -> Answers:
-    """One step on the sum of squares."""
+    """Return the answers after one gradient step on the sum of squares, from zero weights."""
     return 2 * step * np.einsum("pki,pki->pk", shown.moments, shown.queries)
 
 
 def gradient_steps(
     shown: Examples, step: Any, choices: Any
 ) -> Float[np.ndarray, "steps prompts prefixes"]:
-    """The answers after each number of steps t on all examples; `step` is one for all t, or one for
-    each.
+    """Return the answers after each number t of gradient steps on all examples, from zero weights.
+
+    `step` is one number for all t, or one for each.
     """
     values, along = shown.spectrum
     left = 1 - 2 * np.reshape(step, (-1, 1, 1, 1)) * values
@@ -124,7 +137,10 @@ def gradient_steps(
 def momentum_steps(
     shown: Examples, step: Any, momentum: Any, choices: Any
 ) -> Float[np.ndarray, "steps prompts prefixes"]:
-    """As `gradient_steps`, with heavy-ball momentum: one for all t, or one for each."""
+    """Return the answers as `gradient_steps`, but with heavy-ball momentum.
+
+    `momentum` is one number for all t, or one for each.
+    """
     values, along = shown.spectrum
     times = np.asarray(choices)
     residuals = np.empty((len(choices), *values.shape))  # along each eigenvector
@@ -145,7 +161,7 @@ def momentum_steps(
 
 
 def sgd(shown: Examples, step: float) -> Answers:
-    """One pass over the examples, one by one."""
+    """Return the answers after one pass of stochastic gradient descent over the examples."""
     weights = np.zeros((len(shown.inputs), shown.inputs.shape[2]))
     answers = {}
     for k in range(max(shown.prefixes)):
@@ -160,10 +176,10 @@ def sgd(shown: Examples, step: float) -> Answers:
 
 
 def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answers:
-    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|², along its path of line segments as λ₁ falls
-    from where w = 0.
+    """Return the answers of the elastic net, which minimises ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|².
 
-    Between two levels at which a weight comes or goes w = u - λ₁ v, and Xᵀ(Y - Xw) - λ₂ w = p + λ₁
+    The path of w consists of line segments; it is followed as λ₁ falls from where w = 0. Between
+    two levels at which a weight comes or goes w = u - λ₁ v, and Xᵀ(Y - Xw) - λ₂ w = p + λ₁
     q (the lasso's path of Osborne, Presnell & Turlach 2000, for all prompts at once).
     """
     dimension = shown.moments.shape[-1]
@@ -206,8 +222,8 @@ def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answer
 
 
 def neighbours(shown: Examples, count: int, weighted: bool = False) -> Answers:
-    """The mean label of the nearest examples, with equal weights or with the inverse squares of the
-    distances.
+    """Return the mean label of the nearest examples, with equal weights or with the inverse squares
+    of the distances as weights.
     """
     order = np.argsort(shown.distances, axis=2, kind="stable")[:, :, :count]
     squares = np.take_along_axis(shown.distances, order, axis=2)
@@ -227,18 +243,21 @@ def neighbours(shown: Examples, count: int, weighted: bool = False) -> Answers:
 
 
 def kernel_average(shown: Examples, width: float) -> Answers:
-    """The labels' average with weights exp(-|x - x_i|² / 2h²) (Nadaraya and Watson)."""
+    """Return the average of the labels with the weights exp(-|x - x_i|² / 2h²) of Nadaraya and
+    Watson.
+    """
     return shown.averaged(-shown.distances / (2 * width**2))
 
 
 def softmax_attention(shown: Examples, temperature: float) -> Answers:
-    """The labels' average with weights exp(xᵀx_i / T)."""
+    """Return the average of the labels with the weights exp(xᵀx_i / T)."""
     return shown.averaged(shown.products / temperature)
 
 
 def bayesian_average(shown: Examples) -> Answers:
-    """Ridge regression averaged over λ, log-uniform in nine decades, by its evidence; their size is
-    integrated out.
+    """Return the answers of ridge regression, averaged over λ by its evidence.
+
+    λ is log-uniform over nine decades, and the size of weights and noise is integrated out.
     """
     values, _ = shown.spectrum
     size = values.max(initial=np.finfo(float).tiny)

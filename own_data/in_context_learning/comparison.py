@@ -34,27 +34,28 @@ _ASKED = 6  # prefixes, by default
 _USABLE = 1e70  # fourth powers too, and those of one over it
 
 Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
-"""From inputs [prompts, k, d], labels [prompts, k] and queries [prompts, d] to answers [prompts].
+"""A function from inputs [prompts, k, d], labels [prompts, k] and queries [prompts, d] to answers
+[prompts].
 """
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Prompts and a learner's answers to the queries after each prefix."""
+    """Prompts, and the answers of a learner to the query after each prefix."""
 
     shown: Examples
     answers: Answers
 
     @property
     def power(self) -> float:
-        """The mean square of the labels that were asked for."""
+        """The mean square of the labels of all queries."""
         return float(np.mean(self.shown.labels[:, self.shown.prefixes] ** 2))
 
     def distances(
         self, answers: Float[np.ndarray, "rules prompts prefixes"]
     ) -> Float[np.ndarray, "rules prompts"]:
-        """Mean over the prefixes of the squared difference from the learner, over `power`; infinite
-        on overflow.
+        """Return, for each rule and prompt, the mean squared difference from the learner over the
+        prefixes, divided by `power`; infinite on overflow.
         """
         with np.errstate(over="ignore", invalid="ignore"):  # a pass of SGD may diverge
             squares = np.mean((answers - self.answers) ** 2, axis=2) / self.power
@@ -62,8 +63,10 @@ class Asked:
 
 
 def ask(predict: Predictor, shown: Examples) -> Asked:
-    """Ask the learner; TypeError for answers that are not real numbers, ValueError for other than
-    one each, finite.
+    """Return the prompts with the answers of the learner to them.
+
+    Raises TypeError for answers that are not real numbers; ValueError unless there is one finite
+    answer to each prompt.
     """
     columns = []
     for k in shown.prefixes:
@@ -96,7 +99,7 @@ def ask(predict: Predictor, shown: Examples) -> Asked:
 
 
 def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The user's prompts in float64; raises as `which_algorithm`."""
+    """Return the user's prompts in float64; raises as `which_algorithm`."""
     arrays = []
     for name, values, shape in (
         ("inputs", inputs, "[prompts, n, d]"),
@@ -112,8 +115,8 @@ def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
         lost = largest[(largest > 0) & ~((largest > 1 / _USABLE) & (largest < _USABLE))]
         if lost.size:
             raise ValueError(
-                f"{name} must be in units whose squares a float holds: a row's largest is "
-                f"{lost[0]:.3g}"
+                f"{name} must be in units whose fourth powers a float holds: the largest number of "
+                f"a row is {lost[0]:.3g}"
             )
         arrays.append(array)
     of_inputs, of_labels = arrays
@@ -141,8 +144,8 @@ def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
 def which_prompt(
     inputs: Float[np.ndarray, "prompts n d"], labels: Float[np.ndarray, "prompts n"]
 ) -> Int[np.ndarray, " prompts"]:
-    """The number of each prompt among the different ones, in their order: copies of a prompt add no
-    information.
+    """Return the number of each prompt among the different prompts, in their order, because copies
+    of a prompt add no information.
     """
     rows = np.column_stack([inputs.reshape(len(inputs), -1), labels])
     _, first, index = np.unique(rows, axis=0, return_index=True, return_inverse=True)
@@ -150,7 +153,7 @@ def which_prompt(
 
 
 def checked_prefixes(prefixes: Any, labels: Float[np.ndarray, "prompts examples"]) -> list[int]:
-    """The prefixes to ask for, a few that are spread evenly for None; raises as
+    """Return the prefixes after which to ask, six that are spread evenly for None; raises as
     `which_algorithm`.
     """
     most = labels.shape[1] - 1
@@ -176,18 +179,20 @@ class Match(NamedTuple):
     """The distance of one algorithm from the learner.
 
     Attributes:
-        name: of the algorithm, with its number of steps t where it has one.
-        parameters: those that come nearest on the user's prompts, by symbol: λ of ridge regression,
-            in the inputs' unit squared, step α, in its inverse, momentum β, penalties λ₁ and λ₂,
-            width h, temperature T. An interval that starts at 0 or ends at infinity has no end
-            within the range that was searched. Where there is a number of
-            steps t they are those for this t; other t may do nearly as well.
-        distance: mean squared difference of the answers, over the mean square of the labels: 0 for
-            the same algorithm.
-        apart: the same, over the mean square of the learner's answers.
-        distance_scaled: `distance` for the scaled prompts, with the same parameters; NaN where
-            these were not compared.
-        degree: p where the rule's answers grow as c^p; see `Resemblance`.
+        name: the name of the algorithm, with its number of steps t if it has one.
+        parameters: the parameters with which the algorithm comes nearest on the user's prompts, by
+            symbol: λ of ridge regression, in the squared unit of the inputs; the step α, in the
+            inverse of this; the momentum β; the penalties λ₁ and λ₂; the width h; the temperature
+            T. An interval that starts at 0 or ends at infinity has no such end within the range
+            that was searched. If there is a number of steps t, the parameters are those for this t;
+            other t may do nearly as well.
+        distance: the mean squared difference of the answers, divided by the mean square of the
+            labels; it is 0 for the same algorithm.
+        apart: the mean squared difference of the answers, divided by the mean square of the
+            learner's answers.
+        distance_scaled: `distance` on the scaled prompts, with the same parameters; NaN if these
+            were not compared.
+        degree: the power p of c with which the answers of the algorithm grow; see `Resemblance`.
     """
 
     name: str
@@ -203,16 +208,19 @@ class Resemblance(Answer):
     """The answer of `which_algorithm`.
 
     Attributes:
-        matches: one for each algorithm, the nearest first.
-        matching: the algorithms that answer as the learner does, to within `alike`; none of them,
-            if it is empty and the tool can judge.
-        nearest: the nearest algorithm, and those that cannot be told from it: the paired difference
-            of their distances may be zero, at the confidence asked for in all comparisons together.
-        nearest_scaled: the same for the scaled prompts; empty where these were not compared.
-        scale: c, by which their inputs and labels are multiplied.
-        degree: p where the learner's answers grow as c^p, as far as they go along with the old
-            ones. It is 1 for least squares and for neighbours, 3 for a gradient step, mostly
-            between them for the rest; NaN where the answers are all zero or change sign.
+        matches: the distance of each algorithm, the nearest first.
+        matching: the names of the algorithms that answer as the learner does, to within `alike`. If
+            it is empty and the tool can judge, no algorithm does.
+        nearest: the names of the nearest algorithm and of those that cannot be told from it,
+            because the paired difference of their distances may be zero. All comparisons together
+            have the given confidence.
+        nearest_scaled: the same for the scaled prompts; empty if these were not compared.
+        scale: c, the factor by which the inputs and labels of the scaled prompts are multiplied.
+        alike: the largest share of the learner's mean square by which a match may differ.
+        degree: the power p of c with which the learner's answers grow, measured along the answers
+            to the usual prompts. It is 1 for least squares and for neighbours, 3 for a gradient
+            step, and mostly between them for the rest; NaN if the answers are all zero or change
+            sign.
     """
 
     asked = "which algorithm answers as this in-context learner does?"
@@ -230,7 +238,9 @@ class Resemblance(Answer):
     degree: Estimate
 
     def lines(self) -> list[str]:
-        """Return the verdict, what is nearest on larger prompts, and the nearest algorithms."""
+        """Return the lines on the verdict, on the nearest algorithms on the scaled prompts, and on
+        the three nearest algorithms.
+        """
         within = f"within {self.alike:.3g} of its mean square"
         verdict = (
             " or ".join(self.matching)
@@ -246,7 +256,9 @@ class Resemblance(Answer):
         ]
 
     def to_frame(self) -> Any:
-        """Return a row per algorithm, the nearest first: its distances with their intervals."""
+        """Return a data frame with a row for each algorithm, the nearest first: its distances and
+        its degree, with their intervals.
+        """
         import pandas
 
         return pandas.DataFrame(
@@ -265,8 +277,8 @@ class Resemblance(Answer):
         )
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw how far each algorithm is from the learner, on the usual prompts and on the scaled
-        ones.
+        """Draw the distance of each algorithm from the learner, on the usual prompts and on the
+        scaled ones, and return the axes.
         """
         from matplotlib.pyplot import subplots
 
@@ -330,24 +342,28 @@ def which_algorithm(
     alike: Fraction = 0.01,
     confidence: Fraction = 0.95,
 ) -> Resemblance:
-    """Say which textbook algorithm an in-context learner runs: compare its answers with theirs, on
-    prompts and on the same ones scaled.
+    """Return the textbook algorithms whose answers are those of an in-context learner, on prompts
+    and on the same prompts scaled.
 
-    An algorithm matches if its answers differ by at most `alike` of the learner's mean square.
-    Least squares answers c times as much to prompts times c, a gradient step c³ times.
+    An algorithm matches if the mean squared difference of the answers is at most the share `alike`
+    of the mean square of the learner's answers. If inputs and labels are multiplied by c, the
+    answer of least squares is multiplied by c, and that of a gradient step by c³.
 
     Args:
-        predict: takes arrays, inputs [prompts, k, d] and labels [prompts, k] of examples, and
-            queries [prompts, d]; returns a number for each prompt.
-        inputs: x, [prompts, n, d], 40 prompts or more.
-        labels: y, [prompts, n].
-        prefixes: numbers k of examples shown, below n; six that are spread evenly if not given.
-        scale: c, not 1.
-        alike: the share by which a match may differ.
-        confidence: of each interval.
+        predict: the learner, a function that takes three arrays, the inputs [prompts, k, d] and
+            labels [prompts, k] of examples and the queries [prompts, d], and returns a number for
+            each prompt.
+        inputs: the inputs x of the prompts, [prompts, n, d], for at least 40 different prompts.
+        labels: the labels y, [prompts, n].
+        prefixes: the numbers k of examples after which to ask, from 1 to n - 1; the default is six
+            numbers that are spread evenly.
+        scale: c, a positive number other than 1, by which inputs and labels are multiplied.
+        alike: the share, between 0 and 1, by which a match may differ.
+        confidence: the confidence of each interval.
 
-    Raises TypeError and ValueError. Source: Akyürek et al. 2023 (arXiv 2211.15661);
-    Zhang, Frei & Bartlett 2024 (arXiv 2306.09927); the intervals were derived here.
+    Raises TypeError or ValueError, with a sentence that names the argument. Source: Akyürek et al.
+    2023 (arXiv 2211.15661); Zhang, Frei & Bartlett 2024 (arXiv 2306.09927); the intervals were
+    derived here.
 
     >>> x = np.random.default_rng(0).normal(size=(60, 7, 2))
     >>> learner = lambda x, y, q: np.einsum("pkd,pk,pd->p", x, y, q) / 10
@@ -454,8 +470,8 @@ def _on_the_other_half(
 ) -> tuple[
     Float[np.ndarray, "rules prompts prefixes"], Float[np.ndarray, "rules prompts prefixes"]
 ]:
-    """The answers of each algorithm on each half of the prompts, with the parameters that are
-    nearest on the other half.
+    """Return the answers of each algorithm on each half of the prompts, with the parameters that
+    come nearest on the other half.
     """
     answers = np.empty((len(fits), *usual.answers.shape))
     answers_scaled = np.full_like(answers, np.nan)
@@ -481,20 +497,22 @@ def _on_the_other_half(
 
 
 def _lost(inputs: Float[np.ndarray, "prompts n d"]) -> str:
-    """A sentence on inputs that are so small beside others that rounding hides them in XᵀX."""
+    """Return a sentence if rounding hides some inputs in XᵀX because others are far larger; else
+    "".
+    """
     sizes = np.sqrt(np.mean((inputs / np.abs(inputs).max()) ** 2, axis=(0, 1)))
     sizes = sizes[sizes > 0]
     if sizes.min() ** 2 >= NULL * sizes.max() ** 2:
         return ""
     return (
         f"one of the inputs is {sizes.max() / sizes.min():.2g} times as large as another, which "
-        "rounding hides from "
-        "least squares and its like; give inputs of like size, such as times from the first one on"
+        "rounding hides from least squares and similar algorithms; give inputs of similar size, "
+        "such as times from the first one on"
     )
 
 
 def _missing(nearest: list[Match], alike: float, count: int) -> str:
-    """What is needed to decide whether the nearest algorithms match; empty if all are excluded."""
+    """Return what is needed to decide whether the nearest algorithms match; "" if none can."""
     open_matches = [match for match in nearest if not match.apart.low > alike]
     if not open_matches:
         return ""
@@ -510,8 +528,8 @@ def _missing(nearest: list[Match], alike: float, count: int) -> str:
 def _heavy(
     names: list[str], distances: Float[np.ndarray, "rules prompts"], near: list[int], where: str
 ) -> list[Doubt]:
-    """Doubts about distances that overflow, and about those of the nearest that depend on a single
-    prompt.
+    """Return doubts about distances that overflow, and about distances of the nearest algorithms
+    that depend on a single prompt.
     """
     doubts = []
     for i, (name, of_prompts) in enumerate(zip(names, distances, strict=True)):

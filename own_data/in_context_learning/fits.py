@@ -1,5 +1,5 @@
-"""The parameters with which a family of algorithms comes nearest to a learner, and intervals of
-means over prompts.
+"""Finds the parameters with which a family of algorithms comes nearest to a learner, and intervals
+of means over prompts.
 """
 
 import itertools
@@ -41,8 +41,12 @@ Answers = Float[np.ndarray, "prompts prefixes"]
 
 
 class Fit(NamedTuple):
-    """The member of a family that comes nearest: its parameters with their intervals, and its whole
-    number if any.
+    """The member of a family of algorithms that comes nearest to a learner.
+
+    Attributes:
+        family: the family.
+        parameters: the parameters of the member by symbol, with their intervals.
+        choice: its whole number, such as a number of steps; None if the family has none.
     """
 
     family: Family
@@ -50,7 +54,7 @@ class Fit(NamedTuple):
     choice: int | None
 
     def answers(self, shown: Examples) -> Answers:
-        """The answers of this member."""
+        """Return the answers of this member to prompts."""
         return _answers(
             self.family,
             shown,
@@ -75,12 +79,13 @@ def fit(
     confidence: float,
     start: Fit | None = None,
 ) -> Fit:
-    """The member of `family` whose answers to `shown` have the least mean squared difference from a
-    learner's.
+    """Return the member of `family` whose answers to `shown` have the least mean squared difference
+    from those of a learner.
 
-    A grid of decades, then a search from its best point; intervals from the scores of the prompts,
-    of which those with the same number in `prompts` count as one. One set of parameters serves all
-    prefixes. From a `start`, which fixes the whole number, the search is for the nearest minimum.
+    A search over a grid of decades is followed by one from its best point. Intervals come from the
+    scores of the prompts, of which those with the same number in `prompts` count as one. One set of
+    parameters serves all prefixes. If there is a `start`, it fixes the whole number, and the search
+    is for the minimum nearest to it.
     """
     if not family.symbols:
         return Fit(family, {}, None)
@@ -97,8 +102,10 @@ def fit(
 def _nearest(
     family: Family, shown: Examples, answers: Answers, scale: Any, start: Fit | None
 ) -> tuple[Float[np.ndarray, " parameters"], int | None]:
-    """The parameters, as decades of `scale`, and the whole number if there is one. If there are
-    many prompts, some drawn at random say where to search.
+    """Return the parameters that come nearest, as decades of `scale`, and the whole number if there
+    is one.
+
+    If there are many prompts, the search uses some that are drawn at random.
     """
     most = max(_FEWEST, _SEARCHED // shown.gram[0].size)
     if len(answers) > most:
@@ -179,8 +186,8 @@ def _nearest(
 def _descended(
     residuals: Any, among: Any, starts: Any, family: Family, steps: int
 ) -> Float[np.ndarray, "starts parameters"]:
-    """Damped Gauss-Newton steps (Levenberg and Marquardt), from all starts at once, within the
-    ranges.
+    """Return where damped Gauss-Newton steps (Levenberg and Marquardt) from all starts at once end,
+    within the ranges.
     """
     low, high = np.array(family.ranges).T
     points = starts
@@ -253,8 +260,10 @@ def _parameters(
     best: Any,
     choice: int | None,
 ) -> dict[str, Estimate]:
-    """Intervals of the parameters, open where they reach an end of the range or do not matter, and
-    never narrower than `ROUNDING` in distance.
+    """Return the parameters with their intervals.
+
+    An interval is open where it reaches an end of the range or where the parameter does not matter,
+    and it is never narrower than `ROUNDING` in distance.
     """
 
     def at(exponents: Any) -> Answers:
@@ -305,9 +314,11 @@ def ratio(
     prompts: Numbers,
     confidence: float,
 ) -> Estimate:
-    """Σ above / Σ below of what is not negative, with those r for which above - r below may have
-    the mean zero. If the sums are exact up to rounding, a few large prompts leave no r out; then
-    the largest ratio of a prompt is a bound, too.
+    """Return Σ above / Σ below of numbers that are not negative, with the interval of those r for
+    which above - r below may have the mean zero.
+
+    If the sums are exact up to rounding, a few large prompts may exclude no r; then the largest
+    ratio of a prompt is a bound, too.
     """
     sums = [np.bincount(prompts, of) for of in (above, below)]
     if not above.any():
@@ -325,9 +336,12 @@ def _of_scores(
     curvatures: Float[np.ndarray, " prompts"],
     confidence: float,
 ) -> tuple[float, float]:
-    """Values δ that the prompts allow: those for which Student's t of the scores g_p + c_p δ is not
-    too large. It holds for few prompts where each score is symmetric about zero at the truth (Efron
-    1969), else in the limit of many. Unbounded where so few prompts decide that no δ is excluded.
+    """Return the interval of the values δ that the prompts allow, which are those for which
+    Student's t of the scores g_p + c_p δ is not too large.
+
+    It holds for few prompts if each score is symmetric about zero at the truth (Efron 1969), and
+    otherwise in the limit of many prompts. It is unbounded if so few prompts decide that no δ is
+    excluded.
     """
     from scipy.special import stdtrit
 
@@ -347,7 +361,7 @@ def _of_scores(
 
 
 def _units(shown: Examples) -> dict[str, float]:
-    """The unit of a parameter: |x|², its inverse, |x|, |x||y|."""
+    """Return the units of the parameters by name: |x|², its inverse, |x|, |x||y|, and 1."""
     size = float(np.mean(np.sum(shown.inputs**2, axis=2)))
     label = float(np.sqrt(np.mean(shown.labels**2)))
     return {
@@ -362,13 +376,15 @@ def _units(shown: Examples) -> dict[str, float]:
 def without_groups(
     values: Float[np.ndarray, "*rows prompts"], groups: Groups
 ) -> Float[np.ndarray, "*rows fits"]:
-    """Means over all prompts, and over those without group 0, 1, ..., 19."""
+    """Return the means over all prompts, and over those without group 0, 1, ..., 19."""
     masks = np.array([np.ones(len(groups), bool), *(groups != group for group in range(GROUPS))])
     return np.stack([values[..., rows].mean(axis=-1) for rows in masks], axis=-1)
 
 
 def interval(values: Float[np.ndarray, " fits"], confidence: float) -> Estimate:
-    """The jackknife's estimate; the first value three times where one of them is not finite."""
+    """Return the jackknife's estimate with its interval; if a value is not finite, all three
+    numbers are the first value, or NaN unless that is infinite.
+    """
     if np.isfinite(values).all():
         with np.errstate(over="ignore", invalid="ignore"):  # a rule that diverges has no interval
             return jackknife(values, confidence)
@@ -378,8 +394,9 @@ def interval(values: Float[np.ndarray, " fits"], confidence: float) -> Estimate:
 def degree(
     answers: Answers, answers_scaled: Answers, scale: float, groups: Groups, confidence: float
 ) -> Estimate:
-    """The logarithm of Σ f(c) f(1) / Σ f(1)² over that of c; NaN unless the first sum is
-    positive.
+    """Return the power p of c with which the answers f grow: log(Σ f(c) f(1) / Σ f(1)²) / log c.
+
+    It is NaN unless the first sum is positive.
     """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         along, own = without_groups(
@@ -394,8 +411,9 @@ def not_told_apart(
     groups: Groups,
     confidence: float,
 ) -> tuple[str, ...]:
-    """The nearest algorithm, and those whose distances may be as small. Logarithms are compared;
-    all comparisons share the error.
+    """Return the names of the nearest algorithm and of those whose distances may be as small.
+
+    The logarithms of the distances are compared, and all comparisons share the error probability.
     """
     means = without_groups(distances, groups) + ROUNDING
     order = np.argsort(means[:, 0], kind="stable")
