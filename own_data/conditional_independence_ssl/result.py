@@ -1,4 +1,4 @@
-"""What `labels_saved` returns, in numbers and in words."""
+"""The answer of `labels_saved`, in numbers and in words."""
 
 import math
 from dataclasses import dataclass
@@ -12,17 +12,18 @@ from theory_on_trial.own_data.estimate import Estimate, intervals
 
 
 class Risks(NamedTuple):
-    """Expected excess risks over the best predictor that is linear in X1, for one number of
-    labels.
+    """The expected excess risks over the best predictor that is linear in X1, for one number of
+    labels, in squared units of the label.
     """
 
     n_labels: int
+    """The number of labels."""
     raw: float
     """The risk of least squares on X1; infinite if it is undefined."""
     pretext: float
     """The risk of least squares on the whole learned pretext."""
     truncated: float
-    """The risk of least squares on its leading directions."""
+    """The risk of least squares on the leading directions of the pretext."""
     saved: Estimate
     """`raw` - `truncated`; infinite if the raw risk is."""
 
@@ -32,20 +33,27 @@ _SHOWN = 5  # numbers of labels in the summary
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LabelsSaved(Answer):
-    """The labels that a pretext task saves. Risks and errors are in squared units of the label.
+    """The answer of `labels_saved`: how many labels a pretext task saves.
+
+    The pretext is the prediction of X2 from X1; the truncated pretext keeps its leading directions
+    only. Risks and errors are in squared units of the label.
 
     Attributes:
-        table: risks for each number of labels asked for.
-        break_even: from how many labels on the raw input is as good as the truncated pretext;
-            infinite for never.
-        rank: directions kept, those that predict new rows of X2 best unless they were given.
-        effective_rank: those that do predict best.
-        singular_values: of the pretext in white coordinates of X1.
+        table: the risks for each number of labels.
+        break_even: the number of labels from which on the raw input is as good as the truncated
+            pretext; infinite if it never is.
+        rank: the number of directions of the pretext that are kept.
+        effective_rank: the number of directions that predict new rows of X2 best, which `rank` is
+            unless the user gave it.
+        singular_values: the singular values of the pretext in white coordinates of X1, the largest
+            first.
         noise: σ^2, the variance of the label that no linear function of X1 explains.
         approximation_error: a, the excess risk of the truncated pretext with infinitely many
-        labels. error_of_pretext: the same of the whole pretext.
-        n_pairs, n_labelled: unlabelled and labelled rows.
-        n_features: columns of X1, and the most directions that can be kept.
+            labels.
+        error_of_pretext: the excess risk of the whole pretext with infinitely many labels.
+        n_pairs: the number of rows without a label.
+        n_labelled: the number of rows with a label.
+        n_features: the number of columns of X1, and the most directions that can be kept.
     """
 
     asked = "how many labels does predicting X2 from X1 first save, by least squares?"
@@ -71,8 +79,8 @@ class LabelsSaved(Answer):
     n_features: int
 
     def lines(self) -> list[str]:
-        """Return the number of labels from which on the raw input is as good, the noise, and the
-        risks at up to five numbers of labels.
+        """Return the lines on the number of labels from which on the raw input is as good, on the
+        noise, and on the risks at up to five numbers of labels.
         """
         crossing = f"from n = {self.break_even}"
         if math.isinf(self.break_even.value):
@@ -93,11 +101,11 @@ class LabelsSaved(Answer):
                     f"{n_labels} labels: excess risk undefined raw, {truncated:.4g} on the pretext"
                 )
             else:
-                lines.append(f"{n_labels} labels: too few for either")
+                lines.append(f"{n_labels} labels: too few for the raw input and for the pretext")
         return lines
 
     def to_do(self) -> str:
-        """Return whether to learn the pretext first."""
+        """Return whether to learn the pretext first, or to use the raw input."""
         if self.rank == self.n_features:
             return "use the raw input: predicting X2 first keeps all directions of X1"
         return (
@@ -107,14 +115,16 @@ class LabelsSaved(Answer):
         )
 
     def to_frame(self) -> Any:
-        """Return a row for each number of labels: the risks, and the labels saved."""
+        """Return a data frame with a row for each number of labels: the risks, and the risk that
+        the truncated pretext saves with its interval.
+        """
         import pandas
 
         rows = [{**row._asdict(), **intervals(saved=row.saved)} for row in self.table]
         return pandas.DataFrame(rows).set_index("n_labels")
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the risks against the number of labels."""
+        """Draw the risks against the number of labels, and return the axes."""
         axes = axes_for(axes)
         sizes = [row.n_labels for row in self.table]
         for name, marker in (("raw", "o"), ("pretext", "s"), ("truncated", "^")):

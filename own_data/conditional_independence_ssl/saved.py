@@ -1,4 +1,4 @@
-"""From two views and some labels to the number of labels that a pretext task saves."""
+"""Estimates from two views and some labels how many labels a pretext task saves."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -42,21 +42,23 @@ def labels_saved(
     rank: Count | None = None,
     groups: Handed = None,
 ) -> LabelsSaved:
-    """Say how many labels predicting X2 from X1 first saves, and from how many labels on it does
-    not pay, by least squares throughout.
+    """Estimate how much it helps to predict X2 from X1 before labels are used, and from how many
+    labels on it does not pay.
 
-    The pretext is learned on the rows without a label, and the labelled ones give the risks.
+    All predictions are by least squares. The pretext, the prediction of X2 from X1, is learned on
+    the rows without a label; the labelled rows give the risks.
 
     Args:
-        X1: the view to predict from, a row per pair.
-        X2: the other view, scaled so that its errors count equally.
-        y: labels of the first len(y) rows: numbers, or classes as strings or categories.
-        labels: the numbers of labels to answer for.
-        rank: directions of the pretext to keep; those that predict X2 best if left out.
-        groups: a name for each label, where those of one name (a patient) share noise.
+        X1: the view from which to predict, one row for each pair.
+        X2: the other view, with columns scaled so that their errors count equally.
+        y: the labels of the first len(y) rows: numbers, or classes as strings or categories.
+        labels: the numbers of labels to answer for, each at least 2.
+        rank: the number of directions of the pretext to keep; the default is the number that
+            predicts X2 best.
+        groups: a name for each label, if labels of one name (a patient) share noise.
 
-    Raises TypeError and ValueError in one sentence, for too few rows or labels too. Source: Lee et
-    al. 2020, arXiv 2008.01064; the estimates were derived here.
+    Raises TypeError or ValueError, with a sentence that names the argument; ValueError also for too
+    few rows or labels. Source: Lee et al. 2020, arXiv 2008.01064; the estimates were derived here.
 
     >>> rng = np.random.default_rng(0)
     >>> signal, noise = rng.normal(size=(2000, 1)), rng.normal(size=(2000, 12))
@@ -78,8 +80,8 @@ def labels_saved(
     n_pairs = len(X1) - n_labelled
     require(
         n_pairs > dim + 2,
-        f"X1 must have more than {dim} + 2 rows without a label to learn from, got "
-        f"{max(n_pairs, 0)}",
+        f"X1 must have more than {dim} + 2 rows without a label, from which to learn the pretext, "
+        f"got {max(n_pairs, 0)}",
     )
     fewest = max(_FEWEST, -(-GROUPS * (dim + _SPARE) // (GROUPS - 1)))
     require(
@@ -125,7 +127,7 @@ def labels_saved(
     least = _ROUNDING * np.sum(spread**2)
     require(
         left[0, 0] > least,
-        "y must not be a linear function of X1: there is no noise to compare with",
+        "y must not be a linear function of X1, because no noise is left to compare with",
     )
     noise = at_least(jackknife(left[:, 0], _CONFIDENCE), 0.0)
     ratio = jackknife(left[:, 2] / left[:, 0] - 1, _CONFIDENCE)
@@ -164,7 +166,7 @@ def _outcomes(y: Handed) -> Float[np.ndarray, "labelled outputs"]:
 def _white(
     first: Float[np.ndarray, "pairs dim"], read: Table
 ) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim dim"]]:
-    """The mean, and a matrix that makes centred rows white."""
+    """Return the mean of the rows, and a matrix that makes centred rows white."""
     centre = first.mean(axis=0)
     spread = first.std(axis=0)
     constant = [
@@ -179,7 +181,7 @@ def _white(
     variances, axes = np.linalg.eigh(scaled.T @ scaled / len(first))
     require(
         variances[0] > _ROUNDING * variances[-1],
-        "X1 must have linearly independent columns, got some that are sums of others: drop them",
+        "X1 must have linearly independent columns, got some that depend on others: drop them",
     )
     return centre, axes / np.sqrt(variances) / spread[:, None]
 
@@ -187,8 +189,8 @@ def _white(
 def _effective_rank(
     pretext: Float[np.ndarray, "pairs dim"], second: Float[np.ndarray, "pairs second"]
 ) -> int:
-    """The number of leading directions that predicts rows left out best; of white and of centred
-    rows.
+    """Return the number of leading directions of the pretext that predicts held-out rows best, from
+    white rows of X1 and centred rows of X2.
     """
     fold = np.random.default_rng(0).permutation(len(pretext)) % _FOLDS
     parts = [(pretext[fold == k], second[fold == k]) for k in np.unique(fold)]
@@ -236,8 +238,8 @@ def _left(
     head: Float[np.ndarray, "dim width"],
     spread: Float[np.ndarray, " outputs"],
 ) -> float:
-    """The residual variance of the labels given features and an intercept; unbiased if the model
-    holds.
+    """Return the residual variance of the labels given the features of a head and an intercept,
+    which is unbiased if the linear model holds.
     """
     dim, width = head.shape
     own = head.T @ part[:dim, :dim] @ head
@@ -249,8 +251,9 @@ def _left(
 def _risks(
     n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, "subsets heads"]
 ) -> Risks:
-    """All risks at n labels: the residual variance of a head, times the factor that fitting adds,
-    less σ^2.
+    """Return all risks at n labels.
+
+    A risk is the residual variance of a head times the factor that fitting adds, minus σ^2.
     """
     factors = np.array(
         [1 + predicted.excess_risk(n_labels, width, 1.0, intercept=True) for width in widths]
@@ -271,8 +274,8 @@ def _uneven(
     leverages: Float[np.ndarray, " rows"],
     squares: Float[np.ndarray, " rows"],
 ) -> float:
-    """Chance of squares that follow the leverages, or these and the basis, as much as these:
-    Koenker's test (1981).
+    """Return the p-value of squared residuals that depend so much on the leverages, or on the
+    leverages and the basis, by Koenker's test (1981).
     """
     from scipy.stats import chi2
 
@@ -293,7 +296,9 @@ def _uneven(
 
 
 def _beside_normal(pretext: Float[np.ndarray, "pairs dim"], labels: int) -> float:
-    """The mean raw risk of so many of these white rows, over that of as many normal ones."""
+    """Return the mean raw risk with so many of these white rows, over that with as many normal
+    rows.
+    """
     rng = np.random.default_rng(0)
     dim = pretext.shape[1]
     count = min(labels, len(pretext))
@@ -339,13 +344,13 @@ def _doubts(
     doubts = (
         (
             linear > 0,
-            f"{linear} columns of X2 are linear in X1: the pretext copies what it should learn",
+            f"{linear} columns of X2 are linear in X1, so that the pretext copies what it should "
+            "learn",
         ),
         (
             copies > 0,
-            f"{copies} rows are duplicated, {matches} of them with their label: copies narrow "
-            "intervals, if they "
-            "have labels, and else keep too many directions",
+            f"{copies} rows are duplicated, {matches} of them with their label: copies with labels "
+            "make intervals too narrow, and copies without keep too many directions",
         ),
         (
             smallest <= dim + 2,
@@ -363,13 +368,13 @@ def _doubts(
         ),
         (
             uneven < _UNEVEN,
-            "the residuals of y on X1 change with X1: y is not linear in it, or its noise is "
-            "uneven, and risks are rough",
+            "the residuals of y on X1 change with X1: y is not linear in X1 or its noise is "
+            "uneven, so that risks are rough",
         ),
         (
             bool(alike),
-            "the residuals of y on X1 are similar in rows beside or near each other: y is not "
-            "linear in X1, or intervals are too narrow unless groups are named",
+            "the residuals of y on X1 are similar in rows beside or near each other: either y is "
+            "not linear in X1, or intervals are too narrow unless groups are named",
         ),
         (
             abs(shift) > _DOUBT,
