@@ -48,7 +48,7 @@ def second_moment(
     values: Float[np.ndarray, "worlds points outputs"],
     weights: Annotated[Float[np.ndarray, "worlds points"], POSITIVE],
 ) -> Float[np.ndarray, "worlds outputs outputs"]:
-    """E[v v'] of each world."""
+    """Return E[v v'] for the values v of each world, with the given weights of the points."""
     return values.swapaxes(1, 2) @ (weights[..., None] * values)
 
 
@@ -168,8 +168,8 @@ def _chance_of_spread(
     covariance: Float[AnyArray, "features features"],
     freedom: int,
 ) -> Array:
-    """Estimate how far tr C W^(-1) is off its mean from tr C^(-1) W and log det W, whose means
-    are known.
+    """Return an estimate of the amount by which tr C W^(-1) differs from its mean, from tr C^(-1) W
+    and log det W, whose means are known.
     """
     n_features = len(wishart)
     white = jax.scipy.linalg.solve(covariance, wishart, assume_a="pos")

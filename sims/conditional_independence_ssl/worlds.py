@@ -57,12 +57,12 @@ def discrete_worlds(
     rank: Few | None = None,
     violation: Violation = 0.0,
 ) -> DiscreteWorld:
-    """Random worlds: p(y) has the law Dirichlet(2), p(x1 | y) and p(x2 | y) have the law
-    Dirichlet(1), and the values of X2 are standard normal.
+    """Return random worlds.
 
-    X1 and X2 are independent given Y. With a violation v each cell of the joint table is then
-    multiplied by exp(v N(0, 1)), and the table is scaled to sum one. A `rank` below `dim` puts the
-    values of X2 in a random subspace.
+    p(y) has the law Dirichlet(2), p(x1 | y) and p(x2 | y) have the law Dirichlet(1), and the values
+    of X2 are standard normal. X1 and X2 are independent given Y. With a violation v each cell of
+    the joint table is then multiplied by exp(v N(0, 1)), and the table is scaled to sum one. A
+    `rank` below `dim` puts the values of X2 in a random subspace.
     """
     require_room("n_worlds and the sizes", n_worlds * n_classes * n_first * n_second)
     priors = rng.dirichlet(np.full(n_classes, 2.0), n_worlds)
@@ -80,7 +80,9 @@ def discrete_worlds(
 
 @guarded
 def table_statistics(world: DiscreteWorld) -> TableStatistics:
-    """Marginals, posteriors and conditional means of each world, by summing its table."""
+    """Return the marginals, posteriors and conditional means of each world, from sums over its
+    table.
+    """
     joint, values = world
     priors, weights, second_weights = (joint.sum(axis=axes) for axes in ((2, 3), (1, 3), (1, 2)))
     return TableStatistics(
@@ -111,7 +113,10 @@ def canonical_functions(
 
 
 class GaussianWorld(NamedTuple):
-    """X1 = A1 Y + e1 and X2 = A2 Y + L e1 + e2 with Y, e1 and e2 standard normal."""
+    """A world of two views and a label that are jointly normal.
+
+    They are X1 = A1 Y + e1 and X2 = A2 Y + L e1 + e2 with independent standard normal Y, e1 and e2.
+    """
 
     first: Float[np.ndarray, "dim causes"]
     """A1."""
@@ -208,7 +213,7 @@ def draw(
     Float[np.ndarray, "samples second"],
     Float[np.ndarray, "samples causes"],
 ]:
-    """Samples of X1, X2 and Y."""
+    """Return independent samples of X1, X2 and Y."""
     dim, n_causes = world.first.shape
     n_second = len(world.second)
     require_room("n_samples", n_samples * (dim + n_second + n_causes))

@@ -37,7 +37,8 @@ MOST = 10**7
 def counted(
     names: str, draws: int, chances: Float[np.ndarray, "*laws outcomes"], times: int
 ) -> tuple[Float[np.ndarray, "counts outcomes"], Float[np.ndarray, "*laws counts"]]:
-    """All counts that independent draws may give, and the probability of each under every law.
+    """Return all counts that independent draws may give, and the probability of each under every
+    law.
 
     `times` terms belong to each count. Raises ValueError, which names the arguments `names`, for
     more than 10^7 terms in all.
@@ -57,7 +58,7 @@ def counted(
 def _counts(
     draws: int, outcomes: int
 ) -> tuple[Float[np.ndarray, "counts outcomes"], Float[np.ndarray, " counts"]]:
-    """All counts, and the logarithm of how many sequences have each."""
+    """Return all counts, and the logarithm of the number of sequences with each of them."""
     from scipy.special import gammaln
 
     # Between the bars of each combination lie the stars that count one outcome.

@@ -26,8 +26,8 @@ def sample_block_loss(
     loss: Loss,
     block: Some,
 ) -> Float[Array, ""]:
-    """One draw of the loss of an anchor that compares the mean of `block` points of its class with
-    the mean of `block` points of one other class draw.
+    """Return one draw of the loss of an anchor that compares the mean of `block` points of its
+    class with the mean of `block` points of one class that is drawn independently.
     """
     at_class, at_positive, at_negative = jax.random.split(key, 3)
     anchor_class, negative_class = jax.random.choice(
@@ -49,8 +49,11 @@ def sample_contrastive_loss(
     features: Features,
     negatives: Some,
 ) -> Float[Array, ""]:
-    """One draw of log2(1 + sum of e^-v) over negatives of independent classes. v is the similarity
-    of the anchor to a positive of its class minus its similarity to the negative.
+    """Return one draw of the logistic loss log2(1 + sum of e^-v) over negatives of independent
+    classes.
+
+    v is the similarity of the anchor to a positive of its class minus its similarity to the
+    negative.
     """
     at_class, at_points, at_negatives = jax.random.split(key, 3)
     classes = jax.random.choice(at_class, len(weights), (1 + negatives,), p=jnp.asarray(weights))
@@ -82,6 +85,6 @@ def gaussian_log_ratios(
 def _of_class(
     key: Key[Array, ""], conditionals: Conditionals, features: Features, which: Array, count: int
 ) -> Float[Array, "count dim"]:
-    """Features of independent points of a class."""
+    """Return the features of independent points of a class."""
     law = jnp.asarray(conditionals)[which]
     return jnp.asarray(features)[jax.random.choice(key, len(features), (count,), p=law)]

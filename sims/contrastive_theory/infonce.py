@@ -26,10 +26,11 @@ class Best(NamedTuple):
 def infonce(
     joint: Joint, critic: Critic, candidates: Candidates, *, leave_out_positive: bool = False
 ) -> float:
-    """E log[e^f(x, y_1) / (mean of e^f(x, y_j) over all candidates)], in nats. y_1 is the partner
-    of x, the other candidates are independent of x.
+    """Return InfoNCE, the mean of log[e^f(x, y_1) / (mean of e^f(x, y_j) over all candidates)], in
+    nats.
 
-    With `leave_out_positive` the mean is over the other candidates only, as some authors write it.
+    y_1 is the partner of x, and the other candidates are independent of x. With
+    `leave_out_positive` the mean is over the other candidates only, as some authors write it.
     Raises ValueError for sums of more than 10^7 terms.
     """
     value, _ = _value_and_gradient(joint, critic, candidates, leave_out_positive)

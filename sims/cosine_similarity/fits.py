@@ -50,8 +50,9 @@ def loss(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalis
 
 @guarded
 def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalised) -> Fit:
-    """Minimise `loss` from the start (a, b). Raises ValueError for more than 2000 numbers in both
-    factors, and where a fit diverges.
+    """Return where a descent on `loss` from the start (a, b) comes to rest.
+
+    Raises ValueError for more than 2000 numbers in both factors, and where a fit diverges.
     """
     from scipy.optimize import minimize
 

@@ -24,7 +24,8 @@ class Rest(NamedTuple):
 
 @guarded
 def flow(x: Ratings, a: Factor, b: Factor, penalty: Positive, accuracy: Accuracy = 1e-11) -> Rest:
-    """Follow A' = -dL/dA, B' = -dL/dB until it rests, by LSODA at this relative accuracy.
+    """Follow the gradient flow A' = -dL/dA, B' = -dL/dB until it rests, by LSODA at this relative
+    accuracy.
 
     The flow counts as at rest where the gradient is at most a tenth of the accuracy times the
     gradient at the start. Raises ValueError where 200 000 gradients do not reach that.

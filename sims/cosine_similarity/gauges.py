@@ -37,8 +37,10 @@ def draw_gauges(
     condition: Condition,
     count: Annotated[int, Interval(1, 2**20)],
 ) -> Float[np.ndarray, "count dim dim"]:
-    """Gauges R in random bases with eigenvalues of (R R^T)^-1 from 1 / K to 1, where K is
-    `condition`. Every other gauge has log-uniform eigenvalues; the rest have only the two ends.
+    """Return gauges R in random bases, with eigenvalues of (R R^T)^-1 from 1 / K to 1, where K is
+    `condition`.
+
+    Every other gauge has log-uniform eigenvalues; the rest have only the eigenvalues 1 / K and 1.
     """
     bases = np.linalg.qr(generator.normal(size=(count, dim, dim)))[0]
     shares = generator.random((count, dim))

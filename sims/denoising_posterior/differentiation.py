@@ -57,8 +57,8 @@ def line_derivatives(
 
 
 def safe_radius(world: Mixture, y: np.ndarray, v: np.ndarray, sigma: float) -> np.ndarray:
-    """Half the distance in which y may move along v into the complex plane while the arguments of
-    its components differ by three at most.
+    """Return half the distance in which y may move along v into the complex plane while the
+    arguments of its components differ by three at most.
     """
     model = solved(world, sigma)
     slopes = model.linear @ v - np.einsum("...i,kij,j->...k", y, model.curved, v)

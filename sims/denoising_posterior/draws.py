@@ -15,8 +15,9 @@ Law = Literal["normal", "laplace", "uniform"]
 def sample_pairs(
     generator: np.random.Generator, world: Mixture, sigma: Noise, n: Size, law: Law = "normal"
 ) -> tuple[Float[np.ndarray, "n dim"], Float[np.ndarray, "n dim"]]:
-    """Independent draws of x and y = x + σ n. The coordinates of n are independent, have variance
-    one and have the given law.
+    """Return independent draws of x and y = x + σ n.
+
+    The coordinates of n are independent, and have the variance one and the given law.
     """
     components = generator.choice(len(world.weights), size=n, p=world.weights)
     eigenvalues, vectors = np.linalg.eigh(world.covariances)

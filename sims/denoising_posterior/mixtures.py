@@ -76,8 +76,8 @@ def _logarithms(weights: np.ndarray) -> np.ndarray:
 def posterior_parts(
     world: Mixture, known: Solved, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Three parts of the posterior given y, with components first: the logarithms of the weights up
-    to a common number, the weights, and the means.
+    """Return three parts of the posterior given y, with components as the first axis: the
+    logarithms of the weights up to a common number, the weights, and the means.
     """
     square = np.einsum("k...i,...i->k...", np.einsum("kij,...j->k...i", known.curved, y), y)
     shape = (-1, *[1] * (y.ndim - 1))
@@ -91,7 +91,7 @@ def posterior_parts(
 
 @guarded
 def posterior_mean(world: Mixture, y: Points, sigma: Noise) -> Points:
-    """μ_1(y) = E[x | y], the denoiser of least squared error."""
+    """Return the posterior mean μ_1(y) = E[x | y], which is the denoiser of least squared error."""
     _, chances, centres = posterior_parts(world, solved(world, sigma), y)
     return np.einsum("k...,k...i->...i", chances, centres)
 
@@ -100,7 +100,9 @@ def posterior_mean(world: Mixture, y: Points, sigma: Noise) -> Points:
 def posterior_covariance(
     world: Mixture, y: Direction, sigma: Noise
 ) -> Float[np.ndarray, "dim dim"]:
-    """Cov(x | y): the mean covariance within the components plus the covariance of their means."""
+    """Return Cov(x | y), the mean covariance within the components plus the covariance of their
+    means.
+    """
     model = solved(world, sigma)
     _, chances, centres = posterior_parts(world, model, y)
     gaps = centres - chances @ centres
@@ -117,7 +119,9 @@ def line_moments(
     sigma: Noise,
     order: Order,
 ) -> Float[np.ndarray, "*batch orders"]:
-    """E[(v'(x - μ_1))^k | y] for k = 2 up to the order, in powers unit^k of the unit of x."""
+    """Return the central posterior moments along v, E[(v'(x - μ_1))^k | y] for k = 2 up to the
+    order, in the units unit^k for x in `unit`.
+    """
     model = solved(world, sigma)
     _, chances, centres = posterior_parts(world, model, y)
     along = centres @ v
@@ -135,7 +139,7 @@ def line_moments(
 
 @guarded
 def log_density(world: Mixture, y: Points, sigma: Noise) -> Inexact[np.ndarray, "*batch"]:
-    """The logarithm of p(y), real or complex; p(y) is in 1 / unit^d."""
+    """Return the logarithm of p(y), real or complex, where p(y) is in 1 / unit^d."""
     model = solved(world, sigma)
     logs, _, _ = posterior_parts(world, model, y)
     largest = model.level + logs.real.max(axis=0)

@@ -34,8 +34,8 @@ _MOST = 10**5  # panels
 def marginal_nodes(
     world: Mixture, sigma: Noise, above: Bound = -1e50, nodes: Annotated[int, Interval(1, 100)] = 16
 ) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
-    """Nodes y >= `above` and weights that include p(y): sums over them are expectations over y, in
-    one dimension.
+    """Return nodes y >= `above` and weights that include p(y), so that weighted sums over them are
+    expectations over y, in one dimension.
 
     The rule is Gauss-Legendre with `nodes` nodes per panel; no panel is wider than σ or than the
     distance to a pole of the posterior mean. Raises ValueError for another dimension, for more than

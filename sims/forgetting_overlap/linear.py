@@ -76,8 +76,8 @@ def descend(
 def _geometric_sum(
     step: Float[np.ndarray, "dim dim"], first: Float[np.ndarray, " dim"]
 ) -> Float[np.ndarray, " dim"]:
-    """Sum first + step first + step^2 first + ..., until a doubling of the number of terms adds
-    1e-10 of it.
+    """Return the sum first + step first + step^2 first + ..., stopped when a doubling of the number
+    of terms adds 1e-10 of it.
     """
     total = first
     power = step
@@ -109,7 +109,9 @@ def march(
 
 @guarded
 def drift(features: Features, before: Start, after: Start) -> float | Float[np.ndarray, "*batch"]:
-    """φ (after - before)|^2: the squared change of the outputs on these inputs."""
+    """Return |φ (after - before)|^2, the squared change of the outputs on the inputs with features
+    φ.
+    """
     movement: float | Float[np.ndarray, "*batch"] = np.sum(
         ((after - before) @ features.T) ** 2, axis=-1
     )
@@ -132,8 +134,10 @@ def principal_directions(features: Features, count: Count, *, centred: bool = Fa
 def tilted_subspaces(
     generator: np.random.Generator, rank: Rank, dim: Rank, angle: Angle
 ) -> tuple[Float[np.ndarray, "rank dim"], Float[np.ndarray, "rank dim"]]:
-    """Two random orthonormal sets of rows, A and cos(angles) A + sin(angles) A_perp, whose
-    principal angles are the given ones. Raises ValueError for 2 rank > dim.
+    """Return two random orthonormal sets of rows with the given principal angles between them, A
+    and cos(angles) A + sin(angles) A_perp.
+
+    Raises ValueError for 2 rank > dim.
     """
     require(2 * rank <= dim, f"dim must be at least twice the rank, got {dim} and {rank}")
     basis = np.linalg.qr(generator.standard_normal((dim, 2 * rank)))[0].T

@@ -24,8 +24,8 @@ _NEWTON = 30
 
 
 def _start(key: Key[Array, ""], pairs: int, dim: int) -> Float[Array, " parameters"]:
-    """Weights and readout N(0, 1), each unit with a twin of opposite readout, so that all outputs
-    are zero.
+    """Return weights and readouts from N(0, 1), where each unit has a twin of opposite readout, so
+    that all outputs are zero.
     """
     units = jax.random.normal(key, (pairs, dim + 1))
     return jnp.concatenate([units, units.at[:, dim].multiply(-1)]).ravel()
