@@ -33,32 +33,36 @@ class Rule(NamedTuple):
 
 
 def ols() -> Rule:
-    """Ordinary least squares. Where the examples do not determine the solution it is the one of
-    least norm.
+    """Return the rule of ordinary least squares, with the solution of least norm if the examples do
+    not determine it.
     """
     return Rule("ridge", 0.0)
 
 
 @guarded(double=False)
 def ridge(regulariser: NonNegative) -> Rule:
-    """Ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|². Source: equations 9 and 10 of Akyürek
-    et al. 2023.
+    """Return the rule of ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|².
+
+    Source: equations 9 and 10 of Akyürek et al. 2023.
     """
     return Rule("ridge", regulariser)
 
 
 @guarded(double=False)
 def gradient_step(step: float) -> Rule:
-    """One gradient step from 0 on the sum of squares: w = 2α Σ x_i y_i. Source: GD(α) of Akyürek et
-    al. 2023.
+    """Return the rule of one gradient step from 0 on the sum of squares, w = 2α Σ x_i y_i.
+
+    Source: GD(α) of Akyürek et al. 2023.
     """
     return Rule("gradient_step", step)
 
 
 @guarded(double=False)
 def sgd(step: float) -> Rule:
-    """One pass of gradient descent from 0: w ← w - 2α x_i (wᵀx_i - y_i). Source: SGD(α) of Akyürek
-    et al. 2023.
+    """Return the rule of one pass of stochastic gradient descent from 0, w ← w - 2α x_i (wᵀx_i -
+    y_i).
+
+    Source: SGD(α) of Akyürek et al. 2023.
     """
     return Rule("sgd", step)
 
@@ -117,8 +121,10 @@ def label_weights(
 
 
 def _least_squares(inputs, labels, regulariser):
-    """Recursive least squares of least norm by Givens rotations in an orthonormal basis of the
-    rows' span. No Gram matrix is formed, so that it is as accurate as a factorisation of each
+    """Return the ridge weights for every prefix, or those of least squares of least norm for a
+    regulariser of 0, by Givens rotations in an orthonormal basis of the rows' span.
+
+    No Gram matrix is formed, so that the recursion is as accurate as a factorisation of each
     prefix.
     """
     examples, dimension = inputs.shape
@@ -248,8 +254,8 @@ def _split(rules):
 
 @partial(jax.jit, static_argnames=("kinds", "of_weights"))
 def _apply(inputs, labels, kinds, parameters, of_weights=False):
-    """Rules of one kind are one program over their parameters; the results stand in the order of
-    the rules.
+    """Return the results of rules in their order; the rules of one kind are one program over their
+    parameters.
     """
     functions = _WEIGHTS if of_weights else _PREDICTIONS
     parameters = jnp.array(parameters, float)
@@ -283,8 +289,8 @@ those before it.
 
 
 class LinearFit(NamedTuple):
-    """For each prompt, the weights of the best linear fit to a learner, and the share of its
-    outputs they explain.
+    """The best linear fit to a learner for each prompt: its weights, and the share of the learner's
+    outputs that it explains.
     """
 
     weights: Float[Array, "count dimension"]

@@ -142,8 +142,8 @@ class _Units(NamedTuple):
 
 
 def _passing(inner, outer, shift, layout):
-    """Units that add `outer @ inner @ h` as GeLU(N + x) - N; the layer's b_1 takes the N off
-    again.
+    """Return the units that add `outer @ inner @ h` as GeLU(N + x) - N; the b_1 of the layer
+    subtracts N again.
     """
     return _Units(
         inner, np.full(len(inner), shift), outer, np.ones((len(inner), layout.positions), np.int8)
@@ -151,7 +151,9 @@ def _passing(inner, outer, shift, layout):
 
 
 def _arithmetic_units(raw, layout, scales):
-    """Write W_o (scratch ⋆ W h[s]) + b minus what was there, and clear the scratch."""
+    """Return the units that write W_o (scratch ⋆ W h[s]) + b, subtract what was there before, and
+    clear the scratch.
+    """
     rows = np.eye(layout.rows)
     shift = scales.bypass
     scratch = rows[list(layout.scratch_rows)[: len(raw.read_matrix)]]

@@ -39,8 +39,8 @@ at every z.
 
 
 class Leftover(NamedTuple):
-    """What a layer leaves outside the registers: rounding errors in the scratch, and pads that the
-    next layer subtracts.
+    """The numbers that a layer leaves outside the registers: rounding errors in the scratch, and
+    pads that the next layer subtracts.
     """
 
     scratch: Float[np.ndarray, "*batch positions"]
@@ -48,7 +48,7 @@ class Leftover(NamedTuple):
 
 
 def no_leftover(state: State) -> Leftover:
-    """Scratch and pads of a prompt that no layer has seen."""
+    """Return the scratch and the pads of a prompt that no layer has seen."""
     return Leftover(np.zeros_like(state[..., 0, :]), np.zeros_like(state[..., 0, :]))
 
 
@@ -92,7 +92,9 @@ class _Sizes(NamedTuple):
 
 
 def _sizes(instruction: Instruction, before: State) -> _Sizes:
-    """Arithmetic with the absolute values of all registers and matrices."""
+    """Return bounds on the absolute values in a layer, by arithmetic with the absolute values of
+    all registers and matrices.
+    """
     if isinstance(instruction, Division):
         nothing = before[..., :0, :]
         divisor = before[..., instruction.divisor_row, :]
@@ -156,8 +158,8 @@ def _norm(sizes, before, scales, layer_norm):
 
 
 def _passing(size, weight_sums, terms, norm, scales, gate=0.0):
-    """Error of GeLU(N + x) - N for a sum x of so many terms, |x| <= size, with absolute weights of
-    the given sums.
+    """Return a bound on the error of GeLU(N + x) - N, for a sum x of so many terms with |x| <= size
+    and with absolute weights of the given sums.
     """
     room = scales.bypass - size
     # z (1 - Φ(z)) <= φ(z) for z > 0; below zero all of z is lost.
@@ -169,15 +171,15 @@ def _passing(size, weight_sums, terms, norm, scales, gate=0.0):
 
 
 def _elsewhere(scales, positions):
-    """How far a mean over K(i) can be moved by what the softmax leaves on other positions, per size
-    of an entry.
+    """Return how far the weights that the softmax leaves on other positions can move a mean over
+    K(i), per size of an entry.
     """
     return 2 * positions * np.exp(-scales.sharpness)
 
 
 def _read_error(raw, sizes, before, scales):
-    """Error of W_a mean h_j[r]: what the softmax leaves elsewhere, rounding, and what was left in
-    the scratch.
+    """Return a bound on the error of W_a mean h_j[r], which comes from what the softmax leaves on
+    other positions, from rounding, and from what was left in the scratch.
     """
     positions = sizes.before.shape[-1]
     elsewhere = _elsewhere(scales, positions) * sizes.before.max(axis=(-2, -1))[..., None, None]
@@ -187,7 +189,7 @@ def _read_error(raw, sizes, before, scales):
 
 
 def _sum_error(raw, sizes, read_error, norm, scales):
-    """Error of W_o (p + q) + b - old, which passes in one piece."""
+    """Return a bound on the error of W_o (p + q) + b - old, which passes in one piece."""
     weights = _magnitudes(raw)
     own_sums = weights.own_matrix.sum(axis=1, keepdims=True)
     weight_sums = weights.out_matrix @ (1 + own_sums) + weights.bias[:, None] + 1
@@ -199,7 +201,9 @@ def _sum_error(raw, sizes, read_error, norm, scales):
 
 
 def _product_error(raw, sizes, read_error, norm, scales):
-    """Error of W_o (p * q), three GeLUs for each entry, and of b - old, which passes."""
+    """Return a bound on the error of W_o (p * q), which takes three GeLUs for each entry, and of
+    b - old, which passes.
+    """
     weights = _magnitudes(raw)
     own_sums = weights.own_matrix.sum(axis=1, keepdims=True)
     read_error = read_error + norm.relative * sizes.read + norm.absolute
@@ -302,7 +306,9 @@ def pull_back(instruction: Instruction, before: State, sensitivity: State) -> St
 
 
 def _writes(instruction: Instruction, state: State) -> Float[np.ndarray, " positions"]:
-    """One where the instruction writes and zero at the positions that it leaves alone."""
+    """Return one for each position that the instruction writes, and zero for those that it leaves
+    alone.
+    """
     only_at = instruction.only_at if isinstance(instruction, Raw) else None
     positions = np.arange(state.shape[-1])
     return np.ones(len(positions)) if only_at is None else (positions == only_at).astype(float)

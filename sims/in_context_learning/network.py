@@ -26,14 +26,15 @@ Columns = Annotated[Float[AnyArray, "rows *positions"], ANY_NUMBER]
 
 @guarded(double=False)
 def gelu(x: Float[AnyArray, "*shape"], form: GeluForm = "erf") -> Float[Array, "*shape"]:
-    """GeLU(x) = x Φ(x), or with `form` = "tanh" (x/2)(1 + tanh(√(2/π)(x + 0.044715 x³))).
+    """Return GeLU(x) = x Φ(x), or (x/2)(1 + tanh(√(2/π)(x + 0.044715 x³))) for the form "tanh".
+
     Source: Akyürek et al. 2023 (arXiv 2211.15661), whose proof uses the tanh form.
     """
     return activated(x, form)
 
 
 def activated(x: Float[AnyArray, "*shape"], form: GeluForm) -> Float[Array, "*shape"]:
-    """`gelu` for layers, whose numbers need not be finite."""
+    """Return what `gelu` returns, for the numbers of a layer, which need not be finite."""
     return jax.nn.gelu(x, approximate=form == "tanh")
 
 
@@ -92,8 +93,11 @@ def require_product_scale(scale: Any, dtype: np.dtype) -> None:
 
 @guarded(double=False)
 def layer_norm(rows: Columns) -> Float[Array, "rows *positions"]:
-    """(v - E v) / √Var v of every column v: population variance, no ε, no gain. NaN for a constant
-    or infinite column. Source: Akyürek et al. 2023, the λ of the layer's equations (1)-(6).
+    """Return (v - E v) / √Var v for every column v, with the population variance and without ε and
+    gain.
+
+    It is NaN for a constant or infinite column. Source: Akyürek et al. 2023, the λ of the layer's
+    equations (1)-(6).
     """
     return (jnp.asarray(rows) - rows.mean(axis=0)) / rows.std(axis=0)
 
@@ -139,10 +143,11 @@ class LayerOutput(NamedTuple):
 def decoder_layer(
     weights: LayerWeights, hidden: Hidden, layer_norm: LayerNormMode = "ideal"
 ) -> LayerOutput:
-    """One layer: a = W^F [b_1; ...; b_m], then h' = W_1 GeLU(W_2 λ(a + h) + b_2) + b_1 + a + h;
-    `vmap` over prompts.
+    """Return the hidden state after one decoder layer; use `vmap` for several prompts.
 
-    b_j = W^V_j H softmax((W^K_j H)ᵀ W^Q_j h_i), the softmax over positions up to i. A `layer_norm`
+    The layer computes a = W^F [b_1; ...; b_m] and then h' = W_1 GeLU(W_2 λ(a + h) + b_2) + b_1 +
+    a + h, where b_j = W^V_j H softmax((W^K_j H)ᵀ W^Q_j h_i) with the softmax over positions up to
+    i. A `layer_norm`
     that is "realised" is the λ of the paper; an "ideal" one is its limit for infinite pads: the
     identity, or a division by the absolute value of one row, with infinite or NaN states and a
     headroom of -inf where that is zero (+inf where no unit has a gate). Raises ValueError for
@@ -192,7 +197,7 @@ def _require_fit(weights, hidden):
 def attention(
     weights: LayerWeights, hidden: Float[Array, "rows positions"]
 ) -> Float[Array, "rows positions"]:
-    """W^F [b_1; ...; b_m] of the causal softmax heads."""
+    """Return the sum W^F [b_1; ...; b_m] of the causal softmax heads b_j."""
     keys, queries, values = (
         jnp.einsum("hvr,rp->hvp", projection, hidden, precision="highest")
         for projection in (weights.keys, weights.queries, weights.values)

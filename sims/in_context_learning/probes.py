@@ -21,8 +21,10 @@ ProbeKind = Literal["linear", "mlp"]
 
 
 class Probe(eqx.Module):
-    """v̂ = FF(Σ_t α_t W h_t), where α is the softmax of one learned score per position, and FF is a
-    linear map or a two-layer MLP.
+    """A probe that reads a vector off the hidden states h_t of all positions.
+
+    It is v̂ = FF(Σ_t α_t W h_t), where α is the softmax of one learned score per position, and FF
+    is a linear map or a two-layer MLP.
     """
 
     scores: Float[Array, "positions"]
@@ -60,8 +62,9 @@ def hidden_states(
 
 @guarded(double=False)
 def moment_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimension"]:
-    """XᵀY of the first `prefix` examples, which determines a gradient step from 0. Raises
-    ValueError for a prefix beyond n.
+    """Return XᵀY of the first `prefix` examples, which determines a gradient step from 0.
+
+    Raises ValueError for a prefix beyond n.
     """
     _require_prefix(prompts, prefix)
     return jnp.sum(prompts.inputs[:, :prefix] * prompts.labels[:, :prefix, None], axis=1)

@@ -34,17 +34,17 @@ Star = Literal["+", "*"]
 @guarded(double=False)
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Read, arithmetic, write: h_i[w] <- W_o ((W_a mean_{j in K(i)} h_j[r]) ⋆ (W h_i[s])) + b in
-    every column i.
+    """An instruction that reads, does arithmetic and writes in every column i.
 
-    `star` is ⋆, "+" or "*" (entry by entry). `read_rows` are r, `own_rows` s, `write_rows` w, none
-    of which repeats a row; W_a, W, W_o are `read_matrix`, `own_matrix`, `out_matrix`. `reads` is
-    the timestep map K from a position i to positions K(i) <= i; those not listed read {i}.
-    `only_at` is the one position that writes, for "+"; with None all write. Raises ValueError for
-    sizes that do not fit, a repeated row, K(i) empty or in the future; TypeError for positions in K
-    that are no integers. Source: Akyürek et al. 2023 (arXiv 2211.15661), Definition C.2, with j <=
-    i in place of the printed j < i (its own uses need K(i) = {i}), the bias of `aff`, and
-    `only_at`, without which a copy between different rows changes every column: derived here.
+    It sets h_i[w] <- W_o ((W_a mean_{j in K(i)} h_j[r]) ⋆ (W h_i[s])) + b. `star` is ⋆, "+" or "*"
+    (entry by entry). `read_rows` are r, `own_rows` s, `write_rows` w, none of which repeats a row;
+    W_a, W, W_o are `read_matrix`, `own_matrix`, `out_matrix`. `reads` is the timestep map K from a
+    position i to positions K(i) <= i; those not listed read {i}. `only_at` is the one position that
+    writes, for "+"; with None all write. Raises ValueError for sizes that do not fit, a repeated
+    row, K(i) empty or in the future; TypeError for positions in K that are no integers. Source:
+    Akyürek et al. 2023 (arXiv 2211.15661), Definition C.2, with j <= i in place of the printed j <
+    i (its own uses need K(i) = {i}), the bias of `aff`, and `only_at`, without which a copy between
+    different rows changes every column: derived here.
     """
 
     star: Star
@@ -94,9 +94,11 @@ class Raw:
 @guarded(double=False)
 @dataclass(frozen=True, eq=False)
 class Division:
-    """h_i[w] <- h_i[numerator] / |h_i[divisor]| in every column i; the rows w must be zero before.
-    Raises ValueError for unequal numbers of numerators and rows w, or a row that is written twice.
-    Source: Akyürek et al. 2023, `div` and Lemma 8.
+    """An instruction that divides in every column i.
+
+    It sets h_i[w] <- h_i[numerator] / |h_i[divisor]|; the rows w must be zero before. Raises
+    ValueError for unequal numbers of numerators and rows w, or a row that is written twice. Source:
+    Akyürek et al. 2023, `div` and Lemma 8.
     """
 
     numerator_rows: tuple[Natural, ...]
@@ -126,8 +128,8 @@ def reference(instruction: Instruction, state: Annotated[State, ANY_NUMBER]) -> 
 
 
 def state_after(instruction: Instruction, state: State) -> State:
-    """`reference` for loops over instructions: without its checks, and for states that may be
-    infinite.
+    """Return the state after an instruction as `reference` does, but without its checks and for
+    states that may be infinite.
     """
     if isinstance(instruction, Division):
         divisor = np.abs(state[..., [instruction.divisor_row], :])
@@ -232,8 +234,10 @@ def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None =
 
 @guarded(double=False)
 def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: Rows) -> Raw:
-    """In every column, the matrix in `first` times that in `second`, stored row by row. Raises
-    ValueError where the sizes do not fit.
+    """Return the instruction that multiplies, in every column, the matrix in `first` by that in
+    `second`, both stored row by row.
+
+    Raises ValueError if the sizes do not fit.
     """
     left = _indices("first", first)
     right = _indices("second", second)
@@ -259,8 +263,10 @@ def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: R
 
 @guarded(double=False)
 def div(rows: Rows, divisor: Natural, target: Rows) -> Division:
-    """In every column, `rows` divided by the absolute value of row `divisor`, written into rows
-    that are zero before. Raises ValueError for unequal lengths.
+    """Return the instruction that divides, in every column, `rows` by the absolute value of row
+    `divisor`, and writes into rows that are zero before.
+
+    Raises ValueError for unequal lengths.
     """
     numerators = _indices("rows", rows)
     write = _indices("target", target)
@@ -277,8 +283,10 @@ def aff(
     second_matrix: Annotated[Float[np.ndarray, "target second"], MAY_BE_EMPTY],
     bias: Annotated[Float[np.ndarray, " target"], MAY_BE_EMPTY] | None = None,
 ) -> Raw:
-    """In every column W_1 h[first] + W_2 h[second] + b, with b = 0 if not given; an empty range (0,
-    0) reads nothing. Raises ValueError for matrices that do not fit the ranges.
+    """Return the instruction that writes W_1 h[first] + W_2 h[second] + b in every column.
+
+    b is 0 if it is not given, and an empty range (0, 0) reads nothing. Raises ValueError for
+    matrices that do not fit the ranges.
     """
     read = _indices("first", first)
     own = _indices("second", second)
@@ -312,8 +320,8 @@ def _require_equal_number(name: str, rows: tuple[int, ...], number: int) -> None
 
 
 class Program(NamedTuple):
-    """Instructions, the inputs' `dimension`, the numbers of registers and positions that they need,
-    and the (row, column) of the answer.
+    """A program for a transformer: its instructions, the `dimension` of the inputs, the numbers of
+    registers and positions that it needs, and the (row, column) of the answer.
     """
 
     instructions: tuple[Instruction, ...]
@@ -324,7 +332,7 @@ class Program(NamedTuple):
 
     @property
     def layers(self) -> int:
-        """Decoder layers of the compiled program: one per instruction."""
+        """The number of decoder layers of the compiled program, one for each instruction."""
         return len(self.instructions)
 
 
@@ -337,8 +345,8 @@ def gradient_step_program(
     *,
     printed_sign: bool = False,
 ) -> Program:
-    """Theorem 1: one SGD step on the ridge loss of one example, applied to the query, in 9 layers
-    and 4d + 3 registers.
+    """Return the program of Theorem 1: one SGD step on the ridge loss of one example, applied to
+    the query, in 9 layers and 4d + 3 registers.
 
     The answer is w' · x_2 with w' = w - 2α (x_1 x_1ᵀ w - x_1 y_1 + λ w): α = `step`, λ =
     `regulariser`, w = `start_weights`. `printed_sign` subtracts the λ w in the brackets, as the
@@ -372,10 +380,12 @@ def gradient_step_program(
 def sgd_program(
     dimension: ProgramSize, examples: ProgramSize, step: float, regulariser: float
 ) -> Program:
-    """One pass of SGD from w = 0 over n examples, batches of one, applied to the query: 8n layers,
-    4d + 3 registers. Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step`, λ =
-    `regulariser`. Source: the stack that Akyürek et al. 2023 indicate after Theorem 1; its layers:
-    derived here.
+    """Return the program of one pass of SGD from w = 0 over n examples, one by one, applied to the
+    query, in 8n layers and 4d + 3 registers.
+
+    Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step` and λ = `regulariser`.
+    Source: the stack that Akyürek et al. 2023 indicate after Theorem 1; its layers were derived
+    here.
     """
     r = _GradientRegisters(dimension)
     identity = np.eye(dimension)
@@ -401,7 +411,9 @@ def sgd_program(
 
 
 class _GradientRegisters:
-    """Where a gradient step keeps its numbers, and the instructions that all its forms share."""
+    """The registers in which a gradient step keeps its numbers, and the instructions that all its
+    forms share.
+    """
 
     def __init__(self, dimension: int):
         self.dimension = dimension
@@ -422,12 +434,12 @@ class _GradientRegisters:
 
 @guarded(double=False)
 def ridge_update_program(dimension: ProgramSize, regulariser: Regulariser) -> Program:
-    """Theorem 2: ridge regression on one example by one Sherman-Morrison update: 14 layers, 3d² +
-    5d + 3 registers.
+    """Return the program of Theorem 2: ridge regression on one example by one Sherman-Morrison
+    update, in 14 layers and 3d² + 5d + 3 registers.
 
-    The answer is w' · x_2 with w' = (λ I + x_1 x_1ᵀ)⁻¹ x_1 y_1, λ = `regulariser`. Layer 2 computes
-    x_1 y_1, which is never used: it is in the paper's chain.
-    Source: Akyürek et al. 2023, Theorem 2, equations (13) and (14) and Appendix B.
+    The answer is w' · x_2 with w' = (λ I + x_1 x_1ᵀ)⁻¹ x_1 y_1 and λ = `regulariser`. Layer 2
+    computes x_1 y_1, which is never used: it is in the paper's chain. Source: Akyürek et al. 2023,
+    Theorem 2, equations (13) and (14) and Appendix B.
     """
     d = dimension
     square = dimension**2
@@ -458,10 +470,12 @@ def ridge_update_program(dimension: ProgramSize, regulariser: Regulariser) -> Pr
 def recursive_ridge_program(
     dimension: ProgramSize, examples: ProgramSize, regulariser: Regulariser
 ) -> Program:
-    """Ridge regression on n examples, one Sherman-Morrison update each: 11n + 3 layers, 3d² + 5d +
-    3 registers. The answer is x · (XᵀX + λ I)⁻¹ XᵀY at the query x, λ = `regulariser`. Source:
-    Akyürek et al. 2023 state one update (Theorem 2); the recursion, which must carry A⁻¹ and Σ x y
-    on: derived here.
+    """Return the program of ridge regression on n examples, with one Sherman-Morrison update for
+    each, in 11n + 3 layers and 3d² + 5d + 3 registers.
+
+    The answer is x · (XᵀX + λ I)⁻¹ XᵀY at the query x, with λ = `regulariser`. Source: Akyürek et
+    al. 2023 state one update (Theorem 2); the recursion, which must carry on A⁻¹ and Σ x y, was
+    derived here.
     """
     d = dimension
     square = dimension**2
@@ -498,7 +512,7 @@ def _constant(rows: Rows, values: Float[np.ndarray, " rows"]) -> Instruction:
 
 
 def _consecutive(*sizes: int) -> list[Rows]:
-    """Ranges of rows of these sizes, one after the other."""
+    """Return ranges of rows of these sizes, one after the other."""
     ends = [0, *np.cumsum(sizes).tolist()]
     return list(itertools.pairwise(ends))
 

@@ -15,7 +15,8 @@ from theory_on_trial.contract import guarded, require_room
 
 
 class Prompts(NamedTuple):
-    """Examples x_i and labels y_i = wᵀx_i + ε_i of one problem, or of several along leading axes.
+    """The examples x_i and labels y_i = wᵀx_i + ε_i of one problem, or of several along leading
+    axes.
 
     After k examples, k = 0, ..., n - 1, a learner is asked for the label of the next one. It may
     see `inputs[:k]`, `labels[:k]` and the query `inputs[k]`.
@@ -63,7 +64,9 @@ class PromptLaw(NamedTuple):
 def draw_prompts(
     key: Key[Array, ""], sizes: tuple[int, int, int], law: PromptLaw, dtype: FloatType
 ) -> Prompts:
-    """What `sample_prompts` draws, for `sizes` count, n and d, without its checks."""
+    """Return prompts as `sample_prompts` does, for the `sizes` count, n and d, but without its
+    checks.
+    """
     count, examples, dimension = sizes
     # One draw compiles in a third of the time of three.
     normals = jax.random.normal(key, (count, (examples + 1) * dimension + examples), dtype)
@@ -97,7 +100,7 @@ def tokens(prompts: Prompts) -> Float[Array, "*batch positions width"]:
 def token_rows(
     inputs: Float[Array, "*batch examples dimension"], labels: Float[Array, "*batch examples"]
 ) -> Float[Array, "*batch positions width"]:
-    """`tokens` of inputs and labels that fit."""
+    """Return what `tokens` returns, for inputs and labels that fit each other."""
     input_tokens = jnp.pad(inputs, [(0, 0)] * (inputs.ndim - 1) + [(1, 0)])
     label_tokens = jnp.pad(labels[..., None], [(0, 0)] * labels.ndim + [(0, inputs.shape[-1])])
     pairs = jnp.stack([input_tokens, label_tokens], axis=-2)

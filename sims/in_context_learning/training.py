@@ -44,8 +44,9 @@ _OF_LAW = ("noise_std", "weight_std", "weight_mean")
 
 
 class Layer(eqx.Module):
-    """One decoder layer, h ← h + Attention(LN(h)), h ← h + MLP(LN(h)), with an MLP of width 4H and
-    GeLU (erf).
+    """A decoder layer, with an MLP of width 4H and GeLU (erf).
+
+    It does h ← h + Attention(LN(h)) and then h ← h + MLP(LN(h)).
     """
 
     attention_norm: eqx.nn.LayerNorm
@@ -86,8 +87,8 @@ class Layer(eqx.Module):
 
 
 class Transformer(eqx.Module):
-    """Linear embedding, learned positions, layers with a layer norm before the attention, and a
-    linear read-out.
+    """A transformer with a linear embedding, learned positions, layers with a layer norm before the
+    attention, and a linear read-out.
     """
 
     embedding: eqx.nn.Linear
@@ -151,8 +152,8 @@ class Transformer(eqx.Module):
 
 
 def _linear_maps(key, sizes, dtype) -> Iterator[eqx.nn.Linear]:
-    """Maps from so many numbers to so many, from one draw for all: Equinox's draw for each takes
-    long to compile.
+    """Yield linear maps of the given sizes from one draw for all, because a draw of Equinox for
+    each takes long to compile.
     """
     numbers = jax.random.uniform(
         key, (sum((inputs + 1) * outputs for inputs, outputs in sizes),), dtype, -1, 1
@@ -221,7 +222,7 @@ class TrainingSettings:
 
     @guarded(double=False)
     def prompts(self, key: Key[Array, ""], count: Size) -> Prompts:
-        """Fresh prompts of the kind that the transformer is trained on, in JAX's precision."""
+        """Return new prompts of the kind that the transformer is trained on, in JAX's precision."""
         law = {name: getattr(self, name) for name in _OF_LAW}
         return sample_prompts(key, count, self.examples, self.dimension, **law)
 
@@ -234,9 +235,10 @@ class TrainedLearner(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Squared numbers, prompt by prompt and prefix by prefix: a learner's `errors`, their `excess`
-    over the rules' errors, and its `differences` from the rules' predictions, whose mean is the
-    SPD.
+    """Squared errors and differences of a learner, for each prompt and each prefix.
+
+    They are the squared `errors` of the learner, their `excess` over those of the rules, and the
+    squared `differences` from the predictions of the rules, whose mean is the SPD.
     """
 
     errors: Float[Array, "count prefixes"]

@@ -30,8 +30,9 @@ def draw_network(
     outputs: Some = 1,
     activation: Activation = "tanh",
 ) -> Network:
-    """Draw networks of n units in every hidden layer: W^l = n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)),
-    with the learning rate η n^(-c).
+    """Draw networks of n units in every hidden layer, with the learning rate η n^(-c).
+
+    Layer l multiplies by W^l = n^(-a_l) w^l with w^l ~ N(0, n^(-2 b_l)).
 
     Raises ValueError for fewer than two layers, for unequally many a and b, and for more weights
     than memory holds.
@@ -74,8 +75,8 @@ def shallow_network(
 def reduced_nodes(
     width: Wide, s: Exponent, rate: Rate
 ) -> tuple[Network, Float[np.ndarray, " nodes"]]:
-    """Networks of two units, and the chance of each: the means of their outputs are those of
-    `shallow_network`.
+    """Return networks of two units and the probability of each, with which the means of their
+    outputs are those of `shallow_network`.
 
     A linear network of one input and one output depends on its 2 n weights only through their
     products. Bartlett's triangle of two χ numbers and one normal number has the same products.
@@ -90,8 +91,8 @@ def reduced_nodes(
 def deep_nodes(
     width: Wide, a: Exponents, b: Exponents, c: Exponent
 ) -> tuple[Network, Float[np.ndarray, " nodes"]]:
-    """Linear networks of two units in each of two hidden layers, and the chance of each, for the
-    input 1.
+    """Return linear networks of two units in each of two hidden layers, and the probability of
+    each, for the input 1.
 
     In one step of descent their last hidden activations change: the squared change, summed over
     units, has the same mean as for n units. This is exact, because the square is of degree two in
@@ -124,13 +125,15 @@ def _triangle(
 
 
 def _product(*rules: Rule) -> tuple[list[Vector], Vector]:
-    """The nodes of a product of rules, a list for each rule, and their chances."""
+    """Return the nodes of a product of rules, a list for each rule, and their probabilities."""
     nodes, chances = (np.meshgrid(*[rule[k] for rule in rules], indexing="ij") for k in (0, 1))
     return [axis.ravel() for axis in nodes], reduce(np.multiply, chances).ravel()
 
 
 def _chi(freedom: int, count: int) -> Rule:
-    """Gauss's nodes for χ^2 of so many degrees of freedom, as their roots."""
+    """Return the roots of Gauss's nodes for χ^2 of so many degrees of freedom, and their
+    probabilities.
+    """
     order = freedom / 2
     k = np.arange(1, count)
     nodes, chances = _gauss(order + 2 * np.arange(count), np.sqrt(k * (k + order - 1)))
@@ -142,6 +145,8 @@ def _normal(count: int) -> Rule:
 
 
 def _gauss(diagonal: Vector, beside: Vector) -> Rule:
-    """Nodes and chances from the recurrence of the orthogonal polynomials (Golub & Welsch)."""
+    """Return the nodes and probabilities that the recurrence of the orthogonal polynomials gives
+    (Golub & Welsch).
+    """
     nodes, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
     return nodes, vectors[0] ** 2

@@ -14,11 +14,11 @@ Layers = list[Float[np.ndarray, "nets batch _"]]
 
 
 class Network(NamedTuple):
-    """Networks of one shape. `weights` holds one array (nets, units out, units in) for each layer,
-    from the inputs to the readout.
+    """Several networks of one shape.
 
-    `multipliers` multiply the weights of each layer, `rate` is that of gradient descent on the
-    weights, and `activation` is that of every layer but the readout.
+    `weights` holds one array (nets, units out, units in) for each layer, from the inputs to the
+    readout. `multipliers` multiply the weights of each layer, `rate` is that of gradient descent on
+    the weights, and `activation` is that of every layer but the readout.
     """
 
     weights: tuple[Float[np.ndarray, "nets out in"], ...]
@@ -29,20 +29,20 @@ class Network(NamedTuple):
 
 @guarded(double=False)
 def outputs(network: Network, x: Samples) -> Float[np.ndarray, "nets batch outputs"]:
-    """f(x) of every network for a batch of inputs."""
+    """Return the outputs f(x) of every network for a batch of inputs."""
     return _forward(network, x)[-1]
 
 
 @guarded(double=False)
 def features(network: Network, x: Samples) -> Float[np.ndarray, "nets batch units"]:
-    """The activations of the last hidden layer."""
+    """Return the activations of the last hidden layer."""
     return _forward(network, x)[-2]
 
 
 @guarded(double=False)
 def sgd_step(network: Network, x: Samples, errors: Errors) -> Network:
-    """The networks after one step of descent on the mean over the batch of (f - y)^2 / 2, where
-    `errors` are f - y.
+    """Return the networks after one step of descent on the mean over the batch of (f - y)^2 / 2,
+    where `errors` are f - y.
     """
     layers = _forward(network, x)
     steps = _gradients(
@@ -57,8 +57,8 @@ def sgd_step(network: Network, x: Samples, errors: Errors) -> Network:
 def train(
     network: Network, x: Batches, y: Targets
 ) -> tuple[Network, Float[np.ndarray, "steps nets batch outputs"]]:
-    """Take one step on each batch in turn. Returns the trained networks, and the outputs on each
-    batch before its step.
+    """Return the networks after one step on each batch in turn, and their outputs on each batch
+    before its step.
     """
     history = []
     for batch, target in zip(x, y, strict=True):
@@ -69,8 +69,9 @@ def train(
 
 @guarded(double=False)
 def kernel_descent(network: Network, x: Batches, y: Targets) -> Float[np.ndarray, "steps nets"]:
-    """The outputs that `train` would give if the networks were linear in their weights around the
-    start. Raises ValueError unless batches are single samples and networks have one output.
+    """Return the outputs that `train` would give if the networks were linear in their weights
+    around the start. Raises ValueError unless batches are single samples and networks have one
+    output.
     """
     require(
         x.shape[1] == 1 and y.shape[1:] == (1, 1),
