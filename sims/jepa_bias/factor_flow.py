@@ -29,9 +29,7 @@ from theory_on_trial.contract import POSITIVE, guarded, is_traced, require
 
 
 class Factors(NamedTuple):
-    """w, the value of every encoder layer, and v, the value of the predictor, at the recorded
-    times.
-    """
+    """The value w of every encoder layer and the value v of the predictor at the recorded times."""
 
     layer: Float[Array, "times"]
     predictor: Float[Array, "times"]
@@ -48,7 +46,7 @@ def simulate_factors(
     *,
     target_variance: Annotated[Number, POSITIVE] | None = None,
 ) -> Factors:
-    """JEPA's gradient flow of one feature, with L equal encoder factors w and a predictor v.
+    """Return JEPA's gradient flow of one feature, with L equal encoder factors w and a predictor v.
 
     With σ² = λ / ρ it is dw/dt = -w^(2L-1) v (v σ² - λ), dv/dt = -w^(2L) (v σ² - λ). If
     `target_variance` = σ_y² is given, the target is differentiated too (no stop-gradient), and the

@@ -67,9 +67,10 @@ class Run(NamedTuple):
 
 
 class Crossings(NamedTuple):
-    """Up-crossings of every feature: the first and the last time (infinite if there is none), and
-    the end state. `ends_above` tells whether the last record is at or above the level: only then is
-    the last crossing for good.
+    """The times at which every feature first and last crosses a level upwards, and the end state.
+
+    A time is infinite if there is no crossing. `ends_above` tells whether the last record is at or
+    above the level; only then is the last crossing final.
     """
 
     first: Float[Array, "features"]

@@ -61,7 +61,7 @@ Network = Annotated[Parameters, Is("hold a tuple of layers and a predictor that 
 @guarded(double=False)
 @jax.jit
 def encoder(parameters: Network) -> Float[Array, "latents dim"]:
-    """W̄ = W_L ... W_1."""
+    """Return the product W̄ = W_L ... W_1 of the layers of the encoder."""
     product = jnp.asarray(parameters.layers[0])
     for layer in parameters.layers[1:]:
         product = jnp.asarray(layer) @ product
@@ -70,8 +70,8 @@ def encoder(parameters: Network) -> Float[Array, "latents dim"]:
 
 @guarded(double=False)
 def balance(parameters: Network) -> list[Float[Array, "_ _"]]:
-    """W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1, then VᵀV - W_L W_Lᵀ. Gradient flow conserves these
-    matrices.
+    """Return the matrices that gradient flow conserves: W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1,
+    then VᵀV - W_L W_Lᵀ.
     """
     factors = [*parameters.layers, parameters.predictor]
     return [jnp.asarray(after.T @ after - before @ before.T) for before, after in pairwise(factors)]
@@ -85,7 +85,8 @@ def loss(
     Sigma_yx: CrossMoment,
     Sigma_yy: SecondMoment,
 ) -> Float[Array, ""]:
-    """½ E|V W̄ x - T y|², where T = `target` is the encoder for JEPA and the identity for MAE.
+    """Return the loss ½ E|V W̄ x - T y|², where T = `target` is the encoder for JEPA and the
+    identity for MAE.
 
     Raises ValueError for matrices that do not fit the network. Source: Littwin et al. 2024.
     """

@@ -91,7 +91,7 @@ def _encode(weights, inputs):
 
 
 def _read(latents, features):
-    """R^2 of a least-squares fit with an intercept; latents that are all but 0 hold nothing."""
+    """Return R^2 of a least-squares fit with an intercept, to which latents near 0 add nothing."""
     design = jnp.column_stack([latents, jnp.ones(len(latents))])
     fitted = design @ jnp.linalg.lstsq(design, features, rcond=1e-6)[0]
     return 1 - jnp.sum((features - fitted) ** 2, axis=0) / jnp.sum(features**2, axis=0)

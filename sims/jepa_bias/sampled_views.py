@@ -31,7 +31,7 @@ class Views(NamedTuple):
 
 
 class Covariances(NamedTuple):
-    """E[x xᵀ], E[y xᵀ] and E[y yᵀ], or their averages over samples."""
+    """The second moments E[x xᵀ], E[y xᵀ] and E[y yᵀ], or their averages over samples."""
 
     Sigma_xx: Float[Array, "dim dim"]
     Sigma_yx: Float[Array, "dim dim"]
@@ -65,11 +65,11 @@ def gaussian_views(
     Sigma_yx: CrossMoment,
     Sigma_yy: SecondMoment,
 ) -> Views:
-    """Jointly Gaussian pairs: x ~ N(0, Σ_xx), and y is Σ_yx Σ_xx⁻¹ x plus an independent Gaussian
-    residual.
+    """Return jointly Gaussian pairs.
 
-    Raises ValueError for a Σ_yy below Σ_yx Σ_xx⁻¹ Σ_yxᵀ, which no pair of views has. Traced
-    covariances are not checked.
+    x has the law N(0, Σ_xx), and y is Σ_yx Σ_xx⁻¹ x plus an independent Gaussian residual. Raises
+    ValueError for a Σ_yy below Σ_yx Σ_xx⁻¹ Σ_yxᵀ, which no pair of views has. Traced covariances
+    are not checked.
     """
     require_room("n_samples", 2 * n_samples * Sigma_xx.shape[0])
     dimension = Sigma_xx.shape[0]
@@ -94,7 +94,7 @@ def gaussian_views(
 def rotated_covariance(
     key: RandomKey, Sigma_yx: CrossMoment, delta: Number
 ) -> Float[Array, "dim dim"]:
-    """R Σ_yx Rᵀ with the random `small_rotation` R by δ. The result no longer commutes with Σ_xx,
+    """Return R Σ_yx Rᵀ with the random `small_rotation` R by δ, which no longer commutes with Σ_xx,
     as in finite samples.
     """
     rotation = small_rotation(key, Sigma_yx.shape[0], delta)

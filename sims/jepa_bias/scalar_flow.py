@@ -78,11 +78,12 @@ def simulate_flow(
     *,
     objective: Objective,
 ) -> Float[Array, "times"]:
-    """w̄ at the given times, by Kvaerno's implicit method of order 5 in ln w̄, from `init` below or
-    above the asymptote.
+    """Return w̄ at the given times, by Kvaerno's implicit method of order 5 in ln w̄, from `init`
+    below or above the asymptote.
 
-    NaN where the solver did not finish; close to times 2^52 times as long as the rise its steps are
-    below the rounding of the time: use `trajectory_by_quadrature` there. TypeError without float64.
+    It is NaN where the solver did not finish. At times near 2^52 times the length of the rise its
+    steps are below the rounding of the time, so use `trajectory_by_quadrature` there. Raises
+    TypeError without float64.
     Source: Littwin et al. 2024, equations (7) and (8) as quoted by a public formalisation.
 
     >>> times = [100.0, 1000.0]
@@ -138,8 +139,8 @@ TINY = 1e-9  # keeps expm1(x) / x defined where a pace is constant
 
 
 class Curve(NamedTuple):
-    """One problem's constants: a, the speed, b = 2 - a, the log of the asymptote, and z at the
-    start.
+    """The constants of one problem: a, the speed, b = 2 - a, the logarithm of the asymptote, and z
+    at the start.
     """
 
     exponent: Float[Array, ""]
@@ -159,7 +160,8 @@ def trajectory_by_quadrature(
     *,
     objective: Objective,
 ) -> Float[Array, "times"]:
-    """w̄ at the given times, as `simulate_flow` (same arguments), for a start below the asymptote.
+    """Return w̄ at the given times as `simulate_flow`, with the same arguments, for a start below
+    the asymptote.
 
     Gauss-Legendre quadrature gives the time at the ends of 232 panels, and Newton's method the
     strength inside a panel. The relative error is below 1e-11 for L <= 8, plus the effect of some
@@ -219,8 +221,9 @@ def _log_strength(curve, z):
 
 
 def _pace(curve, z):
-    """dt/dz = (ds/dz) / (ds/dt) with ds/dz = (1 - u) / b and ds/dt = speed exp(a s) (1 - u): 1 - u
-    drops out.
+    """Return the pace dt/dz = (ds/dz) / (ds/dt).
+
+    1 - u drops out of ds/dz = (1 - u) / b and ds/dt = speed exp(a s) (1 - u).
     """
     return jnp.exp(-curve.exponent * _log_strength(curve, z)) / (curve.closing * curve.speed)
 
@@ -234,8 +237,8 @@ def _duration(curve, start, end, points):
 
 
 def _panel_ends(curve, last):
-    """Panels of equal width in ln w̄, where the pace falls exponentially, until it nearly stops
-    falling; then in z.
+    """Return the ends of the panels, which have equal width in ln w̄ while the pace falls
+    exponentially, and equal width in z after it has nearly stopped falling.
     """
     settled = jnp.log1p(curve.exponent / curve.closing)
     split = jnp.clip(settled, curve.start, last)

@@ -53,8 +53,8 @@ def lift(points: Real[AnyArray, "points dim"]) -> Float[Array, "points dim+1"]:
 def half_of_cells(
     lifted: Float[Array, "points dims"],
 ) -> tuple[Bool[Array, "cells points"], Int[Array, ""]]:
-    """All cells of one half, those with b_1 = 1, and the rank of the first cell with a sign that
-    rounding leaves in doubt, as `fold_cells` returns it.
+    """Return all cells of one half, those with b_1 = 1, and the rank of the first cell with a sign
+    that rounding leaves in doubt, as `fold_cells` returns it.
     """
     n_points, dim = lifted.shape
     ranks = jnp.arange(_half_size(n_points, dim))
@@ -182,7 +182,7 @@ def _subsets(ranks, n_points, dim):
 
 
 def _flags(lifted):
-    """f_0 = a_1, then generic directions."""
+    """Return the flags: f_0 = a_1, then generic directions."""
     dim = lifted.shape[1]
     return jnp.concatenate([lifted[:1], np.random.default_rng(0).standard_normal((dim - 1, dim))])
 

@@ -87,7 +87,7 @@ class AllBelow(Best):
 
 
 class _Ended(Exception):
-    """Why a search stops before its proof is complete."""
+    """The exception that ends a search before its proof is complete, with the reason."""
 
 
 class BranchAndCut:
@@ -231,8 +231,8 @@ class BranchAndCut:
         return int(fractional[scores.argmax()])
 
     def _circuits(self, b: Float[np.ndarray, "rows"], found: Best) -> list[Cut]:
-        """Circuits violated by a b that satisfies all parallelograms; a linear dichotomy is kept
-        instead.
+        """Return circuits that a b violates which satisfies all parallelograms; if b is a linear
+        dichotomy, keep it in `found` instead.
         """
         dichotomy = np.round(b).astype(int)
         if np.abs(b - dichotomy).max() > _WHOLE:

@@ -34,8 +34,9 @@ def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.n
 def many_exact_signs(
     table: Table, weights: Float[np.ndarray, "classifiers dims"]
 ) -> Int[np.ndarray, "classifiers rows"]:
-    """`exact_signs` of many classifiers. It uses floating point where its error cannot change a
-    sign, and integers elsewhere.
+    """Return the exact signs of many classifiers, as `exact_signs` does of one.
+
+    Floating point serves where its error cannot change a sign, and integers elsewhere.
     """
     n_dims = weights.shape[1]
     scores = weights[:, :1] + weights[:, 1:] @ table.rows.T
@@ -151,8 +152,8 @@ class GordanProgram:
         return bool(all(integers) and not (integers @ exact).any()) or _has_positive_relation(exact)
 
     def refuting(self, dichotomy: Int[np.ndarray, "rows"], draws: int, seed: int) -> list[Cut]:
-        """Circuits that show that a dichotomy is not linear, found with random costs; none if it is
-        linear.
+        """Return circuits that show that a dichotomy is not linear, found with random costs; none
+        if it is linear.
         """
         costs = np.random.default_rng(seed).random((draws, 2 * self._n_rows))
         return self.circuits(costs, np.concatenate([dichotomy == 1, dichotomy == 0]).astype(float))

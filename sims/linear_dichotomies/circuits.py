@@ -34,8 +34,9 @@ class Cut(NamedTuple):
 
     @guarded(double=False)
     def violation(self, b: Relaxed) -> float:
-        """By how much b violates the row; negative where b satisfies it with room. Raises
-        ValueError where b is too short.
+        """Return by how much b violates the row, which is negative if b satisfies it with room.
+
+        Raises ValueError if b is too short.
         """
         last = max(self.members, default=-1)
         require(len(b) > last, f"b must have an entry for row {last}, got {len(b)} entries")
@@ -60,7 +61,7 @@ def no_good_cut(dichotomy: Int[np.ndarray, "rows"]) -> Cut:
 def as_rows(
     cuts: list[Cut], n_columns: int
 ) -> tuple[Any, Float[np.ndarray, "cuts"], Float[np.ndarray, "cuts"]]:
-    """Cuts as a sparse matrix with `n_columns` columns, and their lower and upper bounds."""
+    """Return cuts as a sparse matrix with `n_columns` columns, and their lower and upper bounds."""
     from scipy.sparse import csr_array
 
     members = np.array([member for cut in cuts for member in cut.members], np.int32)

@@ -10,9 +10,9 @@ class Deadline:
         self._end = None if seconds is None else time.perf_counter() + seconds
 
     def left(self) -> float | None:
-        """Seconds left, at least 0; None without a limit."""
+        """Return the seconds left, at least 0; None without a limit."""
         return None if self._end is None else max(self._end - time.perf_counter(), 0.0)
 
     def passed(self) -> bool:
-        """Whether no time is left."""
+        """Tell whether no time is left."""
         return self.left() == 0.0

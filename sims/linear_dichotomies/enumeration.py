@@ -113,8 +113,8 @@ def enumerate_paths(
 
 @guarded(double=False)
 def dichotomies(points: Points) -> Int[np.ndarray, "cells rows"]:
-    """Every linear dichotomy of the points once, [cells, rows]: b_u = 1 where w_0 + w·x_u > 0, else
-    0.
+    """Return every linear dichotomy of the points once, [cells, rows], with b_u = 1 where
+    w_0 + w·x_u > 0 and b_u = 0 elsewhere.
 
     The dichotomies of one half come first, then their negatives. `enumerate_paths`, which needs no
     such list, states the conditions, the errors and the source.
@@ -146,9 +146,9 @@ def _fewest_errors(lifted, gains):
 
 @partial(jax.jit, static_argnames="total")
 def _tally(lifted, gains, moves, offsets, baseline, total):
-    """Over one half: cells, most and fewest differences per error count; fewest errors where a row
-    differs, most else. Errors are offsets[0] + b·gains, differences from the baseline offsets[1] +
-    b·moves.
+    """Return over one half: cells, most and fewest differences per error count; fewest errors where
+    a row differs, most else. Errors are offsets[0] + b·gains, differences from the baseline
+    offsets[1] + b·moves.
     """
 
     def step(state, found, is_new):

@@ -23,8 +23,10 @@ class GaveUp(RuntimeError):
 
 
 class Program(NamedTuple):
-    """Minimise `cost @ x` subject to `lower <= x <= upper` and `row_lower <= rows @ x <=
-    row_upper`; `rows` is a SciPy matrix in CSR format.
+    """A linear program: minimise `cost @ x` subject to `lower <= x <= upper` and
+    `row_lower <= rows @ x <= row_upper`.
+
+    `rows` is a SciPy matrix in CSR format.
     """
 
     cost: Float[np.ndarray, "variables"]
@@ -82,7 +84,7 @@ class ResidentProgram:
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return self._highs.getNumRow()
 
     def set_costs(self, columns: Int[np.ndarray, "n"], costs: Float[np.ndarray, "n"]) -> None:
@@ -155,7 +157,7 @@ class ResidentProgram:
 
     @property
     def slacks(self) -> Float[np.ndarray, "constraints"]:
-        """How far each row is from its nearer bound at the last solve."""
+        """Return how far each row is from its nearer bound at the last solve."""
         model = self._highs.getLp()
         activity = np.array(self._highs.getSolution().row_value)
         return np.minimum(

@@ -47,11 +47,11 @@ def logistic_fit(
     *,
     steps: int,
 ) -> tuple[Float[np.ndarray, "dims"], Float[np.ndarray, "dims dims"]] | None:
-    """Penalised logistic regression by `steps` of Newton's steps: the weights and the curvature
-    there.
+    """Return the weights of penalised logistic regression after `steps` Newton steps, and the
+    curvature there.
 
-    `positive` is the share of positive labels at each row. Returns None if the weights are not
-    finite or all zero.
+    `positive` is the share of positive labels at each row. The result is None if the weights are
+    not finite or all zero.
     """
     shares = totals / totals.sum()
     weights = np.zeros(design.shape[1])
@@ -217,7 +217,7 @@ class LineSearch:
         self._descend(inner / np.linalg.norm(inner), deadline)
 
     def _logistic(self, penalty: float) -> Float[np.ndarray, "dims"]:
-        """Penalised logistic regression by a few of Newton's steps."""
+        """Return the weights of penalised logistic regression after a few Newton steps."""
         share = self._table.positives / np.maximum(self._totals, np.finfo(float).tiny)
         fit = logistic_fit(self._design, self._totals, share, penalty, steps=12)
         if fit is None:
@@ -228,8 +228,8 @@ class LineSearch:
     def _direction(
         self, weights: Float[np.ndarray, "dims"], cost: Float[np.ndarray, "rows"]
     ) -> Float[np.ndarray, "dims"]:
-        """Downhill for the cost of the rows near the boundary, within a random width, and
-        disturbed; or an axis.
+        """Return a direction in which to search: an axis, or the disturbed direction in which the
+        cost of the rows within a random distance of the boundary falls.
         """
         n_rows, n_dims = self._design.shape
         if self._random.random() < 0.2:

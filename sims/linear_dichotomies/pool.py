@@ -41,7 +41,7 @@ class Pool:
         self.errors: Real[np.ndarray, " classifiers"] = np.zeros(0, table.totals.dtype)
 
     def add(self, found: Sequence[Classifier]) -> None:
-        """Keep the classifiers whose dichotomy is new."""
+        """Add the classifiers whose dichotomy is new."""
         new = {one.dichotomy.astype(np.int8).tobytes(): one for one in found}
         new = {name: one for name, one in new.items() if name not in self._seen}
         if not new:
@@ -56,7 +56,7 @@ class Pool:
         self.errors = np.concatenate([self.errors, errors])
 
     def best(self, task: Task) -> Classifier | None:
-        """The best classifier that a task admits; None if it admits none."""
+        """Return the best classifier that a task admits; None if it admits none."""
         if not len(self.errors):
             return None
         values = task.admitted_value(self.dichotomies, self.errors)

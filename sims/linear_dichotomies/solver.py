@@ -113,7 +113,9 @@ class ExactSolver:
         return GordanProgram(self.table)
 
     def widest(self, dichotomy: Dichotomy) -> Classifier | None:
-        """Weights of the largest margin for a dichotomy; None if there are none above rounding."""
+        """Return the weights of the largest margin for a dichotomy; None if no margin is above
+        rounding.
+        """
         return self._gordan.classifier(dichotomy)
 
     def admit(self, baseline: Baseline) -> Dichotomy:

@@ -43,7 +43,7 @@ class Table:
 
     @property
     def totals(self) -> Real[np.ndarray, "rows"]:
-        """t_u = n⁺_u + n⁻_u."""
+        """The weight t_u = n⁺_u + n⁻_u of each row."""
         return self.positives + self.negatives
 
     @property
@@ -58,7 +58,9 @@ class Table:
 
     @functools.cached_property
     def exact_design(self) -> np.ndarray:
-        """[1, rows] times a power of two, as Python's unbounded integers: no rounding."""
+        """The matrix [1, rows] times a power of two, as Python's unbounded integers, without
+        rounding.
+        """
         ratios = [
             [(1, 1), *(value.as_integer_ratio() for value in row)] for row in self.rows.tolist()
         ]
@@ -70,8 +72,9 @@ class Table:
 
     @property
     def raw_design(self) -> Float[np.ndarray, "rows dims"]:
-        """[1, features] as given. Raises ValueError for features beyond 1e15, larger than the
-        solvers take.
+        """The matrix [1, features] of the features as given.
+
+        Raises ValueError for features beyond 1e15, which are larger than the solvers take.
         """
         largest = np.abs(self.rows).max(initial=0)
         limited = largest <= _LARGEST_FEATURE
@@ -83,20 +86,22 @@ class Table:
 
     @functools.cached_property
     def unit_design(self) -> Float[np.ndarray, "rows dims"]:
-        """[1, features], every feature moved and scaled to span [0, 1]: the same dichotomies."""
+        """The matrix [1, features] with every feature moved and scaled to span [0, 1], which has
+        the same dichotomies.
+        """
         low = self.rows.min(axis=0)
         high = self.rows.max(axis=0)
         return np.column_stack([np.ones(len(self.rows)), (self.rows - low) / (high - low)])
 
     @guarded(double=False)
     def errors(self, dichotomy: Dichotomy) -> int | float:
-        """E(b): the weight of the labels that b in {0, 1}^m gets wrong."""
+        """Return E(b), the weight of the labels that b in {0, 1}^m gets wrong."""
         self._require_length(dichotomy)
         return np.where(dichotomy == 1, self.negatives, self.positives).sum().item()
 
     @guarded(double=False)
     def disagreement(self, dichotomy: Dichotomy, other: Dichotomy) -> int | float:
-        """The weight of the samples on which two dichotomies differ."""
+        """Return the weight of the samples on which two dichotomies differ."""
         self._require_length(dichotomy)
         return self.totals[dichotomy != other].sum().item()
 
@@ -201,7 +206,9 @@ def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]
 def from_unit(
     table: Table, weights: Float[np.ndarray, "*many dims"]
 ) -> Float[np.ndarray, "*many dims"]:
-    """Weights on `Table.unit_design` as weights on the features as given, intercept first."""
+    """Return weights on `Table.unit_design` as weights on the features as given, with the intercept
+    first.
+    """
     low = table.rows.min(axis=0)
     slopes = weights[..., 1:] / (table.rows.max(axis=0) - low)
     intercepts = weights[..., 0] - slopes @ low

@@ -15,8 +15,8 @@ _COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole
 
 
 class Task(NamedTuple):
-    """Minimise cost @ b + constant over linear dichotomies b with b_u = `fixed[u]` and at most
-    `most_errors` errors.
+    """A task: minimise cost @ b + constant over linear dichotomies b with b_u = `fixed[u]` and at
+    most `most_errors` errors.
 
     baseline : h_0 where the disagreement with it is maximised (the objective is its negative), None
     where errors are minimised. integral : whether the objective takes whole values only.
@@ -31,14 +31,14 @@ class Task(NamedTuple):
 
     @property
     def sign(self) -> int:
-        """1 where errors are minimised, -1 where disagreement is maximised: the objective in its
-        own sign is `sign` times what is minimised.
+        """The sign by which the minimised number is multiplied to give the objective: 1 if errors
+        are minimised, -1 if disagreement is maximised.
         """
         return 1 if self.baseline is None else -1
 
     @property
     def box(self) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]:
-        """Bounds of b."""
+        """The lower and the upper bounds of b."""
         lower = np.zeros(len(self.cost))
         upper = np.ones(len(self.cost))
         for row, value in self.fixed.items():
@@ -51,7 +51,7 @@ class Task(NamedTuple):
         return self.value(np.where(self.cost > 0, *self.box)).item()
 
     def value(self, dichotomies: Real[np.ndarray, "*pool rows"]) -> Float[np.ndarray, "*pool"]:
-        """The objective of dichotomies, to be minimised."""
+        """Return the number that is minimised, for each dichotomy."""
         return np.asarray(dichotomies @ self.cost + self.constant)
 
     def admitted_value(
@@ -59,29 +59,29 @@ class Task(NamedTuple):
         dichotomies: Real[np.ndarray, "*pool rows"],
         errors: Real[np.ndarray, "*pool"] | int | float,
     ) -> Float[np.ndarray, "*pool"]:
-        """`value` of each dichotomy, or infinity where the task does not admit it."""
+        """Return the `value` of each dichotomy, or infinity if the task does not admit it."""
         mask = self.admits(errors)
         for row, value in self.fixed.items():
             mask = mask & (dichotomies[..., row] == value)
         return np.where(mask, self.value(dichotomies), np.inf)
 
     def admits(self, errors: Real[np.ndarray, "*pool"] | int | float) -> Any:
-        """Whether the task allows that many errors. Sums of weights are compared to a relative
+        """Tell whether the task allows that many errors. Sums of weights are compared to a relative
         1e-9.
         """
         return errors <= self.most_errors + SUMS * max(1.0, abs(self.most_errors))
 
     def proved(self, bound: float) -> float:
-        """The bound on the objective that follows from a solver's bound: the next whole number for
-        an integral task, else the solver's bound less 1e-6.
+        """Return the bound on the objective that follows from a solver's bound: the next whole
+        number for an integral task, else the solver's bound less 1e-6.
         """
         if self.integral:
             return float(np.ceil(bound - _WHOLE_TOLERANCE - SUMS * abs(bound)))
         return bound - _SOLVER_TOLERANCE * max(1.0, abs(bound))
 
     def closes(self, bound: float, best: float) -> bool:
-        """Whether a solver's bound proves that no dichotomy is better than `best`, to a relative
-        2e-6 if the task is not integral.
+        """Tell whether a solver's bound proves that no dichotomy is better than `best`, to a
+        relative 2e-6 if the task is not integral.
         """
         return self.proved(bound) >= best - (
             0.0 if self.integral else 2 * _SOLVER_TOLERANCE * max(1.0, abs(best))
@@ -89,8 +89,8 @@ class Task(NamedTuple):
 
 
 def least_errors(table: Table, fixed: dict[int, int] | None = None) -> Task:
-    """The task to minimise the errors E(b) with the predictions in `fixed`: none of them for the
-    baseline, one for a flip.
+    """Return the task to minimise the errors E(b) with the predictions in `fixed`: none of them for
+    the baseline, one for a flip.
     """
     cost = (table.negatives - table.positives).astype(float)
     return Task(cost, float(table.positives.sum()), fixed or {}, np.inf, None, table.has_counts)
@@ -102,8 +102,8 @@ def most_disagreement(
     tolerance: int | float,
     weights: Real[np.ndarray, "rows"] | None = None,
 ) -> Task:
-    """The task to maximise the weight of the samples on which b differs from the baseline h_0,
-    subject to E(b) <= E(h_0) + tolerance.
+    """Return the task to maximise the weight of the samples on which b differs from the baseline
+    h_0, subject to E(b) <= E(h_0) + tolerance.
     """
     counts = (table.totals if weights is None else weights).astype(float)
     cost = np.where(baseline == 1, counts, -counts)
@@ -114,16 +114,16 @@ def most_disagreement(
 
 @guarded(double=False)
 def tolerance_of(table: AnyTable, epsilon: Tolerance) -> int | float:
-    """The admitted increase e of the error count at tolerance ε: ε n, or floor(ε n + 1e-9) for
-    counts.
+    """Return the admitted increase e of the error count at tolerance ε, which is ε n, or
+    floor(ε n + 1e-9) for counts.
     """
     errors = float(epsilon) * table.n
     return int(np.floor(errors + _COUNT_TOLERANCE)) if table.has_counts else errors
 
 
 def reach_of(table: Table, baseline: Int[np.ndarray, "rows"], admitted: int | float) -> float:
-    """The most errors that a competitor may have: E(h_0) + admitted, plus the rounding error of
-    sums of weights that are not whole.
+    """Return the most errors that a competitor may have, E(h_0) + admitted plus the rounding error
+    of sums of weights that are not whole.
     """
     slack = 0.0 if table.has_counts else SUMS * table.n
     return float(table.errors(baseline) + admitted + slack)

@@ -60,24 +60,24 @@ class TiltSearch(LineSearch):
                 self._climb(start if np.isfinite(start).all() else self.best, which, deadline)
 
     def chief(self) -> list[Classifier]:
-        """The best classifier, and those of most disagreement."""
+        """Return the best classifier, and those of most disagreement."""
         return self._exact(np.concatenate([self._most_weights, self.best[None]]))
 
     def of_rows(self, rows: Int[np.ndarray, " some"]) -> list[Classifier]:
-        """For each of these rows, the best classifier that puts it on the other side than h_0
-        does.
+        """Return, for each of these rows, the best classifier that predicts it differently from
+        h_0.
         """
         return self._exact(self._others()[rows])
 
     def _others(self) -> Float[np.ndarray, "rows dims"]:
-        """For each row the best known weights that put it on the other side of h_0's; NaN where
-        none are.
+        """Return, for each row, the best known weights that predict it differently from h_0; NaN if
+        there are none.
         """
         return self._where[1 - self._baseline.astype(int), np.arange(len(self._baseline))]
 
     def _apart_fit(self) -> Float[np.ndarray, "dims"]:
-        """A penalised logistic fit of few errors and much disagreement, at a random price, on
-        re-weighted rows.
+        """Return a penalised logistic fit of few errors and much disagreement, at a random price,
+        on re-weighted rows.
         """
         cost = self._gain - self._random.uniform() * self._apart
         weight = np.abs(cost) * self._random.exponential(size=len(cost)) ** self._random.uniform()
