@@ -28,7 +28,9 @@ _CACHED = 4096
 def gauss_hermite(
     dim: Dim, order: Order
 ) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
-    """Nodes and weights for the mean over a standard normal vector, with `order` nodes per axis.
+    """Return nodes and weights for the mean over a standard normal vector, with `order` nodes per
+    axis.
+
     They are exact for polynomials of degree up to 2 order - 1 in each coordinate.
     """
     require_room("dim and order", dim * order**dim)
@@ -42,7 +44,9 @@ def gauss_hermite(
 
 @guarded
 def cubature(dim: Dim) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
-    """The nodes ±√dim e_i, all of weight 1 / (2 dim). Their mean is that over a standard normal
+    """Return the nodes ±√dim e_i, all of weight 1 / (2 dim).
+
+    Their mean is that over a standard normal
     vector for every polynomial of degree up to three.
     """
     nodes = np.sqrt(dim) * np.concatenate([np.eye(dim), -np.eye(dim)])
@@ -61,7 +65,7 @@ def denoising_loss(
     rule: Rule = "soft",
     point_weights: PointWeights | None = None,
 ) -> float:
-    """The mean of |D(s x0 + γ ε) - x0|^2 over clean points x0 and noise ε.
+    """Return the mean of |D(s x0 + γ ε) - x0|^2 over clean points x0 and noise ε.
 
     `nodes` and `node_weights` stand for the law of ε; `point_weights` are those of the points,
     equal by default. The denoiser D weighs the posterior means of the components N(0, U_k U_k') of
@@ -88,8 +92,8 @@ def denoising_loss(
 def posterior_moments(
     x: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, order: Order = 80
 ) -> tuple[Float[np.ndarray, "points n"], Float[np.ndarray, " points"]]:
-    """The posterior mean of x0 given x_t, [points, n], and E[|x0|^2 | x_t] - |E[x0 | x_t]|^2,
-    [points].
+    """Return the posterior mean of x0 given x_t, [points, n], and the posterior variance
+    E[|x0|^2 | x_t] - |E[x0 | x_t]|^2, [points].
 
     They follow by Bayes' rule on Gauss-Hermite nodes of the latents of each subspace. They are
     valid only where the noise is at least as wide as the nodes are apart. Raises ValueError for
@@ -120,8 +124,10 @@ def sampled_losses(
     noise: Level,
     rules: Sequence[Rule] = ("clean", "soft"),
 ) -> Float[np.ndarray, "draws rules"]:
-    """D(x_t) - x0|^2 at random points of a mixture with equal weights, for the denoiser of each
-    rule. All rules see the same draws.
+    """Return the loss |D(x_t) - x0|^2 at random points of a mixture with equal weights, for the
+    denoiser D of each rule.
+
+    All rules see the same draws.
     """
     labels = generator.integers(len(bases), size=draws)
     clean = np.empty((draws, len(bases[0])))
@@ -142,7 +148,7 @@ def sampled_losses(
 
 
 def _lengths(points: Points) -> Float[np.ndarray, " points"]:
-    """Squared, of each; far faster than a sum along a short axis."""
+    """Return the squared length of each point, far faster than a sum along a short axis does."""
     return np.asarray(np.einsum("pn,pn->p", points, points))
 
 
@@ -155,8 +161,8 @@ def _denoised(
     noise: Level,
     rule: Rule,
 ) -> Float[np.ndarray, "points n"]:
-    """Means of the Gaussian components N(0, s^2 P + γ^2 I) that x may come from, weighted as the
-    rule says.
+    """Return the means of the Gaussian components N(0, s^2 P + γ^2 I) from which x may come,
+    weighted as the rule says.
     """
     covariances = [signal**2 * basis @ basis.T + noise**2 * np.eye(len(basis)) for basis in bases]
     precisions = [np.linalg.inv(covariance) for covariance in covariances]

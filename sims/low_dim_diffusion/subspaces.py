@@ -29,8 +29,10 @@ Steps = Annotated[int, Interval(1, 10**4)]
 def completion_errors(
     generator: np.random.Generator, draws: Draws, ambient: Dim, dim: Dim, samples: Natural
 ) -> Float[np.ndarray, " draws"]:
-    """D^2 of subspaces that contain all N noiseless samples and are random in the other d - N
-    directions. Raises ValueError unless N <= d <= n.
+    """Return D^2 of subspaces that contain all N noiseless samples and are random in the other d -
+    N directions.
+
+    D^2 is the squared distance of the projections. Raises ValueError unless N <= d <= n.
     """
     points = _points(generator, draws, ambient, dim, samples)
     complement = generator.standard_normal((draws, ambient, dim - samples))
@@ -46,7 +48,8 @@ def trained_errors(
     samples: Natural,
     steps: Steps = 15,
 ) -> Float[np.ndarray, " draws"]:
-    """D^2 of subspaces trained on N noiseless samples X by large gradient steps on |V'X|_F^2.
+    """Return D^2 of subspaces trained on N noiseless samples X by large gradient steps on
+    |V'X|_F^2.
 
     Each step is followed by a QR decomposition, and the start is random. Raises ValueError unless N
     <= d <= n.
@@ -69,7 +72,7 @@ def noisy_errors(
     samples: Dim,
     noise: NonNegative,
 ) -> Float[np.ndarray, " draws"]:
-    """D^2 of principal component analysis, without centring, on N noisy samples.
+    """Return D^2 of principal component analysis, without centring, on N noisy samples.
 
     The latents have the variances `spectrum`, one per dimension of the subspace. The noise has the
     standard deviation `noise` in each of the n coordinates. The components are the eigenvectors of
@@ -87,7 +90,8 @@ def steadied_errors(
     samples: Dim,
     noise: NonNegative,
 ) -> Float[np.ndarray, " draws"]:
-    """`noisy_errors` with control variates: the mean is the same, and the variance is smaller.
+    """Return draws as `noisy_errors` does, with the same mean and, by control variates, a smaller
+    variance.
 
     The control variates are numbers whose mean is known to be zero: the squared lengths and the log
     determinant of the latents A, each less its mean, and the squared noise outside the true
@@ -110,7 +114,7 @@ def _noisy(
     samples: int,
     noise: float,
 ) -> tuple[Float[np.ndarray, " draws"], Float[np.ndarray, "draws known"]]:
-    """The errors, and numbers of mean zero that go with them."""
+    """Return the errors, and numbers of mean zero that are correlated with them."""
     from scipy.special import digamma
 
     dim = len(spectrum)
@@ -152,8 +156,8 @@ def clustered_errors(
     subspaces: Annotated[int, Interval(1, 64)],
     noise: NonNegative,
 ) -> Float[np.ndarray, "draws subspaces"]:
-    """D^2 of each of K subspaces that are learned together from N noisy samples each, without
-    labels.
+    """Return D^2 of each of K subspaces that are learned together from N noisy samples each,
+    without labels.
 
     The descent on the K-subspaces loss starts some 17 degrees from the truth. It takes twelve
     rounds: each sample goes to the subspace that contains most of it, and each subspace becomes
@@ -183,8 +187,8 @@ def trace_tail(
     samples: Dim,
     threshold: Annotated[float, Interval(1e-9, 1e15)],
 ) -> float:
-    """P(tr (AA')^-1 > t) for a d x N matrix A of independent standard normal entries, d = 1 or 2,
-    by quadrature.
+    """Return P(tr (AA')^-1 > t) by quadrature, for a d x N matrix A of independent standard normal
+    entries and d = 1 or 2.
 
     With two rows A = L Q with L = (a, 0; b, c), and the trace exceeds t where c^2 (t a^2 - 1) < a^2
     + b^2. Here c^2 is chi-square with N - 1 degrees of freedom, a^2 + b^2 = r^2, a = r sin(φ), and
@@ -209,8 +213,9 @@ def trace_tail(
 def inverse_traces(
     generator: np.random.Generator, draws: Draws, dim: Dim, samples: Dim
 ) -> Float[np.ndarray, " draws"]:
-    """Draws of tr (AA')^-1 for d x N matrices A of independent standard normal entries. Raises
-    ValueError unless d <= N.
+    """Return draws of tr (AA')^-1 for d x N matrices A of independent standard normal entries.
+
+    Raises ValueError unless d <= N.
     """
     require(dim <= samples, f"dim must be at most samples, got {dim} and {samples}")
     require_room("draws, dim and samples", draws * dim * samples)

@@ -62,8 +62,9 @@ Digit = Annotated[int, Interval(0, 9)]
 
 @guarded(double=False)
 def angle_deficit(w: Vectors, b: Vectors) -> Float[Array, "..."]:
-    """1 - cos(w, b), in [0, 2], accurate even where it is tiny. Leading axes broadcast. NaN for a
-    vector that holds NaN.
+    """Return 1 - cos(w, b), from 0 to 2, accurate even where it is tiny.
+
+    Leading axes broadcast. The result is NaN for a vector that holds NaN.
     """
     return _deficit(w, b)
 
@@ -142,8 +143,8 @@ def angle_curve(
     learner: Learner,
     labels: LabelLaw = "balanced",
 ) -> Float[Array, "cells"]:
-    """1 - cos between `target` and the weights that `learner` finds on one `pair_sample`, for each
-    cell.
+    """Return 1 - cos of the angle between `target` and the weights that `learner` finds on one
+    `pair_sample`, for each cell.
 
     A cell is a key and a κ, with Σ = F Fᵀ and F = `factor`. `target` is one vector, or one per
     cell. n, learner and labels are static, so that a curve over n takes one call and one program
@@ -180,8 +181,8 @@ class Digits(NamedTuple):
 
 
 class Accuracies(NamedTuple):
-    """Fractions of held-out points classified correctly, NaN where the fit did not converge; one
-    per key.
+    """The shares of held-out points that are classified correctly, one for each key; NaN where the
+    fit did not converge.
     """
 
     erm: Float[Array, "keys"]

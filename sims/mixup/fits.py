@@ -202,8 +202,10 @@ def warn_of_one_class(labels: Labels) -> None:
 
 @guarded(double=False)
 def signed_points(features: Points, labels: Labels) -> Float[AnyArray, "n dim"]:
-    """S_i = (2 y_i - 1) x_i, the only part of a sample that enters empirical risk minimisation. For
-    two classes S_i are independent draws of N(μ, Σ/κ).
+    """Return the signed points S_i = (2 y_i - 1) x_i, the only part of a sample that enters
+    empirical risk minimisation.
+
+    For two classes S_i are independent draws of N(μ, Σ/κ).
     """
     return (2 * labels[:, None] - 1) * features
 
@@ -290,13 +292,13 @@ def fit_masks(
     *,
     ridge: Ridge = 0.0,
 ) -> Fit:
-    """Minimise the expected empirical mask loss: z = w·(M x_i + (1-M) x_j), ỹ = λ_M y_i + (1-λ_M)
-    y_j.
+    """Minimise the expected empirical mask loss.
 
-    Masks M have `probabilities` and label weights λ_M = `mask_labels` (usually the mean of M). The
-    loss is (1/n²) Σ_ij Σ_M p_M [log(1 + e^z) - ỹ z] + ½ ridge |w|²; the fit and what it says is
-    that of `fit_mixup`. Source: the masking variants that Oh & Yun 2023 (arXiv 2306.00267) treat;
-    its factorised derivatives: derived here.
+    The score is z = w·(M x_i + (1-M) x_j), and the label is ỹ = λ_M y_i + (1-λ_M) y_j. Masks M have
+    `probabilities` and label weights λ_M = `mask_labels` (usually the mean of M). The loss is
+    (1/n²) Σ_ij Σ_M p_M [log(1 + e^z) - ỹ z] + ½ ridge |w|²; the fit and what it says is that of
+    `fit_mixup`. Source: the masking variants that Oh & Yun 2023 (arXiv 2306.00267) treat; its
+    factorised derivatives: derived here.
     """
     _require_fit(labels)
     return _fit_operators(features, labels, (masks, 1 - masks), probabilities, mask_labels, ridge)
@@ -331,8 +333,9 @@ class MixedRows(NamedTuple):
 def mixed_rows(
     features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights
 ) -> MixedRows:
-    """g_k x_i + (1-g_k) x_j with their labels and weights p_k / n². Warns where all labels are
-    equal.
+    """Return all mixtures g_k x_i + (1-g_k) x_j with their labels and weights p_k / n².
+
+    Warns if all labels are equal.
     """
     warn_of_one_class(labels)
     points = np.asarray(features)

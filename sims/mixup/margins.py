@@ -136,8 +136,8 @@ def fit_erm(signed_points: Points) -> ErmFit:
 
 
 class _Corral(NamedTuple):
-    """Affinely independent points, and a convex combination of them: the hull's least-norm point in
-    the end.
+    """Affinely independent points, and a convex combination of them, which is the least-norm point
+    of the hull in the end.
     """
 
     members: Float[Array, "slots dim"]
@@ -312,8 +312,8 @@ def ball_direction(
     separability: Separability,
     n_kept: Kept,
 ) -> TailDirection:
-    """`tail_direction`, with its certificate and errors, for noise z that is uniform in the unit
-    ball.
+    """Return what `tail_direction` does, with its certificate and errors, for noise z that is
+    uniform in the unit ball.
 
     In the plane a certificate needs about n^(1/3) outermost points. Source: derived here.
     """
@@ -390,8 +390,8 @@ def _directions(keys, log_n, mean, factor, separability, n_kept):
 
 
 def _chi_square_quantile(log_probability, d):
-    """r² with P(χ²_d <= r²) = e^log_probability, by Newton on the logarithm of the tail, which is
-    all but straight.
+    """Return the r² with P(χ²_d <= r²) = e^log_probability, by Newton's method on the logarithm of
+    the tail, which is nearly a straight line.
     """
     log_tail = jnp.log(-jnp.expm1(log_probability))
     if d == 2:
@@ -409,8 +409,8 @@ def _chi_square_quantile(log_probability, d):
 
 
 def _tail_and_density(half, d):
-    """P(χ²_d / 2 > x) and its density at x: Q(s + 1) = Q(s) + x^s e^-x / Γ(s + 1) from s = 1/2 or
-    1.
+    """Return P(χ²_d / 2 > x) and the density at x, by Q(s + 1) = Q(s) + x^s e^-x / Γ(s + 1) from
+    s = 1/2 or 1 on.
     """
     term = jnp.exp(-half)
     tail, shape = (erfc(jnp.sqrt(half)), 0.5) if d % 2 else (term, 1.0)

@@ -20,7 +20,7 @@ Bins = Annotated[Int[np.ndarray, " levels"], Interval(0, 2**20)]
 def gain(
     probabilities: Probabilities, predictions: Values, means: Values, h: Function, step: Step
 ) -> float:
-    """How much a step lowers the squared error: E[(f - y)^2 - (f + step h - y)^2].
+    """Return how much a step lowers the squared error, E[(f - y)^2 - (f + step h - y)^2].
 
     Each cell's difference of squares is written as a product, so that no digits cancel.
     """
@@ -125,8 +125,10 @@ def worst_error(
 
 @guarded
 def binned_error(weights: Weights, biases: Biases, bins: Bins) -> float:
-    """K2 after levels are merged into bins: the sum over bins of P(bin) times the squared mean of h
-    r. `weights` are P(v), `biases` are E[h r | v], and `bins` names the bin of each level.
+    """Return K2 after levels are merged into bins, the sum over bins of P(bin) times the squared
+    mean of h r.
+
+    `weights` are P(v), `biases` are E[h r | v], and `bins` names the bin of each level.
     """
     total = 0.0
     for bin_ in np.unique(bins):

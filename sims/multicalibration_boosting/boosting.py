@@ -26,7 +26,7 @@ class Boosted(NamedTuple):
 
     @property
     def rounds(self) -> int:
-        """How many rounds were taken, including the last one, which was rejected."""
+        """The number of rounds taken, including the last one, which was rejected."""
         return len(self.models) - 1
 
     @property
@@ -37,7 +37,7 @@ class Boosted(NamedTuple):
 
 @guarded
 def squared_error(probabilities: Probabilities, predictions: Predictions, means: Values) -> float:
-    """E (f - y)^2, the expectation over the cells and over both labels."""
+    """Return the squared error E (f - y)^2, an expectation over the cells and over both labels."""
     return float(probabilities @ (means * (1 - predictions) ** 2 + (1 - means) * predictions**2))
 
 

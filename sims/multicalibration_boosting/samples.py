@@ -42,8 +42,8 @@ def enumerate_levels(
 ) -> tuple[
     Float[np.ndarray, " outcomes"], Float[np.ndarray, " outcomes"], Float[np.ndarray, " outcomes"]
 ]:
-    """Every outcome of the samples of one level: its probability, S1 = sum of h r, S2 = sum of (h
-    r)^2.
+    """Return, for every outcome of the samples of one level, its probability, S1 = sum of h r, and
+    S2 = sum of (h r)^2.
 
     An outcome is the number of members (h = 1) and the number of ones (y = 1) among these. `count`
     is the number of samples, `value` is v, `chance` is P(y = 1), and `share` is P(h = 1).

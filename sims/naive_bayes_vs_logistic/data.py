@@ -47,9 +47,11 @@ def balanced_labels(
 
 @guarded(double=False)
 def balanced_counts(n_samples: Size, n_classes: Classes) -> Int[AnyArray, "classes"]:
-    """Class counts of `balanced_labels`: ⌈m/K⌉ for the first m mod K classes, ⌊m/K⌋ for the others.
-    NumPy integers where m is a number, so that they stay known inside a compiled function; m may be
-    traced. Raises ValueError for fewer samples than classes. Source: derived here.
+    """Return the class counts of `balanced_labels`: ⌈m/K⌉ for the first m mod K classes, ⌊m/K⌋ for
+    the others.
+
+    They are NumPy integers if m is a number, so that they stay known inside a compiled function; m
+    may be traced. Raises ValueError for fewer samples than classes. Source: derived here.
     """
     require(
         n_samples >= n_classes,
@@ -102,7 +104,8 @@ def random_labels(
 
 @guarded(double=False)
 def random_counts(key: Key[Array, ""], n_samples: Size, priors: Priors) -> Int[Array, "classes"]:
-    """Class counts of m independent labels, drawn again until every class occurs; m may be traced.
+    """Return the class counts of m independent labels, drawn again until every class occurs; m may
+    be traced.
 
     A traced m below the number of classes, which no draw can satisfy, returns the first draw, in
     which a class has no samples. After 10^6 draws the last one is returned. Raises ValueError as
@@ -160,7 +163,7 @@ def draw_labels(
     *,
     complete_prefix: Size | None = None,
 ) -> Int[AnyArray, "{n_samples}"]:
-    """Labels of K equally likely classes, from `balanced_labels` or `random_labels`, whose
+    """Return labels of K equally likely classes, from `balanced_labels` or `random_labels`, whose
     arguments and errors apply.
     """
     if scheme == "balanced":
@@ -171,8 +174,8 @@ def draw_labels(
 def draw_counts(
     key: Key[Array, ""], n_samples: Size, n_classes: int, scheme: LabelScheme
 ) -> Int[AnyArray, "classes"]:
-    """Class counts of K equally likely classes, from `balanced_counts` or `random_counts`, whose
-    arguments and errors apply.
+    """Return class counts of K equally likely classes, from `balanced_counts` or `random_counts`,
+    whose arguments and errors apply.
     """
     if scheme == "balanced":
         return balanced_counts(n_samples, n_classes)
@@ -210,8 +213,10 @@ def _coloured(
 def gaussian_classes(
     key: Key[Array, ""], labels: Labels, means: Means, factor: Factor
 ) -> Float[Array, "samples features"]:
-    """One row per label: x ~ N(μ_y, Σ), with `factor` the standard deviations or the Cholesky
-    factor of Σ. Raises ValueError for labels of K or more.
+    """Return one row for each label y, drawn from N(μ_y, Σ), where `factor` is the standard
+    deviations or the Cholesky factor of Σ.
+
+    Raises ValueError for labels of K or more.
     Source: the simulation of Zheng et al. 2023 (released code); correlated Σ: derived here.
     """
     require_labels(labels, means.shape[0])
@@ -223,7 +228,8 @@ def gaussian_classes(
 def binary_statistics(
     key: Key[Array, ""], n_samples: Size, means: Annotated[Means, UNIT_INTERVAL], priors: Priors
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features"], Float[Array, "classes"]]:
-    """Estimated means, pooled variances and priors from m samples of independent binary features.
+    """Return the estimated means, pooled variances and priors from m samples of independent binary
+    features.
 
     P(x_i = 1 | y = k) = `means`[k, i]. Class counts are multinomial (drawn again until every class
     occurs), the ones of each class and feature binomial: the cost does not depend on m, and there
@@ -244,8 +250,8 @@ def binary_statistics(
 def sample_statistics(
     key: Key[Array, ""], counts: Counts, means: Means, variances: Variances
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features"]]:
-    """Class means μ̂ [K, n] and pooled maximum-likelihood variances σ̂² [n] of independent Gaussian
-    features.
+    """Return class means μ̂ [K, n] and pooled maximum-likelihood variances σ̂² [n] of independent
+    Gaussian features.
 
     μ̂_ki ~ N(μ_ki, σ_i²/m_k) and m σ̂_i²/σ_i² ~ χ² with m - K degrees of freedom, all independent.
     Counts may be traced. A traced count of zero gives a mean that is not finite, a draw beyond the
@@ -268,8 +274,10 @@ def sample_statistics(
 def sample_statistics_correlated(
     key: Key[Array, ""], counts: Counts, means: Means, factor: Factor
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features features"]]:
-    """Class means μ̂ [K, n] and pooled maximum-likelihood covariance Σ̂ [n, n] of correlated
-    Gaussian features. μ̂_k ~ N(μ_k, Σ/m_k) and m Σ̂ ~ Wishart(m - K, Σ), independent; Σ = `factor`
+    """Return class means μ̂ [K, n] and the pooled maximum-likelihood covariance Σ̂ [n, n] of
+    correlated Gaussian features.
+
+    μ̂_k ~ N(μ_k, Σ/m_k) and m Σ̂ ~ Wishart(m - K, Σ), independent; Σ = `factor`
     `factor`ᵀ, or its standard deviations. m is static, and so are the counts. Source: the classical
     law of normal samples (Wishart 1928, Bartlett 1933).
     """

@@ -35,7 +35,9 @@ Distance = Annotated[Number, Interval(1e-6, 1e6, why="rounding would hide one sc
 
 @guarded(double=False)
 def lda(means: Means, covariance_hat: DefiniteMatrix, priors: Priors) -> LinearRule:
-    """Linear discriminant analysis: w_k = Σ̂⁻¹ μ_k and b_k = log p_k - ½ μ_kᵀ Σ̂⁻¹ μ_k.
+    """Return the rule of linear discriminant analysis, w_k = Σ̂⁻¹ μ_k and b_k = log p_k - ½ μ_kᵀ
+    Σ̂⁻¹ μ_k.
+
     A traced singular Σ̂ cannot be refused: its rule is not finite, or meaningless where rounding
     hides the singularity. Source: Fisher 1936; the form is elementary.
     """
@@ -48,8 +50,8 @@ def lda(means: Means, covariance_hat: DefiniteMatrix, priors: Priors) -> LinearR
 def lda_error(
     key: Key[Array, ""], counts: Counts, means: Means, factor: InvertibleFactor
 ) -> Float[Array, ""]:
-    """Error of linear discriminant analysis trained on `counts` samples of Gaussian classes with Σ
-    = factor factorᵀ.
+    """Return the error of linear discriminant analysis trained on `counts` samples of Gaussian
+    classes with Σ = factor factorᵀ.
 
     Draws the class means and a Wishart matrix instead of data; the error is exact given them, for
     equal true priors. The estimated priors are m_k/m. The counts are static.
@@ -75,14 +77,14 @@ def efron_pair(
     *,
     labels: LabelScheme = "random",
 ) -> Float[Array, "2"]:
-    """Excess errors over the best rule of (LDA, unpenalised logistic regression), both fitted to
-    one data set.
+    """Return the excess errors over the best rule of (LDA, unpenalised logistic regression), both
+    fitted to one data set.
 
-    Two classes of unit covariance at ±Δ/2 on the first axis, Δ = `distance`; LDA has the intercept
-    log(m_1/m_0). The limit of the ratio of mean excesses is Efron's efficiency for random labels
-    only: balanced ones have another limit. Where a data set is linearly separable there is no
-    maximum-likelihood fit, and its excess is NaN. Raises ValueError for m < n + 2, where the sample
-    covariance is singular. Source: Efron 1975.
+    The two classes have unit covariance and are at ±Δ/2 on the first axis, Δ = `distance`; LDA has
+    the intercept log(m_1/m_0). The limit of the ratio of mean excesses is Efron's efficiency for
+    random labels only: balanced ones have another limit. Where a data set is linearly separable
+    there is no maximum-likelihood fit, and its excess is NaN. Raises ValueError for m < n + 2,
+    where the sample covariance is singular. Source: Efron 1975.
     """
     require_room("n_samples and n_features", n_samples * n_features)
     require(

@@ -103,8 +103,8 @@ def logistic_errors(
     labels: LabelScheme = "balanced",
     points: Points | None = None,
 ) -> Float[Array, "sizes"]:
-    """Error of ridge logistic regression trained on the first m rows of one data set, for every m
-    in `sizes`.
+    """Return the error of ridge logistic regression trained on the first m rows of one data set,
+    for every m in `sizes`.
 
     One data set of `max_samples` rows per key; a prefix is a weight of zeros and ones, and each fit
     starts from the one before, so that one program serves all sizes of one n. Sizes within a key
@@ -149,8 +149,10 @@ def paired_errors(
     max_samples: MaxSamples,
     tolerance: Tolerance = 1e-7,
 ) -> Float[Array, "sizes 2"]:
-    """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set:
-    `nested_naive_bayes_errors` and `logistic_errors` of the same key. Raises as these.
+    """Return the errors of (naive Bayes, logistic regression) trained on the same prefixes of one
+    data set, as `nested_naive_bayes_errors` and `logistic_errors` of the same key give them.
+
+    Raises as these.
     """
     design = key, sizes, means, covariance
     generative = nested_naive_bayes_errors(*design, max_samples=max_samples)
@@ -170,8 +172,8 @@ def split_errors(
     tolerance: Tolerance = 1e-7,
     var_floor: VarianceFloor = 1e-9,
 ) -> Float[Array, "sizes 2"]:
-    """Test errors of (naive Bayes, logistic regression) on random splits of a data set, a split for
-    every m in `sizes`.
+    """Return the test errors of (naive Bayes, logistic regression) on random splits of a data set,
+    a split for every m in `sizes`.
 
     m rows without replacement train, drawn again until every class is among them, and all other
     rows test. Features are scaled to [0, 1] by their range in the training rows (test rows may fall
@@ -232,8 +234,8 @@ def _data_set(key, sizes, means, covariance, max_samples, scheme):
 
 
 def _prefix_logistic(features, labels, n_classes, sizes, tolerance):
-    """Rules for all prefixes, each fit started from the one before; NaN where a fit did not
-    converge.
+    """Return the rules for all prefixes, each fit started from the one before; NaN where a fit did
+    not converge.
     """
     n_samples, n_features = features.shape
     zero = LinearRule(
@@ -311,8 +313,10 @@ def official_logistic_scan(
     most: Most,
     tolerance: Tolerance = 1e-7,
 ) -> Int[Array, ""]:
-    """`official_scan` for ridge logistic regression, with a new data set and fit at every step, and
-    with the same errors. A fit that does not converge counts as above the target. Source: as there.
+    """Return what `official_scan` does, for ridge logistic regression with a new data set and fit
+    at every step; raises the same errors.
+
+    A fit that does not converge counts as above the target. Source: as there.
     """
 
     def error_at(m, step_key):
@@ -353,8 +357,8 @@ Ratio = Annotated[float, Interval(1, closed="(]", why="the grid would not rise o
 def geometric_sizes(
     low: Count, high: Count, ratio: Ratio = 1.1, multiple_of: Count = 1
 ) -> Int[np.ndarray, "sizes"]:
-    """Rising sample sizes from `low` to at least `high`, each at most `ratio` times the one before,
-    or the next possible one.
+    """Return rising sample sizes from `low` to at least `high`, each at most `ratio` times the one
+    before, or the next possible one.
 
     All are multiples of `multiple_of`; `low` and `high` are rounded up to one. Raises ValueError
     for high < low, for more than a million sizes, and for a size beyond 2^62. Source: derived here.
@@ -376,8 +380,8 @@ def bisect_sizes(
     sizes: Annotated[Int[np.ndarray, "sizes"], RISING],
     target: float,
 ) -> tuple[Int[np.ndarray, "evaluated"], Float[np.ndarray, "seeds evaluated"]]:
-    """Evaluate a learning curve where it falls to `target`: the sizes evaluated, rising, and their
-    errors.
+    """Return the sizes at which a learning curve was evaluated near its fall to `target`, rising,
+    and the errors there.
 
     `errors_at(m)` are the errors of R seeds at m samples. Bisection on the grid `sizes` finds
     neighbours between which the mean error falls from above `target` to it or below, about log2 of

@@ -44,8 +44,10 @@ from theory_on_trial.contract import (
 
 
 class LinearRule(NamedTuple):
-    """Predicts argmax_k w_k·x + b_k, the first class among equals; `weights` are K x n, one row per
-    class.
+    """A linear rule, which predicts the class k with the largest w_k·x + b_k, the first one among
+    equals.
+
+    `weights` are K x n, one row for each class.
     """
 
     weights: Float[Array, "*batch classes features"]
@@ -102,8 +104,8 @@ def conditional_error(
     priors: Priors | None = None,
     points: Points | None = None,
 ) -> Float[Array, "..."]:
-    """P(rule(x) ≠ y) for y ~ `priors` (equal by default) and x | y ~ N(μ_y, Σ); Σ a matrix or n
-    variances.
+    """Return the error P(rule(x) ≠ y) of a rule for Gaussian classes, y ~ `priors` (equal by
+    default) and x | y ~ N(μ_y, Σ), where Σ is a matrix or n variances.
 
     Given the class the K scores are Gaussian, N(Wμ_y + b, W Σ Wᵀ), so n does not enter beyond these
     products. For two classes the error is Φ of one margin each. For more, it is the sum of the
@@ -173,9 +175,11 @@ def quasi_random_points(
         int, Interval(3, _MOST_AXES + 2, why="the error of two classes needs no points")
     ],
 ) -> Float[np.ndarray, "points axes"]:
-    """Fixed normal points, [points, K - 2], for the axes over which `conditional_error` averages: a
-    scrambled Sobol sequence mapped by Φ⁻¹. Raises ValueError for a number of points that is not a
-    power of two, because the sequence is balanced only there.
+    """Return fixed normal points, [points, K - 2], for the axes over which `conditional_error`
+    averages.
+
+    They are a scrambled Sobol sequence mapped by Φ⁻¹. Raises ValueError for a number of points that
+    is not a power of two, because the sequence is balanced only there.
     """
     require_room("n_points and n_classes", n_points * n_classes)
     from scipy.special import ndtri
@@ -186,8 +190,8 @@ def quasi_random_points(
 
 
 def _two_class_errors(centres, covariance, _):
-    """Error of each class from the law of s_1 - s_0; a rule without weights predicts one class for
-    all.
+    """Return the error of each class from the law of s_1 - s_0; a rule without weights predicts one
+    class for all.
     """
     margins = jnp.array([centres[0, 0] - centres[0, 1], centres[1, 1] - centres[1, 0]])
     deviation = jnp.sqrt(jnp.maximum(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0))
@@ -198,8 +202,10 @@ def _two_class_errors(centres, covariance, _):
 
 
 def _class_errors(centres, covariance, points):
-    """Error of each class: the probabilities of all others being predicted, each by lines that part
-    it from the class. With the scores centre + loadings z of a unit normal z, class j is the
+    """Return the error of each class, the sum of the probabilities that the others are predicted,
+    each found on lines that lead from the class to the other.
+
+    With the scores centre + loadings z of a unit normal z, class j is the
     largest on one interval of every line. The lines run along the direction in which j gains on the
     class fastest, through `points` in its orthogonal complement.
     """
