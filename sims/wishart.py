@@ -20,7 +20,7 @@ Freedom = Annotated[Float[AnyArray, "draws"], Interval(1, MOST)]
 def bartlett_factor(
     key: Key[Array, ""], n_rows: Rows, dim: Count, dtype: FloatType = float
 ) -> Float[Array, "rows rows"]:
-    """A lower triangular L, rows x rows, such that L Lᵀ has the law Wishart(dim, I). Raises
+    """Return a lower triangular L, rows x rows, such that L Lᵀ has the law Wishart(dim, I). Raises
     ValueError for fewer dimensions than rows. Source: Bartlett 1933.
     """
     require(dim >= n_rows, f"dim must be at least the {n_rows} rows (Bartlett's factor), got {dim}")
@@ -39,9 +39,9 @@ def bartlett_factor(
 @guarded(double=False)
 @jax.jit  # a loop outside of a program is compiled at every call
 def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
-    """Independent chi-square variables, one for each number of degrees of freedom. One rejection
-    loop makes all draws, in a third of the time of `jax.random.chisquare`. Source: Marsaglia and
-    Tsang 2000.
+    """Return independent chi-square variables, one for each number of degrees of freedom. One
+    rejection loop makes all draws, in a third of the time of `jax.random.chisquare`. Source:
+    Marsaglia and Tsang 2000.
     """
     shape = jnp.asarray(freedom) / 2
     root_key, loop_key = jax.random.split(key)

@@ -91,8 +91,8 @@ def dual_value(
     *,
     bias: bool = False,
 ) -> float:
-    """⟨A, D^(1/2)⟩ - N/2 ‖A‖²: a lower bound on the MSE objective at depth 1, of any width, for any
-    matrix A.
+    """Return a lower bound on the MSE objective at depth 1 and any width, which is
+    ⟨A, D^(1/2)⟩ - N/2 ‖A‖² for any matrix A.
 
     A is `dual` made feasible: with a bias it is projected on A D^(1/2) 1 = 0, then shrunk to the
     spectral norm √(λ_W λ_H). Where `dual` is the residual (D^(1/2) - X - b √nᵀ) / N of a global

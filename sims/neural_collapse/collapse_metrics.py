@@ -63,8 +63,9 @@ def balanced_targets(
 def class_means(
     features: Float[AnyArray, "dim samples"], class_sizes: ClassSizes
 ) -> Float[Array, "dim classes"]:
-    """H̄: the mean column of each class, where the samples are ordered by class. Raises ValueError
-    where the class sizes do not add up to the columns.
+    """Return H̄, the mean column of each class, for samples that are ordered by class.
+
+    Raises ValueError if the class sizes do not add up to the columns.
     """
     _require_sizes(features, class_sizes)
     return jnp.asarray(features) @ _averaging(class_sizes)
@@ -77,8 +78,8 @@ def within_class_collapse(
     *,
     cutoff: Annotated[float, Interval(0, 1, "[)")] | None = None,
 ) -> Float[Array, ""]:
-    """NC1 = tr(Σ_W Σ_B⁺) / K: the within-class covariance relative to the covariance of the class
-    means.
+    """Return NC1 = tr(Σ_W Σ_B⁺) / K, the within-class covariance relative to the covariance of the
+    class means.
 
     Σ_W is the average over samples, and Σ_B that over classes, about the mean of all samples. The
     pseudo-inverse leaves out eigenvalues of Σ_B up to `cutoff` times the largest, because collapsed
@@ -111,8 +112,9 @@ def gram_distance(
     gram: Annotated[Float[AnyArray, "rows columns"], USABLE_SCALE],
     target: Annotated[Float[AnyArray, "rows columns"], USABLE_SCALE],
 ) -> Float[Array, ""]:
-    """‖G/‖G‖ - T/‖T‖‖_F in [0, 2]; NaN for zeros. Source: NC2 and NC3 of the code of Dang et al.
-    2023.
+    """Return the distance of two matrices of unit norm, ‖G/‖G‖ - T/‖T‖‖_F, from 0 to 2.
+
+    It is NaN for a matrix of zeros. Source: NC2 and NC3 of the code of Dang et al. 2023.
     """
     gram = jnp.asarray(gram)
     target = jnp.asarray(target)
@@ -121,8 +123,8 @@ def gram_distance(
 
 @guarded(double=False)
 def collapse(head: Head, problem: Problem, targets: Targets) -> Collapse:
-    """All metrics of `head` in the full form or the class-mean reduction (there NC1 is 0 by
-    construction).
+    """Return all metrics of `head` in the full form or in the class-mean reduction, where NC1 is 0
+    by construction.
 
     With a bias the class means are taken about the mean of all samples. Raises ValueError where the
     targets do not fit K and M, or the head does not fit the problem. NaN where products of layers
@@ -165,5 +167,5 @@ def _require_sizes(features, class_sizes):
 
 
 def _averaging(class_sizes):
-    """The samples x classes matrix whose column k averages over class k."""
+    """Return the samples x classes matrix whose column k averages over class k."""
     return np.repeat(np.diag(1 / np.array(class_sizes, dtype=float)), class_sizes, axis=0)

@@ -97,7 +97,9 @@ def _heavy_ball(
     learning_rate: ScalarLike,
     momentum: ScalarLike,
 ) -> tuple[Head, Head]:
-    """Take `steps` steps v <- μ v + ∇f(θ), θ <- θ - η v from `state` = (θ, v)."""
+    """Return the state after `steps` heavy-ball steps v <- μ v + ∇f(θ), θ <- θ - η v from `state`,
+    which is (θ, v).
+    """
 
     def step(_, state):
         head, velocity = state
@@ -121,8 +123,8 @@ def _norm(head: Head) -> Float[Array, ""]:
 
 
 class Ramp(NamedTuple):
-    """Singular values of W_M..W_1 X (descending), and the objective, at the end of each level of
-    decay.
+    """The singular values of W_M..W_1 X, the largest first, and the objective, at the end of each
+    level of decay.
     """
 
     singular_values: Float[Array, "levels directions"]

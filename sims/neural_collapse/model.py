@@ -49,7 +49,7 @@ def initial_head(
     weight_std: Deviation,
     feature_std: Deviation,
 ) -> Head:
-    """Independent normal weights and features, mean 0, and a zero bias: one random start.
+    """Return a random start: independent normal weights and features of mean 0, and a zero bias.
 
     The layers have d_1..d_M = `widths` inputs. The mean of n_k normal columns times √n_k is again
     one normal column of the same variance: `n_columns` = K is the same law in the class-mean
@@ -140,12 +140,12 @@ class Problem:
 
     @property
     def n_classes(self) -> int:
-        """K."""
+        """K, the number of classes."""
         return len(self.class_sizes)
 
     @property
     def n_samples(self) -> int:
-        """N, the samples of all classes."""
+        """N, the number of samples of all classes."""
         return sum(self.class_sizes)
 
     @property
@@ -205,8 +205,9 @@ def objective(head: Head, problem: Problem) -> Float[Array, ""]:
 
 @guarded(double=False)
 def product(weights: tuple[Float[AnyArray, "_ _"], ...]) -> Float[AnyArray, "outputs inputs"]:
-    """W_M..W_m of the given layers in order m..M. Raises ValueError for no layer, or layers that do
-    not chain.
+    """Return the product W_M..W_m of the given layers in order m..M.
+
+    Raises ValueError for no layer, or layers that do not chain.
     """
     require(len(weights) > 0, "weights must hold at least one layer, got none")
     shapes = [tuple(layer.shape) for layer in weights]

@@ -25,7 +25,7 @@ COMPLEX_STEP = 1e-30
 
 
 def flatten(head: Head, problem: Problem) -> Float[np.ndarray, "parameters"]:
-    """All numbers of `head` that the problem trains, as one float64 vector."""
+    """Return all numbers of `head` that the problem trains, as one float64 vector."""
     parts = [*head.weights, head.features, *([head.bias] if problem.bias else [])]
     return np.concatenate([np.asarray(part, dtype=float).ravel() for part in parts])
 
@@ -124,7 +124,7 @@ NULL_EIGENVALUE = 1e-9
 
 
 class Optimum(NamedTuple):
-    """Where a descent ended: the head, its objective, and the length of the gradient there
+    """The end of a descent: the head, its objective, and the length of the gradient there
     (stationarity).
     """
 
@@ -213,8 +213,8 @@ def best_of(
 
 @guarded(double=False)
 def hessian_spectrum(problem: Problem, head: Head) -> Float[np.ndarray, "parameters"]:
-    """Ascending eigenvalues of the Hessian of the objective at `head`, with respect to the weights,
-    the features and, if any, the bias.
+    """Return the ascending eigenvalues of the Hessian of the objective at `head`, with respect to
+    the weights, the features and, if any, the bias.
 
     They are those of the class-mean reduction where `head` has K columns. Raises TypeError in
     float32 and ValueError for a head that does not fit the problem.

@@ -37,8 +37,8 @@ class Compas(NamedTuple):
 
 @guarded(double=False)
 def compas_samples(target: Target = "arrest", *, oversampled: bool = False) -> Compas:
-    """The binarised COMPAS records of 6172 people in Broward County, labelled by what happened
-    within two years.
+    """Return the binarised COMPAS records of 6172 people in Broward County, labelled by what
+    happened within two years.
 
     `oversampled` adds people of the rarer label, drawn with replacement by
     `numpy.random.default_rng(1337).choice`, until both labels are equally frequent (6726 and 10960
@@ -68,8 +68,8 @@ def compas_samples(target: Target = "arrest", *, oversampled: bool = False) -> C
 
 @guarded(double=False)
 def compas(target: Target = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
-    """COMPAS as a table of 137 distinct rows of 13 independent features, or with `race` of 329 rows
-    of 16 features.
+    """Return COMPAS as a table of 137 distinct rows of 13 independent features, or with `race` of
+    329 rows of 16 features.
 
     The other arguments are those of `compas_samples`. Without `race` its four columns are left out.
     """

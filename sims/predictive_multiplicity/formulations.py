@@ -44,8 +44,10 @@ class Stated(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What HiGHS reports of a program: its best answer (None if there is none), its objective, and
-    a bound. Without an answer the objective is infinite.
+    """The report of HiGHS on a program: its best answer (None if there is none), its objective, and
+    a bound.
+
+    Without an answer the objective is infinite.
     """
 
     binaries: Float[np.ndarray, "binaries"] | None
@@ -55,11 +57,12 @@ class Report(NamedTuple):
 
 
 def big_m(table: Table, task: Task, margin: float, *, reach: float = 1.0) -> Stated:
-    """One binary b_u per distinct row: γ - M_u (1 - b_u) <= <w, u> <= M_u b_u - γ and |w|_1 <= 1.
+    """Return the program with one binary b_u for each distinct row, in the big-M form.
 
-    M_u = reach (γ + |u|_∞), the least valid value at reach 1. The norm may be below 1 since scaling
-    w up only raises |<w, u>|; w = 0 is excluded by γ > 0. Source: derived here from the formulation
-    of Marx, Calmon & Ustun 2020.
+    Its constraints are γ - M_u (1 - b_u) <= <w, u> <= M_u b_u - γ and |w|_1 <= 1. M_u = reach (γ +
+    |u|_∞), the least valid value at reach 1. The norm may be below 1 since scaling w up only raises
+    |<w, u>|; w = 0 is excluded by γ > 0. Source: derived here from the formulation of Marx, Calmon
+    & Ustun 2020.
     """
     design = table.raw_design
     n_rows, n_dims = design.shape
@@ -209,8 +212,8 @@ class SolverWithMargin(ExactSolver):
         self._formulation = formulation
 
     def prove(self, task: Task, deadline: Deadline, watch: Watch | None = None) -> Proof:
-        """As `ExactSolver.prove`. Raises RuntimeError if no weights have the signs of the solver's
-        answer, or if it is worse than the solver says.
+        """Search until a task is solved, as `ExactSolver.prove`. Raises RuntimeError if no weights
+        have the signs of the solver's answer, or if it is worse than the solver says.
         """
         scale = max(1.0, abs(task.constant))
         gap = _GAP if task.integral else _RECOUNT * scale

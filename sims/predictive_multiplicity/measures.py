@@ -39,7 +39,8 @@ from theory_on_trial.contract import (
 def minimise_errors(
     table: AnyTable, *, formulation: Formulation = "margin_free", time_limit: TimeLimit = None
 ) -> Solution:
-    """A linear classifier with the fewest errors, E_0 = min_b E(b): the baseline h_0.
+    """Return a linear classifier with the fewest errors, E_0 = min_b E(b), which is the baseline
+    h_0.
 
     Where the time limit (in seconds) ends the search, the bounds are still valid: bound <= E_0 <=
     value. Where several dichotomies are optimal, any of them is returned: see `co_optimal`. Raises
@@ -68,8 +69,9 @@ def co_optimal(
     most: Count = 1000,
     time_limit: TimeLimit = None,
 ) -> NearOptimal:
-    """All linear dichotomies with at most E_0 + `extra_errors` errors. For 0 these are all that may
-    serve as the baseline.
+    """Return all linear dichotomies with at most E_0 + `extra_errors` errors.
+
+    For 0 extra errors these are all that may serve as the baseline.
 
     They are sorted by errors, then by margin (the largest first, compared to nine decimals), then
     by b. If one baseline has to be chosen, take the first. The search ends once it has found `most`
@@ -90,7 +92,8 @@ def co_optimal(
 
 @guarded(double=False)
 def baseline_of_scores(table: AnyTable, scores: Scores) -> Int[np.ndarray, "rows"]:
-    """The dichotomy of a user's linear model, optimal or not, from its score of every sample.
+    """Return the dichotomy of a user's linear model, optimal or not, from its score of every
+    sample.
 
     Raises ValueError unless there is one score per sample, where one row has scores of both signs,
     and where no linear classifier predicts so.
@@ -116,7 +119,9 @@ def baseline_of_scores(table: AnyTable, scores: Scores) -> Int[np.ndarray, "rows
 
 
 class FlipErrors(NamedTuple):
-    """Bounds on E_k for the rows k in `rows`: bounds <= E_k <= errors, with equality where proved.
+    """The bounds of the flip errors E_k of the rows k in `rows`, bounds <= E_k <= errors, with
+    equality where proved.
+
     `solutions` has the classifiers.
     """
 
@@ -136,8 +141,8 @@ def flip_errors(
     time_limit: TimeLimit = None,
     workers: Workers = 1,
 ) -> FlipErrors:
-    """The flip errors E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given
-    rows, or for all rows.
+    """Return the flip errors E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the
+    given rows, or for all rows.
 
     One relaxation serves all rows. The baseline may be any linear dichotomy, as a solution or as b;
     the options are those of `minimise_errors`. `time_limit` is for each row: bounds and errors
@@ -164,8 +169,8 @@ def flip_errors(
 def _values_and_bounds(
     table: Table, answers: tuple[Solution, ...]
 ) -> tuple[Real[np.ndarray, "answers"], Real[np.ndarray, "answers"]]:
-    """The optima that were reached and what was proved of them, whole numbers of a table of
-    counts.
+    """Return the optima that were reached and the bounds that were proved, as whole numbers for a
+    table of counts.
     """
     numbers = int if table.has_counts else float
     values = np.array([answer.value for answer in answers], numbers)
@@ -211,7 +216,8 @@ def _in_processes(
 
 
 class DiscrepancyPath(NamedTuple):
-    """n δ_ε for each tolerance: disagreement <= n δ_ε <= bounds, equal where proved.
+    """The discrepancy δ_ε of a sample of weight n at each tolerance ε, as bounds
+    disagreement <= n δ_ε <= bounds, which are equal where proved.
 
     tolerances : ε, shares of the sample; admitted : e, the admitted increase of the error count;
     disagreement, bounds : weight of the samples whose prediction changes; solutions : the
@@ -268,8 +274,8 @@ def discrepancy_path(
 
 
 class AmbiguityPath(NamedTuple):
-    """n α_ε for each tolerance ε: ambiguous <= n α_ε <= bounds, equal where the flip errors are
-    proved.
+    """The ambiguity α_ε of a sample of weight n at each tolerance ε, as bounds
+    ambiguous <= n α_ε <= bounds, which are equal where the flip errors are proved.
     """
 
     tolerances: Float[np.ndarray, "tolerances"]
@@ -312,7 +318,8 @@ def ambiguity_path(
 
 
 class Coverage(NamedTuple):
-    """n α_ε by covering: ambiguous <= n α_ε <= bound, with equality where proved.
+    """The ambiguity α_ε of a sample of weight n, found by covering, as bounds
+    ambiguous <= n α_ε <= bound, which are equal where proved.
 
     `covered` are the rows that one of `solutions` flips. `n_programs` is the number of programs
     solved; the last one proves that no row is left.

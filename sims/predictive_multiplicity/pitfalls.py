@@ -24,7 +24,7 @@ Wide = Annotated[float, Interval(0, 1e6)]
 
 
 class Uncertified(NamedTuple):
-    """What a solver reports, and what its weights do.
+    """The answer that a solver reports, and what its weights really do.
 
     reported : the objective, infinite if the program is infeasible; errors : E(b) of b = [<w, u> >
     0]; disagreement : of this b with the baseline, 0 without one; wrong_rows : the number of rows

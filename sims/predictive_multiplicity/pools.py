@@ -46,15 +46,15 @@ def elastic_net_pool(
     mixings: Mixings = tuple(tenth / 10 for tenth in range(11)),
     n_penalties: Size = 100,
 ) -> Float[np.ndarray, "models coefficients"]:
-    """Coefficients (constant first) that minimise ½ mean (y - β·(1, x))² + λ (μ |β|_1 + ½ (1 - μ)
-    |β|²), y = ±1.
+    """Return the coefficients β, constant first, of elastic nets for labels y = ±1.
 
-    All mixings μ share the `n_penalties` geometric values λ of the path at μ = 1/2. Models are
-    ordered by μ, then by falling λ. `positives` and `negatives` are the weights n⁺_u, n⁻_u of the
-    labels at each row. Raises ValueError for weights that are all zero, and for labels that do not
-    depend on any feature; RuntimeError for a fit whose gradient is not zero. At mixings near 0
-    scikit-learn may warn of a gap although the gradient is zero. Source: the ad-hoc baseline of the
-    code of Marx et al. 2020 (arXiv 1909.06677); features are not rescaled here.
+    They minimise ½ mean (y - β·(1, x))² + λ (μ |β|_1 + ½ (1 - μ) |β|²). All mixings μ share the
+    `n_penalties` geometric values λ of the path at μ = 1/2. Models are ordered by μ, then by
+    falling λ. `positives` and `negatives` are the weights n⁺_u, n⁻_u of the labels at each row.
+    Raises ValueError for weights that are all zero, and for labels that do not depend on any
+    feature; RuntimeError for a fit whose gradient is not zero. At mixings near 0 scikit-learn may
+    warn of a gap although the gradient is zero. Source: the ad-hoc baseline of the code of Marx et
+    al. 2020 (arXiv 1909.06677); features are not rescaled here.
     """
     from sklearn.linear_model import enet_path
 
@@ -133,7 +133,9 @@ def pool_multiplicity(
 
 
 def _weighted(features, positives, negatives):
-    """[1, features], the share of each row in the total weight, and its mean label."""
+    """Return the matrix [1, features], the share of each row in the total weight, and its mean
+    label.
+    """
     totals = positives + negatives
     require(totals.any(), "positives and negatives must not be all zero")
     means = (positives - negatives) / np.where(totals > 0, totals, 1)

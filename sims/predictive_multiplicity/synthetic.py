@@ -12,7 +12,7 @@ from theory_on_trial.contract import Size, guarded, require_room
 
 
 class LabelledPoints(NamedTuple):
-    """features : one sample per row. labels : -1 or +1."""
+    """Points as `features`, one sample in each row, with their `labels`, -1 or +1."""
 
     features: Float[Array, "samples features"]
     labels: Int[Array, "samples"]
@@ -22,8 +22,8 @@ class LabelledPoints(NamedTuple):
 def gaussian_set(
     key: Key[Array, ""], n_samples: Size, *, dim: Size = 2, noise: Noise = 0.25
 ) -> LabelledPoints:
-    """Standard normal points, labelled by the sign of Σ_j x_j; a label is wrong with probability
-    `noise`. Source: chosen here.
+    """Return standard normal points, labelled by the sign of Σ_j x_j; a label is wrong with
+    probability `noise`. Source: chosen here.
     """
     point_key, label_key = jax.random.split(key)
     require_room("n_samples and dim", n_samples * dim)

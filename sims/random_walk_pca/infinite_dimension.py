@@ -30,8 +30,8 @@ class LeadingSpectrum(NamedTuple):
 def covariance(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "points points"]:
-    """K = C A Aᵀ C, the expected Gram matrix of the centred trajectory, exact for every noise with
-    tr Σ = 1.
+    """Return K = C A Aᵀ C, the expected Gram matrix of the centred trajectory, which is exact for
+    every noise with tr Σ = 1.
 
     The columns of A are the process's responses to a unit step at each time. A drift of length |μ|
     = `drift`, which high dimensional noise does not see, adds the outer product of its own centred
@@ -76,8 +76,8 @@ def eigenvectors(
 def expected_squared_norms(
     n_points: NumberOfPoints, **process: Unpack[Process]
 ) -> Float[np.ndarray, "points"]:
-    """E|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, in O(T): the covariance of its
-    state over time.
+    """Return E|x_t|² for t = 1..T of a process driven by steps with tr Σ = 1, in time O(T), from
+    the covariance of its state over time.
 
     `process` takes the parameters of `trajectory` except the drift, whose squared response is to be
     added. Each of the six second moments of (v_t, x_t, y_t) is a recursion on itself and earlier
@@ -172,7 +172,7 @@ def _respond(
 def _respond_transposed(
     recursion: _Recursion, rows: Float[np.ndarray, "points columns"]
 ) -> Float[np.ndarray, "points columns"]:
-    """Aᵀ times the rows."""
+    """Return Aᵀ times the rows."""
     record = (1 - recursion.kept) * _accumulate(recursion.kept, rows, transposed=True)
     position = _accumulate(recursion.persistence, record, transposed=True)
     return recursion.noise_scale * _accumulate(recursion.momentum, position, transposed=True)

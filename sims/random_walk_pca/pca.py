@@ -67,10 +67,10 @@ class PrincipalComponents(NamedTuple):
 
 @guarded(double=False)
 def variance_ratios(trajectory: Points) -> Float[Array, "components"]:
-    """ρ̂_k = ℓ_k / Σ_j ℓ_j of all min(T-1, d) components, decreasing, from the Gram matrix of the
-    smaller side.
+    """Return the explained variance ratios ρ̂_k = ℓ_k / Σ_j ℓ_j of all min(T-1, d) components,
+    decreasing, from the Gram matrix of the smaller side.
 
-    The ratios of a trajectory of T points in d dimensions, centred over time. Within a jitted
+    They are those of a trajectory of T points in d dimensions, centred over time. Within a jitted
     caller, where nothing can be refused, the ratios of zero variance are NaN.
     Source: Antognini & Sohl-Dickstein 2018; their 1/(T-1) factor cancels.
     """
@@ -80,8 +80,10 @@ def variance_ratios(trajectory: Points) -> Float[Array, "components"]:
 
 @guarded(double=False)
 def gram_variances(trajectory: Cloud) -> Float[Array, "components"]:
-    """ℓ_k, the min(T-1, d) eigenvalues of the centred Gram matrix, decreasing, none negative;
-    infinite or NaN where squares overflow. Source: Antognini & Sohl-Dickstein 2018.
+    """Return the variances ℓ_k, the min(T-1, d) eigenvalues of the centred Gram matrix, decreasing
+    and none negative.
+
+    They are infinite or NaN where squares overflow. Source: Antognini & Sohl-Dickstein 2018.
     """
     points, dim = trajectory.shape
     return _decreasing_eigenvalues(_smaller_gram(trajectory), min(points - 1, dim))
@@ -105,8 +107,10 @@ def _decreasing_eigenvalues(
 
 @guarded(double=False)
 def variance_ratios_of_gram(gram: VariedGram) -> Float[Array, "components"]:
-    """ρ̂_k, k = 1..T-1, as in `variance_ratios`, from the Gram matrix X Xᵀ of the trajectory, which
-    need not be centred. Source: that of `variance_ratios`.
+    """Return the ratios ρ̂_k, k = 1..T-1, of `variance_ratios` from the Gram matrix X Xᵀ of the
+    trajectory, which need not be centred.
+
+    Source: that of `variance_ratios`.
     """
     variances = _decreasing_eigenvalues(centre_gram(gram), gram.shape[0] - 1)
     return variances / variances.sum()
@@ -241,7 +245,8 @@ def squared_overlaps(
     time_courses: Float[AnyArray, "points components"],
     references: Float[AnyArray, "points components"],
 ) -> Float[Array, "components"]:
-    """cos² of the angle between each time course and the reference in the same column, in [0, 1].
+    """Return cos² of the angle between each time course and the reference in the same column, from
+    0 to 1.
 
     With half-cosines as references this is the "cosine content" of a component: 1 for a high
     dimensional walk. Neither side needs unit length; a zero column has overlap 0. Source: Hess 2000
@@ -273,8 +278,8 @@ def explained_variance_ratio(
     drift: ScalarLike = 0.0,
     **process: Unpack[Process],
 ) -> Float[Array, "components"]:
-    """ρ̂_k, k = 1..min(T-1, d), of one trajectory of `n_points` points in `dim` dimensions,
-    decreasing.
+    """Return the explained variance ratios ρ̂_k, k = 1..min(T-1, d), of one trajectory of
+    `n_points` points in `dim` dimensions, decreasing.
 
     Isotropic Gaussian noise takes `equivalent_gaussian_noise` (cost independent of dim), any other
     is drawn and stored whole: for very many dimensions apply `variance_ratios_of_gram` to

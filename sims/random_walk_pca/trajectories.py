@@ -207,8 +207,9 @@ def trajectory_gram(
 
 @guarded(double=False)
 def centre(rows: Float[AnyArray, "points columns"]) -> Float[Array, "points columns"]:
-    """C X: the rows minus their mean over time. The first row goes first, so that a far origin
-    costs no digits.
+    """Return C X, the rows minus their mean over time.
+
+    The first row is subtracted first, so that a far origin costs no digits.
     """
     from_start = jnp.asarray(rows) - rows[0]
     return from_start - from_start.mean(axis=0)
@@ -216,7 +217,7 @@ def centre(rows: Float[AnyArray, "points columns"]) -> Float[Array, "points colu
 
 @guarded(double=False)
 def centre_gram(gram: Float[AnyArray, "points points"]) -> Float[Array, "points points"]:
-    """C G C: the Gram matrix of centred rows, from that of the rows."""
+    """Return C G C, the Gram matrix of the centred rows, from that of the rows."""
     return centre(centre(gram).T)
 
 
@@ -224,8 +225,8 @@ def centre_gram(gram: Float[AnyArray, "points points"]) -> Float[Array, "points 
 def noise_gram(
     key: Key[Array, ""], n_points: NumberOfPoints, dim: Size, *, block: Size = 1000
 ) -> Float[Array, "points points"]:
-    """W = R Rᵀ of T isotropic Gaussian steps in `dim` coordinates, accumulated over blocks of
-    coordinates; E W = 1.
+    """Return W = R Rᵀ of T isotropic Gaussian steps in `dim` coordinates, accumulated over blocks
+    of coordinates; its mean is the identity.
 
     Noise and block products are in float32, the running sum is in the default precision, so that
     float32 rounding stays at the size of one block's. Memory: T² + T `block` numbers. Another block
@@ -256,8 +257,8 @@ def noise_gram(
 def squared_norms(
     key: Key[Array, ""], n_points: NumberOfPoints, dim: Size, **process: Unpack[Process]
 ) -> Float[Array, "points"]:
-    """|x_t|², t = 1..T, of a process driven by isotropic steps with tr Σ = 1, a thousand
-    coordinates at a time.
+    """Return |x_t|² for t = 1..T of a process driven by isotropic steps with tr Σ = 1, computed for
+    a thousand coordinates at a time.
 
     `process` takes the parameters of `trajectory`. The process is in float32, the sums are in the
     default precision; infinite or NaN where the trajectory overflows.
@@ -275,8 +276,10 @@ def squared_norms(
 def random_projection(
     key: Key[Array, ""], trajectory: Float[AnyArray, "points dim"], target_dim: Size
 ) -> Float[Array, "points target_dim"]:
-    """X P / sqrt(m) of a recorded trajectory X, with P a d x m matrix of independent standard
-    normals. Infinite for entries near the largest number.
+    """Return the random projection X P / sqrt(m) of a recorded trajectory X, with a d x m matrix P
+    of independent standard normals.
+
+    It is infinite for entries near the largest number.
     Source: the random projection of the ResNet-50 trajectories in Antognini & Sohl-Dickstein 2018.
     """
     require_room("target_dim", max(trajectory.shape) * target_dim)
@@ -320,16 +323,20 @@ SCATTERED = Holds(
 
 @guarded(double=False)
 def step_gram(gram: Gram) -> Float[Array, "steps steps"]:
-    """⟨ξ_s, ξ_t⟩ of the T-1 steps: second differences of the points' Gram matrix X Xᵀ. Derived
-    here.
+    """Return the inner products ⟨ξ_s, ξ_t⟩ of the T-1 steps, which are second differences of the
+    points' Gram matrix X Xᵀ.
+
+    Derived here.
     """
     return jnp.diff(jnp.diff(gram, axis=0), axis=1)
 
 
 @guarded(double=False)
 def effective_dimension(step_gram: Annotated[Gram, SCATTERED]) -> Float[Array, ""]:
-    """d_eff = (mean_s |ξ_s|²)² / mean_{s≠t} ⟨ξ_s, ξ_t⟩², which estimates (tr Σ)² / tr Σ² of
-    independent steps. Steps all at right angles to each other have no estimate (an infinite one)
+    """Return d_eff = (mean_s |ξ_s|²)² / mean_{s≠t} ⟨ξ_s, ξ_t⟩², an estimate of the effective
+    dimension (tr Σ)² / tr Σ² of independent steps.
+
+    Steps all at right angles to each other have no estimate (an infinite one)
     and are refused.
     """
     steps = step_gram.shape[0]

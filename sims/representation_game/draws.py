@@ -36,8 +36,8 @@ def least_squares_regret(
     samples: Samples,
     replicas: Replicas,
 ) -> Float[np.ndarray, " replicas"]:
-    """Unbiased estimates of the regret of R: the residual variance of y regressed on R'x minus that
-    of y regressed on x, for n normal samples.
+    """Return unbiased estimates of the regret of R, the residual variance of y regressed on R'x
+    minus that of y regressed on x, for n normal samples.
 
     Args:
         generator: of NumPy.
@@ -69,7 +69,7 @@ def least_squares_regret(
 
 
 class Estimated(NamedTuple):
-    """How much an estimated covariance raises the worst regret, and a control variate."""
+    """The rise of the worst regret through an estimated covariance, with a control variate."""
 
     excess: Float[np.ndarray, " replicas"]
     """Worst regret of the R that is best for the estimate, minus that for the true covariance."""
@@ -88,8 +88,10 @@ def estimated_excess(
     samples: Samples,
     replicas: Replicas,
 ) -> Estimated:
-    """How much the worst regret rises where R is chosen for a covariance estimated from n normal
-    samples. Raises ValueError unless n > d > r, with r = `kept`.
+    """Return how much the worst regret rises if R is chosen for a covariance that is estimated from
+    n normal samples.
+
+    Raises ValueError unless n > d > r, with r = `kept`.
     """
     dim = len(covariance)
     require(
@@ -136,7 +138,8 @@ def balanced(
 def dropped(
     generator: np.random.Generator, spectrum: Spectra, kept: Kept, draws: Replicas
 ) -> Float[np.ndarray, "draws dim"]:
-    """Which directions a random set of r directions leaves out: 1 where it does, else 0.
+    """Return which directions a random set of r directions leaves out, 1 for those and 0 for the
+    rest.
 
     Direction i is in the set with the chance that `balanced` gives it. A set comes from systematic
     sampling: the chances are laid end to end, and the set has the directions in which the points u,
@@ -182,8 +185,8 @@ def hedge(
 def _triangles(
     generator: np.random.Generator, dim: int, samples: int, replicas: int
 ) -> Float[np.ndarray, "replicas dim dim"]:
-    """Upper triangles T with T'T of the law of X'X / n times n, X of n rows of independent standard
-    normal entries.
+    """Return upper triangles T for which T'T has the law of X'X, where X has n rows of independent
+    standard normal entries.
     """
     triangles = np.triu(generator.standard_normal((replicas, dim, dim)), 1)
     index = np.arange(dim)

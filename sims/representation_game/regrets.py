@@ -94,7 +94,7 @@ def unavoidable_regret(covariance: Covariance, prior: Prior, tasks: Tasks) -> fl
 def _left(
     covariance: Covariance, representations: Representations, tasks: Tasks
 ) -> Float[np.ndarray, "*each dim tasks"]:
-    """What is left of L' tasks once the columns of L'R are projected away."""
+    """Return what is left of L' tasks after the columns of L'R are projected away."""
     root = np.linalg.cholesky(covariance).T
     basis = np.linalg.qr(root @ representations)[0]
     images = root @ tasks

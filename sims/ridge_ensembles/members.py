@@ -152,6 +152,6 @@ def _require_rows(x: Points, chosen: Subsets) -> None:
 
 
 def _solve(gram: Array, right: Array, subsample: int, penalty: ScalarLike) -> Array:
-    """(gram / k + penalty)^-1 right / k, NaN unless the matrix is positive definite."""
+    """Return (gram / k + penalty)^-1 right / k, or NaN unless the matrix is positive definite."""
     shifted = gram / subsample + penalty * jnp.eye(len(gram))
     return jax.scipy.linalg.solve(shifted, right / subsample, assume_a="pos")

@@ -71,7 +71,7 @@ def trace_form(
 def traces(
     x: Points, chosen: Subsets, variances: Variances, signal: Signal, noise: Noise, penalty: Penalty
 ) -> TraceForm:
-    """The `TraceForm` of given points and subsets. NaN as in `smoothers`."""
+    """Return the `TraceForm` of given points and subsets, which is NaN where `smoothers` is."""
     maps = smoothers(x, chosen, penalty)
     strength = jnp.sqrt(jnp.asarray(signal))
     sigma = jnp.sqrt(noise)
@@ -96,7 +96,8 @@ def traces(
 
 @guarded(double=False)
 def bag_mean(products: Products, members: Members) -> Float[Array, "*points"]:
-    """The mean square of the average of M = `members` members, from the products of two members.
+    """Return the mean square of the average of M = `members` members, from the products of two
+    members.
 
     The mean is over all bags: two draws are the same member with chance 1 / M, and two different
     ones otherwise. M may exceed the number of members at hand; the result then stands for further
@@ -111,8 +112,8 @@ def bag_mean(products: Products, members: Members) -> Float[Array, "*points"]:
 
 @guarded(double=False)
 def gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """Generalised cross-validation (GCV) over all n points: the mean squared residual of a bag of
-    `members` members, divided by (1 - mean df / n)^2.
+    """Return generalised cross-validation (GCV) over all n points, the mean squared residual of a
+    bag of `members` members divided by (1 - mean df / n)^2.
     """
     return (
         jnp.mean(bag_mean(form.residuals, members))
@@ -122,8 +123,8 @@ def gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
 
 @guarded(double=False)
 def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """Generalised cross-validation of the first `members` members over the points that any of them
-    has seen. Raises ValueError for more members than there are.
+    """Return generalised cross-validation of the first `members` members over the points that any
+    of them has seen. Raises ValueError for more members than there are.
     """
     require(
         members <= len(form.freedom),
@@ -137,8 +138,8 @@ def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
 
 @guarded(double=False)
 def corrected_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """Corrected generalised cross-validation, which needs only residuals and degrees of freedom
-    (df).
+    """Return corrected generalised cross-validation, which needs only residuals and degrees of
+    freedom (df).
 
     With w = k / n and d = 1 - mean df / k it is GCV minus w (1 - w) (1 - d)^2 / (1 - w + w d)^2
     times the estimated risk of one member, divided by M = `members`. Source: Bellec, Du, Koriyama,

@@ -32,8 +32,8 @@ Ridge = Annotated[float, Interval(1e-6, _SCALE)]
 def zero_means(
     x: Rows, chosen: Subsets, variances: Variances, blocks: Blocks, penalty: Ridge
 ) -> Float[np.ndarray, "sets numbers"]:
-    """Numbers of mean zero for each data set, averaged over its members and over its pairs of
-    members.
+    """Return numbers of mean zero for each data set, averaged over its members and over its pairs
+    of members.
 
     Each number is a difference of both sides of Stein's lemma, summed over the directions of a
     block. T is the resolvent Q_a of a member a, or Q_a N Q_b with a block N between two members,

@@ -51,7 +51,8 @@ def softmax_agreement(
     rate: Rate,
     steps: tuple[Steps, ...],
 ) -> Float[Array, "steps 2"]:
-    """Which features the largest logit of gradient descent agrees with, after each number of steps.
+    """Return with which features the largest logit of gradient descent agrees after each number of
+    steps.
 
     Column 0 is 1 where the largest logit belongs to the feature most correlated with y, else 0;
     column 1 is 1 where it belongs to the largest least-squares weight. `steps` are rising numbers

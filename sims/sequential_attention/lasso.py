@@ -57,7 +57,7 @@ class Entry(NamedTuple):
 def weights(
     X: Features, y: Responses, chosen: Chosen, levels: Levels
 ) -> Float[np.ndarray, "levels p"]:
-    """The weights that minimise the penalised problem at each level λ, [levels, p].
+    """Return the weights that minimise the penalised problem at each level λ, [levels, p].
 
     The columns must be linearly independent; otherwise the minimum has other weights, too. Raises
     ValueError for a column of zeros, for indices in `chosen` beyond the columns, and where `chosen`
@@ -71,7 +71,7 @@ def weights(
 def active_counts(
     X: Features, y: Responses, chosen: Chosen, levels: Levels
 ) -> Int[np.ndarray, " levels"]:
-    """How many unchosen weights are not zero at each level. Raises as `weights`."""
+    """Return how many unchosen weights are not zero at each level; raises as `weights`."""
     path = weights(X, y, chosen, levels)
     return np.asarray((np.delete(path, chosen, axis=1) != 0).sum(axis=1))
 
@@ -93,8 +93,8 @@ def entry(X: Features, y: Responses, rounds: tuple[Chosen, ...], active: Count =
 
 
 def _prepared(X: Features, y: Responses, chosen: Chosen) -> tuple[np.ndarray, ...]:
-    """Gram matrix and correlations of columns of length one, the lengths, and what a unit of each
-    weight costs.
+    """Return the Gram matrix and the correlations of columns of length one, the lengths, and what a
+    unit of each weight costs.
     """
     there = max(chosen, default=0) < X.shape[1] and len(set(chosen)) < X.shape[1]
     require(there, f"chosen must name some but not all of the {X.shape[1]} columns, got {chosen}")

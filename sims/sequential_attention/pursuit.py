@@ -117,7 +117,7 @@ def refitted(
 def _fit(
     gram: Float[np.ndarray, "b p p"], c: Float[np.ndarray, "b p"], subset: Int[np.ndarray, "b s"]
 ) -> np.ndarray:
-    """Least squares weights of each problem's subset."""
+    """Return the least-squares weights of each problem's subset."""
     rows = np.arange(len(c))[:, None]
     inner = gram[rows[:, :, None], subset[:, :, None], subset[:, None, :]]
     return np.asarray(np.linalg.solve(inner, c[rows, subset][:, :, None])[:, :, 0])
@@ -154,8 +154,10 @@ def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " siz
 def equicorrelated(
     size: Count, mu: Annotated[float, Interval(0, 1, "[)")]
 ) -> Float[np.ndarray, "rows rows"]:
-    """Columns of length one: the first `size` have the cosine -μ with each other, and the last one
-    has the cosine μ with each of them. Returns them as a square matrix. Raises ValueError for size
+    """Return a square matrix of columns of length one: the first `size` have the cosine -μ with
+    each other, and the last one has the cosine μ with each of them.
+
+    Raises ValueError for size
     μ > 1, where no such columns exist, and may do so for size μ = 1, where they are linearly
     dependent.
     """

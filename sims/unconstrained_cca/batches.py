@@ -30,8 +30,8 @@ def batch_penalties(
     n_batches: Batches,
     law: Law,
 ) -> Float[Array, "2"]:
-    """tr(V V') and |V - V'|^2 / 2 for the matrices V, V' of two independent batches, averaged over
-    all pairs of `n_batches`.
+    """Return tr(V V') and |V - V'|^2 / 2 for the matrices V, V' of two independent batches,
+    averaged over all pairs of `n_batches`.
 
     The first number is the penalty estimated from two batches. The penalty estimated from one
     batch, tr(V^2), exceeds it in the mean by the second number.
@@ -50,7 +50,7 @@ def batch_penalties(
 def enumerated_penalties(
     correlations: Correlations, weights: Heads, batch: Batch, kurtosis: Kurtosis
 ) -> tuple[float, float]:
-    """E tr(V^2), and E tr(V V') with V' of an independent batch, exactly, from all possible
+    """Return E tr(V^2), and E tr(V V') with V' of an independent batch, exactly, from all possible
     batches.
 
     The sources take the values 0 and ±√(kurtosis + 3). Each expectation is the mean of a polynomial
@@ -84,8 +84,8 @@ def enumerated_penalties(
 def two_batch_loss(
     weights: Heads, views: Views, second: Views, form: Form = "library"
 ) -> Float[Array, ""]:
-    """The loss -2 tr C + tr(V V'): C and V come from one batch, V' from a second one, which may be
-    the same.
+    """Return the loss -2 tr C + tr(V V'), where C and V come from one batch and V' from a second
+    one, which may be the same.
 
     In the off-diagonal form C is twice the covariance between the views, and V is the sum of the
     covariances within the views. In the library form C is half the sum of all four covariances, and
@@ -109,7 +109,7 @@ def two_batch_loss(
 def two_batch_gradient(
     weights: Heads, views: Views, second: Views, form: Form = "library"
 ) -> Float[Array, "2 directions columns"]:
-    """The gradient of `two_batch_loss` with respect to the weights, by automatic
+    """Return the gradient of `two_batch_loss` with respect to the weights, by automatic
     differentiation.
     """
     return _gradient(jnp.asarray(weights), views, second, form)

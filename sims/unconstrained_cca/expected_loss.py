@@ -34,7 +34,7 @@ def minimise_expected(
     form: Form = "off-diagonal",
     starts: Size = 3,
 ) -> Minima:
-    """Minima of the expected mini-batch loss, which BFGS finds from random starts.
+    """Return the minima of the expected mini-batch loss, which BFGS finds from random starts.
 
     The weights of both views are returned in one matrix, those of the first view above. Raises
     TypeError without float64.

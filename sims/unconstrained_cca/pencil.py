@@ -21,7 +21,7 @@ Between = Annotated[Float[np.ndarray, "first second"], USABLE_SCALE]
 
 
 class Minima(NamedTuple):
-    """Where the descents from all starts ended, in the order of the starts."""
+    """The ends of the descents from all starts, in the order of the starts."""
 
     losses: Float[np.ndarray, " starts"]
     weights: Float[np.ndarray, "starts dim columns"]
@@ -72,7 +72,8 @@ def minimise(A: Numerator, B: Denominator, starts: Starts) -> Minima:
 
 @guarded
 def curvatures(A: Numerator, B: Denominator, W: Weights) -> Float[np.ndarray, " entries"]:
-    """Eigenvalues of the Hessian of L at W with respect to the metric of B, in ascending order.
+    """Return the eigenvalues of the Hessian of L at W with respect to the metric of B, in ascending
+    order.
 
     The Hessian comes from automatic differentiation. Raises TypeError without float64.
     """

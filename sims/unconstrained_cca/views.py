@@ -27,8 +27,9 @@ Few = Annotated[Float[np.ndarray, "rows _"], USABLE_SCALE]
 
 @guarded(double=False)
 def standardised(key: Key[Array, ""], shape: tuple[Size, ...], law: Law) -> Float[Array, "..."]:
-    """Independent numbers of mean 0 and variance 1 with the given law. (The cubed exponential law
-    is very skewed: its skewness is 19.6.)
+    """Return independent numbers of mean 0 and variance 1 with the given law.
+
+    The cubed exponential law is very skewed; its skewness is 19.6.
     """
     require_room("shape", _product(shape))
     if law == "normal":
