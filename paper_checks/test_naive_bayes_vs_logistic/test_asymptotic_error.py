@@ -46,7 +46,8 @@ def mistakes(rule, means, factor):
 
 @claim(
     derived(
-        "on a line of means the scores are one normal variable, cut half-way between neighbours"
+        "where the means lie on a line, all scores are functions of one normal variable, "
+        "which is cut half-way between neighbours"
     ),
     kind="identity",
     cases=[(2, 3, 0.0), (1, 7, 0.0), (2, 3, 0.5)],
@@ -57,9 +58,10 @@ def test_asym_nb_error(
     n_classes: OfficialClasses,
     correlation: Correlation,
 ):
-    """Of K classes with means c_k (1, …, 1), in the released design, naive Bayes with the true
-    means and variances errs by (2/K) Σ_k Φ(-(c_(k+1) - c_(k)) S / (2 s)), a sum over neighbours in
-    order, with S = Σ_i 1/σ_i² and s² the variance of Σ_i x_i/σ_i², whatever the correlations.
+    """Let K equally likely Gaussian classes have the means c_k (1, …, 1) with c_1 < … < c_K and a
+    common covariance with the variances σ_i². The error of naive Bayes with the true means and
+    variances is (2/K) sum_k Φ(-(c_(k+1) - c_k) S / (2 s)), a sum over k < K, where S = sum_i 1/σ_i²
+    and s² is the variance of sum_i x_i/σ_i² within a class.
     """
     means, variances = linear_rules.official_design(n_features, n_classes)
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
@@ -69,7 +71,7 @@ def test_asym_nb_error(
         error >= 0.05, "n_features must be few: classes overlap by an error of 5 % at least"
     )
     margin = 0.0095 * error
-    controls = {"one neighbour each": error / 2}
+    controls = {"one tail for every two neighbours": error / 2}
     if abs(error - independent) > 2 * margin:
         controls["independent features"] = independent
     rule = rules.naive_bayes_rule(means, variances, data.equal_priors(n_classes))
@@ -107,8 +109,9 @@ def margin_of_naive_bayes(difference, sigma):
     route="the margin of naive Bayes by its definition, in the check",
 )
 def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures = 11):
-    """With infinitely many samples naive Bayes errs no less than the Bayes rule: for two classes
-    N(±d/2, Σ) with D the diagonal of Σ, d^T D^-1 d / sqrt(d^T D^-1 Σ D^-1 d) <= sqrt(d^T Σ^-1 d).
+    """Let two equally likely classes be N(±d/2, Σ), and let D be the diagonal of Σ. Naive Bayes
+    with infinitely many samples has the error Φ(-u/2) with u = d^T D^-1 d / sqrt(d^T D^-1 Σ D^-1
+    d), which is at least the Bayes error Φ(-v/2) with v = sqrt(d^T Σ^-1 d), since u <= v.
     """
     rng = trial.generator("draws")
     sizes = rng.integers(2, most_features + 1, n_draws)
@@ -125,19 +128,24 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
         independent=n_draws,
         ops=30 * most_features,
         scale=conditions * best,
-        controls={"half of Δ / 2": best / 2},
+        controls={"v / 2 in place of v": best / 2},
     )
 
 
 @claim(
-    derived("D^-1 d and Σ^-1 d are parallel where d = D^1/2 v, v an eigenvector of correlations"),
+    derived(
+        "the two vectors are parallel where d is D^(1/2) times an eigenvector of the "
+        "correlation matrix"
+    ),
     kind="identity",
     route="`theory.naive_bayes_vs_logistic.naive_bayes_margin` at eigenvectors",
     cases=[2, 5, 11],
 )
 def test_asym_order__equal(trial, n_features: SeveralFeatures, n_draws: Count = 200):
-    """Naive Bayes ends as well as the Bayes rule where D^-1 d and Σ^-1 d are parallel, though the
-    features are correlated.
+    """Let two equally likely classes be N(±d/2, Σ), and let D be the diagonal of Σ. If D^-1 d and
+    Σ^-1 d are parallel, naive Bayes with infinitely many samples has the error of the Bayes rule.
+
+    The features may be correlated.
     """
     rng = trial.generator("draws")
     covariances = [drawn_covariance(rng, n_features) for _ in range(n_draws)]
@@ -159,7 +167,8 @@ def test_asym_order__equal(trial, n_features: SeveralFeatures, n_draws: Count = 
 
 @claim(
     derived(
-        "the margin of the population rule; finite m adds noise in the weights, to leading order"
+        "the rule of the true means and variances has this error, and finitely many samples "
+        "add noise to its weights"
     ),
     kind="limit",
 )
@@ -169,8 +178,11 @@ def test_nb_correlated_floor(
     correlation: Correlation = 0.5,
     n_samples: Samples = 100_000,
 ):
-    """With correlated features the error of naive Bayes tends to its own floor, not to the Bayes
-    error.
+    """Let two equally likely classes be N(±d/2, Σ), and let D be the diagonal of Σ. As the number
+    of training samples grows, the error of naive Bayes tends to Φ(-d^T D^-1 d / (2 sqrt(d^T D^-1 Σ
+    D^-1 d))).
+
+    With correlated features this floor can be above the Bayes error, as it is here.
     """
     means = half_informative(n_features)
     sigma = equicorrelated(n_features, correlation)
@@ -218,7 +230,7 @@ def _left_at(means, sigma, n_samples):
 
 
 @claim(
-    derived("both scores see one normal variable of squared distance 2 (n + 1), for even n"),
+    derived("for even n the squared Mahalanobis distance of the two classes is 2 (n + 1)"),
     kind="identity",
     cases=list(BAYES_ERRORS),
     as_published=released(
@@ -227,21 +239,24 @@ def _left_at(means, sigma, n_samples):
     ),
 )
 def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
-    """The released design with K = 2 has the Bayes error Φ(-sqrt((n + 1) / 2)), which its table
-    understates.
+    """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
+    independent features, n even, the first n/2 with the variance n and the others with the variance
+    1 (the design of the released code). The Bayes error is Φ(-sqrt((n + 1) / 2)).
+
+    The table in the released code understates it.
     """
     means, variances = linear_rules.official_design(n_features, 2)
     rule = rules.naive_bayes_rule(means, variances, data.equal_priors(2))
     error = float(jax.jit(rules.conditional_error)(rule, means, variances))
     exact = ndtr(-np.sqrt((n_features + 1) / 2))
-    controls = {"variances n / 2 and 1": ndtr(-np.sqrt(1 + n_features / 2))}
+    controls = {"variances of n / 2 in place of n": ndtr(-np.sqrt(1 + n_features / 2))}
     trial.identity(error, exact, ops=200, controls=controls, as_published=BAYES_ERRORS[n_features])
 
 
 @claim(
     derived(
-        "the free sum of a Marchenko-Pastur law and of two atoms; the lowest eigenvalue is within "
-        "its fluctuations"
+        "the limit is the lower edge of the free sum of a Marchenko-Pastur law and a law of "
+        "two atoms"
     ),
     kind="limit",
     cases=[400, 800],
@@ -258,8 +273,10 @@ def test_hard_covariance(
         int, Interval(300, 4000, why="the law is that of large n, and takes all eigenvalues")
     ],
 ):
-    """The released correlated design is no covariance: its smallest eigenvalue is near 1 - .3086
-    n.
+    """Let U be an n by n matrix of independent uniform numbers in [0, 1], and let A be (2 U - 1)^T
+    (2 U - 1) with its diagonal replaced by n in the first floor(n / 2) places and by 1 in the
+    others (the released correlated design). As n grows, (λ - 1) / n tends to -.3086 for the
+    smallest eigenvalue λ of A, which is therefore no covariance matrix.
     """
     n = n_features
     uniform = 2 * np.random.RandomState(0).rand(n, n) - 1
@@ -274,8 +291,8 @@ def test_hard_covariance(
         slack=0.25 * n ** (-2 / 3),  # an eigenvalue at an edge fluctuates by this order
         margin=0.5 * n ** (-2 / 3),
         controls={
-            "positive semi-definite": -1 / n,
-            "variances left as they are, less n / 3": -1 / 3,
+            "λ = 0, as a covariance may have": -1 / n,
+            "1 in all places of the diagonal": -1 / 3,
         },
         as_published=-1 / n,
     )
@@ -329,8 +346,8 @@ def other_errors(trial, trained, margin):
     """Return the errors that mistakes about the law give, as far as they differ here."""
     error = trained.predicted_error()
     rivals = {
-        "independent features": trained.predicted_error(covariance=np.diag(trained.sigma)),
-        "estimates for means": trained.predicted_error(means=trained.estimates),
+        "correlations ignored": trained.predicted_error(covariance=np.diag(trained.sigma)),
+        "classes at the estimated means": trained.predicted_error(means=trained.estimates),
     }
     controls = {name: rival for name, rival in rivals.items() if abs(rival - error) > 2 * margin}
     trial.require(controls, "n_features must be so small that classes overlap")
@@ -342,15 +359,19 @@ FewFeatures = Annotated[int, Interval(2, 40, why="in more, mistakes are rare")]
 
 
 @claim(
-    derived("given the class, the K scores are normal with the covariance W Σ W^T"),
+    derived("given the class, the differences of the scores are jointly normal"),
     kind="identity",
     cases=[(3, 4), (4, 4), (4, 2)],  # in the plane the law of four scores is singular
 )
 def test_conditional_error(
     trial, n_classes: SeveralClasses, n_features: FewFeatures, n_samples: Samples = 40
 ):
-    """The error of a trained rule argmax_k w_k·x + b_k, a mean over lines in the K - 1 dimensions
-    of the scores' differences, is the complement of their orthant probabilities.
+    """Let K equally likely classes be N(μ_y, Σ), and let a rule choose the class with the largest
+    score w_k·x + b_k. Its error is the mean over y of 1 - P(z_k < 0 for all k != y), where the z_k
+    are jointly normal with the means (w_k - w_y)·μ_y + b_k - b_y and the covariances (w_k - w_y)^T
+    Σ (w_l - w_y).
+
+    The same error is computed here as a mean over lines in the K - 1 dimensions of z.
     """
     trained = trained_rule(trial.generator("design"), n_classes, n_features, n_samples)
     error = trained.predicted_error()
@@ -372,15 +393,17 @@ def test_conditional_error(
 
 
 @claim(
-    derived("given the class, the K scores are normal with the covariance W Σ W^T"),
+    derived("given the class, the differences of the scores are jointly normal"),
     kind="identity",
     cases=[3, 4],
 )
 def test_conditional_error__simulated(
     trial, n_classes: SeveralClasses, n_features: FewFeatures = 4, n_samples: Samples = 40
 ):
-    """The error of a trained rule, computed in K dimensions, is the frequency of its mistakes in
-    n.
+    """Let K equally likely classes be N(μ_y, Σ). On fresh points x, the rule that chooses the class
+    with the largest score w_k·x + b_k errs with a frequency that tends to the mean over y of 1 -
+    P(z_k < 0 for all k != y), where the z_k are jointly normal with the means (w_k - w_y)·μ_y + b_k
+    - b_y and the covariances (w_k - w_y)^T Σ (w_l - w_y).
     """
     trained = trained_rule(trial.generator("design"), n_classes, n_features, n_samples)
     error = trained.predicted_error()

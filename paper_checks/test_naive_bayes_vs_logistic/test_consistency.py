@@ -47,21 +47,23 @@ Points = Annotated[int, Interval(2, 2000, why="one point shows no factor, and mo
 
 
 @claim(
-    derived("Legendre: the maximiser is artanh t, or the bound if larger"),
+    derived("the derivative t - tanh λ vanishes at λ = artanh t, which may lie beyond Λ"),
     kind="identity",
     cases=[0.5, 1.0, 2.0, 20],  # tanh(20) = 1 in float64: a larger logit is never the best
 )
 def test_psi_conjugate(trial, logit_bound: LogitBound | Literal[20], n_points: Points = 60):
-    """The least log-loss regret of two classes of 0-1 regret t with logits in [-Λ, Λ] is the
-    conjugate Ψ(t) = sup_{0 <= λ <= Λ} (λ t - log cosh λ); without a bound, from Λ = 20 on, it is
-    ((1+t) log(1+t) + (1-t) log(1-t)) / 2.
+    """For 0 <= t < 1, the supremum Ψ(t) of λ t - log cosh λ over 0 <= λ <= Λ is its value at λ =
+    min(artanh t, Λ), which is ((1+t) log(1+t) + (1-t) log(1-t)) / 2 if t <= tanh Λ.
+
+    Ψ(t) is the least log-loss regret of two classes with logits in [-Λ, Λ] whose 0-1 regret is t.
+    The case Λ = 20 stands for logits without a bound.
     """
     ts = np.linspace(0.01, 0.99, n_points)
     bound = np.inf if logit_bound == 20 else logit_bound
     exact = consistency.consistency_transform(ts, bound)
-    controls = {"1/2 dropped": 2 * exact}
+    controls = {"without the factor 1/2": 2 * exact}
     if logit_bound < 20:
-        controls["2 Λ"] = consistency.consistency_transform(ts, 2 * logit_bound)
+        controls["logits in [-2 Λ, 2 Λ]"] = consistency.consistency_transform(ts, 2 * logit_bound)
     trial.value(
         np.array([_conjugate(t, logit_bound) for t in ts]),
         exact,
@@ -80,8 +82,8 @@ def test_psi_conjugate(trial, logit_bound: LogitBound | Literal[20], n_points: P
     route="the conjugate by search, at the inverse",
 )
 def test_psi_conjugate__inverse(trial, logit_bound: LogitBound, n_points: Points = 60):
-    """Γ(z), the largest t with Ψ(t) <= z, is the t at which the conjugate of log cosh on [0, Λ],
-    found by search, is z.
+    """Let Ψ(t) be the supremum of λ t - log cosh λ over 0 <= λ <= Λ, and let Γ(z) be the largest t
+    <= 1 with Ψ(t) <= z. Then Γ(Ψ(t)) = t for 0 < t < 1.
     """
     ts = np.linspace(0.01, 0.99, n_points)
     regrets = np.array([_conjugate(t, logit_bound) for t in ts])
@@ -125,19 +127,22 @@ def bound_regret(trial, p, logits, n_draws):
         independent=n_draws,
         ops=8 * p.shape[1],
         scale=scale,
-        controls={"twice Ψ": regret / 2},
+        controls={"Ψ without its factor 1/2": regret / 2},
     )
 
 
 @claim(
-    derived("the least KL(p || q) with q_a <= q_b"),
+    derived("KL(p || q) is minimised over all q with q_j <= q_k"),
     kind="bound",
     cases=[2, 3, 5, 10],
     route="divergences of drawn distributions by SciPy",
 )
 def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
-    """For any number of classes the log-loss regret KL(p || q) is at least
-    (p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)), a the most probable class of p and b that of q.
+    """Let p be the true and q the predicted distribution of the class at a point, and let j and k
+    be the most probable classes under p and q. The log-loss regret KL(p || q) is at least (p_j +
+    p_k) Ψ((p_j - p_k) / (p_j + p_k)), where Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2.
+
+    This holds for any number of classes.
     """
     trial.require(
         n_draws * n_classes <= 2**24,
@@ -157,13 +162,14 @@ def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
 
 
 @claim(
-    derived("Ψ(t) >= t^2 / 2, and Jensen"),
+    derived("the bound Ψ(t) >= t^2 / 2 at each point, and Jensen's inequality"),
     kind="bound",
     route="divergences of drawn problems by SciPy",
 )
 def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
-    """The 0-1 regret is at most the square root of twice the logistic regret, on any distribution
-    of finite support.
+    """Under a joint distribution of points and classes of finite support, let predicted class
+    probabilities have the log-loss regret r, in nats. The 0-1 regret of the most probable predicted
+    class is at most sqrt(2 r).
     """
     rng = trial.generator("problems")
 
@@ -186,7 +192,7 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
         instances="draws",
         independent=n_problems,
         ops=8 * most_points,
-        controls={"without the factor 2": np.sqrt(regret)},
+        controls={"sqrt(r), without the factor 2": np.sqrt(regret)},
     )
 
 
@@ -205,15 +211,18 @@ def two_of(n_classes, gaps):
 
 
 @claim(
-    derived("the corner (Λ, Λ, -Λ, …) meets the Karush-Kuhn-Tucker conditions up to the threshold"),
+    derived("up to this t the logits (Λ, Λ, -Λ, …) meet the Karush-Kuhn-Tucker conditions"),
     kind="identity",
     cases=[(3, 0.5), (3, 1.0), (4, 0.5), (6, 1.0)],
     route="the loss of the best split of two classes, by a divergence",
 )
 def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: Box):
-    """With K >= 3 classes and logits in [-Λ, Λ] the log-loss regret can vanish where the 0-1 regret
-    t does not: of the posterior ((1 - t)/2, (1 + t)/2, 0, …) the corner (Λ, Λ, -Λ, …), where the
-    wrong class wins the tie, has regret 0 up to t = ρ / (2 + ρ), ρ = (K - 2) exp(-2 Λ).
+    """Let K >= 3 classes have logits in [-Λ, Λ], and at a point the probabilities ((1 - t)/2, (1 +
+    t)/2, 0, …). The logits (Λ, Λ, -Λ, …) have the least log loss of all exactly for t <= ρ / (2 +
+    ρ), where ρ = (K - 2) exp(-2 Λ).
+
+    The wrong first class may win their tie: the log-loss regret can vanish where the 0-1 regret is
+    t.
     """
     spill = np.exp(-2 * logit_bound)
     tie = consistency.box_tie_threshold(n_classes, logit_bound)
@@ -239,15 +248,18 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: Box):
 
 
 @claim(
-    derived("Karush-Kuhn-Tucker: log p_k plus a constant, clipped to the box"),
+    derived("the Karush-Kuhn-Tucker conditions of the minimum over the box"),
     kind="optimality",
     cases=[(3, 0.5), (4, 1.0), (6, 1.0)],
 )
 def test_hcons_bounded_fails__minimum(
     trial, n_classes: ManyClasses, logit_bound: Box, n_draws: Draws = 8
 ):
-    """The least log loss with logits h in [-Λ, Λ] is that of h_k = log p_k + L, clipped to the box,
-    where Σ_k exp(h_k) = exp(L): a conic solver and a lower bound from its gradient enclose it.
+    """Let p be a distribution over K classes. Of all logits h in [-Λ, Λ] those with h_k = log p_k +
+    L, clipped to [-Λ, Λ], have the least log loss -sum_k p_k log(exp(h_k) / sum_j exp(h_j)), where
+    L is such that sum_k exp(h_k) = exp(L).
+
+    A conic solver and a lower bound from its gradient enclose the least loss.
     """
     rng = trial.generator("posteriors")
     drawn = softmax(3 * logit_bound * rng.standard_normal((n_draws, n_classes)), axis=1)
@@ -264,8 +276,10 @@ def test_hcons_bounded_fails__minimum(
         scale=1.0,
         ops=50,
         controls={
-            "logits unbounded": -np.sum(xlogy(p, p), axis=1),
-            "clipped from the largest": -np.sum(p * log_softmax(unclipped, axis=1), axis=1),
+            "the entropy of p, as without a bound on logits": -np.sum(xlogy(p, p), axis=1),
+            "L such that the largest logit is Λ": -np.sum(
+                p * log_softmax(unclipped, axis=1), axis=1
+            ),
         },
     )
 
@@ -288,7 +302,7 @@ def _conic_minimum(p, limit):
 
 
 @claim(
-    derived("within the ratio condition bounded logits reach the posterior"),
+    derived("under this condition some logits in [-Λ, Λ] have the softmax p"),
     kind="bound",
     cases=[3, 4, 7],
     route="divergences of drawn distributions by SciPy",
@@ -301,8 +315,12 @@ def test_hcons_bounded_repaired(
     ] = 1.0,
     n_draws: Draws = 20_000,
 ):
-    """Where no posteriors differ by more than the factor exp(2 Λ) the bound holds for bounded
-    logits, any K.
+    """Let p be the true distribution of the class at a point, of which no entry exceeds another by
+    more than the factor exp(2 Λ), and let q be the softmax of logits in [-Λ, Λ]. The log-loss
+    regret KL(p || q) is at least (p_j + p_k) Ψ((p_j - p_k) / (p_j + p_k)), where j and k are the
+    most probable classes under p and q, and Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2.
+
+    Without the condition on p this fails for three classes and more.
     """
     trial.require(
         n_draws * n_classes <= 2**24,
@@ -324,7 +342,10 @@ def test_hcons_bounded_repaired(
 
 
 @claim(
-    derived("logits of a box differ by at most 2 Λ, all such fit"),
+    derived(
+        "two logits in [-Λ, Λ] differ by at most 2 Λ, and logits that differ by no more can "
+        "be shifted into it"
+    ),
     kind="identity",
     cases=[(3, 1.5), (6, 0.4), (4, 1.0)],
 )
@@ -338,8 +359,10 @@ def test_hcons_ratio_condition(
         int, Interval(8, 1000, why="four ranges, twice at least; each is searched")
     ] = 24,
 ):
-    """Logits in [-Λ, Λ] reach a posterior exactly where no entry exceeds another by more than the
-    factor exp(2 Λ): there, and nowhere else, a search in the box finds a divergence of 0.
+    """A distribution p is the softmax of some logits in [-Λ, Λ] if and only if no entry of p
+    exceeds another by more than the factor exp(2 Λ).
+
+    A search over the logits finds where the least divergence from p is 0.
     """
     uniform = trial.generator("posteriors").uniform(0, 1, (n_draws, n_classes))
     from_zero = uniform - uniform.min(axis=1, keepdims=True)
@@ -356,7 +379,7 @@ def test_hcons_ratio_condition(
         ops=0,
         controls={
             "the factor exp(Λ)": consistency.ratio_condition(p, logit_bound / 2).astype(int),
-            "any posterior": np.ones(n_draws, int),
+            "no condition on p": np.ones(n_draws, int),
         },
     )
 
@@ -376,7 +399,7 @@ def _best_in_box(p, limit):
 
 
 @claim(
-    derived("log odds of normal classes are normal, mean half the variance"),
+    derived("the log odds of the true class are normal, and their mean is half of their variance"),
     kind="identity",
     cases=[0.25, 4.0, 30.0],
     route="an entropy by a trapezoidal rule over the plane against a mean over one variable",
@@ -384,8 +407,9 @@ def _best_in_box(p, limit):
 def test_bayes_log_loss(
     trial, squared_distance: Annotated[float, Interval(0.1, 50, why="the grid shows the rest")]
 ):
-    """The least log loss of two Gaussian classes is the entropy of the class at a point, a mean
-    over Δ alone.
+    """Let two equally likely classes be N(±d/2, Σ), and let Δ² = d^T Σ^-1 d. The least mean log
+    loss of any rule is E[log(1 + exp(-Z))], where Z is normal with the mean Δ²/2 and the variance
+    Δ².
     """
     sigma = np.array([[1.0, 0.6], [0.6, 2.0]])
     along = np.array([1.0, 0.3])
@@ -413,8 +437,8 @@ def test_bayes_log_loss(
     means = np.stack([-half, half])
     exact = expected_error.bayes_log_loss(means, sigma)
     controls = {
-        "variances alone": expected_error.bayes_log_loss(means, np.diag(sigma)),
-        "a quarter of the variance as mean": float(
+        "correlations ignored": expected_error.bayes_log_loss(means, np.diag(sigma)),
+        "the mean Δ² / 4": float(
             expected_error.expected_log_loss(squared_distance / 4, float(np.sqrt(squared_distance)))
         ),
     }
@@ -427,9 +451,11 @@ def test_bayes_log_loss(
     )
 
 
-@claim(derived("boxes of t, each enclosed"), kind="bound")
+@claim(derived("ball arithmetic encloses both sides on small intervals of t"), kind="bound")
 def test_psi_conjugate__everywhere(trial):
-    """Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 >= t²/2 for all t in [0, .999], to 1e-15."""
+    """Let Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2. Then Ψ(t) >= t²/2 - 1e-15 for all t in
+    [0, .999].
+    """
     trial.prove(
         lambda t: t**2 / 2,
         psi,
@@ -440,10 +466,13 @@ def test_psi_conjugate__everywhere(trial):
     )
 
 
-@claim(derived("boxes of t, each enclosed"), kind="bound")
+@claim(derived("ball arithmetic encloses both sides on small intervals of t"), kind="bound")
 def test_hcons_multiclass__everywhere(trial):
-    """(p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)) >= Ψ(p_a - p_b) for all t = (p_a - p_b) / (p_a +
-    p_b) in [0, .99] and p_a + p_b = 1/8, 2/8, …, 1, to 1e-12.
+    """Let Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2. Then s Ψ(t) >= Ψ(s t) - 1e-12 for all t in
+    [0, .99] and s = 1/8, 2/8, …, 1.
+
+    For s = p_j + p_k and t = (p_j - p_k) / s this weakens the bound for several classes to Ψ(p_j -
+    p_k).
     """
 
     def middle(t, eighths):
@@ -455,7 +484,7 @@ def test_hcons_multiclass__everywhere(trial):
         {"t": (0, 0.99), "eighths": range(1, 9)},
         tolerance=1e-12,
         controls={
-            "the cube of the mass": lambda t, eighths: Fraction(eighths, 8) ** 3 * psi(t),
+            "s³ Ψ(t) for s Ψ(t)": lambda t, eighths: Fraction(eighths, 8) ** 3 * psi(t),
         },
         same_as=(
             lambda t, eighths: consistency.consistency_transform(eighths / 8 * t),
@@ -497,7 +526,10 @@ def excess_in_set(rng, inputs, norm):
 
 
 @claim(
-    derived("at the minimiser of the log risk in the set its excess is 0"),
+    derived(
+        "the minimiser of the log risk in H has no excess log risk in H, but may have excess "
+        "0-1 risk"
+    ),
     kind="empirical",
     route="log losses and errors of linear scores of bounded norm, by SciPy",
     low_power="each law carries a sign only",
@@ -507,28 +539,33 @@ def test_hcons_gap(
     n_laws: Annotated[int, Interval(160, 500, why="fewer may not tell most of the laws")] = 160,
     norm: Annotated[float, Interval(0.5, 4, why="with more, scores reach every posterior")] = 2.0,
 ):
-    """A bound on the 0-1 risk by the log risk, both beyond the least of a set of hypotheses, needs
-    the minimisability gaps: for linear scores of bounded norm on six points of the plane the log
-    loss' minimiser, whose excess is 0, does not have the least 0-1 risk of the set under most laws.
+    """Draw six equally likely points of the plane and their probabilities of three classes at
+    random, and let H hold the affine scores whose coefficients have a norm of at most B. Under most
+    such laws the minimiser of the log risk in H does not have the least 0-1 risk of H.
 
-    With the gaps both sides are means over points of what is claimed point by point.
+    The excess of its log risk in H is 0. A bound on the excess 0-1 risk by the excess log risk
+    therefore needs the minimisability gaps. With them both sides are means over points of what is
+    claimed point by point.
     """
     rng = trial.generator("laws")
     planes = np.concatenate([rng.standard_normal((n_laws, 6, 2)), np.ones((n_laws, 6, 1))], axis=2)
     excess = np.array([excess_in_set(rng, plane, norm) for plane in planes])
     free = np.array([excess_in_set(rng, np.eye(6), 60.0) for _ in range(n_laws)])
-    trial.runs(excess - 1e-6, alpha=0.001, controls={"scores of any kind": free - 1e-6})
+    trial.runs(excess - 1e-6, alpha=0.001, controls={"H holds all scores": free - 1e-6})
 
 
 @claim(
-    derived("the closest pair is two classes, whose scores tie"),
+    derived("at a given t the least regret is that of two classes whose scores tie"),
     kind="bound",
     cases=[2, 3, 5],
     route="losses of drawn distributions by NumPy",
 )
 def test_hcons_root_loss(trial, n_classes: Classes, n_draws: Draws = 20_000):
-    """For the generalised cross entropy 2 (1 - sqrt(q_y)) the regret is at least sqrt(2) (sqrt(1 +
-    t²) - 1), t the 0-1 regret, for any number of classes, and two classes attain it.
+    """Let p be the true and q the predicted distribution of the class y at a point, and let t be
+    the 0-1 regret of the most probable class under q. The regret of the generalised cross entropy 2
+    (1 - sqrt(q_y)) is at least sqrt(2) (sqrt(1 + t²) - 1).
+
+    This holds for any number of classes, and two classes attain it.
     """
     p, logits = drawn_distributions(trial.generator("draws"), n_draws, n_classes)
     t = np.linspace(0.02, 0.98, 49)

@@ -41,9 +41,10 @@ def test_nb_exact_law(
     n_samples: Samples,
     squared_distance: Gap,
 ):
-    """With known variances the expected error of naive Bayes, trained on m / 2 samples of each of
-    two classes at the distance Δ, is E Φ(-a (Δ + τ z) / sqrt((Δ + τ z)² + τ² r)) with
-    a = Δ / (2 sqrt(1 + 1/m)), τ = 2 / sqrt(m), z normal and r a chi-square of n - 1 degrees.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
+    features of known variances. The expected error of naive Bayes, trained on m / 2 samples of each
+    class, is E[Φ(-a (Δ + τ z) / sqrt((Δ + τ z)² + τ² r))], where a = Δ / (2 sqrt(1 + 1/m)), τ = 2 /
+    sqrt(m), z is standard normal and r is an independent chi-square of n - 1 degrees of freedom.
     """
     n = n_features
     m = n_samples
@@ -110,8 +111,11 @@ def test_nb_param_lemma(
     failure: Failure = 0.1,
     n_classes: Means = 2,
 ):
-    """Trained on m* samples in all, all n K estimated class means are within ε of the truth with
-    probability 1 - δ, where (2 Φ(ε sqrt(m* / K)) - 1)^(n K) = 1 - δ.
+    """Let m / K samples of each of K classes estimate the class means of n independent Gaussian
+    features of variance one. All n K estimates are within ε of the truth with probability (2 Φ(ε
+    sqrt(m / K)) - 1)^(n K).
+
+    It is tried at the m where this is 1 - δ.
     """
     n_means = n_features * n_classes
     trial.require(n_means <= 10_000, "n_features * n_classes must be at most 10000: all are drawn")
@@ -130,7 +134,7 @@ def test_nb_param_lemma(
         1 - failure,
         margin=0.009 * (1 - failure),
         controls={"1 - 2 δ": 1 - 2 * failure},
-        control_processes={"half the leading term of m*": all_within(half)},
+        control_processes={"(K / ε²) log(n K / δ) samples": all_within(half)},
         first=4096,
         most=400_000,
         vectorised=True,
@@ -151,7 +155,10 @@ def test_nb_param_lemma__growth(
     failure: Failure = 0.1,
     n_classes: Means = 2,
 ):
-    """The number of samples m* with which all n K means are within ε grows like log n."""
+    """Let m samples, m / K of each of K classes, be needed to estimate all class means of n
+    independent Gaussian features of variance one within ε with probability 1 - δ. As n grows, m
+    grows like log n.
+    """
     sizes = n_features * 10.0 ** np.arange(6)
     needed = np.array(
         [sample_complexity.sup_norm_samples(int(n), n_classes, deviation, failure) for n in sizes]
@@ -171,7 +178,7 @@ def test_nb_param_lemma__growth(
 
 
 @claim(
-    derived("the cosine of fitted and true weights concentrates: its mean square is known exactly"),
+    derived("the cosine of fitted and true weights concentrates as n grows"),
     kind="limit",
     cases=[("m / n", 4.0), ("m", 10.0), ("m", 40.0)],
     route="a contour integral against `naive_bayes_expected_error_large_n`",
@@ -183,8 +190,10 @@ def test_nb_large_n(
         float, Interval(4, 100, why="at 50 features, where errors are neither 1/2 nor the limit")
     ],
 ):
-    """As n grows the error of naive Bayes with known variances is Φ(-Δ² / (2 sqrt((Δ² + 4 n / m)
-    (1 + 1 / m)))), with m / n and Δ² fixed, or with m fixed and Δ² proportional to sqrt(n).
+    """Let naive Bayes know the variances of n independent Gaussian features and be trained on m / 2
+    samples of each of two classes at the Mahalanobis distance Δ. As n grows, the ratio of its
+    expected error to Φ(-Δ² / (2 sqrt((Δ² + 4 n / m) (1 + 1 / m)))) tends to 1 if m / n and Δ² are
+    fixed, and if m is fixed and Δ² is proportional to sqrt(n).
     """
     exponent = {"m / n": 0.0, "m": 0.5}[fixed]  # of Δ² in n
     sizes = 3200 * 2 ** np.arange(7)
@@ -215,7 +224,9 @@ def test_nb_large_n(
 
 
 @claim(
-    derived("the law for large n, solved for m, beside the exact one, solved for m"),
+    derived(
+        "both laws of the expected error, the exact one and that for large n, are solved for m"
+    ),
     kind="limit",
     cases=[(4.0, 0.02), (4.0, 0.05), (9.0, 0.01)],
     route="sizes of the exact law against the root of a quadratic",
@@ -223,8 +234,10 @@ def test_nb_large_n(
 def test_nb_large_n__samples(
     trial, squared_distance: Annotated[float, Interval(1, 16, why="a cap")], excess: Excess
 ):
-    """With a fixed distance Δ the m with which the error is Φ(-Δ/2) + ε is, as n grows, the root of
-    Φ(-Δ² / (2 sqrt((Δ² + 4 n / m)(1 + 1 / m)))) = Φ(-Δ/2) + ε.
+    """Let m be the number of samples at which naive Bayes, which knows the variances of n
+    independent Gaussian features, has the expected error Φ(-Δ/2) + ε for two classes at the
+    Mahalanobis distance Δ, and let r be the root of Φ(-Δ² / (2 sqrt((Δ² + 4 n / r) (1 + 1 / r)))) =
+    Φ(-Δ/2) + ε. As n grows with Δ fixed, m / r tends to 1.
     """
     sizes = 3200 * 2 ** np.arange(7)
     roots = [
@@ -245,7 +258,7 @@ def test_nb_large_n__samples(
 
 
 @claim(
-    derived("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"),
+    derived("the exact law of the expected error, solved for the number of samples"),
     kind="rate",
     route="sizes of the exact law at growing n against the growth that is claimed",
     second="test_naive_bayes_vs_logistic_laws.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
@@ -258,8 +271,9 @@ def test_nb_linear_when_weak(
     excess: Excess = 0.02,
     first: Annotated[int, Interval(50, 10_000, why="the law is that of large n")] = 50,
 ):
-    """With a fixed distance between the classes naive Bayes needs a number of samples proportional
-    to n.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
+    features of known variances. As n grows with Δ fixed, the number of samples with which naive
+    Bayes has an expected error of ε above the Bayes error grows like n.
     """
     sizes = first * 2 ** np.arange(7)
     counts = np.array(
@@ -277,7 +291,7 @@ def test_nb_linear_when_weak(
 
 
 @claim(
-    derived("the exact law with Δ^2 = c n"),
+    derived("the exact law of the expected error at Δ^2 = c n"),
     kind="limit",
     cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)],
     route="the exact law at growing n against the limit that is claimed",
@@ -288,8 +302,11 @@ def test_nb_constant_when_dense(
     density: Annotated[float, Interval(0.01, 10, why="weaker signals need more features")],
     n_samples: Samples,
 ):
-    """With Δ^2 = c n the expected error at a fixed number of samples falls to zero: m does not grow
-    with n.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
+    features of known variances. As n grows with Δ² = c n, the expected error of naive Bayes tends
+    to 0 for any fixed number of training samples.
+
+    So the number of samples that a given error needs does not grow with n.
     """
     sizes = 100 * 4 ** np.arange(8)
     errors = np.array(
@@ -311,7 +328,7 @@ def test_nb_constant_when_dense(
 
 
 @claim(
-    derived("by 16 n / Δ^4 normal quantiles squared, Δ^2 = n^a"),
+    derived("the number of samples is about 16 n z^2 / Δ^4 for a normal quantile z"),
     kind="rate",
     cases=[0.0, 0.25, 0.4, 0.6],
     route="slopes of `sample_complexity.naive_bayes_samples` against "
@@ -322,8 +339,9 @@ def test_nb_sample_exponent(
     signal_exponent: Annotated[float, Interval(0, 1, why="constant long before")],
     excess: Excess = 0.02,
 ):
-    """With Δ^2 = n^a the number of samples grows like n^(1 - 2a), and not at all from a = 1/2
-    on.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
+    features of known variances. As n grows with Δ² = n^a, the number of samples with which naive
+    Bayes has an expected error of ε above the Bayes error grows like n^b with b = max(0, 1 - 2 a).
     """
     a = signal_exponent
     slow = (
@@ -333,7 +351,11 @@ def test_nb_sample_exponent(
     trial.require((a == 0 or a >= 0.24) and abs(a - 0.5) > 0.09, slow)
     sizes = 2.0 ** np.arange(32, 53, 5)
     counts = np.array([sample_complexity.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
-    rivals = {"1 - a": 1 - a, "1 - 2 a for every a": 1 - 2 * a, "log n samples": 0.0}
+    rivals = {
+        "the power 1 - a": 1 - a,
+        "the power 1 - 2 a for every a": 1 - 2 * a,
+        "log n samples": 0.0,
+    }
     exponent = sample_complexity.naive_bayes_sample_exponent(a)
     controls = {name: rival for name, rival in rivals.items() if abs(rival - exponent) > 0.03}
     trial.order(
@@ -347,7 +369,10 @@ def test_nb_sample_exponent(
 
 
 @claim(
-    derived("the law of the error with Δ^2 = sqrt(n / log n), which no fixed power of n is"),
+    derived(
+        "the exact law of the expected error at Δ^2 = sqrt(n / log n), solved for the number "
+        "of samples"
+    ),
     kind="rate",
     route="sizes of the exact law at growing n against the growth that is claimed",
     second="test_naive_bayes_vs_logistic_laws.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
@@ -358,8 +383,11 @@ def test_nb_growth_log(
         float, Interval(0.02, 0.1, why="with less, log n shows beyond 10^15 only")
     ] = 0.02,
 ):
-    """With Δ^2 = sqrt(n / log n) naive Bayes needs a number of samples ∝ log n: the rate of the
-    abstract is attained, though outside its assumptions.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
+    features of known variances. As n grows with Δ² = sqrt(n / log n), the number of samples with
+    which naive Bayes has an expected error of ε above the Bayes error grows like log n.
+
+    The rate of the abstract is attained here, though outside its assumptions.
     """
     sizes = 10.0 ** np.arange(8, 16)  # at 10^6 the samples are 7 % above the law
     needed = np.array(
@@ -394,8 +422,8 @@ def test_nb_rare_class(
     n_features: Annotated[int, Interval(8, 1000, why="below, 1 / n shows; a cap")],
     failure: Annotated[float, Interval(0.001, 0.9, why="a cap, which nothing requires")] = 0.5,
 ):
-    """A class of prior 1/n has to be seen first: the number of labels that show it, but with
-    probability δ, grows like n.
+    """Let a class have the prior 1/n. The number of independent labels among which it occurs with
+    probability 1 - δ grows like n.
     """
     sizes = n_features * 2 ** np.arange(6)
     counts = np.array([sample_complexity.rare_class_samples(1 / size, failure) for size in sizes])
@@ -416,8 +444,10 @@ def test_nb_rare_class__chance(
     n_features: Annotated[int, Interval(8, 200, why="a sample holds some n labels")],
     failure: Annotated[float, Interval(0.2, 0.9, why="a rarer one is not measured to 1 %")] = 0.5,
 ):
-    """Of m independent labels none is of a class of prior 1/n with probability δ^(m / m*),
-    m* = log δ / log(1 - 1/n): exactly δ at m*, which is rounded down here.
+    """The probability that m independent labels hold none of a class of prior 1/n is δ^(m / m*),
+    where m* = log δ / log(1 - 1/n).
+
+    So m* labels miss the class with the probability δ.
     """
     needed = sample_complexity.rare_class_samples(1 / n_features, failure)
     count = int(needed)
@@ -437,7 +467,7 @@ def test_nb_rare_class__chance(
         law=Bounded(0, 1),
         margin=0.0095 * exact,
         controls={"a prior of 2 / n": (1 - 2 / n_features) ** count},
-        control_processes={"half as many": absent((count + 1) // 2)},
+        control_processes={"half as many labels": absent((count + 1) // 2)},
         first=4096,
         most=100_000,
         vectorised=True,

@@ -49,7 +49,7 @@ DISCRIMINATIVE = {
 
 OTHER_THAN_LINEAR = ["const", "log n", "sqrt n", "n log n"]
 NO_GROWTH = derived(
-    "the abstract's O(log n) in the released design: an upper bound that is not reached"
+    "the abstract's O(log n), an upper bound that the released design does not reach"
 )
 Level = Annotated[
     float, Interval(0.005, 0.02, why="the sizes that are tried lie around these crossings")
@@ -160,7 +160,7 @@ def no_growth(trial, sizes, boxes, least):
         (low, high),
         "const",
         error=ERROR,
-        control_processes={"log n times the first": (logarithmic, logarithmic)},
+        control_processes={"growth like log n": (logarithmic, logarithmic)},
     )
 
 
@@ -177,8 +177,11 @@ def test_nb_growth_upper(
     level: Level = 0.01,
     n_runs: ManyRuns = 350,
 ):
-    """In the official design with two classes naive Bayes needs no more samples in more
-    dimensions: m* does not grow from n = 25 to 200 and 1600.
+    """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
+    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
+    others (the design of the released code). Let m* be the number of samples with which half of all
+    training sets give naive Bayes an error of at most ε above the Bayes error. Then m* does not
+    grow from n = 25 to 200 and 1600.
     """
     sizes = first * np.array([1, 8, 64])
     low, high = boxes_of(
@@ -212,8 +215,12 @@ def test_nb_growth_upper__classes(
     ] = 0.01,
     runs: Runs = 1.0,
 ):
-    """In the official design naive Bayes needs no more samples in more dimensions with more classes
-    either, nor with labels drawn at random: m* does not grow from n = 100 to 400 and 1600.
+    """Let K equally likely Gaussian classes have the means c_k (1, …, 1), where the c_k are the
+    first K of -1, 1, 2, 4, …, and n independent features, with the variance n for the first floor(n
+    / 2) of them and 1 for the others (the design of the released code). Let m* be the number of
+    samples with which half of all training sets give naive Bayes an error of at most ε above the
+    Bayes error. Then m* does not grow from n = 100 to 400 and 1600, for balanced labels and for
+    labels drawn at random.
     """
     trial.require(
         (n_classes, labels) in GENERATIVE,
@@ -234,8 +241,11 @@ def test_nb_growth_upper__classes(
 
 @claim(derived("the abstract's O(n) in the released design"), kind="rate", tier="full")
 def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
-    """In the official design with two classes ridge logistic regression needs a number of samples
-    m* affine in n, from 25 features to 800.
+    """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
+    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
+    others (the design of the released code). Let m* be the number of samples with which half of all
+    training sets give ridge logistic regression (C = 1) an error of at most ε above the Bayes
+    error. Then m* grows like n, up to an additive constant, from n = 25 to 800.
     """
     n_runs = {25: 6000, 50: 3000, 100: 1500, 200: 800, 400: 500, 800: 200}
     low, high = boxes_of(
@@ -256,7 +266,10 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
 
 
 @claim(
-    derived("the released design, where classes part as n grows: O(n) shows at larger n only"),
+    derived(
+        "in the released design the distance of the classes grows with n, and O(n) shows at "
+        "larger n only"
+    ),
     kind="rate",
     tier="full",
     not_tight="the number of samples falls, from about 470 at 25 features to 300 at 100",
@@ -270,8 +283,11 @@ def test_lr_growth__three_classes(
         float, Interval(1, 20, why="with fewer training sets boxes have no ends")
     ] = 1.0,
 ):
-    """With three classes the official design gets easier in n at first: ridge logistic regression
-    needs fewer samples at 100 features than at 25.
+    """Let three equally likely Gaussian classes have the means c (1, …, 1) with c = -1, 1, 2, and n
+    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
+    others (the design of the released code). Let m* be the number of samples with which half of all
+    training sets give ridge logistic regression (C = 1) an error of at most ε above the Bayes
+    error. Then m* does not grow from n = 25 to 50 and 100.
     """
     n_runs = {25: 1000, 50: 1000, 100: 500}
     low, high = boxes_of(
@@ -297,7 +313,10 @@ def test_lr_growth__three_classes(
 
 
 @claim(
-    derived("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"),
+    derived(
+        "at a fixed distance the noise of n estimated means must be averaged out: O(log n) "
+        "assumes a stronger signal"
+    ),
     kind="rate",
     tier="full",
     cases=["every feature", "four features"],
@@ -310,8 +329,10 @@ def test_nb_linear_when_weak__simulated(
     ] = 0.02,
     n_runs: ManyRuns = 4000,
 ):
-    """With a fixed distance, or a fixed number of informative features, trained variances too, m
-    grows like n.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance 2 have n independent
+    features of variance one, of which all or only four have different means. Let m* be the number
+    of samples with which half of all training sets give naive Bayes, which estimates the variances
+    too, an error of at most ε above the Bayes error. Then m* grows like n.
     """
     sizes = 20 * 2 ** np.arange(6)
     curves = []
@@ -330,8 +351,8 @@ LEAST_GAP = 0.1
 LARGEST_GAP = 0.8
 """The two means of feature i differ by `LEAST_GAP` to `LARGEST_GAP`, in even steps."""
 COMMON_FACTOR = derived(
-    "a common factor does not average out over features, and Bayes subtracts it: conditions "
-    "behind O(log n)"
+    "a factor that all features share does not average out over them, and only the Bayes "
+    "rule subtracts it"
 )
 OfFactor = Annotated[float, Interval(0.5, 0.95, why="Bayes is near its limit at 1024")]
 WIDTHS = tuple(16 * 2**j for j in range(7))
@@ -357,9 +378,10 @@ def floor_under_factor(correlation):
     route="the floor at growing n against a limit that is claimed",
 )
 def test_nb_never(trial, correlation: OfFactor):
-    """Under a common factor, all correlations ρ, the error of naive Bayes does not fall to 0 with
-    infinitely many samples and features: where the differences of the two means of a feature have
-    the mean d and the mean square s, it tends to Φ(-s / (2 sqrt(ρ) d)) as n grows.
+    """Let two equally likely Gaussian classes have n features of variance one, every two of which
+    have the correlation ρ within a class. Let the differences of the two means of a feature have
+    the mean d and the mean square s over the features. The error of naive Bayes with infinitely
+    many samples tends to Φ(-s / (2 sqrt(ρ) d)) as n grows.
     """
     floor, gap, _ = floor_under_factor(correlation)
     trial.limit(
@@ -372,8 +394,8 @@ def test_nb_never(trial, correlation: OfFactor):
         order=1,
         margin=0.009 * floor,
         controls={
-            "features alike": ndtr(-gap / (2 * np.sqrt(correlation))),
-            "no common factor": 0.0,
+            "s = d², as for equal differences": ndtr(-gap / (2 * np.sqrt(correlation))),
+            "the error 0, as of uncorrelated features": 0.0,
         },
     )
 
@@ -385,8 +407,10 @@ def test_nb_never(trial, correlation: OfFactor):
     route="the Bayes error at growing n against a limit that is claimed",
 )
 def test_nb_never__bayes(trial, correlation: OfFactor):
-    """Under a common factor, all correlations ρ, the Bayes error tends to 0 as n grows, where the
-    two means of a feature differ by more and more.
+    """Let two equally likely Gaussian classes have n features of variance one, every two of which
+    have the correlation ρ within a class. Let the difference of the two means of a feature rise
+    evenly from .1 in the first feature to .8 in the last one. The Bayes error tends to 0 as n
+    grows.
     """
     best = [linear_rules.bayes_error(*with_common_factor(n, correlation)) for n in WIDTHS]
     floor = floor_under_factor(correlation)[0]
@@ -397,7 +421,7 @@ def test_nb_never__bayes(trial, correlation: OfFactor):
         remainder=best[-1],  # errors fall, and are never negative
         margin=0.009 * floor,
         scale=floor,
-        controls={"that of naive Bayes": floor},
+        controls={"the limit of naive Bayes": floor},
     )
 
 
@@ -408,8 +432,12 @@ def test_nb_never__bayes(trial, correlation: OfFactor):
     route="variances of the margin at growing n against the growth that is claimed",
 )
 def test_nb_never__margins(trial, correlation: OfFactor):
-    """Under a common factor margins do not concentrate: the variance of the score's difference
-    grows like n², where the theorem behind O(log n) asks for n.
+    """Let two equally likely Gaussian classes have n features of variance one, every two of which
+    have the correlation ρ within a class, and means whose differences have a fixed distribution
+    over the features. Within a class the difference of the two scores of naive Bayes has a variance
+    that grows like n².
+
+    The theorem behind O(log n) assumes that it grows like n.
     """
     variances = []
     for n in WIDTHS:
@@ -456,17 +484,21 @@ def ended_by(scan, size):
 
 @claim(SCAN, kind="empirical", cases=[100, 1000])
 def test_first_passage(trial, n_features: Literal[100, 200, 400, 1000]):
-    """With two classes the official scan ends at its first or second size, 2 K or 2 K + ceil(log
-    n), whatever it scans.
+    """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
+    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
+    others (the design of the released code). A scan trains naive Bayes on new sets of 4, 4 +
+    ceil(log n), 4 + 2 ceil(log n), … samples with random labels, until the error is less than .01
+    above the Bayes error. For n from 100 to 1000 it ends at the first or second of these sizes with
+    a probability of at least .97.
 
-    What it reports grows like log n by the choice of its steps.
+    So the number of samples that it reports grows like log n by the choice of its steps.
     """
     scan, second = official_scan(n_features, 2)
     trial.probability(
         ended_by(scan, second),
         0.97,
         side="at least",
-        control_processes={"at its first size": ended_by(scan, 4)},
+        control_processes={"an end at the first size": ended_by(scan, 4)},
         first=128,
         most=20_000,
     )
@@ -480,15 +512,19 @@ def test_first_passage(trial, n_features: Literal[100, 200, 400, 1000]):
     not_tight="70 to 90 % of all scans have ended at the second size",
 )
 def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]):
-    """With three classes, too, more than half of all official scans end at the first or second
-    size, 2 K or 2 K + ceil(log n).
+    """Let three equally likely Gaussian classes have the means c (1, …, 1) with c = -1, 1, 2, and n
+    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
+    others (the design of the released code). A scan trains naive Bayes on new sets of 6, 6 +
+    ceil(log n), 6 + 2 ceil(log n), … samples with random labels, until the error is less than .01
+    above the Bayes error. For n from 200 to 1000 it ends at the first or second of these sizes with
+    a probability of at least 1/2.
     """
     scan, second = official_scan(n_features, 3)
     trial.probability(
         ended_by(scan, second),
         0.5,
         side="at least",
-        controls={"always": 1.0},
+        controls={"an end there in every scan": 1.0},
         first=256,
         most=4000,
     )
@@ -502,8 +538,12 @@ def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]
     not_tight="at the second size the mean error is 2 to 4 times the target",
 )
 def test_first_passage__too_early(trial, n_features: Literal[200, 400, 1000]):
-    """With three classes the mean error of naive Bayes at the second size of the official scan is
-    still above its target, the asymptotic error plus .01.
+    """Let three equally likely Gaussian classes have the means c (1, …, 1) with c = -1, 1, 2, and n
+    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
+    others (the design of the released code). For n from 200 to 1000 the mean error of naive Bayes,
+    trained on 6 + ceil(log n) samples with random labels, is at least .01 above the Bayes error.
+
+    This is the second size of the scan in the released code.
     """
     design = official_design(n_features, 3)
     target = target_of(design, 0.01)
@@ -535,8 +575,12 @@ def test_figure_simulation(
     n_runs: Annotated[int, Interval(60, 10**6, why="with fewer the intervals have no ends")] = 100,
     level: Level = 0.01,
 ):
-    """At the official sizes, n = 100, 200, 400 and 1000, ridge logistic regression needs a number
-    of samples that grows at most like n. Four minutes.
+    """Let K = 2 or 3 equally likely Gaussian classes have the means c_k (1, …, 1), where the c_k
+    are the first K of -1, 1, 2, 4, …, and n independent features, with the variance n for the first
+    floor(n / 2) of them and 1 for the others (the design of the released code). Let m* be the
+    number of samples with which half of all training sets give ridge logistic regression (C = 1) an
+    error of at most ε above the Bayes error. Then m* grows at most like n over n = 100, 200, 400
+    and 1000.
     """
     sizes = np.array([100, 200, 400, 1000])
     few = {2: 0.8 * sizes + 10, 3: 1.2 * sizes + 100}[n_classes].astype(int)
@@ -559,5 +603,5 @@ def test_figure_simulation(
         "n",
         error=ERROR,
         guarantee="asymptotic (union)",
-        control_processes={"m* times n": (low * linear, high * linear)},
+        control_processes={"growth like n m*": (low * linear, high * linear)},
     )

@@ -23,8 +23,8 @@ PerFeature = Annotated[
 
 @claim(
     derived(
-        "under a uniform direction of the classes' difference and a flat centre the rule of the "
-        "mean difference is the Bayes rule; its exact expected error"
+        "for classes with a random direction and a flat prior on their centre, naive Bayes "
+        "with known variances is the Bayes rule given the samples"
     ),
     kind="bound",
     cases=[(20, 2), (20, 4)],
@@ -35,9 +35,12 @@ def test_lr_lower_bound(
     n_features: Annotated[int, Interval(10, 100, why="of more, each fit takes seconds")],
     per_feature: PerFeature,
 ):
-    """No learner that rotations and shifts of the features leave as it is errs less, on average,
-    than naive Bayes with known variances does: ridge regression, too, needs at least its samples,
-    which are 5.5 n or more for an excess error of .02 at Δ² = 4.
+    """Let a learner turn and shift its rule as all samples are turned and shifted, as ridge
+    logistic regression does, and let two equally likely Gaussian classes have n independent
+    features of variance one. Averaged over training sets of m samples, the error of this learner is
+    at least that of naive Bayes with known variances.
+
+    It is tried on ridge logistic regression with C = 1 / n at the distance 2 of the classes.
     """
     n_samples = per_feature * n_features
     law = partial(expected_error.naive_bayes_expected_error, n_features, squared_distance=GAP)
@@ -54,16 +57,22 @@ def test_lr_lower_bound(
 
 
 @claim(
-    derived("the exact law of the mean difference, solved for m, and its form for many features"),
+    derived(
+        "the exact law of the expected error, solved for the number of samples, and its form "
+        "for large n"
+    ),
     kind="rate",
 )
 def test_lr_lower_bound__linear(
     trial, first: Annotated[int, Interval(20, 2000, why="below, 1 / n shows; a cap")] = 50
 ):
-    """A learner that rotations and shifts of the n features leave as it is needs at least as many
-    samples for an excess error ε as naive Bayes with known variances, whose number grows by
-    4 / (Δ⁴ / (4 z²) - Δ²) a feature, z = -Φ^-1(Φ(-Δ/2) + ε): 5.55 n and a few more at Δ² = 4 and
-    ε = .02.
+    """Let m(n) be the number of samples with which naive Bayes, which knows the variances of n
+    independent Gaussian features, has the expected error Φ(-Δ/2) + ε for two classes at the
+    Mahalanobis distance Δ. For large n, m(n) grows by 4 / (Δ⁴ / (4 z²) - Δ²) with every feature,
+    where Φ(-z) = Φ(-Δ/2) + ε.
+
+    A learner that turns and shifts its rule with the samples needs no fewer. At Δ² = 4 and ε = .02
+    this is 5.55 a feature.
     """
     sizes = first * 2 ** np.arange(8)
     samples = np.array([sample_complexity.naive_bayes_samples(int(n), GAP, EXCESS) for n in sizes])
@@ -76,7 +85,7 @@ def test_lr_lower_bound__linear(
         error=1e-7,
         margin=0.002 * slope,
         controls={
-            "one sample a feature and class": np.full(len(slopes), 2.0),
-            "log n": np.diff(np.log(sizes)) / np.diff(sizes),
+            "one sample for every feature and class": np.full(len(slopes), 2.0),
+            "growth like log n": np.diff(np.log(sizes)) / np.diff(sizes),
         },
     )

@@ -26,7 +26,7 @@ Distance = Annotated[
 
 
 @claim(
-    derived("the abstract's O(n), as a law of whole learning curves"),
+    derived("the abstract's O(n), stated for whole learning curves"),
     kind="rate",
     tier="full",
     cases=[3, 5],
@@ -41,9 +41,12 @@ def test_lr_simplex(
         float, Interval(3, 4, why="nearer classes hardly show the drift with C = 1")
     ] = 3.0,
 ):
-    """With the penalty C = 1 / n the mean excess error of ridge regression depends on m / n alone:
-    at m = 2 n, 4 n and 8 n it is the same for n features and for 2 n, up to 1 / n. So the number
-    of samples that any excess needs is proportional to n.
+    """Let the means of K equally likely Gaussian classes all be at the distance Δ from each other,
+    and let the n features be independent with variance one. At m = 2 n, 4 n and 8 n samples the
+    mean excess error of ridge logistic regression with C = 1 / n over the Bayes error is the same,
+    up to terms of order 1 / n, as with twice as many features and samples.
+
+    So the number of samples that a given excess needs is proportional to n.
     """
     least = expected_error.simplex_bayes_error(n_classes, distance)
     sizes = (n_features, 2 * n_features)
@@ -83,7 +86,10 @@ def test_lr_simplex(
         law=RatioOfMeans(),
         slack=2 / n_features,
         margin=0.05,
-        controls={"m / log n decides": law(faster) / law(1.0), "m decides": law(0.5) / law(1.0)},
+        controls={
+            "a function of m / log n": law(faster) / law(1.0),
+            "a function of m": law(0.5) / law(1.0),
+        },
         control_processes={"C = 1 for all n": pairs(lambda features: 1.0)},
         first=64,
         most=4000,
@@ -92,8 +98,8 @@ def test_lr_simplex(
 
 @claim(
     derived(
-        "the noise of the estimated means adds to the variance of the scores, with the same "
-        "correlations"
+        "the noise of the estimated means adds to the variances of the scores and leaves "
+        "their correlations as they are"
     ),
     kind="limit",
     cases=[3, 5],
@@ -104,9 +110,12 @@ def test_nb_simplex(
     n_features: Annotated[int, Interval(100, 400, why="the law is of large n; a cap")] = 200,
     distance: Distance = 3.0,
 ):
-    """At m = 2 n, 4 n and 8 n the mean error of naive Bayes is the Bayes error at the distance
-    Δ² / sqrt(Δ² + 2 K n / m), for any number of classes: with a fixed distance it, too, needs m
-    proportional to n.
+    """Let the means of K equally likely Gaussian classes all be at the distance Δ from each other,
+    and let the n features be independent with variance one. As n grows, the mean error of naive
+    Bayes, trained on m / K samples of each class with m / n fixed, tends to the Bayes error of K
+    such classes at the distance Δ² / sqrt(Δ² + 2 K n / m).
+
+    So at a fixed distance naive Bayes, too, needs a number of samples proportional to n.
     """
     sizes = [n_classes * round(ratio * n_features / n_classes) for ratio in PER_FEATURE]
     ratios = np.array(sizes) / n_features
@@ -140,8 +149,8 @@ def test_nb_simplex(
 
 @claim(
     derived(
-        "means drawn as normal vectors become a simplex as n grows, and naive Bayes is their Bayes "
-        "rule; its limiting error, solved for m"
+        "as n grows, means drawn as normal vectors become equidistant, and naive Bayes is the"
+        " Bayes rule given the samples; its limiting error is solved for m"
     ),
     kind="bound",
     cases=[(3, 0.025), (5, 0.06)],
@@ -154,10 +163,14 @@ def test_lr_simplex__bound(
     n_features: Annotated[int, Interval(20, 100, why="of more, each fit takes seconds")] = 40,
     distance: Distance = 3.0,
 ):
-    """With several classes, too, any learner that rotations and shifts of the features leave as it
-    is needs a multiple of n samples for an excess error ε: as n grows, 2 K / (Δ⁴ / D² - Δ²) a
-    feature, where ε more than the Bayes error is that at the distance D. With so many samples
-    ridge regression, C = 1 / n, has an excess of ε or more. K = 3, Δ = 3 and ε = .025 ask for 4 n.
+    """Let the means of K equally likely Gaussian classes all be at the distance Δ from each other,
+    and let the n features be independent with variance one. Let a learner turn and shift its rule
+    as all samples are turned and shifted, as ridge logistic regression does. As n grows, its mean
+    error with at most 2 K n / (Δ⁴ / D² - Δ²) samples is at least the Bayes error at the distance D
+    < Δ.
+
+    It is tried on ridge logistic regression with C = 1 / n. For K = 3, Δ = 3 and an excess of .025
+    over the Bayes error the bound is 4 n.
     """
     per_feature = expected_error.simplex_samples_per_feature(n_classes, distance, excess)
     n_samples = int(per_feature * n_features)

@@ -143,10 +143,11 @@ SETTINGS = [(8, 3, 1000), (8, 3, 1_000_000), (6, 2, 2000)]
 def test_nb_theorem_explicit(
     trial, n_features: FewFeatures, n_classes: Patterns, n_samples: Samples, n_runs: Runs = 200
 ):
-    """Naive Bayes on features in [0, 1] errs at most by its asymptotic error plus G(τ), the chance
-    that the limit rule is right by a margin of at most τ n, where every estimated mean, variance
-    and prior is within ε <= ρ_0 / 2 of the truth, these are at least ρ_0, and
-    τ = 2 ε (4 / ρ_0 + 1 / ρ_0²).
+    """Let n features lie in [0, 1], let the priors and the variances within the classes be at least
+    ρ_0, and let every estimated mean, variance and prior be within ε <= ρ_0 / 2 of the truth. The
+    error of naive Bayes exceeds its error with the true parameters by at most G(τ), the probability
+    that the rule with the true parameters is right and its score leads by at most τ n, where τ = 2
+    ε (4 / ρ_0 + 1 / ρ_0²).
     """
     drawn = near_estimates(trial, n_features, n_classes, n_samples, n_runs)
     errors = []
@@ -165,7 +166,7 @@ def test_nb_theorem_explicit(
         independent=len(drawn.deviations),
         ops=20 * n_features,
         scale=1.0,
-        controls={"no margin mass": limit},
+        controls={"without G(τ)": limit},
     )
 
 
@@ -173,9 +174,10 @@ def test_nb_theorem_explicit(
 def test_nb_theorem_explicit__scores(
     trial, n_features: FewFeatures, n_classes: Patterns, n_samples: Samples, n_runs: Runs = 200
 ):
-    """Every score l_k of naive Bayes on features in [0, 1] is within
-    n ε (2 / ρ_0 + 1 / ρ_0²) + 2 ε / ρ_0 of its limit, where every estimated mean, variance and
-    prior is within ε <= ρ_0 / 2 of the truth, and these are at least ρ_0.
+    """Let n features lie in [0, 1], let the priors and the variances within the classes be at least
+    ρ_0, and let every estimated mean, variance and prior be within ε <= ρ_0 / 2 of the truth. Every
+    score l_k(x) = log p_k - sum_i (x_i - μ_(k,i))² / (2 σ_i²) of naive Bayes is within n ε (2 / ρ_0
+    + 1 / ρ_0²) + 2 ε / ρ_0 of its value for the true parameters.
     """
     drawn = near_estimates(trial, n_features, n_classes, n_samples, n_runs)
     shifts = []
@@ -201,7 +203,7 @@ def test_nb_theorem_explicit__scores(
         independent=len(drawn.deviations),
         ops=20 * n_features,
         scale=np.concatenate(sizes),
-        controls={"no variance found below ρ_0": bound / 2},
+        controls={"estimated variances of at least ρ_0": bound / 2},
     )
 
 
@@ -217,9 +219,10 @@ def test_nb_theorem_explicit__scores(
 def test_nb_theorem_explicit__margins(
     trial, n_features: FewFeatures, n_classes: Patterns, level: Level = 3e-4
 ):
-    """Where margins concentrate, the chance that the limit rule is right by at most τ n is at most
-    (K - 1) α / (n (β - τ)²): within a class k the difference of its score and another one's has a
-    mean of at least β n and a variance of at most α n.
+    """Let naive Bayes use the true parameters of K classes and n features. Within each class k, let
+    the score of k minus that of any other class have a mean of at least β n and a variance of at
+    most α n. For τ < β, the rule is right by a margin of at most τ n with a probability of at most
+    (K - 1) α / (n (β - τ)²).
     """
     # Rare flips attain it for two classes: one flip costs as much as all other features vary.
     masses = []
@@ -240,7 +243,7 @@ def test_nb_theorem_explicit__margins(
         instances="all",
         ops=2**n_features,
         scale=1.0,
-        controls={"half, as each of two tails has": np.array(bounds) / 2},
+        controls={"half of it, as for one of two tails": np.array(bounds) / 2},
     )
 
 
@@ -270,8 +273,10 @@ def test_nb_theorem_explicit__samples(
         Interval(0.15, 0.5, why="too few samples fail nearly always: six times a rarer chance"),
     ] = 0.2,
 ):
-    """O(log n) samples suffice: with (K + 3)² / (ρ_0 ε²) log((2 n K + 1) / δ) of them every
-    estimated mean, variance and prior is within ε but with probability δ.
+    """Let n features lie in [0, 1], let the priors and the variances within the classes be at least
+    ρ_0, and let ε <= ρ_0 / 2. With (K + 3)² / (ρ_0 ε²) log((2 n K + 1) / δ) samples or more, every
+    estimated mean, variance and prior of K classes is within ε of the truth with a probability of
+    at least 1 - δ.
     """
     means = class_means(n_features, n_classes)
     priors = data.equal_priors(n_classes)
@@ -299,7 +304,7 @@ def test_nb_theorem_explicit__samples(
 
 
 @claim(
-    derived("the theorem's own chance of failure, solved for ε"),
+    derived("the theorem's own bound on its probability of failure, solved for ε"),
     kind="bound",
     route="nothing is measured: two readings of one theorem",
     second="test_naive_bayes_vs_logistic_laws.py::test_the_bounds_at_round_numbers",
@@ -316,9 +321,13 @@ def test_nb_theorem_vacuous(
     ] = 0.21,
     beta: Annotated[float, Interval(0.01, 10, why="a cap, which nothing requires")] = 0.38,
 ):
-    """The explicit bound says nothing before (K + 3)² / (ρ_0 ε²) log((2 n K + 1) / δ) samples,
-    2 ε (4 / ρ_0 + 1 / ρ_0²) = β: with fewer, the width τ of every ε that fails with probability δ
-    at most is β or more, where no margin mass is bounded.
+    """With m samples, let ε be the least deviation at which the bound (2 n K + 1) exp(-m ρ_0 ε² /
+    (K + 3)²) on the probability that the theorem fails is at most δ. Then 2 ε (4 / ρ_0 + 1 / ρ_0²)
+    >= β for all m up to (K + 3)² / (ρ_0 η²) log((2 n K + 1) / δ), where 2 η (4 / ρ_0 + 1 / ρ_0²) =
+    β.
+
+    The theorem bounds the probability of small margins only where the left side is below the mean
+    margin β a feature. So with fewer samples it says nothing.
     """
     trial.require(
         floor * n_classes <= 1,
@@ -353,7 +362,7 @@ def test_nb_theorem_vacuous(
         least_width,
         instances="grid",
         ops=1000,
-        controls={"half of τ": least_width / 2},
+        controls={"without the factor 2 of ε": least_width / 2},
     )
 
 
@@ -372,8 +381,9 @@ def test_nb_log_odds(
     variance: BroadGap = 0.25,
     n_draws: Runs = 400,
 ):
-    """If a share f of the n features has |μ_1 - μ_0| >= γ and no variance exceeds σ², the expected
-    log-odds of the right class are at least n f γ² / (2 σ²).
+    """Let two equally likely classes have n features with variances of at most σ², and let the two
+    means of a feature differ by at least γ for a share f of the features. The expected log-odds of
+    the right class under naive Bayes with the true parameters are at least n f γ² / (2 σ²).
     """
     rng = trial.generator("draws")
     informative = np.arange(n_features) < int(np.ceil(fraction * n_features))
@@ -401,12 +411,15 @@ def test_nb_log_odds(
         independent=n_draws,
         ops=20 * n_features,
         scale=1 + odds,  # the log priors cancel
-        controls={"half": odds / 2},
+        controls={"n f γ² / σ²": odds / 2},
     )
 
 
 @claim(
-    derived("symmetrisation, vector contraction, and softmax being sqrt(2)-Lipschitz"),
+    derived(
+        "symmetrisation and vector contraction, since the log loss is sqrt(2)-Lipschitz in "
+        "the scores"
+    ),
     kind="bound",
     cases=[10, 30, 100],
     not_tight="constants of symmetrisation and contraction: even where the loss is a line a tenth "
@@ -418,8 +431,11 @@ def test_lr_rademacher(
     n_samples: Annotated[int, Interval(2, 10_000, why="each is drawn; the low end is a cap")],
     weight_bound: Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")] = 0.1,
 ):
-    """The worst gap of risk and empirical logistic risk over |w_k| <= W is on average at most
-    4 K W X / sqrt(m), |x| <= X: on the unit cube, X = sqrt(n), a function of m / n.
+    """Let logistic regression have K scores w_k·x with |w_k| <= W and |x| <= X. The mean over m
+    samples of the largest difference between risk and empirical risk over all such weights is at
+    most 4 K W X / sqrt(m).
+
+    On the unit cube in n dimensions X = sqrt(n), so that the bound is a function of m / n.
     """
     points = np.array([-1.0, 1.0])  # equally likely, with labels that know nothing of them
     # The loss of two classes depends on w_1 - w_0 alone, which runs over [-2 W, 2 W] when both
@@ -441,7 +457,7 @@ def test_lr_rademacher(
         bound,
         law=Bounded(0, float(loss.max() - loss.min())),
         side="at most",
-        controls={"a sixteenth": bound / 16},
+        controls={"K W X / (4 sqrt(m))": bound / 16},
         first=1024,
         most=60_000,
     )
@@ -449,8 +465,8 @@ def test_lr_rademacher(
 
 @claim(
     derived(
-        "symmetrisation doubles, contraction costs sqrt(2) and the steepness of the loss, once "
-        "for each class"
+        "symmetrisation gives a factor 2, and contraction sqrt(2) times the steepness s of "
+        "the loss for each class"
     ),
     kind="bound",
     cases=[(6, 2), (9, 4), (4, 10)],
@@ -466,8 +482,13 @@ def test_lr_rademacher__steps(
         float, Interval(0.01, 0.2, why="signs seldom add up as orthogonal points do")
     ] = 0.04,
 ):
-    """4 K (W X + B) / sqrt(m) is the product of its steps, each attained: sure mistakes, orthogonal
-    points.
+    """Let σ_1, …, σ_m be random signs, let x_1, …, x_m be orthogonal vectors of length X, and let s
+    be the length of the gradient of the log loss of K scores at a mistake made with certainty. The
+    product 2 sqrt(2) s (K / m) E[W |sum_i σ_i x_i| + B |sum_i σ_i|] of all steps from
+    symmetrisation to contraction is at most 4 K (W X + B) / sqrt(m).
+
+    The product bounds the mean log-loss regret of scores w_k·x + b_k with |w_k| <= W and |b_k| <=
+    B.
     """
     sure = np.where(np.arange(n_classes) == 0, 50.0, 0.0)
     intercept = share * weight_bound * feature_norm
@@ -490,5 +511,8 @@ def test_lr_rademacher__steps(
         bound(intercept),
         instances="all",
         ops=100,
-        controls={"no sqrt(2)": bound(intercept) / np.sqrt(2), "no intercept": bound()},
+        controls={
+            "without the factor sqrt(2) of contraction": bound(intercept) / np.sqrt(2),
+            "without B": bound(),
+        },
     )
