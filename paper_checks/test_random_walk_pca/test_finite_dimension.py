@@ -27,7 +27,8 @@ WalkPoints = Annotated[
 ]
 WalkDimension = Annotated[int, Interval(300, MOST, why="later orders in 1 / d are not computed")]
 LAWLEY = derived(
-    "Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials"
+    "Lawley's sum over the walk's eigenvalues, in closed form by the zeros of Chebyshev's"
+    " polynomials"
 )
 TracedPoints = Annotated[
     int, Interval(4, 60, why="with more points, one point more is not detected")
@@ -44,8 +45,9 @@ def test_first_two_fraction(
     n_points: Annotated[int, Interval(30, 120, why="long, and thousands are drawn")] = 60,
     dim: Dimension = 1000,
 ):
-    """The first two components of a long high-dimensional walk explain 76 % of the variance, three
-    explain 83 %.
+    """Let a random walk have independent isotropic Gaussian steps. With many points in many
+    dimensions, the first two principal components of its centred points explain 76 % of the
+    variance on average, and the first three 83 %.
     """
     variances = plain_walk.eigenvalues(n_points)
     fractions = np.cumsum(finite_dimension.mean_explained_variance_ratio(variances, dim, 3))[1:]
@@ -62,7 +64,7 @@ def test_first_two_fraction(
                 1:
             ],
             # A round number that is heard of walks
-            "80 % in the first two": np.array([0.8, fractions[1]]),
+            "80 % by the first two": np.array([0.8, fractions[1]]),
         },
         first=256,
     )
@@ -85,7 +87,10 @@ def _controlled(n_points, dim, **process):
 
 
 @claim(
-    derived("Lawley's bias of Wishart eigenvalues, divided by their trace, for linear processes"),
+    derived(
+        "Lawley's bias of the eigenvalues of a Wishart matrix, and the mean of their ratio to"
+        " its trace"
+    ),
     kind="distribution",
     cases=[(8, 500, 0.0), (16, 20_000, 0.0), (16, 2000, 5.0), (30, 20_000, 8.0)],
 )
@@ -97,9 +102,11 @@ def test_sim_evr(
         float, Interval(0, 10, why="beyond, the first two eigenvalues are too close for 1 / d")
     ],
 ):
-    """In d dimensions the variance ratio of component k, of a walk or of an Ornstein-Uhlenbeck
-    process with α T = `crossover`, has the mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d) to first order in
-    1 / d: ρ_k is its limit, q the sum of the ρ_j^2, and b_k / d the relative bias of eigenvalue k.
+    """Let x_t = (1 - α) x_(t-1) + ξ_t with independent isotropic Gaussian steps in d dimensions,
+    where α = 0 gives a random walk. Let λ_k be the eigenvalues of the covariance over time of T
+    centred points, ρ_k = λ_k / sum_j λ_j, q = sum_j ρ_j² and b_k = sum_(j != k) λ_j / (λ_k - λ_j).
+    To first order in 1 / d, the mean share of principal component k in the variance of a sampled
+    trajectory is ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d).
     """
     rate = crossover / n_points
     trial.require(
@@ -119,12 +126,12 @@ def test_sim_evr(
     later = np.abs(finite_dimension.explained_variance_ratio_second_order(variances, dim, 3))
     if crossover == 0:
         bias = finite_dimension.eigenvalue_bias(variances, dim, 3)
-        rival = {"the bias of eigenvalues": ratios * (1 + bias)}
+        rival = {"the bias b_k / d of an eigenvalue": ratios * (1 + bias)}
     else:
         walk = plain_walk.eigenvalues(n_points)
         of_walk = finite_dimension.mean_explained_variance_ratio(walk, dim, 3)
         relative = of_walk / plain_walk.explained_variance_ratio(n_points)[:3]
-        rival = {"the walk's relative bias": ratios * relative}
+        rival = {"the relative bias of the walk": ratios * relative}
     trial.mean(
         lambda key: jnp.subtract(*sampler(key)),
         means,
@@ -137,13 +144,18 @@ def test_sim_evr(
 
 
 @claim(
-    derived("first-order scatter of Wishart eigenvalues, divided by their trace"),
+    derived(
+        "the first-order variances of the eigenvalues of a Wishart matrix, and that of their "
+        "ratio to its trace"
+    ),
     kind="distribution",
     cases=[(8, 5000), (16, 20_000)],
 )
 def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
-    """In d dimensions the variance ratio of component k has the variance 2 ρ_k^2 (1 - 2 ρ_k + q) /
-    d to first order in 1 / d: ρ_k is its limit and q the sum of the ρ_j^2.
+    """Let λ_k be the eigenvalues of the covariance over time of the T centred points of a random
+    walk, and ρ_k = λ_k / sum_j λ_j, with q = sum_j ρ_j². To first order in 1 / d, the share of
+    principal component k in the variance of a sampled walk with isotropic Gaussian steps in d
+    dimensions has the variance 2 ρ_k² (1 - 2 ρ_k + q) / d.
     """
     sampler, response = _controlled(n_points, dim)
     variances = plain_walk.eigenvalues(n_points)
@@ -163,7 +175,7 @@ def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
         margin=scatter * (0.008 + SECOND_ORDER / dim),
         controls={
             "without q": 2 / dim * ratios**2 * (1 - 2 * ratios),
-            "eigenvalues' own": 2 / dim * ratios**2,
+            "the variance of an eigenvalue": 2 / dim * ratios**2,
         },
         first=2048,
         most=400_000,
@@ -178,8 +190,12 @@ def test_eig_bias_three_quarters(
     ],
     dim: Dimension,
 ):
-    """In d dimensions eigenvalue k of a walk of T points has the relative bias b_k / d with b_k =
-    (3/2) x_k / (1 + x_k) and x_k = cos(π k / T): nearly 3/4 for every small k.
+    """Let λ_k be the eigenvalues of the covariance over time of the T centred points of a random
+    walk with isotropic Gaussian steps in d dimensions, and l_k those of one sampled walk. To first
+    order in 1 / d, E[l_k] / λ_k is 1 + b_k / d with b_k = (3/2) x_k / (1 + x_k) and x_k = cos(π k /
+    T).
+
+    For small k this is nearly 1 + 3 / (4 d).
     """
     population = infinite_dimension.spectrum(n_points)
     variances = plain_walk.eigenvalues(n_points)
@@ -213,8 +229,10 @@ def test_eig_bias_three_quarters__sum(
         int, Interval(3, 100, why="the smallest eigenvalues of more lie within rounding")
     ],
 ):
-    """For the eigenvalues λ_k of a walk of T points, Lawley's sum of λ_j / (λ_k - λ_j) over j != k
-    is (3/2) x_k / (1 + x_k) with x_k = cos(π k / T), for all k.
+    """Let λ_k = 1 / (2 - 2 cos(π k / T)) for k = 1, …, T - 1 and x_k = cos(π k / T). Then sum_(j !=
+    k) λ_j / (λ_k - λ_j) = (3/2) x_k / (1 + x_k).
+
+    The λ_k are the eigenvalues of a random walk of T points, and the sum is Lawley's.
     """
     population = infinite_dimension.spectrum(n_points)
     gaps = population[:, None] - population
@@ -267,7 +285,7 @@ def _spectra_of_gauss_rule(population, dim, n_nodes=4):
 
 
 @claim(
-    derived("fourth-order perturbation of Wishart eigenvalues; Lawley 1956 for variances"),
+    derived("fourth-order perturbation of a Wishart matrix; for the variances Lawley 1956"),
     kind="limit",
     cases=[3, 4],
 )
@@ -277,8 +295,13 @@ def test_sim_evr__second_order(
         int, Interval(3, 4, why="the rule grows by four times for each entry of a factor")
     ],
 ):
-    """The second orders in 1 / d of the bias and the variance of a walk's eigenvalues, of the bias
-    of its variance ratios, and of the rotation of its components are as computed.
+    """Let λ_k be the eigenvalues of the covariance over time of a random walk of T points with
+    isotropic Gaussian steps in d dimensions, ρ_k = λ_k / sum_j λ_j, q = sum_j ρ_j², c = sum_j ρ_j³,
+    m_r = sum_(j != k) λ_j λ_k^(r-1) / (λ_k - λ_j)^r and s_r = sum_(j != k) λ_j² λ_k^(r-2) / (λ_k -
+    λ_j)^r. For the eigenvalues l_k of one sampled walk, the terms of order 1 / d² are s_3 in E[l_k]
+    / λ_k, -2 s_2 in Var[l_k] / λ_k², s_3 + 8 ρ_k² + 2 q m_1 + 12 q² - 8 c - 12 ρ_k q in E[l_k /
+    sum_j l_j] / ρ_k, and 3 m_4 - 2 m_3 + m_2 - m_1 m_2 in the mean of 1 minus the squared overlap
+    of component k with its limit for large d.
     """
     variances = plain_walk.eigenvalues(n_points)
     dims = 2000 * 2 ** np.arange(5)
@@ -310,8 +333,10 @@ def test_sim_evr__second_order(
     terms = np.concatenate([bias, scatter, ratio, rotation])
     margin = 0.001 * np.abs(terms)
     controls = {
-        "another sign": -terms,
-        "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation]),
+        "the opposite sign": -terms,
+        "the bias of eigenvalues for that of ratios": np.concatenate(
+            [bias, scatter, bias, rotation]
+        ),
     }
     trial.limit(
         [beyond_first(dim) for dim in dims.tolist()],
@@ -324,7 +349,7 @@ def test_sim_evr__second_order(
 
 
 @claim(
-    derived("first-order rotation of Wishart eigenvectors, summed"),
+    derived("the first-order rotation of the eigenvectors of a Wishart matrix"),
     kind="rate",
     cases=[(8, 50_000, 0.0), (12, 200_000, 0.0), (30, 20_000, 0.7), (20, 20_000, 1.0)],
 )
@@ -338,9 +363,12 @@ def test_lissajous(
     ],
     momentum: Annotated[float, UNIT_INTERVAL],
 ):
-    """In d dimensions component k of a walk misses its cosine by (1/d) sum_{j != k} λ_j λ_k / (λ_j
-    - λ_k)^2, about k^2 / d, where λ_j are the eigenvalues in infinitely many dimensions. With
-    momentum it misses the component of infinitely many dimensions by the same law.
+    """Let λ_k and u_k be the eigenvalues and unit eigenvectors of the covariance over time of a
+    walk x_t = x_(t-1) + v_t, v_t = γ v_(t-1) + ξ_t with isotropic Gaussian steps ξ_t in d
+    dimensions. To first order in 1 / d, 1 minus the squared overlap of component k of a sampled
+    walk with u_k has the mean (1 / d) sum_(j != k) λ_j λ_k / (λ_j - λ_k)².
+
+    Without momentum, at γ = 0, the u_k are cosines, and the mean is about k² / d.
     """
     responses = trajectories.trajectory(np.eye(n_points), momentum=momentum)
     courses, lengths, steps = np.linalg.svd(np.asarray(trajectories.centre(responses)))
@@ -386,13 +414,17 @@ def _total(n_points):
 
 
 @claim(
-    derived("the determinant of I + 2 s K is a ratio of Chebyshev polynomials"),
+    derived(
+        "the determinant of I + 2 s K for the covariance K over time is a Chebyshev "
+        "polynomial over T"
+    ),
     kind="distribution",
     cases=[4, 12],
 )
 def test_trace_laplace(trial, n_points: TracedPoints):
-    """The total variance S of one coordinate of a walk of T points has E exp(-s S) = (T / U_{T-1}(1
-    + s))^(1/2), where U are Chebyshev's polynomials of the second kind.
+    """Let S = sum_t (x_t - c)² for a random walk x_1, …, x_T on the line with standard normal
+    steps, where c is the mean of the x_t. Then E[exp(-s S)] = (T / U_(T-1)(1 + s))^(1/2) for s >=
+    0, where U_k are Chebyshev's polynomials of the second kind.
     """
     s = np.array([1.44, 7.2, 28.8]) / n_points**2  # S is of order T^2
     total = _total(n_points)
@@ -416,13 +448,14 @@ def test_trace_laplace(trial, n_points: TracedPoints):
 
 
 @claim(
-    derived("the transform of a sum of weighted chi-squares, inverted"),
+    derived("the Laplace transform of S, inverted"),
     kind="distribution",
     cases=[4, 12],
 )
 def test_trace_laplace__law(trial, n_points: TracedPoints):
-    """The total variance of one coordinate of a walk is a sum of independent λ_k χ^2_1 over its
-    eigenvalues, whose law is the inverse of the Laplace transform (T / U_{T-1}(1 + s))^(1/2).
+    """Let S = sum_t (x_t - c)² for a random walk x_1, …, x_T on the line with standard normal
+    steps, where c is the mean of the x_t. S has the law of sum_k λ_k z_k² with independent standard
+    normal z_k and λ_k = 1 / (2 - 2 cos(π k / T)), k = 1, …, T - 1.
     """
     variances = plain_walk.eigenvalues(n_points)
     grid = np.linspace(0, 12 * variances.sum(), 4000)
@@ -439,13 +472,15 @@ def test_trace_laplace__law(trial, n_points: TracedPoints):
 
 
 @claim(
-    derived("the path graph's resolvent, by Chebyshev's polynomials"),
+    derived("the trace of the resolvent of a path's Laplacian, by Chebyshev's polynomials"),
     kind="identity",
     cases=[(2,), (60,), (240,)],
 )
 def test_mp_equation__sum(trial, n_points: Points):
-    """The sum over the spectrum θ_k = 2 - 2 cos(π k / T) of a path is sum_k 1 / (θ_k + m) = (T
-    coth(T φ) - coth φ) / (2 sinh φ) over k = 1 .. T - 1, with m = 4 sinh(φ / 2)^2.
+    """Let θ_k = 2 - 2 cos(π k / T) and m = 4 sinh(φ / 2)² with φ > 0. Then the sum over k = 1, …, T
+    - 1 of 1 / (θ_k + m) is (T coth(T φ) - coth(φ)) / (2 sinh(φ)).
+
+    The θ_k are the inverse eigenvalues of the covariance over time of a random walk.
     """
     shifts = np.logspace(-2, 3, 15) / n_points**2
     phi = 2 * np.arcsinh(np.sqrt(shifts) / 2)
@@ -462,7 +497,7 @@ def test_mp_equation__sum(trial, n_points: Points):
 
 
 @claim(
-    derived("Silverstein's equation for the path graph's spectrum"),
+    derived("Silverstein's equation for the eigenvalues of the walk"),
     kind="limit",
     cases=[(240, 120), (60, 120)],
 )
@@ -473,9 +508,10 @@ def test_mp_equation(
         int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")
     ],
 ):
-    """In the limit of many points T and dimensions d, the Stieltjes transform m(z) of a walk's
-    spectrum solves z = -1/m + (1/d) sum_k 1 / (θ_k + m) with θ_k = 2 - 2 cos(π k / T), a closed
-    form in m.
+    """Let M = sum_t (x_t - c) (x_t - c)^T for a random walk x_1, …, x_T in d dimensions with
+    independent standard normal coordinates of the steps, divided by sqrt(d), where c is the mean of
+    the x_t. For z < 0 and large T and d, the mean of tr (M - z)^-1 / d is the solution m of z =
+    -1/m + (1/d) sum_k 1 / (θ_k + m), where θ_k = 2 - 2 cos(π k / T), k = 1, …, T - 1.
     """
     population = infinite_dimension.spectrum(n_points)
     z = np.array([-0.5, -5.0, -100.0])
@@ -495,7 +531,7 @@ def test_mp_equation(
     first = np.abs(numerator / (1 - exact**2 * np.sum(resolvents**2, axis=0) / dim) ** 2) / dim
     slack = first + exact / dim**2  # the second correction is of relative order 1 / d^2
     margin = 0.007 * exact + slack
-    controls = {"Marchenko-Pastur": _marchenko_pastur(z, n_points, dim)}
+    controls = {"the law of Marchenko and Pastur": _marchenko_pastur(z, n_points, dim)}
     trial.mean(
         transform,
         exact,

@@ -30,15 +30,17 @@ def leading_ratio(n_points, **process):
 
 @claim(
     derived(
-        "the circulant formula of the paper, recalled; its order by expanding the secular "
-        "equation in 1 / T"
+        "the circulant formula of the paper, quoted from memory; its order follows from an "
+        "expansion in 1 / T"
     ),
     kind="rate",
     cases=[0.3, 0.5, 0.8],
 )
 def test_momentum_spectrum(trial, momentum: Momentum):
-    """The first eigenvalue of a walk of T points with momentum γ is λ_1 = 1 / (θ_1 ((1 - γ)^2 + γ
-    θ_1)) with θ_1 = 2 - 2 cos(π / T), up to a relative error of order T^-3.
+    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
+    from rest, where E[|ξ_t|²] = 1 and 0 < γ < 1. The largest eigenvalue of the covariance over time
+    of the centred points is 1 / (θ ((1 - γ)² + γ θ)) with θ = 2 - 2 cos(π / T), up to a relative
+    error of the order T^-3.
     """
     # T (1 - gamma) is 35 or more; powers of two share their programs.
     n = doubled(100 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
@@ -55,9 +57,11 @@ def test_momentum_spectrum(trial, momentum: Momentum):
         return np.abs(exact / formula - 1)
 
     errors = relative_error(circulant)
-    controls = {"order T^-2": -2.0}
+    controls = {"an error of the order T^-2": -2.0}
     processes = {
-        "plus 2 γ cos": relative_error(1 / (theta * (1 + momentum**2 + momentum * (2 - theta)))),
+        "γ² + 2 γ cos + 1, with a wrong sign": relative_error(
+            1 / (theta * (1 + momentum**2 + momentum * (2 - theta)))
+        ),
         "without the γ θ term": relative_error(1 / (theta * (1 - momentum) ** 2)),
     }
     trial.order(
@@ -72,7 +76,7 @@ def test_momentum_spectrum(trial, momentum: Momentum):
 
 
 @claim(
-    derived("A A^T of the response (1 - γ^m) / (1 - γ)"),
+    derived("a step has moved the walk by (1 - γ^m) / (1 - γ) of its length after m points"),
     kind="identity",
     cases=[(100, 0.99), (50, 1.0)],
 )
@@ -81,24 +85,33 @@ def test_momentum_long_memory(
     n_points: ThreePoints,
     momentum: Annotated[float, Interval(0.01, 1, why="below, the walk is as good")],
 ):
-    """If T (1 - γ) is not large, for T points and momentum γ, only the exact covariance gives the
-    variance ratios ρ_k; the circulant formula does not.
+    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
+    from rest, and let ρ_k be the share of principal component k in the total variance of the
+    centred points. The ρ_k are the eigenvalues of C A A^T C, divided by their sum, where A has the
+    entries a_(t,s) = (1 - γ^(t - s + 1)) / (1 - γ) for s <= t and 0 otherwise, and C = I - 1 1^T /
+    T.
+
+    This holds for every T (1 - γ), also where the circulant formula fails. At γ = 1 the entries are
+    t - s + 1.
     """
     circulant = linear_processes.momentum_circulant_eigenvalues(n_points, momentum)
     spectrum = np.asarray(infinite_dimension.spectrum(n_points, momentum=momentum))
     ratios = linear_processes.momentum_explained_variance_ratio(n_points, momentum)
     controls = {
         "the plain walk": plain_walk.explained_variance_ratio(n_points),
-        "the circulant": circulant / circulant.sum(),
+        "the circulant formula": circulant / circulant.sum(),
     }
     trial.identity(spectrum / spectrum.sum(), ratios, ops=3 * n_points, controls=controls)
 
 
-@claim(derived("the longer a step is remembered, the slower the walk turns"), kind="bound")
+@claim(derived("the longer a step is remembered, the more slowly the walk turns"), kind="bound")
 def test_momentum_concentrates(
     trial, n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200
 ):
-    """At a fixed number of points the first variance ratio ρ_1 grows with the momentum γ."""
+    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
+    from rest. For a fixed T of at least 200, the share of the first principal component in the
+    total variance of the centred points increases with γ in [0, 1).
+    """
     grid = np.array([0.0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999])
     ratios = np.array([leading_ratio(n_points, momentum=gamma) for gamma in grid])
     walk = plain_walk.explained_variance_ratio(n_points)[0]
@@ -107,16 +120,18 @@ def test_momentum_concentrates(
         ratios[1:],
         instances="grid",
         ops=4 * n_points,
-        controls={"that of the walk": np.full(len(grid) - 1, walk)},
+        controls={"the share of the plain walk": np.full(len(grid) - 1, walk)},
     )
 
 
-@claim(derived("the integrated walk solves the equation of a beam"), kind="limit")
+@claim(derived("as T grows, the components solve the equation of a beam"), kind="limit")
 def test_momentum_concentrates__integrated(
     trial, n_points: Annotated[int, Interval(400, 1000, why="fewer are far away")] = 400
 ):
-    """For the integrated walk, γ = 1, the first variance ratio tends to 30 / μ_1^4 = 0.9589 as the
-    number of points grows, with tan μ_1 + tanh μ_1 = 0: it stays below one.
+    """Let x_t = x_(t-1) + v_t and v_t = v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t from
+    rest (the integrated walk). As T grows, the share of the first principal component in the total
+    variance of the centred points tends to 30 / μ⁴ = 0.9589, where μ is the least positive root of
+    tan μ + tanh μ = 0.
     """
     sizes = doubled(n_points)
     trial.limit(
@@ -132,14 +147,21 @@ def test_momentum_concentrates__integrated(
     )
 
 
-@claim(derived("the ends of the walk shift its eigenvalues"), kind="limit")
+@claim(
+    derived("the two ends of the walk shift its eigenvalues by a relative order of 1 / T"),
+    kind="limit",
+)
 def test_momentum_concentrates__long(
     trial,
     n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200,
     momentum: Momentum = 0.5,
 ):
-    """At a fixed momentum γ < 1 the first variance ratio ρ_1 tends to the walk's 6 / π^2 as the
-    number T of points grows: T (ρ_1 - 6 / π^2) tends to (6 / π^2) 6 γ / (1 - γ^2).
+    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
+    from rest and γ < 1, and let ρ_1 be the share of the first principal component in the total
+    variance of the centred points. As T grows with γ fixed, T (ρ_1 - 6 / π²) tends to (6 / π²) 6 γ
+    / (1 - γ²).
+
+    So ρ_1 tends to its limit for the plain walk.
     """
     limit = plain_walk.explained_variance_ratio_limit(1)[0]
     rate = linear_processes.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0]
@@ -170,12 +192,16 @@ def unit(modes):
     return modes / np.linalg.norm(modes, axis=0)
 
 
-@claim(derived("the ends of the walk perturb its cosines"), kind="rate", cases=[0.3, 0.5])
+@claim(derived("the two ends of the walk perturb its cosines"), kind="rate", cases=[0.3, 0.5])
 def test_momentum_components(
     trial, momentum: Annotated[float, Interval(0.2, 0.5, why="more needs more points")]
 ):
-    """At a fixed momentum γ < 1 the components tend to the walk's cosines as the number T of points
-    grows, with 1 - overlap^2 of order T^-5: the curves in their planes tend to Lissajous curves.
+    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
+    from rest and γ < 1. As T grows with γ fixed, the first principal component over time tends to
+    the cosine cos(π (t - 1/2) / T) of the plain walk, such that 1 minus their squared overlap is of
+    the order T^-5.
+
+    In the planes of components that tend to cosines, the curves tend to Lissajous curves.
     """
     # T (1 - γ) is 35 or more.
     n = doubled(50 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
@@ -191,17 +217,21 @@ def test_momentum_components(
         -5.0,
         rounding=20 * n * 2.0**-53 * np.sqrt(deficits),
         margin=0.1,
-        controls={"as 1 / T": -1.0, "T^-4": -4.0},
+        controls={"the order T^-1": -1.0, "the order T^-4": -4.0},
     )
 
 
-@claim(derived("the integrated walk solves the equation of a beam"), kind="limit")
+@claim(derived("as T grows, the components solve the equation of a beam"), kind="limit")
 def test_momentum_components__integrated(
     trial,
     n_points: Annotated[int, Interval(60, 200, why="eight times as many are diagonalised")] = 100,
 ):
-    """For the integrated walk, γ = 1, the components tend to the modes of a beam that is guided at
-    the start and free at the end.
+    """Let x_t = x_(t-1) + v_t and v_t = v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t from
+    rest (the integrated walk). As T grows, the first three principal components over time tend to
+    multiples of cos(μ s) / cos μ + cosh(μ s) / cosh μ with s = t / T, where μ runs through the
+    positive roots of tan μ + tanh μ = 0.
+
+    These are the modes of a beam that is guided at the start and free at the end.
     """
     sizes = doubled(n_points)
     overlaps = [
@@ -229,14 +259,22 @@ def test_momentum_components__integrated(
     )
 
 
-@claim(derived("T_2(p_1) is affine in p_1^2, so that no scale of the axes enters"), kind="limit")
+@claim(
+    derived(
+        "Chebyshev's polynomial of degree 2 is affine in p_1^2, and a correlation does not "
+        "depend on scales"
+    ),
+    kind="limit",
+)
 def test_momentum_components__curve(
     trial,
     n_points: Annotated[int, Interval(30, 80, why="sixteen times as many are diagonalised")] = 40,
 ):
-    """In the plane of its first two components, the integrated walk, γ = 1, does not run along the
-    parabola of a Lissajous curve, which is T_2 of the first score: the squared correlation is
-    0.758.
+    """Let x_t = x_(t-1) + v_t and v_t = v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t from
+    rest (the integrated walk). Let p_1 and p_2 be the first two principal components as functions
+    of time. As T grows, the squared correlation over time of p_1² and p_2 tends to 0.758.
+
+    It is 1 on a Lissajous curve, where p_2 is a Chebyshev polynomial of degree 2 of p_1.
     """
     sizes = n_points * 2 ** np.arange(5)
 
@@ -249,11 +287,17 @@ def test_momentum_components__curve(
         correlation_with_parabola(linear_processes.integrated_walk_modes(midpoints(100_000), 2)),
         order=(1, 2),
         margin=1e-3,
-        controls={"a parabola": 1.0},
+        controls={"a Lissajous curve": 1.0},
     )
 
 
-@claim(derived("both recursions have the impulse response 1 - β^m"), kind="identity")
+@claim(
+    derived(
+        "the average has the impulse response 1 - β^m, and the walk with momentum 1 / (1 - β)"
+        " times that"
+    ),
+    kind="identity",
+)
 def test_ema_is_momentum(
     trial,
     n_points: Annotated[int, Interval(2, 10_000, why="a cap, which nothing requires")] = 300,
@@ -262,8 +306,9 @@ def test_ema_is_momentum(
         float, Interval(0.01, 0.99, why="the average is neither the walk nor nothing")
     ] = 0.9,
 ):
-    """The exponential moving average of a walk with the factor β is (1 - β) times the walk with
-    momentum β, path by path.
+    """Let x_t = x_(t-1) + ξ_t be a walk, y_t = β y_(t-1) + (1 - β) x_t its exponential moving
+    average, and z_t = z_(t-1) + v_t with v_t = β v_(t-1) + ξ_t the walk with momentum that has the
+    same steps, all from 0. Then y_t = (1 - β) z_t.
     """
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
     walk = np.asarray(trajectories.trajectory(steps))
@@ -275,7 +320,10 @@ def test_ema_is_momentum(
 
 
 @claim(
-    derived("the continuum limit of the running mean's recursion is solved by Bessel functions"),
+    derived(
+        "as T grows, the recursion of the running mean becomes an equation that Bessel "
+        "functions solve"
+    ),
     kind="limit",
 )
 def test_running_average(
@@ -285,9 +333,13 @@ def test_running_average(
     ] = 800,
     count: Annotated[int, Interval(1, 3, why="later components need more points")] = 3,
 ):
-    """For the running mean of a walk of T points, the variance ratios tend to 432 / z_k^4 (0.8357,
-    0.1126, 0.0294) with the roots z_k of a Bessel equation, and the total variance over T^2 tends
-    to 1 / 27.
+    """Let y_t = (x_1 + … + x_t) / t be the running mean of a random walk x_t with E[|ξ_t|²] = 1,
+    and let λ_k be the eigenvalues of the covariance over time of its T centred points. As T grows,
+    λ_k / T² tends to 16 / z_k⁴ and sum_k λ_k / T² to 1 / 27, where z_1 < z_2 < … are the positive
+    roots of (J_0 - I_0) (-Y_1 - (2 / π) K_1) + (J_1 + I_1) (Y_0 + (2 / π) K_0) = 0, with all Bessel
+    functions at z.
+
+    So the first three variance ratios tend to 432 / z_k⁴ = 0.8357, 0.1126 and 0.0294.
     """
     sizes = doubled(n_points)
 

@@ -64,14 +64,18 @@ def first_ratio(law, n_points, dim):
 
 
 @claim(
-    derived("moments of the steps to first order in 1 / d"),
+    derived("to first order in 1 / d the mean depends on the second moments of the steps alone"),
     kind="distribution",
     tier="full",
     cases=list(KURTOSIS),
 )
 def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400):
-    """For steps of any law with finite variance, the first variance ratio ρ_1 of a walk has the
-    same mean.
+    """Let λ_k be the eigenvalues of the covariance over time of T centred points of a random walk,
+    ρ_k = λ_k / sum_j λ_j, q = sum_j ρ_j² and b = sum_(j > 1) λ_j / (λ_1 - λ_j). For steps in d
+    dimensions whose coordinates are independent and have one law of finite variance, the mean share
+    of the first principal component is ρ_1 (1 + (b - 2 ρ_1 + 2 q) / d), to first order in 1 / d.
+
+    So the law of the steps does not matter. The law of Cauchy, which has no variance, is a control.
     """
     require_affordable(trial, n_points, dim)
     mean = mean_ratio(n_points, dim)
@@ -89,7 +93,8 @@ def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, di
 
 @claim(
     derived(
-        "moments of the steps to first order in 1 / d; beyond it the tails of single coordinates"
+        "to first order in 1 / d the fourth moments of the steps enter, and beyond it the "
+        "tails of single coordinates"
     ),
     kind="distribution",
     tier="full",
@@ -98,9 +103,14 @@ def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, di
 def test_noise_universality__scatter(
     trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400
 ):
-    """For steps of any law with a fourth moment, the first variance ratio ρ_1 has the same standard
-    deviation except for a term of their kurtosis. If they have no sixth moment, as Student's t with
-    5 degrees of freedom, there is a term of order d^(-1/2), too.
+    """Let ρ_1, …, ρ_(T-1) be the shares of the principal components in the variance of T centred
+    points of a random walk in infinitely many dimensions, with q = sum_j ρ_j² and s = sum_j ρ_j
+    ρ_(T-j). For T > 2 and steps in d dimensions whose coordinates are independent and have one law
+    of the excess kurtosis κ, the share of the first component has to first order in 1 / d the
+    variance 2 ρ_1² (1 - 2 ρ_1 + q) / d times 1 + κ (1 + (s - 2 ρ_(T-1)) / (1 - 2 ρ_1 + q)) / (4 T).
+
+    The next term is of order 1 / d² if the law has a sixth moment. For Student's t with 5 degrees
+    of freedom, which has none, it is of order d^(-3/2) and is included.
     """
     require_affordable(trial, n_points, dim)
     kurtosis = finite_dimension.kurtosis_factor_ratio(n_points, KURTOSIS[law])[0]
@@ -113,7 +123,7 @@ def test_noise_universality__scatter(
         law=NormalVariance(asymptotic=True),
         slack=first_order * SECOND_ORDER / dim,
         margin=first_order * (0.03 + SECOND_ORDER / dim),
-        controls={"twice the scatter": 4 * variance},
+        controls={"twice the standard deviation": 4 * variance},
         first=16_384,
         most=300_000,
     )
@@ -121,7 +131,8 @@ def test_noise_universality__scatter(
 
 @claim(
     derived(
-        "one coordinate in the tail moves the ratio by a finite amount, not by its linear response"
+        "one coordinate in the tail changes the share by a finite amount, which the linear "
+        "response misses"
     ),
     kind="limit",
     cases=[(6, 5.0), (8, 4.8), (5, 5.3)],
@@ -131,9 +142,15 @@ def test_noise_universality__tails(
     n_points: Annotated[int, Interval(5, 8, why="with more points the term is small")],
     freedom: Annotated[float, Interval(4.6, 5.4, why="nearer to 4 or 6 the limit is slow")],
 ):
-    """Let the steps in d dimensions follow Student's t with 4 < ν < 6 degrees of freedom. What
-    single coordinates add to the variance of ρ_1 beyond the linear response, relative to the first
-    order and times d^((ν - 4)/2), tends to the integral over the power tail alone.
+    """Let x follow Student's t with 4 < ν < 6 degrees of freedom, scaled to variance one, and let f
+    be the power tail of its density. In a walk in infinitely many dimensions with E[|ξ_t|²] = 1,
+    let step j be lengthened at right angles to all others so that its squared length grows by u,
+    and let Δ_j(u) be the change of the share of the first principal component. With g_j(u) =
+    Δ_j(u)² - (Δ_j'(0) u)², d^(ν/2) sum_j E[g_j(x² / d)] tends to sum_j of the integral of g_j(y²)
+    f(y) over all y as d grows.
+
+    In d dimensions x / sqrt(d) is a coordinate of a step. The sum is what single coordinates add to
+    the variance of the share beyond the linear response.
     """
     population = infinite_dimension.spectrum(n_points)
     axes = infinite_dimension.eigenvectors(n_points)
@@ -171,14 +188,14 @@ def test_noise_universality__tails(
     sizes = 16_000.0 * 2.0 ** np.arange(7)
     limit = finite_dimension.tail_shortfall(n_points, freedom)
     shortfalls = np.array([scaled(dim) for dim in sizes])
-    controls = {"no such term": 0.0, "of a variance of ν / (ν - 2)": limit / unit**freedom}
+    controls = {"no such term": 0.0, "a variance of ν / (ν - 2) for one": limit / unit**freedom}
     trial.limit(
         shortfalls, sizes, limit, order=3 - freedom / 2, margin=0.003, scale=1.0, controls=controls
     )
 
 
 @claim(
-    derived("the fourth moments of the linear response of a ratio to the steps"),
+    derived("the fourth moments of the linear response of the share to the steps"),
     kind="identity",
     cases=[(4, 3.0), (6, -2.0), (7, -1.2), (8, 6.0)],
 )
@@ -190,8 +207,13 @@ def test_noise_universality__kurtosis(
     ],
     kurtosis: Annotated[float, Interval(-2, 30, why="no law has less; the high end is a cap")],
 ):
-    """The kurtosis of the steps changes the first-order variance of ratio k by the share of
-    component k and of its mirror image, and not by 3 / (4T).
+    """Let ρ_1, …, ρ_(T-1) be the shares of the principal components in the variance of T centred
+    points of a random walk in infinitely many dimensions, with q = sum_j ρ_j² and s = sum_j ρ_j
+    ρ_(T-j), and let h_k be 1 for k = T / 2 and 0 otherwise. To first order, independent coordinates
+    of the steps with the excess kurtosis κ multiply the variance of the share of component k by 1 +
+    κ (1 + (h_k - 2 ρ_(T-k) + s) / (1 - 2 ρ_k + q)) / (4 T).
+
+    For an eigenvalue of its own the factor is about 1 + 3 κ / (4 T).
     """
     trial.require(
         abs(kurtosis) >= 0.1,
@@ -213,8 +235,10 @@ def test_noise_universality__kurtosis(
     factors = finite_dimension.kurtosis_factor_ratio(n_points, kurtosis)
     scale = (kurtosis + 3) * population[0] / population[-1]
     controls = {
-        "as of the eigenvalue": np.full(n_points - 1, 1 + 0.75 * kurtosis / n_points),
-        "none": np.ones(n_points - 1),
+        "1 + 3 κ / (4 T), as of an eigenvalue": np.full(
+            n_points - 1, 1 + 0.75 * kurtosis / n_points
+        ),
+        "no effect of κ": np.ones(n_points - 1),
     }
     trial.identity(
         variance(kurtosis) / variance(0.0),
@@ -227,8 +251,8 @@ def test_noise_universality__kurtosis(
 
 @claim(
     derived(
-        "moments of the Gram matrix of the steps; the paper is quoted with a condition on the "
-        "rank of the covariance"
+        "moments of the inner products of the steps; the paper is said to have a condition on"
+        " the rank of Σ"
     ),
     kind="distribution",
     tier="full",
@@ -236,8 +260,12 @@ def test_noise_universality__kurtosis(
 def test_deff_not_rank(
     trial, n_points: SampledPoints = 8, dim: Dim = 1000, exponent: Exponent = -0.4
 ):
-    """The effective dimension d_eff = (tr Σ)^2 / tr Σ^2 of the steps' covariance Σ sets the
-    standard deviation of the first variance ratio, and not the rank of Σ.
+    """Let ρ_1, …, ρ_(T-1) be the shares of the principal components in the variance of T centred
+    points of a random walk in infinitely many dimensions, with q = sum_j ρ_j². For Gaussian steps
+    with the covariance Σ, the variance of the share of the first component is 2 ρ_1² (1 - 2 ρ_1 +
+    q) / D with D = (tr Σ)² / tr Σ², to first order in 1 / D.
+
+    So the effective dimension D counts, and not the rank of Σ.
     """
     spectrum = np.arange(1, dim + 1) ** exponent
     effective = finite_dimension.effective_dimension(spectrum)
@@ -265,8 +293,8 @@ def test_deff_not_rank(
         slack=variance * second,
         margin=variance * (0.02 + second),
         controls={
-            "half of d_eff": ratio_variance(n_points, effective / 2),
-            "the rank": ratio_variance(n_points, dim),
+            "half of D": ratio_variance(n_points, effective / 2),
+            "the rank of Σ for D": ratio_variance(n_points, dim),
         },
         first=16_384,
         most=300_000,
@@ -274,7 +302,9 @@ def test_deff_not_rank(
 
 
 @claim(
-    derived("Lawley's bias needs no more dimensions than points"), kind="distribution", tier="full"
+    derived("Lawley's bias does not need more dimensions than points"),
+    kind="distribution",
+    tier="full",
 )
 def test_deff_not_rank__many_points(
     trial,
@@ -283,8 +313,10 @@ def test_deff_not_rank__many_points(
     ] = 5000,
     dim: Annotated[int, Interval(40, 60, why="far fewer than points; first order needs some")] = 50,
 ):
-    """The number of points may exceed the dimension by far: the first variance ratio then has the
-    same mean to first order in 1 / d.
+    """Let λ_k be the eigenvalues of the covariance over time of T centred points of a random walk,
+    ρ_k = λ_k / sum_j λ_j, q = sum_j ρ_j² and b = sum_(j > 1) λ_j / (λ_1 - λ_j). For isotropic
+    Gaussian steps in d dimensions the mean share of the first principal component is ρ_1 (1 + (b -
+    2 ρ_1 + 2 q) / d) to first order in 1 / d, even if T is far larger than d.
     """
     variances = plain_walk.eigenvalues(n_points)
     second_order = finite_dimension.explained_variance_ratio_second_order(variances, dim, 1)[0]
@@ -306,7 +338,7 @@ def test_deff_not_rank__many_points(
 
 
 @claim(
-    derived("moments of products of Gaussian steps"),
+    derived("the fourth moments of Gaussian steps"),
     kind="distribution",
     cases=[(60, 300, -0.5), (100, 150, -0.25)],
 )
@@ -316,8 +348,11 @@ def test_deff_estimator(
     dim: Annotated[int, Interval(50, 1000, why="each coordinate is drawn")],
     exponent: Exponent,
 ):
-    """The inner products of the steps estimate the effective dimension d_eff = (tr Σ)^2 / tr Σ^2 of
-    their covariance Σ.
+    """Let ξ_1, …, ξ_n be independent Gaussian steps with the covariance Σ. Let L be the mean of
+    |ξ_s|² over s, and P the mean of (ξ_s·ξ_t)² over s != t. Then E[L²] / E[P] = D + 2 / n with D =
+    (tr Σ)² / tr Σ².
+
+    So L² / P estimates the effective dimension D.
     """
     spectrum = np.arange(1, dim + 1) ** exponent
     d_eff = finite_dimension.effective_dimension(spectrum)
@@ -344,7 +379,7 @@ def test_deff_estimator(
         d_eff + 2 / n_steps,  # the mean squared length varies, too
         law=RatioOfMeans(),
         margin=0.009 * d_eff,
-        controls={"including s = t": with_diagonal, "the rank": float(dim)},
+        controls={"P over all s and t": with_diagonal, "the rank of Σ": float(dim)},
         first=512,
         most=40_000,
     )
@@ -352,7 +387,7 @@ def test_deff_estimator(
 
 @claim(
     derived(
-        "a Gaussian projection adds its own Wishart noise to that of the steps, to first order"
+        "to first order a Gaussian projection adds a Wishart noise of its own to that of the steps"
     ),
     kind="rate",
     cases=[(6, 20_000, 20_000), (10, 10_000, 80_000)],
@@ -363,8 +398,11 @@ def test_jl_projection(
     dim: ManyDimensions,
     target: ManyDimensions,
 ):
-    """A random projection of d dimensions to m gives the first variance ratio the standard
-    deviation of a walk in D dimensions with 1/D = 1/d + 1/m.
+    """Let ρ_1, …, ρ_(T-1) be the shares of the principal components in the variance of T centred
+    points of a random walk in infinitely many dimensions, with q = sum_j ρ_j². If a walk with
+    isotropic Gaussian steps in d dimensions is multiplied by a random Gaussian d by m matrix, the
+    share of its first component has to first order the variance 2 ρ_1² (1 - 2 ρ_1 + q) / D with 1/D
+    = 1/d + 1/m.
     """
     alike = max(dim, target) < 9 * min(dim, target)
     trial.require(
@@ -392,8 +430,8 @@ def test_jl_projection(
         return (ratio - mean_ratio(n_points, D)) ** 2 - linear**2 + linear_variance
 
     rivals = {
-        "min(d, m)": ratio_variance(n_points, min(dim, target)),
-        "d + m": ratio_variance(n_points, dim + target),
+        "D = min(d, m)": ratio_variance(n_points, min(dim, target)),
+        "D = d + m": ratio_variance(n_points, dim + target),
     }
     trial.mean(
         squared_deviation,
@@ -408,16 +446,17 @@ def test_jl_projection(
 
 
 @claim(
-    derived(
-        "a Gaussian projection biases eigenvalues as Lawley's sum says, with its own dimension"
-    ),
+    derived("a Gaussian projection to m dimensions biases eigenvalues by Lawley's sum over m"),
     kind="rate",
     tier="full",
     cases=[(20, 60, 60), (8, 100, 150)],
 )
 def test_jl_projection__bias(trial, n_points: SampledPoints, dim: Projected, target: Projected):
-    """A random projection of d dimensions to m gives the first variance ratio the mean of a walk in
-    D dimensions with 1/D = 1/d + 1/m.
+    """Let λ_k be the eigenvalues of the covariance over time of T centred points of a random walk,
+    ρ_k = λ_k / sum_j λ_j, q = sum_j ρ_j² and b = sum_(j > 1) λ_j / (λ_1 - λ_j). If a walk with
+    isotropic Gaussian steps in d dimensions is multiplied by a random Gaussian d by m matrix, the
+    mean share of its first principal component is ρ_1 (1 + (b - 2 ρ_1 + 2 q) / D) with 1/D = 1/d +
+    1/m, to first order in 1 / D.
     """
     trial.require(
         max(dim, target) <= 1.5 * min(dim, target),
@@ -440,8 +479,8 @@ def test_jl_projection__bias(trial, n_points: SampledPoints, dim: Projected, tar
         slack=second_order,
         margin=0.2 * bias + second_order,
         controls={
-            "min(d, m)": mean_ratio(n_points, min(dim, target)),
-            "d + m": mean_ratio(n_points, dim + target),
+            "D = min(d, m)": mean_ratio(n_points, min(dim, target)),
+            "D = d + m": mean_ratio(n_points, dim + target),
         },
         first=8192,
         most=400_000,
@@ -462,7 +501,7 @@ def _falling(freedom, dim):
 
 
 @claim(
-    derived("the mean principal minors of a Wishart matrix"),
+    derived("the means of the principal minors of a Wishart matrix"),
     kind="distribution",
     cases=[(12, 64), (5, 50)],
     route="`trajectories.noise` against `sims.wishart.bartlett_factor`",
@@ -472,11 +511,10 @@ def test_bartlett_equals_walk(
     n_points: Annotated[int, Interval(4, 30, why="three components or more; many are slow")],
     dim: Annotated[int, Interval(20, 64, why="few scatter; with more, one less is not detected")],
 ):
-    """The variances of a walk in d dimensions, computed from its steps and from Bartlett's
-    triangle, both have E e_k = e_k(λ) d! / ((d - k)! d^k): e_k is the elementary symmetric
-    polynomial, and λ are the eigenvalues in infinitely many dimensions.
-
-    e_k is the elementary symmetric function, k = 1, 2, 3.
+    """Let λ_k be the eigenvalues of the covariance over time of T centred points of a random walk
+    with isotropic Gaussian steps in d >= T dimensions, let l_k be those of one sampled walk, and
+    let e_k be the elementary symmetric polynomials. Then E[e_k(l)] = e_k(λ) d! / ((d - k)! d^k) for
+    k = 1, 2, 3, also if Bartlett's triangular matrix takes the place of the steps.
     """
     trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
     variances = plain_walk.eigenvalues(n_points)

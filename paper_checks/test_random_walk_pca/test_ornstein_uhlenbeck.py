@@ -14,8 +14,8 @@ from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
 SECULAR = derived(
-    "eigenvectors are sums of two waves and a constant: the two ends and the mean give a secular "
-    "equation"
+    "an eigenvector is a sum of two waves and a constant, and the two ends and the mean "
+    "give an equation for the frequency"
 )
 SPECTRA = [(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)]
 Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the process is unstable")]
@@ -43,8 +43,11 @@ def settled_points(trial, n_points, rate):
 
 @claim(SECULAR, kind="identity", cases=SPECTRA)
 def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
-    """A secular equation gives all eigenvalues of the covariance over time of an Ornstein-Uhlenbeck
-    process x_t = (1 - α) x_{t-1} + ξ_t that starts at the minimum, for rates α in (0, 2).
+    """Let x_t = b x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0, b = 1 - α, 0 < α < 2, and independent
+    steps of E[|ξ_t|²] = 1. The eigenvalues of the covariance over time of the centred points are 1
+    / μ at the T - 1 roots ω in (0, π) of (T α² - μ sum_t cos(ω t)) v + μ u sum_t sin(ω t) = 0,
+    where μ = α² + b (2 - 2 cos ω), u = cos((T + 1) ω) - b cos(T ω) - α and v = sin((T + 1) ω) - b
+    sin(T ω).
     """
     trial.require(
         abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula"
@@ -63,8 +66,13 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
 
 @claim(SECULAR, kind="identity", cases=SPECTRA)
 def test_ou_exact__modes(trial, n_points: ThreePoints, rate: Rate):
-    """The roots of the secular equation give eigenvectors of the process started at the minimum, K
-    u_k = λ_k u_k for the first three, which are no cosines.
+    """Let x_t = b x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0, b = 1 - α, 0 < α < 2 and independent
+    steps. The first three principal components over time are α² v - μ v cos(ω t) + μ u sin(ω t) at
+    the roots ω in (0, π) with the smallest μ of (T α² - μ sum_t cos(ω t)) v + μ u sum_t sin(ω t) =
+    0, where μ = α² + b (2 - 2 cos ω), u = cos((T + 1) ω) - b cos(T ω) - α and v = sin((T + 1) ω) -
+    b sin(T ω).
+
+    The paper has cosines in their place.
     """
     trial.require(abs(rate - 1) >= 1e-4, "rate must not be 1: eigenvectors are not defined there")
     covariance = np.asarray(infinite_dimension.covariance(n_points, reversion=rate))
@@ -88,8 +96,8 @@ def test_ou_exact__modes(trial, n_points: ThreePoints, rate: Rate):
 
 @claim(
     derived(
-        "the exact totals differ by 3 / (2 α T); to first order in α the covariance of times "
-        "loses α s t"
+        "the totals differ by the share 3 / (2 α T); to first order in α the covariance of "
+        "the times s and t loses α s t"
     ),
     kind="bound",
     cases=[400, 1600, 6400],
@@ -98,9 +106,10 @@ def test_ou_circulant_limit(
     trial,
     n_points: Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")],
 ):
-    """For the first variance ratio ρ_1 of T points of an Ornstein-Uhlenbeck process with the rate
-    α, the relative error of the circulant formula is at most 3 / (2 α T) for α T >= 4, and (8 / π^2
-    - 1/2) α T for α T <= 0.1.
+    """Let x_t = (1 - α) x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0 and independent steps. The paper's
+    eigenvalues 1 / (α² + (1 - α) (2 - 2 cos(π k / T))) give the share of the first principal
+    component in the total variance with a relative error of at most 3 / (2 α T) for α T >= 4, and
+    of at most (8 / π² - 1/2) α T for α T <= 0.1.
     """
     small = np.array([0.003, 0.01, 0.03, 0.1])
     large = np.geomspace(4, 400, 8)
@@ -123,7 +132,7 @@ def test_ou_circulant_limit(
 
 
 @claim(
-    derived("the secular equation in the continuum"),
+    derived("the limit of the exact equation for the frequencies"),
     kind="limit",
     cases=[0.05, 0.5, 2.0, 8.0, 40.0],
 )
@@ -132,9 +141,13 @@ def test_ou_crossover(
     crossover: Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")],
     count: Components = 3,
 ):
-    """At fixed c = α T, the variance ratios of an Ornstein-Uhlenbeck process with the rate α tend
-    to a continuum law as the number T of points grows: from 6 / (π k)^2 at c = 0 to 2 / c for all k
-    at large c.
+    """Let x_t = (1 - α) x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0 and independent steps. As T grows
+    with c = α T fixed, the share of principal component k in the total variance of the centred
+    points tends to e_k / sum_j e_j with e_k = 1 / (c² + y_k²), where y_1 < y_2 < … are the positive
+    roots of (c² - (c² + y²) sin(y) / y) (y cos y + c sin y) + (c² + y²) (c cos y - c - y sin y) (1
+    - cos y) / y = 0.
+
+    The limits run from 6 / (π k)² at c = 0 to 2 / c for all k at large c.
     """
     sizes = np.array([200, 400, 800, 1600, 3200])
 
@@ -156,12 +169,12 @@ def test_ou_crossover(
         ornstein_uhlenbeck.crossover_explained_variance_ratio(crossover, count),
         order=(1, 2),
         margin=1e-4,
-        controls={"the walk": walk, "(6 / π^2) / (1 + c)": walk / (1 + crossover)},
+        controls={"the plain walk": walk, "(6 / π^2) / (1 + c)": walk / (1 + crossover)},
     )
 
 
 @claim(
-    derived("secular equation of the exact covariance: its ends change from free to fixed"),
+    derived("for large α T the ends of the components change from free to fixed"),
     kind="limit",
 )
 def test_ou_sine_not_cosine(
@@ -173,8 +186,11 @@ def test_ou_sine_not_cosine(
         float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")
     ] = 20.0,
 ):
-    """For α T >> 1, the first component of T points of an Ornstein-Uhlenbeck process with the rate
-    α is a full sine and not a half cosine: its cosine content falls towards (8 / 3 π)^2 = 0.72.
+    """Let x_t = (1 - α) x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0 and independent steps. As α T
+    grows with α small, the squared overlap of the first principal component over time with the
+    cosine cos(π (t - 1/2) / T) tends to (8 / (3 π))² = 0.72.
+
+    This is the overlap of a full sine with half a cosine.
     """
     crossovers = crossover * 2.0 ** np.arange(5)
 
@@ -188,14 +204,14 @@ def test_ou_sine_not_cosine(
         (8 / (3 * np.pi)) ** 2,
         order=(1, 2),
         margin=0.003,
-        controls={"a cosine": 1.0, "half a sine": 0.5},
+        controls={"half a cosine": 1.0, "the overlap 1/2": 0.5},
     )
 
 
 @claim(TRAPPED, kind="distribution", cases=[(12, 2000, 0.25), (6, 4000, 0.5)])
 def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping):
-    """The squared norm of the process x_t = (1 - α) x_{t-1} + ξ_t, E|ξ_t|^2 = 1, settles at 1 / (α
-    (2 - α)).
+    """Let x_t = (1 - α) x_(t-1) + ξ_t with 0 < α < 2 and independent steps of E[|ξ_t|²] = 1. As t
+    grows, E[|x_t|²] tends to 1 / (α (2 - α)).
     """
     left = settled_points(trial, n_points, rate)
     plateau = ornstein_uhlenbeck.trapping_radius(rate) ** 2
@@ -219,7 +235,7 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
 
 @claim(
     derived(
-        "a geometric sum: each step shrinks the mean squared norm by (1 - α)^2 and adds its own"
+        "a geometric sum, since each step multiplies the mean squared norm by (1 - α)^2 and adds 1"
     ),
     kind="identity",
     cases=[(50, 0.04), (50, 0.0), (20, 1.0), (30, 1.7)],
@@ -229,20 +245,20 @@ def test_ou_trapping__start(
     n_points: Points,
     rate: Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")],
 ):
-    """The process x_t = a x_{t-1} + ξ_t that starts at the minimum, with a = 1 - α and E|ξ_t|^2 =
-    1, has E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), which is t for α = 0.
+    """Let x_t = b x_(t-1) + ξ_t with x_0 = 0 and independent steps of E[|ξ_t|²] = 1. Then E[|x_t|²]
+    = (1 - b^(2 t)) / (1 - b²), which is t for b = 1.
     """
     steps = np.arange(1, n_points + 1)
     norms = ornstein_uhlenbeck.mean_squared_norm(steps, rate)
     measured = infinite_dimension.expected_squared_norms(n_points, reversion=rate)
     unsquared = norms / (1 + (1 - rate) ** steps) * (1 - rate / 2)
     trial.identity(
-        measured, norms, ops=6 * n_points, scale=norms, controls={"(1 - a^t) / (2 α)": unsquared}
+        measured, norms, ops=6 * n_points, scale=norms, controls={"(1 - b^t) / (2 α)": unsquared}
     )
 
 
 @claim(
-    derived("the settled norm is chi-square"),
+    derived("as t grows, |x_t|² becomes a multiple of a chi-square of d degrees of freedom"),
     kind="distribution",
     cases=[(8, 2000, 0.4), (6, 3, 0.6)],
 )
@@ -252,8 +268,9 @@ def test_ou_trapping__spread(
     dim: Annotated[int, Interval(1, MOST, why="it enters a formula alone, and floats hold it")],
     rate: Trapping,
 ):
-    """In d dimensions, the settled squared norm of an Ornstein-Uhlenbeck process with isotropic
-    noise has the relative standard deviation sqrt(2 / d).
+    """Let x_t = (1 - α) x_(t-1) + ξ_t in d dimensions with 0 < α < 2 and independent isotropic
+    Gaussian steps. As t grows, the standard deviation of |x_t|², divided by its mean, tends to
+    sqrt(2 / d).
     """
     left = settled_points(trial, n_points, rate)
     # Three nodes of Gauss and Hermite for each step: means of polynomials up to degree five are
@@ -272,14 +289,14 @@ def test_ou_trapping__spread(
         slack=2 * left * variance,
         margin=(0.001 + 2 * left) * variance,
         controls={
-            "spread sqrt(1 / d)": variance / 2,
-            "radius 1 / sqrt(2 α)": (1 / rate) ** 2 / (2 * dim),
+            "sqrt(1 / d)": variance / 2,
+            "the mean 1 / (2 α)": (1 / rate) ** 2 / (2 * dim),
         },
     )
 
 
 @claim(
-    derived("the stationary covariance"),
+    derived("each step multiplies the covariance of positions by 1 - α"),
     kind="distribution",
     cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)],
 )
@@ -292,8 +309,10 @@ def test_ou_trapping__directions(
         int, Interval(1, 50, why="(1 - rate)^lag is from .1 to .8; the high end is a cap")
     ],
 ):
-    """The directions of a settled process x_t = a x_{t-1} + ξ_t decorrelate: E x_s . x_t = a^(|s -
-    t|) / (α (2 - α)) with a = 1 - α and E|ξ_t|^2 = 1.
+    """Let x_t = b x_(t-1) + ξ_t with b = 1 - α, 0 < α < 2 and independent steps of E[|ξ_t|²] = 1.
+    As s and t grow with s - t fixed, E[x_s·x_t] tends to b^(|s - t|) / (α (2 - α)).
+
+    So later positions are nearly at right angles to earlier ones.
     """
     decay = (1 - rate) ** lag
     trial.require(
@@ -335,14 +354,15 @@ def _comes_close(n_points, dim, rate):
 
 
 @claim(
-    derived("Chernoff's bound for chi-squares at the trapped radius"),
+    derived("Chernoff's bound for a chi-square of d degrees of freedom"),
     kind="bound",
     cases=[(12, 4, 0.25), (8, 5, 0.4)],
     not_tight="Chernoff's bound lacks its prefactor: best known ratio .53, in one dimension",
 )
 def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping):
-    """In d dimensions, an Ornstein-Uhlenbeck process that has settled at the distance r_c stays off
-    the minimum: P(|x_t| < r_c / 2) <= exp(-0.318 d).
+    """Let x_t = (1 - α) x_(t-1) + ξ_t in d dimensions with 0 < α < 2 and independent isotropic
+    Gaussian steps of E[|ξ_t|²] = 1, and let r = 1 / sqrt(α (2 - α)), the distance from the minimum
+    at which |x_t| settles. After many steps P(|x_t| < r / 2) is at most exp(-0.318 d).
     """
     settled_points(trial, n_points, rate)
     trial.probability(
@@ -357,13 +377,17 @@ def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimension
 
 
 @claim(
-    derived("the settled norm is chi-square"), kind="distribution", cases=[(6, 4, 0.5), (5, 5, 0.6)]
+    derived("as t grows, |x_t|² becomes a multiple of a chi-square of d degrees of freedom"),
+    kind="distribution",
+    cases=[(6, 4, 0.5), (5, 5, 0.6)],
 )
 def test_ou_not_mean_reverting__chance(
     trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping
 ):
-    """In d dimensions, an Ornstein-Uhlenbeck process that has settled at the distance r_c is nearer
-    than half of that with the chance P(χ^2_d < d / 4).
+    """Let x_t = (1 - α) x_(t-1) + ξ_t in d dimensions with 0 < α < 2 and independent isotropic
+    Gaussian steps of E[|ξ_t|²] = 1, and let r = 1 / sqrt(α (2 - α)), the distance from the minimum
+    at which |x_t| settles. As t grows, P(|x_t| < r / 2) tends to P(χ² < d / 4) for a chi-square of
+    d degrees of freedom.
     """
     left = settled_points(trial, n_points, rate)
     radius = ornstein_uhlenbeck.trapping_radius(rate)
@@ -397,18 +421,22 @@ def test_ou_not_mean_reverting__chance(
         law=Bounded(0, 1.00001 * float(largest)),  # but for float32's rounding
         slack=dim / 2 * left * chance,
         margin=(0.008 + dim / 2 * left) * chance,
-        controls={"one dimension more": more, "one less": less},
+        controls={"one dimension more": more, "one dimension less": less},
         first=65_536,
         most=2_000_000,
         vectorised=True,
     )
 
 
-@claim(derived("exact values of polynomials in a and z"), kind="identity")
+@claim(
+    derived(
+        "summed with the powers z^t, both sides are polynomials in b and z that agree at "
+        "enough points"
+    ),
+    kind="identity",
+)
 def test_ou_trapping__everywhere(trial):
-    """(1 - a²) (1 + a² + … + a^(2t - 2)) = 1 - a^(2t) for all a and t = 1, …, 12, as coefficients
-    of z^t.
-    """
+    """(1 - b²) sum_(j<t) b^(2 j) = 1 - b^(2 t) for all b and t = 1, …, 12."""
 
     def geometric(decay, z):
         return sum(z**t * sum(decay ** (2 * j) for j in range(t)) for t in range(1, 13))
@@ -419,6 +447,6 @@ def test_ou_trapping__everywhere(trial):
         {"decay": 24, "z": 12},
         start=2,
         controls={
-            "a^t for a^(2t)": lambda decay, z: sum(z**t * (1 - decay**t) for t in range(1, 13))
+            "b^t for b^(2t)": lambda decay, z: sum(z**t * (1 - decay**t) for t in range(1, 13))
         },
     )

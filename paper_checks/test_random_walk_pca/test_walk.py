@@ -16,15 +16,17 @@ from theory_on_trial.contract import Interval
 
 @claim(
     derived(
-        "differences over time undo the sum and the mean: the covariance is the path graph's "
-        "pseudo-inverse"
+        "differences over time undo the sum and the mean, so that K is the pseudo-inverse of "
+        "the Laplacian of a path"
     ),
     kind="identity",
     cases=[2, 3, 7, 50, 300],
 )
 def test_exact_spectrum(trial, n_points: Points):
-    """The covariance K of the centred walk has the eigenvalues λ_k = 1 / (2 - 2 cos(π k / T)) and
-    the DCT-II cosines u_k as its eigenvectors: K u_k = λ_k u_k.
+    """Let x_t = x_(t-1) + ξ_t be a random walk with independent steps of E[|ξ_t|²] = 1, and let K
+    have the entries E[(x_s - c)·(x_t - c)], where c is the mean of x_1, …, x_T. Then K u_k = λ_k
+    u_k for k = 1, …, T - 1, where λ_k = 1 / (2 - 2 cos(π k / T)) and u_k(t) = sqrt(2 / T) cos(π k
+    (t - 1/2) / T).
     """
     covariance = np.asarray(infinite_dimension.covariance(n_points))
     variances = plain_walk.eigenvalues(n_points)
@@ -40,15 +42,22 @@ def test_exact_spectrum(trial, n_points: Points):
         ops=n_points,
         scale=variances[0],
         control_processes={
-            "both ends absorbing": residual(cosines, plain_walk.eigenvalues(n_points + 1)[:-1]),
-            "a periodic walk": residual(cosines, plain_walk.circulant_eigenvalues(n_points)),
+            "eigenvalues of T + 1 points, as for absorbing ends": residual(
+                cosines, plain_walk.eigenvalues(n_points + 1)[:-1]
+            ),
+            "the eigenvalues of a walk on a circle": residual(
+                cosines, plain_walk.circulant_eigenvalues(n_points)
+            ),
             "cosines of t instead of t - 1/2": residual(late, variances),
         },
     )
 
 
 @claim(
-    derived("fixed before it starts: every other mode of a path of 2 T + 1 points"),
+    derived(
+        "the components are every other mode of a path of 2 T + 1 points, since the walk is "
+        "fixed at its start"
+    ),
     kind="limit",
     cases=[40, 100],
 )
@@ -59,8 +68,11 @@ def test_exact_spectrum__uncentred(
         Interval(20, 200, why="with fewer, later orders count; a matrix over time is diagonalised"),
     ],
 ):
-    """Without centring, variance ratio k of a walk tends to 8 / (π (2k - 1))^2 as the number of
-    points grows: the first component has 81 %.
+    """Let x_t = x_(t-1) + ξ_t be a random walk with independent steps of E[|ξ_t|²] = 1 from x_0 =
+    0. As T grows, the k-th largest eigenvalue of the matrix of E[x_s·x_t], s, t = 1, …, T, divided
+    by its trace, tends to 8 / (π (2 k - 1))².
+
+    So without centring the first principal component explains 81 % of the variance.
     """
     sizes = n_points * 2 ** np.arange(4)
 
@@ -70,8 +82,8 @@ def test_exact_spectrum__uncentred(
 
     limit = plain_walk.uncentred_explained_variance_ratio_limit(3)
     controls = {
-        "6 / (π k)^2": plain_walk.explained_variance_ratio_limit(3),
-        "8 / (π k)^2": 4 / 3 * plain_walk.explained_variance_ratio_limit(3),
+        "6 / (π k)^2, as with centring": plain_walk.explained_variance_ratio_limit(3),
+        "8 / (π k)^2, every mode of the path": 4 / 3 * plain_walk.explained_variance_ratio_limit(3),
     }
     trial.limit(
         [ratios(n) for n in sizes.tolist()],
@@ -84,11 +96,14 @@ def test_exact_spectrum__uncentred(
 
 
 @claim(
-    derived("the difference matrix on a circle is circulant"), kind="identity", cases=[3, 20, 151]
+    derived("the matrix of differences on a circle is circulant"),
+    kind="identity",
+    cases=[3, 20, 151],
 )
 def test_exact_spectrum__circle(trial, n_points: ThreePoints):
-    """A walk of T steps that is closed into a circle and centred has the eigenvalues 1 / (2 - 2
-    cos(2 π k / T)), in pairs.
+    """Let a walk have T independent steps of E[|ξ_t|²] = 1, less their mean, so that it closes into
+    a circle. The eigenvalues of the covariance over time of its centred points are 0 and 1 / (2 - 2
+    cos(2 π k / T)) for k = 1, …, T - 1.
     """
     steps = np.eye(n_points) - 1 / n_points  # what is left of them when they sum to zero
     walk = np.cumsum(steps, axis=0)
@@ -107,7 +122,9 @@ def test_exact_spectrum__circle(trial, n_points: ThreePoints):
 
 
 @claim(
-    derived("centring over time is blind to what all points share: the start and the first step"),
+    derived(
+        "all recorded points share the start and the first step, which centring over time removes"
+    ),
     kind="identity",
 )
 def test_first_step_irrelevant(
@@ -118,7 +135,9 @@ def test_first_step_irrelevant(
         float, Interval(1, 1e7, why="rounding of a longer one hides the others")
     ] = 1e6,
 ):
-    """The first step and the starting point do not change the centred trajectory."""
+    """The variances of the principal components of a walk x_1, …, x_T, centred over time, do not
+    depend on its start x_0 and its first step x_1 - x_0.
+    """
     steps = np.array(jax.random.normal(trial.key("steps"), (n_points, dim)))
     far_steps = steps.copy()
     far_steps[0] *= first_step
@@ -137,15 +156,18 @@ def test_first_step_irrelevant(
 
 
 @claim(
-    derived("sums over the path graph's spectrum: traces of its pseudo-inverse"),
+    derived("traces of the pseudo-inverse of the Laplacian of a path, and of its square"),
     kind="identity",
     cases=range(3, 31),
 )
 def test_total_variance(
     trial, n_points: Annotated[int, Interval(3, 60, why="integers are multiplied, T^3 of them")]
 ):
-    """For a walk of T points, the eigenvalues λ_k add up to (T^2 - 1)/6 and their squares to (T^2 -
-    1)(2 T^2 + 7)/180; the participation ratio is 5 (T^2 - 1)/(2 T^2 + 7).
+    """Let λ_k be the eigenvalues of the covariance over time of the T centred points of a random
+    walk with E[|ξ_t|²] = 1. Then sum_k λ_k = (T² - 1) / 6 and sum_k λ_k² = (T² - 1) (2 T² + 7) /
+    180.
+
+    The participation ratio (sum_k λ_k)² / sum_k λ_k² is therefore 5 (T² - 1) / (2 T² + 7).
     """
     n = n_points
     walk = np.tril(np.ones((n, n), dtype=int)).astype(object)
@@ -180,8 +202,9 @@ def test_total_variance(
     cases=[100, 200, 400, 800, 1600],
 )
 def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
-    """The variance ratio ρ_k of a walk of T points tends to 6 / (π k)^2, with the relative error (1
-    + π^2 k^2 / 12) / T^2.
+    """Let ρ_k be the share of principal component k in the total variance of T centred points of a
+    random walk. As T grows, ρ_k tends to 6 / (π k)², with the relative error (1 + π² k² / 12) / T²
+    to leading order.
     """
     trial.require(
         n_points >= 8 * count, f"n_points must be at least {8 * count}: a later order counts before"
@@ -197,15 +220,18 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
         error=4 * n_points * 2.0**-53 * index**2,
         slack=law**2,
         margin=0.01 * law + law**2,
-        controls={"an exact total": (np.pi * index) ** 2 / 12 / n_points**2},
+        controls={"T² / 6 for the total (T² - 1) / 6": (np.pi * index) ** 2 / 12 / n_points**2},
     )
 
 
 @claim(LISSAJOUS, kind="identity", cases=[(500, 8), (100, 5)])
 def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
-    """The scores p_k of a walk in infinitely many dimensions, over their amplitudes b_k, are
-    Chebyshev polynomials of the first one, p_k / b_k = T_k(p_1 / b_1), so that their curves are
-    Lissajous curves.
+    """Let λ_k and u_k be the eigenvalues and unit eigenvectors of the covariance over time of the T
+    centred points of a random walk, with a suitable sign. The scores p_k = sqrt(λ_k) u_k and the
+    amplitudes b_k = sqrt(2 λ_k / T) are such that p_k / b_k is Chebyshev's polynomial of degree k
+    of p_1 / b_1.
+
+    So any two scores draw a Lissajous curve.
     """
     trial.require(
         2 <= count <= n_points - 2,
@@ -231,12 +257,16 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
 
 
 @claim(
-    derived("any two points are |s - t| independent steps apart, and components rotate them only"),
+    derived(
+        "the points of the times s and t are |s - t| independent steps apart, and principal "
+        "components only rotate them"
+    ),
     kind="identity",
 )
 def test_distance_identity(trial, n_points: ThreePoints = 200):
-    """The scores p_k of a walk reproduce all distances: sum_k (p_k(s) - p_k(t))^2 = E |x_s -
-    x_t|^2, which is |s - t| for steps of E|ξ_t|^2 = 1.
+    """Let λ_k and u_k be the eigenvalues and unit eigenvectors of the covariance over time of the T
+    centred points of a random walk with E[|ξ_t|²] = 1. The scores p_k = sqrt(λ_k) u_k reproduce all
+    mean squared distances: sum_k (p_k(s) - p_k(t))² = E[|x_s - x_t|²] = |s - t|.
     """
     covariance = np.asarray(infinite_dimension.covariance(n_points))
     scores = plain_walk.scores(n_points, n_points - 1)
@@ -260,10 +290,10 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
     )
 
 
-@claim(derived("every number of points up to 400, enclosed"), kind="bound")
+@claim(derived("ball arithmetic encloses both sides for every T up to 400"), kind="bound")
 def test_evr_limit__everywhere(trial):
-    """ρ_1(T) = 6 / ((T² - 1) 4 sin²(π / 2T)) >= 6 / π² for all T = 2..400: the limit is approached
-    from above.
+    """The first principal component of T centred points of a random walk has the share 6 / (4 (T² -
+    1) sin²(π / (2 T))) of the variance, which is at least its limit 6 / π² for T = 2, 3, …, 400.
     """
 
     def ratio(n_points):
