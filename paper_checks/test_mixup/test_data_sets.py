@@ -65,7 +65,9 @@ def mean_errors(trial, separabilities, n, count):
     return np.exp(np.mean(np.log(errors), axis=0)).T
 
 
-SECOND_ORDER = derived("the loss to second order in the noise, about the scores of the class means")
+SECOND_ORDER = derived(
+    "the loss is expanded to second order in the noise, about the scores of the class means"
+)
 
 
 @claim(SECOND_ORDER, kind="limit")
@@ -77,9 +79,13 @@ def test_modified_lda_limit(
     n: Annotated[int, Interval(8, 40, why="smaller classes may be separable")] = 8,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
 ):
-    """On a balanced data set let v = (h S_w + h_1 c c')^-1 (mean_1 - mean_0), with the scatter S_w
-    within the classes, the mean c of all points, and two curvatures h and h_1 of the loss. As κ
-    grows, 1 - cos(w, v) of Mixup's minimiser w falls like 1 / κ.
+    """On a data set of two classes N(±μ, Σ / κ) with equal counts, let z_0 and z_1 be the class
+    means, S the scatter within the classes, c_0 = (z_0 + z_1) / 2, and v = (h S + h_1 c_0 c_0^T)^-1
+    (z_1 - z_0), with h = E[f (s'(u) + s'(c u))] / 2 and h_1 = E[s'(u) + s'(c u)] / 2, where f = λ²
+    + (1 - λ)², c = 2 λ - 1, s is the logistic function, and u is the limiting score of the class
+    means. As κ grows, 1 - cos(w, v) of Mixup's minimiser w falls like 1 / κ.
+
+    v is the direction of a modified discriminant analysis.
     """
     separabilities = least * 4.0 ** np.arange(5)
     mean, _, _ = mean_errors(trial, separabilities, n, count)
@@ -89,7 +95,7 @@ def test_modified_lda_limit(
         -1.0,
         rounding=1e-8 * np.sqrt(mean),  # the fits' tolerance of 1e-9, times the chord's slope
         margin=0.01,
-        controls={"kappa^(-1/2)": -0.5, "kappa^-2": -2.0},
+        controls={"κ^(-1/2)": -0.5, "κ^-2": -2.0},
         same_instance=True,
     )
 
@@ -103,9 +109,12 @@ def test_modified_lda_limit__size(
     n: Annotated[int, Interval(8, 40, why="smaller classes may be separable")] = 8,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
 ):
-    """On a balanced data set let v = (h S_w + h_1 c c')^-1 (mean_1 - mean_0), with the scatter S_w
-    within the classes, the mean c of all points, and two curvatures h and h_1 of the loss. Then 1 -
-    cos(w, v) of Mixup's minimiser w is at most 1 / κ.
+    """On a data set of two classes N(±μ, Σ / κ) with equal counts, let z_0 and z_1 be the class
+    means, S the scatter within the classes, c_0 = (z_0 + z_1) / 2, and v = (h S + h_1 c_0 c_0^T)^-1
+    (z_1 - z_0), with h = E[f (s'(u) + s'(c u))] / 2 and h_1 = E[s'(u) + s'(c u)] / 2, where f = λ²
+    + (1 - λ)², c = 2 λ - 1, s is the logistic function, and u is the limiting score of the class
+    means. At large κ, 1 - cos(w, v) of Mixup's minimiser w is at most 1 / κ, as a geometric mean
+    over data sets.
     """
     (mean,), (plain,), (one_curvature,) = mean_errors(trial, (separability,), n, count)
     trial.value(
@@ -120,7 +129,7 @@ def test_modified_lda_limit__size(
 
 
 @claim(
-    derived("the loss to second order in the scores about the class means"),
+    derived("the loss is expanded to second order in the scores about the class means"),
     kind="limit",
     cases=[(10, 14), (16, 32)],
 )
@@ -136,8 +145,11 @@ def test_reduced_problem(
     ] = 1e4,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
 ):
-    """With unequal class counts, Mixup's minimiser at large κ is that of a problem in the means and
-    covariances of the classes alone, up to fourth powers of the scores about the class means.
+    """On one data set, let class c in {0, 1} have the share p_c, the mean z_c and the covariance
+    S_c, and let a_c = w·z_c and q_c = w^T S_c w. At large κ, Mixup's minimiser has the direction of
+    the w that minimises sum_c p_c² (L(-(2 c - 1) a_c) + s'(a_c) E[λ² + (1 - λ)²] q_c / 2) + 2 p_0
+    p_1 E[L(v) - λ v + s'(v) (λ² q_1 + (1 - λ)² q_0) / 2] with v = λ a_1 + (1 - λ) a_0, L(v) = log(1
+    + e^v) and s = L', up to fourth powers of the scores about the class means.
     """
     apart = abs(n_zeros - n_ones) >= 0.1 * (n_zeros + n_ones)
     trial.require(
@@ -171,7 +183,7 @@ def test_reduced_problem(
         + 1e-8,  # the gradient's third powers of scores over the weakest curvature
         scale=1.0,  # one minus a cosine
         error=1e-9,
-        control_processes={"a quarter of Q": quarter, "all of Q": full},
+        control_processes={"q_c / 4 in place of q_c / 2": quarter, "q_c in place of q_c / 2": full},
     )
 
 
@@ -232,36 +244,45 @@ def fitted_sets(trial, count, separability):
     return [(data_set, values) for data_set, values in fitted if values is not None][:count]
 
 
-@claim(derived("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
+@claim(
+    derived("the convexity of the loss and its dual problem, in which an entropy is maximised"),
+    kind="optimality",
+)
 def test_coercive(
     trial,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 6,
     separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0,
 ):
-    """If λ takes a value other than 0, 1/2 and 1, both classes occur and the points span the space,
-    the fit of Mixup reaches the least loss, as a feasible point of the dual problem certifies.
+    """If λ takes a value other than 0, 1/2 and 1 with positive probability, both classes occur and
+    the points span the space, Mixup's loss on a data set attains its minimum.
+
+    A feasible point of the dual problem certifies the minimum of a fit.
     """
     results = fitted_sets(trial, count, separability)
     primals, duals, optima, floors, starts = np.transpose([values for _, values in results])
-    controls = {"entropy of the labels": floors, "loss of w = 0": starts}
+    controls = {"the entropy of the labels": floors, "the loss of w = 0": starts}
     trial.gap(
         primals, duals, optima, margin=1e-7, scale=1.0, ops=len(LAW.nodes) * 36, controls=controls
     )
 
 
-@claim(derived("by convexity, which is strict where soft labels occur"), kind="identity")
+@claim(
+    derived("the convexity of the loss, which is strict where soft labels occur"), kind="identity"
+)
 def test_coercive__unique(
     trial,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 6,
     separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0,
 ):
-    """Mixup's loss has exactly one minimiser if λ takes a value other than 0, 1/2 and 1, both
-    classes occur and the points span the space.
+    """If λ takes a value other than 0, 1/2 and 1 with positive probability, both classes occur and
+    the points span the space, Mixup's loss on a data set has exactly one minimiser.
+
+    Data sets without one of these conditions are tried, too, which may have none or many.
     """
     results = fitted_sets(trial, count, separability)
     unique, truths = np.concatenate([uniqueness(*data_set) for data_set, _ in results]).T
     none = np.zeros(len(unique), int)
     full = np.ones(len(unique), int)
     trial.identity(
-        unique, truths, ops=0, controls={"as without augmentation": none, "always": full}
+        unique, truths, ops=0, controls={"one minimiser never": none, "one minimiser always": full}
     )

@@ -51,7 +51,7 @@ def lost_margins(points, direction, ridges=(1e-3, 1e-6, 1e-9)):
 
 
 @claim(
-    derived("Soudry et al. 2018: the direction of the largest margin"),
+    derived("Soudry et al. 2018: the direction tends to that of the largest margin"),
     kind="optimality",
     route="`margins.fit_erm` against a quadratic program by CLARABEL",
 )
@@ -61,9 +61,9 @@ def test_erm_separable_limit(
     dim: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 3,
     count: Annotated[int, Interval(6, 100, why="each is fitted")] = 8,
 ):
-    """If a hyperplane through 0 separates the data, training without augmentation leads to the
-    direction of the least w with w . S_i >= 1 for all S_i = (2 y_i - 1) x_i: the hard margin
-    without bias.
+    """Let a hyperplane through 0 separate the points x_i of two classes y_i in {0, 1}. Training of
+    the logistic loss without augmentation leads to the direction of the shortest w with (2 y_i - 1)
+    w·x_i >= 1 for all i, the hard margin without bias.
     """
     samples = separable_points(trial, n, dim, count)
 
@@ -103,10 +103,9 @@ def test_erm_separable_limit__ridge(
     dim: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 3,
     count: Annotated[int, Interval(6, 100, why="each is fitted")] = 8,
 ):
-    """Let a ridge make the minimiser of the training loss of n separable points have length B. Its
-    margin, the least w . S_i / |w| over S_i = (2 y_i - 1) x_i, is below the largest one, m, by at
-    most m + log(e^T - 1) / B, where T = Σ log(1 + e^(-B v . S_i)) and v is the unit direction of
-    the hard margin.
+    """Let v be the unit vector with the largest margin m = min_i v·S_i > 0 of n points S_i = (2 y_i
+    - 1) x_i. Let w, of length B, minimise the mean of log(1 + exp(-w·S_i)) plus a ridge penalty.
+    The margin of w / B is at least -log(exp(T) - 1) / B with T = sum_i log(1 + exp(-B v·S_i)).
     """
     samples = separable_points(trial, n, dim, count)
     losses, bounds = np.concatenate(
@@ -119,7 +118,7 @@ def test_erm_separable_limit__ridge(
         independent=count,  # samples, each with every ridge
         ops=1e3,
         scale=1.0,
-        controls={"the margin itself": np.zeros(len(losses))},
+        controls={"the full margin m": np.zeros(len(losses))},
     )
 
 
@@ -134,8 +133,8 @@ def cone_program(pair, nu):
 
 @claim(
     derived(
-        "the hull of the points tends to an ellipsoid of radius sqrt(2 ν); its supporting "
-        "direction by KKT"
+        "the conditions of Karush, Kuhn and Tucker; the hull of the points tends to an "
+        "ellipsoid of radius sqrt(2 ν)"
     ),
     kind="limit",
     cases=[(dim, share) for dim in (2, 6) for share in (0.05, 0.2, 0.5, 0.9)],
@@ -146,9 +145,12 @@ def test_erm_phase_curve(
     dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
     share: Annotated[float, Interval(0.02, 0.95, why="of m^2 / 2")],
 ):
-    """For n = e^(ν κ) points of classes N(±μ, Σ / κ), the direction of training without
-    augmentation tends, as κ grows, to the w that maximises w . μ - sqrt(2 ν) |Σ^(1/2) w| over unit
-    vectors: a path of ridge regressions.
+    """Let 0 < ν < μ^T Σ^-1 μ / 2. Of all unit vectors w, the one with the largest w·μ - sqrt(2 ν)
+    |Σ^(1/2) w| is parallel to (τ I + Σ)^-1 μ with the τ > 0 at which |Σ^(1/2) (τ I + Σ)^-1 μ|² = 2
+    ν, a ridge regression.
+
+    To it the direction of training without augmentation tends, as κ grows, with n = exp(ν κ) points
+    of two classes N(±μ, Σ / κ).
     """
     axes = np.linalg.qr(trial.generator("axes").standard_normal((dim, dim)))[0]
     covariance = axes @ np.diag(np.geomspace(0.2, 1.8, dim)) @ axes.T
@@ -187,9 +189,9 @@ def test_erm_phase_curve__simulated(
         int, Interval(400, 2000, why="fewer may fail the certificate, and each costs")
     ] = 400,
 ):
-    """Hard margins of n points, up to 1e9, of classes N(±μ, Σ / κ) have mean cosines with b = Σ^-1
-    μ that lie on the path w = argmax w . μ - r_n |Σ^(1/2) w| of unit vectors, with the radius r_n =
-    Φ^-1(1 - 1/n) / sqrt(κ).
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. For large κ, the hard margin
+    of n points has a mean cosine with b that is the cosine of the unit vector w with the largest
+    w·μ - r |Σ^(1/2) w|, where r = Φ^-1(1 - 1/n) / sqrt(κ).
     """
     pair = reference_pair(separability)
     nu = rates.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
@@ -223,7 +225,7 @@ def test_erm_phase_curve__simulated(
 
 
 @claim(
-    derived("the sandwich variance of logistic regression, which is Fisher's information"),
+    derived("the asymptotic variance of logistic regression, from Fisher's information"),
     kind="limit",
     tier="full",
     cases=[(0.5, 800), (1.0, 3200)],
@@ -238,9 +240,10 @@ def test_erm_fisher(
         int, Interval(400, 5000, why="fewer leave corrections of order 1 / n, and each costs")
     ],
 ):
-    """Let w minimise the logistic loss of n points of classes N(±μ, Σ / κ), b = Σ^-1 μ, and T the
-    trace of Σ^-1 across b. At fixed κ and large n, the limit of n E[1 - cos(w, b)] is T K_erm / (2
-    κ |b|^2) with K_erm = 1 / (4 E s'(V)), s the logistic function, V ~ N(2 a, 4 a) and a = κ μ' b.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise the logistic
+    loss of n points without augmentation. As n grows, n E[1 - cos(w, b)] tends to T K / (2 κ |b|²),
+    where T is the trace of Σ^-1 at right angles to b, K = 1 / (4 E[s'(V)]), V ~ N(2 a, 4 a), a = κ
+    μ^T Σ^-1 μ, and s the logistic function.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     pair = reference_pair(separability)
@@ -271,7 +274,7 @@ def test_erm_fisher(
         / n
         * rate,  # corrections of the order of one over the effective number of points
         margin=0.1 * rate,
-        controls={"s' = 1/4": flat, "V ~ N(a, 2a)": narrow, "discriminant analysis": discriminant},
+        controls={"s' = 1/4": flat, "V ~ N(a, 2 a)": narrow, "discriminant analysis": discriminant},
         first=512,
         most=30_000,
     )
@@ -289,9 +292,12 @@ def test_erm_fisher__matrix(
         float, Interval(0.01, 5, why="beyond, the few slopes that count lose digits")
     ],
 ):
-    """Across b = Σ^-1 μ, the inverse of the information matrix of logistic regression on classes
-    N(±μ, Σ / κ) gives 1 - cos the share T K_erm / (2 κ |b|^2) per point: T is the trace of Σ^-1
-    across b, K_erm = 1 / (4 E s'(V)), V ~ N(2 a, 4 a), a = κ μ' b.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let J be the inverse of
+    Fisher's information matrix of logistic regression at w = 2 κ b, and Q the projection at right
+    angles to b. Then tr(Q J) / (2 |w|²) = T K / (2 κ |b|²), where T = tr(Q Σ^-1), K = 1 / (4
+    E[s'(V)]), V ~ N(2 a, 4 a), a = κ μ^T Σ^-1 μ, and s the logistic function.
+
+    This is the limit of n E[1 - cos] for n points.
     """
     pair = reference_pair(separability)
     weights = 2 * separability * pair.bayes_direction
@@ -315,7 +321,7 @@ def test_erm_fisher__matrix(
         rates.angle_rate(pair, K)
         for K in (rates.erm_efficiency(a), 1.0, rates.erm_efficiency(a / 2), a + 1)
     )
-    controls = {"s' = 1/4": flat, "V ~ N(a, 2a)": narrow, "discriminant analysis": discriminant}
+    controls = {"s' = 1/4": flat, "V ~ N(a, 2 a)": narrow, "discriminant analysis": discriminant}
     trial.value(
         fine,
         exact,
@@ -327,8 +333,8 @@ def test_erm_fisher__matrix(
 
 @claim(
     derived(
-        "a single point, the nearest along μ, carries the margin; what it has across μ is "
-        "independent of that"
+        "a single point, the nearest along μ, carries the margin, and its component across μ "
+        "is independent of that"
     ),
     kind="limit",
 )
@@ -345,9 +351,12 @@ def test_isotropic_no_curse(
         Interval(1e9, 1e12, why="a limit; at the upper end angles reach the rounding of floats"),
     ] = 1e10,
 ):
-    """Let μ be an eigenvector of Σ, and w the hard margin of separable points of classes N(±μ, Σ /
-    κ). The law of 1 - cos(w, b) tends to one of mean tr(P Σ) / (2 κ |μ|^2), which does not depend
-    on n. P projects across μ, and b = Σ^-1 μ.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let μ be an eigenvector of Σ,
+    w the hard margin of n points, z the one of them with the least (2 y - 1) x·μ, and P the
+    projection at right angles to μ. As κ grows with n fixed, 2 |μ|² (1 - cos(w, b)) / |P z|² tends
+    to 1 in probability.
+
+    So 1 - cos(w, b) has the mean tr(P Σ) / (2 κ |μ|²) in the limit, which does not depend on n.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     sizes = np.array([n, 20 * n])
@@ -376,8 +385,8 @@ def test_isotropic_no_curse(
     # A second point within 1 / sqrt(kappa) of the nearest
     slack = 10 * np.sqrt(np.log(20 * n) / separability)
     processes = {
-        "μ no eigenvector": as_predicted(tilted_pair, means),
-        "as 1 / n from n = 2": as_predicted(pair, 2 / sizes * means),
+        "μ no eigenvector of Σ": as_predicted(tilted_pair, means),
+        "a decrease like 1 / n": as_predicted(pair, 2 / sizes * means),
     }
     trial.probability(
         measured,
@@ -390,15 +399,15 @@ def test_isotropic_no_curse(
     )
 
 
-@claim(derived("Laplace's method for the information"), kind="limit", cases=[50, 60, 70])
+@claim(derived("Laplace's method for Fisher's information"), kind="limit", cases=[50, 60, 70])
 def test_erm_fisher_exponent(
     trial,
     least: Annotated[
         float, Interval(40, 80, why="a limit; beyond, e^(8 a) nears the largest float")
     ],
 ):
-    """K_erm(a) = 1 / (4 E s'(V)), V ~ N(2 a, 4 a), grows like sqrt(2 a / π) e^(a/2); s is the
-    logistic function.
+    """Let K(a) = 1 / (4 E[s'(V)]) with V ~ N(2 a, 4 a) and the logistic function s. As a grows,
+    K(a) / (sqrt(2 a / π) exp(a / 2)) tends to 1.
     """
     effective = least * 2.0 ** np.arange(5)
     ratio = [rates.erm_efficiency(a) / rates.erm_efficiency_asymptotic(a) for a in effective]
@@ -408,5 +417,5 @@ def test_erm_fisher_exponent(
         1.0,
         order=1,
         margin=1e-3,
-        controls={"without the 2": np.sqrt(2.0), "a larger exponent": 0.0},
+        controls={"sqrt(a / π)": np.sqrt(2.0), "exp(a)": 0.0},
     )

@@ -99,8 +99,11 @@ def test_mask_expected_minimiser(
     ],
     law: Law,
 ):
-    """Every law of masks has one minimiser of the expected loss at finite κ, in general not along b
-    = Σ^-1 μ.
+    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
+    the labels by the share of ones. Its expected logistic loss for the classes N(±μ, Σ / κ) has a
+    unique minimiser at finite κ, which in general is no multiple of b = Σ^-1 μ.
+
+    The minimiser that Newton's method finds is compared with a fit on a grid.
     """
     covariance = np.array([[1.0, correlation], [correlation, 1 + 2 * correlation]])
     pair = GaussianPair(np.array([2.0, 0.5]), covariance, separability)
@@ -116,19 +119,22 @@ def test_mask_expected_minimiser(
         minimiser,
         margin=1e-5 * np.linalg.norm(minimiser),
         error=error,
-        controls={"along b": along},
+        controls={"a multiple of b": along},
     )
 
 
 LIMIT = derived(
-    "without noise the loss depends on w * μ alone, and exchanging coordinates leaves it as it is"
+    "without noise the loss is a function of the products w_j μ_j that is symmetric in them"
 )
 
 
 @claim(LIMIT, kind="limit", cases=[(3, "all"), (5, "all"), (3, "one")])
 def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
-    """Without noise, the limit of large κ, the loss of exchangeable masks in d dimensions is least
-    where w_j μ_j has the same value c_d in every coordinate j: w = c_d / μ.
+    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
+    the labels by the share of ones, where all masks with the same number of ones are equally
+    likely, and let K be this number of ones among d coordinates. Without noise, the limit of large
+    κ, the loss for the classes ±μ is least at w_j = c / μ_j for all j, where c is the root of d
+    (s(d c) - 1) + E[(s((2 K - d) c) - K / d) (2 K - d)] = 0 and s is the logistic function.
     """
     masks = mask_law(dim, law)
     mean = random_mean(trial.generator("pair"), dim)
@@ -142,7 +148,7 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
         exact,
         margin=1e-7 * length,
         error=2 * float(fit.newton_step) * (length + 1) + 1e-12,
-        controls={"along μ": mean * length / np.linalg.norm(mean), "c_d = 1": inverse},
+        controls={"a multiple of μ": mean * length / np.linalg.norm(mean), "c = 1": inverse},
     )
 
 
@@ -153,8 +159,10 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
     route="`population.mask_minimiser` in its limit against `population.mask_limit_direction`",
 )
 def test_mask_limit_inverse_mean__order(trial, dim: Dim, law: Law):
-    """Let w minimise the expected loss of exchangeable masks. As κ grows, 1 - cos(w, 1 / μ) falls
-    like κ^-2, whatever Σ is; 1 / μ is taken coordinate by coordinate.
+    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
+    the labels by the share of ones, where all masks with the same number of ones are equally
+    likely. For its minimiser w on the classes N(±μ, Σ / κ) and the vector v of the 1 / μ_j, 1 -
+    cos(w, v) falls like κ^-2 as κ grows, whatever Σ is.
     """
     rng = trial.generator("pair")
     mean = random_mean(rng, dim)
@@ -174,21 +182,29 @@ def test_mask_limit_inverse_mean__order(trial, dim: Dim, law: Law):
         -2.0,
         rounding=1e-13 * np.sqrt(deficits),  # half a squared chord whose rounding is 1e-14
         margin=0.015,
-        controls={"first order": -1.0, "third order": -3.0},
+        controls={"κ^-1": -1.0, "κ^-3": -3.0},
         same_instance=True,
     )
 
 
 @claim(
-    derived("the error of the limit's direction; that it may be worse is in the abstract"),
+    derived(
+        "the error of a linear rule with this direction; that masking may be worse is in the "
+        "abstract"
+    ),
     kind="identity",
 )
 def test_mask_suboptimal(
     trial, n_pairs: Annotated[int, Interval(1, 300, why="each is fitted")] = 40, dim: Dim = 4
 ):
-    """The limit 1 / μ of masking in d dimensions errs with chance Φ(-sqrt(a) r), where r = d / (m
-    |Σ^(1/2) (1 / μ)|), m^2 = μ' Σ^-1 μ and a = κ m^2; r is below one unless Σ (1 / μ) is along μ.
-    The Bayes rule errs with chance Φ(-sqrt(a)).
+    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
+    the labels by the share of ones, where all masks with the same number of ones are equally
+    likely, and let v be the vector of the 1 / μ_j, j = 1, …, d, to which its minimiser is parallel
+    for large κ. This direction errs on the classes N(±μ, Σ / κ) with probability Φ(-sqrt(κ) d /
+    sqrt(v^T Σ v)).
+
+    The Bayes rule errs with probability Φ(-sqrt(κ μ^T Σ^-1 μ)), which is less unless Σ v is a
+    multiple of μ.
     """
     rng = trial.generator("pairs")
 
@@ -208,16 +224,21 @@ def test_mask_suboptimal(
         ratios,
         margin=1e-7,
         error=1e-9,  # of the fit: the ratio is stationary nowhere but at b, and |r| <= 1
-        controls={"r with the inverse of Σ": inverse_form, "r = 1": np.ones(n_pairs)},
+        controls={
+            "Σ^-1 in place of Σ": inverse_form,
+            "the error of the Bayes rule": np.ones(n_pairs),
+        },
     )
 
 
-@claim(derived("then the loss is symmetric in the coordinates of w * μ"), kind="optimality")
+@claim(derived("for such Σ the loss is symmetric in the products w_j μ_j"), kind="optimality")
 def test_mask_suboptimal__harmless(
     trial, n_pairs: Annotated[int, Interval(1, 300, why="each is fitted")] = 40, dim: Dim = 4
 ):
-    """If Σ = D (s I + t 1 1') D with D = diag(μ), the minimiser of the expected loss of
-    exchangeable masks is along b = Σ^-1 μ at every κ.
+    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
+    the labels by the share of ones, where all masks with the same number of ones are equally
+    likely. If Σ = D (s I + t 1 1^T) D with D = diag(μ), the minimiser of its expected loss for the
+    classes N(±μ, Σ / κ) is a multiple of b = Σ^-1 μ at every κ.
     """
     rng = trial.generator("pairs")
 
@@ -240,7 +261,7 @@ def test_mask_suboptimal__harmless(
 
 
 @claim(
-    derived("a box fills the rows and columns that it meets"),
+    derived("a box is all of the rows and columns that it meets, and these are consecutive"),
     kind="identity",
     cases=[(1, 4), (2, 3), (3, 3)],
     route="all masks that fill the rows and columns they meet against products of intervals",
@@ -250,8 +271,8 @@ def test_mask_boxes(
     height: Annotated[int, Interval(1, 6, why="all boxes are listed")],
     width: Annotated[int, Interval(1, 6, why="all boxes are listed")],
 ):
-    """CutMix has one mask for every box of an image of h by w pixels: h (h + 1) w (w + 1) / 4 of
-    the 2^(h w) masks.
+    """The boxes of CutMix in an image of h by w pixels give h (h + 1) w (w + 1) / 4 different
+    masks, of all 2^(h w).
     """
     trial.require(
         max(height, width) >= 3,
@@ -280,7 +301,7 @@ def test_mask_boxes(
         np.append(boxes.T @ boxes, count),
         ops=0,
         controls={
-            "any rows and columns": together(full),
+            "rows and columns with gaps": together(full),
             "no box of the whole image": together(box) - 1,
         },
     )
@@ -288,8 +309,8 @@ def test_mask_boxes(
 
 @claim(
     derived(
-        "by expanding the loss about its minimiser: its curvature stays, its noise has variance 1 "
-        "/ κ"
+        "about the minimiser the curvature of the loss tends to a limit, and its noise has a "
+        "variance of the order 1 / κ"
     ),
     kind="rate",
     tier="full",
@@ -303,8 +324,12 @@ def test_mask_concentration(
     ] = 100.0,
     n: Annotated[int, Interval(10, 100, why="a cap, which nothing requires")] = 20,
 ):
-    """Masking learns its wrong target ever faster as κ grows: n E[1 - cos] about the minimiser of
-    the expected loss falls like 1 / κ.
+    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
+    the labels by the share of ones, where all masks with the same number of ones are equally
+    likely. At large κ and fixed n, the mean of 1 - cos(v, w) falls like 1 / κ, where v minimises
+    the loss of n points of the classes N(±μ, Σ / κ), and w the expected loss.
+
+    So masking learns its wrong direction ever faster.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     mean = np.array([1.5, 1.0, 0.5])
@@ -329,15 +354,20 @@ def test_mask_concentration(
         0.1,
         law=RatioOfMeans(),
         margin=0.1 * (1 - 10**-0.15),  # an exponent within .15 of -1
-        controls={"kappa^(-1/2)": np.sqrt(0.1), "kappa^-2": 0.01},
-        control_processes={"about b": deficits(np.stack([pair.bayes_direction for pair in pairs]))},
+        controls={"κ^(-1/2)": np.sqrt(0.1), "κ^-2": 0.01},
+        control_processes={
+            "the angle to b": deficits(np.stack([pair.bayes_direction for pair in pairs]))
+        },
         first=512,
         most=8000,
     )
 
 
 @claim(
-    derived("without noise the loss depends on w * μ alone, and on the boxes' law"),
+    derived(
+        "without noise the loss is a function of the products w_j μ_j and of the law of the "
+        "boxes alone"
+    ),
     kind="limit",
     cases=[(1, 3), (1, 5), (3, 3), (4, 4)],
     route="a fit of all mixtures of two points against Newton's method on the scores of pixels",
@@ -347,11 +377,12 @@ def test_mask_boxes__limit(
     height: Annotated[int, Interval(1, 6, why="beyond, one mask has thousands of boxes")],
     width: Annotated[int, Interval(3, 6, why="two pixels a side are all corners")],
 ):
-    """With CutMix's boxes, all equally likely, and without noise the minimiser is v / μ, where the
-    scores v of the pixels do not depend on μ and are not all equal: those at the border are the
-    largest in one row, those in the middle in a square.
+    """Let CutMix cut boxes from images, all boxes equally likely, and mix labels by the share that
+    is kept. Without noise, its loss for the classes ±μ is least at w_j = v_j / μ_j, where the
+    scores v_j of the pixels do not depend on μ and are not all equal.
 
-    The rule then errs with chance Φ(-sqrt(a) sum(v) / (m |Σ^(1/2) (v / μ)|)), more than Bayes.
+    In one row the scores at the border are the largest, in a square those in the middle. The rule
+    then errs with probability Φ(-sqrt(κ) sum_j v_j / sqrt(w^T Σ w)), more than that of Bayes.
     """
     trial.require(height in (1, width), "height must be 1 or the width: rows and squares")
     boxes = population.box_masks(height, width)

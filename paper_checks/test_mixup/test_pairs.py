@@ -51,10 +51,11 @@ def moments(chances, loss):
 
 @claim(HOEFFDING, kind="identity", cases=[8, 16, 32])
 def test_pairs_variance(trial, n: Points):
-    """The mean of a function of pairs over the distinct pairs of n points has the variance (2 / (n
-    (n - 1))) (2 (n - 2) ζ_1 + ζ_2), about 4 ζ_1 / n: it falls with the number of points, not of
-    pairs. ζ_1 and ζ_2 are the variances of the function's mean given one point, and of the
-    function.
+    """Let h be a symmetric function of two points, ζ_1 the variance of its mean given one of two
+    independent points, and ζ_2 its variance. The mean of h over the distinct pairs of n independent
+    points has the variance (2 / (n (n - 1))) (2 (n - 2) ζ_1 + ζ_2).
+
+    This is about 4 ζ_1 / n: it falls with the number of points, not with that of pairs.
     """
     chances, loss = three_point_law(trial)
     mean, projected, total = moments(chances, loss)
@@ -80,9 +81,10 @@ def test_pairs_variance(trial, n: Points):
     not_tight="a bound for every law: at small deviations half of it is reached",
 )
 def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="with fewer the control holds")]):
-    """The mean U of a loss in [a, b] over the distinct pairs of n points has P(U - E U >= t) <=
-    exp(-2 floor(n/2) t² / (b - a)²): the exponent counts disjoint pairs, n / 2, and not all n (n -
-    1) / 2.
+    """Let U be the mean of a loss in [a, b] over the distinct pairs of n independent points. For t
+    >= 0, P(U - E[U] >= t) <= exp(-2 floor(n/2) t² / (b - a)²).
+
+    The exponent counts the n / 2 disjoint pairs, and not all n (n - 1) / 2.
     """
     chances, loss = three_point_law(trial)
     mean, _, _ = moments(chances, loss)

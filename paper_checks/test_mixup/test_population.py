@@ -15,7 +15,9 @@ from theory.mixup.classes import GaussianPair, MixingLaw
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-ALIGNED = derived("for any w . μ the loss grows with w' Σ w, which is least along b")
+ALIGNED = derived(
+    "at any given w·μ the loss grows with the variance of w·x, which is least along b"
+)
 
 QUADRATURE = 1e-11
 """Relative error of a root found from 401 nodes: 401 roundings of terms up to e^(a/2) <= 1e3 times
@@ -95,14 +97,14 @@ def with_effective(shape, effective):
     return GaussianPair(shape.mean, shape.covariance, effective / shape.signal)
 
 
-@claim(derived("by the likelihood ratio"), kind="identity", cases=[(2, 0.3), (5, 0.2)])
+@claim(derived("within a class w·x is normal"), kind="identity", cases=[(2, 0.3), (5, 0.2)])
 def test_bayes_direction(
     trial,
     dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
     effective: Annotated[float, Interval(0.05, 2, why="rarer errors would take too many points")],
 ):
-    """For classes N(±μ, Σ / κ), equally likely, the rule 1[w . x > 0] errs with chance Φ(-sqrt(κ) w
-    . μ / |Σ^(1/2) w|).
+    """For two equally likely classes N(±μ, Σ / κ), the rule that chooses the class of μ where w·x >
+    0 errs with probability Φ(-sqrt(κ) w·μ / sqrt(w^T Σ w)).
     """
     pair = with_effective(random_pair(trial.generator("pair"), dim, 1.0), effective)
     noisy = with_effective(pair, effective / 2)
@@ -123,15 +125,15 @@ def test_bayes_direction(
     )
 
 
-@claim(derived("by Cauchy's inequality"), kind="bound", cases=[(2, 0.3), (5, 0.2)])
+@claim(derived("Cauchy's inequality for w·μ"), kind="bound", cases=[(2, 0.3), (5, 0.2)])
 def test_bayes_direction__least(
     trial,
     dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
     effective: Annotated[float, Interval(0.05, 2, why="errors below e^-a get lost")],
     n_directions: Annotated[int, Interval(50, 10**4, why="few may miss a better one")] = 400,
 ):
-    """For classes N(±μ, Σ / κ), equally likely, no rule 1[w . x > 0] errs less often than that of w
-    = b = Σ^-1 μ.
+    """For two equally likely classes N(±μ, Σ / κ), no rule that decides by the sign of w·x has a
+    smaller error than that of w = Σ^-1 μ.
     """
     rng = trial.generator("pair")
     pair = with_effective(random_pair(rng, dim, 1.0), effective)
@@ -149,7 +151,7 @@ def test_bayes_direction__least(
 
 
 @claim(
-    derived("by Stein's lemma the loss has no slope there"),
+    derived("by Stein's lemma the gradient of the loss vanishes there"),
     kind="optimality",
     cases=[0.3, 1.5, 4.0, 8.0, 12.0],
 )
@@ -159,8 +161,8 @@ def test_erm_expected_minimiser(
         float, Interval(0.1, 13, why="beyond, e^(-a/2) is too flat for the quadrature of float64")
     ],
 ):
-    """Without augmentation the expected logistic loss of classes N(±μ, Σ / κ) is least at w = 2 κ
-    Σ^-1 μ, for every κ.
+    """For two equally likely classes N(±μ, Σ / κ), the expected logistic loss of the scores w·x,
+    without augmentation, is least at w = 2 κ Σ^-1 μ.
     """
     pair = with_effective(mixture_pair(), effective)
 
@@ -176,8 +178,8 @@ def test_erm_expected_minimiser(
         margin=1e-6,
         error=np.array([QUADRATURE, found.displacement_limit - found.displacement]),
         controls={
-            "κ b": np.array([0.5, 0.0]),
-            "2 κ μ": np.array([1.0, np.sqrt(1 - cosine**2) / cosine]),
+            "w = κ b": np.array([0.5, 0.0]),
+            "w = 2 κ μ": np.array([1.0, np.sqrt(1 - cosine**2) / cosine]),
         },
     )
 
@@ -213,8 +215,10 @@ def test_expected_losses(
     way: Literal["none", "mixup", "boxes"],
     separability: Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")],
 ):
-    """The expected loss of mixed pairs is a mean over two labels and one normal score with the
-    pair's variance.
+    """Mix two independent points of the classes N(±μ, Σ / κ) to x = A x_i + (I - A) x_j with a
+    diagonal matrix A, and their labels in {0, 1} to y = λ y_i + (1 - λ) y_j. Given y_i and y_j, the
+    expected logistic loss of w·x is E[log(1 + e^z) - y z], where z is normal with the mean w·(A (2
+    y_i - 1) + (I - A) (2 y_j - 1)) μ and the variance w^T (A Σ A + (I - A) Σ (I - A)) w / κ.
     """
     covariance = np.array([[1.0, 0.4], [0.4, 0.7]])
     pair = GaussianPair(np.array([1.0, 0.6]), covariance, separability)
@@ -258,8 +262,11 @@ def test_mixup_expected_minimiser(
     alpha: Annotated[float, Interval(0.1, 20, why="a cap, which nothing requires")],
     effective: Annotated[float, Interval(1e-3, 5000, why="a cap, which nothing requires")],
 ):
-    """Mixup's expected loss for classes N(±μ, Σ / κ) is least at (u / m^2) b for every finite κ,
-    with b = Σ^-1 μ, m^2 = μ' b, and u > 0 the minimiser of a function of one number.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Mixup's expected logistic
+    loss, for mixtures λ x_i + (1 - λ) x_j with λ ~ Beta(α, α), is least at a positive multiple of
+    b.
+
+    Its length is found by minimisation over the multiples of b alone.
     """
     law = MixingLaw.beta(alpha)
     pair = with_effective(random_pair(trial.generator("pair"), dim, 1.0), effective)
@@ -283,7 +290,10 @@ def test_mixup_expected_minimiser(
         margin=1e-6,
         scale=1.0,  # relative to the length
         error=np.sqrt(np.linalg.cond(pair.covariance)) * 10 * QUADRATURE,
-        control_processes={"other noise within the classes": noise, "masks": mixing},
+        control_processes={
+            "other noise within the classes": noise,
+            "masks in place of numbers λ": mixing,
+        },
     )
 
 
@@ -291,8 +301,8 @@ def test_mixup_expected_minimiser(
 def test_mixup_expected_minimiser__scale(
     trial, effective: Annotated[float, Interval(1e-3, 5000, why="a cap, which nothing requires")]
 ):
-    """The score u = w . μ of the minimiser w of Mixup's expected loss depends on the classes N(±μ,
-    Σ / κ) by a = κ μ' Σ^-1 μ alone.
+    """For two equally likely classes N(±μ, Σ / κ), let w minimise Mixup's expected logistic loss.
+    The score w·μ of the class mean depends on μ, Σ and κ through a = κ μ^T Σ^-1 μ alone.
     """
     shapes = (mixture_pair(), random_pair(trial.generator("pair"), 3, 1.0))
 
@@ -323,9 +333,11 @@ def test_affine_sufficient(
     way: Literal["g = λ^2", "g = 1 - λ^3", "g = 1/2", "g = 1/4 + λ/2", "extrapolating"],
     separability: Annotated[float, Interval(0.1, 1000, why="less moves no loss by 1 %")] = 3.0,
 ):
-    """If A and B are random multiples of the identity, mixtures A x_i + B x_j keep the minimiser of
-    the expected loss along b = Σ^-1 μ, for every map g from label weight to input weight; with
-    other matrices they do not.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. For random numbers g, h and
+    λ, the expected logistic loss of mixtures g x_i + h x_j with the labels λ y_i + (1 - λ) y_j is
+    least at a multiple of b.
+
+    With random matrices in place of the numbers g and h it is not.
     """
     shape = mixture_pair()
     pair = GaussianPair(shape.mean, shape.covariance, separability)
@@ -366,7 +378,7 @@ def scores_without_noise(laws):
 
 
 @claim(
-    derived("by expanding the derivative of the loss along b in 1 / a"),
+    derived("an expansion of the derivative of the loss along b in 1 / a"),
     kind="limit",
     cases=[(0.2, 400), (1.0, 400)],
     route="`population.scalar_minimiser` in its limit against `population.limit_scale_correction`",
@@ -374,9 +386,11 @@ def scores_without_noise(laws):
 def test_scale_limit(
     trial, alpha: Alpha, least: Annotated[float, Interval(400, 2000, why="a limit; then rounding")]
 ):
-    """Let u be the score of the class mean under the minimiser of Mixup's expected loss, and v its
-    limit as a = κ μ' Σ^-1 μ grows. Then a (v - u) tends to (v h + v^2 h' / 2) / L'', where h(v) is
-    the curvature in the noise and L'' the second derivative of the loss of the class means at v.
+    """For two equally likely classes N(±μ, Σ / κ), let u be the score w·μ of the class mean under
+    the minimiser w of Mixup's expected loss, with λ ~ Beta(α, α), and v the limit of u as a = κ μ^T
+    Σ^-1 μ grows. Then a (v - u) tends to (v h(v) + v² h'(v) / 2) / L, where h(v) = E[f (s'(v) +
+    s'(c v))] / 2, L = E[s'(v) + c² s'(c v)] / 2, f = λ² + (1 - λ)², c = 2 λ - 1 and s is the
+    logistic function.
     """
     # λ is within 1 / sqrt(8 α) of 1/2: powers of α / a follow one another, not of 1 / a.
     law = MixingLaw.beta(alpha, NODES)
@@ -405,10 +419,13 @@ def test_scale_limit(
     )
 
 
-@claim(derived("only their loss has a slope on both sides"), kind="identity")
+@claim(
+    derived("only then does the loss of the class means rise in both directions"), kind="identity"
+)
 def test_scale_limit__exists(trial):
-    """As κ grows, the score of the class mean under the minimiser of Mixup's expected loss stays
-    bounded if mixed pairs have soft labels with an input weight g != 1/2, and only then.
+    """For two equally likely classes N(±μ, Σ / κ), let Mixup mix inputs by g and labels by λ. As κ
+    grows, the score w·μ of the class mean under the minimiser of the expected loss stays bounded if
+    and only if 0 < λ < 1 and g != 1/2 occur together with positive probability.
     """
     bounded = [int(np.isfinite(population.limit_scale(law))) for law, _ in LAWS.values()]
     converged = [int(fit_without_noise(law).converged) for law, _ in LAWS.values()]
@@ -424,15 +441,18 @@ def test_scale_limit__exists(trial):
 
 
 @claim(
-    derived("where the loss of the class means alone has no slope"),
+    derived("the derivative of the loss of the class means alone vanishes there"),
     kind="identity",
     cases=[0.1, 0.2, 0.5, 1.0],
 )
 def test_lambda_dependence(
     trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below the lowest u_inf")]
 ):
-    """For λ ~ Beta(α, α), the limit at large κ of the score of the class mean under Mixup's
-    minimiser falls and then rises with α.
+    """For two equally likely classes N(±μ, Σ / κ) and λ ~ Beta(α, α), let v be the limit at large κ
+    of the score w·μ of the class mean under the minimiser of Mixup's expected loss. It is the root
+    of E[(2 λ - 1) (s((2 λ - 1) v) - λ)] = s(-v), where s is the logistic function.
+
+    It falls and then rises with α.
     """
     laws = [MixingLaw.beta(parameter, NODES) for parameter in (alpha, 1.5, 2.25 / alpha)]
     halves = [MixingLaw(np.full(NODES, 0.5), law.weights, law.nodes) for law in laws]

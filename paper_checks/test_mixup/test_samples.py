@@ -75,7 +75,7 @@ def mixup_weights(points, labels, law=LAW):
 
 
 @claim(
-    derived("variance of a U-statistic of all pairs"),
+    derived("the variance of a mean over all pairs, a U-statistic"),
     kind="limit",
     tier="full",
     cases=[0.7, 4.0],
@@ -84,9 +84,12 @@ def mixup_weights(points, labels, law=LAW):
 def test_mixup_asymptotic(
     trial, separability: Annotated[float, Interval(0.5, 10, why="a cap only")], n: Size = 80
 ):
-    """Let w minimise Mixup's loss over all pairs of n points of classes N(±μ, Σ / κ). At fixed κ
-    and large n, the limit of n E[1 - cos(w, b)] is T K_mix / (2 κ |b|^2), the sandwich variance of
-    a minimiser over all pairs; T is the trace of Σ^-1 across b = Σ^-1 μ.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise Mixup's loss
+    over all pairs of n points with λ averaged. At fixed κ and large n, n E[1 - cos(w, b)] tends to
+    T K / (2 κ |b|²), where T is the trace of Σ^-1 at right angles to b and K depends on a = κ μ^T b
+    and the law of λ alone.
+
+    K is the number whose formula mixup_efficiency tries.
     """
     require_even(trial, n)
     pair = reference_pair(separability)
@@ -99,7 +102,7 @@ def test_mixup_asymptotic(
         slack=10 / n * variance,  # relative corrections of the order 1 / n
         margin=(0.075 + 10 / n) * variance,
         controls={
-            "one of the two projections": variance / 4,
+            "the gradient's mean given one point, halved": variance / 4,
             "1 - cos for the squared angle": 2 * variance,
         },
         first=512,
@@ -127,7 +130,7 @@ def plug_in_efficiency(a, law, per_class):
 
 
 @claim(
-    derived("the sandwich variance of a minimiser over all pairs"),
+    derived("the asymptotic variance of a minimiser over all pairs"),
     kind="identity",
     cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
 )
@@ -136,9 +139,12 @@ def test_mixup_efficiency(
     effective: Annotated[float, Interval(0.1, 64, why="the classes are a hundred points each")],
     alpha: Annotated[float, Interval(0.2, 10, why="a cap only")],
 ):
-    """K_mix = a^2 Ψ / (H u)^2, where u is the score of the class mean under the minimiser of
-    Mixup's expected loss, Ψ the mean square of the projection of a pair's gradient on its first
-    point, and H the curvature, all across b and at a = κ μ' b.
+    """For two equally likely classes N(±μ, Σ / κ), let a = κ μ^T Σ^-1 μ. Let u = w·μ for the
+    minimiser w of Mixup's expected loss, let z_i = w·x_i, z_12 = λ z_1 + (1 - λ) z_2, y_12 = λ y_1
+    + (1 - λ) y_2 and s the logistic function. Let Ψ be the mean square of E[(s(z_12) - y_12) λ +
+    (s(z_21) - y_21) (1 - λ)] given the first point, and H = E[(λ² + (1 - λ)²) s'(z_12)]. Then
+    Mixup's efficiency K, the limit of n E[1 - cos(w, b)] for n points over T / (2 κ |b|²) with b =
+    Σ^-1 μ and the trace T of Σ^-1 at right angles to b, is a² Ψ / (H u)².
     """
     trial.require(
         alpha >= min(effective / 8, 5),
@@ -153,12 +159,15 @@ def test_mixup_efficiency(
         exact,
         margin=0.01 * exact,
         error=abs(full - half),
-        controls={"one of two summands of the pull": exact / 4},
+        controls={"one of the two summands in Ψ": exact / 4},
     )
 
 
 @claim(
-    derived("by the sandwich variance of all pairs, and Fisher's information without augmentation"),
+    derived(
+        "the asymptotic variances: over all pairs for Mixup, by Fisher's information without "
+        "augmentation"
+    ),
     kind="bound",
     cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
     route="`rates.erm_efficiency`, `rates.mixup_efficiency` and `rates.lda_efficiency` share no "
@@ -169,9 +178,11 @@ def test_efficiency_order(
     effective: Annotated[float, Interval(0.1, 64, why="a cap only")],
     alpha: Annotated[float, Interval(0.2, 10, why="a cap only")],
 ):
-    """K_lda < K_mix < K_erm at every a = κ μ' b, and K_mix falls with α: Mixup lies between
-    discriminant analysis and logistic regression. K is the limit of n E[1 - cos(w, b)] in units
-    that the three share.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. As n grows, let n E[1 -
+    cos(w, b)] tend to T K / (2 κ |b|²) for a direction w learned from n points, where T is the
+    trace of Σ^-1 at right angles to b. Then K of Mixup with λ ~ Beta(α, α) lies between that of
+    linear discriminant analysis and that of logistic regression without augmentation, and falls
+    with α.
     """
     mixup, narrower = (
         rates.mixup_efficiency(effective, MixingLaw.beta(parameter, 24))
@@ -184,8 +195,8 @@ def test_efficiency_order(
         np.array([mixup, mixup, logistic]),
         instances="grid",
         ops=1e4,
-        controls={"Mixup loses nothing": np.full(3, discriminant)},
-        control_processes={"maximum likelihood is best": np.full(3, logistic)},
+        controls={"Mixup as good as discriminant analysis": np.full(3, discriminant)},
+        control_processes={"logistic regression as the best": np.full(3, logistic)},
     )
 
 
@@ -209,7 +220,9 @@ def first_order(squares, n, separability):
 
 
 @claim(
-    derived("the mean of an inverse Wishart matrix, in the expansion of LDA's direction"),
+    derived(
+        "the mean of an inverse Wishart matrix, in an expansion of the direction of the analysis"
+    ),
     kind="limit",
 )
 def test_lda_rate(
@@ -219,8 +232,10 @@ def test_lda_rate(
         int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")
     ] = 10**5,
 ):
-    """For the modified discriminant analysis to which Mixup tends at large κ, the limit of n E[1 -
-    cos(w, b)] is C = m^2 T / (2 |b|^2) with m^2 = μ' b and T the trace of Σ^-1 across b = Σ^-1 μ.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let v be the direction of the
+    modified discriminant analysis of n points, n / 2 of each class, to which Mixup's minimiser
+    tends at large κ. As n grows, n E[1 - cos(v, b)] tends to m² T / (2 |b|²), where m² = μ^T b and
+    T is the trace of Σ^-1 at right angles to b.
     """
     require_even(trial, n)
     rate = rates.lda_rate(SHAPE, n) / n
@@ -243,22 +258,28 @@ def test_lda_rate(
         # Relative corrections of order 1 / n, and of the means.
         slack=4 / n + 1 / (separability * SHAPE.signal),
         margin=0.009 + 8 / n,
-        controls={"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": full_trace},
+        controls={"without m²": 1 / SHAPE.signal, "the whole trace of Σ^-1 for T": full_trace},
         first=1024,
         most=10_000,
     )
 
 
 @claim(
-    derived("the pull of unequal counts on the noise, amplified by the weak curvature across b"),
+    derived(
+        "unequal counts pull on the noise, and the weak curvature at right angles to b "
+        "amplifies this"
+    ),
     kind="limit",
     tier="full",
     cases=[3600.0, 10_800.0],
     low_power=NEXT_ORDER,
 )
 def test_imbalance(trial, separability: LargeSeparability, n: Size = 60):
-    """If labels are drawn at random, unequal class counts add B_i κ / n^2 to Mixup's E[1 - cos(w,
-    b)] at large κ.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise Mixup's loss
+    over all pairs of n points with labels drawn at random. At large κ, unequal class counts add B κ
+    / n² to E[1 - cos(w, b)] with B = T m⁴ A² / (2 h² u² |b|²), where m² = μ^T b, T is the trace of
+    Σ^-1 at right angles to b, u the limiting score of the class mean, A = s(u) - 1, h = E[(λ² + (1
+    - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2 and s the logistic function.
     """
     trial.require(
         max(n / 2, 40) <= separability / n <= 4 * n,
@@ -280,8 +301,8 @@ def test_imbalance(trial, separability: LargeSeparability, n: Size = 60):
         return random_chord(key, deficits(key, (separability,), n, "random")[0]) / jnp.sqrt(scale)
 
     controls = {
-        "without 1/2": ((base + 4 * increment * excess) / variance) @ chances,
-        "free": (base / variance) @ chances,
+        "B four times as large": ((base + 4 * increment * excess) / variance) @ chances,
+        "no cost of unequal counts": (base / variance) @ chances,
     }
     trial.mean(
         standardised,
@@ -351,8 +372,8 @@ def turns(pair, direction):
 
 
 SHIFTED = derived(
-    "the first order of the minimiser in a common shift of both classes, which unequal counts let "
-    "through"
+    "the first order of the minimiser in a common shift of both classes, which has no "
+    "effect for equal counts"
 )
 
 
@@ -360,9 +381,12 @@ SHIFTED = derived(
 def test_imbalance__shift(
     trial, tilt: Annotated[float, Interval(-2, 0.5, why="a shift along μ turns nothing")]
 ):
-    """Let the classes have the shares p and q, and means of the noise z_1 and z_0. To first order
-    Mixup's minimiser turns by sqrt(κ) (A (p - q) / 2 h)(Σ^-1 - b b' / m^2)(z_1 + z_0), where A is
-    the residual and h the curvature of the loss at the class means and m^2 = μ' b.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let the classes of a data set
+    have the shares p and q and the deviations z_1 / sqrt(κ) and z_0 / sqrt(κ) of their means from
+    ±μ. At large κ the inequality of p and q adds -sqrt(κ) (A (p - q) / (2 h)) (Σ^-1 - b b^T / m²)
+    (z_1 + z_0) to Mixup's minimiser, to first order, where m² = μ^T b, u the limiting score of the
+    class mean, A = s(u) - 1, h = E[(λ² + (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2 and s the
+    logistic function.
     """
     trial.require(
         not -0.74 <= tilt <= -0.69,
@@ -382,15 +406,20 @@ def test_imbalance__shift(
         1.0,
         order=1,
         margin=0.01,
-        controls={"the other way": -1.0, "without 1/2": 0.5},
+        controls={"a turn to the other side": -1.0, "half of this turn": 0.5},
     )
 
 
 @claim(SHIFTED, kind="limit")
 def test_imbalance__coefficient(trial):
-    """Shift both classes along a column of Σ^(1/2), and let their shares p and q differ: the
-    squared turns of Mixup's minimiser, over 2 κ (shift (p - q))^2 and summed over the columns, are
-    B_i, the coefficient of κ / n^2 in the cost of drawn labels.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Shift both classes by δ times
+    a column of Σ^(1/2) / sqrt(κ), and let their shares differ by p - q. As κ grows, the squared
+    tangents of the turn of Mixup's minimiser, over 2 κ (δ (p - q))² and summed over the columns,
+    tend to B = T m⁴ A² / (2 h² u² |b|²), where m² = μ^T b, T is the trace of Σ^-1 at right angles
+    to b, u the limiting score of the class mean, A = s(u) - 1, h = E[(λ² + (1 - λ)²) (s'(u) + s'((2
+    λ - 1) u))] / 2 and s the logistic function.
+
+    B κ / n² is the cost of labels that are drawn at random.
     """
     separabilities = 6400 * 2.0 ** np.arange(5)
 
@@ -406,22 +435,29 @@ def test_imbalance__coefficient(trial):
         order=1,
         margin=0.01 * exact,
         controls={
-            "without 1/2": exact / 4,
-            "λ sampled": rates.sampled_lambda_coefficient(SHAPE, LAW),
+            "B / 4, half of each turn": exact / 4,
+            "the coefficient of sampled λ": rates.sampled_lambda_coefficient(SHAPE, LAW),
         },
     )
 
 
 @claim(
-    derived("the variance of the pull of lambdas that are not averaged, amplified across b"),
+    derived(
+        "the pull of λ that are not averaged has a variance, which the weak curvature at "
+        "right angles to b amplifies"
+    ),
     kind="limit",
     tier="full",
     cases=[1024.0, 8192.0],
     low_power=NEXT_ORDER,
 )
 def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
-    """One λ for each ordered pair, instead of the mean over λ, adds B_s κ / n^2 to Mixup's E[1 -
-    cos(w, b)] at large κ, even with balanced classes.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise Mixup's loss
+    over all pairs of n points with one λ drawn for each ordered pair, and equal class counts. At
+    large κ the drawing of λ adds B κ / n² to E[1 - cos(w, b)], with B = T m⁴ (A² Var[λ] + (Var[ρ λ]
+    + Var[ρ (1 - λ)]) / 2) / (2 h² u² |b|²), where m² = μ^T b, T is the trace of Σ^-1 at right
+    angles to b, u the limiting score of the class mean, A = s(u) - 1, h = E[(λ² + (1 - λ)²) (s'(u)
+    + s'((2 λ - 1) u))] / 2, ρ = s((2 λ - 1) u) - λ and s the logistic function.
     """
     require_even(trial, n)
     base = 2 / n * rates.lda_rate(SHAPE, n)
@@ -437,7 +473,7 @@ def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
         law=NormalVariance(asymptotic=True),
         slack=10 / n * variance,  # relative corrections of the order 1 / n
         margin=0.3 * variance,
-        controls={"λ averaged": base, "1 - cos for the squared angle": 2 * variance},
+        controls={"no cost of drawn λ": base, "1 - cos for the squared angle": 2 * variance},
         control_processes={"λ averaged in training": chord(separability, n)},
         first=512,
         most=40_000,
@@ -445,15 +481,20 @@ def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
 
 
 @claim(
-    derived("the delta method: variances of the gradients of all pairs at the fit"),
+    derived("the delta method, with the variances of the gradients of all pairs at the minimiser"),
     kind="limit",
     cases=[2.0, 5.0],
 )
 def test_sampled_lambda__delta(
     trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]
 ):
-    """The variance that one λ for each ordered pair gives the gradient of every pair costs B_s κ /
-    n^2 in E[1 - cos(w, b)], to first order.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let every ordered pair of n
+    points have a λ of its own. By the delta method, the variance that this gives the gradients of
+    the pairs adds B κ / n² to E[1 - cos(w, b)] of Mixup's minimiser w, where as κ grows B tends to
+    T m⁴ (A² Var[λ] + (Var[ρ λ] + Var[ρ (1 - λ)]) / 2) / (2 h² u² |b|²), where m² = μ^T b, T is the
+    trace of Σ^-1 at right angles to b, u the limiting score of the class mean, A = s(u) - 1, h =
+    E[(λ² + (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2, ρ = s((2 λ - 1) u) - λ and s the logistic
+    function.
     """
     separabilities = 400 * 2.0 ** np.arange(6)
     coefficients = []
@@ -472,9 +513,9 @@ def test_sampled_lambda__delta(
     imbalance = rates.imbalance_coefficient(pair, LAW)
     same = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance
     rivals = {
-        "the pairs of one class alone": same,
-        "without the halves": 2 * exact - same,
-        "B_i": imbalance,
+        "pairs of one class alone": same,
+        "without the factor 1/2 of the sum": 2 * exact - same,
+        "the coefficient of random labels": imbalance,
     }
     # The first may vanish
     trial.limit(
@@ -498,14 +539,18 @@ def size_for(pair, epsilon, mode):
 
 
 @claim(
-    derived("the equation times n^2 (n - d - 2) is a cubic"),
+    derived("the equation times n^2 (n - d - 2) is a cubic equation"),
     kind="identity",
     cases=["expected", "random", "sampled"],
 )
 def test_n_eps_formula__cubic(
     trial, mode: Mode, separability: Annotated[float, Interval(100, 1e6, why="a cap only")] = 6400.0
 ):
-    """The n > d + 2 at which C / (n - d - 2) + B κ / n^2 = ε is the largest root of a cubic."""
+    """For C, ε > 0 and B, κ >= 0, the n > d + 2 with C / (n - d - 2) + B κ / n² = ε is the largest
+    real root of ε n³ - (ε (d + 2) + C) n² - B κ n + B κ (d + 2) = 0.
+
+    It is the number of points that Mixup needs in d dimensions at large κ.
+    """
     pair = reference_pair(separability)
     epsilons = np.array([0.03, 0.003, 0.0003])
     rate = rates.lda_rate(pair)
@@ -522,7 +567,9 @@ def test_n_eps_formula__cubic(
 
 
 @claim(
-    derived("the sum of the rate of LDA and of what drawn labels or lambdas cost"),
+    derived(
+        "the sum of the rate of discriminant analysis and of what drawn labels or drawn λ cost"
+    ),
     kind="rate",
     tier="full",
     cases=["expected", "random", "sampled"],
@@ -538,9 +585,13 @@ def test_n_eps_formula(
         float, Interval(0.001, 0.004, why="a formula of small angles; the low end is a cap")
     ] = 0.002,
 ):
-    """At large κ Mixup reaches E[1 - cos(w, b)] = ε at the root n of C / (n - d - 2) + B κ / n^2 =
-    ε, which grows like sqrt(κ) at most: C / n is the rate of discriminant analysis, B κ / n^2 the
-    cost of drawn labels or of drawn λ.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. At large κ Mixup's minimiser
+    w in d dimensions has E[1 - cos(w, b)] = ε with the number n of points at which C / (n - d - 2)
+    + B κ / n² = ε. Here C = μ^T b T / (2 |b|²) with the trace T of Σ^-1 at right angles to b, and B
+    is 0 for equal class counts and averaged λ, and otherwise the coefficient of drawn labels or of
+    drawn λ.
+
+    n grows at most like sqrt(κ).
     """
     pair = reference_pair(separability)
     n = 2 * round(size_for(pair, epsilon, mode) / 2)
@@ -553,7 +604,7 @@ def test_n_eps_formula(
         law=NormalVariance(asymptotic=True),
         slack=4 / n * variance,
         margin=0.3 * variance,
-        controls={"half the size suffices": 2 * variance},
+        controls={"half of n points": 2 * variance},
         first=512,
         most=100_000,  # drawn labels are out of balance now and then: tails of a kurtosis of 2 to 5
     )
@@ -599,8 +650,10 @@ def test_mixup_poly(
         int, Interval(3000, 20_000, why="fewer leave wide intervals, and each is fitted")
     ] = 6000,
 ):
-    """The number of points at which Mixup's E[1 - cos(w, b)] falls to ε grows no faster than
-    sqrt(κ): with λ averaged, with drawn labels, and with one λ for each pair.
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let n be the number of points
+    with which half of all samples give 1 - cos(w, b) <= ε for Mixup's minimiser w. As κ grows, n
+    grows at most like sqrt(κ): with λ averaged, with labels drawn at random, and with one λ for
+    each ordered pair.
     """
     trial.require(
         mode != "sampled" or epsilon <= 0.0052, "epsilon must be at most 0.0052 where λ are sampled"
@@ -620,5 +673,8 @@ def test_mixup_poly(
         tuple(boxes),
         "sqrt n",
         error=ERROR,
-        control_processes={"linear in κ": (linear, linear), "without augmentation": (plain, plain)},
+        control_processes={
+            "growth like κ": (linear, linear),
+            "without augmentation": (plain, plain),
+        },
     )
