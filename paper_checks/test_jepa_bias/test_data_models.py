@@ -12,7 +12,7 @@ from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 MOMENTS = derived(
-    "second moments of a model of a kind that summaries of the paper name; parameters chosen here"
+    "second moments of a model that summaries of the paper name, with parameters chosen here"
 )
 Rate = Annotated[
     float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")
@@ -43,8 +43,11 @@ def two_frames(variance, persistence, innovation, noise):
 
 @claim(MOMENTS)
 def test_gen_static(trial, noise_level: Level = 1.0):
-    """Two noisy views of one signal have λ = σ_s^2 and ρ = σ_s^2 / (σ_s^2 + σ_n^2), for any laws of
-    the signal, of variance σ_s^2, and of the noise, of variance σ_n^2.
+    """Let two views of a feature be the same signal, of variance σ_s², each with independent noise
+    of variance σ_n². Their covariance is λ = σ_s², and the regression coefficient is ρ = σ_s² /
+    (σ_s² + σ_n²).
+
+    This holds for any laws of signal and noise.
     """
     signal = np.array([1.5, 1.0, 0.6])
     noise = noise_level * np.array([1.2, 0.3, 0.2])
@@ -59,9 +62,11 @@ def test_gen_static(trial, noise_level: Level = 1.0):
 
 @claim(MOMENTS)
 def test_gen_temporal(trial, noise_level: Level = 1.0):
-    """If the next frame is predicted from this one, a feature that decays by γ from frame to frame
-    has λ = γ v and ρ = γ v / (v + σ_n^2) with v = σ_u^2 / (1 - γ^2), for any laws of its
-    innovations, of variance σ_u^2, and of the noise, of variance σ_n^2.
+    """Let s' = γ s + u be a feature of two successive frames with innovations u of variance σ_u²,
+    and let each frame have independent noise of variance σ_n². The covariance of the frames is λ =
+    γ v, and the regression coefficient is ρ = γ v / (v + σ_n²), where v = σ_u² / (1 - γ²).
+
+    This holds for any laws of innovations and noise.
     """
     persistence = np.array([0.9, 0.5, -0.4])
     innovation = np.array([0.1, 0.6, 0.5])
@@ -96,9 +101,10 @@ def enumerated(S, rate, target_rate=None):
 
 @claim(MOMENTS)
 def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
-    """If each coordinate of the context is kept with chance q, Σ_xx = q^2 S + q (1-q) D, where S is
-    the covariance of the coordinates and D its diagonal. Σ_yx is q (1-q)(S - D) if the target has
-    the other coordinates, and q q' S if an independent mask keeps each with chance q'.
+    """Let coordinates have the covariance S with the diagonal D, and let x keep each of them with
+    probability q, independently. Then x has the covariance q² S + q (1 - q) D. The covariance of y
+    and x is q (1 - q) (S - D) if y has the other coordinates, and q q' S if y keeps each with
+    probability q', independently of x.
     """
     trial.require(
         abs(rate - target_rate) > 0.05,
@@ -120,12 +126,14 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     )
 
 
-@claim(derived("least squares of y on x is Σ_yx Σ_xx^+"))
+@claim(derived("the regression of y on x is Σ_yx times the pseudo-inverse of Σ_xx"))
 def test_gen_spectrum(trial, dim: SeenSize = 8, n_samples: SeenSize = 5):
-    """For a common eigenvector q of the covariances of a small sample, the least-squares regression
-    of y on x is ρ along q, and the covariance of y with q . x is λ q.
+    """Let e be a common unit eigenvector of the covariances Σ_xx and Σ_yx of a sample. The
+    least-squares regression of y on x has the eigenvalue ρ along e, and the covariance of y with
+    e·x is λ e.
 
-    So also where features have the same variance: they are distinguished by λ.
+    Here λ is the covariance of the two views and ρ the regression coefficient. This is true also
+    where features have the same variance and λ alone distinguishes them.
     """
     trial.require(n_samples <= dim, "n_samples must be dim at most: so many features are seen")
     rng = trial.generator("views")
@@ -143,7 +151,7 @@ def test_gen_spectrum(trial, dim: SeenSize = 8, n_samples: SeenSize = 5):
     exact = [spectrum.regression * features, spectrum.covariance * features]
     scale = dim * variance.max()
     trial.identity(
-        measured, exact, ops=10 * dim, scale=scale, controls={"both exchanged": exact[::-1]}
+        measured, exact, ops=10 * dim, scale=scale, controls={"λ and ρ exchanged": exact[::-1]}
     )
 
 
@@ -161,16 +169,17 @@ def orders(features, depth=5, fraction=0.8):
     return rankings
 
 
-@claim(derived("a circulant S has one variance, and shares its eigenvectors with D"))
+@claim(derived("a circulant S has equal variances, so that D is a multiple of the identity"))
 def test_gen_masking__features(
     trial,
     rate: Rate = 0.5,
     target_rate: Rate = 0.5,
     variance: Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")] = 2.0,
 ):
-    """For a circulant S with the eigenvalues s and the variance c of each coordinate, λ is
-    q (1-q)(s - c) where the target is what the mask hides, negative for s < c, and q q' s where it
-    has a mask of its own; ρ = λ / (q^2 s + q (1-q) c).
+    """Let coordinates have a circulant covariance S with the eigenvalues s and the variance c, and
+    let x keep each of them with probability q. The covariance of the views on an eigenvector is λ =
+    q (1 - q) (s - c) if y has the other coordinates, and λ = q q' s if y keeps each with
+    probability q', independently. The regression coefficient is λ / (q² s + q (1 - q) c).
     """
     S = variance * circulant([1.0, 0.55, 0.3, 0.3, 0.55])
     spectrum = np.linalg.eigvalsh(S)
@@ -196,15 +205,20 @@ def test_gen_masking__features(
     )
 
 
-@claim(derived("both λ and ρ of an independent mask increase with the eigenvalues of S"))
+@claim(
+    derived(
+        "both the covariance and the regression coefficient increase with the eigenvalue s of S"
+    )
+)
 def test_gen_masking__order(
     trial,
     rate: Rate = 0.5,
     target_rate: Rate = 0.5,
     depth: Annotated[int, Interval(1, 5, why="deeper, the weakest start above their target")] = 2,
 ):
-    """If all coordinates are masked with the same chance, λ and ρ put the features in one order, so
-    that JEPA and MAE agree: the strongest direction comes first.
+    """Let both views keep every coordinate with one probability, independently. Then the covariance
+    λ of the views and the regression coefficient ρ put the features in the same order, and JEPA and
+    a masked autoencoder learn them in that order, the direction of the largest variance first.
     """
     features = data_models.independent_mask_features(
         np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate
@@ -219,12 +233,13 @@ def test_gen_masking__order(
     )
 
 
-@claim(derived("ρ is γ without noise, which rises here while λ falls"))
+@claim(derived("without noise ρ is γ, which rises from feature to feature here while λ falls"))
 def test_gen_temporal__order(
     trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5
 ):
-    """From successive frames JEPA learns the slow, weak feature first and the fast, strong one
-    last; MAE learns them in the opposite order.
+    """Let three features of successive frames be without noise, and let the slower ones have the
+    smaller covariance λ between frames. Then JEPA learns the slowest, weakest feature first and the
+    fastest, strongest one last, and a masked autoencoder the other way round.
     """
     persistence = np.array([0.5, 0.7, 0.95])
     variance = np.array([2.0, 1.35, 0.9])

@@ -23,7 +23,9 @@ from theory.jepa_bias.partial_states import Misalignment
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-UNSTABLE = derived("from the rates at which the linearised flow leaves a partial state")
+UNSTABLE = derived(
+    "the rates at which the linearised flow leaves a state with some of the features learned"
+)
 UNLEARNED = np.array([1.6, 0.8]), np.array([0.5, 1.0])
 """λ and ρ of two features of which JEPA unlearns the first."""
 DEPTH = 2
@@ -77,10 +79,13 @@ def test_displacement(
         Interval(1e-10, 0.01, why="with less, the wait is as long as that of the scalar equations"),
     ],
 ):
-    """Turn the start of the predictor by a small angle δ. JEPA first learns the feature of larger
-    λ, at t_1, and unlearns it for that of larger ρ at about t_1 + log(1/δ) / μ, where μ is the
-    growth rate of that state. The scalar equations are monotone and learn the second feature later,
-    by up to a half.
+    """Let λ be the covariance and ρ the regression coefficient of a feature. For features j and i
+    with λ_j > λ_i and ρ_j < ρ_i, let JEPA with L encoder layers and a predictor that starts turned
+    by a small angle δ learn j first, at the time t. It learns i at the time t + (log(1/δ) + O(1)) /
+    μ with μ = ρ_j^(2 L - 1) σ_i² (ρ_i - ρ_j), with the variance σ_i² = λ_i / ρ_i.
+
+    It unlearns j then. The scalar equations, in which features do not interact, are monotone and
+    learn i later.
     """
     due = due_of(*UNLEARNED, DEPTH, INIT, "jepa")
     rate = rate_of("jepa")
@@ -105,7 +110,7 @@ def test_displacement(
                 due[0], rate * UNLEARNED[1][0], delta
             ),
         },
-        control_processes={"aligned": second_learned(0.0)},
+        control_processes={"a start without a turn": second_learned(0.0)},
     )
 
 
@@ -179,8 +184,10 @@ def test_displacement__solved(
         float, Interval(1e-4, 3e-3, why="small, and a hundredth of it before the scalar time")
     ] = 1e-3,
 ):
-    """If the start of the predictor is turned by δ / 100 instead of δ, JEPA learns the second
-    feature later by log(100) / μ, where μ is the growth rate of the state that has the first.
+    """Let feature j be learned before i, and later be replaced by i, in JEPA or a masked
+    autoencoder whose predictor or decoder starts turned by a small angle δ. With δ / 100 in place
+    of δ, i is learned later by log(100) / μ, where μ is the rate at which the linearised gradient
+    flow leaves the state in which j alone is learned.
     """
     init = 7e-4 if objective == "jepa" else 1e-7  # the plateaus are long
     rate = rate_of(objective)
@@ -211,9 +218,10 @@ def test_displacement__itinerary(
     objective: Objective,
     delta: Annotated[float, Interval(1e-10, 0.1, why="beyond, it is no perturbation")],
 ):
-    """The growth rates of the partly learned states predict which features are learned, unlearned
-    and learned again, and in what order, with JEPA and with MAE: the first feature is learned, is
-    unlearned for the second, and is learned again.
+    """Let the predictor of JEPA or the decoder of a masked autoencoder start turned by a small
+    angle. Two features are then learned and unlearned in the order that follows from the growth
+    rates of the states in which some of them are learned: the first is learned, is unlearned for
+    the second, and is learned again.
     """
     regression = MARGINAL[objective][1]
     init = MARGINAL[objective][2]
@@ -221,7 +229,7 @@ def test_displacement__itinerary(
     events = events_of(strengths, levels_of(regression, DEPTH, objective))
     itinerary, _ = expected_events(objective, init, delta)
     controls = {
-        "the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)],
+        "the first one learned for good": [(0, 1), (0, -1), (1, 1), (1, -1)],
         "exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)],
     }
     trial.identity(events, itinerary, ops=0, controls=controls)
@@ -233,9 +241,10 @@ def test_displacement_law(
     objective: Objective,
     init: Annotated[float, Interval(1e-8, 1e-3, why="the plateau must be long")],
 ):
-    """If the covariances are turned by a small angle δ, JEPA waits [log(1/δ) + O(1)] / μ until the
-    feature of larger ρ replaces that of larger λ, where μ is the growth rate of the state that has
-    the latter.
+    """For features j and i with λ_j > λ_i and ρ_j < ρ_i, let the covariances of the views be turned
+    by a small angle δ. The time from the learning of j to its replacement by i is (log(1/δ) + O(1))
+    / μ, where μ is the rate at which the linearised gradient flow leaves the state in which j alone
+    is learned.
     """
     deltas = (1e-2, 1e-3, 1e-4)
     step = 0.2
@@ -276,11 +285,12 @@ def test_displacement_law__offset(
     kind: Misalignment,
     delta: Annotated[float, Interval(1e-6, 3e-3, why="small, and its plateau not too long")] = 1e-3,
 ):
-    """In the time until feature i replaces j in MAE of L layers, the constant beside log(1/δ) grows
-    as (1 + λ_i / λ_j) log(1/ε) / L for a small start ε if the predictor's start is turned by δ, and
-    not at all if the covariances are.
+    """In a masked autoencoder of L layers with a small start ε, let feature i replace feature j at
+    the rate μ, the time (log(1/δ) + c) / μ after j was learned. As ε falls, c grows like (1 + λ_i /
+    λ_j) log(1/ε) / L if the start of the decoder is turned by δ, and is bounded if the covariances
+    are turned by δ.
 
-    With a symmetric perturbation of V(0) the sign of the ratio is the other.
+    With a symmetric perturbation of the decoder's start the ratio has the opposite sign.
     """
     inits = (1e-8, 1e-9)
     covariance, regression, _ = MARGINAL["mae"]
@@ -332,7 +342,10 @@ def _crossings_of_many(starts, second, cross, bases, levels, step, objective, st
 
 
 @claim(
-    derived("sampled covariances are turned by about n^(-1/2), which the plateau amplifies"),
+    derived(
+        "sampled covariances are turned by an angle of the order n^(-1/2), which grows along "
+        "the plateau"
+    ),
     tier="full",
     cases=(1000, 100_000),
     low_power="drawn samples carry a sign only",
@@ -347,8 +360,9 @@ def test_displacement__samples(
         int, Interval(40, 200, why="of forty a sign test at 1e-6 forgives four that are late")
     ] = 40,
 ):
-    """With the covariances of up to 1e5 samples JEPA learns the second feature long before the
-    scalar equations do.
+    """With the covariances of n samples, up to 1e5, in place of those of the population, JEPA
+    learns the second of two features, that of larger ρ and smaller λ, in most runs long before the
+    time of the scalar equations.
     """
     depth = 2
     init = 0.005
@@ -419,7 +433,7 @@ GRID, DEEPER = get_args(Values)
 
 
 @claim(
-    derived("a conjecture from the rates of all saddles, beyond the tested grid"),
+    derived("a conjecture beyond the tested features, from the rates at all saddles"),
     kind="limit",
     tier="full",
     cases=[
@@ -438,8 +452,9 @@ def test_permanent_order(
     values: Values,
     repeats: Annotated[int, Interval(1, 20, why="each costs")] = 4,
 ):
-    """As the start ε falls to 0, the order in which features are learned for good is that of the
-    regression coefficients ρ with JEPA and that of λ ρ with MAE, and not that of the covariances λ.
+    """Let features have the covariances λ and regression coefficients ρ, and let the predictor
+    start slightly turned. As the start ε falls to 0, the order in which features are learned for
+    good is that of ρ in JEPA, and that of λ ρ in a masked autoencoder.
     """
     trial.require(
         objective == "jepa" or init <= 1e-7,

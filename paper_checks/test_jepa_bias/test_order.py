@@ -33,10 +33,14 @@ from theory_on_trial.contract import Interval
 PAIRS = [("jepa", 2), ("jepa", 3), ("jepa", 5), ("mae", 2), ("mae", 3)]
 
 
-@claim(derived("equations (7) and (8) are linear in λ at a given ρ"), cases=OBJECTIVES)
+@claim(
+    derived("the right-hand sides of equations (7) and (8) are proportional to λ at a given ρ"),
+    cases=OBJECTIVES,
+)
 def test_greedy_lambda(trial, objective: Objective, n_problems: Problems = 64):
-    """For features of equal ρ, the learning times of both objectives are inversely proportional to
-    λ: exactly, for every start ε, share p and depth L.
+    """Let w be the strength of each of L encoder layers on a feature, with w' = λ w^(2 L) (1 - w /
+    ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a masked autoencoder (MAE). At a given ρ, the
+    time from any start to any share of the asymptote is proportional to 1 / λ in both.
     """
     rng = trial.generator("problems")
     n = n_problems
@@ -61,11 +65,14 @@ def test_greedy_rho(
     rho_high: Regression = 1.0,
     fraction: Fraction = 0.5,
 ):
-    """For features of equal λ and a small start ε, the ratio of JEPA's learning times at ρ' < ρ
-    exceeds one by (2L-1)/(2L-2) (1/ρ' - 1/ρ) ε^(1/L), with L layers.
+    """Let w be the strength of each of L encoder layers on a feature, with w' = λ w^(2 L) (1 - w /
+    ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a masked autoencoder (MAE). Let two features have
+    the same λ and ρ' < ρ, and let R be the ratio of the times, that of ρ' over that of ρ, at which
+    w^L from ε reaches the share p of its asymptote. For L >= 2 and small ε, to leading order, R - 1
+    is (2 L - 1) / (2 L - 2) (1 / ρ' - 1 / ρ) ε^(1/L) in JEPA and (L - 1) K (ρ'^(-r) - ρ^(-r))
+    ε^((L-1)/L) in MAE, where r = (L - 1) / (L + 1) and K depends on L and p alone.
 
-    MAE's differs from one by (L-1) K_L(p) (ρ'^(-q) - ρ^(-q)) ε^((L-1)/L), q = (L-1)/(L+1), of
-    either sign.
+    K may have either sign.
     """
     require_unequal(trial, rho_low, rho_high)
     if objective == "mae":
@@ -93,7 +100,7 @@ def test_greedy_rho(
     )
     prefactor = law * doubles[0]
     margin = 0.005 * np.abs(prefactor)
-    controls = {"1 / ρ' - 1 / ρ": 1 / rho_low - 1 / rho_high, "blind to ρ": 0.0}
+    controls = {"1 / ρ' - 1 / ρ": 1 / rho_low - 1 / rho_high, "no effect of ρ": 0.0}
     if depth > 2:  # at L = 2 both powers are one half
         controls["the other objective's power of ε"] = law * init[0] ** -rival
     trial.limit(
@@ -115,7 +122,7 @@ def require_unequal(trial, rho_low, rho_high):
 
 
 @claim(
-    derived("by integrating equations (7) and (8) at L = 1"),
+    derived("equations (7) and (8), integrated at L = 1"),
     kind="rate",
     cases=list(product(OBJECTIVES, (0.5, 0.9))),
 )
@@ -129,10 +136,11 @@ def test_greedy_rho__shallow(
         float, Interval(1e-40, 1e-6, why="of the leads in ε only the first are left")
     ] = 1e-12,
 ):
-    """With one layer and equal λ, the lead of the feature with the larger ρ in JEPA grows only by
-    (1/ρ' - 1/ρ) log(1/ε) / λ as the start ε falls, while the learning times grow as 1 / (λ ε).
+    """Let two features of equal λ and ρ' < ρ be learned with one encoder layer from a small start
+    ε. In JEPA the feature of larger ρ is learned earlier by (1 / ρ' - 1 / ρ) log(1/ε) / λ, to
+    leading order; in a masked autoencoder it is learned later by log(ρ / ρ') / (2 λ).
 
-    MAE learns the larger ρ later, by log(ρ / ρ') / (2 λ), whatever p is.
+    JEPA's learning times grow as 1 / (λ ε), much faster than this lead.
     """
     require_unequal(trial, rho_low, rho_high)
 
@@ -170,7 +178,7 @@ def test_greedy_rho__shallow(
 
 
 @claim(
-    derived("by the constant term of MAE's time, whose sign is that of K_L(p)"),
+    derived("the constant term of the time of MAE, which has the sign of a function K_L(p)"),
     cases=(2, 3, 4, 5),
 )
 def test_mae_sign(
@@ -182,8 +190,10 @@ def test_mae_sign(
         float, Interval(1e-13, 0.05, why="what follows the constant is of order 1e-16")
     ] = 1e-9,
 ):
-    """As the start falls to 0, MAE of L layers reaches the share p of the asymptote earlier for the
-    larger ρ if and only if p exceeds the zero of a function K_L; this zero is not 1/2.
+    """Let w be the strength of each of L encoder layers on a feature in a masked autoencoder (MAE),
+    with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) = ε^(1/L). For L >= 2 there is a share p_0, not 1/2,
+    which depends on L alone: as ε falls to 0, of two features of equal λ that with the larger ρ
+    reaches the share p of its asymptote earlier if and only if p > p_0.
     """
     require_unequal(trial, rho_low, rho_high)
     threshold = learning_order.sign_threshold(depth)
@@ -206,7 +216,8 @@ def test_mae_sign(
 
 
 RATIO = derived(
-    "λ t* does not depend on λ: the order turns where its ratio of two features passes κ"
+    "λ times the learning time does not depend on λ, so that the order turns where the "
+    "ratio of these products is that of the λ"
 )
 
 
@@ -237,9 +248,9 @@ def window(trial, kappa, depth, fraction, rhos):
 def test_order_inversion(
     trial, objective: Objective, rho_1: Regression = 0.5, rho_2: Regression = 1.0
 ):
-    """Let feature 1 have the larger λ and feature 2 the larger ρ. JEPA learns feature 2 first if
-    and only if λ_1 / λ_2 < Φ_L(ε, p; ρ_1, ρ_2), a ratio of exact learning times at λ = 1, with L
-    layers, start ε and share p.
+    """For features 1 and 2 with λ_1 > λ_2 and ρ_1 < ρ_2, let T(ρ) be the time at λ = 1 at which a
+    feature reaches the share p of its asymptote from the start ε in JEPA of L layers. JEPA learns
+    feature 2 first if and only if λ_1 / λ_2 < T(ρ_1) / T(ρ_2).
     """
     require_unequal(trial, rho_1, rho_2)
     grid = np.meshgrid(
@@ -286,10 +297,13 @@ def test_order_inversion__window(
         float, Interval(1e-4, 0.1, why="nearer, a solver does not tell the two sides")
     ] = 0.005,
 ):
-    """JEPA reverses a given ratio of two λ only for starts ε in one interval.
+    """For features 1 and 2 with λ_1 > λ_2 and ρ_1 < ρ_2, let T(ρ) be the time at λ = 1 at which a
+    feature reaches the share p of its asymptote from the start ε in JEPA of L layers. For a given
+    ratio λ_1 / λ_2 below the largest value of T(ρ_1) / T(ρ_2) over ε, JEPA learns feature 2 first
+    only for starts ε in one interval.
 
-    `share` is how far the ratio is from 1 to the largest Φ, `off` how far from both edges it is
-    tried, relative to them.
+    `share` is how far the ratio is from 1 to this largest value, `off` how far from both edges it
+    is tried, relative to them.
     """
     require_unequal(trial, rho_1, rho_2)
     rhos = (rho_1, rho_2)
@@ -312,7 +326,10 @@ def test_order_inversion__window(
 
 
 @claim(
-    derived("partial fractions of the rise times' integrals, for ρ = (1/2, 1)"),
+    derived(
+        "partial fractions of the integrals for the times, at ρ = 1/2 and 1, enclosed by ball"
+        " arithmetic"
+    ),
     cases=[(2, 0.5), (3, 0.5), (5, 0.5), (5, 0.9)],
 )
 def test_largest_ratio__everywhere(
@@ -320,8 +337,12 @@ def test_largest_ratio__everywhere(
     depth: Annotated[int, Interval(2, 6, why="a cap only")],
     fraction: Annotated[float, Interval(0.1, 0.9, why="a cap only")],
 ):
-    """Over all starts ε from 1e-8 to nine tenths of the largest possible, JEPA reverses no ratio of
-    two λ above the largest value of Φ, which is given to four digits.
+    """For two features with λ_1 > λ_2, ρ_1 = 1/2 and ρ_2 = 1, let T(ρ) be the time at λ = 1 at
+    which a feature reaches the share p of its asymptote from the start ε in JEPA of L layers. For
+    all ε from 1e-8 to nine tenths of the largest possible start, T(ρ_1) / T(ρ_2) is at most its
+    largest value, which is given to four digits.
+
+    JEPA reverses no ratio λ_1 / λ_2 above it.
     """
     _, largest = learning_order.boundary_maximiser(depth, fraction, 0.5, 1.0)
 
@@ -364,8 +385,8 @@ def test_lambda_dominates(
     rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
 ):
-    """For two features with fixed λ_1 > λ_2 and ρ_1 < ρ_2, JEPA learns the second first at moderate
-    starts ε, and the first first, like MAE, at small ones.
+    """For two features with λ_1 > λ_2 and ρ_1 < ρ_2, JEPA learns feature 2 first at moderate starts
+    ε, and feature 1 at small ones. A masked autoencoder learns feature 1 first.
     """
     rhos = (rho_1, rho_2)
     low, high = window(trial, kappa, depth, fraction, rhos)
@@ -399,7 +420,7 @@ def lower_edge(kappa, fraction, depth, rhos, near):
     return np.exp((low + high) / 2)
 
 
-@claim(derived("the first two terms of Theorem 4.5, solved for ε"), cases=(2, 3, 5))
+@claim(derived("the first two terms of the time in Theorem 4.5, solved for ε"), cases=(2, 3, 5))
 def test_lambda_dominates__threshold(
     trial,
     depth: DeepDepth,
@@ -407,9 +428,9 @@ def test_lambda_dominates__threshold(
     rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
 ):
-    """Let κ be the ratio of the larger λ_1 to λ_2, with ρ_1 < ρ_2. As κ tends to 1, the start ε
-    below which JEPA of L layers learns feature 1 first tends to [(κ-1)(2L-2) / ((2L-1)(1/ρ_1 -
-    1/ρ_2))]^L.
+    """For two features with κ = λ_1 / λ_2 > 1 and ρ_1 < ρ_2, let JEPA of L >= 2 layers learn
+    feature 1 first below the start ε. As κ tends to 1, ε divided by ((κ - 1) (2 L - 2) / ((2 L - 1)
+    (1 / ρ_1 - 1 / ρ_2)))^L tends to 1.
     """
     require_unequal(trial, rho_1, rho_2)
     contrast = 1 / rho_1 - 1 / rho_2

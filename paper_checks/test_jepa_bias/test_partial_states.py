@@ -21,7 +21,8 @@ from theory_on_trial.contract import Interval
 COVARIANCE = np.array([1.69, 1.0, 1.3])
 REGRESSION = np.array([0.6, 0.9, 1.35])  # lambda rho increases too, neither in the order of lambda
 LINEARISED = derived(
-    "by linearising the matrix flow at a partial state, where only pairs of features couple"
+    "the gradient flow is linearised at a state with some features learned, where only "
+    "pairs of features interact"
 )
 FewLayers = Annotated[int, Interval(2, 5, why="a dense Jacobian of all parameters is taken")]
 """L; with one layer the unlearned features grow by themselves."""
@@ -62,12 +63,13 @@ def growth_rates(trial, learned, depth, objective):
     cases=[*product(OBJECTIVES, (2, 3), ((0,), (0, 1))), *product(OBJECTIVES, (4,), ((0,), (1,)))],
 )
 def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Learned):
-    """Let a JEPA encoder of L layers have learned feature j and not feature i. The flow then
-    replaces j by i at the rate ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j) and changes nothing else to first
-    order; ρ is a feature's regression coefficient and σ^2 its variance.
+    """Let feature k have the covariance λ_k between its two views, the variance σ_k² and the
+    regression coefficient ρ_k = λ_k / σ_k². Linearise the gradient flow with L >= 2 encoder layers
+    at a state in which feature j is learned and i is not. Then i replaces j at the rate ρ_j^(2 L -
+    1) σ_i² (ρ_i - ρ_j) in JEPA, and in a masked autoencoder at the larger root ν of ν² + ω^L (σ_i²
+    + σ_j²) ν = ω^(L-1) σ_i² (λ_i ρ_i - λ_j ρ_j), where ω = ρ_j^(2/(L+1)).
 
-    MAE: the larger root ν of ν^2 + ω^L (σ_i^2 + σ_j^2) ν = ω^(L-1) σ_i^2 (λ_i ρ_i -
-    λ_j ρ_j), ω = ρ_j^(2/(L+1)).
+    All other rates at which the flow leaves the state are 0 to first order.
     """
     members = np.isin(np.arange(3), learned)
     rates, rival_rates = (
@@ -100,9 +102,10 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
 
 @claim(LINEARISED, cases=OBJECTIVES)
 def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
-    """Of the 2^d states in which some of d features are learned, only those of the most preferred
-    features are stable. JEPA prefers a large regression coefficient ρ, and MAE a large product λ ρ
-    with the covariance λ of the views.
+    """Of the 2^d states in which some of d features are learned, the gradient flow leaves all but
+    those in which no feature outside is preferred to one that is learned. JEPA prefers the larger
+    regression coefficient ρ, and a masked autoencoder the larger λ ρ, where λ is the covariance of
+    the two views of a feature.
     """
     chart = partial_states.stability_map(COVARIANCE, REGRESSION, depth, objective=objective)
     sorted_rho = REGRESSION[np.argsort(np.argsort(COVARIANCE))]
@@ -124,8 +127,9 @@ def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
 
 @claim(LINEARISED, kind="identity")
 def test_saddle_eig__shallow(trial):
-    """With one layer MAE leaves every state but the one with all features: a feature i that is not
-    learned grows by itself, at the rate λ_i, its covariance between the views.
+    """With one encoder layer, the linearised flow of a masked autoencoder leaves every state in
+    which a feature i is not learned: that feature grows at the rate λ_i, the covariance of its two
+    views.
     """
     chart = partial_states.stability_map(COVARIANCE, REGRESSION, 1, objective="mae")
     partial = chart.learned[~chart.learned.all(axis=1)]
@@ -146,9 +150,11 @@ def test_saddle_eig__shallow(trial):
 
 @claim(LINEARISED, kind="identity", cases=list(product((2, 3), OBJECTIVES)))
 def test_saddle_eig__full(trial, depth: FewLayers, objective: Objective):
-    """When all features are learned, JEPA of L layers relaxes along each pair (i, j) at σ_j^2
-    (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j), and MAE at rates of its own; ρ are the regression
-    coefficients and σ^2 the variances of the features.
+    """Let feature k have the covariance λ_k between its two views, the variance σ_k² and the
+    regression coefficient ρ_k = λ_k / σ_k². At the state in which all features are learned, the
+    linearised flow with L encoder layers decays along each pair (i, j) at the rate σ_j² (ρ_i^(2 L +
+    1) + ρ_j^(2 L + 1)) / (ρ_i + ρ_j) in JEPA, and σ_j² sum_(k=0)^L ρ_i^(2 (L - k)/(L + 1)) ρ_j^(2
+    k/(L + 1)) in a masked autoencoder.
     """
     values, errors = growth_rates(trial, (0, 1, 2), depth, objective)
     rates = partial_states.full_fixed_point_rates(
@@ -179,9 +185,9 @@ def test_saddle_eig__growth(
         float, Interval(0.01, 0.15, why="of deeper nets longer steps are unstable")
     ] = 0.1,
 ):
-    """While a less preferred feature occupies a latent unit, the unit's weight on a preferred one
-    grows as e^(μ t), where μ is the growth rate of that state; a step η of gradient descent
-    multiplies it by 1 + η μ.
+    """Let a latent unit have learned feature j, and let feature i be preferred to it. Near this
+    state the unit's weight on i grows like exp(μ t) in gradient flow, where μ is the rate of the
+    linearised flow, and by the factor 1 + η μ in a step η of gradient descent.
     """
     covariance = np.array([1.6, 0.8])
     regression = np.array([0.5, 1.2])

@@ -47,7 +47,10 @@ def random_views(rng, dim):
 
 
 @claim(
-    derived("V^T grad_V = grad_(W_L) W_L^T, and in the same way in all pairs of factors"),
+    derived(
+        "V^T times the gradient in V equals the gradient in W_L times W_L^T, and so for all "
+        "neighbouring factors"
+    ),
     cases=OBJECTIVES,
 )
 def test_balance_conserved(
@@ -57,9 +60,9 @@ def test_balance_conserved(
     depth: Depth = 3,
     spread: Annotated[float, Interval(0.2, 1, why="of order one, like the covariances")] = 0.5,
 ):
-    """Gradient flow conserves W_(a+1)^T W_(a+1) - W_a W_a^T of neighbouring encoder layers, and V^T
-    V - W_L W_L^T of predictor and last layer, for any covariances and from any start: the gradient
-    has no component that changes them.
+    """Let W_1, …, W_L be the layers of a linear encoder and V its predictor or decoder. Gradient
+    flow on the loss of JEPA or of a masked autoencoder conserves W_(a+1)^T W_(a+1) - W_a W_a^T for
+    all a < L, and V^T V - W_L W_L^T, for any covariances and from any start.
 
     `spread` is the standard deviation of the entries of a random network.
     """
@@ -137,9 +140,12 @@ def decide_velocity(trial, objective, depth, dim):
     paper("Equation (7), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6)
 )
 def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
-    """From an aligned balanced start, the strength w of a feature in JEPA of L layers follows dw/dt
-    = L (λ w^(3 - 1/L) - (λ / ρ) w^3), where λ is the covariance of its two views and ρ its
-    regression coefficient; the paper's clock runs L times as fast.
+    """Let the L layers of a linear encoder be balanced and aligned with the features at the start,
+    and let w be the singular value of their product on a feature. In the gradient flow of JEPA,
+    dw/dt = L (λ w^(3 - 1/L) - (λ / ρ) w³), where λ is the covariance of the feature's two views and
+    ρ its regression coefficient.
+
+    The clock of the paper runs L times as fast.
     """
     decide_velocity(trial, "jepa", depth, dim)
 
@@ -148,9 +154,12 @@ def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
     paper("Equation (8), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6)
 )
 def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
-    """From an aligned balanced start, the strength w of a feature in MAE of L layers follows dw/dt
-    = L (λ w^(2 - 1/L) - (λ / ρ) w^3), where λ is the covariance of its two views and ρ its
-    regression coefficient; the paper's clock runs L times as fast.
+    """Let the L layers of a linear encoder be balanced and aligned with the features at the start,
+    and let w be the singular value of their product on a feature. In the gradient flow of a masked
+    autoencoder, dw/dt = L (λ w^(2 - 1/L) - (λ / ρ) w³), where λ is the covariance of the feature's
+    two views and ρ its regression coefficient.
+
+    The clock of the paper runs L times as fast.
     """
     decide_velocity(trial, "mae", depth, dim)
 
@@ -165,8 +174,9 @@ def test_fixed_points(
     depth: Annotated[int, Interval(2, 8, why="a cap, which nothing requires")],
     covariance: Covariance = 1.3,
 ):
-    """The gradient vanishes where a feature of regression coefficient ρ has the strength ρ^L in
-    JEPA of L layers and ρ^(L/(L+1)) in MAE, whatever its covariance λ is.
+    """The gradient of the loss vanishes where a linear encoder of L layers has the strength ρ^L on
+    a feature in JEPA, and ρ^(L/(L+1)) in a masked autoencoder. Here ρ is the regression coefficient
+    of the feature; the covariance λ of its two views does not matter.
     """
     regression = np.array([0.3, 0.7, 1.4])
 
@@ -301,11 +311,15 @@ def passages(trial, objective, side, count):
     cases=BOTH_SIDES,
 )
 def test_exact_time__passage(trial, objective: Objective, side: Side, count: Passages = 8):
-    """The closed form times the passage between any two strengths on one side of the asymptote."""
+    """Let w be the strength of each of L encoder layers on a feature, with w' = λ w^(2 L) (1 - w /
+    ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a masked autoencoder (MAE). On either side of the
+    asymptote the closed form of the time from one strength to another is the integral of dw / w'
+    between them.
+    """
     start, away, problem, exact = passages(trial, objective, side, count)
     _, covariance, regression = problem
     times = learning_times.time_to_reach(away, start, *problem, objective=objective)
-    controls = {"one more power of ρ": times * regression, "whatever λ": times * covariance}
+    controls = {"ρ times the time": times * regression, "the time at λ = 1": times * covariance}
     trial.value(
         exact,
         times,
@@ -321,7 +335,11 @@ def test_exact_time__passage(trial, objective: Objective, side: Side, count: Pas
     cases=BOTH_SIDES,
 )
 def test_exact_time__strength(trial, objective: Objective, side: Side, count: Passages = 8):
-    """The inverse of the closed form is the strength at a time, on either side of the asymptote."""
+    """Let w be the strength of each of L encoder layers on a feature, with w' = λ w^(2 L) (1 - w /
+    ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a masked autoencoder (MAE). On either side of the
+    asymptote the inverse of the closed form of the time to a strength gives the strength w^L at a
+    time.
+    """
     start, away, problem, exact = passages(trial, objective, side, count)
     limit = learning_times.asymptote(problem[0], problem[2], objective=objective)
     pace = np.abs(learning_times.velocity(away, *problem, objective=objective))
@@ -336,17 +354,20 @@ def test_exact_time__strength(trial, objective: Objective, side: Side, count: Pa
 
 @claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")
 def test_exact_time_jepa(trial, n_problems: Problems = 40):
-    """The time at which a feature in JEPA of L layers reaches a given strength is a sum of 2L - 1
-    powers of 1/w and a logarithm, for every L, ρ, λ and start ε.
+    """Let w be the strength of each of L encoder layers on a feature in JEPA, with w' = λ w^(2 L)
+    (1 - w / ρ) and w(0) = ε^(1/L). Then w reaches a value v between w(0) and ρ at the time (F(v /
+    ρ) - F(w(0) / ρ)) / (λ ρ^(2 L - 1)), where F(s) = log(s / (1 - s)) minus the sum of s^(-n) / n
+    over n = 1, …, 2 L - 1.
     """
     decide_solved(trial, "jepa", n_problems)
 
 
 @claim(derived("by separating the variables of equation (8)"), kind="identity")
 def test_exact_time_mae(trial, n_problems: Problems = 40):
-    """The time at which a feature in MAE of L layers reaches a given strength is ρ^(-(L-1)/(L+1))
-    [G_L(u) - G_L(u_0)] / λ for every L and start ε. G_L has a closed form, u is a power of the
-    strength over its asymptote, and u_0 is u at the start.
+    """Let w be the strength of each of L encoder layers on a feature in a masked autoencoder (MAE),
+    with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) = ε^(1/L). Then w reaches a value v between w(0) and
+    ρ^(1/(L+1)) at the time ρ^(-(L-1)/(L+1)) (G(v r) - G(w(0) r)) / λ with r = ρ^(-1/(L+1)), where G
+    is an integral of u^-L / (1 - u^(L+1)) over u in closed form.
     """
     decide_solved(trial, "mae", n_problems)
 
@@ -364,9 +385,10 @@ def test_critical_jepa(
     rho: Regression = 0.7,
     lambda_: Covariance = 1.3,
 ):
-    """The time at which a feature in JEPA of L layers reaches the share p of its asymptote is a sum
-    of powers of the start ε, plus log(1/ε) / (L λ ρ^(2L-1)), plus a constant, up to terms that
-    vanish with ε.
+    """Let w be the strength of each of L encoder layers on a feature in JEPA, with w' = λ w^(2 L)
+    (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the time at which w^L reaches p ρ^L, less the
+    sum of 1 / (n λ ρ^(2 L - n - 1) ε^(n/L)) over n = 1, …, 2 L - 1, is log(1/ε) / (L λ ρ^(2 L - 1))
+    plus a constant, up to terms that vanish.
     """
     require_below(trial, init, fraction, depth, rho, "jepa")
     unit = 1 / (lambda_ * rho ** (2 * depth - 1))
@@ -405,9 +427,11 @@ def test_critical_jepa(
 def test_critical_jepa__leading(
     trial, depth: DeepDepth, rho: Regression, fraction: Fraction = 0.5, lambda_: Covariance = 1.3
 ):
-    """As the start ε falls to 0, the time at which a feature in JEPA of L layers is learned tends
-    to ε^(-(2L-1)/L) / ((2L-1) λ), whatever ρ is; the times of two features then have the inverse
-    ratio of their λ.
+    """Let w be the strength of each of L encoder layers on a feature in JEPA, with w' = λ w^(2 L)
+    (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the time at which w^L reaches a share of ρ^L,
+    multiplied by ε^((2 L - 1)/L), tends to 1 / ((2 L - 1) λ), whatever ρ is.
+
+    The times of two features then have the inverse ratio of their λ.
     """
     root = 1 / HALVINGS
     limit = 1 / (2 * depth - 1)
@@ -440,8 +464,10 @@ def test_critical_mae(
     rho: Regression = 0.7,
     lambda_: Covariance = 1.3,
 ):
-    """The time at which a feature in MAE of L layers is learned from a small start ε is
-    ε^(-(L-1)/L) / ((L-1) λ), plus a constant that depends on ρ, minus ε^(2/L) / (2 λ ρ).
+    """Let w be the strength of each of L encoder layers on a feature in a masked autoencoder (MAE),
+    with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) = ε^(1/L). For L >= 2 and a small start ε, the time
+    at which w^L reaches a share of its asymptote is ε^(-(L-1)/L) / ((L - 1) λ), plus a constant
+    that depends on ρ, minus ε^(2/L) / (2 λ ρ), up to smaller terms.
     """
     require_below(trial, init, fraction, depth, rho, "mae")
     lead = learning_times.mae_leading_time(init, depth, lambda_)
@@ -483,8 +509,9 @@ def test_critical_mae__shallow(
     fraction: Fraction = 0.5,
     lambda_: Covariance = 1.3,
 ):
-    """With one layer, the time at which a feature in MAE reaches the share p of its asymptote from
-    a small start ε is [log(1/ε) + log(ρ) / 2 + log p - log(1 - p^2) / 2] / λ.
+    """Let w be the strength of one encoder layer on a feature in a masked autoencoder, with w' = λ
+    w (1 - w² / ρ) and w(0) = ε. For small ε, w reaches the share p of its asymptote at the time
+    (log(1/ε) + log(ρ) / 2 + log p - log(1 - p²) / 2) / λ.
     """
     require_below(trial, init, fraction, 1, rho, "mae")
     lead = learning_times.mae_leading_time(init, 1, lambda_)
@@ -501,7 +528,8 @@ def test_critical_mae__shallow(
 
 @claim(
     derived(
-        "a feature grows iff its start is below its asymptote, which ρ < 1 lowers layer by layer"
+        "a feature grows if and only if it starts below its asymptote, which ρ < 1 lowers "
+        "with every layer"
     ),
     cases=[("jepa", 1e-3, 0.5), ("jepa", 0.02, 0.9), ("mae", 0.22, 0.5), ("mae", 0.13, 0.5)],
 )
@@ -512,9 +540,10 @@ def test_depth_cap(
     fraction: Fraction,
     rho: Annotated[float, Interval(0.1, 0.9, why="at ρ >= 1 there is no cap")] = 0.2,
 ):
-    """A feature of regression coefficient ρ that starts at ε is below the share p of its asymptote
-    ρ^L at the start only up to the depth L = ln(p/ε) / ln(1/ρ); beyond the depth for p = 1 it
-    decays.
+    """Let a feature with the regression coefficient ρ < 1 start at the strength ε in a linear
+    encoder of L layers. The start is below the share p of the asymptote if and only if L < log(p /
+    ε) / log(1 / ρ) in JEPA, and L / (L + 1) < log(p / ε) / log(1 / ρ) in a masked autoencoder. The
+    feature grows if this is true of p = 1, and decays otherwise.
     """
     depths = np.arange(1.0, 9.0)
     caps = [

@@ -63,7 +63,10 @@ def late_times(depth, left):
 
 
 @claim(
-    derived("V keeps a limit that is no minimum; the gradient in w is then m w^(2L-1)"),
+    derived(
+        "the predictor tends to a limit that is no minimum, and the gradient in w is then m "
+        "w^(2 L - 1)"
+    ),
     kind="limit",
     cases=(2, 3),
 )
@@ -74,9 +77,11 @@ def test_no_sg_collapse(
     covariance: Variance = 1.2,
     variance_y: Variance = 1.5,
 ):
-    """Without the stop-gradient every feature that cannot be predicted perfectly collapses: with L
-    >= 2 layers its factor w falls as ((2L-2) m t)^(-1/(2L-2)), where m is the mean squared error of
-    the final predictor.
+    """Train JEPA without the stop-gradient on a feature that cannot be predicted perfectly. With L
+    >= 2 layers the factor w of each of them falls like ((2 L - 2) m t)^(-1/(2 L - 2)), where m is
+    the mean squared error of the final predictor.
+
+    So the encoder loses every such feature.
     """
     limit, left = collapse(trial, variance_x, covariance, variance_y)
     power = 2 * depth - 2
@@ -104,7 +109,7 @@ def test_no_sg_collapse(
 
 
 @claim(
-    derived("the path of v and w is one of constant C, which has a closed form"),
+    derived("C is constant along the path of v and w"),
     kind="limit",
     cases=(2, 3),
 )
@@ -115,9 +120,12 @@ def test_no_sg_collapse__predictor(
     covariance: Variance = 1.2,
     variance_y: Variance = 1.5,
 ):
-    """Without the stop-gradient the predictor v of a feature that collapses tends to a limit that
-    is no minimum of its loss: C = z^2 / 2 + D log|z| - σ_x^4 w^2 / 2 is conserved, and at w = 0
-    gives z = σ_x^2 v - λ, where D = σ_x^2 σ_y^2 - λ^2.
+    """Train JEPA without the stop-gradient on a feature whose views x and y have the variances σ_x²
+    and σ_y² and the covariance λ, with the predictor v and the factor w of each encoder layer. Let
+    z = σ_x² v - λ and D = σ_x² σ_y² - λ². Then C = z² / 2 + D log|z| - σ_x⁴ w² / 2 is conserved,
+    and as w falls to 0, v tends to the value at which z² / 2 + D log|z| = C.
+
+    This value is no minimum of the loss in v.
     """
     limit, left = collapse(trial, variance_x, covariance, variance_y)
     times = late_times(depth, left)
@@ -134,14 +142,15 @@ def test_no_sg_collapse__predictor(
 
 
 @claim(
-    derived("V keeps a limit that is no minimum of the loss, whose gradient in w is then m w"),
+    derived("the predictor tends to a limit that is no minimum, and the gradient in w is then m w"),
     kind="limit",
 )
 def test_no_sg_collapse__shallow(
     trial, variance_x: Variance = 2.0, covariance: Variance = 1.2, variance_y: Variance = 1.5
 ):
-    """With one layer and without the stop-gradient, a feature collapses exponentially at the rate
-    m, the mean squared error of the final predictor.
+    """Train JEPA with one encoder layer and without the stop-gradient on a feature that cannot be
+    predicted perfectly. The factor w of the layer falls exponentially at the rate m, the mean
+    squared error of the final predictor.
     """
     limit, left = collapse(trial, variance_x, covariance, variance_y)
     times = np.array([3.0, 6.0, 12.0, 24.0]) / left
@@ -174,9 +183,9 @@ def test_unbalanced_init__mae(
     layer_inits: tuple[FactorStart, ...],
     regression: Regression = 0.5,
 ):
-    """From unequal factors MAE ends where v w_1 ... w_L = ρ, and every w_a^2 - v^2 is as it was at
-    the start; w_a are the factors of the encoder layers on a feature and v is that of the
-    predictor.
+    """Let w_1, …, w_L be the factors of the encoder's layers on a feature and v that of the
+    decoder, with different starts. A masked autoencoder ends where v w_1 ⋯ w_L = ρ, the regression
+    coefficient, and every w_a² - v² is as it was at the start.
     """
     trial.require(
         1 <= len(layer_inits) <= 4, "layer_inits must be one to four: the flow of more is too stiff"
@@ -210,8 +219,9 @@ def test_unbalanced_init__mae(
 def test_unbalanced_init(
     trial, predictor_init: FactorStart, layer_init: FactorStart, regression: Regression = 0.5
 ):
-    """From a predictor v(0) and encoder factors w(0) that differ, JEPA ends at v = ρ and w^2 = ρ^2
-    + w(0)^2 - v(0)^2, or at w = 0 if this is negative.
+    """Let w be the factor of an encoder layer on a feature and v that of the predictor, with starts
+    w_0 and v_0 that differ. JEPA ends at v = ρ and w² = ρ² + w_0² - v_0², or at w = 0 if this is
+    negative, where ρ is the regression coefficient.
     """
     square = regression**2 + layer_init**2 - predictor_init**2
     trial.require(
@@ -247,9 +257,13 @@ def test_unbalanced_init(
     )
 
 
-LAGGED = derived("to first order in 1 / τ the target lags by 1 / τ, and its power by L times that")
-FROZEN = derived("by scaling the equation of a frozen target")
-PLATEAU = derived("a target that follows at the rate τ adds one row to the block of two features")
+LAGGED = derived(
+    "to first order each layer of the target lags by 1 / τ, and the product of L layers by L / τ"
+)
+FROZEN = derived("the equation with a frozen target, in other units of strength and time")
+PLATEAU = derived(
+    "a target that follows at the rate τ adds one row to the linearised flow of two features"
+)
 
 RATES = np.array([5.0, 10.0, 20.0, 40.0])
 """τ, in units of λ max(1, ρ)^(2L), about the rate at which features grow."""
@@ -273,10 +287,12 @@ def test_moving_target(
     fraction: Fraction = 0.8,
     lambda_: Strength = 0.8,
 ):
-    """If each layer of JEPA's target follows that of the encoder at the rate τ, a feature is
-    learned later by h / τ + O(τ^-2), where h = log(p ρ^L / ε) + L log((1 - ε^(1/L) / ρ) / (1 -
-    p^(1/L))) for the share p, the start ε and L layers. The delay is longer for the larger ρ and
-    does not depend on λ.
+    """Let each layer of the target encoder of JEPA follow that of the encoder at the rate τ. As τ
+    grows, the time at which a feature rises from the strength ε to p ρ^L with L layers grows by h /
+    τ to first order, where h = log(p ρ^L / ε) + L log((1 - ε^(1/L) / ρ) / (1 - p^(1/L))) and ρ is
+    the regression coefficient.
+
+    The delay is longer for the larger ρ and does not depend on λ.
     """
     trial.require(init < 0.7 * fraction * rho**depth, "init must be below the target by a third")
     lag = float(variants.target_lag(fraction, init, depth, rho))
@@ -293,7 +309,7 @@ def test_moving_target(
         for rate in rates
     ]
     controls = {
-        "none": 0.0,
+        "no delay": 0.0,
         "one delay for every ρ": float(variants.target_lag(fraction, init, depth, 1.3 * rho)),
         "divided by λ": lag / lambda_,
     }
@@ -312,9 +328,10 @@ def test_moving_target(
 def test_moving_target__frozen(
     trial, depth: FewLayers, init: Start, fraction: Fraction = 0.8, lambda_: Strength = 1.2
 ):
-    """With a frozen target, JEPA of L layers from the start ε is an autoencoder from ε^(1/(L+1)),
-    on a clock that is slower by ε^(2L/(L+1)): of features with equal λ that with the smaller ρ
-    comes first.
+    """With a target encoder that is frozen at its start ε, JEPA of L layers is a masked autoencoder
+    that starts at ε^(1/(L+1)), on a clock that is slower by the factor ε^(2 L/(L+1)).
+
+    So of features with equal λ that with the smaller ρ comes first.
     """
     rhos = np.array([0.5, 1.0, 1.5])
     ends = fraction * (init * rhos) ** (depth / (depth + 1))
@@ -336,9 +353,13 @@ def test_moving_target__frozen(
 
 @claim(PLATEAU, kind="identity", cases=[(1, 0.5), (2, 0.05), (2, 5.0)])
 def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking):
-    """If JEPA's target follows the encoder at the rate τ, feature i replaces j if and only if ρ_i >
-    ρ_j, at every τ. The rate is (sqrt((a + τ)² + 4 τ μ) - a - τ) / 2 with a = ρ_j^(2L) σ_i² and μ
-    the rate with a target that follows at once.
+    """Let each layer of the target encoder of JEPA follow that of the encoder at the rate τ. At the
+    state in which feature j is learned and i is not, the linearised flow replaces j by i at the
+    rate (sqrt((a + τ)² + 4 τ μ) - a - τ) / 2, where a = ρ_j^(2 L) σ_i², μ = ρ_j^(2 L - 1) σ_i² (ρ_i
+    - ρ_j) is the rate for a target that follows at once, and ρ and σ² are the regression
+    coefficients and variances of the features.
+
+    So i replaces j if and only if ρ_i > ρ_j, at every τ.
     """
     state = networks.saddle_state(trial.key("rotations"), (0,), REGRESSION, depth, "jepa")
     views = np.diag(COVARIANCE / REGRESSION), np.diag(COVARIANCE)
@@ -363,7 +384,7 @@ def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking
     )
 
 
-DEEPER = derived("from the gradients of equations (4) and (5) with M predictor layers")
+DEEPER = derived("the gradients of equations (4) and (5) of the paper, with M predictor layers")
 PredictorDepth = Annotated[int, Interval(2, 4, why="one layer has its own claim")]
 """M."""
 AnyStrength = Annotated[float, Interval(0.1, 10, why="it scales time alone")]
@@ -384,8 +405,9 @@ def test_deep_predictor(
     lambda_: AnyStrength = 1.3,
     rho: NearOne = 0.7,
 ):
-    """With M predictor layers, every layer w of a feature in JEPA follows w' = w^(2L + M - 1) (λ -
-    w^M σ²) and ends at ρ^(1/M). This gives the time at which the feature is learned.
+    """Let JEPA have L encoder layers and M predictor layers, all with the same strength w on a
+    feature of the covariance λ and the regression coefficient ρ. The feature is learned at the time
+    that w' = λ w^(2 L + M - 1) (1 - w^M / ρ) gives, and w ends at ρ^(1/M).
     """
     trial.require(
         init < 0.9 * fraction * rho ** (depth / predictor_depth),
@@ -422,9 +444,11 @@ def test_deep_predictor__preference(
     rho_high: NearOne = 1.0,
     fraction: Annotated[float, Interval(0.1, 0.99, why="well above the start")] = 0.5,
 ):
-    """With M predictor layers, the boundary Φ of the ratio of λ below which JEPA prefers ρ tends to
-    1 as the start ε falls: (Φ - 1) ε^(-M/L) tends to (2L + M - 2) / (2L - 2) (1/ρ_1 - 1/ρ_2). A
-    deeper predictor weakens the preference.
+    """Let JEPA have L >= 2 encoder layers and M predictor layers, and let Φ be the ratio of λ_1 to
+    λ_2 below which it learns feature 2 first, for ρ_1 < ρ_2. As the start ε falls, (Φ - 1) ε^(-M/L)
+    tends to (2 L + M - 2) / (2 L - 2) (1 / ρ_1 - 1 / ρ_2).
+
+    So a deeper predictor prefers large ρ less.
     """
     trial.require(2 * depth - 2 > predictor_depth, "depth must be above 1 + predictor_depth / 2")
     trial.require(rho_low < 0.75 * rho_high, "rho_low must be below 0.75 rho_high")

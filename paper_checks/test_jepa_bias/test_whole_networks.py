@@ -28,7 +28,7 @@ from theory_on_trial.contract import Interval
 COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
 EULER = derived(
-    "Euler's method solves, to second order, an equation whose rate f is f - η f f' / 2"
+    "to second order in η, Euler's method solves the equation with f - η f f' / 2 in place of f"
 )
 SmallStart = Annotated[
     float, Interval(0.015, 0.05, why="later, rounding has grown; earlier, all start high")
@@ -51,8 +51,10 @@ def test_gd_matches_ode(
     ],
     init: SmallStart = 0.02,
 ):
-    """From the aligned start, gradient descent with steps η reaches a strength w_1 from w_0 later
-    than the scalar equation dw/dt = f(w) by (η / 2) log(f(w_1) / f(w_0)), in any basis.
+    """Let dw/dt = f(w) be the scalar equation for the strength w of a feature, and let the layers
+    of a network start balanced and aligned with the features. To first order in η, gradient descent
+    with steps η reaches w_1 from w_0 later than the equation by (η / 2) log(f(w_1) / f(w_0)), in
+    any basis of the inputs.
     """
     kept = (
         "init must be at least 0.0175 of JEPA's three layers: before, rounding unlearns a feature"
@@ -78,7 +80,7 @@ def test_gd_matches_ode(
         # The next order, and the interpolation within a step: (rate eta)^2 / rate each, rates up to
         # L lambda.
         slack.append(2 * step**2 * depth * COVARIANCE / shift)
-    controls = {"no delay": np.zeros((2, 4)), "eta": np.full((2, 4), 2.0)}
+    controls = {"no delay": np.zeros((2, 4)), "η for η / 2": np.full((2, 4), 2.0)}
     trial.value(
         delays,
         np.ones((2, 4)),
@@ -98,8 +100,8 @@ def test_gd_matches_ode__scalar(
         float, Interval(0.015, 0.05, why="the rise must be long: at its turn nothing is late")
     ] = 0.05,
 ):
-    """On one feature, gradient descent with steps η reaches w_1 from w_0 later than dw/dt = f(w) by
-    (η / 2) log(f(w_1) / f(w_0)), up to second order in η.
+    """Let dw/dt = f(w) be the gradient flow of the strength w of one feature. Gradient descent with
+    steps η reaches w_1 from w_0 later by (η / 2) log(f(w_1) / f(w_0)), up to terms of the order η².
     """
     covariance = 1.0
     regression = 0.6
@@ -125,7 +127,7 @@ def test_gd_matches_ode__scalar(
         return (steps * step - time) / shift, abs(step**2 * depth * covariance / shift)
 
     delays, slack = np.transpose([delay(step) for step in (0.002, 0.001)])
-    controls = {"no delay": np.zeros(2), "eta": np.full(2, 2.0)}
+    controls = {"no delay": np.zeros(2), "η for η / 2": np.full(2, 2.0)}
     trial.value(
         delays, np.ones(2), error=1e-9, slack=slack, margin=0.002 + slack, controls=controls
     )
@@ -157,11 +159,12 @@ def test_gd_matches_ode__alignment(
     ] = 40,
     init: SmallStart = 0.02,
 ):
-    """Orthogonal balanced factors do not suffice for the scalar equations: if the predictor's start
-    is a random rotation, the time of some feature is off by more than a tenth.
+    """Let all factors of a linear network start as orthogonal matrices of one scale, the predictor
+    as a random rotation. Then in most runs the time at which some feature is learned differs by
+    more than a tenth from that of the scalar equations.
 
-    So in flow and in descent, for both objectives; with V(0) that undoes the encoder's rotation
-    none is.
+    This is so in flow and in descent, for both objectives. If the predictor undoes the encoder's
+    rotation at the start, no time differs so much.
     """
     basis = random_rotations(trial.generator("basis"), 4, 1)[0]
     step = 0.1
@@ -197,13 +200,16 @@ Angle = Annotated[
 
 
 @claim(
-    derived("stationary JEPA with an invertible encoder has V W = W R, stationary MAE V W = R"),
+    derived(
+        "a stationary JEPA with an invertible encoder W has V W = W R, and a stationary MAE V W = R"
+    ),
     kind="identity",
     cases=list(product(OBJECTIVES, (0.1, 0.4))),
 )
 def test_nondiag_spectrum(trial, objective: Objective, angle: Angle):
-    """Let the covariances not commute, and R = Σ_yx Σ_xx^-1. JEPA ends with the eigenvalues of R in
-    its predictor V. The encoder of MAE ends with the singular values of R to the power L/(L+1).
+    """Let the covariances Σ_yx and Σ_xx of the two views not commute, and let R = Σ_yx Σ_xx^-1. The
+    predictor of JEPA ends with the eigenvalues of R, and the encoder of L layers of a masked
+    autoencoder with the singular values of R to the power L / (L + 1).
     """
     covariance = np.array([1.0, 0.8])
     regression = np.array([0.6, 1.0])
@@ -244,14 +250,20 @@ def test_nondiag_spectrum(trial, objective: Objective, angle: Angle):
 
 
 @claim(
-    derived("rounding is a misalignment, and grows at the saddle's rate along the plateau"),
+    derived(
+        "rounding errors turn the network out of alignment and grow along the plateau at the "
+        "rate of its saddle"
+    ),
     kind="empirical",
     tier="full",
     cases=("first", "second", "third"),
 )
 def test_float32(trial, basis: str):
-    """In float32, rounding errors that grow on the plateau make JEPA learn the second feature far
-    too early.
+    """In double precision, JEPA with layers that start balanced and aligned learns the second of
+    two features, that of larger ρ and smaller λ, at the time of the scalar equations.
+
+    In single precision rounding errors grow on the plateau, and the feature is learned far too
+    early.
     """
     covariance = np.array([1.6, 0.8])
     regression = np.array([0.5, 1.0])
@@ -294,7 +306,7 @@ def test_float32(trial, basis: str):
 
 
 @claim(
-    derived("its ratio of times passes κ as ε falls"),
+    derived("the ratio of the learning times at equal λ passes the ratio of the λ as ε falls"),
     kind="empirical",
     tier="full",
     cases=["flow", "descent"],
@@ -304,8 +316,11 @@ def test_lambda_dominates__descent(
     method: matrix_flow.Method,
     kappa: Annotated[float, Interval(1.06, 1.15, why="the order of both starts must differ")] = 1.1,
 ):
-    """As the start ε falls, gradient flow and gradient descent of the whole network on JEPA's loss
-    change the order of two features as the scalar equations say; on MAE's loss they do not.
+    """Let two features have λ_1 > λ_2 and ρ_1 < ρ_2. In gradient flow and gradient descent of a
+    whole network on the loss of JEPA, feature 2 is learned first from a moderate start ε and
+    feature 1 from a small one, as the scalar equations say.
+
+    With the loss of a masked autoencoder the order does not change.
     """
     rhos = (0.5, 1.0)
     depth = 2
@@ -333,7 +348,7 @@ def test_lambda_dominates__descent(
         int(np.sign(learning_order.order_boundary(depth, init, fraction, *rhos) - kappa))
         for init in inits
     ]
-    controls = {"by ρ": [1, 1], "by λ": [-1, -1]}
+    controls = {"always by ρ": [1, 1], "always by λ": [-1, -1]}
     processes = {"MAE": [order("mae", init) for init in inits]}
     trial.identity(
         [order("jepa", init) for init in inits],
@@ -344,9 +359,11 @@ def test_lambda_dominates__descent(
     )
 
 
-STABLE = derived("a full set of features is stable only if none outside is preferred to one in it")
+STABLE = derived(
+    "a set of learned features is stable only if no feature outside is preferred to one in it"
+)
 CONSERVED = derived(
-    "V^T V - W_L W_L^T is conserved, so that V cannot change its sign unless W is larger"
+    "V^T V - W_L W_L^T is conserved, so that V cannot change its sign unless W_L is larger"
 )
 
 NARROW_COVARIANCE = np.array([1.6, 1.3, 1.0, 0.5])
@@ -387,11 +404,12 @@ def ends(keys, start, depth, steps, objective):
 def test_narrow(
     trial, objective: Objective, depth: FewLayers, n_runs: Runs = 20, size: SmallLayers = 0.1
 ):
-    """With k latents JEPA ends with the k features of largest ρ, and an autoencoder with those of
-    largest λ ρ, from small layers and, for JEPA, a predictor that starts at a multiple of the
-    identity.
+    """With k latent units and small layers at the start, JEPA ends with the k features of largest
+    ρ, if its predictor starts at a multiple of the identity, and a masked autoencoder with those of
+    largest λ ρ. Here λ is the covariance of the two views of a feature and ρ its regression
+    coefficient.
 
-    If JEPA's V(0) is random, some runs lose a latent for good. Twenty seconds.
+    If JEPA's predictor starts at random, some runs lose a latent unit for good.
     """
     keys = jax.random.split(trial.key("starts"), n_runs)
     dim = len(NARROW_COVARIANCE)
@@ -433,8 +451,8 @@ def test_narrow__lost(
     n_runs: Runs = 20,
     size: Annotated[float, Interval(0.2, 0.4, why="smaller layers heal after minutes")] = 0.3,
 ):
-    """If the predictor starts at -v I, JEPA loses all latents for good if v exceeds the factor w of
-    the last encoder layer, and none if v is smaller.
+    """Let the predictor of JEPA start at -v I and the last encoder layer with the factor w on every
+    latent unit. JEPA loses all latent units for good if v > w, and none if v < w.
     """
     keys = jax.random.split(trial.key("starts"), n_runs)
 
@@ -467,12 +485,14 @@ def test_relu(
     n_runs: Annotated[int, Interval(16, 100, why="of fewer, signs carry a poor level")] = 16,
     steps: Annotated[int, Interval(4000, 20_000, why="before, the slow feature grows")] = 4000,
 ):
-    """With two latents, a ReLU encoder trained as JEPA mostly ends with the slow, weak feature (ρ =
-    .85) and without the fast, strong one (ρ = .49); trained as an autoencoder it ends with both.
+    """With two latent units, a ReLU encoder that is trained as JEPA on successive frames mostly
+    ends with the slow, weak feature (ρ = .85) and without the fast, strong one (ρ = .49), and one
+    that is trained as an autoencoder ends with both.
 
-    Decodability over .9 and below .1 of what the inputs allow, in more runs than not, at a level at
-    which 3 of 16 may end otherwise; batches of 256. A random encoder holds the strong feature, so
-    that what is learned first says nothing. From a smaller start some runs end otherwise. A minute.
+    A feature counts as held if its decodability is over .9 of what the inputs allow, and as lost
+    below .1. "Mostly" means in more runs than not, at a level at which 3 of 16 may end otherwise;
+    batches have 256 pairs. A random encoder holds the strong feature, so that what is learned first
+    says nothing. From a smaller start some runs end otherwise.
     """
 
     def ends(objective):
