@@ -30,7 +30,7 @@ Abstract:
   The rate of the released code hides components with backups.
 - Statement 3: attributions enable five edits of models. Not on trial. It needs large models.
 
-Read: the abstract and the released code, get_mask and run.sh, as the dossier of this page quotes
+Read: the abstract and the released code, get_mask and run.sh, as notes on the paper quote
 them. Derived here: all claims. Not claimed: the lasso of the released code, which shrinks; that a
 linear fit predicts unseen ablations. Topic: learning.
 """

@@ -31,7 +31,7 @@ Abstract:
 - Statement 3: mixtures of such rewards fit users without training. Not on trial. It needs users.
 - Statement 4: components mean helpfulness, safety or humour. Not on trial. It needs a model.
 
-Read: the abstract, and generate_head.py of the released code as the dossier of this page quotes it.
+Read: the abstract, and generate_head.py of the released code as notes on the paper quote it.
 Derived here: all claims. Not claimed: that directions of pairs are of no use to a mixture that is
 fitted later. Topic: learning.
 """

@@ -35,7 +35,7 @@ Abstract:
   images.
 
 Read: the abstract ("oracle access to p(d|x) suffices to identify p_d(y) and p_d(y|x) up to
-permutation"), and class_prior_estimation.py of the released code as the dossier of this page quotes
+permutation"), and class_prior_estimation.py of the released code as notes on the paper quote
 it. Derived here: what impure anchors give, and the corners of many cells. Not claimed: anything on
 trained discriminators. Topic: learning.
 """
