@@ -79,10 +79,11 @@ def test_displacement(
         Interval(1e-10, 0.01, why="with less, the wait is as long as that of the scalar equations"),
     ],
 ):
-    """Let λ be the covariance and ρ the regression coefficient of a feature. For features j and i
-    with λ_j > λ_i and ρ_j < ρ_i, let JEPA with L encoder layers and a predictor that starts turned
-    by a small angle δ learn j first, at the time t. It learns i at the time t + (log(1/δ) + O(1)) /
-    μ with μ = ρ_j^(2 L - 1) σ_i² (ρ_i - ρ_j), with the variance σ_i² = λ_i / ρ_i.
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
+    features j and i with λ_j > λ_i and ρ_j < ρ_i, let JEPA with L encoder layers and a predictor
+    that starts turned by a small angle δ learn j first, at the time t. It learns i at the time t +
+    (log(1/δ) + O(1)) / μ with μ = ρ_j^(2 L - 1) σ_i² (ρ_i - ρ_j), where σ_i² = λ_i / ρ_i is the
+    variance of i.
 
     It unlearns j then. The scalar equations, in which features do not interact, are monotone and
     learn i later.
@@ -241,10 +242,11 @@ def test_displacement_law(
     objective: Objective,
     init: Annotated[float, Interval(1e-8, 1e-3, why="the plateau must be long")],
 ):
-    """For features j and i with λ_j > λ_i and ρ_j < ρ_i, let the covariances of the views be turned
-    by a small angle δ. The time from the learning of j to its replacement by i is (log(1/δ) + O(1))
-    / μ, where μ is the rate at which the linearised gradient flow leaves the state in which j alone
-    is learned.
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
+    features j and i with λ_j > λ_i and ρ_j < ρ_i, let the covariances of the views be turned by a
+    small angle δ. The time from the learning of j to its replacement by i is (log(1/δ) + O(1)) / μ,
+    where μ is the rate at which the linearised gradient flow leaves the state in which j alone is
+    learned.
     """
     deltas = (1e-2, 1e-3, 1e-4)
     step = 0.2
@@ -285,10 +287,11 @@ def test_displacement_law__offset(
     kind: Misalignment,
     delta: Annotated[float, Interval(1e-6, 3e-3, why="small, and its plateau not too long")] = 1e-3,
 ):
-    """In a masked autoencoder of L layers with a small start ε, let feature i replace feature j at
-    the rate μ, the time (log(1/δ) + c) / μ after j was learned. As ε falls, c grows like (1 + λ_i /
-    λ_j) log(1/ε) / L if the start of the decoder is turned by δ, and is bounded if the covariances
-    are turned by δ.
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. In a
+    masked autoencoder of L layers with a small start ε, let feature i replace feature j at the rate
+    μ, the time (log(1/δ) + c) / μ after j was learned. As ε falls, c grows like (1 + λ_i / λ_j)
+    log(1/ε) / L if the start of the decoder is turned by δ, and is bounded if the covariances are
+    turned by δ.
 
     With a symmetric perturbation of the decoder's start the ratio has the opposite sign.
     """
@@ -361,8 +364,8 @@ def test_displacement__samples(
     ] = 40,
 ):
     """With the covariances of n samples, up to 1e5, in place of those of the population, JEPA
-    learns the second of two features, that of larger ρ and smaller λ, in most runs long before the
-    time of the scalar equations.
+    learns the second of two features, that of the larger regression coefficient and the smaller
+    covariance of its views, in most runs long before the time of the scalar equations.
     """
     depth = 2
     init = 0.005

@@ -38,9 +38,10 @@ PAIRS = [("jepa", 2), ("jepa", 3), ("jepa", 5), ("mae", 2), ("mae", 3)]
     cases=OBJECTIVES,
 )
 def test_greedy_lambda(trial, objective: Objective, n_problems: Problems = 64):
-    """Let w be the strength of each of L encoder layers on a feature, with w' = λ w^(2 L) (1 - w /
-    ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a masked autoencoder (MAE). At a given ρ, the
-    time from any start to any share of the asymptote is proportional to 1 / λ in both.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ, with w' = λ w^(2 L) (1 - w / ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a
+    masked autoencoder (MAE). At a given ρ, the time from any start to any share of the asymptote is
+    proportional to 1 / λ in both.
     """
     rng = trial.generator("problems")
     n = n_problems
@@ -65,12 +66,13 @@ def test_greedy_rho(
     rho_high: Regression = 1.0,
     fraction: Fraction = 0.5,
 ):
-    """Let w be the strength of each of L encoder layers on a feature, with w' = λ w^(2 L) (1 - w /
-    ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a masked autoencoder (MAE). Let two features have
-    the same λ and ρ' < ρ, and let R be the ratio of the times, that of ρ' over that of ρ, at which
-    w^L from ε reaches the share p of its asymptote. For L >= 2 and small ε, to leading order, R - 1
-    is (2 L - 1) / (2 L - 2) (1 / ρ' - 1 / ρ) ε^(1/L) in JEPA and (L - 1) K (ρ'^(-r) - ρ^(-r))
-    ε^((L-1)/L) in MAE, where r = (L - 1) / (L + 1) and K depends on L and p alone.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ, with w' = λ w^(2 L) (1 - w / ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a
+    masked autoencoder (MAE). Let two features have the same λ and ρ' < ρ, and let R be the ratio of
+    the times, that of ρ' over that of ρ, at which w^L from ε reaches the share p of its asymptote.
+    For L >= 2 and small ε, to leading order, R - 1 is (2 L - 1) / (2 L - 2) (1 / ρ' - 1 / ρ)
+    ε^(1/L) in JEPA and (L - 1) K (ρ'^(-r) - ρ^(-r)) ε^((L-1)/L) in MAE, where r = (L - 1) / (L + 1)
+    and K depends on L and p alone.
 
     K may have either sign.
     """
@@ -136,9 +138,10 @@ def test_greedy_rho__shallow(
         float, Interval(1e-40, 1e-6, why="of the leads in ε only the first are left")
     ] = 1e-12,
 ):
-    """Let two features of equal λ and ρ' < ρ be learned with one encoder layer from a small start
-    ε. In JEPA the feature of larger ρ is learned earlier by (1 / ρ' - 1 / ρ) log(1/ε) / λ, to
-    leading order; in a masked autoencoder it is learned later by log(ρ / ρ') / (2 λ).
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. Let
+    two features of equal λ and ρ' < ρ be learned with one encoder layer from a small start ε. In
+    JEPA the feature of larger ρ is learned earlier by (1 / ρ' - 1 / ρ) log(1/ε) / λ, to leading
+    order; in a masked autoencoder it is learned later by log(ρ / ρ') / (2 λ).
 
     JEPA's learning times grow as 1 / (λ ε), much faster than this lead.
     """
@@ -190,10 +193,11 @@ def test_mae_sign(
         float, Interval(1e-13, 0.05, why="what follows the constant is of order 1e-16")
     ] = 1e-9,
 ):
-    """Let w be the strength of each of L encoder layers on a feature in a masked autoencoder (MAE),
-    with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) = ε^(1/L). For L >= 2 there is a share p_0, not 1/2,
-    which depends on L alone: as ε falls to 0, of two features of equal λ that with the larger ρ
-    reaches the share p of its asymptote earlier if and only if p > p_0.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ in a masked autoencoder (MAE), with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) =
+    ε^(1/L). For L >= 2 there is a share p_0, not 1/2, which depends on L alone: as ε falls to 0, of
+    two features of equal λ that with the larger ρ reaches the share p of its asymptote earlier if
+    and only if p > p_0.
     """
     require_unequal(trial, rho_low, rho_high)
     threshold = learning_order.sign_threshold(depth)
@@ -248,9 +252,10 @@ def window(trial, kappa, depth, fraction, rhos):
 def test_order_inversion(
     trial, objective: Objective, rho_1: Regression = 0.5, rho_2: Regression = 1.0
 ):
-    """For features 1 and 2 with λ_1 > λ_2 and ρ_1 < ρ_2, let T(ρ) be the time at λ = 1 at which a
-    feature reaches the share p of its asymptote from the start ε in JEPA of L layers. JEPA learns
-    feature 2 first if and only if λ_1 / λ_2 < T(ρ_1) / T(ρ_2).
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
+    features 1 and 2 with λ_1 > λ_2 and ρ_1 < ρ_2, let T(ρ) be the time at λ = 1 at which a feature
+    reaches the share p of its asymptote from the start ε in JEPA of L layers. JEPA learns feature 2
+    first if and only if λ_1 / λ_2 < T(ρ_1) / T(ρ_2).
     """
     require_unequal(trial, rho_1, rho_2)
     grid = np.meshgrid(
@@ -297,10 +302,11 @@ def test_order_inversion__window(
         float, Interval(1e-4, 0.1, why="nearer, a solver does not tell the two sides")
     ] = 0.005,
 ):
-    """For features 1 and 2 with λ_1 > λ_2 and ρ_1 < ρ_2, let T(ρ) be the time at λ = 1 at which a
-    feature reaches the share p of its asymptote from the start ε in JEPA of L layers. For a given
-    ratio λ_1 / λ_2 below the largest value of T(ρ_1) / T(ρ_2) over ε, JEPA learns feature 2 first
-    only for starts ε in one interval.
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
+    features 1 and 2 with λ_1 > λ_2 and ρ_1 < ρ_2, let T(ρ) be the time at λ = 1 at which a feature
+    reaches the share p of its asymptote from the start ε in JEPA of L layers. For a given ratio λ_1
+    / λ_2 below the largest value of T(ρ_1) / T(ρ_2) over ε, JEPA learns feature 2 first only for
+    starts ε in one interval.
 
     `share` is how far the ratio is from 1 to this largest value, `off` how far from both edges it
     is tried, relative to them.
@@ -337,10 +343,11 @@ def test_largest_ratio__everywhere(
     depth: Annotated[int, Interval(2, 6, why="a cap only")],
     fraction: Annotated[float, Interval(0.1, 0.9, why="a cap only")],
 ):
-    """For two features with λ_1 > λ_2, ρ_1 = 1/2 and ρ_2 = 1, let T(ρ) be the time at λ = 1 at
-    which a feature reaches the share p of its asymptote from the start ε in JEPA of L layers. For
-    all ε from 1e-8 to nine tenths of the largest possible start, T(ρ_1) / T(ρ_2) is at most its
-    largest value, which is given to four digits.
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
+    two features with λ_1 > λ_2, ρ_1 = 1/2 and ρ_2 = 1, let T(ρ) be the time at λ = 1 at which a
+    feature reaches the share p of its asymptote from the start ε in JEPA of L layers. For all ε
+    from 1e-8 to nine tenths of the largest possible start, T(ρ_1) / T(ρ_2) is at most its largest
+    value, which is given to four digits.
 
     JEPA reverses no ratio λ_1 / λ_2 above it.
     """
@@ -385,8 +392,9 @@ def test_lambda_dominates(
     rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
 ):
-    """For two features with λ_1 > λ_2 and ρ_1 < ρ_2, JEPA learns feature 2 first at moderate starts
-    ε, and feature 1 at small ones. A masked autoencoder learns feature 1 first.
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
+    two features with λ_1 > λ_2 and ρ_1 < ρ_2, JEPA learns feature 2 first at moderate starts ε, and
+    feature 1 at small ones. A masked autoencoder learns feature 1 first.
     """
     rhos = (rho_1, rho_2)
     low, high = window(trial, kappa, depth, fraction, rhos)
@@ -428,9 +436,10 @@ def test_lambda_dominates__threshold(
     rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
 ):
-    """For two features with κ = λ_1 / λ_2 > 1 and ρ_1 < ρ_2, let JEPA of L >= 2 layers learn
-    feature 1 first below the start ε. As κ tends to 1, ε divided by ((κ - 1) (2 L - 2) / ((2 L - 1)
-    (1 / ρ_1 - 1 / ρ_2)))^L tends to 1.
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
+    two features with κ = λ_1 / λ_2 > 1 and ρ_1 < ρ_2, let JEPA of L >= 2 layers learn feature 1
+    first below the start ε. As κ tends to 1, ε divided by ((κ - 1) (2 L - 2) / ((2 L - 1) (1 / ρ_1
+    - 1 / ρ_2)))^L tends to 1.
     """
     require_unequal(trial, rho_1, rho_2)
     contrast = 1 / rho_1 - 1 / rho_2

@@ -69,7 +69,7 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
     1) σ_i² (ρ_i - ρ_j) in JEPA, and in a masked autoencoder at the larger root ν of ν² + ω^L (σ_i²
     + σ_j²) ν = ω^(L-1) σ_i² (λ_i ρ_i - λ_j ρ_j), where ω = ρ_j^(2/(L+1)).
 
-    All other rates at which the flow leaves the state are 0 to first order.
+    To first order nothing else grows.
     """
     members = np.isin(np.arange(3), learned)
     rates, rival_rates = (

@@ -311,10 +311,10 @@ def passages(trial, objective, side, count):
     cases=BOTH_SIDES,
 )
 def test_exact_time__passage(trial, objective: Objective, side: Side, count: Passages = 8):
-    """Let w be the strength of each of L encoder layers on a feature, with w' = λ w^(2 L) (1 - w /
-    ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a masked autoencoder (MAE). On either side of the
-    asymptote the closed form of the time from one strength to another is the integral of dw / w'
-    between them.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ, with w' = λ w^(2 L) (1 - w / ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a
+    masked autoencoder (MAE). On either side of the asymptote the closed form of the time from one
+    strength to another is the integral of dw / w' between them.
     """
     start, away, problem, exact = passages(trial, objective, side, count)
     _, covariance, regression = problem
@@ -335,10 +335,10 @@ def test_exact_time__passage(trial, objective: Objective, side: Side, count: Pas
     cases=BOTH_SIDES,
 )
 def test_exact_time__strength(trial, objective: Objective, side: Side, count: Passages = 8):
-    """Let w be the strength of each of L encoder layers on a feature, with w' = λ w^(2 L) (1 - w /
-    ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a masked autoencoder (MAE). On either side of the
-    asymptote the inverse of the closed form of the time to a strength gives the strength w^L at a
-    time.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ, with w' = λ w^(2 L) (1 - w / ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a
+    masked autoencoder (MAE). On either side of the asymptote the inverse of the closed form of the
+    time to a strength gives the strength w^L at a time.
     """
     start, away, problem, exact = passages(trial, objective, side, count)
     limit = learning_times.asymptote(problem[0], problem[2], objective=objective)
@@ -354,20 +354,21 @@ def test_exact_time__strength(trial, objective: Objective, side: Side, count: Pa
 
 @claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")
 def test_exact_time_jepa(trial, n_problems: Problems = 40):
-    """Let w be the strength of each of L encoder layers on a feature in JEPA, with w' = λ w^(2 L)
-    (1 - w / ρ) and w(0) = ε^(1/L). Then w reaches a value v between w(0) and ρ at the time (F(v /
-    ρ) - F(w(0) / ρ)) / (λ ρ^(2 L - 1)), where F(s) = log(s / (1 - s)) minus the sum of s^(-n) / n
-    over n = 1, …, 2 L - 1.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ in JEPA, with w' = λ w^(2 L) (1 - w / ρ) and w(0) = ε^(1/L). Then w reaches a
+    value v between w(0) and ρ at the time (F(v / ρ) - F(w(0) / ρ)) / (λ ρ^(2 L - 1)), where F(s) =
+    log(s / (1 - s)) minus the sum of s^(-n) / n over n = 1, …, 2 L - 1.
     """
     decide_solved(trial, "jepa", n_problems)
 
 
 @claim(derived("by separating the variables of equation (8)"), kind="identity")
 def test_exact_time_mae(trial, n_problems: Problems = 40):
-    """Let w be the strength of each of L encoder layers on a feature in a masked autoencoder (MAE),
-    with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) = ε^(1/L). Then w reaches a value v between w(0) and
-    ρ^(1/(L+1)) at the time ρ^(-(L-1)/(L+1)) (G(v r) - G(w(0) r)) / λ with r = ρ^(-1/(L+1)), where G
-    is an integral of u^-L / (1 - u^(L+1)) over u in closed form.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ in a masked autoencoder (MAE), with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) =
+    ε^(1/L). Then w reaches a value v between w(0) and ρ^(1/(L+1)) at the time ρ^(-(L-1)/(L+1)) (G(v
+    r) - G(w(0) r)) / λ with r = ρ^(-1/(L+1)), where G(u) is an integral of u^-L / (1 - u^(L+1))
+    over u in closed form.
     """
     decide_solved(trial, "mae", n_problems)
 
@@ -385,10 +386,10 @@ def test_critical_jepa(
     rho: Regression = 0.7,
     lambda_: Covariance = 1.3,
 ):
-    """Let w be the strength of each of L encoder layers on a feature in JEPA, with w' = λ w^(2 L)
-    (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the time at which w^L reaches p ρ^L, less the
-    sum of 1 / (n λ ρ^(2 L - n - 1) ε^(n/L)) over n = 1, …, 2 L - 1, is log(1/ε) / (L λ ρ^(2 L - 1))
-    plus a constant, up to terms that vanish.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ in JEPA, with w' = λ w^(2 L) (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the
+    time at which w^L reaches p ρ^L, less the sum of 1 / (n λ ρ^(2 L - n - 1) ε^(n/L)) over n = 1,
+    …, 2 L - 1, is log(1/ε) / (L λ ρ^(2 L - 1)) plus a constant, up to terms that vanish.
     """
     require_below(trial, init, fraction, depth, rho, "jepa")
     unit = 1 / (lambda_ * rho ** (2 * depth - 1))
@@ -427,9 +428,10 @@ def test_critical_jepa(
 def test_critical_jepa__leading(
     trial, depth: DeepDepth, rho: Regression, fraction: Fraction = 0.5, lambda_: Covariance = 1.3
 ):
-    """Let w be the strength of each of L encoder layers on a feature in JEPA, with w' = λ w^(2 L)
-    (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the time at which w^L reaches a share of ρ^L,
-    multiplied by ε^((2 L - 1)/L), tends to 1 / ((2 L - 1) λ), whatever ρ is.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ in JEPA, with w' = λ w^(2 L) (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the
+    time at which w^L reaches a share of ρ^L, multiplied by ε^((2 L - 1)/L), tends to 1 / ((2 L - 1)
+    λ), whatever ρ is.
 
     The times of two features then have the inverse ratio of their λ.
     """
@@ -464,10 +466,11 @@ def test_critical_mae(
     rho: Regression = 0.7,
     lambda_: Covariance = 1.3,
 ):
-    """Let w be the strength of each of L encoder layers on a feature in a masked autoencoder (MAE),
-    with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) = ε^(1/L). For L >= 2 and a small start ε, the time
-    at which w^L reaches a share of its asymptote is ε^(-(L-1)/L) / ((L - 1) λ), plus a constant
-    that depends on ρ, minus ε^(2/L) / (2 λ ρ), up to smaller terms.
+    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
+    coefficient ρ in a masked autoencoder (MAE), with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) =
+    ε^(1/L). For L >= 2 and a small start ε, the time at which w^L reaches a share of its asymptote
+    is ε^(-(L-1)/L) / ((L - 1) λ), plus a constant that depends on ρ, minus ε^(2/L) / (2 λ ρ), up to
+    smaller terms.
     """
     require_below(trial, init, fraction, depth, rho, "mae")
     lead = learning_times.mae_leading_time(init, depth, lambda_)
@@ -509,9 +512,10 @@ def test_critical_mae__shallow(
     fraction: Fraction = 0.5,
     lambda_: Covariance = 1.3,
 ):
-    """Let w be the strength of one encoder layer on a feature in a masked autoencoder, with w' = λ
-    w (1 - w² / ρ) and w(0) = ε. For small ε, w reaches the share p of its asymptote at the time
-    (log(1/ε) + log(ρ) / 2 + log p - log(1 - p²) / 2) / λ.
+    """Let w be the strength of one encoder layer on a feature of covariance λ and regression
+    coefficient ρ in a masked autoencoder, with w' = λ w (1 - w² / ρ) and w(0) = ε. For small ε, w
+    reaches the share p of its asymptote at the time (log(1/ε) + log(ρ) / 2 + log p - log(1 - p²) /
+    2) / λ.
     """
     require_below(trial, init, fraction, 1, rho, "mae")
     lead = learning_times.mae_leading_time(init, 1, lambda_)

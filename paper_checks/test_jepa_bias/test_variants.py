@@ -184,7 +184,7 @@ def test_unbalanced_init__mae(
     regression: Regression = 0.5,
 ):
     """Let w_1, …, w_L be the factors of the encoder's layers on a feature and v that of the
-    decoder, with different starts. A masked autoencoder ends where v w_1 ⋯ w_L = ρ, the regression
+    decoder, with different starts. A masked autoencoder ends where v w_1 … w_L = ρ, the regression
     coefficient, and every w_a² - v² is as it was at the start.
     """
     trial.require(
@@ -331,7 +331,8 @@ def test_moving_target__frozen(
     """With a target encoder that is frozen at its start ε, JEPA of L layers is a masked autoencoder
     that starts at ε^(1/(L+1)), on a clock that is slower by the factor ε^(2 L/(L+1)).
 
-    So of features with equal λ that with the smaller ρ comes first.
+    So of features with the same covariance λ of their views that with the smaller regression
+    coefficient comes first.
     """
     rhos = np.array([0.5, 1.0, 1.5])
     ends = fraction * (init * rhos) ** (depth / (depth + 1))
@@ -444,7 +445,8 @@ def test_deep_predictor__preference(
     rho_high: NearOne = 1.0,
     fraction: Annotated[float, Interval(0.1, 0.99, why="well above the start")] = 0.5,
 ):
-    """Let JEPA have L >= 2 encoder layers and M predictor layers, and let Φ be the ratio of λ_1 to
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. Let
+    JEPA have L encoder layers and M < 2 L - 2 predictor layers, and let Φ be the ratio of λ_1 to
     λ_2 below which it learns feature 2 first, for ρ_1 < ρ_2. As the start ε falls, (Φ - 1) ε^(-M/L)
     tends to (2 L + M - 2) / (2 L - 2) (1 / ρ_1 - 1 / ρ_2).
 

@@ -260,7 +260,8 @@ def test_nondiag_spectrum(trial, objective: Objective, angle: Angle):
 )
 def test_float32(trial, basis: str):
     """In double precision, JEPA with layers that start balanced and aligned learns the second of
-    two features, that of larger ρ and smaller λ, at the time of the scalar equations.
+    two features, that of the larger regression coefficient and the smaller covariance of its views,
+    at the time of the scalar equations.
 
     In single precision rounding errors grow on the plateau, and the feature is learned far too
     early.
@@ -316,9 +317,10 @@ def test_lambda_dominates__descent(
     method: matrix_flow.Method,
     kappa: Annotated[float, Interval(1.06, 1.15, why="the order of both starts must differ")] = 1.1,
 ):
-    """Let two features have λ_1 > λ_2 and ρ_1 < ρ_2. In gradient flow and gradient descent of a
-    whole network on the loss of JEPA, feature 2 is learned first from a moderate start ε and
-    feature 1 from a small one, as the scalar equations say.
+    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. Let
+    two features have λ_1 > λ_2 and ρ_1 < ρ_2. In gradient flow and gradient descent of a whole
+    network on the loss of JEPA, feature 2 is learned first from a moderate start ε and feature 1
+    from a small one, as the scalar equations say.
 
     With the loss of a masked autoencoder the order does not change.
     """
@@ -490,8 +492,8 @@ def test_relu(
     that is trained as an autoencoder ends with both.
 
     A feature counts as held if its decodability is over .9 of what the inputs allow, and as lost
-    below .1. "Mostly" means in more runs than not, at a level at which 3 of 16 may end otherwise;
-    batches have 256 pairs. A random encoder holds the strong feature, so that what is learned first
+    below .1. The claim is on more runs than not, at a level at which 3 of 16 may end otherwise.
+    Batches have 256 pairs. A random encoder holds the strong feature, so that what is learned first
     says nothing. From a smaller start some runs end otherwise.
     """
 

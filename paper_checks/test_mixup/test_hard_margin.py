@@ -406,8 +406,10 @@ def test_erm_fisher_exponent(
         float, Interval(40, 80, why="a limit; beyond, e^(8 a) nears the largest float")
     ],
 ):
-    """Let K(a) = 1 / (4 E[s'(V)]) with V ~ N(2 a, 4 a) and the logistic function s. As a grows,
-    K(a) / (sqrt(2 a / π) exp(a / 2)) tends to 1.
+    """Let K(q) = 1 / (4 E[s'(V)]) with V ~ N(2 q, 4 q) and the logistic function s. As q grows,
+    K(q) / (sqrt(2 q / π) exp(q / 2)) tends to 1.
+
+    1 - cos(w, b) of training without augmentation is proportional to K at q = κ μ^T Σ^-1 μ.
     """
     effective = least * 2.0 ** np.arange(5)
     ratio = [rates.erm_efficiency(a) / rates.erm_efficiency_asymptotic(a) for a in effective]
@@ -417,5 +419,8 @@ def test_erm_fisher_exponent(
         1.0,
         order=1,
         margin=1e-3,
-        controls={"sqrt(a / π)": np.sqrt(2.0), "exp(a)": 0.0},
+        controls={
+            "sqrt(q / π) for sqrt(2 q / π)": np.sqrt(2.0),
+            "a larger exponent than q / 2": 0.0,
+        },
     )
