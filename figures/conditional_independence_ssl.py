@@ -121,7 +121,11 @@ def risk_against_labels(
     return figure_
 
 
-@figure("F2", quick={"cells": 6}, claims=("violated_ci_bound", "violation_is_quadratic"))
+@figure(
+    "F2",
+    quick={"cells": 6},
+    claims=("violated_ci_bound", "violated_ci_bound-sharper", "violation_is_quadratic"),
+)
 def error_against_violation(cells: int = 13) -> Figure:
     """The error grows as the square of the violation, and in a world of many features it stays far
     below the bounds.

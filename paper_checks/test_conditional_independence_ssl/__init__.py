@@ -6,8 +6,8 @@ reading notes.
 Abstract:
 
 - Part 1: if two views are independent given label and latents, a linear layer on the pretext's
-  representation solves the task. Holds: posterior_is_linear, latent_variables,
-  latent_variables-gaussian, rank_deficient.
+  representation solves the task. Holds: posterior_is_linear, posterior_is_linear-error,
+  latent_variables, latent_variables-gaussian, rank_deficient.
 - Part 2: the error stays small if independence holds approximately. Holds: violated_ci_bound,
   violation_is_quadratic. In finite and Gaussian worlds.
 - Part 3: far fewer labels are needed. Holds: labels_needed, classes_needed, break_even,
