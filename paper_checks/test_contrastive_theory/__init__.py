@@ -17,7 +17,8 @@ Abstract:
 - Saunshi et al., part 3: experiments on text and images agree. Not on trial. The data are not
   bundled.
 - Tschannen et al.: mutual information alone does not explain the success of contrastive learning.
-  In part: encoding_is_not_seen, infonce_bounds. The link to metric learning is not on trial.
+  In part: encoding_is_not_seen, encoding_is_not_seen-threshold, infonce_bounds. The link to metric
+  learning is not on trial.
 - Oko et al.: minimisers of the loss are approximately sufficient encoders. In part: excess_is_kl.
   For the logarithmic loss; other divergences and the downstream bound are not on trial.
 """
