@@ -31,6 +31,7 @@ def grouped_ratings(users: int, items: int, groups: int, seed: int) -> np.ndarra
     quick={"users": 120, "items": 20},
     claims=(
         "identity_gauge",
+        "identity_gauge-ridge",
         "cosines_not_unique",
         "objective2_optimum-cosines",
         "scores_are_safe",

@@ -179,8 +179,8 @@ def test_cosines_not_unique(
         float, Interval(-0.95, 0.95, why="nearer to one, the gauge is too ill conditioned")
     ],
 ):
-    """For any number in (-1, 1) objective 1 has an optimum in which two given items have it as
-    their cosine; objective 2 leaves one cosine only.
+    """For any number c in (-1, 1), objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with several columns,
+    has an optimum in which two given items have the cosine c.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -201,28 +201,31 @@ def test_cosines_not_unique(
         pairs.append((i, j))
         most = max(most, condition)
     least = predicted.objective1_minimum(x, rank, penalty)
-    values = [observed.loss(x, a, b, penalty, "product") for a, b in ends]
-    error = value_error(x, fits) * most**0.5
-    margin = 1e-9 * least + 2 * error
-    others = {"k - 1": (rank - 1, penalty), "λ + 1 %": (rank, 1.01 * penalty)}
-    minima = {name: predicted.objective1_minimum(x, *other) for name, other in others.items()}
-    apart = {
-        name: m
-        for name, m in minima.items()
-        if name == "k - 1" or abs(m - least) > 10 * np.max(margin)
-    }
-    trial.value(values, least, error=error, margin=margin, controls=apart)
-    descents = [observed.fit(x, a, b, penalty**0.5, "factors").b for a, b in ends]
+
+    def relative(factors):
+        """Of each pair of factors the loss, and what the cosine lacks to one; both are one in an
+        optimum with the wanted cosine.
+        """
+        losses = np.array([observed.loss(x, a, b, penalty, "product") for a, b in factors])
+        gaps = lacking([b for _, b in factors], pairs)
+        return np.array([losses / least, gaps / (1 - wanted)])
+
+    descents = [observed.fit(x, a, b, penalty**0.5, "factors") for a, b in ends]
     rivals = {
-        "where the search ended": [fit.b for fit in fits],
-        "the factors penalised, from there": descents,
+        "where the search ended": [(fit.a, fit.b) for fit in fits],
+        "the factors penalised, from there": [(fit.a, fit.b) for fit in descents],
+        "a gauge of 10 % more": beyond,
     }
-    rivals["a gauge of 10 % more"] = [b for _, b in beyond]
-    processes = {name: lacking(rows, pairs) for name, rows in rivals.items()}
-    error = 1e-13 * most
-    gaps = lacking([b for _, b in ends], pairs)
+    fewer = predicted.objective1_minimum(x, rank - 1, penalty) / least
+    error_of_losses = value_error(x, fits) * most**0.5 / least
+    error_of_gaps = np.full(3, 1e-13 * most / (1 - wanted))
     trial.value(
-        gaps, np.full(3, 1 - wanted), error=error, margin=10 * error, control_processes=processes
+        relative(ends),
+        np.ones((2, 3)),
+        error=np.array([error_of_losses, error_of_gaps]),
+        margin=np.array([1e-9 + 2 * error_of_losses, 10 * error_of_gaps]),
+        controls={"the least loss of k - 1 columns": np.repeat([[fewer], [1.0]], 3, axis=1)},
+        control_processes={name: relative(factors) for name, factors in rivals.items()},
     )
 
 
@@ -270,20 +273,38 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, pena
 )
 def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     """The least value of objective 2, |X - X A B^T|^2 + λ (|X A|^2 + |B|^2) with k columns, is
-    |X|^2 - sum_{i <= k} (σ_i - λ)_+^2, at A B^T = V_k diag(1 - λ/σ)_+ V_k^T, where σ_i are the
-    singular values of X and V_k its leading right singular vectors.
+    |X|^2 - sum_{i <= k} (σ_i - λ)_+^2, where σ_i are the singular values of X.
     """
     generator = trial.generator()
     values = singular_values(items)[:rank]
     require_decided(trial, values, penalty)
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "factors")
-    best = predicted.objective2_factors(x, rank, penalty)
-    controls = {"λ 1 % larger": np.sum(x**2) - np.sum(np.maximum(values - 1.01 * penalty, 0) ** 2)}
-    controls["of objective 1"] = predicted.objective1_minimum(x, rank, penalty**2)
+    controls = {
+        "penalty λ/2, as of the nuclear norm": np.sum(x**2)
+        - np.sum(np.maximum(values - penalty / 2, 0) ** 2),
+        "of objective 1": predicted.objective1_minimum(x, rank, penalty**2),
+    }
     minima = [fit.value for fit in fits]
     least = predicted.objective2_minimum(x, rank, penalty)
     trial.value(minima, least, error=value_error(x, fits), margin=1e-9 * least, controls=controls)
+
+
+@claim(
+    paper("equation 6; by soft thresholds here"),
+    kind="optimality",
+    cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
+)
+def test_objective2_optimum__product(trial, items: Items, rank: Rank, penalty: Decay):
+    """Every optimum of objective 2, |X - X A B^T|^2 + λ (|X A|^2 + |B|^2) with k columns, has A B^T
+    = V_k diag(1 - λ/σ)_+ V_k^T, where σ_i are the singular values of X and V_k its leading right
+    singular vectors.
+    """
+    generator = trial.generator()
+    require_decided(trial, singular_values(items)[:rank], penalty)
+    x = ratings(generator, items)
+    fits = fitted(generator, x, rank, penalty, "factors")
+    best = predicted.objective2_factors(x, rank, penalty)
     rival = predicted.objective1_product(x, rank, penalty**2)
     products = np.array([fit.a @ fit.b.T for fit in fits])
     controls = {"of objective 1": np.array([rival] * 3)}
@@ -325,39 +346,74 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: SeveralRanks, pe
     )
 
 
+def optima_of_full_rank(x, penalty):
+    """Optima of objective 1 with as many columns as items: with B = V, symmetric, and with A =
+    V.
+    """
+    shares = (0.0, 0.5, 1.0)
+    return [predicted.objective1_factors(x, x.shape[1], penalty, share) for share in shares]
+
+
 @claim(
     paper("section 2.2, k = p and D the root of the shrinkage"),
     kind="identity",
     cases=[(7, 30.0), (12, 3.0)],
 )
 def test_identity_gauge(trial, items: Items, penalty: Penalty):
-    """If the optimum of objective 1 with as many columns as items is written with B = V, the right
-    singular vectors, no two items are similar, whatever the data; with A = V, users are as similar
-    as the rows of X.
+    """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items. In its optimum
+    with B = V, the right singular vectors of X, the cosine of any two items is 0, whatever the
+    data.
     """
     x = ratings(trial.generator(), items)
-    design = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
-    best = np.linalg.lstsq(design, np.concatenate([x, np.zeros((items, items))]), rcond=None)[0]
-    in_v, symmetric, in_x = (
-        predicted.objective1_factors(x, items, penalty, share) for share in (0.0, 0.5, 1.0)
-    )
+    in_v, symmetric, _ = optima_of_full_rank(x, penalty)
     fewer = predicted.objective1_factors(x, items - 1, penalty, 0.0)
-    products = np.array([factors.a @ factors.b.T for factors in (in_v, symmetric, in_x)])
-    controls = {
-        "k = p - 1": np.array([fewer.a @ fewer.b.T] * 3),
-        "s squared": np.array([in_v.a @ in_x.b.T] * 3),
-    }
-    trial.identity(np.array([best] * 3), products, ops=1000, controls=controls)
     controls = {
         "the symmetric gauge": observed.cosines(symmetric.b),
         "k = p - 1": observed.cosines(fewer.b),
     }
     trial.identity(observed.cosines(in_v.b), np.eye(items), ops=1000, scale=1.0, controls=controls)
+
+
+@claim(
+    paper("section 2.2, k = p and D the root of the shrinkage"),
+    kind="identity",
+    cases=[(7, 30.0), (12, 3.0)],
+)
+def test_identity_gauge__users(trial, items: Items, penalty: Penalty):
+    """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items, and a user be
+    a row of X A. In its optimum with A = V, the right singular vectors of X, any two users have the
+    cosine of their rows of X.
+    """
+    x = ratings(trial.generator(), items)
+    in_v, symmetric, in_x = optima_of_full_rank(x, penalty)
     controls = {
         "the symmetric gauge": observed.cosines(x @ symmetric.a),
         "B = V": observed.cosines(x @ in_v.a),
     }
     trial.identity(observed.cosines(x), observed.cosines(x @ in_x.a), ops=1000, controls=controls)
+
+
+@claim(
+    derived("objective 1 is ridge regression of X on itself, with no limit on the rank"),
+    kind="identity",
+    cases=[(7, 30.0), (12, 3.0)],
+)
+def test_identity_gauge__ridge(trial, items: Items, penalty: Penalty):
+    """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items. All its optima
+    A = V diag(s)^q, B = V diag(s)^(1 - q), with the right singular vectors V of X and the
+    shrinkages s, have the same product A B^T: the coefficients of ridge regression of X on itself.
+    """
+    x = ratings(trial.generator(), items)
+    design = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
+    ridge = np.linalg.lstsq(design, np.concatenate([x, np.zeros((items, items))]), rcond=None)[0]
+    optima = optima_of_full_rank(x, penalty)
+    fewer = predicted.objective1_factors(x, items - 1, penalty, 0.0)
+    products = np.array([factors.a @ factors.b.T for factors in optima])
+    controls = {
+        "k = p - 1": np.array([fewer.a @ fewer.b.T] * 3),
+        "s squared": np.array([optima[0].a @ optima[-1].b.T] * 3),
+    }
+    trial.identity(np.array([ridge] * 3), products, ops=1000, controls=controls)
 
 
 def balanced_start(generator, items, rank):
@@ -373,8 +429,8 @@ def balanced_start(generator, items, rank):
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
 def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
-    """Gradient flow of objective 1 from a balanced start, A^T A = B^T B, ends in the symmetric
-    gauge: the start chooses the cosines.
+    """Gradient flow of objective 1, |X - X A B^T|^2 + λ |A B^T|^2, from a balanced start, A^T A =
+    B^T B, ends in an optimum with the item cosines of the symmetric gauge, in which A = B.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -383,18 +439,31 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
         scale: observed.flow(x, scale * a, b / scale, penalty, 1e-12) for scale in (1.0, 1.01, 1.2)
     }
     coarse = observed.flow(x, a, b, penalty, 1e-11)
-    symmetric = predicted.objective1_factors(x, rank, penalty)
-    cosines = {scale: observed.cosines(end.b) for scale, end in ends.items()}
-    error = np.abs(cosines[1.0] - observed.cosines(coarse.b)).max() + 1e-12
-    processes = {f"A times {scale}, B over it": cosines[scale] for scale in (1.01, 1.2)}
-    controls = {"B = V": observed.cosines(right_vectors(x, rank))}
-    options = {"controls": controls, "control_processes": processes}
-    trial.value(cosines[1.0], observed.cosines(symmetric.b), error=error, margin=1e-8, **options)
-    product = ends[1.0].a @ ends[1.0].b.T
-    roughly = coarse.a @ coarse.b.T
-    best = [predicted.objective1_product(x, rank, factor * penalty) for factor in (1.0, 1.01)]
-    error = np.abs(product - roughly).max() + 1e-12
-    trial.value(product, best[0], error=error, margin=1e-8, controls={"λ 1 % larger": best[1]})
+
+    def described(factors):
+        """Cosines and the product."""
+        return np.array([observed.cosines(factors.b), factors.a @ factors.b.T])
+
+    balanced = described(ends[1.0])
+    error = np.abs(balanced - described(coarse)).max(axis=(1, 2), keepdims=True) + 1e-12
+    symmetric = observed.cosines(predicted.objective1_factors(x, rank, penalty).b)
+    product = predicted.objective1_product(x, rank, penalty)
+    shrunk_once = predicted.objective1_product(x, rank, penalty / 2)
+    trial.value(
+        balanced,
+        np.array([symmetric, product]),
+        error=error,
+        margin=1e-8,
+        controls={
+            "B = V": np.array([observed.cosines(right_vectors(x, rank)), product]),
+            "half of λ, without the 2 of the square's derivative": np.array(
+                [symmetric, shrunk_once]
+            ),
+        },
+        control_processes={
+            f"A times {scale}, B over it": described(ends[scale]) for scale in (1.01, 1.2)
+        },
+    )
 
 
 @claim(
@@ -470,14 +539,9 @@ def test_balancing_gauge(trial, items: Items, rank: SeveralRanks, penalty: Penal
     )
 
 
-@claim(
-    paper("section 2.1: A D and B / D have the same product"),
-    kind="identity",
-    cases=[(7, 3, 30.0), (6, 2, 3.0)],
-)
-def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """No gauge changes the scores X A B^T or the cosines of their columns; these are the cosines of
-    the rows of B under G = (X A)^T X A.
+def regauged_optima(trial, items, rank, penalty):
+    """X, the symmetric optimum of objective 1, four random gauges of an optimum that a search
+    found, and how far their scores may be from the optimal ones.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -485,15 +549,41 @@ def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penal
     best = predicted.objective1_factors(x, rank, penalty)
     gauges = observed.draw_gauges(generator, rank, 100.0, 4)
     pairs = [observed.regauge(fits[0].a, fits[0].b, gauge) for gauge in gauges]
+    # The norm of X is 19, the condition number of R 10.
+    return x, best, pairs, 19 * 10 * product_error(fits)
+
+
+@claim(
+    paper("section 2.1: A D and B / D have the same product"),
+    kind="identity",
+    cases=[(7, 3, 30.0), (6, 2, 3.0)],
+)
+def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
+    """All optima of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns, have the same scores
+    X A B^T, whatever their gauge.
+    """
+    x, best, pairs, error = regauged_optima(trial, items, rank, penalty)
     scores = np.array([x @ a @ b.T for a, b in pairs])
     truth = x @ best.a @ best.b.T
-    # The norm of X is 19, the condition number of R 10.
-    error = 19 * 10 * product_error(fits)
     projection = x @ right_vectors(x, rank) @ right_vectors(x, rank).T
     controls = {"X projected, not shrunk": np.array([projection] * 4)}
     trial.value(scores, truth, error=error, margin=1e-8 + 2 * error, controls=controls)
+
+
+@claim(
+    derived("|X A b|^2 = b^T G b for each row b of B"),
+    kind="identity",
+    cases=[(7, 3, 30.0), (6, 2, 3.0)],
+)
+def test_scores_are_safe__cosines(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
+    """In every gauge of an optimum (A, B) of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k
+    columns, the cosines of the columns of the scores X A B^T are those of the rows of B under G =
+    (X A)^T X A.
+    """
+    x, best, pairs, error = regauged_optima(trial, items, rank, penalty)
+    truth = x @ best.a @ best.b.T
     users = x @ best.a
-    columns = np.array([observed.cosines(score.T) for score in scores])
+    columns = np.array([observed.cosines((x @ a @ b.T).T) for a, b in pairs])
     turn = 4 * np.sqrt(len(x)) * error / np.linalg.norm(truth, axis=0).min() + 1e-13
     controls = {"B itself": np.array([observed.cosines(b) for _, b in pairs])}
     similar = predicted.gauge_cosines(best.b, users.T @ users)
