@@ -6,9 +6,9 @@ printed of tensors and directions is recalled, and tested as a statement derived
 Abstract:
 
 - Part 1: the higher moments of the posterior follow from derivatives of the posterior mean. Holds:
-  moment_recursion, directional_moments, moment_tensors.
+  moment_recursion, directional_moments, moment_tensors, moment_tensors-fourth.
 - Part 2: the principal components of the posterior of any region of an image are found without
-  further training. Holds: masked_components, subspace_iteration.
+  further training. Holds: masked_components, subspace_iteration, subspace_iteration-late.
 - Part 3: the marginal along these directions is approximated. In part: most_entropy,
   most_entropy-none. By the density of most entropy with four moments, of two modes; on the line
   there is none for a symmetric posterior of kurtosis above 3.

@@ -186,6 +186,17 @@ def over_y(prior, sigma, *functions):
     return coarse, np.abs(fine - coarse).max() + 1e-14 * np.abs(coarse).max()
 
 
+def residual_and_trace(trial, prior, sigma):
+    """E (y - μ_1)^2 and E μ_1' of one coordinate, and the error of integration of the former."""
+
+    def slope(y, mean):
+        return observed.line_derivatives(WORLDS[prior], y[:, None], LINE, sigma, 1)[0][:, 0]
+
+    (residual, trace), error = over_y(prior, sigma, lambda y, mean: (y - mean) ** 2, slope)
+    trial.require(trace > 1e-6, "sigma must be large enough for an error of the mean that shows")
+    return residual, trace, error * (1 + sigma**2)
+
+
 @claim(
     derived("Tweedie's formula and an integration by parts"),
     kind="identity",
@@ -196,26 +207,36 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
     """The residual of the posterior mean μ_1 in d dimensions has E|y - μ_1|^2 / d = σ^2 (1 - E tr J
     / d), which is less than σ^2 by the mean squared error per dimension; J is the Jacobian of μ_1.
     """
-
-    def slope(y, mean):
-        return observed.line_derivatives(WORLDS[prior], y[:, None], LINE, sigma, 1)[0][:, 0]
-
-    (residual, trace), error = over_y(prior, sigma, lambda y, mean: (y - mean) ** 2, slope)
-    trial.require(trace > 1e-6, "sigma must be large enough for an error of the mean that shows")
+    residual, trace, error = residual_and_trace(trial, prior, sigma)
     predict = predicted.residual_variance(sigma, dim * trace, dim)
-    margin = 1e-9 * sigma**2
-    error = error * (1 + sigma**2)
     larger = predicted.residual_variance(1.1 * sigma, dim * trace, dim)
     controls = {"σ^2 + MMSE": 2 * sigma**2 - predict, "σ 10 % too large": larger}
     trial.value(
-        residual, predict, error=error, margin=margin, controls=controls, as_published=sigma**2
+        residual,
+        predict,
+        error=error,
+        margin=1e-9 * sigma**2,
+        controls=controls,
+        as_published=sigma**2,
     )
+
+
+@claim(
+    derived("Tweedie's formula and an integration by parts, solved for σ"),
+    kind="identity",
+    cases=[("points", 0.5, 1), ("mixture", 0.8, 6), ("mixture", 3.0, 100)],
+)
+def test_noise_level__solved(trial, prior: Prior, sigma: NOISE, dim: Copies):
+    """The variance of the noise is σ^2 = E|y - μ_1|^2 / (d - E tr J), where μ_1 is the posterior
+    mean in d dimensions and J its Jacobian.
+    """
+    residual, trace, error = residual_and_trace(trial, prior, sigma)
     level = predicted.noise_variance(dim * residual, dim * trace, dim)
     trial.value(
         sigma**2,
         level,
         error=error / (1 - trace),
-        margin=margin,
+        margin=1e-9 * sigma**2,
         controls={"y - μ_1 alone": residual},
     )
 

@@ -127,20 +127,12 @@ def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural =
     )
 
 
-@claim(
-    paper("Theorem 2, as a public review of its source quotes it"),
-    kind="identity",
-    cases=[40, 5],
-)
-def test_moment_tensors(
-    trial,
-    points: SeveralCounts,
-    dim: Annotated[int, Interval(1, 20, why="all entries are summed")] = 3,
-    sigma: Level = 0.7,
-    instance: Natural = 1,
-):
-    """The tensors of central moments of x given y are [μ_3]_ijk = σ^2 d_k [μ_2]_ij, and [μ_4] = σ^2
-    d [μ_3] plus the three pairings of μ_2 with itself; d are derivatives by y.
+Directions = Annotated[int, Interval(1, 20, why="all entries are summed")]
+
+
+def point_cloud(trial, points, dim, sigma, instance):
+    """The posterior of random points at one y: its mean, and functions that give the tensor of its
+    central moments of an order, and the derivative of that by y.
     """
     trial.require(
         points * dim**4 <= 10**7, "points and dim must ask for sums of at most 10^7 terms"
@@ -166,6 +158,21 @@ def test_moment_tensors(
     mean = observed.posterior_mean(
         observed.Mixture(p / p.sum(), x, np.zeros((points, dim, dim))), y, sigma
     )
+    return mean, moment, derivative
+
+
+@claim(
+    paper("Theorem 2, as a public review of its source quotes it"),
+    kind="identity",
+    cases=[40, 5],
+)
+def test_moment_tensors(
+    trial, points: SeveralCounts, dim: Directions = 3, sigma: Level = 0.7, instance: Natural = 1
+):
+    """The third central moments of x given y are μ_ijk = σ^2 d_k μ_ij, where μ_ij are the
+    covariances, d_k is the derivative by y_k and σ^2 the variance of the noise.
+    """
+    mean, moment, derivative = point_cloud(trial, points, dim, sigma, instance)
     covariance = moment(2)
     third = predicted.third_moment_tensor(derivative(2), sigma)
     controls = {"the posterior mean for μ_1": third + 2 * np.einsum("ij,k->ijk", covariance, mean)}
@@ -174,6 +181,23 @@ def test_moment_tensors(
     trial.identity(
         moment(3), third, ops=OPS, scale=np.sqrt(size * np.trace(covariance)), controls=controls
     )
+
+
+@claim(
+    paper("Theorem 2, as a public review of its source quotes it"),
+    kind="identity",
+    cases=[40, 5],
+)
+def test_moment_tensors__fourth(
+    trial, points: SeveralCounts, dim: Directions = 3, sigma: Level = 0.7, instance: Natural = 1
+):
+    """The fourth central moments of x given y are σ^2 d_l μ_ijk + μ_ij μ_kl + μ_ik μ_jl + μ_il
+    μ_jk, where μ_ij and μ_ijk are the second and third ones, d_l is the derivative by y_l and σ^2
+    the variance of the noise.
+    """
+    _, moment, derivative = point_cloud(trial, points, dim, sigma, instance)
+    covariance = moment(2)
+    size = np.einsum("iijj", moment(4))  # E|x - mu_1|^4
     fourth = predicted.fourth_moment_tensor(derivative(3), covariance, sigma)
     pairs = np.multiply.outer(covariance, covariance)
     pairings = fourth - predicted.fourth_moment_tensor(derivative(3), 0 * covariance, sigma)
