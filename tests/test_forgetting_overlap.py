@@ -48,6 +48,17 @@ def test_centred_directions_are_those_of_the_covariance():
     np.testing.assert_allclose(np.abs(turned), np.eye(4)[:1:-1], atol=1e-12)
 
 
+def test_memories_leave_the_next_singular_value_and_no_less():
+    generator = np.random.default_rng(3)
+    left, right = (np.linalg.qr(generator.normal(size=(n, n)))[0] for n in (4, 6))
+    features = left @ np.diag([5.0, 3, 2, 1]) @ right[:4]
+    # Kept are the first, the second, and both of them.
+    for rows, largest in (([0], 9), ([1], 25), ([0, 1], 4)):
+        assert predicted.kept_bound(features, right[rows]) == pytest.approx(largest)
+    assert predicted.memory_bound(features, 1) == pytest.approx(9)
+    assert predicted.memory_bound(features, 2) == pytest.approx(4)
+
+
 def test_a_wide_net_forgets_what_its_tangent_kernel_says():
     generator = np.random.default_rng(0)
     key = jax.random.key(0)
