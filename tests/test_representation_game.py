@@ -54,6 +54,17 @@ def test_eigenvalues_that_lie_far_apart(dim):
     assert predicted.inclusion(spectrum, 1)[:2] == pytest.approx([1, 0])
 
 
+def test_of_a_low_rank_all_tasks_are_kept():
+    spectrum = [0.0, 3.0, 0.0, 1.0, 0.0]
+    for kept in (2, 3):
+        assert predicted.hedged(spectrum, kept) == 2
+        chances = predicted.inclusion(spectrum, kept)
+        assert chances[[1, 3]].tolist() == [1, 1]
+        assert chances.sum() == kept
+        # Of tasks that cost nothing the adversary plays the first.
+        assert predicted.adversary_chances(spectrum, kept).tolist() == np.eye(5)[kept].tolist()
+
+
 def test_ties_single_rounds_low_ranks_and_few_samples():
     assert predicted.estimation_excess([3.0, 1.0, 1.0], 1) == 1
     assert predicted.estimation_excess([3.0, 2.0, 0.0, 0.0], 2) == 0

@@ -67,8 +67,8 @@ def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     route="what the sets leave of each eigenvalue, counted in the check",
 )
 def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
-    """If at most r eigenvalues of Σ S are positive, the value of the game is 0: r columns keep
-    their directions.
+    """If at most r eigenvalues of Σ S are positive, the value of the game with r columns is 0, as
+    they keep all directions of these eigenvalues.
     """
     trial.require(rank <= kept < dim, "rank must be at most kept, and kept below dim")
     spectrum = np.append(np.zeros(dim - rank), np.exp(trial.generator().standard_normal(rank)))
@@ -79,60 +79,80 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
     trial.identity(
         worst, predicted.mixed_value(spectrum, kept), ops=dim, scale=largest, controls=controls
     )
-    # Of tasks that cost nothing the adversary plays the first.
-    chances = [
-        predicted.inclusion(spectrum, kept).sum(),
-        predicted.adversary_chances(spectrum, kept)[kept],
-    ]
-    trial.identity(
-        np.array(chances),
-        np.array([kept, 1.0]),
-        ops=dim,
-        controls={"r + 1": np.array([kept + 1, 1.0])},
-    )
-    trial.identity(
-        np.sum(spectrum > 0),
-        predicted.hedged(spectrum, kept),
-        ops=0,
-        controls={"kept + 1, as of a full spectrum": kept + 1},
-    )
 
 
-@claim(
-    derived("Lagrange multipliers of the linear program; systematic sampling"),
-    kind="identity",
-    cases=[(4, 2), (6, 2), (8, 5), (11, 3)],
-)
-def test_inclusion(
-    trial,
-    dim: Dim,
-    kept: Count,
-    spectra: Annotated[int, Interval(20, 10**4, why="each costs")] = 200,
-):
-    """The best mixture of r columns keeps direction i with the chance m_i = max(0, 1 - value /
-    λ_i); these sum to r, and at most l* sets of r directions have such chances.
-    """
+Spectra = Annotated[int, Interval(20, 10**4, why="each costs")]
+SIZES = [(4, 2), (6, 2), (8, 5), (11, 3)]
+
+
+def mixtures_of(trial, dim, kept, spectra):
+    """Random spectra, the best mixture of each, and the chances m_i that bisection finds."""
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     eigenvalues = np.sort(np.exp(1.5 * trial.generator().standard_normal((spectra, dim))))[:, ::-1]
     mixtures = [
         predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
         for spectrum in eigenvalues
     ]
-    marginals = np.array([mixture.chances @ mixture.members for mixture in mixtures])
     _, inclusion = observed.balanced(eigenvalues, kept)
+    return eigenvalues, mixtures, inclusion
+
+
+@claim(
+    derived("Lagrange multipliers of the linear program; systematic sampling"),
+    kind="identity",
+    cases=SIZES,
+)
+def test_inclusion(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
+    """The best mixture of sets of r directions has direction i in the set with the chance m_i =
+    max(0, 1 - v / λ_i), where v is the value of the game and λ_i the eigenvalue of the direction.
+    """
+    eigenvalues, mixtures, inclusion = mixtures_of(trial, dim, kept, spectra)
+    marginals = np.array([mixture.chances @ mixture.members for mixture in mixtures])
     controls = {"r / d": np.full_like(eigenvalues, kept / dim)}
     if dim > 2:  # of two directions it is so
         controls["m_i ~ λ_i"] = kept * eigenvalues / eigenvalues.sum(axis=1, keepdims=True)
     trial.identity(inclusion, marginals, ops=100 * dim, scale=1.0, controls=controls)
+
+
+@claim(derived("systematic sampling, Madow 1949"), kind="identity", cases=SIZES)
+def test_inclusion__size(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
+    """Systematic sampling draws sets that have direction i with the chance m_i of the best mixture
+    of representations of r columns, and all of these sets have r directions: the mean of their
+    squared sizes is r^2.
+    """
+    _, mixtures, inclusion = mixtures_of(trial, dim, kept, spectra)
     squares = np.array([mixture.chances @ mixture.members.sum(axis=1) ** 2 for mixture in mixtures])
     independent = {
-        "independent draws, of no fixed size": kept**2 + np.sum(marginals * (1 - marginals), axis=1)
+        "independent draws, of no fixed size": kept**2 + np.sum(inclusion * (1 - inclusion), axis=1)
     }
     trial.identity(squares, np.full(spectra, kept**2), ops=100 * dim, controls=independent)
+
+
+@claim(
+    derived("the l* largest eigenvalues are those above the value"), kind="identity", cases=SIZES
+)
+def test_inclusion__positive(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
+    """The best mixture of representations of r columns keeps l* directions with a positive chance,
+    where l* maximises (l - r) / (1 / λ_1 + ... + 1 / λ_l) over the numbers l of eigenvalues λ_1 >=
+    λ_2 >= ... of Σ S.
+    """
+    eigenvalues, _, inclusion = mixtures_of(trial, dim, kept, spectra)
     count = np.array([predicted.hedged(spectrum, kept) for spectrum in eigenvalues])
-    trial.identity(
-        np.sum(inclusion > 1e-13, axis=1), count, ops=0, controls={"r": np.full(spectra, kept)}
-    )
+    controls = {"r": np.full(spectra, kept), "all of them": np.full(spectra, dim)}
+    trial.identity(np.sum(inclusion > 1e-13, axis=1), count, ops=0, controls=controls)
+
+
+@claim(
+    derived("each chance that is not whole cuts the uniform number of systematic sampling once"),
+    kind="bound",
+    cases=SIZES,
+)
+def test_inclusion__sets(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
+    """Let l* directions have a positive chance to be kept by the best mixture of representations of
+    r columns. Some mixture of at most l* sets of r directions has the same chances.
+    """
+    _, mixtures, inclusion = mixtures_of(trial, dim, kept, spectra)
+    count = np.sum(inclusion > 1e-13, axis=1)
     atoms = np.array([len(mixture.chances) for mixture in mixtures])
     bound = {"instances": "draws", "independent": spectra, "ops": 0}
     trial.bound(atoms, count, controls={"r sets": np.full(spectra, kept)}, **bound)

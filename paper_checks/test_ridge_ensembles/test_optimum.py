@@ -100,6 +100,16 @@ def test_optimum(trial, aspect: AnyAspect, noise: Noise):
     )
 
 
+def isotropic(aspect, noise):
+    """A population with Σ = I and |β| = 1, and the least risk of ridge on it."""
+    population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
+    half = (1 - aspect * (1 + noise)) / 2
+    root = np.sqrt(half**2 + aspect * noise)
+    # Without a difference of near numbers
+    least = noise / (root + half) if half > 0 else (root - half) / aspect
+    return population, least
+
+
 @claim(
     derived(
         "the least of a ratio of quadratics, from the discriminant of its difference to a constant"
@@ -107,15 +117,11 @@ def test_optimum(trial, aspect: AnyAspect, noise: Noise):
     kind="bound",
 )
 def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
-    """For Σ = I and |β| = 1, infinitely many fits without penalty on the best number k of rows
-    attain the least risk of ridge, the root c of φ c^2 + (1 - φ (1 + s)) c = s; s is the variance
-    of the noise and φ = p/n.
+    """For Σ = I and |β| = 1, no ensemble of infinitely many ridge fits, whatever its penalty and
+    its number of rows per fit, has a risk below the positive root c of φ c^2 + (1 - φ (1 + s)) c =
+    s, where s is the variance of the noise and φ = p/n.
     """
-    population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
-    half = (1 - aspect * (1 + noise)) / 2
-    root = np.sqrt(half**2 + aspect * noise)
-    # Without a difference of near numbers
-    least = noise / (root + half) if half > 0 else (root - half) / aspect
+    population, least = isotropic(aspect, noise)
     best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
     grid = [
         (0.0, best),
@@ -136,10 +142,29 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
         ops=100,
         controls={"without the inflation by variance": noise + (levels / (1 + levels)) ** 2},
     )
+
+
+@claim(derived("fits on fewer rows act as fits with a penalty do"), kind="identity")
+def test_optimum__isotropic_attained(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
+    """For Σ = I and |β| = 1, infinitely many fits without penalty on p / x rows each have the least
+    risk of ridge, the positive root c of φ c^2 + (1 - φ (1 + s)) c = s, where x is the larger root
+    of x^2 - (1 + φ + φ s) x + φ = 0, s the variance of the noise and φ = p/n.
+    """
+    population, least = isotropic(aspect, noise)
+    best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
+    risk = predicted.full_ensemble_risk(population, 0.0, aspect, best)
     many = predicted.ensemble_risk(population, 0.0, aspect, best, 10_000)
-    trial.identity(
-        risks[0], least, ops=1e4, scale=least, controls={"of ten thousand members": many}
-    )
+    trial.identity(risk, least, ops=1e4, scale=least, controls={"of ten thousand members": many})
+
+
+@claim(derived("the derivative of the risk in the aspect of the fits"), kind="optimality")
+def test_optimum__isotropic_place(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
+    """For Σ = I and |β| = 1, infinitely many fits without penalty on k rows each have the least
+    risk where p/k is the larger root of x^2 - (1 + φ + φ s) x + φ = 0; s is the variance of the
+    noise and φ = p/n.
+    """
+    population, _ = isotropic(aspect, noise)
+    best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
     _, place = least_of(
         lambda phi: predicted.full_ensemble_risk(population, 0.0, aspect, phi), max(1.0, aspect)
     )
