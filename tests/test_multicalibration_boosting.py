@@ -39,6 +39,12 @@ def test_functions_that_vanish_or_are_tiny():
     assert predicted.grid(2.0, 2.0) == 2
 
 
+def test_what_is_guaranteed_in_numbers():
+    # 2 (1/8 + 1/8 + 1/64): tolerance, rounding of a residual of 1/2, and its square
+    assert predicted.guaranteed_error(2.0, 1 / 8, 4) == pytest.approx(17 / 32)
+    assert predicted.guaranteed_error(1.0, 0.0, 1) == pytest.approx(3 / 4)
+
+
 def test_moments_of_labels_at_the_ends():
     assert predicted.sampled_error([400, 400], [0.1, 0.3]) == pytest.approx(0.05)
     sure = predicted.bernoulli_moments([0.25, 0.75], [-0.25, 0.25], 1.0)
