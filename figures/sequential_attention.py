@@ -16,7 +16,11 @@ from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, shares_with_intervals
 
 
-@figure("F1", quick={"points": 20}, claims=("entry_is_omp", "single_entry_window"))
+@figure(
+    "F1",
+    quick={"points": 20},
+    claims=("entry_is_omp", "single_entry_window", "single_entry_window-second"),
+)
 def windows(points: int = 45, n: int = 30, p: int = 6, seed: int = 3) -> Figure:
     """The unchosen weights as the penalty λ falls, in three successive rounds; weights are in units
     of

@@ -128,6 +128,26 @@ def test_standardising_is_centring_and_one_length():
     assert tool.selection_audit(1e12 * X, y, 3, standardise=True).order == audit.order
 
 
+@pytest.mark.parametrize("cosine", [0.1, -0.3, 0.999])
+def test_the_coherence_is_the_largest_cosine_whatever_the_lengths(cosine):
+    sine = np.sqrt(1 - cosine**2)
+    X = np.array([[1, cosine, 0], [0, sine, 0], [0, 0, 1]]) * [3.0, -0.2, 70]
+    assert predicted.coherence(X) == pytest.approx(abs(cosine), rel=1e-12)
+    assert predicted.coherence(np.column_stack([X, -2 * X])) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("uneven", [1.0, 2.5])
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_no_more_columns_are_certified_than_a_count_finds(size, uneven):
+    threshold = 1 / (size * (1 + uneven) - 1)
+    for mu in (0.999 * threshold, 1.001 * threshold):
+        counted = [k for k in range(1, 50) if mu * (k * (1 + uneven) - 1) < 1]
+        assert predicted.certified_size(mu, 50, uneven) == max(counted)
+    assert predicted.certified_size(threshold, 50, uneven) == size - 1
+    assert predicted.certified_size(0.999 * threshold, size - 1, uneven) == size - 1
+    assert predicted.certified_size(0.0, size, uneven) == size
+
+
 def test_incoherent_columns_are_certified():
     X = np.linalg.qr(np.random.default_rng(0).normal(size=(40, 6)))[0]
     y = X[:, 2] - X[:, 4]

@@ -21,21 +21,22 @@ InnerCosine = Annotated[
     cases=[(0.6, 1 / 3), (0.3, 0.5)],
 )
 def test_thresholds_not_monotone(trial, cosine: InnerCosine, rise: InnerCosine):
-    """The first level λ_1 need not fall from round to round: the columns (1, 0) and (-c, s) with y
-    = (1, v / s) have the levels 1 and then v > 1.
+    """The largest penalty λ_1 at which a weight is active that is not chosen yet need not fall from
+    round to round: for the unit columns (1, 0) and (-c, s) and y = (1, v / s) with 1 < v < 1 + c it
+    is 1, and then v.
     """
     sine = np.sqrt(1 - cosine**2)
     second = 1 + cosine * rise
     X = np.array([[1, -cosine], [0, sine]])
     y = np.array([1, second / sine])
-    levels = predicted.entry_levels(X, y, 2)
-    controls = {
-        "the path of the plain LASSO": np.array([levels[0], predicted.second_entry_level(X, y)])
-    }
+    on_the_path = predicted.second_entry_level(X, y)
     trial.value(
-        observed.entry(X, y, ((), (0,))).middle, levels, error=1e-10, margin=1e-9, controls=controls
+        observed.entry(X, y, ((), (0,))).middle,
+        np.array([1, second]),
+        error=1e-10,
+        margin=1e-9,
+        controls={"the path of the plain LASSO": np.array([1, on_the_path])},
     )
-    trial.identity(levels, np.array([1, second]), ops=100, controls=controls)
 
 
 def shares(event, designs, steps=1000):
@@ -218,14 +219,22 @@ def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
     trial.value(measured, share, error=1e-11, margin=1e-9, controls=controls)
 
 
-@claim(derived("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
-def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
-    """For the unit columns (1, 0, 0), (c, s, 0) and (0, 0, 1) and y = (a, 1, h) with s < h < 1,
-    orthogonal matching pursuit picks 1, 3, 2, and forward selection picks 1, 2, 3.
+def three_columns(cosine, height):
+    """X and y of which the best fit is not the largest correlation, and the levels of the rounds of
+    orthogonal matching pursuit.
     """
     sine = np.sqrt(1 - cosine**2)
     X = np.array([[1, cosine, 0], [0, sine, 0], [0, 0, 1]])
     y = np.array([4 / (1 - cosine), 1, sine + height * (1 - sine)])
+    return X, y, np.array([y[0], y[2], sine])
+
+
+@claim(derived("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
+def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
+    """For the unit columns (1, 0, 0), (c, s, 0) and (0, 0, 1) and y = (4 / (1 - c), 1, h) with s <
+    h < 1, orthogonal matching pursuit picks 1, 3, 2, and forward selection picks 1, 2, 3.
+    """
+    X, y, _ = three_columns(cosine, height)
     orders = np.array([predicted.omp_order(X, y, 3), predicted.forward_order(X, y, 3)])
     measured = [
         observed.refitted(X[None], y[None], 3, rule).picks[0]
@@ -237,9 +246,22 @@ def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
         ops=0,
         controls={"one order": orders[[0, 0]], "each picks as the other": orders[::-1]},
     )
+
+
+@claim(derived("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
+def test_not_forward_selection__levels(trial, cosine: InnerCosine, height: InnerCosine):
+    """Let the level of a round be the largest |x_j . r| of the residual r of y on the chosen
+    columns. For the unit columns (1, 0, 0), (c, s, 0) and (0, 0, 1) and y = (a, 1, h) with a = 4 /
+    (1 - c) and s < h < 1, the rounds of orthogonal matching pursuit have the levels a, h and s.
+    """
+    X, y, levels = three_columns(cosine, height)
     measured = observed.refitted(X[None], y[None], 3, "largest gradient").levels[0]
-    levels = predicted.entry_levels(X, y, 3)
-    trial.identity(measured, levels, ops=100, controls={"all from round 1": X.T @ y})
+    first = np.sort(X.T @ y)[::-1]
+    controls = {
+        "the correlations of round 1": first,
+        "correlations of forward selection's picks": levels[[0, 2, 1]],
+    }
+    trial.identity(measured, levels, ops=100, controls=controls)
 
 
 @claim(

@@ -50,12 +50,27 @@ def sparse_round(trial, n, p, done):
 @claim(abstract(EQUIVALENT), kind="identity", cases=ROUNDS)
 def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     """Let r_S be the residual of y on the chosen columns S. In every round no other weight is
-    active for penalties λ from max |x_j . r_S| on, and just below it the pick of orthogonal
-    matching pursuit is active alone.
+    active just above the penalty max |x_j . r_S|, and just below it the pick of orthogonal matching
+    pursuit is active alone.
     """
     X, y, chosen, forward = sparse_round(trial, n, p, done)
     level = predicted.entry_levels(X, y, done + 1)[-1]
     pick = predicted.omp_order(X, y, done + 1)[-1]
+    active = observed.weights(X, y, chosen, level * np.array([1 + 1e-6, 1 - 1e-6])) != 0
+    active[:, chosen] = False
+    law, greedy = np.zeros((2, 2, p))
+    law[1, pick] = greedy[1, forward] = 1
+    trial.identity(active, law, ops=0, controls={"forward selection": greedy})
+
+
+@claim(derived("the slope of the squares at 0 is x_j . r_S"), kind="identity", cases=ROUNDS)
+def test_entry_is_omp__level(trial, n: Rows, p: Columns, done: Done):
+    """Let r_S be the residual of y on the chosen columns S, which are not penalised, and let the
+    other weights b cost λ |b|_1 beside half of the squared error. The largest penalty λ at which
+    one of these is active is max |x_j . r_S|.
+    """
+    X, y, chosen, _ = sparse_round(trial, n, p, done)
+    level = predicted.entry_levels(X, y, done + 1)[-1]
     controls = {"without the half": 2 * level}
     controls |= (
         {"the path of the plain LASSO": observed.entry(X, y, ((),), done + 1).middle[0]}
@@ -64,11 +79,18 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     )
     entry = observed.entry(X, y, (chosen,)).middle[0]
     trial.value(entry, level, error=1e-10 * level, margin=1e-9 * level, controls=controls)
-    active = observed.weights(X, y, chosen, level * np.array([1 + 1e-6, 1 - 1e-6])) != 0
-    active[:, chosen] = False
-    law, greedy = np.zeros((2, 2, p))
-    law[1, pick] = greedy[1, forward] = 1
-    trial.identity(active, law, ops=0, controls={"forward selection": greedy})
+
+
+def window(trial, n, p, done):
+    """A sparse problem, what is chosen, its columns with copies of the next pick, which change
+    nothing as they are never active alone, the first level λ_1, and the runner-up correlation.
+    """
+    X, y, chosen, _ = sparse_round(trial, n, p, done)
+    first = predicted.entry_levels(X, y, done + 1)[-1]
+    pick = predicted.omp_order(X, y, done + 1)[-1]
+    twins = np.column_stack([X, X[:, pick], -X[:, pick]])
+    runner = np.sort(np.abs(predicted.leftover(X, y, chosen).correlations))[-2]
+    return X, y, chosen, twins, first, runner
 
 
 @claim(
@@ -77,24 +99,12 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     cases=ROUNDS,
 )
 def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
-    """Exactly one weight outside of the chosen columns is active for penalties λ in (λ_2, λ_1): λ_1
-    is the largest |x_j . r_S|, r_S the residual of y on the chosen columns, and λ_2 has a formula.
+    """Let r_S be the residual of y on the chosen columns S, λ_1 = max |x_j . r_S|, and λ_2 the
+    largest penalty λ < λ_1 at which another column has the correlation λ with what the weight of
+    the first one leaves of r_S. One weight outside of S is active for all penalties in (λ_2, λ_1).
     """
-    X, y, chosen, _ = sparse_round(trial, n, p, done)
-    first = predicted.entry_levels(X, y, done + 1)[-1]
-    pick = predicted.omp_order(X, y, done + 1)[-1]
-    # Copies of it, never alone, change nothing
-    twins = np.column_stack([X, X[:, pick], -X[:, pick]])
+    X, y, chosen, twins, first, runner = window(trial, n, p, done)
     second = predicted.second_entry_level(twins, y, chosen)
-    runner = np.sort(np.abs(predicted.leftover(X, y, chosen).correlations))[-2]
-    rotation = np.linalg.qr(trial.generator("turned").normal(size=(p, p)))[0]
-    tie = rotation, rotation.sum(axis=1)  # of all correlations
-    law = np.array([second, predicted.second_entry_level(*tie)])
-    entries = np.append(
-        observed.entry(X, y, (chosen,), 2).middle, observed.entry(*tie, ((),), 2).middle
-    )
-    controls = {"the runner-up correlation": np.array([runner, 0.0])}
-    trial.value(entries, law, error=1e-10 * law, margin=1e-9 * law, controls=controls)
     inside = second + np.array([0.999, 0.5, 0.001]) * (first - second)
     levels = np.array([(1 + 1e-8) * first, *inside, (1 - 1e-8) * second])
     shifted = np.array([*levels[:3], (1 + 1e-8) * runner, (1 - 1e-8) * runner])
@@ -105,6 +115,28 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
         ops=0,
         control_processes={"the runner-up correlation": other},
     )
+
+
+@claim(
+    derived("the first crossing of two lines, as the correlations are linear in λ"),
+    kind="identity",
+    cases=ROUNDS,
+)
+def test_single_entry_window__second(trial, n: Rows, p: Columns, done: Done):
+    """Let the chosen columns be projected off y and all others, x_i be the column of the largest
+    |x_i . y|, and b(λ) its weight alone at the penalty λ. A second weight becomes active at the
+    largest penalty λ <= |x_i . y| at which |x_j . (y - x_i b(λ))| = λ for another column x_j.
+    """
+    X, y, chosen, twins, _, runner = window(trial, n, p, done)
+    second = predicted.second_entry_level(twins, y, chosen)
+    rotation = np.linalg.qr(trial.generator("turned").normal(size=(p, p)))[0]
+    tie = rotation, rotation.sum(axis=1)  # of all correlations
+    law = np.array([second, predicted.second_entry_level(*tie)])
+    entries = np.append(
+        observed.entry(X, y, (chosen,), 2).middle, observed.entry(*tie, ((),), 2).middle
+    )
+    controls = {"the runner-up correlation": np.array([runner, 0.0])}
+    trial.value(entries, law, error=1e-10 * law, margin=1e-9 * law, controls=controls)
 
 
 SQUARES = derived("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
@@ -124,8 +156,9 @@ def test_hadamard_is_l1(
         float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")
     ] = 0.3,
 ):
-    """If every weight outside of the chosen set S is a product w_j β_j, the penalty λ / 2 on the
-    squares of w_j and β_j has the value and the fit of λ |w_j β_j|.
+    """If every weight outside of the chosen set S is a product w_j β_j, least squares with the
+    penalty λ / 2 on the squares of w_j and β_j has the least value and the fit of least squares
+    with the penalty λ |w_j β_j|.
     """
     X, y, chosen, _ = sparse_round(trial, n, p, 2)
     level = share * predicted.entry_levels(X, y, 3)[-1]
@@ -137,12 +170,20 @@ def test_hadamard_is_l1(
     half = search(2 * level)
     full = search(level, all_cost=True)
     minima = {"without the half": half, "a penalty on the chosen ones too": full}
-    values = {name: other.value for name, other in minima.items()}
-    trial.value(minimum.value, law, error=1e-12 * law, margin=1e-9 * law, control_processes=values)
-    fits = {name: X @ other.weights / size for name, other in minima.items()}
-    fit = X @ solution / size
-    options = {"error": 1e-8, "margin": 1e-7, "scale": 1.0}
-    trial.value(X @ minimum.weights / size, fit, control_processes=fits, **options)
+
+    def described(found):
+        """Its value over that of the LASSO, and its fit over the length of y."""
+        return np.append(found.value / law, X @ found.weights / size)
+
+    precision = np.append(1e-12, np.full(n, 1e-8))
+    trial.value(
+        described(minimum),
+        np.append(1.0, X @ solution / size),
+        error=precision,
+        margin=np.append(1e-9, np.full(n, 1e-7)),
+        scale=1.0,
+        control_processes={name: described(other) for name, other in minima.items()},
+    )
 
 
 @claim(
@@ -195,11 +236,6 @@ def test_coherence_recovery(
         for cosine in cosines
     ]
     mu = [predicted.coherence(X) for X in tables + tight]
-    mutual = np.array(
-        [*mu[designs:], predicted.coherence(np.column_stack([tables[0], -2 * tables[0]]))]
-    )
-    controls = {"for one column more": np.append(cosines * (2 * size - 1) / (2 * size + 1), 1.0)}
-    trial.identity(mutual, np.append(cosines, 1.0), ops=10 * n, controls=controls)
     weights = [*generator.normal(size=(designs, size)), *np.ones((len(tight), size))]
     ratios = [
         observed.outside_ratio(X, tuple(range(size)), w)
@@ -241,16 +277,3 @@ def test_coherence_recovery__threshold(
     controls = {"one column fewer": 1 / (reach - 2), "1 / (k (1 + L / l))": 1 / reach}
     controls |= {"lengths left out": 1 / (2 * size - 1)} if uneven >= 1.001 else {}
     trial.value(threshold, limit, error=1e-11, margin=1e-9, controls=controls)
-    mu = (
-        np.array([0.999, 1.001, 0.999, 0.999, 0.999, 0.0]) * threshold,
-        [50, 50, size, size + 1, size - 1, size],
-    )
-    supports = [
-        predicted.certified_size(*case, uneven) for case in [(limit, 50), *zip(*mu, strict=True)]
-    ]
-    sizes = [size - 1, size, size - 1, size, size, size - 1, size]
-    wrong_sizes = {
-        "1 / (k (1 + L / l))": [size - 1, size - 1, *sizes[2:]],
-        "not at most p": [*sizes[:6], size + 1],
-    }
-    trial.identity(supports, sizes, ops=0, controls=wrong_sizes)
