@@ -89,7 +89,7 @@ def shrinkage(
 @figure(
     "F2",
     quick={"points": 20},
-    claims=("flow", "flow_aligned", "critical_points", "minimum"),
+    claims=("flow", "flow_aligned", "critical_points-value", "minimum-value"),
     marks="dotted: critical values",
 )
 def plateaus(

@@ -8,7 +8,7 @@ authors' library's A + B, with eigenvalues 1 larger ("library"). b is the size o
 Abstract:
 
 - Part 1: an objective without constraints has the top subspace of a generalised eigenvalue problem
-  as its minimum. Holds: minimum, critical_points, floor.
+  as its minimum. Holds: minimum, minimum-value, critical_points, floor.
 - Part 2: stochastic descent on it solves PLS, CCA and deep CCA. In part: two_batch_gradient,
   descent_shrinks. Linear models; deep CCA is not on trial.
 - Part 3: it is faster and finds higher correlations than the state of the art, also on a biobank.

@@ -91,25 +91,14 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
     )
 
 
-@claim(
-    abstract("a novel unconstrained objective that characterizes the top subspace of GEPs"),
-    kind="optimality",
-    cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
-)
-def test_minimum(
-    trial,
-    eigenvalues: Eigenvalues,
-    n_columns: FewColumns,
-    starts: Annotated[int, Interval(1, 100, why="each is followed to its end")] = 6,
-):
-    """Every descent on the loss with K columns ends at its minimum, - sum of the squares of the K
-    largest eigenvalues of A v = λ B v, where negative ones count as 0.
-    """
+Starts = Annotated[int, Interval(1, 100, why="each is followed to its end")]
+
+
+def _descents(trial, eigenvalues, n_columns, starts):
+    """A and B of a random problem, its spectrum, and where descents on its loss end."""
     rng = trial.generator()
     spectrum = _spectrum(trial, eigenvalues)
     rank = np.sum(spectrum[:n_columns] > 0)
-    size = np.sum(spectrum**2)
-    least = predicted.least_loss(spectrum, n_columns)
     top = spectrum[:rank]
     missing = spectrum[rank : rank + 1]
     gaps = np.concatenate([top, (top[-1:] if rank == n_columns else 0) - missing])
@@ -119,6 +108,44 @@ def test_minimum(
     )
     A, B = _pencil(rng, eigenvalues)
     minima = observed.minimise(A, B, rng.normal(size=(starts, len(spectrum), n_columns)))
+    return A, B, spectrum, minima
+
+
+@claim(
+    abstract("a novel unconstrained objective that characterizes the top subspace of GEPs"),
+    kind="optimality",
+    cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
+)
+def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts: Starts = 6):
+    """Descent on the loss with K columns ends at weights W with W W^T = sum of λ_i u_i u_i^T over
+    the positive ones among the K largest eigenvalues λ_i of A v = λ B v, where u_i are the
+    eigenvectors with u_i^T B u_i = 1.
+    """
+    A, B, _, minima = _descents(trial, eigenvalues, n_columns, starts)
+    gram = predicted.minimising_gram(A, B, n_columns)
+    W = minima.weights[0]
+    trial.value(
+        np.diag(W @ W.T),
+        np.diag(gram),
+        error=1e4 * minima.residuals[0]
+        + 1e-11,  # of a minimiser whose least curvature is above 0.1
+        margin=1e-8,
+        controls={"1 for the factor 2": np.diag(gram) / 2},
+    )
+
+
+@claim(
+    derived("the squares of the eigenvalues that the best approximation of A keeps"),
+    kind="optimality",
+    cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
+)
+def test_minimum__value(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts: Starts = 6):
+    """Every descent on the loss with K columns ends at its minimum, - sum of the squares of the K
+    largest eigenvalues of A v = λ B v, where negative ones count as 0.
+    """
+    _, _, spectrum, minima = _descents(trial, eigenvalues, n_columns, starts)
+    size = np.sum(spectrum**2)
+    least = predicted.least_loss(spectrum, n_columns)
     negative = (
         {"negative ones as well": -np.sum(spectrum[:n_columns] ** 2)}
         if min(spectrum[:n_columns]) < 0
@@ -131,16 +158,6 @@ def test_minimum(
         + 1e-12 * size,  # half the digits of B are lost to its condition at worst
         margin=1e-8 * size,
         controls={"1 for the factor 2": least / 4} | negative,
-    )
-    gram = predicted.minimising_gram(A, B, n_columns)
-    W = minima.weights[0]
-    trial.value(
-        np.diag(W @ W.T),
-        np.diag(gram),
-        error=1e4 * minima.residuals[0]
-        + 1e-11,  # of a minimiser whose least curvature is above 0.1
-        margin=1e-8,
-        controls={"1 for the factor 2": np.diag(gram) / 2},
     )
 
 
@@ -354,25 +371,21 @@ def test_floor(
     )
 
 
-@claim(
-    paper("no spurious minima, a proposition of the first author's thesis; values are derived"),
-    kind="identity",
-    cases=[
-        *(
-            (S, more, SPECTRUM)
-            for more in (0, 1)
-            for size in range(1, 5)
-            for S in combinations(range(4), size)
-        ),
-        ((), 1, SPECTRUM),
-        ((0, 1), 1, (2.0, 1.0, 0.0, -0.5)),
-        ((0,), 0, (1.0, -1.5)),
-    ],
-)
-def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues):
-    """For every set S of at most K eigenvalues the loss is stationary at W = U_S Λ_S^(1/2), with
-    the value - sum of λ_i^2 over S. All of these points but one are strict saddles; U_S are the
-    eigenvectors and Λ_S the eigenvalues.
+SETS = [
+    *(
+        (S, more, SPECTRUM)
+        for more in (0, 1)
+        for size in range(1, 5)
+        for S in combinations(range(4), size)
+    ),
+    ((0, 1), 1, (2.0, 1.0, 0.0, -0.5)),
+    ((0,), 0, (1.0, -1.5)),
+]
+
+
+def _critical(trial, chosen, surplus, eigenvalues):
+    """A and B of a random problem, its spectrum, which of its positive eigenvalues are chosen, once
+    each, and the critical point of these.
     """
     spectrum = _spectrum(trial, eigenvalues)
     positive = spectrum[spectrum > 0]
@@ -380,34 +393,76 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
         min(positive, default=0) >= 0.01,
         "positive eigenvalues must be at least .01, and one must be there",
     )
-    # Those that are there, once each
     chosen = tuple({index for index in chosen if index < len(positive)})
     n_columns = len(chosen) + surplus
     trial.require(n_columns, "chosen and surplus must give W a column")
     A, B = _pencil(trial.generator(), spectrum)
-    W = predicted.critical_point(A, B, chosen, n_columns)
-    rounding = {"ops": 100 * len(eigenvalues)}
+    return A, B, spectrum, chosen, predicted.critical_point(A, B, chosen, n_columns)
+
+
+@claim(derived("the gradient -4 A W + 4 B W W^T B W vanishes"), kind="identity", cases=SETS)
+def test_critical_points__stationary(
+    trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues
+):
+    """For every set S of at most K positive eigenvalues of A v = λ B v the loss of K columns is
+    stationary at W = U_S Λ_S^(1/2), where U_S are the eigenvectors with U_S^T B U_S = I and Λ_S the
+    eigenvalues.
+    """
+    A, B, spectrum, chosen, W = _critical(trial, chosen, surplus, eigenvalues)
+    trial.require(
+        len(chosen) > 0, "chosen must not be empty: W = 0 is stationary whatever the formula"
+    )
+    steep = np.linalg.norm(A) * np.sqrt(spectrum[0])
+    rivals = {"1 for the factor 2": W / np.sqrt(2)}
+    if np.max(np.abs(spectrum[list(chosen)] - 1)) > 0.1:
+        lengths = np.sqrt(np.sum(W * (B @ W), axis=0))
+        rivals["eigenvectors without their values"] = W / np.maximum(lengths, 1e-300)
+    trial.value(
+        np.linalg.norm(observed.ey_gradient(A, B, W)),
+        0.0,
+        error=1e-12 * steep,
+        margin=1e-11 * steep,
+        scale=steep,
+        control_processes={
+            name: np.linalg.norm(observed.ey_gradient(A, B, rival))
+            for name, rival in rivals.items()
+        },
+    )
+
+
+@claim(derived("W^T A W = Λ_S^2 and W^T B W = Λ_S"), kind="identity", cases=SETS)
+def test_critical_points__value(trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues):
+    """Let S be a set of positive eigenvalues λ_i of A v = λ B v, Λ_S these eigenvalues, and U_S
+    their eigenvectors with U_S^T B U_S = I. At W = U_S Λ_S^(1/2) the loss is - sum of λ_i^2 over S.
+    """
+    A, B, spectrum, chosen, W = _critical(trial, chosen, surplus, eigenvalues)
+    trial.require(
+        len(chosen) > 0, "chosen must not be empty: at W = 0 the loss is 0 whatever the formula"
+    )
+    loss = predicted.critical_loss(spectrum, chosen)
+    trial.identity(
+        observed.ey_loss(A, B, W),
+        loss,
+        ops=100 * len(eigenvalues),
+        scale=np.sum(np.abs(spectrum)) ** 2,
+        controls={"1 for the factor 2": loss / 4},
+    )
+
+
+@claim(
+    paper("no spurious minima, a proposition of the first author's thesis; values are derived"),
+    kind="identity",
+    cases=[*SETS, ((), 1, SPECTRUM)],
+)
+def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues):
+    """Let S be a set of positive eigenvalues of A v = λ B v, and m the largest eigenvalue outside
+    of S. Where the loss of K columns is stationary with the eigenvalues S, its least curvature in
+    the metric of B is -4 m if S has fewer than K members and -4 (m - min S) if it has K, provided
+    that this is negative: all stationary points but the minimum are strict saddles.
+    """
+    A, B, spectrum, chosen, W = _critical(trial, chosen, surplus, eigenvalues)
+    n_columns = W.shape[1]
     size = np.sum(np.abs(spectrum))
-    if chosen:  # W = 0 is stationary, and L = 0 there, whatever the formulas
-        steep = np.linalg.norm(A) * np.sqrt(spectrum[0])
-        trial.value(
-            np.linalg.norm(observed.ey_gradient(A, B, W)),
-            0.0,
-            error=1e-12 * steep,
-            margin=1e-11 * steep,
-            scale=steep,
-            control_processes={
-                "a tenth longer": np.linalg.norm(observed.ey_gradient(A, B, 1.1 * W))
-            },
-        )
-        loss = predicted.critical_loss(spectrum, chosen)
-        trial.identity(
-            observed.ey_loss(A, B, W),
-            loss,
-            **rounding,
-            scale=size**2,
-            controls={"1 for the factor 2": loss / 4},
-        )
     least = predicted.least_curvature(spectrum, chosen, n_columns)
     controls = (
         {"half of it": least / 2} if least else {"no flat directions": 4 * spectrum[max(chosen)]}
@@ -418,7 +473,11 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
         several = len(above) and np.ptp(above) > 1e-6 * size
         controls |= {"the nearest missing eigenvalue": -4 * above.min()} if several else {}
     trial.identity(
-        observed.curvatures(A, B, W)[0], least, **rounding, scale=size, controls=controls
+        observed.curvatures(A, B, W)[0],
+        least,
+        ops=100 * len(eigenvalues),
+        scale=size,
+        controls=controls,
     )
 
 
