@@ -115,11 +115,8 @@ def test_mbr__ridge(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std
     trial.identity(mean, law, ops=points, scale=reach, controls=controls)
 
 
-@claim(paper("equation 19"), kind="optimality", cases=[1, 3, 5])
-def test_mbr__least(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """Whatever the inputs, the least risk of any rule is that of ridge regression with λ = σ^2 /
-    τ^2, for noise of variance σ^2 and weights of variance τ^2.
-    """
+def risks_of_rules(trial, examples, weight_std, noise_std):
+    """The risks of drawn rules, the least risk that theory gives, and the scale of roundings."""
     trial.require(weight_std <= 4 * noise_std, WEIGHTS_IN_GRID)
     stds = {"weight_std": weight_std, "noise_std": noise_std}
     ratio = noise_std**2 / weight_std**2
@@ -128,16 +125,41 @@ def test_mbr__least(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std
     least = np.array(
         [regression.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs]
     )
-    unequal = 40 * DIMENSION * condition(inputs, ratio, [examples])[:, 0]
-    options = {"instances": "draws", "independent": COUNT, "ops": 1, "scale": risks * unequal}
-    everywhere, noisy = (
-        np.broadcast_to(side, risks.shape) for side in (least, least + noise_std**2)
-    )
+    return risks, least, 40 * DIMENSION * condition(inputs, ratio, [examples])[:, 0]
+
+
+@claim(paper("equation 19"), kind="optimality", cases=[1, 3, 5])
+def test_mbr__least(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std: Std = 0.5):
+    """Whatever the inputs, no rule has a smaller risk than ridge regression with λ = σ^2 / τ^2, for
+    noise of variance σ^2 and weights of variance τ^2.
+    """
+    risks, least, unequal = risks_of_rules(trial, examples, weight_std, noise_std)
     trial.bound(
-        everywhere, risks, **options, control_processes={"the error of a noisy label": noisy}
+        np.broadcast_to(least, risks.shape),
+        risks,
+        instances="draws",
+        independent=COUNT,
+        ops=1,
+        scale=risks * unequal,
+        control_processes={
+            "the error of a noisy label": np.broadcast_to(least + noise_std**2, risks.shape)
+        },
     )
-    twice = {"twice λ": risks[MATCHED + 1]}
-    trial.identity(risks[MATCHED], least, ops=1, scale=least * unequal, control_processes=twice)
+
+
+@claim(derived("the risk of the posterior mean is its variance"), kind="identity", cases=[1, 3, 5])
+def test_mbr__least__risk(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std: Std = 0.5):
+    """Whatever the inputs, the risk of ridge regression with λ = σ^2 / τ^2 at a query x after the
+    inputs X is σ^2 x^T (X^T X + λ I)^-1 x, for noise of variance σ^2 and weights of variance τ^2.
+    """
+    risks, least, unequal = risks_of_rules(trial, examples, weight_std, noise_std)
+    trial.identity(
+        risks[MATCHED],
+        least,
+        ops=1,
+        scale=least * unequal,
+        control_processes={"twice λ": risks[MATCHED + 1]},
+    )
 
 
 @claim(

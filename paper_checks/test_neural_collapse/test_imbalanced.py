@@ -226,9 +226,6 @@ def test_imb_deep_minority(
     widths = (len(class_sizes) + 4,) * depth
     optimum = mean_square.mse_optimum(class_sizes, *decays)
     require_frame(trial, optimum)
-    critical = landscape.critical_class_size(n_samples, *decays)
-    by_root = {"where a root exists": critical * threshold / mean_square.existence_threshold(depth)}
-    trial.identity((1 + off) * smallest, critical, ops=60, scale=critical, controls=by_root)
     problem = problem_of(class_sizes, *decays)
     primal = lowest(problem, trial.key("starts"), starts, widths).value
     # Alive where it should be dead, or dead where it should be alive.
@@ -236,13 +233,15 @@ def test_imb_deep_minority(
         mean_square.scalar_objective(mean_square.largest_root(beta, depth), beta, depth)
     )
     rival = optimum.value + abs(gain) * smallest / (2 * n_samples)
-    options = {
-        "margin": 1e-8,
-        "scale": 1.0,
-        "ops": 100,
-        "controls": {"the other fate of the class": rival},
-    }
-    trial.gap(primal, schatten_bound(problem, widths), optimum.value, **options)
+    trial.gap(
+        primal,
+        schatten_bound(problem, widths),
+        optimum.value,
+        margin=1e-8,
+        scale=1.0,
+        ops=100,
+        controls={"the other fate of the class": rival},
+    )
 
 
 @claim(SPLIT, kind="optimality", cases=[1, 2])

@@ -207,3 +207,12 @@ def test_a_head_away_from_collapse_by_hand():
 def test_a_general_orthogonal_frame_has_squares_of_lengths():
     frame = collapse_geometry.general_orthogonal_frame(np.array([3.0, 2.0, 0.0]))
     np.testing.assert_allclose(frame, np.diag([9.0, 4.0, 0.0]) / np.sqrt(97), rtol=1e-15)
+
+
+@pytest.mark.parametrize("n_samples", [7, 300])
+def test_the_critical_class_size_at_depths_one_and_two_by_hand(n_samples):
+    one = landscape.critical_class_size(n_samples, [0.03], 0.05)
+    assert one == pytest.approx(n_samples**2 * 0.03 * 0.05, rel=1e-14)
+    # At depth two the threshold (M - 1)^((M - 1)/M) / M is 1/2.
+    two = landscape.critical_class_size(n_samples, [0.03, 0.02], 0.05)
+    assert two == pytest.approx(4 * n_samples * (n_samples * 3e-5) ** 0.5, rel=1e-14)
