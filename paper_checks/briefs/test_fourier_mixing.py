@@ -237,9 +237,10 @@ def test_half_is_lost__read_out(trial, tokens: Tokens, width: Width):
 
 @claim(derived("the trace is a product of two Gauss sums"), cases=SIZES)
 def test_gauss_signs(trial, tokens: Tokens, width: Width):
-    """The map X ↦ Re fft2(X) of N tokens of width d has the eigenvalues √(N d) and -√(N d), ½((N d
-    + s)/2 ± g) times each, and 0, where s = (2 if N is even, else 1)(2 if d is even, else 1), g is
-    the real part of γ_N γ_d, and γ_n = 1 - i, 1, 0, -i for n = 0, 1, 2, 3 modulo 4.
+    """The linear map from N tokens X of width d to Re fft2(X) has the eigenvalues √(N d) and
+    -√(N d), ½((N d + s)/2 ± g) times each, and 0, where s = (2 if N is even, else 1)(2 if d is
+    even, else 1), g is the real part of γ_N γ_d, and γ_n = 1 - i, 1, 0, -i for n = 0, 1, 2, 3
+    modulo 4.
     """
     above, below, none = multiplicities(tokens, width)
     law = eigenvalues(tokens, width)

@@ -489,7 +489,7 @@ def test_sampled_lambda__delta(
     trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]
 ):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let one λ be drawn for every
-    ordered pair of n points. By the delta method, the variance that this gives the gradients of the
+    ordered pair of n points. To first order, the variance that this gives the gradients of the
     pairs adds B κ / n² to E[1 - cos(w, b)] of Mixup's minimiser w, where as κ grows B tends to T m⁴
     (A² Var[λ] + (Var[ρ λ] + Var[ρ (1 - λ)]) / 2) / (2 h² u² |b|²), where m² = μ^T b, T is the trace
     of Σ^-1 at right angles to b, u the limiting score of the class mean, A = s(u) - 1, h = E[(λ² +
