@@ -319,6 +319,7 @@ def test_centre(trial, dim: Dims, points: Points):
         best * diameters,
         instances="draws",
         independent=6,
+        # Distances and least squares of order at most 4 take some 100 roundings; the rest is room.
         ops=1000,
         controls={"half the diameter": diameters / 2},
     )
@@ -338,6 +339,7 @@ def test_centre__mean(trial, dim: Dims, points: Points):
         mean * diameters,
         instances="draws",
         independent=6,
+        # Means of up to 8 points and norms of 4 entries take some 25 roundings; the rest is room.
         ops=1000,
         controls={"the best ball's": best * diameters},
     )

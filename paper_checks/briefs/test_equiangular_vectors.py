@@ -140,6 +140,7 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
     law = np.array([welch(d, len(rows)) for d, rows in sets])
     worst = [worst_cosine(rows) for _, rows in sets]
     rivals = {"1/√d of any number": 1 / np.sqrt([d for d, _ in sets])}
+    # Unit rows of up to 9 entries and their products take some 40 roundings; the rest is room.
     trial.bound(law, worst, ops=100.0, instances="search", control_processes=rivals)
 
 
@@ -168,6 +169,7 @@ def test_orthoplex(
     trial.bound(
         law,
         worst,
+        # Unit rows of up to 4 entries and their products take some 20 roundings; the rest is room.
         ops=100.0,
         instances="search",
         controls={"six lines in space, d (d + 1)/2, obey it too": few},

@@ -345,6 +345,8 @@ def test_jump_at_edges__inside(
         np.array(errors),
         law,
         instances="grid",
+        # The errors are rounded once, the bound some 30 times. The rest is room, as the imaginary
+        # part of a power can be small beside the power.
         ops=100,
         controls={"of Chebyshev's nodes": law * 2 * 0.25**count / end_factor(count)},
     )

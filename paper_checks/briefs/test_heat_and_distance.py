@@ -158,6 +158,7 @@ def test_circle(trial, time: Time):
         "one geodesic": sum_over_geodesics("circle", time, most=0),
         "generator Δ / 2": 2 * sum_over_geodesics("circle", time / 2),
     }
+    # A sum of 17 images and a dozen functions take some 50 roundings; the rest is room.
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
@@ -173,6 +174,7 @@ def test_sphere(trial, time: Time):
         "one geodesic": sum_over_geodesics("sphere", time, most=0),
         "as if flat": sum_over_geodesics("sphere", time, curved=False),
     }
+    # A sum of 17 images and a dozen functions take some 50 roundings; the rest is room.
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 

@@ -148,6 +148,7 @@ def test_linear_is_blind(
     trial.identity(
         linear(factor * query, keys),
         linear_shares(keys @ query),
+        # Each score has 4 terms. NumPy adds up to 256 of them in pairs, in some 20 roundings.
         ops=32,
         controls={"as softmax": softmax_shares(query, keys, factor)},
         control_processes={"1 + elu for relu": linear(1 + factor * query, 1 + keys)},

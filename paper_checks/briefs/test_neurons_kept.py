@@ -237,6 +237,8 @@ def test_volume_sampling(
     trial.identity(
         mean_gram(activations, keep),
         soft_gram(activations, partial(lost_shares, keep=keep)),
+        # Sums over up to 70 sets and least squares on up to 7 neurons take some 300 roundings; the
+        # rest is room for the condition of the kept columns.
         ops=2000,
         scale=np.sum(activations**2),
         controls=controls,
@@ -368,6 +370,7 @@ def test_equicorrelated(
     trial.identity(
         rest.T @ rest,
         dropped_given_kept(len(dropped), keep, correlation),
+        # Sums of up to 24 terms and least squares on up to 7 columns, whose condition is below 12.
         ops=1000,
         scale=1.0,
         controls={

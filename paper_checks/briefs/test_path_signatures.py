@@ -145,6 +145,7 @@ def test_chen(trial, segments: Segments, others: Segments, channels: Channels, l
     length = np.sum(np.abs(first).sum(axis=0) + np.abs(second).sum(axis=0)) ** level / factorial(
         level
     )
+    # The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
     trial.identity(measured, chen(*levels)[level], ops=100, scale=length, controls=controls)
 
 
@@ -192,6 +193,7 @@ def test_cut_after_levels(
         tail(totals, levels),
         instances="draws",
         independent=19,
+        # Sums over up to 1,092 words, whose terms fall as 1/n! with the length n, at most 6.
         ops=1000,
         scale=np.exp(2),
         controls={"first term of the tail": totals ** (levels + 1) / factorial(levels + 1)},
@@ -211,6 +213,7 @@ def test_linear_functional(trial, segments: SeveralSegments, channels: Channels,
     matrices = basis @ nilpotent @ basis.T
     law = sum_over_words(increments, matrices, states - 1)[-1]
     reverse = sum_over_words(increments, matrices, states - 1, reverse=True)[-1]
+    # Up to 120 words and 5 exponentials of order 5 take some 300 roundings; the rest is room.
     trial.identity(
         flow(increments, matrices), law, ops=1000, controls={"A_(w_1)..A_(w_n)": reverse}
     )
@@ -232,6 +235,7 @@ def test_clock_blindness(trial, segments: SeveralSegments, channels: Channels, l
     trial.identity(
         iterated_integrals(finer, level),
         signature(increments, level)[level],
+        # The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
         ops=100,
         scale=np.sum(np.abs(increments)) ** level / factorial(level),
         controls={"the ends decide": signature(ends, level)[level]},
@@ -259,6 +263,7 @@ def test_way_back(trial, segments: SeveralSegments, channels: Channels, level: L
     trial.identity(
         iterated_integrals(there_and_back, level),
         no_path(channels, level),
+        # The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
         ops=100,
         scale=np.sum(2 * np.abs(increments)) ** level / factorial(level),
         controls={"as if the path were run twice": signature(twice, level)[level]},

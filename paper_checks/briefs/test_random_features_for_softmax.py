@@ -169,6 +169,7 @@ def test_unbiased(trial, left: Norm, right: Norm, angle: Angle):
     trial.identity(
         quadrature(q, k, 1),
         np.full(3, kernel(q, k)),
+        # Sums of 180 terms; where these are large, exponents are at most some 30.
         ops=400,
         scale=np.exp((q @ q + k @ k) / 2),
         controls={
@@ -197,6 +198,8 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
         "cosh averages two features": [positive, cosine, positive / 2],
     }
     scale = predict * (1 + 1 / np.array([np.sqrt(s), difference, s]))
+    # Sums of 180 terms; where these are large, exponents are at most some 45, and squares double
+    # their roundings.
     trial.identity(quadrature(q, k), predict, ops=400, scale=scale, controls=controls)
 
 
@@ -227,6 +230,8 @@ def test_small_kernels(
     trial.identity(
         np.array([quadrature(*x)[0] for x in pairs]),
         predict,
+        # Sums of 180 terms; where these are large, exponents are at most some 65, and squares
+        # double their roundings.
         ops=400,
         scale=predict,
         controls={"second moments": second},
@@ -258,6 +263,8 @@ def test_at_right_angles(trial, radius: Radius):
     trial.identity(
         measured[1] / measured[0],
         predict[1] / predict[0],
+        # Sums of 180 terms. At r = 0.1 cosines deviate by some 1 % from their mean, so that their
+        # own roundings count a hundredfold.
         ops=4000,
         controls={"equal at SM = 1": 1.0, "short vectors, r²": radius**2},
     )
@@ -283,6 +290,8 @@ def test_orthogonal_gain(
     trial.identity(
         np.exp(s) - paired_moment(dimensions, s),
         np.exp(s) - orthogonal_moment(dimensions, s),
+        # Two sums of 60 terms and exponents of at most some 30 take up to 150 roundings; the rest
+        # is room for SciPy's ₁F₁.
         ops=400,
         scale=np.exp(s),
         controls={"Theorem 2 as an equality": 2 * np.expm1(s / 2) ** 2 / (dimensions + 2)},

@@ -405,6 +405,7 @@ def test_only_q_sees_it(
     controls = {
         name: value for name, value in theories.items() if np.max(np.abs(value / law - 1)) > 1e-4
     }
+    # Sums of 10 weights and of 100 walks, all positive, take some 130 roundings; the rest is room.
     trial.identity(ends_of_walks(adjacency, p, q)[apart], law, ops=1000, controls=controls)
 
 

@@ -371,6 +371,8 @@ def test_identity_gauge(trial, items: Items, penalty: Penalty):
         "the symmetric gauge": observed.cosines(symmetric.b),
         "k = p - 1": observed.cosines(fewer.b),
     }
+    # Sums of up to 16 terms, and singular vectors of 49 x 16 ratings, which are orthonormal up to
+    # rounding whatever the condition.
     trial.identity(observed.cosines(in_v.b), np.eye(items), ops=1000, scale=1.0, controls=controls)
 
 
@@ -390,6 +392,8 @@ def test_identity_gauge__users(trial, items: Items, penalty: Penalty):
         "the symmetric gauge": observed.cosines(x @ symmetric.a),
         "B = V": observed.cosines(x @ in_v.a),
     }
+    # Sums of up to 16 terms in X A, lengths and cosines, and singular vectors of 49 x 16 ratings,
+    # which are orthonormal up to rounding whatever the condition.
     trial.identity(observed.cosines(x), observed.cosines(x @ in_x.a), ops=1000, controls=controls)
 
 
@@ -413,6 +417,8 @@ def test_identity_gauge__ridge(trial, items: Items, penalty: Penalty):
         "k = p - 1": np.array([fewer.a @ fewer.b.T] * 3),
         "s squared": np.array([optima[0].a @ optima[-1].b.T] * 3),
     }
+    # Products of order up to 16, and least squares on 65 rows and 16 columns at most, of a
+    # condition below 20.
     trial.identity(np.array([ridge] * 3), products, ops=1000, controls=controls)
 
 

@@ -226,6 +226,7 @@ def test_lr_surrogate_consistency(
         consistency.zero_one_regret_bound(regret),
         instances="draws",
         independent=n_runs,
+        # Sums of 4 terms and log-softmax of two classes take some 30 roundings; the rest is room.
         ops=100,
         scale=1.0,
         controls={"r of the training loss": consistency.zero_one_regret_bound(of_training)},

@@ -158,6 +158,8 @@ def test_imb_bias__value(
         optimum.value,
         margin=1e-8,
         scale=1.0,
+        # The objective, which is at most 1/2, adds up squares, 320 of a factor at most; the bound
+        # adds up 24 terms at most.
         ops=100,
         controls=controls,
     )
@@ -199,6 +201,8 @@ def test_imb_bias__trivial(
     controls = {"without bias": 0.5, "the unbiased variance": trivial * n_samples / (n_samples - 1)}
     labels = np.asarray(np.diag(np.sqrt(sizes)) / n_samples)
     dual = certificates.dual_value(labels, class_sizes, weight_decays[0], feature_decay, bias=True)
+    # Both values add up at most 156 squares of a factor, or 144 of the dual matrix; all parts are
+    # at most 1.
     trial.gap(end.value, dual, trivial, margin=1e-8, scale=1.0, ops=100, controls=controls)
 
 

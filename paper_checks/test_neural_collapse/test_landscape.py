@@ -163,6 +163,8 @@ def test_gd_basin__levels(
         head = subset_head(problem, alive, (len(class_sizes) + 1,) * depth)
         values.append(value_and_slope(problem, head)[0])
     fewer = np.append(0.5, levels[:-1])
+    # Products of at most 5 factors of order up to 7 and sums of up to 49 squares take some 100
+    # roundings; the rest is room for the roots.
     trial.identity(
         np.array(values), levels, ops=200, scale=1.0, controls={"one class fewer": fewer}
     )
@@ -407,6 +409,7 @@ def test_cert_M1__gap(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Streng
         value,
         margin=1e-9,
         scale=1.0,
+        # Sums over up to 6 classes and 6,000 samples, which NumPy adds in pairs; all are at most 1.
         ops=100,
         controls={"λ_W λ_H without its root": without_root},
     )
@@ -460,6 +463,8 @@ def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, strength: Strength = 0.
         value,
         margin=1e-7,
         scale=1.0,
+        # Sums over up to 12 classes and 1,000 samples, which NumPy adds in pairs, and a nuclear
+        # norm of order up to 12; all parts are at most 1.
         ops=100,
         controls=apart(trial, value, 1e-7, rivals),
     )
@@ -506,6 +511,8 @@ def test_cert_deep_mse(
         np.array(value),
         instances="draws",
         independent=n_instances,  # the heads of one instance share its data and start from one end
+        # Products of at most 4 factors of order up to 6 and sums of up to 36 squares take some 100
+        # roundings; the rest is room.
         ops=200,
         control_processes={"1.01 f*": 1.01 * np.array(least)},
     )
@@ -561,6 +568,7 @@ def test_two_sided__shallow(trial, instance: Natural):
         value,
         margin=1e-9,
         scale=1.0,
+        # Sums of up to 30 squares and a spectral norm of order up to 5; all parts are at most 1.
         ops=100,
         controls={"decays 1 % larger": heavier},
     )
@@ -589,6 +597,8 @@ def test_two_sided__deep(trial, instance: Natural):
         optimum.value,
         margin=1e-8,
         scale=1.0,
+        # Products of at most 4 factors of order up to 8 and sums of up to 64 squares take some 100
+        # roundings.
         ops=100,
         controls={"decays 1 % larger": heavier},
     )
