@@ -180,6 +180,7 @@ def test_fieller(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
     trial.identity(
         9 * chances @ ((shares - chances @ shares) @ [-ratio, 1]) ** 2,
         law,
+        # Sums over the 8³ triples of eight points.
         ops=8**3,
         scale=2 * law,
         controls={"ψ without centring": raw},
@@ -198,6 +199,7 @@ def test_fieller__centre(trial, a1: FirstWeight, a2: SecondWeight, chance: Chanc
     trial.identity(
         chances @ shares_in_triples(points, chances),
         exact,
+        # Sums over the 8³ triples of eight points.
         ops=8**3,
         scale=variance_of_contrast(points, chances, mixing_ratio(a1, a2)) + np.abs(exact),
         controls={"plain third moments of three points": exact * 2 / 9},
@@ -331,6 +333,7 @@ def test_one_latent(
         [determinant(a1, a2, b, [kurtosis(*hidden), kurtosis(*noise)]) for b, noise in worlds]
     )
     direct = law * [a2 / (a2 + b * a1) if a2 + b * a1 else 1 for b, _ in worlds]
+    # A mean and a moment of 8 terms each, and products of four factors.
     trial.identity(measured, law, ops=20, scale=size, controls={"direct effect a2 for A": direct})
 
 

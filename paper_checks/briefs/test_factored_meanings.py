@@ -270,6 +270,7 @@ def test_independence(trial, first: Values, second: Values, width: Width):
     trial.identity(
         joint_law(words, v),
         product_law(table[:, 0], table[0], v),
+        # Exponents are sums of 64 products, whose sizes add up to some 8; 144 cells are summed.
         ops=1000,
         scale=1.0,
         control_processes={"any table": joint_law(table, v)},

@@ -387,6 +387,7 @@ def test_two_axes(
     trial.identity(
         error_of_all_units(change, rotated),
         law,
+        # Products of 4 × 4 matrices and a sum of 16 squares: some 30 roundings; the rest is room.
         ops=100,
         scale=8.0,
         controls={

@@ -257,6 +257,7 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
     trial.identity(
         [log_condition(states, j) for j in range(states)],
         np.log([condition(states, j) for j in range(states)]),
+        # At most two logarithms and their difference on a side; the rest is room.
         ops=16,
         controls={"the largest entry of V's column": largest},
     )

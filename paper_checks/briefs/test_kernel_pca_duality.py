@@ -240,6 +240,7 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
     trial.identity(
         [iterated(generator, phi, epsilon)[0] for epsilon in epsilons],
         [sparse_law(kernel, epsilon)[0] for epsilon in epsilons],
+        # Three sums of up to 64 terms: |h|², |h|_1 and Φᵀh.
         ops=200,
         scale=4.0,
         controls={
@@ -288,6 +289,7 @@ def test_huber_bracket__below(trial, points: FewPoints):
         low,
         depths,
         instances="search",
+        # Sums of 12 terms and of 4 on both sides take some 40 roundings; the rest is room.
         ops=100,
         scale=4.0,
         control_processes={"κ²/2 for n κ²/2": low + (points - 1) * kappas**2 / 2},
@@ -309,6 +311,7 @@ def test_huber_bracket(trial, points: FewPoints):
         depths,
         high,
         instances="search",
+        # A singular value of order 12 (36 roundings), squared, and sums of 12 terms.
         ops=100,
         scale=4.0,
         controls={"r_1 for M": np.minimum(high, kappas * largest)},
@@ -332,6 +335,7 @@ def test_huber_bracket__threshold(trial, points: FewPoints):
     trial.identity(
         depths[KAPPAS >= 1],
         high[KAPPAS >= 1],
+        # A singular value of order 12 (36 roundings), squared, and sums of 12 terms.
         ops=100,
         scale=4.0,
         control_processes={"below the threshold": depths[3:5]},

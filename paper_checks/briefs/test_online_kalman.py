@@ -188,6 +188,7 @@ def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
     trial.identity(
         settled_filter(gamma, c, noise, STEPS)[0],
         steady_variance(gamma, c, noise),
+        # An error lasts for 45 steps at γ = .995, c = .1, σ² = 10; each step makes some ten.
         ops=1000,
         controls={
             "drift of variance c": steady_variance(gamma, c / (1 - gamma**2), noise),
@@ -207,6 +208,7 @@ def test_steady_state__memory(trial, gamma: Forgetting, c: Scale, noise: Scale):
     trial.identity(
         np.sum(weights) / weights[0],
         memory(gamma, variance / (variance + noise)),
+        # The memory is at most 90 steps; each step adds up to some ten roundings.
         ops=1000,
         controls={"1/(1 - γ), decay by γ": 1 / (1 - gamma)},
     )
@@ -249,6 +251,7 @@ def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
     law = np.array([one_step_error(truth, gamma, c, noise) for gamma in GAMMAS])
     measured = np.array([error_of_weights(truth, gamma, c, noise) for gamma in GAMMAS])
     belief = np.array([steady_variance(gamma, c, noise) + noise for gamma in GAMMAS])
+    # The filter of γ = .998 remembers at most 152 steps; each adds up to some six roundings.
     trial.identity(measured, law, ops=1000, controls={"what the filter believes": belief})
 
 
@@ -269,6 +272,7 @@ def test_least_at_the_truth(trial, truth: Forgetting, c: Scale, noise: Scale):
         np.full(len(gammas), steady_variance(truth, c, noise) + noise),
         measured,
         instances="grid",
+        # The filter of γ = .998 remembers at most 152 steps; each adds up to some six roundings.
         ops=1000,
         controls={"filters err as they believe": belief},
     )

@@ -327,6 +327,7 @@ def test_price_at_most(trial, kind: Source, symbols: Symbols, length: Length):
         prices,
         law,
         instances="all",
+        # Products of 6 chances, means over at most 24 words: some 40 roundings; the rest is room.
         ops=100,
         scale=1.0,
         controls={"names cost nothing": np.zeros_like(prices)},

@@ -184,6 +184,7 @@ def test_second_moment(trial, inputs: FewUnits, first: FewUnits, second: FewUnit
     measured = enumerated_powers(widths, variances, x, slope)[0]
     law = mean_square(widths, variances, x, slope)
     controls = {"Xavier's scale keeps it": law * ((1 + slope**2) / 2) ** 2}
+    # A mean over up to 3^10 networks: roundings add up as √(3^10) = 243, taken four times.
     trial.identity(measured, law, ops=1000, controls=controls)
 
 
@@ -202,6 +203,7 @@ def test_fluctuations(trial, inputs: FewUnits, first: FewUnits, second: FewUnits
     x = trial.generator("input").normal(size=inputs)
     square, fourth = enumerated_powers(widths, he_variances(widths, slope), x, slope)
     controls = {"c = 3, as of a normal law": fluctuation(widths, slope, 3)}
+    # Means over up to 3^10 networks: roundings add up as √(3^10) = 243, taken four times.
     trial.identity(fourth / square**2, fluctuation(widths, slope), ops=1000, controls=controls)
 
 

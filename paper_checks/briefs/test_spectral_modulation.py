@@ -259,6 +259,7 @@ def test_domain(trial, thresholds: Thresholds):
         "‖I − S‖ < 1, no further": np.full(thresholds, 2.0),
         "λ < 3, no further": np.full(thresholds, 3.0),
     }
+    # At most six steps of six roundings each set a sign, or nest hyperbolic functions.
     trial.identity(sign_changes(thresholds), unwhitenable(thresholds), ops=40.0, controls=controls)
 
 
@@ -273,6 +274,7 @@ def test_signs(trial, thresholds: Thresholds):
     trial.identity(
         root_whitened(between),
         (-1.0) ** np.append(np.arange(1, thresholds), 0),
+        # At ±1 the map has slope 0: only roundings of the last steps are left, and a root's.
         ops=40.0,
         controls={"never turned round": np.ones(thresholds)},
     )

@@ -678,6 +678,7 @@ def test_scaled_inputs(
     trial.identity(
         predictions(scale),
         scale**3 * before,
+        # Sums of 33 and of 6 products: some 45 roundings; the rest is room.
         ops=200,
         scale=size,
         independent=20,

@@ -187,6 +187,7 @@ def test_latent_variables(
     trial.identity(
         total - observed.approximation_error(labels, table.pretext, table.weights)[0],
         total - predicted.approximation_error(moment, means, merger),
+        # With six cells and dim = 6 conditions are some hundreds, above the hundred of OPS.
         ops=10 * OPS,
         controls=controls,
     )

@@ -142,6 +142,7 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
         observed.principal_directions(features_s, memory, centred=centred)
         for centred in (False, True)
     ]
+    # Sums over up to 600 axes and 600 rows, in which roundings partly cancel.
     return features_s, tasks, *memories, {"instances": "draws", "independent": draws, "ops": 1000}
 
 

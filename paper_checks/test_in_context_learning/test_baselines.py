@@ -200,6 +200,7 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
     trial.identity(
         risks - least,
         distance,
+        # Rotations of 12 examples, three roundings in each of 4 columns, and sums of 4 terms.
         ops=40 * DIMENSION,
         scale=risks * condition(inputs, ratio),
         controls=rivals,
@@ -623,6 +624,7 @@ def test_nearest__neighbours(trial, weighted: bool):
             3, lambda shares: np.sqrt(shares) / max(np.sqrt(shares).sum(), UNIT)
         )
     predictions = np.einsum("ckn,cn->ck", weights[-1 if weighted else -2], labels)
+    # Distances from 4 squares, their quotients, and sums over three: some 30 roundings.
     trial.identity(
         predictions, answers(3), ops=8 * DIMENSION, scale=np.abs(labels).max(), controls=controls
     )

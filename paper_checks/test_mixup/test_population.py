@@ -145,6 +145,7 @@ def test_bayes_direction__least(
         np.array([pair.error(direction) for direction in near]),
         instances="draws",
         independent=n_directions,
+        # Sums of 20 terms, in three products: some 60 roundings; the rest is room.
         ops=100,
         control_processes={"μ in place of b": np.full(n_directions, pair.error(pair.mean))},
     )

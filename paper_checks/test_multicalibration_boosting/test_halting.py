@@ -133,6 +133,7 @@ def test_halting(
     if bound > 2.2:
         controls["without B"] = guarantee / bound
     processes = {name: np.full(len(errors), error) for name, error in rivals.items()}
+    # Sums over up to 60 cells; the rest is room for linear programs, which end at a corner.
     options = {"instances": "draws", "independent": draws, "ops": 1000}
     trial.bound(errors, guarantee, controls=controls, control_processes=processes, **options)
 
@@ -248,6 +249,7 @@ def test_released_class(
     k2, guarantees, final = np.transpose(cases)
     processes = {"what it returns": final}
     controls = {"rounding costs nothing": [gamma / 10, gamma / bins]}
+    # Sums over up to 10^4 rows: roundings add up as their root, 100; the rest is room.
     options = {"instances": "draws", "independent": 1, "ops": 1000}
     trial.bound(k2, guarantees, control_processes=processes, controls=controls, **options)
 

@@ -361,6 +361,7 @@ def test_nb_theorem_vacuous(
         beta,
         least_width,
         instances="grid",
+        # A root's logarithm is known to some 2e-14, which is 220 roundings; the rest is room.
         ops=1000,
         controls={"without the factor 2 of ε": least_width / 2},
     )
@@ -510,6 +511,7 @@ def test_lr_rademacher__steps(
         steps,
         bound(intercept),
         instances="all",
+        # Sums of 12 terms and a mean over 2^12 signs: some 50 roundings; the rest is room.
         ops=100,
         controls={
             "without the factor sqrt(2) of contraction": bound(intercept) / np.sqrt(2),

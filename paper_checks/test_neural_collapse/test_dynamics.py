@@ -265,6 +265,7 @@ def test_nc_rate__parabola(
         "small steps": slopes / (1 - momentum),
         "oscillating": np.full(len(slopes), -np.log(momentum) / 2),
     }
+    # Some ten roundings, times up to 60, the condition of roots that nearly meet.
     trial.identity(rates(slopes, momentum), exact, ops=1000, scale=1.0, controls=controls)
 
 

@@ -63,6 +63,7 @@ def test_code_criterion(
     primal = lowest(problem, trial.key("starts"), starts, widths).value
     dual = schatten_bound(problem, widths)
     one_alive = {"one class alive": 0.5 + (value - 0.5) / n_classes}
+    # The bound squares singular values of order 12 (36 roundings) and adds up 12 of them.
     options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": one_alive}
     trial.gap(primal, dual, 0.5, as_published=value, **options)
 

@@ -261,6 +261,7 @@ def test_not_forward_selection__levels(trial, cosine: InnerCosine, height: Inner
         "the correlations of round 1": first,
         "correlations of forward selection's picks": levels[[0, 2, 1]],
     }
+    # Sums of three terms and solves of order 2: some 20 roundings; the rest is room.
     trial.identity(measured, levels, ops=100, controls=controls)
 
 
