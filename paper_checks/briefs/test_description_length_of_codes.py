@@ -472,6 +472,7 @@ def test_break_even__coder(trial, values: Values):
     trial.identity(
         coded_sequence(draws, values),
         code_length(counts),
+        # A sum of 400 terms; the factor 10 is room for logarithms of Γ, which cancel.
         ops=4000,
         independent=1,
         controls={

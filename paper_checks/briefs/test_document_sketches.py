@@ -273,6 +273,8 @@ def test_duplicates(
     trial.identity(
         measured,
         law,
+        # Sums of at most 512 terms (16 coordinates of 2^5 cells), which hold sums of at most 60
+        # documents and of 8 queries.
         ops=1000,
         scale=1.0,
         controls={"sums of vectors, as for queries": copies * law},

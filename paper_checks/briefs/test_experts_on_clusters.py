@@ -352,6 +352,7 @@ def test_surrogate__at_least(trial, clusters: Clusters):
         -np.array(least),
         bound,
         instances="search",
+        # NumPy adds at most 224 losses in pairs, in about 20 roundings; the rest is room.
         ops=100,
         controls={
             "nothing can be learned": 2 * bound,

@@ -255,6 +255,8 @@ def test_one_number_per_octave(trial, levels: Levels, angle: Angle):
     trial.identity(
         found,
         law,
+        # 256 lags and singular vectors of 9 responses take some 300 roundings; the rest is room for
+        # their condition, about ten at most.
         ops=2000,
         scale=1.0,
         controls=differing(
@@ -311,6 +313,8 @@ def test_best_filters(trial, lag: Lag):
         found,
         np.full_like(found, law),
         instances="search",
+        # 128 lags and singular vectors of 8 responses take some 150 roundings; the rest is room for
+        # their condition.
         ops=2000,
         scale=1.0,
         attained=0.99,

@@ -235,6 +235,7 @@ def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
         np.sqrt(informations / 2),
         instances="draws",
         independent=1000,
+        # A dozen roundings of chances up to 1; the rest is room, as the bound may be only 0.03.
         ops=100,
         controls={"KL/2 without its root": informations / 2},
     )

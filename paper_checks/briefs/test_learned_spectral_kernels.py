@@ -320,6 +320,8 @@ def test_mirrored_pairs(
     trial.identity(
         variances(*tokens),
         law,
+        # Sums of up to 2 · 64³ terms. Their roundings grow as a random walk does, to the root of
+        # this number, 724; the rest is room.
         ops=2000,
         scale=1.0,
         controls=differing(
@@ -388,6 +390,8 @@ def test_one_frequency_negative(
     trial.identity(
         share_negative(shape, turn, spread),
         law,
+        # At most 36 terms on one side, 26 differences of chances on the other, and fewer than ten
+        # roundings in each.
         ops=500,
         scale=1.0,
         controls=differing(
@@ -445,6 +449,8 @@ def test_row_denominator(
     trial.identity(
         row_moments(query, others, centre, root),
         law,
+        # Sums of up to 20,000 terms. Their roundings grow as a random walk does, to the root of
+        # this number, 141; the rest is room.
         ops=2000,
         scale=keys**2,
         controls=differing(
@@ -518,6 +524,8 @@ def test_positive_is_softmax(
     trial.identity(
         positive_rows(queries, others, centre, root),
         law,
+        # Sums of up to 10,000 terms, whose roundings grow as a random walk does, to the root, 100.
+        # An exponent of about 20 carries 20 roundings to a term; the rest is room.
         ops=5000,
         scale=1.0,
         controls={

@@ -246,6 +246,7 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
     trial.identity(
         best_scores(p, q, negatives),
         shifted_pmi(p, q, negatives),
+        # 64 halvings of an interval up to ±60, with a rounding of a middle in each.
         ops=64,
         scale=60.0,
         controls=controls,

@@ -347,6 +347,7 @@ def test_optimum(trial, examples: Examples, noise: Noise, dim: FewSides):
     trial.identity(
         best_block(prompts),
         law,
+        # Sums of up to 3^7 = 2187 terms; the condition of the equations is about ten at most.
         ops=30_000,
         scale=10,
         controls=apart(theories, law, 1e-3),
@@ -378,6 +379,7 @@ def test_global_minimum(trial, examples: Examples, noise: Noise, dim: FewSides):
     trial.identity(
         least_of_any_layer(prompts),
         law,
+        # Sums of up to 3^7 = 2187 terms; the rest is room for the equations of order 16.
         ops=30_000,
         scale=10 * dim,
         controls=apart(theories, law, 1e-3),
@@ -456,6 +458,8 @@ def test_gradient_of_layers(trial, layers: FewLayers, examples: FewExamples, siz
         ),
     }
     scale = 1e3 * (1 + size) ** (2 * layers)
+    # Sums of up to 5^6 terms. Their roundings grow as a random walk does, to the root of this
+    # number, 125; the rest is room for the layers.
     trial.identity(found, law, ops=2000, scale=scale, controls=apart(theories, law, 1e-6 * scale))
 
 

@@ -198,6 +198,7 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
         searched_moves(trial.generator(), dim, ratio),
         largest_move(ratio),
         instances="search",
+        # Some 20 roundings lead to each cosine of vectors of five numbers; the rest is room.
         ops=32,
         scale=1.0,
         controls={
@@ -216,6 +217,7 @@ def test_worst_pair(trial, ratio: Ratio):
     trial.identity(
         move(corner, corner * [1, -1], np.array([1, ratio])),
         largest_move(ratio),
+        # Some 15 roundings lead to each cosine of vectors of two numbers; the rest is room.
         ops=32,
         scale=1.0,
         controls={
