@@ -476,6 +476,8 @@ def test_kernel_modes(
     trial.identity(
         feature_modes(cubic(first), cubic(second), 4),
         law,
+        # Two eigendecompositions of order 60 and two products of this order take some 500
+        # roundings; the rest is room for K^½.
         ops=1000,
         scale=law.max(),
         controls=apart(theories, law, 1e-3 * law.max()),

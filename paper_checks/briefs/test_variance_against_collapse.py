@@ -370,6 +370,7 @@ def test_each_term(
     trial.identity(
         printed_loss(points, other),
         cost(way, amount, dim),
+        # Sums over at most 3 · 64 points, twice: for means, which are about 0, and for covariances.
         ops=200,
         scale=25.0,
         controls={names[way]: rivals[way], "nothing": 0.0},
@@ -401,6 +402,8 @@ def test_copies(
             ]
         ),
         law,
+        # Sums over 20 points, over 64 rows and 64 columns, and a trace of 64 take some 250
+        # roundings; the rest is room.
         ops=1000,
         scale=law[1],
         controls={"averaged over d²": law / dim, "all pairs, d for d - 1": law * dim / (dim - 1)},
@@ -425,6 +428,8 @@ def test_hinge_slope(
     trial.identity(
         slope_of_hinge(decorrelated(trial.generator("points"), 20, 4), factor),
         restoring_slope(factor),
+        # Sums over 20 points for the orthonormal basis, means and variances take some 100
+        # roundings; the rest is room.
         ops=1000,
         scale=1.0,
         controls={"a hinge on variances": -2 * factor, "without ε": -1.0},

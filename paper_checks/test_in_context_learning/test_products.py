@@ -164,6 +164,7 @@ def test_squares(trial, form: Form, n_points: Points = 200):
     trial.identity(
         products(x, x, scales, form),
         curves[form],
+        # Two roundings lead to an argument, up to ten to its GeLU, and four to the product.
         ops=16,
         scale=4 / scales[:, None],
         controls=controls,

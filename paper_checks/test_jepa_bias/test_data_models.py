@@ -57,6 +57,7 @@ def test_gen_static(trial, noise_level: Level = 1.0):
         "λ of the view with itself": [signal + noise, features.regression],
     }
     measured = two_frames(signal, np.ones(3), np.zeros(3), noise)
+    # Some 22 roundings lead to a mean over 16 signs, of terms up to four times the scale.
     trial.identity(measured, np.array(features), ops=100, scale=2.0, controls=controls)
 
 
@@ -116,6 +117,7 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     trial.identity(
         [*enumerated(S, rate), *enumerated(S, rate, target_rate)],
         [second, hidden, same, cross],
+        # Sums over 2^3 masks, two where the target has its own mask, and chances of three factors.
         ops=3 * 2**3,
         scale=4.0,
         controls={

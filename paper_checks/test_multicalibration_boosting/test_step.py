@@ -131,6 +131,7 @@ def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws:
         correlations,
         instances="draws",
         independent=draws,
+        # Sums over at most 1000 cells.
         ops=1000,
         scale=sizes,
         control_processes=rivals,

@@ -239,6 +239,7 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: Box):
     trial.identity(
         np.where(gaps > tie, beyond, 0.0),
         consistency.conditional_regret(corner, p, logit_bound),
+        # NumPy adds at most 100 classes in pairs, in 18 roundings: twice for a loss, and ten more.
         ops=50,
         scale=1 + np.log(n_classes),
         controls={
@@ -274,6 +275,7 @@ def test_hcons_bounded_fails__minimum(
         consistency.box_minimiser(p, logit_bound).loss,
         margin=1e-4,
         scale=1.0,
+        # Some sums over the classes; the margin is 1e9 times as wide as all these roundings.
         ops=50,
         controls={
             "the entropy of p, as without a bound on logits": -np.sum(xlogy(p, p), axis=1),

@@ -105,6 +105,8 @@ def test_ce_M1__value(
         optimum.value,
         margin=1e-8,
         scale=1.0,
+        # In the cases sums over 12 samples and 6 classes and singular values of 6 x 12 matrices
+        # take below 200 roundings; the margin is 1e5 times as wide.
         ops=200,
         controls=shallow_rivals(optimum, n_classes, per_class, of),
     )
@@ -132,6 +134,8 @@ def test_ce_M1__convex(
         optimum.value,
         margin=1e-7,
         scale=1.0,
+        # In the cases sums over 12 samples and 6 classes and singular values of 6 x 12 matrices
+        # take below 200 roundings; the margin is 1e6 times as wide.
         ops=200,
         controls=shallow_rivals(optimum, n_classes, per_class, of),
     )

@@ -63,6 +63,7 @@ def test_knapsack(trial, target: Target):
     _, _, _, path, _ = solved(target)
     _, bounds, backward = knapsacks(target)
     controls = {"dearest rows first": backward}
+    # Sums over 137 rows, of whole numbers but for the row that is taken in part.
     trial.bound(path.disagreement, bounds, instances="all", ops=137, controls=controls)
 
 
@@ -112,6 +113,7 @@ def test_knapsack__sampled(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSet
         knapsack,
         instances="draws",
         independent=n_sets,
+        # Sums over at most 12 rows, of whole numbers but for the row that is taken in part.
         ops=12,
         controls=beyond(trial, deltas, {"E_0 + e": np.minimum(naive, knapsack)}),
     )
@@ -132,6 +134,7 @@ def test_knapsack__sharper(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSet
         proposition,
         instances="draws",
         independent=n_sets,
+        # Sums over at most 12 rows, of whole numbers but for the row that is taken in part.
         ops=12,
         controls={"E_0 + e": naive},
     )
@@ -256,6 +259,7 @@ def test_parallelogram__flips(
     )
     errors = flips.errors[rows]
     singles = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))[rows]
+    # An optimum is a sum over 137 rows.
     trial.bound(lowest, errors, instances="all", ops=137, controls={"no rows": singles})
 
 
@@ -270,6 +274,7 @@ def test_parallelogram__discrepancy(trial):
         path.disagreement,
         highest + error,
         instances="all",
+        # An optimum is a sum over 137 rows.
         ops=137,
         control_processes={"the knapsack in place of the discrepancy": greedy},
     )
@@ -285,6 +290,7 @@ def test_parallelogram__sharper(trial):
     """
     highest, error, greedy = parallelogram_bounds()
     exact = {"the discrepancy itself": solved("arrest").discrepancy.disagreement}
+    # An optimum is a sum over 137 rows.
     trial.bound(highest - error, greedy, instances="all", ops=137, controls=exact)
 
 
