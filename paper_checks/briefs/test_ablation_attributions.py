@@ -359,6 +359,7 @@ def test_shapley(trial, components: Components):
     trial.identity(
         mean_fit_over_rates(masks, outputs, (components + 1) // 2),
         shapley_value(masks, outputs),
+        # The two sums of Shapley values have 512 terms at n = 10; the fits' condition is below 50.
         ops=1000,
         scale=np.max(np.abs(outputs)),
         controls={"Banzhaf values": banzhaf_value(masks, mask_chances(masks, 0.5), outputs)},
@@ -387,6 +388,7 @@ def test_fixed_number(trial, components: Components, kept: Kept):
     trial.identity(
         found - found.mean(),
         differences_at_fixed_number(masks, outputs),
+        # Fits to at most 252 masks, whose condition is below 10; covariances of as many terms.
         ops=1000,
         scale=np.max(np.abs(outputs)),
         controls={
@@ -422,6 +424,7 @@ def test_fixed_number__least_norm(trial, components: Components, kept: Kept):
     trial.identity(
         fitted(masks, np.ones(len(masks)), masks.sum(axis=1)),
         np.full(components, least_norm_of_sum(components, kept)),
+        # Fits to at most 252 masks, whose condition is below 10; the rest is room.
         ops=1000,
         controls={
             "the effect of each": np.ones(components),

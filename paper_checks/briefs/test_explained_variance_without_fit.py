@@ -188,6 +188,7 @@ def test_exact_variance(trial, samples: FewSamples, dim: Dim):
     trial.identity(
         enumerated(law, samples, path_statistics)[1][0],
         variance,
+        # A mean of 4^4 = 256 terms, whose roundings a square doubles, and a sum of 256 squares.
         ops=1000,
         scale=size_of_squares(law),
         controls={"the mean is not taken off, E T²": variance + path_means(law, samples)[0] ** 2},
@@ -210,6 +211,8 @@ def test_exact_variance__gaussian(
     trial.identity(
         enumerated(law, samples, path_statistics)[1][0],
         gaussian_variance(samples, dim, signal, noise),
+        # The sum of squares is far below the scale: the roundings of all its terms are at most 20
+        # of the scale. The rest is room.
         ops=1000,
         scale=size_of_squares(law),
         controls={
@@ -252,6 +255,7 @@ def test_plug_in(trial, samples: FewSamples, dim: Nodes, signal: Signal, noise: 
     """
     law = plug_in_mean(samples, dim, signal, noise)
     measured = enumerated(gaussian_nodes(dim, signal, noise), samples, plug_in_statistic)[0]
+    # At most 24^4 terms are summed. Their roundings mostly cancel: the sum is off by some 40.
     trial.identity(measured, law, ops=1000, controls={"no bias, as of T": signal})
 
 

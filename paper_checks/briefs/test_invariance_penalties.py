@@ -234,6 +234,8 @@ def test_scaling(
     trial.identity(
         unit * penalties_of_model(spreads, shrink),
         unit * predict,
+        # Fewer than 40 roundings, of 3 x 3 products and 2 x 2 solves. The rest is room for the
+        # condition of the solves, which is below 6 once the factor c is taken out.
         ops=64,
         scale=20.0,
         controls=controls,

@@ -194,6 +194,7 @@ def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
         controls["n/(1 − β) rows"] = law * (1 + decay)
     if decay**steps > 1e-4:  # else both are 1
         controls["1 − β^t for its square"] = law / (1 + decay**steps)
+    # At most 4096 terms are summed. Their roundings mostly cancel: the sum is off by some three.
     trial.identity(
         histories(batch, steps, decay, spread)[0], law, ops=1000.0, scale=1.0, controls=controls
     )
@@ -215,6 +216,7 @@ def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
         "no self term": no_self_term,
         "a self term of 1/n": no_self_term + (1 - decay) / batch,
     }
+    # At most 4096 terms are summed. Their roundings mostly cancel: the sum is off by some ten.
     trial.identity(
         histories(batch, steps, decay, spread)[1], law, ops=1000.0, scale=1.0, controls=controls
     )
@@ -248,6 +250,7 @@ def test_moving_encoder(
     trial.identity(
         histories(batch, steps, decay, spread, turn)[2],
         moving_error(sigma, batch, steps, decay, turn),
+        # At most 4096 terms are summed. Their roundings mostly cancel: the sum is off by some four.
         ops=1000.0,
         scale=1.0,
         controls={

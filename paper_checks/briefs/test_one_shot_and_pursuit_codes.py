@@ -502,6 +502,7 @@ def test_relu_sticks(
     trial.identity(
         np.append(found, np.linalg.norm(residual)),
         stuck(first, 1.0, product),
+        # Three steps in the plane, of at most ten roundings each; the rest is room.
         ops=100,
         scale=first + 1,
         controls={
@@ -533,6 +534,7 @@ def test_relu_sticks__signed(
     trial.identity(
         np.linalg.norm(residual),
         law,
+        # At most six steps in the plane, of at most ten roundings each; the rest is room.
         ops=100,
         scale=3.0,
         controls={

@@ -240,6 +240,7 @@ def test_series(
     trial.identity(
         (1 - PROBABILITIES) ** focus * total,
         focal(focus),
+        # Sums of 60 and of 200 terms; t^J / (1 - t) multiplies some four roundings of t by 160.
         ops=1000,
         controls={"powers not shifted": focal(0)},
     )
@@ -255,6 +256,7 @@ def test_tail_above(trial, terms: Terms):
         tail_by_quadrature(terms),
         upper,
         instances="grid",
+        # Roundings decide nothing: the two sides differ by at least 1e-4 of themselves.
         ops=100,
         controls={"the first omitted term alone": upper * PROBABILITIES},
     )
@@ -270,6 +272,7 @@ def test_tail_below(trial, terms: Terms):
         1 / tail_by_quadrature(terms),
         1 / lower,
         instances="grid",
+        # Roundings decide nothing: the two sides differ by at least 2e-8 of themselves.
         ops=100,
         controls={"the geometric series": 1 / upper},
     )
@@ -297,6 +300,8 @@ def test_gradient(
         f"1 - Q^(J{n:+d})": share_of_cross_entropy(softmax(logits), label, terms + n)
         for n in (-1, 1)
     }
+    # Powers up to the twelfth multiply the dozen roundings of a softmax: some 200 in all.
+    # The rest is room.
     trial.identity(measured, law, ops=1000, controls=controls)
 
 
@@ -422,6 +427,7 @@ def test_monotone(
     trial.identity(
         [best_probability(below), best_probability(above)],
         [least_of_poly1(below), least_of_poly1(above)],
+        # The search stops within 1e-14 of the root, and 1e-14 is 90 units of rounding.
         ops=100,
         controls={"always at 1": [1.0, 1.0]},
     )

@@ -338,6 +338,7 @@ def test_symmetric__price_of_squares(trial, sources: Sources):
         bound,
         instances="draws",
         independent=MIXES - 1,
+        # Roundings decide nothing: the first mix, made to come near the bound, is 2e-4 below it.
         ops=100,
         attained=0.99,
         controls={"squares are best": np.ones(MIXES), "√s": np.sqrt(bound)},
@@ -433,6 +434,7 @@ def test_entry_fee(
     trial.identity(
         least_over_whole_mixes(heads_of_three(length), np.array([1.0, 0.0]), total),
         law,
+        # Least squares with 2 x 3 matrices take some 20 roundings, times a condition below 40.
         ops=1000,
         controls=rival | {"the fee is forgotten": min(1.0, length**-2) / total},
     )

@@ -253,6 +253,8 @@ def test_crossovers(trial, width: Width):
     trial.identity(
         found_crossovers(width)[0],
         crossovers(width)[0],
+        # The fit through three points has the condition 39. Its largest error, at d = 1, is some 85
+        # roundings of the scale, and four times 64 are allowed.
         ops=64,
         scale=10.0 * width**2,
         controls={"leading order, d²": width**2},
@@ -267,6 +269,8 @@ def test_crossovers__memory(trial, width: Width):
     trial.identity(
         found_crossovers(width)[1],
         crossovers(width)[1],
+        # The fit through three points has the condition 39. Its largest error, at d = 1, is some 47
+        # roundings of the scale.
         ops=64,
         scale=10.0 * width**2,
         controls={"leading order, d²/2": width**2 / 2},

@@ -101,6 +101,7 @@ def test_bal_nobias_value(
         value,
         margin=1e-8,
         scale=1.0,
+        # Four classes at depth 3 have sums of 64 squares and products of four matrices of order 8.
         ops=100,
         controls=controls,
     )
@@ -422,6 +423,7 @@ def test_bal_threshold__descent(
         rivals["where a root exists"] = dead * float(
             mean_square.scalar_objective(root, beta, depth)
         )
+    # Four classes at depth 3 have sums of 64 squares and products of four matrices of order 8.
     options = {"margin": 1e-8, "scale": 1.0, "ops": 100}
     primal = lowest(problem, trial.key("starts"), starts, widths).value
     dual = schatten_bound(problem, widths)

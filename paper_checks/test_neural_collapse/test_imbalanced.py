@@ -239,6 +239,7 @@ def test_imb_deep_minority(
         optimum.value,
         margin=1e-8,
         scale=1.0,
+        # Three classes at depth 3 have sums of 49 squares and products of four matrices of order 7.
         ops=100,
         controls={"the other fate of the class": rival},
     )

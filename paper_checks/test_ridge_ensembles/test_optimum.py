@@ -139,6 +139,8 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
         np.full(len(grid), least),
         risks,
         instances="grid",
+        # Some 40 roundings, of two formulas and of a level at which the risk is flat. The rest is
+        # room.
         ops=100,
         controls={"without the inflation by variance": noise + (levels / (1 + levels)) ** 2},
     )
