@@ -383,9 +383,7 @@ def test_all_features(trial, n_features: SomeFeatures = 5, n_people: FewPeople =
 
 
 @claim(derived("by Hölder's inequality"), kind="identity")
-def test_real_exists(
-    trial, n_features: Annotated[int, Interval(1, 100, why="a cap, which nothing requires")] = 5
-):
+def test_real_exists(trial, n_features: Annotated[int, Interval(1, 100)] = 5):
     """If every real action is allowed, a person whom a linear classifier refuses has recourse if
     and only if some weight is not zero.
     """

@@ -677,7 +677,7 @@ def test_pretraining(
 )
 def test_orthogonal(
     trial,
-    layers: Annotated[int, Interval(1, 200, why="D; a cap, which nothing requires")],
+    layers: Annotated[int, Interval(1, 200)],
     width: Width,
 ):
     """All singular values of a product of random orthogonal layers are 1, at every depth."""

@@ -51,7 +51,7 @@ NAtoms = Annotated[
 ]
 """Values of X."""
 NWorlds = Annotated[int, Interval(8, 1000, why="few worlds seldom tell one rule from another")]
-Gap = Annotated[float, Interval(1e-3, 0.5, why="a cap, which nothing requires")]
+Gap = Annotated[float, Interval(1e-3, 0.5)]
 """δ, how far the groups may be treated apart."""
 
 SOLVED = 1e-9

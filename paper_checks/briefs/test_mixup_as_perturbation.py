@@ -47,7 +47,7 @@ NODES = 30
 
 Alpha = Annotated[float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")]
 FewPoints = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
-FewDimensions = Annotated[int, Interval(1, 6, why="a cap, which nothing requires")]
+FewDimensions = Annotated[int, Interval(1, 6)]
 
 
 def data_set(trial, n, dim):

@@ -138,7 +138,7 @@ def test_unmixed_labels(
     alpha: BroadShape,
     beta: BroadShape,
     n: Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")] = 7,
-    dim: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")] = 2,
+    dim: Annotated[int, Interval(1, 6)] = 2,
 ):
     """Mixup's loss is the mean loss at λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j, over
     all pairs and λ ~ Beta(α, β). For logistic loss and every score it equals the mean loss at λ x_i

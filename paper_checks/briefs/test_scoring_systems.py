@@ -557,7 +557,7 @@ def test_resolution(
     n_coefficients: Annotated[
         int, Interval(2, 8, why="one keeps its sign at any scale; the high end is a cap")
     ],
-    n_points: Annotated[int, Interval(4, 100, why="a cap, which nothing requires")] = 12,
+    n_points: Annotated[int, Interval(4, 100)] = 12,
     n_sets: Annotated[int, Interval(50, 10_000, why="a small scale seldom fails")] = 200,
 ):
     """Real coefficients ρ of P features are scaled to length Λ and rounded to whole numbers. They
@@ -601,7 +601,7 @@ def world_of_places(generator, bound):
 )
 def test_occam(
     trial,
-    n_points: Annotated[int, Interval(20, 200, why="a cap, which nothing requires")] = 50,
+    n_points: Annotated[int, Interval(20, 200)] = 50,
     bound: Annotated[int, Interval(1, 3, why="all vectors are tried")] = 2,
     failure: Annotated[
         float, Interval(0.01, 0.3, why="without log |L| it fails more often than it may")

@@ -569,7 +569,7 @@ def test_query(
     trial,
     training: Training,
     test: FewExamples,
-    distance: Annotated[float, Interval(0.1, 100, why="|x|; a cap, which nothing requires")],
+    distance: Annotated[float, Interval(0.1, 100)],
 ):
     """Linear attention that was trained on prompts of N examples, with inputs of covariance Λ,
     answers a query x by ŷ = Σ y_i x_iᵀ Γ^-1 x/M for M examples (x_i, y_i), with Γ = (1 + 1/N) Λ +

@@ -186,7 +186,7 @@ def test_learned_pretext__true_head(
 )
 def test_learned_pretext__labels(
     trial,
-    n_labels: Annotated[int, Interval(20, 80, why="a cap, which nothing requires")],
+    n_labels: Annotated[int, Interval(20, 80)],
     n_pairs: Pairs = 2000,
 ):
     """A learned pretext costs labels for the coefficients that are kept of it: for k if it is cut

@@ -38,7 +38,7 @@ CLIPPED = code(
     cases=[2.0, 1.5],
     as_published=WEIGHTS_WITHOUT_VOLUME,
 )
-def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10, why="a cap only")]):
+def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
     """If x has a mixture of normal laws, component k, of prior weight π_k, has the weight π_k
     det(V_k)^(-1/2) exp(...) in the posterior mean y + σ^2 d log p(y), where V_k is its covariance
     plus σ^2.
@@ -75,8 +75,8 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10, why="a ca
 )
 def test_sampled_calibration(
     trial,
-    sigma: Annotated[float, Interval(0.6, 1.5, why="a cap, which nothing requires")],
-    above: Annotated[float, Interval(-0.5, 1.2, why="a cap only")],
+    sigma: Annotated[float, Interval(0.6, 1.5)],
+    above: Annotated[float, Interval(-0.5, 1.2)],
 ):
     """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], with the central
     moments μ_2 and μ_3 from derivatives of the posterior mean μ_1.
@@ -130,7 +130,7 @@ def test_sampled_calibration(
 def test_clipping(
     trial,
     sigma: Annotated[float, Interval(0.5, 1, why="elsewhere clipping moves less than the margin")],
-    ones: Annotated[float, Interval(0.05, 0.9, why="a cap, which nothing requires")],
+    ones: Annotated[float, Interval(0.05, 0.9)],
 ):
     """If x is 0 or 1 and y is clipped to c in [0, 1], E (x - μ_1(c))^2 = E μ_2(y) + E (μ_1(y) -
     μ_1(c))^2: the squared error of the posterior mean μ_1 at the clipped value exceeds the mean
@@ -250,7 +250,7 @@ def test_noise_level__any_denoiser(
     trial,
     prior: Prior,
     sigma: NOISE,
-    gain: Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")],
+    gain: Annotated[float, Interval(0.1, 10)],
     dim: Copies,
 ):
     """For any denoiser f in d dimensions with the Jacobian J_f, E|y - f|^2 = σ^2 d + E|f - x|^2 - 2

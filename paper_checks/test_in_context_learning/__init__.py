@@ -56,7 +56,7 @@ from theory_on_trial.contract import Interval
 UNIT = 2.0**-53
 
 SIGNS = "a few runs carry a sign only"
-Std = Annotated[float, Interval(0.1, 10.0, why="a cap, which nothing requires")]
+Std = Annotated[float, Interval(0.1, 10.0)]
 """τ or σ."""
 PromptCount = Annotated[int, Interval(1, 100, why="each costs")]
 

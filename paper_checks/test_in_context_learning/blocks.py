@@ -12,7 +12,7 @@ Form = Literal["erf", "tanh"]
 Points = Annotated[
     int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")
 ]
-Factor = Annotated[float, Interval(0.1, 10.0, why="a cap, which nothing requires")]
+Factor = Annotated[float, Interval(0.1, 10.0)]
 
 
 def least(total, start):

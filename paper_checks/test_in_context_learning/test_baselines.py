@@ -215,7 +215,7 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
 def test_ols__limit(
     trial,
     examples: Annotated[int, Interval(1, 200, why="each prefix is solved")],
-    dimension: Annotated[int, Interval(1, 50, why="a cap, which nothing requires")],
+    dimension: Annotated[int, Interval(1, 50)],
     count: PromptCount = 4,
 ):
     """As the noise σ falls to zero, the Bayes predictor tends to least squares of minimum norm,
@@ -336,9 +336,7 @@ def test_ilwd__spd(trial, prefix: Prefix = 6, count: PromptCount = 4, dimension:
     kind="optimality",
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
 )
-def test_fig2__diagonal(
-    trial, noise_std: Annotated[float, Interval(0, 10, why="a cap only")], weight_std: Std
-):
+def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10)], weight_std: Std):
     """For any inputs, if ridge regression with λ = σ^2 / τ^2 is put among the ridges of figure 2,
     it has the least risk; σ^2 and τ^2 are the variances of noise and weights.
     """

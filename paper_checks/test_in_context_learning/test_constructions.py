@@ -359,7 +359,7 @@ def test_sm__recursion(
     trial,
     regulariser: Annotated[float, Interval(1e-5, 10.0, why="rounding grows as its reciprocal")],
     examples: Annotated[int, Interval(2, 100, why="the control has one less, each costs")] = 30,
-    dimension: Annotated[int, Interval(1, 20, why="a cap, which nothing requires")] = 8,
+    dimension: Annotated[int, Interval(1, 20)] = 8,
     count: PromptCount = 4,
 ):
     """One rank-one update of the inverse for each example gives ridge regression on all of them; in

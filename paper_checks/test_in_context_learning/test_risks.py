@@ -142,11 +142,11 @@ def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
 )
 def test_bayes__error(
     trial,
-    dimension: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
+    dimension: Annotated[int, Interval(1, 6)],
     noise_std: Annotated[
         float, Interval(0.3, 3, why="with more, examples tell little; the low end is a cap")
     ],
-    examples: Annotated[int, Interval(3, 12, why="a cap, which nothing requires")] = 6,
+    examples: Annotated[int, Interval(3, 12)] = 6,
 ):
     """For weights of variance 1, the Bayes risk after k examples is the mean of the sum of σ^2 / (s
     + σ^2) over the eigenvalues s of X^T X, here averaged over k = 1 .. n - 1.
@@ -381,7 +381,7 @@ def mean_over_spectra(function, few, many, nodes):
 def test_ridge__laws(
     trial,
     few: Literal[1, 2],
-    excess: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
+    excess: Annotated[int, Interval(1, 6)],
     regulariser: Annotated[
         float, Interval(0.5, 5.0, why="nodes know little of poles near 0; the high end is a cap")
     ],

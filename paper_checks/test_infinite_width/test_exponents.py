@@ -29,7 +29,7 @@ Start = Annotated[
 Learned = Annotated[
     float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")
 ]
-Hidden = Annotated[float, Interval(-0.5, 0.5, why="a cap, which nothing requires")]
+Hidden = Annotated[float, Interval(-0.5, 0.5)]
 SomeWidth = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
 EXPONENT = 0.002
 """To how much an exponent is stated that is measured without sampling, whatever its size."""

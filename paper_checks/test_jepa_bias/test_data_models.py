@@ -19,7 +19,7 @@ Rate = Annotated[
 ]
 """q and q', the share that a mask lets through."""
 SeenSize = Annotated[int, Interval(1, 80, why="orders of matrices that take a moment")]
-Level = Annotated[float, Interval(0.5, 2, why="a cap, which nothing requires")]
+Level = Annotated[float, Interval(0.5, 2)]
 """A common factor of all variances of the noise."""
 
 
@@ -176,7 +176,7 @@ def test_gen_masking__features(
     trial,
     rate: Rate = 0.5,
     target_rate: Rate = 0.5,
-    variance: Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")] = 2.0,
+    variance: Annotated[float, Interval(0.01, 100)] = 2.0,
 ):
     """Let coordinates have a circulant covariance S with the eigenvalues s and the variance c, and
     let x keep each of them with probability q. The covariance of the views on an eigenvector is λ =

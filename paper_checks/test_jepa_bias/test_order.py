@@ -340,8 +340,8 @@ def test_order_inversion__window(
 )
 def test_largest_ratio__everywhere(
     trial,
-    depth: Annotated[int, Interval(2, 6, why="a cap only")],
-    fraction: Annotated[float, Interval(0.1, 0.9, why="a cap only")],
+    depth: Annotated[int, Interval(2, 6)],
+    fraction: Annotated[float, Interval(0.1, 0.9)],
 ):
     """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
     two features with λ_1 > λ_2, ρ_1 = 1/2 and ρ_2 = 1, let T(ρ) be the time at λ = 1 at which a

@@ -171,7 +171,7 @@ def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
 def test_fixed_points(
     trial,
     objective: Objective,
-    depth: Annotated[int, Interval(2, 8, why="a cap, which nothing requires")],
+    depth: Annotated[int, Interval(2, 8)],
     covariance: Covariance = 1.3,
 ):
     """The gradient of the loss vanishes where a linear encoder of L layers has the strength ρ^L on

@@ -190,7 +190,7 @@ def on_the_circle(pair, radius):
 )
 def test_erm_log_sample_complexity__path(
     trial,
-    epsilon: Annotated[float, Interval(0.001, 0.15, why="a cap, which nothing requires")],
+    epsilon: Annotated[float, Interval(0.001, 0.15)],
     separability: Annotated[
         float, Interval(10, 300, why="beyond, e^-log n leaves the range of floats")
     ],

@@ -57,8 +57,8 @@ def lost_margins(points, direction, ridges=(1e-3, 1e-6, 1e-9)):
 )
 def test_erm_separable_limit(
     trial,
-    n: Annotated[int, Interval(12, 60, why="a cap, which nothing requires")] = 24,
-    dim: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 3,
+    n: Annotated[int, Interval(12, 60)] = 24,
+    dim: Annotated[int, Interval(2, 6)] = 3,
     count: Annotated[int, Interval(6, 100, why="each is fitted")] = 8,
 ):
     """Let a hyperplane through 0 separate the points x_i of two classes y_i in {0, 1}. Training of
@@ -99,8 +99,8 @@ def test_erm_separable_limit(
 )
 def test_erm_separable_limit__ridge(
     trial,
-    n: Annotated[int, Interval(12, 60, why="a cap, which nothing requires")] = 24,
-    dim: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 3,
+    n: Annotated[int, Interval(12, 60)] = 24,
+    dim: Annotated[int, Interval(2, 6)] = 3,
     count: Annotated[int, Interval(6, 100, why="each is fitted")] = 8,
 ):
     """Let v be the unit vector with the largest margin m = min_i v·S_i > 0 of n points S_i = (2 y_i
@@ -184,7 +184,7 @@ def test_erm_phase_curve__simulated(
     separability: Annotated[
         float, Interval(20, 400, why="the path is of large κ; the high end is a cap")
     ],
-    log_n: Annotated[float, Interval(5, 60, why="a cap, which nothing requires")],
+    log_n: Annotated[float, Interval(5, 60)],
     n_kept: Annotated[
         int, Interval(400, 2000, why="fewer may fail the certificate, and each costs")
     ] = 400,

@@ -322,7 +322,7 @@ def test_mask_concentration(
     separability: Annotated[
         float, Interval(50, 1000, why="a limit of large κ; the high end is a cap")
     ] = 100.0,
-    n: Annotated[int, Interval(10, 100, why="a cap, which nothing requires")] = 20,
+    n: Annotated[int, Interval(10, 100)] = 20,
 ):
     """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
     the labels by the share of ones, where all masks with the same number of ones are equally

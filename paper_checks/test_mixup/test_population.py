@@ -214,7 +214,7 @@ def over_pairs(pair, weights, law, step):
 def test_expected_losses(
     trial,
     way: Literal["none", "mixup", "boxes"],
-    separability: Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")],
+    separability: Annotated[float, Interval(0.1, 10)],
 ):
     """Mix two independent points of the classes N(±μ, Σ / κ) to x = A x_i + (I - A) x_j with a
     diagonal matrix A, and their labels in {0, 1} to y = λ y_i + (1 - λ) y_j. Given y_i and y_j, the
@@ -260,8 +260,8 @@ def test_expected_losses(
 def test_mixup_expected_minimiser(
     trial,
     dim: Annotated[int, Interval(2, 9, why="all masks are listed")],
-    alpha: Annotated[float, Interval(0.1, 20, why="a cap, which nothing requires")],
-    effective: Annotated[float, Interval(1e-3, 5000, why="a cap, which nothing requires")],
+    alpha: Annotated[float, Interval(0.1, 20)],
+    effective: Annotated[float, Interval(1e-3, 5000)],
 ):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Mixup's expected logistic
     loss, for mixtures λ x_i + (1 - λ) x_j with λ ~ Beta(α, α), is least at a positive multiple of
@@ -299,9 +299,7 @@ def test_mixup_expected_minimiser(
 
 
 @claim(ALIGNED, kind="optimality", cases=[0.02, 3.0, 30.0, 200.0])
-def test_mixup_expected_minimiser__scale(
-    trial, effective: Annotated[float, Interval(1e-3, 5000, why="a cap, which nothing requires")]
-):
+def test_mixup_expected_minimiser__scale(trial, effective: Annotated[float, Interval(1e-3, 5000)]):
     """For two equally likely classes N(±μ, Σ / κ), let w minimise Mixup's expected logistic loss.
     The score w·μ of the class mean depends on μ, Σ and κ through a = κ μ^T Σ^-1 μ alone.
     """

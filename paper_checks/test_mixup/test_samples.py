@@ -81,9 +81,7 @@ def mixup_weights(points, labels, law=LAW):
     cases=[0.7, 4.0],
     low_power=NEXT_ORDER,
 )
-def test_mixup_asymptotic(
-    trial, separability: Annotated[float, Interval(0.5, 10, why="a cap only")], n: Size = 80
-):
+def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10)], n: Size = 80):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise Mixup's loss
     over all pairs of n points with λ averaged. At fixed κ and large n, n E[1 - cos(w, b)] tends to
     T K / (2 κ |b|²), where T is the trace of Σ^-1 at right angles to b and K depends on a = κ μ^T b
@@ -137,7 +135,7 @@ def plug_in_efficiency(a, law, per_class):
 def test_mixup_efficiency(
     trial,
     effective: Annotated[float, Interval(0.1, 64, why="the classes are a hundred points each")],
-    alpha: Annotated[float, Interval(0.2, 10, why="a cap only")],
+    alpha: Annotated[float, Interval(0.2, 10)],
 ):
     """For two equally likely classes N(±μ, Σ / κ), let a = κ μ^T Σ^-1 μ. Let u = w·μ for the
     minimiser w of Mixup's expected loss, let z_i = w·x_i, z_12 = λ z_1 + (1 - λ) z_2, y_12 = λ y_1
@@ -175,8 +173,8 @@ def test_mixup_efficiency(
 )
 def test_efficiency_order(
     trial,
-    effective: Annotated[float, Interval(0.1, 64, why="a cap only")],
-    alpha: Annotated[float, Interval(0.2, 10, why="a cap only")],
+    effective: Annotated[float, Interval(0.1, 64)],
+    alpha: Annotated[float, Interval(0.2, 10)],
 ):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. As n grows, let n E[1 -
     cos(w, b)] tend to T K / (2 κ |b|²) for a direction w learned from n points, where T is the
@@ -485,9 +483,7 @@ def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
     kind="limit",
     cases=[2.0, 5.0],
 )
-def test_sampled_lambda__delta(
-    trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]
-):
+def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 20)]):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let one λ be drawn for every
     ordered pair of n points. To first order, the variance that this gives the gradients of the
     pairs adds B κ / n² to E[1 - cos(w, b)] of Mixup's minimiser w, where as κ grows B tends to T m⁴
@@ -543,7 +539,7 @@ def size_for(pair, epsilon, mode):
     cases=["expected", "random", "sampled"],
 )
 def test_n_eps_formula__cubic(
-    trial, mode: Mode, separability: Annotated[float, Interval(100, 1e6, why="a cap only")] = 6400.0
+    trial, mode: Mode, separability: Annotated[float, Interval(100, 1e6)] = 6400.0
 ):
     """For C, ε > 0 and B, κ >= 0, the n > d + 2 with C / (n - d - 2) + B κ / n² = ε is the largest
     real root of ε n³ - (ε (d + 2) + C) n² - B κ n + B κ (d + 2) = 0.

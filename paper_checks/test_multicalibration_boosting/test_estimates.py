@@ -13,7 +13,7 @@ from theory_on_trial.laws import Asymptotic
 SeveralLevels = Annotated[int, Interval(2, 400, why="all counts of a level are enumerated")]
 Members = Annotated[float, Interval(0.01, 1, why="a share of all; the low end is a cap")]
 """P(h = 1), apart from y."""
-Shift = Annotated[float, Interval(0, 1, why="a cap, which nothing requires")]
+Shift = Annotated[float, Interval(0, 1)]
 """Of E[y|v] from v, up and down by turns."""
 LEVELS = [(50, 40, 0.0), (50, 40, 0.02), (6, 3, 0.05), (2, 3, 0.75)]
 

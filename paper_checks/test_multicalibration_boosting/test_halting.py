@@ -229,7 +229,7 @@ def test_released_class(
         int, Interval(1200, 10**4, why="fewer are fitted as they are, more take memory")
     ],
     bins: Annotated[int, Interval(40, 1000, why="with fewer, terms of the order 1/m matter")],
-    gamma: Annotated[float, Interval(0.05, 0.5, why="a cap, which nothing requires")],
+    gamma: Annotated[float, Interval(0.05, 0.5)],
 ):
     """The rounded model before the last one of the released class, with m bins and tolerance γ, has
     K2 <= B (γ + 1/2 + 1/(4 m)) / m for all h with h^2 <= B; the class returns another model.

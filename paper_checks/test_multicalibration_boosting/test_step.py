@@ -10,7 +10,7 @@ from theory_on_trial import abstract, claim, derived
 from theory_on_trial.contract import Count, Interval, Natural
 
 Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
-Dim = Annotated[int, Interval(1, 20, why="a cap, which nothing requires")]
+Dim = Annotated[int, Interval(1, 20)]
 
 
 def world_of(seed, cells, dim):

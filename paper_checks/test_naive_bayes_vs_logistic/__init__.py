@@ -52,7 +52,7 @@ from theory_on_trial import code
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.trial.provenance import Source
 
-Samples = Annotated[int, Interval(10, MOST, why="a cap, which nothing requires")]
+Samples = Annotated[int, Interval(10, MOST)]
 Correlation = Annotated[float, Interval(0, 1, "[)", why="at 1 there is one feature")]
 OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]
 Gap = Annotated[

@@ -96,7 +96,7 @@ def _coarse_law(n, squared_distance, *, noise, midpoint):
 LEMMA = paper(
     "Ng & Jordan 2001, Lemma 3, as public notes quote it; exact for normal means, derived here"
 )
-Deviation = Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")]
+Deviation = Annotated[float, Interval(0.001, 10)]
 Failure = Annotated[
     float, Interval(0.01, 0.3, why="beyond, samples would have to show a thousandth")
 ]
@@ -420,7 +420,7 @@ RARE = derived("independent labels miss a class of prior p with probability (1 -
 def test_nb_rare_class(
     trial,
     n_features: Annotated[int, Interval(8, 1000, why="below, 1 / n shows; a cap")],
-    failure: Annotated[float, Interval(0.001, 0.9, why="a cap, which nothing requires")] = 0.5,
+    failure: Annotated[float, Interval(0.001, 0.9)] = 0.5,
 ):
     """Let a class have the prior 1/n. The number of independent labels among which it occurs with
     probability 1 - δ grows like n.

@@ -363,7 +363,7 @@ def test_efron_are__variances(
     distance: Annotated[
         float, Interval(0.5, 5, why="beyond, regression has next to no information")
     ],
-    n_features: Annotated[int, Interval(1, 1000, why="a cap, which nothing requires")],
+    n_features: Annotated[int, Interval(1, 1000)],
 ):
     """Let two equally likely classes in n dimensions be N(±d/2, I) with |d| = Δ. Let V be the
     asymptotic variance of the fitted intercept plus those of the n - 1 weights at right angles to
@@ -479,7 +479,7 @@ def test_lda_needs_linear__moments(
     aspect: Annotated[
         float, Interval(0.05, 0.9, why="less hides sqrt(1 - y), and at 1 no inverse has a mean")
     ],
-    squared_distance: Annotated[float, Interval(0.1, 50, why="a cap, which nothing requires")],
+    squared_distance: Annotated[float, Interval(0.1, 50)],
 ):
     """Let S be the pooled covariance and δ the difference of the class means of m / 2 samples of
     each of two classes N(±d/2, I) in n dimensions, where |d| = Δ. Let w = S^-1 δ be the weights of

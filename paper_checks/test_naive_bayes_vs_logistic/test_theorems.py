@@ -18,8 +18,8 @@ from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
 
-BroadGap = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
-Broader = Annotated[float, Interval(0.001, 1000, why="a cap, which nothing requires")]
+BroadGap = Annotated[float, Interval(0.01, 100)]
+Broader = Annotated[float, Interval(0.001, 1000)]
 FewFeatures = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 """n, binary features."""
 Patterns = Annotated[int, Interval(2, 3, why="as many patterns of class means")]
@@ -311,15 +311,15 @@ def test_nb_theorem_explicit__samples(
 )
 def test_nb_theorem_vacuous(
     trial,
-    n_features: Annotated[int, Interval(1, 10**6, why="a cap, which nothing requires")] = 100,
-    n_classes: Annotated[int, Interval(2, 100, why="a cap, which nothing requires")] = 2,
+    n_features: Annotated[int, Interval(1, 10**6)] = 100,
+    n_classes: Annotated[int, Interval(2, 100)] = 2,
     failure: Annotated[
         float, Interval(1e-20, 1, "[)", why="beneath, the constant log(1 / δ) hides log n")
     ] = 0.05,
     floor: Annotated[
         float, Interval(0.005, 0.25, why="no variance in [0, 1] exceeds 1/4; the low end is a cap")
     ] = 0.21,
-    beta: Annotated[float, Interval(0.01, 10, why="a cap, which nothing requires")] = 0.38,
+    beta: Annotated[float, Interval(0.01, 10)] = 0.38,
 ):
     """With m samples, let ε be the least deviation at which the bound (2 n K + 1) exp(-m ρ_0 ε² /
     (K + 3)²) on the probability that the theorem fails is at most δ. Then 2 ε (4 / ρ_0 + 1 / ρ_0²)
@@ -376,7 +376,7 @@ def test_nb_theorem_vacuous(
 )
 def test_nb_log_odds(
     trial,
-    n_features: Annotated[int, Interval(1, 10_000, why="a cap, which nothing requires")],
+    n_features: Annotated[int, Interval(1, 10_000)],
     fraction: Annotated[float, Interval(0, 1, "(]", why="of none there is no bound")],
     gap: BroadGap = 0.7,
     variance: BroadGap = 0.25,
@@ -430,7 +430,7 @@ def test_nb_log_odds(
 def test_lr_rademacher(
     trial,
     n_samples: Annotated[int, Interval(2, 10_000, why="each is drawn; the low end is a cap")],
-    weight_bound: Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")] = 0.1,
+    weight_bound: Annotated[float, Interval(0.001, 10)] = 0.1,
 ):
     """Let logistic regression have K scores w_k·x with |w_k| <= W and |x| <= X. The mean over m
     samples of the largest difference between risk and empirical risk over all such weights is at
@@ -476,7 +476,7 @@ def test_lr_rademacher(
 def test_lr_rademacher__steps(
     trial,
     n_samples: Annotated[int, Interval(1, 12, why="2^m signs are enumerated")],
-    n_classes: Annotated[int, Interval(2, 1000, why="a cap, which nothing requires")],
+    n_classes: Annotated[int, Interval(2, 1000)],
     weight_bound: Broader = 0.7,
     feature_norm: Broader = 3.0,
     share: Annotated[

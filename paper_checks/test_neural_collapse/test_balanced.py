@@ -278,8 +278,8 @@ def test_bal_nobias_NC__tied(
     )
 
 
-ShallowDepth = Annotated[int, Interval(1, 4, why="a cap, which nothing requires")]
-AnyDepth = Annotated[int, Interval(1, 30, why="a cap, which nothing requires")]
+ShallowDepth = Annotated[int, Interval(1, 4)]
+AnyDepth = Annotated[int, Interval(1, 30)]
 Off = Annotated[
     float,
     Interval(1e-3, 0.02, why="nearer the objectives tie, further the thresholds of others are met"),

@@ -23,7 +23,7 @@ PAIRS = derived(
     "Keating 2025"
 )
 SEARCH = derived("search for configurations of lower objective; agrees with Garrod & Keating 2025")
-Depth = Annotated[int, Interval(1, 6, why="a cap, which nothing requires")]
+Depth = Annotated[int, Interval(1, 6)]
 Several = Annotated[int, Interval(3, 32, why="two are one pair; each pattern is a matrix")]
 Many = tuple[Several, ...]
 Depths = tuple[Depth, ...]
@@ -238,7 +238,7 @@ def test_ce_frame_value(
     trial,
     n_classes: Annotated[int, Interval(3, 20, why="two are one pair; the high end is a cap")],
     depth: Depth,
-    per_class: Annotated[int, Interval(1, 100, why="a cap, which nothing requires")] = 4,
+    per_class: Annotated[int, Interval(1, 100)] = 4,
     unit: Annotated[
         float, Interval(2, 1e15, why="of the logits, by which scales are divided")
     ] = 1e12,
@@ -355,8 +355,8 @@ def searched(problem, key, starts, widths):
 @claim(SEARCH, kind="optimality")
 def test_ce_deep_global__search(
     trial,
-    per_class: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 4,
-    decay: Annotated[float, Interval(5e-4, 2e-3, why="a cap, which nothing requires")] = 1e-3,
+    per_class: Annotated[int, Interval(2, 6)] = 4,
+    decay: Annotated[float, Interval(5e-4, 2e-3)] = 1e-3,
     width: Annotated[int, Interval(7, 10, why="wide starts end at the simplex frame")] = 8,
     starts: Annotated[
         int, Interval(8, 100, why="fewer may miss the best, and each is a descent")
@@ -426,12 +426,12 @@ def test_ce_deep_global__search_more(
     trial,
     n_classes: Classes,
     depth: Depth,
-    per_class: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")],
+    per_class: Annotated[int, Interval(2, 6)],
     starts: Annotated[
         int, Interval(24, 100, why="fewer may miss the best, and each is a descent")
     ] = 24,
     decay: Annotated[
-        float, Interval(1e-3, 2e-3, why="with less, K = 4 wins less; a cap, which nothing requires")
+        float, Interval(1e-3, 2e-3, why="with less, K = 4 wins less; the high end is a cap")
     ] = 1e-3,
 ):
     """With cross-entropy and K classes at depth M, (K, M) = (4, 3), (5, 2), (7, 2) and (10, 2),

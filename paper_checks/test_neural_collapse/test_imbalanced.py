@@ -367,7 +367,7 @@ def product_of(weights, features):
 @claim(SHARED, kind="optimality", cases=[1, 2, 3])
 def test_mse_reduction(
     trial,
-    depth: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
+    depth: Annotated[int, Interval(1, 6)],
     rows: Size = 4,
     columns: Size = 7,
     n_draws: Annotated[int, Interval(2, 1000, why="each is decomposed; the low end is a cap")] = 60,
@@ -402,7 +402,7 @@ def test_mse_reduction(
 @claim(SHARED, kind="optimality", cases=[1, 2, 3])
 def test_mse_reduction__attained(
     trial,
-    depth: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
+    depth: Annotated[int, Interval(1, 6)],
     rows: Size = 4,
     columns: Size = 7,
 ):

@@ -212,7 +212,7 @@ def test_coverage__certificate(
     dim: Dim,
     n_points: NPoints = 40,
     n_sets: NSets = 6,
-    epsilon: Annotated[float, Interval(0, 0.3, why="a cap, which nothing requires")] = 0.05,
+    epsilon: Annotated[float, Interval(0, 0.3)] = 0.05,
 ):
     """Choose, one after the other, the competitor that changes most predictions not changed so far,
     until none changes any: the predictions changed in all are the ambiguity.

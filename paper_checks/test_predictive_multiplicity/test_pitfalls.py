@@ -102,8 +102,8 @@ def test_two__sided__value(trial, dim: Dim, n_sets: NSets = 6):
 )
 def test_bigm(
     trial,
-    dim: Annotated[int, Interval(1, 50, why="a cap, which nothing requires")],
-    n_points: Annotated[int, Interval(3, 1000, why="a cap only")] = 200,
+    dim: Annotated[int, Interval(1, 50)],
+    n_points: Annotated[int, Interval(3, 1000)] = 200,
 ):
     """For a margin γ and weights with |w|_1 <= 1, M = γ + max(1, |x|_inf) is the smallest M for
     which the row of a point x excludes no weights if its binary variable is set.

@@ -300,8 +300,8 @@ def test_momentum_components__curve(
 )
 def test_ema_is_momentum(
     trial,
-    n_points: Annotated[int, Interval(2, 10_000, why="a cap, which nothing requires")] = 300,
-    dim: Annotated[int, Interval(1, 1000, why="a cap, which nothing requires")] = 20,
+    n_points: Annotated[int, Interval(2, 10_000)] = 300,
+    dim: Annotated[int, Interval(1, 1000)] = 20,
     decay: Annotated[
         float, Interval(0.01, 0.99, why="the average is neither the walk nor nothing")
     ] = 0.9,

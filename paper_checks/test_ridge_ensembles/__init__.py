@@ -32,12 +32,12 @@ POPULATION = Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.array([0.2,
 AspectOfAll = Annotated[
     float, Interval(0.3, 1, why="more points take minutes, and subsamples have p / k up to 2")
 ]
-Aspect = Annotated[float, Interval(0.6, 2, why="a cap, which nothing requires")]
+Aspect = Annotated[float, Interval(0.6, 2)]
 AnyAspect = Annotated[float, Interval(0.01, 3, why="subsamples are sought up to p / k = 9")]
 Correlation = Annotated[
     float, Interval(-0.9, 0.9, why="nearer to one, the eigenvalues of small matrices are others")
 ]
-Penalty = Annotated[float, Interval(0, 1, why="a cap, which nothing requires")]
+Penalty = Annotated[float, Interval(0, 1)]
 Noise = Annotated[
     float,
     Interval(0.01, 1, why="with more, the best place lies beyond 9, up to where it is sought"),

@@ -22,7 +22,7 @@ from theory_on_trial.laws import Asymptotic
 )
 def test_least_penalty(
     trial,
-    aspect: Annotated[float, Interval(0.01, 100, why="a cap only")],
+    aspect: Annotated[float, Interval(0.01, 100)],
     ratio: Annotated[
         float, Interval(2, 1e4, why="at 1 the spectrum is isotropic; the high end is a cap")
     ],

@@ -393,7 +393,7 @@ def test_path_equivalence__ridgeless(
 def test_fixed_point(
     trial,
     aspect: Annotated[float, Interval(1, 30, why="below, v has no limit without penalty")],
-    penalty: Annotated[float, Interval(0, 10, why="a cap, which nothing requires")],
+    penalty: Annotated[float, Interval(0, 10)],
 ):
     """For a penalty λ and φ_s = p/k, the level is μ = 1 / v with v = 1 / (λ + φ_s sum h r / (1 + v
     r)), the limit for large k; r are the eigenvalues of the rows' covariance with shares h, here of

@@ -14,7 +14,7 @@ from theory_on_trial import abstract, claim, derived
 from theory_on_trial.contract import Interval
 
 Rows = Annotated[int, Interval(16, 200, why="coordinate descent is followed to the last digits")]
-Columns = Annotated[int, Interval(4, 20, why="a cap, which nothing requires")]
+Columns = Annotated[int, Interval(4, 20)]
 Done = Annotated[int, Interval(0, 18, why="two columns must be left of the twenty")]
 """Rounds before the one at trial."""
 ROUNDS = [(n, 8, done) for n in (16, 20, 30, 60) for done in range(5)]

@@ -34,7 +34,7 @@ def test_softmax_early_law(
     trial,
     steps: Annotated[int, Interval(3, 100, why="after two the expansion in the rate ends")],
     correlation: Annotated[float, Interval(0, 0.9, why="at 1 columns are equal")],
-    n: Annotated[int, Interval(20, 200, why="a cap, which nothing requires")] = 60,
+    n: Annotated[int, Interval(20, 200)] = 60,
     p: Annotated[int, Interval(3, 20, why="with two centred numbers all are alike")] = 12,
 ):
     """For a small rate η, after t steps the logits of softmax attention over p features have a_j -
@@ -73,12 +73,12 @@ def test_softmax_early_law(
 )
 def test_softmax_late_differs(
     trial,
-    correlation: Annotated[float, Interval(0, 0.6, why="a cap, which nothing requires")],
+    correlation: Annotated[float, Interval(0, 0.6)],
     steps: Annotated[
         int, Interval(3000, 8000, why="picks change late, and each step costs")
     ] = 4000,
-    n: Annotated[int, Interval(50, 100, why="a cap, which nothing requires")] = 60,
-    p: Annotated[int, Interval(12, 16, why="a cap, which nothing requires")] = 12,
+    n: Annotated[int, Interval(50, 100)] = 60,
+    p: Annotated[int, Interval(12, 16)] = 12,
 ):
     """In at least 3 of 10 designs training takes the largest logit from the pick of orthogonal
     matching pursuit, and gives it to the feature of the largest least-squares weight.
@@ -131,7 +131,7 @@ def test_coded_schedule(
 CodedFeatures = Annotated[
     int, Interval(6, 20, why="beyond, 2 / p, what no training gives, is no rival to .9")
 ]
-CodedRows = Annotated[int, Interval(24, 100, why="a cap, which nothing requires")]
+CodedRows = Annotated[int, Interval(24, 100)]
 CodedSteps = Annotated[int, Interval(200, 1000, why="fewer may not see the data, and each costs")]
 
 

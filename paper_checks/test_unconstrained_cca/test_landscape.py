@@ -529,7 +529,7 @@ def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0,
 )
 def test_flow_aligned(
     trial,
-    eigenvalue: Annotated[float, Interval(-10, 10, why="a cap, which nothing requires")],
+    eigenvalue: Annotated[float, Interval(-10, 10)],
     start: Annotated[float, Interval(1e-4, 10, why="the integration's least numbers")],
     time: Time = 0.5,
 ):
