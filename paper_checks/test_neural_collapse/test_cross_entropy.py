@@ -98,7 +98,7 @@ def test_ce_M1__value(
     σ* is negative; λ_W and λ_H are the decays of weights and features.
     """
     problem, optimum, end, logits = shallow(trial, n_classes, per_class, decay, bias, ratio)
-    of = (*problem.weight_decays, problem.feature_decay)
+    of = (problem.weight_decays[0], problem.feature_decay)
     trial.gap(
         end.value,
         _dual(logits, per_class, of, bias),
@@ -125,7 +125,7 @@ def test_ce_M1__convex(
     convex program in the logits, which penalises their nuclear norm.
     """
     problem, optimum, _, logits = shallow(trial, n_classes, per_class, decay, bias, ratio)
-    of = (*problem.weight_decays, problem.feature_decay)
+    of = (problem.weight_decays[0], problem.feature_decay)
     sizes = problem.class_sizes
     program = certificates.nuclear_norm_optimum(sizes, *of, loss="ce", bias=bias)
     trial.gap(
