@@ -3,7 +3,7 @@ ad-hoc pools miss.
 """
 
 import itertools
-from functools import cache, partial
+from functools import cache
 from typing import Annotated
 
 import numpy as np
@@ -347,14 +347,6 @@ def test_coverage__compas(trial):
 
 Limit = Annotated[float, Interval(10, 3600, why="with less the discrepancies stay unproved")]
 """Seconds for each integer program."""
-with_race = partial(
-    claim,
-    OPTIMA,
-    kind="empirical",
-    tier="full",
-    route="counts in the claim against proved bounds",
-    second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
-)
 
 
 @cache
@@ -382,7 +374,13 @@ def judge_share(trial, table, people, bounds, recorded, rounding, without):
     )
 
 
-@with_race()
+@claim(
+    OPTIMA,
+    kind="empirical",
+    tier="full",
+    route="counts in the claim against proved bounds",
+    second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
+)
 def test_compas__race(trial, seconds: Limit = 120):
     """With race as a feature the best linear classifier of COMPAS arrest, 329 rows, makes 1985
     errors.
@@ -397,7 +395,13 @@ def test_compas__race(trial, seconds: Limit = 120):
     )
 
 
-@with_race()
+@claim(
+    OPTIMA,
+    kind="empirical",
+    tier="full",
+    route="counts in the claim against proved bounds",
+    second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
+)
 def test_compas__race__ambiguity(trial, seconds: Limit = 120):
     """With race as a feature, competitors at a tolerance of 1 % change 66.83 % of the predictions
     of the best linear classifier of COMPAS arrest, all taken together.
@@ -408,7 +412,13 @@ def test_compas__race__ambiguity(trial, seconds: Limit = 120):
     judge_share(trial, table, ambiguity.ambiguous, ambiguity.bounds, shares, 5e-5, without)
 
 
-@with_race()
+@claim(
+    OPTIMA,
+    kind="empirical",
+    tier="full",
+    route="counts in the claim against proved bounds",
+    second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
+)
 def test_compas__race__discrepancy(trial, seconds: Limit = 120):
     """With race as a feature, one competitor at a tolerance of 1 % changes 1035 predictions of the
     best linear classifier of COMPAS arrest.
