@@ -52,7 +52,7 @@ NFeatures = Annotated[int, Interval(3, 8, why="all choices of actions are tried"
 """Features, the last one immutable."""
 
 SomeFeatures = Annotated[int, Interval(2, 20, why="with one, all norms are one")]
-FewPeople = Annotated[int, Interval(1, 100, why="each is a conic program")]
+FewPeople = Annotated[int, Interval(1, 100)]
 
 NOBODY = -1.0
 """Stands for an infinite cost, where exact numbers are compared."""

@@ -284,7 +284,7 @@ def test_frame(trial, sizes: Sizes):
 )
 def test_unequal(
     trial,
-    large: Annotated[int, Interval(2, 80, why="features are searched")],
+    large: Annotated[int, Interval(2, 80)],
     small: Annotated[int, Interval(2, 8, why="the loss needs pairs; features are searched")],
 ):
     """For a class of n samples and two of m, unit features of both signs have the least supervised

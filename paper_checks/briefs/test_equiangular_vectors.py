@@ -48,8 +48,8 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
-Dim = Annotated[int, Interval(2, 8, why="the best arrangement is searched")]
-Vectors = Annotated[int, Interval(3, 24, why="the best arrangement is searched")]
+Dim = Annotated[int, Interval(2, 8)]
+Vectors = Annotated[int, Interval(3, 24)]
 
 
 def named_arrangements(dim):
@@ -151,7 +151,7 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
 )
 def test_orthoplex(
     trial,
-    dim: Annotated[int, Interval(2, 4, why="the best arrangement is searched")],
+    dim: Annotated[int, Interval(2, 4)],
     surplus: Annotated[
         int, Interval(1, 8, why="vectors beyond d (d + 1)/2; the best arrangement is searched")
     ],
@@ -202,9 +202,7 @@ def in_the_plane(count):
 @claim(
     derived("angles of lines in the plane sum to π"), kind="optimality", cases=[(3,), (4,), (7,)]
 )
-def test_plane(
-    trial, lines: Annotated[int, Interval(3, 10, why="the best arrangement is searched")]
-):
+def test_plane(trial, lines: Annotated[int, Interval(3, 10)]):
     """The least possible value of the largest |v_i·v_j|, i ≠ j, of N unit vectors in the plane is
     cos(π/N).
     """

@@ -57,8 +57,8 @@ from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-Sizes = tuple[Annotated[int, Interval(1, 40, why="features are searched")], ...]
-Dim = Annotated[int, Interval(2, 10, why="features are searched")]
+Sizes = tuple[Annotated[int, Interval(1, 40)], ...]
+Dim = Annotated[int, Interval(2, 10)]
 Centre = Literal["of class means", "of samples"]
 
 

@@ -46,7 +46,7 @@ RECALLED = "recalled from Carratino et al. 2022"
 NODES = 30
 
 Alpha = Annotated[float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")]
-FewPoints = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
+FewPoints = Annotated[int, Interval(2, 12)]
 FewDimensions = Annotated[int, Interval(1, 6)]
 
 

@@ -137,7 +137,7 @@ def test_unmixed_labels(
     trial,
     alpha: BroadShape,
     beta: BroadShape,
-    n: Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")] = 7,
+    n: Annotated[int, Interval(2, 12)] = 7,
     dim: Annotated[int, Interval(1, 6)] = 2,
 ):
     """Mixup's loss is the mean loss at λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j, over

@@ -189,7 +189,7 @@ def test_squared_loss_gap(trial, n_draws: Draws = 200, n_classes: Classes = 4):
 def test_intrusion(
     trial,
     way: Literal["mixed", "unmixed"],
-    n_sets: Annotated[int, Interval(1, 1000, why="each is drawn")] = 12,
+    n_sets: Annotated[int, Interval(1, 1000)] = 12,
 ):
     """Mixup trains on λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j. The least cross
     entropy of all functions exceeds the mean entropy of the mixed labels by the mean of KL(label |

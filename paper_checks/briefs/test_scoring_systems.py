@@ -667,7 +667,7 @@ def test_classifiers(trial, bound: Annotated[int, Interval(1, 6, why="all vector
 def test_reduction(
     trial,
     n_points: NPoints = 16,
-    n_sets: Annotated[int, Interval(1, 20, why="each is found among many")] = 2,
+    n_sets: Annotated[int, Interval(1, 20)] = 2,
     most_drawn: Annotated[
         int, Interval(100, 10_000, why="of many sets none is settled, and each is solved")
     ] = 100,

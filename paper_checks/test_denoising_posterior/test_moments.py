@@ -127,7 +127,7 @@ def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural =
     )
 
 
-Directions = Annotated[int, Interval(1, 20, why="all entries are summed")]
+Directions = Annotated[int, Interval(1, 20)]
 
 
 def point_cloud(trial, points, dim, sigma, instance):

@@ -195,7 +195,7 @@ def test_early_stopping(
     share: Annotated[
         float, Interval(1e-3, 1.9, why="in units of 1 / σ^2; at 2 descent hops, beyond it diverges")
     ],
-    steps: Annotated[int, Interval(1, 10**4, why="each is taken")],
+    steps: Annotated[int, Interval(1, 10**4)],
     n_s: Size = 5,
     n_t: Size = 6,
     dim: Size = 10,

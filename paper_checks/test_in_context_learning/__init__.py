@@ -58,7 +58,7 @@ UNIT = 2.0**-53
 SIGNS = "a few runs carry a sign only"
 Std = Annotated[float, Interval(0.1, 10.0)]
 """τ or σ."""
-PromptCount = Annotated[int, Interval(1, 100, why="each costs")]
+PromptCount = Annotated[int, Interval(1, 100)]
 
 
 def draw_prompts(rng, count, examples, dimension):

@@ -354,7 +354,7 @@ def _of(primitive, states, left, right, bias):
 def test_primitives(
     trial,
     primitive: Literal["mov", "mov to other rows", "mul", "aff", "div"],
-    count: Annotated[int, Interval(1, 1000, why="each is drawn")] = 16,
+    count: Annotated[int, Interval(1, 1000)] = 16,
 ):
     """Each of the primitives mov, mul, div and aff is one decoder layer, which does not change any
     other row and leaves the scratch rows at zero.

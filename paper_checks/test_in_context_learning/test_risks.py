@@ -454,9 +454,7 @@ PENALTIES = (0.1, 0.5)
     kind="distribution",
     tier="full",
 )
-def test_fig1__curves(
-    trial, dimension: Annotated[int, Interval(2, 12, why="each costs 32 prompts")] = 8
-):
+def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12)] = 8):
     """Without noise, the mean squared distances of gradient descent, SGD and ridge regression from
     least squares follow exact laws in the number k of examples and the dimension d.
     """

@@ -453,7 +453,7 @@ def test_permanent_order(
     depth: Annotated[int, Interval(2, 3, why="deeper, plateaus take minutes")],
     init: Annotated[float, Interval(1e-8, 1e-3, why="later, not every order is permanent")],
     values: Values,
-    repeats: Annotated[int, Interval(1, 20, why="each costs")] = 4,
+    repeats: Annotated[int, Interval(1, 20)] = 4,
 ):
     """Let features have the covariances λ and regression coefficients ρ, and let the predictor
     start slightly turned. As the start ε falls to 0, the order in which features are learned for

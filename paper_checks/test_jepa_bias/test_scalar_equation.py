@@ -286,7 +286,7 @@ def exact_passage(start, end, depth, covariance, regression, objective):
 
 
 Side = Literal["rises", "falls"]
-Passages = Annotated[int, Interval(1, 100, why="each is drawn")]
+Passages = Annotated[int, Interval(1, 100)]
 BOTH_SIDES = list(product(OBJECTIVES, ("rises", "falls")))
 
 

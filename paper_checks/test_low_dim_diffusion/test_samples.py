@@ -15,9 +15,7 @@ from theory_on_trial.laws import Asymptotic, Bounded
 Groups = Annotated[int, Interval(2, 8, why="all partitions are tried")]
 Ambient = Annotated[int, Interval(2, 256, why="larger ones only take longer")]
 Extra = Annotated[int, Interval(0, 1, why="with more there is a mean")]
-AmbientDimension = Annotated[
-    int, Interval(2, 256, why="thousands of matrices of that size are decomposed")
-]
+AmbientDimension = Annotated[int, Interval(2, 256)]
 
 
 def completions(trial, ambient, dim, samples):
@@ -128,9 +126,7 @@ def test_noise_law(
     trial,
     ambient: AmbientDimension,
     dim: Count,
-    samples: Annotated[
-        int, Interval(11, 64, why="thousands of matrices of that size are decomposed")
-    ],
+    samples: Annotated[int, Interval(11, 64)],
     noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in δ^2 above")],
     decay: Annotated[float, Interval(1, 4, why="the least variance is above the noise")] = 1.0,
 ):
@@ -173,9 +169,9 @@ def test_noise_law(
 )
 def test_noise_law__clusters(
     trial,
-    ambient: Annotated[int, Interval(8, 20, why="thousands of matrices are trained")],
+    ambient: Annotated[int, Interval(8, 20)],
     dim: Annotated[int, Interval(2, 4, why="two lines are at times nearer than a start is")],
-    samples: Annotated[int, Interval(9, 40, why="thousands of matrices are trained")],
+    samples: Annotated[int, Interval(9, 40)],
     subspaces: Annotated[
         int, Interval(2, 4, why="one has none to be told from, and each is trained")
     ],

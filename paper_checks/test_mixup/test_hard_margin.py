@@ -59,7 +59,7 @@ def test_erm_separable_limit(
     trial,
     n: Annotated[int, Interval(12, 60)] = 24,
     dim: Annotated[int, Interval(2, 6)] = 3,
-    count: Annotated[int, Interval(6, 100, why="each is fitted")] = 8,
+    count: Annotated[int, Interval(6, 100)] = 8,
 ):
     """Let a hyperplane through 0 separate the points x_i of two classes y_i in {0, 1}. Training of
     the logistic loss without augmentation leads to the direction of the shortest w with (2 y_i - 1)
@@ -101,7 +101,7 @@ def test_erm_separable_limit__ridge(
     trial,
     n: Annotated[int, Interval(12, 60)] = 24,
     dim: Annotated[int, Interval(2, 6)] = 3,
-    count: Annotated[int, Interval(6, 100, why="each is fitted")] = 8,
+    count: Annotated[int, Interval(6, 100)] = 8,
 ):
     """Let v be the unit vector with the largest margin m = min_i v·S_i > 0 of n points S_i = (2 y_i
     - 1) x_i. Let w, of length B, minimise the mean of log(1 + exp(-w·S_i)) plus a ridge penalty.

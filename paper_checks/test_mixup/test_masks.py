@@ -194,9 +194,7 @@ def test_mask_limit_inverse_mean__order(trial, dim: Dim, law: Law):
     ),
     kind="identity",
 )
-def test_mask_suboptimal(
-    trial, n_pairs: Annotated[int, Interval(1, 300, why="each is fitted")] = 40, dim: Dim = 4
-):
+def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, dim: Dim = 4):
     """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
     the labels by the share of ones, where all masks with the same number of ones are equally
     likely, and let v be the vector of the 1 / μ_j, j = 1, …, d, to which its minimiser is parallel
@@ -233,7 +231,7 @@ def test_mask_suboptimal(
 
 @claim(derived("for such Σ the loss is symmetric in the products w_j μ_j"), kind="optimality")
 def test_mask_suboptimal__harmless(
-    trial, n_pairs: Annotated[int, Interval(1, 300, why="each is fitted")] = 40, dim: Dim = 4
+    trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, dim: Dim = 4
 ):
     """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
     the labels by the share of ones, where all masks with the same number of ones are equally

@@ -259,7 +259,7 @@ def test_expected_losses(
 )
 def test_mixup_expected_minimiser(
     trial,
-    dim: Annotated[int, Interval(2, 9, why="all masks are listed")],
+    dim: Annotated[int, Interval(2, 9)],
     alpha: Annotated[float, Interval(0.1, 20)],
     effective: Annotated[float, Interval(1e-3, 5000)],
 ):

@@ -42,7 +42,7 @@ BOTH = [
 )
 def test_coded_error(
     trial,
-    levels: Annotated[int, Interval(1, 200, why="each is summed exactly")],
+    levels: Annotated[int, Interval(1, 200)],
     bias: Annotated[
         float, Interval(0.01, 0.25, why="means of labels stay in [0, 1]; the low end is a cap")
     ],

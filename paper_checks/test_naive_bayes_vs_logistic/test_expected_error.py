@@ -232,7 +232,7 @@ def test_nb_large_n(
     route="sizes of the exact law against the root of a quadratic",
 )
 def test_nb_large_n__samples(
-    trial, squared_distance: Annotated[float, Interval(1, 16, why="a cap")], excess: Excess
+    trial, squared_distance: Annotated[float, Interval(1, 16)], excess: Excess
 ):
     """Let m be the number of samples at which naive Bayes, which knows the variances of n
     independent Gaussian features, has the expected error Φ(-Δ/2) + ε for two classes at the

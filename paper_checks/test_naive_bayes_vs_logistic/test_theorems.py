@@ -24,7 +24,7 @@ FewFeatures = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 """n, binary features."""
 Patterns = Annotated[int, Interval(2, 3, why="as many patterns of class means")]
 """K in the laws of binary features."""
-Runs = Annotated[int, Interval(1, 5000, why="each is a fit or a draw")]
+Runs = Annotated[int, Interval(1, 5000)]
 Level = Annotated[
     float, Interval(1e-6, 0.003, why="rare flips attain the bound; the low end is a cap")
 ]

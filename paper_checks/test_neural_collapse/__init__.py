@@ -78,7 +78,7 @@ Ratio = Annotated[float, Interval(0.2, 5.0, why="farther apart, descents of deep
 """By what factor decays grow from the features to the last layer, layer by layer."""
 Width = Annotated[int, Interval(1, 20, why=DENSE)]
 """d_M, the input of the last layer, which may be a bottleneck."""
-Starts = Annotated[int, Interval(1, 100, why="each is a descent")]
+Starts = Annotated[int, Interval(1, 100)]
 
 MARGIN = 1e-5
 """How closely the geometry of an optimum is claimed: entries of Gram matrices are of order one."""

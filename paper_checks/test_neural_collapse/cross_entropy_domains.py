@@ -4,5 +4,5 @@ from typing import Annotated
 
 from theory_on_trial.contract import Interval
 
-Classes = Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")]
+Classes = Annotated[int, Interval(2, 16)]
 PerClass = Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")]

@@ -149,7 +149,7 @@ def _decide_metrics(trial, problem, end, frame, wrong):
     )
 
 
-Spare = Annotated[int, Interval(0, 8, why="a dense Hessian of all parameters is taken")]
+Spare = Annotated[int, Interval(0, 8)]
 
 
 @claim(DEEP, kind="optimality", cases=[1, 2, 3])

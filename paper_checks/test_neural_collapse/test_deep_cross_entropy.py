@@ -79,7 +79,7 @@ def measured_values(n_classes, depth, per_class, decay):
 
 
 HessianDecay = Annotated[float, Interval(1e-5, 1e-3, why="small decays")]
-HessianWidth = Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")]
+HessianWidth = Annotated[int, Interval(2, 16)]
 HessianDepth = Annotated[int, Interval(2, 3, why="a dense Hessian of deep heads is taken")]
 
 

@@ -476,7 +476,7 @@ def test_cert_deep_mse(
     n_instances: Annotated[
         int, Interval(10, 100, why="some must end at the optimum, and each takes descents")
     ] = 20,
-    per_instance: Annotated[int, Interval(1, 20, why="each is drawn")] = 4,
+    per_instance: Annotated[int, Interval(1, 20)] = 4,
 ):
     """For any depth and widths, with a bias or without, no parameters have an objective below the
     theory's least value f*.

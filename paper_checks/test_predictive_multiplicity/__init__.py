@@ -49,11 +49,11 @@ OPTIMA = derived(
 
 
 Dim = Annotated[int, Interval(1, 3, why="all linear classifiers are met")]
-NPoints = Annotated[int, Interval(12, 100, why="all tolerances are tried")]
+NPoints = Annotated[int, Interval(12, 100)]
 NSets = Annotated[
     int, Interval(2, 100, why="controls differ on some set only, and each is searched exactly")
 ]
-Copies = Annotated[int, Interval(1, 1000, why="each is a point of the exact search")]
+Copies = Annotated[int, Interval(1, 1000)]
 
 EPSILONS = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
 

@@ -89,7 +89,7 @@ def test_discrepancy__bound(
 )
 def test_ambiguity__bound(
     trial,
-    n_rows: Annotated[int, Interval(3, 10, why="all labellings are tried")],
+    n_rows: Annotated[int, Interval(3, 10)],
     n_points: NPoints = 40,
     n_sets: NSets = 8,
 ):

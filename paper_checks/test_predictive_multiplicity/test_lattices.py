@@ -24,7 +24,7 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-Shape = tuple[Annotated[int, Interval(2, 5, why="all labellings of the lattice are tried")], ...]
+Shape = tuple[Annotated[int, Interval(2, 5)], ...]
 """How many points a lattice has along each axis."""
 _LISTED = "all labellings of the lattice are tried"
 NEGATED_CONJUNCTION = [1, 1, 1, 0]
@@ -109,7 +109,7 @@ def test_cover__count(
     trial,
     dim: Annotated[int, Interval(1, 4, why="all dichotomies are listed")],
     n_rows: Annotated[int, Interval(6, 24, why="fewer points have every labelling")],
-    n_sets: Annotated[int, Interval(1, 20, why="each is drawn")],
+    n_sets: Annotated[int, Interval(1, 20)],
 ):
     """Of n points in general position in D - 1 dimensions, 2 sum_(k<D) C(n-1, k) labellings are
     linear dichotomies.

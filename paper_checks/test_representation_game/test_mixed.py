@@ -81,7 +81,7 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
     )
 
 
-Spectra = Annotated[int, Interval(20, 10**4, why="each costs")]
+Spectra = Annotated[int, Interval(20, 10**4)]
 SIZES = [(4, 2), (6, 2), (8, 5), (11, 3)]
 
 

@@ -94,8 +94,8 @@ def over_designs(rows):
     return angles, weights / weights.sum()
 
 
-TableRows = Annotated[int, Interval(50, 100, why="a table is drawn until it differs")]
-TableColumns = Annotated[int, Interval(12, 20, why="a table is drawn until it differs")]
+TableRows = Annotated[int, Interval(50, 100)]
+TableColumns = Annotated[int, Interval(12, 20)]
 RANDOM = derived("counted in random tables")
 LOOSE = "shares depend on the tables; what is claimed is that this is no exception"
 
@@ -126,7 +126,7 @@ def test_thresholds_not_monotone__tables(
     trial,
     n: TableRows,
     p: TableColumns,
-    rounds: Annotated[int, Interval(4, 6, why="a table is drawn until it differs")],
+    rounds: Annotated[int, Interval(4, 6)],
     scaled: bool,
 ):
     """In more than 2 of 10 tables of correlated columns, of one length or of many, the first level

@@ -91,7 +91,7 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
     )
 
 
-Starts = Annotated[int, Interval(1, 100, why="each is followed to its end")]
+Starts = Annotated[int, Interval(1, 100)]
 
 
 def _descents(trial, eigenvalues, n_columns, starts):
@@ -345,7 +345,7 @@ def test_floor(
     trial,
     dim: Size,
     n_columns: Columns,
-    draws: Annotated[int, Interval(1, 1000, why="each is followed or drawn")] = 200,
+    draws: Annotated[int, Interval(1, 1000)] = 200,
 ):
     """For every W with K columns, the loss is at least - sum of the squares of the K largest
     positive eigenvalues of A v = λ B v.

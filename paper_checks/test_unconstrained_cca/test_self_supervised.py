@@ -55,7 +55,7 @@ def test_self_supervised(
     loss: Literal["Barlow", "VICReg"],
     first: Annotated[float, Interval(0.3, 0.97, why="weaker views hardly turn; 1 is no noise")],
     second: Second,
-    n_starts: Annotated[int, Interval(4, 100, why="each is followed to its end")] = 6,
+    n_starts: Annotated[int, Interval(4, 100)] = 6,
 ):
     """Two columns of linear Barlow twins, or of VICReg with unit variances, both lie on the first
     canonical direction up to a weight of the redundancy term, λ = (1 - ρ_1)(ρ_1 - ρ_2) /
