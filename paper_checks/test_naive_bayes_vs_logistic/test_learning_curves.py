@@ -18,8 +18,6 @@ from theory_on_trial.base.mapping import map_cells, quick_map
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, RatioOfMeans
 
-Aspect = Annotated[float, Interval(0.1, 0.6, why="less hides sqrt(1 - y); the high end is a cap")]
-
 
 def lead_of_naive_bayes(correlation, sizes, n_features=20):
     """A simulator of error(logistic) - error(naive Bayes) at every size, on the same training

@@ -13,3 +13,10 @@ Abstract:
 - Part 3: the role of attention and overparameterisation is explained. Holds: hadamard_is_l1,
   softmax_early_law.
 """
+
+from functools import partial
+
+from theory_on_trial import code
+
+released = partial(code, "google-research/google-research", commit="1cf0498e")
+"""The authors' code, of which a claim names a path and quotes a sentence."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_sequential_attention.released import released
+from paper_checks.test_sequential_attention import released
 from sims import sequential_attention as observed
 from theory import sequential_attention as predicted
 from theory_on_trial import claim, derived
