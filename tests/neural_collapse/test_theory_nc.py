@@ -216,3 +216,19 @@ def test_the_critical_class_size_at_depths_one_and_two_by_hand(n_samples):
     # At depth two the threshold (M - 1)^((M - 1)/M) / M is 1/2.
     two = landscape.critical_class_size(n_samples, [0.03, 0.02], 0.05)
     assert two == pytest.approx(4 * n_samples * (n_samples * 3e-5) ** 0.5, rel=1e-14)
+
+
+def test_above_the_threshold_the_bias_alone_leaves_the_variance_of_a_label_by_hand():
+    # Sizes 3 and 1: the frequencies are 3/4 and 1/4, so that 1/2 - (9 + 1) / (2 16) = 3/16 is left.
+    optimum = mean_square.mse_optimum((3, 1), [10.0], 10.0, bias=True)
+    assert optimum.value == pytest.approx(3 / 16, rel=1e-14)
+
+
+@pytest.mark.parametrize("decays", [[0.01], [0.01, 0.02], [0.01, 0.02, 0.03]])
+def test_the_minimiser_has_the_least_objective(decays):
+    sizes = (4, 2, 1)
+    optimum = mean_square.mse_optimum(sizes, decays, 0.005)
+    weights, means, bias = mean_square.optimal_parameters(optimum)
+    labels = np.repeat(range(3), sizes)
+    value = mean_square.mse_objective(list(weights), means[:, labels], labels, decays, 0.005, bias)
+    assert value == pytest.approx(optimum.value, rel=1e-12)
