@@ -78,16 +78,11 @@ def ours() -> Fit:
     from theory_on_trial.base.mapping import map_cells
 
     jax.config.update("jax_enable_x64", True)
-    law = MixingLaw.beta(1.0, NODES)
-    half = law.nodes < 0.5
-    nodes = law.nodes[half]
-    weights = 2 * law.weights[half]
+    law = MixingLaw.beta(1.0, NODES).lower_half
 
     @jax.jit
     def fit_all(samples, labels):
-        return map_cells(
-            lambda features: fit_mixup(features, labels, nodes, weights, nodes).weights, samples
-        )
+        return map_cells(lambda features: fit_mixup(features, labels, *law).weights, samples)
 
     return lambda samples, labels: np.asarray(fit_all(samples, labels))
 

@@ -152,7 +152,6 @@ _MARKER_OF = {0.2: "^", 1.0: "s", 5.0: "v"}
     claims=(
         "efficiency_order",
         "erm_fisher",
-        "erm_fisher_exponent",
         "mixup_asymptotic",
         "lda_rate",
     ),

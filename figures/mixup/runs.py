@@ -42,15 +42,12 @@ def learnt_weights(
     if learner == "erm":
         return angles.erm_weights(learner_key, *sample)
     if learner == "mixup":
-        return angles.mixup_weights(learner_key, *sample, *folded(MixingLaw.beta(alpha, _NODES)))
+        return angles.mixup_weights(learner_key, *sample, *MixingLaw.beta(alpha, _NODES).lower_half)
     if learner == "sampled":
         return angles.sampled_mixup_weights(learner_key, *sample, alpha)
     if learner == "masks":
-        masks = population.all_masks(len(mean))
-        equal = np.full(len(masks), 1 / len(masks))
-        return angles.mask_weights(
-            learner_key, *sample, masks.astype(float), equal, masks.mean(axis=1)
-        )
+        masks, equal, shares = population.equally_likely(population.all_masks(len(mean)))
+        return angles.mask_weights(learner_key, *sample, masks.astype(float), equal, shares)
     if learner == "lda":
         return _lda_weights(*sample)
     raise ValueError(
@@ -70,16 +67,6 @@ def training_sample(
     data_key, _ = jax.random.split(key)
     factor = fits.covariance_factor(np.array(covariance))
     return fits.pair_sample(data_key, n, jnp.array(mean), factor, separability, labels=label_law)
-
-
-def folded(
-    law: MixingLaw,
-) -> tuple[Float[np.ndarray, " half"], Float[np.ndarray, " half"], Float[np.ndarray, " half"]]:
-    """Nodes, weights and input weights of a symmetric law's half below 1/2: the same loss at half
-    the cost.
-    """
-    half = law.nodes < 0.5
-    return law.nodes[half], 2 * law.weights[half], law.input_weights[half]
 
 
 def _lda_weights(
@@ -118,9 +105,8 @@ def digit_accuracies(key: Key[Array, ""], n: int, ridge: ScalarLike) -> angles.A
     probabilities.
     """
     digits = angles.digit_pair(3, 8)
-    masks = box_masks()
-    equal = np.full(len(masks), 1 / len(masks))
-    law = folded(MixingLaw.beta(1.0, _NODES))
+    masks, equal, shares = population.equally_likely(box_masks())
+    law = MixingLaw.beta(1.0, _NODES).lower_half
     accuracies = angles.augmentation_accuracies(
         key[None],
         jnp.array(digits.features),
@@ -130,7 +116,7 @@ def digit_accuracies(key: Key[Array, ""], n: int, ridge: ScalarLike) -> angles.A
         *law[:2],
         masks.astype(float),
         equal,
-        masks.mean(axis=1),
+        shares,
     )
     return angles.Accuracies(*(values[0] for values in accuracies))
 
@@ -240,11 +226,8 @@ REFERENCE = Shape((1.0, 1.0), ((0.2, 0.0), (0.0, 1.8)))
 def uniform_masks(
     dim: int,
 ) -> tuple[Bool[np.ndarray, "masks dim"], Float[np.ndarray, " masks"], Float[np.ndarray, " masks"]]:
-    """All masks of `dim` coordinates, their equal probabilities, and the shares of coordinates
-    kept, their labels.
-    """
-    masks = population.all_masks(dim)
-    return masks, np.full(len(masks), 1 / len(masks)), masks.mean(axis=1)
+    """The law of all masks of `dim` coordinates, equally likely."""
+    return population.equally_likely(population.all_masks(dim))
 
 
 def fitted(

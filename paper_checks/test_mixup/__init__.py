@@ -23,7 +23,7 @@ Abstract:
   number does not grow with κ if classes are balanced and λ is averaged. A small network is nearer
   to Bayes' boundary, too.
 - Sentence 6: averages over n² pairs of n samples concentrate, though pairs overlap. In part:
-  mixup_asymptotic, sampled_lambda-delta, pairs_variance, pairs_tail. As n grows, and at a finite n
+  mixup_asymptotic, sampled_lambda, pairs_variance, pairs_tail. As n grows, and at a finite n
   for one classifier at a time; no bound over all classifiers at once is on trial.
 - Sentence 7, first half: masks distort the training loss. Holds: mask_expected_minimiser. For
   exchangeable masks.
@@ -78,26 +78,12 @@ def mixture_pair() -> GaussianPair:
     return GaussianPair(np.array([1.0, 0.5, -0.8]), covariance, 1.0)
 
 
-def folded(law: MixingLaw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return nodes, weights and input weights of a symmetric law's half below 1/2: the same loss at
-    half the cost.
-    """
-    half = law.nodes < 0.5
-    return law.nodes[half], 2 * law.weights[half], law.input_weights[half]
-
-
 def random_chord(key, deficit):
     """Chord sqrt(2 (1 - cos)) between two directions with a random sign: its variance is 2 E[1 -
     cos], bias included. In the plane it is about normal, where 1 - cos itself has the heavy tail of
     a squared normal.
     """
     return jax.random.rademacher(jax.random.fold_in(key, 1), deficit.shape) * jnp.sqrt(2 * deficit)
-
-
-def uniform_lambdas(key, features, labels):
-    """Mixup's learner with one uniform λ for each ordered pair, NaN where it did not converge."""
-    fit = fit_mixup_sampled(key, features, labels, jax.random.uniform)
-    return jnp.where(fit.converged, fit.weights, jnp.nan)
 
 
 def encloses(sizes, events, error):

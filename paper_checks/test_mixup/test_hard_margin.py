@@ -30,74 +30,12 @@ def separable_points(trial, n, dim, count):
     return samples
 
 
-def lost_margins(points, direction, ridges=(1e-3, 1e-6, 1e-9)):
-    """What losses with a ridge lose of the largest margin, and how much they can lose.
-    (1/n) log(1 + e^(-B m)) is at most the loss, which at length B is at most that of the hard
-    margin.
-    """
-    atom = np.ones(1)
-    sides = np.resize([1.0, -1.0], len(points))
-    margins = points @ direction
-    losses = []
-    for ridge in ridges:
-        fit = fits.fit_mixup(
-            sides[:, None] * points, (1 + sides) / 2, atom, atom, atom, ridge=ridge
-        )
-        length = np.linalg.norm(fit.weights)
-        total = np.sum(np.log1p(np.exp(-length * margins)))
-        loss = margins.min() - (points @ np.asarray(fit.weights)).min() / length
-        losses.append((loss, margins.min() + np.log(np.expm1(total)) / length))
-    return losses
-
-
-@claim(
-    derived("Soudry et al. 2018: the direction tends to that of the largest margin"),
-    kind="optimality",
-    route="`margins.fit_erm` against a quadratic program by CLARABEL",
-)
-def test_erm_separable_limit(
-    trial,
-    n: Annotated[int, Interval(12, 60)] = 24,
-    dim: Annotated[int, Interval(2, 6)] = 3,
-    count: Annotated[int, Interval(6, 100)] = 8,
-):
-    """Let a hyperplane through 0 separate the points x_i of two classes y_i in {0, 1}. Training of
-    the logistic loss without augmentation leads to the direction of the shortest w with (2 y_i - 1)
-    w·x_i >= 1 for all i, the hard margin without bias.
-    """
-    samples = separable_points(trial, n, dim, count)
-
-    def beside_the_program(points):
-        """The direction, the program's, how far apart they may be, and the mean of the points."""
-        fit = margins.fit_erm(points)
-        weights = cvxpy.Variable(dim)
-        problem = cvxpy.Problem(cvxpy.Minimize(cvxpy.sum_squares(weights)), [points @ weights >= 1])
-        problem.solve(solver=cvxpy.CLARABEL)
-        unit = weights.value / np.linalg.norm(weights.value)
-        direction = np.asarray(fit.weights)
-        # A unit vector with all but a fraction delta of the margin is within 2 sqrt(delta) of the
-        # best one.
-        lost = max(1 - (points @ unit).min() / (points @ direction).min(), 0)
-        error = 2 * np.sqrt(float(fit.residual) + lost + 1e-14)
-        mean = points.mean(axis=0)
-        return direction, unit, np.full(dim, error), mean / np.linalg.norm(mean)
-
-    directions, units, errors, means = np.swapaxes([beside_the_program(s) for s in samples], 0, 1)
-    trial.value(
-        directions,
-        units,
-        margin=3e-3,
-        error=errors,
-        controls={"mean of the signed points": means},
-    )
-
-
 @claim(
     derived("Soudry et al. 2018, from the loss at the hard margin"),
     kind="bound",
     not_tight="attained only where ever more points carry the margin",
 )
-def test_erm_separable_limit__ridge(
+def test_erm_separable_limit(
     trial,
     n: Annotated[int, Interval(12, 60)] = 24,
     dim: Annotated[int, Interval(2, 6)] = 3,
@@ -106,14 +44,28 @@ def test_erm_separable_limit__ridge(
     """Let v be the unit vector with the largest margin m = min_i v·S_i > 0 of n points S_i = (2 y_i
     - 1) x_i. Let w, of length B, minimise the mean of log(1 + exp(-w·S_i)) plus a ridge penalty.
     The margin of w / B is at least -log(exp(T) - 1) / B with T = sum_i log(1 + exp(-B v·S_i)).
+
+    As the penalty vanishes B grows, and this tends to m: training without augmentation leads to
+    the hard margin. The mean loss is at least log(1 + exp(-B m')) / n for the margin m' of w / B,
+    and at most that of B v.
     """
-    samples = separable_points(trial, n, dim, count)
-    losses, bounds = np.concatenate(
-        [lost_margins(points, np.asarray(margins.fit_erm(points).weights)) for points in samples]
-    ).T
+    atom = np.ones(1)
+    sides = np.resize([1.0, -1.0], n)
+    losses = []
+    bounds = []
+    for points in separable_points(trial, n, dim, count):
+        products = points @ np.asarray(margins.hard_margin(points).direction)
+        for ridge in (1e-3, 1e-6, 1e-9):
+            weights = fits.fit_mixup(
+                sides[:, None] * points, (1 + sides) / 2, atom, atom, atom, ridge=ridge
+            ).weights
+            length = np.linalg.norm(weights)
+            total = np.sum(np.log1p(np.exp(-length * products)))
+            losses.append(products.min() - (points @ np.asarray(weights)).min() / length)
+            bounds.append(products.min() + np.log(np.expm1(total)) / length)
     trial.bound(
-        losses,
-        bounds,
+        np.array(losses),
+        np.array(bounds),
         instances="draws",
         independent=count,  # samples, each with every ridge
         ops=1e3,
@@ -224,6 +176,18 @@ def test_erm_phase_curve__simulated(
     )
 
 
+def angle_rates(pair):
+    """The limit of n E[1 - cos] by Fisher's information, and by other theories."""
+    a = pair.effective_separability
+    rivals = {
+        "s' = 1/4": 1.0,
+        "V ~ N(a, 2 a)": rates.erm_efficiency(a / 2),
+        "discriminant analysis": a + 1,
+    }
+    exact = rates.angle_rate(pair, rates.erm_efficiency(a))
+    return exact, {name: rates.angle_rate(pair, K) for name, K in rivals.items()}
+
+
 @claim(
     derived("the asymptotic variance of logistic regression, from Fisher's information"),
     kind="limit",
@@ -248,8 +212,7 @@ def test_erm_fisher(
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     pair = reference_pair(separability)
     factor = fits.covariance_factor(pair.covariance)
-    a = pair.effective_separability
-    efficiency = rates.erm_efficiency(a)
+    efficiency = rates.erm_efficiency(pair.effective_separability)
     trial.require(
         n >= 80 * efficiency, "n must be at least 80 K_erm: fewer points leave larger corrections"
     )
@@ -262,9 +225,8 @@ def test_erm_fisher(
         )
         return jnp.sqrt(n) * random_chord(key, deficits[0])
 
-    rate, flat, narrow, discriminant = (
-        2 * rates.angle_rate(pair, K) for K in (efficiency, 1.0, rates.erm_efficiency(a / 2), a + 1)
-    )
+    exact, rivals = angle_rates(pair)
+    rate = 2 * exact
     trial.mean(
         measure,
         rate,
@@ -274,7 +236,7 @@ def test_erm_fisher(
         / n
         * rate,  # corrections of the order of one over the effective number of points
         margin=0.1 * rate,
-        controls={"s' = 1/4": flat, "V ~ N(a, 2 a)": narrow, "discriminant analysis": discriminant},
+        controls={name: 2 * rival for name, rival in rivals.items()},
         first=512,
         most=30_000,
     )
@@ -301,7 +263,6 @@ def test_erm_fisher__matrix(
     """
     pair = reference_pair(separability)
     weights = 2 * separability * pair.bayes_direction
-    a = pair.effective_separability
     unit = weights / np.linalg.norm(weights)
     root = np.linalg.cholesky(pair.covariance / separability)
 
@@ -317,11 +278,7 @@ def test_erm_fisher__matrix(
 
     coarse = rate(0.2)
     fine = rate(0.1)
-    exact, flat, narrow, discriminant = (
-        rates.angle_rate(pair, K)
-        for K in (rates.erm_efficiency(a), 1.0, rates.erm_efficiency(a / 2), a + 1)
-    )
-    controls = {"s' = 1/4": flat, "V ~ N(a, 2 a)": narrow, "discriminant analysis": discriminant}
+    exact, controls = angle_rates(pair)
     trial.value(
         fine,
         exact,
@@ -396,31 +353,4 @@ def test_isotropic_no_curse(
         control_processes=processes,
         first=512,
         most=8000,
-    )
-
-
-@claim(derived("Laplace's method for Fisher's information"), kind="limit", cases=[50, 60, 70])
-def test_erm_fisher_exponent(
-    trial,
-    least: Annotated[
-        float, Interval(40, 80, why="a limit; beyond, e^(8 a) nears the largest float")
-    ],
-):
-    """Let K(q) = 1 / (4 E[s'(V)]) with V ~ N(2 q, 4 q) and the logistic function s. As q grows,
-    K(q) / (sqrt(2 q / π) exp(q / 2)) tends to 1.
-
-    1 - cos(w, b) of training without augmentation is proportional to K at q = κ μ^T Σ^-1 μ.
-    """
-    effective = least * 2.0 ** np.arange(5)
-    ratio = [rates.erm_efficiency(a) / rates.erm_efficiency_asymptotic(a) for a in effective]
-    trial.limit(
-        ratio,
-        effective,
-        1.0,
-        order=1,
-        margin=1e-3,
-        controls={
-            "sqrt(q / π) for sqrt(2 q / π)": np.sqrt(2.0),
-            "a larger exponent than q / 2": 0.0,
-        },
     )

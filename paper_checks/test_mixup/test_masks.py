@@ -25,7 +25,7 @@ Dim = Annotated[
 def mask_law(dim, law="all"):
     """Masks with equal probabilities, labelled by their share."""
     masks = population.all_masks(dim) if law == "all" else np.eye(dim, dtype=bool)
-    return masks, np.full(len(masks), 1 / len(masks)), masks.mean(axis=1)
+    return population.equally_likely(masks)
 
 
 def random_mean(rng, dim):
@@ -123,42 +123,15 @@ def test_mask_expected_minimiser(
     )
 
 
-LIMIT = derived(
-    "without noise the loss is a function of the products w_j μ_j that is symmetric in them"
-)
-
-
-@claim(LIMIT, kind="limit", cases=[(3, "all"), (5, "all"), (3, "one")])
-def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
-    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
-    the labels by the share of ones, where all masks with the same number of ones are equally
-    likely, and let K be this number of ones among d coordinates. Without noise, the limit of large
-    κ, the loss for the classes ±μ is least at w_j = c / μ_j for all j, where c is the root of d
-    (s(d c) - 1) + E[(s((2 K - d) c) - K / d) (2 K - d)] = 0 and s is the logistic function.
-    """
-    masks = mask_law(dim, law)
-    mean = random_mean(trial.generator("pair"), dim)
-    fit = fit_without_noise(mean, masks)
-    inverse = population.mask_limit_direction(mean)
-    sizes = np.bincount(masks[0].sum(axis=1), weights=masks[1], minlength=dim + 1)
-    exact = population.mask_limit_scale(dim, sizes) * inverse
-    length = np.linalg.norm(exact)
-    trial.value(
-        fit.weights,
-        exact,
-        margin=1e-7 * length,
-        error=2 * float(fit.newton_step) * (length + 1) + 1e-12,
-        controls={"a multiple of μ": mean * length / np.linalg.norm(mean), "c = 1": inverse},
-    )
-
-
 @claim(
-    LIMIT,
+    derived(
+        "without noise the loss is a function of the products w_j μ_j that is symmetric in them"
+    ),
     kind="limit",
     cases=[(3, "all"), (5, "all"), (3, "one")],
     route="`population.mask_minimiser` in its limit against `population.mask_limit_direction`",
 )
-def test_mask_limit_inverse_mean__order(trial, dim: Dim, law: Law):
+def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
     """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
     the labels by the share of ones, where all masks with the same number of ones are equally
     likely. For its minimiser w on the classes N(±μ, Σ / κ) and the vector v of the 1 / μ_j, 1 -
@@ -168,14 +141,13 @@ def test_mask_limit_inverse_mean__order(trial, dim: Dim, law: Law):
     mean = random_mean(rng, dim)
     covariance = random_covariance(rng, dim)
     separabilities = 25_600 * 2.0 ** np.arange(0, 7, 2)
-    limit = population.mask_limit_direction(mean)
-    deficits = [
-        one_minus_cosine(
-            population.mask_minimiser(GaussianPair(mean, covariance, kappa), *mask_law(dim, law)),
-            limit,
-        )
+    minimisers = [
+        population.mask_minimiser(GaussianPair(mean, covariance, kappa), *mask_law(dim, law))
         for kappa in separabilities
     ]
+    limit = population.mask_limit_direction(mean)
+    deficits = [one_minus_cosine(minimiser, limit) for minimiser in minimisers]
+    to_mean = [one_minus_cosine(minimiser, mean) for minimiser in minimisers]
     trial.order(
         deficits,
         separabilities,
@@ -183,6 +155,7 @@ def test_mask_limit_inverse_mean__order(trial, dim: Dim, law: Law):
         rounding=1e-13 * np.sqrt(deficits),  # half a squared chord whose rounding is 1e-14
         margin=0.015,
         controls={"κ^-1": -1.0, "κ^-3": -3.0},
+        control_processes={"a multiple of μ": to_mean},
         same_instance=True,
     )
 
@@ -225,82 +198,6 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, 
         controls={
             "Σ^-1 in place of Σ": inverse_form,
             "the error of the Bayes rule": np.ones(n_pairs),
-        },
-    )
-
-
-@claim(derived("for such Σ the loss is symmetric in the products w_j μ_j"), kind="optimality")
-def test_mask_suboptimal__harmless(
-    trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, dim: Dim = 4
-):
-    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
-    the labels by the share of ones, where all masks with the same number of ones are equally
-    likely. If Σ = D (s I + t 1 1^T) D with D = diag(μ), the minimiser of its expected loss for the
-    classes N(±μ, Σ / κ) is a multiple of b = Σ^-1 μ at every κ.
-    """
-    rng = trial.generator("pairs")
-
-    def angle(mean, covariance):
-        pair = GaussianPair(mean, covariance, float(rng.uniform(0.3, 30)))
-        return np.sqrt(2 * pair.misalignment(population.mask_minimiser(pair, *mask_law(dim))))
-
-    means = [random_mean(rng, dim) for _ in range(n_pairs)]
-    shapes = [rng.uniform(0.5, 2) * np.eye(dim) + rng.uniform(0, 1) for _ in range(n_pairs)]
-    trial.value(
-        np.array([angle(m, np.outer(m, m) * s) for m, s in zip(means, shapes, strict=True)]),
-        np.zeros(n_pairs),
-        margin=1e-6,
-        scale=1.0,  # the sine of an angle
-        error=1e-9,  # Newton to rounding, times a condition below 1e4
-        control_processes={
-            "any Σ": np.array([angle(m, random_covariance(rng, dim)) for m in means])
-        },
-    )
-
-
-@claim(
-    derived("a box is all of the rows and columns that it meets, and these are consecutive"),
-    kind="identity",
-    cases=[(1, 4), (2, 3), (3, 3)],
-    route="all masks that fill the rows and columns they meet against products of intervals",
-)
-def test_mask_boxes(
-    trial,
-    height: Annotated[int, Interval(1, 6, why="all boxes are listed")],
-    width: Annotated[int, Interval(1, 6, why="all boxes are listed")],
-):
-    """The boxes of CutMix in an image of h by w pixels give h (h + 1) w (w + 1) / 4 different
-    masks, of all 2^(h w).
-    """
-    trial.require(
-        max(height, width) >= 3,
-        "height or width must be at least 3: any two rows or columns adjoin",
-    )
-    trial.require(height * width <= 12, "height * width must be at most 12: all masks are listed")
-    cut = ~population.all_masks(height * width).reshape(-1, height, width)
-    rows = cut.any(axis=2)
-    columns = cut.any(axis=1)
-
-    def unbroken(met):
-        return np.sum(np.diff(met, axis=1, prepend=False) & met, axis=1) == 1
-
-    full = cut.sum(axis=(1, 2)) == rows.sum(axis=1) * columns.sum(axis=1)
-    box = full & unbroken(rows) & unbroken(columns)
-    pixels = cut.reshape(len(cut), -1).astype(int)
-
-    def together(chosen):
-        """How many of the masks there are, and cut two pixels both, for all pairs of pixels."""
-        return np.append(pixels.T @ (chosen[:, None] * pixels), chosen.sum())
-
-    boxes = 1 - population.box_masks(height, width).astype(int)
-    count = height * (height + 1) * width * (width + 1) // 4
-    trial.identity(
-        together(box),
-        np.append(boxes.T @ boxes, count),
-        ops=0,
-        controls={
-            "rows and columns with gaps": together(full),
-            "no box of the whole image": together(box) - 1,
         },
     )
 
@@ -383,12 +280,10 @@ def test_mask_boxes__limit(
     then errs with probability Φ(-sqrt(κ) sum_j v_j / sqrt(w^T Σ w)), more than that of Bayes.
     """
     trial.require(height in (1, width), "height must be 1 or the width: rows and squares")
-    boxes = population.box_masks(height, width)
-    count = len(boxes)
-    law = boxes, np.full(count, 1 / count), boxes.mean(axis=1)
+    law = population.equally_likely(population.box_masks(height, width))
     mean = random_mean(trial.generator("mean"), height * width)
     fit = fit_without_noise(mean, law)
-    scores = population.mask_limit_scores(boxes, law[1])
+    scores = population.mask_limit_scores(*law[:2])
     image = scores.reshape(height, width)
     turned = np.roll(image, width // 2, axis=1)
     if height > 1:

@@ -125,32 +125,6 @@ def test_bayes_direction(
     )
 
 
-@claim(derived("Cauchy's inequality for w·μ"), kind="bound", cases=[(2, 0.3), (5, 0.2)])
-def test_bayes_direction__least(
-    trial,
-    dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
-    effective: Annotated[float, Interval(0.05, 2, why="errors below e^-a get lost")],
-    n_directions: Annotated[int, Interval(50, 10**4, why="few may miss a better one")] = 400,
-):
-    """For two equally likely classes N(±μ, Σ / κ), no rule that decides by the sign of w·x has a
-    smaller error than that of w = Σ^-1 μ.
-    """
-    rng = trial.generator("pair")
-    pair = with_effective(random_pair(rng, dim, 1.0), effective)
-    bayes = pair.bayes_direction
-    spreads = 10.0 ** rng.uniform(-3, 0, (n_directions, 1)) * np.linalg.norm(bayes)
-    near = bayes + spreads * rng.standard_normal((n_directions, dim))
-    trial.bound(
-        np.full(n_directions, pair.error(bayes)),
-        np.array([pair.error(direction) for direction in near]),
-        instances="draws",
-        independent=n_directions,
-        # Sums of 20 terms, in three products: some 60 roundings; the rest is room.
-        ops=100,
-        control_processes={"μ in place of b": np.full(n_directions, pair.error(pair.mean))},
-    )
-
-
 @claim(
     derived("by Stein's lemma the gradient of the loss vanishes there"),
     kind="optimality",
@@ -225,7 +199,6 @@ def test_expected_losses(
     pair = GaussianPair(np.array([1.0, 0.6]), covariance, separability)
     weights = pair.bayes_direction + trial.generator("weights").uniform(-0.3, 0.3, 2)
     mixing = MixingLaw.beta(0.7, 8)
-    boxes = population.box_masks(1, 2)
     if way == "none":
         loss = population.erm_expected_loss(pair)
         law = np.ones((1, 2)), np.ones(1), np.ones(1)
@@ -233,8 +206,9 @@ def test_expected_losses(
         loss = population.mixup_expected_loss(pair, mixing)
         law = np.outer(mixing.nodes, np.ones(2)), mixing.nodes, mixing.weights
     else:
-        law = boxes.astype(float), boxes.mean(axis=1), np.full(len(boxes), 1 / len(boxes))
-        loss = population.mask_expected_loss(pair, boxes, law[2], law[1])
+        masks, chances, shares = population.equally_likely(population.box_masks(1, 2))
+        law = masks.astype(float), shares, chances
+        loss = population.mask_expected_loss(pair, masks, chances, shares)
     still = (loss.means, 0 * loss.covariances, loss.labels, loss.probabilities)
     rivals = {"without noise": still}
     if way != "none":
@@ -265,23 +239,21 @@ def test_mixup_expected_minimiser(
 ):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Mixup's expected logistic
     loss, for mixtures λ x_i + (1 - λ) x_j with λ ~ Beta(α, α), is least at a positive multiple of
-    b.
+    b, at a score w·μ of the class mean that depends on μ, Σ and κ through a = κ μ^T Σ^-1 μ alone.
 
-    Its length is found by minimisation over the multiples of b alone.
+    This score is found by minimisation over the multiples of b alone.
     """
     law = MixingLaw.beta(alpha)
     pair = with_effective(random_pair(trial.generator("pair"), dim, 1.0), effective)
     loss = population.mixup_expected_loss(pair, law)
     unequal = loss.covariances.copy()
     unequal[: len(law.nodes)] *= np.sqrt(np.outer(*[np.geomspace(0.3, 3, dim)] * 2))
-    masks = population.all_masks(dim)
-    uniform = np.full(len(masks), 1 / len(masks))
     minimisers = (
         population.mixup_minimiser(pair, law),
         population.newton_minimiser(
             population.ExpectedLoss(loss.means, unequal, loss.labels, loss.probabilities)
         ),
-        population.mask_minimiser(pair, masks, uniform, masks.mean(axis=1)),
+        population.mask_minimiser(pair, *population.equally_likely(population.all_masks(dim))),
     )
     exact = population.scalar_minimiser(effective, law) / pair.signal * pair.bayes_direction
     turn, noise, mixing = (np.linalg.norm(w - exact) / np.linalg.norm(exact) for w in minimisers)
@@ -295,34 +267,6 @@ def test_mixup_expected_minimiser(
             "other noise within the classes": noise,
             "masks in place of numbers λ": mixing,
         },
-    )
-
-
-@claim(ALIGNED, kind="optimality", cases=[0.02, 3.0, 30.0, 200.0])
-def test_mixup_expected_minimiser__scale(trial, effective: Annotated[float, Interval(1e-3, 5000)]):
-    """For two equally likely classes N(±μ, Σ / κ), let w minimise Mixup's expected logistic loss.
-    The score w·μ of the class mean depends on μ, Σ and κ through a = κ μ^T Σ^-1 μ alone.
-    """
-    shapes = (mixture_pair(), random_pair(trial.generator("pair"), 3, 1.0))
-
-    def fixed_mixup(key):
-        return 0.2 * jnp.eye(3), 0.8 * jnp.eye(3), jnp.array(0.3)
-
-    def score(shape):
-        pair = with_effective(shape, effective)
-        return alignment_test(trial, fixed_mixup, pair).scale * pair.signal
-
-    def predicted(input_weight):
-        law = MixingLaw.atoms(np.array([0.3]), np.ones(1), input_weight)
-        return np.full(2, population.scalar_minimiser(effective, law))
-
-    exact = predicted(lambda mixing: mixing - 0.1)
-    trial.value(
-        np.array([score(shape) for shape in shapes]),
-        exact,
-        margin=1e-6,
-        error=QUADRATURE * exact,
-        controls={"g = λ": predicted(None)},
     )
 
 

@@ -1,7 +1,9 @@
-"""Mixup with n points: how fast the angle to b closes, and what unequal classes and sampled lambdas
-cost.
+"""Mixup with n points: how fast the angle to b closes, what unequal classes and sampled lambdas
+cost, and how means over all pairs concentrate.
 """
 
+from itertools import combinations_with_replacement
+from math import lgamma
 from typing import Annotated, Literal
 
 import jax
@@ -9,13 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import expit, ndtri
 
-from paper_checks.test_mixup import (
-    encloses,
-    folded,
-    random_chord,
-    reference_pair,
-    uniform_lambdas,
-)
+from paper_checks.test_mixup import encloses, random_chord, reference_pair
 from sims.mixup import angles, fits
 from sims.wishart import bartlett_factor
 from theory.mixup import population, rates
@@ -29,42 +25,39 @@ LAW = MixingLaw.beta(1.0, 8)
 NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not computed"
 ERROR = 1e-7
 """Chance, for each design, that any of its boxes misses its n_ε."""
-
-LargeSeparability = Annotated[
-    float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")
-]
-"""κ at which the noise is an expansion's small term."""
-Size = Annotated[int, Interval(40, 200, why="all pairs of points are fitted")]
 Mode = Literal["expected", "random", "sampled"]
 """λ averaged in balanced classes, or labels drawn, or one λ drawn for each ordered pair."""
+HOEFFDING = derived("Hoeffding 1948 and 1963 on means over distinct pairs")
 
 SHAPE = reference_pair()
 FACTOR = fits.covariance_factor(SHAPE.covariance)
 
 
-def deficits(key, separabilities, n, mode="expected"):
-    """1 - cos at each κ, the noise of the points being the same."""
+def uniform_lambdas(key, features, labels):
+    """Mixup's learner with one uniform λ for each ordered pair, NaN where it did not converge."""
+    fit = fits.fit_mixup_sampled(key, features, labels, jax.random.uniform)
+    return jnp.where(fit.converged, fit.weights, jnp.nan)
+
+
+def deficits(keys, separabilities, n, mode):
+    """1 - cos for each key and its κ."""
+    sampled = mode == "sampled"
     return angles.angle_curve(
-        jnp.stack([key] * len(separabilities)),
-        np.array(separabilities),
+        keys,
+        np.asarray(separabilities),
         SHAPE.mean,
         FACTOR,
         SHAPE.bayes_direction,
-        *(() if mode == "sampled" else folded(LAW)),
+        *(() if sampled else LAW.lower_half),
         n=n,
-        learner=uniform_lambdas if mode == "sampled" else angles.mixup_weights,
+        learner=uniform_lambdas if sampled else angles.mixup_weights,
         labels="random" if mode == "random" else "balanced",
     )
 
 
 def chord(separability, n, mode="expected"):
     """Measurement whose variance is 2 E[1 - cos]."""
-    return lambda key: random_chord(key, deficits(key, (separability,), n, mode)[0])
-
-
-def require_even(trial, n):
-    """Require classes of one size."""
-    trial.require(n % 2 == 0, "n must be even: the classes are balanced")
+    return lambda key: random_chord(key, deficits(key[None], [separability], n, mode)[0])
 
 
 def mixup_weights(points, labels, law=LAW):
@@ -81,7 +74,11 @@ def mixup_weights(points, labels, law=LAW):
     cases=[0.7, 4.0],
     low_power=NEXT_ORDER,
 )
-def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10)], n: Size = 80):
+def test_mixup_asymptotic(
+    trial,
+    separability: Annotated[float, Interval(0.5, 10)],
+    n: Annotated[int, Interval(40, 200, why="all pairs of points are fitted")] = 80,
+):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise Mixup's loss
     over all pairs of n points with λ averaged. At fixed κ and large n, n E[1 - cos(w, b)] tends to
     T K / (2 κ |b|²), where T is the trace of Σ^-1 at right angles to b and K depends on a = κ μ^T b
@@ -89,7 +86,7 @@ def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10
 
     K is the number whose formula mixup_efficiency tries.
     """
-    require_even(trial, n)
+    trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     pair = reference_pair(separability)
     efficiency = rates.mixup_efficiency(pair.effective_separability, LAW)
     variance = 2 / n * rates.angle_rate(pair, efficiency)
@@ -225,7 +222,9 @@ def first_order(squares, n, separability):
 )
 def test_lda_rate(
     trial,
-    separability: LargeSeparability = 4096.0,
+    separability: Annotated[
+        float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")
+    ] = 4096.0,
     n: Annotated[
         int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")
     ] = 10**5,
@@ -235,7 +234,7 @@ def test_lda_rate(
     tends at large κ. As n grows, n E[1 - cos(v, b)] tends to m² T / (2 |b|²), where m² = μ^T b and
     T is the trace of Σ^-1 at right angles to b.
     """
-    require_even(trial, n)
+    trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     rate = rates.lda_rate(SHAPE, n) / n
     full_trace = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace
 
@@ -259,58 +258,6 @@ def test_lda_rate(
         controls={"without m²": 1 / SHAPE.signal, "the whole trace of Σ^-1 for T": full_trace},
         first=1024,
         most=10_000,
-    )
-
-
-@claim(
-    derived(
-        "unequal counts pull on the noise, and the weak curvature at right angles to b "
-        "amplifies this"
-    ),
-    kind="limit",
-    tier="full",
-    cases=[3600.0, 10_800.0],
-    low_power=NEXT_ORDER,
-)
-def test_imbalance(trial, separability: LargeSeparability, n: Size = 60):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise Mixup's loss
-    over all pairs of n points with labels drawn at random. At large κ, unequal class counts add B κ
-    / n² to E[1 - cos(w, b)] with B = T m⁴ A² / (2 h² u² |b|²), where m² = μ^T b, T is the trace of
-    Σ^-1 at right angles to b, u the limiting score of the class mean, A = s(u) - 1, h = E[(λ² + (1
-    - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2 and s the logistic function.
-    """
-    trial.require(
-        max(n / 2, 40) <= separability / n <= 4 * n,
-        "separability must lie in [max(n / 2, 40) n, 4 n^2]",
-    )
-    ones = np.arange(1, n)
-    excess = n * (2 * ones / n - 1) ** 2 * (n / 4) * (1 / ones + 1 / (n - ones))  # mean about one
-    base = 2 / n * rates.lda_rate(SHAPE, n)
-    increment = 2 * separability / n**2 * rates.imbalance_coefficient(SHAPE, LAW)
-    variance = base + increment * excess
-    chances = np.exp(-((ones - n / 2) ** 2) * 2 / n)
-    chances = chances / chances.sum()
-
-    def standardised(key):
-        sample = fits.pair_sample(
-            jax.random.split(key)[0], n, SHAPE.mean, FACTOR, 1.0, labels="random"
-        )
-        scale = jnp.asarray(variance)[sample.labels.sum().astype(int) - 1]
-        return random_chord(key, deficits(key, (separability,), n, "random")[0]) / jnp.sqrt(scale)
-
-    controls = {
-        "B four times as large": ((base + 4 * increment * excess) / variance) @ chances,
-        "no cost of unequal counts": (base / variance) @ chances,
-    }
-    trial.mean(
-        standardised,
-        1.0,
-        law=NormalVariance(asymptotic=True),
-        slack=10 / n,
-        margin=0.3,
-        controls=controls,
-        first=512,
-        most=12_000,
     )
 
 
@@ -351,65 +298,30 @@ def tangent(weights, direction):
     return np.linalg.det([direction, weights]) / (weights @ direction)
 
 
-def turns(pair, direction):
-    """How far Mixup's minimiser turns from b if both classes are shifted along `direction`, and one
-    class weighs more: half the difference between either one, since what is even in p - q the shift
-    does in balanced classes too. Then the class means, their counts, and the product of shift and
-    p - q, both of which fall as κ grows.
+def turn(pair, direction):
+    """How far Mixup's minimiser turns from b if both classes are shifted along `direction` and one
+    weighs more, over the product of the shift and p - q. It is half the difference between either
+    class, since what is even in p - q the shift does in balanced classes too. Shift and p - q fall
+    as κ grows.
     """
     half = int(pair.separability / 10)
     shift = 10 / np.sqrt(pair.separability)
-    offset = shift * direction / np.sqrt(pair.separability)
-    data = exact_noise(pair, offset)
+    data = exact_noise(pair, shift * direction / np.sqrt(pair.separability))
     found = [
         tangent(weighted_fit(*data, (1 + side / half) / 2)[0], pair.bayes_direction)
         for side in (1, -1)
     ]
-    means = np.stack([offset - pair.mean, offset + pair.mean])
-    return (found[0] - found[1]) / 2, means, (half - 1, half + 1), shift / half
+    return (found[0] - found[1]) / 2 / (shift / half)
 
 
-SHIFTED = derived(
-    "the first order of the minimiser in a common shift of both classes, which has no "
-    "effect for equal counts"
+@claim(
+    derived(
+        "the first order of the minimiser in a common shift of both classes, which has no effect "
+        "for equal counts"
+    ),
+    kind="limit",
 )
-
-
-@claim(SHIFTED, kind="limit", cases=[-1.0, 0.3])
-def test_imbalance__shift(
-    trial, tilt: Annotated[float, Interval(-2, 0.5, why="a shift along μ turns nothing")]
-):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let the classes of a data set
-    have the shares p and q and the deviations z_1 / sqrt(κ) and z_0 / sqrt(κ) of their means from
-    ±μ. At large κ the inequality of p and q adds -sqrt(κ) (A (p - q) / (2 h)) (Σ^-1 - b b^T / m²)
-    (z_1 + z_0) to Mixup's minimiser, to first order, where m² = μ^T b, u the limiting score of the
-    class mean, A = s(u) - 1, h = E[(λ² + (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2 and s the
-    logistic function.
-    """
-    trial.require(
-        not -0.74 <= tilt <= -0.69,
-        "tilt must not lie in [-0.74, -0.69]: the next order changes sign there",
-    )
-    separabilities = 6400 * 2.0 ** np.arange(5)
-
-    def beside_the_law(kappa):
-        pair = reference_pair(kappa)
-        turn, means, counts, _ = turns(pair, np.array([1.0, tilt]))
-        law = rates.imbalance_weights(pair, LAW, means, counts)
-        return turn / tangent(law, pair.bayes_direction)
-
-    trial.limit(
-        [beside_the_law(kappa) for kappa in separabilities],
-        separabilities,
-        1.0,
-        order=1,
-        margin=0.01,
-        controls={"a turn to the other side": -1.0, "half of this turn": 0.5},
-    )
-
-
-@claim(SHIFTED, kind="limit")
-def test_imbalance__coefficient(trial):
+def test_imbalance(trial):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Shift both classes by δ times
     a column of Σ^(1/2) / sqrt(κ), and let their shares differ by p - q. As κ grows, the squared
     tangents of the turn of Mixup's minimiser, over 2 κ (δ (p - q))² and summed over the columns,
@@ -422,8 +334,8 @@ def test_imbalance__coefficient(trial):
     separabilities = 6400 * 2.0 ** np.arange(5)
 
     def coefficient(kappa):
-        found = [turns(reference_pair(kappa), column) for column in np.sqrt(SHAPE.covariance)]
-        return sum((turn / product) ** 2 for turn, _, _, product in found) / (2 * kappa)
+        turns = [turn(reference_pair(kappa), column) for column in np.sqrt(SHAPE.covariance)]
+        return np.sum(np.square(turns)) / (2 * kappa)
 
     exact = rates.imbalance_coefficient(SHAPE, LAW)
     trial.limit(
@@ -440,50 +352,11 @@ def test_imbalance__coefficient(trial):
 
 
 @claim(
-    derived(
-        "the pull of λ that are not averaged has a variance, which the weak curvature at "
-        "right angles to b amplifies"
-    ),
-    kind="limit",
-    tier="full",
-    cases=[1024.0, 8192.0],
-    low_power=NEXT_ORDER,
-)
-def test_sampled_lambda(trial, separability: LargeSeparability, n: Size = 80):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise Mixup's loss
-    over all pairs of n points with one λ drawn for each ordered pair, and equal class counts. At
-    large κ the drawing of λ adds B κ / n² to E[1 - cos(w, b)], with B = T m⁴ (A² Var[λ] + (Var[ρ λ]
-    + Var[ρ (1 - λ)]) / 2) / (2 h² u² |b|²), where m² = μ^T b, T is the trace of Σ^-1 at right
-    angles to b, u the limiting score of the class mean, A = s(u) - 1, h = E[(λ² + (1 - λ)²) (s'(u)
-    + s'((2 λ - 1) u))] / 2, ρ = s((2 λ - 1) u) - λ and s the logistic function.
-    """
-    require_even(trial, n)
-    base = 2 / n * rates.lda_rate(SHAPE, n)
-    increment = 2 * separability / n**2 * rates.sampled_lambda_coefficient(SHAPE, LAW)
-    trial.require(
-        increment > base,
-        "separability must be so large that the sampling of lambda costs most, got less",
-    )
-    variance = base + increment
-    trial.mean(
-        chord(separability, n, "sampled"),
-        variance,
-        law=NormalVariance(asymptotic=True),
-        slack=10 / n * variance,  # relative corrections of the order 1 / n
-        margin=0.3 * variance,
-        controls={"no cost of drawn λ": base, "1 - cos for the squared angle": 2 * variance},
-        control_processes={"λ averaged in training": chord(separability, n)},
-        first=512,
-        most=40_000,
-    )
-
-
-@claim(
     derived("the delta method, with the variances of the gradients of all pairs at the minimiser"),
     kind="limit",
     cases=[2.0, 5.0],
 )
-def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 20)]):
+def test_sampled_lambda(trial, condition: Annotated[float, Interval(1.5, 20)]):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let one λ be drawn for every
     ordered pair of n points. To first order, the variance that this gives the gradients of the
     pairs adds B κ / n² to E[1 - cos(w, b)] of Mixup's minimiser w, where as κ grows B tends to T m⁴
@@ -527,40 +400,6 @@ def cost_of(pair, mode):
     return 0.0
 
 
-def size_for(pair, epsilon, mode):
-    """n_ε of the law."""
-    sampling = "sampled" if mode == "sampled" else "expected"
-    return rates.mixup_samples(pair, float(epsilon), LAW, sampling, mode != "random")
-
-
-@claim(
-    derived("the equation times n^2 (n - d - 2) is a cubic equation"),
-    kind="identity",
-    cases=["expected", "random", "sampled"],
-)
-def test_n_eps_formula__cubic(
-    trial, mode: Mode, separability: Annotated[float, Interval(100, 1e6)] = 6400.0
-):
-    """For C, ε > 0 and B, κ >= 0, the n > d + 2 with C / (n - d - 2) + B κ / n² = ε is the largest
-    real root of ε n³ - (ε (d + 2) + C) n² - B κ n + B κ (d + 2) = 0.
-
-    It is the number of points that Mixup needs in d dimensions at large κ.
-    """
-    pair = reference_pair(separability)
-    epsilons = np.array([0.03, 0.003, 0.0003])
-    rate = rates.lda_rate(pair)
-    least = pair.dim + 2
-    cost = cost_of(pair, mode)
-    exact = np.array([size_for(pair, eps, mode) for eps in epsilons])
-    cubics = [[eps, -eps * least - rate, -cost, cost * least] for eps in epsilons]
-    roots = np.array(
-        [max(root.real for root in np.roots(cubic) if abs(root.imag) < 1e-9) for cubic in cubics]
-    )
-    controls = {"C / n": (rate + np.sqrt(rate**2 + 4 * epsilons * cost)) / (2 * epsilons)}
-    # A simple root; companion matrices of a cubic err by some hundred roundings of its size.
-    trial.value(roots, exact, margin=1e-9 * exact, error=1e-11 * exact, controls=controls)
-
-
 @claim(
     derived(
         "the sum of the rate of discriminant analysis and of what drawn labels or drawn λ cost"
@@ -583,23 +422,29 @@ def test_n_eps_formula(
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. At large κ Mixup's minimiser
     w in d dimensions has E[1 - cos(w, b)] = ε with the number n of points at which C / (n - d - 2)
     + B κ / n² = ε. Here C = μ^T b T / (2 |b|²) with the trace T of Σ^-1 at right angles to b, and B
-    is 0 for equal class counts and averaged λ, and otherwise the coefficient of drawn labels or of
-    drawn λ.
+    is 0 for equal class counts and averaged λ, and otherwise the coefficient of drawn labels
+    (`imbalance`) or of drawn λ (`sampled_lambda`).
 
     n grows at most like sqrt(κ).
     """
     pair = reference_pair(separability)
-    n = 2 * round(size_for(pair, epsilon, mode) / 2)
+    sampling = "sampled" if mode == "sampled" else "expected"
+    size = rates.mixup_samples(pair, epsilon, LAW, sampling, balanced=mode != "random")
+    n = 2 * round(size / 2)
     # At the nearest even size the mean angle is epsilon up to the rounding of n, which the formula
     # itself gives.
-    variance = 2 * (rates.lda_rate(pair, n) / n + cost_of(pair, mode) / n**2)
+    base = 2 * rates.lda_rate(pair, n) / n
+    variance = base + 2 * cost_of(pair, mode) / n**2
+    controls = {"half of n points": 2 * variance}
+    if base < 0.5 * variance:  # else what is drawn costs hardly more than the margin
+        controls["no cost of what is drawn"] = base
     trial.mean(
         chord(separability, n, mode),
         variance,
         law=NormalVariance(asymptotic=True),
         slack=4 / n * variance,
         margin=0.3 * variance,
-        controls={"half of n points": 2 * variance},
+        controls=controls,
         first=512,
         most=100_000,  # drawn labels are out of balance now and then: tails of a kurtosis of 2 to 5
     )
@@ -610,16 +455,8 @@ def mixup_boxes(trial, epsilon, separabilities, sizes, runs, mode):
     events = []
     for n in sizes:
         keys = jax.random.split(trial.key(f"{mode} {n}"), runs)
-        found = angles.angle_curve(
-            jnp.repeat(keys, len(separabilities)),
-            np.tile(separabilities, runs),
-            SHAPE.mean,
-            FACTOR,
-            SHAPE.bayes_direction,
-            *(() if mode == "sampled" else folded(LAW)),
-            n=n,
-            learner=uniform_lambdas if mode == "sampled" else angles.mixup_weights,
-            labels="random" if mode == "random" else "balanced",
+        found = deficits(
+            jnp.repeat(keys, len(separabilities)), np.tile(separabilities, runs), n, mode
         )
         events.append(np.asarray(found).reshape(runs, -1) <= epsilon)
     error = ERROR / len(separabilities)
@@ -672,4 +509,96 @@ def test_mixup_poly(
             "growth like κ": (linear, linear),
             "without augmentation": (plain, plain),
         },
+    )
+
+
+def three_point_law(trial):
+    """Chances of three values, and the Mixup loss of each pair of them at one classifier.
+
+    Each value is a score with its label; a pair is mixed half and half.
+    """
+    rng = trial.generator("law")
+    chances = rng.dirichlet([3.0, 3.0, 3.0])
+    scores = rng.normal(0, 2, 3)
+    labels = np.array([1.0, 1.0, 0.0])
+    score = (scores[:, None] + scores) / 2
+    label = (labels[:, None] + labels) / 2
+    return chances, np.logaddexp(0, score) - label * score
+
+
+def all_samples(n, chances):
+    """Counts of the three values in n points, and the chance of each."""
+    cuts = np.array(list(combinations_with_replacement(range(n + 1), 2)))
+    counts = np.column_stack([cuts[:, 0], cuts[:, 1] - cuts[:, 0], n - cuts[:, 1]])
+    factorials = np.array([lgamma(k + 1) for k in range(n + 1)])
+    log_chances = factorials[n] - factorials[counts].sum(axis=1) + counts @ np.log(chances)
+    return counts, np.exp(log_chances)
+
+
+def mean_over_distinct_pairs(counts, loss):
+    """The mean of the loss over distinct pairs of points, for each sample."""
+    n = counts[0].sum()
+    return (np.einsum("si,ij,sj->s", counts, loss, counts) - counts @ np.diag(loss)) / (n * (n - 1))
+
+
+def moments(chances, loss):
+    """E h, ζ_1 and ζ_2."""
+    mean = chances @ loss @ chances
+    return mean, chances @ (loss @ chances - mean) ** 2, chances @ (loss - mean) ** 2 @ chances
+
+
+@claim(HOEFFDING, kind="identity", cases=[8, 16, 32])
+def test_pairs_variance(
+    trial, n: Annotated[int, Interval(4, 40, why="all samples of three values are enumerated")]
+):
+    """Let h be a symmetric function of two points, ζ_1 the variance of its mean given one of two
+    independent points, and ζ_2 its variance. The mean of h over the distinct pairs of n independent
+    points has the variance (2 / (n (n - 1))) (2 (n - 2) ζ_1 + ζ_2).
+
+    This is about 4 ζ_1 / n: it falls with the number of points, not with that of pairs.
+    """
+    chances, loss = three_point_law(trial)
+    mean, projected, total = moments(chances, loss)
+    counts, weights = all_samples(n, chances)
+    variance = weights @ (mean_over_distinct_pairs(counts, loss) - mean) ** 2
+    law = rates.pair_mean_variance(n, projected, total)
+    trial.identity(
+        variance,
+        law,
+        ops=100 * n,
+        scale=total,
+        controls={
+            "n (n - 1) / 2 independent pairs": 2 * total / (n * (n - 1)),
+            "n² independent pairs": total / n**2,
+        },
+    )
+
+
+@claim(
+    HOEFFDING,
+    kind="bound",
+    cases=[16, 32],
+    not_tight="a bound for every law: at small deviations half of it is reached",
+)
+def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="with fewer the control holds")]):
+    """Let U be the mean of a loss in [a, b] over the distinct pairs of n independent points. For t
+    >= 0, P(U - E[U] >= t) <= exp(-2 floor(n/2) t² / (b - a)²).
+
+    The exponent counts the n / 2 disjoint pairs, and not all n (n - 1) / 2.
+    """
+    chances, loss = three_point_law(trial)
+    mean, _, _ = moments(chances, loss)
+    spread = np.ptp(loss)
+    counts, weights = all_samples(n, chances)
+    excess = mean_over_distinct_pairs(counts, loss) - mean
+    deviations = np.linspace(0.02, 0.4, 20) * spread
+    tails = np.array([weights[excess >= deviation].sum() for deviation in deviations])
+    independent = np.exp(-n * (n - 1) * np.square(deviations / spread))
+    trial.require(np.any(tails > independent + 1e-6), "n must be larger: else the control holds")
+    trial.bound(
+        tails,
+        rates.pair_mean_tail(n, deviations, spread),
+        instances="grid",
+        ops=100 * n,
+        controls={"n (n - 1) / 2 independent pairs": independent},
     )

@@ -132,6 +132,7 @@ def _converged(fit):
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames=("n", "learner", "labels"))
 def angle_curve(
     keys: Key[Array, "cells"],
     separabilities: Annotated[Float[AnyArray, "cells"], Interval(SMALLEST, LARGEST)],
@@ -153,24 +154,13 @@ def angle_curve(
     a learner would refuse the values. Raises ValueError for an odd n with balanced labels.
     """
     require_halves(n, labels)
-    weights = _fitted_weights(
-        keys, separabilities, mean, factor, learner_arguments, n, learner, labels
-    )
-    return _deficit(weights, target)
-
-
-@partial(jax.jit, static_argnums=(5, 6, 7))
-def _fitted_weights(
-    keys, separabilities, mean, factor, learner_arguments, n, learner, labels="balanced"
-):
-    """The weights that the learner finds in each cell of `angle_curve`."""
 
     def cell(key, separability):
         data_key, learner_key = jax.random.split(key)
         sample = pair_sample(data_key, n, mean, factor, separability, labels=labels)
         return learner(learner_key, sample.features, sample.labels, *learner_arguments)
 
-    return map_cells(cell, keys, jnp.asarray(separabilities))
+    return _deficit(map_cells(cell, keys, jnp.asarray(separabilities)), target)
 
 
 class Digits(NamedTuple):

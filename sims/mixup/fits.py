@@ -351,38 +351,6 @@ def mixed_rows(
 
 
 @guarded(double=False)
-def has_one_minimiser(rows: Points, labels: Labels) -> bool:
-    """Whether the logistic loss with soft labels has exactly one minimiser, which is finite.
-
-    HiGHS looks for a w along which no row's loss increases (z >= 0 for label 1, z <= 0 for 0, z = 0
-    for a soft label) and some row with a hard label moves. If there is none, only w with Xw = 0
-    could leave the loss unchanged, and the rank of X decides. Every row is first scaled to a
-    largest entry of 1.
-    """
-    from scipy.optimize import linprog
-
-    points = np.asarray(rows, float)
-    largest = np.abs(points).max(axis=1, keepdims=True)
-    points = points / np.where(largest > 0, largest, 1)
-    ones = np.asarray(labels)
-    hard = (ones == 0) | (ones == 1)
-    margins = (2 * ones[hard, None] - 1) * points[hard]
-    soft = points[~hard]
-    answer = linprog(
-        -margins.sum(axis=0),
-        A_ub=-margins if hard.any() else None,
-        b_ub=np.zeros(len(margins)) if hard.any() else None,
-        A_eq=soft if len(soft) else None,
-        b_eq=np.zeros(len(soft)) if len(soft) else None,
-        bounds=(-1, 1),
-        method="highs",
-    )
-    # HiGHS meets every constraint to 1e-7 only, so that rows may add up to that much each.
-    moves = -answer.fun > 1e-6 * len(points)
-    return not moves and bool(np.linalg.matrix_rank(points) == points.shape[1])
-
-
-@guarded(double=False)
 def mixup_program(
     features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights
 ) -> Float[np.ndarray, "dim"]:

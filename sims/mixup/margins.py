@@ -6,6 +6,7 @@ they suffice.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, NamedTuple
 
@@ -29,8 +30,8 @@ LogSampleSize = Annotated[
 """Log n."""
 Kept = Annotated[int, Interval(1, 2**20, why="all of them are held at once")]
 """How many points are drawn, or samples."""
-Power = Annotated[ScalarLike, Interval(0.25, 64, why="radii of others leave float64")]
-"""p of a radial tail exp(-r^p / p)."""
+Radii = Callable[[Float[Array, "kept"]], Float[Array, "kept"]]
+"""The radius r to which log P(|z| <= r) belongs, elementwise: the inverse of a law of |z|."""
 
 
 class HardMargin(NamedTuple):
@@ -228,32 +229,12 @@ def _towards_affine_minimiser(state):
     return corral._replace(shares=jnp.where(inside, target, new_shares / new_shares.sum())), inside
 
 
-@partial(jax.jit, static_argnums=(2, 3))
+@partial(jax.jit, static_argnums=(2, 3, 4))
 def _tail_sample(
-    key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int, power: ScalarLike | None = None
+    key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int, radii: Radii | None = None
 ) -> TailSample:
-    """The `n_kept` farthest of n = round(e^log_n) draws of N(0, I_d), in exact law for any n, at no
-    cost in n; with a `power` p of draws with P(|z| > r) = exp(-r^p / p).
-    """
-
-    def radii(log_kept):
-        if power is None:
-            return jnp.sqrt(_chi_square_quantile(log_kept, d))
-        exponent = jnp.asarray(power, float)
-        return (-exponent * jnp.log(-jnp.expm1(log_kept))) ** (1 / exponent)
-
-    return _outermost(key, log_n, d, n_kept, radii)
-
-
-@partial(jax.jit, static_argnums=(2, 3))
-def _ball_sample(key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int) -> TailSample:
-    """The `n_kept` farthest of n = round(e^log_n) draws that are uniform in the unit ball."""
-    return _outermost(key, log_n, d, n_kept, lambda log_kept: jnp.exp(log_kept / d))
-
-
-def _outermost(key, log_n, d, n_kept, radii):
-    """The `n_kept` farthest of n = round(e^log_n) points of uniform direction, in exact law;
-    `radii` takes log P(|z| <= r) to r.
+    """The `n_kept` farthest of n = round(e^log_n) draws of N(0, I_d), or of points of uniform
+    direction with these `radii`, in exact law for any n, at no cost in n.
 
     The squared radii's tail probabilities are the least of n uniform variables, in increasing order
     1 - exp(-Σ_{j<=k} E_j / (n-j+1)) with E_j exponential (Rényi). A larger `n_kept` under the same
@@ -271,7 +252,7 @@ def _outermost(key, log_n, d, n_kept, radii):
     normals, waits = jax.vmap(draw)(index)
     exists = index < size
     log_kept = -jnp.cumsum(jnp.where(exists, waits / jnp.maximum(size - index, 1), 0))
-    lengths = radii(log_kept)
+    lengths = radii(log_kept) if radii else jnp.sqrt(_chi_square_quantile(log_kept, d))
     points = lengths[:, None] * normals / jnp.linalg.norm(normals, axis=1, keepdims=True)
     return TailSample(
         jnp.where(exists[:, None], points, points[0]), jnp.where(size > n_kept, lengths[-1], 0)
@@ -286,43 +267,20 @@ def tail_direction(
     factor: Factor,
     separability: Separability,
     n_kept: Kept,
-    power: Power | None = None,
+    radii: Radii | None = None,
 ) -> TailDirection:
     """The direction of the hard margin of n = round(e^log_n) signed points S = μ + κ^{-1/2} F z,
     from the `n_kept` farthest z.
 
-    z is standard normal, or, with a `power` p, has a uniform direction and P(|z| > r) = exp(-r^p /
-    p). The result is certified where w·μ - r |Fᵀw| κ^{-1/2} >= γ: w is the unit direction of the
-    kept points, γ their margin, and r the largest radius of the other points, so that none of these
-    can be nearer. The certificate fails where too few points are kept. n_kept is static; the rest
-    may be traced. Raises ValueError for more than 26 dimensions, and TypeError in float32. Source:
-    derived here.
+    z is standard normal, or has a uniform direction and a radius r of which `radii` takes
+    log P(|z| <= r) to r. The result is certified where w·μ - r |Fᵀw| κ^{-1/2} >= γ: w is the unit
+    direction of the kept points, γ their margin, and r the largest radius of the other points, so
+    that none of these can be nearer. The certificate fails where too few points are kept. n_kept
+    and `radii` are static; the rest may be traced. Raises ValueError for more than 26 dimensions,
+    and TypeError in float32. Source: derived here.
     """
     _require_reach(mean)
-    sample = _tail_sample(key, log_n, mean.shape[0], n_kept, power)
-    return _certified(sample, mean, factor, separability)
-
-
-@guarded(double=False)
-def ball_direction(
-    key: Key[Array, ""],
-    log_n: LogSampleSize,
-    mean: Mean,
-    factor: Factor,
-    separability: Separability,
-    n_kept: Kept,
-) -> TailDirection:
-    """Return what `tail_direction` does, with its certificate and errors, for noise z that is
-    uniform in the unit ball.
-
-    In the plane a certificate needs about n^(1/3) outermost points. Source: derived here.
-    """
-    _require_reach(mean)
-    sample = _ball_sample(key, log_n, mean.shape[0], n_kept)
-    return _certified(sample, mean, factor, separability)
-
-
-def _certified(sample, mean, factor, separability):
+    sample = _tail_sample(key, log_n, mean.shape[0], n_kept, radii)
     spread = jnp.asarray(factor) / jnp.sqrt(separability)
     solution = hard_margin(jnp.asarray(mean) + sample.points @ spread.T)
     direction = solution.direction

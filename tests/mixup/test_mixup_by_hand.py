@@ -18,7 +18,7 @@ from scipy.special import expit
 
 from paper_checks.test_mixup import reference_pair
 from sims.mixup import alignment, angles, fits, margins, network
-from theory.mixup import rates
+from theory.mixup import population, rates
 from theory.mixup.population import gaussian_expectation
 
 ULP = 2.0**-53
@@ -33,16 +33,6 @@ def random_sample(n, dim, seed):
     labels = rng.permutation(np.arange(n) < rng.integers(1, n)).astype(float)
     noise = rng.standard_normal((n, dim)) * np.exp(rng.uniform(-1.5, 1.5, dim))
     return noise + (2 * labels[:, None] - 1) * rng.standard_normal(dim), labels
-
-
-def mixed_rows(features, labels, nodes, weights, input_weights):
-    """All mixtures as rows, their labels and weights: the expansion that the fits avoid."""
-    n, dim = features.shape
-    lam = nodes[:, None, None]
-    g = input_weights[:, None, None, None]
-    rows = g * features[:, None] + (1 - g) * features
-    mixed_labels = lam * labels[:, None] + (1 - lam) * labels
-    return rows.reshape(-1, dim), mixed_labels.ravel(), np.repeat(weights / n**2, n**2)
 
 
 def derivatives(rows, weights):
@@ -84,7 +74,7 @@ def test_pairs_are_fitted_as_if_expanded(shape, seed, shift):
     features, labels = random_sample(*shape, seed)
     for inputs in (NODES, NODES**2, shift + (1 - shift) * NODES):
         fit = fits.fit_mixup(features, labels, NODES, WEIGHTS, inputs)
-        assert_minimises(fit, mixed_rows(features, labels, NODES, WEIGHTS, inputs), features)
+        assert_minimises(fit, fits.mixed_rows(features, labels, NODES, WEIGHTS, inputs), features)
 
 
 @settings(max_examples=30, deadline=None)
@@ -100,7 +90,7 @@ def test_mixing_weight_one_is_no_mixing(seed):
         bound = error_bound(mixup, features) + 2 * erm.residual * (
             np.linalg.norm(erm.weights) + unit
         )
-        rows = mixed_rows(features, labels, one, one, one)
+        rows = fits.mixed_rows(features, labels, one, one, one)
         _, hessian, rounding = derivatives(rows, np.asarray(mixup.weights))
         assert (
             np.linalg.norm(mixup.weights - erm.weights)
@@ -207,28 +197,27 @@ FACTOR = np.diag(np.sqrt([0.2, 1.8]))
 ERROR = 1e-6  # of every statistical statement
 
 
-@pytest.mark.parametrize(("dim", "log_n"), [(2, 250.0), (5, 599.0)])
-def test_the_farthest_points_have_their_law_however_large_the_sample(dim, log_n):
+def cube_root(log_kept):
+    return jnp.exp(log_kept / 3)
+
+
+@pytest.mark.parametrize(
+    ("dim", "log_n", "radii", "log_tail"),
+    [
+        (2, 250.0, None, lambda radius: stats.chi2.logsf(radius**2, 2)),
+        (5, 599.0, None, lambda radius: stats.chi2.logsf(radius**2, 5)),
+        (3, 12.0, cube_root, lambda radius: np.log(1 - radius**3)),  # uniform in the ball
+    ],
+)
+def test_the_farthest_points_have_their_law_however_large_the_sample(dim, log_n, radii, log_tail):
     keys = jax.random.split(jax.random.key(dim), 1000)
-    samples = jax.jit(
-        lambda keys: jax.vmap(lambda key: margins._tail_sample(key, log_n, dim, 3))(keys)
-    )(keys)
-    squares = (np.asarray(samples.points) ** 2).sum(axis=2)
+    samples = jax.jit(jax.vmap(lambda key: margins._tail_sample(key, log_n, dim, 3, radii)))(keys)
+    lengths = np.linalg.norm(np.asarray(samples.points), axis=2)
     # n P(|z| > r_k) is the k-th point of a Poisson process, but for O(1/n).
-    arrivals = np.exp(stats.chi2.logsf(squares, dim) + log_n)
+    arrivals = np.exp(log_tail(lengths) + log_n)
     for index in range(3):
         assert stats.kstest(arrivals[:, index], stats.gamma(index + 1).cdf).pvalue > ERROR
-    np.testing.assert_allclose(samples.radius, np.sqrt(squares[:, -1]), rtol=8 * ULP)
-
-
-def test_the_farthest_points_of_a_ball_have_their_law():
-    keys = jax.random.split(jax.random.key(8), 1000)
-    samples = jax.vmap(lambda key: margins._ball_sample(key, 12.0, 3, 3))(keys)
-    radii = np.linalg.norm(np.asarray(samples.points), axis=2)
-    arrivals = np.exp(12.0) * (1 - radii**3)
-    for index in range(3):
-        assert stats.kstest(arrivals[:, index], stats.gamma(index + 1).cdf).pvalue > ERROR
-    np.testing.assert_allclose(samples.radius, radii[:, -1], rtol=8 * ULP)
+    np.testing.assert_allclose(samples.radius, lengths[:, -1], rtol=8 * ULP)
 
 
 @pytest.mark.parametrize("augmentation", ["none", "mixup", "mixup within classes"])
@@ -325,15 +314,6 @@ def test_exchangeable_masks_are_aligned_on_average_only():
     assert 1e-3 < verdict.displacement_limit < 0.2
 
 
-def test_one_pair_of_matrices_for_all_draws_is_aligned():
-    def one_pair(_):
-        return 0.3 * np.eye(3), 0.7 * np.eye(3), 0.8
-
-    assert not alignment.check_alignment(
-        one_pair, THREE, np.diag([1.0, 2.0, 3.0]), 1.0, KEY
-    ).refuted
-
-
 def test_p_values_of_an_aligned_law_are_uniform():
     values = [
         alignment.check_alignment(
@@ -387,12 +367,8 @@ def test_the_quadrature_is_exact_for_logistic_functions(centre, scale):
         (lambda z: np.logaddexp(0, z), lambda z: mpmath.log1p(mpmath.exp(z)) if z < 700 else z),
         (lambda z: expit(z) * expit(-z), lambda z: 1 / (4 * mpmath.cosh(z / 2) ** 2)),
     ):
-        breaks = sorted({-12.0, -centre / scale, 12.0}) if scale > 1.5 else [-12.0, 0.0, 12.0]
-        if scale > 1.5:
-            breaks = sorted(
-                {*breaks, *(-centre / scale + step / scale for step in (-40, -8, 8, 40))}
-            )
-            breaks = [point for point in breaks if -12 <= point <= 12]
+        kinks = [(step - centre) / scale for step in (-40, -8, 0, 8, 40)] if scale > 1.5 else [0.0]
+        breaks = sorted({-12.0, 12.0, *(point for point in kinks if -12 <= point <= 12)})
         expected = mpmath.quad(
             lambda t, exact=exact: exact(centre + scale * t) * mpmath.npdf(t), breaks
         )
@@ -408,3 +384,28 @@ def test_the_finite_radius_leaves_one_point_beyond(log_n):
         tail = mpmath.log(mpmath.ncdf(-mpmath.mpf(radius) * mpmath.sqrt(20)))
     # d log Q / d r is at most about the exponent twice over, relative to the radius.
     assert float(tail) == pytest.approx(-log_n, rel=128 * ULP, abs=128 * ULP)
+
+
+def test_the_number_without_augmentation_is_where_the_path_reaches_its_target():
+    pair = reference_pair(40.0)
+    radius = rates.finite_sample_radius(pair, rates.erm_samples(pair, 0.05))
+    assert rates.phase_cosine(pair, radius**2 / 2) == pytest.approx(0.95, rel=1e-12)
+
+
+def test_plain_training_is_exponentially_inefficient():
+    laplace = math.sqrt(2 * 1000 / math.pi) * math.exp(500)
+    assert rates.erm_efficiency(1000.0) / laplace == pytest.approx(1, abs=3e-3)
+
+
+def test_no_direction_errs_less_than_that_of_bayes():
+    pair = reference_pair()
+    turned = [pair.error(pair.bayes_direction + step * np.array([1.0, -1])) for step in (-0.1, 0.1)]
+    assert pair.error(pair.bayes_direction) < min(turned)
+
+
+def test_boxes_are_all_products_of_two_intervals():
+    cut = ~population.box_masks(2, 3).reshape(-1, 2, 3)
+    assert len(np.unique(cut, axis=0)) == len(cut) == 18
+    for box in cut:
+        rows, columns = np.nonzero(box)
+        assert box.sum() == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)

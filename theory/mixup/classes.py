@@ -42,7 +42,7 @@ LogSampleSize = Annotated[float, Interval(math.log(2), why="of two samples")]
 Shape = Annotated[
     float, Interval(1e-15, 1e50, why="beyond, nothing is left of a density in float64")
 ]
-"""The shape α or β of a Beta law of λ."""
+"""The shape α of the law Beta(α, α) of λ."""
 Mode = Literal["expected", "sampled"]
 """Whether λ is averaged within each pair ("expected") or drawn once per ordered pair ("sampled").
 """
@@ -217,31 +217,28 @@ class MixingLaw:
         alpha: Shape,
         n_nodes: Size = 32,
         input_weight: InputWeight | None = None,
-        beta: Shape | None = None,
     ) -> "MixingLaw":
-        """Return the law of λ ~ Beta(α, β) as the Gauss-Jacobi rule with `n_nodes` nodes.
+        """Return the law of λ ~ Beta(α, α) as the Gauss-Jacobi rule with `n_nodes` nodes.
 
-        β is α unless given, and g is λ unless `input_weight` gives it as a function of λ.
-        Expectations of polynomials in λ up to degree 2 n_nodes - 1 are exact. Raises ValueError if
-        α and β are so large that SciPy has no rule.
+        g is λ unless `input_weight` gives it as a function of λ. Expectations of polynomials in λ
+        up to degree 2 n_nodes - 1 are exact. Raises ValueError if α is so large that SciPy has no
+        rule.
         """
         from scipy.special import roots_jacobi
 
-        beta = alpha if beta is None else beta
+        power = alpha - 1
         # SciPy's symmetric rule cancels near 1/2, and beside it divides 0 by 0; its general one, an
         # ulp away, does not.
-        nearly_half = alpha == beta and 0 < abs(alpha - 0.5) < _NEARLY_HALF
+        nearly_half = 0 < abs(alpha - 0.5) < _NEARLY_HALF
         with np.errstate(all="ignore"):
-            rule = roots_jacobi(
-                n_nodes, np.nextafter(beta - 1, 0) if nearly_half else beta - 1, alpha - 1
-            )
+            rule = roots_jacobi(n_nodes, np.nextafter(power, 0) if nearly_half else power, power)
             abscissas = np.clip(rule[0], -1.0, 1.0)  # nodes of tiny shapes may lie an ulp outside
             masses = np.maximum(rule[1], 0.0)  # for tiny shapes SciPy's may be negative by rounding
             weights = masses / masses.sum()
         finite = np.all(np.isfinite(abscissas) & np.isfinite(weights))
         require(
             finite,
-            f"alpha and beta must be small enough for a Gauss-Jacobi rule, got {alpha} and {beta}",
+            f"alpha must be small enough for a Gauss-Jacobi rule, got {alpha}",
         )
         return cls.atoms((abscissas + 1) / 2, weights, input_weight)
 
@@ -254,6 +251,18 @@ class MixingLaw:
         `input_weight` gives it as a function of λ.
         """
         return cls(values, probabilities, values if input_weight is None else input_weight(values))
+
+    @property
+    def lower_half(
+        self,
+    ) -> tuple[Float[np.ndarray, " half"], Float[np.ndarray, " half"], Float[np.ndarray, " half"]]:
+        """Nodes, doubled weights and input weights of the atoms with λ < 1/2.
+
+        The loss of a law that is symmetric about 1/2, without an atom there and with g(1 - λ) = 1 -
+        g(λ), is that of this half, at half the cost.
+        """
+        half = self.nodes < 0.5
+        return self.nodes[half], 2 * self.weights[half], self.input_weights[half]
 
     @property
     def soft(self) -> Bool[np.ndarray, " atoms"]:

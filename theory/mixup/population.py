@@ -25,7 +25,6 @@ from jaxtyping import Bool, Float
 from theory.mixup.classes import GaussianPair, Lambdas, Masks, Masses, MixingLaw
 from theory_on_trial.contract import (
     COVARIANCE,
-    PROBABILITIES,
     Holds,
     Interval,
     Positive,
@@ -38,7 +37,6 @@ _RANGE = 14.0  # standard deviations on each side: the density beyond is below e
 # In units of the score where that is wider than its law: poles at i pi then cost e^(-2 pi^2 / 0.4).
 _STEP = 0.4
 _LARGEST_SCALE = 1e5  # seven million nodes
-_ATOMS_AT_A_TIME = 2048
 _TOO_FLAT = "the expected loss is too flat for float64 at zero or at its minimiser"
 _MOST_CONDITION = 2.0**50  # of the Hessian at zero, in units of its diagonal
 # 2^13 times e^-98, what the quadrature leaves out, where the curvature at zero is 1.
@@ -115,14 +113,10 @@ class ExpectedLoss:
         """Return the loss at `weights`, in nats."""
         from scipy.special import log_expit
 
-        total = 0.0
-        for block, centre, scale in self._blocks(weights):
-            losses = gaussian_expectation(
-                lambda z: np.stack([-log_expit(-z), -log_expit(z)]), centre, scale
-            )
-            labels = self.labels[block]
-            total += self.probabilities[block] @ ((1 - labels) * losses[0] + labels * losses[1])
-        return float(total)
+        of_zero, of_one = gaussian_expectation(
+            lambda z: np.stack([-log_expit(-z), -log_expit(z)]), *self._scores(weights)
+        )
+        return float(self.probabilities @ ((1 - self.labels) * of_zero + self.labels * of_one))
 
     @guarded
     def gradient(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
@@ -131,36 +125,26 @@ class ExpectedLoss:
         """
         from scipy.special import expit
 
-        total = np.zeros(weights.size)
-        for block, centre, scale in self._blocks(weights):
-            upper, lower, slope = gaussian_expectation(
-                lambda z: np.stack([expit(z), expit(-z), expit(z) * expit(-z)]), centre, scale
-            )
-            labels = self.labels[block]
-            probabilities = self.probabilities[block]
-            residual = (1 - labels) * upper - labels * lower
-            total += (probabilities * residual) @ self.means[block]
-            total += (probabilities * slope) @ (self.covariances[block] @ weights)
-        return total
+        upper, lower, slope = gaussian_expectation(
+            lambda z: np.stack([expit(z), expit(-z), expit(z) * expit(-z)]), *self._scores(weights)
+        )
+        residual = (1 - self.labels) * upper - self.labels * lower
+        of_means = (self.probabilities * residual) @ self.means
+        return of_means + (self.probabilities * slope) @ (self.covariances @ weights)
 
     @guarded
     def hessian(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, "dim dim"]:
         """Return the Hessian at `weights`, which is symmetric and positive semidefinite up to
         rounding.
         """
-        total = np.zeros((weights.size, weights.size))
-        for block, centre, scale in self._blocks(weights):
-            first, second, third = self.probabilities[block] * gaussian_expectation(
-                logistic_derivatives, centre, scale
-            )
-            means = self.means[block]
-            pulls = self.covariances[block] @ weights
-            cross = (second[:, None] * means).T @ pulls
-            total += (first[:, None] * means).T @ means + np.tensordot(
-                first, self.covariances[block], 1
-            )
-            total += cross + cross.T + (third[:, None] * pulls).T @ pulls
-        return total
+        first, second, third = self.probabilities * gaussian_expectation(
+            logistic_derivatives, *self._scores(weights)
+        )
+        pulls = self.covariances @ weights
+        cross = (second[:, None] * self.means).T @ pulls
+        of_means = (first[:, None] * self.means).T @ self.means
+        of_noise = np.tensordot(first, self.covariances, 1) + (third[:, None] * pulls).T @ pulls
+        return of_means + of_noise + cross + cross.T
 
     @guarded
     def in_basis(self, basis: Float[np.ndarray, "dim dim"]) -> "ExpectedLoss":
@@ -172,18 +156,19 @@ class ExpectedLoss:
         covariances = basis.T @ self.covariances @ basis
         return ExpectedLoss(self.means @ basis, covariances, self.labels, self.probabilities)
 
-    def _blocks(self, weights: Float[np.ndarray, " dim"]):  # type: ignore[no-untyped-def]
+    def _scores(
+        self, weights: Float[np.ndarray, " dim"]
+    ) -> tuple[Float[np.ndarray, " atoms"], Float[np.ndarray, " atoms"]]:
+        """Return the mean and the standard deviation of the score in each atom."""
         dim = self.means.shape[1]
         require(weights.size == dim, f"weights must have {dim} coordinates, got {weights.size}")
-        for start in range(0, len(self.labels), _ATOMS_AT_A_TIME):
-            block = slice(start, start + _ATOMS_AT_A_TIME)
-            variance = np.einsum("i,aij,j->a", weights, self.covariances[block], weights)
-            narrow = variance <= _LARGEST_SCALE**2
-            require(
-                narrow,
-                f"weights must give scores of a standard deviation of at most {_LARGEST_SCALE:.0f}",
-            )
-            yield block, self.means[block] @ weights, np.sqrt(np.maximum(variance, 0))
+        variance = np.einsum("i,aij,j->a", weights, self.covariances, weights)
+        narrow = variance <= _LARGEST_SCALE**2
+        require(
+            narrow,
+            f"weights must give scores of a standard deviation of at most {_LARGEST_SCALE:.0f}",
+        )
+        return self.means @ weights, np.sqrt(np.maximum(variance, 0))
 
 
 @guarded
@@ -488,6 +473,14 @@ def box_masks(height: Size, width: Size) -> Bool[np.ndarray, "boxes pixels"]:
 
 
 @guarded
+def equally_likely(
+    masks: Masks,
+) -> tuple[Bool[np.ndarray, "masks dim"], Float[np.ndarray, " masks"], Float[np.ndarray, " masks"]]:
+    """Return the masks, equal probabilities, and their shares of coordinates kept as labels."""
+    return masks, np.full(len(masks), 1 / len(masks)), masks.mean(axis=1)
+
+
+@guarded
 def mask_limit_direction(
     mean: Annotated[
         Float[np.ndarray, " dim"],
@@ -529,43 +522,6 @@ def mask_limit_scores(masks: Masks, probabilities: Masses) -> Float[np.ndarray, 
         if np.abs(step).max() < 1e-13 * (1 + np.abs(scores).max()):
             return scores
     raise RuntimeError("masks must have a loss with a minimiser: Newton's method did not settle")
-
-
-@guarded
-def mask_limit_scale(
-    dim: Size, size_probabilities: Annotated[Float[np.ndarray, " sizes"], PROBABILITIES]
-) -> float:
-    """Return the constant c_d to which w * μ tends as κ grows, for an exchangeable law of masks
-    that are labelled by their share.
-
-    `size_probabilities` has d + 1 entries: the law of the number K of kept coordinates, 0, ..., d.
-    c_d is the root c of d (s(dc) - 1) + E[(s((2K - d) c) - K/d)(2K - d)] = 0, where s is the
-    logistic function. Raises ValueError unless there are d + 1 probabilities, and if K is always 0,
-    d/2 or d, since the minimiser is then unbounded. Source: derived here.
-    """
-    from scipy.optimize import brentq
-    from scipy.special import expit
-
-    count = size_probabilities.size
-    require(
-        count == dim + 1,
-        f"size_probabilities must have one entry for each size 0, ..., {dim}, got {count}",
-    )
-    sizes = np.arange(dim + 1)
-    contrasts = 2.0 * sizes - dim
-    labels = sizes / dim
-    inner = size_probabilities[(sizes > 0) & (sizes < dim) & (contrasts != 0)]
-    require(
-        np.any(inner),
-        "size_probabilities must allow a size other than 0, dim / 2 and dim: no limit otherwise",
-    )
-
-    def slope(scale: float) -> float:
-        residual = (1 - labels) * expit(contrasts * scale) - labels * expit(-contrasts * scale)
-        return float(-dim * expit(-dim * scale) + size_probabilities @ (residual * contrasts))
-
-    highest = next(scale for scale in 2.0 ** np.arange(60) if slope(scale) >= 0)
-    return float(brentq(slope, 0, highest, xtol=1e-300, rtol=8.9e-16))
 
 
 @guarded

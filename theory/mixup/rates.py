@@ -13,13 +13,12 @@ modified LDA, with E[1 - cos] = C / n free of κ. Unequal class counts p n and (
 drawn for each pair, leave a pull on the noise. The weak curvature amplifies it to B κ / n^2.
 
 Oh & Yun 2023 (arXiv 2306.00267) prove that the sample size grows exponentially in κ without
-augmentation and far less with Mixup. All laws of this file are derived here. Where both classes
-appear, class 0 comes first.
+augmentation and far less with Mixup. They announce bounds on means over all pairs of points, which
+depend on each other where they share one; Hoeffding's are at the end. All other laws of this file
+are derived here. Where both classes appear, class 0 comes first.
 """
 
-from collections.abc import Callable
-from functools import cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -41,11 +40,8 @@ from theory.mixup.population import (
     scalar_minimiser,
 )
 from theory_on_trial.contract import (
-    COVARIANCE,
     NON_NEGATIVE,
     UNIT_INTERVAL,
-    Count,
-    Fraction,
     Interval,
     NonNegative,
     Positive,
@@ -63,6 +59,7 @@ AngleTarget = Annotated[
     float, Interval(1e-20, 2, "()", why="1 - cos is at most 2; the low end is a cap")
 ]
 """The target ε of 1 - cos."""
+Points = Annotated[int, Interval(2, 2**53, why="one point has no pair")]
 
 
 @guarded
@@ -240,15 +237,6 @@ def erm_efficiency(effective_separability: InverseExponential) -> float:
 
 
 @guarded
-def erm_efficiency_asymptotic(effective_separability: InverseExponential) -> float:
-    """Return the value sqrt(2a / π) e^(a/2) that K_erm(a) approaches as a grows.
-
-    Source: derived here.
-    """
-    return float(np.sqrt(2 * effective_separability / np.pi) * np.exp(effective_separability / 2))
-
-
-@guarded
 def lda_efficiency(effective_separability: Positive) -> float:
     """Return the efficiency K_lda(a) = a + 1 of Fisher's linear discriminant.
 
@@ -374,33 +362,6 @@ def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
 
 
 @guarded
-def imbalance_weights(
-    pair: GaussianPair,
-    law: MixingLaw,
-    class_means: Float[np.ndarray, "2 dim"],
-    class_counts: tuple[Count, Count],
-) -> Float[np.ndarray, " dim"]:
-    """Return the weights w_p to which the imbalance of a single data set turns the minimiser. The
-    mean of 1 - cos(w_p, b) over data sets is B_i κ / n^2.
-
-    With u = u_infinity and the A and h of `imbalance_coefficient`, w_p = (u / m^2) b - sqrt(κ) (A
-    (p - q) / 2h) (Σ^-1 - b b' / m^2)(z_1 + z_0). `class_means` holds the means of class 0 and class
-    1. z_c is sqrt(κ) times the deviation of the mean of class c from its expectation, -μ or μ, so
-    that z_1 + z_0 is sqrt(κ) times the sum of the means. p = n_1 / n = 1 - q is the share of class
-    1 in `class_counts`, where class 0 also comes first. Raises ValueError if u_infinity is infinite
-    or if the means have another dimension.
-    """
-    dim = class_means.shape[1]
-    require(dim == pair.dim, f"class_means must have {pair.dim} coordinates, got {dim}")
-    noise = np.sqrt(pair.separability) * class_means.sum(axis=0)
-    imbalance = (class_counts[1] - class_counts[0]) / sum(class_counts)
-    bayes = pair.bayes_direction
-    across = np.linalg.solve(pair.covariance, noise) - bayes * (bayes @ noise) / pair.signal
-    pull = _own_residual(law) * imbalance / (2 * limit_curvatures(law).noise)
-    return limit_scale(law) / pair.signal * bayes - np.sqrt(pair.separability) * pull * across
-
-
-@guarded
 def mixup_samples(
     pair: GaussianPair,
     epsilon: AngleTarget,
@@ -490,80 +451,9 @@ def modified_lda_direction(
     return np.linalg.solve(hessian, high - low)
 
 
-@guarded
-def reduced_problem(
-    class_means: Float[np.ndarray, "2 dim"],
-    class_covariances: Annotated[Float[np.ndarray, "2 dim dim"], COVARIANCE],
-    class_fraction: Fraction,
-    law: MixingLaw,
-) -> Float[np.ndarray, " dim"]:
-    """Return the minimiser of the Mixup loss expanded to second order in the scores about the class
-    means. Its cost does not depend on n.
-
-    With p = `class_fraction` of class 1, a_c = w . mean_c and q_c = w' S_c w (covariances divided
-    by the class count), the objective is p^2 [sp(-a_1) + s'(a_1) E[c_g] q_1 / 2] + (1 - p)^2
-    [sp(a_0) + s'(a_0) E[c_g] q_0 / 2] + 2 p (1 - p) E[sp(v) - λ v + s'(v) (g^2 q_1 + (1 - g)^2 q_0)
-    / 2], where v = g a_1 + (1 - g) a_0, s is the logistic function and sp(z) = log(1 + e^z). The
-    fourth order in the scores is neglected; it does not vanish as κ grows unless p = 1/2. Raises
-    ValueError unless covariances and means together span all dimensions, and RuntimeError if the
-    solver stops before a stationary point.
-    """
-    import jax
-    from scipy.optimize import minimize
-
-    p = class_fraction
-    share = law.input_weights[:, None]
-    mixed = share * class_means[1] + (1 - share) * class_means[0]
-    means = np.concatenate([class_means[::-1], mixed])
-    noise = np.concatenate(
-        [law.second_moment * np.eye(2)[::-1], np.column_stack([(1 - share) ** 2, share**2])]
-    )
-    covariances = np.tensordot(noise, class_covariances, 1)
-    labels = np.concatenate([[1.0, 0.0], law.nodes])
-    masses = np.concatenate([[p**2, (1 - p) ** 2], 2 * p * (1 - p) * law.weights])
-    moments = np.tensordot(masses, covariances + means[:, :, None] * means[:, None, :], 1)
-    regular = np.linalg.matrix_rank(moments, hermitian=True) == len(moments)
-    require(regular, "class_covariances and class_means must together span every dimension")
-    basis = np.linalg.inv(np.linalg.cholesky(moments)).T
-    problem = (means @ basis, basis.T @ covariances @ basis, labels, masses)
-    with jax.enable_x64(True):
-        loss, gradient, hessian = _reduced_derivatives()
-        solution = minimize(
-            loss,
-            np.zeros(len(basis)),
-            problem,
-            jac=gradient,
-            hess=hessian,
-            method="trust-exact",
-            options={"gtol": 1e-9},
-        ).x
-        step = np.linalg.solve(hessian(solution, *problem), gradient(solution, *problem))
-    minimiser = solution - step
-    if not np.linalg.norm(step) <= 1e-4 * np.linalg.norm(minimiser):
-        raise RuntimeError(
-            "the reduced problem has no stationary point that the solver could reach"
-        )
-    return basis @ minimiser
-
-
-@cache
-def _reduced_derivatives() -> tuple[Callable[..., Any], ...]:
-    """Return the objective of `reduced_problem`, its gradient and its Hessian, compiled."""
-    import jax
-    from jax.numpy import einsum
-
-    def objective(weights, means, covariances, labels, masses):  # type: ignore[no-untyped-def]
-        scores = means @ weights
-        spreads = einsum("aij,i,j->a", covariances, weights, weights)
-        slopes = jax.nn.sigmoid(scores) * jax.nn.sigmoid(-scores)
-        return masses @ (jax.nn.softplus(scores) - labels * scores + slopes * spreads / 2)
-
-    return jax.jit(objective), jax.jit(jax.grad(objective)), jax.jit(jax.hessian(objective))
-
-
 class EntropyCertificate(NamedTuple):
     """The primal and dual values of a logistic loss at weights w, whose predictions are s_r = s(w .
-    x_r). If `infeasibility` is zero, the loss of w is within `gap` of the least one.
+    x_r). If `infeasibility` is zero, the loss of w is within `primal` - `dual` of the least one.
     """
 
     primal: float
@@ -572,8 +462,6 @@ class EntropyCertificate(NamedTuple):
     """The mean entropy of the predictions, which bounds the loss of any w' from below, up to |w'|
     times `infeasibility`.
     """
-    gap: float
-    """The difference `primal` - `dual`."""
     infeasibility: float
     """The Euclidean norm of the gradient of the primal, sum_r p_r (s_r - y_r) x_r."""
 
@@ -600,6 +488,29 @@ def entropy_certificate(
     )
     dual = row_weights @ (entr(upper) + entr(lower))
     residual = (row_weights * ((1 - soft_labels) * upper - soft_labels * lower)) @ rows
-    return EntropyCertificate(
-        float(primal), float(dual), float(primal - dual), float(np.linalg.norm(residual))
-    )
+    return EntropyCertificate(float(primal), float(dual), float(np.linalg.norm(residual)))
+
+
+@guarded
+def pair_mean_variance(n: Points, projected: NonNegative, total: NonNegative) -> float:
+    """Return the variance of the mean of h(z_1, z_2) over all pairs of two distinct points among n.
+
+    It is (2 / (n (n - 1))) (2 (n - 2) ζ_1 + ζ_2), where ζ_1 = Var E[h(z_1, z_2) | z_1] is
+    `projected` and ζ_2 = Var h(z_1, z_2) is `total`. Source: Hoeffding 1948.
+    """
+    return 2 / (n * (n - 1)) * (2 * (n - 2) * projected + total)
+
+
+@guarded
+def pair_mean_tail(
+    n: Points,
+    deviation: Annotated[Float[np.ndarray, "*deviations"] | float, NON_NEGATIVE],
+    spread: Positive,
+) -> Float[np.ndarray, "*deviations"]:
+    """Return an upper bound on the probability that a mean U over distinct pairs exceeds its
+    expectation by at least t = `deviation`.
+
+    The bound is exp(-2 floor(n/2) t^2 / (b - a)^2) for h in [a, b], where b - a is `spread`. It is
+    that of floor(n/2) independent pairs. Source: Hoeffding 1963.
+    """
+    return np.asarray(np.exp(-2 * (n // 2) * np.square(deviation) / spread**2))
