@@ -26,7 +26,6 @@ from theory_on_trial.figures.panels import label, letters
         "exact_time_jepa",
         "exact_time_mae",
         "fixed_points",
-        "greedy_lambda",
         "greedy_rho",
         "order_inversion",
     ),
@@ -82,7 +81,9 @@ def learning_curves(
                 times = _times_along(
                     grid[-1], points, init, depth, covariance, regression, objective
                 )
-                strengths = _stepped(depth, init, covariance, regression, times, objective)
+                strengths = scalar_flow.simulate_flow(
+                    depth, init, covariance, regression, times, objective=objective
+                )
                 axis.plot(times * unit, strengths, "o", color=shade, markersize=2.5)
             axis.set(ylim=(-0.03, 1.08), title=f"{name}, {title}")
             label(axis, letter)
@@ -112,25 +113,10 @@ def _times_along(
     return np.sort(np.concatenate([end * (np.arange(points) + 0.5) / points, rising]))
 
 
-def _stepped(
-    depth: int,
-    init: float,
-    covariance: float,
-    regression: float,
-    times: np.ndarray,
-    objective: Objective,
-) -> np.ndarray:
-    """The scalar equation stepped through time."""
-    curve = scalar_flow.simulate_flow(
-        depth, init, covariance, regression, times, objective=objective
-    )
-    return np.asarray(curve)
-
-
 @figure(
     "F2",
     quick={"points": 4},
-    claims=("exact_time_jepa", "exact_time_mae", "greedy_rho", "depth_cap"),
+    claims=("exact_time_jepa", "exact_time_mae", "greedy_rho"),
     marks="lines: exact; points: quadrature",
 )
 def depth_fan(
@@ -166,7 +152,8 @@ def depth_fan(
             )
             axis.plot(grid, times / reference, color=colour, label=f"L = {depth}")
             chosen = np.linspace(grid[0], 1, points)
-            axis.plot(chosen, _hits(fraction, depth, init, chosen, objective), "o", color=colour)
+            hits = _hitting_times(fraction, depth, init, chosen, objective)
+            axis.plot(chosen, hits / hits[-1], "o", color=colour)
         axis.set(
             xlabel="regression coefficient  ρ",
             title=f"{name}, ε = {init:g}, p = {fraction:g}",
@@ -180,18 +167,23 @@ def depth_fan(
     return fig
 
 
-def _hits(
-    fraction: float, depth: int, init: float, rhos: np.ndarray, objective: Objective
+def _hitting_times(
+    fraction: float,
+    depth: int,
+    init: float | np.ndarray,
+    rho: float | np.ndarray,
+    objective: Objective,
 ) -> np.ndarray:
-    """Simulated critical times over the last of them (that of ρ = 1)."""
+    """Simulated critical times at λ = 1, for each of the starts or of the ρ."""
 
-    def hit(rho):
+    @jax.jit
+    @jax.vmap
+    def hit(start, regression):
         return scalar_flow.hitting_time_by_quadrature(
-            fraction, depth, init, 1.0, rho, objective=objective
+            fraction, depth, start, 1.0, regression, objective=objective
         )
 
-    times = np.asarray(jax.jit(jax.vmap(hit))(rhos))
-    return times / times[-1]
+    return np.asarray(hit(*np.broadcast_arrays(init, rho)))
 
 
 @figure(
@@ -235,7 +227,8 @@ def order_phase_diagram(
         left.plot(inits, mae, color="0.75", linewidth=0.8, zorder=0)
         largest = inits[np.isfinite(boundary)][-1]
         chosen = np.geomspace(1e-8, 0.7 * largest, points)
-        left.plot(chosen, _simulated_boundary(fraction, depth, chosen, rho), "o", color=colour)
+        first, second = (_hitting_times(fraction, depth, chosen, one, "jepa") for one in (rho, 1.0))
+        left.plot(chosen, first / second, "o", color=colour)
     left.set(
         xscale="log",
         xlabel="scale of the start  ε",
@@ -263,14 +256,3 @@ def order_phase_diagram(
     right.set_title(f"L = {map_depth}, ρ₂ = 1, p = {fraction:g}")
     letters((left, right))
     return fig
-
-
-def _simulated_boundary(fraction: float, depth: int, inits: np.ndarray, rho: float) -> np.ndarray:
-    """Ratios of the critical times of equal λ that quadrature of the scalar equation gives."""
-
-    def hit(init, regression):
-        return scalar_flow.hitting_time_by_quadrature(
-            fraction, depth, init, 1.0, regression, objective="jepa"
-        )
-
-    return np.asarray(jax.jit(jax.vmap(lambda init: hit(init, rho) / hit(init, 1.0)))(inits))

@@ -54,30 +54,24 @@ def generative_models(
     reverses the order, and MAE keeps it. Dashed: the fraction .8 of the asymptote; triangles:
     predicted critical times.
     """
-    data = np.full((3, 3), correlation) + (1 - correlation) * np.eye(3)
-    data[0, 0] = data[1, 1] = data[2, 2] = 1.0
-    spectrum, modes = np.linalg.eigh(data)
-    indices = [2, 1]  # the other two eigenvalues coincide
-    spatial = data_models.independent_mask_features(spectrum, 1.0, rate, target_rate)
-    moments = data_models.independent_mask_covariances(data, rate, target_rate)
+    data = np.full((3, 3), correlation)
+    np.fill_diagonal(data, 1.0)
+    masked = data_models.independent_mask_covariances(data, rate, target_rate)
+    spatial = data_models.joint_spectrum(*masked)
     gammas = np.array(persistence)
     innovations = np.array(state_variances) * (1 - gammas**2)
     temporal = data_models.temporal_features(gammas, innovations, np.array(noise_variances))
+    frames = data_models.covariances_of_features(*temporal, np.eye(2))
     models = (
-        ("random masks", spatial, (moments[0], moments[1]), modes, indices),
-        (
-            "a process in time",
-            temporal,
-            (np.diag(temporal[0] / temporal[1]), np.diag(temporal[0])),
-            np.eye(2),
-            [0, 1],
-        ),
+        ("random masks", spatial, masked, spatial.basis),
+        ("a process in time", temporal, frames, np.eye(2)),
     )
+    chosen = [0, 1]  # the other features of masks coincide with the second
     fig, axes = plt.subplots(2, 2, figsize=(8, 5.4))
     letters = iter("abcd")
     for row, (objective, name) in zip(axes, OBJECTIVES, strict=True):
-        for axis, (title, features, covariances, basis, chosen) in zip(row, models, strict=True):
-            covariance, regression = (np.asarray(part) for part in features)
+        for axis, (title, features, covariances, basis) in zip(row, models, strict=True):
+            covariance, regression = features[:2]
             latest = learning_times.critical_time(
                 0.95,
                 init,
@@ -134,7 +128,7 @@ def generative_models(
 @figure(
     "F5",
     quick={"deltas": (0.0, 1e-3), "step": 0.2},
-    claims=("displacement", "displacement_law", "saddle_eig", "saddle_eig-growth"),
+    claims=("displacement", "displacement_law", "saddle_eig"),
     marks="lines: networks, the darker the more misaligned; points: scalar equations",
 )
 def displacement(
@@ -158,49 +152,35 @@ def displacement(
     displacement times t₁ + ln(1/δ)/μ.
     """
     fig, axes = plt.subplots(1, 2, figsize=(8.8, 3.3), gridspec_kw={"width_ratios": (1.7, 1)})
-    basis = np.eye(len(lambdas))
+    features = (np.array(lambdas), np.array(rhos))
+    covariances = data_models.covariances_of_features(*features, np.eye(2))
     for axis, (objective, name), letter in zip(axes, OBJECTIVES, "ab", strict=True):
-        times = learning_times.critical_time(
-            0.8, init, depth, np.array(lambdas), np.array(rhos), objective=objective
-        )
+        times = learning_times.critical_time(0.8, init, depth, *features, objective=objective)
         horizon = 1.15 * float(times.max()) if objective == "jepa" else 2 * float(times.max())
-        levels = 0.8 * learning_times.asymptote(depth, np.array(rhos), objective=objective)
+        levels = 0.8 * learning_times.asymptote(depth, features[1], objective=objective)
         small_step = min(step, horizon / 2000)
         for rank, delta in enumerate(deltas):
             start = networks.misaligned_init(
-                jax.random.key(0), len(lambdas), depth, init, objective, delta, rotate_latents=False
-            )
-            covariances = data_models.covariances_of_features(
-                np.array(lambdas), np.array(rhos), basis
+                jax.random.key(0), 2, depth, init, objective, delta, rotate_latents=False
             )
             when, strengths = flow_of_network(start, covariances, objective, horizon, small_step)
-            for feature in range(len(lambdas)):
+            for feature in range(2):
                 opacity = 0.3 + 0.7 * rank / max(len(deltas) - 1, 1)
                 axis.plot(
                     when, strengths[:, feature], color=FEATURE_COLOURS[feature], alpha=opacity
                 )
             if objective == "jepa" and delta > 0:
                 rate = partial_states.saddle_rate(
-                    depth,
-                    lambdas[0],
-                    rhos[0],
-                    lambdas[1],
-                    rhos[1],
-                    objective=objective,
+                    depth, lambdas[0], rhos[0], lambdas[1], rhos[1], objective=objective
                 )
-                axis.plot(
-                    times[0] + np.log(1 / delta) / rate,
-                    levels[1],
-                    "v",
-                    color=COLOURS[6],
-                    clip_on=False,
-                )
+                displaced = partial_states.displacement_time(times[0], rate, delta)
+                axis.plot(displaced, levels[1], "v", color=COLOURS[6], clip_on=False)
         grid = np.linspace(0, horizon, 25)
-        for feature, (covariance, regression) in enumerate(zip(lambdas, rhos, strict=True)):
+        for covariance, regression, colour in zip(lambdas, rhos, FEATURE_COLOURS, strict=False):
             scalar = learning_times.strength_at(
                 grid, init, depth, covariance, regression, objective=objective
             )
-            axis.plot(grid, scalar, "o", color=FEATURE_COLOURS[feature], markersize=2.5)
+            axis.plot(grid, scalar, "o", color=colour, markersize=2.5)
         axis.set(
             xlabel=FLOW_TIME,
             ylabel=STRENGTH,
@@ -208,15 +188,8 @@ def displacement(
             ylim=(-0.03, 1.1),
         )
         label(axis, letter)
-    drawn_lines = [
-        Line2D(
-            [],
-            [],
-            color=FEATURE_COLOURS[i],
-            label=f"feature {i + 1}: λ = {lambdas[i]:g}, ρ = {rhos[i]:g}",
-        )
-        for i in range(2)
-    ]
+    names = [f"feature {i + 1}: λ = {lambdas[i]:g}, ρ = {rhos[i]:g}" for i in range(2)]
+    drawn_lines = [Line2D([], [], color=FEATURE_COLOURS[i], label=names[i]) for i in range(2)]
     triangle = Line2D(
         [], [], color=COLOURS[6], marker="v", linestyle="", label="predicted displacement"
     )
@@ -253,6 +226,12 @@ def itinerary(
     for axis, (objective, name), scale, letter in zip(
         axes, OBJECTIVES, (init, mae_init), "ab", strict=True
     ):
+        # That of the first displacement; of JEPA no offset is known that grows.
+        offset = 0.0
+        if objective == "mae":
+            offset = float(
+                partial_states.misalignment_offset(depth, scale, lambdas[0], lambdas[-1])
+            )
         events = partial_states.itinerary(
             np.array(lambdas),
             np.array(rhos),
@@ -261,6 +240,7 @@ def itinerary(
             fraction,
             delta,
             objective=objective,
+            offset=offset,
         )
         horizon = 1.08 * max(event.time for event in events)
         start = networks.misaligned_init(

@@ -4,9 +4,8 @@ from itertools import product
 from typing import Annotated
 
 import numpy as np
-from scipy.linalg import circulant, eigh
 
-from paper_checks.test_jepa_bias import OBJECTIVES, random_rotations, rise_times
+from paper_checks.test_jepa_bias import OBJECTIVES, rise_times
 from theory.jepa_bias import data_models, learning_times
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
@@ -18,7 +17,6 @@ Rate = Annotated[
     float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")
 ]
 """q and q', the share that a mask lets through."""
-SeenSize = Annotated[int, Interval(1, 80, why="orders of matrices that take a moment")]
 Level = Annotated[float, Interval(0.5, 2)]
 """A common factor of all variances of the noise."""
 
@@ -128,35 +126,6 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     )
 
 
-@claim(derived("the regression of y on x is Σ_yx times the pseudo-inverse of Σ_xx"))
-def test_gen_spectrum(trial, dim: SeenSize = 8, n_samples: SeenSize = 5):
-    """Let e be a common unit eigenvector of the covariances Σ_xx and Σ_yx of a sample. The
-    least-squares regression of y on x has the eigenvalue ρ along e, and the covariance of y with
-    e·x is λ e.
-
-    Here λ is the covariance of the two views and ρ the regression coefficient. This is true also
-    where features have the same variance and λ alone distinguishes them.
-    """
-    trial.require(n_samples <= dim, "n_samples must be dim at most: so many features are seen")
-    rng = trial.generator("views")
-    count = n_samples
-    variance = 2.0 + np.arange(count) // 2
-    covariance = variance / 2 + 0.25 * (np.arange(count) % 2)
-    basis = random_rotations(rng, dim, 1)[0, :, :count]
-    latent = random_rotations(rng, count, 1)[0] * np.sqrt(count)
-    X = latent * np.sqrt(variance) @ basis.T
-    Y = latent * (covariance / np.sqrt(variance)) @ basis.T
-    restriction = data_models.restrict_to_range(X.T @ X / count, Y.T @ X / count)
-    spectrum = data_models.joint_spectrum(restriction.Sigma_xx, restriction.Sigma_yx)
-    features = restriction.basis @ spectrum.basis
-    measured = [np.linalg.lstsq(X, Y)[0].T @ features, Y.T @ (X @ features) / count]
-    exact = [spectrum.regression * features, spectrum.covariance * features]
-    scale = dim * variance.max()
-    trial.identity(
-        measured, exact, ops=10 * dim, scale=scale, controls={"λ and ρ exchanged": exact[::-1]}
-    )
-
-
 def orders(features, depth=5, fraction=0.8):
     """The orders in which both objectives learn the features, by quadrature, from a hundredth of
     the weakest target.
@@ -166,50 +135,15 @@ def orders(features, depth=5, fraction=0.8):
         targets = fraction * learning_times.asymptote(
             depth, features.regression, objective=objective
         )
-        problem = (fraction, depth, 0.01 * targets.min(), features.covariance, features.regression)
+        problem = (fraction, 0.01 * targets.min(), depth, features.covariance, features.regression)
         rankings.append(np.argsort(rise_times(*problem, objective)))
     return rankings
 
 
-@claim(derived("a circulant S has equal variances, so that D is a multiple of the identity"))
-def test_gen_masking__features(
-    trial,
-    rate: Rate = 0.5,
-    target_rate: Rate = 0.5,
-    variance: Annotated[float, Interval(0.01, 100)] = 2.0,
-):
-    """Let coordinates have a circulant covariance S with the eigenvalues s and the variance c, and
-    let x keep each of them with probability q. The covariance of the views on an eigenvector is λ =
-    q (1 - q) (s - c) if y has the other coordinates, and λ = q q' s if y keeps each with
-    probability q', independently. The regression coefficient is λ / (q² s + q (1 - q) c).
-    """
-    S = variance * circulant([1.0, 0.55, 0.3, 0.3, 0.55])
-    spectrum = np.linalg.eigvalsh(S)
-    hidden = data_models.complementary_mask_features(spectrum, variance, rate)
-    own = data_models.independent_mask_features(spectrum, variance, rate, target_rate)
-    spectra = []
-    for target in (None, target_rate):
-        second, cross = enumerated(S, rate, target)
-        spectra.append([np.linalg.eigvalsh(cross), eigh(cross, second, eigvals_only=True)])
-    without_diagonal = [
-        [pair.covariance, pair.covariance / (rate**2 * spectrum)] for pair in (hidden, own)
-    ]
-    # The sums, conditioned up to 10; rho has no unit.
-    trial.identity(
-        spectra,
-        np.array([hidden, own]),
-        ops=5 * 2**5,
-        scale=np.array([[variance], [1.0]]) * 10,
-        controls={
-            "all are learned": np.abs([hidden, own]),
-            "Σ_xx = q^2 S": without_diagonal,
-        },
-    )
-
-
 @claim(
     derived(
-        "both the covariance and the regression coefficient increase with the eigenvalue s of S"
+        "with the eigenvalue s of S both λ = q q' s and ρ = q' s / (q s + (1 - q) c) increase, "
+        "where c is the variance"
     )
 )
 def test_gen_masking__order(
@@ -218,20 +152,21 @@ def test_gen_masking__order(
     target_rate: Rate = 0.5,
     depth: Annotated[int, Interval(1, 5, why="deeper, the weakest start above their target")] = 2,
 ):
-    """Let both views keep every coordinate with one probability, independently. Then the covariance
-    λ of the views and the regression coefficient ρ put the features in the same order, and JEPA and
-    a masked autoencoder learn them in that order, the direction of the largest variance first.
+    """Let all coordinates have the same variance, and let both views keep every coordinate with one
+    probability, independently. Then the covariance λ of the views and the regression coefficient ρ
+    put the features in the same order, and JEPA and a masked autoencoder learn them in that order,
+    the direction of the largest variance first.
     """
-    features = data_models.independent_mask_features(
-        np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate
+    S = np.kron([[1.0, 0.5], [0.5, 1.0]], [[1.0, 0.3], [0.3, 1.0]])
+    features = data_models.joint_spectrum(
+        *data_models.independent_mask_covariances(S, rate, target_rate)
     )
-    strongest = [2, 1, 0]
-    weakest = [0, 1, 2]
+    strongest = np.argsort(-np.diag(features.basis.T @ S @ features.basis))
     trial.identity(
         orders(features, depth),
         [strongest, strongest],
         ops=0,
-        controls={"JEPA the other way round": [weakest, strongest]},
+        controls={"JEPA the other way round": [strongest[::-1], strongest]},
     )
 
 

@@ -29,7 +29,7 @@ from paper_checks.test_jepa_bias import (
     rise_times,
 )
 from sims.jepa_bias import networks, scalar_flow
-from theory.jepa_bias import data_models, learning_order, learning_times
+from theory.jepa_bias import data_models, learning_times
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
@@ -222,15 +222,16 @@ def wrong_times(objective, fraction, init, depth, covariance, regression, time):
         return {"prefactor ρ^(-L/(L+1))": time * regression ** (-1 / (depth + 1))}
     start = init ** (1 / depth)
     end = fraction ** (1 / depth) * regression
-    n = np.arange(1, 2 * depth.max())[:, None]
-    powers = np.where(
-        n < 2 * depth, (start**-n - end**-n) / (n * regression ** (2 * depth - 1.0 - n)), 0.0
-    )
-    terms = powers / covariance
-    slowest = np.take_along_axis(terms, 2 * depth[None] - 2, axis=0)[0]
+    slowest = 2.0 * depth - 1
+
+    def term(n):
+        size = (start**-n - end**-n) / (n * covariance * regression ** (slowest - n))
+        return np.where(n <= slowest, size, 0)
+
+    total = sum(term(n) for n in range(1, 2 * depth.max()))
     return {
-        "no slowest power": time - slowest,
-        "ρ^(2L-n) in the sum": time + (1 / regression - 1) * terms.sum(axis=0),
+        "no slowest power": time - term(slowest),
+        "ρ^(2L-n) in the sum": time + (1 / regression - 1) * total,
     }
 
 
@@ -238,35 +239,26 @@ def decide_solved(trial, objective, count):
     """Decide the closed form of the time against a stiff solver, on four strengths of every
     rise.
     """
-    fraction, init, depth, covariance, regression = random_problems(
-        trial.generator("solved"), count, objective
-    )
-    start = init / learning_times.asymptote(depth, regression, objective=objective)
-    shares = (fraction * (start / fraction) ** np.array([[0.75], [0.5], [0.25], [0.0]])).T.ravel()
-    init, *problem = (np.repeat(part, 4) for part in (init, depth, covariance, regression))
-    times = learning_times.critical_time(shares, init, *problem, objective=objective)
+    problems = random_problems(trial.generator("solved"), count, objective)
+    fraction, init, *rest = (column[:, None] for column in problems)
+    limit = learning_times.asymptote(rest[0], rest[2], objective=objective)
+    shares = fraction * (init / limit / fraction) ** np.array([0.75, 0.5, 0.25, 0.0])
+    times = learning_times.critical_time(shares, init, *rest, objective=objective)
     strengths = [
-        scalar_flow.simulate_flow(
-            problem[0][k],
-            init[k],
-            problem[1][k],
-            problem[2][k],
-            times[k : k + 4],
-            objective=objective,
-        )
-        for k in range(0, 4 * count, 4)
+        scalar_flow.simulate_flow(depth, start, *feature, at, objective=objective)
+        for _, start, depth, *feature, at in zip(*problems, times, strict=True)
     ]
-    targets = shares * learning_times.asymptote(problem[0], problem[2], objective=objective)
+    targets = shares * limit
     # When the solver's strength passes the target: the two differ by so little that one tangent is
     # enough.
-    crossing_times = times + (targets - np.concatenate(strengths)) / learning_times.velocity(
-        targets, *problem, objective=objective
+    crossing_times = times + (targets - np.array(strengths)) / learning_times.velocity(
+        targets, *rest, objective=objective
     )
-    quadrature = rise_times(shares, problem[0], init, *problem[1:], objective)
+    quadrature = rise_times(shares, init, *rest, objective)
     # What the solver may be off is seen from the other simulator, which steps through strengths,
     # not time.
     error = np.abs(crossing_times - quadrature) + 2 * QUADRATURE_ERROR * times
-    controls = wrong_times(objective, shares, init, *problem, times)
+    controls = wrong_times(objective, shares, init, *rest, times)
     trial.value(crossing_times, times, error=error, margin=1e-8 * times, controls=controls)
 
 
@@ -285,71 +277,36 @@ def exact_passage(start, end, depth, covariance, regression, objective):
         return float(mpmath.quad(pace, panels, method="gauss-legendre"))
 
 
-Side = Literal["rises", "falls"]
-Passages = Annotated[int, Interval(1, 100)]
-BOTH_SIDES = list(product(OBJECTIVES, ("rises", "falls")))
-
-
-def passages(trial, objective, side, count):
-    """Return strengths to start from and to reach, the problems, and the times between by
-    quadrature.
-    """
-    rng = trial.generator("passages")
-    _, _, depth, covariance, regression = random_problems(rng, count, objective)
-    limit = learning_times.asymptote(depth, regression, objective=objective)
-    away = limit * np.exp(rng.uniform(0.1, 1, count) * (1 if side == "falls" else -1))
-    # Some so near each other that a quotient of theirs would leave few digits of its logarithm.
-    start = away * np.exp(np.geomspace(1e-5, 2, count) * (1 if side == "falls" else -1))
-    problem = (depth, covariance, regression)
-    cells = zip(start, away, *problem, [objective] * count, strict=True)
-    return start, away, problem, np.array([exact_passage(*cell) for cell in cells])
-
-
 @claim(
     derived("the variables of equations (7) and (8) separate on either side of the asymptote"),
     kind="identity",
-    cases=BOTH_SIDES,
+    cases=list(product(OBJECTIVES, ("rises", "falls"))),
 )
-def test_exact_time__passage(trial, objective: Objective, side: Side, count: Passages = 8):
+def test_exact_time__passage(
+    trial,
+    objective: Objective,
+    side: Literal["rises", "falls"],
+    count: Annotated[int, Interval(1, 100)] = 8,
+):
     """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
     coefficient ρ, with w' = λ w^(2 L) (1 - w / ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a
     masked autoencoder (MAE). On either side of the asymptote the closed form of the time from one
     strength to another is the integral of dw / w' between them.
     """
-    start, away, problem, exact = passages(trial, objective, side, count)
-    _, covariance, regression = problem
-    times = learning_times.time_to_reach(away, start, *problem, objective=objective)
+    rng = trial.generator("passages")
+    _, _, depth, covariance, regression = random_problems(rng, count, objective)
+    limit = learning_times.asymptote(depth, regression, objective=objective)
+    above = 1 if side == "falls" else -1
+    end = limit * np.exp(above * rng.uniform(0.1, 1, count))
+    # Some so near each other that a quotient of theirs would leave few digits of its logarithm.
+    start = end * np.exp(above * np.geomspace(1e-5, 2, count))
+    problem = (depth, covariance, regression)
+    exact = [
+        exact_passage(*passage, objective) for passage in zip(start, end, *problem, strict=True)
+    ]
+    times = learning_times.time_to_reach(end, start, *problem, objective=objective)
     controls = {"ρ times the time": times * regression, "the time at λ = 1": times * covariance}
-    trial.value(
-        exact,
-        times,
-        error=2.0**-52 * times,
-        margin=1e-12 * times,
-        controls=controls,
-    )
-
-
-@claim(
-    derived("the times of passages, inverted"),
-    kind="identity",
-    cases=BOTH_SIDES,
-)
-def test_exact_time__strength(trial, objective: Objective, side: Side, count: Passages = 8):
-    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
-    coefficient ρ, with w' = λ w^(2 L) (1 - w / ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a
-    masked autoencoder (MAE). On either side of the asymptote the inverse of the closed form of the
-    time to a strength gives the strength w^L at a time.
-    """
-    start, away, problem, exact = passages(trial, objective, side, count)
-    limit = learning_times.asymptote(problem[0], problem[2], objective=objective)
-    pace = np.abs(learning_times.velocity(away, *problem, objective=objective))
-    trial.value(
-        learning_times.strength_at(exact, start, *problem, objective=objective),
-        away,
-        error=1e-12 * pace * exact + 2.0**-48 * away,
-        margin=1e-11 * away,
-        controls={"the asymptote": limit, "the start": start},
-    )
+    trial.value(exact, times, error=2.0**-52 * times, margin=1e-12 * times, controls=controls)
 
 
 @claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")
@@ -438,7 +395,7 @@ def test_critical_jepa__leading(
     root = 1 / HALVINGS
     limit = 1 / (2 * depth - 1)
     require_below(trial, root.max() ** depth, fraction, depth, rho, "jepa")
-    times = rise_times(fraction, depth, root**depth, lambda_, rho, "jepa")
+    times = rise_times(fraction, root**depth, depth, lambda_, rho, "jepa")
     margin = 0.001 * limit
     controls = apart(
         trial, limit, margin, {"proportional to 1 / ρ": limit / rho, "without 1 / (2L-1)": 1.0}
@@ -528,50 +485,3 @@ def test_critical_mae__shallow(
     controls = apart(trial, time, 2 * slack, {"without ρ": lead + constant, "lead alone": lead})
     exact = float(exact_time(fraction, init, 1, lambda_, rho, "mae"))
     trial.value(exact, time, error=rounding, slack=slack, margin=2 * slack, controls=controls)
-
-
-@claim(
-    derived(
-        "a feature grows if and only if it starts below its asymptote, which ρ < 1 lowers "
-        "with every layer"
-    ),
-    cases=[("jepa", 1e-3, 0.5), ("jepa", 0.02, 0.9), ("mae", 0.22, 0.5), ("mae", 0.13, 0.5)],
-)
-def test_depth_cap(
-    trial,
-    objective: Objective,
-    init: Annotated[float, Interval(1e-4, 0.9, why="times are as 1 / ε^2")],
-    fraction: Fraction,
-    rho: Annotated[float, Interval(0.1, 0.9, why="at ρ >= 1 there is no cap")] = 0.2,
-):
-    """Let a feature with the regression coefficient ρ < 1 start at the strength ε in a linear
-    encoder of L layers. The start is below the share p of the asymptote if and only if L < log(p /
-    ε) / log(1 / ρ) in JEPA, and L / (L + 1) < log(p / ε) / log(1 / ρ) in a masked autoencoder. The
-    feature grows if this is true of p = 1, and decays otherwise.
-    """
-    depths = np.arange(1.0, 9.0)
-    caps = [
-        float(learning_order.depth_cap(init, p, rho, objective=objective)) for p in (fraction, 1.0)
-    ]
-    tops = learning_times.asymptote(depths.astype(int), rho, objective=objective)
-    ties = np.min(np.abs(np.log(init / np.concatenate([tops, fraction * tops])))) < 1e-3
-    trial.require(
-        caps[0] < 8 and not ties,
-        "init must be above the target from eight layers on, and not on a target",
-    )
-    # The powers in the time of a rise, 1 / (n rho^(2L-1-n) epsilon^(n/L)) for n < 2L, are at most 1
-    # / n times the larger of epsilon^-2 and rho^-2L: in all 1 + 1/2 + ... + 1/(2L-1) < 4 times; the
-    # rest is the approach.
-    late = 40 / depths * (init**-2 + rho ** (-2 * depths))
-    flows = (
-        scalar_flow.simulate_flow(L, init, 1.0, rho, t * np.arange(1, 5) / 4, objective=objective)
-        for L, t in zip(depths, late, strict=True)
-    )
-    strength = np.array([flow[-1] for flow in flows])
-    measured = [np.where(init < fraction * strength, 1, -1), np.where(strength > init, 1, -1)]
-    signs = np.array([np.where(depths <= cap, 1, -1) for cap in caps])
-    below = np.where(depths <= caps[0], 1, -1)
-    controls = {"one layer more": np.array([np.where(depths <= cap + 1, 1, -1) for cap in caps])}
-    if caps[0] < min(caps[1], 8):
-        controls["decays as soon as the target is below the start"] = np.array([below, below])
-    trial.identity(measured, signs, ops=0, controls=controls)

@@ -9,7 +9,6 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.integrate import quad
 
 from paper_checks.test_jepa_bias import (
     HIGH_INFLUENCE,
@@ -21,7 +20,7 @@ from paper_checks.test_jepa_bias import (
     rotation,
 )
 from sims.jepa_bias import matrix_flow, networks, relu
-from theory.jepa_bias import data_models, learning_order, learning_times, variants
+from theory.jepa_bias import data_models, learning_times, variants
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
@@ -88,48 +87,6 @@ def test_gd_matches_ode(
         slack=np.minimum(slack, 0.02),
         margin=0.04,
         controls=controls,
-    )
-
-
-@claim(EULER, kind="rate", cases=list(product(OBJECTIVES, (1, 2, 3))))
-def test_gd_matches_ode__scalar(
-    trial,
-    objective: Objective,
-    depth: Annotated[int, Interval(1, 3, why="deeper, the next order in a step is seen")],
-    init: Annotated[
-        float, Interval(0.015, 0.05, why="the rise must be long: at its turn nothing is late")
-    ] = 0.05,
-):
-    """Let dw/dt = f(w) be the gradient flow of the strength w of one feature. Gradient descent with
-    steps η reaches w_1 from w_0 later by (η / 2) log(f(w_1) / f(w_0)), up to terms of the order η².
-    """
-    covariance = 1.0
-    regression = 0.6
-    limit = float(learning_times.asymptote(depth, regression, objective=objective))
-    rise = 2 * depth if objective == "jepa" else depth
-
-    def velocity(layer):
-        return covariance * (layer**rise - layer ** (2 * depth + 1) / regression)
-
-    def delay(step):
-        """The delay at the last step below eight tenths over what the formula says, and what that
-        neglects.
-        """
-        start = layer = init ** (1 / depth)
-        steps = 0
-        while (after := layer + step * velocity(layer)) ** depth < 0.8 * limit:
-            layer = after
-            steps = steps + 1
-        time = quad(lambda w: 1 / velocity(w), start, layer, epsabs=0, epsrel=1e-11, limit=200)[0]
-        problem = (layer**depth / limit, init, depth, covariance, regression)
-        shift = float(variants.discrete_time_shift(step, *problem, objective=objective))
-        # The next order is (rate eta)^2 / rate, rates up to L lambda.
-        return (steps * step - time) / shift, abs(step**2 * depth * covariance / shift)
-
-    delays, slack = np.transpose([delay(step) for step in (0.002, 0.001)])
-    controls = {"no delay": np.zeros(2), "η for η / 2": np.full(2, 2.0)}
-    trial.value(
-        delays, np.ones(2), error=1e-9, slack=slack, margin=0.002 + slack, controls=controls
     )
 
 
@@ -306,66 +263,8 @@ def test_float32(trial, basis: str):
     )
 
 
-@claim(
-    derived("the ratio of the learning times at equal λ passes the ratio of the λ as ε falls"),
-    kind="empirical",
-    tier="full",
-    cases=["flow", "descent"],
-)
-def test_lambda_dominates__descent(
-    trial,
-    method: matrix_flow.Method,
-    kappa: Annotated[float, Interval(1.06, 1.15, why="the order of both starts must differ")] = 1.1,
-):
-    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. Let
-    two features have λ_1 > λ_2 and ρ_1 < ρ_2. In gradient flow and gradient descent of a whole
-    network on the loss of JEPA, feature 2 is learned first from a moderate start ε and feature 1
-    from a small one, as the scalar equations say.
-
-    With the loss of a masked autoencoder the order does not change.
-    """
-    rhos = (0.5, 1.0)
-    depth = 2
-    fraction = 0.5
-    step = 0.1
-    inits = (1e-2, 1e-3)
-    basis = random_rotations(trial.generator("basis"), 2, 1)[0]
-    covariance = np.array([kappa, 1.0])
-    regression = np.array(rhos)
-    views = data_models.covariances_of_features(covariance, regression, basis)
-
-    def order(objective, init):
-        start = networks.aligned_init(trial.key(objective), 2, depth, init, objective, basis=basis)
-        due = learning_times.critical_time(
-            fraction, init, depth, covariance, regression, objective=objective
-        )
-        stride = int(np.ceil(1.1 * due.max() / step / 4000))
-        run = matrix_flow.train(
-            start, *views, step, stride * 4000, stride, objective, basis=basis, method=method
-        )
-        first, second = first_crossings(run, levels_of(regression, depth, objective, fraction))
-        return int(np.sign(first - second))
-
-    exact = [
-        int(np.sign(learning_order.order_boundary(depth, init, fraction, *rhos) - kappa))
-        for init in inits
-    ]
-    controls = {"always by ρ": [1, 1], "always by λ": [-1, -1]}
-    processes = {"MAE": [order("mae", init) for init in inits]}
-    trial.identity(
-        [order("jepa", init) for init in inits],
-        exact,
-        ops=0,
-        controls=controls,
-        control_processes=processes,
-    )
-
-
 STABLE = derived(
     "a set of learned features is stable only if no feature outside is preferred to one in it"
-)
-CONSERVED = derived(
-    "V^T V - W_L W_L^T is conserved, so that V cannot change its sign unless W_L is larger"
 )
 
 NARROW_COVARIANCE = np.array([1.6, 1.3, 1.0, 0.5])
@@ -443,41 +342,6 @@ def test_narrow(
         independent=n_runs,
         controls={name: np.tile(rival, (n_runs, 1)) for name, rival in by_score.items()},
         control_processes=processes,
-    )
-
-
-@claim(CONSERVED, kind="empirical", tier="full", cases=[1, 2])
-def test_narrow__lost(
-    trial,
-    depth: FewLayers,
-    n_runs: Runs = 20,
-    size: Annotated[float, Interval(0.2, 0.4, why="smaller layers heal after minutes")] = 0.3,
-):
-    """Let the predictor of JEPA start at -v I and the last encoder layer with the factor w on every
-    latent unit. JEPA loses all latent units for good if v > w, and none if v < w.
-    """
-    keys = jax.random.split(trial.key("starts"), n_runs)
-
-    def start(key, ratio):
-        directions = jnp.linalg.qr(jax.random.normal(key, (len(NARROW_COVARIANCE), LATENTS)))[0].T
-        eye = size * jnp.eye(LATENTS)
-        return networks.Parameters((size * directions, *[eye] * (depth - 1)), -ratio * eye)
-
-    kept = [
-        ends(keys, partial(start, ratio=ratio), depth, 5_000, "jepa").sum(axis=1)
-        for ratio in (0.8, 1.25)
-    ]
-    full = np.full(n_runs, LATENTS)
-    none = np.zeros(n_runs, int)
-    trial.identity(
-        kept,
-        [full, none],
-        ops=0,
-        independent=n_runs,
-        controls={
-            "a sign that is kept always": [none, none],
-            "a sign that heals always": [full, full],
-        },
     )
 
 

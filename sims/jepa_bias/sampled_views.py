@@ -13,12 +13,10 @@ from jaxtyping import Float
 from sims.jepa_bias.domains import (
     CrossMoment,
     Definite,
-    Number,
     RandomKey,
     Samples,
     SecondMoment,
 )
-from sims.jepa_bias.networks import small_rotation
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import guarded, is_traced, require, require_room
 
@@ -88,14 +86,3 @@ def gaussian_views(
     X = normals[0] @ jnp.linalg.cholesky(Sigma_xx).T
     residual = normals[1] * jnp.sqrt(jnp.maximum(variances, 0)) @ axes.T
     return Views(X, X @ regression.T + residual)
-
-
-@guarded(double=False)
-def rotated_covariance(
-    key: RandomKey, Sigma_yx: CrossMoment, delta: Number
-) -> Float[Array, "dim dim"]:
-    """Return R Σ_yx Rᵀ with the random `small_rotation` R by δ, which no longer commutes with Σ_xx,
-    as in finite samples.
-    """
-    rotation = small_rotation(key, Sigma_yx.shape[0], delta)
-    return rotation @ Sigma_yx @ rotation.T

@@ -1,6 +1,5 @@
 """JEPA's simulators by hand: views, losses, gradients, the scalar and the matrix flow."""
 
-import itertools
 import math
 from functools import partial
 
@@ -10,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import quad
 
 from paper_checks.test_jepa_bias import QUADRATURE_ERROR, exact_time, rise_times
 from sims.jepa_bias import matrix_flow, networks, sampled_views, scalar_flow
 from sims.on_cpu import on_cpu
+from theory.jepa_bias import learning_times
 
 ULP = 2.0**-53
 SAMPLES = 40_000
@@ -55,7 +54,6 @@ def test_gaussian_views():
 
 seeds = st.integers(0, 2**32 - 1)
 DEPTH = 3
-objectives = st.sampled_from(["jepa", "mae"])
 
 
 def random_problem(seed, depth=DEPTH):
@@ -138,41 +136,25 @@ def test_a_misaligned_predictor_is_turned_in_the_plane_by_its_angle():
     assert np.all(np.abs(np.array(plane.layers) - 0.1 * np.eye(2)) <= 8 * ULP)
 
 
-depths = st.integers(1, 8)
-strengths = st.floats(0.3, 3)
-
-
-def rate(log_strength, depth, lambda_, rho, objective):
-    """ds/dt of s = ln w̄: λ (w̄^a - w̄² / ρ), with the difference taken by expm1."""
-    exponent = {"jepa": 2, "mae": 1}[objective] - 1 / depth
-    missing = -math.expm1((2 - exponent) * log_strength - math.log(rho))
-    return depth * lambda_ * math.exp(exponent * log_strength) * missing
-
-
-def asymptote(depth, rho, objective):
-    return rho ** (depth if objective == "jepa" else depth / (depth + 1))
-
-
-def elapsed(start, end, *problem):
-    """∫ ds / (ds/dt) from w̄ = start to end, over pieces of about one e-fold of the time."""
-    ends = np.linspace(math.log(start), math.log(end), 64)
-    pieces = itertools.pairwise(ends)
-    return sum(
-        quad(lambda s: 1 / rate(s, *problem), a, b, epsabs=0, epsrel=1e-12)[0] for a, b in pieces
-    )
-
-
 @settings(max_examples=15, deadline=None)
-@given(depths, st.floats(0.1, 5), strengths, strengths, objectives)
+@given(
+    st.integers(1, 8),
+    st.floats(0.1, 5),
+    st.floats(0.3, 3),
+    st.floats(0.3, 3),
+    st.sampled_from(["jepa", "mae"]),
+)
 def test_quadrature_reaches_every_strength_when_it_should(depth, gap, lambda_, rho, objective):
-    top = asymptote(depth, rho, objective)
+    top = float(learning_times.asymptote(depth, rho, objective=objective))
     init = top * 10.0**-gap
-    problem = (depth, lambda_, rho, objective)
-    levels = init ** (1 - np.array([0.02, 0.3, 0.6, 0.9])) * (0.99 * top) ** np.array(
-        [0.02, 0.3, 0.6, 0.9]
+    way = np.array([0.02, 0.3, 0.6, 0.9])
+    levels = np.array([*(init ** (1 - way) * (0.99 * top) ** way), 0.99 * top, (1 - 1e-6) * top])
+    times = np.array(
+        [
+            float(exact_time(level / top, init, depth, lambda_, rho, objective, digits=20))
+            for level in levels
+        ]
     )
-    levels = np.array([*levels, 0.99 * top, (1 - 1e-6) * top])
-    times = np.array([elapsed(init, level, *problem) for level in levels])
     curve = np.asarray(
         scalar_flow.trajectory_by_quadrature(depth, init, lambda_, rho, times, objective=objective)
     )
@@ -180,17 +162,10 @@ def test_quadrature_reaches_every_strength_when_it_should(depth, gap, lambda_, r
     # 1e-11, and 64 roundings of the time, each of which moves ln w̄ by t ds/dt times that. The
     # logarithm of the start and b (s - ln asymptote) carry a rounding per unit of their size, and
     # enter the time by its powers.
-    sensitivity = np.array(
-        [t * rate(math.log(level), *problem) for t, level in zip(times, levels, strict=True)]
-    )
+    speed = learning_times.velocity(levels, depth, lambda_, rho, objective=objective) / levels
     roundings = 64 + 8 * depth * (abs(math.log(init)) + abs(math.log(top)))
-    assert np.all(np.abs(np.log(curve / levels)) <= 1e-11 + roundings * ULP * (1 + sensitivity))
-    for level, time, slope in zip(levels[:-1], times[:-1], sensitivity[:-1], strict=True):
-        hit = scalar_flow.hitting_time_by_quadrature(
-            level / top, depth, init, lambda_, rho, objective=objective
-        )
-        # The fraction is rounded too, which counts most where w̄ stands almost still.
-        assert abs(hit / time - 1) <= roundings * ULP * (1 + 1 / slope)
+    errors = np.abs(np.log(curve / levels))
+    assert np.all(errors <= 1e-11 + roundings * ULP * (1 + times * speed))
 
 
 def test_quadrature_is_as_good_as_the_claims_say():
@@ -209,7 +184,7 @@ def test_quadrature_is_as_good_as_the_claims_say():
                     * rho ** (depth if objective == "jepa" else depth / (depth + 1))
                 )
                 if init > 1e-13:
-                    measured = rise_times(fraction, depth, init, 1.3, rho, objective)
+                    measured = rise_times(fraction, init, depth, 1.3, rho, objective)
                     exact = float(exact_time(fraction, init, depth, 1.3, rho, objective, digits=25))
                     assert abs(measured / exact - 1) <= QUADRATURE_ERROR
 

@@ -18,7 +18,6 @@ from jaxtyping import Complex, Float
 from theory.jepa_bias.domains import (
     CrossMoment,
     Definite,
-    Fractions,
     NonNegatives,
     Positives,
     Reals,
@@ -49,42 +48,6 @@ class JointSpectrum(NamedTuple):
     """The features, as orthonormal columns."""
 
 
-class Restriction(NamedTuple):
-    """Two covariances in a basis of the range of Σ_xx."""
-
-    basis: Float[np.ndarray, "dim rank"]
-    """The orthonormal columns that span the range."""
-    Sigma_xx: Float[np.ndarray, "rank rank"]
-    Sigma_yx: Float[np.ndarray, "rank rank"]
-
-
-@guarded
-def commutator_norm(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> float:
-    """Return the Frobenius norm of the commutator Σ_xx Σ_yx - Σ_yx Σ_xx, in the squared units of Σ.
-
-    It is zero if and only if the covariances commute.
-    """
-    return float(np.linalg.norm(Sigma_xx @ Sigma_yx - Sigma_yx @ Sigma_xx))
-
-
-@guarded
-def restrict_to_range(
-    Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-12
-) -> Restriction:
-    """Return both covariances in an orthonormal basis of the range of Σ_xx, for data with fewer
-    samples than dimensions.
-
-    Directions whose variance is at most `tol` times the largest one are left out. The input loses
-    nothing, but the target may. Raises ValueError if Σ_xx has no positive eigenvalue.
-    """
-    variances, vectors = np.linalg.eigh(Sigma_xx)
-    require(
-        variances[-1] > 0, f"Sigma_xx must have a positive eigenvalue, got at most {variances[-1]}"
-    )
-    basis = vectors[:, variances > tol * variances[-1]]
-    return Restriction(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
-
-
 @guarded
 def joint_spectrum(
     Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-9
@@ -100,15 +63,13 @@ def joint_spectrum(
     >>> found.covariance.tolist(), found.regression.tolist()
     ([0.75, 0.5], [0.75, 0.25])
     """
-    norm_xx = np.linalg.norm(Sigma_xx)
     norm_yx = np.linalg.norm(Sigma_yx)
     variances, vectors = np.linalg.eigh(Sigma_xx)
     rank = int(np.sum(variances > tol * variances[-1]))
     require(
         rank == len(variances),
-        "Sigma_xx must be positive definite (a feature without input variance has no rho, see "
-        "restrict_to_range), got "
-        f"rank {rank} of {len(variances)}",
+        "Sigma_xx must be positive definite (a direction without input variance has no rho: drop "
+        f"it), got rank {rank} of {len(variances)}",
     )
     asymmetry = np.linalg.norm(Sigma_yx - Sigma_yx.T)
     if asymmetry > tol * norm_yx:
@@ -117,8 +78,8 @@ def joint_spectrum(
             f"{asymmetry:.3g}; "
             f"the eigenvalues of R are {_listed(Sigma_xx, Sigma_yx)}"
         )
-    commutator = commutator_norm(Sigma_xx, Sigma_yx)
-    if commutator > tol * norm_xx * norm_yx:
+    commutator = np.linalg.norm(Sigma_xx @ Sigma_yx - Sigma_yx @ Sigma_xx)
+    if commutator > tol * np.linalg.norm(Sigma_xx) * norm_yx:
         raise ValueError(
             "Sigma_xx and Sigma_yx must commute for scalar times to be predictions, got a "
             "commutator of norm "
@@ -262,34 +223,6 @@ def independent_mask_covariances(
         rate**2 * data_covariance + rate * (1 - rate) * diagonal,
         rate * target_rate * data_covariance,
     )
-
-
-@guarded
-def complementary_mask_features(
-    eigenvalues: NonNegatives, variance: Positives, rate: Fractions
-) -> Features:
-    """Return the features of complementary masks of coordinates that all have the variance c.
-
-    Each eigenvalue s of S gives λ = q (1 - q) (s - c) and ρ = (1 - q) (s - c) / (q s + (1 - q) c),
-    where q is the mask's `rate`. A feature with s <= c is never learned. All arguments broadcast.
-    """
-    s, c, q = np.broadcast_arrays(eigenvalues, variance, rate)
-    return Features(
-        np.asarray(q * (1 - q) * (s - c)), np.asarray((1 - q) * (s - c) / (q * s + (1 - q) * c))
-    )
-
-
-@guarded
-def independent_mask_features(
-    eigenvalues: NonNegatives, variance: Positives, rate: Fractions, target_rate: Fractions
-) -> Features:
-    """Return the features of independent masks of coordinates that all have the variance c.
-
-    Each eigenvalue s of S gives λ = q q' s and ρ = q' s / (q s + (1 - q) c), where q is the `rate`
-    and q' the `target_rate` of the masks. Both grow with s. All arguments broadcast.
-    """
-    s, c, q, q_target = np.broadcast_arrays(eigenvalues, variance, rate, target_rate)
-    return Features(np.asarray(q * q_target * s), np.asarray(q_target * s / (q * s + (1 - q) * c)))
 
 
 @guarded

@@ -62,6 +62,6 @@ Learned = Bool[np.ndarray, "*states features"]
 SecondMoment = Annotated[Float[np.ndarray, "dim dim"], SYMMETRIC]
 """The second moment Σ_xx = E[x x^T]."""
 Definite = Annotated[Float[np.ndarray, "dim dim"], DEFINITE]
-"""The second moment Σ_xx where it is inverted. `restrict_to_range` treats one without full rank."""
+"""The second moment Σ_xx where it is inverted."""
 CrossMoment = Float[np.ndarray, "dim dim"]
 """The cross moment Σ_yx = E[y x^T]."""

@@ -13,14 +13,12 @@ from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from theory.jepa_bias._reduced_time import rising
 from theory.jepa_bias.domains import (
     Depths,
     DepthsFromTwo,
-    FeatureCovariances,
-    FeatureRegressions,
     Floats,
     Fractions,
     Objective,
@@ -28,13 +26,10 @@ from theory.jepa_bias.domains import (
     Reals,
     Regression,
     Truths,
-    Wholes,
 )
-from theory.jepa_bias.learning_times import asymptote, exponents, mae_constant
-from theory_on_trial.contract import Count, Fraction, Interval, guarded, require
+from theory.jepa_bias.learning_times import exponents, mae_constant
+from theory_on_trial.contract import Interval, guarded, require
 
-Ratio = Annotated[Reals, Interval(1, closed="()", why="feature 1 has the larger covariance")]
-"""The ratio κ = λ_1 / λ_2 of the covariances."""
 RatioAboveOne = Annotated[
     Reals,
     Interval(
@@ -108,83 +103,8 @@ def inversion_window(
 
 
 @guarded
-def init_threshold(
-    kappa: Ratio, depth: DepthsFromTwo, rho_1: Regression, rho_2: Regression
-) -> Float[np.ndarray, "..."]:
-    """Return the lower edge of the window of ε to first order in κ - 1; below it the feature with
-    the larger λ comes first.
-
-    It is [(κ - 1)(2L - 2) / ((2L - 1)(1/ρ_1 - 1/ρ_2))]^L with L = `depth`, and it is an order of
-    magnitude only, unless the bracket is far below one. All arguments broadcast. Raises ValueError
-    unless ρ_1 < ρ_2.
-    """
-    _require_order(rho_1, rho_2)
-    return np.asarray(((kappa - 1) / _first_coefficient(depth, rho_1, rho_2)) ** depth)
-
-
-@guarded
-def limit_order(
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    fraction: Fraction,
-    *,
-    objective: Objective,
-) -> Int[np.ndarray, " features"]:
-    """Return the indices of the features in the order in which they are learned as ε tends to 0.
-
-    Both objectives learn features by decreasing λ. Among features with equal λ, JEPA takes the one
-    with the larger ρ first, and so does MAE if the depth is at least 2 and p = `fraction` exceeds
-    `sign_threshold`; otherwise MAE takes the one with the smaller ρ first.
-    """
-    prefers_large = objective == "jepa" or (depth > 1 and float(mae_constant(fraction, depth)) > 0)
-    return np.lexsort((-regression if prefers_large else regression, -covariance))
-
-
-@guarded
-def depth_cap(
-    init: Positives,
-    fraction: Annotated[Reals, Interval(0, 1, "(]")],
-    regression: Regression,
-    *,
-    objective: Objective,
-) -> Float[np.ndarray, "..."]:
-    """Return the largest depth L at which a feature grows from ε to more than p times its
-    asymptote: ε < p w-bar(infinity).
-
-    The result is zero if no depth is small enough, and infinite if there is no largest one. With p
-    = `fraction` = 1, it is the largest depth at which the feature grows at all; in deeper networks
-    it decays from its start. A finite cap above zero exists for ρ < 1 only: it is the largest L
-    with L < ln(p / ε) / ln(1 / ρ) for JEPA, and with L / (L + 1) < ln(p / ε) / ln(1 / ρ) for MAE.
-    All arguments broadcast.
-    """
-    start, p, rho = np.broadcast_arrays(init, fraction, regression)
-    shrinks = rho < 1
-    room = np.log(p / start) / np.where(shrinks, -np.log(rho), 1)
-    reach = (
-        room
-        if objective == "jepa"
-        else np.where(room < 1, room / np.where(room < 1, 1 - room, 1), np.inf)
-    )
-    finite = shrinks & np.isfinite(reach)
-    cap = np.maximum(np.ceil(np.where(finite, reach, 1)) - 1, 0).astype(np.int64)
-
-    def fits(depth: Wholes) -> Truths:
-        return start < p * asymptote(np.asarray(depth), rho, objective=objective)
-
-    # The logarithms may be off by a rounding where a depth is just reached.
-    cap = np.where(
-        fits(cap + 1), cap + 1, np.where((cap > 0) & ~fits(np.maximum(cap, 1)), cap - 1, cap)
-    )
-    # Without a cap targets do not fall with the depth: they grow beyond all bounds for JEPA, and up
-    # to p ρ for MAE.
-    some = shrinks | (start < p * rho) | ((rho > 1) & (objective == "jepa"))
-    return np.asarray(np.where(finite, cap, np.where(some, np.inf, 0)))
-
-
-@guarded
 def greedy_excess(
-    depth: Count,
+    depth: DepthsFromTwo,
     init: Annotated[Reals, Interval(0, 1, "()", why="the expansion is in small epsilon")],
     rho_high: Regression,
     rho_low: Regression,
@@ -195,44 +115,21 @@ def greedy_excess(
     """Return the excess t*(ρ_low) / t*(ρ_high) - 1 of the time of the smaller ρ at equal λ, to
     first order in ε. If it is positive, the larger ρ is learned first.
 
-    L is the depth and p = `fraction`. All arguments but the depth broadcast.
+    L is the depth and p = `fraction`. All arguments broadcast.
 
-    - JEPA: (2L-1)/(2L-2) Δ ε^(1/L) with Δ = 1/ρ_low - 1/ρ_high, and Δ ε log(1/ε) at L = 1. One plus
-      this excess is the Φ of `order_boundary`.
+    - JEPA: (2L-1)/(2L-2) (1/ρ_low - 1/ρ_high) ε^(1/L). One plus this excess is the Φ of
+      `order_boundary`.
     - MAE: (L-1) K_L(p) (ρ_low^(-q) - ρ_high^(-q)) ε^((L-1)/L), where q = (L-1)/(L+1) and K_L is the
-      `mae_constant`. This holds while ε^(2/L) is far below |K_L(p)|. At L = 1 it is -log(ρ_high /
-      ρ_low) / (2 log(1/ε)).
+      `mae_constant`. This holds while ε^(2/L) is far below |K_L(p)|.
     """
     if objective == "jepa":
-        if depth == 1:
-            return np.asarray((1 / rho_high - 1 / rho_low) * init * np.log(init))
-        return np.asarray(_first_coefficient(depth, rho_low, rho_high) * init ** (1 / depth))
-    if depth == 1:
-        return np.asarray(np.log(rho_high / rho_low) / (2 * np.log(init)))
+        contrast = 1 / rho_low - 1 / rho_high
+        return np.asarray((2 * depth - 1) / (2 * depth - 2) * contrast * init ** (1 / depth))
     power = (depth - 1) / (depth + 1)
     contrast = rho_low**-power - rho_high**-power
     return np.asarray(
         (depth - 1) * mae_constant(fraction, depth) * contrast * init ** ((depth - 1) / depth)
     )
-
-
-@guarded
-def sign_threshold(
-    depth: Annotated[int, Interval(2, 10**12, why="there p* is 2 / L, near rounding")],
-) -> float:
-    """Return the fraction p*_L at which MAE has no preference between two ρ at equal λ, as ε tends
-    to 0.
-
-    It is the zero of `mae_constant`. MAE reaches p of the feature with the larger ρ earlier if and
-    only if p > p*_L. The depth is at least 2.
-    """
-    from scipy.optimize import brentq
-    from scipy.special import expit
-
-    logit = brentq(
-        lambda x: float(mae_constant(float(expit(x)), depth)), -30, 30, xtol=1e-15, rtol=8.9e-16
-    )
-    return float(expit(logit))
 
 
 def _boundary(
@@ -272,26 +169,16 @@ def _scaled_time(
     return np.where(starts_below, time, np.nan), log_start
 
 
-def _first_coefficient(depth: DepthsFromTwo, rho_1: Regression, rho_2: Regression) -> Reals:
-    """Return the coefficient of ε^(1/L) in Φ - 1."""
-    return (2 * depth - 1) / (2 * depth - 2) * (1 / rho_1 - 1 / rho_2)
-
-
-def _require_order(rho_1: Regression, rho_2: Regression) -> None:
-    """Raise ValueError unless ρ_1 < ρ_2."""
+def _log_maximiser(
+    depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
+) -> tuple[Floats, ...]:
+    """Return log ε at the peak of Φ, and the ends of the interval in which it was looked for."""
     excess = np.max(np.subtract(rho_1, rho_2))
     require(
         excess < 0,
         "rho_1 must be below rho_2 (else JEPA has nothing to overturn), got a rho_1 that is "
         f"{excess:g} above rho_2",
     )
-
-
-def _log_maximiser(
-    depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
-) -> tuple[Floats, ...]:
-    """Return log ε at the peak of Φ, and the ends of the interval in which it was looked for."""
-    _require_order(rho_1, rho_2)
     layers, p, low, high = np.broadcast_arrays(depth, fraction, rho_1, rho_2)
     highest = np.log(p) + layers * np.log(low)
     lowest = np.minimum(layers * (np.log(low) + _SMALLEST_LOG_START), highest - layers)

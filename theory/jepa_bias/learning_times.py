@@ -292,7 +292,7 @@ def mae_constant(fraction: Fractions, depth: Depths) -> Float[np.ndarray, "..."]
 
     K_L(p) = -u^(1-L) / (L - 1) + (u^2 / 2) 2F1(1, 2/(L+1); 1 + 2/(L+1); u^(L+1)) with u = p^(1/L),
     where 2F1 is the hypergeometric function. At L = 1 the result is log p - log(1 - p^2) / 2, and
-    the constant is this plus log(ρ) / 2. It grows with p and is zero at `sign_threshold`.
+    the constant is this plus log(ρ) / 2. It grows with p.
     """
     from scipy.special import binom, digamma, hyp2f1
 

@@ -139,30 +139,6 @@ def stability_map(
     return StabilityMap(states, largest, largest <= 0)
 
 
-@guarded
-def full_fixed_point_rates(
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    *,
-    objective: Objective,
-) -> Float[np.ndarray, "features features"]:
-    """Return the rates of the balanced flow about the state in which all features are learned, one
-    for every entry (i, j) of the matrices.
-
-    They are -σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j) for JEPA and -σ_j^2 sum_(k=0)^L
-    ρ_i^(2(L-k)/(L+1)) ρ_j^(2k/(L+1)) for MAE, where σ_j^2 = λ_j / ρ_j.
-    """
-    if objective == "jepa":
-        powers = regression ** (2 * depth + 1)
-        sums = (powers[:, None] + powers[None]) / (regression[:, None] + regression[None])
-    else:
-        steps = regression[:, None] ** (2 * np.arange(depth + 1) / (depth + 1))
-        sums = steps[:, ::-1] @ steps.T
-    return -sums * (covariance / regression)[None]
-
-
-Misalignment = Literal["covariance", "rotated predictor", "symmetric predictor"]
 SmallStarts = Annotated[Reals, Interval(0, 1, "()", why="the law is one of small starts")]
 
 
@@ -189,22 +165,16 @@ def misalignment_offset(
     init: SmallStarts,
     covariance_learned: Covariance,
     covariance_new: Covariance,
-    *,
-    kind: Misalignment,
 ) -> Float[np.ndarray, "..."]:
-    """Return the part of MAE's offset c that grows as ε falls. The remaining part is of order one
-    and not known in closed form.
+    """Return the part (1 + λ_i / λ_j) log(1 / ε) / L of the offset c that grows as ε falls, for MAE
+    whose decoder starts rotated.
 
-    The offset is zero for a `kind` of "covariance", which means rotated or sampled covariances, and
-    then also for JEPA. It is (1 + λ_i / λ_j) log(1 / ε) / L for a "rotated predictor" and (1 - λ_i
-    / λ_j) log(1 / ε) / L for a "symmetric predictor". λ_j is `covariance_learned` and λ_i is
-    `covariance_new`. All arguments broadcast.
+    λ_j is `covariance_learned` and λ_i is `covariance_new`. The remaining part is of order one and
+    not known in closed form. Where the covariances are rotated or sampled, nothing of the offset
+    grows, in MAE or JEPA. All arguments broadcast.
     """
-    start, layers, old, new = np.broadcast_arrays(init, depth, covariance_learned, covariance_new)
-    if kind == "covariance":
-        return np.zeros(start.shape)
-    share = new / old if kind == "rotated predictor" else -new / old
-    return np.asarray((1 + share) / layers * -np.log(start))
+    share = np.asarray(covariance_new / covariance_learned)
+    return np.asarray((1 + share) / depth * -np.log(init))
 
 
 class Event(NamedTuple):

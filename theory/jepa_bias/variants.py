@@ -38,43 +38,23 @@ from theory.jepa_bias.learning_times import (
     passage_time,
 )
 from theory.jepa_bias.partial_states import saddle_rate
-from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, Positive, guarded, require
+from theory_on_trial.contract import NON_NEGATIVE, guarded, require
 
 
 @guarded
 def unbalanced_end_state(
-    predictor_init: Positive,
-    layer_inits: Annotated[Float[np.ndarray, " depth"], POSITIVE],
-    regression: Positive,
-    *,
-    objective: Objective,
-) -> tuple[float, Float[np.ndarray, " depth"]]:
-    """Return the factors v and (w_1, ..., w_L) at the end of the scalar flow that starts from
-    positive, unequal factors.
+    predictor_init: Positives, layer_init: Positives, regression: Regression
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """Return the factors v and w at the end of JEPA's scalar flow, which conserves w^2 - v^2.
 
-    v is the predictor, w_a are the layers, and every w_a^2 - v^2 is conserved. JEPA ends at v = ρ
-    and w_a = sqrt(ρ^2 + w_a(0)^2 - v(0)^2), unless a radicand is negative; then the smallest layer
-    collapses to zero, and the conserved differences give the other factors. MAE ends at v w_1 ...
-    w_L = ρ.
+    v is the predictor and w an encoder layer; all layers start alike. The end is v = ρ and w =
+    sqrt(ρ^2 + w(0)^2 - v(0)^2). If the radicand is negative, w collapses to zero and v ends at
+    sqrt(v(0)^2 - w(0)^2). All arguments broadcast.
     """
-    from scipy.optimize import brentq
-
-    squares = np.append(predictor_init, layer_inits) ** 2
-    leads = squares - squares.min()  # of the square of each factor over the smallest one: conserved
-    if objective == "jepa":
-        smallest = max(regression**2 - leads[0], 0.0)
-    else:
-        highest = 2 * np.log(regression) / leads.size
-        lowest = 2 * np.log(regression) - (leads.size - 1) * np.log(np.exp(highest) + leads.max())
-        log_smallest = brentq(
-            lambda x: float(np.sum(np.log(np.exp(x) + leads)) - 2 * np.log(regression)),
-            lowest - 1,
-            highest + 1,
-            xtol=1e-15,
-        )
-        smallest = np.exp(log_smallest)
-    factors = np.sqrt(smallest + leads)
-    return float(factors[0]), factors[1:]
+    lead = np.asarray((layer_init - predictor_init) * (layer_init + predictor_init))
+    square = regression**2 + lead
+    predictor = np.where(square > 0, regression, np.sqrt(np.maximum(-lead, 0)))
+    return predictor, np.asarray(np.sqrt(np.maximum(square, 0)))
 
 
 @guarded
@@ -124,41 +104,6 @@ def collapsed_predictor(
     """
     from scipy.special import wrightomega
 
-    x, cross, v, w = np.broadcast_arrays(variance_x, covariance, predictor_init, layer_init)
-    determinant = _determinant(variance_x, covariance, variance_y)
-    residual = x * v - cross
-    log_residual = np.log(np.where(residual != 0, np.abs(residual), 1))
-    invariant = residual**2 / 2 + determinant * log_residual - x**2 * w**2 / 2
-    square = determinant * wrightomega(2 * invariant / determinant - np.log(determinant))
-    return np.asarray((cross + np.sign(residual) * np.sqrt(square)) / x)
-
-
-@guarded
-def collapse_strength(
-    time: Positives,
-    depth: Depths,
-    variance_x: Positives,
-    covariance: Reals,
-    variance_y: Positives,
-    predictor_limit: Reals,
-) -> Float[np.ndarray, "..."]:
-    """Return the strength w of a layer late in the collapse of a feature.
-
-    For L >= 2 it is ((2L - 2) m t)^(-1/(2L-2)). For L = 1 the result is the factor e^(-m t) by
-    which w decays. The loss m = v^2 σ_x^2 - 2 v λ + σ_y^2 is taken at v = `predictor_limit`. Raises
-    ValueError for a feature that does not collapse.
-    """
-    determinant = _determinant(variance_x, covariance, variance_y)
-    loss = ((variance_x * predictor_limit - covariance) ** 2 + determinant) / variance_x
-    loss, times, layers = np.broadcast_arrays(loss, time, depth)
-    power = np.where(layers > 1, 2 * layers - 2, 1)
-    return np.asarray(
-        np.where(layers > 1, (power * loss * times) ** (-1 / power), np.exp(-loss * times))
-    )
-
-
-def _determinant(variance_x: Positives, covariance: Reals, variance_y: Positives) -> Floats:
-    """Return σ_x^2 σ_y^2 - λ^2. Raises ValueError unless it is positive."""
     determinant = np.asarray(variance_x * variance_y - covariance**2)
     require(
         determinant >= 0,
@@ -168,7 +113,11 @@ def _determinant(variance_x: Positives, covariance: Reals, variance_y: Positives
         determinant > 0,
         "variance_y must exceed covariance^2 / variance_x (else nothing collapses), got equality",
     )
-    return determinant
+    residual = np.asarray(variance_x * predictor_init - covariance)
+    log_residual = np.log(np.where(residual != 0, np.abs(residual), 1))
+    invariant = residual**2 / 2 + determinant * log_residual - (variance_x * layer_init) ** 2 / 2
+    square = determinant * wrightomega(2 * invariant / determinant - np.log(determinant))
+    return np.asarray((covariance + np.sign(residual) * np.sqrt(square)) / variance_x)
 
 
 @guarded
