@@ -1,4 +1,6 @@
-"""The building blocks of the constructions: passing GeLU and layer norm, division, reading."""
+"""The building blocks of the constructions: products by GeLU, what passes GeLU and layer norm,
+division, and the four primitives.
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -9,16 +11,243 @@ import mpmath
 import numpy as np
 
 from paper_checks.test_in_context_learning import UNIT
-from paper_checks.test_in_context_learning.blocks import Eps, Factor, Form, Points, least
 from sims.in_context_learning import compiler, network
-from sims.in_context_learning.programs import aff, div, mov, mul
+from sims.in_context_learning.programs import Instruction, aff, div, mov, mul
 from theory.in_context_learning import constructions
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
+Form = Literal["erf", "tanh"]
+"""Of GeLU."""
+Points = Annotated[
+    int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")
+]
 Rows = Annotated[int, Interval(2, 200, why="rounding of longer sums hides the first order")]
 """Entries of x beside the two pads."""
 passed_by_gelu = jax.jit(network.gelu, static_argnames="form")
+
+
+@partial(jax.jit, static_argnames=("form", "richardson"))
+def products(x, y, scales, form="erf", richardson=False):
+    """The product of x and y at every scale."""
+    return jax.vmap(partial(network.gelu_product, x, y, form=form, richardson=richardson))(scales)
+
+
+def factors_and_scales(trial, count, largest, scales):
+    """Factors x and y, uniform on [-`largest`, `largest`], and the roundings of their products at
+    the scales. The theory's bound counts two roundings in a GeLU, where the library's erf has up to
+    four.
+    """
+    x, y = trial.generator("factors").uniform(-largest, largest, (2, count))
+    rounding = [2 * constructions.rounding_of_product(s, largest, 2 * UNIT) for s in scales]
+    return x, y, np.array(rounding)
+
+
+@claim(
+    paper("Lemma 4; its remainder, which is smaller than printed, derived here"),
+    kind="limit",
+    cases=["erf", "tanh"],
+)
+def test_gelu__mul(trial, form: Form, n_points: Points = 200):
+    """For x and y in [-2, 2] the product √(π/2) s^-2 [GeLU(s(x + y)) - GeLU(s x) - GeLU(s y)] of
+    Lemma 4 is below x y by κ s^2 [(x + y)^4 - x^4 - y^4], up to a remainder of fourth order in s: κ
+    is 1/12 if GeLU is x Φ(x), and (2/(3π) - .044715) / 2 for its form with tanh.
+    """
+    scales = np.array([1e-2, 1e-3])
+    x, y, rounding = factors_and_scales(trial, n_points, 2, scales)
+    law = np.array([x * y + constructions.gelu_product_error(x, y, s, form) for s in scales])
+    # Terms after the next one are smaller by s^2 (x + y)^2 < .002.
+    unseen = 1.01 * np.abs([constructions.gelu_product_next_term(x, y, s, form) for s in scales])
+    ramps = (np.maximum(x + y, 0) - np.maximum(x, 0) - np.maximum(y, 0)) / scales[:, None]
+    trial.value(
+        np.asarray(products(x, y, scales, form)),
+        law,
+        error=rounding[:, None],
+        slack=unseen,
+        margin=unseen + 3 * rounding[:, None],
+        controls={
+            "sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi,
+            "no error": np.broadcast_to(x * y, law.shape),
+        },
+        control_processes={"ReLU": np.sqrt(np.pi / 2) * ramps},
+    )
+
+
+@claim(paper("Lemma 4"), kind="limit", cases=["erf", "tanh"])
+def test_gelu__mul__order(trial, form: Form, n_points: Points = 200):
+    """The root mean square over x and y in [-2, 2] of the error of Lemma 4's product √(π/2) s^-2
+    [GeLU(s(x + y)) - GeLU(s x) - GeLU(s y)] of x and y falls as s^2.
+    """
+    scales = 2.0 ** -np.arange(4, 11)
+    x, y, rounding = factors_and_scales(trial, n_points, 2, scales)
+    errors = np.asarray(products(x, y, scales, form)) - x * y
+    trial.order(
+        np.sqrt(np.mean(errors**2, axis=1)),
+        1 / scales,
+        -2.0,
+        rounding=rounding,
+        margin=0.02,
+        same_instance=True,
+        controls={"third order": -1.0, "fifth order": -3.0},
+    )
+
+
+@claim(derived("by Richardson's extrapolation of Lemma 4's product in s^2"), kind="limit")
+def test_richardson__mul(
+    trial,
+    scale: Annotated[
+        float, Interval(2**-7, 2**-5, why="rounding below, higher orders above hide the term")
+    ] = 2**-6,
+    n_points: Points = 200,
+):
+    """Let m_s be Lemma 4's product of x and y in [-1, 1] at the scale s. The error of (4 m_s -
+    m_2s) / 3 is -4 κ_6 s^4 [(x + y)^6 - x^6 - y^6] with κ_6 = 1/80, up to higher orders in s.
+    """
+    scales = np.array([scale])
+    x, y, rounding = factors_and_scales(trial, n_points, 1, scales)
+    combined, of_one = (
+        products(x, y, scales, richardson=flag)[0] - x * y for flag in (True, False)
+    )
+    leading = constructions.richardson_product_error(x, y, scale)
+    # The series of erf goes on with z^8 / 672; the combination multiplies it by (4 - 2^6) / 3 =
+    # -20.
+    eighth = 20 / 672 * scale**6 * ((np.abs(x) + np.abs(y)) ** 8)
+    trial.value(
+        np.asarray(combined),
+        leading,
+        error=1.5 * rounding[0],
+        slack=eighth,
+        margin=eighth + 4.5 * rounding[0],
+        controls={"of the other sign": -leading},
+        control_processes={"one product": np.asarray(of_one)},
+    )
+
+
+@claim(
+    paper("Appendix G, squares by three GeLUs; its curve derived here"),
+    kind="identity",
+    cases=["erf", "tanh"],
+)
+def test_squares(trial, form: Form, n_points: Points = 200):
+    """Three GeLUs at the scale s square x up to an error that an even function of x gives exactly,
+    the GeLU being x Φ(x) or its form with tanh.
+    """
+    x = trial.generator("entries").uniform(-2, 2, n_points)
+    scales = 2.0 ** np.arange(-6, 3)
+    rival = "tanh" if form == "erf" else "erf"
+
+    def curves(name):
+        return np.array([constructions.product_of_gelus(x, s, name) for s in scales])
+
+    trial.identity(
+        products(x, x, scales, form),
+        curves(form),
+        # Two roundings lead to an argument, up to ten to its GeLU, and four to the product: of
+        # three GeLUs of arguments up to 4 s, over s^2.
+        ops=16,
+        scale=4 / scales[:, None],
+        controls={
+            "x^2": np.broadcast_to(x**2, (len(scales), n_points)),
+            f"the {rival} form": curves(rival),
+        },
+    )
+
+
+@claim(
+    paper("Appendix G, squares by six tanh units; its curve derived here"),
+    kind="identity",
+    cases=[0.5, 0.05, 3.0],
+)
+def test_squares__tanh(
+    trial,
+    shift: Annotated[
+        float, Interval(0.05, 3, why="beyond, the closed form rounds more than the differences do")
+    ],
+    n_points: Points = 200,
+):
+    """The second difference of tanh(k x + b) - tanh(k x - b) over k = 2, 1, 0, divided by its
+    curvature at 0, squares x up to an error that an even function of x gives exactly; b is the
+    shift of the six units.
+    """
+    x = trial.generator("entries").uniform(-2, 2, n_points)
+    twice, once, never = (np.tanh(k * x + shift) - np.tanh(k * x - shift) for k in (2, 1, 0))
+    six_units = (twice - 2 * once + never) / (-4 * np.tanh(shift) * (1 - np.tanh(shift) ** 2))
+    law = constructions.square_by_tanh(x, shift)
+    curve = np.cosh(shift) ** 2
+    # Of the differences, and of 1 - tanh^2 in the closed form
+    size = max(curve / np.tanh(shift), curve**2 / 8)
+    controls = {"cosh for its square": law / np.cosh(shift), "x^2": x**2}
+    trial.identity(six_units, law, ops=16, scale=size, controls=controls)
+
+
+@claim(
+    derived("by the balance of rounding and the leading error"),
+    kind="optimality",
+    cases=[(2**-52, False), (2**-52, True), (2**-23, False)],
+)
+def test_best__scale(
+    trial,
+    eps: Annotated[float, Interval(1e-16, 1e-6, why="float64 and float32 are within")],
+    richardson: bool,
+    magnitude: Annotated[float, Interval(0.1, 10.0)] = 2.0,
+):
+    """Lemma 4's product of two factors of size B has an error that grows with the scale s and a
+    rounding that falls with it: their sum is least at s of about ε^(1/3) / B, ε being the unit of
+    rounding.
+
+    With Richardson's combination of two products it is about ε^(1/5) / B.
+    """
+    with mpmath.workdps(60):
+        B = mpmath.mpf(magnitude)
+        # Over s: what rounding leaves of one product
+        unit = 4 * mpmath.sqrt(mpmath.pi / 2) * eps * B
+
+        def product(s):
+            gelu = [u * mpmath.ncdf(u) for u in (2 * s * B, s * B)]
+            return mpmath.sqrt(mpmath.pi / 2) / s**2 * (gelu[0] - 2 * gelu[1])
+
+        def total(log):
+            s = mpmath.exp(log)
+            if richardson:
+                combined = (4 * product(s) - product(2 * s)) / 3
+                return abs(combined - B**2) + unit / s * (4 / 3 + 1 / 6)
+            return abs(product(s) - B**2) + unit / s
+
+        about = mpmath.log(eps) / (5 if richardson else 3) - mpmath.log(B)
+        slope = partial(mpmath.diff, total)
+        optimum = mpmath.exp(mpmath.findroot(slope, (about - 2, about + 2), solver="anderson"))
+    law = constructions.best_product_scale(magnitude, eps, richardson)
+    # Of the next term of the series, whose share in the slope is smaller
+    unseen = (law * magnitude) ** 2
+    trial.value(
+        float(optimum),
+        law,
+        error=1e-12 * law,
+        slack=unseen * law,
+        margin=max(1e-8, 2 * unseen) * law,
+        controls={"ε / 2 for ε": constructions.best_product_scale(magnitude, eps / 2, richardson)},
+    )
+
+
+@claim(
+    paper("Lemma 5; its error from GeLU(u) = u Φ(u), derived here"),
+    kind="identity",
+    cases=[("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)],
+)
+def test_gelu__bypass(
+    trial,
+    form: Form,
+    shift: Annotated[float, Interval(3, 7, why="beyond, rounding hides what is lost")],
+    n_points: Points = 200,
+):
+    """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x, where Φ is the normal distribution
+    function, and Φ(u) = (1 + tanh(√(2/π) (u + .044715 u^3))) / 2 in the form with tanh.
+    """
+    x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
+    loss = shift + x - np.asarray(passed_by_gelu(shift + x, form))
+    law = constructions.gelu_bypass_error(x, shift, form)
+    controls = {"nothing is lost": 0 * law, "1 - Φ(N + x)": law / (shift + x)}
+    trial.identity(loss, law, ops=8, scale=shift + 2, controls=controls)
 
 
 @jax.jit
@@ -44,231 +273,80 @@ def layer_norm_ops(rows):
     return len(rows) + 10
 
 
-BYPASSES = [("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)]
-Shift = Annotated[float, Interval(3, 7, why="beyond, rounding hides what is lost")]
-
-
-def entries_and_losses(trial, form, shift, count):
-    """Entries x of [-2, 2], and what GeLU(N + x) - N loses of them for the `shift` N."""
-    x = np.append(trial.generator("entries").uniform(-2, 2, count), -2.0)
-    return x, shift + x - np.asarray(passed_by_gelu(shift + x, form))
-
-
 @claim(
-    paper("Lemma 5; its error from GeLU(u) = u Φ(u), derived here"), kind="identity", cases=BYPASSES
+    paper("Lemma 6; its error, and the balanced pads, derived here"),
+    kind="identity",
+    cases=["paper", "balanced"],
 )
-def test_gelu__bypass(trial, form: Form, shift: Shift, n_points: Points = 200):
-    """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x, where Φ is the normal distribution
-    function.
+def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30):
+    """Let S be the sum of the entries x of a column. With the pads N and -N - S layer norm
+    multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), so that a share S/2N is lost; with the
+    pads N - S/2 and -N - S/2, by (1 + (S^2/2 + |x|^2) / 2N^2)^(-1/2), of second order in 1/N.
     """
-    x, loss = entries_and_losses(trial, form, shift, n_points)
-    law = constructions.gelu_bypass_error(x, shift, form)
-    controls = {"nothing is lost": 0 * law, "1 - Φ(N + x)": law / (shift + x)}
-    trial.identity(loss, law, ops=8, scale=shift + 2, controls=controls)
-
-
-@claim(derived("since u (1 - Φ(u)) falls for u > 1"), kind="bound", cases=BYPASSES)
-def test_gelu__bypass__worst(trial, form: Form, shift: Shift, n_points: Points = 200):
-    """Of all x in [-2, 2], GeLU(N + x) - N loses most of x = -2, for N >= 3."""
-    _, loss = entries_and_losses(trial, form, shift, n_points)
-    edge, inside = (
-        np.full(loss.shape, constructions.gelu_bypass_error(np.array(at), shift, form))
-        for at in (-2.0, -1.9)
-    )
-    options = {"instances": "draws", "independent": n_points, "ops": 8, "scale": shift + 2}
-    trial.bound(loss, edge, **options, controls={"what x = -1.9 loses": inside})
-
-
-class PassedRows(NamedTuple):
-    """Rows, the sizes N of their pads, and what layer norm makes of them, with S = `total` their
-    sum and `squares` the sum of their squares.
-    """
-
-    rows: np.ndarray
-    sizes: np.ndarray
-    outputs: np.ndarray
-    with_other_pads: np.ndarray
-    total: float
-    squares: float
-
-    def losses(self):
-        """The share of the rows that is lost at each size, and its rounding."""
-        losses = 1 - self.rows @ self.outputs / self.squares
-        rounding = 4 * layer_norm_ops(self.rows) * UNIT * self.sizes * self.total / self.squares
-        return losses, rounding
-
-
-def passed_rows(trial, pads, count):
-    """Positive rows after layer norm with pads of several sizes."""
-    rows = np.abs(trial.generator("rows").standard_normal(count))
+    rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     total = rows.sum()
     if pads == "paper":
         sizes = 100 * total * 4.0 ** np.arange(4)
-        ends, others = (sizes, -sizes - total), (sizes, -sizes)
+        outputs = through_layer_norm(rows, sizes, -sizes - total, sizes)
+        unlike = through_layer_norm(rows, sizes, -sizes, sizes)
     else:
         sizes = 10 * total * 2.0 ** np.arange(5)
-        ends, others = (sizes - total / 2, -sizes - total / 2), (sizes, -sizes - total)
-    outputs, with_other_pads = (through_layer_norm(rows, *both, sizes) for both in (ends, others))
-    return PassedRows(rows, sizes, outputs, with_other_pads, total, rows @ rows)
-
-
-Pads = Literal["paper", "balanced"]
-PADS = ["paper", "balanced"]
-
-
-@claim(
-    paper("Lemma 6; its error, and the balanced pads, derived here"), kind="identity", cases=PADS
-)
-def test_ln__bypass(trial, pads: Pads, n_rows: Rows = 30):
-    """Let S be the sum of the entries x of a column. With the pads N and -N - S layer norm
-    multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2); with the pads N - S/2 and -N - S/2, by
-    (1 + (S^2/2 + |x|^2) / 2N^2)^(-1/2).
-    """
-    passed = passed_rows(trial, pads, n_rows)
-    factors = [
-        constructions.layer_norm_factor(size, passed.total, passed.squares, pads)
-        for size in passed.sizes
-    ]
-    law = passed.rows[:, None] * factors
+        outputs = through_layer_norm(rows, sizes - total / 2, -sizes - total / 2, sizes)
+        unlike = through_layer_norm(rows, sizes, -sizes - total, sizes)
+    factors = [constructions.layer_norm_factor(size, total, rows @ rows, pads) for size in sizes]
+    law = rows[:, None] * factors
     trial.identity(
-        passed.outputs,
+        outputs,
         law,
-        ops=layer_norm_ops(passed.rows),
-        scale=passed.sizes,
+        ops=layer_norm_ops(rows),
+        scale=sizes,
         controls={"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
-        control_processes={"other pads": passed.with_other_pads},
-    )
-
-
-@claim(derived("by the exact factor of Lemma 6"), kind="limit", cases=PADS)
-def test_ln__bypass__order(trial, pads: Pads, n_rows: Rows = 30):
-    """Let S be the sum of the entries x of a column. The share of x that layer norm loses falls as
-    1/N with the pads N and -N - S, and as 1/N^2 with the balanced pads N - S/2 and -N - S/2.
-    """
-    passed = passed_rows(trial, pads, n_rows)
-    losses, rounding = passed.losses()
-    order, rival_order, margin = (-1.0, -2.0, 0.005) if pads == "paper" else (-2.0, -1.0, 0.02)
-    options = {"rounding": rounding, "margin": margin, "same_instance": True}
-    trial.order(losses, passed.sizes, order, **options, controls={"as other pads": rival_order})
-
-
-@claim(derived("by the exact factor of Lemma 6"), kind="limit", cases=PADS)
-def test_ln__bypass__leading(trial, pads: Pads, n_rows: Rows = 30):
-    """Let S be the sum of the entries x of a column. The share of x that layer norm loses is about
-    S/2N with the pads N and -N - S, and (S^2/4 + |x|^2/2) / 2N^2 with the balanced pads N - S/2 and
-    -N - S/2, up to higher orders in 1/N.
-    """
-    passed = passed_rows(trial, pads, n_rows)
-    losses, rounding = passed.losses()
-    sums = passed.total, passed.squares, pads
-    exact, leading = (
-        np.array([error(size, *sums) for size in passed.sizes])
-        for error in (constructions.layer_norm_factor, constructions.layer_norm_leading_error)
-    )
-    unseen = np.abs(exact - 1 - leading)
-    if pads == "paper":
-        controls = {"S / N": passed.total / passed.sizes}
-    else:
-        controls = {"without |x|^2": passed.total**2 / 8 / passed.sizes**2}
-    trial.value(
-        losses,
-        -leading,
-        error=rounding,
-        slack=unseen,
-        margin=unseen + 3 * rounding,
-        controls=controls,
-    )
-
-
-class Quotients(NamedTuple):
-    """Rows, two divisors c of opposite sign, and the ideal quotients by |c|."""
-
-    rows: np.ndarray
-    divisors: np.ndarray
-    ideal: np.ndarray
-
-    def divide(self, pad, upper_share=0.5, lower_share=0.5):
-        """The rows after layer norm with the pads N c and -N c, less shares of the rows' sum."""
-        total = self.rows.sum()
-        upper = pad * self.divisors - upper_share * total
-        lower = -pad * self.divisors - lower_share * total
-        return through_layer_norm(self.rows, upper, lower, np.full(2, pad))
-
-    def exact(self, pad):
-        """The quotients times their exact factors, in closed form."""
-        sums = self.rows.sum(), self.rows @ self.rows
-        return self.ideal * [
-            constructions.layer_norm_division_factor(pad, c, *sums) for c in self.divisors
-        ]
-
-    def signed(self):
-        """The quotients y / c, with the sign of c."""
-        return self.rows[:, None] / self.divisors
-
-
-def quotients(trial, divisor, count, length):
-    """Rows to divide by ± `divisor`, and a pad of the given length in units of theirs."""
-    rows = trial.generator("rows").standard_normal(count)
-    divisors = np.array([divisor, -divisor])
-    pad = length * np.sqrt(rows @ rows) / divisor
-    return Quotients(rows, divisors, rows[:, None] / np.abs(divisors)), pad
-
-
-@claim(
-    paper("Lemma 8; its pads must add up to -S, derived here"),
-    kind="limit",
-    cases=[0.4, 2.5, 1.0],
-)
-def test_ln__div(trial, divisor: Factor, n_rows: Rows = 30):
-    """Let S be the sum of the L entries of a column. With the large pads N c - S/2 and -N c - S/2
-    layer norm divides by |c|: the sign of c is lost. Without -S/2 the mean S/L stays.
-    """
-    quotient, pad = quotients(trial, divisor, n_rows, 1e5)
-    rounding = 4 * layer_norm_ops(quotient.rows) * UNIT * pad
-    unseen = np.abs(quotient.ideal - quotient.exact(pad))
-    trial.value(
-        quotient.divide(pad),
-        quotient.ideal,
-        error=rounding,
-        slack=unseen,
-        margin=unseen + 3 * rounding,
-        controls={"y / c": quotient.signed()},
-        control_processes={"bare pads": quotient.divide(pad, 0, 0)},
+        control_processes={"other pads": unlike},
     )
 
 
 @claim(
-    derived("by the mean and the variance of a column with pads"),
+    paper("Lemma 8; its pads must add up to -S, and its error, derived here"),
     kind="identity",
     cases=[0.4, 2.5, 1.0],
 )
-def test_ln__div__factor(trial, divisor: Factor, n_rows: Rows = 30):
-    """Let S be the sum of the entries y of a column. With the pads N c - S/2 and -N c - S/2 layer
-    norm turns y into y / |c| times (1 + (S^2/2 + |y|^2) / 2 (N c)^2)^(-1/2).
+def test_ln__div(trial, divisor: Annotated[float, Interval(0.1, 10.0)], n_rows: Rows = 30):
+    """Let S be the sum of the L entries y of a column. With the pads N c - S/2 and -N c - S/2 layer
+    norm turns y into y / |c| times (1 + (S^2/2 + |y|^2) / 2 (N c)^2)^(-1/2), which tends to 1 as N
+    grows: the sign of c is lost. Without -S/2 the mean S/L stays.
     """
-    quotient, pad = quotients(trial, divisor, n_rows, 1e3)
+    rows = trial.generator("rows").standard_normal(n_rows)
+    total = rows.sum()
+    divisors = np.array([divisor, -divisor])
+    pad = 1e3 * np.sqrt(rows @ rows) / divisor
+    ideal = rows[:, None] / np.abs(divisors)
+
+    def divide(upper_share, lower_share):
+        """The rows after layer norm with the pads N c and -N c, less shares of the rows' sum."""
+        ends = pad * divisors - upper_share * total, -pad * divisors - lower_share * total
+        return through_layer_norm(rows, *ends, np.full(2, pad))
+
     trial.identity(
-        quotient.divide(pad),
-        quotient.exact(pad),
-        ops=layer_norm_ops(quotient.rows),
+        divide(0.5, 0.5),
+        # The pads have the size N |c|, so that its factor is that of Lemma 6.
+        ideal * constructions.layer_norm_factor(pad * divisor, total, rows @ rows),
+        ops=layer_norm_ops(rows),
         scale=pad,
-        controls={"y / c": quotient.signed(), "no error": quotient.ideal},
-        control_processes={
-            "bare pads": quotient.divide(pad, 0, 0),
-            "pads Nc, -Nc - S": quotient.divide(pad, 0, 1),
-        },
+        controls={"y / c": rows[:, None] / divisors, "no error": ideal},
+        control_processes={"bare pads": divide(0, 0), "pads Nc, -Nc - S": divide(0, 1)},
     )
 
 
-@partial(jax.jit, static_argnames="layer_norm")
-def one_layer(built, states, layer_norm="ideal"):
-    """The hidden states (registers and scratch) after a network of one layer."""
-    rows = built.layout.pad_rows.start
-    return jax.vmap(
-        lambda state: network.run(built, network.embed(built, state), layer_norm=layer_norm).hidden[
-            :rows
-        ]
-    )(states)
+class Primitive(NamedTuple):
+    """An instruction on trial, a wrong form of it, the rows that it writes, and what it writes; the
+    last two by theories that are wrong, too.
+    """
+
+    instruction: Instruction
+    wrong_form: tuple[str, Instruction]
+    rows: tuple[int, int]
+    written: np.ndarray
+    rival: tuple[str, np.ndarray]
 
 
 FIRST = (0, 6)
@@ -280,70 +358,70 @@ QUOTIENTS = (20, 24)
 """
 
 
-def _ran(states, left, right, bias):
-    """The states after each primitive, and after a wrong form of each, by name."""
-    gated_mov = mov(0, 2, NUMBERS, TARGET)
-    instructions = {
-        "mov": mov(0, 2, NUMBERS),
-        "mov to other rows": gated_mov,
-        "mul": mul(2, 3, 2, FIRST, SECOND, TARGET),
-        "aff": aff(FIRST, SECOND, TARGET, left, right, bias),
-        "div": div(NUMBERS, 0, QUOTIENTS),
-        "from the next column": mov(1, 2, NUMBERS),
-        "without a gate": replace(gated_mov, only_at=None),
-        "a, b, c = 3, 2, 3": mul(3, 2, 3, FIRST, SECOND, (12, 21)),
-        "W_1 and W_2 exchanged": aff(FIRST, SECOND, TARGET, right, left, bias),
-        "by the next row": div(NUMBERS, 1, QUOTIENTS),
-    }
-    built = compiler.compile_program(
-        list(instructions.values()), registers=24, positions=3, scales=network.Scales()
-    )
-    weights = jax.tree.map(np.asarray, built.weights)
-    layers = [
-        replace(built, weights=jax.tree.map(lambda w, i=i: w[i : i + 1], weights))
-        for i in range(10)
-    ]
-    return {
-        name: np.asarray(one_layer(layer, states))
-        for name, layer in zip(instructions, layers, strict=True)
-    }
-
-
-def _products(states, shape):
-    """The product of the two matrices in each column, by rows; the first one read by rows (2, 3) or
-    by columns.
-    """
-    first = states[:, :6].reshape(len(states), *shape, 3)
-    first = first if shape == (2, 3) else np.swapaxes(first, 1, 2)
-    return np.einsum("nrct,ncst->nrst", first, states[:, 6:12].reshape(-1, 3, 2, 3)).reshape(
-        -1, 4, 3
-    )
-
-
-def _of(primitive, states, left, right, bias):
-    """The rows that a primitive writes, what, what it would by a wrong theory, and the wrong form
-    of it.
-    """
+def primitives(states, left, right, bias):
+    """The primitives by name, for states [count, 24, 3] and the affine map of `aff`."""
+    first = states[:, :6]
+    second = states[:, 6:12]
     numbers = states[:, 16:20]
-    target = states[:, 12:16].copy()
+    copied = np.concatenate([numbers[:, :, :2], numbers[:, :, :1]], axis=2)
+    moved = np.concatenate([states[:, 12:16, :2], numbers[:, :, :1]], axis=2)
+    affine = left @ first + right @ second
     divisor = states[:, [0]]
-    target[:, :, 2] = numbers[:, :, 0]
-    copies = np.concatenate([numbers[:, :, :2], target[:, :, 2:]], axis=2)
-    affine = left @ states[:, :6] + right @ states[:, 6:12]
-    by_rows = _products(states, (2, 3))
-    by_columns = _products(states, (3, 2))
+    gate = mov(0, 2, NUMBERS, TARGET)
+
+    def product(first):
+        """Of the two matrices in each column, by rows."""
+        matrix = second.reshape(-1, 3, 2, 3)
+        return np.einsum("nrct,ncst->nrst", first, matrix).reshape(-1, 4, 3)
+
+    by_rows = product(first.reshape(-1, 2, 3, 3))
+    by_columns = product(first.reshape(-1, 3, 2, 3).swapaxes(1, 2))
     return {
-        "mov": (NUMBERS, copies, {"nothing moved": numbers}, "from the next column"),
-        "mov to other rows": (TARGET, target, {"all columns copied": numbers}, "without a gate"),
-        "mul": (TARGET, by_rows, {"the first matrix by columns": by_columns}, "a, b, c = 3, 2, 3"),
-        "aff": (TARGET, affine + bias[:, None], {"no bias": affine}, "W_1 and W_2 exchanged"),
-        "div": (
+        "mov": Primitive(
+            mov(0, 2, NUMBERS),
+            ("from the next column", mov(1, 2, NUMBERS)),
+            NUMBERS,
+            copied,
+            ("nothing moved", numbers),
+        ),
+        "mov to other rows": Primitive(
+            gate,
+            ("without a gate", replace(gate, only_at=None)),
+            TARGET,
+            moved,
+            ("all columns copied", numbers),
+        ),
+        "mul": Primitive(
+            mul(2, 3, 2, FIRST, SECOND, TARGET),
+            ("a, b, c = 3, 2, 3", mul(3, 2, 3, FIRST, SECOND, (12, 21))),
+            TARGET,
+            by_rows,
+            ("the first matrix by columns", by_columns),
+        ),
+        "aff": Primitive(
+            aff(FIRST, SECOND, TARGET, left, right, bias),
+            ("W_1 and W_2 exchanged", aff(FIRST, SECOND, TARGET, right, left, bias)),
+            TARGET,
+            affine + bias[:, None],
+            ("no bias", affine),
+        ),
+        "div": Primitive(
+            div(NUMBERS, 0, QUOTIENTS),
+            ("by the next row", div(NUMBERS, 1, QUOTIENTS)),
             QUOTIENTS,
             numbers / np.abs(divisor),
-            {"y / c": numbers / divisor},
-            "by the next row",
+            ("y / c", numbers / divisor),
         ),
-    }[primitive]
+    }
+
+
+def after_one_layer(instruction, states):
+    """The hidden states (registers and scratch) after the layer that an instruction becomes."""
+    built = compiler.compile_program(
+        [instruction], registers=24, positions=3, scales=network.Scales()
+    )
+    hidden = jax.vmap(lambda state: network.run(built, network.embed(built, state)).hidden)(states)
+    return np.asarray(hidden)[:, : built.layout.pad_rows.start]
 
 
 @claim(
@@ -367,87 +445,28 @@ def test_primitives(
     # A quotient starts at zero, and one divisor is negative.
     states[:, 20:] = 0
     states[0, 0] = -np.abs(states[0, 0])
-    results = _ran(states, left, right, bias)
-    (start, end), new, rivals, process = _of(primitive, states, left, right, bias)
+    tried = primitives(states, left, right, bias)[primitive]
+    wrong_name, wrong_form = tried.wrong_form
+    rival_name, rival = tried.rival
+    result = after_one_layer(tried.instruction, states)
+    before = np.zeros_like(result)
+    before[:, :24] = states
 
-    def written(rows):
-        return np.concatenate([before[:, :start], rows, before[:, end:]], axis=1)
+    def with_rows(rows):
+        after = before.copy()
+        after[:, slice(*tried.rows)] = rows
+        return after
 
-    before = np.pad(states, ((0, 0), (0, results["mov"].shape[1] - 24), (0, 0)))
-    # All but the product pass the bypass of 1000 a few times; the product's scale of 1e-6 leaves
-    # 1e-9.
-    options = {"error": 8 * 12 * UNIT * 10, "margin": 1e-8 if primitive == "mul" else 1e-11}
-    processes = {
-        process: results[process],
-        "a layer that replaces its input": results[primitive] - before,
-    }
-    controls = {name: written(rows) for name, rows in rivals.items()}
     trial.value(
-        results[primitive], written(new), **options, controls=controls, control_processes=processes
+        result,
+        with_rows(tried.written),
+        # All but the product pass the bypass of 1000 a few times; the product's scale of 1e-6
+        # leaves 1e-9.
+        error=8 * 12 * UNIT * 10,
+        margin=1e-8 if primitive == "mul" else 1e-11,
+        controls={rival_name: with_rows(rival)},
+        control_processes={
+            wrong_name: after_one_layer(wrong_form, states)[:, : result.shape[1]],
+            "a layer that replaces its input": result - before,
+        },
     )
-
-
-@claim(
-    derived("from the softmax of one score N_a among zeros"),
-    kind="identity",
-    cases=[(20, 5.0), (20, 10.0), (3, 2.0)],
-)
-def test_hard__attention(
-    trial,
-    positions: Annotated[int, Interval(2, 200, why="codes of positions are dense")],
-    sharpness: Annotated[float, Interval(0, 12, "(]", why="beyond, rounding hides what is missed")],
-):
-    """A softmax over i positions with the score N_a at one of them and 0 at the others puts the
-    weight (i - 1) / (exp(N_a) + i - 1) on the others.
-    """
-    state = np.zeros((1, 1, positions))
-    bypass = 30.0
-    state[0, 0, 0] = 1.0
-    scales = network.Scales(bypass=bypass, sharpness=sharpness)
-    program = [mov(0, positions - 1, (0, 1))]
-    built = compiler.compile_program(program, registers=1, positions=positions, scales=scales)
-    error = 1 - float(np.asarray(one_layer(built, state))[0, 0, -1])
-    law = constructions.hard_attention_error(positions, sharpness)
-    more = constructions.hard_attention_error(positions + 1, sharpness)
-    controls = {
-        "(i - 1) exp(-N_a)": (positions - 1) * np.exp(-sharpness),
-        "one position more": more,
-    }
-    trial.identity(error, law, ops=10, scale=bypass, controls=controls)
-
-
-@claim(
-    derived("by the balance of rounding and the leading error"),
-    kind="optimality",
-    cases=["balanced", "paper"],
-)
-def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52, n_rows: Rows = 30):
-    """In a layer norm with pads of size N the error of the largest entry falls with N and the
-    rounding of the pads grows: their sum is least at N of about ε^(-1/3), ε being the unit of
-    rounding.
-
-    With the paper's pads, which leave an error of first order, it is at N ~ ε^(-1/2).
-    """
-    rows = np.abs(trial.generator("rows").standard_normal(n_rows))
-    with mpmath.workdps(60):
-        S = mpmath.mpf(rows.sum())
-        squares = mpmath.mpf(rows @ rows)
-        length = n_rows + 2
-
-        def total(N):
-            ends = (N - S / 2, -N - S / 2) if pads == "balanced" else (N, -N - S)
-            variance = (ends[0] ** 2 + ends[1] ** 2 + squares) / length  # the mean is 0
-            factor = mpmath.sqrt(mpmath.mpf(2) / length) * N / mpmath.sqrt(variance)
-            return rows.max() * abs(1 - factor) + eps * N / length
-
-        optimum = float(
-            least(total, S * mpmath.mpf(eps) ** (-mpmath.mpf(1) / (3 if pads == "balanced" else 2)))
-        )
-    arguments = (n_rows + 2, float(rows.max()), float(rows.sum()), float(rows @ rows))
-    law, rival = (
-        constructions.best_pad(*arguments, precision, pads) for precision in (eps, eps / 2)
-    )
-    # Of the next order in 1 / N, whose share in the slope is smaller
-    unseen = float(S + squares / S) / law
-    options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-6, 2 * unseen) * law}
-    trial.value(optimum, law, **options, controls={"ε / 2 for ε": rival})
