@@ -208,7 +208,7 @@ def squares(half_width: float = 0.1, shift: float = 0.5, points: int = 21) -> Fi
     kinds = (
         ("GeLU", constructions.product_of_gelus(grid), network.gelu_product(chosen, chosen, 1.0)),
         ("tanh", constructions.square_by_tanh(grid, shift), six_tanh),
-        ("ReLU", constructions.square_by_relu(grid, half_width), two_relu),
+        ("ReLU", half_width * np.abs(grid), two_relu),
     )
     curves.plot(grid, grid**2, color=COLOURS[6], linewidth=2.5, alpha=0.25, label="$x^2$")
     for (name, law, values), colour in zip(kinds, COLOURS, strict=False):

@@ -1,5 +1,5 @@
 """Which rule is it: distances from least squares and from a trained model (F1), λ against the noise
-(F2), exact risks on noisy labels (F10), and what one layer of linear attention can reach (F11).
+(F2), and exact risks on noisy labels (F10).
 """
 
 from collections.abc import Sequence
@@ -144,7 +144,7 @@ def _exact_laws(
             "markersize": 3,
         }
         points_with_intervals(axis, prefixes, found[:, row], colour, **style)
-    values = [risk_laws.spd_labels(*size) / dimension for size in sizes]
+    values = [risk_laws.ols_risk(*size) / dimension for size in sizes]
     axis.plot(prefixes, values, "--", color=COLOURS[5], label="label (a)")
     points_with_intervals(axis, prefixes, found[:, -1], COLOURS[5], markersize=2.5)
 

@@ -46,7 +46,6 @@ Abstract:
   icl-approaches-mbr, icl-approaches-ridge. With noise the trained models find ridge regression.
 """
 
-from itertools import product
 from typing import Annotated
 
 import numpy as np
@@ -68,15 +67,6 @@ def draw_prompts(rng, count, examples, dimension):
     inputs = rng.standard_normal((count, examples, dimension))
     labels = rng.standard_normal((count, examples))
     return inputs, labels * np.sqrt(dimension), rng.standard_normal((count, dimension))
-
-
-def gauss_hermite(nodes_per_variable, variables):
-    """Nodes [nodes, variables] and probabilities: exact means of polynomials of degree 2 n - 1 in
-    each normal.
-    """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(nodes_per_variable)
-    grid = np.array(list(product(nodes, repeat=variables)))
-    return grid, np.array(list(product(weights / weights.sum(), repeat=variables))).prod(axis=1)
 
 
 def level(n_runs):

@@ -3,16 +3,16 @@ their limits.
 """
 
 from functools import partial
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 
+from paper_checks.briefs.common import normal_nodes
 from paper_checks.test_in_context_learning import (
     UNIT,
     PromptCount,
     Std,
     draw_prompts,
-    gauss_hermite,
 )
 from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts
@@ -33,9 +33,6 @@ Penalty = Annotated[
     float, Interval(0.05, 1000, why="with less, conditions take the digits of a penalty")
 ]
 """λ of a ridge."""
-Shown = Annotated[int, Interval(1, 30, why="each prompt is solved exactly")]
-"""Examples whose labels are fitted."""
-Dimension = Annotated[int, Interval(1, 10, why="each prompt is solved exactly")]
 
 
 def query_risks(weights, inputs, weight_std, noise_std):
@@ -207,127 +204,48 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
     )
 
 
-@claim(
-    derived("by the singular values: λ / (s^2 + λ) of each component is lost"),
-    kind="limit",
-    cases=[(5, 8), (30, 8)],
-)
-def test_ols__limit(
-    trial,
-    examples: Annotated[int, Interval(1, 200, why="each prefix is solved")],
-    dimension: Annotated[int, Interval(1, 50)],
-    count: PromptCount = 4,
-):
-    """As the noise σ falls to zero, the Bayes predictor tends to least squares of minimum norm,
-    with an error of order λ = σ^2 / τ^2.
-    """
-    X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
-    prompts = Prompts(X, Y, X[:, 0])
-    fractions = 2.0 ** -np.arange(8, 15)
-    inputs = X[:, :-1]
-    labels = Y[:, :-1]
-    _, singular, directions = np.linalg.svd(inputs)
-    least = np.array(
-        [regression.ols_weights(*prompt) for prompt in zip(inputs, labels, strict=True)]
-    )
-    penalties = fractions * np.min(singular) ** 2
-    fits = np.asarray(
-        baselines.weights_all(prompts, [baselines.ridge(float(lam)) for lam in penalties])
-    )[:, :, -1]
-    lengths = np.linalg.norm(least, axis=1)
-    unseen = directions[:, -1]
-    # Backwards, first-order terms may cancel
-    ahead = np.sign(np.sum(unseen * least, axis=1)) * lengths
-    total, rival = (
-        np.linalg.norm(fits - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen)
-    )
-    rounding = 40 * dimension * UNIT * np.linalg.norm(singular[:, 0] / singular[:, -1] * lengths)
-    controls = {
-        "controls": {"as λ^2": -2.0, "as σ": -0.5},
-        "control_processes": {"another solution": rival},
-    }
-    trial.order(
-        total, 1 / fractions, -1.0, rounding=rounding, margin=0.005, same_instance=True, **controls
-    )
-
-
 LINEAR_RULES = {
     baselines.ridge(0.1): partial(regression.ridge_weights, regulariser=0.1),
     baselines.gradient_step(0.02): partial(regression.gradient_step_weights, step=0.02),
     baselines.sgd(0.02): partial(regression.sgd_weights, step=0.02),
 }
 """Rules that are linear in the query, each with its weights in closed form."""
-Prefix = Annotated[int, Interval(1, 100, why="each example costs")]
-FewDimensions = Annotated[int, Interval(2, 6, why="three nodes for each normal number")]
 
 
-def asked_rules(ask, prompts, prefix, queries):
-    """What `ask` (a fit, or the answers) finds of each linear rule at the queries."""
-    rules = list(LINEAR_RULES)
+@claim(paper("equations 15 and 16"), kind="identity")
+def test_ilwd__linear(
+    trial,
+    prefix: Annotated[int, Interval(1, 100, why="each example costs")] = 6,
+    count: PromptCount = 4,
+    dimension: Annotated[int, Interval(2, 6, why="three queries for each axis")] = 4,
+):
+    """A linear fit to the answers of a rule that is linear in the query has the weights of the
+    rule, if it is asked at d queries or more that span R^d.
+    """
+    queries, _ = normal_nodes(3, dimension)
+    X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
+    prompts = Prompts(X, Y, X[:, 0])
 
-    def act(rule):
-        return lambda asked: baselines.predict_all(asked, rules)[rules.index(rule)]
+    def fitted(rule):
+        def answer(asked):
+            return baselines.predict_all(asked, [rule])[0]
 
-    return [ask(act(rule), prompts, prefix, queries) for rule in rules]
+        return baselines.implicit_fit(answer, prompts, prefix, queries).weights
 
-
-def weights_of_rules(X, Y):
-    """The weights of the linear rules, in closed form, [rules, prompts, dimension]."""
-    return np.array(
+    law = np.array(
         [
             [weights(*prompt) for prompt in zip(X, Y, strict=True)]
             for weights in LINEAR_RULES.values()
         ]
     )
-
-
-def size_of_sums(X, Y):
-    """The largest sum of |x_i y_i| over the entries of a prompt."""
-    return np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2)))
-
-
-@claim(paper("equations 15 and 16"), kind="identity")
-def test_ilwd__linear(
-    trial, prefix: Prefix = 6, count: PromptCount = 4, dimension: FewDimensions = 4
-):
-    """A linear fit to the answers of a rule that is linear in the query has the weights of the
-    rule, if it is asked at d queries or more that span R^d.
-    """
-    nodes, _ = gauss_hermite(3, dimension)
-    X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
-    prompts = Prompts(X, Y, X[:, 0])
-    fits = asked_rules(baselines.implicit_fit, prompts, prefix, nodes)
-    law = weights_of_rules(X, Y)
     few = trial.generator("directions").standard_normal((dimension - 1, dimension))
-    controls = {
-        "controls": {"ridge for both": law[[0, 0, 0]]},
-        "control_processes": {"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
-    }
     trial.identity(
-        np.array([fit.weights for fit in fits]),
+        np.array([fitted(rule) for rule in LINEAR_RULES]),
         law,
-        ops=40 * dimension + len(nodes),
-        scale=size_of_sums(X, Y),
-        **controls,
-    )
-
-
-@claim(derived("by E x x^T = I, for the distances of equations 15 and 17"), kind="identity")
-def test_ilwd__spd(trial, prefix: Prefix = 6, count: PromptCount = 4, dimension: FewDimensions = 4):
-    """For queries x ~ N(0, I) the squared distance of the weights of two linear rules (ILWD) is the
-    mean squared difference of their predictions (SPD).
-    """
-    nodes, probabilities = gauss_hermite(3, dimension)
-    X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
-    answers = asked_rules(baselines.answer_queries, Prompts(X, Y, X[:, 0]), prefix, nodes)
-    ridge, descent, _ = weights_of_rules(X, Y)
-    ilwd = np.sum((ridge - descent) ** 2, axis=1)
-    trial.identity(
-        np.asarray(answers[0] - answers[1]) ** 2 @ probabilities,
-        ilwd,
-        ops=40 * dimension + len(nodes),
-        scale=size_of_sums(X, Y) ** 2,
-        controls={"divided by d": ilwd / dimension},
+        ops=40 * dimension + len(queries),
+        scale=np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2))),
+        controls={"ridge for all": law[[0, 0, 0]]},
+        control_processes={"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
     )
 
 
@@ -393,8 +311,8 @@ def by_elimination(X, Y, penalty):
 def test_ridge__spectrum(
     trial,
     regulariser: Penalty,
-    examples: Shown,
-    dimension: Dimension = 3,
+    examples: Annotated[int, Interval(1, 30, why="each prompt is solved exactly")],
+    dimension: Annotated[int, Interval(1, 10, why="each prompt is solved exactly")] = 3,
     weight_std: Std = 1.5,
     noise_std: Std = 0.5,
 ):
@@ -404,193 +322,30 @@ def test_ridge__spectrum(
     Its slope in λ is the sum of 2 s (λ τ^2 - σ^2) / (s + λ)^3.
     """
     X = trial.generator("inputs").standard_normal((examples, dimension))
-    step = 1e-30
     spectrum = np.linalg.svd(X, compute_uv=False) ** 2
-    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
-        weights, labels = unit_prompts(X, *(stds or (1.0, 0.0)))
-        # A complex step: no difference is taken.
-        errors = by_elimination(X, labels, regulariser + 1j * step) - weights
-        risk = np.sum(errors.real**2)
-        slope = 2 * np.sum(errors.real * errors.imag) / step
-
-        def laws(penalty, stds=stds):
-            return np.array(
-                [
-                    regression.ridge_risk(penalty, spectrum, dimension, *stds),
-                    regression.linear_rule_risk(regression.ridge_rule(X, penalty), X, *stds),
-                    regression.ridge_risk_slope(penalty, spectrum, *stds),
-                ]
-            )
-
-        size = np.sum(errors.real**2 + 2 * weights**2) * (1 + spectrum[0] / regulariser)
-        trial.identity(
-            np.array([risk, risk, slope]),
-            laws(regulariser),
-            ops=40 * dimension,
-            scale=size * np.array([1, 1, 2 / regulariser]),
-            controls={"1/2 before one of the squares": laws(2 * regulariser)},
-        )
-
-
-class Elimination(NamedTuple):
-    """Ridge and the Bayes predictor on the unit prompts of inputs X [k, d], by elimination."""
-
-    X: np.ndarray
-    query: np.ndarray
-    weights: np.ndarray
-    ridge: np.ndarray
-    bayes: np.ndarray
-    scale: float
-
-    def sizes(self, *gaps):
-        """The sum of squares of each gap, which is its mean square over weights and noise."""
-        return np.array([np.sum(gap**2) for gap in gaps])
-
-
-def eliminated(trial, regulariser, examples, dimension, weight_std, noise_std):
-    """The fits to the unit prompts of drawn inputs. Without noise the Bayes predictor projects the
-    weights on what the inputs show.
-    """
-    ratio = (noise_std / weight_std) ** 2
-    trial.require(
-        ratio == 0 or ratio > 0.01,
-        "noise_std must be 0 or above a tenth of weight_std: elimination loses digits",
-    )
-    trial.require(
-        abs(regulariser - ratio) > 0.01 * ratio,
-        "regulariser must not be that of the Bayes predictor",
-    )
-    *rows, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
-    X = np.array(rows)
     weights, labels = unit_prompts(X, weight_std, noise_std)
-    ridge = by_elimination(X, labels, regulariser)
-    if noise_std > 0:
-        bayes = by_elimination(X, labels, ratio)
-    else:
-        seen = np.linalg.qr(X.T)[0]
-        bayes = weights @ seen @ seen.T
-    largest, least = np.linalg.svd(X, compute_uv=False)[[0, -1]]
-    scale = (
-        np.sum(weights**2 + ridge**2 + bayes**2)
-        * (largest / least + largest**2 / min(ratio or regulariser, regulariser))
-        * (1 + query @ query)
-    )
-    return Elimination(X, query, weights, ridge, bayes, scale)
+    step = 1e-30  # a complex one: no difference is taken
+    errors = by_elimination(X, labels, regulariser + 1j * step) - weights
+    risk = np.sum(errors.real**2)
+    slope = 2 * np.sum(errors.real * errors.imag) / step
 
-
-def wrong_noise(noise_std):
-    """The name and the size of another noise."""
-    if noise_std > 0:
-        return "noise of half the variance", noise_std * 0.5**0.5
-    return "noise of a tenth", 0.1
-
-
-UNIT_VECTORS = (
-    "by the normal equations for each unit vector of w and of the noise: the mean of a square is a "
-    "sum of them"
-)
-GIVEN_INPUTS = [(0.3, 5, 0.5), (2.0, 2, 0.5), (0.3, 5, 0.0)]
-Noise = Annotated[float, Interval(0, 10, why="σ; the high end is a cap")]
-
-
-@claim(derived(UNIT_VECTORS), kind="identity", cases=GIVEN_INPUTS)
-def test_ridge__distance(
-    trial,
-    regulariser: Penalty,
-    examples: Shown,
-    noise_std: Noise,
-    dimension: Dimension = 3,
-    weight_std: Std = 1.5,
-):
-    """Given X, the mean squared distance of ridge regression from the Bayes predictor is sum s (λ
-    τ^2 - σ^2)^2 / ((s + λ)^2 (τ^2 s + σ^2)) over the eigenvalues s of X^T X; τ^2 and σ^2 are the
-    variances of weights and noise.
-    """
-    fitted = eliminated(trial, regulariser, examples, dimension, weight_std, noise_std)
-    eigenvalues = np.linalg.svd(fitted.X, compute_uv=False) ** 2
-    name, other = wrong_noise(noise_std)
-
-    def law(noise):
-        return np.array([regression.spd_to_bayes(regulariser, eigenvalues, weight_std, noise)])
-
-    trial.identity(
-        fitted.sizes(fitted.ridge - fitted.bayes),
-        law(noise_std),
-        ops=40 * dimension,
-        scale=fitted.scale,
-        controls={name: law(other)},
-    )
-
-
-@claim(derived(UNIT_VECTORS), kind="identity", cases=GIVEN_INPUTS)
-def test_ridge__query(
-    trial,
-    regulariser: Penalty,
-    examples: Shown,
-    noise_std: Noise,
-    dimension: Dimension = 3,
-    weight_std: Std = 1.5,
-):
-    """A rule that predicts a^T Y at a query x has the risk τ^2 |X^T a - x|^2 + σ^2 |a|^2 given X,
-    and its mean squared difference from b^T Y is τ^2 |X^T (a - b)|^2 + σ^2 |a - b|^2; τ^2 and σ^2
-    are the variances of weights and noise, and a and b here those of ridge regression and Bayes.
-    """
-    fitted = eliminated(trial, regulariser, examples, dimension, weight_std, noise_std)
-    X, query = fitted.X, fitted.query
-    ridge = (query @ regression.ridge_rule(X, regulariser))[None]
-    bayes = (query @ regression.bayes_rule(X, weight_std=weight_std, noise_std=noise_std))[None]
-    name, other = wrong_noise(noise_std)
-
-    def law(noise):
+    def laws(penalty):
+        stds = weight_std, noise_std
         return np.array(
             [
-                regression.linear_rule_risk(ridge, X, weight_std, noise, targets=query[None]),
-                regression.linear_rule_spd(ridge, bayes, X, weight_std, noise),
+                regression.ridge_risk(penalty, spectrum, dimension, *stds),
+                regression.linear_rule_risk(regression.ridge_rule(X, penalty), X, *stds),
+                regression.ridge_risk_slope(penalty, spectrum, *stds),
             ]
         )
 
+    size = np.sum(errors.real**2 + 2 * weights**2) * (1 + spectrum[0] / regulariser)
     trial.identity(
-        fitted.sizes(
-            (fitted.ridge - fitted.weights) @ query, (fitted.ridge - fitted.bayes) @ query
-        ),
-        law(noise_std),
+        np.array([risk, risk, slope]),
+        laws(regulariser),
         ops=40 * dimension,
-        scale=fitted.scale,
-        controls={name: law(other)},
-    )
-
-
-@claim(derived(UNIT_VECTORS), kind="identity", cases=GIVEN_INPUTS)
-def test_bayes__given__inputs(
-    trial,
-    regulariser: Penalty,
-    examples: Shown,
-    noise_std: Noise,
-    dimension: Dimension = 3,
-    weight_std: Std = 1.5,
-):
-    """Given X, the Bayes predictor's weights have the mean squared error tr C with C = (X^T X / σ^2
-    + I / τ^2)^-1, and its prediction at a query x has x^T C x; τ^2 and σ^2 are the variances of
-    weights and noise. Without noise C is τ^2 times the projection on what X does not show.
-    """
-    fitted = eliminated(trial, regulariser, examples, dimension, weight_std, noise_std)
-    errors = fitted.bayes - fitted.weights
-    name, other = wrong_noise(noise_std)
-
-    def law(noise):
-        return np.array(
-            [
-                regression.bayes_risk_given_inputs(fitted.X, weight_std, noise),
-                regression.bayes_prediction_risk(fitted.X, fitted.query, weight_std, noise),
-            ]
-        )
-
-    trial.identity(
-        fitted.sizes(errors, errors @ fitted.query),
-        law(noise_std),
-        ops=40 * dimension,
-        scale=fitted.scale,
-        controls={name: law(other)},
+        scale=size * np.array([1, 1, 2 / regulariser]),
+        controls={"1/2 before one of the squares": laws(2 * regulariser)},
     )
 
 

@@ -105,38 +105,16 @@ def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
     start, prompts = _begun(trial, dimension, count)
     program = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
     chain = programs.gradient_step_program(dimension, STEP, REGULARISER, start, printed_sign=True)
-    outputs = answers(program, prompts)[0]
     law = sgd_answers(prompts, start)
-    rounding = rounding_of(prompts)
-    options = {"error": rounding, "margin": 4e-10 * (size_of(prompts) + start @ start)}
-    controls = {
-        "controls": {"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
-        "control_processes": {"the chain with -λ": answers(chain, prompts)[0]},
-    }
-    minus = law + 4 * STEP * REGULARISER * prompts[2] @ start
-    trial.value(outputs, law, **options, **controls, as_published=minus)
-
-
-@claim(derived("by the second order of Lemma 4's products"), kind="limit", cases=[1, 2, 4, 8])
-def test_thm1__gd__order(trial, dimension: Dimension, count: Prompted = 64):
-    """The error of the nine decoder layers of Theorem 1, which take one SGD step on the ridge loss,
-    falls as the square of the scale s of their GeLU products.
-    """
-    start, prompts = _begun(trial, dimension, count)
-    program = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
-    law = sgd_answers(prompts, start)
-    at_least_scale = np.abs(answers(program, prompts)[0] - law).max()
-    scales = 2.0 ** -np.arange(7, 11)
-    errors = [
-        np.sqrt(np.mean((answers(program, prompts, product=s)[0] - law) ** 2)) for s in scales
-    ]
-    # Rounding grows as 1 / s, and what is seen at 1e-6 is more than the rounding there.
-    options = {
-        "rounding": at_least_scale * 1e-6 / scales,
-        "margin": 0.02,
-        "same_instance": True,
-    }
-    trial.order(errors, 1 / scales, -2.0, **options, controls={"as s": -1.0, "as s^3": -3.0})
+    trial.value(
+        answers(program, prompts)[0],
+        law,
+        error=rounding_of(prompts),
+        margin=4e-10 * (size_of(prompts) + start @ start),
+        controls={"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
+        control_processes={"the chain with -λ": answers(chain, prompts)[0]},
+        as_published=law + 4 * STEP * REGULARISER * prompts[2] @ start,
+    )
 
 
 def _without_one(program):
@@ -168,14 +146,16 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
         )
 
     law = closed(REGULARISER)
-    options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
-    controls = {
-        "A_1^-1 without the 1 + in the denominator": np.zeros_like(law),
-        "2 λ": closed(2 * REGULARISER),
-    }
-    less = {"layer 8 adds nothing": answers(_without_one(program), prompts)[0]}
     trial.value(
-        answers(program, prompts)[0], law, **options, controls=controls, control_processes=less
+        answers(program, prompts)[0],
+        law,
+        error=rounding_of(prompts),
+        margin=6e-10 * size_of(prompts) ** 1.5,
+        controls={
+            "A_1^-1 without the 1 + in the denominator": np.zeros_like(law),
+            "2 λ": closed(2 * REGULARISER),
+        },
+        control_processes={"layer 8 adds nothing": answers(_without_one(program), prompts)[0]},
     )
 
 
@@ -189,10 +169,14 @@ def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, coun
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.sgd_program(dimension, examples, STEP, REGULARISER)
     restart = sgd_answers((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
-    options = {"error": rounding_of(prompts), "margin": 4e-10 * size_of(prompts)}
-    not_moved = {"w' is not moved on": answers(_forgetful(program), prompts)[0]}
-    controls = {"controls": {"each step starts at zero": restart}, "control_processes": not_moved}
-    trial.value(answers(program, prompts)[0], sgd_answers(prompts), **options, **controls)
+    trial.value(
+        answers(program, prompts)[0],
+        sgd_answers(prompts),
+        error=rounding_of(prompts),
+        margin=4e-10 * size_of(prompts),
+        controls={"each step starts at zero": restart},
+        control_processes={"w' is not moved on": answers(_forgetful(program), prompts)[0]},
+    )
 
 
 @claim(
@@ -211,34 +195,18 @@ def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, coun
     """
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.recursive_ridge_program(dimension, examples, REGULARISER)
-    law = ridge_answers(prompts)
-    value, _ = answers(program, prompts)
-    options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
-    controls = {"twice λ": ridge_answers(prompts, 2 * REGULARISER)}
     last = on_each(
         lambda X, Y: np.linalg.solve(X.T @ X + REGULARISER * np.eye(dimension), X[-1] * Y[-1]),
         prompts,
     )
-    trial.value(value, law, **options, controls=controls, as_published=last)
-
-
-@claim(
-    derived("by the sizes of what the layers pass on"),
-    kind="identity",
-    cases=[(4, 2), (4, 8), (2, 4)],
-)
-def test_ridge__stack__range(
-    trial, dimension: Inverse, examples: SeveralExamples, count: Prompted = 16
-):
-    """No number that the 11n + 3 layers of ridge regression on n examples pass on leaves the range
-    in which GeLU(N + x) - N passes x, at the N that the compiler takes.
-    """
-    _, prompts = _begun(trial, dimension, count, examples)
-    program = programs.recursive_ridge_program(dimension, examples, REGULARISER)
-    clipped, clipped_at_thirty = (
-        np.sum(answers(program, prompts, **scales)[1]) for scales in ({}, {"bypass": 30.0})
+    trial.value(
+        answers(program, prompts)[0],
+        ridge_answers(prompts),
+        error=rounding_of(prompts),
+        margin=6e-10 * size_of(prompts) ** 1.5,
+        controls={"twice λ": ridge_answers(prompts, 2 * REGULARISER)},
+        as_published=last,
     )
-    trial.identity(clipped, 0, ops=0, control_processes={"bypass N = 30": clipped_at_thirty})
 
 
 @claim(

@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.integrate import quad
-from scipy.special import digamma, roots_genlaguerre
+from scipy.special import roots_genlaguerre
 from scipy.stats import chi2
 
-from paper_checks.test_in_context_learning import Std, gauss_hermite
+from paper_checks.briefs.common import normal_nodes
+from paper_checks.test_in_context_learning import Std
 from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts
 from theory.in_context_learning import risk_laws
@@ -24,9 +25,6 @@ from theory_on_trial.laws import Asymptotic, Bounded
 SHARES = (0.2, 0.8, 1.0, 1.2)
 """Steps, in units of the largest stable one."""
 Inverted = Annotated[int, Interval(1, 12, why="up to 400 000 matrices of this size are inverted")]
-SeveralExamples = Annotated[
-    int, Interval(2, 40, why="one eigenvalue is its own mean; the high end is a cap")
-]
 Dimension = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
 Examples = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
 BEST_STEP_IS_TINY = "noise_std must be at most 3 weight_std: the best step is tiny beyond"
@@ -48,35 +46,24 @@ def normals(trial, dimension, examples):
     return number
 
 
-def exact_risks(kind, dimension, examples, weight_std, noise_std):
-    """E |w_hat - w|^2 of a rule of the given kind after all examples, for each step: three nodes
-    for each normal. The squared error has degree four in each of them, so that the mean is exact.
+def exact_risks(rule, dimension, examples, weight_std, noise_std):
+    """E |w_hat - w|^2 of `rule` (a function of the step) after all examples, for each step: three
+    nodes for each normal. The squared error has degree four in each of them, so that the mean is
+    exact.
     """
-    nodes, probabilities = gauss_hermite(3, dimension * examples + dimension + examples)
-    inputs = nodes[:, : dimension * examples].reshape(-1, examples, dimension)
-    weights = weight_std * nodes[:, dimension * examples : dimension * (examples + 1)]
-    labels = (
-        np.einsum("nki,ni->nk", inputs, weights)
-        + noise_std * nodes[:, dimension * (examples + 1) :]
-    )
-    return weight_errors(inputs, labels, weights, kind)[:, :, -1] @ probabilities
-
-
-def weight_errors(inputs, labels, weights, kind):
-    """|w_hat - w|^2, [steps, prompts, prefixes], after 0, 1, ... examples."""
+    sizes = [dimension * examples, dimension, examples]
+    nodes, probabilities = normal_nodes(3, sum(sizes))
+    inputs, weights, noise = np.split(nodes, np.cumsum(sizes)[:2], axis=1)
+    inputs = inputs.reshape(-1, examples, dimension)
+    weights = weight_std * weights
+    labels = np.einsum("nki,ni->nk", inputs, weights) + noise_std * noise
     # One example more, which no prefix sees.
-    inputs = np.pad(inputs, ((0, 0), (0, 1), (0, 0)))
-    prompts = Prompts(inputs, np.pad(labels, ((0, 0), (0, 1))), weights)
-    kinds = ("gradient_step", "sgd")
-    rules = [
-        getattr(baselines, name)(float(step))
-        for name in kinds
-        for step in steps_of(inputs.shape[2])
-    ]
-    estimates = np.asarray(baselines.weights_all(prompts, rules)).reshape(
-        2, len(SHARES), *inputs.shape
+    prompts = Prompts(
+        np.pad(inputs, ((0, 0), (0, 1), (0, 0))), np.pad(labels, ((0, 0), (0, 1))), weights
     )
-    return np.sum((estimates[kinds.index(kind)] - weights[:, None]) ** 2, axis=-1)
+    rules = [rule(float(step)) for step in steps_of(dimension)]
+    estimates = np.asarray(baselines.weights_all(prompts, rules))[:, :, -1]
+    return np.sum((estimates - weights) ** 2, axis=-1) @ probabilities
 
 
 GRAM_SIZES = [(4, 2), (3, 6), (2, 5)]
@@ -123,10 +110,7 @@ def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
     trial.require(many - few > 1, INFINITE_MEAN)
     freedom = many - few + 1
     mean, error = quad(lambda s: chi2.pdf(s, freedom) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
-    # The difference to noisy labels, whose own variance is 1.
-    cost = (
-        risk_laws.spd_labels(dimension, examples, noise_std=1.0) - 1 - max(dimension - examples, 0)
-    )
+    cost = risk_laws.ols_risk(dimension, examples, noise_std=1.0) - max(dimension - examples, 0)
     controls = {"without the 1": few / (many - few)}
     rounding = 1e-12 * (cost + dimension + 1)
     trial.value(few * mean, cost, error=few * error + rounding, margin=1e-8, controls=controls)
@@ -160,9 +144,8 @@ def test_bayes__error(
 
     def measure(key):
         inputs = jax.random.normal(key, (examples - 1, dimension))
-        spectra = baselines.gram_eigenvalues(
-            jnp.tril(jnp.ones((examples - 1, examples - 1)))[:, :, None] * inputs
-        )
+        grams = jnp.cumsum(inputs[:, :, None] * inputs[:, None, :], axis=0)
+        spectra = jnp.maximum(jnp.linalg.eigvalsh(grams), 0)
         # The risk of ridge regression at lambda = sigma^2; it is 1 in directions without any
         # example (s = 0).
         risks = (noise_std**4 + noise_std**2 * spectra) / (spectra + noise_std**2) ** 2
@@ -192,37 +175,31 @@ def test_gd__risk(
     """
     nodes = 3 ** normals(trial, dimension, examples)
     steps = steps_of(dimension)
-    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
-        weight, noise = stds or (1.0, 0.0)
 
-        def risks(steps, stds=stds):
-            law = risk_laws.gradient_step_risk
-            return np.array([law(dimension, examples, step, *stds) for step in steps])
-
-        law = risks(steps)
-        controls = {
-            "k + d for k + d + 1": law - (2 * weight * steps) ** 2 * examples * dimension,
-            "another noise": risks(steps, (weight, noise_std - noise)),
-        }
-        if examples > 1:
-            controls["mean of the gradients"] = risks(steps / examples)
-        measured = exact_risks("gradient_step", dimension, examples, weight, noise)
-        trial.identity(
-            measured, law, ops=nodes, scale=weight**2 + noise**2 + law, controls=controls
+    def risks(steps, noise_std=noise_std):
+        of_step = partial(
+            risk_laws.gradient_step_risk,
+            dimension,
+            examples,
+            weight_std=weight_std,
+            noise_std=noise_std,
         )
+        return np.array([of_step(step) for step in steps])
 
-
-def parabola(trial, dimension, examples, weight_std, noise_std):
-    """The vertex and the minimum of the parabola in α through the exact risks of one step w = 2 α
-    X^T Y at α = 0 and at two other steps.
-    """
-    risks = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
-    zero = risk_laws.zero_predictor_risk(dimension, weight_std)
-    low, high, *_ = steps_of(dimension)
-    falls = (risks[:2] - zero) / np.array([low, high])
-    curvature = (falls[1] - falls[0]) / (high - low)
-    slope = falls[0] - curvature * low
-    return -slope / (2 * curvature), zero - slope**2 / (4 * curvature)
+    law = risks(steps)
+    controls = {
+        "k + d for k + d + 1": law - (2 * weight_std * steps) ** 2 * examples * dimension,
+        "without noise": risks(steps, 0.0),
+    }
+    if examples > 1:
+        controls["mean of the gradients"] = risks(steps / examples)
+    trial.identity(
+        exact_risks(baselines.gradient_step, dimension, examples, weight_std, noise_std),
+        law,
+        ops=nodes,
+        scale=weight_std**2 + noise_std**2 + law,
+        controls=controls,
+    )
 
 
 @claim(
@@ -236,44 +213,25 @@ def test_gd__best__step(
     """After k examples in d dimensions the best single gradient step w = 2 α X^T Y has α = 1 / (2
     (k + d + 1 + σ^2 / τ^2)), where τ^2 and σ^2 are the variances of weights and noise.
     """
-    trial.require(noise_std <= 3 * weight_std, BEST_STEP_IS_TINY)
+    trial.require(
+        noise_std <= 3 * weight_std,
+        "noise_std must be at most 3 weight_std: the best step is tiny beyond",
+    )
     ratio = (noise_std / weight_std) ** 2
-    vertex, _ = parabola(trial, dimension, examples, weight_std, noise_std)
+    # The parabola through the exact risks at α = 0 and at two other steps
+    risks = exact_risks(baselines.gradient_step, dimension, examples, weight_std, noise_std)
+    low, high, *_ = steps_of(dimension)
+    falls = (risks[:2] - weight_std**2 * dimension) / np.array([low, high])
+    curvature = (falls[1] - falls[0]) / (high - low)
+    slope = falls[0] - curvature * low
     law = risk_laws.best_step(dimension, examples, weight_std, noise_std)
     trial.identity(
-        vertex,
+        -slope / (2 * curvature),
         law,
         ops=3 ** normals(trial, dimension, examples),
         # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
         scale=20 * (1 + ratio),
         controls={"without the 1": 1 / (2 * (examples + dimension + ratio)), "α for 2 α": 2 * law},
-    )
-
-
-@claim(
-    derived("the minimum of the parabola that the risk is in α"),
-    kind="optimality",
-    cases=[(2, 2), (1, 3), (3, 1)],
-)
-def test_gd__best__risk(
-    trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
-):
-    """After k examples in d dimensions the best single gradient step w = 2 α X^T Y has the risk τ^2
-    d (1 - k / (k + d + 1 + σ^2 / τ^2)), where τ^2 and σ^2 are the variances of weights and noise.
-    """
-    trial.require(noise_std <= 3 * weight_std, BEST_STEP_IS_TINY)
-    ratio = (noise_std / weight_std) ** 2
-    zero = risk_laws.zero_predictor_risk(dimension, weight_std)
-    _, least = parabola(trial, dimension, examples, weight_std, noise_std)
-    trial.identity(
-        least,
-        risk_laws.best_step_risk(dimension, examples, weight_std, noise_std),
-        ops=3 ** normals(trial, dimension, examples),
-        scale=20 * (1 + ratio) * zero,
-        controls={
-            "without the 1": zero * (1 - examples / (examples + dimension + ratio)),
-            "without a step": zero,
-        },
     )
 
 
@@ -287,66 +245,24 @@ def test_sgd__risk(
 ):
     """Each example of a pass of SGD w <- w - 2 α x (w . x - y) changes the risk r to ρ r + 4 α^2
     σ^2 d with ρ = 1 - 4 α + 4 α^2 (d + 2), for normal inputs in d dimensions and noise of variance
-    σ^2.
+    σ^2. Without noise it neither grows nor falls at the step α = 1 / (d + 2), where ρ = 1.
     """
     nodes = 3 ** normals(trial, dimension, examples)
-    steps = steps_of(dimension)
-    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
-        weight, noise = stds or (1.0, 0.0)
-        zero = risk_laws.zero_predictor_risk(dimension, *stds[:1])
-        law = np.array([risk_laws.sgd_risk(dimension, examples, step, *stds) for step in steps])
-        without_two = np.full(len(steps), zero)
-        for _ in range(examples):
-            without_two *= 1 - 4 * steps + 4 * steps**2 * dimension
-            without_two += (2 * steps * noise) ** 2 * dimension
-        measured = exact_risks("sgd", dimension, examples, weight, noise)
-        size = {"ops": nodes, "scale": weight**2 + noise**2 + law}
-        trial.identity(measured, law, **size, controls={"d for d + 2": without_two})
-
-
-@claim(
-    derived("by the fourth moments of one input: ρ = 1"),
-    kind="identity",
-    cases=[(2, 2), (1, 3), (3, 1)],
-)
-def test_sgd__stable(trial, dimension: Dimension, examples: Examples):
-    """Without noise the risk of SGD w <- w - 2 α x (w . x - y) on normal inputs in d dimensions
-    neither grows nor falls at the step α = 1 / (d + 2).
-    """
-    nodes = 3 ** normals(trial, dimension, examples)
-    zero = risk_laws.zero_predictor_risk(dimension)
-    _, shorter, limit, longer = exact_risks("sgd", dimension, examples, 1.0, 0.0)
-    processes = {"a smaller step": shorter, "a larger step": longer}
-    trial.identity(limit, zero, ops=nodes, scale=2 * zero, control_processes=processes)
-
-
-@claim(
-    derived(
-        "by fourth moments of normal numbers, and chi-square numbers in the triangular factor of "
-        "Bartlett"
-    ),
-    kind="identity",
-    cases=[(3, 5), (4, 4), (20, 9)],
-    route="moments of normal numbers and digamma functions in the check against integrals over a "
-    "density",
-)
-def test_wishart__spectrum(trial, dimension: SeveralExamples, examples: SeveralExamples):
-    """Let s run over the eigenvalues of X^T X for k normal inputs in d dimensions. The means of the
-    sums of s and s^2 are d k and d k (d + k + 1); the sum of log s has the mean of a sum of
-    logarithms of independent chi-square numbers.
-    """
-    few, many = sorted((dimension, examples))
-    functions = (lambda s: s, lambda s: s**2, np.log)
-    sums = np.array([risk_laws.expected_spectral_sum(f, dimension, examples) for f in functions])
-    logs = np.sum(np.log(2) + digamma((many - np.arange(few)) / 2))
-    law = np.array([few * many, few * many * (few + many + 1), logs])
-    complex_logs = np.sum(np.log(2) + digamma(many - np.arange(few)))
-    controls = {
-        "complex data": np.array([2 * few * many, 4 * few * many * (few + many), complex_logs])
-    }
-    controls |= {"means for sums": law / few}
-    scale = np.array([law[0], law[1], few * (3 + np.log(many))])
-    trial.identity(law, sums, ops=16 * (many + 8), scale=scale, controls=controls)
+    steps = steps_of(dimension)  # the third is 1 / (d + 2)
+    law = np.array(
+        [risk_laws.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps]
+    )
+    without_two = np.full(len(steps), weight_std**2 * dimension)
+    for _ in range(examples):
+        without_two *= 1 - 4 * steps + 4 * steps**2 * dimension
+        without_two += (2 * steps * noise_std) ** 2 * dimension
+    trial.identity(
+        exact_risks(baselines.sgd, dimension, examples, weight_std, noise_std),
+        law,
+        ops=nodes,
+        scale=weight_std**2 + noise_std**2 + law,
+        controls={"d for d + 2": without_two},
+    )
 
 
 def mean_over_spectra(function, few, many, nodes):
@@ -391,8 +307,7 @@ def test_ridge__laws(
     """The risk of ridge regression, and its mean squared distances from least squares and from the
     Bayes predictor, are integrals over the spectrum of X^T X.
 
-    There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round,
-    or no examples.
+    There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round.
     """
     many = few + 2 * excess + 1
     ratio = noise_std**2 / weight_std**2
@@ -404,39 +319,39 @@ def test_ridge__laws(
         abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor"
     )
 
-    def losses(s, weight, noise):
+    def losses(s):
+        """Of one eigendirection: to the weights, to least squares, and to the Bayes predictor."""
         ridge = s / (s + regulariser)
-        bayes = s / (s + noise / weight)
-        label = weight + noise / s
+        bayes = s / (s + ratio)
+        label = weight_std**2 + noise_std**2 / s
         return np.array(
             [
-                weight * (1 - ridge) ** 2 + noise / s * ridge**2,
+                weight_std**2 * (1 - ridge) ** 2 + noise_std**2 / s * ridge**2,
                 label * (1 - ridge) ** 2,
                 label * (bayes - ridge) ** 2,
             ]
         )
 
-    def laws(sizes, *stds):
+    def laws(*sizes):
         functions = (
             risk_laws.ridge_expected_risk,
             risk_laws.spd_ridge_to_ols,
             risk_laws.spd_ridge_to_bayes,
         )
+        stds = weight_std, noise_std
         return np.array([[law(regulariser, d, k, *stds) for law in functions] for d, k in sizes])
 
-    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
-        weight, noise = np.square(stds or (1.0, 0.0))
-        of_seen = partial(losses, weight=weight, noise=noise)
-        coarse, fine = (
-            np.outer([1, 1, 0], mean_over_spectra(of_seen, few, many, nodes)) for nodes in (90, 120)
-        )
-        error = np.abs(fine - coarse) + 1e-12 * fine
-        fine[1:, 0] += weight * np.array([many - few, many])  # of what no example shows
-        law = laws([(few, many), (many, few), (many, 0)], *stds)
-        controls = {"one example more": laws([(few, many + 1), (many, few + 1), (many, 1)], *stds)}
-        trial.value(
-            fine, law, error=error, margin=1e-4 * np.maximum(law, weight), controls=controls
-        )
+    coarse, fine = (mean_over_spectra(losses, few, many, nodes) for nodes in (90, 120))
+    error = np.abs(fine - coarse) + 1e-12 * fine
+    unseen = weight_std**2 * (many - few)  # of what no example shows, where d > k
+    law = laws((few, many), (many, few))
+    trial.value(
+        np.array([fine, fine + np.array([unseen, 0, 0])]),
+        law,
+        error=error,
+        margin=1e-4 * np.maximum(law, weight_std**2),
+        controls={"one example more": laws((few, many + 1), (many, few + 1))},
+    )
 
 
 PREFIXES = (2, 5, 8, 11, 14)
@@ -512,8 +427,9 @@ def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12)] = 8):
 
 @claim(derived("boxes of the step, each enclosed"), kind="bound")
 def test_gd__best__step__everywhere(trial):
-    """D (1 - k / (k + d + 1 + σ²)) is at most the risk d (1 - 4 α k) + 4 α² k d (k + d + 1 + σ²) of
-    one step, for all α in [0, 1], d = 1, 2, 5, 20, k = 1, 5, 40 and σ = 0, 1, 2, to 1e-9.
+    """The value d (1 - k / (k + d + 1 + σ²)) is at most the risk d (1 - 4 α k) + 4 α² k d (k + d +
+    1 + σ²) of one step, for all α in [0, 1], d = 1, 2, 5, 20, k = 1, 5, 40 and σ = 0, 1, 2, to
+    1e-9.
     """
 
     def total(d, k, noise):

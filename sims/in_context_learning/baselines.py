@@ -310,15 +310,29 @@ def implicit_fit(
     R² = 1 - Σ (ŷ' - ŵᵀx')² / Σ ŷ'², without subtracting a mean. It is 1 for a learner that is
     linear in the query, and for one that always answers 0. `predict` is given prompts of k + 1
     examples, k = `prefix`, the last one with label 0. There are at least d test inputs x', and they
-    have rank d. Raises ValueError for a prefix out of range, for test inputs of lower rank, and as
-    `answer_queries`. Source: equation 16 of Akyürek et al. 2023, and the R² of its figure 6.
+    have rank d. Raises ValueError for a prefix beyond the examples, for prompts without exactly one
+    leading axis, for test inputs of another dimension or of lower rank, and unless `predict` gives
+    one answer for each example of each prompt. Source: equation 16 of Akyürek et al. 2023, and the
+    R² of its figure 6.
     """
-    tests, dimension = test_inputs.shape
+    require_prompts(prompts)
+    _, examples, dimension = prompts.inputs.shape
+    tests, of_tests = test_inputs.shape
     require(
-        tests >= dimension,
-        f"test_inputs must be at least as many as the {dimension} dimensions, got {tests}",
+        tests >= of_tests,
+        f"test_inputs must be at least as many as the {of_tests} dimensions, got {tests}",
     )
-    answers = answer_queries(predict, prompts, prefix, test_inputs)
+    require(prefix <= examples, f"prefix must be at most the {examples} examples, got {prefix}")
+    require(
+        of_tests == dimension,
+        f"test_inputs must have the {dimension} dimensions of prompts, got {of_tests}",
+    )
+    asked = _asked(prompts, prefix, test_inputs)
+    answers = jnp.asarray(predict(asked))
+    if answers.shape != asked.labels.shape:
+        raise ValueError(
+            f"predict must give answers of shape {asked.labels.shape}, got {answers.shape}"
+        )
     fit, rank = _linear_fit(answers, test_inputs)
     require(
         rank >= dimension,
@@ -327,76 +341,26 @@ def implicit_fit(
     return fit
 
 
-@jax.jit
-def _linear_fit(answers, test_inputs):
-    weights, _, rank, _ = jnp.linalg.lstsq(jnp.asarray(test_inputs), answers.T)
-    residuals = jnp.sum((answers - weights.T @ test_inputs.T) ** 2, axis=1)
-    total = jnp.sum(answers**2, axis=1)
-    return LinearFit(weights.T, 1 - residuals / jnp.where(total > 0, total, 1)), rank
-
-
-@guarded(double=False)
-def answer_queries(
-    predict: Predictor,
-    prompts: Prompts,
-    prefix: Natural,
-    test_inputs: Float[AnyArray, "tests dimension"],
-) -> Float[Array, "count tests"]:
-    """The answers of a learner to each test input after the first `prefix` examples of each prompt.
-
-    The arguments are those of `implicit_fit`, with any number of test inputs. Raises ValueError for
-    a prefix beyond the examples, for prompts without exactly one leading axis, for test inputs of
-    another dimension, and unless `predict` gives one answer for each example of each prompt.
-    """
-    require_prompts(prompts)
-    _, examples, dimension = prompts.inputs.shape
-    tests = len(test_inputs)
-    require(prefix <= examples, f"prefix must be at most the {examples} examples, got {prefix}")
-    of_tests = test_inputs.shape[1]
-    require(
-        of_tests == dimension,
-        f"test_inputs must have the {dimension} dimensions of prompts, got {of_tests}",
-    )
-    query_prompts = _asked(prompts, prefix, test_inputs)
-    answers = jnp.asarray(predict(query_prompts))
-    if answers.shape != query_prompts.labels.shape:
-        raise ValueError(
-            f"predict must give answers of shape {query_prompts.labels.shape}, got {answers.shape}"
-        )
-    return _last(answers, tests)
-
-
 @partial(jax.jit, static_argnames="prefix")
 def _asked(prompts, prefix, test_inputs):
     """A prompt for each test input after the first examples of each prompt."""
-    count, _, dimension = prompts.inputs.shape
     tests = len(test_inputs)
-    examples = jnp.broadcast_to(prompts.inputs[:, None, :prefix], (count, tests, prefix, dimension))
-    queries = jnp.broadcast_to(test_inputs[None, :, None], (count, tests, 1, dimension))
-    labels = jnp.broadcast_to(prompts.labels[:, None, :prefix], (count, tests, prefix))
+    count = len(prompts.inputs)
+    inputs = jnp.repeat(jnp.asarray(prompts.inputs[:, :prefix]), tests, axis=0)
+    labels = jnp.repeat(jnp.asarray(prompts.labels[:, :prefix]), tests, axis=0)
+    queries = jnp.tile(test_inputs, (count, 1))[:, None]
     return Prompts(
-        jnp.concatenate([examples, queries], axis=2).reshape(count * tests, prefix + 1, dimension),
-        jnp.pad(labels, ((0, 0), (0, 0), (0, 1))).reshape(count * tests, prefix + 1),
+        jnp.concatenate([inputs, queries], axis=1),
+        jnp.pad(labels, ((0, 0), (0, 1))),
         jnp.repeat(jnp.asarray(prompts.weights), tests, axis=0),
     )
 
 
-@partial(jax.jit, static_argnames="tests")
-def _last(answers, tests):
-    return answers[:, -1].reshape(-1, tests)
-
-
-@guarded(double=False)
 @jax.jit
-def gram_eigenvalues(
-    inputs: Float[AnyArray, "count examples dimension"],
-) -> Float[Array, "count rank"]:
-    """The min(k, d) eigenvalues of XᵀX that can differ from 0, in ascending order, for each sample
-    X of k inputs.
-    """
-
-    def of_sample(sample):
-        smaller = sample @ sample.T if sample.shape[0] < sample.shape[1] else sample.T @ sample
-        return jnp.maximum(jnp.linalg.eigvalsh(smaller), 0)
-
-    return lax.map(of_sample, jnp.asarray(inputs))
+def _linear_fit(answers, test_inputs):
+    """The fit to the last answer to each prompt, and the rank of the test inputs."""
+    answers = answers[:, -1].reshape(-1, len(test_inputs))
+    weights, _, rank, _ = jnp.linalg.lstsq(jnp.asarray(test_inputs), answers.T)
+    residuals = jnp.sum((answers - weights.T @ test_inputs.T) ** 2, axis=1)
+    total = jnp.sum(answers**2, axis=1)
+    return LinearFit(weights.T, 1 - residuals / jnp.where(total > 0, total, 1)), rank

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
+from scipy.special import digamma
 
 from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts, sample_prompts
@@ -64,7 +63,7 @@ def test_prompts_are_drawn_with_the_moments_asked_for():
 def test_every_prefix_can_be_asked(prefix):
     prompts = problem(0)
     calls = []
-    baselines.answer_queries(
+    baselines.implicit_fit(
         lambda prompts: calls.append(prompts) or prompts.labels, prompts, prefix, np.eye(D)
     )
     assert calls[0].inputs.shape == (COUNT * D, prefix + 1, D)
@@ -78,17 +77,6 @@ def test_every_prefix_can_be_asked(prefix):
     np.testing.assert_array_equal(calls[0].weights, np.repeat(prompts.weights, D, axis=0))
 
 
-general = settings(deadline=None, derandomize=True, max_examples=40)
-stds = st.floats(0.1, 3)
-
-
-def rounding(operations, scale):
-    """Rounding error of so many operations on numbers up to `scale`, every one of them allowed
-    eight units.
-    """
-    return 8 * operations * ULP * scale
-
-
 def gelu(z, form):
     """GeLU in mpmath's current precision."""
     z = mpmath.mpf(z)
@@ -100,39 +88,18 @@ def gelu(z, form):
 
 
 def test_degenerate_risks():
-    rng = np.random.default_rng(2)
-    X = rng.standard_normal((5, 3))
-    label_weights = rng.standard_normal((1, 5))
-    query = rng.standard_normal(3)
-    spectrum = np.linalg.svd(X, compute_uv=False) ** 2
-    assert (
-        regression.bayes_risk_given_inputs(X, 0.0, 1.0)
-        == regression.bayes_prediction_risk(X, query, 0.0, 1.0)
-        == 0
-    )
-    assert (
-        regression.bayes_risk_given_inputs(X, 0.0, 0.0)
-        == regression.spd_to_bayes(0.3, spectrum, 0.0, 0.0)
-        == 0
-    )
-    # All data known to be noise: the Bayes predictor is zero.
-    noise_only = regression.ridge_risk(0.3, spectrum, 3, 0.0, 2.0)
-    assert regression.spd_to_bayes(0.3, spectrum, 0.0, 2.0) == pytest.approx(
-        noise_only, rel=rounding(16, 1), abs=0
-    )
+    X = np.random.default_rng(2).standard_normal((5, 3))
+    query = np.array([1.0, -2.0, 0.5])
+    # Weights that are known to be zero
+    assert regression.bayes_prediction_risk(X, query, 0.0, 1.0) == 0
+    assert regression.bayes_prediction_risk(X, query, 0.0, 0.0) == 0
+    # Without noise: all is seen, and of repeated examples one direction.
+    assert regression.bayes_prediction_risk(X, query) == 0
+    repeated = regression.bayes_prediction_risk(np.ones((4, 2)), query[:2], 3.0)
+    assert repeated == pytest.approx(9 * 1.5**2 * 2, rel=16 * ULP, abs=0)
     # Minimum norm leaves a direction that was never seen at its prior variance.
     assert regression.ridge_risk(0.0, np.array([4.0]), 3, 2.0, 1.0) == 8.25
     assert regression.ridge_risk(0.0, np.array([4.0, 0.0]), 3, 2.0, 1.0) == 8.25
-    # Repeated examples are one direction.
-    repeated = np.ones((4, 2))
-    assert regression.bayes_risk_given_inputs(repeated, 1.0) == pytest.approx(1, abs=8 * ULP)
-    assert (
-        regression.linear_rule_spd(
-            regression.ridge_rule(X, 1), regression.ridge_rule(X, 1), X, 1.0, 1.0
-        )
-        == 0
-    )
-    assert regression.linear_rule_spd(label_weights, label_weights, X, 1.0, 1.0) == 0
 
 
 @pytest.mark.parametrize("form", ["erf", "tanh"])
@@ -140,10 +107,10 @@ def test_series_coefficients(form):
     with mpmath.workdps(50):
         series = mpmath.taylor(lambda z: mpmath.sqrt(mpmath.pi / 2) * gelu(z, form), 0, 8)
         assert constructions.FOURTH_ORDER[form] == pytest.approx(
-            float(series[4]), rel=rounding(1, 1), abs=0
+            float(series[4]), rel=8 * ULP, abs=0
         )
         assert constructions.SIXTH_ORDER[form] == pytest.approx(
-            float(series[6]), rel=rounding(8, 1), abs=0
+            float(series[6]), rel=64 * ULP, abs=0
         )
         assert abs(series[2] - 0.5) < mpmath.mpf(10) ** -20
         # Nothing of third order: the remainder of Lemma 4 is of fourth.
@@ -151,7 +118,7 @@ def test_series_coefficients(form):
 
 
 ALGORITHMS = {
-    "least squares": regression.ols_weights,
+    "least squares": lambda X, Y: regression.ridge_weights(X, Y, 0.0),
     "ridge": lambda X, Y: regression.ridge_weights(X, Y, 0.3),
     "Bayes": lambda X, Y: regression.bayes_weights(X, Y, noise_std=0.5, weight_std=2.0),
     "gradient step": lambda X, Y: regression.gradient_step_weights(X, Y, 0.02),
@@ -189,3 +156,18 @@ def test_degenerate_laws():
     assert risk_laws.spd_ridge_to_bayes(0.5, 3, 5, 0.0, 2.0) == pytest.approx(
         noise_only, rel=PRECISION, abs=0
     )
+
+
+@pytest.mark.parametrize(("dimension", "examples"), [(3, 5), (4, 4), (20, 9)])
+def test_spectral_sums_are_the_moments_of_a_wishart_matrix(dimension, examples):
+    """By fourth moments of normal numbers, and chi-square numbers in Bartlett's triangular factor."""
+    few, many = sorted((dimension, examples))
+    product = few * many
+    logs = np.sum(np.log(2) + digamma((many - np.arange(few)) / 2))
+    for function, moment, size in (
+        (lambda s: s, product, product),
+        (lambda s: s**2, product * (few + many + 1), product * (few + many + 1)),
+        (np.log, logs, few * (3 + np.log(many))),
+    ):
+        found = risk_laws.expected_spectral_sum(function, dimension, examples)
+        assert abs(found - moment) <= PRECISION * size

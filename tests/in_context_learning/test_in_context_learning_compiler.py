@@ -351,12 +351,6 @@ def test_division_loses_the_sign_of_its_divisor(seed, divisor, layer_norm):
     assert np.array_equal(outcome[:4], state[:4])
 
 
-def test_a_product_with_its_own_factors_overwrites_them():
-    state = np.array([[1.5, -2.0], [0.5, 3.0]])
-    built = compiled([programs.mul(1, 1, 1, (0, 1), (1, 2), (0, 1))], state)
-    assert np.all(np.abs(run_by_hand(built, state)[0][0] - state[0] * state[1]) <= 1e-9)
-
-
 def test_a_division_by_zero_is_infinite_and_reported():
     state = np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
     instruction = programs.div((0, 1), 1, (2, 3))

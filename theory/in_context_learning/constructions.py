@@ -3,9 +3,8 @@ errors of their building blocks, which are "as precise as desired" on paper, and
 
 Lemma 4 multiplies by sqrt(π/2) / s^2 [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)]. The remainder is
 stated there as third order; it is fourth order, because GeLU(x) - x / 2 is even. Lemmas 5, 6 and 8
-pass numbers through GeLU and LayerNorm, divide by LayerNorm, and attend to one token. The laws are
-derived here. `form` is "erf" for GeLU(x) = x Φ(x), or "tanh" for x / 2 (1 + tanh(sqrt(2/π) (x +
-0.044715 x^3))).
+pass numbers through GeLU and LayerNorm, and divide by LayerNorm. The laws are derived here. `form`
+is "erf" for GeLU(x) = x Φ(x), or "tanh" for x / 2 (1 + tanh(sqrt(2/π) (x + 0.044715 x^3))).
 
 Theorems 1 and 2 state constant depth with O(d) and O(d^2) rows. The exact numbers, and the stacks
 over n examples that the paper sketches, are derived here for one primitive per layer. The width
@@ -18,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning.domains import Form, Length, Pads
-from theory_on_trial.contract import Count, NonNegative, Positive, guarded, require
+from theory.in_context_learning.domains import Form, Pads
+from theory_on_trial.contract import Count, NonNegative, Positive, guarded
 
 _CUBIC = 0.044715  # of the tanh form
 
@@ -110,14 +109,6 @@ def square_by_tanh(
 
 
 @guarded
-def square_by_relu(x: Float[np.ndarray, "*points"], knot: Positive) -> Float[np.ndarray, "*points"]:
-    """The square of x by two ReLU units, knot (ReLU(x) + ReLU(-x)), the ReLU curve of Figure 7. It
-    is right at 0 and at +-`knot` only.
-    """
-    return knot * np.abs(x)
-
-
-@guarded
 def rounding_of_product(scale: Positive, magnitude: Positive, eps: Positive) -> float:
     """The bound 4 sqrt(π/2) ε B / s on the rounding error of Lemma 4's product for |x|, |y| <= B =
     `magnitude`.
@@ -171,8 +162,7 @@ def _sixth_power_excess(
 def gelu_bypass_error(
     x: Float[np.ndarray, "*points"], shift: NonNegative, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
-    """How much of x Lemma 5's N + x - GeLU(N + x) loses: (N + x)(1 - Φ(N + x)), with N = `shift` >=
-    0.
+    """How much of x Lemma 5's GeLU(N + x) - N loses: (N + x)(1 - Φ(N + x)), with N = `shift` >= 0.
 
     In the tanh form it is u / (1 + exp(2 sqrt(2/π) (u + 0.044715 u^3))) with u = N + x. Its value
     at -x is what GeLU(-N + x) leaks.
@@ -192,79 +182,13 @@ def layer_norm_factor(
 
     Pads N - S/2, -N - S/2 ("balanced"): (1 + (S^2/4 + |x|^2/2) / N^2)^(-1/2); Lemma 6's N, -N - S
     ("paper"): (1 + S/N + (S^2 + |x|^2) / (2 N^2))^(-1/2). N = `pad`, S = `row_sum`, and L counts
-    the pads. `ValueError` also if the squared norm is negative.
+    the pads. The division of Lemma 8, with the pads N c - S/2 and -N c - S/2, multiplies x / |c| by
+    the balanced factor of the pad N |c|; without the term -S/2, S / L is subtracted from x whatever
+    N is.
     """
     if pads == "balanced":
         return float((1 + (row_sum**2 / 4 + squared_norm / 2) / pad**2) ** -0.5)
     return float((1 + row_sum / pad + (row_sum**2 + squared_norm) / (2 * pad**2)) ** -0.5)
-
-
-@guarded
-def layer_norm_leading_error(
-    pad: Positive, row_sum: float, squared_norm: NonNegative, pads: Pads = "balanced"
-) -> float:
-    """The leading term of `layer_norm_factor` - 1: -(S^2/4 + |x|^2/2) / (2 N^2) with balanced pads,
-    and -S / (2N) with the paper's pads.
-
-    The latter leads only where N >> |S| and |S| N >> |x|^2.
-    """
-    return float(
-        -(row_sum**2 / 4 + squared_norm / 2) / (2 * pad**2)
-        if pads == "balanced"
-        else -row_sum / (2 * pad)
-    )
-
-
-@guarded
-def layer_norm_division_factor(
-    pad: Positive, divisor: float, row_sum: float, squared_norm: NonNegative
-) -> float:
-    """The exact factor f on y / |c| in the division by LayerNorm with the pads N c - S/2 and -N c -
-    S/2; c = `divisor` is not 0.
-
-    It is that of the balanced pads with N |c| in place of N. S and |x|^2 are over all other rows, y
-    among them. Lemma 8 with the term -S/2, without which S / L is subtracted from y whatever N is.
-    """
-    require(divisor != 0, f"divisor must not be 0, got {divisor}")
-    return layer_norm_factor(pad * abs(divisor), row_sum, squared_norm)
-
-
-@guarded
-def best_pad(
-    length: Length,
-    magnitude: Positive,
-    row_sum: float,
-    squared_norm: NonNegative,
-    eps: Positive,
-    pads: Pads = "balanced",
-) -> float:
-    """The pad N that balances the leading error times the largest entry B = `magnitude` and the
-    rounding ε N / L.
-
-    L = `length` counts all rows. N^3 = B (S^2/4 + |x|^2/2) L / ε balanced; N^2 = B |S| L / (2 ε)
-    with the paper's pads. `ValueError` also if there is no error to balance (x or, with the paper's
-    pads, S is zero).
-    """
-    # As NumPy's number, so that its overflow is noticed.
-    leading = np.float64(
-        abs(layer_norm_leading_error(1.0, row_sum, squared_norm, pads)) * magnitude
-    )
-    require(
-        leading > 0,
-        f"row_sum and squared_norm must give a leading error, got {row_sum} and {squared_norm}",
-    )
-    if pads == "balanced":
-        return float((2 * leading * length / eps) ** (1 / 3))
-    return float((leading * length / eps) ** 0.5)
-
-
-@guarded
-def hard_attention_error(position: Count, sharpness: NonNegative) -> float:
-    """The softmax weight (i - 1) / (exp(N) + i - 1) that one token of i misses if its score is N
-    and the others' scores are zero.
-    """
-    mass = (position - 1) * np.exp(-sharpness)
-    return float(mass / (1 + mass))
 
 
 _PADS_AND_CONSTANT = 3

@@ -19,9 +19,7 @@ Spectrum = Annotated[Float[np.ndarray, " eigenvalues"], NON_NEGATIVE, MAY_BE_EMP
 """Eigenvalues s_i of X^T X; those not given are zero."""
 Prefixes = Annotated[int, Interval(2, 10**4, why="each prefix costs")]
 """n, the length of a prompt whose prefixes are all answered."""
-Length = Annotated[int, Interval(3, 2**53, why="LayerNorm of two rows forgets them")]
-"""L, rows of a layer."""
 Form = Literal["erf", "tanh"]
 """Of GeLU."""
 Pads = Literal["balanced", "paper"]
-"""Balanced ones are N and -N, the paper's N and 0."""
+"""Balanced ones are N - S/2 and -N - S/2, the paper's N and -N - S, for all other rows of sum S."""

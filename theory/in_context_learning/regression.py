@@ -14,12 +14,13 @@ regulariser is negative or not finite.
 """
 
 import warnings
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
 from theory.in_context_learning.domains import Inputs, Labels, RuleMatrix, Spectrum, Weights
-from theory_on_trial.contract import Count, NonNegative, Positive, guarded, require
+from theory_on_trial.contract import MAY_BE_EMPTY, Count, NonNegative, Positive, guarded, require
 
 
 @guarded
@@ -39,19 +40,11 @@ def ridge_rule(X: Inputs, regulariser: NonNegative) -> Float[np.ndarray, "dimens
 
 
 @guarded
-def ols_weights(X: Inputs, Y: Labels) -> Float[np.ndarray, " dimension"]:
-    """The least-squares weights of minimum norm, the limit of ridge regression as λ falls to zero.
-    Source: equation 10.
-    """
-    return ridge_weights(X, Y, 0.0)
-
-
-@guarded
 def ridge_weights(
     X: Inputs, Y: Labels, regulariser: NonNegative
 ) -> Float[np.ndarray, " dimension"]:
-    """The weights that minimise |X w - Y|^2 + λ |w|^2, those of minimum norm at λ = 0. Source:
-    equations 9 and 10.
+    """The weights that minimise |X w - Y|^2 + λ |w|^2; at λ = 0 those of least squares of minimum
+    norm. Source: equations 9 and 10.
     """
     return ridge_rule(X, regulariser) @ Y
 
@@ -201,24 +194,15 @@ def nearest_neighbour_weights(
 
 @guarded
 def linear_rule_risk(
-    rule_matrix: RuleMatrix,
+    rule_matrix: Annotated[Float[np.ndarray, "dimension examples"], MAY_BE_EMPTY],
     X: Inputs,
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
-    targets: Float[np.ndarray, "outputs dimension"] | None = None,
 ) -> float:
-    """The risk E |A Y - B w|^2 = τ^2 |A X - B|_F^2 + σ^2 |A|_F^2 given X, where A = `rule_matrix`
-    has one column per example.
-
-    B = `targets` is the identity if not given: A Y are weights. With one row of each, label weights
-    a and a query x, it is the risk of a prediction, E (a^T Y - w^T x)^2.
+    """The risk E |A Y - w|^2 = τ^2 |A X - I|_F^2 + σ^2 |A|_F^2 of the weights A Y given X, where A
+    is `rule_matrix`.
     """
-    wanted = np.eye(X.shape[1]) if targets is None else targets
-    require(
-        len(rule_matrix) == len(wanted),
-        f"rule_matrix must have the {len(wanted)} rows of targets, got {len(rule_matrix)}",
-    )
-    return _spread(rule_matrix, rule_matrix @ X - wanted, weight_std, noise_std)
+    return _spread(rule_matrix, rule_matrix @ X - np.eye(X.shape[1]), weight_std, noise_std)
 
 
 @guarded
@@ -247,23 +231,15 @@ def bayes_prediction_risk(
     count as zero).
     """
     _, singular_values, right = np.linalg.svd(X)
-    return float(
-        np.sum(
-            _posterior_variances(singular_values, X.shape, weight_std, noise_std)
-            * (right @ query) ** 2
-        )
-    )
-
-
-@guarded
-def bayes_risk_given_inputs(
-    X: Inputs, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
-) -> float:
-    """The least risk of any predictor given X: the posterior variance tr (X^T X / σ^2 + I / τ^2)^-1
-    of w.
-    """
-    singular_values = np.linalg.svd(X, compute_uv=False)
-    return float(np.sum(_posterior_variances(singular_values, X.shape, weight_std, noise_std)))
+    eigenvalues = np.zeros(X.shape[1])
+    eigenvalues[: singular_values.size] = singular_values**2
+    noise = noise_std**2
+    if noise > 0:
+        left = noise / (weight_std**2 * eigenvalues + noise)
+    else:
+        forgotten = max(X.shape) * np.finfo(float).eps * singular_values.max(initial=0)
+        left = (eigenvalues <= forgotten**2).astype(float)
+    return float(weight_std**2 * np.sum(left * (right @ query) ** 2))
 
 
 @guarded
@@ -309,24 +285,6 @@ def ridge_risk_slope(
     )
 
 
-@guarded
-def spd_to_bayes(
-    regulariser: NonNegative,
-    eigenvalues: Spectrum,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
-) -> float:
-    """The mean squared distance E |w_ridge - w_Bayes|^2 given the spectrum: sum_i s_i (λ τ^2 -
-    σ^2)^2 / ((s_i + λ)^2 (τ^2 s_i + σ^2)).
-    """
-    if weight_std == 0 and noise_std == 0:
-        return 0.0
-    positives = eigenvalues[eigenvalues > 0]
-    variances = weight_std**2 * positives + noise_std**2
-    misfit = (regulariser * weight_std**2 - noise_std**2) ** 2
-    return float(misfit * np.sum(positives / ((positives + regulariser) ** 2 * variances)))
-
-
 def _spread(
     on_labels: Float[np.ndarray, "*rows labels"],
     on_weights: Float[np.ndarray, "*rows dimension"],
@@ -334,21 +292,3 @@ def _spread(
     noise_std: float,
 ) -> float:
     return float(weight_std**2 * np.sum(on_weights**2) + noise_std**2 * np.sum(on_labels**2))
-
-
-def _posterior_variances(
-    singular_values: Float[np.ndarray, " singular_values"],
-    shape: tuple[int, ...],
-    weight_std: float,
-    noise_std: float,
-) -> Float[np.ndarray, " dimension"]:
-    """Variance of w along each right singular vector of X, τ^2 along those that X has not."""
-    variances = np.full(shape[1], float(weight_std**2))
-    if weight_std == 0:
-        return variances
-    in_range = singular_values > max(shape) * np.finfo(float).eps * singular_values.max(initial=0)
-    ratio = noise_std**2 / weight_std**2
-    variances[: singular_values.size] *= (
-        ratio / (singular_values**2 + ratio) if ratio > 0 else ~in_range
-    )
-    return variances

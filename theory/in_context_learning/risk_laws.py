@@ -30,40 +30,21 @@ from theory_on_trial.contract import POSITIVE, Count, Natural, NonNegative, guar
 
 
 @guarded
-def zero_predictor_risk(d: Count, weight_std: NonNegative = 1.0) -> float:
-    """The risk τ^2 d of predicting zero."""
-    return float(weight_std**2 * d)
-
-
-@guarded
-def expected_inverse_trace(d: Count, k: Natural) -> float:
-    """The mean E tr (X^T X)^+: k / (d - k - 1) if k < d - 1, d / (k - d - 1) if k > d + 1, infinite
-    between, and zero for k = 0.
-    """
-    if k == 0:
-        return 0.0
-    return min(d, k) / (abs(d - k) - 1) if abs(d - k) > 1 else np.inf
-
-
-@guarded
 def ols_risk(
     d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """The risk τ^2 (d - k)_+ + σ^2 E tr (X^T X)^+ of minimum-norm least squares. With noise it is
-    infinite for |k - d| <= 1.
-    """
-    noise_part = noise_std**2 * expected_inverse_trace(d, k) if noise_std > 0 else 0.0
-    return float(weight_std**2 * max(d - k, 0) + noise_part)
+    """The risk τ^2 (d - k)_+ + σ^2 E tr (X^T X)^+ of minimum-norm least squares. Without noise it
+    is also its distance from the label, the curve (OLS, Y) of Figure 1.
 
-
-@guarded
-def spd_labels(
-    d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
-) -> float:
-    """The mean squared difference of the least-squares prediction from the noisy label, `ols_risk`
-    + σ^2. Without noise it is the curve (OLS, Y) of Figure 1.
+    The mean trace is k / (d - k - 1) if k < d - 1, d / (k - d - 1) if k > d + 1, infinite between,
+    and zero for k = 0.
     """
-    return ols_risk(d, k, weight_std, noise_std) + float(noise_std**2)
+    unseen = float(weight_std**2 * max(d - k, 0))
+    if noise_std == 0 or k == 0:
+        return unseen
+    if abs(d - k) <= 1:
+        return np.inf
+    return unseen + noise_std**2 * min(d, k) / (abs(d - k) - 1)
 
 
 @guarded
@@ -102,7 +83,7 @@ def best_step_risk(
     """The risk τ^2 d (1 - k / (k + d + 1 + σ^2 / τ^2)) of the best step. Raises `ValueError` also
     if τ and σ are both zero.
     """
-    return zero_predictor_risk(d, weight_std) * (1 - 2 * k * best_step(d, k, weight_std, noise_std))
+    return weight_std**2 * d * (1 - 2 * k * best_step(d, k, weight_std, noise_std))
 
 
 @guarded
@@ -113,14 +94,6 @@ def spd_gradient_step_to_ols(
     (d - k)_+, since both lie in the row space of X.
     """
     return gradient_step_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
-
-
-@guarded
-def sgd_contraction(d: Count, step: NonNegative) -> float:
-    """The factor ρ = 1 - 4 α + 4 α^2 (d + 2) by which SGD multiplies the risk on each noiseless
-    example.
-    """
-    return float(1 - 4 * step + 4 * step**2 * (d + 2))
 
 
 @guarded
@@ -140,9 +113,10 @@ def sgd_risk(
     noise_std: NonNegative = 0.0,
 ) -> float:
     """The risk ρ^k τ^2 d + 4 α^2 σ^2 d (1 + ρ + ... + ρ^(k-1)) of one pass of SGD from 0 with the
-    steps w - 2 α x (x^T w - y).
+    steps w - 2 α x (x^T w - y), where ρ = 1 - 4 α + 4 α^2 (d + 2).
     """
-    powers = sgd_contraction(d, step) ** np.arange(k + 1)
+    contraction = 1 - 4 * step + 4 * step**2 * (d + 2)
+    powers = float(contraction) ** np.arange(k + 1)
     return float(d * (weight_std**2 * powers[k] + 4 * step**2 * noise_std**2 * powers[:k].sum()))
 
 
