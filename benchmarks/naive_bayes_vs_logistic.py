@@ -58,16 +58,17 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
     if name == "ours":
         import jax
 
-        from sims.naive_bayes_vs_logistic import learning_curves
+        from sims.naive_bayes_vs_logistic import data, rules
 
         n_seeds = 2000
+        labels = data.balanced_labels(largest, n_classes)
 
         @jax.jit
         def errors(keys):
             def error(key):
-                return learning_curves.nested_naive_bayes_errors(
-                    key, sizes, means, variances, max_samples=largest
-                )
+                features = data.gaussian_classes(key, labels, means, np.sqrt(variances))
+                fitted = rules.prefix_naive_bayes(features, labels, n_classes, sizes)
+                return rules.conditional_error(fitted, means, variances)
 
             return jax.lax.map(error, keys)
 

@@ -17,9 +17,8 @@ from figures.naive_bayes_vs_logistic.features import plain_log_ticks
 from figures.naive_bayes_vs_logistic.simulations import (
     known_variance_error,
     logistic_error,
-    logistic_scan,
     naive_bayes_error,
-    naive_bayes_scan,
+    released_scan,
 )
 from sims.naive_bayes_vs_logistic.learning_curves import bisect_sizes, geometric_sizes
 from theory.naive_bayes_vs_logistic.expected_error import naive_bayes_expected_error
@@ -94,7 +93,6 @@ _MOST = 150  # samples, more than naive Bayes needs with seven classes
         "lr_growth-three_classes",
         "first_passage",
         "nb_exact_law",
-        "figure_simulation",
     ),
 )
 def growth(
@@ -185,7 +183,7 @@ def _naive_bayes_panel(
             samples_needed(errors_at, candidates, _asymptotic_error(n, n_classes) + level)
         )
     _crossing_points(axes, sizes, crossings, COLOURS[0], "naive Bayes: mean error crosses")
-    _scan_points(axes, naive_bayes_scan, n_classes, {n: _MOST for n in scanned}, scans, level)
+    _scan_points(axes, "naive Bayes", n_classes, {n: _MOST for n in scanned}, scans, level)
     logs = np.log(sizes)
     axes.plot(sizes, 2 * n_classes + np.ceil(logs), color="0.6", label="2K + ⌈ln n⌉")
     axes.plot(sizes, crossings[0].size * logs / logs[0], ":", color=COLOURS[6], label="∝ ln n")
@@ -219,7 +217,7 @@ def _logistic_panel(
         )
     _crossing_points(axes, fitted, crossings, COLOURS[1], "logistic regression: mean error crosses")
     most = {n: int(_candidates(n, n_classes)[-1]) for n in scanned}
-    _scan_points(axes, logistic_scan, n_classes, most, scans, level)
+    _scan_points(axes, "logistic regression", n_classes, most, scans, level)
     axes.plot(
         sizes, crossings[-1].size * np.array(sizes) / fitted[-1], ":", color=COLOURS[4], label="∝ n"
     )
@@ -274,7 +272,7 @@ def _crossing_points(
 
 def _scan_points(
     axes: Axes,
-    simulator: Callable[..., Any],
+    learner: str,
     n_classes: int,
     most: Mapping[int, int],
     runs: int,
@@ -284,11 +282,11 @@ def _scan_points(
     there.
     """
     for n, limit in most.items():
-        static = {"n_features": n, "n_classes": n_classes, "most": limit}
+        static = {"n_features": n, "n_classes": n_classes, "most": limit, "learner": learner}
         data = replicates(
-            simulator, runs, static, {"target": _asymptotic_error(n, n_classes) + level}
+            released_scan, runs, static, {"target": _asymptotic_error(n, n_classes) + level}
         )
-        reports = data[simulator.__name__].values[:, None].astype(float)
+        reports = data["released_scan"].values[:, None].astype(float)
         square = {"fmt": "s", "markerfacecolor": "white", "label": "released scan"}
         points_with_intervals(axes, [n], reports, COLOURS[3], **square)
 

@@ -2,6 +2,8 @@
 its data away.
 """
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,6 @@ from sims.naive_bayes_vs_logistic.data import equal_priors
 from sims.naive_bayes_vs_logistic.learning_curves import (
     logistic_errors,
     naive_bayes_errors,
-    official_logistic_scan,
     official_scan,
     paired_errors,
     split_errors,
@@ -112,21 +113,17 @@ def logistic_error(
     )[0]
 
 
-def naive_bayes_scan(
-    key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number
+def released_scan(
+    key: Key[Array, ""],
+    n_features: int,
+    n_classes: int,
+    most: int,
+    learner: Literal["naive Bayes", "logistic regression"],
+    target: Number,
 ) -> Int[Array, ""]:
-    """What the released scan reports for naive Bayes in one run."""
-    return official_scan(
-        key, *official_problem(n_features, n_classes), n_classes, target, most=most
-    )
-
-
-def logistic_scan(
-    key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number
-) -> Int[Array, ""]:
-    """What the released scan reports for ridge logistic regression (C = 1) in one run."""
+    """What the released scan reports in one run."""
     problem = official_problem(n_features, n_classes)
-    return official_logistic_scan(key, *problem, n_classes, target, most=most, tolerance=TOLERANCE)
+    return official_scan(key, *problem, target, most=most, learner=learner)
 
 
 def split_curves(

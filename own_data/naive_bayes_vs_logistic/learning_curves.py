@@ -197,29 +197,21 @@ def kind_order(curve: NaiveBayesCurve) -> Int[np.ndarray, " features"]:
     return np.argsort(-(curve.weights @ curve.gaps**2), kind="stable")
 
 
-def halves(curve: NaiveBayesCurve, order: Int[np.ndarray, " features"]) -> list[NaiveBayesCurve]:
-    """Return the curves of every second feature in this order, two halves of the same kind."""
-    parts = [np.sort(order[start::2]) for start in (0, 1)]
-    return [
-        NaiveBayesCurve(
-            curve.shares, curve.weights, curve.gaps[:, part], curve.correlation[np.ix_(part, part)]
-        )
-        for part in parts
-    ]
-
-
 def growth_exponent(
     curve: NaiveBayesCurve, samples: float, excess: float, order: Int[np.ndarray, " features"]
 ) -> float:
     """Return the exponent with which the number of samples needed grows with that of features, the
-    mean over both `halves` of the features.
+    mean over two halves of the features of the same kind, every second one in this order.
     """
-    n_features = len(order)
-    slopes = [
-        (np.log(samples) - np.log(half.samples(excess))) / np.log(n_features / half.gaps.shape[1])
-        for half in halves(curve, order)
-    ]
-    return float(np.mean(slopes))
+
+    def slope(part: Int[np.ndarray, " half"]) -> float:
+        half = NaiveBayesCurve(
+            curve.shares, curve.weights, curve.gaps[:, part], curve.correlation[np.ix_(part, part)]
+        )
+        steps = np.log(len(order) / len(part))
+        return float((np.log(samples) - np.log(half.samples(excess))) / steps)
+
+    return (slope(np.sort(order[::2])) + slope(np.sort(order[1::2]))) / 2
 
 
 class _PairLaw(NamedTuple):

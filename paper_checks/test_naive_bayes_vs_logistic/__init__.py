@@ -9,8 +9,7 @@ Mahalanobis distance between two classes.
 Abstract:
 
 - Sentence 5, first half: the logistic surrogate loss can take the place of the zero-one loss in the
-  analysis. Holds: psi_conjugate, hcons_multiclass, hcons_sqrt2, lr_surrogate_consistency,
-  bayes_log_loss.
+  analysis. Holds: psi_conjugate, hcons_multiclass, hcons_sqrt2, bayes_log_loss.
 - Sentence 5, second half: the classical results for two classes extend to several. Holds at a
   smaller scale: nb_theorem_explicit, nb_theorem_explicit-samples, asym_nb_error, lr_rademacher,
   nb_simplex. With three classes; the exact laws of the error are for two, and for up to seven at
@@ -21,7 +20,7 @@ Abstract:
   one design attains; rare classes and weak
   features are its limits (`nb_rare_class`, `nb_never`).
 - Sentence 6, second half: logistic regression with several classes requires O(n) samples. Holds at
-  a smaller scale: lr_growth_linear, lr_lower_bound, lr_lower_bound-linear, lr_simplex,
+  a smaller scale: lr_growth_linear, lr_lower_bound, nb_linear_when_weak, lr_simplex,
   lr_simplex-bound, lr_rademacher. With two classes of the released design, and with three and five
   at equal distances, where curves are one function of m / n if the penalty is 1 / n, up to 160
   features; any learner without a preferred direction needs a multiple of n as n grows. The paper

@@ -2,13 +2,13 @@
 numbers.
 """
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from paper_checks.test_naive_bayes_vs_logistic import (
     Correlation,
@@ -112,6 +112,8 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
     """Let two equally likely classes be N(±d/2, Σ), and let D be the diagonal of Σ. Naive Bayes
     with infinitely many samples has the error Φ(-u/2) with u = d^T D^-1 d / sqrt(d^T D^-1 Σ D^-1
     d), which is at least the Bayes error Φ(-v/2) with v = sqrt(d^T Σ^-1 d), since u <= v.
+
+    They are equal where D^-1 d and Σ^-1 d are parallel, though the features may be correlated.
     """
     rng = trial.generator("draws")
     sizes = rng.integers(2, most_features + 1, n_draws)
@@ -119,7 +121,7 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
     designs = [(rng.standard_normal(len(sigma)), sigma) for sigma in covariances]
     # There the bound is attained.
     designs += [(aligned_difference(rng, sigma), sigma) for sigma in covariances[:100]]
-    best = np.array([linear_rules.bayes_margin(*design) for design in designs])
+    best = np.sqrt([linear_rules.mahalanobis_squared(*design) for design in designs]) / 2
     conditions = np.array([np.linalg.cond(sigma) for _, sigma in designs])
     trial.bound(
         np.array([margin_of_naive_bayes(*design) for design in designs]),
@@ -129,39 +131,6 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
         ops=30 * most_features,
         scale=conditions * best,
         controls={"v / 2 in place of v": best / 2},
-    )
-
-
-@claim(
-    derived(
-        "the two vectors are parallel where d is D^(1/2) times an eigenvector of the "
-        "correlation matrix"
-    ),
-    kind="identity",
-    route="`theory.naive_bayes_vs_logistic.naive_bayes_margin` at eigenvectors",
-    cases=[2, 5, 11],
-)
-def test_asym_order__equal(trial, n_features: SeveralFeatures, n_draws: Count = 200):
-    """Let two equally likely classes be N(±d/2, Σ), and let D be the diagonal of Σ. If D^-1 d and
-    Σ^-1 d are parallel, naive Bayes with infinitely many samples has the error of the Bayes rule.
-
-    The features may be correlated.
-    """
-    rng = trial.generator("draws")
-    covariances = [drawn_covariance(rng, n_features) for _ in range(n_draws)]
-    designs = [(aligned_difference(rng, sigma), sigma) for sigma in covariances]
-    best = np.array([linear_rules.bayes_margin(*design) for design in designs])
-    conditions = np.array([np.linalg.cond(sigma) for sigma in covariances])
-    trial.identity(
-        np.array([linear_rules.naive_bayes_margin(*design) for design in designs]),
-        best,
-        ops=30 * n_features,
-        scale=conditions * best,
-        controls={
-            "independent features": np.array(
-                [linear_rules.bayes_margin(d, np.diag(sigma)) for d, sigma in designs]
-            )
-        },
     )
 
 
@@ -188,7 +157,7 @@ def test_nb_correlated_floor(
     sigma = equicorrelated(n_features, correlation)
     floor = linear_rules.naive_bayes_asymptotic_error(means, sigma)
     bayes = linear_rules.bayes_error(means, sigma)
-    slack = _left_at(means, sigma, n_samples)
+    slack = _left_at(means, sigma, floor, n_samples)
     margin = 0.006 * floor
     trial.require(
         slack < margin / 2,
@@ -217,14 +186,14 @@ def test_nb_correlated_floor(
     )
 
 
-def _left_at(means, sigma, n_samples):
-    """What noise in the weights adds to the error: its share of their length, in features of unit
-    variance.
+def _left_at(means, sigma, floor, n_samples):
+    """What noise in the weights adds to the error `floor`: its share of their length, in features
+    of unit variance.
     """
     scales = np.sqrt(np.diag(sigma))
     correlations = sigma / np.outer(scales, scales)
     along = (means[1] - means[0]) / scales
-    margin = linear_rules.naive_bayes_margin(means[1] - means[0], sigma)
+    margin = -ndtri(floor)
     share = (4 * np.sum(correlations**2) / (along @ correlations @ along) + 2) / n_samples
     return share * margin * np.exp(-(margin**2) / 2) / np.sqrt(2 * np.pi)
 
@@ -312,108 +281,3 @@ def _lowest_edge():
         lambda y: -outside(y), bounds=(-5, -1e-6), method="bounded", options=options
     )
     return outside(edge.x) - 1 / 3
-
-
-class Trained(NamedTuple):
-    """A rule of K classes trained on few samples, and the law of the classes."""
-
-    rule: rules.LinearRule
-    estimates: np.ndarray
-    means: np.ndarray
-    sigma: np.ndarray
-
-    def predicted_error(self, means=None, covariance=None) -> float:
-        """Return the theory's error of the rule, by default under the law of the classes."""
-        return linear_rules.linear_rule_error(
-            np.asarray(self.rule.weights),
-            np.asarray(self.rule.intercepts),
-            self.means if means is None else means,
-            self.sigma if covariance is None else covariance,
-        )
-
-
-def trained_rule(rng, n_classes, n_features, n_samples):
-    """Return naive Bayes whose class means are estimated, on features with a common factor."""
-    means = rng.standard_normal((n_classes, n_features)) / 2
-    root = rng.standard_normal((n_features, 2 * n_features))
-    along = means[1] - means[0]  # a factor along it makes the scores depend on each other
-    sigma = root @ root.T / (2 * n_features) + 4 * np.outer(along, along) / (along @ along)
-    estimates = means + rng.standard_normal(means.shape) * np.sqrt(n_classes / n_samples)
-    rule = rules.naive_bayes_rule(estimates, np.diag(sigma), data.equal_priors(n_classes))
-    return Trained(rule, estimates, means, sigma)
-
-
-def other_errors(trial, trained, margin):
-    """Return the errors that mistakes about the law give, as far as they differ here."""
-    error = trained.predicted_error()
-    rivals = {
-        "correlations ignored": trained.predicted_error(covariance=np.diag(trained.sigma)),
-        "classes at the estimated means": trained.predicted_error(means=trained.estimates),
-    }
-    controls = {name: rival for name, rival in rivals.items() if abs(rival - error) > 2 * margin}
-    trial.require(controls, "n_features must be so small that classes overlap")
-    return controls
-
-
-SeveralClasses = Annotated[int, Interval(3, 6, why="orthants of K - 1 dimensions")]
-FewFeatures = Annotated[int, Interval(2, 40, why="in more, mistakes are rare")]
-
-
-@claim(
-    derived("given the class, the differences of the scores are jointly normal"),
-    kind="identity",
-    cases=[(3, 4), (4, 4), (4, 2)],  # in the plane the law of four scores is singular
-)
-def test_conditional_error(
-    trial, n_classes: SeveralClasses, n_features: FewFeatures, n_samples: Samples = 40
-):
-    """Let K equally likely classes be N(μ_y, Σ), and let a rule choose the class with the largest
-    score w_k·x + b_k. Its error is the mean over y of 1 - P(z_k < 0 for all k != y), where the z_k
-    are jointly normal with the means (w_k - w_y)·μ_y + b_k - b_y and the covariances (w_k - w_y)^T
-    Σ (w_l - w_y).
-
-    The same error is computed here as a mean over lines in the K - 1 dimensions of z.
-    """
-    trained = trained_rule(trial.generator("design"), n_classes, n_features, n_samples)
-    error = trained.predicted_error()
-    points = rules.quasi_random_points(4096, n_classes)
-    exact = jax.jit(rules.conditional_error)
-    first, second = (
-        float(exact(trained.rule, trained.means, trained.sigma, points=half))
-        for half in np.split(points, 2)
-    )
-    margin = 0.0025 * error
-    trial.value(
-        (first + second) / 2,
-        error,
-        # Orthants are good to 1e-6; two halves of the points differ by more than their mean errs.
-        error=1e-6 + abs(first - second),
-        margin=margin,
-        controls=other_errors(trial, trained, margin),
-    )
-
-
-@claim(
-    derived("given the class, the differences of the scores are jointly normal"),
-    kind="identity",
-    cases=[3, 4],
-)
-def test_conditional_error__simulated(
-    trial, n_classes: SeveralClasses, n_features: FewFeatures = 4, n_samples: Samples = 40
-):
-    """Let K equally likely classes be N(μ_y, Σ). On fresh points x, the rule that chooses the class
-    with the largest score w_k·x + b_k errs with a frequency that tends to the mean over y of 1 -
-    P(z_k < 0 for all k != y), where the z_k are jointly normal with the means (w_k - w_y)·μ_y + b_k
-    - b_y and the covariances (w_k - w_y)^T Σ (w_l - w_y).
-    """
-    trained = trained_rule(trial.generator("design"), n_classes, n_features, n_samples)
-    error = trained.predicted_error()
-    margin = 0.0095 * error
-    trial.mean(
-        mistakes(trained.rule, trained.means, data.covariance_factor(trained.sigma)),
-        error,
-        slack=1e-6,
-        margin=margin,
-        controls=other_errors(trial, trained, margin),
-        **DRAWS,
-    )

@@ -224,40 +224,6 @@ def test_nb_large_n(
 
 
 @claim(
-    derived(
-        "both laws of the expected error, the exact one and that for large n, are solved for m"
-    ),
-    kind="limit",
-    cases=[(4.0, 0.02), (4.0, 0.05), (9.0, 0.01)],
-    route="sizes of the exact law against the root of a quadratic",
-)
-def test_nb_large_n__samples(
-    trial, squared_distance: Annotated[float, Interval(1, 16)], excess: Excess
-):
-    """Let m be the number of samples at which naive Bayes, which knows the variances of n
-    independent Gaussian features, has the expected error Φ(-Δ/2) + ε for two classes at the
-    Mahalanobis distance Δ, and let r be the root of Φ(-Δ² / (2 sqrt((Δ² + 4 n / r) (1 + 1 / r)))) =
-    Φ(-Δ/2) + ε. As n grows with Δ fixed, m / r tends to 1.
-    """
-    sizes = 3200 * 2 ** np.arange(7)
-    roots = [
-        sample_complexity.naive_bayes_samples_large_n(int(n), squared_distance, excess)
-        for n in sizes
-    ]
-    needed = [
-        sample_complexity.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes
-    ]
-    trial.limit(
-        np.divide(needed, roots),
-        sizes,
-        1.0,
-        order=1,
-        margin=1e-3,
-        controls={"n / m for 4 n / m": 0.25},
-    )
-
-
-@claim(
     derived("the exact law of the expected error, solved for the number of samples"),
     kind="rate",
     route="sizes of the exact law at growing n against the growth that is claimed",
@@ -407,15 +373,12 @@ def test_nb_growth_log(
     )
 
 
-RARE = derived("independent labels miss a class of prior p with probability (1 - p)^m")
-
-
 @claim(
-    RARE,
+    derived("independent labels miss a class of prior p with probability (1 - p)^m"),
     kind="rate",
     cases=[8, 32, 200],
     route="sizes of the chance at growing n against the growth that is claimed",
-    second="test_expected_error.py::test_nb_rare_class__chance",
+    second="test_naive_bayes_vs_logistic_laws.py::test_the_bounds_at_round_numbers",
 )
 def test_nb_rare_class(
     trial,
@@ -435,40 +398,4 @@ def test_nb_rare_class(
         slack_log=1 / n_features,
         **EXACT,
         controls=["const", "log n", "sqrt n"],
-    )
-
-
-@claim(RARE, kind="identity", cases=[8, 32, 100])
-def test_nb_rare_class__chance(
-    trial,
-    n_features: Annotated[int, Interval(8, 200, why="a sample holds some n labels")],
-    failure: Annotated[float, Interval(0.2, 0.9, why="a rarer one is not measured to 1 %")] = 0.5,
-):
-    """The probability that m independent labels hold none of a class of prior 1/n is δ^(m / m*),
-    where m* = log δ / log(1 - 1/n).
-
-    So m* labels miss the class with the probability δ.
-    """
-    needed = sample_complexity.rare_class_samples(1 / n_features, failure)
-    count = int(needed)
-    trial.require(count >= 2, f"failure must ask for 2 labels or more, got {failure}")
-
-    def absent(labels):
-        def measure(key):
-            draws = jax.random.uniform(key, (16, labels))
-            return jnp.mean(jnp.min(draws, axis=1) >= 1 / n_features)
-
-        return measure
-
-    exact = failure ** (count / needed)
-    trial.mean(
-        absent(count),
-        exact,
-        law=Bounded(0, 1),
-        margin=0.0095 * exact,
-        controls={"a prior of 2 / n": (1 - 2 / n_features) ** count},
-        control_processes={"half as many labels": absent((count + 1) // 2)},
-        first=4096,
-        most=100_000,
-        vectorised=True,
     )

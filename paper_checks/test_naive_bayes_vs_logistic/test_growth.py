@@ -5,14 +5,14 @@ error.
 """
 
 from functools import partial
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtr
 
-from paper_checks.test_naive_bayes_vs_logistic import equicorrelated, two_classes
+from paper_checks.test_naive_bayes_vs_logistic import equicorrelated
 from sims.naive_bayes_vs_logistic import learning_curves, rules
 from sims.naive_bayes_vs_logistic.learning_curves import bisect_sizes, geometric_sizes
 from theory.naive_bayes_vs_logistic import linear_rules
@@ -34,20 +34,6 @@ GENERATIVE = {
     (2, "random"): tuple(range(4, 13)),
 }
 """Sizes around m* of naive Bayes in the official design, for n from 100 on."""
-DISCRIMINATIVE = {
-    2: {
-        25: (30, 90),
-        50: (50, 110),
-        100: (85, 170),
-        200: (160, 300),
-        400: (310, 540),
-        800: (610, 980),
-    },
-    3: {25: (210, 900), 50: (180, 600), 100: (180, 540)},
-}
-"""Where m* of logistic regression is looked for in the official design, for every K and n."""
-
-OTHER_THAN_LINEAR = ["const", "log n", "sqrt n", "n log n"]
 NO_GROWTH = derived(
     "the abstract's O(log n), an upper bound that the released design does not reach"
 )
@@ -247,21 +233,30 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
     training sets give ridge logistic regression (C = 1) an error of at most ε above the Bayes
     error. Then m* grows like n, up to an additive constant, from n = 25 to 800.
     """
-    n_runs = {25: 6000, 50: 3000, 100: 1500, 200: 800, 400: 500, 800: 200}
+    runs_and_range = {
+        25: (6000, 30, 90),
+        50: (3000, 50, 110),
+        100: (1500, 85, 170),
+        200: (800, 160, 300),
+        400: (500, 310, 540),
+        800: (200, 610, 980),
+    }
     low, high = boxes_of(
         [
             logistic_curve(
-                trial,
-                official_design(n, 2),
-                level,
-                n_runs=max(20, int(runs * n_runs[n])),
-                between=between,
+                trial, official_design(n, 2), level, n_runs=int(runs * count), between=between
             )
-            for n, between in DISCRIMINATIVE[2].items()
+            for n, (count, *between) in runs_and_range.items()
         ]
     )
     trial.growth(
-        list(n_runs), low, high, "n", error=ERROR, slack_log=0.01, controls=OTHER_THAN_LINEAR
+        list(runs_and_range),
+        low,
+        high,
+        "n",
+        error=ERROR,
+        slack_log=0.01,
+        controls=["const", "log n", "sqrt n", "n log n"],
     )
 
 
@@ -289,62 +284,27 @@ def test_lr_growth__three_classes(
     training sets give ridge logistic regression (C = 1) an error of at most ε above the Bayes
     error. Then m* does not grow from n = 25 to 50 and 100.
     """
-    n_runs = {25: 1000, 50: 1000, 100: 500}
+    runs_and_range = {25: (1000, 210, 900), 50: (1000, 180, 600), 100: (500, 180, 540)}
     low, high = boxes_of(
         [
             logistic_curve(
                 trial,
                 official_design(n, 3),
                 level,
-                n_runs=int(runs * n_runs[n]),
+                n_runs=int(runs * count),
                 between=(few, round(many * 0.01 / level)),
             )
-            for n, (few, many) in DISCRIMINATIVE[3].items()
+            for n, (count, few, many) in runs_and_range.items()
         ]
     )
-    linear = low[0] * np.array(list(n_runs)) / 25
+    linear = low[0] * np.array(list(runs_and_range)) / 25
     trial.growth_at_most(
-        list(n_runs),
+        list(runs_and_range),
         (low, high),
         "const",
         error=ERROR,
         control_processes={"proportional to n": (linear, linear)},
     )
-
-
-@claim(
-    derived(
-        "at a fixed distance the noise of n estimated means must be averaged out: O(log n) "
-        "assumes a stronger signal"
-    ),
-    kind="rate",
-    tier="full",
-    cases=["every feature", "four features"],
-)
-def test_nb_linear_when_weak__simulated(
-    trial,
-    informative: Literal["every feature", "four features"],
-    level: Annotated[
-        float, Interval(0.015, 0.03, why="the sizes that are tried lie around these crossings")
-    ] = 0.02,
-    n_runs: ManyRuns = 4000,
-):
-    """Let two equally likely Gaussian classes at the Mahalanobis distance 2 have n independent
-    features of variance one, of which all or only four have different means. Let m* be the number
-    of samples with which half of all training sets give naive Bayes, which estimates the variances
-    too, an error of at most ε above the Bayes error. Then m* grows like n.
-    """
-    sizes = 20 * 2 ** np.arange(6)
-    curves = []
-    for n in sizes.tolist():
-        means = two_classes(n, 4.0)
-        if informative == "four features":
-            means = np.where(np.arange(n) < 4, two_classes(4, 4.0)[:, :1], 0.0)
-        ratios = np.geomspace(4.2, 9, 8) * 0.02 / level
-        samples = tuple(int(2 * round(n * ratio / 2 + 8)) for ratio in ratios)
-        curves.append(naive_bayes_curve(trial, (means, np.ones(n)), samples, level, n_runs=n_runs))
-    low, high = boxes_of(curves)
-    trial.growth(sizes, low, high, "n", error=ERROR, slack_log=0.01, controls=OTHER_THAN_LINEAR)
 
 
 LEAST_GAP = 0.1
@@ -364,11 +324,13 @@ def with_common_factor(n_features, correlation):
     return np.stack([-gaps, gaps]) / 2, equicorrelated(n_features, correlation)
 
 
+MEAN_GAP = (LEAST_GAP + LARGEST_GAP) / 2
+MEAN_SQUARED_GAP = (LEAST_GAP**2 + LEAST_GAP * LARGEST_GAP + LARGEST_GAP**2) / 3
+
+
 def floor_under_factor(correlation):
-    """Return the limit of naive Bayes' error, and the mean gap and mean squared gap."""
-    gap = (LEAST_GAP + LARGEST_GAP) / 2
-    squared_gap = (LEAST_GAP**2 + LEAST_GAP * LARGEST_GAP + LARGEST_GAP**2) / 3
-    return ndtr(-squared_gap / (2 * np.sqrt(correlation) * gap)), gap, squared_gap
+    """Return the limit of naive Bayes' error."""
+    return ndtr(-MEAN_SQUARED_GAP / (2 * np.sqrt(correlation) * MEAN_GAP))
 
 
 @claim(
@@ -382,8 +344,11 @@ def test_nb_never(trial, correlation: OfFactor):
     have the correlation ρ within a class. Let the differences of the two means of a feature have
     the mean d and the mean square s over the features. The error of naive Bayes with infinitely
     many samples tends to Φ(-s / (2 sqrt(ρ) d)) as n grows.
+
+    Within a class the difference of the two scores has a variance of the order n² here. The theorem
+    behind O(log n) assumes that it grows like n.
     """
-    floor, gap, _ = floor_under_factor(correlation)
+    floor = floor_under_factor(correlation)
     trial.limit(
         [
             linear_rules.naive_bayes_asymptotic_error(*with_common_factor(n, correlation))
@@ -394,7 +359,7 @@ def test_nb_never(trial, correlation: OfFactor):
         order=1,
         margin=0.009 * floor,
         controls={
-            "s = d², as for equal differences": ndtr(-gap / (2 * np.sqrt(correlation))),
+            "s = d², as for equal differences": ndtr(-MEAN_GAP / (2 * np.sqrt(correlation))),
             "the error 0, as of uncorrelated features": 0.0,
         },
     )
@@ -413,7 +378,7 @@ def test_nb_never__bayes(trial, correlation: OfFactor):
     grows.
     """
     best = [linear_rules.bayes_error(*with_common_factor(n, correlation)) for n in WIDTHS]
-    floor = floor_under_factor(correlation)[0]
+    floor = floor_under_factor(correlation)
     trial.limit(
         best,
         WIDTHS,
@@ -425,108 +390,59 @@ def test_nb_never__bayes(trial, correlation: OfFactor):
     )
 
 
-@claim(
-    COMMON_FACTOR,
-    kind="rate",
-    cases=[0.5, 0.65, 0.8],
-    route="variances of the margin at growing n against the growth that is claimed",
-)
-def test_nb_never__margins(trial, correlation: OfFactor):
-    """Let two equally likely Gaussian classes have n features of variance one, every two of which
-    have the correlation ρ within a class, and means whose differences have a fixed distribution
-    over the features. Within a class the difference of the two scores of naive Bayes has a variance
-    that grows like n².
-
-    The theorem behind O(log n) assumes that it grows like n.
-    """
-    variances = []
-    for n in WIDTHS:
-        means, sigma = with_common_factor(n, correlation)
-        difference = means[1] - means[0]
-        variances.append(difference @ sigma @ difference)
-    _, gap, squared_gap = floor_under_factor(correlation)
-    # The share of the features' own noise, which averages out.
-    own = (1 - correlation) * squared_gap / (correlation * WIDTHS[0] * gap**2)
-    trial.growth(
-        WIDTHS,
-        variances,
-        variances,
-        "n^2",
-        error=0.0,
-        slack_log=own,
-        guarantee="exact",
-        controls=["const", "n", "n log n"],
-    )
-
-
-def official_scan(n_features, n_classes, level=0.01):
-    """A simulator of the official scan, and the first two sizes that it tries."""
-    means, variances = official_design(n_features, n_classes)
-    second = 2 * n_classes + int(np.ceil(np.log(n_features)))
-    scan = partial(
-        learning_curves.official_scan,
-        means=means,
-        variances=variances,
-        n_classes=n_classes,
-        target=target_of((means, variances), level),
-        most=second + 1,
-    )
-    return scan, second
-
-
 SCAN = derived("the scan of the released main_simulation.py, with exact errors")
 
 
-def ended_by(scan, size):
-    """Return a simulator of whether the scan has ended by this size."""
-    return lambda key: (scan(key) <= size).astype(float)
-
-
-@claim(SCAN, kind="empirical", cases=[100, 1000])
-def test_first_passage(trial, n_features: Literal[100, 200, 400, 1000]):
-    """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
-    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
-    others (the design of the released code). A scan trains naive Bayes on new sets of 4, 4 +
-    ceil(log n), 4 + 2 ceil(log n), … samples with random labels, until the error is less than .01
-    above the Bayes error. For n from 100 to 1000 it ends at the first or second of these sizes with
-    a probability of at least .97.
-
-    So the number of samples that it reports grows like log n by the choice of its steps.
-    """
-    scan, second = official_scan(n_features, 2)
-    trial.probability(
-        ended_by(scan, second),
-        0.97,
-        side="at least",
-        control_processes={"an end at the first size": ended_by(scan, 4)},
-        first=128,
-        most=20_000,
-    )
+def second_size(n_features, n_classes):
+    """Return the second size that the released scan tries."""
+    return 2 * n_classes + int(np.ceil(np.log(n_features)))
 
 
 @claim(
     SCAN,
     kind="empirical",
-    tier="full",
-    cases=[400, 1000],
-    not_tight="70 to 90 % of all scans have ended at the second size",
+    cases=[(2, 100), (2, 1000), (3, 400)],
+    not_tight="with three classes 70 to 90 % of all scans have ended at the second size",
 )
-def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]):
-    """Let three equally likely Gaussian classes have the means c (1, …, 1) with c = -1, 1, 2, and n
-    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
-    others (the design of the released code). A scan trains naive Bayes on new sets of 6, 6 +
-    ceil(log n), 6 + 2 ceil(log n), … samples with random labels, until the error is less than .01
-    above the Bayes error. For n from 200 to 1000 it ends at the first or second of these sizes with
-    a probability of at least 1/2.
+def test_first_passage(trial, n_classes: Literal[2, 3], n_features: Literal[100, 200, 400, 1000]):
+    """Let K = 2 or 3 equally likely Gaussian classes have the means c_k (1, …, 1), where the c_k
+    are the first K of -1, 1, 2, and n independent features, with the variance n for the first
+    floor(n / 2) of them and 1 for the others (the design of the released code). A scan trains naive
+    Bayes on new sets of 2 K, 2 K + ceil(log n), 2 K + 2 ceil(log n), … samples with random labels,
+    until the error is less than .01 above its limit. It ends at the first or second of these sizes
+    with a probability of at least .97 for two classes and n from 100 to 1000, and of at least 1/2
+    for three classes and n from 200 to 1000.
+
+    So the number of samples that it reports grows like log n by the choice of its steps.
     """
-    scan, second = official_scan(n_features, 3)
+    trial.require(
+        n_classes == 2 or n_features >= 200,
+        f"n_features must be at least 200 for three classes, got {n_features}",
+    )
+    design = official_design(n_features, n_classes)
+    second = second_size(n_features, n_classes)
+
+    def ended_by(size):
+        def measure(key):
+            found = learning_curves.official_scan(
+                key, *design, target_of(design, 0.01), most=second + 1
+            )
+            return (found <= size).astype(float)
+
+        return measure
+
+    control: dict[str, Any] = (
+        {"control_processes": {"an end at the first size": ended_by(4)}}
+        if n_classes == 2
+        else {"controls": {"an end there in every scan": 1.0}}
+    )
     trial.probability(
-        ended_by(scan, second),
-        0.5,
+        ended_by(second),
+        {2: 0.97, 3: 0.5}[n_classes],
         side="at least",
-        controls={"an end there in every scan": 1.0},
-        first=256,
-        most=4000,
+        **control,
+        first=128,
+        most=20_000,
     )
 
 
@@ -547,11 +463,10 @@ def test_first_passage__too_early(trial, n_features: Literal[200, 400, 1000]):
     """
     design = official_design(n_features, 3)
     target = target_of(design, 0.01)
-    _, second = official_scan(n_features, 3)
     points = rules.quasi_random_points(256, 3)
     trial.mean(
         lambda key: learning_curves.naive_bayes_errors(
-            key, (second,), *design, labels="random", points=points
+            key, (second_size(n_features, 3),), *design, labels="random", points=points
         )[0],
         target,
         law=Bounded(0, 1),
@@ -559,49 +474,4 @@ def test_first_passage__too_early(trial, n_features: Literal[200, 400, 1000]):
         controls={"six times the target": 6 * target},
         first=256,
         most=20_000,
-    )
-
-
-@claim(
-    derived("the abstract's simulation at the sizes of the released code"),
-    kind="empirical",
-    tier="full",
-    cases=[(2, 100), (3, 60)],
-    not_tight="with three classes regression needs less than n times as many",
-)
-def test_figure_simulation(
-    trial,
-    n_classes: Literal[2, 3],
-    n_runs: Annotated[int, Interval(60, 10**6, why="with fewer the intervals have no ends")] = 100,
-    level: Level = 0.01,
-):
-    """Let K = 2 or 3 equally likely Gaussian classes have the means c_k (1, …, 1), where the c_k
-    are the first K of -1, 1, 2, 4, …, and n independent features, with the variance n for the first
-    floor(n / 2) of them and 1 for the others (the design of the released code). Let m* be the
-    number of samples with which half of all training sets give ridge logistic regression (C = 1) an
-    error of at most ε above the Bayes error. Then m* grows at most like n over n = 100, 200, 400
-    and 1000.
-    """
-    sizes = np.array([100, 200, 400, 1000])
-    few = {2: 0.8 * sizes + 10, 3: 1.2 * sizes + 100}[n_classes].astype(int)
-    many = {2: 1.2 * sizes + 50, 3: 2.2 * sizes + 300}[n_classes].astype(int)
-    curves = [
-        logistic_curve(
-            trial,
-            official_design(n, n_classes),
-            level,
-            n_runs=n_runs * 1000 // n,  # the fewer features, the wider the scatter
-            between=between,
-        )
-        for n, *between in zip(sizes.tolist(), few.tolist(), many.tolist(), strict=True)
-    ]
-    low, high = boxes_of(curves)
-    linear = sizes / sizes[0]
-    trial.growth_at_most(
-        sizes,
-        (low, high),
-        "n",
-        error=ERROR,
-        guarantee="asymptotic (union)",
-        control_processes={"growth like n m*": (low * linear, high * linear)},
     )

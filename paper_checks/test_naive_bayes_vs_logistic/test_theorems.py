@@ -8,7 +8,6 @@ from typing import Annotated, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import brentq
 
 from paper_checks.test_naive_bayes_vs_logistic import Samples
 from sims.naive_bayes_vs_logistic import data, rules
@@ -19,7 +18,6 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
 
 BroadGap = Annotated[float, Interval(0.01, 100)]
-Broader = Annotated[float, Interval(0.001, 1000)]
 FewFeatures = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 """n, binary features."""
 Patterns = Annotated[int, Interval(2, 3, why="as many patterns of class means")]
@@ -44,61 +42,50 @@ def least_parameter(means):
     return float(min(np.mean(means * (1 - means), axis=0).min(), 1 / len(means), 0.25))
 
 
-def deviation_of(statistics, means):
-    """The largest error of any estimated mean, pooled variance or prior."""
-    estimates, variances, shares = statistics
-    truth = jnp.mean(means * (1 - means), axis=0)
-    largest = [
-        jnp.abs(a - b).max()
-        for a, b in ((estimates, means), (variances, truth), (shares, 1 / len(means)))
-    ]
-    return jnp.max(jnp.stack(largest))
-
-
-class Problem(NamedTuple):
-    """Binary features, and estimates of their parameters, the largest error of each being ε."""
+class Fitted(NamedTuple):
+    """Binary features, and naive Bayes with estimates of their parameters."""
 
     world: binary_features.BinaryFeatures
     means: np.ndarray
     variances: np.ndarray
     shares: np.ndarray
-    deviations: np.ndarray
-    """ε of each estimate."""
 
-    def exact_scores(self):
-        """Return the scores l_k at all points with the true parameters."""
-        priors = data.equal_priors(len(self.world.means))
-        return self.world.scores(self.world.means, self.world.variances, priors)
+    @property
+    def deviation(self):
+        """ε, the largest error of any estimate."""
+        of_means = np.abs(self.means - self.world.means).max()
+        of_variances = np.abs(self.variances - self.world.variances).max()
+        of_shares = np.abs(self.shares - 1 / len(self.means)).max()
+        largest = float(max(of_means, of_variances, of_shares))
+        most = least_parameter(self.world.means) / 2  # extreme estimates are there up to rounding
+        return most if np.isclose(largest, most, rtol=1e-12, atol=0) else largest
 
+    @property
     def scores(self):
-        """Return the scores l_k at all points with each of the estimates."""
+        """The scores l_k at all points with the estimates."""
         return self.world.scores(self.means, self.variances, self.shares)
 
-    def widths(self):
-        """Return τ n for each ε."""
-        floor = least_parameter(self.world.means)
-        n_features = self.world.means.shape[1]
-        taus = [sample_complexity.margin_width(one, floor) for one in self.deviations]
-        return n_features * np.array(taus)
+    @property
+    def width(self):
+        """τ n, where τ belongs to ε."""
+        tau = sample_complexity.margin_width(self.deviation, least_parameter(self.world.means))
+        return self.means.shape[1] * tau
 
 
-def near_estimates(trial, n_features, n_classes, n_samples, n_runs):
+def near_fits(trial, n_features, n_classes, n_samples, n_runs):
     """Return the training sets whose estimates are within ρ_0 / 2, of which the theorem speaks."""
     world = binary_features.BinaryFeatures(class_means(n_features, n_classes))
     priors = data.equal_priors(n_classes)
-
-    def replicate(key):
-        statistics = data.binary_statistics(key, n_samples, world.means, priors)
-        return *statistics, deviation_of(statistics, world.means)
-
-    keys = jax.random.split(trial.key("runs"), n_runs)
-    *estimates, deviations = map(np.asarray, quick_map(replicate)(keys))
-    near = deviations <= least_parameter(world.means) / 2
+    draws = quick_map(lambda key: data.binary_statistics(key, n_samples, world.means, priors))(
+        jax.random.split(trial.key("runs"), n_runs)
+    )
+    drawn = [Fitted(world, *estimates) for estimates in zip(*map(np.asarray, draws), strict=True)]
+    near = [fit for fit in drawn if fit.deviation <= least_parameter(world.means) / 2]
     trial.require(
-        near.any(),
+        len(near) > 0,
         f"n_samples must be so large that estimates come within rho_0 / 2, got {n_samples}",
     )
-    return Problem(world, *[part[near] for part in estimates], deviations[near])
+    return near
 
 
 def lowest_variances(n_features):
@@ -106,19 +93,15 @@ def lowest_variances(n_features):
     it.
     """
     world = binary_features.BinaryFeatures(np.repeat([[0.002], [0.006]], n_features, axis=1))
-    deviation = least_parameter(world.means) / 2
-    means = np.maximum(world.means - [[deviation], [0]], 0)
-    half = np.full((1, 2), 0.5)
-    return Problem(world, means[None], world.variances[None] / 2, half, np.array([deviation]))
+    means = np.maximum(world.means - [[least_parameter(world.means) / 2], [0]], 0)
+    return Fitted(world, means, world.variances / 2, np.full(2, 0.5))
 
 
 def one_feature():
     """Return a mean, a variance and a prior that all raise the score of one class."""
     world = binary_features.BinaryFeatures(np.array([[0.95], [0.5]]))
-    deviation = least_parameter(world.means) / 2
-    means = np.array([[[1.0], [0.5]]])
-    shares = 0.5 + deviation * np.array([[-1, 1]])
-    return Problem(world, means, world.variances[None] / 2, shares, np.array([deviation]))
+    shares = 0.5 + least_parameter(world.means) / 2 * np.array([-1, 1])
+    return Fitted(world, np.array([[1.0], [0.5]]), world.variances / 2, shares)
 
 
 def tipped_tie():
@@ -128,8 +111,7 @@ def tipped_tie():
     near = 0.1397  # at .13962 the two features outweigh each other there
     world = binary_features.BinaryFeatures(np.array([[0.0, near], [0.5, 1 - near]]))
     means = world.means + np.array([[0, 0], [0, 5e-4]])
-    half = np.full((1, 2), 0.5)
-    return Problem(world, means[None], world.variances[None], half, np.array([5e-4]))
+    return Fitted(world, means, world.variances, np.full(2, 0.5))
 
 
 THEOREM_4 = paper(
@@ -149,24 +131,17 @@ def test_nb_theorem_explicit(
     that the rule with the true parameters is right and its score leads by at most τ n, where τ = 2
     ε (4 / ρ_0 + 1 / ρ_0²).
     """
-    drawn = near_estimates(trial, n_features, n_classes, n_samples, n_runs)
-    errors = []
-    limits = []
-    masses = []
-    for problem in (drawn, tipped_tie()):
-        widths = problem.widths()
-        errors.append(problem.world.error(problem.scores()))
-        limits.append(np.full(len(widths), problem.world.asymptotic_error))
-        masses.append([problem.world.margin_mass(width) for width in widths])
-    limit = np.concatenate(limits)
+    drawn = near_fits(trial, n_features, n_classes, n_samples, n_runs)
+    fits = [*drawn, tipped_tie()]
+    limits = np.array([fit.world.error(fit.world.limit_scores) for fit in fits])
     trial.bound(
-        np.concatenate(errors),
-        limit + np.concatenate(masses),
+        np.array([fit.world.error(fit.scores) for fit in fits]),
+        limits + np.array([fit.world.margin_mass(fit.width) for fit in fits]),
         instances="draws",
-        independent=len(drawn.deviations),
+        independent=len(drawn),
         ops=20 * n_features,
         scale=1.0,
-        controls={"without G(τ)": limit},
+        controls={"without G(τ)": limits},
     )
 
 
@@ -179,30 +154,23 @@ def test_nb_theorem_explicit__scores(
     score l_k(x) = log p_k - sum_i (x_i - μ_(k,i))² / (2 σ_i²) of naive Bayes is within n ε (2 / ρ_0
     + 1 / ρ_0²) + 2 ε / ρ_0 of its value for the true parameters.
     """
-    drawn = near_estimates(trial, n_features, n_classes, n_samples, n_runs)
-    shifts = []
-    bounds = []
-    sizes = []
-    for problem in (drawn, lowest_variances(n_features), one_feature()):
-        floor = least_parameter(problem.world.means)
-        count = problem.world.means.shape[1]
-        exact = problem.exact_scores()
-        shifts.append(np.abs(problem.scores() - exact).max(axis=(1, 2)))
-        bounds.append(
-            [
-                sample_complexity.score_deviation_bound(count, one, floor)
-                for one in problem.deviations
-            ]
-        )
-        sizes.append(np.full(len(problem.deviations), np.abs(exact).max()))
-    bound = np.concatenate(bounds)
+    drawn = near_fits(trial, n_features, n_classes, n_samples, n_runs)
+    fits = [*drawn, lowest_variances(n_features), one_feature()]
+    bound = np.array(
+        [
+            sample_complexity.score_deviation_bound(
+                fit.means.shape[1], fit.deviation, least_parameter(fit.world.means)
+            )
+            for fit in fits
+        ]
+    )
     trial.bound(
-        np.concatenate(shifts),
+        np.array([np.abs(fit.scores - fit.world.limit_scores).max() for fit in fits]),
         bound,
         instances="draws",
-        independent=len(drawn.deviations),
+        independent=len(drawn),
         ops=20 * n_features,
-        scale=np.concatenate(sizes),
+        scale=np.array([np.abs(fit.world.limit_scores).max() for fit in fits]),
         controls={"estimated variances of at least ρ_0": bound / 2},
     )
 
@@ -224,35 +192,28 @@ def test_nb_theorem_explicit__margins(
     most α n. For τ < β, the rule is right by a margin of at most τ n with a probability of at most
     (K - 1) α / (n (β - τ)²).
     """
-    # Rare flips attain it for two classes: one flip costs as much as all other features vary.
-    masses = []
-    bounds = []
-    for classes, flips in ((2, level), (n_classes, level), (n_classes, 0.3)):
+
+    def masses_and_bounds(classes, flips):
+        """Return G(τ) and its bound at each τ at which G rises, a hair wider."""
         world = binary_features.BinaryFeatures(class_means(n_features, classes, flips))
         alpha, beta = world.margin_moments()
-        for width in widths_where_mass_rises(world, 0.999 * beta * n_features):
-            masses.append(world.margin_mass(width))
-            bounds.append(
-                sample_complexity.margin_mass_bound(
-                    n_features, classes, alpha, beta, width / n_features
-                )
-            )
+        scores = np.sort(world.limit_scores, axis=1)
+        rises = np.unique(np.round(scores[:, -1] - scores[:, -2], 9)) + 1e-9
+        widths = np.append(0, rises[rises < 0.999 * beta * n_features])
+        bound = partial(sample_complexity.margin_mass_bound, n_features, classes, alpha, beta)
+        return [(world.margin_mass(width), bound(width / n_features)) for width in widths]
+
+    # Rare flips attain it for two classes: one flip costs as much as all other features vary.
+    worlds = [(2, level), (n_classes, level), (n_classes, 0.3)]
+    masses, bounds = np.concatenate([masses_and_bounds(*world) for world in worlds]).T
     trial.bound(
-        np.array(masses),
-        np.array(bounds),
+        masses,
+        bounds,
         instances="all",
         ops=2**n_features,
         scale=1.0,
-        controls={"half of it, as for one of two tails": np.array(bounds) / 2},
+        controls={"half of it, as for one of two tails": bounds / 2},
     )
-
-
-def widths_where_mass_rises(world, most):
-    """Return 0 and every margin of a point below `most`, a hair wider."""
-    priors = data.equal_priors(len(world.means))
-    scores = np.sort(world.scores(world.means, world.variances, priors), axis=1)
-    margins = np.unique(np.round(scores[:, -1] - scores[:, -2], 9)) + 1e-9
-    return np.append(0, margins[margins < most])
 
 
 @claim(
@@ -280,13 +241,18 @@ def test_nb_theorem_explicit__samples(
     """
     means = class_means(n_features, n_classes)
     priors = data.equal_priors(n_classes)
+    truth = means, np.mean(means * (1 - means), axis=0), priors
     floor = least_parameter(means)
     deviation = floor / 2
 
     def escapes(size):
         def measure(key):
-            statistics = data.binary_statistics(key, size, means, priors)
-            return (deviation_of(statistics, means) > deviation).astype(float)
+            errors = jax.tree.map(
+                lambda estimate, exact: jnp.abs(estimate - exact).max(),
+                data.binary_statistics(key, size, means, priors),
+                truth,
+            )
+            return (jnp.stack(errors).max() > deviation).astype(float)
 
         return measure
 
@@ -300,70 +266,6 @@ def test_nb_theorem_explicit__samples(
         control_processes={"log(2 n K / δ) / (8 ε^2) samples": escapes(too_few)},
         first=256,
         most=2000,
-    )
-
-
-@claim(
-    derived("the theorem's own bound on its probability of failure, solved for ε"),
-    kind="bound",
-    route="nothing is measured: two readings of one theorem",
-    second="test_naive_bayes_vs_logistic_laws.py::test_the_bounds_at_round_numbers",
-)
-def test_nb_theorem_vacuous(
-    trial,
-    n_features: Annotated[int, Interval(1, 10**6)] = 100,
-    n_classes: Annotated[int, Interval(2, 100)] = 2,
-    failure: Annotated[
-        float, Interval(1e-20, 1, "[)", why="beneath, the constant log(1 / δ) hides log n")
-    ] = 0.05,
-    floor: Annotated[
-        float, Interval(0.005, 0.25, why="no variance in [0, 1] exceeds 1/4; the low end is a cap")
-    ] = 0.21,
-    beta: Annotated[float, Interval(0.01, 10)] = 0.38,
-):
-    """With m samples, let ε be the least deviation at which the bound (2 n K + 1) exp(-m ρ_0 ε² /
-    (K + 3)²) on the probability that the theorem fails is at most δ. Then 2 ε (4 / ρ_0 + 1 / ρ_0²)
-    >= β for all m up to (K + 3)² / (ρ_0 η²) log((2 n K + 1) / δ), where 2 η (4 / ρ_0 + 1 / ρ_0²) =
-    β.
-
-    The theorem bounds the probability of small margins only where the left side is below the mean
-    margin β a feature. So with fewer samples it says nothing.
-    """
-    trial.require(
-        floor * n_classes <= 1,
-        f"floor must be at most 1 / n_classes, as the least prior is, got {floor}",
-    )
-    deviation = beta / (2 * (4 / floor + 1 / floor**2))
-    trial.require(deviation < floor / 2, f"beta must be below the width at rho_0 / 2, got {beta}")
-    unions = np.log(2 * n_features * n_classes + 1) - np.log(failure)
-    enough = (n_classes + 3) ** 2 / (floor * deviation**2) * unions
-    chance = sample_complexity.deviation_probability_bound
-
-    def least_deviation(n_samples):
-        """The smallest ε at which the theorem's chance of failure is at most δ."""
-
-        def surplus(log_deviation):
-            deviation = float(np.exp(log_deviation))
-            return chance(n_samples, n_features, n_classes, deviation, floor) - failure
-
-        largest = np.log(floor / 2)  # beyond, the theorem says nothing at all
-        if surplus(largest) >= 0:
-            return floor / 2
-        return float(np.exp(brentq(surplus, np.log(1e-7), largest, xtol=1e-14)))
-
-    least_width = np.array(
-        [
-            sample_complexity.margin_width(least_deviation(m), floor)
-            for m in np.geomspace(10, enough, 40)
-        ]
-    )
-    trial.bound(
-        beta,
-        least_width,
-        instances="grid",
-        # A root's logarithm is known to some 2e-14, which is 220 roundings; the rest is room.
-        ops=1000,
-        controls={"without the factor 2 of ε": least_width / 2},
     )
 
 
@@ -397,11 +299,12 @@ def test_nb_log_odds(
         scores = np.asarray(rule.weights) @ (gaps / 2) + np.asarray(rule.intercepts)
         return scores[1] - scores[0]
 
-    found = [log_odds(least, np.full(n_features, variance))]
-    for _ in range(n_draws):
+    def drawn():
         gaps = least + rng.exponential(1, n_features)
-        found.append(log_odds(gaps, variance * rng.uniform(0.2, 1, n_features)))
-    odds = np.array(found)
+        return log_odds(gaps, variance * rng.uniform(0.2, 1, n_features))
+
+    attained = log_odds(least, np.full(n_features, variance))
+    odds = np.array([attained, *(drawn() for _ in range(n_draws))])
     bound = sample_complexity.informative_log_odds_bound(
         n_features, float(np.mean(informative)), gap, variance
     )
@@ -461,60 +364,4 @@ def test_lr_rademacher(
         controls={"K W X / (4 sqrt(m))": bound / 16},
         first=1024,
         most=60_000,
-    )
-
-
-@claim(
-    derived(
-        "symmetrisation gives a factor 2, and contraction sqrt(2) times the steepness s of "
-        "the loss for each class"
-    ),
-    kind="bound",
-    cases=[(6, 2), (9, 4), (4, 10)],
-    route="a mean over all signs of orthogonal points, in the check",
-)
-def test_lr_rademacher__steps(
-    trial,
-    n_samples: Annotated[int, Interval(1, 12, why="2^m signs are enumerated")],
-    n_classes: Annotated[int, Interval(2, 1000)],
-    weight_bound: Broader = 0.7,
-    feature_norm: Broader = 3.0,
-    share: Annotated[
-        float, Interval(0.01, 0.2, why="signs seldom add up as orthogonal points do")
-    ] = 0.04,
-):
-    """Let σ_1, …, σ_m be random signs, let x_1, …, x_m be orthogonal vectors of length X, and let s
-    be the length of the gradient of the log loss of K scores at a mistake made with certainty. The
-    product 2 sqrt(2) s (K / m) E[W |sum_i σ_i x_i| + B |sum_i σ_i|] of all steps from
-    symmetrisation to contraction is at most 4 K (W X + B) / sqrt(m).
-
-    The product bounds the mean log-loss regret of scores w_k·x + b_k with |w_k| <= W and |b_k| <=
-    B.
-    """
-    sure = np.where(np.arange(n_classes) == 0, 50.0, 0.0)
-    intercept = share * weight_bound * feature_norm
-    steepness = np.linalg.norm(np.exp(sure - np.logaddexp.reduce(sure)) - np.eye(n_classes)[1])
-    signs = 2.0 * (np.arange(2**n_samples)[:, None] >> np.arange(n_samples) & 1) - 1
-    pulls = (
-        np.linalg.norm(signs * feature_norm, axis=1) * weight_bound
-        + np.abs(signs.sum(axis=1)) * intercept
-    )
-    steps = 2 * np.sqrt(2) * steepness * n_classes * np.mean(pulls) / n_samples
-    bound = partial(
-        sample_complexity.logistic_log_regret_bound,
-        n_samples,
-        n_classes,
-        weight_bound,
-        feature_norm,
-    )
-    trial.bound(
-        steps,
-        bound(intercept),
-        instances="all",
-        # Sums of 12 terms and a mean over 2^12 signs: some 50 roundings; the rest is room.
-        ops=100,
-        controls={
-            "without the factor sqrt(2) of contraction": bound(intercept) / np.sqrt(2),
-            "without B": bound(),
-        },
     )

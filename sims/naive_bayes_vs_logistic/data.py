@@ -21,7 +21,6 @@ from sims.naive_bayes_vs_logistic.domains import (
     DefiniteCovariance,
     Factor,
     Labels,
-    LabelScheme,
     Means,
     Priors,
     Size,
@@ -153,33 +152,6 @@ def _require_likely(name, size, priors):
         MOST_DRAWS * np.prod(each_occurs) >= 1,
         f"{name} must be so large that every class occurs in one of {MOST_DRAWS} draws, got {size}",
     )
-
-
-def draw_labels(
-    key: Key[Array, ""],
-    n_samples: int,
-    n_classes: int,
-    scheme: LabelScheme,
-    *,
-    complete_prefix: Size | None = None,
-) -> Int[AnyArray, "{n_samples}"]:
-    """Return labels of K equally likely classes, from `balanced_labels` or `random_labels`, whose
-    arguments and errors apply.
-    """
-    if scheme == "balanced":
-        return balanced_labels(n_samples, n_classes)
-    return random_labels(key, n_samples, equal_priors(n_classes), complete_prefix=complete_prefix)
-
-
-def draw_counts(
-    key: Key[Array, ""], n_samples: Size, n_classes: int, scheme: LabelScheme
-) -> Int[AnyArray, "classes"]:
-    """Return class counts of K equally likely classes, from `balanced_counts` or `random_counts`,
-    whose arguments and errors apply.
-    """
-    if scheme == "balanced":
-        return balanced_counts(n_samples, n_classes)
-    return random_counts(key, n_samples, equal_priors(n_classes))
 
 
 @guarded(double=False)

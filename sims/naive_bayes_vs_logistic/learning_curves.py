@@ -1,4 +1,5 @@
-"""Errors of naive Bayes and of ridge logistic regression against the number of training samples.
+"""Errors of naive Bayes, linear discriminant analysis and ridge logistic regression against the
+number of training samples.
 
 Where a curve falls to a target is found by bisection on a geometric grid of sizes. The paper's
 released code scans a single noisy curve instead, which `official_scan` does.
@@ -6,7 +7,8 @@ released code scans a single noisy curve instead, which `official_scan` does.
 
 import math
 from collections.abc import Callable
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,17 +17,23 @@ from jax import Array, lax
 from jaxtyping import Float, Int, Key
 
 from sims.naive_bayes_vs_logistic.data import (
+    balanced_counts,
+    balanced_labels,
     covariance_factor,
-    draw_counts,
-    draw_labels,
     draw_while,
+    equal_priors,
     gaussian_classes,
+    random_counts,
+    random_labels,
     sample_statistics,
+    sample_statistics_correlated,
 )
 from sims.naive_bayes_vs_logistic.domains import (
     Classes,
+    Counts,
     DefiniteCovariance,
     Features,
+    InvertibleFactor,
     Labels,
     LabelScheme,
     MaxSamples,
@@ -43,12 +51,14 @@ from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 from sims.naive_bayes_vs_logistic.rules import (
     LinearRule,
     conditional_error,
+    lda,
     naive_bayes,
     naive_bayes_rule,
     prefix_naive_bayes,
 )
 from theory_on_trial.contract import (
     FRACTION,
+    LONGEST,
     RISING,
     Count,
     Interval,
@@ -83,7 +93,11 @@ def naive_bayes_errors(
 
     def error_at(size, size_key):
         counts_key, statistics_key = jax.random.split(size_key)
-        counts = draw_counts(counts_key, size, n_classes, labels)
+        counts = (
+            balanced_counts(size, n_classes)
+            if labels == "balanced"
+            else random_counts(counts_key, size, equal_priors(n_classes))
+        )
         class_means, scatter = sample_statistics(statistics_key, counts, means, variances)
         rule = naive_bayes_rule(class_means, scatter + 1e-9, counts / size)
         return conditional_error(rule, means, variances, points=points)
@@ -119,27 +133,6 @@ def logistic_errors(
 
 
 @guarded(double=False)
-def nested_naive_bayes_errors(
-    key: Key[Array, ""],
-    sizes: Sizes,
-    means: Means,
-    covariance: DefiniteCovariance,
-    *,
-    max_samples: MaxSamples,
-) -> Float[Array, "sizes"]:
-    """The error of naive Bayes trained on the first m rows of the data set of `logistic_errors`,
-    for every m in `sizes`.
-
-    It serves correlated features, whose correlation naive Bayes ignores, and comparisons in which
-    the sizes share their noise. Raises ValueError for sizes outside K..max_samples. Source: as
-    `logistic_errors`.
-    """
-    features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
-    rules = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes))
-    return conditional_error(rules, means, covariance)
-
-
-@guarded(double=False)
 def paired_errors(
     key: Key[Array, ""],
     sizes: Sizes,
@@ -150,14 +143,16 @@ def paired_errors(
     tolerance: Tolerance = 1e-7,
 ) -> Float[Array, "sizes 2"]:
     """Return the errors of (naive Bayes, logistic regression) trained on the same prefixes of one
-    data set, as `nested_naive_bayes_errors` and `logistic_errors` of the same key give them.
+    data set, that of `logistic_errors` with this key.
 
-    Raises as these.
+    Features may be correlated, which naive Bayes ignores. Raises as `logistic_errors`.
     """
-    design = key, sizes, means, covariance
-    generative = nested_naive_bayes_errors(*design, max_samples=max_samples)
-    discriminative = logistic_errors(*design, max_samples=max_samples, tolerance=tolerance)
-    return jnp.stack([generative, discriminative], axis=1)
+    features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
+    n_classes = means.shape[0]
+    generative = prefix_naive_bayes(features, classes, n_classes, jnp.asarray(sizes))
+    discriminative = _prefix_logistic(features, classes, n_classes, sizes, tolerance)
+    errors = [conditional_error(rules, means, covariance) for rules in (generative, discriminative)]
+    return jnp.stack(errors, axis=1)
 
 
 @guarded(double=False)
@@ -227,7 +222,12 @@ def _data_set(key, sizes, means, covariance, max_samples, scheme):
     require_sizes(sizes, means.shape[0], max_samples)
     first = sizes[0] if isinstance(sizes, jax.Array) else int(sizes[0])
     labels_key, features_key = jax.random.split(key)
-    classes = draw_labels(labels_key, max_samples, means.shape[0], scheme, complete_prefix=first)
+    n_classes = means.shape[0]
+    classes = (
+        balanced_labels(max_samples, n_classes)
+        if scheme == "balanced"
+        else random_labels(labels_key, max_samples, equal_priors(n_classes), complete_prefix=first)
+    )
     return gaussian_classes(
         features_key, classes, means, covariance_factor(covariance)
     ), jnp.asarray(classes)
@@ -270,6 +270,72 @@ def _complete_order(key, labels, n_classes, size):
     return draw_while(incomplete, draw)
 
 
+Distance = Annotated[Number, Interval(1e-6, 1e6, why="rounding would hide one scale")]
+"""Δ between two classes of unit covariance."""
+
+
+@guarded(double=False)
+def lda_error(
+    key: Key[Array, ""], counts: Counts, means: Means, factor: InvertibleFactor
+) -> Float[Array, ""]:
+    """Return the error of linear discriminant analysis trained on `counts` samples of Gaussian
+    classes with Σ = factor factorᵀ.
+
+    Draws the class means and a Wishart matrix instead of data; the error is exact given them, for
+    equal true priors. The estimated priors are m_k/m. The counts are static.
+    Raises ValueError where the sample covariance is singular, m - K < n. Source: derived here.
+    """
+    total = int(np.sum(counts))
+    require(
+        total >= sum(means.shape),
+        f"counts must add up to at least n + K = {sum(means.shape)}, or the sample covariance is "
+        f"singular, got {total}",
+    )
+    class_means, scatter = sample_statistics_correlated(key, counts, means, factor)
+    covariance = factor**2 if factor.ndim == 1 else factor @ factor.T
+    return conditional_error(lda(class_means, scatter, counts / counts.sum()), means, covariance)
+
+
+@guarded(double=False)
+def efron_pair(
+    key: Key[Array, ""],
+    n_samples: MaxSamples,
+    distance: Distance,
+    n_features: Annotated[int, Interval(1, LONGEST)],
+) -> Float[Array, "2"]:
+    """Return the excess errors over the best rule of (LDA, unpenalised logistic regression), both
+    fitted to one data set of random labels.
+
+    The two classes have unit covariance and are at ±Δ/2 on the first axis, Δ = `distance`; LDA has
+    the intercept log(m_1/m_0). The limit of the ratio of mean excesses is Efron's efficiency. Where
+    a data set is linearly separable there is no maximum-likelihood fit, and its excess is NaN.
+    Raises ValueError for m < n + 2,
+    where the sample covariance is singular. Source: Efron 1975.
+    """
+    require_room("n_samples and n_features", n_samples * n_features)
+    require(
+        n_samples >= n_features + 2, f"n_samples must be at least n_features + 2, got {n_samples}"
+    )
+    labels_key, features_key = jax.random.split(key)
+    means = jnp.zeros((2, n_features)).at[:, 0].set(jnp.array([-0.5, 0.5]) * distance)
+    classes = random_labels(labels_key, n_samples, equal_priors(2))
+    features = gaussian_classes(features_key, classes, means, jnp.ones(n_features))
+    member = jax.nn.one_hot(classes, 2, dtype=features.dtype)
+    counts = jnp.sum(member, axis=0)
+    class_means = member.T @ features / counts[:, None]
+    deviations = features - class_means[classes]
+    discriminant = lda(class_means, deviations.T @ deviations / n_samples, counts / n_samples)
+    fit = ridge_logistic(features, classes, 2, inverse_ridge=jnp.inf, start=discriminant)
+    best = LinearRule(means, jnp.zeros(2))
+
+    def excess(rule):
+        return conditional_error(rule, means, jnp.ones(n_features)) - conditional_error(
+            best, means, jnp.ones(n_features)
+        )
+
+    return jnp.stack([excess(discriminant), excess(fit.rule)])
+
+
 Target = Annotated[Number, FRACTION]
 """The error to fall below."""
 Most = Annotated[int, Interval(4, 10**7, why="a compiled loop cannot be interrupted")]
@@ -281,71 +347,33 @@ def official_scan(
     key: Key[Array, ""],
     means: Means,
     variances: Variances,
-    n_classes: Classes,
     target: Target,
     *,
     most: Most,
+    learner: Literal["naive Bayes", "logistic regression"] = "naive Bayes",
 ) -> Int[Array, ""]:
-    """The first m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes has an
-    error below `target`.
+    """The first m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes, or of
+    ridge logistic regression, has an error below `target`.
 
     Every m has a new training set with random labels, drawn again until every class occurs, and its
-    exact error. A value above `most` says that no m up to `most` will do. This is the protocol
-    under trial, not an estimator: a noisy curve first passes the target before its mean does, and
-    the steps of the grid alone make the result grow like ln n. Raises ValueError for means of other
-    than `n_classes` rows, and for `most` below 2K. Source: released code of Zheng et al. 2023.
+    exact error; a fit that does not converge counts as above the target. A value above `most` says
+    that no m up to `most` will do. This is the protocol under trial, not an estimator: a noisy
+    curve first passes the target before its mean does, and the steps of the grid alone make the
+    result grow like ln n. Raises ValueError for `most` below 2K. Source: released code of Zheng et
+    al. 2023.
     """
-
-    def error_at(m, step_key):
-        return naive_bayes_errors(step_key, m[None], means, variances, labels="random")[0]
-
-    return _first_passage(key, means, n_classes, target, most, error_at)
-
-
-@guarded(double=False)
-def official_logistic_scan(
-    key: Key[Array, ""],
-    means: Means,
-    variances: Variances,
-    n_classes: Classes,
-    target: Target,
-    *,
-    most: Most,
-    tolerance: Tolerance = 1e-7,
-) -> Int[Array, ""]:
-    """Return what `official_scan` does, for ridge logistic regression with a new data set and fit
-    at every step; raises the same errors.
-
-    A fit that does not converge counts as above the target. Source: as there.
-    """
-
-    def error_at(m, step_key):
-        sizes = m[None]
-        return logistic_errors(
-            step_key,
-            sizes,
-            means,
-            variances,
-            max_samples=most,
-            tolerance=tolerance,
-            labels="random",
-        )[0]
-
-    return _first_passage(key, means, n_classes, target, most, error_at)
-
-
-def _first_passage(key, means, n_classes, target, most, error_at):
-    rows = means.shape[0]
+    n_classes, n_features = means.shape
     first = 2 * n_classes
-    require(
-        rows == n_classes,
-        f"means must have one row for each of the {n_classes} classes, got {rows}",
-    )
     require(most >= first, f"most must be at least 2K = {first}, where the scan begins, got {most}")
-    step = max(1, math.ceil(math.log(means.shape[1])))
+    step = max(1, math.ceil(math.log(n_features)))
+    errors_at: Callable[..., Array] = naive_bayes_errors
+    if learner == "logistic regression":
+        errors_at = partial(logistic_errors, max_samples=most, tolerance=1e-6)
 
     def too_wrong(m):
-        return (m <= most) & ~(error_at(m, jax.random.fold_in(key, m)) < target)
+        step_key = jax.random.fold_in(key, m)
+        error = errors_at(step_key, m[None], means, variances, labels="random")[0]
+        return (m <= most) & ~(error < target)
 
     return lax.while_loop(too_wrong, lambda m: m + step, jnp.array(first))
 

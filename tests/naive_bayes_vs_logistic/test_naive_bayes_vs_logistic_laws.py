@@ -14,7 +14,6 @@ from theory.naive_bayes_vs_logistic import (
     sample_complexity,
 )
 
-UNIT_ROUNDOFF = 2.0**-53
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -27,56 +26,38 @@ def test_reference_values_of_an_independent_two_dimensional_quadrature():
         )
 
 
-def binary_problem(rng, n_features, n_classes, low=0.25):
-    means = rng.uniform(low, 1 - low, (n_classes, n_features))
-    return means, rng.dirichlet(np.full(n_classes, 20.0))
-
-
-def scores_by_hand(means, variances, priors):
-    points = np.array(list(itertools.product([0.0, 1.0], repeat=means.shape[1])))
-    gaps = points[:, None] - means
-    return points, np.log(priors) - np.sum(gaps**2 / variances, axis=-1) / 2
-
-
 @given(seeds, st.integers(1, 6), st.integers(2, 4))
 def test_binary_features_are_enumerated(seed, n_features, n_classes):
-    rng = np.random.default_rng(seed)
-    means, priors = binary_problem(rng, n_features, n_classes)
-    problem = binary_features.BinaryFeatures(means, priors)
-    variances = sum(p * mu * (1 - mu) for p, mu in zip(priors, means, strict=True))
-    np.testing.assert_allclose(problem.variances, variances, rtol=8 * n_classes * UNIT_ROUNDOFF)
-    points, scores = scores_by_hand(means, variances, priors)
-    slack = (
-        64 * n_features * UNIT_ROUNDOFF * (1 + np.abs(scores).max() + n_features / variances.min())
-    )
-    np.testing.assert_allclose(problem.scores(means, problem.variances, priors), scores, atol=slack)
+    means = np.random.default_rng(seed).uniform(0.25, 0.75, (n_classes, n_features))
+    problem = binary_features.BinaryFeatures(means)
+    variances = sum(mu * (1 - mu) for mu in means) / n_classes
+    points = np.array(list(itertools.product([0.0, 1.0], repeat=n_features)))
+    gaps = points[:, None] - means
+    scores = -np.log(n_classes) - np.sum(gaps**2 / variances, axis=-1) / 2
+    slack = 1e-13 * (1 + np.abs(scores).max() ** 2)
+    np.testing.assert_allclose(problem.limit_scores, scores, atol=slack)
 
-    joint = priors * np.prod(np.where(points[:, None] == 1, means, 1 - means), axis=-1)
-    limit_scores = problem.scores(means, problem.variances, priors)
+    chances = np.array([[np.prod(np.abs(1 - x - mu)) for mu in means] for x in points])
+    width = 0.3 * n_features
     error = 0.0
     narrow = 0.0
-    width = 0.3 * n_features
-    for row, probabilities in zip(limit_scores, joint, strict=True):
-        for k in range(n_classes):
-            lead = row[k] - max(np.delete(row, k))
-            error += probabilities[k] * (np.argmax(row) != k)
-            narrow += probabilities[k] * (np.argmax(row) == k and lead <= width)
-    assert problem.asymptotic_error == pytest.approx(error, abs=points.size * UNIT_ROUNDOFF)
-    assert problem.margin_mass(width) == pytest.approx(narrow, abs=points.size * UNIT_ROUNDOFF)
-    assert problem.margin_mass(1e9) == pytest.approx(1 - error, abs=4 * points.size * UNIT_ROUNDOFF)
+    for row, of_class in zip(problem.limit_scores, chances / n_classes, strict=True):
+        lead = row.max() - np.delete(row, row.argmax()).max()
+        error += of_class.sum() - of_class[row.argmax()]
+        narrow += of_class[row.argmax()] * (lead <= width)
+    assert problem.error(problem.limit_scores) == pytest.approx(error, abs=1e-13)
+    assert problem.margin_mass(width) == pytest.approx(narrow, abs=1e-13)
+    assert problem.margin_mass(1e9) == pytest.approx(1 - error, abs=1e-13)
 
-    pairs = list(itertools.permutations(range(n_classes), 2))
-    conditional = joint / priors
-    expected = {(k, j): conditional[:, k] @ (scores[:, k] - scores[:, j]) for k, j in pairs}
-    scatter = {
-        (k, j): conditional[:, k] @ (scores[:, k] - scores[:, j] - expected[k, j]) ** 2
-        for k, j in pairs
-    }
+    leads = [
+        (chances[:, k], scores[:, k] - scores[:, j])
+        for k, j in itertools.permutations(range(n_classes), 2)
+    ]
+    expected = [law @ lead for law, lead in leads]
+    scatter = [law @ (lead - law @ lead) ** 2 for law, lead in leads]
     alpha, beta = problem.margin_moments()
-    assert beta == pytest.approx(min(expected.values()) / n_features, abs=slack)
-    assert alpha == pytest.approx(
-        max(scatter.values()) / n_features, abs=slack * (1 + np.abs(scores).max())
-    )
+    assert beta == pytest.approx(min(expected) / n_features, abs=slack)
+    assert alpha == pytest.approx(max(scatter) / n_features, abs=slack)
 
 
 ROUND = [
@@ -84,23 +65,14 @@ ROUND = [
     (sample_complexity.score_deviation_bound, (2, 0.1, 0.2), 2 * 0.1 * (10 + 25) + 1),
     (sample_complexity.margin_width, (0.1, 0.2), 0.2 * (20 + 25)),
     (sample_complexity.margin_mass_bound, (10, 4, 0.5, 0.8, 0.3), 3 * 0.5 / (10 * 0.25)),
-    (
-        sample_complexity.deviation_probability_bound,
-        (1000, 3, 2, 0.1, 0.25),
-        13 * np.exp(-0.1),
-    ),
     (sample_complexity.sufficient_samples, (50, 3, 0.125, 0.2, 0.25), 9216 * np.log(1505)),
     (
         sample_complexity.sup_norm_samples,
         (1, 2, 0.5, 0.2),
         8 * norm.isf((1 - np.sqrt(0.8)) / 2) ** 2,
     ),
-    (sample_complexity.logistic_log_regret_bound, (400, 3, 2.0, 5.0, 0.5), 4 * 3 * 10.5 / 20),
-    (
-        sample_complexity.logistic_zero_one_regret_bound,
-        (10**4, 2, 2, 5, 1.0, 0.12),
-        np.sqrt(2.0),
-    ),
+    (sample_complexity.rare_class_samples, (0.5, 0.125), 3),
+    (sample_complexity.logistic_log_regret_bound, (400, 3, 2.0, 5.0), 4 * 3 * 10 / 20),
     (sample_complexity.informative_log_odds_bound, (10, 0.5, 0.4, 0.25), 10 * 0.5 * 0.16 * 2),
 ]
 
@@ -108,6 +80,15 @@ ROUND = [
 def test_the_bounds_at_round_numbers():
     for bound, arguments, value in ROUND:
         assert bound(*arguments) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("setting", [(50, 4.0, 0.02), (10**6, 9.0, 0.01), (5, 1.0, 0.05)])
+def test_the_samples_for_large_n_have_the_error_for_large_n(setting):
+    n_features, squared_distance, excess = setting
+    samples = sample_complexity.naive_bayes_samples_large_n(*setting)
+    error = expected_error.naive_bayes_expected_error_large_n(n_features, samples, squared_distance)
+    limit = norm.sf(np.sqrt(squared_distance) / 2)
+    assert error == pytest.approx(limit + excess, rel=1e-12)
 
 
 @pytest.mark.parametrize("distance", [0.0, 0.7, 3.0, 12.0])

@@ -8,7 +8,7 @@ import numpy as np
 from promises import Case, promises, refused
 
 from own_data import naive_bayes_vs_logistic as tool
-from sims.naive_bayes_vs_logistic import data, lda, learning_curves, logistic, rules
+from sims.naive_bayes_vs_logistic import data, learning_curves, logistic, rules
 from theory.naive_bayes_vs_logistic import (
     binary_features,
     consistency,
@@ -30,20 +30,15 @@ RANGES = {
         1,
     ): "naive_bayes_asymptotic_error collinear_asymptotic_error linear_rule_error bayes_error "
     "box_tie_threshold "
-    "consistency_transform_inverse logistic_relative_efficiency "
-    "logistic_relative_efficiency_balanced "
-    "naive_bayes_sample_exponent",
+    "logistic_relative_efficiency naive_bayes_sample_exponent",
     (0, np.log(2) + 1e-12): "consistency_transform bayes_log_loss",
-    (-np.inf, np.log(0.5) + 1e-12): "naive_bayes_log_expected_error",
     (2, np.inf): "naive_bayes_samples naive_bayes_samples_large_n",
     (
         0,
         np.inf,
-    ): "mahalanobis_squared bayes_margin naive_bayes_margin top_two_kl_bound expected_log_loss "
+    ): "mahalanobis_squared top_two_kl_bound "
     "sup_norm_samples rare_class_samples score_deviation_bound margin_width margin_mass_bound "
-    "deviation_probability_bound sufficient_samples logistic_log_regret_bound "
-    "logistic_zero_one_regret_bound "
-    "informative_log_odds_bound",
+    "sufficient_samples logistic_log_regret_bound informative_log_odds_bound",
 }
 THEORY = {
     name: Case(within=within) for within, names in RANGES.items() for name in names.split()
@@ -105,9 +100,9 @@ SCAN = {
     "key": KEY,
     "means": MEANS,
     "variances": VARIANCES,
-    "n_classes": 2,
     "target": 0.45,
     "most": 9,
+    "learner": "logistic regression",
 }
 
 
@@ -128,9 +123,7 @@ SIMS = {
         within=(0, 1),
         extreme=False,
     ),
-    "efron_pair": once(
-        {"key": KEY, "n_samples": 8, "distance": 1.5, "n_features": 2, "labels": "balanced"}
-    ),
+    "efron_pair": once({"key": KEY, "n_samples": 8, "distance": 1.5, "n_features": 2}),
     "equal_priors": Case(within=(0, 1)),
     "gaussian_classes": Case({"key": KEY, "labels": LABELS, "means": MEANS}),
     "lda": Case({"means": MEANS, "priors": HALVES}, infinite="of products beyond floats"),
@@ -142,8 +135,6 @@ SIMS = {
         {"means": MEANS},
         infinite="of a prior or variance of zero, or squares over a variance near the least float",
     ),
-    "nested_naive_bayes_errors": once(PAIRED, within=(0, 1)),
-    "official_logistic_scan": once(SCAN | FITTED),
     "official_scan": once(SCAN),
     "paired_errors": once(PAIRED | FITTED, within=(0, 1)),
     "prefix_naive_bayes": Case(
@@ -178,11 +169,9 @@ SIMS = {
     test_sims_answer,
     test_sims_answer_or_refuse_extremes,
 ) = promises(
-    [data, rules, logistic, lda, learning_curves],
+    [data, rules, logistic, learning_curves],
     SIMS,
-    dict.fromkeys(
-        ["draw_labels", "draw_counts", "draw_while", "require_rule"], "within the simulators"
-    ),
+    dict.fromkeys(["draw_while", "require_rule"], "within the simulators"),
     examples=3,
 )
 
@@ -202,6 +191,12 @@ def fit_logistic(labels, n_classes=2, rows=FEATURES, **options):
 def error_of(weights, means, **options):
     rule = rules.LinearRule(jnp.asarray(weights), jnp.zeros(len(weights)))
     return rules.conditional_error(rule, means, np.ones(means.shape[1]), **options)
+
+
+def bisected(factor, target):
+    return learning_curves.bisect_sizes(
+        lambda size: np.ones(2) * factor / size, np.array([4, 8, 16]), target
+    )
 
 
 REFUSED = [
@@ -232,12 +227,12 @@ REFUSED = [
         "width must be below beta = 0.3, got 0.3",
     ),
     (
-        lambda: sample_complexity.deviation_probability_bound(9, 5, 5, 0.1, 0.25),
+        lambda: sample_complexity.sufficient_samples(9, 5, 0.1, 0.5, 0.25),
         "floor must be at most 1 / n_classes",
     ),
     (
         lambda: BINARY.error(np.zeros((3, 2))),
-        r"scores must end in the shape \(4, 2\) of points and classes, got shape \(3, 2",
+        r"scores must have the shape \(4, 2\) of points and classes, got \(3, 2\)",
     ),
     (
         lambda: fit_logistic(LABELS, sample_weight=1.0 - LABELS),
@@ -265,7 +260,7 @@ REFUSED = [
         "below the number of samples, 6, got 6",
     ),
     (
-        lambda: learning_curves.official_scan(KEY, np.eye(3, 4), np.ones(4), 3, 0.1, most=5),
+        lambda: learning_curves.official_scan(KEY, np.eye(3, 4), np.ones(4), 0.1, most=5),
         "most must be at least 2K = 6",
     ),
     (lambda: rules.quasi_random_points(100, 3), "n_points must be a power of two, got 100"),
@@ -281,11 +276,11 @@ REFUSED = [
         r"a feature is constant \(feature 1\)",
     ),
     (
-        lambda: lda.lda_error(KEY, np.array([2, 2]), np.eye(2, 3), np.ones(3)),
+        lambda: learning_curves.lda_error(KEY, np.array([2, 2]), np.eye(2, 3), np.ones(3)),
         r"at least n \+ K = 5, .* got 4",
     ),
     (
-        lambda: lda.efron_pair(KEY, 3, 2.0, 2),
+        lambda: learning_curves.efron_pair(KEY, 3, 2.0, 2),
         r"n_samples must be at least n_features \+ 2, got 3",
     ),
     (lambda: data.balanced_counts(2, 3), "n_samples must be at least n_classes = 3, got 2"),
@@ -302,6 +297,15 @@ REFUSED = [
         lambda: learning_curves.geometric_sizes(5, 4),
         "high must be at least low = 5",
     ),
+    (
+        lambda: bisected(0.2, 0.1),
+        r"must begin above the target 0.1, got a mean error of 0.05 at 4",
+    ),
+    (
+        lambda: bisected(4.0, 0.1),
+        r"must end below the target 0.1, got a mean error of 0.25 at 16",
+    ),
+    (lambda: bisected(np.array([0.8, np.nan]), 0.1), "errors at 8 samples must be numbers"),
     (
         lambda: tool.learning_curves(MEANS, np.eye(2), np.array([2, 3])),
         r"at least n \+ K \+ 2 = 6, got 5",

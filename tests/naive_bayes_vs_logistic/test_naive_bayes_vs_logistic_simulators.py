@@ -20,7 +20,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import MinMaxScaler
 
 from figures.naive_bayes_vs_logistic.growth import samples_needed
-from sims.naive_bayes_vs_logistic import data, lda, learning_curves, rules
+from sims.naive_bayes_vs_logistic import data, learning_curves, rules
 from sims.naive_bayes_vs_logistic.learning_curves import (
     _complete_order,
     bisect_sizes,
@@ -28,6 +28,7 @@ from sims.naive_bayes_vs_logistic.learning_curves import (
 )
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 from sims.naive_bayes_vs_logistic.rules import LinearRule
+from theory.naive_bayes_vs_logistic import linear_rules
 from theory_on_trial.base.mapping import map_cells
 
 KEY = jax.random.key(20)
@@ -71,39 +72,21 @@ def test_random_counts_and_labels_have_the_multinomial_law_given_that_every_clas
     )
 
 
-def test_features_of_each_class_have_its_mean_and_the_common_covariance():
-    covariance = np.array([[2.0, 0.6], [0.6, 0.5]])
-    means = np.array([[1.0, -2.0], [40.0, 3.0]])
-    labels = data.balanced_labels(6000, 2)
-    features = np.asarray(
-        data.gaussian_classes(KEY, labels, means, data.covariance_factor(covariance))
-    )
-    white = np.linalg.solve(np.linalg.cholesky(covariance), (features - means[labels]).T)
-    for direction in ([1, 0], [0, 1], [0.6, 0.8], [0.6, -0.8]):
-        assert stats.kstest(np.asarray(direction) @ white, "norm").pvalue > LEVEL
-
-
-def test_sample_statistics_are_normal_means_and_chi_square_variances():
-    means = np.array([[0.0, 5.0, 1.0], [2.0, -30.0, 1.0]])
-    variances = np.array([1.0, 4.0, 0.01])
-    draw = jax.jit(
-        jax.vmap(
-            lambda key, counts: data.sample_statistics(key, counts, means, variances),
-            in_axes=(0, None),
-        )
-    )
-    for counts in (np.array([3, 5]), np.array([1, 1])):
-        class_means, pooled = map(np.asarray, draw(jax.random.split(KEY, 3000), counts))
-        standard = (class_means - means) / np.sqrt(variances / counts[:, None])
-        chi = pooled * counts.sum() / variances
-        for i in range(3):
-            assert stats.kstest(standard[:, 0, i], "norm").pvalue > LEVEL
-            assert stats.kstest(standard[:, 1, i], "norm").pvalue > LEVEL
-            if counts.sum() == 2:
-                assert not chi.any()
-            else:
-                assert stats.kstest(chi[:, i], "chi2", args=(counts.sum() - 2,)).pvalue > LEVEL
-                assert stats.spearmanr(chi[:, i], np.abs(standard[:, 0, i])).pvalue > LEVEL
+@pytest.mark.parametrize("counts", [(3, 5), (1, 1)])
+def test_sample_statistics_are_normal_means_and_chi_square_variances(counts):
+    counts = np.array(counts)
+    means = np.array([[0.0, 5.0], [2.0, -30.0]])
+    variances = np.array([4.0, 0.01])
+    draw = jax.vmap(lambda key: data.sample_statistics(key, counts, means, variances))
+    class_means, pooled = map(np.asarray, draw(jax.random.split(KEY, 3000)))
+    standard = (class_means - means) / np.sqrt(variances / counts[:, None])
+    chi = pooled * counts.sum() / variances
+    assert stats.kstest(standard.ravel(), "norm").pvalue > LEVEL
+    if counts.sum() == 2:
+        assert not chi.any()
+    else:
+        assert stats.kstest(chi.ravel(), "chi2", args=(counts.sum() - 2,)).pvalue > LEVEL
+        assert stats.spearmanr(chi[:, 0], np.abs(standard[:, 0, 0])).pvalue > LEVEL
 
 
 ULP = 2.0**-53
@@ -168,7 +151,7 @@ def test_a_prefix_is_a_refit_and_without_a_class_none(seed, size):
 def test_discriminant_analysis_is_scikit_learns(n_classes):
     features, labels = sample(n_classes, 30, 4, n_classes)
     peer = LinearDiscriminantAnalysis(solver="lsqr").fit(features, labels)
-    rule = lda.lda(peer.means_, peer.covariance_, peer.priors_)
+    rule = rules.lda(peer.means_, peer.covariance_, peer.priors_)
     expected = peer.decision_function(features).reshape(len(labels), -1)
     found = log_odds(rule.scores(features))
     if n_classes > 2:
@@ -178,6 +161,18 @@ def test_discriminant_analysis_is_scikit_learns(n_classes):
 
 N_FEATURES = 6
 error = jax.jit(rules.conditional_error)
+
+
+@pytest.mark.parametrize(("n_classes", "n_features"), [(3, 4), (4, 4), (4, 2)])
+def test_the_error_of_a_rule_is_that_of_normal_orthants(n_classes, n_features):
+    """In the plane the law of four scores is singular."""
+    rng = np.random.default_rng(n_classes)
+    root = rng.standard_normal((n_features, n_features))
+    design = rng.standard_normal((n_classes, n_features)), root @ root.T + 0.1 * np.eye(n_features)
+    fitted = rng.standard_normal((n_classes, n_features)), rng.standard_normal(n_classes)
+    points = rules.quasi_random_points(4096, n_classes)
+    found = error(rules.LinearRule(*map(jnp.asarray, fitted)), *design, points=points)
+    assert found == pytest.approx(linear_rules.linear_rule_error(*fitted, *design), rel=2.5e-3)
 
 
 def test_the_tail_keeps_its_digits():
@@ -371,20 +366,3 @@ def test_bisection_finds_the_crossing_of_a_falling_curve_and_supports_it(length,
     assert wanted <= set(grid.tolist())
     assert errors.shape == (2, len(grid))
     np.testing.assert_array_equal(errors.mean(axis=0) > 1, grid < sizes[position])
-
-
-def test_a_curve_that_does_not_cross_on_the_grid_is_not_extrapolated():
-    sizes = np.array([4, 8, 16])
-    with pytest.raises(
-        ValueError, match=r"must begin above the target 0.1, got a mean error of 0.05 at 4"
-    ):
-        bisect_sizes(lambda size: np.full(3, 0.2 / size), sizes, 0.1)
-    with pytest.raises(
-        ValueError, match=r"must end below the target 0.1, got a mean error of 0.25 at 16"
-    ):
-        bisect_sizes(lambda size: np.full(3, 4.0 / size), sizes, 0.1)
-
-
-def test_an_error_that_is_not_a_number_stops_the_search():
-    with pytest.raises(ValueError, match="errors at 8 samples must be numbers"):
-        bisect_sizes(lambda size: np.array([0.1, np.nan]), np.array([4, 8, 16]), 0.1)

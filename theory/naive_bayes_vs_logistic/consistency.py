@@ -26,8 +26,6 @@ from theory_on_trial.contract import (
     require,
 )
 
-_HALVINGS = 56
-
 Regret = Annotated[Float[np.ndarray, "*points"] | float, NON_NEGATIVE, MAY_BE_INFINITE]
 """A log-loss regret, in nats."""
 
@@ -48,29 +46,6 @@ def consistency_transform(
     # No large terms that cancel
     difference = np.log(2) - np.log1p(np.exp(-2 * maximiser)) - maximiser * (1 - t)
     return np.asarray(np.where(maximiser <= 1, maximiser * t - _log_cosh(maximiser), difference))
-
-
-@guarded
-def consistency_transform_inverse(
-    z: Regret, logit_bound: LogitBound = np.inf
-) -> Float[np.ndarray, "*points"]:
-    """Return the largest 0-1 regret t in [0, 1] whose least log-loss regret Ψ_Λ(t) is at most z.
-
-    It is Γ_Λ(z) = min(1, inf_{0 < λ <= Λ} (z + log cosh λ) / λ), with Λ = `logit_bound`. The result
-    has the shape of z, which is in nats.
-    """
-    curved_end = consistency_transform(float(np.tanh(logit_bound)), logit_bound)
-    lower = np.minimum(np.sqrt(z / np.log(2)), 1)  # t^2 / 2 <= Psi(t) <= t^2 log 2
-    upper = np.minimum(np.sqrt(2 * z), 1)
-    for _ in range(_HALVINGS):
-        middle = (lower + upper) / 2
-        is_below = consistency_transform(middle) <= z
-        lower = np.where(is_below, middle, lower)
-        upper = np.where(is_below, upper, middle)
-    if np.isinf(logit_bound):
-        return np.asarray(np.where(z >= curved_end, 1.0, lower))
-    straight = (z + _log_cosh(float(logit_bound))) / logit_bound
-    return np.asarray(np.minimum(np.where(z <= curved_end, lower, straight), 1))
 
 
 @guarded

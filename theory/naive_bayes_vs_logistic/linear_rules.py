@@ -242,31 +242,6 @@ def mahalanobis_squared(
 
 
 @guarded
-def bayes_margin(
-    difference: Float[np.ndarray, " features"], covariance: DefiniteCovariance
-) -> float:
-    """Return the margin Δ / 2 of the best rule for two classes of equal priors: it errs with
-    probability Φ(-Δ / 2). Δ is the Mahalanobis distance.
-    """
-    return float(np.sqrt(mahalanobis_squared(difference, covariance)) / 2)
-
-
-@guarded
-def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: Covariance) -> float:
-    """Return the margin of naive Bayes with infinite data for two classes of equal priors: it errs
-    with probability Φ(-margin).
-
-    The margin is d^T D^-1 d / (2 sqrt(d^T D^-1 Σ D^-1 d)), with d = `difference` of the means and D
-    the diagonal of Σ, and 0 at d = 0. It is at most `bayes_margin`, with equality where D^-1 d and
-    Σ^-1 d are parallel.
-    """
-    if not np.any(difference):
-        return 0.0
-    weights = difference / _variances_of(covariance)
-    return float(difference @ weights / (2 * np.sqrt(_between(covariance, weights[None])[0, 0])))
-
-
-@guarded
 def naive_bayes_asymptotic_error(
     means: Means, covariance: Covariance, priors: Priors | None = None
 ) -> float:

@@ -13,8 +13,8 @@ The bounds say why log n samples can suffice for naive Bayes and n for logistic 
 Bayes has any features in [0, 1]. The priors and the pooled within-class variances are at least ρ_0
 = `floor`, which is at most 1/4, the largest variance there is. Every estimated mean, variance and
 prior is off by at most ε = `deviation`, with ε <= ρ_0 / 2. The score of class k is l_k(x) = log p_k
-- sum_i (x_i - μ_ki)^2 / (2 σ_i^2). Logistic regression has K linear scores w_k . x + b_k with |w_k|
-<= W, |b_k| <= B and |x| <= X. The chain of arguments is that of Ng & Jordan 2001, which arXiv
+- sum_i (x_i - μ_ki)^2 / (2 σ_i^2). Logistic regression has K linear scores w_k . x with |w_k| <= W
+and |x| <= X. The chain of arguments is that of Ng & Jordan 2001, which arXiv
 2302.02334 extends to K classes; the statements and constants here are derived here. n =
 `n_features`, K = `n_classes`, and m = `n_samples` is any positive real number. The bounds for naive
 Bayes raise ValueError for a deviation above half the floor, and for a floor above 1 / K where K is
@@ -193,27 +193,6 @@ def margin_mass_bound(
 
 
 @guarded
-def deviation_probability_bound(
-    n_samples: Positive,
-    n_features: Features,
-    n_classes: Classes,
-    deviation: PositiveDeviation,
-    floor: Floor,
-) -> float:
-    """Return the upper bound (2 n K + 1) q on the probability that some estimated mean, pooled
-    variance or prior of m i.i.d. samples is off by more than ε.
-
-    Here q = exp(-m ρ_0 e^2) and e = ε / (K + 3) <= 1 / 40. Hoeffding's inequality for means, second
-    moments and priors, and Chernoff's for the sizes of the classes, give 2 n K q + 2 (n + K) q^(2 /
-    ρ_0) + K q^(1 / (8 e^2)). Where the bound is below one, q < 1 / (2 n K + 1), and the last two
-    terms are together below q.
-    """
-    _require_deviation(deviation, floor, n_classes)
-    share = deviation / (n_classes + 3)
-    return float((2 * n_features * n_classes + 1) * np.exp(-n_samples * floor * share**2))
-
-
-@guarded
 def sufficient_samples(
     n_features: Features,
     n_classes: Classes,
@@ -221,10 +200,19 @@ def sufficient_samples(
     failure: Fraction,
     floor: Floor,
 ) -> float:
-    """Return the sample size m = (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ) at which
-    `deviation_probability_bound` is δ = `failure`.
+    """Return the sample size m = (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ) with which every
+    estimated mean, pooled variance and prior is within ε with probability 1 - δ, δ = `failure`.
+
+    Let q = exp(-m ρ_0 e^2) and e = ε / (K + 3) <= 1 / 40. Hoeffding's inequality for means, second
+    moments and priors, and Chernoff's for the sizes of the classes, give a probability of at most 2
+    n K q + 2 (n + K) q^(2 / ρ_0) + K q^(1 / (8 e^2)) that some estimate is farther off. Where (2 n
+    K + 1) q is below one, the last two terms are together below q.
     """
-    _require_deviation(deviation, floor, n_classes)
+    _require_deviation(deviation, floor)
+    require(
+        floor * n_classes <= 1,
+        f"floor must be at most 1 / n_classes, since the least prior is, got {floor}",
+    )
     unions = np.log(2 * n_features * n_classes + 1) - np.log(failure)
     return float((n_classes + 3) ** 2 / (floor * deviation**2) * unions)
 
@@ -235,40 +223,15 @@ def logistic_log_regret_bound(
     n_classes: Classes,
     weight_norm: NonNegative,
     feature_norm: NonNegative,
-    intercept_bound: NonNegative = 0.0,
 ) -> float:
-    """Return the upper bound 4 K (W X + B) / sqrt(m) on the mean log-loss regret of the empirical
-    minimiser with |w_k| <= W = `weight_norm`, |b_k| <= B = `intercept_bound` and |x| <= X =
-    `feature_norm`.
+    """Return the upper bound 4 K W X / sqrt(m) on the mean log-loss regret of the empirical
+    minimiser with |w_k| <= W = `weight_norm` and |x| <= X = `feature_norm`.
 
     It follows by symmetrisation and vector contraction, since the loss is sqrt(2)-Lipschitz in the
     scores. On the unit cube X = sqrt(n), so that n and m enter through n / m only. It does not hold
     for a ridge penalty in place of the bounds.
     """
-    return float(
-        4 * n_classes * (weight_norm * feature_norm + intercept_bound) / np.sqrt(n_samples)
-    )
-
-
-@guarded
-def logistic_zero_one_regret_bound(
-    n_samples: Positive,
-    n_classes: Classes,
-    weight_norm: NonNegative,
-    feature_norm: NonNegative,
-    intercept_bound: NonNegative = 0.0,
-    minimisability_gap: NonNegative = 0.0,
-) -> float:
-    """Return the upper bound sqrt(2 (r + M)) on the mean 0-1 regret of the empirical minimiser,
-    where r is its `logistic_log_regret_bound` and the posteriors meet `ratio_condition`.
-
-    M = `minimisability_gap` is the least log loss in the class, less the mean of the pointwise
-    least loss.
-    """
-    log_regret = logistic_log_regret_bound(
-        n_samples, n_classes, weight_norm, feature_norm, intercept_bound
-    )
-    return float(np.sqrt(2 * (log_regret + minimisability_gap)))
+    return float(4 * n_classes * weight_norm * feature_norm / np.sqrt(n_samples))
 
 
 @guarded
@@ -284,12 +247,8 @@ def informative_log_odds_bound(
     return n_features * fraction * gap**2 / (2 * largest_variance)
 
 
-def _require_deviation(deviation: float, floor: float, n_classes: int = 2) -> None:
+def _require_deviation(deviation: float, floor: float) -> None:
     require(
         deviation <= floor / 2,
         f"deviation must be at most half the floor, {floor / 2}, got {deviation}",
-    )
-    require(
-        floor * n_classes <= 1,
-        f"floor must be at most 1 / n_classes, since the least prior is, got {floor}",
     )

@@ -1,16 +1,18 @@
-"""Regression with three and more classes: what its errors depend on, and how many samples it needs.
+"""Classes at a fixed distance: how many samples naive Bayes and regression need there, and a bound
+below every learner that knows no direction.
 
-The class means are a simplex: every two are at the distance Δ, whatever n, and features are
+The means of K classes are a simplex: every two are at the distance Δ, whatever n, and features are
 independent of variance one.
 """
 
+from functools import partial
 from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_naive_bayes_vs_logistic import regression_errors, simplex
+from paper_checks.test_naive_bayes_vs_logistic import regression_errors, simplex, two_classes
 from sims.naive_bayes_vs_logistic import learning_curves
 from theory.naive_bayes_vs_logistic import expected_error
 from theory_on_trial import claim, derived
@@ -144,6 +146,43 @@ def test_nb_simplex(
         },
         first=128,
         most=20_000,
+    )
+
+
+@claim(
+    derived(
+        "for classes with a random direction and a flat prior on their centre, naive Bayes "
+        "with known variances is the Bayes rule given the samples"
+    ),
+    kind="bound",
+    cases=[(20, 2), (20, 4)],
+    not_tight="only a learner that knows the variances and penalises nothing but length attains it",
+)
+def test_lr_lower_bound(
+    trial,
+    n_features: Annotated[int, Interval(10, 100, why="of more, each fit takes seconds")],
+    per_feature: Annotated[
+        int, Interval(2, 8, why="with more, the bound at half of the samples is hardly above")
+    ],
+):
+    """Let a learner turn and shift its rule as all samples are turned and shifted, as ridge
+    logistic regression does, and let two equally likely Gaussian classes have n independent
+    features of variance one. Averaged over training sets of m samples, the error of this learner is
+    at least that of naive Bayes with known variances.
+
+    It is tried on ridge logistic regression with C = 1 / n at the distance 2 of the classes.
+    """
+    n_samples = per_feature * n_features
+    law = partial(expected_error.naive_bayes_expected_error, n_features, squared_distance=4.0)
+    means = two_classes(n_features, 4.0)
+    trial.mean(
+        lambda key: regression_errors(key, means, (n_samples,), 1 / n_features)[0],
+        law(n_samples=float(n_samples)),
+        law=Bounded(0, 1),
+        side="at least",
+        controls={"the bound at half of the samples": law(n_samples=n_samples / 2)},
+        first=64,
+        most=50_000,
     )
 
 
