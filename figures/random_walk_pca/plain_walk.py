@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from figures.random_walk_pca.panels import aligned, tableau
 from figures.random_walk_pca.simulations import leading_ratios, linear_process
+from sims.random_walk_pca.pca import squared_overlaps
 from theory.random_walk_pca.finite_dimension import (
     explained_variance_ratio_std,
     mean_explained_variance_ratio,
@@ -21,7 +22,6 @@ from theory.random_walk_pca.linear_processes import (
     momentum_explained_variance_ratio,
 )
 from theory.random_walk_pca.plain_walk import (
-    cosine_content,
     cosine_modes,
     eigenvalues,
     explained_variance_ratio,
@@ -68,7 +68,7 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     left, right = parts[0].subfigures(1, 2)
     tableau(left, f"(a)  simulation, T = {n_points}, d = {dim}", points=scores[0])
     tableau(right, "(b)  theory, d → ∞", lines=theory)
-    deficits = dim * np.array([1 - cosine_content(run) for run in scores])
+    deficits = dim * np.array([1 - squared_overlaps(run, theory) for run in scores])
     law = dim * overlap_deficit(eigenvalues(n_points), dim, 5)
     mean, half_width = student_interval(deficits)
     time = np.arange(1, n_points + 1)
@@ -139,7 +139,7 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
 @figure(
     "F3",
     quick={**_SMALL, "sweep_runs": 10},
-    claims=("momentum_spectrum", "momentum_long_memory", "momentum_concentrates"),
+    claims=("momentum_spectrum", "momentum_long_memory", "momentum_concentrates-integrated"),
     marks="points: simulation; lines: exact; (a) bands: circulant formula, triangles: its corner; "
     "(b) dotted: limits",
 )

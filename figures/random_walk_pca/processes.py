@@ -44,7 +44,6 @@ from theory_on_trial.figures.replicates import replicates
     quick={"n_points": 200, "dim": 2000, "runs": 4},
     claims=(
         "ou_exact",
-        "ou_crossover",
         "ou_sine_not_cosine",
         "ou_trapping",
         "ou_not_mean_reverting",

@@ -24,7 +24,7 @@ from theory.random_walk_pca.drift_and_decay import (
     decaying_noise_modes,
     drift_explained_variance_ratio,
 )
-from theory.random_walk_pca.plain_walk import cosine_content, cosine_modes, explained_variance_ratio
+from theory.random_walk_pca.plain_walk import cosine_modes, explained_variance_ratio
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import (
     label,
@@ -75,7 +75,9 @@ def linear_regression(
     label(axes, "a", x=-0.12)
     scores = data["score"].values[..., :3]
     cosines = cosine_modes(window, 3) * np.sqrt(window / 2)
-    contents = np.median([[cosine_content(part) for part in run] for run in scores], axis=0)
+    contents = np.median(
+        [[squared_overlaps(part, cosines) for part in run] for run in scores], axis=0
+    )
     time = np.arange(window)
     panels = parts[1].subplots(3, 4, sharex=True, sharey="row")
     for column, name in enumerate(WINDOWS):
@@ -106,7 +108,7 @@ def linear_regression(
 @figure(
     "F7",
     quick={"runs": 4, "n_steps": 600, "window": 150, "target_dim": 500},
-    claims=("nn_walk_with_drift", "jl_projection-bias"),
+    claims=("nn_walk_with_drift", "jl_projection"),
     marks="open: after a random projection; dots: one run; thin lines: cosines of the walk",
 )
 def neural_networks(

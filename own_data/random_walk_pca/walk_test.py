@@ -26,7 +26,7 @@ from own_data.random_walk_pca.recording import (
     points_of,
     recorded,
 )
-from theory.random_walk_pca import finite_dimension, plain_walk, whole_spectrum
+from theory.random_walk_pca import finite_dimension, plain_walk
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
@@ -309,7 +309,7 @@ def _judge_contents(
         others = np.delete(variances, k)
         gaps = np.maximum((others - variances[k]) ** 2, np.finfo(float).tiny)
         weights = others * variances[k] / gaps / dimension
-        chance = whole_spectrum.trace_cdf(np.array([1 - content]), weights, 1.0)
+        chance = finite_dimension.trace_cdf(np.array([1 - content]), weights, 1.0)
         means[k] = max(0.0, 1 - weights.sum())
         scores[k] = _normal_score(1 - chance, chance)[0]
     return means, scores

@@ -11,26 +11,24 @@ Abstract:
 - Sentence 1: training is often drawn in the plane of its first principal components. Holds at a
   smaller scale: nn_walk_with_drift. Small networks on digits.
 - Sentence 3, first part: the covariance of a random walk has known eigenvalues and eigenvectors.
-  Holds: exact_spectrum, exact_spectrum-uncentred, exact_spectrum-circle, total_variance, evr_limit.
+  Holds: exact_spectrum, exact_spectrum-uncentred, evr_limit.
 - Sentence 3, second part: on long walks in high dimension most of the variance is in the first few
   components. Holds: first_two_fraction, sim_evr, sim_evr-scatter.
 - Sentence 3, end: the projection on principal components is a Lissajous curve. Holds:
   chebyshev_relation, lissajous, distance_identity.
 - Sentence 4, first part: the results extend to walks with momentum. Holds: momentum_spectrum,
-  momentum_long_memory, momentum_concentrates, momentum_concentrates-integrated,
-  momentum_concentrates-long, momentum_components, momentum_components-integrated,
-  momentum_components-curve, lissajous. Of the
-  integrated walk, γ = 1, the components are modes of a beam, and the curves no Lissajous curves.
+  momentum_long_memory, momentum_concentrates-integrated, momentum_concentrates-long,
+  momentum_components, momentum_components-integrated, lissajous. Of the integrated walk, γ = 1,
+  the components are modes of a beam, and no cosines.
 - Sentence 4, second part: they extend to Ornstein-Uhlenbeck processes. Holds: ou_exact,
-  ou_exact-modes, ou_circulant_limit, ou_crossover, ou_sine_not_cosine, sim_evr.
+  ou_exact-modes, ou_circulant_limit, ou_sine_not_cosine, sim_evr.
 - Sentence 4, end: in high dimension such a walk does not come back to the mean but stays at a fixed
-  distance from the minimum. Holds: ou_trapping, ou_trapping-spread, ou_trapping-directions,
-  ou_not_mean_reverting.
+  distance from the minimum. Holds: ou_trapping, ou_trapping-spread, ou_not_mean_reverting.
 - Sentence 5, first part: a linear model trained on CIFAR-10 is compared. Holds at a smaller scale:
   nn_walk_with_drift. Linear and one-hidden-layer networks on the 8 by 8 digits.
 - Sentence 5, second part: a ResNet-50 trained on ImageNet is compared. Not on trial. It needs the
-  data and a cluster. Of a schedule, as such training has, see `nn_schedule`,
-  `nn_schedule-steps` and `noise_cut`.
+  data and a cluster. Of a schedule, as such training has, see `nn_schedule` and
+  `nn_schedule-steps`.
 - Sentence 5, end: the variances resemble those of a random walk with drift. In part:
   nn_walk_with_drift, nn_walk_with_drift-cosine, nn_walk_with_drift-second,
   nn_walk_with_drift-noisy, nn_walk_with_drift-fit, drift_mixing. Small networks on digits, trained

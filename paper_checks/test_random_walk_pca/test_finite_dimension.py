@@ -1,21 +1,19 @@
-"""Finitely many dimensions: bias, scatter and directions of the sample components, and the whole
-spectrum.
-"""
+"""Finitely many dimensions: bias, scatter and directions of the sample components."""
 
 import functools
 from typing import Annotated
 
 import jax.numpy as jnp
 import numpy as np
+from scipy.linalg import eigh_tridiagonal
 
-from paper_checks.test_random_walk_pca import FIRST_FEW, Points
+from paper_checks.test_random_walk_pca import FIRST_FEW
 from sims.random_walk_pca import infinite_dimension, pca, trajectories
 from theory.random_walk_pca import (
     finite_dimension,
     linear_processes,
     ornstein_uhlenbeck,
     plain_walk,
-    whole_spectrum,
 )
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import LONGEST, MOST, UNIT_INTERVAL, Interval
@@ -30,9 +28,6 @@ LAWLEY = derived(
     "Lawley's sum over the walk's eigenvalues, in closed form by the zeros of Chebyshev's"
     " polynomials"
 )
-TracedPoints = Annotated[
-    int, Interval(4, 60, why="with more points, one point more is not detected")
-]
 SECOND_ORDER = 5
 """The variance of a ratio is off its first order by at most this over d, relatively: 4.2 +- .7 at
 most was seen.
@@ -258,9 +253,7 @@ def _spectra_of_gauss_rule(population, dim, n_nodes=4):
     """
 
     def rule(diagonal, off_diagonal):
-        nodes, vectors = np.linalg.eigh(
-            np.diag(diagonal) + np.diag(off_diagonal, 1) + np.diag(off_diagonal, -1)
-        )
+        nodes, vectors = eigh_tridiagonal(diagonal, off_diagonal)
         return nodes, vectors[0] ** 2
 
     k = np.arange(n_nodes)
@@ -404,152 +397,3 @@ def test_lissajous(
         },
         first=512,
     )
-
-
-def _total(n_points):
-    """Return a simulator of the total variance of a walk in one dimension."""
-    return lambda key: jnp.sum(
-        trajectories.centre(trajectories.trajectory(trajectories.noise(key, n_points, 1))) ** 2
-    )
-
-
-@claim(
-    derived(
-        "the determinant of I + 2 s K for the covariance K over time is a Chebyshev "
-        "polynomial over T"
-    ),
-    kind="distribution",
-    cases=[4, 12],
-)
-def test_trace_laplace(trial, n_points: TracedPoints):
-    """Let S = sum_t (x_t - c)² for a random walk x_1, …, x_T on the line with standard normal
-    steps, where c is the mean of the x_t. Then E[exp(-s S)] = (T / U_(T-1)(1 + s))^(1/2) for s >=
-    0, where U_k are Chebyshev's polynomials of the second kind.
-    """
-    s = np.array([1.44, 7.2, 28.8]) / n_points**2  # S is of order T^2
-    total = _total(n_points)
-
-    def transform(points, dim):
-        return np.array([whole_spectrum.trace_laplace(argument, points, dim) for argument in s])
-
-    trial.mean(
-        lambda key: jnp.exp(-s * total(key)),
-        transform(n_points, 1),
-        law=Bounded(0, 1),
-        margin=0.005,
-        controls={
-            "power 1 for 1/2": transform(n_points, 2),
-            "one point more": transform(n_points + 1, 1),
-        },
-        first=4096,
-        most=400_000,
-        vectorised=True,
-    )
-
-
-@claim(
-    derived("the Laplace transform of S, inverted"),
-    kind="distribution",
-    cases=[4, 12],
-)
-def test_trace_laplace__law(trial, n_points: TracedPoints):
-    """Let S = sum_t (x_t - c)² for a random walk x_1, …, x_T on the line with standard normal
-    steps, where c is the mean of the x_t. S has the law of sum_k λ_k z_k² with independent standard
-    normal z_k and λ_k = 1 / (2 - 2 cos(π k / T)), k = 1, …, T - 1.
-    """
-    variances = plain_walk.eigenvalues(n_points)
-    grid = np.linspace(0, 12 * variances.sum(), 4000)
-    tables = {dim: whole_spectrum.trace_cdf(grid, variances, dim) for dim in (1, 2)}
-    trial.distribution(
-        _total(n_points),
-        lambda x: np.interp(x, grid, tables[1]),
-        margin=0.02,
-        slack=float(np.max(np.abs(np.diff(tables[1], 2)))),  # interpolation
-        controls={"two coordinates": lambda x: np.interp(x, grid, tables[2])},
-        first=4096,
-        vectorised=True,
-    )
-
-
-@claim(
-    derived("the trace of the resolvent of a path's Laplacian, by Chebyshev's polynomials"),
-    kind="identity",
-    cases=[(2,), (60,), (240,)],
-)
-def test_mp_equation__sum(trial, n_points: Points):
-    """Let θ_k = 2 - 2 cos(π k / T) and m = 4 sinh(φ / 2)² with φ > 0. Then the sum over k = 1, …, T
-    - 1 of 1 / (θ_k + m) is (T coth(T φ) - coth(φ)) / (2 sinh(φ)).
-
-    The θ_k are the inverse eigenvalues of the covariance over time of a random walk.
-    """
-    shifts = np.logspace(-2, 3, 15) / n_points**2
-    phi = 2 * np.arcsinh(np.sqrt(shifts) / 2)
-    inverse = 1 / np.asarray(infinite_dimension.spectrum(n_points))
-    sums = np.sum(1 / (inverse[:, None] + shifts), axis=0)
-    trial.identity(
-        sums,
-        [whole_spectrum.laplacian_resolvent_trace(shift, n_points) for shift in shifts],
-        # The smallest 1 / lambda carries a relative error of T roundings.
-        ops=3 * n_points,
-        scale=sums,
-        controls={"coth(T φ) = 1": (n_points - 1 / np.tanh(phi)) / (2 * np.sinh(phi))},
-    )
-
-
-@claim(
-    derived("Silverstein's equation for the eigenvalues of the walk"),
-    kind="limit",
-    cases=[(240, 120), (60, 120)],
-)
-def test_mp_equation(
-    trial,
-    n_points: Annotated[int, Interval(20, 400, why="a hundred spectra are drawn whole")],
-    dim: Annotated[
-        int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")
-    ],
-):
-    """Let M = sum_t (x_t - c) (x_t - c)^T for a random walk x_1, …, x_T in d dimensions with
-    independent standard normal coordinates of the steps, divided by sqrt(d), where c is the mean of
-    the x_t. For z < 0 and large T and d, the mean of tr (M - z)^-1 / d is the solution m of z =
-    -1/m + (1/d) sum_k 1 / (θ_k + m), where θ_k = 2 - 2 cos(π k / T), k = 1, …, T - 1.
-    """
-    population = infinite_dimension.spectrum(n_points)
-    z = np.array([-0.5, -5.0, -100.0])
-
-    def transform(key):
-        spectrum = pca.eigenbasis_sample(key, population, dim).variances
-        null = dim - spectrum.size  # dimensions that no step has visited
-        return (jnp.sum(1 / (spectrum[:, None] - z), axis=0) - null / z) / dim
-
-    exact = np.array(
-        [whole_spectrum.companion_stieltjes(argument, n_points, dim) for argument in z]
-    )
-    # The mean's correction of order 1 / d, for real Gaussian entries (Bai and Silverstein 2004).
-    laplacian = plain_walk.laplacian_eigenvalues(n_points)[:, None]
-    resolvents = 1 / (laplacian + exact)
-    numerator = exact**3 * np.sum(laplacian * resolvents**3, axis=0) / dim
-    first = np.abs(numerator / (1 - exact**2 * np.sum(resolvents**2, axis=0) / dim) ** 2) / dim
-    slack = first + exact / dim**2  # the second correction is of relative order 1 / d^2
-    margin = 0.007 * exact + slack
-    controls = {"the law of Marchenko and Pastur": _marchenko_pastur(z, n_points, dim)}
-    trial.mean(
-        transform,
-        exact,
-        law=Asymptotic(),
-        slack=slack,
-        margin=margin,
-        controls=controls,
-        first=64,
-        most=4000,
-    )
-
-
-def _marchenko_pastur(z, n_points, dim):
-    """Companion transform of white noise of the same trace: z = -1/m + (n / d) v / (1 + v m), v the
-    mean variance.
-    """
-    n = n_points - 1
-    v = plain_walk.total_variance(n_points) / n
-    # v z m^2 + (z + v - v n / d) m + 1 = 0
-    linear = z + v - v * n / dim
-    return (-linear - np.sqrt(linear**2 - 4 * v * z)) / (2 * v * z)

@@ -12,8 +12,7 @@ from sims.random_walk_pca import infinite_dimension, pca, training, trajectories
 from theory.random_walk_pca import drift_and_decay, plain_walk
 from theory_on_trial import claim, derived
 from theory_on_trial.base.mapping import quick_map
-from theory_on_trial.contract import LONGEST, Interval
-from theory_on_trial.laws import Asymptotic
+from theory_on_trial.contract import Interval
 
 MODELS = {
     "linear": {"learning_rate": 0.02, "batch": 32},
@@ -83,45 +82,6 @@ def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
     trial.identity(spectrum, exact, ops=3 * n_points, scale=exact[0], controls=controls)
 
 
-@claim(
-    derived("in many dimensions the drift and the steps are nearly at right angles"),
-    kind="distribution",
-    cases=[(60, 0.05, 40_000), (7, 0.5, 50_000)],
-)
-def test_drift_mixing__sampled(
-    trial,
-    n_points: DriftedPoints,
-    drift_ratio: DriftRatio,
-    dim: Annotated[
-        int, Interval(1000, LONGEST, why="only in many drift and noise are at right angles")
-    ],
-):
-    """Let x_t = x_(t-1) + μ + ξ_t with a constant drift μ and independent isotropic Gaussian steps
-    ξ_t of E[|ξ_t|²] = 1 in d dimensions. Up to terms of order 1 / d, the mean shares of the first
-    three principal components in the variance are those of the eigenvalues of the walk with a drift
-    at right angles to all steps.
-    """
-    trial.require(
-        0.3 <= n_points * drift_ratio <= 10,
-        "n_points drift_ratio must lie in [.3, 10]: both are seen",
-    )
-    ratios = np.sort(drift_and_decay.drift_explained_variance_ratio(n_points, drift_ratio))[::-1][
-        :3
-    ]
-    trial.mean(
-        lambda key: pca.explained_variance_ratio(key, n_points, dim, drift=np.sqrt(drift_ratio))[
-            :3
-        ],
-        ratios,
-        law=Asymptotic(),
-        # The cross term of drift and noise shifts the ratios by a multiple of 1 / d.
-        slack=2 * ratios / dim,
-        margin=ratios * (0.008 + 2 / dim),
-        controls={"no drift": plain_walk.explained_variance_ratio(n_points)[:3]},
-        first=128,
-    )
-
-
 def decaying(trial, exponent, n_points, count):
     """Return the leading spectrum with noise variance t^-p, and how far it is from its limit."""
     trial.require(
@@ -184,56 +144,6 @@ def test_decay_bessel__modes(
     )
 
 
-@claim(
-    derived(
-        "as T grows, a component comes from two sines that vanish at the ends and meet at the cut"
-    ),
-    kind="limit",
-    cases=[(5, 0.01), (2, 0.01), (7, 0.25)],
-)
-def test_noise_cut(
-    trial,
-    tenths: Annotated[int, Interval(1, 9, why="at 0 and 10 the step variance is one")],
-    remainder: Annotated[
-        float, Interval(1e-4, 10, why="after a rise beyond, the first part is little")
-    ],
-):
-    """Let a random walk have independent steps whose variance is constant up to the share f of its
-    T steps and c times that afterwards. As T grows, the share of principal component k in the total
-    variance of the centred points tends to 1 / (ω_k² v), where ω_1 < ω_2 < … are the positive roots
-    of r tan(f ω) + tan(r (1 - f) ω) = 0 with r = sqrt(c), and v = (1 - c) (f² / 2 - f³ / 3) + c /
-    6.
-
-    For c = .01 and f = 1/2 the first share is .72, and without a cut .61: a little of what a drift
-    does.
-    """
-    trial.require(
-        abs(np.log(remainder)) >= 0.5, "remainder must differ from 1 by half its logarithm: a cut"
-    )
-    sizes = 50 * 2 ** np.arange(4)
-
-    def ratios(n_points):
-        variances = np.where(np.arange(n_points) < tenths * n_points // 10, 1.0, remainder)
-        # Half a step at the cut, as in the trapezoidal rule, which leaves no term of order 1 / T.
-        variances[tenths * n_points // 10] = (1 + remainder) / 2
-        return pca.variance_ratios_of_gram(trajectories.trajectory_gram(np.diag(variances)))[:3]
-
-    share = tenths / 10
-    trial.limit(
-        [np.asarray(ratios(n_points)) for n_points in sizes.tolist()],
-        sizes,
-        drift_and_decay.noise_cut_explained_variance_ratio(share, remainder, 3),
-        order=2,
-        margin=2e-4,
-        controls={
-            "no cut": plain_walk.explained_variance_ratio_limit(3),
-            "c as the ratio of step lengths": drift_and_decay.noise_cut_explained_variance_ratio(
-                share, np.sqrt(remainder), 3
-            ),
-        },
-    )
-
-
 def _windows(n_steps, window):
     """Return where windows of a run start: at its beginning, in the middle, and at its end."""
     return {"first": 0, "middle": (n_steps - window) // 2, "last": n_steps - window}
@@ -250,7 +160,7 @@ def _runs(trial, n_runs, n_steps, window, models=tuple(MODELS)):
         train, points = jax.random.split(key)
         gram = training.training_gram(
             training.train(train, inputs, targets, n_steps=n_steps, **options)
-        ).gram
+        )
         blocks = {
             name: gram[start : start + window, start : start + window]
             for name, start in starts.items()
@@ -403,7 +313,7 @@ def test_nn_walk_with_drift__fit(
     def observe(key, options):
         gram = training.training_gram(
             training.train(key, inputs, targets, n_steps=n_steps, **options)
-        ).gram
+        )
         blocks = {
             name: gram[start : start + window, start : start + window]
             for name, start in parts.items()
@@ -468,7 +378,7 @@ def _pairs(trial, n_runs, cut, window):
                 batch=64,
                 learning_rate=jnp.where(jnp.arange(n_steps) <= cut, 0.1, rate),
             )
-        ).gram[-window:, -window:]
+        )[-window:, -window:]
         squares = jnp.diagonal(trajectories.step_gram(gram))
         halves = squares[: window // 2], squares[window // 2 :]
         return pca.variance_ratios_of_gram(gram)[0], halves[0].mean() / halves[1].mean()

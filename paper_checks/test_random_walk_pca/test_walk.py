@@ -1,16 +1,14 @@
 """The walk itself, at every finite number of points: spectrum, geometry, limits."""
 
-from fractions import Fraction
 from typing import Annotated
 
-import jax
 import numpy as np
 from scipy.linalg import eigvalsh
 
 from paper_checks.test_random_walk_pca import LISSAJOUS, Components, ManyPoints, Points, ThreePoints
-from sims.random_walk_pca import infinite_dimension, pca, trajectories
+from sims.random_walk_pca import infinite_dimension
 from theory.random_walk_pca import plain_walk
-from theory_on_trial import balls, claim, code, derived
+from theory_on_trial import claim, code, derived
 from theory_on_trial.contract import Interval
 
 
@@ -27,11 +25,15 @@ def test_exact_spectrum(trial, n_points: Points):
     have the entries E[(x_s - c)·(x_t - c)], where c is the mean of x_1, …, x_T. Then K u_k = λ_k
     u_k for k = 1, …, T - 1, where λ_k = 1 / (2 - 2 cos(π k / T)) and u_k(t) = sqrt(2 / T) cos(π k
     (t - 1/2) / T).
+
+    So neither the start x_0 nor the first step, which all points share, matters.
     """
     covariance = np.asarray(infinite_dimension.covariance(n_points))
     variances = plain_walk.eigenvalues(n_points)
     cosines = plain_walk.cosine_modes(n_points, n_points - 1)
-    late = np.cos(np.pi / n_points * np.outer(np.arange(n_points) + 1, np.arange(n_points - 1) + 1))
+    index = np.arange(1, n_points)
+    on_circle = 1 / (2 - 2 * np.cos(2 * np.pi * index / n_points))
+    late = np.cos(np.pi / n_points * np.outer(np.arange(n_points) + 1, index))
 
     def residual(modes, eigenvalues):
         return covariance @ modes - modes * eigenvalues
@@ -45,9 +47,7 @@ def test_exact_spectrum(trial, n_points: Points):
             "eigenvalues of T + 1 points, as for absorbing ends": residual(
                 cosines, plain_walk.eigenvalues(n_points + 1)[:-1]
             ),
-            "the eigenvalues of a walk on a circle": residual(
-                cosines, plain_walk.circulant_eigenvalues(n_points)
-            ),
+            "the eigenvalues of a walk on a circle": residual(cosines, on_circle),
             "cosines of t instead of t - 1/2": residual(late, variances),
         },
     )
@@ -92,102 +92,6 @@ def test_exact_spectrum__uncentred(
         order=2,
         margin=1e-4 * limit,
         controls=controls,
-    )
-
-
-@claim(
-    derived("the matrix of differences on a circle is circulant"),
-    kind="identity",
-    cases=[3, 20, 151],
-)
-def test_exact_spectrum__circle(trial, n_points: ThreePoints):
-    """Let a walk have T independent steps of E[|ξ_t|²] = 1, less their mean, so that it closes into
-    a circle. The eigenvalues of the covariance over time of its centred points are 0 and 1 / (2 - 2
-    cos(2 π k / T)) for k = 1, …, T - 1.
-    """
-    steps = np.eye(n_points) - 1 / n_points  # what is left of them when they sum to zero
-    walk = np.cumsum(steps, axis=0)
-    loop = walk - walk.mean(axis=0)
-    eigenvalues = np.sort(plain_walk.circulant_eigenvalues(n_points))[::-1]
-    controls = {
-        "the open walk": plain_walk.eigenvalues(n_points),
-    }
-    trial.identity(
-        np.linalg.eigvalsh(loop @ loop.T)[:0:-1],
-        eigenvalues,
-        ops=3 * n_points,
-        scale=eigenvalues[0],
-        controls=controls,
-    )
-
-
-@claim(
-    derived(
-        "all recorded points share the start and the first step, which centring over time removes"
-    ),
-    kind="identity",
-)
-def test_first_step_irrelevant(
-    trial,
-    n_points: Points = 40,
-    dim: Annotated[int, Interval(1, 10_000)] = 60,
-    first_step: Annotated[
-        float, Interval(1, 1e7, why="rounding of a longer one hides the others")
-    ] = 1e6,
-):
-    """The variances of the principal components of a walk x_1, …, x_T, centred over time, do not
-    depend on its start x_0 and its first step x_1 - x_0.
-    """
-    steps = np.array(jax.random.normal(trial.key("steps"), (n_points, dim)))
-    far_steps = steps.copy()
-    far_steps[0] *= first_step
-    reference = np.asarray(pca.gram_variances(trajectories.trajectory(steps)))
-    walk = np.asarray(trajectories.trajectory(far_steps))
-
-    def of_gram(rows):
-        return np.maximum(np.linalg.eigvalsh(rows @ rows.T)[::-1][: reference.size], 0)
-
-    variances = pca.gram_variances(walk)
-    scale = np.linalg.norm(far_steps[0]) * np.sqrt(reference[0])
-    processes = {"without centring": of_gram(walk), "from the first point": of_gram(walk - walk[0])}
-    trial.identity(
-        variances, reference, ops=4 * (n_points + dim), scale=scale, control_processes=processes
-    )
-
-
-@claim(
-    derived("traces of the pseudo-inverse of the Laplacian of a path, and of its square"),
-    kind="identity",
-    cases=range(3, 31),
-)
-def test_total_variance(
-    trial, n_points: Annotated[int, Interval(3, 60, why="integers are multiplied, T^3 of them")]
-):
-    """Let λ_k be the eigenvalues of the covariance over time of the T centred points of a random
-    walk with E[|ξ_t|²] = 1. Then sum_k λ_k = (T² - 1) / 6 and sum_k λ_k² = (T² - 1) (2 T² + 7) /
-    180.
-
-    The participation ratio (sum_k λ_k)² / sum_k λ_k² is therefore 5 (T² - 1) / (2 T² + 7).
-    """
-    n = n_points
-    walk = np.tril(np.ones((n, n), dtype=int)).astype(object)
-    deviations = n * walk - walk.sum(axis=0)  # n times those of the points, in whole numbers
-    gram = deviations @ deviations.T
-    total = Fraction(np.trace(gram), n**2)
-    squares = Fraction(np.sum(gram**2), n**4)
-    exact = [
-        plain_walk.total_variance(n),
-        plain_walk.squared_eigenvalue_sum(n),
-        plain_walk.participation_ratio(n),
-    ]
-    trial.identity(
-        [float(total), float(squares), float(total**2 / squares)],
-        exact,
-        ops=0,
-        controls={
-            "total without centring": [n * (n + 1) / 2, *exact[1:]],
-            "limits of large T": [n**2 / 6, n**4 / 90, 2.5],
-        },
     )
 
 
@@ -238,12 +142,12 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
         f"count must lie in [2, n_points - 2 = {n_points - 2}], got {count}",
     )
     spectrum = infinite_dimension.leading_spectrum(n_points, count)
-    amplitudes = plain_walk.score_amplitudes(n_points, count)
+    variances = plain_walk.eigenvalues(n_points)
+    amplitudes = np.sqrt(2 * variances[:count] / n_points)
     scores = spectrum.time_courses * np.sqrt(spectrum.eigenvalues) / amplitudes
     first = np.clip(scores[:, 0], -1, 1)
     index = np.arange(1, count + 1)
     sines = np.sin(np.pi * np.outer(np.arange(1, n_points + 1) - 0.5, index) / n_points)
-    variances = plain_walk.eigenvalues(n_points)
     turned = variances[0] / -np.diff(variances)[:count]  # rounding turns an eigenvector: |K| / gap
     trial.identity(
         scores,
@@ -287,30 +191,4 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
             "the root of |s - t|": np.sqrt(lags),
             "independent points": np.add.outer(times, times),
         },
-    )
-
-
-@claim(derived("ball arithmetic encloses both sides for every T up to 400"), kind="bound")
-def test_evr_limit__everywhere(trial):
-    """The first principal component of T centred points of a random walk has the share 6 / (4 (T² -
-    1) sin²(π / (2 T))) of the variance, which is at least its limit 6 / π² for T = 2, 3, …, 400.
-    """
-
-    def ratio(n_points):
-        theta = 4 * balls.sin(balls.pi(n_points) / (2 * n_points)) ** 2
-        return 6 / ((n_points**2 - 1) * theta)
-
-    trial.prove(
-        lambda n_points: 6 / balls.pi(n_points) ** 2,
-        ratio,
-        {"n_points": range(2, 401)},
-        controls={
-            "T (T + 1) for T² - 1": lambda n_points: (
-                ratio(n_points) * Fraction(n_points - 1, n_points)
-            ),
-        },
-        same_as=(
-            lambda n_points: plain_walk.explained_variance_ratio_limit(1)[0],
-            lambda n_points: plain_walk.explained_variance_ratio(n_points)[0],
-        ),
     )

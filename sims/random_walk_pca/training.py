@@ -28,16 +28,6 @@ class TrainingRun(NamedTuple):
     accuracy: Float[Array, ""]
 
 
-class TrainingGram(NamedTuple):
-    """One run without its parameters: their Gram matrix with the first recorded point as origin,
-    the losses, and the final accuracy.
-    """
-
-    gram: Float[Array, "steps steps"]
-    losses: Float[Array, "steps"]
-    accuracy: Float[Array, ""]
-
-
 def digits() -> tuple[Float[np.ndarray, "examples pixels"], Float[np.ndarray, "examples classes"]]:
     """Scikit-learn's handwritten digits: 1797 images of 64 pixels scaled to [0, 1], and their
     classes one-hot.
@@ -112,15 +102,15 @@ def train(
 
 
 @guarded(double=False)
-def training_gram(run: TrainingRun) -> TrainingGram:
-    """Keep only the T x T Gram matrix of a run's recorded parameters.
+def training_gram(run: TrainingRun) -> Float[Array, "steps steps"]:
+    """Return the T x T Gram matrix of a run's recorded parameters.
 
     In one compiled program the parameters are never stored. The first recorded point is taken as
     the origin. A window of steps is a diagonal block of the matrix. `shuffle_points` and
     `principal_components_of_gram` take the matrix as it is.
     """
     from_start = run.parameters - run.parameters[0]
-    return TrainingGram(from_start @ from_start.T, run.losses, run.accuracy)
+    return from_start @ from_start.T
 
 
 def _is_one_hot(targets):

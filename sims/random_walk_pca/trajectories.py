@@ -3,17 +3,15 @@ one linear recursion over time.
 
 The recursion runs on the steps, or on their Gram matrix, which is accumulated in blocks of
 coordinates so that its memory does not grow with the dimension, or on the few columns that stand
-for isotropic Gaussian steps. The inner products of the steps alone tell the effective dimension.
-They also serve trajectories whose times are shuffled.
+for isotropic Gaussian steps. The Gram matrix also serves trajectories whose times are shuffled.
 """
 
 import itertools
 import math
-from typing import Annotated, Literal, Unpack
+from typing import Literal, Unpack
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
@@ -29,7 +27,7 @@ from sims.random_walk_pca.domains import (
 )
 from sims.wishart import bartlett_factor
 from theory_on_trial.base.arrays import AnyArray, FloatType
-from theory_on_trial.contract import Count, Holds, Size, guarded, require, require_room
+from theory_on_trial.contract import Count, Size, guarded, require, require_room
 
 Law = Literal["gaussian", "rademacher", "uniform", "laplace", "student", "cauchy"]
 """Of one coordinate of a step; rademacher is ±1, Student's law has five degrees of freedom."""
@@ -234,42 +232,32 @@ def noise_gram(
     Gram matrix: derived here.
     """
     require_room("n_points", n_points**2)
+    width = min(block, dim)
+    require_room("n_points, dim and block", max(n_points * width, dim))
+    n_blocks = math.ceil(dim / width)
+    # The last block may reach beyond dim
+    scales = jnp.zeros(n_blocks * width, jnp.float32).at[:dim].set(dim**-0.5)
     # Four panels of rows, each against the rows up to its own end: W is symmetric, and this is 5/8
     # of all products.
     ends = [math.ceil(n_points * quarter / 4) for quarter in range(5)]
     panels = list(itertools.pairwise(ends))
 
-    def add_block(sums, rows):
+    def add_block(sums, block_input):
+        index, scale = block_input
+        normals = jax.random.normal(jax.random.fold_in(key, index), (n_points, width), jnp.float32)
+        rows = normals * scale
         return [
             total + (rows[start:end] @ rows[:end].T).astype(total.dtype)
             for total, (start, end) in zip(sums, panels, strict=True)
-        ]
+        ], None
 
     zeros = [jnp.zeros((end - start, end)) for start, end in panels]
-    sums = _over_coordinates(add_block, zeros, key, n_points, dim, block)
+    blocks = jnp.arange(n_blocks), scales.reshape(n_blocks, width)
+    sums, _ = lax.scan(add_block, zeros, blocks)
     lower = jnp.concatenate(
         [jnp.pad(total, ((0, 0), (0, n_points - total.shape[1]))) for total in sums]
     )
     return jnp.tril(lower) + jnp.tril(lower, -1).T
-
-
-@guarded(double=False)
-def squared_norms(
-    key: Key[Array, ""], n_points: NumberOfPoints, dim: Size, **process: Unpack[Process]
-) -> Float[Array, "points"]:
-    """Return |x_t|² for t = 1..T of a process driven by isotropic steps with tr Σ = 1, computed for
-    a thousand coordinates at a time.
-
-    `process` takes the parameters of `trajectory`. The process is in float32, the sums are in the
-    default precision; infinite or NaN where the trajectory overflows.
-    With a reversion this is the sphere that traps the walker (Antognini & Sohl-Dickstein 2018,
-    Ornstein-Uhlenbeck).
-    """
-
-    def add_block(squares, rows):
-        return squares + jnp.sum(trajectory(rows, **process).astype(squares.dtype) ** 2, axis=1)
-
-    return _over_coordinates(add_block, jnp.zeros(n_points), key, n_points, dim, 1000)
 
 
 @guarded(double=False)
@@ -287,40 +275,6 @@ def random_projection(
     return trajectory @ projection * target_dim**-0.5
 
 
-def _over_coordinates(add_block, total, key, n_points, dim, block):
-    """Fold `add_block` over the noise rows, one block of coordinates after the other, each from a
-    key of its own.
-    """
-    require_room("n_points, dim and block", max(n_points * min(block, dim), dim))
-    width = min(block, dim)
-    n_blocks = math.ceil(dim / width)
-    # The last block may reach beyond dim
-    scales = jnp.zeros(n_blocks * width, jnp.float32).at[:dim].set(dim**-0.5)
-
-    def next_block(carried, block_input):
-        index, scale = block_input
-        rows = (
-            jax.random.normal(jax.random.fold_in(key, index), (n_points, width), jnp.float32)
-            * scale
-        )
-        return add_block(carried, rows), None
-
-    return lax.scan(next_block, total, (jnp.arange(n_blocks), scales.reshape(n_blocks, width)))[0]
-
-
-def _scattered(step_gram: np.ndarray) -> bool:
-    limits = jnp.finfo(step_gram.dtype)
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        products = np.tril(step_gram, -1) / np.mean(np.diagonal(step_gram))
-        squares = float(np.sum(products**2))
-    return float(limits.tiny) / float(limits.eps) < squares < float(limits.max)
-
-
-SCATTERED = Holds(
-    "scattered", "have inner products between steps that are not all zero, or nearly", _scattered
-)
-
-
 @guarded(double=False)
 def step_gram(gram: Gram) -> Float[Array, "steps steps"]:
     """Return the inner products ⟨ξ_s, ξ_t⟩ of the T-1 steps, which are second differences of the
@@ -329,20 +283,6 @@ def step_gram(gram: Gram) -> Float[Array, "steps steps"]:
     Derived here.
     """
     return jnp.diff(jnp.diff(gram, axis=0), axis=1)
-
-
-@guarded(double=False)
-def effective_dimension(step_gram: Annotated[Gram, SCATTERED]) -> Float[Array, ""]:
-    """Return d_eff = (mean_s |ξ_s|²)² / mean_{s≠t} ⟨ξ_s, ξ_t⟩², an estimate of the effective
-    dimension (tr Σ)² / tr Σ² of independent steps.
-
-    Steps all at right angles to each other have no estimate (an infinite one)
-    and are refused.
-    """
-    steps = step_gram.shape[0]
-    # In units of the mean squared length, whose square may be beyond float64.
-    products = jnp.tril(step_gram, -1) / jnp.mean(jnp.diagonal(step_gram))
-    return steps * (steps - 1) / (2 * jnp.sum(products**2))
 
 
 @guarded(double=False)

@@ -15,7 +15,6 @@ from theory.random_walk_pca import (
     linear_processes,
     ornstein_uhlenbeck,
     plain_walk,
-    whole_spectrum,
 )
 
 WARNS = Case(warns="the dimension is small, or the components are many")
@@ -30,7 +29,6 @@ test_theory_is_declared, test_theory_refusals, test_theory_answers, test_theory_
         ornstein_uhlenbeck,
         drift_and_decay,
         finite_dimension,
-        whole_spectrum,
         tool,
     ],
     {
@@ -77,7 +75,6 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
         "bartlett_factor": Case({"dtype": "float64"}),
         "noise": Case(DRAWN),
         "noise_gram": Case({**SIZES, "block": 2}),
-        "squared_norms": Case(SIZES, infinite=OVERFLOWS),
         "explained_variance_ratio": Case(DRAWN, infinite=OVERFLOWS),
         "eigenbasis_sample": Case({"population_eigenvalues": np.array([2.0, 0.5, 0.25]), "dim": 5}),
         "equivalent_gaussian_noise": Case({"n_points": 3}),
@@ -131,10 +128,6 @@ test_what_does_not_go_together_is_refused = refused(
             "the first 3 eigenvalues must be positive, got 0.0",
         ),
         (
-            lambda: finite_dimension.combined_dimension(),
-            "dimensions must hold at least one value",
-        ),
-        (
             lambda: ornstein_uhlenbeck.modes(5, 1, 1),
             "rate must not be 1 here: all eigenvalues coincide",
         ),
@@ -170,10 +163,6 @@ test_what_does_not_go_together_is_refused = refused(
         (
             lambda: trajectories.noise(KEY, 3, 2, scales=np.ones(3)),
             "scales must have one entry for each of dim = 2, got 3",
-        ),
-        (
-            lambda: trajectories.effective_dimension(np.eye(3)),
-            "inner products between steps that are not all zero",
         ),
         (
             lambda: infinite_dimension.leading_spectrum(5, 4),

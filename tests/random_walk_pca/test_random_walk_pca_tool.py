@@ -21,7 +21,6 @@ from own_data import random_walk_pca as tool
 from own_data.random_walk_pca.randomisation import departures
 from own_data.random_walk_pca.recording import checked_step_gram
 from sims.random_walk_pca import trajectories
-from theory.random_walk_pca import finite_dimension
 from theory_on_trial.testing.suite import check_readable
 
 DEVIATIONS = 4.9
@@ -254,10 +253,7 @@ def test_recorded_run_is_judged_with_the_combined_dimension():
         buffer["bias"][:] = point[1200:]
         recorder.record(buffer)
     result = tool.random_walk_test(step_gram=recorder.step_gram)
-    assert (
-        abs(result.effective_dimension / finite_dimension.combined_dimension(1500, 500) - 1)
-        <= 5 * 2 / 120
-    )
+    assert result.effective_dimension * (1 / 1500 + 1 / 500) == pytest.approx(1, abs=5 * 2 / 120)
     assert result.p_value > 0.01
 
 

@@ -21,8 +21,6 @@ Rate = Annotated[float, Interval(0, 2, "[)", why="the process is unstable where 
 """α of the Ornstein-Uhlenbeck process; 0 is the plain walk, 1 independent points."""
 StationaryRate = Annotated[float, Interval(0, 2, "()", why="a stationary law exists there")]
 """α of an Ornstein-Uhlenbeck process with a stationary law."""
-Crossover = Annotated[float, Interval(0, 1e100, why="beyond, powers of it overflow")]
-"""c = α T, fixed as T grows; 0 is the plain walk."""
 NOT_ALL_ZERO = Holds(
     "some",
     "not be all zero, since ratios of a total variance of zero are undefined",

@@ -1,5 +1,5 @@
-"""What training adds to a walk, in infinite dimension: a drift, and a step variance that decays, is
-cut once, or varies at will. Last, which of four processes a trajectory's ratios resemble most.
+"""What training adds to a walk, in infinite dimension: a drift, and a step variance that decays or
+varies at will. Last, which of four processes a trajectory's ratios resemble most.
 
 Derived here, as the models behind the comparison with network training of Antognini &
 Sohl-Dickstein 2018 (arXiv 1806.08805). A drift μ adds the rank-one term |μ|^2 τ τ^T, τ_t = t - (T +
@@ -14,8 +14,7 @@ j_{ν,k}^2, in units of T^(2-p) times the variance of the first step.
 
 Let L be the sum over time and D any variances of the steps. The centred walk C L D^(1/2) R has the
 eigenvalues of D^(1/2) B D^(1/2), where B = L^T C L has the entries min(a, b) - a b / T. B is the
-covariance of a Brownian bridge, tied down before the first step and after the last. As T grows the
-eigenfunctions solve g'' = -D g / λ, g(0) = g(1) = 0.
+covariance of a Brownian bridge, tied down before the first step and after the last.
 """
 
 from functools import lru_cache
@@ -27,7 +26,7 @@ from jaxtyping import Float
 from theory.random_walk_pca import ornstein_uhlenbeck
 from theory.random_walk_pca.domains import Components, Points
 from theory.random_walk_pca.linear_processes import momentum_explained_variance_ratio
-from theory.random_walk_pca.plain_walk import eigenvalues, laplacian_eigenvalues, total_variance
+from theory.random_walk_pca.plain_walk import cosine_modes, eigenvalues, total_variance
 from theory.random_walk_pca.roots import bisect
 from theory_on_trial.contract import (
     NON_NEGATIVE,
@@ -41,18 +40,6 @@ from theory_on_trial.contract import (
 
 
 @guarded
-def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Return the coefficients r_k of τ in the cosines, up to sign: r_k = sqrt(2/T) cot(π k/2T) / (2
-    sin(π k/2T)) for odd k, and zero for even k.
-    """
-    index = np.arange(1, n_points)
-    cosine = np.sin(np.pi * (n_points - index) / (2 * n_points))
-    return np.where(
-        index % 2 == 1, np.sqrt(2 / n_points) * 2 * cosine / laplacian_eigenvalues(n_points), 0.0
-    )
-
-
-@guarded
 def drift_eigenvalues(
     n_points: Points, drift_ratio: NonNegative
 ) -> Float[np.ndarray, " components"]:
@@ -60,12 +47,13 @@ def drift_eigenvalues(
     variance.
 
     They are 1 / θ_k for even k, where θ_k are the `laplacian_eigenvalues`. For odd k each is the
-    root above 1 / θ_k of (|μ|^2 / tr Σ) sum_{j odd} r_j^2 / (λ - 1 / θ_j) = 1, with r_j the
-    `drift_coefficients`.
+    root above 1 / θ_k of (|μ|^2 / tr Σ) sum_{j odd} r_j^2 / (λ - 1 / θ_j) = 1, with r_j = τ . u_j
+    for the cosines u_j.
     """
     spectrum = eigenvalues(n_points)
     poles = spectrum[::2]
-    weights = drift_ratio * drift_coefficients(n_points)[::2] ** 2
+    times = np.arange(n_points) - (n_points - 1) / 2
+    weights = drift_ratio * (times @ cosine_modes(n_points, n_points - 1)[:, ::2]) ** 2
     pole_differences = np.subtract.outer(poles, poles)
 
     def secular(shift: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
@@ -170,12 +158,6 @@ _MOVES = Holds(
 _USABLE = Interval(0, 1e100, why="sums of squares of others overflow")
 StepVariances = Annotated[Float[np.ndarray, " points"], NON_NEGATIVE, _USABLE, _MOVES]
 """Variances D_1, ..., D_T of the steps to the T recorded points; the first never matters."""
-Share = Annotated[float, Interval(0, 1, "()", why="at the ends there is one variance")]
-"""f, the share of the walk before the cut."""
-Remainder = Annotated[
-    float, Interval(1e-12, 1e12, why="beyond, one part of the walk stands still to rounding")
-]
-"""c, the step variance after the cut over that before it."""
 
 
 @guarded
@@ -192,36 +174,6 @@ def varying_noise_explained_variance_ratio(
     roots = np.sqrt(step_variances / step_variances[1:].max())[1:]
     eigenvalues = np.linalg.eigvalsh(bridge[1:, 1:] * np.outer(roots, roots))[::-1]
     return np.maximum(eigenvalues, 0) / eigenvalues.sum()
-
-
-@guarded
-def noise_cut_explained_variance_ratio(
-    share: Share, remainder: Remainder, n_components: Components
-) -> Float[np.ndarray, " components"]:
-    """Return the limits ρ_k = 1 / (ω_k^2 v) of the ratios if the step variance falls to c times
-    itself at the share f of the walk; f = `share` and c = `remainder`.
-
-    ω_k are the roots of r tan(f ω) + tan(r (1 - f) ω) = 0 with r^2 = c, and v = (1 - c) (f^2 / 2 -
-    f^3 / 3) + c / 6.
-    """
-    root = np.sqrt(remainder)
-    # The phase of g, which reaches k π at ω_k, stays within π/2 of ω times this.
-    pace = share + root * (1 - share)
-    index = np.arange(1, n_components + 1)
-
-    def value_at_the_end(omega: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
-        before = omega * share
-        after = omega * root * (1 - share)
-        return root * np.sin(before) * np.cos(after) + np.cos(before) * np.sin(after)
-
-    omega = bisect(
-        value_at_the_end,
-        (index - 0.5) * np.pi / pace,
-        (index + 0.5) * np.pi / pace,
-        1.0 - 2.0 * ((index - 1) % 2),
-    )
-    moved = share**2 / 2 - share**3 / 3
-    return 1 / (omega**2 * ((1 - remainder) * moved + remainder / 6))
 
 
 Ratios = Annotated[Float[np.ndarray, " components"], POSITIVE]

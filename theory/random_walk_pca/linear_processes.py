@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.random_walk_pca.domains import Components, Momentum, MomentumBelowOne, Points
-from theory.random_walk_pca.plain_walk import explained_variance_ratio_limit, laplacian_eigenvalues
+from theory.random_walk_pca.plain_walk import laplacian_eigenvalues
 from theory.random_walk_pca.roots import bisect
 from theory_on_trial.contract import UNIT_INTERVAL, USABLE_SCALE, guarded, require
 
@@ -92,14 +92,11 @@ def momentum_circulant_eigenvalues(
 
 
 @guarded
-def momentum_explained_variance_ratio_rate(
-    n_points: Points, momentum: MomentumBelowOne, n_components: Components
-) -> Float[np.ndarray, " components"]:
-    """Return the ratios ρ_k = 6 / (π k)^2 (1 + 6 γ / ((1 - γ^2) T)), which have the first
-    correction to the limit at fixed γ < 1.
+def momentum_ratio_excess(momentum: MomentumBelowOne) -> float:
+    """Return the limit 6 γ / (1 - γ^2), as T grows at fixed γ, of T times the relative excess of a
+    ratio ρ_k over its limit 6 / (π k)^2.
     """
-    correction = 6 * momentum / ((1 - momentum**2) * n_points)
-    return explained_variance_ratio_limit(n_components) * (1 + correction)
+    return 6 * momentum / (1 - momentum**2)
 
 
 @guarded

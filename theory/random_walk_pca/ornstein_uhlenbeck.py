@@ -1,17 +1,17 @@
 """PCA of the discrete Ornstein-Uhlenbeck process x_t = (1 - α) x_{t-1} + ξ_t, exactly at every α
-and T; its limit as T grows at fixed c = α T; and the sphere on which it is trapped.
+and T, and the sphere on which it is trapped.
 
 The circulant formula and the critical radius are those of Antognini & Sohl-Dickstein 2018 (arXiv
 1806.08805). The exact spectra are derived here: every eigenvalue is 1 / (α^2 + a θ) with a = 1 - α,
 θ = 2 - 2 cos ω and ω in (0, π) a root of a trigonometric equation. Uncentred roots are bracketed by
 multiples of π / T, and centring interlaces one root between each neighbouring pair, so none can be
-missed. The paper has cosines throughout; they hold for c << 1 only. For c >> 1 the ends of the
+missed. The paper has cosines throughout; they hold for α T << 1 only. For α T >> 1 the ends of the
 trajectory act as if absorbing, the first component becomes a full-period sine, and a cosine content
 of one falls to (8 / 3 π)^2. In high dimension the process reverts in each coordinate, not in norm.
 
-`rate` is α, which is 0 for the plain walk and 1 for independent points, and `crossover` is c.
-Spectra are decreasing and in units of the step variance, and those of the limit in units of T^2
-times it; lengths are in units of its root. For α > 1 the fastest oscillation leads.
+`rate` is α, which is 0 for the plain walk and 1 for independent points. Spectra are decreasing and
+in units of the step variance; lengths are in units of its root. For α > 1 the fastest oscillation
+leads.
 """
 
 from typing import Annotated
@@ -21,7 +21,6 @@ from jaxtyping import Float, Int
 
 from theory.random_walk_pca.domains import (
     Components,
-    Crossover,
     Dimension,
     Points,
     Rate,
@@ -151,66 +150,6 @@ def _alternating(count: int) -> Float[np.ndarray, " count"]:
 
 
 @guarded
-def crossover_wavenumbers(
-    crossover: Crossover, n_components: Components
-) -> Float[np.ndarray, " components"]:
-    """Return the increasing roots y_k of the secular equation of the limit T -> ∞ at α T = c. At c
-    = 0 they are k π.
-
-    The equation is [c^2 - (c^2 + y^2) sin(y) / y] (y cos y + c sin y) + (c^2 + y^2)(c cos y - c - y
-    sin y)(1 - cos y) / y = 0. It has one root between each two neighbouring roots of y cos y + c
-    sin y = 0 (the process without centring). As c grows they tend to (k + 1) π for odd k and to the
-    roots of tan(y/2) = y/2 for even k.
-    """
-
-    def uncentred(y: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
-        return y * np.cos(y) + crossover * np.sin(y)
-
-    def secular(y: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
-        inverse = crossover**2 + y**2
-        numerator = -2 * crossover * np.sin(y / 2) ** 2 - y * np.sin(y)
-        with_cosine = (crossover**2 - inverse * np.sin(y) / y) * uncentred(y)
-        return with_cosine + inverse * numerator * 2 * np.sin(y / 2) ** 2 / y
-
-    index = np.arange(1, n_components + 2)
-    barriers = bisect(uncentred, (index - 0.5) * np.pi, index * np.pi, -((-1.0) ** index))
-    return bisect(secular, barriers[:-1], barriers[1:], (-1.0) ** index[:-1])
-
-
-@guarded
-def crossover_eigenvalues(
-    crossover: Crossover, n_components: Components
-) -> Float[np.ndarray, " components"]:
-    """Return the limits 1 / (c^2 + y_k^2) of λ_k / T^2 as T grows at α T = c."""
-    return 1 / (crossover**2 + crossover_wavenumbers(crossover, n_components) ** 2)
-
-
-@guarded
-def crossover_total_variance(crossover: Crossover) -> float:
-    """Return the limit of tr K / T^2, the total variance, as T grows at α T = c. It is in (0, 1/6],
-    and 1/6 at c = 0.
-
-    It is f_2(-2c) + 2 f_3(-c) - 4 f_3(-2c) with f_k(z) = 1F1(1; k + 1; z) / k!, the exponential
-    series without its first k terms, over z^k: nothing cancels at small c.
-    """
-    from scipy.special import hyp1f1
-
-    c = crossover
-    third = hyp1f1(1, 4, -c) / 3 - 2 * hyp1f1(1, 4, -2 * c) / 3
-    return float(hyp1f1(1, 3, -2 * c) / 2 + third)
-
-
-@guarded
-def crossover_explained_variance_ratio(
-    crossover: Crossover, n_components: Components
-) -> Float[np.ndarray, " components"]:
-    """Return the limits of the ratios ρ_k as T grows at α T = c: 6 / (π k)^2 at c = 0, and about 2
-    / c each for c >> 1.
-    """
-    return crossover_eigenvalues(crossover, n_components) / crossover_total_variance(crossover)
-
-
-@guarded
 def trapping_radius(rate: StationaryRate) -> float:
     """Return the radius r_c = 1 / sqrt(α (2 - α)) of the sphere on which the process settles.
     Source: arXiv 1806.08805.
@@ -239,16 +178,6 @@ def squared_norm_relative_std(dim: Dimension) -> float:
     for Gaussian steps of effective dimension d.
     """
     return float(np.sqrt(2 / dim))
-
-
-@guarded
-def stationary_correlation(
-    lag: Int[np.ndarray, " lags"], rate: StationaryRate
-) -> Float[np.ndarray, " lags"]:
-    """Return the correlation E[x_s . x_t] / r_c^2 = a^|s - t| of the trapped process at a `lag` s -
-    t. Later positions become orthogonal to earlier ones.
-    """
-    return (1 - rate) ** np.abs(lag)
 
 
 @guarded

@@ -6,8 +6,8 @@ matrix, and cosines and Lissajous curves in the same limit. Derived here: the ce
 pseudo-inverse of the forward difference applied to the steps, so its covariance over time is
 exactly the pseudo-inverse of the Laplacian of the path graph. The formulas hold at every T >= 2,
 with the half-integer phase of the cosines, their Chebyshev form and the distances. The start and
-the first step never enter. The spectra without centring and on a circle resemble the walk's, and
-are controls for it.
+the first step never enter. The spectrum without centring resembles the walk's, and is a control for
+it.
 
 Everywhere `n_points` is T, the number of recorded points (rows); a recorded start counts as a
 point. Variances are in units of the step variance tr(Σ), scores in units of its root. Points t = 1,
@@ -69,10 +69,7 @@ def limit_relative_error(
     """Return the leading term (1 + π^2 k^2 / 12) / T^2 of the relative excess of ρ_k(T) over its
     limit 6 / (π^2 k^2), up to O(k^4 / T^4). Raises ValueError for k >= T.
     """
-    require(
-        n_components < n_points,
-        f"n_components must be at most n_points - 1 = {n_points - 1}, got {n_components}",
-    )
+    _require_components(n_components, n_points)
     index = np.arange(1, n_components + 1)
     return (1 + (np.pi * index) ** 2 / 12) / n_points**2
 
@@ -83,20 +80,6 @@ def total_variance(n_points: Points) -> float:
     rounded.
     """
     return (n_points**2 - 1) / 6
-
-
-@guarded
-def squared_eigenvalue_sum(n_points: Points) -> float:
-    """Return the sum (T^2 - 1)(2 T^2 + 7) / 180 of λ_k^2, correctly rounded."""
-    return (n_points**2 - 1) * (2 * n_points**2 + 7) / 180
-
-
-@guarded
-def participation_ratio(n_points: Points) -> float:
-    """Return the effective number of components (sum λ)^2 / sum λ^2 = 5 (T^2 - 1) / (2 T^2 + 7),
-    which is in [1, 5/2).
-    """
-    return 5 * (n_points**2 - 1) / (2 * n_points**2 + 7)
 
 
 @guarded
@@ -120,17 +103,6 @@ def scores(n_points: Points, n_components: Components) -> Float[np.ndarray, "poi
 
 
 @guarded
-def score_amplitudes(
-    n_points: Points, n_components: Components
-) -> Float[np.ndarray, " components"]:
-    """Return the amplitudes b_k = sqrt(2 λ_k / T) of the scores, which tend to sqrt(2T) / (π k).
-    Raises ValueError for `n_components` above T - 1.
-    """
-    _require_components(n_components, n_points)
-    return np.sqrt(2 * eigenvalues(n_points)[:n_components] / n_points)
-
-
-@guarded
 def chebyshev_scores(
     first_score: Annotated[
         Float[np.ndarray, " points"], Interval(-1, 1, why="divide it by its amplitude")
@@ -144,30 +116,6 @@ def chebyshev_scores(
     component.
     """
     return np.cos(np.outer(np.arccos(first_score), np.arange(1, n_components + 1)))
-
-
-@guarded
-def cosine_content(
-    modes: Float[np.ndarray, "points components"],
-) -> Float[np.ndarray, " components"]:
-    """Return the squared overlap, in [0, 1], of column k with the cosine u_k of the walk. Columns
-    need not be normalised.
-
-    Raises ValueError for T < 2, for more than T - 1 columns, and for a column whose norm is zero or
-    underflows. Source: Hess 2000, Phys. Rev. E 62, 8438.
-    """
-    n_points, n_components = modes.shape
-    require(
-        n_components < n_points,
-        f"modes must have fewer columns than its {n_points} points, got {n_components}",
-    )
-    norms = np.linalg.norm(modes, axis=0)
-    require(
-        np.all(norms > 0),
-        f"modes must have columns of which none is zero, got norms {norms.tolist()}",
-    )
-    overlaps = np.sum(modes / norms * cosine_modes(n_points, n_components), axis=0)
-    return overlaps**2
 
 
 def _require_components(n_components: int, n_points: int) -> None:
@@ -185,14 +133,3 @@ def uncentred_explained_variance_ratio_limit(
     component, 90 % in two.
     """
     return 8 / (np.pi * (2 * np.arange(1, n_components + 1) - 1)) ** 2
-
-
-@guarded
-def circulant_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Return the eigenvalues 1 / (2 - 2 cos(2 π k / T)), k = 1, ..., T - 1, of a walk on a circle,
-    which has pairs of sines and cosines.
-
-    They are in the order of k, so that the entries k and T - k are equal. For small k they are four
-    times smaller than the walk's. Source: classical.
-    """
-    return 1 / (4 * np.sin(np.pi * np.arange(1, n_points) / n_points) ** 2)
