@@ -6,13 +6,6 @@ competing models, F4 who is affected, F5 Rashomon diagram of all linear classifi
 people. Importing the package registers them.
 """
 
-from figures.predictive_multiplicity import (
-    coefficients,
-    exclusive_or,
-    groups,
-    held_out,
-    paths,
-    rashomon,
-)
+from figures.predictive_multiplicity import compas, small_sets
 
-__all__ = ["coefficients", "exclusive_or", "groups", "held_out", "paths", "rashomon"]
+__all__ = ["compas", "small_sets"]

@@ -9,18 +9,20 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from own_data.predictive_multiplicity.baseline import Baseline, Own, own_baseline
-from own_data.predictive_multiplicity.competitors import Competitors
-from own_data.predictive_multiplicity.inputs import Sample, group_numbers, sample_of
+from own_data.predictive_multiplicity.inputs import (
+    Own,
+    Sample,
+    group_numbers,
+    own_baseline,
+    sample_of,
+)
 from own_data.predictive_multiplicity.known import Folder
-from own_data.predictive_multiplicity.progress import ProgressSetting, progress_of
-from own_data.predictive_multiplicity.result import Multiplicity
-from own_data.predictive_multiplicity.search import Search
-from own_data.predictive_multiplicity.views import Views
+from own_data.predictive_multiplicity.result import Baseline, Competitors, Multiplicity, Views
+from own_data.predictive_multiplicity.search import ProgressSetting, Search, progress_of
 from sims.linear_dichotomies.deadline import Deadline
 from sims.linear_dichotomies.domains import SampleWeights, TimeLimit
 from sims.linear_dichotomies.tasks import tolerance_of
-from sims.predictive_multiplicity.domains import Workers
+from sims.predictive_multiplicity.measures import Workers
 from theory_on_trial.contract import Interval, guarded
 from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.table import Handed

@@ -1,15 +1,21 @@
-"""Checks a user's samples and converts them to a table whose arithmetic is exact."""
+"""Checks a user's samples and model, and converts them to a table whose arithmetic is exact."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from sims.linear_dichotomies.certificates import exact_signs
 from sims.linear_dichotomies.domains import SampleWeights
-from sims.linear_dichotomies.table import Table, aggregate
+from sims.linear_dichotomies.table import Table, aggregate, from_unit
+from sims.predictive_multiplicity import baseline_of_scores
 from theory_on_trial.contract import require
 from theory_on_trial.own_data.table import Handed, class_numbers, table
+
+Scores = Callable[[Any], Float[np.ndarray, " samples"]]
+"""From samples, in the user's columns, to scores: positive where the prediction is +1."""
 
 _MOST_DECIMALS = 12
 _NEAR = 1e-9  # of a feature's range: rows that are no further apart are beyond the solvers
@@ -46,18 +52,6 @@ class Sample(NamedTuple):
         spread[:, 0] = weights[:, 0] - weights[:, 1:] @ self.centres
         spread[:, self.kept + 1] = weights[:, 1:] * self.units
         return spread / np.abs(spread).sum(axis=1, keepdims=True)
-
-    def weights(
-        self, coefficients: Float[np.ndarray, " coefficients"]
-    ) -> Float[np.ndarray, " dims"] | None:
-        """Return coefficients of the user's features as weights of the table's columns; None if a
-        column that the table lacks has a coefficient.
-        """
-        others = np.delete(coefficients[1:], self.kept)
-        slopes = coefficients[1:][self.kept] / self.units
-        weights = np.concatenate([[coefficients[0] + slopes @ self.centres], slopes])
-        norm = np.abs(weights).sum()
-        return weights / norm if norm and not others.any() else None
 
     @property
     def n_near(self) -> int:
@@ -141,3 +135,79 @@ def group_numbers(
             f"groups must each have a positive weight, got none for {names[empty[0]]!r}"
         )
     return number_of, pd.Index(names)
+
+
+class Own(NamedTuple):
+    """What a user's model predicts on the sample.
+
+    Attributes:
+        dichotomy: for each row of the table, 1 if the model predicts the positive class, else 0.
+        weights: weights of the table's columns that predict the same; None if the scores show none.
+    """
+
+    dichotomy: Int[np.ndarray, " rows"]
+    weights: Float[np.ndarray, " dims"] | None
+
+
+def own_baseline(sample: Sample, X: Any, model: Any) -> Own:
+    """Return what the user's model predicts on the sample.
+
+    Raises ValueError for scores that are 0 or not finite, or that no linear classifier gives.
+    """
+    scores = scores_of(model)(X)
+    undecided = np.flatnonzero(~np.isfinite(scores) | (scores == 0))
+    if len(undecided):
+        first = undecided[0]
+        raise ValueError(
+            f"baseline must give finite scores other than 0, got {scores[first]} for sample {first}"
+        )
+    # Scores that are linear in the features show it by a fit, which spares a program.
+    table = sample.table
+    design = np.column_stack([np.ones(len(scores)), table.unit_design[table.row_of_sample, 1:]])
+    fit = np.linalg.lstsq(design, scores, rcond=None)[0]
+    weights = from_unit(table, fit)
+    norm = np.abs(weights).sum()
+    if norm and np.array_equal(
+        exact_signs(table, weights / norm)[table.row_of_sample], np.sign(scores)
+    ):
+        dichotomy = np.zeros(len(table.rows), int)
+        dichotomy[table.row_of_sample] = scores > 0
+        return Own(dichotomy, weights / norm)
+    return Own(baseline_of_scores(table, scores), None)
+
+
+def scores_of(model: Any) -> Scores:
+    """Return the function from samples to scores of a fitted model that has a `decision_function`,
+    or of coefficients, the intercept first.
+
+    Raises TypeError for anything else.
+    """
+    if hasattr(model, "decision_function"):
+        return lambda X: _one_each(np.asarray(model.decision_function(X), float), X)
+    try:
+        coefficients = np.asarray(model, float)
+    except (TypeError, ValueError):
+        raise TypeError(
+            "baseline must be a model with a decision_function or coefficients, got "
+            f"{type(model).__name__}"
+        ) from None
+
+    def scores(X: Any) -> Float[np.ndarray, " samples"]:
+        features = np.asarray(X, float)
+        if coefficients.shape != (features.shape[1] + 1,):
+            raise ValueError(
+                f"baseline must be {features.shape[1] + 1} coefficients with the intercept first, "
+                f"got the shape {coefficients.shape}"
+            )
+        return _one_each(coefficients[0] + features @ coefficients[1:], X)
+
+    return scores
+
+
+def _one_each(scores: Float[np.ndarray, "..."], X: Any) -> Float[np.ndarray, " samples"]:
+    if scores.shape != (len(X),):
+        raise ValueError(
+            f"baseline must give one score for each of the {len(X)} samples, got the shape "
+            f"{scores.shape}"
+        )
+    return scores

@@ -1,13 +1,17 @@
-"""The result of `multiplicity`."""
+"""The result of `multiplicity`, and its tables: by tolerance, by sample and by group."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float, Int, Real
 
-from own_data.predictive_multiplicity.baseline import Baseline, scores_of
-from own_data.predictive_multiplicity.competitors import Competitors
+from own_data.predictive_multiplicity.inputs import scores_of
+from own_data.predictive_multiplicity.search import Search
+from sims.linear_dichotomies.table import Table
+from sims.linear_dichotomies.tasks import reach_of
 from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer
 from theory_on_trial.own_data.table import Handed, class_numbers, table
@@ -16,6 +20,96 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_LINES = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """The baseline h_0 with which competitors are compared, and what is proved of the best
+    classifier.
+
+    Attributes:
+        dichotomy: for each row of the table, 1 if h_0 predicts the positive class and 0 if not.
+        model: the user's model as it was given, or the coefficients w of the best classifier, the
+            intercept first, with Σ |w| = 1.
+        least_errors: a lower and an upper bound of E_0, the smallest weight of samples that a
+            linear classifier gets wrong; the two are equal if E_0 is proved.
+        is_own: whether h_0 is the user's model. If not, h_0 is an optimal classifier if E_0 is
+            proved, and otherwise the best one found.
+        n_optimal: the number of optimal classifiers that were counted (in low dimension) or found
+            (at most 100); h_0 has the largest margin of those found.
+        knows_all_optimal: whether these are all optimal classifiers. The search does not look for
+            them if h_0 is the user's model or if E_0 is not proved.
+    """
+
+    dichotomy: Int[np.ndarray, " rows"]
+    model: Any
+    least_errors: tuple[int | float, int | float]
+    is_own: bool
+    n_optimal: int
+    knows_all_optimal: bool
+
+
+class Affected(NamedTuple):
+    """The rows whose predictions the known competitors within a tolerance change.
+
+    Attributes:
+        some: whether some competitor predicts the row differently from the baseline.
+        most: whether the competitor that disagrees most with the baseline does.
+        chosen: the number of that competitor; None if there is no competitor.
+        counts: the number of competitors that predict the row differently.
+        known: the number of known competitors within the tolerance.
+    """
+
+    some: Bool[np.ndarray, " rows"]
+    most: Bool[np.ndarray, " rows"]
+    chosen: int | None
+    counts: Int[np.ndarray, " rows"]
+    known: int
+
+
+@dataclass(frozen=True, eq=False)
+class Competitors:
+    """The known classifiers other than the baseline.
+
+    Attributes:
+        table: the sample, with equal rows merged.
+        baseline: the dichotomy of the baseline h_0.
+        dichotomies: for each classifier and row, 1 if it predicts +1 and 0 if not.
+        coefficients: w of each classifier, the intercept first, then one for each of the user's
+            features, with Σ |w| = 1.
+        errors: the weight of the samples that each classifier gets wrong.
+    """
+
+    table: Table
+    baseline: Int[np.ndarray, " rows"]
+    dichotomies: Int[np.ndarray, "classifiers rows"]
+    coefficients: Float[np.ndarray, "classifiers coefficients"]
+    errors: Real[np.ndarray, " classifiers"]
+
+    def reach(self, admitted: int | float) -> float:
+        """Return the largest number of errors that a competitor may make."""
+        return reach_of(self.table, self.baseline, admitted)
+
+    def within(self, admitted: int | float) -> Affected:
+        """Return what the classifiers change that make at most `admitted` errors more than the
+        baseline.
+        """
+        competing = np.flatnonzero(self.errors <= self.reach(admitted))
+        differs = self.dichotomies[competing] != self.baseline
+        chosen = None
+        most = np.zeros(len(self.baseline), bool)
+        if len(competing):
+            largest = int((differs @ self.table.totals).argmax())
+            chosen = int(competing[largest])
+            most = differs[largest]
+        return Affected(differs.any(axis=0), most, chosen, differs.sum(axis=0), len(competing))
+
+    def least_errors(self) -> Real[np.ndarray, " rows"]:
+        """Return, for each row, the smallest number of errors of a known classifier that predicts
+        it differently from the baseline; infinite if none does.
+        """
+        errors = np.where(self.dichotomies != self.baseline, self.errors[:, None], np.inf)
+        return errors.min(axis=0, initial=np.inf)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -221,3 +315,124 @@ class Multiplicity(Answer):
 
 def _bracket(low: float, high: float) -> str:
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+class Views:
+    """Tables of what is known of the competitors, and of what the search has proved."""
+
+    def __init__(
+        self,
+        competitors: Competitors,
+        search: Search,
+        tolerances: Float[np.ndarray, " tolerances"],
+        admitted: list[int | float],
+    ):
+        self._competitors = competitors
+        self._search = search
+        self._admitted = admitted
+        self._table = competitors.table
+        self._affected = [competitors.within(one) for one in admitted]
+        self._index = pd.Index(tolerances, name="tolerance")
+
+    @cached_property
+    def _maybe_ambiguous(self) -> list[Bool[np.ndarray, " rows"]]:
+        """The rows that a competitor may change because nothing proves the contrary."""
+        low, _ = self._search.flips()
+        pairs = zip(self._admitted, self._affected, strict=True)
+        return [
+            affected.some | (low <= self._search.reach(admitted)) for admitted, affected in pairs
+        ]
+
+    def by_tolerance(self) -> pd.DataFrame:
+        """Return `Multiplicity.by_tolerance`: discrepancy and ambiguity at each tolerance."""
+        search = self._search
+        totals = self._table.totals
+        n = self._table.n
+        ambiguity, discrepancy = (
+            np.array([totals[getattr(affected, name)].sum() for affected in self._affected])
+            for name in ("some", "most")
+        )
+        ambiguity_bounds = np.array([totals[rows].sum() for rows in self._maybe_ambiguous])
+        caps = np.array([search.cap(admitted) for admitted in self._admitted])
+        # Weights that are not whole are proved to a relative 2e-6.
+        discrepancy_bounds = np.where(caps <= discrepancy + search.slack, discrepancy, caps)
+        gaps = np.maximum(discrepancy_bounds - discrepancy, ambiguity_bounds - ambiguity)
+        is_fixed = self._search.proved_least or search.has_own
+        return pd.DataFrame(
+            {
+                "admitted": self._admitted,
+                "discrepancy": discrepancy / n,
+                "discrepancy at most": discrepancy_bounds / n,
+                "ambiguity": ambiguity / n,
+                "ambiguity at most": ambiguity_bounds / n,
+                "proved": (gaps <= search.slack) & is_fixed,
+                "competitors": [affected.known for affected in self._affected],
+            },
+            index=self._index,
+        )
+
+    def classifiers(self, columns: tuple[str, ...]) -> pd.DataFrame:
+        """Return `Multiplicity.classifiers`: the competitor that disagrees most at each
+        tolerance.
+        """
+        known = np.column_stack(
+            [self._competitors.coefficients, self._competitors.errors / self._table.n]
+        )
+        numbers = [
+            np.full(known.shape[1], np.nan) if affected.chosen is None else known[affected.chosen]
+            for affected in self._affected
+        ]
+        return pd.DataFrame(numbers, self._index, ["intercept", *columns, "error rate"])
+
+    def people(self, index: Any) -> pd.DataFrame:
+        """Return `Multiplicity.people`: the baseline's prediction for each sample, and the
+        tolerances from which on competitors change it.
+        """
+        errors = self._table.errors(self._competitors.baseline)
+        limits = {
+            "conflict from": self._competitors.least_errors(),
+            "no conflict below": self._search.flips()[0],
+        }
+        by_row = {"prediction": 2 * self._competitors.baseline - 1}
+        by_row |= {
+            name: np.maximum(limit - errors, 0) / self._table.n for name, limit in limits.items()
+        }
+        return pd.DataFrame(
+            {name: values[self._table.row_of_sample] for name, values in by_row.items()}, index
+        )
+
+    def conflicts(self, index: Any) -> pd.DataFrame:
+        """Return `Multiplicity.conflicts`: how many known competitors predict each sample otherwise
+        at each tolerance.
+        """
+        counts = np.stack([affected.counts for affected in self._affected], axis=1)
+        return pd.DataFrame(counts[self._table.row_of_sample], index, self._index)
+
+    def groups(
+        self,
+        group_of: Int[np.ndarray, " samples"],
+        names: pd.Index,
+        weights: Float[np.ndarray, " samples"],
+    ) -> pd.DataFrame:
+        """Return `Multiplicity.groups`: how strongly each group is affected at each tolerance."""
+        sizes = np.bincount(group_of, weights)
+
+        def shares(rows: Bool[np.ndarray, " rows"]) -> Float[np.ndarray, " groups"]:
+            return (
+                np.bincount(group_of, weights * rows[self._table.row_of_sample], len(names)) / sizes
+            )
+
+        parts = [
+            pd.DataFrame(
+                {
+                    "share": sizes / sizes.sum(),
+                    "ambiguity": shares(affected.some),
+                    "ambiguity at most": shares(maybe),
+                    "changed": shares(affected.most),
+                },
+                names,
+            )
+            for affected, maybe in zip(self._affected, self._maybe_ambiguous, strict=True)
+        ]
+        by_tolerance = pd.concat(parts, keys=self._index, names=["tolerance", "group"]).swaplevel()
+        return by_tolerance.iloc[np.arange(len(by_tolerance)).reshape(len(parts), -1).T.ravel()]

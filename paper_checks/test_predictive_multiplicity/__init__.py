@@ -32,9 +32,10 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 
 from sims import predictive_multiplicity as observed
+from sims.linear_dichotomies.enumeration import Paths, enumerate_paths
 from sims.linear_dichotomies.solver import Solution
-from sims.linear_dichotomies.table import Table
-from sims.predictive_multiplicity.domains import Target
+from sims.linear_dichotomies.table import Table, aggregate
+from sims.predictive_multiplicity.samples import Target
 from theory_on_trial import Trial, abstract, derived
 from theory_on_trial.contract import Interval
 
@@ -57,6 +58,14 @@ Copies = Annotated[int, Interval(1, 1000)]
 
 EPSILONS = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
 
+CORNERS = np.indices((2, 2)).reshape(2, 4).T.astype(float)
+EXCLUSIVE_OR = np.array([-1, 1, 1, -1])
+CONJUNCTION = np.array([-1, -1, -1, 1])
+N_ROWS = {1: 12, 2: 12, 3: 8}
+"""By their dimension, the points in general position whose linear classifiers are all met."""
+LATTICES = {1: (6,), 2: (3, 3), 3: (2, 2, 2)}
+"""By their dimension, the lattices whose linear classifiers are all met."""
+
 
 class Solved(NamedTuple):
     """A COMPAS table with the optimal baseline of largest margin, all flips, and both paths at
@@ -71,12 +80,20 @@ class Solved(NamedTuple):
 
 
 @cache
-def solved(target: Target, *, oversampled: bool = False) -> Solved:
-    """The exact answers for COMPAS without race, which several claims share."""
-    table = observed.compas(target, oversampled=oversampled)
-    baseline = observed.co_optimal(table).solutions[0]
-    flips = observed.flip_errors(table, baseline)
-    path = observed.discrepancy_path(table, baseline, EPSILONS)
+def solved(
+    target: Target,
+    *,
+    race: bool = False,
+    oversampled: bool = False,
+    time_limit: float | None = None,
+) -> Solved:
+    """The exact answers for COMPAS, which several claims share; `time_limit` in seconds is that of
+    each program.
+    """
+    table = observed.compas(target, race=race, oversampled=oversampled)
+    baseline = observed.co_optimal(table, time_limit=time_limit).solutions[0]
+    flips = observed.flip_errors(table, baseline, time_limit=time_limit)
+    path = observed.discrepancy_path(table, baseline, EPSILONS, time_limit=time_limit)
     return Solved(
         table, baseline, flips, path, observed.ambiguity_path(table, baseline, flips, EPSILONS)
     )
@@ -85,6 +102,14 @@ def solved(target: Target, *, oversampled: bool = False) -> Solved:
 def counts(table: Table) -> tuple[np.ndarray, np.ndarray]:
     """The counts of both labels, as the theory takes them."""
     return table.positives, table.negatives
+
+
+def table_of(rows: np.ndarray, positives: np.ndarray, negatives: np.ndarray) -> Table:
+    """The table of so many people of either label in each row."""
+    people = np.concatenate([positives, negatives])
+    labels = np.repeat([1, -1], len(rows))
+    there = people > 0
+    return aggregate(np.tile(rows, (2, 1))[there], labels[there], people[there])
 
 
 def over(items: Iterable[Any], measure: Callable[[Any], tuple[Any, ...]]) -> list[np.ndarray]:
@@ -115,3 +140,71 @@ def beyond(trial: Trial, lhs: Any, wrong: dict[str, Any]) -> dict[str, Any]:
         exceeded = np.any(np.asarray(lhs) > bound)
         trial.require(exceeded, f"settings must tell the bound from {name!r}: at these both hold")
     return wrong
+
+
+def labelled_corners(labels: np.ndarray, copies: int = 25) -> Table:
+    """The four corners of the unit square with these labels, each so many times."""
+    return aggregate(CORNERS, labels, np.full(4, copies))
+
+
+def lattice(shape: tuple[int, ...]) -> np.ndarray:
+    """All points of a lattice, in lexicographic order."""
+    return np.indices(shape).reshape(len(shape), -1).T
+
+
+def lattice_set(
+    generator: np.random.Generator, dim: int, n_points: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points drawn from the lattice of this dimension, all of it present, with fair labels -1 or
+    +1.
+    """
+    points = lattice(LATTICES[dim])
+    repeats = generator.integers(0, len(points), n_points - len(points))
+    rows = np.concatenate([np.arange(len(points)), repeats])
+    return points[rows].astype(float), 2 * generator.integers(0, 2, n_points) - 1
+
+
+def lattice_tables(
+    generator: np.random.Generator, dim: int, n_points: int, n_sets: int
+) -> list[Table]:
+    """The tables of so many `lattice_set`s: a row for each point of the lattice, in lexicographic
+    order.
+    """
+    return [aggregate(*lattice_set(generator, dim, n_points)) for _ in range(n_sets)]
+
+
+def over_lattices(
+    trial: Trial,
+    measure: Callable[[Table], tuple[Any, ...]],
+    dim: int,
+    n_points: int,
+    n_sets: int,
+) -> list[np.ndarray]:
+    """Measure the tables of so many drawn lattices."""
+    return over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+
+
+def general_position(
+    generator: np.random.Generator, dim: int, n_points: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Normal points, and how many of `n_points` labels are positive and negative at each."""
+    n_rows = N_ROWS[dim]
+    counts = generator.multinomial(n_points, np.full(2 * n_rows, 1 / (2 * n_rows)))
+    positives, negatives = counts.reshape(2, n_rows)
+    return generator.standard_normal((n_rows, dim)), positives, negatives
+
+
+def sampled_paths(
+    generator: np.random.Generator, n_sets: int, dim: int, n_points: int
+) -> list[tuple[Paths, np.ndarray, np.ndarray]]:
+    """All linear dichotomies of sets in general position met; every second baseline is any
+    labelling, not an optimum. Returns the paths with the counts n+ and n- of each set.
+    """
+    paths = []
+    for draw in range(n_sets):
+        points, positives, negatives = general_position(generator, dim, n_points)
+        baseline = generator.integers(0, 2, len(points)) if draw % 2 else None
+        paths.append(
+            (enumerate_paths(points, positives, negatives, baseline), positives, negatives)
+        )
+    return paths

@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from paper_checks.test_predictive_multiplicity import (
+    EXCLUSIVE_OR,
     Copies,
     Dim,
     NPoints,
@@ -15,19 +16,15 @@ from paper_checks.test_predictive_multiplicity import (
     apart,
     beyond,
     counts,
-    over,
-    solved,
-)
-from paper_checks.test_predictive_multiplicity.sets import (
-    EXCLUSIVE_OR,
-    N_ROWS,
     general_position,
     labelled_corners,
     lattice_tables,
+    over,
+    over_lattices,
     sampled_paths,
 )
 from sims import predictive_multiplicity as observed
-from sims.linear_dichotomies.enumeration import dichotomies, enumerate_paths
+from sims.linear_dichotomies.enumeration import enumerate_paths
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
@@ -125,28 +122,17 @@ def test_ambiguity__bound(
     cases=[1, 7, 25],
 )
 def test_bound__tight(trial, copies: Copies):
-    """The bound 2 R(h_0) + ε on the discrepancy is attained: on exclusive or at ε = 0 the
-    discrepancy is 2 R(h_0) = 1/2.
+    """The bound 2 R(h_0) + ε on the discrepancy is attained: on exclusive or R(h_0) is 1/4, and the
+    discrepancy is 1/2 at ε = 0 and 1 at ε = 1/2.
     """
     table = labelled_corners(EXCLUSIVE_OR, copies)
     baseline = observed.minimise_errors(table)
-    disagreements = observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement
-    bounds = np.array(
-        [table.n * predicted.discrepancy_bound(baseline.errors / table.n, e) for e in (0.0, 0.5)]
-    )
-    controls = {
-        "2 R + ε - 1/n": [*(bounds - 1), 0.5 - 1 / table.n],
-        "R + ε": [*(bounds - copies), 0.25],
-    }
-    trial.identity(
-        [*disagreements, disagreements[0] / table.n], [*bounds, 0.5], ops=0, controls=controls
-    )
-
-
-def both_paths(trial, dim, n_points, n_sets):
-    """Discrepancy and ambiguity of drawn sets at each tolerance: two arrays [sets, tolerances]."""
-    paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
-    return over(paths, lambda path: (path.discrepancy, path.ambiguity))
+    error = baseline.errors / table.n
+    epsilons = (0.0, 0.5)
+    shares = observed.discrepancy_path(table, baseline, epsilons).disagreement / table.n
+    bounds = np.array([predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons])
+    controls = {"2 R + ε - 1/n": bounds - 1 / table.n, "R + ε": bounds - error}
+    trial.identity(shares, bounds, ops=0, controls=controls)
 
 
 @claim(
@@ -156,7 +142,8 @@ def both_paths(trial, dim, n_points, n_sets):
 )
 def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """The discrepancy at a tolerance never exceeds the ambiguity at this tolerance."""
-    discrepancy, ambiguity = both_paths(trial, dim, n_points, n_sets)
+    paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
+    discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
     strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
     controls = {"level set with < in place of <=": strict}
     trial.bound(
@@ -167,40 +154,6 @@ def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
         ops=0,
         controls=beyond(trial, discrepancy, controls),
     )
-
-
-@claim(
-    derived("a competitor at a tolerance is one at every larger tolerance"),
-    kind="bound",
-    cases=[2, 3],
-)
-def test_order__rising(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Neither discrepancy nor ambiguity falls when the tolerance grows."""
-    paths = np.concatenate(both_paths(trial, dim, n_points, n_sets))
-    trial.bound(
-        paths[:, :-1],
-        paths[:, 1:],
-        instances="draws",
-        independent=n_sets,
-        ops=0,
-        controls={"a rise at every step": paths[:, 1:] - 1},
-    )
-
-
-@claim(
-    derived("a competitor that differs from the baseline at all gives both"),
-    kind="identity",
-    cases=[2, 3],
-)
-def test_order__zero(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """At every tolerance the discrepancy is zero exactly where the ambiguity is."""
-    discrepancy, ambiguity = both_paths(trial, dim, n_points, n_sets)
-    strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
-    controls = {
-        "level set with < in place of <=": np.sign(strict),
-        "nobody is ambiguous": np.zeros_like(strict),
-    }
-    trial.identity(np.sign(discrepancy), np.sign(ambiguity), ops=0, controls=controls)
 
 
 @claim(
@@ -226,30 +179,23 @@ def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
         jumps = observed.discrepancy_path(table, baseline, epsilons).disagreement
         return jumps, path[steps], path[strict], path[nearest]
 
-    jumps, steps, strict, nearest = over(
-        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
-    )
+    jumps, steps, strict, nearest = over_lattices(trial, measure, dim, n_points, n_sets)
     rivals = {"level set with < in place of <=": strict, "ε n rounded": nearest}
     trial.identity(jumps, steps, ops=0, controls=apart(trial, steps, rivals))
 
 
 def drawn_pairs(trial, dim, n_points, n_sets):
-    """E(h), E_0 and the disagreements of all classifiers h with a drawn baseline: [3, pairs]."""
+    """E(h), E_0 and the disagreements of all classifiers h with a drawn baseline: three arrays."""
     rng = trial.generator("sets")
-
-    def measure(draw, table):
+    pairs = []
+    for draw, table in enumerate(lattice_tables(rng, dim, n_points, n_sets)):
         if draw % 2:  # one label a row, so that whoever flips a single row repairs or errs only
             table = replace(table, positives=table.totals, negatives=np.zeros_like(table.totals))
         cells = predicted.linear_dichotomies(table.rows)
         baseline = cells[rng.integers(len(cells))]
-        return (
-            [table.errors(cell) for cell in cells],
-            len(cells) * [table.errors(baseline)],
-            [table.disagreement(cell, baseline) for cell in cells],
-        )
-
-    tables = lattice_tables(rng, dim, n_points, n_sets)
-    return np.hstack([np.array(measure(*item)) for item in enumerate(tables)])
+        base = table.errors(baseline)
+        pairs += [(table.errors(h), base, table.disagreement(h, baseline)) for h in cells]
+    return np.array(pairs).T
 
 
 @claim(
@@ -261,19 +207,9 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
     """Let a classifier h make E(h) errors and the baseline E_0. The number of points on which they
     disagree has the parity of E(h) - E_0.
     """
-
-    def measure_compas(target):
-        answers = solved(target)
-        for solution in (*answers.flips.solutions, *answers.discrepancy.solutions):
-            differ = answers.table.disagreement(solution.dichotomy, answers.baseline.dichotomy)
-            yield solution.errors, answers.baseline.errors, differ
-
-    sets = drawn_pairs(trial, dim, n_points, n_sets)
-    compas = [triple for target in ("arrest", "violent") for triple in measure_compas(target)]
-    triples = [*sets.T.tolist(), *compas]
-    parities = [predicted.parity_defect(error, base, 0) for error, base, _ in triples]
-    controls = {"the parity of E(h) alone": [error % 2 for error, _, _ in triples]}
-    trial.identity([differ % 2 for *_, differ in triples], parities, ops=0, controls=controls)
+    errors, base, differences = drawn_pairs(trial, dim, n_points, n_sets)
+    controls = {"the parity of E(h) alone": errors % 2}
+    trial.identity(differences % 2, (errors - base) % 2, ops=0, controls=controls)
 
 
 @claim(
@@ -282,8 +218,9 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
     cases=[1, 2, 3],
 )
 def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
-    """Let a classifier h make E(h) errors and the baseline E_0. The number of points on which they
-    disagree lies between |E(h) - E_0| and E(h) + E_0.
+    """Let two classifiers make E and E_0 errors on n points. They disagree on at least |E - E_0|
+    points and at most E + E_0 or 2 n - E - E_0, whichever is less: two competitors at a tolerance ε
+    differ on at most the share 2 (R(h_0) + ε).
     """
     errors, base, differences = drawn_pairs(trial, dim, n_points, n_sets)
     pairs = zip(errors.tolist(), base.tolist(), strict=True)
@@ -294,60 +231,8 @@ def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 
         instances="draws",
         independent=n_sets,
         ops=0,
-        controls={"at most E(h) alone": np.concatenate([differences, errors])},
-        control_processes={"at least E(h) + E_0": np.concatenate([errors + base, differences])},
-    )
-
-
-@claim(derived("by the triangle inequality through the labels"), kind="bound", cases=[2, 3])
-def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Two competitors at a tolerance ε differ on at most the share 2 (R(h_0) + ε) of the points,
-    where R(h_0) is the error rate of the baseline; a competitor and the baseline differ on at most
-    2 R(h_0) + ε.
-    """
-    rng = trial.generator("sets")
-    tolerances = [1, 3, 6]
-
-    def measure(_):
-        points, positives, negatives = general_position(rng, N_ROWS[dim], dim, n_points)
-        cells = dichotomies(points)
-        weights = positives + negatives
-        errors = cells @ (negatives - positives) + positives.sum()
-        signs = 2 * cells - 1
-        least = errors.min()
-        distances = (n_points - signs * weights @ signs.T) // 2
-        near = [errors <= least + tolerance for tolerance in tolerances]
-        shares = [(least / n_points, tolerance / n_points) for tolerance in tolerances]
-        diameters = [distances[np.ix_(level, level)].max() / n_points for level in near]
-        bounds = (predicted.pair_diameter_bound, predicted.discrepancy_bound)
-        return diameters, *([bound(*pair) for pair in shares] for bound in bounds)
-
-    diameters, bounds, single = over(range(n_sets), measure)
-    controls = beyond(trial, diameters, {"2 R(h_0) + ε, as for one of them": single})
-    trial.bound(diameters, bounds, instances="draws", independent=n_sets, ops=8, controls=controls)
-
-
-@claim(
-    derived("integer programs meet a lattice's competitors, whose pairs are counted"),
-    kind="optimality",
-    cases=[2, 3],
-)
-def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
-    """Among the competitors that integer programs find one by one, the two that differ most are as
-    far apart as any two competitors.
-    """
-
-    def measure(table):
-        near = [a.dichotomy for a in observed.co_optimal(table, 2).solutions]
-        widest = max(table.disagreement(a, b) for a in near for b in near)
-        arguments = (predicted.linear_dichotomies(table.rows), near[0], *counts(table), 2)
-        return widest, predicted.pair_diameter_of(*arguments), predicted.discrepancy_of(*arguments)
-
-    diameters, exact, alone = over(
-        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
-    )
-    trial.identity(
-        diameters, exact, ops=0, controls=apart(trial, exact, {"from the baseline alone": alone})
+        controls={"at most E alone": np.concatenate([differences, errors])},
+        control_processes={"at least E + E_0": np.concatenate([errors + base, differences])},
     )
 
 
@@ -383,14 +268,20 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
     trial.identity(measured, exact, ops=0, controls=apart(trial, exact, controls))
 
 
-def separable_sets(trial, dim, n_points, n_sets):
-    """Discrepancy, ambiguity and the theory's bound for drawn sets that a hyperplane separates, at
-    each admitted number of errors: three arrays [sets, numbers].
+@claim(
+    derived("a competitor flips whole rows, and every flip is a new mistake"),
+    kind="bound",
+    cases=[2, 3],
+)
+def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
+    """For a baseline without errors on n points, a competitor with at most e errors flips at most
+    the largest sum up to e of points of whole rows: the discrepancy at a tolerance ε is at most ε,
+    and 0 at ε = 0.
     """
     rng = trial.generator("sets")
 
     def measure(_):
-        points, positives, negatives = general_position(rng, N_ROWS[dim], dim, n_points)
+        points, positives, negatives = general_position(rng, dim, n_points)
         weights = positives + negatives
         sides = points @ rng.standard_normal(dim) > rng.standard_normal()
         positives = np.where(sides, weights, 0)
@@ -399,62 +290,17 @@ def separable_sets(trial, dim, n_points, n_sets):
         bounds = [predicted.separable_bound(positives, negatives, e) for e in range(n_points + 1)]
         return paths.discrepancy, paths.ambiguity, bounds
 
-    return over(range(n_sets), measure)
-
-
-@claim(
-    derived("without mistakes there is none to repair: every disagreement is a new mistake"),
-    kind="bound",
-    cases=[2, 3],
-)
-def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """For a baseline without errors the discrepancy at a tolerance ε is at most ε."""
-    discrepancy, ambiguity, _ = separable_sets(trial, dim, n_points, n_sets)
-    shares = np.broadcast_to(np.arange(n_points + 1) / n_points, discrepancy.shape)
-    trial.bound(
-        discrepancy / n_points,
-        shares,
-        instances="draws",
-        independent=n_sets,
-        ops=2,
-        controls=beyond(trial, discrepancy / n_points, {"a repair for each mistake": shares / 2}),
-        control_processes={"ambiguity": ambiguity / n_points},
-    )
-
-
-@claim(
-    derived("a competitor flips whole rows, and every flip is a mistake"),
-    kind="bound",
-    cases=[2, 3],
-)
-def test_separable__rows(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """For a baseline without errors on n points, the number of points that a competitor with at
-    most e errors flips is at most the largest sum up to e of points of whole rows.
-    """
-    discrepancy, _, bounds = separable_sets(trial, dim, n_points, n_sets)
-    fewer = {"less than e": np.insert(bounds[:, :-1], 0, 0, axis=1)}
+    discrepancy, ambiguity, bounds = over(range(n_sets), measure)
+    rivals = {
+        "less than e": np.insert(bounds[:, :-1], 0, 0, axis=1),
+        "a repair for each mistake": np.broadcast_to(np.arange(n_points + 1) / 2, bounds.shape),
+    }
     trial.bound(
         discrepancy,
         bounds,
         instances="draws",
         independent=n_sets,
         ops=0,
-        controls=beyond(trial, discrepancy, fewer),
-    )
-
-
-@claim(
-    derived("whoever differs from a baseline without errors makes one"),
-    kind="identity",
-    cases=[2, 3],
-)
-def test_separable__zero(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """For a baseline without errors discrepancy and ambiguity are zero at the tolerance zero."""
-    discrepancy, ambiguity, _ = separable_sets(trial, dim, n_points, n_sets)
-    row = n_points // N_ROWS[dim]
-    trial.identity(
-        [discrepancy[:, 0], ambiguity[:, 0]],
-        np.zeros((2, n_sets)),
-        ops=0,
-        control_processes={"errors of one row admitted": [discrepancy[:, row], ambiguity[:, row]]},
+        controls=beyond(trial, discrepancy, rivals),
+        control_processes={"ambiguity": ambiguity},
     )

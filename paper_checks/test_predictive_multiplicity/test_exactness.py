@@ -9,18 +9,16 @@ import numpy as np
 
 from paper_checks.test_predictive_multiplicity import (
     EXACTLY,
+    EXCLUSIVE_OR,
     Dim,
     NPoints,
     NSets,
     apart,
     counts,
-    over,
-)
-from paper_checks.test_predictive_multiplicity.sets import (
-    EXCLUSIVE_OR,
     labelled_corners,
     lattice_set,
-    lattice_tables,
+    over,
+    over_lattices,
 )
 from sims import predictive_multiplicity as observed
 from sims.linear_dichotomies.table import aggregate
@@ -34,13 +32,11 @@ BOTH = [(dim, formulation) for dim in (2, 3) for formulation in ("big_m", "publi
 EPSILONS = (0.0, 0.05, 0.1, 0.3)
 
 
-def answers_of(table, baseline, epsilons=EPSILONS):
-    """Errors of all flips, and discrepancies at some tolerances, over all linear dichotomies of a
-    table.
-    """
+def answers_of(table, baseline):
+    """Errors of all flips, and discrepancies at `EPSILONS`, over all dichotomies of a table."""
     cells = predicted.linear_dichotomies(table.rows)
     best = baseline.dichotomy
-    steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
+    steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in EPSILONS]
     path = predicted.discrepancy_path_of(cells, best, *counts(table))
     return predicted.flip_errors_of(cells, best, *counts(table)), path[steps]
 
@@ -62,9 +58,7 @@ def test_erm__exact(
         errors = observed.minimise_errors(table, formulation=formulation).errors
         return errors, fewest_errors(table), min(count.sum() for count in counts(table))
 
-    errors, exact, constant = over(
-        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
-    )
+    errors, exact, constant = over_lattices(trial, measure, dim, n_points, n_sets)
     trial.identity(
         errors, exact, ops=0, controls=apart(trial, exact, {"the best constant": constant})
     )
@@ -100,12 +94,10 @@ def test_flip__exact(
         baseline = observed.minimise_errors(table)
         errors = observed.flip_errors(table, baseline, formulation=formulation).errors
         exact = answers_of(table, baseline)[0]
-        alone = baseline.errors + np.abs(np.subtract(*counts(table)))
+        alone = baseline.errors + predicted.flip_costs(baseline.dichotomy, *counts(table))
         return errors, exact, alone, np.full(len(alone), baseline.errors)
 
-    errors, exact, alone, free = over(
-        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
-    )
+    errors, exact, alone, free = over_lattices(trial, measure, dim, n_points, n_sets)
     rivals = {"the row flipped alone": alone, "some optimum flips it": free}
     trial.identity(errors, exact, ops=0, controls=apart(trial, exact, rivals))
 
@@ -123,15 +115,10 @@ def test_disc__exact(
         path = observed.discrepancy_path(
             table, baseline, EPSILONS, formulation=formulation
         ).disagreement
-        reports = [
-            observed.one_sided_discrepancy(table, baseline, epsilon).reported
-            for epsilon in EPSILONS
-        ]
-        return path, answers_of(table, baseline)[1], np.round(reports)
+        reports = [observed.one_sided_discrepancy(table, baseline, e) for e in EPSILONS]
+        return path, answers_of(table, baseline)[1], reports
 
-    path, exact, one_sided = over(
-        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
-    )
+    path, exact, one_sided = over_lattices(trial, measure, dim, n_points, n_sets)
     processes = apart(trial, exact, {"agreement stated on one side": one_sided})
     trial.identity(path, exact, ops=0, control_processes=processes)
 
@@ -158,14 +145,12 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
             len(statuses - {"optimal"}),
         ]
         exact = [fewest_errors(table), *np.concatenate(answers_of(table, baseline)), 0]
-        least = np.minimum(*counts(table)).sum()
         steps = exact[len(table.rows) + 1 :]
-        any_labels = [least, *(least + np.abs(np.subtract(*counts(table)))), *steps]
+        flip_errors = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))
+        any_labels = [predicted.irreducible_errors(*counts(table)), *flip_errors, *steps]
         return measured, exact, any_labels, [baseline.errors] * (len(table.rows) + 1) + steps
 
-    measured, exact, any_labels, free = over(
-        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
-    )
+    measured, exact, any_labels, free = over_lattices(trial, measure, dim, n_points, n_sets)
     rivals = {"every labelling allowed": any_labels, "some optimum flips any row": free}
     trial.identity(measured, exact, ops=0, controls=apart(trial, exact, rivals))
 
@@ -195,9 +180,7 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
         row_counts = np.round(n_points * within.mean(axis=1))
         return path[tolerances], exact, path[2 * tolerances], row_counts
 
-    path, exact, double, row_counts = over(
-        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
-    )
+    path, exact, double, row_counts = over_lattices(trial, measure, dim, n_points, n_sets)
     rivals = {"a tolerance of 2 ε": double, "rows counted once each": row_counts}
     trial.identity(path, exact, ops=0, control_processes=apart(trial, exact, rivals))
 
@@ -231,59 +214,13 @@ def test_coverage__certificate(
         )
         return [coverage.ambiguous, coverage.bound], [exact, exact], [first, first]
 
-    totals, exact, first = over(
-        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
-    )
+    totals, exact, first = over_lattices(trial, measure, dim, n_points, n_sets)
     trial.identity(
         totals,
         exact,
         ops=0,
         control_processes=apart(trial, exact, {"stop after one program": first}),
     )
-
-
-@claim(derived("errors and disagreements are sums over people"), kind="identity", cases=[2, 3])
-def test_aggregate(
-    trial,
-    dim: Dim,
-    n_points: Annotated[int, Interval(12, 40, why="the theory sees each person on a row")] = 24,
-    factor: Annotated[
-        int, Interval(2, 100, why="by 1 nothing is multiplied; the high end is a cap")
-    ] = 3,
-    n_sets: NSets = 3,
-):
-    """If equal rows are merged with weights, or all counts are multiplied by one number,
-    discrepancy and ambiguity stay what they are.
-    """
-    rng = trial.generator("sets")
-    epsilons = np.arange(8) / n_points
-
-    def programs(table, baseline, row_of_sample):
-        path = observed.discrepancy_path(table, baseline, epsilons).disagreement
-        return [*observed.flip_errors(table, baseline).errors[row_of_sample], *path]
-
-    def measure(_):
-        points, labels = lattice_set(rng, dim, n_points)
-        people = (labels == 1).astype(int), (labels == -1).astype(int)
-        tables = [aggregate(points, labels, np.full(n_points, times)) for times in (1, factor)]
-        row_of_sample = tables[0].row_of_sample
-        baseline = observed.minimise_errors(tables[0])
-        cells = predicted.linear_dichotomies(points)
-        dichotomy = baseline.dichotomy[row_of_sample]
-        flips = predicted.flip_errors_of(cells, dichotomy, *people)
-        exact = np.append(flips, predicted.discrepancy_path_of(cells, dichotomy, *people)[:8])
-        # Without weights a row counts once for each label that it has.
-        distinct = np.unique(np.column_stack([points, labels]), axis=0)
-        unweighted_table = aggregate(distinct[:, :-1], distinct[:, -1])
-        measured = [programs(table, baseline, row_of_sample) for table in tables]
-        return (
-            measured,
-            [exact, factor * exact],
-            2 * [programs(unweighted_table, baseline, row_of_sample)],
-        )
-
-    measured, exact, rival = over(range(n_sets), measure)
-    trial.identity(measured, exact, ops=0, control_processes={"merged without weights": rival})
 
 
 @claim(
@@ -340,7 +277,7 @@ def test_invariance__margin(
     ] = 1e-4,
 ):
     """Scaling a feature changes nothing in a formulation without a margin, while a margin of 1e-3
-    then loses the best dichotomies.
+    may then lose the best dichotomies.
     """
 
     def measure(table):
@@ -348,8 +285,6 @@ def test_invariance__margin(
         finite = round(observed.uncertified_errors(image, 1e-3).reported)
         return observed.minimise_errors(image).errors, fewest_errors(table), finite
 
-    errors, exact, finite = over(
-        lattice_tables(trial.generator("sets"), 2, n_points, n_sets), measure
-    )
+    errors, exact, finite = over_lattices(trial, measure, 2, n_points, n_sets)
     processes = apart(trial, exact, {"margin 1e-3, one feature scaled": finite})
     trial.identity(errors, exact, ops=0, control_processes=processes)

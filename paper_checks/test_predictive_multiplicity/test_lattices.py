@@ -1,32 +1,26 @@
-"""Dichotomies counted and met: exclusive or, Cover's count, the cube, and what parallelograms say
-about all of them.
-"""
+"""Small sets of points: exclusive or, Cover's count, lattices, and parallelograms of points."""
 
 from itertools import combinations_with_replacement
 from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import Copies
-from paper_checks.test_predictive_multiplicity.sets import (
+from paper_checks.test_predictive_multiplicity import (
     CONJUNCTION,
     CORNERS,
     EXCLUSIVE_OR,
-    cells_by_weights,
+    Copies,
     labelled_corners,
     lattice,
 )
 from sims import predictive_multiplicity as observed
-from sims.linear_dichotomies.circuits import Parallelograms
 from sims.linear_dichotomies.enumeration import dichotomies
-from sims.linear_dichotomies.table import aggregate
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 Shape = tuple[Annotated[int, Interval(2, 5)], ...]
 """How many points a lattice has along each axis."""
-_LISTED = "all labellings of the lattice are tried"
 NEGATED_CONJUNCTION = [1, 1, 1, 0]
 """The predictions of the negated conjunction at the four corners."""
 
@@ -47,18 +41,6 @@ def met(labels, copies):
     return [*numbers, *path.disagreement, *ambiguity.ambiguous]
 
 
-def listed(cells, copies):
-    """The same from a list of the classifiers of exclusive or."""
-    table = labelled_corners(EXCLUSIVE_OR, copies)
-    errors = predicted.errors_of(cells, table.positives, table.negatives)
-    optima = cells[errors == errors.min()]
-    pairs = [(a, b) for a in optima for b in optima if not np.array_equal(a, b)]
-    distances = [predicted.disagreement(a, b, table.totals) for a, b in pairs]
-    arguments = (cells, optima[0], table.positives, table.negatives, 0)
-    numbers = [len(optima), errors.min(), max(distances, default=0), min(distances, default=0)]
-    return [*numbers, predicted.discrepancy_of(*arguments), predicted.ambiguity_of(*arguments)]
-
-
 @claim(
     derived("Figure 1 as recalled; 14 of the 16 labellings of the corners are linear"),
     kind="identity",
@@ -72,13 +54,13 @@ def test_xor__figure1(trial, copies: Copies = 25):
         met(EXCLUSIVE_OR, copies),
         [4, copies, 2 * copies, 2 * copies, 2 * copies, 4 * copies],
         ops=0,
-        controls={"all 16 labellings": listed(lattice((2,) * 4), copies)},
+        controls={"all 16 labellings are linear": [1, 0, 0, 0, 0, 0]},
         control_processes={"labels of a conjunction": met(CONJUNCTION, copies)},
     )
 
 
 @claim(
-    derived("by linear programs: a corner of the cube is cut off, or its opposite from three"),
+    derived("by the linear program of the largest margin of each"),
     kind="identity",
 )
 def test_xor__margins(trial, copies: Copies = 25):
@@ -131,41 +113,39 @@ def test_cover__count(
     trial.identity(numbers, np.full(n_sets, count(n_rows, terms)), ops=0, controls=controls)
 
 
-@claim(
-    derived("by trying whole weights, of which 4 is the largest that four bits need"),
-    kind="identity",
-    cases=[2, 3, 4],
-    route="dichotomies met by trying integer weights, and known counts",
-)
-def test_cover__cubes(
-    trial, dim: Annotated[int, Interval(2, 4, why="of five there are 94572 to list")]
-):
-    """The corners of cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, fewer
-    than as many points in general position.
+def cells_by_weights(points: np.ndarray, largest: int = 4) -> np.ndarray:
+    """The dichotomies without ties of all weights in -largest, ..., largest, constant first:
+    [cells, points] of 0, 1. Found by trying every weight vector, so that it knows nothing of
+    counting formulas or solvers.
     """
-    number = len(cells_by_weights(2 * lattice((2,) * dim) - 1))
-    general = (
-        {"general position": predicted.cover_count(2**dim, dim + 1)}
-        if dim > 2
-        else {"all labellings": 16}
-    )
-    published = {2: 14, 3: 104, 4: 1882}[dim]
-    trial.identity([number, published], predicted.boolean_dichotomies(dim), ops=0, controls=general)
+    design = np.insert(points, 0, 1, axis=1).astype(np.int16)
+    n_weights = design.shape[1]
+    axis = 2 * largest + 1
+    weights = np.indices((axis,) * n_weights, dtype=np.int16).reshape(n_weights, -1).T - largest
+    scores = weights @ design.T
+    return np.unique(scores[(scores != 0).all(axis=1)] > 0, axis=0).astype(int)
 
 
 @claim(
-    derived("by trying whole weights, of which 4 is the largest that nine points need"),
+    derived("by trying whole weights, of which 4 is the largest that these points need"),
     kind="identity",
+    cases=[((2, 2, 2),), ((2, 2, 2, 2),), ((3, 3),)],
     route="dichotomies met by trying integer weights",
 )
-def test_cover__lattice(trial):
-    """The lattice of 3 by 3 points has 58 linear dichotomies, fewer than nine points in general
-    position.
+def test_cover__lattice(trial, shape: Shape):
+    """The corners of cubes of 3 and 4 dimensions have 104 and 1882 linear dichotomies, and the
+    lattice of 3 by 3 points has 58: fewer than as many points in general position.
     """
-    number = len(cells_by_weights(lattice((3, 3)) - 1))
-    general = {"general position": predicted.cover_count(9, 3)}
+    known = {(2, 2, 2): 104, (2, 2, 2, 2): 1882, (3, 3): 58}
+    trial.require(shape in known, f"shape must be one of {', '.join(map(str, known))}")
+    points = 2 * lattice(shape) // (shape[0] - 1) - 1  # each coordinate from -1 to 1
+    number = len(cells_by_weights(points))
+    general = {"general position": predicted.cover_count(len(points), len(shape) + 1)}
     trial.identity(
-        [number, 58], predicted.dichotomy_count(lattice((3, 3))), ops=0, controls=general
+        [number, known[shape]],
+        len(predicted.linear_dichotomies(lattice(shape))),
+        ops=0,
+        controls=general,
     )
 
 
@@ -190,14 +170,16 @@ def parallelograms(points):
     cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)],
 )
 def test_parallelogram__valid(trial, shape: Shape):
-    """Every linear dichotomy has -1 <= b_1 + b_2 - b_3 - b_4 <= 1 where u1 + u2 = u3 + u4, and
-    midpoints in the same way.
+    """Every linear dichotomy b has -1 <= b_1 + b_2 - b_3 - b_4 <= 1 where u1 + u2 = u3 + u4, and so
+    -1 <= b_1 + b_2 - 2 b_3 <= 1 where u3 is the midpoint of u1 and u2.
     """
-    trial.require(3 <= np.prod(shape) <= 16, f"shape must give 3 to 16 points ({_LISTED})")
+    trial.require(
+        3 <= np.prod(shape) <= 16,
+        "shape must give 3 to 16 points: all linear dichotomies are listed",
+    )
     points = lattice(shape)
     cells = predicted.linear_dichotomies(points)
     rows = parallelograms(points)
-    # Midpoints have a 2: b_1 + b_2 - 2 b_3 in [-1, 1] is b_3 <= b_1 + b_2 <= 1 + b_3 for whole b.
     values = np.abs(cells @ rows.T).max(axis=1)
     alternating = {
         "labels that alternate": np.full(len(cells), np.abs(rows @ (points.sum(axis=1) % 2)).max())
@@ -211,35 +193,3 @@ def test_parallelogram__valid(trial, shape: Shape):
         controls=none,
         control_processes=alternating,
     )
-
-
-@claim(
-    derived("what is separated is found trying all pairs of pairs"),
-    kind="identity",
-    cases=[((3, 3),), ((2, 2, 3),)],
-    route="rows found by trying pairs of pairs against the separation of the solver",
-)
-def test_parallelogram__separated(trial, shape: Shape):
-    """The rows that the solver adds for parallelograms exclude exactly the labellings that some
-    parallelogram excludes.
-    """
-    trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")
-    trial.require(
-        sorted(shape) != [3, 4], "shape must not be 3 x 4: few labellings depend on midpoints there"
-    )
-    table = aggregate(lattice(shape).astype(float), np.ones(np.prod(shape), int))
-    separator = Parallelograms(table)
-    rows = parallelograms(table.rows.astype(int))
-    labellings = lattice((2,) * len(table.rows))
-    flags = [int(not separator.violated(vector.astype(float), 1)) for vector in labellings]
-    fits = np.abs(labellings @ rows.T) <= 1
-    is_midpoint = np.abs(rows).max(axis=1) > 1
-    exact = fits.all(axis=1).astype(int)
-    kinds = {"without midpoints": ~is_midpoint, "midpoints alone": is_midpoint}
-    rivals = {name: fits[:, kind].all(axis=1).astype(int) for name, kind in kinds.items()}
-    rivals = {name: vector for name, vector in rivals.items() if np.any(vector != exact)}
-    trial.require(
-        bool(rivals),
-        "shape must have a parallelogram, or three points on a line: else nothing is forbidden",
-    )
-    trial.identity(flags, exact, ops=0, controls=rivals)

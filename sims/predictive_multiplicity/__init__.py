@@ -6,7 +6,12 @@ formulations and counted again. `uncertified_errors`, `one_sided_discrepancy` an
 the errors of less careful formulations. A function without a source is derived here.
 """
 
-from sims.predictive_multiplicity.compas import Compas, compas, compas_samples
+from sims.predictive_multiplicity.formulations import (
+    Uncertified,
+    one_sided_discrepancy,
+    root_bound,
+    uncertified_errors,
+)
 from sims.predictive_multiplicity.measures import (
     AmbiguityPath,
     Coverage,
@@ -21,16 +26,16 @@ from sims.predictive_multiplicity.measures import (
     flip_errors,
     minimise_errors,
 )
-from sims.predictive_multiplicity.pitfalls import (
-    Uncertified,
-    one_sided_discrepancy,
-    root_bound,
-    uncertified_errors,
-)
 from sims.predictive_multiplicity.pools import (
     PoolMultiplicity,
     elastic_net_pool,
     pool_dichotomies,
     pool_multiplicity,
 )
-from sims.predictive_multiplicity.synthetic import LabelledPoints, gaussian_set
+from sims.predictive_multiplicity.samples import (
+    Compas,
+    LabelledPoints,
+    compas,
+    compas_samples,
+    gaussian_set,
+)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sims.predictive_multiplicity.compas import COUNTS
+from sims.predictive_multiplicity.samples import COUNTS
 
 
 def derive_compas(folder: str | Path, destination: str | Path) -> None:

@@ -7,7 +7,7 @@ the features. `ExactSolver` needs neither weights nor a margin.
 
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import cvxpy as cp
 import numpy as np
@@ -15,10 +15,15 @@ from jaxtyping import Float, Int
 
 from sims.linear_dichotomies.branch_and_cut import Watch
 from sims.linear_dichotomies.deadline import Deadline
-from sims.linear_dichotomies.solver import ExactSolver, Proof
-from sims.linear_dichotomies.table import Table
-from sims.linear_dichotomies.tasks import Task, least_errors
-from sims.predictive_multiplicity.domains import Formulation
+from sims.linear_dichotomies.solver import Baseline, ExactSolver, Proof, dichotomy_of
+from sims.linear_dichotomies.table import AnyTable, Table
+from sims.linear_dichotomies.tasks import Task, least_errors, most_disagreement, tolerance_of
+from theory_on_trial.contract import Interval, UnitInterval, guarded
+
+Formulation = Literal["margin_free", "big_m", "published"]
+"""The integer program: over dichotomies alone, with weights, or as released."""
+Margin = Annotated[float, Interval(0, 1e6)]
+"""γ of a program."""
 
 MARGIN = 1e-4
 """γ of the programs."""
@@ -56,17 +61,17 @@ class Report(NamedTuple):
     bound: float
 
 
-def big_m(table: Table, task: Task, margin: float, *, reach: float = 1.0) -> Stated:
+def big_m(table: Table, task: Task, margin: float) -> Stated:
     """Return the program with one binary b_u for each distinct row, in the big-M form.
 
-    Its constraints are γ - M_u (1 - b_u) <= <w, u> <= M_u b_u - γ and |w|_1 <= 1. M_u = reach (γ +
-    |u|_∞), the least valid value at reach 1. The norm may be below 1 since scaling w up only raises
-    |<w, u>|; w = 0 is excluded by γ > 0. Source: derived here from the formulation of Marx, Calmon
-    & Ustun 2020.
+    Its constraints are γ - M_u (1 - b_u) <= <w, u> <= M_u b_u - γ and |w|_1 <= 1. M_u = γ + |u|_∞
+    is the least valid value; u has the constant 1. The norm may be below 1 since scaling w up only
+    raises |<w, u>|; w = 0 is excluded by γ > 0. Source: derived here from the formulation of Marx,
+    Calmon & Ustun 2020.
     """
     design = table.raw_design
     n_rows, n_dims = design.shape
-    most = reach * (margin + np.abs(design).max(axis=1))
+    most = margin + np.abs(design).max(axis=1)
     b = cp.Variable(n_rows, boolean=True)
     positive, negative = (cp.Variable(n_dims, bounds=[0, 1]) for _ in range(2))
     scores = design @ positive - design @ negative
@@ -155,31 +160,21 @@ def published(
     return Stated(cp.Problem(cp.Minimize(objective), constraints), constant, binaries, weights)
 
 
-def agreeing_rows(table: Table, report: Report) -> np.ndarray:
-    """The rows with a pair p for which the answer of the published disagreement program says a_p =
-    1.
-    """
-    assert report.binaries is not None
-    agreeing = pairs_of(table).row[report.binaries > 0.5]
-    return np.isin(np.arange(len(table.rows)), agreeing)
-
-
 def solve(
     stated: Stated,
     *,
+    feasibility: float,
     seconds: float | None = None,
     gap: float = 0.0,
-    feasibility: float | None = None,
 ) -> Report:
     """Solve on one core until objective - bound <= gap, or for `seconds` seconds. Raises
     RuntimeError if HiGHS gives up.
     """
-    tolerance = FEASIBILITY if feasibility is None else feasibility
     options = {
         "output_flag": False,
         "threads": 1,
-        "primal_feasibility_tolerance": tolerance,
-        "mip_feasibility_tolerance": tolerance,
+        "primal_feasibility_tolerance": feasibility,
+        "mip_feasibility_tolerance": feasibility,
         "mip_abs_gap": gap,
         "mip_rel_gap": 0.0,
         "time_limit": np.inf if seconds is None else max(float(seconds), _SHORTEST),
@@ -218,7 +213,7 @@ class SolverWithMargin(ExactSolver):
         scale = max(1.0, abs(task.constant))
         gap = _GAP if task.integral else _RECOUNT * scale
         stated = self._formulation(self.table, task, MARGIN)
-        report = solve(stated, seconds=deadline.left(), gap=gap)
+        report = solve(stated, seconds=deadline.left(), gap=gap, feasibility=FEASIBILITY)
         if report.weights is not None:
             dichotomy = dichotomy_of_report(self.table, report)
             known = self.widest(dichotomy)
@@ -255,3 +250,73 @@ def solver_of(table: Table, formulation: Formulation) -> ExactSolver:
     if formulation == "margin_free":
         return ExactSolver(table)
     return SolverWithMargin(table, big_m if formulation == "big_m" else published)
+
+
+# What the formulations report where they are used wrongly: answers that are not counted again.
+
+
+class Uncertified(NamedTuple):
+    """The answer that a solver reports, and what its weights really do.
+
+    reported : the objective, infinite if the program is infeasible; errors : E(b) of b = [<w, u> >
+    0]; wrong_rows : the number of rows whose sign differs from what the program reports.
+    """
+
+    reported: float
+    errors: int | float
+    wrong_rows: int
+    weights: Float[np.ndarray, "dims"]
+
+
+@guarded(double=False)
+def uncertified_errors(
+    table: AnyTable,
+    margin: Margin,
+    *,
+    feasibility: Annotated[float, Interval(1e-10, 1e-3, why="as far as solvers go")] = 1e-6,
+) -> Uncertified:
+    """The least errors that the big-M formulation reports for a margin γ, where the solver
+    satisfies its rows to the tolerance `feasibility`.
+
+    For a γ at or below the tolerance w = 0 is feasible. A γ above the margin of the best dichotomy
+    loses this dichotomy. Where the program is infeasible, `reported` is infinite.
+    """
+    stated = big_m(table, least_errors(table), margin)
+    report = solve(stated, gap=_GAP if table.has_counts else 0.0, feasibility=feasibility)
+    design = table.raw_design
+    if report.binaries is None or report.weights is None:
+        return Uncertified(np.inf, table.n, len(design), np.zeros(design.shape[1]))
+    signs = (design @ report.weights > 0).astype(int)
+    wrong_rows = int((signs != np.round(report.binaries)).sum())
+    return Uncertified(report.objective, table.errors(signs), wrong_rows, report.weights)
+
+
+@guarded(double=False)
+def one_sided_discrepancy(
+    table: AnyTable, baseline: Baseline, tolerance: UnitInterval
+) -> int | float:
+    """The discrepancy, in points, that the published program reports with M a >= γ + h_0 <w, u>
+    alone. It is never too small.
+
+    a = 1 is then allowed where the classifiers disagree, which hides new errors from the row that
+    limits them. Raises RuntimeError where the margin exceeds the baseline's. Source: the printed
+    row of Marx, Calmon & Ustun 2020, as recalled.
+    """
+    task = most_disagreement(table, dichotomy_of(table, baseline), tolerance_of(table, tolerance))
+    stated = published(table, task, MARGIN, one_sided=True)
+    report = solve(stated, gap=_GAP if table.has_counts else 0.0, feasibility=FEASIBILITY)
+    if report.weights is None:
+        raise RuntimeError(
+            "the one-sided program has no solution: the margin exceeds the baseline's"
+        )
+    return round(-report.objective) if table.has_counts else -report.objective
+
+
+@guarded(double=False)
+def root_bound(table: AnyTable, *, conflict_rows: bool = True) -> float:
+    """The lower bound on the errors from the published relaxation. It is tiny if the rows z_p +
+    z_p' = 1 for the two labels of a row are left out.
+    """
+    task = least_errors(table)
+    stated = published(table, task, MARGIN, conflict_rows=conflict_rows, relaxed=True)
+    return solve(stated, feasibility=1e-9).bound

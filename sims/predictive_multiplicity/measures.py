@@ -5,6 +5,7 @@ Each is a task of `ExactSolver`, or of one of the paper's formulations.
 
 import concurrent.futures
 import multiprocessing
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -22,17 +23,30 @@ from sims.linear_dichotomies.solver import (
 )
 from sims.linear_dichotomies.table import AnyTable, Table
 from sims.linear_dichotomies.tasks import least_errors, most_disagreement, reach_of, tolerance_of
-from sims.predictive_multiplicity.domains import Formulation, Scores, Tolerances, Workers
-from sims.predictive_multiplicity.formulations import solver_of
+from sims.predictive_multiplicity.formulations import Formulation, solver_of
 from theory_on_trial.contract import (
     MAY_BE_EMPTY,
     NON_NEGATIVE,
+    UNIT_INTERVAL,
     Count,
+    Holds,
+    Interval,
     NonNegative,
     UnitInterval,
     guarded,
     require,
 )
+
+Scores = Annotated[
+    Float[np.ndarray, "samples"],
+    Holds("decided", "be nowhere 0", lambda scores: bool(scores.all())),
+]
+"""A model's score of each sample; its sign is the prediction, and 0 is no prediction."""
+Tolerances = Annotated[
+    Sequence[float] | Float[np.ndarray, "tolerances"], UNIT_INTERVAL, MAY_BE_EMPTY
+]
+"""ε, tolerances of the error rate."""
+Workers = Annotated[int, Interval(1, 1024, why="each is a process")]
 
 
 @guarded(double=False)

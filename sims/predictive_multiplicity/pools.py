@@ -8,14 +8,29 @@ fit is accepted only if its gradient says that it is the minimum, because fits t
 no multiplicity and prove nothing.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
 
 from sims.linear_dichotomies.domains import Dichotomy
-from sims.predictive_multiplicity.domains import Dichotomies, Features, Mixings, Weights
-from theory_on_trial.contract import MAY_BE_EMPTY, Size, guarded, require
+from theory_on_trial.contract import (
+    MAY_BE_EMPTY,
+    NON_NEGATIVE,
+    UNIT_INTERVAL,
+    Size,
+    guarded,
+    require,
+)
+
+Dichotomies = Annotated[Int[np.ndarray, "models rows"], UNIT_INTERVAL, MAY_BE_EMPTY]
+"""A set of classifiers, a dichotomy per row of the array."""
+Weights = Annotated[Real[np.ndarray, "rows"], NON_NEGATIVE]
+"""n⁺ or n⁻, the weight of a label at each row."""
+Features = Real[np.ndarray, "rows dim"]
+Mixings = Annotated[Sequence[float] | Float[np.ndarray, "mixings"], UNIT_INTERVAL]
+"""μ, from a quadratic penalty at 0 to an absolute one at 1."""
 
 SMALLEST_PENALTY = 1e-4
 """The last penalty of a path, relative to the first, which is the least that sets all coefficients

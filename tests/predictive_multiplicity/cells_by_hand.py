@@ -11,20 +11,6 @@ import numpy as np
 GRID = np.array(list(itertools.product(range(3), repeat=2)), float)
 
 
-def cells_of_lattice(rows, largest_weight):
-    """Distinct dichotomies by integer slopes up to `largest_weight` and all thresholds between
-    their scores.
-    """
-    cells = set()
-    for slopes in itertools.product(
-        range(-largest_weight, largest_weight + 1), repeat=rows.shape[1]
-    ):
-        scores = rows @ np.array(slopes, float)
-        for threshold in np.append(np.unique(scores) - 0.5, np.inf):
-            cells.add(tuple((scores > threshold).astype(int)))
-    return np.array(sorted(cells))
-
-
 def cells_of_plane(rows):
     """Distinct dichotomies, exactly: the first points along each direction in which no two points
     are level.
@@ -49,14 +35,6 @@ def cells_of_plane(rows):
             chosen = np.isin(np.arange(len(points)), order[:first])
             cells |= {tuple(chosen.astype(int)), tuple((~chosen).astype(int))}
     return np.array(sorted(cells))
-
-
-def cells_of_table(table, cells, rows):
-    """The dichotomies `cells` of the points `rows`, restricted to the table's rows (a subset of the
-    points).
-    """
-    places = [int(np.flatnonzero((rows == row).all(axis=1))[0]) for row in table.rows]
-    return np.unique(cells[:, places], axis=0)
 
 
 def errors_of(cells, table):

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 import pytest
-from cells_by_hand import GRID, cells_of_lattice
+from cells_by_hand import GRID, cells_of_plane
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, make_classification
@@ -23,7 +23,7 @@ from sims.linear_dichotomies import highs
 from sims.linear_dichotomies.branch_and_cut import BranchAndCut
 from theory import predictive_multiplicity as predicted
 
-CELLS = cells_of_lattice(GRID, 4)  # all 58 dichotomies of the grid
+CELLS = cells_of_plane(GRID)  # all 58 dichotomies of the grid
 TOLERANCES = (0.0, 0.04, 0.1, 0.25, 1.0)
 ROUNDING = 2.0**-53
 SEEDS = st.integers(0, 2**31)
@@ -398,12 +398,6 @@ X = GRID[POINTS]
 Y = LABELS
 
 
-def _spoilt(value):
-    features = X.copy()
-    features[7, 1] = value
-    return features
-
-
 FRAME = pd.DataFrame(X, columns=["a", "b"])
 
 
@@ -414,42 +408,7 @@ def held_out(features, labels=Y):
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
-        (
-            lambda: solve(_spoilt(np.nan), Y),
-            ValueError,
-            "X must have no missing entries, got 1 in column 'x2'",
-        ),
-        (
-            lambda: solve(_spoilt(np.inf), Y),
-            ValueError,
-            "X must be finite, got an infinite entry in column 'x2'",
-        ),
-        (lambda: solve(X[:, 0], Y), ValueError, r"X must be a table.* got shape \(40,\)"),
         (lambda: solve(X, POINTS), ValueError, "y must hold two classes, got 9: 0, 1, 2, 3, ..."),
-        (
-            lambda: solve(X, [None] * 40),
-            ValueError,
-            "y must have a label for every sample, got 40 missing, the first in row 0",
-        ),
-        (
-            lambda: solve(X, Y[:, None].repeat(2, 1)),
-            ValueError,
-            r"y must be one label per sample, got shape \(40, 2\)",
-        ),
-        (lambda: solve(X[:0], Y), ValueError, "X must have rows and columns, got shape"),
-        (lambda: solve([["a", "b"]] * 40, Y), TypeError, "X must hold numbers only"),
-        (lambda: solve(X, Y[1:]), ValueError, "y must have a row for each of the 40 rows, got 39"),
-        (lambda: solve(X, Y, sample_weight=np.zeros(40)), ValueError, "sample_weight must sum to"),
-        (
-            lambda: solve(X, Y, groups=["a"] * 39),
-            ValueError,
-            "groups must have a row for each of the 40 rows, got 39",
-        ),
-        (
-            lambda: solve(X, Y, groups=["a"] * 39 + [None]),
-            ValueError,
-            "groups must have a label for every sample, got 1 missing, the first in row 39",
-        ),
         (
             lambda: solve(X, Y, groups=["b"] + ["a"] * 39, sample_weight=np.arange(40)),
             ValueError,
@@ -476,29 +435,18 @@ def held_out(features, labels=Y):
             r"got the shape \(40, 3\)",
         ),
         (
-            lambda: held_out(X[:, 0]),
-            ValueError,
-            r"X must be a table, .* got shape \(40,\)",
-        ),
-        (
             lambda: held_out(FRAME[["b", "a"]]),
             ValueError,
             "X must be a table with the columns a, b",
-        ),
-        (
-            lambda: held_out(FRAME.replace(2.0, np.inf)),
-            ValueError,
-            "X must be finite, got an infinite entry in column 'a'",
         ),
         (
             lambda: held_out(FRAME, Y[1:]),
             ValueError,
             "y must be 40 labels, one per row of X, got 39",
         ),
-        (lambda: held_out([["a", "b"]], [1]), TypeError, "X must hold numbers only"),
     ],
 )
-def test_hostile_input(call, error, sentence):
+def test_what_the_tool_cannot_answer_is_refused(call, error, sentence):
     with pytest.raises(error, match=sentence):
         call()
 

@@ -20,14 +20,13 @@ SHARE = (0, 1)
 SIGNED = (-1, 1)
 SOME = (0, np.inf)
 COUNTED = """
-    ambiguity_bound ambiguity_of ambiguity_path_of big_m boolean_dichotomies cover_count
-    dichotomy_count disagreement disagreements_of discrepancy_bound discrepancy_of discrepancy_path_of
+    ambiguity_bound ambiguity_of ambiguity_path_of big_m cover_count
+    disagreement disagreements_of discrepancy_bound discrepancy_of discrepancy_path_of
     disagreement_range errors errors_of flip_error_bounds flip_errors_of irreducible_errors knapsack_bound level_set
-    one_sided_discrepancy_of pair_diameter_bound pair_diameter_of saturation_tolerance separable_bound tolerance_count
+    one_sided_discrepancy_of saturation_tolerance separable_bound tolerance_count
 """
 
 THEORY = {name: Case(within=SOME) for name in COUNTED.split()} | {
-    "parity_defect": Case(within=SHARE),
     "linear_dichotomies": Case(within=SHARE),
 }
 
@@ -152,10 +151,6 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: predicted.linear_dichotomies(NOTHING),
-            "^rows must hold at least one point, got an array of shape",
-        ),
-        (
-            lambda: predicted.dichotomy_count(NOTHING),
             "^rows must hold at least one point, got an array of shape",
         ),
         (

@@ -20,7 +20,7 @@ from sims.linear_dichotomies.table import aggregate
 from sims.linear_dichotomies.tasks import tolerance_of
 from sims.predictive_multiplicity import pools
 from sims.predictive_multiplicity.derive_compas import derive_compas
-from theory.predictive_multiplicity.counting import cover_count, linear_dichotomies
+from theory import predictive_multiplicity as predicted
 
 POINTS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
 
@@ -134,27 +134,6 @@ def counts(seed, n_points=8):
     return drawn[:n_points], drawn[n_points:]
 
 
-def by_definition(cells, positives, negatives, baseline):
-    """(E_0, discrepancy path, ambiguity path, flip errors, cells per error count) from a list of
-    dichotomies.
-    """
-    weights = positives + negatives
-    total = (positives + negatives).sum()
-    errors = np.where(cells == 1, negatives, positives).sum(axis=1)
-    differs = cells != baseline
-    own = np.where(baseline == 1, negatives, positives).sum()
-    competing = [differs[errors <= own + tolerance] for tolerance in range(total + 1)]
-    discrepancy = [(rows @ weights).max(initial=0) for rows in competing]
-    ambiguity = [rows.any(axis=0) @ weights for rows in competing]
-    flip_errors = [errors[differs[:, row]].min() for row in range(cells.shape[1])]
-    return own, discrepancy, ambiguity, flip_errors, np.bincount(errors, minlength=total + 1)
-
-
-def assert_same(paths, expected):
-    for found, wanted in zip(paths[:1] + paths[2:], expected, strict=True):
-        np.testing.assert_array_equal(found, wanted)
-
-
 @settings(max_examples=25, deadline=None)
 @given(seeds, st.sampled_from([2.0**-30, 2.0**-10, 1.0]))
 def test_nearly_degenerate_points_are_told_apart_exactly(seed, step):
@@ -164,8 +143,8 @@ def test_nearly_degenerate_points_are_told_apart_exactly(seed, step):
     rng = np.random.default_rng(seed)
     lattice = np.array([[i, j] for i in range(3) for j in range(3)], float)[rng.permutation(9)[:8]]
     points = lattice + step * rng.integers(-500, 501, (8, 2))
-    exact = linear_dichotomies(points)
-    in_general_position = len(exact) == cover_count(8, 3)
+    exact = predicted.linear_dichotomies(points)
+    in_general_position = len(exact) == predicted.cover_count(8, 3)
     # Three points may be so nearly on a line (the steps' products, 2^-60) that float64 cannot tell:
     # then it says so.
     least_area = min(abs(twice_the_area(*three)) for three in combinations(points.tolist(), 3))
@@ -195,10 +174,15 @@ def test_a_set_of_several_chunks():
     points = gaussian(1, 400, 1)
     labels = np.random.default_rng(2).integers(0, 2, 400)
     above = (points[:, 0] > np.append(-np.inf, np.sort(points[:, 0]))[:-1, None]).astype(int)
+    cells = np.concatenate([above, 1 - above])
     paths = enumerate_paths(points, labels, 1 - labels)
-    assert_same(
-        paths, by_definition(np.concatenate([above, 1 - above]), labels, 1 - labels, paths.baseline)
-    )
+    sample = cells, paths.baseline, labels, 1 - labels
+    errors = predicted.errors_of(cells, *sample[2:])
+    assert paths.errors == errors.min()
+    np.testing.assert_array_equal(paths.cells, np.bincount(errors, minlength=401))
+    np.testing.assert_array_equal(paths.discrepancy, predicted.discrepancy_path_of(*sample))
+    np.testing.assert_array_equal(paths.ambiguity, predicted.ambiguity_path_of(*sample))
+    np.testing.assert_array_equal(paths.flip_errors, predicted.flip_errors_of(*sample))
 
 
 @settings(max_examples=15, deadline=None)

@@ -1,17 +1,8 @@
 """The exact solvers against exhaustive search, in every formulation, and how they behave in use."""
 
-import functools
-
 import numpy as np
 import pytest
-from cells_by_hand import (
-    GRID,
-    cells_of_lattice,
-    cells_of_plane,
-    cells_of_table,
-    disagreement_of,
-    errors_of,
-)
+from cells_by_hand import GRID, cells_of_plane, disagreement_of, errors_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -35,13 +26,6 @@ NEAR_COPIES = np.array(
 counts = hnp.arrays(int, (2, 9), elements=st.integers(0, 4)).filter(
     lambda drawn: drawn.any(axis=0).sum() > 3
 )
-
-
-@functools.cache
-def grid_cells():
-    cells = cells_of_lattice(GRID, 4)
-    assert len(cells) == 58
-    return cells
 
 
 def table_of_counts(drawn, rows=GRID):
@@ -72,7 +56,7 @@ def test_all_problems_equal_exhaustive_search(formulation):
     @given(counts, st.integers(0, 10**6))
     def check(drawn, choice):
         table = table_of_counts(drawn)
-        cells = cells_of_table(table, grid_cells(), GRID)
+        cells = cells_of_plane(table.rows)
         errors = errors_of(cells, table)
         optimum = pm.minimise_errors(table, formulation=formulation)
         check_solution(table, optimum, formulation)
@@ -106,7 +90,7 @@ def test_all_problems_equal_exhaustive_search(formulation):
 @given(counts, st.integers(0, 1))
 def test_co_optimal_lists_all_cells_by_errors_and_margin(drawn, extra):
     table = table_of_counts(drawn)
-    cells = cells_of_table(table, grid_cells(), GRID)
+    cells = cells_of_plane(table.rows)
     errors = errors_of(cells, table)
     near = pm.co_optimal(table, extra)
     assert near.complete
@@ -152,7 +136,7 @@ def test_features_of_any_kind_equal_exhaustive_search(points, labels):
 @given(counts, hnp.arrays(float, (2, 9), elements=st.floats(0.1, 1.0)), st.floats(0, 0.5))
 def test_weights_that_are_not_whole_are_compared_to_a_relative_millionth(drawn, scale, tolerance):
     table = table_of_counts(drawn * scale)
-    cells = cells_of_table(table, grid_cells(), GRID)
+    cells = cells_of_plane(table.rows)
     errors = errors_of(cells, table)
     slack = 3e-6 * max(1.0, table.n)  # the stated accuracy: 1e-6 for the bound, 2e-6 for the search
     optimum = pm.minimise_errors(table)
@@ -209,7 +193,7 @@ def test_an_answer_that_does_not_recount_is_refused(monkeypatch):
 def test_a_solver_serves_tasks_of_all_kinds_in_any_order():
     generator = np.random.default_rng(2)
     table = table_of_counts(generator.integers(0, 6, (2, 9)))
-    cells = cells_of_table(table, grid_cells(), GRID)
+    cells = cells_of_plane(table.rows)
     errors = errors_of(cells, table)
     solver = ExactSolver(table)
     for _ in range(30):

@@ -1,15 +1,22 @@
-"""The COMPAS records of Broward County, as weighted samples and as a table."""
+"""Samples to measure: the COMPAS records of Broward County, and points with noisy labels."""
 
 import csv
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jax import Array
+from jaxtyping import Float, Int, Key, ScalarLike
 
 from sims.linear_dichotomies.table import Table, aggregate
-from sims.predictive_multiplicity.domains import Target
-from theory_on_trial.contract import guarded
+from theory_on_trial.contract import UNIT_INTERVAL, Size, guarded, require_room
+
+Target = Literal["arrest", "violent"]
+"""The outcome that COMPAS predicts."""
+Noise = Annotated[ScalarLike, UNIT_INTERVAL]
+"""The chance of a wrong label."""
 
 COUNTS = Path(__file__).parent / "data" / "compas_counts.csv"
 # The source's spelling
@@ -77,3 +84,24 @@ def compas(target: Target = "arrest", *, race: bool = False, oversampled: bool =
     columns = [column for column, name in enumerate(samples.columns) if race or name not in _RACES]
     names = [samples.columns[column] for column in columns]
     return aggregate(samples.features[:, columns], samples.labels, samples.counts, names)
+
+
+class LabelledPoints(NamedTuple):
+    """Points as `features`, one sample in each row, with their `labels`, -1 or +1."""
+
+    features: Float[Array, "samples features"]
+    labels: Int[Array, "samples"]
+
+
+@guarded(double=False)
+def gaussian_set(
+    key: Key[Array, ""], n_samples: Size, *, dim: Size = 2, noise: Noise = 0.25
+) -> LabelledPoints:
+    """Return standard normal points, labelled by the sign of Σ_j x_j; a label is wrong with
+    probability `noise`. Source: chosen here.
+    """
+    point_key, label_key = jax.random.split(key)
+    require_room("n_samples and dim", n_samples * dim)
+    features = jax.random.normal(point_key, (n_samples, dim))
+    is_positive = (features.sum(axis=1) > 0) ^ jax.random.bernoulli(label_key, noise, (n_samples,))
+    return LabelledPoints(features, jnp.where(is_positive, 1, -1))
