@@ -91,9 +91,10 @@ def _draw_paths(axes: Axes, table: Table, baseline: Solution, tolerances: int) -
         ).ambiguous,
     )
     cells = predicted.linear_dichotomies(table.rows)
+    sample = cells, baseline.dichotomy, table.positives, table.negatives
     exact = (
-        predicted.discrepancy_path_of(cells, baseline.dichotomy, *counts(table)),
-        predicted.ambiguity_path_of(cells, baseline.dichotomy, *counts(table)),
+        predicted.discrepancy_path_of(*sample),
+        predicted.ambiguity_path_of(*sample),
     )
     percent = 100 * np.arange(table.n + 1) / table.n
     looks = (("discrepancy δ", COLOURS[0], "o"), ("ambiguity α", COLOURS[2], "s"))
