@@ -79,7 +79,6 @@ class Solved(NamedTuple):
     ambiguity: observed.AmbiguityPath
 
 
-@cache
 def solved(
     target: Target,
     *,
@@ -90,6 +89,11 @@ def solved(
     """The exact answers for COMPAS, which several claims share; `time_limit` in seconds is that of
     each program.
     """
+    return _solved(target, race, oversampled, time_limit)
+
+
+@cache
+def _solved(target: Target, race: bool, oversampled: bool, time_limit: float | None) -> Solved:
     table = observed.compas(target, race=race, oversampled=oversampled)
     baseline = observed.co_optimal(table, time_limit=time_limit).solutions[0]
     flips = observed.flip_errors(table, baseline, time_limit=time_limit)
