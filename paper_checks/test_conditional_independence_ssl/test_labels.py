@@ -189,8 +189,10 @@ def test_learned_pretext__labels(
     n_labels: Annotated[int, Interval(20, 80)],
     n_pairs: Pairs = 2000,
 ):
-    """A learned pretext costs labels for the coefficients that are kept of it: for k if it is cut
-    to k directions, and for all d2 if it is not.
+    """A pretext that is learned from n1 pairs of normal views has the mean excess risk a + (σ^2 +
+    a) r / (n - r - 1) after n labels, where a is its approximation error, σ^2 the variance of Y
+    given X1, and r the number of coefficients that are kept of it: k if it is cut to k directions,
+    and all d2 if it is not.
     """
     laws, theory, directions, tau, _ = learned(n_pairs)
 

@@ -52,22 +52,19 @@ def test_posterior_is_linear(
     """Let X1 and X2 be independent given the class Y, A = (E[X2 | Y = 1], ...) have full rank, and
     p be the posterior of the classes given X1. Then p = A^+ E[X2 | X1].
     """
-    table, moment, _ = independent_views(trial, n_first, n_second, n_classes, dim)
+    table, _, _ = independent_views(trial, n_first, n_second, n_classes, dim)
     means = table.class_means[0]
     pretext = table.pretext[0]
     leading = predicted.posterior(means[:, :-1], pretext)
-    last = np.column_stack([leading, 1 - leading.sum(axis=1)])
-    exact, control = (
-        observed.second_moment(p[None], table.weights)
-        for p in (predicted.posterior(means, pretext), last)
-    )
     head = np.linalg.norm(np.linalg.pinv(means)) * np.max(np.linalg.norm(pretext, axis=1))
     trial.identity(
-        moment,
-        exact,
+        table.posterior[0],
+        predicted.posterior(means, pretext),
         ops=n_second * n_classes,
         scale=head,
-        controls={"without the last mean": control},
+        controls={
+            "without the last mean": np.column_stack([leading, 1 - leading.sum(axis=1)]),
+        },
     )
 
 
@@ -130,8 +127,10 @@ def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: SeveralCounts =
 )
 def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: SeveralCounts, kept: Size):
     """If X1 and X2 are independent given k classes, E[Y | X1] lies in the span of the k leading
-    canonical functions u_i of x1. With fewer of them the approximation error is the sum of |M^(1/2)
-    u_i|^2 over the others, M = E[p p'] for the posterior p.
+    canonical functions of x1. With the first j of them the approximation error is the sum of
+    |M^(1/2) w_i|^2 over i > j: M = E[p p'] and M_2 are the second moments of the posteriors given
+    X1 and given X2, and w_i the eigenvectors of M^(1/2) N M^(1/2) in falling order, N being M_2
+    with each entry divided by the weights of both classes.
     """
     trial.require(
         kept <= min(n_second, n_classes),
@@ -164,9 +163,10 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: SeveralCounts
 def test_latent_variables(
     trial, dim: Size, n_classes: SeveralCounts = 3, n_latent: SeveralCounts = 2
 ):
-    """If X1 and X2 are independent given a class Y of k values and a latent Z of m values, the
-    pretext has no approximation error if the means of X2 given (Y, Z) have rank k m; for a smaller
-    rank a formula gives the error.
+    """Let X1 and X2 be independent given a class Y of k values and a latent Z of m values, M = E[p
+    p'] for the posterior p of (Y, Z) given X1, A the means of X2 given (Y, Z), and T the sum over
+    Z. The pretext has the approximation error tr T M T' - tr T M A'(A M A')^+ A M T', which is 0 if
+    A has rank k m.
     """
     cells = n_classes * n_latent
     trial.require(cells <= 12, "n_classes n_latent must be at most the 12 values of X2")
@@ -295,9 +295,9 @@ def test_classes_needed__at_most(
     cases=[0.0, 0.3],
 )
 def test_second_view_discarded(trial, violation: Violation):
-    """The target of the pretext is E[Y | X1]. In the normal world X2 would explain more of Y: its
-    precision grows by B'B with B = A2 - L A1, where A1 and A2 are the loadings of the views and L
-    what X2 copies of X1's noise.
+    """The target of the pretext is E[Y | X1]. In the normal world Y has the precision I + A1'A1
+    given X1, and given X2 as well the precision I + A1'A1 + B'B with B = A2 - L A1, where A1 and A2
+    are the loadings of the views and L what X2 copies of X1's noise: what X2 would explain is lost.
     """
     laws, theory, _ = normal(violation)
     trial.identity(

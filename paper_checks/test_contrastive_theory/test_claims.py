@@ -78,9 +78,10 @@ WORLD = random_world(np.random.default_rng(0))
     cases=[("hinge", 1), ("logistic", 1), ("logistic", 4)],
 )
 def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, worlds: Count = 400):
-    """For every encoder the contrastive loss is L_un >= floor + (1 - τ) w L_sup: L_sup is the loss
-    of the mean classifier of two classes, τ the chance that a negative has the class of its
-    positive, and w a weight. With one negative this is τ + (1 - τ) L_sup.
+    """For every encoder the contrastive loss is L_un >= E log2(1 + N) + (1 - τ) w L_sup: N is how
+    many of the k negatives have the class of their positive, τ the chance that one has, L_sup the
+    loss of the mean classifier of two classes, and w the weight that `many_negatives` gives. With
+    one negative this is τ + (1 - τ) L_sup, for the hinge loss, too.
     """
     trial.require(
         loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}"
@@ -169,7 +170,8 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
     cases=["hinge", "logistic"],
 )
 def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
-    """Let s(f) be the spread of an encoder within the classes and L_same the loss of negatives from
+    """Let s(f) = sum_c ρ_c^2 / τ |Cov(f | c)|^(1/2) E[|f| | c] be the spread of an encoder f within
+    the classes c of weights ρ_c, τ the sum of their squares, and L_same the loss of negatives from
     the class of the positive. Then L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge and 1
     / (sqrt(3) ln 2) for the logistic loss in bits.
     """
@@ -293,8 +295,9 @@ def test_block_limit(
         int, Interval(3, 4, why="with less, the next order is seen; more take minutes")
     ] = 3,
 ):
-    """For blocks of growing size the loss tends to τ + (1 - τ) L_sup if the negatives are of one
-    class, and to another number if they are independent (logistic loss).
+    """For blocks of growing size the logistic loss tends to τ + (1 - τ) L_sup if the negatives are
+    of one class, and to E log2(1 + exp(-f(x) . (μ_c - sum of ρ_k μ_k))) if their classes are
+    independent; μ_k is the mean feature of class k of weight ρ_k, and c the class of x.
     """
     world = random_world(np.random.default_rng(0), points=3)
     sizes = (smallest * 2 ** np.arange(5)).tolist()
@@ -337,7 +340,8 @@ def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 
 )
 def test_collision_floor__approached(trial, negatives: Count, views: Count):
     """Encoders that map each class to one point, far from the others, come arbitrarily near to the
-    floor of the logistic loss.
+    floor E log2(1 + m Bin(k / m, ρ_c)) of the logistic loss with k negatives, m views of each
+    object; c is a class of weight ρ_c.
     """
     trial.require(
         negatives % views == 0, f"views must divide negatives, got {views} and {negatives}"

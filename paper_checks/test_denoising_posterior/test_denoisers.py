@@ -39,9 +39,9 @@ CLIPPED = code(
     as_published=WEIGHTS_WITHOUT_VOLUME,
 )
 def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
-    """If x has a mixture of normal laws, component k, of prior weight π_k, has the weight π_k
-    det(V_k)^(-1/2) exp(...) in the posterior mean y + σ^2 d log p(y), where V_k is its covariance
-    plus σ^2.
+    """If x has a mixture of normal laws with weights π_k, means m_k and covariances S_k, and V_k =
+    S_k + σ^2, the components have weights ~ π_k det(V_k)^(-1/2) exp(-(y - m_k)'V_k^-1 (y - m_k) /
+    2) in the posterior mean: it is then y + σ^2 d log p(y).
     """
     covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
     world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
@@ -78,8 +78,9 @@ def test_sampled_calibration(
     sigma: Annotated[float, Interval(0.6, 1.5)],
     above: Annotated[float, Interval(-0.5, 1.2)],
 ):
-    """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], with the central
-    moments μ_2 and μ_3 from derivatives of the posterior mean μ_1.
+    """E[(x - μ_1)^k; y > c] = E[μ_k(y); y > c] for k = 2 without a threshold c and for k = 3 with
+    any, where the central moments μ_2 and μ_3 are computed from derivatives of the posterior mean
+    μ_1.
     """
 
     def means(level):
@@ -307,11 +308,9 @@ def test_learned_denoiser(
     ],
     units: Annotated[int, Interval(1, 20, why="more units are nearly dependent")],
 ):
-    """If a denoiser is fitted by least squares, the variance σ^2 J that it claims is its own
-    squared error on average; J is its Jacobian.
-
-    However far from the posterior mean it is: of any readout of fixed features with y itself among
-    them.
+    """If a denoiser is a readout of fixed features, y among them, and is fitted by least squares,
+    the variance σ^2 J that it claims is its own squared error on average, however far it is from
+    the posterior mean; J is its Jacobian.
     """
     world = WORLDS[prior]
     generator = trial.generator()

@@ -197,10 +197,8 @@ def test_difference_iteration(
     instance: Natural = 0,
 ):
     """Power iteration on the differences (μ_1(y + c v) - μ_1(y)) / c of the posterior mean ends at
-    a variance whose error is c κ_3 / (2 σ^2) to first order, where κ_3 is the posterior's third
-    cumulant along v.
-
-    On (μ_1(y + c v) - μ_1(y - c v)) / 2c by c^2 κ_4^v / (6 σ^4), v being the first principal
+    a variance whose error is c κ_3 / (2 σ^2) to first order, and on (μ_1(y + c v) - μ_1(y - c v)) /
+    2c it is c^2 κ_4 / (6 σ^4): κ_3 and κ_4 are the posterior's cumulants along the first principal
     direction.
     """
     world, y, *_ = spatial(instance, dim)

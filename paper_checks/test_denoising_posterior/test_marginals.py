@@ -79,7 +79,7 @@ def test_most_entropy(
     than two.
 
     It is near: a posterior of two modes at ± 2 is .09 away in total variation, the normal density
-    .25. For a symmetric posterior of kurtosis above 3 no density on the line has most entropy.
+    .25.
     """
     posterior = share * normal(-apart) + (1 - share) * normal(apart)
     fit, slope = most_entropy(posterior, 4)

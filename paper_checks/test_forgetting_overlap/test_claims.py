@@ -159,10 +159,10 @@ def test_loss_increase(
     truth = predicted.loss_increase(*task, weights, first_ridge)
     drift = predicted.forgetting(*task)
     controls = {
-        "Delta": drift,
+        "Δ": drift,
         "Δ / 2": drift / 2,
-        "plus": 2 * drift - truth,
-        "once": (drift + truth) / 2,
+        "Δ + 2 λ_S w_S . dw": 2 * drift - truth,
+        "Δ - λ_S w_S . dw": (drift + truth) / 2,
     }
     controls["λ + 10 %"] = predicted.loss_increase(*task[:3], 1.1 * ridge, weights, first_ridge)
     worst = condition(second, ridge) ** 0.5 + condition(first, first_ridge) ** 0.5

@@ -117,9 +117,9 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
 )
 def test_width_exponent(trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128):
     """In networks with one hidden layer of n units, one step moves the features by the order n^(-r)
-    with r = min(a + b, 2 a + c) + c: a, b and c are the exponents of the readout's multiplier and
-    start and of the rate. For NTK r is 1/2, for mean field 0, and for the standard parametrisation
-    with rate 1/n 3/2.
+    with r = min(a + b, 2 a + c) + c, if a + b <= 2 a + c: a, b and c are the exponents of the
+    readout's multiplier and start and of the rate. For NTK r is 1/2, for mean field 0, and for the
+    standard parametrisation with rate 1/n 3/2.
 
     a + b of the readout is `start`, 2 a + c is `learned`; a and b of the first layer are 0. The
     same units are put together to networks of all widths, and the step is small.
@@ -205,8 +205,11 @@ def test_width_exponent__deep(
     c: UnitInterval,
     width: Wide = 1024,
 ):
-    """With two hidden layers of n units, the layer that moves the features most decides the order
-    n^(-r) of their movement: in NTK r = 1/2, and r = 0 if the first layer does.
+    """In linear networks with two hidden layers of n units, one step moves the features by the
+    order n^(-r) with r = min(a + b, 2 a + c) + c - 1 + min(2 a_1 + 1, 2 a_2), if a + b <= 2 a + c:
+    a_1 and a_2 are the exponents of the multipliers of the hidden layers, a and b those of the
+    readout's multiplier and start, and c that of the rate. The layer that moves the features most
+    decides.
     """
     scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
 
@@ -245,9 +248,9 @@ def test_width_exponent__named(
         Interval(64, 256, why="smaller ones are not yet in the power law, larger take ten minutes"),
     ],
 ):
-    """In tanh networks with two hidden layers of n units, training moves the features by the order
-    n^(-r): r = 0 in muP, 1/2 in the standard parametrisation with rate 1/n, and 1/4 half-way
-    between both.
+    """In tanh networks with two hidden layers of n units, one step moves the features by the order
+    n^(-r): r = 0 in muP, 1/2 in NTK and in the standard parametrisation with rate 1/n, and 1/4
+    half-way between muP and NTK.
     """
     scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
     judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, rivals, power=2)
@@ -311,8 +314,10 @@ def test_one_step__features(
 def test_width_exponent__unstable(
     trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128
 ):
-    """If r < 0, against the fourth condition of stability, the first order of a step moves the
-    features by n^(-r), which grows without bound.
+    """Let a, b and c be the exponents of the readout's multiplier and start and of the rate, with a
+    + b <= 2 a + c, in networks with one hidden layer of n units. If r = a + b + c is negative,
+    against the fourth condition of stability, the first order of a step moves the features by
+    n^(-r), which grows without bound.
     """
     a = (learned - c) / 2
     scaling = np.array([0, a]), np.array([0, start - a]), c
@@ -350,7 +355,8 @@ def test_named_scalings__moved(trial, name: Name, width: SomeWidth = 128):
 )
 def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
     """One step moves the output of a network of width n by n^(1 - 2 a - c), where n^(-a) is the
-    readout's multiplier and n^(-c) the rate: standard networks, a = 0, explode unless c = 1.
+    readout's multiplier, n^(-1/2) its start and n^(-c) the rate: standard networks, a = 0, explode
+    unless c >= 1.
 
     In the mean over networks of the same units, from an error so small that the step is of the
     first order.
@@ -585,7 +591,7 @@ def enumerated(hidden, parts):
 def test_abc_symmetry__everywhere(trial):
     """Let a and b be the readout's exponents, a_l those of a layer's multiplier, and c the rate's.
     Both arguments of the minimum in r, (a + b) + c - 1 + 2 a_l and (2 a + c) + c - 1 + 2 a_l, are
-    the same at (a + θ, b - θ, c - 2 θ) for all a, a_l, b, c and θ, and so is r.
+    the same at (a + θ, a_l + θ, b - θ, c - 2 θ) for all a, a_l, b, c and θ, and so is r.
     """
 
     def arguments(a, first, b, c, z):

@@ -51,7 +51,9 @@ def test_limit_recursion(
 ):
     """Let f = (1/n) v'w x, and let a, b and c be the means of w^2, w v and v^2. As the width n
     grows, f_t tends to b x, where each step of descent takes (w, v) to (w + κ v, v + κ w) with κ =
-    -η (f - y) x; the mean of f_t exceeds this limit by β_t / n.
+    -η (f - y) x.
+
+    The mean of f_t is compared with this limit and its bias of the order 1 / n.
     """
     theory = predicted.finite_width(X, 1.5 * X, rate)
     limit = predicted.limit_outputs(X, 1.5 * X, rate)
@@ -144,8 +146,10 @@ def test_small_net(
     outputs: Sides,
     steps: Annotated[int, Interval(1, 30, why="rounding grows from step to step")],
 ):
-    """A linear network of n units with the weights Ω from d inputs to k outputs, multiplier 1/n and
-    rate η n agrees at every step with one of d + k units with weights R, R'R = Ω'Ω/n.
+    """Let Ω be the weights of a linear network with n units between d inputs and k outputs, and R'R
+    = Ω'Ω / n with d + k rows of R. With the multiplier 1/n and the rate η n the network has the
+    same outputs at every step as one of d + k units with the weights R, the multiplier 1 and the
+    rate η.
     """
     ends = inputs + outputs
     generator = trial.generator()

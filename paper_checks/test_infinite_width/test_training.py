@@ -88,8 +88,8 @@ def test_late_readout(trial, steps: Steps, readout: Readout = 1.0, width: From12
     """If the readout starts small and learns first, a = (0, 1/2) and b = (0, 1), the first step
     moves the features by the order n^(-3/2), and later steps move them by n^(-1).
 
-    To first order in 1 / n, which grows with the steps: kernels of moved features and of finitely
-    many units.
+    The prediction has the next order, 1 / n, which grows with the steps: kernels change as features
+    move, and are those of finitely many units.
     """
     late_readout(trial, steps, readout, width)
 
@@ -120,8 +120,10 @@ def test_late_readout__order(
         float, Interval(0.02, 0.95, why="the next order is seen of rarer kinds")
     ] = 0.3,
 ):
-    """Let units of two kinds be drawn at random and the readout start from zero. Then n times the
-    difference of the squared movement of the features from its limit tends to a number.
+    """Let n units of two kinds be drawn at random, the readout start from zero, and both layers
+    learn. The mean square movement of the features, times n^2, is L + (F + D) / n to first order: L
+    is its limit, F what the moved features change in the steps, and D what the drawn shares of the
+    two kinds change.
     """
     from scipy.stats import binom
 
@@ -174,7 +176,9 @@ def test_dichotomy(
     ] = 4096,
 ):
     """The linear networks F_s, with f = n^(s - 1) v'w x and rate n^(1 - 2 s), depart from descent
-    with their own initial kernel by the order n^(-2 s), while their features move by n^(-s).
+    with their own initial kernel by the order n^(-2 s).
+
+    Their features move by n^(-s), as r of `width_exponent` says.
     """
     trial.require(
         s in (0, 0.5) or 0.1 <= s <= 0.25, "s must be 0, 1/2 or in [0.1, 0.25], or powers of n mix"

@@ -91,10 +91,10 @@ MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
     cases=MIXTURES,
 )
 def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
-    """Let clean points x0 lie on subspaces with projections P_k = U_k U_k', dimensions d_k and
-    probabilities π_k, and x_t = s x0 + γ ε. Then E[x0 | x_t] = c sum w_k P_k x_t with c = s / (s^2
-    + γ^2) and weights w_k ~ π_k (1 + s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), φ = s^2 / (2 γ^2 (s^2 +
-    γ^2)).
+    """Let a clean point be x0 = U_k a with the probability π_k, where U_k has d_k orthonormal
+    columns, P_k = U_k U_k' and a is standard normal, and let x_t = s x0 + γ ε with standard normal
+    ε. Then E[x0 | x_t] = c sum w_k P_k x_t with c = s / (s^2 + γ^2) and weights w_k ~ π_k (1 +
+    s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), φ = s^2 / (2 γ^2 (s^2 + γ^2)).
     """
     x, law, controls = mixture(trial, dims, signal, noise)
     mean, _ = observed.posterior_moments(x, *law)
@@ -107,9 +107,10 @@ def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
     derived("law of total variance over the subspaces, given x_t"), kind="identity", cases=MIXTURES
 )
 def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level):
-    """For clean points on subspaces with projections P_k and dimensions d_k, and x_t = s x0 + γ ε,
-    Var(x0 | x_t) = γ^2 / (s^2 + γ^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k x_t|^2),
-    with the posterior weights w_k and c = s / (s^2 + γ^2).
+    """Let clean points x0 be standard normal on subspaces with projections P_k and dimensions d_k,
+    and x_t = s x0 + γ ε with standard normal ε. Then E[|x0 - E[x0 | x_t]|^2 | x_t] = γ^2 / (s^2 +
+    γ^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k x_t|^2), with the posterior weights
+    w_k and c = s / (s^2 + γ^2).
     """
     x, law, _ = mixture(trial, dims, signal, noise)
     _, variance = observed.posterior_moments(x, *law)
@@ -145,9 +146,9 @@ def written_out(points, projected, dims, signal, noise):
 def test_loss_is_pca(
     trial, ambient: SeveralDimensions, dim: Count, noise: Level, signal: Level = 1.0
 ):
-    """For one subspace U of dimension d, the denoising loss of points x at noise γ is |x|^2 - B
-    |U'x|^2 + c^2 γ^2 d with B > 0 and c = s / (s^2 + γ^2) at every noise level: it is that of PCA
-    without centring.
+    """Let D(x_t) = c U U'x_t with c = s / (s^2 + γ^2) be the denoiser of one subspace U of
+    dimension d, where x_t = s x + γ ε. Its mean loss E|D(x_t) - x|^2 is |x|^2 - B |U'x|^2 + c^2 γ^2
+    d, with B = c s (2 - c s) > 0 at every noise level: it is that of PCA without centring.
     """
     trial.require(dim <= ambient, "dim must be at most ambient")
     require_visible(trial, signal, noise)
@@ -214,9 +215,10 @@ def test_loss_is_pca__minimiser(
 def test_loss_is_clustering(
     trial, ambient: SeveralDimensions, dims: Dims, noise: Level, signal: Level = 1.0
 ):
-    """If the clean point tells the denoiser its cluster, the loss is mean|x|^2 - B mean max_k
-    |U_k'x|^2 + c^2 γ^2 d over subspaces U_k of dimension d, with B > 0 and c = s / (s^2 + γ^2):
-    that of clustering by K subspaces.
+    """If the clean point x tells the denoiser c U_k U_k'x_t its cluster, the one of the largest
+    |U_k'x|, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 γ^2 mean d_k, where d_k is the
+    dimension of the chosen U_k, x_t = s x + γ ε, c = s / (s^2 + γ^2) and B = c s (2 - c s) > 0:
+    that of clustering by subspaces.
     """
     trial.require(2 <= len(dims) <= 8, "dims must be those of 2 to 8 subspaces")
     require_visible(trial, signal, noise)
@@ -338,9 +340,9 @@ def test_price_of_assignment(
 def test_price_of_assignment__sampled(
     trial, noise: Level, dim: FewDimensions, subspaces: FewDimensions, signal: Level = 1.0
 ):
-    """On samples from orthogonal subspaces with projections P_k, a denoiser that does not know the
-    cluster loses c^2 E sum w_k (1 - w_k) |P_k x_t|^2 more, with the posterior weights w_k and c = s
-    / (s^2 + γ^2).
+    """On samples x_t = s x0 + γ ε from orthogonal subspaces with projections P_k, a denoiser that
+    does not know the cluster loses c^2 E sum w_k (1 - w_k) |P_k x_t|^2 more than one that does,
+    with the posterior weights w_k and c = s / (s^2 + γ^2).
     """
     require_visible(trial, signal, noise)
     losses = np.array(

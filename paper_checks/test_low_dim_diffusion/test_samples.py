@@ -94,8 +94,7 @@ def test_random_completion__worst(
     trial, ambient: AmbientDimension, dim: Count, samples: Natural, draws: Count = 200
 ):
     """With N < d samples of a d-dimensional subspace of R^n, no subspace that contains them is
-    further from the true one than D^2 = 2 min(d - N, n - d), and one that avoids the true one is as
-    far.
+    further from the true one than D^2 = 2 min(d - N, n - d), and one of them is as far.
     """
     trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
     trial.require(draws * ambient * dim <= 10**7, "draws must be at most 10^7 / (n d)")
@@ -130,9 +129,9 @@ def test_noise_law(
     noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in δ^2 above")],
     decay: Annotated[float, Interval(1, 4, why="the least variance is above the noise")] = 1.0,
 ):
-    """PCA of N samples of a d-dimensional subspace of R^n, with latent variances Λ and noise δ, has
-    E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) to first order in δ^2; D is the distance from the
-    true subspace.
+    """PCA of N samples of a d-dimensional subspace of R^n, with latent variances Λ and noise of
+    standard deviation δ, has E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) to first order in δ^2; D
+    is the distance from the true subspace.
     """
     trial.require(
         dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples"
@@ -179,9 +178,9 @@ def test_noise_law__clusters(
         float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")
     ] = 0.003,
 ):
-    """K subspaces that are trained on N noisy samples of each have the mean squared distance E D^2
-    = 2 δ^2 (n - d) d / (N - d - 1) to first order in the noise δ^2, as long as the samples are
-    assigned correctly.
+    """K subspaces that are trained on N samples of each, with noise of standard deviation δ, have
+    the mean squared distance E D^2 = 2 δ^2 (n - d) d / (N - d - 1) to first order in δ^2, as long
+    as the samples are assigned correctly.
     """
     room = ambient >= 2 * (dim + subspaces)
     trial.require(
@@ -262,7 +261,7 @@ def test_threshold_tail(
     2), so that the mean is infinite for m = 0 and 1; C is sqrt 2 G for m = 0 and d / 2 for m = 1,
     with G = Gamma((d + 1) / 2) / Gamma(d / 2).
 
-    G = Gamma((d + 1) / 2) / Gamma(d / 2). t = 100 at d = 4.
+    Here at one t, which is 100 for d = 4.
     """
     threshold = reach * max(dim, 2 if extra else 4) ** 2
     power = predicted.tail_exponent(extra)

@@ -175,8 +175,8 @@ def test_halting__rounds(
 def test_halting__grid(
     trial, share: Annotated[float, Interval(1e-9, 1, why="grids of up to 2^40")], bound: Bound
 ):
-    """M = ceil(2 B / α) is the least whole number with 1 / m <= α / (2 B), the tolerance of
-    boosting: on the grid of m steps rounding moves a prediction by half of that at most, and on
+    """The least whole number m with 1 / m <= α / (2 B), the tolerance of boosting, is ceil(2 B /
+    α): on the grid of m steps rounding moves a prediction by half of the tolerance at most, and on
     no coarser one.
     """
     alpha = Fraction(share * bound)

@@ -260,11 +260,13 @@ def test_no_representation_beats(
 def test_hedge_rate(
     trial, ratio: Annotated[float, Interval(1.01, 20, why="at 1 tasks are alike")], longest: Horizon
 ):
-    """Against Hedge with two tasks and r = 1, the mean of T best responses has a worst regret above
-    the value by D λ_2 / (T (λ_1 + λ_2)), where D is T λ_2 modulo λ_1 + λ_2.
+    """Against Hedge of rate η with two tasks and r = 1, the mean of T best responses has a worst
+    regret above the value by max(D λ_2, -D λ_1) / (T (λ_1 + λ_2)): D is T λ_2, or from h - λ_1 on
+    the number in [h - λ_1, h + λ_2) that equals it modulo λ_1 + λ_2, with h = log(λ_1 / λ_2) / η ~
+    T^(1/2).
 
-    D is T λ_2 modulo the sum, within that around log(λ_1 / λ_2) / η ~ T^(1/2): once that is beyond
-    the sum the excess falls like T^(-1/2), before, as at λ_1 = 1.01 λ_2, like 1 / T.
+    Once h is beyond the sum the excess falls like T^(-1/2), before, as at λ_1 = 1.01 λ_2, like 1 /
+    T.
     """
     spectrum = 0.3 * np.array([ratio, 1.0])
     horizons = np.geomspace(longest / 100, longest, 9).round().astype(int)

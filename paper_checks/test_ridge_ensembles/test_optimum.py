@@ -27,8 +27,9 @@ def test_least_penalty(
         float, Interval(2, 1e4, why="at 1 the spectrum is isotropic; the high end is a cap")
     ],
 ):
-    """No level μ has a penalty μ - φ sum h r μ / (μ + r) below the least value of this function,
-    which is -(1 - sqrt(φ))^2 for Σ = I; φ = p/n, and r are the eigenvalues of Σ with shares h.
+    """The most negative penalty that a level μ can have is the least of μ - φ sum h r μ / (μ + r)
+    over μ > -min r, where φ = p/n and r are the eigenvalues of Σ with shares h. For Σ = I it is -(1
+    - sqrt(φ))^2.
     """
     trial.require(abs(aspect - 1) >= 0.1, "aspect must be .1 off 1: there no penalty is below 0")
     eigenvalues = np.array([1.0, ratio])
@@ -70,7 +71,9 @@ def least_of(function, low):
 )
 def test_optimum(trial, aspect: AnyAspect, noise: Noise):
     """The least risk of infinitely many fits without penalty, over all subsample sizes k, is the
-    least risk of ridge over all penalties from 0 on.
+    least risk of ridge over all penalties from 0 on. One level μ attains both: at p/k = 1 / sum h r
+    / (μ + r), if this exceeds φ = p/n, and at the penalty μ - φ sum h r μ / (μ + r), with the
+    eigenvalues r of Σ and their shares h.
     """
     population = replace(POPULATION, noise=noise)
     ridge = predicted.optimal_ridge(population, aspect)

@@ -262,8 +262,9 @@ def test_risk_law__least_squares(
 def test_finite_size_exact(
     trial, smaller: Some, apart: Apart, wide: bool, signal: UnitInterval = 1.0, noise: Noise = 0.25
 ):
-    """Least squares of least norm on k normal points with covariance I in p dimensions has the risk
-    σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1.
+    """Least squares, of least norm where k < p, on k normal points with covariance I in p
+    dimensions has the risk σ^2 (1 + min(k, p) / (|p - k| - 1)) + |β|^2 (1 - k / p)_+ for |p - k| >
+    1.
     """
     points, dim = (smaller, smaller + apart) if wide else (smaller + apart, smaller)
     size = {"points": points, "subsample": points, "members": 1}

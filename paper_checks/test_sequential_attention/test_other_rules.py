@@ -185,8 +185,9 @@ DimOfSpace = Annotated[int, Interval(2, 10, why="means over designs are integrat
 def test_thresholds_not_monotone__in_the_plane(
     trial, cosine: Annotated[float, Interval(-0.95, 0.95, why="at the ends columns are parallel")]
 ):
-    """For two unit columns in the plane, the share (2 / π)(atan b - atan a) of all directions of y
-    makes the first level λ_1 rise in the second round; the angle of the columns gives a and b.
+    """For two unit columns of cosine ρ in the plane, the share (2 / π)(atan b - atan a) of all
+    directions of y makes the first level λ_1 rise in the second round, with b^2 = (1 + |ρ|) / (1 -
+    |ρ|) and a^2 = 1 / (1 - ρ^2).
     """
     trial.require(
         abs(cosine) >= 0.03, "|cosine| must be at least 0.03: near 0 no direction has a rise"
@@ -205,8 +206,9 @@ def test_thresholds_not_monotone__in_the_plane(
     derived("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10]
 )
 def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
-    """For two random directions in R^n as columns and a third as y, the share of draws in which the
-    first level λ_1 rises is a mean over the cosine of the columns.
+    """For two random directions in R^n as columns and a third as y, the first level λ_1 rises in
+    the second round with the mean over t of the chance that columns of cosine ρ = sin t have in the
+    plane, where t in (0, π / 2) has a density proportional to cos^(n-2).
     """
     angles, weights = over_designs(rows)
     measured = rising_in_the_plane(np.sin(angles)) @ weights

@@ -44,8 +44,9 @@ def _embedded(correlations, weights, unrelated=False):
     cases=[(2, 0), (2, 6), (3, -2)],
 )
 def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
-    """If V' is computed from a batch that is independent of V's, E tr(V V') = tr V^2 for the
-    population's V, for every batch size and every law of the data.
+    """Let V be the sum of the covariances of both views' embeddings in a batch. If V' is computed
+    from an independent batch, E tr(V V') = tr V^2 for the population's V, for every batch size and
+    every law of the data.
 
     Exact for every law of independent sources: the mean over all batches of a three-point law with
     this kurtosis.
@@ -74,9 +75,10 @@ def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
     cases=[(2, 0), (2, 6), (3, -2)],
 )
 def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
-    """If one batch of b rows is in both factors of the penalty, its mean exceeds tr V^2 by a sum
-    over pairs of the m views: (1/(b-1)) times tr(C C) + (tr C)^2 of their covariances C, and (1/b)
-    times a sum of fourth cumulants.
+    """If one batch of b rows is in both factors of the penalty tr V^2, V the sum of the covariances
+    of both views' embeddings, its mean exceeds the population's tr V^2 by a sum over the four pairs
+    of views: (1/(b-1)) times tr(C C) + (tr C)^2 of the covariance C of a pair, and (1/b) times the
+    fourth cumulants of its embeddings.
 
     Exact for every law of independent sources: the mean of a polynomial of degree four, over all
     batches of a three-point law with this kurtosis.
@@ -111,8 +113,9 @@ def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
     cases=[(4, "normal"), (16, "normal"), (16, "exponential"), (16, "sign")],
 )
 def test_sampled_bias(trial, batch: Batch, law: Law):
-    """Over independent pairs of batches, the mean of tr(V V') is tr V^2 of the population, and half
-    the mean of |V - V'|^2 is the bias of one batch in both factors.
+    """Let V and V' be the sums of the covariances of both views' embeddings in two independent
+    batches. The mean of tr(V V') is tr V^2 of the population, and half the mean of |V - V'|^2 is
+    the bias of one batch in both factors.
     """
     rho, w = WORLD
     covariance, loadings = _embedded(rho, w)
@@ -147,8 +150,9 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
     ),
 )
 def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: Columns = 2):
-    """The gradient of the loss of two batches multiplies the factor of each batch by the V of the
-    other, with both batches centred.
+    """Let V be the sum of the covariances of both views' embeddings in a batch. The gradient of the
+    loss of two batches multiplies the factor of each batch by the V of the other, with both batches
+    centred.
     """
     rng = trial.generator()
     views, second = rng.normal(size=(2, 2, pairs, dim))

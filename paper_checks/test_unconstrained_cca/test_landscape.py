@@ -125,12 +125,12 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts:
     gram = predicted.minimising_gram(A, B, n_columns)
     W = minima.weights[0]
     trial.value(
-        np.diag(W @ W.T),
-        np.diag(gram),
+        W @ W.T,
+        gram,
         error=1e4 * minima.residuals[0]
         + 1e-11,  # of a minimiser whose least curvature is above 0.1
         margin=1e-8,
-        controls={"1 for the factor 2": np.diag(gram) / 2},
+        controls={"1 for the factor 2": gram / 2},
     )
 
 
