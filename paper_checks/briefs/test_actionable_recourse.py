@@ -35,6 +35,7 @@ form. Not claimed: that a change of features changes what they stand for.
 Topic: decisions about people.
 """
 
+from itertools import product
 from typing import Annotated, NamedTuple
 
 import cvxpy as cp
@@ -383,16 +384,27 @@ def test_all_features(trial, n_features: SomeFeatures = 5, n_people: FewPeople =
 
 
 @claim(derived("by Hölder's inequality"), kind="identity")
-def test_real_exists(trial, n_features: Annotated[int, Interval(1, 100)] = 5):
+def test_real_exists(
+    trial,
+    n_features: Annotated[
+        int, Interval(1, 7, why="all sets of features whose weights are not zero are tried")
+    ] = 5,
+):
     """If every real action is allowed, a person whom a linear classifier refuses has recourse if
     and only if some weight is not zero.
     """
-    people = [np.zeros(n_features), np.eye(n_features)[-1]]
+    score, drawn = unbounded(trial, 1, n_features)[0]
+    people = np.array(list(product([0.0, 1.0], repeat=n_features))) * drawn
+    helped = [least_real_action(score, weights, 2) is not None for weights in people]
+    law = np.array([np.isfinite(least_norm(score, weights, 2)) for weights in people], dtype=int)
     trial.identity(
-        [int(least_real_action(-1.0, weights, 2) is not None) for weights in people],
-        [int(np.isfinite(least_norm(-1.0, weights, 2))) for weights in people],
+        np.array(helped, dtype=int),
+        law,
         ops=0,
-        controls={"always": [1, 1]},
+        controls={
+            "always": np.ones_like(law),
+            "only if no weight is zero": np.all(people != 0, axis=1).astype(int),
+        },
     )
 
 

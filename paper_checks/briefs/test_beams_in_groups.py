@@ -258,8 +258,8 @@ def differing(law, **wrong):
 def test_first_group(
     trial, vocabulary: Vocabulary, length: Length, groups: Groups, beams: Beams, penalty: Penalty
 ):
-    """At every step of a diverse beam search in groups of b words, the log chances of the words of
-    group 1 have the sum of those of a plain beam search of width b.
+    """Group 1 of a diverse beam search in groups of b words holds at every step what a plain beam
+    search of width b holds: the log chances of its words have the same sum.
     """
     generator = trial.generator("trees")
     trees = [random_tree(generator, vocabulary, length) for _ in range(60)]

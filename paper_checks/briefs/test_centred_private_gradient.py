@@ -143,8 +143,8 @@ def test_excess(
     budget: Budget,
 ):
     """Descent of T steps η on a quadratic loss with curvatures h_i and first errors e_i, under
-    gradient noise of variance s2, has the expected excess loss ½ Σ h_i e_i² r_i^{2T} + ½ Σ η s2 (1
-    - r_i^{2T})/(2 - η h_i), where r_i = 1 - η h_i: a bias and a noise term of every mode.
+    gradient noise of variance s2, has an expected excess loss of two parts: the bias ½ Σ h_i e_i²
+    r_i^{2T}, and ½ Σ η s2 (1 - r_i^{2T})/(2 - η h_i) from the noise, where r_i = 1 - η h_i.
     """
     (largest, smallest), errors = modes(c, a)
     steps = 2**doublings

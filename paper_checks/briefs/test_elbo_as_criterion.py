@@ -255,9 +255,9 @@ def test_gap(trial, samples: Samples, features: Features, prior: Prior):
 )
 def test_threshold(trial, samples: Samples, features: Features, prior: Prior):
     """Let outcomes be y = Xθ + N(0, σ²), θ ~ N(0, τ²), Λ = X'X/σ² + 1/τ², h = X'y/σ², u = h_j -
-    Λ_jS Λ_S^-1 h_S and Λ_(j|S) = Λ_jj - Λ_jS Λ_S^-1 Λ_Sj. If feature j joins the set S, the best
-    mean-field ELBO grows by ½ (u²/Λ_(j|S) - log(τ²Λ_jj)), and the log evidence by ½ (u²/Λ_(j|S) -
-    log(τ²Λ_(j|S))).
+    Λ_jS Λ_S^-1 h_S and Λ_(j|S) = Λ_jj - Λ_jS Λ_S^-1 Λ_Sj. If feature j joins the set S, the
+    criterion grows by ½ (u²/Λ_(j|S) - log(τ²v)), where v = Λ_jj for the best mean-field ELBO and v
+    = Λ_(j|S) for the log evidence.
     """
     generator = trial.generator("data")
     design = correlated_features(generator, samples, features)

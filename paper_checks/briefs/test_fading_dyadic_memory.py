@@ -158,9 +158,9 @@ def digits(lag):
 
 
 @predicted
-def ranks_of_responses(levels):
-    """J + 1, the same without x, and the same for parallel filters, which lose one without x."""
-    return levels + np.array([1, 1, 1, 0])
+def rank_of_responses(levels, parallel, with_input):
+    """J + 1, and J for parallel filters without x."""
+    return levels + int(with_input or not parallel)
 
 
 @predicted
@@ -272,27 +272,36 @@ def test_one_number_per_octave(trial, levels: Levels, angle: Angle):
 @claim(
     derived("a number for each octave, and the present"),
     kind="identity",
-    cases=[(5, 0.785), (7, 0.3), (1, 1.2), (2, 2.9)],
+    cases=[
+        (5, 0.785, False, True),
+        (7, 0.3, False, False),
+        (1, 1.2, True, True),
+        (2, 2.9, True, False),
+    ],
 )
-def test_one_number_per_octave__rank(trial, levels: Levels, angle: Angle):
+def test_one_number_per_octave__rank(
+    trial, levels: Levels, angle: Angle, parallel: bool, with_input: bool
+):
     """Let J levels of two filters of two taps, with b ≠ 0 of h₀ = (a, b), read at distances 2^(j-1)
-    what h₀ gave at the level before. The responses of the input x, of the J outputs of h₁ and of
-    the last output of h₀ span J + 1 dimensions, also without x. If h₁ is parallel to h₀ they span J
-    + 1, and J without x.
+    what h₀ gave at the level before. The responses of the J outputs of h₁ and of the last output of
+    h₀, with or without that of the input x, span J + 1 dimensions; if h₁ is parallel to h₀ they
+    span J without x.
     """
     filters = two_taps(trial.generator("filters"), angle)
-    seen = responses(every_level(filters, levels))
-    parallel = responses(every_level(filters[[0, 0]] * [[1], [0.7]], levels))
-    law = ranks_of_responses(levels)
+    if parallel:
+        filters = filters[[0, 0]] * [[1], [0.7]]
+    rows = responses(every_level(filters, levels))
+    law = rank_of_responses(levels, parallel, with_input)
     trial.identity(
-        np.array([len(kept(rows)) for rows in (seen, seen[1:], parallel, parallel[1:])]),
+        len(kept(rows if with_input else rows[1:])),
         law,
         ops=0,
-        controls={
-            "one for each response": law + np.array([1, 0, 1, 1]),
-            "the input adds one": law - np.array([0, 1, 0, 0]),
-            "parallel filters keep one number": np.array([*law[:2], 2, 1]) - (levels == 1),
-        },
+        controls=differing(
+            law,
+            one_for_each_response=levels + 1 + with_input,
+            the_input_adds_one=levels + with_input,
+            parallel_filters_keep_one_number=1 + with_input if parallel else law,
+        ),
     )
 
 

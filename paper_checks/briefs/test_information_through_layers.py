@@ -134,7 +134,7 @@ def divergence(matrix, shift, variance, noise, added=0.0):
 @claim(
     derived("the law of a sample given the mean of all"),
     kind="identity",
-    cases=[(6, 8, 1.5), (2, 2, 100.0)],
+    cases=[(6, 8, 1.5, False), (2, 2, 100.0, False), (6, 8, 1.5, True), (2, 2, 100.0, True)],
 )
 def test_layer_kl(
     trial,
@@ -149,28 +149,27 @@ def test_layer_kl(
         float,
         Interval(0.01, 100, why="the logarithms of variances cancel, and take digits with them"),
     ],
+    averaged: bool,
 ):
     """Let w be the mean of n samples u_i from N(μ, s²I), and let B_l have rank r_l. Given w, the
     law of B_l u_i has from that of a fresh B_l u the divergence D_l = ½ [r_l (-1/n - log(1-1/n)) +
-    |P_l (w-μ)|²/s²], where P_l projects on the row space of B_l. Its mean over w is -(r_l/2)
-    log(1-1/n).
+    q], q = |P_l (w-μ)|²/s², where P_l projects on the row space of B_l. Averaged over w it is this
+    with q = r_l/n.
     """
     generator = trial.generator("layers")
     error = noise / np.sqrt(samples)
     maps = linear_layers(generator, dim)
     offset = error * generator.standard_normal(dim)
-    law = layer_information(maps, offset, samples, noise)
-    rival = layer_information(maps, offset, samples, noise, share=0)
     # The divergence is quadratic in w: 2d points with the mean and covariance of w give its mean
     # exactly.
-    offsets = np.vstack(
-        [offset, error * np.sqrt(dim) * np.eye(dim), -error * np.sqrt(dim) * np.eye(dim)]
-    )
-    exact, *runs = np.array(
-        [[divergence(m, w, training_variance(samples), noise) for m in maps] for w in offsets]
+    axes = error * np.sqrt(dim) * np.eye(dim)
+    offsets = np.vstack([axes, -axes]) if averaged else offset[None]
+    runs = [[divergence(m, w, training_variance(samples), noise) for m in maps] for w in offsets]
+    law, rival = (
+        layer_information(maps, offset, samples, noise, share)[int(averaged)] for share in (1, 0)
     )
     trial.identity(
-        [exact, np.mean(runs, axis=0)],
+        np.mean(runs, axis=0),
         law,
         ops=500 * dim,
         scale=10 * dim,  # logarithms of variances up to 10 cancel

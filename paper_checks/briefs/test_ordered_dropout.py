@@ -202,8 +202,8 @@ def test_plain_dropout(
     ],
 ):
     """For white inputs, E x xᵀ = I, let each of r components u_i v_iᵀ be kept with the chance q.
-    The least E |A x - Σ_kept u_i v_iᵀ x|² is Σ (a_i - q s_i)² + c T², where all |u_i| |v_i| are
-    T/r. Here a_i are the singular values of A, c = q (1 - q)/r, T = Σ s_i, and s_i = (a_i - c
+    The least E |A x - Σ_kept u_i v_iᵀ x|² is Σ (a_i - q s_i)² + c T², and has all |u_i| |v_i| equal
+    to T/r. Here a_i are the singular values of A, c = q (1 - q)/r, T = Σ s_i, and s_i = (a_i - c
     T/q)_+/q for i <= r, else 0.
     """
     trial.require(
@@ -213,18 +213,24 @@ def test_plain_dropout(
     masks = np.array(list(product([0.0, 1.0], repeat=rank)))
     chances = np.prod(np.where(masks == 1, kept, 1 - kept), axis=1)
     u, v, loss, slope = trained(trial.generator("starts"), target, np.eye(size + 1), masks, chances)
-    measured = np.append(loss, np.linalg.norm(u, axis=0) * np.linalg.norm(v, axis=0))
     values = np.linalg.svd(target, compute_uv=False)
-    least, norm = dropout_optimum(values, rank, kept)
-    ridge = (1 - kept) * np.sum(values[:rank] ** 2) + np.sum(values[rank:] ** 2)
-    free = np.append(np.sum(values[rank:] ** 2), values[:rank] / kept)
-    controls = {
-        "a penalty of its own each, s_i = a_i": np.append(ridge, values[:rank]),
-        "rescaled and free": free,
-    }
-    error = np.append(slope, np.full(rank, 1000 * slope))
+    first, rest = np.split(values, [rank])
+    least, length = dropout_optimum(values, rank, kept)
+    ridge = (1 - kept) * np.sum(first**2) + np.sum(rest**2)
+
+    def described(loss, lengths):
+        """A loss, and |u_i| |v_i| of each component."""
+        return np.append(loss, np.broadcast_to(lengths, rank))
+
     trial.value(
-        measured, np.append(least, np.full(rank, norm)), error=error, margin=1e-4, controls=controls
+        described(loss, np.linalg.norm(u, axis=0) * np.linalg.norm(v, axis=0)),
+        described(least, length),
+        error=described(slope, 1000 * slope),
+        margin=1e-4,
+        controls={
+            "a penalty of its own each, s_i = a_i": described(ridge, first),
+            "rescaled and free": described(np.sum(rest**2), first / kept),
+        },
     )
 
 

@@ -35,6 +35,7 @@ how many sweeps a trained network needs (about T where small differences grow).
 Topic: sequence models and attention.
 """
 
+from itertools import accumulate
 from typing import Annotated
 
 import numpy as np
@@ -117,14 +118,14 @@ def exact_after(sweeps):
 
 @predicted
 def next_error(rate, guess, errors):
-    """e⁺_t = r Σ_{q<t} e_q² Π_{q<j<t} f'(x̂_j) for t = 1 … T, as -f''/2 = r; guess and errors begin
-    with t = 0.
-    """
+    """e⁺_t = r Σ_{0<q<t} e_q² Π_{q<j<t} f'(x̂_j) for t = 1 … T, as -f''/2 = r and e_0 = 0."""
     slopes = rate * (1 - 2 * guess)
-    return [
-        rate * sum(errors[q] ** 2 * np.prod(slopes[q + 1 : t]) for q in range(t))
-        for t in range(1, len(guess))
-    ]
+    return np.array(
+        [
+            rate * sum(errors[q] ** 2 * np.prod(slopes[q + 1 : t]) for q in range(t))
+            for t in range(len(guess))
+        ]
+    )
 
 
 @predicted
@@ -215,15 +216,16 @@ def test_error_recursion(
     states = truth(logistic(rate), 0.3, steps)
     errors = trial.generator().uniform(0.05, 0.3, steps) * np.resize([-1, 1], steps)
     guess = states + errors
-    measured = sweep(logistic(rate), 0.3, guess) - states
-    predict = np.array(next_error(rate, np.append(0.3, guess), np.append(0.0, errors)))
-    growth = [1.0]
-    for x in guess[:-1]:
-        growth.append(1 + abs(rate * (1 - 2 * x)) * growth[-1])
-    controls = {
-        "the last step's error alone": rate * np.append(0.0, errors[:-1]) ** 2,
-    }
-    trial.identity(measured, predict, ops=4 * steps, scale=np.array(growth), controls=controls)
+    slopes = np.abs(rate * (1 - 2 * guess[:-1]))
+    # A rounding at each step, times the slopes after it.
+    growth = accumulate(slopes, lambda before, slope: 1 + slope * before, initial=1.0)
+    trial.identity(
+        sweep(logistic(rate), 0.3, guess) - states,
+        next_error(rate, guess, errors),
+        ops=4 * steps,
+        scale=np.array(list(growth)),
+        controls={"the last step's error alone": rate * np.append(0.0, errors[:-1]) ** 2},
+    )
 
 
 def largest_error(step, start, states):

@@ -107,8 +107,11 @@ def found_crossovers(width):
     """N at which the operations, and the entries, of both forms are equal, (2,): the difference of
     both costs is a parabola in N, here through three of its points.
     """
-    excess = [cost(direct, n, width) - cost(linear, n, width) for n in (10, 20, 30)]
-    return [10 * max(np.roots(parabola)) for parabola in np.polyfit([1, 2, 3], excess, 2).T]
+    first, second, third = (cost(direct, n, width) - cost(linear, n, width) for n in (10, 20, 30))
+    bend = (first - 2 * second + third) / 2
+    slope = (third - first) / 2 - 4 * bend
+    parabolas = np.transpose([bend, slope, first - bend - slope])
+    return [10 * max(np.roots(parabola)) for parabola in parabolas]
 
 
 @observed
@@ -205,7 +208,7 @@ def test_two_forms(trial, tokens: Tokens, width: Width):
     trial.identity(
         forms,
         np.array([predict, predict]),
-        ops=width**2 + tokens,
+        ops=width**2 + tokens,  # the longest sums: over the columns of ⊠, and over all tokens
         scale=scale,
         controls={"s² for s²/2": np.array([rival, rival])},
     )
@@ -253,8 +256,8 @@ def test_crossovers(trial, width: Width):
     trial.identity(
         found_crossovers(width)[0],
         crossovers(width)[0],
-        # The fit through three points has the condition 39. Its largest error, at d = 1, is some 85
-        # roundings of the scale, and four times 64 are allowed.
+        # The costs are whole numbers, and the parabola through three of them is exact. Its roots
+        # are eigenvalues of order 2; the rest is room.
         ops=64,
         scale=10.0 * width**2,
         controls={"leading order, d²": width**2},
@@ -269,8 +272,8 @@ def test_crossovers__memory(trial, width: Width):
     trial.identity(
         found_crossovers(width)[1],
         crossovers(width)[1],
-        # The fit through three points has the condition 39. Its largest error, at d = 1, is some 47
-        # roundings of the scale.
+        # The costs are whole numbers, and the parabola through three of them is exact. Its roots
+        # are eigenvalues of order 2; the rest is room.
         ops=64,
         scale=10.0 * width**2,
         controls={"leading order, d²/2": width**2 / 2},
@@ -304,7 +307,7 @@ def test_least_value(trial, order: Order):
         -horner(even, scores)[0],
         -least,
         instances="grid",
-        ops=2 * even,
+        ops=2 * even,  # Horner's rule: a product and a sum for each power
         scale=polynomial(even, np.abs(scores)),
         controls={"as of exp for small scores, 1 at 0": -1.0},
     )

@@ -296,8 +296,8 @@ def test_block_limit(
     ] = 3,
 ):
     """For blocks of growing size the logistic loss tends to τ + (1 - τ) L_sup if the negatives are
-    of one class, and to E log2(1 + exp(-f(x) . (μ_c - sum of ρ_k μ_k))) if their classes are
-    independent; μ_k is the mean feature of class k of weight ρ_k, and c the class of x.
+    of one class, and to E log2(1 + e^-v), v = f(x) . (μ_c - μ), if their classes are independent:
+    μ_c is the mean feature of the class c of x, and μ that of all classes.
     """
     world = random_world(np.random.default_rng(0), points=3)
     sizes = (smallest * 2 ** np.arange(5)).tolist()

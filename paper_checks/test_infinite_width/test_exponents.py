@@ -118,8 +118,8 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
 def test_width_exponent(trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128):
     """In networks with one hidden layer of n units, one step moves the features by the order n^(-r)
     with r = min(a + b, 2 a + c) + c, if a + b <= 2 a + c: a, b and c are the exponents of the
-    readout's multiplier and start and of the rate. For NTK r is 1/2, for mean field 0, and for the
-    standard parametrisation with rate 1/n 3/2.
+    readout's multiplier and start and of the rate. This is 1/2 in NTK, 0 in mean field, and 3/2 in
+    the standard parametrisation with the rate 1/n.
 
     a + b of the readout is `start`, 2 a + c is `learned`; a and b of the first layer are 0. The
     same units are put together to networks of all widths, and the step is small.

@@ -91,9 +91,9 @@ MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
     cases=MIXTURES,
 )
 def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
-    """Let a clean point be x0 = U_k a with the probability π_k, where U_k has d_k orthonormal
-    columns, P_k = U_k U_k' and a is standard normal, and let x_t = s x0 + γ ε with standard normal
-    ε. Then E[x0 | x_t] = c sum w_k P_k x_t with c = s / (s^2 + γ^2) and weights w_k ~ π_k (1 +
+    """Let a clean point be x0 = U_k z with the probability π_k, where U_k has d_k orthonormal
+    columns, P_k = U_k U_k' and z is standard normal, and let x_t = s x0 + γ ε with standard normal
+    ε. Then E[x0 | x_t] = c Σ w_k P_k x_t with c = s / (s^2 + γ^2) and weights w_k ~ π_k (1 +
     s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), φ = s^2 / (2 γ^2 (s^2 + γ^2)).
     """
     x, law, controls = mixture(trial, dims, signal, noise)
@@ -109,8 +109,8 @@ def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
 def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level):
     """Let clean points x0 be standard normal on subspaces with projections P_k and dimensions d_k,
     and x_t = s x0 + γ ε with standard normal ε. Then E[|x0 - E[x0 | x_t]|^2 | x_t] = γ^2 / (s^2 +
-    γ^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k x_t|^2), with the posterior weights
-    w_k and c = s / (s^2 + γ^2).
+    γ^2) Σ w_k d_k + c^2 (Σ w_k |P_k x_t|^2 - |Σ w_k P_k x_t|^2), with the posterior weights w_k and
+    c = s / (s^2 + γ^2).
     """
     x, law, _ = mixture(trial, dims, signal, noise)
     _, variance = observed.posterior_moments(x, *law)
