@@ -1,13 +1,13 @@
 """Meng, Wang & Zhang 2024, "PiSSA: Principal Singular Values and Singular Vectors Adaptation of
-Large Language Models", NeurIPS, arXiv 2404.02948; Sun et al. 2024, "SVFit", arXiv 2409.05926.
+Large Language Models", NeurIPS, arXiv 2404.02948.
 
 For whoever chooses how to start a low-rank adapter: what the singular vectors of the weights gain
 at the first step, and what they cost at the end of training.
 
 Setting: a weight matrix W (m, n) gets an adapter BA of rank r <= min(m, n), and G (m, n) is the
 gradient of the loss in W. LoRA starts at B = 0 with r rows A. PiSSA starts at B = U √S, A = √S Vᵀ,
-from r singular pairs U, S, V of W, and freezes the rest of W. SVFit trains S alone. The entries of
-G are independent normal numbers, and G is independent of W.
+from r singular pairs U, S, V of W, and freezes the rest of W. The entries of G are independent
+normal numbers, and G is independent of W.
 
 Take away: which r singular pairs are trained, the first or the last, does not matter for the first
 step. The change of W has a squared cosine of about 2r/(n + r) with the gradient, twice that of
@@ -34,9 +34,9 @@ Abstract:
 - Statement 4: language models gain, also quantized ones, and the start takes seconds. Not on trial.
   It needs the models.
 
-Read: two versions of the abstract of the first paper, in stored copies ("changing the essential
-parts" stands in the earlier one), nothing of the second. Derived here: all formulas; g is the known
-law of spiked singular values. Not claimed: anything about gradients of trained models.
+Read: two versions of the abstract, in stored copies ("changing the essential parts" stands in the
+earlier one). Derived here: all formulas; g is the known law of spiked singular values. Not claimed:
+anything about gradients of trained models.
 
 Topic: linear algebra for learning.
 """
@@ -46,7 +46,6 @@ from typing import Annotated
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.stats import beta, expon
 
 from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, observed, predicted
@@ -123,17 +122,6 @@ def squared_cosines(generator, count, before, after):
 
 
 @observed
-def cosines_of_svfit(generator, count, left, right):
-    """The squared cosines (count,) of gradient and first change if only the singular values of
-    vectors (m, r) and (n, r) move.
-    """
-    gradients = generator.normal(size=(count, len(left), len(right)))
-    slopes = np.sum((left.T @ gradients) * right.T, axis=2)
-    changes = (left * slopes[:, None]) @ right.T
-    return inner(changes, gradients) ** 2 / (inner(changes, changes) * inner(gradients, gradients))
-
-
-@observed
 def lengths_apart(generator, count, rows, columns, start):
     """Pairs (count, 2) whose means are (E⟨ΔW, G⟩)² and E|ΔW|² E|G|²: both factors of a product
     come from independent gradients; `start` returns B and A for a generator and a count.
@@ -195,15 +183,6 @@ def trained_lora(generator, change, rank):
 
 
 @observed
-def fitted_svfit(weights, change, rank):
-    """|W + Δ - W'|² of the best singular values for W's own vectors, by a least-squares solver."""
-    left, _, right = np.linalg.svd(weights, full_matrices=False)
-    basis = np.stack([np.outer(left[:, i], right[i]).ravel() for i in range(rank)], axis=1)
-    rest = change.ravel() - basis @ np.linalg.lstsq(basis, change.ravel(), rcond=None)[0]
-    return rest @ rest
-
-
-@observed
 def removed(generator, count, size, strength):
     """The shares (count,), times n, of |Δ|² that PiSSA with one pair of singular value θ√n can
     remove of square changes of independent standard normal entries; LoRA with one row at θ = 0.
@@ -238,18 +217,6 @@ def share_of_coordinates(rank, coordinates):
 
 
 @predicted
-def law_of_svfit(rows, columns, rank):
-    """Beta(r/2, (mn - r)/2), the law of cos²(ΔW, G)."""
-    return beta(rank / 2, (rows * columns - rank) / 2)
-
-
-@predicted
-def flatness_of_lora(columns, rank):
-    """r/(n + r + 1), for a normal A."""
-    return rank / (columns + rank + 1)
-
-
-@predicted
 def flatness(rows, columns, values):
     """PiSSA's (m + n)² ρ/(mn (m + n + 2ρ)), ρ = (Σs)²/Σs² of singular values s > 0."""
     rho = np.sum(values) ** 2 / np.sum(np.square(values))
@@ -274,14 +241,6 @@ def first_part(weights, rank):
     """W_r, the part of W of its first r singular pairs."""
     left, values, right = np.linalg.svd(weights, full_matrices=False)
     return (left[:, :rank] * values[:rank]) @ right[:rank]
-
-
-@predicted
-def loss_of_svfit(weights, change, rank):
-    """|Δ|² - Σ(u_i·Δ v_i)², of the first r singular pairs u_i, v_i of W."""
-    left, _, right = np.linalg.svd(weights, full_matrices=False)
-    own = np.sum((left[:, :rank].T @ change) * right[:rank], axis=1)
-    return np.sum(change**2) - np.sum(own**2)
 
 
 @predicted
@@ -368,33 +327,6 @@ def test_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
 
 
 @claim(
-    derived("r of mn squared coordinates of a direction"),
-    cases=[(12, 9, 3), (5, 8, 5), (6, 6, 1)],
-)
-def test_first_step__svfit(trial, rows: Rows, columns: Columns, rank: Rank):
-    """If only r singular values of a weight matrix (m, n) are trained, as in SVFit, the first
-    change ΔW has a cos²(ΔW, G) of the law Beta(r/2, (mn - r)/2) for a gradient G of independent
-    normal entries.
-    """
-    trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
-    entries = rows * columns
-    rivals = {}
-    if rank != 2:
-        rivals["exponential, as for two values"] = expon(scale=rank / entries).cdf
-    if 1 < rank**2 < entries:
-        rivals["all r² entries move"] = beta(rank**2 / 2, (entries - rank**2) / 2).cdf
-    left = orthonormal(trial.generator("left"), rows, rank)
-    right = orthonormal(trial.generator("right"), columns, rank)
-    trial.distribution(
-        sampler=partial(cosines_of_svfit, left=left, right=right),
-        cdf=law_of_svfit(rows, columns, rank).cdf,
-        margin=0.04,
-        controls=rivals,
-        first=4_096,
-    )
-
-
-@claim(
     derived("second moments of the three blocks"),
     kind="identity",
     cases=[(15, 10, 3, 0.4), (12, 9, 3, 1.0), (4, 7, 2, 0.3)],
@@ -420,33 +352,6 @@ def test_flatness(trial, rows: Rows, columns: Columns, rank: Rank, decay: Decay)
         margin=0.04 * law,
         controls={name: v for name, v in rivals.items() if abs(v / law - 1) > 0.09},
         first=1000,
-        most=300_000,
-    )
-
-
-@claim(
-    derived("moments of a normal matrix"),
-    kind="identity",
-    cases=[(15, 10, 3), (4, 7, 2), (3, 5, 8)],
-    low_power="a product of four lengths varies much",
-)
-def test_flatness__lora(trial, rows: Rows, columns: Columns, rank: Rank):
-    """LoRA with B = 0 and r normal rows A of length n has (E⟨ΔW, G⟩)²/(E|ΔW|² E|G|²) = r/(n + r +
-    1) for its first change ΔW and a gradient G of independent normal entries, also if r > n.
-    """
-    law = flatness_of_lora(columns, rank)
-    rivals = {"as for orthonormal rows": rank / columns, "r/(n + r)": rank / (columns + rank)}
-
-    def start(generator, count):
-        return np.zeros((rows, rank)), generator.normal(size=(count, rank, columns))
-
-    trial.mean(
-        sampler=partial(lengths_apart, rows=rows, columns=columns, start=start),
-        predict=law,
-        law=RatioOfMeans(),
-        margin=0.04 * law,
-        controls={name: v for name, v in rivals.items() if abs(v / law - 1) > 0.09},
-        first=8_192,
         most=300_000,
     )
 
@@ -561,32 +466,6 @@ def test_end_of_training__lora(trial, rows: Rows, columns: Columns, rank: Rank, 
         "all directions alike": 1 - rank / min(rows, columns),
     }
     ends_at(trial, loss, slope, total, law, rivals)
-
-
-@claim(
-    derived("the pairs are orthonormal"),
-    kind="optimality",
-    cases=[(12, 9, 3, 0.02), (12, 9, 8, 0.5), (5, 8, 1, 0.1)],
-)
-def test_end_of_training__svfit(trial, rows: Rows, columns: Columns, rank: Rank, spread: Spread):
-    """If SVFit is trained to the end on the loss |W + Δ - W'|² of the adapted weights W', it leaves
-    |Δ|² - Σ(u_i·Δ v_i)², where u_i, v_i are the singular vectors of W whose values are trained.
-    """
-    trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
-    weights, change = drawn_weights(trial.generator("weights"), rows, columns, spread)
-    left, _, right = np.linalg.svd(weights, full_matrices=False)
-    block = left[:, :rank].T @ change @ right[:rank].T
-    total = np.sum(change**2)
-    rivals = {"nothing is learned": total}
-    if rank > 1:
-        rivals = {"as the r² entries of the block": total - np.sum(block**2)}
-    trial.value(
-        fitted_svfit(weights, change, rank),
-        loss_of_svfit(weights, change, rank),
-        error=1e-11 * total,
-        margin=1e-8 * total,
-        controls=rivals,
-    )
 
 
 @claim(

@@ -33,10 +33,10 @@ Abstract:
   Holds: finite_delay, infinite_depth, curvature. The time is counted in steps of a learning rate
   that falls as 1/D.
 - Statement 6: pretraining finds such starts under conditions on the data, and scaled Gaussian
-  weights are none. Holds at a smaller scale: pretraining, gaussian_typically, gaussian_on_average.
-  For one layer at a time and for square layers.
+  weights are none. Holds at a smaller scale: pretraining, gaussian_typically. For one layer at a
+  time and for square layers.
 - Statement 7: random orthogonal weights learn in a time that does not depend on the depth. Holds:
-  orthogonal, orthogonal_learning.
+  orthogonal_learning.
 - Statement 8: they pass gradients faithfully through deep nonlinear networks at the edge of chaos.
   Not on trial. Layers are linear here.
 
@@ -84,7 +84,6 @@ Share = Annotated[
 Ratio = Annotated[
     float, Interval(0.3, 0.7, why="s_2/s_1; nearer modes part only from far smaller starts")
 ]
-Width = Annotated[int, Interval(2, 20, why="n; one unit has one singular value")]
 Wide = Annotated[int, Interval(4, 20, why="n; products of narrower layers have heavy tails")]
 Depth = Annotated[int, Interval(1, 6, why="D; products of more have heavy tails")]
 
@@ -204,13 +203,6 @@ def sharpest(layers, inputs, cross):
 def gaussian_layers(generator, count, depth, width):
     """Layers (count, D, n, n) of independent normal entries of variance 1/n."""
     return generator.normal(size=(count, depth, width, width)) / np.sqrt(width)
-
-
-@observed
-def squared_strengths(generator, count, depth, width):
-    """The mean squared singular value of products of D Gaussian layers."""
-    maps = product(gaussian_layers(generator, count, depth, width))
-    return np.sum(maps**2, axis=(1, 2)) / width
 
 
 @observed
@@ -671,31 +663,6 @@ def test_pretraining(
 
 
 @claim(
-    derived(f"{RECALLED}: products of rotations are rotations"),
-    kind="identity",
-    cases=[(50, 8), (1, 2), (200, 20)],
-)
-def test_orthogonal(
-    trial,
-    layers: Annotated[int, Interval(1, 200)],
-    width: Width,
-):
-    """All singular values of a product of random orthogonal layers are 1, at every depth."""
-    generator = trial.generator("layers")
-    turns = np.stack([orthonormal(generator, width) for _ in range(layers)])
-    scaled = gaussian_layers(generator, 1, layers, width)[0]
-    trial.identity(
-        np.linalg.svd(product(turns), compute_uv=False),
-        np.diag(orthogonal_map(width)),
-        ops=10 * layers * width,
-        controls={"e^(-D/2), as of Gaussian layers": np.full(width, np.exp(-layers / 2))},
-        control_processes={
-            "scaled Gaussian layers": np.linalg.svd(product(scaled), compute_uv=False)
-        },
-    )
-
-
-@claim(
     derived("the mean of σ_i^(2 - 2t) σ_j^(2t) over layers at depths t is a logarithmic mean"),
     kind="limit",
     cases=[(2, 0.5), (3, 1.0), (4, 2.0)],
@@ -740,24 +707,6 @@ def test_orthogonal_learning(
 
 
 GAUSSIAN = [(4, 6), (1, 4), (6, 20)]
-
-
-@claim(derived("layer by layer, E Wᵀ W = 1"), kind="distribution", cases=GAUSSIAN)
-def test_gaussian_on_average(trial, layers: Depth, width: Wide):
-    """The squared singular values of a product of D n x n layers of independent normal entries of
-    variance 1/n are 1 on average.
-    """
-    trial.mean(
-        sampler=lambda generator, count: squared_strengths(generator, count, layers, width),
-        predict=1.0,
-        law=Asymptotic(),
-        margin=0.04,
-        first=4096,
-        most=10**6,
-        controls={
-            "the exponential of their mean logarithm": np.exp(2 * mean_log_strength(layers, width))
-        },
-    )
 
 
 @claim(derived("log |det W| is a sum of log χ²"), kind="distribution", cases=GAUSSIAN)

@@ -44,7 +44,6 @@ from typing import Annotated
 import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
-from scipy.special import i0e
 from scipy.stats import chi2, ncf, ncx2, norm
 
 from theory_on_trial import claim, derived, observed, predicted
@@ -155,20 +154,6 @@ def chance_by_inversion(degrees, noncentrality):
     return 0.5 + sum(parts) / np.pi
 
 
-@observed
-def powers_of_two_and_three(strength, level):
-    """The powers of V_2 and V_3 at a level, from the normal law and from Rice's density."""
-    two = np.sqrt(strength * 3 / 4)
-    edge = -norm.ppf(level / 2)
-    tails = norm.cdf(two - edge) + norm.cdf(-two - edge)
-    three = np.sqrt(strength * 8 / 9)
-    radius = np.sqrt(-2 * np.log(level))
-    inside = quad(
-        lambda r: r * np.exp(-((r - three) ** 2) / 2) * i0e(r * three), 0, radius, epsabs=1e-13
-    )[0]
-    return tails, 1 - inside
-
-
 @predicted
 def seen_by_bins(bins, strength):
     """λ (1 - 1/B²), the noncentrality of V_B. Raises ValueError unless B >= 2 and λ >= 0."""
@@ -216,20 +201,6 @@ def power_of_contrast(strength, level):
 def strength_needed(power, of_strength):
     """The λ at which an increasing function `of_strength` is `power`."""
     return brentq(lambda strength: of_strength(strength) - power, 1e-6, 1e4, xtol=1e-12)
-
-
-@predicted
-def equal_powers(level, shares=(3 / 4, 8 / 9)):
-    """The λ above which V_3 has more power than V_2; `shares` of λ are seen by them."""
-
-    def lead(strength):
-        powers = [
-            ncx2.sf(chi2.isf(level, degrees), degrees, strength * share)
-            for degrees, share in zip((1, 2), shares, strict=True)
-        ]
-        return powers[0] - powers[1]
-
-    return brentq(lead, 1, 100, xtol=1e-12)
 
 
 @predicted
@@ -320,28 +291,6 @@ def test_power__of_contrast(trial, points: Points, strength: Strength):
         margin=0.02,
         controls=controls,
         first=32_768,
-    )
-
-
-@claim(derived("the powers of V_2 and V_3 meet"), kind="identity", cases=[0.01, 0.05, 0.001])
-def test_power__of_two_or_three(trial, level: Level):
-    """Two bins have more power than three up to a λ at which χ² with 1 and with 2 degrees and with
-    noncentralities 3λ/4 and 8λ/9 exceed their quantiles equally often: 16.29 at level .01.
-    """
-
-    def lead(strength):
-        two, three = powers_of_two_and_three(strength, level)
-        return two - three
-
-    law = equal_powers(level)
-    trial.value(
-        brentq(lead, 1, 100, xtol=1e-12),
-        law,
-        error=1e-6 * law,
-        margin=1e-4 * law,
-        controls={
-            "1 - 1/B for 1 - 1/B²": equal_powers(level, shares=(1 / 2, 2 / 3)),
-        },
     )
 
 
@@ -448,34 +397,6 @@ def test_selection(
         law,
         margin=0.004,
         controls=controls,
-        first=32_768,
-    )
-
-
-@claim(
-    derived("two squares differ by a product of normal numbers"),
-    kind="distribution",
-    cases=[(9, 3, 10.0), (12, 6, 5.0), (50, 5, 20.0)],
-)
-def test_selection__of_ends(trial, points: Points, count: Ends, strength: Strength):
-    """A feature drifts linearly with λ = ns²/12, and another does not; the residuals of both have
-    independent noise N(0, 1). The squared difference of the means of the outer fractions f is
-    larger for the drifting one with the chance Φ(√(μ/2))² + Φ(-√(μ/2))², μ = 6 f (1 - f)² λ.
-    """
-    trial.require(2 * count <= points, "the ends must not overlap: count is at most points/2")
-    signal = drift(points, strength)
-    seen = strength * float(efficiency(points, count)) * (1 - 1 / points**2)
-    law = chance_of_one_degree(seen)
-    trial.require(
-        0.6 < law < 0.985, "the choice must be in doubt, and be better than a coin: another λ or f"
-    )
-    trial.probability(
-        lambda rng, n: spurious_is_worse(
-            rng, n, signal, lambda values: between_ends(values, count)
-        ),
-        law,
-        margin=0.004,
-        controls={"of differences with their sign": norm.cdf(np.sqrt(seen / 2)), "a coin": 0.5},
         first=32_768,
     )
 

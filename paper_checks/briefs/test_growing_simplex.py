@@ -39,7 +39,6 @@ which obey either hardly more often than not.
 Topic: representations.
 """
 
-from fractions import Fraction
 from functools import partial
 from typing import Annotated
 
@@ -47,7 +46,7 @@ import numpy as np
 from scipy.special import ive
 from scipy.stats import vonmises_fisher
 
-from theory_on_trial import balls, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic, Bounded
@@ -229,27 +228,6 @@ def test_regrown_head(
         "√((K − 1)/K), as of very many new classes": np.sqrt((classes - 1) / classes),
     }
     trial.identity(kept(classes, more), law, ops=30 * (classes + more), controls=controls)
-
-
-@claim(derived("boxes of the number of new classes, each enclosed"), kind="bound")
-def test_regrown_head__everywhere(trial):
-    """√((K − 1) K₂/(K (K₂ − 1))) <= 1 for all K = 2..20 and K₂ − K in [1, 1000]. The left side is
-    the largest mean cosine of the directions of a regular simplex of K classes and as many of one
-    of K₂ classes.
-    """
-    trial.prove(
-        lambda more, classes: balls.sqrt(
-            (classes - 1) * (classes + more) / (classes * (classes + more - 1))
-        ),
-        lambda more, classes: 1,
-        {"more": (1, 1000), "classes": range(2, 21)},
-        controls={
-            "√((K − 1)/K), as of many new classes": lambda more, classes: balls.sqrt(
-                Fraction(classes - 1, classes)
-            )
-        },
-        same_as=(lambda more, classes: kept_law(classes, more), None),
-    )
 
 
 @figure("F1", claims=("both_inequalities",))

@@ -27,7 +27,7 @@ Abstract:
   optimal, spring.
 - Sentence 6, first part: the reader learns how PCA is applied. Holds: singular_values, divisor.
 - Sentence 6, second part: the reader learns when PCA is applied. Holds: ferris_wheel,
-  ferris_wheel-dependent, oblique_axes, oblique_axes-variance, whitened_sources. These say when not.
+  ferris_wheel-dependent, oblique_axes, whitened_sources. These say when not.
 
 Read: the abstract. Recalled: the algorithm that takes one direction after another, the spring with
 three cameras, the wheel and the axes that are not at right angles. Derived here: all formulas. Not
@@ -266,12 +266,6 @@ def doubled_axis(share, angle):
     """(cos 2θ, sin 2θ) of the first axis: the direction of 1 + t e^(2iφ)."""
     total = 1 + share * np.exp(2j * angle)
     return np.array([total.real, total.imag]) / abs(total)
-
-
-@predicted
-def oblique_variance(share, angle):
-    """λ_1 = (1 + t + |1 + t e^(2iφ)|)/2."""
-    return (1 + share + abs(1 + share * np.exp(2j * angle))) / 2
 
 
 @claim(
@@ -523,30 +517,6 @@ def test_oblique_axes(trial, first: Sources, second: Sources, share: Strength, a
         ops=len(points) + 20,
         scale=condition,
         controls=apart(axes, law, 0.01),
-    )
-
-
-@claim(derived("the roots of a quadratic"), kind="identity", cases=OBLIQUE)
-def test_oblique_axes__variance(
-    trial, first: Sources, second: Sources, share: Strength, angle: Angle
-):
-    """Two independent sources of variances 1 and t have axes at an angle φ. The variance of their
-    sum along its first principal axis is (1 + t + |1 + t e^(2iφ)|)/2.
-    """
-    points, _ = two_sources(trial, first, second, share, angle)
-    law = oblique_variance(share, angle)
-    along = max(1 + share * np.cos(angle) ** 2, np.cos(angle) ** 2 + share)
-    theories = {
-        "along the axis of one source": along,
-        "the variance of the stronger source": max(1, share),
-        "the sum of both variances": 1 + share,
-    }
-    trial.identity(
-        singular_variances(points)[0],
-        law,
-        ops=len(points) + 20,
-        scale=1 + share,
-        controls=apart(theories, law, 1e-4),
     )
 
 

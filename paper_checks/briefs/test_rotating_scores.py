@@ -457,35 +457,6 @@ def test_repair(
     )
 
 
-@claim(
-    derived("the symmetric part has a zero eigenvalue there"),
-    kind="identity",
-    cases=[(1.0, 4.0), (2.0, 1.5), (0.1, 20.0)],
-)
-def test_repair__no_law(trial, first: Stiffness, ratio: Ratio):
-    """The symmetric part of the score −(I − a J) K x in the plane, J a quarter turn and K =
-    diag(k_1, k_2), is sampled by Langevin's equation if and only if |a| < 2 √(k_1 k_2)/|k_1 − k_2|:
-    from there on it does not forget its start.
-    """
-    second = ratio * first
-
-    def rate(turn):
-        drift = (np.eye(2) - turn * TURN) @ np.diag([first, second])
-        return forgetting_rate((drift + drift.T) / 2)
-
-    threshold = brentq(rate, 0.01, 10, xtol=1e-12)
-    trial.value(
-        threshold,
-        largest_repairable(first, second),
-        error=1e-8 * threshold,
-        margin=1e-5 * threshold,
-        controls={
-            "where mixing is best": abs(first - second) / (2 * np.sqrt(first * second)),
-            "for k_2 far above k_1, 2 √(k_1/k_2)": 2 * np.sqrt(first / second),
-        },
-    )
-
-
 RELEASED = code(
     "chen-hao-chao/qcsbm",
     "2d_examples/losses.py",
@@ -551,7 +522,7 @@ def test_probe_noise__near_conservative(trial, dim: Probed):
     )
 
 
-@figure("F1", claims=("repair", "repair-no_law"))
+@figure("F1", claims=("repair",))
 def cost_of_repair(ratios: tuple[float, ...] = (2.0, 4.0, 16.0)):
     """The more a score is rotated, the worse its symmetric part samples; beyond some rotation it
     has no stationary law.

@@ -39,7 +39,7 @@ Topic: decisions about people.
 """
 
 from fractions import Fraction
-from itertools import islice, product
+from itertools import islice
 from math import floor, gcd, inf, log, sqrt
 from typing import Annotated, NamedTuple
 
@@ -56,8 +56,6 @@ PerUnit = Annotated[
     int, Interval(100, 2000, why="programs tell objectives apart by 1e-6 of a point")
 ]
 """1 / C_1."""
-AnyPenalty = Annotated[int, Interval(1, 1000, why="C_0 up to one")]
-"""1000 C_0."""
 Thousandths = Annotated[int, Interval(5, 200, why="dearer terms leave none")]
 """1000 C_0."""
 NPoints = Annotated[int, Interval(8, 24, why="all coefficients of the box are tried")]
@@ -205,22 +203,6 @@ def distinct_classifiers(bound):
     scores = vectors @ vectors.T
     signs = np.packbits(np.concatenate([scores > 0, scores < 0], axis=1), axis=1)
     return len(np.unique(signs, axis=0)) - 1
-
-
-@observed
-def largest_price(n_points, bounds, sparsity, comparable=False):
-    """The largest C_1 for which N C_1 |λ|_1, |λ_j| <= Λ_j of `bounds`, nowhere exceeds a positive
-    difference of #errors + N C_0 |λ|_0 between pairs of errors and terms; all are listed. Of
-    comparable pairs one is no worse in both.
-    """
-    pairs = np.indices((n_points + 1, len(bounds) + 1)).reshape(2, -1).T
-    values = pairs @ np.array([1, n_points * sparsity])
-    differences = np.subtract.outer(values, values)
-    if comparable:
-        differences = differences[np.all(pairs <= pairs[:, None], axis=2)]
-    least = min(difference for difference in differences.ravel() if difference > 0)
-    coefficients = product(*[range(-bound, bound + 1) for bound in bounds])
-    return least / (n_points * max(sum(map(abs, vector)) for vector in coefficients))
 
 
 @observed
@@ -492,58 +474,6 @@ def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_se
         exact,
         ops=0,
         control_processes={"a unit of size for an error, C_1 = 1/N": large},
-    )
-
-
-@claim(
-    derived("by listing all pairs of errors and terms"),
-    kind="identity",
-    cases=[(thousandths, 3) for thousandths in (95, 210, 226, 335, 530)],
-)
-def test_gaps(
-    trial, thousandths: AnyPenalty, n_coefficients: NCoefficients, n_points: NPoints = 10
-):
-    """Two scores of N points by P coefficients |λ_j| <= Λ_j may have up to N errors and P terms.
-    The largest C_1 for which N C_1 |λ|_1 nowhere exceeds a positive difference of their #errors + N
-    C_0 #terms is the least positive |a + N C_0 b| over whole |a| <= N and |b| <= P, divided by N Σ
-    Λ_j.
-    """
-    penalty = Fraction(thousandths, 1000)
-    bounds = list(range(1, n_coefficients + 1))
-    law = tie_breaking(n_points, penalty, bounds)
-    trial.identity(
-        [largest_price(n_points, bounds, penalty)],
-        [law],
-        ops=0,
-        controls={"max_j Λ_j for Σ_j Λ_j": [law * sum(bounds) / max(bounds)]},
-    )
-
-
-@claim(
-    derived("by listing all comparable pairs of errors and terms"),
-    kind="identity",
-    cases=[(thousandths, 3) for thousandths in (95, 210, 530)],
-)
-def test_gaps__comparable(
-    trial, thousandths: AnyPenalty, n_coefficients: NCoefficients, n_points: NPoints = 10
-):
-    """Of two scores of N points by coefficients |λ_j| <= Λ_j one has no more errors and no more
-    terms than the other. The largest C_1 for which N C_1 |λ|_1 nowhere exceeds a positive
-    difference of their #errors + N C_0 #terms is min(1/N, C_0)/Σ Λ_j.
-    """
-    penalty = Fraction(thousandths, 1000)
-    bounds = list(range(1, n_coefficients + 1))
-    law = pareto(n_points, penalty, bounds)
-    theories = {
-        "max_j Λ_j for Σ_j Λ_j": law * sum(bounds) / max(bounds),
-        "as of any two scores": tie_breaking(n_points, penalty, bounds),
-        "C_0/Σ_j Λ_j": penalty / sum(bounds),
-    }
-    trial.identity(
-        [largest_price(n_points, bounds, penalty, comparable=True)],
-        [law],
-        ops=0,
-        controls={name: [theory] for name, theory in theories.items() if theory != law},
     )
 
 

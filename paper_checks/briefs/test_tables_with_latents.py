@@ -139,15 +139,6 @@ def left_open(generator, count, chances, rows, columns):
 
 
 @observed
-def unseen_entropy(classes, rare):
-    """H(U, V | X) of one cell, 1 with chance 1 - ε if u = v and ε if not, from all outcomes."""
-    cell = np.where(np.eye(classes, dtype=bool), 1 - rare, rare)
-    joint = np.stack([cell, 1 - cell]) / classes**2
-    chance = joint.sum(axis=(1, 2), keepdims=True)
-    return -np.sum(joint * np.log2(joint / chance))
-
-
-@observed
 def adaptive_bits(generator, count, chances, context):
     """Bits a cell (count,) of Krichevsky and Trofimov's adaptive coder, whose context are the k
     cells before in a row; the first k cells of a row are not counted.
@@ -175,19 +166,16 @@ def zipped_bits(generator, kinds, columns):
 
 
 @observed
-def saved_bits(generator, count, chances, rows, mixed):
+def saved_bits(generator, count, chances, rows):
     """By how many bits (count,) a column's code is shorter than one that knows the rows' classes
-    only, if the column's class is written in front, or if the code is that of the mixture over it.
+    only, if the column's class is written in front.
     """
     u = generator.integers(0, 2, (count, rows))
     v = generator.integers(0, 2, count)
     column = generator.random((count, rows)) < chances[u, v[:, None]]
     logs = [np.log2(np.where(column, cell, 1 - cell)) for cell in (chances[u, 0], chances[u, 1])]
     alone = np.sum(np.log2((2 ** logs[0] + 2 ** logs[1]) / 2), axis=1)
-    sums = np.sum(logs, axis=2)
-    if mixed:
-        return np.logaddexp2(*sums) - 1 - alone
-    return sums[v, np.arange(count)] - 1 - alone
+    return np.sum(logs, axis=2)[v, np.arange(count)] - 1 - alone
 
 
 @predicted
@@ -228,13 +216,6 @@ def bits_of_names(chances, rows, columns):
 def entropy_with_classes(chances, rows, columns):
     """The sum m n H(X | U, V) + m H(U) + n H(V) of equally likely classes."""
     return rows * columns * np.mean(binary_entropy(chances)) + rows + columns
-
-
-@predicted
-def unseen_law(classes, rare):
-    """2 log2 K + h(ε) - h(q), q = (1 - ε)/K + ε (K - 1)/K, by the chain rule."""
-    one = (1 - rare) / classes + rare * (classes - 1) / classes
-    return 2 * np.log2(classes) + binary_entropy(rare) - binary_entropy(one)
 
 
 @predicted
@@ -288,12 +269,6 @@ def column_information(chances):
 def saving_of_classes(chances, rows):
     """The saving m I(X; V | U) - H(V), with H(V) = 1."""
     return rows * column_information(chances) - 1
-
-
-@predicted
-def saving_of_mixture(chances, rows):
-    """The saving m I(X; V | U) - I(X_1 … X_m; V | U)."""
-    return rows * column_information(chances) - column_told(chances, rows)
 
 
 @claim(
@@ -411,40 +386,6 @@ def test_latents_almost_free__never_less(
 
 
 @claim(
-    derived("a cell that misses a class is fixed by an automorphism"),
-    kind="identity",
-    cases=[(3, 0.001), (8, 0.01), (4, 0.02)],
-)
-def test_latents_almost_free__more_classes(
-    trial,
-    classes: Annotated[
-        int, Interval(3, 8, why="of two classes the bound holds; K² pairs are listed")
-    ],
-    rare: Annotated[
-        float, Interval(0.001, 0.02, why="at 0 classes are seen; more leaves them unseen")
-    ],
-):
-    """A cell of a table is 1 with chance 1 - ε if its row and column are of the same one of K >= 3
-    equally likely classes, else with chance ε. One cell X leaves H(U, V | X) = 2 log2 K + h(ε) -
-    h(q) bits of the classes U of its row and V of its column, with q = (1 - ε)/K + ε (K - 1)/K and
-    the binary entropy h.
-    """
-    # It can be below log2 K!, so that the bound for two classes does not hold for more.
-    law = unseen_law(classes, rare)
-    trial.identity(
-        unseen_entropy(classes, rare),
-        law,
-        ops=1000,
-        controls={
-            "log2|Aut|": np.log2(automorphisms(np.where(np.eye(classes) > 0, 1 - rare, rare)))
-            if classes < 6
-            else np.sum(np.log2(np.arange(1, classes + 1))),
-            "a cell without noise": unseen_law(classes, 1e-12),
-        },
-    )
-
-
-@claim(
     abstract("finite-state encoders do not achieve this rate"),
     kind="limit",
     cases=[(2, 0.55, 0.35), (4, 0.55, 0.35), (1, 0.5, 0.2)],
@@ -541,42 +482,7 @@ def test_break_even(trial, rows: Height, row_effect: RowEffect, column_effect: C
         "every row tells a bit": rows - 1.0,
     }
     trial.mean(
-        sampler=partial(saved_bits, chances=chances, rows=rows, mixed=False),
-        predict=law,
-        law=Asymptotic(),
-        margin=margin,
-        scale=1 + gain,
-        controls={name: value for name, value in rivals.items() if abs(value - law) > 2 * margin},
-        first=2000,
-        most=1_000_000,
-    )
-
-
-@claim(
-    derived("the chain rule"),
-    kind="identity",
-    cases=[(8, 0.55, 0.35), (4, 0.55, 0.35), (16, 0.5, 0.2)],
-    low_power="lengths of codes vary by a bit or two",
-)
-def test_break_even__mixture(
-    trial, rows: Height, row_effect: RowEffect, column_effect: ColumnEffect
-):
-    """A table of m rows has classes V of columns, and its rows' classes U are known. A code of a
-    column X_1 … X_m by the mixture over V takes m I(X; V | U) - I(X_1 … X_m; V | U) bits less on
-    average than a code of every cell by its row's class alone.
-    """
-    chances = additive_channel(row_effect, column_effect)
-    law = saving_of_mixture(chances, rows)
-    gain = saving_of_classes(chances, rows) + 1
-    margin = 0.025 * (1 + gain)
-    trial.require(law >= 3 * margin, "rows must be more: they tell too little of a column's class")
-    rivals = {
-        "as if classes were written": gain - 1,
-        "the classes cost nothing": gain,
-        "the better of both, 0 or classes": max(0.0, gain - 1),
-    }
-    trial.mean(
-        sampler=partial(saved_bits, chances=chances, rows=rows, mixed=True),
+        sampler=partial(saved_bits, chances=chances, rows=rows),
         predict=law,
         law=Asymptotic(),
         margin=margin,

@@ -28,7 +28,7 @@ trains large transformers on prompts with and without covariate shift.
 Abstract:
 
 - Sentence 1: transformers answer prompts of unseen tasks without updates of parameters. In part:
-  risk, query. For one layer of linear attention.
+  risk. For one layer of linear attention.
 - Sentence 2: on prompts of labelled data they behave like supervised learning algorithms. In part:
   risk, least_squares. For one layer, which is not least squares.
 - Sentence 3: transformers that are trained on linear regression mimic least squares. In part:
@@ -39,7 +39,7 @@ Abstract:
   start. Holds: flow, global_minimum.
 - Sentence 6: its error there is competitive with that of the best linear predictor. In part: risk,
   least_squares. Up to a bias of order 1/N², which longer test prompts leave.
-- Sentence 7: a number of shifts are tolerated, covariate shifts are not. Holds: risk, query,
+- Sentence 7: a number of shifts are tolerated, covariate shifts are not. Holds: risk,
   covariate_shift, scaled_inputs.
 - Sentence 8: covariate distributions may vary across prompts. Holds: random_covariances.
 - Sentence 9: gradient flow still finds a global minimum, and the layer is brittle under mild
@@ -322,16 +322,6 @@ def risk_terms(label, covariance, training, test):
 
 
 @predicted
-def error_at_query(weights, query, covariance, training, test):
-    """(xᵀ Γ^-1 (Λ + tr(Λ) I) w/N)² and xᵀ Γ^-1 ((wᵀΛw) Λ + Λ w wᵀ Λ) Γ^-1 x/M."""
-    direction = np.linalg.solve(gamma(covariance, training), query)
-    image = covariance @ weights
-    bias = direction @ (image + np.trace(covariance) * weights) / training
-    scatter = weights @ image * (direction @ covariance @ direction) + (direction @ image) ** 2
-    return np.array([bias**2, scatter / test])
-
-
-@predicted
 def price_of_one_step(covariance):
     """(d + 1) tr Λ."""
     return (len(covariance) + 1) * np.trace(covariance)
@@ -557,48 +547,6 @@ def test_least_squares(trial, dim: Annotated[int, Interval(1, 3, why="d; the nod
         margin=0.01 * law,
         controls={"as least squares": 0.0, "d tr Λ": dim * np.trace(covariance)},
         same_instance=True,
-    )
-
-
-@claim(
-    derived("theorem 4.2 for one query and one w"),
-    kind="identity",
-    cases=[(6, 2, 1.0), (3, 1, 10.0), (40, 2, 100.0)],
-)
-def test_query(
-    trial,
-    training: Training,
-    test: FewExamples,
-    distance: Annotated[float, Interval(0.1, 100)],
-):
-    """Linear attention that was trained on prompts of N examples, with inputs of covariance Λ,
-    answers a query x by ŷ = Σ y_i x_iᵀ Γ^-1 x/M for M examples (x_i, y_i), with Γ = (1 + 1/N) Λ +
-    tr(Λ)/N I. For labels y_i = wᵀx_i, every w and every x, it has over the examples E (ŷ - wᵀx)² =
-    (xᵀ Γ^-1 (Λ + tr(Λ) I) w/N)² + xᵀ Γ^-1 ((wᵀΛw) Λ + Λ w wᵀ Λ) Γ^-1 x/M.
-    """
-    covariance = drawn_covariance(trial)
-    weights = trial.generator("task").normal(size=2)
-    query = trial.generator("query").normal(size=2)
-    query *= distance / np.linalg.norm(query)
-    normals, chances = normal_nodes(4, 2 * test)
-    inputs = normals.reshape(-1, test, 2) @ symmetric_root(covariance)
-    queries = np.broadcast_to(query, (len(inputs), 2))
-    outputs = answers(trained(covariance, training), inputs, inputs @ weights, queries)
-    terms = error_at_query(weights, query, covariance, training, test)
-    size = float((distance * np.linalg.norm(weights)) ** 2)
-    theories = {
-        "without the bias": terms[1],
-        "the bias alone": terms[0],
-        "trained on M, tested on N": error_at_query(
-            weights, query, covariance, test, training
-        ).sum(),
-    }
-    trial.identity(
-        chances @ (outputs - query @ weights) ** 2,
-        terms.sum(),
-        ops=len(normals),
-        scale=100 * size,
-        controls=apart(theories, terms.sum(), 1e-6 * size),
     )
 
 
