@@ -38,7 +38,7 @@ _REACHED = 1e-6  # above the minimum; the local minima are 1e-3 and more apart
         "runs": 32,
         "steps": 1000,
     },
-    claims=("bal_threshold", "gd_basin", "gd_basin-origin", "gd_basin-shallow"),
+    claims=("bal_threshold", "gd_basin", "gd_basin-subsets", "cert_M1"),
     marks="discs and points: shares of random starts; (a) the frame is the global minimum (blue), "
     "a local one "
     "(orange), none (grey); (b) dotted: strength from which zero is the minimum, by depth",
@@ -158,7 +158,7 @@ def _reached(
 @figure(
     "F5",
     quick={"depths": (2,), "levels": 8, "steps": 1500, "runs": 3},
-    claims=("hysteresis", "hysteresis-shallow"),
+    claims=("hysteresis",),
     marks="solid: global minimum; dashed: local minimum; dotted: where that ends; triangles: "
     "descent",
 )
@@ -242,7 +242,6 @@ _CONVERGED = 1e-5  # length of the gradient at the end of a descent
         "ce_deep_global-rule",
         "ce_deep_global-search",
         "ce_deep_global-search_more",
-        "ce_lowrank",
     ),
     marks="(a-c) orange: pairs have the lower objective; dashed: from where on, as λ → 0",
 )

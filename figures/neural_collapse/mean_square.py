@@ -20,7 +20,8 @@ from figures.neural_collapse.panels import (
     direct_experiment,
     falling_points,
 )
-from theory.neural_collapse import collapse_geometry, dynamics, landscape, mean_square
+from sims.neural_collapse.collapse_metrics import gram_distance
+from theory.neural_collapse import landscape, mean_square
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
@@ -77,8 +78,8 @@ def direct_balanced(
     """
     names = ("within_class", "weights", "alignment")
     fig, axes = plt.subplots(2, 3, figsize=(8.6, 5.2), sharex=True, sharey=True)
-    frames = collapse_geometry.orthogonal_frame(n_classes), collapse_geometry.simplex_etf(n_classes)
-    other = collapse_geometry.frame_distance(*frames)
+    frames = mean_square.orthogonal_frame(n_classes), mean_square.simplex_etf(n_classes)
+    other = float(gram_distance(*frames))
     settings: dict[str, Any] = {
         "class_sizes": (per_class,) * n_classes,
         "width": width,
@@ -132,13 +133,11 @@ def direct_imbalanced(
         "bias": False,
     }
     _trajectories(panels, depths, runs, settings | {"steps": steps, "every": every})
-    equal = collapse_geometry.orthogonal_frame(len(class_sizes))
+    equal = mean_square.orthogonal_frame(len(class_sizes))
     for depth, colour in zip(depths, COLOURS, strict=False):
         optimum = mean_square.mse_optimum(class_sizes, [decay] * depth, decay)
         for name, gram in (("weights", optimum.product_gram), ("features", optimum.feature_gram)):
-            panels[name].axhline(
-                collapse_geometry.frame_distance(gram, equal), color=colour, linestyle=":"
-            )
+            panels[name].axhline(float(gram_distance(gram, equal)), color=colour, linestyle=":")
     for row in axes:
         row[0].set_ylabel("distance from collapse")
     _finish(fig, axes, tuple(_NAMES))
@@ -172,10 +171,10 @@ def _last_phase(decay: float, idle_mean: bool) -> dict[str, float]:
     """Rates per step at which the metrics fall in the end; `idle_mean`: the classifier has a part
     that nothing uses.
     """
-    frame = dynamics.nc2_rate(decay, LEARNING_RATE, MOMENTUM)
-    idle = dynamics.heavy_ball_rate(decay, LEARNING_RATE, MOMENTUM)
+    frame = landscape.nc2_rate(decay, LEARNING_RATE, MOMENTUM)
+    idle = landscape.heavy_ball_rate(decay, LEARNING_RATE, MOMENTUM)
     return {
-        "within_class": dynamics.nc1_rate(decay, LEARNING_RATE, MOMENTUM),
+        "within_class": landscape.nc1_rate(decay, LEARNING_RATE, MOMENTUM),
         "weights": frame,
         "features": frame,
         "logits": 2 * frame,
@@ -207,7 +206,6 @@ _GEOMETRY = {
     quick={"depths": (1,), "strong_depths": (2,), "steps": 4000, "every": 400, "runs": 3},
     claims=(
         "imb_M1",
-        "imb_M1_minority",
         "imb_deep",
         "imb_deep_minority",
         "feature_lengths",
@@ -259,7 +257,7 @@ def minorities(
         static = settings | {"depth": depth, "decay": decay}
         swept = {"learning_rate": learning_rate, "start_std": [START]}
         data = replicates(direct_experiment, runs, static, swept).isel(start_std=0)
-        rate = dynamics.nc2_rate(decay, learning_rate, MOMENTUM)
+        rate = landscape.nc2_rate(decay, learning_rate, MOMENTUM)
         _convergence(axes[0, 0], data, colour, steps, every, rate, label=f"M = {depth}")
         _geometry(axes[0, 1:], data, sizes, colour)
         _predicted_geometry(axes[0, 1:], sizes, depth, decay, colour, smallest=-(-min(sizes) // 2))

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, Key, ScalarLike
 from matplotlib.axes import Axes
 
 from sims.neural_collapse import collapse_metrics, gradient_training, model
-from theory.neural_collapse import collapse_geometry, mean_square
+from theory.neural_collapse import mean_square
 from theory_on_trial.figures.panels import student_interval
 
 ROUNDING = 1e-10
@@ -96,7 +96,6 @@ def direct_experiment(
     largest over m of those of W_M..W_m. All decays are equal.
     """
     optimum = mean_square.mse_optimum(class_sizes, [decay] * depth, decay, bias=bias)
-    frames = collapse_geometry.optimum_targets(optimum)
     run = gradient_training.train(
         key,
         model.Problem(class_sizes, (decay,) * depth, decay, bias=bias),
@@ -108,9 +107,7 @@ def direct_experiment(
         weight_std=start_std,
         feature_std=start_std,
         reduced=reduced,
-        targets=collapse_metrics.Targets(
-            frames.suffix_grams, frames.feature_gram, frames.logits, frames.duality
-        ),
+        targets=collapse_metrics.Targets(*mean_square.optimum_targets(optimum)),
     )
     matrix = model.product(run.head.weights)
     if reduced:
@@ -189,4 +186,4 @@ def decay_loop(
         momentum=MOMENTUM,
         noise=_NOISE,
     )
-    return path.singular_values[:, :n_classes] / np.sqrt(class_sizes[0])
+    return path[:, :n_classes] / np.sqrt(class_sizes[0])

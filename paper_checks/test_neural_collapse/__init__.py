@@ -26,8 +26,8 @@ Abstract:
   imb_M1, imb_deep, imb_bottleneck, feature_lengths.
 - Sentence 8: features and classifiers converge to orthogonal vectors whose lengths depend on the
   sizes of the classes. In part: imb_deep, feature_lengths, gd_reaches_NC, gd_basin,
-  collapse_time, relu_trunk. Minimisers are
-  so; descent arrives there from most starts, not from all.
+  collapse_time, relu_trunk. Minimisers are so; descent arrives there from most starts, not from
+  all.
 - Sentence 9: experiments on synthetic and practical architectures agree. In part: gd_reaches_NC,
   rescale_loss, relu_trunk. On synthetic ones and on a small ReLU network; no practical architecture
   is trained.
@@ -40,14 +40,12 @@ from theory_on_trial.contract import Interval
 
 DEEP = abstract(
     "we take a step further and prove the NC occurrences in deep linear networks for the popular "
-    "mean squared error "
-    "(MSE) and cross entropy (CE) losses, showing that global solutions exhibit NC properties "
-    "across the linear layers"
+    "mean squared error (MSE) and cross entropy (CE) losses, showing that global solutions exhibit "
+    "NC properties across the linear layers"
 )
 UNEQUAL = abstract(
     "convergence of the last-layer features and classifiers to a geometry consisting of "
-    "orthogonal vectors, whose "
-    "lengths depend on the amount of data in their corresponding classes"
+    "orthogonal vectors, whose lengths depend on the amount of data in their corresponding classes"
 )
 SPLIT = derived(
     "by von Neumann's trace inequality the problem splits into a scalar one for each direction of "
@@ -69,6 +67,10 @@ PerClass = Annotated[int, Interval(1, 50, why=DENSE)]
 Sizes = tuple[
     Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")], ...
 ]
+Classes = Annotated[int, Interval(2, 16)]
+"""K where no Hessian is taken, under the cross-entropy."""
+Samples = Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")]
+"""n where no Hessian is taken."""
 Depth = Annotated[int, Interval(1, 4, why=DENSE)]
 Strength = Annotated[
     float, Interval(0.005, 0.97, why="of the threshold, where the largest class ties with zero")

@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from paper_checks.test_neural_collapse import DENSE
 from sims.neural_collapse import collapse_metrics, model, optimise
 from sims.neural_collapse.optimise import flatten, value_and_gradient
-from theory.neural_collapse import mean_square
+from theory.neural_collapse import landscape, mean_square
 
 
 def require_classes(trial, class_sizes):
@@ -150,48 +150,59 @@ def stacked(matrices):
     return np.stack(list(matrices.values()))
 
 
-def searched_minimum(data_values, n_samples, weight_decays, feature_decay, rank):
-    """Return the least square loss plus Schatten penalty, by brute force in each singular value of
-    the logits. By von Neumann's trace inequality it bounds the objective of every head of these
-    decays from below. A grid finds the best cell; the bounded search in it is off by the square of
-    its tolerance only.
+def searched(data_value, n_samples, weight_decays, feature_decay):
+    """Return the singular value of the logits that has the least square loss plus Schatten penalty
+    beside the singular value `data_value` of the labels, and that least cost. It is brute force: a
+    grid finds the best cell, and a bounded search in it is off by the square of its tolerance only.
     """
     factors = len(weight_decays) + 1
     strength = factors / 2 * (np.prod(weight_decays) * feature_decay) ** (1 / factors)
-    gains = []
-    for data_value in data_values:
 
-        def cost(sigma, data_value=data_value):
-            return (sigma - data_value) ** 2 / (2 * n_samples) + strength * sigma ** (2 / factors)
+    def cost(sigma):
+        return (sigma - data_value) ** 2 / (2 * n_samples) + strength * sigma ** (2 / factors)
 
-        grid = data_value * np.linspace(0, 1, 4001)
-        best = int(np.argmin(cost(grid)))
-        cell = grid[max(best - 1, 0)], grid[min(best + 1, 4000)]
-        minimum = minimize_scalar(
-            cost, bounds=cell, method="bounded", options={"xatol": 1e-11 * data_value}
-        ).fun
-        gains.append(data_value**2 / (2 * n_samples) - min(cost(grid[best]), minimum))
-    return np.sum(np.square(data_values)) / (2 * n_samples) - np.sum(np.sort(gains)[::-1][:rank])
-
-
-def data_values(class_sizes, *, bias):
-    """Return the singular values of the labels, centred over the samples where a bias fits their
-    mean.
-    """
-    sizes = np.asarray(class_sizes, float)
-    labels = np.diag(np.sqrt(sizes))
-    if bias:
-        labels = labels - np.outer(sizes, np.sqrt(sizes)) / sizes.sum()
-    return np.linalg.svd(labels, compute_uv=False)[: len(sizes) - bias]
+    grid = data_value * np.linspace(0, 1, 4001)
+    best = int(np.argmin(cost(grid)))
+    cell = grid[max(best - 1, 0)], grid[min(best + 1, 4000)]
+    options = {"xatol": 1e-11 * data_value}
+    inner = minimize_scalar(cost, bounds=cell, method="bounded", options=options).x
+    return min([(grid[best], cost(grid[best])), (inner, cost(inner))], key=lambda pair: pair[1])
 
 
 def schatten_bound(problem, widths):
-    """Return the brute-force lower bound on the objective of every head of these widths."""
-    values = data_values(problem.class_sizes, bias=problem.bias)
-    rank = min(len(values), *widths)
-    return searched_minimum(
-        values, problem.n_samples, problem.weight_decays, problem.feature_decay, rank
-    )
+    """Return a lower bound on the objective of every head of these widths: by von Neumann's trace
+    inequality it is the least cost of each singular value of the labels, centred over the samples
+    where a bias fits their mean, and at most as many singular values as the least width live.
+    """
+    sizes = np.array(problem.class_sizes, float)
+    labels = np.diag(np.sqrt(sizes))
+    if problem.bias:
+        labels = labels - np.outer(sizes, np.sqrt(sizes)) / sizes.sum()
+    data_values = np.linalg.svd(labels, compute_uv=False)[: len(sizes) - problem.bias]
+    decays = problem.weight_decays, problem.feature_decay
+    dead = data_values**2 / (2 * problem.n_samples)
+    alive = np.array([searched(value, problem.n_samples, *decays)[1] for value in data_values])
+    gains = np.sort(dead - alive)[::-1]
+    return np.sum(dead) - np.sum(gains[: min(widths)])
+
+
+def dual_from_outputs(problem, outputs):
+    """Return the dual bound at depth one from the residual of the outputs of each class, its bias
+    among them.
+    """
+    n_classes = problem.n_classes
+    labels = np.repeat(np.arange(n_classes), problem.class_sizes)
+    if problem.loss == "ce":
+        outputs = np.exp(outputs - np.logaddexp.reduce(outputs, axis=0))
+    decays = problem.weight_decays[0], problem.feature_decay
+    residual = (np.eye(n_classes) - outputs)[:, labels]
+    feasible = landscape.rescaled_dual(residual, *decays, bias=problem.bias)
+    return landscape.dual_bound(feasible, labels, *decays, loss=problem.loss, bias=problem.bias)
+
+
+def class_outputs(problem, head):
+    """Return the outputs of each class, a column each, with the bias if there is one."""
+    return grams(problem, head)["logits"] + problem.bias * np.asarray(head.bias)[:, None]
 
 
 def truncations(problem, key, widths, *, reduced=True):
@@ -226,9 +237,9 @@ def lowest(problem, key, starts, widths, *, reduced=True):
     return min(ends, key=lambda end: end.value)
 
 
-def found_optimum(trial, problem, widths, starts=1, *, reduced=True):
+def found_optimum(trial, problem, widths, *, reduced=True):
     """Return the lowest end of descents, polished by Newton steps."""
-    end = lowest(problem, trial.key("starts"), starts, widths, reduced=reduced)
+    end = lowest(problem, trial.key("starts"), 1, widths, reduced=reduced)
     return optimise.minimise(problem, end.head)
 
 

@@ -1,14 +1,12 @@
 """Balanced classes: the value of the optimum and its frames, without bias, with bias, and behind a
 bottleneck.
 
-The scalar problem of each direction of the labels: its thresholds, and its limit of small
-decays.
+The scalar problem of each direction of the labels has a threshold, beyond which all is zero.
 """
 
 from typing import Annotated
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
 
 from paper_checks.test_neural_collapse import (
     DEEP,
@@ -17,26 +15,24 @@ from paper_checks.test_neural_collapse import (
     Depth,
     NClasses,
     PerClass,
-    Sizes,
     Starts,
     Strength,
     Width,
 )
 from paper_checks.test_neural_collapse.problems import (
     apart,
-    data_values,
     found_optimum,
     grams,
     lowest,
     normalised_error,
     problem_of,
-    require_classes,
     schatten_bound,
-    searched_minimum,
+    searched,
     shared_decays,
 )
-from theory.neural_collapse import collapse_geometry, landscape, mean_square
-from theory_on_trial import claim, derived
+from sims.neural_collapse import collapse_metrics
+from theory.neural_collapse import mean_square
+from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
 
@@ -66,60 +62,41 @@ def test_bal_nobias_value(
     """For K balanced classes at any depth M and least width R, the least objective is R [1/(1 +
     x^M) + β x] / (2 K) + (K - b - R) / (2 K), where x minimises 1/(1 + x^M) + β x over x >= 0, β =
     M K (N Λ)^(1/M) for N samples and the product Λ of all decays, and b is 1 with a bias, else 0.
+    Here R counts as K - b at most, the number of directions of the labels.
     """
     sizes = (per_class,) * n_classes
     widths = (n_classes + 4,) * (depth - 1) + (width,)
     problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
     beta = strength * mean_square.global_threshold(depth)
     directions = n_classes - bias
-    survivors = min(directions, *widths)
+    rank = min(directions, *widths)
 
-    def total(x):
-        alive = float(mean_square.scalar_objective(x, beta, depth))
-        return (survivors * alive + directions - survivors) / (2 * n_classes)
+    def total(root, rank):
+        alive = float(mean_square.scalar_objective(root, beta, depth))
+        return (rank * alive + directions - rank) / (2 * n_classes)
 
     root = mean_square.global_root(beta, depth)
-    value = total(root)
-    rivals = {
-        "n for N": total(mean_square.largest_root(beta * n_classes ** -(1 + 1 / depth), depth))
-    }
+    root_of_n = mean_square.largest_root(beta * n_classes ** -(1 + 1 / depth), depth)
+    rivals = {"n for N": total(root_of_n, rank)}
     if width < directions:
-        rivals["no bottleneck"] = (
-            directions * float(mean_square.scalar_objective(root, beta, depth)) / (2 * n_classes)
-        )
-    if depth > 1:
-        peak = ((depth - 1) / (depth + 1)) ** (1 / depth)  # of the scalar equation
-        smallest = brentq(
-            lambda x: depth * x ** (depth - 1) / (1 + x**depth) ** 2 - beta, 0, peak, xtol=1e-15
-        )
-        rivals["the smallest root"] = total(smallest)
-    primal = lowest(problem, trial.key("starts"), starts, widths).value
-    controls = apart(trial, value, 1e-8, rivals)
+        rivals["no bottleneck"] = total(root, directions)
     trial.gap(
-        primal,
+        lowest(problem, trial.key("starts"), starts, widths).value,
         schatten_bound(problem, widths),
-        value,
+        total(root, rank),
         margin=1e-8,
         scale=1.0,
         # Four classes at depth 3 have sums of 64 squares and products of four matrices of order 8.
         ops=100,
-        controls=controls,
+        controls=apart(trial, total(root, rank), 1e-8, rivals),
     )
 
 
-def _metrics(problem, head, frame):
-    """All collapse metrics of a head with one column per sample, against one frame everywhere."""
-    labels = np.repeat(np.arange(problem.n_classes), problem.class_sizes)
-    nc = collapse_geometry.nc_metrics(
-        [np.asarray(layer) for layer in head.weights],
-        np.asarray(head.features),
-        labels,
-        collapse_geometry.frame_targets(frame, problem.depth),
-        centred=problem.bias,
-    )
-    return np.array(
-        [nc.within_class, *nc.suffix_frames, nc.feature_frame, nc.logit_frame, nc.duality]
-    )
+def collapsed_to(problem, head, frame):
+    """The metrics of collapse of a head to one frame everywhere, NC1 first."""
+    layers = np.repeat(frame[None], problem.depth, axis=0)
+    targets = collapse_metrics.Targets(layers, frame, frame, np.eye(len(frame)))
+    return [*map(float, np.hstack(collapse_metrics.collapse(head, problem, targets)))]
 
 
 def _found_wide(trial, depth, strength, spare, n_classes, per_class, bias):
@@ -132,21 +109,6 @@ def _found_wide(trial, depth, strength, spare, n_classes, per_class, bias):
     )
     problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
     return problem, found_optimum(trial, problem, widths, reduced=False)
-
-
-def _decide_metrics(trial, problem, end, frame, wrong):
-    """Decide that all metrics of collapse to a frame are zero, and not to wrong ones."""
-    metrics = _metrics(problem, end.head, frame(problem.n_classes))
-    trial.value(
-        metrics,
-        np.zeros(len(metrics)),
-        error=normalised_error(problem, end),
-        margin=MARGIN,
-        scale=1.0,
-        control_processes={
-            name: _metrics(problem, end.head, of(problem.n_classes)) for name, of in wrong.items()
-        },
-    )
 
 
 Spare = Annotated[int, Interval(0, 8)]
@@ -165,8 +127,15 @@ def test_bal_nobias_NC(
     and features, layers and logits form one orthogonal frame, at any depth.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=False)
-    wrong = {"simplex frame": collapse_geometry.simplex_etf}
-    _decide_metrics(trial, problem, end, collapse_geometry.orthogonal_frame, wrong)
+    simplex = mean_square.simplex_etf(n_classes)
+    trial.value(
+        collapsed_to(problem, end.head, mean_square.orthogonal_frame(n_classes)),
+        np.zeros(depth + 4),
+        error=normalised_error(problem, end),
+        margin=MARGIN,
+        scale=1.0,
+        control_processes={"simplex frame": collapsed_to(problem, end.head, simplex)},
+    )
 
 
 @claim(DEEP, kind="optimality", cases=[1, 2])
@@ -182,37 +151,32 @@ def test_bal_bias_NC(
     1/K, and the mean of all features is zero, at any depth.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=True)
-    wrong = {"orthogonal frame": collapse_geometry.orthogonal_frame}
-    _decide_metrics(trial, problem, end, collapse_geometry.simplex_etf, wrong)
-    gram = mean_square.mse_optimum(
-        problem.class_sizes, problem.weight_decays, problem.feature_decay
-    ).feature_gram
-    mean = np.linalg.norm(np.asarray(end.head.features).mean(axis=1)) / np.sqrt(gram[0, 0])
-    without = np.sqrt(gram.sum() / gram[0, 0]) / n_classes
-    even = np.full(n_classes, 1 / n_classes)
+    decays = problem.weight_decays, problem.feature_decay
+    gram = mean_square.mse_optimum(problem.class_sizes, *decays).feature_gram
+    length = np.sqrt(gram[0, 0])
+    mean = np.linalg.norm(np.asarray(end.head.features).mean(axis=1)) / length
+
+    def measured(frame):
+        return [*collapsed_to(problem, end.head, frame), *np.asarray(end.head.bias), mean]
+
+    def stated(bias, mean):
+        return [*np.zeros(depth + 4), *np.full(n_classes, bias), mean]
+
+    orthogonal = mean_square.orthogonal_frame(n_classes)
     trial.value(
-        [*np.asarray(end.head.bias), mean],
-        [*even, 0.0],
-        error=normalised_error(problem, end) / min(1.0, np.sqrt(gram[0, 0])),
+        measured(mean_square.simplex_etf(n_classes)),
+        stated(1 / n_classes, 0.0),
+        error=normalised_error(problem, end) / min(1.0, length),
         margin=MARGIN,
-        controls={"no bias": [*(0 * even), 0.0], "a mean as without bias": [*even, without]},
+        scale=1.0,
+        controls={
+            "no bias": stated(0.0, 0.0),
+            "a mean as without bias": stated(
+                1 / n_classes, np.sqrt(gram.sum()) / length / n_classes
+            ),
+        },
+        control_processes={"orthogonal frame": measured(orthogonal)},
     )
-
-
-def bottleneck(trial, bias, width, depth, strength, n_classes, per_class):
-    """A balanced problem with a last width below the number of classes, its widths, the lowest end
-    of descents, and the Gram matrices there with trace one.
-    """
-    sizes = (per_class,) * n_classes
-    widths = (n_classes + 4,) * (depth - 1) + (width,)
-    trial.require(
-        width < n_classes - bias,
-        "width must be a bottleneck: below the number of directions of the labels",
-    )
-    problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
-    end = found_optimum(trial, problem, widths)
-    matrices = np.stack([matrix / np.trace(matrix) for matrix in grams(problem, end.head).values()])
-    return problem, widths, end, matrices
 
 
 @claim(DEEP, kind="optimality", cases=[False, True])
@@ -225,13 +189,19 @@ def test_bal_nobias_NC__bottleneck(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """If some layer has a width R below the number of classes, the frame of the global minimum of
-    balanced classes is a projection of rank R; with a bias, a projection in the simplex's space.
+    """If some layer has a width R below the number of directions of the labels, K without a bias
+    and K - 1 with one, the frame of the global minimum of K balanced classes is a projection of
+    rank R; with a bias, a projection in the simplex's space.
     """
-    problem, _, end, matrices = bottleneck(
-        trial, bias, width, depth, strength, n_classes, per_class
-    )
     directions = n_classes - bias
+    trial.require(
+        width < directions,
+        "width must be a bottleneck: below the number of directions of the labels",
+    )
+    sizes = (per_class,) * n_classes
+    problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
+    end = found_optimum(trial, problem, (n_classes + 4,) * (depth - 1) + (width,))
+    matrices = np.stack([matrix / np.trace(matrix) for matrix in grams(problem, end.head).values()])
     on_ones = np.sum(matrices, axis=(1, 2)) if bias else np.zeros(0)  # a simplex has no mean
 
     def projection(dimension):
@@ -239,42 +209,12 @@ def test_bal_nobias_NC__bottleneck(
         return np.concatenate([np.tile(spectrum, len(matrices)), np.zeros(len(on_ones))])
 
     spectra = np.linalg.eigvalsh((matrices + matrices.transpose(0, 2, 1)) / 2)
-    measured = np.concatenate([spectra.ravel(), on_ones])
-    controls = {"the whole frame": projection(directions)}
-    error = normalised_error(problem, end)
-    trial.value(measured, projection(width), error=error, margin=MARGIN, controls=controls)
-
-
-@claim(
-    derived("equal classes may change places, and a frame that this changes is one of many"),
-    kind="optimality",
-    cases=[False, True],
-)
-def test_bal_nobias_NC__tied(
-    trial,
-    bias: bool,
-    width: Width = 2,
-    depth: Depth = 2,
-    strength: Strength = 0.15,
-    n_classes: NClasses = 4,
-    per_class: PerClass = 3,
-):
-    """If some layer has a width below the number of classes, balanced classes have many global
-    minima with different frames.
-    """
-    problem, widths, _, matrices = bottleneck(
-        trial, bias, width, depth, strength, n_classes, per_class
-    )
-    is_moved = np.abs(np.roll(matrices, 1, axis=(1, 2)) - matrices).max() > MARGIN
-    decays = problem.weight_decays, problem.feature_decay
-    is_tied = mean_square.mse_optimum(
-        problem.class_sizes, *decays, widths=widths, bias=bias
-    ).cut_is_tied
-    trial.identity(
-        np.array([int(is_moved)]),
-        np.array([int(is_tied)]),
-        ops=0,
-        controls={"one frame": np.array([0])},
+    trial.value(
+        np.concatenate([spectra.ravel(), on_ones]),
+        projection(width),
+        error=normalised_error(problem, end),
+        margin=MARGIN,
+        controls={"the whole frame": projection(directions)},
     )
 
 
@@ -286,45 +226,14 @@ Off = Annotated[
 ]
 
 
-def best_share(beta, depth, n_samples_per_class=3, n_classes=4):
-    """The best σ / sqrt(n) for balanced classes by brute force in σ, and the objective."""
-    n_samples = n_samples_per_class * n_classes
-    lambda_product = (beta / (depth * n_classes)) ** depth / n_samples
-    factors = depth + 1
-
-    def cost(share):
-        fit = (1 - share) ** 2 * n_samples_per_class / (2 * n_samples)
-        return fit + factors / 2 * (lambda_product * n_samples_per_class * share**2) ** (
-            1 / factors
-        )
-
-    grid = np.linspace(0, 1, 20001)
-    best = int(np.argmin(cost(grid)))
-    if best == 0:
-        return 0.0, cost
-    bounds = grid[best - 1], grid[min(best + 1, 20000)]
-    return float(
-        minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
-    ), cost
-
-
-def root_share(beta, depth, threshold):
-    """The share σ / sqrt(n) at the largest root below a threshold, 0 from there on or where no root
-    exists.
-    """
-    alive = beta < min(threshold, mean_square.existence_threshold(depth))
-    return (
-        float(mean_square.shrinkage(mean_square.largest_root(beta, depth), depth)) if alive else 0.0
-    )
-
-
 @claim(SPLIT, kind="limit", cases=[1, 2, 3, 6])
 def test_bal_threshold(
     trial, depth: AnyDepth, n_classes: NClasses = 4, per_class: PerClass = 3, off: Off = 1e-3
 ):
-    """For K balanced classes at depth M >= 2, a class is not mapped to zero at the global minimum
-    if and only if K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2, for N samples and the product Λ of all
-    decays.
+    """For K balanced classes at depth M, a class is not mapped to zero at the global minimum if and
+    only if K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2, for N samples and the product Λ of all
+    decays; at depth one the right side is one. A class that survives keeps the share x^M / (1 +
+    x^M) of its label, where x is the largest solution of the scalar equation.
     """
     threshold = mean_square.global_threshold(depth)
     existence = mean_square.existence_threshold(depth)
@@ -336,44 +245,29 @@ def test_bal_threshold(
             "where a root exists": existence,
             "threshold M^((M-1)/M) / M": depth ** (-1 / depth),
         }
+    sizes = (per_class,) * n_classes
+    label = np.sqrt(per_class)
+    measured = []
+    for beta in betas:
+        decays = shared_decays(sizes, depth, beta / threshold)
+        singular_value, _ = searched(label, sum(sizes), *decays)
+        measured.append(singular_value / label)
 
     def shares(rule):
-        return np.array([root_share(beta, depth, rule) for beta in betas])
+        alive = np.array(betas) < min(rule, existence)
+        roots = mean_square.largest_root(np.minimum(betas, existence), depth)
+        return np.where(alive, mean_square.shrinkage(roots, depth), 0)
 
     controls = {name: shares(rule) for name, rule in rules.items()}
-    controls["without the fit"] = np.where(shares(threshold) > 0, 1.0, 0.0)
+    controls["without the fit"] = np.sign(shares(threshold))
     trial.value(
-        [best_share(beta, depth, per_class, n_classes)[0] for beta in betas],
+        measured,
         shares(threshold),
         # Rounding u of a cost of curvature c hides the place of its minimum by sqrt(u / c), and c >
         # 1e-2 here.
         error=1e-6,
         margin=4e-6,
         controls=apart(trial, shares(threshold), 4e-6, controls),
-    )
-
-
-@claim(SPLIT, kind="identity", cases=[2, 3, 6])
-def test_bal_threshold__jump(
-    trial,
-    depth: Annotated[int, Interval(2, 12, why="at depth one nothing jumps; the top is a cap")],
-    n_classes: NClasses = 4,
-    per_class: PerClass = 3,
-):
-    """At the threshold K (N Λ)^(1/M) = (M - 1)^((M - 1)/M) / M^2 of K balanced classes at depth
-    M >= 2, mapping all classes to zero costs the same as keeping the share (M - 1)/M of the labels.
-    N is the number of samples and Λ the product of all decays.
-    """
-    threshold = mean_square.global_threshold(depth)
-    _, cost = best_share(threshold, depth, per_class, n_classes)
-    jump = (depth - 1) / depth
-    existence = mean_square.existence_threshold(depth)
-    _, cost_at_existence = best_share(existence, depth, per_class, n_classes)
-    trial.identity(
-        cost(jump),
-        cost(0.0),
-        ops=20 * depth,
-        control_processes={"where a root exists": cost_at_existence(jump)},
     )
 
 
@@ -402,7 +296,6 @@ def test_bal_threshold__descent(
         abs(off) >= 1e-3, "off must be 0.001 or more: nearer to the threshold both minima tie"
     )
     beta = (1 + off) * mean_square.global_threshold(depth)
-    rank = n_classes - bias
     trial.require(
         beta < mean_square.existence_threshold(depth) or depth == 1,
         "off must leave the equation a root",
@@ -411,121 +304,25 @@ def test_bal_threshold__descent(
     widths = (n_classes + 4,) * depth
     decays = shared_decays(sizes, depth, 1 + off)
     problem = problem_of(sizes, *decays, bias=bias)
-    dead = rank / (2 * n_classes)
+    dead = (n_classes - bias) / (2 * n_classes)
     value = dead if off > 0 else mean_square.mse_optimum(sizes, *decays, bias=bias).value
+
+    def at(root):
+        return dead * float(mean_square.scalar_objective(root, beta, depth))
+
     # Thresholds of K - 1 classes: these directions would still be alive.
-    shrunk = mean_square.global_root(beta * (n_classes - 1) / n_classes, depth)
-    rivals = {"K - 1 for K": dead * float(mean_square.scalar_objective(shrunk, beta, depth))}
+    rivals = {"K - 1 for K": at(mean_square.global_root(beta * (n_classes - 1) / n_classes, depth))}
     if off < 0:
         rivals["nothing alive"] = dead
     elif depth > 1:
-        root = mean_square.largest_root(beta, depth)
-        rivals["where a root exists"] = dead * float(
-            mean_square.scalar_objective(root, beta, depth)
-        )
-    # Four classes at depth 3 have sums of 64 squares and products of four matrices of order 8.
-    options = {"margin": 1e-8, "scale": 1.0, "ops": 100}
-    primal = lowest(problem, trial.key("starts"), starts, widths).value
-    dual = schatten_bound(problem, widths)
-    trial.gap(primal, dual, value, controls=apart(trial, value, 1e-8, rivals), **options)
-
-
-@claim(
-    SPLIT, kind="optimality", cases=[1, 2, 3], route="a grid in one singular value, in the check"
-)
-def test_largest_decay(trial, depth: AnyDepth, class_sizes: Sizes = (6, 4, 2), off: Off = 1e-3):
-    """If all factors have the same decay at depth M, every class survives if and only if it is
-    below ((n_min β_gl / (M N))^M / N)^(1/(M+1)), for N samples, of which the smallest class has
-    n_min, and β_gl = (M - 1)^((M - 1)/M) / M.
-    """
-    trial.require(
-        len(set(class_sizes)) > 1, "class_sizes must differ: equal ones have one threshold"
-    )
-    largest = landscape.largest_common_decay(class_sizes, depth)
-    smallest = min(class_sizes)
-    grid = np.linspace(0, 1, 100_001)
-    alive = []
-    for decay in ((1 - off) * largest, (1 + off) * largest):
-        norms = (depth + 1) / 2 * decay * (smallest * grid**2) ** (1 / (depth + 1))
-        cost = (1 - grid) ** 2 * smallest / (2 * sum(class_sizes)) + norms
-        alive.append(int(np.argmin(cost) > 0))
-    by_largest = largest * (max(class_sizes) / smallest) ** (depth / (depth + 1))
-    trial.require(by_largest > (1 + off) * largest, "class_sizes must differ by more than off")
-    controls = {"the largest class for the smallest": np.array([1, 1])}
-    trial.identity(np.array(alive), np.array([1, 0]), ops=0, controls=controls)
-
-
-def shrinkage_of(trial, class_sizes, depth, decay):
-    """The slope of the penalty in each singular value of the logits, and the largest relative
-    decrease of one by it, to first order; required to be below 1e-4.
-    """
-    require_classes(trial, class_sizes)
-    sizes = np.array(class_sizes, float)
-    slopes = decay * sizes ** (1 / (depth + 1) - 0.5)
-    shrunk = sum(class_sizes) * np.max(slopes / np.sqrt(sizes))
-    trial.require(
-        shrunk < 1e-4, "decay must be so small that W Hbar is I up to 1e-4: times N, below 1e-4"
-    )
-    return slopes, shrunk
-
-
-@claim(SPLIT, kind="limit", cases=[1, 2, 3])
-def test_small_decay__logits(
-    trial,
-    depth: ShallowDepth,
-    class_sizes: Sizes = (6, 4, 2, 1),
-    decay: Annotated[
-        float, Interval(1e-9, 1e-6, why="small, and its effect above rounding")
-    ] = 1e-7,
-):
-    """As the decays vanish, the logits W Hbar of the class means at the global minimum tend to the
-    identity, whatever the class sizes and the depth.
-    """
-    _, shrunk = shrinkage_of(trial, class_sizes, depth, decay)
-    problem = problem_of(class_sizes, [decay] * depth, decay)
-    end = lowest(problem, trial.key("starts"), 1, (len(class_sizes) + 4,) * depth)
-    frequencies = np.array(class_sizes) / max(class_sizes)
-    trial.value(
-        np.diag(grams(problem, end.head)["logits"]),
-        np.ones(len(class_sizes)),
-        error=0.0,
-        slack=1.01 * shrunk,
-        margin=2e-4,
-        controls=apart(trial, 1.0, 2e-4, {"as the frequency of the class": frequencies}),
-    )
-
-
-@claim(SPLIT, kind="limit", cases=[1, 2, 3])
-def test_small_decay(
-    trial,
-    depth: ShallowDepth,
-    class_sizes: Sizes = (6, 4, 2, 1),
-    decay: Annotated[
-        float, Interval(1e-9, 1e-6, why="small, and its effect above rounding")
-    ] = 1e-7,
-):
-    """As the decays vanish, the least objective tends to (L/2) Λ^(1/L) sum_k n_k^(1/L) for L = M +
-    1 factors, the product Λ of their decays, and class sizes n_k.
-    """
-    sizes = np.array(class_sizes, float)
-    factors = depth + 1
-    decays = [decay] * depth
-    n_samples = sum(class_sizes)
-    slopes, _ = shrinkage_of(trial, class_sizes, depth, decay)
-    values = data_values(class_sizes, bias=False)
-    least = searched_minimum(values, n_samples, decays, decay, len(class_sizes))
-    strength = factors / 2 * decay * np.sum(sizes ** (1 / factors))
-    # Each singular value moves down by N slope, which gains N slope^2 / 2; 1 % for the next terms.
-    nuclear = np.sum(sizes**0.5) if depth > 1 else np.sum(sizes)
-    slack = n_samples * np.sum(slopes**2) / 2 / strength * 1.01
-    norm_controls = {"L for L / 2": 2.0}
-    if max(class_sizes) > 1:  # of single samples all norms are one
-        norm_controls["another norm"] = nuclear / np.sum(sizes ** (1 / factors))
-    trial.value(
-        least / strength,
-        1.0,
-        error=1e-12 / strength,
-        slack=slack,
-        margin=1e-3,
-        controls=norm_controls,
+        rivals["where a root exists"] = at(mean_square.largest_root(beta, depth))
+    trial.gap(
+        lowest(problem, trial.key("starts"), starts, widths).value,
+        schatten_bound(problem, widths),
+        value,
+        margin=1e-8,
+        scale=1.0,
+        # Four classes at depth 3 have sums of 64 squares and products of four matrices of order 8.
+        ops=100,
+        controls=apart(trial, value, 1e-8, rivals),
     )

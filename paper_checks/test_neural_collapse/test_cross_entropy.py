@@ -4,17 +4,16 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import DEEP, Ratio
-from paper_checks.test_neural_collapse.cross_entropy_domains import Classes, PerClass
+from paper_checks.test_neural_collapse import DEEP, Classes, Ratio, Samples
 from paper_checks.test_neural_collapse.problems import (
     apart,
+    class_outputs,
+    dual_from_outputs,
     gram_error,
-    grams,
     problem_of,
 )
-from paper_checks.test_neural_collapse.test_landscape import convex_value
-from sims.neural_collapse import certificates, optimise
-from theory.neural_collapse import cross_entropy, landscape
+from sims.neural_collapse import optimise
+from theory.neural_collapse import cross_entropy
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
@@ -48,15 +47,14 @@ def shallow(trial, n_classes, per_class, decay, bias, ratio):
     optimum = cross_entropy.ce_optimum_shallow(n_classes, per_class, *of)
     problem = problem_of((per_class,) * n_classes, of[:1], of[1], bias=bias, loss="ce")
     end = optimise.best_of(problem, trial.key("starts"), 3, widths=(n_classes - 1,))
-    logits = grams(problem, end.head)["logits"] + np.asarray(end.head.bias)[:, None] * bias
-    return problem, optimum, end, logits
+    return problem, optimum, end, class_outputs(problem, end.head)
 
 
 @claim(DEEP, kind="optimality", cases=SHALLOW)
 def test_ce_M1(
     trial,
     n_classes: Classes,
-    per_class: PerClass,
+    per_class: Samples,
     decay: ShallowDecay,
     bias: bool,
     ratio: Ratio = 4.0,
@@ -88,7 +86,7 @@ def test_ce_M1(
 def test_ce_M1__value(
     trial,
     n_classes: Classes,
-    per_class: PerClass,
+    per_class: Samples,
     decay: ShallowDecay,
     bias: bool,
     ratio: Ratio = 4.0,
@@ -98,46 +96,18 @@ def test_ce_M1__value(
     σ* is negative; λ_W and λ_H are the decays of weights and features.
     """
     problem, optimum, end, logits = shallow(trial, n_classes, per_class, decay, bias, ratio)
-    of = (problem.weight_decays[0], problem.feature_decay)
     trial.gap(
         end.value,
-        _dual(logits, per_class, of, bias),
+        dual_from_outputs(problem, logits),
         optimum.value,
         margin=1e-8,
         scale=1.0,
         # In the cases sums over 12 samples and 6 classes and singular values of 6 x 12 matrices
         # take below 200 roundings; the margin is 1e5 times as wide.
         ops=200,
-        controls=shallow_rivals(optimum, n_classes, per_class, of),
-    )
-
-
-@claim(DEEP, kind="optimality", cases=SHALLOW)
-def test_ce_M1__convex(
-    trial,
-    n_classes: Classes,
-    per_class: PerClass,
-    decay: ShallowDecay,
-    bias: bool,
-    ratio: Ratio = 4.0,
-):
-    """With cross-entropy and depth one, the least objective of balanced classes is the optimum of a
-    convex program in the logits, which penalises their nuclear norm.
-    """
-    problem, optimum, _, logits = shallow(trial, n_classes, per_class, decay, bias, ratio)
-    of = (problem.weight_decays[0], problem.feature_decay)
-    sizes = problem.class_sizes
-    program = certificates.nuclear_norm_optimum(sizes, *of, loss="ce", bias=bias)
-    trial.gap(
-        convex_value(program, sizes, *of, "ce"),
-        _dual(logits, per_class, of, bias),
-        optimum.value,
-        margin=1e-7,
-        scale=1.0,
-        # In the cases sums over 12 samples and 6 classes and singular values of 6 x 12 matrices
-        # take below 200 roundings; the margin is 1e6 times as wide.
-        ops=200,
-        controls=shallow_rivals(optimum, n_classes, per_class, of),
+        controls=shallow_rivals(
+            optimum, n_classes, per_class, (problem.weight_decays[0], problem.feature_decay)
+        ),
     )
 
 
@@ -152,15 +122,6 @@ def shallow_rivals(optimum, n_classes, per_class, decays):
     scale = np.log(1 / strength - (n_classes - 1))
     loss = np.log1p((n_classes - 1) * np.exp(-scale))
     return {"threshold 1/(K - 1)": loss + (n_classes - 1) * strength * abs(scale)}
-
-
-def _dual(logits, per_class, decays, bias):
-    """The dual bound from the residual of logits, the bias among them."""
-    softmax = np.exp(logits - np.logaddexp.reduce(logits, axis=0))
-    residual = np.repeat(np.eye(len(logits)) - softmax, per_class, axis=1)
-    labels = np.repeat(np.arange(len(logits)), per_class)
-    feasible = landscape.rescaled_dual(residual, *decays, bias=bias)
-    return landscape.dual_bound(feasible, labels, *decays, loss="ce", bias=bias)
 
 
 @claim(
@@ -191,7 +152,7 @@ def test_ce_merging(
     distances = []
     for size in tried.tolist():
         of = (majority, majority, size, size)
-        logits = certificates.nuclear_norm_optimum(of, decay, decay, loss="ce", bias=bias).logits
+        logits = optimise.nuclear_norm_optimum(of, decay, decay, loss="ce", bias=bias).logits
         distances.append(np.abs(logits[:, 2] - logits[:, 3]).max())
     apart_at = [
         int(not cross_entropy.classes_merge((majority, majority, size, size), decay, decay)[-1])

@@ -1,12 +1,11 @@
 """Cross-entropy with balanced classes in deep heads, where pairs beat the simplex frame."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
-from scipy.optimize import brentq
 
-from paper_checks.test_neural_collapse import DEEP
-from paper_checks.test_neural_collapse.cross_entropy_domains import Classes, PerClass
+from paper_checks.test_neural_collapse import DEEP, Classes, Samples
 from paper_checks.test_neural_collapse.problems import (
     apart,
     problem_of,
@@ -83,10 +82,8 @@ HessianWidth = Annotated[int, Interval(2, 16)]
 HessianDepth = Annotated[int, Interval(2, 3, why="a dense Hessian of deep heads is taken")]
 
 
-def frames(trial, n_classes, per_class, decay, width, depth):
-    """A problem, its widths, and its simplex frames at the stationary scale, at a scale that is
-    longer by a thousandth, and at half of it.
-    """
+def frame_problem(trial, n_classes, per_class, decay, width, depth):
+    """A problem, and a function of `stretch` for its simplex frame at so many stationary scales."""
     trial.require(
         width > n_classes,
         "width must exceed K: only then kernels of K and of K - 1 directions differ",
@@ -95,10 +92,8 @@ def frames(trial, n_classes, per_class, decay, width, depth):
         n_classes * per_class**0.5 * decay < 0.02, "decay must be small beside 1 / (K sqrt(n))"
     )
     decays = (decay,) * (depth + 1)
-    widths = (width,) * depth
     problem = problem_of((per_class,) * n_classes, decays[:-1], decay, loss="ce")
-    heads = [etf_head(n_classes, per_class, decays, widths, scale) for scale in (1.0, 1.001, 0.5)]
-    return problem, widths, heads
+    return problem, partial(etf_head, n_classes, per_class, decays, (width,) * depth)
 
 
 @claim(
@@ -108,7 +103,7 @@ def frames(trial, n_classes, per_class, decay, width, depth):
 def test_ce_deep_ETF_critical(
     trial,
     n_classes: Classes = 6,
-    per_class: PerClass = 4,
+    per_class: Samples = 4,
     decay: HessianDecay = 1e-3,
     width: HessianWidth = 7,
     depth: HessianDepth = 2,
@@ -116,65 +111,53 @@ def test_ce_deep_ETF_critical(
     """With cross-entropy at depth two or more, the simplex frame at its stationary scale is a
     critical point.
     """
-    problem, _, heads = frames(trial, n_classes, per_class, decay, width, depth)
-    longest = max(
-        np.linalg.norm(np.asarray(factor), 2) for factor in (*heads[0].weights, heads[0].features)
-    )
-    slopes = [value_and_slope(problem, head)[1] for head in heads]
+    problem, frame = frame_problem(trial, n_classes, per_class, decay, width, depth)
+    factors = (*frame().weights, frame().features)
+    longest = max(np.linalg.norm(np.asarray(factor), 2) for factor in factors)
     rounding = 1000 * 2.0**-53 * longest**depth
-    longer = {"0.1 % longer": slopes[1]}
     trial.value(
-        slopes[0], 0.0, error=rounding, margin=2 * rounding, scale=decay, control_processes=longer
+        value_and_slope(problem, frame())[1],
+        0.0,
+        error=rounding,
+        margin=2 * rounding,
+        scale=decay,
+        control_processes={"0.1 % longer": value_and_slope(problem, frame(stretch=1.001))[1]},
     )
 
 
 @claim(
-    derived("no direction at the frame has a negative curvature at small decays"),
-    kind="optimality",
+    derived("the Hessian is positive but along rotations of the K - 1 directions of the frame"),
+    kind="identity",
 )
 def test_ce_deep_ETF_critical__minimum(
     trial,
     n_classes: Classes = 6,
-    per_class: PerClass = 4,
-    decay: HessianDecay = 1e-3,
-    width: HessianWidth = 7,
-    depth: HessianDepth = 2,
-):
-    """With cross-entropy at depth two or more and small decays, the Hessian at the simplex frame
-    with its stationary scale has no negative eigenvalue.
-    """
-    problem, _, heads = frames(trial, n_classes, per_class, decay, width, depth)
-    spectrum, half_spectrum = (optimise.hessian_spectrum(problem, heads[i]) for i in (0, 2))
-    options = {"instances": "all", "ops": 25 * len(spectrum), "scale": spectrum[-1]}
-    trial.bound(-spectrum[0], 0.0, control_processes={"half as long": -half_spectrum[0]}, **options)
-
-
-@claim(
-    derived("the Hessian's kernel is that of the rotations of the K - 1 directions of the frame"),
-    kind="identity",
-)
-def test_ce_deep_ETF_critical__kernel(
-    trial,
-    n_classes: Classes = 6,
-    per_class: PerClass = 4,
+    per_class: Samples = 4,
     decay: HessianDecay = 1e-3,
     width: HessianWidth = 7,
     depth: HessianDepth = 2,
 ):
     """With cross-entropy at depth two or more and small decays, the Hessian at the simplex frame of
-    K classes is zero exactly along rotations of the K - 1 directions of the frame.
+    K classes with its stationary scale is positive but along rotations of the K - 1 directions of
+    the frame, where it is zero: the frame is a local minimum.
     """
-    problem, widths, heads = frames(trial, n_classes, per_class, decay, width, depth)
-    spectrum = optimise.hessian_spectrum(problem, heads[0])
-    flat = np.sum(np.abs(spectrum) < 1e-6 * decay)
-    kernels = landscape.hessian_kernel_dimension
-    of_classes = {"K directions": np.array([kernels(widths, n_classes)])}
+    problem, frame = frame_problem(trial, n_classes, per_class, decay, width, depth)
+
+    def not_positive(stretch):
+        spectrum = optimise.hessian_spectrum(problem, frame(stretch=stretch))
+        return np.sum(spectrum < 1e-6 * decay)
+
+    kernel = partial(landscape.hessian_kernel_dimension, (width,) * depth)
     trial.identity(
-        np.array([flat]), np.array([kernels(widths, n_classes - 1)]), ops=0, controls=of_classes
+        not_positive(1.0),
+        kernel(n_classes - 1),
+        ops=0,
+        controls={"K directions": kernel(n_classes)},
+        control_processes={"half as long": not_positive(0.5)},
     )
 
 
-def decide_gain(trial, n_classes, depth, per_class, decay):
+def decide_gain(trial, n_classes, depth, per_class, decay, **published):
     """Decide by how much the objective of the simplex frame exceeds that of antipodal pairs."""
     frame, pairs, error = measured_values(n_classes, depth, per_class, decay)
 
@@ -182,14 +165,19 @@ def decide_gain(trial, n_classes, depth, per_class, decay):
         values = stationary_values(n_classes, depth, per_class, decay)
         return values[0] - values[1]
 
-    options = {"error": error, "margin": 1e-4 * abs(gain(depth))}
-    trial.value(frame - pairs, gain(depth), controls={"one layer more": gain(depth + 1)}, **options)
-    return frame, pairs, error
+    trial.value(
+        frame - pairs,
+        gain(depth),
+        error=error,
+        margin=1e-4 * abs(gain(depth)),
+        controls={"one layer more": gain(depth + 1)},
+        **published,
+    )
 
 
 @claim(PAIRS, kind="optimality", cases=[(6, 2), (4, 3)], as_published=DEEP)
 def test_ce_deep_global(
-    trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: SmallDecay = 1e-3
+    trial, n_classes: Classes, depth: Depth, per_class: Samples = 4, decay: SmallDecay = 1e-3
 ):
     """With cross-entropy from depth two on, antipodal pairs of classes have a smaller objective
     than the simplex frame: for K = 6 classes at depth M = 2, and for K = 4 at M = 3.
@@ -198,23 +186,13 @@ def test_ce_deep_global(
     trial.require(
         simplex > value + 1e-9, "pairs must win: K >= 6 at M = 2, K >= 4 at M = 3, at small decays"
     )
-    _, pairs, error = decide_gain(trial, n_classes, depth, per_class, decay)
-    # Were the frame a global minimiser, as published, no head would have a lower objective than it.
-    controls = {"the simplex frame is least": simplex}
-    trial.value(
-        pairs,
-        value,
-        side="at least",
-        error=error,
-        slack=2 * error,
-        controls=controls,
-        as_published=simplex,
-    )
+    # Were the frame a global minimum, as published, nothing would be gained over it.
+    decide_gain(trial, n_classes, depth, per_class, decay, as_published=0.0)
 
 
 @claim(PAIRS, kind="optimality", cases=[(4, 2), (4, 1), (6, 1), (10, 1)])
 def test_ce_deep_global__holds(
-    trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: SmallDecay = 1e-3
+    trial, n_classes: Classes, depth: Depth, per_class: Samples = 4, decay: SmallDecay = 1e-3
 ):
     """With cross-entropy, the simplex frame has a smaller objective than antipodal pairs of classes
     at depth one, and for four classes at depth two.
@@ -224,87 +202,6 @@ def test_ce_deep_global__holds(
     won = value - simplex > max(1e-9, 0.12 * abs(deeper))
     trial.require(won, "the frame must win, and clearly: depth one, or few classes at small decays")
     decide_gain(trial, n_classes, depth, per_class, decay)
-
-
-@claim(
-    derived(
-        "of balanced factors the objective is a function of the scale, which any search can "
-        "minimise"
-    ),
-    kind="optimality",
-    cases=[(4, 1), (4, 2), (3, 4)],
-)
-def test_ce_frame_value(
-    trial,
-    n_classes: Annotated[int, Interval(3, 20, why="two are one pair; the high end is a cap")],
-    depth: Depth,
-    per_class: Annotated[int, Interval(1, 100)] = 4,
-    unit: Annotated[
-        float, Interval(2, 1e15, why="of the logits, by which scales are divided")
-    ] = 1e12,
-):
-    """Under cross-entropy the theory gives the best scale of any pattern of logits, which may be
-    zero, and the largest decay at which a frame is stationary, in any units.
-    """
-    noise = trial.generator("pattern").uniform(-0.9, 0.9, (n_classes,) * 2)
-    simplex = np.eye(n_classes) - 1 / n_classes
-    pattern = np.where(np.eye(n_classes) == 1, 1.0, noise)
-    zero = (0.0, np.log(n_classes))
-    decays = (np.array([1e-3, 0.1, 3.0]) / per_class ** (1 / (depth + 1))).tolist()
-
-    def scales(depth, decay):
-        """Of the pattern in three units, and of the frame: each scale with the objective there."""
-        of = per_class, [decay] * depth, decay
-        best = [
-            np.multiply(cross_entropy.frame_value(pattern * x, *of), (x, 1))
-            for x in (1 / unit, 1, unit)
-        ]
-        return np.array([*best, cross_entropy.etf_stationary(n_classes, *of)])
-
-    best_scales = []
-    for decay in decays:
-        turns, last = (
-            _turns(logits, per_class, [decay] * depth, decay) for logits in (pattern, simplex)
-        )
-        best_scales.append(
-            [*[min([zero, *turns], key=lambda turn: turn[1])] * 3, [zero, *last][-1]]
-        )
-    exact, deeper = (
-        np.array([scales(layers, decay) for decay in decays]) for layers in (depth, depth + 1)
-    )
-    controls = {
-        "one layer more": deeper,
-        "as at the least decay": np.repeat(exact[:1], len(decays), axis=0),
-    }
-    trial.value(
-        best_scales, exact, error=1e-11 * (1 + exact), margin=1e-8, scale=1.0, controls=controls
-    )
-
-
-def _turns(pattern, per_class, weight_decays, feature_decay):
-    """The scales at which the objective of balanced factors turns from falling to rising, and its
-    values there.
-    """
-    factors = len(weight_decays) + 1
-    singular_values = np.linalg.svd(pattern, compute_uv=False)
-    squares = per_class * singular_values[singular_values > 1e-12 * singular_values[0]] ** 2
-    strength = factors / 2 * (np.prod(weight_decays) * feature_decay) ** (1 / factors)
-
-    def cost(
-        scale,
-    ):  # of a complex scale too: its imaginary part is the slope, without cancellation
-        margins = np.diag(pattern) - pattern  # of every column
-        loss = np.mean(np.log(np.sum(np.exp(-np.multiply.outer(scale, margins)), axis=-2)), axis=-1)
-        return loss + strength * np.sum(squares ** (1 / factors)) * scale ** (2 / factors)
-
-    grid = np.geomspace(1e-3, 1e3, 4001)
-    slopes = cost(grid + 1e-30j).imag
-    cells = np.flatnonzero((slopes[:-1] < 0) & (slopes[1:] >= 0))
-    scales = [
-        brentq(lambda x: cost(x + 1e-30j).imag, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14)
-        for i in cells
-    ]
-    return [(scale, float(cost(scale))) for scale in scales]
 
 
 @claim(PAIRS, kind="limit")
@@ -321,20 +218,21 @@ def test_ce_deep_global__rule(
     1, L = M + 1.
     """
     trial.require(len(classes) * len(depths) > 0, "classes and depths must not be empty")
-    cases = [(n_classes, depth) for n_classes in classes for depth in depths]
-    values = [measured_values(*case, 1, decay) for case in cases]
-    rule = np.array([cross_entropy.etf_beaten_by_cross_polytope(*case) for case in cases]).astype(
-        int
-    )
+
+    def decided(rule):
+        return np.array([int(rule(k, depth)) for k in classes for depth in depths])
+
+    def pairs_win(n_classes, depth):
+        frame, pairs, _ = measured_values(n_classes, depth, 1, decay)
+        return pairs < frame
+
+    rule = decided(cross_entropy.etf_beaten_by_cross_polytope)
     rivals = {
-        "never": np.zeros(len(cases), int),
-        "from depth two on": np.array([depth > 1 for _, depth in cases]).astype(int),
-        "2^(1/L)": np.array([k // 2 * 2 ** (1 / (m + 1)) + k % 2 < k - 1 for k, m in cases]).astype(
-            int
-        ),
+        "never": decided(lambda k, depth: False),
+        "from depth two on": decided(lambda k, depth: depth > 1),
+        "2^(1/L)": decided(lambda k, depth: k // 2 * 2 ** (1 / (depth + 1)) + k % 2 < k - 1),
     }
-    won = np.array([pairs < frame for frame, pairs, _ in values]).astype(int)
-    trial.identity(won, rule, ops=0, controls=apart(trial, rule, 0.1, rivals))
+    trial.identity(decided(pairs_win), rule, ops=0, controls=apart(trial, rule, 0.1, rivals))
 
 
 def searched(problem, key, starts, widths):
@@ -375,43 +273,6 @@ def test_ce_deep_global__search(
         error=[error, 0.0],
         margin=[1e-6, 0.5],
         controls={"the simplex frame, of rank K - 1": [frame, 5]},
-    )
-
-
-@claim(PAIRS, kind="optimality", tier="full")
-def test_ce_lowrank(
-    trial,
-    classes: Many = (4, 6, 8, 10, 20),
-    depths: Depths = (1, 2, 3, 4, 6),
-    decays: Tiny = (1e-2, 1e-3, 1e-4, 1e-6),
-):
-    """With cross-entropy and four samples a class, antipodal pairs of classes have a smaller
-    objective than the simplex frame at depths from two on, except for four classes at depth two and
-    decays of at most 1e-3. At depth one they never have.
-    """
-    trial.require(
-        all(k % 2 == 0 for k in classes),
-        "classes must be even numbers: a single one has no partner",
-    )
-    trial.require(
-        not any(1e-3 < lam < 1e-2 for lam in decays),
-        "decays must not lie where K = 4 flips, (0.001, 0.01)",
-    )
-    cases = [(k, depth, decay) for k in classes for depth in depths for decay in decays]
-    values = [measured_values(k, depth, 4, decay) for k, depth, decay in cases]
-    # A collapsed pattern has the same value, log K, in both.
-    won = np.array([pairs < frame - 1e-12 for frame, pairs, _ in values]).astype(int)
-    claims = [
-        depth > 1 and not (k == 4 and depth == 2 and decay <= 1e-3) for k, depth, decay in cases
-    ]
-    rule = np.array(claims).astype(int)
-    deep = np.array([depth > 1 for _, depth, _ in cases]).astype(int)
-    rivals = {
-        "the simplex frame always": np.zeros(len(cases), int),
-        "pairs at any depth": np.ones(len(cases), int),
-    }
-    trial.identity(
-        won, rule, ops=0, controls=apart(trial, rule, 0.1, rivals | {"every K from M = 2 on": deep})
     )
 
 

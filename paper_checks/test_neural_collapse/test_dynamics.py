@@ -4,13 +4,13 @@ A network that makes its features: ReLU layers on digits under linear heads.
 """
 
 import functools
+import itertools
 from functools import partial
 from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from scipy.integrate import solve_ivp
 
 from paper_checks.test_neural_collapse import UNEQUAL, NClasses, Sizes, Width, released
@@ -20,8 +20,8 @@ from paper_checks.test_neural_collapse.problems import (
     require_classes,
     shared_decays,
 )
-from sims.neural_collapse import collapse_metrics, gradient_training, model, relu_trunk
-from theory.neural_collapse import collapse_geometry, dynamics, landscape, mean_square
+from sims.neural_collapse import collapse_metrics, gradient_training, model, optimise, relu_trunk
+from theory.neural_collapse import landscape, mean_square
 from theory_on_trial import abstract, claim, derived
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
@@ -31,10 +31,6 @@ MOMENTUM = 0.9
 START = 0.1  # of the released code
 
 RATES = derived("heavy-ball descent near the minimum, by the curvatures of the Hessian there")
-RAMPED = derived(
-    "the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth two "
-    "and more"
-)
 Seeds = Annotated[
     int, Interval(7, 100, why="fewer signs carry no level of 1e-6, more take minutes")
 ]
@@ -58,10 +54,7 @@ def trainer(class_sizes, depth, width, decay, steps, every, reduced=True):
     """
     problem = problem_of(class_sizes, (decay,) * depth, decay)
     optimum = mean_square.mse_optimum(class_sizes, [decay] * depth, decay)
-    frames = collapse_geometry.optimum_targets(optimum)
-    targets = collapse_metrics.Targets(
-        frames.suffix_grams, frames.feature_gram, frames.logits, frames.duality
-    )
+    targets = collapse_metrics.Targets(*mean_square.optimum_targets(optimum))
 
     def run(key):
         training = gradient_training.train(
@@ -98,9 +91,9 @@ def decide_reached(trial, n_seeds, settings):
         _, objective, within, frame, products = (np.asarray(x) for x in run(keys))
         # NaN is what metrics of a head that has died out are.
         distance = np.nan_to_num(np.maximum(frame[:, -1].max(axis=1), within[:, -1]), nan=2.0)
-        simplex = collapse_geometry.simplex_etf(optimum.class_sizes.size)
+        simplex = mean_square.simplex_etf(optimum.class_sizes.size)
         to_simplex = np.nan_to_num(
-            [collapse_geometry.frame_distance(gram, simplex) for gram in products], nan=2.0
+            [collapse_metrics.gram_distance(gram, simplex) for gram in products], nan=2.0
         )
         gap, gap_above = (np.abs(objective[:, -1] - x * optimum.value) for x in (1, 1.01))
         # Positive where both are small: 1e-6 of the geometry, 1e-9 of the value.
@@ -118,8 +111,7 @@ def decide_reached(trial, n_seeds, settings):
     ),
     kind="empirical",
     low_power="runs from three settings carry a sign each: more of them than not, for certain two "
-    "in "
-    "three of 36",
+    "in three of 36",
 )
 def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
     """From random starts of enough width, gradient descent reaches the predicted frame and the
@@ -135,8 +127,7 @@ def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
     kind="empirical",
     tier="full",
     low_power="runs from seven settings carry a sign each: more of them than not, for certain two "
-    "in "
-    "three of 28",
+    "in three of 28",
 )
 def test_gd_reaches_NC__official(
     trial,
@@ -208,9 +199,9 @@ def test_nc_rate(
         np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds))
     )
     success = frame[:, -1].max(axis=1) < 1e-6
-    exact = dynamics.nc2_rate(decay, STEP, MOMENTUM)
+    exact = landscape.nc2_rate(decay, STEP, MOMENTUM)
     rate, error = final_rates(times[0], frame[success, :, 0], 1e-12, 1e-3)
-    slower = dynamics.heavy_ball_rate(decay, STEP, MOMENTUM)
+    slower = landscape.heavy_ball_rate(decay, STEP, MOMENTUM)
     controls = {"curvature λ": slower, "proportional to M": exact * depth}
     trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=controls)
 
@@ -225,48 +216,14 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
         np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds))
     )
     rate, error = final_rates(times[0], within, 1e-24, 1e-8)
-    exact = dynamics.nc1_rate(decay, STEP, MOMENTUM)
-    frame = dynamics.nc2_rate(decay, STEP, MOMENTUM)
+    exact = landscape.nc1_rate(decay, STEP, MOMENTUM)
+    frame = landscape.nc2_rate(decay, STEP, MOMENTUM)
     controls = {
         "3.3 times NC2": 3.3 * frame,
         "that of NC2": frame,
-        "without the misalignment": 2 * dynamics.heavy_ball_rate(decay, STEP, MOMENTUM),
+        "without the misalignment": 2 * landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
     }
     trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=controls)
-
-
-@claim(
-    derived("the recursion of heavy-ball descent on a parabola is linear"),
-    kind="identity",
-    cases=[0.9, 0.5],
-)
-def test_nc_rate__parabola(
-    trial,
-    momentum: Annotated[
-        float, Interval(0.1, 0.95, why="beyond, the first two regimes are one to rounding")
-    ],
-    step: Annotated[float, Interval(0.001, 10, why="slopes are chosen in its units: a cap")] = STEP,
-):
-    """On a parabola, heavy-ball descent has the rate of the larger root of its characteristic
-    equation, whether it creeps, oscillates, overshoots or diverges.
-    """
-    # Between these slopes, step times curvature, it oscillates; beyond the last it diverges.
-    low = (1 - np.sqrt(momentum)) ** 2
-    high = (1 + np.sqrt(momentum)) ** 2
-    last = 2 * (1 + momentum)
-    slopes = np.array([low / 10, low / 2, 1.0, (high + last) / 2, 1.5 * last])
-
-    def rates(slopes, momentum):
-        steps = [np.array([[1 + momentum - slope, -momentum], [1, 0]]) for slope in slopes]
-        return np.array([-np.log(np.abs(np.linalg.eigvals(matrix)).max()) for matrix in steps])
-
-    exact = np.array([dynamics.heavy_ball_rate(slope / step, step, momentum) for slope in slopes])
-    controls = {
-        "small steps": slopes / (1 - momentum),
-        "oscillating": np.full(len(slopes), -np.log(momentum) / 2),
-    }
-    # Some ten roundings, times up to 60, the condition of roots that nearly meet.
-    trial.identity(rates(slopes, momentum), exact, ops=1000, scale=1.0, controls=controls)
 
 
 @claim(
@@ -283,126 +240,132 @@ def test_imbalance_decay(
     loss: Literal["mse", "ce"],
     bias: bool,
     decay: Annotated[float, Interval(0.01, 0.2, why="the flow is followed to time 5")] = 0.05,
-    steps: Annotated[
-        int, Interval(400, 10**5, why="steps of the flow must be short, and each costs")
-    ] = 1000,
     class_sizes: Sizes = (3, 2, 1),
 ):
-    """In gradient flow with the same decay λ of all layers, W_(m+1)^T W_(m+1) - W_m W_m^T falls as
-    exp(-2 λ t), for any loss.
+    """In gradient flow with the same decay λ of all layers and of the features, W_(m+1)^T W_(m+1) -
+    W_m W_m^T falls as exp(-2 λ t), for any loss; layer 0 are the features.
     """
     require_classes(trial, class_sizes)
     trial.require(len(widths) > 0, "widths must hold at least one layer")
-    trial.require(
-        steps % 4 == 0, "steps must be a multiple of four: half as many have a record in the middle"
-    )
-    depth = len(widths)
-    time = 5.0
+    n_classes = len(class_sizes)
     std = max(widths) ** -0.5
-    key = trial.key("start")
     start = model.initial_head(
-        key, widths, len(class_sizes), len(class_sizes), weight_std=std, feature_std=std
+        trial.key("start"), widths, n_classes, n_classes, weight_std=std, feature_std=std
     )
+    equal = np.full(len(widths) + 1, decay)
+    time = 5.0
 
-    @jax.jit
-    def flow(start, decays, time_step):
-        problem = model.Problem(class_sizes, tuple(decays[:-1]), decays[-1], loss=loss, bias=bias)
-        imbalances = gradient_training.gradient_flow(
-            start, problem, time_step=time_step, steps=steps, every=steps // 2
-        )
-        return jnp.concatenate([matrix.reshape(len(matrix), -1) for matrix in imbalances], axis=1)
+    def imbalances(head):
+        factors = [np.asarray(factor) for factor in (head.features, *head.weights)]
+        pairs = itertools.pairwise(factors)
+        return np.concatenate([(later.T @ later - own @ own.T).ravel() for own, later in pairs])
 
-    equal = jnp.full(depth + 1, decay)
-    fine = np.asarray(flow(start, equal, time / steps))  # records at 0, time / 2, time
-    coarse = np.asarray(flow(start, equal, 2 * time / steps))[1]
-    unequal = np.asarray(flow(start, equal * jnp.linspace(0.6, 1.4, depth + 1), time / steps))
-    factor = dynamics.imbalance_factor(decay, time)
-    # A step twice as long has sixteen times the error.
-    error = np.abs(fine[2] - coarse).max() + 1e-13
-    controls = {"exp(-λ t)": fine[0] * np.sqrt(factor)}
-    processes = {"unequal decays": unequal[2]}
+    def at_end(decays):
+        problem = problem_of(class_sizes, decays[:-1], decays[-1], loss=loss, bias=bias)
+        return imbalances(flow(problem, start, [time])[0])
+
+    unequal = at_end(equal * np.linspace(0.6, 1.4, len(equal)))
+    first = imbalances(start)
     trial.value(
-        fine[2],
-        fine[0] * factor,
-        error=error,
+        at_end(equal),
+        first * np.exp(-2 * decay * time),
+        error=1e-9,  # hundreds of steps, each good to 1e-11
         margin=1e-8,
-        controls=controls,
-        control_processes=processes,
+        controls={"exp(-λ t)": first * np.exp(-decay * time)},
+        control_processes={"unequal decays": unequal},
     )
+
+
+def flow(problem, start, times):
+    """The heads at some times of the gradient flow from a start."""
+    widths = tuple(layer.shape[1] for layer in start.weights)
+    n_columns = start.features.shape[1]
+    slope = optimise.value_and_gradient(problem, widths, n_columns)
+    path = solve_ivp(
+        lambda _, at: -slope(at)[1],
+        (0.0, times[-1]),
+        optimise.flatten(start, problem),
+        "DOP853",
+        times,
+        rtol=1e-11,
+        atol=1e-13,
+    )
+    return [optimise.unflatten(at, problem, widths, n_columns) for at in path.y.T]
 
 
 PerClass = Annotated[int, Interval(1, 50, why="ramps of so many steps follow no slower curvature")]
 
 
-@claim(RAMPED, kind="empirical")
-def test_hysteresis(trial, n_classes: NClasses = 3, per_class: PerClass = 3, steps: Steps = 4000):
-    """At depth two, a slowly raised decay keeps the frame up to the end β_ex of its stationary
-    point, beyond the threshold β_gl from which zero is the global minimum. If the decay is lowered
-    again, zero remains zero.
-    """
-    depth = 2
-    existence = mean_square.existence_threshold(2)
-    rising = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.625, 0.7])
-    betas = np.concatenate([rising, [0.6, 0.5, 0.4, 0.3, 0.2]])
-    measured, decays = _ramped(trial, n_classes, per_class, depth, betas, steps)
-    roots = mean_square.largest_root(np.minimum(betas, existence), depth)
-
-    def shares(alive):
-        return np.repeat(
-            np.where(alive, mean_square.shrinkage(roots, depth), 0)[:, None], n_classes, axis=1
-        )
-
-    up = np.arange(len(betas)) < len(rising)
-    radial = [
-        landscape.radial_eigenvalues(np.array([x]), h, depth)[0]
-        for x, h in zip(roots, decays, strict=True)
-    ]
-    slowest = np.where(betas < existence, np.minimum(radial, decays), decays)
-    rivals = {
-        "gone at β_gl": shares(up & (betas < mean_square.global_threshold(depth))),
-        "no memory": shares(betas < existence),
-    }
-    exact = shares(up & (betas < existence))
-    error = _left(trial, slowest, steps, n_classes)
-    trial.value(measured, exact, error=error, margin=1e-4, controls=rivals)
+LEVELS = {
+    1: ([0.3, 0.4, 0.5, 0.6, 0.8, 1.2], [0.8, 0.6, 0.5, 0.4, 0.3]),
+    2: ([0.3, 0.4, 0.5, 0.55, 0.6, 0.625, 0.7], [0.6, 0.5, 0.4, 0.3, 0.2]),
+}
+"""β while the decay is raised, and while it is lowered, by depth; at depth one β_gl and β_ex are 1,
+at depth two they are 0.5 and 0.6495.
+"""
 
 
-@claim(RAMPED, kind="empirical")
-def test_hysteresis__shallow(
-    trial, n_classes: NClasses = 3, per_class: PerClass = 3, steps: Steps = 4000
+@claim(
+    derived(
+        "the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth "
+        "two and more"
+    ),
+    kind="empirical",
+    cases=[1, 2],
+)
+def test_hysteresis(
+    trial,
+    depth: Annotated[int, Interval(1, 2, why="the levels of these depths are chosen")],
+    n_classes: NClasses = 3,
+    per_class: PerClass = 3,
+    steps: Steps = 4000,
 ):
-    """At depth one there is no hysteresis: the frame is the same while the decay is raised and
-    while it is lowered.
+    """A slowly raised decay keeps the frame up to the end β_ex of its stationary point, which at
+    depth two lies beyond the threshold β_gl from which zero is the global minimum. If the decay is
+    lowered again, zero remains zero at depth two; at depth one the frame returns as it was.
     """
-    rising = np.array([0.3, 0.4, 0.5, 0.6, 0.8, 1.2])
-    betas = np.concatenate([rising, rising[-2::-1]])
-    measured, decays = _ramped(trial, n_classes, per_class, 1, betas, steps)
-    shares = np.where(betas < 1, 1 - np.sqrt(betas), 0)
-    # The slowest curvatures: 2 lambda min(1, x) where the frame lives, lambda (1 - beta^(-1/2)) at
-    # zero.
-    slowest = decays * np.where(betas < 1, np.minimum(2, 2 * (betas**-0.5 - 1)), 1 - betas**-0.5)
-    stays = np.where(np.arange(len(betas)) < len(rising), shares, 0)
-    rivals = {"zero remains zero": stays, "1 - β": np.maximum(1 - betas, 0)}
-    controls = {
-        name: np.repeat(values[:, None], n_classes, axis=1) for name, values in rivals.items()
-    }
-    exact = np.repeat(shares[:, None], n_classes, axis=1)
-    error = _left(trial, slowest, steps, n_classes)
-    trial.value(measured, exact, error=error, margin=1e-4, controls=controls)
+    raised, lowered = LEVELS[depth]
+    betas = np.array(raised + lowered)
+    existence = mean_square.existence_threshold(depth)
+    up = np.arange(len(betas)) < len(raised)
+    roots = mean_square.largest_root(np.minimum(betas, existence), depth)
+    measured, decays = _ramped(trial, n_classes, per_class, depth, betas, steps)
 
+    def shares(kept):
+        return np.repeat(np.array(kept)[:, None], n_classes, axis=1)
 
-def _left(trial, curvatures, steps, n_classes):
-    """What is left of a displacement after the steps at one level, in its slowest mode; require
-    that it is little. Momentum may stretch it.
-    A frame that comes back grows from noise of 1e-4, of which its direction may hold a hundredth.
-    """
-    left = 1e6 * np.exp(
-        [-steps * dynamics.heavy_ball_rate(float(mode), STEP, MOMENTUM) for mode in curvatures]
-    )
+    def kept(alive):
+        return shares(np.where(alive, mean_square.shrinkage(roots, depth), 0))
+
+    has_root = betas < existence
+    if depth == 1:
+        alive = has_root
+        rivals = {
+            "zero remains zero": kept(up & has_root),
+            "1 - β": shares(np.maximum(1 - betas, 0)),
+        }
+        at_zero = decays * (1 - betas**-0.5)
+    else:
+        alive = up & has_root
+        rivals = {
+            "gone at β_gl": kept(up & (betas < mean_square.global_threshold(depth))),
+            "no memory": kept(has_root),
+        }
+        at_zero = decays
+    radial = [
+        landscape.radial_eigenvalues(np.array([root]), decay, depth)[0] if root > 0 else decay
+        for root, decay in zip(roots, decays, strict=True)
+    ]
+    slowest = np.where(alive, np.minimum(radial, decays), at_zero)
+    # What is left of a displacement after the steps at one level, in its slowest mode. Momentum may
+    # stretch it. A frame that comes back grows from noise of 1e-4, of which its direction may hold
+    # a hundredth.
+    rates = [landscape.heavy_ball_rate(float(mode), STEP, MOMENTUM) for mode in slowest]
+    left = 1e6 * np.exp(-steps * np.array(rates))
     trial.require(
         left.max() < 1e-5, "steps must follow each level to rest: more for many classes and samples"
     )
-    return np.repeat(left[:, None], n_classes, axis=1) + 1e-9
+    trial.value(measured, kept(alive), error=shares(left) + 1e-9, margin=1e-4, controls=rivals)
 
 
 def _ramped(trial, n_classes, per_class, depth, betas, steps):
@@ -418,10 +381,8 @@ def _ramped(trial, n_classes, per_class, depth, betas, steps):
     head = lowest(problem, trial.key("start"), 2, (n_classes,) * depth).head
     options = {"steps": steps, "learning_rate": STEP, "momentum": MOMENTUM, "noise": 1e-4}
     ramp = jax.jit(
-        lambda key, head: (
-            gradient_training.ramp(
-                key, head, problem, jnp.asarray(decays / decays[0]), **options
-            ).singular_values
+        lambda key, head: gradient_training.ramp(
+            key, head, problem, jnp.asarray(decays / decays[0]), **options
         )
     )
     return np.asarray(ramp(trial.key("noise"), head)) / np.sqrt(per_class), decays
@@ -452,25 +413,14 @@ def test_collapse_time(
     rotation = np.linalg.qr(trial.generator().standard_normal((len(sizes), len(sizes))))[0]
     factors = np.diag(np.sqrt(start * np.sqrt(sizes)))
     head = model.Head((factors @ rotation.T,), rotation @ factors, np.zeros(len(sizes)))
-    flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, head))
-    slope = jax.jit(lambda at: -ravel_pytree(jax.grad(model.objective)(unravel(at), problem))[0])
     times = np.linspace(0, 6 * sizes.sum() / np.sqrt(sizes.max()), 13)
-    path = solve_ivp(
-        lambda _, at: np.asarray(slope(at)),
-        times[[0, -1]],
-        np.asarray(flat),
-        "DOP853",
-        times,
-        rtol=1e-11,
-        atol=1e-13,
-    )
-    heads = [unravel(jnp.asarray(at)) for at in path.y.T]
+    heads = flow(problem, head, times)
     logits = np.array([np.diag(at.weights[0] @ at.features) for at in heads]) / np.sqrt(sizes)
 
     def curves(counts, speed=1.0):
         return np.column_stack(
             [
-                dynamics.collapse_curve(
+                landscape.collapse_curve(
                     speed * times[1:], start, int(count), int(sizes.sum()), decay
                 )
                 for count in counts
@@ -552,7 +502,9 @@ def test_relu_trunk(
             own = np.array([np.linalg.norm(last, axis=1), np.linalg.norm(means, axis=1)])
             units = np.stack([last / own[0][:, None], means / own[1][:, None]])
             cosines = np.abs(units @ units.swapaxes(1, 2) - np.eye(len(TRUNK_SIZES))).max()
-            spread = collapse_geometry.within_class_collapse(features.T.astype(float), labels, 1e-6)
+            spread = collapse_metrics.within_class_collapse(
+                features.T.astype(float), TRUNK_SIZES, cutoff=1e-6
+            )
             distances.append(
                 max(np.abs(own / lengths - 1).max() / 0.04, cosines / 0.15, spread / 0.01)
             )

@@ -34,13 +34,10 @@ from paper_checks.test_neural_collapse.problems import (
     stacked,
 )
 from sims.neural_collapse import optimise
-from theory.neural_collapse import landscape, mean_square
+from theory.neural_collapse import mean_square
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-AnyStrength = Annotated[
-    float, Interval(0.005, 10.0, why="of the threshold of the largest; the ends are caps")
-]
 DeepDepth = Annotated[int, Interval(2, 4, why="at depth one see imb_M1")]
 UNEVEN = [((6, 4, 2, 1), 2), ((6, 4, 2, 1), 3), ((5, 3, 2), 2)]
 
@@ -59,47 +56,21 @@ def trained(trial, class_sizes, depth, strength, ratio=1.5):
 
 def decide_frames(trial, problem, end, frames, controls):
     """Decide the four matrices of `grams`, diag(a) each; a frame with a bias is wrong beside the
-    diagonal.
+    diagonal. They also say that rows of the head and class means are parallel: the product of their
+    lengths is the logit of the class.
     """
     bias_optimum = mean_square.mse_optimum(
         problem.class_sizes, problem.weight_decays, problem.feature_decay, bias=True
     )
-    rivals = {name: np.stack([np.diag(a) for a in matrices]) for name, matrices in controls.items()}
-    exact = np.stack([np.diag(a) for a in frames])
+    rivals = {name: np.stack([*map(np.diag, values)]) for name, values in controls.items()}
+    rivals["with a bias"] = predicted_grams(bias_optimum)
+    exact = np.stack([*map(np.diag, frames)])
     trial.value(
         stacked(grams(problem, end.head)),
         exact,
         error=gram_error(problem, end),
         margin=MARGIN,
-        controls=apart(
-            trial, exact, MARGIN, {**rivals, "with a bias": predicted_grams(bias_optimum)}
-        ),
-    )
-
-
-def decide_duality(trial, problem, end, ratios, wrong):
-    """Decide that row k of W_M .. W_1 is `ratios[k]` times the class mean h_k, for the classes that
-    live.
-    """
-    total = np.linalg.multi_dot(
-        [*(np.asarray(w) for w in end.head.weights[::-1]), np.eye(end.head.features.shape[0])]
-    )
-    means = np.asarray(end.head.features) / np.sqrt(np.array(problem.class_sizes, float))
-    alive = ratios > 0
-    scale = np.abs(total).max()
-
-    def residual(factors):
-        return (total - (factors * means).T)[alive]
-
-    trial.value(
-        residual(ratios),
-        np.zeros(residual(ratios).shape),
-        error=(1 + ratios.max()) * gram_error(problem, end),
-        margin=MARGIN,
-        scale=scale,
-        control_processes=apart(
-            trial, 0.0, 0.005 * scale, {name: residual(factors) for name, factors in wrong.items()}
-        ),
+        controls=apart(trial, exact, MARGIN, rivals),
     )
 
 
@@ -129,44 +100,6 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
         )
         rivals["decays exchanged"] = frames(swap, weight_decay)
     decide_frames(trial, problem, end, frames(squares), rivals)
-    ratios = np.sqrt(sizes * feature_decay / weight_decay) * (squares > 0)
-    decide_duality(trial, problem, end, ratios, {"without N λ_H": squares})
-
-
-@claim(SPLIT, kind="optimality")
-def test_imb_M1_minority(
-    trial,
-    class_sizes: Sizes = (6, 4, 2),
-    strengths: tuple[AnyStrength, ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5),
-):
-    """At depth one under the square loss, class k is mapped to zero if and only if its size is n_k
-    <= N^2 λ_W λ_H, for N samples and the decays λ_W and λ_H of weights and features.
-    """
-    require_classes(trial, class_sizes)
-    sizes = np.array(class_sizes)
-    n_samples = sum(class_sizes)
-    alive = []
-    trial.require(len(strengths) > 0, "strengths must hold at least one number")
-    away = np.abs(np.array(strengths)[:, None] * max(sizes) / sizes - 1)
-    trial.require(np.all(away > 1e-3), "strengths must keep every class off its threshold by 0.001")
-    decays = [shared_decays(class_sizes, 1, strength) for strength in strengths]
-    for index, pair in enumerate(decays):
-        problem = problem_of(class_sizes, *pair)
-        end = lowest(problem, trial.key(str(index)), 2, (len(sizes) + 2,))
-        # 0.001 off the threshold it is 5e-4
-        alive.append(np.diag(grams(problem, end.head)["logits"]) > 1e-4)
-    strength = np.array([weights[0] * features for weights, features in decays])[:, None]
-    critical = np.array([landscape.critical_class_size(n_samples, *pair) for pair in decays])[
-        :, None
-    ]
-    living = (sizes > critical).astype(int)
-    rivals = {
-        "N λ_W λ_H": (sizes > n_samples * strength).astype(int),
-        "n_k^2": (sizes**2 > n_samples**2 * strength).astype(int),
-    }
-    trial.identity(
-        np.array(alive).astype(int), living, ops=0, controls=apart(trial, living, 0.1, rivals)
-    )
 
 
 @claim(UNEQUAL, kind="optimality", cases=UNEVEN)
@@ -190,18 +123,10 @@ def test_imb_deep(
         last = weight_decays[0] / weight_decays[-1] * squares
         return product, last, product / (product + ridge) ** 2, product / (product + ridge)
 
-    unequal = {"c = 1": frames(1.0, depth)} if abs(c - 1) > 0.01 else {}
-    decide_frames(
-        trial,
-        problem,
-        end,
-        frames(c, depth),
-        {"exponent M for 2 M": frames(c, depth / 2), **unequal},
-    )
-    product = c * squares**depth
-    decide_duality(
-        trial, problem, end, (product + ridge) * (product > 0), {"without N λ_H": product}
-    )
+    rivals = {"exponent M for 2 M": frames(c, depth / 2)}
+    if abs(c - 1) > 0.01:
+        rivals["c = 1"] = frames(1.0, depth)
+    decide_frames(trial, problem, end, frames(c, depth), rivals)
 
 
 @claim(SPLIT, kind="optimality", cases=[(2, -0.03), (2, 0.03), (3, -0.03), (3, 0.03)])
@@ -296,7 +221,10 @@ def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: S
         all(np.diff(class_sizes) < 0), "class_sizes must fall: lengths of equal classes are equal"
     )
     problem, end, optimum = trained(trial, class_sizes, depth, strength)
-    powers = compared_powers(trial, optimum, depth)
+    powers = optimum.roots[optimum.alive] ** depth
+    trial.require(
+        len(powers) > 1, "decays must leave two classes alive, whose lengths can be compared"
+    )
     squares = powers / (sum(class_sizes) * problem.feature_decay * (1 + powers) ** 2)
     lengths = np.diag(grams(problem, end.head)["features"])[optimum.alive]
     relative = np.sqrt(np.array(class_sizes)[optimum.alive])
@@ -307,64 +235,17 @@ def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: S
     trial.value(lengths, squares, error=gram_error(problem, end), margin=MARGIN, controls=controls)
 
 
-@claim(SPLIT, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
-def test_feature_lengths__order(
-    trial, depth: Depth, strength: Strength, class_sizes: Sizes = (6, 4, 2)
-):
-    """Under the square loss the smaller of two classes has the longer features if and only if
-    (x y)^M > 1, where x and y are the minimisers of the scalar problems of both sizes and M is the
-    depth. This fails only near the threshold of collapse.
-    """
-    trial.require(
-        all(np.diff(class_sizes) < 0), "class_sizes must fall: lengths of equal classes are equal"
-    )
-    problem, end, optimum = trained(trial, class_sizes, depth, strength)
-    powers = compared_powers(trial, optimum, depth)
-    lengths = np.diag(grams(problem, end.head)["features"])[optimum.alive]
-    rises = np.sign(powers[1:] * powers[:-1] - 1).astype(int)
-    trial.identity(
-        np.sign(np.diff(lengths)).astype(int),
-        rises,
-        ops=0,
-        controls={"the larger class": -rises},
-    )
-
-
-def compared_powers(trial, optimum, depth):
-    """x^M of the classes that are not mapped to zero; no two neighbours may have equal features."""
-    powers = optimum.roots[optimum.alive] ** depth
-    trial.require(
-        len(powers) > 1, "decays must leave two classes alive, whose lengths can be compared"
-    )
-    trial.require(
-        np.all(np.abs(powers[1:] * powers[:-1] - 1) > 1e-3),
-        "no two features may be of one length, up to 0.001",
-    )
-    return powers
-
-
-SHARED = derived(
-    "by Hoelder's inequality for singular values of a product, with equality for balanced factors"
-)
 Size = Annotated[int, Interval(2, 100, why="each draw is decomposed")]
 
 
-def decay_of(weights, features, weight_decays, feature_decay):
-    """Half of each decay times the squared norm of its factor, summed."""
-    return sum(
-        decay / 2 * np.sum(np.asarray(factor) ** 2)
-        for decay, factor in zip([*weight_decays, feature_decay], [*weights, features], strict=True)
-    )
-
-
-def product_of(weights, features):
-    """W_M ... W_1 H."""
-    return np.linalg.multi_dot(
-        [*(np.asarray(layer) for layer in weights[::-1]), np.asarray(features)]
-    )
-
-
-@claim(SHARED, kind="optimality", cases=[1, 2, 3])
+@claim(
+    derived(
+        "by Hoelder's inequality for singular values of a product, with equality for balanced "
+        "factors"
+    ),
+    kind="optimality",
+    cases=[1, 2, 3],
+)
 def test_mse_reduction(
     trial,
     depth: Annotated[int, Interval(1, 6)],
@@ -376,19 +257,22 @@ def test_mse_reduction(
     of λ_l |F_l|^2 / 2 is at least (L/2) Λ^(1/L) sum_i σ_i^(2/L) over the singular values σ_i of Z.
     """
     rng = trial.generator("factors")
-    _, decays, feature_decay, least, weights, features = balanced_factors(rng, depth, rows, columns)
+    product = rng.standard_normal((rows, columns))
+    *decays, feature_decay = rng.uniform(0.01, 0.2, depth + 1)
+    least = mean_square.schatten_penalty(product, decays, feature_decay)
+    weights, features = mean_square.balanced_factorisation(product, decays, feature_decay)
+    size = len(features)
     costs = []
     for draw in range(n_draws):
-        # Half of them close to the balanced factors: only these come near the bound.
-        layer = rng.integers(depth)
-        size = features.shape[0]
-        change = rng.standard_normal((size, size)) * (1.0 if draw % 2 else 0.02) + (
-            0 if draw % 2 else np.eye(size)
-        )
+        change = rng.standard_normal((size, size))
+        if draw % 2:  # only half of them, close to the balanced factors, come near the bound
+            change = np.eye(size) + 0.02 * change
         factors = [features, *weights]
+        layer = rng.integers(depth)
         factors[layer] = np.linalg.solve(change, factors[layer])
         factors[layer + 1] = factors[layer + 1] @ change
-        costs.append(decay_of(factors[1:], factors[0], decays, feature_decay))
+        norms = [np.sum(factor**2) for factor in factors]
+        costs.append(np.dot([feature_decay, *decays], norms) / 2)
     trial.bound(
         np.full(n_draws, least),
         costs,
@@ -397,76 +281,6 @@ def test_mse_reduction(
         ops=3 * (rows + columns) * (depth + 1),
         control_processes={"prefactor L": np.full(n_draws, 2 * least)},
     )
-
-
-@claim(SHARED, kind="optimality", cases=[1, 2, 3])
-def test_mse_reduction__attained(
-    trial,
-    depth: Annotated[int, Interval(1, 6)],
-    rows: Size = 4,
-    columns: Size = 7,
-):
-    """Let Z be a matrix with the singular values σ_i, λ_l the decays of L = M + 1 factors, and Λ
-    their product. Balanced factors of Z, which share its singular directions and have equal λ_l
-    |F_l|^2, reach (L/2) Λ^(1/L) sum_i σ_i^(2/L) as the sum of λ_l |F_l|^2 / 2.
-    """
-    rng = trial.generator("factors")
-    product, decays, feature_decay, least, weights, features = balanced_factors(
-        rng, depth, rows, columns
-    )
-    singular_values = np.linalg.svd(product, compute_uv=False)
-    strength = (depth + 1) / 2 * (np.prod(decays) * feature_decay) ** (1 / (depth + 1))
-    halved = strength * np.sum(singular_values ** (1 / (depth + 1)))
-    distance = np.linalg.norm(product_of(weights, features) - product) / singular_values[0]
-    trial.identity(
-        [decay_of(weights, features, decays, feature_decay) / least, distance],
-        [1.0, 0.0],
-        ops=3 * (rows + columns) * (depth + 1),
-        scale=1.0,
-        controls={"prefactor L": [2.0, 0.0], "exponent 1/L": [halved / least, 0.0]},
-    )
-
-
-def balanced_factors(rng, depth, rows, columns):
-    """A drawn matrix, drawn decays, the theory's least penalty, and its balanced factors."""
-    product = rng.standard_normal((rows, columns))
-    *decays, feature_decay = rng.uniform(0.01, 0.2, depth + 1)
-    least = mean_square.schatten_penalty(product, decays, feature_decay)
-    weights, features = mean_square.balanced_factorisation(product, decays, feature_decay)
-    return product, decays, feature_decay, least, weights, features
-
-
-@claim(SHARED, kind="optimality")
-def test_mse_reduction__trained(
-    trial,
-    class_sizes: Sizes = (6, 4, 2, 1),
-    depth: Depth = 2,
-    strength: Strength = 0.25,
-    ratio: Ratio = 1.5,
-):
-    """Gradient descent ends at factors whose decay terms add up to the Schatten quasi-norm of the
-    logits that they produce.
-    """
-    problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
-    weight_decays = problem.weight_decays
-    feature_decay = problem.feature_decay
-    # What weight decay has switched off is not exactly zero, and fractional powers would blow it
-    # up.
-    left, values, right = np.linalg.svd(
-        product_of(end.head.weights, end.head.features), full_matrices=False
-    )
-    alive = np.arange(len(values)) < optimum.alive.sum()
-    product = (left[:, alive] * values[alive]) @ right[alive]
-    penalty = mean_square.schatten_penalty(product, weight_decays, feature_decay)
-    controls = {"prefactor L": 2 * penalty, "M for L": penalty / (1 + 1 / depth)}
-    decay = decay_of(end.head.weights, end.head.features, weight_decays, feature_decay)
-    error = gram_error(problem, end)
-    mean = float(np.mean([*weight_decays, feature_decay]))
-    margin = max(MARGIN, 2 * error)
-    even = mean_square.schatten_penalty(product, [mean] * depth, mean)
-    # Decays that hardly differ
-    controls |= {"the mean of the decays": even} if abs(even - penalty) > 2 * margin else {}
-    trial.value(decay, penalty, error=error, margin=margin, controls=controls)
 
 
 @claim(

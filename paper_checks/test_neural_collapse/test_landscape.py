@@ -5,7 +5,7 @@ Proofs of optimality: dual bounds and convex programs at depth one, two-sided en
 depth.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from paper_checks.test_neural_collapse import (
 )
 from paper_checks.test_neural_collapse.problems import (
     apart,
+    class_outputs,
+    dual_from_outputs,
     lowest,
     optimal_head,
     problem_of,
@@ -32,8 +34,8 @@ from paper_checks.test_neural_collapse.problems import (
     subsets,
     value_and_slope,
 )
-from sims.neural_collapse import certificates, optimise
-from theory.neural_collapse import landscape, mean_square
+from sims.neural_collapse import optimise
+from theory.neural_collapse import cross_entropy, landscape, mean_square
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval, Natural
 
@@ -82,43 +84,13 @@ def test_gd_basin(
     )
 
 
-@claim(HESSIAN, kind="optimality", cases=[1, 2, 3])
-def test_gd_basin__critical(
-    trial, depth: Depth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06
-):
-    """For every set of classes the gradient of the objective vanishes where the classes of the set
-    are at their roots and the others at zero.
-    """
-    require_classes(trial, class_sizes)
-    problem = problem_of(class_sizes, *shared_decays(class_sizes, depth, strength))
-    alive = subsets(trial, problem)
-    widths = (len(class_sizes) + 1,) * depth
-    decays = [*problem.weight_decays, problem.feature_decay]
-    heads = [subset_head(problem, live, widths) for live in alive]
-    factors = [factor for head in heads for factor in (*head.weights, head.features)]
-    size = max(np.linalg.norm(factor, 2) for factor in factors)
-    rounding = 1000 * 2.0**-53 * max(1.0, *decays) * max(1.0, size)
-
-    def slopes(stretch):
-        stretched = [subset_head(problem, live, widths, stretch) for live in alive]
-        return [value_and_slope(problem, head)[1] for head in stretched]
-
-    trial.value(
-        slopes(1.0),
-        np.zeros(len(alive)),
-        error=rounding,
-        margin=2 * rounding,
-        scale=min(decays) * size,  # what the decay of a factor pulls
-        control_processes={"twice as long": slopes(2.0)},
-    )
-
-
 @claim(HESSIAN, kind="optimality", cases=[2, 3])
 def test_gd_basin__subsets(
     trial, depth: DeepDepth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
 ):
     """At depths from two on, a state in which some classes survive is a local minimum if and only
-    if no class at zero is larger than a surviving one; otherwise it is a strict saddle.
+    if no class at zero is larger than a surviving one; otherwise it is a strict saddle. All classes
+    that survive are at their roots, where the gradient of the objective vanishes.
     """
     require_classes(trial, class_sizes)
     trial.require(
@@ -129,110 +101,19 @@ def test_gd_basin__subsets(
     problem = problem_of(class_sizes, *shared_decays(class_sizes, depth, strength))
     alive = subsets(trial, problem)
     heads = [subset_head(problem, live, widths) for live in alive]
-    spectra = [optimise.hessian_spectrum(problem, head) for head in heads]
+    spectra = np.array([optimise.hessian_spectrum(problem, head) for head in heads])
+    slopes = np.array([value_and_slope(problem, head)[1] for head in heads])
     # 1 for a minimum, -1 for a strict saddle, and 0 for a curvature that is neither zero nor
-    # clearly negative.
-    relative = np.array([spectrum[0] / spectrum[-1] for spectrum in spectra])
+    # clearly negative, or for a slope that is not zero.
+    relative = spectra[:, 0] / spectra[:, -1]
     signs = np.where(relative > -1e-9, 1, np.where(relative < -1e-6, -1, 0))
+    signs = np.where(slopes < 1e-10 * spectra[:, -1], signs, 0)
     top = [sizes[~live].max(initial=0) <= sizes[live].min(initial=sizes.max()) for live in alive]
     rivals = {
         "every set": np.ones(len(top), int),
         "the global one": np.where([live.all() for live in alive], 1, -1),
     }
     trial.identity(signs, np.where(top, 1, -1), ops=0, controls=rivals)
-
-
-@claim(HESSIAN, kind="optimality", cases=[2, 3])
-def test_gd_basin__levels(
-    trial, depth: DeepDepth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
-):
-    """At depths from two on, the objective where the r largest of the classes are at their roots
-    and the others at zero is 1/2 - sum_k n_k (1 - f_k) / (2 N) over these r classes. N is the
-    number of samples, n_k that of class k, and f_k its scalar objective at its root.
-    """
-    require_classes(trial, class_sizes)
-    problem = problem_of(class_sizes, *shared_decays(class_sizes, depth, strength))
-    subsets(trial, problem)  # every class has a root
-    largest_first = np.argsort(class_sizes)[::-1]
-    levels = landscape.local_minimum_values(
-        class_sizes, problem.weight_decays, problem.feature_decay
-    )
-    values = []
-    for n_survivors in range(len(levels)):
-        alive = np.isin(np.arange(len(class_sizes)), largest_first[:n_survivors])
-        head = subset_head(problem, alive, (len(class_sizes) + 1,) * depth)
-        values.append(value_and_slope(problem, head)[0])
-    fewer = np.append(0.5, levels[:-1])
-    # Products of at most 5 factors of order up to 7 and sums of up to 49 squares take some 100
-    # roundings; the rest is room for the roots.
-    trial.identity(
-        np.array(values), levels, ops=200, scale=1.0, controls={"one class fewer": fewer}
-    )
-
-
-def spectrum_at_zero(class_sizes, weight_decays, feature_decay, widths):
-    """Return the Hessian spectrum where all factors are zero, and the number of entries of each."""
-    n_classes = len(class_sizes)
-    shapes = [
-        *zip((*widths[1:], n_classes), widths, strict=True),
-        (widths[0], n_classes),
-    ]
-    *weights, features = [np.zeros(shape) for shape in shapes]
-    head = reduced_head(weights, features, None, class_sizes)
-    problem = problem_of(class_sizes, weight_decays, feature_decay)
-    counts = [rows * columns for rows, columns in shapes]
-    return optimise.hessian_spectrum(problem, head), counts
-
-
-@claim(HESSIAN, kind="optimality")
-def test_gd_basin__origin(
-    trial,
-    class_sizes: Sizes = (5, 3),
-    depth: DeepDepth = 2,
-    strength: Strength = 0.01,
-    first_width: NClasses = 3,
-):
-    """At depths from two on the Hessian where all factors are zero has the decay of each factor as
-    its eigenvalue, once for each entry of the factor: zero is a local minimum.
-    """
-    require_classes(trial, class_sizes)
-    weight_decays, feature_decay = shared_decays(class_sizes, depth, strength)
-    widths = tuple(range(first_width, first_width + depth))
-    spectrum, counts = spectrum_at_zero(class_sizes, weight_decays, feature_decay, widths)
-    exact = np.sort(np.repeat([*weight_decays, feature_decay], counts))
-    trial.identity(
-        spectrum,
-        exact,
-        ops=3 * len(spectrum),
-        scale=1.0,
-        controls={"without the half": 2 * exact},
-    )
-
-
-@claim(HESSIAN, kind="optimality")
-def test_gd_basin__shallow(
-    trial, class_sizes: Sizes = (5, 3), strength: Strength = 0.01, width: NClasses = 3
-):
-    """At depth one the Hessian where all factors are zero has, for each class size n_k, the
-    eigenvalues (λ_W + λ_H) / 2 ± sqrt((λ_W - λ_H)^2 / 4 + n_k / N^2) for N samples and the decays
-    λ_W and λ_H; zero is a saddle if some n_k exceeds N^2 λ_W λ_H.
-    """
-    require_classes(trial, class_sizes)
-    (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
-    spectrum, counts = spectrum_at_zero(class_sizes, [weight_decay], feature_decay, (width,))
-    sizes = np.array(class_sizes, float)
-    mean = (weight_decay + feature_decay) / 2
-    half = (weight_decay - feature_decay) / 2
-    split = np.sqrt(half**2 + sizes / sizes.sum() ** 2)
-    exact = np.sort(np.repeat([mean + split, mean - split], width))
-    as_deep = np.sort(np.repeat([weight_decay, feature_decay], counts))
-    trial.identity(
-        spectrum,
-        exact,
-        ops=3 * len(spectrum),
-        scale=1.0,
-        controls={"as at depth two": as_deep},
-    )
 
 
 @claim(HESSIAN, kind="identity", cases=[(1, 3), (1, 5), (2, 3), (2, 5), (3, 4)])
@@ -322,40 +203,9 @@ def test_hessian_kernel__radial(
     )
 
 
-@claim(HESSIAN, kind="identity", cases=[0.01, 0.1, 0.29])
-def test_hessian_kernel__shallow(trial, strength: Strength, class_sizes: Sizes = (5, 3, 2)):
-    """At depth one, width K and one decay λ of weights and features, the Hessian at the global
-    minimum has the eigenvalues λ times 0 and 2 + x_k + x_l for k < l, and x_k + x_l and 2 for
-    k ≤ l, where x_k = β_k^(-1/2) - 1 belongs to class k of K.
-    """
-    problem, optimum = _living(trial, class_sizes, 1, strength, len(class_sizes))
-    spectrum = optimise.hessian_spectrum(problem, optimal_head(optimum))
-    decay = problem.feature_decay
-    exact = landscape.shallow_spectrum(optimum.roots, decay)
-    trial.identity(
-        spectrum,
-        exact,
-        ops=3 * len(spectrum),
-        scale=spectrum[-1],
-        controls={
-            "no kernel": np.maximum(exact, 2 * decay),
-            "roots β^(-1/2)": landscape.shallow_spectrum(optimum.roots + 1, decay),
-        },
-    )
-
-
 CONVEX = derived(
     "at depth one the decays are a nuclear norm of the logits, and the problem in them is convex"
 )
-
-
-def shallow_loss_gradient(head, class_sizes):
-    """The gradient of the mean square loss in the logits of all samples, in class coordinates (same
-    norms).
-    """
-    sizes = np.array(class_sizes, float)
-    outputs = np.asarray(head.weights[0]) @ np.asarray(head.features)
-    return (outputs - np.diag(np.sqrt(sizes))) / sizes.sum()
 
 
 @claim(CONVEX, kind="optimality")
@@ -371,7 +221,11 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     heads = [subset_head(problem, alive, widths) for alive in subsets(trial, problem)]
     spectra = [optimise.hessian_spectrum(problem, head) for head in heads]
     is_minimum = [int(spectrum[0] > -1e-9 * spectrum[-1]) for spectrum in spectra]
-    gradients = [shallow_loss_gradient(head, class_sizes) for head in heads]
+    sizes = np.array(class_sizes, float)
+    # In class coordinates, where norms are those of all samples.
+    gradients = [
+        (head.weights[0] @ head.features - np.diag(np.sqrt(sizes))) / sizes.sum() for head in heads
+    ]
     passes = np.array(
         [
             int(landscape.is_global_shallow(gradient, weight_decay, feature_decay))
@@ -386,86 +240,79 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     trial.identity(np.array(is_minimum), passes, ops=0, controls=apart(trial, passes, 0.1, rivals))
 
 
-@claim(CONVEX, kind="optimality")
-def test_cert_M1__gap(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06):
-    """At depth one the negative gradient of the loss in the logits, at the critical point where all
-    classes survive, is a feasible point of the dual problem, and its dual value is the global
-    minimum of the objective.
-    """
-    require_classes(trial, class_sizes)
-    (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
-    problem = problem_of(class_sizes, [weight_decay], feature_decay)
-    every_class = subsets(trial, problem)[-1]
-    head = subset_head(problem, every_class, (len(class_sizes) + 1,))
-    gradient = shallow_loss_gradient(head, class_sizes)
-    samples = np.repeat(-gradient / np.sqrt(np.array(class_sizes, float)), class_sizes, axis=1)
-    labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
-    value = mean_square.mse_optimum(class_sizes, [weight_decay], feature_decay).value
-    product = weight_decay * feature_decay
-    without_root = mean_square.mse_optimum(class_sizes, [product], product).value
-    trial.gap(
-        value_and_slope(problem, head)[0],
-        landscape.dual_bound(samples, labels, weight_decay, feature_decay),
-        value,
-        margin=1e-9,
-        scale=1.0,
-        # Sums over up to 6 classes and 6,000 samples, which NumPy adds in pairs; all are at most 1.
-        ops=100,
-        controls={"λ_W λ_H without its root": without_root},
-    )
-
-
-def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):
-    """The convex objective at the solver's logits, computed again."""
-    sizes = np.array(class_sizes, float)
-    outputs = found.logits + found.bias[:, None]
-    if loss == "mse":
+def convex_value(problem, program):
+    """The convex objective at the solver's logits and bias, computed again."""
+    sizes = np.array(problem.class_sizes, float)
+    outputs = program.logits + program.bias[:, None]
+    if problem.loss == "mse":
         losses = np.sum((outputs - np.eye(len(sizes))) ** 2, axis=0) / 2
     else:
         losses = np.logaddexp.reduce(outputs, axis=0) - np.diag(outputs)
-    nuclear = np.linalg.norm(found.logits * np.sqrt(sizes), "nuc")
-    return losses @ sizes / sizes.sum() + np.sqrt(weight_decay * feature_decay) * nuclear
+    nuclear = np.linalg.norm(program.logits * np.sqrt(sizes), "nuc")
+    strength = np.sqrt(problem.weight_decays[0] * problem.feature_decay)
+    return losses @ sizes / sizes.sum() + strength * nuclear
 
 
 @claim(
     CONVEX,
     kind="optimality",
-    cases=[((6, 4, 2, 1), False), ((6, 4, 2, 1), True), ((5, 5, 5), True)],
+    cases=[
+        ((6, 4, 2, 1), False, "mse"),
+        ((6, 4, 2, 1), True, "mse"),
+        ((5, 5, 5), True, "mse"),
+        ((3, 3, 3, 3), False, "ce"),
+        ((2,) * 6, True, "ce"),
+    ],
 )
-def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, strength: Strength = 0.04):
+def test_cert_cvx(
+    trial,
+    class_sizes: Sizes,
+    bias: bool,
+    loss: Literal["mse", "ce"],
+    strength: Strength = 0.04,
+):
     """At depth one the least objective is that of the convex program min loss(X D^(-1/2)) +
-    sqrt(λ_W λ_H) |X|_* over K x K matrices X. D holds the class sizes, |X|_* is the nuclear norm,
-    and λ_W and λ_H are the decays.
+    sqrt(λ_W λ_H) |X|_* over K x K matrices X, for the square loss, and for cross-entropy with
+    balanced classes. D holds the class sizes, |X|_* is the nuclear norm, and λ_W and λ_H are the
+    decays.
     """
     require_classes(trial, class_sizes)
-    (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
     trial.require(
         sum(class_sizes) <= 1000,
         "class_sizes must add up to 1000 at most: the dual has a column for each",
     )
-    program = certificates.nuclear_norm_optimum(class_sizes, weight_decay, feature_decay, bias=bias)
-    sizes = np.array(class_sizes, float)
-    labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
-    residual = np.repeat(program.dual * sizes.sum() / np.sqrt(sizes), class_sizes, axis=1)
-    feasible = landscape.rescaled_dual(residual, weight_decay, feature_decay, bias=bias)
-    value = mean_square.mse_optimum(class_sizes, [weight_decay], feature_decay, bias=bias).value
+    trial.require(
+        loss == "mse" or len(set(class_sizes)) == 1,
+        "class_sizes must be equal for cross-entropy: others have no closed form",
+    )
+    (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
+
+    def least(sizes, *decays):
+        if loss == "ce":
+            return cross_entropy.ce_optimum_shallow(len(sizes), sizes[0], *decays).value
+        return mean_square.mse_optimum(sizes, decays[:1], decays[1], bias=bias).value
+
+    problem = problem_of(class_sizes, [weight_decay], feature_decay, bias=bias, loss=loss)
+    program = optimise.nuclear_norm_optimum(
+        class_sizes, weight_decay, feature_decay, loss=loss, bias=bias
+    )
+    end = optimise.best_of(problem, trial.key("start"), 1, widths=(len(class_sizes),))
+    value = least(class_sizes, weight_decay, feature_decay)
     product = weight_decay * feature_decay
-    ones = (1,) * len(class_sizes)
     rivals = {
-        "no root": mean_square.mse_optimum(class_sizes, [product], product, bias=bias).value,
-        "without D": mean_square.mse_optimum(ones, [weight_decay], feature_decay, bias=bias).value,
+        "no root": least(class_sizes, product, product),
+        "without D": least((1,) * len(class_sizes), weight_decay, feature_decay),
     }
-    primal = convex_value(program, class_sizes, weight_decay, feature_decay)
-    dual = landscape.dual_bound(feasible, labels, weight_decay, feature_decay, bias=bias)
     trial.gap(
-        primal,
-        dual,
+        convex_value(problem, program),
+        # The solver's logits, good to 1e-4, would leave a gap of 1e-5.
+        dual_from_outputs(problem, class_outputs(problem, end.head)),
         value,
         margin=1e-7,
         scale=1.0,
         # Sums over up to 12 classes and 1,000 samples, which NumPy adds in pairs, and a nuclear
-        # norm of order up to 12; all parts are at most 1.
-        ops=100,
+        # norm of order up to 12; all parts are at most 1, or log 12.
+        ops=200,
         controls=apart(trial, value, 1e-7, rivals),
     )
 
@@ -546,25 +393,15 @@ def test_two_sided__shallow(trial, instance: Natural):
         np.random.default_rng([1, instance]), depths=(1,)
     )
     bias = bool(instance % 2)
-    counts = np.array(sizes, float)
     problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
     end = optimise.best_of(problem, trial.key("start"), 1, widths=(len(sizes) + 1,))
-    outputs = np.asarray(end.head.weights[0]) @ np.asarray(end.head.features)
-    residual = (
-        np.diag(np.sqrt(counts))
-        - outputs
-        - np.outer(np.asarray(end.head.bias) * bias, np.sqrt(counts))
-    )
-    dual = certificates.dual_value(
-        residual / counts.sum(), sizes, weight_decays[0], feature_decay, bias=bias
-    )
     value = mean_square.mse_optimum(sizes, weight_decays, feature_decay, bias=bias).value
     heavier = mean_square.mse_optimum(
         sizes, [1.01 * weight_decays[0]], feature_decay, bias=bias
     ).value
     trial.gap(
         end.value,
-        dual,
+        dual_from_outputs(problem, class_outputs(problem, end.head)),
         value,
         margin=1e-9,
         scale=1.0,

@@ -3,6 +3,6 @@ model. A function without a source is derived here.
 
 `model` has problems (class sizes, decays, bias, loss) and heads (weights, free features, bias),
 with one column of features per sample or in the exact class-mean reduction. `optimise` finds their
-minima, `gradient_training` follows descent and flow, `collapse_metrics` measures the geometry, and
-`certificates` solves the convex program. `relu_trunk` trains a network that makes its features.
+minima, `gradient_training` follows descent, and `collapse_metrics` measures the geometry.
+`relu_trunk` trains a network that makes its features.
 """

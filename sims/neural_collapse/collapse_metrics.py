@@ -126,9 +126,10 @@ def collapse(head: Head, problem: Problem, targets: Targets) -> Collapse:
     """Return all metrics of `head` in the full form or in the class-mean reduction, where NC1 is 0
     by construction.
 
-    With a bias the class means are taken about the mean of all samples. Raises ValueError where the
-    targets do not fit K and M, or the head does not fit the problem. NaN where products of layers
-    are so large that their squares overflow. Source: the released code of Dang et al. 2023.
+    With a bias that is not decayed the class means are taken about the mean of all samples. Raises
+    ValueError where the targets do not fit K and M, or the head does not fit the problem. NaN where
+    products of layers are so large that their squares overflow. Source: the released code of Dang
+    et al. 2023.
     """
     shape = (problem.depth, problem.n_classes, problem.n_classes)
     shapes = [getattr(part, "shape", None) for part in targets]
@@ -142,7 +143,8 @@ def collapse(head: Head, problem: Problem, targets: Targets) -> Collapse:
     sizes = tuple(np.bincount(classes).tolist())
     means = class_means(features, sizes)
     if problem.bias:
-        means = means - (means @ np.array(problem.class_sizes, float) / problem.n_samples)[:, None]
+        mean = (means @ np.array(problem.class_sizes, float) / problem.n_samples)[:, None]
+        means = means - jnp.where(problem.bias_decay == 0, mean, 0)
     tails = [product(head.weights[layer:]) for layer in range(problem.depth)]
     return Collapse(
         within_class=within_class_collapse(features, sizes),

@@ -28,11 +28,6 @@ Starts = Annotated[int, Interval(1, 10**6, why="all ends are held at once")]
 """Random starts of a search."""
 
 
-def require_records(steps: int, every: int) -> None:
-    """Raise `ValueError` unless `steps` is a multiple of `every`."""
-    require(steps % every == 0, f"steps must be a multiple of every = {every}, got {steps}")
-
-
 def require_depth(depth: int, widths: tuple[int, ...]) -> None:
     """Raise `ValueError` unless there is one width per layer."""
     require(

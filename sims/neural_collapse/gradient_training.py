@@ -1,11 +1,9 @@
 """Full-batch gradient descent with heavy-ball momentum from a random start, with the collapse
 metrics on the way.
 
-The module also has gradient flow, on which layer imbalances decay at an exact rate, and slow ramps
-of the decay.
+The module also has slow ramps of the decay.
 """
 
-import itertools
 from dataclasses import replace
 from typing import Annotated, NamedTuple
 
@@ -22,21 +20,19 @@ from sims.neural_collapse.domains import (
     Steps,
     Widths,
     require_depth,
-    require_records,
 )
 from sims.neural_collapse.model import Head, Problem, initial_head, objective, product, require_fit
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import POSITIVE, guarded
+from theory_on_trial.contract import POSITIVE, guarded, require
 
 
 class TrainingRun(NamedTuple):
-    """The record of a run: f, the length of its gradient and the collapse metrics after each of the
-    recorded `steps` (leading axes), and the head at the end.
+    """The record of a run: f and the collapse metrics after each of the recorded `steps` (leading
+    axes), and the head at the end.
     """
 
     steps: Int[Array, "records"]
     objective: Float[Array, "records"]
-    gradient_norm: Float[Array, "records"]
     collapse: Collapse
     head: Head
 
@@ -67,7 +63,7 @@ def train(
     2023 (released code: η = 0.1, μ = 0.9, 30 000 steps, widths 64).
     """
     require_depth(problem.depth, widths)
-    require_records(steps, every)
+    require(steps % every == 0, f"steps must be a multiple of every = {every}, got {steps}")
     if targets is None:
         targets = balanced_targets(problem.n_classes, problem.depth, bias=problem.bias)
     n_columns = problem.n_classes if reduced else problem.n_samples
@@ -79,14 +75,11 @@ def train(
         state = _heavy_ball(
             state, problem, steps=every, learning_rate=learning_rate, momentum=momentum
         )
-        value, gradient = jax.value_and_grad(objective)(state[0], problem)
-        return state, (value, _norm(gradient), collapse(state[0], problem, targets))
+        return state, (objective(state[0], problem), collapse(state[0], problem, targets))
 
-    state, (values, gradient_norms, metrics) = lax.scan(
-        record, _at_rest(start), length=steps // every
-    )
+    state, (values, metrics) = lax.scan(record, _at_rest(start), length=steps // every)
     times = every * (1 + jnp.arange(steps // every))
-    return TrainingRun(times, values, gradient_norms, metrics, state[0])
+    return TrainingRun(times, values, metrics, state[0])
 
 
 def _heavy_ball(
@@ -117,65 +110,6 @@ def _at_rest(head: Head) -> tuple[Head, Head]:
     return head, jax.tree.map(jnp.zeros_like, head)
 
 
-def _norm(head: Head) -> Float[Array, ""]:
-    """The Euclidean length of all numbers of a head, or of a gradient, together."""
-    return jnp.sqrt(sum(jnp.sum(values**2) for values in jax.tree.leaves(head)))
-
-
-class Ramp(NamedTuple):
-    """The singular values of W_M..W_1 X, the largest first, and the objective, at the end of each
-    level of decay.
-    """
-
-    singular_values: Float[Array, "levels directions"]
-    objective: Float[Array, "levels"]
-
-
-@guarded(double=False)
-def gradient_flow(
-    start: Head,
-    problem: Problem,
-    *,
-    time_step: Annotated[ScalarLike, POSITIVE],
-    steps: Steps,
-    every: Steps,
-) -> tuple[Float[Array, "records width width"], ...]:
-    """Follow dθ/dt = -∇f(θ) from `start` by the classical Runge-Kutta method, recording every
-    `every` steps.
-
-    Returns the imbalances between layers, D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m
-    W_mᵀ, of d_{m+1} x d_{m+1}. The start itself is the first of the 1 + steps / every records.
-    Raises ValueError for steps that are no multiple of `every`, and a start that does not fit the
-    problem. A time step that is too long ends in NaN.
-    Source: derived here (layer imbalances decay as exp(-2 λ t) where all decays are λ).
-    """
-    require_fit("start", start, problem)
-    require_records(steps, every)
-    slope = jax.grad(objective)
-
-    def moved(head, direction, time):
-        return jax.tree.map(lambda value, speed: value - time * speed, head, direction)
-
-    def step(_, head):
-        first = slope(head, problem)
-        second = slope(moved(head, first, time_step / 2), problem)
-        third = slope(moved(head, second, time_step / 2), problem)
-        fourth = slope(moved(head, third, time_step), problem)
-        mean = jax.tree.map(
-            lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, first, second, third, fourth
-        )
-        return moved(head, mean, time_step)
-
-    def record(head, _):
-        head = lax.fori_loop(0, every, step, head)
-        return head, _imbalances(head)
-
-    records = lax.scan(record, start, length=steps // every)[1]
-    return jax.tree.map(
-        lambda first, later: jnp.concatenate([first[None], later]), _imbalances(start), records
-    )
-
-
 @guarded(double=False)
 def ramp(
     key: Key[Array, ""],
@@ -187,9 +121,10 @@ def ramp(
     learning_rate: Rate,
     momentum: Momentum,
     noise: Deviation,
-) -> Ramp:
+) -> Float[Array, "levels directions"]:
     """Change all decays of weights and features level by level, and descend at each level from
-    where the last one ended.
+    where the last one ended. Return the singular values of W_M..W_1 X at the end of each level, the
+    largest first.
 
     A decay that is raised and then lowered draws a hysteresis loop. At the start of each level
     every number of the head is perturbed by `noise`, so that it does not stay on a point that has
@@ -217,16 +152,7 @@ def ramp(
         head, _ = _heavy_ball(
             state, level_problem, steps=steps, learning_rate=learning_rate, momentum=momentum
         )
-        singular_values = jnp.linalg.svd(product(head.weights) @ head.features, compute_uv=False)
-        return head, (singular_values, objective(head, level_problem))
+        return head, jnp.linalg.svd(product(head.weights) @ head.features, compute_uv=False)
 
     factors = jnp.asarray(factors)
-    return Ramp(*lax.scan(level, start, (jax.random.split(key, factors.shape[0]), factors))[1])
-
-
-def _imbalances(head: Head) -> tuple[Float[Array, "_ _"], ...]:
-    factors = (head.features, *head.weights)
-    return tuple(
-        jnp.asarray(later.T @ later - earlier @ earlier.T)
-        for earlier, later in itertools.pairwise(factors)
-    )
+    return lax.scan(level, start, (jax.random.split(key, factors.shape[0]), factors))[1]

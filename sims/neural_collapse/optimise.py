@@ -1,24 +1,31 @@
-"""Minima of the objective by L-BFGS and Newton steps, from given or random starts, and a search for
-configurations that beat the simplex ETF. All functions run on the host in float64.
+"""Minima of the objective by L-BFGS and Newton steps, from given or random starts, and at depth one
+by a convex program. All functions run on the host in float64.
 
 The gradient is written by hand in NumPy, and the Hessian follows from it, so that no shape needs a
 compilation. A head is laid out as one vector (W_1, .., W_M, features, and the bias where the
-problem has one). The search keeps the best of many descents of the full problem.
+problem has one).
 """
 
 import math
 from collections.abc import Callable
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float, Key
 from threadpoolctl import threadpool_limits
 
-from sims.neural_collapse.domains import Deviation, Starts, Widths, require_depth
+from sims.neural_collapse.domains import (
+    ClassSizes,
+    Deviation,
+    Loss,
+    Starts,
+    Widths,
+    require_depth,
+)
 from sims.neural_collapse.model import Head, Problem, require_fit, require_memory
 from theory_on_trial.base.precision import require_float64
-from theory_on_trial.contract import Interval, guarded
+from theory_on_trial.contract import Interval, guarded, require
 
 Slope = Callable[[np.ndarray], tuple[float, np.ndarray]]
 COMPLEX_STEP = 1e-30
@@ -264,3 +271,65 @@ def _polish(slope: Slope, flat: np.ndarray, newton_steps: int) -> tuple[np.ndarr
         value = trial_value
         gradient = trial_gradient
     return flat, value, float(np.linalg.norm(gradient))
+
+
+SolvableDecay = Annotated[
+    float, Interval(0, 1e6, "(]", why="larger ones leave nothing, and fail the solver")
+]
+
+
+class ConvexOptimum(NamedTuple):
+    """The optimum of the convex program in class-mean coordinates.
+    `value` is the objective, `logits` the K x K matrix W H̄ (column k: of class k, without the
+    bias), and `bias` is b.
+    """
+
+    value: float
+    logits: Float[np.ndarray, "classes classes"]
+    bias: Float[np.ndarray, "classes"]
+
+
+@guarded(double=False)
+def nuclear_norm_optimum(
+    class_sizes: ClassSizes,
+    weight_decay: SolvableDecay,
+    feature_decay: SolvableDecay,
+    *,
+    loss: Loss = "mse",
+    bias: bool = False,
+) -> ConvexOptimum:
+    """Minimise the loss plus √(λ_W λ_H) ‖X‖_* over the K x K matrix X = W H̄ D^(1/2) and the free
+    bias.
+
+    At depth 1 and width at least K this is the global minimum of the objective: among the factors
+    of a given product the least decay is √(λ_W λ_H) times its nuclear norm. Clarabel's
+    interior-point method solves the program to about 1e-8 in the value. Raises ValueError for no
+    class, and RuntimeError where the solver fails.
+    """
+    import cvxpy
+
+    require(len(class_sizes) > 0, "class_sizes must hold at least one class, got none")
+    sizes = np.array(class_sizes, float)
+    n_classes = len(class_sizes)
+    n_samples = sum(class_sizes)
+    roots = np.sqrt(sizes)
+    matrix = cvxpy.Variable((n_classes, n_classes))
+    offset: Any = cvxpy.Variable(n_classes) if bias else np.zeros(n_classes)
+    shifts = cvxpy.reshape(offset, (n_classes, 1), order="F") @ np.ones((1, n_classes))
+    logits = matrix @ np.diag(1 / roots) + shifts
+    if loss == "mse":
+        data_loss = cvxpy.sum_squares((logits - np.eye(n_classes)) @ np.diag(roots)) / (
+            2 * n_samples
+        )
+    else:
+        data_loss = sizes @ (cvxpy.log_sum_exp(logits, axis=0) - cvxpy.diag(logits)) / n_samples
+    decay = np.sqrt(weight_decay * feature_decay) * cvxpy.normNuc(matrix)
+    program = cvxpy.Problem(cvxpy.Minimize(data_loss + decay))
+    try:
+        program.solve(solver=cvxpy.CLARABEL)
+    except cvxpy.SolverError as error:
+        raise RuntimeError("the convex program was not solved: the solver failed") from error
+    if program.status != cvxpy.OPTIMAL:
+        raise RuntimeError(f"the convex program was not solved: {program.status}")
+    best_bias = offset.value if bias else offset
+    return ConvexOptimum(float(program.value), matrix.value / roots, best_bias)

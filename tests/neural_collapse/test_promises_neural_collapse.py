@@ -8,23 +8,19 @@ import numpy as np
 from promises import Case, promises, refused
 
 from sims.neural_collapse import (
-    certificates,
     collapse_metrics,
     gradient_training,
     model,
     optimise,
 )
 from theory.neural_collapse import (
-    collapse_geometry,
     cross_entropy,
-    dynamics,
     landscape,
     mean_square,
 )
 
 EYE = np.eye(2)
 LABELS = np.array([0, 1])
-TARGETS = collapse_geometry.frame_targets(EYE, 1)
 KEY = jax.random.key(0)
 UNIT = {"weight_std": 1.0, "feature_std": 1.0}
 PROBLEM = model.Problem((4, 2), (0.1,), 0.1)
@@ -45,7 +41,7 @@ def train(widths=(3,), steps=40):
 test_what_cannot_be_answered_is_refused = refused(
     [
         (
-            lambda: dynamics.nc2_rate(1e-200, 0.1, 0.0, 1e-200),
+            lambda: landscape.nc2_rate(1e-200, 0.1, 0.0, 1e-200),
             r"decay \* smallest_root must not underflow",
         ),
         (
@@ -69,26 +65,6 @@ test_what_cannot_be_answered_is_refused = refused(
             "pattern must have the largest entry of every column",
         ),
         (
-            lambda: collapse_geometry.general_orthogonal_frame(np.zeros(2)),
-            "lengths must not all be zero",
-        ),
-        (
-            lambda: collapse_geometry.within_class_collapse(EYE, LABELS * 2),
-            "labels must hold each of 0, ..., K - 1, got",
-        ),
-        (
-            lambda: collapse_geometry.nc_metrics([], EYE, LABELS, TARGETS),
-            "weights must hold at least one layer, got none",
-        ),
-        (
-            lambda: collapse_geometry.nc_metrics([np.eye(3)], EYE, LABELS, TARGETS),
-            "must have chaining shapes",
-        ),
-        (
-            lambda: collapse_geometry.nc_metrics([np.ones((3, 2))], EYE, LABELS, TARGETS),
-            "must agree on depth and classes",
-        ),
-        (
             lambda: mean_square.mse_optimum([3], [1e-200], 1e-200),
             "must be so large that beta does not underflow",
         ),
@@ -103,18 +79,6 @@ test_what_cannot_be_answered_is_refused = refused(
         (
             lambda: mean_square.mse_optimum([3, 2], [0.1], 0.1, bias=True, bias_decay=0.1),
             r"class_sizes must be equal if the bias is decayed, .*\[3, 2\]",
-        ),
-        (
-            lambda: mean_square.mse_objective([EYE], EYE, LABELS + 1, [0.1], 0.1),
-            "labels must be below the 2 rows",
-        ),
-        (
-            lambda: mean_square.mse_objective([EYE], EYE, LABELS, [0.1, 0.1], 0.1),
-            "weight_decays must hold one number per layer, 1 in all, got 2",
-        ),
-        (
-            lambda: mean_square.mse_objective([EYE], EYE, LABELS, [0.1], 0.1, np.ones(3)),
-            "bias must hold 2 numbers",
         ),
         (
             lambda: landscape.dual_bound(0 * EYE, LABELS + 1, 0.1, 0.1),
@@ -181,12 +145,8 @@ test_what_cannot_be_answered_is_refused = refused(
             "class_sizes must add up to the 3 columns",
         ),
         (
-            lambda: certificates.nuclear_norm_optimum((), 0.1, 0.1),
+            lambda: optimise.nuclear_norm_optimum((), 0.1, 0.1),
             "class_sizes must hold at least one class, got none",
-        ),
-        (
-            lambda: certificates.dual_value(np.eye(3), (2, 1), 0.1, 0.1),
-            "dual must be a 2 x 2 matrix, got .3, 3.",
         ),
     ]
 )
@@ -200,41 +160,30 @@ HEAD = {
 }
 DUAL = {"dual": 0.001 * RNG.normal(size=(3, 6)), "labels": SIX}
 OPTIMUM = mean_square.mse_optimum((4, 3, 2), (0.015625, 0.0078125), 0.0078125)
-DIES = "metrics of zeros are NaN"
 SOME = (0, np.inf)
 
 NOT_NEGATIVE = """
     largest_common_decay ce_optimum_shallow cross_polytope_stationary etf_stationary
     local_minimum_values global_root schatten_penalty
 """
-SHARES = "imbalance_factor general_orthogonal_frame orthogonal_frame shrinkage"
+SHARES = "orthogonal_frame shrinkage"
 CASES = {
     **dict.fromkeys(NOT_NEGATIVE.split(), Case(within=SOME)),
     **dict.fromkeys(SHARES.split(), Case(within=(0, 1))),
     "dual_bound": Case(DUAL, infinite="where a column is no distribution"),
     "critical_class_size": Case(infinite="decays so large that no class lives", within=SOME),
     "cross_polytope_pattern": Case(within=(-1, 1)),
-    "frame_value": Case({"pattern": collapse_geometry.simplex_etf(4)}, within=SOME),
-    "frame_distance": Case(infinite=DIES, within=(0, 2)),
+    "frame_value": Case({"pattern": mean_square.simplex_etf(4)}, within=SOME),
     "simplex_etf": Case(within=(-1, 1)),
     "optimum_targets": Case({"optimum": OPTIMUM}),
     "optimal_parameters": Case({"optimum": OPTIMUM}),
-    "nc_metrics": Case(
-        {**HEAD, "labels": SIX, "targets": collapse_geometry.optimum_targets(OPTIMUM)}, within=SOME
-    ),
-    "within_class_collapse": Case({"features": HEAD["features"], "labels": SIX}, within=SOME),
     "mse_optimum": Case(infinite="beta, where the bias fits for free"),
-    "mse_objective": Case({**HEAD, "labels": SIX, "weight_decays": (0.0625, 0.03125)}, within=SOME),
     "largest_root": Case(infinite="NaN where there is no root", within=SOME),
 }
-RECORDS = [
-    "CollapseMetrics",
-    "CollapseTargets",
-]
-RECORDS += ["MseOptimum", "ShallowCrossEntropyOptimum"]
+RECORDS = ["CollapseTargets", "MseOptimum", "ShallowCrossEntropyOptimum"]
 
 test_domains, test_refusals, test_answers, test_extreme_answers = promises(
-    [collapse_geometry, cross_entropy, dynamics, landscape, mean_square],
+    [cross_entropy, landscape, mean_square],
     CASES,
     dict.fromkeys((*RECORDS, "direction_betas"), "a record of results, or a step of two modules"),
 )
@@ -258,8 +207,6 @@ SIMULATORS = {
             "targets": collapse_metrics.balanced_targets(2, 1, bias=False),
         }
     ),
-    "dual_value": Case({"dual": np.array([[0.25, 0.0], [0.125, 0.5]]), "class_sizes": (2, 1)}),
-    "gradient_flow": Case(FROM | BRIEF, infinite="where the time step is too long"),
     "gram_distance": Case({"gram": GRAM, "target": GRAM + 1}, within=(0, 2)),
     "hessian_spectrum": Case({"problem": RUN_OF, "head": START}),
     "initial_head": Case(
@@ -281,7 +228,7 @@ SIMULATORS = {
 STEPS = ("flatten", "require_fit", "require_memory", "unflatten", "value_and_gradient")
 
 test_domains_of_simulators, test_refusals_of_simulators, test_runs, test_extreme_runs = promises(
-    [certificates, collapse_metrics, gradient_training, model, optimise],
+    [collapse_metrics, gradient_training, model, optimise],
     SIMULATORS,
     dict.fromkeys(STEPS, "a step that modules share"),
     examples=3,

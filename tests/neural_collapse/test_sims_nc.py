@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sims.neural_collapse import (
-    certificates,
     collapse_metrics,
     gradient_training,
     model,
@@ -231,10 +230,9 @@ def test_descent_runs_in_single_precision():
 
 
 def test_a_strong_decay_leaves_nothing():
-    trivial = certificates.nuclear_norm_optimum((2, 2), 1.0, 1.0)
+    trivial = optimise.nuclear_norm_optimum((2, 2), 1.0, 1.0)
     assert np.all(np.abs(trivial.logits) < 1e-6)
     assert abs(trivial.value - 0.5) < 1e-7
-    assert abs(certificates.dual_value(trivial.dual, (2, 2), 1.0, 1.0) - 0.5) < 1e-7
 
 
 @pytest.mark.parametrize("search", ["minimise", "hessian_spectrum", "optima"])
@@ -254,10 +252,35 @@ def test_the_objective_of_the_reduced_problem_is_that_of_all_features(seed, has_
     weights = (generator.standard_normal((4, DIM)), generator.standard_normal((3, 4)))
     means = generator.standard_normal((DIM, 3))
     bias = generator.standard_normal(3) * has_bias
-    decays = [0.02, 0.03]
-    problem = model.Problem(SIZES, tuple(decays), 0.05, bias=has_bias)
+    problem = model.Problem(SIZES, (0.02, 0.03), 0.05, bias=has_bias)
     head = model.Head(weights, means * np.sqrt(np.array(SIZES, float)), bias)
     reduced = float(model.objective(head, problem))
-    offset = bias if has_bias else None
-    whole = mean_square.mse_objective(list(weights), means[:, LABELS], LABELS, decays, 0.05, offset)
+    whole = float(model.objective(head._replace(features=means[:, LABELS]), problem))
     assert abs(reduced - whole) <= 1000 * ULP * whole
+    outputs = weights[1] @ weights[0] @ means[:, LABELS] + bias[:, None]
+    by_hand = np.sum((outputs - np.eye(3)[:, LABELS]) ** 2) / 18 + 0.025 * np.sum(
+        means[:, LABELS] ** 2
+    )
+    by_hand += 0.01 * np.sum(weights[0] ** 2) + 0.015 * np.sum(weights[1] ** 2)
+    assert abs(whole - by_hand) <= 1000 * ULP * whole
+
+
+@pytest.mark.parametrize(
+    ("sizes", "bias"),
+    [
+        ((6, 4, 2, 1), {}),
+        ((6, 4, 2, 1), {"bias": True}),
+        ((3, 3, 3), {"bias": True, "bias_decay": 1.0}),
+    ],
+)
+def test_the_predicted_minimiser_is_at_its_targets(sizes, bias):
+    optimum = mean_square.mse_optimum(sizes, [0.01, 0.02], 0.03, **bias)
+    problem = model.Problem(sizes, (0.01, 0.02), 0.03, **bias)
+    weights, means, offset = mean_square.optimal_parameters(optimum)
+    head = model.Head(
+        tuple(weights), means * np.sqrt(sizes), np.zeros(len(sizes)) if offset is None else offset
+    )
+    targets = collapse_metrics.Targets(*mean_square.optimum_targets(optimum))
+    for distances in jax.tree.leaves(measured(head, problem, targets)):
+        assert np.all(distances <= 1e4 * ULP)
+    assert model.objective(head, problem) == pytest.approx(optimum.value, rel=1e-12)

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory.neural_collapse import (
-    collapse_geometry,
     cross_entropy,
     landscape,
     mean_square,
@@ -101,13 +100,9 @@ def test_a_hundred_thousand_layers_do_not_overflow():
     assert computed == pytest.approx(expected, rel=1e6 * UNIT_ROUNDOFF, abs=0)
 
 
-def test_the_spectral_norm_decides_and_a_bias_may_decay():
+def test_the_spectral_norm_decides():
     # Columns add up to 1.4
     assert landscape.is_global_shallow(np.array([[0.6, 0.8], [-0.8, 0.6]]), 1.0, 1.0)
-    head = ([np.eye(2)], np.eye(2), np.arange(2), [0.1], 0.1, np.ones(2))
-    assert mean_square.mse_objective(*head, 0.3) - mean_square.mse_objective(
-        *head
-    ) == pytest.approx(0.3)
 
 
 def test_a_weak_residual_is_left_alone_and_a_strong_one_shrunk():
@@ -149,66 +144,6 @@ def test_shallow_scale_near_the_threshold(gap):
     assert not optimum.trivial
 
 
-def test_nothing_is_no_frame():
-    assert np.isnan(collapse_geometry.frame_distance(np.zeros((2, 2)), np.eye(2)))
-    assert np.isnan(collapse_geometry.frame_distance(np.eye(2), np.zeros((2, 2))))
-    optimum = mean_square.mse_optimum([2, 2], [1.0], 1.0)
-    weights, means, _ = mean_square.optimal_parameters(optimum)
-    labels = np.repeat([0, 1], 2)
-    metrics = collapse_geometry.nc_metrics(
-        weights, means[:, labels], labels, collapse_geometry.optimum_targets(optimum)
-    )
-    values = [
-        metrics.within_class,
-        *metrics.suffix_frames,
-        metrics.feature_frame,
-        metrics.logit_frame,
-        metrics.duality,
-    ]
-    assert np.all(np.isnan(values))
-
-
-def test_a_head_away_from_collapse_by_hand():
-    rng = np.random.default_rng(11)
-    first = rng.standard_normal((5, 4))
-    second = rng.standard_normal((3, 5))
-    features = rng.standard_normal((4, 7))
-    labels = np.array([0, 1, 2, 2, 1, 0, 0])
-    optimum = mean_square.mse_optimum([3, 2, 2], [0.01, 0.02], 0.03)
-    targets = collapse_geometry.optimum_targets(optimum)
-    for centred in (False, True):
-        means = np.stack([features[:, labels == k].mean(axis=1) for k in range(3)], axis=1)
-        means = means - features.mean(axis=1, keepdims=True) if centred else means
-        metrics = collapse_geometry.nc_metrics(
-            [first, second], features, labels, targets, centred=centred
-        )
-
-        def distance(one, other):
-            return np.linalg.norm(one / np.linalg.norm(one) - other / np.linalg.norm(other))
-
-        head = second @ first
-        ridge = np.diag(np.diag(optimum.product_gram) + 7 * 0.03)
-        expected = [
-            distance(head @ head.T, optimum.product_gram),
-            distance(second @ second.T, optimum.classifier_gram),
-            distance(means.T @ means, optimum.feature_gram),
-            distance(head @ means, optimum.logits),
-            distance(head, ridge @ means.T),
-        ]
-        computed = [
-            *metrics.suffix_frames,
-            metrics.feature_frame,
-            metrics.logit_frame,
-            metrics.duality,
-        ]
-        assert computed == pytest.approx(expected, rel=4096 * UNIT_ROUNDOFF, abs=0)
-
-
-def test_a_general_orthogonal_frame_has_squares_of_lengths():
-    frame = collapse_geometry.general_orthogonal_frame(np.array([3.0, 2.0, 0.0]))
-    np.testing.assert_allclose(frame, np.diag([9.0, 4.0, 0.0]) / np.sqrt(97), rtol=1e-15)
-
-
 @pytest.mark.parametrize("n_samples", [7, 300])
 def test_the_critical_class_size_at_depths_one_and_two_by_hand(n_samples):
     one = landscape.critical_class_size(n_samples, [0.03], 0.05)
@@ -224,11 +159,62 @@ def test_above_the_threshold_the_bias_alone_leaves_the_variance_of_a_label_by_ha
     assert optimum.value == pytest.approx(3 / 16, rel=1e-14)
 
 
-@pytest.mark.parametrize("decays", [[0.01], [0.01, 0.02], [0.01, 0.02, 0.03]])
-def test_the_minimiser_has_the_least_objective(decays):
-    sizes = (4, 2, 1)
-    optimum = mean_square.mse_optimum(sizes, decays, 0.005)
-    weights, means, bias = mean_square.optimal_parameters(optimum)
-    labels = np.repeat(range(3), sizes)
-    value = mean_square.mse_objective(list(weights), means[:, labels], labels, decays, 0.005, bias)
-    assert value == pytest.approx(optimum.value, rel=1e-12)
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_the_largest_common_decay_makes_the_smallest_class_critical(depth):
+    sizes = (6, 4, 2)
+    decay = landscape.largest_common_decay(sizes, depth)
+    critical = landscape.critical_class_size(sum(sizes), [decay] * depth, decay)
+    assert critical == pytest.approx(min(sizes), rel=1e-13)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 6])
+def test_at_the_threshold_zero_ties_with_a_known_share(depth):
+    threshold = mean_square.global_threshold(depth)
+    root = mean_square.largest_root(threshold, depth)
+    assert mean_square.shrinkage(root, depth) == pytest.approx((depth - 1) / depth, rel=1e-13)
+    assert mean_square.scalar_objective(root, threshold, depth) == pytest.approx(1, rel=1e-13)
+
+
+def test_local_minima_lie_between_zero_and_the_global_minimum():
+    problem = (6, 4, 2, 1), [0.02, 0.03], 0.01
+    levels = landscape.local_minimum_values(*problem)
+    assert levels[0] == 0.5
+    assert np.all(np.diff(levels) < 0)
+    assert levels[-1] == pytest.approx(mean_square.mse_optimum(*problem).value, rel=1e-13)
+
+
+def test_balanced_factors_attain_the_penalty():
+    product = np.random.default_rng(4).standard_normal((4, 7))
+    weights, features = mean_square.balanced_factorisation(product, [0.1, 0.2], 0.05)
+    np.testing.assert_allclose(np.linalg.multi_dot([*weights[::-1], features]), product, atol=1e-13)
+    decay = [
+        0.05 * np.sum(features**2),
+        0.1 * np.sum(weights[0] ** 2),
+        0.2 * np.sum(weights[1] ** 2),
+    ]
+    penalty = mean_square.schatten_penalty(product, [0.1, 0.2], 0.05)
+    assert np.sum(decay) / 2 == pytest.approx(penalty, rel=1e-13)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.9, 1.2])
+def test_the_rate_of_heavy_ball_descent_is_that_of_its_recursion(momentum, share):
+    slope = 2 * (1 + momentum) * share  # beyond one it diverges
+    recursion = np.array([[1 + momentum - slope, -momentum], [1, 0]])
+    rate = -np.log(np.abs(np.linalg.eigvals(recursion)).max())
+    assert landscape.heavy_ball_rate(slope / 0.1, 0.1, momentum) == pytest.approx(rate, rel=1e-10)
+
+
+@pytest.mark.parametrize("decay", [1e-3, 0.1, 3.0])
+@pytest.mark.parametrize("unit", [1e-12, 1, 1e12])
+def test_the_best_scale_of_a_pattern_is_the_best_on_a_grid(decay, unit):
+    pattern = np.where(np.eye(3) == 1, 1, np.random.default_rng(5).uniform(-0.9, 0.9, (3, 3)))
+    scale, value = cross_entropy.frame_value(pattern * unit, 4, [decay] * 2, decay)
+    scales = np.append(0, np.geomspace(1e-3, 1e3, 40_001))
+    logits = scales[:, None, None] * pattern
+    own = np.diagonal(logits, axis1=1, axis2=2)
+    losses = np.mean(np.logaddexp.reduce(logits, axis=1) - own, axis=1)
+    penalty = mean_square.schatten_penalty(2 * pattern, [decay] * 2, decay)
+    costs = losses + penalty * scales ** (2 / 3)
+    assert value == pytest.approx(costs.min(), rel=1e-6)
+    assert scale * unit == pytest.approx(scales[np.argmin(costs)], rel=1e-3)

@@ -2,8 +2,7 @@
 derived here.
 
 Dang, Tran Huu, Osher, Tran-The, Ho & Nguyen 2023, "Neural Collapse in Deep Linear Networks: From
-Balanced to Imbalanced Data", arXiv 2301.00437. `mean_square` has the optimum under the square loss.
-`landscape` has the other points at which descent may end, and proofs that an optimum is global.
-`cross_entropy` has the optima under the cross-entropy, `collapse_geometry` frames and the metrics
-of collapse, and `dynamics` rates of training.
+Balanced to Imbalanced Data", arXiv 2301.00437. `mean_square` has the optimum under the square loss
+and its frames. `landscape` has the other points at which descent may end, rates of training, and
+proofs that an optimum is global. `cross_entropy` has the optima under the cross-entropy.
 """

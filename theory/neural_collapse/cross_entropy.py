@@ -67,11 +67,8 @@ def frame_value(
     ValueError). The objective is the mean cross-entropy plus `schatten_penalty` of the logits of
     all samples; widths must be at least the pattern's rank.
     """
-    minima = _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay)
-    return min(
-        [*minima.local_minima(), (0.0, float(np.log(pattern.shape[0])))],
-        key=lambda minimum: minimum[1],
-    )
+    minima = _local_minima(pattern, samples_per_class, weight_decays, feature_decay)
+    return min(minima, key=lambda minimum: minimum[1])
 
 
 @guarded
@@ -87,9 +84,7 @@ def etf_stationary(
     The scale is a local minimum of log(1 + (K - 1) exp(-σ)) + (L/2) Λ^(1/L) (K - 1)(n σ^2)^(1/L).
     """
     pattern = np.eye(n_classes) - 1 / n_classes
-    return _LogitPattern(
-        pattern, samples_per_class, weight_decays, feature_decay
-    ).largest_stationary()
+    return _local_minima(pattern, samples_per_class, weight_decays, feature_decay)[-1]
 
 
 @guarded
@@ -106,9 +101,7 @@ def cross_polytope_stationary(
     If K is even, the logits are those of a critical point.
     """
     pattern = cross_polytope_pattern(n_classes)
-    return _LogitPattern(
-        pattern, samples_per_class, weight_decays, feature_decay
-    ).largest_stationary()
+    return _local_minima(pattern, samples_per_class, weight_decays, feature_decay)[-1]
 
 
 @guarded
@@ -182,90 +175,58 @@ def lone_pair_value(
     return scale, float(value(scales)[best])
 
 
-class _LogitPattern:
-    """The objective F(ρ) = φ(ρ) + (L/2) c ρ^(2/L) of the logits ρ * `pattern`, where φ is their
-    mean cross-entropy, and its stationary points.
+def _local_minima(
+    pattern: Float[np.ndarray, "classes classes"],
+    samples_per_class: int,
+    weight_decays: WeightDecays,
+    feature_decay: float,
+) -> list[tuple[float, float]]:
+    """Return (0, log K) and all pairs (ρ, F(ρ)) with ρ > 0 at which F(ρ) = φ(ρ) + (L/2) c ρ^(2/L)
+    turns from falling to rising, by growing ρ. φ is the mean cross-entropy of the logits ρ *
+    `pattern`, and the other term their penalty.
     """
+    from scipy.optimize import brentq
+    from scipy.special import xlogy
 
-    def __init__(
-        self,
-        pattern: Float[np.ndarray, "classes classes"],
-        samples_per_class: int,
-        weight_decays: WeightDecays,
-        feature_decay: float,
-    ) -> None:
-        n_classes = pattern.shape[0]
-        require(n_classes > 1, "pattern must have at least two classes, got one")
-        margins = (np.diagonal(pattern) - pattern).T
-        self.margins = margins[~np.eye(n_classes, dtype=bool)].reshape(n_classes, n_classes - 1)
-        largest = self.margins.min() > 0
-        require(
-            largest,
-            "pattern must have the largest entry of every column k in row k, got "
-            f"{pattern.tolist()}",
-        )
-        self.n_factors = len(weight_decays) + 1
-        penalty = schatten_penalty(
-            np.sqrt(samples_per_class) * pattern, weight_decays, feature_decay
-        )
-        self.log_penalty_slope = np.log(2 * penalty / self.n_factors)
+    n_classes = pattern.shape[0]
+    require(n_classes > 1, "pattern must have at least two classes, got one")
+    margins = (np.diagonal(pattern) - pattern).T
+    margins = margins[~np.eye(n_classes, dtype=bool)].reshape(n_classes, n_classes - 1)
+    require(
+        margins.min() > 0,
+        f"pattern must have the largest entry of every column k in row k, got {pattern.tolist()}",
+    )
+    penalty = schatten_penalty(np.sqrt(samples_per_class) * pattern, weight_decays, feature_decay)
+    exponent = 2 / (len(weight_decays) + 1)
+    log_penalty_slope = np.log(penalty * exponent)
 
-    def value(self, scale: float) -> float:
-        """Return F at the scale."""
-        loss = np.mean(np.log1p(np.sum(np.exp(-scale * self.margins), axis=1)))
-        exponent = 2 / self.n_factors
-        return float(loss + np.exp(self.log_penalty_slope + exponent * np.log(scale)) / exponent)
+    def value(scale: float) -> float:
+        loss = np.mean(np.log1p(np.sum(np.exp(-scale * margins), axis=1)))
+        return float(loss + np.exp(log_penalty_slope + exponent * np.log(scale)) / exponent)
 
-    def log_slope_ratio(self, scale: Float[np.ndarray, " scales"]) -> Float[np.ndarray, " scales"]:
-        """Return the log of the slope of the penalty over minus the slope of the loss, which is
-        negative where F falls.
+    def log_slope_ratio(
+        scale: Float[np.ndarray, "*scales"] | float,
+    ) -> Float[np.ndarray, "*scales"]:
+        """The log of the slope of the penalty over minus that of φ, which is negative where F
+        falls.
         """
-        from scipy.special import xlogy
-
-        exponents = -scale[:, None, None] * self.margins
-        log_normaliser = np.logaddexp(0, np.logaddexp.reduce(exponents, axis=2))
-        log_loss_slopes = (
-            np.logaddexp.reduce(exponents + np.log(self.margins), axis=2) - log_normaliser
+        exponents = -np.multiply.outer(scale, margins)
+        log_slopes = np.logaddexp.reduce(exponents + np.log(margins), axis=-1) - np.logaddexp(
+            0, np.logaddexp.reduce(exponents, axis=-1)
         )
-        log_loss_slope = np.logaddexp.reduce(log_loss_slopes, axis=1) - np.log(
-            self.margins.shape[0]
-        )
-        return self.log_penalty_slope + xlogy(2 / self.n_factors - 1, scale) - log_loss_slope
+        log_loss_slope = np.logaddexp.reduce(log_slopes, axis=-1) - np.log(n_classes)
+        return np.asarray(log_penalty_slope + xlogy(exponent - 1, scale) - log_loss_slope)
 
-    def log_slope_ratio_at(self, scale: float) -> float:
-        """Return `log_slope_ratio` of a single scale."""
-        return float(self.log_slope_ratio(np.array([scale]))[0])
-
-    def local_minima(self) -> list[tuple[float, float]]:
-        """Return all pairs (scale, value) with positive scale at which F turns from falling to
-        rising, by growing scale.
-        """
-        from scipy.optimize import brentq
-
-        # F can turn upwards only beyond `lower`, as log(-phi') falls no faster than the largest
-        # margin, and not beyond `upper`, as -phi' is below sum(margins) exp(-rho margin) and x -
-        # log(x) above x / 2.
-        power = 2 / self.n_factors - 1
-        margin = self.margins.min()
-        lower = -power / self.margins.max()
-        excess = (
-            np.log(np.mean(np.sum(self.margins, axis=1)))
-            - self.log_penalty_slope
-            + power * np.log(margin)
-        )
-        upper = max(1, 2 * excess) / margin
-        scales = np.linspace(lower, upper, _SCALES)
-        ratios = self.log_slope_ratio(scales)
-        turns = np.flatnonzero((ratios[:-1] < 0) & (ratios[1:] >= 0))
-        roots = [
-            brentq(
-                self.log_slope_ratio_at, *scales[i : i + 2], xtol=1e-300, rtol=1e-15, maxiter=2000
-            )
-            for i in turns
-        ]
-        return [(float(root), self.value(root)) for root in roots]
-
-    def largest_stationary(self) -> tuple[float, float]:
-        """Return the last local minimum, or (0, log K) if there is none."""
-        minima = self.local_minima()
-        return minima[-1] if minima else (0.0, float(np.log(self.margins.shape[0])))
+    # F can turn upwards only beyond `lower`, as log(-phi') falls no faster than the largest
+    # margin, and not beyond `upper`, as -phi' is below sum(margins) exp(-rho margin) and x -
+    # log(x) above x / 2.
+    margin = margins.min()
+    lower = (1 - exponent) / margins.max()
+    slope_at_zero = np.mean(np.sum(margins, axis=1))
+    excess = np.log(slope_at_zero) - log_penalty_slope + (exponent - 1) * np.log(margin)
+    scales = np.linspace(lower, max(1, 2 * excess) / margin, _SCALES)
+    ratios = log_slope_ratio(scales)
+    turns = np.flatnonzero((ratios[:-1] < 0) & (ratios[1:] >= 0))
+    options = {"xtol": 1e-300, "rtol": 1e-15, "maxiter": 2000}
+    roots = [float(brentq(log_slope_ratio, *scales[i : i + 2], **options)) for i in turns]
+    return [(0.0, float(np.log(n_classes))), *((root, value(root)) for root in roots)]

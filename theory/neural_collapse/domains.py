@@ -1,7 +1,6 @@
 """The domains of this paper's arguments, in its words."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,7 +13,6 @@ from theory_on_trial.contract import (
     NON_NEGATIVE,
     POSITIVE,
     Interval,
-    require,
 )
 
 _DECAYS = Interval(0, closed="()", why="no minimiser exists otherwise")
@@ -37,8 +35,6 @@ WeightDecays = Annotated[Sequence[float] | Float[np.ndarray, " layers"], _DECAYS
 """λ_W1 .. λ_WM; their number is the depth."""
 Widths = Annotated[Sequence[int] | Int[np.ndarray, " layers"], Interval(1, LONGEST)]
 """d_1 .. d_M, the inputs of each layer."""
-Layers = Sequence[Float[np.ndarray, "_ _"]]
-"""W_1 .. W_M, of d_(m+1) x d_m, the last with a row per class."""
 Strength = Annotated[
     Float[np.ndarray, "*directions"] | float, Interval(0, closed="(]"), MAY_BE_INFINITE
 ]
@@ -53,11 +49,3 @@ Normalisation = Literal[
     "half_mean_over_samples", "mean_over_samples", "half_mean_over_entries", "mean_over_entries"
 ]
 """What |Z - Y|^2 is divided by: 2 N, N, 2 N K or N K."""
-
-
-def require_chain(weights: Layers, features: Float[np.ndarray, "_ samples"]) -> None:
-    """Raise `ValueError` unless there is a layer and W_M .. W_1 H can be multiplied."""
-    require(len(weights) > 0, "weights must hold at least one layer, got none")
-    shapes = [factor.shape for factor in (features, *weights)]
-    chain = all(later[1] == earlier[0] for earlier, later in pairwise(shapes))
-    require(chain, f"features and weights W_1, ..., W_M must have chaining shapes, got {shapes}")

@@ -24,73 +24,30 @@ Weight decay on the factors of a product is a Schatten quasi-norm of the product
 ... W_1 H the decays (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2) are at least (L/2) Λ^(1/L) sum_i
 σ_i(Z)^(2/L), with L = M + 1 factors and Λ = λ_H prod_m λ_Wm. At depth one this is the nuclear norm.
 It is known for products of matrices; the form with unequal decays is derived here.
+
+A frame is given by its Gram matrix. The targets to which a head collapses are those of the code
+published with Dang et al. 2023: one frame everywhere for balanced classes, and the geometry of the
+optimum for imbalanced ones.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 
 from theory.neural_collapse.domains import (
+    Classes,
     ClassSizes,
     Decay,
     Depth,
-    Labels,
-    Layers,
     Root,
+    SeveralClasses,
     Strength,
     WeightDecays,
     Widths,
-    require_chain,
 )
-from theory_on_trial.contract import MAY_BE_INFINITE, Interval, NonNegative, guarded, require
-
-
-@guarded
-def mse_objective(
-    weights: Layers,
-    features: Float[np.ndarray, "_ samples"],
-    labels: Labels,
-    weight_decays: WeightDecays,
-    feature_decay: Decay,
-    bias: Float[np.ndarray, " classes"] | None = None,
-    bias_decay: NonNegative = 0.0,
-) -> float:
-    """Return the objective |W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H
-    |H|^2 + λ_b |b|^2) of a head and its features.
-
-    `weights` are W_1, ..., W_M, the last with one row per class. `features` H has one column per
-    sample, and `labels` holds the sample's class in 0, ..., K - 1. Raises ValueError if shapes do
-    not fit or a label is out of range.
-    """
-    require_chain(weights, features)
-    n_classes = weights[-1].shape[0]
-    depth = len(weights)
-    require(
-        labels.max() < n_classes,
-        f"labels must be below the {n_classes} rows of the last layer of weights, got "
-        f"{labels.max()}",
-    )
-    require(
-        len(weight_decays) == depth,
-        f"weight_decays must hold one number per layer, {depth} in all, got {len(weight_decays)}",
-    )
-    require(
-        bias is None or len(bias) == n_classes, f"bias must hold {n_classes} numbers, one per class"
-    )
-    outputs = features
-    for weight in weights:
-        outputs = weight @ outputs
-    if bias is not None:
-        outputs = outputs + bias[:, None]
-    residual = outputs - np.eye(n_classes)[:, labels]
-    norms = [
-        decay * np.sum(weight**2) for decay, weight in zip(weight_decays, weights, strict=True)
-    ]
-    bias_norm = 0 if bias is None else bias_decay * np.sum(bias**2)
-    regularisation = np.sum(norms) + feature_decay * np.sum(features**2) + bias_norm
-    return float(np.sum(residual**2) / (2 * labels.size) + regularisation / 2)
+from theory_on_trial.contract import MAY_BE_INFINITE, NonNegative, guarded, require
 
 
 @guarded
@@ -173,24 +130,6 @@ def scalar_objective(x: Root, beta: Strength, depth: Depth) -> Float[np.ndarray,
 
     decay = np.multiply(beta, x, out=np.zeros(np.broadcast(beta, x).shape), where=np.asarray(x) > 0)
     return np.asarray(expit(-depth * _log_of_root(x)) + decay)
-
-
-@guarded
-def regime(
-    beta: Strength, depth: Depth, tie: Annotated[float, Interval(0, 1, "[)")] = 1e-6
-) -> Shaped[np.ndarray, "*directions"]:
-    """Return the name of the regime of every β, which says how the solution that is not zero
-    compares with zero.
-
-    "global": it is the only global minimiser. "tie": β is within a fraction `tie` of
-    `global_threshold`, where zero is another. "metastable": it is a local minimiser, and zero the
-    global one. "trivial": zero is the only stationary point.
-    """
-    strength = np.asarray(beta)
-    threshold = global_threshold(depth)
-    names = np.where(strength < threshold, "global", "metastable")
-    names = np.where(strength > existence_threshold(depth), "trivial", names)
-    return np.asarray(np.where(np.abs(strength / threshold - 1) <= tie, "tie", names))
 
 
 def _log_of_root(root: Root) -> Float[np.ndarray, "*directions"]:
@@ -307,13 +246,13 @@ class MseOptimum:
     decayed they are the K - 1 singular directions of diag(sqrt n)(I - u u^T) with u_k = sqrt(n_k /
     N), strongest first. With a decayed bias they are the K - 1 contrasts and then the mean. All
     arrays of directions have that length, whatever the widths; a direction that does not survive
-    holds zeros. Grams and logits are unique unless a `regimes` entry is "tie" or `cut_is_tied`;
-    where a bottleneck cuts directions of equal strength, only the subspace that they span together
-    is determined.
+    holds zeros. Grams and logits are unique unless some β_i is the `global_threshold` or
+    `cut_is_tied`; where a bottleneck cuts directions of equal strength, only the subspace that they
+    span together is determined.
 
-    `value` is the minimum f*. `betas`, `roots` and `regimes` hold β_i, x_i (zero if dead) and the
-    name of the regime of each direction; the regime ignores bottlenecks. `alive` says whether the
-    direction survives in the minimiser, and `cut_is_tied` whether a bottleneck chose among equals.
+    `value` is the minimum f*. `betas` and `roots` hold β_i and x_i (zero if dead) of each
+    direction. `alive` says whether the direction survives in the minimiser, and `cut_is_tied`
+    whether a bottleneck chose among equals.
     `singular_values` are σ_i of W_M ... W_1 H, and `balances` are τ_i = λ_m σ_i(W_m)^2 = λ_H
     σ_i(H)^2. `layer_singular_values` [M, directions] are those of each W_m. `left_directions` and
     `right_directions` are the left and right singular vectors of W_M ... W_1 H in class
@@ -331,7 +270,6 @@ class MseOptimum:
     value: float
     betas: Float[np.ndarray, " directions"]
     roots: Float[np.ndarray, " directions"]
-    regimes: Shaped[np.ndarray, " directions"]
     alive: Bool[np.ndarray, " directions"]
     cut_is_tied: bool
     singular_values: Float[np.ndarray, " directions"]
@@ -419,7 +357,6 @@ def mse_optimum(
         value=float(np.sum(costs)),
         betas=betas,
         roots=roots,
-        regimes=regime(betas, depth),
         alive=roots > 0,
         cut_is_tied=bool(cut_is_tied),
         singular_values=singular_values,
@@ -457,6 +394,64 @@ def optimal_parameters(
         optimum.widths,
     )
     return weights, scaled_features / np.sqrt(optimum.class_sizes), optimum.bias
+
+
+@guarded
+def simplex_etf(n_classes: SeveralClasses) -> Float[np.ndarray, "classes classes"]:
+    """Return the Gram matrix (I - 1 1^T / K) / sqrt(K - 1) of the simplex equiangular tight frame
+    of K classes, of unit Frobenius norm.
+    """
+    return (np.eye(n_classes) - 1 / n_classes) / np.sqrt(n_classes - 1)
+
+
+@guarded
+def orthogonal_frame(n_classes: Classes) -> Float[np.ndarray, "classes classes"]:
+    """Return the Gram matrix I / sqrt(K) of K orthogonal vectors of equal length, of unit Frobenius
+    norm.
+    """
+    return np.eye(n_classes) / np.sqrt(n_classes)
+
+
+class CollapseTargets(NamedTuple):
+    """The matrices to which a head of weights W_1, ..., W_M and its class means Hbar should
+    collapse, each up to scale.
+
+    `suffix_grams` [M, K, K] holds the Gram matrix V V^T of V = W_M ... W_m for m = 1, ..., M.
+    `feature_gram` is Hbar^T Hbar, `logits` is W_M ... W_1 Hbar, and `duality` is the matrix T in
+    W_M ... W_1 = T Hbar^T.
+    """
+
+    suffix_grams: Float[np.ndarray, "depth classes classes"]
+    feature_gram: Float[np.ndarray, "classes classes"]
+    logits: Float[np.ndarray, "classes classes"]
+    duality: Float[np.ndarray, "classes classes"]
+
+
+@guarded
+def optimum_targets(optimum: Annotated[MseOptimum, MAY_BE_INFINITE]) -> CollapseTargets:
+    """Return the targets of a head under the square loss: the geometry of its global minimum.
+    Classes may be balanced or not, with or without a bias.
+
+    W_M ... W_m has the squared singular values prod_(j >= m) τ_i / λ_Wj, where τ_i are the balances
+    of the optimum. Without a bias the duality is W = (W W^T + N λ_H I) Hbar^T for W = W_M ... W_1,
+    since the features are a ridge regression on the weights. A bias that is not decayed centres the
+    class means by their plain average; a decayed bias β 1 divides by I - β 1 1^T.
+    """
+    squares = np.cumprod((optimum.layer_singular_values**2)[::-1], axis=0)[::-1]
+    suffix_grams = np.stack(
+        [(optimum.left_directions * square) @ optimum.left_directions.T for square in squares]
+    )
+    n_classes = optimum.class_sizes.size
+    ridge = optimum.product_gram + optimum.class_sizes.sum() * optimum.feature_decay * np.eye(
+        n_classes
+    )
+    if optimum.bias is None:
+        centring = np.eye(n_classes)
+    elif optimum.bias_decay == 0:
+        centring = np.eye(n_classes) - 1 / n_classes
+    else:
+        centring = np.linalg.inv(np.eye(n_classes) - optimum.bias[0])
+    return CollapseTargets(suffix_grams, optimum.feature_gram, optimum.logits, ridge @ centring)
 
 
 def direction_betas(
