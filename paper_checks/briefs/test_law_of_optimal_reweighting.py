@@ -333,14 +333,22 @@ def test_defect(trial, dims: Dims, examples: Examples, steps: Steps):
     ]
     found = len(unequal) > 0
     trial.require(found, "no two examples were active at two steps in a row: take more steps")
-    law = np.array([difference_of_contributions(*place) for place in unequal])
-    early = np.array([difference_of_contributions(*place, delay=0) for place in unequal])
+
+    def predict(delay):
+        return np.array(
+            [
+                difference_of_contributions(course, weights, t, m, n, delay=delay)
+                for course, weights, t, m, n in unequal
+            ]
+        )
+
+    law = predict(1)
     trial.value(
         np.array([found_difference(*place) for place in unequal]),
         law,
         error=1e-6,
         margin=1e-3 * np.abs(law),
-        controls={"the costate of the present, λ_t": early},
+        controls={"the costate of the present, λ_t": predict(0)},
         as_published=np.zeros(len(law)),
     )
 

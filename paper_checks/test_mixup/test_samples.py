@@ -428,8 +428,13 @@ def test_n_eps_formula(
     n grows at most like sqrt(κ).
     """
     pair = reference_pair(separability)
-    sampling = "sampled" if mode == "sampled" else "expected"
-    size = rates.mixup_samples(pair, epsilon, LAW, sampling, balanced=mode != "random")
+    size = rates.mixup_samples(
+        pair,
+        epsilon,
+        LAW,
+        "sampled" if mode == "sampled" else "expected",
+        balanced=mode != "random",
+    )
     n = 2 * round(size / 2)
     # At the nearest even size the mean angle is epsilon up to the rounding of n, which the formula
     # itself gives.
