@@ -30,6 +30,22 @@ def separable_points(trial, n, dim, count):
     return samples
 
 
+def lost_margin(points, ridge):
+    """Return what training with a ridge loses of the largest margin, and the most it can lose."""
+    atom = np.ones(1)
+    sides = np.resize([1.0, -1.0], len(points))
+    weights = np.asarray(
+        fits.fit_mixup(
+            sides[:, None] * points, (1 + sides) / 2, atom, atom, atom, ridge=ridge
+        ).weights
+    )
+    length = np.linalg.norm(weights)
+    margins_of_best = points @ np.asarray(margins.hard_margin(points).direction)
+    total = np.sum(np.log1p(np.exp(-length * margins_of_best)))
+    loss = margins_of_best.min() - (points @ weights).min() / length
+    return loss, margins_of_best.min() + np.log(np.expm1(total)) / length
+
+
 @claim(
     derived("Soudry et al. 2018, from the loss at the hard margin"),
     kind="bound",
@@ -49,23 +65,12 @@ def test_erm_separable_limit(
     the hard margin. The mean loss is at least log(1 + exp(-B m')) / n for the margin m' of w / B,
     and at most that of B v.
     """
-    atom = np.ones(1)
-    sides = np.resize([1.0, -1.0], n)
-    losses = []
-    bounds = []
-    for points in separable_points(trial, n, dim, count):
-        products = points @ np.asarray(margins.hard_margin(points).direction)
-        for ridge in (1e-3, 1e-6, 1e-9):
-            weights = fits.fit_mixup(
-                sides[:, None] * points, (1 + sides) / 2, atom, atom, atom, ridge=ridge
-            ).weights
-            length = np.linalg.norm(weights)
-            total = np.sum(np.log1p(np.exp(-length * products)))
-            losses.append(products.min() - (points @ np.asarray(weights)).min() / length)
-            bounds.append(products.min() + np.log(np.expm1(total)) / length)
+    samples = separable_points(trial, n, dim, count)
+    pairs = [lost_margin(points, ridge) for points in samples for ridge in (1e-3, 1e-6, 1e-9)]
+    losses, bounds = np.transpose(pairs)
     trial.bound(
-        np.array(losses),
-        np.array(bounds),
+        losses,
+        bounds,
         instances="draws",
         independent=count,  # samples, each with every ridge
         ops=1e3,

@@ -58,7 +58,7 @@ class Fitted(NamedTuple):
         of_shares = np.abs(self.shares - 1 / len(self.means)).max()
         largest = float(max(of_means, of_variances, of_shares))
         most = least_parameter(self.world.means) / 2  # extreme estimates are there up to rounding
-        return most if np.isclose(largest, most, rtol=1e-12, atol=0) else largest
+        return most if abs(largest - most) <= 1e-12 * most else largest
 
     @property
     def scores(self):
