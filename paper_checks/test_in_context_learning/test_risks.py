@@ -27,7 +27,6 @@ SHARES = (0.2, 0.8, 1.0, 1.2)
 Inverted = Annotated[int, Interval(1, 12, why="up to 400 000 matrices of this size are inverted")]
 Dimension = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
 Examples = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
-BEST_STEP_IS_TINY = "noise_std must be at most 3 weight_std: the best step is tiny beyond"
 
 
 def steps_of(dimension):

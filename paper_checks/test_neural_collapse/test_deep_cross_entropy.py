@@ -26,9 +26,6 @@ Depth = Annotated[int, Interval(1, 6)]
 Several = Annotated[int, Interval(3, 32, why="two are one pair; each pattern is a matrix")]
 Many = tuple[Several, ...]
 Depths = tuple[Depth, ...]
-Tiny = tuple[
-    Annotated[float, Interval(1e-8, 1e-2, why="a limit of small decays; the low end is a cap")], ...
-]
 SmallDecay = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
 
 
