@@ -38,8 +38,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sims.mixup.fits import fit_mixup_sampled
-from theory.mixup.classes import GaussianPair, MixingLaw
+from theory.mixup.classes import GaussianPair
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bernoulli
