@@ -19,6 +19,7 @@ from scipy.special import expit
 from paper_checks.test_mixup import reference_pair
 from sims.mixup import alignment, angles, fits, margins, network
 from theory.mixup import population, rates
+from theory.mixup.classes import GaussianPair, MixingLaw, one_minus_cosine
 from theory.mixup.population import gaussian_expectation
 
 ULP = 2.0**-53
@@ -314,6 +315,25 @@ def test_exchangeable_masks_are_aligned_on_average_only():
     assert 1e-3 < verdict.displacement_limit < 0.2
 
 
+def test_masks_are_harmless_where_the_noise_is_that_of_the_mean():
+    # Σ = D (I + 1 1'/2) D with D = diag(μ): correlated, and symmetric in the products w_j μ_j.
+    pair = GaussianPair(THREE, np.outer(THREE, THREE) * (np.eye(3) + 0.5), 2.0)
+    masks = population.equally_likely(population.all_masks(3))
+    assert pair.misalignment(population.mask_minimiser(pair, *masks)) < 1e-12
+
+
+def test_a_law_that_mixes_inputs_unlike_labels_has_its_length():
+    def one_pair(_):
+        return 0.2 * np.eye(3), 0.8 * np.eye(3), 0.3
+
+    pair = GaussianPair(THREE, np.diag([1.0, 2.0, 3.0]), 1.0)
+    found = alignment.check_alignment(one_pair, pair.mean, pair.covariance, 1.0, KEY)
+    assert not found.refuted
+    law = MixingLaw.atoms(np.array([0.3]), np.ones(1), lambda mixing: mixing - 0.1)
+    score = population.scalar_minimiser(pair.effective_separability, law)
+    assert found.scale * pair.signal == pytest.approx(score, rel=1e-9)
+
+
 def test_p_values_of_an_aligned_law_are_uniform():
     values = [
         alignment.check_alignment(
@@ -392,9 +412,43 @@ def test_the_number_without_augmentation_is_where_the_path_reaches_its_target():
     assert rates.phase_cosine(pair, radius**2 / 2) == pytest.approx(0.95, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("mode", "balanced"), [("expected", True), ("expected", False), ("sampled", True)]
+)
+def test_the_number_with_mixup_solves_its_equation(mode, balanced):
+    pair = reference_pair(640.0)
+    law = MixingLaw.beta(1.0, 8)
+    coefficient = 0.0 if balanced else rates.imbalance_coefficient(pair, law)
+    if mode == "sampled":
+        coefficient += rates.sampled_lambda_coefficient(pair, law)
+    n = rates.mixup_samples(pair, 0.002, law, mode, balanced)
+    mean_angle = rates.lda_rate(pair) / (n - 4) + coefficient * 640 / n**2
+    assert mean_angle == pytest.approx(0.002, rel=1e-12)
+
+
 def test_plain_training_is_exponentially_inefficient():
     laplace = math.sqrt(2 * 1000 / math.pi) * math.exp(500)
     assert rates.erm_efficiency(1000.0) / laplace == pytest.approx(1, abs=3e-3)
+
+
+def test_the_modified_analysis_has_two_curvatures():
+    kappa = 1e6
+    labels = np.repeat([0, 1], 8)
+    noise = np.random.default_rng(0).standard_normal((16, 3)) / np.sqrt(kappa)
+    points = (2 * labels[:, None] - 1) * THREE + noise
+    law = MixingLaw.beta(1.0, 12)
+    weights = np.asarray(
+        fits.fit_mixup(
+            points, labels.astype(float), law.nodes, law.weights, law.input_weights
+        ).weights
+    )
+    low, high = points[:8].mean(axis=0), points[8:].mean(axis=0)
+    scatter = np.cov(points[:8].T, bias=True) / 2 + np.cov(points[8:].T, bias=True) / 2
+    centre = (low + high) / 2
+    one_curvature = np.linalg.solve(scatter + np.outer(centre, centre), high - low)
+    modified = rates.modified_lda_direction(points, labels, law)
+    assert one_minus_cosine(weights, modified) < 0.01 / kappa
+    assert one_minus_cosine(weights, one_curvature) > 1 / kappa
 
 
 def test_no_direction_errs_less_than_that_of_bayes():
