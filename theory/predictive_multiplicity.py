@@ -211,7 +211,6 @@ def ambiguity_path_of(
     return np.cumsum(path)[:-1]
 
 
-@guarded
 # Bounds that hold for every class of classifiers, from the baseline's errors alone. A classifier h
 # flips c of the points that h_0 gets right, and w of those that it gets wrong. Then E(h) - E(h_0) =
 # c - w, and the two disagree on c + w points.
@@ -228,7 +227,6 @@ def discrepancy_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> fl
     return float(2 * baseline_error + epsilon)
 
 
-@guarded
 @guarded
 def knapsack_bound(
     baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
@@ -318,7 +316,6 @@ def separable_bound(positives: Counts, negatives: Counts, tolerance: Natural) ->
     return (reachable & ((1 << (min(tolerance, sum(weights)) + 1)) - 1)).bit_length() - 1
 
 
-@guarded
 @guarded
 def disagreement_range(
     competitor_errors: Natural, baseline_errors: Natural, n: Count
@@ -428,8 +425,6 @@ def cover_count(n: Count, dim: Count) -> int:
     return 2 * sum(math.comb(n - 1, k) for k in range(min(n, dim)))
 
 
-@guarded
-@guarded
 @guarded
 def linear_dichotomies(rows: Points) -> Int[np.ndarray, "cells rows"]:
     """Return all linear dichotomies in sorted order: every b in {0, 1}^m for which some w has <w,

@@ -122,8 +122,8 @@ def test_ambiguity__bound(
     cases=[1, 7, 25],
 )
 def test_bound__tight(trial, copies: Copies):
-    """The bound 2 R(h_0) + ε on the discrepancy is attained: on exclusive or R(h_0) is 1/4, and the
-    discrepancy is 1/2 at ε = 0 and 1 at ε = 1/2.
+    """The bound 2 R(h_0) + ε on the discrepancy is attained: on exclusive or the error rate R(h_0)
+    of the baseline is 1/4, and the discrepancy is 1/2 at ε = 0 and 1 at ε = 1/2.
     """
     table = labelled_corners(EXCLUSIVE_OR, copies)
     baseline = observed.minimise_errors(table)
@@ -131,28 +131,42 @@ def test_bound__tight(trial, copies: Copies):
     epsilons = (0.0, 0.5)
     shares = observed.discrepancy_path(table, baseline, epsilons).disagreement / table.n
     bounds = np.array([predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons])
-    controls = {"2 R + ε - 1/n": bounds - 1 / table.n, "R + ε": bounds - error}
-    trial.identity(shares, bounds, ops=0, controls=controls)
+    rivals = {"2 R + ε - 1/n": bounds - 1 / table.n, "R + ε": bounds - error}
+    trial.identity(
+        [error, *shares],
+        [1 / 4, *bounds],
+        ops=0,
+        controls={name: [1 / 4, *rival] for name, rival in rivals.items()},
+    )
 
 
 @claim(
-    derived("whoever the most distant competitor flips is flipped by some competitor"),
+    derived("some competitor flips whom the most distant one flips; whoever flips anybody differs"),
     kind="bound",
     cases=[2, 3],
 )
 def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """The discrepancy at a tolerance never exceeds the ambiguity at this tolerance."""
+    """The discrepancy at a tolerance never exceeds the ambiguity at this tolerance, and is zero
+    only where the ambiguity is.
+    """
     paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
     discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
-    strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
-    controls = {"level set with < in place of <=": strict}
+    # A number is positive where its sign is at most the number.
+    least = np.concatenate([discrepancy, np.sign(ambiguity)])
+    strict_discrepancy, strict_ambiguity = (
+        np.insert(path[:, :-1], 0, 0, axis=1) for path in (discrepancy, ambiguity)
+    )
+    controls = {
+        "ambiguity with < in place of <=": np.concatenate([strict_ambiguity, discrepancy]),
+        "discrepancy with < in place of <=": np.concatenate([ambiguity, strict_discrepancy]),
+    }
     trial.bound(
-        discrepancy,
-        ambiguity,
+        least,
+        np.concatenate([ambiguity, discrepancy]),
         instances="draws",
         independent=n_sets,
         ops=0,
-        controls=beyond(trial, discrepancy, controls),
+        controls=beyond(trial, least, controls),
     )
 
 
@@ -219,8 +233,8 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
 )
 def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
     """Let two classifiers make E and E_0 errors on n points. They disagree on at least |E - E_0|
-    points and at most E + E_0 or 2 n - E - E_0, whichever is less: two competitors at a tolerance ε
-    differ on at most the share 2 (R(h_0) + ε).
+    points and at most E + E_0 or 2 n - E - E_0, whichever is less. So two competitors at a
+    tolerance ε of a baseline h_0 of error rate R(h_0) differ on at most the share 2 (R(h_0) + ε).
     """
     errors, base, differences = drawn_pairs(trial, dim, n_points, n_sets)
     pairs = zip(errors.tolist(), base.tolist(), strict=True)

@@ -10,6 +10,7 @@ from paper_checks.test_predictive_multiplicity import (
     CORNERS,
     EXCLUSIVE_OR,
     Copies,
+    apart,
     labelled_corners,
     lattice,
 )
@@ -129,23 +130,27 @@ def cells_by_weights(points: np.ndarray, largest: int = 4) -> np.ndarray:
 @claim(
     derived("by trying whole weights, of which 4 is the largest that these points need"),
     kind="identity",
-    cases=[((2, 2, 2),), ((2, 2, 2, 2),), ((3, 3),)],
+    cases=[((2, 2),), ((2, 2, 2),), ((2, 2, 2, 2),), ((3, 3),)],
     route="dichotomies met by trying integer weights",
 )
 def test_cover__lattice(trial, shape: Shape):
-    """The corners of cubes of 3 and 4 dimensions have 104 and 1882 linear dichotomies, and the
-    lattice of 3 by 3 points has 58: fewer than as many points in general position.
+    """The corners of cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, and
+    the lattice of 3 by 3 points has 58. But for the square, as many points in general position have
+    more.
     """
-    known = {(2, 2, 2): 104, (2, 2, 2, 2): 1882, (3, 3): 58}
+    known = {(2, 2): 14, (2, 2, 2): 104, (2, 2, 2, 2): 1882, (3, 3): 58}
     trial.require(shape in known, f"shape must be one of {', '.join(map(str, known))}")
     points = 2 * lattice(shape) // (shape[0] - 1) - 1  # each coordinate from -1 to 1
     number = len(cells_by_weights(points))
-    general = {"general position": predicted.cover_count(len(points), len(shape) + 1)}
+    rivals = {
+        "general position": predicted.cover_count(len(points), len(shape) + 1),
+        "every labelling": 2 ** len(points),
+    }
     trial.identity(
         [number, known[shape]],
         len(predicted.linear_dichotomies(lattice(shape))),
         ops=0,
-        controls=general,
+        controls=apart(trial, known[shape], rivals),  # the square is in general position
     )
 
 
@@ -170,8 +175,9 @@ def parallelograms(points):
     cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)],
 )
 def test_parallelogram__valid(trial, shape: Shape):
-    """Every linear dichotomy b has -1 <= b_1 + b_2 - b_3 - b_4 <= 1 where u1 + u2 = u3 + u4, and so
-    -1 <= b_1 + b_2 - 2 b_3 <= 1 where u3 is the midpoint of u1 and u2.
+    """Let b_k in {0, 1} be what a linear dichotomy says of point u_k. If u_1 + u_2 = u_3 + u_4,
+    then -1 <= b_1 + b_2 - b_3 - b_4 <= 1, and so -1 <= b_1 + b_2 - 2 b_3 <= 1 if u_3 is the
+    midpoint of u_1 and u_2.
     """
     trial.require(
         3 <= np.prod(shape) <= 16,

@@ -1,5 +1,7 @@
 """The exact solvers against exhaustive search, in every formulation, and how they behave in use."""
 
+from itertools import combinations, combinations_with_replacement, product
+
 import numpy as np
 import pytest
 from cells_by_hand import GRID, cells_of_plane, disagreement_of, errors_of
@@ -164,6 +166,20 @@ def test_sums_are_compared_exactly():
     assert rows_at(np.array([[0.0], [0.5], [1.0]]), np.array([1.0, 0.0, 1.0])) == {
         ((0, 2, 1), (1, 1, -1))
     }
+
+
+def test_separation_excludes_what_some_parallelogram_or_midpoint_excludes():
+    """Against all pairs of pairs, on the grid, which has both, for each of its labellings."""
+    separation = Parallelograms(aggregate(GRID, np.ones(9)))
+    pairs = list(combinations_with_replacement(range(9), 2))
+    equal = [
+        (one, other)
+        for one, other in combinations(pairs, 2)
+        if np.array_equal(GRID[list(one)].sum(axis=0), GRID[list(other)].sum(axis=0))
+    ]
+    for b in product((0.0, 1.0), repeat=9):
+        fits = all(abs(b[i] + b[j] - b[k] - b[l]) <= 1 for (i, j), (k, l) in equal)
+        assert bool(separation.violated(np.array(b), 1)) != fits
 
 
 def test_slacks_are_distances_to_the_nearer_bound():
