@@ -165,16 +165,19 @@ def misalignment_offset(
     init: SmallStarts,
     covariance_learned: Covariance,
     covariance_new: Covariance,
+    *,
+    symmetric: bool = False,
 ) -> Float[np.ndarray, "..."]:
     """Return the part (1 + λ_i / λ_j) log(1 / ε) / L of the offset c that grows as ε falls, for MAE
     whose decoder starts rotated.
 
+    If the perturbation of the decoder is `symmetric`, the ratio λ_i / λ_j has the opposite sign.
     λ_j is `covariance_learned` and λ_i is `covariance_new`. The remaining part is of order one and
     not known in closed form. Where the covariances are rotated or sampled, nothing of the offset
     grows, in MAE or JEPA. All arguments broadcast.
     """
     share = np.asarray(covariance_new / covariance_learned)
-    return np.asarray((1 + share) / depth * -np.log(init))
+    return np.asarray((1 - share if symmetric else 1 + share) / depth * -np.log(init))
 
 
 class Event(NamedTuple):
