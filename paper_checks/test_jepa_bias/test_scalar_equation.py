@@ -380,7 +380,7 @@ def test_critical_jepa(
     cases=[(2, 0.5), (2, 1.5), (3, 0.5), (3, 1.5), (5, 0.5), (8, 0.5)],
     route="times by Gauss-Legendre panels at falling epsilon against the 1 / (2 L - 1) that is "
     "claimed",
-    second="test_jepa_bias_simulators.py::test_quadrature_reaches_every_strength_when_it_should",
+    second="test_jepa_bias_simulators.py::test_quadrature_is_as_good_as_the_claims_say",
 )
 def test_critical_jepa__leading(
     trial, depth: DeepDepth, rho: Regression, fraction: Fraction = 0.5, lambda_: Covariance = 1.3
