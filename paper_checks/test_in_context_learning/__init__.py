@@ -57,6 +57,8 @@ UNIT = 2.0**-53
 SIGNS = "a few runs carry a sign only"
 Std = Annotated[float, Interval(0.1, 10.0)]
 """τ or σ."""
+Noise = Annotated[float, Interval(0, 10, why="the high end is a cap")]
+"""σ, 0 on exact labels."""
 PromptCount = Annotated[int, Interval(1, 100)]
 
 

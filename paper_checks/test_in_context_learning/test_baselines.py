@@ -10,6 +10,7 @@ import numpy as np
 from paper_checks.briefs.common import normal_nodes
 from paper_checks.test_in_context_learning import (
     UNIT,
+    Noise,
     PromptCount,
     Std,
     draw_prompts,
@@ -254,7 +255,7 @@ def test_ilwd__linear(
     kind="optimality",
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
 )
-def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10)], weight_std: Std):
+def test_fig2__diagonal(trial, noise_std: Noise, weight_std: Std):
     """For any inputs, if ridge regression with λ = σ^2 / τ^2 is put among the ridges of figure 2,
     it has the least risk; σ^2 and τ^2 are the variances of noise and weights.
     """
@@ -306,15 +307,15 @@ def by_elimination(X, Y, penalty):
         "square is a sum of them"
     ),
     kind="identity",
-    cases=[(0.3, 5), (2.0, 2)],
+    cases=[(0.3, 5, 0.5), (2.0, 2, 0.5), (0.3, 5, 0.0)],
 )
 def test_ridge__spectrum(
     trial,
     regulariser: Penalty,
     examples: Annotated[int, Interval(1, 30, why="each prompt is solved exactly")],
+    noise_std: Noise,
     dimension: Annotated[int, Interval(1, 10, why="each prompt is solved exactly")] = 3,
     weight_std: Std = 1.5,
-    noise_std: Std = 0.5,
 ):
     """Given X, ridge regression has the risk sum (τ^2 λ^2 + σ^2 s) / (s + λ)^2 over the eigenvalues
     s of X^T X, with τ^2 for each s = 0; τ^2 and σ^2 are the variances of weights and noise.

@@ -14,7 +14,7 @@ from scipy.special import roots_genlaguerre
 from scipy.stats import chi2
 
 from paper_checks.briefs.common import normal_nodes
-from paper_checks.test_in_context_learning import Std
+from paper_checks.test_in_context_learning import Noise, Std
 from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts
 from theory.in_context_learning import risk_laws
@@ -164,10 +164,12 @@ def test_bayes__error(
 
 
 @claim(
-    derived("by the fourth moments of the inputs"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)]
+    derived("by the fourth moments of the inputs"),
+    kind="identity",
+    cases=[(2, 2, 0.5), (1, 3, 0.5), (3, 1, 0.5), (2, 2, 0.0)],
 )
 def test_gd__risk(
-    trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
+    trial, dimension: Dimension, examples: Examples, noise_std: Noise, weight_std: Std = 1.5
 ):
     """After k examples in d dimensions, with weights of variance τ^2 and noise of variance σ^2, one
     gradient step w = 2 α X^T Y has the risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2].
@@ -186,10 +188,9 @@ def test_gd__risk(
         return np.array([of_step(step) for step in steps])
 
     law = risks(steps)
-    controls = {
-        "k + d for k + d + 1": law - (2 * weight_std * steps) ** 2 * examples * dimension,
-        "without noise": risks(steps, 0.0),
-    }
+    controls = {"k + d for k + d + 1": law - (2 * weight_std * steps) ** 2 * examples * dimension}
+    if noise_std > 0.01:
+        controls["without noise"] = risks(steps, 0.0)
     if examples > 1:
         controls["mean of the gradients"] = risks(steps / examples)
     trial.identity(
@@ -210,7 +211,8 @@ def test_gd__best__step(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
     """After k examples in d dimensions the best single gradient step w = 2 α X^T Y has α = 1 / (2
-    (k + d + 1 + σ^2 / τ^2)), where τ^2 and σ^2 are the variances of weights and noise.
+    (k + d + 1 + σ^2 / τ^2)) and the risk τ^2 d (1 - k / (k + d + 1 + σ^2 / τ^2)), where τ^2 and σ^2
+    are the variances of weights and noise.
     """
     trial.require(
         noise_std <= 3 * weight_std,
@@ -220,37 +222,45 @@ def test_gd__best__step(
     # The parabola through the exact risks at α = 0 and at two other steps
     risks = exact_risks(baselines.gradient_step, dimension, examples, weight_std, noise_std)
     low, high, *_ = steps_of(dimension)
-    falls = (risks[:2] - weight_std**2 * dimension) / np.array([low, high])
+    at_zero = weight_std**2 * dimension
+    falls = (risks[:2] - at_zero) / np.array([low, high])
     curvature = (falls[1] - falls[0]) / (high - low)
     slope = falls[0] - curvature * low
-    law = risk_laws.best_step(dimension, examples, weight_std, noise_std)
+    step = risk_laws.best_step(dimension, examples, weight_std, noise_std)
+    least = risk_laws.best_step_risk(dimension, examples, weight_std, noise_std)
+    fewer = examples + dimension + ratio
     trial.identity(
-        -slope / (2 * curvature),
-        law,
+        np.array([-slope / (2 * curvature), at_zero - slope**2 / (4 * curvature)]),
+        np.array([step, least]),
         ops=3 ** normals(trial, dimension, examples),
         # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
-        scale=20 * (1 + ratio),
-        controls={"without the 1": 1 / (2 * (examples + dimension + ratio)), "α for 2 α": 2 * law},
+        scale=20 * (1 + ratio) * np.array([1, at_zero]),
+        controls={
+            "without the 1": np.array([1 / (2 * fewer), at_zero * (1 - examples / fewer)]),
+            "α for 2 α": np.array([2 * step, least]),
+        },
     )
 
 
 @claim(
     derived("by the fourth moments of one input, step by step"),
     kind="identity",
-    cases=[(2, 2), (1, 3), (3, 1)],
+    cases=[(2, 2, 0.5), (1, 3, 0.5), (3, 1, 0.5), (2, 2, 0.0)],
 )
 def test_sgd__risk(
-    trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
+    trial, dimension: Dimension, examples: Examples, noise_std: Noise, weight_std: Std = 1.5
 ):
     """Each example of a pass of SGD w <- w - 2 α x (w . x - y) changes the risk r to ρ r + 4 α^2
     σ^2 d with ρ = 1 - 4 α + 4 α^2 (d + 2), for normal inputs in d dimensions and noise of variance
-    σ^2. Without noise it neither grows nor falls at the step α = 1 / (d + 2), where ρ = 1.
+    σ^2. At the step α = 1 / (d + 2), where ρ = 1, the risk neither grows nor falls without noise.
     """
     nodes = 3 ** normals(trial, dimension, examples)
-    steps = steps_of(dimension)  # the third is 1 / (d + 2)
+    steps = steps_of(dimension)
     law = np.array(
         [risk_laws.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps]
     )
+    # The third step is 1 / (d + 2), where only the noise adds to the risk.
+    law[2] = dimension * (weight_std**2 + examples * (2 * steps[2] * noise_std) ** 2)
     without_two = np.full(len(steps), weight_std**2 * dimension)
     for _ in range(examples):
         without_two *= 1 - 4 * steps + 4 * steps**2 * dimension
@@ -291,7 +301,7 @@ def mean_over_spectra(function, few, many, nodes):
         "eigenvalues"
     ),
     kind="distribution",
-    cases=[(1, 1, 2.0), (2, 1, 1.0), (2, 3, 4.0)],
+    cases=[(1, 1, 2.0, 1.2), (2, 1, 1.0, 1.2), (2, 3, 4.0, 1.2), (2, 1, 1.0, 0.0)],
 )
 def test_ridge__laws(
     trial,
@@ -300,8 +310,8 @@ def test_ridge__laws(
     regulariser: Annotated[
         float, Interval(0.5, 5.0, why="nodes know little of poles near 0; the high end is a cap")
     ],
+    noise_std: Noise,
     weight_std: Std = 1.5,
-    noise_std: Std = 1.2,
 ):
     """The risk of ridge regression, and its mean squared distances from least squares and from the
     Bayes predictor, are integrals over the spectrum of X^T X.
@@ -311,11 +321,12 @@ def test_ridge__laws(
     many = few + 2 * excess + 1
     ratio = noise_std**2 / weight_std**2
     trial.require(
-        0.5 <= ratio <= 5,
-        "noise_std / weight_std must be moderate: of poles near 0 the nodes know little",
+        ratio == 0 or 0.5 <= ratio <= 5,
+        "noise_std / weight_std must be 0 or moderate: of poles near 0 the nodes know little",
     )
     trial.require(
-        abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor"
+        abs(regulariser - ratio) > 0.01 * ratio,
+        "regulariser must not be that of the Bayes predictor",
     )
 
     def losses(s):
