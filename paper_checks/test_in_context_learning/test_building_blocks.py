@@ -92,12 +92,16 @@ def test_gelu__mul__order(trial, form: Form, n_points: Points = 200):
     )
 
 
-@claim(derived("by Richardson's extrapolation of Lemma 4's product in s^2"), kind="limit")
+@claim(
+    derived("by Richardson's extrapolation of Lemma 4's product in s^2"),
+    kind="limit",
+    cases=[2**-6, 2**-5],
+)
 def test_richardson__mul(
     trial,
     scale: Annotated[
         float, Interval(2**-7, 2**-5, why="rounding below, higher orders above hide the term")
-    ] = 2**-6,
+    ],
     n_points: Points = 200,
 ):
     """Let m_s be Lemma 4's product of x and y in [-1, 1] at the scale s. The error of (4 m_s -
@@ -279,9 +283,10 @@ def layer_norm_ops(rows):
     cases=["paper", "balanced"],
 )
 def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30):
-    """Let S be the sum of the entries x of a column. With the pads N and -N - S layer norm
-    multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), so that a share S/2N is lost; with the
-    pads N - S/2 and -N - S/2, by (1 + (S^2/2 + |x|^2) / 2N^2)^(-1/2), of second order in 1/N.
+    """Let S be the sum of the entries x of a column, which has L rows with its two pads. With the
+    pads N and -N - S layer norm and a gain of √(2/L) N multiply x by (1 + S/N + (S^2 + |x|^2) /
+    2N^2)^(-1/2), so that a share of about S/2N is lost; with the pads N - S/2 and -N - S/2, by (1 +
+    (S^2/2 + |x|^2) / 2N^2)^(-1/2), so that the share is of second order in 1/N.
     """
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     total = rows.sum()
@@ -311,9 +316,10 @@ def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30
     cases=[0.4, 2.5, 1.0],
 )
 def test_ln__div(trial, divisor: Annotated[float, Interval(0.1, 10.0)], n_rows: Rows = 30):
-    """Let S be the sum of the L entries y of a column. With the pads N c - S/2 and -N c - S/2 layer
-    norm turns y into y / |c| times (1 + (S^2/2 + |y|^2) / 2 (N c)^2)^(-1/2), which tends to 1 as N
-    grows: the sign of c is lost. Without -S/2 the mean S/L stays.
+    """Let S be the sum of the entries y of a column, which has L rows with its two pads, and c a
+    divisor. With the pads N c - S/2 and -N c - S/2 layer norm and a gain of √(2/L) N turn y into y
+    / |c| times (1 + (S^2/2 + |y|^2) / 2 (N c)^2)^(-1/2), which tends to 1 as N grows: the sign of c
+    is lost. With the pads N c and -N c they do not: the mean S/L of the column is taken from y.
     """
     rows = trial.generator("rows").standard_normal(n_rows)
     total = rows.sum()
