@@ -1,7 +1,7 @@
 """The textbook learners that an in-context learner may resemble. One pass gives their answers at
 every prefix of every prompt.
 
-For any learner the module also finds its answers to test inputs and the weights behind them.
+For any learner the module also finds the weights behind its answers to test inputs.
 """
 
 from collections.abc import Callable

@@ -133,6 +133,21 @@ def test_zero_inputs_and_no_examples_predict_zero():
         assert not algorithm(np.zeros((2, 3)), np.ones(2)).any()
 
 
+@pytest.mark.parametrize("examples", [5, 30])
+def test_least_squares_is_ridge_regression_without_a_penalty(examples):
+    """Of minimum norm where the examples do not determine the weights."""
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((examples + 1, 8))
+    Y = rng.standard_normal(examples + 1)
+    least = np.linalg.lstsq(X[:-1], Y[:-1], rcond=None)[0]
+    weights = regression.ridge_weights(X[:-1], Y[:-1], 0.0)
+    prompts = Prompts(X[None], Y[None], X[:1])
+    simulated = baselines.weights_all(prompts, [baselines.ols()])[0, 0, -1]
+    # The square of a condition number below 4, and a few roundings for each of 8 columns
+    np.testing.assert_allclose(weights, least, rtol=0, atol=16 * 64 * ULP)
+    np.testing.assert_allclose(simulated, least, rtol=0, atol=16 * 64 * ULP)
+
+
 PRECISION = 16 * 48 * ULP  # of `expected_spectral_sum` at up to 40 examples, relative to magnitudes
 
 
