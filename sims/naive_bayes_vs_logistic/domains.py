@@ -9,7 +9,6 @@ from jaxtyping import Float, Int
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import (
     COVARIANCE,
-    DEFINITE,
     LONGEST,
     MAY_BE_INFINITE,
     MOST,
@@ -17,6 +16,7 @@ from theory_on_trial.contract import (
     POSITIVE,
     PROBABILITIES,
     RISING,
+    SYMMETRIC,
     USABLE_SCALE,
     Holds,
     Interval,
@@ -25,8 +25,20 @@ from theory_on_trial.contract import (
 )
 
 
+def _definite(matrix: np.ndarray) -> bool:
+    """Whether this is a covariance whose correlations have eigenvalues above rounding; units do not
+    matter.
+    """
+    if not SYMMETRIC.check(matrix) or not np.all(np.diag(matrix) > 0):
+        return False
+    deviations = np.sqrt(np.diag(matrix))
+    correlations = matrix / deviations / deviations[:, None]
+    rounding = len(matrix) * np.finfo(matrix.dtype).eps
+    return bool(np.isfinite(correlations).all() and np.linalg.eigvalsh(correlations)[0] > rounding)
+
+
 def _invertible(factor: np.ndarray) -> bool:
-    return factor.shape[0] == factor.shape[-1] and DEFINITE.check(factor @ factor.T)
+    return factor.shape[0] == factor.shape[-1] and _definite(factor @ factor.T)
 
 
 def _squares_add_up(values: np.ndarray) -> bool:
@@ -36,6 +48,7 @@ def _squares_add_up(values: np.ndarray) -> bool:
 
 
 _TWO_ROWS = Holds("rows", "have at least 2 rows, one per class", lambda means: len(means) >= 2)
+_DEFINITE = Holds("definite", "be symmetric and positive definite", _definite)
 _INVERTIBLE = Holds("invertible", "be square and invertible", _invertible)
 _SQUARES = Holds("scale", "have entries whose squares floats can add up", _squares_add_up)
 
@@ -65,7 +78,7 @@ Priors = Annotated[Float[AnyArray, "classes"], PROBABILITIES, POSITIVE]
 """p_k, the probabilities of the classes."""
 Variances = Annotated[Float[AnyArray, "features"], POSITIVE]
 """The diagonal of Σ where features are independent."""
-DefiniteMatrix = Annotated[Float[AnyArray, "features features"], DEFINITE]
+DefiniteMatrix = Annotated[Float[AnyArray, "features features"], _DEFINITE]
 """Σ, invertible."""
 Covariance = (
     Annotated[Float[AnyArray, "features"], NON_NEGATIVE]

@@ -309,8 +309,7 @@ def efron_pair(
     The two classes have unit covariance and are at ±Δ/2 on the first axis, Δ = `distance`; LDA has
     the intercept log(m_1/m_0). The limit of the ratio of mean excesses is Efron's efficiency. Where
     a data set is linearly separable there is no maximum-likelihood fit, and its excess is NaN.
-    Raises ValueError for m < n + 2,
-    where the sample covariance is singular. Source: Efron 1975.
+    Raises ValueError for m < n + 2, where the sample covariance is singular. Source: Efron 1975.
     """
     require_room("n_samples and n_features", n_samples * n_features)
     require(

@@ -159,6 +159,17 @@ def test_discriminant_analysis_is_scikit_learns(n_classes):
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
 
 
+def test_the_units_of_features_do_not_matter():
+    """The smaller variance is beneath the rounding of the larger one."""
+    units = np.array([1e-5, 1e5])
+    means = np.array([[0.0, 1.0], [1.0, 0.5]])
+    sigma = np.array([[1.0, 0.5], [0.5, 1.0]])
+    halves = np.full(2, 0.5)
+    rule = rules.lda(means, sigma, halves)
+    scaled = rules.lda(means * units, sigma * np.outer(units, units), halves)
+    np.testing.assert_allclose(scaled.weights * units, rule.weights, atol=1e-12)
+
+
 N_FEATURES = 6
 error = jax.jit(rules.conditional_error)
 
