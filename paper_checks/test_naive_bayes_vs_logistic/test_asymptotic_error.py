@@ -121,16 +121,24 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
     designs = [(rng.standard_normal(len(sigma)), sigma) for sigma in covariances]
     # There the bound is attained.
     designs += [(aligned_difference(rng, sigma), sigma) for sigma in covariances[:100]]
+    found = np.array([margin_of_naive_bayes(*design) for design in designs])
     best = np.sqrt([linear_rules.mahalanobis_squared(*design) for design in designs]) / 2
     conditions = np.array([np.linalg.cond(sigma) for _, sigma in designs])
+    # Where the vectors are parallel, v <= u as well.
+    parallel = designs[n_draws:]
+    equal = found[n_draws:]
+    uncorrelated = np.sqrt([np.sum(d**2 / np.diag(sigma)) for d, sigma in parallel]) / 2
     trial.bound(
-        np.array([margin_of_naive_bayes(*design) for design in designs]),
-        best,
+        np.concatenate([found, best[n_draws:]]),
+        np.concatenate([best, equal]),
         instances="draws",
         independent=n_draws,
         ops=30 * most_features,
-        scale=conditions * best,
-        controls={"v / 2 in place of v": best / 2},
+        scale=np.concatenate([conditions * best, (conditions * best)[n_draws:]]),
+        controls={
+            "v / 2 in place of v": np.concatenate([best / 2, equal]),
+            "v <= u without correlations": np.concatenate([best, uncorrelated]),
+        },
     )
 
 

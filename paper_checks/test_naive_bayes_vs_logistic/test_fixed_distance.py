@@ -104,7 +104,7 @@ def test_lr_simplex(
         "their correlations as they are"
     ),
     kind="limit",
-    cases=[3, 5],
+    cases=[2, 3, 5],
 )
 def test_nb_simplex(
     trial,

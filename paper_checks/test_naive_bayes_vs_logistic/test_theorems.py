@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import logsumexp
 
 from paper_checks.test_naive_bayes_vs_logistic import Samples
 from sims.naive_bayes_vs_logistic import data, rules
@@ -325,7 +326,7 @@ def test_nb_log_odds(
         "the scores"
     ),
     kind="bound",
-    cases=[10, 30, 100],
+    cases=[(10, 2), (100, 2), (30, 3)],
     not_tight="constants of symmetrisation and contraction: even where the loss is a line a tenth "
     "of "
     "the bound is reached",
@@ -333,29 +334,31 @@ def test_nb_log_odds(
 def test_lr_rademacher(
     trial,
     n_samples: Annotated[int, Interval(2, 10_000, why="each is drawn; the low end is a cap")],
+    n_classes: Annotated[int, Interval(2, 3, why="all weights of a grid are tried")],
     weight_bound: Annotated[float, Interval(0.001, 10)] = 0.1,
 ):
     """Let logistic regression have K scores w_k·x with |w_k| <= W and |x| <= X. The mean over m
     samples of the largest difference between risk and empirical risk over all such weights is at
     most 4 K W X / sqrt(m).
 
-    On the unit cube in n dimensions X = sqrt(n), so that the bound is a function of m / n.
+    On the unit cube in n dimensions X = sqrt(n), so that the bound is a function of m / n. It is
+    tried with two and three classes on a line.
     """
     points = np.array([-1.0, 1.0])  # equally likely, with labels that know nothing of them
-    # The loss of two classes depends on w_1 - w_0 alone, which runs over [-2 W, 2 W] when both
-    # |w_k| <= W.
-    slopes = np.linspace(-2 * weight_bound, 2 * weight_bound, 401)
-    # Label, slope, point
-    loss = np.logaddexp(0, -np.stack([-1, 1])[:, None, None] * slopes[None, :, None] * points)
-    risk = np.mean(loss, axis=(0, 2))
+    line = np.linspace(-weight_bound, weight_bound, {2: 101, 3: 21}[n_classes])
+    weights = np.stack(np.meshgrid(*[line] * n_classes), axis=-1).reshape(-1, n_classes)
+    scores = weights[..., None] * points
+    # Weights, label, point
+    loss = logsumexp(scores, axis=1, keepdims=True) - scores
+    risk = np.mean(loss, axis=(1, 2))
 
     def measure(key):
-        draws = jax.random.randint(key, (n_samples,), 0, 4)
-        counts = jnp.bincount(draws, length=4).reshape(2, 2) / n_samples
-        # At slope 0 there is no gap
-        return jnp.maximum(jnp.max(risk - jnp.einsum("lsp,lp->s", loss, counts)), 0)
+        draws = jax.random.randint(key, (n_samples,), 0, 2 * n_classes)
+        shares = jnp.bincount(draws, length=2 * n_classes).reshape(n_classes, 2) / n_samples
+        # With weights of zero there is no gap
+        return jnp.maximum(jnp.max(risk - jnp.einsum("wlp,lp->w", loss, shares)), 0)
 
-    bound = sample_complexity.logistic_log_regret_bound(n_samples, 2, weight_bound, 1.0)
+    bound = sample_complexity.logistic_log_regret_bound(n_samples, n_classes, weight_bound, 1.0)
     trial.mean(
         measure,
         bound,
