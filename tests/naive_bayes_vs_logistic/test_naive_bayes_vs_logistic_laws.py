@@ -11,6 +11,7 @@ from scipy.stats import multivariate_normal, norm
 from theory.naive_bayes_vs_logistic import (
     binary_features,
     expected_error,
+    linear_rules,
     sample_complexity,
 )
 
@@ -89,6 +90,19 @@ def test_the_samples_for_large_n_have_the_error_for_large_n(setting):
     error = expected_error.naive_bayes_expected_error_large_n(n_features, samples, squared_distance)
     limit = norm.sf(np.sqrt(squared_distance) / 2)
     assert error == pytest.approx(limit + excess, rel=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [3, 5, 7])
+def test_means_on_a_line_are_told_from_their_neighbours(n_classes):
+    """With three classes the released target of .01 is out of reach up to n = 36."""
+    errors = []
+    for n in range(1, 101):
+        means, variances = linear_rules.official_design(n, n_classes)
+        errors.append(linear_rules.naive_bayes_asymptotic_error(means, variances))
+        tails = linear_rules.collinear_asymptotic_error(means[:, 0], variances)
+        assert errors[-1] == pytest.approx(tails, rel=1e-9)
+    if n_classes == 3:
+        assert np.argmax(np.array(errors) < 0.01) + 1 == 37
 
 
 @pytest.mark.parametrize("distance", [0.0, 0.7, 3.0, 12.0])
