@@ -311,6 +311,28 @@ def test_effective_dimension_counts_equal_directions_in_any_unit():
     assert finite_dimension.effective_dimension(np.array([2.0, 1])) == pytest.approx(9 / 5)
 
 
+@pytest.mark.parametrize(("n_points", "kurtosis"), [(3, 3.0), (4, 3.0), (6, -1.9), (7, -1.2)])
+def test_kurtosis_factor_is_that_of_all_walks_of_steps_with_three_values(n_points, kurtosis):
+    """To first order each coordinate adds its own part to the ratio, so one coordinate is enough.
+
+    The claim on the scatter has a margin wider than what is beyond 1 + κ / (4 T) here.
+    """
+    signs = np.indices((3,) * (n_points - 1)).reshape(n_points - 1, -1) - 1
+    walks = np.vstack([np.zeros(signs.shape[1]), np.cumsum(signs, axis=0)])
+    shares = infinite_dimension.spectrum(n_points) / infinite_dimension.spectrum(n_points).sum()
+    squares = (infinite_dimension.eigenvectors(n_points).T @ walks) ** 2
+    response = squares[0] - shares[0] * squares.sum(axis=0)
+
+    def variance(excess):
+        # A step moves with this chance, by its inverse root
+        moves = 1 / (excess + 3)
+        chances = np.prod(np.where(signs == 0, 1 - moves, moves / 2), axis=0)
+        return (response / moves) ** 2 @ chances
+
+    factor = finite_dimension.kurtosis_factor(n_points, kurtosis)
+    assert factor == pytest.approx(variance(kurtosis) / variance(0.0), rel=1e-12)
+
+
 def test_small_dimensions_warn():
     spectrum = plain_walk.eigenvalues(10)
     for law in (
