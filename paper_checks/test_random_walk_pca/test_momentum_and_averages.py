@@ -280,10 +280,11 @@ def test_running_average(
     ] = 800,
     count: Annotated[int, Interval(1, 3, why="later components need more points")] = 3,
 ):
-    """Let y_t = (x_1 + … + x_t) / t be the running mean of a random walk x_t with E[|ξ_t|²] = 1,
-    and let ρ_k be the share of principal component k in the total variance of its T centred points.
-    As T grows, ρ_k tends to 432 / z_k⁴, where z_1 < z_2 < … are the positive roots of (J_0 - I_0)
-    (-Y_1 - (2 / π) K_1) + (J_1 + I_1) (Y_0 + (2 / π) K_0) = 0, with all Bessel functions at z.
+    """Let x_t = x_(t-1) + ξ_t be a random walk with independent steps of one variance, let y_t =
+    (x_1 + … + x_t) / t be its running mean, t = 1, …, T, and let ρ_k be the share of principal
+    component k in the total variance of the centred y_t. As T grows, ρ_k tends to 432 / z_k⁴, where
+    z_1 < z_2 < … are the positive roots of (J_0 - I_0) (-Y_1 - (2 / π) K_1) + (J_1 + I_1) (Y_0 + (2
+    / π) K_0) = 0, with all Bessel functions at z.
 
     So the first three shares tend to 0.8357, 0.1126 and 0.0294.
     """
