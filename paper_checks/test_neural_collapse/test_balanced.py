@@ -233,7 +233,7 @@ def test_bal_threshold(
     """For K balanced classes at depth M, a class is not mapped to zero at the global minimum if and
     only if K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2, for N samples and the product Λ of all
     decays; at depth one the right side is one. A class that survives keeps the share x^M / (1 +
-    x^M) of its label, where x is the largest solution of the scalar equation.
+    x^M) of its label, where x is the largest solution of M x^(M-1) / (1 + x^M)^2 = M K (N Λ)^(1/M).
     """
     threshold = mean_square.global_threshold(depth)
     existence = mean_square.existence_threshold(depth)

@@ -320,9 +320,11 @@ def test_hysteresis(
     per_class: PerClass = 3,
     steps: Steps = 4000,
 ):
-    """A slowly raised decay keeps the frame up to the end β_ex of its stationary point, which at
-    depth two lies beyond the threshold β_gl from which zero is the global minimum. If the decay is
-    lowered again, zero remains zero at depth two; at depth one the frame returns as it was.
+    """A slowly raised decay of K balanced classes keeps the frame up to the end β_ex of its
+    stationary point, which at depth two lies beyond the threshold β_gl from which zero is the
+    global minimum. If the decay is lowered again, zero remains zero at depth two; at depth one the
+    frame returns as it was. Both are values of β = M K (N Λ)^(1/M), for the depth M, N samples and
+    the product Λ of all decays.
     """
     raised, lowered = LEVELS[depth]
     betas = np.array(raised + lowered)

@@ -90,7 +90,8 @@ def test_gd_basin__subsets(
 ):
     """At depths from two on, a state in which some classes survive is a local minimum if and only
     if no class at zero is larger than a surviving one; otherwise it is a strict saddle. All classes
-    that survive are at their roots, where the gradient of the objective vanishes.
+    that survive are at the largest stationary points of their scalar problems, where the gradient
+    of the objective vanishes.
     """
     require_classes(trial, class_sizes)
     trial.require(
@@ -210,17 +211,21 @@ CONVEX = derived(
 
 @claim(CONVEX, kind="optimality")
 def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06):
-    """At depth one a critical point is a global minimum if and only if the gradient of the loss in
-    the logits has a spectral norm of at most sqrt(λ_W λ_H); λ_W and λ_H are the decays of weights
-    and features.
+    """At depth one every state is a critical point in which some classes are at the stationary
+    points of their scalar problems and the others at zero. It is a global minimum if and only if
+    the gradient of the loss in the logits has a spectral norm of at most sqrt(λ_W λ_H); λ_W and λ_H
+    are the decays of weights and features.
     """
     require_classes(trial, class_sizes)
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
     problem = problem_of(class_sizes, [weight_decay], feature_decay)
     widths = (len(class_sizes) + 1,)
     heads = [subset_head(problem, alive, widths) for alive in subsets(trial, problem)]
-    spectra = [optimise.hessian_spectrum(problem, head) for head in heads]
-    is_minimum = [int(spectrum[0] > -1e-9 * spectrum[-1]) for spectrum in spectra]
+    spectra = np.array([optimise.hessian_spectrum(problem, head) for head in heads])
+    slopes = np.array([value_and_slope(problem, head)[1] for head in heads])
+    is_minimum = (spectra[:, 0] > -1e-9 * spectra[:, -1]).astype(int)
+    # -1 for a slope that is not zero: no critical point
+    is_minimum = np.where(slopes < 1e-10 * spectra[:, -1], is_minimum, -1)
     sizes = np.array(class_sizes, float)
     # In class coordinates, where norms are those of all samples.
     gradients = [
@@ -237,7 +242,7 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
         "all critical points": np.ones(len(passes), int),
         "the limit λ_W λ_H": (norms <= weight_decay * feature_decay).astype(int),
     }
-    trial.identity(np.array(is_minimum), passes, ops=0, controls=apart(trial, passes, 0.1, rivals))
+    trial.identity(is_minimum, passes, ops=0, controls=apart(trial, passes, 0.1, rivals))
 
 
 def convex_value(problem, program):
@@ -272,9 +277,9 @@ def test_cert_cvx(
     strength: Strength = 0.04,
 ):
     """At depth one the least objective is that of the convex program min loss(X D^(-1/2)) +
-    sqrt(λ_W λ_H) |X|_* over K x K matrices X, for the square loss, and for cross-entropy with
-    balanced classes. D holds the class sizes, |X|_* is the nuclear norm, and λ_W and λ_H are the
-    decays.
+    sqrt(λ_W λ_H) |X|_* over K x K matrices X and the bias, if there is one, for the square loss,
+    and for cross-entropy with balanced classes. D holds the class sizes, |X|_* is the nuclear norm,
+    and λ_W and λ_H are the decays.
     """
     require_classes(trial, class_sizes)
     trial.require(
