@@ -165,6 +165,9 @@ def test_the_largest_common_decay_makes_the_smallest_class_critical(depth):
     decay = landscape.largest_common_decay(sizes, depth)
     critical = landscape.critical_class_size(sum(sizes), [decay] * depth, decay)
     assert critical == pytest.approx(min(sizes), rel=1e-13)
+    for factor, last_lives in ((1 - 1e-6, True), (1 + 1e-6, False)):
+        optimum = mean_square.mse_optimum(sizes, [factor * decay] * depth, factor * decay)
+        assert optimum.alive.tolist() == [True, True, last_lives]
 
 
 @pytest.mark.parametrize("depth", [2, 3, 6])
@@ -175,12 +178,10 @@ def test_at_the_threshold_zero_ties_with_a_known_share(depth):
     assert mean_square.scalar_objective(root, threshold, depth) == pytest.approx(1, rel=1e-13)
 
 
-def test_local_minima_lie_between_zero_and_the_global_minimum():
+def test_the_local_minimum_of_r_classes_is_the_global_one_behind_a_width_of_r():
     problem = (6, 4, 2, 1), [0.02, 0.03], 0.01
-    levels = landscape.local_minimum_values(*problem)
-    assert levels[0] == 0.5
-    assert np.all(np.diff(levels) < 0)
-    assert levels[-1] == pytest.approx(mean_square.mse_optimum(*problem).value, rel=1e-13)
+    narrow = [mean_square.mse_optimum(*problem, widths=(r, r)).value for r in range(1, 5)]
+    assert landscape.local_minimum_values(*problem) == pytest.approx([0.5, *narrow], rel=1e-13)
 
 
 def test_balanced_factors_attain_the_penalty():
@@ -197,9 +198,10 @@ def test_balanced_factors_attain_the_penalty():
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
-@pytest.mark.parametrize("share", [0.001, 0.3, 0.9, 1.2])
+@pytest.mark.parametrize("share", [0.0001, 0.3, 0.9997, 1.2])
 def test_the_rate_of_heavy_ball_descent_is_that_of_its_recursion(momentum, share):
-    slope = 2 * (1 + momentum) * share  # beyond one it diverges
+    # It creeps, oscillates, overshoots and, beyond one, diverges.
+    slope = 2 * (1 + momentum) * share
     recursion = np.array([[1 + momentum - slope, -momentum], [1, 0]])
     rate = -np.log(np.abs(np.linalg.eigvals(recursion)).max())
     assert landscape.heavy_ball_rate(slope / 0.1, 0.1, momentum) == pytest.approx(rate, rel=1e-10)
@@ -218,3 +220,16 @@ def test_the_best_scale_of_a_pattern_is_the_best_on_a_grid(decay, unit):
     costs = losses + penalty * scales ** (2 / 3)
     assert value == pytest.approx(costs.min(), rel=1e-6)
     assert scale * unit == pytest.approx(scales[np.argmin(costs)], rel=1e-3)
+
+
+@pytest.mark.parametrize("decay", [1e-3, 0.12, 3.0])
+def test_the_frame_is_stationary_at_the_last_minimum_on_a_grid(decay):
+    # Three classes of four samples at depth two. Zero is better at 0.12, and all that is left at 3.
+    scales = np.append(0, np.geomspace(1e-3, 1e3, 40_001))
+    costs = np.log1p(2 * np.exp(-scales)) + 3 * decay * (2 * scales) ** (2 / 3)
+    turns = 1 + np.flatnonzero((costs[1:-1] < costs[:-2]) & (costs[1:-1] <= costs[2:]))
+    last = turns[-1] if turns.size else 0
+    assert (costs[last] <= costs[0]) == (decay != 0.12)
+    scale, value = cross_entropy.etf_stationary(3, 4, [decay] * 2, decay)
+    assert value == pytest.approx(costs[last], rel=1e-6)
+    assert scale == pytest.approx(scales[last], rel=1e-3)
