@@ -88,12 +88,16 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
 
     def frames(squares, feature_decay=feature_decay):
         denominator = squares + n_samples * feature_decay
+        denominator = np.where(squares > 0, denominator, 1)  # also without the decay
         return squares, squares, squares / denominator**2, squares / denominator
 
     squares = np.maximum(
         np.sqrt(sizes * feature_decay / weight_decay) - n_samples * feature_decay, 0
     )
-    rivals = {"lengths by sqrt(n_k)": frames(np.sqrt(sizes) * squares.sum() / np.sqrt(sizes).sum())}
+    rivals = {
+        "lengths by sqrt(n_k)": frames(np.sqrt(sizes) * squares.sum() / np.sqrt(sizes).sum()),
+        "without N λ_H": frames(squares, 0.0),
+    }
     if abs(np.log(ratio)) > 0.01:
         swap = np.maximum(
             np.sqrt(sizes * weight_decay / feature_decay) - n_samples * weight_decay, 0
@@ -118,12 +122,16 @@ def test_imb_deep(
     squares = optimum.layer_singular_values[0] ** 2
     c = weight_decays[0] ** (depth - 1) / np.prod(weight_decays[1:])
 
-    def frames(constant, exponent):
+    def frames(constant, exponent, ridge=ridge):
         product = constant * squares**exponent
         last = weight_decays[0] / weight_decays[-1] * squares
-        return product, last, product / (product + ridge) ** 2, product / (product + ridge)
+        denominator = np.where(product > 0, product + ridge, 1)  # also without the ridge
+        return product, last, product / denominator**2, product / denominator
 
-    rivals = {"exponent M for 2 M": frames(c, depth / 2)}
+    rivals = {
+        "exponent M for 2 M": frames(c, depth / 2),
+        "without N λ_H": frames(c, depth, ridge=0.0),
+    }
     if abs(c - 1) > 0.01:
         rivals["c = 1"] = frames(1.0, depth)
     decide_frames(trial, problem, end, frames(c, depth), rivals)
