@@ -406,7 +406,7 @@ def cost_of(pair, mode):
     ),
     kind="rate",
     tier="full",
-    cases=["expected", "random", "sampled"],
+    cases=[("expected", 640.0, 0.002), ("random", 2000.0, 0.004), ("sampled", 2000.0, 0.004)],
     low_power=NEXT_ORDER,
 )
 def test_n_eps_formula(
@@ -414,10 +414,10 @@ def test_n_eps_formula(
     mode: Mode,
     separability: Annotated[
         float, Interval(100, 2000, why="the formula is of large κ; the high end is a cap")
-    ] = 640.0,
+    ],
     epsilon: Annotated[
         float, Interval(0.001, 0.004, why="a formula of small angles; the low end is a cap")
-    ] = 0.002,
+    ],
 ):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. At large κ Mixup's minimiser
     w in d dimensions has E[1 - cos(w, b)] = ε with the number n of points at which C / (n - d - 2)
