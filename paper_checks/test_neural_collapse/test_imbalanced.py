@@ -267,8 +267,9 @@ def test_mse_reduction(
     rng = trial.generator("factors")
     product = rng.standard_normal((rows, columns))
     *decays, feature_decay = rng.uniform(0.01, 0.2, depth + 1)
-    least = mean_square.schatten_penalty(product, decays, feature_decay)
     weights, features = mean_square.balanced_factorisation(product, decays, feature_decay)
+    product = np.linalg.multi_dot([*weights[::-1], features])  # a wrong balance has another one
+    least = mean_square.schatten_penalty(product, decays, feature_decay)
     size = len(features)
     costs = []
     for draw in range(n_draws):
