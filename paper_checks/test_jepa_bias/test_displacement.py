@@ -235,14 +235,15 @@ def test_displacement_law__offset(
     # Since the feature was learned: a turn of the decoder moves that time too.
     waits = [np.diff(solved_run("mae", init, delta, perturbed)[0])[0] for init in inits]
     decade = np.log(inits[0] / inits[1])
-    of_turn, of_symmetric = (
-        partial_states.misalignment_offset(DEPTH, inits, *covariance, symmetric=symmetric)
-        for symmetric in (False, True)
-    )
+
+    def growth_of(**options):
+        offsets = partial_states.misalignment_offset(DEPTH, inits, *covariance, **options)
+        return (offsets[1] - offsets[0]) / decade
+
     growths = {
-        "predictor": (of_turn[1] - of_turn[0]) / decade,
+        "predictor": growth_of(),
         "covariances": 0.0,
-        "predictor, symmetrically": (of_symmetric[1] - of_symmetric[0]) / decade,
+        "predictor, symmetrically": growth_of(symmetric=True),
     }
     growth = growths.pop(perturbed)
     # The rise onto the plateau, relatively

@@ -211,10 +211,10 @@ CONVEX = derived(
 
 @claim(CONVEX, kind="optimality")
 def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06):
-    """At depth one every state is a critical point in which some classes are at the stationary
-    points of their scalar problems and the others at zero. It is a global minimum if and only if
-    the gradient of the loss in the logits has a spectral norm of at most sqrt(λ_W λ_H); λ_W and λ_H
-    are the decays of weights and features.
+    """At depth one a state with some classes at the stationary points of their scalar problems, and
+    the others at zero, is a critical point. It is a global minimum if and only if the gradient of
+    the loss in the logits has a spectral norm of at most sqrt(λ_W λ_H); λ_W and λ_H are the decays
+    of weights and features.
     """
     require_classes(trial, class_sizes)
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
