@@ -276,7 +276,7 @@ def test_lambda_dominates(
 ):
     """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
     two features with λ_1 > λ_2 and ρ_1 < ρ_2, JEPA learns feature 2 first at moderate starts ε, and
-    feature 1 at small ones. From small ones a masked autoencoder, too, learns feature 1 first.
+    feature 1 at small ones. From small starts a masked autoencoder learns feature 1 first, too.
     """
     rhos = (rho_1, rho_2)
     low, high = window(trial, kappa, depth, fraction, rhos)
