@@ -3,10 +3,11 @@ nowhere.
 
 `python docs/rendered.py build/site` prints it of every page of the site, and ends with 1 if there
 is anything. Where there is a Chromium, it opens the pages outside the API too: on a phone and on a
-desk, in light and in dark. It looks for twenty claims with the search, and weighs a first visit.
+desk, in light and in dark. It asks the search for every claim, and weighs a first visit.
 """
 
 import gzip
+import json
 import random
 import re
 import sys
@@ -29,7 +30,7 @@ UNREAD = re.compile(r"<m[a-z]+[^>]*>\\[^<]*<|<merror")
 LITERAL = {"code", "pre", "script", "style", "textarea"}
 VIEWS = ((390, False), (1280, True))  # pixels, dark: every page
 MORE_VIEWS = ((390, True), (1280, False))  # pages at the top of the site, too
-DRAWN = 20  # claims that the search must find
+DRAWN = 20  # claims that are typed into the search
 HEAVIEST = 1_000_000  # bytes of a first visit, as servers send it
 SEEN = """[document.documentElement.scrollWidth > innerWidth && "wider than the screen",
   ...[...document.querySelectorAll(".md-typeset__scrollwrap")].map(one =>
@@ -165,8 +166,8 @@ def seen_faults(site: Path) -> list[str]:
 
 
 def visit_faults(site: Path) -> list[str]:
-    """Return what is wrong with a visit by way of a server: the weight of the first page, and claims
-    that the search does not find first; nothing without Chromium.
+    """Return what is wrong with a visit by way of a server: the weight of the first page, claims that
+    the search does not find, and drawn ones that it does not show first; nothing without Chromium.
     """
     browser = chromium_of_the_tests()
     if browser is None:
@@ -186,6 +187,7 @@ def visit_faults(site: Path) -> list[str]:
         print(f"a first visit: {weight / 1e6:.2f} MB")
         if weight > HEAVIEST:
             wrong.append(f"index.html: a first visit takes {weight} bytes")
+        wrong += [f"the search does not find {name}" for name in tab.run(LOST % json.dumps(ids))]
         for name in random.sample(ids, DRAWN):
             first = tab.run(FIND % name)
             if first != f"ledger.html#{name}":
@@ -196,6 +198,24 @@ def visit_faults(site: Path) -> list[str]:
 
 LOADED = """performance.getEntriesByType("resource").map(one => new URL(one.name))
   .filter(one => one.origin === location.origin).map(one => decodeURIComponent(one.pathname.slice(1)))"""
+# Ids that the first page among the results does not hold, asked of the search's worker, which speaks
+# in types of messages: 0 an index, 1 ready, 2 a query, 3 its results, a list of places for each page
+LOST = """(async () => {
+  const {base, search} = JSON.parse(document.querySelector("#__config").textContent);
+  const worker = new Worker(new URL(search, new URL(base, location)));
+  const ask = (message) => new Promise(done => {
+    worker.onmessage = ({data}) => done(data.data);
+    worker.postMessage(message);
+  });
+  const index = await (await fetch("search/search_index.json")).json();
+  await ask({type: 0, data: {...index, options: {suggest: false}}});
+  const lost = [];
+  for (const id of %s) {
+    const {items} = await ask({type: 2, data: id});
+    if (!items[0]?.some(one => decodeURIComponent(one.location) === `ledger.html#${id}`)) lost.push(id);
+  }
+  return lost;
+})()"""
 FIND = """(async () => {
   const field = document.querySelector("[data-md-component=search-query]");
   document.querySelector("#__search").checked = true;
