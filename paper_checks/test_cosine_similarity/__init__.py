@@ -13,3 +13,13 @@ Abstract:
 - Part 3: deep models combine several regularisers, with effects that are not intended. Not on
   trial. Only linear models are tried.
 """
+
+import numpy as np
+
+from theory import cosine_similarity as predicted
+
+
+def extreme_gauges(u, v, condition):
+    """Gauges R with (R R^T)^-1 = G, for the lower end and the upper one."""
+    metrics = [predicted.extreme_gauge(u, v, condition, end) for end in ("low", "high")]
+    return np.array([np.linalg.inv(np.linalg.cholesky(metric)).T for metric in metrics])
