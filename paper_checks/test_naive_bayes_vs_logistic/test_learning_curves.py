@@ -159,26 +159,30 @@ def test_real_two_regimes(
     derived("Efron 1975, quoted from memory"),
     kind="limit",
     tier="full",
-    cases=[2.0, 3.0],
+    cases=[(2.0, 1), (3.0, 1), (2.0, 4)],
 )
 def test_efron_are(
     trial,
     distance: Annotated[
         float, Interval(1.7, 3.2, why="the controls must differ, excesses be seen")
     ],
+    n_features: Annotated[
+        int, Interval(1, 6, why="each feature adds a term of the order 1 / m to the ratio")
+    ],
     n_samples: Annotated[
         int, Interval(2000, 8000, why="a limit of many samples, and more take minutes")
     ] = 2000,
 ):
-    """Let two equally likely classes on the line be N(±Δ/2, 1), and let labels be drawn at random.
-    As the number of samples grows, the mean excess error of linear discriminant analysis, divided
-    by that of maximum-likelihood logistic regression, tends to (1 + Δ²/4) A, where A = exp(-Δ²/8)
-    E[1 / cosh(Δ X / 2)] for a standard normal X.
+    """Let two equally likely classes of n features be normal with unit covariance and means at
+    distance Δ, and let labels be drawn at random. For every n, as the number of samples grows, the
+    mean excess error of linear discriminant analysis, divided by that of maximum-likelihood
+    logistic regression, tends to (1 + Δ²/4) A, where A = exp(-Δ²/8) E[1 / cosh(Δ X / 2)] for a
+    standard normal X.
     """
     ratio = expected_error.logistic_relative_efficiency(distance)
     without_factor = ratio / (1 + distance**2 / 4)
     trial.mean(
-        lambda key: learning_curves.efron_pair(key, n_samples, distance, 1),
+        lambda key: learning_curves.efron_pair(key, n_samples, distance, n_features),
         ratio,
         law=RatioOfMeans(),
         # The next term is of the order 1 / m: at m = 200 about half of this was seen.
