@@ -62,11 +62,6 @@ def ambiguous_rows(solved: Solved, admitted: int) -> Bool[np.ndarray, "rows"]:
     return solved.flips.errors <= solved.baseline.errors + admitted
 
 
-def counts(table: Table) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
-    """n+ and n- of the rows."""
-    return table.positives, table.negatives
-
-
 @figure(
     "F2",
     quick={"targets": ("arrest",), "tolerances": TOLERANCES[:6]},
@@ -94,10 +89,10 @@ def paths(
     for target, (left, right) in zip(targets, panels, strict=True):
         table, baseline, flips, path = solved_compas(target, tuple(tolerances))
         ambiguity = observed.ambiguity_path(table, baseline, flips, tolerances)
-        pool = observed.elastic_net_pool(table.rows, *counts(table))
+        pool = observed.elastic_net_pool(table.rows, *table.by_label)
         labellings = np.unique(observed.pool_dichotomies(table.rows, pool), axis=0)
         multiplicity = observed.pool_multiplicity(
-            labellings, *counts(table), baseline.dichotomy, path.admitted
+            labellings, *table.by_label, baseline.dichotomy, path.admitted
         )
         excesses = np.arange(path.admitted.max() + 1)
         sides = (
@@ -118,7 +113,7 @@ def paths(
         )
         for axes, exact, ceiling, points, bound in sides:
             limits = np.array(
-                [bound(baseline.dichotomy, *counts(table), e) for e in excesses.tolist()]
+                [bound(baseline.dichotomy, *table.by_label, e) for e in excesses.tolist()]
             )
             percent = 100 / table.n
             axes.step(
@@ -212,7 +207,7 @@ def coefficients(
     axes.set_yticks(range(len(weights)), ["intercept", *ticks])
     axes.tick_params(length=0)
     total = table.totals[person]
-    positives = counts(table)[0][person]
+    positives = table.positives[person]
     axes.set(ylabel="feature (* = 1 for the person)", xlabel="linear classifier")
     axes.set_title(
         f"{target}, n = {table.n}, ε = {epsilon:.2%}\nperson: one of {total} alike, {positives} "
@@ -256,7 +251,7 @@ def groups(
     at = list(path.tolerances).index(epsilon)
     changes = (path.solutions[at].dichotomy != baseline.dichotomy)[table.row_of_sample]
     ambiguous = [ambiguous_rows(solution, int(e))[table.row_of_sample] for e in path.admitted]
-    least = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))
+    least = predicted.flip_error_bounds(baseline.dichotomy, *table.by_label)
     excesses = np.arange(path.admitted.max() + 1)
 
     def share(of: np.ndarray, group: np.ndarray) -> float:
@@ -408,7 +403,7 @@ def _measured(
         "discrepancy, training": list(path.disagreement / table.n),
         "discrepancy, held out": [share(rule != first) for rule in competitors],
         "discrepancy, bound": [
-            predicted.knapsack_bound(baseline.dichotomy, *counts(table), e) / table.n
+            predicted.knapsack_bound(baseline.dichotomy, *table.by_label, e) / table.n
             for e in excesses
         ],
         "ambiguity, training": list(ambiguity.ambiguous / table.n),
@@ -417,7 +412,7 @@ def _measured(
             for e, competitor in zip(excesses, competitors, strict=True)
         ],
         "ambiguity, bound": [
-            predicted.ambiguity_bound(baseline.dichotomy, *counts(table), e) / table.n
+            predicted.ambiguity_bound(baseline.dichotomy, *table.by_label, e) / table.n
             for e in excesses
         ],
         "errors, training": [model.errors / table.n for model in path.solutions],

@@ -103,11 +103,6 @@ def _solved(target: Target, race: bool, oversampled: bool, time_limit: float | N
     )
 
 
-def counts(table: Table) -> tuple[np.ndarray, np.ndarray]:
-    """The counts of both labels, as the theory takes them."""
-    return table.positives, table.negatives
-
-
 def table_of(rows: np.ndarray, positives: np.ndarray, negatives: np.ndarray) -> Table:
     """The table of so many people of either label in each row."""
     people = np.concatenate([positives, negatives])

@@ -12,7 +12,6 @@ from paper_checks.test_predictive_multiplicity import (
     OPTIMA,
     NPoints,
     NSets,
-    counts,
     lattice_tables,
     over,
     solved,
@@ -62,7 +61,7 @@ def judge_table(trial, target, oversampled):
     found = [table.n, baseline.errors, *path.disagreement, *ambiguity.ambiguous]
     bounds = [table.n, baseline.bound, *path.bounds, *ambiguity.bounds]
     proposition = 2 * errors + path.admitted
-    constant = min(count.sum() for count in counts(table))
+    constant = min(count.sum() for count in table.by_label)
     rivals = {
         "Proposition 1 with equality": [n, errors, *proposition, *ambiguities],
         "errors of the best constant": [n, constant, *discrepancies, *ambiguities],
@@ -119,9 +118,9 @@ def test_compas__oversampled(trial, target: Target):
 
 def shown_by_pool(table, around, admitted):
     """Discrepancy and ambiguity of a pool of elastic nets around a classifier, by tolerance."""
-    pool = observed.elastic_net_pool(table.rows, *counts(table))
+    pool = observed.elastic_net_pool(table.rows, *table.by_label)
     labellings = observed.pool_dichotomies(table.rows, pool)
-    return np.array(observed.pool_multiplicity(labellings, *counts(table), around, admitted))
+    return np.array(observed.pool_multiplicity(labellings, *table.by_label, around, admitted))
 
 
 @claim(
@@ -194,7 +193,7 @@ def test_rashomon__cells(
         return [int(near.complete), *np.bincount(further, minlength=extra + 1)]
 
     def listed(table):
-        errors = predicted.errors_of(predicted.linear_dichotomies(table.rows), *counts(table))
+        errors = predicted.errors_of(predicted.linear_dichotomies(table.rows), *table.by_label)
         return [1, *np.bincount(errors - errors.min(), minlength=extra + 1)[: extra + 1]]
 
     rng = trial.generator("sets")
@@ -305,7 +304,7 @@ def fitted_chances(table):
     """The chance of a positive label in each row, by logistic regression."""
     labels = np.repeat([1, 0], len(table.rows))
     fit = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10)
-    fit.fit(np.tile(table.rows, (2, 1)), labels, np.concatenate(counts(table)))
+    fit.fit(np.tile(table.rows, (2, 1)), labels, np.concatenate(table.by_label))
     return fit.predict_proba(table.rows)[:, 1]
 
 
@@ -375,7 +374,7 @@ def test_compas__held_out(
         """Of the competitors that cost at most 1 %, and of those that cost 2 to 5 %."""
         positives, negatives = (
             rng.multivariate_hypergeometric(people, int(people.sum()) // 2)
-            for people in counts(table)
+            for people in table.by_label
         )
         met = positives + negatives > 0
         half = table_of(table.rows[met], positives[met], negatives[met])

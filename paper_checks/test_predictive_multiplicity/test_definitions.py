@@ -15,7 +15,6 @@ from paper_checks.test_predictive_multiplicity import (
     NSets,
     apart,
     beyond,
-    counts,
     general_position,
     labelled_corners,
     lattice_tables,
@@ -186,7 +185,7 @@ def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
     def measure(table):
         baseline = observed.minimise_errors(table)
         cells = predicted.linear_dichotomies(table.rows)
-        path = predicted.discrepancy_path_of(cells, baseline.dichotomy, *counts(table))
+        path = predicted.discrepancy_path_of(cells, baseline.dichotomy, *table.by_label)
         steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
         strict = np.maximum(integers - (fractions == 0), 0).ravel()
         nearest = np.rint(integers + fractions).astype(int).ravel().clip(0, n_points)

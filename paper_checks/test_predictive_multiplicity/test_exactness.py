@@ -14,7 +14,6 @@ from paper_checks.test_predictive_multiplicity import (
     NPoints,
     NSets,
     apart,
-    counts,
     labelled_corners,
     lattice_set,
     over,
@@ -37,13 +36,13 @@ def answers_of(table, baseline):
     cells = predicted.linear_dichotomies(table.rows)
     best = baseline.dichotomy
     steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in EPSILONS]
-    path = predicted.discrepancy_path_of(cells, best, *counts(table))
-    return predicted.flip_errors_of(cells, best, *counts(table)), path[steps]
+    path = predicted.discrepancy_path_of(cells, best, *table.by_label)
+    return predicted.flip_errors_of(cells, best, *table.by_label), path[steps]
 
 
 def fewest_errors(table):
     """The fewest errors of all linear dichotomies."""
-    return int(predicted.errors_of(predicted.linear_dichotomies(table.rows), *counts(table)).min())
+    return int(predicted.errors_of(predicted.linear_dichotomies(table.rows), *table.by_label).min())
 
 
 @claim(EXACTLY, kind="optimality", cases=BOTH)
@@ -56,7 +55,7 @@ def test_erm__exact(
 
     def measure(table):
         errors = observed.minimise_errors(table, formulation=formulation).errors
-        return errors, fewest_errors(table), min(count.sum() for count in counts(table))
+        return errors, fewest_errors(table), min(count.sum() for count in table.by_label)
 
     errors, exact, constant = over_lattices(trial, measure, dim, n_points, n_sets)
     trial.identity(
@@ -94,7 +93,7 @@ def test_flip__exact(
         baseline = observed.minimise_errors(table)
         errors = observed.flip_errors(table, baseline, formulation=formulation).errors
         exact = answers_of(table, baseline)[0]
-        alone = baseline.errors + predicted.flip_costs(baseline.dichotomy, *counts(table))
+        alone = baseline.errors + predicted.flip_costs(baseline.dichotomy, *table.by_label)
         return errors, exact, alone, np.full(len(alone), baseline.errors)
 
     errors, exact, alone, free = over_lattices(trial, measure, dim, n_points, n_sets)
@@ -146,8 +145,8 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
         ]
         exact = [fewest_errors(table), *np.concatenate(answers_of(table, baseline)), 0]
         steps = exact[len(table.rows) + 1 :]
-        flip_errors = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))
-        any_labels = [predicted.irreducible_errors(*counts(table)), *flip_errors, *steps]
+        flip_errors = predicted.flip_error_bounds(baseline.dichotomy, *table.by_label)
+        any_labels = [predicted.irreducible_errors(*table.by_label), *flip_errors, *steps]
         return measured, exact, any_labels, [baseline.errors] * (len(table.rows) + 1) + steps
 
     measured, exact, any_labels, free = over_lattices(trial, measure, dim, n_points, n_sets)
@@ -173,7 +172,7 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
         path = observed.ambiguity_path(table, baseline, flips, doubled).ambiguous
         cells = predicted.linear_dichotomies(table.rows)
         exact = [
-            predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), e)
+            predicted.ambiguity_of(cells, baseline.dichotomy, *table.by_label, e)
             for e in tolerances.tolist()
         ]
         within = flips.errors <= baseline.errors + tolerances[:, None]
@@ -206,7 +205,7 @@ def test_coverage__certificate(
         coverage = observed.ambiguity_by_coverage(table, baseline, epsilon)
         cells = predicted.linear_dichotomies(table.rows)
         tolerance = predicted.tolerance_count(epsilon, table.n)
-        exact = predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), tolerance)
+        exact = predicted.ambiguity_of(cells, baseline.dichotomy, *table.by_label, tolerance)
         # Where nobody competes there is no solution at all, and nothing to cover.
         first = sum(
             table.disagreement(step.dichotomy, baseline.dichotomy)

@@ -11,7 +11,6 @@ from paper_checks.test_predictive_multiplicity import (
     LATTICES,
     Dim,
     NSets,
-    counts,
     lattice,
     over,
     solved,
@@ -63,7 +62,7 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
         table, baseline, epsilon = setting
         cells = predicted.linear_dichotomies(table.rows)
         arguments = (
-            *(cells, baseline, *counts(table)),
+            *(cells, baseline, *table.by_label),
             predicted.tolerance_count(epsilon, table.n),
         )
         return (
@@ -112,7 +111,7 @@ def test_irreducible__relaxation(trial, target: Target, race: bool):
     root = observed.root_bound(table)
     # The relaxation is solved to 1e-9 a row, and no multiplier exceeds the people of a row.
     trial.bound(
-        predicted.irreducible_errors(*counts(table)),
+        predicted.irreducible_errors(*table.by_label),
         root + 1e-9 * table.n,
         instances="all",
         ops=1,
@@ -145,8 +144,8 @@ def test_margin__floor(trial):
         report = observed.uncertified_errors(table, margin, feasibility=1e-6)
         return [round(report.reported), report.errors, min(report.wrong_rows, 1)]
 
-    zero = predicted.errors(np.zeros(len(table.rows), int), *counts(table))
-    lost = [predicted.irreducible_errors(*counts(table)), zero, 1]
+    zero = predicted.errors(np.zeros(len(table.rows), int), *table.by_label)
+    lost = [predicted.irreducible_errors(*table.by_label), zero, 1]
     optimum = [fewest, fewest, 0]
     small = outcome(1e-6)
     wide = outcome(1e-3)

@@ -42,6 +42,11 @@ class Table:
     row_of_sample: Int[np.ndarray, "samples"]
 
     @property
+    def by_label(self) -> tuple[Real[np.ndarray, "rows"], Real[np.ndarray, "rows"]]:
+        """The weights n⁺ and n⁻ of the labels."""
+        return self.positives, self.negatives
+
+    @property
     def totals(self) -> Real[np.ndarray, "rows"]:
         """The weight t_u = n⁺_u + n⁻_u of each row."""
         return self.positives + self.negatives
