@@ -50,8 +50,9 @@ def test_gd_basin(
     class_sizes: Sizes = (6, 4, 2, 1),
     strength: Strength = 0.25,
 ):
-    """At depths from two on, descents end at the r largest classes, r = 0, 1, ..., depending on the
-    start; at depth one all end at one value.
+    """If one class is the largest, every descent ends at the value of a local minimum in which the
+    r largest classes survive: r may be 0, 1, ... at depths from two on, and is one number at depth
+    one.
     """
     require_classes(trial, class_sizes)
     decays = shared_decays(class_sizes, depth, strength)
