@@ -17,8 +17,8 @@ LAW = MixingLaw.beta(1.0, 12)
 
 
 def samples(trial, count, n, separabilities):
-    """Features [separabilities, points, dim] of `count` data sets with n points in each class, and
-    their labels. A data set has the same standardised noise at every κ.
+    """Yield `count` data sets as pairs of features [separabilities, points, dim] and labels, with n
+    points in each class. Only the scale of the noise differs from one κ to another.
     """
     pair = mixture_pair()
     rng = trial.generator("noise")
@@ -31,13 +31,13 @@ def samples(trial, count, n, separabilities):
 
 
 def mixup_weights(features, labels):
-    """Mixup's minimiser on one data set."""
+    """Mixup's minimiser on one data set, by Newton's method."""
     fit = fits.fit_mixup(features, labels.astype(float), LAW.nodes, LAW.weights, LAW.input_weights)
     return np.asarray(fit.weights)
 
 
 def lda_errors(points, labels):
-    """1 - cos of Mixup's minimiser to the modified LDA and to plain LDA."""
+    """1 - cos of Mixup's minimiser to the direction of the modified LDA, and to that of LDA."""
     low, high = (points[labels == label].mean(axis=0) for label in (0, 1))
     residuals = points - np.where(labels[:, None] == 1, high, low)
     modified = rates.modified_lda_direction(points, labels, LAW)
@@ -60,11 +60,12 @@ def test_modified_lda_limit(
     n: Annotated[int, Interval(8, 40, why="smaller classes may be separable")] = 8,
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 9,
 ):
-    """On a data set of two classes N(±μ, Σ / κ) with equal counts, let z_0 and z_1 be the class
-    means, S the scatter within the classes, c_0 = (z_0 + z_1) / 2, and v = (h S + h_1 c_0 c_0^T)^-1
+    """On a data set of two classes N(±μ, Σ / κ) with equal counts, let w minimise Mixup's loss with
+    λ averaged. Let z_0 and z_1 be the means of the points of either class, S the mean square (x -
+    z_y) (x - z_y)^T within the classes, c_0 = (z_0 + z_1) / 2, and v = (h S + h_1 c_0 c_0^T)^-1
     (z_1 - z_0), with h = E[f (s'(u) + s'(c u))] / 2 and h_1 = E[s'(u) + s'(c u)] / 2, where f = λ²
-    + (1 - λ)², c = 2 λ - 1, s is the logistic function, and u is the limiting score of the class
-    means. As κ grows, 1 - cos(w, v) of Mixup's minimiser w falls like 1 / κ.
+    + (1 - λ)², c = 2 λ - 1, s is the logistic function, and u is the limit of w·z_1 at large κ. As
+    κ grows with the same noise, 1 - cos(w, v) falls like 1 / κ.
 
     v is the direction of a modified discriminant analysis.
     """
@@ -73,7 +74,7 @@ def test_modified_lda_limit(
         [lda_errors(points, labels) for points in features]
         for features, labels in samples(trial, count, n, separabilities)
     ]
-    # Over data sets, a geometric mean: a median changes from one to another as κ grows.
+    # The geometric mean over data sets: a median would pass from one to another as κ grows.
     modified, plain = np.exp(np.mean(np.log(errors), axis=0)).T
     trial.order(
         modified,
@@ -88,9 +89,9 @@ def test_modified_lda_limit(
 
 
 def minima(points, labels):
-    """Mixup's minimum by Newton, a lower bound on it, that of a program, the labels' entropy, and
-    the loss of zero. None where, by its own account, the interior-point solver stalls: on one data
-    set in a hundred.
+    """Return Mixup's loss at Newton's minimiser, a lower bound on the loss, the loss at the
+    minimiser of an interior-point solver, and the mean entropy of the mixed labels. Return None
+    where this solver says that it stalls, as on one data set in a hundred.
     """
     arguments = (points, labels.astype(float), LAW.nodes, LAW.weights, LAW.input_weights)
     with warnings.catch_warnings():
@@ -102,11 +103,12 @@ def minima(points, labels):
     mixtures = fits.mixed_rows(*arguments)
     weights = mixup_weights(points, labels)
     certificate = rates.entropy_certificate(*mixtures, weights)
-    # Any other w' loses at most |w' - w| times the gradient: twice |w| is room for every candidate.
-    dual = certificate.dual - 2 * np.linalg.norm(weights) * certificate.infeasibility
+    # A loss at w' may be less than the dual value by |w'| times the infeasibility: twice |w| is
+    # room for every candidate.
+    lower_bound = certificate.dual - 2 * np.linalg.norm(weights) * certificate.infeasibility
     optimum = rates.entropy_certificate(*mixtures, program).primal
     entropy = mixtures.weights @ (entr(mixtures.labels) + entr(1 - mixtures.labels))
-    return certificate.primal, dual, optimum, entropy, np.log(2)
+    return certificate.primal, lower_bound, optimum, entropy
 
 
 @claim(
@@ -128,8 +130,16 @@ def test_coercive(
         for (points,), labels in samples(trial, 2 * count, 3, (separability,))
     ]
     results = [values for values in fitted if values is not None][:count]
-    primals, duals, optima, floors, starts = np.transpose(results)
-    controls = {"the entropy of the labels": floors, "the loss of w = 0": starts}
+    losses, lower_bounds, optima, entropies = np.transpose(results)
     trial.gap(
-        primals, duals, optima, margin=1e-7, scale=1.0, ops=len(LAW.nodes) * 36, controls=controls
+        losses,
+        lower_bounds,
+        optima,
+        margin=1e-7,
+        scale=1.0,
+        ops=len(LAW.nodes) * 36,  # mixed rows: λ for each ordered pair of six points
+        controls={
+            "the entropy of the labels": entropies,
+            "the loss of w = 0": np.full(len(results), np.log(2)),
+        },
     )
