@@ -20,29 +20,29 @@ from theory_on_trial.contract import Interval, guarded, require
 OperatorSampler = Callable[[Array], tuple[Array, Array, Array]]
 NORMALS = np.linspace(-9.5, 9.5, 401)
 NORMAL_WEIGHTS = np.exp(-(NORMALS**2) / 2) / np.exp(-(NORMALS**2) / 2).sum()
-LARGEST_SPREAD = (
-    12.0  # standard deviation of the scores for which these nodes are exact to rounding
-)
+# Up to this standard deviation of the scores these nodes are exact to rounding.
+LARGEST_SPREAD = 12.0
 
 
 class Alignment(NamedTuple):
     """The verdict of a test of the hypothesis that the expected loss of an augmentation has its
     minimiser along the Bayes direction b.
-
-    refuted : whether the hypothesis is rejected. If it is true, that happens with probability
-    `error`,
-        as `check_alignment` explains.
-    p_value : of the test. scale : t, for which t b has the least loss among the multiples of b.
-    displacement : estimated distance of the minimiser from the ray of b, relative to |t b|: one
-        Newton step from t b, which is about the tangent of a small angle.
-    displacement_limit : the test excludes displacements above it, at confidence 1 - `error`.
     """
 
     refuted: bool
+    """Whether the hypothesis is rejected. If it is true, that happens with probability `error`, as
+    `check_alignment` explains.
+    """
     p_value: float
+    """The p-value of the test."""
     scale: float
+    """The t for which t b has the least loss among the multiples of b."""
     displacement: float
+    """Estimated distance of the minimiser from the ray of b, relative to |t b|: one Newton step
+    from t b, which is about the tangent of a small angle.
+    """
     displacement_limit: float
+    """The test excludes displacements above this one, at confidence 1 - `error`."""
 
 
 @guarded(double=False)

@@ -116,24 +116,24 @@ class PairSample(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A minimiser and how well it was found.
-
-    weights : w, in inverse units of the features.
-    gradient_norm : |∇L(w)|, in the units of the features.
-    newton_step : |H⁻¹∇L(w)| / (|w| + 1/r), r the root mean square length of the points: about the
-    relative error of w.
-        Infinite where the loss has lost its curvature in some direction, as on the way to a
-        minimiser at infinity, and NaN, as weights and gradient may be, where a ridge or weights of
-        extreme size overflow.
-    evaluations : gradients and Hessians computed.
-    converged : whether `newton_step` is at most 1e-9; false where there is no finite minimiser.
-    """
+    """A minimiser and how well it was found."""
 
     weights: Float[Array, "dim"]
+    """The minimiser w, in inverse units of the features."""
     gradient_norm: Float[Array, ""]
+    """|∇L(w)|, in the units of the features."""
     newton_step: Float[Array, ""]
+    """|H⁻¹∇L(w)| / (|w| + 1/r), about the relative error of w, where r is the root mean square
+    length of the points.
+
+    Infinite where the loss has lost its curvature in some direction, as on the way to a minimiser
+    at infinity. NaN, as weights and gradient may be, where a ridge or weights of extreme size
+    overflow.
+    """
     evaluations: Int[Array, ""]
+    """How many gradients and Hessians were computed."""
     converged: Bool[Array, ""]
+    """Whether `newton_step` is at most 1e-9; false where there is no finite minimiser."""
 
 
 @guarded(double=False)
@@ -407,10 +407,10 @@ def _fit_operators(features, labels, operators, probabilities, mixing, ridge):
 def _fit(features, labels, operators, nodes, ridge):
     """Minimise the mean loss of a A x_i + b B x_j with the label λ y_i + (1 - λ) y_j.
 
-    `operators` are A and B, matrices or the diagonals of diagonal ones, along a leading axis, B
-    None where it is A;
-    `nodes` are λ, its weight, a and b, numbers or n x n matrices, along two: of operators and of
-    nodes that share them.
+    `operators` are A and B along a leading axis, as matrices or, if diagonal, as their diagonals; B
+    is None where it equals A. `nodes` are λ, its weight, a and b along two leading axes: that of
+    the operators, and one for all that share these operators. Each is a number or, with an entry
+    for each pair of points, an n x n matrix.
     """
     features = jnp.asarray(features, float)
     labels = jnp.asarray(labels, float)

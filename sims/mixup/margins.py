@@ -35,64 +35,60 @@ Radii = Callable[[Float[Array, "kept"]], Float[Array, "kept"]]
 
 
 class HardMargin(NamedTuple):
-    """The direction of largest margin.
-
-    direction : unit vector w that maximises min_i w·S_i; NaN where the points are not separable.
-    margin : that minimum, the distance from 0 to the hull of the points; 0 where they are not
-    separable. separable : whether some w has w·S_i > 0 for all i.
-    """
+    """The direction of largest margin."""
 
     direction: Float[Array, "dim"]
+    """The unit vector w that maximises min_i w·S_i; NaN where the points are not separable."""
     margin: Float[Array, ""]
+    """That minimum, the distance from 0 to the hull of the points; 0 where they are not separable.
+    """
     separable: Bool[Array, ""]
+    """Whether some w has w·S_i > 0 for all i."""
 
 
 class ErmFit(NamedTuple):
-    """The result of minimising the empirical logistic risk.
-
-    weights : the minimiser. Separable points have none, because |w| grows without end; then the
-        unit vector to which w/|w| tends.
-    separable : whether the points are separable. residual : a bound on the relative error: of the
-    margin (duality gap) for separable points, the
-        relative Newton step otherwise. Where it is 1e-9 or more the fit has not converged, for
-        instance because 0 lies on the boundary of the hull.
-    """
+    """The result of minimising the empirical logistic risk."""
 
     weights: Float[Array, "dim"]
+    """The minimiser. Separable points have none, because |w| grows without end; then the unit
+    vector to which w/|w| tends.
+    """
     separable: Bool[Array, ""]
+    """Whether the points are separable."""
     residual: Float[Array, ""]
+    """A bound on the relative error: of the margin (duality gap) for separable points, the relative
+    Newton step otherwise. Where it is 1e-9 or more the fit has not converged, for instance because
+    0 lies on the boundary of the hull.
+    """
 
 
 class TailSample(NamedTuple):
-    """The outermost of n standard normal points.
-
-    points : z, farthest first; the last repeat the first where n is too small. radius : no other of
-    the n points lies beyond it; 0 where there are no others.
-    """
+    """The outermost of n standard normal points."""
 
     points: Float[Array, "kept dim"]
+    """The points z, farthest first; the last repeat the first where n is too small."""
     radius: Float[Array, ""]
+    """No other of the n points lies beyond this radius; 0 where there are no others."""
 
 
 class TailDirection(NamedTuple):
-    """The `direction` of the hard margin, NaN where the points are not separable, and whether it is
-    `certified`, that is, proved to be that of all n points.
-    """
+    """The direction of the hard margin, from the outermost points alone."""
 
     direction: Float[Array, "dim"]
+    """The unit vector; NaN where the points are not separable."""
     certified: Bool[Array, ""]
+    """Whether it is proved to be that of all n points."""
 
 
 class CertifiedDirections(NamedTuple):
-    """The directions of the hard margin of many samples, all of them certified.
-
-    extensions : how many samples needed more points than `n_kept`. most_points : the largest number
-    of points that a sample needed.
-    """
+    """The directions of the hard margin of many samples, all of them certified."""
 
     directions: Float[np.ndarray, "runs dim"]
+    """The unit vectors; NaN where the points of a sample are not separable."""
     extensions: int
+    """How many samples needed more points than `n_kept`."""
     most_points: int
+    """The largest number of points that a sample needed."""
 
 
 @guarded(double=False)
