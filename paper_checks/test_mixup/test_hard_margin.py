@@ -31,19 +31,20 @@ def separable_points(trial, n, dim, count):
 
 
 def lost_margin(points, ridge):
-    """Return what training with a ridge loses of the largest margin, and the most it can lose."""
+    """Return the largest margin of the signed points less that of training with a ridge, and the
+    bound on this difference.
+    """
+    # Signs that alternate make two classes of signed points; with λ = 1 alone nothing is mixed.
+    signs = np.resize([1.0, -1.0], len(points))
     atom = np.ones(1)
-    sides = np.resize([1.0, -1.0], len(points))
-    weights = np.asarray(
-        fits.fit_mixup(
-            sides[:, None] * points, (1 + sides) / 2, atom, atom, atom, ridge=ridge
-        ).weights
-    )
+    fit = fits.fit_mixup(signs[:, None] * points, (1 + signs) / 2, atom, atom, atom, ridge=ridge)
+    weights = np.asarray(fit.weights)
     length = np.linalg.norm(weights)
-    margins_of_best = points @ np.asarray(margins.hard_margin(points).direction)
-    total = np.sum(np.log1p(np.exp(-length * margins_of_best)))
-    loss = margins_of_best.min() - (points @ weights).min() / length
-    return loss, margins_of_best.min() + np.log(np.expm1(total)) / length
+    scores_of_best = points @ np.asarray(margins.hard_margin(points).direction)
+    largest_margin = scores_of_best.min()
+    total_loss = np.sum(np.log1p(np.exp(-length * scores_of_best)))
+    lost = largest_margin - (points @ weights).min() / length
+    return lost, largest_margin + np.log(np.expm1(total_loss)) / length
 
 
 @claim(
@@ -67,15 +68,16 @@ def test_erm_separable_limit(
     """
     samples = separable_points(trial, n, dim, count)
     pairs = [lost_margin(points, ridge) for points in samples for ridge in (1e-3, 1e-6, 1e-9)]
-    losses, bounds = np.transpose(pairs)
+    # The statement, with both sides taken from m.
+    lost, bounds = np.transpose(pairs)
     trial.bound(
-        losses,
+        lost,
         bounds,
         instances="draws",
         independent=count,  # samples, each with every ridge
         ops=1e3,
         scale=1.0,
-        controls={"the full margin m": np.zeros(len(losses))},
+        controls={"the full margin m": np.zeros(len(lost))},
     )
 
 
@@ -100,7 +102,7 @@ def cone_program(pair, nu):
 def test_erm_phase_curve(
     trial,
     dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
-    share: Annotated[float, Interval(0.02, 0.95, why="of m^2 / 2")],
+    share: Annotated[float, Interval(0.02, 0.95, why="of m² / 2, where the path ends in b")],
 ):
     """Let 0 < ν < μ^T Σ^-1 μ / 2. Of all unit vectors w, the one with the largest w·μ - sqrt(2 ν)
     |Σ^(1/2) w| is parallel to (τ I + Σ)^-1 μ with the τ > 0 at which |Σ^(1/2) (τ I + Σ)^-1 μ|² = 2
@@ -117,17 +119,17 @@ def test_erm_phase_curve(
     def objective(weights):
         return weights @ pair.mean - np.sqrt(2 * nu * (weights @ pair.covariance @ weights))
 
-    program = cone_program(pair, nu)
     exact = rates.phase_direction(pair, nu)
-    program = program / np.linalg.norm(program)
-    # The objective is concave and homogeneous: losing a fraction delta of it costs an angle of 2
-    # sqrt(delta).
-    loss = abs(1 - objective(program) / objective(exact)) + 1e-14
+    weights = cone_program(pair, nu)
+    solved = weights / np.linalg.norm(weights)
+    # The objective is concave and homogeneous: a vector that loses a share δ of it is off by an
+    # angle of at most 2 sqrt(δ).
+    lost_share = abs(1 - objective(solved) / objective(exact)) + 1e-14
     controls = {
         "radius sqrt(ν)": rates.phase_direction(pair, nu / 2),
         "radius sqrt(4 ν)": rates.phase_direction(pair, 2 * nu),
     }
-    trial.value(program, exact, margin=1e-3, error=2 * np.sqrt(loss), controls=controls)
+    trial.value(solved, exact, margin=1e-3, error=2 * np.sqrt(lost_share), controls=controls)
 
 
 @claim(
@@ -146,28 +148,27 @@ def test_erm_phase_curve__simulated(
         int, Interval(400, 2000, why="fewer may fail the certificate, and each costs")
     ] = 400,
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. For large κ, the hard margin
-    of n points has a mean cosine with b that is the cosine of the unit vector w with the largest
-    w·μ - r |Σ^(1/2) w|, where r = Φ^-1(1 - 1/n) / sqrt(κ).
+    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. For large κ, the direction of
+    the largest margin of n points has the mean cosine with b that the unit vector w has with the
+    largest w·μ - r |Σ^(1/2) w|, where r = Φ^-1(1 - 1/n) / sqrt(κ).
     """
     pair = reference_pair(separability)
     nu = rates.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
     trial.require(nu < 0.9 * pair.signal / 2, "log_n must leave the points separable")
-    cosine, narrow, wide = (rates.phase_cosine(pair, scale * nu) for scale in (1, 0.5, 2))
+    cosine = rates.phase_cosine(pair, nu)
+    at_half = rates.phase_cosine(pair, 0.5 * nu)
+    at_double = rates.phase_cosine(pair, 2 * nu)
     trial.require(
-        min(cosine - narrow, wide - cosine) > 0.02,
+        min(cosine - at_half, at_double - cosine) > 0.02,
         "log_n must lie where ν / 2 and 2 ν give other cosines",
     )
     factor = fits.covariance_factor(pair.covariance)
     bayes = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
 
     def measure(key):
-        return (
-            margins.tail_direction(key, log_n, pair.mean, factor, separability, n_kept).direction
-            @ bayes
-        )
+        found = margins.tail_direction(key, log_n, pair.mean, factor, separability, n_kept)
+        return found.direction @ bayes
 
-    controls = {"radius sqrt(ν)": narrow, "radius sqrt(4 ν)": wide}
     trial.mean(
         measure,
         cosine,
@@ -175,22 +176,25 @@ def test_erm_phase_curve__simulated(
         # At these κ the path is off by up to .003.
         slack=0.004,
         margin=0.015,
-        controls=controls,
+        controls={"radius r / sqrt(2)": at_half, "radius sqrt(2) r": at_double},
         first=512,
         most=20_000,
     )
 
 
 def angle_rates(pair):
-    """The limit of n E[1 - cos] by Fisher's information, and by other theories."""
+    """Return T K / (2 κ |b|²), the limit of n E[1 - cos] for n points, and the same by wrong
+    theories of K, by name.
+    """
     a = pair.effective_separability
-    rivals = {
+    wrong_efficiencies = {
         "s' = 1/4": 1.0,
         "V ~ N(a, 2 a)": rates.erm_efficiency(a / 2),
         "discriminant analysis": a + 1,
     }
     exact = rates.angle_rate(pair, rates.erm_efficiency(a))
-    return exact, {name: rates.angle_rate(pair, K) for name, K in rivals.items()}
+    wrong = {name: rates.angle_rate(pair, K) for name, K in wrong_efficiencies.items()}
+    return exact, wrong
 
 
 @claim(
@@ -223,6 +227,7 @@ def test_erm_fisher(
     )
 
     def measure(key):
+        """A number whose variance is 2 n E[1 - cos]."""
         target = pair.bayes_direction
         options = {"n": n, "learner": angles.erm_weights}
         deficits = angles.angle_curve(
@@ -230,18 +235,16 @@ def test_erm_fisher(
         )
         return jnp.sqrt(n) * random_chord(key, deficits[0])
 
-    exact, rivals = angle_rates(pair)
-    rate = 2 * exact
+    rate, wrong_rates = angle_rates(pair)
+    variance = 2 * rate
     trial.mean(
         measure,
-        rate,
+        variance,
         law=NormalVariance(asymptotic=True),
-        slack=3
-        * efficiency
-        / n
-        * rate,  # corrections of the order of one over the effective number of points
-        margin=0.1 * rate,
-        controls={name: 2 * rival for name, rival in rivals.items()},
+        # Corrections of the order of one over the effective number of points.
+        slack=3 * efficiency / n * variance,
+        margin=0.1 * variance,
+        controls={name: 2 * wrong_rate for name, wrong_rate in wrong_rates.items()},
         first=512,
         most=30_000,
     )
@@ -272,12 +275,14 @@ def test_erm_fisher__matrix(
     root = np.linalg.cholesky(pair.covariance / separability)
 
     def rate(step):
-        """The limit of n E[1 - cos] from the information, by the trapezoidal rule in the plane."""
+        """tr(Q J) / (2 |w|²), by the trapezoidal rule over the points of one class: s' is even, so
+        that the other class adds the same.
+        """
         nodes = np.arange(-14, 14 + step / 2, step)  # slopes are largest where the classes overlap
         noise = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
         masses = np.exp(-(noise**2).sum(axis=1) / 2)
         x = pair.mean + noise @ root.T
-        slopes = masses / masses.sum() / (4 * np.cosh(x @ weights / 2) ** 2)
+        slopes = masses / masses.sum() / (4 * np.cosh(x @ weights / 2) ** 2)  # s' times the mass
         inverse = np.linalg.inv((x * slopes[:, None]).T @ x)
         return (np.trace(inverse) - unit @ inverse @ unit) / (2 * weights @ weights)
 
@@ -322,40 +327,47 @@ def test_isotropic_no_curse(
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     sizes = np.array([n, 20 * n])
+    # μ lies on the first axis, so that P drops the first coordinate.
     pair = GaussianPair(2 * np.eye(dim)[0], np.diag(1.0 + np.arange(dim)), separability)
     tilted_pair = GaussianPair(pair.mean, pair.covariance + 0.3 * np.ones((dim, dim)), separability)
-    across = np.trace(pair.covariance) - pair.covariance[0, 0]
-    law = rates.isotropic_angle(pair)
+    trace_across = np.trace(pair.covariance) - pair.covariance[0, 0]  # tr(P Σ)
+    mean_deficit = rates.isotropic_angle(pair)
 
-    def as_predicted(pair_at, laws):
-        factor = fits.covariance_factor(pair_at.covariance)
+    def agreement(tried_pair, mean_deficits):
+        """Whether 1 - cos is within 1 % of its predicted mean times |P z|² over its own mean, at
+        both sizes.
+        """
+        factor = fits.covariance_factor(tried_pair.covariance)
 
-        def agrees(key, size, law):
-            sample = fits.pair_sample(key, int(size), pair_at.mean, factor, separability)
+        def agrees(key, size, predicted_mean):
+            sample = fits.pair_sample(key, int(size), tried_pair.mean, factor, separability)
             points = fits.signed_points(sample.features, sample.labels)
             deficit = angles.angle_deficit(
-                margins.hard_margin(points).direction, pair_at.bayes_direction
+                margins.hard_margin(points).direction, tried_pair.bayes_direction
             )
-            beside = points[jnp.argmin(points[:, 0]), 1:]
-            relative = separability * jnp.sum(beside**2) / across  # of mean one exactly
-            return (jnp.abs(deficit / (law * relative) - 1) <= 0.01).astype(float)
+            nearest_across = points[jnp.argmin(points[:, 0]), 1:]  # P z
+            # |P z|² over its mean: times the predicted mean this is |P z|² / (2 |μ|²).
+            relative = separability * jnp.sum(nearest_across**2) / trace_across
+            return (jnp.abs(deficit / (predicted_mean * relative) - 1) <= 0.01).astype(float)
 
-        return lambda key: jnp.stack([agrees(key, *cell) for cell in zip(sizes, laws, strict=True)])
+        def at_both_sizes(key):
+            few, many = sizes
+            of_few, of_many = mean_deficits
+            return jnp.stack([agrees(key, few, of_few), agrees(key, many, of_many)])
 
-    means = np.full(2, law)
-    measured = as_predicted(pair, means)
-    # A second point within 1 / sqrt(kappa) of the nearest
-    slack = 10 * np.sqrt(np.log(20 * n) / separability)
-    processes = {
-        "μ no eigenvector of Σ": as_predicted(tilted_pair, means),
-        "a decrease like 1 / n": as_predicted(pair, 2 / sizes * means),
-    }
+        return at_both_sizes
+
+    free_of_n = np.full(2, mean_deficit)
     trial.probability(
-        measured,
+        agreement(pair, free_of_n),
         np.ones(2),
-        slack=slack,
+        # A second point within 1 / sqrt(κ) of the nearest.
+        slack=10 * np.sqrt(np.log(20 * n) / separability),
         margin=0.01,
-        control_processes=processes,
+        control_processes={
+            "μ no eigenvector of Σ": agreement(tilted_pair, free_of_n),
+            "a decrease like 1 / n": agreement(pair, 2 / sizes * free_of_n),
+        },
         first=512,
         most=8000,
     )
