@@ -1,10 +1,8 @@
-"""Mixup with n points: how fast the angle to b closes, what unequal classes and sampled lambdas
-cost, and how means over all pairs concentrate.
+"""Mixup with n points: how fast the angle to b closes, and what unequal classes and sampled lambdas
+cost.
 """
 
-from itertools import combinations_with_replacement
-from math import lgamma
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +23,13 @@ LAW = MixingLaw.beta(1.0, 8)
 NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not computed"
 ERROR = 1e-7
 """Chance, for each design, that any of its boxes misses its n_ε."""
-Mode = Literal["expected", "random", "sampled"]
-"""λ averaged in balanced classes, or labels drawn, or one λ drawn for each ordered pair."""
-HOEFFDING = derived("Hoeffding 1948 and 1963 on means over distinct pairs")
+WhatIsDrawn = Literal["expected", "random", "sampled"]
+"""Nothing but the noise ("expected": λ is averaged, the classes are balanced), labels, too
+("random"), or one λ for each ordered pair, too ("sampled").
+"""
 
 SHAPE = reference_pair()
+"""The pair whose μ and Σ most claims have; they set κ themselves."""
 FACTOR = fits.covariance_factor(SHAPE.covariance)
 
 
@@ -40,7 +40,7 @@ def uniform_lambdas(key, features, labels):
 
 
 def deficits(keys, separabilities, n, mode):
-    """1 - cos for each key and its κ."""
+    """1 - cos(w, b) of Mixup's minimiser on one sample of n points, for each key and its κ."""
     sampled = mode == "sampled"
     return angles.angle_curve(
         keys,
@@ -48,7 +48,7 @@ def deficits(keys, separabilities, n, mode):
         SHAPE.mean,
         FACTOR,
         SHAPE.bayes_direction,
-        *(() if sampled else LAW.lower_half),
+        *(() if sampled else LAW.lower_half),  # the averaged loss is that of λ < 1/2, doubled
         n=n,
         learner=uniform_lambdas if sampled else angles.mixup_weights,
         labels="random" if mode == "random" else "balanced",
@@ -56,7 +56,7 @@ def deficits(keys, separabilities, n, mode):
 
 
 def chord(separability, n, mode="expected"):
-    """Measurement whose variance is 2 E[1 - cos]."""
+    """Return a measurement whose variance is 2 E[1 - cos(w, b)]."""
     return lambda key: random_chord(key, deficits(key[None], [separability], n, mode)[0])
 
 
@@ -97,7 +97,7 @@ def test_mixup_asymptotic(
         slack=10 / n * variance,  # relative corrections of the order 1 / n
         margin=(0.075 + 10 / n) * variance,
         controls={
-            "the gradient's mean given one point, halved": variance / 4,
+            "half of the gradient's mean given one point": variance / 4,
             "1 - cos for the squared angle": 2 * variance,
         },
         first=512,
@@ -106,8 +106,10 @@ def test_mixup_asymptotic(
 
 
 def plug_in_efficiency(a, law, per_class):
-    """K_mix = a^2 Ψ / (H u)^2 of classes that are `per_class` quantiles each: sums over pairs at
-    Mixup's own fit.
+    """Return K = a² Ψ / (H u)² with sums over all pairs of points in place of expectations.
+
+    The points lie on a line, with class means ±1 and `per_class` normal quantiles about each; u is
+    the score of the mean in Mixup's own fit to them.
     """
     quantiles = ndtri((np.arange(per_class) + 0.5) / per_class)
     noise = quantiles / np.sqrt(a * np.mean(quantiles**2))
@@ -136,10 +138,11 @@ def test_mixup_efficiency(
 ):
     """For two equally likely classes N(±μ, Σ / κ), let a = κ μ^T Σ^-1 μ. Let u = w·μ for the
     minimiser w of Mixup's expected loss, let z_i = w·x_i, z_12 = λ z_1 + (1 - λ) z_2, y_12 = λ y_1
-    + (1 - λ) y_2 and s the logistic function. Let Ψ be the mean square of E[(s(z_12) - y_12) λ +
-    (s(z_21) - y_21) (1 - λ)] given the first point, and H = E[(λ² + (1 - λ)²) s'(z_12)]. Then
-    Mixup's efficiency K, the limit of n E[1 - cos(w, b)] for n points over T / (2 κ |b|²) with b =
-    Σ^-1 μ and the trace T of Σ^-1 at right angles to b, is a² Ψ / (H u)².
+    + (1 - λ) y_2, z_21 and y_21 the same with both points exchanged, and s the logistic function.
+    Let Ψ be the mean square of E[(s(z_12) - y_12) λ + (s(z_21) - y_21) (1 - λ)] given the first
+    point, and H = E[(λ² + (1 - λ)²) s'(z_12)]. Then Mixup's efficiency K, the limit of n E[1 -
+    cos(w, b)] for n points over T / (2 κ |b|²) with b = Σ^-1 μ and the trace T of Σ^-1 at right
+    angles to b, is a² Ψ / (H u)².
     """
     trial.require(
         alpha >= min(effective / 8, 5),
@@ -147,13 +150,14 @@ def test_mixup_efficiency(
         "later",
     )
     law = MixingLaw.beta(alpha, 12)
-    half, full = (plug_in_efficiency(effective, law, n) for n in (100, 200))
+    with_100 = plug_in_efficiency(effective, law, 100)
+    with_200 = plug_in_efficiency(effective, law, 200)
     exact = rates.mixup_efficiency(effective, MixingLaw.beta(alpha, 24))
     trial.value(
-        2 * full - half,  # what quantiles leave out falls nearly like one over their number
+        2 * with_200 - with_100,  # what quantiles leave out falls nearly like one over their number
         exact,
         margin=0.01 * exact,
-        error=abs(full - half),
+        error=abs(with_200 - with_100),
         controls={"one of the two summands in Ψ": exact / 4},
     )
 
@@ -179,14 +183,12 @@ def test_efficiency_order(
     linear discriminant analysis and that of logistic regression without augmentation, and falls
     with α.
     """
-    mixup, narrower = (
-        rates.mixup_efficiency(effective, MixingLaw.beta(parameter, 24))
-        for parameter in (alpha, 1.1 * alpha)
-    )
+    mixup = rates.mixup_efficiency(effective, MixingLaw.beta(alpha, 24))
+    mixup_of_larger_alpha = rates.mixup_efficiency(effective, MixingLaw.beta(1.1 * alpha, 24))
     logistic = rates.erm_efficiency(effective)
     discriminant = rates.lda_efficiency(effective)
     trial.bound(
-        np.array([discriminant, narrower, mixup]),
+        np.array([discriminant, mixup_of_larger_alpha, mixup]),
         np.array([mixup, mixup, logistic]),
         instances="grid",
         ops=1e4,
@@ -196,7 +198,9 @@ def test_efficiency_order(
 
 
 def lda_deficit(low, high, squares, n):
-    """1 - cos of the modified LDA of class means and the sum of squares within classes."""
+    """1 - cos(v, b) of the modified LDA, given the class means `low` and `high` and the sum of
+    squares within the classes.
+    """
     curvature = population.limit_curvatures(LAW)
     centre = (low + high) / 2
     hessian = curvature.noise * squares / n + curvature.centroid * jnp.outer(centre, centre)
@@ -204,8 +208,8 @@ def lda_deficit(low, high, squares, n):
 
 
 def first_order(squares, n, separability):
-    """The first order of `lda_deficit` in the scatter's error, in units of its mean: exactly, by
-    Wishart's moments.
+    """Return the first order of `lda_deficit` in the error of the scatter, divided by its mean. So
+    its own mean is one exactly, by the moments of a Wishart matrix.
     """
     scatter = separability * squares / (n - 2)
     bayes = SHAPE.bayes_direction
@@ -230,16 +234,19 @@ def test_lda_rate(
     ] = 10**5,
 ):
     """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let v be the direction of the
-    modified discriminant analysis of n points, n / 2 of each class, to which Mixup's minimiser
-    tends at large κ. As n grows, n E[1 - cos(v, b)] tends to m² T / (2 |b|²), where m² = μ^T b and
-    T is the trace of Σ^-1 at right angles to b.
+    modified discriminant analysis (`modified_lda_limit`) of n points, n / 2 of each class, to which
+    Mixup's minimiser tends at large κ. As n grows, n E[1 - cos(v, b)] tends to m² T / (2 |b|²),
+    where m² = μ^T b and T is the trace of Σ^-1 at right angles to b.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     rate = rates.lda_rate(SHAPE, n) / n
     full_trace = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace
 
     def measure(key):
-        """Class means and a scatter by their laws, normal and Wishart."""
+        """1 - cos(v, b), and its first order, whose mean is the prediction. They go up and down
+        together, so that the ratio of their means has little scatter. Class means are normal, the
+        scatter is a Wishart matrix.
+        """
         means_key, factor_key = jax.random.split(key)
         root = FACTOR / jnp.sqrt(separability)
         noise = jax.random.normal(means_key, (2, len(root))) @ root.T / jnp.sqrt(n / 2)
@@ -252,7 +259,7 @@ def test_lda_rate(
         measure,
         1.0,
         law=RatioOfMeans(),
-        # Relative corrections of order 1 / n, and of the means.
+        # Relative corrections of order 1 / n, and those for the scatter of the class means.
         slack=4 / n + 1 / (separability * SHAPE.signal),
         margin=0.009 + 8 / n,
         controls={"without m²": 1 / SHAPE.signal, "the whole trace of Σ^-1 for T": full_trace},
@@ -262,35 +269,45 @@ def test_lda_rate(
 
 
 def exact_noise(pair, offset=0.0):
-    """Points of both classes, zeros first, moved by `offset`; their noise has exactly the
-    covariance of the pair.
+    """Return points of both classes, zeros first, and their labels. The noise of the points has
+    exactly the covariance Σ / κ; then all are moved by `offset`.
     """
     factor = np.sqrt(pair.dim) * np.linalg.cholesky(pair.covariance / pair.separability).T
     spread = np.concatenate([factor, -factor]) + offset
-    return np.concatenate([spread - pair.mean, spread + pair.mean]), np.repeat(
-        [0.0, 1.0], len(spread)
-    )
+    points = np.concatenate([spread - pair.mean, spread + pair.mean])
+    return points, np.repeat([0.0, 1.0], len(spread))
+
+
+class WeightedFit(NamedTuple):
+    """Mixup's minimiser, and what its loss is made of there."""
+
+    weights: np.ndarray
+    hessian: np.ndarray
+    gradients: np.ndarray
+    """Of each mixture, [values of λ, first point, second point, dim]."""
+    pair_masses: np.ndarray
+    """The weight of each pair in the loss, [first point, second point]."""
 
 
 def weighted_fit(points, labels, share=0.5):
-    """Mixup's minimiser where the ones weigh `share` altogether, with the Hessian, and every mixed
-    row's gradient. Newton from zero; gradients and masses are [nodes, first point, second point],
-    those of the law left out.
+    """Minimise Mixup's loss, in which the points of class one weigh `share` altogether, by Newton's
+    method from zero.
     """
     rows, mixed_labels, _ = fits.mixed_rows(
         points, labels, LAW.nodes, LAW.weights, LAW.input_weights
     )
     n = len(points)
     point_masses = np.where(labels == 1, share, 1 - share) * 2 / n
-    pairs = np.outer(point_masses, point_masses)
-    masses = np.outer(LAW.weights, pairs).ravel()
+    pair_masses = np.outer(point_masses, point_masses)
+    masses = np.outer(LAW.weights, pair_masses).ravel()
     weights = np.zeros(points.shape[1])
     for _ in range(12):
         chances = expit(rows @ weights)
         gradients = (chances - mixed_labels)[:, None] * rows
         hessian = (rows * (masses * chances * (1 - chances))[:, None]).T @ rows
         weights = weights - np.linalg.solve(hessian, masses @ gradients)
-    return weights, hessian, gradients.reshape(len(LAW.nodes), n, n, -1), pairs
+    by_pair = gradients.reshape(len(LAW.nodes), n, n, -1)
+    return WeightedFit(weights, hessian, by_pair, pair_masses)
 
 
 def tangent(weights, direction):
@@ -299,19 +316,22 @@ def tangent(weights, direction):
 
 
 def turn(pair, direction):
-    """How far Mixup's minimiser turns from b if both classes are shifted along `direction` and one
-    weighs more, over the product of the shift and p - q. It is half the difference between either
-    class, since what is even in p - q the shift does in balanced classes too. Shift and p - q fall
-    as κ grows.
+    """Return the tangent of the turn of Mixup's minimiser from b, over δ (p - q), where both
+    classes are shifted by δ `direction` / sqrt(κ) and their shares differ by p - q. Both fall as κ
+    grows.
+
+    It is half of the difference between p - q and its negative: a shift turns the minimiser in
+    balanced classes, too, and that is even in p - q.
     """
-    half = int(pair.separability / 10)
+    inverse_imbalance = int(pair.separability / 10)  # 1 / (p - q)
     shift = 10 / np.sqrt(pair.separability)
-    data = exact_noise(pair, shift * direction / np.sqrt(pair.separability))
-    found = [
-        tangent(weighted_fit(*data, (1 + side / half) / 2)[0], pair.bayes_direction)
-        for side in (1, -1)
-    ]
-    return (found[0] - found[1]) / 2 / (shift / half)
+    points, labels = exact_noise(pair, shift * direction / np.sqrt(pair.separability))
+    more_ones = weighted_fit(points, labels, (1 + 1 / inverse_imbalance) / 2)
+    more_zeros = weighted_fit(points, labels, (1 - 1 / inverse_imbalance) / 2)
+    difference = tangent(more_ones.weights, pair.bayes_direction) - tangent(
+        more_zeros.weights, pair.bayes_direction
+    )
+    return difference / 2 / (shift / inverse_imbalance)
 
 
 @claim(
@@ -322,19 +342,20 @@ def turn(pair, direction):
     kind="limit",
 )
 def test_imbalance(trial):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Shift both classes by δ times
-    a column of Σ^(1/2) / sqrt(κ), and let their shares differ by p - q. As κ grows, the squared
-    tangents of the turn of Mixup's minimiser, over 2 κ (δ (p - q))² and summed over the columns,
-    tend to B = T m⁴ A² / (2 h² u² |b|²), where m² = μ^T b, T is the trace of Σ^-1 at right angles
-    to b, u the limiting score of the class mean, A = s(u) - 1, h = E[(λ² + (1 - λ)²) (s'(u) + s'((2
-    λ - 1) u))] / 2 and s the logistic function.
+    """Let two classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Shift both by δ times a column of Σ^(1/2) /
+    sqrt(κ), and let their shares p and q differ. To first order in δ (p - q), which falls as κ
+    grows, this turns Mixup's minimiser. The squared tangents of these turns, over 2 κ (δ (p - q))²
+    and summed over the columns, tend to B = T m⁴ A² / (2 h² u² |b|²), where m² = μ^T b, T is the
+    trace of Σ^-1 at right angles to b, u the limiting score w·μ of the class mean, A = s(u) - 1, h
+    = E[(λ² + (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2 and s the logistic function.
 
     B κ / n² is the cost of labels that are drawn at random.
     """
     separabilities = 6400 * 2.0 ** np.arange(5)
+    columns = np.sqrt(SHAPE.covariance)  # of Σ^(1/2), since Σ is diagonal
 
     def coefficient(kappa):
-        turns = [turn(reference_pair(kappa), column) for column in np.sqrt(SHAPE.covariance)]
+        turns = [turn(reference_pair(kappa), column) for column in columns]
         return np.sum(np.square(turns)) / (2 * kappa)
 
     exact = rates.imbalance_coefficient(SHAPE, LAW)
@@ -361,38 +382,46 @@ def test_sampled_lambda(trial, condition: Annotated[float, Interval(1.5, 20)]):
     ordered pair of n points. To first order, the variance that this gives the gradients of the
     pairs adds B κ / n² to E[1 - cos(w, b)] of Mixup's minimiser w, where as κ grows B tends to T m⁴
     (A² Var[λ] + (Var[ρ λ] + Var[ρ (1 - λ)]) / 2) / (2 h² u² |b|²), where m² = μ^T b, T is the trace
-    of Σ^-1 at right angles to b, u the limiting score of the class mean, A = s(u) - 1, h = E[(λ² +
-    (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2, ρ = s((2 λ - 1) u) - λ and s the logistic function.
+    of Σ^-1 at right angles to b, u the limiting score w·μ of the class mean, A = s(u) - 1, h =
+    E[(λ² + (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2, ρ = s((2 λ - 1) u) - λ and s the logistic
+    function.
     """
     separabilities = 400 * 2.0 ** np.arange(6)
-    coefficients = []
-    covariance = np.array([[1.0, 0.3], [0.3, condition]])
-    for kappa in separabilities:
-        pair = GaussianPair(np.array([1.0, -0.6]), covariance, kappa)
-        weights, hessian, gradients, pairs = weighted_fit(*exact_noise(pair))
-        deviations = gradients - np.tensordot(LAW.weights, gradients, 1)
-        scatter = np.einsum("k,ij,kijc,kije->ce", LAW.weights, pairs, deviations, deviations)
-        unit = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
-        response = (np.eye(2) - np.outer(unit, unit)) @ np.linalg.inv(hessian)
-        coefficients.append(
-            np.trace(response @ scatter @ response.T) / (2 * kappa * weights @ weights)
+    shape = GaussianPair(np.array([1.0, -0.6]), np.array([[1.0, 0.3], [0.3, condition]]), 1.0)
+    unit = shape.bayes_direction / np.linalg.norm(shape.bayes_direction)
+    across = np.eye(2) - np.outer(unit, unit)
+
+    def coefficient(kappa):
+        points, labels = exact_noise(GaussianPair(shape.mean, shape.covariance, kappa))
+        fit = weighted_fit(points, labels)
+        deviations = fit.gradients - np.tensordot(LAW.weights, fit.gradients, 1)
+        # The variance over λ, a sum over its values k and the pairs i, j of coordinates c and e.
+        scatter = np.einsum(
+            "k,ij,kijc,kije->ce", LAW.weights, fit.pair_masses, deviations, deviations
         )
-    exact = rates.sampled_lambda_coefficient(pair, LAW)
-    imbalance = rates.imbalance_coefficient(pair, LAW)
-    same = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance
-    rivals = {
-        "pairs of one class alone": same,
-        "without the factor 1/2 of the sum": 2 * exact - same,
-        "the coefficient of random labels": imbalance,
-    }
-    # The first may vanish
+        response = across @ np.linalg.inv(fit.hessian)
+        turned = np.trace(response @ scatter @ response.T)
+        return turned / (2 * kappa * fit.weights @ fit.weights)
+
+    exact = rates.sampled_lambda_coefficient(shape, LAW)
+    imbalance = rates.imbalance_coefficient(shape, LAW)
+    of_one_class = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance  # the part A² Var[λ]
     trial.limit(
-        coefficients, separabilities, exact, order=(1, 2), margin=0.005 * exact, controls=rivals
+        [coefficient(kappa) for kappa in separabilities],
+        separabilities,
+        exact,
+        order=(1, 2),  # the first may vanish
+        margin=0.005 * exact,
+        controls={
+            "pairs of one class alone": of_one_class,
+            "without the factor 1/2 of the sum": 2 * exact - of_one_class,
+            "the coefficient of random labels": imbalance,
+        },
     )
 
 
 def cost_of(pair, mode):
-    """B κ, what drawn labels or lambdas cost."""
+    """Return B κ, where B κ / n² is what drawn labels or drawn λ add to E[1 - cos]."""
     if mode == "random":
         return pair.separability * rates.imbalance_coefficient(pair, LAW)
     if mode == "sampled":
@@ -411,7 +440,7 @@ def cost_of(pair, mode):
 )
 def test_n_eps_formula(
     trial,
-    mode: Mode,
+    mode: WhatIsDrawn,
     separability: Annotated[
         float, Interval(100, 2000, why="the formula is of large κ; the high end is a cap")
     ],
@@ -436,13 +465,13 @@ def test_n_eps_formula(
         balanced=mode != "random",
     )
     n = 2 * round(size / 2)
-    # At the nearest even size the mean angle is epsilon up to the rounding of n, which the formula
-    # itself gives.
-    base = 2 * rates.lda_rate(pair, n) / n
-    variance = base + 2 * cost_of(pair, mode) / n**2
+    # At the nearest even size the mean angle is ε up to the rounding of n, which the formula itself
+    # gives. The chord's variance is twice the mean angle.
+    averaged = 2 * rates.lda_rate(pair, n) / n
+    variance = averaged + 2 * cost_of(pair, mode) / n**2
     controls = {"half of n points": 2 * variance}
-    if base < 0.5 * variance:  # else what is drawn costs hardly more than the margin
-        controls["no cost of what is drawn"] = base
+    if averaged < 0.5 * variance:  # else what is drawn costs hardly more than the margin
+        controls["no cost of what is drawn"] = averaged
     trial.mean(
         chord(separability, n, mode),
         variance,
@@ -456,17 +485,20 @@ def test_n_eps_formula(
 
 
 def mixup_boxes(trial, epsilon, separabilities, sizes, runs, mode):
-    """Boxes around n_ε of Mixup, one program for each size, the same noise at every κ."""
+    """Return the lower and the upper ends of boxes around n_ε of Mixup, one for each κ. The samples
+    of one size have the same noise at every κ.
+    """
     events = []
-    for n in sizes:
+    for n in sizes:  # one compiled program for each
         keys = jax.random.split(trial.key(f"{mode} {n}"), runs)
         found = deficits(
             jnp.repeat(keys, len(separabilities)), np.tile(separabilities, runs), n, mode
         )
         events.append(np.asarray(found).reshape(runs, -1) <= epsilon)
+    by_separability = np.stack(events, axis=-1).swapaxes(0, 1)  # [separabilities, runs, sizes]
     error = ERROR / len(separabilities)
-    columns = np.moveaxis(np.array(events), -1, 0)
-    return np.transpose([encloses(np.array(sizes, float), column.T, error) for column in columns])
+    boxes = [encloses(np.array(sizes, float), reached, error) for reached in by_separability]
+    return np.transpose(boxes)
 
 
 @claim(
@@ -479,7 +511,7 @@ def mixup_boxes(trial, epsilon, separabilities, sizes, runs, mode):
 )
 def test_mixup_poly(
     trial,
-    mode: Mode,
+    mode: WhatIsDrawn,
     epsilon: Annotated[
         float, Interval(0.005, 0.006, why="the sizes that are tried lie around this crossing")
     ] = 0.005,
@@ -501,109 +533,17 @@ def test_mixup_poly(
         "sampled": ((10.0, 160.0, 640.0), (6, 8, 28, 54)),
     }
     separabilities, sizes = map(np.array, designs[mode])
-    boxes = mixup_boxes(trial, epsilon, separabilities, sizes.tolist(), runs, mode)
+    low, high = mixup_boxes(trial, epsilon, separabilities, sizes.tolist(), runs, mode)
     # Of a line the verdict does not depend on where in the first box it begins.
-    linear = boxes[0, 0] * separabilities / separabilities[0]
+    linear = low[0] * separabilities / separabilities[0]
     plain = np.exp([rates.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities])
     trial.growth_at_most(
         separabilities,
-        tuple(boxes),
+        (low, high),
         "sqrt n",
         error=ERROR,
         control_processes={
             "growth like κ": (linear, linear),
             "without augmentation": (plain, plain),
         },
-    )
-
-
-def three_point_law(trial):
-    """Chances of three values, and the Mixup loss of each pair of them at one classifier.
-
-    Each value is a score with its label; a pair is mixed half and half.
-    """
-    rng = trial.generator("law")
-    chances = rng.dirichlet([3.0, 3.0, 3.0])
-    scores = rng.normal(0, 2, 3)
-    labels = np.array([1.0, 1.0, 0.0])
-    score = (scores[:, None] + scores) / 2
-    label = (labels[:, None] + labels) / 2
-    return chances, np.logaddexp(0, score) - label * score
-
-
-def all_samples(n, chances):
-    """Counts of the three values in n points, and the chance of each."""
-    cuts = np.array(list(combinations_with_replacement(range(n + 1), 2)))
-    counts = np.column_stack([cuts[:, 0], cuts[:, 1] - cuts[:, 0], n - cuts[:, 1]])
-    factorials = np.array([lgamma(k + 1) for k in range(n + 1)])
-    log_chances = factorials[n] - factorials[counts].sum(axis=1) + counts @ np.log(chances)
-    return counts, np.exp(log_chances)
-
-
-def mean_over_distinct_pairs(counts, loss):
-    """The mean of the loss over distinct pairs of points, for each sample."""
-    n = counts[0].sum()
-    return (np.einsum("si,ij,sj->s", counts, loss, counts) - counts @ np.diag(loss)) / (n * (n - 1))
-
-
-def moments(chances, loss):
-    """E h, ζ_1 and ζ_2."""
-    mean = chances @ loss @ chances
-    return mean, chances @ (loss @ chances - mean) ** 2, chances @ (loss - mean) ** 2 @ chances
-
-
-@claim(HOEFFDING, kind="identity", cases=[8, 16, 32])
-def test_pairs_variance(
-    trial, n: Annotated[int, Interval(4, 40, why="all samples of three values are enumerated")]
-):
-    """Let h be a symmetric function of two points, ζ_1 the variance of its mean given one of two
-    independent points, and ζ_2 its variance. The mean of h over the distinct pairs of n independent
-    points has the variance (2 / (n (n - 1))) (2 (n - 2) ζ_1 + ζ_2).
-
-    This is about 4 ζ_1 / n: it falls with the number of points, not with that of pairs.
-    """
-    chances, loss = three_point_law(trial)
-    mean, projected, total = moments(chances, loss)
-    counts, weights = all_samples(n, chances)
-    variance = weights @ (mean_over_distinct_pairs(counts, loss) - mean) ** 2
-    law = rates.pair_mean_variance(n, projected, total)
-    trial.identity(
-        variance,
-        law,
-        ops=100 * n,
-        scale=total,
-        controls={
-            "n (n - 1) / 2 independent pairs": 2 * total / (n * (n - 1)),
-            "n² independent pairs": total / n**2,
-        },
-    )
-
-
-@claim(
-    HOEFFDING,
-    kind="bound",
-    cases=[16, 32],
-    not_tight="a bound for every law: at small deviations half of it is reached",
-)
-def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="with fewer the control holds")]):
-    """Let U be the mean of a loss in [a, b] over the distinct pairs of n independent points. For t
-    >= 0, P(U - E[U] >= t) <= exp(-2 floor(n/2) t² / (b - a)²).
-
-    The exponent counts the n / 2 disjoint pairs, and not all n (n - 1) / 2.
-    """
-    chances, loss = three_point_law(trial)
-    mean, _, _ = moments(chances, loss)
-    spread = np.ptp(loss)
-    counts, weights = all_samples(n, chances)
-    excess = mean_over_distinct_pairs(counts, loss) - mean
-    deviations = np.linspace(0.02, 0.4, 20) * spread
-    tails = np.array([weights[excess >= deviation].sum() for deviation in deviations])
-    independent = np.exp(-n * (n - 1) * np.square(deviations / spread))
-    trial.require(np.any(tails > independent + 1e-6), "n must be larger: else the control holds")
-    trial.bound(
-        tails,
-        rates.pair_mean_tail(n, deviations, spread),
-        instances="grid",
-        ops=100 * n,
-        controls={"n (n - 1) / 2 independent pairs": independent},
     )
