@@ -7,24 +7,30 @@ from typing import Annotated, Literal
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_mixup import DISTORTS
 from sims.mixup import angles, fits
 from theory.mixup import population
 from theory.mixup.classes import GaussianPair, one_minus_cosine
-from theory_on_trial import claim, derived
+from theory_on_trial import abstract, claim, derived
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import RatioOfMeans
 
-Law = Literal["all", "one"]
-"""Of the masks, with equal probabilities: all of them, or those that keep one coordinate."""
+DISTORTS = abstract(
+    "we study other masking-based Mixup-style techniques and show that they can distort the "
+    "training loss and make its "
+    "minimizer converge to a suboptimal classifier in terms of test accuracy"
+)
+MaskChoice = Literal["all", "one"]
+"""Which masks occur, all equally often: every mask, or those that keep a single coordinate."""
 Dim = Annotated[
     int, Interval(3, 8, why="two coordinates have no soft label but 1/2, and all masks are listed")
 ]
 
 
-def mask_law(dim, law="all"):
-    """Masks with equal probabilities, labelled by their share."""
-    masks = population.all_masks(dim) if law == "all" else np.eye(dim, dtype=bool)
+def mask_law(dim, choice="all"):
+    """Return the masks, one in each row, their probabilities, and the weights of the first label:
+    the shares of coordinates that are kept.
+    """
+    masks = population.all_masks(dim) if choice == "all" else np.eye(dim, dtype=bool)
     return population.equally_likely(masks)
 
 
@@ -40,7 +46,7 @@ def random_covariance(rng, dim):
 
 
 def fit_without_noise(mean, law):
-    """The mask loss of the two class means alone, minimised."""
+    """Fit the mask loss to the two class means alone, which is what infinite κ leaves."""
     masks, probabilities, labels = law
     points = np.stack([mean, -mean])
     classes = np.array([1.0, 0.0])
@@ -48,32 +54,34 @@ def fit_without_noise(mean, law):
 
 
 def fit_on_grid(pair, law, n_nodes):
-    """Minimise the mask loss of a pair in the plane with its noise on a grid, as mixtures of the
-    points μ and -μ.
+    """Return the minimiser of the expected mask loss of a pair in the plane, with the noise on a
+    grid, and a bound on what the last step of Newton's method leaves of its error.
 
-    The noise of M x_i + (1 - M) x_j is normal with covariance M S M + (1 - M) S (1 - M), S = Σ / κ:
-    any root R of it and a node z make A = diag(M) + (R z) μ' / |μ|^2, which adds +-R z to the
-    points. The grid has `n_nodes` in each direction, up to 6.5 deviations: the tails beyond weigh
-    1e-10.
+    The fit takes operators on points, so that the noise goes into them: the only points are μ and
+    -μ, and A = diag(M) + z μ^T / |μ|² takes them to ±(M μ + z). Here z is the noise of the mixture
+    M x_i + (1 - M) x_j, normal with the covariance M S M + (1 - M) S (1 - M), S = Σ / κ. The grid
+    has `n_nodes` in each direction, up to 6.5 deviations: the tails beyond weigh 1e-10.
     """
     masks, probabilities, labels = law
     grid = np.linspace(-6.5, 6.5, n_nodes)
     nodes = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
     density = np.exp(-(nodes**2).sum(axis=1) / 2)
-    maps = []
-    partners = []
+    first_operators = []
+    second_operators = []
     for mask in masks.astype(float):
-        overlap = np.outer(mask, mask) + np.outer(1 - mask, 1 - mask)
-        root = np.linalg.cholesky(overlap * pair.covariance / pair.separability)
+        # Coordinates of different points are independent.
+        of_one_point = np.outer(mask, mask) + np.outer(1 - mask, 1 - mask)
+        root = np.linalg.cholesky(of_one_point * pair.covariance / pair.separability)
         noise = (nodes @ root.T)[:, :, None] * pair.mean / (pair.mean @ pair.mean)
-        maps.append(np.diag(mask) + noise)
-        partners.append(np.broadcast_to(np.diag(1 - mask), noise.shape))
-    weights = np.outer(probabilities, density / density.sum()).ravel()
-    points = np.stack([pair.mean, -pair.mean])
-    classes = np.array([1.0, 0.0])
-    mixing = np.repeat(labels, len(nodes))
+        first_operators.append(np.diag(mask) + noise)
+        second_operators.append(np.broadcast_to(np.diag(1 - mask), noise.shape))
     fit = fits.fit_affine(
-        points, classes, np.concatenate(maps), np.concatenate(partners), weights, mixing
+        np.stack([pair.mean, -pair.mean]),
+        np.array([1.0, 0.0]),
+        np.concatenate(first_operators),
+        np.concatenate(second_operators),
+        np.outer(probabilities, density / density.sum()).ravel(),
+        np.repeat(labels, len(nodes)),
     )
     return np.asarray(fit.weights), 2 * float(fit.newton_step) * np.linalg.norm(fit.weights)
 
@@ -97,29 +105,31 @@ def test_mask_expected_minimiser(
     correlation: Annotated[
         float, Interval(0, 1, why="a cap: the covariance is definite beyond, too")
     ],
-    law: Law,
+    law: MaskChoice,
 ):
     """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
     the labels by the share of ones. Its expected logistic loss for the classes N(±μ, Σ / κ) has a
     unique minimiser at finite κ, which in general is no multiple of b = Σ^-1 μ.
 
-    The minimiser that Newton's method finds is compared with a fit on a grid.
+    The minimiser that Newton's method finds on the exact loss is compared with a fit to points on a
+    grid.
     """
     covariance = np.array([[1.0, correlation], [correlation, 1 + 2 * correlation]])
     pair = GaussianPair(np.array([2.0, 0.5]), covariance, separability)
-    (coarse, step), (finer, _) = (
-        fit_on_grid(pair, mask_law(2, law), n_nodes) for n_nodes in (37, 53)
-    )
-    minimiser = population.mask_minimiser(pair, *mask_law(2, law))
-    along = np.linalg.norm(minimiser) / np.linalg.norm(pair.bayes_direction) * pair.bayes_direction
+    masks, probabilities, labels = mask_law(2, law)
+    minimiser = population.mask_minimiser(pair, masks, probabilities, labels)
+    length = np.linalg.norm(minimiser)
+    on_grid, last_step = fit_on_grid(pair, mask_law(2, law), 37)
+    on_finer_grid, _ = fit_on_grid(pair, mask_law(2, law), 53)
     # What a finer grid changes, and the tails beyond both, times a condition below 1e3.
-    error = np.linalg.norm(coarse - finer) + step + 1e-7 * np.linalg.norm(minimiser)
+    error = np.linalg.norm(on_grid - on_finer_grid) + last_step + 1e-7 * length
+    multiple_of_bayes = length / np.linalg.norm(pair.bayes_direction) * pair.bayes_direction
     trial.value(
-        coarse,
+        on_grid,
         minimiser,
-        margin=1e-5 * np.linalg.norm(minimiser),
+        margin=1e-5 * length,
         error=error,
-        controls={"a multiple of b": along},
+        controls={"a multiple of b": multiple_of_bayes},
     )
 
 
@@ -131,11 +141,11 @@ def test_mask_expected_minimiser(
     cases=[(3, "all"), (5, "all"), (3, "one")],
     route="`population.mask_minimiser` in its limit against `population.mask_limit_direction`",
 )
-def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
+def test_mask_limit_inverse_mean(trial, dim: Dim, law: MaskChoice):
     """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
     the labels by the share of ones, where all masks with the same number of ones are equally
-    likely. For its minimiser w on the classes N(±μ, Σ / κ) and the vector v of the 1 / μ_j, 1 -
-    cos(w, v) falls like κ^-2 as κ grows, whatever Σ is.
+    likely. For the minimiser w of its expected logistic loss on the classes N(±μ, Σ / κ) and the
+    vector v of the 1 / μ_j, 1 - cos(w, v) falls like κ^-2 as κ grows, whatever Σ is.
     """
     rng = trial.generator("pair")
     mean = random_mean(rng, dim)
@@ -179,24 +189,26 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, 
     """
     rng = trial.generator("pairs")
 
-    def measured():
-        """Of one pair the rule's r, its prediction, and the same with the inverse of Σ."""
+    # The rule errs with probability Φ(-r sqrt(κ μ^T Σ^-1 μ)), and r <= 1 is compared for each pair.
+    learned = []
+    predicted = []
+    with_inverse = []
+    for _ in range(n_pairs):
         mean = random_mean(rng, dim)
         pair = GaussianPair(mean, random_covariance(rng, dim), 1.0)
         weights = np.asarray(fit_without_noise(mean, mask_law(dim)).weights)
-        learned = weights @ mean / np.sqrt(weights @ pair.covariance @ weights * pair.signal)
+        spread = np.sqrt(weights @ pair.covariance @ weights * pair.signal)
+        learned.append(weights @ mean / spread)
+        predicted.append(population.mask_limit_error_ratio(pair))
         inverse_form = np.linalg.solve(pair.covariance, 1 / mean) @ (1 / mean)
-        ratio = population.mask_limit_error_ratio(pair)
-        return learned, ratio, dim / np.sqrt(pair.signal * inverse_form)
-
-    learned, ratios, inverse_form = np.transpose([measured() for _ in range(n_pairs)])
+        with_inverse.append(dim / np.sqrt(pair.signal * inverse_form))
     trial.value(
-        learned,
-        ratios,
+        np.array(learned),
+        np.array(predicted),
         margin=1e-7,
         error=1e-9,  # of the fit: the ratio is stationary nowhere but at b, and |r| <= 1
         controls={
-            "Σ^-1 in place of Σ": inverse_form,
+            "Σ^-1 in place of Σ": np.array(with_inverse),
             "the error of the Bayes rule": np.ones(n_pairs),
         },
     )
@@ -229,23 +241,26 @@ def test_mask_concentration(
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     mean = np.array([1.5, 1.0, 0.5])
     masks, probabilities, labels = mask_law(3)
+    law = (masks.astype(float), probabilities, labels)
     kappas = np.array([separability, 10 * separability])
     pairs = [GaussianPair(mean, np.eye(3), kappa) for kappa in kappas]
-    targets = np.array(
-        [population.mask_minimiser(pair, masks, probabilities, labels) for pair in pairs]
-    )
-    law = (masks.astype(float), probabilities, labels)
+    minimisers = [population.mask_minimiser(pair, masks, probabilities, labels) for pair in pairs]
 
-    def deficits(target):
+    def deficits(targets):
+        """1 - cos to the target at 10 κ and at κ, whose means have the ratio on trial."""
+
         def measure(key):
-            keys = jnp.stack([key, key])
+            same_noise = jnp.stack([key, key])
             options = {"n": n, "learner": angles.mask_weights}
-            return angles.angle_curve(keys, kappas, mean, np.eye(3), target, *law, **options)[::-1]
+            at_both = angles.angle_curve(
+                same_noise, kappas, mean, np.eye(3), targets, *law, **options
+            )
+            return at_both[::-1]
 
         return measure
 
     trial.mean(
-        deficits(targets),
+        deficits(np.stack(minimisers)),
         0.1,
         law=RatioOfMeans(),
         margin=0.1 * (1 - 10**-0.15),  # an exponent within .15 of -1
@@ -280,16 +295,16 @@ def test_mask_boxes__limit(
     then errs with probability Φ(-sqrt(κ) sum_j v_j / sqrt(w^T Σ w)), more than that of Bayes.
     """
     trial.require(height in (1, width), "height must be 1 or the width: rows and squares")
-    law = population.equally_likely(population.box_masks(height, width))
+    masks, probabilities, labels = population.equally_likely(population.box_masks(height, width))
     mean = random_mean(trial.generator("mean"), height * width)
-    fit = fit_without_noise(mean, law)
-    scores = population.mask_limit_scores(*law[:2])
-    image = scores.reshape(height, width)
-    turned = np.roll(image, width // 2, axis=1)
+    fit = fit_without_noise(mean, (masks, probabilities, labels))
+    measured = np.asarray(fit.weights) * mean
+    scores = population.mask_limit_scores(masks, probabilities)
+    size = np.linalg.norm(scores)
+    # Half a turn of the image around its edges takes the border to the middle.
+    turned = np.roll(scores.reshape(height, width), width // 2, axis=1)
     if height > 1:
         turned = np.roll(turned, height // 2, axis=0)
-    size = np.linalg.norm(scores)
-    measured = np.asarray(fit.weights) * mean
     trial.value(
         measured,
         scores,
