@@ -8,50 +8,40 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_mixup import CURSE, encloses, reference_pair
+from paper_checks.test_mixup import encloses, reference_pair
 from sims.mixup import angles, fits, margins, network
 from theory.mixup import rates
 from theory.mixup.classes import GaussianPair
-from theory_on_trial import claim, derived
+from theory_on_trial import abstract, claim, derived
 from theory_on_trial.base.mapping import quick_jit
 from theory_on_trial.contract import Interval
 
+CURSE = abstract(
+    "As we increase κ to make the data distribution more separable, the sample complexity of "
+    "vanilla training "
+    "increases exponentially in κ"
+)
 ERROR = 1e-7
 """Chance, for each design, that any of its boxes misses its n_ε."""
 KEPT = 400
-"""Outermost points drawn in the plane: enough for a certificate in all but a few of a thousand
-samples.
+"""How many of the outermost points are drawn. In the plane they certify the hard margin of all but
+a few of a thousand samples.
 """
 Target = Annotated[
     float,
     Interval(0.005, 0.1, why="below, log n exceeds what the sampler of tails is certified for"),
 ]
-"""ε, below 1 - cos(μ, b) = .22."""
+"""ε, below 1 - cos(μ, b) = .22 of the reference pair."""
 
 
-def log_boxes(trial, pair, epsilon, separabilities, brackets, runs):
-    """Boxes around log n_ε of the hard margin, tested at both ends of a bracket for every κ."""
-    factor = fits.covariance_factor(pair.covariance)
-    boxes = []
-    for kappa, bracket in zip(separabilities, brackets, strict=True):
-        events = []
-        for end, log_n in enumerate(bracket):
-            key = trial.key(f"{pair.covariance.tolist()} {kappa} {end}")
-            tails = margins.certified_tail_directions(
-                key, log_n, pair.mean, factor, kappa, KEPT, runs
-            )
-            deficits = np.asarray(angles.angle_deficit(tails.directions, pair.bayes_direction))
-            # Samples that are not separable have no margin; they lie far beyond n_ε and count as
-            # successes.
-            events.append(np.isnan(deficits) | (deficits <= epsilon))
-        boxes.append(encloses(bracket, np.stack(events, axis=1), ERROR / len(separabilities)))
-    return np.transpose(boxes)
+def reaches(pair, cells, uncertified, radii=None, kept=KEPT):
+    """Return a measurement that says for each cell (log n, ε, κ) whether training on n points
+    without augmentation gives 1 - cos(w, b) <= ε: 1 if so, else 0.
 
-
-def successes(pair, cells, pessimistic, radii=None, kept=KEPT):
-    """Measure the events 1 - cos <= ε for cells (log n, ε, κ); `pessimistic` without a certificate.
-    Noise is normal unless `radii` gives another radial law.
-    Samples that are not separable have no margin; they lie far beyond n_ε and count as successes.
+    The outermost `kept` points are drawn. Where they are not certified to have the hard margin of
+    all n points, the answer is `uncertified`, which is to be the one that speaks against the claim.
+    Samples that are not separable have no hard margin; they lie far beyond n_ε and count as 1. The
+    noise is normal unless `radii` gives another law of its radius.
     """
     factor = fits.covariance_factor(pair.covariance)
 
@@ -60,9 +50,8 @@ def successes(pair, cells, pessimistic, radii=None, kept=KEPT):
         for log_n, epsilon, kappa in cells:
             tail = margins.tail_direction(key, log_n, pair.mean, factor, kappa, kept, radii)
             close = angles.angle_deficit(tail.direction, pair.bayes_direction) <= epsilon
-            events.append(
-                jnp.where(tail.certified, close | jnp.isnan(tail.direction).any(), pessimistic)
-            )
+            inseparable = jnp.isnan(tail.direction).any()
+            events.append(jnp.where(tail.certified, close | inseparable, uncertified))
         return jnp.stack(events).astype(float)
 
     return measure
@@ -84,7 +73,8 @@ def test_erm_curse(
     ],
     epsilon: Target = 0.05,
     share: Annotated[
-        float, Interval(0.5, 0.9, why="nearer to 1 the small factor shows; the low end is a cap")
+        float,
+        Interval(0.5, 0.9, why="nearer to 1 the factor of exp(ν κ) shows; the low end is a cap"),
     ] = 0.9,
 ):
     """For two equally likely classes N(±μ, Σ / κ) with μ no eigenvector of Σ, let b = Σ^-1 μ, let w
@@ -100,18 +90,22 @@ def test_erm_curse(
     )
     pair = reference_pair()
     isotropic = GaussianPair(pair.mean, np.eye(2), 1.0)
-    exponent = share * rates.critical_exponent(pair, epsilon) * separability
+    log_n = share * rates.critical_exponent(pair, epsilon) * separability
 
-    def cell(log_n):
-        return [(max(log_n, np.log(2)), epsilon, separability)]
+    def reaches_target(pair, log_n):
+        cell = (max(log_n, np.log(2)), epsilon, separability)
+        return reaches(pair, [cell], uncertified=True)
 
-    event = successes(pair, cell(exponent), True)
-    processes = {
-        "μ an eigenvector of Σ": successes(isotropic, cell(exponent), True),
-        "twice the exponent ν": successes(pair, cell(2 * exponent / share), True),
-    }
     trial.probability(
-        event, np.array([0.5]), side="at most", control_processes=processes, first=1024, most=60_000
+        reaches_target(pair, log_n),
+        np.array([0.5]),
+        side="at most",
+        control_processes={
+            "μ an eigenvector of Σ": reaches_target(isotropic, log_n),
+            "twice the exponent ν": reaches_target(pair, 2 * log_n / share),
+        },
+        first=1024,
+        most=60_000,
     )
 
 
@@ -134,7 +128,8 @@ def test_erm_log_sample_complexity(
     trial,
     epsilon: Target,
     power: Annotated[
-        float, Interval(0.08, 0.2, why="with less, the small factor shows; the high end is a cap")
+        float,
+        Interval(0.08, 0.2, why="with less, the bounded factor of N shows; the high end is a cap"),
     ],
     side: Literal["at most", "at least"],
 ):
@@ -146,25 +141,50 @@ def test_erm_log_sample_complexity(
     smaller ε.
     """
     separabilities = (10.0, 40.0, 160.0, 320.0)
-    below = side == "at most"
-    sign = -1 if below else 1
+    at_lower_end = side == "at most"
 
-    def cells(exponent):
-        """Cells at the end of the claimed range, had the law `exponent` times ν."""
-        laws = [rates.erm_samples(reference_pair(exponent * k), epsilon) for k in separabilities]
-        sizes = [max((1 + sign * power) * law - 0.5 + sign, np.log(2)) for law in laws]
-        return [(log_n, epsilon, kappa) for log_n, kappa in zip(sizes, separabilities, strict=True)]
+    def reaches_target(factor):
+        """Whether ε is reached at this end of the range of log n, had the law `factor` ν for ν."""
+        cells = []
+        for kappa in separabilities:
+            # log N depends on the product κ ν alone.
+            log_law = rates.erm_samples(reference_pair(factor * kappa), epsilon)
+            lowest = (1 - power) * log_law - 1.5
+            highest = (1 + power) * log_law + 0.5
+            log_n = lowest if at_lower_end else highest
+            cells.append((max(log_n, np.log(2)), epsilon, kappa))
+        return reaches(reference_pair(), cells, uncertified=at_lower_end)
 
-    pair = reference_pair()
-    rival, exponent = ("2 ν", 2.0) if below else ("ν / 2", 0.5)
+    wrong_law = {"2 ν": reaches_target(2.0)} if at_lower_end else {"ν / 2": reaches_target(0.5)}
     trial.probability(
-        successes(pair, cells(1.0), below),
+        reaches_target(1.0),
         np.full(len(separabilities), 0.5),
         side=side,
-        control_processes={rival: successes(pair, cells(exponent), below)},
+        control_processes=wrong_law,
         first=1024,
         most=20_000,
     )
+
+
+def log_boxes(trial, pair, epsilon, separabilities, brackets, runs):
+    """Return the lower and the upper ends of boxes around log n_ε of the hard margin, one for each
+    κ. `brackets` has two values of log n for each κ, at both of which `runs` samples are drawn.
+    """
+    factor = fits.covariance_factor(pair.covariance)
+    boxes = []
+    for kappa, bracket in zip(separabilities, brackets, strict=True):
+        events = []
+        for end, log_n in enumerate(bracket):
+            key = trial.key(f"{pair.covariance.tolist()} {kappa} {end}")
+            tails = margins.certified_tail_directions(
+                key, log_n, pair.mean, factor, kappa, KEPT, runs
+            )
+            deficits = np.asarray(angles.angle_deficit(tails.directions, pair.bayes_direction))
+            # Samples that are not separable have no margin; they lie far beyond n_ε and count as
+            # successes.
+            events.append(np.isnan(deficits) | (deficits <= epsilon))
+        boxes.append(encloses(bracket, np.stack(events, axis=1), ERROR / len(separabilities)))
+    return np.transpose(boxes)
 
 
 @claim(
@@ -189,7 +209,7 @@ def test_exp_vs_poly(
     """
     separabilities = 10.0 * 2.0 ** np.arange(6)
     laws = [rates.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities]
-    # 3 % and a small factor about the law
+    # n_ε is expected within 3 % of the law of log n, and a small factor of n.
     brackets = [(0.97 * law - 2.5, 1.03 * law + 1.5) for law in laws]
     low, high = log_boxes(trial, reference_pair(), epsilon, separabilities, brackets, runs)
     controls = ["const", "log n", "sqrt n", "n log n", "n^2"]
@@ -210,41 +230,53 @@ def test_erm_tails(
     trial,
     power: Annotated[float, Interval(1, 4, why="heavier or lighter tails need larger log n")],
     side: Literal["at most", "at least"],
-    epsilon: Annotated[float, Interval(0.02, 0.1, why="of reference_pair, below .22")] = 0.05,
+    epsilon: Annotated[
+        float,
+        Interval(
+            0.02, 0.1, why="below 1 - cos(μ, b) = .22 of the reference pair; the low end is a cap"
+        ),
+    ] = 0.05,
     log_n: Annotated[
-        float, Interval(25, 40, why="logarithms beside it are seen at less, KEPT fails at more")
+        float,
+        Interval(
+            25, 40, why="at less, terms in log log n show; at more, the kept points are too few"
+        ),
     ] = 25.0,
 ):
-    """Let two classes have the points ±μ + Σ^(1/2) z / sqrt(κ), where z has the radial tail
-    exp(-r^p / p), let b = Σ^-1 μ, and let ρ be such that the unit vector v with the largest v·μ - ρ
-    |Σ^(1/2) v| has 1 - cos(v, b) = ε. Let n be the number of points with which half of all samples
-    give 1 - cos(w, b) <= ε for the direction w of training without augmentation. Then log n is (ρ
-    sqrt(κ))^p / p up to 30 %, if this is 25 or more.
+    """Let two classes have the points ±μ + Σ^(1/2) z / sqrt(κ), where z has a uniform direction and
+    P(|z| > r) = exp(-r^p / p), let b = Σ^-1 μ, and let ρ be such that the unit vector v with the
+    largest v·μ - ρ |Σ^(1/2) v| has 1 - cos(v, b) = ε. Let n be the number of points with which half
+    of all samples give 1 - cos(w, b) <= ε for the direction w of training without augmentation.
+    Then log n is (ρ sqrt(κ))^p / p up to 30 %, if this is 25 or more.
 
     So the curse has the exponent p / 2 of κ. Normal noise has p = 2.
     """
     pair = reference_pair()
     radius = np.sqrt(2 * rates.critical_exponent(pair, epsilon))
-    kappa = (power * log_n) ** (2 / power) / radius**2
-    normal = radius**2 * kappa / 2
-    below = side == "at most"
-    factor = 0.7 if below else 1.3
-    kept = 400 if power < 3 else 1600
+    kappa = (power * log_n) ** (2 / power) / radius**2  # at which the law gives this log n
+    log_n_of_normal_noise = radius**2 * kappa / 2
+    at_lower_end = side == "at most"
+    kept = 400 if power < 3 else 1600  # light tails have more points near the outermost
 
     def radii(log_kept):
+        """The radius r with log P(|z| <= r) = `log_kept`."""
         return (-power * jnp.log(-jnp.expm1(log_kept))) ** (1 / power)
 
-    def event(exponent):
-        size = max(factor * exponent, np.log(2))
-        return successes(pair, [(size, epsilon, kappa)], below, radii, kept)
+    def reaches_target(law):
+        """Whether ε is reached 30 % below or above what a law says of log n."""
+        size = max((0.7 if at_lower_end else 1.3) * law, np.log(2))
+        return reaches(pair, [(size, epsilon, kappa)], at_lower_end, radii, kept)
 
-    processes = {
-        "twice log n" if below else "60 % of log n": event((2.0 if below else 0.6) * log_n)
-    }
-    if (normal > 2 * log_n) if below else (normal < log_n / 2):
-        processes["exponential in κ, as for normal noise"] = event(normal)
+    if at_lower_end:
+        processes = {"twice log n": reaches_target(2.0 * log_n)}
+        differs = log_n_of_normal_noise > 2 * log_n
+    else:
+        processes = {"60 % of log n": reaches_target(0.6 * log_n)}
+        differs = log_n_of_normal_noise < log_n / 2
+    if differs:
+        processes["exponential in κ, as for normal noise"] = reaches_target(log_n_of_normal_noise)
     trial.probability(
-        event(log_n),
+        reaches_target(log_n),
         np.array([0.5]),
         side=side,
         control_processes=processes,
@@ -273,7 +305,10 @@ def test_erm_tails__bounded(
     pair = reference_pair()
     factor = fits.covariance_factor(pair.covariance)
 
-    def event(kappa, radii=None, kept=KEPT, radius=1.0):
+    def near_floor(kappa, radii=None, kept=KEPT, radius=1.0):
+        """Whether noise of this κ, normal unless `radii` is given, leads within 5 % of what a disc
+        of this radius leaves of 1 - cos.
+        """
         floor = 1 - rates.phase_cosine(pair, radius**2 / (2 * separability))
 
         def measure(key):
@@ -284,16 +319,18 @@ def test_erm_tails__bounded(
         return measure
 
     def disc(log_kept):
+        """The radius r with log P(|z| <= r) = `log_kept`: this probability is r²."""
         return jnp.exp(log_kept / 2)
 
     trial.probability(
-        event(separability, disc, 8192),
+        near_floor(separability, disc, 8192),
         1.0,
         margin=0.02,
         control_processes={
-            "normal noise": event(separability),
-            "normal noise of the same covariance": event(4 * separability),
-            "the mean radius 2/3 for 1": event(separability, disc, 8192, 2 / 3),
+            "normal noise": near_floor(separability),
+            # z in the disc has the covariance I / 4.
+            "normal noise of the same covariance": near_floor(4 * separability),
+            "the mean radius 2/3 for 1": near_floor(separability, disc, 8192, 2 / 3),
         },
         first=256,
     )
@@ -323,26 +360,27 @@ def test_network(
     tilted = reference_pair()
     straight = GaussianPair(np.array([np.sqrt(2), 0.0]), tilted.covariance, 1.0)
 
-    def distances(pair, augmentation):
+    def deficits(pair, augmentation):
+        """1 - cos to the Bayes direction of each trained network, the same runs for every way."""
         factor = fits.covariance_factor(pair.covariance)
 
-        def distance(key):
+        def deficit(key):
             direction = network.network_direction(
                 key, pair.mean, factor, separability, n=n, augmentation=augmentation
             )
             return angles.angle_deficit(direction, pair.bayes_direction)
 
         keys = jax.random.split(trial.key(f"{pair.mean.tolist()}"), n_runs)
-        return np.asarray(quick_jit(jax.vmap(distance))(keys))
+        return np.asarray(quick_jit(jax.vmap(deficit))(keys))
 
-    plain = distances(tilted, "none")
+    plain = deficits(tilted, "none")
     trial.runs(
-        plain - distances(tilted, "mixup") - 0.01,
+        plain - deficits(tilted, "mixup") - 0.01,
         alpha=1e-3,
         controls={
-            "μ an eigenvector of Σ": distances(straight, "none")
-            - distances(straight, "mixup")
+            "μ an eigenvector of Σ": deficits(straight, "none")
+            - deficits(straight, "mixup")
             - 0.01,
-            "Mixup within classes": plain - distances(tilted, "mixup within classes") - 0.01,
+            "Mixup within classes": plain - deficits(tilted, "mixup within classes") - 0.01,
         },
     )
