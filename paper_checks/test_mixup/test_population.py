@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_mixup import Alpha, mixture_pair, random_pair
+from paper_checks.test_mixup import mixture_pair, random_pair
 from sims.mixup import alignment, fits
 from theory.mixup import population
 from theory.mixup.classes import GaussianPair, MixingLaw
@@ -24,8 +24,11 @@ QUADRATURE = 1e-11
 the curvature.
 """
 NODES = 64
+"""Values of λ in the rule that stands for a Beta law."""
 HALF = np.array([0.5])
-LAWS = {  # g = λ unless said, and whether soft labels of mixed pairs with g != 1/2 occur
+# Laws of λ and g, where g = λ unless said; each with 1 if 0 < λ < 1 and g != 1/2 occur together,
+# else 0.
+LAWS = {
     "uniform": (MixingLaw.beta(1.0, NODES), 1),
     "g = 1/2": (MixingLaw.beta(1.0, NODES, lambda mixing: 0 * mixing + 0.5), 0),
     "λ = 1/2": (MixingLaw.atoms(HALF, np.ones(1)), 0),
@@ -39,7 +42,7 @@ LAWS = {  # g = λ unless said, and whether soft labels of mixed pairs with g !=
 
 
 def scalar_mixing(input_weight):
-    """Mixup with λ uniform and g = `input_weight(lambda)`."""
+    """Mixup with λ uniform and g = `input_weight(λ)`: a function from a key to A, B and λ."""
 
     def draw(key):
         mixing = jax.random.uniform(key)
@@ -50,15 +53,18 @@ def scalar_mixing(input_weight):
 
 
 def extrapolating(key):
-    """Scalar A and B that are no convex combination: (1.2, -.2), (.5, .9), (.7, .1), (.3, .3)."""
+    """One of four mixtures g x_i + h x_j that are no interpolation, each with its λ."""
     kind = jax.random.randint(key, (), 0, 4)
-    first = jnp.array([1.2, 0.5, 0.7, 0.3])[kind]
-    second = jnp.array([-0.2, 0.9, 0.1, 0.3])[kind]
-    return first * jnp.eye(3), second * jnp.eye(3), jnp.array([0.9, 0.4, 0.8, 0.6])[kind]
+    g = jnp.array([1.2, 0.5, 0.7, 0.3])[kind]
+    h = jnp.array([-0.2, 0.9, 0.1, 0.3])[kind]
+    mixing = jnp.array([0.9, 0.4, 0.8, 0.6])[kind]
+    return g * jnp.eye(3), h * jnp.eye(3), mixing
 
 
 def along_axes(axes, draw):
-    """A weight for each of three axes by `draw(key)`, the label with their mean."""
+    """Mixing with a weight of its own along each of three axes, drawn by `draw(key)`; λ is their
+    mean.
+    """
 
     def operators(key):
         shares = draw(key)
@@ -85,7 +91,9 @@ NOT_SCALAR = {
 
 
 def alignment_test(trial, operators, pair, draws=128):
-    """The test of alignment of one law of operators; 128 draws are enough where each is aligned."""
+    """Test whether the law of A, B and λ from which `operators(key)` draws leaves the minimiser
+    along b. 128 draws are enough where every draw does.
+    """
     key = trial.key("operators")
     return alignment.check_alignment(
         operators, pair.mean, pair.covariance, pair.separability, key, draws=draws
@@ -108,11 +116,13 @@ def test_bayes_direction(
     """
     pair = with_effective(random_pair(trial.generator("pair"), dim, 1.0), effective)
     noisy = with_effective(pair, effective / 2)
-    rules = np.stack([pair.bayes_direction, pair.mean])
+    rules = np.stack([pair.bayes_direction, pair.mean])  # w = b and w = μ
     root = np.asarray(fits.covariance_factor(pair.covariance)) / np.sqrt(pair.separability)
 
-    def wrong(generator, count):  # of one side, the other being its mirror image
-        return (pair.mean + generator.standard_normal((count, dim)) @ root.T) @ rules.T <= 0
+    def wrong(generator, count):
+        """Whether either rule errs on points of the class of μ; the other is its mirror image."""
+        points = pair.mean + generator.standard_normal((count, dim)) @ root.T
+        return points @ rules.T <= 0
 
     errors = np.array([pair.error(rule) for rule in rules])
     trial.probability(
@@ -145,8 +155,11 @@ def test_erm_expected_minimiser(
         return jnp.eye(3), jnp.zeros((3, 3)), jnp.ones(())
 
     found = alignment_test(trial, no_augmentation, pair)
-    cosine = 1 - pair.misalignment(pair.mean)
     length = np.linalg.norm(population.erm_minimiser(pair)) / np.linalg.norm(pair.bayes_direction)
+    cosine = 1 - pair.misalignment(pair.mean)
+    tangent = np.sqrt(1 - cosine**2) / cosine  # of the angle between μ and b
+    # First the length along b over that of 2 κ b, then the distance from the ray of b, relative to
+    # the length.
     trial.value(
         np.array([found.scale / length, found.displacement]),
         np.array([1.0, 0.0]),
@@ -154,28 +167,33 @@ def test_erm_expected_minimiser(
         error=np.array([QUADRATURE, found.displacement_limit - found.displacement]),
         controls={
             "w = κ b": np.array([0.5, 0.0]),
-            "w = 2 κ μ": np.array([1.0, np.sqrt(1 - cosine**2) / cosine]),
+            "w = 2 κ μ": np.array([1.0, tangent]),
         },
     )
 
 
 def over_pairs(pair, weights, law, step):
-    """The loss of mixed pairs by the trapezoidal rule over the scores of both points, and over
-    their labels. `law` is what every coordinate keeps of the first point, the first label's weight,
-    and the chance of both.
+    """Return the expected loss of mixed pairs, by the trapezoidal rule over the scores of both
+    points and a sum over their labels.
+
+    `law` has three arrays with an entry for each atom: the diagonal of A, λ, and the probability.
     """
     nodes = np.arange(-9, 9 + step / 2, step)
     density = np.exp(-(nodes**2) / 2)
     grid = np.outer(density, density) / density.sum() ** 2
     total = 0.0
-    for shares, label, mass in zip(*law, strict=True):
-        own, other = (side * weights for side in (shares, 1 - shares))
-        spreads = [np.sqrt(w @ pair.covariance @ w / pair.separability) for w in (own, other)]
-        for first, second in np.ndindex(2, 2):
+    for diagonal, mixing, probability in zip(*law, strict=True):
+        # w·(A x_i + (I - A) x_j) is the sum of `own`·x_i and `other`·x_j.
+        own = diagonal * weights
+        other = (1 - diagonal) * weights
+        own_spread = np.sqrt(own @ pair.covariance @ own / pair.separability)
+        other_spread = np.sqrt(other @ pair.covariance @ other / pair.separability)
+        for first, second in np.ndindex(2, 2):  # the labels of both points
             centre = ((2 * first - 1) * own + (2 * second - 1) * other) @ pair.mean
-            scores = centre + spreads[0] * nodes[:, None] + spreads[1] * nodes
-            mixed = label * first + (1 - label) * second
-            total += mass / 4 * np.sum(grid * (np.logaddexp(0, scores) - mixed * scores))
+            scores = centre + own_spread * nodes[:, None] + other_spread * nodes
+            label = mixing * first + (1 - mixing) * second
+            loss = np.logaddexp(0, scores) - label * scores
+            total += probability / 4 * np.sum(grid * loss)
     return total
 
 
@@ -209,19 +227,25 @@ def test_expected_losses(
         masks, chances, shares = population.equally_likely(population.box_masks(1, 2))
         law = masks.astype(float), shares, chances
         loss = population.mask_expected_loss(pair, masks, chances, shares)
-    still = (loss.means, 0 * loss.covariances, loss.labels, loss.probabilities)
-    rivals = {"without noise": still}
+    without_noise = population.ExpectedLoss(
+        loss.means, 0 * loss.covariances, loss.labels, loss.probabilities
+    )
+    controls = {"without noise": without_noise.value(weights)}
     if way != "none":
-        of_one = (loss.means, loss.covariances, np.ones_like(loss.labels), loss.probabilities)
-        rivals["one point's label"] = of_one
+        # The class of the first point is one in every atom of the loss.
+        first_label = population.ExpectedLoss(
+            loss.means, loss.covariances, np.ones_like(loss.labels), loss.probabilities
+        )
+        controls["one point's label"] = first_label.value(weights)
     exact = loss.value(weights)
-    coarse, fine = (over_pairs(pair, weights, law, step) for step in (0.2, 0.1))
+    coarse = over_pairs(pair, weights, law, 0.2)
+    fine = over_pairs(pair, weights, law, 0.1)
     trial.value(
         fine,
         exact,
         margin=1e-9 * exact,
         error=abs(fine - coarse) + 1e-12,
-        controls={n: population.ExpectedLoss(*one).value(weights) for n, one in rivals.items()},
+        controls=controls,
     )
 
 
@@ -245,27 +269,29 @@ def test_mixup_expected_minimiser(
     """
     law = MixingLaw.beta(alpha)
     pair = with_effective(random_pair(trial.generator("pair"), dim, 1.0), effective)
-    loss = population.mixup_expected_loss(pair, law)
-    unequal = loss.covariances.copy()
-    unequal[: len(law.nodes)] *= np.sqrt(np.outer(*[np.geomspace(0.3, 3, dim)] * 2))
-    minimisers = (
-        population.mixup_minimiser(pair, law),
-        population.newton_minimiser(
-            population.ExpectedLoss(loss.means, unequal, loss.labels, loss.probabilities)
-        ),
-        population.mask_minimiser(pair, *population.equally_likely(population.all_masks(dim))),
-    )
     exact = population.scalar_minimiser(effective, law) / pair.signal * pair.bayes_direction
-    turn, noise, mixing = (np.linalg.norm(w - exact) / np.linalg.norm(exact) for w in minimisers)
+
+    def distance(minimiser):
+        return np.linalg.norm(minimiser - exact) / np.linalg.norm(exact)
+
+    # The first half of the atoms are the pairs of one class, whose noise is made another one.
+    loss = population.mixup_expected_loss(pair, law)
+    stretches = np.geomspace(0.3, 3, dim)
+    covariances = loss.covariances.copy()
+    covariances[: len(law.nodes)] *= np.sqrt(np.outer(stretches, stretches))
+    other_noise = population.ExpectedLoss(loss.means, covariances, loss.labels, loss.probabilities)
+    masks, probabilities, shares = population.equally_likely(population.all_masks(dim))
     trial.value(
-        turn,
+        distance(population.mixup_minimiser(pair, law)),
         0.0,
         margin=1e-6,
         scale=1.0,  # relative to the length
         error=np.sqrt(np.linalg.cond(pair.covariance)) * 10 * QUADRATURE,
         control_processes={
-            "other noise within the classes": noise,
-            "masks in place of numbers λ": mixing,
+            "other noise within the classes": distance(population.newton_minimiser(other_noise)),
+            "masks in place of numbers λ": distance(
+                population.mask_minimiser(pair, masks, probabilities, shares)
+            ),
         },
     )
 
@@ -310,14 +336,13 @@ def fit_without_noise(law):
 
 
 def scores_without_noise(laws):
-    """The scores u of the class means, and twice the last relative Newton step (the points have
-    length one).
-    """
+    """Return the score of the class mean under Mixup without noise, and its error, for each law."""
     found = [fit_without_noise(law) for law in laws]
     scores = np.array([float(fit.weights[0]) for fit in found])
-    # Roundings of the 64 terms move the root by 1e-12 where the curvature is as small as e^-u, u <
-    # 5.
-    return scores, np.array([2 * float(fit.newton_step) for fit in found]) * (1 + scores) + 1e-12
+    last_steps = np.array([float(fit.newton_step) for fit in found])
+    # Roundings of the 64 terms move the root by 1e-12 where the curvature is as small as e^-u for
+    # scores u < 5.
+    return scores, 2 * last_steps * (1 + scores) + 1e-12
 
 
 @claim(
@@ -327,7 +352,9 @@ def scores_without_noise(laws):
     route="`population.scalar_minimiser` in its limit against `population.limit_scale_correction`",
 )
 def test_scale_limit(
-    trial, alpha: Alpha, least: Annotated[float, Interval(400, 2000, why="a limit; then rounding")]
+    trial,
+    alpha: Annotated[float, Interval(0.01, 100, why="beyond, Gauss-Jacobi rules lose digits")],
+    least: Annotated[float, Interval(400, 2000, why="a limit of large a; beyond, rounding shows")],
 ):
     """For two equally likely classes N(±μ, Σ / κ), let u be the score w·μ of the class mean under
     the minimiser w of Mixup's expected loss, with λ ~ Beta(α, α), and v the limit of u as a = κ μ^T
@@ -342,9 +369,9 @@ def test_scale_limit(
     scores = np.array([population.scalar_minimiser(a, law) for a in effective])
     correction = population.limit_scale_correction(law)
     curvature = population.limit_curvatures(law)
-    without = limit * curvature.noise / curvature.scale
+    without_slope = limit * curvature.noise / curvature.scale  # v h(v) / L
     trial.require(
-        abs(correction) > 0.11 * abs(without - correction),
+        abs(correction) > 0.11 * abs(without_slope - correction),
         "alpha must keep away from .39, where the correction changes sign and no theory is near it",
     )
     trial.require(
@@ -356,9 +383,9 @@ def test_scale_limit(
         effective,
         correction,
         order=1,
-        margin=1e-3 * without,
+        margin=1e-3 * without_slope,
         slack=effective[-1] * error,
-        controls={"without h'": without, "h' without 1/2": 2 * correction - without},
+        controls={"without h'": without_slope, "h' without 1/2": 2 * correction - without_slope},
     )
 
 
@@ -370,11 +397,13 @@ def test_scale_limit__exists(trial):
     grows, the score w·μ of the class mean under the minimiser of the expected loss stays bounded if
     and only if 0 < λ < 1 and g != 1/2 occur together with positive probability.
     """
+    exists = [of_law for _, of_law in LAWS.values()]
     bounded = [int(np.isfinite(population.limit_scale(law))) for law, _ in LAWS.values()]
     converged = [int(fit_without_noise(law).converged) for law, _ in LAWS.values()]
+    # One row for a fit of the class means and one for the limit of the theory, a column per law.
     trial.identity(
         np.array([converged, bounded]),
-        np.array([[exists for _, exists in LAWS.values()]] * 2),
+        np.array([exists, exists]),
         ops=0,
         controls={
             "bounded for every law": np.ones((2, len(LAWS)), int),
@@ -389,16 +418,17 @@ def test_scale_limit__exists(trial):
     cases=[0.1, 0.2, 0.5, 1.0],
 )
 def test_lambda_dependence(
-    trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below the lowest u_inf")]
+    trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below 1.5, where the limit is lowest")]
 ):
     """For two equally likely classes N(±μ, Σ / κ) and λ ~ Beta(α, α), let v be the limit at large κ
-    of the score w·μ of the class mean under the minimiser of Mixup's expected loss. It is the root
-    of E[(2 λ - 1) (s((2 λ - 1) v) - λ)] = s(-v), where s is the logistic function.
+    of the score w·μ of the class mean under the minimiser of Mixup's expected loss. It solves
+    E[(2 λ - 1) (s((2 λ - 1) v) - λ)] = s(-v), where s is the logistic function.
 
     It falls and then rises with α.
     """
+    # Three values of α: one near that of the lowest limit, and one on either side.
     laws = [MixingLaw.beta(parameter, NODES) for parameter in (alpha, 1.5, 2.25 / alpha)]
-    halves = [MixingLaw(np.full(NODES, 0.5), law.weights, law.nodes) for law in laws]
+    labels_of_half = [MixingLaw(np.full(NODES, 0.5), law.weights, law.nodes) for law in laws]
     limits = np.array([population.limit_scale(law) for law in laws])
     scores, errors = scores_without_noise(laws)
     trial.value(
@@ -408,6 +438,6 @@ def test_lambda_dependence(
         error=errors + 4e-12 * limits,  # another version of SciPy moves the nodes by 1e-12
         controls={
             "monotone in α": np.minimum.accumulate(limits),
-            "label one half": np.array([population.limit_scale(law) for law in halves]),
+            "label one half": np.array([population.limit_scale(law) for law in labels_of_half]),
         },
     )
