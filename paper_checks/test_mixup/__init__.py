@@ -2,8 +2,14 @@
 2306.00267.
 
 Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are
-the abstract's statements, in the sharper forms derived here. Labels are fair coins, points
-N(+-μ, Σ / κ), b = Σ^-1 μ the Bayes direction, m^2 = μ' b, a = κ m^2, ε a target for 1 - cos.
+the abstract's statements, in the sharper forms derived here.
+
+Notation: the two classes N(±μ, Σ / κ) are equally likely, with labels y in {0, 1}. b = Σ^-1 μ is
+the direction of the Bayes rule, w what is learned from n points, m² = μ^T b, and a = κ m². T is the
+trace of Σ^-1 at right angles to b. ε is a target for 1 - cos(w, b), and n_ε the number of points
+with which half of all samples reach it. λ mixes labels and g mixes inputs; plain Mixup has g = λ.
+"Training without augmentation" minimises the logistic loss; for separable points its direction is
+that of the largest margin.
 
 Abstract:
 
@@ -32,30 +38,12 @@ Abstract:
   masks and for CutMix's boxes, all equally likely.
 """
 
-from typing import Annotated
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from theory.mixup.classes import GaussianPair
-from theory_on_trial import abstract
-from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bernoulli
-
-CURSE = abstract(
-    "As we increase κ to make the data distribution more separable, the sample complexity of "
-    "vanilla training "
-    "increases exponentially in κ"
-)
-DISTORTS = abstract(
-    "we study other masking-based Mixup-style techniques and show that they can distort the "
-    "training loss and make its "
-    "minimizer converge to a suboptimal classifier in terms of test accuracy"
-)
-
-Alpha = Annotated[float, Interval(0.01, 100, why="beyond, Gauss-Jacobi rules lose digits")]
-"""α of λ ~ Beta(α, α)."""
 
 
 def reference_pair(separability: float = 1.0) -> GaussianPair:
@@ -78,19 +66,26 @@ def mixture_pair() -> GaussianPair:
 
 
 def random_chord(key, deficit):
-    """Chord sqrt(2 (1 - cos)) between two directions with a random sign: its variance is 2 E[1 -
-    cos], bias included. In the plane it is about normal, where 1 - cos itself has the heavy tail of
-    a squared normal.
+    """Return the chord sqrt(2 (1 - cos)) with a random sign, where `deficit` is 1 - cos.
+
+    Its variance is 2 E[1 - cos]. In the plane the chord is about normal, while 1 - cos itself has
+    the heavy tail of a squared normal.
     """
     return jax.random.rademacher(jax.random.fold_in(key, 1), deficit.shape) * jnp.sqrt(2 * deficit)
 
 
 def encloses(sizes, events, error):
-    """Box [low, high] around n_ε from the events 1 - cos <= ε (runs in rows) at growing sizes."""
+    """Return numbers (low, high) between which n_ε lies, but for a chance of `error`.
+
+    `events` [samples, sizes] tell whether 1 - cos <= ε at each of the growing `sizes`. With low
+    points fewer than half of all samples reach ε, with high points more than half. Where no size
+    is so small or so large, low is 0 or high is infinite.
+    """
     interval = Bernoulli().interval(
         [np.asarray(events, float)], error / len(sizes), np.zeros(len(sizes))
     )
     below = interval.high < 0.5
     above = interval.low > 0.5
     low = sizes[np.flatnonzero(below)[-1]] if below.any() else 0.0
-    return low, sizes[np.flatnonzero(above)[0]] if above.any() else np.inf
+    high = sizes[np.flatnonzero(above)[0]] if above.any() else np.inf
+    return low, high
