@@ -3,8 +3,20 @@
 
 Of the paper its abstract, its introduction, the released code and the public data were read, so
 what is on trial are the definitions, Proposition 1 and Figure 1 as recalled, the released
-formulations, and sharper statements derived here. E(h) counts errors, E_0 those of the baseline
-h_0, n the points, e = floor(ε n) the errors that a competitor may add; counts are integers and are
+formulations, and sharper statements derived here.
+
+Letters and words of all claims. A sample has n points (on COMPAS: people) in m distinct rows of
+features: row u holds n⁺_u positive and n⁻_u negative labels, t_u in all. A linear classifier h is
+its linear dichotomy b in {0, 1}^m: b_u = 1 where w_0 + w·u > 0 and 0 where it is negative. E(h)
+counts the errors of h on the sample. h_0 is the baseline, with E_0 errors and the error rate R(h_0)
+= E_0 / n; it is one of the best classifiers unless a claim says otherwise.
+
+At a tolerance ε a competitor makes at most E_0 + e errors, where e = floor(ε n) is the admitted
+increase. The discrepancy is the largest number of points on which one competitor differs from h_0.
+The ambiguity is the number of points on which some competitor differs from h_0. Both are given as
+numbers or as shares of n. The flip error of a row is the fewest errors of a classifier that
+predicts this row otherwise than h_0. The margin of a linear classifier is the largest γ such that
+|w_0 + w·u| >= γ in all rows, for weights with |w_0| + Σ |w_j| <= 1. Counts are integers and are
 compared exactly.
 
 Abstract:
@@ -36,18 +48,8 @@ from sims.linear_dichotomies.enumeration import Paths, enumerate_paths
 from sims.linear_dichotomies.solver import Solution
 from sims.linear_dichotomies.table import Table, aggregate
 from sims.predictive_multiplicity.samples import Target
-from theory_on_trial import Trial, abstract, derived
+from theory_on_trial import Trial
 from theory_on_trial.contract import Interval
-
-EXACTLY = abstract(
-    "We introduce formal measures to evaluate the severity of predictive multiplicity and develop "
-    "integer programming "
-    "tools to compute them exactly for linear classification problems."
-)
-OPTIMA = derived(
-    "optima of this project's own programs, recorded here and proved by their bounds at every run"
-)
-
 
 Dim = Annotated[int, Interval(1, 3, why="all linear classifiers are met")]
 NPoints = Annotated[int, Interval(12, 100)]
@@ -57,10 +59,12 @@ NSets = Annotated[
 Copies = Annotated[int, Interval(1, 1000)]
 
 EPSILONS = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
+"""The nine tolerances at which COMPAS is measured."""
 
 CORNERS = np.indices((2, 2)).reshape(2, 4).T.astype(float)
+"""(0, 0), (0, 1), (1, 0), (1, 1)."""
 EXCLUSIVE_OR = np.array([-1, 1, 1, -1])
-CONJUNCTION = np.array([-1, -1, -1, 1])
+"""Its labels at the four corners."""
 N_ROWS = {1: 12, 2: 12, 3: 8}
 """By their dimension, the points in general position whose linear classifiers are all met."""
 LATTICES = {1: (6,), 2: (3, 3), 3: (2, 2, 2)}
@@ -86,8 +90,8 @@ def solved(
     oversampled: bool = False,
     time_limit: float | None = None,
 ) -> Solved:
-    """The exact answers for COMPAS, which several claims share; `time_limit` in seconds is that of
-    each program.
+    """The exact answers for COMPAS, which several claims share. Each program may take `time_limit`
+    seconds.
     """
     return _solved(target, race, oversampled, time_limit)
 
@@ -97,28 +101,21 @@ def _solved(target: Target, race: bool, oversampled: bool, time_limit: float | N
     table = observed.compas(target, race=race, oversampled=oversampled)
     baseline = observed.co_optimal(table, time_limit=time_limit).solutions[0]
     flips = observed.flip_errors(table, baseline, time_limit=time_limit)
-    path = observed.discrepancy_path(table, baseline, EPSILONS, time_limit=time_limit)
-    return Solved(
-        table, baseline, flips, path, observed.ambiguity_path(table, baseline, flips, EPSILONS)
-    )
-
-
-def table_of(rows: np.ndarray, positives: np.ndarray, negatives: np.ndarray) -> Table:
-    """The table of so many people of either label in each row."""
-    people = np.concatenate([positives, negatives])
-    labels = np.repeat([1, -1], len(rows))
-    there = people > 0
-    return aggregate(np.tile(rows, (2, 1))[there], labels[there], people[there])
+    discrepancy = observed.discrepancy_path(table, baseline, EPSILONS, time_limit=time_limit)
+    ambiguity = observed.ambiguity_path(table, baseline, flips, EPSILONS)
+    return Solved(table, baseline, flips, discrepancy, ambiguity)
 
 
 def over(items: Iterable[Any], measure: Callable[[Any], tuple[Any, ...]]) -> list[np.ndarray]:
-    """Measure each item; return one array for each of the answers, items first."""
+    """Measure each item. Where a measure gives several answers, return an array for each of them:
+    its first axis are the items.
+    """
     return [np.array(answers) for answers in zip(*map(measure, items), strict=True)]
 
 
 def apart(trial: Trial, truth: Any, wrong: dict[str, Any]) -> dict[str, Any]:
-    """Return the wrong answers that differ from the truth somewhere; require settings at which one
-    of them does.
+    """Return those of the wrong answers that differ from the truth somewhere, which can serve as
+    controls. Require settings at which one of them does.
     """
     left = {
         name: value
@@ -134,7 +131,9 @@ def apart(trial: Trial, truth: Any, wrong: dict[str, Any]) -> dict[str, Any]:
 
 
 def beyond(trial: Trial, lhs: Any, wrong: dict[str, Any]) -> dict[str, Any]:
-    """Return wrong bounds; require settings at which each of them is exceeded somewhere."""
+    """Return all wrong bounds, as controls. Require settings at which `lhs` exceeds each of them
+    somewhere.
+    """
     for name, bound in wrong.items():
         exceeded = np.any(np.asarray(lhs) > bound)
         trial.require(exceeded, f"settings must tell the bound from {name!r}: at these both hold")
@@ -154,8 +153,8 @@ def lattice(shape: tuple[int, ...]) -> np.ndarray:
 def lattice_set(
     generator: np.random.Generator, dim: int, n_points: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points drawn from the lattice of this dimension, all of it present, with fair labels -1 or
-    +1.
+    """`n_points` points and their labels: every point of the lattice of this dimension once, the
+    others drawn from it, and fair labels -1 or +1.
     """
     points = lattice(LATTICES[dim])
     repeats = generator.integers(0, len(points), n_points - len(points))
@@ -179,14 +178,16 @@ def over_lattices(
     n_points: int,
     n_sets: int,
 ) -> list[np.ndarray]:
-    """Measure the tables of so many drawn lattices."""
+    """Draw so many `lattice_tables` and measure each; return what `over` does."""
     return over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
 
 
 def general_position(
     generator: np.random.Generator, dim: int, n_points: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Normal points, and how many of `n_points` labels are positive and negative at each."""
+    """Rows of normal features, and how many of `n_points` are positive and negative in each:
+    rows, n⁺, n⁻.
+    """
     n_rows = N_ROWS[dim]
     counts = generator.multinomial(n_points, np.full(2 * n_rows, 1 / (2 * n_rows)))
     positives, negatives = counts.reshape(2, n_rows)
@@ -196,8 +197,10 @@ def general_position(
 def sampled_paths(
     generator: np.random.Generator, n_sets: int, dim: int, n_points: int
 ) -> list[tuple[Paths, np.ndarray, np.ndarray]]:
-    """All linear dichotomies of sets in general position met; every second baseline is any
-    labelling, not an optimum. Returns the paths with the counts n+ and n- of each set.
+    """Draw so many sets in `general_position` and visit all their linear dichotomies. Return for
+    each set its paths, n⁺ and n⁻.
+
+    Sets 0, 2, 4, ... have an optimal baseline, the others any labelling, linear or not.
     """
     paths = []
     for draw in range(n_sets):

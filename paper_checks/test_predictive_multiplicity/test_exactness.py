@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import numpy as np
 
 from paper_checks.test_predictive_multiplicity import (
-    EXACTLY,
     EXCLUSIVE_OR,
     Dim,
     NPoints,
@@ -22,8 +21,14 @@ from paper_checks.test_predictive_multiplicity import (
 from sims import predictive_multiplicity as observed
 from sims.linear_dichotomies.table import aggregate
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import abstract, claim, derived
 from theory_on_trial.contract import Interval
+
+EXACTLY = abstract(
+    "We introduce formal measures to evaluate the severity of predictive multiplicity and develop "
+    "integer programming "
+    "tools to compute them exactly for linear classification problems."
+)
 
 WithWeights = Literal["big_m", "published"]
 """The formulations with weights and margin: shortened, and as released."""

@@ -6,7 +6,6 @@ from typing import Annotated
 import numpy as np
 
 from paper_checks.test_predictive_multiplicity import (
-    CONJUNCTION,
     CORNERS,
     EXCLUSIVE_OR,
     Copies,
@@ -22,6 +21,8 @@ from theory_on_trial.contract import Interval
 
 Shape = tuple[Annotated[int, Interval(2, 5)], ...]
 """How many points a lattice has along each axis."""
+CONJUNCTION = np.array([-1, -1, -1, 1])
+"""Its labels at the four corners, as `EXCLUSIVE_OR` has them."""
 NEGATED_CONJUNCTION = [1, 1, 1, 0]
 """The predictions of the negated conjunction at the four corners."""
 
