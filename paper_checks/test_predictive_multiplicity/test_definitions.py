@@ -17,6 +17,7 @@ from paper_checks.test_predictive_multiplicity import (
     beyond,
     general_position,
     labelled_corners,
+    lattice,
     lattice_tables,
     over,
     over_lattices,
@@ -27,6 +28,13 @@ from sims.linear_dichotomies.enumeration import enumerate_paths
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
+
+
+def below(paths):
+    """The paths if only classifiers below the admitted increase competed, "<" in place of "<=":
+    those of one error less, and 0 where nothing is admitted.
+    """
+    return np.insert(paths[:, :-1], 0, 0, axis=1)
 
 
 @claim(
@@ -48,26 +56,40 @@ def test_discrepancy__bound(
 ):
     """The discrepancy at a tolerance ε is at most 2 R(h_0) + ε for every class of classifiers and
     every baseline h_0 of error rate R(h_0), optimal or not.
+
+    The class is that of all linear classifiers in `dim` features or, where `dim` is None, any five
+    classifiers.
     """
     rng = trial.generator("sets")
+    admitted = np.arange(n_points + 1)
 
     def any_class(_):
-        """A finite class of any predictions: a baseline and five competitors on eight rows."""
-        matrix = rng.integers(0, 2, (6, 8))
-        people = rng.multinomial(n_points, np.full(16, 1 / 16)).reshape(2, 8)
-        pool = observed.pool_multiplicity(matrix[1:], *people, matrix[0], np.arange(n_points + 1))
-        return pool.discrepancy, np.where(matrix[0] == 1, people[1], people[0]).sum() / n_points
+        """Discrepancies and error rate of drawn predictions on eight rows: a baseline and five
+        competitors.
+        """
+        baseline, *competitors = rng.integers(0, 2, (6, 8))
+        positives, negatives = rng.multinomial(n_points, np.full(16, 1 / 16)).reshape(2, 8)
+        pool = observed.pool_multiplicity(
+            np.array(competitors), positives, negatives, baseline, admitted
+        )
+        errors = np.where(baseline == 1, negatives, positives).sum()
+        return pool.discrepancy, errors / n_points
 
     if dim is None:
-        discrepancies, errors = over(range(n_sets), any_class)
+        discrepancies, error_rates = over(range(n_sets), any_class)
     else:
         paths = [path for path, _, _ in sampled_paths(rng, n_sets, dim, n_points)]
-        discrepancies, errors = over(paths, lambda path: (path.discrepancy, path.errors / n_points))
-    epsilons = np.arange(n_points + 1) / n_points
+        discrepancies, error_rates = over(
+            paths, lambda path: (path.discrepancy, path.errors / n_points)
+        )
+    epsilons = admitted / n_points
     bounds = [
-        [predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons] for error in errors
+        [predicted.discrepancy_bound(error_rate, epsilon) for epsilon in epsilons]
+        for error_rate in error_rates
     ]
-    controls = beyond(trial, discrepancies / n_points, {"R(h_0) + ε": errors[:, None] + epsilons})
+    controls = beyond(
+        trial, discrepancies / n_points, {"R(h_0) + ε": error_rates[:, None] + epsilons}
+    )
     trial.bound(
         discrepancies / n_points,
         bounds,
@@ -89,30 +111,32 @@ def test_ambiguity__bound(
     n_points: NPoints = 40,
     n_sets: NSets = 8,
 ):
-    """Over all classifiers of the distinct rows, the ambiguity at an admitted increase e of the
-    errors counts the points in rows where the fewest errors of a classifier that predicts otherwise
-    are at most E_0 + e; E_0 are the errors of the baseline.
+    """Let every labelling of the m distinct rows be a classifier. If a competitor may make E_0 + e
+    errors, a row u is ambiguous exactly where the number of its points that the baseline gets right
+    and Σ_(v≠u) min(n⁺_v, n⁻_v) sum to at most E_0 + e. The ambiguity is the number of points in
+    these rows. Here n⁺_v and n⁻_v are the positive and negative labels in row v, and E_0 the errors
+    of the baseline.
     """
     rng = trial.generator("sets")
-    labellings = np.indices((2,) * n_rows).reshape(n_rows, -1).T
-    tolerances = np.arange(n_points + 1)
+    labellings = lattice((2,) * n_rows)
+    admitted = np.arange(n_points + 1)
 
     def measure(_):
+        """The ambiguity at each admitted increase: measured, predicted, and of rows alone."""
         baseline = rng.integers(0, 2, n_rows)
         people = rng.multinomial(n_points, np.full(2 * n_rows, 0.5 / n_rows)).reshape(2, n_rows)
-        ambiguity = observed.pool_multiplicity(labellings, *people, baseline, tolerances).ambiguity
-        bounds = [predicted.ambiguity_bound(baseline, *people, e) for e in tolerances.tolist()]
-        alone = predicted.flip_costs(baseline, *people) <= tolerances[:, None]
-        return ambiguity, bounds, alone @ people.sum(axis=0)
+        ambiguity = observed.pool_multiplicity(labellings, *people, baseline, admitted).ambiguity
+        exact = [predicted.ambiguity_bound(baseline, *people, e) for e in admitted.tolist()]
+        alone = predicted.flip_costs(baseline, *people) <= admitted[:, None]
+        return ambiguity, exact, alone @ people.sum(axis=0)
 
-    # Summed over the tolerances, as a strict level set differs at the few steps only.
-    ambiguity, bounds, alone = (np.cumsum(path, axis=1) for path in over(range(n_sets), measure))
-    strict = np.insert(bounds[:, :-1], 0, 0, axis=1)
+    # Sums over the admitted increases: "<" in place of "<=" would differ at few single ones.
+    ambiguity, exact, alone = (np.cumsum(path, axis=1) for path in over(range(n_sets), measure))
     rivals = {
         "rows flipped alone, no mistake repaired": alone,
-        "level set with < in place of <=": strict,
+        "level set with < in place of <=": below(exact),
     }
-    trial.identity(ambiguity, bounds, ops=0, controls=apart(trial, bounds, rivals))
+    trial.identity(ambiguity, exact, ops=0, controls=apart(trial, exact, rivals))
 
 
 @claim(
@@ -121,18 +145,22 @@ def test_ambiguity__bound(
     cases=[1, 7, 25],
 )
 def test_bound__tight(trial, copies: Copies):
-    """The bound 2 R(h_0) + ε on the discrepancy is attained: on exclusive or the error rate R(h_0)
-    of the baseline is 1/4, and the discrepancy is 1/2 at ε = 0 and 1 at ε = 1/2.
+    """The bound 2 R(h_0) + ε on the discrepancy is attained: on exclusive or, with equally many
+    points at the four corners, the error rate R(h_0) of the baseline is 1/4, and the discrepancy is
+    1/2 at ε = 0 and 1 at ε = 1/2.
     """
     table = labelled_corners(EXCLUSIVE_OR, copies)
     baseline = observed.minimise_errors(table)
-    error = baseline.errors / table.n
+    error_rate = baseline.errors / table.n
     epsilons = (0.0, 0.5)
-    shares = observed.discrepancy_path(table, baseline, epsilons).disagreement / table.n
-    bounds = np.array([predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons])
-    rivals = {"2 R + ε - 1/n": bounds - 1 / table.n, "R + ε": bounds - error}
+    discrepancies = observed.discrepancy_path(table, baseline, epsilons).disagreement / table.n
+    bounds = np.array([predicted.discrepancy_bound(error_rate, epsilon) for epsilon in epsilons])
+    rivals = {
+        "2 R(h_0) + ε - 1/n": bounds - 1 / table.n,
+        "R(h_0) + ε": bounds - error_rate,
+    }
     trial.identity(
-        [error, *shares],
+        [error_rate, *discrepancies],
         [1 / 4, *bounds],
         ops=0,
         controls={name: [1 / 4, *rival] for name, rival in rivals.items()},
@@ -150,22 +178,19 @@ def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """
     paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
     discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
-    # A number is positive where its sign is at most the number.
-    least = np.concatenate([discrepancy, np.sign(ambiguity)])
-    strict_discrepancy, strict_ambiguity = (
-        np.insert(path[:, :-1], 0, 0, axis=1) for path in (discrepancy, ambiguity)
-    )
+    # Two inequalities: discrepancy <= ambiguity, and 1 <= discrepancy where the ambiguity is not 0.
+    smaller = np.concatenate([discrepancy, np.sign(ambiguity)])
     controls = {
-        "ambiguity with < in place of <=": np.concatenate([strict_ambiguity, discrepancy]),
-        "discrepancy with < in place of <=": np.concatenate([ambiguity, strict_discrepancy]),
+        "ambiguity with < in place of <=": np.concatenate([below(ambiguity), discrepancy]),
+        "discrepancy with < in place of <=": np.concatenate([ambiguity, below(discrepancy)]),
     }
     trial.bound(
-        least,
+        smaller,
         np.concatenate([ambiguity, discrepancy]),
         instances="draws",
         independent=n_sets,
         ops=0,
-        controls=beyond(trial, least, controls),
+        controls=beyond(trial, smaller, controls),
     )
 
 
@@ -178,31 +203,40 @@ def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
     """The discrepancy of n points is a right-continuous step function of the tolerance, with jumps
     at multiples of 1/n only.
     """
+    # The tolerances are ε = (whole number + fraction) / n.
     integers = np.array([0, 1, 2, 3, 5, 8, 12])[:, None]
     fractions = np.array([0.0, 0.3, 0.999])
     epsilons = ((integers + fractions) / n_points).ravel().clip(0, 1)
+    # Errors less than ε n, which are fewer than floor(ε n) where ε n is whole
+    strict = np.maximum(integers - (fractions == 0), 0).ravel()
+    nearest = np.rint(integers + fractions).astype(int).ravel().clip(0, n_points)
 
     def measure(table):
+        """The discrepancy at the tolerances, by the programs; then that at floor(ε n), `strict` and
+        `nearest` further errors, over all linear dichotomies.
+        """
         baseline = observed.minimise_errors(table)
+        solved = observed.discrepancy_path(table, baseline, epsilons).disagreement
         cells = predicted.linear_dichotomies(table.rows)
         path = predicted.discrepancy_path_of(cells, baseline.dichotomy, *table.by_label)
-        steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
-        strict = np.maximum(integers - (fractions == 0), 0).ravel()
-        nearest = np.rint(integers + fractions).astype(int).ravel().clip(0, n_points)
-        jumps = observed.discrepancy_path(table, baseline, epsilons).disagreement
-        return jumps, path[steps], path[strict], path[nearest]
+        floors = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
+        return solved, path[floors], path[strict], path[nearest]
 
-    jumps, steps, strict, nearest = over_lattices(trial, measure, dim, n_points, n_sets)
-    rivals = {"level set with < in place of <=": strict, "ε n rounded": nearest}
-    trial.identity(jumps, steps, ops=0, controls=apart(trial, steps, rivals))
+    solved, at_floor, at_strict, at_nearest = over_lattices(trial, measure, dim, n_points, n_sets)
+    rivals = {"level set with < in place of <=": at_strict, "ε n rounded": at_nearest}
+    trial.identity(solved, at_floor, ops=0, controls=apart(trial, at_floor, rivals))
 
 
 def drawn_pairs(trial, dim, n_points, n_sets):
-    """E(h), E_0 and the disagreements of all classifiers h with a drawn baseline: three arrays."""
+    """All linear classifiers h of drawn lattices, each with a baseline drawn from them. Returns
+    three arrays, one entry for each h: E(h), E_0, and on how many points the two differ.
+    """
     rng = trial.generator("sets")
     pairs = []
     for draw, table in enumerate(lattice_tables(rng, dim, n_points, n_sets)):
-        if draw % 2:  # one label a row, so that whoever flips a single row repairs or errs only
+        # Every second table has positive labels only: another prediction of a row then only adds
+        # errors or only repairs some, so that classifiers attain the bounds of `parity-range`.
+        if draw % 2:
             table = replace(table, positives=table.totals, negatives=np.zeros_like(table.totals))
         cells = predicted.linear_dichotomies(table.rows)
         baseline = cells[rng.integers(len(cells))]
@@ -232,12 +266,15 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
 )
 def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
     """Let two classifiers make E and E_0 errors on n points. They disagree on at least |E - E_0|
-    points and at most E + E_0 or 2 n - E - E_0, whichever is less. So two competitors at a
-    tolerance ε of a baseline h_0 of error rate R(h_0) differ on at most the share 2 (R(h_0) + ε).
+    points and at most E + E_0 or 2 n - E - E_0, whichever is less.
+
+    So two competitors at a tolerance ε of a baseline h_0 of error rate R(h_0) differ on at most the
+    share 2 (R(h_0) + ε).
     """
     errors, base, differences = drawn_pairs(trial, dim, n_points, n_sets)
     pairs = zip(errors.tolist(), base.tolist(), strict=True)
     least, most = np.array([predicted.disagreement_range(*pair, n_points) for pair in pairs]).T
+    # Two inequalities: least <= differences, and differences <= most.
     trial.bound(
         np.concatenate([least, differences]),
         np.concatenate([differences, most]),
@@ -255,30 +292,34 @@ def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 
     cases=[2, 3],
 )
 def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """If the class contains the negative of the baseline, discrepancy and ambiguity are 1 from the
-    admitted increase e = n - 2 E_0 on, and the discrepancy is below 1 for smaller e. E_0 are the
-    errors of the baseline on n points.
+    """Let the baseline make E_0 errors on n points, and let the class contain its negative, which
+    predicts otherwise everywhere. Discrepancy and ambiguity are 1 if competitors may make e = n - 2
+    E_0 further errors or more, and the discrepancy is below 1 for smaller e.
     """
-    paths = [
-        path
-        for path, _, _ in sampled_paths(trial.generator("sets"), 2 * n_sets, dim, n_points)[::2]
-    ]
+    # Every second set has an optimal baseline, whose negative is linear.
+    sets = sampled_paths(trial.generator("sets"), 2 * n_sets, dim, n_points)[::2]
 
-    def measure(path):
-        tolerance = predicted.saturation_tolerance(path.errors, n_points)
+    def measure(drawn):
+        path, _, _ = drawn
+        predicted_first = predicted.saturation_tolerance(path.errors, n_points)
         first = int(np.argmax(path.discrepancy == n_points))
-        return (
-            [first, path.ambiguity[tolerance]],
-            [tolerance, n_points],
-            path.errors,
-            path.ambiguity[0],
-        )
+        ambiguity = path.ambiguity[predicted_first]
+        return first, ambiguity, predicted_first, path.errors, path.ambiguity[0]
 
-    measured, exact, errors, at_zero = over(paths, measure)
-    rivals = {"1 - R(h_0)": n_points - errors, "one error less": n_points - 2 * errors - 1}
-    controls = {name: np.stack([value, exact[:, 1]], axis=1) for name, value in rivals.items()}
-    controls["ambiguity at ε = 0"] = np.stack([exact[:, 0], at_zero], axis=1)
-    trial.identity(measured, exact, ops=0, controls=apart(trial, exact, controls))
+    first, ambiguity, predicted_first, errors, ambiguity_at_zero = over(sets, measure)
+
+    def pairs(first, ambiguity):
+        """Of each set: the least e at which the discrepancy is n, and the ambiguity from there."""
+        return np.stack([first, ambiguity], axis=1)
+
+    all_points = np.full(n_sets, n_points)
+    exact = pairs(predicted_first, all_points)
+    rivals = {
+        "e = n - E_0": pairs(n_points - errors, all_points),
+        "e = n - 2 E_0 - 1": pairs(n_points - 2 * errors - 1, all_points),
+        "ambiguity at ε = 0": pairs(predicted_first, ambiguity_at_zero),
+    }
+    trial.identity(pairs(first, ambiguity), exact, ops=0, controls=apart(trial, exact, rivals))
 
 
 @claim(
@@ -287,26 +328,28 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
     cases=[2, 3],
 )
 def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """For a baseline without errors on n points, a competitor with at most e errors flips at most
-    the largest sum up to e of points of whole rows: the discrepancy at a tolerance ε is at most ε,
-    and 0 at ε = 0.
+    """Let the baseline make no error on n points. A competitor with at most e errors flips whole
+    rows, which have at most e points together, so that the discrepancy is at most the largest
+    number up to e that is a sum of the points of some rows. At a tolerance ε it is at most ε.
     """
     rng = trial.generator("sets")
 
     def measure(_):
-        points, positives, negatives = general_position(rng, dim, n_points)
-        weights = positives + negatives
-        sides = points @ rng.standard_normal(dim) > rng.standard_normal()
-        positives = np.where(sides, weights, 0)
-        negatives = np.where(sides, 0, weights)
-        paths = enumerate_paths(points, positives, negatives)
+        rows, positives, negatives = general_position(rng, dim, n_points)
+        people = positives + negatives
+        # Labels by a drawn hyperplane: the optimum, which is the baseline, makes no error.
+        sides = rows @ rng.standard_normal(dim) > rng.standard_normal()
+        positives = np.where(sides, people, 0)
+        negatives = np.where(sides, 0, people)
+        paths = enumerate_paths(rows, positives, negatives)
         bounds = [predicted.separable_bound(positives, negatives, e) for e in range(n_points + 1)]
         return paths.discrepancy, paths.ambiguity, bounds
 
     discrepancy, ambiguity, bounds = over(range(n_sets), measure)
     rivals = {
-        "less than e": np.insert(bounds[:, :-1], 0, 0, axis=1),
-        "a repair for each mistake": np.broadcast_to(np.arange(n_points + 1) / 2, bounds.shape),
+        "less than e": below(bounds),
+        # A mistake and a repair would then come in pairs.
+        "e / 2": np.broadcast_to(np.arange(n_points + 1) / 2, bounds.shape),
     }
     trial.bound(
         discrepancy,

@@ -1,9 +1,9 @@
-"""The integer programs give what meeting every linear dichotomy gives, in each formulation and form
-of the table.
+"""The integer programs find what a list of all linear dichotomies says, in each formulation and
+form of the table.
 """
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
@@ -33,20 +33,30 @@ EXACTLY = abstract(
 WithWeights = Literal["big_m", "published"]
 """The formulations with weights and margin: shortened, and as released."""
 BOTH = [(dim, formulation) for dim in (2, 3) for formulation in ("big_m", "published")]
-EPSILONS = (0.0, 0.05, 0.1, 0.3)
+TOLERANCES = (0.0, 0.05, 0.1, 0.3)
+"""The ε at which discrepancies are compared."""
+
+
+class Answers(NamedTuple):
+    """What all linear dichotomies of a table say: the flip error of each row, and the discrepancy
+    at each of `TOLERANCES`, in points.
+    """
+
+    flip_errors: np.ndarray
+    discrepancies: np.ndarray
 
 
 def answers_of(table, baseline):
-    """Errors of all flips, and discrepancies at `EPSILONS`, over all dichotomies of a table."""
+    """Return the answers without a program, from the list of all linear dichotomies."""
     cells = predicted.linear_dichotomies(table.rows)
     best = baseline.dichotomy
-    steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in EPSILONS]
+    admitted = [predicted.tolerance_count(epsilon, table.n) for epsilon in TOLERANCES]
     path = predicted.discrepancy_path_of(cells, best, *table.by_label)
-    return predicted.flip_errors_of(cells, best, *table.by_label), path[steps]
+    return Answers(predicted.flip_errors_of(cells, best, *table.by_label), path[admitted])
 
 
 def fewest_errors(table):
-    """The fewest errors of all linear dichotomies."""
+    """The fewest errors of all linear dichotomies, without a program."""
     return int(predicted.errors_of(predicted.linear_dichotomies(table.rows), *table.by_label).min())
 
 
@@ -74,15 +84,19 @@ def test_erm__exact(
 def test_erm__margin(
     trial, off: Annotated[float, Interval(1e-3, 0.19, why="0.2 - off is positive")] = 0.01
 ):
-    """If a program demands a margin above that of the best dichotomy, 1/5 on exclusive or, it loses
-    this dichotomy; with a smaller margin it does not.
+    """The best dichotomies of exclusive or have margins up to 1/5. A program that demands a smaller
+    margin finds the fewest errors; one that demands a larger margin does not.
     """
     table = labelled_corners(EXCLUSIVE_OR)
-    below, above = (
-        np.round(observed.uncertified_errors(table, 0.2 + side * off).reported) for side in (-1, 1)
-    )
+
+    def reported(margin):
+        return np.round(observed.uncertified_errors(table, margin).reported)
+
     trial.identity(
-        below, fewest_errors(table), ops=0, control_processes={"a margin above 1/5": above}
+        reported(0.2 - off),
+        fewest_errors(table),
+        ops=0,
+        control_processes={"a margin above 1/5": reported(0.2 + off)},
     )
 
 
@@ -90,19 +104,20 @@ def test_erm__margin(
 def test_flip__exact(
     trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2
 ):
-    """For every row the flip program finds the fewest errors of a linear dichotomy that predicts
-    this row otherwise than the baseline.
+    """For every row of a table the flip program finds the fewest errors of a linear dichotomy that
+    predicts this row otherwise than the baseline.
     """
 
     def measure(table):
         baseline = observed.minimise_errors(table)
         errors = observed.flip_errors(table, baseline, formulation=formulation).errors
-        exact = answers_of(table, baseline)[0]
+        exact = answers_of(table, baseline).flip_errors
         alone = baseline.errors + predicted.flip_costs(baseline.dichotomy, *table.by_label)
-        return errors, exact, alone, np.full(len(alone), baseline.errors)
+        without_cost = np.full(len(alone), baseline.errors)
+        return errors, exact, alone, without_cost
 
-    errors, exact, alone, free = over_lattices(trial, measure, dim, n_points, n_sets)
-    rivals = {"the row flipped alone": alone, "some optimum flips it": free}
+    errors, exact, alone, without_cost = over_lattices(trial, measure, dim, n_points, n_sets)
+    rivals = {"the row flipped alone": alone, "some optimum flips it": without_cost}
     trial.identity(errors, exact, ops=0, controls=apart(trial, exact, rivals))
 
 
@@ -110,21 +125,23 @@ def test_flip__exact(
 def test_disc__exact(
     trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2
 ):
-    """If agreement with the baseline is bounded on both sides, the discrepancy program finds the
-    most predictions that one competitor changes.
+    """The discrepancy program finds the most predictions that one competitor changes, if its
+    variables for agreement with the baseline are 1 where both agree and 0 where they differ.
+    Bounded on one side only, they may be 1 where both differ, and the program may report more.
     """
 
     def measure(table):
         baseline = observed.minimise_errors(table)
-        path = observed.discrepancy_path(
-            table, baseline, EPSILONS, formulation=formulation
-        ).disagreement
-        reports = [observed.one_sided_discrepancy(table, baseline, e) for e in EPSILONS]
-        return path, answers_of(table, baseline)[1], reports
+        path = observed.discrepancy_path(table, baseline, TOLERANCES, formulation=formulation)
+        exact = answers_of(table, baseline).discrepancies
+        one_sided = [
+            observed.one_sided_discrepancy(table, baseline, epsilon) for epsilon in TOLERANCES
+        ]
+        return path.disagreement, exact, one_sided
 
-    path, exact, one_sided = over_lattices(trial, measure, dim, n_points, n_sets)
-    processes = apart(trial, exact, {"agreement stated on one side": one_sided})
-    trial.identity(path, exact, ops=0, control_processes=processes)
+    discrepancies, exact, one_sided = over_lattices(trial, measure, dim, n_points, n_sets)
+    processes = apart(trial, exact, {"agreement bounded on one side": one_sided})
+    trial.identity(discrepancies, exact, ops=0, control_processes=processes)
 
 
 @claim(
@@ -133,29 +150,33 @@ def test_disc__exact(
     cases=[1, 2, 3],
 )
 def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6):
-    """A program over dichotomies with a row for each circuit, without weights and margin, finds the
-    baseline, the flips and the discrepancy of all linear dichotomies.
+    """Let a program have no weights and no margin, but a 0/1 variable for the prediction of each
+    row, and a constraint for each circuit, a minimal set of rows of which some labelling is not
+    linear. It finds the fewest errors, the flip errors and the discrepancies of all linear
+    dichotomies, and proves each optimal.
     """
 
     def measure(table):
+        """In this order: fewest errors, flip errors, discrepancies, how many statuses are others
+        than "optimal".
+        """
         baseline = observed.minimise_errors(table)
         flips = observed.flip_errors(table, baseline)
-        path = observed.discrepancy_path(table, baseline, EPSILONS)
+        path = observed.discrepancy_path(table, baseline, TOLERANCES)
         statuses = {solution.status for solution in (baseline, *flips.solutions, *path.solutions)}
-        measured = [
-            baseline.errors,
-            *flips.errors,
-            *path.disagreement,
-            len(statuses - {"optimal"}),
-        ]
-        exact = [fewest_errors(table), *np.concatenate(answers_of(table, baseline)), 0]
-        steps = exact[len(table.rows) + 1 :]
-        flip_errors = predicted.flip_error_bounds(baseline.dichotomy, *table.by_label)
-        any_labels = [predicted.irreducible_errors(*table.by_label), *flip_errors, *steps]
-        return measured, exact, any_labels, [baseline.errors] * (len(table.rows) + 1) + steps
+        others = len(statuses - {"optimal"})
+        measured = [baseline.errors, *flips.errors, *path.disagreement, others]
+        answers = answers_of(table, baseline)
+        exact = [fewest_errors(table), *answers.flip_errors, *answers.discrepancies, 0]
+        any_fewest = predicted.irreducible_errors(*table.by_label)
+        any_flips = predicted.flip_error_bounds(baseline.dichotomy, *table.by_label)
+        any_labels = [any_fewest, *any_flips, *answers.discrepancies, 0]
+        flips_without_cost = [baseline.errors] * len(table.rows)
+        without_cost = [baseline.errors, *flips_without_cost, *answers.discrepancies, 0]
+        return measured, exact, any_labels, without_cost
 
-    measured, exact, any_labels, free = over_lattices(trial, measure, dim, n_points, n_sets)
-    rivals = {"every labelling allowed": any_labels, "some optimum flips any row": free}
+    measured, exact, any_labels, without_cost = over_lattices(trial, measure, dim, n_points, n_sets)
+    rivals = {"every labelling allowed": any_labels, "some optimum flips any row": without_cost}
     trial.identity(measured, exact, ops=0, controls=apart(trial, exact, rivals))
 
 
@@ -166,27 +187,32 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
 )
 def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 4):
     """The ambiguity as a function of the tolerance is the distribution function of the points' flip
-    errors, so that one program per row gives it at all tolerances.
+    errors, each the fewest errors of a classifier that predicts the point otherwise than the
+    baseline. So one program per row gives the ambiguity at all tolerances.
     """
-    tolerances = np.arange(n_points // 4 + 1)  # beyond, hardly anybody is left
+    # Of further errors; beyond n / 4, hardly anybody is left who is not ambiguous.
+    admitted = np.arange(n_points // 4 + 1)
 
     def measure(table):
+        """The ambiguity at each admitted increase: from the flips, over all linear dichotomies,
+        from the flips at twice the increase, and with the same weight for each row.
+        """
         baseline = observed.minimise_errors(table)
         flips = observed.flip_errors(table, baseline)
-        doubled = np.arange(2 * len(tolerances) - 1) / n_points
-        path = observed.ambiguity_path(table, baseline, flips, doubled).ambiguous
+        epsilons = np.arange(2 * len(admitted) - 1) / n_points
+        path = observed.ambiguity_path(table, baseline, flips, epsilons).ambiguous
         cells = predicted.linear_dichotomies(table.rows)
         exact = [
             predicted.ambiguity_of(cells, baseline.dichotomy, *table.by_label, e)
-            for e in tolerances.tolist()
+            for e in admitted.tolist()
         ]
-        within = flips.errors <= baseline.errors + tolerances[:, None]
-        row_counts = np.round(n_points * within.mean(axis=1))
-        return path[tolerances], exact, path[2 * tolerances], row_counts
+        ambiguous_rows = flips.errors <= baseline.errors + admitted[:, None]
+        row_counts = np.round(n_points * ambiguous_rows.mean(axis=1))
+        return path[admitted], exact, path[2 * admitted], row_counts
 
-    path, exact, double, row_counts = over_lattices(trial, measure, dim, n_points, n_sets)
+    ambiguity, exact, double, row_counts = over_lattices(trial, measure, dim, n_points, n_sets)
     rivals = {"a tolerance of 2 ε": double, "rows counted once each": row_counts}
-    trial.identity(path, exact, ops=0, control_processes=apart(trial, exact, rivals))
+    trial.identity(ambiguity, exact, ops=0, control_processes=apart(trial, exact, rivals))
 
 
 @claim(
@@ -206,11 +232,14 @@ def test_coverage__certificate(
     """
 
     def measure(table):
+        """Twice each, for what is reached and proved: the ambiguity by covering, over all linear
+        dichotomies, and what the first competitor changes.
+        """
         baseline = observed.minimise_errors(table)
         coverage = observed.ambiguity_by_coverage(table, baseline, epsilon)
         cells = predicted.linear_dichotomies(table.rows)
-        tolerance = predicted.tolerance_count(epsilon, table.n)
-        exact = predicted.ambiguity_of(cells, baseline.dichotomy, *table.by_label, tolerance)
+        admitted = predicted.tolerance_count(epsilon, table.n)
+        exact = predicted.ambiguity_of(cells, baseline.dichotomy, *table.by_label, admitted)
         # Where nobody competes there is no solution at all, and nothing to cover.
         first = sum(
             table.disagreement(step.dichotomy, baseline.dichotomy)
@@ -233,38 +262,44 @@ def test_coverage__certificate(
     cases=[2, 3],
 )
 def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
-    """Invertible linear maps of the features, dependent columns, exchanged labels and the order of
-    the rows do not change discrepancy and ambiguity.
+    """An invertible affine map of the features, two columns that depend on the others, exchanged
+    labels and another order of the points change neither the flip errors nor the discrepancy. The
+    two columns are found and dropped.
     """
     rng = trial.generator("sets")
-    mixing = np.eye(dim) + np.triu(np.full((dim, dim), 2.0))  # of whole numbers, and invertible
+    # Invertible, and of whole numbers, so that nothing is rounded
+    mixing = np.eye(dim) + np.triu(np.full((dim, dim), 2.0))
 
     def measure(_):
+        """In this order: dropped columns, flip errors of the rows, discrepancies; of the image, of
+        the plain points over all linear dichotomies, and of these at the tolerance before.
+        """
         points, labels = lattice_set(rng, dim, n_points)
         plain = aggregate(points, labels)
         baseline = observed.minimise_errors(plain)
         order = rng.permutation(n_points)
         sign = rng.choice([-1, 1])
-        image = points @ mixing - 7.0
-        image = np.column_stack([image, image.sum(axis=1), np.full(n_points, 4.0)])[order]
-        table = aggregate(image, sign * labels[order])
-        scores = sign * (2.0 * baseline.dichotomy[plain.row_of_sample] - 1)
-        image_baseline = observed.baseline_of_scores(table, scores[order])
-        flips = observed.flip_errors(table, image_baseline).errors[table.row_of_sample][
-            np.argsort(order)
-        ]
-        first = np.unique(plain.row_of_sample, return_index=True)[1]  # a person of each row
-        path = observed.discrepancy_path(table, image_baseline, EPSILONS).disagreement
-        exact, steps = answers_of(plain, baseline)
-        return (
-            [len(table.dropped), *flips[first], *path],
-            [2, *exact, *steps],
-            [2, *exact, steps[0], *steps[:-1]],
-        )
+        mapped = points @ mixing - 7.0
+        features = np.column_stack([mapped, mapped.sum(axis=1), np.full(n_points, 4.0)])
+        image = aggregate(features[order], sign * labels[order])
+        # The image's baseline makes the same predictions for the same points, of exchanged labels.
+        predictions = 2.0 * baseline.dichotomy[plain.row_of_sample] - 1
+        image_baseline = observed.baseline_of_scores(image, (sign * predictions)[order])
+        flips_of_rows = observed.flip_errors(image, image_baseline).errors
+        flips_of_points = flips_of_rows[image.row_of_sample][np.argsort(order)]
+        # The first point of each row of the plain table stands for the row.
+        first = np.unique(plain.row_of_sample, return_index=True)[1]
+        path = observed.discrepancy_path(image, image_baseline, TOLERANCES)
+        measured = [len(image.dropped), *flips_of_points[first], *path.disagreement]
+        answers = answers_of(plain, baseline)
+        steps = answers.discrepancies
+        exact = [2, *answers.flip_errors, *steps]
+        before = [2, *answers.flip_errors, steps[0], *steps[:-1]]
+        return measured, exact, before
 
-    measured, exact, rival = over(range(n_sets), measure)
+    measured, exact, before = over(range(n_sets), measure)
     trial.identity(
-        measured, exact, ops=0, controls=apart(trial, exact, {"a tolerance less": rival})
+        measured, exact, ops=0, controls=apart(trial, exact, {"a tolerance less": before})
     )
 
 
@@ -280,15 +315,15 @@ def test_invariance__margin(
         float, Interval(1e-6, 1e-3, why="the solver's tolerance, and the margin")
     ] = 1e-4,
 ):
-    """Scaling a feature changes nothing in a formulation without a margin, while a margin of 1e-3
-    may then lose the best dichotomies.
+    """If one of two features is scaled down, a program without a margin still finds the fewest
+    errors, while one with a margin of 1e-3 may lose the best dichotomies.
     """
 
     def measure(table):
-        image = replace(table, rows=table.rows * [1.0, scale])
-        finite = round(observed.uncertified_errors(image, 1e-3).reported)
-        return observed.minimise_errors(image).errors, fewest_errors(table), finite
+        scaled = replace(table, rows=table.rows * [1.0, scale])
+        with_margin = round(observed.uncertified_errors(scaled, 1e-3).reported)
+        return observed.minimise_errors(scaled).errors, fewest_errors(table), with_margin
 
-    errors, exact, finite = over_lattices(trial, measure, 2, n_points, n_sets)
-    processes = apart(trial, exact, {"margin 1e-3, one feature scaled": finite})
+    errors, exact, with_margin = over_lattices(trial, measure, 2, n_points, n_sets)
+    processes = apart(trial, exact, {"margin 1e-3, one feature scaled": with_margin})
     trial.identity(errors, exact, ops=0, control_processes=processes)

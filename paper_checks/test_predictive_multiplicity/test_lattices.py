@@ -1,7 +1,7 @@
 """Small sets of points: exclusive or, Cover's count, lattices, and parallelograms of points."""
 
 from itertools import combinations_with_replacement
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -27,20 +27,36 @@ NEGATED_CONJUNCTION = [1, 1, 1, 0]
 """The predictions of the negated conjunction at the four corners."""
 
 
-def met(labels, copies):
-    """What integer programs find of the corners: optima, errors, largest and least distances, and
-    both measures.
+class Corners(NamedTuple):
+    """How many classifiers of the corners are optimal, the errors of each, the most and fewest
+    points on which two of them differ, and discrepancy and ambiguity at ε = 0, in points.
     """
+
+    optima: int
+    errors: int
+    most_apart: int
+    least_apart: int
+    discrepancy: int
+    ambiguity: int
+
+
+def found_of_corners(labels, copies):
+    """Return what integer programs find of the corners."""
     table = labelled_corners(labels, copies)
     optima = observed.co_optimal(table).solutions
-    flips = observed.flip_errors(table, optima[0])
+    baseline = optima[0]
     distances = {
         table.disagreement(a.dichotomy, b.dichotomy) for a in optima for b in optima if a is not b
     }
-    path = observed.discrepancy_path(table, optima[0], (0,))
-    ambiguity = observed.ambiguity_path(table, optima[0], flips, (0,))
-    numbers = [len(optima), optima[0].errors, max(distances, default=0), min(distances, default=0)]
-    return [*numbers, *path.disagreement, *ambiguity.ambiguous]
+    flips = observed.flip_errors(table, baseline)
+    return Corners(
+        optima=len(optima),
+        errors=baseline.errors,
+        most_apart=max(distances, default=0),
+        least_apart=min(distances, default=0),
+        discrepancy=observed.discrepancy_path(table, baseline, (0,)).disagreement[0],
+        ambiguity=observed.ambiguity_path(table, baseline, flips, (0,)).ambiguous[0],
+    )
 
 
 @claim(
@@ -49,15 +65,26 @@ def met(labels, copies):
     cases=[1, 25],
 )
 def test_xor__figure1(trial, copies: Copies = 25):
-    """Exclusive or with k points at each corner has four optimal classifiers of k errors each,
-    which differ on 2 k points; at ε = 0 the discrepancy is 1/2 and the ambiguity 1.
+    """Exclusive or with k points at each corner of the unit square has four optimal linear
+    classifiers of k errors each, any two of which differ on 2 k points. At ε = 0 the discrepancy is
+    1/2 and the ambiguity 1.
     """
+    exact = Corners(
+        optima=4,
+        errors=copies,
+        most_apart=2 * copies,
+        least_apart=2 * copies,
+        discrepancy=2 * copies,
+        ambiguity=4 * copies,
+    )
+    # Exclusive or itself would then be the only optimum.
+    all_linear = Corners(1, 0, 0, 0, 0, 0)
     trial.identity(
-        met(EXCLUSIVE_OR, copies),
-        [4, copies, 2 * copies, 2 * copies, 2 * copies, 4 * copies],
+        found_of_corners(EXCLUSIVE_OR, copies),
+        exact,
         ops=0,
-        controls={"all 16 labellings are linear": [1, 0, 0, 0, 0, 0]},
-        control_processes={"labels of a conjunction": met(CONJUNCTION, copies)},
+        controls={"all 16 labellings are linear": all_linear},
+        control_processes={"labels of a conjunction": found_of_corners(CONJUNCTION, copies)},
     )
 
 
@@ -66,18 +93,21 @@ def test_xor__figure1(trial, copies: Copies = 25):
     kind="identity",
 )
 def test_xor__margins(trial, copies: Copies = 25):
-    """Of the four optimal classifiers of exclusive or, the negated conjunction has the margin 1/7
-    and the others 1/5.
+    """Of the four optimal linear classifiers of exclusive or on the corners of the unit square, the
+    negated conjunction has the margin 1/7 and the others 1/5: the largest γ such that |w_0 + w·u|
+    >= γ at all corners u, for weights with |w_0| + |w_1| + |w_2| <= 1.
     """
     found = observed.co_optimal(labelled_corners(EXCLUSIVE_OR, copies)).solutions
+    # The negated conjunction comes last.
     optima = sorted(found, key=lambda h: h.dichotomy.tolist() == NEGATED_CONJUNCTION)
-    margins = [predicted.largest_margin(h.dichotomy, CORNERS)[0] for h in optima]
-    # Each margin is the optimum of a linear program of five unknowns, solved to the solver's 1e-7.
+    by_solver = [h.margin for h in optima]
+    by_theory = [predicted.largest_margin(h.dichotomy, CORNERS)[0] for h in optima]
     controls = {"1/5 each": np.full(4, 1 / 5), "1/7 each": np.full(4, 1 / 7)}
     exact = [1 / 5, 1 / 5, 1 / 5, 1 / 7]
+    # Each margin is the optimum of a linear program of five unknowns, solved to the solver's 1e-7.
     trial.value(
-        [[h.margin for h in optima], margins],
-        2 * [exact],
+        [by_solver, by_theory],
+        [exact, exact],
         error=1e-7,
         margin=1e-6,
         controls=controls,
@@ -95,18 +125,19 @@ def test_cover__count(
     n_rows: Annotated[int, Interval(6, 24, why="fewer points have every labelling")],
     n_sets: Annotated[int, Interval(1, 20)],
 ):
-    """Of n points in general position in D - 1 dimensions, 2 sum_(k<D) C(n-1, k) labellings are
-    linear dichotomies.
+    """Of the labellings of n points in general position in D - 1 dimensions, 2 Σ_(k<D) C(n - 1, k)
+    are linear dichotomies, where C(n, k) is the binomial coefficient.
     """
+    trial.require(
+        n_rows > dim + 2, "n_rows must exceed dim + 2: every labelling of fewer points is linear"
+    )
     rng = trial.generator("points")
     numbers = [
         len(np.unique(dichotomies(rng.standard_normal((n_rows, dim))), axis=0))
         for _ in range(n_sets)
     ]
-    trial.require(
-        n_rows > dim + 2, "n_rows must exceed dim + 2: every labelling of fewer points is linear"
-    )
     count = predicted.cover_count
+    # D: the features and the constant
     terms = dim + 1
     controls = {
         "a term more": count(n_rows, terms + 1),
@@ -116,16 +147,17 @@ def test_cover__count(
 
 
 def cells_by_weights(points: np.ndarray, largest: int = 4) -> np.ndarray:
-    """The dichotomies without ties of all weights in -largest, ..., largest, constant first:
-    [cells, points] of 0, 1. Found by trying every weight vector, so that it knows nothing of
-    counting formulas or solvers.
+    """The dichotomies of all whole weights from -`largest` to `largest`, the constant's too, that
+    have a score of 0 at no point: [cells, points] of 0, 1. It tries every vector of weights, and
+    so knows nothing of counting formulas or solvers.
     """
     design = np.insert(points, 0, 1, axis=1).astype(np.int16)
     n_weights = design.shape[1]
-    axis = 2 * largest + 1
-    weights = np.indices((axis,) * n_weights, dtype=np.int16).reshape(n_weights, -1).T - largest
+    n_values = 2 * largest + 1
+    weights = np.indices((n_values,) * n_weights, dtype=np.int16).reshape(n_weights, -1).T - largest
     scores = weights @ design.T
-    return np.unique(scores[(scores != 0).all(axis=1)] > 0, axis=0).astype(int)
+    decided = (scores != 0).all(axis=1)
+    return np.unique(scores[decided] > 0, axis=0).astype(int)
 
 
 @claim(
@@ -136,37 +168,45 @@ def cells_by_weights(points: np.ndarray, largest: int = 4) -> np.ndarray:
 )
 def test_cover__lattice(trial, shape: Shape):
     """The corners of cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, and
-    the lattice of 3 by 3 points has 58. But for the square, as many points in general position have
-    more.
+    the lattice of 3 by 3 points has 58. As many points in general position have other numbers, but
+    for the square, which is in general position.
     """
     known = {(2, 2): 14, (2, 2, 2): 104, (2, 2, 2, 2): 1882, (3, 3): 58}
     trial.require(shape in known, f"shape must be one of {', '.join(map(str, known))}")
-    points = 2 * lattice(shape) // (shape[0] - 1) - 1  # each coordinate from -1 to 1
-    number = len(cells_by_weights(points))
+    # Each coordinate from -1 to 1, so that small weights suffice
+    points = 2 * lattice(shape) // (shape[0] - 1) - 1
+    by_weights = len(cells_by_weights(points))
+    by_recursion = len(predicted.linear_dichotomies(lattice(shape)))
     rivals = {
         "general position": predicted.cover_count(len(points), len(shape) + 1),
         "every labelling": 2 ** len(points),
     }
     trial.identity(
-        [number, known[shape]],
-        len(predicted.linear_dichotomies(lattice(shape))),
+        [by_weights, known[shape]],
+        by_recursion,
         ops=0,
-        controls=apart(trial, known[shape], rivals),  # the square is in general position
+        controls=apart(trial, known[shape], rivals),
     )
 
 
 def parallelograms(points):
-    """The rows b_1 + b_2 - b_3 - b_4 of all u1 + u2 = u3 + u4: [rows, points], found by trying all
-    pairs of pairs.
+    """The coefficients of b_1 + b_2 - b_3 - b_4 for all u_1 + u_2 = u_3 + u_4, two of which may be
+    one point: [parallelograms, points].
     """
-    sums: dict[tuple, list[np.ndarray]] = {}
+    # The pairs of points by their sum, each pair as the coefficients of b_1 + b_2
+    pairs_of_sum: dict[tuple, list[np.ndarray]] = {}
     for i, j in combinations_with_replacement(range(len(points)), 2):
         pair = np.zeros(len(points), int)
         pair[i] += 1
         pair[j] += 1
-        sums.setdefault(tuple(points[i] + points[j]), []).append(pair)
+        pairs_of_sum.setdefault(tuple(points[i] + points[j]), []).append(pair)
     return np.array(
-        [a - b for pairs in sums.values() for k, a in enumerate(pairs) for b in pairs[:k]]
+        [
+            pair - other
+            for pairs in pairs_of_sum.values()
+            for place, pair in enumerate(pairs)
+            for other in pairs[:place]
+        ]
     )
 
 
@@ -176,9 +216,9 @@ def parallelograms(points):
     cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)],
 )
 def test_parallelogram__valid(trial, shape: Shape):
-    """Let b_k in {0, 1} be what a linear dichotomy says of point u_k. If u_1 + u_2 = u_3 + u_4,
-    then -1 <= b_1 + b_2 - b_3 - b_4 <= 1, and so -1 <= b_1 + b_2 - 2 b_3 <= 1 if u_3 is the
-    midpoint of u_1 and u_2.
+    """Let b_k in {0, 1} be the prediction of a linear dichotomy at the point u_k. If u_1 + u_2 =
+    u_3 + u_4, then -1 <= b_1 + b_2 - b_3 - b_4 <= 1, and so -1 <= b_1 + b_2 - 2 b_3 <= 1 if u_3 is
+    the midpoint of u_1 and u_2.
     """
     trial.require(
         3 <= np.prod(shape) <= 16,
@@ -186,17 +226,18 @@ def test_parallelogram__valid(trial, shape: Shape):
     )
     points = lattice(shape)
     cells = predicted.linear_dichotomies(points)
-    rows = parallelograms(points)
-    values = np.abs(cells @ rows.T).max(axis=1)
-    alternating = {
-        "labels that alternate": np.full(len(cells), np.abs(rows @ (points.sum(axis=1) % 2)).max())
-    }
-    none = {"0 in place of 1": np.zeros(len(cells))}
+    coefficients = parallelograms(points)
+    # Of each dichotomy, over all parallelograms
+    largest = np.abs(cells @ coefficients.T).max(axis=1)
+    alternating = points.sum(axis=1) % 2
+    largest_of_alternating = np.abs(coefficients @ alternating).max()
     trial.bound(
-        values,
+        largest,
         np.ones(len(cells)),
         instances="all",
         ops=0,
-        controls=none,
-        control_processes=alternating,
+        controls={"0, equally many in both pairs": np.zeros(len(cells))},
+        control_processes={
+            "predictions that alternate": np.full(len(cells), largest_of_alternating)
+        },
     )

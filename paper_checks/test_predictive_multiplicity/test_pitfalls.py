@@ -24,10 +24,11 @@ from theory_on_trial.contract import Interval
 
 
 def one_person_a_label(generator, dim):
-    """A table of the lattice in which every row has at most one person of each label, and some row
-    has one.
+    """A table of points of the lattice of this dimension, with at most one person of each label at
+    each point, and one positive label at the first.
     """
     points = lattice(LATTICES[dim])
+    # For each label and point 1 if there is such a person, else 0
     present = generator.integers(0, 2, (2, len(points)))
     present[0, 0] = 1
     features = np.concatenate([points[mask == 1] for mask in present])
@@ -42,9 +43,10 @@ def one_person_a_label(generator, dim):
     cases=[2, 3],
 )
 def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
-    """Let a program bound agreement with the baseline on one side only and admit e more errors than
-    the E_0 of the baseline. Its value is the largest D(h) - max(E(h) - E_0 - e, 0) over all
-    classifiers h, where h makes E(h) errors and disagrees with the baseline on D(h) points: it is
+    """Let a discrepancy program admit e more errors than the E_0 of the baseline, and bound its
+    variables for agreement with the baseline on one side only, so that they may claim agreement
+    where there is none. Its value is the largest D(h) - max(E(h) - E_0 - e, 0) over all linear
+    classifiers h, where h makes E(h) errors and differs from the baseline on D(h) points: it is
     never below the discrepancy, and may exceed it.
     """
     rng = trial.generator("sets")
@@ -54,25 +56,22 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
         for table in tables
         for epsilon in (0.0, 0.1, 0.2)
     ]
-    # Of five points on a line only the constant makes one error.
+    # Of five points on a line only the constant makes one error: the discrepancy at ε = 0 is 0. A
+    # threshold makes two errors, and differs from the constant on three points.
     line = aggregate(np.arange(5.0)[:, None], np.array([-1, -1, 1, -1, -1]))
     settings.append((line, np.zeros(5, int), 0.0))
 
     def measure(setting):
         table, baseline, epsilon = setting
         cells = predicted.linear_dichotomies(table.rows)
-        arguments = (
-            *(cells, baseline, *table.by_label),
-            predicted.tolerance_count(epsilon, table.n),
-        )
-        return (
-            observed.one_sided_discrepancy(table, baseline, epsilon),
-            predicted.one_sided_discrepancy_of(*arguments),
-            predicted.discrepancy_of(*arguments),
-        )
+        admitted = predicted.tolerance_count(epsilon, table.n)
+        arguments = (cells, baseline, *table.by_label, admitted)
+        reported = observed.one_sided_discrepancy(table, baseline, epsilon)
+        formula = predicted.one_sided_discrepancy_of(*arguments)
+        return reported, formula, predicted.discrepancy_of(*arguments)
 
-    reports, declarations, exact = over(settings, measure)
-    trial.identity(reports, declarations, ops=0, controls={"the true discrepancy": exact})
+    reported, formula, discrepancy = over(settings, measure)
+    trial.identity(reported, formula, ops=0, controls={"the true discrepancy": discrepancy})
 
 
 @claim(
@@ -85,15 +84,20 @@ def test_bigm(
     dim: Annotated[int, Interval(1, 50)],
     n_points: Annotated[int, Interval(3, 1000)] = 200,
 ):
-    """For a margin γ and weights with |w|_1 <= 1, M = γ + max(1, |x|_inf) is the smallest M for
-    which the row of a point x excludes no weights if its binary variable is set.
+    """Let a program ask w_0 + w·x >= γ - M z of a point x, where z = 1 says that x is
+    misclassified, for a margin γ and weights with |w_0| + Σ |w_j| <= 1. The smallest M that
+    excludes no weights where z = 1 is γ + max(1, |x|_∞).
     """
     margin = 0.9
     points = trial.generator("points").integers(-9, 10, (n_points, dim)) / 4
-    vertices = np.concatenate([np.eye(dim + 1), -np.eye(dim + 1)])
-    least = margin + np.max(vertices @ np.insert(points, 0, 1, axis=1).T, axis=0)
-    half = margin + np.abs(points).max(axis=1) / 2
-    controls = {"half of |x|": half, "no γ": least - margin}
+    # M must be at least γ less the score; the scores of -w are those of w with the other sign.
+    vertices_of_l1_ball = np.concatenate([np.eye(dim + 1), -np.eye(dim + 1)])
+    largest_score = np.max(vertices_of_l1_ball @ np.insert(points, 0, 1, axis=1).T, axis=0)
+    least = margin + largest_score
+    controls = {
+        "γ + |x|_∞ / 2": margin + np.abs(points).max(axis=1) / 2,
+        "max(1, |x|_∞), no γ": least - margin,
+    }
     trial.identity(least, predicted.big_m(points, margin), ops=2, scale=4.0, controls=controls)
 
 
@@ -103,20 +107,21 @@ def test_bigm(
     cases=[(target, race) for target in ("arrest", "violent") for race in (False, True)],
 )
 def test_irreducible__relaxation(trial, target: Target, race: bool):
-    """Let row u hold n+_u positive and n-_u negative labels. The linear relaxation of the program
-    for the fewest errors is at least sum_u min(n+_u, n-_u) if it has the rows z_p + z_p' = 1 for
-    points p and p' that are equal but for their label, where z_p = 1 says that p is misclassified.
+    """On COMPAS let n⁺_u people with the features u have a positive label and n⁻_u a negative one.
+    The linear relaxation of the program for the fewest errors is at least Σ_u min(n⁺_u, n⁻_u) if it
+    has the constraints z_p + z_p' = 1 for p and p' that are equal but for their label, where z_p =
+    1 says that p is misclassified.
     """
     table = observed.compas(target, race=race)
     root = observed.root_bound(table)
-    # The relaxation is solved to 1e-9 a row, and no multiplier exceeds the people of a row.
+    # The relaxation meets each constraint to 1e-9, and no multiplier exceeds the people of a row.
     trial.bound(
         predicted.irreducible_errors(*table.by_label),
         root + 1e-9 * table.n,
         instances="all",
         ops=1,
         controls={
-            "without the rows for both labels": observed.root_bound(table, conflict_rows=False),
+            "without these constraints": observed.root_bound(table, conflict_rows=False),
             "an error lost to rounding": root - 1,
         },
     )
@@ -133,19 +138,24 @@ def test_irreducible__relaxation(trial, target: Target, race: bool):
     ),
 )
 def test_margin__floor(trial):
-    """If the margin is as small as the solver's tolerance of 1e-6, w = 0 is feasible: on COMPAS the
-    program then reports the irreducible error, which no classifier attains. With a margin of 1e-3
+    """If the margin is as small as the solver's tolerance of 1e-6, weights of 0 are feasible: on
+    COMPAS arrest the program then reports the errors of the rarer label in each row, which no
+    linear classifier attains, and its weights predict the same for everybody. With a margin of 1e-3
     it finds the fewest errors.
     """
     table = observed.compas()
     fewest = solved("arrest").baseline.errors
 
     def outcome(margin):
+        """The errors that the program reports, those that its weights make, and 1 if some row is
+        predicted otherwise than reported.
+        """
         report = observed.uncertified_errors(table, margin, feasibility=1e-6)
         return [round(report.reported), report.errors, min(report.wrong_rows, 1)]
 
-    zero = predicted.errors(np.zeros(len(table.rows), int), *table.by_label)
-    lost = [predicted.irreducible_errors(*table.by_label), zero, 1]
+    # Scores of 0 count as negative predictions.
+    errors_of_zero = predicted.errors(np.zeros(len(table.rows), int), *table.by_label)
+    lost = [predicted.irreducible_errors(*table.by_label), errors_of_zero, 1]
     optimum = [fewest, fewest, 0]
     small = outcome(1e-6)
     wide = outcome(1e-3)
@@ -166,14 +176,16 @@ def test_margin__floor(trial):
     second="test_sims_pm.py::test_exact_signs_are_those_of_rational_arithmetic",
 )
 def test_recount(trial, target: Target):
-    """If its weights are applied in exact arithmetic to each row of equal records of COMPAS, every
-    answer makes exactly as many errors as it reports.
+    """The baseline, the flips and the competitors that the programs find on COMPAS make exactly as
+    many errors as reported, if their weights are applied to each row in exact arithmetic.
     """
     answers = solved(target)
     table = answers.table
+    # Python's integers, so that products with fractions are exact
     design = np.insert(table.rows, 0, 1, axis=1).astype(int).astype(object)
 
     def recount(weights):
+        """Errors by exact scores; a score of 0 is an error for everybody in the row."""
         scores = design @ np.array([Fraction(weight) for weight in weights.tolist()])
         wrong = np.where(scores > 0, table.negatives, table.positives)
         return int(np.where(scores == 0, table.totals, wrong).sum())

@@ -35,19 +35,23 @@ FEASIBILITY = 1e-7
 def test_knapsack(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 40):
     """Let t_u be the points of row u and g_u the errors that changing its prediction adds. For any
     baseline the discrepancy at an admitted increase e of the errors is at most the value of the
-    fractional knapsack with weights t_u, costs g_u and capacity e.
+    fractional knapsack: the largest Σ t_u a_u over shares a_u in [0, 1] with Σ g_u a_u <= e.
     """
+    admitted = np.arange(n_points + 1)
 
     def measure(drawn):
+        """At each admitted increase: the discrepancy, the knapsack and E_0 + e."""
         path, positives, negatives = drawn
-        tolerances = range(n_points + 1)
         knapsack = [
-            predicted.knapsack_bound(path.baseline, positives, negatives, e) for e in tolerances
+            predicted.knapsack_bound(path.baseline, positives, negatives, e)
+            for e in admitted.tolist()
         ]
-        return path.discrepancy, knapsack, path.errors + np.arange(n_points + 1)
+        return path.discrepancy, knapsack, path.errors + admitted
 
     sets = sampled_paths(trial.generator("sets"), n_sets, dim, n_points)
-    discrepancies, knapsack, naive = over(sets, measure)
+    discrepancies, knapsack, all_errors = over(sets, measure)
+    # E_0 + e is a wrong bound where it is below the knapsack; elsewhere the right one stands.
+    rivals = {"E_0 + e": np.minimum(all_errors, knapsack)}
     trial.bound(
         discrepancies,
         knapsack,
@@ -55,15 +59,16 @@ def test_knapsack(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 40):
         independent=n_sets,
         # Sums over at most 12 rows, of whole numbers but for the row that is taken in part.
         ops=12,
-        controls=beyond(trial, discrepancies, {"E_0 + e": np.minimum(naive, knapsack)}),
+        controls=beyond(trial, discrepancies, rivals),
     )
 
 
 def relaxed_errors(table, fixed=None):
-    """The fewest errors that the linear relaxation with the rows of all parallelograms leaves, over
-    b in [0, 1]^m with some entries fixed; violated rows are added in turn.
+    """The least errors over predictions b in [0, 1]^m that meet the constraints of all
+    parallelograms, with b_u = `fixed[u]` for some rows u. Violated constraints are added in turn.
     """
     separation = Parallelograms(table)
+    # The errors are cost·b plus the number of positive labels.
     cost = (table.negatives - table.positives).astype(float)
     bounds = [(0, 1)] * len(cost)
     for row, value in (fixed or {}).items():
@@ -91,18 +96,17 @@ def relaxed_errors(table, fixed=None):
     kind="optimality",
 )
 def test_parallelogram__lp(trial):
-    """A linear program with the rows of all parallelograms proves the 2008 errors of COMPAS,
-    without an integer program.
+    """Let a linear program over predictions b_u in [0, 1] of all rows u ask |b_1 + b_2 - b_3 - b_4|
+    <= 1 where u_1 + u_2 = u_3 + u_4. On COMPAS arrest it proves the fewest errors of a linear
+    classifier, 2008, without an integer program.
     """
     table, baseline, *_ = solved("arrest")
-    error = FEASIBILITY * table.n
-    none = {"no rows": predicted.irreducible_errors(*table.by_label)}
     trial.value(
         [relaxed_errors(table), baseline.errors],
         [2008, 2008],
-        error=error,
+        error=FEASIBILITY * table.n,
         margin=0.01,
-        controls=none,
+        controls={"no parallelograms": predicted.irreducible_errors(*table.by_label)},
     )
 
 
@@ -115,22 +119,25 @@ def test_parallelogram__lp(trial):
 def test_circuits__needed(
     trial, n_flips: Annotated[int, Interval(1, 10, why="an integer program solves each")] = 4
 ):
-    """Parallelograms do not suffice: some flips cost more errors than the program with all
-    parallelograms says, as two exact formulations show.
+    """Parallelograms do not suffice: let the linear program with the constraints |b_1 + b_2 - b_3 -
+    b_4| <= 1 for rows u_1 + u_2 = u_3 + u_4 flip the baseline's prediction of a row of COMPAS
+    arrest. For some rows a linear classifier needs more errors, and two exact formulations find the
+    same number.
     """
     table, baseline, flips, *_ = solved("arrest")
 
     def undercounted():
+        """Rows whose flip errors exceed the bound by parallelograms, with this bound."""
         for row in np.argsort(table.totals)[::-1]:
             relaxed = relaxed_errors(table, {row: 1 - baseline.dichotomy[row]})
             bound = np.ceil(relaxed - FEASIBILITY * table.n)
             if bound < flips.errors[row]:
                 yield row, bound
 
-    short, bounds = over(islice(undercounted(), n_flips), lambda pair: pair)
-    with_weights = observed.flip_errors(table, baseline, rows=short, formulation="big_m")
+    rows, bounds = over(islice(undercounted(), n_flips), lambda pair: pair)
+    with_weights = observed.flip_errors(table, baseline, rows=rows, formulation="big_m")
     trial.identity(
-        flips.errors[short],
+        flips.errors[rows],
         with_weights.bounds,
         ops=0,
         control_processes={"parallelograms alone": bounds},
