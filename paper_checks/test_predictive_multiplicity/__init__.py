@@ -19,6 +19,10 @@ predicts this row otherwise than h_0. The margin of a linear classifier is the l
 |w_0 + w·u| >= γ in all rows, for weights with |w_0| + Σ |w_j| <= 1. Counts are integers and are
 compared exactly.
 
+COMPAS arrest and violent are the same 6172 people in 137 distinct rows, without race; positive
+labels are arrests, or arrests for violence, within two years. Over-sampled, people of the rarer
+label are drawn again until both labels are equally frequent.
+
 Abstract:
 
 - Sentence 1: many problems admit models that are almost equally accurate. Holds: rashomon-cells,
@@ -51,10 +55,10 @@ from sims.predictive_multiplicity.samples import Target
 from theory_on_trial import Trial
 from theory_on_trial.contract import Interval
 
-Dim = Annotated[int, Interval(1, 3, why="all linear classifiers are met")]
+Dim = Annotated[int, Interval(1, 3, why="all linear classifiers are listed")]
 NPoints = Annotated[int, Interval(12, 100)]
 NSets = Annotated[
-    int, Interval(2, 100, why="controls differ on some set only, and each is searched exactly")
+    int, Interval(2, 100, why="a control may differ on few sets, and each is searched exactly")
 ]
 Copies = Annotated[int, Interval(1, 1000)]
 
@@ -66,9 +70,9 @@ CORNERS = np.indices((2, 2)).reshape(2, 4).T.astype(float)
 EXCLUSIVE_OR = np.array([-1, 1, 1, -1])
 """Its labels at the four corners."""
 N_ROWS = {1: 12, 2: 12, 3: 8}
-"""By their dimension, the points in general position whose linear classifiers are all met."""
+"""By dimension, how many points in general position a set has."""
 LATTICES = {1: (6,), 2: (3, 3), 3: (2, 2, 2)}
-"""By their dimension, the lattices whose linear classifiers are all met."""
+"""By dimension, how many points a lattice has along each axis."""
 
 
 class Solved(NamedTuple):

@@ -88,7 +88,7 @@ def judge_table(trial, target, oversampled):
 def test_compas__table(trial):
     """The best linear classifier of COMPAS arrest, 6172 people, makes 2008 errors. At a tolerance
     of 1 % one competitor changes 1105 predictions of the best classifier of largest margin, and all
-    competitors together 3160. Both numbers are known at nine tolerances up to 5 %.
+    competitors together 3160. Both numbers are proved at nine tolerances up to 5 %.
     """
     judge_table(trial, "arrest", oversampled=False)
 
@@ -102,7 +102,7 @@ def test_compas__table(trial):
 def test_compas__violent(trial):
     """The best linear classifier of COMPAS violent, 6172 people, makes 683 errors. At a tolerance
     of 1 % one competitor changes 155 predictions of the best classifier of largest margin, and all
-    competitors together 1228. Both numbers are known at nine tolerances up to 5 %.
+    competitors together 1228. Both numbers are proved at nine tolerances up to 5 %.
     """
     judge_table(trial, "violent", oversampled=False)
 
@@ -119,7 +119,7 @@ def test_compas__oversampled(trial, target: Target):
     """On the over-sampled COMPAS tables arrest and violent, of 6726 and 10960 records, the best
     linear classifier makes 2200 and 4141 errors. At a tolerance of 1 % one competitor changes 1181
     and 2369 predictions of the best classifier of largest margin, and all competitors together 3028
-    and 6204. Both numbers are known at nine tolerances up to 5 %.
+    and 6204. Both numbers are proved at nine tolerances up to 5 %.
     """
     judge_table(trial, target, oversampled=True)
 
@@ -191,7 +191,7 @@ def test_rashomon__cells(
     trial,
     n_points: NPoints = 40,
     n_sets: NSets = 2,
-    extra: Annotated[int, Interval(1, 4, why="cells multiply")] = 2,
+    extra: Annotated[int, Interval(1, 4, why="the number of classifiers multiplies")] = 2,
 ):
     """The solver meets the near-optimal linear classifiers one by one, and those that it has met
     when it stops are all. COMPAS arrest has 2 linear classifiers with 2008 errors and 27 with 2009.
@@ -318,7 +318,7 @@ def table_of(rows, positives, negatives):
 
 def measures(table):
     """Discrepancy and ambiguity at a tolerance of 1 %, in people, around the best linear
-    classifier.
+    classifier of largest margin.
     """
     baseline = observed.co_optimal(table).solutions[0]
     flips = observed.flip_errors(table, baseline)
@@ -344,7 +344,7 @@ def fitted_chances(table):
 )
 def test_compas__redrawn(
     trial,
-    n_draws: Annotated[int, Interval(20, 100, why="a second each, and a rank needs some")] = 20,
+    n_draws: Annotated[int, Interval(20, 100, why="each takes a second; a rank needs many")] = 20,
 ):
     """Sampling noise around a linear truth explains the discrepancy of 1105 people and the
     ambiguity of 3160 on COMPAS arrest at a tolerance of 1 %: both lie between the least and the
@@ -392,7 +392,9 @@ def test_compas__redrawn(
 )
 def test_compas__held_out(
     trial,
-    n_halves: Annotated[int, Interval(20, 100, why="a second each, and signs need some")] = 20,
+    n_halves: Annotated[
+        int, Interval(20, 100, why="each takes a second; a sign test needs many")
+    ] = 20,
 ):
     """Multiplicity is no artefact of fitting. For each row of a random half of COMPAS arrest, take
     the best linear classifier that predicts this row otherwise than the baseline: of those within
@@ -442,18 +444,19 @@ def test_compas__held_out(
 )
 def test_compas__who(
     trial,
-    n_shuffles: Annotated[int, Interval(40, 400, why="a rank needs some, and each is fast")] = 100,
+    n_shuffles: Annotated[int, Interval(40, 400, why="the sign test needs many")] = 100,
 ):
     """At a tolerance of 1 % ambiguity is spread unevenly over COMPAS arrest: women are in ambiguous
     rows more often than men, and African-American people more often than white ones. Both leads are
     larger than in most shuffles of sex and race among people.
 
-    A flag belongs to a row, and sex is a column: this is about who sits in which row, and says
-    nothing of two people in one row.
+    All people in a row are ambiguous or none is, and sex is a feature: this is about who sits in
+    which row, and says nothing of two people in one row.
     """
     found = solved("arrest")
     samples = observed.compas_samples("arrest")
     allowed = found.baseline.errors + 0.01 * found.table.n
+    # Of each person
     ambiguous = np.repeat(
         (found.flips.errors <= allowed)[found.table.row_of_sample], samples.counts
     )

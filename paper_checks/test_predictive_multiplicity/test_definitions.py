@@ -51,7 +51,7 @@ def test_discrepancy__bound(
     dim: Dim | None,
     n_points: NPoints = 30,
     n_sets: Annotated[
-        int, Interval(30, 1000, why="with fewer, none may pass the control; each is searched")
+        int, Interval(30, 1000, why="with fewer, none may exceed the control; each is searched")
     ] = 60,
 ):
     """The discrepancy at a tolerance ε is at most 2 R(h_0) + ε for every class of classifiers and

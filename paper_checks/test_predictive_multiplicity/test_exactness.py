@@ -126,8 +126,9 @@ def test_disc__exact(
     trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2
 ):
     """The discrepancy program finds the most predictions that one competitor changes, if its
-    variables for agreement with the baseline are 1 where both agree and 0 where they differ.
-    Bounded on one side only, they may be 1 where both differ, and the program may report more.
+    variables for agreement with the baseline are 1 where the competitor agrees and 0 where it
+    differs. Bounded on one side only, they may be 1 where it differs, and the program may report
+    more.
     """
 
     def measure(table):
@@ -312,7 +313,7 @@ def test_invariance__margin(
     n_points: NPoints = 40,
     n_sets: NSets = 6,
     scale: Annotated[
-        float, Interval(1e-6, 1e-3, why="the solver's tolerance, and the margin")
+        float, Interval(1e-6, 1e-3, why="from the solver's tolerance to the margin")
     ] = 1e-4,
 ):
     """If one of two features is scaled down, a program without a margin still finds the fewest

@@ -94,8 +94,8 @@ def test_xor__figure1(trial, copies: Copies = 25):
 )
 def test_xor__margins(trial, copies: Copies = 25):
     """Of the four optimal linear classifiers of exclusive or on the corners of the unit square, the
-    negated conjunction has the margin 1/7 and the others 1/5: the largest γ such that |w_0 + w·u|
-    >= γ at all corners u, for weights with |w_0| + |w_1| + |w_2| <= 1.
+    negated conjunction has the margin 1/7 and the others 1/5. The margin is the largest γ such
+    that |w_0 + w·u| >= γ at all corners u, for weights with |w_0| + |w_1| + |w_2| <= 1.
     """
     found = observed.co_optimal(labelled_corners(EXCLUSIVE_OR, copies)).solutions
     # The negated conjunction comes last.
