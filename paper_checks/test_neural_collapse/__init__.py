@@ -2,9 +2,28 @@
 arXiv 2301.00437.
 
 Only its abstract and its released code could be read, so no claim bears a theorem number of it.
-Closed forms meet descents from random starts, certificates and brute-force searches. M is the depth
-of the linear head, K the number of classes, n_k their sizes, N their sum, d_m the input width of
-layer m.
+Closed forms meet descents from random starts, certificates and brute-force searches.
+
+The objective of a linear head W_M ... W_1 on free features H, a column per sample, is a mean loss
+over the N samples, with decays: loss + (1/2)(sum_m λ_m |W_m|^2 + λ_H |H|^2). The square loss is
+|W_M ... W_1 H + b 1^T - Y|^2 / (2 N) with one-hot labels Y. M is the depth, K the number of
+classes, n_k their sizes, n the size if all are equal (balanced classes), d_m the input width of
+layer m, and Λ the product of all M + 1 decays λ_1, ..., λ_M and λ_H. The bias b is absent, or free
+of decay, if a claim does not say otherwise.
+
+Under the square loss each singular value y of the labels, centred if there is a bias, has a scalar
+problem: minimise 1 / (1 + x^M) + β x over x >= 0, where β = M N (N Λ)^(1/M) / y^2. The fit keeps
+the share x^M / (1 + x^M) of y. Without a bias each class has one of them, with y^2 = n_k. A class
+survives, or is alive, if its x is not zero; else it is dead. Up to the threshold β_ex a stationary
+x other than zero exists, and below β_gl it is the minimiser. The theory's least objective f* is the
+sum of y^2 / (2 N) times the least values, where x must be zero for all but the R largest y if the
+least width R is a bottleneck.
+
+NC1 says that all features of a class are equal, NC2 that the Gram matrices of W_M ... W_m and of
+the class means are those of a frame, and NC3 that the logits are too, and that W_M ... W_1 is
+parallel to the class means. The frame is orthogonal, simplex (I - 1 1^T / K) or general orthogonal
+(diagonal, with a length for each class). Antipodal pairs are the class vectors e_1, -e_1, e_2,
+-e_2, ..., with one more orthogonal vector if K is odd.
 
 Abstract:
 
@@ -63,24 +82,31 @@ def released(path, says=""):
 
 DENSE = "a dense Hessian of all parameters is taken"
 NClasses = Annotated[int, Interval(2, 12, why=DENSE)]
+"""K where a Hessian is taken."""
 PerClass = Annotated[int, Interval(1, 50, why=DENSE)]
+"""n, the samples of each class, where a Hessian is taken."""
 Sizes = tuple[
     Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")], ...
 ]
+"""n_1, ..., n_K, in the order of the classes."""
 Classes = Annotated[int, Interval(2, 16)]
 """K where no Hessian is taken, under the cross-entropy."""
 Samples = Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")]
-"""n where no Hessian is taken."""
+"""n, the samples of each class, where no Hessian is taken."""
 Depth = Annotated[int, Interval(1, 4, why=DENSE)]
+"""M where a Hessian is taken."""
 Strength = Annotated[
-    float, Interval(0.005, 0.97, why="of the threshold, where the largest class ties with zero")
+    float, Interval(0.005, 0.97, why="at one the largest class ties with zero, beyond it all die")
 ]
-"""The β that the largest class feels, relative to its global threshold."""
+"""β / β_gl of the largest class, which fixes the size of all decays."""
 Ratio = Annotated[float, Interval(0.2, 5.0, why="farther apart, descents of deep nets end at zero")]
-"""By what factor decays grow from the features to the last layer, layer by layer."""
+"""By what factor decays grow from the features to the last layer, layer by layer: λ_1 / λ_H, λ_2 /
+λ_1, ...
+"""
 Width = Annotated[int, Interval(1, 20, why=DENSE)]
 """d_M, the input of the last layer, which may be a bottleneck."""
 Starts = Annotated[int, Interval(1, 100)]
+"""Random starts of descents, of which the lowest end is taken."""
 
 MARGIN = 1e-5
 """How closely the geometry of an optimum is claimed: entries of Gram matrices are of order one."""

@@ -5,7 +5,8 @@ The Gram matrices of a minimum, and how far a descent's end may be from them.
 
 Minima of a problem: bounded from below by brute force, and found by descents.
 
-Critical points of a problem without bias: any set of classes may live.
+A head is in the class-mean reduction (see `sims.neural_collapse.model`) unless a function says
+otherwise: its features are a column per class, Hbar diag(sqrt n).
 """
 
 import jax
@@ -24,8 +25,8 @@ def require_classes(trial, class_sizes):
 
 
 def require_frame(trial, optimum, off=1e-3):
-    """Require a minimum that is unique up to rotations: something lives, nothing ties with zero or
-    at the cut.
+    """Require a minimum that is unique up to rotations: some class survives, and neither zero nor
+    another class has the same cost as one that survives.
     """
     away = np.abs(optimum.betas / mean_square.global_threshold(len(optimum.weight_decays)) - 1)
     trial.require(
@@ -42,8 +43,8 @@ def require_frame(trial, optimum, off=1e-3):
 
 
 def apart(trial, value, margin, controls):
-    """Return the controls; require settings at which each predicts something else, by more than
-    twice the margin.
+    """Return the controls; require settings at which each is more than twice the margin apart from
+    `value`, the claim's prediction.
     """
     for name, rival in controls.items():
         differs = np.max(np.abs(np.asarray(rival) - value)) > 2 * margin
@@ -60,17 +61,17 @@ def problem_of(class_sizes, weight_decays, feature_decay, **options):
 
 
 def shared_decays(class_sizes, depth, strength, ratio=1.5):
-    """Return weight decays and a feature decay at which the largest class has `strength` times the
-    threshold. β_k = M N (N Λ)^(1/M) / n_k fixes the product Λ of all decays; they grow by `ratio`
-    from H to W_M.
+    """Return the pair (weight decays, feature decay) at which the largest class has a β of
+    `strength` times β_gl. β_k = M N (N Λ)^(1/M) / n_k fixes the product Λ of all decays; they grow
+    by `ratio` from layer to layer, from H to W_M.
     """
     n_samples = sum(class_sizes)
     scale = strength * mean_square.global_threshold(depth) * max(class_sizes)
     common = ((scale / (depth * n_samples)) ** depth / n_samples) ** (1 / (depth + 1))
-    first, *weight_decays = (
+    feature_decay, *weight_decays = (
         float(common * ratio ** (layer - depth / 2)) for layer in range(depth + 1)
     )
-    return tuple(weight_decays), first
+    return tuple(weight_decays), feature_decay
 
 
 def reduced_head(weights, class_means, bias, class_sizes):
@@ -81,13 +82,8 @@ def reduced_head(weights, class_means, bias, class_sizes):
     )
 
 
-def optimal_head(optimum):
-    """Return a predicted minimiser as the simulator's head."""
-    return reduced_head(*mean_square.optimal_parameters(optimum), optimum.class_sizes)
-
-
 def value_and_slope(problem, head):
-    """Return the simulator's objective at a head and the length of its whole gradient."""
+    """Return the pair (objective, length of its whole gradient) of the simulator at a head."""
     widths = tuple(layer.shape[1] for layer in head.weights)
     value, gradient = value_and_gradient(problem, widths, head.features.shape[1])(
         flatten(head, problem)
@@ -96,9 +92,9 @@ def value_and_slope(problem, head):
 
 
 def gram_error(problem, end):
-    """Return what the distance to stationarity may change in an entry of any product or Gram matrix
-    of the factors. All numbers of a head are at most twice the Newton step from the stationary
-    point next to it.
+    """Return by how much an entry of any product or Gram matrix of the factors may be wrong because
+    a descent ends beside the stationary point. All numbers of a head are at most twice the Newton
+    step from that point.
     """
     spectrum = np.abs(optimise.hessian_spectrum(problem, end.head))
     # The others are rotations, which change no Gram matrix
@@ -108,52 +104,44 @@ def gram_error(problem, end):
     return 2 * len(factors) * norms**2 * (2 * end.gradient_norm / curvatures.min() + 100 * 2.0**-53)
 
 
-def normalised_error(problem, end):
-    """Return the same for all entries of a matrix together, divided by its norm: of any Gram matrix
-    of a suffix too.
-    """
-    suffix = np.eye(problem.n_classes)
-    norms = [np.linalg.norm(gram) for gram in grams(problem, end.head).values()]
-    for layer in end.head.weights[::-1]:
-        suffix = suffix @ np.asarray(layer)
-        norms.append(np.linalg.norm(suffix @ suffix.T))
-    return 2 * problem.n_classes**2 * gram_error(problem, end) / min(norms)
-
-
 def grams(problem, head):
-    """Return the Gram matrices of the whole product, the last layer and the class means, and the
-    logits W Hbar.
+    """Return four K x K matrices by name, with the product W = W_M ... W_1 and the class means Hbar
+    as columns: "product" W W^T, "classifier" W_M W_M^T, "features" Hbar^T Hbar and "logits" W Hbar.
     """
     weights = [np.asarray(layer) for layer in head.weights]
     sizes = np.asarray(problem.class_sizes, float)
-    of_samples = head.features.shape[1] != len(sizes)
-    means = np.asarray(
-        collapse_metrics.class_means(head.features, problem.class_sizes)
-        if of_samples
-        else head.features
-    )
-    means = means if of_samples else means / np.sqrt(sizes)
+    if head.features.shape[1] == len(sizes):  # the class-mean reduction
+        means = np.asarray(head.features) / np.sqrt(sizes)
+    else:
+        means = np.asarray(collapse_metrics.class_means(head.features, problem.class_sizes))
+    # The identity is a second matrix at depth one, where multi_dot would refuse a single one.
     product = np.linalg.multi_dot([*weights[::-1], np.eye(weights[0].shape[1])])
-    products = {"product": product @ product.T, "classifier": weights[-1] @ weights[-1].T}
-    return products | {"features": means.T @ means, "logits": product @ means}
+    return {
+        "product": product @ product.T,
+        "classifier": weights[-1] @ weights[-1].T,
+        "features": means.T @ means,
+        "logits": product @ means,
+    }
 
 
 def predicted_grams(optimum):
-    """Return the same matrices as `grams` at the predicted optimum, as one array."""
+    """Return the matrices of `grams` at the predicted optimum, in that order, as one array [4, K,
+    K].
+    """
     return np.stack(
         [optimum.product_gram, optimum.classifier_gram, optimum.feature_gram, optimum.logits]
     )
 
 
 def stacked(matrices):
-    """Return the matrices of `grams` as one array."""
+    """Return the matrices of `grams` in their order, as one array [4, K, K]."""
     return np.stack(list(matrices.values()))
 
 
-def searched(data_value, n_samples, weight_decays, feature_decay):
-    """Return the singular value of the logits that has the least square loss plus Schatten penalty
-    beside the singular value `data_value` of the labels, and that least cost. It is brute force: a
-    grid finds the best cell, and a bounded search in it is off by the square of its tolerance only.
+def brute_force_minimum(data_value, n_samples, weight_decays, feature_decay):
+    """Return the pair (singular value of the logits, its cost) that has the least square loss plus
+    Schatten penalty beside the singular value `data_value` of the labels. A grid finds the best
+    cell, and a bounded search in it is off by the square of its tolerance only.
     """
     factors = len(weight_decays) + 1
     strength = factors / 2 * (np.prod(weight_decays) * feature_decay) ** (1 / factors)
@@ -181,14 +169,14 @@ def schatten_bound(problem, widths):
     data_values = np.linalg.svd(labels, compute_uv=False)[: len(sizes) - problem.bias]
     decays = problem.weight_decays, problem.feature_decay
     dead = data_values**2 / (2 * problem.n_samples)
-    alive = np.array([searched(value, problem.n_samples, *decays)[1] for value in data_values])
-    gains = np.sort(dead - alive)[::-1]
+    least = [brute_force_minimum(value, problem.n_samples, *decays)[1] for value in data_values]
+    gains = np.sort(dead - np.array(least))[::-1]
     return np.sum(dead) - np.sum(gains[: min(widths)])
 
 
 def dual_from_outputs(problem, outputs):
-    """Return the dual bound at depth one from the residual of the outputs of each class, its bias
-    among them.
+    """Return a lower bound on the objective at depth one: the dual bound that is made from the
+    residual of the outputs (those of `class_outputs`).
     """
     n_classes = problem.n_classes
     labels = np.repeat(np.arange(n_classes), problem.class_sizes)
@@ -201,7 +189,7 @@ def dual_from_outputs(problem, outputs):
 
 
 def class_outputs(problem, head):
-    """Return the outputs of each class, a column each, with the bias if there is one."""
+    """Return the K x K outputs W Hbar + b 1^T: column k holds those of class k."""
     return grams(problem, head)["logits"] + problem.bias * np.asarray(head.bias)[:, None]
 
 
@@ -213,11 +201,10 @@ def truncations(problem, key, widths, *, reduced=True):
     sizes = np.array(problem.class_sizes, float)
     centre = np.outer(sizes, np.sqrt(sizes)) / sizes.sum() if problem.bias else 0.0
     left, values, right = np.linalg.svd(np.diag(np.sqrt(sizes)) - centre)
-    columns = (
-        np.eye(len(sizes))
-        if reduced
-        else np.repeat(np.diag(sizes**-0.5), problem.class_sizes, axis=1)
-    )
+    if reduced:
+        columns = np.eye(len(sizes))
+    else:  # every sample has the class mean, which is the column of its class over sqrt(n_k)
+        columns = np.repeat(np.diag(sizes**-0.5), problem.class_sizes, axis=1)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     for rank in range(min(len(sizes), *widths) + 1):
         logits = (left[:, :rank] * values[:rank]) @ right[:rank]
@@ -230,7 +217,9 @@ def truncations(problem, key, widths, *, reduced=True):
 
 
 def lowest(problem, key, starts, widths, *, reduced=True):
-    """Return the lowest end of descents from random starts and from `truncations`."""
+    """Return the lowest end of descents from random starts and from `truncations`, with its `head`,
+    `value` and `gradient_norm`.
+    """
     ends = optimise.optima(problem, key, starts, widths=widths, reduced=reduced)
     heads = truncations(problem, key, widths, reduced=reduced)
     ends += [optimise.minimise(problem, head, newton_steps=0) for head in heads]
@@ -238,39 +227,18 @@ def lowest(problem, key, starts, widths, *, reduced=True):
 
 
 def found_optimum(trial, problem, widths, *, reduced=True):
-    """Return the lowest end of descents, polished by Newton steps."""
+    """Return the end of `lowest` from one random start, polished by Newton steps."""
     end = lowest(problem, trial.key("starts"), 1, widths, reduced=reduced)
     return optimise.minimise(problem, end.head)
 
 
-def subset_head(problem, alive, widths, stretch=1.0):
-    """Return the critical point with largest roots on the `alive` classes and zero on the others,
-    or longer logits.
+def trained(trial, class_sizes, depth, strength, ratio=1.5):
+    """Return, for these classes without a bias or a bottleneck, the triple (problem, lowest end of
+    descents, predicted optimum).
     """
-    sizes = np.array(problem.class_sizes, float)
-    decays = np.array(problem.weight_decays)
-    betas = mean_square.mse_optimum(problem.class_sizes, decays, problem.feature_decay).betas
-    roots = np.where(alive, mean_square.largest_root(betas, problem.depth), 0)
-    logits = np.diag(stretch * np.sqrt(sizes) * mean_square.shrinkage(roots, problem.depth))
-    weights, features = mean_square.balanced_factorisation(
-        logits, decays, problem.feature_decay, widths
-    )
-    return reduced_head(weights, features / np.sqrt(sizes), None, sizes)
-
-
-def subsets(trial, problem):
-    """Return every set of classes, as truth values; require that each class has a root, and that
-    there are few.
-    """
-    betas = mean_square.mse_optimum(
-        problem.class_sizes, problem.weight_decays, problem.feature_decay
-    ).betas
-    trial.require(len(betas) <= 6, "class_sizes must be six at most: all sets of them are tried")
-    rooted = np.all(betas < 0.99 * mean_square.existence_threshold(problem.depth))
-    trial.require(
-        rooted, "decays must leave every class a root, below 0.99 of the threshold of existence"
-    )
-    return [
-        np.array([subset >> k & 1 for k in range(len(betas))], bool)
-        for subset in range(2 ** len(betas))
-    ]
+    require_classes(trial, class_sizes)
+    decays = shared_decays(class_sizes, depth, strength, ratio)
+    optimum = mean_square.mse_optimum(class_sizes, *decays)
+    require_frame(trial, optimum)
+    problem = problem_of(class_sizes, *decays)
+    return problem, found_optimum(trial, problem, (len(class_sizes) + 3,) * depth), optimum

@@ -21,13 +21,13 @@ from paper_checks.test_neural_collapse import (
 )
 from paper_checks.test_neural_collapse.problems import (
     apart,
+    brute_force_minimum,
     found_optimum,
+    gram_error,
     grams,
     lowest,
-    normalised_error,
     problem_of,
     schatten_bound,
-    searched,
     shared_decays,
 )
 from sims.neural_collapse import collapse_metrics
@@ -59,10 +59,10 @@ def test_bal_nobias_value(
     per_class: PerClass = 3,
     starts: Starts = 1,
 ):
-    """For K balanced classes at any depth M and least width R, the least objective is R [1/(1 +
-    x^M) + β x] / (2 K) + (K - b - R) / (2 K), where x minimises 1/(1 + x^M) + β x over x >= 0, β =
-    M K (N Λ)^(1/M) for N samples and the product Λ of all decays, and b is 1 with a bias, else 0.
-    Here R counts as K - b at most, the number of directions of the labels.
+    """Under the square loss, for K balanced classes at any depth M, the least objective is R [1/(1
+    + x^M) + β x] / (2 K) + (K - b - R) / (2 K), where x minimises 1/(1 + x^M) + β x over x >= 0, β
+    = M K (N Λ)^(1/M) for N samples and the product Λ of all decays, and b is 1 with a bias, else 0.
+    R is the least width, but at most K - b, the number of directions of the labels.
     """
     sizes = (per_class,) * n_classes
     widths = (n_classes + 4,) * (depth - 1) + (width,)
@@ -76,6 +76,8 @@ def test_bal_nobias_value(
         return (rank * alive + directions - rank) / (2 * n_classes)
 
     root = mean_square.global_root(beta, depth)
+    least = total(root, rank)
+    # β = M N (N Λ)^(1/M) / n with n for both N.
     root_of_n = mean_square.largest_root(beta * n_classes ** -(1 + 1 / depth), depth)
     rivals = {"n for N": total(root_of_n, rank)}
     if width < directions:
@@ -83,24 +85,41 @@ def test_bal_nobias_value(
     trial.gap(
         lowest(problem, trial.key("starts"), starts, widths).value,
         schatten_bound(problem, widths),
-        total(root, rank),
+        least,
         margin=1e-8,
         scale=1.0,
         # Four classes at depth 3 have sums of 64 squares and products of four matrices of order 8.
         ops=100,
-        controls=apart(trial, total(root, rank), 1e-8, rivals),
+        controls=apart(trial, least, 1e-8, rivals),
     )
 
 
 def collapsed_to(problem, head, frame):
-    """The metrics of collapse of a head to one frame everywhere, NC1 first."""
+    """The M + 4 distances of a head from collapse to one frame everywhere: NC1, NC2 of W_M ... W_m
+    for each m, NC2 of the class means, NC3 of the logits, and NC3 of W_M ... W_1 with class means.
+    """
     layers = np.repeat(frame[None], problem.depth, axis=0)
-    targets = collapse_metrics.Targets(layers, frame, frame, np.eye(len(frame)))
-    return [*map(float, np.hstack(collapse_metrics.collapse(head, problem, targets)))]
+    parallel = np.eye(len(frame))  # W_M ... W_1 is a multiple of Hbar^T
+    targets = collapse_metrics.Targets(layers, frame, frame, parallel)
+    return np.hstack(collapse_metrics.collapse(head, problem, targets))
+
+
+def collapse_error(problem, end):
+    """Return by how much a distance of `collapsed_to` may be wrong: `gram_error` of all entries of
+    a matrix together, over the norm of the smallest matrix.
+    """
+    suffix = np.eye(problem.n_classes)  # W_M ... W_m
+    norms = [np.linalg.norm(gram) for gram in grams(problem, end.head).values()]
+    for layer in end.head.weights[::-1]:
+        suffix = suffix @ np.asarray(layer)
+        norms.append(np.linalg.norm(suffix @ suffix.T))
+    return 2 * problem.n_classes**2 * gram_error(problem, end) / min(norms)
 
 
 def _found_wide(trial, depth, strength, spare, n_classes, per_class, bias):
-    """The problem and its lowest end with a column per sample, for widths of K and more."""
+    """The pair (problem, lowest end with a column of features per sample), for equal widths of K
+    and `spare` more.
+    """
     sizes = (per_class,) * n_classes
     widths = (n_classes + spare,) * depth
     trial.require(
@@ -112,6 +131,7 @@ def _found_wide(trial, depth, strength, spare, n_classes, per_class, bias):
 
 
 Spare = Annotated[int, Interval(0, 8)]
+"""By how much each width exceeds K."""
 
 
 @claim(DEEP, kind="optimality", cases=[1, 2, 3])
@@ -123,15 +143,16 @@ def test_bal_nobias_NC(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """For balanced classes without a bias, all features of a class are equal at the global minimum,
-    and features, layers and logits form one orthogonal frame, at any depth.
+    """For balanced classes without a bias, all features of a class are equal at the global minimum
+    of the square loss, and features, layers and logits form one orthogonal frame, at any depth.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=False)
+    orthogonal = mean_square.orthogonal_frame(n_classes)
     simplex = mean_square.simplex_etf(n_classes)
     trial.value(
-        collapsed_to(problem, end.head, mean_square.orthogonal_frame(n_classes)),
+        collapsed_to(problem, end.head, orthogonal),
         np.zeros(depth + 4),
-        error=normalised_error(problem, end),
+        error=collapse_error(problem, end),
         margin=MARGIN,
         scale=1.0,
         control_processes={"simplex frame": collapsed_to(problem, end.head, simplex)},
@@ -147,14 +168,15 @@ def test_bal_bias_NC(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """For K balanced classes with a bias, the frame of the global minimum is a simplex, the bias is
-    1/K, and the mean of all features is zero, at any depth.
+    """For K balanced classes with a bias, the frame of the global minimum of the square loss is a
+    simplex, the bias is 1/K, and the mean of all features is zero, at any depth.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=True)
     decays = problem.weight_decays, problem.feature_decay
-    gram = mean_square.mse_optimum(problem.class_sizes, *decays).feature_gram
-    length = np.sqrt(gram[0, 0])
+    unbiased = mean_square.mse_optimum(problem.class_sizes, *decays)
+    length = np.sqrt(unbiased.feature_gram[0, 0])  # of a feature without a bias
     mean = np.linalg.norm(np.asarray(end.head.features).mean(axis=1)) / length
+    mean_of_orthogonal = np.sqrt(unbiased.feature_gram.sum()) / length / n_classes  # 1 / sqrt(K)
 
     def measured(frame):
         return [*collapsed_to(problem, end.head, frame), *np.asarray(end.head.bias), mean]
@@ -166,14 +188,12 @@ def test_bal_bias_NC(
     trial.value(
         measured(mean_square.simplex_etf(n_classes)),
         stated(1 / n_classes, 0.0),
-        error=normalised_error(problem, end) / min(1.0, length),
+        error=collapse_error(problem, end) / min(1.0, length),
         margin=MARGIN,
         scale=1.0,
         controls={
-            "no bias": stated(0.0, 0.0),
-            "a mean as without bias": stated(
-                1 / n_classes, np.sqrt(gram.sum()) / length / n_classes
-            ),
+            "a bias of zero": stated(0.0, 0.0),
+            "the mean of orthogonal features": stated(1 / n_classes, mean_of_orthogonal),
         },
         control_processes={"orthogonal frame": measured(orthogonal)},
     )
@@ -189,9 +209,10 @@ def test_bal_nobias_NC__bottleneck(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """If some layer has a width R below the number of directions of the labels, K without a bias
-    and K - 1 with one, the frame of the global minimum of K balanced classes is a projection of
-    rank R; with a bias, a projection in the simplex's space.
+    """Let some layer have a width R below the number of directions of the labels, K without a bias
+    and K - 1 with one. Then the Gram matrices and the logits of the global minimum of the square
+    loss for K balanced classes are multiples of projections of rank R; with a bias, these map the
+    vector of ones to zero, as a simplex does.
     """
     directions = n_classes - bias
     trial.require(
@@ -202,38 +223,42 @@ def test_bal_nobias_NC__bottleneck(
     problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
     end = found_optimum(trial, problem, (n_classes + 4,) * (depth - 1) + (width,))
     matrices = np.stack([matrix / np.trace(matrix) for matrix in grams(problem, end.head).values()])
-    on_ones = np.sum(matrices, axis=(1, 2)) if bias else np.zeros(0)  # a simplex has no mean
+    spectra = np.linalg.eigvalsh((matrices + matrices.transpose(0, 2, 1)) / 2)
+    # 1^T G 1 of each matrix G, zero with a bias only.
+    on_ones = np.sum(matrices, axis=(1, 2)) if bias else np.zeros(0)
 
-    def projection(dimension):
-        spectrum = np.repeat([0, 1 / dimension], [n_classes - dimension, dimension])
+    def projections(rank):
+        """The spectra of projections over their traces, and zeros for `on_ones`."""
+        spectrum = np.repeat([0, 1 / rank], [n_classes - rank, rank])
         return np.concatenate([np.tile(spectrum, len(matrices)), np.zeros(len(on_ones))])
 
-    spectra = np.linalg.eigvalsh((matrices + matrices.transpose(0, 2, 1)) / 2)
     trial.value(
         np.concatenate([spectra.ravel(), on_ones]),
-        projection(width),
-        error=normalised_error(problem, end),
+        projections(width),
+        error=collapse_error(problem, end),
         margin=MARGIN,
-        controls={"the whole frame": projection(directions)},
+        controls={"the frame without a bottleneck": projections(directions)},
     )
 
 
-ShallowDepth = Annotated[int, Interval(1, 4)]
+FewLayers = Annotated[int, Interval(1, 4)]
 AnyDepth = Annotated[int, Interval(1, 30)]
 Off = Annotated[
     float,
-    Interval(1e-3, 0.02, why="nearer the objectives tie, further the thresholds of others are met"),
+    Interval(1e-3, 0.02, why="nearer both minima tie, farther another rule says the same"),
 ]
+"""How far β is from its threshold, relative to that."""
 
 
 @claim(SPLIT, kind="limit", cases=[1, 2, 3, 6])
 def test_bal_threshold(
     trial, depth: AnyDepth, n_classes: NClasses = 4, per_class: PerClass = 3, off: Off = 1e-3
 ):
-    """For K balanced classes at depth M, a class is not mapped to zero at the global minimum if and
-    only if K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2, for N samples and the product Λ of all
-    decays; at depth one the right side is one. A class that survives keeps the share x^M / (1 +
-    x^M) of its label, where x is the largest solution of M x^(M-1) / (1 + x^M)^2 = M K (N Λ)^(1/M).
+    """For K balanced classes at depth M under the square loss, a class survives at the global
+    minimum (its logits are not zero) if and only if K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2, for
+    N samples and the product Λ of all decays; at depth one the right side is one. A class that
+    survives keeps the share x^M / (1 + x^M) of its label, where x is the largest solution of M
+    x^(M-1) / (1 + x^M)^2 = M K (N Λ)^(1/M).
     """
     threshold = mean_square.global_threshold(depth)
     existence = mean_square.existence_threshold(depth)
@@ -241,25 +266,24 @@ def test_bal_threshold(
     rules = {"K + 1 for K": threshold * n_classes / (n_classes + 1)}
     if depth > 1:  # at depth one there is one threshold
         betas.append((threshold + existence) / 2)
-        rules |= {
-            "where a root exists": existence,
-            "threshold M^((M-1)/M) / M": depth ** (-1 / depth),
-        }
+        rules["alive wherever a root exists"] = existence
+        rules["M for M - 1"] = depth ** (-1 / depth)
     sizes = (per_class,) * n_classes
     label = np.sqrt(per_class)
     measured = []
     for beta in betas:
         decays = shared_decays(sizes, depth, beta / threshold)
-        singular_value, _ = searched(label, sum(sizes), *decays)
+        singular_value, _ = brute_force_minimum(label, sum(sizes), *decays)
         measured.append(singular_value / label)
 
     def shares(rule):
+        """The share of the label at each β, were `rule` the threshold."""
         alive = np.array(betas) < min(rule, existence)
         roots = mean_square.largest_root(np.minimum(betas, existence), depth)
         return np.where(alive, mean_square.shrinkage(roots, depth), 0)
 
     controls = {name: shares(rule) for name, rule in rules.items()}
-    controls["without the fit"] = np.sign(shares(threshold))
+    controls["survivors keep the whole label"] = np.sign(shares(threshold))
     trial.value(
         measured,
         shares(threshold),
@@ -282,15 +306,17 @@ def test_bal_threshold(
 )
 def test_bal_threshold__descent(
     trial,
-    depth: ShallowDepth,
+    depth: FewLayers,
     off: Annotated[float, Interval(-0.2, 0.2, why="about the threshold; the ends are caps")],
     bias: bool,
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
     starts: Starts = 1,
 ):
-    """Descents on K balanced classes end at the objective 1/2 just above the threshold of the
-    decays, (K - 1)/(2 K) with a bias, and at the collapsed frame just below it.
+    """Let K balanced classes have β = M K (N Λ)^(1/M) under the square loss, for the depth M, N
+    samples and the product Λ of all decays. Just above β_gl = (M - 1)^((M - 1)/M) / M, which is 1
+    at M = 1, the least objective is that of zero: 1/2, or (K - 1)/(2 K) with a bias. Just below
+    β_gl it is that of the collapsed frame. The lowest of descents ends there.
     """
     trial.require(
         abs(off) >= 1e-3, "off must be 0.001 or more: nearer to the threshold both minima tie"
@@ -307,15 +333,15 @@ def test_bal_threshold__descent(
     dead = (n_classes - bias) / (2 * n_classes)
     value = dead if off > 0 else mean_square.mse_optimum(sizes, *decays, bias=bias).value
 
-    def at(root):
+    def value_at(root):
         return dead * float(mean_square.scalar_objective(root, beta, depth))
 
-    # Thresholds of K - 1 classes: these directions would still be alive.
-    rivals = {"K - 1 for K": at(mean_square.global_root(beta * (n_classes - 1) / n_classes, depth))}
+    root_of_fewer = mean_square.global_root(beta * (n_classes - 1) / n_classes, depth)
+    rivals = {"the root of K - 1 classes": value_at(root_of_fewer)}
     if off < 0:
         rivals["nothing alive"] = dead
     elif depth > 1:
-        rivals["where a root exists"] = at(mean_square.largest_root(beta, depth))
+        rivals["alive wherever a root exists"] = value_at(mean_square.largest_root(beta, depth))
     trial.gap(
         lowest(problem, trial.key("starts"), starts, widths).value,
         schatten_bound(problem, widths),

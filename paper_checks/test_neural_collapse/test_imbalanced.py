@@ -42,18 +42,6 @@ DeepDepth = Annotated[int, Interval(2, 4, why="at depth one see imb_M1")]
 UNEVEN = [((6, 4, 2, 1), 2), ((6, 4, 2, 1), 3), ((5, 3, 2), 2)]
 
 
-def trained(trial, class_sizes, depth, strength, ratio=1.5):
-    """Return the problem of these classes without a bottleneck, its lowest end and the predicted
-    optimum.
-    """
-    require_classes(trial, class_sizes)
-    decays = shared_decays(class_sizes, depth, strength, ratio)
-    optimum = mean_square.mse_optimum(class_sizes, *decays)
-    require_frame(trial, optimum)
-    problem = problem_of(class_sizes, *decays)
-    return problem, found_optimum(trial, problem, (len(class_sizes) + 3,) * depth), optimum
-
-
 def decide_frames(trial, problem, end, frames, controls):
     """Decide the four matrices of `grams`, diag(a) each; a frame with a bias is wrong beside the
     diagonal. They also say that rows of the head and class means are parallel: the product of their

@@ -23,15 +23,12 @@ from paper_checks.test_neural_collapse.problems import (
     class_outputs,
     dual_from_outputs,
     lowest,
-    optimal_head,
     problem_of,
     reduced_head,
     require_classes,
     require_frame,
     schatten_bound,
     shared_decays,
-    subset_head,
-    subsets,
     value_and_slope,
 )
 from sims.neural_collapse import optimise
@@ -42,6 +39,39 @@ from theory_on_trial.contract import Interval, Natural
 DeepDepth = Annotated[int, Interval(2, 4, why="at depth one the landscape is benign, see cert_M1")]
 
 
+def subset_head(problem, alive, widths):
+    """Return the critical point, as a head, at which the classes that are `alive` have their
+    largest stationary x and all others zero.
+    """
+    sizes = np.array(problem.class_sizes, float)
+    decays = np.array(problem.weight_decays)
+    betas = mean_square.mse_optimum(problem.class_sizes, decays, problem.feature_decay).betas
+    roots = np.where(alive, mean_square.largest_root(betas, problem.depth), 0)
+    logits = np.diag(np.sqrt(sizes) * mean_square.shrinkage(roots, problem.depth))
+    weights, features = mean_square.balanced_factorisation(
+        logits, decays, problem.feature_decay, widths
+    )
+    return reduced_head(weights, features / np.sqrt(sizes), None, sizes)
+
+
+def subsets(trial, problem):
+    """Return every set of classes, as K truth values; require that each class has a stationary x
+    other than zero, and that there are few classes.
+    """
+    betas = mean_square.mse_optimum(
+        problem.class_sizes, problem.weight_decays, problem.feature_decay
+    ).betas
+    trial.require(len(betas) <= 6, "class_sizes must be six at most: all sets of them are tried")
+    rooted = np.all(betas < 0.99 * mean_square.existence_threshold(problem.depth))
+    trial.require(
+        rooted, "decays must leave every class a root, below 0.99 of the threshold of existence"
+    )
+    return [
+        np.array([subset >> k & 1 for k in range(len(betas))], bool)  # bit k: is class k alive?
+        for subset in range(2 ** len(betas))
+    ]
+
+
 @claim(HESSIAN, kind="distribution", cases=[(2, 60), (1, 10)])
 def test_gd_basin(
     trial,
@@ -50,9 +80,9 @@ def test_gd_basin(
     class_sizes: Sizes = (6, 4, 2, 1),
     strength: Strength = 0.25,
 ):
-    """If one class is the largest, every descent ends at the value of a local minimum in which the
-    r largest classes survive: r may be 0, 1, ... at depths from two on, and is one number at depth
-    one.
+    """Under the square loss, if one class is the largest, every descent ends at the value of a
+    local minimum in which the r largest classes survive: r may be 0, 1, ... at depths from two on,
+    and is one number at depth one.
     """
     require_classes(trial, class_sizes)
     decays = shared_decays(class_sizes, depth, strength)
@@ -73,15 +103,21 @@ def test_gd_basin(
     # A shorter gradient puts the value within 1e-10 of its minimum, of curvature 0.01 and more.
     lows = np.array([end.value for end in ends if end.gradient_norm < 1e-6])
 
-    def distance(values):
+    def farthest(values):
+        """The largest distance of a value from the level next to it."""
         return np.abs(np.asarray(values)[:, None] - levels).min(axis=1).max()
 
     # The critical point without the largest class is none of these.
-    saddle = value_and_slope(problem, subset_head(problem, living & ~largest, widths))[0]
-    gain = np.abs(levels - 0.5).max()  # over zero
-    processes = apart(trial, 0.0, 0.005 * gain, {"a saddle": distance([*lows, saddle])})
+    saddle, _ = value_and_slope(problem, subset_head(problem, living & ~largest, widths))
+    gain = np.abs(levels - 0.5).max()  # over the head of zeros, whose objective is 1/2
+    ends_at_saddle = {"one more end, at a saddle": farthest([*lows, saddle])}
     trial.value(
-        distance(lows), 0.0, error=1e-10, margin=1e-6, scale=gain, control_processes=processes
+        farthest(lows),
+        0.0,
+        error=1e-10,
+        margin=1e-6,
+        scale=gain,
+        control_processes=apart(trial, 0.0, 0.005 * gain, ends_at_saddle),
     )
 
 
@@ -89,10 +125,10 @@ def test_gd_basin(
 def test_gd_basin__subsets(
     trial, depth: DeepDepth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
 ):
-    """At depths from two on, a state in which some classes survive is a local minimum if and only
-    if no class at zero is larger than a surviving one; otherwise it is a strict saddle. All classes
-    that survive are at the largest stationary points of their scalar problems, where the gradient
-    of the objective vanishes.
+    """Under the square loss at depths from two on, let some classes survive at the largest
+    stationary points of their scalar problems, and all others be zero. The gradient of the
+    objective vanishes there. It is a local minimum if and only if no class at zero is larger than a
+    surviving one; otherwise it is a strict saddle.
     """
     require_classes(trial, class_sizes)
     trial.require(
@@ -110,36 +146,44 @@ def test_gd_basin__subsets(
     relative = spectra[:, 0] / spectra[:, -1]
     signs = np.where(relative > -1e-9, 1, np.where(relative < -1e-6, -1, 0))
     signs = np.where(slopes < 1e-10 * spectra[:, -1], signs, 0)
-    top = [sizes[~live].max(initial=0) <= sizes[live].min(initial=sizes.max()) for live in alive]
+    none_left_out = [
+        sizes[~live].max(initial=0) <= sizes[live].min(initial=sizes.max()) for live in alive
+    ]
     rivals = {
-        "every set": np.ones(len(top), int),
-        "the global one": np.where([live.all() for live in alive], 1, -1),
+        "every set is a minimum": np.ones(len(alive), int),
+        "only the set of all classes is": np.where([live.all() for live in alive], 1, -1),
     }
-    trial.identity(signs, np.where(top, 1, -1), ops=0, controls=rivals)
+    trial.identity(signs, np.where(none_left_out, 1, -1), ops=0, controls=rivals)
 
 
 @claim(HESSIAN, kind="identity", cases=[(1, 3), (1, 5), (2, 3), (2, 5), (3, 4)])
 def test_hessian_kernel(
     trial, depth: Depth, width: NClasses, class_sizes: Sizes = (5, 3, 2), strength: Strength = 0.1
 ):
-    """At the global minimum of K classes with layers of width d, the kernel of the Hessian is the
-    orbit of rotations, of dimension sum_m [d(d-1) - (d-K)(d-K-1)] / 2 over the layers m.
+    """At a global minimum of the square loss in which all K classes survive, with layers of width
+    d, the Hessian has the eigenvalue zero sum_m [d(d-1) - (d-K)(d-K-1)] / 2 times, over the layers
+    m. This is the dimension of the orbit of rotations between layers.
     """
     problem, optimum = _living(trial, class_sizes, depth, strength, width)
     spectrum = optimise.hessian_spectrum(problem, optimal_head(optimum))
     decay = problem.feature_decay
     exact = landscape.hessian_kernel_dimension([width] * depth, len(class_sizes))
-    full = depth * width * (width - 1) // 2
-    controls = {"none": np.array([0])} | (
-        {"all rotations": np.array([full])} if full > exact else {}
-    )
-    # Rounding is some 1e-15, and the slowest mode above 1e-3 of it
+    rotations = depth * width * (width - 1) // 2
+    controls = {"no flat direction": np.array([0])}
+    if rotations > exact:  # rotations beside the directions of the classes change no parameter
+        controls["all rotations of all layers"] = np.array([rotations])
+    # Rounding is some 1e-15 of the decay, and the smallest other eigenvalue above 1e-3 of it
     flat = np.sum(np.abs(spectrum) < 1e-6 * decay)
     trial.identity(np.array([flat]), np.array([exact]), ops=0, controls=controls)
 
 
+def optimal_head(optimum):
+    """Return a predicted minimiser as the simulator's head."""
+    return reduced_head(*mean_square.optimal_parameters(optimum), optimum.class_sizes)
+
+
 def _living(trial, class_sizes, depth, strength, width):
-    """The problem of equal decays and its optimum; require that each class lives."""
+    """The pair (problem of equal decays, predicted optimum); require that each class survives."""
     require_classes(trial, class_sizes)
     trial.require(width >= len(class_sizes), "width must be at least the number of classes")
     decays = shared_decays(class_sizes, depth, strength, ratio=1.0)
@@ -153,9 +197,11 @@ def _living(trial, class_sizes, depth, strength, width):
 def test_hessian_kernel__slowest(
     trial, depth: Depth, strength: Strength, class_sizes: Sizes = (5, 3, 2)
 ):
-    """If all factors have one decay λ, the smallest Hessian eigenvalue beside the kernel at the
-    global minimum is 2 λ min(1, x), where x is the root of the smallest class: the largest
-    solution of β = M x^(M-1) / (1 + x^M)^2 at depth M. At M ≥ 2 it is 2 λ.
+    """If all factors have one decay λ, the smallest Hessian eigenvalue beside the kernel at a
+    global minimum of the square loss in which all classes survive is 2 λ min(1, x), where x is the
+    root of the smallest class: the largest solution of β = M x^(M-1) / (1 + x^M)^2. Here β = M N (N
+    Λ)^(1/M) / n_k for the depth M, N samples, n_k of the class, and the product Λ of all decays. At
+    M >= 2 it is 2 λ.
     """
     width = len(class_sizes)
     problem, optimum = _living(trial, class_sizes, depth, strength, width)
@@ -164,10 +210,10 @@ def test_hessian_kernel__slowest(
     kernel = landscape.hessian_kernel_dimension([width] * depth, width)
     least_root = optimum.roots.min(keepdims=True)
     exact = 2 * decay * np.minimum(1, least_root)
-    controls = {"λ": exact / 2}
+    controls = {"λ for 2 λ": exact / 2}
     if least_root < 0.99:
-        controls["2 λ"] = np.array([2 * decay])
-    skew_decays = [1.5 * decay] * depth, decay / 1.5**depth
+        controls["2 λ at depth one, too"] = np.array([2 * decay])
+    skew_decays = [1.5 * decay] * depth, decay / 1.5**depth  # of the same product
     skew_head = optimal_head(mean_square.mse_optimum(class_sizes, *skew_decays))
     skew_spectrum = optimise.hessian_spectrum(problem_of(class_sizes, *skew_decays), skew_head)
     trial.identity(
@@ -184,14 +230,16 @@ def test_hessian_kernel__slowest(
 def test_hessian_kernel__radial(
     trial, depth: Depth, strength: Strength, class_sizes: Sizes = (5, 3, 2)
 ):
-    """If all M + 1 factors have one decay λ, the Hessian at the global minimum has for each class
-    the eigenvalue λ (2 + (M + 1) (x^M - 1)), where x is the root of the class: the largest solution
-    of β = M x^(M-1) / (1 + x^M)^2.
+    """If all M + 1 factors have one decay λ, the Hessian at a global minimum of the square loss in
+    which all classes survive has for each class the eigenvalue λ (2 + (M + 1) (x^M - 1)), where x
+    is the root of the class: the largest solution of β = M x^(M-1) / (1 + x^M)^2. Here β = M N (N
+    Λ)^(1/M) / n_k for the depth M, N samples, n_k of the class, and the product Λ of all decays.
     """
     problem, optimum = _living(trial, class_sizes, depth, strength, len(class_sizes))
     spectrum = optimise.hessian_spectrum(problem, optimal_head(optimum))
     decay = problem.feature_decay
     exact = landscape.radial_eigenvalues(optimum.roots, decay, depth)
+    # Of each class, the measured eigenvalue next to the stated one.
     nearest = spectrum[np.abs(spectrum[:, None] - exact).argmin(axis=0)]
     trial.identity(
         nearest,
@@ -212,10 +260,11 @@ CONVEX = derived(
 
 @claim(CONVEX, kind="optimality")
 def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06):
-    """At depth one a state with some classes at the stationary points of their scalar problems, and
-    the others at zero, is a critical point. It is a global minimum if and only if the gradient of
-    the loss in the logits has a spectral norm of at most sqrt(λ_W λ_H); λ_W and λ_H are the decays
-    of weights and features.
+    """Under the square loss at depth one, a state with some classes at the stationary points of
+    their scalar problems, and the others at zero, is a critical point. Its Hessian has no negative
+    eigenvalue if and only if the gradient of the loss in the logits has a spectral norm of at most
+    sqrt(λ_W λ_H), which proves a global minimum; λ_W and λ_H are the decays of weights and
+    features.
     """
     require_classes(trial, class_sizes)
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
@@ -228,7 +277,7 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     # -1 for a slope that is not zero: no critical point
     is_minimum = np.where(slopes < 1e-10 * spectra[:, -1], is_minimum, -1)
     sizes = np.array(class_sizes, float)
-    # In class coordinates, where norms are those of all samples.
+    # Column k stands for the n_k equal columns of its samples, times sqrt(n_k): of one norm.
     gradients = [
         (head.weights[0] @ head.features - np.diag(np.sqrt(sizes))) / sizes.sum() for head in heads
     ]
@@ -240,14 +289,16 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     )
     norms = np.array([np.linalg.norm(gradient, 2) for gradient in gradients])
     rivals = {
-        "all critical points": np.ones(len(passes), int),
-        "the limit λ_W λ_H": (norms <= weight_decay * feature_decay).astype(int),
+        "all critical points are minima": np.ones(len(passes), int),
+        "the limit λ_W λ_H, without the root": (norms <= weight_decay * feature_decay).astype(int),
     }
     trial.identity(is_minimum, passes, ops=0, controls=apart(trial, passes, 0.1, rivals))
 
 
 def convex_value(problem, program):
-    """The convex objective at the solver's logits and bias, computed again."""
+    """The objective of the convex program at the solver's logits and bias, computed again: an upper
+    bound on its least value.
+    """
     sizes = np.array(problem.class_sizes, float)
     outputs = program.logits + program.bias[:, None]
     if problem.loss == "mse":
@@ -278,9 +329,10 @@ def test_cert_cvx(
     strength: Strength = 0.04,
 ):
     """At depth one the least objective is that of the convex program min loss(X D^(-1/2)) +
-    sqrt(λ_W λ_H) |X|_* over K x K matrices X and the bias, if there is one, for the square loss,
-    and for cross-entropy with balanced classes. D holds the class sizes, |X|_* is the nuclear norm,
-    and λ_W and λ_H are the decays.
+    sqrt(λ_W λ_H) |X|_* over K x K matrices X and the bias, if there is one: for the square loss,
+    and for cross-entropy with balanced classes. Column k of X D^(-1/2) holds the logits of class k,
+    D is the diagonal matrix of the class sizes, |X|_* the nuclear norm, and λ_W and λ_H are the
+    decays of weights and features.
     """
     require_classes(trial, class_sizes)
     trial.require(
@@ -306,7 +358,7 @@ def test_cert_cvx(
     value = least(class_sizes, weight_decay, feature_decay)
     product = weight_decay * feature_decay
     rivals = {
-        "no root": least(class_sizes, product, product),
+        "λ_W λ_H, without the root": least(class_sizes, product, product),
         "without D": least((1,) * len(class_sizes), weight_decay, feature_decay),
     }
     trial.gap(
@@ -331,11 +383,11 @@ def test_cert_deep_mse(
     ] = 20,
     per_instance: Annotated[int, Interval(1, 20)] = 4,
 ):
-    """For any depth and widths, with a bias or without, no parameters have an objective below the
-    theory's least value f*.
+    """Under the square loss, for any depth and widths, with a bias or without, no parameters have
+    an objective below f*, the theory's least value.
     """
     rng = trial.generator("instances")
-    value = []
+    values = []
     least = []
     for index in range(n_instances):
         sizes, weight_decays, feature_decay, depth = _instance(rng)
@@ -343,8 +395,8 @@ def test_cert_deep_mse(
         widths = tuple(int(w) for w in rng.integers(1, 7, depth))
         problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
         ends = optimise.optima(problem, trial.key(f"{index}"), per_instance, widths=widths)
-        value += [end.value for end in ends]
-        for _ in range(per_instance):
+        values += [end.value for end in ends]
+        for _ in range(per_instance):  # and heads about the first end
             head = ends[0].head
             scale = rng.uniform(0.001, 1)
             factors = [
@@ -354,14 +406,14 @@ def test_cert_deep_mse(
             probe = reduced_head(
                 factors[:-1], factors[-1] / np.sqrt(np.array(sizes, float)), head.bias, sizes
             )
-            value.append(value_and_slope(problem, probe)[0])
+            values.append(value_and_slope(problem, probe)[0])
         optimum = mean_square.mse_optimum(
             sizes, weight_decays, feature_decay, widths=widths, bias=bias
         )
         least += [optimum.value] * (2 * per_instance)
     trial.bound(
         np.array(least),
-        np.array(value),
+        np.array(values),
         instances="draws",
         independent=n_instances,  # the heads of one instance share its data and start from one end
         # Products of at most 4 factors of order up to 6 and sums of up to 36 squares take some 100
@@ -372,8 +424,8 @@ def test_cert_deep_mse(
 
 
 def _instance(rng, depths=(1, 2, 3)):
-    """Class sizes, decays and depth, some class alive, each at least 3 % away from the threshold of
-    its depth.
+    """Draw (class sizes, weight decays, feature decay, depth) until some class is alive, with a
+    bias and without, and each is 3 % or more away from the threshold of its depth.
     """
     while True:
         depth = int(rng.choice(depths))
@@ -391,8 +443,8 @@ def _instance(rng, depths=(1, 2, 3)):
 
 @claim(CONVEX, kind="optimality", cases=range(10))
 def test_two_sided__shallow(trial, instance: Natural):
-    """At depth one, on random instances, a descent from above and the dual bound from below meet at
-    the theory's least objective.
+    """Under the square loss at depth one, on random instances, a descent from above and the dual
+    bound from below meet at the theory's least objective.
     """
     # The instance is the same for every seed; the descent differs.
     sizes, weight_decays, feature_decay, _ = _instance(
@@ -413,35 +465,34 @@ def test_two_sided__shallow(trial, instance: Natural):
         scale=1.0,
         # Sums of up to 30 squares and a spectral norm of order up to 5; all parts are at most 1.
         ops=100,
-        controls={"decays 1 % larger": heavier},
+        controls={"weight decay 1 % larger": heavier},
     )
 
 
 @claim(SPLIT, kind="optimality", cases=range(10))
 def test_two_sided__deep(trial, instance: Natural):
-    """At depths two and three, on random instances, descents from above and a search over Schatten
-    quasi-norms from below meet at the theory's least objective.
+    """Under the square loss at depths two and three, on random instances, descents from above and a
+    search over Schatten quasi-norms from below meet at the theory's least objective.
     """
     # The instance is the same for every seed; the descents differ.
     sizes, weight_decays, feature_decay, depth = _instance(
         np.random.default_rng([2, instance]), depths=(2, 3)
     )
     bias = instance % 4 == 1
-    narrow = instance % 4 == 3
+    narrow = instance % 4 == 3  # a bottleneck, without a bias
     widths = (*[8] * (depth - 1), 2 if narrow else 8)
     problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
     optimum = mean_square.mse_optimum(sizes, weight_decays, feature_decay, widths=widths, bias=bias)
     more = [1.01 * decay for decay in weight_decays]
     heavier = mean_square.mse_optimum(sizes, more, feature_decay, widths=widths, bias=bias).value
-    dual = schatten_bound(problem, widths)
     trial.gap(
         lowest(problem, trial.key("starts"), 2, widths).value,
-        dual,
+        schatten_bound(problem, widths),
         optimum.value,
         margin=1e-8,
         scale=1.0,
         # Products of at most 4 factors of order up to 8 and sums of up to 64 squares take some 100
         # roundings.
         ops=100,
-        controls={"decays 1 % larger": heavier},
+        controls={"weight decays 1 % larger": heavier},
     )
