@@ -39,37 +39,37 @@ from theory_on_trial.contract import Interval
     cases=[((6, 4, 2, 1), 1, 8), ((6, 4, 2, 1), 2, 8), ((5, 3, 2), 3, 8), ((8, 4, 2, 1), 2, 2)],
 )
 def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strength: Strength = 0.2):
-    """With a bias and class sizes n_k of N, the best bias is n / N, and the singular directions of
-    diag(sqrt n)(I - u u^T), u = sqrt(n / N), follow the scalar problem. They give the Gram matrices
-    of the head, the last layer and the class means, and the logits.
+    """Let n be the class sizes, N their sum and u = sqrt(n / N). With a bias under the square loss,
+    the best bias is n / N, and each singular value y of diag(sqrt n)(I - u u^T) is fitted by y x^M
+    / (1 + x^M), where x >= 0 minimises 1/(1 + x^M) + β x with β = M N (N Λ)^(1/M) / y^2, for the
+    depth M and the product Λ of all decays. With its singular vectors this gives the Gram matrices
+    of W_M ... W_1, of W_M and of the class means, and the logits.
     """
     require_classes(trial, class_sizes)
     n_classes = len(class_sizes)
     decays = shared_decays(class_sizes, depth, strength)
     widths = (n_classes + 4,) * (depth - 1) + (width,)
-    optimum, unbiased = (
-        mean_square.mse_optimum(class_sizes, *decays, widths=widths, bias=bias)
-        for bias in (True, False)
-    )
+    optimum = mean_square.mse_optimum(class_sizes, *decays, widths=widths, bias=True)
+    unbiased = mean_square.mse_optimum(class_sizes, *decays, widths=widths)
     require_frame(trial, optimum)
     problem = problem_of(class_sizes, *decays, bias=True)
     end = found_optimum(trial, problem, widths)
     shares = np.array(class_sizes) / sum(class_sizes)
     frames = predicted_grams(optimum)
     traces = np.trace(frames, axis1=1, axis2=2)[:, None, None]
-    simplex = (np.eye(n_classes) - 1 / n_classes) / (n_classes - 1)
+    simplex = (np.eye(n_classes) - 1 / n_classes) / (n_classes - 1)  # of trace one
 
-    def whole(bias, matrices):
+    def bias_and_frames(bias, matrices):
         return np.concatenate([bias, np.ravel(matrices)])
 
     rivals = {
-        "a bias of 1 / K": whole(np.full(n_classes, 1 / n_classes), frames),
-        "the frame without bias": whole(shares, predicted_grams(unbiased)),
-        "a simplex": whole(shares, traces * simplex),
+        "a bias of 1 / K": bias_and_frames(np.full(n_classes, 1 / n_classes), frames),
+        "the frame without bias": bias_and_frames(shares, predicted_grams(unbiased)),
+        "a simplex": bias_and_frames(shares, traces * simplex),
     }
-    exact = whole(shares, frames)
+    exact = bias_and_frames(shares, frames)
     trial.value(
-        whole(np.asarray(end.head.bias), stacked(grams(problem, end.head))),
+        bias_and_frames(np.asarray(end.head.bias), stacked(grams(problem, end.head))),
         exact,
         error=gram_error(problem, end),
         margin=MARGIN,
@@ -90,9 +90,11 @@ def test_bias_decay(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """Let K balanced classes have a bias with the decay λ_b at depth M, and β = M K (N Λ)^(1/M) for
-    N samples and the product Λ of the other decays. The direction of the mean follows the scalar
-    problem with β κ^(-(M+1)/M) in place of β, where κ = λ_b / (1 + λ_b).
+    """Let K balanced classes have a bias with the decay λ_b at depth M under the square loss, and β
+    = M K (N Λ)^(1/M) for N samples and the product Λ of the other decays. The K - 1 contrasts have
+    the x >= 0 that minimises 1/(1 + x^M) + β x. The mean has the x of β κ^(-(M+1)/M) in place of β,
+    and κ times the cost, where κ = λ_b / (1 + λ_b). This gives the logits, the bias and the least
+    objective.
     """
     sizes = (per_class,) * n_classes
     kappa = bias_decay / (1 + bias_decay)
@@ -104,9 +106,12 @@ def test_bias_decay(
     end = found_optimum(trial, problem, widths)
     beta = optimum.betas[0]
 
+    def numbers(logits, bias, value):
+        return np.concatenate([np.ravel(logits), bias, [value]])
+
     def under(weight, exponent):
-        """Geometry and value, were β of the mean direction β weight^-exponent and its loss times
-        `weight`.
+        """The numbers, were β of the mean direction β weight^-exponent and its cost times `weight`;
+        the claim has κ and (M + 1) / M.
         """
         betas = beta * np.array([1.0, weight**-exponent])
         roots = mean_square.global_root(betas, depth)
@@ -118,10 +123,17 @@ def test_bias_decay(
             @ mean_square.scalar_objective(roots, betas, depth)
             / (2 * n_classes)
         )
-        return np.concatenate([logits.ravel(), bias, [value]])
+        return numbers(logits, bias, value)
 
-    exact = np.concatenate([optimum.logits.ravel(), optimum.bias, [optimum.value]])
-    rivals = {"exponent 1": under(kappa, 1.0), "λ_b for κ": under(bias_decay, 1 + 1 / depth)}
-    controls = apart(trial, exact, MARGIN, rivals)
-    measured = [*grams(problem, end.head)["logits"].ravel(), *np.asarray(end.head.bias), end.value]
-    trial.value(measured, exact, error=gram_error(problem, end), margin=MARGIN, controls=controls)
+    exact = numbers(optimum.logits, optimum.bias, optimum.value)
+    rivals = {
+        "exponent -1 of κ": under(kappa, 1.0),
+        "λ_b for κ": under(bias_decay, 1 + 1 / depth),
+    }
+    trial.value(
+        numbers(grams(problem, end.head)["logits"], np.asarray(end.head.bias), end.value),
+        exact,
+        error=gram_error(problem, end),
+        margin=MARGIN,
+        controls=apart(trial, exact, MARGIN, rivals),
+    )

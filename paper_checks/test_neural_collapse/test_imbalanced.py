@@ -4,6 +4,7 @@ How weight decay is shared among the layers: the Schatten quasi-norm of the logi
 factors.
 """
 
+import itertools
 from typing import Annotated, Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ from paper_checks.test_neural_collapse.problems import (
     schatten_bound,
     shared_decays,
     stacked,
+    trained,
 )
 from sims.neural_collapse import optimise
 from theory.neural_collapse import mean_square
@@ -40,33 +42,37 @@ from theory_on_trial.contract import Interval
 
 DeepDepth = Annotated[int, Interval(2, 4, why="at depth one see imb_M1")]
 UNEVEN = [((6, 4, 2, 1), 2), ((6, 4, 2, 1), 3), ((5, 3, 2), 2)]
+"""Class sizes and depth."""
 
 
-def decide_frames(trial, problem, end, frames, controls):
-    """Decide the four matrices of `grams`, diag(a) each; a frame with a bias is wrong beside the
-    diagonal. They also say that rows of the head and class means are parallel: the product of their
-    lengths is the logit of the class.
+def decide_frames(trial, problem, end, diagonals, rivals):
+    """Decide that the four matrices of `grams` are diagonal, with the stated `diagonals` of K
+    numbers each; `rivals` are wrong diagonals by name, and the frame with a bias is not diagonal.
+
+    They also say that rows of the head and class means are parallel: the product of their lengths
+    is the logit of the class.
     """
     bias_optimum = mean_square.mse_optimum(
         problem.class_sizes, problem.weight_decays, problem.feature_decay, bias=True
     )
-    rivals = {name: np.stack([*map(np.diag, values)]) for name, values in controls.items()}
-    rivals["with a bias"] = predicted_grams(bias_optimum)
-    exact = np.stack([*map(np.diag, frames)])
+    controls = {name: np.stack([*map(np.diag, wrong)]) for name, wrong in rivals.items()}
+    controls["the frame with a bias"] = predicted_grams(bias_optimum)
+    exact = np.stack([*map(np.diag, diagonals)])
     trial.value(
         stacked(grams(problem, end.head)),
         exact,
         error=gram_error(problem, end),
         margin=MARGIN,
-        controls=apart(trial, exact, MARGIN, rivals),
+        controls=apart(trial, exact, MARGIN, controls),
     )
 
 
 @claim(UNEQUAL, kind="optimality", cases=[0.34, 0.03])
 def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Sizes = (6, 4, 2, 1)):
     """At depth one with class sizes n_k and N samples, the global minimum of the square loss is a
-    general orthogonal frame with singular values s_k^2 = (sqrt(n_k λ_H / λ_W) - N λ_H)_+; λ_W and
-    λ_H are the decays of weights and features.
+    general orthogonal frame: the Gram matrix of the classifiers is diagonal with the entries s_k^2
+    = (sqrt(n_k λ_H / λ_W) - N λ_H)_+, that of the class means with s_k^2 / (s_k^2 + N λ_H)^2, and
+    the logits with s_k^2 / (s_k^2 + N λ_H). λ_W and λ_H are the decays of weights and features.
     """
     problem, end, _ = trained(trial, class_sizes, 1, strength, ratio)
     sizes = np.array(class_sizes, float)
@@ -74,24 +80,27 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
     (weight_decay,) = problem.weight_decays
     feature_decay = problem.feature_decay
 
-    def frames(squares, feature_decay=feature_decay):
+    def diagonals(squares, feature_decay=feature_decay):
+        """Of `grams`, in their order; at depth one the product is the last layer."""
         denominator = squares + n_samples * feature_decay
-        denominator = np.where(squares > 0, denominator, 1)  # also without the decay
+        # A dead class has zeros, also if N λ_H is left out.
+        denominator = np.where(squares > 0, denominator, 1)
         return squares, squares, squares / denominator**2, squares / denominator
 
     squares = np.maximum(
         np.sqrt(sizes * feature_decay / weight_decay) - n_samples * feature_decay, 0
     )
+    proportional = np.sqrt(sizes) * squares.sum() / np.sqrt(sizes).sum()
     rivals = {
-        "lengths by sqrt(n_k)": frames(np.sqrt(sizes) * squares.sum() / np.sqrt(sizes).sum()),
-        "without N λ_H": frames(squares, 0.0),
+        "s_k^2 proportional to sqrt(n_k)": diagonals(proportional),
+        "without N λ_H": diagonals(squares, 0.0),
     }
     if abs(np.log(ratio)) > 0.01:
-        swap = np.maximum(
+        exchanged = np.maximum(
             np.sqrt(sizes * weight_decay / feature_decay) - n_samples * weight_decay, 0
         )
-        rivals["decays exchanged"] = frames(swap, weight_decay)
-    decide_frames(trial, problem, end, frames(squares), rivals)
+        rivals["λ_W and λ_H exchanged"] = diagonals(exchanged, weight_decay)
+    decide_frames(trial, problem, end, diagonals(squares), rivals)
 
 
 @claim(UNEQUAL, kind="optimality", cases=UNEVEN)
@@ -99,10 +108,10 @@ def test_imb_deep(
     trial, class_sizes: Sizes, depth: DeepDepth, strength: Strength = 0.25, ratio: Ratio = 0.7
 ):
     """At depths M >= 2 the global minimum of the square loss is a general orthogonal frame. With
-    the singular values s_k of the first layer and c = λ_1^(M-1) / (λ_2 ... λ_M), the squared
-    lengths are c s_k^(2M) for the product of weights and c s_k^(2M) / (c s_k^(2M) + N λ_H)^2 for
-    the features; λ_m are the layers' decays, λ_H is that of the features, and N the number of
-    samples.
+    the singular values s_k of the first layer, c = λ_1^(M-1) / (λ_2 ... λ_M) and p_k = c s_k^(2M),
+    the squared lengths are p_k for the product of weights, (λ_1 / λ_M) s_k^2 for the last layer and
+    p_k / (p_k + N λ_H)^2 for the class means; the logits are p_k / (p_k + N λ_H). λ_m are the
+    layers' decays, λ_H is that of the features, and N the number of samples.
     """
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     weight_decays = problem.weight_decays
@@ -110,19 +119,21 @@ def test_imb_deep(
     squares = optimum.layer_singular_values[0] ** 2
     c = weight_decays[0] ** (depth - 1) / np.prod(weight_decays[1:])
 
-    def frames(constant, exponent, ridge=ridge):
+    def diagonals(constant, exponent, ridge=ridge):
+        """Of `grams`, in their order; `exponent` is that of s_k^2."""
         product = constant * squares**exponent
         last = weight_decays[0] / weight_decays[-1] * squares
-        denominator = np.where(product > 0, product + ridge, 1)  # also without the ridge
+        # A dead class has zeros, also if N λ_H is left out.
+        denominator = np.where(product > 0, product + ridge, 1)
         return product, last, product / denominator**2, product / denominator
 
     rivals = {
-        "exponent M for 2 M": frames(c, depth / 2),
-        "without N λ_H": frames(c, depth, ridge=0.0),
+        "exponent M for 2 M": diagonals(c, depth / 2),
+        "without N λ_H": diagonals(c, depth, ridge=0.0),
     }
     if abs(c - 1) > 0.01:
-        rivals["c = 1"] = frames(1.0, depth)
-    decide_frames(trial, problem, end, frames(c, depth), rivals)
+        rivals["c = 1"] = diagonals(1.0, depth)
+    decide_frames(trial, problem, end, diagonals(c, depth), rivals)
 
 
 @claim(SPLIT, kind="optimality", cases=[(2, -0.03), (2, 0.03), (3, -0.03), (3, 0.03)])
@@ -133,9 +144,9 @@ def test_imb_deep_minority(
     class_sizes: Sizes = (6, 4, 2),
     starts: Starts = 1,
 ):
-    """At depths M >= 2 under the square loss, class k is mapped to zero if and only if its size is
-    n_k < M N (N Λ)^(1/M) / β_gl(M), for N samples and the product Λ of all decays; β_gl = (M -
-    1)^((M - 1)/M) / M.
+    """At depths M >= 2 under the square loss, the global minimum maps class k to zero if and only
+    if its size is n_k < M N (N Λ)^(1/M) / β_gl, for N samples and the product Λ of all decays; β_gl
+    = (M - 1)^((M - 1)/M) / M.
     """
     require_classes(trial, class_sizes)
     n_samples = sum(class_sizes)
@@ -148,21 +159,20 @@ def test_imb_deep_minority(
     optimum = mean_square.mse_optimum(class_sizes, *decays)
     require_frame(trial, optimum)
     problem = problem_of(class_sizes, *decays)
-    primal = lowest(problem, trial.key("starts"), starts, widths).value
     # Alive where it should be dead, or dead where it should be alive.
     gain = 1 - float(
         mean_square.scalar_objective(mean_square.largest_root(beta, depth), beta, depth)
     )
-    rival = optimum.value + abs(gain) * smallest / (2 * n_samples)
+    other_fate = optimum.value + abs(gain) * smallest / (2 * n_samples)
     trial.gap(
-        primal,
+        lowest(problem, trial.key("starts"), starts, widths).value,
         schatten_bound(problem, widths),
         optimum.value,
         margin=1e-8,
         scale=1.0,
         # Three classes at depth 3 have sums of 49 squares and products of four matrices of order 7.
         ops=100,
-        controls={"the other fate of the class": rival},
+        controls={"the class alive if it is dead, or dead if alive": other_fate},
     )
 
 
@@ -174,18 +184,17 @@ def test_imb_bottleneck(
     class_sizes: Sizes = (1, 6, 2, 4),
     strength: Strength = 0.1,
 ):
-    """If some layer has a width R below the number of classes, the R largest classes survive, in
-    whatever order the classes come.
+    """If some layer has a width R below the number of classes, only the R largest classes can
+    survive at the global minimum of the square loss, in whatever order the classes come. Their
+    logits are the same as without the bottleneck.
     """
     require_classes(trial, class_sizes)
     n_classes = len(class_sizes)
     widths = (len(class_sizes) + 4,) * (depth - 1) + (width,)
     trial.require(width < n_classes, "width must be a bottleneck: below the number of classes")
     decays = shared_decays(class_sizes, depth, strength)
-    optimum, rival = (
-        mean_square.mse_optimum(class_sizes, *decays, widths=widths, bias=bias)
-        for bias in (False, True)
-    )
+    optimum = mean_square.mse_optimum(class_sizes, *decays, widths=widths)
+    bias_optimum = mean_square.mse_optimum(class_sizes, *decays, widths=widths, bias=True)
     require_frame(trial, optimum)
     trial.require(
         np.sum(np.diag(optimum.logits) > 0) > 1,
@@ -193,25 +202,29 @@ def test_imb_bottleneck(
     )
     problem = problem_of(class_sizes, *decays)
     end = found_optimum(trial, problem, widths)
-    shares = np.diag(mean_square.mse_optimum(class_sizes, *decays).logits)
-    from_small = np.argsort(np.argsort(class_sizes, kind="stable"), kind="stable")
+    wide = np.diag(mean_square.mse_optimum(class_sizes, *decays).logits)  # without the bottleneck
+    first = np.arange(n_classes) < width
+    smallest = np.isin(np.arange(n_classes), np.argsort(class_sizes, kind="stable")[:width])
     rivals = {
-        "the first R classes": np.diag(shares * (np.arange(n_classes) < width)),
-        "the R smallest classes": np.diag(shares * (from_small < width)),
-        "with a bias": rival.logits,
+        "the first R classes": np.diag(wide * first),
+        "the R smallest classes": np.diag(wide * smallest),
+        "with a bias": bias_optimum.logits,
     }
-    logits = grams(problem, end.head)["logits"]
-    controls = apart(trial, optimum.logits, MARGIN, rivals)
     trial.value(
-        logits, optimum.logits, error=gram_error(problem, end), margin=MARGIN, controls=controls
+        grams(problem, end.head)["logits"],
+        optimum.logits,
+        error=gram_error(problem, end),
+        margin=MARGIN,
+        controls=apart(trial, optimum.logits, MARGIN, rivals),
     )
 
 
 @claim(SPLIT, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
 def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: Sizes = (6, 4, 2)):
-    """Under the square loss the feature of class k has |h_k|^2 = x^M / (N λ_H (1 + x^M)^2), where x
-    is the minimiser of the scalar problem of its size, M the depth, N the number of samples, and
-    λ_H the features' decay.
+    """At the global minimum of the square loss the feature h_k of class k has |h_k|^2 = x^M / (N
+    λ_H (1 + x^M)^2), where x >= 0 minimises 1/(1 + x^M) + β x with β = M N (N Λ)^(1/M) / n_k. M is
+    the depth, N the number of samples, n_k that of the class, Λ the product of all decays, and λ_H
+    the features' decay.
     """
     trial.require(
         all(np.diff(class_sizes) < 0), "class_sizes must fall: lengths of equal classes are equal"
@@ -222,16 +235,21 @@ def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: S
         len(powers) > 1, "decays must leave two classes alive, whose lengths can be compared"
     )
     squares = powers / (sum(class_sizes) * problem.feature_decay * (1 + powers) ** 2)
-    lengths = np.diag(grams(problem, end.head)["features"])[optimum.alive]
-    relative = np.sqrt(np.array(class_sizes)[optimum.alive])
-    controls = {
-        "as sqrt(n_k)": relative * np.mean(squares / relative),
-        "as 1 / sqrt(n_k)": np.mean(squares * relative) / relative,
-    }
-    trial.value(lengths, squares, error=gram_error(problem, end), margin=MARGIN, controls=controls)
+    root_sizes = np.sqrt(np.array(class_sizes)[optimum.alive])
+    trial.value(
+        np.diag(grams(problem, end.head)["features"])[optimum.alive],
+        squares,
+        error=gram_error(problem, end),
+        margin=MARGIN,
+        controls={
+            "proportional to sqrt(n_k)": root_sizes * np.mean(squares / root_sizes),
+            "proportional to 1 / sqrt(n_k)": np.mean(squares * root_sizes) / root_sizes,
+        },
+    )
 
 
 Size = Annotated[int, Interval(2, 100, why="each draw is decomposed")]
+"""Rows or columns of a matrix."""
 
 
 @claim(
@@ -249,7 +267,7 @@ def test_mse_reduction(
     columns: Size = 7,
     n_draws: Annotated[int, Interval(2, 1000, why="each is decomposed; the low end is a cap")] = 60,
 ):
-    """Let Z be a product of L = M + 1 factors F_l with the decays λ_l, and Λ their product. The sum
+    """Let Z be a product of L = M + 1 factors F_l with the decays λ_l, whose product is Λ. The sum
     of λ_l |F_l|^2 / 2 is at least (L/2) Λ^(1/L) sum_i σ_i^(2/L) over the singular values σ_i of Z.
     """
     rng = trial.generator("factors")
@@ -261,6 +279,7 @@ def test_mse_reduction(
     size = len(features)
     costs = []
     for draw in range(n_draws):
+        # A change of basis between two neighbouring factors leaves their product as it is.
         change = rng.standard_normal((size, size))
         if draw % 2:  # only half of them, close to the balanced factors, come near the bound
             change = np.eye(size) + 0.02 * change
@@ -276,7 +295,7 @@ def test_mse_reduction(
         instances="draws",
         independent=n_draws,
         ops=3 * (rows + columns) * (depth + 1),
-        control_processes={"prefactor L": np.full(n_draws, 2 * least)},
+        control_processes={"prefactor L for L/2": np.full(n_draws, 2 * least)},
     )
 
 
@@ -296,7 +315,7 @@ def test_layer_balance(
     ratio: Ratio = 0.7,
 ):
     """At critical points λ_(m+1) W_(m+1)^T W_(m+1) = λ_m W_m W_m^T for neighbouring layers with the
-    decays λ_m; layer 0 are the features.
+    decays λ_m, under the square loss and the cross-entropy; layer 0 are the features.
     """
     require_classes(trial, class_sizes)
     trial.require(abs(np.log(ratio)) > 0.1, "ratio must be 10 % off one: equal decays cancel")
@@ -310,19 +329,22 @@ def test_layer_balance(
     trial.require(norm > 1e-3, "decays must leave a direction alive")
 
     def residual(scales):
-        pairs = zip(factors[:-1], factors[1:], scales[:-1], scales[1:], strict=True)
-        return np.concatenate(
-            [(b * later.T @ later - a * early @ early.T).ravel() for early, later, a, b in pairs]
-        )
+        """The entries of λ_(m+1) W_(m+1)^T W_(m+1) - λ_m W_m W_m^T, were the decays `scales`."""
+        entries = []
+        for m, (own, later) in enumerate(itertools.pairwise(factors)):
+            difference = scales[m + 1] * later.T @ later - scales[m] * own @ own.T
+            entries.append(difference.ravel())
+        return np.concatenate(entries)
 
+    measured = residual(decays)
     trial.value(
-        residual(decays),
-        np.zeros(len(residual(decays))),
+        measured,
+        np.zeros(len(measured)),
         # The residual is W^T G - G W^T exactly, with G the gradients of the two layers.
         error=2 * norm * end.gradient_norm + 100 * 2.0**-53 * norm**2,
         margin=1e-5,
         scale=decays.max() * norm**2,
-        control_processes={"without the decays": residual(np.full(len(decays), decays.mean()))},
+        control_processes={"equal decays": residual(np.full(len(decays), decays.mean()))},
     )
 
 
@@ -332,8 +354,8 @@ def test_sv_formula(
 ):
     """At the global minimum of the square loss, the k-th singular values of every layer m and of
     the features satisfy λ_m σ_k(W_m)^2 = λ_H σ_k(H)^2 = (N Λ)^(1/M) x_k. Here λ_m and λ_H are the
-    decays, Λ is their product, N the number of samples, M the depth, and x_k the minimiser of the
-    scalar problem of class k.
+    decays, Λ is their product, N the number of samples, M the depth, and x_k >= 0 the minimiser of
+    1/(1 + x^M) + β x for the k-th largest class, of size n_k, with β = M N (N Λ)^(1/M) / n_k.
     """
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     trial.require(
@@ -341,16 +363,16 @@ def test_sv_formula(
     )
     n_samples = problem.n_samples
     decays = np.array([problem.feature_decay, *problem.weight_decays])
-    gains = [
-        decay * np.linalg.svd(np.asarray(factor), compute_uv=False)[: len(class_sizes)] ** 2
-        for decay, factor in zip(decays, [end.head.features, *end.head.weights], strict=True)
-    ]
+    measured = []  # a row for each factor, of K numbers
+    for decay, factor in zip(decays, [end.head.features, *end.head.weights], strict=True):
+        singular_values = np.linalg.svd(np.asarray(factor), compute_uv=False)[: len(class_sizes)]
+        measured.append(decay * singular_values**2)
     balance = (n_samples * np.prod(decays)) ** (1 / depth) * np.sort(optimum.roots)[::-1]
-    laws = {"Λ^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
+    exact = np.tile(balance, (depth + 1, 1))
     trial.value(
-        gains,
-        np.tile(balance, (depth + 1, 1)),
+        measured,
+        exact,
         error=gram_error(problem, end),
         margin=MARGIN,
-        controls=laws,
+        controls={"Λ for N Λ": exact / n_samples ** (1 / depth)},
     )

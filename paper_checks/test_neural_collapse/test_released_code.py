@@ -24,9 +24,9 @@ from paper_checks.test_neural_collapse.problems import (
     require_classes,
     schatten_bound,
     shared_decays,
+    trained,
     truncations,
 )
-from paper_checks.test_neural_collapse.test_imbalanced import trained
 from sims.neural_collapse.optimise import flatten, value_and_gradient
 from theory.neural_collapse import landscape, mean_square
 from theory_on_trial import claim, derived
