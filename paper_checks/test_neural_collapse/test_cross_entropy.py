@@ -24,18 +24,22 @@ SHALLOW = [
 ]
 """Classes, samples of each, a decay below or above the threshold, and whether there is a bias."""
 ShallowDecay = Annotated[
-    float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")
+    float, Interval(1e-3, 10.0, why="with less, logits are so long that descents slow down")
 ]
+"""sqrt(λ_W λ_H)."""
 
 
 def shallow(trial, n_classes, per_class, decay, bias, ratio):
-    """Return the problem at depth one, the theory's optimum, the end of descents and its logits."""
-    of = (float(decay / ratio**0.5), float(decay * ratio**0.5))
+    """Return, at depth one with λ_H / λ_W = `ratio`, the tuple (problem, predicted optimum, lowest
+    end of descents, its outputs of each class).
+    """
+    weight_decay = float(decay / ratio**0.5)
+    feature_decay = float(decay * ratio**0.5)
     trial.require(
         n_classes * per_class <= 1000,
         "n_classes * per_class must be 1000 at most, the columns of the dual",
     )
-    strength = per_class**0.5 * decay  # 1 / K at the threshold
+    strength = per_class**0.5 * decay  # sqrt(n λ_W λ_H), 1 / K at the threshold
     trial.require(
         abs(strength * n_classes - 1) > 0.01,
         "decay must keep 1 % off the threshold, where minima are flat",
@@ -44,8 +48,9 @@ def shallow(trial, n_classes, per_class, decay, bias, ratio):
         strength < 0.99 / (n_classes - 1),
         "decay must not exceed what K - 1 classes would survive",
     )
-    optimum = cross_entropy.ce_optimum_shallow(n_classes, per_class, *of)
-    problem = problem_of((per_class,) * n_classes, of[:1], of[1], bias=bias, loss="ce")
+    optimum = cross_entropy.ce_optimum_shallow(n_classes, per_class, weight_decay, feature_decay)
+    sizes = (per_class,) * n_classes
+    problem = problem_of(sizes, [weight_decay], feature_decay, bias=bias, loss="ce")
     end = optimise.best_of(problem, trial.key("starts"), 3, widths=(n_classes - 1,))
     return problem, optimum, end, class_outputs(problem, end.head)
 
@@ -63,18 +68,18 @@ def test_ce_M1(
     are σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)), and zero where this is
     negative; λ_W and λ_H are the decays of weights and features.
     """
-    problem, optimum, end, logits = shallow(trial, n_classes, per_class, decay, bias, ratio)
+    problem, optimum, end, outputs = shallow(trial, n_classes, per_class, decay, bias, ratio)
     formula = np.log(1 / (per_class**0.5 * decay) - (n_classes - 1))
-    frame = np.eye(n_classes) - 1 / n_classes
+    simplex = np.eye(n_classes) - 1 / n_classes
     if optimum.trivial:
-        controls = {"threshold 1/(K - 1)": formula * frame}
+        controls = {"a negative σ*": formula * simplex}
+        error = 1e-6  # the slope of the penalty keeps the logits at zero
     else:
         controls = {"an orthogonal frame": optimum.scale * np.eye(n_classes)}
-    # Above the threshold the logits are zero, and the slope of the penalty keeps them there.
-    error = 1e-6 if optimum.trivial else gram_error(problem, end)
+        error = gram_error(problem, end)
     trial.value(
-        logits - logits.mean(axis=0),
-        optimum.scale * frame,
+        outputs - outputs.mean(axis=0),  # the softmax does not see a constant
+        optimum.scale * simplex,
         error=error,
         margin=1e-4,
         scale=1.0,
@@ -95,33 +100,33 @@ def test_ce_M1__value(
     logits σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)), or of zero logits where
     σ* is negative; λ_W and λ_H are the decays of weights and features.
     """
-    problem, optimum, end, logits = shallow(trial, n_classes, per_class, decay, bias, ratio)
+    problem, optimum, end, outputs = shallow(trial, n_classes, per_class, decay, bias, ratio)
     trial.gap(
         end.value,
-        dual_from_outputs(problem, logits),
+        dual_from_outputs(problem, outputs),
         optimum.value,
         margin=1e-8,
         scale=1.0,
         # In the cases sums over 12 samples and 6 classes and singular values of 6 x 12 matrices
         # take below 200 roundings; the margin is 1e5 times as wide.
         ops=200,
-        controls=shallow_rivals(
-            optimum, n_classes, per_class, (problem.weight_decays[0], problem.feature_decay)
-        ),
+        controls=shallow_rivals(problem, optimum, per_class),
     )
 
 
-def shallow_rivals(optimum, n_classes, per_class, decays):
-    """The least objective if N stood for n, or above the threshold if the formula of the scale held
-    there too, with a negative scale.
+def shallow_rivals(problem, optimum, per_class):
+    """Below the threshold the least objective if N stood for n; above it the objective of the
+    negative scale that the formula would give there.
     """
+    n_classes = problem.n_classes
+    decays = problem.weight_decays[0], problem.feature_decay
     if not optimum.trivial:
-        rival = cross_entropy.ce_optimum_shallow(n_classes, per_class * n_classes, *decays)
+        rival = cross_entropy.ce_optimum_shallow(n_classes, problem.n_samples, *decays)
         return {"N for n": rival.value}
     strength = np.sqrt(per_class * np.prod(decays))
     scale = np.log(1 / strength - (n_classes - 1))
     loss = np.log1p((n_classes - 1) * np.exp(-scale))
-    return {"threshold 1/(K - 1)": loss + (n_classes - 1) * strength * abs(scale)}
+    return {"a negative σ*": loss + (n_classes - 1) * strength * abs(scale)}
 
 
 @claim(
@@ -131,16 +136,21 @@ def shallow_rivals(optimum, n_classes, per_class, decays):
 )
 def test_ce_merging(
     trial,
-    decay: Annotated[float, Interval(0.008, 0.03, why="both sides of the threshold are tried")],
+    decay: Annotated[
+        float, Interval(0.008, 0.03, why="sizes on both sides of the threshold are tried")
+    ],
     bias: bool,
-    majority: Annotated[int, Interval(60, 200, why="the larger two classes, which stay")] = 100,
+    majority: Annotated[
+        int, Interval(60, 200, why="the sizes that are tried must lie below it")
+    ] = 100,
 ):
-    """With cross-entropy and unequal classes of N samples in all at depth one, two small classes of
-    n_B samples share their vectors if and only if sqrt(n_B) / N <= sqrt(λ_W λ_H), the rule by which
-    the square loss maps a class to zero; λ_W and λ_H are the decays.
+    """With cross-entropy and two large and two small classes of N samples in all at depth one, the
+    small classes, of n_B samples each, have equal logits if and only if sqrt(n_B) / N <= sqrt(λ_W
+    λ_H), the rule by which the square loss maps a class to zero; λ_W and λ_H are the decays of
+    weights and features.
     """
     sizes = np.arange(1, majority)
-    strengths = np.sqrt(sizes) / (2 * majority + 2 * sizes)
+    strengths = np.sqrt(sizes) / (2 * majority + 2 * sizes)  # sqrt(n_B) / N
     last = int(sizes[strengths <= decay][-1]) if strengths[0] <= decay else 0
     trial.require(
         1 <= last <= majority // 2 and strengths[last:].min() > decay,
@@ -150,22 +160,21 @@ def test_ce_merging(
         [max(1, last // 2), max(1, int(0.9 * last)), int(1.3 * last) + 1, 2 * last + 1]
     )
     distances = []
+    predicted = []  # 1 where the small classes differ
     for size in tried.tolist():
-        of = (majority, majority, size, size)
-        logits = optimise.nuclear_norm_optimum(of, decay, decay, loss="ce", bias=bias).logits
-        distances.append(np.abs(logits[:, 2] - logits[:, 3]).max())
-    apart_at = [
-        int(not cross_entropy.classes_merge((majority, majority, size, size), decay, decay)[-1])
-        for size in tried.tolist()
-    ]
-    shares = tried / (2 * majority + 2 * tried)
+        class_sizes = (majority, majority, size, size)
+        end = optimise.nuclear_norm_optimum(class_sizes, decay, decay, loss="ce", bias=bias)
+        distances.append(np.abs(end.logits[:, 2] - end.logits[:, 3]).max())
+        merge = cross_entropy.classes_merge(class_sizes, decay, decay)
+        predicted.append(int(not merge[-1]))
+    shares = tried / (2 * majority + 2 * tried)  # n_B / N
     controls = {
         "n_B / N in place of sqrt(n_B) / N": (shares > decay).astype(int),
         "the threshold 1 / K of balanced classes": (np.sqrt(tried) * decay < 1 / 4).astype(int),
     }
     trial.identity(
         (np.array(distances) > 0.01).astype(int),  # the program is good to 1e-4
-        apart_at,
+        predicted,
         ops=0,
-        controls=apart(trial, apart_at, 0, controls),
+        controls=apart(trial, predicted, 0, controls),
     )

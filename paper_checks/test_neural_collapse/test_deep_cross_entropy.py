@@ -23,14 +23,20 @@ PAIRS = derived(
 )
 SEARCH = derived("search for configurations of lower objective; agrees with Garrod & Keating 2025")
 Depth = Annotated[int, Interval(1, 6)]
-Several = Annotated[int, Interval(3, 32, why="two are one pair; each pattern is a matrix")]
-Many = tuple[Several, ...]
+ClassNumbers = tuple[
+    Annotated[int, Interval(3, 32, why="two are one pair; each pattern is a matrix")], ...
+]
+"""Some values of K."""
 Depths = tuple[Depth, ...]
+"""Some values of M."""
 SmallDecay = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
+"""λ of every factor."""
 
 
 def pattern_head(pattern, scale, per_class, decays, widths):
-    """The head whose class logits are `scale` times a pattern, factorised at the least decay."""
+    """The head whose class logits are `scale` times a K x K pattern, in the factors of least decay;
+    `decays` end with that of the features.
+    """
     sizes = (per_class,) * len(pattern)
     logits = scale * np.sqrt(per_class) * pattern
     weights, features = mean_square.balanced_factorisation(logits, decays[:-1], decays[-1], widths)
@@ -48,7 +54,9 @@ def etf_head(n_classes, per_class, decays, widths, stretch=1.0):
 
 
 def antipodal_head(n_classes, per_class, decays, widths):
-    """Antipodal pairs of classes at their largest stationary scale."""
+    """Antipodal pairs of classes at their largest stationary scale; `decays` end with that of the
+    features.
+    """
     scale, _ = cross_entropy.cross_polytope_stationary(
         n_classes, per_class, decays[:-1], decays[-1]
     )
@@ -58,29 +66,35 @@ def antipodal_head(n_classes, per_class, decays, widths):
 
 
 def stationary_values(n_classes, depth, per_class, decay):
-    """The predicted objective of the simplex frame and of antipodal pairs."""
-    of = n_classes, per_class, [decay] * depth, decay
-    return cross_entropy.etf_stationary(*of)[1], cross_entropy.cross_polytope_stationary(*of)[1]
+    """The predicted objectives (of the simplex frame, of antipodal pairs)."""
+    decays = [decay] * depth, decay
+    _, frame = cross_entropy.etf_stationary(n_classes, per_class, *decays)
+    _, pairs = cross_entropy.cross_polytope_stationary(n_classes, per_class, *decays)
+    return frame, pairs
 
 
 def measured_values(n_classes, depth, per_class, decay):
-    """The objective of all parameters at the simplex frame and at antipodal pairs, and what
-    rounding does to it.
+    """The simulator's objectives (at the simplex frame, at antipodal pairs), and a bound on their
+    rounding.
     """
-    of = n_classes, per_class, (decay,) * (depth + 1), (n_classes,) * depth
-    problem = problem_of((per_class,) * n_classes, (decay,) * depth, decay, loss="ce")
-    frame, pairs = (value_and_slope(problem, build(*of))[0] for build in (etf_head, antipodal_head))
+    decays = (decay,) * (depth + 1)
+    widths = (n_classes,) * depth
+    problem = problem_of((per_class,) * n_classes, decays[:-1], decay, loss="ce")
+    frame, _ = value_and_slope(problem, etf_head(n_classes, per_class, decays, widths))
+    pairs, _ = value_and_slope(problem, antipodal_head(n_classes, per_class, decays, widths))
     logits = abs(np.log(decay))  # whose differences the cross-entropy is
     return frame, pairs, 200 * 2.0**-53 * (frame + pairs + logits)
 
 
-HessianDecay = Annotated[float, Interval(1e-5, 1e-3, why="small decays")]
+HessianDecay = Annotated[float, Interval(1e-5, 1e-3, why="the statement is about small decays")]
 HessianWidth = Annotated[int, Interval(2, 16)]
 HessianDepth = Annotated[int, Interval(2, 3, why="a dense Hessian of deep heads is taken")]
 
 
 def frame_problem(trial, n_classes, per_class, decay, width, depth):
-    """A problem, and a function of `stretch` for its simplex frame at so many stationary scales."""
+    """A problem, and the function that returns its simplex frame, as a head, at `stretch` times the
+    stationary scale.
+    """
     trial.require(
         width > n_classes,
         "width must exceed K: only then kernels of K and of K - 1 directions differ",
@@ -105,8 +119,9 @@ def test_ce_deep_ETF_critical(
     width: HessianWidth = 7,
     depth: HessianDepth = 2,
 ):
-    """With cross-entropy at depth two or more, the simplex frame at its stationary scale is a
-    critical point.
+    """With cross-entropy at depth two or more and equal decays, the logits σ (I - 1 1^T / K) in
+    balanced factors are a critical point at the largest scale σ at which the objective is
+    stationary in σ.
     """
     problem, frame = frame_problem(trial, n_classes, per_class, decay, width, depth)
     factors = (*frame().weights, frame().features)
@@ -134,14 +149,14 @@ def test_ce_deep_ETF_critical__minimum(
     width: HessianWidth = 7,
     depth: HessianDepth = 2,
 ):
-    """With cross-entropy at depth two or more and small decays, the Hessian at the simplex frame of
-    K classes with its stationary scale is positive but along rotations of the K - 1 directions of
-    the frame, where it is zero: the frame is a local minimum.
+    """With cross-entropy at depth two or more and small equal decays, the Hessian at the simplex
+    frame of K classes with its stationary scale is positive but along rotations of the K - 1
+    directions of the frame, where it is zero.
     """
     problem, frame = frame_problem(trial, n_classes, per_class, decay, width, depth)
 
     def zero_and_negative(stretch):
-        """How many curvatures are zero, and how many are negative."""
+        """The numbers of curvatures that are zero and that are negative."""
         spectrum = optimise.hessian_spectrum(problem, frame(stretch=stretch))
         zero = 1e-6 * decay
         return np.array([np.sum(np.abs(spectrum) < zero), np.sum(spectrum <= -zero)])
@@ -151,25 +166,27 @@ def test_ce_deep_ETF_critical__minimum(
         zero_and_negative(1.0),
         np.array([kernel(n_classes - 1), 0]),
         ops=0,
-        controls={"K directions": np.array([kernel(n_classes), 0])},
-        control_processes={"half as long": zero_and_negative(0.5)},
+        controls={"rotations of K directions": np.array([kernel(n_classes), 0])},
+        control_processes={"logits half as long": zero_and_negative(0.5)},
     )
 
 
 def decide_gain(trial, n_classes, depth, per_class, decay, **published):
-    """Decide by how much the objective of the simplex frame exceeds that of antipodal pairs."""
+    """Decide by how much the objective of the simplex frame exceeds that of antipodal pairs; the
+    gain is negative where the frame is better.
+    """
     frame, pairs, error = measured_values(n_classes, depth, per_class, decay)
 
-    def gain(depth):
-        values = stationary_values(n_classes, depth, per_class, decay)
-        return values[0] - values[1]
+    def gain(layers):
+        frame, pairs = stationary_values(n_classes, layers, per_class, decay)
+        return frame - pairs
 
     trial.value(
         frame - pairs,
         gain(depth),
         error=error,
         margin=1e-4 * abs(gain(depth)),
-        controls={"one layer more": gain(depth + 1)},
+        controls={"one factor too many": gain(depth + 1)},
         **published,
     )
 
@@ -178,12 +195,14 @@ def decide_gain(trial, n_classes, depth, per_class, decay, **published):
 def test_ce_deep_global(
     trial, n_classes: Classes, depth: Depth, per_class: Samples = 4, decay: SmallDecay = 1e-3
 ):
-    """With cross-entropy from depth two on, antipodal pairs of classes have a smaller objective
-    than the simplex frame: for K = 6 classes at depth M = 2, and for K = 4 at M = 3.
+    """With cross-entropy and small decays, antipodal pairs of classes (logits ρ B^T B, where the
+    columns of B are e_1, -e_1, e_2, -e_2, ...) have a smaller objective than the simplex frame: for
+    K = 6 classes at depth M = 2, and for K = 4 at M = 3. Both are at their largest stationary
+    scale.
     """
-    simplex, value = stationary_values(n_classes, depth, per_class, decay)
+    frame, pairs = stationary_values(n_classes, depth, per_class, decay)
     trial.require(
-        simplex > value + 1e-9, "pairs must win: K >= 6 at M = 2, K >= 4 at M = 3, at small decays"
+        frame > pairs + 1e-9, "pairs must win: K >= 6 at M = 2, K >= 4 at M = 3, at small decays"
     )
     # Were the frame a global minimum, as published, nothing would be gained over it.
     decide_gain(trial, n_classes, depth, per_class, decay, as_published=0.0)
@@ -194,11 +213,13 @@ def test_ce_deep_global__holds(
     trial, n_classes: Classes, depth: Depth, per_class: Samples = 4, decay: SmallDecay = 1e-3
 ):
     """With cross-entropy, the simplex frame has a smaller objective than antipodal pairs of classes
-    at depth one, and for four classes at depth two.
+    (logits ρ B^T B, where the columns of B are e_1, -e_1, e_2, -e_2, ...) at depth one, and for
+    four classes at depth two.
     """
-    simplex, value = stationary_values(n_classes, depth, per_class, decay)
-    deeper = np.subtract(*stationary_values(n_classes, depth + 1, per_class, decay))
-    won = value - simplex > max(1e-9, 0.12 * abs(deeper))
+    frame, pairs = stationary_values(n_classes, depth, per_class, decay)
+    deeper_frame, deeper_pairs = stationary_values(n_classes, depth + 1, per_class, decay)
+    # Far from a tie, as measured by the gain of one layer more, the control.
+    won = pairs - frame > max(1e-9, 0.12 * abs(deeper_frame - deeper_pairs))
     trial.require(won, "the frame must win, and clearly: depth one, or few classes at small decays")
     decide_gain(trial, n_classes, depth, per_class, decay)
 
@@ -206,7 +227,7 @@ def test_ce_deep_global__holds(
 @claim(PAIRS, kind="limit")
 def test_ce_deep_global__rule(
     trial,
-    classes: Many = (3, 4, 5, 6, 7, 8, 10),
+    classes: ClassNumbers = (3, 4, 5, 6, 7, 8, 10),
     depths: Depths = (1, 2, 3, 4),
     decay: Annotated[
         float, Interval(1e-20, 1e-13, why="the limit is reached like 1 / log(1 / decay)")
@@ -214,29 +235,34 @@ def test_ce_deep_global__rule(
 ):
     """With cross-entropy and vanishing decays, antipodal pairs of K classes have a smaller
     objective than the simplex frame at depth M if and only if floor(K/2) 2^(2/L) + (K mod 2) < K -
-    1, L = M + 1.
+    1, with L = M + 1. The pairs have the class vectors e_1, -e_1, e_2, -e_2, ..., and one more
+    orthogonal vector if K is odd.
     """
     trial.require(len(classes) * len(depths) > 0, "classes and depths must not be empty")
 
     def decided(rule):
+        """1 where the rule says that pairs win, for each K and each M."""
         return np.array([int(rule(k, depth)) for k in classes for depth in depths])
 
     def pairs_win(n_classes, depth):
         frame, pairs, _ = measured_values(n_classes, depth, 1, decay)
         return pairs < frame
 
+    def half_exponent(n_classes, depth):
+        return n_classes // 2 * 2 ** (1 / (depth + 1)) + n_classes % 2 < n_classes - 1
+
     rule = decided(cross_entropy.etf_beaten_by_cross_polytope)
     rivals = {
-        "never": decided(lambda k, depth: False),
-        "from depth two on": decided(lambda k, depth: depth > 1),
-        "2^(1/L)": decided(lambda k, depth: k // 2 * 2 ** (1 / (depth + 1)) + k % 2 < k - 1),
+        "pairs never win": decided(lambda k, depth: False),
+        "pairs win from depth two on": decided(lambda k, depth: depth > 1),
+        "2^(1/L) for 2^(2/L)": decided(half_exponent),
     }
     trial.identity(decided(pairs_win), rule, ops=0, controls=apart(trial, rule, 0.1, rivals))
 
 
-def searched(problem, key, starts, widths):
-    """Return the lowest of descents of all features from random starts, and the rank of its logits.
-    Directions that weight decay has switched off end far below a millionth of a logit.
+def lowest_and_rank(problem, key, starts, widths):
+    """Return the pair (lowest end of descents of all features from random starts, rank of its
+    logits). Directions that weight decay has switched off end far below a millionth of a logit.
     """
     options = {"weight_std": 0.5, "feature_std": 0.5, "reduced": False}
     best = min(
@@ -263,8 +289,9 @@ def test_ce_deep_global__search(
     the objective and the rank three of antipodal pairs of classes, not those of the simplex frame.
     """
     problem = problem_of((per_class,) * 6, (decay, decay), decay, loss="ce")
-    best, rank = searched(problem, trial.key("starts"), starts, (width, width))
+    best, rank = lowest_and_rank(problem, trial.key("starts"), starts, (width, width))
     frame, pairs = stationary_values(6, 2, per_class, decay)
+    # A minimum of curvature μ lies |gradient|^2 / (2 μ) lower at most: room for μ = decay / 2.
     error = best.gradient_norm**2 / decay + 1e-13
     trial.value(
         [best.value, rank],
@@ -295,19 +322,26 @@ def test_ce_deep_global__search_more(
     ] = 1e-3,
 ):
     """With cross-entropy and K classes at depth M, (K, M) = (4, 3), (5, 2), (7, 2) and (10, 2),
-    some descent ends below the simplex frame, by at least 0.5 %.
+    some descent ends at an objective 0.5 % or more below that of the simplex frame.
     """
-    pairs = [(4, 3), (5, 2), (7, 2), (10, 2)]
+    beaten = [(4, 3), (5, 2), (7, 2), (10, 2)]
     trial.require(
-        (n_classes, depth) in pairs, f"n_classes and depth must be one of {pairs}: others may lose"
+        (n_classes, depth) in beaten,
+        f"n_classes and depth must be one of {beaten}: others may lose",
     )
     widths = (max(8, n_classes + 2),) * depth
     problem = problem_of((per_class,) * n_classes, (decay,) * depth, decay, loss="ce")
-    best, _ = searched(problem, trial.key("starts"), starts, widths)
+    best, _ = lowest_and_rank(problem, trial.key("starts"), starts, widths)
     frame, _ = stationary_values(n_classes, depth, per_class, decay)
     start = etf_head(n_classes, per_class, (decay,) * (depth + 1), widths)
-    processes = {"a descent from the simplex frame": optimise.minimise(problem, start).value}
-    trial.value(best.value, 0.995 * frame, error=1e-9, side="at most", control_processes=processes)
+    from_frame = optimise.minimise(problem, start).value
+    trial.value(
+        best.value,
+        0.995 * frame,
+        error=1e-9,
+        side="at most",
+        control_processes={"a descent from the simplex frame": from_frame},
+    )
 
 
 @claim(
@@ -326,22 +360,23 @@ def test_ce_three_classes(
     ] = 40,
 ):
     """With cross-entropy, three classes and depths from two on, near the largest decay of the frame
-    one antipodal pair with the third class at zero has a smaller objective than the frame and than
-    zero; at smaller decays the frame has the least.
+    one antipodal pair with the third class at zero has a smaller objective than the simplex frame
+    and than zero logits; at smaller decays the frame has the least.
 
-    `strength` is (L/2)(n Λ)^(1/L), L = M + 1. Descents end at the lowest of the three.
+    `strength` is (L/2)(n Λ)^(1/L), for L = M + 1, n samples of each class and the product Λ of all
+    decays. Descents end at the lowest of the three.
     """
     decay = 2 * strength / ((depth + 1) * per_class ** (1 / (depth + 1)))
-    of = per_class, [decay] * depth, decay
+    decays = [decay] * depth, decay
     values = {
-        "the frame": cross_entropy.etf_stationary(3, *of)[1],
-        "one pair": cross_entropy.lone_pair_value(*of)[1],
-        "zero": float(np.log(3)),
+        "the frame": cross_entropy.etf_stationary(3, per_class, *decays)[1],
+        "one pair": cross_entropy.lone_pair_value(per_class, *decays)[1],
+        "zero logits": float(np.log(3)),
     }
     least = min(values, key=lambda name: values[name])
-    law = values.pop(least)
+    law = values.pop(least)  # what is left are the controls
     trial.require(
-        least != "zero" and min(values.values()) - law > 1e-3,
+        least != "zero logits" and min(values.values()) - law > 1e-3,
         "strength must be one at which the frame or the pair is least, by .001",
     )
     problem = problem_of((per_class,) * 3, (decay,) * depth, decay, loss="ce")
