@@ -6,7 +6,7 @@ A network that makes its features: ReLU layers on digits under linear heads.
 import functools
 import itertools
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,20 +37,39 @@ Seeds = Annotated[
 WeakDecay = Annotated[
     float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")
 ]
+"""λ of every factor."""
 Steps = Annotated[int, Interval(4000, 10**5, why="each level is followed to rest")]
 TRAINED = (((10,) * 4, 3, 32), ((20, 10, 5, 5), 2, 32))
+"""Class sizes, depth and width."""
 
 
 def schedule(decay, lengths):
-    """Steps of a training that is `lengths` / decay long, and how often it is looked at."""
+    """The pair (steps of a training that is `lengths` / decay long, steps from one record to the
+    next).
+    """
     steps = 100 * round(lengths / 100 / decay)
     return steps, steps // 20
 
 
+class Runs(NamedTuple):
+    """What is recorded of many runs, a row each: the steps, and after them the objective, NC1, and
+    the M + 3 distances from the predicted frame; and W W^T of W = W_M ... W_1 at the end.
+
+    The distances are NC2 of W_M ... W_m for m = 1, ..., M, NC2 of the class means, NC3 of the
+    logits, and NC3 of W with the class means.
+    """
+
+    steps: np.ndarray
+    objective: np.ndarray
+    within_class: np.ndarray
+    frame: np.ndarray
+    product_gram: np.ndarray
+
+
 @functools.cache
 def trainer(class_sizes, depth, width, decay, steps, every, reduced=True):
-    """The compiled training of many seeds with equal decays and the released code's step, momentum
-    and start.
+    """The pair (function from keys to `Runs`, predicted optimum) for equal decays and the released
+    code's step, momentum and start. Features have a column per class if `reduced`, else per sample.
     """
     problem = problem_of(class_sizes, (decay,) * depth, decay)
     optimum = mean_square.mse_optimum(class_sizes, [decay] * depth, decay)
@@ -76,32 +95,39 @@ def trainer(class_sizes, depth, width, decay, steps, every, reduced=True):
         frame = jnp.concatenate([metrics.weights, distances], axis=-1)
         return training.steps, training.objective, metrics.within_class, frame, product @ product.T
 
-    return quick_map(run), optimum
+    run_all = quick_map(run)
+    return lambda keys: Runs(*map(np.asarray, run_all(keys))), optimum
 
 
-def decide_reached(trial, n_seeds, settings):
-    """Decide that runs end at the predicted geometry and value more often than not; the wrong frame
-    must fail.
+def decide_reached(trial, n_seeds, trainers):
+    """Decide that runs of all `trainers` together end at the predicted geometry and value more
+    often than not.
     """
     reached = []
-    rivals = {"simplex frame": [], "1 % more": []}
-    for index, (arguments, options) in enumerate(settings):
-        run, optimum = trainer(*arguments, **options)
-        keys = jax.random.split(trial.key(str(index)), n_seeds)
-        _, objective, within, frame, products = (np.asarray(x) for x in run(keys))
-        # NaN is what metrics of a head that has died out are.
-        distance = np.nan_to_num(np.maximum(frame[:, -1].max(axis=1), within[:, -1]), nan=2.0)
+    at_simplex = []
+    above_value = []
+    for index, (train, optimum) in enumerate(trainers):
+        runs = train(jax.random.split(trial.key(str(index)), n_seeds))
         simplex = mean_square.simplex_etf(optimum.class_sizes.size)
-        to_simplex = np.nan_to_num(
-            [collapse_metrics.gram_distance(gram, simplex) for gram in products], nan=2.0
-        )
-        gap, gap_above = (np.abs(objective[:, -1] - x * optimum.value) for x in (1, 1.01))
+        distance = np.maximum(runs.frame[:, -1].max(axis=1), runs.within_class[:, -1])
+        to_simplex = [collapse_metrics.gram_distance(gram, simplex) for gram in runs.product_gram]
+        # Metrics of a head that has died out are NaN, and 2 is the largest distance.
+        distance = np.nan_to_num(distance, nan=2.0)
+        to_simplex = np.nan_to_num(to_simplex, nan=2.0)
+        gap = np.abs(runs.objective[:, -1] - optimum.value)
+        gap_above = np.abs(runs.objective[:, -1] - 1.01 * optimum.value)
         # Positive where both are small: 1e-6 of the geometry, 1e-9 of the value.
         reached.append(1 - np.maximum(distance / 1e-6, gap / 1e-9))
-        rivals["simplex frame"].append(1 - np.maximum(to_simplex / 1e-6, gap / 1e-9))
-        rivals["1 % more"].append(1 - np.maximum(distance / 1e-6, gap_above / 1e-9))
-    controls = {name: np.concatenate(values) for name, values in rivals.items()}
-    trial.runs(np.concatenate(reached), alpha=1e-6, controls=controls)
+        at_simplex.append(1 - np.maximum(to_simplex / 1e-6, gap / 1e-9))
+        above_value.append(1 - np.maximum(distance / 1e-6, gap_above / 1e-9))
+    trial.runs(
+        np.concatenate(reached),
+        alpha=1e-6,
+        controls={
+            "the simplex frame": np.concatenate(at_simplex),
+            "a value 1 % larger": np.concatenate(above_value),
+        },
+    )
 
 
 @claim(
@@ -114,12 +140,12 @@ def decide_reached(trial, n_seeds, settings):
     "in three of 36",
 )
 def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
-    """From random starts of enough width, gradient descent reaches the predicted frame and the
-    global minimum.
+    """From most random starts of enough width, gradient descent on the square loss reaches the
+    predicted frame and the global minimum.
     """
-    settings: list = [((*case, decay, *schedule(decay, 20)), {}) for case in TRAINED]
-    shallow = ((10,) * 4, 1, 16, decay, *schedule(decay, 12))
-    decide_reached(trial, n_seeds, [*settings, (shallow, {"reduced": False})])
+    trainers = [trainer(*case, decay, *schedule(decay, 20)) for case in TRAINED]
+    trainers.append(trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False))
+    decide_reached(trial, n_seeds, trainers)
 
 
 @claim(
@@ -136,36 +162,36 @@ def test_gd_reaches_NC__official(
     ] = 4,
 ):
     """At the released settings (N = 400 samples, width 64, decay 5e-4, 30 000 steps) and depths 1,
-    3 and 6, the metrics NC1, NC2 and NC3 of collapse vanish.
+    3 and 6, the metrics NC1, NC2 and NC3 of collapse vanish at the end of most runs.
     """
     unequal = (200, 100, 50, 50)
-    settings: list = [
-        ((sizes, depth, 64, 5e-4, 30_000, 1000), {})
+    trainers = [
+        trainer(sizes, depth, 64, 5e-4, 30_000, 1000)
         for sizes in ((100,) * 4, unequal)
         for depth in (1, 3, 6)
     ]
-    decide_reached(
-        trial, n_seeds, [*settings, ((unequal, 1, 64, 5e-4, 30_000, 1000), {"reduced": False})]
-    )
+    trainers.append(trainer(unequal, 1, 64, 5e-4, 30_000, 1000, reduced=False))
+    decide_reached(trial, n_seeds, trainers)
 
 
-def final_rates(steps, metrics, low, high):
-    """The rates of falling metrics over their last windows between two levels, and the changes from
-    the ones before.
+def final_rate(steps, metrics, low, high):
+    """The pair (rate at which a metric falls, its error), medians over runs, a row of `metrics`
+    each. Of the records between the levels `low` and `high` the last third gives the rate, and its
+    change from the middle third the error.
     """
     rates = []
+    changes = []
     for metric in metrics:
         indices = np.flatnonzero((metric > low) & (metric < high))
         logs = np.log(metric[indices])
         times = steps[indices]
         third = len(indices) // 3
-        windows = (third, 2 * third), (2 * third, -1)
-        rates.append(
-            [-(logs[end] - logs[start]) / (times[end] - times[start]) for start, end in windows]
-        )
-    before, last = np.transpose(rates)
-    # Faster modes still fade: the change between windows is larger than what is left of it.
-    return np.median(last), np.median(np.abs(last - before))
+        before = -(logs[2 * third] - logs[third]) / (times[2 * third] - times[third])
+        last = -(logs[-1] - logs[2 * third]) / (times[-1] - times[2 * third])
+        rates.append(last)
+        # Faster modes still fade: the change between windows is larger than what is left of it.
+        changes.append(abs(last - before))
+    return np.median(rates), np.median(changes)
 
 
 @claim(RATES, kind="rate", cases=TRAINED)
@@ -182,8 +208,10 @@ def test_nc_rate(
     n_seeds: Seeds = 12,
     decay: WeakDecay = 5e-3,
 ):
-    """In the last phase of training, NC2 falls at the rate of heavy-ball descent along a curvature
-    of 2 λ, whatever the depth; λ is the decay of all factors.
+    """In the last phase of training with the square loss, NC2 falls at the rate of heavy-ball
+    descent along a curvature of 2 λ, whatever the depth; λ is the decay of all factors. NC2 is the
+    distance between the Gram matrix of W_M ... W_1 and that of the predicted frame, both of unit
+    norm.
     """
     require_classes(trial, class_sizes)
     betas = mean_square.mse_optimum(class_sizes, [decay] * depth, decay).betas
@@ -194,36 +222,46 @@ def test_nc_rate(
     trial.require(
         max(class_sizes) <= 100, "class_sizes must be at most 100: with more, runs reach no frame"
     )
-    run, _ = trainer(class_sizes, depth, width, decay, *schedule(decay, 20))
-    times, _, _, frame, _ = (
-        np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds))
-    )
-    success = frame[:, -1].max(axis=1) < 1e-6
+    train, _ = trainer(class_sizes, depth, width, decay, *schedule(decay, 20))
+    runs = train(jax.random.split(trial.key("seeds"), n_seeds))
+    success = runs.frame[:, -1].max(axis=1) < 1e-6
+    nc2 = runs.frame[success, :, 0]
+    rate, error = final_rate(runs.steps[0], nc2, 1e-12, 1e-3)
     exact = landscape.nc2_rate(decay, STEP, MOMENTUM)
-    rate, error = final_rates(times[0], frame[success, :, 0], 1e-12, 1e-3)
-    slower = landscape.heavy_ball_rate(decay, STEP, MOMENTUM)
-    controls = {"curvature λ": slower, "proportional to M": exact * depth}
-    trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=controls)
+    trial.value(
+        rate,
+        exact,
+        error=error,
+        margin=1e-3 * exact,
+        controls={
+            "curvature λ for 2 λ": landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
+            "proportional to M": exact * depth,
+        },
+    )
 
 
 @claim(RATES, kind="rate")
 def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
-    """In the last phase of training, NC1 falls at twice the sum of the heavy-ball rates of
-    curvatures λ and 2 λ; λ is the decay of all factors.
+    """In the last phase of training with the square loss, balanced classes and depth one, NC1 falls
+    at twice the sum of the heavy-ball rates of curvatures λ and 2 λ; λ is the decay of all factors.
+    NC1 is the covariance of features within classes relative to that of the class means.
     """
-    run, _ = trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False)
-    times, _, within, *_ = (
-        np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds))
-    )
-    rate, error = final_rates(times[0], within, 1e-24, 1e-8)
+    train, _ = trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False)
+    runs = train(jax.random.split(trial.key("seeds"), n_seeds))
+    rate, error = final_rate(runs.steps[0], runs.within_class, 1e-24, 1e-8)
     exact = landscape.nc1_rate(decay, STEP, MOMENTUM)
-    frame = landscape.nc2_rate(decay, STEP, MOMENTUM)
-    controls = {
-        "3.3 times NC2": 3.3 * frame,
-        "that of NC2": frame,
-        "without the misalignment": 2 * landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
-    }
-    trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=controls)
+    nc2_rate = landscape.nc2_rate(decay, STEP, MOMENTUM)
+    trial.value(
+        rate,
+        exact,
+        error=error,
+        margin=1e-3 * exact,
+        controls={
+            "3.3 times the rate of NC2": 3.3 * nc2_rate,
+            "the rate of NC2": nc2_rate,
+            "twice the rate of λ alone": 2 * landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
+        },
+    )
 
 
 @claim(
@@ -242,8 +280,9 @@ def test_imbalance_decay(
     decay: Annotated[float, Interval(0.01, 0.2, why="the flow is followed to time 5")] = 0.05,
     class_sizes: Sizes = (3, 2, 1),
 ):
-    """In gradient flow with the same decay λ of all layers and of the features, W_(m+1)^T W_(m+1) -
-    W_m W_m^T falls as exp(-2 λ t), for any loss; layer 0 are the features.
+    """In gradient flow with the same decay λ of all layers and of the features, each entry of
+    W_(m+1)^T W_(m+1) - W_m W_m^T falls as exp(-2 λ t) in the time t, under the square loss and the
+    cross-entropy; layer 0 are the features.
     """
     require_classes(trial, class_sizes)
     trial.require(len(widths) > 0, "widths must hold at least one layer")
@@ -256,6 +295,8 @@ def test_imbalance_decay(
     time = 5.0
 
     def imbalances(head):
+        """All entries of W_(m+1)^T W_(m+1) - W_m W_m^T, from the features on."""
+        # The features are Hbar diag(sqrt n), a column per class, with the H H^T of all samples.
         factors = [np.asarray(factor) for factor in (head.features, *head.weights)]
         pairs = itertools.pairwise(factors)
         return np.concatenate([(later.T @ later - own @ own.T).ravel() for own, later in pairs])
@@ -293,9 +334,10 @@ def flow(problem, start, times):
     return [optimise.unflatten(at, problem, widths, n_columns) for at in path.y.T]
 
 
-PerClass = Annotated[int, Interval(1, 50, why="ramps of so many steps follow no slower curvature")]
-
-
+RampedPerClass = Annotated[
+    int, Interval(1, 50, why="with more, curvatures are too small for the steps at a level")
+]
+"""n, the samples of each class."""
 LEVELS = {
     1: ([0.3, 0.4, 0.5, 0.6, 0.8, 1.2], [0.8, 0.6, 0.5, 0.4, 0.3]),
     2: ([0.3, 0.4, 0.5, 0.55, 0.6, 0.625, 0.7], [0.6, 0.5, 0.4, 0.3, 0.2]),
@@ -317,14 +359,14 @@ def test_hysteresis(
     trial,
     depth: Annotated[int, Interval(1, 2, why="the levels of these depths are chosen")],
     n_classes: NClasses = 3,
-    per_class: PerClass = 3,
+    per_class: RampedPerClass = 3,
     steps: Steps = 4000,
 ):
-    """A slowly raised decay of K balanced classes keeps the frame up to the end β_ex of its
-    stationary point, which at depth two lies beyond the threshold β_gl from which zero is the
-    global minimum. If the decay is lowered again, zero remains zero at depth two; at depth one the
-    frame returns as it was. Both are values of β = M K (N Λ)^(1/M), for the depth M, N samples and
-    the product Λ of all decays.
+    """Let β = M K (N Λ)^(1/M) for K balanced classes at depth M under the square loss, N samples
+    and the product Λ of all decays. While the decays are slowly raised, descent keeps the frame up
+    to β_ex, where its stationary point ends. At depth two this is beyond β_gl, from which on zero
+    is the global minimum. When the decays are lowered again, zero remains zero at depth two; at
+    depth one the frame returns as it was.
     """
     raised, lowered = LEVELS[depth]
     betas = np.array(raised + lowered)
@@ -333,32 +375,35 @@ def test_hysteresis(
     roots = mean_square.largest_root(np.minimum(betas, existence), depth)
     measured, decays = _ramped(trial, n_classes, per_class, depth, betas, steps)
 
-    def shares(kept):
-        return np.repeat(np.array(kept)[:, None], n_classes, axis=1)
+    def for_classes(per_level):
+        """The same number for each class: an array of levels x classes."""
+        return np.repeat(np.array(per_level)[:, None], n_classes, axis=1)
 
-    def kept(alive):
-        return shares(np.where(alive, mean_square.shrinkage(roots, depth), 0))
+    def shares(alive):
+        """The share of its label that each class keeps, by whether it is alive at a level."""
+        return for_classes(np.where(alive, mean_square.shrinkage(roots, depth), 0))
 
     has_root = betas < existence
     if depth == 1:
         alive = has_root
-        rivals = {
-            "zero remains zero": kept(up & has_root),
-            "1 - β": shares(np.maximum(1 - betas, 0)),
+        controls = {
+            "zero remains zero": shares(up & has_root),
+            "the share 1 - β": for_classes(np.maximum(1 - betas, 0)),
         }
-        at_zero = decays * (1 - betas**-0.5)
+        curvature_at_zero = decays * (1 - betas**-0.5)
     else:
         alive = up & has_root
-        rivals = {
-            "gone at β_gl": kept(up & (betas < mean_square.global_threshold(depth))),
-            "no memory": kept(has_root),
+        controls = {
+            "gone at β_gl": shares(up & (betas < mean_square.global_threshold(depth))),
+            "no memory": shares(has_root),
         }
-        at_zero = decays
+        curvature_at_zero = decays
+    # Where no root is left, the number is not used: nothing is alive there.
     radial = [
         landscape.radial_eigenvalues(np.array([root]), decay, depth)[0] if root > 0 else decay
         for root, decay in zip(roots, decays, strict=True)
     ]
-    slowest = np.where(alive, np.minimum(radial, decays), at_zero)
+    slowest = np.where(alive, np.minimum(radial, decays), curvature_at_zero)
     # What is left of a displacement after the steps at one level, in its slowest mode. Momentum may
     # stretch it. A frame that comes back grows from noise of 1e-4, of which its direction may hold
     # a hundredth.
@@ -367,12 +412,18 @@ def test_hysteresis(
     trial.require(
         left.max() < 1e-5, "steps must follow each level to rest: more for many classes and samples"
     )
-    trial.value(measured, kept(alive), error=shares(left) + 1e-9, margin=1e-4, controls=rivals)
+    trial.value(
+        measured,
+        shares(alive),
+        error=for_classes(left) + 1e-9,
+        margin=1e-4,
+        controls=controls,
+    )
 
 
 def _ramped(trial, n_classes, per_class, depth, betas, steps):
-    """The shares σ / sqrt(n) at the end of each level of β, from the global minimum of the first;
-    the decays.
+    """The pair (shares σ / sqrt(n) at the end of each level of β, levels x classes; the decay of
+    each level). The ramp starts at the global minimum of the first level.
     """
     sizes = (per_class,) * n_classes
     strengths = betas / mean_square.global_threshold(depth)
@@ -381,10 +432,16 @@ def _ramped(trial, n_classes, per_class, depth, betas, steps):
     )
     problem = problem_of(sizes, (decays[0],) * depth, decays[0])
     head = lowest(problem, trial.key("start"), 2, (n_classes,) * depth).head
-    options = {"steps": steps, "learning_rate": STEP, "momentum": MOMENTUM, "noise": 1e-4}
     ramp = jax.jit(
         lambda key, head: gradient_training.ramp(
-            key, head, problem, jnp.asarray(decays / decays[0]), **options
+            key,
+            head,
+            problem,
+            jnp.asarray(decays / decays[0]),
+            steps=steps,
+            learning_rate=STEP,
+            momentum=MOMENTUM,
+            noise=1e-4,
         )
     )
     return np.asarray(ramp(trial.key("noise"), head)) / np.sqrt(per_class), decays
@@ -401,10 +458,10 @@ def test_collapse_time(
     decay: Annotated[float, Interval(1e-6, 0.05, why="beyond, every class dies at once")],
     start: Annotated[float, Interval(1e-4, 0.5, why="small, and below one")] = 0.01,
 ):
-    """In gradient flow at depth one with the same decay λ of weights and features, the logit s of
-    class k follows the logistic equation s' = 2 s ((sqrt(n_k) / N)(1 - s) - λ), n_k of the N
-    samples being its own: the class collapses in a time proportional to N / sqrt(n_k), and not to 1
-    / n_k.
+    """Let gradient flow on the square loss at depth one start at aligned and balanced factors, with
+    the same decay λ of weights and features. The logit s of a class of n_k of the N samples follows
+    s' = 2 s ((sqrt(n_k) / N)(1 - s) - λ). So, where λ is small, the class collapses in a time
+    proportional to N / sqrt(n_k), and not to 1 / n_k.
     """
     require_classes(trial, class_sizes)
     trial.require(
@@ -413,22 +470,21 @@ def test_collapse_time(
     sizes = np.array(class_sizes)
     problem = problem_of(class_sizes, (decay,), decay)
     rotation = np.linalg.qr(trial.generator().standard_normal((len(sizes), len(sizes))))[0]
-    factors = np.diag(np.sqrt(start * np.sqrt(sizes)))
+    factors = np.diag(np.sqrt(start * np.sqrt(sizes)))  # whose product has the logits `start`
     head = model.Head((factors @ rotation.T,), rotation @ factors, np.zeros(len(sizes)))
     times = np.linspace(0, 6 * sizes.sum() / np.sqrt(sizes.max()), 13)
     heads = flow(problem, head, times)
     logits = np.array([np.diag(at.weights[0] @ at.features) for at in heads]) / np.sqrt(sizes)
 
     def curves(counts, speed=1.0):
-        return np.column_stack(
-            [
-                landscape.collapse_curve(
-                    speed * times[1:], start, int(count), int(sizes.sum()), decay
-                )
-                for count in counts
-            ]
-        )
+        """The logits, times x classes, were `counts` the class sizes and time faster by `speed`."""
+        columns = [
+            landscape.collapse_curve(speed * times[1:], start, int(count), int(sizes.sum()), decay)
+            for count in counts
+        ]
+        return np.column_stack(columns)
 
+    squared_sizes = np.maximum(1, sizes**2 // sizes.max())  # whose roots are as n_k
     trial.value(
         logits[1:],
         curves(sizes),
@@ -436,8 +492,8 @@ def test_collapse_time(
         margin=1e-6,
         scale=1.0,
         controls={
-            "one factor alone moves": curves(sizes, 0.5),
-            "as 1 / n_k": curves(np.maximum(1, sizes**2 // sizes.max())),
+            "one factor alone moves, at half the speed": curves(sizes, 0.5),
+            "a time proportional to 1 / n_k": curves(squared_sizes),
             "one time for every class": curves(np.full(len(sizes), sizes.max())),
         },
     )
@@ -466,9 +522,9 @@ def test_relu_trunk(
 ):
     """Let three ReLU layers make the features of digits, 80, 40, 20 and 10 of four classes, with
     decay on the head and on the last features. Most runs collapse to the minimiser for free
-    features: the spread within classes is below 1 %, lengths of classifiers and class means are
-    within 4 % of its, and cosines are below .15. The level of the test allows 2 of 12 runs to end
-    otherwise.
+    features: the spread within classes (NC1) is below 1 %, lengths of classifiers and class means
+    are within 4 % of the minimiser's, and cosines between those of different classes are below .15.
+    The level of the test allows 2 of 12 runs to end otherwise.
 
     With the decay on the trunk's weights, as in practice, or on the head alone the geometry does
     not come: the trunk gives features a common part for nothing, which acts as a bias.
@@ -481,7 +537,9 @@ def test_relu_trunk(
     lengths = np.sqrt([np.diag(optimum.classifier_gram), np.diag(optimum.feature_gram)])
 
     def measured(decayed):
-        """The largest of the three distances from the minimiser, each over what is claimed."""
+        """A number for each run: one less the largest of the three distances from the minimiser,
+        each over what is claimed. It is positive where all three are as claimed.
+        """
         train = partial(
             relu_trunk.train_trunk,
             images=images,
@@ -501,14 +559,15 @@ def test_relu_trunk(
                 distances.append(10.0)
                 continue
             means = np.array([features[labels == k].mean(axis=0) for k in range(len(TRUNK_SIZES))])
-            own = np.array([np.linalg.norm(last, axis=1), np.linalg.norm(means, axis=1)])
-            units = np.stack([last / own[0][:, None], means / own[1][:, None]])
+            vectors = np.stack([last, means])  # of classifiers, and of class means
+            own_lengths = np.linalg.norm(vectors, axis=2)
+            units = vectors / own_lengths[:, :, None]
             cosines = np.abs(units @ units.swapaxes(1, 2) - np.eye(len(TRUNK_SIZES))).max()
             spread = collapse_metrics.within_class_collapse(
                 features.T.astype(float), TRUNK_SIZES, cutoff=1e-6
             )
             distances.append(
-                max(np.abs(own / lengths - 1).max() / 0.04, cosines / 0.15, spread / 0.01)
+                max(np.abs(own_lengths / lengths - 1).max() / 0.04, cosines / 0.15, spread / 0.01)
             )
         return 1 - np.array(distances)
 

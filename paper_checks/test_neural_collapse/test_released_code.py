@@ -52,20 +52,26 @@ def test_code_criterion(
     per_class: PerClass = 3,
     starts: Starts = 1,
 ):
-    """At depth two and for β between the thresholds 1/2 and .6495, the global minimum is zero, with
-    the objective 1/2, although the scalar equation has a root; β = 2 K sqrt(N Λ) for K balanced
-    classes, N samples and the product Λ of the decays.
+    """At depth two and for β between the thresholds 1/2 and .6495, the global minimum of the square
+    loss is zero, with the objective 1/2, although the equation β = 2 x / (1 + x^2)^2 has a root. β
+    = 2 K sqrt(N Λ) for K balanced classes, N samples and the product Λ of the decays.
     """
     sizes = (per_class,) * n_classes
     widths = (n_classes + 3,) * 2
     problem = problem_of(sizes, *shared_decays(sizes, 2, beta / 0.5))
-    value = float(mean_square.scalar_objective(mean_square.largest_root(beta, 2), beta, 2)) / 2
-    primal = lowest(problem, trial.key("starts"), starts, widths).value
-    dual = schatten_bound(problem, widths)
-    one_alive = {"one class alive": 0.5 + (value - 0.5) / n_classes}
-    # The bound squares singular values of order 12 (36 roundings) and adds up 12 of them.
-    options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": one_alive}
-    trial.gap(primal, dual, 0.5, as_published=value, **options)
+    root = mean_square.largest_root(beta, 2)
+    value_at_root = float(mean_square.scalar_objective(root, beta, 2)) / 2
+    trial.gap(
+        lowest(problem, trial.key("starts"), starts, widths).value,
+        schatten_bound(problem, widths),
+        0.5,
+        margin=1e-8,
+        scale=1.0,
+        # The bound squares singular values of order 12 (36 roundings) and adds up 12 of them.
+        ops=100,
+        controls={"one class at its root": 0.5 + (value_at_root - 0.5) / n_classes},
+        as_published=value_at_root,
+    )
 
 
 @claim(
@@ -79,9 +85,9 @@ def test_code_criterion(
 def test_code_length_ratio(
     trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Strength = 0.03, ratio: Ratio = 0.4
 ):
-    """At depth one every class that survives has |w_k|^2 / |h_k|^2 = n_k λ_H / λ_W, the squared
-    length of its classifier over that of its class mean; n_k is its size, and λ_W and λ_H are the
-    decays.
+    """At the global minimum of the square loss at depth one, every class that survives has |w_k|^2
+    / |h_k|^2 = n_k λ_H / λ_W, the squared length of its classifier over that of its class mean; n_k
+    is its size, and λ_W and λ_H are the decays of weights and features.
     """
     trial.require(
         abs(np.log(ratio)) > 0.01, "ratio must not be one: for equal decays the code is right"
@@ -89,7 +95,7 @@ def test_code_length_ratio(
     problem, end, optimum = trained(trial, class_sizes, 1, strength, ratio)
     sizes = np.array(class_sizes, float)
     alive = optimum.alive
-    ratios = sizes / ratio
+    ratios = sizes / ratio  # which is λ_W / λ_H
     lengths = np.sum(np.asarray(end.head.weights[0]) ** 2, axis=1)
     means = np.sum(np.asarray(end.head.features) ** 2, axis=0) / sizes
     trial.value(
@@ -119,22 +125,27 @@ def test_rescale_loss(
     ] = 0.01,
     starts: Starts = 4,
 ):
-    """Minimising a times the loss with the decays λ is the problem of the theory with the decays λ
-    / a, and its values are a times as large.
+    """Minimising a times the square loss with the decay λ of all factors is the problem of the
+    theory with the decay λ / a, and its values are a times as large. Here a is 1/K, 2/K or 2:
+    half the mean over entries, the mean over entries or the mean over samples, for K classes.
     """
     require_classes(trial, class_sizes)
     n_classes = len(class_sizes)
     width = 2 * len(class_sizes)
-    factor = {"half_mean_over_entries": 1 / n_classes, "mean_over_entries": 2 / n_classes}.get(
-        name, 2.0
-    )
+    factor = {
+        "half_mean_over_entries": 1 / n_classes,
+        "mean_over_entries": 2 / n_classes,
+        "mean_over_samples": 2.0,
+    }[name]
     problem = problem_of(class_sizes, (decay, decay), decay)
     slope = value_and_gradient(problem, (width, width), n_classes)
 
     def scaled(flat):
+        """The objective and its gradient, with `factor` times the loss and the same decay."""
         full, gradient = slope(flat)
-        norm = decay / 2 * np.sum(flat**2)
-        return factor * (full - norm) + norm, factor * (gradient - decay * flat) + decay * flat
+        penalty = decay / 2 * np.sum(flat**2)
+        value = factor * (full - penalty) + penalty
+        return value, factor * (gradient - decay * flat) + decay * flat
 
     rng = trial.generator("starts")
     count = 2 * width * n_classes + width**2
@@ -148,9 +159,9 @@ def test_rescale_loss(
     best = min(ends, key=lambda end: end.fun)
     theory_decay = landscape.decay_in_half_mean_square(decay, n_classes, name)
     value = factor * mean_square.mse_optimum(class_sizes, [theory_decay] * 2, theory_decay).value
-    plain = factor * mean_square.mse_optimum(class_sizes, [decay] * 2, decay).value
+    same_decay = factor * mean_square.mse_optimum(class_sizes, [decay] * 2, decay).value
     # A minimum of curvature mu >= 2 decay (balanced layers) lies at most |gradient|^2 / (2 mu)
     # below.
     error = np.sum(best.jac**2) / (4 * decay) + 1e-13
-    controls = apart(trial, value, 1e-8, {"decays left as they are": plain})
+    controls = apart(trial, value, 1e-8, {"λ for λ / a": same_decay})
     trial.value(best.fun, value, error=error, margin=1e-8, controls=controls)
