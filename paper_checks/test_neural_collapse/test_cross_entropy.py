@@ -27,11 +27,13 @@ ShallowDecay = Annotated[
     float, Interval(1e-3, 10.0, why="with less, logits are so long that descents slow down")
 ]
 """sqrt(λ_W λ_H)."""
+DecayRatio = Ratio
+"""λ_H / λ_W."""
 
 
 def shallow(trial, n_classes, per_class, decay, bias, ratio):
-    """Return, at depth one with λ_H / λ_W = `ratio`, the tuple (problem, predicted optimum, lowest
-    end of descents, its outputs of each class).
+    """Return, at depth one, the tuple (problem, predicted optimum, lowest end of descents, its
+    outputs of each class).
     """
     weight_decay = float(decay / ratio**0.5)
     feature_decay = float(decay * ratio**0.5)
@@ -62,7 +64,7 @@ def test_ce_M1(
     per_class: Samples,
     decay: ShallowDecay,
     bias: bool,
-    ratio: Ratio = 4.0,
+    ratio: DecayRatio = 4.0,
 ):
     """With cross-entropy, depth one and K classes of n samples, the logits of the global minimum
     are σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)), and zero where this is
@@ -94,7 +96,7 @@ def test_ce_M1__value(
     per_class: Samples,
     decay: ShallowDecay,
     bias: bool,
-    ratio: Ratio = 4.0,
+    ratio: DecayRatio = 4.0,
 ):
     """With cross-entropy, depth one and K classes of n samples, the least objective is that of the
     logits σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)), or of zero logits where

@@ -28,7 +28,7 @@ from theory_on_trial.contract import Interval
 
 STEP = 0.1
 MOMENTUM = 0.9
-START = 0.1  # of the released code
+START = 0.1  # the deviation of random starts; all three are those of the released code
 
 RATES = derived("heavy-ball descent near the minimum, by the curvatures of the Hessian there")
 Seeds = Annotated[
@@ -38,7 +38,8 @@ WeakDecay = Annotated[
     float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")
 ]
 """λ of every factor."""
-Steps = Annotated[int, Interval(4000, 10**5, why="each level is followed to rest")]
+Steps = Annotated[int, Interval(4000, 10**5, why="fewer leave a level before it rests")]
+"""Of descent at each level of a ramp."""
 TRAINED = (((10,) * 4, 3, 32), ((20, 10, 5, 5), 2, 32))
 """Class sizes, depth and width."""
 
