@@ -3,9 +3,12 @@ models".
 
 ICLR 2023, arXiv 2211.15661. Its constructions are compiled to explicit weights, its baselines are
 compared with exact risks, and small transformers are trained in the full tier. d is the dimension,
-k the number of examples before the query, n that of a whole prompt, τ and σ are the standard
-deviations of weights and noise, s is the scale of the GeLU products, and N that of whatever is
-passed on.
+k the number of examples before the query, n that of a whole prompt. X has an input x_i in each row,
+Y the labels y_i, w are the weights; τ and σ are the standard deviations of weights and noise, λ is
+the penalty of a ridge and α the step of a descent. GeLU(u) is u Φ(u) with the normal distribution
+function Φ, or u (1 + tanh(√(2/π) (u + .044715 u³))) / 2 in its form with tanh. Lemma 4 multiplies x
+and y at a scale s, as m_s = √(π/2) s⁻² [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)]. N is the number,
+far above all entries, by which they are shifted on their way through GeLU or layer norm.
 
 Abstract:
 
@@ -60,11 +63,12 @@ Std = Annotated[float, Interval(0.1, 10.0)]
 Noise = Annotated[float, Interval(0, 10, why="the high end is a cap")]
 """σ, 0 on exact labels."""
 PromptCount = Annotated[int, Interval(1, 100)]
+"""How many prompts are drawn, each tried on its own."""
 
 
 def draw_prompts(rng, count, examples, dimension):
-    """Inputs, labels (all standard normal: a program must work for any) and a query, `count` of
-    each.
+    """Inputs (count, examples, dimension), labels (count, examples) and queries (count, dimension),
+    all normal, labels of variance d. The labels follow no linear law: a program must work for any.
     """
     inputs = rng.standard_normal((count, examples, dimension))
     labels = rng.standard_normal((count, examples))
@@ -72,7 +76,7 @@ def draw_prompts(rng, count, examples, dimension):
 
 
 def level(n_runs):
-    """The level of a sign test that asks for equal signs of all runs: 2^-n by chance, and as much
-    on either side.
+    """The level of a sign test that asks for equal signs of all runs: by chance all are positive in
+    a share 2^-n, and all negative in as many.
     """
     return 2.0 ** (1 - n_runs)
