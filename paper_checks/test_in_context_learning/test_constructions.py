@@ -16,7 +16,9 @@ from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
 STEP = 0.02
+"""α of every descent here."""
 REGULARISER = 0.3
+"""λ of every loss here, unless another is named."""
 _DENSE = "the weights of all layers are dense"
 Dimension = Annotated[int, Interval(1, 16, why=_DENSE)]
 """d, where a layer has some d registers."""
@@ -29,8 +31,8 @@ Prompted = Annotated[
 
 
 def compiled(program, balanced=True, **scales):
-    """The transformer of a program, with balanced pads and the default scales unless others are
-    named.
+    """The transformer of a program, with balanced pads or the paper's, and with the default scales
+    unless others are named.
     """
     sizes = {"registers": program.register_rows, "positions": program.positions}
     return compiler.compile_program(
@@ -39,23 +41,23 @@ def compiled(program, balanced=True, **scales):
 
 
 def answers(program, prompts, layer_norm="ideal", **scales):
-    """What the compiled program answers to each prompt, and whether something was clipped on the
-    way.
+    """What the compiled program answers to each prompt (count,), and whether something was clipped
+    on the way (count,). `prompts` are inputs, labels and queries, as of `draw_prompts`.
     """
     prediction = network.predict(compiled(program, **scales), *prompts, layer_norm=layer_norm)
     return np.asarray(prediction.value), np.asarray(prediction.overflow)
 
 
 def on_each(rule, prompts):
-    """The answers of `rule(X, Y)`, a function that returns weights, to all prompts."""
+    """The answers (count,) to all prompts of `rule(X, Y)`, a function that returns weights."""
     return np.array(
         [rule(inputs, labels) @ query for inputs, labels, query in zip(*prompts, strict=True)]
     )
 
 
 def rounding_of(prompts):
-    """Rounding of the closed forms: a few sums of d products, k deep, of numbers no larger than
-    these prompts make.
+    """Rounding of the closed forms (count,): a few sums of d products, k deep, of numbers no larger
+    than these prompts make.
     """
     inputs, labels, query = prompts
     size = (
@@ -67,8 +69,9 @@ def rounding_of(prompts):
 
 
 def size_of(prompts):
-    """One and the sum of squares of all numbers of a prompt: the errors of GeLU's products grow as
-    a power of it.
+    """One and the sum of squares of all numbers of a prompt (count,): the errors of GeLU's products
+    grow as a power of it. Margins are this power times some 1e-10, which is what their scale of
+    1e-6 leaves.
     """
     return 1 + sum((numbers**2).reshape(len(numbers), -1).sum(axis=1) for numbers in prompts)
 
@@ -83,8 +86,8 @@ def ridge_answers(prompts, regulariser=REGULARISER):
     return on_each(lambda X, Y: regression.ridge_weights(X, Y, regulariser), prompts)
 
 
-def _begun(trial, dimension, count, examples=1):
-    """The weights that a step starts from, and prompts."""
+def _start_and_prompts(trial, dimension, count, examples=1):
+    """The weights that a step starts from (dimension,), and prompts as of `draw_prompts`."""
     start = trial.generator("weights").standard_normal(dimension)
     return start, draw_prompts(trial.generator("prompts"), count, examples, dimension)
 
@@ -99,12 +102,13 @@ def _begun(trial, dimension, count, examples=1):
     ),
 )
 def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
-    """Nine decoder layers take one SGD step on the ridge loss of the example (x_1, y_1): w' = w - 2
-    α (x_1 (w.x_1 - y_1) + λ w).
+    """Nine decoder layers take one SGD step on the ridge loss of the example (x_1, y_1): they
+    answer w'.x_2 at the query x_2, with w' = w - 2 α (x_1 (w.x_1 - y_1) + λ w).
     """
-    start, prompts = _begun(trial, dimension, count)
+    start, prompts = _start_and_prompts(trial, dimension, count)
+    _, _, queries = prompts
     program = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
-    chain = programs.gradient_step_program(dimension, STEP, REGULARISER, start, printed_sign=True)
+    printed = programs.gradient_step_program(dimension, STEP, REGULARISER, start, printed_sign=True)
     law = sgd_answers(prompts, start)
     trial.value(
         answers(program, prompts)[0],
@@ -112,24 +116,16 @@ def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
         error=rounding_of(prompts),
         margin=4e-10 * (size_of(prompts) + start @ start),
         controls={"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
-        control_processes={"the chain with -λ": answers(chain, prompts)[0]},
-        as_published=law + 4 * STEP * REGULARISER * prompts[2] @ start,
+        control_processes={"the chain with -λ": answers(printed, prompts)[0]},
+        as_published=law + 4 * STEP * REGULARISER * queries @ start,
     )
 
 
 def _without_one(program):
-    """Theorem 2's program with an eighth layer that adds nothing to the denominator."""
-    eighth = replace(program.instructions[7], bias=np.zeros(1))
-    return program._replace(
-        instructions=(*program.instructions[:7], eighth, *program.instructions[8:])
-    )
-
-
-def _forgetful(program):
-    """A stack of steps that never moves its weights on."""
-    row = program.answer[0] - program.dimension
-    left = tuple(replace(i, reads={}) if row in i.write_rows else i for i in program.instructions)
-    return program._replace(instructions=left)
+    """Theorem 2's program with an eighth layer that does not add the 1 to the denominator."""
+    instructions = list(program.instructions)
+    instructions[7] = replace(instructions[7], bias=np.zeros(1))
+    return program._replace(instructions=tuple(instructions))
 
 
 @claim(paper("Theorem 2 and equations 13-14"), kind="identity", cases=[1, 2, 4, 8])
@@ -137,7 +133,7 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
     """Fourteen decoder layers do one Sherman-Morrison update: for the example (x_1, y_1) the answer
     at x_2 is x_1.x_2 y_1 / (λ + |x_1|^2).
     """
-    _, prompts = _begun(trial, dimension, count)
+    _, prompts = _start_and_prompts(trial, dimension, count)
     program = programs.ridge_update_program(dimension, REGULARISER)
 
     def closed(regulariser):
@@ -152,29 +148,43 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
         error=rounding_of(prompts),
         margin=6e-10 * size_of(prompts) ** 1.5,
         controls={
+            # The updated inverse then takes x_1 to zero.
             "A_1^-1 without the 1 + in the denominator": np.zeros_like(law),
-            "2 λ": closed(2 * REGULARISER),
+            "2 λ for λ": closed(2 * REGULARISER),
         },
         control_processes={"layer 8 adds nothing": answers(_without_one(program), prompts)[0]},
     )
+
+
+def _forgetful(program):
+    """A stack of steps that never moves its weights on."""
+    # The weights lie above the gradient, where the answer comes to lie.
+    first_weight = program.answer[0] - program.dimension
+    instructions = tuple(
+        # Without its map of positions a `mov` copies each column to itself.
+        replace(instruction, reads={}) if first_weight in instruction.write_rows else instruction
+        for instruction in program.instructions
+    )
+    return program._replace(instructions=instructions)
 
 
 @claim(
     derived("by induction over Theorem 1's chain"), kind="identity", cases=[(4, 2), (4, 4), (4, 8)]
 )
 def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, count: Prompted = 16):
-    """If the layers of Theorem 1 are stacked, 8n layers make one pass of SGD over n examples, in
-    the registers of a single step.
+    """If the layers of Theorem 1 are stacked, 8n layers make one pass of SGD over n examples: they
+    answer w.x at the query x, where w starts at zero and each example takes a step of Theorem 1.
     """
-    _, prompts = _begun(trial, dimension, count, examples)
+    _, prompts = _start_and_prompts(trial, dimension, count, examples)
     program = programs.sgd_program(dimension, examples, STEP, REGULARISER)
-    restart = sgd_answers((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
+    inputs, labels, queries = prompts
+    of_last_step = sgd_answers((inputs[:, -1:], labels[:, -1:], queries))
     trial.value(
         answers(program, prompts)[0],
         sgd_answers(prompts),
         error=rounding_of(prompts),
         margin=4e-10 * size_of(prompts),
-        controls={"each step starts at zero": restart},
+        controls={"each step starts at zero": of_last_step},
         control_processes={"w' is not moved on": answers(_forgetful(program), prompts)[0]},
     )
 
@@ -190,12 +200,12 @@ def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, coun
     ),
 )
 def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, count: Prompted = 16):
-    """If the updates of Theorem 2 carry A^-1 and sum x_i y_i along, 11n + 3 layers compute ridge
-    regression on n examples.
+    """If the updates of Theorem 2 carry along A^-1 and Σ x_i y_i, where A = λ I + Σ x_i x_i^T, 11n
+    + 3 layers compute ridge regression on n examples.
     """
-    _, prompts = _begun(trial, dimension, count, examples)
+    _, prompts = _start_and_prompts(trial, dimension, count, examples)
     program = programs.recursive_ridge_program(dimension, examples, REGULARISER)
-    last = on_each(
+    from_last_example = on_each(
         lambda X, Y: np.linalg.solve(X.T @ X + REGULARISER * np.eye(dimension), X[-1] * Y[-1]),
         prompts,
     )
@@ -204,8 +214,8 @@ def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, coun
         ridge_answers(prompts),
         error=rounding_of(prompts),
         margin=6e-10 * size_of(prompts) ** 1.5,
-        controls={"twice λ": ridge_answers(prompts, 2 * REGULARISER)},
-        as_published=last,
+        controls={"2 λ for λ": ridge_answers(prompts, 2 * REGULARISER)},
+        as_published=from_last_example,
     )
 
 
@@ -230,11 +240,13 @@ def test_finite__precision(
     layer_norm: Literal["ideal", "realised"],
     count: Prompted = 16,
 ):
-    """If no unit is clipped, the compiled transformers in float64 err by at most the bound that
-    follows from their scales, also with a realised layer norm if the pads are balanced.
+    """If no unit is clipped, the transformers of Theorem 1 and of ridge regression in float64 err
+    by at most a sum over the layers: what each can add by its scales and by rounding, times the
+    derivative of the answer in what it writes. This holds for an ideal layer norm (infinite pads),
+    and for a realised one if the pads are balanced.
     """
     trial.require(program == "ridge" or examples == 1, "examples must be 1 for a gradient step")
-    start, prompts = _begun(trial, dimension, count, examples)
+    start, prompts = _start_and_prompts(trial, dimension, count, examples)
     if program == "ridge":
         built = programs.recursive_ridge_program(dimension, examples, REGULARISER)
         law = ridge_answers(prompts)
@@ -243,6 +255,7 @@ def test_finite__precision(
         law = sgd_answers(prompts, start)
     value, overflow = answers(built, prompts, layer_norm)
     trial.require(not np.any(overflow), "prompts must leave everything below the bypass of 1000")
+    # All registers at the start: those below the tokens are zero.
     state = np.zeros((count, built.register_rows, built.positions))
     tokens = np.asarray(programs.prompt_state(*prompts))
     state[:, : tokens.shape[1]] = tokens
@@ -250,16 +263,23 @@ def test_finite__precision(
         limit = error_bound.prompt_error(
             built.instructions, state, built.answer, network.Scales(), layer_norm=layer_norm
         )
-    controls = {"controls": {"no error": np.zeros(count)}}
+    other_pads = {}
     if layer_norm == "realised":
-        paper_values = network.predict(
+        with_paper_pads = network.predict(
             compiled(built, balanced=False), *prompts, layer_norm="realised"
-        ).value
-        controls["control_processes"] = {
-            "the paper's pads at the same N": np.abs(np.asarray(paper_values) - law)
-        }
-    options = {"instances": "draws", "independent": count, "ops": 1}
-    trial.bound(np.abs(value - law), limit + rounding_of(prompts), **options, **controls)
+        )
+        other_pads["the paper's pads at the same N"] = np.abs(
+            np.asarray(with_paper_pads.value) - law
+        )
+    trial.bound(
+        np.abs(value - law),
+        limit + rounding_of(prompts),
+        instances="draws",
+        independent=count,
+        ops=1,
+        controls={"no error": np.zeros(count)},
+        control_processes=other_pads,
+    )
 
 
 _PROGRAMS = {
@@ -280,7 +300,9 @@ _PROGRAMS = {
         constructions.ridge_stack_counts,
     ),
 }
-"""What builds each program, and what counts its layers, registers and rows."""
+"""Functions of d and n: one builds a program, the other gives its numbers of layers, of registers
+and of all rows by theory.
+"""
 
 
 @claim(
@@ -295,8 +317,11 @@ def test_counts(
     dimension: Inverse,
     examples: Annotated[int, Interval(1, 12, why=_DENSE)],
 ):
-    """The number of layers does not grow with the dimension d. One SGD step needs 4d + 3 registers,
-    one Sherman-Morrison update 3d^2 + 5d + 3.
+    """Whatever the dimension d, one SGD step takes 9 layers, one Sherman-Morrison update 14, a pass
+    of SGD over n examples 8n, and ridge regression on n examples 11n + 3. Steps and passes of SGD
+    need 4d + 3 registers, updates and ridge regression 3d² + 5d + 3. Besides them the state has a
+    scratch as large as the widest value that a layer reads, a row for each token, two pads and a
+    row of ones.
     """
     trial.require(
         program in ("SGD", "ridge") or examples == 1,
@@ -306,16 +331,17 @@ def test_counts(
     built = build(dimension, examples)
 
     def law(d):
+        """The numbers of layers, of registers and of all rows."""
         return np.array(formula(d, examples))
 
-    counts = law(dimension)
     controls = {"a layer and a register to read the answer": law(dimension) + 1}
     if dimension > 1:
-        controls["a layer more for each dimension"] = counts + np.array([dimension - 1, 0, 0])
+        more_layers = np.array([dimension - 1, 0, 0])
+        controls["a layer more for each dimension"] = law(dimension) + more_layers
     if dimension > 2 and program in ("update", "ridge"):
         controls["O(d) registers"] = law(1) + (dimension - 1) * (law(2) - law(1))
     sizes = np.array([built.layers, built.register_rows, compiled(built).layout.rows])
-    trial.identity(sizes, counts, ops=0, controls=controls)
+    trial.identity(sizes, law(dimension), ops=0, controls=controls)
 
 
 @claim(
@@ -330,28 +356,36 @@ def test_sm__recursion(
     dimension: Annotated[int, Interval(1, 20)] = 8,
     count: PromptCount = 4,
 ):
-    """One rank-one update of the inverse for each example gives ridge regression on all of them; in
-    floating point it loses about ε |X|^2 / λ, ε being the unit of rounding.
+    """Start from A^-1 = I / λ, and let each example x take u u^T / (1 + x.u) from A^-1, where u =
+    A^-1 x. Then A^-1 X^T Y are the weights of ridge regression on all examples, up to a relative
+    rounding of some ε |X|² / λ, where ε is the unit of rounding.
     """
-    X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
+    inputs, labels, queries = draw_prompts(
+        trial.generator("prompts"), count, examples + 1, dimension
+    )
+    # Weights after each number of examples, by rotations. The last example is only asked for, and
+    # the third entry is not looked at.
     estimates = np.asarray(
-        baselines.weights_all(Prompts(X, Y, X[:, 0]), [baselines.ridge(regulariser)])
+        baselines.weights_all(Prompts(inputs, labels, queries), [baselines.ridge(regulariser)])
     )[0]
-    pairs = list(zip(X[:, :-1], Y[:, :-1], strict=True))
+    pairs = list(zip(inputs[:, :-1], labels[:, :-1], strict=True))
 
-    def without_plus(inputs, labels):
+    def with_minus(X, Y):
         inverse = np.eye(dimension) / regulariser
-        for x in inputs:
+        for x in X:
             u = inverse @ x
             inverse = inverse - np.outer(u, u) / (1 - x @ u)
-        return inverse @ (inputs.T @ labels)
+        return inverse @ (X.T @ Y)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that lambda is small
-        law = np.array([regression.recursive_ridge_weights(*pair, regulariser) for pair in pairs])
-    scale = np.sum(X[:, :-1] ** 2, axis=(1, 2))[:, None] / regulariser * np.abs(law).max()
-    controls = {
-        "controls": {"1 - v.A^-1 u": np.array([without_plus(*pair) for pair in pairs])},
-        "control_processes": {"one example less": estimates[:, examples - 1]},
-    }
-    trial.identity(estimates[:, examples], law, ops=4 * dimension, scale=scale, **controls)
+        law = np.array([regression.recursive_ridge_weights(X, Y, regulariser) for X, Y in pairs])
+    squared_norms = np.sum(inputs[:, :-1] ** 2, axis=(1, 2))[:, None]
+    trial.identity(
+        estimates[:, examples],
+        law,
+        ops=4 * dimension,
+        scale=squared_norms / regulariser * np.abs(law).max(),
+        controls={"1 - x.u for 1 + x.u": np.array([with_minus(X, Y) for X, Y in pairs])},
+        control_processes={"one example less": estimates[:, examples - 1]},
+    )
