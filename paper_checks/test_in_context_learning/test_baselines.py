@@ -27,54 +27,67 @@ GRID = (0.0, 1 / 16, 1 / 9, 1 / 4, 4 / 9)
 COUNT = 16
 EXAMPLES = 13
 DIMENSION = 4
-"""Prompts on which the risks of all rules are compared."""
+"""How many prompts the risks of all rules are compared on, their examples and their dimension."""
 MATCHED = len(GRID)
-"""The place of the ridge with λ = σ^2 / τ^2 among the rules; the one of twice that follows."""
+"""The place of the ridge with λ = σ^2 / τ^2 among the drawn rules; the one of twice that follows.
+"""
 Penalty = Annotated[
-    float, Interval(0.05, 1000, why="with less, conditions take the digits of a penalty")
+    float, Interval(0.05, 1000, why="with less, rounding leaves few digits of the normal equations")
 ]
 """λ of a ridge."""
 
 
-def query_risks(weights, inputs, weight_std, noise_std):
-    """E (a.Y - w.x)^2 given the inputs, for label weights a [..., count, prefixes, examples]; x is
-    the next input.
+def query_risks(label_weights, inputs, weight_std, noise_std):
+    """The risks E (a.Y - w.x)^2 given the inputs, (rules, count, prefixes), of the label weights a
+    (rules, count, prefixes, examples) that `drawn_rules` gives; x is the next input.
     """
-    errors = np.einsum("...cke,ced->...ckd", weights, inputs) - inputs
-    return weight_std**2 * np.sum(errors**2, axis=-1) + noise_std**2 * np.sum(weights**2, axis=-1)
+    # a.Y - w.x is w.(X^T a - x) and the noise times a. All examples have a weight, zero from x on.
+    errors = np.einsum("rcke,ced->rckd", label_weights, inputs) - inputs
+    return weight_std**2 * np.sum(errors**2, axis=-1) + noise_std**2 * np.sum(
+        label_weights**2, axis=-1
+    )
 
 
 def drawn_rules(trial, matched, repeated=False):
-    """Inputs of some prompts, and the label weights of ridges (those of figure 2 and the matched)
-    and other rules.
+    """Inputs of some prompts (count, examples, dimension), and the weights with which eleven rules
+    take labels to predictions after each prefix (rules, count, prefixes, examples).
+
+    The rules are the ridges of figure 2, those with λ = `matched` and twice that, a gradient step,
+    SGD, three nearest neighbours, and the same weighted. If `repeated`, the last query of a prompt
+    is the fourth of its examples.
     """
     inputs = trial.generator("inputs").standard_normal((COUNT, EXAMPLES, DIMENSION))
     if repeated:
         inputs[:, -1] = inputs[:, 3]
     rules = [baselines.ridge(parameter) for parameter in (*GRID, matched, 2 * matched)]
-    rules += [baselines.gradient_step(0.02), baselines.sgd(0.03), baselines.nearest_neighbours()]
-    return inputs, np.asarray(
-        baselines.label_weights(inputs, [*rules, baselines.nearest_neighbours(weighted=True)])
-    )
+    rules += [
+        baselines.gradient_step(0.02),
+        baselines.sgd(0.03),
+        baselines.nearest_neighbours(),
+        baselines.nearest_neighbours(weighted=True),
+    ]
+    return inputs, np.asarray(baselines.label_weights(inputs, rules))
 
 
 def condition(inputs, penalty, prefixes=range(EXAMPLES)):
-    """The largest condition of a rule at each prefix, [count, prefixes]: least squares', or the
-    matched ridge's.
+    """How much least squares or the ridge of this penalty, whichever is worse, enlarges rounding at
+    each prefix, (count, prefixes): the quotient of singular values of X; 1 without examples.
     """
-    spectra = [[np.linalg.svd(X[:k], compute_uv=False) for k in prefixes] for X in inputs]
-    return np.array(
-        [
-            [s[0] / min(s[-1], penalty**0.5) if len(s) else 1.0 for s in spectrum]
-            for spectrum in spectra
-        ]
-    )
+    conditions = np.ones((len(inputs), len(prefixes)))
+    for prompt, X in enumerate(inputs):
+        for place, prefix in enumerate(prefixes):
+            if prefix > 0:
+                singular = np.linalg.svd(X[:prefix], compute_uv=False)
+                conditions[prompt, place] = singular[0] / min(singular[-1], penalty**0.5)
+    return conditions
 
 
 def posterior_mean(X, Y, weight_std, noise_std):
-    """The mean of w given the labels, by the trapezoidal rule along the singular directions of X,
-    and its points. The rule is exact to exp(-40): a spacing is .7 standard deviations of each
-    direction, and the density has fallen by as much where the grid ends.
+    """The mean of w (2,) given the labels, by the trapezoidal rule along the singular directions of
+    X; the number of its points; and half the width of its grid.
+
+    The rule is exact to exp(-40): a spacing is .7 standard deviations of each direction, and the
+    density has fallen by as much where the grid ends.
     """
     _, singular, directions = np.linalg.svd(X)
     widths = np.zeros(2)
@@ -88,33 +101,39 @@ def posterior_mean(X, Y, weight_std, noise_std):
     return density @ grid / density.sum(), len(grid), reach
 
 
-FewInGrid = Annotated[int, Interval(1, 6, why="a grid must hold the posterior")]
-WEIGHTS_IN_GRID = "weight_std must be at most 4 noise_std: a grid must hold the posterior"
+FewExamples = Annotated[
+    int, Interval(1, 6, why="with more, the grid for the posterior needs too many points")
+]
+WEIGHTS_IN_GRID = (
+    "weight_std must be at most 4 noise_std: the grid for the posterior needs too many points"
+)
 
 
 @claim(paper("equation 19"), kind="identity", cases=[1, 3, 5])
-def test_mbr__ridge(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """The posterior mean of the weights is ridge regression with λ = σ^2 / τ^2, for noise of
-    variance σ^2 and weights of variance τ^2.
+def test_mbr__ridge(trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5):
+    """The posterior mean of two weights given the examples is ridge regression with λ = σ² / τ²,
+    for noise of variance σ² and weights of variance τ².
     """
     trial.require(weight_std <= 4 * noise_std, WEIGHTS_IN_GRID)
     X, Y, _ = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, 2))
     Y = weight_std * Y
     stds = {"weight_std": weight_std, "noise_std": noise_std}
     mean, points, reach = posterior_mean(X, Y, **stds)
-    ratio = noise_std**2 / weight_std**2
-    parameters = {"1/2 before one of the squares": 2 * ratio}
+    penalties = {"λ = 2 σ^2 / τ^2 (1/2 before one square)": 2 * noise_std**2 / weight_std**2}
     if abs(weight_std - 1) > 0.05:
-        parameters |= {"λ = σ^2": noise_std**2, "λ = σ^2 / τ": noise_std**2 / weight_std}
+        penalties["λ = σ^2"] = noise_std**2
+        penalties["λ = σ^2 / τ"] = noise_std**2 / weight_std
     controls = {
-        name: regression.ridge_weights(X, Y, parameter) for name, parameter in parameters.items()
+        name: regression.ridge_weights(X, Y, penalty) for name, penalty in penalties.items()
     }
     law = regression.bayes_weights(X, Y, **stds)
     trial.identity(mean, law, ops=points, scale=reach, controls=controls)
 
 
 def risks_of_rules(trial, examples, weight_std, noise_std):
-    """The risks of drawn rules, the least risk that theory gives, and the scale of roundings."""
+    """The risks of the drawn rules after so many examples (rules, count), the least risk that
+    theory gives (count,), and relative roundings in units of one (count,).
+    """
     trial.require(weight_std <= 4 * noise_std, WEIGHTS_IN_GRID)
     stds = {"weight_std": weight_std, "noise_std": noise_std}
     ratio = noise_std**2 / weight_std**2
@@ -127,18 +146,19 @@ def risks_of_rules(trial, examples, weight_std, noise_std):
 
 
 @claim(paper("equation 19"), kind="optimality", cases=[1, 3, 5])
-def test_mbr__least(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """Whatever the inputs, no rule has a smaller risk than ridge regression with λ = σ^2 / τ^2, for
-    noise of variance σ^2 and weights of variance τ^2.
+def test_mbr__least(trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5):
+    """Whatever the inputs, other ridges, a gradient step, SGD and nearest neighbours have no
+    smaller risk E (prediction - w.x)² than ridge regression with λ = σ² / τ², for noise of variance
+    σ² and weights w of variance τ²; x is the next input.
     """
-    risks, least, unequal = risks_of_rules(trial, examples, weight_std, noise_std)
+    risks, least, rounding = risks_of_rules(trial, examples, weight_std, noise_std)
     trial.bound(
         np.broadcast_to(least, risks.shape),
         risks,
         instances="draws",
         independent=COUNT,
         ops=1,
-        scale=risks * unequal,
+        scale=risks * rounding,
         control_processes={
             "the error of a noisy label": np.broadcast_to(least + noise_std**2, risks.shape)
         },
@@ -146,17 +166,20 @@ def test_mbr__least(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std
 
 
 @claim(derived("the risk of the posterior mean is its variance"), kind="identity", cases=[1, 3, 5])
-def test_mbr__least__risk(trial, examples: FewInGrid, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """Whatever the inputs, the risk of ridge regression with λ = σ^2 / τ^2 at a query x after the
-    inputs X is σ^2 x^T (X^T X + λ I)^-1 x, for noise of variance σ^2 and weights of variance τ^2.
+def test_mbr__least__risk(
+    trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5
+):
+    """Whatever the inputs, the risk E (prediction - w.x)² of ridge regression with λ = σ² / τ² at a
+    query x after the inputs X is σ² x^T (X^T X + λ I)^-1 x, for noise of variance σ² and weights w
+    of variance τ².
     """
-    risks, least, unequal = risks_of_rules(trial, examples, weight_std, noise_std)
+    risks, least, rounding = risks_of_rules(trial, examples, weight_std, noise_std)
     trial.identity(
         risks[MATCHED],
         least,
         ops=1,
-        scale=least * unequal,
-        control_processes={"twice λ": risks[MATCHED + 1]},
+        scale=least * rounding,
+        control_processes={"2 λ for λ": risks[MATCHED + 1]},
     )
 
 
@@ -167,41 +190,44 @@ def test_mbr__least__risk(trial, examples: FewInGrid, weight_std: Std = 1.5, noi
     "`regression.linear_rule_spd`",
 )
 def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """For every rule the risk is the Bayes risk plus the squared prediction difference to the Bayes
-    predictor.
+    """For every rule that is linear in the labels the risk E (prediction - w.x)² is that of the
+    Bayes predictor plus the mean squared difference of both predictions.
     """
     ratio = noise_std**2 / weight_std**2
     stds = {"weight_std": weight_std, "noise_std": noise_std}
     inputs, weights = drawn_rules(trial, ratio)
 
-    def distances(c, k):
-        """Of each rule from the Bayes predictor, and from the ridge of twice its penalty."""
-        X = inputs[c, :k]
-        query = inputs[c, k]
-        rules = (
-            regression.bayes_rule(X, **stds).T @ query,
-            regression.ridge_rule(X, 2 * ratio).T @ query,
-        )
-        return [
-            [regression.linear_rule_spd(a[None, c, k, :k], b[None], X, **stds) for b in rules]
-            for a in weights
-        ]
+    def distances(rule_of):
+        """Of each rule from that with the matrix `rule_of(X)`, (rules, count, prefixes)."""
+        table = np.zeros(weights.shape[:3])
+        for prompt, k in np.ndindex(COUNT, EXAMPLES):
+            X = inputs[prompt, :k]
+            query = inputs[prompt, k]
+            other = rule_of(X).T @ query
+            for rule, of_rule in enumerate(weights[:, prompt, k, :k]):
+                table[rule, prompt, k] = regression.linear_rule_spd(
+                    of_rule[None], other[None], X, **stds
+                )
+        return table
 
-    table = np.array([[distances(c, k) for k in range(EXAMPLES)] for c in range(COUNT)])
-    distance, to_other = np.moveaxis(table, (3, 2), (0, 1))
+    distance = distances(lambda X: regression.bayes_rule(X, **stds))
     least = [
         [regression.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)]
         for X in inputs
     ]
     risks = query_risks(weights, inputs, weight_std, noise_std)
-    rivals = {"distance to the ridge of 2 λ": to_other, "no excess": 0 * distance}
     trial.identity(
         risks - least,
         distance,
         # Rotations of 12 examples, three roundings in each of 4 columns, and sums of 4 terms.
         ops=40 * DIMENSION,
         scale=risks * condition(inputs, ratio),
-        controls=rivals,
+        controls={
+            "difference to the ridge of 2 λ": distances(
+                lambda X: regression.ridge_rule(X, 2 * ratio)
+            ),
+            "no excess": 0 * distance,
+        },
     )
 
 
@@ -220,8 +246,8 @@ def test_ilwd__linear(
     count: PromptCount = 4,
     dimension: Annotated[int, Interval(2, 6, why="three queries for each axis")] = 4,
 ):
-    """A linear fit to the answers of a rule that is linear in the query has the weights of the
-    rule, if it is asked at d queries or more that span R^d.
+    """A linear fit to the answers of a rule that is linear in the query (ridge regression, a
+    gradient step or SGD) has the weights of the rule, if it is asked at queries that span R^d.
     """
     queries, _ = normal_nodes(3, dimension)
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
@@ -239,14 +265,15 @@ def test_ilwd__linear(
             for weights in LINEAR_RULES.values()
         ]
     )
+    # With too few queries the fit is the projection of the weights on their span.
     few = trial.generator("directions").standard_normal((dimension - 1, dimension))
     trial.identity(
         np.array([fitted(rule) for rule in LINEAR_RULES]),
         law,
         ops=40 * dimension + len(queries),
         scale=np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2))),
-        controls={"ridge for all": law[[0, 0, 0]]},
-        control_processes={"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
+        controls={"the weights of the ridge for all rules": law[[0, 0, 0]]},
+        control_processes={"d - 1 queries": law @ np.linalg.pinv(few) @ few},
     )
 
 
@@ -256,40 +283,41 @@ def test_ilwd__linear(
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
 )
 def test_fig2__diagonal(trial, noise_std: Noise, weight_std: Std):
-    """For any inputs, if ridge regression with λ = σ^2 / τ^2 is put among the ridges of figure 2,
-    it has the least risk; σ^2 and τ^2 are the variances of noise and weights.
+    """For any inputs, ridge regression with λ = σ² / τ² has a smaller risk E (prediction - w.x)²
+    than the others of figure 2, which have λ = 0, 1/16, 1/9, 1/4 and 4/9, and that of twice its
+    penalty; σ² and τ² are the variances of noise and weights w, x is the next input.
     """
     ratio = noise_std**2 / weight_std**2
     trial.require(
         not 0 < ratio < 1e-4,
         "noise_std must be 0 or a hundredth of weight_std: risks nearly tie with less",
     )
-    parameters = np.unique(np.round([*GRID, ratio, 2 * ratio], 12))
-    place = int(np.argmin(np.abs(parameters - ratio)))
-    gaps = np.diff(parameters)[max(place - 1, 0) : place + 1]
+    # In order, and each once: the matched penalty may be one of figure 2.
+    penalties, rows = np.unique(np.round([*GRID, ratio, 2 * ratio], 12), return_index=True)
+    place = int(np.argmin(np.abs(penalties - ratio)))
+    gaps = np.diff(penalties)[max(place - 1, 0) : place + 1]
     trial.require(
         gaps.min() > 1e-3 * ratio,
         "noise_std / weight_std must not nearly tie with a ridge of figure 2",
     )
     inputs, weights = drawn_rules(trial, ratio)
-    rows = [
-        int(np.argmin(np.abs(np.array([*GRID, ratio, 2 * ratio]) - parameter)))
-        for parameter in parameters
-    ]
+    # Without an example all rules answer zero.
     risks = query_risks(weights[rows], inputs, weight_std, noise_std)[:, :, 1:]
     best = np.argmin(risks, axis=0)
-    next_one = place + 1 if place + 1 < len(rows) else place - 1
     rivals = {
-        "the next penalty": next_one,
-        "λ = σ^2": int(np.argmin(np.abs(parameters - noise_std**2))),
+        "the next penalty": place + 1 if place + 1 < len(rows) else place - 1,
+        "the penalty nearest to σ^2": int(np.argmin(np.abs(penalties - noise_std**2))),
     }
-    controls = {name: np.full(best.shape, row) for name, row in rivals.items() if row != place}
+    controls = {
+        name: np.full(best.shape, rival) for name, rival in rivals.items() if rival != place
+    }
     trial.identity(best, np.full(best.shape, place), ops=0, controls=controls)
 
 
 def unit_prompts(X, weight_std, noise_std):
-    """The weights and labels of d + k prompts over which a sum is the mean over w and the noise, of
-    any square.
+    """Weights (d + k, d) and labels (d + k, k) of prompts with the inputs X: each has one standard
+    deviation of one entry of w or of the noise. For what is linear in both, the mean square over w
+    and the noise is the sum of squares over these prompts.
     """
     weights = weight_std * np.eye(X.shape[1])
     labels = np.vstack([weights @ X.T, noise_std * np.eye(len(X))])
@@ -297,7 +325,9 @@ def unit_prompts(X, weight_std, noise_std):
 
 
 def by_elimination(X, Y, penalty):
-    """The ridge of every row of labels, by its normal equations."""
+    """The weights of ridge regression for every row of labels, (rows, d), by normal equations; the
+    penalty may be complex.
+    """
     return np.linalg.solve(X.T @ X + penalty * np.eye(X.shape[1]), X.T @ Y.T).T
 
 
@@ -317,20 +347,21 @@ def test_ridge__spectrum(
     dimension: Annotated[int, Interval(1, 10, why="each prompt is solved exactly")] = 3,
     weight_std: Std = 1.5,
 ):
-    """Given X, ridge regression has the risk sum (τ^2 λ^2 + σ^2 s) / (s + λ)^2 over the eigenvalues
-    s of X^T X, with τ^2 for each s = 0; τ^2 and σ^2 are the variances of weights and noise.
-
-    Its slope in λ is the sum of 2 s (λ τ^2 - σ^2) / (s + λ)^3.
+    """Given the inputs X, ridge regression has the risk E |ŵ - w|² = Σ (τ² λ² + σ² s) / (s + λ)²
+    over the d eigenvalues s of X^T X, with the slope Σ 2 s (λ τ² - σ²) / (s + λ)³ in λ; τ² and σ²
+    are the variances of weights and noise.
     """
     X = trial.generator("inputs").standard_normal((examples, dimension))
     spectrum = np.linalg.svd(X, compute_uv=False) ** 2
     weights, labels = unit_prompts(X, weight_std, noise_std)
-    step = 1e-30  # a complex one: no difference is taken
+    # A complex step in λ: the imaginary part is the slope, and no difference is taken.
+    step = 1e-30
     errors = by_elimination(X, labels, regulariser + 1j * step) - weights
     risk = np.sum(errors.real**2)
     slope = 2 * np.sum(errors.real * errors.imag) / step
 
     def laws(penalty):
+        """The risk by the spectrum, the same by the matrix of the rule, and its slope."""
         stds = weight_std, noise_std
         return np.array(
             [
@@ -346,7 +377,7 @@ def test_ridge__spectrum(
         laws(regulariser),
         ops=40 * dimension,
         scale=size * np.array([1, 1, 2 / regulariser]),
-        controls={"1/2 before one of the squares": laws(2 * regulariser)},
+        controls={"2 λ for λ": laws(2 * regulariser)},
     )
 
 
@@ -357,12 +388,16 @@ def test_ridge__spectrum(
 )
 def test_nearest__neighbours(trial, weighted: bool):
     """The baselines average the labels of the three nearest examples with equal weights, or with
-    the weights 1 / |x_i - x|^2; if there are fewer than three, they take all.
+    the weights 1 / |x_i - x|²; if there are fewer than three, they take all. If an example is the
+    query x, the weighted one answers with its label.
     """
     inputs, weights = drawn_rules(trial, 1.0, repeated=True)
     labels = trial.generator("labels").standard_normal((COUNT, EXAMPLES))
 
     def answers(neighbours, spread=lambda shares: shares):
+        """The answers of theory (count, prefixes), with its weights of the labels in another
+        spread.
+        """
         predictions = np.zeros((COUNT, EXAMPLES))
         for c, k in np.ndindex(predictions.shape):
             shares = regression.nearest_neighbour_weights(
@@ -372,12 +407,14 @@ def test_nearest__neighbours(trial, weighted: bool):
         return predictions
 
     thirds = np.minimum(np.arange(EXAMPLES), 3) / 3
-    controls = {"four neighbours": answers(4), "always divided by 3": answers(3) * thirds}
+    controls = {"four neighbours": answers(4), "divided by 3, as printed": answers(3) * thirds}
     if weighted:
         controls["1 / |x_i - x|"] = answers(
             3, lambda shares: np.sqrt(shares) / max(np.sqrt(shares).sum(), UNIT)
         )
-    predictions = np.einsum("ckn,cn->ck", weights[-1 if weighted else -2], labels)
+    # The last two of the drawn rules
+    label_weights = weights[-1] if weighted else weights[-2]
+    predictions = np.einsum("ckn,cn->ck", label_weights, labels)
     # Distances from 4 squares, their quotients, and sums over three: some 30 roundings.
     trial.identity(
         predictions, answers(3), ops=8 * DIMENSION, scale=np.abs(labels).max(), controls=controls
