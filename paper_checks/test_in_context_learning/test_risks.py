@@ -24,9 +24,16 @@ from theory_on_trial.laws import Asymptotic, Bounded
 
 SHARES = (0.2, 0.8, 1.0, 1.2)
 """Steps, in units of the largest stable one."""
-Inverted = Annotated[int, Interval(1, 12, why="up to 400 000 matrices of this size are inverted")]
-Dimension = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
-Examples = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
+MatrixSide = Annotated[int, Interval(1, 12, why="up to 400 000 matrices of this size are inverted")]
+"""d or k."""
+Dimension = Annotated[
+    int, Interval(1, 4, why="each normal number of a prompt multiplies the nodes by three")
+]
+"""d, where means over prompts are sums over nodes."""
+Examples = Annotated[
+    int, Interval(1, 4, why="each normal number of a prompt multiplies the nodes by three")
+]
+"""k, where means over prompts are sums over nodes."""
 
 
 def steps_of(dimension):
@@ -34,21 +41,22 @@ def steps_of(dimension):
     return np.array(SHARES) * risk_laws.sgd_stability_limit(dimension)
 
 
-def normals(trial, dimension, examples):
-    """How many normal numbers a prompt holds; require that a sum over three nodes for each is no
-    longer than 3^9.
+def count_normals(trial, dimension, examples):
+    """How many normal numbers (inputs, weights and noise) make a prompt. At most nine are allowed,
+    as a mean over them is a sum over three nodes for each.
     """
     number = dimension * examples + dimension + examples
     trial.require(
-        number <= 9, "dimension and examples must be small: three nodes for each normal number"
+        number <= 9,
+        "dimension and examples must be small: each number of a prompt multiplies nodes by three",
     )
     return number
 
 
 def exact_risks(rule, dimension, examples, weight_std, noise_std):
-    """E |w_hat - w|^2 of `rule` (a function of the step) after all examples, for each step: three
-    nodes for each normal. The squared error has degree four in each of them, so that the mean is
-    exact.
+    """E |w_hat - w|^2 of `rule` (a function of the step) after all examples, for each of `steps_of`
+    the dimension: three nodes for each normal number. The squared error has degree four in each of
+    them, so that the mean is exact.
     """
     sizes = [dimension * examples, dimension, examples]
     nodes, probabilities = normal_nodes(3, sum(sizes))
@@ -74,9 +82,10 @@ INFINITE_MEAN = "examples must differ from dimension by two at least: the mean i
     kind="distribution",
     cases=GRAM_SIZES,
 )
-def test_ols__chi2(trial, dimension: Inverted, examples: Inverted):
-    """For a d x k matrix of standard normal numbers, the reciprocal of a diagonal entry of the
-    inverse of its smaller Gram matrix is chi-square with |d - k| + 1 degrees of freedom.
+def test_ols__chi2(trial, dimension: MatrixSide, examples: MatrixSide):
+    """Let X have k rows and d columns of standard normal numbers, and the Gram matrices X^T X and X
+    X^T. In the inverse of the smaller one, the reciprocal of a diagonal entry is chi-square with |d
+    - k| + 1 degrees of freedom.
     """
     few, many = sorted((dimension, examples))
     trial.require(many - few > 1, INFINITE_MEAN)
@@ -86,10 +95,16 @@ def test_ols__chi2(trial, dimension: Inverted, examples: Inverted):
         return 1 / np.linalg.inv(factors @ factors.swapaxes(1, 2))[:, 0, 0]
 
     freedom = many - few + 1
-    controls = {"one degree less": chi2(freedom - 1).cdf, "one more": chi2(freedom + 1).cdf}
-    sizes = {"first": 16384, "most": 400_000}
     trial.distribution(
-        sampler=reciprocals, cdf=chi2(freedom).cdf, margin=0.01, controls=controls, **sizes
+        sampler=reciprocals,
+        cdf=chi2(freedom).cdf,
+        margin=0.01,
+        controls={
+            "one degree less": chi2(freedom - 1).cdf,
+            "one degree more": chi2(freedom + 1).cdf,
+        },
+        first=16384,
+        most=400_000,
     )
 
 
@@ -98,9 +113,9 @@ def test_ols__chi2(trial, dimension: Inverted, examples: Inverted):
     kind="identity",
     cases=GRAM_SIZES,
 )
-def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
-    """For k examples in d dimensions with noise of variance σ^2, the noise adds σ^2 k/(d - k - 1)
-    to the risk of least squares for k < d - 1, and σ^2 d/(k - d - 1) for k > d + 1.
+def test_ols__risk(trial, dimension: MatrixSide, examples: MatrixSide):
+    """For k examples in d dimensions with noise of variance σ², the noise adds σ² k/(d - k - 1) to
+    the risk E |ŵ - w|² of least squares for k < d - 1, and σ² d/(k - d - 1) for k > d + 1.
     """
     # The trace of the inverse is a sum of reciprocals of chi-square numbers (`ols-chi2`), and its
     # mean an integral. A mean over simulated traces would need far more samples, or none would be
@@ -109,10 +124,16 @@ def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
     trial.require(many - few > 1, INFINITE_MEAN)
     freedom = many - few + 1
     mean, error = quad(lambda s: chi2.pdf(s, freedom) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
+    # For σ = τ = 1: what the noise adds to the risk without it.
     cost = risk_laws.ols_risk(dimension, examples, noise_std=1.0) - max(dimension - examples, 0)
-    controls = {"without the 1": few / (many - few)}
     rounding = 1e-12 * (cost + dimension + 1)
-    trial.value(few * mean, cost, error=few * error + rounding, margin=1e-8, controls=controls)
+    trial.value(
+        few * mean,
+        cost,
+        error=few * error + rounding,
+        margin=1e-8,
+        controls={"without the 1 in the denominator": few / (many - few)},
+    )
 
 
 @claim(
@@ -131,33 +152,33 @@ def test_bayes__error(
     ],
     examples: Annotated[int, Interval(3, 12)] = 6,
 ):
-    """For weights of variance 1, the Bayes risk after k examples is the mean of the sum of σ^2 / (s
-    + σ^2) over the eigenvalues s of X^T X, here averaged over k = 1 .. n - 1.
+    """For weights of variance 1 and noise of variance σ², the Bayes risk E |ŵ - w|² after k
+    examples is the mean of Σ σ² / (s + σ²) over the d eigenvalues s of X^T X, here averaged over k
+    = 1 to n - 1 and divided by d.
     """
 
     def excess(examples):
-        """Per dimension and without the label noise, which every predictor has."""
-        return (
-            risk_laws.mean_bayes_error(dimension, examples, noise_std=noise_std) - noise_std**2
-        ) / dimension
+        """By theory, without the label noise, which every predictor has."""
+        error = risk_laws.mean_bayes_error(dimension, examples, noise_std=noise_std)
+        return (error - noise_std**2) / dimension
 
     def measure(key):
         inputs = jax.random.normal(key, (examples - 1, dimension))
+        # X^T X and its eigenvalues after each number k of examples
         grams = jnp.cumsum(inputs[:, :, None] * inputs[:, None, :], axis=0)
         spectra = jnp.maximum(jnp.linalg.eigvalsh(grams), 0)
-        # The risk of ridge regression at lambda = sigma^2; it is 1 in directions without any
-        # example (s = 0).
+        # The risk of ridge regression at λ = σ^2 in each eigendirection, by bias and variance. It
+        # is 1 in those that no example shows (s = 0). Returned is their mean over directions and k.
         risks = (noise_std**4 + noise_std**2 * spectra) / (spectra + noise_std**2) ** 2
         return 1 - jnp.mean(jnp.sum(1 - risks, axis=-1)) / dimension
 
     law = excess(examples)
-    controls = {"half as many examples again": excess(examples + examples // 2 + 1)}
     trial.mean(
         measure,
         law,
         law=Bounded(0, 1),
         margin=0.03 * law,
-        controls=controls,
+        controls={"half as many examples again": excess(examples + examples // 2 + 1)},
         first=2048,
         most=120_000,
     )
@@ -171,10 +192,11 @@ def test_bayes__error(
 def test_gd__risk(
     trial, dimension: Dimension, examples: Examples, noise_std: Noise, weight_std: Std = 1.5
 ):
-    """After k examples in d dimensions, with weights of variance τ^2 and noise of variance σ^2, one
-    gradient step w = 2 α X^T Y has the risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2].
+    """After k examples in d dimensions, with weights of variance τ² and noise of variance σ², one
+    gradient step ŵ = 2 α X^T Y has the risk E |ŵ - w|² = τ² d (1 - 4 α k) + 4 α² k d [(k + d + 1)
+    τ² + σ²].
     """
-    nodes = 3 ** normals(trial, dimension, examples)
+    nodes = 3 ** count_normals(trial, dimension, examples)
     steps = steps_of(dimension)
 
     def risks(steps, noise_std=noise_std):
@@ -192,7 +214,7 @@ def test_gd__risk(
     if noise_std > 0.01:
         controls["without noise"] = risks(steps, 0.0)
     if examples > 1:
-        controls["mean of the gradients"] = risks(steps / examples)
+        controls["mean, not sum, of the gradients"] = risks(steps / examples)
     trial.identity(
         exact_risks(baselines.gradient_step, dimension, examples, weight_std, noise_std),
         law,
@@ -210,16 +232,17 @@ def test_gd__risk(
 def test_gd__best__step(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """After k examples in d dimensions the best single gradient step w = 2 α X^T Y has α = 1 / (2
-    (k + d + 1 + σ^2 / τ^2)) and the risk τ^2 d (1 - k / (k + d + 1 + σ^2 / τ^2)), where τ^2 and σ^2
-    are the variances of weights and noise.
+    """After k examples in d dimensions the best single gradient step ŵ = 2 α X^T Y has α = 1 / (2
+    (k + d + 1 + σ² / τ²)) and the risk E |ŵ - w|² = τ² d (1 - k / (k + d + 1 + σ² / τ²)), where τ²
+    and σ² are the variances of weights and noise.
     """
     trial.require(
         noise_std <= 3 * weight_std,
         "noise_std must be at most 3 weight_std: the best step is tiny beyond",
     )
     ratio = (noise_std / weight_std) ** 2
-    # The parabola through the exact risks at α = 0 and at two other steps
+    # The parabola at_zero + slope α + curvature α^2 through the exact risks at α = 0 and at two
+    # other steps
     risks = exact_risks(baselines.gradient_step, dimension, examples, weight_std, noise_std)
     low, high, *_ = steps_of(dimension)
     at_zero = weight_std**2 * dimension
@@ -228,15 +251,18 @@ def test_gd__best__step(
     slope = falls[0] - curvature * low
     step = risk_laws.best_step(dimension, examples, weight_std, noise_std)
     least = risk_laws.best_step_risk(dimension, examples, weight_std, noise_std)
-    fewer = examples + dimension + ratio
+    without_one = examples + dimension + ratio
     trial.identity(
+        # The best step, and its risk
         np.array([-slope / (2 * curvature), at_zero - slope**2 / (4 * curvature)]),
         np.array([step, least]),
-        ops=3 ** normals(trial, dimension, examples),
+        ops=3 ** count_normals(trial, dimension, examples),
         # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
         scale=20 * (1 + ratio) * np.array([1, at_zero]),
         controls={
-            "without the 1": np.array([1 / (2 * fewer), at_zero * (1 - examples / fewer)]),
+            "k + d for k + d + 1": np.array(
+                [1 / (2 * without_one), at_zero * (1 - examples / without_one)]
+            ),
             "α for 2 α": np.array([2 * step, least]),
         },
     )
@@ -250,16 +276,17 @@ def test_gd__best__step(
 def test_sgd__risk(
     trial, dimension: Dimension, examples: Examples, noise_std: Noise, weight_std: Std = 1.5
 ):
-    """Each example of a pass of SGD w <- w - 2 α x (w . x - y) changes the risk r to ρ r + 4 α^2
-    σ^2 d with ρ = 1 - 4 α + 4 α^2 (d + 2), for normal inputs in d dimensions and noise of variance
-    σ^2. At the step α = 1 / (d + 2), where ρ = 1, the risk neither grows nor falls without noise.
+    """A pass of SGD takes 2 α (x^T ŵ - y) x off ŵ for each example. At ŵ = 0 the risk E |ŵ - w|² is
+    τ² d, for weights of variance τ². Each example changes the risk r to ρ r + 4 α² σ² d with ρ = 1
+    - 4 α + 4 α² (d + 2), for normal inputs in d dimensions and noise of variance σ². At the step α
+    = 1 / (d + 2), where ρ = 1, the risk neither grows nor falls without noise.
     """
-    nodes = 3 ** normals(trial, dimension, examples)
+    nodes = 3 ** count_normals(trial, dimension, examples)
     steps = steps_of(dimension)
     law = np.array(
         [risk_laws.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps]
     )
-    # The third step is 1 / (d + 2), where only the noise adds to the risk.
+    # The third step is 1 / (d + 2), where ρ = 1 and only the noise adds to the risk.
     law[2] = dimension * (weight_std**2 + examples * (2 * steps[2] * noise_std) ** 2)
     without_two = np.full(len(steps), weight_std**2 * dimension)
     for _ in range(examples):
@@ -275,9 +302,12 @@ def test_sgd__risk(
 
 
 def mean_over_spectra(function, few, many, nodes):
-    """The mean of a sum over the one or two eigenvalues s > 0 of X^T X, by Gauss-Laguerre rules for
-    their density. That is s^((many - few - 1) / 2) exp(-s / 2) for each, times their distance; the
-    rules are for the smaller one and for the distance.
+    """The mean of a sum of `function` over the eigenvalues s > 0 of X^T X, of which there are `few`
+    = 1 or 2, for normal X with sides `few` and `many`. `function` gives rows of numbers for points
+    (rows, *points); the means are (rows,).
+
+    The density is s^((many - few - 1) / 2) exp(-s / 2) for each, times their distance. It is summed
+    by Gauss-Laguerre rules with so many nodes for the smaller one and for the distance.
     """
     power = (many - few - 1) // 2
     # One power is left to the nodes, as the function may have a pole at 0.
@@ -285,8 +315,8 @@ def mean_over_spectra(function, few, many, nodes):
     chances = chances * smaller
     if few == 1:
         return function(2 * smaller) @ (chances / chances.sum())
-    # Written in the smaller one and the distance t the density has the factors exp(-s) and t exp(-t
-    # / 2).
+    # Written in the smaller one and the distance t the density has the factors exp(-s) and t
+    # exp(-t / 2).
     distance, weights = roots_genlaguerre(nodes, 1)
     larger = smaller[:, None] + 2 * distance
     chances = chances[:, None] * weights * larger**power
@@ -308,13 +338,16 @@ def test_ridge__laws(
     few: Literal[1, 2],
     excess: Annotated[int, Interval(1, 6)],
     regulariser: Annotated[
-        float, Interval(0.5, 5.0, why="nodes know little of poles near 0; the high end is a cap")
+        float, Interval(0.5, 5.0, why="nodes miss a pole near 0; the high end is a cap")
     ],
     noise_std: Noise,
     weight_std: Std = 1.5,
 ):
-    """The risk of ridge regression, and its mean squared distances from least squares and from the
-    Bayes predictor, are integrals over the spectrum of X^T X.
+    """Let an eigenvalue s > 0 of X^T X have r = s / (s + λ), b = s / (s + σ²/τ²) and v = τ² + σ²/s.
+    The risk E |ŵ - w|² of ridge regression and its mean squared distances from least squares and
+    from the Bayes predictor are the means of Σ τ² (1 - r)² + (σ²/s) r², Σ v (1 - r)² and Σ v (b -
+    r)² over the spectrum; τ² and σ² are the variances of weights and noise. The risk has τ² more
+    for each dimension beyond k.
 
     There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round.
     """
@@ -322,7 +355,7 @@ def test_ridge__laws(
     ratio = noise_std**2 / weight_std**2
     trial.require(
         ratio == 0 or 0.5 <= ratio <= 5,
-        "noise_std / weight_std must be 0 or moderate: of poles near 0 the nodes know little",
+        "noise_std / weight_std must be 0 or moderate: the nodes miss a pole near 0",
     )
     trial.require(
         abs(regulariser - ratio) > 0.01 * ratio,
@@ -330,7 +363,9 @@ def test_ridge__laws(
     )
 
     def losses(s):
-        """Of one eigendirection: to the weights, to least squares, and to the Bayes predictor."""
+        """Of the eigendirections of s: the squared distances of ridge regression to the weights, to
+        least squares, and to the Bayes predictor, (3, *points).
+        """
         ridge = s / (s + regulariser)
         bayes = s / (s + ratio)
         label = weight_std**2 + noise_std**2 / s
@@ -343,6 +378,7 @@ def test_ridge__laws(
         )
 
     def laws(*sizes):
+        """The same by theory for each pair of d and k, (sizes, 3)."""
         functions = (
             risk_laws.ridge_expected_risk,
             risk_laws.spd_ridge_to_ols,
@@ -351,12 +387,14 @@ def test_ridge__laws(
         stds = weight_std, noise_std
         return np.array([[law(regulariser, d, k, *stds) for law in functions] for d, k in sizes])
 
-    coarse, fine = (mean_over_spectra(losses, few, many, nodes) for nodes in (90, 120))
+    coarse = mean_over_spectra(losses, few, many, nodes=90)
+    fine = mean_over_spectra(losses, few, many, nodes=120)
     error = np.abs(fine - coarse) + 1e-12 * fine
-    unseen = weight_std**2 * (many - few)  # of what no example shows, where d > k
+    # The squared weights that no example shows, where d > k: they add to the risk alone.
+    unseen = np.array([weight_std**2 * (many - few), 0, 0])
     law = laws((few, many), (many, few))
     trial.value(
-        np.array([fine, fine + np.array([unseen, 0, 0])]),
+        np.array([fine, fine + unseen]),
         law,
         error=error,
         margin=1e-4 * np.maximum(law, weight_std**2),
@@ -365,8 +403,8 @@ def test_ridge__laws(
 
 
 PREFIXES = (2, 5, 8, 11, 14)
-SHORT = (0.01, 0.02)
-LONG = (0.01, 0.03)
+STEPS_OF_GD = (0.01, 0.02)
+STEPS_OF_SGD = (0.01, 0.03)
 PENALTIES = (0.1, 0.5)
 """Of figure 1: numbers of examples, steps of GD and of SGD, and penalties of ridge regression."""
 
@@ -380,58 +418,72 @@ PENALTIES = (0.1, 0.5)
     tier="full",
 )
 def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12)] = 8):
-    """Without noise, the mean squared distances of gradient descent, SGD and ridge regression from
-    least squares follow exact laws in the number k of examples and the dimension d.
+    """Without noise and for weights of variance 1, the mean squared distance from the weights of
+    least squares after k examples in d dimensions is d (1 - 4 α k) + 4 α² k d (k + d + 1) - max(d -
+    k, 0) for one gradient step, and d ρ^k - max(d - k, 0) with ρ = 1 - 4 α + 4 α² (d + 2) for SGD.
+    For ridge regression at k = d it is the mean of Σ λ² / (s + λ)² over the eigenvalues s of X^T X.
     """
     rules = [
         baselines.ols(),
         *map(baselines.ridge, PENALTIES),
-        *map(baselines.gradient_step, SHORT),
+        *map(baselines.gradient_step, STEPS_OF_GD),
+        *map(baselines.sgd, STEPS_OF_SGD),
     ]
-    rules += map(baselines.sgd, LONG)
     batch = 32
     length = max(PREFIXES) + 1
     units = jnp.eye(dimension)
 
     def measure(key):
-        # The mean over w given X is a sum over the unit vectors; over X it is one of a batch,
-        # nearly normal.
+        """The distances of gradient steps and SGD at each step and prefix, and of both ridges."""
+        # Each X comes with every unit vector as w: d times the mean of what they give is the mean
+        # over w. Over X it is one of a batch, nearly normal.
         inputs = jax.random.normal(key, (batch, length, dimension))
         copies = jnp.repeat(inputs, dimension, axis=0)
         weights = jnp.tile(units, (batch, 1))
         estimates = baselines.weights_all(
             Prompts(copies, jnp.einsum("nki,ni->nk", copies, weights), weights), rules
         )
+        # From least squares, (rules, prefixes)
         distances = dimension * jnp.mean(jnp.sum((estimates - estimates[0]) ** 2, axis=-1), axis=1)
         # Ridge at k = d only: elsewhere rare spectra make up most of its distance.
         return jnp.concatenate(
             [distances[3:, np.array(PREFIXES)].ravel(), distances[1:3, dimension]]
         )
 
-    def laws(one_step, descent):
+    def laws(of_gradient_step, of_sgd):
+        """Distances in the order of `measure`, by theories of one gradient step and of SGD."""
+        gradient_steps = [of_gradient_step(k, step) for step in STEPS_OF_GD for k in PREFIXES]
+        sgd = [of_sgd(k, step) for step in STEPS_OF_SGD for k in PREFIXES]
         ridges = [
-            risk_laws.spd_ridge_to_ols(parameter, dimension, dimension) for parameter in PENALTIES
+            risk_laws.spd_ridge_to_ols(penalty, dimension, dimension) for penalty in PENALTIES
         ]
-        curves = [one_step(k, a) for a in SHORT for k in PREFIXES] + [
-            descent(k, a) for a in LONG for k in PREFIXES
-        ]
-        return np.array(curves + ridges)
+        return np.array(gradient_steps + sgd + ridges)
 
     def unseen(k):
+        """The squared distance of least squares from w."""
         return max(dimension - k, 0)
 
     law = laws(
         lambda k, step: risk_laws.spd_gradient_step_to_ols(dimension, k, step),
         lambda k, step: risk_laws.spd_sgd_to_ols(dimension, k, step),
     )
-    mean_gradient = laws(
+    averaged_or_without_two = laws(
         lambda k, step: risk_laws.gradient_step_risk(dimension, k, step / k) - unseen(k),
         lambda k, step: dimension * (1 - 4 * step + 4 * step**2 * dimension) ** k - unseen(k),
     )
-    risks = law + np.array([*map(unseen, PREFIXES * 4), 1, 1])
-    controls = {"mean gradient, and d for d + 2": mean_gradient, "risks": risks}
+    # Of four curves; the ridges have no distance from w of their own at k = d, and get 1.
+    from_w = law + np.array([*map(unseen, PREFIXES * 4), 1, 1])
     trial.mean(
-        measure, law, law=Asymptotic(), margin=0.04 * law, controls=controls, first=64, most=2048
+        measure,
+        law,
+        law=Asymptotic(),
+        margin=0.04 * law,
+        controls={
+            "mean, not sum, of the gradients; in SGD d for d + 2": averaged_or_without_two,
+            "distances from w, not from least squares": from_w,
+        },
+        first=64,
+        most=2048,
     )
 
 

@@ -291,4 +291,7 @@ def _spread(
     weight_std: float,
     noise_std: float,
 ) -> float:
+    """The mean of |W w + V ε|^2 over weights w and noise ε, where W is `on_weights` and V is
+    `on_labels`.
+    """
     return float(weight_std**2 * np.sum(on_weights**2) + noise_std**2 * np.sum(on_labels**2))

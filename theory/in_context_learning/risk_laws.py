@@ -218,7 +218,7 @@ def mean_bayes_error(
     """The mean of `bayes_risk` + σ^2 over k = 1, ..., n - 1: the error of a perfect transformer.
     Raises `ValueError` also if n < 2.
     """
-    # What is too large comes first
+    # From the longest prefix on: if it is too long for the density, no other is computed before.
     risks = [bayes_risk(d, k, weight_std, noise_std) for k in range(n - 1, 0, -1)]
     return float(noise_std**2 + np.mean(risks[::-1]))
 
