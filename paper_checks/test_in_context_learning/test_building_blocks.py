@@ -212,7 +212,7 @@ def test_best__scale(
     """Lemma 4's product of B and B has an error in exact arithmetic, and a rounding of at most 4
     √(π/2) ε B / s, where ε is the spacing of numbers at one. To leading order in s B the sum of
     both is least at s = ((12/7) √(π/2) ε)^(1/3) / B. For Richardson's (4 m_s - m_2s) / 3, whose
-    rounding is 3/2 as large, it is least at s = ((15/31) √(π/2) ε)^(1/5) / B.
+    rounding is half as much again, it is least at s = ((15/31) √(π/2) ε)^(1/5) / B.
     """
     # With many digits, as a product is a small difference over s^2.
     with mpmath.workdps(60):

@@ -103,7 +103,7 @@ def _start_and_prompts(trial, dimension, count, examples=1):
 )
 def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
     """Nine decoder layers take one SGD step on the ridge loss of the example (x_1, y_1): they
-    answer w'.x_2 at the query x_2, with w' = w - 2 α (x_1 (w.x_1 - y_1) + λ w).
+    answer x_2.w' at the query x_2, with w' = w - 2 α (x_1 (w.x_1 - y_1) + λ w).
     """
     start, prompts = _start_and_prompts(trial, dimension, count)
     _, _, queries = prompts
