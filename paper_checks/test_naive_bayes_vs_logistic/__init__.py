@@ -3,8 +3,14 @@ Implications", arXiv 2302.02334.
 
 Only its abstract and its released code could be read, so no claim bears a theorem number of it:
 what is on trial are the abstract's statements, the released simulation, and sharper laws derived
-here. n is the number of features, m the number of samples, K the number of classes, Δ the
-Mahalanobis distance between two classes.
+here.
+
+n is the number of features, m the number of samples, K the number of classes, Δ the Mahalanobis
+distance between two classes, and Φ the normal distribution function. Naive Bayes gives all classes
+the same variances, and so is a linear rule: it predicts the class k of the largest score l_k(x) =
+log p_k - sum_i (x_i - μ_(k,i))² / (2 σ_i²), where the priors p_k, the means μ_(k,i) and the
+variances σ_i² are estimates unless a claim says otherwise. Ridge logistic regression minimises half
+the squared length of its weights plus C times the sum of its log losses.
 
 Abstract:
 
@@ -46,23 +52,10 @@ from typing import Annotated
 
 import numpy as np
 
-from sims.naive_bayes_vs_logistic.learning_curves import logistic_errors
-from theory_on_trial import code
 from theory_on_trial.contract import MOST, Interval
-from theory_on_trial.trial.provenance import Source
 
 Samples = Annotated[int, Interval(10, MOST)]
-Correlation = Annotated[float, Interval(0, 1, "[)", why="at 1 there is one feature")]
-OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]
-Gap = Annotated[
-    float, Interval(0.01, 50, why="classes that can be distinguished, with errors among floats")
-]
-"""Δ^2, the squared distance between two classes."""
-
-
-def released(path: str, *, says: str = "") -> Source:
-    """Name a file of the paper's released code."""
-    return code("ML-GSAI/Revisiting-Dis-vs-Gen-Classifiers", path, "7969d05", says=says)
+"""m, the number of training samples."""
 
 
 def equicorrelated(n_features: int, correlation: float) -> np.ndarray:
@@ -71,34 +64,15 @@ def equicorrelated(n_features: int, correlation: float) -> np.ndarray:
 
 
 def two_classes(n_features: int, squared_distance: float) -> np.ndarray:
-    """Return the means of two classes with unit variances whose distance lies along every feature
-    alike.
+    """Return two class means, a row each, that differ in every feature alike. Their squared
+    distance is Δ² = `squared_distance`.
     """
     half = np.sqrt(squared_distance / n_features) / 2
     return np.stack([np.full(n_features, -half), np.full(n_features, half)])
 
 
-def simplex(n_classes: int, n_features: int, distance: float) -> np.ndarray:
-    """Return class means of which every two are at the same distance."""
-    return distance / np.sqrt(2) * np.eye(n_classes, n_features)
-
-
-def regression_errors(key, means, sizes, inverse_ridge):
-    """Return the errors of ridge regression with C = `inverse_ridge` on independent features of
-    variance one, at each number of samples: those with C = 1 on features times sqrt(C).
-    """
-    return logistic_errors(
-        key,
-        sizes,
-        np.sqrt(inverse_ridge) * means,
-        np.full(means.shape[1], float(inverse_ridge)),
-        max_samples=max(sizes),
-        tolerance=1e-6,
-    )
-
-
 def half_informative(n_features: int = 20, gap: float = 0.8) -> np.ndarray:
-    """Return the means of two classes that differ by `gap` in the first half of the features
+    """Return two class means, a row each, that differ by `gap` in the first half of the features
     only.
     """
     difference = np.where(np.arange(n_features) < n_features // 2, gap, 0.0)

@@ -10,38 +10,25 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr, ndtri
 
-from paper_checks.test_naive_bayes_vs_logistic import (
-    Correlation,
-    OfficialClasses,
-    Samples,
-    equicorrelated,
-    half_informative,
-    released,
-)
+from paper_checks.test_naive_bayes_vs_logistic import Samples, equicorrelated, half_informative
 from sims.naive_bayes_vs_logistic import data, rules
 from theory.naive_bayes_vs_logistic import linear_rules
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, code, derived, paper
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
+from theory_on_trial.trial.provenance import Source
 
 BAYES_ERRORS = {2: 0.06655, 4: 0.02924, 10: 0.00483, 20: 0.00037}
-"""The released code's table for two classes."""
+"""The Bayes error for each number of features: the released code's table for two classes."""
 
-DRAWS = {"law": Bounded(0, 1), "first": 8192, "most": 1_000_000, "vectorised": True}
+OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]
+Correlation = Annotated[float, Interval(0, 1, "[)", why="at 1 there is one feature")]
+SeveralFeatures = Annotated[int, Interval(2, 200, why="covariance matrices are decomposed")]
 
-SeveralFeatures = Annotated[int, Interval(2, 200, why="a covariance matrix is drawn")]
 
-
-def mistakes(rule, means, factor):
-    """A simulator of the share of mistakes among sixteen fresh points of equally likely classes."""
-
-    def measure(key):
-        label_key, point_key = jax.random.split(key)
-        labels = jax.random.randint(label_key, (16,), 0, means.shape[0])
-        points = data.gaussian_classes(point_key, labels, means, factor)
-        return jnp.mean(rule.predict(points) != labels)
-
-    return measure
+def released(path: str, *, says: str) -> Source:
+    """Return a file of the paper's released code as a source."""
+    return code("ML-GSAI/Revisiting-Dis-vs-Gen-Classifiers", path, "7969d05", says=says)
 
 
 @claim(
@@ -65,27 +52,39 @@ def test_asym_nb_error(
     """
     means, variances = linear_rules.official_design(n_features, n_classes)
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
-    error = linear_rules.collinear_asymptotic_error(means[:, 0], sigma)
-    independent = linear_rules.collinear_asymptotic_error(means[:, 0], variances)
+    levels = means[:, 0]  # the c_k
+    error = linear_rules.collinear_asymptotic_error(levels, sigma)
+    independent = linear_rules.collinear_asymptotic_error(levels, variances)
     trial.require(
         error >= 0.05, "n_features must be few: classes overlap by an error of 5 % at least"
     )
     margin = 0.0095 * error
-    controls = {"one tail for every two neighbours": error / 2}
+    controls = {"one of two neighbours errs, not both": error / 2}
     if abs(error - independent) > 2 * margin:
         controls["independent features"] = independent
     rule = rules.naive_bayes_rule(means, variances, data.equal_priors(n_classes))
+    factor = data.covariance_factor(sigma)
+
+    def share_of_mistakes(key):
+        label_key, point_key = jax.random.split(key)
+        labels = jax.random.randint(label_key, (16,), 0, n_classes)
+        points = data.gaussian_classes(point_key, labels, means, factor)
+        return jnp.mean(rule.predict(points) != labels)
+
     trial.mean(
-        mistakes(rule, means, data.covariance_factor(sigma)),
+        share_of_mistakes,
         error,
+        law=Bounded(0, 1),
         margin=margin,
         controls=controls,
-        **DRAWS,
+        first=8192,
+        most=1_000_000,
+        vectorised=True,
     )
 
 
 def drawn_covariance(rng, n_features):
-    """Return a covariance matrix of any condition number."""
+    """Return a covariance matrix, well conditioned or not."""
     root = rng.standard_normal((n_features, n_features + 1))
     return root @ root.T + np.exp(rng.uniform(np.log(1e-4), 0)) * np.eye(n_features)
 
@@ -98,7 +97,7 @@ def aligned_difference(rng, sigma):
 
 
 def margin_of_naive_bayes(difference, sigma):
-    """Return half the distance of the mean scores of two classes, in their standard deviation."""
+    """Return u / 2, half the distance of two classes' mean scores in units of their deviation."""
     weights = difference / np.diag(sigma)
     return weights @ difference / (2 * np.sqrt(weights @ sigma @ weights))
 
@@ -119,25 +118,26 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
     sizes = rng.integers(2, most_features + 1, n_draws)
     covariances = [drawn_covariance(rng, n) for n in sizes.tolist()]
     designs = [(rng.standard_normal(len(sigma)), sigma) for sigma in covariances]
-    # There the bound is attained.
-    designs += [(aligned_difference(rng, sigma), sigma) for sigma in covariances[:100]]
-    found = np.array([margin_of_naive_bayes(*design) for design in designs])
-    best = np.sqrt([linear_rules.mahalanobis_squared(*design) for design in designs]) / 2
-    conditions = np.array([np.linalg.cond(sigma) for _, sigma in designs])
-    # Where the vectors are parallel, v <= u as well.
-    parallel = designs[n_draws:]
-    equal = found[n_draws:]
+    parallel = [(aligned_difference(rng, sigma), sigma) for sigma in covariances[:100]]
+    designs += parallel
+    half_u = np.array([margin_of_naive_bayes(*design) for design in designs])
+    half_v = np.sqrt([linear_rules.mahalanobis_squared(*design) for design in designs]) / 2
+    half_u_parallel = half_u[n_draws:]
+    half_v_parallel = half_v[n_draws:]
     uncorrelated = np.sqrt([np.sum(d**2 / np.diag(sigma)) for d, sigma in parallel]) / 2
+    # Solving with Σ multiplies roundings by its condition.
+    scale = half_v * np.array([np.linalg.cond(sigma) for _, sigma in designs])
+    # u <= v for all designs, and v <= u where the vectors are parallel.
     trial.bound(
-        np.concatenate([found, best[n_draws:]]),
-        np.concatenate([best, equal]),
+        np.concatenate([half_u, half_v_parallel]),
+        np.concatenate([half_v, half_u_parallel]),
         instances="draws",
         independent=n_draws,
         ops=30 * most_features,
-        scale=np.concatenate([conditions * best, (conditions * best)[n_draws:]]),
+        scale=np.concatenate([scale, scale[n_draws:]]),
         controls={
-            "v / 2 in place of v": np.concatenate([best / 2, equal]),
-            "v <= u without correlations": np.concatenate([best, uncorrelated]),
+            "u <= v / 2": np.concatenate([half_v / 2, half_u_parallel]),
+            "v <= u without correlations": np.concatenate([half_v, uncorrelated]),
         },
     )
 
@@ -165,7 +165,7 @@ def test_nb_correlated_floor(
     sigma = equicorrelated(n_features, correlation)
     floor = linear_rules.naive_bayes_asymptotic_error(means, sigma)
     bayes = linear_rules.bayes_error(means, sigma)
-    slack = _left_at(means, sigma, floor, n_samples)
+    slack = _excess_by_noise(means, sigma, floor, n_samples)
     margin = 0.006 * floor
     trial.require(
         slack < margin / 2,
@@ -194,9 +194,11 @@ def test_nb_correlated_floor(
     )
 
 
-def _left_at(means, sigma, floor, n_samples):
-    """What noise in the weights adds to the error `floor`: its share of their length, in features
-    of unit variance.
+def _excess_by_noise(means, sigma, floor, n_samples):
+    """Return about what the noise of estimated weights adds to the error `floor`.
+
+    In features of unit variance, `share` is the noise as a part of the squared weights; the error
+    rises by the normal density at the margin, times the margin, times this share.
     """
     scales = np.sqrt(np.diag(sigma))
     correlations = sigma / np.outer(scales, scales)
@@ -257,11 +259,13 @@ def test_hard_covariance(
     smallest eigenvalue λ of A, which is therefore no covariance matrix.
     """
     n = n_features
-    uniform = 2 * np.random.RandomState(0).rand(n, n) - 1
-    products = uniform.T @ uniform
-    np.fill_diagonal(products, linear_rules.official_design(n, 2)[1])
-    smallest = np.linalg.eigvalsh(products)[0]
-    rounding = 3 * n * 2.0**-53 * n * np.linalg.norm(products, 2)
+    # The released code draws with this seed.
+    centred = 2 * np.random.RandomState(0).rand(n, n) - 1
+    matrix = centred.T @ centred
+    _, variances = linear_rules.official_design(n, 2)
+    np.fill_diagonal(matrix, variances)
+    smallest = np.linalg.eigvalsh(matrix)[0]
+    rounding = 3 * n * 2.0**-53 * n * np.linalg.norm(matrix, 2)
     trial.value(
         (smallest - 1) / n,
         _lowest_edge(),
@@ -277,15 +281,24 @@ def test_hard_covariance(
 
 
 def _lowest_edge():
-    """The least number in the support of P / 3 - 1/3 + B: P Marchenko-Pastur of ratio 1, B free of
-    it, 0 or 1 alike.
+    """Return the limit of (λ - 1) / n, the least number in the support of P / 3 - 1/3 + B.
+
+    Entries of 2 U - 1 have the variance 1/3. So (2 U - 1)^T (2 U - 1) / n is P / 3, where P follows
+    the Marchenko-Pastur law of ratio 1, and its diagonal is near 1/3. The new diagonal B, which is
+    free of P, is 0 or 1 with probability 1/2 each.
     """
 
-    def outside(y):  # where 1 / (3 - G) is the R-transform of P / 3 and G that of B at y < 0
-        return y + 1 / (3 - (1 / y + 1 / (y - 1)) / 2)
+    def below_the_support(y):
+        """Map y < 0 to y + R(G(y)), a number below the support of P / 3 + B where y is low."""
+        cauchy_of_b = (1 / y + 1 / (y - 1)) / 2
+        r_of_p_over_3 = 1 / (3 - cauchy_of_b)
+        return y + r_of_p_over_3
 
-    options = {"xatol": 1e-12}
-    edge = minimize_scalar(
-        lambda y: -outside(y), bounds=(-5, -1e-6), method="bounded", options=options
+    # The edge is the largest number that is reached from below.
+    highest = minimize_scalar(
+        lambda y: -below_the_support(y),
+        bounds=(-5, -1e-6),
+        method="bounded",
+        options={"xatol": 1e-12},
     )
-    return outside(edge.x) - 1 / 3
+    return below_the_support(highest.x) - 1 / 3
