@@ -1,5 +1,5 @@
-"""How the expected error of naive Bayes falls with the sample size, exactly, and the three regimes
-that follow.
+"""How the expected error of naive Bayes falls with the sample size, exactly, and how the number of
+samples that it needs then grows with the number of features n: like n, like log n, or not at all.
 """
 
 from typing import Annotated, Literal
@@ -10,22 +10,25 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import chi2, norm
 
-from paper_checks.test_naive_bayes_vs_logistic import Gap, two_classes
+from paper_checks.test_naive_bayes_vs_logistic import two_classes
 from sims.naive_bayes_vs_logistic import data, rules
 from theory.naive_bayes_vs_logistic import expected_error, sample_complexity
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
 
-EXACT = {"error": 0.0, "guarantee": "exact"}
-"""Boxes around what is computed have no width."""
-
 Samples = Annotated[
-    float, Interval(2, 1e9, why="one sample per class; the error has then been its limit for long")
+    float, Interval(2, 1e9, why="one sample per class; at 1e9 the error has long been its limit")
 ]
+"""m, the number of training samples of both classes."""
+SquaredDistance = Annotated[
+    float, Interval(0.01, 50, why="nearer classes cannot be told apart; farther ones never err")
+]
+"""Δ²."""
 Excess = Annotated[
-    float, Interval(0.01, 0.05, why="far below it the asymptotic error fades from sight")
+    float, Interval(0.01, 0.05, why="a much smaller one hardly shows beside the Bayes error")
 ]
+"""ε, how far the expected error is above the Bayes error."""
 
 
 @claim(
@@ -39,7 +42,7 @@ def test_nb_exact_law(
     trial,
     n_features: Annotated[int, Interval(1, 2000, why="every sample holds as many numbers")],
     n_samples: Samples,
-    squared_distance: Gap,
+    squared_distance: SquaredDistance,
 ):
     """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
     features of known variances. The expected error of naive Bayes, trained on m / 2 samples of each
@@ -55,9 +58,10 @@ def test_nb_exact_law(
     )
     margin = 0.009 * exact
     rivals = {
-        "τ = sqrt(2 / m)": _coarse_law(n, squared_distance, noise=2 / m, midpoint=1 + 1 / m),
-        "without 1 + 1 / m": _coarse_law(n, squared_distance, noise=4 / m, midpoint=1),
+        "τ = sqrt(2 / m)": _coarse_law(n, squared_distance, noise=2 / m, factor=1 + 1 / m),
+        "without 1 + 1 / m": _coarse_law(n, squared_distance, noise=4 / m, factor=1),
     }
+    # With many samples a rival may be too near to be told from the law.
     controls = {name: rival for name, rival in rivals.items() if abs(rival - exact) > 3 * margin}
     trial.require(
         controls, f"n_samples must be so small that the error is not yet its limit, got {m}"
@@ -66,6 +70,7 @@ def test_nb_exact_law(
     ones = np.ones(n)
 
     def measure(key):
+        # A mean of m / 2 samples of variance one has the variance 2 / m.
         estimates = means + jax.random.normal(key, means.shape) * np.sqrt(2 / m)
         rule = rules.naive_bayes_rule(estimates, ones, data.equal_priors(2))
         return rules.conditional_error(rule, means, ones)
@@ -82,25 +87,27 @@ def test_nb_exact_law(
     )
 
 
-def _coarse_law(n, squared_distance, *, noise, midpoint):
-    """The integral of the law with τ² = `noise` and `midpoint` for 1 + 1 / m, good to a few per
-    cent.
+def _coarse_law(n, squared_distance, *, noise, factor):
+    """Return the law's expectation with τ² = `noise` and `factor` in place of 1 + 1 / m, good to a
+    few per cent: its mean over a grid of quantiles of z, in rows, and of r, in columns.
     """
     quantiles = (np.arange(200) + 0.5) / 200
     along = np.sqrt(squared_distance) + np.sqrt(noise) * norm.ppf(quantiles)[:, None]
     across = noise * chi2.ppf(quantiles, n - 1) if n > 1 else np.zeros(200)
     cosine = along / np.sqrt(along**2 + across)
-    return float(np.mean(ndtr(-np.sqrt(squared_distance / midpoint) / 2 * cosine)))
+    return float(np.mean(ndtr(-np.sqrt(squared_distance / factor) / 2 * cosine)))
 
 
 LEMMA = paper(
     "Ng & Jordan 2001, Lemma 3, as public notes quote it; exact for normal means, derived here"
 )
 Deviation = Annotated[float, Interval(0.001, 10)]
+"""ε, the most by which an estimated mean may be off."""
 Failure = Annotated[
-    float, Interval(0.01, 0.3, why="beyond, samples would have to show a thousandth")
+    float, Interval(0.01, 0.3, why="with a rarer failure, 1 - 2 δ is too near to 1 - δ")
 ]
-Means = Annotated[int, Interval(2, 50, why="every sample holds as many means")]
+"""δ, the probability that some estimate is farther off."""
+Classes = Annotated[int, Interval(2, 50, why="every sample holds the means of all classes")]
 
 
 @claim(LEMMA, kind="identity", cases=[10, 30, 100])
@@ -109,7 +116,7 @@ def test_nb_param_lemma(
     n_features: Annotated[int, Interval(10, 1000, why="every sample holds all means")],
     deviation: Deviation = 0.2,
     failure: Failure = 0.1,
-    n_classes: Means = 2,
+    n_classes: Classes = 2,
 ):
     """Let m / K samples of each of K classes estimate the class means of n independent Gaussian
     features of variance one. All n K estimates are within ε of the truth with probability (2 Φ(ε
@@ -121,6 +128,8 @@ def test_nb_param_lemma(
     trial.require(n_means <= 10_000, "n_features * n_classes must be at most 10000: all are drawn")
 
     def all_within(samples):
+        """Return a simulator of whether all estimates from so many samples are within ε."""
+
         def measure(key):
             farthest = jnp.max(jnp.abs(jax.random.normal(key, (n_means,))))
             return (farthest * np.sqrt(n_classes / samples) <= deviation).astype(float)
@@ -128,13 +137,14 @@ def test_nb_param_lemma(
         return measure
 
     needed = sample_complexity.sup_norm_samples(n_features, n_classes, deviation, failure)
-    half = n_classes / deviation**2 * np.log(n_means / failure)
+    # Half of what the leading term for small δ / (n K) says.
+    too_few = n_classes / deviation**2 * np.log(n_means / failure)
     trial.probability(
         all_within(needed),
         1 - failure,
         margin=0.009 * (1 - failure),
         controls={"1 - 2 δ": 1 - 2 * failure},
-        control_processes={"(K / ε²) log(n K / δ) samples": all_within(half)},
+        control_processes={"(K / ε²) log(n K / δ) samples": all_within(too_few)},
         first=4096,
         most=400_000,
         vectorised=True,
@@ -153,7 +163,7 @@ def test_nb_param_lemma__growth(
     n_features: Annotated[int, Interval(10, 1000, why="the law is that of large n")],
     deviation: Deviation = 0.2,
     failure: Failure = 0.1,
-    n_classes: Means = 2,
+    n_classes: Classes = 2,
 ):
     """Let m samples, m / K of each of K classes, be needed to estimate all class means of n
     independent Gaussian features of variance one within ε with probability 1 - δ. As n grows, m
@@ -163,16 +173,19 @@ def test_nb_param_lemma__growth(
     needed = np.array(
         [sample_complexity.sup_norm_samples(int(n), n_classes, deviation, failure) for n in sizes]
     )
-    # Steps rise up to this one: no line in log n is farther away than half of what they differ by.
+    # From one size to the next, ten times as large, m rises by a step that grows with n up to this.
     last_step = 2 * n_classes / deviation**2 * np.log(10)
-    slack = (last_step - (needed[1] - needed[0])) * 5 / 2 / needed[0]
+    first_step = needed[1] - needed[0]
+    # So a line in log n through the middle is off by at most half of what the five steps differ by.
+    slack = 5 * (last_step - first_step) / 2 / needed[0]
     trial.growth(
         sizes,
         needed,
         needed,
         "log n",
         slack_log=slack,
-        **EXACT,
+        error=0.0,
+        guarantee="exact",
         controls=["const", "sqrt n", "n"],
     )
 
@@ -187,7 +200,8 @@ def test_nb_large_n(
     trial,
     fixed: Literal["m / n", "m"],
     n_samples: Annotated[
-        float, Interval(4, 100, why="at 50 features, where errors are neither 1/2 nor the limit")
+        float,
+        Interval(4, 100, why="m at 50 features, where errors are neither 1/2 nor the Bayes error"),
     ],
 ):
     """Let naive Bayes know the variances of n independent Gaussian features and be trained on m / 2
@@ -197,20 +211,24 @@ def test_nb_large_n(
     """
     exponent = {"m / n": 0.0, "m": 0.5}[fixed]  # of Δ² in n
     sizes = 3200 * 2 ** np.arange(7)
-    designs = [
-        (int(n), n_samples * (n / 50) ** (1 - 2 * exponent), 4 * (n / 50) ** exponent)
-        for n in sizes
-    ]
+
+    def design(n):
+        """Return n, m and Δ², where m is `n_samples` and Δ² is 4 at n = 50."""
+        gap = 4 * (n / 50) ** exponent
+        return (n, n_samples * (n / 50), gap) if fixed == "m / n" else (n, n_samples, gap)
+
+    designs = [design(n) for n in sizes.tolist()]
     exact = np.array([expected_error.naive_bayes_expected_error(*design) for design in designs])
     formula = np.array(
         [expected_error.naive_bayes_expected_error_large_n(*design) for design in designs]
     )
     n, m, gap = designs[-1]
-    noises = {"n / m for 4 n / m": (gap + n / m) * (1 + 1 / m)}
+    # Wrong forms of what stands under the root.
+    wrong = {"n / m for 4 n / m": (gap + n / m) * (1 + 1 / m)}
     if fixed == "m":
-        noises["without 1 + 1 / m"] = gap + 4 * n / m
+        wrong["without 1 + 1 / m"] = gap + 4 * n / m
     else:
-        noises["without Δ²"] = 4 * n / m * (1 + 1 / m)
+        wrong["4 n / m for Δ² + 4 n / m"] = 4 * n / m * (1 + 1 / m)
     trial.limit(
         exact / formula,
         sizes,
@@ -218,7 +236,7 @@ def test_nb_large_n(
         order=1 - exponent,
         margin=5e-3,
         controls={
-            name: ndtr(-gap / (2 * np.sqrt(noise))) / formula[-1] for name, noise in noises.items()
+            name: ndtr(-gap / (2 * np.sqrt(noise))) / formula[-1] for name, noise in wrong.items()
         },
     )
 
@@ -242,16 +260,17 @@ def test_nb_linear_when_weak(
     Bayes has an expected error of ε above the Bayes error grows like n.
     """
     sizes = first * 2 ** np.arange(7)
-    counts = np.array(
+    needed = np.array(
         [sample_complexity.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes]
     )
     trial.growth(
         sizes,
-        counts,
-        counts,
+        needed,
+        needed,
         "n",
         slack_log=0.01,
-        **EXACT,
+        error=0.0,
+        guarantee="exact",
         controls=["const", "log n", "sqrt n", "n log n"],
     )
 
@@ -286,7 +305,7 @@ def test_nb_constant_when_dense(
         margin=1e-3,
         scale=0.5,
         controls={
-            "Δ^2 = 4 fixed": expected_error.naive_bayes_expected_error(
+            "Δ² = 4 for all n": expected_error.naive_bayes_expected_error(
                 int(sizes[-1]), n_samples, 4.0
             )
         },
@@ -302,7 +321,7 @@ def test_nb_constant_when_dense(
 )
 def test_nb_sample_exponent(
     trial,
-    signal_exponent: Annotated[float, Interval(0, 1, why="constant long before")],
+    signal_exponent: Annotated[float, Interval(0, 1, why="the number is constant from 1/2 on")],
     excess: Excess = 0.02,
 ):
     """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
@@ -310,25 +329,21 @@ def test_nb_sample_exponent(
     Bayes has an expected error of ε above the Bayes error grows like n^b with b = max(0, 1 - 2 a).
     """
     a = signal_exponent
-    slow = (
-        "signal_exponent must be 0, or 0.24 from it and 0.09 from 1/2: powers fade slowly "
-        f"there, got {a}"
+    trial.require(
+        (a == 0 or a >= 0.24) and abs(a - 0.5) > 0.09,
+        "signal_exponent must be 0 or at least 0.24, and more than 0.09 from 1/2: otherwise other "
+        f"powers of n fade slowly, got {a}",
     )
-    trial.require((a == 0 or a >= 0.24) and abs(a - 0.5) > 0.09, slow)
     sizes = 2.0 ** np.arange(32, 53, 5)
-    counts = np.array([sample_complexity.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
-    rivals = {
-        "the power 1 - a": 1 - a,
-        "the power 1 - 2 a for every a": 1 - 2 * a,
-        "log n samples": 0.0,
-    }
+    needed = np.array([sample_complexity.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
+    rivals = {"b = 1 - a": 1 - a, "b = 1 - 2 a for every a": 1 - 2 * a, "log n samples": 0.0}
     exponent = sample_complexity.naive_bayes_sample_exponent(a)
     controls = {name: rival for name, rival in rivals.items() if abs(rival - exponent) > 0.03}
     trial.order(
-        counts,
+        needed,
         sizes,
         exponent,
-        rounding=1e-9 * counts,
+        rounding=1e-9 * needed,
         margin=0.009 * (exponent or 1),
         controls=controls,
     )
@@ -346,7 +361,7 @@ def test_nb_sample_exponent(
 def test_nb_growth_log(
     trial,
     excess: Annotated[
-        float, Interval(0.02, 0.1, why="with less, log n shows beyond 10^15 only")
+        float, Interval(0.02, 0.1, why="with less, the growth is log n beyond n = 10^15 only")
     ] = 0.02,
 ):
     """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
@@ -368,7 +383,8 @@ def test_nb_growth_log(
         needed,
         "log n",
         slack_log=0.01,
-        **EXACT,
+        error=0.0,
+        guarantee="exact",
         controls={"const": "const", "n^.1": lambda n: n**0.1, "log² n": lambda n: np.log(n) ** 2},
     )
 
@@ -382,20 +398,21 @@ def test_nb_growth_log(
 )
 def test_nb_rare_class(
     trial,
-    n_features: Annotated[int, Interval(8, 1000, why="below, 1 / n shows; a cap")],
+    n_features: Annotated[int, Interval(8, 1000, why="below, terms of the order 1 / n show")],
     failure: Annotated[float, Interval(0.001, 0.9)] = 0.5,
 ):
     """Let a class have the prior 1/n. The number of independent labels among which it occurs with
     probability 1 - δ grows like n.
     """
     sizes = n_features * 2 ** np.arange(6)
-    counts = np.array([sample_complexity.rare_class_samples(1 / size, failure) for size in sizes])
+    needed = np.array([sample_complexity.rare_class_samples(1 / n, failure) for n in sizes])
     trial.growth(
         sizes,
-        counts,
-        counts,
+        needed,
+        needed,
         "n",
         slack_log=1 / n_features,
-        **EXACT,
+        error=0.0,
+        guarantee="exact",
         controls=["const", "log n", "sqrt n"],
     )
