@@ -1,11 +1,11 @@
-"""How the number of samples grows with the number of features: m*(n, ε) and its law.
+"""How the number of samples m* that a learner needs grows with the number of features n.
 
-m* is the number of samples with which half of all training sets come within ε of the asymptotic
-error.
+m* is the number of samples with which half of all training sets give an error of at most ε above
+the asymptotic error of naive Bayes, which is the Bayes error where features are independent.
 """
 
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,16 +24,17 @@ from theory_on_trial.decide.trends import crossing
 from theory_on_trial.laws import Bernoulli, Bounded
 
 ERROR = 1e-7
-"""Chance, for each design, that any of its boxes misses its m*; a claim decides on a few designs.
-"""
-GENERATIVE = {
+"""The chance, in a claim, that any of its intervals misses its m*."""
+SIZES_AROUND = {
     (3, "balanced"): (6, 9, 12, 15, 18, 24),
     (5, "balanced"): (10, 15, 20, 25),
     (7, "balanced"): (14, 21, 28),
     (3, "random"): (13, 16, 19, 22, 25),
     (2, "random"): tuple(range(4, 13)),
 }
-"""Sizes around m* of naive Bayes in the official design, for n from 100 on."""
+"""Numbers of samples around the m* of naive Bayes in the released design, for n from 100 on, by the
+number of classes and the kind of labels.
+"""
 NO_GROWTH = derived(
     "the abstract's O(log n), an upper bound that the released design does not reach"
 )
@@ -43,52 +44,50 @@ Level = Annotated[
 """ε, the error above the asymptotic one."""
 Runs = Annotated[
     float,
-    Interval(0.5, 2, why="a share of the usual number, and up to ten minutes at the upper end"),
+    Interval(0.5, 2, why="with fewer training sets, intervals may have no ends; a cap"),
 ]
-"""How many training sets in comparison with the stated experiment."""
+"""How many training sets are drawn, as a multiple of the numbers in the code."""
 ManyRuns = Annotated[
-    int,
-    Interval(
-        300,
-        5000,
-        why="with fewer training sets the intervals have no ends; a minute at the high end",
-    ),
+    int, Interval(300, 5000, why="with fewer training sets, intervals have no ends")
 ]
 
 
 class Curve(NamedTuple):
-    """Which training sets miss the target, at some sizes."""
+    """Which training sets give an error above the target, at some numbers of samples."""
 
     sizes: np.ndarray
-    fails: np.ndarray
-    """0 or 1, training sets x sizes."""
+    misses: np.ndarray
+    """1 for an error above the target and 0 otherwise, training sets x sizes."""
     candidates: int
-    """How many sizes these were chosen from, by bisection."""
+    """From how many sizes these were chosen, by bisection."""
 
 
 def boxes_of(curves):
-    """Return the low and the high ends of m*, from one curve for each design.
+    """Return the low ends and the high ends of intervals for m*, an entry for each curve.
 
     m* is a median, for which binomial intervals are exact; means of such skewed errors would need
-    tens of thousands of runs. Each candidate has its share of the error.
+    tens of thousands of runs.
     """
     low = []
     high = []
     for curve in curves:
+        # Bisection might have chosen any candidate: each has the same share of the curve's error.
         share = ERROR / len(curves) * len(curve.sizes) / curve.candidates
-        box = crossing(curve.sizes, curve.fails, 0.5, law=Bernoulli(), error=share)
+        box = crossing(curve.sizes, curve.misses, 0.5, law=Bernoulli(), error=share)
         low.append(box.low)
         high.append(box.high)
     return np.array(low), np.array(high)
 
 
 def target_of(design, level):
-    """Return the error to reach: the asymptotic one of (means, variances) plus `level`."""
+    """Return the error to reach, `level` above the asymptotic one; a design is the class means and
+    the variances.
+    """
     return linear_rules.naive_bayes_asymptotic_error(*design) + level
 
 
 def naive_bayes_curve(trial, design, sizes, level, *, n_runs, labels="balanced"):
-    """Return which training sets miss the target with naive Bayes."""
+    """Return the `Curve` of naive Bayes at these sizes."""
     means, variances = design
     # A quarter of the default points: an error of 1e-4 at most in errors of about .01.
     points = None if len(means) == 2 else rules.quasi_random_points(256, len(means))
@@ -106,17 +105,18 @@ def naive_bayes_curve(trial, design, sizes, level, *, n_runs, labels="balanced")
 
 
 def logistic_curve(trial, design, level, *, n_runs, between):
-    """Return the same of ridge logistic regression around m*, found by bisection between two
-    sizes, with one compiled program for all of them.
+    """Return the `Curve` of ridge logistic regression (C = 1) at sizes around m*, which bisection
+    finds between the two numbers in `between`.
     """
     means, variances = design
     keys = jax.random.split(trial.key(f"logistic {means.shape}"), n_runs)
     sizes = geometric_sizes(*between, 1.1, len(means))
     target = target_of(design, level)
 
+    # The size is traced, so that one compiled program serves all of them.
     @quick_jit
-    def fails(size):
-        def fail(key):
+    def misses_at(size):
+        def misses(key):
             errors = learning_curves.logistic_errors(
                 key,
                 size[None],
@@ -127,19 +127,20 @@ def logistic_curve(trial, design, level, *, n_runs, between):
             )
             return errors[0] > target
 
-        return map_cells(fail, keys)
+        return map_cells(misses, keys)
 
-    evaluated, failures = bisect_sizes(
-        lambda size: np.asarray(fails(jnp.asarray(size)), float), sizes, 0.5
+    evaluated, misses = bisect_sizes(
+        lambda size: np.asarray(misses_at(jnp.asarray(size)), float), sizes, 0.5
     )
-    return Curve(evaluated, failures, len(sizes))
+    return Curve(evaluated, misses, len(sizes))
 
 
 def no_growth(trial, sizes, boxes, least):
-    """Decide that m* does not grow, where the protocol begins at `least` samples: a smaller m*
-    reads as this floor.
+    """Decide that m*, or `least` where it is smaller, does not grow. `boxes` are the low and the
+    high ends, and `least` is the smallest number of samples that is tried.
     """
     low, high = np.maximum(boxes, least)
+    # From the low end of the first interval.
     logarithmic = low[0] * np.log(sizes) / np.log(sizes[0])
     trial.growth_at_most(
         sizes,
@@ -166,8 +167,8 @@ def test_nb_growth_upper(
     """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
     independent features, with the variance n for the first floor(n / 2) of them and 1 for the
     others (the design of the released code). Let m* be the number of samples with which half of all
-    training sets give naive Bayes an error of at most ε above the Bayes error. Then m* does not
-    grow from n = 25 to 200 and 1600.
+    training sets of balanced labels give naive Bayes an error of at most ε above the Bayes error.
+    Then m* does not grow from n = 25 to 200 and 1600.
     """
     sizes = first * np.array([1, 8, 64])
     low, high = boxes_of(
@@ -187,7 +188,7 @@ def test_nb_growth_upper(
     NO_GROWTH,
     kind="rate",
     tier="full",
-    cases=list(GENERATIVE),
+    cases=list(SIZES_AROUND),
     not_tight="the number of samples falls, or is the least that the protocol tries, two of each "
     "class",
 )
@@ -209,11 +210,11 @@ def test_nb_growth_upper__classes(
     labels drawn at random.
     """
     trial.require(
-        (n_classes, labels) in GENERATIVE,
+        (n_classes, labels) in SIZES_AROUND,
         "labels must be random for 2 classes, and balanced for more than 3",
     )
-    samples = GENERATIVE[n_classes, labels]
-    # The number of samples in each class adds to the scatter.
+    samples = SIZES_AROUND[n_classes, labels]
+    # With random labels errors scatter more, since the sizes of the classes vary.
     n_runs = int(600 * runs) * (5 if labels == "random" else 1)
     sizes = np.array([100, 400, 1600])
     curves = [
@@ -230,10 +231,11 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
     """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
     independent features, with the variance n for the first floor(n / 2) of them and 1 for the
     others (the design of the released code). Let m* be the number of samples with which half of all
-    training sets give ridge logistic regression (C = 1) an error of at most ε above the Bayes
-    error. Then m* grows like n, up to an additive constant, from n = 25 to 800.
+    training sets of balanced labels give ridge logistic regression (C = 1) an error of at most ε
+    above the Bayes error. Then m* grows like n, up to an additive constant, from n = 25 to 800.
     """
-    runs_and_range = {
+    # For each n: how many training sets, and the numbers of samples between which m* lies.
+    experiments = {
         25: (6000, 30, 90),
         50: (3000, 50, 110),
         100: (1500, 85, 170),
@@ -241,16 +243,15 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
         400: (500, 310, 540),
         800: (200, 610, 980),
     }
-    low, high = boxes_of(
-        [
-            logistic_curve(
-                trial, official_design(n, 2), level, n_runs=int(runs * count), between=between
-            )
-            for n, (count, *between) in runs_and_range.items()
-        ]
-    )
+    curves = [
+        logistic_curve(
+            trial, official_design(n, 2), level, n_runs=int(runs * n_sets), between=(few, many)
+        )
+        for n, (n_sets, few, many) in experiments.items()
+    ]
+    low, high = boxes_of(curves)
     trial.growth(
-        list(runs_and_range),
+        list(experiments),
         low,
         high,
         "n",
@@ -272,34 +273,35 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
 def test_lr_growth__three_classes(
     trial,
     level: Annotated[
-        float, Interval(0.005, 0.01, why="to .02 there are as many at 25 as at 100, or fewer")
+        float, Interval(0.005, 0.01, why="with .02, m* at 100 features is not below that at 25")
     ] = 0.01,
     runs: Annotated[
-        float, Interval(1, 20, why="with fewer training sets boxes have no ends")
+        float, Interval(1, 20, why="with fewer training sets, intervals have no ends")
     ] = 1.0,
 ):
     """Let three equally likely Gaussian classes have the means c (1, …, 1) with c = -1, 1, 2, and n
     independent features, with the variance n for the first floor(n / 2) of them and 1 for the
     others (the design of the released code). Let m* be the number of samples with which half of all
-    training sets give ridge logistic regression (C = 1) an error of at most ε above the Bayes
-    error. Then m* does not grow from n = 25 to 50 and 100.
+    training sets of balanced labels give ridge logistic regression (C = 1) an error of at most ε
+    above the Bayes error. Then m* does not grow from n = 25 to 50 and 100.
     """
-    runs_and_range = {25: (1000, 210, 900), 50: (1000, 180, 600), 100: (500, 180, 540)}
-    low, high = boxes_of(
-        [
-            logistic_curve(
-                trial,
-                official_design(n, 3),
-                level,
-                n_runs=int(runs * count),
-                between=(few, round(many * 0.01 / level)),
-            )
-            for n, (count, few, many) in runs_and_range.items()
-        ]
-    )
-    linear = low[0] * np.array(list(runs_and_range)) / 25
+    # For each n: how many training sets, and the numbers of samples between which m* lies at .01.
+    experiments = {25: (1000, 210, 900), 50: (1000, 180, 600), 100: (500, 180, 540)}
+    curves = [
+        logistic_curve(
+            trial,
+            official_design(n, 3),
+            level,
+            n_runs=int(runs * n_sets),
+            # A smaller excess over the Bayes error takes more samples.
+            between=(few, round(many * 0.01 / level)),
+        )
+        for n, (n_sets, few, many) in experiments.items()
+    ]
+    low, high = boxes_of(curves)
+    linear = low[0] * np.array(list(experiments)) / 25
     trial.growth_at_most(
-        list(runs_and_range),
+        list(experiments),
         (low, high),
         "const",
         error=ERROR,
@@ -307,29 +309,33 @@ def test_lr_growth__three_classes(
     )
 
 
-LEAST_GAP = 0.1
-LARGEST_GAP = 0.8
-"""The two means of feature i differ by `LEAST_GAP` to `LARGEST_GAP`, in even steps."""
 COMMON_FACTOR = derived(
     "a factor that all features share does not average out over them, and only the Bayes "
     "rule subtracts it"
 )
-OfFactor = Annotated[float, Interval(0.5, 0.95, why="Bayes is near its limit at 1024")]
-WIDTHS = tuple(16 * 2**j for j in range(7))
+CommonCorrelation = Annotated[
+    float, Interval(0.5, 0.95, why="the Bayes error is near its limit at 1024 features")
+]
+"""ρ, the correlation of every two features."""
+FEATURES = tuple(16 * 2**j for j in range(7))
+"""The numbers of features n at which limits are taken."""
+LEAST_GAP = 0.1
+LARGEST_GAP = 0.8
+"""The two means of feature i differ by `LEAST_GAP` to `LARGEST_GAP`, in even steps."""
+MEAN_GAP = (LEAST_GAP + LARGEST_GAP) / 2
+"""d, the mean of these differences."""
+MEAN_SQUARED_GAP = (LEAST_GAP**2 + LEAST_GAP * LARGEST_GAP + LARGEST_GAP**2) / 3
+"""s, the mean of their squares as n grows."""
 
 
 def with_common_factor(n_features, correlation):
-    """Return class means that differ more and more, and the covariance of one common factor."""
+    """Return two class means, a row each, that differ more and more, and the covariance matrix."""
     gaps = np.linspace(LEAST_GAP, LARGEST_GAP, n_features)
     return np.stack([-gaps, gaps]) / 2, equicorrelated(n_features, correlation)
 
 
-MEAN_GAP = (LEAST_GAP + LARGEST_GAP) / 2
-MEAN_SQUARED_GAP = (LEAST_GAP**2 + LEAST_GAP * LARGEST_GAP + LARGEST_GAP**2) / 3
-
-
-def floor_under_factor(correlation):
-    """Return the limit of naive Bayes' error."""
+def limit_of_naive_bayes(correlation):
+    """Return Φ(-s / (2 sqrt(ρ) d))."""
     return ndtr(-MEAN_SQUARED_GAP / (2 * np.sqrt(correlation) * MEAN_GAP))
 
 
@@ -337,9 +343,9 @@ def floor_under_factor(correlation):
     COMMON_FACTOR,
     kind="limit",
     cases=[0.5, 0.65, 0.8],
-    route="the floor at growing n against a limit that is claimed",
+    route="the error at growing n against a limit that is claimed",
 )
-def test_nb_never(trial, correlation: OfFactor):
+def test_nb_never(trial, correlation: CommonCorrelation):
     """Let two equally likely Gaussian classes have n features of variance one, every two of which
     have the correlation ρ within a class. Let the differences of the two means of a feature have
     the mean d and the mean square s over the features. The error of naive Bayes with infinitely
@@ -348,16 +354,14 @@ def test_nb_never(trial, correlation: OfFactor):
     Within a class the difference of the two scores has a variance of the order n² here. The theorem
     behind O(log n) assumes that it grows like n.
     """
-    floor = floor_under_factor(correlation)
+    designs = [with_common_factor(n, correlation) for n in FEATURES]
+    limit = limit_of_naive_bayes(correlation)
     trial.limit(
-        [
-            linear_rules.naive_bayes_asymptotic_error(*with_common_factor(n, correlation))
-            for n in WIDTHS
-        ],
-        WIDTHS,
-        floor,
+        [linear_rules.naive_bayes_asymptotic_error(*design) for design in designs],
+        FEATURES,
+        limit,
         order=1,
-        margin=0.009 * floor,
+        margin=0.009 * limit,
         controls={
             "s = d², as for equal differences": ndtr(-MEAN_GAP / (2 * np.sqrt(correlation))),
             "the error 0, as of uncorrelated features": 0.0,
@@ -371,22 +375,22 @@ def test_nb_never(trial, correlation: OfFactor):
     cases=[0.5, 0.65, 0.8],
     route="the Bayes error at growing n against a limit that is claimed",
 )
-def test_nb_never__bayes(trial, correlation: OfFactor):
+def test_nb_never__bayes(trial, correlation: CommonCorrelation):
     """Let two equally likely Gaussian classes have n features of variance one, every two of which
     have the correlation ρ within a class. Let the difference of the two means of a feature rise
     evenly from .1 in the first feature to .8 in the last one. The Bayes error tends to 0 as n
     grows.
     """
-    best = [linear_rules.bayes_error(*with_common_factor(n, correlation)) for n in WIDTHS]
-    floor = floor_under_factor(correlation)
+    best = [linear_rules.bayes_error(*with_common_factor(n, correlation)) for n in FEATURES]
+    naive = limit_of_naive_bayes(correlation)
     trial.limit(
         best,
-        WIDTHS,
+        FEATURES,
         0.0,
         remainder=best[-1],  # errors fall, and are never negative
-        margin=0.009 * floor,
-        scale=floor,
-        controls={"the limit of naive Bayes": floor},
+        margin=0.009 * naive,
+        scale=naive,
+        controls={"the limit of naive Bayes": naive},
     )
 
 
@@ -423,7 +427,10 @@ def test_first_passage(trial, n_classes: Literal[2, 3], n_features: Literal[100,
     second = second_size(n_features, n_classes)
 
     def ended_by(size):
+        """Return a simulator of whether a scan ends at this number of samples or before."""
+
         def measure(key):
+            # No size beyond the second is tried: what has not ended by then is above `most`.
             found = learning_curves.official_scan(
                 key, *design, target_of(design, 0.01), most=second + 1
             )
@@ -431,16 +438,13 @@ def test_first_passage(trial, n_classes: Literal[2, 3], n_features: Literal[100,
 
         return measure
 
-    control: dict[str, Any] = (
-        {"control_processes": {"an end at the first size": ended_by(4)}}
-        if n_classes == 2
-        else {"controls": {"an end there in every scan": 1.0}}
-    )
+    two = n_classes == 2
     trial.probability(
         ended_by(second),
-        {2: 0.97, 3: 0.5}[n_classes],
+        0.97 if two else 0.5,
         side="at least",
-        **control,
+        controls=None if two else {"an end there in every scan": 1.0},
+        control_processes={"an end at the first size": ended_by(4)} if two else None,
         first=128,
         most=20_000,
     )
