@@ -31,11 +31,13 @@ def test_exact_spectrum(trial, n_points: Points):
     covariance = np.asarray(infinite_dimension.covariance(n_points))
     variances = plain_walk.eigenvalues(n_points)
     cosines = plain_walk.cosine_modes(n_points, n_points - 1)
+    times = np.arange(1, n_points + 1)
     index = np.arange(1, n_points)
-    on_circle = 1 / (2 - 2 * np.cos(2 * np.pi * index / n_points))
-    late = np.cos(np.pi / n_points * np.outer(np.arange(n_points) + 1, index))
+    circle_eigenvalues = 1 / (2 - 2 * np.cos(2 * np.pi * index / n_points))
+    cosines_of_t = np.cos(np.pi / n_points * np.outer(times, index))
 
     def residual(modes, eigenvalues):
+        """K u_k - λ_k u_k in column k - 1, which is 0 of eigenvectors."""
         return covariance @ modes - modes * eigenvalues
 
     trial.identity(
@@ -47,8 +49,8 @@ def test_exact_spectrum(trial, n_points: Points):
             "eigenvalues of T + 1 points, as for absorbing ends": residual(
                 cosines, plain_walk.eigenvalues(n_points + 1)[:-1]
             ),
-            "the eigenvalues of a walk on a circle": residual(cosines, on_circle),
-            "cosines of t instead of t - 1/2": residual(late, variances),
+            "eigenvalues of a walk on a circle": residual(cosines, circle_eigenvalues),
+            "cosines of t instead of t - 1/2": residual(cosines_of_t, variances),
         },
     )
 
@@ -76,17 +78,22 @@ def test_exact_spectrum__uncentred(
     """
     sizes = n_points * 2 ** np.arange(4)
 
-    def ratios(n):
-        walk = np.tril(np.ones((n, n)))
-        return eigvalsh(walk @ walk.T, subset_by_index=(n - 3, n - 1))[::-1] / np.sum(walk**2)
+    def leading_ratios(n):
+        """The three largest eigenvalues of the matrix for T = n, divided by its trace."""
+        # Row t: x_t is the sum of the steps 1, …, t.
+        steps_of_points = np.tril(np.ones((n, n)))
+        products = steps_of_points @ steps_of_points.T
+        increasing = eigvalsh(products, subset_by_index=(n - 3, n - 1))
+        return increasing[::-1] / np.trace(products)
 
     limit = plain_walk.uncentred_explained_variance_ratio_limit(3)
+    with_centring = plain_walk.explained_variance_ratio_limit(3)
     controls = {
-        "6 / (π k)^2, as with centring": plain_walk.explained_variance_ratio_limit(3),
-        "8 / (π k)^2, every mode of the path": 4 / 3 * plain_walk.explained_variance_ratio_limit(3),
+        "6 / (π k)², as with centring": with_centring,
+        "8 / (π k)², as if every mode counted": 4 / 3 * with_centring,
     }
     trial.limit(
-        [ratios(n) for n in sizes.tolist()],
+        [leading_ratios(n) for n in sizes.tolist()],
         sizes,
         limit,
         order=2,
@@ -116,24 +123,28 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
     index = np.arange(1, count + 1)
     spectrum = infinite_dimension.leading_spectrum(n_points, count)
     ratios = spectrum.eigenvalues / spectrum.total_variance
-    law = plain_walk.limit_relative_error(n_points, count)
+    relative_error = ratios / plain_walk.explained_variance_ratio_limit(count) - 1
+    leading_order = plain_walk.limit_relative_error(n_points, count)
     trial.value(
-        ratios / plain_walk.explained_variance_ratio_limit(count) - 1,
-        law,
+        relative_error,
+        leading_order,
         # Relative rounding of an eigenvalue: T roundings at the scale of the largest one.
         error=4 * n_points * 2.0**-53 * index**2,
-        slack=law**2,
-        margin=0.01 * law + law**2,
-        controls={"T² / 6 for the total (T² - 1) / 6": (np.pi * index) ** 2 / 12 / n_points**2},
+        # The next order is less than the square of the leading one.
+        slack=leading_order**2,
+        margin=0.01 * leading_order + leading_order**2,
+        controls={
+            "T² / 6 for the total variance (T² - 1) / 6": (np.pi * index) ** 2 / 12 / n_points**2
+        },
     )
 
 
 @claim(LISSAJOUS, kind="identity", cases=[(500, 8), (100, 5)])
 def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
     """Let λ_k and u_k be the eigenvalues and unit eigenvectors of the covariance over time of the T
-    centred points of a random walk, with a suitable sign. The scores p_k = sqrt(λ_k) u_k and the
-    amplitudes b_k = sqrt(2 λ_k / T) are such that p_k / b_k is Chebyshev's polynomial of degree k
-    of p_1 / b_1.
+    centred points of a random walk, where each u_k is positive at the first point. Let p_k =
+    sqrt(λ_k) u_k be the scores and b_k = sqrt(2 λ_k / T) their amplitudes. Then p_k / b_k is
+    Chebyshev's polynomial of degree k of p_1 / b_1.
 
     So any two scores draw a Lissajous curve.
     """
@@ -144,19 +155,21 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
     spectrum = infinite_dimension.leading_spectrum(n_points, count)
     variances = plain_walk.eigenvalues(n_points)
     amplitudes = np.sqrt(2 * variances[:count] / n_points)
-    scores = spectrum.time_courses * np.sqrt(spectrum.eigenvalues) / amplitudes
-    first = np.clip(scores[:, 0], -1, 1)
+    scaled_scores = spectrum.time_courses * np.sqrt(spectrum.eigenvalues) / amplitudes
+    # Rounding may put a value beyond 1, and the polynomial is computed by arccos.
+    first = np.clip(scaled_scores[:, 0], -1, 1)
     index = np.arange(1, count + 1)
     sines = np.sin(np.pi * np.outer(np.arange(1, n_points + 1) - 0.5, index) / n_points)
-    turned = variances[0] / -np.diff(variances)[:count]  # rounding turns an eigenvector: |K| / gap
+    # Rounding turns an eigenvector by the norm of K over the gap to the next eigenvalue.
+    turned_by_rounding = variances[0] / -np.diff(variances)[:count]
     trial.identity(
-        scores,
+        scaled_scores,
         plain_walk.chebyshev_scores(first, count),
         ops=3 * n_points,
-        # An eigenvector is scaled up to amplitude one, and T_k stretches the first score by k^2.
-        scale=index**2 * np.sqrt(n_points / 2) * turned,
+        # An eigenvector is scaled up to amplitude one, and the polynomial has slopes up to k².
+        scale=index**2 * np.sqrt(n_points / 2) * turned_by_rounding,
         controls={"powers of the first score": first[:, None] ** index},
-        control_processes={"sines of even order": np.where(index % 2 == 0, sines, scores)},
+        control_processes={"sines for even k": np.where(index % 2 == 0, sines, scaled_scores)},
     )
 
 
@@ -178,6 +191,7 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
     lags = np.abs(np.subtract.outer(times, times))
 
     def squared_distances(products):
+        """|a_s - a_t|² for all s and t, from the products a_s·a_t."""
         squares = np.diag(products)
         return np.add.outer(squares, squares) - 2 * products
 
@@ -187,8 +201,8 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
         ops=2 * n_points,
         scale=n_points,
         controls={
-            "one component only": squared_distances(np.outer(scores[:, 0], scores[:, 0])),
+            "the first component only": squared_distances(np.outer(scores[:, 0], scores[:, 0])),
             "the root of |s - t|": np.sqrt(lags),
-            "independent points": np.add.outer(times, times),
+            "independent points of variance t": np.add.outer(times, times),
         },
     )
