@@ -23,7 +23,7 @@ def doubled(n_points):
 
 
 def leading_ratios(n_points, count=1, **process):
-    """Return ρ_1, ..., ρ_count of the population."""
+    """Return the shares ρ_1, ..., ρ_count of the population in its total variance."""
     spectrum = infinite_dimension.leading_spectrum(int(n_points), count, **process)
     return spectrum.eigenvalues / spectrum.total_variance
 
@@ -40,38 +40,35 @@ def test_momentum_spectrum(trial, momentum: Momentum):
     """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
     from rest, where E[|ξ_t|²] = 1 and 0 < γ < 1. The largest eigenvalue of the covariance over time
     of the centred points is 1 / (θ ((1 - γ)² + γ θ)) with θ = 2 - 2 cos(π / T), up to a relative
-    error of the order T^-3.
+    error of the order T⁻³.
     """
-    # T (1 - gamma) is 35 or more; powers of two share their programs.
-    n = doubled(100 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
+    # T (1 - γ) is 35 or more.
+    sizes = doubled(100 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
     exact = [
-        infinite_dimension.leading_spectrum(int(size), 1, momentum=momentum).eigenvalues[0]
-        for size in n
+        infinite_dimension.leading_spectrum(int(n), 1, momentum=momentum).eigenvalues[0]
+        for n in sizes
     ]
-    theta = np.array([plain_walk.laplacian_eigenvalues(size)[0] for size in n])
+    theta = np.array([plain_walk.laplacian_eigenvalues(n)[0] for n in sizes])
     circulant = np.array(
-        [linear_processes.momentum_circulant_eigenvalues(size, momentum)[0] for size in n]
+        [linear_processes.momentum_circulant_eigenvalues(n, momentum)[0] for n in sizes]
     )
+    # Of the factor (1 - γ)² + γ θ = γ² - 2 γ cos(π / T) + 1
+    wrong_sign = 1 + momentum**2 + momentum * (2 - theta)
 
     def relative_error(formula):
         return np.abs(exact / formula - 1)
 
-    errors = relative_error(circulant)
-    controls = {"an error of the order T^-2": -2.0}
-    processes = {
-        "γ² + 2 γ cos + 1, with a wrong sign": relative_error(
-            1 / (theta * (1 + momentum**2 + momentum * (2 - theta)))
-        ),
-        "without the γ θ term": relative_error(1 / (theta * (1 - momentum) ** 2)),
-    }
     trial.order(
-        errors,
-        n,
+        relative_error(circulant),
+        sizes,
         -3.0,
-        rounding=4 * n * 2.0**-53,
+        rounding=4 * sizes * 2.0**-53,
         margin=0.02,
-        controls=controls,
-        control_processes=processes,
+        controls={"an error of the order T⁻²": -2.0},
+        control_processes={
+            "γ² + 2 γ cos(π / T) + 1, with a wrong sign": relative_error(1 / (theta * wrong_sign)),
+            "without the term γ θ": relative_error(1 / (theta * (1 - momentum) ** 2)),
+        },
     )
 
 
@@ -83,16 +80,16 @@ def test_momentum_spectrum(trial, momentum: Momentum):
 def test_momentum_long_memory(
     trial,
     n_points: ThreePoints,
-    momentum: Annotated[float, Interval(0.01, 1, why="below, the walk is as good")],
+    momentum: Annotated[float, Interval(0.01, 1, why="below, the plain walk is as good")],
 ):
     """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
     from rest, and let ρ_k be the share of principal component k in the total variance of the
-    centred points. The ρ_k are the eigenvalues of C A A^T C, divided by their sum, where A has the
-    entries a_(t,s) = (1 - γ^(t - s + 1)) / (1 - γ) for s <= t and 0 otherwise, and C = I - 1 1^T /
-    T.
+    centred points. The ρ_k are the eigenvalues of C A Aᵀ C, divided by their sum, where A has the
+    entries a_(t,s) = (1 - γ^(t - s + 1)) / (1 - γ) for s ≤ t and 0 otherwise, and C is the T by T
+    matrix that takes the mean off.
 
-    This holds for every T (1 - γ), also where the circulant formula fails. At γ = 1 the entries are
-    t - s + 1.
+    This holds for every T (1 - γ), also where the circulant formula of `momentum_spectrum` fails.
+    At γ = 1 the entries are t - s + 1.
     """
     circulant = linear_processes.momentum_circulant_eigenvalues(n_points, momentum)
     spectrum = np.asarray(infinite_dimension.spectrum(n_points, momentum=momentum))
@@ -106,7 +103,10 @@ def test_momentum_long_memory(
 
 @claim(derived("as T grows, the components solve the equation of a beam"), kind="limit")
 def test_momentum_concentrates__integrated(
-    trial, n_points: Annotated[int, Interval(400, 1000, why="fewer are far away")] = 400
+    trial,
+    n_points: Annotated[
+        int, Interval(400, 1000, why="with fewer the share is far from its limit")
+    ] = 400,
 ):
     """Let x_t = x_(t-1) + v_t and v_t = v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t from
     rest (the integrated walk). As T grows, the share of the first principal component in the total
@@ -133,7 +133,9 @@ def test_momentum_concentrates__integrated(
 )
 def test_momentum_concentrates__long(
     trial,
-    n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200,
+    n_points: Annotated[
+        int, Interval(200, 500, why="with fewer the share is far from its limit")
+    ] = 200,
     momentum: Momentum = 0.5,
 ):
     """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
@@ -145,6 +147,7 @@ def test_momentum_concentrates__long(
     """
     limit = plain_walk.explained_variance_ratio_limit(1)[0]
     correction = limit * linear_processes.momentum_ratio_excess(momentum)
+    # T (1 - γ) is 140 or more.
     sizes = doubled(n_points * 2 ** max(1, round(np.log2(1 / (1 - momentum)))))
     trial.limit(
         [(leading_ratios(n, momentum=momentum)[0] - limit) * n for n in sizes],
@@ -152,22 +155,20 @@ def test_momentum_concentrates__long(
         correction,
         order=1,
         margin=0.01 * correction,
-        controls={"no correction": 0.0, "without 1 + γ": (1 + momentum) * correction},
+        controls={
+            "no correction": 0.0,
+            "1 - γ for 1 - γ²": (1 + momentum) * correction,
+        },
     )
 
 
 def components(n_points, momentum, count=3):
-    """Return the leading exact components over time of a walk with momentum."""
+    """Return the first unit eigenvectors of the population, one per column."""
     return infinite_dimension.eigenvectors(int(n_points), momentum=momentum)[:, :count]
 
 
-def midpoints(n_points):
-    """Return s = (t - 1/2) / T, between 0 and 1."""
-    return (np.arange(n_points) + 0.5) / n_points
-
-
 def unit(modes):
-    """Return modes as unit vectors."""
+    """Return modes as unit vectors, one per column."""
     return modes / np.linalg.norm(modes, axis=0)
 
 
@@ -178,25 +179,26 @@ def test_momentum_components(
     """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
     from rest and γ < 1. As T grows with γ fixed, the first principal component over time tends to
     the cosine cos(π (t - 1/2) / T) of the plain walk, such that 1 minus their squared overlap is of
-    the order T^-5.
+    the order T⁻⁵.
 
     In the planes of components that tend to cosines, the curves tend to Lissajous curves.
     """
-    # T (1 - γ) is 35 or more.
-    n = doubled(50 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
+    sizes = doubled(50)
     deficits = []
-    for size in n:
-        exact = components(size, momentum, 1)
-        cosine = unit(plain_walk.cosine_modes(int(size), 1))
-        # The part at right angles, squared: 1 - overlap^2 itself is below rounding.
-        deficits.append(np.sum((exact - cosine * np.sum(exact * cosine)) ** 2))
+    for n in sizes:
+        exact = components(n, momentum, 1)
+        cosine = unit(plain_walk.cosine_modes(int(n), 1))
+        # 1 minus the squared overlap is the squared part at right angles; the difference itself is
+        # below rounding.
+        right_angled = exact - cosine * np.sum(exact * cosine)
+        deficits.append(np.sum(right_angled**2))
     trial.order(
         deficits,
-        n,
+        sizes,
         -5.0,
-        rounding=20 * n * 2.0**-53 * np.sqrt(deficits),
+        rounding=20 * sizes * 2.0**-53 * np.sqrt(deficits),
         margin=0.1,
-        controls={"the order T^-1": -1.0, "the order T^-4": -4.0},
+        controls={"the order T⁻¹": -1.0, "the order T⁻⁴": -4.0},
     )
 
 
@@ -213,27 +215,27 @@ def test_momentum_components__integrated(
     These are the modes of a beam that is guided at the start and free at the end.
     """
     sizes = doubled(n_points)
-    overlaps = [
-        np.sum(
-            components(n, 1.0) * unit(linear_processes.integrated_walk_modes(midpoints(n), 3)),
-            axis=0,
-        )
-        ** 2
-        for n in sizes
-    ]
-    fine = midpoints(4000)
-    modes = unit(linear_processes.integrated_walk_modes(fine, 3))
-    clamped = np.gradient(np.gradient(modes, axis=0), axis=0)  # a clamped beam's: their curvature
+
+    def beam_modes(n):
+        midpoints = (np.arange(n) + 0.5) / n
+        return unit(linear_processes.integrated_walk_modes(midpoints, 3))
+
+    def squared_overlaps(first, second):
+        return np.sum(first * second, axis=0) ** 2
+
+    modes = beam_modes(4000)
+    cosines = unit(plain_walk.cosine_modes(4000, 3))
+    # The modes of a beam that is clamped at an end are the curvatures of those of a free one.
+    curvatures = unit(np.gradient(np.gradient(modes, axis=0), axis=0))
     trial.limit(
-        overlaps,
+        [squared_overlaps(components(n, 1.0), beam_modes(n)) for n in sizes],
         sizes,
         np.ones(3),
         order=2,
         margin=1e-5,
         controls={
-            "the walk's cosines": np.sum(modes * unit(plain_walk.cosine_modes(4000, 3)), axis=0)
-            ** 2,
-            "modes of a clamped beam": np.sum(modes * unit(clamped), axis=0) ** 2,
+            "the plain walk's cosines": squared_overlaps(modes, cosines),
+            "modes of a clamped beam": squared_overlaps(modes, curvatures),
         },
     )
 
@@ -259,11 +261,15 @@ def test_ema_is_momentum(
     """
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
     walk = np.asarray(trajectories.trajectory(steps))
-    with_momentum = trajectories.trajectory(steps, momentum=decay)
+    with_momentum = np.asarray(trajectories.trajectory(steps, momentum=decay))
     average = np.asarray(trajectories.trajectory(steps, averaging=decay))
-    multiple = (1 - decay) * np.asarray(with_momentum)
-    controls = {"without 1 - β": np.asarray(with_momentum), "the walk itself": walk}
-    trial.identity(average, multiple, ops=n_points, scale=np.max(np.abs(walk)), controls=controls)
+    trial.identity(
+        average,
+        (1 - decay) * with_momentum,
+        ops=n_points,
+        scale=np.max(np.abs(walk)),
+        controls={"without 1 - β": with_momentum, "the walk itself": walk},
+    )
 
 
 @claim(
@@ -276,15 +282,15 @@ def test_ema_is_momentum(
 def test_running_average(
     trial,
     n_points: Annotated[
-        int, Interval(800, 2000, why="between, extrapolation reaches five digits")
+        int, Interval(800, 2000, why="there, extrapolation reaches five digits")
     ] = 800,
     count: Annotated[int, Interval(1, 3, why="later components need more points")] = 3,
 ):
-    """Let x_t = x_(t-1) + ξ_t be a random walk with independent steps of one variance, let y_t =
-    (x_1 + … + x_t) / t be its running mean, t = 1, …, T, and let ρ_k be the share of principal
-    component k in the total variance of the centred y_t. As T grows, ρ_k tends to 432 / z_k⁴, where
-    z_1 < z_2 < … are the positive roots of (J_0 - I_0) (-Y_1 - (2 / π) K_1) + (J_1 + I_1) (Y_0 + (2
-    / π) K_0) = 0, with all Bessel functions at z.
+    """Let x_t = x_(t-1) + ξ_t be a random walk from x_0 = 0 with independent steps of one variance.
+    Let y_t = (x_1 + … + x_t) / t be its running mean, t = 1, …, T, and let ρ_k be the share of
+    principal component k in the total variance of the centred y_t. As T grows, ρ_k tends to 432 /
+    z_k⁴, where z_1 < z_2 < … are the positive roots of (J_0 - I_0) (-Y_1 - (2 / π) K_1) + (J_1 +
+    I_1) (Y_0 + (2 / π) K_0) = 0, with all Bessel functions at z.
 
     So the first three shares tend to 0.8357, 0.1126 and 0.0294.
     """
