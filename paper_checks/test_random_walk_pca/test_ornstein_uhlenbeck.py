@@ -18,26 +18,26 @@ SECULAR = derived(
 )
 SPECTRA = [(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)]
 Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the process is unstable")]
-"""α."""
+"""α, the pull of one step."""
 Trapping = Annotated[
-    float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")
+    float, Interval(0.05, 0.9, why="the sphere is reached, and its radius is told from others")
 ]
 """α of a process that settles within a few points."""
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
 TrappedDimension = Annotated[
-    int, Interval(30, MOST, why="with fewer, the norm scatters as much as it is")
+    int, Interval(30, MOST, why="with fewer, the squared norm scatters by more than a quarter")
 ]
 FewDimensions = Annotated[int, Interval(4, 7, why="with more, too few visits are seen")]
 
 
-def settled_points(trial, n_points, rate):
-    """Require that hardly anything is left of the start; return its share of the squared norm."""
-    left = (1 - rate) ** (2 * n_points)
+def share_of_start(trial, n_points, rate):
+    """Return (1 - α)^(2 T), by which E[|x_T|²] falls short of its limit; require it to be small."""
+    share = (1 - rate) ** (2 * n_points)
     trial.require(
-        left <= 0.002,
-        f"n_points must let the start fade: (1 - rate)^(2 n_points) is {left:.2g}, above .002",
+        share <= 0.002,
+        f"n_points must let the start fade: (1 - rate)^(2 n_points) is {share:.2g}, above .002",
     )
-    return left
+    return share
 
 
 @claim(SECULAR, kind="identity", cases=SPECTRA)
@@ -79,6 +79,7 @@ def test_ou_exact__modes(trial, n_points: ThreePoints, rate: Rate):
     variances = ornstein_uhlenbeck.eigenvalues(n_points, rate)[:count]
 
     def residual(modes):
+        """K u_k - λ_k u_k in column k - 1, which is 0 of eigenvectors."""
         return covariance @ modes - modes * variances
 
     trial.identity(
@@ -110,24 +111,35 @@ def test_ou_circulant_limit(
     component in the total variance with a relative error of at most 3 / (2 α T) for α T >= 4, and
     of at most (8 / π² - 1/2) α T for α T <= 0.1.
     """
+    # Values of α T, up to α = 1/5
     small = np.array([0.003, 0.01, 0.03, 0.1])
     large = np.geomspace(4, 400, 8)
-    c = np.concatenate([small, large[large <= n_points / 5]])
+    crossovers = np.concatenate([small, large[large <= n_points / 5]])
 
     def relative_error(crossover):
-        spectrum = infinite_dimension.leading_spectrum(n_points, 1, reversion=crossover / n_points)
-        formula = ornstein_uhlenbeck.circulant_eigenvalues(n_points, crossover / n_points)
-        return abs(
-            formula.max() / formula.sum() / (spectrum.eigenvalues[0] / spectrum.total_variance) - 1
-        )
+        rate = crossover / n_points
+        spectrum = infinite_dimension.leading_spectrum(n_points, 1, reversion=rate)
+        circulant = ornstein_uhlenbeck.circulant_eigenvalues(n_points, rate)
+        exact_share = spectrum.eigenvalues[0] / spectrum.total_variance
+        return abs(circulant.max() / circulant.sum() / exact_share - 1)
 
-    errors = [relative_error(crossover) for crossover in c]
-    bounds = np.where(c >= 4, 1.5 / c, (8 / np.pi**2 - 0.5) * c)
-    controls = {
-        "half the constants": np.where(c >= 4, 0.75 / c, (4 / np.pi**2 - 0.25) * c),
-        "5 % at most": np.minimum(np.where(c >= 4, 1.5 / c, c / 3), 0.05),
-    }
-    trial.bound(errors, bounds, instances="grid", ops=4 * n_points, scale=1.0, controls=controls)
+    def bounds(for_large, for_small):
+        """The bound for_large / (α T) or for_small α T at all crossovers."""
+        return np.where(crossovers >= 4, for_large / crossovers, for_small * crossovers)
+
+    trial.bound(
+        [relative_error(crossover) for crossover in crossovers],
+        bounds(1.5, 8 / np.pi**2 - 0.5),
+        instances="grid",
+        ops=4 * n_points,
+        scale=1.0,
+        controls={
+            "half the constants": bounds(0.75, 4 / np.pi**2 - 0.25),
+            "5 % at most": np.minimum(
+                np.where(crossovers >= 4, 1.5 / crossovers, crossovers / 3), 0.05
+            ),
+        },
+    )
 
 
 @claim(
@@ -140,7 +152,8 @@ def test_ou_sine_not_cosine(
         int, Interval(1600, 4000, why="fewer revert at once at the largest α T")
     ] = 1600,
     crossover: Annotated[
-        float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")
+        float,
+        Interval(15, 25, why="16 times less is not large, 16 times more has close eigenvalues"),
     ] = 20.0,
 ):
     """Let x_t = (1 - α) x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0 and independent steps. As α T
@@ -150,7 +163,6 @@ def test_ou_sine_not_cosine(
     This is the overlap of a full sine with half a cosine.
     """
     crossovers = crossover * 2.0 ** np.arange(5)
-
     cosine = plain_walk.cosine_modes(n_points, 1)
 
     def cosine_content(crossover):
@@ -163,7 +175,7 @@ def test_ou_sine_not_cosine(
         (8 / (3 * np.pi)) ** 2,
         order=(1, 2),
         margin=0.003,
-        controls={"half a cosine": 1.0, "the overlap 1/2": 0.5},
+        controls={"the component stays that cosine": 1.0, "the overlap 1/2": 0.5},
     )
 
 
@@ -172,22 +184,23 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
     """Let x_t = (1 - α) x_(t-1) + ξ_t with 0 < α < 2 and independent steps of E[|ξ_t|²] = 1. As t
     grows, E[|x_t|²] tends to 1 / (α (2 - α)).
     """
-    left = settled_points(trial, n_points, rate)
-    plateau = ornstein_uhlenbeck.trapping_radius(rate) ** 2
+    start = share_of_start(trial, n_points, rate)
+    limit = ornstein_uhlenbeck.trapping_radius(rate) ** 2
 
-    def squared_norm(key):
+    def last_squared_norm(key):
         noise = trajectories.equivalent_gaussian_noise(key, n_points, dim)
         return jnp.sum(trajectories.trajectory(noise, reversion=rate)[-1] ** 2)
 
-    margin = (0.007 + left) * plateau
-    rivals = {"1 / (2 α)": 1 / (2 * rate), "1 / α^2": 1 / rate**2}
     trial.mean(
-        squared_norm,
-        plateau,
+        last_squared_norm,
+        limit,
         law=Asymptotic(),
-        slack=left * plateau,
-        margin=margin,
-        controls=rivals,
+        slack=start * limit,
+        margin=(0.007 + start) * limit,
+        controls={
+            "1 / (2 α), as in continuous time": 1 / (2 * rate),
+            "1 / α²": 1 / rate**2,
+        },
         first=512,
     )
 
@@ -210,9 +223,14 @@ def test_ou_trapping__start(
     steps = np.arange(1, n_points + 1)
     norms = ornstein_uhlenbeck.mean_squared_norm(steps, rate)
     measured = infinite_dimension.expected_squared_norms(n_points, reversion=rate)
-    unsquared = norms / (1 + (1 - rate) ** steps) * (1 - rate / 2)
+    # By the quotient of both formulas, which is defined at α = 0, too.
+    single_power = norms / (1 + (1 - rate) ** steps) * (1 - rate / 2)
     trial.identity(
-        measured, norms, ops=6 * n_points, scale=norms, controls={"(1 - b^t) / (2 α)": unsquared}
+        measured,
+        norms,
+        ops=6 * n_points,
+        scale=norms,
+        controls={"(1 - b^t) / (2 α)": single_power},
     )
 
 
@@ -231,22 +249,23 @@ def test_ou_trapping__spread(
     Gaussian steps. As t grows, the standard deviation of |x_t|², divided by its mean, tends to
     sqrt(2 / d).
     """
-    left = settled_points(trial, n_points, rate)
-    # Three nodes of Gauss and Hermite for each step: means of polynomials up to degree five are
-    # exact.
+    start = share_of_start(trial, n_points, rate)
+    # One coordinate with steps of variance 1 takes all paths whose steps are nodes of the rule of
+    # Gauss and Hermite. Of three nodes means of polynomials up to degree five are exact.
     nodes, weights = np.polynomial.hermite_e.hermegauss(3)
     choices = np.indices((3,) * n_points).reshape(n_points, -1)
     chances = np.prod(weights[choices] / weights.sum(), axis=0)
     squares = np.asarray(trajectories.trajectory(nodes[choices], reversion=rate))[-1] ** 2
-    plateau = ornstein_uhlenbeck.trapping_radius(rate) ** 2
-    variance = (ornstein_uhlenbeck.squared_norm_relative_std(dim) * plateau) ** 2
+    # |x_t|² is the mean of d such squares, which are independent.
+    variance_of_square = chances @ squares**2 - (chances @ squares) ** 2
+    limit_of_mean = ornstein_uhlenbeck.trapping_radius(rate) ** 2
+    variance = (ornstein_uhlenbeck.squared_norm_relative_std(dim) * limit_of_mean) ** 2
     trial.value(
-        (chances @ squares**2 - (chances @ squares) ** 2)
-        / dim,  # the mean of dim coordinates, each independent
+        variance_of_square / dim,
         variance,
         error=4 * choices.shape[1] * 2.0**-53 * 3 * variance,
-        slack=2 * left * variance,
-        margin=(0.001 + 2 * left) * variance,
+        slack=2 * start * variance,
+        margin=(0.001 + 2 * start) * variance,
         controls={
             "sqrt(1 / d)": variance / 2,
             "the mean 1 / (2 α)": (1 / rate) ** 2 / (2 * dim),
@@ -255,12 +274,13 @@ def test_ou_trapping__spread(
 
 
 def _comes_close(n_points, dim, rate):
-    """Return the event that the walker is within half of the trapping radius."""
+    """Return a function that samples a walk, and tells whether |x_T| < r / 2."""
     close = ornstein_uhlenbeck.trapping_radius(rate) ** 2 / 4
 
     def event(key):
         noise = trajectories.noise(key, n_points, dim)
-        return jnp.sum(trajectories.trajectory(noise, reversion=rate)[-1] ** 2) < close
+        squared_norm = jnp.sum(trajectories.trajectory(noise, reversion=rate)[-1] ** 2)
+        return squared_norm < close
 
     return event
 
@@ -276,7 +296,7 @@ def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimension
     Gaussian steps of E[|ξ_t|²] = 1, and let r = 1 / sqrt(α (2 - α)), the distance from the minimum
     at which |x_t| settles. After many steps P(|x_t| < r / 2) is at most exp(-0.318 d).
     """
-    settled_points(trial, n_points, rate)
+    share_of_start(trial, n_points, rate)
     trial.probability(
         _comes_close(n_points, dim, rate),
         ornstein_uhlenbeck.escape_probability_bound(0.25, dim),
