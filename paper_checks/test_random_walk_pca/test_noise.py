@@ -15,15 +15,16 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance, RatioOfMeans
 
 SECOND_ORDER = 3
-"""The variance of ρ_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws
-with all moments.
+"""The variance of the sampled share differs from its first order by a fraction of at most this over
+d; 1.3 to 2.9 was seen of laws with all moments. For the mean as much over d² is allowed, where
+Gaussian steps need 0.9.
 """
 KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "laplace": 3.0}
 """Excess kurtosis of the laws that have a sixth moment."""
 LightLaw = Literal["rademacher", "uniform", "laplace"]
 StepLaw = Literal["rademacher", "uniform", "laplace", "student"]
 Dim = Annotated[
-    int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")
+    int, Interval(100, 4000, why="each coordinate is drawn, and of few later orders in 1 / d count")
 ]
 ManyDimensions = Annotated[
     int,
@@ -35,17 +36,15 @@ Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not th
 
 
 def ratio_variance(n_points, dim):
-    """Return the first-order variance of the first ratio."""
-    return (
-        finite_dimension.explained_variance_ratio_std(plain_walk.eigenvalues(n_points), dim)[0] ** 2
-    )
+    """Return the variance of the first component's share of a sampled walk, to first order."""
+    variances = plain_walk.eigenvalues(n_points)
+    return finite_dimension.explained_variance_ratio_std(variances, dim)[0] ** 2
 
 
 def mean_ratio(n_points, dim):
-    """Return the first-order mean of the first ratio."""
-    return finite_dimension.mean_explained_variance_ratio(plain_walk.eigenvalues(n_points), dim, 1)[
-        0
-    ]
+    """Return the mean of the first component's share of a sampled walk, to first order."""
+    variances = plain_walk.eigenvalues(n_points)
+    return finite_dimension.mean_explained_variance_ratio(variances, dim, 1)[0]
 
 
 def require_affordable(trial, n_points, dim):
@@ -60,7 +59,9 @@ def require_affordable(trial, n_points, dim):
 
 
 def first_ratio(law, n_points, dim):
-    """Return a simulator of ρ_1 of a walk with steps of a law."""
+    """Return a function that samples a walk with steps of this law, and returns the share of its
+    first component.
+    """
     return lambda key: pca.explained_variance_ratio(key, n_points, dim, law=law)[0]
 
 
@@ -76,7 +77,7 @@ def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, di
     dimensions whose coordinates are independent and have one law of finite variance, the mean share
     of the first principal component is ρ_1 (1 + (b - 2 ρ_1 + 2 q) / d), to first order in 1 / d.
 
-    So the law of the steps does not matter. The law of Cauchy, which has no variance, is a control.
+    So the law of the steps does not matter if it has a variance. Cauchy's law has none.
     """
     require_affordable(trial, n_points, dim)
     mean = mean_ratio(n_points, dim)
@@ -104,22 +105,24 @@ def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, di
 def test_noise_universality__scatter(
     trial, law: LightLaw, n_points: SampledPoints = 6, dim: Dim = 400
 ):
-    """Let ρ_1, …, ρ_(T-1) be the shares of the principal components in the variance of T centred
-    points of a random walk in infinitely many dimensions, with q = sum_j ρ_j² and s = sum_j ρ_j
-    ρ_(T-j). For T > 2 and steps in d dimensions whose coordinates are independent and have one law
-    with six moments and the excess kurtosis κ, the share of the first component has to first order
-    in 1 / d the variance 2 ρ_1² (1 - 2 ρ_1 + q) / d times 1 + κ (1 + (s - 2 ρ_(T-1)) / (1 - 2 ρ_1 +
-    q)) / (4 T).
+    """Let ρ_1, …, ρ_(T-1) be the shares of the principal components in the variance of T > 2
+    centred points of a random walk in infinitely many dimensions, with q = sum_j ρ_j² and s = sum_j
+    ρ_j ρ_(T-j). Let the steps of a walk in d dimensions have independent coordinates of one law
+    with six moments and the excess kurtosis κ. To first order in 1 / d, the variance of its first
+    component's share is 2 ρ_1² (1 - 2 ρ_1 + q) / d, as of Gaussian steps, times 1 + κ (1 + (s - 2
+    ρ_(T-1)) / (1 - 2 ρ_1 + q)) / (4 T).
 
-    For T > 4 and κ <= 3 this factor is 1 + κ / (4 T) up to .012, which is less than is told here.
+    For T > 4 and κ ≤ 3 this factor differs from 1 + κ / (4 T) by at most .012, too little to be
+    seen here.
     """
     require_affordable(trial, n_points, dim)
-    of_gaussian = ratio_variance(n_points, dim)
-    variance = of_gaussian * finite_dimension.kurtosis_factor(n_points, KURTOSIS[law])
+    gaussian_variance = ratio_variance(n_points, dim)
+    variance = gaussian_variance * finite_dimension.kurtosis_factor(n_points, KURTOSIS[law])
     controls = {"twice the standard deviation": 4 * variance}
-    if n_points <= 10:  # with more points it is within the margin
-        of_eigenvalue = of_gaussian * (1 + 0.75 * KURTOSIS[law] / n_points)
-        controls["1 + 3 κ / (4 T), as of an eigenvalue"] = of_eigenvalue
+    # With more points it is within the margin.
+    if n_points <= 10:
+        eigenvalue_factor = 1 + 0.75 * KURTOSIS[law] / n_points
+        controls["1 + 3 κ / (4 T), as of an eigenvalue"] = gaussian_variance * eigenvalue_factor
     trial.mean(
         first_ratio(law, n_points, dim),
         variance,
@@ -161,11 +164,14 @@ def test_deff_not_rank(
         "n_points * dim must be at most 64000: longer draws take many minutes",
     )
     variance = ratio_variance(n_points, effective)
-    traces = [np.sum(spectrum**k) for k in (1, 2, 3)]
-    # The third cumulant, beside that of as many equal directions, sets the second order.
-    second = SECOND_ORDER / effective * traces[0] * traces[2] / traces[1] ** 2
+    trace = np.sum(spectrum)
+    trace_of_square = np.sum(spectrum**2)
+    trace_of_cube = np.sum(spectrum**3)
+    # The second order grows with the third cumulant of |ξ_t|²: this is its quotient by that of
+    # D equal directions.
+    second_order = SECOND_ORDER / effective * trace * trace_of_cube / trace_of_square**2
     trial.require(
-        second < 0.015,
+        second_order < 0.015,
         "dim must be larger, or exponent nearer to 0: the second order exceeds 1.5 %",
     )
     scales = np.sqrt(spectrum)
@@ -173,10 +179,10 @@ def test_deff_not_rank(
         lambda key: pca.explained_variance_ratio(key, n_points, dim, scales=scales)[0],
         variance,
         law=NormalVariance(asymptotic=True),
-        slack=variance * second,
-        margin=variance * (0.02 + second),
+        slack=variance * second_order,
+        margin=variance * (0.02 + second_order),
         controls={
-            "half of D": ratio_variance(n_points, effective / 2),
+            "D / 2 for D": ratio_variance(n_points, effective / 2),
             "the rank of Σ for D": ratio_variance(n_points, dim),
         },
         first=16_384,
@@ -196,37 +202,43 @@ def test_deff_estimator(
     exponent: Exponent,
 ):
     """Let ξ_1, …, ξ_n be independent Gaussian steps with the covariance Σ. Let L be the mean of
-    |ξ_s|² over s, and P the mean of (ξ_s·ξ_t)² over s != t. Then E[L²] / E[P] = D + 2 / n with D =
+    |ξ_s|² over s, and P the mean of (ξ_s·ξ_t)² over s ≠ t. Then E[L²] / E[P] = D + 2 / n with D =
     (tr Σ)² / tr Σ².
 
     So L² / P estimates the effective dimension D.
     """
     spectrum = np.arange(1, dim + 1) ** exponent
-    d_eff = finite_dimension.effective_dimension(spectrum)
+    effective = finite_dimension.effective_dimension(spectrum)
     trial.require(
-        0.2 * dim < d_eff < 0.97 * dim,
+        0.2 * dim < effective < 0.97 * dim,
         "exponent must leave d_eff between a fifth of dim and all of it",
     )
 
     shares = spectrum / spectrum.sum()
 
-    def moments(key):
+    def squared_length_and_product(key):
+        """L² and P of one sample, less control variates of mean 0."""
         steps = trajectories.noise(key, n_steps, dim, scales=np.sqrt(spectrum))
         gram = steps @ steps.T
         squared_length = jnp.mean(jnp.diagonal(gram)) ** 2
-        between = jnp.sum(jnp.tril(gram, -1) ** 2) * 2 / (n_steps * (n_steps - 1))
-        # Both are taken off to first order in the squares of the coordinates, whose means are the
-        # shares.
+        squared_product = jnp.sum(jnp.tril(gram, -1) ** 2) * 2 / (n_steps * (n_steps - 1))
+        # The mean squares of the coordinates vary about the shares. What this adds to both, to
+        # first order, is taken off.
         squares = jnp.mean(steps**2, axis=0) - shares
-        return jnp.stack([squared_length - 2 * jnp.sum(squares), between - 2 * squares @ shares])
+        return jnp.stack(
+            [squared_length - 2 * jnp.sum(squares), squared_product - 2 * squares @ shares]
+        )
 
-    with_diagonal = 1 / ((1 - 1 / n_steps) / d_eff + 1 / n_steps)
     trial.mean(
-        moments,
-        d_eff + 2 / n_steps,  # the mean squared length varies, too
+        squared_length_and_product,
+        effective + 2 / n_steps,
         law=RatioOfMeans(),
-        margin=0.009 * d_eff,
-        controls={"P over all s and t": with_diagonal, "the rank of Σ": float(dim)},
+        margin=0.009 * effective,
+        controls={
+            # Of s = t the product is |ξ_s|⁴, of about (tr Σ)².
+            "P over all s and t": 1 / ((1 - 1 / n_steps) / effective + 1 / n_steps),
+            "the rank of Σ": float(dim),
+        },
         first=512,
         most=40_000,
     )
@@ -251,48 +263,54 @@ def test_jl_projection(
     share of its first principal component has to first order in 1 / D the mean ρ_1 (1 + (b - 2 ρ_1
     + 2 q) / D) and the variance 2 ρ_1² (1 - 2 ρ_1 + q) / D with 1/D = 1/d + 1/m.
     """
-    alike = max(dim, target) < 9 * min(dim, target)
     trial.require(
-        alike,
+        max(dim, target) < 9 * min(dim, target),
         "dim and target must differ by less than a factor of nine: else the smaller one rules",
     )
     D = 1 / (1 / dim + 1 / target)
-    variance = ratio_variance(n_points, D)
     mean = mean_ratio(n_points, D)
+    variance = ratio_variance(n_points, D)
     variances = plain_walk.eigenvalues(n_points)
     shares = plain_walk.explained_variance_ratio(n_points)
     bias = mean - shares[0]
-    second = abs(finite_dimension.explained_variance_ratio_second_order(variances, D, 1)[0])
+    second_order = abs(finite_dimension.explained_variance_ratio_second_order(variances, D, 1)[0])
+    # The derivatives of ρ_1 by each log λ_j
     response = shares[0] * (np.eye(1, n_points - 1)[0] - shares)
-    axes = np.sqrt(2 / n_points) * np.sin(
-        np.pi / n_points * np.outer(*[np.arange(1, n_points)] * 2)
-    )
-    # The squares of projected noise have variance 2/d + 2/m + 4/(dm), covariance 2/(dm), and
-    # responses sum to zero.
-    linear_variance = (2 / dim + 2 / target + 2 / (dim * target)) * np.sum(response**2)
+    # The population's axes in the space of the steps ξ_2, …, ξ_T, one per row
+    index = np.arange(1, n_points)
+    axes = np.sqrt(2 / n_points) * np.sin(np.pi / n_points * np.outer(index, index))
+    # The squares of projected noise along two axes have variance 2/d + 2/m + 4/(dm) and covariance
+    # 2/(dm). Of responses that sum to zero only the difference of the two counts.
+    variance_of_moved = (2 / dim + 2 / target + 2 / (dim * target)) * np.sum(response**2)
 
-    def moments(key):
+    def bias_and_squared_deviation(key):
+        """How far the share of the projected walk is from ρ_1, and the square of how far it is from
+        its mean, less control variates.
+        """
         walk, projection = jax.random.split(key)
         rows = trajectories.equivalent_gaussian_noise(walk, n_points, dim)
         # Rows of a Gaussian matrix are a triangle up to a rotation, which no variance sees.
         image = rows @ bartlett_factor(projection, n_points + 1, target) / np.sqrt(target)
         ratio = pca.variance_ratios(trajectories.trajectory(image))[0]
-        linear = response @ jnp.sum((axes @ image[1:]) ** 2, axis=1)
-        scatter = (ratio - mean) ** 2 - linear**2 + linear_variance
-        return jnp.stack([ratio - shares[0] - linear, scatter])
+        # To first order the noise moves the share by this, of mean 0 and a known variance.
+        moved = response @ jnp.sum((axes @ image[1:]) ** 2, axis=1)
+        squared_deviation = (ratio - mean) ** 2 - moved**2 + variance_of_moved
+        return jnp.stack([ratio - shares[0] - moved, squared_deviation])
 
-    rivals = {"D = min(d, m)": min(dim, target), "D = d + m": dim + target}
+    def predicted(dimension):
+        return np.array(
+            [mean_ratio(n_points, dimension) - shares[0], ratio_variance(n_points, dimension)]
+        )
+
     trial.mean(
-        moments,
-        np.array([bias, variance]),
+        bias_and_squared_deviation,
+        predicted(D),
         law=Asymptotic(),
-        slack=np.array([second, variance * SECOND_ORDER / D]),
-        margin=np.array([0.3 * bias + second, variance * (0.008 + SECOND_ORDER / D)]),
+        slack=np.array([second_order, variance * SECOND_ORDER / D]),
+        margin=np.array([0.3 * bias + second_order, variance * (0.008 + SECOND_ORDER / D)]),
         controls={
-            name: np.array(
-                [mean_ratio(n_points, rival) - shares[0], ratio_variance(n_points, rival)]
-            )
-            for name, rival in rivals.items()
+            "D = min(d, m)": predicted(min(dim, target)),
+            "D = d + m": predicted(dim + target),
         },
         first=1024,
         most=300_000,
