@@ -3,8 +3,14 @@ network training".
 
 Of it only the abstract and the first author's notebook could be read, so no claim bears a theorem
 number. Deterministic claims meet the simulators' population spectra (the recursion run on unit
-impulses); Monte-Carlo claims meet sampled trajectories. T is the number of recorded points, d the
-dimension, s2 = tr Σ = 1.
+impulses); Monte-Carlo claims meet sampled trajectories.
+
+Letters of all claims: T is the number of recorded points x_1, …, x_T, and d the dimension. The
+steps ξ_t have the covariance Σ of trace 1, so that E[|ξ_t|²] = 1. Centred points are x_t - c with
+the mean c of all points, and their covariance over time has the entries E[(x_s - c)·(x_t - c)]. Its
+eigenvalues λ_1 > λ_2 > … are the variances of the principal components, its unit eigenvectors u_k
+these components over time, and ρ_k = λ_k / sum_j λ_j the share of component k in the variance. A
+sampled trajectory has its own (x_s - c)·(x_t - c), and of these its own components and shares.
 
 Abstract:
 
