@@ -3,10 +3,11 @@ Features: The Implicit Bias of Deep Linear Self Distillation Networks", arXiv 24
 
 Its body could not be read: equation and theorem numbers are those that a public formalisation
 quotes, and no constant is attributed to it. Closed forms meet solvers, quadrature in 30 digits and
-networks trained on both objectives. L is the encoder's depth, ε the start and w-bar the strength of
-a feature, λ the covariance of its two views, ρ its regression coefficient, p the fraction of the
-asymptote that counts as learned. Times are those of the gradient flow, in whose unit the paper
-counts L.
+networks trained on both objectives. W_1, …, W_L are the encoder's layers and V is the predictor of
+JEPA or the decoder of a masked autoencoder (MAE). Of a feature, λ is the covariance of its two
+views, σ² its variance, ρ = λ / σ² its regression coefficient, w-bar the strength of the encoder on
+it, ε the strength at the start, w = w-bar^(1/L) the strength of one layer, and p the fraction of
+the asymptote that counts as learned. Times t are those of the gradient flow; the paper's are L t.
 
 Abstract:
 
@@ -42,10 +43,10 @@ import mpmath
 import numpy as np
 from scipy.linalg import eig
 
-from sims.jepa_bias import matrix_flow, networks, scalar_flow
+from sims.jepa_bias import scalar_flow
 from theory.jepa_bias import learning_times
 from theory.jepa_bias.domains import Objective
-from theory_on_trial import abstract, paper
+from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
 HIGH_INFLUENCE = abstract(
@@ -53,27 +54,19 @@ HIGH_INFLUENCE = abstract(
     "are biased to learn "
     "high-influence features, i.e., features characterized by having high regression coefficients"
 )
-THEOREM = paper("Theorem 4.5, as a public formalisation quotes it")
 
 OBJECTIVES: tuple[Objective, Objective] = ("jepa", "mae")
 _GOOD_TO = "the simulator's quadrature is good to eleven digits up to there"
 Depth = Annotated[int, Interval(1, 8, why=_GOOD_TO)]
-DeepDepth = Annotated[int, Interval(2, 8, why="expansions of two layers or more; " + _GOOD_TO)]
-Start = Annotated[
-    float, Interval(1e-12, 1, why="times are as 1 / ε^2, the digits of a start in them")
-]
-Covariance = Annotated[float, Interval(1e-6, 1e6, why="it scales time alone")]
-Regression = Annotated[float, Interval(0.1, 10, why="times are as its power 2L - 1")]
+DepthFromTwo = Annotated[int, Interval(2, 8, why="the law differs with one layer, and " + _GOOD_TO)]
+Regression = Annotated[float, Interval(0.1, 10, why="times vary like its power 1 - 2L")]
 Fraction = Annotated[
     float, Interval(0.01, 0.99, why="digits cancel where it is hardly above 0 or below 1")
 ]
-Ratio = Annotated[float, Interval(1.001, 10, why="of covariances that differ")]
-"""κ = λ_1 / λ_2."""
-Problems = Annotated[int, Interval(1, 500, why="minutes")]
 
 
 def random_rotations(rng, dim, count):
-    """Return orthogonal matrices."""
+    """Return orthogonal matrices, of shape (count, dim, dim)."""
     return np.linalg.qr(rng.standard_normal((count, dim, dim)))[0]
 
 
@@ -82,18 +75,8 @@ def rotation(angle):
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def aligned_network(trial, weights, depth, objective):
-    """Return a network whose factors are all `weights` on random features, and the features as
-    columns. The predictor undoes the encoder's rotation, for MAE in the input space.
-    """
-    features = random_rotations(trial.generator("features"), len(weights), 1)[0]
-    key = trial.key("latent rotations")
-    state = networks.diagonal_network(key, weights, weights, depth, objective, basis=features)
-    return state, features
-
-
-HALVINGS = 2.0 ** np.arange(9, 14)
-"""What 1 / ε^(1/L) is doubled to where a law in ε -> 0 is extrapolated."""
+DOUBLINGS = 2.0 ** np.arange(9, 14)
+"""Values of a power of 1 / ε at which times are taken where a law is extrapolated to ε -> 0."""
 QUADRATURE_ERROR = 1e-11
 """Relative error of the simulator's quadrature of the scalar equation: at most 6e-13 in 300
 problems, by 25 digits.
@@ -106,50 +89,50 @@ def _rise_time(*problem, objective):
 
 
 def rise_times(fraction, init, depth, covariance, regression, objective):
-    """Return by quadrature when features reach a fraction of their asymptotes; arguments
-    broadcast.
+    """Return by quadrature the times at which features that start at w-bar = `init` reach a
+    fraction of their asymptotes; arguments broadcast.
     """
     time = np.vectorize(partial(_rise_time, objective=objective), otypes=[float])
     return time(*np.broadcast_arrays(fraction, 1.0 * depth, init, covariance, regression))
 
 
 def exact_time(fraction, init, depth, covariance, regression, objective, digits=30):
-    """Return the time to a fraction of the asymptote, an mpmath number good to `digits` digits:
-    equations (7) and (8).
+    """Return the time from w-bar = `init` to a fraction of the asymptote by equation (7) or (8), an
+    mpmath number good to `digits` digits.
     """
     a, b = (2 * depth, 1) if objective == "jepa" else (depth, depth + 1)
     return exact_passage_time(fraction, init, depth, a, b, covariance, regression, digits)
 
 
 def exact_passage_time(fraction, init, depth, a, b, covariance, regression, digits=30):
-    """Return the time, as `exact_time`, of the flow w' = w^a (λ - w^b σ^2) of every layer.
+    """Return the time, as `exact_time`, of the flow w' = w^a (λ - w^b σ²) of every layer.
 
-    In the logit z of u = w^b / ρ it reads dt/dz = w^(1 - a) / (b λ): nothing is singular
-    within π of the real axis.
+    With u = w^b / ρ and its logit z = log(u / (1 - u)) the flow reads dt/dz = w^(1 - a) / (b λ),
+    where w^(1 - a) = (ρ u)^((1 - a) / b) and 1 / u = 1 + e^(-z). Nothing is singular within π of
+    the real axis.
     """
     with mpmath.workdps(digits + 5):
-        p, start, strength, rho = (
-            mpmath.mpf(value) for value in (fraction, init, covariance, regression)
-        )
+        lambda_ = mpmath.mpf(covariance)
+        rho = mpmath.mpf(regression)
         power = mpmath.mpf(a - 1) / b
-        share = mpmath.mpf(b) / depth
-        first, last = (mpmath.log(u) - mpmath.log1p(-u) for u in (start**share / rho, p**share))
+        per_layer = mpmath.mpf(b) / depth  # w^b is this power of w-bar
+
+        def logit(u):
+            return mpmath.log(u) - mpmath.log1p(-u)
+
+        first = logit(mpmath.mpf(init) ** per_layer / rho)
+        last = logit(mpmath.mpf(fraction) ** per_layer)
         panels = mpmath.linspace(first, last, 2 + int((last - first) / 3))
         largest = (1 + mpmath.exp(-first)) ** power  # quad's tolerance is absolute
         integral = mpmath.quad(
             lambda z: (1 + mpmath.exp(-z)) ** power / largest, panels, method="gauss-legendre"
         )
-        return 1 / (b * strength) * rho**-power * largest * integral
+        return 1 / (b * lambda_) * rho**-power * largest * integral
 
 
 def levels_of(regression, depth, objective, fraction=0.8):
-    """Return the strengths at which features count as learned."""
+    """Return the strengths w-bar at which features count as learned."""
     return fraction * learning_times.asymptote(depth, regression, objective=objective)
-
-
-def first_crossings(run, levels):
-    """Return when each feature of a run first reaches its level."""
-    return np.asarray(matrix_flow.up_crossings(run.times, run.strengths, levels).first)
 
 
 def require_below(trial, init, fraction, depth, regression, objective):
@@ -161,9 +144,9 @@ def require_below(trial, init, fraction, depth, regression, objective):
 
 
 def eigenvalues(jacobian):
-    """Return the eigenvalues by decreasing real part, and the bound on the error of each. To first
-    order a simple eigenvalue is off by the rounding of the matrix over the cosine between its two
-    eigenvectors.
+    """Return the eigenvalues by decreasing real part, and a bound on the error of each, two arrays.
+    To first order a simple eigenvalue is off by the rounding of the matrix over the cosine between
+    its left and its right eigenvector.
     """
     values, left, right = eig(np.asarray(jacobian), left=True, right=True)
     cosines = np.abs(np.sum(left.conj() * right, axis=0))
@@ -173,9 +156,9 @@ def eigenvalues(jacobian):
     return values[order], errors[order]
 
 
-def apart(trial, value, margin, controls):
-    """Return the controls; require settings at which each predicts something else, by more than
-    twice the margin.
+def require_apart(trial, value, margin, controls):
+    """Return the controls, and require settings at which each of them differs from the value by
+    more than twice the margin.
     """
     for name, rival in controls.items():
         differs = np.any(np.abs(np.asarray(rival) - value) > 2 * np.asarray(margin))

@@ -8,23 +8,25 @@ from typing import Annotated
 import numpy as np
 
 from paper_checks.test_jepa_bias import (
-    HALVINGS,
+    DOUBLINGS,
     HIGH_INFLUENCE,
     OBJECTIVES,
     QUADRATURE_ERROR,
-    DeepDepth,
     Depth,
+    DepthFromTwo,
     Fraction,
     Objective,
-    Ratio,
     Regression,
-    apart,
+    require_apart,
     require_below,
     rise_times,
 )
 from theory.jepa_bias import learning_order, learning_times
 from theory_on_trial import balls, claim, derived
 from theory_on_trial.contract import Interval
+
+Ratio = Annotated[float, Interval(1.001, 10, why="of covariances that differ")]
+"""κ = λ_1 / λ_2."""
 
 
 @claim(
@@ -42,7 +44,7 @@ from theory_on_trial.contract import Interval
 def test_greedy_rho(
     trial,
     objective: Objective,
-    depth: DeepDepth,
+    depth: DepthFromTwo,
     fraction: Fraction,
     rho_low: Regression = 0.45,
     rho_high: Regression = 1.0,
@@ -67,37 +69,40 @@ def test_greedy_rho(
             np.abs(learning_times.mae_constant(fraction, depth)) > 0.1,
             "fraction must not be near the zero of K for MAE",
         )
-    # 1 / ε^power doubles; at depth two the terms that follow are larger, starts are smaller there.
-    doubles = HALVINGS * (16 if depth == 2 else 1)
-    power, rival = (1 / depth, 1 - 1 / depth)[:: 1 if objective == "jepa" else -1]
-    init = doubles ** (-1 / power)
+    # R - 1 goes like ε^power. At depth two the terms that follow are larger: starts are smaller.
+    power = 1 / depth if objective == "jepa" else 1 - 1 / depth
+    inverse_powers = DOUBLINGS * (16 if depth == 2 else 1)
+    init = inverse_powers ** (-1 / power)
     for rho in (rho_low, rho_high):
         require_below(trial, init.max(), fraction, depth, rho, objective)
-    slow, fast = (
-        rise_times(fraction, init, depth, 1.0, rho, objective) for rho in (rho_low, rho_high)
-    )
-    law = float(
+    times_low = rise_times(fraction, init, depth, 1.0, rho_low, objective)
+    times_high = rise_times(fraction, init, depth, 1.0, rho_high, objective)
+    largest_excess = float(
         learning_order.greedy_excess(
             depth, init[0], rho_high, rho_low, objective=objective, fraction=fraction
         )
     )
-    prefactor = law * doubles[0]
+    prefactor = largest_excess * inverse_powers[0]
     margin = 0.005 * np.abs(prefactor)
-    controls = {"1 / ρ' - 1 / ρ": 1 / rho_low - 1 / rho_high, "no effect of ρ": 0.0}
+    controls = {
+        "the prefactor 1 / ρ' - 1 / ρ": 1 / rho_low - 1 / rho_high,
+        "no effect of ρ": 0.0,
+    }
     if depth > 2:  # at L = 2 both powers are one half
-        controls["the other objective's power of ε"] = law * init[0] ** -rival
+        other_power = 1 - 1 / depth if objective == "jepa" else 1 / depth
+        controls["the other objective's power of ε"] = largest_excess * init[0] ** -other_power
     trial.limit(
-        (slow / fast - 1) * doubles,
-        doubles,
+        (times_low / times_high - 1) * inverse_powers,
+        inverse_powers,
         prefactor,
         order=1,
         margin=margin,
-        controls=apart(trial, prefactor, margin, controls),
+        controls=require_apart(trial, prefactor, margin, controls),
     )
 
 
 def require_unequal(trial, rho_low, rho_high):
-    """Require that one regression coefficient is well above the other, which JEPA prefers."""
+    """Require that the larger regression coefficient is well above the smaller one."""
     trial.require(
         rho_low < 0.9 * rho_high,
         "rho_low must be below 0.9 rho_high: nothing distinguishes equal features",
@@ -105,14 +110,14 @@ def require_unequal(trial, rho_low, rho_high):
 
 
 RATIO = derived(
-    "λ times the learning time does not depend on λ, so that the order turns where the "
-    "ratio of these products is that of the λ"
+    "λ times the learning time does not depend on λ, so that the order turns where λ_1 / λ_2 is "
+    "the ratio of these products"
 )
 
 
 def leads(kappa, fraction, depth, init, rhos, objective="jepa"):
-    """+1 where feature 2 is learned first, -1 where feature 1 is, by quadrature; arguments
-    broadcast.
+    """Return +1 where feature 2 is learned first and -1 where feature 1 is, by quadrature, for the
+    covariances κ and 1. Arguments broadcast.
     """
     first = rise_times(fraction, init, depth, kappa, rhos[0], objective)
     second = rise_times(fraction, init, depth, 1.0, rhos[1], objective)
@@ -120,7 +125,9 @@ def leads(kappa, fraction, depth, init, rhos, objective="jepa"):
 
 
 def window(trial, kappa, depth, fraction, rhos):
-    """Return the window of ε in which JEPA overturns κ; require that there is one."""
+    """Return the lowest and the highest ε at which JEPA overturns the ratio κ; require that there
+    are such.
+    """
     require_unequal(trial, *rhos)
     _, largest = learning_order.boundary_maximiser(depth, fraction, *rhos)
     trial.require(
@@ -136,18 +143,23 @@ def test_order_inversion(
 ):
     """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
     features 1 and 2 with λ_1 > λ_2 and ρ_1 < ρ_2, let T(ρ) be the time at λ = 1 at which a feature
-    reaches the share p of its asymptote from the start ε in JEPA of L layers. JEPA learns feature 2
-    first if and only if λ_1 / λ_2 < T(ρ_1) / T(ρ_2).
+    reaches the share p of its asymptote from the start ε in JEPA or a masked autoencoder of L
+    layers. Feature 2 is learned first if and only if λ_1 / λ_2 < T(ρ_1) / T(ρ_2), and a closed form
+    gives this ratio.
     """
     require_unequal(trial, rho_1, rho_2)
+    # All of these p, L and ε at which both features start below the share p of their asymptotes
     grid = np.meshgrid(
         [0.5, 0.9], [1, 2, 3, 5, 8], [1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8], indexing="ij"
     )
-    p, depth, init = (cell.ravel() for cell in grid)
+    p, depth, init = (axis.ravel() for axis in grid)
     lowest = np.minimum(
         *(learning_times.asymptote(depth, rho, objective=objective) for rho in (rho_1, rho_2))
     )
-    p, depth, init = (cell[init < 0.99 * p * lowest] for cell in (p, depth, init))
+    starts_below = init < 0.99 * p * lowest
+    p = p[starts_below]
+    depth = depth[starts_below]
+    init = init[starts_below]
     first, second = (rise_times(p, init, depth, 1.0, rho, objective) for rho in (rho_1, rho_2))
     boundary = learning_order.order_boundary(depth, init, p, rho_1, rho_2, objective=objective)
     controls = {"ρ_1 and ρ_2 exchanged": 1 / boundary}
@@ -190,8 +202,8 @@ def test_order_inversion__window(
     / λ_2 below the largest value of T(ρ_1) / T(ρ_2) over ε, JEPA learns feature 2 first only for
     starts ε in one interval.
 
-    `share` is how far the ratio is from 1 to this largest value, `off` how far from both edges it
-    is tried, relative to them.
+    `share` says where the ratio lies between 1 and this largest value. The order is tried inside
+    and outside both edges of the interval, at the relative distance `off`.
     """
     require_unequal(trial, rho_1, rho_2)
     rhos = (rho_1, rho_2)
@@ -199,7 +211,8 @@ def test_order_inversion__window(
     kappa = 1 + share * (float(largest) - 1)
     trial.require(
         kappa > 1.001,
-        "the largest Phi must exceed one by a thousandth: else no ratio is overturned",
+        "the largest T(rho_1) / T(rho_2) must exceed one by a thousandth: else no ratio is "
+        "overturned",
     )
     low, high = window(trial, kappa, depth, fraction, rhos)
     inits = np.array([low * (1 - off), low * (1 + off), high * (1 - off), high * (1 + off)])
@@ -207,7 +220,10 @@ def test_order_inversion__window(
         inits[1] < inits[2] and inits[3] < 0.99 * fraction * rho_1**depth,
         "off must fit into the window",
     )
-    controls = {"whatever ε is small enough": [1, 1, 1, -1], "JEPA by ρ": [1, 1, 1, 1]}
+    controls = {
+        "feature 2 first from every small start": [1, 1, 1, -1],
+        "feature 2 first from every start": [1, 1, 1, 1],
+    }
     trial.identity(
         leads(kappa, fraction, depth, inits, rhos), [-1, 1, 1, -1], ops=0, controls=controls
     )
@@ -235,8 +251,9 @@ def test_largest_ratio__everywhere(
     """
     _, largest = learning_order.boundary_maximiser(depth, fraction, 0.5, 1.0)
 
-    def time(start):
-        """s^c times the integral of x^(-c-1) / (1 - x) from s to p^(1/L), c = 2 L - 1."""
+    # Times λ ε^(c/L), the time of a feature from s = ε^(1/L) / ρ on is s^c times the integral of
+    # x^(-c-1) / (1 - x) from s to p^(1/L), where c = 2 L - 1.
+    def scaled_time(start):
         power = 2 * depth - 1
         end = balls.exp(balls.log(Exactly(fraction)) / depth)
 
@@ -248,20 +265,20 @@ def test_largest_ratio__everywhere(
         return start**power * (ended - logarithm(start)) + rest
 
     def ratio(epsilon):
-        start = balls.exp(balls.log(epsilon) / depth)
-        return time(2 * start) / time(start)
+        weight = balls.exp(balls.log(epsilon) / depth)
+        return scaled_time(2 * weight) / scaled_time(weight)  # of ρ_1 = 1/2 and ρ_2 = 1
 
     def theory(epsilon):
         return learning_order.order_boundary(depth, epsilon, fraction, 0.5, 1.0)
 
     bound = 1.0001 * float(largest)
-    less = 1 + 0.9 * (float(largest) - 1)
+    too_small = 1 + 0.9 * (float(largest) - 1)
     trial.prove(
         ratio,
         lambda epsilon: bound,
         {"epsilon": (1e-8, 0.9 * fraction * 0.5**depth)},
         same_as=(theory, None),
-        controls={"a tenth of the excess less": lambda epsilon: less},
+        controls={"an excess over 1 that is a tenth smaller": lambda epsilon: too_small},
     )
 
 
@@ -269,21 +286,25 @@ def test_largest_ratio__everywhere(
 def test_lambda_dominates(
     trial,
     kappa: Ratio,
-    depth: DeepDepth,
+    depth: DepthFromTwo,
     fraction: Fraction = 0.5,
     rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
 ):
     """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
-    two features with λ_1 > λ_2 and ρ_1 < ρ_2, JEPA learns feature 2 first at moderate starts ε, and
-    feature 1 at small ones. From small starts a masked autoencoder learns feature 1 first, too.
+    two features with λ_1 > λ_2 and ρ_1 < ρ_2, let JEPA learn feature 2 first from some start. From
+    small enough starts ε it learns feature 1 first, and so does a masked autoencoder.
     """
     rhos = (rho_1, rho_2)
     low, high = window(trial, kappa, depth, fraction, rhos)
-    inits = np.array([np.sqrt(low * high), 0.01 * low])
-    by_mae = learning_order.order_boundary(depth, inits[1], fraction, *rhos, objective="mae")
+    moderate = np.sqrt(low * high)
+    small = 0.01 * low
+    by_mae = learning_order.order_boundary(depth, small, fraction, *rhos, objective="mae")
     trial.require(by_mae < kappa, "kappa must be above MAE's own ratio at the small epsilon")
-    by_jepa = leads(kappa, fraction, depth, inits, rhos)
-    signs = [*by_jepa, *leads(kappa, fraction, depth, inits[1:], rhos, "mae")]
+    first = [
+        leads(kappa, fraction, depth, moderate, rhos, "jepa"),
+        leads(kappa, fraction, depth, small, rhos, "jepa"),
+        leads(kappa, fraction, depth, small, rhos, "mae"),
+    ]
     controls = {"JEPA always orders by ρ": [1, 1, -1], "JEPA always orders by λ": [-1, -1, -1]}
-    trial.identity(signs, [1, -1, -1], ops=0, controls=controls)
+    trial.identity(first, [1, -1, -1], ops=0, controls=controls)

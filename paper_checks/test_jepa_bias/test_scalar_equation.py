@@ -10,21 +10,17 @@ import mpmath
 import numpy as np
 
 from paper_checks.test_jepa_bias import (
-    HALVINGS,
+    DOUBLINGS,
     OBJECTIVES,
     QUADRATURE_ERROR,
-    THEOREM,
-    Covariance,
-    DeepDepth,
     Depth,
+    DepthFromTwo,
     Fraction,
     Objective,
-    Problems,
     Regression,
-    Start,
-    aligned_network,
-    apart,
     exact_time,
+    random_rotations,
+    require_apart,
     require_below,
     rise_times,
 )
@@ -33,14 +29,21 @@ from theory.jepa_bias import data_models, learning_times
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval
 
-Dim = Annotated[int, Interval(1, 16, why="seconds")]
+Dim = Annotated[int, Interval(1, 16, why="larger matrices take seconds")]
 """d, of the views and of every layer."""
+Covariance = Annotated[float, Interval(1e-6, 1e6, why="it scales time alone")]
+Start = Annotated[
+    float, Interval(1e-12, 1, why="times grow like 1 / ε^2, and as many digits cancel in them")
+]
+Problems = Annotated[int, Interval(1, 500, why="more take minutes")]
 
 _gradients = jax.jit(networks.gradients, static_argnames="objective")
 
 
 def random_views(rng, dim):
-    """Covariances Σ_xx, Σ_yx, Σ_yy of a random Gaussian pair of views: nothing commutes."""
+    """Return the covariances Σ_xx, Σ_yx, Σ_yy of a random Gaussian pair of views, which do not
+    commute.
+    """
     root = rng.standard_normal((2 * dim, 3 * dim)) / np.sqrt(3 * dim)
     joint = root @ root.T
     return joint[:dim, :dim], joint[dim:, :dim], joint[dim:, dim:]
@@ -71,15 +74,17 @@ def test_balance_conserved(
     parameters = networks.Parameters(tuple(layers), predictor)
     xx, yx, yy = random_views(rng, dim)
     slopes = jax.tree.map(np.asarray, _gradients(parameters, xx, yx, objective))
-    uneven = tuple(slope * (1.5 + a) for a, slope in enumerate(slopes.layers))
 
     def drift(slopes):
+        """How fast the conserved matrices change if the network moves along these slopes."""
         return np.array(jax.jvp(networks.balance, (parameters,), (slopes,))[1])
 
+    uneven = tuple(slope * (1.5 + a) for a, slope in enumerate(slopes.layers))
     processes = {"the layers at rates of their own": drift(slopes._replace(layers=uneven))}
     if objective == "jepa":
         full_slopes = _gradients(parameters, xx, yx, "jepa", Sigma_yy=yy)
         processes["without the stop-gradient"] = drift(full_slopes)
+    # A slope is a sum of products of one covariance and of each factor twice at most.
     norms = [np.linalg.norm(factor, 2) for factor in (*layers, predictor)]
     products = np.prod(np.maximum(1, norms)) ** 2 * sum(map(np.linalg.norm, (xx, yx, yy)))
     trial.identity(
@@ -91,35 +96,50 @@ def test_balance_conserved(
     )
 
 
+def aligned_network(trial, weights, depth, objective):
+    """Return a network whose factors are all `weights` on random features, and the features as
+    columns. The predictor undoes the encoder's rotation, for MAE in the input space.
+    """
+    features = random_rotations(trial.generator("features"), len(weights), 1)[0]
+    key = trial.key("latent rotations")
+    state = networks.diagonal_network(key, weights, weights, depth, objective, basis=features)
+    return state, features
+
+
 @jax.jit
-def _encoder_velocity(parameters, slopes):
+def _encoder_and_change(parameters, slopes):
+    """The product of the layers, and its change per unit of a movement along the slopes."""
     return jax.jvp(networks.encoder, (parameters,), (slopes,))
 
 
 def decide_velocity(trial, objective, depth, dim):
-    """Decide that the projected gradient of the whole network is the scalar velocity on the
-    diagonal, zero off it.
+    """Decide that the gradient of the whole network moves the encoder's strength on each feature at
+    the velocity of the scalar equation, and moves nothing between two features.
     """
     rng = trial.generator("state")
+    # One row for each feature, whose three numbers have ranges of their own.
     weights, covariance, away = rng.uniform((0.6, 0.5, 0.2), (1.1, 2.0, 0.6), (dim, 3)).T
     still = weights if objective == "jepa" else weights ** (depth + 1)  # at such ρ nothing moves
     regression = still * np.exp(rng.choice((-1, 1), dim) * away)
     parameters, features = aligned_network(trial, weights, depth, objective)
     views = data_models.covariances_of_features(covariance, regression, features)
     slopes = _gradients(parameters, *views, objective)
-    encoder, encoder_velocity = (np.asarray(part) for part in _encoder_velocity(parameters, slopes))
-    measured = -encoder.T @ encoder_velocity
+    encoder, change = map(np.asarray, _encoder_and_change(parameters, slopes))
+    # W-bar^T dW-bar/dt does not depend on the latent rotations; descent is against the slopes. Seen
+    # in the features it has w dw/dt on its diagonal.
+    measured = -encoder.T @ change
     strength = weights**depth
 
     def on_diagonal(rule):
+        """The matrix that the scalar equation of an objective predicts."""
         speed = learning_times.velocity(strength, depth, covariance, regression, objective=rule)
         return np.diag(strength * speed)
 
     power = (3 if objective == "jepa" else 2) - 2 / depth
-    wrong_power = depth * (covariance * strength**power - covariance / regression * strength**3)
+    wrong_speed = depth * (covariance * strength**power - covariance / regression * strength**3)
     controls = {
         "exponents of the other objective": on_diagonal("mae" if objective == "jepa" else "jepa"),
-        "3 - 2/L and 2 - 2/L": np.diag(strength * wrong_power),
+        "2/L for 1/L in the exponent": np.diag(strength * wrong_speed),
     }
     if depth > 1:
         controls["without the factor L"] = on_diagonal(objective) / depth
@@ -132,7 +152,7 @@ def decide_velocity(trial, objective, depth, dim):
         ops=dim * (5 * depth + 10),
         scale=depth * reach * (covariance.max() + (covariance / regression).max()),
         controls=controls,
-        control_processes={"seen in the coordinates": measured} if dim > 1 else {},
+        control_processes={"the coordinates taken as features": measured} if dim > 1 else {},
     )
 
 
@@ -180,29 +200,33 @@ def test_fixed_points(
     """
     regression = np.array([0.3, 0.7, 1.4])
 
-    def slope(strength):
+    def predictor_slope(strength):
+        """The gradient in V. Where it vanishes the layers' gradients do, too: V^T times it is the
+        gradient in W_L times W_L^T, and so on, and all factors are invertible.
+        """
         parameters, features = aligned_network(trial, strength ** (1 / depth), depth, objective)
         views = data_models.covariances_of_features(np.full(3, covariance), regression, features)
         return np.asarray(_gradients(parameters, *views, objective).predictor)
 
     asymptote = learning_times.asymptote(depth, regression, objective=objective)
-    scale = 1.4 ** (2 * depth + 1) * covariance / 0.3
-    processes = {"rho": slope(regression), "rho^(1/L)": slope(regression ** (1 / depth))}
     trial.identity(
-        slope(asymptote),
+        predictor_slope(asymptote),
         np.zeros((3, 3)),
         ops=3 * (4 * depth + 6),
-        scale=scale,
-        control_processes=processes,
+        scale=1.4 ** (2 * depth + 1) * covariance / 0.3,  # of the largest and the smallest ρ
+        control_processes={
+            "the strength ρ": predictor_slope(regression),
+            "the strength ρ^(1/L)": predictor_slope(regression ** (1 / depth)),
+        },
     )
 
 
 def random_problems(rng, count, objective):
-    """Return p, ε, L, λ and ρ of random features, which start one to three decades below their
-    target.
+    """Return p, ε, L, λ and ρ of random features, five arrays. The features start one to three
+    decades below p times their asymptote.
     """
     depth = rng.integers(1, 9, count)
-    # At rho = 1 no power shows
+    # At ρ = 1 no power of ρ shows.
     regression = np.exp(rng.choice([-1, 1], count) * rng.uniform(0.1, np.log(2), count))
     covariance = rng.uniform(0.3, 3, count)
     fraction = rng.uniform(0.1, 0.95, count)
@@ -217,59 +241,67 @@ def random_problems(rng, count, objective):
 
 
 def wrong_times(objective, fraction, init, depth, covariance, regression, time):
-    """Return wrong closed forms of the time to a fraction of the asymptote, one problem each."""
+    """Return what some slips in the closed form of the time would make of the right `time`, each in
+    the shape of `time`.
+    """
     if objective == "mae":
-        return {"prefactor ρ^(-L/(L+1))": time * regression ** (-1 / (depth + 1))}
+        return {"ρ^(-L/(L+1)) in front": time * regression ** (-1 / (depth + 1))}
+    # Of one layer, as w is in theorem 4.4
     start = init ** (1 / depth)
     end = fraction ** (1 / depth) * regression
-    slowest = 2.0 * depth - 1
+    highest = 2.0 * depth - 1
 
     def term(n):
-        size = (start**-n - end**-n) / (n * covariance * regression ** (slowest - n))
-        return np.where(n <= slowest, size, 0)
+        """The part of the time that comes from s^(-n) / n; the powers end at 2 L - 1."""
+        size = (start**-n - end**-n) / (n * covariance * regression ** (highest - n))
+        return np.where(n <= highest, size, 0)
 
     total = sum(term(n) for n in range(1, 2 * depth.max()))
     return {
-        "no slowest power": time - term(slowest),
-        "ρ^(2L-n) in the sum": time + (1 / regression - 1) * total,
+        "a sum that ends at n = 2L - 2": time - term(highest),
+        "ρ^(2L-n) for ρ^(2L-n-1) in the sum": time + (1 / regression - 1) * total,
     }
 
 
 def decide_solved(trial, objective, count):
-    """Decide the closed form of the time against a stiff solver, on four strengths of every
-    rise.
+    """Decide the closed form of the time against a stiff solver, at four strengths of the rise of
+    each of `count` random features.
     """
     problems = random_problems(trial.generator("solved"), count, objective)
-    fraction, init, *rest = (column[:, None] for column in problems)
-    limit = learning_times.asymptote(rest[0], rest[2], objective=objective)
+    # One row for each feature; the columns below are the four strengths.
+    fraction, init, depth, covariance, regression = (entries[:, None] for entries in problems)
+    equation = (depth, covariance, regression)
+    limit = learning_times.asymptote(depth, regression, objective=objective)
+    # From the start to the fraction in equal steps of the logarithm
     shares = fraction * (init / limit / fraction) ** np.array([0.75, 0.5, 0.25, 0.0])
-    times = learning_times.critical_time(shares, init, *rest, objective=objective)
+    times = learning_times.critical_time(shares, init, *equation, objective=objective)
     strengths = [
-        scalar_flow.simulate_flow(depth, start, *feature, at, objective=objective)
-        for _, start, depth, *feature, at in zip(*problems, times, strict=True)
+        scalar_flow.simulate_flow(layers, start, lambda_, rho, due, objective=objective)
+        for _, start, layers, lambda_, rho, due in zip(*problems, times, strict=True)
     ]
     targets = shares * limit
     # When the solver's strength passes the target: the two differ by so little that one tangent is
     # enough.
     crossing_times = times + (targets - np.array(strengths)) / learning_times.velocity(
-        targets, *rest, objective=objective
+        targets, *equation, objective=objective
     )
-    quadrature = rise_times(shares, init, *rest, objective)
+    quadrature = rise_times(shares, init, *equation, objective)
     # What the solver may be off is seen from the other simulator, which steps through strengths,
     # not time.
     error = np.abs(crossing_times - quadrature) + 2 * QUADRATURE_ERROR * times
-    controls = wrong_times(objective, shares, init, *rest, times)
+    controls = wrong_times(objective, shares, init, *equation, times)
     trial.value(crossing_times, times, error=error, margin=1e-8 * times, controls=controls)
 
 
 def exact_passage(start, end, depth, covariance, regression, objective):
-    """Return the time between two strengths on one side of the asymptote, by quadrature in 25
-    digits.
+    """Return the time between two strengths w-bar = w^L on one side of the asymptote, by quadrature
+    in 25 digits.
     """
     with mpmath.workdps(25):
         power = 2 - mpmath.mpf(1) / depth - (objective == "mae")
 
-        def pace(log_strength):  # dt / d log w of equations (7) and (8)
+        # dt / d log w-bar, the inverse of equation (7) or (8)
+        def pace(log_strength):
             rise = mpmath.exp(power * log_strength) - mpmath.exp(2 * log_strength) / regression
             return 1 / (rise * covariance * depth)
 
@@ -301,12 +333,15 @@ def test_exact_time__passage(
     # Some so near each other that a quotient of theirs would leave few digits of its logarithm.
     start = end * np.exp(above * np.geomspace(1e-5, 2, count))
     problem = (depth, covariance, regression)
-    exact = [
+    integrals = [
         exact_passage(*passage, objective) for passage in zip(start, end, *problem, strict=True)
     ]
     times = learning_times.time_to_reach(end, start, *problem, objective=objective)
-    controls = {"ρ times the time": times * regression, "the time at λ = 1": times * covariance}
-    trial.value(exact, times, error=2.0**-52 * times, margin=1e-12 * times, controls=controls)
+    controls = {
+        "one more power of ρ": times * regression,
+        "no dependence on λ": times * covariance,
+    }
+    trial.value(integrals, times, error=2.0**-52 * times, margin=1e-12 * times, controls=controls)
 
 
 @claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")
@@ -347,43 +382,46 @@ def test_critical_jepa(
     coefficient ρ in JEPA, with w' = λ w^(2 L) (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the
     time at which w^L reaches p ρ^L, less the sum of 1 / (n λ ρ^(2 L - n - 1) ε^(n/L)) over n = 1,
     …, 2 L - 1, is log(1/ε) / (L λ ρ^(2 L - 1)) plus a constant, up to terms that vanish.
+
+    Tried is a closed form of this difference that holds at every ε: it includes what vanishes.
     """
     require_below(trial, init, fraction, depth, rho, "jepa")
     unit = 1 / (lambda_ * rho ** (2 * depth - 1))
-    # What the powers take away
+    # The first digits of the time cancel with those of the sum.
     digits = 30 + int(max(0, np.log10(init ** (1 / depth - 2) / (lambda_ * unit))))
     with mpmath.workdps(digits + 5):
-        ratio = mpmath.mpf(rho)
-        root = mpmath.mpf(init) ** (mpmath.mpf(1) / depth)
+        exact_rho = mpmath.mpf(rho)
+        weight = mpmath.mpf(init) ** (mpmath.mpf(1) / depth)  # w(0)
         powers = mpmath.fsum(
-            1 / (n * ratio ** (2 * depth - n - 1) * root**n) for n in range(1, 2 * depth)
+            1 / (n * exact_rho ** (2 * depth - n - 1) * weight**n) for n in range(1, 2 * depth)
         )
-        left = float(
-            exact_time(fraction, init, depth, lambda_, rho, "jepa", digits)
-            - powers / mpmath.mpf(lambda_)
-        )
+        time = exact_time(fraction, init, depth, lambda_, rho, "jepa", digits)
+        difference = float(time - powers / mpmath.mpf(lambda_))
     remainder = learning_times.jepa_remainder(fraction, init, depth, lambda_, rho)
-    controls = {
-        "nothing left": 0.0,
-        **({"without 1 / L": depth * remainder} if depth > 1 else {}),
-    }
+    controls = {"the sum is the time": 0.0}
+    if depth > 1:
+        controls["L times the difference"] = depth * remainder
     if init < 0.999:
         controls["twice the logarithm"] = remainder - unit / depth * np.log(init)
     # Its 2L + 3 terms, the largest of them s^(-n) / n with s^L = p or the logarithms, all relative
     # to `unit`.
     terms = 1 + np.abs(np.log(init)) + depth * np.abs(np.log(rho)) + 2 * depth / fraction**2
-    trial.identity(left, remainder, ops=20 * depth, scale=unit * terms, controls=controls)
+    trial.identity(difference, remainder, ops=20 * depth, scale=unit * terms, controls=controls)
 
 
 @claim(
-    THEOREM,
+    paper("Theorem 4.5, as a public formalisation quotes it"),
     cases=[(2, 0.5), (2, 1.5), (3, 0.5), (3, 1.5), (5, 0.5), (8, 0.5)],
     route="times by Gauss-Legendre panels at falling epsilon against the 1 / (2 L - 1) that is "
     "claimed",
     second="test_jepa_bias_simulators.py::test_quadrature_is_as_good_as_the_claims_say",
 )
 def test_critical_jepa__leading(
-    trial, depth: DeepDepth, rho: Regression, fraction: Fraction = 0.5, lambda_: Covariance = 1.3
+    trial,
+    depth: DepthFromTwo,
+    rho: Regression,
+    fraction: Fraction = 0.5,
+    lambda_: Covariance = 1.3,
 ):
     """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
     coefficient ρ in JEPA, with w' = λ w^(2 L) (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the
@@ -392,17 +430,17 @@ def test_critical_jepa__leading(
 
     The times of two features then have the inverse ratio of their λ.
     """
-    root = 1 / HALVINGS
+    weight = 1 / DOUBLINGS  # w(0) = ε^(1/L)
+    init = weight**depth
+    require_below(trial, init.max(), fraction, depth, rho, "jepa")
+    times = rise_times(fraction, init, depth, lambda_, rho, "jepa")
     limit = 1 / (2 * depth - 1)
-    require_below(trial, root.max() ** depth, fraction, depth, rho, "jepa")
-    times = rise_times(fraction, root**depth, depth, lambda_, rho, "jepa")
     margin = 0.001 * limit
-    controls = apart(
-        trial, limit, margin, {"proportional to 1 / ρ": limit / rho, "without 1 / (2L-1)": 1.0}
-    )
+    controls = {"proportional to 1 / ρ": limit / rho, "without 1 / (2L-1)": 1.0}
+    require_apart(trial, limit, margin, controls)
     trial.limit(
-        times * lambda_ * root ** (2 * depth - 1),
-        HALVINGS,
+        times * lambda_ * weight ** (2 * depth - 1),
+        DOUBLINGS,
         limit,
         order=1,
         margin=margin,
@@ -417,7 +455,7 @@ def test_critical_jepa__leading(
 )
 def test_critical_mae(
     trial,
-    depth: DeepDepth,
+    depth: DepthFromTwo,
     init: Start = 1e-4,
     fraction: Fraction = 0.5,
     rho: Regression = 0.7,
@@ -433,31 +471,29 @@ def test_critical_mae(
     lead = learning_times.mae_leading_time(init, depth, lambda_)
     power = rho ** (-(depth - 1) / (depth + 1))
     constant = power * learning_times.mae_constant(fraction, depth) / lambda_
-    last = learning_times.mae_next_term(init, depth, lambda_, rho)
-    following = 2 / (depth + 3) * init ** ((depth + 1) / depth) / rho * np.abs(last)
+    third = learning_times.mae_next_term(init, depth, lambda_, rho)
+    fourth = 2 / (depth + 3) * init ** ((depth + 1) / depth) / rho * np.abs(third)
     rounding = 50 * 2.0**-53 * (lead + np.abs(constant))
     trial.require(
-        following < 0.003 * np.abs(last),
+        fourth < 0.003 * np.abs(third),
         "init must be small: what follows the three terms is 0.3 % of the last or more",
     )
     trial.require(
-        rounding < 0.003 * np.abs(last), "init must be larger: the last term is lost in rounding"
+        rounding < 0.003 * np.abs(third), "init must be larger: the last term is lost in rounding"
     )
-    time = lead + constant + last
-    exact = float(exact_time(fraction, init, depth, lambda_, rho, "mae"))
-    slack = rounding + 1.1 * following
-    controls = {
-        "lead without 1 / (L-1)": (depth - 1) * lead + constant + last,
-        "two terms": lead + constant,
-        "the lead alone": lead,
-    }
+    time = lead + constant + third
+    integral = float(exact_time(fraction, init, depth, lambda_, rho, "mae"))
+    slack = rounding + 1.1 * fourth
+    controls = {"the first two terms": lead + constant, "the first term alone": lead}
+    if depth > 2:
+        controls["first term without 1 / (L-1)"] = (depth - 1) * lead + constant + third
     trial.value(
-        exact,
+        integral,
         time,
         error=2.0**-53 * time,
         slack=slack,
         margin=2 * slack,
-        controls=controls if depth > 2 else {name: controls[name] for name in list(controls)[1:]},
+        controls=controls,
     )
 
 
@@ -480,8 +516,10 @@ def test_critical_mae__shallow(
     shift = np.log(rho) / (2 * lambda_)
     time = lead + constant + shift
     rounding = 50 * 2.0**-53 * (lead + np.abs(constant) + 2 * np.abs(shift))
+    # The terms that follow fall faster than a geometric series of the ratio ε² / ρ.
     next_term = -learning_times.mae_next_term(init, 1, lambda_, rho)
     slack = 1.25 * (next_term / (1 - init**2 / rho) + rounding)
-    controls = apart(trial, time, 2 * slack, {"without ρ": lead + constant, "lead alone": lead})
-    exact = float(exact_time(fraction, init, 1, lambda_, rho, "mae"))
-    trial.value(exact, time, error=rounding, slack=slack, margin=2 * slack, controls=controls)
+    controls = {"a constant without ρ": lead + constant, "log(1/ε) / λ alone": lead}
+    require_apart(trial, time, 2 * slack, controls)
+    integral = float(exact_time(fraction, init, 1, lambda_, rho, "mae"))
+    trial.value(integral, time, error=rounding, slack=slack, margin=2 * slack, controls=controls)

@@ -9,9 +9,9 @@ import numpy as np
 from paper_checks.test_jepa_bias import (
     Fraction,
     Regression,
-    apart,
     eigenvalues,
     exact_passage_time,
+    require_apart,
 )
 from sims.jepa_bias import factor_flow, matrix_flow, networks
 from theory.jepa_bias import learning_times, partial_states, variants
@@ -97,7 +97,7 @@ def test_no_sg_collapse(
         error=error,
         slack=slack,
         margin=margin,
-        controls=apart(trial, exact, margin, rivals),
+        controls=require_apart(trial, exact, margin, rivals),
         control_processes={"with the stop-gradient": late()},
     )
 
@@ -135,7 +135,7 @@ def test_unbalanced_init(
             variants.unbalanced_end_state(layer_init, predictor_init, regression)
         ),
     }
-    controls = apart(trial, exact, margin, rivals)
+    controls = require_apart(trial, exact, margin, rivals)
     trial.value(
         [float(flow.predictor[-1]), float(flow.layer[-1])],
         exact,
@@ -209,7 +209,7 @@ def test_moving_target(
         lag,
         order=1,
         margin=margin,
-        controls=apart(trial, lag, margin, controls),
+        controls=require_apart(trial, lag, margin, controls),
     )
 
 
@@ -317,7 +317,7 @@ def test_deep_predictor(
         law,
         error=1e-9 * law,  # thousands of steps, each good to 1e-12
         margin=1e-8 * law,
-        controls=apart(trial, law, 1e-8 * law, controls),
+        controls=require_apart(trial, law, 1e-8 * law, controls),
     )
 
 

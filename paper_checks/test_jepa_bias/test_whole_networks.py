@@ -14,7 +14,6 @@ from paper_checks.test_jepa_bias import (
     HIGH_INFLUENCE,
     OBJECTIVES,
     Objective,
-    first_crossings,
     levels_of,
     random_rotations,
     rotation,
@@ -32,6 +31,11 @@ EULER = derived(
 SmallStart = Annotated[
     float, Interval(0.015, 0.05, why="later, rounding has grown; earlier, all start high")
 ]
+
+
+def first_crossings(run, levels):
+    """Return when each feature of a run first reaches its level."""
+    return np.asarray(matrix_flow.up_crossings(run.times, run.strengths, levels).first)
 
 
 def due(fraction, init, depth, objective):
