@@ -16,23 +16,25 @@ MOMENTS = derived(
 Rate = Annotated[
     float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")
 ]
-"""q and q', the share that a mask lets through."""
+"""q and q', the probabilities with which the masks of the two views keep a coordinate."""
 Level = Annotated[float, Interval(0.5, 2)]
-"""A common factor of all variances of the noise."""
+"""What all variances of the noise are multiplied by."""
 
 
 def correlated(dim=3):
-    """A covariance with unequal variances and correlations."""
+    """Return a covariance matrix with unequal variances and correlations."""
     root = np.tril(np.linspace(0.3, 1.2, dim * dim).reshape(dim, dim))
     return root @ root.T + np.diag(np.linspace(0.2, 0.6, dim))
 
 
 def two_frames(variance, persistence, innovation, noise):
-    """Λ and ρ of z + n and γ z + u + n', by enumeration: each of the four is plus or minus its
-    deviation.
+    """Return λ and ρ of the views z + n and γ z + u + n' of each feature, by enumeration: z, u, n
+    and n' are each plus or minus the standard deviation.
     """
+    # Axes: the 16 choices of signs, the four variables, the features
     signs = np.array(list(product((-1, 1), repeat=4)))[:, :, None]
-    z, u, first, second = np.moveaxis(signs * np.sqrt([variance, innovation, noise, noise]), 1, 0)
+    values = signs * np.sqrt([variance, innovation, noise, noise])
+    z, u, first, second = np.moveaxis(values, 1, 0)
     context = z + first
     target = persistence * z + u + second
     covariance = np.mean(target * context, axis=0)
@@ -85,17 +87,21 @@ def test_gen_temporal(trial, noise_level: Level = 1.0):
 
 
 def enumerated(S, rate, target_rate=None):
-    """Both covariances of masked views, summed over all masks; of the target its own mask, or what
-    the first hides.
+    """Return Σ_xx and Σ_yx of masked views, summed over all masks. Without a `target_rate`, y has
+    what the mask of x hides, and otherwise what a mask of its own keeps.
     """
     masks = np.array(list(product((0, 1), repeat=len(S))))
-    view_chances, target_chances = (
-        np.prod(np.where(masks, q, 1 - q), axis=1) for q in (rate, target_rate or 0.5)
-    )
-    targets = (
-        1 - masks if target_rate is None else np.broadcast_to(target_chances @ masks, masks.shape)
-    )
-    return masks.T * view_chances @ masks * S, targets.T * view_chances @ masks * S
+
+    def chances(kept):
+        return np.prod(np.where(masks, kept, 1 - kept), axis=1)
+
+    # The probability that y has each coordinate, for each mask of x
+    if target_rate is None:
+        targets = 1 - masks
+    else:
+        targets = np.broadcast_to(chances(target_rate) @ masks, masks.shape)
+    weighted = chances(rate)
+    return masks.T * weighted @ masks * S, targets.T * weighted @ masks * S
 
 
 @claim(MOMENTS)
@@ -110,33 +116,36 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
         "target_rate must differ from rate: else nothing distinguishes them",
     )
     S = correlated()
-    second, hidden = data_models.complementary_mask_covariances(S, rate)
-    same, cross = data_models.independent_mask_covariances(S, rate, target_rate)
+    xx, yx_hidden = data_models.complementary_mask_covariances(S, rate)
+    xx_again, yx_own = data_models.independent_mask_covariances(S, rate, target_rate)
     trial.identity(
         [*enumerated(S, rate), *enumerated(S, rate, target_rate)],
-        [second, hidden, same, cross],
+        [xx, yx_hidden, xx_again, yx_own],
         # Sums over 2^3 masks, two where the target has its own mask, and chances of three factors.
         ops=3 * 2**3,
         scale=4.0,
         controls={
-            "Σ_yx = q (S - D)": [second, hidden / (1 - rate), same, cross],
-            "Σ_xx = q S": [rate * S, hidden, rate * S, cross],
-            "Σ_yx = q^2 S": [second, hidden, same, rate**2 * S],
+            "q (S - D) for the other coordinates": [xx, yx_hidden / (1 - rate), xx_again, yx_own],
+            "Σ_xx = q S": [rate * S, yx_hidden, rate * S, yx_own],
+            "q² S for two masks": [xx, yx_hidden, xx_again, rate**2 * S],
         },
     )
 
 
 def orders(features, depth=5, fraction=0.8):
-    """The orders in which both objectives learn the features, by quadrature, from a hundredth of
-    the weakest target.
+    """Return the orders in which JEPA and MAE learn the features, two arrays of indices, by
+    quadrature from a hundredth of the lowest strength that counts as learned.
     """
     rankings = []
     for objective in OBJECTIVES:
         targets = fraction * learning_times.asymptote(
             depth, features.regression, objective=objective
         )
-        problem = (fraction, 0.01 * targets.min(), depth, features.covariance, features.regression)
-        rankings.append(np.argsort(rise_times(*problem, objective)))
+        init = 0.01 * targets.min()
+        times = rise_times(
+            fraction, init, depth, features.covariance, features.regression, objective
+        )
+        rankings.append(np.argsort(times))
     return rankings
 
 
@@ -150,7 +159,7 @@ def test_gen_masking__order(
     trial,
     rate: Rate = 0.5,
     target_rate: Rate = 0.5,
-    depth: Annotated[int, Interval(1, 5, why="deeper, the weakest start above their target")] = 2,
+    depth: Annotated[int, Interval(1, 5, why="deeper encoders are not tried")] = 2,
 ):
     """Let all coordinates have the same variance, and let both views keep every coordinate with one
     probability, independently. Then the covariance λ of the views and the regression coefficient ρ
@@ -166,7 +175,7 @@ def test_gen_masking__order(
         orders(features, depth),
         [strongest, strongest],
         ops=0,
-        controls={"JEPA the other way round": [strongest[::-1], strongest]},
+        controls={"JEPA learns the smallest variance first": [strongest[::-1], strongest]},
     )
 
 

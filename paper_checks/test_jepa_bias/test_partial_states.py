@@ -14,7 +14,8 @@ from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
 COVARIANCE = np.array([1.69, 1.0, 1.3])
-REGRESSION = np.array([0.6, 0.9, 1.35])  # lambda rho increases too, neither in the order of lambda
+# λ ρ increases with ρ; the order of λ is another.
+REGRESSION = np.array([0.6, 0.9, 1.35])
 LINEARISED = derived(
     "the gradient flow is linearised at a state with some features learned, where only "
     "pairs of features interact"
@@ -22,12 +23,12 @@ LINEARISED = derived(
 FewLayers = Annotated[int, Interval(2, 5, why="a dense Jacobian of all parameters is taken")]
 """L; with one layer the unlearned features grow by themselves."""
 Learned = tuple[Annotated[int, Interval(0, 2, why="three features are numbered")], ...]
-"""S, of three features."""
+"""The features that a state has learned, of three."""
 
 
 def growth_rates(trial, learned, depth, objective):
-    """Eigenvalues of the flow where some features are learned, by decreasing real part, and bounds
-    on their errors. The network is in random bases.
+    """Return the eigenvalues of the flow where some features are learned, by decreasing real part,
+    and bounds on their errors, two arrays. The network is in random bases.
     """
     name = f"{objective}, {depth} layers, {learned}"
     basis = random_rotations(trial.generator(name), 3, 1)[0]
@@ -36,6 +37,13 @@ def growth_rates(trial, learned, depth, objective):
     )
     views = data_models.covariances_of_features(COVARIANCE, REGRESSION, basis)
     return eigenvalues(matrix_flow.flow_jacobian(state, *views, objective))
+
+
+def blur_of_zero(count):
+    """Return how far from 0 the eigenvalue 0 of `count` parameters may come out. It is a multiple
+    one with Jordan blocks of up to three, and so it is off by the cube root of the rounding.
+    """
+    return 3 * (3 * count * 2.0**-53) ** (1 / 3)
 
 
 @claim(
@@ -53,9 +61,11 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
     To first order nothing else grows.
     """
     members = np.isin(np.arange(3), learned)
-    rates, rival_rates = (
+    other_objective = "mae" if objective == "jepa" else "jepa"
+    # Entry (j, i) is the rate at which i replaces j, NaN unless j is learned and i is not.
+    rates, other_rates = (
         partial_states.saddle_rates(members, COVARIANCE, REGRESSION, depth, objective=rule)
-        for rule in (objective, "mae" if objective == "jepa" else "jepa")
+        for rule in (objective, other_objective)
     )
     pairs = sorted(map(tuple, np.argwhere(rates > 0)), key=lambda pair: -rates[pair])
     trial.require(
@@ -63,20 +73,19 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
         "learned must leave out a feature that is preferred to one in it: else nothing grows",
     )
     values, errors = growth_rates(trial, learned, depth, objective)
-    count = len(pairs)
-    # Zero is a multiple eigenvalue with Jordan blocks of up to three: it comes out to the cube root
-    # of the rounding.
-    blur = 3 * (3 * len(values) * 2.0**-53) ** (1 / 3)
+    growing = [rates[pair] for pair in pairs]
+    count = len(growing)
+    blur = blur_of_zero(len(values))
     trial.value(
         values[: count + 1].real,
-        [*(rates[pair] for pair in pairs), 0.0],
+        [*growing, 0.0],  # nothing else grows
         error=[*errors[:count], blur],
         margin=[*[1e-8] * count, 2 * blur],
         scale=values[0].real,
         controls={
-            "one more power of ρ_j": [*(REGRESSION[pair[0]] * rates[pair] for pair in pairs), 0.0],
-            "the other objective's rate": [*(rival_rates[pair] for pair in pairs), 0.0],
-            "one rate more": [*(rates[pair] for pair in pairs), values[0].real],
+            "one more power of ρ_j": [*(REGRESSION[j] * rates[j, i] for j, i in pairs), 0.0],
+            "the other objective's rate": [*(other_rates[pair] for pair in pairs), 0.0],
+            "one more direction grows": [*growing, values[0].real],
         },
     )
 
@@ -89,9 +98,12 @@ def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
     the two views of a feature.
     """
     chart = partial_states.stability_map(COVARIANCE, REGRESSION, depth, objective=objective)
-    sorted_rho = REGRESSION[np.argsort(np.argsort(COVARIANCE))]
-    by_covariance = partial_states.stability_map(COVARIANCE, sorted_rho, depth, objective=objective)
-    blur = 3 * (3 * 9 * (depth + 1) * 2.0**-53) ** (1 / 3)
+    # The same ρ, given in the order of λ, make both objectives prefer the larger λ.
+    rho_by_covariance = REGRESSION[np.argsort(np.argsort(COVARIANCE))]
+    by_covariance = partial_states.stability_map(
+        COVARIANCE, rho_by_covariance, depth, objective=objective
+    )
+    blur = blur_of_zero(9 * (depth + 1))
     trial.require(
         np.min(chart.largest_rate[~chart.stable]) > 2 * blur,
         "depth must leave rates above rounding",
@@ -99,9 +111,9 @@ def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
     states = [tuple(np.flatnonzero(row).tolist()) for row in chart.learned]
     grows = [growth_rates(trial, state, depth, objective)[0][0].real > blur for state in states]
     controls = {
-        "by λ": ~by_covariance.stable,
-        "as the scalar equations: only the full state": ~chart.learned.all(axis=1),
-        "every one is": np.zeros(8, bool),
+        "the larger λ is preferred": ~by_covariance.stable,
+        "only the full state is not left, as in the scalar equations": ~chart.learned.all(axis=1),
+        "no state is left": np.zeros(8, bool),
     }
     trial.identity(grows, ~chart.stable, ops=0, controls=controls)
 
@@ -109,18 +121,23 @@ def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
 @claim(LINEARISED, kind="identity")
 def test_saddle_eig__shallow(trial):
     """With one encoder layer, the linearised flow of a masked autoencoder leaves every state in
-    which a feature i is not learned: that feature grows at the rate λ_i, the covariance of its two
-    views.
+    which some feature is not learned. The fastest growth there has the rate λ, the covariance of
+    its two views, of the feature that has the largest λ of those not learned.
     """
     chart = partial_states.stability_map(COVARIANCE, REGRESSION, 1, objective="mae")
-    partial = chart.learned[~chart.learned.all(axis=1)]
+    is_partial = ~chart.learned.all(axis=1)
+    partial = chart.learned[is_partial]
     states = [tuple(np.flatnonzero(row).tolist()) for row in partial]
     leading = [growth_rates(trial, state, 1, "mae")[0][0].real for state in states]
     saddles = partial_states.saddle_rates(partial, COVARIANCE, REGRESSION, 1, objective="mae")
     trial.value(
         leading,
-        chart.largest_rate[~chart.learned.all(axis=1)],
+        chart.largest_rate[is_partial],
         error=1e-12,  # the Jacobian is symmetric, a Hessian
         margin=1e-8,
-        controls={"as with more layers": np.nan_to_num(saddles).max(axis=(1, 2))},
+        controls={
+            "the rates of replacement alone, as with more layers": np.nan_to_num(saddles).max(
+                axis=(1, 2)
+            )
+        },
     )
