@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from paper_checks.test_jepa_bias import (
+    DOUBLINGS,
     Fraction,
     Regression,
     eigenvalues,
@@ -18,13 +19,14 @@ from theory.jepa_bias import learning_times, partial_states, variants
 from theory_on_trial import claim, derived
 from theory_on_trial.contract import Interval
 
-START = 0.9
 SOLVER_ERROR = 1e-8
-"""Steps are accurate to 1e-11, and take less than a thousand."""
+"""Of `simulate_factors`: steps are accurate to 1e-11, and take less than a thousand."""
 
 Variance = Annotated[float, Interval(0.5, 4, why="of order one, like the start")]
 """σ_x^2, σ_y^2 and λ of the views."""
-FactorStart = Annotated[float, Interval(0.01, 2, why="the time of the rise is as its power 2L - 1")]
+FactorStart = Annotated[
+    float, Interval(0.01, 2, why="the time of the rise varies like its power 1 - 2L")
+]
 """v(0) and w(0)."""
 
 
@@ -59,46 +61,48 @@ def test_no_sg_collapse(
         "covariance^2 must be below 0.95 variance_x variance_y: good predictions collapse late",
     )
 
-    def error_of(predictor):
+    def mean_squared_error(predictor):
         return variance_x * predictor**2 - 2 * predictor * covariance + variance_y
 
-    limit = variants.collapsed_predictor(variance_x, covariance, variance_y, START, START)
-    left = float(error_of(limit))
+    start = 0.9  # of v and of w
+    limit = variants.collapsed_predictor(variance_x, covariance, variance_y, start, start)
+    final_error = float(mean_squared_error(limit))
     power = 2 * depth - 2
 
     def clock(layer):
         """The time that w' = -w^(2 L - 1) takes to bring w down to here, up to a constant."""
         return layer**-power / power if power else -np.log(layer)
 
-    times = clock(np.array([0.1, 0.01, 1e-3, 3e-4])) / left
-
+    times = clock(np.array([0.1, 0.01, 1e-3, 3e-4])) / final_error
     rho = covariance / variance_x
 
-    def late(**options):
-        """The pace of the clock, and the predictor."""
-        flow = factor_flow.simulate_factors(depth, START, START, covariance, rho, times, **options)
+    def pace_and_predictor(**options):
+        """How fast the clock runs at the end, which is m by the statement, and the final v."""
+        flow = factor_flow.simulate_factors(depth, start, start, covariance, rho, times, **options)
         pace = np.diff(clock(np.asarray(flow.layer)))[-1] / np.diff(times)[-1]
         return np.array([pace, float(flow.predictor[-1])])
 
-    exact = np.array([left, limit])
-    error = SOLVER_ERROR * np.array([10 * left, 1.0])  # the sixth power of w at most
+    predicted = np.array([final_error, limit])
+    # The clock multiplies relative errors of w, of which it has the sixth power at most.
+    error = SOLVER_ERROR * np.array([10 * final_error, 1.0])
     # As w falls on, v moves by z w^2 / (2 m), and the mean squared error by z^2 w^2 / m.
     residual = np.abs(variance_x * limit - covariance)
-    slack = 1e-6 / left * np.array([residual**2, residual])
+    slack = 1e-6 / final_error * np.array([residual**2, residual])
     margin = 2 * (error + slack)
-    rivals = {
-        "the minimum of the loss": np.array([error_of(rho), rho]),
-        "the predictor stays where it started": np.array([error_of(START), START]),
-        "w ~ t^(-1/(2 L))": np.array([0.0, limit]),
+    controls = {
+        "v tends to the minimum of the loss": np.array([mean_squared_error(rho), rho]),
+        "v stays where it started": np.array([mean_squared_error(start), start]),
+        "w falls like t^(-1/(2 L))": np.array([0.0, limit]),
     }
+    require_apart(trial, predicted, margin, controls)
     trial.value(
-        late(target_variance=variance_y),
-        exact,
+        pace_and_predictor(target_variance=variance_y),
+        predicted,
         error=error,
         slack=slack,
         margin=margin,
-        controls=require_apart(trial, exact, margin, rivals),
-        control_processes={"with the stop-gradient": late()},
+        controls=controls,
+        control_processes={"with the stop-gradient": pace_and_predictor()},
     )
 
 
@@ -122,23 +126,23 @@ def test_unbalanced_init(
     times = 1e8 / slowest**4 * np.array([1e-6, 1e-4, 1e-2, 1.0])
     flow = factor_flow.simulate_factors(2, layer_init, predictor_init, 1.0, regression, times)
 
-    # Elsewhere the end is exponential; a collapsing w falls as t^(-1/2), and takes v with it at
-    # second order.
-    collapses = square < 0
-    exact = np.array(variants.unbalanced_end_state(predictor_init, layer_init, regression))
-    pull = 2 * exact[0] * (exact[0] / regression - 1)
-    left = 2 / np.sqrt(pull * times[-1]) if collapses else 0.0
-    margin = np.array([1e-6 + left**2, 1e-6 + left])
-    rivals = {
-        "as if balanced": np.full(2, regression),
-        "v(0) and w(0) exchanged": np.array(
+    end = np.array(variants.unbalanced_end_state(predictor_init, layer_init, regression))  # v, w
+    # A collapsing w falls like t^(-1/2), and moves v at second order; the other end is reached
+    # exponentially.
+    final_predictor = end[0]
+    pull = 2 * final_predictor * (final_predictor / regression - 1)
+    remaining_layer = 2 / np.sqrt(pull * times[-1]) if square < 0 else 0.0
+    margin = np.array([1e-6 + remaining_layer**2, 1e-6 + remaining_layer])
+    controls = {
+        "v = w = ρ, as from equal starts": np.full(2, regression),
+        "v_0 and w_0 exchanged": np.array(
             variants.unbalanced_end_state(layer_init, predictor_init, regression)
         ),
     }
-    controls = require_apart(trial, exact, margin, rivals)
+    require_apart(trial, end, margin, controls)
     trial.value(
         [float(flow.predictor[-1]), float(flow.layer[-1])],
-        exact,
+        end,
         error=SOLVER_ERROR,
         slack=margin / 2,
         margin=margin,
@@ -154,17 +158,18 @@ PLATEAU = derived(
     "a target that follows at the rate τ adds one row to the linearised flow of two features"
 )
 
-RATES = np.array([5.0, 10.0, 20.0, 40.0])
-"""τ, in units of λ max(1, ρ)^(2L), about the rate at which features grow."""
 Start = Annotated[float, Interval(5e-3, 0.1, why="below the target, and solved within seconds")]
 FewLayers = Annotated[int, Interval(1, 3, why="with more, times are too long to solve in seconds")]
-Strength = Annotated[float, Interval(0.3, 3, why="it scales time, and with it what τ is large")]
+NearOneCovariance = Annotated[
+    float, Interval(0.3, 3, why="it scales time, and with it the τ that are large")
+]
 """λ."""
 Tracking = Annotated[float, Interval(0.02, 1e3, why="slower and faster ones are the two limits")]
 """τ."""
 
 COVARIANCE = np.array([1.69, 1.0, 1.3])
 REGRESSION = np.array([0.6, 0.9, 1.35])
+"""λ and ρ of three features, of which the first is learned."""
 
 
 @claim(LAGGED, cases=[(2, 0.05, 1.0), (1, 0.02, 0.5)])
@@ -172,9 +177,9 @@ def test_moving_target(
     trial,
     depth: Annotated[int, Interval(1, 2, why="with more, times are too long beside 1 / τ")],
     init: Start,
-    rho: Annotated[float, Interval(0.4, 2, why="times are as its power 2L - 1")],
+    rho: Annotated[float, Interval(0.4, 2, why="times vary like its power 1 - 2L")],
     fraction: Fraction = 0.8,
-    lambda_: Strength = 0.8,
+    lambda_: NearOneCovariance = 0.8,
 ):
     """Let each layer of the target encoder of JEPA follow that of the encoder at the rate τ. As τ
     grows, the time at which a feature rises from the strength ε to p ρ^L with L layers grows by h /
@@ -186,25 +191,21 @@ def test_moving_target(
     trial.require(init < 0.7 * fraction * rho**depth, "init must be below the target by a third")
     lag = float(variants.target_lag(fraction, init, depth, rho))
     soonest = learning_times.critical_time(fraction, init, depth, lambda_, rho, objective="jepa")
-    rates = RATES * lambda_ * max(1, rho) ** (2 * depth)
+    # Several times the rate at which the feature grows
+    rates = np.array([5.0, 10.0, 20.0, 40.0]) * lambda_ * max(1, rho) ** (2 * depth)
+    end = fraction * rho**depth
     delays = [
-        rate
-        * (
-            factor_flow.learning_time(
-                fraction * rho**depth, depth, init, lambda_, rho, tracking=rate
-            )
-            - soonest
-        )
+        factor_flow.learning_time(end, depth, init, lambda_, rho, tracking=rate) - soonest
         for rate in rates
     ]
     controls = {
         "no delay": 0.0,
-        "one delay for every ρ": float(variants.target_lag(fraction, init, depth, 1.3 * rho)),
-        "divided by λ": lag / lambda_,
+        "the delay of 1.3 ρ": float(variants.target_lag(fraction, init, depth, 1.3 * rho)),
+        "a delay that falls like 1 / λ": lag / lambda_,
     }
     margin = 0.005 * lag
     trial.limit(
-        delays,
+        rates * delays,
         rates,
         lag,
         order=1,
@@ -215,13 +216,17 @@ def test_moving_target(
 
 @claim(FROZEN, kind="identity", cases=[(1, 0.01), (2, 0.01), (3, 0.01)])
 def test_moving_target__frozen(
-    trial, depth: FewLayers, init: Start, fraction: Fraction = 0.8, lambda_: Strength = 1.2
+    trial,
+    depth: FewLayers,
+    init: Start,
+    fraction: Fraction = 0.8,
+    lambda_: NearOneCovariance = 1.2,
 ):
     """With a target encoder that is frozen at its start ε, JEPA of L layers is a masked autoencoder
     that starts at ε^(1/(L+1)), on a clock that is slower by the factor ε^(2 L/(L+1)).
 
-    So of features with the same covariance λ of their views that with the smaller regression
-    coefficient comes first.
+    So of two features whose views have the same covariance λ, the one with the smaller regression
+    coefficient is learned first.
     """
     rhos = np.array([0.5, 1.0, 1.5])
     ends = fraction * (init * rhos) ** (depth / (depth + 1))
@@ -237,7 +242,10 @@ def test_moving_target__frozen(
         law,
         error=1e-9 * law,  # thousands of steps, each good to 1e-12
         margin=1e-8 * law,
-        controls={"JEPA's own times": jepa, "one time for every ρ": np.full(3, law[1])},
+        controls={
+            "as with a target that follows": jepa,
+            "one time for every ρ": np.full(3, law[1]),
+        },
     )
 
 
@@ -254,9 +262,10 @@ def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking
     state = networks.saddle_state(trial.key("rotations"), (0,), REGRESSION, depth, "jepa")
     views = np.diag(COVARIANCE / REGRESSION), np.diag(COVARIANCE)
     values, errors = eigenvalues(matrix_flow.moving_target_jacobian(state, *views, tracking))
+    # λ_j and ρ_j of the learned feature, λ_i and ρ_i of the two others
     pairs = (COVARIANCE[0], REGRESSION[0], COVARIANCE[1:], REGRESSION[1:])
     rates = np.sort(variants.moving_target_rate(depth, *pairs, tracking))[::-1]
-    follows = partial_states.saddle_rate(depth, *pairs, objective="jepa")
+    at_once = partial_states.saddle_rate(depth, *pairs, objective="jepa")
     mae = partial_states.saddle_rate(depth, *pairs, objective="mae")
     trial.value(
         values[:2].real,
@@ -264,7 +273,7 @@ def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking
         error=errors[:2],
         margin=1e-6 * rates,
         controls={
-            "as if the target followed at once": np.sort(follows)[::-1],
+            "as if the target followed at once": np.sort(at_once)[::-1],
             "the autoencoder's rate": np.sort(mae)[::-1],
         },
     )
@@ -273,51 +282,48 @@ def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking
 DEEPER = derived("the gradients of equations (4) and (5) of the paper, with M predictor layers")
 PredictorDepth = Annotated[int, Interval(2, 4, why="one layer has its own claim")]
 """M."""
-AnyStrength = Annotated[float, Interval(0.1, 10, why="it scales time alone")]
+Covariance = Annotated[float, Interval(0.1, 10, why="it scales time alone")]
 """λ."""
-NearOne = Annotated[float, Interval(0.4, 2, why="times are as its power (2L + M - 2) / M")]
+NearOneRegression = Annotated[
+    float, Interval(0.4, 2, why="times vary like its power -(2L + M - 2) / M")
+]
 """ρ."""
-DOUBLINGS = 2.0 ** np.arange(9, 14)
-"""ε^(-M/L)."""
 
 
 @claim(DEEPER, kind="identity", cases=[(2, 2, 1e-2), (2, 3, 1e-3), (3, 2, 1e-2), (1, 2, 1e-3)])
 def test_deep_predictor(
     trial,
-    depth: Annotated[int, Interval(1, 4, why="times are as ε^(-(2L + M - 2) / L)")],
+    depth: Annotated[int, Interval(1, 4, why="times grow like ε^(-(2L + M - 2) / L)")],
     predictor_depth: PredictorDepth,
     init: Annotated[float, Interval(1e-3, 0.05, why="below the target, and solved within seconds")],
     fraction: Fraction = 0.8,
-    lambda_: AnyStrength = 1.3,
-    rho: NearOne = 0.7,
+    lambda_: Covariance = 1.3,
+    rho: NearOneRegression = 0.7,
 ):
     """Let JEPA have L encoder layers and M predictor layers, all with the same strength w on a
     feature of the covariance λ and the regression coefficient ρ. The feature is learned at the time
     that w' = λ w^(2 L + M - 1) (1 - w^M / ρ) gives, and w ends at ρ^(1/M).
     """
-    trial.require(
-        init < 0.9 * fraction * rho ** (depth / predictor_depth),
-        "init must be below the target: else nothing is learned",
+    end = fraction * rho ** (depth / predictor_depth)
+    trial.require(init < 0.9 * end, "init must be below the target: else nothing is learned")
+    measured = factor_flow.learning_time(
+        end, depth, init, lambda_, rho, predictor_depth=predictor_depth
     )
-    time = variants.deep_predictor_critical_time
-    of = fraction, init, depth
-    law = time(*of, predictor_depth, lambda_, rho)
+
+    def law(layers):
+        return variants.deep_predictor_critical_time(fraction, init, depth, layers, lambda_, rho)
+
+    time = law(predictor_depth)
     controls = {
-        f"{other} layers": time(*of, other, lambda_, rho) for other in (1, predictor_depth + 1)
+        "a predictor of one layer": law(1),
+        "a predictor with one more layer": law(predictor_depth + 1),
     }
     trial.value(
-        factor_flow.learning_time(
-            fraction * rho ** (depth / predictor_depth),
-            depth,
-            init,
-            lambda_,
-            rho,
-            predictor_depth=predictor_depth,
-        ),
-        law,
-        error=1e-9 * law,  # thousands of steps, each good to 1e-12
-        margin=1e-8 * law,
-        controls=require_apart(trial, law, 1e-8 * law, controls),
+        measured,
+        time,
+        error=1e-9 * time,  # thousands of steps, each good to 1e-12
+        margin=1e-8 * time,
+        controls=require_apart(trial, time, 1e-8 * time, controls),
     )
 
 
@@ -326,8 +332,8 @@ def test_deep_predictor__preference(
     trial,
     depth: Annotated[int, Interval(3, 6, why="L >= 2 + M / 2: else another power is as large")],
     predictor_depth: PredictorDepth,
-    rho_low: NearOne = 0.45,
-    rho_high: NearOne = 1.0,
+    rho_low: NearOneRegression = 0.45,
+    rho_high: NearOneRegression = 1.0,
     fraction: Annotated[float, Interval(0.1, 0.99, why="well above the start")] = 0.5,
 ):
     """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. Let
@@ -339,23 +345,29 @@ def test_deep_predictor__preference(
     """
     trial.require(2 * depth - 2 > predictor_depth, "depth must be above 1 + predictor_depth / 2")
     trial.require(rho_low < 0.75 * rho_high, "rho_low must be below 0.75 rho_high")
-    inits = DOUBLINGS ** (-depth / predictor_depth)
-    exponents = 2 * depth + predictor_depth - 1, predictor_depth
-    slow, fast = (
-        [exact_passage_time(fraction, init, depth, *exponents, 1.0, rho) for init in inits]
-        for rho in (rho_low, rho_high)
-    )
-    ratios = [
-        float((first / second - 1) * n)
-        for first, second, n in zip(slow, fast, DOUBLINGS, strict=True)
+
+    def time(init, rho):
+        """By quadrature, of w' = w^(2 L + M - 1) (λ - w^M σ²) at λ = 1."""
+        gradient = 2 * depth + predictor_depth - 1
+        return exact_passage_time(fraction, init, depth, gradient, predictor_depth, 1.0, rho)
+
+    inverse_powers = DOUBLINGS  # ε^(-M/L)
+    inits = inverse_powers ** (-depth / predictor_depth)
+    # Φ is the ratio of the two times at equal λ.
+    scaled_excesses = [
+        float((time(init, rho_low) / time(init, rho_high) - 1) * inverse_power)
+        for init, inverse_power in zip(inits, inverse_powers, strict=True)
     ]
     limit = variants.deep_predictor_preference(depth, predictor_depth, rho_low, rho_high)
     one_layer = variants.deep_predictor_preference(depth, 1, rho_low, rho_high)
     trial.limit(
-        ratios,
-        DOUBLINGS,
+        scaled_excesses,
+        inverse_powers,
         limit,
         order=1,
         margin=0.01 * limit,
-        controls={"the coefficient of one layer": one_layer, "as ε^(1/L), as with one layer": 0.0},
+        controls={
+            "the coefficient of a predictor of one layer": one_layer,
+            "a Φ - 1 that falls faster than ε^(M/L)": 0.0,
+        },
     )
