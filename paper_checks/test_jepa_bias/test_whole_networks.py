@@ -25,11 +25,17 @@ from theory_on_trial.contract import Interval
 
 COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
+"""λ and ρ of four features."""
 EULER = derived(
     "to second order in η, Euler's method solves the equation with f - η f f' / 2 in place of f"
 )
 SmallStart = Annotated[
-    float, Interval(0.015, 0.05, why="later, rounding has grown; earlier, all start high")
+    float,
+    Interval(
+        0.015,
+        0.05,
+        why="from smaller starts rounding grows too long; larger ones are near the asymptotes",
+    ),
 ]
 
 
@@ -38,8 +44,8 @@ def first_crossings(run, levels):
     return np.asarray(matrix_flow.up_crossings(run.times, run.strengths, levels).first)
 
 
-def due(fraction, init, depth, objective):
-    """The diagonal dynamics' critical times of the four features."""
+def due_times(fraction, init, depth, objective):
+    """Return when the scalar equations learn each of the four features."""
     return learning_times.critical_time(
         fraction, init, depth, COVARIANCE, REGRESSION, objective=objective
     )
@@ -59,18 +65,20 @@ def test_gd_matches_ode(
     with steps η reaches w_1 from w_0 later than the equation by (η / 2) log(f(w_1) / f(w_0)), in
     any basis of the inputs.
     """
-    kept = (
-        "init must be at least 0.0175 of JEPA's three layers: before, rounding unlearns a feature"
+    trial.require(
+        init >= 0.0175 or (objective, depth) != ("jepa", 3),
+        "init must be at least 0.0175 with JEPA's three layers: else rounding unlearns a feature",
     )
-    trial.require(init >= 0.0175 or (objective, depth) != ("jepa", 3), kept)
     fraction = 0.8
     steps = (0.02, 0.01)
     basis = random_rotations(trial.generator("basis"), 4, 1)[0]
     views = data_models.covariances_of_features(COVARIANCE, REGRESSION, basis)
     start = networks.aligned_init(trial.key("start"), 4, depth, init, objective, basis=basis)
-    times = due(fraction, init, depth, objective)
+    times = due_times(fraction, init, depth, objective)
+    # The smaller step is taken through all times, the larger one twice as far.
     records = 1000 * int(np.ceil(1.05 * times.max() / min(steps) / 1000))
     problem = (fraction, init, depth, COVARIANCE, REGRESSION)
+    # In units of the predicted delay: one row for each step, one column for each feature
     delays = []
     slack = []
     for step in steps:
@@ -80,10 +88,10 @@ def test_gd_matches_ode(
         late = first_crossings(run, levels_of(REGRESSION, depth, objective)) - times
         shift = variants.discrete_time_shift(step, *problem, objective=objective)
         delays.append(late / shift)
-        # The next order, and the interpolation within a step: (rate eta)^2 / rate each, rates up to
-        # L lambda.
+        # The next order in η, and the interpolation within a step: each is (rate η)² / rate, and
+        # rates are at most L λ.
         slack.append(2 * step**2 * depth * COVARIANCE / shift)
-    controls = {"no delay": np.zeros((2, 4)), "η for η / 2": np.full((2, 4), 2.0)}
+    controls = {"no delay": np.zeros((2, 4)), "the factor η for η / 2": np.full((2, 4), 2.0)}
     trial.value(
         delays,
         np.ones((2, 4)),
@@ -96,6 +104,10 @@ def test_gd_matches_ode(
 
 @partial(jax.jit, static_argnames=("objective", "method", "steps"))
 def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, method, steps):
+    """When each feature of each run first reaches its level, and its strength at the end: two
+    arrays of shape (runs, features).
+    """
+
     def one(start):
         run = matrix_flow.train(
             start, Sigma_xx, Sigma_yx, step, steps, 10, objective, basis=basis, method=method
@@ -132,30 +144,35 @@ def test_gd_matches_ode__alignment(
     fraction = 0.8
     views = data_models.covariances_of_features(COVARIANCE, REGRESSION, basis)
     keys = jax.random.split(trial.key("starts"), n_starts)
-    times = due(fraction, init, 2, objective)
+    times = due_times(fraction, init, 2, objective)
     levels = levels_of(REGRESSION, 2, objective, fraction)
-    # Half as long again as all of it should take: what is not learned by then is off by as much,
-    # and by what it lacks.
+    # Half as long again as all of it should take
     steps = 10 * int(np.ceil(1.5 * times.max() / step / 10))
 
-    def beyond(starts):
+    def beyond_a_tenth(starts):
+        """By how much the time of some feature is off by more than a tenth, for each run."""
         runs = _crossings(starts, levels, *views, basis, step, objective, method, steps)
-        first, ends = map(np.asarray, runs)
-        off = np.where(
-            np.isfinite(first), np.abs(first / times - 1), step * steps / times - ends / levels
-        )
+        first, at_end = map(np.asarray, runs)
+        # What is not learned by the end is off by its delay so far and by the share that it lacks.
+        off_if_learned = np.abs(first / times - 1)
+        off_if_not = step * steps / times - at_end / levels
+        off = np.where(np.isfinite(first), off_if_learned, off_if_not)
         return off.max(axis=1) - 0.1
 
     random = jax.vmap(lambda key: networks.random_predictor_init(key, 4, 2, init, objective))(keys)
     aligned = jax.vmap(lambda key: networks.aligned_init(key, 4, 2, init, objective, basis=basis))(
         keys
     )
-    trial.runs(beyond(random), alpha=1e-6, controls={"aligned": beyond(aligned)})
+    trial.runs(
+        beyond_a_tenth(random),
+        alpha=1e-6,
+        controls={"a predictor that undoes the rotation": beyond_a_tenth(aligned)},
+    )
 
 
 Angle = Annotated[
     float,
-    Interval(0.05, 1, why="covariances that hardly commute, or eigenvalues of R that are complex"),
+    Interval(0.05, 1, why="below, they nearly commute; above, eigenvalues of R are complex"),
 ]
 """Between the bases of the two covariances, in radians."""
 
@@ -180,33 +197,37 @@ def test_nondiag_spectrum(trial, objective: Objective, angle: Angle):
     R = cross @ np.linalg.inv(second)
     start = networks.aligned_init(None, 2, 2, 0.5, objective)
 
-    def end(step, method="flow"):
+    def spectrum_at_end(step, method="flow"):
+        """The predictor's eigenvalues (JEPA) or the encoder's singular values (MAE), the largest
+        first.
+        """
         steps = round(300 / step)
         run = matrix_flow.train(start, second, cross, step, steps, steps, objective, method=method)
         if objective == "jepa":
             return np.sort(np.linalg.eigvals(np.asarray(run.parameters.predictor)).real)[::-1]
         return np.linalg.svd(np.asarray(networks.encoder(run.parameters)), compute_uv=False)
 
-    by_length = np.linalg.svd(R, compute_uv=False)
+    singular_values = np.linalg.svd(R, compute_uv=False)
     if objective == "jepa":
-        exact = data_models.predictor_eigenvalues(second, cross).real
+        predicted = data_models.predictor_eigenvalues(second, cross).real
         power = 1.0
-        controls = {"singular values of R": by_length}
+        controls = {"singular values of R": singular_values}
         processes = {}
     else:
-        exact = data_models.mae_singular_values(second, cross, 2)
+        predicted = data_models.mae_singular_values(second, cross, 2)
+        # L / (L + 1) of two layers
         power = 2 / 3
         controls = {
-            "sv(R)": by_length,
-            "eigenvalues of R": np.sort(np.abs(np.linalg.eigvals(R)))[::-1] ** power,
+            "singular values of R without the power": singular_values,
+            "eigenvalues of R to the power": np.sort(np.abs(np.linalg.eigvals(R)))[::-1] ** power,
         }
-        processes = {"descent, which loses the balance": end(0.1, "descent")}
+        processes = {"descent, which loses the balance": spectrum_at_end(0.1, "descent")}
     controls["as if they commuted"] = np.sort(regression)[::-1] ** power
-    fine = end(0.02)
+    fine = spectrum_at_end(0.02)
     # A step twice as long has sixteen times the error.
-    error = np.abs(fine - end(0.04)).max() + 1e-12
+    error = np.abs(fine - spectrum_at_end(0.04)).max() + 1e-12
     trial.value(
-        fine, exact, error=error, margin=1e-7, controls=controls, control_processes=processes
+        fine, predicted, error=error, margin=1e-7, controls=controls, control_processes=processes
     )
 
 
@@ -241,29 +262,29 @@ def test_float32(trial, basis: str):
     features = random_rotations(trial.generator(basis), 2, 1)[0]
     views = data_models.covariances_of_features(covariance, regression, features)
     start = networks.aligned_init(trial.key(basis), 2, depth, init, "jepa", basis=features)
-    double, single = (
-        first_crossings(
-            matrix_flow.train(
-                jax.tree.map(lambda factor, to=dtype: factor.astype(to), start),
-                *views,
-                step,
-                records * stride,
-                stride,
-                "jepa",
-                basis=features,
-                allow_float32=True,
-            ),
-            levels_of(regression, depth, "jepa"),
-        )[1]
-        for dtype in (jnp.float64, jnp.float32)
-    )
+
+    def time_of_second(dtype):
+        """When the second feature is learned in arithmetic of this precision."""
+        rounded = jax.tree.map(lambda factor: factor.astype(dtype), start)
+        run = matrix_flow.train(
+            rounded,
+            *views,
+            step,
+            records * stride,
+            stride,
+            "jepa",
+            basis=features,
+            allow_float32=True,
+        )
+        return first_crossings(run, levels_of(regression, depth, "jepa"))[1]
+
     trial.value(
-        double,
+        time_of_second(jnp.float64),
         times[1],
         error=0.01,  # interpolation between records half a unit apart
         margin=0.005 * times[1],
         controls={"a tenth earlier": 0.9 * times[1]},
-        control_processes={"float32": single},
+        control_processes={"float32": time_of_second(jnp.float32)},
     )
 
 
@@ -273,30 +294,34 @@ STABLE = derived(
 
 NARROW_COVARIANCE = np.array([1.6, 1.3, 1.0, 0.5])
 NARROW_REGRESSION = np.array([0.5, 0.4, 1.0, 1.2])
-"""Features for which the largest two of ρ, of λ ρ and of λ are three different pairs."""
+"""λ and ρ of four features. The two with the largest ρ, with the largest λ ρ and with the largest λ
+are three different pairs.
+"""
 LATENTS = 2
-STEP = 0.25
 FewLayers = Annotated[int, Interval(1, 2, why="deeper ones leave plateaus after minutes")]
 Runs = Annotated[int, Interval(10, 200, why="with fewer a rare end is not seen")]
 SmallLayers = Annotated[
-    float, Interval(0.02, 0.15, why="small, and its plateau is left in seconds")
+    float, Interval(0.02, 0.15, why="small layers, whose plateaus are left in seconds")
 ]
-"""The size of the random layers."""
+"""The standard deviation of the entries of the random first layer."""
 
 
 def largest(scores):
-    """Which `LATENTS` features have the largest scores, as 0 and 1."""
+    """Return which `LATENTS` features have the largest scores, as 0 and 1."""
     chosen = np.argsort(-scores)[:LATENTS]
     return np.isin(np.arange(len(scores)), chosen).astype(int)
 
 
-def ends(keys, start, depth, steps, objective):
-    """Which features runs from the starts end with, as 0 and 1; `start` maps a key to a network."""
+def features_at_end(keys, start, depth, objective):
+    """Return the features that each run has learned at its end, an array of 0 and 1 of shape (runs,
+    features). `start` makes a network of a key.
+    """
     second = np.diag(NARROW_COVARIANCE / NARROW_REGRESSION)
     cross = np.diag(NARROW_COVARIANCE)
 
     def strengths(key):
-        run = matrix_flow.train(start(key), second, cross, STEP, steps, steps, objective)
+        steps = 5_000
+        run = matrix_flow.train(start(key), second, cross, 0.25, steps, steps, objective)
         return run.strengths[-1]
 
     levels = levels_of(NARROW_REGRESSION, depth, objective, 0.5)
@@ -320,12 +345,13 @@ def test_narrow(
     dim = len(NARROW_COVARIANCE)
 
     def start(key, random_predictor):
-        first, predictor = jax.random.split(key)
-        shape = (LATENTS, LATENTS) if objective == "jepa" else (dim, LATENTS)
-        drawn = jax.random.normal(predictor, shape)
+        layer_key, predictor_key = jax.random.split(key)
+        first_layer = size * jax.random.normal(layer_key, (LATENTS, dim))
         eye = jnp.eye(LATENTS)
-        layers = (size * jax.random.normal(first, (LATENTS, dim)), *[0.3 * eye] * (depth - 1))
-        return networks.Parameters(layers, 0.3 * (drawn if random_predictor else eye))
+        layers = (first_layer, *[0.3 * eye] * (depth - 1))
+        shape = (LATENTS, LATENTS) if objective == "jepa" else (dim, LATENTS)
+        predictor = jax.random.normal(predictor_key, shape) if random_predictor else eye
+        return networks.Parameters(layers, 0.3 * predictor)
 
     by_score = {
         "the largest λ": largest(NARROW_COVARIANCE),
@@ -333,12 +359,13 @@ def test_narrow(
         "the largest λ ρ": largest(NARROW_COVARIANCE * NARROW_REGRESSION),
     }
     chosen = by_score.pop("the largest ρ" if objective == "jepa" else "the largest λ ρ")
-    from_identity = partial(start, random_predictor=objective == "mae")
-    reached = ends(keys, from_identity, depth, 5_000, objective)
+    # A decoder to the inputs is no multiple of the identity: MAE's is random.
+    as_claimed = partial(start, random_predictor=objective == "mae")
+    reached = features_at_end(keys, as_claimed, depth, objective)
     processes = {}
     if objective == "jepa":
         at_random = partial(start, random_predictor=True)
-        processes["V(0) random"] = ends(keys, at_random, depth, 5_000, objective)
+        processes["a random predictor"] = features_at_end(keys, at_random, depth, objective)
     trial.identity(
         reached,
         np.tile(chosen, (n_runs, 1)),
@@ -365,7 +392,8 @@ def test_relu(
     says nothing. From a smaller start some runs end otherwise.
     """
 
-    def ends(objective):
+    def least_margin(objective):
+        """Positive for each run that holds the slow feature and has lost the fast one."""
         keys = jax.random.split(trial.key(objective), n_runs)
         trained = jax.vmap(
             lambda key: relu.train_relu(key, steps=steps, batch=256, objective=objective)
@@ -374,7 +402,10 @@ def test_relu(
         return np.minimum(slow - 0.9, 0.1 - fast)
 
     trial.runs(
-        ends("jepa"),
+        least_margin("jepa"),
         alpha=0.025,
-        controls={name: ends(name) for name in ("mae", "jepa on shuffled frames")},
+        controls={
+            "an autoencoder": least_margin("mae"),
+            "jepa on shuffled frames": least_margin("jepa on shuffled frames"),
+        },
     )
