@@ -37,32 +37,39 @@ LONG_PLATEAU = {"jepa": 7e-4, "mae": 1e-7}
 Turned = Literal["predictor", "covariances"]
 Perturbed = Literal[Turned, "predictor, symmetrically"]
 SmallTurn = Annotated[
-    float, Interval(1e-4, 3e-3, why="small, and a hundredth of it before the scalar time")
+    float,
+    Interval(
+        1e-4, 3e-3, why="small; after a hundredth of it the scalar equations must not come first"
+    ),
 ]
 """δ, in radians."""
 
 
-def rate_of(objective, rule=None):
-    """Return the saddle's rate at which feature 2 displaces feature 1, by the rule of an
-    objective.
+def rate_of(features, rule):
+    """Return the rate at which the second of the unlearned features of one objective displaces the
+    first, by the rule of the same or of the other objective.
     """
-    (first, second), (old, new) = UNLEARNED[objective]
-    return float(
-        partial_states.saddle_rate(DEPTH, first, old, second, new, objective=rule or objective)
+    (lambda_old, lambda_new), (rho_old, rho_new) = UNLEARNED[features]
+    rate = partial_states.saddle_rate(
+        DEPTH, lambda_old, rho_old, lambda_new, rho_new, objective=rule
     )
+    return float(rate)
 
 
 def due_of(covariance, regression, depth, init, objective):
-    """When the scalar equations learn the features."""
+    """Return when the scalar equations learn the features."""
     return learning_times.critical_time(
         FRACTION, init, depth, covariance, regression, objective=objective
     )
 
 
 def solved_run(objective, init, angle, perturbed: Perturbed = "predictor"):
-    """When both features are learned first, and all strengths: the flow of two layers and a
-    predictor, written by hand, of which the predictor's start or the covariances are turned by an
-    angle, or the start has this number off its diagonal. SciPy's LSODA solves it.
+    """Return the times at which the two features are first learned, and the strengths of both at
+    2001 times, one row each, for the two `UNLEARNED` features of an objective.
+
+    The start of the predictor or the covariances are turned by an angle, or this number stands off
+    the diagonal of the predictor's start ("symmetrically"). The flow of two layers and a predictor
+    is written by hand, and SciPy's LSODA solves it.
     """
     covariance, regression = UNLEARNED[objective]
     turn = rotation(angle)
@@ -77,16 +84,18 @@ def solved_run(objective, init, angle, perturbed: Perturbed = "predictor"):
         predictor = np.array([[1.0, angle], [angle, 1.0]])
 
     def slope(_, at):
-        first, last, predictor = at.reshape(3, 2, 2)
-        encoder = last @ first
+        W1, W2, V = at.reshape(3, 2, 2)
+        encoder = W2 @ W1
         target = encoder @ cross if objective == "jepa" else cross
-        residual = target - predictor @ encoder @ second
-        back = predictor.T @ residual
-        return np.ravel([last.T @ back, back @ first.T, residual @ encoder.T])
+        residual = target - V @ encoder @ second
+        back = V.T @ residual
+        return np.ravel([W2.T @ back, back @ W1.T, residual @ encoder.T])
 
     def strengths(at):
+        """The norms of the encoder's columns, of one state or of columns of states."""
         factors = at.T.reshape(*at.shape[1:], 3, 2, 2)
-        return np.linalg.norm(factors[..., 1, :, :] @ factors[..., 0, :, :], axis=-2)
+        encoders = factors[..., 1, :, :] @ factors[..., 0, :, :]
+        return np.linalg.norm(encoders, axis=-2)
 
     excesses = [
         lambda _, at, feature=feature, level=level: strengths(at)[feature] - level
@@ -99,7 +108,14 @@ def solved_run(objective, init, angle, perturbed: Perturbed = "predictor"):
     path = solve_ivp(
         slope, times[[0, -1]], start, "LSODA", times, events=excesses, rtol=1e-9, atol=1e-20
     )
-    return np.array([roots[0] for roots in path.t_events]), strengths(path.y)
+    first_times = np.array([roots[0] for roots in path.t_events])
+    return first_times, strengths(path.y)
+
+
+def wait_of(objective, init, angle, perturbed):
+    """Return the time from the learning of the first feature to that of the second."""
+    (learned, replaced), _ = solved_run(objective, init, angle, perturbed)
+    return replaced - learned
 
 
 @claim(
@@ -126,21 +142,21 @@ def test_displacement(
     """
     covariance, regression = UNLEARNED["jepa"]
     due = due_of(covariance, regression, DEPTH, INIT, "jepa")
-    rate = rate_of("jepa")
-    (_, turned), _ = solved_run("jepa", INIT, delta)
-    (_, aligned), _ = solved_run("jepa", INIT, 0.0)
+    rate = rate_of("jepa", "jepa")
+    (_, second_if_turned), _ = solved_run("jepa", INIT, delta)
+    (_, second_if_aligned), _ = solved_run("jepa", INIT, 0.0)
     trial.value(
-        turned,
+        second_if_turned,
         partial_states.displacement_time(due[0], rate, delta),
         error=0.02,  # of the solver
         margin=2 / rate,  # the offset c is of order one
         controls={
             "the scalar equations": due[1],
-            "one more power of ρ_j": partial_states.displacement_time(
+            "a rate with one more power of ρ_j": partial_states.displacement_time(
                 due[0], rate * regression[0], delta
             ),
         },
-        control_processes={"a start without a turn": aligned},
+        control_processes={"a start without a turn": second_if_aligned},
     )
 
 
@@ -152,29 +168,31 @@ def test_displacement_law(trial, objective: Objective, turned: Turned, delta: Sm
     learning of j to its replacement is (log(1/δ) + c) / μ, where c does not depend on δ, and μ is
     the rate at which the linearised gradient flow leaves the state in which j alone is learned.
     """
-    waits = [
-        np.diff(solved_run(objective, LONG_PLATEAU[objective], angle, turned)[0])[0]
-        for angle in (delta, delta / 100)
-    ]
-    rate = rate_of(objective)
+    init = LONG_PLATEAU[objective]
+    wait = wait_of(objective, init, delta, turned)
+    longer_wait = wait_of(objective, init, delta / 100, turned)
+    rate = rate_of(objective, objective)
     law = np.log(100) / rate
-    rival_rate = rate * UNLEARNED["jepa"][1][0] if objective == "jepa" else rate_of("mae", "jepa")
+    controls = {"a wait that does not depend on δ": 0.0}
+    if objective == "jepa":
+        _, (rho_learned, _) = UNLEARNED["jepa"]
+        controls["a rate with one more power of ρ_j"] = np.log(100) / (rate * rho_learned)
+    else:
+        controls["JEPA's rate"] = np.log(100) / rate_of("mae", "jepa")
     trial.value(
-        waits[1] - waits[0],
+        longer_wait - wait,
         law,
         error=1e-4 * law,  # of the solver
         slack=delta / rate,  # the turn itself changes rates and starts at this order
         margin=0.01 * law,
-        controls={
-            "one more power of ρ_j (JEPA), JEPA's rate (MAE)": np.log(100) / rival_rate,
-            "no law": 0.0,
-        },
+        controls=controls,
     )
 
 
 def events_of(strengths, levels):
-    """Every crossing in order of time, as (feature, +1 up or -1 down)."""
-    moves = np.diff((np.asarray(strengths) >= levels).astype(int), axis=0)
+    """Return every crossing in order of time, as (feature, +1 up or -1 down)."""
+    learned = (np.asarray(strengths) >= levels).astype(int)
+    moves = np.diff(learned, axis=0)
     return [(int(feature), int(moves[time, feature])) for time, feature in np.argwhere(moves)]
 
 
@@ -196,7 +214,7 @@ def test_displacement__itinerary(
     covariance, regression = UNLEARNED[objective]
     init = INIT if objective == "jepa" else LONG_PLATEAU["mae"]
     _, strengths = solved_run(objective, init, delta)
-    # Of JEPA no offset is known that grows.
+    # The part of c that grows as ε falls; none is known for JEPA.
     offset = 0.0
     if objective == "mae":
         offset = float(partial_states.misalignment_offset(DEPTH, init, *covariance))
@@ -204,8 +222,8 @@ def test_displacement__itinerary(
         covariance, regression, DEPTH, init, FRACTION, delta, objective=objective, offset=offset
     )
     controls = {
-        "the first one learned for good": [(0, 1), (0, -1), (1, 1), (1, -1)],
-        "exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)],
+        "the second is unlearned, the first not learned again": [(0, 1), (0, -1), (1, 1), (1, -1)],
+        "the two features exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)],
     }
     trial.identity(
         events_of(strengths, levels_of(regression, DEPTH, objective, FRACTION)),
@@ -233,10 +251,11 @@ def test_displacement_law__offset(
     inits = np.array([1e-8, 1e-9])
     covariance, _ = UNLEARNED["mae"]
     # Since the feature was learned: a turn of the decoder moves that time too.
-    waits = [np.diff(solved_run("mae", init, delta, perturbed)[0])[0] for init in inits]
+    waits = [wait_of("mae", init, delta, perturbed) for init in inits]
     decade = np.log(inits[0] / inits[1])
 
     def growth_of(**options):
+        """By how much c grows with log(1/ε)."""
         offsets = partial_states.misalignment_offset(DEPTH, inits, *covariance, **options)
         return (offsets[1] - offsets[0]) / decade
 
@@ -249,13 +268,13 @@ def test_displacement_law__offset(
     # The rise onto the plateau, relatively
     slack = inits[0] ** ((DEPTH - 1) / DEPTH) * -np.log(inits[0])
     trial.value(
-        rate_of("mae") * (waits[1] - waits[0]) / decade,
+        rate_of("mae", "mae") * (waits[1] - waits[0]) / decade,
         growth,
         error=1e-4,  # of the solver
         slack=slack,
         margin=2 * slack,
         scale=1.0,
-        controls={f"as with the other, {rival}": value for rival, value in growths.items()},
+        controls={f"the growth for {rival!r}": value for rival, value in growths.items()},
     )
 
 
@@ -264,6 +283,10 @@ STEP = 0.2
 
 @partial(jax.jit, static_argnames=("objective", "steps", "every"))
 def _crossings_of_many(starts, second, cross, bases, levels, step, objective, steps, every):
+    """The `Crossings` of many runs, each with a start, covariances, features and levels of its
+    own.
+    """
+
     def one(start, second, cross, basis, level):
         run = matrix_flow.train(start, second, cross, step, steps, every, objective, basis=basis)
         return matrix_flow.up_crossings(run.times, run.strengths, level)
@@ -295,49 +318,55 @@ def test_displacement__samples(
     covariance of its views, in most runs long before the time of the scalar equations.
     """
     covariance, regression = UNLEARNED["jepa"]
-    residual = np.array([1.5, 1.2])
     population = data_models.covariances_of_features(covariance, regression, np.eye(2))
-    target = np.diag(covariance * regression + residual)
+    # Σ_yy: what x explains of y, and what it does not
+    target_moment = np.diag(covariance * regression + np.array([1.5, 1.2]))
     due = due_of(covariance, regression, DEPTH, INIT, "jepa")
     steps = 30 * int(np.ceil(1.05 * due[1] / STEP / 30))
     start = networks.aligned_init(None, 2, DEPTH, INIT, "jepa")
     levels = levels_of(regression, DEPTH, "jepa", FRACTION)
+    # The same for each draw; the last two are the controls' covariances.
     starts, levels, bases, second_moments, cross_moments = jax.tree.map(
         lambda one: jnp.broadcast_to(one, (n_draws, *one.shape)),
         (start, levels, np.eye(2), *population),
     )
 
     def early(second, cross):
+        """How long before 0.85 of the scalar time each run learns the second feature."""
         passages = _crossings_of_many(starts, second, cross, bases, levels, STEP, "jepa", steps, 5)
-        return 0.85 * due[1] - np.nan_to_num(np.asarray(passages.first[:, 1]), posinf=2 * due[1])
+        learned = np.nan_to_num(np.asarray(passages.first[:, 1]), posinf=2 * due[1])
+        return 0.85 * due[1] - learned
 
     draw = jax.jit(
         lambda key: sampled_views.empirical_covariances(
-            *sampled_views.gaussian_views(key, n_samples, *population, target)
+            *sampled_views.gaussian_views(key, n_samples, *population, target_moment)
         )
     )
     samples = [draw(key) for key in jax.random.split(trial.key("samples"), n_draws)]
     drawn = jax.tree.map(lambda *matrices: jnp.stack(matrices), *samples)
-    exact = early(second_moments, cross_moments)
+    of_population = early(second_moments, cross_moments)
     trial.runs(
         early(drawn.Sigma_xx, drawn.Sigma_yx),
         alpha=1e-6,
-        controls={"the population's covariances": exact},
+        controls={"the population's covariances": of_population},
     )
 
 
-STRENGTHS = np.array([1.69, 1.3, 1.0])
+COVARIANCE = np.array([1.69, 1.3, 1.0])
+"""λ of three features."""
 
 
 def learned_for_good(trial, objective, depth, init, regressions, due):
-    """Return the order of last crossings from starts misaligned by 0.001 in random bases, and what
-    ends as learned.
+    """Return the features in the order of their last crossings, and then 0 or 1 for whether each is
+    learned at the end, six numbers for each row of `regressions`.
+
+    Starts are misaligned by 0.001, in random bases.
     """
     count = len(regressions)
     bases = random_rotations(trial.generator("bases"), 3, count)
     views = [
-        data_models.covariances_of_features(STRENGTHS, *problem)
-        for problem in zip(regressions, bases, strict=True)
+        data_models.covariances_of_features(COVARIANCE, regression, basis)
+        for regression, basis in zip(regressions, bases, strict=True)
     ]
     second, cross = (np.stack(matrices) for matrices in zip(*views, strict=True))
     starts = jax.vmap(
@@ -352,14 +381,12 @@ def learned_for_good(trial, objective, depth, init, regressions, due):
     passages = _crossings_of_many(
         starts, second, cross, bases, levels, STEP, objective, stride * 4000, stride
     )
-    return np.concatenate(
-        [np.argsort(passages.last, axis=1), np.asarray(passages.ends_above, int)], axis=1
-    )
+    return np.hstack([np.argsort(passages.last, axis=1), np.asarray(passages.ends_above, int)])
 
 
 Values = Literal["0.6 0.9 1.35", "0.5 0.8 1.25"]
 """ρ of three features."""
-GRID, DEEPER = get_args(Values)
+RHOS, RHOS_OF_THREE_LAYERS = get_args(Values)
 
 
 @claim(
@@ -367,18 +394,20 @@ GRID, DEEPER = get_args(Values)
     kind="limit",
     tier="full",
     cases=[
-        ("jepa", 2, 1e-3, GRID),
-        ("jepa", 2, 7e-4, GRID),
-        ("jepa", 3, 1e-3, DEEPER),
-        ("mae", 2, 1e-7, GRID),
-        ("mae", 2, 1e-8, GRID),
+        ("jepa", 2, 1e-3, RHOS),
+        ("jepa", 2, 7e-4, RHOS),
+        ("jepa", 3, 1e-3, RHOS_OF_THREE_LAYERS),
+        ("mae", 2, 1e-7, RHOS),
+        ("mae", 2, 1e-8, RHOS),
     ],
 )
 def test_permanent_order(
     trial,
     objective: Objective,
     depth: Annotated[int, Interval(2, 3, why="deeper, plateaus take minutes")],
-    init: Annotated[float, Interval(1e-8, 1e-3, why="later, not every order is permanent")],
+    init: Annotated[
+        float, Interval(1e-8, 1e-3, why="from larger starts another order may be the last")
+    ],
     values: Values,
     repeats: Annotated[int, Interval(1, 20)] = 4,
 ):
@@ -390,31 +419,33 @@ def test_permanent_order(
         objective == "jepa" or init <= 1e-7,
         "init must be at most 1e-07 with MAE, whose plateaus are short",
     )
-    regressions = np.repeat(
-        np.array(list(permutations(map(float, values.split())))), repeats, axis=0
-    )
-    due = due_of(STRENGTHS, regressions, depth, init, objective)
+    # Each order of the three ρ, in runs of which `repeats` differ by their bases alone
+    rhos = [float(value) for value in values.split()]
+    regressions = np.repeat(np.array(list(permutations(rhos))), repeats, axis=0)
+    due = due_of(COVARIANCE, regressions, depth, init, objective)
     trial.require(
         due.max() * len(due) <= 1e8 * STEP, "init must be larger: more than 1e8 steps are too many"
     )
     orders = learned_for_good(trial, objective, depth, init, regressions, due)
-    by_jepa, by_mae = (
-        np.array(
-            [partial_states.permanent_order(STRENGTHS, rho, objective=rule) for rho in regressions]
-        )
-        for rule in ("jepa", "mae")
-    )
-    right, rival = (by_jepa, by_mae) if objective == "jepa" else (by_mae, by_jepa)
-    rivals = {
-        "by λ": np.tile(np.arange(3), (len(right), 1)),
-        "the scalar equations": np.argsort(due, axis=1),
-        "the other objective's": rival,
-    }
-    # All are learned at the end.
-    controls = {
-        name: np.concatenate([order, np.ones(order.shape, int)], axis=1)
-        for name, order in rivals.items()
-    }
+
+    def all_learned_in(order):
+        """The order in each run, and 1 for each feature, as all end learned."""
+        return np.hstack([order, np.ones((len(regressions), 3), int)])
+
+    def preferred(rule):
+        """The order of `permanent_order` by the rule of an objective."""
+        return [
+            partial_states.permanent_order(COVARIANCE, rho, objective=rule) for rho in regressions
+        ]
+
+    other_objective = "mae" if objective == "jepa" else "jepa"
     trial.identity(
-        orders, np.concatenate([right, np.ones(right.shape, int)], axis=1), ops=0, controls=controls
+        orders,
+        all_learned_in(preferred(objective)),
+        ops=0,
+        controls={
+            "by λ": all_learned_in(np.tile(np.arange(3), (len(regressions), 1))),
+            "by the times of the scalar equations": all_learned_in(np.argsort(due, axis=1)),
+            "by the preference of the other objective": all_learned_in(preferred(other_objective)),
+        },
     )
