@@ -115,7 +115,8 @@ def exact_passage_time(fraction, init, depth, a, b, covariance, regression, digi
         lambda_ = mpmath.mpf(covariance)
         rho = mpmath.mpf(regression)
         power = mpmath.mpf(a - 1) / b
-        per_layer = mpmath.mpf(b) / depth  # w^b is this power of w-bar
+        # w^b is this power of w-bar.
+        per_layer = mpmath.mpf(b) / depth
 
         def logit(u):
             return mpmath.log(u) - mpmath.log1p(-u)

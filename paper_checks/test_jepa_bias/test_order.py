@@ -266,7 +266,8 @@ def test_largest_ratio__everywhere(
 
     def ratio(epsilon):
         weight = balls.exp(balls.log(epsilon) / depth)
-        return scaled_time(2 * weight) / scaled_time(weight)  # of ρ_1 = 1/2 and ρ_2 = 1
+        # At ρ_1 = 1/2 and ρ_2 = 1
+        return scaled_time(2 * weight) / scaled_time(weight)
 
     def theory(epsilon):
         return learning_order.order_boundary(depth, epsilon, fraction, 0.5, 1.0)

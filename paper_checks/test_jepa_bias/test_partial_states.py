@@ -78,7 +78,8 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
     blur = blur_of_zero(len(values))
     trial.value(
         values[: count + 1].real,
-        [*growing, 0.0],  # nothing else grows
+        # The next one is 0: nothing else grows.
+        [*growing, 0.0],
         error=[*errors[:count], blur],
         margin=[*[1e-8] * count, 2 * blur],
         scale=values[0].real,

@@ -213,7 +213,8 @@ def test_fixed_points(
         predictor_slope(asymptote),
         np.zeros((3, 3)),
         ops=3 * (4 * depth + 6),
-        scale=1.4 ** (2 * depth + 1) * covariance / 0.3,  # of the largest and the smallest ρ
+        # Powers of the largest ρ, and the variance of the smallest
+        scale=1.4 ** (2 * depth + 1) * covariance / 0.3,
         control_processes={
             "the strength ρ": predictor_slope(regression),
             "the strength ρ^(1/L)": predictor_slope(regression ** (1 / depth)),
@@ -391,7 +392,8 @@ def test_critical_jepa(
     digits = 30 + int(max(0, np.log10(init ** (1 / depth - 2) / (lambda_ * unit))))
     with mpmath.workdps(digits + 5):
         exact_rho = mpmath.mpf(rho)
-        weight = mpmath.mpf(init) ** (mpmath.mpf(1) / depth)  # w(0)
+        # w(0)
+        weight = mpmath.mpf(init) ** (mpmath.mpf(1) / depth)
         powers = mpmath.fsum(
             1 / (n * exact_rho ** (2 * depth - n - 1) * weight**n) for n in range(1, 2 * depth)
         )
@@ -430,7 +432,8 @@ def test_critical_jepa__leading(
 
     The times of two features then have the inverse ratio of their λ.
     """
-    weight = 1 / DOUBLINGS  # w(0) = ε^(1/L)
+    # w(0) = ε^(1/L)
+    weight = 1 / DOUBLINGS
     init = weight**depth
     require_below(trial, init.max(), fraction, depth, rho, "jepa")
     times = rise_times(fraction, init, depth, lambda_, rho, "jepa")

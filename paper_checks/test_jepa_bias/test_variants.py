@@ -64,7 +64,8 @@ def test_no_sg_collapse(
     def mean_squared_error(predictor):
         return variance_x * predictor**2 - 2 * predictor * covariance + variance_y
 
-    start = 0.9  # of v and of w
+    # Of both v and w
+    start = 0.9
     limit = variants.collapsed_predictor(variance_x, covariance, variance_y, start, start)
     final_error = float(mean_squared_error(limit))
     power = 2 * depth - 2
@@ -83,7 +84,7 @@ def test_no_sg_collapse(
         return np.array([pace, float(flow.predictor[-1])])
 
     predicted = np.array([final_error, limit])
-    # The clock multiplies relative errors of w, of which it has the sixth power at most.
+    # The clock has the sixth power of w at most.
     error = SOLVER_ERROR * np.array([10 * final_error, 1.0])
     # As w falls on, v moves by z w^2 / (2 m), and the mean squared error by z^2 w^2 / m.
     residual = np.abs(variance_x * limit - covariance)
@@ -126,7 +127,8 @@ def test_unbalanced_init(
     times = 1e8 / slowest**4 * np.array([1e-6, 1e-4, 1e-2, 1.0])
     flow = factor_flow.simulate_factors(2, layer_init, predictor_init, 1.0, regression, times)
 
-    end = np.array(variants.unbalanced_end_state(predictor_init, layer_init, regression))  # v, w
+    # v, then w
+    end = np.array(variants.unbalanced_end_state(predictor_init, layer_init, regression))
     # A collapsing w falls like t^(-1/2), and moves v at second order; the other end is reached
     # exponentially.
     final_predictor = end[0]
@@ -351,7 +353,8 @@ def test_deep_predictor__preference(
         gradient = 2 * depth + predictor_depth - 1
         return exact_passage_time(fraction, init, depth, gradient, predictor_depth, 1.0, rho)
 
-    inverse_powers = DOUBLINGS  # ε^(-M/L)
+    # ε^(-M/L)
+    inverse_powers = DOUBLINGS
     inits = inverse_powers ** (-depth / predictor_depth)
     # Φ is the ratio of the two times at equal λ.
     scaled_excesses = [
