@@ -61,7 +61,7 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
     To first order nothing else grows.
     """
     members = np.isin(np.arange(3), learned)
-    other_objective = "mae" if objective == "jepa" else "jepa"
+    other_objective: Objective = "mae" if objective == "jepa" else "jepa"
     # Entry (j, i) is the rate at which i replaces j, NaN unless j is learned and i is not.
     rates, other_rates = (
         partial_states.saddle_rates(members, COVARIANCE, REGRESSION, depth, objective=rule)

@@ -3,7 +3,7 @@ reaches a given strength, exactly and as ε -> 0.
 """
 
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import mpmath
@@ -400,7 +400,7 @@ def test_critical_jepa(
         time = exact_time(fraction, init, depth, lambda_, rho, "jepa", digits)
         difference = float(time - powers / mpmath.mpf(lambda_))
     remainder = learning_times.jepa_remainder(fraction, init, depth, lambda_, rho)
-    controls = {"the sum is the time": 0.0}
+    controls: dict[str, Any] = {"the sum is the time": 0.0}
     if depth > 1:
         controls["L times the difference"] = depth * remainder
     if init < 0.999:
