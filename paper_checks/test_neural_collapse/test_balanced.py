@@ -211,8 +211,8 @@ def test_bal_nobias_NC__bottleneck(
 ):
     """Let some layer have a width R below the number of directions of the labels, K without a bias
     and K - 1 with one. Then the Gram matrices and the logits of the global minimum of the square
-    loss for K balanced classes are multiples of projections of rank R; with a bias, these map the
-    vector of ones to zero, as a simplex does.
+    loss for K balanced classes are multiples of projections onto R dimensions; with a bias, these
+    map the vector of ones to zero, as a simplex does.
     """
     directions = n_classes - bias
     trial.require(

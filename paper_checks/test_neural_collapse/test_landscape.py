@@ -329,7 +329,7 @@ def test_cert_cvx(
     strength: Strength = 0.04,
 ):
     """At depth one the least objective is that of the convex program min loss(X D^(-1/2)) +
-    sqrt(λ_W λ_H) |X|_* over K x K matrices X and the bias, if there is one: for the square loss,
+    sqrt(λ_W λ_H) |X|_* over square matrices X and the bias, if there is one: for the square loss,
     and for cross-entropy with balanced classes. Column k of X D^(-1/2) holds the logits of class k,
     D is the diagonal matrix of the class sizes, |X|_* the nuclear norm, and λ_W and λ_H are the
     decays of weights and features.

@@ -348,10 +348,9 @@ def test_compas__redrawn(
 ):
     """Sampling noise around a linear truth explains the discrepancy of 1105 people and the
     ambiguity of 3160 on COMPAS arrest at a tolerance of 1 %: both lie between the least and the
-    largest of tables whose labels are drawn from a fitted logistic model. The claim takes three
-    minutes.
+    largest of tables whose labels are drawn from a fitted logistic model.
 
-    Labels without noise have far less, labels dealt at random more.
+    The claim takes three minutes. Labels without noise have far less, labels dealt at random more.
     """
     table = solved("arrest").table
     chances = fitted_chances(table)
@@ -398,10 +397,10 @@ def test_compas__held_out(
 ):
     """Multiplicity is no artefact of fitting. For each row of a random half of COMPAS arrest, take
     the best linear classifier that predicts this row otherwise than the baseline: of those within
-    1 % of the baseline on this half, most stay within 1 % on the other half. The claim takes a
-    minute.
+    1 % of the baseline on this half, most stay within 1 % on the other half.
 
-    People of the other half whose row is not in the first are left out, about 1 %.
+    The claim takes a minute. People of the other half whose row is not in the first are left out,
+    about 1 %.
     """
     table = solved("arrest").table
     rng = trial.generator("halves")

@@ -151,9 +151,9 @@ def test_disc__exact(
     cases=[1, 2, 3],
 )
 def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6):
-    """Let a program have no weights and no margin, but a 0/1 variable for the prediction of each
-    row, and a constraint for each circuit, a minimal set of rows of which some labelling is not
-    linear. It finds the fewest errors, the flip errors and the discrepancies of all linear
+    """Let a program have no weights and no margin, but a binary variable for the prediction of
+    each row, and a constraint for each circuit, a minimal set of rows of which some labelling is
+    not linear. It finds the fewest errors, the flip errors and the discrepancies of all linear
     dichotomies, and proves each optimal.
     """
 

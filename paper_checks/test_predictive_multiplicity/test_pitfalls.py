@@ -75,7 +75,7 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
 
 
 @claim(
-    derived("a linear function on the l1 ball is largest at a vertex"),
+    derived("a linear function is largest at a vertex, where one weight is 1 or -1"),
     kind="identity",
     cases=[1, 3, 8],
 )
@@ -86,7 +86,7 @@ def test_bigm(
 ):
     """Let a program ask w_0 + w·x >= γ - M z of a point x, where z = 1 says that x is
     misclassified, for a margin γ and weights with |w_0| + Σ |w_j| <= 1. The smallest M that
-    excludes no weights where z = 1 is γ + max(1, |x|_∞).
+    excludes no weights where z = 1 is γ + max(1, |x_1|, |x_2|, …).
     """
     margin = 0.9
     points = trial.generator("points").integers(-9, 10, (n_points, dim)) / 4
