@@ -15,7 +15,7 @@ import ledger_page
 import notebook_pages
 from formulas import Formulas
 
-# How lunr, the theme's search, spells the edges of a node to know equal nodes: each label and number
+# How lunr, the theme's search, spells the edges of a node to tell nodes apart: label, number, …
 EDGES = "e=e+s+o.id}"
 APART = 'e=e+s+o.id+" "}'
 
@@ -41,7 +41,8 @@ def on_post_build(config: Any, **_: Any) -> None:
 
     lunr 2.3.9 takes two nodes of its tree of words for one where a label is a digit: "a" to node 12
     and "3" to node 4 reads as "a" to node 1234. Words get lost, and a search that meets a word that
-    was never there ends in an error (lunr.js, issue 503). A space after each number tells them apart.
+    was never there ends in an error (lunr.js, issue 503). With a space after each number they
+    differ.
     """
     for worker in Path(config.site_dir).glob("assets/javascripts/workers/search.*.js"):
         program = worker.read_text(encoding="utf-8")
