@@ -1,8 +1,9 @@
 """Theory on trial: claims, the decision procedures that judge them, and the ledger of verdicts, for
 any repository.
 
-`claim` registers a check or finds a registered claim, `claims` lists them; `paper`, `abstract`,
-`code` and `derived` say who states it; `predicted` and `observed` mark the two sides of a claim
+`claim` registers a check or finds a registered claim, `claims` lists them; `paper`, `recalled`,
+`known`, `tried`, `code` and `derived` say whose statement it is, `published` what a claim refutes
+of a publication; `predicted` and `observed` mark the two sides of a claim
 whose paper stands on one page; `Trial` is what a check receives, whose methods are the decisions.
 The laws of the data (`Bernoulli`, `Bounded`, `Normal`, …) are in `theory_on_trial.laws`.
 """
@@ -11,12 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from theory_on_trial.trial.decisions import Trial
-    from theory_on_trial.trial.provenance import Source, abstract, code, derived, paper
+    from theory_on_trial.trial.provenance import (
+        Published,
+        Source,
+        abstract,
+        code,
+        derived,
+        known,
+        paper,
+        published,
+        recalled,
+        tried,
+    )
     from theory_on_trial.trial.registry import Claim, claim, claims
     from theory_on_trial.trial.sides import observed, predicted
 
 __all__ = [
     "Claim",
+    "Published",
     "Source",
     "Trial",
     "abstract",
@@ -24,9 +37,13 @@ __all__ = [
     "claims",
     "code",
     "derived",
+    "known",
     "observed",
     "paper",
     "predicted",
+    "published",
+    "recalled",
+    "tried",
 ]
 
 

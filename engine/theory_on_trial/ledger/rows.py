@@ -77,8 +77,17 @@ class Row:
     """The measured side divided by its bound, at most 1 where the bound holds; of a claim of kind
     bound the largest of all its findings."""
     provenance: str = ""
-    """Who states it: "paper", "abstract" or "code" are the authors', "derived" was derived here; ""
-    of a claim without a source."""
+    """Whose statement it is: "paper" (seen at that place), "recalled" (the paper's, not seen),
+    "known" (another publication's), "tried" (the paper's sentence, with a law or experiment of
+    ours), "code" (what released code computes) or "derived" (ours); "" of a test without a
+    source."""
+    reach: str = ""
+    """Of a published form, what goes through it: "theorem", "default path", "released command",
+    "unreached branch" or "slip"."""
+    effect: str = ""
+    """Of a published form, what of the paper changes."""
+    ran: str = ""
+    """Of a published form, what was run: the released function, its lines, or the formula."""
     resolution: float | None = None
     """The smallest error of the prediction that the weakest finding would have refuted, as a share;
     null if no size is known."""
@@ -333,10 +342,17 @@ def rows_of(
     )
     fields = _fields(judged)
     fields |= {"resolution": None, "detects": ""}
-    common |= {"source": str(claim.as_published), "provenance": claim.as_published.provenance}
+    accused = claim.as_published
+    common |= {
+        "source": str(accused),
+        "provenance": accused.place.provenance,
+        "reach": accused.reach,
+        "effect": accused.effect,
+        "ran": accused.ran,
+    }
     printed_row = Row(
         id=f"{claim.id}-as-published",
-        statement=claim.as_published.published,
+        statement=accused.statement,
         expected="REFUTED",
         verdict=printed.printed or "INCONCLUSIVE",
         controls=[

@@ -105,25 +105,28 @@ def table(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
 
 def summary(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
     """Return lines of at most `width` columns: the counts of each paper, split by whose statements
-    they are; the statements that are refuted as published; every unexpected verdict in full; the
-    totals.
+    they are ("of paper": seen or recalled); the statements that are refuted as published; every
+    unexpected verdict in full; the totals.
     """
     papers = list(dict.fromkeys(row.paper for row in rows))
     room = max(len("paper"), *map(len, papers)) if papers else 0
     room = room if width is None else min(room, width - 58)
     lines = [
-        f"  {'paper'.ljust(room)} {'authors':>7} {'derived':>7} {'refuted as published':>20} "
-        f"{'unexpected':>10}  slowest"
+        f"  {'paper'.ljust(room)} {'of paper':>8} {'tried':>5} {'derived':>7} {'other':>5} "
+        f"{'refuted':>7} {'unexpected':>10}  slowest"
     ]
     for paper in papers:
         own = [row for row in rows if row.paper == paper]
         holding, refuted, unexpected = (_of(sort, own) for sort in ("holding", "refuted", "wrong"))
-        derived = sum(row.provenance == "derived" for row in holding)
+        counts = Counter(row.provenance for row in holding)
+        of_paper = counts["paper"] + counts["recalled"]
+        other = counts["known"] + counts["code"] + counts[""]
         slowest = max(own, key=lambda row: row.seconds)
         name = f"{slowest.seconds:.1f} s {slowest.id.removeprefix(f'{paper}.')}"
         start = (
-            f"{'!' if unexpected else '+'} {paper[:room].ljust(room)} {len(holding) - derived:7} "
-            f"{derived:7} {len(refuted):20} {len(unexpected):10}  "
+            f"{'!' if unexpected else '+'} {paper[:room].ljust(room)} {of_paper:8} "
+            f"{counts['tried']:5} {counts['derived']:7} {other:5} {len(refuted):7} "
+            f"{len(unexpected):10}  "
         )
         lines.append(start + (name if width is None else name[: max(width - len(start), 0)]))
     refuted = _of("refuted", rows)
@@ -134,10 +137,9 @@ def summary(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
             f"published {brief(row.predicted)}, measured {brief(row.measured)} in "
             f"{brief_interval(row.interval)}"
         )
-        lines += _wrapped(
-            f"{row.id.removesuffix('-as-published')}: {row.statement} ({row.source}) {numbers}",
-            width,
-        )
+        reach = f"; reach: {row.reach}" * bool(row.reach)
+        name = row.id.removesuffix("-as-published")
+        lines += _wrapped(f"{name}: {row.statement} ({row.source}{reach}) {numbers}", width)
     lines += ["unexpected verdicts:"] * bool(unexpected)
     for row in unexpected:  # pytest prints each in full
         said = f" is {row.verdict}, expected {row.expected}. {row.note}"

@@ -5,6 +5,19 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+WHOSE: dict[str, str] = {
+    "paper": "of the paper",
+    "recalled": "recalled",
+    "known": "known from elsewhere",
+    "tried": "tried here",
+    "code": "of released code",
+    "derived": "derived here",
+    "": "without a source",
+}
+"""How sums name the rows of each provenance, in the order in which they are printed; "" are rows of
+plain tests.
+"""
+
 
 def brief(value: Any, digits: int = 5) -> str:
     """Return a number with a few digits, the first entries of a list, or the string itself."""
@@ -21,17 +34,21 @@ def brief(value: Any, digits: int = 5) -> str:
 
 
 def whose(rows: Iterable[Any]) -> str:
-    """Return how many rows of a ledger hold and how many are refuted as published, split by whose
-    statements they are; rows with an unexpected verdict do not count.
+    """Return how many rows of a ledger hold, split by whose statements they are, and how many are
+    refuted as published; rows with an unexpected verdict do not count.
     """
     expected = [row for row in rows if row.as_expected]
-    counts = Counter(row.provenance for row in expected if row.verdict == "VERIFIED")
-    authors = sum(counts[name] for name in ("paper", "abstract", "code"))
-    unsourced = f", {counts['']} without a source" * bool(counts[""])
+    holding = [row for row in expected if row.verdict == "VERIFIED"]
     return (
-        f"VERIFIED: {authors} of the authors, {counts['derived']} derived here{unsourced}; "
-        f"REFUTED as published: {len(expected) - counts.total()}"
+        f"VERIFIED: {split(holding) or 'none'}; "
+        f"REFUTED as published: {len(expected) - len(holding)}"
     )
+
+
+def split(rows: Iterable[Any]) -> str:
+    """Return how many rows have each provenance, such as "3 of the paper, 2 derived here"."""
+    counts = Counter(row.provenance for row in rows)
+    return ", ".join(f"{counts[name]} {words}" for name, words in WHOSE.items() if counts[name])
 
 
 def proved_for(note: str) -> str:

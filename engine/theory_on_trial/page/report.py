@@ -24,6 +24,7 @@ from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository.abstract import Sentence
 from theory_on_trial.repository.abstract import sentences as sentences_of
 from theory_on_trial.repository.outline import files, title
+from theory_on_trial.trial.provenance import REACHES
 
 CHOICES = {
     "paper": "paper",
@@ -78,7 +79,7 @@ class Section:
         holding: the statements that are VERIFIED as expected; `kinds` counts them, `whose` says
             whose they are.
         low_power: those that do not detect errors of 5 % (bounds: 10 %), with the reason.
-        sampled: the authors' statements that sampling decides, with the error that they detect.
+        sampled: the statements of the paper that sampling decides, with the error that they detect.
         printed: each statement that is REFUTED as published, with the row of the corrected one.
         unexpected: the rows with an unexpected verdict.
         draws: whether the repository has figures of the paper.
@@ -100,7 +101,7 @@ class Section:
         )
         self.holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
         self.kinds = dict(Counter(row.kind for row in self.holding).most_common())
-        theirs = [row for row in self.holding if row.provenance != "derived"]
+        theirs = [row for row in self.holding if row.provenance in ("paper", "recalled")]
         self.whose = whose(rows)
         self.low_power = [row for row in self.holding if row.why_low_power]
         self.sampled = [row for row in theirs if row.error_probability and row.resolution]
@@ -210,6 +211,12 @@ def _coordinates(part: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def _by_reach(errata: list[tuple[Row, Row | None]]) -> list[tuple[Row, Row | None]]:
+    """Return what is refuted as published, with the farthest reach first."""
+    places = {reach: place for place, reach in enumerate(REACHES)}
+    return sorted(errata, key=lambda pair: places.get(pair[0].reach, len(places)))
+
+
 def _searched(row: Row) -> str:
     """The text that the search of the page looks through: every field, in lower case, with the
     names of Greek letters.
@@ -248,6 +255,7 @@ def _environment() -> jinja2.Environment:
         "asdict": asdict,
         "plot": interval_plot,
         "searched": _searched,
+        "by_reach": _by_reach,
     }
     environment.globals |= {"greek": GREEK_NAMES}
     return environment

@@ -41,27 +41,6 @@ def narrow(file: Path) -> list[str]:
     return sentences
 
 
-def unqualified(file: Path) -> list[str]:
-    """Return a sentence for each refuted publication whose condition is not told."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    sources = _constants(tree)
-    sentences = []
-    for name, function in _functions(file).items():
-        for mark in (each for each in function.decorator_list if isinstance(each, ast.Call)):
-            for keyword in mark.keywords:
-                value = keyword.value
-                source = sources.get(value.id) if isinstance(value, ast.Name) else value
-                if keyword.arg == "as_published" and not (
-                    isinstance(source, ast.Call)
-                    and any(each.arg == "within" for each in source.keywords)
-                ):
-                    sentences.append(
-                        f"the publication that {name} refutes has no within=: say under which "
-                        'condition it is published, or "no condition"'
-                    )
-    return sentences
-
-
 def padding(file: Path) -> list[str]:
     """Return a sentence for each comment without a word, and each that stands there three times."""
     comments = [

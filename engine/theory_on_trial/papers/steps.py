@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from theory_on_trial.ledger import Row
-from theory_on_trial.papers.refusals import narrow, padding, unqualified
+from theory_on_trial.papers.refusals import narrow, padding
 from theory_on_trial.papers.row import BRIEF, Paper, last_line, templates
 from theory_on_trial.repository import abstract, outline
 from theory_on_trial.trial.likeness import repeated
@@ -132,7 +132,6 @@ def form(paper: Paper) -> list[str]:
         *complaints,
         *repeated(file, marked(file)),
         *narrow(file),
-        *unqualified(file),
         *padding(file),
     ]
 

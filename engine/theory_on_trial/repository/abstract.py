@@ -9,8 +9,9 @@ section such as
     - Sentence 2: mixing pairs needs fewer samples. Holds: mixup_poly, exp_vs_poly.
     - Sentence 4, end: attention is never larger. Fails as published: bound. It is at most twice it.
     - Sentence 5: this was seen on photographs. Not on trial. The photographs are not free.
+    - Sentence 6: we introduce a penalty. No statement.
 
-A line says where a statement stands, the statement in words of one's own, one of `ANSWERS`, the
+A line says where a sentence stands, the sentence in words of one's own, one of `ANSWERS`, the
 names of the claims behind it, and what a reader must know beside it.
 """
 
@@ -30,12 +31,15 @@ ANSWERS = (
     "holds at a smaller scale",
     "in part",
     "not on trial",
+    "no statement",
 )
-"""The possible answers to a statement; after all but the first the line says more, such as both
-scales.
+"""The possible answers to a sentence. "No statement" is a definition, an activity or a question;
+sums leave it out. After all but this one and the first the line says more, such as both scales.
 """
-_UNTRIED = "not on trial"
-"""The answer behind which there is no claim."""
+_UNTRIED = ("not on trial", "no statement")
+"""The answers behind which there is no claim."""
+_BARE = ("holds", "no statement")
+"""The answers that need no more words."""
 _LINE = re.compile(
     r"(?P<place>[^:]+): (?P<words>.+?[.?!]) "
     rf"(?P<answer>{'|'.join(sorted((a.capitalize() for a in ANSWERS), key=len, reverse=True))})"
@@ -98,11 +102,11 @@ def faults(paper: str, folder: Path | None = None) -> list[str]:
         complaints += [
             f"{where}: there is no claim {claim}" for claim in each.claims if claim not in known
         ]
-        untried = each.answer == _UNTRIED
+        untried = each.answer in _UNTRIED
         if untried == bool(each.claims):
             needs = "names no claim" if untried else "names its claims"
             complaints.append(f"{where}: {each.answer!r} {needs}")
-        if each.answer != "holds" and not each.more:
+        if each.answer not in _BARE and not each.more:
             complaints.append(f"{where}: {each.answer!r} says more, such as why or what is true")
         if each.answer == "fails as published" and not any(
             known[claim].printed for claim in each.claims if claim in known
@@ -139,8 +143,12 @@ def contradicted(paper: str, rows: Iterable[Any], folder: Path | None = None) ->
 
 
 def counted(papers: Sequence[str], folder: Path | None = None) -> Counter[str]:
-    """Return how many statements of some papers' abstracts have each answer."""
-    return Counter(each.answer for paper in papers for each in sentences(paper, folder))
+    """Return how many statements of some papers' abstracts have each answer; what is no statement
+    is not counted.
+    """
+    answers = Counter(each.answer for paper in papers for each in sentences(paper, folder))
+    del answers["no statement"]
+    return answers
 
 
 def summed(papers: Sequence[str], folder: Path | None = None) -> str:
@@ -148,7 +156,7 @@ def summed(papers: Sequence[str], folder: Path | None = None) -> str:
     where no abstract is listed.
     """
     counts = counted(papers, folder)
-    told = sum(bool(sentences(paper, folder)) for paper in papers)
+    told = sum(counted([paper], folder).total() > 0 for paper in papers)
     if not told:
         return ""
     words = {
@@ -158,8 +166,11 @@ def summed(papers: Sequence[str], folder: Path | None = None) -> str:
         "in part": ("is tried in part", "are tried in part"),
         "not on trial": ("is not on trial", "are not on trial"),
     }
-    parts = [f"{counts[answer]} {words[answer][counts[answer] > 1]}" for answer in ANSWERS]
-    named = [part for part, answer in zip(parts, ANSWERS, strict=True) if counts[answer]]
+    named = [
+        f"{counts[answer]} {words[answer][counts[answer] > 1]}"
+        for answer in words
+        if counts[answer]
+    ]
     whose = "the abstract" if told == 1 else f"{told} abstracts"
     statements = f"{counts.total()} statement{'s' * (counts.total() > 1)}"
     return f"Of {statements} of {whose}, {', '.join(named)}."

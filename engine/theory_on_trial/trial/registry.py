@@ -31,7 +31,7 @@ from theory_on_trial.trial import sides
 from theory_on_trial.trial.cases import over_cases, stated
 from theory_on_trial.trial.decisions import ALPHA, Trial, checked_error
 from theory_on_trial.trial.domain import OutsideDomain
-from theory_on_trial.trial.provenance import Source, in_words
+from theory_on_trial.trial.provenance import Published, Source
 
 Kind = Literal["identity", "bound", "rate", "limit", "distribution", "optimality", "empirical"]
 Tier = Literal["fast", "full", "paper"]
@@ -49,14 +49,13 @@ class Claim:
         id: `<paper>.<name>`, unique in a repository, and in a parametrised test
             `<paper>.<name>[<parameters>]`; it decides the random numbers. On input underscores and
             hyphens are the same.
-        source: who states it, and where: a place in the paper, its abstract, its code, or how it
-            follows.
+        source: whose statement it is, and where it stands or how it follows.
         statement: one line, from the check's docstring.
         kind: what sort of statement it is.
         tier: "fast", "full" or "paper", by cost.
         function: the check, which judges every case.
-        as_published: what is printed, and where, that the claim corrects; the ledger then has a
-            second row, `<id>-as-published`, that shares the measurement and is expected to be
+        as_published: what was published, and where, that the claim corrects; the ledger then has
+            a second row, `<id>-as-published`, that shares the measurement and is expected to be
             REFUTED.
         low_power: why an equality detects no smaller error than 5 %; "" for one that does.
         not_tight: why a bound is not attained to 90 % on any instance; "" for one that is.
@@ -75,7 +74,7 @@ class Claim:
     kind: Kind
     tier: Tier
     function: Callable[..., None]
-    as_published: Source | None = None
+    as_published: Published | None = None
     low_power: str = ""
     not_tight: str = ""
     route: str = ""
@@ -199,7 +198,7 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     }
     if claim.as_published is None:
         return [{**entry, "as published": None, **common}]
-    statement = claim.as_published.published
+    statement = claim.as_published.statement
     printed_entry = {
         "id": f"{claim.id}-as-published",
         "statement": statement,
@@ -207,7 +206,7 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
         "expected": "REFUTED",
     }
     return [
-        {**entry, "as published": statement, **common},
+        {**entry, "as published": f"{statement}; {claim.as_published.facts}", **common},
         {**printed_entry, "as published": None, **common},
     ]
 
@@ -329,7 +328,7 @@ def claim(
     kind: Kind | None = None,
     tier: Tier = "fast",
     cases: Iterable[Any] | None = None,
-    as_published: Source | None = None,
+    as_published: Published | None = None,
     low_power: str = "",
     not_tight: str = "",
     route: str = "",
@@ -351,7 +350,7 @@ def claim(
     kind: Kind | None = None,
     tier: Tier = "fast",
     cases: Iterable[Any] | None = None,
-    as_published: Source | None = None,
+    as_published: Published | None = None,
     low_power: str = "",
     not_tight: str = "",
     route: str = "",
@@ -370,7 +369,8 @@ def claim(
     registered `Claim`, ready to `run`.
 
     Args:
-        source: `paper(...)`, `abstract(...)`, `code(...)` or `derived(...)`; of a look-up the id.
+        source: `paper(...)`, `recalled(...)`, `known(...)`, `tried(...)`, `code(...)` or
+            `derived(...)`; of a look-up the id.
         kind: what sort of statement it is; it binds the decisions that may judge it. Left out, it
             is that of the one decision that the check calls: a mean, a probability or a
             distribution is a "distribution".
@@ -378,8 +378,8 @@ def claim(
         cases: the settings that the check is called with, one after the other: a tuple in the order
             of the settings, a dictionary, or a bare value where there is one setting. Every case is
             judged with its own controls.
-        as_published: `paper(where, says=...)`, `abstract(...)` or `code(..., says=...)` for a
-            printed form that is false.
+        as_published: `published(place=, quoted=, within=, reach=, effect=, ran=)`, a published
+            form that is false.
         low_power: why an equality may detect no smaller error than 5 %.
         not_tight: why a bound is not attained to 90 %.
         route: in half a sentence, how either side comes about, where the code does not show that
@@ -408,19 +408,24 @@ def claim(
     checked_error(error)
     if not isinstance(source, Source):
         raise ValueError(
-            "the source of a claim is paper(...), abstract(...), code(...) or derived(...), got "
-            f"{source!r}"
+            "the source of a claim is paper(...), recalled(...), known(...), tried(...), code(...) "
+            f"or derived(...), got {source!r}"
         )
-    if as_published is not None and not (
-        isinstance(as_published, Source)
-        and in_words(as_published.says)
-        and as_published.provenance != "derived"
-    ):
+    if isinstance(as_published, Source):  # goes with abstract(...)
+        as_published = Published(
+            replace(as_published, says="", within=""),
+            "",
+            as_published.says,
+            as_published.within,
+            "slip",
+            "not said",
+            "the formula",
+        )
+    if as_published is not None and not isinstance(as_published, Published):
         raise ValueError(
-            "as_published says what is printed and where: paper(where, says=...), abstract(...) or "
-            "code(..., says=...)"
+            "as_published= is published(place=, quoted= or read=, within=, reach=, effect=, ran=), "
+            f"got {as_published!r}"
         )
-
     if expected not in ("VERIFIED", "REFUTED"):
         raise ValueError(f"expected must be 'VERIFIED' or 'REFUTED', got {expected!r}")
     if expected == "REFUTED" and as_published is not None:
@@ -484,8 +489,8 @@ def claim(
             form = replace(
                 subject,
                 id=f"{name}-as-published",
-                source=as_published,
-                statement=as_published.published,
+                source=as_published.place,
+                statement=as_published.statement,
             )
             _add(replace(form, published_form=True))
         check.claim = subject  # type: ignore[attr-defined]
