@@ -23,7 +23,7 @@ Topic: sums.
 """
 '''
 CHECKS = '''
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, paper, published
 
 
 @claim(paper("Section 1"), kind="identity")
@@ -33,7 +33,7 @@ def test_sum(trial):
 
 
 @claim(
-    paper("Section 2"), kind="identity", as_published=paper("Lemma 2", says="2 times 2 = 5.")
+    paper("Section 2"), kind="identity", as_published=published(place=paper("Lemma 2"), quoted="2 times 2 = 5.", within="no condition stands there", reach="theorem", effect="nothing published", ran="the formula")
 )
 def test_double(trial):
     """2 times 2 = 4."""

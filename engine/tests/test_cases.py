@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import pytest
 
-from theory_on_trial import Trial, abstract, claim, code, derived, paper
+from theory_on_trial import Trial, claim, code, derived, known, paper, recalled, tried
 from theory_on_trial.contract import Count, Interval, NonNegative, Positive, guarded
 from theory_on_trial.decide.decision import ControlTooClose
 from theory_on_trial.laws import Normal
@@ -124,7 +124,9 @@ def test_a_source_says_who_and_where():
     assert str(derived("by parts")) == "derived: by parts"
     with pytest.raises(ValueError, match="prints that word itself"):
         derived("derived by parts")
-    assert abstract("All is well.").says == "All is well."
+    assert str(recalled("Theorem 3", within="for n = 2")) == "recalled: Theorem 3 (for n = 2)"
+    assert str(known("Hoeffding 1963, Theorem 2")) == "known: Hoeffding 1963, Theorem 2"
+    assert str(tried("sentence 5", "the constant")) == "tried: sentence 5; ours: the constant"
     assert claim("cases.sum").run().provenance == "derived"
 
 

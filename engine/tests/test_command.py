@@ -27,11 +27,11 @@ CHECKS = '''
 """Sums: a toy."""
 
 import pytest
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, paper, published
 from theory_on_trial.contract import Count
 
 
-@claim(paper("Section 1"), kind="identity", as_published=paper("Section 1", says="1 + 1 = 3."))
+@claim(paper("Section 1"), kind="identity", as_published=published(place=paper("Section 1"), quoted="1 + 1 = 3.", within="no condition stands there", reach="theorem", effect="nothing published", ran="the formula"))
 def test_sum(trial, terms=(1, 1), *, shift=0):
     """1 + 1 = 2."""
     trial.identity(sum(terms) + shift, 2, ops=0, controls={"one": 1}, as_published=3)
@@ -118,7 +118,10 @@ def shown(text):
 def test_show_prints_statement_and_settings(here, capsys):
     assert main(["show", "verification.sums.sum"]) == 0
     facts = shown(capsys.readouterr().out)
-    assert (facts["statement"], facts["as published"]) == ("1 + 1 = 2.", "1 + 1 = 3.")
+    assert (facts["statement"], facts["as published"]) == (
+        "1 + 1 = 2.",
+        ("“1 + 1 = 3.”; reach: theorem; changes: nothing published; run: the formula"),
+    )
     assert (facts["settings"], facts["paper"]) == ("terms=(1, 1), shift=0", "Sums: a toy.")
     assert main(["show", "verification.sums.sum-as-published"]) == 0
     assert "REFUTED" in capsys.readouterr().out

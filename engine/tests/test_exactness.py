@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, paper, published
 from theory_on_trial.decide import evidence
 from theory_on_trial.decide.decision import ControlTooClose, Prediction, judge
 from theory_on_trial.decide.evidence import failing_share
@@ -18,7 +18,14 @@ from theory_on_trial.ledger import rows_of
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.domain import OutsideDomain
 
-PRINTED = paper("Theorem 1", says="it is another number")
+PRINTED = published(
+    place=paper("Theorem 1"),
+    quoted="it is another number",
+    within="no condition stands there",
+    reach="theorem",
+    effect="nothing published",
+    ran="the formula",
+)
 
 
 def claim_of(check, **options):

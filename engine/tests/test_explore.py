@@ -35,7 +35,7 @@ import signal
 import time
 from typing import Annotated, Literal
 
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, paper, published
 from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Normal
 
@@ -96,7 +96,7 @@ def test_square(trial, x: Annotated[float, Interval(0.0, 1.0)] = 0.0):
 @claim(
     derived("made up"),
     kind="identity",
-    as_published=paper("Theorem 1", says="the number is 2"),
+    as_published=published(place=paper("Theorem 1"), quoted="the number is 2", within="no condition stands there", reach="theorem", effect="nothing published", ran="the formula"),
 )
 def test_printed(trial, x: Annotated[float, Interval(1.0, 3.0)] = 2.0):
     """The number is x up to 2.9."""

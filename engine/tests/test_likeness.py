@@ -2,7 +2,7 @@
 
 import pytest
 
-from theory_on_trial.papers.refusals import narrow, padding, unqualified
+from theory_on_trial.papers.refusals import narrow, padding
 from theory_on_trial.trial.likeness import repeated
 from theory_on_trial.trial.sides import marked
 
@@ -117,22 +117,3 @@ def test_comments_without_a_word_and_repeated_ones_are_padding(page):
         "the comment '# ----' says nothing",
         "the comment '# the sum' stands there 3 times",
     ]
-
-
-@pytest.mark.parametrize(
-    ("published", "said"),
-    [
-        ('paper("Lemma 1", says="n + n = 3n")', 1),
-        ('paper("Lemma 1", says="n + n = 3n", within="for n = 0")', 0),
-        ("LEMMA", 1),
-        ("TRUE_LEMMA", 0),
-    ],
-)
-def test_what_is_refuted_as_published_is_quoted_with_its_condition(page, published, said):
-    text = CLAIM.format(low=2, high=9, why="beyond, it takes minutes", more="").replace(
-        "cases=[2]", f"cases=[2], as_published={published}"
-    )
-    lemmas = 'LEMMA = paper("Lemma 1", says="n")\nTRUE_LEMMA = paper("1", says="n", within="0")\n'
-    sentences = unqualified(page(text.replace("Size =", f"{lemmas}Size =")))
-    assert len(sentences) == said
-    assert all("the publication that test_sum refutes has no within=" in one for one in sentences)

@@ -20,10 +20,10 @@ pytest_plugins = ["pytester"]
 PAPER = """
     import jax
     import pytest
-    from theory_on_trial import claim, paper
+    from theory_on_trial import claim, paper, published
     from theory_on_trial.laws import Bounded
 
-    SAID = paper("Section 1", says="The mean is 0.6.")
+    SAID = published(place=paper("Section 1"), quoted="The mean is 0.6.", within="no condition stands there", reach="theorem", effect="nothing published", ran="the formula")
 
     @claim(paper("Section 1"), kind="distribution", low_power="few samples", as_published=SAID)
     def test_mean(trial, power=1):
@@ -165,11 +165,11 @@ def test_quiet_and_verbose_do_what_users_of_pytest_expect(
 def test_the_end_says_what_is_false_and_what_went_wrong(pytester, monkeypatch):
     output = printed_by(pytester, monkeypatch)
     end = output[output.index("ledger (seed 0") :]
-    head = re.search(r"paper +authors +derived +refuted as published +unexpected", end)
+    head = re.search(r"paper +of paper +tried +derived +other +refuted +unexpected", end)
     assert head is not None
-    assert re.search(r"! dice +1 +0 +1 +1  ", end)
-    assert "VERIFIED: 1 of the authors, 0 derived here; REFUTED as published: 1" in end
-    assert "dice.mean: The mean is 0.6. (Section 1) published 0.6, measured" in end
+    assert re.search(r"! dice +1 +0 +0 +0 +1 +1  ", end)
+    assert "VERIFIED: 1 of the paper; REFUTED as published: 1" in end
+    assert "dice.mean: “The mean is 0.6.” (Section 1; reach: theorem) published 0.6, measured" in end
     told = end[end.index("unexpected verdicts:") :]
     assert "! dice.wrong is REFUTED, expected VERIFIED" in told
     assert output.partition("short test summary info")[0].count("Two and two make five") == 1
@@ -307,7 +307,7 @@ def test_a_trial_of_the_repository_that_shadows_ours_is_told(paper):
 PARAMETRISED = """
     import jax
     import pytest
-    from theory_on_trial import claim, paper
+    from theory_on_trial import claim, paper, published
     from theory_on_trial.laws import Bounded
 
     @pytest.fixture
@@ -367,7 +367,7 @@ AGAIN = """
 """
 DRAWN = """
 from hypothesis import given, strategies as st
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, paper, published
 
 {}
 {}
@@ -407,7 +407,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
         (
             PAPER.replace(", as_published=SAID", ""),
             [],
-            "as_published= of a decision needs @claim(…, as_published=paper(",
+            "as_published= of a decision needs @claim(…, as_published=published(",
         ),
         (
             PAPER.replace("(trial, power=1)", "(trial, power)"),
@@ -446,7 +446,7 @@ def test_a_claim_that_needs_no_jax_does_not_start_it(pytester):
     pytester.makepyfile(
         test_plain="""
         import sys
-        from theory_on_trial import claim, paper
+        from theory_on_trial import claim, paper, published
         from theory_on_trial.laws import Bounded
 
         @claim(paper("Section 1"), kind="identity", low_power="few throws")
@@ -496,7 +496,7 @@ def test_numbers_beyond_all_sizes_lose_no_ledger(pytester):
     pytester.makepyfile(
         test_far="""
         import pytest
-        from theory_on_trial import claim, paper
+        from theory_on_trial import claim, paper, published
 
         @claim(paper("Section 1"), kind="identity")
         def test_it(trial):
@@ -519,14 +519,14 @@ def test_what_was_not_heard_of_is_in_the_ledger(pytester):
     pytester.makepyfile(
         test_gone="""
         import os
-        from theory_on_trial import claim, paper
+        from theory_on_trial import claim, paper, published
 
         @claim(paper("Section 1"), kind="identity")
         def test_dies(trial):
             '''A statement.'''
             os._exit(3)
 
-        @claim(paper("Section 2"), kind="identity", as_published=paper("Section 2", says="Two is three."))
+        @claim(paper("Section 2"), kind="identity", as_published=published(place=paper("Section 2"), quoted="Two is three.", within="no condition stands there", reach="theorem", effect="nothing published", ran="the formula"))
         def test_forgets(trial):
             '''Two is two.'''
             trial.identity(2, 2, ops=0, controls={"c": 3})
@@ -545,7 +545,7 @@ def test_what_was_not_heard_of_is_in_the_ledger(pytester):
 def test_a_run_that_was_stopped_says_so_and_one_without_claims_writes_nothing(pytester):
     pytester.makepyfile(
         test_stop="""
-        from theory_on_trial import claim, paper
+        from theory_on_trial import claim, paper, published
 
         @claim(paper("Section 1"), kind="identity")
         def test_first(trial):
@@ -574,7 +574,7 @@ def test_a_cache_that_cannot_be_made_costs_no_claim(paper, monkeypatch):
 
 HEAD = """
 import pytest
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, paper, published
 from theory_on_trial.laws import Asymptotic, Normal
 
 def constant(key):
@@ -652,7 +652,8 @@ def test_a_decision_that_raised_counts_where_the_check_catches_it(pytester, afte
 
 def test_a_decision_that_raised_before_the_published_form_costs_no_row(pytester):
     claim = CLAIM.replace(
-        "kind=", 'as_published=paper("Section 1", says="One and one are three."), kind='
+        "kind=",
+        'as_published=published(place=paper("Section 1"), quoted="One and one are three.", within="no condition stands there", reach="theorem", effect="nothing published", ran="the formula"), kind=',
     )
     done, book = run(pytester, ["decide(trial, 2)", "raise RuntimeError('no memory')"], claim=claim)
     assert [row["verdict"] for row in book["claims"]] == ["INCONCLUSIVE"]
@@ -676,9 +677,9 @@ def test_in_a_pipe_no_id_is_cut(pytester):
     )
     pytester.makepyfile(
         test_dice=f"""
-        from theory_on_trial import claim, paper
+        from theory_on_trial import claim, paper, published
 
-        @claim(paper("Section 1"), kind="identity", as_published=paper("1", says="It is 3."))
+        @claim(paper("Section 1"), kind="identity", as_published=published(place=paper("1"), quoted="It is 3.", within="no condition stands there", reach="theorem", effect="nothing published", ran="the formula"))
         def test_{name}(trial):
             \"\"\"Two.\"\"\"
             trial.identity(2, 2, ops=0, controls={{"one": 1}}, as_published=3)

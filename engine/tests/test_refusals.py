@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from theory_on_trial import Trial, abstract, claim, claims, code, derived, paper
+from theory_on_trial import (
+    Trial,
+    claim,
+    claims,
+    code,
+    derived,
+    paper,
+    published,
+    recalled,
+    tried,
+)
 from theory_on_trial.contract import Argument, Count, Interval
 from theory_on_trial.decide import evidence, trends
 from theory_on_trial.decide.decision import (
@@ -34,6 +44,19 @@ ATTAINED = {"instances": "all", "ops": 1, "controls": {"w": 0.5}}
 DRAWN = {"instances": "draws", "ops": 1, "controls": {"w": 0.5}}
 SIGNS = {"alpha": 0.1, "controls": {"w": [-1.0] * 5}}
 REMAINDER = {"remainder": 0.1, "margin": 0.2, "controls": {"w": 2.0}}
+
+
+def accusation(**changed):
+    """A complete accusation, with some fields changed."""
+    fields = {
+        "place": paper("Theorem 1"),
+        "quoted": "It is 3.",
+        "within": "no condition stands there",
+        "reach": "theorem",
+        "effect": "nothing published",
+        "ran": "the formula",
+    }
+    return published(**(fields | changed))
 
 
 def ends(low, high):
@@ -333,12 +356,6 @@ REFUSED = {
             lambda t: claim(derived("it follows"), kind="bound", second="test_x.py"),
             "second= names a unit test, '<file>::",
         ),
-        (
-            lambda t: claim(
-                derived("it follows"), kind="bound", as_published=paper("p. 3", says=" ")
-            ),
-            "what is printed",
-        ),
         (lambda t: claim(paper("Section 1"), kind="theorem"), "kind must be one of identity"),
         (
             lambda t: claim(paper("Section 1"), kind="mean"),
@@ -360,14 +377,35 @@ REFUSED = {
         *(
             (
                 lambda t, said=said: claim(derived("made up"), kind="identity", as_published=said),
-                "as_published says what",
+                r"as_published= is published\(place=, quoted= or read=",
             )
-            for said in ("It is 3.", paper("Theorem 1"), derived("compared"))
+            for said in ("It is 3.", 3)
         ),
         *(
             (make, "must say where the statement stands, or how it follows")
-            for make in (lambda t: paper(" "), lambda t: derived(""), lambda t: abstract(""))
+            for make in (lambda t: paper(" "), lambda t: derived(""), lambda t: recalled(""))
         ),
+        *(
+            (lambda t, field=field, given=given: accusation(**{field: given}), sentence)
+            for field, given, sentence in (
+                ("place", "Theorem 1", "place= of what was published is paper"),
+                ("place", derived("compared"), "place= of what was published is paper"),
+                ("quoted", "", "give either quoted="),
+                ("read", "it is three", "give either quoted="),
+                ("quoted", "It is 3. Then it is 4.", "at most one sentence of 300 characters"),
+                ("quoted", "long " * 61, "at most one sentence of 300 characters"),
+                ("within", "", "within= must give the condition that stands there"),
+                ("reach", "", "reach= must be one of 'theorem', 'default path'"),
+                (
+                    "effect",
+                    ".",
+                    'effect= must say what of the paper changes, or "nothing published"',
+                ),
+                ("ran", "something", "ran= must be one of 'the released function'"),
+            )
+        ),
+        (lambda t: tried("", "the constant"), "must name the sentence of the paper"),
+        (lambda t: tried("sentence 5", " "), "must say what is ours"),
         (lambda t: claim("nowhere.nothing"), "no claim 'nowhere.nothing'; "),
         (lambda t: claims("nobody"), "no claims of a paper 'nobody'"),
         (lambda t: code("", "", ""), "names repository, path and commit"),

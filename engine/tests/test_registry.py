@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from theory_on_trial import Trial, claim, claims, paper
+from theory_on_trial import Trial, claim, claims, paper, published
 from theory_on_trial.laws import Normal
 from theory_on_trial.ledger import brief_interval
 from theory_on_trial.trial.registry import facts
@@ -16,7 +16,14 @@ from theory_on_trial.trial.registry import facts
     paper("Section 1"),
     kind="distribution",
     low_power="few samples",
-    as_published=paper("Section 1", says="The mean is 3."),
+    as_published=published(
+        place=paper("Section 1"),
+        quoted="The mean is 3.",
+        within="no condition stands there",
+        reach="theorem",
+        effect="nothing published",
+        ran="the formula",
+    ),
 )
 def test_shift(trial, shift=1.0, count=2):
     """The mean of a shifted normal is the shift.
@@ -162,7 +169,7 @@ def test_a_claim_in_single_precision_says_so(repository):
         {
             "test_single.py": """
 import jax.numpy as jnp
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, paper, published
 
 @claim(paper("Section 1"), kind="identity", precision="single")
 def test_half(trial):
@@ -188,7 +195,7 @@ def test_the_error_of_a_claim_is_chosen(repository):
     repository(
         {
             "test_coin.py": """
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, paper, published
 
 @claim(paper("Section 1"), error=1e-3, low_power="few throws")
 def test_half(trial):
@@ -210,7 +217,7 @@ def test_settings_that_are_functions_stand_without_a_place_in_memory(repository)
             "test_shapes.py": """
 import functools
 import math
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, paper, published
 
 def square(x):
     return x * x

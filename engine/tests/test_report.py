@@ -12,7 +12,7 @@ from browser import chromium, find
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, paper, published
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
 from theory_on_trial.ledger import Ledger, Row, brief, proved_for
@@ -169,7 +169,14 @@ NOT_IN_XML = {
 @claim(
     paper("Theorem 1"),
     kind="identity",
-    as_published=paper("Theorem 1", says="The sum of x_k^2 is n^2 / 3."),
+    as_published=published(
+        place=paper("Theorem 1"),
+        quoted="The sum of x_k^2 is n^2 / 3.",
+        within="no condition stands there",
+        reach="theorem",
+        effect="nothing published",
+        ran="the formula",
+    ),
 )
 def test_squares(trial, n=12):
     """The sum of the squares x_k^2, k <= n, is n (n + 1)(2n + 1) / 6."""
@@ -260,9 +267,9 @@ def test_the_page_says_what_holds_and_what_does_not(page):
     )
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
     assert "1 statement holds: 1 identity" in text
-    assert "VERIFIED: 1 of the authors, 0 derived here; REFUTED as published: 1." in text
+    assert "VERIFIED: 1 of the paper; REFUTED as published: 1." in text
     assert (
-        "Refuted as published ✗ REFUTED The sum of xk2 is n2/3. 48 published, 650 measured ✓ "
+        "Refuted as published ✗ REFUTED “The sum of xk2 is n2/3.” 48 published, 650 measured ✓ "
         "VERIFIED The sum of" in text
     )
     assert "Not as expected ? INCONCLUSIVE" in text
@@ -404,7 +411,8 @@ def test_counts_are_split_by_whose_statement_it_is():
     others = [replace(rows[0], provenance=name) for name in ("derived", "derived", "code")]
     # The claim that stopped with an error does not count
     assert whose([*rows, *others]) == (
-        "VERIFIED: 2 of the authors, 2 derived here, 1 without a source; REFUTED as published: 1"
+        "VERIFIED: 1 of the paper, 1 of released code, 2 derived here, 1 without a source; "
+        "REFUTED as published: 1"
     )
 
 

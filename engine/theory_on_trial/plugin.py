@@ -466,8 +466,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
                 finding.printed is not None for finding in trial.findings
             ):
                 needed = (
-                    "@claim(…, as_published=paper(…, says=…)) too: without it no row is "
-                    "judged by it"
+                    "@claim(…, as_published=published(…)) too: without it no row is judged by it"
                 )
                 pytest.fail(f"as_published= of a decision needs {needed}", pytrace=False)
     except OutsideDomain as outside:

@@ -142,9 +142,11 @@ class Published:
 
     @property
     def statement(self) -> str:
-        """The accused statement: quotations bear quotation marks, readings do not."""
+        """The accused statement with its condition; quotations bear quotation marks, readings do
+        not.
+        """
         words = f"“{self.quoted}”" if self.quoted else self.read
-        return f"{words} ({self.within})" if self.within else words
+        return words if self.within.startswith("no condition") else f"{words} ({self.within})"
 
     @property
     def facts(self) -> str:
@@ -192,7 +194,7 @@ def published(
         raise ValueError(
             "give either quoted=, the words of the source, or read=, our reading of it"
         )
-    if len(quoted) > _LONGEST_QUOTATION or re.search(r"[a-z)\]][.!?] +[A-Z]", quoted):
+    if len(quoted) > _LONGEST_QUOTATION or re.search(r"[.!?] +[A-Z]", quoted):
         raise ValueError(
             f"quoted= is at most one sentence of {_LONGEST_QUOTATION} characters; got "
             f"{len(quoted)} characters"

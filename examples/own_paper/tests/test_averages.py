@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, paper, published
 from theory_on_trial.contract import Count, Fraction, Interval
 from theory_on_trial.laws import SubGaussian
 
@@ -79,9 +79,13 @@ def test_squared_cosine(trial, dim: Annotated[int, Interval(2)]):
     paper("Cochran 1934"),
     kind="distribution",
     cases=[2, 5],
-    as_published=paper(
-        "Kotlin DataFrame, reference of std: ddof",
-        says="Divided by N - 1 the deviation is unbiased.",
+    as_published=published(
+        place=paper("Kotlin DataFrame, reference of std: ddof"),
+        read="Divided by N - 1 the deviation is unbiased.",
+        within="no condition stands there",
+        reach="default path",
+        effect="nothing published",
+        ran="the formula",
     ),
 )
 def test_standard_deviation(
