@@ -169,7 +169,7 @@ def test_the_end_says_what_is_false_and_what_went_wrong(pytester, monkeypatch):
     assert head is not None
     assert re.search(r"! dice +1 +0 +0 +0 +1 +1  ", end)
     assert "VERIFIED: 1 of the paper; REFUTED as published: 1" in end
-    assert "dice.mean: “The mean is 0.6.” (Section 1; reach: theorem) published 0.6, measured" in end
+    assert "dice.mean: “The mean is 0.6.” (Section 1; reach: theorem) published 0.6" in end
     told = end[end.index("unexpected verdicts:") :]
     assert "! dice.wrong is REFUTED, expected VERIFIED" in told
     assert output.partition("short test summary info")[0].count("Two and two make five") == 1
