@@ -1,9 +1,8 @@
 """Marx, Calmon & Ustun 2020, "Predictive Multiplicity in Classification", ICML 2020, arXiv
 1909.06677.
 
-Of the paper its abstract, its introduction, the released code and the public data were read, so
-what is on trial are the definitions, Proposition 1 and Figure 1 as recalled, the released
-formulations, and sharper statements derived here.
+Of the paper its abstract, the first page of its introduction, the released code and the public data
+were read. Proposition 1, Figure 1, Algorithm 2 and the numbers of the introduction are recalled.
 
 Letters and words of all claims. A sample has n points (on COMPAS: people) in m distinct rows of
 features: row u holds n⁺_u positive and n⁻_u negative labels, t_u in all. A linear classifier h is
@@ -25,20 +24,17 @@ label are drawn again until both labels are equally frequent.
 
 Abstract:
 
-- Sentence 1: many problems admit models that are almost equally accurate. Holds: rashomon-cells,
-  baseline-ties.
-- Sentence 3: such models may disagree on single points, and definitions say how much. Holds:
-  xor-figure1, order, steps, parity, saturation, separable, discrepancy-bound, bound-tight,
-  ambiguity-bound.
-- Sentence 4: integer programs compute the measures exactly for linear classifiers. Holds:
-  erm-exact, flip-exact, disc-exact, margin-free-exact, ambiguity-cdf, coverage-certificate,
-  two-sided. The released margin is too small for some data (`margin-floor`).
-- Sentence 5: they are applied to the prediction of recidivism. In part: compas-table,
-  compas-violent, compas-oversampled, compas-race. On COMPAS; two further data sets are not free.
-- Sentence 6: real data sets may admit models that disagree on many people. Holds: compas-table,
-  compas-held_out, compas-redrawn, compas-who. On the training sample and on held-out people; labels
-  that are drawn from a fitted linear model show as much. Women and African-American people sit in
-  ambiguous rows more often.
+- Sentence 1: problems often admit competing models that are almost equally accurate. In part:
+  rashomon-cells, baseline-ties. On COMPAS; how often is not on trial.
+- Sentence 3: predictive multiplicity is defined as the ability of a problem to admit competing
+  models with conflicting predictions. No statement.
+- Sentence 4: integer programs compute measures of its severity exactly for linear classifiers.
+  Holds: erm-exact, flip-exact, disc-exact, ambiguity-cdf.
+- Sentence 5: the tools are applied to the prediction of recidivism. No statement.
+- Sentence 6: real data sets may admit competing models that assign wildly conflicting predictions.
+  Holds: compas-table, compas-violent, compas-held_out, compas-redrawn. On two labels of COMPAS, on
+  the training sample and on held-out people; labels that are drawn from a fitted linear model show
+  as much.
 """
 
 from collections.abc import Callable, Iterable

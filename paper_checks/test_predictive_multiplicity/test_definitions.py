@@ -1,5 +1,5 @@
-"""What holds for every class of classifiers and every baseline: Proposition 1 and its sharper and
-wider companions.
+"""What holds for every class of classifiers and every baseline: Proposition 1 as recalled, and its
+sharper and wider companions.
 """
 
 from dataclasses import replace
@@ -20,13 +20,12 @@ from paper_checks.test_predictive_multiplicity import (
     lattice,
     lattice_tables,
     over,
-    over_lattices,
     sampled_paths,
 )
 from sims import predictive_multiplicity as observed
 from sims.linear_dichotomies.enumeration import enumerate_paths
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, recalled
 from theory_on_trial.contract import Interval
 
 
@@ -38,10 +37,7 @@ def below(paths):
 
 
 @claim(
-    derived(
-        "Proposition 1, as recalled: E(h) - E_0 = c - w and w <= E_0 for c new and w repaired "
-        "mistakes"
-    ),
+    recalled("Proposition 1"),
     kind="bound",
     cases=[2, 3, None],
     not_tight="draws of many points stay below; exclusive or attains it, in a claim of its own",
@@ -167,66 +163,6 @@ def test_bound__tight(trial, copies: Copies):
     )
 
 
-@claim(
-    derived("some competitor flips whom the most distant one flips; whoever flips anybody differs"),
-    kind="bound",
-    cases=[2, 3],
-)
-def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """The discrepancy at a tolerance never exceeds the ambiguity at this tolerance, and is zero
-    only where the ambiguity is.
-    """
-    paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
-    discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
-    # Two inequalities: discrepancy <= ambiguity, and 1 <= discrepancy where the ambiguity is not 0.
-    smaller = np.concatenate([discrepancy, np.sign(ambiguity)])
-    controls = {
-        "ambiguity with < in place of <=": np.concatenate([below(ambiguity), discrepancy]),
-        "discrepancy with < in place of <=": np.concatenate([ambiguity, below(discrepancy)]),
-    }
-    trial.bound(
-        smaller,
-        np.concatenate([ambiguity, discrepancy]),
-        instances="draws",
-        independent=n_sets,
-        ops=0,
-        controls=beyond(trial, smaller, controls),
-    )
-
-
-@claim(
-    derived("errors are counted, so that ε n matters by its floor alone"),
-    kind="identity",
-    cases=[1, 2, 3],
-)
-def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
-    """The discrepancy of n points is a right-continuous step function of the tolerance, with jumps
-    at multiples of 1/n only.
-    """
-    # The tolerances are ε = (whole number + fraction) / n.
-    integers = np.array([0, 1, 2, 3, 5, 8, 12])[:, None]
-    fractions = np.array([0.0, 0.3, 0.999])
-    epsilons = ((integers + fractions) / n_points).ravel().clip(0, 1)
-    # Errors less than ε n, which are fewer than floor(ε n) where ε n is whole
-    strict = np.maximum(integers - (fractions == 0), 0).ravel()
-    nearest = np.rint(integers + fractions).astype(int).ravel().clip(0, n_points)
-
-    def measure(table):
-        """The discrepancy at the tolerances, by the programs; then that at floor(ε n), `strict` and
-        `nearest` further errors, over all linear dichotomies.
-        """
-        baseline = observed.minimise_errors(table)
-        solved = observed.discrepancy_path(table, baseline, epsilons).disagreement
-        cells = predicted.linear_dichotomies(table.rows)
-        path = predicted.discrepancy_path_of(cells, baseline.dichotomy, *table.by_label)
-        floors = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
-        return solved, path[floors], path[strict], path[nearest]
-
-    solved, at_floor, at_strict, at_nearest = over_lattices(trial, measure, dim, n_points, n_sets)
-    rivals = {"level set with < in place of <=": at_strict, "ε n rounded": at_nearest}
-    trial.identity(solved, at_floor, ops=0, controls=apart(trial, at_floor, rivals))
-
-
 def drawn_pairs(trial, dim, n_points, n_sets):
     """All linear classifiers h of drawn lattices, each with a baseline drawn from them. Returns
     three arrays, one entry for each h: E(h), E_0, and on how many points the two differ.
@@ -246,17 +182,50 @@ def drawn_pairs(trial, dim, n_points, n_sets):
 
 
 @claim(
-    derived("the disagreement is E(h) - E_0 and twice the repaired mistakes"),
+    derived("the disagreement is E - E_0 and twice the repaired mistakes"),
     kind="identity",
-    cases=[1, 2, 3],
+    cases=[4, 7, 9],
 )
-def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
-    """Let a classifier h make E(h) errors and the baseline E_0. The number of points on which they
-    disagree has the parity of E(h) - E_0.
+def test_parity(trial, n_points: Annotated[int, Interval(3, 12, why="all labellings are listed")]):
+    """Of all labellings of n points those with E errors disagree with one of E_0 errors on |E -
+    E_0|, |E - E_0| + 2, … points up to the smaller one of E + E_0 and 2 n - E - E_0, and on no
+    other number of points.
     """
-    errors, base, differences = drawn_pairs(trial, dim, n_points, n_sets)
-    controls = {"the parity of E(h) alone": errors % 2}
-    trial.identity(differences % 2, (errors - base) % 2, ops=0, controls=controls)
+    # A labelling is a row that is 1 at its errors, so that the labels themselves are 0 everywhere.
+    labellings = lattice((2,) * n_points)
+    numbers = np.arange(n_points + 1)
+    # By E_0, E and the number of points: 1 if some labelling disagrees on so many
+    met = np.zeros((n_points + 1,) * 3, int)
+    for base in numbers:
+        baseline = numbers[:n_points] < base
+        met[base, labellings.sum(axis=1), (labellings != baseline).sum(axis=1)] = 1
+
+    def between(least, most, step):
+        """1 for each number from `least` to `most` in such steps."""
+        return np.isin(numbers, np.arange(least, most + 1, step))
+
+    def stated(step=2, mistakes_only=False):
+        ranges = [
+            predicted.disagreement_range(errors, base, n_points)
+            for base in numbers.tolist()
+            for errors in numbers.tolist()
+        ]
+        if mistakes_only:
+            sums = np.add.outer(numbers, numbers).ravel().tolist()
+            ranges = [(least, both) for (least, _), both in zip(ranges, sums, strict=True)]
+        allowed = [between(least, most, step) for least, most in ranges]
+        return np.array(allowed).reshape(met.shape).astype(int)
+
+    trial.identity(
+        met,
+        stated(),
+        instances="all",
+        ops=0,
+        controls={
+            "of either parity": stated(step=1),
+            "up to E + E_0, however many points": stated(mistakes_only=True),
+        },
+    )
 
 
 @claim(

@@ -21,17 +21,17 @@ from paper_checks.test_predictive_multiplicity import (
 from sims import predictive_multiplicity as observed
 from sims.linear_dichotomies.table import aggregate
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import abstract, claim, derived
+from theory_on_trial import claim, derived, recalled, tried
 from theory_on_trial.contract import Interval
 
-EXACTLY = abstract(
-    "We introduce formal measures to evaluate the severity of predictive multiplicity and develop "
-    "integer programming "
-    "tools to compute them exactly for linear classification problems."
+EXACTLY = tried(
+    "abstract, sentence 4: integer programming tools to compute them exactly for linear "
+    "classification problems",
+    "big-M rows in place of the released indicators, a margin of 1e-4, and drawn lattices",
 )
 
 WithWeights = Literal["big_m", "published"]
-"""The formulations with weights and margin: shortened, and as released."""
+"""The formulations with weights and margin: shortened, and after the released programs."""
 BOTH = [(dim, formulation) for dim in (2, 3) for formulation in ("big_m", "published")]
 TOLERANCES = (0.0, 0.05, 0.1, 0.3)
 """The ε at which discrepancies are compared."""
@@ -64,8 +64,8 @@ def fewest_errors(table):
 def test_erm__exact(
     trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 6
 ):
-    """The mixed-integer programs of the paper, as released or shortened, find the fewest errors of
-    all linear dichotomies.
+    """A mixed-integer program finds the fewest errors of all linear dichotomies, with the
+    constraints of the released one, its indicators written as big-M rows, or shortened.
     """
 
     def measure(table):
@@ -182,7 +182,7 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
 
 
 @claim(
-    derived("a point is ambiguous once the best classifier that flips it competes"),
+    recalled("Algorithm 2, ambiguity for all tolerances, as a page lists its title"),
     kind="identity",
     cases=[1, 2, 3],
 )

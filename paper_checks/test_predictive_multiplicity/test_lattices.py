@@ -16,7 +16,7 @@ from paper_checks.test_predictive_multiplicity import (
 from sims import predictive_multiplicity as observed
 from sims.linear_dichotomies.enumeration import dichotomies
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known, recalled
 from theory_on_trial.contract import Interval
 
 Shape = tuple[Annotated[int, Interval(2, 5)], ...]
@@ -60,7 +60,7 @@ def found_of_corners(labels, copies):
 
 
 @claim(
-    derived("Figure 1 as recalled; 14 of the 16 labellings of the corners are linear"),
+    recalled("Figure 1"),
     kind="identity",
     cases=[1, 25],
 )
@@ -115,7 +115,7 @@ def test_xor__margins(trial, copies: Copies = 25):
 
 
 @claim(
-    derived("Cover 1965, by the regions that one hyperplane more cuts"),
+    known("Cover 1965, Theorem 1"),
     kind="identity",
     cases=[(2, 12, 5), (3, 8, 2)],
 )
@@ -161,7 +161,10 @@ def cells_by_weights(points: np.ndarray, largest: int = 4) -> np.ndarray:
 
 
 @claim(
-    derived("by trying whole weights, of which 4 is the largest that these points need"),
+    known(
+        "Muroga 1971, Threshold Logic and Its Applications, which counts threshold functions",
+        within="the cubes; the lattice is counted here",
+    ),
     kind="identity",
     cases=[((2, 2),), ((2, 2, 2),), ((2, 2, 2, 2),), ((3, 3),)],
     route="dichotomies met by trying integer weights",

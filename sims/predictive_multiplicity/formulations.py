@@ -1,4 +1,4 @@
-"""The paper's integer programs as the paper states them, with weights and a margin.
+"""Integer programs with weights and a margin, after those that the authors released.
 
 HiGHS solves them through CVXPY, and their answers are counted again. Their bounds cover the
 classifiers whose margin on the features as given is at least γ, so that they depend on the scale of
@@ -21,7 +21,7 @@ from sims.linear_dichotomies.tasks import Task, least_errors, most_disagreement,
 from theory_on_trial.contract import Interval, UnitInterval, guarded
 
 Formulation = Literal["margin_free", "big_m", "published"]
-"""The integer program: over dichotomies alone, with weights, or as released."""
+"""The integer program: over dichotomies alone, with weights, or after the released ones."""
 Margin = Annotated[float, Interval(0, 1e6)]
 """γ of a program."""
 
@@ -112,15 +112,16 @@ def published(
     conflict_rows: bool = True,
     relaxed: bool = False,
 ) -> Stated:
-    """The programs of the paper, with big-M rows in place of a commercial solver's indicators.
+    """The released programs, with big-M rows in place of the indicators of the released code.
 
     Errors: z_p = 1 if the pair p = (u, y) is wrong, by y <w, u> >= γ - M z_p, with z_p + z_p' = 1
     for the two labels of a row (left out without `conflict_rows`); a flipped row k has -h_0(k) <w,
     k> >= γ. Disagreement: a_p = 1 if and only if h_0 <w, u> >= γ, and 0 if and only if h_0 <w, u>
     <= -γ. With `one_sided` only M a_p >= γ + h_0 <w, u> is asked, so that a_p = 1 may hide a
     disagreement. M = γ + |u|_∞, σ_j tells the sign of w_j, and Σ |w_j| = 1. `relaxed` leaves whole
-    numbers out. Source: Marx, Calmon & Ustun 2020, in the form of the official code; the one-sided
-    row is the printed one as recalled.
+    numbers out. Source: charliemarx/pmtools at b96087b, eqm/mip.py and eqm/disc_mip.py, whose
+    indicators (CPLEX, of type 3) act otherwise under a solver's tolerances and allow a competitor
+    scores below γ in size. The one-sided row is not in the code.
     """
     design = table.raw_design
     n_dims = design.shape[1]
@@ -295,12 +296,11 @@ def uncertified_errors(
 def one_sided_discrepancy(
     table: AnyTable, baseline: Baseline, tolerance: UnitInterval
 ) -> int | float:
-    """The discrepancy, in points, that the published program reports with M a >= γ + h_0 <w, u>
-    alone. It is never too small.
+    """The discrepancy, in points, that a program reports with M a >= γ + h_0 <w, u> alone. It is
+    never too small.
 
     a = 1 is then allowed where the classifiers disagree, which hides new errors from the row that
-    limits them. Raises RuntimeError where the margin exceeds the baseline's. Source: the printed
-    row of Marx, Calmon & Ustun 2020, as recalled.
+    limits them. Raises RuntimeError where the margin exceeds the baseline's.
     """
     task = most_disagreement(table, dichotomy_of(table, baseline), tolerance_of(table, tolerance))
     stated = published(table, task, MARGIN, one_sided=True)
@@ -314,8 +314,8 @@ def one_sided_discrepancy(
 
 @guarded(double=False)
 def root_bound(table: AnyTable, *, conflict_rows: bool = True) -> float:
-    """The lower bound on the errors from the published relaxation. It is tiny if the rows z_p +
-    z_p' = 1 for the two labels of a row are left out.
+    """The lower bound on the errors from the relaxation of `published`. It is tiny if the rows z_p
+    + z_p' = 1 for the two labels of a row are left out.
     """
     task = least_errors(table)
     stated = published(table, task, MARGIN, conflict_rows=conflict_rows, relaxed=True)
