@@ -1,8 +1,7 @@
 """The catalogue of all papers: topic, what is claimed, a picture, and whose the statements are.
 
-Everything comes from the sources when it is asked for: sentences from the pages of `docs/papers` and
-from the modules of papers on one page, counts from the claims. Nothing is run.
-`python docs/catalogue.py` prints the table of counts and the sentence on abstracts that README.md shows.
+Sentences come from the pages of `docs/papers` and from the modules of papers on one page, whose a
+statement is from its claim, and verdicts from the published ledger. Nothing is run.
 """
 
 import re
@@ -14,13 +13,18 @@ from html import escape
 from pathlib import Path
 
 from theory_on_trial import claims
+from theory_on_trial.ledger import Ledger, read
+from theory_on_trial.ledger.words import WHOSE
 from theory_on_trial.page.formulas import parts
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import abstract, outline
 
 ROOT = Path(__file__).parent.parent
 BRIEFS = "briefs."
-COUNTS = ("of the papers", "derived here", "published and refuted")
+LEDGER = ROOT / "records" / "ledgers" / "jax-0.10.2_python-3.11_cpu.json"
+REFUTED = "published and refuted"
+NEW = "not run yet"
+UNEXPECTED = "unexpected"
 ONLY_ABSTRACT = "Only the abstract was read"
 
 
@@ -136,32 +140,55 @@ def _picture(name: str) -> str:
 
 
 @cache
+def ledger() -> Ledger:
+    """Return the published ledger, whose numbers and verdicts the site shows."""
+    return read(LEDGER)
+
+
+@cache
 def _counted() -> dict[str, Counter[str]]:
+    """How many rows of each paper have the expected verdict in the published ledger, by whose
+    statements they are; and how many claims that run did not see.
+    """
+    as_expected: dict[str, list[bool]] = {}
+    for row in ledger().claims:
+        as_expected.setdefault(re.sub(r"\[.*\]", "", row.id), []).append(row.as_expected)
     counts: dict[str, Counter[str]] = {}
     for claim in claims():
-        derived = claim.source.provenance == "derived"
-        sort = COUNTS[2 if claim.published_form else 1 if derived else 0]
-        counts.setdefault(claim.paper, Counter())[sort] += 1
+        found = as_expected.get(claim.id, [])
+        sort = REFUTED if claim.published_form else claim.source.provenance
+        seen = NEW if not found else sort if all(found) else UNEXPECTED
+        counts.setdefault(claim.paper, Counter())[seen] += 1
     return counts
 
 
-def counts(entries: Iterable[Entry]) -> tuple[int, int, int]:
-    """Return how many statements of some papers are the papers' own and expected to hold, how many
-    were derived here and are expected to hold, and how many published ones are expected to fail.
-
-    The numbers are counted in the code. A run of `pytest` fails where a verdict is another.
+def counts(entries: Iterable[Entry]) -> Counter[str]:
+    """Return how many statements of some papers hold in the published ledger, by their provenance;
+    how many published ones are `REFUTED` there, how many are `NEW` since, and how many have an
+    `UNEXPECTED` verdict.
     """
-    total = sum((_counted()[entry.name] for entry in entries), Counter())
-    own, derived, refuted = (total[sort] for sort in COUNTS)
-    return own, derived, refuted
+    return sum((_counted()[entry.name] for entry in entries), Counter())
 
 
 def verdicts(entry: Entry) -> str:
     """Return the counts of one paper in words, as the gallery shows them."""
-    own, derived, refuted = counts([entry])
-    held = [f"{own} of the paper"] * bool(own) + [f"{derived} derived here"] * bool(derived)
-    failed = f"; REFUTED: {refuted} as published" * bool(refuted)
-    return f"VERIFIED: {', '.join(held)}{failed}"
+    return _in_words(counts([entry]))
+
+
+def _in_words(total: Counter[str]) -> str:
+    held = ", ".join(f"{total[name]} {words}" for name, words in WHOSE.items() if total[name])
+    refuted, unexpected, new = (total[name] for name in (REFUTED, UNEXPECTED, NEW))
+    return "; ".join(
+        filter(
+            None,
+            [
+                f"VERIFIED: {held}" * bool(held),
+                f"REFUTED: {refuted} as published" * bool(refuted),
+                f"{unexpected} with an unexpected verdict" * bool(unexpected),
+                f"not run yet: {new}" * bool(new),
+            ],
+        )
+    )
 
 
 def by_topic() -> dict[str, list[Entry]]:
@@ -174,21 +201,19 @@ def by_topic() -> dict[str, list[Entry]]:
 
 def table() -> str:
     """Return the table of README.md as Markdown: topics, papers, and whose the statements are."""
-    lines = [["topic", "papers", *COUNTS], ["---", *["---:"] * (len(COUNTS) + 1)]]
-    for topic, entries in by_topic().items():
-        lines.append([topic, str(len(entries)), *map(str, counts(entries))])
-    everything = catalogue()
-    lines.append(["**all**", str(len(everything)), *map(str, counts(everything))])
+    columns = {name: name for name in WHOSE if name} | {REFUTED: "published, refuted"}
+    lines = [["topic", "papers", *columns.values()], ["---", *["---:"] * (len(columns) + 1)]]
+    for topic, entries in [*by_topic().items(), ("**all**", list(catalogue()))]:
+        total = counts(entries)
+        lines.append([topic, str(len(entries)), *(str(total[name]) for name in columns)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def sums() -> str:
-    """Return how many papers there are, and whose their statements are, in one sentence."""
-    own, derived, refuted = counts(catalogue())
-    return (
-        f"{len(catalogue())} papers: {own} statements of the papers hold, {derived} statements "
-        f"that were derived here hold, and {refuted} published statements are refuted. {told()}"
-    )
+    """Return how many papers there are, and whose their statements are, in a few sentences."""
+    about = ledger()
+    run = f"the run of {about.date[:10]} at commit {(about.commit or '')[:8]}"
+    return f"{len(catalogue())} papers. In {run}: {_in_words(counts(catalogue()))}. {told()}"
 
 
 def told() -> str:
@@ -261,7 +286,3 @@ def as_written(text: str) -> str:
     """Return a text as Markdown that shows it as it is written."""
     marks = r"[\\`*_{}\[\]|$~^]|(?<!&)#"
     return re.sub(marks, lambda mark: f"&#{ord(mark[0])};", escape(text, quote=False))
-
-
-if __name__ == "__main__":
-    print(table(), "", told(), sep="\n")

@@ -12,23 +12,18 @@ from html import escape
 from pathlib import Path
 
 from catalogue import BRIEFS, ROOT, catalogue, in_markdown
+from catalogue import ledger as published
 
 from theory_on_trial import Claim, claims
-from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, proved_for, read
+from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, proved_for
 from theory_on_trial.page.formulas import GREEK_NAMES
 from theory_on_trial.page.tex import latex
 from theory_on_trial.page.typeset import typeset
+from theory_on_trial.trial.provenance import REACHES
 from theory_on_trial.trial.registry import TIERS
 
-LEDGER = ROOT / "records" / "ledgers" / "jax-0.10.2_python-3.11_cpu.json"
 FILTERS = ("topic", "whose", "tier", "verdict")
 SCHEMA = ROOT / "engine" / "theory_on_trial" / "ledger" / "schema.json"
-
-
-@cache
-def published() -> Ledger:
-    """Return the ledger whose numbers the site shows."""
-    return read(LEDGER)
 
 
 def own_claims() -> list[Claim]:
@@ -72,7 +67,7 @@ def ledger() -> str:
             "topic": topics[claim.paper],
             "whose": claim.source.provenance,
             "tier": claim.tier,
-            "verdict": "not in this run" if row is None else row.verdict,
+            "verdict": "not run yet" if row is None else row.verdict,
         }
         for filter_name, value in facts.items():
             choices[filter_name].add(value)
@@ -164,27 +159,46 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
     )
 
 
+FAR = ("theorem", "default path", "released command")
+"""The reaches of accusations that a reader or user of the publication meets."""
+
+
 def errata() -> str:
-    """Return every published statement that is refuted, as a table of Markdown: place, what was
-    published, what is true.
+    """Return every published statement that is refuted, as two tables of Markdown, the farthest
+    reach first: place, what was published, what is true.
     """
+    accusing = [
+        claim
+        for claim in own_claims()
+        if claim.as_published is not None and not claim.published_form
+    ]
+    accusing.sort(key=lambda claim: REACHES.index(claim.as_published.reach))
+    far = [claim for claim in accusing if claim.as_published.reach in FAR]
+    near = [claim for claim in accusing if claim not in far]
+    return (
+        f"{_accusations(far)}\n\n## Slips, and code that no released command reaches\n\n"
+        f"Nothing that was published rests on these, as far as we know.\n\n{_accusations(near)}"
+    )
+
+
+def _accusations(accusing: list[Claim]) -> str:
     titles = {entry.name: entry.title for entry in catalogue()}
     lines = ['<div class="published" markdown="1">\n']
     lines += ["| where | as published | what is true |", "|---|---|---|"]
-    for claim in own_claims():
-        if claim.as_published is None or claim.published_form:
-            continue
+    for claim in accusing:
         settings = ", ".join(
             f"{name} = {value}" for name, value in claim.settings.items() if str(value) != "by case"
         )
         at = f"<br><small>tried at {in_markdown(settings)}</small>" * bool(settings)
         row = f"ledger.html#{escape(claim.id)}"
+        accused = claim.as_published
+        whose = in_markdown(str(claim.source))
         cells = (
             f'<a href="{address(claim.paper)}">{escape(titles[claim.paper])}</a><br>'
-            f"<small>{in_markdown(str(claim.as_published))}</small>",
-            f"{in_markdown(claim.as_published.published)}<br>"
-            f'<small><a href="{row}-as-published">REFUTED</a></small>',
-            f'{in_markdown(claim.statement)}<br><small><a href="{row}">VERIFIED</a></small>{at}',
+            f"<small>{in_markdown(str(accused))}</small>",
+            f"{in_markdown(accused.statement)}<br>"
+            f'<small><a href="{row}-as-published">REFUTED</a> · {in_markdown(accused.facts)}</small>',
+            f'{in_markdown(claim.statement)}<br><small><a href="{row}">VERIFIED</a> · {whose}</small>{at}',
         )
         lines.append(f"| {' | '.join(' '.join(cell.split()) for cell in cells)} |")
     return "\n".join((*lines, "\n</div>"))

@@ -42,6 +42,7 @@ from catalogue import (
 
 from theory_on_trial import Claim, claims
 from theory_on_trial.ledger import Row, brief, proved_for
+from theory_on_trial.ledger.words import WHOSE
 from theory_on_trial.repository import abstract, outline
 
 DOCS = ROOT / "docs"
@@ -64,7 +65,7 @@ def kept() -> dict[Path, str]:
     """Return the files of the repository that this script writes, each with its text."""
     files = {
         path: filled(path.read_text(encoding="utf-8"), path.stem)
-        for path in [*sorted(DOCS.glob("*.md")), *PAGES]
+        for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *PAGES]
     }
     files |= {
         DOCS / entry.page: brief_page(entry)
@@ -176,14 +177,14 @@ def abstract_list(paper: str) -> str:
 
 
 def claims_table(paper: str) -> str:
-    """Return the claims of a paper, those of the authors first, each with a link to its row of the
+    """Return the claims of a paper, those of the paper first, each with a link to its row of the
     ledger and with the numbers of the published ledger.
     """
     (entry,) = (entry for entry in catalogue() if entry.name == paper)
     rows = {row.id: row for row in ledger_page.published().claims}
     own = sorted(
         (claim for claim in claims(paper) if not claim.published_form),
-        key=lambda claim: claim.source.provenance == "derived",
+        key=lambda claim: list(WHOSE).index(claim.source.provenance),
     )
     columns = ("whose", "statement", "verdict", "predicted", "measured", "detects")
     lines = [claim_cells(claim, rows.get(claim.id)) for claim in own]
@@ -198,15 +199,15 @@ def unsearched(markdown: str) -> str:
 
 def claim_cells(claim: Claim, row: Row | None) -> list[str]:
     """Return a claim as the cells of a row; `row` is what the ledger says of it, None for a claim
-    that is newer than the ledger or in another tier.
+    that the published run did not see.
     """
     provenance = claim.source.provenance
-    source = "" if provenance == "abstract" else str(claim.source).removeprefix(f"{provenance}: ")
+    source = str(claim.source).removeprefix(f"{provenance}: ")
     about = " · ".join(filter(None, [reference(claim), claim.kind, in_markdown(source)]))
     proof = f" *{proved_for(row.note)}*" if row and proved_for(row.note) else ""
     cells = [provenance, f"{in_markdown(claim.statement)}{proof}<br><small>{about}</small>"]
     if row is None:
-        return [*cells, "new" if claim.tier == "fast" else f"tier {claim.tier}", "", "", ""]
+        return [*cells, "not run yet", "", "", ""]
     numbers = (brief(row.predicted), ledger_page.measured(row), row.detects.split(",")[0])
     return [*cells, row.verdict, *map(in_markdown, numbers)]
 
@@ -217,8 +218,9 @@ def errata_table(paper: str) -> str:
     """
     lines = [
         [
-            f"{in_markdown(claim.as_published.published)}<br>"
-            f"<small>{in_markdown(str(claim.as_published))}</small>",
+            f"{in_markdown(claim.as_published.statement)}<br>"
+            f"<small>{in_markdown(str(claim.as_published))}; "
+            f"{in_markdown(claim.as_published.facts)}</small>",
             f"{in_markdown(claim.statement)}<br><small>{reference(claim)}</small>",
         ]
         for claim in claims(paper)

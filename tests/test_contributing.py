@@ -119,7 +119,7 @@ def test_a_page_passes_the_whole_gate_but_for_being_the_toy(copy):
         line.startswith(f"  - paper_checks/briefs/test_{NAME}.py still holds the toy")
         for line in sentences
     )
-    assert any("python docs/catalogue.py" in line for line in sentences)
+    assert any("python docs/write_pages.py" in line for line in sentences)
     assert verdict.startswith(f"briefs.{NAME}: 2 missing or failing, as named above (")
     assert run.returncode == 1
 
@@ -131,7 +131,7 @@ def test_a_row_passes_the_whole_gate_but_for_being_the_toy(row):
     sentences = [line for line in run.stdout.splitlines() if line.startswith("  - ")]
     toys = [line for line in sentences if "still holds the toy" in line]
     (counts,) = set(sentences) - set(toys)
-    assert "python docs/catalogue.py" in counts
+    assert "python docs/write_pages.py" in counts
     assert {"docs", "benchmarks", "figures"} <= {re.match(r"  - (\S+?)/", line)[1] for line in toys}
 
 

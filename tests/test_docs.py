@@ -89,7 +89,8 @@ def test_the_tables_of_a_page_hold_every_claim():
     assert refuted
     for claim in refuted:
         assert script["reference"](claim) in errata
-        assert script["in_markdown"](claim.as_published.says) in errata
+        assert script["in_markdown"](claim.as_published.statement) in errata
+        assert script["in_markdown"](claim.as_published.facts) in errata
         assert script["in_markdown"](str(claim.as_published)) in errata  # where it is printed
     assert errata.count("\n|") == len(refuted) + 1
 

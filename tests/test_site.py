@@ -138,14 +138,31 @@ def test_every_notebook_is_a_page_with_its_outputs_and_its_addresses():
     assert "mybinder.org/v2/gh/some/where/main?labpath=notebooks/mixup.ipynb" in buttons
 
 
-def test_the_counts_of_a_paper_are_those_of_its_sources():
-    counts = sys.modules["catalogue"].counts
-    for entry in SITE["catalogue"]()[:10]:
-        own = claims(entry.name)
-        published = [one for one in own if one.id.endswith("-as-published")]
-        derived = [one for one in own if str(one.source).startswith("derived: ")]
-        theirs = len(own) - len(published) - len(derived)
-        assert counts([entry]) == (theirs, len(derived), len(published))
+def test_counts_are_rows_of_the_published_ledger_and_new_claims_are_not_verified(
+    tmp_path, monkeypatch
+):
+    catalogue = sys.modules["catalogue"]
+    entry = next(one for one in SITE["catalogue"]() if one.name == "mixup")
+    own = claims("mixup")
+    rows = [row for row in catalogue.ledger().claims if row.paper == "mixup"]
+    held = [one for one in own if one.id in {row.id for row in rows}]
+    lost, wrong, *others = held
+    kept = [row for row in rows if row.id != lost.id]
+    kept = [replace(row, verdict="INCONCLUSIVE") if row.id == wrong.id else row for row in kept]
+    ledger = replace(catalogue.ledger(), claims=kept)
+    monkeypatch.setattr(catalogue, "ledger", lambda: ledger)
+    catalogue._counted.cache_clear()
+    try:
+        counts = catalogue.counts([entry])
+        said = catalogue.verdicts(entry)
+    finally:
+        catalogue._counted.cache_clear()
+    new = len(own) - len(held) + 1
+    assert (counts["not run yet"], counts["unexpected"]) == (new, 1)
+    derived = sum(one.source.provenance == "derived" and not one.published_form for one in others)
+    assert counts["derived"] == derived
+    assert f"{derived} derived here" in said
+    assert f"1 with an unexpected verdict; not run yet: {new}" in said
 
 
 @pytest.mark.parametrize(
@@ -261,7 +278,7 @@ def test_a_ledger_of_both_tiers_shows_what_the_full_tier_measured(tmp_path, monk
     place = said.index(f'<tr id="{subject.id}"')
     line = words(said[place : said.index("</tr>", place)])
     assert "measured 4 of 5 runs [0.28, 0.99]" in line
-    assert "not in this run" not in line
+    assert "not run yet" not in line
     top = words(said[: said.index("<form")])
     assert (
         "a run of tiers fast and full, seed 0, on AMD EPYC, commit 0123456789ab, 2026-11-30." in top
@@ -278,9 +295,13 @@ def test_the_page_of_refuted_statements_names_place_and_truth():
     refuted = [c for c in ours if c.as_published is not None and not c.published_form]
     assert len(refuted) > 10
     for claim in refuted:
-        for text in (claim.as_published.published, claim.statement):
+        for text in (claim.as_published.statement, claim.as_published.facts, claim.statement):
             assert words(typeset(text)) in read
         assert f'href="ledger.html#{claim.id}-as-published"' in page
+    slips = page.index("Slips, and code that no released command reaches")
+    for claim in refuted:
+        far = claim.as_published.reach in ("theorem", "default path", "released command")
+        assert (page.index(f"ledger.html#{claim.id}-as-published") < slips) == far
 
 
 HALF_TRUE = '''
