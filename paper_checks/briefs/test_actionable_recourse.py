@@ -40,7 +40,6 @@ is the distance to a plane. Not claimed: that a change of features changes what 
 Topic: decisions about people.
 """
 
-from itertools import product
 from typing import Annotated, NamedTuple
 
 import cvxpy as cp
@@ -396,8 +395,8 @@ def test_all_features(trial, n_features: SomeFeatures = 5, n_people: FewPeople =
     kind="optimality",
     as_published=published(
         place=code("ustunb/actionable-recourse", "recourse/builder.py", "e851de0"),
-        read="With ε = the least cost difference within one menu over the sum of all largest costs, "
-        "minimising max_j c_j + ε Σ_j c_j keeps the least largest cost.",
+        read="With ε = the least cost difference within one menu over the sum of all largest "
+        "costs, minimising max_j c_j + ε Σ_j c_j keeps the least largest cost.",
         within="costs of the type max; no sentence of the release promises it",
         reach="default path",
         effect="a reported largest cost may exceed the least one; nothing published says it cannot",
