@@ -58,9 +58,9 @@ def test_an_identity_of_drawn_instances_says_how_many_and_what_share_could_fail(
 
     row = rows(check, cases=[3, 4, 5])[0]
     assert row.verdict == "VERIFIED"
-    assert row.guarantee == "exact, on 3 drawn instances"
-    assert row.error_probability is None
-    assert "fewer than 63 % of all can fail (95 % confidence)" in row.note
+    assert row.guarantee == "drawn, 3 instances"
+    assert row.error_probability == 0.001
+    assert "fewer than 90 % of all can fail (99.9 % confidence)" in row.note
 
 
 def test_an_identity_counts_the_instances_that_it_is_told_of():
@@ -71,8 +71,8 @@ def test_an_identity_counts_the_instances_that_it_is_told_of():
         )
 
     row = rows(check)[0]
-    assert row.guarantee == "exact, on 100 drawn instances"
-    assert "fewer than 3 % of all can fail" in row.note
+    assert row.guarantee == "drawn, 100 instances"
+    assert "fewer than 6.7 % of all can fail" in row.note
 
 
 def test_an_identity_without_draws_is_exact_as_ever():
@@ -104,9 +104,9 @@ def test_a_false_class_is_verified_on_one_draw_with_what_that_is_worth():
     verified = [row for row in verdicts if row.verdict == "VERIFIED"]
     assert 0 < len(verified) < 20
     for row in verified:
-        assert row.guarantee == "exact, on 1 drawn instance"
-        assert row.error_probability is None
-        assert "fewer than 95 % of all can fail" in row.note
+        assert row.guarantee == "drawn, 1 instance"
+        assert row.error_probability == 0.001
+        assert "fewer than 1e+02 % of all can fail" in row.note
     refuted = next(row for row in verdicts if row.verdict == "REFUTED")
     assert refuted.error_probability == 0.0  # one counterexample is enough
 
@@ -125,7 +125,100 @@ def test_other_exact_decisions_on_draws_say_so_too(decision):
     kind = {"gap": "optimality", "value": "identity", "bound": "bound"}[decision]
     row = rows(check, kind=kind)[0]
     assert row.verdict == "VERIFIED"
-    assert row.guarantee.endswith(", on 1 drawn instance")
+    assert row.guarantee == "drawn, 1 instance"
+
+
+# ------------------------------------------------------------------------------ generic instances
+
+POLYNOMIALS = "both sides are polynomials in the entries of x"
+
+
+def test_one_draw_of_two_analytic_sides_shows_it_almost_surely():
+    def check(trial):
+        x = trial.generator().normal(size=2)
+        trial.identity(
+            (x[0] + x[1]) ** 2,
+            x[0] ** 2 + 2 * x[0] * x[1] + x[1] ** 2,
+            ops=6,
+            scale=np.sum(x**2),
+            generic=POLYNOMIALS,
+            controls={"no product": np.sum(x**2)},
+        )
+
+    row = rows(check)[0]
+    assert (row.verdict, row.guarantee) == ("VERIFIED", "generic, 1 drawn instance")
+    assert row.error_probability is None
+    assert f"almost surely, to the precision of the row, since {POLYNOMIALS}" in row.note
+
+
+def test_false_polynomial_identities_are_refuted_whatever_is_drawn():
+    """x³ + c x² is x³ only where x is 0, which no density sees."""
+
+    def check(trial):
+        x = float(trial.generator().normal())
+        trial.identity(x**3 + 0.01 * x**2, x**3, ops=4, generic=POLYNOMIALS, controls={"2": 2 * x})
+
+    assert {rows(check, seed=seed)[0].verdict for seed in range(50)} == {"REFUTED"}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: rng.integers(100, size=2) + rng.normal(size=2),
+        lambda rng: rng.permutation(rng.normal(size=2)),
+        lambda rng: rng.normal(size=2) * rng.choice([-1, 1], size=2),
+        lambda rng: rng.spawn(1)[0].binomial(9, 0.5, size=2) + 0.5,
+    ],
+    ids=["integers", "permutation", "choice", "binomial"],
+)
+def test_numbers_without_a_density_are_not_generic(draw):
+    def check(trial):
+        x = draw(trial.generator())
+        total = x[0] + x[1]
+        trial.identity(x[1] + x[0], total, ops=2, generic=POLYNOMIALS, controls={"w": total + 1})
+
+    row = rows(check)[0]
+    assert row.verdict == "INCONCLUSIVE"
+    assert "takes few values" in row.note
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"generic": "yes"}, "says in words why both sides are analytic"),
+        ({"generic": POLYNOMIALS, "instances": "grid"}, "not for a search, a grid or all"),
+    ],
+)
+def test_a_generic_identity_says_why(options, sentence):
+    def check(trial):
+        x = float(trial.generator().normal())
+        trial.identity(x + x, 2 * x, ops=2, controls={"w": x}, **options)
+
+    assert sentence in rows(check)[0].note
+
+
+def test_nothing_is_generic_without_draws():
+    def check(trial):
+        trial.identity(2.5, 2.5, ops=2, controls={"w": 3.0}, generic=POLYNOMIALS)
+
+    assert "that the check has drawn from a density" in rows(check)[0].note
+
+
+def test_an_equality_with_a_wide_margin_is_not_generic():
+    def check(trial):
+        x = float(trial.generator().normal())
+        trial.value(x, x, margin=0.01, error=0.0, generic=POLYNOMIALS, controls={"w": x + 9})
+
+    assert "known to six digits" in rows(check, kind="identity")[0].note
+
+
+def test_one_decision_that_is_not_generic_keeps_the_others_from_counting():
+    def check(trial):
+        x = float(trial.generator().normal())
+        trial.identity(x + x, 2 * x, ops=2, generic=POLYNOMIALS, controls={"w": x})
+        trial.identity(x + x + x, 3 * x, ops=2, controls={"w": x})
+
+    assert rows(check)[0].guarantee == "drawn, 1 instance"
 
 
 def test_draws_that_come_from_no_stream_of_the_trial_are_refused():

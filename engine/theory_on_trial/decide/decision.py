@@ -87,7 +87,8 @@ class Finding:
     decision without sampling; `procedure` and `case` say which decision it was, of which case of
     the claim. `printed` is the verdict on `printed_value`, which is claimed on `printed_side`.
     `drawn` is how many independent random instances a decision without sampling was made on; 0 for
-    none. `constant` says that the samples of a coordinate were all equal; "" where they vary.
+    none; `generic` says why one of them shows it of almost all. `constant` says that the samples of
+    a coordinate were all equal; "" where they vary.
     """
 
     outcome: Outcome
@@ -105,6 +106,7 @@ class Finding:
     procedure: str = ""
     case: str = ""
     drawn: int = 0
+    generic: str = ""
     constant: str = ""
 
 

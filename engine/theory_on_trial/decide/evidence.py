@@ -48,7 +48,7 @@ from theory_on_trial.laws import (
 UNIT_ROUNDOFF = 2.0**-53
 
 Instances = Literal["draws", "search", "grid", "all"]
-GUARANTEES = {"draws": "sampled", "search": "searched", "grid": "on a grid", "all": "exhaustive"}
+GUARANTEES = {"draws": "drawn", "search": "searched", "grid": "on a grid", "all": "exhaustive"}
 """What a bound rests on, by where its instances came from."""
 
 MOST_SCALE = 10.0
@@ -242,7 +242,6 @@ def bound(
     scale: Any = None,
     instances: Instances,
     independent: int | None = None,
-    alpha: float = 1e-6,
     printed: Any = None,
 ) -> Finding:
     """Decide lhs <= rhs on every instance (arrays over instances), up to rounding E = 4 ops u
@@ -251,9 +250,8 @@ def bound(
     `scale` is |lhs| + |rhs| unless given; `ops=0` means exact arithmetic. A control is a wrong
     right-hand side that must be violated somewhere. One violated instance REFUTES for good. What
     VERIFIED means depends on where the instances came from, and the guarantee says which: "draws"
-    (of which `independent` >= 1 are independent: the chance of a violation under their law is at
-    most 1 - alpha^(1/independent), printed in the note; the chance that the bound fails somewhere
-    is not known), "search" (no violation found by an optimiser), "grid" (points of a continuum),
+    (of which `independent` >= 1 are independent; the row says which share of all can violate it),
+    "search" (no violation found by an optimiser), "grid" (points of a continuum),
     "all" (exhaustive over a finite set). Raises `ValueError` for sides that are empty or not finite
     and for draws without `independent`, `ControlTooClose` for a control that is nowhere below
     `rhs`.
@@ -309,7 +307,7 @@ def bound(
                     f"control {name!r} is nowhere below the bound: it cannot be violated where "
                     "that holds"
                 )
-    note = _of_instances(outcome, interval, prediction, instances, independent, alpha)
+    note = _of_instances(outcome, interval, prediction, instances)
     return judge(interval, prediction, controls, printed, tightness=tightness, note=note)
 
 
@@ -341,8 +339,6 @@ def _of_instances(
     interval: Enclosure,
     prediction: Prediction,
     instances: Instances,
-    independent: int | None,
-    alpha: float,
 ) -> str:
     """Say what the instances of a bound tell of others, or how many of them violate it."""
     if outcome == "REFUTED":
@@ -350,12 +346,6 @@ def _of_instances(
         swapped = ": are the sides swapped?" if violated == interval.n else ""
         return (
             f"violated on {violated} of {interval.n} instances{swapped}" if interval.n > 1 else ""
-        )
-    if independent is not None:
-        share = failing_share(independent, alpha)
-        return (
-            f"P(violation under the sampling law) <= {share:.2g}, from {independent} "
-            "independent draws"
         )
     if instances == "grid":
         return f"at {interval.n} points of a grid: what happens between them is not seen"

@@ -9,9 +9,16 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.decide.decision import Finding, Outcome, Prediction, outside
-from theory_on_trial.decide.evidence import GUARANTEES, failing_share
+from theory_on_trial.decide.evidence import failing_share
 from theory_on_trial.laws import Enclosure
-from theory_on_trial.ledger.verdict import CONFIDENCE, DRAWN, verdict_of, weakness
+from theory_on_trial.ledger.verdict import (
+    CONFIDENCE,
+    DRAWN,
+    all_generic,
+    drawn_instances,
+    verdict_of,
+    weakness,
+)
 from theory_on_trial.ledger.words import brief, brief_interval
 
 # vectors up to this length are written out; of longer ones the least favourable coordinate is
@@ -263,13 +270,15 @@ def rows_of(
     parts = parts if len(findings) > 1 else []
     weakest = max(findings, key=lambda finding: finding.resolution.size)
     error_sum = float(sum(finding.interval.error for finding in findings))
-    drawn = _drawn(findings)
-    # Of what holds on draws nobody knows the chance that it fails somewhere.
-    known = verdict == "REFUTED" or not (
-        drawn or any(finding.interval.guarantee == GUARANTEES["draws"] for finding in findings)
-    )
+    drawn = drawn_instances(findings)
+    generic = all_generic(findings)
+    # No number bounds the chance that a search has overlooked something, or that what is said to
+    # be generic is not.
+    searched = any(finding.interval.guarantee == "searched" for finding in findings)
+    known = verdict == "REFUTED" or not (generic or searched)
+    lucky = 1 - CONFIDENCE if verdict == "VERIFIED" and drawn and not generic else 0.0
     common = {
-        "error_probability": error_sum if known else None,
+        "error_probability": round(error_sum + lucky, 12) if known else None,
         "samples": sum(finding.interval.n for finding in findings),
         "looks": max(finding.looks for finding in findings),
         **about,
@@ -277,7 +286,7 @@ def rows_of(
     said = bool(decisive.note) and decisive.note in note
     fields = _fields(replace(decisive, note="") if said else decisive)
     of_case = f"refuted at {decisive.case}" if verdict == "REFUTED" and decisive.case else ""
-    of_draws = _of_draws(drawn) if verdict == "VERIFIED" else ""
+    of_draws = _of_draws(drawn, findings) if verdict == "VERIFIED" else ""
     note = "; ".join(filter(None, [of_case, note, fields.pop("note"), of_draws]))
     guarantee = max((_guarantee(finding) for finding in findings), key=weakness)
     fields["guarantee"] = guarantee.format(drawn=drawn, plural="s" * (drawn > 1))
@@ -298,7 +307,7 @@ def rows_of(
         **common,
     )
     if claim.kind == "bound":
-        guarantees = ("sampled", "searched", "exhaustive")
+        guarantees = ("drawn", "searched", "exhaustive")
         ratios = [
             f.tightness
             for f in findings
@@ -439,28 +448,29 @@ def _least_favourable(
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), shape))
 
 
-def _drawn(findings: Sequence[Finding]) -> int:
-    """Return how many drawn instances exact decisions rest on: each case has its own."""
-    cases: dict[str, int] = {}
-    for finding in findings:
-        cases[finding.case] = max(cases.get(finding.case, 0), finding.drawn)
-    return sum(cases.values())
-
-
 def _guarantee(finding: Finding) -> str:
     """What a decision rests on, with a place for the number of drawn instances."""
     guarantee = finding.interval.guarantee
-    return f"{guarantee}, on {{drawn}} {DRAWN}{{plural}}" if finding.drawn else guarantee
+    if not finding.drawn:
+        return guarantee
+    if finding.generic:
+        return f"generic, {{drawn}} {DRAWN}{{plural}}"
+    if guarantee == "drawn" or guarantee.startswith(("exact", "exhaustive")):
+        return "drawn, {drawn} instance{plural}"
+    return f"{guarantee}, on {{drawn}} {DRAWN}{{plural}}"
 
 
-def _of_draws(count: int) -> str:
-    """Say what exact decisions on drawn instances tell about all others; "" if none was drawn."""
+def _of_draws(count: int, findings: Sequence[Finding]) -> str:
+    """Say what decisions on drawn instances tell about all others; "" if none was drawn."""
     if not count:
         return ""
+    if all_generic(findings):
+        reasons = dict.fromkeys(finding.generic for finding in findings if finding.generic)
+        return f"almost surely, to the precision of the row, since {'; '.join(reasons)}"
     share = failing_share(count, 1 - CONFIDENCE)
     return (
-        f"exact on {count} {DRAWN}{'s' * (count > 1)}, no average over others: fewer than "
-        f"{100 * share:.2g} % of all can fail ({100 * CONFIDENCE:.0f} % confidence)"
+        f"on {count} {DRAWN}{'s' * (count > 1)}, no average over others: fewer than "
+        f"{100 * share:.2g} % of all can fail ({100 * CONFIDENCE:.4g} % confidence)"
     )
 
 

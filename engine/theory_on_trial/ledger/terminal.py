@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from theory_on_trial.ledger import Row, brief, brief_interval
-from theory_on_trial.ledger.verdict import DRAWN, RAISED
+from theory_on_trial.ledger.verdict import RAISED
 from theory_on_trial.ledger.words import whose
 
 WIDTH = 120
@@ -206,12 +206,10 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 def _certainty(row: Row) -> str:
     """The kind of a row's guarantee, by which the error probabilities are added up."""
     guarantee = row.guarantee or "none"
-    if guarantee.startswith("exact") and DRAWN in guarantee:
-        return "exact on draws"
     if guarantee.startswith("exact") and not row.error_probability:
         return "exact"
     return (
-        "Monte-Carlo"
+        "finite-sample"
         if guarantee.startswith("finite-n")
         else guarantee.split(",")[0].split(" (")[0]
     )

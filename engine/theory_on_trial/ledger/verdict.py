@@ -35,19 +35,22 @@ POLICED_EXACTLY = 0.05
 
 DRAWN = "drawn instance"
 """Ends the guarantee of exact decisions on instances that were drawn at random."""
-CONFIDENCE = 0.95
+CONFIDENCE = 0.999
 """At which it is said what share of all drawn instances could fail."""
+LEAST_DRAWN = 1
+"""From so many drawn instances on a claim is VERIFIED without being generic."""
 
 _WEAKER = (
     "exact",
     "proved",
     "exhaustive",
+    "generic",
     "finite-n",
     "finite-n (union)",
     "finite-n (symmetric)",
     "finite-n (normal)",
 )
-_WEAKEST = ("asymptotic", "extrapolated", "on a grid", "sampled", "searched")
+_WEAKEST = ("asymptotic", "drawn", "extrapolated", "on a grid", "searched")
 
 
 def weakness(guarantee: str) -> int:
@@ -55,8 +58,6 @@ def weakness(guarantee: str) -> int:
     for the claim.
     """
     order = (*_WEAKER, *_WEAKEST)
-    if DRAWN in guarantee and guarantee.startswith("exact"):
-        return order.index("exhaustive")
     plain = guarantee if guarantee in order else guarantee.split(",")[0].split(" (")[0]
     return order.index(plain) if plain in order else len(order)
 
@@ -96,9 +97,38 @@ def verdict_of(
         if reason:
             place = finding.case or (f"decision {number}" if len(findings) > 1 else "")
             return "INCONCLUSIVE", f"{place}: {reason}" if place else reason
-    if reason := _unfit(claim.kind, findings):
+    if reason := _unfit(claim.kind, findings) or too_few(findings):
         return "INCONCLUSIVE", reason
     return "VERIFIED", ""
+
+
+def drawn_instances(findings: Sequence[Finding]) -> int:
+    """Return on how many drawn instances decisions rest: each case has its own, and of its
+    decisions the one on the fewest counts; generic ones only where all are.
+    """
+    cases: dict[str, list[int]] = {}
+    for finding in findings:
+        if finding.drawn and (not finding.generic or all_generic(findings)):
+            cases.setdefault(finding.case, []).append(finding.drawn)
+    return sum(map(min, cases.values()))
+
+
+def all_generic(findings: Sequence[Finding]) -> bool:
+    """Tell whether each decision on drawn instances says why one of them is enough."""
+    drawn = [finding for finding in findings if finding.drawn]
+    return bool(drawn) and all(finding.generic for finding in drawn)
+
+
+def too_few(findings: Sequence[Finding]) -> str:
+    """Say what to do where a claim would rest on a lucky draw; "" where it does not."""
+    count = drawn_instances(findings)
+    if not count or count >= LEAST_DRAWN or all_generic(findings):
+        return ""
+    return (
+        f"decided on {count} {DRAWN}{'s' * (count > 1)} only, which may be lucky: draw "
+        f"{LEAST_DRAWN} or more in all (independent= says how many a case has), or say why one "
+        "shows it of almost all (generic=)"
+    )
 
 
 def _total_error(findings: Sequence[Finding]) -> float:

@@ -104,7 +104,11 @@ class Section:
         theirs = [row for row in self.holding if row.provenance in ("paper", "recalled")]
         self.whose = whose(rows)
         self.low_power = [row for row in self.holding if row.why_low_power]
-        self.sampled = [row for row in theirs if row.error_probability and row.resolution]
+        self.sampled = [
+            row
+            for row in theirs
+            if row.error_probability and row.resolution and not row.guarantee.startswith("drawn")
+        ]
         by_id = {row.id: row for row in rows}
         errata = [row for row in rows if row.verdict == row.expected == "REFUTED"]
         self.printed = [(row, by_id.get(row.id.removesuffix("-as-published"))) for row in errata]

@@ -34,6 +34,7 @@ from theory_on_trial.decide.resolution import EXACT, Resolution, distance, unequ
 from theory_on_trial.decide.sampling import Draws, Measure
 from theory_on_trial.decide.suggestion import laws_that_fit
 from theory_on_trial.laws import Bernoulli, Enclosure, Law
+from theory_on_trial.trial import densities
 from theory_on_trial.trial.domain import OutsideDomain
 
 ALPHA = 1e-6
@@ -45,6 +46,10 @@ _ONE_INSTANCE = "on one random instance, the same at every size"
 _GIVEN = "given samples, which nobody saw being drawn"
 _DESIGN = "an average over the samples, given what the check drew once before them"
 _HALVINGS = 8
+_REASON = 3
+"""A reason has so many words at least."""
+_GENERIC = 1e-6
+"""The coarsest equality that one generic draw may show."""
 _LAST = "decided at the last look: most= allowed no more samples"
 _OPEN = "the interval lies neither within the margin nor outside it"
 
@@ -114,6 +119,7 @@ class Trial:
         self._generated: list[sampling.Generated] = []  # the samplers of the present decision
         self._drawn = False  # whether the claim has a key or a generator
         self._drawn_now = False  # whether the present case has, since it began or drew again
+        self._without_density: list[str] = []  # how the present case drew integers, orders, …
         self._draw = 0  # how often the present case has drawn before
         self._decided = 0  # how many decisions were made, those of earlier draws too
         self._progress = progress
@@ -156,6 +162,7 @@ class Trial:
         for draw in range(_DRAWS):
             self._draw = draw
             self._drawn_now = False
+            self._without_density = []
             try:
                 check()
                 return
@@ -181,6 +188,7 @@ class Trial:
         scale: Any = None,
         instances: Instances | None = None,
         independent: int | None = None,
+        generic: str = "",
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
@@ -189,17 +197,21 @@ class Trial:
         `scale`).
 
         Once the check has drawn at random, its identities are of drawn instances: of one for each
-        case, or of as many as `independent=` says. The row then tells how many there were and what
-        share of all could still fail. `instances` is "draws", "grid", "search" or "all", as for
-        `bound`, where the check should say so itself.
+        case, or of as many as `independent=` says. So many are needed that the row can say which
+        share of all could still fail (`verdict.LEAST_DRAWN`), unless `generic=` says in words why
+        both sides are analytic in numbers that were drawn from a density: then two sides that are
+        equal at one draw are equal almost everywhere, to the row's precision. Numbers without a
+        density, such as integers and permutations, are refused with it. `instances` is "draws",
+        "grid", "search" or "all", as for `bound`, where the check should say so itself.
         """
         drawn = self._instances("identity", instances, independent, np.size(value))
+        self._check_generic(generic, instances)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             finding = evidence.identity(
                 measured, predict, wrong, ops=_roundings(ops), scale=scale, printed=as_published
             )
-            return replace(evidence.rests_on(finding, instances), drawn=drawn)
+            return replace(evidence.rests_on(finding, instances), drawn=drawn, generic=generic)
 
         self._record(
             "identity",
@@ -227,7 +239,8 @@ class Trial:
 
         `attained` in (0, 1] says more: on some instance lhs is that share of rhs at least.
         """
-        drawn = int(self._drawn and instances != "draws")
+        drawn = int(self._drawn and instances != "search")
+        drawn = (independent or 0) if instances == "draws" else drawn
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             finding = evidence.bound(
@@ -238,7 +251,6 @@ class Trial:
                 scale=scale,
                 instances=instances,
                 independent=independent,
-                alpha=self._alpha(),
                 printed=as_published,
             )
             if instances == "draws" and not self._drawn and finding.outcome != "REFUTED":
@@ -267,6 +279,8 @@ class Trial:
         error: Any,
         side: Side = "two",
         scale: Any = None,
+        independent: int | None = None,
+        generic: str = "",
         controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
@@ -276,14 +290,18 @@ class Trial:
 
         This is the procedure for approximations: `slack` is the computed size of the neglected
         terms, `margin` what the claim says (of an equality; a one-sided claim has none), `scale`
-        what an error is measured in where the prediction is 0.
+        what an error is measured in where the prediction is 0. Of values that were drawn,
+        `independent` and `generic` are as for `identity`; only an equality that is known to six
+        digits is generic.
         """
         prediction = _prediction(predict, margin, slack, side, scale)
+        drawn = self._instances("value", None, independent, np.size(value))
+        self._check_generic(generic)
         controls = self._tried(prediction, controls, control_processes)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_published)
-            return replace(finding, drawn=int(self._drawn))
+            return _sharp(replace(finding, drawn=drawn, generic=generic))
 
         self._record(
             "value",
@@ -495,19 +513,23 @@ class Trial:
         margin: Any,
         scale: float,
         ops: float,
+        independent: int | None = None,
+        generic: str = "",
         controls: Mapping[str, Any],
         as_published: Any = None,
     ) -> None:
         """A feasible value and a certified lower bound enclose the predicted optimum (see
-        `evidence.gap`).
+        `evidence.gap`; `independent` and `generic` are as for `value`).
         """
+        drawn = self._instances("gap", None, independent, np.size(primal))
+        self._check_generic(generic)
         prediction = _prediction(
             predict, margin, 0.0, "two", None if np.any(predict) else scale or None
         )
         finding = evidence.gap(
             primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_published
         )
-        self._record("gap", replace(finding, drawn=int(self._drawn)))
+        self._record("gap", _sharp(replace(finding, drawn=drawn, generic=generic)))
 
     @_remembered
     def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
@@ -690,12 +712,15 @@ class Trial:
         """
         self._drawn = True
         self._drawn_now = True
-        return self._generator(name)
+        generator = densities.generator(self._entropy(name))
+        generator.without_density = self._without_density
+        return generator
 
     def _generator(self, name: str) -> np.random.Generator:
-        return np.random.default_rng(
-            [self.seed % 2**64, int.from_bytes(self._digest(name)[:16], "big")]
-        )
+        return np.random.default_rng(self._entropy(name))
+
+    def _entropy(self, name: str) -> list[int]:
+        return [self.seed % 2**64, int.from_bytes(self._digest(name)[:16], "big")]
 
     def _digest(self, name: str) -> bytes:
         case = f"[{self._case}]" * bool(self._case)
@@ -790,9 +815,31 @@ class Trial:
                 f"trial.generator() or trial.key(), from 1 to the {count} entries of the value: "
                 f"got {independent}"
             )
-        if instances not in (None, "draws"):
-            return 0
-        return independent or int(self._drawn)
+        # A search says nothing of instances that it did not try, drawn ones or others.
+        return 0 if instances == "search" else independent or int(self._drawn)
+
+    def _check_generic(self, generic: str, instances: Instances | None = None) -> None:
+        """Raise `ValueError` where one draw does not tell of almost all others, as far as that can
+        be seen.
+        """
+        if not generic:
+            return
+        if not isinstance(generic, str) or len(generic.split()) < _REASON:
+            raise ValueError(
+                "generic= says in words why both sides are analytic in what is drawn, such as "
+                f'"both sides are polynomials in the entries of A", got {generic!r}'
+            )
+        if not self._drawn or instances not in (None, "draws"):
+            raise ValueError(
+                "generic= is for numbers that the check has drawn from a density with "
+                "trial.generator() or trial.key(), and not for a search, a grid or all instances"
+            )
+        if self._without_density:
+            raise ValueError(
+                "generic= is for numbers from a density, but this case has drawn with "
+                f"{self._without_density[0]}(), which takes few values: make what it draws a "
+                "setting of the cases, or draw many instances (independent=)"
+            )
 
     def _check_exact(self, values: Any, same_instance: bool) -> None:
         """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take
@@ -1059,6 +1106,18 @@ def _would_do(
         if finding.outcome == "VERIFIED" and "INCONCLUSIVE" not in controls:
             return f"about {float(f'{done * 4**halvings:.1g}'):,.0f} would decide"
     return "and four times as many halve the boxes"
+
+
+def _sharp(finding: Finding) -> Finding:
+    """Return a finding; raise `ValueError` for a generic one that would overlook a difference of
+    more than a millionth.
+    """
+    if finding.generic and not finding.resolution.each <= _GENERIC:
+        raise ValueError(
+            "generic= is for an equality that is known to six digits: of one with a wider margin "
+            "one draw tells nothing of others, so draw many instances (independent=)"
+        )
+    return finding
 
 
 def _widened(draw: sampling.Sampler) -> evidence.Widened | None:
