@@ -14,37 +14,32 @@ Abstract:
 
 - Sentence 2: trained models build a predictor from labelled examples in the input. Holds at a
   smaller scale: icl-approaches-mbr, icl-approaches-ridge, noise. With inputs of one and two
-  dimensions and some thousand steps; the paper has up to twenty dimensions and 500,000 steps.
-- Sentence 3: the learners encode small models in their activations and update them as examples
-  arrive. Holds at a smaller scale: sgd-stack, ridge-stack, implied-updates, probes. By constructed
+  dimensions and some thousand steps; the paper has up to 16 dimensions and 500,000 steps.
+- Sentence 3: the hypothesis is that learners encode small models in their activations and update
+  them as examples arrive. In part: sgd-stack, ridge-stack, implied-updates, probes. By constructed
   weights, example by example; the weights by which trained models of two layers answer move along
   with those of a gradient step or a ridge in four dimensions, and probes read weights off states in
-  two. The paper has 16 layers.
-- Sentence 4: linear regression serves as the prototype. Holds: mbr-ridge, pythagoras,
-  ridge-spectrum, ols-risk, gd-risk, sgd-risk.
+  two.
+- Sentence 4: linear regression serves as the prototype. No statement.
 - Sentence 5: transformers can implement gradient descent and ridge regression, by construction.
-  Holds: thm2-sherman-morrison, sm-recursion, primitives, gelu-mul, ln-bypass, ln-div. The printed
-  chain of Theorem 1 has a wrong sign (`thm1-gd-step`).
+  Holds: thm1-gd-step, thm2-sherman-morrison, sgd-stack, ridge-stack, primitives, gelu-mul,
+  ln-bypass, ln-div.
 - Sentence 6, first part: trained learners match gradient descent, ridge regression and least
-  squares. Holds at a smaller scale: icl-approaches-mbr, phase-depth. Ridge regression and least
-  squares, with one and two dimensions. Three pages on linear attention have gradient descent.
-- Sentence 6, second part: the predictor that is matched changes with depth. Holds at a smaller
-  scale: phase-depth, depth. One, two and four layers in two dimensions, without a phase of gradient
-  descent. In four dimensions with noise most models of two layers were seen to move their weights
-  as a gradient step does, and most of four layers as a ridge, which no claim decides. The paper has
-  up to 16 layers and 20 dimensions.
+  squares. In part: icl-approaches-mbr, phase-depth. Ridge regression and least squares in small
+  models, with one and two dimensions. None was found that matches gradient descent.
+- Sentence 6, second part: the predictor that is matched changes with depth. In part: phase-depth,
+  depth. From a ridge to least squares, over one, two and four layers in two dimensions; the phase
+  of gradient descent, which the paper has with 8 and 16 dimensions, was not found.
 - Sentence 6, third part: it changes with the noise of the data. Holds at a smaller scale: noise,
   fig2-diagonal. Models with two layers in one dimension, at four levels; the paper has 16 layers
   and eight dimensions.
 - Sentence 6, end: large widths and depths converge to the Bayesian estimator. In part: depth,
   min-width. The excess over it falls from 1 layer to 4 and from 4 units to 16; its limit is not
   reached in so few steps. Models of 8 layers, trained for 3,000 steps in two dimensions, were no
-  better than those of 4; the paper trains 16 layers for 500,000 steps. Beyond the lengths of
-  training it grows again (`beyond_training`).
-- Sentence 7: late layers encode weight vectors and moment matrices in a nonlinear way. Holds at a
-  smaller scale: probes, nonlinear-hypothesis. Weights in models of four layers in two dimensions;
-  moments are hardly read better than off the embeddings. The paper has 16 layers and four
-  dimensions.
+  better than those of 4; the paper trains 16 layers for 500,000 steps.
+- Sentence 7: late layers encode weight vectors and moment matrices in a nonlinear way. In part:
+  probes. Weights in models of four layers in two dimensions; moments are hardly read better than
+  off the embeddings. The paper has 16 layers and four dimensions.
 - Sentence 8: learners may find standard estimation algorithms again. Holds at a smaller scale:
   icl-approaches-mbr, icl-approaches-ridge. With noise the trained models find ridge regression.
 """

@@ -18,7 +18,7 @@ from paper_checks.test_in_context_learning import (
 from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts
 from theory.in_context_learning import regression
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, known, paper, tried
 from theory_on_trial.contract import Interval
 
 GRID = (0.0, 1 / 16, 1 / 9, 1 / 4, 4 / 9)
@@ -145,7 +145,7 @@ def risks_of_rules(trial, examples, weight_std, noise_std):
     return risks, least, 40 * DIMENSION * condition(inputs, ratio, [examples])[:, 0]
 
 
-@claim(paper("equation 19"), kind="optimality", cases=[1, 3, 5])
+@claim(paper("equations 18 and 19"), kind="optimality", cases=[1, 3, 5])
 def test_mbr__least(trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5):
     """Whatever the inputs, other ridges, a gradient step, SGD and nearest neighbours have no
     smaller risk E (prediction - w.x)² than ridge regression with λ = σ² / τ², for noise of variance
@@ -165,7 +165,7 @@ def test_mbr__least(trial, examples: FewExamples, weight_std: Std = 1.5, noise_s
     )
 
 
-@claim(derived("the risk of the posterior mean is its variance"), kind="identity", cases=[1, 3, 5])
+@claim(known("Rasmussen & Williams 2006, equation 2.9"), kind="identity", cases=[1, 3, 5])
 def test_mbr__least__risk(
     trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
@@ -184,7 +184,7 @@ def test_mbr__least__risk(
 
 
 @claim(
-    derived("by orthogonality: given the examples the Bayes predictor is the conditional mean"),
+    known("the orthogonality principle of mean-square estimation"),
     kind="identity",
     route="risks by a quadratic form less `regression.bayes_prediction_risk`, against "
     "`regression.linear_rule_spd`",
@@ -239,7 +239,7 @@ LINEAR_RULES = {
 """Rules that are linear in the query, each with its weights in closed form."""
 
 
-@claim(paper("equations 15 and 16"), kind="identity")
+@claim(paper("section 4.1, after equation 17"), kind="identity")
 def test_ilwd__linear(
     trial,
     prefix: Annotated[int, Interval(1, 100, why="each example costs")] = 6,
@@ -278,14 +278,18 @@ def test_ilwd__linear(
 
 
 @claim(
-    paper("Figure 2; for exact predictors derived here, by the sign of the risk's slope"),
+    tried(
+        "figure 2: the learner follows the ridge regression of minimum Bayes risk",
+        "exact ridges in place of a trained model",
+    ),
     kind="optimality",
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
 )
 def test_fig2__diagonal(trial, noise_std: Noise, weight_std: Std):
-    """For any inputs, ridge regression with λ = σ² / τ² has a smaller risk E (prediction - w.x)²
-    than the others of figure 2, which have λ = 0, 1/16, 1/9, 1/4 and 4/9, and that of twice its
-    penalty; σ² and τ² are the variances of noise and weights w, x is the next input.
+    """If the next input x is not orthogonal to all inputs before it, ridge regression with λ = σ² /
+    τ² has a smaller risk E (prediction - w.x)² than the others of figure 2, which have λ = 0, 1/16,
+    1/9, 1/4 and 4/9, and that of twice its penalty; σ² and τ² are the variances of noise and
+    weights w.
     """
     ratio = noise_std**2 / weight_std**2
     trial.require(
@@ -332,10 +336,7 @@ def by_elimination(X, Y, penalty):
 
 
 @claim(
-    derived(
-        "by the normal equations for each unit vector of w and of the noise: the mean of a "
-        "square is a sum of them"
-    ),
+    known("Hoerl & Kennard 1970, section 4", within="for weights that are fixed, not drawn"),
     kind="identity",
     cases=[(0.3, 5, 0.5), (2.0, 2, 0.5), (0.3, 5, 0.0)],
 )
@@ -382,7 +383,7 @@ def test_ridge__spectrum(
 
 
 @claim(
-    paper("section 4.3, the two baselines of three nearest neighbours"),
+    paper("section 4.3, the k-nearest neighbours"),
     kind="identity",
     cases=[False, True],
 )

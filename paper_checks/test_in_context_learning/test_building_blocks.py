@@ -14,7 +14,7 @@ from paper_checks.test_in_context_learning import UNIT
 from sims.in_context_learning import compiler, network
 from sims.in_context_learning.programs import Instruction, aff, div, mov, mul
 from theory.in_context_learning import constructions
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, paper, tried
 from theory_on_trial.contract import Interval
 
 Form = Literal["erf", "tanh"]
@@ -45,7 +45,9 @@ def factors_and_rounding(trial, count, largest, scales):
 
 
 @claim(
-    paper("Lemma 4; its remainder, which is smaller than printed, derived here"),
+    tried(
+        "Lemma 4: the GeLU nonlinearity can perform multiplication", "the error and its constant"
+    ),
     kind="limit",
     cases=["erf", "tanh"],
 )
@@ -76,7 +78,11 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
     )
 
 
-@claim(paper("Lemma 4"), kind="limit", cases=["erf", "tanh"])
+@claim(
+    tried("Lemma 4: the GeLU nonlinearity can perform multiplication", "the order of the error"),
+    kind="limit",
+    cases=["erf", "tanh"],
+)
 def test_gelu__mul__order(trial, form: Form, n_points: Points = 200):
     """The root mean square over x and y in [-2, 2] of the error of Lemma 4's product √(π/2) s⁻²
     [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)] of x and y falls as s².
@@ -132,7 +138,7 @@ def test_richardson__mul(
 
 
 @claim(
-    paper("Appendix G, squares by three GeLUs; its curve derived here"),
+    tried("Appendix G: a square from three GeLUs, plotted in figure 7a", "the closed form"),
     kind="identity",
     cases=["erf", "tanh"],
 )
@@ -164,7 +170,7 @@ def test_squares(trial, form: Form, n_points: Points = 200):
 
 
 @claim(
-    paper("Appendix G, squares by six tanh units; its curve derived here"),
+    tried("Appendix G: a square from tanh units, plotted in figure 7b", "the closed form"),
     kind="identity",
     cases=[0.5, 0.05, 3.0],
 )
@@ -251,7 +257,7 @@ def test_best__scale(
 
 
 @claim(
-    paper("Lemma 5; its error from GeLU(u) = u Φ(u), derived here"),
+    tried("Lemma 5: the GeLU nonlinearity can be bypassed", "the error, in closed form"),
     kind="identity",
     cases=[("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)],
 )
@@ -304,7 +310,7 @@ def layer_norm_ops(rows):
 
 
 @claim(
-    paper("Lemma 6; its error, and the balanced pads, derived here"),
+    tried("Lemma 6: layer norm is bypassed by large pads", "the error, and the balanced pads"),
     kind="identity",
     cases=["paper", "balanced"],
 )
@@ -338,7 +344,9 @@ def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30
 
 
 @claim(
-    paper("Lemma 8; its pads must add up to -S, and its error, derived here"),
+    tried(
+        "Lemma 8: layer norm divides, by an absolute value", "the error, and pads that sum to -S"
+    ),
     kind="identity",
     cases=[0.4, 2.5, 1.0],
 )

@@ -12,7 +12,7 @@ from paper_checks.test_in_context_learning import UNIT, PromptCount, draw_prompt
 from sims.in_context_learning import baselines, compiler, error_bound, network, programs
 from sims.in_context_learning.prompts import Prompts
 from theory.in_context_learning import constructions, regression
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, paper, published, tried
 from theory_on_trial.contract import Interval
 
 STEP = 0.02
@@ -96,14 +96,22 @@ def _start_and_prompts(trial, dimension, count, examples=1):
     paper("Theorem 1 and equation 11"),
     kind="identity",
     cases=[1, 2, 4, 8],
-    as_published=paper(
-        "Appendix A, the chain of Theorem 1",
-        says="w' = w - 2 α (x_1 (w.x_1 - y_1) - λ w) is the step of equation 11",
+    as_published=published(
+        place=paper("Appendix A, the sixth line of the chain of operators"),
+        quoted="aff(; (3+d, 3+2d), (3+2d, 3+3d), (3+3d, 3+4d), W_1 = I, W_2 = -λ) "
+        "(x(w⊤x - y) - λw)",
+        within="the step that it writes out is equation 11, which adds λw",
+        reach="slip",
+        effect="nothing: with W_2 = λ the chain takes the step, and Theorem 1 stands",
+        ran="its lines, rewritten",
     ),
 )
 def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
     """Nine decoder layers take one SGD step on the ridge loss of the example (x_1, y_1): they
     answer x_2.w' at the query x_2, with w' = w - 2 α (x_1 (w.x_1 - y_1) + λ w).
+
+    Equation 11, section 4.3 and the sentence of Appendix A on several steps add λ w. One line of
+    the chain there takes it off, and so does its repetition line by line, as 2 λ w.
     """
     start, prompts = _start_and_prompts(trial, dimension, count)
     _, _, queries = prompts
@@ -169,7 +177,12 @@ def _forgetful(program):
 
 
 @claim(
-    derived("by induction over Theorem 1's chain"), kind="identity", cases=[(4, 2), (4, 4), (4, 8)]
+    tried(
+        "Appendix A, several steps: a total of O(n) layers for a single pass",
+        "8 n layers, run from w = 0",
+    ),
+    kind="identity",
+    cases=[(4, 2), (4, 4), (4, 8)],
 )
 def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, count: Prompted = 16):
     """If the layers of Theorem 1 are stacked, 8n layers make one pass of SGD over n examples: they
@@ -190,14 +203,12 @@ def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, coun
 
 
 @claim(
-    derived("by the Sherman-Morrison formula, one example at a time"),
+    tried(
+        "Appendix B: O(n) layers, as the process is repeated for the next example",
+        "that A^-1 and the sum of x y are carried along, and 11 n + 3 layers",
+    ),
     kind="identity",
     cases=[(4, 2), (4, 8)],
-    as_published=paper(
-        "after Theorem 2",
-        says="Theorem 2's chain, which ends in A_n^-1 x_n y_n, repeated for every example, is "
-        "ridge regression",
-    ),
 )
 def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, count: Prompted = 16):
     """If the updates of Theorem 2 carry along A^-1 and Σ x_i y_i, where A = λ I + Σ x_i x_i^T, 11n
@@ -214,13 +225,15 @@ def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, coun
         ridge_answers(prompts),
         error=rounding_of(prompts),
         margin=6e-10 * size_of(prompts) ** 1.5,
-        controls={"2 λ for λ": ridge_answers(prompts, 2 * REGULARISER)},
-        as_published=from_last_example,
+        controls={
+            "2 λ for λ": ridge_answers(prompts, 2 * REGULARISER),
+            "the labels not summed: A_n^-1 x_n y_n": from_last_example,
+        },
     )
 
 
 @claim(
-    derived("by adding up the errors of all layers (on paper, Lemma 1 is as precise as desired)"),
+    derived("by adding up the errors of all layers"),
     kind="bound",
     cases=[
         ("gradient step", 4, 1, "ideal"),
@@ -306,7 +319,10 @@ and of all rows by theory.
 
 
 @claim(
-    paper("Theorems 1 and 2, whose sizes are counted here in each chain"),
+    tried(
+        "Theorems 1 and 2: constant layers, and O(d) and O(d²) hidden space",
+        "the numbers, counted in each chain",
+    ),
     kind="identity",
     cases=[(kind, d, 1) for kind in ("gradient step", "update") for d in (1, 2, 4, 8)]
     + [("SGD", 4, 8), ("ridge", 2, 1), ("ridge", 2, 8)],
@@ -317,7 +333,7 @@ def test_counts(
     dimension: Inverse,
     examples: Annotated[int, Interval(1, 12, why=_DENSE)],
 ):
-    """Whatever the dimension d, one SGD step takes 9 layers, one Sherman-Morrison update 14, a pass
+    """In d dimensions one SGD step takes 9 layers, one Sherman-Morrison update 14, a pass
     of SGD over n examples 8n, and ridge regression on n examples 11n + 3. Steps and passes of SGD
     need 4d + 3 registers, updates and ridge regression 3d² + 5d + 3. Besides them the state has a
     scratch as large as the widest value that a layer reads, a row for each token, two pads and a
@@ -345,7 +361,10 @@ def test_counts(
 
 
 @claim(
-    derived("by equation 13, once for each example"),
+    tried(
+        "section 3.3: an iterative algorithm for the closed-form ridge-regression solution",
+        "the bound on its rounding",
+    ),
     kind="identity",
     cases=[1.0, 0.1, 1e-2, 1e-3, 1e-5],
 )

@@ -18,7 +18,7 @@ from paper_checks.test_in_context_learning import Noise, Std
 from sims.in_context_learning import baselines
 from sims.in_context_learning.prompts import Prompts
 from theory.in_context_learning import risk_laws
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
@@ -78,7 +78,7 @@ INFINITE_MEAN = "examples must differ from dimension by two at least: the mean i
 
 
 @claim(
-    derived("by the law of an entry of an inverse Wishart matrix"),
+    known("Muirhead 1982, section 3.2, on the inverse of a Wishart matrix"),
     kind="distribution",
     cases=GRAM_SIZES,
 )
@@ -109,7 +109,7 @@ def test_ols__chi2(trial, dimension: MatrixSide, examples: MatrixSide):
 
 
 @claim(
-    derived("by the mean of the reciprocal of a chi-square number"),
+    known("Breiman & Freedman 1983 for k > d + 1; Belkin, Hsu & Xu 2020, Theorem 1, for k < d - 1"),
     kind="identity",
     cases=GRAM_SIZES,
 )
@@ -410,10 +410,7 @@ PENALTIES = (0.1, 0.5)
 
 
 @claim(
-    derived(
-        "by the risk laws, as least squares is exact on all that is seen: figure 1 with it for "
-        "the trained model"
-    ),
+    derived("by the risk laws, with least squares in place of figure 1's trained model"),
     kind="distribution",
     tier="full",
 )

@@ -349,9 +349,10 @@ def gradient_step_program(
     the query, in 9 layers and 4d + 3 registers.
 
     The answer is w' · x_2 with w' = w - 2α (x_1 x_1ᵀ w - x_1 y_1 + λ w): α = `step`, λ =
-    `regulariser`, w = `start_weights`. `printed_sign` subtracts the λ w in the brackets, as the
-    paper's appendix does. Raises ValueError for start weights of another number than `dimension`.
-    Source: Akyürek et al. 2023 (arXiv 2211.15661), Theorem 1, equation (11) and Appendix A.
+    `regulariser`, w = `start_weights`. `printed_sign` subtracts the λ w in the brackets, as one
+    line of the chain in Appendix A does. Raises ValueError for start weights of another number than
+    `dimension`. Source: Akyürek et al. 2023 (arXiv 2211.15661), Theorem 1, equation (11) and
+    Appendix A.
     """
     start = np.asarray(start_weights, float)
     require(
