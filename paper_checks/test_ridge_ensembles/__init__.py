@@ -7,14 +7,17 @@ the former, σ^2 = .25.
 
 Abstract:
 
-- Part 1: ridge ensembles of equal risk lie on contours of penalty and subsample size. Holds:
+- Sentence 1: ridge ensembles on subsamples are studied as features and points grow in proportion.
+  No statement.
+- Sentence 2: ensembles of equal risk lie on contours of penalty and subsample size. Holds:
   path_equivalence.
-- Part 2: the best ridgeless ensemble is as good as the best ridge regression. Holds: optimum.
-- Part 3: generalised cross validation is consistent uniformly over subsample sizes. Holds at a
-  smaller scale: gcv_uniform. One design.
-- Part 4: tuning by it gives a predictor with the risk of the best ridge. Holds at a smaller scale:
-  tuned. In one design of 200 points, for infinitely many members; the paper has limits of any
-  aspect. With 30 members the risk is a fifth larger.
+- Sentence 3: the best ridgeless ensemble of all subsamples is as good as the best ridge regression.
+  Holds: optimum.
+- Sentence 4: generalised cross validation is consistent uniformly over subsample sizes. Holds at a
+  smaller scale: gcv_uniform. One design, two penalties and three sizes.
+- Sentence 5: tuning by it gives a predictor with the risk of the best ridge. Holds at a smaller
+  scale: tuned. In one design of 200 points, for infinitely many members; the paper has limits of
+  any aspect. With 30 members the risk is a fifth larger.
 """
 
 from dataclasses import replace

@@ -23,12 +23,14 @@ from paper_checks.test_ridge_ensembles import (
 )
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
-from theory_on_trial import claim, code, derived
+from theory_on_trial import claim, derived, known, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
-# Of arXiv 2310.01374
-REPAIR = code("kaitan365/CorrectedGCV", "Non-Gaussian/compute_risk.py", "4100ffb")
+REPAIR = known(
+    "Bellec, Du, Koriyama, Patil & Tan 2023, arXiv 2310.01374, the corrected estimator of their "
+    "released Non-Gaussian/compute_risk.py (kaitan365/CorrectedGCV at 4100ffb)"
+)
 MORE = LOOKS | {"most": 5600}  # 2 f(p) - f(p / 2) scatters three times as much as f(p)
 
 
@@ -244,8 +246,8 @@ def test_corrected_gcv__ridgeless(
 def test_union_consistent_M1(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 160
 ):
-    """For one member, generalised cross-validation over the rows that it has seen is its risk if it
-    leaves residuals, and over all rows it is not.
+    """For one member, generalised cross-validation over the k rows that it has seen is its risk if
+    it leaves residuals, and over all n > k rows it exceeds its risk, each up to 4 %.
     """
     population, aspects, size = world(trial, dim, aspect, subsample_aspect, penalty)
     trial.require(
@@ -325,9 +327,9 @@ def largest_gcv_error(rng, variances, signal, points, subsamples, members=3, res
 
 
 @claim(
-    derived(
-        "the central limit theorem for residuals; the abstract has uniform consistency over "
-        "sizes, and no order"
+    tried(
+        "abstract, sentence 4: strong uniform consistency of GCV over the subsample sizes",
+        "the order n^(-1/2), for two penalties, three sizes and one design",
     ),
     kind="rate",
     tier="full",
@@ -343,7 +345,7 @@ def test_gcv_uniform(
     ] = 40,
 ):
     """The largest |GCV - risk| of infinitely many members, over the penalties 0 and 1 and the
-    subsample sizes k, falls as n^(-1/2) on average.
+    subsample sizes p / k = .625, 2 and 4, falls as n^(-1/2) on average.
 
     So GCV is consistent at the worst of them at once; of one member it is not, and the largest
     tends to a constant.

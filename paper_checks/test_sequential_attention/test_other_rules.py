@@ -97,6 +97,7 @@ def over_designs(rows):
 TableRows = Annotated[int, Interval(50, 100)]
 TableColumns = Annotated[int, Interval(12, 20)]
 RANDOM = derived("counted in random tables")
+# Of the tables: X_ij = (g_i + G_ij) / sqrt(2) of normal numbers
 LOOSE = "shares depend on the tables; what is claimed is that this is no exception"
 
 
@@ -129,16 +130,19 @@ def test_thresholds_not_monotone__tables(
     rounds: Annotated[int, Interval(4, 6)],
     scaled: bool,
 ):
-    """In more than 2 of 10 tables of correlated columns, of one length or of many, the first level
-    λ_1 rises in some round.
+    """Let the columns of a table be normal with the correlation 1/2, scaled to one length or by
+    e^(.7 z) with z normal, and y = X β + noise with β and noise standard normal. In more than 2 of
+    10 such tables of 50 to 100 rows and 12 to 20 columns the first level λ_1 rises within 4 rounds.
     """
     most_tables(trial, partial(rises, rounds=rounds), 0.2, n, p, scaled=scaled)
 
 
 @claim(RANDOM, kind="empirical", tier="full", not_tight=LOOSE, cases=[(60, 15)])
 def test_not_forward_selection__tables(trial, n: TableRows, p: TableColumns):
-    """In more than 3 of 10 tables of correlated columns of one length, orthogonal matching pursuit
-    and forward selection choose different features within 5 rounds.
+    """Let the columns of a table be normal with the correlation 1/2, scaled to one length, and y =
+    X β + noise with β and noise standard normal. In more than 3 of 10 such tables of 50 to 100 rows
+    and 12 to 20 columns, orthogonal matching pursuit and forward selection choose different
+    features within 5 rounds.
     """
     most_tables(trial, partial(differs, rounds=5), 0.3, n, p)
 
@@ -161,8 +165,10 @@ def leaves_the_path(X, y):
 
 @claim(RANDOM, kind="empirical", tier="full", not_tight=LOOSE, cases=[(60, 15)])
 def test_not_lasso_path(trial, n: TableRows, p: TableColumns):
-    """In more than 9 of 10 tables of correlated columns, the first five features of orthogonal
-    matching pursuit come in another order on the path of the LASSO.
+    """Let the columns of a table be normal with the correlation 1/2, scaled to one length, and y =
+    X β + noise with β and noise standard normal. In more than 9 of 10 such tables of 50 to 100 rows
+    and 12 to 20 columns, the first five features of orthogonal matching pursuit come in another
+    order on the path of the LASSO.
     """
     most_tables(
         trial,

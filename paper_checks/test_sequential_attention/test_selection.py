@@ -7,10 +7,9 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_sequential_attention import released
 from sims import sequential_attention as observed
 from theory import sequential_attention as predicted
-from theory_on_trial import abstract, claim, derived
+from theory_on_trial import claim, derived, known, recalled
 from theory_on_trial.contract import Interval
 
 Rows = Annotated[int, Interval(16, 200, why="coordinate descent is followed to the last digits")]
@@ -18,14 +17,13 @@ Columns = Annotated[int, Interval(4, 20)]
 Done = Annotated[int, Interval(0, 18, why="two columns must be left of the twenty")]
 """Rounds before the one at trial."""
 ROUNDS = [(n, 8, done) for n in (16, 20, 30, 60) for done in range(5)]
-EQUIVALENT = (
-    "an adaptation to this setting is equivalent to the classical Orthogonal Matching Pursuit "
-    "(OMP) algorithm, and "
-    "thus inherits all of its provable guarantees"
+EQUIVALENT = recalled(
+    "Theorem 3.3, as a re-implementation names it: regularised linear Sequential Attention, "
+    "Sequential LASSO and orthogonal matching pursuit are one"
 )
-LARGEST = released(
-    "sequential_attention/benchmarks/sequential_lasso.py",
-    says="Picked is the largest group norm at the end of a phase, at one penalty for all of them.",
+PATH = known(
+    "Efron, Hastie, Johnstone & Tibshirani 2004, Least angle regression, equation 2.13: a step of "
+    "the path of the LASSO"
 )
 
 
@@ -47,11 +45,11 @@ def sparse_round(trial, n, p, done):
     return X, y, chosen, forward
 
 
-@claim(abstract(EQUIVALENT), kind="identity", cases=ROUNDS)
+@claim(EQUIVALENT, kind="identity", cases=ROUNDS)
 def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
-    """Let r_S be the residual of y on the chosen columns S. In every round no other weight is
-    active just above the penalty max |x_j . r_S|, and just below it the pick of orthogonal matching
-    pursuit is active alone.
+    """Let r_S be the residual of y on the chosen columns S, and let one column alone attain the
+    largest |x_j . r_S|. Then no weight outside of S is active at a penalty just above this, and
+    just below it the pick of orthogonal matching pursuit is active alone.
     """
     X, y, chosen, forward = sparse_round(trial, n, p, done)
     level = predicted.entry_levels(X, y, done + 1)[-1]
@@ -63,7 +61,11 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     trial.identity(active, law, ops=0, controls={"forward selection": greedy})
 
 
-@claim(derived("the slope of the squares at 0 is x_j . r_S"), kind="identity", cases=ROUNDS)
+@claim(
+    known("Luo & Chen 2014, Sequential Lasso, the first entry of a round"),
+    kind="identity",
+    cases=ROUNDS,
+)
 def test_entry_is_omp__level(trial, n: Rows, p: Columns, done: Done):
     """Let r_S be the residual of y on the chosen columns S, which are not penalised, and let the
     other weights b cost λ |b|_1 beside half of the squared error. The largest penalty λ at which
@@ -94,7 +96,7 @@ def window(trial, n, p, done):
 
 
 @claim(
-    derived("the first crossing of two lines, as the correlations are linear in λ"),
+    PATH,
     kind="identity",
     cases=ROUNDS,
 )
@@ -118,7 +120,7 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
 
 
 @claim(
-    derived("the first crossing of two lines, as the correlations are linear in λ"),
+    PATH,
     kind="identity",
     cases=ROUNDS,
 )
@@ -139,7 +141,10 @@ def test_single_entry_window__second(trial, n: Rows, p: Columns, done: Done):
     trial.value(entries, law, error=1e-10 * law, margin=1e-9 * law, controls=controls)
 
 
-SQUARES = derived("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
+SQUARES = known(
+    "Hoff 2017, Lasso, fractional norm and structured sparsity estimation using a Hadamard product "
+    "parametrization"
+)
 
 
 @claim(
@@ -186,17 +191,16 @@ def test_hadamard_is_l1(
     )
 
 
-@claim(
-    derived("three columns, computed by hand"),
-    kind="identity",
-    cases=[0.6, 0.55, 0.7],
-    as_published=LARGEST,
-)
+@claim(derived("three columns, computed by hand"), kind="identity", cases=[0.6, 0.55, 0.7])
 def test_fixed_penalty(
     trial, cosine: Annotated[float, Interval(0.55, 0.7, why="from 1/2 to sqrt(1/2)")]
 ):
-    """For y = e_1 + e_2, the column (a, a, b) enters before e_1 and e_2; its weight is the largest
-    for penalties λ > (1 - 2 a^2) / a.
+    """For y = e_1 + e_2, the unit column (a, a, b) with 1 / 2 < a < sqrt(1 / 2) enters before e_1
+    and e_2; its weight is the largest for penalties λ > (1 - 2 a^2) / a, and not for smaller ones.
+
+    So one penalty for all rounds, as the released benchmark has it
+    (sequential_attention/sequential_attention/benchmarks/sequential_lasso.py), may pick another
+    column than the first to enter.
     """
     from scipy.optimize import brentq
 
@@ -211,10 +215,10 @@ def test_fixed_penalty(
     second = predicted.second_entry_level(X, y)
     controls = {"lambda_2": second, "lambda_1": predicted.entry_levels(X, y, 1)[0]}
     root = brentq(lead, 0.1 * until, second, xtol=1e-14)
-    trial.value(root, until, error=1e-11, margin=1e-9, controls=controls, as_published=0.0)
+    trial.value(root, until, error=1e-11, margin=1e-9, controls=controls)
 
 
-@claim(derived("column sums of the Gram matrix; Tropp 2004"), kind="bound", cases=[2, 3, 5])
+@claim(known("Tropp 2004, Greed is good, Theorem 3.5"), kind="bound", cases=[2, 3, 5])
 def test_coherence_recovery(
     trial,
     size: Annotated[
@@ -224,8 +228,9 @@ def test_coherence_recovery(
     n: Annotated[int, Interval(1200, 4000, why="with fewer rows columns are too alike")] = 1500,
     designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 30,
 ):
-    """Let the coherence of unit columns be μ. For y in the span of k columns, every other column
-    has a correlation with y of at most k μ / (1 - (k - 1) μ) times the largest one of the k.
+    """Let the coherence of unit columns be μ < 1 / (k - 1). For y in the span of k of them, each
+    other column has a correlation with y of at most k μ / (1 - (k - 1) μ) times the largest one of
+    the k.
     """
     trial.require(size < p, "p must exceed size: another column is needed")
     generator = trial.generator("designs")
@@ -249,7 +254,7 @@ def test_coherence_recovery(
 
 
 @claim(
-    derived("where that bound is 1, and attained"),
+    derived("Tropp's condition for columns of different lengths, and where it is attained"),
     kind="optimality",
     cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)],
 )
@@ -261,8 +266,8 @@ def test_coherence_recovery__threshold(
     ],
 ):
     """For columns with lengths from l to L and a coherence of less than μ = 1 / (k (1 + L / l) -
-    1), orthogonal matching pursuit picks the k columns of which y is a combination; at this
-    coherence it may pick another.
+    1), orthogonal matching pursuit picks the k columns of which y is a combination without zeros;
+    at this coherence it may pick another.
     """
     from scipy.optimize import brentq
 
