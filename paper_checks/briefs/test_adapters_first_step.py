@@ -35,8 +35,8 @@ Abstract:
   It needs the models.
 
 Read: two versions of the abstract, in stored copies ("changing the essential parts" stands in the
-earlier one). Derived here: all formulas; g is the known law of spiked singular values. Not claimed:
-anything about gradients of trained models.
+earlier one). Derived here: the formulas of the first step; g follows from the known law of spiked
+singular values. Not claimed: anything about gradients of trained models.
 
 Topic: linear algebra for learning.
 """
@@ -48,7 +48,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, known, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic, Bounded, RatioOfMeans
@@ -424,7 +424,7 @@ def ends_at(trial, loss, slope, total, law, rivals):
 
 
 @claim(
-    derived("Eckart and Young"),
+    known("Eckart & Young 1936, for what PiSSA freezes"),
     kind="optimality",
     cases=[(12, 9, 3, 0.02), (12, 9, 3, 0.5), (5, 8, 1, 0.1)],
 )
@@ -447,7 +447,7 @@ def test_end_of_training(trial, rows: Rows, columns: Columns, rank: Rank, spread
 
 
 @claim(
-    derived("Eckart and Young"),
+    known("Eckart & Young 1936"),
     kind="optimality",
     cases=[(12, 9, 3, 0.02), (9, 12, 4, 0.5), (5, 8, 1, 0.1)],
 )
@@ -469,7 +469,7 @@ def test_end_of_training__lora(trial, rows: Rows, columns: Columns, rank: Rank, 
 
 
 @claim(
-    derived("the known law of spiked singular values"),
+    derived("spiked singular values, as in Benaych-Georges & Nadakuditi 2012"),
     kind="limit",
     cases=[(64, 2.0), (48, 8.0), (64, 1.5)],
     low_power="a sample is a singular value decomposition",
@@ -503,7 +503,7 @@ def test_half_removed(
 
 
 @claim(
-    derived("Johnstone's centre and scale, and Tracy and Widom's mean"),
+    known("Johnstone 2001, Theorem 1.1, and Tracy & Widom 1996: the largest singular value"),
     kind="limit",
     cases=[64, 48, 56],
 )

@@ -3,9 +3,8 @@
 For whoever tunes the weight decay of a linear classifier: which direction it approaches at either
 end; this is not always δ, the difference of the class means.
 
-Paper: weight decay turns a linear classifier towards the line that joins the means of the classes,
-and a classifier far from that line is easy to fool. This page says how it turns, for ridge
-regression and for the hinge loss.
+Paper: it asks why weight decay turns a linear classifier towards the line that joins the means of
+the classes. This page says how it turns, for ridge regression and for the hinge loss.
 
 Take away: ridge turns from Fisher's discriminant to the nearest centroid, and λ times the tangent
 of what is left tends to the spread of the scatter along δ. A hinge classifier arrives at a finite
@@ -23,16 +22,15 @@ Edges: as λ → 0 ridge approaches the direction S^-1 δ (within the range of S
 
 Abstract:
 
-- Statement 1: the angle between a linear classifier and the line that joins the means of the
-  classes depends on the strength of weight decay. Holds: angle, hinge_balanced, hinge_unbalanced.
-- Statement 2: a strong penalty turns the classifier to the means, a weak one may leave it far from
-  them and easy to fool. Holds: ends, floor.
-- Statement 3: weight decay makes deep networks robust to small changes of images. Not on trial.
-  Only linear classifiers are tried.
+- Sentences 1 and 2: take the angle between the line of the centroids and the normal of a separating
+  plane. No statement.
+- Sentence 3: in linear classification this angle depends on the strength of weight decay. Holds:
+  angle, ends, hinge_balanced, hinge_unbalanced.
+- Sentence 4: can you explain why? No statement.
 
-Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all
-claims. Not claimed: the direction at λ_0 itself, and of a constant classifier (u = 0).
-Topic: learning.
+Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: the
+laws of ridge and the values of the hinge loss; its first classifiers are known. Not claimed: the
+direction at λ_0 itself, and of a constant classifier (u = 0). Topic: learning.
 """
 
 from fractions import Fraction
@@ -43,7 +41,7 @@ import numpy as np
 from scipy import sparse
 
 from paper_checks.briefs.common import derivative
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, known, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -300,7 +298,7 @@ def test_ends(
     )
 
 
-@claim(derived("Kantorovich's inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
+@claim(known("Kantorovich 1948, his inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
 def test_floor(trial, dim: Dim, penalty: Penalty):
     """The sine of the angle between the ridge classifier and the difference of the class means is
     at most (κ - 1) / (κ + 1), and this is attained, where κ = (s_max + λ) / (s_min + λ), λ is the
@@ -369,7 +367,10 @@ def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
 BALANCED = [(20, 5, 1.01), (2, 2, 20.0)]
 
 
-@claim(derived("every dual variable is at its limit"), kind="optimality", cases=BALANCED)
+START = known("Hastie, Rosset, Tibshirani & Zhu 2004, the start of the path of the penalty")
+
+
+@claim(START, kind="optimality", cases=BALANCED)
 def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
     """For n/2 points x in each class the w that minimises the mean hinge loss plus λ |w|² is δ/(4
     λ) for all λ >= λ_0, where δ is the difference of the class means, and 8 λ_0 is the largest δ·x
@@ -398,7 +399,7 @@ MorePositives = Annotated[
 UNBALANCED = [(10, 10, 5, 1.01), (2, 1, 2, 20.0)]
 
 
-@claim(derived("the dual, negatives at their limit"), kind="optimality", cases=UNBALANCED)
+@claim(START, kind="optimality", cases=UNBALANCED)
 def test_hinge_unbalanced(trial, negatives: Class, more: MorePositives, dim: Dim, above: Above):
     """Let n₋ of n points x be negative and more be positive. Let u be the shortest vector from the
     mean of the negatives to a sum of positives with weights in [0, 1/n₋] that add up to 1. The w
@@ -427,7 +428,7 @@ def test_hinge_unbalanced__value(
     judge_hinge_value(trial, points, labels, above * start, u)
 
 
-@claim(derived("boxes of a share of δ, each enclosed"), kind="bound")
+@claim(known("Kantorovich 1948, his inequality"), kind="bound")
 def test_floor__everywhere(trial):
     """For two eigenvalues of the ridge matrix S + λ in the ratio κ, and the shares p and 1 - p of
     |δ|² along their eigenvectors, the squared sine p (1 - p) (1 - 1/κ)² / (p + (1 - p)/κ²) of the

@@ -11,7 +11,7 @@ mutual informations of the query with the key and with its region, p̄ is the me
 
 Take away: the released layer gives a region of n keys one logit, and so the weight of one key. If
 all keys are equal, a token of T = n² gives its own region half of its attention, at every length,
-and not 1/n. Adding log n to the logit repairs it.
+and not 1/n. With log n added to the logit the layer gives equal keys equal weights.
 
 Edges: all queries share one b, even if two queries want different keys of one region. If the keys
 are normal, the logit q·k̄ + log n is still too small, by half of the variance of the scores. The
@@ -27,7 +27,8 @@ Abstract:
 - Statement 2: it gives full attention in each head at low cost. In part: least_loss,
   least_loss-separate. Each token has a weight, but only some weights can be had.
 - Statement 3: tokens see others directly or through abstractions, which are expectations over a
-  region. In part: missing_log_n, summary_query. A region counts as much as one key.
+  region. In part: missing_log_n, summary_query. A region has one logit; what a released layer makes
+  of it is tried for equal keys.
 - Statement 4: patterns of sparse attention give factors with the same cost. Not on trial. It is a
   count of operations.
 - Statement 5: it has the best results on text and images. Not on trial. These are measurements of
@@ -378,7 +379,6 @@ RELEASED = code(
     "google-research/google-research",
     "combiner/combiner/tf/approx_attention.py",
     "bc66d082481ed4d3fdad63ce6b555513340b5a75",
-    says="one softmax over the logits of own keys and of pooled keys, one for each earlier region",
 )
 POOLS = (np.mean, np.max)
 
@@ -391,9 +391,10 @@ def equal_keys(generator, size, earlier):
 
 @claim(RELEASED, kind="identity", cases=[(32, 31), (16, 63), (2, 1), (64, 64)])
 def test_missing_log_n(trial, size: Size, earlier: Earlier):
-    """If all keys are equal, a token that sees the n keys of its own region one by one, and each of
-    R earlier regions by one logit, gives its own region the weight n/(n + R), and not 1/(R + 1): at
-    n = R + 1 = √T this is ½/(1 - 1/(2 √T)) at every length T.
+    """The released layer takes one softmax over the logits of the keys of a token's own region and
+    one pooled logit for each earlier region. If all keys are equal, the n keys of its own region
+    together get the weight n/(n + R) beside R earlier regions: at n = R + 1 = √T this is ½/(1 -
+    1/(2 √T)) at every length T. Full attention gives them 1/(R + 1).
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     weights = [weights_of_last(queries, keys, size, pool) for pool in POOLS]
@@ -405,7 +406,11 @@ def test_missing_log_n(trial, size: Size, earlier: Earlier):
     )
 
 
-@claim(RELEASED, kind="identity", cases=[(32, 31), (16, 63), (2, 1), (64, 64)])
+@claim(
+    derived("the weights of equal keys in approx_attention.py of google-research's combiner"),
+    kind="identity",
+    cases=[(32, 31), (16, 63), (2, 1), (64, 64)],
+)
 def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
     """If a token sees the n equal keys of its own region one by one, and each of R regions of n
     such keys by one logit, its attention has KL(uniform‖layer) = log((n + R)/T) + (R n/T) log n

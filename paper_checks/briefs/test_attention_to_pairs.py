@@ -495,9 +495,10 @@ def test_triples_found(
     tokens: Tokens,
     modulus: Annotated[int, Interval(3, 101, why="modulo 2 a token has one other residue")],
 ):
-    """Let x_i be residues modulo M, c = cos(2π/M), logits β cos(2π(x_i + x_j + x_l)/M) by three
-    columns, values e^(2πi(x_j + x_l)/M) and y_i the real part of e^(2πi x_i/M) times the output.
-    With β = β* = log(n² - 1)/(1 - c) a token that is in a triple of sum 0 has y_i >= (1 + c)/2.
+    """Let x_i be residues modulo M >= 2, c = cos(2π/M), logits β cos(2π(x_i + x_j + x_l)/M) by
+    three columns, values e^(2πi(x_j + x_l)/M) and y_i the real part of e^(2πi x_i/M) times the
+    output. With β = β* = log(n² - 1)/(1 - c) a token that is in a triple of sum 0 has y_i >= (1 +
+    c)/2.
     """
     words, members = words_with_members(trial.generator("words"), tokens, modulus)
     sharpness = sharp_enough(tokens, modulus)
@@ -529,10 +530,10 @@ def test_triples_found__others(
     tokens: Tokens,
     modulus: Annotated[int, Interval(4, 101, why="modulo 3 the words here have all triples")],
 ):
-    """Let x_i be n residues modulo M, c = cos(2π/M), logits β cos(2π(x_i + x_j + x_l)/M) for pairs
-    (j, l), values e^(2πi(x_j + x_l)/M), y_i the real part of e^(2πi x_i/M) times the output, and β
-    = log(n² - 1)/(1 - c). A token that is in no triple of sum 0 modulo M has y_i <= c, below the
-    cut (1 + c)/2.
+    """Let x_i be n residues modulo M >= 2, c = cos(2π/M), logits β cos(2π(x_i + x_j + x_l)/M) for
+    pairs (j, l), values e^(2πi(x_j + x_l)/M), y_i the real part of e^(2πi x_i/M) times the output,
+    and β = log(n² - 1)/(1 - c). A token that is in no triple of sum 0 modulo M has y_i <= c, below
+    the cut (1 + c)/2.
     """
     words, _ = words_with_members(trial.generator("words"), tokens, modulus)
     # Most drawn words have no such token: residues around M/3 make some.

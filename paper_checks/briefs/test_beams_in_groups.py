@@ -10,9 +10,8 @@ n_v counts the words of earlier groups that took the token v at this step. Top-1
 largest chance over all groups.
 
 Take away: groups promise as much as a beam of width b, not B. For every λ there are models on which
-groups lose any amount to a beam of width B, and others on which they win any amount. On random
-trees of 4 tokens and 5 steps, 4 groups with λ = 0.5 find a better word than a beam of width 4 in
-2 % of all cases, and a worse one in 18 %.
+groups lose any amount to a beam of width B, and others on which they win any amount. If the model
+has no memory, no decoder finds a better top-1 word than a beam.
 
 Edges: the theory assumes that no two words have the same score; where scores are equal here, the
 smallest token is taken. The authors' code lets group g see group h after g - h further steps, when
@@ -338,10 +337,10 @@ def test_no_order_with_width_b__lost(
     length: Annotated[int, Interval(2, 12, why="the first step decides nothing yet")],
     penalty: Price,
 ):
-    """Let words of T tokens out of V > e^λ begin with the token 0 or 1, with odds r = √(V e^λ);
-    after 0 all tokens are equally likely, and after 1 only 1 comes. The top-1 log chance of two
-    groups of one word with the penalty λ is that of a beam of width 2 plus log r - (T - 1) log V,
-    which is negative.
+    """Let words of T >= 2 tokens out of V > e^λ begin with the token 0 or 1, with odds r = √(V
+    e^λ); after 0 all tokens are equally likely, and after 1 only 1 comes. The top-1 log chance of
+    two groups of one word with the penalty λ is that of a beam of width 2 plus log r - (T - 1) log
+    V, which is negative.
     """
     trial.require(vocabulary > np.exp(penalty), "V must exceed e^λ: else group 2 finds the word")
     model = model_that_loses(vocabulary, penalty)
@@ -372,10 +371,11 @@ def test_no_order_with_width_b__won(
     length: Annotated[int, Interval(3, 12, why="the example decides at the third step")],
     penalty: Price,
 ):
-    """Let words of T tokens out of V begin with the token 0 or 1, with odds e^(λ/2). After 0 comes
-    one of two tokens and then any token, after 1 one of three tokens and then always 2, each choice
-    being equally likely. The top-1 log chance of two groups of one word with the penalty λ exceeds
-    that of a beam of width 2 by the larger of 0 and (T - 2) log V + log(2/3) - λ/2.
+    """Let words of T >= 3 tokens out of V >= 3 begin with the token 0 or 1, with odds e^(λ/2).
+    After 0 comes one of two tokens and then any token, after 1 one of three tokens and then always
+    2, each choice being equally likely. The top-1 log chance of two groups of one word with the
+    penalty λ exceeds that of a beam of width 2 by the larger of 0 and (T - 2) log V + log(2/3) -
+    λ/2.
     """
     model = model_that_wins(vocabulary, penalty)
     measured = top_log(model, length, 2, 1, penalty) - top_log(model, length, 1, 2, 0.0)
@@ -425,9 +425,9 @@ def test_prices(trial, vocabulary: Sizes, groups: Groups, penalty: Penalty):
 
 @claim(derived("the last price that is taken is the G-th"), cases=[(4, 3), (12, 4), (3, 2)])
 def test_prices__distinct(trial, vocabulary: Sizes, groups: Groups):
-    """Let each of G <= V groups of one word pay λ for each earlier group that took its first token
-    out of V. The first tokens are all distinct if and only if λ > log(p_(1)/p_(G)), of the largest
-    and the G-th largest chance.
+    """Let each of G groups, 2 <= G <= V, of one word pay λ for each earlier group that took its
+    first token out of V. The first tokens are all distinct if and only if λ > log(p_(1)/p_(G)), of
+    the largest and the G-th largest chance.
     """
     trial.require(groups <= vocabulary, "groups must not be more than tokens")
     generator = trial.generator("chances")

@@ -28,7 +28,9 @@ Abstract:
   changes.
 - Statement 2: the biased walks explore diverse neighbourhoods efficiently. In part: only_the_ratio.
   On a tree they leave their start fast if p/q is large; p and q are one parameter there.
-- Statement 3: the features classify nodes and predict links better. Not on trial. It needs the
+- Statement 3: the method generalises walks with rigid neighbourhoods. Not on trial. By definition
+  it is the plain walk at p = q = 1.
+- Statement 4: the features classify nodes and predict links better. Not on trial. It needs the
   networks.
 
 Read: the abstract, in a stored copy ("flexible notion of a node's network neighborhood"), and the
@@ -226,9 +228,9 @@ def test_triangles_only(
     p: Return,
     q: InOut,
 ):
-    """In a d-regular graph the walk of node2vec, with its parameters p and q, takes the directed
-    edge tv for a share of time in proportion to 1/p + T_tv + (d - 1 - T_tv)/q, where T_tv triangles
-    are on the edge.
+    """In a connected d-regular graph the walk of node2vec, with its parameters p and q, takes the
+    directed edge tv for a share of time in proportion to 1/p + T_tv + (d - 1 - T_tv)/q, where T_tv
+    triangles are on the edge.
 
     With `pairs` = 1 the graph is the cubic one with a single triangle.
     """
@@ -287,9 +289,9 @@ def test_weights_let_p_in(
     nodes: Annotated[int, Interval(4, 10, why="three weights of equal strength are all equal")],
     p: Return,
 ):
-    """Let a graph have weights of equal strength Σ_x w_vx = s at all nodes v. At q = 1 the walk of
-    node2vec with the return parameter p takes an edge of weight w for a share of time in proportion
-    to w (s - (1 - 1/p) w).
+    """Let a connected graph have weights of equal strength Σ_x w_vx = s at all nodes v. At q = 1
+    the walk of node2vec with the return parameter p takes an edge of weight w for a share of time
+    in proportion to w (s - (1 - 1/p) w).
     """
     trial.require(max(p, 1 / p) >= 1.1, "p must be 10 % off 1, the plain walk")
     weights = equal_strengths(trial.generator("weights"), nodes)
