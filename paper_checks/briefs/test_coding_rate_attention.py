@@ -25,15 +25,18 @@ for a code with negative entries. From η = 2/‖D‖² on no decrease is guaran
 
 Abstract:
 
-- Statement 1: attention is an approximate gradient step that compresses tokens towards subspaces.
-  In part: gradient_and_error, step_turns_round. Where tokens are few or small; else the step
-  expands.
-- Statement 2: the other half of a layer is a step of sparse coding. Holds: ista_descent.
-- Statement 3: networks of such layers do well on large data. Not on trial. It needs large data.
+- Statement 1: the objective of representation learning is to compress tokens to a mixture of
+  Gaussians on subspaces, as measured by the sparse rate reduction. No statement.
+- Statement 2: attention is a gradient step that compresses tokens towards subspaces. In part:
+  gradient_and_error, step_turns_round. An approximate step, where tokens are few or small; else the
+  step expands.
+- Statement 3: the other half of a layer attempts to sparsify the tokens. Holds: ista_descent.
+- Statement 4: trained networks of such layers compress and sparsify, and do about as well as
+  transformers on large data. Not on trial. It needs large data.
 
 Read: equations 67 and 68, and Appendix A.3. Derived here: the error of the first order, where it
-turns compression into expansion, the whole Hessian, and the descent per step. Not claimed: trained
-networks. Topic: sequence models and attention.
+turns compression into expansion, and the whole Hessian. Not claimed: trained networks. Topic:
+sequence models and attention.
 """
 
 from typing import Annotated
@@ -42,7 +45,7 @@ import numpy as np
 
 from paper_checks.briefs.common import gradient as complex_gradient
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import claim, derived, observed, paper, predicted
+from theory_on_trial import claim, derived, known, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -293,7 +296,7 @@ def longest_per_descent(step, norm):
 
 
 @claim(
-    derived("descent lemma of F on A ≥ 0, where F is smooth"),
+    known("Beck 2017, Lemma 10.4: the sufficient decrease of a proximal gradient step"),
     kind="bound",
     cases=[(8, 0.3), (8, 0.94), (1, 0.5)],
 )

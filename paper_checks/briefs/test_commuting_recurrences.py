@@ -23,12 +23,14 @@ Edges: if G is commutative, the counts determine the product. A state of b bits 
 
 Abstract:
 
-- Statement 1: diagonal transition matrices cannot track states that dense ones can. Holds:
-  parikh_ceiling, ceiling_limit.
-- Statement 2: block-diagonal structures are as expressive as dense ones. In part:
+- Statement 1: one framework holds known and new structures of transition matrices. No statement.
+- Statement 2: diagonal transition matrices, as of S4D and Mamba, are less expressive than dense
+  ones. In part: parikh_ceiling, ceiling_limit, additive_input. Without an additive input, which S4D
+  and Mamba have; with it there is no ceiling in exact arithmetic.
+- Statement 3: block-diagonal and other structures are as expressive as dense ones. In part:
   small_blocks_suffice. For one group, by constructed weights.
-- Statement 3: one layer solves the benchmark of A5 where diagonal models fail, and benchmarks of
-  time series run faster. Not on trial. Nothing is trained here.
+- Statement 4: one layer solves the benchmark of A5, and benchmarks of languages and time series run
+  well and fast. Not on trial. Nothing is trained here.
 
 Read: the abstract ("unlike the diagonal state-transition matrices of S4D and Mamba", "SLiCEs solve
 the A_5 state-tracking benchmark with a single layer"). Derived here: all claims. Not claimed: what
@@ -204,9 +206,9 @@ def test_parikh_ceiling(
     group: Group,
     length: Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words are tried")],
 ):
-    """A recurrence with diagonal transitions only counts letters. Of all 2^n words over two
-    generators of a group it gets the product of at best Σ_c max_g #{words of counts c and product
-    g} right.
+    """A recurrence with diagonal transitions and no additive input only counts letters. Of all 2^n
+    words over two generators of a group it gets the product of at best Σ_c max_g #{words of counts
+    c and product g} right.
     """
     best = ceiling(group, length)
     controls = {
@@ -228,8 +230,8 @@ def test_ceiling_limit(
     ],
 ):
     """On long words over two generators of a permutation group G the best accuracy of a diagonal
-    recurrence on their product tends to 1/|G'|, G' being the commutator subgroup: 1/60 for A5 and
-    S5, 1/12 for S4, 1/3 for S3.
+    recurrence without an additive input on their product tends to 1/|G'|, G' being the commutator
+    subgroup: 1/60 for A5 and S5, 1/12 for S4, 1/3 for S3.
     """
     order = commutator_order(int(group[1]))
     rivals = {

@@ -4,11 +4,12 @@ through Principal Component Analysis", Findings of ACL, arXiv 2502.13131.
 For whoever builds reward heads from principal components of chosen minus rejected embeddings: what
 of them comes from preferences.
 
-Take away: at most one direction comes from preferences. Without centring the components do not
-depend on the labels at all. With centring the labels reduce the variance along their mean: the
-clearer the taste, the lower its component is ranked, down to 36 % of the variance of the others. A
-crowd that is half of one taste and half of its opposite looks like coin tosses. Two comparisons by
-the same user show what one comparison cannot show.
+Take away: the labels enter the components by a single direction, their mean. Without centring the
+components do not depend on the labels at all. With centring the labels reduce the variance along
+this mean: of pairs without a preferred direction the component of a taste has the least variance,
+the less the clearer the taste, down to 36 % of the others'. A crowd that is half of one taste and
+half of its opposite looks like coin tosses along it. Two comparisons by the same user give the mean
+squared length of the users' own means, which one comparison does not show.
 
 Setting: the difference of a pair of embeddings is z in R^d, in an order that is free of the label;
 y = 1 if the first was chosen, else -1, and D = yz. Over n pairs S is the mean of zz', m is the mean
@@ -25,7 +26,8 @@ both signs, and fits their mixture to a new user. This page says what such compo
 Abstract:
 
 - Statement 1: diverse preferences are extracted from binary comparisons without further labels. In
-  part: crowd, two_comparisons. Components show one direction; two comparisons of a user show more.
+  part: crowd, two_comparisons. Pooled, the labels enter by one direction; two comparisons of a user
+  tell how long the users' own means are.
 - Statement 2: principal components of differences are directions of distinct aspects of preference.
   In part: label_blind, last_component. They are directions of the pairs, whatever the labels.
 - Statement 3: mixtures of such rewards fit users without training. Not on trial. It needs users.
@@ -44,7 +46,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, known, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -231,12 +233,12 @@ def test_label_blind(trial, pairs: Pairs, dims: Dims):
     )
 
 
-@claim(derived("a rank-one change of a symmetric matrix"), kind="identity", cases=DATA)
+@claim(known("Golub 1973, the secular equation of a rank-one change"), kind="identity", cases=DATA)
 def test_label_blind__centred(trial, pairs: Pairs, dims: Dims):
-    """Let S, the mean of zz' over pairs of embeddings with the differences z, have the eigenvalues
-    l_j and eigenvectors u_j, and m be the mean of D = ±z, chosen less rejected. The variances of
-    centred components, eigenvalues of C = S - mm', are the roots μ of Σ_j (u_j·m)²/(l_j - μ) = 1:
-    one up to each l_j.
+    """Let S, the mean of zz' over pairs of embeddings with the differences z, have the distinct
+    eigenvalues l_j and eigenvectors u_j, none of them at right angles to m, where m is the mean of
+    D = ±z, chosen less rejected. The variances of centred components, eigenvalues of C = S - mm',
+    are the roots μ of Σ_j (u_j·m)²/(l_j - μ) = 1: one up to each l_j.
     """
     generator = trial.generator("pairs")
     z = drawn_pairs(generator, pairs, dims)

@@ -23,16 +23,19 @@ lies across the border of the top share, its mass is split.
 
 Abstract:
 
-- Statement 1: a representation of small dimension can confound effects that were identified. Holds:
+- Statement 1: a representation of small dimension can lose confounders and so bias effects. Holds:
   attained.
-- Statement 2: bounds on this bias follow by partial identification. Holds: closed_form, gaussian,
-  contains_truth.
-- Statement 3: a neural method estimates these bounds well. Not on trial. Bounds are computed from
+- Statement 2: conditions are established under which effects are not identified given a
+  representation. In part: attained. They are not where the odds of treatment vary by a factor Γ >
+  1; the paper's conditions were not read.
+- Statement 3: the effects are identified in part, between a lower and an upper bound. Holds:
+  closed_form, gaussian, contains_truth.
+- Statement 4: a neural method estimates these bounds well. Not on trial. Bounds are computed from
   known laws.
 
-Read: the abstract ("partial identification of CATEs"). Derived here: the closed forms, for this
-marginal sensitivity model, and the world that attains them. Not claimed: that both arms attain
-their ends at once. Topic: learning.
+Read: the abstract ("partial identification of CATEs"). Derived here: the normal form and the world
+that attains the ends; the closed form of this marginal sensitivity model is known. Not claimed:
+that both arms attain their ends at once. Topic: learning.
 """
 
 from typing import Annotated
@@ -40,7 +43,7 @@ from typing import Annotated
 import numpy as np
 from scipy import integrate, optimize, stats
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, known, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -102,7 +105,7 @@ def worst_weights(outcomes, chances, propensity, sensitivity):
 
 
 @claim(
-    derived("a fractional knapsack"),
+    known("Dorn & Guo 2023, the sharp bounds of the marginal sensitivity model"),
     kind="optimality",
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0), (5, 0.5, 1.25)],
 )
@@ -249,10 +252,11 @@ def test_contains_truth(
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)],
 )
 def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """For every law of the treated's outcomes, share π of the treated and Γ > 1 there is a world of
-    two hidden groups, the top outcomes and the rest, that shows this law and π, whose largest odds
-    ratio of treatment is Γ, and in which E[Y(1)] is the upper end M + (1-π)(1-1/Γ)(CVaR - M), with
-    M the mean and CVaR that of the top 1/(1+Γ) of the treated's outcomes.
+    """For every law of the treated's outcomes that are not all equal, share π of the treated and Γ
+    > 1 there is a world of two hidden groups, the top outcomes and the rest, that shows this law
+    and π, whose largest odds ratio of treatment is Γ, and in which E[Y(1)] is the upper end M +
+    (1-π)(1-1/Γ)(CVaR - M), with M the mean and CVaR that of the top 1/(1+Γ) of the treated's
+    outcomes.
     """
     y, chances = (values[0] for values in treated_laws(trial.generator("laws"), outcomes))
     strata, odds, laws = attaining_world(y, chances, propensity, sensitivity)

@@ -27,10 +27,10 @@ searches get one more, because they stall without it.
 Abstract:
 
 - Sentence 1: the loss often does better than cross entropy. Not on trial. It needs large data.
-- Sentence 2: with balanced classes features are symmetric, with unequal ones they are not. Holds:
-  unequal. For three classes and features that are free.
-- Sentence 3: a ReLU at the last layer restores the symmetry. Holds: frame. For features that are
-  free up to their signs.
+- Sentence 2: with balanced classes features are symmetric, with unequal ones they are not. Holds at
+  a smaller scale: unequal. For three classes and features that are free.
+- Sentence 3: a ReLU at the last layer restores the symmetry. Holds at a smaller scale: frame. For
+  features that are free up to their signs.
 - Sentence 4: the best non-negative features are an orthogonal frame. Holds: least_loss, frame.
 - Sentence 5: experiments on several sets of data and architectures agree. Not on trial. No network
   is trained here.
@@ -41,9 +41,8 @@ Abstract:
   all batches guarantee them. In part: batches, least_batched. Our conditions are explicit, and may
   differ from those of the paper.
 
-Read: the abstract. Derived here: all values, the equation of three classes, the conditions on
-batches. Not claimed: what training finds.
-Topic: representations.
+Read: the abstract. The abstract states the frame. Derived here: all values, the equation of three
+classes, the conditions on batches. Not claimed: what training finds. Topic: representations.
 """
 
 from collections.abc import Sequence
@@ -56,7 +55,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import logsumexp, softmax
 from sklearn.preprocessing import normalize
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, paper, predicted, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -228,7 +227,8 @@ def angle_to_the_large_class(large, small):
 )
 def test_least_loss(trial, sizes: Sizes, temperature: Temperature):
     """The least supervised contrastive loss of non-negative unit features is Σ n_c log(n_c − 1 + (N
-    − n_c) e^(−1/τ)), for N samples in classes of sizes n_c and temperature τ.
+    − n_c) e^(−1/τ)), for N samples in K classes of sizes n_c >= 2, d >= K dimensions and
+    temperature τ.
     """
     trial.require(2 <= len(sizes) <= 5, "sizes must be two to five: more are searched slowly")
     search = partial(
@@ -251,13 +251,14 @@ def test_least_loss(trial, sizes: Sizes, temperature: Temperature):
 
 
 @claim(
-    derived("equality in Jensen's inequality; the abstract says it of the paper's loss"),
+    paper("abstract, sentence 4"),
     kind="optimality",
     cases=[((6, 3, 2),), ((4, 4),), ((2, 2, 2, 2),), ((16, 2),)],
 )
 def test_frame(trial, sizes: Sizes):
-    """The non-negative unit features of least supervised contrastive loss are an orthogonal frame
-    whatever the sizes of the classes are: cosines are 1 within classes and 0 between them.
+    """Let K classes have two samples or more each. In d >= K dimensions the non-negative unit
+    features of least supervised contrastive loss are an orthogonal frame whatever the sizes of the
+    classes are: cosines are 1 within classes and 0 between them.
     """
     trial.require(2 <= len(sizes) <= 5, "sizes must be two to five: more are searched slowly")
     labels = labels_of(sizes)
@@ -316,9 +317,9 @@ def test_unequal(
     cases=get_args(Known),
 )
 def test_least_batched(trial, way: Known):
-    """The least supervised contrastive loss of non-negative unit features, at temperature 1 and
-    summed over batches, is the sum over batches of Σ n_c log(n_c − 1 + (N − n_c)/e) over the
-    classes with n_c ≥ 2 of the N samples in the batch.
+    """In d >= K dimensions for K classes the least supervised contrastive loss of non-negative unit
+    features, at temperature 1 and summed over batches, is the sum over batches of Σ n_c log(n_c − 1
+    + (N − n_c)/e) over the classes with n_c ≥ 2 of the N samples in the batch.
     """
     labels, good, poor = KNOWN[way]
     found = [
@@ -336,7 +337,10 @@ def test_least_batched(trial, way: Known):
 
 
 @claim(
-    derived("conditions from the loss; the abstract says that there are such"),
+    tried(
+        "abstract, sentence 9: conditions on batches are necessary and sufficient for the frame",
+        "the conditions themselves",
+    ),
     kind="optimality",
     cases=get_args(Way),
 )
