@@ -13,7 +13,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax, xlogy
 
 from theory.naive_bayes_vs_logistic import consistency, expected_error
-from theory_on_trial import balls, claim, derived
+from theory_on_trial import balls, claim, derived, known, tried
 from theory_on_trial.contract import Count, Interval
 
 HAIR = 1e-13
@@ -121,7 +121,10 @@ def bound_regret(trial, p, logits, n_draws):
 
 
 @claim(
-    derived("KL(p || q) is minimised over all q with q_j <= q_k"),
+    tried(
+        "abstract, sentence 7: an explicit bound for logistic loss",
+        "the bound at each point, sharp in the two probabilities",
+    ),
     kind="bound",
     cases=[2, 3, 5, 10],
     route="divergences of drawn distributions by SciPy",
@@ -148,7 +151,7 @@ def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
 
 
 @claim(
-    derived("the bound Ψ(t) >= t^2 / 2 at each point, and Jensen's inequality"),
+    known("Pinsker's inequality, for plug-in rules as in Devroye, Györfi & Lugosi 1996"),
     kind="bound",
     route="divergences of drawn problems by SciPy",
 )
@@ -460,7 +463,7 @@ def psi(t):
     return ((1 + t) * balls.log1p(t) + (1 - t) * balls.log1p(-t)) / 2
 
 
-@claim(derived("ball arithmetic encloses both sides on small intervals of t"), kind="bound")
+@claim(known("Pinsker's inequality, for two outcomes"), kind="bound")
 def test_psi_conjugate__everywhere(trial):
     """Let Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2. Then Ψ(t) >= t²/2 - 1e-15 for all t in
     [0, .999].
@@ -477,7 +480,7 @@ def test_psi_conjugate__everywhere(trial):
     )
 
 
-@claim(derived("ball arithmetic encloses both sides on small intervals of t"), kind="bound")
+@claim(derived("by convexity; ball arithmetic encloses both sides"), kind="bound")
 def test_hcons_multiclass__everywhere(trial):
     """Let Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2. Then s Ψ(t) >= Ψ(s t) - 1e-12 for all t in
     [0, .99] and s = 1/8, 2/8, …, 1.

@@ -13,7 +13,7 @@ from scipy.stats import chi2, norm
 from paper_checks.test_naive_bayes_vs_logistic import two_classes
 from sims.naive_bayes_vs_logistic import data, rules
 from theory.naive_bayes_vs_logistic import expected_error, sample_complexity
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
 
@@ -98,8 +98,9 @@ def _coarse_law(n, squared_distance, *, noise, factor):
     return float(np.mean(ndtr(-np.sqrt(squared_distance / factor) / 2 * cosine)))
 
 
-LEMMA = paper(
-    "Ng & Jordan 2001, Lemma 3, as public notes quote it; exact for normal means, derived here"
+LEMMA = known(
+    "Ng & Jordan 2001, Lemma 3, as public notes quote it",
+    within="as an order; for normal means it is exact here",
 )
 Deviation = Annotated[float, Interval(0.001, 10)]
 """ε, the most by which an estimated mean may be off."""
@@ -386,33 +387,4 @@ def test_nb_growth_log(
         error=0.0,
         guarantee="exact",
         controls={"const": "const", "n^.1": lambda n: n**0.1, "log² n": lambda n: np.log(n) ** 2},
-    )
-
-
-@claim(
-    derived("independent labels miss a class of prior p with probability (1 - p)^m"),
-    kind="rate",
-    cases=[8, 32, 200],
-    route="sizes of the chance at growing n against the growth that is claimed",
-    second="test_naive_bayes_vs_logistic_laws.py::test_the_bounds_at_round_numbers",
-)
-def test_nb_rare_class(
-    trial,
-    n_features: Annotated[int, Interval(8, 1000, why="below, terms of the order 1 / n show")],
-    failure: Annotated[float, Interval(0.001, 0.9)] = 0.5,
-):
-    """Let a class have the prior 1/n. The number of independent labels among which it occurs with
-    probability 1 - δ grows like n.
-    """
-    sizes = n_features * 2 ** np.arange(6)
-    needed = np.array([sample_complexity.rare_class_samples(1 / n, failure) for n in sizes])
-    trial.growth(
-        sizes,
-        needed,
-        needed,
-        "n",
-        slack_log=1 / n_features,
-        error=0.0,
-        guarantee="exact",
-        controls=["const", "log n", "sqrt n"],
     )

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from paper_checks.test_naive_bayes_vs_logistic import Samples
 from sims.naive_bayes_vs_logistic import data, rules
 from theory.naive_bayes_vs_logistic import binary_features, sample_complexity
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, known
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
@@ -124,9 +124,9 @@ def tipped_tie():
     return Fitted(world, means, world.variances, np.full(2, 0.5))
 
 
-THEOREM_4 = paper(
-    "Ng & Jordan 2001, Theorem 4, as public notes quote it; constants by Taylor bounds, derived "
-    "here"
+THEOREM_4 = known(
+    "Ng & Jordan 2001, Theorem 4, as public notes quote it",
+    within="as an order; the constants are found here",
 )
 SETTINGS = [(8, 3, 1000), (8, 3, 1_000_000), (6, 2, 2000)]
 """The numbers of features, classes and samples."""
@@ -187,10 +187,7 @@ def test_nb_theorem_explicit__scores(
 
 
 @claim(
-    paper(
-        "Ng & Jordan 2001, Theorem 4, as public notes quote it; "
-        "constants by Chebyshev, derived here"
-    ),
+    known("Chebyshev's inequality"),
     kind="bound",
     cases=[(7, 2), (7, 3), (12, 3)],
     route="all points against `theory.naive_bayes_vs_logistic.sample_complexity.margin_mass_bound`",
@@ -232,9 +229,9 @@ def test_nb_theorem_explicit__margins(
 
 
 @claim(
-    paper(
-        "Ng & Jordan 2001, Corollary 6, as public notes quote it; "
-        "constants by Hoeffding and Chernoff, derived here"
+    known(
+        "Ng & Jordan 2001, Corollary 6, as public notes quote it",
+        within="as an order; the constants are found here",
     ),
     kind="bound",
     not_tight="Hoeffding and the union over all estimates: hundreds of times fewer samples still "
@@ -286,9 +283,7 @@ def test_nb_theorem_explicit__samples(
 
 
 @claim(
-    paper(
-        "Ng & Jordan 2001, Proposition 5, as public notes quote it; a sum of squares, term by term"
-    ),
+    known("Ng & Jordan 2001, Proposition 5, as public notes quote it"),
     kind="bound",
     cases=[(5, 0.2), (20, 0.5), (80, 1.0)],
 )
@@ -340,10 +335,7 @@ def test_nb_log_odds(
 
 
 @claim(
-    derived(
-        "symmetrisation and vector contraction, since the log loss is sqrt(2)-Lipschitz in "
-        "the scores"
-    ),
+    derived("symmetrisation, and the vector contraction of Maurer 2016"),
     kind="bound",
     cases=[(10, 2), (100, 2), (30, 3)],
     not_tight="constants of symmetrisation and contraction: even where the loss is a line a tenth "

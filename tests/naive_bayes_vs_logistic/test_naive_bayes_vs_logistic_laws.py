@@ -1,4 +1,5 @@
-"""The theory of naive Bayes where no claim asks: exact values, enumerated problems, bounds by hand."""
+"""The theory of naive Bayes where no claim asks: exact values, enumerated problems, bounds by
+hand."""
 
 import itertools
 
@@ -72,7 +73,6 @@ ROUND = [
         (1, 2, 0.5, 0.2),
         8 * norm.isf((1 - np.sqrt(0.8)) / 2) ** 2,
     ),
-    (sample_complexity.rare_class_samples, (0.5, 0.125), 3),
     (sample_complexity.logistic_log_regret_bound, (400, 3, 2.0, 5.0), 4 * 3 * 10 / 20),
     (sample_complexity.informative_log_odds_bound, (10, 0.5, 0.4, 0.25), 10 * 0.5 * 0.16 * 2),
 ]
@@ -81,6 +81,14 @@ ROUND = [
 def test_the_bounds_at_round_numbers():
     for bound, arguments, value in ROUND:
         assert bound(*arguments) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 10, 20, 100])
+def test_the_released_correlated_design_is_a_covariance_up_to_four_features(n):
+    centred = 2 * np.random.RandomState(0).rand(n, n) - 1
+    matrix = centred.T @ centred
+    np.fill_diagonal(matrix, n // 2 * [n] + (n - n // 2) * [1])
+    assert (np.linalg.eigvalsh(matrix)[0] > 0) == (n <= 4)
 
 
 @pytest.mark.parametrize("setting", [(50, 4.0, 0.02), (10**6, 9.0, 0.01), (5, 1.0, 0.05)])

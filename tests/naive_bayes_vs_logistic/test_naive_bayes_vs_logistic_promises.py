@@ -37,7 +37,7 @@ RANGES = {
         0,
         np.inf,
     ): "mahalanobis_squared top_two_kl_bound "
-    "sup_norm_samples rare_class_samples score_deviation_bound margin_width margin_mass_bound "
+    "sup_norm_samples score_deviation_bound margin_width margin_mass_bound "
     "sufficient_samples logistic_log_regret_bound informative_log_odds_bound",
 }
 THEORY = {

@@ -104,16 +104,6 @@ def naive_bayes_sample_exponent(signal_exponent: NonNegative) -> float:
     return float(max(0.0, 1 - 2 * signal_exponent))
 
 
-@guarded
-def rare_class_samples(prior: Fraction, failure: Fraction) -> float:
-    """Return the least sample size m, as a real number, that misses a class of this `prior` with a
-    probability (1 - prior)^m of at most `failure`.
-
-    It is about log(1 / failure) / prior, and so of order n for a prior of 1 / n.
-    """
-    return float(np.log(failure) / np.log1p(-prior))
-
-
 def _target(squared_distance: float, excess: float) -> float:
     from scipy.special import ndtr
 
