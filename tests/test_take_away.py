@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 import pytest
 from numpy.polynomial.polynomial import polypow
+from scipy.optimize import brentq
 
 
 def short(value: float, digits: int) -> str:
@@ -36,6 +37,11 @@ def centred_private_gradient(page):
     noise = [page.flow_excess(c, 1.0, 3 / page.modes(c, 1.0)[0][1], 1.0)[1] for c in (8.0, 0.0)]
     yield f"{round(noise[0] / noise[1], -2):.0f} times"
     yield "0" + short(page.centre_bounds(2, 10)[0], 2)
+
+
+def centroids_of_centroids(page):
+    one, two = (page.ratio_after(100.0, levels, 1) for levels in (1, 2))
+    yield f"100:1 becomes {one:.1f}:1, and {two:.1f}:1 after two"
 
 
 def coding_rate_attention(page):
@@ -97,6 +103,11 @@ def explained_variance_without_fit(page):
 def factored_meanings(page):
     assert page.chance_law((2, 2, 1), 3, True).mean() == pytest.approx(2 / 3)
     yield percent(page.chance_law((5, 7, 1), 3, True).mean())
+
+
+def fast_repulsion(page):
+    yield f"wider than {brentq(page.rate, 3, 5):.4f}"
+    yield f"a factor of {np.exp(-page.rate(5.0)):.2f} a node"
 
 
 def flag_of_principal_subspaces(page):

@@ -24,15 +24,19 @@ with Laplace noise.
 
 Abstract:
 
-- Statement 1: with higher cumulants the mixing of one latent confounder has a closed form. Holds:
-  ratio. Not if the confounder is normal (`gaussian_latent`).
-- Statement 2: an edge between two observed variables is identified beside the confounder. In part:
-  one_latent. If the total effect is not zero.
-- Statement 3: whole graphs are learned so. Not on trial. Two observed variables are tried.
+- Statement 1: with higher cumulants the mixing of one latent component has a closed form. Holds:
+  ratio. Not if the component is normal (`gaussian_latent`).
+- Statement 2: a testable condition of one latent component identifies latent variables and causal
+  orders. In part: one_latent. For two observed variables, if the total effect is not zero and the
+  noise of the first is not normal.
+- Statement 3: the results extend to several latent components, which are removed one after the
+  other. Not on trial. One is tried here.
+- Statement 4: a practical algorithm learns the structure and is right with enough data. Not on
+  trial. Two observed variables are tried.
 
-Read: the abstract ("a closed-form solution to OICA in specific cases"). Derived here: all forms.
-Not claimed: means of the estimated ratio, which has none.
-Topic: learning.
+Read: the abstract ("a closed-form solution to OICA in specific cases"). Recalled: that the ratio is
+one of joint cumulants. Derived here: its error, its law for a normal cause, the determinant. Not
+claimed: means of the estimated ratio, which has none. Topic: learning.
 """
 
 from functools import partial
@@ -42,7 +46,7 @@ from typing import Annotated
 import numpy as np
 from scipy import stats
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted, recalled, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -108,14 +112,15 @@ def mixing_ratio(a1, a2):
 
 
 @claim(
-    derived("cumulants add up"),
+    recalled("the closed form of the One-Latent-Component structure"),
     kind="identity",
     cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)],
 )
 def test_ratio(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
     """If x1 = a1 L + e1 and x2 = a2 L + e2 with independent L, e1, e2, then a2/a1 = k_122/k_112 =
     k_1222/k_1122 = k_1122/k_1112, with its sign, for any noise e, where k_122 is the joint cumulant
-    of (x1, x2, x2), and so on.
+    of (x1, x2, x2), and so on, and where a1 and a2 and the third and fourth cumulants of L are not
+    0.
     """
     law = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
     k = {
@@ -294,7 +299,10 @@ def determinant(a1, a2, b, kurtoses):
 
 
 @claim(
-    derived("fourth cumulants of both sources"),
+    tried(
+        "abstract, sentence 4: a testable condition of one latent component",
+        "the value of the determinant",
+    ),
     kind="identity",
     cases=[(1.0, -1.5, 0.5), (0.5, -0.5, 1.0)],
 )
@@ -306,7 +314,8 @@ def test_one_latent(
 ):
     """If x1 = a1 L + e1 and x2 = a2 L + b x1 + e2 with independent L, e1, e2, their joint cumulants
     have k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), where A = a2 + b a1 is the total effect
-    and κ4 the fourth cumulant. An edge b ≠ 0 shows, unless A or κ4(e1) is 0.
+    and κ4 the fourth cumulant. If a1, a2 and κ4(L) are not 0, an edge b ≠ 0 shows, unless A or
+    κ4(e1) is 0.
     """
     hidden = two_points(0.05)
     first, second = noises(trial.generator("noise"))

@@ -25,12 +25,16 @@ Edges: ν → ∞ gives the fixed kernel k; ν → 0 gives maximum likelihood, �
 
 Abstract:
 
-- Statement 1: a limit of Bayesian networks exists in which representations are learned. Holds:
-  stationary, finite_width.
-- Statement 2: its objective is a log-likelihood and one divergence for each layer. Holds:
-  stationary, depth. Where one number describes each kernel.
-- Statement 3: deep kernel machines of this kind can be used in practice. Not on trial. Only linear
-  kernels of one number are tried.
+- Statement 1: a limit of Bayesian networks exists in which representations are learned as in finite
+  ones. Holds at a smaller scale: stationary, finite_width. For one layer and one number.
+- Statement 2: deep Gaussian processes have exactly Gaussian posteriors in it. Not on trial. Kernels
+  are linear here, and their Gram values are tried.
+- Statement 3: its objective is a log-likelihood and one divergence for each layer. Holds at a
+  smaller scale: stationary, depth. Where one number describes each kernel.
+- Statement 4: wide finite processes agree. Holds at a smaller scale: finite_width. For one layer
+  and one number.
+- Statement 5: kernel machines of this kind can be used in practice, and a sparse form costs as much
+  as there are points. Not on trial. Only linear kernels of one number are tried.
 
 Read: the abstract ("combining a log-likelihood … with a series of KL-divergences"). Derived here:
 all solutions. Not claimed: kernels that are not linear.

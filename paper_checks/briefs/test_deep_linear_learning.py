@@ -58,12 +58,11 @@ from scipy.optimize import brentq
 from scipy.special import digamma, expit
 
 from paper_checks.briefs.common import apart, gradient, orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted, recalled
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
-RECALLED = "recalled from Saxe, McClelland & Ganguli 2014"
 MODES = np.array([1.3, 0.7])
 VARIANCES = np.array([0.7, 1.1])
 TIMES = np.array([1.0, 2.0, 4.0, 8.0])
@@ -351,9 +350,7 @@ def diagonals(rows):
     return np.stack([np.diag(row) for row in rows])
 
 
-@claim(
-    derived(f"{RECALLED}: the sigmoid of decoupled modes"), kind="identity", cases=[0.05, 0.01, 0.5]
-)
+@claim(recalled("the strength of a mode of two layers"), kind="identity", cases=[0.05, 0.01, 0.5])
 def test_two_layers(trial, init: Init):
     """From an aligned and balanced start, under gradient flow on white inputs, the strength u of
     every mode of a two-layer linear network follows u(t) = s e^(2 s t) / (e^(2 s t) - 1 + s/u_0),
@@ -384,7 +381,7 @@ def test_two_layers(trial, init: Init):
 
 
 @claim(
-    derived(f"{RECALLED}: the gradient of a product"),
+    recalled("the strength of a mode of deeper networks"),
     kind="identity",
     cases=[(2, 0.05), (3, 0.05), (6, 0.2)],
 )
@@ -422,7 +419,7 @@ def test_deeper(trial, layers: Layers, init: Init):
 
 
 @claim(
-    derived(f"{RECALLED}: both sides have one derivative"),
+    recalled("the differences of layers that the flow keeps"),
     kind="identity",
     cases=[(2, 0.5), (4, 0.3), (6, 0.7)],
 )
@@ -518,7 +515,7 @@ def test_transition(trial, ratio: Ratio):
 
 
 @claim(
-    derived(f"{RECALLED}, who bound it over the paths of learning: the minimum"),
+    recalled("the largest curvature, which bounds the learning rate"),
     kind="identity",
     cases=[(2, 1.3), (3, 0.4), (6, 3.0)],
 )
@@ -543,7 +540,7 @@ def test_curvature(
 
 
 @claim(
-    derived(f"{RECALLED}: the time of the infinitely deep limit"),
+    recalled("the time of the infinitely deep limit"),
     kind="limit",
     cases=[(0.05, 1.0), (0.005, 0.6), (0.5, 2.0)],
 )
@@ -638,16 +635,19 @@ def test_pretraining(
     size: Annotated[float, Interval(0.02, 0.5, why="of the weights; smaller ones take longer")],
 ):
     """A linear autoencoder W_2 W_1 with as many units as inputs, which gradient flow trains from
-    small W_2 = W_1ᵀ, ends with an orthogonal W_1, whatever the covariance of its inputs is.
+    small W_2 = W_1ᵀ, ends with an orthogonal W_1 whatever the covariance of its inputs is, if it is
+    positive definite.
     """
     generator = trial.generator("inputs")
     basis = orthonormal(generator, width)
     inputs = basis * np.linspace(0.5, 2, width) @ basis.T
     first = size * orthonormal(generator, width) * np.linspace(0.5, 1, width)
 
-    def gram(second):
-        learned = trained(np.stack([first, second]), inputs, inputs, [40.0])[0, 0]
+    def gram(second, covariance=inputs):
+        learned = trained(np.stack([first, second]), covariance, covariance, [40.0])[0, 0]
         return learned.T @ learned
+
+    flat = inputs - 0.5 * np.outer(basis[:, 0], basis[:, 0])
 
     trial.value(
         gram(first.T),
@@ -658,7 +658,10 @@ def test_pretraining(
             "it whitens the inputs": np.linalg.inv(inputs),
             "it has their covariance": inputs,
         },
-        control_processes={"W_2 = 2 W_1ᵀ, not balanced": gram(2 * first.T)},
+        control_processes={
+            "W_2 = 2 W_1ᵀ, not balanced": gram(2 * first.T),
+            "inputs that lack a direction": gram(first.T, flat),
+        },
     )
 
 

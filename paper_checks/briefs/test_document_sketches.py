@@ -25,7 +25,8 @@ common similarity.
 Abstract:
 
 - Statement 1: inner products of the fixed encodings approximate the similarity of two sets of
-  vectors. Holds: two_documents, never_above.
+  vectors. In part: two_documents, never_above. The mean for two documents and one side; without the
+  final projection and with one repetition.
 - Statement 2: the approximation is within any ε of it. In part: never_above, cost_of_no_fill. One
   side holds for every draw; the final projection is not tried.
 - Statement 3: retrieval recalls as much with fewer candidates and less delay. Not on trial. It
@@ -133,7 +134,7 @@ def by_hamming_distance(queries, documents, planes):
 
 
 @claim(
-    derived("F is a mean of <q, p> over some p; the abstract promises approximations"),
+    derived("F is a mean of <q, p> over some p"),
     kind="bound",
     cases=[(8, 12, 8, 4), (1, 2, 2, 1)],
 )

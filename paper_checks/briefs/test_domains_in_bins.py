@@ -4,10 +4,10 @@ Learning", ICLR, arXiv 2310.05348.
 For whoever cuts time into environments for an invariance penalty: how many bins to take, and how
 many more data bins need.
 
-Take away: for a steady drift take few bins; best, take three and throw away the middle one. The
-difference of the outer thirds needs 9/8 of the data that a linear contrast needs, two bins need
-4/3, fifty bins 3.4 times as much (power .8 at level .01). An oscillation with whole periods in each
-bin is not seen by bins at all, and by the contrast only by its phase.
+Take away: for a steady drift take few bins; of all differences of an early and a late group the
+best is that of the outer thirds. It needs 9/8 of the data that a linear contrast needs, two bins
+need 4/3, fifty bins 3.4 times as much (power .8 at level .01). An oscillation with whole periods in
+each bin is not seen by bins at all, and by the contrast in proportion to cos² of its phase.
 
 Setting: times t_i = (i - ½)/n, i = 1..n, and residuals r_i = g(t_i) + N(0, 1) of a feature. A
 spurious feature drifts by g = s (t - ½), λ = ns²/12; an invariant one has g = 0. V_B = Σ_b (n/B)
@@ -25,13 +25,15 @@ This page says what the cut costs for the simplest drift.
 
 Abstract:
 
-- Statement 1: existing methods may fail for continuous domains. Holds: selection-many_bins. With
-  many bins a penalty by bins tosses a coin.
-- Statement 2: splitting into discrete domains ignores how they are related and may be worse. Holds:
-  power, price-data, oscillation-blind.
+- Statement 1: existing methods may fail for continuous domains. Holds at a smaller scale:
+  selection-many_bins. For one drifting feature and the variance of bins: with many bins this
+  penalty tosses a coin.
+- Statement 2: splitting into discrete domains ignores how they are related and may be worse. Holds
+  at a smaller scale: power, price-data, oscillation-blind. For a drift and an oscillation.
 - Statement 3: an adversarial procedure measures conditional independence of labels and domain
   index. Not on trial. Here is a linear contrast in its place.
-- Statement 4: it does better on synthetic and on real data. Not on trial. It needs the data.
+- Statement 4: it is superior in theory. Not on trial. Its theorem was not read.
+- Statement 5: it does better on synthetic and on real data. Not on trial. It needs the data.
 
 Read: the abstract. Derived here: all laws; that the outer thirds do best is classical for grouped
 data. Not claimed: anything on the adversarial procedure. Topic: learning.

@@ -7,8 +7,8 @@ Take away: the ELBO charges each feature as if it were orthogonal to all others,
 the logarithm of the product of variance inflation factors, each beside the features before it
 alone, and more data do not change that. With two features of correlation .9 this tends to .83 nats
 as n grows: a feature that adds nothing is included .04 of the time in place of .10, and one that
-matters .55 in place of .72 (n = 50, b = (1, .6)). With many data the false inclusions are √(1 - r²)
-of the evidence's, .44 here.
+matters .55 in place of .72 (n = 50, b = (1, .6)). As n grows, its false inclusions tend to √(1 -
+r²) of the evidence's, .44 here, but only as 1/log n does.
 
 Setting: y = Xθ + N(0, σ² I_n), θ ~ N(0, τ² I_k), X (n, k); Λ = X'X/σ² + I/τ², h = X'y/σ². The
 mean field is a product of N(m_j, v_j), and the best ELBO is that of the best such product.

@@ -19,15 +19,13 @@ holds for more than d (d + 1)/2 lines only, and `orthoplex` raises an error for 
 
 Abstract:
 
-- Statement 1: fixed vectors that are as orthogonal as possible can stand for many classes in a
-  small dimension. Holds: welch, orthoplex, signed, random_pairs, plane, found. As the bounds on how
-  orthogonal they can be, and sets that a search finds.
-- Statement 2: a classifier with them does better than the usual one on large data. Not on trial. It
-  needs large data.
+- Statement 1: fixed class vectors are to have equal status and to be as orthogonal as possible. No
+  statement.
+- Statement 2: a classifier with them does better than the usual one on large data and costs little.
+  Not on trial. It needs large data.
 
-Read: the abstract ("as orthogonal as possible", "equal status"). Derived here: all claims, the
-bounds of Welch and Rankin being recalled. Not claimed: what training finds.
-Topic: representations.
+Read: the abstract ("as orthogonal as possible", "equal status"). Derived here: the plane and random
+pairs. Not claimed: what training finds. Topic: representations.
 """
 
 from fractions import Fraction
@@ -43,7 +41,7 @@ from scipy.stats import norm, uniform_direction
 from sklearn.preprocessing import normalize
 
 from paper_checks.briefs.common import apart
-from theory_on_trial import balls, claim, derived, observed, predicted
+from theory_on_trial import balls, claim, derived, known, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -128,7 +126,7 @@ def least_signed(dim, count):
     return -1 / (count - 1) if count <= dim + 1 else 0.0
 
 
-@claim(derived("recalled; Welch 1974"), kind="bound", cases=[(3, 5), (5, 10), (8, 9)])
+@claim(known("Welch 1974"), kind="bound", cases=[(3, 5), (5, 10), (8, 9)])
 def test_welch(trial, dim: Dim, vectors: Vectors):
     """The largest |v_i·v_j|, i ≠ j, of N > d unit vectors in d dimensions is at least √((N − d)/(d
     (N − 1))), and equiangular tight sets attain it.
@@ -145,7 +143,7 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
 
 
 @claim(
-    derived("recalled; Rankin, Conway, Hardin and Sloane"),
+    known("Rankin 1955; Conway, Hardin & Sloane 1996, for lines"),
     kind="bound",
     cases=[(2, 1), (3, 1), (4, 2)],
 )
@@ -176,7 +174,7 @@ def test_orthoplex(
     )
 
 
-@claim(derived("recalled; Rankin"), kind="optimality", cases=[(3, 4), (3, 6), (5, 7), (6, 3)])
+@claim(known("Rankin 1955"), kind="optimality", cases=[(3, 4), (3, 6), (5, 7), (6, 3)])
 def test_signed(trial, dim: Dim, vectors: Vectors):
     """The least possible value of the largest v_i·v_j, i ≠ j, of N unit vectors in d dimensions is
     −1/(N − 1) for N ≤ d + 1, and exactly 0 for d + 2 ≤ N ≤ 2d.

@@ -23,14 +23,20 @@ b = v = ½; replacing negative values by 0 makes it biased.
 
 Abstract:
 
-- Statement 1: the share of variance that features can explain is estimated without a fit, also from
-  fewer samples than features. Holds: unbiased, exact_variance, paths.
-- Statement 2: features are selected by it in linear time and space, as well as by other methods.
-  Not on trial. Nothing is selected here.
+- Kong & Valiant, statement 1: with isotropic features the share of variance that they explain is
+  estimated from about √d samples. Holds: unbiased, exact_variance-gaussian.
+- Kong & Valiant, statement 2: for an unknown covariance a consistent estimate also needs fewer
+  samples than features. In part: paths. The moments that it combines have no bias; their
+  combination is not tried.
+- Kong & Valiant, statement 3: the same holds for classification under a logistic model. Not on
+  trial. Outcomes are numbers here.
+- Sheth & Fusi, statement 1: the estimate is computed in batches, in linear time and space. Not on
+  trial. It is a count of operations.
+- Sheth & Fusi, statement 2: features are selected by it, also by their correlations of higher
+  order. Not on trial. Nothing is selected here.
 
-Read: the abstract ("linear time and space"); Kong & Valiant recalled. Derived here: the exact
-variance (Hoeffding's decomposition) and the proof by paths, which meet each sample once. Not
-claimed: that T is positive. Topic: linear algebra for learning.
+Read: the abstract ("linear time and space"); Kong & Valiant recalled. Derived here: the Gaussian
+variance, the plug-in. Not claimed: that T is positive. Topic: linear algebra for learning.
 """
 
 from functools import partial
@@ -41,7 +47,7 @@ from typing import Annotated
 import numpy as np
 from scipy.stats import beta, chi2
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, known, observed, predicted, recalled
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -158,7 +164,7 @@ def plug_in_mean(samples, dim, b, v):
 
 
 @claim(
-    derived("recalled, Kong & Valiant; derived: distinct samples"),
+    recalled("Kong & Valiant, the estimate for isotropic covariance"),
     kind="identity",
     cases=[(4, 2), (2, 6), (6, 1)],
 )
@@ -185,7 +191,11 @@ def size_of_squares(law):
     return (np.max(values**2) * np.sum(points**2)) ** 2
 
 
-@claim(derived("Hoeffding"), kind="identity", cases=[(4, 1), (3, 2), (2, 3)])
+@claim(
+    known("Hoeffding 1948, the variance of a U-statistic of two samples"),
+    kind="identity",
+    cases=[(4, 1), (3, 2), (2, 3)],
+)
 def test_exact_variance(trial, samples: FewSamples, dim: Dim):
     """For n samples (x_i, y_i) of one law, T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) has
     the variance (4 (n - 2) z1 + 2 z2) / (n (n - 1)) with z1 = g'Ag - |g|^4, z2 = tr A^2 - |g|^4, g
@@ -231,7 +241,7 @@ def test_exact_variance__gaussian(
 
 
 @claim(
-    derived("recalled, Kong & Valiant; derived: increasing paths"),
+    recalled("Kong & Valiant, the estimate by increasing paths"),
     kind="identity",
     cases=[(5, 2), (2, 1), (6, 6)],
 )
@@ -287,7 +297,7 @@ def null_law(samples, features):
 
 
 @claim(
-    derived("the share of a normal vector in a subspace"),
+    known("Fisher 1928, the law of R² without a signal"),
     kind="distribution",
     cases=[(20, 15), (4, 2)],
 )

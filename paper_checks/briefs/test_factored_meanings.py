@@ -28,6 +28,8 @@ Abstract:
   sum is chance.
 - Statement 2: such sums agree with independent factors in a model of images and texts. Holds:
   independence, marginal_means.
+- Statement 3: sums of embeddings classify, debias and retrieve. Not on trial. It needs a model of
+  images and texts.
 
 Read: Proposition 4 and Corollary 8. Derived here: the share that chance explains, the failure under
 unbalanced weights, the odds ratios, the information. Not claimed: that real embeddings are
@@ -255,7 +257,7 @@ def test_independence__odds(trial, first: Values, second: Values, width: Width):
 
 
 @claim(
-    paper("Corollary 8", says="conditionally independent given any image y"),
+    paper("Corollary 8"),
     kind="identity",
     cases=TABLES,
 )

@@ -9,10 +9,11 @@ f(x) = 1/(1 + x²), its interpolant the polynomial of degree p - 1 through the n
 - t_i). W = w/2, c_p = (2p - 1)!!/(2p)^p. For forces the kernel (1 + r²)⁻² is interpolated in both
 points, and Fourier transforms sum over the grid of nodes.
 
-Take away: beyond a width of 3.8057 every second additional node makes the error larger: at w = 5
-the error at a box's end is 1.35, .62 and 1.78 for 7, 8 and 9 nodes. Potentials jump where boxes
-meet, for an odd number of nodes by order w^p and for an even one by order w^(p + 1): 2 nodes jump
-as 3 do. The net force is 0 nevertheless, because the interpolated kernel is symmetric.
+Take away: in a box wider than 3.8057 the error at its end grows with the number of nodes in the
+end, at w = 5 by a factor of 1.15 a node, and it is w/2 times as large for odd numbers as for even
+ones. Potentials jump where boxes meet, for an odd number of nodes by order w^p and for an even one
+by order w^(p + 1): 2 nodes jump as 3 do. The net force is 0 nevertheless, because the interpolated
+kernel is symmetric.
 
 Edges: with more than 40 nodes double precision loses all digits, so that this page computes with
 fractions. The orders are accurate for w <= .2. In the plane the nearest pole is the same if the two
