@@ -1,17 +1,21 @@
 """Manor & Michaeli 2024, "On the Posterior Distribution in Denoising", ICLR 2024, arXiv 2309.13598.
 
-Its abstract and its released code were read, the univariate recursion in a public summary; what is
-printed of tensors and directions is recalled, and tested as a statement derived here.
+Its abstract and its released code were read, and the recursions as public summaries quote them.
 
 Abstract:
 
-- Part 1: the higher moments of the posterior follow from derivatives of the posterior mean. Holds:
-  moment_recursion, directional_moments, moment_tensors, moment_tensors-fourth.
-- Part 2: the principal components of the posterior of any region of an image are found without
-  further training. Holds: masked_components, subspace_iteration, subspace_iteration-late.
-- Part 3: the marginal along these directions is approximated. In part: most_entropy,
-  most_entropy-none. By the density of most entropy with four moments, of two modes; on the line
-  there is none for a symmetric posterior of kurtosis above 3.
-- Part 4: a pre-trained denoiser suffices. Holds at a smaller scale: learned_denoiser. By least
-  squares on a small model; the paper has networks for images.
+- Sentence 1: denoisers are used in many applications. No statement.
+- Sentence 2: Tweedie's formula links the posterior mean with the score. Holds: mixture_mean.
+- Sentence 3: the higher moments of the posterior follow from derivatives of the posterior mean.
+  Holds: moment_recursion, directional_moments, moment_tensors, moment_tensors-fourth.
+- Sentence 4: this serves to quantify the uncertainty of pre-trained denoisers. No statement.
+- Sentence 5, first half: the principal components of the posterior of any region of an image are
+  computed efficiently. Holds: masked_components, subspace_iteration, subspace_iteration-late. The
+  posteriors here are Gaussian mixtures.
+- Sentence 5, second half: the full marginal along these directions is approximated. In part:
+  most_entropy, most_entropy-none. By the density of most entropy with four moments, of two modes;
+  on the line there is none for a symmetric posterior of kurtosis above 3.
+- Sentence 6: no moment tensor is stored, and the denoiser needs no training or tuning. Holds at a
+  smaller scale: directional_moments, learned_denoiser. Derivatives along one direction suffice; the
+  fitted denoiser is a small model, the paper has networks for images.
 """

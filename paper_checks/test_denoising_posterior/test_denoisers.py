@@ -7,33 +7,59 @@ import numpy as np
 from paper_checks.test_denoising_posterior.worlds import LINE, MIXTURE, OPS, WORLDS, Prior
 from sims import denoising_posterior as observed
 from theory import denoising_posterior as predicted
-from theory_on_trial import claim, code, derived
+from theory_on_trial import claim, code, derived, known, published
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
 REPOSITORY = "HilaManor/GaussianDenoisingPosterior"
 COMMIT = "402fed92b3566363ab45fa73671dd47a4fa4bb5a"
-RESIDUAL = code(
-    *(REPOSITORY, "moments_calculations.py", COMMIT),
-    says="Where no σ is given, the root of the mean square of y - μ_1(y) is taken for it. (In the "
-    "release only a "
-    "network that was trained blind comes there, for which this is open; here μ_1 is the "
-    "posterior mean.)",
+RESIDUAL = published(
+    place=code(REPOSITORY, "moments_calculations.py, get_eigvecs", COMMIT),
+    quoted="sigma = torch.nn.functional.mse_loss(im_mmse, nim).sqrt().item()",
+    within="no sigma is given, and what is used is printed as 'assumed noise sigma'; here the "
+    "denoiser is the posterior mean, while the only released network that comes there was trained "
+    "blind, for which this is open",
+    reach="released command",
+    effect="nothing published is known to be wrong: the variances of that network's pictures have "
+    "this factor",
+    ran="its lines, rewritten",
 )
-WEIGHTS_WITHOUT_VOLUME = code(
-    *(REPOSITORY, "GMMExample/GMM_example.ipynb", COMMIT),
-    says="Two components of equal weight: p_k = exp(-(y - m_k)' V_k^-1 (y - m_k) / 2) with V_k = "
-    "S_k + σ^2.",
+WEIGHTS_WITHOUT_VOLUME = published(
+    place=code(REPOSITORY, "GMMExample/GMM_example.ipynb, mu1_real", COMMIT),
+    read="the posterior mean under two normal components of equal weight weighs them by exp(-(y - "
+    "m_k)' V_k^-1 (y - m_k) / 2), V_k = S_k + σ^2",
+    within="two components of equal weight; a normalisation is commented out",
+    reach="released command",
+    effect="the example's mean is (3.395, 5.634) for (3.414, 5.656): at its numbers the factor "
+    "left out is sqrt(30 / 29) = 1.017",
+    ran="its lines, rewritten",
 )
-CLIPPED = code(
-    *(REPOSITORY, "main.py", COMMIT),
-    says="Of MNIST y is clipped to [0, 1], and variances are those of Gaussian noise at the "
-    "clipped y.",
+CLIPPED = published(
+    place=code(REPOSITORY, "main.py", COMMIT),
+    read="y of MNIST is clipped to [0, 1], and the variances are σ^2 times the derivative of the "
+    "denoiser at the clipped y",
+    within="here the denoiser is the posterior mean of noise that is not clipped; how the released "
+    "network was trained is not known",
+    reach="released command",
+    effect="the variances of the MNIST pictures, if that network was trained on noise that is not "
+    "clipped",
+    ran="its lines, rewritten",
 )
+
+
+def released_mean(world, y, sigma):
+    """`mu1_real` of the notebook, for components of equal weight."""
+    means = []
+    weights = []
+    for mean, covariance in zip(world.means, world.covariances, strict=True):
+        inverse = np.linalg.inv(covariance + sigma**2 * np.eye(len(y)))
+        means.append(mean + covariance @ inverse @ (y - mean))
+        weights.append(np.exp(-(y - mean) @ inverse @ (y - mean) / 2))
+    return np.array(weights) @ np.array(means) / np.sum(weights)
 
 
 @claim(
-    derived("Tweedie's formula"),
+    known("Robbins 1956, Tweedie's formula"),
     kind="identity",
     cases=[2.0, 1.5],
     as_published=WEIGHTS_WITHOUT_VOLUME,
@@ -54,7 +80,7 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
         weights = world.weights * by
         return observed.posterior_mean(world._replace(weights=weights / weights.sum()), y, sigma)
 
-    controls = {"det for its root": weighing(1 / volumes), "no volume at all": weighing(volumes)}
+    controls = {"det for its root": weighing(1 / volumes)}
     mean = observed.posterior_mean(world, y, sigma)
     predict = predicted.tweedie_mean(y, score, sigma)
     scale = np.abs(y).max() + np.abs(world.means).max()
@@ -64,12 +90,12 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
         ops=OPS,
         scale=scale,
         controls=controls,
-        as_published=controls["no volume at all"],
+        as_published=released_mean(world, y, sigma),
     )
 
 
 @claim(
-    derived("what σ^2 μ_1' and its successor are the means of"),
+    derived("the mean over y of moments given y"),
     kind="distribution",
     cases=[(0.8, 1.0)],
 )
@@ -78,9 +104,9 @@ def test_sampled_calibration(
     sigma: Annotated[float, Interval(0.6, 1.5)],
     above: Annotated[float, Interval(-0.5, 1.2)],
 ):
-    """E[(x - μ_1)^k; y > c] = E[μ_k(y); y > c] for k = 2 without a threshold c and for k = 3 with
-    any, where the central moments μ_2 and μ_3 are computed from derivatives of the posterior mean
-    μ_1.
+    """For y = x + σ n with normal noise n, E[(x - μ_1)^k; y > c] = E[μ_k(y); y > c] for k = 2
+    without a threshold c and for k = 3 with one, where the central moments μ_2 and μ_3 are computed
+    from derivatives of the posterior mean μ_1.
     """
 
     def means(level):
@@ -133,9 +159,9 @@ def test_clipping(
     sigma: Annotated[float, Interval(0.5, 1, why="elsewhere clipping moves less than the margin")],
     ones: Annotated[float, Interval(0.05, 0.9)],
 ):
-    """If x is 0 or 1 and y is clipped to c in [0, 1], E (x - μ_1(c))^2 = E μ_2(y) + E (μ_1(y) -
-    μ_1(c))^2: the squared error of the posterior mean μ_1 at the clipped value exceeds the mean
-    variance by the last term.
+    """If x is 0 or 1 and y = x + σ n is clipped to c in [0, 1], E (x - μ_1(c))^2 = E μ_2(y) + E
+    (μ_1(y) - μ_1(c))^2, where μ_1 is the posterior mean and μ_2 the posterior variance given y: the
+    squared error of μ_1 at the clipped value exceeds the mean variance by the last term.
     """
     world = observed.Mixture(
         np.array([1 - ones, ones]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1))
@@ -243,7 +269,7 @@ def test_noise_level__solved(trial, prior: Prior, sigma: NOISE, dim: Copies):
 
 
 @claim(
-    derived("Stein's lemma"),
+    known("Stein 1981, Estimation of the mean of a multivariate normal distribution"),
     kind="identity",
     cases=[("mixture", 0.8, 1.0, 1), ("points", 0.5, 2.0, 7)],
 )
@@ -254,8 +280,8 @@ def test_noise_level__any_denoiser(
     gain: Annotated[float, Interval(0.1, 10)],
     dim: Copies,
 ):
-    """For any denoiser f in d dimensions with the Jacobian J_f, E|y - f|^2 = σ^2 d + E|f - x|^2 - 2
-    σ^2 E tr J_f; here f = gain sin(y).
+    """A smooth denoiser f in d dimensions with the Jacobian J_f has E|y - f|^2 = σ^2 d + E|f - x|^2
+    - 2 σ^2 E tr J_f; here f = gain sin(y).
     """
     world = WORLDS[prior]
 
@@ -295,7 +321,7 @@ def fitted_readout(y, x, weights, slopes, places, skip):
 
 
 @claim(
-    derived("normal equations and Stein's lemma"),
+    derived("the normal equations, and the identity of Stein 1981"),
     kind="identity",
     cases=[("mixture", 0.8, 8), ("points", 0.5, 3)],
 )

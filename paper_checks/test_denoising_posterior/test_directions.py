@@ -16,14 +16,15 @@ from paper_checks.test_denoising_posterior.worlds import (
 from sims import denoising_posterior as observed
 from theory import denoising_posterior as predicted
 from theory.denoising_posterior.domains import Stencil
-from theory_on_trial import abstract, claim, derived, paper
+from theory_on_trial import claim, derived, known, tried
 from theory_on_trial.contract import Interval, Natural
 
-REGIONS = abstract(
-    "we show how to efficiently compute the principal components of the posterior distribution "
-    "for any desired region "
-    "of an image"
+REGIONS = tried(
+    "abstract, sentence 5: the principal components of the posterior for any desired region of an "
+    "image",
+    "that they are those of a principal submatrix of σ^2 J",
 )
+ORTHOGONAL_ITERATION = known("Golub & Van Loan 2013, Matrix Computations, section 8.2")
 Slope = Literal["forward", "central"]
 BUMPS = observed.Mixture(
     np.array([0.5, 0.5]), np.array([[0.3], [0.7]]), np.full((2, 1, 1), 0.05**2)
@@ -107,13 +108,14 @@ def iterated(trial, gap, rank, dim, starts=5):
 
 
 @claim(
-    paper("Algorithm 1, as a public review of its source quotes it; its rate derived here"),
+    ORTHOGONAL_ITERATION,
     kind="bound",
     cases=[(1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)],
 )
 def test_subspace_iteration(trial, gap: Gap, rank: Rank, dim: SeveralCounts):
-    """Let λ_1 >= λ_2 >= … be the posterior variances. A round of subspace iteration multiplies the
-    tangent of the largest angle to the r leading directions by λ_(r+1) / λ_r or less.
+    """Let λ_1 >= λ_2 >= … be the posterior variances, with λ_r > λ_(r+1). A round of subspace
+    iteration multiplies the tangent of the largest angle to the r leading directions by λ_(r+1) /
+    λ_r or less.
     """
     eigenvalues, tangents = iterated(trial, gap, rank, dim)
     before, after = (
@@ -135,14 +137,14 @@ def test_subspace_iteration(trial, gap: Gap, rank: Rank, dim: SeveralCounts):
 
 
 @claim(
-    derived("of what is not among the leading directions, the next one fades slowest"),
+    ORTHOGONAL_ITERATION,
     kind="rate",
     cases=[(1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)],
 )
 def test_subspace_iteration__late(trial, gap: Gap, rank: Rank, dim: SeveralCounts):
-    """Let λ_1 >= λ_2 >= … be the posterior variances. The factor by which a round of subspace
-    iteration from a random start multiplies the tangent of the largest angle to the r leading
-    directions tends to λ_(r+1) / λ_r.
+    """Let λ_1 >= λ_2 >= … be the posterior variances, with λ_r > λ_(r+1). The factor by which a
+    round of subspace iteration from a random start multiplies the tangent of the largest angle to
+    the r leading directions tends to λ_(r+1) / λ_r.
     """
     eigenvalues, tangents = iterated(trial, gap, rank, dim)
     factor = predicted.contraction(eigenvalues, rank)
@@ -182,7 +184,11 @@ def difference_iteration(world, y, sigma, step, v, stencil):
 
 
 @claim(
-    paper("Algorithm 1, as a public review of its source quotes it; its bias derived here"),
+    tried(
+        "Algorithm 1, as a public review of its source quotes it: power iteration on differences "
+        "of the denoiser",
+        "the error of the variance to first order in the step",
+    ),
     kind="limit",
     cases=[("forward", 6, 0.7), ("central", 6, 0.7), ("forward", 20, 1.5)],
 )
@@ -229,7 +235,10 @@ def test_difference_iteration(
 
 
 @claim(
-    derived("Taylor's theorem, on the stencils of the released code"),
+    derived(
+        "an expansion in the step, on the stencils of HilaManor/GaussianDenoisingPosterior's "
+        "moments_calculations.py and notebook"
+    ),
     kind="limit",
     cases=[("central", 25 / 255), ("one-sided", 25 / 255), ("central", 0.2)],
 )
@@ -274,8 +283,9 @@ def test_difference_rounding(
     sigma: Annotated[float, Interval(0.08, 0.15, why="about 25 / 255; the ends are caps")] = 25
     / 255,
 ):
-    """The worst error of the fourth moment over y in [.2, .8] is that of the step c plus half of
-    the rounding 8 ε |μ_1| σ^6 / c^3, up to a factor of five.
+    """Let x have the even mixture of N(.3, .05²) and N(.7, .05²), and let its fourth moment be
+    computed from central differences of step c. The worst error over y in [.2, .8] is that of the
+    step plus half of the rounding 8 ε |μ_1| σ^6 / c^3, up to a factor of five.
     """
     y = np.linspace(0.2, 0.8, 61)
     exact, derivatives, _ = on_a_line(BUMPS, y[:, None], LINE, sigma, 6)

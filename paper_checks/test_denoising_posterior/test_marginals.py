@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import Interval
 
 Apart = Annotated[float, Interval(1.2, 3.2, why="nearer, there is one mode; farther, no digits")]
@@ -62,7 +62,7 @@ def entropy(density, step=STEP):
 
 
 @claim(
-    derived("log of the fit is a polynomial whose means the posterior shares"),
+    known("Cover & Thomas 2006, Elements of Information Theory, Theorem 12.1.1"),
     kind="identity",
     cases=[(2.0, 0.5), (3.0, 0.5), (1.5, 0.4)],
     route="a divergence by the trapezoidal rule against two entropies",
@@ -74,9 +74,9 @@ def test_most_entropy(
         float, Interval(0.35, 0.65, why="of the left mode: others may have no maximum")
     ],
 ):
-    """The density with the most entropy among those with the posterior's first four moments has the
-    divergence KL(posterior | fit) = H(fit) - H(posterior), so that four moments are never worse
-    than two.
+    """The density with the most entropy among those with the posterior's first four moments, where
+    there is one, has the divergence KL(posterior | fit) = H(fit) - H(posterior), so that four
+    moments are never worse than two.
 
     It is near: a posterior of two modes at ± 2 is .09 away in total variation, the normal density
     .25.

@@ -16,14 +16,9 @@ from paper_checks.test_denoising_posterior.worlds import (
 )
 from sims import denoising_posterior as observed
 from theory import denoising_posterior as predicted
-from theory_on_trial import abstract, claim, paper
+from theory_on_trial import claim, recalled
 from theory_on_trial.contract import Interval, Natural
 
-ABSTRACT = abstract(
-    "we derive a fundamental relation between the higher-order central moments of the posterior "
-    "distribution, and the "
-    "higher-order derivatives of the posterior mean"
-)
 Level = Annotated[
     float, Interval(0.05, 1e15, why="below, the covariances are ill-conditioned beside it")
 ]
@@ -57,7 +52,7 @@ CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5), ("points"
 
 
 @claim(
-    paper("Theorem 1, as a public review of its source quotes it"),
+    recalled("Theorem 1, as a public review of its source quotes it"),
     kind="identity",
     cases=CASES,
 )
@@ -91,7 +86,11 @@ def test_moment_recursion(
     trial.identity(moments, law, ops=OPS, scale=scale, controls=controls)
 
 
-@claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
+@claim(
+    recalled("Theorem 3, as a public review of its source names it: moments along a direction"),
+    kind="identity",
+    cases=[(6, 0.7), (1, 0.4), (20, 1.5)],
+)
 def test_directional_moments(trial, dim: Dim, sigma: Level, instance: Natural = 0):
     """The central moments of v'x given y, along a unit vector v, are μ_2 = σ^2 v'Jv, μ_3 = σ^2 D_v
     μ_2 and μ_4 = σ^2 D_v μ_3 + 3 μ_2^2. J is the Jacobian of the posterior mean, and D_v the
@@ -108,10 +107,14 @@ def test_directional_moments(trial, dim: Dim, sigma: Level, instance: Natural = 
     trial.identity(moments, predict, ops=conditioned(world, sigma), scale=scale, controls=controls)
 
 
-@claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
+@claim(
+    recalled("equation 4, as a review quotes it, which adds that Efron 2011, (2.8), has it"),
+    kind="identity",
+    cases=[(6, 0.7), (1, 0.4), (20, 1.5)],
+)
 def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural = 0):
-    """Cov(x | y) = σ^2 J, where J is the Jacobian of the posterior mean; J is therefore symmetric
-    and positive semidefinite.
+    """For y = x + σ n with normal noise n, Cov(x | y) = σ^2 J, where J is the Jacobian of the
+    posterior mean; J is therefore symmetric and positive semidefinite.
     """
     world, y, *_ = spatial(instance, dim)
     jacobian = observed.jacobian(world, y, sigma)
@@ -162,7 +165,7 @@ def point_cloud(trial, points, dim, sigma, instance):
 
 
 @claim(
-    paper("Theorem 2, as a public review of its source quotes it"),
+    recalled("Theorem 2, as a public review of its source quotes it"),
     kind="identity",
     cases=[40, 5],
 )
@@ -184,7 +187,7 @@ def test_moment_tensors(
 
 
 @claim(
-    paper("Theorem 2, as a public review of its source quotes it"),
+    recalled("Theorem 2, as a public review of its source quotes it"),
     kind="identity",
     cases=[40, 5],
 )
