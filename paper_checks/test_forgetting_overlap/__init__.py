@@ -7,15 +7,19 @@ again under every seed; measured are weights that were fitted one task after the
 
 Abstract:
 
-- Part 1: forgetting grows as two tasks align. Fails as published: inverted_u. It grows and falls
-  again with the angle; at a given residual it grows.
-- Part 2: the overlap matrix of two tasks' tangent kernels decides. Holds: overlap_identity, chain,
-  principal_angle_bound.
-- Part 3: projected gradient methods reduce forgetting. In part: pca_ogd. For OGD; GEM and its
-  relatives are not on trial.
-- Part 4: a variant by principal components keeps most of it at less memory. Holds at a smaller
-  scale: pca_ogd, lazy_net. Linear models and one small network; the benchmarks of the paper are not
-  bundled.
+- Sentence 1: what continual learning is. No statement.
+- Sentence 2: catastrophic forgetting is its recurring problem. No statement.
+- Sentence 3: it has been given little theory. No statement.
+- Sentence 4: forgetting grows as two tasks align. In part: inverted_u-independent, inverted_u. It
+  does at a given residual. For two tasks of one teacher it grows up to 45 degrees and falls again.
+- Sentence 5: the overlap matrix of two tasks' tangent kernels decides. Holds: overlap_identity,
+  chain, principal_angle_bound.
+- Sentence 6: projected gradient methods reduce forgetting. In part: pca_ogd-identity. For OGD, the
+  memory of full rank; GEM and its relatives are not on trial.
+- Sentence 7: a variant of OGD keeps principal components. No statement.
+- Sentence 8: experiments support the theory, and the variant reduces forgetting on classical data.
+  In part: pca_ogd, lazy_net. Linear models and one small network; the benchmarks of the paper are
+  not bundled.
 """
 
 from typing import Annotated, NamedTuple

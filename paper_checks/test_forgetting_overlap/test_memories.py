@@ -18,7 +18,7 @@ from paper_checks.test_forgetting_overlap import (
 )
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
-from theory_on_trial import claim, code, derived
+from theory_on_trial import claim, code, derived, published, recalled
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import RatioOfMeans
 
@@ -94,8 +94,10 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     cases=[(5, 4, 10)],
 )
 def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], dim: Literal[10, 11]):
-    """In more than 3 of 10 pairs of tasks, a memory of more directions forgets more than some
-    smaller one, without ridge.
+    """Let two tasks have normal features, 5 or 6 rows and 4 or 5 in 10 or 11 dimensions, singular
+    values below a tenth of the largest raised to it, and normal labels. In more than 3 of 10 such
+    pairs a memory of more directions of the first forgets more than some smaller one, without
+    ridge.
     """
 
     def rise(generator, *, again=True):
@@ -147,7 +149,7 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
 
 
 @claim(
-    derived("quoted; from the norm of what the memory leaves"),
+    recalled("the residual of PCA-OGD, as a third-party note quotes it"),
     kind="bound",
     cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
 )
@@ -179,12 +181,16 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
     derived("norm of what the centred memory leaves"),
     kind="bound",
     cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
-    as_published=code(
-        "tldoan/PCA-OGD",
-        "algos/ogd.py, update_mem, torch.pca_lowrank(..., center=True)",
-        "196d0370",
-        says="Kept are the principal directions of centred gradients, to leave Δ <= σ_{k+1}^2 "
-        "|dw|^2.",
+    as_published=published(
+        place=code("tldoan/PCA-OGD", "algos/ogd.py, update_mem", "196d0370"),
+        read="the directions that are kept leave Δ <= σ_{k+1}^2 |dw|^2, which is the paper's bound "
+        "for a decomposition that is not centred, as a note quotes it",
+        within="the call has center=True, its fallback after an exception does not centre; here "
+        "the mean of the features dominates",
+        reach="released command",
+        effect="nothing published is known to change: how large the mean of real gradients is was "
+        "not examined",
+        ran="its lines, rewritten",
     ),
 )
 def test_pca_ogd__centred(
@@ -192,6 +198,9 @@ def test_pca_ogd__centred(
 ):
     """If a task is trained off principal directions of the centred features of S, S forgets Δ <=
     |φ_S P|^2 |dw|^2, where P projects off them; the mean feature is then in φ_S P.
+
+    The directions are exact; those of the random decomposition that the release calls, with its two
+    power iterations, miss the bound of the uncentred ones just as much.
     """
     features_s, tasks, _, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     more = observed.principal_directions(features_s, memory + 1, centred=True)
@@ -251,8 +260,9 @@ def test_lazy_net(
     ] = 6,
     ridge: Annotated[float, Interval(0.1, 10)] = 0.5,
 ):
-    """A wide tanh network forgets what its tangent kernel at initialisation predicts, up to errors
-    that fall at least like n^-0.8 with the width n.
+    """If the first task's tangent kernel has a condition of at most 30, a wide tanh network forgets
+    what its own kernel at initialisation predicts, up to errors that fall at least like n^-0.8 with
+    the width n.
     """
     import jax
 
