@@ -2,7 +2,7 @@
 2306.00267.
 
 Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are
-the abstract's statements, in the sharper forms derived here.
+the abstract's sentences, and sharper laws derived here.
 
 Notation: the two classes N(±μ, Σ / κ) are equally likely, with labels y in {0, 1}. b = Σ^-1 μ is
 the direction of the Bayes rule, w what is learned from n points, m² = μ^T b, and a = κ m². T is the
@@ -14,20 +14,19 @@ that of the largest margin.
 Abstract:
 
 - Sentence 2: the minimiser of the training loss is compared with the Bayes classifier on data of
-  separability κ. Holds: bayes_direction, erm_expected_minimiser, expected_losses,
-  mixup_expected_minimiser, coercive. For Gaussian classes.
-- Sentence 3: without augmentation there is a curse of separability. Holds: erm_separable_limit,
-  erm_phase_curve. Not for isotropic noise (`isotropic_no_curse`).
-- Sentence 4, first half: its sample complexity grows exponentially in κ. Holds: erm_curse,
-  exp_vs_poly, erm_log_sample_complexity, erm_fisher, erm_tails, erm_tails-bounded. If the mean is
-  no eigenvector of the covariance; with radial tails exp(-r^p / p) as the exponential of κ^(p/2),
-  and with bounded noise no number suffices.
-- Sentence 4, second half: finding the best boundary becomes harder where classes are further apart.
-  Holds: erm_curse, isotropic_no_curse. Under the same condition.
-- Sentence 5: Mixup needs far fewer samples. Holds: mixup_poly, exp_vs_poly, n_eps_formula,
-  mixup_asymptotic, imbalance, sampled_lambda, lda_rate, scale_limit, efficiency_order, network. The
-  number does not grow with κ if classes are balanced and λ is averaged. A small network is nearer
-  to Bayes' boundary, too.
+  separability κ. No statement.
+- Sentence 3: without augmentation there is a curse of separability. Holds: erm_curse,
+  erm_phase_curve, isotropic_no_curse. If μ is no eigenvector of Σ, on Gaussian classes; if it is
+  one, there is no curse.
+- Sentence 4, first half: the sample complexity of vanilla training grows exponentially in κ. Holds:
+  erm_curse, exp_vs_poly, erm_log_sample_complexity. If μ is no eigenvector of Σ, on Gaussian
+  classes; with radial tails exp(-r^p / p) as the exponential of κ^(p/2) (`erm_tails`), and with
+  bounded noise no number suffices (`erm_tails-bounded`).
+- Sentence 4, second half: finding the best boundary becomes harder where classes are more
+  separable. Holds: erm_curse, exp_vs_poly. If μ is no eigenvector of Σ, on Gaussian classes.
+- Sentence 5: Mixup significantly reduces the sample complexity. Holds: mixup_poly, n_eps_formula,
+  mixup_asymptotic, lda_rate, efficiency_order. On Gaussian classes; the number does not grow with κ
+  if classes are balanced and λ is averaged.
 - Sentence 6: averages over n² pairs of n samples concentrate, though pairs overlap. In part:
   mixup_asymptotic, sampled_lambda, pairs_variance, pairs_tail. As n grows, and at a finite n
   for one classifier at a time; no bound over all classifiers at once is on trial.

@@ -12,7 +12,7 @@ from paper_checks.test_mixup import random_chord, random_pair, reference_pair
 from sims.mixup import angles, fits, margins
 from theory.mixup import rates
 from theory.mixup.classes import GaussianPair
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, NormalVariance
 
@@ -48,7 +48,10 @@ def lost_margin(points, ridge):
 
 
 @claim(
-    derived("Soudry et al. 2018, from the loss at the hard margin"),
+    known(
+        "Soudry et al. 2018 for descent, and Rosset, Zhu & Hastie 2004 for a vanishing ridge",
+        within="as a limit; the bound at a length is found here",
+    ),
     kind="bound",
     not_tight="attained only where ever more points carry the margin",
 )

@@ -7,10 +7,8 @@ from typing import Annotated
 import numpy as np
 
 from theory.mixup import rates
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, known
 from theory_on_trial.contract import Interval
-
-HOEFFDING = derived("Hoeffding 1948 and 1963 on means over distinct pairs")
 
 
 def three_point_law(trial):
@@ -53,7 +51,7 @@ def moments(chances, loss):
     return mean, variance_given_one, variance
 
 
-@claim(HOEFFDING, kind="identity", cases=[8, 16, 32])
+@claim(known("Hoeffding 1948, on U-statistics"), kind="identity", cases=[8, 16, 32])
 def test_pairs_variance(
     trial, n: Annotated[int, Interval(4, 40, why="all samples of three values are enumerated")]
 ):
@@ -81,7 +79,7 @@ def test_pairs_variance(
 
 
 @claim(
-    HOEFFDING,
+    known("Hoeffding 1963, section 5, on U-statistics"),
     kind="bound",
     cases=[16, 32],
     not_tight="a bound for every law: at small deviations half of it is reached",

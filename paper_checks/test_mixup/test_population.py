@@ -12,7 +12,7 @@ from paper_checks.test_mixup import mixture_pair, random_pair
 from sims.mixup import alignment, fits
 from theory.mixup import population
 from theory.mixup.classes import GaussianPair, MixingLaw
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import Interval
 
 ALIGNED = derived(
@@ -26,8 +26,8 @@ the curvature.
 NODES = 64
 """Values of λ in the rule that stands for a Beta law."""
 HALF = np.array([0.5])
-# Laws of λ and g, where g = λ unless said; each with 1 if 0 < λ < 1 and g != 1/2 occur together,
-# else 0.
+# Laws of λ and g, where g = λ unless said; each with 1 if some mixture with g != 1/2 has another
+# label than the point that it is nearer to, else 0.
 LAWS = {
     "uniform": (MixingLaw.beta(1.0, NODES), 1),
     "g = 1/2": (MixingLaw.beta(1.0, NODES, lambda mixing: 0 * mixing + 0.5), 0),
@@ -37,6 +37,14 @@ LAWS = {
     "hard or half": (
         MixingLaw.atoms(np.array([0.0, 0.3, 0.5, 1.0]), np.array([0.45, 0.0, 0.1, 0.45])),
         0,
+    ),
+    "label of the farther point": (
+        MixingLaw.atoms(
+            np.array([0.0, 0.5, 1.0]),
+            np.array([0.4, 0.2, 0.4]),
+            lambda mixing: 0.8 - 0.6 * mixing,
+        ),
+        1,
     ),
 }
 
@@ -136,7 +144,7 @@ def test_bayes_direction(
 
 
 @claim(
-    derived("by Stein's lemma the gradient of the loss vanishes there"),
+    known("Efron 1975: the posterior of two normal classes of one covariance is logistic"),
     kind="optimality",
     cases=[0.3, 1.5, 4.0, 8.0, 12.0],
 )
@@ -393,9 +401,9 @@ def test_scale_limit(
     derived("only then does the loss of the class means rise in both directions"), kind="identity"
 )
 def test_scale_limit__exists(trial):
-    """For two equally likely classes N(±μ, Σ / κ), let Mixup mix inputs by g and labels by λ. As κ
-    grows, the score w·μ of the class mean under the minimiser of the expected loss stays bounded if
-    and only if 0 < λ < 1 and g != 1/2 occur together with positive probability.
+    """For two equally likely classes N(±μ, Σ / κ), let Mixup mix inputs by g in [0, 1] and labels
+    by λ. As κ grows, the score w·μ of the class mean under the minimiser of the expected loss stays
+    bounded if and only if g > 1/2 and λ < 1, or g < 1/2 and λ > 0, with positive probability.
     """
     exists = [of_law for _, of_law in LAWS.values()]
     bounded = [int(np.isfinite(population.limit_scale(law))) for law, _ in LAWS.values()]
@@ -407,7 +415,8 @@ def test_scale_limit__exists(trial):
         ops=0,
         controls={
             "bounded for every law": np.ones((2, len(LAWS)), int),
-            "only if g = λ": np.array([[1, 0, 1, 0, 1, 1]] * 2),
+            "only if g = λ": np.array([[1, 0, 1, 0, 1, 1, 0]] * 2),
+            "only if 0 < λ < 1 and g != 1/2": np.array([[1, 0, 0, 1, 1, 0, 0]] * 2),
         },
     )
 

@@ -319,7 +319,10 @@ def test_masks_are_harmless_where_the_noise_is_that_of_the_mean():
     # Σ = D (I + 1 1'/2) D with D = diag(μ): correlated, and symmetric in the products w_j μ_j.
     pair = GaussianPair(THREE, np.outer(THREE, THREE) * (np.eye(3) + 0.5), 2.0)
     masks = population.equally_likely(population.all_masks(3))
-    assert pair.misalignment(population.mask_minimiser(pair, *masks)) < 1e-12
+    minimiser = population.mask_minimiser(pair, *masks)
+    assert pair.misalignment(minimiser) < 1e-12
+    # `mask_limit_inverse_mean` holds for almost every Σ: here 1 / μ is reached at any κ.
+    assert one_minus_cosine(minimiser, 1 / pair.mean) < 1e-12
 
 
 def test_a_law_that_mixes_inputs_unlike_labels_has_its_length():

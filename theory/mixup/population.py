@@ -367,14 +367,16 @@ def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
 def limit_scale(law: MixingLaw) -> float:
     """Return the limit u_infinity of u*(a) as a grows.
 
-    It is the root of s(u) - 1 + E[(s((2g - 1)u) - λ)(2g - 1)] = 0. It is `inf` if no λ in (0, 1)
-    goes with g != 1/2, which is decided from the law. Raises ValueError if such values of λ are so
-    rare, or g is so close to 1/2, that the root exceeds 500.
+    It is the root of s(u) - 1 + E[(s((2g - 1)u) - λ)(2g - 1)] = 0. It is `inf` if every mixture
+    with g != 1/2 has the label of the point that it is nearer to, which is decided from the law.
+    Raises ValueError if such values of λ are so rare, or g is so close to 1/2, that the root
+    exceeds 500.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
 
-    if not np.any(law.soft * law.contrasts):
+    of_farther_point = np.where(law.contrasts > 0, law.nodes < 1, law.nodes > 0)
+    if not np.any(of_farther_point & (law.contrasts != 0) & (law.weights > 0)):
         return np.inf
 
     def slope(score: float) -> float:
