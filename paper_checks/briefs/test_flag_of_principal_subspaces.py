@@ -26,12 +26,14 @@ Abstract:
 
 - Statement 1: one criterion fits a nested sequence of subspaces, and in flat space it gives
   principal components. Holds: flag_minimum, rotation_price, morse_index.
-- Statement 2: flags have means that average subspaces. Holds: chordal_mean.
+- Statement 2: an algorithm finds means of flags and provably converges. In part: chordal_mean,
+  chordal_mean-greedy. The mean of subspaces, and what a greedy mean of flags costs; the algorithm
+  is not tried.
 - Statement 3: both carry over to manifolds and to robust variants. Not on trial. Only flat space is
   tried.
 
-Read: the abstracts. Derived here: the values, prices and indices. Not claimed: anything about
-curved spaces. Topic: linear algebra for learning.
+Read: the abstracts. The abstract of Pennec states which flag is best. Derived here: the values,
+prices and indices. Not claimed: anything about curved spaces. Topic: linear algebra for learning.
 """
 
 from functools import partial
@@ -42,7 +44,7 @@ import numpy as np
 from scipy.linalg import expm
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, known, observed, predicted, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -181,7 +183,10 @@ def hessian_spectra(points, vectors, steps, orderings):
 
 
 @claim(
-    derived("Ky Fan for every subspace; the abstract says that principal components minimise AUV"),
+    tried(
+        "abstract of Pennec 2018: principal components minimise the sum of unexplained variances",
+        "the least and the largest value",
+    ),
     kind="optimality",
     cases=[(4, 2, "least"), (3, 3, "least"), (4, 2, "largest"), (3, 3, "largest")],
 )
@@ -296,7 +301,11 @@ def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
     )
 
 
-@claim(derived("by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
+@claim(
+    known("Ky Fan 1949, for the sum of the projections"),
+    kind="optimality",
+    cases=[(5, 2), (3, 2), (6, 4)],
+)
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
     """The least sum of sin² of the principal angles of a k-dimensional subspace to p subspaces with
     orthonormal bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ.

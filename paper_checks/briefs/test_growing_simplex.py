@@ -26,9 +26,10 @@ Edges: at κ = 0 features are uniform and ρ = 0, so that every mean distance is
 
 Abstract:
 
-- Statement 1: features that stay at fixed vertices of a simplex meet both inequalities of
-  compatible representations. Holds: both_inequalities. For cosines; squared Euclidean distances
-  cannot (`euclidean`).
+- Statement 1: features that stay at fixed vertices of a simplex are the best approximation of
+  compatible representations by both inequalities of their definition. In part: both_inequalities,
+  euclidean. They meet both for cosines, and squared Euclidean distances cannot; that none come
+  nearer is not tried.
 - Statement 2: a higher-order loss improves this, and retrieval stays right when pre-trained models
   are replaced. Not on trial. Features have known laws here, and no model is replaced.
 

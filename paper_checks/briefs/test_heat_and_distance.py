@@ -22,12 +22,12 @@ infinitely many of S^3 by 4 t log(π²/t - 2). `lattice_square` needs u > 0; it 
 
 Abstract:
 
-- Statement 1: heat kernels give geodesic distances on a manifold. Holds: circle, sphere. At small
-  times; curvature and images set the error.
-- Statement 2: graphs of data inherit this. In part: chain, graph_sees_hops. At fixed d h / t only;
-  as t vanishes a graph sees hops.
-- Statement 3: embeddings so made preserve distances and clusters better. Not on trial. No embedding
+- Statement 1: heat diffusion is connected to geodesic distances on a manifold. Holds: circle,
+  sphere. At small times; curvature and images set the error.
+- Statement 2: embeddings so made preserve distances and clusters better. Not on trial. No embedding
   is made here.
+- Statement 3: with other parameters the method resembles known embeddings. Not on trial. No
+  embedding is made here.
 
 Read: the abstract ("explicitly connecting heat diffusion to manifold distances"). Derived here:
 circle and sphere by summing over all geodesics (the images d + 2 π k), the graph by the first power
@@ -143,7 +143,7 @@ def grid(generator, side):
 
 
 @claim(
-    derived("images; the abstract connects heat to distances"),
+    derived("images"),
     kind="identity",
     cases=[0.1, 0.02, 1.0],
 )

@@ -23,9 +23,8 @@ fractions. With one state the matrix is normal.
 
 Abstract:
 
-- Statement 1: with a correction of low rank the matrix can be diagonalised stably. Fails as
-  published: eigenvalue_conditions-vectors, normal_plus_rank_one. The decomposition holds; Lemma
-  3.2 prints eigenvectors without the signs that its proof adds.
+- Statement 1: with a correction of low rank the matrix can be diagonalised stably. Holds:
+  normal_plus_rank_one, normal_plus_rank_one-spectrum.
 - Statement 2: the layer reduces to a Cauchy kernel. Holds: cauchy_kernel.
 - Statement 3: it is the best on long sequences. Not on trial. It needs benchmarks.
 
@@ -42,7 +41,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, derived, observed, paper, predicted
+from theory_on_trial import claim, derived, observed, paper, predicted, published, recalled
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -211,7 +210,7 @@ def test_normal_plus_rank_one__spectrum(trial, states: States):
 
 
 @claim(
-    abstract("well-studied computation of a Cauchy kernel"),
+    recalled("the algorithm for the convolution kernel of S4"),
     kind="identity",
     cases=[(4, 63, 0.1), (16, 127, 0.05)],
 )
@@ -264,18 +263,22 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
 
 
 @claim(
-    derived("from A V = V diag(-(j+1))"),
+    paper("proof of Lemma 3.2", within="up to sign and conjugation by a diagonal matrix"),
     kind="identity",
     cases=[2, 16],
-    as_published=paper(
-        "Lemma 3.2",
-        says="diagonalized by the matrix V_ij = (i+j choose i-j)",
+    as_published=published(
+        place=paper("Lemma 3.2"),
+        quoted="diagonalized by the matrix V_ij = (i+j choose i-j)",
         within="its proof adds: up to sign and conjugation by a diagonal matrix",
+        reach="slip",
+        effect="nothing published",
+        ran="the formula",
     ),
 )
 def test_eigenvalue_conditions__vectors(trial, states: ExactStates):
     """V_ij = (-1)^{i-j} √(2i+1) (i+j choose i-j), i >= j, are the entries of the eigenvector of the
-    HiPPO-LegS matrix for the eigenvalue -(j+1), up to its length.
+    HiPPO-LegS matrix for the eigenvalue -(j+1), up to its length. The lemma prints them without
+    sign and root.
     """
     size = min(states, 8)
     pairs = [(i, j) for j in range(size) for i in range(j, size)]

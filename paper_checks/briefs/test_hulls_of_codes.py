@@ -31,8 +31,8 @@ Abstract:
   are not distinguished.
 
 Read: the abstract ("for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes
-with hull dimension l decreases as l increases"). Derived here: the counts, by Möbius inversion from
-σ_i, which is classical; that n ≥ 2k is not needed, since a code and its dual have one hull. Not
+with hull dimension l decreases as l increases"). The counts and their limit are known. Derived
+here: the mean of q^l; that n ≥ 2k is not needed, since a code and its dual have one hull. Not
 claimed: anything for q = 4, 8, …. Topic: learning.
 """
 
@@ -44,7 +44,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, known, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -152,7 +152,7 @@ def require_few(trial, q, n, k):
 
 
 @claim(
-    derived("Möbius inversion"),
+    known("Sendrier 1997, the number of codes with a given hull"),
     kind="identity",
     cases=[(2, 7, 3), (2, 6, 4), (3, 5, 2), (3, 4, 2), (3, 6, 2), (5, 4, 2)],
 )
@@ -174,10 +174,7 @@ LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 
 
 
 @claim(
-    abstract(
-        "for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes with hull "
-        "dimension l decreases as l increases"
-    ),
+    paper("abstract, sentence 3", within="n >= 2k; for smaller n by duality"),
     kind="bound",
     cases=[(2, 6, 4), (3, 5, 3)],
     not_tight=LOOSE,
@@ -238,7 +235,9 @@ def random_hulls(generator, count, n, k, q):
     return hulls(generator.integers(q, size=(count, k, n)), q)[:, None] == [0, 1, 2]
 
 
-@claim(derived("the limit of the count"), kind="limit", cases=[(2, 8), (3, 7)])
+@claim(
+    known("Sendrier 1997, the limit of the hull's dimension"), kind="limit", cases=[(2, 8), (3, 7)]
+)
 def test_limit(
     trial,
     q: Literal[2, 3],

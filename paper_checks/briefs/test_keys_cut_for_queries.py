@@ -423,10 +423,11 @@ def test_price_of_orthogonality__limit(
 def test_nested_or_not(
     trial, tilt: Annotated[float, Interval(0.3, 1.0, why="near 0 both have the same axes")]
 ):
-    """Let queries have the second moments diag(9, 3, 1) and keys diag(2, 3, 4) with t beside the
-    diagonal. The line whose orthogonal projection has the least error in the logits does not lie in
-    the plane of least error. The sine of their angle is |u·n|, where u and n are fixed points of
-    eigenvalue equations: .1025 for t = 1.
+    """Let queries have the second moments C_q = diag(9, 3, 1), and keys C_k = diag(2, 3, 4) with t
+    beside the diagonal. The line u whose orthogonal projection has the least error in the logits
+    does not lie in the plane of least error, which has the normal n: the sine of their angle is
+    |u·n|, .1025 for t = 1. Here u is the least eigenvector of (uᵀC_k u) C_q + (uᵀC_q u) C_k - C_q
+    C_k - C_k C_q, and n that of C_q/(nᵀC_q n) + C_k/(nᵀC_k n).
     """
     query_moments = np.diag([9.0, 3.0, 1.0])
     key_moments = np.diag([2.0, 3.0, 4.0]) + tilt * (np.eye(3, k=1) + np.eye(3, k=-1))

@@ -25,8 +25,8 @@ domains. This page says what such a recovery gives if labels have no such inputs
 
 Abstract:
 
-- Statement 1: labels that shift while inputs given the label do not are topics of documents. Not on
-  trial. It is a way to look at the setting.
+- Statement 1: for finitely many inputs the problem is isomorphic to topic modelling. Not on trial.
+  The isomorphism is used, not tried.
 - Statement 2: if each label has inputs of its own, p(d|x) gives the frequencies and p_d(y|x) but
   for the order of labels. Holds: anchors. Without such inputs: impure.
 - Statement 3: a discriminator, clusters and a matrix factorisation do it in practice. Not on trial.
@@ -47,7 +47,7 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 from scipy.stats import binom
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, paper, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -194,7 +194,10 @@ def both(posteriors, frequencies):
 
 
 @claim(
-    abstract("oracle access to p(d|x) suffices to identify p_d(y) and p_d(y|x) up to permutation"),
+    paper(
+        "abstract, sentence 5",
+        within="each label's support has a part of its own, like an anchor word",
+    ),
     kind="identity",
     cases=[(2, 0, 5), (3, 2, 10), (6, 0, 1), (4, 6, 40)],
 )

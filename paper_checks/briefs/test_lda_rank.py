@@ -26,9 +26,11 @@ images is about (d + 1)/(2n) · q/(q − 1).
 
 Abstract:
 
-- Statement 1: a rank as of discriminant analysis, computed from views, measures representations.
-  Holds: affine_invariance, view_floor, trained_encoder.
-- Statement 2: it tells better than other ranks how well a linear probe will do. Not on trial. One
+- Statement 1: LiDAR is a rank as of discriminant analysis, computed from views. No statement.
+- Statement 2: it tells informative from uninformative features. In part: view_floor,
+  affine_invariance, trained_encoder. With q views a feature that is noise counts as a signal of
+  variance 1/q.
+- Statement 3: it tells better than other ranks which hyperparameters are best. Not on trial. One
   encoder is trained here; ranks are not compared with probes.
 
 Read: the abstract. Derived here: the invariance, what noise dimensions count for, the law of an
