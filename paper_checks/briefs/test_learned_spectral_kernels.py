@@ -1,4 +1,4 @@
-"""Chowdhury, Solomou, Dubey & Sachan 2022, "On Learning the Transformer Kernel", Transactions on
+"""Chowdhury, Solomou, Dubey & Sachan 2022, "Learning the Transformer Kernel", Transactions on
 Machine Learning Research, arXiv 2110.08323.
 
 For whoever learns a spectral density for attention: how noisy its features are, when weights become
@@ -23,16 +23,17 @@ on long sequences. This page studies the estimates that its features make, witho
 
 Abstract:
 
-- Statement 1: attention's kernel is a product of features of drawn frequencies, whose law is
-  learned. In part: mirrored_pairs, one_frequency_negative, row_denominator, row_denominator-chance.
-  The product has the mean K, but the sum of a row may be negative.
-- Statement 2: a generic kernel is learned. In part: positive_is_softmax. Not with positive features
-  and one Gaussian.
-- Statement 3: time and memory are linear in the length. Not on trial. It is a count that all
-  attention by features shares.
-- Statement 4: accuracy and speed are like those of other efficient transformers. Not on trial.
-  These are measurements.
-- Statement 5: the choice of kernel matters, and learned ones compete with fixed ones. Not on trial.
+- Sentence 1: a framework to learn the kernel of attention is introduced. No statement.
+- Sentence 2: the kernel is approximated by a product of spectral features, whose law is learned. In
+  part: mirrored_pairs, one_frequency_negative, row_denominator, row_denominator-chance. The product
+  has the mean K, but the sum of a row may be negative; no law is learned here.
+- Sentence 3, first half: a generic kernel is learned. In part: positive_is_softmax. Not with
+  positive features and one Gaussian.
+- Sentence 3, second half: time and memory are linear in the length. Not on trial. It is a count
+  that all attention by features shares.
+- Sentence 4: accuracy and speed are like those of other efficient transformers. Not on trial. These
+  are measurements.
+- Sentence 5: the choice of kernel matters, and learned ones compete with fixed ones. Not on trial.
   These are measurements too.
 
 Read: the abstract, in a copy ("learns the kernel by learning the spectral distribution"), and the
@@ -48,7 +49,12 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import softmax
 
 from paper_checks.briefs.common import normal_nodes
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -339,9 +345,9 @@ def test_mirrored_pairs__switch(
     dim: Flat,
     spread: Annotated[float, Interval(0.1, 1.5, why="beyond, the threshold is nearly ½")],
 ):
-    """Frequencies ω from ½ N(μ, Σ) + ½ N(-μ, Σ) estimate E cos ω·δ by a mean. Draws g from N(0, Σ),
-    used at g + μ and g - μ, give a smaller variance than as many independent frequencies if and
-    only if cos²(μ·δ) < (1 + κ²)/2, κ = e^(-δᵀΣδ/2).
+    """Frequencies ω from ½ N(μ, Σ) + ½ N(-μ, Σ) estimate E cos ω·δ by a mean, with δᵀΣδ > 0. Draws
+    g from N(0, Σ), used at g + μ and g - μ, give a smaller variance than as many independent
+    frequencies if and only if cos²(μ·δ) < (1 + κ²)/2, κ = e^(-δᵀΣδ/2).
     """
     generator = trial.generator("tokens")
     turns = generator.uniform(0, 2 * np.pi, size=200)

@@ -24,12 +24,17 @@ raise an error. If all distances are equal, θ̂ is infinite.
 
 Abstract:
 
-- Statement 1: representations collapse locally even where they do not globally. Not on trial. No
-  representation is trained with the loss here.
-- Statement 2: the mean dimension in the sense of Fisher and Rao is the geometric one, so that a
-  loss of logarithms maximises it. Holds: geodesic.
-- Statement 3: the loss improves self-supervised learning. Not on trial. It needs large data;
-  `inverse_gamma` and `boundary_neighbour` say what its estimates are.
+- Sentence 1: self-supervised representations can collapse to few dimensions. Not on trial. No
+  network is trained with such a loss here.
+- Sentence 4: representations collapse locally even where they do not globally. Not on trial. No
+  network is trained with such a loss here.
+- Sentence 6: the formulation derives the Fisher–Rao metric of laws of local distances at small
+  radii. In part: geodesic. For the power laws to which these tend; their mean in this metric is the
+  geometric one.
+- Sentence 7: a larger local dimension improves self-supervised learning. Not on trial. It needs
+  large data; `inverse_gamma` and `boundary_neighbour` say what its estimates are.
+- Sentence 8: dimensions are regularised locally and globally. Not on trial. It needs trained
+  networks.
 
 Read: the abstract, and the authors' code (HanxunH/LDReg, lid.py). Derived here: the laws of both
 estimates, and what the code's choice of w changes. Not claimed: varying density or curved data, for
@@ -48,7 +53,13 @@ from sklearn.neighbors import NearestNeighbors
 
 from paper_checks.briefs.common import derivative
 from paper_checks.briefs.encoder import digits, encoder
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -250,7 +261,9 @@ def geodesic(low, high):
 
 
 @claim(
-    derived("the information is 1/θ²"),
+    tried(
+        "abstract, sentence 6: the Fisher–Rao metric of local distances", "its form for power laws"
+    ),
     kind="identity",
     cases=[(3.0, 7 / 3), (0.5, 20.0)],
 )

@@ -23,15 +23,22 @@ search: four of six starts end 7 % below the optimum, so that the best of severa
 
 Abstract:
 
-- Statement 1: at the optimum of the objective each class is a subspace, orthogonal to the others,
-  of full rank. In part: optimum, sharp_precision, too_many. If the precision is small enough, by an
-  exact constant; else ranks are smaller.
-- Statement 2: features so trained cluster images well. Not on trial. No network is trained here.
+- Sentence 1: clustering data near a union of manifolds is a basic problem. No statement.
+- Sentence 2: for linear subspaces many methods succeed. Not on trial. It is about former work.
+- Sentences 3 and 4: most data are not near linear subspaces, and features may make them so. Not on
+  trial. It needs data and networks.
+- Sentence 5: former methods need the clusters, or learn trivial features. Not on trial. It is about
+  former work.
+- Sentence 6: maximal coding rate reduction is to give the clusters and features in a union of
+  subspaces at once. In part: optimum, sharp_precision, too_many. What the objective has as optimum
+  for given clusters: orthogonal subspaces, of full rank only if the precision is small enough.
+- Sentence 7: clusters are as accurate as those of others, and features meaningful. Not on trial. No
+  network is trained here.
 
-Read: the abstract, and the book of the same group, which has an unspecified constant in ε⁴ < c ·
-min π_j d²/d_j². Derived here: the optimum where there is room for all classes, and the exact c.
-Found by search only: the optimum where there is not. Not claimed: that networks attain it.
-Topic: representations.
+Read: the abstract, and the book of the same group, which says that classes fill orthogonal
+subspaces of full rank at the optimum if ε⁴ < c · min π_j d²/d_j², with an unspecified constant.
+Derived here: the optimum where there is room for all classes, and the exact c. Found by search
+only: the optimum where there is not. Not claimed: that networks attain it. Topic: representations.
 """
 
 from typing import Annotated
@@ -41,7 +48,12 @@ from scipy.linalg import toeplitz
 from scipy.optimize import brentq, minimize
 
 from paper_checks.briefs.common import apart, orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 

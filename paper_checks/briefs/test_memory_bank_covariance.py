@@ -19,11 +19,16 @@ identity. This page studies that covariance, with draws in place of images.
 
 Abstract:
 
-- Statement 1: the covariance term acts as an implicit memory bank. Holds: bank_gradient, bank_size.
-- Statement 2: no large bank or batch is needed. In part: bank_size, self_term, moving_encoder. By
-  the size of the implicit bank, its bias, and the price of a moving encoder.
-- Statement 3: it does well with small batches on images. Not on trial. Draws take the place of
-  images.
+- Sentences 1 and 2: a loss of agreement makes representations invariant. No statement.
+- Sentence 3: penalising covariances of low rank avoids constant vectors. Not on trial. No encoder
+  is trained here.
+- Sentence 5: the method is a variant of contrast with a memory bank of unlimited size, at no extra
+  memory. In part: bank_gradient, bank_size, moving_encoder. The gradient sums over all rows of the
+  past; in the error of the covariance the bank is worth a finite queue.
+- Sentence 6: this makes it better than others with small batches. In part: self_term, bank_size. By
+  the size of the implicit bank and its bias; draws take the place of images.
+- Sentence 7: it is also a modification of Barlow Twins. Not on trial. No other loss is computed
+  here.
 
 Read: the abstract, and an implementation (lightly-ai/lightly, lightly/loss/tico_loss.py). Derived
 here: the weights of the implicit memory bank, its size, the bias of the loss, and the price of a
@@ -37,7 +42,13 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -93,7 +104,10 @@ def bank_gradients(rows, decay, doubled=2.0, uniform=False):
 
 
 @claim(
-    derived("a quadratic form, written as a sum over pairs"),
+    tried(
+        "abstract, sentence 5: an implicit memory bank of unlimited size",
+        "its weights, by the gradient",
+    ),
     kind="identity",
     cases=[(6, 4, 9, 0.9), (1, 2, 1, 0.0)],
 )

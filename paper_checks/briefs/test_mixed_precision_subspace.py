@@ -26,7 +26,8 @@ Abstract:
 - Statement 1: keeping the subspace of the largest variance at high precision is provably optimal.
   In part: pca_is_optimal, rule_flips, last_is_worst. Where the error per direction does not grow
   with the dimension; else the rule flips.
-- Statement 2: random rotations help further. Not on trial. They help some tokens and harm others.
+- Statement 2: random rotations suppress outliers further. Not on trial. They help some tokens and
+  harm others.
 - Statement 3: language models lose less than by other methods. Not on trial. It needs large models;
   `activations` has those of a small network.
 
@@ -43,7 +44,13 @@ import numpy as np
 from scipy.stats import norm
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
@@ -334,7 +341,14 @@ def test_extremes(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
     )
 
 
-@claim(abstract("provably optimal mixed precision"), kind="optimality", cases=PLANES)
+@claim(
+    tried(
+        "abstract: a provably optimal mixed precision quantization scheme",
+        "the condition on g, and the subspace where it fails",
+    ),
+    kind="optimality",
+    cases=PLANES,
+)
 def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
     """Let g(d, b) be the mean of |error|²/|y|² if a uniformly random direction y in d dimensions is
     rounded at b bits. If g(d - r, b_L) > g(r, b_H), no r-dimensional subspace kept at b_H bits

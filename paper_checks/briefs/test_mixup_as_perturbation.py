@@ -19,15 +19,21 @@ regularising and calibrating effects. This page computes the shrunk points and t
 
 Abstract:
 
-- Statement 1: Mixup is training on transformed data with random perturbations. Holds: same_loss,
-  shrunk_points, noise_covariance, moments.
-- Statement 2: a model should see transformed data when it is used. Not on trial. No model is
-  trained here.
-- Statement 3: the perturbation smooths labels and lowers the Lipschitz constant. Not on trial. Only
+- Sentence 1: Mixup makes new examples as convex combinations. No statement.
+- Sentence 2: it improves accuracy, for reasons that are poorly understood. Not on trial. No model
+  is trained here.
+- Sentence 4: Mixup is empirical risk minimisation on transformed data with random perturbations.
+  Holds: same_loss, shrunk_points, noise_covariance, moments.
+- Sentence 5: a model should see transformed data when it is used, which improves accuracy and
+  calibration. Not on trial. No model is trained here.
+- Sentence 6: the perturbation smooths labels and lowers the Lipschitz constant. Not on trial. Only
   its covariance is.
+- Sentence 7: both effects together prevent overfitting and overconfidence. Not on trial. No model
+  is trained here.
 
-Read: the abstract. Recalled and derived again here: the shrunk points, the covariance of the noise.
-Derived here: closed forms of the moments of θ. Not claimed: calibration.
+Read: the abstract. Recalled, and derived again here: that the loss is one of the larger share, the
+shrunk points, the covariance of the noise. Derived here: closed forms of the moments of θ. Not
+claimed: calibration.
 
 Topic: learning.
 """
@@ -38,11 +44,16 @@ import numpy as np
 from scipy.special import poch, roots_jacobi
 
 from paper_checks.briefs.common import beta_rule, mixed_pairs
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    recalled,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-RECALLED = "recalled from Carratino et al. 2022"
 NODES = 30
 
 Alpha = Annotated[float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")]
@@ -153,7 +164,7 @@ def mixup_loss(joint, alpha, n_nodes):
 
 
 @claim(
-    derived(f"{RECALLED}: the mean of θ and of a uniform partner"),
+    recalled("the transformed points of its main theorem"),
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],
 )
@@ -175,7 +186,7 @@ def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
 
 
 @claim(
-    derived(f"{RECALLED}: exchanging the points of a pair exchanges λ and 1 - λ"),
+    recalled("its main theorem: the loss with the larger share θ"),
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],
     route="all pairs with the larger share θ against all pairs with λ",
@@ -198,7 +209,7 @@ def test_same_loss(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
 
 
 @claim(
-    derived(f"{RECALLED}: the law of total variance over θ and the partner"),
+    recalled("the covariance of the perturbation"),
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3)],
 )

@@ -19,11 +19,14 @@ adversarial attacks and a generalisation bound. This page derives the form of th
 
 Abstract:
 
-- Statement 1: minimising Mixup's loss nearly minimises an upper bound of the loss under attacks.
-  Not on trial. Only the terms of the loss are.
-- Statement 2: Mixup is a regularisation that adapts to the data. Holds: unmixed_labels, moments,
-  expansion.
-- Statement 3: this regularisation reduces overfitting. Not on trial. No bound of a complexity is.
+- Sentence 1: Mixup makes convex combinations of examples and labels. No statement.
+- Sentence 2: it improves robustness and generalisation. Not on trial. No network is trained here.
+- Sentence 5: minimising Mixup's loss nearly minimises an upper bound of the loss under attacks. Not
+  on trial. Only the terms of the loss are.
+- Sentence 6: this explains robustness to several attacks. Not on trial. No attack is tried here.
+- Sentence 7: Mixup is a regularisation that adapts to the data, and reduces overfitting. In part:
+  unmixed_labels, moments, expansion. Its form for logistic losses and linear scores, up to the
+  fourth order; no bound of a complexity is on trial.
 
 Read: the abstract. Recalled and derived again here: the three terms, and that labels can be left
 unmixed. Derived here: that the third order cancels, so that the remainder is of the fourth.
@@ -37,11 +40,17 @@ from typing import Annotated
 import numpy as np
 
 from paper_checks.briefs.common import beta_rule, mixed_pairs
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    recalled,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-RECALLED = "recalled from Zhang et al. 2021"
 NODES = 30
 
 BroadShape = Annotated[
@@ -129,7 +138,7 @@ def twice(route):
 
 
 @claim(
-    derived(f"{RECALLED}: labels change places with their points"),
+    recalled("the law of λ with which labels stay unmixed"),
     kind="identity",
     cases=[(0.7, 1.9), (3.0, 0.2)],
 )
@@ -170,9 +179,7 @@ def test_unmixed_labels(
     )
 
 
-@claim(
-    derived(f"{RECALLED}: the moments of Beta(α + 1, α)"), kind="identity", cases=[0.2, 1.0, 3.0]
-)
+@claim(derived("the moments of Beta(α + 1, α)"), kind="identity", cases=[0.2, 1.0, 3.0])
 def test_moments(
     trial,
     alpha: Annotated[
@@ -197,7 +204,10 @@ def test_moments(
 
 
 @claim(
-    derived(f"{RECALLED}; the third order cancels between (i, j) and (j, i)"),
+    tried(
+        "its expansion of the loss, as recalled",
+        "the closed factors, and a remainder of the fourth order",
+    ),
     kind="rate",
     cases=[0.3, 1.0, 5.0],
 )

@@ -27,16 +27,19 @@ coherence.
 
 Abstract:
 
-- Statement 1: representations have features that are hierarchical, nonlinear or of several
+- Sentence 1: sparse autoencoders are motivated by the hypothesis that features are linearly
+  accessible and nearly orthogonal. No statement.
+- Sentence 2: representations have features that are hierarchical, nonlinear or of several
   dimensions. Not on trial. It is about trained networks.
-- Statement 2: an encoder of residual-guided steps reads features that are not linearly accessible.
-  In part: one_shot, one_shot-threshold, pursuit, pursuit-every_code, relu_sticks. It does so up to
-  a coherence, and not with the ReLU of the released loop.
-- Statement 3: hierarchical concepts make features conditionally orthogonal, and other autoencoders
-  miss them. Not on trial. It needs trained autoencoders.
-- Statement 4: the steps find meaningful features across modalities. Not on trial. It needs large
-  models.
-- Statement 5: sparsity can be adapted at inference. In part: energy, energy-step. Each step takes
+- Sentence 3: do sparse autoencoders represent such features? No statement.
+- Sentence 5: an encoder of residual-guided steps captures features that are not linearly
+  accessible. In part: one_shot, one_shot-threshold, pursuit, pursuit-every_code, relu_sticks. It
+  finds active atoms up to a coherence; the released loop, with a ReLU, stops before.
+- Sentence 6, first part: hierarchical concepts make features conditionally orthogonal, and other
+  autoencoders miss them. Not on trial. It needs trained autoencoders.
+- Sentence 6, second part: the steps find meaningful features across modalities. Not on trial. It
+  needs large models.
+- Sentence 7: sparsity can be adapted at inference. In part: energy, energy-step. Each step takes
   off a known part of the energy.
 
 Read: the abstract, and the authors' code (mpsae/MP-SAE, sae.py). Derived here: the one-pass code,
@@ -50,7 +53,14 @@ import numpy as np
 from scipy.linalg import hadamard
 from scipy.optimize import brentq
 
-from theory_on_trial import claim, code, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    code,
+    derived,
+    known,
+    observed,
+    predicted,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -292,9 +302,9 @@ def test_one_shot(
     cases=[(2, 3.0), (3, 4.0), (4, 10.0), (6, 1.2)],
 )
 def test_one_shot__threshold(trial, atoms: Atoms, ratio: Range):
-    """A one-pass encoder picks the k largest |d_i·x| for an input x = Σ z_i d_i of k unit atoms. It
-    picks these atoms for every dictionary with |d_i·d_j| <= μ if and only if (2 ‖z‖₁/z_min − 1) μ <
-    1, where z_min is the least |z_i|.
+    """A one-pass encoder picks the k largest |d_i·x| for an input x = Σ z_i d_i of k of more unit
+    atoms, in more than k dimensions. It picks these k for every dictionary with |d_i·d_j| <= μ if
+    and only if (2 ‖z‖₁/z_min − 1) μ < 1, where z_min is the least |z_i|.
     """
     coefficients = sizes(atoms, ratio)
     law = one_shot_threshold(coefficients)
@@ -339,7 +349,7 @@ def test_one_shot__drawn(trial, atoms: Atoms, ratio: Range):
 
 
 @claim(
-    derived("Tropp 2004; the tie is derived here"),
+    derived("Tropp's condition where it is least true: at the tie and on both sides of it"),
     kind="identity",
     cases=[2, 3, 4, 6],
 )
@@ -366,7 +376,7 @@ def test_pursuit(trial, atoms: Atoms):
 
 
 @claim(
-    derived("Tropp 2004"),
+    known("Tropp 2004, the condition (2 k − 1) μ < 1"),
     kind="identity",
     cases=[(2, 6.0), (3, 1.0), (4, 6.0)],
 )
@@ -395,7 +405,7 @@ def test_pursuit__every_code(
 
 
 @claim(
-    derived("a step subtracts a projection"),
+    known("Mallat & Zhang 1993, the energy of a pursuit"),
     kind="identity",
     cases=[(2, 3.0), (4, 5.0), (6, 1.2)],
 )
@@ -477,7 +487,6 @@ RELEASED = code(
     "mpsae/MP-SAE",
     "sae.py",
     "acce7a2801e56ef64162d3eef3832a02025c5164",
-    says="a step adds the largest relu(d_i·r), and stops when the support repeats",
 )
 
 
@@ -492,9 +501,10 @@ def test_relu_sticks(
     first: Annotated[float, Interval(1.1, 10, why="z_1/z_2: the larger atom is picked first")],
     product: Product,
 ):
-    """Two unit atoms have the product c > 0, and x = z_1 d_1 + z_2 d_2 with z_1 > z_2 > 0. The
-    released matching pursuit, which has a ReLU, ends with the code (z_1 + c z_2, (1 − c²) z_2) and
-    a residual of length c √(1 − c²) z_2.
+    """The released matching pursuit adds in each step the largest relu(d_i·r) to the code, r being
+    the residual, and stops when the set of its atoms repeats. For two unit atoms with the product c
+    > 0 and x = z_1 d_1 + z_2 d_2 with z_1 > z_2 > 0 it ends with the code (z_1 + c z_2, (1 − c²)
+    z_2) and a residual of length c √(1 − c²) z_2.
     """
     atoms = pair(product)
     found, residual = released_loop(atoms, atoms @ np.array([first, 1.0]))

@@ -21,13 +21,21 @@ page studies one linear layer at its optimum.
 
 Abstract:
 
-- Statement 1: for a linear layer with white inputs the decomposition that is trained recovers the
-  singular value decomposition, and PCA of an autoencoder. Holds: nested_minimum, every_prefix.
-- Statement 2: networks become smaller at the same accuracy. Not on trial. One linear layer is
-  tried.
+- Sentences 1 to 4: large networks are costly, and pruning or quantising them has its price. Not on
+  trial. It is about former work.
+- Sentences 5 and 6: decompositions compress networks, and may be far from the best for nonlinear
+  models. Not on trial. It is about former work.
+- Sentences 7 to 9: layers are decomposed in training, with an order of importance by sampling. No
+  statement.
+- Sentence 10: for a linear map on uniformly distributed data the decomposition that is trained
+  recovers the singular value decomposition, and PCA for linear autoencoders. Holds: nested_minimum,
+  every_prefix.
+- Sentences 11 and 12: networks become smaller at the same accuracy, and can be cut without training
+  them again. Not on trial. One linear layer is tried.
 
-Read: the abstract, which names the case of white inputs. Derived here: the values for every S, each
-prefix, plain dropout. Not claimed: that training of deep networks reaches these minima; flat
+Read: the abstract, which names the case of uniformly distributed data, and PCA for linear
+autoencoders. Recalled: Mianjy, Arora & Vidal 2018, for plain dropout. Derived here: the values for
+every S, and each prefix. Not claimed: that training of deep networks reaches these minima; flat
 valleys slow it down even here. Topic: linear algebra for learning.
 """
 
@@ -38,7 +46,13 @@ import numpy as np
 from scipy.optimize import brentq, minimize
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    known,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -139,14 +153,17 @@ def nested(trial, size, rank):
 
 
 @claim(
-    derived("by Eckart and Young's theorem for each b"),
+    tried(
+        "abstract: in special cases the SVD and PCA are recovered",
+        "the least loss for any covariance of inputs",
+    ),
     kind="optimality",
     cases=[(5, 3), (3, 2)],
 )
 def test_nested_minimum(trial, size: Size, rank: Rank):
-    """A linear map A meets inputs with E x xᵀ = S, and U_b, V_b are the first b columns of U, V.
-    For probabilities p_b the least Σ_b p_b E |A x - U_b V_bᵀ x|² over U and V is Σ_b p_b Σ_{i>b}
-    σ_i², where σ_i are the singular values of A S^(1/2).
+    """A linear map A meets inputs with E x xᵀ = S, positive definite, and U_b, V_b are the first b
+    columns of U, V. For probabilities p_b the least Σ_b p_b E |A x - U_b V_bᵀ x|² over U and V is
+    Σ_b p_b Σ_{i>b} σ_i², where σ_i are the singular values of A S^(1/2).
     """
     target, root, _, chances, (_, _, loss, slope) = nested(trial, size, rank)
     equal = nested_loss(target, root, np.full(rank, 1 / rank))
@@ -158,14 +175,18 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
 
 
 @claim(
-    derived("by Eckart and Young's theorem for each b"),
+    tried(
+        "abstract: in special cases the SVD and PCA are recovered",
+        "each cut, for any covariance of inputs",
+    ),
     kind="identity",
     cases=[(4, 3), (6, 2)],
 )
 def test_every_prefix(trial, size: Size, rank: Rank):
-    """A linear map A meets inputs with E x xᵀ = S, and U_b, V_b are the first b columns of U, V.
-    Where Σ_b p_b E |A x - U_b V_bᵀ x|² is least, all p_b > 0, every U_b V_bᵀ is B_b S^(-1/2), where
-    B_b is the best approximation of A S^(1/2) of rank b.
+    """A linear map A meets inputs with E x xᵀ = S, positive definite, and U_b, V_b are the first b
+    columns of U, V. The singular values of A S^(1/2) differ. Where Σ_b p_b E |A x - U_b V_bᵀ x|² is
+    least, all p_b > 0, every U_b V_bᵀ is B_b S^(-1/2), where B_b is the best approximation of A
+    S^(1/2) of rank b.
     """
     target, root, masks, _, (u, v, _, slope) = nested(trial, size, rank)
 
@@ -188,7 +209,7 @@ def test_every_prefix(trial, size: Size, rank: Rank):
 
 
 @claim(
-    derived("by Cauchy and Schwarz"),
+    known("Mianjy, Arora & Vidal 2018, here without rescaling"),
     kind="optimality",
     cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)],
 )

@@ -23,12 +23,15 @@ and trains with it. This page says how many sweeps that takes.
 
 Abstract:
 
-- Statement 1: sequential models are evaluated in parallel without any special structure. Holds:
-  prefix, affine, error_recursion.
-- Statement 2: the iteration converges quadratically. Holds: quadratic. Where the maps contract;
-  Picard's is linear (`picard_shift`).
-- Statement 3: training is faster by up to three orders of magnitude. Not on trial. It needs an
+- Sentence 1: sequential models are slow to train, as they are sequential. Not on trial. It needs an
   accelerator.
+- Sentence 3: a parallel algorithm is up to three orders of magnitude faster, at the same accuracy
+  of the output. In part: prefix. T sweeps give the output of T steps exactly; speed is not on
+  trial.
+- Sentence 4: it needs no special structure of the model. Holds: prefix, affine, error_recursion.
+- Sentence 5: training is more than ten times faster. Not on trial. It needs an accelerator.
+- Sentence 6: a gated recurrent unit does well on 17,000 time steps. Not on trial. It needs the
+  data.
 
 Read: the abstract ("does not need any special structure"). Derived here: all claims. Not claimed:
 how many sweeps a trained network needs (about T where small differences grow).
@@ -40,7 +43,13 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -134,12 +143,6 @@ def quadratic_bound(largest, slope, curvature):
     return curvature * largest**2 / (2 * (1 - slope))
 
 
-@predicted
-def shifted(errors, slope, sweeps):
-    """a^k e_{t-k}, and 0 for t <= k."""
-    return slope**sweeps * np.concatenate([np.zeros(sweeps), errors])[: len(errors)]
-
-
 def random_network(trial, steps, units):
     """Weights of variance 1/units, inputs, a start and a guess of all states."""
     generator = trial.generator()
@@ -150,7 +153,10 @@ def random_network(trial, steps, units):
 
 
 @claim(
-    derived("by induction"),
+    tried(
+        "abstract: no special structure is needed, nor accuracy lost",
+        "k exact steps after k sweeps",
+    ),
     kind="bound",
     cases=[(40, 8, 1.5), (60, 16, 4.0), (3, 1, 0.5)],
 )
@@ -167,7 +173,7 @@ def test_prefix(
 ):
     """Sweeps y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} - x̂_{t-1}) from a guess x̂ solve the recurrence
     x_t = f_t(x_{t-1}), with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). After k sweeps at least
-    the first k steps are exact, for all maps f_t and guesses.
+    the first k steps are exact, for all differentiable maps f_t and all guesses.
     """
     weights, inputs, start, guess = random_network(trial, steps, units)
     sweeps = min(steps, 30)
@@ -239,7 +245,13 @@ def error_after_sweep(step, start, guess):
     return largest_error(step, start, sweep(step, start, guess))
 
 
-@claim(derived("by summing the recursion"), kind="bound", cases=[0.3, 0.7])
+@claim(
+    tried(
+        "quadratic convergence, as a review quotes it", "the constant for contracting scalar maps"
+    ),
+    kind="bound",
+    cases=[0.3, 0.7],
+)
 def test_quadratic(trial, slope: Slope):
     """A sweep y_t = f_t(x̂_{t-1}) + f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) of Newton's method for
     scalar x_t = f_t(x_{t-1}) leaves |y - x| <= M |x̂ - x|²/(2 (1 - L)) if L < 1. Here |·| is the
@@ -261,32 +273,6 @@ def test_quadratic(trial, slope: Slope):
         ops=64,
         scale=1.0,
         controls={"without 1/(1 - L)": law * (1 - slope)},
-    )
-
-
-@claim(derived("by induction"), kind="identity", cases=[(50, 0.6, 3), (2, 0.9, 1)])
-def test_picard_shift(
-    trial,
-    steps: Steps,
-    slope: Slope,
-    sweeps: Annotated[int, Interval(1, 4, why="with more, a small slope leaves rounding only")],
-):
-    """For x_t = a x_{t-1} + u_t a sweep of Picard's method replaces a guess x̂_t by a x̂_{t-1} +
-    u_t. After k sweeps from errors e_t = x̂_t - x_t the error of step t is a^k e_{t-k}, and 0 for t
-    <= k.
-    """
-    trial.require(sweeps < steps, "sweeps must be below steps: then all steps are exact")
-    inputs, guess = trial.generator().normal(size=(2, steps))
-    step = affine(slope, inputs)
-    states = truth(step, 1.0, steps)
-    latest = guess
-    for _ in range(sweeps):
-        latest = sweep(step, 1.0, latest, newton=False)
-    errors = guess - states
-    size = 20 * (np.abs([inputs, guess]).max() + 1)
-    controls = {"a^k e_t, not shifted": slope**sweeps * errors}
-    trial.identity(
-        latest - states, shifted(errors, slope, sweeps), ops=8, scale=size, controls=controls
     )
 
 

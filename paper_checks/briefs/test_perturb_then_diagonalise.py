@@ -23,11 +23,20 @@ S5-PTD on long sequences. This page compares the transfer functions at initialis
 
 Abstract:
 
-- Statement 1: the diagonal initialisation converges only weakly, and its error grows at some
-  frequencies. Holds: s4d_factor, s4d_at_the_turn, s4d_diverges.
-- Statement 2: perturb, then diagonalise, converges strongly. Holds: ptd_uniform, state_norm.
-- Statement 3: models so made are more robust on long sequences. In part: digits. The state's error
-  on images of digits; no model is trained.
+- Sentences 1 to 4: state-space layers take HiPPO's matrices, or diagonal ones, which are simpler.
+  No statement.
+- Sentence 5: to diagonalise HiPPO is an ill-posed problem. Not on trial. No eigenvectors are
+  computed here.
+- Sentences 6 and 7: matrices are perturbed and then diagonalised, which is backward stable. Not on
+  trial. No eigenvectors are computed here.
+- Sentence 9, first half: this initialisation converges strongly to HiPPO. Holds: ptd_uniform,
+  state_norm.
+- Sentence 9, second half: the diagonal initialisation converges only weakly. Holds: s4d_factor,
+  s4d_at_the_turn, s4d_diverges.
+- Sentence 10: so the new models resist noise of a Fourier mode, and diagonal ones do not. In part:
+  digits, s4d_at_the_turn. The state's error for any input, and S4D's at one frequency; no model is
+  trained.
+- Sentence 11: models so made do well on long sequences. Not on trial. It needs training.
 
 Read: the abstract ("strongly converges", "the S4D/S5 initialization only achieves weak
 convergences"). Derived here: all constants. The bound: with e = x_E - x, the identity for A + Aᵀ
@@ -41,7 +50,13 @@ import numpy as np
 from scipy.linalg import expm, solve_continuous_lyapunov
 from scipy.optimize import brentq
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -233,7 +248,11 @@ def test_s4d_at_the_turn(trial, states: SeveralStates):
     )
 
 
-@claim(derived("the last turn of β is near ω = N²/π"), kind="rate", cases=[5])
+@claim(
+    tried("abstract: S4D converges only weakly", "where its state diverges, and how fast"),
+    kind="rate",
+    cases=[5],
+)
 def test_s4d_diverges(
     trial,
     doublings: Annotated[
@@ -267,7 +286,7 @@ def test_s4d_diverges(
 
 
 @claim(
-    derived("A + Aᵀ = -I - B Bᵀ, for x_E and for x_E - x"),
+    tried("abstract: the PTD initialisation converges strongly", "the bound"),
     kind="bound",
     cases=[(64, 1e-3), (128, 0.4), (2, 0.49)],
     not_tight="64 states attain 91 % for small ε, and more come nearer only like 1/log N",

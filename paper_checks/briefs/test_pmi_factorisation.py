@@ -27,14 +27,21 @@ ask for in each pair, and what walks count.
 
 Abstract:
 
-- Statement 1: factors approximate the pointwise mutual information of two words, weighted by how
-  much was seen. Holds: shifted_pmi, excess, weights, weights-low_rank.
-- Statement 2: pairs that never occur have a loss of their own. Holds: pair_that_never_occurs. As
-  recalled.
-- Statement 3: the embeddings are more accurate, and much faster to train. Not on trial. Nothing is
-  trained here.
-- Statement 4 (second paper): walks of nodes with features factorise such a matrix as well. Holds:
-  finite_walk, node_feature.
+- Sentence 1: a method makes embeddings from a matrix of co-occurrences. No statement.
+- Sentence 2: it factorises the pointwise mutual information approximately, by gradient descent. No
+  statement.
+- Sentence 3: pairs that never occur have a loss of their own, so that the whole matrix is used. No
+  statement.
+- Sentences 4 and 5: shards and vectorised products make it fast. Not on trial. Nothing is timed
+  here.
+- Sentence 6: embeddings are more accurate than those of pairs that occur alone, and larger corpora
+  can be used. Not on trial. Nothing is trained here.
+- Second paper, sentences 1 to 3: embeddings capture the attributes around a node at several scales.
+  No statement.
+- Second paper, sentence 4: they implicitly factorise matrices of mutual information of nodes and
+  features. In part: shifted_pmi, finite_walk, node_feature. Scores that are free of any rank have
+  this matrix as optimum, with the weights of finite walks.
+- Second paper, sentence 5: they do well in practice. Not on trial. Nothing is trained here.
 
 Read: the abstracts. Recalled: the minimiser (Levy & Goldberg 2014), and Swivel's loss of a pair
 that never occurs, log(1 + exp(x - pmi*)) with pmi* the PMI of one occurrence. Derived here: the
@@ -47,7 +54,14 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit, rel_entr
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    known,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -228,7 +242,7 @@ def feature_dependence(a, shares, features, margin=None):
 
 
 @claim(
-    derived("recalled from Levy & Goldberg 2014"),
+    known("Levy & Goldberg 2014, the optimum of negative sampling"),
     kind="optimality",
     cases=TABLES,
 )
@@ -370,7 +384,7 @@ def test_weights__low_rank(
 
 
 @claim(
-    derived("from both losses; Swivel's is recalled"),
+    tried("its loss of pairs that never occur, as recalled", "its force beside that of SGNS"),
     kind="identity",
     cases=[(0.01, 5), (0.5, 2), (100.0, 15)],
 )
@@ -430,7 +444,10 @@ def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
 
 
 @claim(
-    derived("from node i a walk sees s_i features"),
+    tried(
+        "abstract of the second paper: embeddings factorise PMI of nodes and features",
+        "walks of finite length",
+    ),
     kind="identity",
     cases=[(5, 6, 2, 3), (3, 7, 6, 2)],
 )

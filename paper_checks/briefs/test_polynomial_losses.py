@@ -22,16 +22,20 @@ models. This page says what the change does to gradients and probabilities.
 
 Abstract:
 
-- Statement 1: a series in powers of 1 - P has cross entropy and focal loss as special cases. Holds:
-  series, tail_above, tail_below.
-- Statement 2: its first coefficient is the one to change. In part: gradient, poly1_calibration,
-  correction. What the change does to gradients and to probabilities.
-- Statement 3: one more line of code improves many image tasks. Not on trial. It needs large models;
-  `digits` has a small one.
+- Sentence 1: cross entropy and focal loss are the usual losses. Not on trial. It is about practice.
+- Sentences 2 and 3: losses should be fitted to tasks, and are seen as sums of polynomials. No
+  statement.
+- Sentence 4: the weights of the polynomials can be changed, with cross entropy and focal loss as
+  special cases. Holds: series, tail_above, tail_below.
+- Sentence 5: the best choice depends on the task and the data. Not on trial. No task is compared;
+  `gradient`, `poly1_calibration` and `correction` say what a choice does.
+- Sentence 6: one more number in one line of code improves many tasks. Not on trial. It needs large
+  models; `digits` has a small one.
 
-Read: the abstract ("naturally subsuming" cross entropy and focal loss "as special cases"). Derived
-here: all else. Poly-1 is convex on the simplex for every ε, so that a stationary point is the
-minimiser. Not claimed: that the correction holds for a model that cannot fit the posterior.
+Read: the abstract ("naturally subsuming" cross entropy and focal loss "as special cases").
+Recalled: the coefficients of the focal loss. Derived here: all else. Poly-1 is convex on the
+simplex for every ε, so that a stationary point is the minimiser. Not claimed: that the correction
+holds for a model that cannot fit the posterior.
 
 Topic: learning.
 """
@@ -45,7 +49,14 @@ import scipy.special
 from scipy.optimize import brentq, minimize
 
 from paper_checks.briefs.common import gradient
-from theory_on_trial import abstract, balls, claim, derived, observed, predicted
+from theory_on_trial import (
+    balls,
+    claim,
+    derived,
+    observed,
+    predicted,
+    recalled,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -57,9 +68,6 @@ Classes = Annotated[int, Interval(2, 8, why="one class has no loss; more are mor
 Epsilon = Annotated[
     float, Interval(-1, 8, why="below -1 larger posteriors may get smaller probabilities")
 ]
-SPECIAL = abstract(
-    "naturally subsuming the aforementioned cross-entropy loss and focal loss as special cases"
-)
 PROBABILITIES = np.array([0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99])
 softmax = partial(scipy.special.softmax, axis=-1)
 
@@ -222,7 +230,11 @@ def least_of_poly1(epsilon):
     return 1.0 if epsilon >= -1 else -1 / epsilon
 
 
-@claim(SPECIAL, kind="identity", cases=[(3, 2.0), (1, 0.1), (60, 5.0)])
+@claim(
+    recalled("its expansion of the focal loss"),
+    kind="identity",
+    cases=[(3, 2.0), (1, 0.1), (60, 5.0)],
+)
 def test_series(
     trial,
     terms: Terms,
@@ -358,8 +370,8 @@ def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
 
 @claim(derived("the law, solved for p"), kind="identity", cases=POSTERIORS)
 def test_correction(trial, classes: Classes, epsilon: Epsilon):
-    """If q has the least expected Poly-1, the mean of -log q_k + ε (1 - q_k) under p, with ε >= -1,
-    then p_k is proportional to q_k/(1 + ε q_k).
+    """If q has the least expected Poly-1, the mean of -log q_k + ε (1 - q_k) under p, all p_k > 0
+    and ε >= -1, then p_k is proportional to q_k/(1 + ε q_k).
     """
     posterior = true_posterior(trial, classes, epsilon)
     measured, slope = minimiser(posterior, epsilon)

@@ -21,11 +21,19 @@ page tries what its proofs construct, and how far it works in several number for
 
 Abstract:
 
-- Statement 1: decoders without position encoding can represent absolute and relative positions.
-  Holds: one_over_t, absolute, relative. By constructed weights; a mask and a first token are needed
-  (`needs_mask`, `needs_bos`).
-- Statement 2: they generalise in length better than with encodings. Not on trial. Nothing is
-  trained here; `first_collision` says which lengths a number format can distinguish.
+- Sentences 1 and 2: length generalisation matters, and how encodings of positions act on it is
+  unclear. Not on trial. It is about practice.
+- Sentences 3 and 4: decoders with five encodings are compared on several tasks. No statement.
+- Sentence 5: the usual encodings do not suit length generalisation. Not on trial. Nothing is
+  trained here.
+- Sentence 6: decoders without any do better. Not on trial. Nothing is trained here;
+  `first_collision` says which lengths a number format can distinguish.
+- Sentence 7, first half: decoders without position encoding can represent absolute and relative
+  positions. Holds: one_over_t, absolute, relative. By constructed weights; a mask and a first token
+  are needed (`needs_mask`, `needs_bos`).
+- Sentence 7, second half: once trained they resemble the relative encoding of T5. Not on trial.
+  Nothing is trained here.
+- Sentence 8: a scratchpad does not always help. Not on trial. Nothing is trained here.
 
 Read: Theorems 1 and 2 (absolute and relative positions can be had) and the abstract. Derived here:
 the weights that do it, what is necessary, and the first collision. Not claimed: that training finds
@@ -41,7 +49,13 @@ import jax
 import numpy as np
 from scipy.special import softmax
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -146,7 +160,9 @@ def told_apart(bits):
 
 
 @claim(
-    derived("Theorem 1 says it can be had"),
+    tried(
+        "Theorem 1: absolute positions can be represented", "the first step, with a logit of BOS"
+    ),
     kind="identity",
     cases=[(512, 0.0), (2, 5.0), (64, -6.0)],
 )
@@ -179,7 +195,11 @@ def first_attention(length):
     return attend(np.ones((length, 1)), np.zeros((length, 1)), np.eye(length)[:, :1])[:, 0]
 
 
-@claim(derived("that it can be had is Theorem 1"), kind="identity", cases=[64, 3])
+@claim(
+    tried("Theorem 1: absolute positions can be represented", "T − 2 units from 1/t to t"),
+    kind="identity",
+    cases=[64, 3],
+)
 def test_absolute(trial, length: ShortLength):
     """A layer of T - 2 ReLU units beside a linear map takes 1/t to t at all positions t = 1 … T: it
     is linear between the points (1/t, t).
@@ -195,7 +215,7 @@ def test_absolute(trial, length: ShortLength):
 
 
 @claim(
-    derived("that it can be had is Theorem 2"),
+    tried("Theorem 2: relative positions can be represented", "weights that give those of ALiBi"),
     kind="identity",
     cases=[(64, 1.0), (3, 0.05)],
 )

@@ -22,14 +22,18 @@ the true next-token law. This page computes the price and its rates for small so
 
 Abstract:
 
-- Statement 1: a model without fixed embeddings can converge to the true next-token law, at a
-  uniform rate that is polynomial in the length. Holds: price_at_most, uniform_rate. With the
-  constant for two symbols.
-- Statement 2: the constant of this rate is sublinear in the number of symbols. Holds:
-  price_at_most. By Pinsker's inequality the mean error is at most √(2 log V!/T).
-- Statement 3: random embeddings for each sequence give a perplexity near the usual one, if the
-  context is long. Not on trial. It is a measurement of trained models.
-- Statement 4: it deciphers substitution codes, and does better than usual models on synthetic
+- Sentence 1: embeddings of tokens are at the heart of language models. No statement.
+- Sentence 2: a long context can determine what a symbol means. Not on trial. It is about language.
+- Sentences 3 to 5: can a model do without fixed embeddings? No statement.
+- Sentence 6, first half: a model without fixed embeddings converges to the true next-token law, at
+  a uniform rate that is polynomial in the length. Holds: price_at_most, uniform_rate. By Pinsker's
+  inequality the mean error is at most √(2 log V!/T); with the constant for two symbols.
+- Sentence 6, second half: the constant of this rate is sublinear in the number of symbols. Holds:
+  price_at_most. √(log V!) is.
+- Sentence 7: a model encodes tokens by random vectors in each sequence. No statement.
+- Sentence 8: its perplexity is near the usual one, if the context is long. Not on trial. It is a
+  measurement of trained models.
+- Sentences 9 to 11: it deciphers substitution codes, and does better than usual models on synthetic
   reasoning. Not on trial. These are measurements of trained models.
 
 Read: the abstract, in a copy ("uniform rate that is polynomial in terms of the context length").
@@ -46,7 +50,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import gammaln, logsumexp
 from scipy.stats import binom
 
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -308,7 +318,7 @@ def uniform_constant():
 
 
 @claim(
-    derived("|Aut| terms of the sum over renamings equal P(x)"),
+    tried("abstract, sentence 6: convergence at a uniform rate", "the total price in nats"),
     cases=[("independent", 3, 6), ("tie", 4, 5), ("turning", 3, 6), ("clock", 4, 4)],
     not_tight="words of a few tokens do not tell all names, except of the clock",
 )
@@ -487,7 +497,10 @@ def test_last_nats__rate_of_three(
 
 
 @claim(
-    abstract("uniform rate that is polynomial in terms of the context length"),
+    tried(
+        "abstract, sentence 6: a uniform rate that is polynomial in the length",
+        "its constant for two symbols",
+    ),
     kind="limit",
 )
 def test_uniform_rate(trial):

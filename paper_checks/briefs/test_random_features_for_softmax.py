@@ -22,18 +22,26 @@ that learns the law of such features.
 
 Abstract:
 
-- Statement 1: positive features estimate softmax attention without bias, in time linear in the
-  length. Holds: unbiased.
-- Statement 2: their variance is low, above all where the kernel is small. Fails as published:
-  small_kernels, variances. Only where |q + k| stays bounded.
-- Statement 3: orthogonal directions reduce the variance further. Holds: orthogonal_gain.
-- Statement 4: models with them match those with softmax. Not on trial. It needs large models.
+- Sentence 1: transformers estimate softmax attention with provable accuracy, in linear space and
+  time. In part: unbiased, variances. The accuracy of an entry of the matrix, before its rows are
+  normalised.
+- Sentence 2: positive orthogonal random features approximate the kernel of softmax. In part:
+  unbiased, orthogonal_gain. Each feature is unbiased, and orthogonal directions reduce the variance
+  by a known amount.
+- Sentence 3: other kernels than that of softmax can be modelled. Not on trial. It is about models.
+- Sentence 4: kernels can be compared on large tasks. Not on trial. It needs large models.
+- Sentence 5, first part: the estimation of the matrix is unbiased or nearly so. Holds: unbiased.
+- Sentence 5, second part: the estimates converge uniformly. Not on trial. Single entries are
+  estimated here.
+- Sentence 5, third part: the variance is low. In part: variances, small_kernels, crossover,
+  rarely_above. Where |q + k| is small: it grows as its exponential.
+- Sentence 6: on many tasks the models compete with others. Not on trial. It needs large models.
 
-Read: Lemma 2 with the sentence after it, and Theorem 2, an inequality. Derived here: the crossing,
-the exact gain, and the law of a feature. The sentence after Lemma 2, that the error of positive
-features vanishes as SM → 0, has no condition in print; it is true where |q + k| stays bounded. Not
-claimed: sample variances, useless for s > 2, where the fourth moment is astronomical.
-Topic: sequence models and attention.
+Read: the abstract; sections 2 and 3 with Lemmas 1 and 2, the sentence after Lemma 2, and Theorem 2,
+an inequality, in a copy. Derived here: the crossing, the exact gain, and the law of a feature. The
+sentence after Lemma 2 has no condition in print; it is true where |q + k| stays bounded. Not
+claimed: sample variances, useless for s > 2, where the fourth moment is astronomical. Topic:
+sequence models and attention.
 """
 
 from typing import Annotated
@@ -42,7 +50,16 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import hyp1f1, ndtr, roots_genlaguerre, roots_hermitenorm, roots_jacobi
 
-from theory_on_trial import balls, claim, derived, observed, paper, predicted
+from theory_on_trial import (
+    balls,
+    claim,
+    derived,
+    observed,
+    paper,
+    predicted,
+    published,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -158,7 +175,9 @@ def positive_features(q, k):
 
 
 @claim(
-    paper("Lemma 2"), kind="identity", cases=[(1.0, 0.7, 1.2), (2.0, 2.0, 0.1), (0.3, 0.3, 3.04)]
+    paper("section 2, Lemma 1 and the trigonometric features before it"),
+    kind="identity",
+    cases=[(1.0, 0.7, 1.2), (2.0, 2.0, 0.1), (0.3, 0.3, 3.04)],
 )
 def test_unbiased(trial, left: Norm, right: Norm, angle: Angle):
     """Let w be standard normal and c = (|q|² + |k|²)/2. The features e^{w·(q+k) - c} (positive),
@@ -207,10 +226,13 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
     derived("Lemma 2 along a line"),
     kind="identity",
     cases=[4.0, 6.0],
-    as_published=paper(
-        "after Lemma 2",
-        says="for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0",
-        within="no condition stands there; it is true where |q + k| is bounded",
+    as_published=published(
+        place=paper("section 3, the sentence after Lemma 2"),
+        quoted="Thus, for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0",
+        within="no condition stands there; with a bound on |x + y| it is true",
+        reach="theorem",
+        effect="the sentence needs a bound on |x + y|; Lemma 2 and the theorems stand",
+        ran="the formula",
     ),
 )
 def test_small_kernels(
@@ -271,7 +293,7 @@ def test_at_right_angles(trial, radius: Radius):
 
 
 @claim(
-    derived("Theorem 2 is the inequality"),
+    tried("Theorem 2: orthogonal features have a smaller mean squared error", "the exact gain"),
     kind="identity",
     cases=[(4, 0.6), (64, 9.0), (2, 2.0)],
 )
@@ -322,7 +344,7 @@ def test_lognormal(trial, angle: Angle, s: Spread):
 @claim(derived("from the law"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
 def test_rarely_above(trial, angle: Angle, s: Spread):
     """The positive feature e^{w·(q+k) - (|q|² + |k|²)/2}, w standard normal, exceeds its mean
-    e^{q·k} with the chance 1 - Φ(√s/2), where s = |q + k|².
+    e^{q·k} with the chance 1 - Φ(√s/2), where s = |q + k|² > 0.
     """
     q, k = stretched(angle, s)
     draws = positive_features(q, k)

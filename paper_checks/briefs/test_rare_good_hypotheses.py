@@ -25,7 +25,8 @@ Abstract:
   here; the extrapolation is not.
 - Statement 2: the error of the estimate has bounds in the number of sampled hypotheses. Not on
   trial. Its error here is that of the model of the tail.
-- Statement 3: tasks of more dimensions need more bias. Holds: small_ball-all_directions.
+- Statement 3: tasks of more dimensions need more bias. Holds at a smaller scale:
+  small_ball-all_directions. For quadratic losses of normal hypotheses.
 - Statement 4: neural networks bring much bias, and architectures differ. Not on trial. It needs
   networks.
 
@@ -40,7 +41,13 @@ import numpy as np
 from scipy.special import gammaln, log_ndtr
 from scipy.stats import chi2, ncx2
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
@@ -290,7 +297,7 @@ def test_small_ball__at_least(trial, dims: Dims, decay: Decay):
 
 
 @claim(
-    derived("P is V but for a factor that tends to 1"),
+    tried("abstract: tasks of more dimensions need more bias", "the order for quadratic losses"),
     kind="rate",
     cases=[(4, 1.0), (2, 0.7), (8, 1.0), (24, 2.0)],
 )
@@ -386,7 +393,7 @@ def test_price_of_example__saved(
 
 
 @claim(
-    derived("a large deviation of χ², and Sankaran's z"),
+    derived("a large deviation of χ², and Sankaran's z, which the released utils.py takes"),
     kind="limit",
     cases=[0.5, 0.1, 0.02],
 )
@@ -412,7 +419,11 @@ def test_released_tail(
     )
 
 
-@claim(derived("x → 0 in Sankaran's z"), kind="limit", cases=[30, 60, 100])
+@claim(
+    derived("x → 0 in Sankaran's z, which the released utils.py takes"),
+    kind="limit",
+    cases=[30, 60, 100],
+)
 def test_released_tail__stops(
     trial,
     degrees: Annotated[

@@ -21,11 +21,17 @@ size. This page treats one layer before training.
 
 Abstract:
 
-- Statement 1: almost every region of a network holds at most one training example. Holds at a
-  smaller scale: collisions, regions. For normal points and one random layer; the paper has trained
-  networks on images.
-- Statement 2: codes separate classes better with training, width and samples. Not on trial. Nothing
-  is trained here.
+- Sentence 1: rectifiers cut the space of inputs into linear regions, each with a pattern of active
+  units. No statement.
+- Sentence 2, first part: almost every region holds at most one training example. In part:
+  collisions, regions. For normal points and one random layer it depends on width and dimension; the
+  paper has trained networks on images.
+- Sentence 2, second part: simple methods classify by the codes. Not on trial. Nothing is classified
+  here.
+- Sentence 3: so trained networks behave as hash encoders. Not on trial. Nothing is trained here.
+- Sentences 4 and 5: size, time and samples of training shape this most. Not on trial. Nothing is
+  trained here.
+- Sentence 6: three regimes are defined. No statement.
 
 Read: the abstract, which is empirical ("almost every linear region contains at most one training
 example"). Derived here: all counts; the first is Schläfli's of 1850. Not claimed: anything on
@@ -39,7 +45,14 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import comb
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    known,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -101,13 +114,13 @@ def counted(generator, units, dim, positive):
 
 
 @claim(
-    derived("classical: the count of cells in general position"),
+    known("Schläfli 1850, the count of cells"),
     kind="identity",
     cases=[(6, 3), (10, 2), (2, 1)],
 )
 def test_regions(trial, units: Units, inputs: Inputs):
-    """The codes sign(Wx + b) of a layer of n units on R^d with continuous weights number Σ_{j≤d}
-    C(n,j) almost surely, and those of sign(Wx) number 2 Σ_{j<d} C(n-1,j), whatever the weights are.
+    """The codes sign(Wx + b) of a layer of n units on R^d number Σ_{j≤d} C(n,j), and those of
+    sign(Wx) number 2 Σ_{j<d} C(n-1,j), for almost all weights.
     """
     trial.require(units > inputs, "units must exceed inputs: up to d units, all 2^n codes occur")
     controls = {
@@ -157,7 +170,13 @@ def equal_codes(generator, count, units, dim):
     return np.all(first == second, axis=1)
 
 
-@claim(derived("a unit parts two points with chance θ/π"), kind="identity", cases=[(3, 3), (4, 2)])
+@claim(
+    tried(
+        "abstract: almost every region has at most one example", "normal points, one random layer"
+    ),
+    kind="identity",
+    cases=[(3, 3), (4, 2)],
+)
 def test_collisions(
     trial,
     units: Annotated[

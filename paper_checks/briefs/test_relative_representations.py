@@ -23,11 +23,17 @@ stitched. This page says which differences of two spaces do not matter.
 
 Abstract:
 
-- Statement 1: cosines to anchors do not change under isometries and rescalings of a latent space.
-  In part: invariance, worst_move, certificate. Under rotations, reflections and rescalings; a
-  translation is an isometry, too, and changes them.
-- Statement 2: models that were trained apart can then be stitched without further training. Not on
-  trial. No models are trained here.
+- Sentences 1 and 2: latent spaces should depend on task and data alone. No statement.
+- Sentence 3: randomness of training makes latent spaces incoherent. Not on trial. No models are
+  trained here.
+- Sentence 4: angles between codes do not change from one training to another. Not on trial. It is a
+  measurement of trained models.
+- Sentence 5: similarities to anchors have the invariances that are wanted, without further
+  training. In part: invariance, worst_move, certificate. Under rotations, reflections and
+  rescalings; a translation is an isometry, too, and changes them.
+- Sentence 6: models that were trained apart can then be stitched and compared. Not on trial. No
+  models are trained here.
+- Sentence 7: it works for many data, models and tasks. Not on trial. No models are trained here.
 
 Read: the abstract ("invariance to latent isometries and rescalings"). Derived here: how far a
 cosine moves, the certificate, and the decoding. Not claimed: anything about anchors that are no
@@ -42,7 +48,13 @@ import numpy as np
 from scipy.optimize import least_squares, minimize
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -159,7 +171,9 @@ def largest_move(ratio):
 
 
 @claim(
-    derived("the part of the abstract's isometries that fixes the origin"),
+    tried(
+        "abstract: invariance to latent isometries and rescalings", "isometries that fix the origin"
+    ),
     kind="identity",
     cases=[(16, 24), (2, 1), (256, 40)],
 )
@@ -170,8 +184,8 @@ def test_invariance(
     ],
     anchors: Annotated[int, Interval(1, 1024, why="all cosines are held at once")],
 ):
-    """The cosines of a sample x to anchors a_i do not change if all are mapped by c Q, Q orthogonal
-    and c > 0, and each is multiplied by a positive number of its own.
+    """The cosines of a sample x ≠ 0 to anchors a_i ≠ 0 do not change if all are mapped by c Q, Q
+    orthogonal and c > 0, and each is multiplied by a positive number of its own.
     """
     generator = trial.generator()
     x = generator.normal(size=(8, dim))
@@ -192,7 +206,7 @@ def test_invariance(
 )
 def test_worst_move(trial, dim: FewDims, ratio: Ratio):
     """An invertible matrix whose largest singular value is K times its least changes the cosine of
-    two vectors by at most 2 (K - 1)/(K + 1).
+    two vectors, neither of them 0, by at most 2 (K - 1)/(K + 1).
     """
     trial.bound(
         searched_moves(trial.generator(), dim, ratio),

@@ -21,12 +21,23 @@ This page gives the laws of such projections.
 
 Abstract:
 
-- Statement 1: very sparse random projections embed nodes of a graph and keep similarities. Holds:
-  inner_variance, fastrp_similarity, tail. Not of one-hot vectors (`one_hot_law`).
-- Statement 2: the method is much faster than walks and as accurate. Not on trial. Nothing is timed
-  here.
+- Sentences 1 and 2: an algorithm embeds the nodes of a graph. No statement.
+- Sentence 3: it is thousands of times faster than walks and as accurate. Not on trial. Nothing is
+  timed here.
+- Sentences 4 and 5: most methods make a similarity matrix and reduce its dimension, and succeed by
+  the former. Not on trial. No embeddings are compared.
+- Sentence 6, first half: the similarity matrix takes up powers of the adjacency, normalised by
+  degrees. No statement.
+- Sentence 6, second half: very sparse random projection reduces the dimension without optimisation.
+  In part: inner_variance, tail, one_hot_law. It keeps inner products of vectors without large
+  entries, and not those of one-hot vectors.
+- Sentence 7: embeddings are computed iteratively, so that the similarity matrix need not be
+  constructed. Holds: fastrp_similarity.
+- Sentence 8: it is easy to implement, to run in parallel and to tune. Not on trial. It is about
+  use.
 
-Read: the abstract. Recalled: the tail (Achlioptas 2003). Derived here: the variances, the law of a
+Read: the abstract. Recalled: the tail (Achlioptas 2003), and the variances of very sparse
+projections (Li, Hastie & Church 2006), which are computed again here. Derived here: the law of a
 one-hot vector, FastRP's law. Not claimed: the tail for s above 3, where vectors with one large
 entry break it. Topic: linear algebra for learning.
 """
@@ -37,7 +48,15 @@ from typing import Annotated
 import numpy as np
 from scipy.stats import binom, norm
 
-from theory_on_trial import balls, claim, derived, observed, predicted
+from theory_on_trial import (
+    balls,
+    claim,
+    derived,
+    known,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -143,7 +162,7 @@ def similarity_law(adjacency, degrees, alphas, sparsity):
 
 
 @claim(
-    derived("an entry's fourth moment is s"),
+    known("Li, Hastie & Church 2006, very sparse random projections"),
     kind="identity",
     cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)],
 )
@@ -174,7 +193,7 @@ def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
 @claim(
     derived("each row sees the entry or does not"),
     kind="distribution",
-    cases=[(64, 3.0), (256, 30.0)],
+    cases=[(64, 3.0), (256, 30.0), (64, 30.0)],
 )
 def test_one_hot_law(
     trial,
@@ -188,7 +207,7 @@ def test_one_hot_law(
 ):
     """A matrix R of k rows has independent entries ±√s with the chance 1/(2s) each, else 0. For a
     one-hot vector x the estimate |R x|²/k is s/k times a binomial number of k trials with the
-    chance 1/s.
+    chance 1/s: for k = 64 and s = 30 it is 0 in 11 % of the cases.
     """
     widths = np.sqrt((sparsity - 1) / count) * trial.generator().uniform(0.25, 3, 12)
     controls = {"normal": 2 * norm.sf(widths * np.sqrt(count / (sparsity - 1)))}
@@ -199,7 +218,7 @@ def test_one_hot_law(
 
 
 @claim(
-    derived("recalled from Achlioptas 2003, for Rademacher entries and for s = 3"),
+    known("Achlioptas 2003, signs and two thirds of zeros"),
     kind="bound",
     cases=[(64, 30.0), (1024, 4.0)],
     not_tight="a Chernoff bound for both sides, of which about half is reached at small ε",
@@ -231,7 +250,9 @@ def test_tail(
 
 
 @claim(
-    derived("repeated products are powers of A"),
+    tried(
+        "abstract: embeddings are computed without the similarity matrix", "their mean and variance"
+    ),
     kind="identity",
     cases=[(6, 3.0, -0.5), (2, 1.0, -1.0), (8, 100.0, -0.1)],
 )

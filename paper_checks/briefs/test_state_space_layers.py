@@ -22,11 +22,17 @@ trains them. This page studies the discretisation and the gates.
 
 Abstract:
 
-- Statement 1: one linear layer is a recurrence, a convolution and a differential equation at once.
-  Holds: warped_response, order_of_error.
-- Statement 2: it explains the gates of recurrent networks. Holds: gate_is_backward_euler,
-  gate_lags, gate_against_flow.
-- Statement 3: it does well on long sequences. Not on trial. Nothing is trained here.
+- Sentence 1: recurrences, convolutions and differential equations each have their strengths. Not on
+  trial. It is about practice.
+- Sentences 2 and 3: a layer simulates a linear system with inputs and outputs. No statement.
+- Sentence 4: such layers are closely related to the three families. In part: warped_response,
+  order_of_error. What the discrete layer makes of the continuous system.
+- Sentence 5: they generalise convolutions, explain heuristics of recurrent networks, and adapt
+  their time scale. In part: gate_is_backward_euler, gate_lags, gate_against_flow. The heuristic of
+  gates.
+- Sentence 6: structured matrices A that can be trained give a long memory. Not on trial. No matrix
+  A is chosen here.
+- Sentences 7 and 8: they do well on long sequences. Not on trial. Nothing is trained here.
 
 Read: the abstract and Lemma 3.1 (the gate). Derived here: the response, the errors, how far a gate
 is from the flow. Not claimed: anything about trained layers or about the choice of A.
@@ -40,7 +46,14 @@ from scipy.linalg import expm
 from scipy.optimize import brentq
 from scipy.special import expit, lambertw
 
-from theory_on_trial import balls, claim, derived, observed, paper, predicted
+from theory_on_trial import (
+    balls,
+    claim,
+    derived,
+    observed,
+    paper,
+    predicted,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 

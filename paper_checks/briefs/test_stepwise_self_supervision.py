@@ -24,16 +24,18 @@ trained with Barlow Twins, SimCLR and VICReg.
 
 Abstract:
 
-- Statement 1: embeddings are learned one dimension at a time, in separate steps. Holds: trajectory,
-  critical_times, staircase.
-- Statement 2: this follows from a linearised model of Barlow Twins, which networks of infinite
-  width obey. In part: trajectory, kernel_modes, kernel. For any fixed kernel; that a wide network
-  has one is not tried here.
-- Statement 3: from small starts the top eigenmodes of a contrastive kernel are learned. Holds:
-  row_space, representation, kernel_modes, too_few_modes.
-- Statement 4: the final representation has a closed form. Holds: representation, kernel.
-- Statement 5: ResNets take the same steps with three losses. Not on trial. They need images.
-- Statement 6: kernel PCA is a model of self-supervised learning. Holds at a smaller scale:
+- Sentence 1: a simple picture of training by joint embeddings is presented. No statement.
+- Sentence 2: embeddings are learned one dimension at a time, in separate steps. Holds at a smaller
+  scale: trajectory, critical_times, staircase. By the linear model, from aligned starts.
+- Sentence 3: this follows from a linearised model of Barlow Twins, which networks of infinite width
+  obey. In part: trajectory, kernel_modes, kernel. For any fixed kernel; that a wide network has one
+  is not tried here.
+- Sentence 4, first half: from small starts the model learns the top eigenmodes of a contrastive
+  kernel step by step. Holds: row_space, kernel_modes, too_few_modes.
+- Sentence 4, second half: the final representation has a closed form. Holds: representation,
+  kernel.
+- Sentence 5: ResNets take the same steps with three losses. Not on trial. They need images.
+- Sentence 6: kernel PCA is a model of self-supervised learning. Holds at a smaller scale:
   kernel_pca. Exactly so where both views are the same.
 
 Read: the abstract. Recalled: the trajectory, the critical times, the closed form and the
@@ -50,11 +52,17 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from paper_checks.briefs.common import apart, orthonormal
-from theory_on_trial import abstract, claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    recalled,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
-RECALLED = "recalled from Simon et al. 2023"
 SOLVER_ERROR = 2e-9
 """Steps are accurate to 1e-11, take less than a hundred, and all that follows at most doubles what
 they leave.
@@ -219,7 +227,7 @@ def diagonals(rows):
 ALIGNED = [(3, 1e-3), (1, 1e-5), (5, 0.05)]
 
 
-@claim(derived(f"{RECALLED}: each mode by itself"), kind="identity", cases=ALIGNED)
+@claim(recalled("the solution from aligned starts"), kind="identity", cases=ALIGNED)
 def test_trajectory(trial, outputs: Outputs, init: Init):
     """Let Γ have the eigenvalues γ_j and eigenvectors q_j, and W start with singular values s_j(0)
     along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|² they are s_j(t) = e^(4 γ_j
@@ -247,7 +255,7 @@ def test_trajectory(trial, outputs: Outputs, init: Init):
     )
 
 
-@claim(derived(f"{RECALLED}: the time of half of the limit"), kind="identity", cases=ALIGNED)
+@claim(recalled("the critical times"), kind="identity", cases=ALIGNED)
 def test_critical_times(trial, outputs: Outputs, init: Init):
     """Let Γ have the eigenvalues γ_j and eigenvectors q_j, and W start with singular values s_j(0)
     along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|², γ_j s_j² is 1/(2 - s_j(0)² γ_j) at
@@ -270,7 +278,10 @@ def test_critical_times(trial, outputs: Outputs, init: Init):
 
 
 @claim(
-    abstract("one dimension at a time in a sequence of discrete, well-separated steps"),
+    tried(
+        "abstract, sentence 2: one dimension at a time, in separate steps",
+        "the loss from aligned starts",
+    ),
     kind="identity",
     cases=ALIGNED,
 )
@@ -350,7 +361,7 @@ def test_row_space(trial, following: Following):
 
 
 @claim(
-    abstract("obtain a closed-form expression for the final learned representations"),
+    recalled("the closed form of the final representations"),
     kind="limit",
     cases=[(3, 0.4), (1, 0.2), (5, 0.5)],
 )
@@ -453,7 +464,7 @@ def pairs_in_the_plane(trial, pairs, outputs, noise):
 
 
 @claim(
-    derived(f"{RECALLED}: Γ and K^½ Z K^½ are two sides of one product"),
+    recalled("the contrastive kernel and its modes"),
     kind="identity",
     cases=[(12, 0.3), (8, 0.0), (30, 1.0)],
 )
@@ -485,7 +496,7 @@ def test_kernel_modes(
 
 
 @claim(
-    derived(f"{RECALLED}: W is spanned by the features of the views"),
+    recalled("the final representations of a kernel"),
     kind="limit",
     cases=[(12, 2, 0.3), (8, 1, 0.1), (30, 3, 0.5)],
 )
@@ -532,7 +543,7 @@ def test_kernel(
 
 
 @claim(
-    abstract("kernel PCA may serve as a useful model of self-supervised learning"),
+    tried("abstract, sentence 6: kernel PCA is a model of self-supervised learning", "equal views"),
     kind="limit",
     cases=[(12, 2), (8, 1), (30, 3)],
 )

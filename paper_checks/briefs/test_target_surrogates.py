@@ -23,12 +23,17 @@ and imitation. This page treats full gradients and a linear model.
 
 Abstract:
 
-- Statement 1: the surrogate in the space of outputs is a global upper bound on the loss. Holds:
-  majorises, sharp_curvature.
-- Statement 2: minimising it is projected gradient descent in that space, with its rates. Holds:
-  inner_steps, invariance, rate.
-- Statement 3: it reduces costs in learning and imitation. Not on trial. Gradients are full and
-  models linear here.
+- Sentences 1 to 4: functions with expensive gradients are minimised by surrogates in a space of
+  targets. No statement.
+- Sentence 5: with full gradients the surrogate is a global upper bound on the loss. Holds:
+  majorises, sharp_curvature. For logistic losses, beyond the η of smooth ones.
+- Sentence 6: minimising it again and again converges to a stationary point. In part: rate,
+  invariance. For linear models, at the surrogate's minimum.
+- Sentence 7: the stochastic version is projected gradient descent in the target space. In part:
+  inner_steps. With full gradients and linear models.
+- Sentences 8 and 9: it has guarantees for convex losses, with any optimiser inside. Not on trial.
+  Gradients are full here.
+- Sentences 10 and 11: it helps in learning and imitation. Not on trial. Models are linear here.
 
 Read: the abstract ("our surrogate is a global upper-bound on the loss", "projected stochastic
 gradient descent in the target space"). Derived here: all laws. Not claimed: that descent needs a
@@ -43,7 +48,14 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import abstract, balls, claim, derived, observed, predicted
+from theory_on_trial import (
+    balls,
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -185,14 +197,17 @@ def test_sharp_curvature(trial, distance: Distance):
 
 
 @claim(
-    abstract("our surrogate is a global upper-bound on the loss"),
+    tried(
+        "abstract, sentence 5: a global upper bound on the loss",
+        "the largest η for logistic losses",
+    ),
     kind="bound",
     cases=[(5, 2.0), (2, 0.2), (30, 12.0)],
 )
 def test_majorises(trial, targets: Targets, distance: Distance):
-    """The logistic loss l of labels ±1, at outputs z with the labels' signs, has l(u) <= l(z) +
-    ∇l(z)·(u - z) + |u - z|²/(2 η) for all u if η <= min_i 2|z_i|/tanh(|z_i|/2), which exceeds 1/L =
-    4.
+    """The logistic loss l of labels ±1, at outputs z_i ≠ 0 with the labels' signs, has l(u) <= l(z)
+    + ∇l(z)·(u - z) + |u - z|²/(2 η) for all u if η <= min_i 2|z_i|/tanh(|z_i|/2), which exceeds 1/L
+    = 4.
     """
     generator = trial.generator("targets")
     far = distance * np.append(1, generator.uniform(1, 1.5, targets - 1))
@@ -215,7 +230,10 @@ def test_majorises(trial, targets: Targets, distance: Distance):
 
 
 @claim(
-    derived("a linear recursion"),
+    tried(
+        "abstract, sentence 7: projected descent in the target space",
+        "m steps, with full gradients",
+    ),
     kind="identity",
     cases=[(12, 5, 3, 0.7, 0.3), (4, 9, 40, 1.5, 0.1)],
 )
@@ -302,7 +320,7 @@ def test_invariance(
 
 
 @claim(
-    derived("the surrogate falls by η |P grad l|^2 / 2"),
+    tried("abstract, sentence 6: convergence to a stationary point", "the rate for linear models"),
     kind="bound",
     cases=[(12, 5, 20), (2, 1, 1)],
 )

@@ -46,7 +46,13 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import (
+    claim,
+    derived,
+    observed,
+    predicted,
+    tried,
+)
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -298,7 +304,9 @@ def share_told(common, first, second):
 
 
 @claim(
-    derived("a walk of three steps returns on its way, or is a path"),
+    tried(
+        "abstract: walks capture only a subset of the pairs of positions", "what three steps add up"
+    ),
     kind="identity",
     cases=[(7, 0.5), (9, 0.35), (5, 0.0)],
 )
@@ -323,7 +331,7 @@ def test_walks_add_up(trial, nodes: Nodes, density: Density):
 
 
 @claim(
-    derived("the orbit-counting lemma"),
+    tried("abstract: all 28 orbit adjacency matrices", "a count of the classes of pairs"),
     kind="identity",
 )
 def test_walks_add_up__classes(trial):
@@ -424,7 +432,7 @@ def test_share_told(
     """Nodes i and j have t common neighbours, and I and J neighbours of their own, and all edges
     but those of i and j are independent with one probability p. The numbers (TA)_ij and (AT)_ij, T
     = A∘A², predict the edges among the common neighbours linearly with R² = y/(1 + y), y = 2 (t -
-    1)(1/I + 1/J), for every p.
+    1)(1/I + 1/J), for every p in (0, 1).
     """
     uncertain = common * (common - 1) // 2 + common * (first + second)
     trial.require(
