@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from theory_on_trial import Trial, balls
 from theory_on_trial.decide.prover import prove, prove_identity
+from theory_on_trial.polynomials import Polynomial
 from theory_on_trial.trial.hints import explain
 from theory_on_trial.trial.plain import failure, passed
 
@@ -130,9 +131,9 @@ def test_a_thousand_random_inequalities_whose_truth_is_known():
         shift = -least + (gap if truth else -gap)
 
         def formula(x, coefficients=coefficients, shift=shift):
-            total = float(shift) + 0 * x
+            total = Fraction(shift) + 0 * x
             for k, c in enumerate(coefficients):
-                total = total + float(c) * x**k
+                total = total + Fraction(c) * x**k
             return total
 
         proof = prove(lambda x: 0.0, formula, {"x": (-1, 1)}, most_boxes=3000)
@@ -152,7 +153,8 @@ def random_formula(generator, depth, names):
     if depth == 0 or generator.random() < 0.15:
         name = str(generator.choice(names))
         constant = float(generator.normal() * 2)
-        return (lambda v: v[name]) if generator.random() < 0.7 else (lambda v: constant)
+        exact = Fraction(constant)
+        return (lambda v: v[name]) if generator.random() < 0.7 else (lambda v: exact)
     a = random_formula(generator, depth - 1, names)
     b = random_formula(generator, depth - 1, names)
     function = getattr(balls, str(generator.choice(UNARY)))
@@ -174,7 +176,7 @@ def random_formula(generator, depth, names):
 
 def outcome_of_a_false_one(formula, more, box):
     """What becomes of f >= more, which is false at one point; its box is one where it is false."""
-    proof = prove(lambda **v: more, lambda **v: formula(v), box, most_boxes=20)
+    proof = prove(lambda **v: Fraction(more), lambda **v: formula(v), box, most_boxes=20)
     if proof.outcome == "REFUTED":
         middle = {name: (low + high) / 2 for name, (low, high) in proof.where.items()}
         assert float(formula(middle)) < more + 1e-9 * max(1.0, abs(more))
@@ -185,9 +187,9 @@ def outcome_of_a_true_one(formula, value, more, box):
     """What becomes of (f - value)^2 >= value - more, which is below 0."""
 
     def square(**v):
-        return (formula(v) - value) ** 2 + 0 * next(iter(v.values()))
+        return (formula(v) - Fraction(value)) ** 2 + 0 * next(iter(v.values()))
 
-    return prove(lambda **v: value - more, square, box, most_boxes=20).outcome
+    return prove(lambda **v: Fraction(value - more), square, box, most_boxes=20).outcome
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -247,7 +249,8 @@ def test_integers_still_count_and_may_be_larger_than_floats():
     "formula", [lambda x: math.nan * x, lambda x: math.nan, lambda x: math.inf - math.inf * (x + 1)]
 )
 def test_what_is_no_number_is_never_proved_nor_refuted(formula):
-    assert prove(lambda x: 0.0, formula, {"x": (0, 1)}, most_boxes=50).outcome == "INCONCLUSIVE"
+    with pytest.raises(TypeError, match=r"a proof does not round, and the float (nan|inf)"):
+        prove(lambda x: 0.0, formula, {"x": (0, 1)}, most_boxes=50)
 
 
 @pytest.mark.parametrize(
@@ -267,9 +270,86 @@ def test_beyond_a_branch_point_or_at_a_pole_nothing_is_proved(formula, box):
     assert proof.outcome == "REFUTED" or "no finite" in proof.why
 
 
-@pytest.mark.parametrize("power", [2.0, 0.5, -1.0, 3])
-def test_powers_that_are_floats_are_those_of_floats(power):
-    assert prove(lambda x: 0.02, lambda x: x**power, {"x": (0.31, 1)}).outcome == "VERIFIED"
+@pytest.mark.parametrize(
+    "side", [lambda x: x**2.0, lambda x: x**0.5, lambda x: x**-1.0, lambda x: x ** Fraction(1, 3)]
+)
+def test_powers_that_are_floats_are_those_of_floats(side):
+    assert prove(lambda x: 0.02, side, {"x": (0.31, 1)}).outcome == "VERIFIED"
+
+
+COMPUTED = math.exp(-50) + 1
+"""It is 1, although 1 + e^-50 is more."""
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs", "box"),
+    [
+        # 1 + e^-n <= 1, 1 + 1/n! <= 1 and (10^16 + n/2) - 10^16 <= 0 are false for all n >= 1.
+        (lambda n: 1 + np.exp(-n), lambda n: 1, {"n": [40, 50]}),
+        (lambda n: 1 + math.exp(-n), lambda n: 1, {"n": [40, 800]}),
+        (lambda n: 1 + math.exp(-int(n)), lambda n: 1, {"n": [50]}),
+        (lambda n: 1 + math.e**-n, lambda n: 1, {"n": [50]}),
+        (lambda n: 1 + 1 / math.factorial(n), lambda n: 1, {"n": [20]}),
+        (lambda n: 1 + 1 / math.factorial(n), lambda n: 1, {"n": [200]}),
+        (lambda n: 1 + 0 * n + 1 / math.factorial(int(n)), lambda n: 1, {"n": [30]}),
+        (lambda n: (1e16 + int(n) / 2) - 1e16, lambda n: 0, {"n": [1]}),
+        (lambda n: 1 + sum(1 / k**40 for k in range(3, n + 1)), lambda n: 1, {"n": [5]}),
+        (lambda n: np.float64(1) + np.float64(0.5) ** int(n), lambda n: 1, {"n": [60]}),
+        (lambda n: n * np.int64(2) ** 62, lambda n: 0, {"n": [2]}),
+        (lambda n: 1 / 3 * n, lambda n: Fraction(1, 3) * n, {"n": [3]}),
+        (lambda n: COMPUTED, lambda n: 1, {"n": [3]}),
+        (lambda x: x + 1 + math.exp(-50), lambda x: x + 1, {"x": (0, 1)}),
+        (lambda x: x * 0 + float(np.pi), lambda x: balls.pi(x), {"x": (0, 1)}),
+        (lambda x: x * 0.1234567890123, lambda x: x, {"x": (0, 1)}),
+    ],
+)
+def test_a_rounded_number_is_refused_with_the_exact_form(lhs, rhs, box):
+    with pytest.raises(TypeError, match=r"(Fraction\(1, 3\)|Fraction\(\d+, \d+\)|balls\.exp)"):
+        prove(lhs, rhs, box)
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs", "n"),
+    [
+        (lambda n: 1 + balls.exp(-n), lambda n: 1, [40, 50]),
+        (lambda n: 1 + Fraction(1, math.factorial(n)), lambda n: 1, [20, 200]),
+        (lambda n: 1 + 0.3**n, lambda n: 1, [60, 100]),
+        (lambda n: (1e16 + n / 2) - 1e16, lambda n: 0, [1]),
+        (lambda n: (1e16 + 0.5 * n) - 1e16, lambda n: 0, [1]),
+        (lambda n: 1 + balls.total(lambda k: 1 / k**40, 3, n), lambda n: 1, [5]),
+    ],
+)
+def test_false_statements_about_tiny_terms_are_refuted(lhs, rhs, n):
+    assert prove(lhs, rhs, {"n": n}, bits=2000).outcome == "REFUTED"
+    assert prove(rhs, lhs, {"n": n}, bits=2000).outcome == "VERIFIED"
+
+
+def test_sums_over_whole_numbers_are_exact():
+    """1 + 1/2 + … + 1/n > log n + Euler's constant, which mpmath knows to fifty digits."""
+    with mpmath.workdps(50):
+        gamma = Fraction(int(mpmath.euler * 10**40), 10**40)
+
+    def harmonic(n):
+        return balls.total(lambda k: 1 / k, 1, n)
+
+    box = {"n": range(1, 60)}
+    assert prove(lambda n: balls.log(n) + gamma, harmonic, box).outcome == "VERIFIED"
+    assert prove(harmonic, lambda n: balls.log(n) + gamma, box).outcome == "REFUTED"
+    assert harmonic(4) == pytest.approx(25 / 12)
+    assert balls.total(lambda k: k, 3, 2) == 0
+
+
+def test_integer_parameters_count_choose_and_compare():
+    def entries(n):
+        pascal = [1, 3, 3, 1]
+        assert isinstance(math.comb(3, n), int)
+        assert (n == int(n), n < 4, hash(n) == hash(int(n)), -n <= 0, abs(-n) == n) == (True,) * 5
+        return pascal[n] + (n if n > 1 else 0) + {0: 0, 1: 1}.get(n, 0) - n
+
+    box = {"n": range(4)}
+    assert prove(entries, lambda n: math.comb(3, n), box).outcome == "VERIFIED"
+    assert prove(lambda n: math.comb(3, n), entries, box).outcome == "VERIFIED"
+    assert prove(lambda n: n % 3 + n // 3, lambda n: Fraction(n, 1), box).outcome == "VERIFIED"
 
 
 def test_a_function_of_numpy_is_told_with_what_serves():
@@ -357,7 +437,7 @@ def test_bad_input_is_one_sentence(box, options, sentence):
 
 
 def sum_of_cubes(n):
-    return sum(Fraction(k) ** 3 for k in range(1, int(n) + 1))
+    return balls.total(lambda k: k**3, 1, n)
 
 
 def test_polynomial_identities_are_proved_and_false_ones_refuted():
@@ -382,9 +462,85 @@ def test_a_degree_that_is_too_low_is_found():
         prove_identity(lambda n: n**2, nearly, {"n": 2})
 
 
-def test_floats_are_no_exact_arithmetic():
+@pytest.mark.parametrize("side", [lambda n: n * 0.5, lambda n: n**0.5, lambda n: np.float64(2) * n])
+def test_floats_are_no_exact_arithmetic(side):
     with pytest.raises(ValueError, match="fractions and integers alone"):
-        prove_identity(lambda n: n * 0.5, lambda n: n / 2, {"n": 1})
+        prove_identity(side, lambda n: n / 2, {"n": 1})
+
+
+@pytest.mark.parametrize(
+    "side",
+    [
+        lambda n: abs(100 - n),
+        lambda n: 100 - n % 1000,
+        lambda n: 100 - min(n, 50),
+        lambda n: 100 - n if n < 50 else 0,
+        lambda n: 100 - int(n),
+        lambda n: sum(1 for _ in range(100 - n)),
+        lambda n: 100 - n // 1,
+        lambda n: {1: 99, 2: 98}[n],
+    ],
+)
+def test_sides_that_branch_are_no_polynomials(side):
+    """All are 100 - n at the small whole numbers that a grid has, and not beyond."""
+    with pytest.raises((ValueError, TypeError)):
+        prove_identity(side, lambda n: 100 - n, {"n": 1})
+
+
+def test_the_degree_is_counted():
+    """x + (x - 1) … (x - 40) is x at 40 whole numbers, whatever is stated of its degree."""
+
+    def agrees(x):
+        return x + math.prod(x - k for k in range(1, 41))
+
+    for degree in (1, 5, 38):
+        with pytest.raises(ValueError, match=f"no polynomial of degree {degree} in x"):
+            prove_identity(agrees, lambda x: x, {"x": degree})
+    proof = prove_identity(agrees, lambda x: x, {"x": 40})
+    assert (proof.outcome, proof.where) == ("REFUTED", {"x": (41.0, 41.0)})
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (lambda x, y: (x + y) ** 3, lambda x, y: x**3 + 3 * x * y * (x + y) + y**3),
+        (lambda x, y: (x - y) * (x + y) / 3, lambda x, y: Fraction(1, 3) * (x**2 - y**2)),
+        (lambda x, y: 2 - x + y - 2, lambda x, y: y - x),
+    ],
+)
+def test_products_that_cancel_are_equal(left, right):
+    degrees = {"x": 3, "y": 3}
+    assert prove_identity(left, right, degrees).outcome == "VERIFIED"
+    off = prove_identity(left, lambda x, y: right(x, y) + 1, degrees)
+    assert off.outcome == "REFUTED"
+
+
+@pytest.mark.parametrize("power", range(7))
+def test_sums_of_powers_have_the_values_of_the_sums(power):
+    found = balls.total(lambda k: k**power, 1, Polynomial.parameter("n"))
+    for n in range(9):
+        assert found.at({"n": n}) == sum(Fraction(k) ** power for k in range(1, n + 1))
+
+
+def test_sums_whose_terms_and_ends_hold_parameters():
+    n, m = (Polynomial.parameter(name) for name in "nm")
+    found = balls.total(lambda i: balls.total(lambda j: i * j + m, i, n), 2, n + 1)
+    for a, b in [(2, 5), (3, 0), (7, -2)]:
+        # The outer sum ends where the inner one is empty.
+        wanted = sum(i * j + b for i in range(2, a + 2) for j in range(i, a + 1))
+        assert found.at({"n": a, "m": b}) == wanted
+
+
+@pytest.mark.parametrize("values", [(math.nan, 1.0), (1.0, math.nan), (math.nan, math.nan)])
+def test_a_twin_that_is_no_number_is_told(values):
+    twin = iter(values * 100)
+    with pytest.raises(ValueError, match=r"another one: .*nan"):
+        Trial("prover.nan").prove(
+            lambda x: x * 0 + next(twin) if isinstance(x, float) else x,
+            lambda x: x + 1,
+            {"x": (0, 1)},
+            same_as=(lambda x: next(twin), None),
+        )
 
 
 def test_a_trial_records_a_proof_with_its_control():
@@ -420,7 +576,7 @@ def test_a_trial_records_an_identity_with_its_control():
     )
     (finding,) = trial.findings
     assert finding.outcome == "VERIFIED"
-    assert finding.note == "proved for all n: 5 exact values"
+    assert finding.note == "proved for all n: 3 coefficients that agree"
     assert [control.outcome for control in finding.controls] == ["REFUTED"]
 
 

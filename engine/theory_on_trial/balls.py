@@ -11,6 +11,8 @@ series along one parameter. The arithmetic is that of Arb (python-flint, an extr
 """
 
 import math
+import numbers
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +20,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
+from theory_on_trial.polynomials import Polynomial, summed
 
 __all__ = [
     "Ball",
@@ -43,9 +47,13 @@ __all__ = [
     "sqrt",
     "tan",
     "tanh",
+    "total",
 ]
 
 
+_DIGITS = 8
+"""A float with more significant digits than these was not typed, but computed, and so rounded."""
+_EXACT_FORMS = "Fraction(1, 3), balls.exp, balls.sqrt, balls.pi, …"
 _ORDER: ContextVar[int | None] = ContextVar("order of the balls of a proof", default=None)
 
 
@@ -64,9 +72,63 @@ def enclosing(order: int) -> Iterator[None]:
 def _ball_in_a_proof(x: Any) -> Any:
     """Return a plain number as a ball during a proof; return anything else unchanged."""
     order = _ORDER.get()
-    if order is None or not isinstance(x, int | float | Fraction | np.number):
+    if order is None or not isinstance(x, Whole | int | float | Fraction | np.generic):
         return x
-    return Ball.of([enclosed(x)], order)
+    return Ball.of([exact(x)], order)
+
+
+def exact(number: Any) -> Any:
+    """Return a number that a formula computes with as a ball of Arb.
+
+    Raises `TypeError`, during a proof, for a number that is or may be rounded: one of NumPy, and a
+    float that is not typed where it is used, such as the result of `math.exp` or of 1 / 3.
+    """
+    if isinstance(number, Whole):
+        number = number.value
+    if _ORDER.get() is None or not isinstance(number, float | np.generic):
+        return enclosed(number)
+    if isinstance(number, np.generic):
+        raise TypeError(
+            f"a proof does not round, and NumPy's {number!s} may have been: write {_EXACT_FORMS} "
+            "of Python's own numbers"
+        )
+    if not is_typed(number, _asking()):
+        raise TypeError(
+            f"a proof does not round, and the float {number!r} was computed, or has many digits: "
+            f"write {_exact_form_of(number)}"
+        )
+    return enclosed(number)
+
+
+def _asking() -> Any:
+    """The code of the nearest function on the stack that is not of this module."""
+    frame: Any = sys._getframe(1)
+    while frame.f_globals is globals():
+        frame = frame.f_back
+    return frame.f_code
+
+
+def is_typed(number: float, code: Any) -> bool:
+    """Tell whether a float is a constant of few digits in a function's code."""
+    if not math.isfinite(number) or float(f"{number:.{_DIGITS - 1}e}") != number:
+        return False
+    constants = list(getattr(code, "co_consts", ()))
+    while constants:
+        constant = constants.pop()
+        if isinstance(constant, tuple | frozenset):
+            constants += constant
+        elif isinstance(constant, float) and abs(constant) == abs(number):
+            return True
+    return False
+
+
+def _exact_form_of(number: float) -> str:
+    """What to write for a float that was computed."""
+    if math.isfinite(number):
+        near = Fraction(number).limit_denominator(10_000)
+        if number and float(near) == number:
+            return f"Fraction({near.numerator}, {near.denominator})"
+    return f"{_EXACT_FORMS}, or Fraction(x) where the float x itself is meant"
 
 
 def enclosed(number: Any) -> Any:
@@ -125,7 +187,7 @@ class Ball:
         return self.series[k]
 
     def _other(self, other: Any) -> "Ball":
-        return other if isinstance(other, Ball) else Ball.of([enclosed(other)], self.order)
+        return other if isinstance(other, Ball) else Ball.of([exact(other)], self.order)
 
     def _sharper(self, value: Any) -> "Ball":
         """The same series, its value intersected with another enclosure."""
@@ -166,13 +228,16 @@ class Ball:
         return self._other(other) * self**-1
 
     def __pow__(self, power: Any) -> Any:
-        if isinstance(power, float) and power.is_integer():
+        if isinstance(power, Whole):
+            power = power.value
+        if isinstance(power, float | np.generic):
+            exact(power)
+        if isinstance(power, float | Fraction) and power == int(power):
             power = int(power)
-        if isinstance(power, float) and power == 0.5:
+        if isinstance(power, float | Fraction) and power == 0.5:
             return sqrt(self)  # has a value at 0, too
-        if not isinstance(power, int | np.integer):
+        if not isinstance(power, int):
             return exp(log(self) * power)
-        power = int(power)
         if power < 0:
             if self.value.contains(0):
                 return _nowhere(self.order)
@@ -203,31 +268,99 @@ class Ball:
         )
 
 
-class Whole(int):
-    """An integer parameter of a formula, as `range` and `math.comb` take it. Operations with
-    integers give integers; during a proof a result that would be rounded, such as 1 / n, n * 0.1
-    and n ** 0.5, is a ball.
+class Whole:
+    """An integer parameter of a formula during a proof, as `range`, `math.comb` and `Fraction` take
+    it.
+
+    Operations with integers give integers; a result that would be rounded, such as 1 / n, 0.3 ** n
+    and n ** 0.5, is a ball. It is no float: `math.exp(n)` would round it.
     """
+
+    __slots__ = ("value",)
+    __array_ufunc__ = None  # NumPy hands its operators over, and refuses its functions
+
+    def __init__(self, value: int):
+        self.value = int(value)
+
+    numerator = property(int)
+    denominator = 1
+
+    def __index__(self) -> int:
+        return self.value
+
+    __int__ = __trunc__ = __floor__ = __ceil__ = __index__
+
+    def __float__(self) -> float:
+        raise TypeError(
+            f"a proof does not round: write {_EXACT_FORMS} of whole numbers, and no function of "
+            "math or NumPy"
+        )
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __neg__(self) -> "Whole":
+        return Whole(-self.value)
+
+    def __pos__(self) -> "Whole":
+        return self
+
+    def __abs__(self) -> "Whole":
+        return Whole(abs(self.value))
+
+    def __pow__(self, power: Any) -> Any:
+        return _power_of_whole(self, power)
+
+    def __rpow__(self, base: Any) -> Any:
+        return _power_of_whole(base, self)
+
+
+numbers.Integral.register(Whole)
+
+
+def _power_of_whole(base: Any, power: Any) -> Any:
+    """A power of or by an integer parameter; an integer where it is one."""
+    base, power = (part.value if isinstance(part, Whole) else part for part in (base, power))
+    if isinstance(base, int) and isinstance(power, int) and power >= 0:
+        return Whole(base**power)
+    return Ball.of([exact(base)], _ORDER.get() or 0) ** power
 
 
 def _of_whole(name: str) -> Callable[[Whole, Any], Any]:
     """An operator of `Whole`, from those of `int` and of `Ball`."""
-    on_integers = getattr(int, name)
 
     def call(self: Whole, other: Any) -> Any:
-        found = on_integers(self, other)
+        other = other.value if isinstance(other, Whole) else other
+        found = getattr(int, name)(self.value, other)
         if type(found) is int:
             return Whole(found)
-        ball = _ball_in_a_proof(int(self))
-        return getattr(ball, name)(other) if isinstance(ball, Ball) else found
+        ball = Ball.of([enclosed(self.value)], _ORDER.get() or 0)
+        operator = getattr(ball, name, None)
+        return NotImplemented if operator is None else operator(other)
 
     return call
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+def _comparing(name: str) -> Callable[[Whole, Any], Any]:
+    """A comparison of `Whole`, which is exact."""
+
+    def call(self: Whole, other: Any) -> Any:
+        return getattr(int, name)(self.value, other.value if isinstance(other, Whole) else other)
+
+    return call
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
     for _operator in (f"__{_name}__", f"__r{_name}__"):
-        if hasattr(Ball, _operator) or _name in ("floordiv", "mod"):
-            setattr(Whole, _operator, _of_whole(_operator))
+        setattr(Whole, _operator, _of_whole(_operator))
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Whole, f"__{_name}__", _comparing(f"__{_name}__"))
 
 
 def _nowhere(order: int) -> Ball:
@@ -312,11 +445,14 @@ lgamma = _function("lgamma", _special("gammaln"), lambda s: s.lgamma())
 
 def absolute(x: Any) -> Any:
     """Return |x| of a number, an array or a ball."""
+    x = _ball_in_a_proof(x)
     return maximum(x, -x) if isinstance(x, Ball) else np.abs(x)
 
 
 def maximum(x: Any, y: Any) -> Any:
     """Return the larger of two numbers, arrays or balls."""
+    x = _ball_in_a_proof(x)
+    y = _ball_in_a_proof(y)
     if not isinstance(x, Ball) and not isinstance(y, Ball):
         return np.maximum(x, y)
     left = x if isinstance(x, Ball) else y._other(x)
@@ -347,3 +483,20 @@ def pi(like: Any) -> Any:
     from flint import arb
 
     return Ball.of([arb.pi()], like.order)
+
+
+def total(term: Callable[[Any], Any], first: Any, last: Any) -> Any:
+    """Return the sum of term(k) over the whole numbers k from `first` to `last`; 0 if there are
+    none.
+
+    In a proof it is exact: 1 / k is enclosed for each k, and not rounded. In `prove_identity` the
+    ends may be polynomials of the parameters; the sum is then the polynomial of the whole numbers
+    at which `last` is not below `first` - 1.
+    """
+    if isinstance(first, Polynomial) or isinstance(last, Polynomial):
+        return summed(term, first, last)
+    number = Whole if _ORDER.get() is not None else int
+    found: Any = number(0)
+    for k in range(first, int(last) + 1):
+        found = found + term(number(k))
+    return found

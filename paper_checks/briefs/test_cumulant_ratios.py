@@ -346,7 +346,7 @@ def test_one_latent(
     trial.identity(measured, law, ops=20, scale=size, controls={"direct effect a2 for A": direct})
 
 
-@claim(derived("exact values on a grid that no such polynomial could vanish on"), kind="identity")
+@claim(derived("coefficients of two polynomials"), kind="identity")
 def test_one_latent__everywhere(trial):
     """With x1 = a1 L + e1 and x2 = a2 L + b x1 + e2, the joint cumulants have k_1112 k_1222 -
     k_1122² = a1 A b a2² κ4(L) κ4(e1), A = a2 + b a1, for all real a1, a2, b and fourth cumulants

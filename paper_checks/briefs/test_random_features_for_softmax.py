@@ -390,7 +390,7 @@ def test_crossover__everywhere(trial):
                 positive(radius, cosine) / 4
             ),
             "the share at right angles for r² = 2, ½ (1 - e^{-4})": lambda radius, cosine: (
-                -np.expm1(-4) / 2 * positive(radius, cosine)
+                -balls.expm1(-4) / 2 * positive(radius, cosine)
             ),
         },
         same_as=(lambda r, w: on_page(r, w)[1], lambda r, w: on_page(r, w)[0] / 2),

@@ -39,6 +39,7 @@ is from the flow. Not claimed: anything about trained layers or about the choice
 Topic: sequence models and attention.
 """
 
+from fractions import Fraction
 from typing import Annotated, Literal
 
 import numpy as np
@@ -350,7 +351,7 @@ def test_gate_against_flow__everywhere(trial):
     which is at most .2036, its value at Δ = -1 - 2 W₋₁(-e^{-1/2}/2), to 1e-9, for all Δ in [0,
     100].
     """
-    most = largest_gap()[1]
+    most = Fraction(float(largest_gap()[1]))
 
     def simulated(step):
         flow = driven(-np.eye(1), np.eye(1), *CONSTANT, step)[0]
@@ -361,7 +362,7 @@ def test_gate_against_flow__everywhere(trial):
         lambda step: most,
         {"step": (0, 100)},
         tolerance=1e-9,
-        controls={"the gap where the gate is half open": lambda step: 0.5 - np.exp(-1)},
+        controls={"the gap where the gate is half open": lambda step: 0.5 - balls.exp(-1)},
         same_as=(simulated, None),
     )
 

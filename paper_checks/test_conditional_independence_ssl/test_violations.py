@@ -202,7 +202,7 @@ def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violate
     )
 
 
-@claim(derived("exact values of polynomials of low degree"), kind="identity")
+@claim(derived("coefficients of polynomials of low degree"), kind="identity")
 def test_break_even__everywhere(trial):
     """At n* = d1 + 1 + σ² (d1 - r) / a labels, (σ² + a) (n* - d1 - 1) = σ² (n* - r - 1) for all σ²,
     a, d1 and r, so that heads on r and on d1 features are equally good.

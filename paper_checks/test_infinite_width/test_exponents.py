@@ -587,7 +587,7 @@ def enumerated(hidden, parts):
     return counts
 
 
-@claim(derived("exact values of polynomials of degree 1"), kind="identity")
+@claim(derived("coefficients of polynomials of degree 1"), kind="identity")
 def test_abc_symmetry__everywhere(trial):
     """Let a and b be the readout's exponents, a_l those of a layer's multiplier, and c the rate's.
     Both arguments of the minimum in r, (a + b) + c - 1 + 2 a_l and (2 a + c) + c - 1 + 2 a_l, are

@@ -272,8 +272,8 @@ def test_largest_ratio__everywhere(
     def theory(epsilon):
         return learning_order.order_boundary(depth, epsilon, fraction, 0.5, 1.0)
 
-    bound = 1.0001 * float(largest)
-    too_small = 1 + 0.9 * (float(largest) - 1)
+    bound = Exactly(1.0001 * float(largest))
+    too_small = Exactly(1 + 0.9 * (float(largest) - 1))
     trial.prove(
         ratio,
         lambda epsilon: bound,

@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from theory_on_trial.balls import Ball, Whole, enclosed, enclosing
+from theory_on_trial.balls import Ball, Whole, enclosed, enclosing, exact, is_typed
 from theory_on_trial.decide.decision import Outcome
+from theory_on_trial.polynomials import Polynomial
 
 Formula = Callable[..., Any]
 Ends = tuple[tuple[float, float], ...]
@@ -36,7 +37,8 @@ class Proof:
     Attributes:
         outcome: VERIFIED if the inequality is proved on the whole box, REFUTED if it is false on
             all of `where`, INCONCLUSIVE if the budget of boxes ended.
-        boxes: how many boxes were enclosed.
+        boxes: how many boxes were enclosed; of two polynomials how many coefficients agree, or at
+            how many points they were compared until they differed.
         depth: how often the smallest of them was halved.
         bits: the precision of the balls.
         where: by parameter the ends of a box: one on which the inequality is false, or one that
@@ -71,7 +73,8 @@ def prove(
     Args:
         lhs: function of the box's parameters, by name, written with operators and the
             functions of `theory_on_trial.balls`. Constants are exact as they are typed: 0.1 is the
-            float64 next to it, `Fraction(1, 10)` a tenth.
+            float64 next to it, `Fraction(1, 10)` a tenth. A float that is not typed in the formula,
+            and a number of NumPy, may have been rounded.
         rhs: the same.
         box: by parameter (low, high), both ends included and finite, or a `range` or list of
             integers, every one of which is tried.
@@ -80,7 +83,8 @@ def prove(
         bits: precision of the balls, at least 64; doubled where a box becomes as narrow as it.
 
     Raises `ValueError` for a box that is empty, not finite or without a parameter, a tolerance
-    below 0 and a formula that returns no number, `ModuleNotFoundError` without python-flint.
+    below 0 and a formula that returns no number, `TypeError` for a formula with a number that may
+    have been rounded, `ModuleNotFoundError` without python-flint.
     """
     try:
         from flint import ctx
@@ -117,7 +121,7 @@ def _parts(box: Mapping[str, Any]) -> tuple[tuple[str, ...], Ends, dict[str, lis
         if isinstance(values, range | list):
             if not values or not all(isinstance(value, int | np.integer) for value in values):
                 raise ValueError(f"box {name} must list integers, got {values!r}")
-            integers[name] = [Whole(value) for value in values]
+            integers[name] = [int(value) for value in values]
             continue
         if not isinstance(values, tuple) or len(values) != 2:
             raise ValueError(f"box {name} must be (low, high), a range or a list, got {values!r}")
@@ -207,10 +211,11 @@ class _Search:
             value = enclosed(low).union(enclosed(high))
             variables[name] = Ball.of([value, int(place == along)], order)
         found = Ball.of([self.tolerance], order)
+        whole = {name: Whole(value) for name, value in self.fixed.items()}
         for side, sign in ((self.rhs, 1), (self.lhs, -1)):
             with enclosing(order):
                 try:
-                    number = side(**variables, **self.fixed)
+                    number = side(**variables, **whole)
                 except TypeError as error:
                     if "ufunc" in str(error):
                         raise TypeError(
@@ -218,11 +223,15 @@ class _Search:
                             f"theory_on_trial.balls, such as balls.exp, and none of NumPy: {error}"
                         ) from error
                     raise
-            if not isinstance(number, Ball | Fraction | int | float | np.number):
+            if not isinstance(number, Ball | Fraction | int | Whole | float | np.number):
                 raise ValueError(
                     f"a side of the inequality must be a number, got {type(number).__name__}"
                 )
-            found = found + number * sign
+            if isinstance(number, float) and is_typed(number, getattr(side, "__code__", None)):
+                number = Fraction(number)  # exact as it is typed
+            with enclosing(order):
+                ball = number if isinstance(number, Ball) else Ball.of([exact(number)], order)
+            found = found + ball * sign
         return found
 
     def _holds(self, box: Ends, slopes: list[Any]) -> bool:
@@ -381,9 +390,9 @@ def drift(
             point[name] = values[int(generator.integers(len(values)))]
         one = float(formula(**point))
         other = float(twin(*point.values()))
-        if abs(one - other) > 1e-9 * max(abs(one), abs(other), 1e-300) and not (
-            one == other or (math.isnan(one) and math.isnan(other))
-        ):
+        # NaN is near nothing, not even NaN.
+        near = one == other or abs(one - other) <= 1e-9 * max(abs(one), abs(other), 1e-300)
+        if not near:
             where = ", ".join(f"{name}={value!r}" for name, value in point.items())
             return f"{one:.12g} and {other:.12g} at {where}"
     return ""
@@ -392,66 +401,42 @@ def drift(
 def prove_identity(
     lhs: Formula, rhs: Formula, degrees: Mapping[str, int], *, start: int = 1
 ) -> Proof:
-    """Prove that two polynomials are equal, by exact values at more points than degrees allow.
+    """Prove that two polynomials are equal, by their coefficients, in rational arithmetic.
 
-    A polynomial of degree d_i in parameter i that is 0 on a grid of d_i + 1 values of each
-    parameter is 0 everywhere (the combinatorial Nullstellensatz for a full grid). The sides are
-    computed in rational arithmetic at integers from `start` on. The caller states that neither side
-    has a higher degree, and this is checked: the differences of order d_i + 1 vanish along each
-    parameter, over two values more than the grid has.
+    Each side is called once with `polynomials.Polynomial` in place of its parameters, so that it is
+    known what it is everywhere. Sides that differ do so at a point of the grid of d_i + 1 values of
+    each parameter, from `start` on, for degrees d_i (the combinatorial Nullstellensatz): the first
+    such point refutes.
 
     Args:
-        lhs: function of the parameters, by name, written with operators; it is called with
-            fractions and must return a `Fraction` or an int.
+        lhs: function of the parameters, by name, written with +, -, *, division by numbers, whole
+            powers and `balls.total`, and with fractions and integers alone.
         rhs: the same.
-        degrees: by parameter the highest degree of either side in it, >= 0.
+        degrees: by parameter the highest degree of either side in it, >= 0; it is counted, too.
         start: the least value of each parameter, where the formulas hold from there on.
 
-    Raises `ValueError` for no parameter, a negative degree, a side that is not exact, and for a
-    side of a higher degree than stated.
+    Raises `ValueError` for no parameter, a negative degree, a side that is not exact or that is no
+    polynomial, such as one that compares, and for a side of a higher degree than stated.
     """
     if not degrees:
         raise ValueError("degrees names no parameter: there is nothing to prove")
     if low := [name for name, degree in degrees.items() if degree < 0]:
         raise ValueError(f"degrees {low[0]} must be >= 0, got {degrees[low[0]]}")
-    names = tuple(degrees)
+    parameters = {name: Polynomial.parameter(name) for name in degrees}
+    sides = [Polynomial.of(side(**parameters)) for side in (lhs, rhs)]
+    for side, name in product(sides, degrees):
+        if side.degree(name) > degrees[name]:
+            raise ValueError(
+                f"a side is no polynomial of degree {degrees[name]} in {name}, but of degree "
+                f"{side.degree(name)}: state its true degree"
+            )
+    difference = sides[0] - sides[1]
+    if not difference.terms:
+        count = len(sides[0].terms)
+        last = {name: float(start + degree) for name, degree in degrees.items()}
+        return Proof("VERIFIED", count, 0, 0, None, last, used="exact arithmetic")
     grid = product(*(range(start, start + degree + 1) for degree in degrees.values()))
-    points = 0
-    for values in grid:
-        points += 1
-        point = dict(zip(names, values, strict=True))
-        if _exact(lhs, point) != _exact(rhs, point):
-            where = {name: (float(value), float(value)) for name, value in point.items()}
-            return Proof("REFUTED", points, 0, 0, where, point, used="exact arithmetic")
-    for side, name in product((lhs, rhs), names):
-        _check_degree(side, name, degrees, start)
-    last = {name: float(start + degree) for name, degree in degrees.items()}
-    return Proof("VERIFIED", points, 0, 0, None, last, used="exact arithmetic")
-
-
-def _exact(side: Formula, point: Mapping[str, int]) -> Fraction:
-    value = side(**{name: Fraction(number) for name, number in point.items()})
-    if isinstance(value, bool) or not isinstance(value, int | Fraction):
-        raise ValueError(
-            "a side of a polynomial identity must be computed with fractions and integers alone, "
-            f"got {type(value).__name__}"
-        )
-    return Fraction(value)
-
-
-def _check_degree(side: Formula, name: str, degrees: Mapping[str, int], start: int) -> None:
-    """Raise `ValueError` unless the differences of a side along a parameter vanish in time."""
-    order = degrees[name] + 1
-    # The other parameters stand at values that no low degree distinguishes from general ones.
-    others = {
-        other: start + degree + 2 + 3 * place
-        for place, (other, degree) in enumerate(degrees.items())
-        if other != name
-    }
-    values = [_exact(side, others | {name: start + step}) for step in range(order + 2)]
-    for _ in range(order):
-        values = [after - before for before, after in pairwise(values)]
-    if any(values):
-        raise ValueError(
-            f"a side is no polynomial of degree {degrees[name]} in {name}: state its true degree"
-        )
+    points = (dict(zip(degrees, values, strict=True)) for values in grid)
+    tried, point = next((k, p) for k, p in enumerate(points, 1) if difference.at(p))
+    where = {name: (float(value), float(value)) for name, value in point.items()}
+    return Proof("REFUTED", tried, 0, 0, where, point, used="exact arithmetic")

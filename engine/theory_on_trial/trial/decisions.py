@@ -1008,9 +1008,9 @@ class Trial:
         start: int = 1,
         controls: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
-        """Two polynomials are equal, by exact values on a full grid (see `prover.prove_identity`).
+        """Two polynomials are equal, by their coefficients (see `prover.prove_identity`).
 
-        A control is another right-hand side, which differs on the grid.
+        A control is another right-hand side, which differs from the left one.
         """
         proof = prover.prove_identity(lhs, rhs, degrees, start=start)
         rivals = {
@@ -1237,7 +1237,7 @@ def _proved(
     if tolerance is None:
         side: Side = "two"
         everywhere = ", ".join(domain)
-        how = f"{proof.boxes} exact values"
+        how = f"{proof.boxes} coefficients that agree"
     else:
         side = "at most"
         everywhere = ", ".join(map(_range_in_words, domain.items()))
