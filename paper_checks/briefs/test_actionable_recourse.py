@@ -340,7 +340,7 @@ def test_real(
     n_people: FewPeople = 6,
 ):
     """If every real action a is allowed, the least |a|_p that raises the score s < 0 of a linear
-    classifier with weights w to 0 is -s/|w|_q, where 1/p + 1/q = 1.
+    classifier with weights w ≠ 0 to 0 is -s/|w|_q, where 1/p + 1/q = 1.
     """
     people = unbounded(trial, n_people, n_features)
     exact = np.array([least_norm(score, weights, norm) for score, weights in people])
@@ -377,7 +377,7 @@ def judge_extreme_norm(trial, people, norm):
 @claim(MANGASARIAN, kind="identity")
 def test_one_feature(trial, n_features: SomeFeatures = 5, n_people: FewPeople = 6):
     """If every real action a is allowed, the least Σ_j |a_j| that raises the score s < 0 of a
-    linear classifier with weights w to 0 is -s/max_j |w_j|.
+    linear classifier with weights w ≠ 0 to 0 is -s/max_j |w_j|.
     """
     judge_extreme_norm(trial, unbounded(trial, n_people, n_features), 1)
 
@@ -385,7 +385,7 @@ def test_one_feature(trial, n_features: SomeFeatures = 5, n_people: FewPeople = 
 @claim(MANGASARIAN, kind="identity")
 def test_all_features(trial, n_features: SomeFeatures = 5, n_people: FewPeople = 6):
     """If every real action a is allowed, the least max_j |a_j| that raises the score s < 0 of a
-    linear classifier with weights w to 0 is -s/Σ_j |w_j|.
+    linear classifier with weights w ≠ 0 to 0 is -s/Σ_j |w_j|.
     """
     judge_extreme_norm(trial, unbounded(trial, n_people, n_features), np.inf)
 

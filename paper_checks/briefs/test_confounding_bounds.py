@@ -252,11 +252,10 @@ def test_contains_truth(
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)],
 )
 def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """For every law of the treated's outcomes that are not all equal, share π of the treated and Γ
-    > 1 there is a world of two hidden groups, the top outcomes and the rest, that shows this law
-    and π, whose largest odds ratio of treatment is Γ, and in which E[Y(1)] is the upper end M +
-    (1-π)(1-1/Γ)(CVaR - M), with M the mean and CVaR that of the top 1/(1+Γ) of the treated's
-    outcomes.
+    """For every law of the treated's outcomes, share π of the treated and Γ > 1 there is a world of
+    two hidden groups, the top outcomes and the rest, that shows this law and π, whose largest odds
+    ratio of treatment is Γ, and in which E[Y(1)] is the upper end M + (1-π)(1-1/Γ)(CVaR - M), with
+    M the mean and CVaR that of the top 1/(1+Γ) of the treated's outcomes.
     """
     y, chances = (values[0] for values in treated_laws(trial.generator("laws"), outcomes))
     strata, odds, laws = attaining_world(y, chances, propensity, sensitivity)

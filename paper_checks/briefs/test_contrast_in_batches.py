@@ -263,6 +263,7 @@ def test_frame(trial, sizes: Sizes):
     trial.require(2 <= len(sizes) <= 5, "sizes must be two to five: more are searched slowly")
     labels = labels_of(sizes)
     losses, grams = best_features(trial.generator("starts"), labels, len(sizes) + 2, 6)
+    few = best_features(trial.generator("few"), labels, len(sizes) - 1, 6)
     frame = frame_gram(labels)
     trial.value(
         grams[np.argmin(losses)],
@@ -275,6 +276,7 @@ def test_frame(trial, sizes: Sizes):
                 frame / 2, np.eye(len(labels))
             ),
         },
+        control_processes={"in K - 1 dimensions": few[1][np.argmin(few[0])]},
     )
 
 

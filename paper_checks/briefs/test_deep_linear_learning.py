@@ -635,8 +635,8 @@ def test_pretraining(
     size: Annotated[float, Interval(0.02, 0.5, why="of the weights; smaller ones take longer")],
 ):
     """A linear autoencoder W_2 W_1 with as many units as inputs, which gradient flow trains from
-    small W_2 = W_1ᵀ, ends with an orthogonal W_1 whatever the covariance of its inputs is, if it is
-    positive definite.
+    small W_2 = W_1ᵀ of full rank, ends with an orthogonal W_1 whatever the covariance of its inputs
+    is, if it is positive definite.
     """
     generator = trial.generator("inputs")
     basis = orthonormal(generator, width)

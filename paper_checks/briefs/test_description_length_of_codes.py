@@ -296,7 +296,7 @@ def test_one_hot_tax__uniform(trial, values: Values):
 def test_memorised_wins(trial, first: Few, second: Few):
     """An item is a pair (A, B) of factors. If binary features are sent one by one, a dictionary
     with a feature for each pair costs no more bits for an item than one with a feature for each
-    value, whatever the joint law is.
+    value, whatever the joint law is. This was searched, and is not proved.
     """
     generator = trial.generator("tables")
     size = first * second

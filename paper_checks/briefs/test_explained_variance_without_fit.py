@@ -170,7 +170,8 @@ def plug_in_mean(samples, dim, b, v):
 )
 def test_unbiased(trial, samples: Samples, dim: Dim):
     """Let T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) for n samples (x_i, y_i) of one law.
-    Its mean is |E[y x]|^2 for every law and every n >= 2, also with fewer samples than features.
+    Its mean is |E[y x]|^2 for every law with finite second moments and every n >= 2, also with
+    fewer samples than features.
     """
     law = four_points(trial.generator("law"), dim)
     measured = enumerated(law, samples, path_statistics)[0][0]
@@ -247,8 +248,8 @@ def test_exact_variance__gaussian(
 )
 def test_paths(trial, samples: Samples, dim: Dim):
     """Let X (n, d) and y hold n samples of one law and G be the strictly upper triangle of XX'.
-    Then E y'G^k y / C(n, k + 1) = g'S^(k-1) g with g = E[y x] and S = E[x x'], for every law and k
-    < n.
+    Then E y'G^k y / C(n, k + 1) = g'S^(k-1) g with g = E[y x] and S = E[x x'], for every law with
+    finite second moments and k < n.
     """
     law = four_points(trial.generator("law"), dim)
     measured = enumerated(law, samples, path_statistics)[0]

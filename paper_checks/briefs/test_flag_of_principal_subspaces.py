@@ -283,9 +283,9 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
     cases=[(4, 3), (4, 2), (3, 3)],
 )
 def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
-    """At the flag of the first q principal components in the order π, the sum of the variances that
-    its subspaces leave has as many directions of descent as π has inversions: only the flag in
-    falling order is a local minimum among these.
+    """At the flag of the first q principal components, of distinct variances, in the order π, the
+    sum of the variances that its subspaces leave has as many directions of descent as π has
+    inversions: only the flag in falling order is a local minimum among these.
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"

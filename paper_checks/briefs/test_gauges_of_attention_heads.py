@@ -241,8 +241,9 @@ def test_gauge_dimension(
     """A head with rotary embedding has generic weights W_Q and W_K, (D, d) with D >= d, and the
     logits W_Q R_m W_Kᵀ of the offsets m < T. R_m turns planes by multiples of their angles and
     leaves n₀ coordinates alone. The weights with the same logits form a manifold of dimension n₀² +
-    Σ 2 μ² for T >= 2, with one term for each angle that μ planes share, and of dimension d² for T =
-    1. Planes of angle 0 count as coordinates left alone, and the term of the angle π is (2 μ)².
+    Σ 2 μ² for T >= 2, with one term for each angle that μ planes share up to its sign and whole
+    turns, and of dimension d² for T = 1. Planes of angle 0 count as coordinates left alone, and the
+    term of the angle π is (2 μ)².
     """
     angles = angles_of(unlike, alike, half, still)
     size = 2 * len(angles) + alone

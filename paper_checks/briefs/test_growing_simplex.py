@@ -116,8 +116,8 @@ def test_both_inequalities(
 ):
     """Features of class y are independent unit vectors around the prototype w_y with mean length
     ρ_o of an old and ρ_n of a new model, and w_i·w_j = c. The mean distance 1 − cos of a new and an
-    old feature is 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across. So a better model, ρ_n >
-    ρ_o, is nearer to the old features within a class than they are to each other, and not nearer
+    old feature is 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across. So a better model, ρ_n > ρ_o
+    > 0, is nearer to the old features within a class than they are to each other, and not nearer
     across if and only if c ≤ 0.
     """
     law = mean_distances(dim, old, new, cosine)

@@ -262,7 +262,7 @@ def test_noise_floor(
         float, Interval(1e-3, 1e3, why="a unit, within what squares leave of the digits")
     ],
 ):
-    """With n samples, p <= n features of positive definite second moments G and noise of variance
+    """With n samples, p < n features of positive definite second moments G and noise of variance
     σ², the true weights have a squared loss that exceeds the least one by p σ²/n on average,
     whatever G > 0 is, and a squared gradient (IRMv1) of mean 4 σ² tr G/n.
     """
@@ -272,6 +272,7 @@ def test_noise_floor(
     )
     design, _, _ = regression(trial.generator(), samples, features)
     gap, irm = noise_floor(design.T @ design / samples, samples, noise)
+    repeated = design[:, np.arange(features) % (features - 1)]
     trial.identity(
         floor_by_signs(design, noise),
         [gap, irm],
@@ -280,6 +281,7 @@ def test_noise_floor(
             "σ² for the gap, without p/n": [noise**2, irm],
             "4 σ² p/n for IRMv1, as if G were I": [gap, 4 * gap],
         },
+        control_processes={"a feature that repeats another": floor_by_signs(repeated, noise)},
     )
 
 
@@ -289,7 +291,7 @@ def test_noise_floor(
     cases=[(8, 3), (3, 2), (12, 11)],
 )
 def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
-    """With n samples, p <= n features of positive definite second moments and normal noise of
+    """With n samples, p < n features of positive definite second moments and normal noise of
     variance σ², the squared loss at the true weights exceeds the least one by an amount of the law
     (σ²/n) χ²_p, whatever these moments are.
     """

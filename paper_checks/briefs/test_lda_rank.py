@@ -185,8 +185,8 @@ def test_affine_invariance(
     ],
 ):
     """LiDAR is the effective rank of the covariance Σ_b of the images' mean features, in units of
-    the covariance Σ_w of the views of an image. It is the same after every invertible affine map z
-    → A z + b of the features.
+    the covariance Σ_w of the views of an image, which is invertible. It is the same after every
+    invertible affine map z → A z + b of the features.
     """
     trial.require(
         images * (views - 1) >= 2 * dim,
