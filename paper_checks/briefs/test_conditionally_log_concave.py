@@ -35,8 +35,8 @@ Abstract:
   modulus. One scale of φ⁴ on a ring.
 - Statement 5: fields of high resolution are generated. Not on trial. It needs trained models.
 
-Read: the abstract. Derived here: the modulus, the best coarse variables. Recalled: Bakry and Émery,
-Eyring and Kramers; that the ratio to their law errs in proportion to τ was seen, not proved. Not
+Read: the abstract. Derived here: the modulus, the best coarse variables. Known: Bakry and Émery,
+Eyring and Kramers. That the ratio to their law errs in proportion to τ was seen, not proved. Not
 claimed: deeper levels, whose energy is a marginal. Topic: representations.
 """
 

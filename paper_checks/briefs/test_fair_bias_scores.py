@@ -47,7 +47,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import LinearConstraint, linprog, milp
 
-from theory_on_trial import claim, derived, observed, predicted, tried
+from theory_on_trial import claim, derived, observed, predicted, recalled, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -340,7 +340,7 @@ def test_whole(trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, n_worlds: NWo
     )
 
 
-@claim(derived("by taking the atom's term out of each sum"), kind="identity")
+@claim(recalled("the bias scores of demographic parity and of equalised odds"), kind="identity")
 def test_effects(trial, n_atoms: NAtoms = 40, n_worlds: NWorlds = 10):
     """Let Ŷ be the rule that accepts, Ŷ = 1, where Y = 1 is likelier. Flipping it at x costs the
     accuracy |P(x, Y = 1) - P(x, Y = 0)|, and takes (2 Ŷ - 1)(P(x | A = 0) - P(x | A = 1)) off the

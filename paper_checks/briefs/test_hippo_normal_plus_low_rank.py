@@ -28,11 +28,11 @@ Abstract:
 - Statement 2: the layer reduces to a Cauchy kernel. Holds: cauchy_kernel.
 - Statement 3: it is the best on long sequences. Not on trial. It needs benchmarks.
 
-Read: Theorem 1 (this P stands in its proof), Lemma 3.2 and the abstract. Derived here: the
-conditions, their growth. Not claimed: the condition of the best matrix of eigenvectors. Lemma 3.2
-prints V_ij = (i+j choose i-j); its proof adds "up to sign and conjugation by a diagonal matrix",
-and with that it is right: the published form is refuted as the statement prints it, no further.
-The lemma's "2^{4N/3}" is exceeded from N = 95 on. Topic: sequence models and attention.
+Read: Theorem 1 (this P stands in its proof), Lemma 3.2 and the abstract. Recalled: the formula with
+a Cauchy kernel. Derived here: the conditions, their growth. Not claimed: the condition of the best
+matrix of eigenvectors. Lemma 3.2 prints V_ij = (i+j choose i-j); its proof adds "up to sign and
+conjugation by a diagonal matrix", and with that it is right: a slip of the statement, on which
+nothing rests. Topic: sequence models and attention.
 """
 
 import math

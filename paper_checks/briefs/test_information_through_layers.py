@@ -46,7 +46,7 @@ import numpy as np
 from scipy import stats
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -138,7 +138,10 @@ def divergence(matrix, shift, variance, noise, added=0.0):
 
 
 @claim(
-    derived("the law of a sample given the mean of all"),
+    tried(
+        "abstract: closed forms for binary Gaussian classification with linear networks",
+        "the averaging classifier and its divergence",
+    ),
     kind="identity",
     cases=[(6, 8, 1.5, False), (2, 2, 100.0, False), (6, 8, 1.5, True), (2, 2, 100.0, True)],
 )
@@ -272,7 +275,7 @@ def laws_on_few_inputs(generator, dim):
 
 
 @claim(
-    derived("two inputs are confused when all differences are dropped"),
+    tried("abstract: dropout contracts the information", "the factor, and where it is attained"),
     kind="bound",
     cases=[(3, 0.5), (6, 0.2)],
 )
@@ -318,7 +321,9 @@ def test_dropout__two_inputs(trial, dim: Inputs, rate: Rate):
 
 
 @claim(
-    derived("Gaussian noise contracts by a squared correlation"),
+    tried(
+        "abstract: Gaussian noise contracts the information", "the factor, and where it is attained"
+    ),
     kind="bound",
     cases=[(4, 0.7), (2, 10.0)],
 )

@@ -43,7 +43,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from paper_checks.briefs.common import orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -162,7 +162,10 @@ def huber_bracket(phi, shares):
 
 
 @claim(
-    derived("Ky Fan for the primal, Toland for the dual"),
+    tried(
+        "abstract: a dual of a difference of convex functions",
+        "the value of both minima, by Ky Fan",
+    ),
     kind="optimality",
     cases=[(12, 3), (6, 4), (64, 2)],
 )
