@@ -11,18 +11,18 @@ from sims.contrastive_theory.domains import Loss
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded
 
-Weights = Annotated[Float[AnyArray, " classes"], PROBABILITIES]
-Conditionals = Annotated[Float[AnyArray, "classes points"], PROBABILITIES]
-Features = Annotated[Float[AnyArray, "points dim"], USABLE_SCALE]
+AnyWeights = Annotated[Float[AnyArray, " classes"], PROBABILITIES]
+AnyConditionals = Annotated[Float[AnyArray, "classes points"], PROBABILITIES]
+AnyFeatures = Annotated[Float[AnyArray, "points dim"], USABLE_SCALE]
 Some = Annotated[int, Interval(1, 2**20)]
 
 
 @guarded(double=False)
 def sample_block_loss(
     key: Key[Array, ""],
-    weights: Weights,
-    conditionals: Conditionals,
-    features: Features,
+    weights: AnyWeights,
+    conditionals: AnyConditionals,
+    features: AnyFeatures,
     loss: Loss,
     block: Some,
 ) -> Float[Array, ""]:
@@ -44,9 +44,9 @@ def sample_block_loss(
 @guarded(double=False)
 def sample_contrastive_loss(
     key: Key[Array, ""],
-    weights: Weights,
-    conditionals: Conditionals,
-    features: Features,
+    weights: AnyWeights,
+    conditionals: AnyConditionals,
+    features: AnyFeatures,
     negatives: Some,
 ) -> Float[Array, ""]:
     """Return one draw of the logistic loss log2(1 + sum of e^-v) over negatives of independent
@@ -83,7 +83,11 @@ def gaussian_log_ratios(
 
 
 def _of_class(
-    key: Key[Array, ""], conditionals: Conditionals, features: Features, which: Array, count: int
+    key: Key[Array, ""],
+    conditionals: AnyConditionals,
+    features: AnyFeatures,
+    which: Array,
+    count: int,
 ) -> Float[Array, "count dim"]:
     """Return the features of independent points of a class."""
     law = jnp.asarray(conditionals)[which]

@@ -15,22 +15,22 @@ from jaxtyping import Float, Int
 
 from theory_on_trial.contract import Interval, guarded
 
-_SCALE = 1e6
-Rows = Annotated[Float[np.ndarray, "sets n dim"], Interval(-_SCALE, _SCALE)]
+_BOUND = 1e6
+Rows = Annotated[Float[np.ndarray, "sets n dim"], Interval(-_BOUND, _BOUND)]
 """X of each data set."""
-Subsets = Annotated[Int[np.ndarray, "sets members subsample"], Interval(0, 2**20)]
+SetSubsets = Annotated[Int[np.ndarray, "sets members subsample"], Interval(0, 2**20)]
 """The indices of the rows of each member."""
-Variances = Annotated[Float[np.ndarray, " dim"], Interval(1 / _SCALE, _SCALE)]
+SetVariances = Annotated[Float[np.ndarray, " dim"], Interval(1 / _BOUND, _BOUND)]
 """The diagonal of Σ."""
 Blocks = Annotated[Float[np.ndarray, "blocks dim"], Interval(0, 1)]
 """Which directions are summed over together: 1 in each, 0 in the others."""
-Ridge = Annotated[float, Interval(1e-6, _SCALE)]
+Ridge = Annotated[float, Interval(1e-6, _BOUND)]
 """The penalty of the resolvents Q = (X_I' X_I / k + λ)^-1; need not be that of the fits."""
 
 
 @guarded
 def zero_means(
-    x: Rows, chosen: Subsets, variances: Variances, blocks: Blocks, penalty: Ridge
+    x: Rows, chosen: SetSubsets, variances: SetVariances, blocks: Blocks, penalty: Ridge
 ) -> Float[np.ndarray, "sets numbers"]:
     """Return numbers of mean zero for each data set, averaged over its members and over its pairs
     of members.

@@ -17,7 +17,7 @@ from theory_on_trial.contract import Interval, guarded, require
 Size = Annotated[int, Interval(1, 2**20)]
 Steps = Annotated[int, Interval(1, 2**20)]
 Rate = Annotated[ScalarLike, Interval(0, 1)]
-_SPREAD = 1e-5  # of logits that are drawn again
+_LOGIT_SPREAD = 1e-5  # of logits that are drawn again
 
 
 @guarded
@@ -132,7 +132,7 @@ def coded_picks(
     y = 5 * X[:, min(4, p - 1)] + 2 * X[:, min(8, p - 1)] + 0.1 * jax.random.normal(at_noise, (n,))
     gram = X.T @ X / n
     c = X.T @ y / n
-    logits = _SPREAD * jax.random.normal(at_logits, (len(picks) + 1, p))
+    logits = _LOGIT_SPREAD * jax.random.normal(at_logits, (len(picks) + 1, p))
     w = jax.random.normal(at_weights, (p,)) / jnp.sqrt(p)
     mask = jnp.zeros(p, bool)
     features = []

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from sims.sequential_attention.domains import Chosen, Correlation, Count, Features
 from theory_on_trial.contract import Interval, guarded, require, require_room
 
-_SPREAD = 0.7
+_COLUMN_SPREAD = 0.7
 
 
 @guarded
@@ -33,7 +33,7 @@ def problems(
     noise = generator.normal(size=(count, n, p))
     X = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * noise
     if scaled:
-        X = X * np.exp(_SPREAD * generator.normal(size=(count, 1, p)))
+        X = X * np.exp(_COLUMN_SPREAD * generator.normal(size=(count, 1, p)))
     else:
         X = X / np.sqrt(np.mean(X**2, axis=1, keepdims=True))
     y = np.einsum("bnp,bp->bn", X, generator.normal(size=(count, p))) + generator.normal(

@@ -94,8 +94,8 @@ def mmse(
     # A true subspace beyond it is mistaken with a chance of e^-40
     limit = false * z[1] ** 2 + 40 + np.log(subspaces)
     u = np.arange(false * z[0] ** 2 - 5, limit + 20, _STEP)
-    _, loud, alone, paired = _moments(u, dim, false, z)
-    true_quiet, _, true_alone, true_paired = _moments(
+    _, loud, alone, paired = _exponential_moments(u, dim, false, z)
+    true_quiet, _, true_alone, true_paired = _exponential_moments(
         u, dim, true, (z[0], min(z[1], (limit / true) ** 0.5))
     )
     quiet = np.log1p(-np.minimum(loud, 1 - 1e-16))  # its logarithm: powers as high as K are taken
@@ -124,7 +124,7 @@ def _rule() -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
     return np.polynomial.legendre.leggauss(_ORDER)
 
 
-def _moments(
+def _exponential_moments(
     u: Float[np.ndarray, " u"], dim: int, factor: float, ends: tuple[float, float]
 ) -> tuple[Float[np.ndarray, " u"], ...]:
     """Return the means of e^-y, 1 - e^-y, y e^-y and v y e^-y for y = e^(v - u) and v = factor z^2,
