@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from sims import contrastive_theory as observed
 from theory import contrastive_theory as predicted
-from theory.contrastive_theory.domains import Loss
+from theory.contrastive_theory import Loss
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, points_with_intervals
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from sims import denoising_posterior as observed
 from theory import denoising_posterior as predicted
-from theory.denoising_posterior.domains import Stencil
+from theory.denoising_posterior import Stencil
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, points_with_intervals
 

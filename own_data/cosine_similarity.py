@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory import cosine_similarity as predicted
-from theory.cosine_similarity.ranges import chord_range
+from theory.cosine_similarity import chord_range
 from theory_on_trial.contract import Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import entries

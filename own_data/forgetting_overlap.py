@@ -12,13 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from theory.forgetting_overlap.domains import (
+from theory.forgetting_overlap import (
     Memory,
+    Parts,
     Residual,
     Ridge,
     SecondFeatures,
+    parts_of,
+    ridge_filter,
 )
-from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter
 from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import numbers

@@ -12,8 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory import sequential_attention as predicted
-from theory.sequential_attention.domains import Features, Responses, Rounds
-from theory.sequential_attention.greedy import project_off, second_level
+from theory.sequential_attention import Features, Responses, Rounds, project_off, second_level
 from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate

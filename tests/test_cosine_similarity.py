@@ -12,7 +12,7 @@ from promises import Case, promises, refused
 
 from own_data import cosine_similarity as tool
 from sims import cosine_similarity as observed
-from sims.cosine_similarity.gauges import _best_of_coordinate
+from sims.cosine_similarity import _best_of_coordinate
 from theory import cosine_similarity as predicted
 
 GENERATOR = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sims import contrastive_theory as observed
 from theory import contrastive_theory as predicted
-from theory.contrastive_theory.domains import Loss
+from theory.contrastive_theory import Loss
 from theory_on_trial import balls, claim, derived, paper
 from theory_on_trial.contract import Count, Interval, NonNegative
 from theory_on_trial.laws import Bounded

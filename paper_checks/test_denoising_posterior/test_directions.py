@@ -15,7 +15,7 @@ from paper_checks.test_denoising_posterior.worlds import (
 )
 from sims import denoising_posterior as observed
 from theory import denoising_posterior as predicted
-from theory.denoising_posterior.domains import Stencil
+from theory.denoising_posterior import Stencil
 from theory_on_trial import claim, derived, known, tried
 from theory_on_trial.contract import Interval, Natural
 

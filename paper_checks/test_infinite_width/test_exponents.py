@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_infinite_width import Wide, pieces
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
-from theory.infinite_width.domains import Name
+from theory.infinite_width import Name
 from theory_on_trial import claim, derived, paper
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic

@@ -8,7 +8,7 @@ import numpy as np
 
 from paper_checks.test_low_dim_diffusion import random_bases, told_apart
 from sims import low_dim_diffusion as observed
-from sims.low_dim_diffusion.domains import Level
+from sims.low_dim_diffusion import Level
 from theory import low_dim_diffusion as predicted
 from theory_on_trial import abstract, claim, derived, paper
 from theory_on_trial.contract import Count, Interval

@@ -29,7 +29,7 @@ from paper_checks.test_ridge_ensembles import (
 )
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
-from theory.ridge_ensembles.sums import shrinkage_bias, shrunk, threshold_distance
+from theory.ridge_ensembles import shrinkage_bias, shrunk, threshold_distance
 from theory_on_trial import claim, code, derived, known, published, tried
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic

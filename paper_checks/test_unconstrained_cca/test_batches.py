@@ -6,9 +6,9 @@ import numpy as np
 
 from paper_checks.test_unconstrained_cca import NOTHING, Columns, Correlations, Size
 from sims import unconstrained_cca as observed
-from sims.unconstrained_cca.domains import Law
+from sims.unconstrained_cca import Law
 from theory import unconstrained_cca as predicted
-from theory.unconstrained_cca.domains import Batch, Form
+from theory.unconstrained_cca import Batch, Form
 from theory_on_trial import claim, code, derived, paper
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded

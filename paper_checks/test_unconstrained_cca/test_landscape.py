@@ -8,7 +8,7 @@ import numpy as np
 from paper_checks.test_unconstrained_cca import NOTHING, Columns, Correlations, FewColumns, Size
 from sims import unconstrained_cca as observed
 from theory import unconstrained_cca as predicted
-from theory.unconstrained_cca.domains import Form
+from theory.unconstrained_cca import Form
 from theory_on_trial import abstract, claim, derived, paper
 from theory_on_trial.contract import Interval
 
