@@ -90,7 +90,7 @@ def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalise
         return loss(x, *_pair(flat, a.shape), penalty, penalised)
 
     def slopes(flat: Many) -> Many:
-        return _flat(gradient(gram, *_pair(flat, a.shape), penalty, penalised))
+        return _flat(_gradient(gram, *_pair(flat, a.shape), penalty, penalised))
 
     options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 1e-13, "gtol": 0.0, "maxcor": 30}
     factors = (a, b)
@@ -123,7 +123,7 @@ def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalise
     )
 
 
-def gradient(
+def _gradient(
     gram: Float[np.ndarray, "items items"],
     a: Float[np.ndarray, "*many items k"],
     b: Float[np.ndarray, "*many items k"],
@@ -193,7 +193,7 @@ def flow(x: Ratings, a: Factor, b: Factor, penalty: Positive, accuracy: Accuracy
             f"a and b must come to rest within {_MOST_CALLS} gradients at penalty {penalty}",
         )
         first, second = state.reshape(2, *shape)
-        by_a, by_b = gradient(gram, first, second, penalty, "product")
+        by_a, by_b = _gradient(gram, first, second, penalty, "product")
         return -np.concatenate([by_a.ravel(), by_b.ravel()])
 
     start = np.concatenate([a.ravel(), b.ravel()])

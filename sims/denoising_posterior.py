@@ -75,7 +75,7 @@ def _logarithms(weights: np.ndarray) -> np.ndarray:
     return np.log(weights, out=np.full_like(weights, -np.inf), where=weights > 0)
 
 
-def posterior_parts(
+def _posterior_parts(
     world: Mixture, known: Solved, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return three parts of the posterior given y, with components as the first axis: the
@@ -94,7 +94,7 @@ def posterior_parts(
 @guarded
 def posterior_mean(world: Mixture, y: Points, sigma: Noise) -> Points:
     """Return the posterior mean μ_1(y) = E[x | y], which is the denoiser of least squared error."""
-    _, chances, centres = posterior_parts(world, solved(world, sigma), y)
+    _, chances, centres = _posterior_parts(world, solved(world, sigma), y)
     return np.einsum("k...,k...i->...i", chances, centres)
 
 
@@ -106,7 +106,7 @@ def posterior_covariance(
     means.
     """
     model = solved(world, sigma)
-    _, chances, centres = posterior_parts(world, model, y)
+    _, chances, centres = _posterior_parts(world, model, y)
     gaps = centres - chances @ centres
     return np.einsum("k,kij->ij", chances, model.within) + np.einsum(
         "k,ki,kj->ij", chances, gaps, gaps
@@ -125,7 +125,7 @@ def line_moments(
     order, in the units unit^k for x in `unit`.
     """
     model = solved(world, sigma)
-    _, chances, centres = posterior_parts(world, model, y)
+    _, chances, centres = _posterior_parts(world, model, y)
     along = centres @ v
     gaps = along - np.sum(chances * along, axis=0)
     variances = np.einsum("i,kij,j->k", v, model.within, v).reshape(-1, *[1] * (y.ndim - 1))
@@ -143,7 +143,7 @@ def line_moments(
 def log_density(world: Mixture, y: Points, sigma: Noise) -> Inexact[np.ndarray, "*batch"]:
     """Return the logarithm of p(y), real or complex, where p(y) is in 1 / unit^d."""
     model = solved(world, sigma)
-    logs, _, _ = posterior_parts(world, model, y)
+    logs, _, _ = _posterior_parts(world, model, y)
     largest = model.level + logs.real.max(axis=0)
     common = (
         np.einsum("...i,ij,...j->...", y, model.first, y) / 2
@@ -190,7 +190,7 @@ def jacobian(world: Mixture, y: Direction, sigma: Noise) -> Float[np.ndarray, "d
     """
     step = 1e-25 * sigma
     steps = y + 1j * step * np.eye(len(y))
-    _, chances, centres = posterior_parts(world, solved(world, sigma), steps)
+    _, chances, centres = _posterior_parts(world, solved(world, sigma), steps)
     return np.einsum("kj,kji->ij", chances, centres).imag / step
 
 
@@ -211,10 +211,10 @@ def line_derivatives(
     |v'μ_1| on the circle, divided by radius^k.
     """
     model = solved(world, sigma)
-    radius = safe_radius(world, y, v, sigma)
+    radius = _safe_radius(world, y, v, sigma)
     angles = np.exp(2j * np.pi * np.arange(NODES) / NODES)
     circle = y[..., None, :] + radius[..., None, None] * angles[:, None] * v
-    _, chances, centres = posterior_parts(world, model, circle)
+    _, chances, centres = _posterior_parts(world, model, circle)
     values = np.sum(chances * (centres @ (v if onto is None else onto)), axis=0)
     orders = np.arange(1, order + 1)
     scale = np.array([float(factorial(k)) for k in orders]) / radius[..., None] ** orders
@@ -222,7 +222,7 @@ def line_derivatives(
     return (values @ phases / NODES * scale).real, np.abs(values).max(axis=-1)[..., None] * scale
 
 
-def safe_radius(world: Mixture, y: np.ndarray, v: np.ndarray, sigma: float) -> np.ndarray:
+def _safe_radius(world: Mixture, y: np.ndarray, v: np.ndarray, sigma: float) -> np.ndarray:
     """Return half the distance in which y may move along v into the complex plane while the
     arguments of its components differ by three at most.
     """
@@ -291,7 +291,7 @@ def marginal_nodes(
     require(
         low < high, f"above must be below {high:g}, up to where y has any weight, got {above:g}"
     )
-    radii = safe_radius(world, np.array([[low], [high]]), np.ones(1), sigma)
+    radii = _safe_radius(world, np.array([[low], [high]]), np.ones(1), sigma)
     count = np.ceil((high - low) / min(float(radii.min()), sigma))
     require(
         count <= _MOST, f"sigma must be larger, for sums of at most {_MOST} panels, got {sigma:g}"

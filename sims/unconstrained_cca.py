@@ -86,11 +86,11 @@ def embeddings(
     """The embeddings of both views in one batch: the views, s and ρ s + √(1 - ρ^2) s' with
     independent sources s and s', times the weights of their heads.
     """
-    pairs = views_of(standardised(key, (2, batch, len(correlations)), law), correlations)
+    pairs = _views_of(standardised(key, (2, batch, len(correlations)), law), correlations)
     return pairs @ weights
 
 
-def views_of(
+def _views_of(
     sources: Float[Array, "2 pairs directions"], correlations: Correlations
 ) -> Float[Array, "2 pairs dim"]:
     """The two white views s and ρ s + √(1 - ρ^2) s' that two sets of sources s and s' make."""
@@ -287,7 +287,7 @@ def strengths_after_descent(
         sources = standardised(
             jax.random.fold_in(later, t), (n_batches, 2, batch, directions), "normal"
         )
-        views = [views_of(source, correlations) for source in sources]
+        views = [_views_of(source, correlations) for source in sources]
         weights = weights - rate / (1 + t / _SLOWING) * gradient(
             weights, views[0], views[-1], "off-diagonal"
         )
@@ -351,7 +351,7 @@ def minimise(A: Numerator, B: Denominator, starts: Starts) -> Minima:
         value, gradient = _loss_and_gradient(A, B, flat.reshape(starts.shape[1:]))
         return value, gradient.ravel()
 
-    return best_of(function, starts)
+    return _best_of(function, starts)
 
 
 @guarded
@@ -392,7 +392,7 @@ def flow_path(A: Numerator, start: Weights, times: Times) -> Float[np.ndarray, "
     return path.y.T.reshape(len(times), *start.shape)
 
 
-def best_of(function: Callable[[np.ndarray], tuple[float, np.ndarray]], starts: Starts) -> Minima:
+def _best_of(function: Callable[[np.ndarray], tuple[float, np.ndarray]], starts: Starts) -> Minima:
     """Minimise a function that returns its value and its gradient: BFGS descends from each start,
     then a solver finds the zero of the gradient nearby.
     """
@@ -471,7 +471,7 @@ def minimise_expected(
         return float(value), np.asarray(gradient).ravel()
 
     rng = np.random.default_rng(0)
-    return best_of(function, rng.normal(size=(starts, 2 * shape[1], n_columns)))
+    return _best_of(function, rng.normal(size=(starts, 2 * shape[1], n_columns)))
 
 
 _with_gradient = jax.jit(jax.value_and_grad(_expected), static_argnums=3)

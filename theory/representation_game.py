@@ -96,7 +96,7 @@ def pure_value(spectrum: Spectrum, kept: Kept) -> float:
     """Return the least worst regret λ_(r+1) of one representation. Raises ValueError for r >= d.
     Source: theorem 2.
     """
-    return float(falling(spectrum, kept)[kept])
+    return float(_falling(spectrum, kept)[kept])
 
 
 @guarded
@@ -114,7 +114,7 @@ def pure_average(spectrum: Spectrum, kept: Kept) -> float:
 
     Raises ValueError for r >= d. Source: Ky Fan's theorem; derived here.
     """
-    return float(falling(spectrum, kept)[kept:].sum())
+    return float(_falling(spectrum, kept)[kept:].sum())
 
 
 @guarded
@@ -129,7 +129,7 @@ def estimation_excess(spectrum: Spectrum, kept: Kept) -> float:
     >>> estimation_excess([3.0, 1.0], 1), estimation_excess([3.0, 1.0, 1.0], 1)
     (0.5, 1.0)
     """
-    lambdas = falling(spectrum, kept)
+    lambdas = _falling(spectrum, kept)
     value = lambdas[kept]
     gaps = lambdas[:kept] - lambdas[kept]
     require(
@@ -145,7 +145,7 @@ def estimation_excess(spectrum: Spectrum, kept: Kept) -> float:
     return float(multiple * value * np.sum(value / gaps))
 
 
-def falling(spectrum: Spectrum, kept: Kept) -> Spectrum:
+def _falling(spectrum: Spectrum, kept: Kept) -> Spectrum:
     """Return the eigenvalues, the largest first. Raises ValueError for r >= d."""
     _check_kept(len(spectrum), kept)
     return np.sort(spectrum)[::-1]
@@ -273,7 +273,7 @@ def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim
 
     Where the value is 0 it plays f_(r+1). Raises ValueError for r >= d.
     """
-    lambdas = falling(spectrum, kept)
+    lambdas = _falling(spectrum, kept)
     value, count = _solution(spectrum, kept)
     chances = np.zeros(len(lambdas))
     if value == 0:
@@ -324,7 +324,7 @@ def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
         len(spectrum) == 2 and spectrum.min() > 0,
         f"spectrum must hold two positive eigenvalues, got {spectrum}",
     )
-    large, small = falling(spectrum, 1)
+    large, small = _falling(spectrum, 1)
     slowness = horizon * hedge_excess(spectrum, horizon) / (2 * np.log(2))  # 1 / eta
     lowest = np.log(large / small) * slowness - large
     stretch = large + small
@@ -336,7 +336,7 @@ def _solution(spectrum: Spectrum, kept: Kept) -> tuple[float, int]:
     """Return the value of the game and l*, the least one where several share the maximum; (0, r)
     where nothing is lost.
     """
-    lambdas = falling(spectrum, kept)
+    lambdas = _falling(spectrum, kept)
     lambdas = lambdas[lambdas > 0]
     counts = range(kept + 1, len(lambdas) + 1)
     # Shares of the least eigenvalue, so that no reciprocal overflows.

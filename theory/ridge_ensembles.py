@@ -116,15 +116,15 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     """
     if penalty == 0 and aspect <= 1:
         return 0.0
-    lowest = vertex(population, aspect)
-    least = penalty_of(population, lowest, aspect)
+    lowest = _vertex(population, aspect)
+    least = _penalty_of(population, lowest, aspect)
     require(penalty > least, f"penalty must exceed {least:.6g} at this aspect, got {penalty:.6g}")
     sum_at_infinity = aspect * float(population.masses @ population.eigenvalues)
     # A large penalty swallows the sum
     largest = (max(penalty, 0.0) + sum_at_infinity) * (1 + 1e-12)
 
     def excess(mu: float) -> float:
-        return penalty_of(population, mu, aspect) - penalty
+        return _penalty_of(population, mu, aspect) - penalty
 
     return _root(excess, lowest, largest)
 
@@ -137,7 +137,7 @@ def least_penalty(population: Population, aspect: Aspect) -> float:
     It is -(1 - sqrt(φ_s))^2 for eigenvalues of 1. Source: derived here, by convexity of the fixed
     point's equation.
     """
-    return penalty_of(population, vertex(population, aspect), aspect)
+    return _penalty_of(population, _vertex(population, aspect), aspect)
 
 
 @guarded
@@ -162,11 +162,11 @@ def equivalent_penalty(
     It is at least λ where λ >= 0. Raises ValueError as `level`, and for a subsample aspect below
     the aspect. Source: derived here; the abstract says that such penalties exist.
     """
-    require_subsample(aspect, subsample_aspect)
-    return penalty_of(population, level(population, penalty, subsample_aspect), aspect)
+    _require_subsample(aspect, subsample_aspect)
+    return _penalty_of(population, level(population, penalty, subsample_aspect), aspect)
 
 
-def penalty_of(population: Population, mu: float, aspect: float) -> float:
+def _penalty_of(population: Population, mu: float, aspect: float) -> float:
     """Return the penalty that has the level μ: μ - φ sum h r μ / (μ + r), summed to all digits as
     in `threshold_distance`.
     """
@@ -175,7 +175,7 @@ def penalty_of(population: Population, mu: float, aspect: float) -> float:
     )
 
 
-def require_subsample(aspect: float, subsample_aspect: float) -> None:
+def _require_subsample(aspect: float, subsample_aspect: float) -> None:
     """Raise ValueError for subsamples that are larger than the sample."""
     sentence = (
         "subsample_aspect must be at least the aspect (k <= n), got "
@@ -184,7 +184,7 @@ def require_subsample(aspect: float, subsample_aspect: float) -> None:
     require(subsample_aspect >= aspect, sentence)
 
 
-def vertex(population: Population, aspect: float) -> float:
+def _vertex(population: Population, aspect: float) -> float:
     """Return the point at which the convex function μ - φ_s sum h r μ / (μ + r) is least; there
     t(φ_s) = 1.
     """
@@ -246,7 +246,7 @@ def full_ensemble_risk(
 
     Raises ValueError as `level`, and for a subsample aspect below the aspect.
     """
-    require_subsample(aspect, subsample_aspect)
+    _require_subsample(aspect, subsample_aspect)
     return risk_at(population, level(population, penalty, subsample_aspect), aspect)
 
 
@@ -307,7 +307,7 @@ def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = Fa
     since no penalty is best then.
     """
     mu = _best_level(population, aspect, negative)
-    return Optimum(penalty_of(population, mu, aspect), risk_at(population, mu, aspect))
+    return Optimum(_penalty_of(population, mu, aspect), risk_at(population, mu, aspect))
 
 
 @guarded
@@ -342,7 +342,7 @@ def _best_level(population: Population, aspect: float, negative: bool) -> float:
         population.signal > 0,
         "population must have a signal: without one no penalty is large enough",
     )
-    low = vertex(population, aspect) if negative else level(population, 0.0, aspect)
+    low = _vertex(population, aspect) if negative else level(population, 0.0, aspect)
     scale = population.eigenvalues.max()
 
     def risk(decade: float) -> float:
@@ -374,7 +374,7 @@ def gcv_bias(
     q = w (1 - w) (1 - d)^2 / (1 - w + w d)^2, where w = k / n and d is the `residual_share`. Raises
     ValueError as `full_ensemble_risk`, and at k = n with d = 0, where GCV is 0 / 0.
     """
-    require_subsample(aspect, subsample_aspect)
+    _require_subsample(aspect, subsample_aspect)
     share = aspect / subsample_aspect
     d = residual_share(population, penalty, subsample_aspect)
     left = (1 - share) + share * d
@@ -407,7 +407,7 @@ def union_gcv(
     the `residual_share`. Raises ValueError as `full_ensemble_risk`, and at M = 1 with d = 0, where
     it is 0 / 0.
     """
-    require_subsample(aspect, subsample_aspect)
+    _require_subsample(aspect, subsample_aspect)
     w = aspect / subsample_aspect
     d = residual_share(population, penalty, subsample_aspect)
     by_others = -(1 - w) * np.expm1((members - 1) * np.log1p(-w)) if w < 1 else 0.0
