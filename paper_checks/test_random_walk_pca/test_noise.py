@@ -136,10 +136,7 @@ def test_noise_universality__scatter(
 
 
 @claim(
-    derived(
-        "moments of the inner products of the steps; the paper is said to have a condition on"
-        " the rank of Σ"
-    ),
+    derived("moments of the inner products of the steps"),
     kind="distribution",
     tier="full",
 )

@@ -8,14 +8,14 @@ from scipy.linalg import eigvalsh
 from paper_checks.test_random_walk_pca import LISSAJOUS, Components, ManyPoints, Points, ThreePoints
 from sims.random_walk_pca import infinite_dimension
 from theory.random_walk_pca import plain_walk
-from theory_on_trial import claim, code, derived
+from theory_on_trial import claim, derived, known, recalled, tried
 from theory_on_trial.contract import Interval
 
 
 @claim(
-    derived(
-        "differences over time undo the sum and the mean, so that K is the pseudo-inverse of "
-        "the Laplacian of a path"
+    recalled(
+        "the spectrum of a random walk, as a reader's note quotes it",
+        within="as T grows; it is exact at every T",
     ),
     kind="identity",
     cases=[2, 3, 7, 50, 300],
@@ -56,10 +56,7 @@ def test_exact_spectrum(trial, n_points: Points):
 
 
 @claim(
-    derived(
-        "the components are every other mode of a path of 2 T + 1 points, since the walk is "
-        "fixed at its start"
-    ),
+    known("the Karhunen-Loève expansion of Brownian motion"),
     kind="limit",
     cases=[40, 100],
 )
@@ -103,11 +100,10 @@ def test_exact_spectrum__uncentred(
 
 
 @claim(
-    code(
-        "joe-antognini/joe-antognini.github.io",
-        "notebooks/HighDimensionalRandomWalk.ipynb",
-        "7c7f7ab",
-        says="the predicted value 6 / np.pi**2 of the first ratio",
+    tried(
+        "the first author's notebook HighDimensionalRandomWalk: the predicted ratio 6 / π² of the "
+        "first component",
+        "all components, and the error at a finite length",
     ),
     kind="limit",
     cases=[100, 200, 400, 800, 1600],
