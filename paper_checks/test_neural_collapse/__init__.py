@@ -27,12 +27,14 @@ parallel to the class means. The frame is orthogonal, simplex (I - 1 1^T / K) or
 
 Abstract:
 
+- Sentence 1: deep networks perform well on many tasks. No statement.
 - Sentence 2: large networks of canonical architectures share the structure of their last features
   and classifiers. Holds at a smaller scale: relu_trunk. Three ReLU layers on 150 digits with decay
   on the last features, in place of large networks with decay on all weights, with which the
   geometry does not come.
-- Sentence 3: features collapse to class means, and these are the vertices of a simplex frame.
-  Holds: bal_bias_NC, cert_M1, cert_cvx. In the model with free features.
+- Sentence 3: features collapse to class means, and these are the vertices of a simplex frame. Holds
+  at a smaller scale: bal_bias_NC, cert_M1, cert_cvx. With free features in place of networks.
+- Sentence 4: this is called neural collapse. No statement.
 - Sentence 5: collapse occurs at the global minimisers of the model with free features. Holds:
   two_sided-shallow, cert_M1, ce_M1.
 - Sentence 6, first half: it occurs in deep linear networks under the square loss. Holds:
@@ -40,13 +42,14 @@ Abstract:
   layer_balance, mse_reduction.
 - Sentence 6, second half: it occurs at the global solutions under cross entropy, across the linear
   layers. Fails as published: ce_deep_global, ce_M1, ce_three_classes. It holds with one linear
-  layer; with more, other solutions have a smaller loss at some decays, with three classes too.
-- Sentence 7: the geometry of imbalanced data is known for the square loss without bias. Holds:
-  imb_M1, imb_deep, imb_bottleneck, feature_lengths.
+  layer. With more it fails for four classes or more, as Garrod & Keating 2025 proved, and at some
+  decays for three.
+- Sentence 7: the study is extended to imbalanced data under the square loss without bias. No
+  statement.
 - Sentence 8: features and classifiers converge to orthogonal vectors whose lengths depend on the
-  sizes of the classes. In part: imb_deep, feature_lengths, gd_reaches_NC, gd_basin,
-  collapse_time, relu_trunk. Minimisers are so; descent arrives there from most starts, not from
-  all.
+  sizes of the classes. In part: imb_M1, imb_deep, imb_bottleneck, feature_lengths, gd_reaches_NC,
+  gd_basin, collapse_time, relu_trunk. Minimisers are so; descent arrives there from most starts,
+  not from all.
 - Sentence 9: experiments on synthetic and practical architectures agree. In part: gd_reaches_NC,
   rescale_loss, relu_trunk. On synthetic ones and on a small ReLU network; no practical architecture
   is trained.
@@ -54,18 +57,18 @@ Abstract:
 
 from typing import Annotated
 
-from theory_on_trial import abstract, code, derived
+from theory_on_trial import code, derived, recalled
 from theory_on_trial.contract import Interval
 
-DEEP = abstract(
-    "we take a step further and prove the NC occurrences in deep linear networks for the popular "
-    "mean squared error (MSE) and cross entropy (CE) losses, showing that global solutions exhibit "
-    "NC properties across the linear layers"
+DEEP = (
+    "abstract, sentence 6: global solutions under the square loss exhibit collapse across the "
+    "linear layers"
 )
-UNEQUAL = abstract(
-    "convergence of the last-layer features and classifiers to a geometry consisting of "
-    "orthogonal vectors, whose lengths depend on the amount of data in their corresponding classes"
+UNEQUAL = (
+    "abstract, sentence 8: features and classifiers converge to orthogonal vectors, whose lengths "
+    "depend on the amount of data in their classes"
 )
+THRESHOLDS = recalled("the theorems on the square loss: beyond which decay a class is zero")
 SPLIT = derived(
     "by von Neumann's trace inequality the problem splits into a scalar one for each direction of "
     "the labels"
@@ -75,9 +78,9 @@ HESSIAN = derived(
 )
 
 
-def released(path, says=""):
+def released(path):
     """Name a file of the paper's released code."""
-    return code("Fsoft-AIC/Neural-Collapse-in-Deep-Linear-Networks", path, "1869cb1", says=says)
+    return code("Fsoft-AIC/Neural-Collapse-in-Deep-Linear-Networks", path, "1869cb1")
 
 
 DENSE = "a dense Hessian of all parameters is taken"

@@ -12,6 +12,7 @@ from paper_checks.test_neural_collapse import (
     DEEP,
     MARGIN,
     SPLIT,
+    THRESHOLDS,
     Depth,
     NClasses,
     PerClass,
@@ -32,7 +33,7 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims.neural_collapse import collapse_metrics
 from theory.neural_collapse import mean_square
-from theory_on_trial import claim
+from theory_on_trial import claim, tried
 from theory_on_trial.contract import Interval
 
 
@@ -134,7 +135,7 @@ Spare = Annotated[int, Interval(0, 8)]
 """By how much each width exceeds K."""
 
 
-@claim(DEEP, kind="optimality", cases=[1, 2, 3])
+@claim(tried(DEEP, "the orthogonal frame"), kind="optimality", cases=[1, 2, 3])
 def test_bal_nobias_NC(
     trial,
     depth: Depth,
@@ -143,8 +144,9 @@ def test_bal_nobias_NC(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """For balanced classes without a bias, all features of a class are equal at the global minimum
-    of the square loss, and features, layers and logits form one orthogonal frame, at any depth.
+    """For K balanced classes without a bias, widths of at least K and decays that leave the classes
+    alive, all features of a class are equal at the global minimum of the square loss, and features,
+    layers and logits form one orthogonal frame, at depths from one to four.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=False)
     orthogonal = mean_square.orthogonal_frame(n_classes)
@@ -159,7 +161,11 @@ def test_bal_nobias_NC(
     )
 
 
-@claim(DEEP, kind="optimality", cases=[1, 2])
+@claim(
+    tried(DEEP, "the bias and the mean of the features"),
+    kind="optimality",
+    cases=[1, 2],
+)
 def test_bal_bias_NC(
     trial,
     depth: Depth,
@@ -168,8 +174,9 @@ def test_bal_bias_NC(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """For K balanced classes with a bias, the frame of the global minimum of the square loss is a
-    simplex, the bias is 1/K, and the mean of all features is zero, at any depth.
+    """For K balanced classes with a bias, widths of at least K and decays that leave the classes
+    alive, the frame of the global minimum of the square loss is a simplex, the bias is 1/K, and the
+    mean of all features is zero, at depths from one to four.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=True)
     decays = problem.weight_decays, problem.feature_decay
@@ -199,7 +206,11 @@ def test_bal_bias_NC(
     )
 
 
-@claim(DEEP, kind="optimality", cases=[False, True])
+@claim(
+    tried(DEEP, "a layer that is narrower than the labels"),
+    kind="optimality",
+    cases=[False, True],
+)
 def test_bal_nobias_NC__bottleneck(
     trial,
     bias: bool,
@@ -250,13 +261,14 @@ Off = Annotated[
 """How far β is from its threshold, relative to that."""
 
 
-@claim(SPLIT, kind="limit", cases=[1, 2, 3, 6])
+@claim(THRESHOLDS, kind="limit", cases=[1, 2, 3, 6])
 def test_bal_threshold(
     trial, depth: AnyDepth, n_classes: NClasses = 4, per_class: PerClass = 3, off: Off = 1e-3
 ):
-    """For K balanced classes at depth M under the square loss, a class survives at the global
-    minimum (its logits are not zero) if and only if K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2, for
-    N samples and the product Λ of all decays; at depth one the right side is one. A class that
+    """For K balanced classes at depth M under the square loss, with widths of at least K, a class
+    survives at the global minimum (its logits are not zero) if and only if K (N Λ)^(1/M) < (M -
+    1)^((M - 1)/M) / M^2, but for a tie at equality, for N samples and the product Λ of all decays;
+    at depth one the right side is one. A class that
     survives keeps the share x^M / (1 + x^M) of its label, where x is the largest solution of M
     x^(M-1) / (1 + x^M)^2 = M K (N Λ)^(1/M).
     """

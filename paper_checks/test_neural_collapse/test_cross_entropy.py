@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import DEEP, Classes, Ratio, Samples
+from paper_checks.test_neural_collapse import Classes, Ratio, Samples
 from paper_checks.test_neural_collapse.problems import (
     apart,
     class_outputs,
@@ -14,9 +14,14 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims.neural_collapse import optimise
 from theory.neural_collapse import cross_entropy
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, tried
 from theory_on_trial.contract import Interval
 
+SIMPLEX = tried(
+    "abstract, sentence 5: collapse emerges in the global minimisers of the model with free "
+    "features",
+    "the scale of the logits under cross entropy, and the least objective",
+)
 SHALLOW = [
     (*row, bias)
     for row in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162))
@@ -57,7 +62,7 @@ def shallow(trial, n_classes, per_class, decay, bias, ratio):
     return problem, optimum, end, class_outputs(problem, end.head)
 
 
-@claim(DEEP, kind="optimality", cases=SHALLOW)
+@claim(SIMPLEX, kind="optimality", cases=SHALLOW)
 def test_ce_M1(
     trial,
     n_classes: Classes,
@@ -66,9 +71,10 @@ def test_ce_M1(
     bias: bool,
     ratio: DecayRatio = 4.0,
 ):
-    """With cross-entropy, depth one and K classes of n samples, the logits of the global minimum
-    are σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)), and zero where this is
-    negative; λ_W and λ_H are the decays of weights and features.
+    """With cross-entropy, depth one, a width of at least K - 1 and K classes of n samples, the
+    logits of the global minimum are σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K -
+    1)), and zero where sqrt(n λ_W λ_H) >= 1 / K; λ_W and λ_H are the decays of weights and
+    features.
     """
     problem, optimum, end, outputs = shallow(trial, n_classes, per_class, decay, bias, ratio)
     formula = np.log(1 / (per_class**0.5 * decay) - (n_classes - 1))
@@ -89,7 +95,7 @@ def test_ce_M1(
     )
 
 
-@claim(DEEP, kind="optimality", cases=SHALLOW)
+@claim(SIMPLEX, kind="optimality", cases=SHALLOW)
 def test_ce_M1__value(
     trial,
     n_classes: Classes,
@@ -98,9 +104,10 @@ def test_ce_M1__value(
     bias: bool,
     ratio: DecayRatio = 4.0,
 ):
-    """With cross-entropy, depth one and K classes of n samples, the least objective is that of the
-    logits σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1)), or of zero logits where
-    σ* is negative; λ_W and λ_H are the decays of weights and features.
+    """With cross-entropy, depth one, a width of at least K - 1 and K classes of n samples, the
+    least objective is that of the logits σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K
+    - 1)), or of zero logits where sqrt(n λ_W λ_H) >= 1 / K; λ_W and λ_H are the decays of weights
+    and features.
     """
     problem, optimum, end, outputs = shallow(trial, n_classes, per_class, decay, bias, ratio)
     trial.gap(
@@ -147,9 +154,9 @@ def test_ce_merging(
     ] = 100,
 ):
     """With cross-entropy and two large and two small classes of N samples in all at depth one, the
-    small classes, of n_B samples each, have equal logits if and only if sqrt(n_B) / N <= sqrt(λ_W
-    λ_H), the rule by which the square loss maps a class to zero; λ_W and λ_H are the decays of
-    weights and features.
+    small classes, of n_B samples each and no larger than the large ones, have equal logits if and
+    only if sqrt(n_B) / N <= sqrt(λ_W λ_H), the rule by which the square loss maps a class to zero;
+    λ_W and λ_H are the decays of weights and features.
     """
     sizes = np.arange(1, majority)
     strengths = np.sqrt(sizes) / (2 * majority + 2 * sizes)  # sqrt(n_B) / N

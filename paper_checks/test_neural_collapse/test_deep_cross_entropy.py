@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import DEEP, Classes, Samples
+from paper_checks.test_neural_collapse import Classes, Samples
 from paper_checks.test_neural_collapse.problems import (
     apart,
     problem_of,
@@ -14,14 +14,27 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims.neural_collapse import optimise
 from theory.neural_collapse import cross_entropy, landscape, mean_square
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known, paper, published
 from theory_on_trial.contract import Interval
 
-PAIRS = derived(
-    "antipodal pairs of classes need half as many directions; the finding agrees with Garrod & "
-    "Keating 2025"
+PAIRS = derived("antipodal pairs of classes need half as many directions as the frame")
+LOW_RANK = known(
+    "Garrod & Keating 2025, The persistence of neural collapse despite low-rank bias, Theorem 1: "
+    "with one decay and widths of at least K no frame is a global minimum, for K >= 4 classes at "
+    "depths from three on and for K >= 6 at depth two"
 )
-SEARCH = derived("search for configurations of lower objective; agrees with Garrod & Keating 2025")
+COLLAPSE = published(
+    place=paper("abstract, sentence 6"),
+    quoted="In this context, we take a step further and prove the NC occurrences in deep linear "
+    "networks for the popular mean squared error (MSE) and cross entropy (CE) losses, showing that "
+    "global solutions exhibit NC properties across the linear layers.",
+    within="no condition stands there; the depths of the paper's theorem on cross entropy were not "
+    "seen",
+    reach="theorem",
+    effect="the sentence holds for the square loss and for cross entropy with one linear layer; "
+    "with more it was refuted by Garrod & Keating 2025, Theorem 1",
+    ran="the formula",
+)
 Depth = Annotated[int, Interval(1, 6)]
 ClassNumbers = tuple[
     Annotated[int, Interval(3, 32, why="two are one pair; each pattern is a matrix")], ...
@@ -108,7 +121,7 @@ def frame_problem(trial, n_classes, per_class, decay, width, depth):
 
 
 @claim(
-    derived("the orbit of the frame is stationary along its scale, and so in every direction"),
+    known("Garrod & Keating 2025, Theorem 4 (i): frames of some scale are critical points"),
     kind="identity",
 )
 def test_ce_deep_ETF_critical(
@@ -138,7 +151,10 @@ def test_ce_deep_ETF_critical(
 
 
 @claim(
-    derived("the Hessian is positive but along rotations of the K - 1 directions of the frame"),
+    derived(
+        "the kernel of the Hessian, which Garrod & Keating 2025, Theorem 4 (ii), show to have no "
+        "negative eigenvalue"
+    ),
     kind="identity",
 )
 def test_ce_deep_ETF_critical__minimum(
@@ -191,14 +207,16 @@ def decide_gain(trial, n_classes, depth, per_class, decay, **published):
     )
 
 
-@claim(PAIRS, kind="optimality", cases=[(6, 2), (4, 3)], as_published=DEEP)
+@claim(LOW_RANK, kind="optimality", cases=[(6, 2), (4, 3)], as_published=COLLAPSE)
 def test_ce_deep_global(
     trial, n_classes: Classes, depth: Depth, per_class: Samples = 4, decay: SmallDecay = 1e-3
 ):
-    """With cross-entropy and small decays, antipodal pairs of classes (logits ρ B^T B, where the
-    columns of B are e_1, -e_1, e_2, -e_2, ...) have a smaller objective than the simplex frame: for
-    K = 6 classes at depth M = 2, and for K = 4 at M = 3. Both are at their largest stationary
+    """With cross-entropy and small equal decays, antipodal pairs of classes (logits ρ B^T B, where
+    the columns of B are e_1, -e_1, e_2, -e_2, ...) have a smaller objective than the simplex frame:
+    for K = 6 classes at depth M = 2, and for K = 4 at M = 3. Both are at their largest stationary
     scale.
+
+    So the frame is no global minimum, as Garrod & Keating proved at all decays.
     """
     frame, pairs = stationary_values(n_classes, depth, per_class, decay)
     trial.require(
@@ -212,9 +230,9 @@ def test_ce_deep_global(
 def test_ce_deep_global__holds(
     trial, n_classes: Classes, depth: Depth, per_class: Samples = 4, decay: SmallDecay = 1e-3
 ):
-    """With cross-entropy, the simplex frame has a smaller objective than antipodal pairs of classes
-    (logits ρ B^T B, where the columns of B are e_1, -e_1, e_2, -e_2, ...) at depth one, and for
-    four classes at depth two.
+    """With cross-entropy and small equal decays, the simplex frame has a smaller objective than
+    antipodal pairs of classes (logits ρ B^T B, where the columns of B are e_1, -e_1, e_2, -e_2,
+    ...) at depth one, and for four classes at depth two.
     """
     frame, pairs = stationary_values(n_classes, depth, per_class, decay)
     deeper_frame, deeper_pairs = stationary_values(n_classes, depth + 1, per_class, decay)
@@ -233,10 +251,10 @@ def test_ce_deep_global__rule(
         float, Interval(1e-20, 1e-13, why="the limit is reached like 1 / log(1 / decay)")
     ] = 1e-14,
 ):
-    """With cross-entropy and vanishing decays, antipodal pairs of K classes have a smaller
-    objective than the simplex frame at depth M if and only if floor(K/2) 2^(2/L) + (K mod 2) < K -
-    1, with L = M + 1. The pairs have the class vectors e_1, -e_1, e_2, -e_2, ..., and one more
-    orthogonal vector if K is odd.
+    """With cross-entropy and vanishing equal decays, antipodal pairs of K >= 3 classes have a
+    smaller objective than the simplex frame at depth M if and only if floor(K/2) 2^(2/L) + (K mod
+    2) < K - 1, with L = M + 1. The pairs have the class vectors e_1, -e_1, e_2, -e_2, ..., and one
+    more orthogonal vector if K is odd.
     """
     trial.require(len(classes) * len(depths) > 0, "classes and depths must not be empty")
 
@@ -275,7 +293,7 @@ def lowest_and_rank(problem, key, starts, widths):
     return best, int(rank)
 
 
-@claim(SEARCH, kind="optimality")
+@claim(LOW_RANK, kind="optimality")
 def test_ce_deep_global__search(
     trial,
     per_class: Annotated[int, Interval(2, 6)] = 4,
@@ -303,7 +321,7 @@ def test_ce_deep_global__search(
 
 
 @claim(
-    SEARCH,
+    derived("a search of lower objectives; but for five classes, Garrod & Keating 2025 prove it"),
     kind="optimality",
     tier="full",
     cases=[(4, 3, 4), (5, 2, 4), (7, 2, 4), (10, 2, 2)],
@@ -321,8 +339,10 @@ def test_ce_deep_global__search_more(
         float, Interval(1e-3, 2e-3, why="with less, K = 4 wins less; the high end is a cap")
     ] = 1e-3,
 ):
-    """With cross-entropy and K classes at depth M, (K, M) = (4, 3), (5, 2), (7, 2) and (10, 2),
-    some descent ends at an objective 0.5 % or more below that of the simplex frame.
+    """With cross-entropy, equal decays and K classes at depth M, (K, M) = (4, 3), (5, 2), (7, 2)
+    and (10, 2), some descent ends at an objective 0.5 % or more below that of the simplex frame.
+
+    At (5, 2) it lies outside of the theorem of Garrod & Keating 2025, which has the other three.
     """
     beaten = [(4, 3), (5, 2), (7, 2), (10, 2)]
     trial.require(

@@ -33,7 +33,7 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims.neural_collapse import optimise
 from theory.neural_collapse import cross_entropy, landscape, mean_square
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import Interval, Natural
 
 DeepDepth = Annotated[int, Interval(2, 4, why="at depth one the landscape is benign, see cert_M1")]
@@ -80,9 +80,9 @@ def test_gd_basin(
     class_sizes: Sizes = (6, 4, 2, 1),
     strength: Strength = 0.25,
 ):
-    """Under the square loss, if one class is the largest, every descent ends at the value of a
-    local minimum in which the r largest classes survive: r may be 0, 1, ... at depths from two on,
-    and is one number at depth one.
+    """Under the square loss with widths of at least K, if one class is the largest, descent from
+    almost every start ends at the value of a local minimum in which the r largest classes survive:
+    r may be 0, 1, ... at depths from two on, and is one number at depth one.
     """
     require_classes(trial, class_sizes)
     decays = shared_decays(class_sizes, depth, strength)
@@ -125,10 +125,10 @@ def test_gd_basin(
 def test_gd_basin__subsets(
     trial, depth: DeepDepth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
 ):
-    """Under the square loss at depths from two on, let some classes survive at the largest
-    stationary points of their scalar problems, and all others be zero. The gradient of the
-    objective vanishes there. It is a local minimum if and only if no class at zero is larger than a
-    surviving one; otherwise it is a strict saddle.
+    """Under the square loss at depths from two on, with widths of at least K, let some classes
+    survive at the largest stationary points of their scalar problems, and all others be zero. The
+    gradient of the objective vanishes there. It is a local minimum if and only if no class at zero
+    is larger than a surviving one; otherwise it is a strict saddle.
     """
     require_classes(trial, class_sizes)
     trial.require(
@@ -258,13 +258,21 @@ CONVEX = derived(
 )
 
 
-@claim(CONVEX, kind="optimality")
+@claim(
+    known(
+        "Zhou et al. 2022, On the optimization landscape of neural collapse under MSE loss: global "
+        "minima by the norm of the gradient, and strict saddles"
+    ),
+    kind="optimality",
+)
 def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06):
     """Under the square loss at depth one, a state with some classes at the stationary points of
-    their scalar problems, and the others at zero, is a critical point. Its Hessian has no negative
-    eigenvalue if and only if the gradient of the loss in the logits has a spectral norm of at most
-    sqrt(λ_W λ_H), which proves a global minimum; λ_W and λ_H are the decays of weights and
-    features.
+    their scalar problems, and the others at zero, is a critical point. If the width exceeds the
+    number of living classes, its Hessian has no negative eigenvalue if and only if the gradient of
+    the loss in the logits has a spectral norm of at most sqrt(λ_W λ_H), which proves a global
+    minimum; λ_W and λ_H are the decays of weights and features.
+
+    Without a unit to spare a state may be a local minimum that fails the bound.
     """
     require_classes(trial, class_sizes)
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)

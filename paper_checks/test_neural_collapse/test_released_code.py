@@ -29,7 +29,7 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims.neural_collapse.optimise import flatten, value_and_gradient
 from theory.neural_collapse import landscape, mean_square
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, published
 from theory_on_trial.contract import Interval
 
 
@@ -37,10 +37,15 @@ from theory_on_trial.contract import Interval
     derived("the value at the root is compared with that at zero, which the code leaves out"),
     kind="optimality",
     cases=[0.52, 0.55, 0.6],
-    as_published=released(
-        "synthetic_experiment_imbalanced.py (compute_x)",
-        says="The x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or "
-        "0 below zero.",
+    as_published=published(
+        place=released("synthetic_experiment_imbalanced.py, compute_x"),
+        read="the x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or 0 "
+        "if that is negative",
+        within="no condition stands there; in the released runs (classes of 200, 100, 50 and 50, "
+        "decays 5e-4, depths 3 and 6) b / n_k is at most .02, and the thresholds are .53 and .64",
+        reach="unreached branch",
+        effect="nothing published",
+        ran="its lines, rewritten",
     ),
 )
 def test_code_criterion(
@@ -59,7 +64,8 @@ def test_code_criterion(
     sizes = (per_class,) * n_classes
     widths = (n_classes + 3,) * 2
     problem = problem_of(sizes, *shared_decays(sizes, 2, beta / 0.5))
-    root = mean_square.largest_root(beta, 2)
+    roots = np.roots([beta, 0, 2 * beta, -2, beta])  # of β (1 + x²)² = 2 x
+    root = roots[np.abs(roots.imag) < 1e-9].real.max()
     value_at_root = float(mean_square.scalar_objective(root, beta, 2)) / 2
     trial.gap(
         lowest(problem, trial.key("starts"), starts, widths).value,
@@ -77,17 +83,22 @@ def test_code_criterion(
 @claim(
     derived("layers are balanced up to their decays, so a length ratio takes the decays' ratio"),
     kind="optimality",
-    as_published=released(
-        "validate_NC_unbalanced.py (compute_NC3_W_div_H)",
-        says="At depth one diag(W W^T) / diag(H^T H) = n_k, whatever the decays.",
+    as_published=published(
+        place=released("validate_NC_unbalanced.py, compute_NC3_W_div_H"),
+        read="at depth one diag(W W^T) / diag(H^T H) = n_k",
+        within="no condition stands there; both defaults and the README's only command have equal "
+        "decays of 1e-5, with which it is right",
+        reach="unreached branch",
+        effect="nothing published",
+        ran="its lines, rewritten",
     ),
 )
 def test_code_length_ratio(
     trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Strength = 0.03, ratio: Ratio = 0.4
 ):
-    """At the global minimum of the square loss at depth one, every class that survives has |w_k|^2
-    / |h_k|^2 = n_k λ_H / λ_W, the squared length of its classifier over that of its class mean; n_k
-    is its size, and λ_W and λ_H are the decays of weights and features.
+    """At the global minimum of the square loss at depth one, with a width of at least K, each class
+    that survives has |w_k|^2 / |h_k|^2 = n_k λ_H / λ_W, the squared length of its classifier over
+    that of its class mean; n_k is its size, and λ_W and λ_H are the decays of weights and features.
     """
     trial.require(
         abs(np.log(ratio)) > 0.01, "ratio must not be one: for equal decays the code is right"

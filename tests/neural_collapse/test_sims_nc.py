@@ -284,3 +284,36 @@ def test_the_predicted_minimiser_is_at_its_targets(sizes, bias):
     for distances in jax.tree.leaves(measured(head, problem, targets)):
         assert np.all(distances <= 1e4 * ULP)
     assert model.objective(head, problem) == pytest.approx(optimum.value, rel=1e-12)
+
+
+def test_descent_from_zero_stays_there_though_it_is_no_minimum():
+    problem = model.Problem((1, 1), (0.05,), 0.05)
+    zero = model.Head((np.zeros((2, 3)),), np.zeros((3, 2)), np.zeros(2))
+    end = optimise.minimise(problem, zero)
+    assert end.value == 0.5
+    assert end.gradient_norm == 0
+    # The labels pull with half a unit each, the decay with 0.05 back.
+    assert optimise.hessian_spectrum(problem, zero)[0] == pytest.approx(0.05 - 0.5, abs=1e-12)
+
+
+def test_without_a_spare_unit_a_local_minimum_fails_the_bound_on_the_gradient():
+    problem = model.Problem((1, 1), (0.05,), 0.05)
+    length = np.sqrt(0.9)  # of both factors: 1 / (1 + 9) of the label is lost
+    narrow = model.Head((np.array([[length], [0.0]]),), np.array([[length, 0.0]]), np.zeros(2))
+    spectrum = optimise.hessian_spectrum(problem, narrow)
+    assert spectrum[0] > -1e-12
+    value, gradient = value_and_gradient(problem, (1,), 2)(flatten(narrow, problem))
+    assert value == pytest.approx(0.2975, abs=1e-12)
+    assert np.abs(gradient).max() < 1e-12
+    residual = narrow.weights[0] @ narrow.features - np.eye(2)
+    assert np.linalg.norm(residual / 2, 2) == pytest.approx(0.5)  # and not 0.05
+    both = model.Head((length * np.eye(2),), length * np.eye(2), np.zeros(2))
+    least, _ = value_and_gradient(problem, (2,), 2)(flatten(both, problem))
+    assert least == pytest.approx(0.095, abs=1e-12)
+    # With a unit to spare the same point is a saddle.
+    wide = model.Head(
+        (np.hstack([narrow.weights[0], np.zeros((2, 1))]),),
+        np.vstack([narrow.features, np.zeros((1, 2))]),
+        np.zeros(2),
+    )
+    assert optimise.hessian_spectrum(problem, wide)[0] == pytest.approx(0.05 - 0.5, abs=1e-12)
