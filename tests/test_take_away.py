@@ -344,6 +344,21 @@ def representer_points(page):
     yield f"{short(min(correlations), 2)} to {short(max(correlations), 2)}"
 
 
+def rotating_scores(page):
+    signs = np.stack(np.meshgrid(*8 * [[-1.0, 1.0]]), axis=-1).reshape(-1, 8)
+    noise = []
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        symmetric = page.stiffness_matrix(generator, 8)
+        jacobian = symmetric + 0.01 * page.skew(generator, 8)
+        for values in (page.probe_values(jacobian), signs @ (jacobian - jacobian.T)):
+            squares = values if values.ndim == 1 else np.sum(values**2, axis=1)
+            noise.append(np.std(squares) / np.mean(squares))
+    probe, plain = noise[::2], noise[1::2]
+    yield f"is {min(probe):.0f} to {max(probe):.0f}"
+    yield f"{short(min(plain), 1)} to {short(max(plain), 1)}"
+
+
 def sensitivity_sampling(page):
     generator = np.random.default_rng(0)
     centre_losses = np.resize(generator.uniform(0.2, 2, 5), 200)

@@ -8,8 +8,8 @@ them find for sure?
 Take away: the guarantee of the pursuit depends on the number of atoms, that of the one-pass code
 also on their sizes. At coherence 1/8 a pursuit finds any four atoms whatever their sizes. The
 one-pass code is sure to find four atoms with sizes in equal steps only if the largest is at most
-1.25 times the smallest; with sizes over six decades it is right in about 2 % of the cases. A ReLU
-inside the pursuit voids its guarantee with two atoms already.
+1.25 times the smallest; of drawn codes with sizes over six decades it reads some 2 % rightly. A
+ReLU inside the pursuit voids its guarantee with two atoms already.
 
 The dictionary has M unit atoms d_i in R^d and the coherence μ, the largest |d_i·d_j| of two atoms.
 The input is x = Σ z_i d_i over a support S of k < M atoms, d > k; z_min and z_max are the extreme

@@ -9,11 +9,12 @@ Setting: N tokens have keys K after the feature map (N, d_k), values V (N, d_v) 
 Linear attention reads the buffer B = Σ α_j k_j v_jᵀ. The effective number of tokens is
 N_eff = (Σ α²)²/Σ α⁴ <= N. Attention is a matrix A (N, N) with rows that sum to 1.
 
-Take away: for generic tokens no weights raise the rank of the buffer, and some lower it; for normal
-tokens unequal weights make its singular values less even. A low rank prevents the look-up of single
-tokens: attention of rank r finds each of N tokens with a mean weight of at most r/N, while softmax
-needs two dimensions for all of them. A generic gate multiplies the rank of outputs, as far as their
-size allows, so that a rank of outputs says little: softmax itself has outputs of rank d_v at most.
+Take away: for generic tokens no weights raise the rank of the buffer, and some may lower it; for
+normal tokens unequal weights make its singular values less even. A low rank prevents the look-up of
+single tokens: attention of rank r finds each of N tokens with a mean weight of at most r/N, while
+softmax needs two dimensions for all of them. A generic gate multiplies the rank of outputs, as far
+as their size allows, so that a rank of outputs says little: softmax itself has outputs of rank d_v
+at most.
 
 Edges: the statements on generic tokens do not hold for duplicates. With keys (1, 0), (1, 0), (0, 1)
 and values (1, 0), (-1, 0), (0, 1) the buffer has rank 1, and the weights 2, 1, 1 make it 2.
