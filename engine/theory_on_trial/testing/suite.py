@@ -1,8 +1,8 @@
 """What test suites of a workbench share: import it in a conftest.
 
 It turns on float64, has programs compiled quickly, gives Hypothesis's examples any time (profile
-`patient`), registers the profile `thorough`, and has a fixture that gives back the programs of a
-module.
+`patient`) and draws them whatever else is imported, registers the profile `thorough`, and has a
+fixture that gives back the programs of a module.
 """
 
 import json
@@ -14,6 +14,7 @@ import jax
 import pytest
 from beartype import BeartypeConf, beartype
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 if TYPE_CHECKING:  # this module is imported to check the types of that one
     from theory_on_trial.own_data.answer import Answer
@@ -56,6 +57,11 @@ def typechecker(function: Any) -> Any:
         return _check(function)
     return _checked[key]
 
+
+# Hypothesis also draws constants that it finds in the source of whatever modules are imported, so
+# that what a test tries would depend on the tests that are selected beside it.
+if hasattr(providers, "_get_local_constants"):
+    providers._get_local_constants = lambda: providers._local_constants
 
 # An example may compile, or run beside other processes. `pytest --hypothesis-profile=thorough`
 # gives the solvers, which cost seconds an example, 200 examples too.
