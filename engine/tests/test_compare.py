@@ -214,7 +214,13 @@ def test_circumstances_are_told_and_do_not_count(compared):
             "must be a ledger written by --trial-ledger, of schema 'theory-on-trial/ledger/2', got None",
         ),
         ('{"schema": "other"}', "got 'other'"),
+        ("[" * 100_000, r"must be a ledger in JSON, got something else .it is nested too deeply."),
+        (
+            json.dumps(LEDGER)[:-1] + ', "deep": ' + "[" * 200 + "]" * 200 + "}",
+            r"must be a ledger in JSON, got something else .it is nested too deeply.",
+        ),
     ],
+    ids=["gone", "brace", "list", "other", "deeper than Python goes", "deeper than rows do"],
 )
 def test_what_is_no_ledger_gets_one_sentence(tmp_path, text, sentence):
     bad = tmp_path / "bad.json"

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from theory_on_trial.base.compilation_cache import cache_folder
 
 COMPILE = """
@@ -52,6 +54,36 @@ def test_cache_folder_without_a_name_is_the_platforms(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / name)
     assert cache_folder() == tmp_path / "theory-on-trial"
     assert stat.S_IMODE(cache_folder().stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o703])
+def test_a_folder_that_all_may_write_to_is_refused(tmp_path, monkeypatch, mode):
+    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path))
+    tmp_path.chmod(mode)
+    with pytest.raises(PermissionError, match=f"^all users may write to {tmp_path}, and could put"):
+        cache_folder()
+    tmp_path.chmod(0o775)  # a group is of the user's choice
+    assert cache_folder() == tmp_path
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path, monkeypatch):
+    """Whether it is the cache's own, or that of the compiled programs in it."""
+    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path))
+    here = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: here + 1)
+    with pytest.raises(PermissionError, match=f"^{tmp_path} belongs to another user, who could"):
+        cache_folder()
+    monkeypatch.undo()
+    variables = {"THEORY_ON_TRIAL_CACHE": str(tmp_path)}
+    folder, _ = compile_in_a_new_process(**variables)
+    folder.chmod(0o777)
+    with pytest.raises(subprocess.CalledProcessError) as raised:  # warnings are errors there
+        compile_in_a_new_process(**variables)
+    sentence = (
+        f"UserWarning: compiled programs are not kept (all users may write to {folder}, and could "
+        "put programs into it): set THEORY_ON_TRIAL_CACHE"
+    )
+    assert sentence in raised.value.stderr
 
 
 def test_the_next_process_finds_what_was_compiled(tmp_path):

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import pytest
 
 from theory_on_trial.base.files import NotWritten, beside, write_text
+from theory_on_trial.command import main
+from theory_on_trial.ledger import read
 from theory_on_trial.ledger.journal import Journal, place, read_journal
 from theory_on_trial.trial import registry
 
@@ -35,6 +37,8 @@ CLAIMS = """
     def test_second(trial):
         '''A statement.'''
         if number := os.environ.get("NUMBER"):
+            if number == "0":
+                os._exit(0)
             os.kill(os.getpid(), int(number))
             time.sleep(20)
         trial.identity(2, 2, ops=0, controls={"three": 3})
@@ -93,7 +97,7 @@ def test_sigterm_leaves_the_ledger_and_says_what_was_running(sums):
     assert book["interrupted"]
     assert [row["id"] for row in book["claims"]] == ["sums.first"]
     assert book["not_run"] == [{"id": SECOND, "tier": "", "reason": "running when the run ended"}]
-    assert "not run: 1 running when the run ended" in printed
+    assert f"not run: 1 running when the run ended ({SECOND})" in printed
     assert not place(sums.path / "ledger.json").exists()
 
 
@@ -128,13 +132,99 @@ def test_the_next_run_goes_on_where_one_was_killed(sums, number, workers):
 def test_a_process_that_died_is_summed_up_as_that(sums):
     done, printed = run("-n", "2", number=signal.SIGKILL)
     assert done.returncode == 1
-    assert "not run: 1 whose process died" in printed
+    assert f"not run: 1 whose process died ({SECOND})" in printed
     book = ledger(sums)
     assert len(book["claims"]) == 3
     assert book["not_run"] == [{"id": SECOND, "tier": "", "reason": "the process that ran it died"}]
     flags = ["-p", "no:cacheprovider", "-n", "2", "--trial-resume", "ledger.json"]
     done = subprocess.run([sys.executable, "-m", "pytest", *flags], capture_output=True, text=True)
     assert (done.returncode, len(ledger(sums)["claims"]), ledger(sums)["not_run"]) == (0, 4, [])
+
+
+def test_what_a_run_left_that_died_alone_can_be_read_and_is_not_lost(sums, capsys):
+    run(number=signal.SIGKILL)
+    left = place(sums.path / "ledger.json")
+    assert main(["report", "page.html", "--ledger", str(left), "--root", "."]) == 0
+    page = (sums.path / "page.html").read_text()
+    assert "The run was ended before all claims were tried." in page
+    assert f"<li>{SECOND}: running when the run ended</li>" in page
+    status, printed = run_here(sums)  # of the same ledger
+    aside = sums.path / "ledger.json.unfinished.1"
+    sentence = f"{aside.name} keeps 1 row of a run that was ended in {SECOND}"
+    assert (status, printed.count(sentence)) == (0, 2)  # at its beginning and at its end
+    assert not left.exists()
+    capsys.readouterr()
+    assert main(["compare", str(aside), "ledger.json", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["claims"], found["added"], found["gone"]) == (1, [], [])
+    assert ["interrupted", "True", "False"] in found["circumstances"]
+    (sums.path / "ledger.json").unlink()
+    status, printed = run_here(sums, "--trial-resume", aside.name)
+    assert f"resumed: 1 row of a run that was ended in {SECOND}" in printed
+    assert (status, len(ledger(sums)["claims"])) == (0, 4)
+    assert list(sums.path.glob("*unfinished*")) == []
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_a_claim_that_exits_as_if_all_were_well_is_named(sums, workers):
+    done, printed = run(*workers, number=0)
+    assert done.returncode == 1
+    assert (SECOND if workers else "sums.second ended pytest by os._exit(0)") in printed
+    status, printed = run_here(sums)
+    assert status == 0
+    is_kept = f"keeps 1 row of a run that was ended in {SECOND}" in printed
+    assert is_kept is not bool(workers)  # where a worker dies, the run goes on to its ledger
+
+
+def test_a_process_that_a_claim_has_forked_ends_as_it_likes(pytester):
+    pytester.makepyfile(
+        test_fork="""
+        import os
+        from theory_on_trial import claim, paper
+
+        @claim(paper("Section 1"))
+        def test_it(trial):
+            "A statement."
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            trial.identity(os.waitpid(child, 0)[1], 0, ops=0, controls={"one": 1})
+        """
+    )
+    done, printed = run()
+    assert done.returncode == 0, printed
+
+
+def test_two_runs_that_write_one_ledger_at_once_lose_nothing(sums):
+    # The second runs to its end while the first waits in its second claim.
+    waiting = CLAIMS.replace("os.kill(os.getpid(), int(number))", "pass")
+    sums.makepyfile(test_sums=waiting.replace("sleep(20)", "sleep(60)"))
+    command = [sys.executable, "-m", "pytest", *FLAGS]
+    first = subprocess.Popen(command, env={**os.environ, "NUMBER": "1"}, stdout=subprocess.PIPE)
+    journal = place(sums.path / "ledger.json")
+    for _ in range(600):
+        if journal.exists() and SECOND in journal.read_text():
+            break
+        time.sleep(0.1)
+    status, printed = run_here(sums, "--trial-report", "page.html")
+    assert (status, printed.count("another run is writing ledger.json: this one writes")) == (0, 2)
+    assert "\nledger: ledger.2.json\nreport: page.2.html\n" in printed
+    assert len(read(sums.path / "ledger.2.json").claims) == 4
+    status, printed = run_here(sums, "--trial-resume", "ledger.json")
+    assert (status, "another run is writing ledger.json" in printed) == (4, True)
+    first.terminate()
+    first.communicate(timeout=60)
+    assert [row["id"] for row in ledger(sums)["claims"]] == ["sums.first"]
+    assert {path.name for path in sums.path.glob("*ledger*")} == {"ledger.json", "ledger.2.json"}
+
+
+def test_a_run_that_decided_nothing_leaves_nothing(tmp_path):
+    for _ in range(2):
+        journal = Journal(tmp_path / "l.json", {"seed": 0}, [])
+        assert journal.left is None
+        journal.close(keep=True)
+    with pytest.raises(ValueError, match="must be a whole ledger"):
+        read(place(tmp_path / "l.json"))
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def test_a_failure_is_three_lines(pytester):
         measured,
     )
     assert predicted == "predicted 0.7, margin 0.05"
-    assert command == 'pytest "test_toy.py::test_it" --trial-seed 0'
+    assert command == "pytest test_toy.py::test_it --trial-seed 0"
 
 
 def test_a_failure_of_one_coordinate_of_many_is_three_lines(pytester):

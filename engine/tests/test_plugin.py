@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from theory_on_trial.page.compare import compare
+from theory_on_trial.ledger import read
 from theory_on_trial.trial import registry
 
 pytest_plugins = ["pytester"]
@@ -106,9 +106,7 @@ def test_fast_tier_lists_what_it_leaves_out(paper):
     ]
     assert "2 of 2 verdicts as expected; 1 of 1 controls REFUTED" in result.stdout.str()
     page = (paper.path / "report.html").read_text()
-    assert 'pytest "test_dice.py::test_mean" --trial-tier fast --trial-seed 5' in html.unescape(
-        page
-    )
+    assert "pytest test_dice.py::test_mean --trial-tier fast --trial-seed 5" in html.unescape(page)
     assert all(f'<select name="{name}">' in page for name in ("paper", "kind", "verdict"))
     assert "http" not in page.replace("http-equiv", "")  # self-contained
 
@@ -439,7 +437,34 @@ def test_settings_of_a_claim_are_set_from_the_command_line(paper):
     done, book = ledger(paper, "--trial-set", "power=3", "-k", "dice.mean")
     done.assert_outcomes(passed=1, deselected=2)
     assert [row["predicted"] for row in book["claims"]] == [0.25, 0.6]
-    assert "--trial-set power=3" in book["claims"][0]["command"]
+    assert "--trial-set=power=3" in book["claims"][0]["command"]
+
+
+def test_the_command_of_a_row_is_quoted_for_a_shell(pytester):
+    pytester.makepyfile(
+        test_odd="""
+        import pytest
+        from theory_on_trial import claim, paper
+
+        @claim(paper("Section 1"))
+        @pytest.mark.parametrize("word", ["a", "b c"], ids=["$(touch a)", "it's"])
+        def test_it(trial, word, name="x"):
+            "A statement."
+            trial.identity(len(word) + len(name), len(word) + len(name), ops=0, controls={"0": 0})
+        """
+    )
+    _, book = ledger(pytester, "--trial-set", "name='`b`'")
+    commands = [row["command"] for row in book["claims"]]
+    for command, label in zip(commands, ["$(touch a)", "it's"], strict=True):
+        printed = subprocess.run(
+            ["sh", "-c", command.replace("pytest", "printf '%s|'", 1)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert printed.split("|")[0] == f"test_odd.py::test_it[{label}]"
+        assert printed.split("|")[-2] == "--trial-set=name='`b`'"
+    assert not (pytester.path / "a").exists()
 
 
 def test_a_claim_that_needs_no_jax_does_not_start_it(pytester):
@@ -559,7 +584,7 @@ def test_a_run_that_was_stopped_says_so_and_one_without_claims_writes_nothing(py
     _, book = ledger(pytester, run="runpytest_subprocess")
     assert (book["interrupted"], len(book["claims"])) == (True, 1)
     with pytest.raises(ValueError, match="its run was interrupted"):
-        compare(pytester.path / "ledger.json", pytester.path / "ledger.json")
+        read(pytester.path / "ledger.json")
     done, _ = ledger(pytester, "-k", "nothing")
     assert "no claim was collected, so ledger.json is not written" in done.stdout.str()
 

@@ -671,7 +671,7 @@ def _write_from(source: Path, path: Path, papers: list[str], folder: Path) -> No
     from theory_on_trial.ledger import paper_in, read
     from theory_on_trial.page.written import write_report
 
-    ledger = read(source)
+    ledger = read(source, unfinished=True)
     asked = tuple(f".{outline.normal(name)}" for name in papers) or ""
 
     def wanted(paper: str) -> bool:

@@ -11,10 +11,11 @@ import ast
 import functools
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from inspect import signature, unwrap
 from itertools import pairwise
 from pathlib import Path
@@ -82,8 +83,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start an empty ledger; refuse a path that could not be written at the end of the run."""
     resumed = config.getoption("trial_resume")
     if resumed is not None and not hasattr(config, "workerinput"):
+        from theory_on_trial.ledger.journal import ledger_of
+
         config.stash[RESUMED] = _resumed(config, resumed)
-        config.option.trial_ledger = config.getoption("trial_ledger") or resumed
+        config.option.trial_ledger = config.getoption("trial_ledger") or ledger_of(resumed)
     for option in ("ledger", "report", "list"):
         path = config.getoption(f"trial_{option}")
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
@@ -111,13 +114,14 @@ def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
     """Return the rows of an unfinished run; raise `UsageError`, in a sentence, unless the present
     run can continue it.
     """
-    from theory_on_trial.ledger.files import commit_in
-    from theory_on_trial.ledger.journal import place, read_journal
+    from theory_on_trial.ledger.files import commit_in, parsed
+    from theory_on_trial.ledger.journal import is_being_written, left_by
 
-    left = place(path)
+    left = left_by(path)
     try:
-        is_left = left.exists()
-        book = read_journal(left) if is_left else json.loads(path.read_text(encoding="utf-8"))
+        if left is not None and is_being_written(left):
+            raise pytest.UsageError(f"--trial-resume: another run is writing {path}")
+        book = parsed(left or path)
         if not isinstance(book["claims"], list):
             raise TypeError
     except OSError as error:
@@ -414,7 +418,8 @@ def _report_plain(item: pytest.Function, trial: Any, seconds: float) -> None:
 
 def _command(item: pytest.Item) -> str:
     """The line that repeats a plain test."""
-    return f'pytest "{item.stash[TEST]}" --trial-seed {item.config.getoption("trial_seed")}'
+    seed = item.config.getoption("trial_seed")
+    return shlex.join(["pytest", item.stash[TEST], "--trial-seed", str(seed)])
 
 
 def _warn_of_another_trial(item: pytest.Function) -> None:
@@ -452,15 +457,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     pyfuncitem.funcargs.update(
         {name: value for name, value in settings.items() if name in pyfuncitem.funcargs}
     )
-    changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
-    command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
+    changed = [f"--trial-set={name}={value!r}" for name, value in settings.items()]
+    common = ("--trial-tier", claim.tier, "--trial-seed", str(seed))
+    command = shlex.join(["pytest", pyfuncitem.stash[TEST], *common, *changed])
     # What a plugin for flaky tests runs again counts once: the last time.
     pyfuncitem.user_properties[:] = [
         entry for entry in pyfuncitem.user_properties if entry[0] not in _PROPERTIES
     ]
     rows: list[Row] = []
     try:
-        with recorded(claim, trial, command) as rows, explain():
+        with recorded(claim, trial, command) as rows, explain(), _no_silent_exit(config, claim.id):
             result = yield
             if claim.as_published is None and any(
                 finding.printed is not None for finding in trial.findings
@@ -493,6 +499,28 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         unexpected += where(trial.findings)
         pytest.fail("\n".join(unexpected), pytrace=False)
     return result
+
+
+@contextmanager
+def _no_silent_exit(config: pytest.Config, claim_id: str) -> Iterator[None]:
+    """Have `os._exit`, after which nothing else of this process runs, say whose it was; its status
+    is not that of success. Processes that the claim has forked end as they like.
+    """
+    own = os.getpid()
+    leave = os._exit
+
+    def exit_aloud(status: int) -> None:
+        if os.getpid() == own:
+            if (capture := config.pluginmanager.getplugin("capturemanager")) is not None:
+                capture.suspend_global_capture(in_=True)
+            print(f"\n{claim_id} ended pytest by os._exit({status})", file=sys.stderr, flush=True)
+        leave(status or (os.getpid() == own))
+
+    os._exit = exit_aloud  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 def _end_where_the_engine_begins(error: Exception) -> None:
@@ -624,6 +652,32 @@ def _rows_in(properties: list[tuple[str, Any]], kind: str) -> list[Row]:
     return [Row(**entry) for entry in entries]
 
 
+def _rows_of_a_run(book: dict[str, Any]) -> str:
+    """How many rows an unfinished run has decided, and in which tests it ended."""
+    ended = [e["id"] for e in book.get("not_run", []) if e["reason"].startswith("running")]
+    about = f" that was ended in {', '.join(ended)}" if ended else ""
+    return f"{len(book['claims'])} row{'s' * (len(book['claims']) != 1)} of a run{about}"
+
+
+def _remarks(journal: Any, asked: Path) -> list[str]:
+    """A sentence on a run that is writing the same ledger, and on one that left its rows behind."""
+    remarks = []
+    if journal.number > 1:
+        remarks.append(f"another run is writing {asked}: this one writes {journal.ledger}")
+    if journal.left is not None:
+        from theory_on_trial.ledger.journal import read_journal
+
+        try:
+            rows = _rows_of_a_run(read_journal(journal.left))
+        except ValueError:
+            rows = "what a run wrote"
+        remarks.append(
+            f"{journal.left} keeps {rows}: it wrote no ledger, and --trial-resume {journal.left} "
+            "continues it"
+        )
+    return remarks
+
+
 class Ledger:
     """Collects rows from this process, or from the workers of pytest-xdist, and shows them at the
     end.
@@ -640,6 +694,7 @@ class Ledger:
         self.running: dict[str, None] = {}  # tests that have begun and not ended
         self.journal: Any = None  # of the rows, where a ledger is asked for
         self.commit: str | None = None
+        self.remarks: list[str] = []  # on other runs that write the ledger, or did not end
         self.unwritten: list[str] = []  # a sentence for each file that could not be written
         self.contradicted: list[str] = []  # statements of abstracts that the rows contradict
 
@@ -657,19 +712,34 @@ class Ledger:
             ]
         if not _keeps_rows(self.config) or self.config.option.collectonly:
             return
-        from theory_on_trial.ledger import platform_facts
-        from theory_on_trial.ledger.journal import Journal
+        from theory_on_trial.ledger.facts import (
+            engine_version,
+            now,
+            platform_facts,
+            repository_name,
+        )
+        from theory_on_trial.ledger.journal import Journal, left_by, numbered
 
         self.commit = _commit(self.config)
         facts: dict[str, Any] = {
             "seed": self.config.getoption("trial_seed"),
             "tier": self.config.getoption("trial_tier"),
             "settings": self.config.getoption("trial_set"),
+            "repository": repository_name(self.config.rootpath),
             "commit": self.commit,
+            "date": now(),
+            "engine": engine_version(),
             "platform": platform_facts(),
         }
+        asked = self.config.getoption("trial_ledger")
         kept = [] if book is None else book["claims"]
-        self.journal = Journal(self.config.getoption("trial_ledger"), facts, kept)
+        resumed = self.config.getoption("trial_resume")
+        self.journal = Journal(asked, facts, kept, None if resumed is None else left_by(resumed))
+        # Another run may be writing the ledger of this name, and so the report
+        self.config.option.trial_ledger = self.journal.ledger
+        if (report := self.config.getoption("trial_report")) is not None:
+            self.config.option.trial_report = numbered(report, self.journal.number)
+        self.remarks = _remarks(self.journal, asked)
 
     def decided(self) -> set[str]:
         """The claims, and the plain tests, that a run which is resumed has decided."""
@@ -682,14 +752,11 @@ class Ledger:
         """Tell a worker of pytest-xdist which tests are decided already."""
         node.workerinput["trial_decided"] = sorted(self.decided())
 
-    def pytest_report_header(self) -> str | None:
-        """Say how many rows the resumed run has decided."""
+    def pytest_report_header(self) -> list[str]:
+        """Say how many rows the resumed run has decided, and what other runs have left."""
         book = self.config.stash.get(RESUMED, None)
-        if book is None:
-            return None
-        ended = [e["id"] for e in book.get("not_run", []) if e["reason"].startswith("running")]
-        about = f" that was ended in {', '.join(ended)}" if ended else ""
-        return f"resumed: {len(self.rows)} row{'s' * (len(self.rows) != 1)} of a run{about}"
+        resumed = [] if book is None else [f"resumed: {_rows_of_a_run(book)}"]
+        return [*resumed, *self.remarks]
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Remember the test that is running."""
@@ -804,8 +871,13 @@ class Ledger:
             "call",
             "teardown",
         ):  # pytest-xdist's word on a worker that died
-            reason = "the process that ran it died"
-            self.not_run[report.nodeid] = {"id": report.nodeid, "tier": "", "reason": reason}
+            from theory_on_trial.ledger.journal import DIED
+
+            entry = {"id": report.nodeid, "tier": "", "reason": DIED}
+            self.not_run[report.nodeid] = entry
+            if self.journal is not None:
+                self.journal.keep([], [entry])
+            self.pytest_runtest_logfinish(report.nodeid)
         if report.when == "call" and outcome != "rerun":
             properties: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
             rows = _rows_in(properties, "ledger")
@@ -1036,7 +1108,7 @@ class Ledger:
             path = self.config.getoption(f"trial_{option}")
             if path and not any(text.startswith(f"{path} ") for text in self.unwritten):
                 terminalreporter.write_line(f"{option}: {path}")
-        for sentence in [*self.contradicted, *self.unwritten]:
+        for sentence in [*self.contradicted, *self.remarks, *self.unwritten]:
             terminalreporter.write_line(sentence, red=True)
 
 

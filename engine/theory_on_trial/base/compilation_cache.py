@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import stat
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def cache_folder() -> Path:
 
     It is the one that the environment variable THEORY_ON_TRIAL_CACHE names, or else the platform's
     place for a user's caches. Compiled programs are code: nobody else may be able to write here.
-    Raises `OSError` where it cannot be made.
+    Raises `OSError` where it cannot be made, and where it is another user's or all may write to it.
     """
     setting = os.environ.get("THEORY_ON_TRIAL_CACHE")
     folder = (
@@ -24,7 +25,17 @@ def cache_folder() -> Path:
         if setting
         else platformdirs.user_cache_path("theory-on-trial")
     )
+    return _private(folder)
+
+
+def _private(folder: Path) -> Path:
+    """Return a folder of the user alone, which is made if it is not there; raise `OSError`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    about = folder.stat()
+    if hasattr(os, "getuid") and about.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user, who could put programs into it")
+    if os.name == "posix" and about.st_mode & stat.S_IWOTH:
+        raise PermissionError(f"all users may write to {folder}, and could put programs into it")
     return folder
 
 
@@ -32,7 +43,7 @@ def enable_compilation_cache() -> None:
     """Have JAX keep every compiled program in `cache_folder()`, for this process and later ones.
 
     It does nothing if a folder is set already, by JAX's own configuration or by its environment
-    variable. Where the folder cannot be made, it warns once, and nothing is kept.
+    variable. Where `cache_folder()` raises, it warns once, and nothing is kept.
     """
     import jax
 
@@ -40,8 +51,7 @@ def enable_compilation_cache() -> None:
         return
     try:
         # a program compiled for one kind of processor may hold instructions that another lacks
-        folder = cache_folder() / f"compiled-{platform.machine()}-{_features()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder = _private(cache_folder() / f"compiled-{platform.machine()}-{_features()}")
     except OSError as error:
         warnings.warn(
             f"compiled programs are not kept ({error}): set THEORY_ON_TRIAL_CACHE", stacklevel=2

@@ -14,7 +14,7 @@ from theory_on_trial.base.files import write_text
 from theory_on_trial.decide.decision import Outcome
 from theory_on_trial.ledger.coordinates import lines
 from theory_on_trial.ledger.facts import engine_version, now, platform_facts
-from theory_on_trial.ledger.journal import FIRST_SCHEMA, SCHEMA, place
+from theory_on_trial.ledger.journal import FIRST_SCHEMA, SCHEMA, place, read_journal
 from theory_on_trial.ledger.rows import Row, paper_in
 
 if TYPE_CHECKING:
@@ -79,13 +79,15 @@ def write_json(path: Path, ledger: Ledger) -> None:
     write_text(path, json.dumps(ordered, indent=1, allow_nan=False) + "\n")
 
 
-def read(path: Path | str) -> Ledger:
-    """Return a ledger from its file, a run's or a published one of this or the first schema.
+def read(path: Path | str, *, unfinished: bool = False) -> Ledger:
+    """Return a ledger from its file, a run's or a published one of this or the first schema; with
+    `unfinished` also that of a run that was interrupted, and the rows that a run has left which
+    died.
 
     What the first schema leaves out is empty. Raises `ValueError`, with a sentence, for a file that
-    cannot be read, that is no ledger, or whose run was interrupted.
+    cannot be read, or that is no ledger.
     """
-    contents = read_json(path)
+    contents = read_json(path, unfinished=unfinished)
     names = {one.name for one in fields(Row)}
     text = dict.fromkeys(("source", "statement", "tier"), "")
     rows = [
@@ -128,13 +130,15 @@ _NEEDED = {
 }
 
 
-def read_json(path: Path | str) -> dict[str, Any]:
-    """Return the contents of a ledger's file, with the names of today; raises as `read`."""
+def read_json(path: Path | str, *, unfinished: bool = False) -> dict[str, Any]:
+    """Return the contents of a ledger's file, with the names of today; arguments and errors are
+    those of `read`.
+    """
+    left = place(Path(path))
+    hint = f"; {left} holds the rows of a run that was ended" if left.exists() else ""
     try:
-        ledger = json.loads(Path(path).read_text(encoding="utf-8"))
+        ledger = parsed(Path(path))
     except OSError as error:
-        left = place(Path(path))
-        hint = f"; {left} holds the rows of a run that was ended" if left.exists() else ""
         raise ValueError(
             f"{path} must be a ledger that can be read ({error.strerror}){hint}"
         ) from None
@@ -156,10 +160,41 @@ def read_json(path: Path | str) -> dict[str, Any]:
         raise ValueError(
             f"{path} must be a whole ledger: its platform, or a field of a claim, is missing"
         )
-    if ledger.get("interrupted"):
+    if ledger.get("interrupted") and not unfinished:
         raise ValueError(f"{path} must be a whole ledger, but its run was interrupted")
     contents: dict[str, Any] = ledger
     return contents
+
+
+_DEEPEST = 100
+"""How deep a ledger's lists and dictionaries may lie in each other; those of a run lie in ten."""
+
+
+def parsed(path: Path) -> Any:
+    """Return what a file holds in JSON, or the rows of an unfinished run.
+
+    Raises `ValueError` for another file and for one that is nested too deeply, and `OSError` for
+    one that cannot be read.
+    """
+    try:
+        return read_journal(path)
+    except ValueError:  # it is none
+        pass
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    layer = [contents]
+    for _ in range(_DEEPEST):
+        layer = [
+            entry
+            for part in layer
+            if isinstance(part, list | dict)
+            for entry in (part.values() if isinstance(part, dict) else part)
+        ]
+        if not layer:
+            return contents
+    raise ValueError("it is nested too deeply")
 
 
 _FORMER = {"notices": "detects", "why_coarse": "why_low_power"}

@@ -19,6 +19,7 @@ WIDTH = 120
 """The longest line in columns; longer lines are hard to read. A width of None stands for a pipe or
 a file: lines are made as for this one, and nothing is cut."""
 _NARROW = 110  # narrower lines leave out the least important columns
+_NAMED = 5  # of the claims that something ended
 _SHORT = {"INCONCLUSIVE": "INCONCL."}  # for a column that is too narrow for the word
 
 
@@ -224,7 +225,7 @@ def _detecting(rows: Sequence[Row]) -> str:
 
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
-    """Return how many claims were not run, and why."""
+    """Return how many claims were not run, and why; those that something ended are named."""
     words = {
         "tier": f"above tier {tier} (see --trial-tier)",
         "skipped": "skipped",
@@ -232,7 +233,15 @@ def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
         "the": "whose process died",
         "running": "running when the run ended",
     }
-    reasons = Counter(
-        words.get(re.split(r"\W", entry["reason"])[0], "not started") for entry in not_run
-    )
-    return f"not run: {', '.join(f'{count} {reason}' for reason, count in reasons.items())}"
+    reasons: dict[str, list[str]] = {}
+    for entry in not_run:
+        word = re.split(r"\W", entry["reason"])[0]
+        reasons.setdefault(word, []).append(entry["id"])
+    parts = []
+    for word, names in reasons.items():
+        shown = ", ".join(names[:_NAMED]) + f" and {len(names) - _NAMED} more" * (
+            len(names) > _NAMED
+        )
+        is_named = word in ("the", "running")
+        parts.append(f"{len(names)} {words.get(word, 'not started')}{f' ({shown})' * is_named}")
+    return f"not run: {', '.join(parts)}"

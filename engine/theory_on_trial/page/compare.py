@@ -30,9 +30,10 @@ class Comparison:
         weaker: claims that rest on less in b: an error twice as large goes unnoticed, the guarantee
             is weaker, or a control is gone; compared only where the seeds are equal, as another
             seed may stop at another look.
-        added, gone: claims in b only, in a only, but for those that -k or -m left out of the other.
-        circumstances: seed, tier, versions and devices that differ; they do not count as a
-            difference of the ledgers.
+        added, gone: claims in b only, in a only, but for those that -k or -m left out of the other,
+            and those that the other, interrupted, did not reach.
+        circumstances: seed, tier, versions, devices, and whether the run was interrupted, where
+            they differ; they do not count as a difference of the ledgers.
         claims: how many claims are in both.
     """
 
@@ -85,8 +86,8 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
     """Compare two ledgers written by `pytest --ledger`; ValueError for a file that cannot be read
     or is no ledger.
     """
-    first = read_json(a)
-    second = read_json(b)
+    first = read_json(a, unfinished=True)
+    second = read_json(b, unfinished=True)
     rows, other_rows = ({row["id"]: row for row in ledger["claims"]} for ledger in (first, second))
     pairs = [(rows[name], other_rows[name]) for name in rows if name in other_rows]
     comparable = [(row, other) for row, other in pairs if _coordinate(row) == _coordinate(other)]
@@ -112,16 +113,8 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
             if same_seed
             for change in _weaker(row, other)
         ],
-        added=[
-            name
-            for name in other_rows
-            if name not in rows and name not in first.get("deselected", [])
-        ],
-        gone=[
-            name
-            for name in rows
-            if name not in other_rows and name not in second.get("deselected", [])
-        ],
+        added=[name for name in other_rows if name not in rows and not _left_out(name, first)],
+        gone=[name for name in rows if name not in other_rows and not _left_out(name, second)],
         circumstances=[
             (name, value, new_value)
             for (name, value), (_, new_value) in zip(
@@ -133,12 +126,17 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
     )
 
 
+def _left_out(name: str, ledger: dict[str, Any]) -> bool:
+    return bool(ledger.get("interrupted")) or name in ledger.get("deselected", [])
+
+
 def _circumstances(ledger: dict[str, Any]) -> list[tuple[str, str]]:
     """Return seed, tier and the facts of the platform as text, in one order for all ledgers."""
     libraries = ("python", "jax", "jaxlib", "numpy", "scipy")
     names = (*libraries, "processor", "backend", "device", "devices", "x64")
     platform = [(name, str(ledger["platform"].get(name))) for name in names]
     run = [(name, str(ledger.get(name))) for name in ("seed", "tier", "engine")]
+    run.append(("interrupted", str(bool(ledger.get("interrupted")))))
     return [*run, *platform]
 
 
