@@ -25,15 +25,15 @@ Abstract:
 
 - Sentence 1: a mobile architecture improves the state of the art. Not on trial. It needs large
   networks.
-- Sentence 5: non-linearities should be removed in narrow layers, so that these keep their power to
+- Sentence 6: non-linearities should be removed in narrow layers, so that these keep their power to
   represent. In part: point_kept, mean_reading, plane_kept, lost_cells. What a ReLU loses is
   computed, not what the loss costs a network.
-- Sentence 6: this improves performance, and an intuition leads to this design. In part: point_kept,
+- Sentence 7: this improves performance, and an intuition leads to this design. In part: point_kept,
   point_kept-origin. The lemma behind it is right off the rows' planes, and wrong at 0; performance
   is not on trial.
-- Sentence 7: what a layer can express is decoupled from its inputs and outputs. No statement.
-- Sentence 8: images are classified, and objects found and segmented, at a better price. Not on
-  trial. It needs large networks.
+- Sentence 8: what a layer can express is decoupled from its inputs and outputs. No statement.
+- Sentences 9 and 10: images are classified, and objects found and segmented, at a better price. Not
+  on trial. It needs large networks.
 
 Read: the abstract, and of the paper Appendix A (Lemma 2, Theorem 1), in a copy. Derived here: what
 the reading loses, the plane, the cones. Not claimed: that all inputs matter; data fill few cones.

@@ -35,8 +35,9 @@ Abstract:
 - Sentence 6 of version 1: the usual proofs of universality do not apply, as the least singular
   values vanish. Not on trial. It needs trained networks.
 
-Read: the abstract. Derived here: all forms. Not claimed: that a trained sampler attains these
-distances. Topic: representations.
+Read: the abstract. Recalled: Gaussian isoperimetry, which gives the bound on quantiles. Derived
+here: all other forms. Not claimed: that a trained sampler attains these distances. Topic:
+representations.
 """
 
 from itertools import pairwise

@@ -22,6 +22,7 @@ Abstract:
 - Sentences 1 and 2: a loss of agreement makes representations invariant. No statement.
 - Sentence 3: penalising covariances of low rank avoids constant vectors. Not on trial. No encoder
   is trained here.
+- Sentence 4: both terms together give useful representations. Not on trial. It needs images.
 - Sentence 5: the method is a variant of contrast with a memory bank of unlimited size, at no extra
   memory. In part: bank_gradient, bank_size, moving_encoder. The gradient sums over all rows of the
   past; in the error of the covariance the bank is worth a finite queue.

@@ -24,11 +24,11 @@ Abstract:
   is trained here.
 - Sentence 4: Mixup is empirical risk minimisation on transformed data with random perturbations.
   Holds: same_loss, shrunk_points, noise_covariance, moments.
-- Sentence 5: a model should see transformed data when it is used, which improves accuracy and
+- Sentence 6: a model should see transformed data when it is used, which improves accuracy and
   calibration. Not on trial. No model is trained here.
-- Sentence 6: the perturbation smooths labels and lowers the Lipschitz constant. Not on trial. Only
+- Sentence 7: the perturbation smooths labels and lowers the Lipschitz constant. Not on trial. Only
   its covariance is.
-- Sentence 7: both effects together prevent overfitting and overconfidence. Not on trial. No model
+- Sentence 8: both effects together prevent overfitting and overconfidence. Not on trial. No model
   is trained here.
 
 Read: the abstract. Recalled, and derived again here: that the loss is one of the larger share, the

@@ -43,8 +43,9 @@ Abstract:
   off a known part of the energy.
 
 Read: the abstract, and the authors' code (mpsae/MP-SAE, sae.py). Derived here: the one-pass code,
-the ties of the pursuit, the energy, where the ReLU stops. Recalled: Tropp 2004. Not claimed: that
-trained dictionaries are as bad as the worst. Topic: representations.
+the ties of the pursuit, the energy, where the ReLU stops. Recalled: Tropp 2004, and the energy law
+of Mallat & Zhang 1993. Not claimed: that trained dictionaries are as bad as the worst. Topic:
+representations.
 """
 
 from typing import Annotated

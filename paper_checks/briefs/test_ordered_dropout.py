@@ -21,17 +21,17 @@ page studies one linear layer at its optimum.
 
 Abstract:
 
-- Sentences 1 to 4: large networks are costly, and pruning or quantising them has its price. Not on
+- Statement 1: large networks are costly, and pruning or quantising them has its price. Not on
   trial. It is about former work.
-- Sentences 5 and 6: decompositions compress networks, and may be far from the best for nonlinear
-  models. Not on trial. It is about former work.
-- Sentences 7 to 9: layers are decomposed in training, with an order of importance by sampling. No
+- Statement 2: decompositions compress networks, and may be far from the best for nonlinear models.
+  Not on trial. It is about former work.
+- Statement 3: layers are decomposed in training, with an order of importance by sampling. No
   statement.
-- Sentence 10: for a linear map on uniformly distributed data the decomposition that is trained
+- Statement 4: for a linear map on uniformly distributed data the decomposition that is trained
   recovers the singular value decomposition, and PCA for linear autoencoders. Holds: nested_minimum,
   every_prefix.
-- Sentences 11 and 12: networks become smaller at the same accuracy, and can be cut without training
-  them again. Not on trial. One linear layer is tried.
+- Statement 5: networks become smaller at the same accuracy, and can be cut without training them
+  again. Not on trial. One linear layer is tried.
 
 Read: the abstract, which names the case of uniformly distributed data, and PCA for linear
 autoencoders. Recalled: Mianjy, Arora & Vidal 2018, for plain dropout. Derived here: the values for

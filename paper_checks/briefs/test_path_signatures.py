@@ -36,9 +36,10 @@ Abstract:
   here.
 - Sentence 8: it works on data of epidemics. Not on trial. The data are not bundled.
 
-Read: the abstract. Derived here: all claims (the part of level m is at most C^m / m!). Not claimed:
-that the bound is near for winding paths, whose tensors are far smaller, and that few levels are few
-numbers: level N has d^N of them. Topic: linear algebra for learning.
+Read: the abstract. Recalled: Chen's laws of signatures. Derived here: the other claims (the part of
+level m is at most C^m / m!). Not claimed: that the bound is near for winding paths, whose tensors
+are far smaller, and that few levels are few numbers: level N has d^N of them. Topic: linear algebra
+for learning.
 """
 
 from functools import reduce

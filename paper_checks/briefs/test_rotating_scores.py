@@ -34,9 +34,10 @@ Abstract:
 - Sentence 8: images are sampled better. Not on trial. It needs images and networks.
 - Sentence 9: an autoencoder of one layer shows the advantage. Not on trial. It was not read.
 
-Read: the abstract, and the authors' code (chen-hao-chao/qcsbm, 2d_examples/losses.py). Derived
-here: all claims. Not claimed: that trained scores rotate in this way, that mixing faster is worth
-smaller steps. Topic: representations.
+Read: the abstract, and the authors' code (chen-hao-chao/qcsbm, 2d_examples/losses.py). Recalled:
+the best rate of Lelièvre, Nier & Pavliotis 2013. Derived here: all other claims. Not claimed: that
+trained scores rotate in this way, that mixing faster is worth smaller steps. Topic:
+representations.
 """
 
 from itertools import product

@@ -29,13 +29,13 @@ Abstract:
   is about former work.
 - Sentences 3 and 4: a strategy by L2 relevance reduces the source samples, and is not optimal. In
   part: symmetric. For net budgets and a known representation squares are as bad as equal budgets.
-- Sentence 5: the strategy by L1 relevance is strictly better. In part: symmetric-optimal,
+- Sentence 6: the strategy by L1 relevance is strictly better. In part: symmetric-optimal,
   symmetric-price_of_squares. It is not strict if all relevances are equal.
-- Sentences 6 and 7: a lasso finds the relevance if it is unknown. Not on trial. Here the heads are
+- Sentences 7 and 8: a lasso finds the relevance if it is unknown. Not on trial. Here the heads are
   known.
-- Sentence 8: the L1 strategy suits costs that depend on the source. In part:
+- Sentence 9: the L1 strategy suits costs that depend on the source. In part:
   least_relevance-prices, entry_fee. With a cost for each source, basis pursuit may lose.
-- Sentence 9: experiments on images show the gain. Not on trial. It needs the images.
+- Sentence 10: experiments on images show the gain. Not on trial. It needs the images.
 
 Read: the abstract ("strict dominance of the L1-regularized-relevance-based (nu^1-based) strategy").
 Derived here: the model and all laws. Not claimed: how a representation is learned. Topic: learning.
@@ -296,7 +296,7 @@ def test_symmetric(
 
 @claim(
     tried(
-        "abstract, sentence 5: the L1 strategy strictly dominates",
+        "abstract, sentence 6: the L1 strategy strictly dominates",
         "budgets, with the representation known",
     ),
     kind="optimality",
@@ -328,7 +328,7 @@ def test_symmetric__optimal(
 
 
 @claim(
-    tried("abstract, sentence 5: the L1 strategy strictly dominates", "the price of squares"),
+    tried("abstract, sentence 6: the L1 strategy strictly dominates", "the price of squares"),
     kind="bound",
     cases=[2, 3, 5],
 )
@@ -396,7 +396,7 @@ def test_least_relevance(
 
 @claim(
     tried(
-        "abstract, sentence 8: sample-cost-sensitive settings", "the best budgets at given prices"
+        "abstract, sentence 9: sample-cost-sensitive settings", "the best budgets at given prices"
     ),
     kind="optimality",
     cases=[2, 3, 4, 5],

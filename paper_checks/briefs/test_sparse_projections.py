@@ -21,19 +21,19 @@ This page gives the laws of such projections.
 
 Abstract:
 
-- Sentences 1 and 2: an algorithm embeds the nodes of a graph. No statement.
-- Sentence 3: it is thousands of times faster than walks and as accurate. Not on trial. Nothing is
+- Statement 1: an algorithm embeds the nodes of a graph. No statement.
+- Statement 2: it is thousands of times faster than walks and as accurate. Not on trial. Nothing is
   timed here.
-- Sentences 4 and 5: most methods make a similarity matrix and reduce its dimension, and succeed by
-  the former. Not on trial. No embeddings are compared.
-- Sentence 6, first half: the similarity matrix takes up powers of the adjacency, normalised by
-  degrees. No statement.
-- Sentence 6, second half: very sparse random projection reduces the dimension without optimisation.
-  In part: inner_variance, tail, one_hot_law. It keeps inner products of vectors without large
-  entries, and not those of one-hot vectors.
-- Sentence 7: embeddings are computed iteratively, so that the similarity matrix need not be
+- Statement 3: most methods make a similarity matrix and reduce its dimension, and succeed by the
+  former. Not on trial. No embeddings are compared.
+- Statement 4: the similarity matrix takes up powers of the adjacency, normalised by degrees. No
+  statement.
+- Statement 5: very sparse random projection reduces the dimension without optimisation. In part:
+  inner_variance, tail, one_hot_law. It keeps inner products of vectors without large entries, and
+  not those of one-hot vectors.
+- Statement 6: embeddings are computed iteratively, so that the similarity matrix need not be
   constructed. Holds: fastrp_similarity.
-- Sentence 8: it is easy to implement, to run in parallel and to tune. Not on trial. It is about
+- Statement 7: it is easy to implement, to run in parallel and to tune. Not on trial. It is about
   use.
 
 Read: the abstract. Recalled: the tail (Achlioptas 2003), and the variances of very sparse

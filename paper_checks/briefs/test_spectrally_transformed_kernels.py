@@ -32,8 +32,9 @@ Abstract:
   unknown. In part: sample_bias, truncated_ridge. The bias from a sample, and which ridge regression
   kernel PCA leads to; errors of prediction are not on trial.
 
-Read: the abstract ("STKR with a known polynomial transformation"). Derived here: all
-identities. Not claimed: how well any of the fits predicts. Topic: linear algebra for learning.
+Read: the abstract ("STKR with a known polynomial transformation"). Recalled: the representer
+theorem. Derived here: all other identities. Not claimed: how well any of the fits predicts. Topic:
+linear algebra for learning.
 """
 
 import itertools

@@ -27,8 +27,9 @@ Abstract:
 - Sentence 1: data are often tables with categories. No statement.
 - Sentence 2: algorithms estimate latent classes, sort the table into blocks, and code each. No
   statement.
-- Sentence 3: optimal compression is studied in a model with independent latent classes. No
-  statement.
+- Sentence 3, first half: tables from practice are compressed. Not on trial. It needs the tables.
+- Sentence 3, second half: optimal compression is studied in a model with independent latent
+  classes. No statement.
 - Sentence 4, first half: the model has a well-defined entropy rate. In part: latents_almost_free,
   latents_almost_free-sampled, latents_almost_free-never_less. With the terms below the rate, in
   small worlds.
@@ -37,7 +38,6 @@ Abstract:
   window. An adaptive coder and zlib are on trial, not every encoder.
 - Sentence 6: estimating the classes achieves it. In part: latents_almost_free, break_even. By
   entropies, with the classes known.
-- Sentence 7: tables from practice become smaller. Not on trial. It needs the tables.
 
 Read: the abstract, in a stored copy ("well defined entropy rate", "finite-state encoders do not
 achieve this rate"). Derived here: the last term of the entropy, the law of a row reader, the law of

@@ -26,8 +26,9 @@ Abstract:
 - Statement 1: walks on up to k nodes capture only a subset of the pairs of positions in subgraphs
   of up to k nodes. Holds: walks_add_up, one_number_is_missing. The third power adds up 8 of 23
   classes of four nodes.
-- Statement 2: there are 28 matrices of pairs in subgraphs of up to four nodes. Holds:
-  walks_add_up-classes. In number; there are 28 classes of pairs.
+- Statement 2: there are 28 matrices of pairs in subgraphs of up to four nodes. In part:
+  walks_add_up-classes. There are 28 classes of pairs, which agree with the paper's matrices in
+  number.
 - Statement 3: subgraphs of four nodes suffice, as real networks are small worlds. Not on trial. It
   needs the networks.
 - Statement 4: on six networks labels of nodes are predicted better than with walks. Not on trial.
