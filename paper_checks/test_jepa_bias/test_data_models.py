@@ -7,12 +7,10 @@ import numpy as np
 
 from paper_checks.test_jepa_bias import OBJECTIVES, rise_times
 from theory.jepa_bias import data_models, learning_times
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, recalled
 from theory_on_trial.contract import Interval
 
-MOMENTS = derived(
-    "second moments of a model that summaries of the paper name, with parameters chosen here"
-)
+PARAMETERS = "the model; its parameters and moments are found here"
 Rate = Annotated[
     float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")
 ]
@@ -41,7 +39,9 @@ def two_frames(variance, persistence, innovation, noise):
     return [covariance, covariance / np.mean(context**2, axis=0)]
 
 
-@claim(MOMENTS)
+@claim(
+    recalled("the static generative process, as a review names it", within=PARAMETERS),
+)
 def test_gen_static(trial, noise_level: Level = 1.0):
     """Let two views of a feature be the same signal, of variance σ_s², each with independent noise
     of variance σ_n². Their covariance is λ = σ_s², and the regression coefficient is ρ = σ_s² /
@@ -61,7 +61,9 @@ def test_gen_static(trial, noise_level: Level = 1.0):
     trial.identity(measured, np.array(features), ops=100, scale=2.0, controls=controls)
 
 
-@claim(MOMENTS)
+@claim(
+    recalled("the dynamic generative process, as a review names it", within=PARAMETERS),
+)
 def test_gen_temporal(trial, noise_level: Level = 1.0):
     """Let s' = γ s + u be a feature of two successive frames with innovations u of variance σ_u²,
     and let each frame have independent noise of variance σ_n². The covariance of the frames is λ =
@@ -104,7 +106,7 @@ def enumerated(S, rate, target_rate=None):
     return masks.T * weighted @ masks * S, targets.T * weighted @ masks * S
 
 
-@claim(MOMENTS)
+@claim(derived("second moments of masked coordinates"))
 def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     """Let coordinates have the covariance S with the diagonal D, and let x keep each of them with
     probability q, independently. Then x has the covariance q² S + q (1 - q) D. The covariance of y
@@ -163,8 +165,8 @@ def test_gen_masking__order(
 ):
     """Let all coordinates have the same variance, and let both views keep every coordinate with one
     probability, independently. Then the covariance λ of the views and the regression coefficient ρ
-    put the features in the same order, and JEPA and a masked autoencoder learn them in that order,
-    the direction of the largest variance first.
+    put the features in the same order. JEPA and a masked autoencoder then learn the four features
+    of two pairs of coordinates in that order, the direction of the largest variance first.
     """
     S = np.kron([[1.0, 0.5], [0.5, 1.0]], [[1.0, 0.3], [0.3, 1.0]])
     features = data_models.joint_spectrum(
@@ -183,9 +185,10 @@ def test_gen_masking__order(
 def test_gen_temporal__order(
     trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5
 ):
-    """Let three features of successive frames be without noise, and let the slower ones have the
-    smaller covariance λ between frames. Then JEPA learns the slowest, weakest feature first and the
-    fastest, strongest one last, and a masked autoencoder the other way round.
+    """Let three features of successive frames be without noise, have the persistences γ = .5, .7
+    and .95 and the variances 2, 1.35 and .9, so that the slower ones have the smaller covariance λ
+    between frames. Then JEPA with five to eight encoder layers learns the slowest, weakest feature
+    first and the fastest, strongest one last, and a masked autoencoder the other way round.
     """
     persistence = np.array([0.5, 0.7, 0.95])
     variance = np.array([2.0, 1.35, 0.9])

@@ -9,7 +9,6 @@ import numpy as np
 
 from paper_checks.test_jepa_bias import (
     DOUBLINGS,
-    HIGH_INFLUENCE,
     OBJECTIVES,
     QUADRATURE_ERROR,
     Depth,
@@ -22,7 +21,7 @@ from paper_checks.test_jepa_bias import (
     rise_times,
 )
 from theory.jepa_bias import learning_order, learning_times
-from theory_on_trial import balls, claim, derived
+from theory_on_trial import balls, claim, derived, tried
 from theory_on_trial.contract import Interval
 
 Ratio = Annotated[float, Interval(1.001, 10, why="of covariances that differ")]
@@ -30,7 +29,10 @@ Ratio = Annotated[float, Interval(1.001, 10, why="of covariances that differ")]
 
 
 @claim(
-    HIGH_INFLUENCE,
+    tried(
+        "abstract, sentence 7: JEPAs are biased to learn features of high regression coefficients",
+        "the advantage to leading order, at one covariance",
+    ),
     kind="rate",
     cases=[
         ("jepa", 2, 0.5),

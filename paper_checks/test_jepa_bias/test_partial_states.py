@@ -93,8 +93,9 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
 
 @claim(LINEARISED, cases=OBJECTIVES)
 def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
-    """Of the 2^d states in which some of d features are learned, the gradient flow leaves all but
-    those in which no feature outside is preferred to one that is learned. JEPA prefers the larger
+    """With L >= 2 encoder layers, the linearised gradient flow leaves, of the 2^d states in which
+    some of d features are learned, all but those in which no feature outside is preferred to one
+    that is learned. JEPA prefers the larger
     regression coefficient ρ, and a masked autoencoder the larger λ ρ, where λ is the covariance of
     the two views of a feature.
     """

@@ -26,7 +26,7 @@ from paper_checks.test_jepa_bias import (
 )
 from sims.jepa_bias import networks, scalar_flow
 from theory.jepa_bias import data_models, learning_times
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, known, recalled
 from theory_on_trial.contract import Interval
 
 Dim = Annotated[int, Interval(1, 16, why="larger matrices take seconds")]
@@ -50,9 +50,9 @@ def random_views(rng, dim):
 
 
 @claim(
-    derived(
-        "V^T times the gradient in V equals the gradient in W_L times W_L^T, and so for all "
-        "neighbouring factors"
+    known(
+        "Arora, Cohen & Hazan 2018",
+        within="for losses of the product of all layers; the stop-gradient changes nothing",
     ),
     cases=OBJECTIVES,
 )
@@ -157,7 +157,9 @@ def decide_velocity(trial, objective, depth, dim):
 
 
 @claim(
-    paper("Equation (7), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6)
+    recalled("Equation (7), as a public formalisation quotes it"),
+    kind="identity",
+    cases=(1, 2, 3, 6),
 )
 def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
     """Let the L layers of a linear encoder be balanced and aligned with the features at the start,
@@ -171,7 +173,9 @@ def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
 
 
 @claim(
-    paper("Equation (8), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6)
+    recalled("Equation (8), as a public formalisation quotes it"),
+    kind="identity",
+    cases=(1, 2, 3, 6),
 )
 def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
     """Let the L layers of a linear encoder be balanced and aligned with the features at the start,
@@ -345,7 +349,7 @@ def test_exact_time__passage(
     trial.value(integrals, times, error=2.0**-52 * times, margin=1e-12 * times, controls=controls)
 
 
-@claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")
+@claim(recalled("Theorem 4.4, as a public formalisation quotes it"), kind="identity")
 def test_exact_time_jepa(trial, n_problems: Problems = 40):
     """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
     coefficient ρ in JEPA, with w' = λ w^(2 L) (1 - w / ρ) and w(0) = ε^(1/L). Then w reaches a
@@ -367,7 +371,10 @@ def test_exact_time_mae(trial, n_problems: Problems = 40):
 
 
 @claim(
-    paper("Theorem 4.5, as a reader's notes quote it; its remainder Θ(1) derived here"),
+    recalled(
+        "Theorem 4.5, as a reader's notes quote it",
+        within="up to Θ(1), in place of a constant and vanishing terms",
+    ),
     kind="limit",
     cases=[(depth, init) for depth in (1, 2, 3, 5) for init in (1e-2, 1e-4, 1e-6)],
 )
@@ -412,7 +419,7 @@ def test_critical_jepa(
 
 
 @claim(
-    paper("Theorem 4.5, as a public formalisation quotes it"),
+    recalled("Theorem 4.5, as a public formalisation quotes it"),
     cases=[(2, 0.5), (2, 1.5), (3, 0.5), (3, 1.5), (5, 0.5), (8, 0.5)],
     route="times by Gauss-Legendre panels at falling epsilon against the 1 / (2 L - 1) that is "
     "claimed",
@@ -452,7 +459,10 @@ def test_critical_jepa__leading(
 
 
 @claim(
-    derived("by expanding the hypergeometric function; Theorem 4.5 has the lead only"),
+    recalled(
+        "Theorem 4.5, as a public formalisation quotes it",
+        within="the lead alone; the further terms are found here",
+    ),
     kind="limit",
     cases=(2, 3, 5),
 )

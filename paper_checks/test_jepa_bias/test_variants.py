@@ -115,9 +115,11 @@ def test_no_sg_collapse(
 def test_unbalanced_init(
     trial, predictor_init: FactorStart, layer_init: FactorStart, regression: Regression = 0.5
 ):
-    """Let w be the factor of an encoder layer on a feature and v that of the predictor, with starts
-    w_0 and v_0 that differ. JEPA ends at v = ρ and w² = ρ² + w_0² - v_0², or at w = 0 if this is
-    negative, where ρ is the regression coefficient.
+    """Let w be the factor of an encoder layer on a feature and v that of the predictor, with
+    positive starts w_0 and v_0. JEPA ends at v = ρ and w² = ρ² + w_0² - v_0², or at w = 0 if this
+    is negative, where ρ is the regression coefficient.
+
+    From a negative v_0 below -w_0 the feature is lost.
     """
     square = regression**2 + layer_init**2 - predictor_init**2
     trial.require(
@@ -281,7 +283,7 @@ def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking
     )
 
 
-DEEPER = derived("the gradients of equations (4) and (5) of the paper, with M predictor layers")
+DEEPER = derived("the gradients of all factors, with M predictor layers")
 PredictorDepth = Annotated[int, Interval(2, 4, why="one layer has its own claim")]
 """M."""
 Covariance = Annotated[float, Interval(0.1, 10, why="it scales time alone")]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paper_checks.test_jepa_bias import QUADRATURE_ERROR, exact_time, rise_times
-from sims.jepa_bias import matrix_flow, networks, sampled_views, scalar_flow
+from sims.jepa_bias import factor_flow, matrix_flow, networks, sampled_views, scalar_flow
 from sims.on_cpu import on_cpu
 from theory.jepa_bias import learning_times
 
@@ -224,3 +224,11 @@ def test_first_and_last_crossings_of_exponential_pieces():
 def test_beside_an_accelerator_chains_of_small_steps_stay_on_the_cpu(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert on_cpu(lambda: jax.config.jax_default_device)().platform == "cpu"
+
+
+def test_a_predictor_that_starts_negative_loses_the_feature():
+    # w² - v² is kept: from v = -.5 and w = .3 the flow stops at w = 0 and v = -.4, though
+    # ρ² + w_0² - v_0² is positive.
+    flow = factor_flow.simulate_factors(2, 0.3, -0.5, 1.0, 0.8, [1e2, 1e4, 1e6])
+    assert float(flow.layer[-1]) < 1e-2
+    assert float(flow.predictor[-1]) == pytest.approx(-0.4, abs=1e-4)
