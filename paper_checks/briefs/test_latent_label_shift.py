@@ -195,7 +195,7 @@ def both(posteriors, frequencies):
 
 @claim(
     paper(
-        "abstract, sentence 5",
+        "abstract, sentence 6",
         within="each label's support has a part of its own, like an anchor word",
     ),
     kind="identity",
