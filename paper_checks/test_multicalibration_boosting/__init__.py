@@ -7,12 +7,19 @@ finite and all means over them exact.
 
 Abstract:
 
-- Part 1: multicalibration with respect to a class is the same as no swap regret in squared error.
-  Holds: step, swap_regret.
-- Part 2: an algorithm of repeated regressions reaches it. Holds: halting.
-- Part 3: it is accurate under a weak-learning condition, which is necessary and sufficient. Holds
-  at a smaller scale: weak_learning, weak_learning-finite. On finitely many points, where the
-  condition is a rank; the paper has any class of functions.
-- Part 4: experiments agree. Not on trial. Its data are not bundled; two faults of the released code
-  are.
+- Sentence 1: multicalibration and boosting for regression are connected. No statement.
+- Sentence 2: multicalibration with respect to a class is the same as no swap regret in squared
+  error. Holds: step, swap_regret. For linear classes.
+- Sentence 3: a simple algorithm of repeated regressions boosts and multicalibrates. Holds: halting,
+  halting-rounds. For linear classes.
+- Sentence 4: a weak-learning assumption makes it converge to the Bayes predictor, which need not be
+  in the class. Holds at a smaller scale: weak_learning. For parities, which a class with the
+  product of the coordinates learns.
+- Sentence 5: the assumption is necessary and sufficient for multicalibration to imply Bayes
+  optimality. Holds at a smaller scale: weak_learning, weak_learning-finite. On finitely many
+  points, where the condition is a rank; the paper has any class of functions.
+- Sentence 6: if a class is a weak learner relative to another one, multicalibration for the first
+  implies it for the second. In part: weak_learning-relative. For linear classes, of which the
+  second contains the means of the labels.
+- Sentence 7: the performance of the algorithm is investigated. No statement.
 """

@@ -139,8 +139,8 @@ def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, shar
 def test_unbiased_k2(
     trial, levels: Count, per_level: SeveralLevels, shift: Shift, share: Members = 0.4
 ):
-    """Let S1 and S2 be the sums of h r and of its square at a level with n_v of the n rows. The sum
-    of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)) over the levels has the mean K2.
+    """Let S1 and S2 be the sums of h r and of its square at a level with n_v >= 2 of the n rows.
+    The sum of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)) over the levels has the mean K2.
     """
     trial.require(
         levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated"

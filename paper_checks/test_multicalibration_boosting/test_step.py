@@ -6,7 +6,7 @@ import numpy as np
 
 from sims import multicalibration_boosting as observed
 from theory import multicalibration_boosting as predicted
-from theory_on_trial import abstract, claim, derived
+from theory_on_trial import claim, derived, recalled, tried
 from theory_on_trial.contract import Count, Interval, Natural
 
 Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
@@ -69,9 +69,10 @@ def test_step(
 
 
 @claim(
-    derived(
-        "least squares in each level; that such a condition on squared error characterises it is "
-        "in the abstract"
+    tried(
+        "abstract, sentence 2: a characterisation of multicalibration by a condition like swap "
+        "regret on squared error",
+        "the exact amount, for linear classes",
     ),
     kind="identity",
     cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
@@ -107,7 +108,9 @@ def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
 
 
 @claim(
-    derived("recalled; expansion of (v - y)^2 - (h - y)^2 about v"), kind="bound", cases=range(3)
+    recalled("the lemma that a function which lowers the error is correlated with the residual"),
+    kind="bound",
+    cases=range(3),
 )
 def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws: Count = 500):
     """If a function h lowers the squared error at a level v by a, then E[(h - v)(y - v)|v] is at
@@ -169,10 +172,10 @@ def test_converse__sharp(
 
 
 @claim(
-    abstract(
-        "We then show that our weak learning assumption on H is both necessary and sufficient for "
-        "multicalibration "
-        "with respect to H to imply Bayes optimality"
+    tried(
+        "abstract, sentence 5: the weak-learning assumption on H is necessary and sufficient for "
+        "multicalibration to imply Bayes optimality",
+        "parities and affine functions",
     ),
     kind="optimality",
     cases=[2, 3, 5],
@@ -208,7 +211,11 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
 
 
 @claim(
-    derived("principal angles; the abstract ends with weak learning relative to another class C"),
+    tried(
+        "abstract, sentence 6: weak learning of H relative to a class C makes multicalibration for "
+        "H imply that for C",
+        "linear classes, and the angle between them",
+    ),
     kind="bound",
     cases=[0, 1, 2],
 )
@@ -223,8 +230,9 @@ def test_weak_learning__relative(
         Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap"),
     ] = 100,
 ):
-    """At a level where the class C contains the means of the labels, it lowers the squared error by
-    at most what H does, divided by the squared cosine of the angle between the means and H.
+    """At a level v where the linear class C contains the means of the labels less v, C lowers the
+    squared error by at most what H does, divided by the squared cosine of the largest angle between
+    C and H.
 
     So f that is multicalibrated for affine H, which has nothing to save, is so for C.
     """
