@@ -33,6 +33,22 @@ def test_descent_keeps_what_the_formula_says_and_views_are_made_of_sources():
     assert views[1].min() > -1.4  # 0.6 s + 0.8 s', both above -1
 
 
+def test_descent_from_special_starts_ends_above_the_minimum():
+    spectrum = np.diag([0.9, 0.5, -0.2])
+    two = 0.2 * np.array([[1.0, 1.0], [0, 0], [0, 0]])
+    for start, end, least in (
+        (np.zeros((3, 1)), 0.0, -0.81),
+        (0.2 * np.eye(3)[:, 1:2], -0.25, -0.81),  # along the second eigenvector
+        (two, -0.81, -1.06),  # two equal columns
+    ):
+        found = observed.minimise(spectrum, np.eye(3), start[None]).losses[0]
+        assert found == pytest.approx(end, abs=1e-9)
+        assert end > least
+        nearby = start + 1e-3 * np.random.default_rng(0).normal(size=start.shape)
+        best = observed.minimise(spectrum, np.eye(3), nearby[None]).losses[0]
+        assert best == pytest.approx(least, abs=1e-9)
+
+
 def test_of_small_batches_in_the_librarys_form_the_difference_of_the_views_is_a_local_minimum():
     for rho, is_one in ((0.1, True), (0.12, False)):
         assert is_one == (rho * (8 + rho**2) < (1 - rho) * (1 - rho**2))

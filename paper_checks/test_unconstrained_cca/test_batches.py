@@ -9,7 +9,7 @@ from sims import unconstrained_cca as observed
 from sims.unconstrained_cca import Law
 from theory import unconstrained_cca as predicted
 from theory.unconstrained_cca import Batch, Form
-from theory_on_trial import claim, code, derived, paper
+from theory_on_trial import claim, code, derived, known, published, recalled
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
@@ -18,6 +18,43 @@ WORLD = ((0.9, 0.6, 0.3), (1.0, 0.7, 0.5))
 """Canonical correlations of two white views, and the weight of each direction in both embeddings.
 """
 
+OWN_FACTORS = published(
+    place=code(
+        "jameschapman19/cca_zoo", "cca_zoo/linear/_gradient/_ey.py, CCA_EY.derivative", "7d5d396"
+    ),
+    quoted="view.T @ representation @ B / (n - 1) + independent_view.T @ "
+    "independent_representation @ independent_B / (n - 1)",
+    within="the penalties of two batches, as the gradient of tr(B B') in `loss`; until v2.6, "
+    "rewritten in v3.0",
+    reach="default path",
+    effect="CCA_EY of those versions keeps the bias of a single batch; the paper's deep "
+    "experiments differentiate the loss automatically and are not affected",
+    ran="its lines, rewritten",
+)
+
+
+def released_derivative(views, second, weights):
+    """`CCA_EY.derivative` of cca-zoo 2.6.0, line by line; it returns twice the gradient."""
+    representations = views @ weights
+    independent = second @ weights
+    B, independent_B = (
+        np.mean([np.atleast_2d(np.cov(z.T)) for z in pair], axis=0)
+        for pair in (representations, independent)
+    )
+    n = views.shape[1]
+    rewards = [2 * view.T @ representations.sum(axis=0) / (n - 1) for view in views]
+    penalties = [
+        view.T @ own @ B / (n - 1) + other.T @ independent_own @ independent_B / (n - 1)
+        for view, own, other, independent_own in zip(
+            views, representations, second, independent, strict=True
+        )
+    ]
+    return np.array([2 * (-r + p) for r, p in zip(rewards, penalties, strict=True)])
+
+
+PILLAI = known(
+    "Pillai 1955, Some new test criteria in multivariate analysis: the mean of his trace"
+)
 HEAVY = "law must have a moderate eighth moment: no sample is large enough"
 Enumerated = Annotated[int, Interval(2, 3, why="3^(4 b) batches")]
 Kurtosis = Annotated[
@@ -39,14 +76,14 @@ def _embedded(correlations, weights, unrelated=False):
 
 
 @claim(
-    paper("the loss of two independent batches, as the first author's thesis states it"),
+    recalled("the loss of two independent batches, as the first author's thesis states it"),
     kind="identity",
     cases=[(2, 0), (2, 6), (3, -2)],
 )
 def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
     """Let V be the sum of the covariances of both views' embeddings in a batch. If V' is computed
-    from an independent batch, E tr(V V') = tr V^2 for the population's V, for every batch size and
-    every law of the data.
+    from an independent batch, E tr(V V') = tr V^2 for the population's V, for batches of any size
+    from two on and any law of the data with second moments.
 
     Exact for every law of independent sources: the mean over all batches of a three-point law with
     this kurtosis.
@@ -139,15 +176,9 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
 
 
 @claim(
-    paper("the loss of two batches in the first author's thesis; its gradient is derived"),
+    derived("the gradient of the loss of two batches, which the first author's thesis states"),
     kind="identity",
-    as_published=code(
-        "jameschapman19/cca_zoo",
-        "cca_zoo/linear/_gradient/_ey.py, CCA_EY.derivative",
-        "7d5d396",
-        says="the penalties are `view.T @ representation @ B / (n - 1)` and the same of the "
-        "independent views",
-    ),
+    as_published=OWN_FACTORS,
 )
 def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: Columns = 2):
     """Let V be the sum of the covariances of both views' embeddings in a batch. The gradient of the
@@ -164,9 +195,10 @@ def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: C
         ops=10 * pairs,
         scale=np.abs(exact).max() + np.sum(weights**2) ** 1.5,
         controls={
-            "not centred": predicted.two_batch_gradient(views, second, weights, centred=False)
+            "not centred": predicted.two_batch_gradient(views, second, weights, centred=False),
+            "each with its own V": predicted.two_batch_gradient(views, second, weights, "its own"),
         },
-        as_published=predicted.two_batch_gradient(views, second, weights, "its own"),
+        as_published=released_derivative(views, second, weights) / 2,
     )
 
 
@@ -246,9 +278,9 @@ def test_small_batch_shrinks(
     ],
 )
 def test_batch_that_keeps(trial, correlations: Related):
-    """With one batch of b = m + 1 rows in both factors, direction i is lost if and only if ρ_i <= X
-    / (2 m - Y), where X is the sum of the strengths x and Y the sum of ρ x. This gives the least
-    batch that keeps it.
+    """With one batch of b = m + 1 normal pairs in both factors of the off-diagonal form, direction
+    i is lost if and only if ρ_i <= X / (2 m - Y), where X is the sum of the strengths x and Y the
+    sum of ρ x. This gives the least batch that keeps it.
     """
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
@@ -302,7 +334,7 @@ def test_descent_shrinks(
 
 
 @claim(
-    derived("classical: Pillai's trace of exchangeable rows"),
+    PILLAI,
     kind="identity",
     cases=[(5, 2, 2), (8, 4, 3)],
 )
@@ -312,8 +344,8 @@ def test_null_level(
     dim_first: Size,
     dim_second: Size,
 ):
-    """For any two data sets of n rows and d1 and d2 columns, the squared canonical correlations sum
-    to d1 d2 / (n - 1) on average over all pairings of the rows.
+    """For two data sets of n > d1 + d2 rows and d1 and d2 columns, of full rank when centred, the
+    squared canonical correlations sum to d1 d2 / (n - 1) on average over all pairings of the rows.
 
     So they do, in the mean, for unrelated views with independent rows of any law, of which all
     pairings are alike.
@@ -337,7 +369,7 @@ def test_null_level(
 
 
 @claim(
-    derived("the same, where views are sampled"),
+    PILLAI,
     kind="identity",
     tier="full",
     cases=[(40, 6, 4, "cubed exponential")],
@@ -351,8 +383,8 @@ def test_sampled_null_level(
     dim_second: Size,
     law: Law,
 ):
-    """For unrelated views of d1 and d2 columns and n rows of any law, the squared canonical
-    correlations sum to d1 d2 / (n - 1) on average.
+    """For unrelated views of d1 and d2 columns and n > d1 + d2 independent rows of any law with a
+    density, the squared canonical correlations sum to d1 d2 / (n - 1) on average.
     """
     trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
     level = predicted.null_level(n_rows, dim_first, dim_second)

@@ -9,7 +9,7 @@ from paper_checks.test_unconstrained_cca import NOTHING, Columns, Correlations, 
 from sims import unconstrained_cca as observed
 from theory import unconstrained_cca as predicted
 from theory.unconstrained_cca import Form
-from theory_on_trial import abstract, claim, derived, paper
+from theory_on_trial import claim, derived, recalled, tried
 from theory_on_trial.contract import Interval
 
 SPECTRUM = (3.0, 2.0, 1.2, 0.7, -0.4, -1.5)
@@ -60,7 +60,7 @@ def _views(correlations, form, unmatched=0):
 
 
 @claim(
-    paper("Proposition EY-charac, as the first author's thesis states it: its proof"),
+    recalled("Proposition EY-charac, as the first author's thesis proves it"),
     kind="identity",
     cases=[(4, 1), (8, 3), (20, 20)],
 )
@@ -112,14 +112,17 @@ def _descents(trial, eigenvalues, n_columns, starts):
 
 
 @claim(
-    abstract("a novel unconstrained objective that characterizes the top subspace of GEPs"),
+    tried(
+        "abstract, sentence 5: an unconstrained objective characterises the top subspace of GEPs",
+        "the weights in closed form, also with fewer positive eigenvalues than columns",
+    ),
     kind="optimality",
     cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
 )
 def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts: Starts = 6):
-    """Descent on the loss with K columns ends at weights W with W W^T = sum of λ_i u_i u_i^T over
-    the positive ones among the K largest eigenvalues λ_i of A v = λ B v, where u_i are the
-    eigenvectors with u_i^T B u_i = 1.
+    """From almost every start descent on the loss with K columns ends at weights W with W W^T = sum
+    of λ_i u_i u_i^T over the positive ones among the K largest eigenvalues λ_i of A v = λ B v,
+    where the u_i are the eigenvectors with u_i^T B u_i = 1, if the K-th is no tie with the next.
     """
     A, B, _, minima = _descents(trial, eigenvalues, n_columns, starts)
     gram = predicted.minimising_gram(A, B, n_columns)
@@ -140,8 +143,8 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts:
     cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
 )
 def test_minimum__value(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts: Starts = 6):
-    """Every descent on the loss with K columns ends at its minimum, - sum of the squares of the K
-    largest eigenvalues of A v = λ B v, where negative ones count as 0.
+    """From almost every start descent on the loss with K columns ends at its minimum, - sum of the
+    squares of the K largest eigenvalues of A v = λ B v, where negative ones count as 0.
     """
     _, _, spectrum, minima = _descents(trial, eigenvalues, n_columns, starts)
     size = np.sum(spectrum**2)
@@ -162,7 +165,7 @@ def test_minimum__value(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, 
 
 
 @claim(
-    paper("Proposition EY-charac of the first author's thesis, whose minimum it is"),
+    recalled("Proposition EY-charac, whose minimum it is, as the first author's thesis states it"),
     kind="optimality",
     cases=[
         ("off-diagonal", 2, 0),
@@ -243,7 +246,7 @@ def _least_of_views(trial, views, form, n_columns, correlations, wrong):
 
 
 @claim(
-    paper("the loss of several views in the first author's thesis; its spectrum is derived"),
+    derived("the spectrum in the loss of several views, which the first author's thesis states"),
     kind="optimality",
     cases=[(3, "off-diagonal", 2), (4, "off-diagonal", 4), (3, "library", 2), (5, "library", 3)],
 )
@@ -254,8 +257,8 @@ def test_more_views(
     n_columns: Columns,
     correlations: Correlations = (0.9, 0.6, 0.3),
 ):
-    """For V views with the canonical correlations ρ_i between any two, the least loss with K
-    columns is - sum of ((V - 1) ρ_i)^2 over the K largest.
+    """For V views with the same positive canonical correlations ρ_i, along the same directions,
+    between each two, the least loss with K columns is - sum of ((V - 1) ρ_i)^2 over the K largest.
 
     In the library's form - sum of (1 + (V - 1) ρ_i)^2, as long as K directions are related.
     """
@@ -337,7 +340,7 @@ def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correla
 
 
 @claim(
-    paper("the minimum of Proposition EY-charac, as the first author's thesis states it"),
+    recalled("Proposition EY-charac, its minimum, as the first author's thesis states it"),
     kind="bound",
     cases=[(6, 2), (12, 5)],
 )
@@ -450,7 +453,10 @@ def test_critical_points__value(trial, chosen: Chosen, surplus: Surplus, eigenva
 
 
 @claim(
-    paper("no spurious minima, a proposition of the first author's thesis; values are derived"),
+    tried(
+        "no spurious local minima, a proposition of the first author's thesis",
+        "the least curvature at each stationary point",
+    ),
     kind="identity",
     cases=[*SETS, ((), 1, SPECTRUM)],
 )
@@ -484,7 +490,7 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
 @claim(derived("a Riccati equation in W W^T"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
 def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0, -0.7)):
     """For B = I, gradient flow of the loss from W0 has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I)
-    W0)^(-1) Y^T with Y = exp(4 A t) W0.
+    W0)^(-1) Y^T with Y = exp(4 A t) W0, where A^(-1) (exp(8 A t) - I) is 8 t in the kernel of A.
     """
     rng = trial.generator()
     largest = _spectrum(trial, eigenvalues)[0]
@@ -534,7 +540,8 @@ def test_flow_aligned(
     time: Time = 0.5,
 ):
     """A column that starts along an eigenvector of eigenvalue λ stays along it under gradient flow,
-    and its squared length is x(t) = λ / (1 + (λ / x0 - 1) exp(-8 λ t)).
+    and its squared length is x(t) = λ / (1 + (λ / x0 - 1) exp(-8 λ t)), or x0 / (1 + 8 x0 t) for λ
+    = 0.
     """
     end, half = (predicted.aligned_strength(eigenvalue, start, time / k) for k in (1, 2))
     trial.require(abs(end - half) >= 1e-6, MOVES)

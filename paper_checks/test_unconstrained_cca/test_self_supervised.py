@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from theory import unconstrained_cca as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, tried
 from theory_on_trial.contract import Interval
 
 Second = Annotated[
@@ -43,9 +43,9 @@ def best_columns(loss, rho, weight, starts):
 
 
 @claim(
-    derived(
-        "the second order in the angle between two equal columns; that the linear losses recover "
-        "CCA is in reviews of the paper"
+    tried(
+        "abstract, sentence 9: theory on the links between self-supervised methods and CCA",
+        "the weights at which two columns part, for linear encoders of white views",
     ),
     kind="optimality",
     cases=[("Barlow", 0.9, 2 / 3), ("VICReg", 0.9, 2 / 3), ("Barlow", 0.5, 0.3)],
@@ -57,9 +57,10 @@ def test_self_supervised(
     second: Second,
     n_starts: Annotated[int, Interval(4, 100)] = 6,
 ):
-    """Two columns of linear Barlow twins, or of VICReg with unit variances, both lie on the first
-    canonical direction up to a weight of the redundancy term, λ = (1 - ρ_1)(ρ_1 - ρ_2) /
-    (ρ_1 (ρ_1 + ρ_2)) or c = s (ρ_1 - ρ_2) / 4, and span the first two directions beyond.
+    """Let white views with correlations ρ_1 > ρ_2 > … have the same linear encoder. Two columns of
+    Barlow twins, or of VICReg with unit variances, both lie on the first canonical direction up to
+    a weight of the redundancy term, λ = (1 - ρ_1)(ρ_1 - ρ_2) / (ρ_1 (ρ_1 + ρ_2)) or c = s (ρ_1 -
+    ρ_2) / 4, and span the first two directions beyond.
 
     The usual weights, λ = .005 and (s, c) = (25, 1), lie below at ρ = .9, .6: CCA is not recovered.
     """
