@@ -24,11 +24,8 @@ search: four of six starts end 7 % below the optimum, so that the best of severa
 Abstract:
 
 - Sentence 1: clustering data near a union of manifolds is a basic problem. No statement.
-- Sentence 2: for linear subspaces many methods succeed. Not on trial. It is about former work.
 - Sentences 3 and 4: most data are not near linear subspaces, and features may make them so. Not on
   trial. It needs data and networks.
-- Sentence 5: former methods need the clusters, or learn trivial features. Not on trial. It is about
-  former work.
 - Sentence 6: maximal coding rate reduction is to give the clusters and features in a union of
   subspaces at once. In part: optimum, sharp_precision, too_many. What the objective has as optimum
   for given clusters: orthogonal subspaces, of full rank only if the precision is small enough.

@@ -20,10 +20,6 @@ neighbour averaging. This page studies one round of the averaging, without gradi
 
 Abstract:
 
-- Sentence 1: collaborative learning is prone to faulty machines. Not on trial. It is about
-  practice.
-- Sentence 2: former remedies need strong assumptions or many gradients. Not on trial. It is about
-  former work.
 - Sentence 3, first half: the algorithm is provably robust under standard assumptions. In part:
   bound, sharp, contraction, mean_shift. For one round of averaging; the largest ratio is known at
   the sizes of `sharp`.

@@ -23,8 +23,6 @@ Abstract:
 
 - Statement 1: large networks are costly, and pruning or quantising them has its price. Not on
   trial. It is about former work.
-- Statement 2: decompositions compress networks, and may be far from the best for nonlinear models.
-  Not on trial. It is about former work.
 - Statement 3: layers are decomposed in training, with an order of importance by sampling. No
   statement.
 - Statement 4: for a linear map on uniformly distributed data the decomposition that is trained

@@ -23,8 +23,6 @@ objective on a matrix, with free columns in place of a network.
 Abstract:
 
 - Sentences 1 and 2: spectral clustering segments images by embeddings of pixels. No statement.
-- Sentence 3: current methods are slow and do not extend to test data. Not on trial. It is about
-  former work.
 - Sentence 4: spectral embeddings are made by networks that are eigenfunctions. No statement.
 - Sentence 5 and after: they are discrete, efficient to train, and segment well. Not on trial. It
   needs images and pre-trained models.

@@ -21,7 +21,6 @@ mixing.
 
 Abstract:
 
-- Sentence 1: PCA is used everywhere and often poorly understood. Not on trial. It is about users.
 - Sentences 2 and 3: the tutorial builds an intuition of PCA. No statement.
 - Sentence 4: it derives the mathematics of PCA from simple intuitions. No statement.
 - Sentences 5 and 6: readers are to learn when, how and why PCA is applied. No statement.

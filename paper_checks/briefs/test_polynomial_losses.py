@@ -22,7 +22,6 @@ models. This page says what the change does to gradients and probabilities.
 
 Abstract:
 
-- Sentence 1: cross entropy and focal loss are the usual losses. Not on trial. It is about practice.
 - Sentences 2 and 3: losses should be fitted to tasks, and are seen as sums of polynomials. No
   statement.
 - Sentence 4: the weights of the polynomials can be changed, with cross entropy and focal loss as

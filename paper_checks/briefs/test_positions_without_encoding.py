@@ -21,8 +21,6 @@ page tries what its proofs construct, and how far it works in several number for
 
 Abstract:
 
-- Sentences 1 and 2: length generalisation matters, and how encodings of positions act on it is
-  unclear. Not on trial. It is about practice.
 - Sentences 3 and 4: decoders with five encodings are compared on several tasks. No statement.
 - Sentence 5: the usual encodings do not suit length generalisation. Not on trial. Nothing is
   trained here.

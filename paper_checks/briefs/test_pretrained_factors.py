@@ -28,7 +28,6 @@ Abstract:
 
 - Sentence 1: unsupervised pretraining is a critical part of modern systems. Not on trial. It is
   about practice.
-- Sentence 2: its theory is limited to particular methods. Not on trial. It is about former work.
 - Sentences 3 and 4: a framework has likelihood for latent variable models and risk minimisation for
   the task. No statement.
 - Sentence 5, first half: this needs an informative condition. In part: floors, floors-crossing,

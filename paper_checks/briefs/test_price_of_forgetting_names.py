@@ -23,7 +23,6 @@ the true next-token law. This page computes the price and its rates for small so
 Abstract:
 
 - Sentence 1: embeddings of tokens are at the heart of language models. No statement.
-- Sentence 2: a long context can determine what a symbol means. Not on trial. It is about language.
 - Sentences 3 to 5: can a model do without fixed embeddings? No statement.
 - Sentence 6, first half: a model without fixed embeddings converges to the true next-token law, at
   a uniform rate that is polynomial in the length. Holds: price_at_most, uniform_rate. By Pinsker's

@@ -22,7 +22,6 @@ ImageNet. This page says what the scale does to the first forward and backward p
 
 Abstract:
 
-- Sentence 1: rectifiers are essential for networks. Not on trial. It is about practice.
 - Sentence 3: a rectifier with a slope is proposed. No statement.
 - Sentence 4: a slope that is learned improves the fit at next to no cost. Not on trial. Slopes are
   fixed here.

@@ -23,8 +23,6 @@ bounds.
 Abstract:
 
 - Sentence 1: scoring systems ask for a few additions and multiplications. No statement.
-- Sentence 2: they are used in medicine, and hard to learn from data. Not on trial. It is about
-  practice.
 - Sentence 3: a method to learn them is presented. No statement.
 - Sentence 4: an integer program encodes accuracy and sparsity directly. Holds: exact, c0. The
   released code's big M fails in some boxes (`big_m`).

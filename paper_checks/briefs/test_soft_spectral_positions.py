@@ -24,8 +24,6 @@ partition of eigenspaces is not. This page gives the exact constants.
 
 Abstract:
 
-- Sentence 1: encodings of positions are key to graph transformers. Not on trial. It is about
-  practice.
 - Sentence 2, first half: one Laplacian has many eigendecompositions. No statement.
 - Sentence 2, second half: small perturbations may change eigenspaces and encodings completely.
   Holds: cut_costs_the_gap. Where eigenvectors are cut at a small gap.

@@ -23,8 +23,6 @@ This page treats one pair of query and key, before the softmax.
 
 Abstract:
 
-- Sentences 1 and 2: efficient attention is sparse or of low rank, with a trade-off of quality and
-  cost. Not on trial. It is about former work.
 - Sentence 3, first half: both excel in different regimes, which the temperature of softmax
   determines. In part: beats_sparse_iff. By the number of features against exp(s) − 1, where s grows
   as the temperature falls.

@@ -21,8 +21,6 @@ crossovers and trained models. This page studies counts, signs and focus.
 
 Abstract:
 
-- Sentences 1 and 2: attention is quadratic in the length, and cheaper methods give up interactions
-  of tokens. Not on trial. It is about former work.
 - Sentence 3: Taylor softmax has all interactions of tokens in linear time and space. Holds:
   two_forms, costs, costs-linear.
 - Sentence 4: the lengths from which it pays are determined analytically, and agree with
