@@ -2,7 +2,10 @@
 others.
 """
 
+import random
 import re
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -250,7 +253,7 @@ def test_a_grid_says_that_it_sees_nothing_between_its_points():
     ("options", "sentence"),
     [
         ({"instances": "draws"}, "says how many are independent"),
-        ({"independent": 3}, "from 1 to the 2 entries of the value: got 3"),
+        ({"independent": 3}, "along the first axis of the value: got 3 where that has 2"),
         ({"instances": "somewhere"}, "instances must be one of"),
         ({"instances": "all", "independent": 2}, "independent= is the number"),
     ],
@@ -260,6 +263,103 @@ def test_instances_that_do_not_fit_get_one_sentence(options, sentence):
     trial.generator()
     with pytest.raises(ValueError, match=sentence):
         trial.identity([1.0, 2.0], [1.0, 2.0], ops=1, controls={"w": 9.0}, **options)
+
+
+CHECKED = 500
+
+
+@pytest.mark.parametrize(
+    ("draw", "sentence"),
+    [
+        (lambda rng: np.full(CHECKED, rng.normal()), "has drawn only 1 numbers"),
+        (lambda rng: np.full(CHECKED, rng.normal(size=CHECKED)[0]), "are equal"),
+        (lambda rng: np.tile(rng.normal(size=2), CHECKED // 2), "has drawn only 2 numbers"),
+        (lambda rng: np.tile(rng.normal(size=CHECKED)[:2], CHECKED // 2), "are 2 and copies"),
+        (lambda rng: np.cumsum(rng.normal(size=CHECKED)), "correlated at a lag"),
+        (lambda rng: np.sort(rng.normal(size=5000))[:CHECKED], "in the order of their size"),
+        (lambda rng: -np.sort(-rng.normal(size=5000))[:CHECKED], "in the order of their size"),
+    ],
+    ids=["one number", "one of many", "two tiled", "two of many", "a walk", "least", "largest"],
+)
+@pytest.mark.parametrize("decision", ["identity", "value", "gap", "bound"])
+def test_instances_that_are_no_independent_draws_are_refused_by_each_decision(
+    draw, sentence, decision
+):
+    def check(trial):
+        x = draw(trial.generator())
+        many = {"independent": CHECKED}
+        if decision == "identity":
+            trial.identity(x + x, 2 * x, ops=2, controls={"w": 3 * x + 1}, **many)
+        elif decision == "value":
+            trial.value(x, x, error=0.0, margin=1e-9, controls={"w": x + 1}, **many)
+        elif decision == "gap":
+            trial.gap(x, x, x, margin=1e-9, scale=9.0, ops=1, controls={"w": x + 1}, **many)
+        else:
+            lhs = abs(x) - 1
+            trial.bound(lhs, abs(x), ops=1, instances="draws", controls={"w": lhs - 1}, **many)
+
+    kind = {"gap": "optimality", "bound": "bound"}.get(decision, "identity")
+    row = rows(check, kind=kind, low_power="a test", not_tight="a test")[0]
+    assert row.verdict == "INCONCLUSIVE"
+    assert sentence in row.note
+
+
+def test_independent_vectors_and_counts_are_not_refused():
+    def check(trial):
+        rng = trial.generator()
+        x = rng.standard_cauchy(size=(CHECKED, 3))
+        trial.identity(x[:, ::-1], x[:, [2, 1, 0]], ops=1, controls={"w": x}, independent=CHECKED)
+        n = rng.integers(3, size=CHECKED)
+        trial.identity(n + n, 2 * n, ops=0, controls={"w": n + 1}, independent=CHECKED)
+        ones = np.ones(CHECKED)  # such as a rank, the same of each
+        trial.identity(ones, ones + 0, ops=0, controls={"w": ones + 1}, independent=CHECKED)
+
+    for seed in range(40):
+        assert rows(check, seed=seed, kind="identity")[0].verdict == "VERIFIED"
+
+
+@pytest.mark.parametrize("instances", ["all", "grid"])
+def test_a_drawn_instance_is_neither_all_nor_a_grid(instances):
+    def check(trial):
+        x = float(trial.generator().normal())
+        trial.identity(x + x, 2 * x, ops=2, instances=instances, controls={"w": x})
+
+    assert re.search(r"\b1 (drawn )?instance$", rows(check)[0].guarantee)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: float(np.random.default_rng().normal()),
+        lambda: float(np.random.Generator(np.random.PCG64()).normal()),
+        lambda: float(np.random.normal()),  # noqa: NPY002 - which is refused
+        lambda: float(stats.norm.rvs()),
+        lambda: float(np.random.RandomState().normal()),
+        lambda: random.gauss(0, 1),
+    ],
+    ids=["default_rng", "PCG64", "numpy", "scipy", "RandomState", "random"],
+)
+def test_numbers_that_no_seed_decides_are_refused(draw):
+    def check(trial):
+        x = draw()
+        trial.identity(x + x, 2 * x, ops=2, controls={"w": x})
+
+    row = rows(check)[0]
+    assert row.verdict == "INCONCLUSIVE"
+    assert "differ from run to run" in row.note
+
+
+def test_what_a_library_draws_while_it_is_imported_is_no_number_of_the_check():
+    program = """
+import numpy as np
+from theory_on_trial import Trial
+trial = Trial("a.claim")
+import scipy.stats, sklearn.linear_model
+trial.identity(0.1 + 0.2, 0.3, ops=1, controls={"w": 0.4})
+print(trial.findings[0].outcome)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "VERIFIED\n", done.stderr
 
 
 # ------------------------------------------------------------------------------------- roundings

@@ -29,9 +29,10 @@ from theory_on_trial.decide.decision import (
     judge,
     outside,
 )
+from theory_on_trial.decide.instances import check_independent
 from theory_on_trial.decide.looks import Plan, hopeless
 from theory_on_trial.decide.resolution import OF_TAILS, Resolution, resolution_of_margin
-from theory_on_trial.decide.sampling import Independence, numbers, wanting
+from theory_on_trial.decide.sampling import numbers, wanting
 from theory_on_trial.laws import (
     Bernoulli,
     Enclosure,
@@ -59,8 +60,6 @@ _AGREE = 1e-10
 """If the sides of an identity agree to this share, unforeseen rounding may explain the rest."""
 Widened = Callable[[Law, Sequence[np.ndarray], Enclosure], Enclosure]
 """Makes an interval wider, given its law and all samples."""
-_MANY = 64
-"""From so many equal draws on, chance cannot explain them."""
 _MORE: dict[type, tuple[int, ...]] = {
     SupDistance: (),
     TailDistance: (),
@@ -278,20 +277,9 @@ def bound(
     # Sides that are nothing but rounding have the size of what was subtracted.
     unit = largest if largest > np.max(rounding) else min(float(np.max(size)), 1.0)
     _check_rounding(rounding, unit, ops, size)
-    # Counts may well be alike
-    frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(lhs == np.round(lhs))
-    if (independent or 1) >= _MANY and frozen:
-        raise ValueError(
-            f"all {n} instances of a bound are equal: they are not {independent} independent draws"
-        )
-    if n == independent:
-        if count := _copied(np.ravel(lhs + 1j * rhs)):
-            raise ValueError(
-                f"the {n} instances of a bound are {count} and copies of these: say "
-                f"independent={count}, or draw more"
-            )
-        # Instances of a chain are fewer than they are; a call of each is of one.
-        Independence("lhs - rhs of independent instances").ask(np.ravel(lhs - rhs), [1] * n)
+    if independent is not None:
+        both = np.stack(np.broadcast_arrays(lhs, rhs), axis=-1)
+        check_independent("a bound", both if both.ndim > 1 else both[None], independent)
     interval = Enclosure(lhs, lhs, lhs, 0.0, GUARANTEES[instances], n)
     # The tiny number lets 0 <= 0 hold among rounded instances.
     margin = rounding + np.finfo(float).tiny if ops > 0 else 0.0
@@ -372,29 +360,6 @@ def failing_share(count: int, alpha: float) -> float:
     `count` independent ones does: the exact bound, which misses with a chance of `alpha`.
     """
     return float(-np.expm1(np.log(alpha) / count))
-
-
-def _copied(instances: np.ndarray) -> int:
-    """Return how many instances were repeated to make these; 0 if none was.
-
-    n independent draws take each of m values n / m times with a chance of
-    n! m^-n / ((n / m)!)^m at most, whatever their law.
-    """
-    from scipy.special import gammaln
-
-    counts = np.unique(instances, return_counts=True)[1]
-    many = len(counts)
-    n = len(instances)
-    if many == 1:
-        return 0
-    tiled = np.array_equal(instances[many:], instances[:-many])
-    in_runs = np.sum(instances[1:] != instances[:-1]) == many - 1
-    if np.min(counts) >= 8 and (tiled or in_runs):
-        return many
-    if np.min(counts) < 2 or np.ptp(counts):
-        return 0
-    chance = gammaln(n + 1) - n * np.log(many) - many * gammaln(n / many + 1)
-    return many if chance < np.log(1e-9) else 0
 
 
 def mean(

@@ -28,13 +28,14 @@ from theory_on_trial.decide.decision import (
     outside,
 )
 from theory_on_trial.decide.evidence import Instances, KnownLaw
+from theory_on_trial.decide.instances import check_independent
 from theory_on_trial.decide.looks import Plan
 from theory_on_trial.decide.processes import Form
 from theory_on_trial.decide.resolution import EXACT, Resolution, distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
 from theory_on_trial.decide.suggestion import laws_that_fit
 from theory_on_trial.laws import Bernoulli, Enclosure, Law
-from theory_on_trial.trial import densities
+from theory_on_trial.trial import densities, foreign
 from theory_on_trial.trial.domain import OutsideDomain
 
 ALPHA = 1e-6
@@ -119,7 +120,9 @@ class Trial:
         self._generated: list[sampling.Generated] = []  # the samplers of the present decision
         self._drawn = False  # whether the claim has a key or a generator
         self._drawn_now = False  # whether the present case has, since it began or drew again
-        self._without_density: list[str] = []  # how the present case drew integers, orders, …
+        self._keys = False  # whether the present case has a key, whose draws nobody sees
+        self._numbers = densities.Drawn()  # by the generators of the present case
+        self._marks = foreign.marks()  # of generators beside its own, as the case began
         self._draw = 0  # how often the present case has drawn before
         self._decided = 0  # how many decisions were made, those of earlier draws too
         self._progress = progress
@@ -162,7 +165,9 @@ class Trial:
         for draw in range(_DRAWS):
             self._draw = draw
             self._drawn_now = False
-            self._without_density = []
+            self._keys = False
+            self._numbers = densities.Drawn()
+            self._marks = foreign.marks()
             try:
                 check()
                 return
@@ -204,7 +209,7 @@ class Trial:
         density, such as integers and permutations, are refused with it. `instances` is "draws",
         "grid", "search" or "all", as for `bound`, where the check should say so itself.
         """
-        drawn = self._instances("identity", instances, independent, np.size(value))
+        drawn = self._instances("identity", instances, independent, value)
         self._check_generic(generic, instances)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
@@ -239,6 +244,9 @@ class Trial:
 
         `attained` in (0, 1] says more: on some instance lhs is that share of rhs at least.
         """
+        self._check_own_numbers()
+        if independent is not None and self._drawn:
+            self._check_as_many_drawn(independent)
         drawn = int(self._drawn and instances != "search")
         drawn = (independent or 0) if instances == "draws" else drawn
 
@@ -295,7 +303,7 @@ class Trial:
         digits is generic.
         """
         prediction = _prediction(predict, margin, slack, side, scale)
-        drawn = self._instances("value", None, independent, np.size(value))
+        drawn = self._instances("value", None, independent, value)
         self._check_generic(generic)
         controls = self._tried(prediction, controls, control_processes)
 
@@ -521,7 +529,7 @@ class Trial:
         """A feasible value and a certified lower bound enclose the predicted optimum (see
         `evidence.gap`; `independent` and `generic` are as for `value`).
         """
-        drawn = self._instances("gap", None, independent, np.size(primal))
+        drawn = self._instances("gap", None, independent, primal)
         self._check_generic(generic)
         prediction = _prediction(
             predict, margin, 0.0, "two", None if np.any(predict) else scale or None
@@ -688,6 +696,7 @@ class Trial:
     def key(self, name: str = "") -> Any:
         """Return the JAX key of a named stream of this claim under this seed."""
         self._drawn = True
+        self._keys = True
         self._drawn_now = True
         return self._key(name)
 
@@ -712,9 +721,7 @@ class Trial:
         """
         self._drawn = True
         self._drawn_now = True
-        generator = densities.generator(self._entropy(name))
-        generator.without_density = self._without_density
-        return generator
+        return densities.generator(self._entropy(name), self._numbers)
 
     def _generator(self, name: str) -> np.random.Generator:
         return np.random.default_rng(self._entropy(name))
@@ -792,7 +799,7 @@ class Trial:
         )
 
     def _instances(
-        self, decision: str, instances: Instances | None, independent: int | None, count: int
+        self, decision: str, instances: Instances | None, independent: int | None, value: Any
     ) -> int:
         """Return on how many independent drawn instances a decision without sampling rests, 0 for
         none.
@@ -807,16 +814,36 @@ class Trial:
                 f'{decision} of instances="draws" says how many are independent, independent=, and '
                 "draws them with trial.generator() or trial.key()"
             )
-        if independent is not None and not (
-            instances in (None, "draws") and self._drawn and 1 <= independent <= max(count, 1)
-        ):
-            raise ValueError(
-                "independent= is the number of independent instances that the check has drawn with "
-                f"trial.generator() or trial.key(), from 1 to the {count} entries of the value: "
-                f"got {independent}"
-            )
+        self._check_own_numbers()
+        if independent is not None:
+            along = np.shape(value)[0] if np.ndim(value) else 1
+            if instances not in (None, "draws") or not self._drawn or independent not in (1, along):
+                raise ValueError(
+                    "independent= is the number of independent instances that the check has drawn "
+                    "with trial.generator() or trial.key(), which stand along the first axis of "
+                    f"the value: got {independent} where that has {along}"
+                )
+            self._check_as_many_drawn(independent)
+            check_independent(f"the {decision}", np.reshape(value, (along, -1)), independent)
         # A search says nothing of instances that it did not try, drawn ones or others.
         return 0 if instances == "search" else independent or int(self._drawn)
+
+    def _check_as_many_drawn(self, independent: int) -> None:
+        """Raise `ValueError` where fewer numbers were drawn than instances are said to be."""
+        if not self._keys and independent > self._numbers.numbers:
+            raise ValueError(
+                f"independent={independent}, but this case has drawn only "
+                f"{self._numbers.numbers} numbers: each instance needs draws of its own"
+            )
+
+    def _check_own_numbers(self) -> None:
+        """Raise `ValueError` where the present case has drawn what no seed decides."""
+        if foreign.drawn_since(self._marks):
+            raise ValueError(
+                "the check draws from NumPy's or Python's own generator, or from one without a "
+                "seed, so that its numbers differ from run to run: draw with trial.generator() or "
+                "trial.key(), and give seeds to the libraries that it calls"
+            )
 
     def _check_generic(self, generic: str, instances: Instances | None = None) -> None:
         """Raise `ValueError` where one draw does not tell of almost all others, as far as that can
@@ -834,11 +861,11 @@ class Trial:
                 "generic= is for numbers that the check has drawn from a density with "
                 "trial.generator() or trial.key(), and not for a search, a grid or all instances"
             )
-        if self._without_density:
+        if self._numbers.without_density:
             raise ValueError(
                 "generic= is for numbers from a density, but this case has drawn with "
-                f"{self._without_density[0]}(), which takes few values: make what it draws a "
-                "setting of the cases, or draw many instances (independent=)"
+                f"{self._numbers.without_density[0]}(), which takes few values: make what it draws "
+                "a setting of the cases, or draw many instances (independent=)"
             )
 
     def _check_exact(self, values: Any, same_instance: bool) -> None:

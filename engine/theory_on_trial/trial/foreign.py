@@ -1,0 +1,56 @@
+"""Whether a check draws numbers that its seed does not decide: from NumPy's or Python's own
+generator, or from one of NumPy that nobody gave a seed. Such numbers differ from run to run, so
+that a verdict on them cannot be repeated.
+"""
+
+import random
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.random.bit_generator as entropy
+
+_IMPORT = "<frozen importlib._bootstrap>"
+_unseeded = 0
+"""How many seeds NumPy has taken from the operating system, other than while a module was imported:
+SciPy draws examples for its documentation then.
+"""
+
+
+def _counting(function: Any) -> Any:
+    def counted(bits: int) -> int:
+        global _unseeded
+        frame: Any = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != _IMPORT:
+            frame = frame.f_back
+        _unseeded += frame is None
+        return int(function(bits))
+
+    return counted
+
+
+if hasattr(entropy, "randbits"):  # by which NumPy makes the seed of `default_rng()`
+    entropy.randbits = _counting(entropy.randbits)
+
+
+class Marks(NamedTuple):
+    """What changes as soon as a number is drawn that no seed of a trial decides."""
+
+    unseeded: int
+    of_numpy: tuple[Any, ...]
+    of_python: int
+    modules: int  # how many are imported, some of which draw from Python's generator meanwhile
+
+
+def marks() -> Marks:
+    """Return the present marks."""
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - the old one is what is asked about
+    own = (state["state"]["key"].tobytes(), state["state"]["pos"], state["has_gauss"])
+    return Marks(_unseeded, own, hash(random.getstate()), len(sys.modules))
+
+
+def drawn_since(before: Marks) -> bool:
+    """Tell whether something else than a trial's stream was drawn from since some marks."""
+    now = marks()
+    by_python = now.of_python != before.of_python and now.modules == before.modules
+    return now.unseeded != before.unseeded or now.of_numpy != before.of_numpy or by_python
