@@ -18,7 +18,7 @@ from paper_checks.test_conditional_independence_ssl.worlds import (
 )
 from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, tried
 from theory_on_trial.contract import Interval
 
 Dependence = Annotated[
@@ -48,13 +48,17 @@ def violated(trial, violation, worlds):
 
 
 @claim(
-    derived("A^+ as a head; the shape of the bound is recalled from the paper's theorem"),
+    tried(
+        "abstract, sentence 4: approximate independence given the label lets a linear layer solve "
+        "the task",
+        "the bound and its constant, for finite tables",
+    ),
     kind="bound",
 )
 def test_violated_ci_bound(trial, violation: Dependence = 1.0, worlds: Worlds = 2000):
     """Let δ = E[X2 | X1] - A p be the violation of conditional independence, with A = (E[X2 | Y =
-    1], ...) and the posterior p of the classes. The approximation error of a linear head on the
-    pretext is at most E|δ|^2 / σ_min(A)^2.
+    1], ...) of full column rank and the posterior p of the classes. The approximation error of a
+    linear head on the pretext is at most E|δ|^2 / σ_min(A)^2.
     """
     table, moment, singular, options = violated(trial, violation, worlds)
     _, outer = predicted.violation_bounds(table.class_means, moment)
@@ -70,8 +74,8 @@ def test_violated_ci_bound(trial, violation: Dependence = 1.0, worlds: Worlds = 
 @claim(derived("A^+ as a head, whose error is A^+ δ"), kind="bound")
 def test_violated_ci_bound__sharper(trial, violation: Dependence = 1.0, worlds: Worlds = 2000):
     """Let δ = E[X2 | X1] - A p be the violation of conditional independence, with A = (E[X2 | Y =
-    1], ...) and the posterior p of the classes. The approximation error of a linear head on the
-    pretext is at most E|A^+ δ|^2.
+    1], ...) of full column rank and the posterior p of the classes. The approximation error of a
+    linear head on the pretext is at most E|A^+ δ|^2.
     """
     table, moment, singular, options = violated(trial, violation, worlds)
     inner, _ = predicted.violation_bounds(table.class_means, moment)
@@ -114,8 +118,11 @@ def test_violation_is_quadratic(
 def test_break_even(
     trial, n_labels: Annotated[int, Interval(30, 150, why="about n*; caps")], violation: Violation
 ):
-    """If conditional independence is violated (c = 0.3), the pretext beats the raw input below n* =
-    62.2 labels, and loses above.
+    """Let Y ~ N(0, I_2), X1 = A1 Y + e1 in R^10 and X2 = A2 Y + c H e1 + e2 in R^6, with standard
+    normal e1 and e2, the rows (cos j, sin j) of A1 and (cos 2i, sin 3i) of A2, and H_ij = cos(i j +
+    1) / sqrt(10), i and j from 0. A head on the pretext of rank r has less excess risk than one on
+    X1 below n* = 11 + σ^2 (10 - r) / a labels, and more above: n* = 62.2 at c = 0.3. Here a is the
+    pretext's approximation error, and σ^2 the variance of Y given X1.
     """
     trial.require(
         violation == 0 or violation >= 0.2, "violation must be 0 or at least 0.2, where it is seen"
@@ -183,8 +190,9 @@ def test_break_even__exactly(trial, violation: Violated, intercept: bool):
     cases=[(6, 8, 0.5)],
 )
 def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violated):
-    """If the pretext has the rank d1 of X1, it has no approximation error for any dependence of X1
-    and X2 given Y: conditional independence gives a small rank, and not this.
+    """If the views and the label are jointly normal and the pretext has the rank d1 of X1, it has
+    no approximation error, however X1 and X2 depend on each other given Y: conditional independence
+    gives a small rank, and not this.
     """
     trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the 2 causes")
     laws, theory, _ = normal(violation, dim=dim, second_dim=second_dim)
@@ -205,7 +213,7 @@ def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violate
 @claim(derived("coefficients of polynomials of low degree"), kind="identity")
 def test_break_even__everywhere(trial):
     """At n* = d1 + 1 + σ² (d1 - r) / a labels, (σ² + a) (n* - d1 - 1) = σ² (n* - r - 1) for all σ²,
-    a, d1 and r, so that heads on r and on d1 features are equally good.
+    a > 0, d1 and r, so that heads on r and on d1 features are equally good.
     """
 
     def beyond(noise, dim, rank):
