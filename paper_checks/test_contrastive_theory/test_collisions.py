@@ -12,7 +12,7 @@ import numpy as np
 from sims import contrastive_theory as observed
 from theory import contrastive_theory as predicted
 from theory.contrastive_theory import Loss
-from theory_on_trial import balls, claim, derived, paper
+from theory_on_trial import balls, claim, derived, recalled, tried
 from theory_on_trial.contract import Count, Interval, NonNegative
 from theory_on_trial.laws import Bounded
 
@@ -61,7 +61,10 @@ WORLD = random_world(np.random.default_rng(0))
 
 
 @claim(
-    paper("Lemma 4.3, as a review quotes it; several negatives derived here"),
+    tried(
+        "Lemma 4.3, as a review quotes it: L_sup <= (L_un - τ) / (1 - τ)",
+        "several negatives, and their weight",
+    ),
     kind="bound",
     cases=[("hinge", 1), ("logistic", 1), ("logistic", 4)],
 )
@@ -153,7 +156,10 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
 
 
 @claim(
-    paper("Lemma 4.4, as a review quotes it; its constant and sharpness derived here"),
+    tried(
+        "Lemma 4.4, as a review quotes it: the loss of collisions exceeds 1 by at most c' s(f)",
+        "the constant c'",
+    ),
     kind="bound",
     cases=["hinge", "logistic"],
 )
@@ -213,15 +219,16 @@ def test_collision_constant_is_best(
 
 
 @claim(
-    paper("Proposition 6.2, as a review quotes it"),
+    recalled("Proposition 6.2, as a review quotes it"),
     kind="bound",
     cases=[("hinge", 1), ("hinge", 2), ("logistic", 2)],
 )
 def test_blocks(
     trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="counts of 2 b points are summed")]
 ):
-    """Let the loss compare the mean of b positives with that of b negatives of one class. Then L_b
-    >= L_2b >= τ + (1 - τ) L_sup, where τ is the chance that both classes are the same.
+    """Let a hinge or logistic loss compare the mean of b positives with that of b negatives of one
+    class. Then L_b >= L_2b >= τ + (1 - τ) L_sup, where τ is the chance that both classes are the
+    same.
     """
     worlds = [WORLD, collapsed_world(0.5)]  # the second one attains all of it
     once, twice = (
@@ -369,8 +376,9 @@ def test_collision_floor__sampled(trial, negatives: SeveralNegatives):
 
 @claim(derived("enumeration of four points"), kind="identity", cases=[0.25, 0.5, 1.0, 1.5, 2.0])
 def test_good_minimiser_can_lose(trial, variance: NonNegative):
-    """For two equally likely classes and features f = (+-1, +-s), the hinge loss is L_un = (s^2 +
-    1/2) / 2 from s^2 = 1/2 on and 1/2 below, although L_sup = 0 for every s.
+    """For two equally likely classes and features f = (+-1, +-s), the first sign that of the class
+    and the second independent, the hinge loss is L_un = (s^2 + 1/2) / 2 from s^2 = 1/2 on and 1/2
+    below, although L_sup = 0 for every s.
     """
     world = spread_world(variance)
     rivals = {

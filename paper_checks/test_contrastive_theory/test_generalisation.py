@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, known
 from theory_on_trial.contract import Interval
 
 
@@ -34,7 +34,10 @@ def mean_largest(values, n_triples):
 
 
 @claim(
-    derived("symmetrisation, as in the first half of Lemma 4.2, which a review quotes"),
+    known(
+        "Bartlett & Mendelson 2002, Rademacher and Gaussian complexities: the symmetrisation in "
+        "Theorem 8"
+    ),
     kind="bound",
     cases=[1, 2],
     not_tight="drawing signs costs a factor: losses have means beside their scatter",

@@ -9,7 +9,7 @@ import numpy as np
 
 from sims import contrastive_theory as observed
 from theory import contrastive_theory as predicted
-from theory_on_trial import abstract, claim, derived
+from theory_on_trial import claim, derived, known, tried
 from theory_on_trial.contract import Count, Interval
 
 Candidates = Annotated[
@@ -33,7 +33,14 @@ def diagonal(labels):
     return (0.999 * np.eye(labels) + 0.001 / labels) / labels
 
 
-@claim(derived("recalled; Jensen's inequality"), kind="bound", cases=[2, 5])
+@claim(
+    known(
+        "van den Oord, Li & Vinyals 2018, Representation learning with contrastive predictive "
+        "coding"
+    ),
+    kind="bound",
+    cases=[2, 5],
+)
 def test_infonce_bounds(
     trial,
     candidates: Annotated[
@@ -76,7 +83,7 @@ def test_infonce_bounds(
 
 
 @claim(
-    derived("recalled; I_K is concave in f"),
+    known("Poole et al. 2019, On variational bounds of mutual information: the best critic"),
     kind="optimality",
     cases=[2, 5],
     route="BFGS over all critics, bounded by concavity, against the value at log r",
@@ -112,7 +119,7 @@ def test_infonce_gap(trial, smallest: Expanded = 16):
 
 
 @claim(
-    derived("a normal pair on the nodes of Gauss and Hermite"),
+    known("Pearson 1904, On the theory of contingency: the mean square contingency"),
     kind="identity",
     cases=[0.2, 0.4, 0.6],
 )
@@ -139,14 +146,16 @@ def test_gaussian_chi_squared(
 
 
 @claim(
-    derived(
-        "identity derived; the KL is what the abstract of the third paper measures sufficiency by"
+    tried(
+        "Lin & Mei 2025, abstract, sentence 4: minimising contrastive losses yields encoders that "
+        "are approximately sufficient",
+        "the excess as a divergence, in the limit of many candidates",
     ),
     kind="limit",
 )
 def test_excess_is_kl(trial, smallest: Expanded = 16):
-    """For any critic f, the mutual information less InfoNCE tends to E_x KL(p(y | x) | q(y | x)) as
-    candidates are added, where q(y | x) is proportional to p(y) e^f(x, y).
+    """For a bounded critic f, the mutual information less InfoNCE tends to E_x KL(p(y | x) | q(y |
+    x)) as candidates are added, where q(y | x) is proportional to p(y) e^f(x, y).
     """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     excess = predicted.limit_excess(TABLE, CRITIC)
@@ -180,10 +189,10 @@ def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
 
 
 @claim(
-    abstract(
-        "using it as an objective for representation learning may lead to highly entangled "
-        "representations due to its "
-        "invariance under arbitrary invertible transformations"
+    tried(
+        "Tschannen et al. 2020, abstract, sentence 2: mutual information is invariant under "
+        "arbitrary invertible transformations",
+        "four values, and the largest InfoNCE beside it",
     ),
     kind="identity",
     cases=["0123", "0213"],
