@@ -347,7 +347,7 @@ def one_sided_discrepancy_of(
     With M a_i >= γ + h_0(x_i) <w, x_i> alone and one binary variable a_i per point, a classifier of
     any error E may declare all its repairs, but only E(h_0) + e of the errors that it adds. So the
     optimum is the largest disagreement - max(E - E(h_0) - e, 0) over all listed dichotomies, not
-    only over the level set. Source: derived here, of the printed row as recalled.
+    only over the level set. Source: derived here.
     """
     excess = (
         errors_of(dichotomies, positives, negatives)

@@ -170,8 +170,8 @@ def test_mbr__least__risk(
     trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
     """Whatever the inputs, the risk E (prediction - w.x)² of ridge regression with λ = σ² / τ² at a
-    query x after the inputs X is σ² x^T (X^T X + λ I)^-1 x, for noise of variance σ² and weights w
-    of variance τ².
+    query x after the inputs X is σ² x^T (X^T X + λ I)^-1 x, for noise of variance σ² > 0 and
+    weights w of variance τ².
     """
     risks, least, rounding = risks_of_rules(trial, examples, weight_std, noise_std)
     trial.identity(

@@ -180,10 +180,10 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: MaskChoice):
 )
 def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, dim: Dim = 4):
     """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
-    the labels by the share of ones, where all masks with the same number of ones are equally
-    likely, and let v be the vector of the 1 / μ_j, j = 1, …, d, to which its minimiser is parallel
-    for large κ. This direction errs on the classes N(±μ, Σ / κ) with probability Φ(-sqrt(κ) d /
-    sqrt(v^T Σ v)).
+    the labels by the share of ones, where all masks with the same number of ones are equally likely
+    and some share other than 0, 1/2 and 1 occurs. Let v be the vector of the 1 / μ_j, j = 1, …, d,
+    to which its minimiser tends for large κ. This direction errs on the classes N(±μ, Σ / κ) with
+    probability Φ(-sqrt(κ) d / sqrt(v^T Σ v)).
 
     The Bayes rule errs with probability Φ(-sqrt(κ μ^T Σ^-1 μ)), which is less unless Σ v is a
     multiple of μ.
@@ -233,9 +233,10 @@ def test_mask_concentration(
     n: Annotated[int, Interval(10, 100)] = 20,
 ):
     """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
-    the labels by the share of ones, where all masks with the same number of ones are equally
-    likely. At large κ and fixed n, the mean of 1 - cos(v, w) falls like 1 / κ, where v minimises
-    the loss of n points of the classes N(±μ, Σ / κ), and w the expected loss.
+    the labels by the share of ones, where all masks with the same number of ones are equally likely
+    and some share other than 0, 1/2 and 1 occurs. At large κ and fixed n, the mean of 1 - cos(v, w)
+    falls like 1 / κ, where v minimises the loss of n points of the classes N(±μ, Σ / κ), and w the
+    expected loss.
 
     So masking learns its wrong direction ever faster.
     """
@@ -288,7 +289,8 @@ def test_mask_boxes__limit(
     height: Annotated[int, Interval(1, 6, why="beyond, one mask has thousands of boxes")],
     width: Annotated[int, Interval(3, 6, why="two pixels a side are all corners")],
 ):
-    """Let CutMix cut boxes from images, all boxes equally likely, and mix labels by the share that
+    """Let CutMix cut boxes from a row or a square of at least three pixels a side, all boxes
+    equally likely, and mix labels by the share that
     is kept. Without noise, its loss for the classes ±μ is least at w_j = v_j / μ_j, where the
     scores v_j of the pixels do not depend on μ and are not all equal.
 

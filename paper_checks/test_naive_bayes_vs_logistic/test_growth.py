@@ -349,9 +349,9 @@ def limit_of_naive_bayes(correlation):
 )
 def test_nb_never(trial, correlation: CommonCorrelation):
     """Let two equally likely Gaussian classes have n features of variance one, every two of which
-    have the correlation ρ within a class. Let the differences of the two means of a feature have
-    the mean d and the mean square s over the features. The error of naive Bayes with infinitely
-    many samples tends to Φ(-s / (2 sqrt(ρ) d)) as n grows.
+    have the correlation ρ > 0 within a class. Let the differences of the two means of a feature
+    have the mean d > 0 and the mean square s over the features. The error of naive Bayes with
+    infinitely many samples tends to Φ(-s / (2 sqrt(ρ) d)) as n grows.
 
     Within a class the difference of the two scores has a variance of the order n² here. The theorem
     behind O(log n) assumes that it grows like n.
