@@ -27,6 +27,22 @@ seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=15, deadline=None)
 
 
+def test_without_full_rank_or_with_a_tie_optima_have_different_products_and_scores():
+    x = np.array([[3.0, 0, 0], [0, 2, 0]])  # without the third column
+    best = predicted.objective2_factors(x, 1, 0.5)
+    other = best.a + np.array([[0.0], [0], [1]])
+    losses = [observed.loss(x, a, best.b, 0.5, "factors") for a in (best.a, other)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-12)
+    assert np.linalg.norm((other - best.a) @ best.b.T) > 0.5
+    tied = np.diag([2.0, 2.0, 1.0])
+    root = np.sqrt(1 / (1 + 0.8 / 4))  # of the shrinkage, of both singular values of 2
+    ends = [root * np.eye(3)[:, k : k + 1] for k in (0, 1)]
+    losses = [observed.loss(tied, end, end, 0.8, "product") for end in ends]
+    assert losses == pytest.approx([predicted.objective1_minimum(tied, 1, 0.8)] * 2, abs=1e-12)
+    first, second = (tied @ end @ end.T for end in ends)
+    assert np.linalg.norm(first - second) > 2
+
+
 def test_limits_of_the_penalty():
     tail = np.sum(np.linalg.svd(X, compute_uv=False)[3:] ** 2)
     for least in (predicted.objective1_minimum, predicted.objective2_minimum):

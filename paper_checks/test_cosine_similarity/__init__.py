@@ -6,12 +6,18 @@ are its optima, as its sentences describe them, and what was derived here about 
 
 Abstract:
 
-- Part 1: the cosines of embeddings from matrix factorisation can be arbitrary, and so meaningless.
-  Holds: cosines_not_unique.
-- Part 2: for other models they are unique but depend on the regularisation. Holds:
-  objective2_optimum-cosines.
-- Part 3: deep models combine several regularisers, with effects that are not intended. Not on
+- Sentence 1: what the cosine similarity is. No statement.
+- Sentence 2: it is applied to embeddings to quantify similarity. No statement.
+- Sentence 3: in practice it works sometimes better and sometimes worse than the dot product. Not on
+  trial. No data with known similarities are judged.
+- Sentence 4: embeddings of regularised linear models are studied in closed form. No statement.
+- Sentence 5: cosine similarities can be arbitrary, and so meaningless. Holds: cosines_not_unique,
+  identity_gauge.
+- Sentence 6: for some linear models they are not even unique, for others the regularisation
+  controls them. Holds: cosines_not_unique-gauge, objective2_optimum-cosines.
+- Sentence 7: deep models combine several regularisers, with effects that are not intended. Not on
   trial. Only linear models are tried.
+- Sentence 8: caution is advised, and alternatives are outlined. No statement.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ import numpy as np
 from paper_checks.test_cosine_similarity import extreme_gauges
 from sims import cosine_similarity as observed
 from theory import cosine_similarity as predicted
-from theory_on_trial import abstract, claim, derived, paper
+from theory_on_trial import claim, derived, known, paper, tried
 from theory_on_trial.contract import Interval
 
 Items = Annotated[
@@ -99,7 +99,7 @@ def require_decided(trial, values, penalty):
 
 
 @claim(
-    paper("section 2.2, solved here by Eckart and Young's theorem"),
+    tried("section 2.2: the solution of objective 1 in closed form", "its least value"),
     kind="optimality",
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
@@ -126,14 +126,14 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
 
 
 @claim(
-    paper("section 2.2, solved here by Eckart and Young's theorem"),
+    paper("section 2.2, the solution of objective 1"),
     kind="optimality",
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
 def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: Penalty):
-    """Every optimum of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns, has A B^T = V_k
-    diag(s) V_k^T with s_i = 1 / (1 + λ / σ_i^2), where σ_i are the singular values of X and V_k its
-    leading right singular vectors.
+    """If σ_k > σ_(k+1), each optimum of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns,
+    has A B^T = V_k diag(s) V_k^T with s_i = 1 / (1 + λ / σ_i^2), where σ_i are the singular values
+    of X and V_k its leading right singular vectors.
     """
     generator = trial.generator()
     values = singular_values(items)[:rank]
@@ -158,10 +158,10 @@ def lacking(factors, pairs):
 
 
 @claim(
-    abstract(
-        "For some linear models the similarities are not even unique, while for others they are "
-        "implicitly controlled "
-        "by the regularization."
+    tried(
+        "abstract, sentences 5 and 6: cosine similarities can be arbitrary, and for some linear "
+        "models are not even unique",
+        "each cosine between -1 and 1 for two given items",
     ),
     kind="identity",
     cases=[(7, 3, 30.0, -0.9), (5, 2, 3.0, 0.9), (6, 3, 10.0, 0.3)],
@@ -175,8 +175,9 @@ def test_cosines_not_unique(
         float, Interval(-0.95, 0.95, why="nearer to one, the gauge is too ill conditioned")
     ],
 ):
-    """For any number c in (-1, 1), objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with several columns,
-    has an optimum in which two given items have the cosine c.
+    """For each number c in (-1, 1), objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with several
+    columns, has an optimum in which two given items have the cosine c, if their rows of B are not
+    parallel in some optimum.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -226,13 +227,17 @@ def test_cosines_not_unique(
 
 
 @claim(
-    paper("section 2.1, for rotations and diagonal D; any invertible map here"),
+    tried(
+        "section 2.1: rotations, and diagonal matrices D, leave the optimum",
+        "each invertible map, and that there are no other optima",
+    ),
     kind="identity",
     cases=[(7, 3, 30.0), (5, 2, 3.0)],
 )
 def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """Every optimum of objective 1 is the symmetric one in a gauge R; its item cosines are those of
-    the symmetric one under G = (R R^T)^-1.
+    """If σ_k > σ_(k+1) for the singular values σ_i of X, each optimum of objective 1 with k columns
+    is the symmetric one in a gauge R; its item cosines are those of the symmetric one under G = (R
+    R^T)^-1.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -263,7 +268,7 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, pena
 
 
 @claim(
-    paper("equation 6; by soft thresholds here"),
+    tried("equation 6: the solution of objective 2 in closed form", "its least value"),
     kind="optimality",
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
@@ -287,14 +292,14 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
 
 
 @claim(
-    paper("equation 6; by soft thresholds here"),
+    paper("equation 6"),
     kind="optimality",
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum__product(trial, items: Items, rank: Rank, penalty: Decay):
-    """Every optimum of objective 2, |X - X A B^T|^2 + λ (|X A|^2 + |B|^2) with k columns, has A B^T
-    = V_k diag(1 - λ/σ)_+ V_k^T, where σ_i are the singular values of X and V_k its leading right
-    singular vectors.
+    """If X has full column rank and σ_k > σ_(k+1), each optimum of objective 2, |X - X A B^T|^2 + λ
+    (|X A|^2 + |B|^2) with k columns, has A B^T = V_k diag(1 - λ/σ)_+ V_k^T, where σ_i are the
+    singular values of X and V_k its leading right singular vectors.
     """
     generator = trial.generator()
     require_decided(trial, singular_values(items)[:rank], penalty)
@@ -315,9 +320,9 @@ def test_objective2_optimum__product(trial, items: Items, rank: Rank, penalty: D
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum__cosines(trial, items: Items, rank: SeveralRanks, penalty: Decay):
-    """All optima of objective 2 have the same item cosines: those of the rows of V_k diag(b) with
-    b_i^2 = (σ_i - λ)_+, where σ_i are the singular values of X and V_k its leading right singular
-    vectors.
+    """If σ_k > σ_(k+1) for the singular values σ_i of X, all optima of objective 2 with k columns
+    have the same item cosines: those of the rows of V_k diag(b) with b_i^2 = (σ_i - λ)_+, where V_k
+    are the leading right singular vectors of X.
     """
     generator = trial.generator()
     values = singular_values(items)[:rank]
@@ -351,13 +356,13 @@ def optima_of_full_rank(x, penalty):
 
 
 @claim(
-    paper("section 2.2, k = p and D the root of the shrinkage"),
+    paper("section 2.2, for k = p and D or its inverse the root of the shrinkage"),
     kind="identity",
     cases=[(7, 30.0), (12, 3.0)],
 )
 def test_identity_gauge(trial, items: Items, penalty: Penalty):
     """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items. In its optimum
-    with B = V, the right singular vectors of X, the cosine of any two items is 0, whatever the
+    with B = V, the right singular vectors of X, the cosine of two different items is 0 for all
     data.
     """
     x = ratings(trial.generator(), items)
@@ -373,13 +378,13 @@ def test_identity_gauge(trial, items: Items, penalty: Penalty):
 
 
 @claim(
-    paper("section 2.2, k = p and D the root of the shrinkage"),
+    paper("section 2.2, for k = p and D or its inverse the root of the shrinkage"),
     kind="identity",
     cases=[(7, 30.0), (12, 3.0)],
 )
 def test_identity_gauge__users(trial, items: Items, penalty: Penalty):
     """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items, and a user be
-    a row of X A. In its optimum with A = V, the right singular vectors of X, any two users have the
+    a row of X A. In its optimum with A = V, the right singular vectors of X, two users have the
     cosine of their rows of X.
     """
     x = ratings(trial.generator(), items)
@@ -399,9 +404,9 @@ def test_identity_gauge__users(trial, items: Items, penalty: Penalty):
     cases=[(7, 30.0), (12, 3.0)],
 )
 def test_identity_gauge__ridge(trial, items: Items, penalty: Penalty):
-    """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items. All its optima
-    A = V diag(s)^q, B = V diag(s)^(1 - q), with the right singular vectors V of X and the
-    shrinkages s, have the same product A B^T: the coefficients of ridge regression of X on itself.
+    """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items. Its optima A =
+    V diag(s)^q, B = V diag(s)^(1 - q), with the right singular vectors V of X, the shrinkages s and
+    0 <= q <= 1, have the same product A B^T: the coefficients of ridge regression of X on itself.
     """
     x = ratings(trial.generator(), items)
     design = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
@@ -426,13 +431,14 @@ def balanced_start(generator, items, rank):
 
 
 @claim(
-    derived("(A^T A - B^T B)' = 0 for every loss of A B^T, by the chain rule"),
+    derived("the conserved A^T A - B^T B, at the end of the flow"),
     kind="identity",
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
 def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
-    """Gradient flow of objective 1, |X - X A B^T|^2 + λ |A B^T|^2, from a balanced start, A^T A =
-    B^T B, ends in an optimum with the item cosines of the symmetric gauge, in which A = B.
+    """Gradient flow of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns, from almost every
+    balanced start, A^T A = B^T B, ends in an optimum with the item cosines of the symmetric gauge,
+    in which A = B, if σ_k > σ_(k+1) for the singular values σ_i of X.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -469,7 +475,7 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
 
 
 @claim(
-    derived("(A^T A - B^T B)' = 0 for every loss of A B^T, by the chain rule"),
+    known("Arora, Cohen & Hazan 2018, On the optimization of deep networks: balanced factors"),
     kind="identity",
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
@@ -508,8 +514,9 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
 def test_balancing_gauge(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """If R R^T is the geometric mean of (A^T A)^-1 and B^T B, the gauge R turns any optimum (A, B)
-    of objective 1 into the symmetric one.
+    """If R R^T is the geometric mean of (A^T A)^-1 and B^T B, the gauge R turns an optimum (A, B)
+    of objective 1, of full column rank, into a symmetric one: its item cosines are those of the
+    optimum with A = B.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -556,13 +563,13 @@ def regauged_optima(trial, items, rank, penalty):
 
 
 @claim(
-    paper("section 2.1: A D and B / D have the same product"),
+    paper("section 2.1, for rotations and diagonal matrices D"),
     kind="identity",
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
 def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """All optima of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns, have the same scores
-    X A B^T, whatever their gauge.
+    """If σ_k > σ_(k+1) for the singular values σ_i of X, all optima of objective 1, |X - X A B^T|^2
+    + λ |A B^T|^2 with k columns, have the same scores X A B^T in each gauge.
     """
     x, best, pairs, error = regauged_optima(trial, items, rank, penalty)
     scores = np.array([x @ a @ b.T for a, b in pairs])

@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_cosine_similarity import extreme_gauges
 from sims import cosine_similarity as observed
 from theory import cosine_similarity as predicted
-from theory_on_trial import balls, claim, derived
+from theory_on_trial import balls, claim, derived, known
 from theory_on_trial.contract import Count, Interval
 
 Condition = Annotated[
@@ -20,7 +20,11 @@ Dim = Annotated[
 ]
 
 
-@claim(derived("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])
+@claim(
+    known("Wielandt's inequality, Bauer & Householder 1960"),
+    kind="bound",
+    cases=[(2, 4.0), (3, 10.0), (5, 100.0)],
+)
 def test_range_any_gauge(
     trial,
     dim: Dim,
@@ -53,7 +57,7 @@ def test_range_any_gauge(
 
 
 @claim(
-    derived("the gauge with weight K along u - v or u + v, of unit vectors"),
+    known("Wielandt's inequality, Bauer & Householder 1960, its equality"),
     kind="identity",
     cases=[(2, 4.0), (3, 10.0), (5, 100.0)],
 )
