@@ -8,6 +8,7 @@ import pytest
 from promises import Case, promises, refused
 
 from own_data import infinite_width as tool
+from paper_checks.test_infinite_width.test_exponents import stable_on_grid
 from sims import infinite_width as observed
 from tests.infinite_width.own_data_sets import LADDER, NTK, POINTS, VALUES, movements
 from theory import infinite_width as predicted
@@ -160,3 +161,36 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "width_exponent": Case({"widths": LADDER, "movement": movements(NTK, 1, 4)}),
     },
 )
+
+
+def counted_in_integers(hidden, parts):
+    """How many are stable and learn, and how many learn features, in integers; the unit is a part
+    of one.
+    """
+    axis = range(-parts, 3 * parts // 2 + 1)
+    counts = np.zeros(2, int)
+    for first in axis:
+        for second in axis if hidden == 2 else [None]:
+            mover = 2 * first + parts if second is None else min(2 * first + parts, 2 * second)
+            for a in axis:
+                for c in axis:
+                    for b in axis:
+                        r = min(a + b, 2 * a + c) + c - parts + mover
+                        stable = (
+                            2 * (a + b) >= parts
+                            and r >= 0
+                            and 2 * a + c >= parts
+                            and a + b + r >= parts
+                        )
+                        if stable and (2 * a + c == parts or a + b + r == parts):
+                            counts += [1, r == 0]
+    return counts
+
+
+@pytest.mark.parametrize(("hidden", "counts"), [(1, (407, 45)), (2, (3468, 774))])
+def test_as_many_parametrisations_are_stable_and_learn_as_counted_in_integers(hidden, counts):
+    a, _, stable, moving = stable_on_grid(hidden, 4, 6)
+    assert a.shape[1] == hidden + 1
+    assert (stable.sum(), moving.sum()) == counts == tuple(counted_in_integers(hidden, 4))
+    *_, five = stable_on_grid(hidden, 4, 5)  # without the last condition of stability
+    assert five.sum() > moving.sum()

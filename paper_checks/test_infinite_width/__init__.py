@@ -7,15 +7,26 @@ for a finite width are derived here. Layer l is n^(-a_l) w^l, w^l ~ N(0, n^(-2 b
 
 Abstract:
 
-- Part 1: the standard and the tangent-kernel parametrisation learn no features in the limit. Holds:
-  named_scalings, width_exponent.
-- Part 2: the maximal update parametrisation does, and its limit has explicit formulas. Holds at a
-  smaller scale: limit_recursion, tanh_limit. Networks with one hidden layer.
-- Part 3: on Word2Vec and few-shot learning of Omniglot the limits beat tangent kernels and finite
-  networks. In part: embeddings. In the training loss of eight words; analogies and Omniglot are not
-  on trial, whose data are not bundled.
-- Part 4: a limit has feature learning or is descent in a kernel, not both. Holds: conditions,
-  dichotomy. In linear networks of any depth; the paper has any architecture.
+- Sentence 1: in a suitable parametrisation a wide network behaves as its tangent kernel. Holds at a
+  smaller scale: dichotomy. In linear networks with one hidden layer.
+- Sentence 2: the standard and the tangent-kernel parametrisation learn no features in the limit.
+  Holds at a smaller scale: named_scalings, named_scalings-moved, width_exponent. In a step of
+  networks with one hidden layer.
+- Sentence 3: simple modifications allow features to be learned in the limit. Holds at a smaller
+  scale: named_scalings-moved, tanh_limit. In networks with one hidden layer.
+- Sentence 4: such limits have explicit formulas. Holds at a smaller scale: limit_recursion,
+  tanh_limit, embeddings. In networks with one hidden layer and for eight words.
+- Sentence 5: the limits are computed for Word2Vec and for few-shot learning of Omniglot. In part:
+  embeddings. For eight words; Omniglot is not bundled.
+- Sentence 6: they beat tangent kernels and finite networks, which approach them. In part:
+  embeddings. In the training loss of eight words, beside the kernel; analogies and Omniglot are not
+  on trial.
+- Sentence 7: a space of parametrisations is classified. No statement.
+- Sentence 8, first half: a limit has feature learning or is descent in a kernel, not both. Holds at
+  a smaller scale: conditions, dichotomy. In linear networks with one hidden layer, and by exponents
+  on a grid; the paper has any architecture.
+- Sentence 8, second half: the technique computes any such limit. Not on trial. Only two limits are
+  computed.
 """
 
 from typing import Annotated

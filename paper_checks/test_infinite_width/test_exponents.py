@@ -10,7 +10,7 @@ from paper_checks.test_infinite_width import Wide, pieces
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
 from theory.infinite_width import Name
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, recalled, tried
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic
 
@@ -111,7 +111,7 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
 
 
 @claim(
-    paper("Theorem 3.3 and its exponent r, as notes on the paper quote it; measured in one step"),
+    recalled("Theorem 3.3 and its exponent r, as notes on the paper quote it"),
     kind="rate",
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
@@ -187,7 +187,7 @@ def of_two_layers(trial, first, second, start, learned, c):
 
 
 @claim(
-    paper("Theorem 3.3 and its exponent r, as notes on the paper quote it; linear networks"),
+    recalled("Theorem 3.3 and its exponent r, as notes on the paper quote it"),
     kind="rate",
     cases=[
         (0.0, 0.5, 0.5, 1.0, 0.0),
@@ -224,7 +224,7 @@ def test_width_exponent__deep(
 
 
 @claim(
-    paper("Theorem 3.3 and its exponent r, as notes on the paper quote it; measured in one step"),
+    recalled("Theorem 3.3 and its exponent r, as notes on the paper quote it"),
     kind="rate",
     tier="full",
     cases=[
@@ -257,7 +257,7 @@ def test_width_exponent__named(
 
 
 @claim(
-    paper("the exponent r of Theorem 3.3, as notes on the paper quote it; a mean over units here"),
+    recalled("the fourth condition of Theorem 3.3, as notes on the paper quote it"),
     kind="rate",
     cases=[(0.625, -0.125, -0.25), (0.5, 0.0, 0.0), (1.0, 0.0, -1.0), (0.5, 0.0, -0.5)],
 )
@@ -307,7 +307,7 @@ def test_one_step__features(
 
 
 @claim(
-    paper("the fourth condition of Theorem 3.3, as notes on the paper quote it"),
+    recalled("the fourth condition of Theorem 3.3, as notes on the paper quote it"),
     kind="rate",
     cases=[(0.5, 1.0, -0.75), (1.0, 1.0, -1.25), (0.5, 1.5, -1.5)],
 )
@@ -335,7 +335,7 @@ def test_width_exponent__unstable(
     )
 
 
-NAMED = paper("section 1 and Theorem 3.8, as notes on the paper quote it")
+NAMED = recalled("section 1 and Theorem 3.8, as notes on the paper quote it")
 
 
 @claim(NAMED, kind="rate", cases=["NTK", "mean field", "muP", "standard"])
@@ -349,7 +349,10 @@ def test_named_scalings__moved(trial, name: Name, width: SomeWidth = 128):
 
 
 @claim(
-    paper("Theorem 4.1, as notes on the paper quote it; exponents derived here"),
+    tried(
+        "Theorem 4.1, as notes on the paper quote it: standard networks need a rate of order 1 / n",
+        "the exponent for other multipliers and rates",
+    ),
     kind="rate",
     cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
 )
@@ -431,7 +434,7 @@ def test_named_scalings(
 
 
 @claim(
-    paper("equation 5, as notes on the paper quote it"),
+    recalled("equation 5, as notes on the paper quote it"),
     kind="identity",
     cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)],
 )
@@ -472,7 +475,10 @@ def test_abc_symmetry(
 
 
 @claim(
-    paper("Corollary 3.10, as notes on the paper quote it; rates by the central limit theorem"),
+    tried(
+        "Corollary 3.10, as notes on the paper quote it: the output starts at 0 in the limit",
+        "its order at a width n",
+    ),
     kind="rate",
     cases=[(1.0, 0.0), (0.5, 0.0), (0.25, 0.5)],
 )
@@ -519,7 +525,11 @@ def stable_on_grid(hidden, parts, conditions):
 
 
 @claim(
-    paper("Theorem 3.3, as notes on the paper quote it; enumerated here"),
+    tried(
+        "Corollary 3.10, as notes on the paper quote it: if features are learned, the output "
+        "starts at 0",
+        "a grid of exponents, and the order of the start",
+    ),
     kind="bound",
     cases=[(1, 4), (2, 4)],
     route="exponents of all parametrisations of a grid against one number",
@@ -536,55 +546,12 @@ def test_conditions(trial, hidden: Literal[1, 2], parts: Parts):
     trial.bound(start[moving].max(), -0.5, instances="all", ops=8, control_processes=processes)
 
 
-@claim(
-    derived("sums of a few multiples of 1/4 to 1/6 are equal, or apart by far more than rounding"),
-    kind="identity",
-    cases=[(1, 4), (2, 4)],
-    route="loops over integers in the check against arrays of floats",
-)
-def test_conditions__counted(trial, hidden: Literal[1, 2], parts: Parts):
-    """On a grid of exponents from -1 to 3/2, floating-point numbers find as many parametrisations
-    that are stable and learn, and as many that learn features, as exact integers do.
-    """
-    counts, more = (
-        np.array([kind.sum() for kind in stable_on_grid(hidden, parts, conditions)[2:]])
-        for conditions in (6, 5)
-    )
-    trial.identity(
-        enumerated(hidden, parts), counts, ops=0, controls={"without the last condition": more}
-    )
-
-
 def grid(hidden, parts):
     """All a and c, b of the readout, the other layers' b as stability asks."""
     axis = np.arange(-parts, 3 * parts // 2 + 1) / parts
     *a, b, c = (values.ravel() for values in np.meshgrid(*[axis] * (hidden + 3), indexing="ij"))
     inner = [-a[0], *(0.5 - exponent for exponent in a[1:-1])]
     return np.stack(a, axis=1), np.stack([*inner, b], axis=1), c
-
-
-def enumerated(hidden, parts):
-    """How many are stable and learn, and how many learn features, in integers; the unit is a part
-    of one.
-    """
-    axis = range(-parts, 3 * parts // 2 + 1)
-    counts = np.zeros(2, int)
-    for first in axis:
-        for second in axis if hidden == 2 else [None]:
-            mover = 2 * first + parts if second is None else min(2 * first + parts, 2 * second)
-            for a in axis:
-                for c in axis:
-                    for b in axis:
-                        r = min(a + b, 2 * a + c) + c - parts + mover
-                        stable = (
-                            2 * (a + b) >= parts
-                            and r >= 0
-                            and 2 * a + c >= parts
-                            and a + b + r >= parts
-                        )
-                        if stable and (2 * a + c == parts or a + b + r == parts):
-                            counts += [1, r == 0]
-    return counts
 
 
 @claim(derived("coefficients of polynomials of degree 1"), kind="identity")

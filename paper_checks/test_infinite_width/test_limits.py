@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_infinite_width import SERIES, Small, Wide, X, pieces
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
-from theory_on_trial import claim, code, derived
+from theory_on_trial import claim, derived, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -17,7 +17,10 @@ LATER = slice(2, None)
 """Steps before which all is of the first order in 1 / n, or hardly random."""
 RATE = 0.15
 Sides = Annotated[int, Interval(1, 16, why="weights of 2^20 units to each are held")]
-LINEAR = code("edwardjhu/TP4", "TP4MAML/meta/maml/model.py, MetaInfLin1LP", "b640ba72")
+LINEAR = derived(
+    "finite widths of MetaInfLin1LP in edwardjhu/TP4's TP4MAML/meta/maml/model.py, whose limit "
+    "has R = 1"
+)
 
 
 def recursion(start=1.0, rate=RATE, sequential=False):
@@ -35,9 +38,9 @@ def recursion(start=1.0, rate=RATE, sequential=False):
 
 
 @claim(
-    derived(
-        "the second moments of a linear network, step by step; that limits have explicit formulas "
-        "is in the abstract"
+    tried(
+        "abstract, sentence 4: explicit formulas for such limits",
+        "the second moments of a linear network, step by step",
     ),
     kind="limit",
     cases=[(0.15, 1024)],
@@ -177,8 +180,9 @@ def test_small_net(
 
 
 @claim(
-    derived(
-        "an average over normal units of what each learns from the mean of all, at Gauss's nodes"
+    tried(
+        "abstract, sentence 4: explicit formulas for such limits",
+        "an average over the normal units of one hidden layer, by quadrature",
     ),
     kind="limit",
     cases=[(0.5, 256)],
