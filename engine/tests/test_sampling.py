@@ -590,8 +590,12 @@ def test_looks_continue_the_stream_and_streams_have_names():
         ["REFUTED"] * 2,
     )
     calls = streams["true"]
-    # The first call is drawn twice, and the first three from another stream as well.
-    looks = [calls[0], calls[3], calls[5], *calls[7:]]
+    # The first call is drawn twice, and the first three from another stream as well. In the end the
+    # first and the last are drawn again, and two large ones from a third stream.
+    looks = [calls[0], calls[3], calls[5], *calls[7:-4]]
+    np.testing.assert_array_equal(calls[-4], calls[0])
+    np.testing.assert_array_equal(calls[-3], looks[-1])
+    assert [len(call) for call in calls[-2:]] == [256, 256]
     assert len(looks) > finding.looks > 1
     assert finding.interval.n == sum(map(len, calls))  # whatever was drawn is counted
     whole = Trial("toy.claim", 5).generator("0/").normal(size=sum(map(len, looks)))
@@ -783,8 +787,9 @@ def coin(g, n):
 AT_A_LAG = "correlated at a lag of"
 SHARED = "samples of one call share something"
 ONE = "are one sample"
-OF_A_SIZE = "depends on how many"
+OF_A_SIZE = "depends on (how many|their place)"
 COPIES = "they are copies"
+STATE = "keeps a state beside its generator"
 
 
 @pytest.mark.parametrize(
@@ -835,6 +840,99 @@ COPIES = "they are copies"
 def test_samples_that_go_together_are_refused(draws, sentence, predict):
     with pytest.raises(ValueError, match=sentence):
         sampled(draws, predict, Asymptotic(), margin=0.02, first=64)
+
+
+def sorted_of(many):
+    """The n smallest of `many` uniform numbers."""
+    return lambda g, n: np.sort(g.random(max(n, many)))[:n]
+
+
+def spectra(g, n):
+    """The next n eigenvalues of random matrices, each matrix's in order."""
+    of_each = [np.linalg.eigvalsh((x := g.normal(size=(50, 100))) @ x.T / 100) for _ in range(n)]
+    return np.concatenate(of_each)[:n]
+
+
+def from_a_start(g, n):
+    """A chain that starts at 3 in each call, and forgets that in a few steps."""
+    return signal.lfilter([1], [1, -0.6], np.append(3.0, 0.8 * g.standard_normal(n - 1)))
+
+
+@pytest.mark.parametrize(
+    ("draws", "predict", "margin"),
+    [
+        (sorted_of(64), 0.5, 0.3),
+        (sorted_of(1000), 0.5, 0.3),
+        (lambda g, n: np.sort(g.random(2 * n))[:n], 0.5, 0.2),
+        (spectra, 1.0, 0.5),
+        (from_a_start, 0.0, 0.3),
+        (lambda g, n: g.normal(size=n) * (np.arange(n) > 0), 0.0, 0.3),
+        (lambda g, n: g.normal(size=n) + 1.0 * (n > 100), 0.0, 0.5),
+        (lambda g, n: g.normal(size=n) * (1 + (np.arange(n) >= 20)), 0.0, 0.5),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_no_verdict_falls_before_large_calls_were_seen(draws, predict, margin, seed):
+    """Each is decided after 116 samples, from calls of two to four, if nobody looks further."""
+    with pytest.raises(ValueError, match=f"{OF_A_SIZE}|{AT_A_LAG}|{SHARED}"):
+        sampled(draws, predict, Asymptotic(), seed, margin=margin, controls={"w": predict + 9})
+
+
+def test_a_large_first_look_is_compared_with_small_calls():
+    few = lambda g, n: g.normal(size=n) + 1.0 * (n < 100)  # noqa: E731
+    with pytest.raises(ValueError, match=OF_A_SIZE):
+        sampled(few, 0.0, Asymptotic(), first=16_384)
+
+
+class Environment:
+    """An environment that starts anew each thousand calls. What it then draws is 2 % of the
+    variance.
+    """
+
+    def __init__(self):
+        self.calls = 0
+        self.level = 0.0
+
+    def __call__(self, rng):
+        self.calls += 1
+        if self.calls % 1000 == 0:
+            self.level = np.sqrt(0.02) * rng.normal()
+        return self.level + np.sqrt(0.98) * rng.normal()
+
+
+class Environments:
+    """The same, with an environment for each generator that it is given."""
+
+    def __init__(self):
+        self.known = {}
+
+    def __call__(self, rng):
+        environment, _ = self.known.setdefault(id(rng), (Environment(), rng))
+        return environment(rng)
+
+
+@pytest.mark.parametrize("kind", [Environment, Environments])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_state_beside_the_stream_is_refused(kind, seed):
+    trial = Trial("toy.claim", seed)
+    with pytest.raises(ValueError, match=f"{STATE}|{SHARED}"):
+        trial.mean(kind(), 0.0, law=Asymptotic(), margin=0.06, controls={"w": 1.0})
+
+
+def test_what_a_sampler_changes_in_place_is_a_copy():
+    margin = np.array([0.2, 0.2])
+    slack = np.array([0.01, 0.01])
+    wrong = np.array([5.0, 5.0])
+
+    def draws(g, n):
+        for array in (margin, slack, wrong):
+            array[:] = 100.0
+        return g.normal(size=(n, 2))
+
+    finding = sampled(draws, np.zeros(2), margin=margin, slack=slack, controls={"far": wrong})
+    np.testing.assert_array_equal(finding.prediction.margin, [0.2, 0.2])
+    np.testing.assert_array_equal(finding.prediction.slack, [0.01, 0.01])
+    assert finding.controls[0].distance == 5.0
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from theory_on_trial.decide import places
 from theory_on_trial.decide.decision import (
     ConstantSamples,
     Finding,
@@ -58,6 +59,11 @@ _LEAST_CALLS = 40
 """The least number of calls that tells how much calls differ; nothing is decided before."""
 _PROBED = 8
 """How many samples are drawn again from another stream."""
+_LARGE = (256, 256)
+"""The sizes of the large calls that a decision on small ones makes in addition, and the other way
+round.
+"""
+_SMALL = (8,) * 16
 _EQUAL_CALLS = 16
 """From so many calls on, chance cannot explain one common mean, or one common spread."""
 _UNCOMMON = 4
@@ -153,7 +159,9 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
 
 
 class Generated:
-    """Draws the next m samples with one generator of NumPy, `stream("")`, in many calls.
+    """Draws the next m samples of `draws` with one generator of NumPy, `stream("")`, in many calls,
+    and says what is wrong with them. Whatever decides by a sampler draws with this: `draw(m)` at
+    each look, and `draw.ask()` once after the last one, before the verdict counts.
 
     If all samples were drawn in one call, nobody could see what the samples of a call share. So
     calls are of a few samples first (of one where `first` is 1), then of a 64th of what is there,
@@ -162,7 +170,14 @@ class Generated:
 
     Raises `ValueError` once the generator is not used, gives other samples when it starts again, or
     those of another stream (`stream(name)`) are the same; and as soon as samples resemble the ones
-    before them, or each other.
+    before them, or each other. `ask` looks at what shows in the end only.
+
+    Args:
+        draws: returns the next n samples, shape (n, *shape), from (generator, n).
+        stream: returns the generator of a name, always in its first state; "" is the samples' own.
+        first: how many samples the first look takes; 1 where each is a call of its own.
+        what: names the sampler in a refusal.
+        alone: whether `draws` makes each sample by itself, so that no call has a size.
 
     Attributes:
         sizes: the size of each call so far.
@@ -175,8 +190,10 @@ class Generated:
         stream: Callable[[str], np.random.Generator],
         first: int,
         what: str,
+        alone: bool = False,
     ):
         self._draws = draws
+        self._alone = alone
         self._stream = stream
         self._what = what
         self._first = first
@@ -186,6 +203,7 @@ class Generated:
         self._waiting: list[np.ndarray] = []  # samples of which nothing was asked yet
         self._other: np.random.Generator | None = stream("/other")
         self._begun: list[tuple[np.ndarray, np.ndarray]] = []
+        self._calls: list[tuple[Any, np.ndarray]] = []  # the first and the last, and their states
         self.sizes: list[int] = []
         self.probes = 0
 
@@ -210,21 +228,68 @@ class Generated:
         samples = np.concatenate(calls)
         self._waiting.append(samples)
         if drawn >= _GROWN * sum(self._independence.sizes):
-            self.ask()
+            self._ask_waiting()
         return samples
 
     def ask(self) -> None:
-        """Check the new samples for dependence; raise `ValueError` if they are dependent. This must
+        """Raise `ValueError` if the samples so far are dependent, if a call that is repeated in the
+        end gives other samples, or if large calls have another law than small ones. This must
         follow the last look of a decision.
         """
+        if not self.sizes:
+            return
+        self._ask_waiting()
+        self._repeat()
+        if not self._alone:
+            self._ask_other_sizes()
+
+    def _ask_waiting(self) -> None:
         if self._waiting:
             samples = np.concatenate(self._waiting)
             self._independence.ask(samples, self.sizes[len(self._independence.sizes) :])
             self._waiting = []
 
+    def _repeat(self) -> None:
+        """Draw the first and the last call again, each from a generator in the state in which it
+        began: what depends on nothing else gives the same.
+        """
+        for state, samples in self._calls:
+            generator = _generator_at(self._generator, state)
+            again = numbers(self._draws(generator, len(samples)), len(samples), self._what)
+            self.probes += len(samples)
+            if not _nearly_same(samples, again):
+                raise ValueError(
+                    f"{self._what} keeps a state beside its generator: a call that is repeated "
+                    "from the same state of the generator gives other samples now; make all that a "
+                    "call needs (an environment, a chain, a model) in that call, with its generator"
+                )
+
+    def _ask_other_sizes(self) -> None:
+        """Draw some calls that are larger than those so far, or smaller, and compare all samples
+        with regard to the size of their call and their place in it.
+        """
+        sizes = np.asarray(self.sizes)
+        large = _LARGE
+        if self._pattern == (1,):  # a sample may be dear: no more than there are
+            large = (min(_LARGE[0], _power_of_two(max(int(np.sum(sizes)) // 2, 1))),) * 2
+        asked: list[int] = []
+        if np.sum(sizes[sizes >= _LARGE[0] // 2]) < sum(_LARGE) and large[0] > 1:
+            asked += large
+        if np.sum(sizes[sizes <= 2 * _SMALL[0]]) < min(sum(_SMALL), np.sum(sizes)):
+            asked += _SMALL
+        kept, of_kept = places.first_calls(np.concatenate(self._independence.kept), self.sizes)
+        generator = self._stream("/other sizes")
+        new = [numbers(self._draws(generator, m), m, self._what) for m in asked]
+        self.probes += sum(asked)
+        rows = np.concatenate([kept, *(samples.reshape(len(samples), -1) for samples in new)])
+        places.check(rows, [*of_kept, *asked], self._what)
+        if new:
+            self._independence.ask(np.concatenate(new), asked)
+
     def _call(self, m: int) -> np.ndarray:
         before = _state(self._generator)
         samples = numbers(self._draws(self._generator, m), m, self._what)
+        self._calls = [*self._calls[:1], (before, samples)]
         if _same(before, _state(self._generator)):
             raise ValueError(
                 f"{self._what} does not draw from the generator that it is given, so that its "
@@ -246,7 +311,7 @@ class Generated:
         if not self._begun:
             again = numbers(self._draws(self._stream(""), m), m, self._what)
             self.probes += m
-            if again.shape != samples.shape or not np.allclose(again, samples, rtol=1e-3, atol=0):
+            if not _nearly_same(samples, again):
                 raise ValueError(
                     f"{self._what} gives other samples for the same generator: no seed repeats the "
                     "verdict; seed all that it draws with from that generator, as "
@@ -289,6 +354,27 @@ def _state(generator: np.random.Generator) -> Any:
         "drawn": generator.bit_generator.state,
         "spawned": getattr(seeds, "n_children_spawned", 0),
     }
+
+
+def _generator_at(generator: np.random.Generator, state: Any) -> np.random.Generator:
+    """Return a generator of the same kind and seeds as another one, in a state that this had."""
+    bits = generator.bit_generator
+    seeds = getattr(bits, "seed_seq", None)
+    if isinstance(seeds, np.random.SeedSequence):
+        seeds = np.random.SeedSequence(
+            seeds.entropy,
+            spawn_key=seeds.spawn_key,
+            pool_size=seeds.pool_size,
+            n_children_spawned=state["spawned"],
+        )
+    own = type(bits)(seeds)
+    own.state = state["drawn"]
+    return np.random.Generator(own)
+
+
+def _nearly_same(samples: np.ndarray, again: np.ndarray) -> bool:
+    """Tell whether samples are the same but for the rounding of half precision."""
+    return again.shape == samples.shape and np.allclose(again, samples, rtol=1e-3, atol=0)
 
 
 def widen(
@@ -483,7 +569,6 @@ class Independence:
         # Without an atom of half the chance the variance itself serves.
         variance = self.squares[kind] / n - mean**2
         spread = np.where(self.atom <= n / 2, variance, _proxy(mean, *self.ends[kind]))
-        self._of_a_size(sums - many * mean, many, variance)
         between = np.sum((sums - many * mean) ** 2 / many, axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.nan_to_num(between / spread / max(freedom, 1), nan=0.0)
@@ -494,15 +579,6 @@ class Independence:
                 f"{self.what}: the samples of one call share something, because their {what} "
                 "differ from call to call by more than those of independent samples; if a call "
                 "fits one model, for example, it is one draw: fit a model for each sample"
-            )
-
-    def _of_a_size(self, deviations: np.ndarray, many: np.ndarray, variance: np.ndarray) -> None:
-        """Raise `ValueError` if large calls have other scores than small ones."""
-        weights = np.log(many) - np.sum(many * np.log(many)) / many.sum()
-        total = np.sum(weights * deviations, axis=0)
-        if np.any(np.abs(total) > _FAR * np.sqrt(np.sum(many * weights**2) * variance + 1e-12)):
-            raise ValueError(
-                f"{self.what}: the law of its samples depends on how many it is asked for at once"
             )
 
     def _copies(self, sizes: Sequence[int]) -> None:

@@ -598,7 +598,8 @@ class Trial:
         if law is None:
             some = process if form == "array" else self._sampler("", process, form, 64)(64)
             raise ValueError(laws_that_fit(some))
-        controls = self._tried(prediction, controls, control_processes, law)
+        controls = _kept(self._tried(prediction, controls, control_processes, law))
+        as_published = _kept(as_published)
         alpha = self._alpha(error)
 
         def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
@@ -617,7 +618,7 @@ class Trial:
                 widened=_widened(draw),
             )
             finding = varied.told(finding)
-            return _of_given(finding) if form == "array" else _counted(finding, draw)
+            return _of_given(finding) if form == "array" else finding
 
         self._sampled("mean", judged, process, controls, control_processes)
 
@@ -662,12 +663,13 @@ class Trial:
         `(2, *shape)`. A difference in no half-space of these directions is not seen, and the row
         says how many directions there are.
         """
-        directions = None if directions is None else np.asarray(directions)
+        directions = None if directions is None else np.array(directions)
+        cdf = _kept(cdf)
         process, form = self._process(measure, sampler, samples, vectorised, control_processes)
         alpha = self._alpha(error)
         law = evidence.law_of_laws(cdf, tail, directions)
         prediction = Prediction(0.0, margin, slack, "at most")
-        controls = self._tried_laws(cdf, margin, law, controls, control_processes)
+        controls = _kept(self._tried_laws(cdf, margin, law, controls, control_processes))
 
         def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
             own_form = processes.form_of(process, form) if name else form
@@ -687,7 +689,7 @@ class Trial:
                 widened=_widened(draw),
             )
             finding = varied.told(finding)
-            return _of_given(finding) if form == "array" else _counted(finding, draw)
+            return _of_given(finding) if form == "array" else finding
 
         self._sampled("distribution", judged, process, controls, control_processes)
 
@@ -929,7 +931,7 @@ class Trial:
             process = processes.one_by_one(process, what)
             batch = 1
         generated = sampling.Generated(
-            process, lambda other: self._generator(stream + other), batch, what
+            process, lambda other: self._generator(stream + other), batch, what, form == "one"
         )
         self._generated.append(generated)
         return generated
@@ -979,6 +981,7 @@ class Trial:
             finding = judged(name, process, controls)
             for generated in self._generated:
                 generated.ask()
+                finding = _counted(finding, generated)
             return finding
 
         finding = asked("", process, controls)
@@ -1153,10 +1156,8 @@ def _widened(draw: sampling.Sampler) -> evidence.Widened | None:
     return lambda law, batches, found: sampling.widen(law, batches, found, draw.sizes)
 
 
-def _counted(finding: Finding, draw: sampling.Sampler) -> Finding:
+def _counted(finding: Finding, draw: sampling.Generated) -> Finding:
     """Return the finding with the samples that were drawn beside its interval's, to probe them."""
-    if not isinstance(draw, sampling.Generated):
-        return finding
     interval = finding.interval
     return replace(finding, interval=interval._replace(n=interval.n + draw.probes))
 
@@ -1229,8 +1230,19 @@ def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> 
             "a one-sided claim has no margin; what the theory itself admits is its slack"
         )
     value = check_finite("prediction", value).astype(float)
+    scale = _kept(scale)
+    slack = _kept(slack)
     _check_scale(value, scale)
-    return Prediction(value, slack if margin is None else margin, slack, side, scale)
+    return Prediction(value, slack if margin is None else _kept(margin), slack, side, scale)
+
+
+def _kept(given: Any) -> Any:
+    """Return what a measurement cannot change: a copy of an array, or a list, alone or in a
+    mapping.
+    """
+    if isinstance(given, Mapping):
+        return {name: _kept(value) for name, value in given.items()}
+    return np.array(given) if isinstance(given, np.ndarray | list) else given
 
 
 def _proved(
