@@ -885,7 +885,7 @@ def test_a_large_first_look_is_compared_with_small_calls():
 
 
 class Environment:
-    """An environment that starts anew each thousand calls. What it then draws is 2 % of the
+    """An environment that is new after each thousand calls. What it then draws is 2 % of the
     variance.
     """
 

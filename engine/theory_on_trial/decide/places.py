@@ -1,7 +1,7 @@
 """A check that samples have one law wherever they stand: in a call of few as in a call of many, and
 first in a call as last.
 
-A sampler that sorts what it draws, cuts off the rest of a spectrum or starts a chain anew in each
+A sampler that sorts what it draws, cuts off the rest of a spectrum or begins a chain in each
 call gives other numbers to small calls than to large ones. Nobody sees that from small calls alone.
 """
 
@@ -41,7 +41,7 @@ def check(rows: np.ndarray, sizes: Sequence[int], what: str) -> None:
     if tests and np.max(found[worst], initial=0.0) > np.log(2 * tests / _ERROR):
         raise ValueError(
             f"{what}: the law of its samples depends on {worst}: each must be drawn as if it were "
-            "the only one (does it sort, cut off, or start anew in each call?)"
+            "the only one (does it sort, cut off, or begin again in each call?)"
         )
 
 
