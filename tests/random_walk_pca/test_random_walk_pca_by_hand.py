@@ -1,5 +1,5 @@
-"""Random walks where no claim asks. Simulators: the recursion against a loop, laws of noise, networks.
-Laws: many digits at the ends of their domains, limits, warnings.
+"""Random walks where no claim asks. Simulators: the recursion against a loop, laws of noise,
+networks. Laws: many digits at the ends of their domains, limits, warnings.
 """
 
 from functools import partial
@@ -376,3 +376,12 @@ def test_hardly_any_freedom_leaves_hardly_any_tail():
         np.testing.assert_allclose(
             (1 - finite_dimension.trace_cdf(total, eigenvalues, dim)) / dim, tail, rtol=0, atol=1e-3
         )
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.04, 1.0, 1.7])
+def test_the_mean_squared_norm_adds_up_step_by_step(rate):
+    norms = [0.0]
+    for _ in range(30):
+        norms.append((1 - rate) ** 2 * norms[-1] + 1)
+    exact = ornstein_uhlenbeck.mean_squared_norm(np.arange(1, 31), rate)
+    assert exact == pytest.approx(np.array(norms[1:]), rel=1e-13)
