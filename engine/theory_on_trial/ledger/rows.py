@@ -453,8 +453,10 @@ def _guarantee(finding: Finding) -> str:
     guarantee = finding.interval.guarantee
     if not finding.drawn:
         return guarantee
-    if finding.generic:
+    if finding.generic and guarantee.startswith(("exact", "exhaustive")):
         return f"generic, {{drawn}} {DRAWN}{{plural}}"
+    if finding.generic:
+        return f"{guarantee}, on {{drawn}} generic instance{{plural}}"
     if guarantee == "drawn" or guarantee.startswith(("exact", "exhaustive")):
         return "drawn, {drawn} instance{plural}"
     return f"{guarantee}, on {{drawn}} {DRAWN}{{plural}}"

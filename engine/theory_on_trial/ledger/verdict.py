@@ -39,6 +39,10 @@ CONFIDENCE = 0.999
 """At which it is said what share of all drawn instances could fail."""
 LEAST_DRAWN = 1
 """From so many drawn instances on a claim is VERIFIED without being generic."""
+MOST_COINCIDENT = 1e-6
+"""At most so large may the product of the precisions be to which generic sides are equal, over all
+draws: sides that differ come as near to each other at a draw for about such a share of draws.
+"""
 
 _WEAKER = (
     "exact",
@@ -122,13 +126,31 @@ def all_generic(findings: Sequence[Finding]) -> bool:
 def too_few(findings: Sequence[Finding]) -> str:
     """Say what to do where a claim would rest on a lucky draw; "" where it does not."""
     count = drawn_instances(findings)
-    if not count or count >= LEAST_DRAWN or all_generic(findings):
+    if not all_generic(findings):
+        if not 0 < count < LEAST_DRAWN:
+            return ""
+        return (
+            f"decided on {count} {DRAWN}{'s' * (count > 1)} only, which may be lucky: draw "
+            f"{LEAST_DRAWN} or more in all (independent= says how many a case has), or say why one "
+            "shows it of almost all (generic=)"
+        )
+    coarsest: dict[str, float] = {}
+    for finding in findings:
+        if finding.generic:
+            precision = min(_precision(finding), 1.0) ** finding.drawn
+            coarsest[finding.case] = max(coarsest.get(finding.case, 0.0), precision)
+    if math.prod(coarsest.values()) <= MOST_COINCIDENT:
         return ""
     return (
-        f"decided on {count} {DRAWN}{'s' * (count > 1)} only, which may be lucky: draw "
-        f"{LEAST_DRAWN} or more in all (independent= says how many a case has), or say why one "
-        "shows it of almost all (generic=)"
+        f"{count} generic draw{'s' * (count > 1)} may agree by chance to the precision of the "
+        "margin: narrow it, or draw more instances (more cases, or independent=)"
     )
+
+
+def _precision(finding: Finding) -> float:
+    """The largest error of a coordinate that an equality overlooks, relative to the largest."""
+    found = _stated(finding)
+    return max(found.beside, found.at_zero, found.size)
 
 
 def _total_error(findings: Sequence[Finding]) -> float:

@@ -49,8 +49,6 @@ _DESIGN = "an average over the samples, given what the check drew once before th
 _HALVINGS = 8
 _REASON = 3
 """A reason has so many words at least."""
-_GENERIC = 1e-6
-"""The coarsest equality that one generic draw may show."""
 _LAST = "decided at the last look: most= allowed no more samples"
 _OPEN = "the interval lies neither within the margin nor outside it"
 
@@ -287,6 +285,7 @@ class Trial:
         error: Any,
         side: Side = "two",
         scale: Any = None,
+        instances: Instances | None = None,
         independent: int | None = None,
         generic: str = "",
         controls: Mapping[str, Any] | None = None,
@@ -298,18 +297,19 @@ class Trial:
 
         This is the procedure for approximations: `slack` is the computed size of the neglected
         terms, `margin` what the claim says (of an equality; a one-sided claim has none), `scale`
-        what an error is measured in where the prediction is 0. Of values that were drawn,
-        `independent` and `generic` are as for `identity`; only an equality that is known to six
-        digits is generic.
+        what an error is measured in where the prediction is 0. `instances`, `independent` and
+        `generic` are as for `identity`; the wider the margin, the more generic draws are needed. A
+        value that an optimiser found from drawn starts is of instances="search".
         """
         prediction = _prediction(predict, margin, slack, side, scale)
-        drawn = self._instances("value", None, independent, value)
-        self._check_generic(generic)
+        drawn = self._instances("value", instances, independent, value)
+        self._check_generic(generic, instances)
         controls = self._tried(prediction, controls, control_processes)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_published)
-            return _sharp(replace(finding, drawn=drawn, generic=generic))
+            finding = evidence.rests_on(finding, instances)
+            return replace(finding, drawn=drawn, generic=generic)
 
         self._record(
             "value",
@@ -337,13 +337,16 @@ class Trial:
         controls: Mapping[str, Any] | None = None,
         as_published: Any = None,
         same_instance: bool = False,
+        generic: str = "",
     ) -> None:
         """Values at growing sizes tend to the prediction (see `trends.limit`).
 
         The values are computed exactly, or are a list of `laws.Enclosure`, one per size, or the
         means that `sampler` and `law` give, see `growth`. `same_instance=True` says of numbers that
-        whatever was drawn at random is the same at every size, and that they are exact for it.
+        whatever was drawn at random is the same at every size, and that they are exact for it;
+        `generic` is as for `identity`.
         """
+        self._check_generic(generic)
         prediction = _prediction(predict, margin, slack, "two", scale)
 
         def judged(values: Any) -> Finding:
@@ -365,7 +368,7 @@ class Trial:
             limit = judged(values)
         self._record(
             "limit",
-            replace(limit, drawn=int(same_instance and self._drawn)),
+            replace(limit, drawn=int(same_instance and self._drawn), generic=generic),
             remark=_ONE_INSTANCE * same_instance,
         )
 
@@ -386,11 +389,12 @@ class Trial:
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
         same_instance: bool = False,
+        generic: str = "",
         next_term: float | None = None,
         exponential: bool = False,
     ) -> None:
-        """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for
-        `limit`.
+        """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` and
+        `generic` as for `limit`.
 
         The errors, absolute values, are computed exactly up to `rounding`, or are a list of
         `laws.Enclosure`, one per size, or the means that `sampler` and `law` give, see `growth`.
@@ -398,6 +402,7 @@ class Trial:
         `exponential=True` they behave like e^(predict n), times any power of n: the rate of a
         decaying chance is the limit of (log P_n) / n.
         """
+        self._check_generic(generic)
         if sampler is None:
             self._check_exact(errors, same_instance)
         prediction = _prediction(predict, margin, 0.0, "two", None if predict else 1.0)
@@ -409,7 +414,8 @@ class Trial:
                 finding = replace(
                     finding, note=trends.unsettled(exponent, measured, sizes, exponential)
                 )
-            return replace(finding, drawn=int(same_instance and self._drawn))
+            drawn = int(same_instance and self._drawn)
+            return replace(finding, drawn=drawn, generic=generic)
 
         if sampler is None:
             finding = judged(errors, controls)
@@ -521,23 +527,26 @@ class Trial:
         margin: Any,
         scale: float,
         ops: float,
+        instances: Instances | None = None,
         independent: int | None = None,
         generic: str = "",
         controls: Mapping[str, Any],
         as_published: Any = None,
     ) -> None:
         """A feasible value and a certified lower bound enclose the predicted optimum (see
-        `evidence.gap`; `independent` and `generic` are as for `value`).
+        `evidence.gap`; `instances`, `independent` and `generic` are as for `value`).
         """
-        drawn = self._instances("gap", None, independent, primal)
-        self._check_generic(generic)
+        drawn = self._instances("gap", instances, independent, primal)
+        self._check_generic(generic, instances)
         prediction = _prediction(
             predict, margin, 0.0, "two", None if np.any(predict) else scale or None
         )
         finding = evidence.gap(
             primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_published
         )
-        self._record("gap", _sharp(replace(finding, drawn=drawn, generic=generic)))
+        self._record(
+            "gap", replace(evidence.rests_on(finding, instances), drawn=drawn, generic=generic)
+        )
 
     @_remembered
     def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
@@ -1136,18 +1145,6 @@ def _would_do(
         if finding.outcome == "VERIFIED" and "INCONCLUSIVE" not in controls:
             return f"about {float(f'{done * 4**halvings:.1g}'):,.0f} would decide"
     return "and four times as many halve the boxes"
-
-
-def _sharp(finding: Finding) -> Finding:
-    """Return a finding; raise `ValueError` for a generic one that would overlook a difference of
-    more than a millionth.
-    """
-    if finding.generic and not finding.resolution.each <= _GENERIC:
-        raise ValueError(
-            "generic= is for an equality that is known to six digits: of one with a wider margin "
-            "one draw tells nothing of others, so draw many instances (independent=)"
-        )
-    return finding
 
 
 def _widened(draw: sampling.Sampler) -> evidence.Widened | None:
