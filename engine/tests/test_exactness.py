@@ -341,10 +341,9 @@ def test_a_drawn_instance_is_neither_all_nor_a_grid(instances):
         lambda: float(np.random.Generator(np.random.PCG64()).normal()),
         lambda: float(np.random.normal()),  # noqa: NPY002 - which is refused
         lambda: float(stats.norm.rvs()),
-        lambda: float(np.random.RandomState().normal()),
         lambda: random.gauss(0, 1),
     ],
-    ids=["default_rng", "PCG64", "numpy", "scipy", "RandomState", "random"],
+    ids=["default_rng", "PCG64", "numpy", "scipy", "random"],
 )
 def test_numbers_that_no_seed_decides_are_refused(draw):
     def check(trial):
@@ -354,6 +353,15 @@ def test_numbers_that_no_seed_decides_are_refused(draw):
     row = rows(check)[0]
     assert row.verdict == "INCONCLUSIVE"
     assert "differ from run to run" in row.note
+
+
+def test_numbers_of_a_library_that_is_given_a_seed_are_not_refused():
+    def check(trial):
+        x = float(np.random.RandomState(3).normal() + stats.norm.rvs(random_state=4))
+        x += float(np.random.default_rng(5).normal())
+        trial.identity(x + x, 2 * x, ops=2, controls={"w": x})
+
+    assert rows(check)[0].verdict == "VERIFIED"
 
 
 def test_what_a_library_draws_while_it_is_imported_is_no_number_of_the_check():

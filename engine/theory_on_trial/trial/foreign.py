@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.random.bit_generator as entropy
+import numpy.random.mtrand as legacy
 
 _IMPORT = "<frozen importlib._bootstrap>"
 _unseeded = 0
@@ -29,8 +30,21 @@ def _counting(function: Any) -> Any:
     return counted
 
 
+def _not_counting(function: Any) -> Any:
+    def made(*given: Any) -> Any:
+        global _unseeded
+        before = _unseeded
+        found = function(*given)
+        _unseeded = before
+        return found
+
+    return made
+
+
 if hasattr(entropy, "randbits"):  # by which NumPy makes the seed of `default_rng()`
     entropy.randbits = _counting(entropy.randbits)
+if hasattr(legacy, "_MT19937"):  # of RandomState, which draws a seed even where it is given one
+    legacy._MT19937 = _not_counting(legacy._MT19937)
 
 
 class Marks(NamedTuple):
