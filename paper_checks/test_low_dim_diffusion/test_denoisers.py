@@ -10,14 +10,14 @@ from paper_checks.test_low_dim_diffusion import random_bases, told_apart
 from sims import low_dim_diffusion as observed
 from sims.low_dim_diffusion import Level
 from theory import low_dim_diffusion as predicted
-from theory_on_trial import abstract, claim, derived, paper
+from theory_on_trial import claim, derived, recalled, tried
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 
-EQUIVALENCE = abstract(
-    "With these setups, [...] optimizing the training loss of diffusion models is equivalent to "
-    "solving the canonical "
-    "subspace clustering problem over the training samples"
+EQUIVALENCE = tried(
+    "abstract, sentence 5: optimizing the training loss is equivalent to subspace clustering over "
+    "the training samples",
+    "the loss in closed form",
 )
 Dims = tuple[Annotated[int, Interval(1, 2, why="nodes for each latent are multiplied")], ...]
 """d_1, ..., d_K."""
@@ -86,7 +86,10 @@ MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
 
 
 @claim(
-    paper("Lemma 1, as a reading of the paper quotes it; any d and π here"),
+    tried(
+        "Lemma 1, as a reading of the paper quotes it: the posterior mean",
+        "subspaces of unequal dimensions and chances",
+    ),
     kind="identity",
     cases=MIXTURES,
 )
@@ -139,7 +142,10 @@ def written_out(points, projected, dims, signal, noise):
 
 
 @claim(
-    paper("Theorem 1, as a reading of the paper quotes it"),
+    tried(
+        "Theorem 1, as a reading of the paper quotes it: with one subspace, training is PCA",
+        "the loss in closed form",
+    ),
     kind="identity",
     cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0), (2, 2, 0.01)],
 )
@@ -168,7 +174,7 @@ def test_loss_is_pca(
 
 
 @claim(
-    paper("Theorem 1, as a reading of the paper quotes it; by Eckart and Young here"),
+    recalled("Theorem 1, as a reading of the paper quotes it"),
     kind="optimality",
     cases=[(5, 1), (3, 2)],
 )
@@ -381,10 +387,7 @@ def test_price_of_assignment__sampled(
 
 
 @claim(
-    derived(
-        "another network than the abstract's setups name: it is not told the cluster, and sees "
-        "twelve points"
-    ),
+    derived("the posterior mean as a denoiser, which is not told the cluster, on twelve points"),
     kind="optimality",
     cases=[1.0, 0.5],
 )
@@ -396,11 +399,12 @@ def test_soft_is_not_clustering(
     ],
     angle: Angle = 30.0,
 ):
-    """For twelve points on two lines at +-30 degrees, the loss of the soft denoiser has its minimum
-    at other angles, at γ = 1 by 2 degrees.
+    """Let twelve points lie on lines at +-30 degrees, at (-1.8, -1, -.3, .4, .9, 1.6) on one and
+    (-1.5, -.8, -.2, .6, 1.2, 2) on the other. The loss of the soft denoiser, the posterior mean
+    that is not told the line, has its minimum at other angles, at γ = 1 by 2 degrees.
 
     K subspaces have theirs there, and there alone. The minimum is predicted from x_t alone, by
-    Stein's lemma.
+    Stein's lemma. The abstract's setting is a denoiser that is told the cluster.
     """
     points = two_lines(angle)
     start = (angle, -angle)

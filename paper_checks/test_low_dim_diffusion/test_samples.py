@@ -8,7 +8,7 @@ import numpy as np
 from paper_checks.test_low_dim_diffusion import random_bases, told_apart
 from sims import low_dim_diffusion as observed
 from theory import low_dim_diffusion as predicted
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, tried
 from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic, Bounded
 
@@ -33,9 +33,19 @@ def completions(trial, ambient, dim, samples):
     }
 
 
+ORDER = tried(
+    "Theorem 4, as a reading of the paper quotes it: the error is of the order of noise over "
+    "sqrt(N) - sqrt(d - 1)",
+    "the mean squared distance with its constants",
+)
+TAIL = derived("the density of the least singular value near zero, which is that of Edelman 1988")
+
+
 @claim(
-    derived(
-        "mean of a random projection; the abstract says that the number of samples is linear in d"
+    tried(
+        "abstract, sentence 6: the minimal number of samples scales linearly with the intrinsic "
+        "dimension",
+        "the mean distance that fewer samples leave",
     ),
     kind="distribution",
     cases=[(20, 6, 1), (20, 6, 3), (20, 6, 5), (12, 5, 0)],
@@ -86,7 +96,7 @@ def test_random_completion__training(
 
 
 @claim(
-    paper("β of Theorem 4, as a reading of the paper quotes it; as the largest value here"),
+    derived("principal angles of what the samples leave open, each at most 90 degrees"),
     kind="bound",
     cases=[(20, 6, 1), (7, 5, 2)],
 )
@@ -95,6 +105,8 @@ def test_random_completion__worst(
 ):
     """With N < d samples of a d-dimensional subspace of R^n, no subspace that contains them is
     further from the true one than D^2 = 2 min(d - N, n - d), and one of them is as far.
+
+    A reading of the paper quotes a lower bound of this form in its Theorem 4.
     """
     trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
     trial.require(draws * ambient * dim <= 10**7, "draws must be at most 10^7 / (n d)")
@@ -117,7 +129,7 @@ def test_random_completion__worst(
 
 
 @claim(
-    paper("the order of Theorem 4, as a reading of the paper quotes it; constants derived here"),
+    ORDER,
     kind="limit",
     cases=[(20, 4, 16, 0.01, 1.0), (12, 3, 20, 0.01, 2.0)],
 )
@@ -161,7 +173,7 @@ def test_noise_law(
 
 
 @claim(
-    paper("the order of Theorem 4, as a reading of the paper quotes it; constants derived here"),
+    ORDER,
     kind="limit",
     tier="full",
     cases=[(8, 2, 12, 2), (10, 2, 12, 3)],
@@ -214,7 +226,7 @@ def test_noise_law__clusters(
 
 
 @claim(
-    derived("the least singular value of a Gaussian matrix near zero, after Edelman"),
+    TAIL,
     kind="limit",
     cases=[(1, 0), (1, 1), (2, 0), (2, 1)],
 )
@@ -246,7 +258,7 @@ def test_threshold_tail__exact(
 
 
 @claim(
-    derived("the least singular value of a Gaussian matrix near zero, after Edelman"),
+    TAIL,
     kind="distribution",
     tier="full",
     cases=[(4, 0), (4, 1), (2, 0), (1, 1)],
@@ -321,8 +333,9 @@ def test_uniqueness(
     subspaces: Groups,
     ambient: Ambient = 8,
 ):
-    """With N = d >= 2 samples of each of K >= 2 subspaces of dimension d, (K d)! / ((d!)^K K!)
-    partitions of the samples have residual 0.
+    """Let N = d >= 2 samples be standard normal on each of K >= 2 random subspaces of dimension d <
+    n of R^n. For clustering by K subspaces of dimension d, (K d)! / ((d!)^K K!) partitions of the
+    samples have residual 0.
     """
     count, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
     controls = {"labels distinguished": factorial(subspaces) * predict, "N = d is enough": 1}
@@ -337,8 +350,9 @@ def test_uniqueness(
 def test_uniqueness__enough(
     trial, samples: Count, dim: Count, subspaces: Groups, ambient: Ambient = 8
 ):
-    """With N > d samples of each of K >= 2 subspaces of dimension d, or with d = 1, the true
-    partition is the only one with residual 0.
+    """Let N > d samples, or N = d = 1, be standard normal on each of K >= 2 random subspaces of
+    dimension d < n of R^n. For clustering by K subspaces of dimension d, the true partition is the
+    only one with residual 0.
     """
     trial.require(samples > dim or samples == dim == 1, "samples must exceed dim, or both be 1")
     count, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)

@@ -8,10 +8,18 @@ than r + 1 large eigenvalues ("steep").
 
 Abstract:
 
-- Part 1: the game of the best representation has known values in pure strategies. Holds:
-  pure_value.
-- Part 2: it has known values in mixed strategies. Holds: mixed_value, inclusion.
-- Part 3: for general representations and losses an incremental algorithm follows gradients. In
-  part: hedge_rate, logistic_loss. A finite linear game and small logits; the algorithm itself is
-  not on trial.
+- Sentence 1: representations are learned in a game, from prior knowledge of tasks. No statement.
+- Sentence 2: one player chooses a representation, then an adversary a task. No statement.
+- Sentence 3: they play for the regret, the loss beyond that of all features. No statement.
+- Sentence 4: representation, response and predictors are linear, the loss is the squared error. No
+  statement.
+- Sentence 5, first half: the optimal representation in pure strategies shows that the prior
+  knowledge is effective. Holds: pure_value, pure_value-any_representation.
+- Sentence 5, second half: the optimal regret in mixed strategies shows that it is useful to
+  randomise. Holds: mixed_value, inclusion, no_representation_beats.
+- Sentence 6: an efficient algorithm is proposed for general representations and losses. No
+  statement.
+- Sentence 7: it needs gradients alone and adds one representation after the other to a mixture. Not
+  on trial. The algorithm is not run; hedge_rate is about a finite linear game, and logistic_loss
+  about small logits.
 """

@@ -15,16 +15,14 @@ from paper_checks.test_representation_game.games import (
 )
 from sims import representation_game as observed
 from theory import representation_game as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known, recalled
 from theory_on_trial.contract import Count, Interval
 
 Horizon = Annotated[int, Interval(2000, 10**5, why="below, 1 / T is not yet far from its root")]
 
 
 @claim(
-    derived(
-        "recalled; averaging over signs leaves chances m_i, and λ_i (1 - m_i) <= v a linear program"
-    ),
+    recalled("Theorem 3, the regret in mixed strategies; its formula is from memory"),
     kind="optimality",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
 )
@@ -98,7 +96,7 @@ def mixtures_of(trial, dim, kept, spectra):
 
 
 @claim(
-    derived("Lagrange multipliers of the linear program; systematic sampling"),
+    derived("Lagrange multipliers of the linear program in the chances"),
     kind="identity",
     cases=SIZES,
 )
@@ -114,7 +112,11 @@ def test_inclusion(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
     trial.identity(inclusion, marginals, ops=100 * dim, scale=1.0, controls=controls)
 
 
-@claim(derived("systematic sampling, Madow 1949"), kind="identity", cases=SIZES)
+@claim(
+    known("Madow 1949, On the theory of systematic sampling: chances and size"),
+    kind="identity",
+    cases=SIZES,
+)
 def test_inclusion__size(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
     """Systematic sampling draws sets that have direction i with the chance m_i of the best mixture
     of representations of r columns, and all of these sets have r directions: the mean of their
@@ -215,7 +217,7 @@ def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shap
 
 
 @claim(
-    derived("Ky Fan's theorem for the adversary's covariance"),
+    derived("the least sum of eigenvalues (Fan 1949) of the adversary's covariance"),
     kind="bound",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
 )
@@ -313,7 +315,9 @@ def test_hedge_rate__order(
 
 
 @claim(
-    derived("the regret bound of Hedge, and best responses that the value bounds"),
+    derived(
+        "the regret bound of Freund & Schapire 1997, with best responses that the value bounds"
+    ),
     kind="bound",
     tier="full",
     cases=[(5, 2), (6, 3)],

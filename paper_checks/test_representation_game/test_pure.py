@@ -17,7 +17,7 @@ from paper_checks.test_representation_game.games import (
 )
 from sims import representation_game as observed
 from theory import representation_game as predicted
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, known, recalled
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -28,14 +28,14 @@ def top(matrix, kept):
 
 
 @claim(
-    paper(f"Theorem 2, {REVIEWS}; the form S^(1/2) Q of the best R here"),
+    recalled(f"Theorem 2, {REVIEWS}"),
     kind="optimality",
     cases=[(0, 6, 2, "drawn"), (1, 6, 2, "drawn"), (2, 9, 5, "drawn"), (0, 6, 2, "steep")],
 )
 def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     """Over representations R of r columns the least worst regret, over tasks with f' S^-1 f <= 1,
     is λ_(r+1), the next eigenvalue of Σ S. It is attained at R = S^(1/2) Q_(1:r) with the leading
-    eigenvectors Q of S^(1/2) Σ S^(1/2), and not by PCA.
+    eigenvectors Q of S^(1/2) Σ S^(1/2), and in general not by PCA.
     """
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
     best = predicted.pure_representation(sigma, prior, kept)
@@ -59,7 +59,7 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
 
 
 @claim(
-    paper(f"Theorem 2, {REVIEWS}; by Courant and Fischer here"),
+    recalled(f"Theorem 2, {REVIEWS}"),
     kind="bound",
     cases=[(0, 6, 2), (2, 7, 4)],
 )
@@ -103,9 +103,9 @@ def test_estimated_covariance(
         int, Interval(10**5, 2**30, why="λ_(r+1) is told from the others; the high end is a cap")
     ] = 10**6,
 ):
-    """If the best representation of r columns is computed from the covariance of N samples, the
-    worst regret grows by λ_(r+1)^2 / N times the sum over j <= r of 1 / (λ_j - λ_(r+1)) to first
-    order.
+    """If the best representation of r columns is computed from the covariance of N normal samples,
+    and λ_(r+1) is a simple eigenvalue of Σ S, the worst regret grows by λ_(r+1)^2 / N times the sum
+    over j <= r of 1 / (λ_j - λ_(r+1)) to first order.
     """
     sigma, prior, spectrum, _, _ = game(trial, world, dim, kept)
     value = spectrum[kept]
@@ -151,7 +151,7 @@ def test_estimated_covariance(
 
 
 @claim(
-    derived("Ky Fan's theorem for E f f' = S"),
+    known("Fan 1949, On a theorem of Weyl: the least sum of eigenvalues"),
     kind="optimality",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "drawn")],
 )

@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from paper_checks.test_representation_game.games import REVIEWS, Dim, Seed, Worlds, around, game
 from sims import representation_game as observed
 from theory import representation_game as predicted
-from theory_on_trial import claim, derived, paper
+from theory_on_trial import claim, derived, recalled
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 
@@ -28,7 +28,7 @@ def half_seen(generator, covariance, kept):
 
 
 @claim(
-    paper(f"The definition of regret, {REVIEWS}"),
+    recalled(f"the definition of regret, {REVIEWS}"),
     kind="identity",
     cases=[(0, 6, 2), (2, 6, 2), (1, 9, 5)],
 )
@@ -47,7 +47,9 @@ def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
     )
 
 
-@claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2)])
+@claim(
+    recalled(f"the definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2)]
+)
 def test_regret_by_regression__sampled(
     trial,
     world: Seed,
@@ -143,10 +145,7 @@ def logistic_regret(seen, unseen, nodes=48):
 
 
 @claim(
-    derived(
-        "second order of the log loss in small logits; the abstract has general losses for an "
-        "algorithm only"
-    ),
+    derived("the second order of the log loss in small logits"),
     kind="limit",
     cases=[(0, 6, 2), (1, 5, 1), (2, 8, 4)],
 )
