@@ -162,8 +162,8 @@ def test_learned_pretext__true_head(
     ],
 ):
     """Under the best head of the true pretext, one that is learned from n1 pairs of normal views
-    errs by d1 τ / (n1 - d1 - 1) at any n1; X1 has d1 dimensions, and τ is the variance of the
-    pretext's noise as the head passes it to the label.
+    errs by d1 τ / (n1 - d1 - 1) at each n1 > d1 + 1; X1 has d1 dimensions, and τ is the variance of
+    the pretext's noise as the head passes it to the label.
     """
     laws, _, _, tau, root = learned(n_pairs)
     head = laws.target @ np.linalg.pinv(laws.pretext, rcond=1e-10)

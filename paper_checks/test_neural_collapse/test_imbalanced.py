@@ -225,7 +225,7 @@ def test_imb_bottleneck(
     )
 
 
-@claim(SPLIT, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
+@claim(LENGTHS, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
 def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: Sizes = (6, 4, 2)):
     """At the global minimum of the square loss, with widths of at least K, the feature h_k of class
     k has |h_k|^2 = x^M / (N λ_H (1 + x^M)^2), where x >= 0 minimises 1/(1 + x^M) + β x with β = M N
