@@ -85,6 +85,7 @@ _ATOMS = {
     "∞": r"\infty",
     "∂": r"\partial",
     "∇": r"\nabla",
+    "⊤": r"\top",
     "∫": r"\int",
     "∑": r"\sum",
     "∏": r"\prod",
