@@ -144,8 +144,10 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
         )
         detects = row.detects.split(",")[0]
         numbers += f"<br>detects {typeset(detects)}" * bool(detects)
-    file = Path(inspect.unwrap(claim.function).__code__.co_filename)
+    written = inspect.unwrap(claim.function).__code__
+    file = Path(written.co_filename)
     place = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.name
+    place = f"{place}:{written.co_firstlineno}"
     about = " · ".join((claim.kind, claim.tier, escape(str(claim.source)), f"<code>{place}</code>"))
     links = (
         f'<a href="#{escape(name)}"><code>{escape(name)}</code></a> · '

@@ -3,7 +3,10 @@ are typeset whole.
 """
 
 import re
+import subprocess
+import sys
 from html import unescape
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +15,26 @@ from theory_on_trial.command import main
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import abstract, outline
 
+ROOT = Path(__file__).parent.parent
+
 
 def test_figures_are_handed_over(capsys):
     assert main(["figures", "random_walk_pca.F3", "--list"]) == 0
     assert capsys.readouterr().out.startswith("random_walk_pca.F3  ")
+
+
+def test_one_option_collects_what_is_there_about_a_paper():
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--paper", "ridge_ensembles"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    files = {line.partition("::")[0] for line in run.stdout.splitlines() if "::" in line}
+    assert files >= {
+        "paper_checks/test_ridge_ensembles/test_risks.py",
+        "tests/test_ridge_ensembles.py",
+        "tests/test_notebooks.py",
+        "tests/test_one_paper.py",
+    }
+    others = [name for name in outline.papers() if name != "ridge_ensembles"]
+    assert [name for name in others if f"[{name}]" in run.stdout] == []
 
 
 @pytest.mark.parametrize("paper", outline.papers())

@@ -101,6 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     _claim(showing)
 
+    seeking = command(
+        "where",
+        _where,
+        "list the files of a paper, or the lines of a claim and of the functions that it compares",
+    )
+    _claim(seeking)
+
     running = command("run", _run, "run one claim and print its row of the ledger")
     _claim(running)
     setting = running.add_argument(
@@ -308,6 +315,7 @@ def _parser() -> argparse.ArgumentParser:
     for subparser in (
         listing,
         showing,
+        seeking,
         running,
         searching,
         mapping,
@@ -508,11 +516,35 @@ def _show(options: argparse.Namespace) -> int:
             **{name: claim[name] for name in ("route", "second route")},
             "settings": ", ".join(settings) or "none",
             "controls": f"run the claim to see them: theory-on-trial run {claim['id']}",
+            "place": f"{place.file.relative_to(folder)}:{_line(place)}",
+            "functions": f"theory-on-trial where {claim['id']}",
         }
         for name, value in fields.items():
             if value is not None:
                 print(f"{name:>18}  {value}")
     return 0
+
+
+def _where(options: argparse.Namespace) -> int:
+    from theory_on_trial.papers.where import files_of, functions_of
+
+    folder = _folder(options)
+    if (paper := _match(options.claim, outline.papers(folder))) is not None:
+        files = files_of(paper, folder)
+        room = max(len(str(file)) for file in files)
+        for file, about in files.items():
+            print(f"{file!s:{room}}  {about}".rstrip())
+        return 0
+    _, claim = _known_claim(options.claim, folder)
+    for place in functions_of(claim, folder):
+        print(place)
+    return 0
+
+
+def _line(claim: outline.Stated) -> int:
+    """The line of a claim's function in its file."""
+    lines = claim.file.read_text(encoding="utf-8").splitlines()
+    return 1 + next(i for i, line in enumerate(lines) if line.startswith(f"def {claim.function}("))
 
 
 def _show_paper(paper: str, folder: Path, as_json: bool) -> int:

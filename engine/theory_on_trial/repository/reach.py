@@ -31,6 +31,26 @@ def home(name: str) -> str:
     return _home(name, repository.root())
 
 
+def mentioned(name: str, root: Path | None = None) -> frozenset[str]:
+    """Return the dotted names that a definition of the repository mentions itself: no modules, and
+    no variables of its own.
+    """
+    top = root or repository.root()
+    return _next(_home(name, top), top)
+
+
+def definition(name: str, root: Path | None = None) -> tuple[Path, ast.stmt] | None:
+    """Return the file and the statement that define a dotted name in the repository; None for a
+    name of another library.
+    """
+    top = root or repository.root()
+    module, _, own = _home(name, top).rpartition(".")
+    if not _is_module(module, top):
+        return None
+    statement = _names(module, top).get(own)
+    return (_path(module, top), statement) if isinstance(statement, ast.stmt) else None
+
+
 @cache
 def _reached(name: str, outside: str, root: Path) -> frozenset[str]:
     names: set[str] = set()
