@@ -39,7 +39,7 @@ def test_sum(trial, n: N):
 @claim(derived("each is at most the last"), kind="bound", cases=[(2, 0.5, "up", (1, 2))])
 def test_most(trial, n: N, x: X, way: Literal["up", "down"], sizes: tuple[N, ...]):
     """x times the sum stays below the sum."""
-    value = closed_form(n) * np.linspace(0, x, 9)
+    value = closed_form(n) * np.linspace(0, x, 5 + len(way) + len(sizes))
     trial.bound(value, summed(n), instances="grid", ops=4, controls={"x times less": 0.5 * x * summed(n)})
 '''
 CONFIGURED = "testpaths = ['tests']\npythonpath = ['.', 'tests']\n"

@@ -55,7 +55,7 @@ def test_every_case_is_judged_with_its_own_controls_and_streams():
 @pytest.mark.parametrize("case", [0.5, np.float64(0.5)])
 def test_a_case_is_called_by_its_number_whatever_holds_it(case):
     def check(trial, share: Positive, sizes=()):
-        trial.identity(share, 0.5, ops=0, controls={"one": 1.0})
+        trial.identity(share + sum(sizes), 0.5 + sum(sizes), ops=0, controls={"one": 1.0})
 
     for cases, name in (
         ([case], "share=0.5"),
@@ -142,6 +142,60 @@ def test_cases_that_print_alike_are_all_tried():
     assert largest == [7.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("cases", "sentence"),
+    [
+        ([(2, 3), (4, 5), (2, 3.0)], "the cases 1 and 3 of check are equal: leave one out"),
+        ([{"a": np.ones(2)}, {"a": np.ones(2)}], "the cases 1 and 2 of check are equal"),
+        ([(1, np.float64(0.5)), (True, 0.5)], "the cases 1 and 2 of check are equal"),
+    ],
+)
+def test_equal_cases_are_refused(cases, sentence):
+    def check(trial, a, b=1):
+        trial.identity(a + b, b + a, ops=0, controls={"none": 0})
+
+    with pytest.raises(ValueError, match=sentence):
+        over_cases(check, cases)
+
+
+def test_a_setting_that_nothing_reads_is_refused():
+    def by_case(trial, n, size):
+        trial.identity(size, size + 0, ops=0, controls={"none": 0})
+
+    def by_domain(trial, n: Count, size=1):
+        trial.identity(size, size + 0, ops=0, controls={"none": 0})
+
+    def by_default(trial, n=3):
+        n = 4  # noqa: F841 -- the fault
+        trial.identity(4, 2 + 2, ops=0, controls={"none": 0})
+
+    for check, cases in ((by_case, [(1, 2)]), (by_domain, None), (by_default, None)):
+        sentence = f"^{check.__name__} does not use its setting 'n': use it, or leave it out$"
+        with pytest.raises(ValueError, match=sentence):
+            over_cases(check, cases)
+
+    def within(trial, n: Count, *, prepared, fixture: None):
+        """What a function within it uses is used; a fixture may do all its work before."""
+        values = [k * n for k in range(3)]
+        trial.identity(sum(values), (lambda: 3 * n)(), ops=0, controls={"none": 0})
+
+    over_cases(within, [1, 2])
+
+
+def test_a_setting_that_changes_nothing_is_told():
+    def claim_of(value):
+        @claim(derived("an example"), kind="identity", cases=[2, 3])
+        def test_of_nothing(trial, n: Count):
+            """A number is itself."""
+            trial.identity(value(n) / 3, value(n) / 3 + 0, ops=0, controls={"none": 0})
+
+        return test_of_nothing.claim
+
+    assert claim_of(lambda n: 7).run().note == "the same numbers in all 2 cases"
+    assert claim_of(lambda n: 7).run(n=2).note == ""
+    assert claim_of(lambda n: n).run().note == ""
+
+
 def test_a_method_is_no_claim():
     class TestSums:
         def test_of(self, trial):
@@ -172,7 +226,7 @@ def test_a_refusal_names_its_case_and_leaves_the_domain():
     @claim(derived("an example"), kind="identity", cases=[(1.0, 2.0), (4.0, 3.0)])
     def test_root(trial, x, y):
         """Roots are roots."""
-        trial.identity(root(x - 0.5) ** 2, x - 0.5, ops=3, controls={"w": 9.0})
+        trial.identity(root(x - 0.5) ** 2, x - 0.5, ops=3, controls={"w": 9.0 + y})
 
     with pytest.raises(OutsideDomain, match=r"x=0.25, y=2.0: x must be non-negative, got -0.25"):
         test_root.claim.run(x=0.25)
@@ -229,6 +283,33 @@ def test_what_is_required_of_settings_alone_is_asked_once_and_a_refutation_is_ke
         test_asked.claim.function(trial)
     assert calls == [1, 2]
     assert [finding.outcome for finding in trial.findings] == ["REFUTED"]
+
+
+def test_a_requirement_that_the_check_catches_has_failed_all_the_same():
+    dice = []
+
+    @claim(derived("an example"), kind="identity", cases=[1, 2])
+    def test_caught(trial, n):
+        """A number is itself."""
+        with suppress(ValueError):
+            trial.require(n > 1, "n must exceed 1")
+        trial.identity(n, n + 0, ops=0, controls={"none": 0})
+
+    with pytest.raises(OutsideDomain, match="n=1: n must exceed 1"):
+        test_caught.claim.run()
+    assert test_caught.claim.run(n=2).verdict == "VERIFIED"
+
+    @claim(derived("an example"), kind="identity", cases=[2])
+    def test_drawn(trial, least):
+        """A die shows what it shows, if it shows at least two."""
+        dice.append(trial.generator().integers(1, 7))
+        with suppress(ValueError):
+            trial.require(dice[-1] >= least, "the die must show enough")
+        trial.identity(dice[-1], dice[-1] + 0, ops=0, controls={"none": 0})
+
+    rows = [test_drawn.claim.run(seed=seed) for seed in range(12)]
+    assert min(row.predicted for row in rows) >= 2
+    assert min(dice) == 1
 
 
 def test_draws_that_are_forgotten_have_spent_their_error():

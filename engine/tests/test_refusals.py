@@ -472,3 +472,4 @@ def test_cases_are_no_clock():
         @claim(derived("an example"), kind="identity", cases=[time.time()])
         def test_now(trial, now):
             """It is now."""
+            trial.identity(now, now, ops=0, controls={"then": 0})

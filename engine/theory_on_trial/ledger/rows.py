@@ -287,7 +287,8 @@ def rows_of(
     fields = _fields(replace(decisive, note="") if said else decisive)
     of_case = f"refuted at {decisive.case}" if verdict == "REFUTED" and decisive.case else ""
     of_draws = _of_draws(drawn, findings) if verdict == "VERIFIED" else ""
-    note = "; ".join(filter(None, [of_case, note, fields.pop("note"), of_draws]))
+    alike = _alike(findings) if verdict == "VERIFIED" else ""
+    note = "; ".join(filter(None, [of_case, note, fields.pop("note"), of_draws, alike]))
     guarantee = max((_guarantee(finding) for finding in findings), key=weakness)
     fields["guarantee"] = guarantee.format(drawn=drawn, plural="s" * (drawn > 1))
     fields |= {"resolution": None, "detects": ""}
@@ -460,6 +461,17 @@ def _guarantee(finding: Finding) -> str:
     if guarantee == "drawn" or guarantee.startswith(("exact", "exhaustive")):
         return "drawn, {drawn} instance{plural}"
     return f"{guarantee}, on {{drawn}} {DRAWN}{{plural}}"
+
+
+def _alike(findings: Sequence[Finding]) -> str:
+    """Say that what differs between the cases changes no number that is compared; "" otherwise."""
+    cases: dict[str, list[str]] = {}
+    for finding in findings:
+        prediction = finding.prediction
+        numbers = (prediction.value, prediction.margin, finding.interval.estimate)
+        cases.setdefault(finding.case, []).append(repr([_plain(number) for number in numbers]))
+    is_one = len({tuple(numbers) for numbers in cases.values()}) == 1
+    return f"the same numbers in all {len(cases)} cases" if is_one and len(cases) > 1 else ""
 
 
 def _of_draws(count: int, findings: Sequence[Finding]) -> str:

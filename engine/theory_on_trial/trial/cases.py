@@ -1,8 +1,11 @@
 """Calls a check, which is written for one case, for each of its cases, within its domain."""
 
+import dis
 import functools
 import inspect
+import itertools
 import re
+import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,7 +32,8 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
 
     Each case has random streams of its own. Settings are held to their annotations before anything
     runs (`domain.OutsideDomain`). What one case raises does not hide the others: they run, and it
-    is raised then. Raises `ValueError` for cases that are none or do not fit the settings.
+    is raised then. Raises `ValueError` for cases that are none, do not fit the settings or are
+    equal, and for a setting that the function does not use.
     """
     parameters = list(inspect.signature(function).parameters.values())
     names = [parameter.name for parameter in parameters[1:]]
@@ -43,12 +47,15 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
             f"the cases of {function.__name__} must be at least one, and give the same settings "
             "each"
         )
+    _refuse_equal(function.__name__, bound or [])
     case_names = bound[0].keys() if bound else ()
     defaults = {
         p.name: p.default
         for p in parameters[1:]
         if p.default is not p.empty and p.name not in case_names
     }
+
+    _refuse_unused(function, {*case_names, *defaults, *_with_domain(function)})
 
     @functools.wraps(function)
     def check(trial: Any, **given: Any) -> None:
@@ -109,6 +116,47 @@ def _in_case(label: str, function: Callable[..., Any], /, *given: Any, **named: 
         if label and len(error.args) == 1 and not str(error).startswith(label):
             error.args = (f"{label}: {error}",)
         raise
+
+
+def _refuse_equal(function: str, cases: list[dict[str, Any]]) -> None:
+    """Raise `ValueError` for two cases with the same values: one decides what the other does."""
+    values = [{name: _plain(value) for name, value in case.items()} for case in cases]
+    for (place, one), (other_place, other) in itertools.combinations(enumerate(values, 1), 2):
+        try:
+            are_equal = bool(one == other)
+        except (TypeError, ValueError):  # arrays in some object
+            are_equal = False
+        if are_equal:
+            raise ValueError(
+                f"the cases {place} and {other_place} of {function} are equal: leave one out"
+            )
+
+
+def _refuse_unused(function: Callable[..., Any], settings: set[str]) -> None:
+    """Raise `ValueError` for a setting that nothing in the function reads: whatever its cases or
+    its domain say, the claim is about one number.
+    """
+    used = _names_read(inspect.unwrap(function).__code__)
+    for name in inspect.signature(function).parameters:
+        if name in settings and name not in used:
+            raise ValueError(
+                f"{function.__name__} does not use its setting {name!r}: use it, or leave it out"
+            )
+
+
+def _names_read(code: types.CodeType) -> set[str]:
+    """The local names that a function reads, or hands to a function within it."""
+    names: set[str] = set()
+    for step in dis.get_instructions(code):
+        if any(word in step.opname for word in ("LOAD_FAST", "DEREF", "LOAD_CLOSURE")):
+            names |= set(step.argval if isinstance(step.argval, tuple) else [step.argval])
+    return names
+
+
+def _with_domain(function: Callable[..., Any]) -> list[str]:
+    """The settings whose annotation names a domain; other annotations may be those of fixtures."""
+    annotations = inspect.get_annotations(inspect.unwrap(function))
+    return [name for name, hint in annotations.items() if hasattr(hint, "__metadata__")]
 
 
 def stated(value: Any) -> str:

@@ -121,6 +121,7 @@ class Trial:
         self._keys = False  # whether the present case has a key, whose draws nobody sees
         self._numbers = densities.Drawn()  # by the generators of the present case
         self._marks = foreign.marks()  # of generators beside its own, as the case began
+        self._unmet: OutsideDomain | None = None  # what the present draw does not meet
         self._draw = 0  # how often the present case has drawn before
         self._decided = 0  # how many decisions were made, those of earlier draws too
         self._progress = progress
@@ -138,7 +139,8 @@ class Trial:
         if np.size(condition) == 0:
             raise ValueError("require() is given no condition at all")
         if not np.all(condition):
-            raise OutsideDomain(sentence)
+            self._unmet = OutsideDomain(sentence)
+            raise self._unmet
 
     @contextmanager
     def case(self, label: str) -> Iterator[None]:
@@ -166,8 +168,11 @@ class Trial:
             self._keys = False
             self._numbers = densities.Drawn()
             self._marks = foreign.marks()
+            self._unmet = None
             try:
                 check()
+                if self._unmet is not None:  # the check has caught it
+                    raise OutsideDomain(": ".join(filter(None, [self._case, str(self._unmet)])))
                 return
             except (OutsideDomain, ControlTooClose):
                 refuted = any(f.outcome == "REFUTED" for f in self.findings[before:])
