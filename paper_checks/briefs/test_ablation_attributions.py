@@ -302,6 +302,7 @@ def test_banzhaf(trial, components: Components, rate: Rate):
         banzhaf_value(masks, chances, outputs),
         ops=100 / np.sqrt(rate * (1 - rate)),
         scale=np.max(np.abs(outputs)),
+        generic="both sides are linear in the outputs",
         controls={
             "Shapley values": shapley_value(masks, outputs),
             "each component is ablated alone": single_ablation(masks, outputs),
@@ -373,6 +374,7 @@ def test_shapley(trial, components: Components):
         # The two sums of Shapley values have 512 terms at n = 10; the fits' condition is below 50.
         ops=1000,
         scale=np.max(np.abs(outputs)),
+        generic="both sides are linear in the outputs",
         controls={"Banzhaf values": banzhaf_value(masks, mask_chances(masks, 0.5), outputs)},
         control_processes={
             "one fit to masks of all rates": fitted_to_all_rates(masks, outputs),
@@ -402,6 +404,7 @@ def test_fixed_number(trial, components: Components, kept: Kept):
         # Fits to at most 252 masks, whose condition is below 10; covariances of as many terms.
         ops=1000,
         scale=np.max(np.abs(outputs)),
+        generic="both sides are linear in the outputs",
         controls={
             "as if they were ablated independently": differences_at_fixed_number(
                 masks, outputs, independent=True

@@ -239,6 +239,7 @@ def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Pen
         moments(points, labels, penalty)[0],
         ops=10 * len(labels),
         scale=condition(points, labels, penalty),
+        generic="both sides are analytic in the points where the scatter has full rank",
         controls={"scatter not divided by n": moments(points, labels, penalty / len(labels))[0]},
     )
 
@@ -259,6 +260,7 @@ def test_angle__slope(trial, positives: Class, negatives: Class, dim: Dim, penal
         moments(points, labels, penalty)[1],
         ops=10 * len(labels),
         scale=condition(points, labels, penalty) / least_eigenvalue(points, labels, penalty),
+        generic="both sides are analytic in the points where the scatter has full rank",
         controls={"scatter not divided by n": moments(points, labels, penalty / len(labels))[1]},
     )
 
@@ -293,6 +295,7 @@ def test_ends(
         law,
         order=1,
         margin=5e-3 * law,
+        generic="tangents are analytic in the points, and so is their limit",
         controls={"half of the range of the s_i, the largest that it can be": widest},
         same_instance=True,
     )

@@ -65,9 +65,9 @@ def drawn_scores(generator, queries, tokens, strength):
     return strength * generator.normal(size=(queries, tokens))
 
 
-def drawn_regions(generator, regions, tokens):
-    """The region (T,) of each key: each of them has one key, and the others lie anywhere."""
-    return np.append(np.arange(regions), generator.integers(regions, size=tokens - regions))
+def regions_of_keys(regions, tokens):
+    """The region (T,) of each key: each of them has one key, and the others lie unevenly."""
+    return np.append(np.arange(regions), np.arange(tokens - regions) ** 2 % regions)
 
 
 def masses_of(chances, regions):
@@ -251,13 +251,14 @@ def test_least_loss(trial, queries: Queries, tokens: Tokens, regions: Regions, s
     trial.require(regions < tokens, "some region must have two keys")
     generator = trial.generator("scores")
     chances = softmax(drawn_scores(generator, queries, tokens, strength), axis=1)
-    lie = drawn_regions(generator, regions, tokens)
+    lie = regions_of_keys(regions, tokens)
     law = least_loss(chances, lie)
     trial.value(
         fitted_loss(chances, lie),
         law,
         error=1e-7 * law,
         margin=1e-4 * law,
+        generic="the least loss and informations are analytic in the scores",
         controls={
             "all that the query tells is lost": information(chances),
             "b is uniform": loss_at(chances, lie, evenly(lie)),
@@ -280,7 +281,7 @@ def test_least_loss__separate(
     """
     trial.require(regions < tokens, "some region must have two keys")
     generator = trial.generator("scores")
-    lie = drawn_regions(generator, regions, tokens)
+    lie = regions_of_keys(regions, tokens)
     alpha = drawn_scores(generator, queries, regions, strength)
     beta = drawn_scores(generator, 1, tokens, strength)
     chances = softmax(alpha[:, lie] + beta, axis=1)
@@ -291,6 +292,7 @@ def test_least_loss__separate(
         error=1e-7 * whole,
         margin=1e-4 * whole,
         scale=whole,
+        generic="the least loss is analytic in the scores",
         controls={
             "all that the query tells is lost": whole,
             "what b says is lost": loss_at(chances, lie, evenly(lie)),
@@ -319,7 +321,7 @@ def test_least_loss__merge(
     trial.require(regions <= tokens, "each region must have a key")
     generator = trial.generator("scores")
     chances = softmax(drawn_scores(generator, queries, tokens, strength), axis=1)
-    lie = drawn_regions(generator, regions, tokens)
+    lie = regions_of_keys(regions, tokens)
     merged = np.maximum(lie, 1) - 1
     masses = masses_of(chances, lie)
     law = price_of_merging(masses, 0, 1)
@@ -335,6 +337,7 @@ def test_least_loss__merge(
         law,
         error=1e-10 * (law + apart),
         margin=1e-3 * law,
+        generic="the least loss and divergences are analytic in the scores",
         controls={name: value for name, value in wrong.items() if abs(value / law - 1) > 0.01},
     )
 
@@ -367,6 +370,7 @@ def test_summary_query(
         law,
         error=1e-8 * law,
         margin=1e-5 * law,
+        generic="the minimum of a strictly convex analytic loss is analytic in queries and keys",
         controls={
             "z is the mean query": loss_at(chances, one_region, softmax(keys @ asked.mean(axis=0))),
             "no summary query, b uniform": loss_at(chances, one_region, evenly(one_region)),
@@ -402,6 +406,7 @@ def test_missing_log_n(trial, size: Size, earlier: Earlier):
         np.sum(np.array(weights)[:, -size:], axis=1),
         np.full(2, local_mass(size, earlier)),
         ops=200 * size,
+        generic="softmax of equal keys is analytic in them",
         controls={"as full attention": np.full(2, 1 / (earlier + 1))},
     )
 
@@ -429,6 +434,7 @@ def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
         np.full(2, law),
         ops=200 * size,
         scale=np.log(tokens),
+        generic="softmax of equal keys is analytic in them",
         controls={
             "a layer of full attention": np.zeros(2),
             "KL(layer‖uniform)": np.full(2, reverse),
@@ -455,6 +461,7 @@ def test_missing_log_n__added(trial, size: Size, earlier: Earlier):
         weights,
         np.full((2, tokens), weight_of_each(size, earlier)),
         ops=200 * size,
+        generic="softmax of equal keys is analytic in them",
         controls={"without log n, as released": np.tile(np.append(through, direct), (2, 1))},
     )
 

@@ -264,6 +264,7 @@ def test_normalised__jacobian(trial, n: Scores, width: Width, floor: Floor):
         jacobian(partial(normalised, values=values, floor=floor), scores),
         normalised_jacobian(scores, values, floor),
         ops=8 * (n + width + 8),
+        generic="both sides are analytic in values and scores",
         controls={
             "o not projected out": normalised_jacobian(scores, values, floor, projected=False)
         },

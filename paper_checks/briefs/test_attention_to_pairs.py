@@ -373,6 +373,7 @@ def test_features__rank(trial, width: Width, degree: Degree):
         rank_of_polynomial(factors / factors.std(axis=(1, 2), keepdims=True), coefficients),
         law,
         ops=0,
+        generic="a rank is that of almost all tokens, because minors are polynomials in them",
         controls={name: value for name, value in wrong.items() if value != law},
     )
 
@@ -448,6 +449,7 @@ def test_k_columns(
         ops=40 * order,
         scale=2.0**order,
         independent=len(numbers),
+        generic="both sides are trigonometric polynomials in the numbers",
         controls={
             "without signs": by_columns(numbers, signed=False),
             "one column": 2.0 ** (order - 1) / order * np.prod(np.cos(numbers), axis=1),
@@ -477,6 +479,7 @@ def test_k_columns__fewer(
         error=1e-6,
         margin=0.01,
         scale=4.0,
+        instances="search",
         controls={name: value for name, value in wrong.items() if value != law},
     )
 

@@ -300,6 +300,7 @@ def test_weights_let_p_in(
         shares_by_weights(weights, p),
         ops=1e5,
         scale=1.0,
+        generic="shares are rational in the weights",
         controls={"p changes no visits, as without weights": weights / weights.sum()},
     )
 

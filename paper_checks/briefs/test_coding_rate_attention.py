@@ -138,6 +138,7 @@ def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, s
         closed_gradient(z, u),
         ops=rounding_of_gradient(z, sigma),
         scale=np.max(np.abs(z)),
+        generic="both sides are rational in tokens and heads",
         controls={
             "first order": first_order(z, u),
             "one scale d/(N ε²) for both rates": closed_gradient(z, u, scale=len(z) / width),
@@ -164,6 +165,7 @@ def test_gradient_and_error__first_order(
         first_order_error(sigma),
         ops=rounding_of_gradient(z, sigma),
         scale=np.linalg.norm(sigma + sigma**3),
+        generic="norms and singular values are analytic where they are not 0 or equal",
         controls={
             "σ x², as for x → 0": np.linalg.norm(sigma**5),
             "σ x, as for x → ∞": np.linalg.norm(sigma**3),
@@ -244,6 +246,7 @@ def test_hessian_spectrum(trial, dim: Side, tokens: Side):
         hessian_eigenvalues(instances),
         law,
         ops=60 * dim * tokens,
+        generic="eigenvalues are analytic in the tokens where they are distinct",
         controls={
             "convex along σ": np.array([hessian_law(z, -1) for z in instances]),
             "as of its first order α |Z|²/2": np.ones_like(law),

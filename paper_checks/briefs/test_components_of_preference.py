@@ -229,6 +229,7 @@ def test_label_blind(trial, pairs: Pairs, dims: Dims):
         np.array([law] * 3),
         ops=pairs + 50,
         scale=law.max(),
+        generic="a label turns a difference round, whose law is symmetric; the rest is analytic",
         controls={"choices add variance along their mean": np.array([stretched] * 3)},
     )
 
@@ -250,6 +251,7 @@ def test_label_blind__centred(trial, pairs: Pairs, dims: Dims):
         secular_roots(z.T @ z / pairs, mean),
         ops=10 * pairs + 500,
         scale=blind.max(),
+        generic="a label turns a difference round, whose law is symmetric; the rest is analytic",
         controls={
             "as without centring": blind,
             "|m|² is taken off the first": blind - mean @ mean * np.eye(dims)[-1],
@@ -283,6 +285,7 @@ def test_last_component(
         law,
         error=1e-8,
         margin=1e-6,
+        generic="both sides are analytic in the direction",
         controls={
             "the taste is the first component": first,
             "as of a taste without errors": sure,
@@ -330,6 +333,7 @@ def test_crowd(trial, dims: FewDims, tastes: Tastes):
         error=1e-7,
         margin=1e-5,
         scale=1.0,
+        generic="the integrals are analytic in the factor and the tastes",
         controls={
             "the mean of the users' C": of_each,
             "as of the mean taste": covariance_of_crowd(covariance, [np.mean(crowd, axis=0)]),

@@ -232,6 +232,7 @@ def test_modulus(trial, pairs: Pairs, block: Block, coupling: Coupling, part: Pa
         law,
         error=1e-5 * law,
         margin=1e-3 * law,
+        instances="search",
         controls={
             "the coarse frequency, 2 π/b for π/b": modulus(coupling, depth, block / 2),
             "a continuous block, β (π/b)² − λ": coupling * (np.pi / block) ** 2 - depth,

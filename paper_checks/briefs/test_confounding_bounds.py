@@ -120,7 +120,14 @@ def test_closed_form(trial, outcomes: Outcomes, propensity: Propensity, sensitiv
     ends = np.array([interval(y, chances, propensity, sensitivity) for y, chances in laws])
     ratio = np.array([interval(y, chances, 0.0, sensitivity) for y, chances in laws])
     # The solver's tolerance is 1e-7.
-    trial.value(measured, ends, error=1e-6, margin=1e-5, controls={"weights in [1/Γ, Γ]": ratio})
+    trial.value(
+        measured,
+        ends,
+        error=1e-6,
+        margin=1e-5,
+        instances="search",
+        controls={"weights in [1/Γ, Γ]": ratio},
+    )
 
 
 @predicted

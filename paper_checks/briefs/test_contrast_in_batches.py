@@ -241,6 +241,7 @@ def test_least_loss(trial, sizes: Sizes, temperature: Temperature):
         least,
         error=4 * samples**2 * ULP * least,
         margin=1e-6 * least,
+        instances="search",
         controls={"classes at one point": samples * np.log(samples - 1)},
         control_processes={
             "features of both signs": search(trial.generator("free"), starts=2, nonnegative=False)[
@@ -270,6 +271,7 @@ def test_frame(trial, sizes: Sizes):
         frame,
         error=1e-5,
         margin=1e-4,
+        instances="search",
         controls={
             "simplex": np.where(frame, 1, -1 / (len(sizes) - 1)),
             "samples of a class stay apart, at 60 degrees": np.maximum(
@@ -309,6 +311,7 @@ def test_unequal(
         np.cos([angle, angle, 2 * angle]),
         error=1e-5,
         margin=2e-4,
+        instances="search",
         controls=rivals,
     )
 
@@ -334,6 +337,7 @@ def test_least_batched(trial, way: Known):
         least,
         error=8 * len(labels) ** 2 * ULP * (1 + least),
         margin=1e-6,
+        instances="search",
         controls={"of one batch of all": np.full(2, frame_loss(np.bincount(labels)))},
     )
 
@@ -374,6 +378,7 @@ def test_batches(
         np.array(alone, dtype=int),
         np.array([frame_is_unique(labels, batches) for batches in settings], dtype=int),
         ops=0,
+        instances="search",
         controls={
             "all batches enforce the frame": np.ones(len(settings), int),
             "no batches enforce it": np.zeros(len(settings), int),

@@ -135,7 +135,12 @@ def test_ratio(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
     controls = {"least squares": np.full(3, slope), "√(k_1222/k_1112)": np.full(3, root)}
     # Moments of fourth order cancel down to a cumulant.
     trial.identity(
-        measured, np.full(3, mixing_ratio(a1, a2)), ops=100, scale=50 * size, controls=controls
+        measured,
+        np.full(3, mixing_ratio(a1, a2)),
+        ops=100,
+        scale=50 * size,
+        generic="cumulants are polynomials in the chances and the places of the noise",
+        controls=controls,
     )
 
 
@@ -188,6 +193,7 @@ def test_fieller(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
         # Sums over the 8³ triples of eight points.
         ops=8**3,
         scale=2 * law,
+        generic="cumulants are polynomials in the chances and the places of the noise",
         controls={"ψ without centring": raw},
     )
 
@@ -207,6 +213,7 @@ def test_fieller__centre(trial, a1: FirstWeight, a2: SecondWeight, chance: Chanc
         # Sums over the 8³ triples of eight points.
         ops=8**3,
         scale=variance_of_contrast(points, chances, mixing_ratio(a1, a2)) + np.abs(exact),
+        generic="cumulants are polynomials in the chances and the places of the noise",
         controls={"plain third moments of three points": exact * 2 / 9},
     )
 
@@ -343,7 +350,14 @@ def test_one_latent(
     )
     direct = law * [a2 / (a2 + b * a1) if a2 + b * a1 else 1 for b, _ in worlds]
     # A mean and a moment of 8 terms each, and products of four factors.
-    trial.identity(measured, law, ops=20, scale=size, controls={"direct effect a2 for A": direct})
+    trial.identity(
+        measured,
+        law,
+        ops=20,
+        scale=size,
+        generic="cumulants are polynomials in the chances and the places of the noise",
+        controls={"direct effect a2 for A": direct},
+    )
 
 
 @claim(derived("coefficients of two polynomials"), kind="identity")

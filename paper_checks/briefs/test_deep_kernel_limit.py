@@ -399,7 +399,9 @@ def test_depth(
         if abs(grams[-1] - law[-1]) > 1e-3 * law[-1]
     }
     # Descents end at a gradient of 1e-11, where the curvature exceeds 1e-4.
-    trial.value(measured, law, error=1e-6 * law, margin=1e-5 * law, controls=controls)
+    trial.value(
+        measured, law, error=1e-6 * law, margin=1e-5 * law, instances="search", controls=controls
+    )
 
 
 @figure("F1", claims=("depth", "finite_width"))

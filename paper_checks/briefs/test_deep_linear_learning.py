@@ -372,6 +372,7 @@ def test_two_layers(trial, init: Init):
         diagonals(exact),
         error=SOLVER_ERROR,
         margin=1e-8,
+        generic="the flow is analytic in its start",
         controls={
             "e^(s t), half as fast": diagonals(sigmoid(TIMES[:, None] / 2, init, MODES)),
             "one layer": diagonals(one_layer),
@@ -411,6 +412,7 @@ def test_deeper(trial, layers: Layers, init: Init):
         law(layers),
         error=SOLVER_ERROR,
         margin=1e-8,
+        generic="the flow is analytic in its start",
         controls={
             "D hidden layers, D + 1 in all": law(layers + 1),
             "without the factor D": law(layers, 1 / layers),
@@ -449,6 +451,7 @@ def test_conserved(
         initial_differences(start),
         error=1e-8,
         margin=1e-6,
+        generic="the flow is analytic in starts, inputs and outputs",
         controls={"balanced in the end": np.zeros((layers - 1, 3, 3))},
         control_processes={
             "with weight decay": differences(trained(start, inputs, cross, [2.0], decay=0.1)[0])
@@ -462,8 +465,7 @@ SCALES = (1e-3, 1e-4, 1e-5, 1e-6)
 def from_random_starts(trial, ratio, shares):
     """The modes, and when they reach shares from four sizes of one random start, (4, 2, m)."""
     modes = np.array([1.0, ratio])
-    key = int(trial.generator("start").integers(2**31))
-    times = [crossings(np.random.default_rng(key), scale, modes, shares) for scale in SCALES]
+    times = [crossings(trial.generator("start"), scale, modes, shares) for scale in SCALES]
     return modes, np.array(times)
 
 
@@ -485,6 +487,7 @@ def test_plateau(trial, ratio: Ratio):
         law,
         error=np.abs(waits[-1] - waits[-2]) + 1e-6,
         margin=0.01 * law,
+        generic="the times of the flow are analytic in its start, and so is their limit",
         controls={
             "e^(2 s t), as their product": law / 2,
             "a wait that does not depend on ε": 0 * law,
@@ -510,6 +513,7 @@ def test_transition(trial, ratio: Ratio):
         law,
         error=np.abs(rises[-1] - rises[-2]) + 1e-6,
         margin=0.01 * law,
+        generic="the times of the flow are analytic in its start, and so is their limit",
         controls={"e^(s t), half as fast": 2 * law, "one time for all modes": np.full(2, law[0])},
     )
 
@@ -535,6 +539,7 @@ def test_curvature(
         sharpest(start, np.eye(2), left * modes @ right.T),
         law,
         ops=1000 * layers,
+        generic="the largest eigenvalue is analytic in the basis where it is single",
         controls={"as one layer": 1.0},
     )
 
@@ -660,6 +665,7 @@ def test_pretraining(
         orthogonal_map(width),
         error=1e-9,
         margin=1e-7,
+        generic="the end of the flow is analytic in basis and start",
         controls={
             "it whitens the inputs": np.linalg.inv(inputs),
             "it has their covariance": inputs,
@@ -713,6 +719,7 @@ def test_orthogonal_learning(
         law,
         order=1,
         margin=0.002 * law,
+        generic="the flow is analytic in its start, and so is its limit",
         controls=apart(theories, law, 0.006 * law),
         same_instance=True,
     )

@@ -264,6 +264,7 @@ def test_increments(
         np.exp(law / channels),
         error=1e-10,
         margin=1e-7,
+        generic="determinants are analytic in weights and noise",
         controls={
             name: np.exp(value / channels)
             for name, value in rivals.items()
@@ -378,6 +379,7 @@ def test_even_lags_are_blind(
         error=1e-12,
         margin=1e-9,
         scale=size,
+        generic="both sides are analytic in the turn",
         controls={"the lag does not matter, as of two copies at lag 1": size},
     )
 
@@ -409,6 +411,7 @@ def test_even_lags_are_blind__odd(
         error=1e-12,
         margin=1e-9,
         scale=alternating_distance(root, channels, 1, 2),
+        generic="both sides are analytic in the turn",
         controls={name: value for name, value in rivals.items() if value != law},
     )
 

@@ -174,6 +174,7 @@ def test_single_layer(trial, examples: Examples, dim: Inputs, outputs: Outputs, 
         law(step / examples),
         ops=4 * examples * dim,
         scale=size_of(prompt, start, step, 1),
+        generic="both sides are polynomials in prompt and weights",
         controls={
             "without 1/2 in the loss": law(2 * step / examples),
             "a sum over the examples": law(step),
@@ -209,6 +210,7 @@ def test_looped_layer(trial, examples: Examples, dim: Inputs, layers: Layers, st
         law(layers),
         ops=4 * examples * dim * layers,
         scale=size_of(prompt, start, step, layers),
+        generic="both sides are polynomials in prompt and weights",
         controls={
             "L layers are L - 1 steps": law(layers - 1),
             "one step of length L η": law(1, layers * step),
@@ -466,6 +468,7 @@ def test_curvature(trial, examples: Examples, dim: Inputs, layers: FewLayers):
         law(1),
         ops=4 * examples * dim * layers,
         scale=2.5**layers,
+        generic="both sides are analytic in inputs and steps",
         controls={
             "a for a²": law(1, 1),
             "the inputs are not contracted": law(0),
@@ -612,6 +615,7 @@ def test_representations(
         law(layers),
         ops=4 * examples * hidden * layers,
         scale=hidden * np.abs(labels).max() * (1 + length * hidden) ** layers,
+        generic="both sides are analytic in prompt and hidden weights",
         controls={
             "L layers are L - 1 steps": law(layers - 1),
             "a linear model of the inputs": law(layers, inputs @ inputs.T, queries @ inputs.T),
@@ -685,6 +689,7 @@ def test_copying(
         law(blur(tokens, sharpness)),
         ops=8 * examples * dim,
         scale=np.abs(law(0.0)).max() + np.abs(law(1.0)).max(),
+        generic="both sides are polynomials in the prompt",
         controls={
             "it copies exactly, δ = 0": law(0.0),
             "δ is the weight of all other tokens": law(

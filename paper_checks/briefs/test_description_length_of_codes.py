@@ -258,6 +258,7 @@ def test_one_hot_tax(trial, values: Values):
         ops=20 * values,
         scale=one_by_one(law),
         independent=1,
+        generic="logarithms are analytic in positive chances",
         controls={
             "log₂ e for each group": np.log2(math.e),
             "a collision of two items, 1 − Σ P²": 1 - np.sum(law**2),
@@ -334,6 +335,7 @@ def test_memorised_wins__by(trial, first: Few, second: Few):
         ops=1e3,
         scale=factors,
         independent=1,
+        generic="logarithms are analytic in positive chances",
         controls={
             "I(A; B), as for group codes": information(joint),
             "I(A; B) + log₂ e": information(joint) + np.log2(math.e),

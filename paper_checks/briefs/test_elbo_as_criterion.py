@@ -241,6 +241,7 @@ def test_gap(trial, samples: Samples, features: Features, prior: Prior):
         law,
         error=1e-8,
         margin=1e-4 * law,
+        generic="determinants are analytic in design and outcome",
         controls={
             "as of the true marginals": total_correlation(matrix),
             "none, the means being exact": 0.0,
@@ -269,6 +270,7 @@ def test_threshold(trial, samples: Samples, features: Features, prior: Prior):
         error=1e-9,
         margin=1e-6,
         scale=1.0,
+        generic="determinants are analytic in design and outcome",
         controls={
             "the ELBO chooses as the evidence": law[[1, 1]],
             "each feature is charged alike by both": law[[0, 0]],

@@ -188,7 +188,15 @@ def test_signed(trial, dim: Dim, vectors: Vectors):
     law = least_signed(dim, vectors)
     pairs = vectors * (vectors - 1) / 2
     controls = {"orthogonal": 0.0} if law else {"always −1/(N − 1)": -1 / (vectors - 1)}
-    trial.value(cosine, law, error=1e-5 * np.log(pairs), margin=2e-3, scale=1.0, controls=controls)
+    trial.value(
+        cosine,
+        law,
+        error=1e-5 * np.log(pairs),
+        margin=2e-3,
+        scale=1.0,
+        instances="search",
+        controls=controls,
+    )
 
 
 @predicted
@@ -218,6 +226,7 @@ def test_plane(trial, lines: Annotated[int, Interval(3, 10)]):
         error=1e-4 * np.log(lines * (lines - 1) / 2),
         margin=2e-3,
         scale=1.0,
+        instances="search",
         controls=apart(rivals, law, 0.01),
     )
 
@@ -251,6 +260,7 @@ def test_found(trial, dim: Dim, vectors: Vectors):
         error=1e-4 * np.log(vectors * (vectors - 1) / 2),
         margin=2e-3,
         scale=1.0,
+        instances="search",
         controls=apart(rivals, law, 0.01),
     )
 

@@ -333,6 +333,7 @@ def test_surrogate(
         error=1e-8 / ridge,
         margin=1e-2 * d,
         scale=d,
+        instances="search",
         controls={"each label patch is fitted alone": [alone, alone, alone, alone]},
     )
 

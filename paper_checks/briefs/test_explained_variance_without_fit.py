@@ -182,6 +182,7 @@ def test_unbiased(trial, samples: Samples, dim: Dim):
         means,
         ops=4**samples,
         scale=np.max(law[1] ** 2) * np.sum(law[0] ** 2),
+        generic="both sides are polynomials in points and chances",
         controls=controls,
     )
 
@@ -211,6 +212,7 @@ def test_exact_variance(trial, samples: FewSamples, dim: Dim):
         # squares. The rest is room for the statistics.
         ops=1000,
         scale=size_of_squares(law),
+        generic="both sides are polynomials in points and chances",
         controls={"the mean is not taken off, E T²": variance + path_means(law, samples)[0] ** 2},
     )
 
@@ -260,7 +262,14 @@ def test_paths(trial, samples: Samples, dim: Dim):
         )[0]
     }
     sizes = np.max(law[1] ** 2) * np.max(np.sum(law[0] ** 2, axis=1)) ** np.arange(1, samples)
-    trial.identity(measured, means, ops=4**samples, scale=sizes, controls=controls)
+    trial.identity(
+        measured,
+        means,
+        ops=4**samples,
+        scale=sizes,
+        generic="both sides are polynomials in points and chances",
+        controls=controls,
+    )
 
 
 @claim(

@@ -164,6 +164,7 @@ def test_marginal_means(trial, first: Values, second: Values, third: ThirdValues
         least_squares(table, weights),
         marginal_means(table, weights),
         ops=40 * np.prod(shape),
+        generic="least squares are rational in the table and the weights",
         controls={"unweighted means": marginal_means(table, np.ones(shape))},
     )
 
@@ -184,6 +185,7 @@ def test_marginal_means__unbalanced(
         exact,
         ops=40 * np.prod(shape),
         scale=np.abs(exact).max(),
+        generic="least squares are rational in the table and the weights",
         controls={"means under unbalanced weights": marginal_means(exact, weights)},
     )
 
@@ -252,6 +254,7 @@ def test_independence__odds(trial, first: Values, second: Values, width: Width):
         contrasts(table),
         ops=32,
         scale=8 + np.abs(table).max(),
+        generic="logarithms of chances are analytic in the table",
         controls={"without the first column's part": row},
     )
 
@@ -275,6 +278,7 @@ def test_independence(trial, first: Values, second: Values, width: Width):
         # Exponents are sums of 64 products, whose sizes add up to some 8; 144 cells are summed.
         ops=1000,
         scale=1.0,
+        generic="chances are analytic in the table and v",
         control_processes={"any table": joint_law(table, v)},
     )
 
@@ -305,6 +309,7 @@ def test_small_information(trial, first: Values, second: Values, width: Width):
         predict,
         remainder=bound,
         margin=1e-3 * predict,
+        generic="the information is analytic in table and v, and so is its limit",
         controls=controls,
         same_instance=True,
     )

@@ -259,6 +259,7 @@ def test_one_number_per_octave(trial, levels: Levels, angle: Angle):
         # their condition, about ten at most.
         ops=2000,
         scale=1.0,
+        generic="least squares are rational in the filters",
         controls=differing(
             law,
             Haar_whatever_the_filters=np.array([1.0, *2.0 ** -np.floor(np.log2(lags))]),
@@ -296,6 +297,7 @@ def test_one_number_per_octave__rank(
         len(kept(rows if with_input else rows[1:])),
         law,
         ops=0,
+        generic="a rank is that of almost all filters, because minors are polynomials in them",
         controls=differing(
             law,
             one_for_each_response=levels + 1 + with_input,
@@ -358,6 +360,7 @@ def test_best_filters__taps(trial, lag: Lag):
         error=1e-4,
         margin=0.004,
         scale=1.0,
+        instances="search",
         controls=differing(
             law,
             that_of_Haar=1 / 2,
@@ -385,6 +388,7 @@ def test_best_filters__pure_delays(trial, levels: Several):
         (best > 0.999).astype(int),
         law,
         ops=0,
+        instances="search",
         controls={
             "two taps keep no such lag": 0 * law,
             "every lag has taps that keep it": 1 + 0 * law,
@@ -411,6 +415,7 @@ def test_channels(trial, levels: Levels, channels: Channels):
         len(kept(rows)),
         law,
         ops=0,
+        generic="a rank is that of almost all filters, because minors are polynomials in them",
         controls=differing(
             law,
             each_keeps_its_own=1 + channels * levels,
@@ -446,6 +451,7 @@ def test_channels__memory(
         law,
         ops=1e5,
         scale=1.0,
+        generic="least squares are rational in the filters",
         controls=differing(
             law,
             the_best_of_one_channel=np.array([best_memory(lag) for lag in lags]),
@@ -478,6 +484,7 @@ def test_channels__unshared(
         len(kept(of_channels(filters))),
         law,
         ops=0,
+        generic="a rank is that of almost all filters, because minors are polynomials in them",
         controls=differing(
             law,
             as_with_sharing=numbers_kept(levels, channels),
@@ -510,6 +517,7 @@ def test_wider_taps(trial, levels: Levels, taps: Taps):
         len(kept(responses_of_taps(trial.generator("filters"), levels, taps))),
         law,
         ops=0,
+        generic="a rank is that of almost all filters, because minors are polynomials in them",
         controls=differing(
             law,
             one_for_each_octave_for_all_k=levels + 1,
@@ -530,6 +538,7 @@ def test_wider_taps__reach(trial, levels: Levels, taps: Taps):
         np.flatnonzero(np.any(rows != 0, axis=0))[-1] + 1,
         law,
         ops=0,
+        generic="a response that is not 0 is so for almost all taps, of which it is a polynomial",
         controls=differing(
             law,
             k_to_the_J_as_if_distances_were_powers_of_k=taps**levels,

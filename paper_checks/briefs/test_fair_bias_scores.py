@@ -287,6 +287,7 @@ def test_dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorld
         exact,
         error=SOLVED,
         margin=1e-6,
+        instances="search",
         control_processes={"in the order of f, whatever it costs": by_effect},
     )
 
@@ -382,6 +383,7 @@ def test_eo(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorld
         np.array([odds_accuracy(joint, tolerance) for joint in joints]),
         error=SOLVED,
         margin=1e-6,
+        instances="search",
         controls={"the rule for demographic parity": np.array(parity)},
     )
 
@@ -410,6 +412,7 @@ def test_eo_dual(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: N
         values(best),
         error=SOLVED,
         margin=1e-6,
+        instances="search",
         controls={"a price for Y = 1 alone": values(one)},
     )
 

@@ -376,6 +376,7 @@ def test_no_net_force(
         error=1e-11 * points,
         margin=1e-9 * points,
         scale=STRONGEST * np.sqrt(points),
+        instances="search",
         control_processes={
             "the first point interpolated": repulsion(places, count, boxes, symmetric=False).sum(
                 axis=0

@@ -258,6 +258,7 @@ def test_direction_of_the_mean(trial, clients: Clients):
         mean_axis(angles, weights),
         ops=1e4,
         scale=1.0,
+        generic="top directions are analytic in angles and weights where they are single",
         controls={
             "the mean of the angles": direction(2 * weights @ angles),
             "the mean of the bases": direction(bases),
@@ -282,6 +283,7 @@ def test_direction_of_the_mean__pooled(trial, clients: Clients):
         mean_axis(angles, rows * (first - second)),
         ops=1e4,
         scale=1.0,
+        generic="top directions are analytic in angles and rows where they are single",
         controls={
             "rows count alike": mean_axis(angles, rows),
             "by their top eigenvalue": mean_axis(angles, rows * first),
@@ -509,6 +511,7 @@ def test_code_averages_once(trial, turn: Turn, penalty: Penalty):
         law,
         order=1,
         margin=1e-3,
+        generic="the released loop is analytic in its start, and so is its limit",
         controls={n: v for n, v in rivals.items() if abs(v - law) > 2e-3},
         same_instance=True,
     )
@@ -538,6 +541,7 @@ def test_code_averages_once__length(trial, turn: Turn, penalty: Penalty):
         law,
         order=1,
         margin=1e-3,
+        generic="the released loop is analytic in its start, and so is its limit",
         controls={
             "a unit vector": 1.0,
             "with equal weights": length_of_bases(angles, ones / 2),

@@ -211,6 +211,7 @@ def test_flag_minimum(trial, dim: Dim, steps: Steps, end: Literal["least", "larg
         cost_in_order(ordered, steps),
         ops=40 * dim,
         scale=steps * values.sum(),
+        generic="eigenvalues are analytic in the data where they are distinct",
         controls={"q times V_q alone": steps * ordered[steps:].sum()},
     )
 
@@ -241,7 +242,14 @@ def test_rotation_price(
     controls = {"V_q alone": flat, "as it starts, φ²": predict * (angle / np.sin(angle)) ** 2}
     measured = turned_costs(points, vectors, steps, angle)
     scale = steps * values.sum()  # of what is subtracted
-    trial.identity(measured, predict, ops=20 * dim, scale=scale, controls=controls)
+    trial.identity(
+        measured,
+        predict,
+        ops=20 * dim,
+        scale=scale,
+        generic="both sides are analytic in the data where eigenvalues are distinct",
+        controls=controls,
+    )
 
 
 def critical_flags(dim, steps):
@@ -273,6 +281,7 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
         predict,
         error=1e-6,
         margin=1e-4,
+        generic="symmetric functions of each list are analytic, and fix the sorted list",
         controls={"equal weights": flat},
     )
 
@@ -320,6 +329,7 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
         chordal_minimum(frames),
         ops=20 * dim,
         scale=7.0 * steps,
+        generic="eigenvalues are analytic in the frames where they are distinct",
         control_processes={"mean of the bases": whole(mean)},
     )
 
@@ -349,6 +359,7 @@ def test_chordal_mean__greedy(trial, dim: Dim, steps: Steps):
         [both(greedy), both(turned_both)],
         costs,
         ops=20 * dim,
+        generic="eigenvalues are analytic in the frames where they are distinct",
         controls={"the greedy flag is best": costs[:1]},
     )
 

@@ -213,6 +213,7 @@ def test_half_is_lost__odd_part(trial, tokens: Tokens, width: Width):
         layer(inputs),
         layer(even_half(inputs)),
         ops=10 * (tokens + width),
+        generic="both sides are linear in the input",
         controls={
             "even in the order of tokens": layer((inputs + tokens_back) / 2),
             "turned round without a first place": layer((inputs + inputs[::-1, ::-1]) / 2),

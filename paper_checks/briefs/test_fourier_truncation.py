@@ -189,6 +189,7 @@ def test_order_is_arbitrary(
         np.mean(low_shares(orders, frequencies)),
         law,
         ops=1e4,
+        generic="both sides are quadratic in x, over its squared length",
         controls={name: value for name, value in rivals.items() if abs(value - law) > 1e-6},
         control_processes=(
             {"sorted coordinates": low_shares(np.sort(walk), frequencies)}
@@ -252,6 +253,7 @@ def test_amplitude_similarity__blind(
         np.tile(law, (4, 1)),
         ops=10 * dimension,
         scale=vector @ vector,
+        generic="both sides are quadratic in x",
         controls={"white noise": np.full((4, count), vector @ vector)},
         control_processes={"another order": np.tile(shuffled, (4, 1))},
     )

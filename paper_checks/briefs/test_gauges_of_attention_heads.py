@@ -254,6 +254,7 @@ def test_gauge_dimension(
     trial.identity(
         free_directions(weights, rotations),
         law,
+        generic="a rank is that of almost all weights, because minors are analytic in them",
         **rivals(
             law,
             all_changes_of_basis=size**2,
@@ -285,6 +286,7 @@ def test_gauge_dimension__orthogonal(trial, size: HeadSize, more: Excess):
         np.array([law, law]),
         ops=10 * (size + more),
         scale=np.linalg.norm(queries) * np.linalg.norm(keys),
+        generic="singular values are analytic in the weights where they are distinct",
         controls={"the weights as they are": np.array([queries.T @ queries, keys.T @ keys])},
     )
 
@@ -313,6 +315,7 @@ def test_shared_and_biased(
     trial.identity(
         free_directions(weights, rotations),
         law,
+        generic="a rank is that of almost all weights, because minors are analytic in them",
         **rivals(law, one_for_each_query_head=heads * law, all_changes_of_basis=size**2),
     )
 
@@ -338,6 +341,7 @@ def test_shared_and_biased__biases(trial, unlike: Unlike, alike: Alike, still: S
     trial.identity(
         free_directions_of_rows(weights, rotations, tokens),
         law,
+        generic="a rank is that of almost all weights, because minors are analytic in them",
         **rivals(
             law,
             no_bias_is_free=one_head,

@@ -437,6 +437,7 @@ def test_code__likeliest(trial, words: Words, n_samples: FewSamples, spike: Spik
         law,
         ops=n_samples * words,
         scale=np.sum(samples**2),
+        generic="both sides are analytic in samples and directions",
         controls={"without 1 + β": law * (1 + spike), "without the half": 2 * law},
     )
 

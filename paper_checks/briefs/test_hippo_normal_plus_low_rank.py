@@ -240,7 +240,12 @@ def test_cauchy_kernel(
     predict = cauchy_kernel(modes, length, step, cut).view(float)
     ops = (length + modes) * (1 + step * modes**2)
     trial.identity(
-        measured.view(float), predict, ops=ops, scale=np.linalg.norm(c) * modes, controls=controls
+        measured.view(float),
+        predict,
+        ops=ops,
+        scale=np.linalg.norm(c) * modes,
+        generic="both sides are linear in c",
+        controls=controls,
     )
 
 

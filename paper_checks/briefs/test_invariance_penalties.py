@@ -199,7 +199,12 @@ def test_gap(trial, samples: Samples, features: Features):
     ops = samples + 20 * np.linalg.cond(gram)
     scale = np.mean((np.abs(design) @ np.abs(w) + np.abs(targets)) ** 2)
     trial.identity(
-        refitted_gap(design, targets, w), predict, ops=ops, scale=scale, controls=controls
+        refitted_gap(design, targets, w),
+        predict,
+        ops=ops,
+        scale=scale,
+        generic="both sides are rational in design, targets and weights",
+        controls=controls,
     )
 
 
@@ -277,6 +282,7 @@ def test_noise_floor(
         floor_by_signs(design, noise),
         [gap, irm],
         ops=2**samples,
+        generic="both sides are rational in the design",
         controls={
             "σ² for the gap, without p/n": [noise**2, irm],
             "4 σ² p/n for IRMv1, as if G were I": [gap, 4 * gap],

@@ -184,7 +184,14 @@ def test_same_minimum(trial, points: Points, components: Components):
     values, slopes = zip(*ends, strict=True)
     predict = square_minimum(kernel, components)
     controls = {"Frobenius for nuclear norm": square_minimum(kernel, 1)}
-    trial.value(values, predict, error=np.array(slopes) + 1e-12, margin=1e-5, controls=controls)
+    trial.value(
+        values,
+        predict,
+        error=np.array(slopes) + 1e-12,
+        margin=1e-5,
+        generic="eigenvalues are analytic in the features where they are distinct",
+        controls=controls,
+    )
 
 
 @claim(
@@ -214,6 +221,7 @@ def test_duality_from_above(trial, points: Points, components: Components):
         error=1e-8,
         margin=1e-5,
         scale=law[1],
+        generic="eigenvalues are analytic in the features where they are distinct",
         controls={"a gap of 0 is the minimum's": np.zeros(2)},
     )
 
@@ -251,6 +259,7 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
         # Three sums of up to 64 terms: |h|², |h|_1 and Φᵀh.
         ops=200,
         scale=4.0,
+        generic="analytic where one point is the longest, and points are interchangeable",
         controls={
             "√λ_1 for r_1": -((component - epsilons) ** 2) / 2,
             "without the half": -(np.maximum(largest - epsilons, 0.0) ** 2),
@@ -275,6 +284,7 @@ def test_sparsity_threshold__support(trial, points: Points, share: Share):
         [iterated(generator, phi, epsilon)[1] for epsilon in epsilons],
         [sparse_law(kernel, epsilon)[1] for epsilon in epsilons],
         ops=0,
+        instances="search",
         controls={"the two largest points": [2, 0, 0]},
     )
 
@@ -346,6 +356,7 @@ def test_huber_bracket__threshold(trial, points: FewPoints):
         # A singular value of order 12 (36 roundings), squared, and sums of 12 terms.
         ops=100,
         scale=4.0,
+        generic="the first eigenvector is within the box, and its eigenvalue is analytic",
         control_processes={"below the threshold": depths[3:5]},
     )
 

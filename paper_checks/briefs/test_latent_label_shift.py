@@ -216,6 +216,7 @@ def test_anchors(trial, labels: Labels, extra: Extra, cells: Cells):
         error=1e-9,
         margin=1e-6,
         scale=1.0,
+        generic="the extreme rows are the corners in every world, and the rest is rational",
         controls={
             "labels are equally frequent": both(posteriors, by_cells / labels),
             "corners are frequencies": both(posteriors, by_cells / by_cells.sum(axis=0)),
@@ -246,6 +247,7 @@ def test_impure(trial, labels: Labels, extra: Extra, cells: Cells, purity: Purit
         error=1e-9,
         margin=1e-6,
         scale=1.0,
+        generic="the extreme rows are the corners in every world, and the rest is rational",
         controls={
             "the truth": both(world.posteriors, world.frequencies),
             "frequencies as the posteriors": both(posteriors, mixed),
@@ -304,6 +306,7 @@ def test_too_sure(trial, low: Low, high: High, extra: Extra, cells: Cells):
         error=1e-8,
         margin=1e-5,
         scale=1.0,
+        generic="the extreme rows are the corners in every world, and the rest is rational",
         controls={"posteriors are kept": truth},
     )
 
@@ -323,6 +326,7 @@ def test_too_still(trial, low: Low, high: High, extra: Extra, cells: Cells):
         error=1e-8,
         margin=1e-5,
         scale=1.0,
+        generic="the extreme rows are the corners in every world, and the rest is rational",
         controls={
             "shifts are kept": 1.0,
             "shifts are stretched as posteriors are": 1 / (high - low),

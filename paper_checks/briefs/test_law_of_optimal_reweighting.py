@@ -300,6 +300,7 @@ def test_costate__at_the_optimum(trial, dims: Dims, examples: Examples, steps: S
         error=1e-9,
         margin=1e-6,
         scale=1.0,
+        instances="search",
         control_processes={"agreement with the present gradient": of_the_moment},
     )
 
@@ -353,6 +354,7 @@ def test_defect(trial, dims: Dims, examples: Examples, steps: Steps):
         law,
         error=1e-6,
         margin=1e-3 * np.abs(law),
+        instances="search",
         controls={
             "the costate of the present, λ_t": predict(0),
             "equal contributions": np.zeros(len(law)),

@@ -202,6 +202,7 @@ def test_affine_invariance(
         whitened_rank(*scatters(image)),
         pencil_rank(between, within),
         ops=20 * dim * np.linalg.cond(within) * condition**2,
+        generic="eigenvalues and entropies are analytic in features and map",
         controls={
             "RankMe": entropy_rank(singular),
             "rank of Σ_b": entropy_rank(np.linalg.eigvalsh(between)),

@@ -330,6 +330,7 @@ def test_mirrored_pairs(
         # the tokens, of some ten units, carry theirs into each cosine; the rest is room.
         ops=2000,
         scale=1.0,
+        generic="cosines are analytic in the tokens",
         controls=differing(
             law,
             mirrored_frequencies_are_as_independent=law[[1, 1]],
@@ -459,6 +460,7 @@ def test_row_denominator(
         # the tokens, of some ten units, carry theirs into each cosine; the rest is room.
         ops=2000,
         scale=keys**2,
+        generic="cosines are analytic in tokens and frequencies",
         controls=differing(
             law,
             noise_of_keys_is_independent=np.array([law[0], alone(offsets, centre, root @ root.T)]),
@@ -534,6 +536,7 @@ def test_positive_is_softmax(
         # exponent of about 20 carries 20 to a term; the rest is room.
         ops=5000,
         scale=1.0,
+        generic="exponentials are analytic in tokens and frequencies",
         controls={
             "softmax of q·k": softmax(queries @ others.T, axis=1),
             "no bias of keys": softmax(products, axis=1),

@@ -191,6 +191,7 @@ def test_least_volume_is_pca__attained(
         np.prod(spreads(points, principal) + offset),
         least_volume(values, latents, slope, offset),
         ops=40 * rank,
+        generic="eigenvalues are analytic in the data where they are distinct",
         controls={
             "latents alike": least_volume(alike, latents, slope, offset),
             "√det(S/K² + η² I)": offset**dead * np.sqrt(np.prod(values / slope**2 + offset**2)),
@@ -258,6 +259,7 @@ def test_scale_collapse(trial, rank: Rank, dead: DeadLatents, offset: Offset):
         remainder=largest - law,
         margin=1e-4,
         scale=float(latents),
+        generic="the volumes are analytic in the data, and so is their limit",
         controls={"the data's own volume": np.log(least_volume(values, latents, 1.0, offset))},
         same_instance=True,
     )
@@ -310,6 +312,7 @@ def test_importance__linear(trial, rank: Rank, slope: SteepSlope):
         moved(points, principal, lambda z: slope * z @ basis.T),
         law,
         ops=100 * rank,
+        generic="both sides are analytic in the data where eigenvalues are distinct",
         controls={"K for K²": law / slope},
     )
 

@@ -205,6 +205,7 @@ def test_point_kept(trial, channels: Channels, dim: Dimension):
         number_determined(generator, layer, generator.normal(size=dim)),
         points_kept(channels, dim),
         ops=0,
+        generic="each subset of rows counts once, and its rank is that of almost all rows",
         controls={
             "n + 1 rows are needed": points_kept(channels, dim + 1),
             "a layer of n rows is enough": 2**channels,
@@ -267,6 +268,7 @@ def test_mean_reading(
         reading_error(channels, dim),
         error=1e-10,
         margin=1e-8,
+        generic="each subset of rows is active once, and projections on spans are analytic",
         controls=controls,
     )
 
@@ -286,6 +288,7 @@ def test_mean_reading__twice(
         error_at_twice(dim),
         error=1e-10,
         margin=1e-8,
+        generic="each subset of rows is active once, and projections on spans are analytic",
         controls={
             "Stirling's 1/√(4 π n)": 1 / np.sqrt(4 * np.pi * dim),
             "half, as at m = n": 0.5,

@@ -183,6 +183,7 @@ def test_angle(trial, sizes: Sizes, dim: Dim):
         error=2e-5 * np.log(classes),
         margin=1e-4,
         scale=1.0,
+        instances="search",
         controls=apart(rivals, law, 0.01),
     )
 
@@ -219,6 +220,7 @@ def test_lengths(trial, sizes: Sizes, centre: Centre):
         relative_lengths(sizes, centre),
         error=1e-5,
         margin=1e-4,
+        instances="search",
         controls={
             f"as with the centre {other}": relative_lengths(sizes, other),
             "proportional to 1/√n_k": roots / roots.mean(),
@@ -296,6 +298,7 @@ def test_within(
         law,
         ops=1e4 * (1 + steps),  # Σ_B may have a condition of some thousands
         scale=max(1.0, shares.sum()),
+        generic="both sides are rational in the features",
         controls=apart(rivals, law, 1e-6 * max(1.0, shares.sum())),
     )
 

@@ -166,6 +166,7 @@ def test_linear_is_blind(
         linear_shares(keys @ query),
         # Each score has 4 terms. NumPy adds up to 256 of them in pairs, in some 20 roundings.
         ops=32,
+        generic="of positive queries and keys both sides are rational",
         controls={"as softmax": softmax_shares(query, keys, factor)},
         control_processes={"1 + elu for relu": linear(1 + factor * query, 1 + keys)},
     )
@@ -195,6 +196,7 @@ def test_negative_from(
         [zero_of_least(layer, query, np.tile(keys, (copies, 1)))],
         [law],
         ops=256 * spread,
+        generic="analytic where one score is the least, and tokens are interchangeable",
         controls={name: [ratio * law] for name, ratio in rivals.items()},
     )
 
@@ -226,6 +228,7 @@ def test_released_code(
         [zero_of_least(released_layer, query, np.tile(keys, (copies, 1)))],
         [law],
         ops=256 * spread,
+        generic="analytic where one score is the least, and tokens are interchangeable",
         controls={
             "as in the paper": [negative_from(scores, copies)],
             "the code's zero falls with copies, too": [law / copies],

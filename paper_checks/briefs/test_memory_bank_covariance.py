@@ -131,7 +131,12 @@ def test_bank_gradient(
     if times > 1:
         controls["a uniform queue"] = bank_gradients(z, decay, uniform=True)
     trial.identity(
-        gradients(z, decay), law, ops=10 * (dim + rows * times), scale=4.0 / rows, controls=controls
+        gradients(z, decay),
+        law,
+        ops=10 * (dim + rows * times),
+        scale=4.0 / rows,
+        generic="both sides are polynomials in the rows",
+        controls=controls,
     )
 
 

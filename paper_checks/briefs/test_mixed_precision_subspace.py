@@ -337,6 +337,7 @@ def test_extremes(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
         predict,
         error=1e-4 * predict,
         margin=1e-3 * predict,
+        instances="search",
         controls={"all subspaces are alike": [average, average]},
     )
 

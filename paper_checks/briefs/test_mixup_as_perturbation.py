@@ -181,6 +181,7 @@ def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
         shrunk(joint, moments(alpha)[0]),
         margin=1e-9,
         error=error,
+        generic="both sides are linear in the points",
         controls={"θ̄ = 1/2, the mean of λ": shrunk(joint, 0.5), "no shrinking": joint},
     )
 
@@ -204,6 +205,7 @@ def test_same_loss(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
         perturbed,
         margin=1e-9,
         error=error + further,
+        generic="the loss is analytic in the points",
         controls={"without noise": noise_free_loss(joint, alpha)},
     )
 
@@ -226,6 +228,7 @@ def test_noise_covariance(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions)
         noise_covariance(joint, alpha),
         margin=1e-9,
         error=error,
+        generic="both sides are quadratic in the points",
         controls={"γ² = σ²": noise_covariance(joint, alpha, own=moments(alpha)[1])},
     )
 

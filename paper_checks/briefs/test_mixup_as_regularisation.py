@@ -172,6 +172,7 @@ def test_unmixed_labels(
         exact,
         margin=1e-9,
         error=error + further,
+        generic="the loss is analytic in the points",
         controls={
             "both laws have the weight ½": unmixed(unmixed_law(alpha, beta, first_share=0.5)),
             "Beta(α, β), the law of mixing itself": unmixed(beta_rule(alpha, beta, NODES)),
@@ -247,6 +248,7 @@ def test_expansion(
         -4.0,
         rounding=1e-15,
         margin=0.03,
+        generic="the remainder is analytic in the points, and so is its order",
         controls={"third order": -3.0, "fifth order": -5.0},
         control_processes={"without the second penalty": without_second},
         same_instance=True,

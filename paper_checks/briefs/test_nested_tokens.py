@@ -312,7 +312,7 @@ def test_doubling(
         best_nested_code(simplex(values**tokens), values, weights),
         law,
         ops=1e3,
-        independent=1,
+        instances="search",
         controls={
             "decreasing, as of principal components": law[::-1],
             "all tokens explain the same": np.full(tokens, 1 / tokens),
@@ -338,7 +338,7 @@ def test_half_rule(trial, first: Side, second: Side, third: Side):
         best_nested_code(box(first, second, third), 2, weights),
         law,
         ops=1e3,
-        independent=1,
+        instances="search",
         controls={
             "a third first, as for the simplex": np.array([1, 2]) / 3,
             "two principal components": np.array([law[0], squares[1] / squares.sum()]),
@@ -373,6 +373,7 @@ def test_linear_decreases(
         error=1e-6,
         margin=1e-4,
         scale=float(law[-1]),
+        generic="the least loss and the shares are analytic where eigenvalues are distinct",
         controls={
             "all tokens explain the same": np.full(dim, 1 / dim),
             "rising, as of words": law[::-1],

@@ -250,6 +250,7 @@ def test_volume_sampling(
         # rest is room for the condition of the kept columns.
         ops=2000,
         scale=np.sum(activations**2),
+        generic="both sides are rational in the entries of the activations",
         controls=controls,
         control_processes={"all sets alike": mean_gram(activations, keep, by_volume=False)},
     )
@@ -384,6 +385,7 @@ def test_equicorrelated(
         # Sums of up to 24 terms and least squares on up to 7 columns, whose condition is below 12.
         ops=1000,
         scale=1.0,
+        generic="both sides are rational in the activations",
         controls={
             "zeroed, not repaired": zeroed,
             "as if the common factor were known": (1 - correlation) * np.eye(len(dropped)),

@@ -220,6 +220,7 @@ def test_conserved(
         [law, law],
         error=1e-8,
         margin=1e-4,
+        generic="the flow is analytic in strengths and starts",
         controls={
             "u_i² - u_j², as between layers": [as_layers] * 2,
             "all copies grow by one factor": [by_factor] * 2,
@@ -282,6 +283,7 @@ def test_shares__of_one_layer(trial, copies: Copies):
         error=1e-6,
         slack=10 * SMALL * law,
         margin=0.005 * law,
+        generic="both sides are analytic in the strengths and the sizes of the starts",
         controls=rivals,
     )
 

@@ -154,6 +154,7 @@ def test_likelihood(
         # Each step loses what the condition number of the covariance asks for, up to the squared
         # outcomes in all.
         ops=10 * steps * dim * (1 + c * dim * steps),
+        generic="both sides are analytic in features and outcomes",
         control_processes={
             "drift of variance c": filters(np.full(3, c)),
             "drift of variance (1-γ)c": filters(c * (1 - gammas)),

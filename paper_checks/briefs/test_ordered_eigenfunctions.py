@@ -123,7 +123,13 @@ def test_deflation(
     law = np.array([deflated(values, vectors, columns - 1, alpha) for alpha in (None, penalty)])
     full = deflated(values, vectors, columns - 1, None)
     controls = {"no deflation": np.array([k, k]), "both deflate exactly": np.array([full, full])}
-    trial.identity(forms, law, ops=50 * dim * (1 + penalty), controls=controls)
+    trial.identity(
+        forms,
+        law,
+        ops=50 * dim * (1 + penalty),
+        generic="both sides are polynomials in the entries of the eigenvectors",
+        controls=controls,
+    )
 
 
 @predicted
@@ -160,7 +166,13 @@ def test_threshold(trial, dim: Dim, columns: Columns):
         "1/λ_1, which deflates v_1 to 0": 1 / values[0],
         "1/λ_k, which deflates all to 0 or less": 1 / values[columns - 1],
     }
-    trial.identity(found_threshold(k, vectors, columns), law, ops=3000 * dim, controls=controls)
+    trial.identity(
+        found_threshold(k, vectors, columns),
+        law,
+        ops=3000 * dim,
+        generic="the objective and its maximum are analytic in the basis, and the law is constant",
+        controls=controls,
+    )
 
 
 @observed
@@ -220,6 +232,7 @@ def test_joint_optimum(trial, dim: Dim, columns: Columns, strength: Strength):
         law,
         error=10 * decrement + 1e-9,
         margin=1e-3 * law,
+        generic="the largest value and the sum are analytic in the basis",
         controls={"all columns may be v_1": columns * values[0], "the trace of K": values.sum()},
     )
 
@@ -244,6 +257,7 @@ def test_unordered(trial, dim: Dim, columns: Columns, strength: Strength):
         np.array([joint(k, vectors[:, order], alpha)[0] for order in orders]),
         np.full(len(orders), sum_of_leading(values, columns)),
         ops=50 * dim * (1 + alpha),
+        generic="both sides are polynomials in the entries of the eigenvectors",
         controls={"a column counts in its place alone": in_place},
     )
 
@@ -280,7 +294,13 @@ def test_joint_threshold(trial, dim: Dim, columns: Columns):
     law = joint_threshold(values, columns)
     last = values[columns - 1]
     controls = {"1/(2 λ_k), as of equal ones": 0.5 / last, "1/λ_k": 1 / last}
-    trial.identity(local_threshold(k, vectors[:, :columns]), law, ops=1e5, controls=controls)
+    trial.identity(
+        local_threshold(k, vectors[:, :columns]),
+        law,
+        ops=1e5,
+        generic="the objective and its maximum are analytic in the basis, and the law is constant",
+        controls=controls,
+    )
 
 
 @figure("F1", claims=("threshold",))

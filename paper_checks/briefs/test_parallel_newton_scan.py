@@ -186,6 +186,7 @@ def test_prefix(
         np.array([prefix, prefix]),
         error=0.0,
         side="at least",
+        instances="search",
         controls={"each sweep doubles it": np.array([doubled, doubled])},
     )
 
@@ -202,6 +203,7 @@ def test_affine(trial, steps: Steps, units: Units):
         sequential(step, start, steps),
         ops=10 * (units + 4),
         scale=20 * np.abs(inputs).max(),
+        generic="both sides are polynomials in weights, inputs and guess",
         control_processes={"Picard's": sweep(step, start, guess, newton=False)},
     )
 
@@ -230,6 +232,7 @@ def test_error_recursion(
         next_error(rate, guess, errors),
         ops=4 * steps,
         scale=np.array(list(growth)),
+        generic="both sides are polynomials in the errors",
         controls={"the last step's error alone": rate * np.append(0.0, errors[:-1]) ** 2},
     )
 

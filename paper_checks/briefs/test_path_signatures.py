@@ -164,7 +164,14 @@ def test_chen(trial, segments: Segments, others: Segments, channels: Channels, l
         level
     )
     # The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
-    trial.identity(measured, chen(*levels)[level], ops=100, scale=length, controls=controls)
+    trial.identity(
+        measured,
+        chen(*levels)[level],
+        ops=100,
+        scale=length,
+        generic="both sides are polynomials in the increments",
+        controls=controls,
+    )
 
 
 def drawn_equation(generator, segments, channels, states):
@@ -237,7 +244,11 @@ def test_linear_functional(trial, segments: SeveralSegments, channels: Channels,
     reverse = sum_over_words(increments, matrices, states - 1, reverse=True)[-1]
     # Up to 120 words and 5 exponentials of order 5 take some 300 roundings; the rest is room.
     trial.identity(
-        flow(increments, matrices), law, ops=1000, controls={"A_(w_1)..A_(w_n)": reverse}
+        flow(increments, matrices),
+        law,
+        ops=1000,
+        generic="both sides are analytic in increments and matrices",
+        controls={"A_(w_1)..A_(w_n)": reverse},
     )
 
 
@@ -260,6 +271,7 @@ def test_clock_blindness(trial, segments: SeveralSegments, channels: Channels, l
         # The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
         ops=100,
         scale=np.sum(np.abs(increments)) ** level / factorial(level),
+        generic="both sides are polynomials in increments and clocks",
         controls={"the ends decide": signature(ends, level)[level]},
     )
 
@@ -288,6 +300,7 @@ def test_way_back(trial, segments: SeveralSegments, channels: Channels, level: L
         # The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
         ops=100,
         scale=np.sum(2 * np.abs(increments)) ** level / factorial(level),
+        generic="both sides are polynomials in the increments",
         controls={"as if the path were run twice": signature(twice, level)[level]},
     )
 

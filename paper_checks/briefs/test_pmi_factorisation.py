@@ -263,6 +263,7 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
         # 64 halvings of an interval up to ±60, with a rounding of a middle in each.
         ops=64,
         scale=60.0,
+        generic="logarithms are analytic in positive chances",
         controls=controls,
     )
 
@@ -283,6 +284,7 @@ def test_excess(trial, words: Words, contexts: Words, negatives: Negatives, powe
         excess(x, p, q, negatives),
         ops=p.size,
         scale=4.0 * negatives,
+        generic="divergences are analytic in positive chances",
         controls={"weighted least squares": squares},
     )
 
@@ -317,6 +319,7 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
         predict,
         remainder=bound,
         margin=1e-4 * predict,
+        generic="both sides are analytic in positive chances",
         controls=controls,
         same_instance=True,
     )
@@ -375,6 +378,7 @@ def test_weights__low_rank(
         predict,
         order=2,
         margin=0.01 * predict,
+        generic="the least loss of a rank is analytic in the table near it, and so is its limit",
         controls={
             "all entries alike": np.mean(weight) * alike,
             "weights P": weighted_misfit(direction, scores, 3, p),
@@ -436,6 +440,7 @@ def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
         dependence(walk_counts(a, length, window, stationary)),
         feature_dependence(a, walk_shares(length, window), np.eye(nodes)),
         ops=nodes**length,
+        generic="both sides are rational in the weights of the graph",
         controls={"ω_r = 1/b": feature_dependence(a, np.ones(window), np.eye(nodes))},
         control_processes={
             "uniform starts": dependence(walk_counts(a, length, window, uniform)),
@@ -477,6 +482,7 @@ def test_node_feature(
         dependence(walk_counts(a, length, window, start) @ features),
         feature_dependence(a, shares, features),
         ops=nodes**length,
+        generic="both sides are rational in the weights of the graph and the features",
         controls={
             "degrees for row sums": feature_dependence(a, shares, features, by_degrees),
             "ω_r = 1/b": feature_dependence(a, np.ones(window), features),

@@ -313,7 +313,13 @@ def test_gradient(
     }
     # Powers up to the twelfth multiply the dozen roundings of a softmax: some 200 in all.
     # The rest is room.
-    trial.identity(measured, law, ops=1000, controls=controls)
+    trial.identity(
+        measured,
+        law,
+        ops=1000,
+        generic="softmax and powers are analytic in the logits",
+        controls=controls,
+    )
 
 
 @claim(derived("1 - Q^J at P = 1/K"), kind="identity", cases=[100, 1000, 10])
@@ -363,6 +369,7 @@ def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
         sharpened(posterior, epsilon),
         error=100 * slope + 1e-13,  # a curvature of .01 or more
         margin=1e-5,
+        generic="the minimum of a strictly convex analytic loss is analytic in the posterior",
         controls=controls,
     )
 
@@ -383,6 +390,7 @@ def test_correction(trial, classes: Classes, epsilon: Epsilon):
         posterior,
         error=1000 * slope + 1e-12,
         margin=1e-4,
+        generic="the minimum of a strictly convex analytic loss is analytic in the posterior",
         controls=controls,
     )
 

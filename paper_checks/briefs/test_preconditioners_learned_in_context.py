@@ -328,6 +328,7 @@ def test_layers(trial, examples: Examples, dim: Side, layers: Layers):
         law,
         ops=8 * examples * dim,
         scale=growth * (1 + np.abs(labels).max()) * dim,
+        generic="both sides are polynomials in prompt and weights",
         controls=apart(theories, law, 1e-3),
     )
 
@@ -365,6 +366,7 @@ def test_optimum(trial, examples: Examples, noise: Noise, dim: FewSides):
         # Sums of up to 3^7 = 2187 terms; the condition of the equations is about ten at most.
         ops=30_000,
         scale=10,
+        generic="both sides are rational in the entries of the covariances",
         controls=apart(theories, law, 1e-3),
     )
 
@@ -397,6 +399,7 @@ def test_global_minimum(trial, examples: Examples, noise: Noise, dim: FewSides):
         # Sums of up to 3^7 = 2187 terms; the rest is room for the equations of order 16.
         ops=30_000,
         scale=10 * dim,
+        generic="least squares and eigenvalues are analytic in the covariances, where distinct",
         controls=apart(theories, law, 1e-3),
     )
 
@@ -430,6 +433,7 @@ def test_few_examples(trial, dim: FewSides):
         law,
         order=1,
         margin=1e-3 * np.abs(law).max(),
+        generic="both sides are rational in the entries of the covariance",
         controls=apart(
             {
                 "the mean alone, Λ^-1": inverse,
@@ -476,7 +480,14 @@ def test_gradient_of_layers(trial, layers: FewLayers, examples: FewExamples, siz
     scale = 1e3 * (1 + size) ** (2 * layers)
     # NumPy adds 5^6 terms by halves, down to 128 in eight sums: 26 roundings. The rest is room for
     # the layers.
-    trial.identity(found, law, ops=2000, scale=scale, controls=apart(theories, law, 1e-6 * scale))
+    trial.identity(
+        found,
+        law,
+        ops=2000,
+        scale=scale,
+        generic="both sides are rational in the entries of the covariance",
+        controls=apart(theories, law, 1e-6 * scale),
+    )
 
 
 @claim(
@@ -508,6 +519,7 @@ def test_critical_points(trial, layers: FewLayers, examples: FewExamples):
         error=1e-8,
         margin=1e-3,
         scale=np.abs(newton).max(),
+        generic="both sides are rational in the entries of the covariance",
         controls={"a_l = 1, steps of Newton's method": blocks_of(newton, covariance) / dim},
         control_processes={"A_l = a_l I": slope(np.eye(dim))},
     )
@@ -547,6 +559,7 @@ def test_contracting_layers(
         np.stack([of_block, of_block, of_outer]),
         error=1e-8,
         margin=1e-4,
+        generic="both sides are rational in the entries of the covariance",
         controls={"I in A_l and Λ in B_l": np.stack([of_outer, of_outer, of_block])},
         control_processes={"A_l = a_l I": slopes(np.eye(dim))},
     )

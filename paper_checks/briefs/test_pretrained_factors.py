@@ -312,6 +312,7 @@ def test_subspace(
         law,
         error=1e-4 * law,
         margin=3e-3 * law,
+        generic="both sides are analytic in basis, spikes and weights",
         controls={
             "without the gap, (d − k) τ⁴ Σ a_i²/λ_i": plain,
             "d for d − k": law * dim / (dim - features),
@@ -434,6 +435,7 @@ def test_floors(
         ops=1e4,
         scale=float(target @ covariance @ target),
         independent=1,
+        generic="both sides are analytic in basis and target",
         controls={
             "unlabeled inputs suffice": 0.0,
             "|v|², as if all variances were one": missed**2,

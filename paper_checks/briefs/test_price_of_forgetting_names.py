@@ -362,6 +362,7 @@ def test_price_is_due(trial, kind: Source, symbols: Symbols, length: Length):
         divergence(chances, mean) + divergence(mean, other),
         ops=len(words),
         scale=10.0,
+        generic="divergences are analytic in positive chances",
         controls={
             "names are free": divergence(mean, other),
             "all pay the price of M": divergence(chances, mean),

@@ -339,6 +339,7 @@ def test_weights_leave_rank(
         ),
         np.array([law, law]),
         ops=0,
+        generic="a rank is that of almost all draws, because minors are analytic in them",
         controls=differing(
             law,
             weights_make_it_full=np.array([law, max(keys, values)]),
@@ -422,6 +423,7 @@ def test_gate_multiplies(trial, rows: Rows, columns: Rows, first: Rank, second: 
         rank(outputs * gate),
         law,
         ops=0,
+        generic="a rank is that of almost all draws, because minors are polynomials in them",
         controls=differing(
             law,
             ranks_add_up=first + second,
@@ -446,6 +448,7 @@ def test_gate_multiplies__by_itself(trial, rows: Rows, columns: Rows, factor: Ra
         rank(outputs * outputs),
         law,
         ops=0,
+        generic="a rank is that of almost all draws, because minors are polynomials in them",
         controls=differing(
             law,
             as_with_another_gate=factor**2,
@@ -500,6 +503,7 @@ def test_look_up_cap__attained(trial, tokens: Looked, features: Kept):
         law,
         error=1e-12,
         margin=0.008 * law,
+        instances="search",
         controls={
             "the normaliser adds a feature": cap(tokens, features + 1),
             "√(r/N)": np.sqrt(law),
@@ -524,6 +528,7 @@ def test_look_up_cap__agents(trial, tokens: Looked, agents: Kept):
         law,
         error=1e-12,
         margin=0.008 * law,
+        instances="search",
         controls={
             "√(n/N)": np.sqrt(law),
             "as softmax": 1.0,
@@ -570,6 +575,7 @@ def test_look_up_cap__output_ranks(trial, tokens: Circle, keys: Head, values: He
         output_ranks(trial.generator("tokens"), tokens, keys, values, agents),
         law,
         ops=0,
+        generic="a rank is that of almost all draws, because minors are analytic in them",
         controls=differing(
             law,
             softmax_has_full_rank=np.array([tokens, *law[1:]]),

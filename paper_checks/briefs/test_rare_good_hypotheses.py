@@ -324,6 +324,7 @@ def test_small_ball__all_directions(
         rounding=1e-10 * chances,
         margin=0.005 * dims,
         same_instance=True,
+        generic="the chance is analytic in the shifts, and so is its order",
         controls={"an effective dimension, (Σλ)²/Σλ²": -effective_order(values)},
     )
 

@@ -273,6 +273,7 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
         total,
         error=rows * columns * error,
         margin=1e-8 * size,
+        instances="search",
         controls={"λ forgotten": lam * total, "as of a squared norm": np.sum(theta**2)},
     )
 
@@ -293,6 +294,7 @@ def test_vanishing_penalty(
         least,
         error=(high - low) / 2,
         margin=0.01 * least,
+        instances="search",
         controls={"slope 1 at 0, as of the hinge": 2 * least},
     )
 
@@ -342,6 +344,7 @@ def test_not_leave_one_out(
         np.sum(gamma * weighted(theta, x, "entries")),
         error=error * size,
         margin=1e-6 * np.linalg.norm(theta) * size,
+        instances="search",
         controls={
             "the changes of leaving out add up": changes.sum(),
             "weights of a squared norm": np.sum(gamma * x),

@@ -334,6 +334,7 @@ def test_law_kept(
         error=1e-8,
         margin=1e-6,
         scale=1.0,
+        generic="the end of the flow is analytic in stiffness and rotations, and so is the law",
         control_processes={"an error a tenth as large that stretches": wrong},
     )
 
@@ -364,6 +365,7 @@ def test_law_kept__any_law(
         error=1e-9,
         margin=1e-7,
         scale=turn,
+        generic="the integrals are analytic in the centres and the waves",
         control_processes={"a stretch in place of a turn": stretched},
     )
 
@@ -485,6 +487,7 @@ def test_probe_noise(trial, dim: Probed):
         np.array([mean, probe_variance(jacobian)]),
         ops=100 * dim**2,
         scale=np.array([np.sum(jacobian**2) * dim, np.sum(form**2) * dim]),
+        generic="both sides are polynomials in the entries of the Jacobian",
         controls={
             "normal probes, 2 |A|²": np.array([mean, 2 * np.sum(form**2)]),
             "the mean without the half, |J − Jᵀ|²": np.array([2 * mean, probe_variance(jacobian)]),
@@ -519,6 +522,7 @@ def test_probe_noise__near_conservative(trial, dim: Probed):
         limit,
         order=2,
         margin=1e-3 * limit,
+        generic="the deviations are analytic in P and Ω where they are not 0, and so is the limit",
         controls={
             "as |(J − Jᵀ) v|², free of ε": np.std(plain) / np.mean(plain) / sizes[-1],
             "normal probes": normal,

@@ -329,6 +329,7 @@ def test_exact(
         [cost(points, solution(points, *penalties), *penalties) for points in sets],
         exact,
         ops=0,
+        instances="search",
         controls={"without the l1 term": free},
     )
 
@@ -402,7 +403,11 @@ def test_c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, n_sets
     dear = found(Fraction(26, 10 * n_points))
     trial.require(dear != exact, "settings must make terms at C_0 = 2.6/N cost some accuracy")
     trial.identity(
-        found(safe), exact, ops=0, control_processes={"a term for two errors, C_0 = 2.6/N": dear}
+        found(safe),
+        exact,
+        ops=0,
+        instances="search",
+        control_processes={"a term for two errors, C_0 = 2.6/N": dear},
     )
 
 
@@ -437,7 +442,13 @@ def test_coprime(
     )
     free = best_of_the_box(line, Fraction(1, 100), 0)[1]
     processes = {"C_1 = 0": np.resize(np.sort(free.ravel())[::-1], len(divisors))}
-    trial.identity(divisors, np.ones(len(divisors), int), ops=0, control_processes=processes)
+    trial.identity(
+        divisors,
+        np.ones(len(divisors), int),
+        ops=0,
+        instances="search",
+        control_processes=processes,
+    )
 
 
 @claim(derived("the size costs less than one error, and less than one term"), kind="optimality")
@@ -467,6 +478,7 @@ def test_pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_
         [beaten(points, solution(points, penalty, small)) for points in sets],
         np.zeros(n_sets, int),
         ops=0,
+        instances="search",
         control_processes={"a fit by least squares, rounded": fits},
     )
 
@@ -495,6 +507,7 @@ def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_se
         left(small),
         exact,
         ops=0,
+        instances="search",
         control_processes={"a unit of size for an error, C_1 = 1/N": large},
     )
 
@@ -530,6 +543,7 @@ def test_resolution(
         safe,
         np.zeros(n_sets, int),
         ops=0,
+        instances="search",
         control_processes={"rounding to whole points from -5 to 5": usual},
     )
 
@@ -657,6 +671,7 @@ def test_reduction(
         np.array([float(attained) for _, attained, *_ in sets]),
         error=1e-6,
         margin=1e-3,
+        instances="search",
         control_processes={"a point that every optimum errs on, asked to be right": contrary},
     )
 

@@ -165,7 +165,12 @@ def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, rad
         "second moment for variance": [total, second / draws],
     }
     trial.identity(
-        moments, law, ops=points**draws, scale=np.array([total, second]), controls=rivals
+        moments,
+        law,
+        ops=points**draws,
+        scale=np.array([total, second]),
+        generic="both sides are rational in the losses and the chances",
+        controls=rivals,
     )
 
 
@@ -328,7 +333,13 @@ def test_small_lambda(
     }
     mean = enumerated(losses, chances, draws)[0]
     law = mean_and_variance(losses, chances, draws)[0]
-    trial.identity(mean, law, ops=points**draws, controls=controls)
+    trial.identity(
+        mean,
+        law,
+        ops=points**draws,
+        generic="both sides are rational in the losses and the chances",
+        controls=controls,
+    )
 
 
 @figure("F1", claims=("mean_and_variance", "variance_bound"))

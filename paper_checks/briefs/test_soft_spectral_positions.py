@@ -293,6 +293,7 @@ def test_local_constant(
         law,
         error=1e-7,
         margin=1e-5 * max(law, 0.1),
+        instances="search",
         controls={n: v for n, v in rivals.items() if abs(v - law) > 1e-3 * law},
     )
 

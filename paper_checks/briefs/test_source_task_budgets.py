@@ -387,6 +387,7 @@ def test_least_relevance(
         margin=1e-6 * law,
         scale=law,
         ops=1e6,
+        instances="search",
         controls={
             "the mix of least norm": np.sum(np.abs(np.linalg.pinv(matrix) @ target)),
             "the least |ν|_2": np.linalg.norm(np.linalg.pinv(matrix) @ target),
@@ -417,6 +418,7 @@ def test_least_relevance__prices(trial, sources: Sources):
         law,
         error=1e-7 * law,
         margin=1e-4 * law,
+        generic="both sides depend on the sizes of the weights alone, and are analytic in these",
         controls={
             "as if prices were equal": np.sum(sizes, axis=1) * cost_of_mix / 100,
             "samples for equal money": sources * np.sum(sizes**2 * prices, axis=1) / 100,

@@ -155,6 +155,7 @@ def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Len
         np.stack([0 * alone, misses * alone]),
         ops=ROUNDINGS,
         scale=1 + features * alone,
+        generic="exponentials and the angle of q and k are analytic in both",
         controls={name: np.stack([0 * alone, value]) for name, value in variances.items()},
     )
 
@@ -180,7 +181,12 @@ def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length)
         "exp(s), the second moment": 1 + threshold,
     }
     trial.identity(
-        features * hybrid / sparse, threshold, ops=ROUNDINGS, scale=1 / misses, controls=controls
+        features * hybrid / sparse,
+        threshold,
+        ops=ROUNDINGS,
+        scale=1 / misses,
+        generic="exponentials and the angle of q and k are analytic in both",
+        controls=controls,
     )
 
 
@@ -212,7 +218,14 @@ def test_shared_hash_bias(
     law = shared / features * p0 ** (bits - 1) * (p0 - p1)
     controls = {"unbiased": 0 * law, "p₀^b for p₀^(b − 1)": p0 * law}
     bias = enumerated(q, k, features, bits, shared)[0]
-    trial.identity(bias, law, ops=ROUNDINGS, scale=1.0, controls=controls)
+    trial.identity(
+        bias,
+        law,
+        ops=ROUNDINGS,
+        scale=1.0,
+        generic="exponentials and the angle of q and k are analytic in both",
+        controls=controls,
+    )
 
 
 @claim(
@@ -230,7 +243,12 @@ def test_shared_hash_error(trial, length: Length):
     law = (1 + spread(q, k)) * twice - 2 * once + zero
     controls = {"as if independent": spread(q, k) * zero, "tilted once": spread(q, k) * once}
     trial.identity(
-        enumerated(q, k, 1, 1, 1)[1], law, ops=ROUNDINGS, scale=2 + law, controls=controls
+        enumerated(q, k, 1, 1, 1)[1],
+        law,
+        ops=ROUNDINGS,
+        scale=2 + law,
+        generic="exponentials and the angle of q and k are analytic in both",
+        controls=controls,
     )
 
 

@@ -186,6 +186,7 @@ def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
         predict,
         ops=3**dim + 10,
         scale=(sparsity + 3) * np.max(sizes),  # of the terms: they may cancel
+        generic="both sides are polynomials in the entries of x and y",
         controls=controls,
     )
 
@@ -277,7 +278,14 @@ def test_fastrp_similarity(
     measured = similarities(adjacency, degrees, alphas, sparsity)
     scale = sparsity * predict.max()
     # Each of 3^nodes outcomes takes some ten roundings, of three powers of A.
-    trial.identity(measured, predict, ops=10 * 3**nodes, scale=scale, controls=controls)
+    trial.identity(
+        measured,
+        predict,
+        ops=10 * 3**nodes,
+        scale=scale,
+        generic="both sides are polynomials in the weights of the graph and the alphas",
+        controls=controls,
+    )
 
 
 @claim(derived("boxes of ε, each enclosed"), kind="bound")

@@ -232,7 +232,13 @@ def test_spectral_map(
     controls = {name: (basis * law) @ basis.T for name, law in laws.items()}
     law = controls.pop("φ")
     image = whitened(generator.gamma(2) * (basis * shares) @ basis.T, steps)
-    trial.identity(image, law, ops=10 * dim * amplification(shares, steps), controls=controls)
+    trial.identity(
+        image,
+        law,
+        ops=10 * dim * amplification(shares, steps),
+        generic="both sides are polynomials in the entries of the basis, over the scale",
+        controls=controls,
+    )
 
 
 @claim(derived("the map, at the covariance of a trained encoder"), kind="identity", cases=[(32, 4)])
@@ -312,6 +318,7 @@ def test_floor(trial, dim: SmallDimension, steps: FewSteps):
         law,
         error=least * (10 * decrement + 1e-6),
         margin=1e-3 * law,
+        instances="search",
         controls={"zero iff flat": 0.0, "one more step": floor(dim, steps + 1)},
     )
 
@@ -336,6 +343,7 @@ def test_flat_only(trial, dim: SmallDimension, steps: FewSteps):
         flat_shares(dim),
         error=1e-3 / dim,
         margin=0.01 / dim,
+        instances="search",
         controls={"an equal diagonal is enough, correlations of .1": correlated},
     )
 

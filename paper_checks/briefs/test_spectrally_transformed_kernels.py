@@ -169,6 +169,7 @@ def test_no_eigenvectors(
         transform(kernel, chances, coefficients),
         ops=10 * points * degree,
         scale=degree / np.sqrt(np.outer(chances, chances)),
+        generic="both sides are polynomials in the kernel's entries and the chances",
         controls={
             "uniform μ": transform(kernel, uniform, coefficients),
             "powers of entries": sum(pi * kernel**p for p, pi in enumerate(coefficients, 1)),
@@ -193,6 +194,7 @@ def test_inverse_laplacian(trial, points: Points, share: Share):
         ops=10 * points,
         # the derivative of s at the largest eigenvalue
         scale=1 / np.sqrt(np.outer(chances, chances)) / (1 - share) ** 2,
+        generic="both sides are rational in the kernel's entries and the chances",
         controls={
             "uniform μ": transform(kernel, np.full(points, 1 / points), eta=eta),
             "K itself": kernel,
@@ -233,7 +235,12 @@ def test_truncation(
         "all terms after the first omitted one": law * share,
     }
     trial.identity(
-        error, law, ops=10 * points, scale=points * largest / (1 - share) ** 2, controls=controls
+        error,
+        law,
+        ops=10 * points,
+        scale=points * largest / (1 - share) ** 2,
+        generic="the norm and the law are analytic where the largest eigenvalue is simple",
+        controls=controls,
     )
 
 
@@ -249,7 +256,7 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
     """
     generator = trial.generator("domain")
     kernel, chances, eta = domain(generator, points, share)
-    chosen = generator.integers(points, size=labelled)
+    chosen = np.arange(labelled) ** 2 % points  # some points more than once
     labels = generator.normal(size=labelled)
     kernel_s = transform(kernel, chances, eta=eta)
     root = features(kernel, chances, eta=eta)
@@ -264,6 +271,7 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
         fit(kernel_s, chosen, labels, ridge),
         ops=10 * points,
         scale=scale,
+        generic="both sides are rational in the kernel's entries, the chances and the labels",
         controls=controls,
     )
 
@@ -287,7 +295,7 @@ def test_truncated_ridge(
     trial.require(kept < points, "kept must be below points: else nothing is cut")
     generator = trial.generator("domain")
     kernel, chances, _ = domain(generator, points)
-    chosen = generator.integers(points, size=labelled)
+    chosen = np.arange(labelled) ** 2 % points  # some points more than once
     labels = generator.normal(size=labelled)
     psi = leading_features(kernel, chances, kept)
     design = np.vstack([psi[chosen], np.sqrt(ridge * labelled) * np.eye(kept)])
@@ -298,6 +306,7 @@ def test_truncated_ridge(
         fit(values[0], chosen, labels, ridge),
         ops=100 * points,
         scale=(1 + points / chances.min() / ridge) * np.abs(labels).max(),
+        generic="both sides are analytic in the kernel where its eigenvalues are distinct",
         controls={
             "K itself": fit(kernel, chosen, labels, ridge),
             "cut after d + 1 eigenvectors": fit(values[1], chosen, labels, ridge),
@@ -317,6 +326,7 @@ def test_sample_bias(trial, points: FewPoints, draws: Draws):
         mean_over_samples(kernel, chances, draws, 3),
         mean_of_cubes(kernel, chances, draws),
         ops=points**draws,
+        generic="both sides are polynomials in the kernel's entries and the chances",
         controls={"unbiased": third},
     )
 

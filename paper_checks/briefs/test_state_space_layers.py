@@ -209,7 +209,12 @@ def test_warped_response(
     controls = {"not warped": plain.view(float), "not early": late.view(float)}
     scale = 2 * np.linalg.norm(c)
     trial.identity(
-        measured.view(float), predict.view(float), ops=ops, scale=scale, controls=controls
+        measured.view(float),
+        predict.view(float),
+        ops=ops,
+        scale=scale,
+        generic="both sides are rational in the entries of the system",
+        controls=controls,
     )
 
 
@@ -262,6 +267,7 @@ def test_order_of_error(
         slack=slack,
         error=rounding,
         margin=slack + 2 * rounding,
+        generic="matrix exponentials and powers are analytic in the system's entries",
         controls=controls,
     )
 
@@ -288,7 +294,13 @@ def test_gate_is_backward_euler(
     }
     controls = {name: x + share * (u - x) for name, share in shares.items()}
     roots = [implicit_step(*pair, step) for pair in zip(x, u, strict=True)]
-    trial.identity(roots, gate(x, u, score), ops=8, controls=controls)
+    trial.identity(
+        roots,
+        gate(x, u, score),
+        ops=8,
+        generic="both sides are linear in x and u",
+        controls=controls,
+    )
 
 
 def gate_and_flow(farthest):

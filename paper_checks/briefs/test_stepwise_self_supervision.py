@@ -247,6 +247,7 @@ def test_trajectory(trial, outputs: Outputs, init: Init):
         diagonals(exact),
         error=SOLVER_ERROR,
         margin=1e-8,
+        generic="the flow is analytic in its start, and so is the law",
         controls={
             "2 for 4 in the exponent": diagonals(slower),
             "at the limit 1/√γ_j all the time": diagonals(np.broadcast_to(top**-0.5, exact.shape)),
@@ -273,6 +274,7 @@ def test_critical_times(trial, outputs: Outputs, init: Init):
         law,
         error=2 * SOLVER_ERROR,
         margin=1e-8,
+        generic="the flow is analytic in its start, and so is the law",
         controls={"τ with 4 γ for 8 γ": late[order], "all is learned": np.ones(outputs)},
     )
 
@@ -302,6 +304,7 @@ def test_staircase(trial, outputs: Outputs, init: Init):
         staircase(times, first, top),
         error=10 * SOLVER_ERROR,
         margin=1e-7,
+        generic="the flow is analytic in its start, and so is the law",
         controls=controls,
     )
 
@@ -356,6 +359,7 @@ def test_row_space(trial, following: Following):
         error=np.abs(slopes[1] - slopes[0]) * share / (1 - share),
         slack=1e-3,
         margin=0.009 * law,
+        generic="the end of the flow is analytic in its start, and so is its order",
         controls={"the power of the length, not of its square": law / 2, "any subspace": 0.0},
     )
 
@@ -386,6 +390,7 @@ def test_representation(
         law,
         error=np.abs(found - before).max() + 1e-9,
         margin=1e-3,
+        generic="the end of the flow is analytic in the start, and so is the law",
         controls={
             "a mode more": final_gram(gamma, vectors, outputs + 1),
             "not whitened": law @ (vectors * gamma) @ vectors.T,
@@ -419,6 +424,7 @@ def test_too_few_modes(
         error=1e-6,
         margin=1e-5,
         scale=1.0,
+        generic="the end of the flow is analytic in basis and start",
         controls=apart(theories, law, 0.1),
     )
 
@@ -491,6 +497,7 @@ def test_kernel_modes(
         # roundings; the rest is room for K^½.
         ops=1000,
         scale=law.max(),
+        generic="the eigenvalues are analytic in the views, where they are distinct",
         controls=apart(theories, law, 1e-3 * law.max()),
     )
 
@@ -533,6 +540,7 @@ def test_kernel(
         law,
         error=np.abs(found - gram(1e-18)).max() + 1e-8 * law.max(),
         margin=1e-6 * law.max(),
+        generic="the flow is analytic in views and start, the law where eigenvalues are distinct",
         controls={
             "kernel PCA of the first views": kernel_embedding(
                 same, np.tile(cubic_kernel(points, first), 2), outputs
@@ -568,6 +576,7 @@ def test_kernel_pca(trial, pairs: PAIRS, outputs: FewOutputs):
         law,
         error=np.abs(found - gram(1e-18)).max() + 1e-8 * law.max(),
         margin=1e-6 * law.max(),
+        generic="the flow is analytic in points and start, the law where eigenvalues are distinct",
         controls={
             "centred": kernel_components(centred, outputs),
             "not whitened": law @ kernel @ law / pairs**2,

@@ -274,7 +274,12 @@ def test_inner_steps(
     if np.abs(last - limit).max() > 1e-6:
         controls["converged"] = np.stack([limit, limit])
     trial.identity(
-        measured, np.stack([last, limit]), ops=100 * targets, scale=10.0, controls=controls
+        measured,
+        np.stack([last, limit]),
+        ops=100 * targets,
+        scale=10.0,
+        generic="both sides are rational in the features, targets and labels",
+        controls=controls,
     )
 
 
@@ -315,7 +320,12 @@ def test_invariance(
     scale = 10.0**decades * (1 + labels @ labels)
     rivals = {"gradient descent": steps[0] - steps[1:]}
     trial.identity(
-        losses[0] - losses[1:], law, ops=10 * targets, scale=scale, control_processes=rivals
+        losses[0] - losses[1:],
+        law,
+        ops=10 * targets,
+        scale=scale,
+        generic="both sides are rational in the features, their basis and the labels",
+        control_processes=rivals,
     )
 
 

@@ -221,6 +221,7 @@ def test_two_forms(trial, tokens: Tokens, width: Width):
         np.array([predict, predict]),
         ops=width**2 + tokens,  # the longest sums: over the columns of ⊠, and over all tokens
         scale=scale,
+        generic="both sides are rational in the entries of q, k and v",
         controls={"s² for s²/2": np.array([rival, rival])},
     )
 
@@ -348,7 +349,14 @@ def test_focus_cap(
     if temperature > 1.1:
         at_end = polynomial(2, temperature) / polynomial(2, -temperature)
         controls["others at -τ"] = at_end / (at_end + others)
-    trial.value(most, focus(others, temperature), error=1e-9, margin=1e-7, controls=controls)
+    trial.value(
+        most,
+        focus(others, temperature),
+        error=1e-9,
+        margin=1e-7,
+        instances="search",
+        controls=controls,
+    )
 
 
 @claim(derived("boxes of s, each enclosed"), kind="bound")

@@ -364,6 +364,7 @@ def test_flow(trial, training: Training, scale: Start):
         law,
         error=error,
         margin=1e-7,
+        generic="the end of the flow and the law are analytic in covariance and start",
         controls={
             "Λ^-1 for Γ^-1": limit_of_flow(np.linalg.inv(covariance)),
             "Γ without the trace": limit_of_flow(np.linalg.inv((1 + 1 / training) * covariance)),
@@ -416,6 +417,7 @@ def test_global_minimum(trial, training: Training, count: Covariances):
         margin=1e-8,
         scale=1 + np.trace(mean),
         ops=1e4,
+        generic="the loss is a polynomial in the weights, with drawn covariances as coefficients",
         controls=apart(rivals, law, 1e-6),
     )
 
@@ -521,6 +523,7 @@ def test_risk(
         law,
         ops=len(normals),
         scale=10 * law,
+        generic="both sides are rational in the entries of the covariance",
         controls=apart(theories, law, 1e-3 * law),
     )
 
@@ -556,6 +559,7 @@ def test_least_squares(trial, dim: Annotated[int, Interval(1, 3, why="d; the nod
         law,
         order=1,
         margin=0.01 * law,
+        generic="the risk is rational in the entries of the covariance, and so is its limit",
         controls={"as least squares": 0.0, "d tr Λ": dim * np.trace(covariance)},
         same_instance=True,
     )
@@ -597,6 +601,7 @@ def test_covariate_shift(trial, training: Training):
         exact,
         order=1,
         margin=1e-4 * exact,
+        generic="the risk is rational in the entries of both covariances, and so is its limit",
         controls=apart(theories, exact, 1e-3 * exact),
         same_instance=True,
     )
@@ -641,6 +646,7 @@ def test_scaled_inputs(
         ops=200,
         scale=size,
         independent=20,
+        generic="both sides are polynomials in the inputs, weights and queries",
         controls=apart(theories, scale**3 * before, 0.01 * abs(scale) ** 3),
         control_processes={"least squares": least_squares(scale)},
     )
@@ -676,6 +682,7 @@ def test_random_covariances(
         law,
         error=error,
         margin=1e-7,
+        generic="the end of the flow and the law are analytic in covariances and start",
         controls=apart(theories, law, 1e-5),
         control_processes={"a start in all entries": flow_end(loss, start + 0.075)[0]},
     )

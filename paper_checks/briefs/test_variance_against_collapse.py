@@ -271,6 +271,7 @@ def test_collapse(trial, batch: Batch, dim: Dim):
         loss_at_collapse(),
         ops=batch,
         scale=100.0,
+        generic="the loss is the same number at each point: no term depends on it",
         controls={"γ - ε": 50 * (1 - EPSILON), "as the code": loss_at_collapse(halved=True)},
         control_processes={"embeddings that are spread": printed_loss(*spread)},
     )
@@ -389,6 +390,7 @@ def test_each_term(
         # Sums over at most 3 · 64 points, twice: for means, which are about 0, and for covariances.
         ops=200,
         scale=25.0,
+        generic="each hinge is on one side for all decorrelated columns, and the rest is analytic",
         controls={names[way]: rivals[way], "nothing": 0.0},
     )
 
@@ -422,6 +424,7 @@ def test_copies(
         # roundings; the rest is room.
         ops=1000,
         scale=law[1],
+        generic="the hinge is closed for all copies of this variance, and the rest is a polynomial",
         controls={"averaged over d²": law / dim, "all pairs, d for d - 1": law * dim / (dim - 1)},
         control_processes={
             "decorrelated columns": np.array([0.0, printed_loss(unlike, unlike)]),
@@ -450,6 +453,7 @@ def test_hinge_slope(
         # roundings; the rest is room.
         ops=1000,
         scale=1.0,
+        generic="the hinge is open at this scale for all decorrelated points",
         controls={"a hinge on variances": -2 * factor, "without ε": -1.0},
     )
 
@@ -486,6 +490,7 @@ def test_spread(trial, dim: Dim, correlation: Correlation):
         law,
         error=1e-5,
         margin=1e-4,
+        generic="of decorrelated points the loss sees the moments alone, and is analytic",
         controls=apart(theories, law, 1e-3),
     )
 
@@ -512,6 +517,7 @@ def test_spread__released(trial, dim: Dim, correlation: Correlation):
         law,
         error=1e-5,
         margin=1e-4,
+        generic="of decorrelated points the loss sees the moments alone, and is analytic",
         controls=apart(theories, law, 1e-3),
     )
 
@@ -541,6 +547,7 @@ def test_batch_floor(
         error=1e-7,
         margin=1e-5,
         scale=1.0,
+        instances="search",
         controls=apart(theories, law, 1e-3),
     )
 
