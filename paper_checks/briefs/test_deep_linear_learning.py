@@ -472,7 +472,7 @@ def from_random_starts(trial, ratio, shares):
 @claim(
     derived("both layers grow as e^(s t) from small random weights"),
     kind="limit",
-    cases=[0.5, 0.3, 0.7],
+    cases=[0.5, 0.3, 0.7, 0.4],
 )
 def test_plateau(trial, ratio: Ratio):
     """From small random weights of size ε, a mode of singular value s of a two-layer linear network
@@ -498,7 +498,7 @@ def test_plateau(trial, ratio: Ratio):
 @claim(
     derived("the sigmoid of decoupled modes"),
     kind="limit",
-    cases=[0.5, 0.3, 0.7],
+    cases=[0.5, 0.3, 0.7, 0.4],
 )
 def test_transition(trial, ratio: Ratio):
     """From small random weights of size ε, a mode of singular value s of a two-layer linear network

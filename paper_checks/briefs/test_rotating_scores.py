@@ -381,14 +381,14 @@ def test_rate(trial, dim: Dimension):
     """
     generator = trial.generator("rotations")
     stiffness = stiffness_matrix(generator, dim)
-    drawn = [skew(generator, dim) * size for size in np.geomspace(0.1, 10, 12)]
+    drawn = [skew(generator, dim) * size for size in np.geomspace(0.1, 10, 230)]
     rotations = [fastest_rotation(stiffness), *drawn]
     rates = [forgetting_rate((np.eye(dim) - s) @ stiffness) for s in rotations]
     trial.bound(
         np.array(rates),
         np.full(len(rates), best_mean_rate(stiffness)),
         instances="draws",
-        independent=12,
+        independent=230,
         ops=1e5,
         attained=0.999,
         controls={

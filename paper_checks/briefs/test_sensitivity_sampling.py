@@ -251,7 +251,7 @@ def random_losses(trial, points, lam):
     the first, one half of the points lies on the centres, the other as far below as it can, at 0.
     """
     generator = trial.generator("losses")
-    distances, centre_losses, shares = generator.uniform(0.1, 1, (3, 200, points))
+    distances, centre_losses, shares = generator.uniform(0.1, 1, (3, 701, points))
     centre_losses *= 3 * lam
     half = (points + 1) // 2
     distances[0, :half] = 0
@@ -268,7 +268,7 @@ def variances_of(losses, ceilings, draws):
     pairs = zip(losses, chances, strict=True)
     options = {
         "instances": "draws",
-        "independent": 199,
+        "independent": 700,
         "ops": losses.shape[1] ** draws,
         "scale": ceilings.sum(axis=1) ** 2,
     }

@@ -210,12 +210,19 @@ def test_one_hot_law(
     one-hot vector x the estimate |R x|²/k is s/k times a binomial number of k trials with the
     chance 1/s: for k = 64 and s = 30 it is 0 in 11 % of the cases.
     """
-    widths = np.sqrt((sparsity - 1) / count) * trial.generator().uniform(0.25, 3, 12)
+    widths = np.sqrt((sparsity - 1) / count) * trial.generator().uniform(0.25, 3, 240)
     controls = {"normal": 2 * norm.sf(widths * np.sqrt(count / (sparsity - 1)))}
     measured = tails(np.array([1, 0]), count, sparsity, widths)
     predict = one_hot_tails(count, sparsity, widths)
     # Each of some k probabilities is off by a rounding of the transform.
-    trial.value(measured, predict, error=16 * count * 2.0**-53, margin=1e-10, controls=controls)
+    trial.value(
+        measured,
+        predict,
+        error=16 * count * 2.0**-53,
+        margin=1e-10,
+        independent=240,
+        controls=controls,
+    )
 
 
 @claim(

@@ -332,7 +332,7 @@ def test_invariance(
 @claim(
     tried("abstract, sentence 6: convergence to a stationary point", "the rate for linear models"),
     kind="bound",
-    cases=[(12, 5, 20), (2, 1, 1)],
+    cases=[(12, 5, 6), (2, 1, 1), (6, 9, 3)],
 )
 def test_rate(trial, targets: Targets, weights: Weights, outer: OuterSteps):
     """Outer steps to the minimum of the surrogate ∇l(z_t)·(z - z_t) + L |z - z_t|²/2 over z = X θ
@@ -340,22 +340,30 @@ def test_rate(trial, targets: Targets, weights: Weights, outer: OuterSteps):
     on the range of X.
     """
     generator = trial.generator("instance")
-    x = features(generator, targets, weights)
-    labels = generator.normal(size=targets)
-    cases = (logistic, 0.25, np.sign(labels)), (partial(squares, smoothness=0.5), 0.5, labels)
-    runs = [
-        (smoothness, *outer_losses(loss, x, y, 1 / smoothness, outer))
-        for loss, smoothness, y in cases
-    ]
-    sums = np.concatenate([np.cumsum(moves) for _, _, moves in runs])
-    budgets = np.concatenate([descent_budget(smoothness, losses) for smoothness, losses, _ in runs])
-    options = {"ops": 10 * targets, "scale": 1.0 + labels @ labels + targets}
+
+    def sums_and_budgets():
+        """Of one drawn model, the sums of squares of both losses over steps, and their budgets."""
+        x = features(generator, targets, weights)
+        labels = generator.normal(size=targets)
+        cases = (logistic, 0.25, np.sign(labels)), (partial(squares, smoothness=0.5), 0.5, labels)
+        runs = [
+            (smoothness, *outer_losses(loss, x, y, 1 / smoothness, outer))
+            for loss, smoothness, y in cases
+        ]
+        sums = np.concatenate([np.cumsum(moves) for _, _, moves in runs])
+        budgets = [descent_budget(smoothness, losses) for smoothness, losses, _ in runs]
+        return sums, np.concatenate(budgets)
+
+    # Of 690 draws in all fewer than 1 % can fail.
+    sums, budgets = np.swapaxes([sums_and_budgets() for _ in range(230)], 0, 1)
     trial.bound(
         sums,
         budgets,
-        instances="grid",
+        instances="draws",
+        independent=230,
         controls={"the first order alone, L (l_0 - l_T)": budgets / 2},
-        **options,
+        ops=10 * targets,
+        scale=1.0 + 3.0 * targets,
     )
 
 

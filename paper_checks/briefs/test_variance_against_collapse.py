@@ -288,17 +288,22 @@ def test_released(
     difference over all entries and the hinge over both branches: it computes the loss with λ/d in
     place of λ, μ/2 in place of μ, and the same ν.
     """
+    # Of sizes at which the hinge is open, closed and either. Of 688 draws in all fewer than 1 % can
+    # fail.
     generator = trial.generator("embeddings")
-    first, second = 0.7 * generator.normal(size=(2, batch, dim))
-    parts = terms(first, second)
+    count = 330 if batch <= 30 else 30
+    sizes = generator.uniform(0.3, 2, (count, 1, 1))
+    pairs = sizes * generator.normal(size=(2, count, batch, dim))
+    parts = np.array([terms(*pair) for pair in zip(*pairs, strict=True)])
     trial.identity(
-        released_loss(first, second),
-        released_weights(dim) @ parts,
+        [released_loss(*pair) for pair in zip(*pairs, strict=True)],
+        parts @ released_weights(dim),
         ops=100 * batch,
+        independent=count,
         controls={
-            "the published weights": WEIGHTS @ parts,
-            "λ/d and the published μ": WEIGHTS / [dim, 1, 1] @ parts,
-            "μ/2 and the published λ": WEIGHTS / [1, 2, 1] @ parts,
+            "the published weights": parts @ WEIGHTS,
+            "λ/d and the published μ": parts @ (WEIGHTS / [dim, 1, 1]),
+            "μ/2 and the published λ": parts @ (WEIGHTS / [1, 2, 1]),
         },
     )
 
