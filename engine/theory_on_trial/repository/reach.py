@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from theory_on_trial import repository
+from theory_on_trial.base.source import syntax_tree
 
 _ENGINE = Path(__file__).parents[1]
 
@@ -129,7 +130,7 @@ def _names(module: str, root: Path) -> dict[str, ast.stmt | str]:
     imported from.
     """
     path = _path(module, root)
-    tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
+    tree = syntax_tree(path.read_text(encoding="utf-8") if path.is_file() else "")
     names: dict[str, ast.stmt | str] = {}
     for node in ast.walk(tree):  # imports inside functions too
         if isinstance(node, ast.ImportFrom):

@@ -136,19 +136,21 @@ def _refuse_unused(function: Callable[..., Any], settings: set[str]) -> None:
     """Raise `ValueError` for a setting that nothing in the function reads: whatever its cases or
     its domain say, the claim is about one number.
     """
-    used = _names_read(inspect.unwrap(function).__code__)
+    code = inspect.unwrap(function).__code__
+    asked = settings - set(code.co_cellvars)  # those are read by a function within it
+    used = _names_read(code) if asked else set()
     for name in inspect.signature(function).parameters:
-        if name in settings and name not in used:
+        if name in asked and name not in used:
             raise ValueError(
                 f"{function.__name__} does not use its setting {name!r}: use it, or leave it out"
             )
 
 
 def _names_read(code: types.CodeType) -> set[str]:
-    """The local names that a function reads, or hands to a function within it."""
+    """The local names that a function reads itself."""
     names: set[str] = set()
     for step in dis.get_instructions(code):
-        if any(word in step.opname for word in ("LOAD_FAST", "DEREF", "LOAD_CLOSURE")):
+        if "LOAD_FAST" in step.opname:
             names |= set(step.argval if isinstance(step.argval, tuple) else [step.argval])
     return names
 

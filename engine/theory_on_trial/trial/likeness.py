@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from theory_on_trial.base.source import syntax_tree
+
 if TYPE_CHECKING:
     from theory_on_trial.trial.sides import Side
 
@@ -126,7 +128,7 @@ def repeated(file: Path, sides: Mapping[str, "Side"]) -> list[str]:
 
 
 def _functions(file: Path) -> dict[str, ast.FunctionDef]:
-    body = ast.parse(file.read_text(encoding="utf-8")).body
+    body = syntax_tree(file.read_text(encoding="utf-8")).body
     return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 
 from theory_on_trial import repository
+from theory_on_trial.base.source import syntax_tree
 from theory_on_trial.repository.reach import reached
 from theory_on_trial.trial.likeness import one_route
 from theory_on_trial.trial.origins import Origins, Thing, kept_by, same, things_in
@@ -163,7 +164,7 @@ def marked(file: Path) -> dict[str, Side]:
     text = file.read_text(encoding="utf-8", errors="replace")
     if "@predicted" not in text and "@observed" not in text:
         return {}
-    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in syntax_tree(text).body if isinstance(node, ast.FunctionDef)]
     marks = {
         function.name: [
             ast.unparse(d.func if isinstance(d, ast.Call) else d).split(".")[-1]
@@ -215,7 +216,7 @@ def _claims(file: Path) -> list[str]:
     """The functions of a file under `@claim(...)`."""
     functions = [
         node
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        for node in syntax_tree(file.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef)
     ]
     calls = {
@@ -231,9 +232,12 @@ def _claims(file: Path) -> list[str]:
 
 def _proofs(file: Path) -> set[str]:
     """The functions of a file that decide by a proof."""
+    text = file.read_text(encoding="utf-8")
+    if ".prove" not in text:
+        return set()
     return {
         function.name
-        for function in ast.parse(file.read_text(encoding="utf-8")).body
+        for function in syntax_tree(text).body
         if isinstance(function, ast.FunctionDef)
         and any(
             isinstance(node, ast.Attribute) and node.attr in ("prove", "prove_identity")
