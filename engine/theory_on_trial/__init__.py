@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from theory_on_trial.trial.provenance import (
         Published,
         Source,
-        abstract,
         code,
         derived,
         known,
@@ -32,7 +31,6 @@ __all__ = [
     "Published",
     "Source",
     "Trial",
-    "abstract",
     "claim",
     "claims",
     "code",

@@ -559,7 +559,7 @@ def _show_paper(paper: str, folder: Path, as_json: bool) -> int:
         return 0
     print(outline.title(paper, folder) or paper)
     if told:
-        print(f"The abstract. {abstract.summed([paper], folder)}")
+        print(f"The abstract. {abstract.summed([paper], folder)}".rstrip())
     for each in told:
         print(f"  {each}")
     print(f"claims: theory-on-trial list {paper}")

@@ -35,7 +35,6 @@ class Source:
     where: str
     within: str = ""
     ours: str = ""
-    says: str = ""
 
     def __post_init__(self) -> None:
         if not in_words(self.where):
@@ -50,16 +49,11 @@ class Source:
         return f"{place}{f' ({self.within})' * bool(self.within)}{ours}"
 
 
-def paper(where: str, *, within: str = "", says: str = "") -> Source:
+def paper(where: str, *, within: str = "") -> Source:
     """Name the place at which the paper's statement was seen: `paper("Theorem 3.1")`, or
     `paper("abstract, sentence 3")`; `within` is the condition that stands there.
     """
-    return Source("paper", where, within, says=says)
-
-
-def abstract(says: str, *, within: str = "") -> Source:
-    """Quote a sentence of the abstract; it goes when all rows name its place."""
-    return Source("paper", f"abstract: {says}", within, says=says)
+    return Source("paper", where, within)
 
 
 def recalled(where: str, *, within: str = "") -> Source:
@@ -90,7 +84,7 @@ def tried(sentence: str, ours: str, *, within: str = "") -> Source:
     return Source("tried", sentence, within, ours)
 
 
-def code(repository: str, path: str, commit: str, *, within: str = "", says: str = "") -> Source:
+def code(repository: str, path: str, commit: str, *, within: str = "") -> Source:
     """Name a file of released code that computes what the claim states: `code("owner/name",
     "src/loss.py", "1a2b3c4")`; `within` is the condition under which it does.
     """
@@ -98,7 +92,7 @@ def code(repository: str, path: str, commit: str, *, within: str = "", says: str
         raise ValueError(
             'code("owner/name", "src/loss.py", "1a2b3c4") names repository, path and commit'
         )
-    return Source("code", f"{repository}, {path}, at {commit}", within, says=says)
+    return Source("code", f"{repository}, {path}, at {commit}", within)
 
 
 def derived(how: str) -> Source:

@@ -411,16 +411,6 @@ def claim(
             "the source of a claim is paper(...), recalled(...), known(...), tried(...), code(...) "
             f"or derived(...), got {source!r}"
         )
-    if isinstance(as_published, Source):  # goes with abstract(...)
-        as_published = Published(
-            replace(as_published, says="", within=""),
-            "",
-            as_published.says,
-            as_published.within,
-            "slip",
-            "not said",
-            "the formula",
-        )
     if as_published is not None and not isinstance(as_published, Published):
         raise ValueError(
             "as_published= is published(place=, quoted= or read=, within=, reach=, effect=, ran=), "
