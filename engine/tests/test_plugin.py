@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -727,3 +728,78 @@ def test_in_a_pipe_no_id_is_cut(pytester):
     junit = ElementTree.parse(pytester.path / "junit.xml")
     values = {one.get("name"): json.loads(one.get("value")) for one in junit.iter("property")}
     assert values["ledger"][0]["id"] == f"dice.{name}"
+
+
+MANY = """
+import pytest
+from theory_on_trial import claim, paper
+
+@claim(paper("Section 1"))
+@pytest.mark.parametrize("n", range(6))
+def test_square(trial, n):
+    "A square is a square."
+    trial.identity(n * n, n**2 + (n == {wrong}), ops=0, controls={{"one more": n * n + 1 + (n == 5)}})
+"""
+
+
+@pytest.fixture
+def many(pytester):
+    """Thirteen papers of six claims each, of which one is false."""
+    pytester.makepyfile(
+        **{f"test_paper{p:02}": MANY.format(wrong=3 if p == 7 else 9) for p in range(13)}
+    )
+    return pytester
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_of_many_claims_the_progress_is_shown_and_what_is_unexpected(many, monkeypatch, workers):
+    monkeypatch.setenv("COLUMNS", "100")
+    done = many.runpytest_inprocess("-p", "no:cacheprovider", *workers)
+    printed = done.stdout.str()
+    assert done.ret == 1
+    assert decided(printed) == [["!", "paper07.square[3]", "REFUTED"]]
+    running = printed.partition("= FAILURES =")[0].splitlines()
+    steps = [line for line in running if " of 13 papers, " in line]
+    assert len(steps) == 10
+    assert steps[0].startswith("1 of 13 papers, 8 of 78 claims, ")
+    assert steps[0].endswith(" left")
+    assert steps[-1] == "13 of 13 papers, 78 of 78 claims, 1 unexpected"
+    end = printed.partition("= ledger (")[2].splitlines()
+    assert "12 of 13 papers as expected" in end
+    assert "77 of 78 verdicts as expected; 78 of 78 controls REFUTED" in end
+    assert "every row: --trial-report report.html, or -v" in end
+    assert len(end) < 20
+    assert not [line for line in end if line.startswith("+ ")]
+
+
+def test_of_many_claims_verbosity_shows_every_row(many):
+    printed = many.runpytest_inprocess("-p", "no:cacheprovider", "-v").stdout.str()
+    assert len(decided(printed)) == 78
+    assert " of 13 papers, " not in printed
+
+
+def test_the_progress_fits_a_terminal(many, monkeypatch):
+    """A line that the next one replaces, and that is gone where something else is printed."""
+    monkeypatch.setenv("COLUMNS", "50")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no"]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs) as run:
+        os.close(theirs)
+        printed = b""
+        while part := _read(ours):
+            printed += part
+    assert run.returncode == 1
+    shown = [line for line in re.split("[\r\n]+", printed.decode()) if " of 13 papers, " in line]
+    assert len(shown) == 78
+    assert {len(line) for line in shown} == {49}
+    assert shown[-1].startswith("13 of 13 papers, 78 of 78 claims, 1 unexpected")
+    for line in printed.decode().split("\n"):
+        last = line.rstrip("\r").split("\r")[-1]
+        assert " of 13 papers, " not in last, line
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # how the end of a terminal is told
+        return b""

@@ -338,11 +338,7 @@ def _progress(config: pytest.Config, claim_id: str) -> Any:
     there is none.
     """
     capture = config.pluginmanager.getplugin("capturemanager")
-    if (
-        hasattr(config, "workerinput")
-        or capture is None
-        or not (sys.__stderr__ and sys.__stderr__.isatty())
-    ):
+    if hasattr(config, "workerinput") or capture is None or not _is_terminal():
         return None
     start = time.monotonic()
 
@@ -354,6 +350,10 @@ def _progress(config: pytest.Config, claim_id: str) -> Any:
                 sys.stderr.flush()
 
     return show
+
+
+def _is_terminal() -> bool:
+    return bool(sys.__stderr__ and sys.__stderr__.isatty())
 
 
 def _plain_test(item: pytest.Function) -> Iterator[None]:
@@ -690,6 +690,7 @@ class Ledger:
         self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
         self.heard = False  # whether a claim has had its line
+        self.progress: Any = None  # of a run of many claims
         self.told: set[str] = set()  # rows of which pytest itself says why they fail
         self.running: dict[str, None] = {}  # tests that have begun and not ended
         self.journal: Any = None  # of the rows, where a ledger is asked for
@@ -769,6 +770,8 @@ class Ledger:
         self.running.pop(nodeid, None)
         if self.journal is not None:
             self.journal.end(nodeid)
+        if self.progress is not None:
+            self._show_progress(self.progress.end(nodeid))
 
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -814,8 +817,54 @@ class Ledger:
             self.not_run
         )
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
+        """Begin to count, in the controlling process of pytest-xdist, which collects nothing."""
+        if self.progress is None:
+            self._begin_progress(ids)
+
+    def _begin_progress(self, tests: Sequence[str]) -> None:
+        """Show the progress in place of rows where many claims run, unless all rows are wanted."""
+        from theory_on_trial.ledger.progress import MANY, Progress
+
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        is_wanted = self._speaks() and self.config.get_verbosity() == 0 and terminal is not None
+        if not is_wanted or self.config.option.collectonly or len(tests) <= MANY:
+            return
+        progress = Progress(tests, self.config.rootpath)
+        if progress.is_many:
+            self.progress = progress
+            terminal.showfspath = False
+
+    def _show_progress(self, is_step: bool) -> None:
+        """Show the progress on a terminal, in a line that the next one replaces; in a file, a line
+        for each step.
+        """
+        if _is_terminal():
+            self._on_terminal(str(self.progress))
+        elif is_step:
+            writer = self.config.get_terminal_writer()
+            if writer.width_of_current_line:
+                writer.line()
+            writer.line(str(self.progress))
+            writer.flush()
+
+    def _on_terminal(self, text: str) -> None:
+        """Write a line past pytest's capture, and go back to its beginning."""
+        room = self.config.get_terminal_writer().fullwidth - 1
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            sys.stderr.write(text[:room].ljust(room) + "\r")
+            sys.stderr.flush()
+
+    def _clear_progress(self) -> None:
+        if self.progress is not None and _is_terminal():
+            self._on_terminal("")
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Write the list of claims, if asked for."""
+        """Begin to count the claims; write their list, if asked for."""
+        if not hasattr(self.config, "workerinput"):
+            self._begin_progress([item.nodeid for item in session.items])
         path = self.config.getoption("trial_list")
         if path is None or hasattr(self.config, "workerinput"):
             return
@@ -905,7 +954,9 @@ class Ledger:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Leave out the dot of a claim that has a line of its own."""
+        """Leave out the dot of a claim that has a line of its own, and of what is counted."""
+        if self.progress is not None and not report.passed:
+            self._clear_progress()
         if (
             not self._speaks()
             or report.when != "call"
@@ -913,6 +964,8 @@ class Ledger:
             or hasattr(report, "wasxfail")
         ):
             return None
+        if self.progress is not None and report.passed:
+            return report.outcome, "", report.outcome.upper()
         if not any(name == "ledger" and rows != "[]" for name, rows in report.user_properties):
             return None
         return report.outcome, "", report.outcome.upper()
@@ -932,9 +985,15 @@ class Ledger:
         return max(min(self.config.get_terminal_writer().fullwidth, WIDTH), 80)
 
     def _speak(self, rows: list[Row]) -> None:
-        """Print a line for each row that has just been decided, and under `-v` its controls."""
+        """Print a line for each row that has just been decided, and under `-v` its controls; where
+        many claims run, for those that are unexpected.
+        """
+        if self.progress is not None:
+            rows = [row for row in rows if not row.as_expected]
+            self.progress.unexpected += len(rows)
         if not rows or not self._speaks():
             return
+        self._clear_progress()
         from theory_on_trial.ledger.terminal import heading, line
 
         writer = self.config.get_terminal_writer()
@@ -965,6 +1024,7 @@ class Ledger:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Send the list of what was not run to the controlling process, or write the files."""
+        self._clear_progress()
         if hasattr(self.config, "workerinput"):
             left_out = {
                 "claims_not_run": list(self.not_run.values()),
@@ -1104,6 +1164,8 @@ class Ledger:
             )
         if self.not_run:
             terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))
+        if self.progress is not None and not self.config.getoption("trial_report"):
+            terminalreporter.write_line("every row: --trial-report report.html, or -v")
         for option in ("ledger", "report"):
             path = self.config.getoption(f"trial_{option}")
             if path and not any(text.startswith(f"{path} ") for text in self.unwritten):

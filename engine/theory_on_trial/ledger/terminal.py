@@ -19,6 +19,7 @@ WIDTH = 120
 """The longest line in columns; longer lines are hard to read. A width of None stands for a pipe or
 a file: lines are made as for this one, and nothing is cut."""
 _NARROW = 110  # narrower lines leave out the least important columns
+_MANY = 12  # papers, or unexpected verdicts; of more than so many papers not all are shown
 _NAMED = 5  # of the claims that something ended
 _SHORT = {"INCONCLUSIVE": "INCONCL."}  # for a column that is too narrow for the word
 
@@ -108,14 +109,21 @@ def summary(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
     """Return lines of at most `width` columns: the counts of each paper, split by whose statements
     they are ("of paper": seen or recalled); the statements that are refuted as published; every
     unexpected verdict in full; the totals.
+
+    Of many papers, only those with an unexpected verdict, and of many such verdicts the first: all
+    of it fits a screen.
     """
-    papers = list(dict.fromkeys(row.paper for row in rows))
+    every = list(dict.fromkeys(row.paper for row in rows))
+    wrong = {row.paper for row in rows if not row.as_expected}
+    are_many = len(every) > _MANY
+    papers = [paper for paper in every if paper in wrong][:_MANY] if are_many else every
     room = max(len("paper"), *map(len, papers)) if papers else 0
     room = room if width is None else min(room, width - 58)
-    lines = [
+    lines = [f"{len(every) - len(wrong)} of {len(every)} papers as expected"] * are_many
+    lines += [
         f"  {'paper'.ljust(room)} {'of paper':>8} {'tried':>5} {'derived':>7} {'other':>5} "
         f"{'refuted':>7} {'unexpected':>10}  slowest"
-    ]
+    ] * bool(papers)
     for paper in papers:
         own = [row for row in rows if row.paper == paper]
         holding, refuted, unexpected = (_of(sort, own) for sort in ("holding", "refuted", "wrong"))
@@ -132,8 +140,9 @@ def summary(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
         lines.append(start + (name if width is None else name[: max(width - len(start), 0)]))
     refuted = _of("refuted", rows)
     unexpected = _of("wrong", rows)
-    lines += ["refuted as published:"] * bool(refuted)
-    for row in refuted:
+    shown = [] if are_many else refuted
+    lines += ["refuted as published:"] * bool(shown)
+    for row in shown:
         numbers = (
             f"published {brief(row.predicted)}, measured {brief(row.measured)} in "
             f"{brief_interval(row.interval)}"
@@ -142,11 +151,14 @@ def summary(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
         name = row.id.removesuffix("-as-published")
         lines += _wrapped(f"{name}: {row.statement} ({row.source}{reach}) {numbers}", width)
     lines += ["unexpected verdicts:"] * bool(unexpected)
-    for row in unexpected:  # pytest prints each in full
+    first = unexpected[:_MANY] if are_many else unexpected  # pytest prints each in full
+    for row in first:
         said = f" is {row.verdict}, expected {row.expected}. {row.note}"
         if row.note.startswith(RAISED):  # which is no verdict
             said = f": {row.note}"
         lines += _wrapped(f"! {row.id}{said}", width)
+    if len(unexpected) > len(first):
+        lines.append(f"  and {len(unexpected) - len(first)} more")
     return [*lines, *totals(rows, width)]
 
 
