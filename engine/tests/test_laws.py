@@ -190,13 +190,48 @@ def test_asymptotic_intervals_miss_no_more_often_than_they_say(name):
 
 @pytest.mark.parametrize(
     ("law", "n"),
-    [(Asymptotic(), 150), (RatioOfMeans(), 150), (NormalVariance(asymptotic=True), 1000)],
+    [(Asymptotic(), 170), (RatioOfMeans(), 170), (NormalVariance(asymptotic=True), 1000)],
 )
 def test_asymptotic_laws_conclude_from_normal_samples_at_the_level_of_a_claim(law, n):
     """At 1e-8, the share of one of a few coordinates at one of ten looks."""
     x = 5 + np.random.default_rng(22).standard_normal((n, 300, 2))
     found = law.interval([x if law == RatioOfMeans() else x[..., 0]], 1e-8, np.asarray(0.0))
     assert np.mean(np.isfinite(found.high)) > 0.99
+
+
+def by_hand(x, error, skewness):
+    """Student's interval, widened by twice what a skewness asks for."""
+    z = stats.norm.isf(error / 2)
+    widened = 1 + 2 * 2 * (abs(skewness) + np.sqrt(6 / len(x))) * z / (6 * np.sqrt(len(x)))
+    return stats.t.isf(error / 2, len(x) - 1) * widened * stats.sem(x)
+
+
+@pytest.mark.parametrize("law", ["normal", "exponential", "laplace"])
+@pytest.mark.parametrize("size", [1e-60, 1.0, 1e60])
+def test_no_draw_as_far_out_as_the_farthest_turns_an_asymptotic_verdict(law, size):
+    """Its ends are those of the samples with one more of that size, on either side."""
+    for run in range(20):
+        x = getattr(np.random.default_rng([24, run]), law)(size=2000)
+        found = Asymptotic().interval([size * x], 1e-2, np.asarray(0.0))
+        farthest = np.max(np.abs(x - x.mean()))
+        for sign, end in ((-1, found.low), (1, found.high)):
+            more = np.append(x, x.mean() + sign * farthest)
+            half = by_hand(more, 1e-2, stats.skew(more))
+            np.testing.assert_allclose(end / size, more.mean() + sign * half, rtol=1e-9)
+        ratio = RatioOfMeans().interval(
+            [size * np.stack([x, np.ones(2000)], axis=1)], 1e-2, np.asarray(0.0)
+        )
+        assert ratio.low <= found.low / size + 1e-9
+        assert ratio.high >= found.high / size - 1e-9
+
+
+def test_few_samples_with_most_of_the_variance_decide_nothing():
+    """Two rare events that cancel leave no skewness, and the variance rests on them alone."""
+    x = np.random.default_rng(25).standard_normal(5000)
+    assert np.isfinite(Asymptotic().interval([x], 1e-6, np.asarray(0.0)).high)
+    x[:2] = 1e4, -1e4
+    found = Asymptotic().interval([x], 1e-6, np.asarray(0.0))
+    assert np.all(np.isinf([found.low, found.high]))
 
 
 @pytest.mark.parametrize("n", [5, 12, 60])

@@ -100,6 +100,25 @@ def test_the_level_holds_wherever_the_truth_is(name, off):
         assert counts["REFUTED" if off > 1 else "VERIFIED"] >= 0.8 * RUNS
 
 
+@pytest.mark.parametrize(("prize", "chance"), [(300, 0.001), (100, 0.01)])
+def test_what_no_sample_showed_is_in_the_interval_of_a_stated_range_or_moment(prize, chance):
+    """A uniform number and a rare prize: before the prize was seen nothing tells of it."""
+    truth = 0.5 + prize * chance
+
+    def draw(rng, m):
+        return rng.random(m) + prize * (rng.random(m) < chance)
+
+    def wrong(law, off, share, runs=15):
+        counts = verdicts(law, draw, truth, share * truth, off, runs=runs, most=4000)
+        return counts["VERIFIED" if off > 1 else "REFUTED"]
+
+    for law in (Bounded(0, 1 + prize), BoundedMoment(1 / 12 + prize**2 * chance)):
+        assert all(wrong(law, off, 0.75) <= most_allowed(15) for off in (0.0, 1.03))
+    assert wrong(Asymptotic(), 0.0, 0.25, 100) > most_allowed(100)  # so that its row has no number
+    found = Asymptotic().interval([draw(np.random.default_rng(0), 99)], 0.1, np.asarray(0.0))
+    assert found.guarantee == "asymptotic"
+
+
 @pytest.mark.parametrize("off", [-0.5, -0.05, 0.05, 1.0])
 @pytest.mark.parametrize("side", ["at most", "at least"])
 def test_the_level_of_one_sided_claims(side, off):

@@ -552,3 +552,13 @@ def test_a_key_is_drawn_in_the_precision_of_the_suite(pytester):
     done.assert_outcomes(passed=1)
     (row,) = json.loads((pytester.path / "l.json").read_text())["claims"]
     assert row["precision"] == "single"
+
+
+def test_an_asymptotic_interval_has_no_number_for_the_chance_of_error():
+    from theory_on_trial.laws import Asymptotic, Normal
+    from theory_on_trial.trial.plain import NotVerified, PlainTrial
+
+    for law, said in ((Asymptotic(), "P(error) asymptotic"), (Normal(), "P(error) <= ")):
+        with pytest.raises(NotVerified) as failure:
+            PlainTrial("plain").mean(lambda rng: rng.normal(), 3.0, law=law, margin=0.1)
+        assert said in str(failure.value)

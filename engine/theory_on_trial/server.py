@@ -15,6 +15,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from theory_on_trial.ledger import brief, brief_interval
 from theory_on_trial.ledger.files import read_json
+from theory_on_trial.ledger.words import chance
 
 _NOTICE = (
     "The tools run the claims of {folder}: they execute the code of that folder, with the rights "
@@ -88,7 +89,7 @@ def server(folder: Path) -> MCPServer:
         lines = [
             f"{row['id']}: {row['verdict']}, predicted {brief(row['predicted'])}, measured "
             f"{brief(row['measured'])} in {brief_interval(row['interval'])}, P(error) "
-            f"{brief(row['error_probability'])}"
+            f"{chance(row['error_probability'], row['guarantee'])}"
             for row in contents["claims"]
         ]
         return "\n".join([json.dumps(head), *lines])

@@ -19,7 +19,7 @@ from theory_on_trial.ledger.verdict import (
     verdict_of,
     weakness,
 )
-from theory_on_trial.ledger.words import brief, brief_interval
+from theory_on_trial.ledger.words import brief, brief_interval, chance
 
 # vectors up to this length are written out; of longer ones the least favourable coordinate is
 _LISTED = 8
@@ -179,7 +179,9 @@ class Row:
                 self.detects + (f" ({self.why_low_power})" if self.why_low_power else "")
             ),
             "margin / slack": escape(f"{brief(self.margin)} / {brief(self.slack)}"),
-            "chance of error": escape(f"{brief(self.error_probability)} ({self.guarantee})"),
+            "chance of error": escape(
+                f"{chance(self.error_probability, self.guarantee)} ({self.guarantee})"
+            ),
             "controls": "<br>".join(
                 f"{escape(c['name'])}: {escape(brief(c['predicted']))} → {c['verdict']}"
                 for c in self.controls

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from theory_on_trial.ledger import Row, brief, brief_interval
 from theory_on_trial.ledger.verdict import RAISED
-from theory_on_trial.ledger.words import whose
+from theory_on_trial.ledger.words import chance, whose
 
 WIDTH = 120
 """The longest line in columns; longer lines are hard to read. A width of None stands for a pipe or
@@ -46,7 +46,13 @@ _COLUMNS = (
         7,
         lambda row, _: re.split(",| tighter| of its| in prob| error", row.detects)[0],
     ),
-    _Column("P(error)", 8, 8, lambda row, digits: brief(row.error_probability, digits), 2),
+    _Column(
+        "P(error)",
+        10,
+        10,
+        lambda row, digits: chance(row.error_probability, row.guarantee, digits),
+        2,
+    ),
     _Column("n", 7, 0, lambda row, digits: brief(row.samples, digits), 2),
     _Column("s", 5, 5, lambda row, _: f"{row.seconds:.1f}"),
 )
@@ -200,8 +206,11 @@ def sentences(rows: Sequence[Row]) -> list[str]:
     parts = []
     for name, members in sorted(groups.items()):
         # A published form shares the measurement of its claim, and so its error probability.
+        bounded = name != "asymptotic"
         total = sum(
-            row.error_probability or 0 for row in members if not row.id.endswith("-as-published")
+            row.error_probability or 0
+            for row in members
+            if bounded and not row.id.endswith("-as-published")
         )
         parts.append(f"{len(members)} {name}{f' (sum of P(error) {total:.1e})' if total else ''}")
     controls = [control for row in rows if row.expected == "VERIFIED" for control in row.controls]

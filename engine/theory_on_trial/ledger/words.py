@@ -33,6 +33,13 @@ def brief(value: Any, digits: int = 5) -> str:
     return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
+def chance(error: float | None, guarantee: str | None, digits: int = 5) -> str:
+    """Return a bound on the chance that a verdict is wrong, or "asymptotic" where no number of
+    samples makes it one.
+    """
+    return "asymptotic" if "asymptotic" in (guarantee or "") else brief(error, digits)
+
+
 def whose(rows: Iterable[Any]) -> str:
     """Return how many rows of a ledger hold, split by whose statements they are, and how many are
     refuted as published; rows with an unexpected verdict do not count.

@@ -16,7 +16,7 @@ from typing import Any
 
 from theory_on_trial.base.files import write_text
 from theory_on_trial.ledger import Ledger, Row, brief, brief_interval
-from theory_on_trial.ledger.words import whose
+from theory_on_trial.ledger.words import chance, whose
 from theory_on_trial.page.tex import latex, statement
 
 COLUMNS = ("claim", "statement", "settings", "predicted", "interval", "verdict", "error", "source")
@@ -91,7 +91,10 @@ def methods(ledger: Ledger) -> str:
     controls = [
         control["verdict"] for row in rows if row.expected == "VERIFIED" for control in row.controls
     ]
-    chances = [row.error_probability or 0.0 for row in rows if row.expected == "VERIFIED"]
+    holding = [row for row in rows if row.expected == "VERIFIED"]
+    asymptotic = [row for row in holding if "asymptotic" in (row.guarantee or "")]
+    chances = [row.error_probability or 0.0 for row in holding if row not in asymptotic]
+    rest = f"; {len(asymptotic)} asymptotic verdicts have no such bound" if asymptotic else ""
     counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
     clause = f", {errata} of them on published statements that the table corrects" * (errata > 0)
     return (
@@ -103,7 +106,7 @@ def methods(ledger: Ledger) -> str:
         "Each statement has controls, which are wrong theories or processes that the same data "
         f"must refute: {controls.count('REFUTED')} of {len(controls)} were refuted. The stated "
         "probabilities, over the seed, that a verdict is wrong add up to "
-        f"{brief(sum(chances), 2)}."
+        f"{brief(sum(chances), 2)}{rest}."
     )
 
 
@@ -132,7 +135,7 @@ def _cells(row: Row) -> list[str]:
     ]
     more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
     numbers = (brief(row.predicted), brief_interval(row.interval))
-    error = "0" if row.error_probability == 0 else brief(row.error_probability, 2)
+    error = "0" if row.error_probability == 0 else chance(row.error_probability, row.guarantee, 2)
     return [
         row.id,
         row.statement,

@@ -10,6 +10,7 @@ from theory_on_trial.decide.decision import Finding, Outcome, Prediction
 from theory_on_trial.decide.evidence import KnownLaw
 from theory_on_trial.laws import Bernoulli, Bounded, HalfSpaceDistance, Law, TailDistance
 from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
+from theory_on_trial.ledger.words import chance
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.hints import where
 from theory_on_trial.trial.provenance import derived
@@ -168,7 +169,9 @@ def failure(finding: Finding) -> str:
 def _samples(finding: Finding) -> str:
     if finding.procedure == "prove":
         return f"{finding.interval.n:,} boxes or values"
-    return f"{finding.interval.n:,} samples, P(error) <= {finding.interval.error:.1g}"
+    interval = finding.interval
+    error = chance(interval.error, interval.guarantee, 1)
+    return f"{interval.n:,} samples, P(error) {'' if error == 'asymptotic' else '<= '}{error}"
 
 
 def _margin_that_would_do(finding: Finding) -> str:
