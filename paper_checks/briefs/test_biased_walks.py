@@ -244,7 +244,9 @@ def test_triangles_only(
         "p changes no visits": shares_by_triangles(graph, 1, q)[edges],
     }
     controls = {n: v for n, v in rivals.items() if np.max(np.abs(v - law)) > 1e-6}
-    trial.require(bool(controls), "this graph has as many triangles on every edge")
+    # Where the mean of T_tv is on most edges, these have the share that all would have.
+    moved = np.any([np.abs(v - law) > 1e-6 for v in rivals.values()], axis=0)
+    trial.require(np.mean(moved) > 0.35, "this graph has as many triangles on nearly every edge")
     trial.identity(edge_shares(graph, p, q)[edges], law, ops=1e5, scale=1.0, controls=controls)
 
 
