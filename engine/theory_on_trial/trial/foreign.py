@@ -53,7 +53,7 @@ class Marks(NamedTuple):
     unseeded: int
     of_numpy: tuple[Any, ...]
     of_python: int
-    modules: int  # how many are imported, some of which draw from Python's generator meanwhile
+    modules: int  # how many are imported, some of which draw from these generators meanwhile
 
 
 def marks() -> Marks:
@@ -66,5 +66,5 @@ def marks() -> Marks:
 def drawn_since(before: Marks) -> bool:
     """Tell whether something else than a trial's stream was drawn from since some marks."""
     now = marks()
-    by_python = now.of_python != before.of_python and now.modules == before.modules
-    return now.unseeded != before.unseeded or now.of_numpy != before.of_numpy or by_python
+    have_drawn = (now.of_numpy, now.of_python) != (before.of_numpy, before.of_python)
+    return now.unseeded != before.unseeded or (have_drawn and now.modules == before.modules)
