@@ -212,7 +212,7 @@ def test_a_wide_margin_needs_several_generic_draws(count, verdict):
     """Sides that differ agree to 1 % by chance about once in a hundred draws."""
 
     def check(trial, number):
-        x = float(trial.generator().normal())
+        x = float(trial.generator(f"draw {number}").normal())
         trial.value(
             x, x, margin=0.005 * abs(x), error=0.0, generic=POLYNOMIALS, controls={"w": 2 * x}
         )
