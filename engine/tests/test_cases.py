@@ -94,6 +94,7 @@ def test_a_setting_without_an_annotation_has_no_domain():
     def test_any(trial, size):
         """A statement."""
         sizes.append(size)
+        trial.identity(len(sizes), len(sizes), ops=0, controls={"none": 0})
 
     check = over_cases(test_any, [float("inf"), None, "x"])
     check(Trial("cases.any"))
@@ -137,6 +138,7 @@ def test_cases_that_print_alike_are_all_tried():
 
     def check(trial, x):
         largest.append(x.max())
+        trial.identity(x.min(), 0.0, ops=0, controls={"one": 1.0})
 
     over_cases(check, [other, many])(Trial("cases.alike", 0))
     assert largest == [7.0, 1.0]
@@ -310,6 +312,18 @@ def test_a_requirement_that_the_check_catches_has_failed_all_the_same():
     rows = [test_drawn.claim.run(seed=seed) for seed in range(12)]
     assert min(row.predicted for row in rows) >= 2
     assert min(dice) == 1
+
+
+def test_a_case_that_decides_nothing_is_none():
+    @claim(derived("an example"), kind="identity", cases=[1, 2, 3])
+    def test_of_some(trial, n):
+        """A number is itself."""
+        if n == 2:
+            return
+        trial.identity(n, n + 0, ops=0, controls={"none": 0})
+
+    with pytest.raises(ValueError, match=r"^n=2: the check makes no decision$"):
+        test_of_some.claim.run()
 
 
 def test_draws_that_are_forgotten_have_spent_their_error():

@@ -82,6 +82,7 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
         for label, case in admissible:
             trial.settings.append(case)
             sides.begin_case(case)
+            before = len(trial.findings)
             with trial.case(label):
                 try:
                     trial.until_it_may_be_asked(
@@ -93,6 +94,9 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
                     errors[-1].__cause__ = error if given else error.__cause__
                 except Exception as error:
                     errors.append(error)
+                else:
+                    if len(trial.findings) == before and len(admissible) > 1:
+                        errors.append(ValueError(f"{label}: the check makes no decision"))
         if errors:
             # What goes wrong says more than that a case is outside of what the claim speaks of.
             raise next((e for e in errors if not isinstance(e, OutsideDomain)), errors[0])
