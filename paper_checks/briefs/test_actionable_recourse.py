@@ -258,7 +258,7 @@ def test_feasible(
     n_features: NFeatures,
     n_people: Annotated[
         int, Interval(80, 1000, why="of fewer, none may have the immutable feature to thank")
-    ] = 100,
+    ] = 344,
 ):
     """A person of score s < 0 who may choose one action for each feature can reach the score 0 if
     and only if s + Σ_j max_k w_j a_jk >= 0, where w_j a_jk is what action k on feature j adds to
@@ -271,6 +271,7 @@ def test_feasible(
         [int(cheapest_choice(person) is not None) for person in people],
         [int(recourse_exists(person)) for person in people],
         ops=0,
+        independent=n_people,
         controls={
             "the immutable feature may move": [int(recourse_exists(person)) for person in unbound]
         },
@@ -296,6 +297,7 @@ def test_maxcost(trial, n_features: NFeatures, n_people: NPeople = 40):
         finite(largest),
         exact,
         ops=0,
+        instances="search",
         controls={"every feature takes the action that adds most": finite(greedy)},
         control_processes={"the largest cost where the total is least": finite(total)},
     )
@@ -306,7 +308,7 @@ def test_maxcost(trial, n_features: NFeatures, n_people: NPeople = 40):
     kind="optimality",
     cases=[4, 6],
 )
-def test_total(trial, n_features: NFeatures, n_people: NPeople = 40):
+def test_total(trial, n_features: NFeatures, n_people: NPeople = 344):
     """The least total cost of actions, one for each feature, that raise a score s < 0 to 0 is found
     by adding one feature after the other, and keeping only those choices so far that no other
     choice beats in both cost and score.
@@ -316,6 +318,7 @@ def test_total(trial, n_features: NFeatures, n_people: NPeople = 40):
         finite([paid(person, cheapest_choice(person)).sum() for person in people]),
         finite([least_total_cost(person) for person in people]),
         ops=0,
+        independent=n_people,
         controls={"its linear relaxation": finite([mixed_cost(person) for person in people])},
     )
 
@@ -350,6 +353,7 @@ def test_real(
         exact,
         error=1e-6 * exact,
         margin=1e-5 * exact,
+        generic="both sides depend on score and sizes of the weights, and are analytic in these",
         control_processes={
             "|w|_1 for |w|_q" if norm < 2 else "the largest weight for |w|_q": [
                 -score / np.linalg.norm(weights, rival) for score, weights in people
@@ -370,6 +374,8 @@ def judge_extreme_norm(trial, people, norm):
         exact,
         error=1e-6 * exact,
         margin=1e-5 * exact,
+        generic="analytic in sizes of weights where one is largest, and these are interchangeable",
+        independent=len(people),
         controls={"-s/|w|_2, whatever is least": euclidean},
     )
 
@@ -446,6 +452,7 @@ def test_safe(trial, n_features: NFeatures, n_people: NPeople = 30):
         sum(largest(person, safe_tie_breaker(person) / 2) for person in people),
         sum(least_largest_cost(person) for person in people),
         ops=0,
+        instances="search",
         control_processes={
             "the largest cost where the total is least": sum(
                 paid(person, cheapest_choice(person)).max() for person in people

@@ -419,6 +419,7 @@ def ends_at(trial, loss, slope, total, law, rivals):
         law,
         error=100 * slope**2 / total + 1e-8,
         margin=1e-5,
+        generic="singular values are analytic in the weights where they are distinct",
         controls={name: v for name, v in rivals.items() if abs(v - law) > 1e-4},
     )
 

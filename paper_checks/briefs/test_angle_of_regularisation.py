@@ -308,8 +308,8 @@ def test_floor(trial, dim: Dim, penalty: Penalty):
     penalty and s are the eigenvalues of the within-class scatter.
     """
     generator = trial.generator("spectra")
-    spectra = np.sort(generator.uniform(0.2, 5, (100, dim)))
-    deltas = generator.normal(size=(100, dim))
+    spectra = np.sort(generator.uniform(0.2, 5, (345, dim)))
+    deltas = generator.normal(size=(345, dim))
     # The case of equality: δ is along the first and the last eigenvector.
     deltas[0] = np.sqrt(spectra[0] + penalty) * (np.arange(dim) % (dim - 1) == 0)
     bounds = largest_sines(spectra, penalty)
@@ -319,7 +319,7 @@ def test_floor(trial, dim: Dim, penalty: Penalty):
         measured,
         bounds,
         instances="draws",
-        independent=99,
+        independent=344,
         controls={
             "√κ for κ, as in the rate of conjugate gradients": largest_sines(
                 spectra, penalty, power=0.5
@@ -329,7 +329,7 @@ def test_floor(trial, dim: Dim, penalty: Penalty):
     )
 
 
-def judge_hinge_value(trial, points, labels, penalty, direction):
+def judge_hinge_value(trial, points, labels, penalty, direction, **instances):
     """Compare the least value with the theory, between a value and a lower bound."""
     few = np.sum(labels < 0)
     count = len(labels)
@@ -342,11 +342,12 @@ def judge_hinge_value(trial, points, labels, penalty, direction):
         margin=1e-3 * (2 * few / count - law),
         scale=1.0,
         ops=100 * count,
+        **instances,
         controls={"of a constant classifier": 2 * few / count},
     )
 
 
-def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
+def judge_hinge(trial, points, labels, penalty, start, direction, wrong, **instances):
     """Compare 2 λ n w/n₋ of the hinge classifier w with the theory, which must fail for λ below its
     start.
     """
@@ -362,14 +363,16 @@ def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
         direction,
         error=scale * penalty * change,
         margin=1e-3 * np.linalg.norm(direction),
+        **instances,
         controls=wrong,
         control_processes={"λ is less than where the law begins": scale * below * before},
     )
 
 
-BALANCED = [(20, 5, 1.01), (2, 2, 20.0)]
+BALANCED = [(20, 5, 1.01), (2, 2, 20.0), (6, 3, 2.0)]
 
 
+LINEAR = "every point is within the margin, so that the optimum is linear in the points"
 START = known("Hastie, Rosset, Tibshirani & Zhu 2004, the start of the path of the penalty")
 
 
@@ -382,7 +385,9 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
     points, labels = points_of_classes(trial.generator("points"), negatives, negatives, dim)
     delta = difference_of_means(points, labels)
     start = balanced_threshold(points, labels)
-    judge_hinge(trial, points, labels, above * start, start, delta, {"δ/(2 λ)": 2 * delta})
+    judge_hinge(
+        trial, points, labels, above * start, start, delta, {"δ/(2 λ)": 2 * delta}, generic=LINEAR
+    )
 
 
 @claim(derived("every dual variable is at its limit"), kind="optimality", cases=BALANCED)
@@ -393,7 +398,8 @@ def test_hinge_balanced__value(trial, negatives: Class, dim: Dim, above: Above):
     """
     points, labels = points_of_classes(trial.generator("points"), negatives, negatives, dim)
     delta = difference_of_means(points, labels)
-    judge_hinge_value(trial, points, labels, above * balanced_threshold(points, labels), delta)
+    penalty = above * balanced_threshold(points, labels)
+    judge_hinge_value(trial, points, labels, penalty, delta, generic=LINEAR)
 
 
 MorePositives = Annotated[
@@ -413,7 +419,7 @@ def test_hinge_unbalanced(trial, negatives: Class, more: MorePositives, dim: Dim
     points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
     u, start = reduced_hull(points, labels)
     control = {"along δ": difference_of_means(points, labels)}
-    judge_hinge(trial, points, labels, above * start, start, u, control)
+    judge_hinge(trial, points, labels, above * start, start, u, control, instances="search")
 
 
 @claim(derived("the dual, negatives at their limit"), kind="optimality", cases=UNBALANCED)
@@ -428,7 +434,7 @@ def test_hinge_unbalanced__value(
     """
     points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
     u, start = reduced_hull(points, labels)
-    judge_hinge_value(trial, points, labels, above * start, u)
+    judge_hinge_value(trial, points, labels, above * start, u, instances="search")
 
 
 @claim(known("Kantorovich 1948, his inequality"), kind="bound")

@@ -261,20 +261,21 @@ def test_first_group(
     search of width b holds: the log chances of its words have the same sum.
     """
     generator = trial.generator("trees")
-    trees = [random_tree(generator, vocabulary, length) for _ in range(60)]
-    measured = np.zeros((2, length))
-    law = np.zeros(length)
-    of_width = np.zeros(length)
-    for tree in trees:
+    trees = [random_tree(generator, vocabulary, length) for _ in range(230)]
+    measured = np.zeros((2, len(trees), length))
+    law = np.zeros((len(trees), length))
+    of_width = np.zeros((len(trees), length))
+    for place, tree in enumerate(trees):
         for step, kept in enumerate(decode(tree, length, groups, beams, penalty)):
-            measured[:, step] += [sum(log for _, log in words) for words in kept[:2]]
-        law += [sum(step) for step in beam_search(tree, vocabulary, length, beams)]
+            measured[:, place, step] = [sum(log for _, log in words) for words in kept[:2]]
+        law[place] = [sum(step) for step in beam_search(tree, vocabulary, length, beams)]
         wide = beam_search(tree, vocabulary, length, groups * beams)
-        of_width += [sum(step[:beams]) for step in wide]
+        of_width[place] = [sum(step[:beams]) for step in wide]
     trial.identity(
         measured[0],
         law,
-        ops=2 * length * len(trees),
+        ops=2 * length * beams,
+        independent=len(trees),
         controls={"the best of a beam of width B": of_width},
         control_processes={"all groups are as the first: group 2": measured[1]},
     )
@@ -315,7 +316,7 @@ def test_first_group__copies(
     of their width b.
     """
     generator = trial.generator("trees")
-    trees = [random_tree(generator, vocabulary, length) for _ in range(30)]
+    trees = [random_tree(generator, vocabulary, length) for _ in range(230)]
     narrow = [beam_search(tree, vocabulary, length, beams)[-1] for tree in trees]
     wide = [beam_search(tree, vocabulary, length, groups * beams)[-1] for tree in trees]
     trial.identity(
@@ -405,7 +406,7 @@ def test_prices(trial, vocabulary: Sizes, groups: Groups, penalty: Penalty):
     ….
     """
     generator = trial.generator("chances")
-    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=60))
+    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=230))
     law = np.array([cheapest(row, groups, penalty) for row in logs])
     best = np.eye(vocabulary, dtype=int)[np.argmax(logs, axis=1)]
     ranks = np.argsort(np.argsort(-logs, axis=1), axis=1)
@@ -431,7 +432,7 @@ def test_prices__distinct(trial, vocabulary: Sizes, groups: Groups):
     """
     trial.require(groups <= vocabulary, "groups must not be more than tokens")
     generator = trial.generator("chances")
-    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=200))
+    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=230))
     falling = -np.sort(-logs, axis=1)
     penalties = np.ptp(falling[:, :groups], axis=1) * generator.uniform(0.4, 1.6, size=len(logs))
     pairs = list(zip(logs, penalties, strict=True))
@@ -466,7 +467,7 @@ def test_prices__many(
     with the c for which these add up to G: linear in log p, and not in p.
     """
     generator = trial.generator("chances")
-    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=40))
+    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=230))
     counts = np.array([first_tokens(row, groups, penalty) for row in logs])
     shares = np.array([share_of_many(row, groups, penalty) for row in logs])
     trial.bound(
@@ -500,7 +501,7 @@ def test_memoryless(
     """
     trial.require(beams <= vocabulary**length, "there must be as many words as beams")
     generator = trial.generator("chances")
-    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=20))
+    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=230))
     in_groups = [all_logs(without_memory(row), length, beams, 1, 2.0) for row in logs]
     trial.identity(
         np.array([all_logs(without_memory(row), length, 1, beams, 0.0) for row in logs]),
@@ -528,7 +529,7 @@ def test_memoryless__groups(
     where n_v is the number of groups that took v at first.
     """
     generator = trial.generator("chances")
-    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=20))
+    logs = np.log(generator.dirichlet(np.ones(vocabulary), size=230))
     law = length * np.array([cheapest(row, groups, penalty) @ row for row in logs])
     best = -np.sort(-logs, axis=1)
     trial.identity(

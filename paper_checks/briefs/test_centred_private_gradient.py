@@ -294,7 +294,7 @@ def point_clouds(generator, dim, points):
     """Eight sets of points, (points, dim) each: first a regular simplex, then all points but one
     at one place, then six normal draws.
     """
-    clouds = generator.standard_normal((8, points, dim))
+    clouds = generator.standard_normal((346, points, dim))
     simplex = np.linalg.svd(np.eye(dim + 1) - 1 / (dim + 1))[0][:, :dim]
     clouds[0] = simplex[np.minimum(np.arange(points), dim)]
     clouds[1] = np.eye(points)[:, :1]
@@ -319,7 +319,7 @@ def test_centre(trial, dim: Dims, points: Points):
         [smallest_radius(cloud) for cloud in clouds],
         best * diameters,
         instances="draws",
-        independent=6,
+        independent=344,
         # Distances and least squares of order at most 4 take some 100 roundings; the rest is room.
         ops=1000,
         controls={"half the diameter": diameters / 2},
@@ -339,7 +339,7 @@ def test_centre__mean(trial, dim: Dims, points: Points):
         radii_about_means(clouds),
         mean * diameters,
         instances="draws",
-        independent=6,
+        independent=344,
         # Means of up to 8 points and norms of 4 entries take some 25 roundings; the rest is room.
         ops=1000,
         controls={"the best ball's": best * diameters},

@@ -176,7 +176,7 @@ def test_gradient_and_error__first_order(
 @claim(
     derived("steps keep the singular vectors of U_kᵀZ"),
     kind="identity",
-    cases=[(3, 2, 20, 0.1), (1, 1, 1, 0.9)],
+    cases=[(2, 2, 6, 0.1), (1, 1, 1, 0.9), (3, 2, 4, 0.5)],
 )
 def test_step_turns_round(
     trial,
@@ -191,16 +191,26 @@ def test_step_turns_round(
     singular value σ of U_kᵀZ to σ (1 − h/(1 + x)), where x = β σ². A step of its first order in x
     takes it to σ |1 − h + h x|, larger than σ once x > 1.
     """
-    z, u = tokens_and_heads(trial.generator(), width, heads, tokens, 2.0)
-    sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
-    bound = 40 * (z.size + 4 * width)
-    after = [
-        u.transpose(0, 2, 1) @ (z - step * slope) for slope in (gradient(z, u), first_order(z, u))
-    ]
-    values = np.linalg.svd(np.array(after), compute_uv=False)
-    law = np.sort(moved(sigma, step), axis=-1)[..., ::-1]
-    rivals = {"first order always compresses": law[[0, 0]]}
-    trial.identity(values, law, ops=bound, controls=rivals)
+    generator = trial.generator()
+
+    def values_after_a_step():
+        """The singular values after steps of both kinds on drawn tokens, and what the law says."""
+        z, u = tokens_and_heads(generator, width, heads, tokens, 2.0)
+        sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
+        slopes = gradient(z, u), first_order(z, u)
+        after = [u.transpose(0, 2, 1) @ (z - step * slope) for slope in slopes]
+        values = np.linalg.svd(np.array(after), compute_uv=False)
+        return values, np.sort(moved(sigma, step), axis=-1)[..., ::-1]
+
+    # Of 690 draws in all fewer than 1 % can fail.
+    values, law = np.swapaxes([values_after_a_step() for _ in range(230)], 0, 1)
+    trial.identity(
+        values,
+        law,
+        ops=40 * (tokens * (heads * width + 1) + 4 * width),
+        independent=230,
+        controls={"first order always compresses": law[:, [0, 0]]},
+    )
 
 
 @observed

@@ -292,6 +292,7 @@ def test_small_blocks_suffice(
         read_from_blocks(word),
         along,
         ops=0,
+        instances="search",
         controls={"x_1 … x_n": products("A5", word, first_on_the_left=True)},
     )
 

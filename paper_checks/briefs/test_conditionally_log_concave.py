@@ -259,15 +259,17 @@ def test_best_coarse(trial, pairs: Pairs, block: Block, coupling: Coupling, part
     waves = np.linalg.eigh(ring(sites))[1][:, : 2 * pairs].T
     coarse = [block_means(2 * pairs, block), waves, np.eye(sites)[::block]]
     coarse += [
-        waves + generator.normal(size=waves.shape) * size for size in np.geomspace(0.01, 1, 20)
+        waves + generator.normal(size=waves.shape) * size
+        if generator.random() < 0.5
+        else orthonormal(generator, sites, 2 * pairs).T
+        for size in 10 ** generator.uniform(-2, 0, 230)
     ]
-    coarse += [orthonormal(generator, sites, 2 * pairs).T for _ in range(20)]
     found = np.array([curvature_along(second, rows) for rows in coarse])
     trial.bound(
         found,
         np.full(len(found), law),
         instances="draws",
-        independent=40,
+        independent=230,
         ops=1e4,
         scale=4 * coupling,
         attained=0.999,

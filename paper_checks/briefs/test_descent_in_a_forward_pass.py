@@ -740,21 +740,23 @@ def test_induction_head(
     word as its label, a step of gradient descent from W = 0 answers the last word with
     η/(T - 1) times the count of each word after earlier copies of it: an induction head.
     """
-    words = trial.generator("text").integers(vocabulary, size=length)
-    words[:3] = [0, 0, 1]
-    words[-1] = 0
+    texts = trial.generator("texts").integers(vocabulary, size=(230, length))
+    texts[:, :3] = [0, 0, 1]
+    texts[:, -1] = 0
     rate = step / (length - 1)
-    counts = successors(words, vocabulary)
-    frequencies = np.bincount(words[1:], minlength=vocabulary)
+    counts = np.array([successors(words, vocabulary) for words in texts])
+    frequencies = np.array([np.bincount(words[1:], minlength=vocabulary) for words in texts])
+    copies = np.array([successors(words, vocabulary, 0) for words in texts])
     trial.identity(
-        answer_on_words(words, vocabulary, step),
+        np.array([answer_on_words(words, vocabulary, step) for words in texts]),
         rate * counts,
         ops=4 * length,
         scale=step,
+        independent=230,
         controls={
-            "shares of the successors": step * counts / counts.sum(),
+            "shares of the successors": step * counts / counts.sum(axis=1, keepdims=True),
             "frequencies of all words": rate * frequencies,
-            "copies of the last word itself": rate * successors(words, vocabulary, 0),
+            "copies of the last word itself": rate * copies,
         },
     )
 

@@ -301,7 +301,8 @@ def test_memorised_wins(trial, first: Few, second: Few):
     """
     generator = trial.generator("tables")
     size = first * second
-    tables = [generator.dirichlet(np.full(size, a)) for a in np.geomspace(0.3, 3, 40)]
+    evenness = 0.3 * 10 ** generator.uniform(0, 1, 230)
+    tables = [generator.dirichlet(np.full(size, a)) for a in evenness]
     sure = np.full((first, second), 1e-9)  # B says hardly anything
     sure[:, 0] = 1 / first - 1e-9 * (second - 1)
     joints = np.maximum(np.array([sure.ravel(), *tables]), 1e-12).reshape(-1, first, second)
@@ -311,7 +312,7 @@ def test_memorised_wins(trial, first: Few, second: Few):
         np.array(memorised),
         np.array([bits_of_factors(joint) for joint in joints]),
         instances="draws",
-        independent=40,
+        independent=230,
         ops=1e3,
         controls={"as if the factors had a group code": np.array(groups)},
     )
@@ -469,20 +470,22 @@ def test_break_even__coder(trial, values: Values):
     occur m_i times.
     """
     generator = trial.generator("items")
-    draws = generator.choice(values, size=400, p=generator.dirichlet(np.ones(values)))
-    counts = np.bincount(draws, minlength=values)
-    chances = counts[counts > 0] / 400
-    plain = -400 * np.sum(chances * np.log2(chances))
+    sequences = [
+        generator.choice(values, size=100, p=generator.dirichlet(np.ones(values)))
+        for _ in range(230)
+    ]
+    counts = np.array([np.bincount(items, minlength=values) for items in sequences])
+    plain = 100 * np.sum(entr(counts / 100), axis=1) / np.log(2)
     trial.identity(
-        coded_sequence(draws, values),
-        code_length(counts),
-        # A sum of 400 terms; the factor 10 is room for logarithms of Γ, which cancel.
+        np.array([coded_sequence(items, values) for items in sequences]),
+        np.array([code_length(each) for each in counts]),
+        # A sum of 100 terms; the rest is room for logarithms of Γ, which cancel.
         ops=4000,
-        independent=1,
+        independent=230,
         controls={
             "the entropy of the counts": plain,
             "with ½ log₂(n/(2 π e)) for each parameter": plain
-            + (values - 1) / 2 * np.log2(400 / (2 * np.pi * math.e)),
+            + (values - 1) / 2 * np.log2(100 / (2 * np.pi * math.e)),
         },
     )
 

@@ -154,7 +154,7 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
     query[0] = np.cos(0.5) * document[0] + np.sin(0.5) * document[1]
     sets = (document, document[:1])
     measured = np.array(
-        [products(query, some, generator.normal(size=(200, bits, dim))) for some in sets]
+        [products(query, some, generator.normal(size=(344, bits, dim))) for some in sets]
     )
     bounds = np.array([[chamfer(query, some)] for some in sets])
     controls = {"mean similarity": 1 + np.array([[np.mean(query @ some.T)] for some in sets])}
@@ -163,7 +163,7 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
         1 + measured,
         1 + bounds,
         instances="draws",
-        independent=200,
+        independent=344,
         ops=200,
         scale=1.0,
         controls=controls,
@@ -267,7 +267,7 @@ def test_duplicates(
     query, document = (
         uniform_direction(dim).rvs(n, random_state=generator) for n in (queries, documents)
     )
-    planes = generator.normal(size=(50, bits, dim))
+    planes = generator.normal(size=(344, bits, dim))
     copied = np.repeat(document, copies, axis=0)
     measured = products(query, copied, planes)
     law = by_hamming_distance(query, document, planes)
@@ -278,6 +278,7 @@ def test_duplicates(
         # documents and of 8 queries.
         ops=1000,
         scale=1.0,
+        independent=344,
         controls={"sums of vectors, as for queries": copies * law},
     )
 

@@ -236,8 +236,7 @@ def test_unequal_scales(
     trial.bound(
         [best_accuracy(clusters, *pair) for pair in laws],
         [ceiling_of_scales(*pair) for pair in laws],
-        instances="draws",
-        independent=LAWS - 1,
+        instances="search",
         ops=1e6,
         attained=0.999,
         controls={"7/8 for every law of scales": np.full(LAWS, float(ceiling()))},

@@ -455,7 +455,7 @@ def test_power_method(trial, n_samples: Samples, latent_dim: Latent, spike: Spik
     signal = unit(generator.normal(size=(1, latent_dim)))
     matrix = scatters(generator, signal, n_samples, spike)[0]
     vectors = np.linalg.eigh(matrix)[1]
-    starts = generator.normal(size=(20, latent_dim))
+    starts = generator.normal(size=(231, latent_dim))
     starts[0] = vectors[:, -1] + vectors[:, -2]  # no start is slower
     tangents = angles_to_the_limit(matrix, starts, steps)
     law = np.outer(contraction(matrix, steps), tangents[0])

@@ -262,13 +262,13 @@ def dropped_divergence(inputs, laws, rate):
 
 
 def laws_on_few_inputs(generator, dim):
-    """Twenty pairs of laws on four inputs each: inputs (20, 4, d) with some zeros, probabilities
-    (20, 2, 4).
+    """Pairs of laws on four inputs each: inputs (344 + d, 4, d) with some zeros, probabilities
+    (344 + d, 2, 4).
 
     The first d pairs of laws are on two inputs, without a 0, that differ in 1, …, d coordinates.
     """
-    inputs = generator.integers(-1, 3, (20, 4, dim))
-    laws = generator.dirichlet(np.ones(4), (20, 2))
+    inputs = generator.integers(-1, 3, (344 + dim, 4, dim))
+    laws = generator.dirichlet(np.ones(4), (344 + dim, 2))
     inputs[:dim, 0] = 1
     inputs[:dim, 1] = 1 + np.tri(dim)
     laws[:dim, :, 2:] = 0
@@ -291,7 +291,7 @@ def test_dropout(trial, dim: Inputs, rate: Rate):
         after,
         kept_share(rate, dim) * before,
         instances="draws",
-        independent=10,
+        independent=344,
         ops=2**dim + 100,
         scale=1.0,
         controls={"1-δ, as of one coordinate": kept_share(rate, 1) * before},
@@ -307,9 +307,8 @@ def test_dropout__two_inputs(trial, dim: Inputs, rate: Rate):
     """If every coordinate is dropped with chance δ, exactly 1-δ^h is left of the divergence between
     two laws on two inputs that differ in h coordinates and have no entry 0 there.
     """
-    inputs, laws = laws_on_few_inputs(trial.generator("laws"), dim)
-    inputs = inputs[:dim]
-    laws = laws[:dim]
+    inputs = np.stack([np.ones((dim, dim)), 1 + np.tri(dim)], axis=1)
+    laws = trial.generator("laws").dirichlet(np.ones(2), (dim, 2))
     after = [dropped_divergence(*pair, rate) for pair in zip(inputs, laws, strict=True)]
     before = stats.entropy(*laws.transpose(1, 2, 0))
     trial.identity(
@@ -342,8 +341,8 @@ def test_gaussian_noise(
     """
     generator = trial.generator("laws")
     maps = linear_layers(generator, dim)
-    variances = np.append(1.0, generator.uniform(0.3, 3, 19))  # 1: attained
-    laws = list(zip(generator.standard_normal((20, dim)), variances, strict=True))
+    variances = np.append(1.0, generator.uniform(0.3, 3, 344))  # 1: attained
+    laws = list(zip(generator.standard_normal((345, dim)), variances, strict=True))
 
     def divergences(noise):
         return np.array([[divergence(m, *law, 1, noise) for m in maps] for law in laws])
@@ -356,7 +355,7 @@ def test_gaussian_noise(
         divergences(added),
         share * before,
         instances="draws",
-        independent=19,
+        independent=344,
         ops=500 * dim,
         scale=10 * dim,
         controls={"correlation to the fourth": share**2 * before},

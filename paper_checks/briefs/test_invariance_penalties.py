@@ -343,7 +343,7 @@ def test_logistic(trial, samples: Samples, features: Features):
     trial.bound(
         floors,
         gaps,
-        instances="grid",
+        instances="search",
         ops=2 * samples,
         scale=1.0,
         control_processes={"as if the Hessian were G/8 at most": 2 * floors},

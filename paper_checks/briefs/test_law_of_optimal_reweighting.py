@@ -261,8 +261,7 @@ def test_costate(trial, dims: Dims, examples: Examples, steps: Steps):
     trial.bound(
         excess,
         bounds,
-        instances="draws",
-        independent=COURSES - 1,
+        instances="search",
         ops=1e4,
         scale=costs,
         controls={

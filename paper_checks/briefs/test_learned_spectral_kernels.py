@@ -351,7 +351,7 @@ def test_mirrored_pairs__switch(
     frequencies if and only if cos²(μ·δ) < (1 + κ²)/2, κ = e^(-δᵀΣδ/2).
     """
     generator = trial.generator("tokens")
-    turns = generator.uniform(0, 2 * np.pi, size=200)
+    turns = generator.uniform(0, 2 * np.pi, size=230)
     found = np.array([variances(*pair_of_tokens(generator, dim, turn, spread)) for turn in turns])
     law = mirrors_help(turns, spread).astype(int)
     trial.identity(

@@ -85,17 +85,17 @@ def data(generator, rank):
     return np.sqrt(8 * rank) * left * np.sqrt(values) @ basis.T, values, basis
 
 
-def encoders(generator, basis, latents, slope, stretched=True):
+def encoders(generator, basis, latents, slope, stretched=True, count=344):
     """E with singular values of 1/K or more: the principal ones first, then ones near to them, then
     any.
     """
     rank = len(basis)
-    sizes = np.concatenate([[0.0], np.geomspace(1e-3, 10, 60)])[:, None, None]
+    sizes = np.append(0.0, 10 ** generator.uniform(-3, 1, count))[:, None, None]
     principal = np.eye(latents, rank) @ basis.T
     left, _, right = np.linalg.svd(
-        principal + sizes * generator.normal(size=(61, latents, rank)), full_matrices=False
+        principal + sizes * generator.normal(size=(count + 1, latents, rank)), full_matrices=False
     )
-    excess = stretched * sizes[..., 0] * generator.uniform(0, 1, size=(61, rank))
+    excess = stretched * sizes[..., 0] * generator.uniform(0, 1, size=(count + 1, rank))
     return left * (1 + excess)[:, None] @ right / slope
 
 
@@ -162,7 +162,7 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: DeadLatents, slope: Slope,
         least_volume(values, latents, slope, offset),
         volumes,
         instances="draws",
-        independent=60,
+        independent=344,
         ops=40 * rank,
         control_processes={"latents alike": least_volume(alike, latents, slope, offset)},
     )
@@ -227,7 +227,7 @@ def test_any_concave_penalty(
         least,
         np.sum(deviations**power, axis=-1),
         instances="draws",
-        independent=60,
+        independent=344,
         ops=40 * rank,
         control_processes={"latents alike": least_spread(alike, slope, power)},
     )
@@ -278,17 +278,19 @@ def test_importance(trial, rank: Rank, slope: SteepSlope):
     """
     generator = trial.generator()
     points, _, basis = data(generator, rank)
-    maps = encoders(generator, basis, rank, slope)[[0, 0, 20, 40]]
-    inner = orthonormal(generator, rank)
-    outer = orthonormal(generator, rank)
+    maps = encoders(generator, basis, rank, slope, count=230)
+
+    def bent(encoder):
+        inner, outer = (orthonormal(generator, rank) for _ in range(2))
+        return moved(points, encoder, lambda z: slope * np.tanh(z @ inner) @ outer)
+
     linear = moved(points, maps[0], lambda z: slope * z @ basis.T)
-    bent = [moved(points, m, lambda z: slope * np.tanh(z @ inner) @ outer) for m in maps[1:]]
     bounds = most_moved(spreads(points, maps), slope)
     trial.bound(
-        np.array([linear, *bent]),
+        np.array([linear, *map(bent, maps[1:])]),
         bounds,
         instances="draws",
-        independent=1,
+        independent=230,
         ops=100 * rank,
         controls={"K for K²": bounds / slope},
     )

@@ -265,8 +265,7 @@ def test_quantiles(
     trial.bound(
         gaps,
         np.broadcast_to(law, gaps.shape),
-        instances="draws",
-        independent=8,
+        instances="search",
         ops=1e8,
         attained=0.999,
         controls={"those of a normal law of its spread": np.minimum(1, spreads)[:, None] * law},

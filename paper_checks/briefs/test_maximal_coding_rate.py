@@ -136,7 +136,14 @@ def judge_optimum(trial, dim, ranks, share, precision, **rivals):
     controls["leading order of fine precisions"] = np.sum(
         fine_contribution(np.array(ranks), shares, scale)
     )
-    trial.value(best, law, error=1e-6 * law + 10 * decrement, margin=1e-3 * law, controls=controls)
+    trial.value(
+        best,
+        law,
+        error=1e-6 * law + 10 * decrement,
+        margin=1e-3 * law,
+        instances="search",
+        controls=controls,
+    )
 
 
 @claim(

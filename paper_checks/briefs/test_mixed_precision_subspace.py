@@ -361,7 +361,7 @@ def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBi
     trial.bound(
         extremes(values, kept, high, low)[0],
         errors,
-        instances="grid",
+        instances="search",
         ops=10,
         control_processes={"a random subspace is as good": average},
     )
@@ -379,7 +379,7 @@ def test_last_is_worst(trial, kept: Line, rest: Line, high: FewBits, low: FewBit
     trial.bound(
         errors,
         extremes(values, kept, high, low)[1],
-        instances="grid",
+        instances="search",
         ops=10,
         controls={"a random subspace is as bad": average},
     )

@@ -163,7 +163,7 @@ def residual_beside_the_plane(points, labels, shares):
 
 
 @claim(derived("the variance of a label that is y_i or y_j"), kind="identity")
-def test_squared_loss_gap(trial, n_draws: Draws = 200, n_classes: Classes = 4):
+def test_squared_loss_gap(trial, n_draws: Draws = 700, n_classes: Classes = 4):
     """The squared loss of any prediction at the mixed label λ y_i + (1 - λ) y_j is less by λ(1 - λ)
     |y_i - y_j|² than λ times that at y_i plus 1 - λ times that at y_j.
     """
@@ -173,6 +173,7 @@ def test_squared_loss_gap(trial, n_draws: Draws = 200, n_classes: Classes = 4):
         square_gap(labels, shares),
         ops=20 * n_classes,
         scale=2.0,
+        independent=n_draws,
         controls={"affine, as cross entropy is": np.zeros(n_draws)},
     )
 

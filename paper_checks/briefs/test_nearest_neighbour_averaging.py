@@ -167,17 +167,17 @@ def test_bound(
     trial.require(honest > 2 * faulty, MAJORITY)
     generator = trial.generator("machines")
     ratios = [attacked(honest, faulty)]
-    for places in generator.standard_t(2, (10, honest, dim)):
+    for places in generator.standard_t(2, (344, honest, dim)):
         worst = attack(places, faulty)
         far = 10.0 ** generator.uniform(-1, 1) * generator.standard_normal(worst.shape)
         ratios += [after_round(places, sent)[0] for sent in (worst, far)]
     trial.bound(
         ratios,
-        np.full(21, simple_bound(honest, faulty)),
+        np.full(689, simple_bound(honest, faulty)),
         instances="draws",
-        independent=10,
+        independent=344,
         ops=100 * honest,
-        controls={"the same f are farthest from all, Λ = m": np.full(21, 4 * faulty / honest)},
+        controls={"the same f are farthest from all, Λ = m": np.full(689, 4 * faulty / honest)},
     )
 
 

@@ -240,7 +240,7 @@ def test_words(
     trial.require(words < count, "words must be fewer than count: else they explain all")
     generator = trial.generator("data")
     clouds = [simplex(words + 1)]  # attains the bound
-    clouds += [drawn_cloud(generator, count, dim) for _ in range(30)]
+    clouds += [drawn_cloud(generator, count, dim) for _ in range(230)]
     codes = [np.append(np.arange(words), 0)]
     codes += [trained_code(generator, cloud, words) for cloud in clouds[1:]]
     if words > 2:
@@ -252,7 +252,7 @@ def test_words(
         np.array([explained(cloud, code) for cloud, code in zip(clouds, codes, strict=True)]),
         np.array([largest_shares(cloud, words) for cloud in clouds]),
         instances="draws",
-        independent=30,
+        independent=230,
         ops=1e3,
         attained=0.999,
         controls=rival,
@@ -271,17 +271,16 @@ def test_words__simplex(trial, count: Points, words: Words):
     """
     trial.require(words < count, "words must be fewer than count: there are no more")
     generator = trial.generator("codes")
-    codes = [classes(generator, words, count - words) for _ in range(20)]
+    codes = [classes(generator, words, count - words) for _ in range(172)]
     trial.identity(
-        np.array([explained(simplex(count), code) for code in codes]),
-        np.full(20, simplex_share(words, count)),
+        (count - 1) * np.array([explained(simplex(count), code) for code in codes]),
+        np.full(172, (count - 1) * simplex_share(words, count)),
         ops=100 * count,
-        independent=20,
+        independent=172,
         controls={
-            "m/n": np.full(20, words / count),
-            "1 − Σ of the squared shares of the words": np.array(
-                [1 - np.sum((np.bincount(code) / count) ** 2) for code in codes]
-            ),
+            "m/n": np.full(172, (count - 1) * words / count),
+            "1 − Σ of the squared shares of the words": (count - 1)
+            * np.array([1 - np.sum((np.bincount(code) / count) ** 2) for code in codes]),
         },
     )
 

@@ -373,22 +373,29 @@ def test_equicorrelated(
     kept.
     """
     trial.require(keep < units, "keep must be below units: else nothing is dropped")
-    order = trial.generator("order").permutation(units)
+    generator = trial.generator("order")
     covariance = equicorrelated(units, correlation)
-    kept = order[:keep]
-    dropped = order[keep:]
-    rest = residual(np.linalg.cholesky(covariance).T, kept)[:, dropped]
-    zeroed = covariance[np.ix_(dropped, dropped)]
+    root = np.linalg.cholesky(covariance).T
+
+    def left(order):
+        """The covariance of the dropped neurons given the kept ones, which come first."""
+        rest = residual(root, order[:keep])[:, order[keep:]]
+        return rest.T @ rest
+
+    dropped = units - keep
+    law = dropped_given_kept(dropped, keep, correlation)
+    alone = (1 - correlation) * np.eye(dropped)
+    zeroed = equicorrelated(dropped, correlation)
     trial.identity(
-        rest.T @ rest,
-        dropped_given_kept(len(dropped), keep, correlation),
+        np.array([left(generator.permutation(units)) for _ in range(172)]),
+        np.tile(law, (172, 1, 1)),
         # Sums of up to 24 terms and least squares on up to 7 columns, whose condition is below 12.
         ops=1000,
         scale=1.0,
-        generic="both sides are rational in the activations",
+        independent=172,
         controls={
-            "zeroed, not repaired": zeroed,
-            "as if the common factor were known": (1 - correlation) * np.eye(len(dropped)),
+            "zeroed, not repaired": np.tile(zeroed, (172, 1, 1)),
+            "as if the common factor were known": np.tile(alone, (172, 1, 1)),
         },
     )
 

@@ -520,6 +520,7 @@ def test_broken__of_one_deep_run(trial, layers: Three, copies: Copies, units: Ru
         error=1e-6,
         slack=20 * SMALL * law,
         margin=0.009 * law,
+        generic="analytic where one unit starts largest, and units are interchangeable",
         controls={
             "as good as M runs": error_of_broken(copies, layers, units, wide=False),
             "as with two layers": error_of_broken(copies, 2, units, wide=True),

@@ -392,7 +392,7 @@ def test_pursuit__every_code(
     orthogonal matching pursuit finds the k atoms of every x = Σ z_i d_i, whatever the sizes and
     signs of the z_i.
     """
-    supports, codes = draw_codes(trial.generator("codes"), atoms, decades, 60)
+    supports, codes = draw_codes(trial.generator("codes"), atoms, decades, 230)
     passed, pursued = rightly_read(supports, codes)
     weights = np.sum(np.abs(codes), axis=1) / np.min(np.abs(codes), axis=1)
     trial.identity(
@@ -414,24 +414,23 @@ def test_energy(trial, atoms: Atoms, ratio: Range):
     """Plain matching pursuit takes the correlation a_t with an atom off the input x in step t.
     After T steps the residual r_T has |x|² = Σ a_t² + |r_T|².
     """
-    columns = trial.generator("dictionary").normal(size=(atoms + 2, 2 * atoms))
-    columns /= np.linalg.norm(columns, axis=0)
-    signal = columns[:, :atoms] @ sizes(atoms, ratio)
+    drawn = trial.generator("dictionaries").normal(size=(230, atoms + 2, 2 * atoms))
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    signals = drawn[:, :, :atoms] @ sizes(atoms, ratio)
 
-    def total(refit):
-        _, taken, residual = pursuit(columns, signal, atoms, refit)
-        return np.sum(taken**2) + np.sum(residual**2)
+    def energies(refit):
+        """Of the correlations and of the residual, for each drawn dictionary."""
+        runs = [pursuit(*pair, atoms, refit) for pair in zip(drawn, signals, strict=True)]
+        return np.array([[np.sum(taken**2), np.sum(rest**2)] for _, taken, rest in runs])
 
-    law = whole_energy(signal)
+    parts = energies(refit=False)
     trial.identity(
-        total(refit=False),
-        law,
+        parts.sum(axis=1),
+        np.array([whole_energy(signal) for signal in signals]),
         ops=1e3,
-        independent=1,
-        controls={
-            "the correlations alone": law - np.sum(pursuit(columns, signal, atoms, False)[2] ** 2)
-        },
-        control_processes={"with orthogonal refits": total(refit=True)},
+        independent=len(signals),
+        controls={"the correlations alone": parts[:, 0]},
+        control_processes={"with orthogonal refits": energies(refit=True).sum(axis=1)},
     )
 
 

@@ -434,7 +434,7 @@ def test_guarantee(
     cutoff: Annotated[float, Interval(9, 20, why="below, many clean points go; above, few bad")],
     dim: Dimension,
     n_points: Points = 4000,
-    n_clouds: Annotated[int, Interval(20, 200, why="lengths of outliers are scanned")] = 60,
+    n_clouds: Annotated[int, Interval(20, 300, why="lengths of outliers are scanned")] = 230,
 ):
     """A filter drops the points with (u·x)² > c m along the top direction u of those that are left,
     m their robust variance, until it drops none. Whatever the outliers, a share ε, at the end uᵀ
@@ -457,7 +457,7 @@ def test_guarantee(
         bound = certificate(points, good, kept, variance, cutoff)
         return loss, bound, bound - n_bad / n_points * cutoff * variance
 
-    clouds = [loss_and_bounds(nearness) for nearness in np.linspace(0.5, 1.1, n_clouds)]
+    clouds = [loss_and_bounds(nearness) for nearness in generator.uniform(0.5, 1.1, n_clouds)]
     losses, bounds, alone = np.transpose(clouds)
     trial.bound(
         losses,

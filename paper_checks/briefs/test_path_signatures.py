@@ -203,7 +203,7 @@ def test_cut_after_levels(
     segments ΔX.
     """
     generator = trial.generator("paths and equations")
-    instances = [drawn_equation(generator, segments, channels, states) for _ in range(20)]
+    instances = [drawn_equation(generator, segments, channels, states) for _ in range(345)]
     # One state and a rising path attain the bound.
     instances[0] = np.abs(instances[0][0][:, :1]), np.ones((1, 1, 1))
 
@@ -217,7 +217,7 @@ def test_cut_after_levels(
         np.array([errors(*instance) for instance in instances]),
         tail(totals, levels),
         instances="draws",
-        independent=19,
+        independent=344,
         # Sums over up to 1,092 words, whose terms fall as 1/n! with the length n, at most 6.
         ops=1000,
         scale=np.exp(2),

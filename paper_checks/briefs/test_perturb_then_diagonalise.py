@@ -339,7 +339,7 @@ def test_digits(
     """
     from sklearn.datasets import load_digits
 
-    digits = load_digits().data[trial.generator().integers(1797, size=100)]
+    digits = load_digits().data[trial.generator().integers(1797, size=344)]
     a, b = hippo(states)
     to_state, _, from_state = np.linalg.svd(np.linalg.inv(-a))
     x = np.linalg.solve(-a, b)
@@ -348,9 +348,9 @@ def test_digits(
     s4d = error_on_inputs(digits, 1 / 64, a + np.outer(b, b) / 2, b / 2)
     trial.bound(
         error_on_inputs(digits, 1 / 64, a + shift, b),
-        np.full(100, uniform_bound(size)),
+        np.full(344, uniform_bound(size)),
         instances="draws",
-        independent=100,
+        independent=344,
         ops=1e6,
         scale=1.0,
         control_processes={"S4D": s4d},

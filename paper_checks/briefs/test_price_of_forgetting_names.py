@@ -335,7 +335,7 @@ def test_price_at_most(trial, kind: Source, symbols: Symbols, length: Length):
     trial.bound(
         prices,
         law,
-        instances="all",
+        instances="search",
         # Products of 6 chances, means over at most 24 words: some 40 roundings; the rest is room.
         ops=100,
         scale=1.0,

@@ -360,7 +360,7 @@ def test_weights_leave_rank__lowered(
     K_i det V_i have both signs, with the keys K_i and the values V_i without token i.
     """
     generator = trial.generator("tokens")
-    drawn = [tokens_of(generator, size + 1, size, size) for _ in range(150)]
+    drawn = [tokens_of(generator, size + 1, size, size) for _ in range(230)]
     law = np.array([size - can_lose_rank(*pair) for pair in drawn])
     trial.identity(
         np.array([lowest_rank(*pair) for pair in drawn]),

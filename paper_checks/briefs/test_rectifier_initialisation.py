@@ -72,6 +72,7 @@ WideUnits = Annotated[
 Kinked = Annotated[
     float, Interval(-0.9, 0.25, why="with a smaller kink the readout hardly matters")
 ]
+LISTED = [(2, 2, 2, 0.0), (1, 3, 2, -0.4), (2, 1, 1, -0.4), (1, 2, 1, 0.0)]
 MOST_WEIGHTS = (
     "inputs * first + first * second must be at most 10: all 3^weights networks are listed"
 )
@@ -134,6 +135,12 @@ def gradient_squares(generator, n, widths, variances, x, a, readout=None):
     return np.sum(back**2, axis=1)
 
 
+def drawn_inputs(trial, widths):
+    """Inputs (k, n_0), most of them of small networks: 690 in all cases of `LISTED` together."""
+    few = widths[0] * widths[1] + widths[1] * widths[2] <= 4
+    return trial.generator("input").normal(size=(300 if few else 45, widths[0]))
+
+
 @predicted
 def mean_square(widths, variances, x, a):
     """|x|^2 times the product of s_l n_l (1 + a^2) / 2."""
@@ -180,7 +187,7 @@ def gradient_of_sum(widths, variances, a):
 @claim(
     recalled("the variance of a forward pass"),
     kind="identity",
-    cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
+    cases=LISTED,
 )
 def test_second_moment(trial, inputs: FewUnits, first: FewUnits, second: FewUnits, slope: Slope):
     """A network has layers h_l = φ(W_l h_(l-1)) of widths n_l, h_0 = x, with φ(t) = t above 0 and a
@@ -189,20 +196,20 @@ def test_second_moment(trial, inputs: FewUnits, first: FewUnits, second: FewUnit
     """
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
     widths = (inputs, first, second)
-    x = trial.generator("input").normal(size=inputs)
+    points = drawn_inputs(trial, widths)
     variances = he_variances(widths, slope)
-    measured = enumerated_powers(widths, variances, x, slope)[0]
-    law = mean_square(widths, variances, x, slope)
+    measured = np.array([enumerated_powers(widths, variances, x, slope)[0] for x in points])
+    law = np.array([mean_square(widths, variances, x, slope) for x in points])
     controls = {"Xavier's scale keeps it": law * ((1 + slope**2) / 2) ** 2}
     # NumPy adds 3^10 positive terms by halves, down to 128 in eight sums: 28 roundings. A network
     # and its chance have some 30, and the rest is room.
-    trial.identity(measured, law, ops=1000, controls=controls)
+    trial.identity(measured, law, ops=1000, independent=len(points), controls=controls)
 
 
 @claim(
     derived("E φ(z)^4 = 3 (1 + a^4) / 2"),
     kind="identity",
-    cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)],
+    cases=LISTED,
 )
 def test_fluctuations(trial, inputs: FewUnits, first: FewUnits, second: FewUnits, slope: Slope):
     """A network has layers h_l = φ(W_l h_(l-1)) of widths n_l, h_0 = x, with φ(t) = t above 0 and a
@@ -211,12 +218,20 @@ def test_fluctuations(trial, inputs: FewUnits, first: FewUnits, second: FewUnits
     """
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
     widths = (inputs, first, second)
-    x = trial.generator("input").normal(size=inputs)
-    square, fourth = enumerated_powers(widths, he_variances(widths, slope), x, slope)
+    points = drawn_inputs(trial, widths)
+    variances = he_variances(widths, slope)
+    powers = np.array([enumerated_powers(widths, variances, x, slope) for x in points])
+    square, fourth = powers.T
     controls = {"c = 3, as of a normal law": fluctuation(widths, slope, 3)}
     # NumPy adds 3^10 positive terms by halves, down to 128 in eight sums: 28 roundings. A network
     # and its chance have some 30, and powers and the rest are room.
-    trial.identity(fourth / square**2, fluctuation(widths, slope), ops=1000, controls=controls)
+    trial.identity(
+        fourth / square**2,
+        fluctuation(widths, slope),
+        ops=1000,
+        independent=len(points),
+        controls=controls,
+    )
 
 
 @observed

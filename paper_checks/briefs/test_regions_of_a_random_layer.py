@@ -60,6 +60,8 @@ Units = Annotated[
     int,
     Interval(2, 10, why="one unit cuts once, however it lies; beyond ten, the rays are too many"),
 ]
+DRAWS = 230
+"""Layers drawn in each case, so that fewer than 1 % of all can fail."""
 Inputs = Annotated[int, Interval(1, 4, why="in more dimensions the codes of all rays are too many")]
 
 
@@ -127,8 +129,14 @@ def test_regions(trial, units: Units, inputs: Inputs):
         "all codes": np.full(2, 2**units),
         "bias as one input less": regions(units, inputs + 1),
     }
-    measured = counted(trial.generator("layer"), units, inputs, False)
-    trial.identity(measured, regions(units, inputs), ops=1, controls=controls)
+    generator = trial.generator("layer")
+    trial.identity(
+        np.array([counted(generator, units, inputs, False) for _ in range(DRAWS)]),
+        regions(units, inputs),
+        ops=1,
+        independent=DRAWS,
+        controls=controls,
+    )
 
 
 @claim(
@@ -141,9 +149,15 @@ def test_orthant(trial, units: Units, inputs: Inputs):
     n units, and 2^{1-d} Σ_{j<d} C(n+d-1,j) of the codes sign(Wx), in the mean over all signs of the
     columns of W.
     """
-    controls = {"a share 2^-d of all regions": regions(units, inputs) / 2**inputs}
-    measured = counted(trial.generator("layer"), units, inputs, True)
-    trial.identity(measured, regions_in_an_orthant(units, inputs), ops=1, controls=controls)
+    controls = {"a share 2^-d of all regions": regions(units, inputs)}
+    generator = trial.generator("layer")
+    trial.identity(
+        2**inputs * np.array([counted(generator, units, inputs, True) for _ in range(172)]),
+        2**inputs * regions_in_an_orthant(units, inputs),
+        ops=1,
+        independent=172,
+        controls=controls,
+    )
 
 
 @predicted

@@ -208,6 +208,7 @@ def judge_sum(trial, samples, rows, columns, norm, share, tempers=(0.5,)):
         sums,
         error=error * sizes,
         margin=margin * sizes,
+        instances="search",
         controls=controls,
     )
 

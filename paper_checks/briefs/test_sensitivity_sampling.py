@@ -190,7 +190,7 @@ def test_largest_draw(trial, points: Corners, lam: Lambda, radius: Radius):
     trial.bound(
         np.array([enumerated(corner, chances, 1)[2] for corner in losses]),
         np.full(len(losses), largest_draw(centre_losses, distances, lam)),
-        instances="all",
+        instances="search",
         ops=4 * points,
         controls={"the total loss L": losses.sum(axis=1)},
     )
@@ -208,7 +208,7 @@ def test_ceiling(trial, points: Corners, lam: Lambda, radius: Radius):
     trial.bound(
         np.full(len(losses), largest),
         totals + excess_of_ceiling(distances, lam),
-        instances="all",
+        instances="search",
         ops=4 * points,
         controls={"L + λ Φ": totals + reach},
     )
@@ -240,7 +240,7 @@ def test_hoeffding(
     trial.bound(
         tails,
         hoeffding(centre_losses, distances, lam, draws, widths),
-        instances="all",
+        instances="search",
         ops=points**draws,
         controls={"as of a normal estimate": 2 * norm.sf(widths / deviation)},
     )

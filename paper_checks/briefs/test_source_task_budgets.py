@@ -348,8 +348,7 @@ def test_symmetric__price_of_squares(trial, sources: Sources):
     trial.bound(
         ratios,
         bound,
-        instances="draws",
-        independent=MIXES - 1,
+        instances="search",
         # Roundings decide nothing: the first mix, made to come near the bound, is 2e-4 below it.
         ops=100,
         attained=0.99,

@@ -472,6 +472,7 @@ def test_window(
         law + 0.075,
         error=1e-12,
         margin=0.075,
+        instances="search",
         controls={n: v + 0.075 for n, v in rivals.items() if abs(v - law) > 0.16},
     )
 

@@ -451,6 +451,7 @@ def test_rate(
         law,
         ops=100 * 12**dim,
         scale=rates[-1],
+        instances="search",
         controls=apart({"W_KQ moves alone": alone, "L without 1/2": 2 * law}, law, 1e-3),
     )
 

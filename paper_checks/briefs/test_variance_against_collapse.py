@@ -340,7 +340,7 @@ def test_without_variance(
     trial.bound(
         sizes,
         bounds,
-        instances="grid",
+        instances="search",
         ops=1e6,
         controls={"the mean eigenvalue": mean},
         control_processes={
