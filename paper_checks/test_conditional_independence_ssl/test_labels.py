@@ -275,4 +275,5 @@ def test_no_gain_if_wide(
             "cut to two directions": says(cut),
             "least norm, n < d1": raw + says(pretext, few) - says(np.eye(dim), few),
         },
+        instances="search",
     )

@@ -122,7 +122,14 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
     }
     least = predicted.objective1_minimum(x, rank, penalty)
     minima = [fit.value for fit in fits]
-    trial.value(minima, least, error=value_error(x, fits), margin=1e-9 * least, controls=controls)
+    trial.value(
+        minima,
+        least,
+        error=value_error(x, fits),
+        margin=1e-9 * least,
+        controls=controls,
+        instances="search",
+    )
 
 
 @claim(
@@ -149,7 +156,14 @@ def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: P
     controls = {name: np.array([(vectors * s) @ vectors.T] * 2) for name, s in factors.items()}
     products = np.array([fit.a @ fit.b.T for fit in fits])
     best = predicted.objective1_product(x, rank, penalty)
-    trial.value(products, best, error=product_error(fits), margin=1e-9, controls=controls)
+    trial.value(
+        products,
+        best,
+        error=product_error(fits),
+        margin=1e-9,
+        controls=controls,
+        instances="search",
+    )
 
 
 def lacking(factors, pairs):
@@ -223,6 +237,7 @@ def test_cosines_not_unique(
         margin=np.array([1e-9 + 2 * error_of_losses, 10 * error_of_gaps]),
         controls={"the least loss of k - 1 columns": np.repeat([[fewer], [1.0]], 3, axis=1)},
         control_processes={name: relative(factors) for name, factors in rivals.items()},
+        generic="loss and cosine are analytic in the factors and the gauge",
     )
 
 
@@ -264,6 +279,7 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, pena
         margin=1e-8 + 2 * error,
         scale=1.0,
         controls=controls,
+        generic="cosines are analytic in the factors of an optimum",
     )
 
 
@@ -288,7 +304,14 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     }
     minima = [fit.value for fit in fits]
     least = predicted.objective2_minimum(x, rank, penalty)
-    trial.value(minima, least, error=value_error(x, fits), margin=1e-9 * least, controls=controls)
+    trial.value(
+        minima,
+        least,
+        error=value_error(x, fits),
+        margin=1e-9 * least,
+        controls=controls,
+        instances="search",
+    )
 
 
 @claim(
@@ -310,7 +333,12 @@ def test_objective2_optimum__product(trial, items: Items, rank: Rank, penalty: D
     products = np.array([fit.a @ fit.b.T for fit in fits])
     controls = {"of objective 1": np.array([rival] * 3)}
     trial.value(
-        products, best.a @ best.b.T, error=product_error(fits), margin=1e-9, controls=controls
+        products,
+        best.a @ best.b.T,
+        error=product_error(fits),
+        margin=1e-9,
+        controls=controls,
+        instances="search",
     )
 
 
@@ -343,7 +371,12 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: SeveralRanks, pe
     cosines = np.array([observed.cosines(fit.b) for fit in fits])
     best = predicted.objective2_factors(x, rank, penalty)
     trial.value(
-        cosines, observed.cosines(best.b), error=cosine_error(fits), margin=1e-8, controls=controls
+        cosines,
+        observed.cosines(best.b),
+        error=cosine_error(fits),
+        margin=1e-8,
+        controls=controls,
+        instances="search",
     )
 
 
@@ -374,7 +407,14 @@ def test_identity_gauge(trial, items: Items, penalty: Penalty):
     }
     # Sums of up to 16 terms, and singular vectors of 49 x 16 ratings, which are orthonormal up to
     # rounding whatever the condition.
-    trial.identity(observed.cosines(in_v.b), np.eye(items), ops=1000, scale=1.0, controls=controls)
+    trial.identity(
+        observed.cosines(in_v.b),
+        np.eye(items),
+        ops=1000,
+        scale=1.0,
+        controls=controls,
+        generic="singular vectors are analytic where singular values differ",
+    )
 
 
 @claim(
@@ -395,7 +435,13 @@ def test_identity_gauge__users(trial, items: Items, penalty: Penalty):
     }
     # Sums of up to 16 terms in X A, lengths and cosines, and singular vectors of 49 x 16 ratings,
     # which are orthonormal up to rounding whatever the condition.
-    trial.identity(observed.cosines(x), observed.cosines(x @ in_x.a), ops=1000, controls=controls)
+    trial.identity(
+        observed.cosines(x),
+        observed.cosines(x @ in_x.a),
+        ops=1000,
+        controls=controls,
+        generic="singular vectors are analytic where singular values differ",
+    )
 
 
 @claim(
@@ -420,7 +466,13 @@ def test_identity_gauge__ridge(trial, items: Items, penalty: Penalty):
     }
     # Products of order up to 16, and least squares on 65 rows and 16 columns at most, of a
     # condition below 20.
-    trial.identity(np.array([ridge] * 3), products, ops=1000, controls=controls)
+    trial.identity(
+        np.array([ridge] * 3),
+        products,
+        ops=1000,
+        controls=controls,
+        generic="least squares and singular vectors are analytic in the ratings",
+    )
 
 
 def balanced_start(generator, items, rank):
@@ -471,6 +523,7 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
         control_processes={
             f"A times {scale}, B over it": described(ends[scale]) for scale in (1.01, 1.2)
         },
+        generic="the flow is analytic in ratings and start",
     )
 
 
@@ -505,6 +558,7 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
         error=np.abs(now - roughly).max() + 1e-13 * size,
         margin=1e-8 * size,
         controls=controls,
+        generic="the flow is analytic in ratings and start",
     )
 
 
@@ -545,6 +599,7 @@ def test_balancing_gauge(trial, items: Items, rank: SeveralRanks, penalty: Penal
         error=error,
         margin=1e-8 + 2 * error,
         control_processes=cosines,
+        generic="the geometric mean is analytic in the factors of an optimum",
     )
 
 
@@ -576,7 +631,14 @@ def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penal
     truth = x @ best.a @ best.b.T
     projection = x @ right_vectors(x, rank) @ right_vectors(x, rank).T
     controls = {"X projected, not shrunk": np.array([projection] * 4)}
-    trial.value(scores, truth, error=error, margin=1e-8 + 2 * error, controls=controls)
+    trial.value(
+        scores,
+        truth,
+        error=error,
+        margin=1e-8 + 2 * error,
+        controls=controls,
+        generic="scores are analytic in the factors of an optimum",
+    )
 
 
 @claim(
@@ -596,4 +658,11 @@ def test_scores_are_safe__cosines(trial, items: Items, rank: SeveralRanks, penal
     turn = 4 * np.sqrt(len(x)) * error / np.linalg.norm(truth, axis=0).min() + 1e-13
     controls = {"B itself": np.array([observed.cosines(b) for _, b in pairs])}
     similar = predicted.gauge_cosines(best.b, users.T @ users)
-    trial.value(columns, similar, error=turn, margin=1e-8 + 2 * turn, controls=controls)
+    trial.value(
+        columns,
+        similar,
+        error=turn,
+        margin=1e-8 + 2 * turn,
+        controls=controls,
+        generic="cosines are analytic in the factors of an optimum",
+    )

@@ -84,7 +84,12 @@ def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs:
     controls["diagonal gauges"] = np.array(predicted.diagonal_gauge_range(us, vs, condition))
     ends = np.array(predicted.any_gauge_range(us, vs, condition))
     trial.identity(
-        np.array(cosines).T, ends, ops=100 * condition**0.5, scale=1.0, controls=controls
+        np.array(cosines).T,
+        ends,
+        ops=100 * condition**0.5,
+        scale=1.0,
+        controls=controls,
+        generic="cosines and their ends are analytic in both vectors",
     )
 
 
@@ -117,7 +122,14 @@ def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
     }
     controls["any gauge"] = np.array(predicted.any_gauge_range(us, vs, condition))
     ends = np.array(predicted.diagonal_gauge_range(us, vs, condition))
-    trial.value(extremes, ends, error=1e-11, margin=1e-8, controls=controls)
+    trial.value(
+        extremes,
+        ends,
+        error=1e-11,
+        margin=1e-8,
+        controls=controls,
+        instances="search",
+    )
 
 
 @claim(derived("boxes of the gauge's direction, each enclosed"), kind="bound")

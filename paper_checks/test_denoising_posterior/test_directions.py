@@ -128,8 +128,7 @@ def test_subspace_iteration(trial, gap: Gap, rank: Rank, dim: SeveralCounts):
     }
     scale = 1 + before + before**2  # of the solve for tangents
     bound = {
-        "instances": "draws",
-        "independent": len(tangents),
+        "instances": "search",
         "ops": 10 * dim,
         "scale": scale * eigenvalues[0],
     }
@@ -162,6 +161,7 @@ def test_subspace_iteration__late(trial, gap: Gap, rank: Rank, dim: SeveralCount
         error=error,
         margin=gap * min(0.01, (1 - np.sqrt(gap)) / 10),
         controls=controls,
+        instances="search",
     )
 
 

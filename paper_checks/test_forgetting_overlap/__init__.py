@@ -99,4 +99,11 @@ def meets(trial, measured, truth, controls, ops, scale):
         for name, control in controls.items()
         if np.any(np.abs(control - truth) > rounding)
     }
-    trial.identity(measured, truth, ops=ops, scale=scale, controls=distinct)
+    trial.identity(
+        measured,
+        truth,
+        ops=ops,
+        scale=scale,
+        controls=distinct,
+        generic="forgetting and its laws are analytic in features, targets and weights",
+    )

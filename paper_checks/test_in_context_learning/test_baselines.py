@@ -127,7 +127,14 @@ def test_mbr__ridge(trial, examples: FewExamples, weight_std: Std = 1.5, noise_s
         name: regression.ridge_weights(X, Y, penalty) for name, penalty in penalties.items()
     }
     law = regression.bayes_weights(X, Y, **stds)
-    trial.identity(mean, law, ops=points, scale=reach, controls=controls)
+    trial.identity(
+        mean,
+        law,
+        ops=points,
+        scale=reach,
+        controls=controls,
+        generic="the posterior mean is rational in the prompt",
+    )
 
 
 def risks_of_rules(trial, examples, weight_std, noise_std):
@@ -155,8 +162,7 @@ def test_mbr__least(trial, examples: FewExamples, weight_std: Std = 1.5, noise_s
     trial.bound(
         np.broadcast_to(least, risks.shape),
         risks,
-        instances="draws",
-        independent=COUNT,
+        instances="search",
         ops=1,
         scale=risks * rounding,
         control_processes={
@@ -180,6 +186,7 @@ def test_mbr__least__risk(
         ops=1,
         scale=least * rounding,
         control_processes={"2 λ for λ": risks[MATCHED + 1]},
+        generic="risks are rational in the inputs",
     )
 
 
@@ -228,6 +235,7 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
             ),
             "no excess": 0 * distance,
         },
+        generic="risks and distances are rational in the inputs",
     )
 
 
@@ -274,6 +282,7 @@ def test_ilwd__linear(
         scale=np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2))),
         controls={"the weights of the ridge for all rules": law[[0, 0, 0]]},
         control_processes={"d - 1 queries": law @ np.linalg.pinv(few) @ few},
+        generic="the rules and their fits are rational in the prompts",
     )
 
 
@@ -315,7 +324,13 @@ def test_fig2__diagonal(trial, noise_std: Noise, weight_std: Std):
     controls = {
         name: np.full(best.shape, rival) for name, rival in rivals.items() if rival != place
     }
-    trial.identity(best, np.full(best.shape, place), ops=0, controls=controls)
+    trial.identity(
+        best,
+        np.full(best.shape, place),
+        ops=0,
+        controls=controls,
+        instances="search",
+    )
 
 
 def unit_prompts(X, weight_std, noise_std):
@@ -379,6 +394,7 @@ def test_ridge__spectrum(
         ops=40 * dimension,
         scale=size * np.array([1, 1, 2 / regulariser]),
         controls={"2 λ for λ": laws(2 * regulariser)},
+        generic="risk and slope are rational in the inputs",
     )
 
 
@@ -418,5 +434,10 @@ def test_nearest__neighbours(trial, weighted: bool):
     predictions = np.einsum("ckn,cn->ck", label_weights, labels)
     # Distances from 4 squares, their quotients, and sums over three: some 30 roundings.
     trial.identity(
-        predictions, answers(3), ops=8 * DIMENSION, scale=np.abs(labels).max(), controls=controls
+        predictions,
+        answers(3),
+        ops=8 * DIMENSION,
+        scale=np.abs(labels).max(),
+        controls=controls,
+        instances="search",
     )

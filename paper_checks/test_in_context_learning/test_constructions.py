@@ -126,6 +126,7 @@ def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
         controls={"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
         control_processes={"the chain with -λ": answers(printed, prompts)[0]},
         as_published=law + 4 * STEP * REGULARISER * queries @ start,
+        generic="the layers and the step are analytic in the prompts",
     )
 
 
@@ -161,6 +162,7 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
             "2 λ for λ": closed(2 * REGULARISER),
         },
         control_processes={"layer 8 adds nothing": answers(_without_one(program), prompts)[0]},
+        generic="the layers and the update are analytic in the prompts",
     )
 
 
@@ -199,6 +201,7 @@ def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, coun
         margin=4e-10 * size_of(prompts),
         controls={"each step starts at zero": of_last_step},
         control_processes={"w' is not moved on": answers(_forgetful(program), prompts)[0]},
+        generic="the layers and the steps are analytic in the prompts",
     )
 
 
@@ -229,6 +232,7 @@ def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, coun
             "2 λ for λ": ridge_answers(prompts, 2 * REGULARISER),
             "the labels not summed: A_n^-1 x_n y_n": from_last_example,
         },
+        generic="the layers and ridge regression are analytic in the prompts",
     )
 
 
@@ -287,8 +291,7 @@ def test_finite__precision(
     trial.bound(
         np.abs(value - law),
         limit + rounding_of(prompts),
-        instances="draws",
-        independent=count,
+        instances="search",
         ops=1,
         controls={"no error": np.zeros(count)},
         control_processes=other_pads,
@@ -407,4 +410,5 @@ def test_sm__recursion(
         scale=squared_norms / regulariser * np.abs(law).max(),
         controls={"1 - x.u for 1 + x.u": np.array([with_minus(X, Y) for X, Y in pairs])},
         control_processes={"one example less": estimates[:, examples - 1]},
+        generic="both recursions are rational in the prompts",
     )

@@ -107,6 +107,7 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
     """
     sizes = np.array([of_width(int(width)) for width in widths])
     options = {"margin": EXPONENT, "controls": others(wrong, predict, EXPONENT)} | options
+    options["generic"] = "sums over units are analytic in the drawn weights"
     trial.order(sizes, widths, predict, rounding=rounding * sizes, **options)
 
 
@@ -470,7 +471,12 @@ def test_abc_symmetry(
     processes = {"c - θ": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
     ops = 10 * width * hidden * steps
     trial.identity(
-        trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, control_processes=processes
+        trained(a, b, c),
+        trained(*scaling),
+        ops=ops,
+        scale=1.0,
+        control_processes=processes,
+        generic="training of tanh networks is analytic in the drawn weights",
     )
 
 

@@ -448,4 +448,5 @@ def test_permanent_order(
             "by the times of the scalar equations": all_learned_in(np.argsort(due, axis=1)),
             "by the preference of the other objective": all_learned_in(preferred(other_objective)),
         },
+        instances="search",
     )

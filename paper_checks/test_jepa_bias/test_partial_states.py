@@ -88,6 +88,7 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
             "the other objective's rate": [*(other_rates[pair] for pair in pairs), 0.0],
             "one more direction grows": [*growing, values[0].real],
         },
+        generic="eigenvalues are analytic in the rotations, and do not depend on them",
     )
 
 
@@ -117,7 +118,13 @@ def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
         "only the full state is not left, as in the scalar equations": ~chart.learned.all(axis=1),
         "no state is left": np.zeros(8, bool),
     }
-    trial.identity(grows, ~chart.stable, ops=0, controls=controls)
+    trial.identity(
+        grows,
+        ~chart.stable,
+        ops=0,
+        controls=controls,
+        generic="eigenvalues are analytic in the rotations, and do not depend on them",
+    )
 
 
 @claim(LINEARISED, kind="identity")
@@ -142,4 +149,5 @@ def test_saddle_eig__shallow(trial):
                 axis=(1, 2)
             )
         },
+        generic="eigenvalues are analytic in the rotations, and do not depend on them",
     )

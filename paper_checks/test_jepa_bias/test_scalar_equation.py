@@ -93,6 +93,7 @@ def test_balance_conserved(
         ops=2 * dim * (depth + 2),
         scale=max(norms) * products,
         control_processes=processes,
+        generic="gradients are polynomials in weights and covariances",
     )
 
 
@@ -120,7 +121,7 @@ def decide_velocity(trial, objective, depth, dim):
     # One row for each feature, whose three numbers have ranges of their own.
     weights, covariance, away = rng.uniform((0.6, 0.5, 0.2), (1.1, 2.0, 0.6), (dim, 3)).T
     still = weights if objective == "jepa" else weights ** (depth + 1)  # at such ρ nothing moves
-    regression = still * np.exp(rng.choice((-1, 1), dim) * away)
+    regression = still * np.exp((-1) ** np.arange(dim) * away)
     parameters, features = aligned_network(trial, weights, depth, objective)
     views = data_models.covariances_of_features(covariance, regression, features)
     slopes = _gradients(parameters, *views, objective)
@@ -153,6 +154,7 @@ def decide_velocity(trial, objective, depth, dim):
         scale=depth * reach * (covariance.max() + (covariance / regression).max()),
         controls=controls,
         control_processes={"the coordinates taken as features": measured} if dim > 1 else {},
+        generic="gradients are polynomials in weights and covariances",
     )
 
 
@@ -223,6 +225,7 @@ def test_fixed_points(
             "the strength ρ": predictor_slope(regression),
             "the strength ρ^(1/L)": predictor_slope(regression ** (1 / depth)),
         },
+        generic="gradients are polynomials in the basis of the features",
     )
 
 
@@ -230,9 +233,11 @@ def random_problems(rng, count, objective):
     """Return p, ε, L, λ and ρ of random features, five arrays. The features start one to three
     decades below p times their asymptote.
     """
-    depth = rng.integers(1, 9, count)
-    # At ρ = 1 no power of ρ shows.
-    regression = np.exp(rng.choice([-1, 1], count) * rng.uniform(0.1, np.log(2), count))
+    place = np.arange(count)
+    depth = 1 + place % 8
+    # At ρ = 1 no power of ρ shows; both sides of it occur at each depth.
+    side = (-1) ** (place + place // 8)
+    regression = np.exp(side * rng.uniform(0.1, np.log(2), count))
     covariance = rng.uniform(0.3, 3, count)
     fraction = rng.uniform(0.1, 0.95, count)
     limit = learning_times.asymptote(depth, regression, objective=objective)
@@ -295,7 +300,14 @@ def decide_solved(trial, objective, count):
     # not time.
     error = np.abs(crossing_times - quadrature) + 2 * QUADRATURE_ERROR * times
     controls = wrong_times(objective, shares, init, *equation, times)
-    trial.value(crossing_times, times, error=error, margin=1e-8 * times, controls=controls)
+    trial.value(
+        crossing_times,
+        times,
+        error=error,
+        margin=1e-8 * times,
+        controls=controls,
+        generic="times are analytic in λ, ρ and both strengths",
+    )
 
 
 def exact_passage(start, end, depth, covariance, regression, objective):
@@ -346,7 +358,14 @@ def test_exact_time__passage(
         "one more power of ρ": times * regression,
         "no dependence on λ": times * covariance,
     }
-    trial.value(integrals, times, error=2.0**-52 * times, margin=1e-12 * times, controls=controls)
+    trial.value(
+        integrals,
+        times,
+        error=2.0**-52 * times,
+        margin=1e-12 * times,
+        controls=controls,
+        generic="times are analytic in λ, ρ and both strengths",
+    )
 
 
 @claim(recalled("Theorem 4.4, as a public formalisation quotes it"), kind="identity")

@@ -103,7 +103,13 @@ def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
     mean, _ = observed.posterior_moments(x, *law)
     # Of up to 25,600 nodes some 500 of each subspace hold nearly all of the weight: 2,000 terms at
     # most, whose roundings differ in sign.
-    trial.identity(mean, predicted.posterior_mean(x, *law), ops=1000, controls=controls)
+    trial.identity(
+        mean,
+        predicted.posterior_mean(x, *law),
+        ops=1000,
+        controls=controls,
+        generic="posterior moments are analytic in points and bases",
+    )
 
 
 @claim(
@@ -127,7 +133,14 @@ def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level
         del controls["the mean dimension"]
     # Of up to 25,600 nodes some 500 of each subspace hold nearly all of the weight: 2,000 terms at
     # most, whose roundings differ in sign.
-    trial.identity(variance, predict, ops=1000, scale=np.max(predict + length), controls=controls)
+    trial.identity(
+        variance,
+        predict,
+        ops=1000,
+        scale=np.max(predict + length),
+        controls=controls,
+        generic="posterior moments are analytic in points and bases",
+    )
 
 
 def written_out(points, projected, dims, signal, noise):
@@ -170,7 +183,14 @@ def test_loss_is_pca(
     controls = told_apart(
         predict, 1e-12 * ambient * scale, written_out(points, square, dim, signal, noise)
     )
-    trial.identity(loss, predict, ops=200 * ambient, scale=scale, controls=controls)
+    trial.identity(
+        loss,
+        predict,
+        ops=200 * ambient,
+        scale=scale,
+        controls=controls,
+        generic="both losses are polynomials in points and basis",
+    )
 
 
 @claim(
@@ -204,7 +224,14 @@ def test_loss_is_pca__minimiser(
     if dim > 1:
         controls["one direction fewer"] = predicted.least_loss(points, dim - 1, signal, *levels)
     error = minima[1] - minima[0] + 1e-9 * predict
-    trial.value(minima[0], predict, error=error, margin=1e-6 * predict, controls=controls)
+    trial.value(
+        minima[0],
+        predict,
+        error=error,
+        margin=1e-6 * predict,
+        controls=controls,
+        generic="the least loss is analytic in points whose eigenvalues differ",
+    )
 
 
 @claim(
@@ -251,6 +278,7 @@ def test_loss_is_clustering(
         scale=scale,
         controls=controls,
         control_processes=processes,
+        generic="within its cluster a point enters both sides as a polynomial",
     )
 
 
@@ -334,7 +362,14 @@ def test_price_of_assignment(
         "controls": told_apart(predict, 1e-4 * predict, laws),
         "control_processes": processes,
     }
-    trial.value(measured, predict, error=error, margin=1e-4 * predict, **options)
+    trial.value(
+        measured,
+        predict,
+        error=error,
+        margin=1e-4 * predict,
+        **options,
+        generic="neither side is drawn, only what one control is integrated at",
+    )
 
 
 @claim(
@@ -454,6 +489,7 @@ def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
             "the variance once": predict - variance.mean(),
             "no variance": predict - 2 * variance.mean(),
         },
+        generic="both losses are analytic in points and bases",
     )
 
 

@@ -90,6 +90,7 @@ def test_modified_lda_limit(
         controls={"κ^(-1/2)": -0.5, "κ^-2": -2.0},
         control_processes={"plain LDA": plain},
         same_instance=True,
+        generic="both directions are analytic in the points",
     )
 
 
@@ -147,4 +148,5 @@ def test_coercive(
             "the entropy of the labels": entropies,
             "the loss of w = 0": np.full(len(results), np.log(2)),
         },
+        generic="least losses are analytic in the points, as is the dual bound",
     )

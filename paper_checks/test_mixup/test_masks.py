@@ -171,6 +171,7 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: MaskChoice):
         controls={"κ^-1": -1.0, "κ^-3": -3.0},
         control_processes={"a multiple of μ": to_mean},
         same_instance=True,
+        generic="the minimiser is analytic in μ and Σ, and so is its limit",
     )
 
 
@@ -212,6 +213,7 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, 
             "Σ^-1 in place of Σ": np.array(with_inverse),
             "the error of the Bayes rule": np.ones(n_pairs),
         },
+        generic="the ratio of errors is analytic in μ and Σ",
     )
 
 
@@ -317,4 +319,5 @@ def test_mask_boxes__limit(
             "all pixels alike": np.full(len(scores), scores.mean()),
             "border and middle exchanged": turned.ravel(),
         },
+        generic="the fit is analytic in μ, and its scores do not depend on it",
     )

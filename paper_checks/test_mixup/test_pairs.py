@@ -75,6 +75,7 @@ def test_pairs_variance(
             "n (n - 1) / 2 independent pairs": 2 * total / (n * (n - 1)),
             "n² independent pairs": total / n**2,
         },
+        generic="both sides are polynomials in the chances and losses",
     )
 
 
@@ -102,7 +103,7 @@ def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="with fewer th
     trial.bound(
         tails,
         rates.pair_mean_tail(n, deviations, spread),
-        instances="grid",
+        instances="search",
         ops=100 * n,
         controls={"n (n - 1) / 2 independent pairs": independent},
     )

@@ -177,6 +177,7 @@ def test_erm_expected_minimiser(
             "w = κ b": np.array([0.5, 0.0]),
             "w = 2 κ μ": np.array([1.0, tangent]),
         },
+        generic="length and displacement are analytic in what is drawn",
     )
 
 
@@ -254,6 +255,7 @@ def test_expected_losses(
         margin=1e-9 * exact,
         error=abs(fine - coarse) + 1e-12,
         controls=controls,
+        generic="expected losses are analytic in the weights",
     )
 
 
@@ -301,6 +303,7 @@ def test_mixup_expected_minimiser(
                 population.mask_minimiser(pair, masks, probabilities, shares)
             ),
         },
+        generic="minimisers are analytic in μ and Σ",
     )
 
 
@@ -333,6 +336,7 @@ def test_affine_sufficient(
             name: max(2 * other.displacement - other.displacement_limit, 0.0)
             for name, other in others.items()
         },
+        generic="the displacement is analytic in the drawn operators",
     )
 
 

@@ -23,7 +23,7 @@ LEVELS = [(50, 40, 0.0), (50, 40, 0.02), (6, 3, 0.05), (2, 3, 0.75)]
     kind="bound",
     cases=[(4, 2), (20, 5), (7, 3)],
 )
-def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draws: Count = 200):
+def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draws: Count = 230):
     """Merging levels into bins can lower the error K2 of the residual y - f, and cannot raise it: a
     binned audit gives a lower bound.
     """

@@ -78,4 +78,5 @@ def test_weak_learning__finite(
                 [int(len(functions) >= n_points) for functions in classes]
             ),
         },
+        instances="search",
     )

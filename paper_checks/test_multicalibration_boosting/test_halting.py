@@ -134,7 +134,7 @@ def test_halting(
         controls["without B"] = guarantee / bound
     processes = {name: np.full(len(errors), error) for name, error in rivals.items()}
     # Sums over up to 60 cells; the rest is room for linear programs, which end at a corner.
-    options = {"instances": "draws", "independent": draws, "ops": 1000}
+    options = {"instances": "search", "ops": 1000}
     trial.bound(errors, guarantee, controls=controls, control_processes=processes, **options)
 
 
@@ -163,7 +163,7 @@ def test_halting__rounds(
     # 1/2 must be on the grid
     rounds.append(boosted(slow_world, share, bound, grid=m + m % 2)[0].rounds)
     controls = {"one round suffices": 1.0} | ({"one less": most - 1} if rounds[-1] == most else {})
-    options = {"instances": "draws", "independent": draws, "ops": 10}
+    options = {"instances": "search", "ops": 10}
     trial.bound(rounds, np.full(len(rounds), most), controls=controls, **options)
 
 
@@ -230,7 +230,7 @@ def test_released_class(
     processes = {"what it returns": final}
     controls = {"rounding costs nothing": [gamma / 10, gamma / bins]}
     # Sums over up to 10^4 rows: roundings add up as their root, 100; the rest is room.
-    options = {"instances": "draws", "independent": 1, "ops": 1000}
+    options = {"instances": "search", "ops": 1000}
     trial.bound(k2, guarantees, control_processes=processes, controls=controls, **options)
 
 

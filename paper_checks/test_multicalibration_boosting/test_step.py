@@ -271,6 +271,4 @@ def test_weak_learning__relative(
     by_first, by_other, cosine = np.transpose(gains)
     bounds = [predicted.relative_gain(*pair) for pair in zip(by_first, cosine, strict=True)]
     controls = {"as much as H": by_first, "the cosine for its square": by_first / cosine}
-    trial.bound(
-        by_other, bounds, instances="draws", independent=1, ops=1e5, scale=0.25, controls=controls
-    )
+    trial.bound(by_other, bounds, instances="search", ops=1e5, scale=0.25, controls=controls)

@@ -279,6 +279,7 @@ def test_hcons_bounded_fails__minimum(
                 p * log_softmax(largest_at_bound, axis=1), axis=1
             ),
         },
+        instances="search",
     )
 
 
@@ -386,6 +387,7 @@ def test_hcons_ratio_condition(
             "the factor exp(Λ)": consistency.ratio_condition(p, logit_bound / 2).astype(int),
             "no condition on p": np.ones(n_draws, int),
         },
+        instances="search",
     )
 
 

@@ -92,6 +92,7 @@ def test_bal_nobias_value(
         # Four classes at depth 3 have sums of 64 squares and products of four matrices of order 8.
         ops=100,
         controls=apart(trial, least, 1e-8, rivals),
+        generic="only starts of descents are drawn, and the dual bound certifies their ends",
     )
 
 
@@ -158,6 +159,7 @@ def test_bal_nobias_NC(
         margin=MARGIN,
         scale=1.0,
         control_processes={"simplex frame": collapsed_to(problem, end.head, simplex)},
+        instances="search",
     )
 
 
@@ -203,6 +205,7 @@ def test_bal_bias_NC(
             "the mean of orthogonal features": stated(1 / n_classes, mean_of_orthogonal),
         },
         control_processes={"orthogonal frame": measured(orthogonal)},
+        instances="search",
     )
 
 
@@ -249,6 +252,7 @@ def test_bal_nobias_NC__bottleneck(
         error=collapse_error(problem, end),
         margin=MARGIN,
         controls={"the frame without a bottleneck": projections(directions)},
+        instances="search",
     )
 
 
@@ -363,4 +367,5 @@ def test_bal_threshold__descent(
         # Four classes at depth 3 have sums of 64 squares and products of four matrices of order 8.
         ops=100,
         controls=apart(trial, value, 1e-8, rivals),
+        generic="only starts of descents are drawn, and the dual bound certifies their ends",
     )

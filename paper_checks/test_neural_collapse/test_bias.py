@@ -74,6 +74,7 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
         error=gram_error(problem, end),
         margin=MARGIN,
         controls=apart(trial, exact, MARGIN, rivals),
+        instances="search",
     )
 
 
@@ -136,4 +137,5 @@ def test_bias_decay(
         error=gram_error(problem, end),
         margin=MARGIN,
         controls=apart(trial, exact, MARGIN, rivals),
+        instances="search",
     )

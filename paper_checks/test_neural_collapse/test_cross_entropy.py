@@ -92,6 +92,7 @@ def test_ce_M1(
         margin=1e-4,
         scale=1.0,
         controls=controls,
+        instances="search",
     )
 
 
@@ -120,6 +121,7 @@ def test_ce_M1__value(
         # take below 200 roundings; the margin is 1e5 times as wide.
         ops=200,
         controls=shallow_rivals(problem, optimum, per_class),
+        generic="only starts of descents are drawn, and the dual bound certifies their ends",
     )
 
 

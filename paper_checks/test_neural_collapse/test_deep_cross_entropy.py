@@ -317,6 +317,7 @@ def test_ce_deep_global__search(
         error=[error, 0.0],
         margin=[1e-6, 0.5],
         controls={"the simplex frame, of rank K - 1": [frame, 5]},
+        instances="search",
     )
 
 
@@ -361,6 +362,7 @@ def test_ce_deep_global__search_more(
         error=1e-9,
         side="at most",
         control_processes={"a descent from the simplex frame": from_frame},
+        instances="search",
     )
 
 
@@ -401,4 +403,11 @@ def test_ce_three_classes(
     )
     problem = problem_of((per_class,) * 3, (decay,) * depth, decay, loss="ce")
     end = optimise.best_of(problem, trial.key("starts"), n_starts, widths=(3,) * depth)
-    trial.value(end.value, law, error=1e-8, margin=1e-6, controls=values)
+    trial.value(
+        end.value,
+        law,
+        error=1e-8,
+        margin=1e-6,
+        controls=values,
+        instances="search",
+    )

@@ -240,6 +240,7 @@ def test_nc_rate(
             "curvature λ for 2 λ": landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
             "proportional to M": exact * depth,
         },
+        instances="search",
     )
 
 
@@ -264,6 +265,7 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
             "the rate of NC2": nc2_rate,
             "twice the rate of λ alone": 2 * landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
         },
+        instances="search",
     )
 
 
@@ -317,6 +319,7 @@ def test_imbalance_decay(
         margin=1e-8,
         controls={"exp(-λ t)": first * np.exp(-decay * time)},
         control_processes={"unequal decays": unequal},
+        generic="the flow is analytic in its start",
     )
 
 
@@ -421,6 +424,7 @@ def test_hysteresis(
         error=for_classes(left) + 1e-9,
         margin=1e-4,
         controls=controls,
+        instances="search",
     )
 
 
@@ -499,6 +503,7 @@ def test_collapse_time(
             "a time proportional to 1 / n_k": curves(squared_sizes),
             "one time for every class": curves(np.full(len(sizes), sizes.max())),
         },
+        generic="the flow is analytic in the rotation of its start",
     )
 
 

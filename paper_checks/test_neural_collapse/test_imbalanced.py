@@ -69,6 +69,7 @@ def decide_frames(trial, problem, end, diagonals, rivals):
         error=gram_error(problem, end),
         margin=MARGIN,
         controls=apart(trial, exact, MARGIN, controls),
+        instances="search",
     )
 
 
@@ -179,6 +180,7 @@ def test_imb_deep_minority(
         # Three classes at depth 3 have sums of 49 squares and products of four matrices of order 7.
         ops=100,
         controls={"the class alive if it is dead, or dead if alive": other_fate},
+        generic="only starts of descents are drawn, and the dual bound certifies their ends",
     )
 
 
@@ -222,6 +224,7 @@ def test_imb_bottleneck(
         error=gram_error(problem, end),
         margin=MARGIN,
         controls=apart(trial, optimum.logits, MARGIN, rivals),
+        instances="search",
     )
 
 
@@ -251,6 +254,7 @@ def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: S
             "proportional to sqrt(n_k)": root_sizes * np.mean(squares / root_sizes),
             "proportional to 1 / sqrt(n_k)": np.mean(squares * root_sizes) / root_sizes,
         },
+        instances="search",
     )
 
 
@@ -298,8 +302,7 @@ def test_mse_reduction(
     trial.bound(
         np.full(n_draws, least),
         costs,
-        instances="draws",
-        independent=n_draws,
+        instances="search",
         ops=3 * (rows + columns) * (depth + 1),
         control_processes={"prefactor L for L/2": np.full(n_draws, 2 * least)},
     )
@@ -351,6 +354,7 @@ def test_layer_balance(
         margin=1e-5,
         scale=decays.max() * norm**2,
         control_processes={"equal decays": residual(np.full(len(decays), decays.mean()))},
+        instances="search",
     )
 
 
@@ -382,4 +386,5 @@ def test_sv_formula(
         error=gram_error(problem, end),
         margin=MARGIN,
         controls={"Λ for N Λ": exact / n_samples ** (1 / depth)},
+        instances="search",
     )

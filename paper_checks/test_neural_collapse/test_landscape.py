@@ -118,6 +118,7 @@ def test_gd_basin(
         margin=1e-6,
         scale=gain,
         control_processes=apart(trial, 0.0, 0.005 * gain, ends_at_saddle),
+        instances="search",
     )
 
 
@@ -380,6 +381,7 @@ def test_cert_cvx(
         # norm of order up to 12; all parts are at most 1, or log 12.
         ops=200,
         controls=apart(trial, value, 1e-7, rivals),
+        generic="only starts of descents are drawn, and the dual bound certifies their ends",
     )
 
 
@@ -422,8 +424,7 @@ def test_cert_deep_mse(
     trial.bound(
         np.array(least),
         np.array(values),
-        instances="draws",
-        independent=n_instances,  # the heads of one instance share its data and start from one end
+        instances="search",
         # Products of at most 4 factors of order up to 6 and sums of up to 36 squares take some 100
         # roundings; the rest is room.
         ops=200,
@@ -474,6 +475,7 @@ def test_two_sided__shallow(trial, instance: Natural):
         # Sums of up to 30 squares and a spectral norm of order up to 5; all parts are at most 1.
         ops=100,
         controls={"weight decay 1 % larger": heavier},
+        generic="only starts of descents are drawn, and the dual bound certifies their ends",
     )
 
 
@@ -503,4 +505,5 @@ def test_two_sided__deep(trial, instance: Natural):
         # roundings.
         ops=100,
         controls={"weight decays 1 % larger": heavier},
+        generic="only starts of descents are drawn, and the dual bound certifies their ends",
     )

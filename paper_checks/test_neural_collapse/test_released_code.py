@@ -77,6 +77,7 @@ def test_code_criterion(
         ops=100,
         controls={"one class at its root": 0.5 + (value_at_root - 0.5) / n_classes},
         as_published=value_at_root,
+        generic="only starts of descents are drawn, and the dual bound certifies their ends",
     )
 
 
@@ -116,6 +117,7 @@ def test_code_length_ratio(
         margin=1e-4 * ratios[alive],
         controls={"the root of the ratio of decays": (sizes / ratio**0.5)[alive]},
         as_published=sizes[alive],
+        instances="search",
     )
 
 
@@ -175,4 +177,11 @@ def test_rescale_loss(
     # below.
     error = np.sum(best.jac**2) / (4 * decay) + 1e-13
     controls = apart(trial, value, 1e-8, {"λ for λ / a": same_decay})
-    trial.value(best.fun, value, error=error, margin=1e-8, controls=controls)
+    trial.value(
+        best.fun,
+        value,
+        error=error,
+        margin=1e-8,
+        controls=controls,
+        instances="search",
+    )

@@ -228,6 +228,7 @@ def test_rashomon__cells(
         np.concatenate(exact),
         ops=0,
         controls={name: np.concatenate(rival) for name, rival in rivals.items()},
+        instances="search",
     )
 
 
@@ -378,7 +379,7 @@ def test_compas__redrawn(
         among_drawn(table.positives),
         [1, 1],
         ops=0,
-        independent=1,
+        instances="search",
         control_processes={
             "labels without noise": among_drawn(likelier),
             "labels dealt at random": among_drawn(dealt),

@@ -89,8 +89,7 @@ def test_discrepancy__bound(
     trial.bound(
         discrepancies / n_points,
         bounds,
-        instances="draws",
-        independent=n_sets,
+        instances="search",
         ops=4,
         controls=controls,
     )
@@ -132,7 +131,13 @@ def test_ambiguity__bound(
         "rows flipped alone, no mistake repaired": alone,
         "level set with < in place of <=": below(exact),
     }
-    trial.identity(ambiguity, exact, ops=0, controls=apart(trial, exact, rivals))
+    trial.identity(
+        ambiguity,
+        exact,
+        ops=0,
+        controls=apart(trial, exact, rivals),
+        instances="search",
+    )
 
 
 @claim(
@@ -247,8 +252,7 @@ def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 
     trial.bound(
         np.concatenate([least, differences]),
         np.concatenate([differences, most]),
-        instances="draws",
-        independent=n_sets,
+        instances="search",
         ops=0,
         controls={"at most E alone": np.concatenate([differences, errors])},
         control_processes={"at least E + E_0": np.concatenate([errors + base, differences])},
@@ -288,7 +292,13 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
         "e = n - 2 E_0 - 1": pairs(n_points - 2 * errors - 1, all_points),
         "ambiguity at ε = 0": pairs(predicted_first, ambiguity_at_zero),
     }
-    trial.identity(pairs(first, ambiguity), exact, ops=0, controls=apart(trial, exact, rivals))
+    trial.identity(
+        pairs(first, ambiguity),
+        exact,
+        ops=0,
+        controls=apart(trial, exact, rivals),
+        instances="search",
+    )
 
 
 @claim(
@@ -323,8 +333,7 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     trial.bound(
         discrepancy,
         bounds,
-        instances="draws",
-        independent=n_sets,
+        instances="search",
         ops=0,
         controls=beyond(trial, discrepancy, rivals),
         control_processes={"ambiguity": ambiguity},

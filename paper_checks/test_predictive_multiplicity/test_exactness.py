@@ -74,7 +74,11 @@ def test_erm__exact(
 
     errors, exact, constant = over_lattices(trial, measure, dim, n_points, n_sets)
     trial.identity(
-        errors, exact, ops=0, controls=apart(trial, exact, {"the best constant": constant})
+        errors,
+        exact,
+        ops=0,
+        controls=apart(trial, exact, {"the best constant": constant}),
+        instances="search",
     )
 
 
@@ -118,7 +122,13 @@ def test_flip__exact(
 
     errors, exact, alone, without_cost = over_lattices(trial, measure, dim, n_points, n_sets)
     rivals = {"the row flipped alone": alone, "some optimum flips it": without_cost}
-    trial.identity(errors, exact, ops=0, controls=apart(trial, exact, rivals))
+    trial.identity(
+        errors,
+        exact,
+        ops=0,
+        controls=apart(trial, exact, rivals),
+        instances="search",
+    )
 
 
 @claim(EXACTLY, kind="optimality", cases=BOTH)
@@ -142,7 +152,13 @@ def test_disc__exact(
 
     discrepancies, exact, one_sided = over_lattices(trial, measure, dim, n_points, n_sets)
     processes = apart(trial, exact, {"agreement bounded on one side": one_sided})
-    trial.identity(discrepancies, exact, ops=0, control_processes=processes)
+    trial.identity(
+        discrepancies,
+        exact,
+        ops=0,
+        control_processes=processes,
+        instances="search",
+    )
 
 
 @claim(
@@ -178,7 +194,13 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
 
     measured, exact, any_labels, without_cost = over_lattices(trial, measure, dim, n_points, n_sets)
     rivals = {"every labelling allowed": any_labels, "some optimum flips any row": without_cost}
-    trial.identity(measured, exact, ops=0, controls=apart(trial, exact, rivals))
+    trial.identity(
+        measured,
+        exact,
+        ops=0,
+        controls=apart(trial, exact, rivals),
+        instances="search",
+    )
 
 
 @claim(
@@ -213,7 +235,13 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
 
     ambiguity, exact, double, row_counts = over_lattices(trial, measure, dim, n_points, n_sets)
     rivals = {"a tolerance of 2 ε": double, "rows counted once each": row_counts}
-    trial.identity(ambiguity, exact, ops=0, control_processes=apart(trial, exact, rivals))
+    trial.identity(
+        ambiguity,
+        exact,
+        ops=0,
+        control_processes=apart(trial, exact, rivals),
+        instances="search",
+    )
 
 
 @claim(
@@ -254,6 +282,7 @@ def test_coverage__certificate(
         exact,
         ops=0,
         control_processes=apart(trial, exact, {"stop after one program": first}),
+        instances="search",
     )
 
 
@@ -300,7 +329,11 @@ def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
 
     measured, exact, before = over(range(n_sets), measure)
     trial.identity(
-        measured, exact, ops=0, controls=apart(trial, exact, {"a tolerance less": before})
+        measured,
+        exact,
+        ops=0,
+        controls=apart(trial, exact, {"a tolerance less": before}),
+        instances="search",
     )
 
 
@@ -327,4 +360,10 @@ def test_invariance__margin(
 
     errors, exact, with_margin = over_lattices(trial, measure, 2, n_points, n_sets)
     processes = apart(trial, exact, {"margin 1e-3, one feature scaled": with_margin})
-    trial.identity(errors, exact, ops=0, control_processes=processes)
+    trial.identity(
+        errors,
+        exact,
+        ops=0,
+        control_processes=processes,
+        instances="search",
+    )

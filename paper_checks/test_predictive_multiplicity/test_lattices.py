@@ -143,7 +143,13 @@ def test_cover__count(
         "a term more": count(n_rows, terms + 1),
         "C(n, k) for C(n - 1, k)": count(n_rows + 1, terms),
     }
-    trial.identity(numbers, np.full(n_sets, count(n_rows, terms)), ops=0, controls=controls)
+    trial.identity(
+        numbers,
+        np.full(n_sets, count(n_rows, terms)),
+        ops=0,
+        controls=controls,
+        generic="almost all points are in general position, and have the same count",
+    )
 
 
 def cells_by_weights(points: np.ndarray, largest: int = 4) -> np.ndarray:

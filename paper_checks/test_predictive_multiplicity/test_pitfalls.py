@@ -71,7 +71,13 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
         return reported, formula, predicted.discrepancy_of(*arguments)
 
     reported, formula, discrepancy = over(settings, measure)
-    trial.identity(reported, formula, ops=0, controls={"the true discrepancy": discrepancy})
+    trial.identity(
+        reported,
+        formula,
+        ops=0,
+        controls={"the true discrepancy": discrepancy},
+        instances="search",
+    )
 
 
 @claim(
@@ -82,7 +88,7 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
 def test_bigm(
     trial,
     dim: Annotated[int, Interval(1, 50)],
-    n_points: Annotated[int, Interval(3, 1000)] = 200,
+    n_points: Annotated[int, Interval(3, 1000)] = 240,
 ):
     """Let a program ask w_0 + w·x >= γ - M z of a point x, where z = 1 says that x is
     misclassified, for a margin γ and weights with |w_0| + Σ |w_j| <= 1. The smallest M that
@@ -98,7 +104,14 @@ def test_bigm(
         "γ + |x|_∞ / 2": margin + np.abs(points).max(axis=1) / 2,
         "max(1, |x|_∞), no γ": least - margin,
     }
-    trial.identity(least, predicted.big_m(points, margin), ops=2, scale=4.0, controls=controls)
+    trial.identity(
+        least,
+        predicted.big_m(points, margin),
+        ops=2,
+        scale=4.0,
+        controls=controls,
+        independent=n_points,
+    )
 
 
 @claim(

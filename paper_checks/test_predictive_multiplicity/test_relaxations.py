@@ -55,8 +55,7 @@ def test_knapsack(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 40):
     trial.bound(
         discrepancies,
         knapsack,
-        instances="draws",
-        independent=n_sets,
+        instances="search",
         # Sums over at most 12 rows, of whole numbers but for the row that is taken in part.
         ops=12,
         controls=beyond(trial, discrepancies, rivals),

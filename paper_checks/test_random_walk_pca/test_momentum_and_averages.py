@@ -268,6 +268,7 @@ def test_ema_is_momentum(
         ops=n_points,
         scale=np.max(np.abs(walk)),
         controls={"without 1 - β": with_momentum, "the walk itself": walk},
+        generic="both trajectories are linear in the steps",
     )
 
 

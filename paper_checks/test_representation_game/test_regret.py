@@ -43,7 +43,12 @@ def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
     controls = {"(R'R)^-1 for (R' Σ R)^-1": task @ sigma @ task - task @ image @ image.T @ task}
     (regret,) = observed.projected_regret(sigma, R, task[:, None])
     trial.identity(
-        regret, predicted.regret(sigma, R, task), ops=50 * dim, scale=1.0, controls=controls
+        regret,
+        predicted.regret(sigma, R, task),
+        ops=50 * dim,
+        scale=1.0,
+        controls=controls,
+        generic="both sides are rational in representation and task",
     )
 
 
@@ -169,7 +174,14 @@ def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
         "all of f": 1 / 8,
     }
     options = {"margin": 0.001 * unseen, "controls": controls, "same_instance": True}
-    trial.limit(regrets, sizes, predicted.small_logit_regret(unseen), order=2, **options)
+    trial.limit(
+        regrets,
+        sizes,
+        predicted.small_logit_regret(unseen),
+        order=2,
+        **options,
+        generic="regrets are analytic in representation and task",
+    )
 
 
 @claim(
@@ -211,4 +223,10 @@ def test_logistic_loss__value(
     value = predicted.small_logit_regret(predicted.pure_value(spectrum, kept))
     processes = {"PCA": regrets[0], "directions drawn at random": regrets[1]}
     options = {"error": 0.003 * value, "margin": 0.01 * value, "control_processes": processes}
-    trial.value(best, value, controls={"a quarter": 2 * value}, **options)
+    trial.value(
+        best,
+        value,
+        controls={"a quarter": 2 * value},
+        **options,
+        instances="search",
+    )

@@ -58,7 +58,13 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     active[:, chosen] = False
     law, greedy = np.zeros((2, 2, p))
     law[1, pick] = greedy[1, forward] = 1
-    trial.identity(active, law, ops=0, controls={"forward selection": greedy})
+    trial.identity(
+        active,
+        law,
+        ops=0,
+        controls={"forward selection": greedy},
+        instances="search",
+    )
 
 
 @claim(
@@ -80,7 +86,14 @@ def test_entry_is_omp__level(trial, n: Rows, p: Columns, done: Done):
         else {}
     )
     entry = observed.entry(X, y, (chosen,)).middle[0]
-    trial.value(entry, level, error=1e-10 * level, margin=1e-9 * level, controls=controls)
+    trial.value(
+        entry,
+        level,
+        error=1e-10 * level,
+        margin=1e-9 * level,
+        controls=controls,
+        generic="columns are alike, and a level is analytic while one of them enters",
+    )
 
 
 def window(trial, n, p, done):
@@ -116,6 +129,7 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
         np.array([0, 1, 1, 1, 2]),
         ops=0,
         control_processes={"the runner-up correlation": other},
+        instances="search",
     )
 
 
@@ -138,7 +152,14 @@ def test_single_entry_window__second(trial, n: Rows, p: Columns, done: Done):
         observed.entry(X, y, (chosen,), 2).middle, observed.entry(*tie, ((),), 2).middle
     )
     controls = {"the runner-up correlation": np.array([runner, 0.0])}
-    trial.value(entries, law, error=1e-10 * law, margin=1e-9 * law, controls=controls)
+    trial.value(
+        entries,
+        law,
+        error=1e-10 * law,
+        margin=1e-9 * law,
+        controls=controls,
+        generic="columns are alike, and a level is analytic while one of them enters",
+    )
 
 
 SQUARES = known(
@@ -188,6 +209,7 @@ def test_hadamard_is_l1(
         margin=np.append(1e-9, np.full(n, 1e-7)),
         scale=1.0,
         control_processes={name: described(other) for name, other in minima.items()},
+        instances="search",
     )
 
 
@@ -248,9 +270,7 @@ def test_coherence_recovery(
     ]
     bounds = [predicted.outside_ratio(size, cosine) for cosine in mu]
     controls = {"k μ": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
-    trial.bound(
-        ratios, bounds, instances="draws", independent=designs, ops=10 * n, controls=controls
-    )
+    trial.bound(ratios, bounds, instances="search", ops=10 * n, controls=controls)
 
 
 @claim(

@@ -199,6 +199,7 @@ def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: C
             "each with its own V": predicted.two_batch_gradient(views, second, weights, "its own"),
         },
         as_published=released_derivative(views, second, weights) / 2,
+        generic="gradients are polynomials in views and weights",
     )
 
 
@@ -365,6 +366,7 @@ def test_null_level(
         level,
         ops=100 * n_rows,
         controls={"d1 d2 / n": level * (n_rows - 1) / n_rows} | smaller,
+        generic="the mean over all pairings is rational in both views",
     )
 
 

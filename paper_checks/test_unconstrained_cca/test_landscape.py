@@ -88,6 +88,7 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
                 [predicted.loss_by_distance(once_more, B, W) for W in matrices]
             ),
         },
+        generic="both sides are analytic in pencil and weights",
     )
 
 
@@ -134,6 +135,7 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts:
         + 1e-11,  # of a minimiser whose least curvature is above 0.1
         margin=1e-8,
         controls={"1 for the factor 2": gram / 2},
+        instances="search",
     )
 
 
@@ -161,6 +163,7 @@ def test_minimum__value(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, 
         + 1e-12 * size,  # half the digits of B are lost to its condition at worst
         margin=1e-8 * size,
         controls={"1 for the factor 2": least / 4} | negative,
+        instances="search",
     )
 
 
@@ -206,6 +209,7 @@ def test_minimum_of_views(
         error=minima.residuals + 1e-12,
         margin=1e-8,
         controls={"the other form": other, "1 for the factor 2": least / 4},
+        instances="search",
     )
 
 
@@ -242,7 +246,9 @@ def _least_of_views(trial, views, form, n_columns, correlations, wrong):
     size = float(np.sum(wrong[0] ** 2))
     controls = {name: loss for name, loss in controls.items() if abs(loss - least) > 1e-4 * size}
     error = minima.residuals + 1e-12 * size
-    trial.value(minima.losses, least, error=error, margin=1e-8 * size, controls=controls)
+    trial.value(
+        minima.losses, least, error=error, margin=1e-8 * size, controls=controls, instances="search"
+    )
 
 
 @claim(
@@ -336,6 +342,7 @@ def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correla
             "as in the library's form": predicted.columns_used(library, n_columns),
             "all": n_columns,
         },
+        instances="search",
     )
 
 
@@ -348,7 +355,7 @@ def test_floor(
     trial,
     dim: Size,
     n_columns: Columns,
-    draws: Annotated[int, Interval(1, 1000)] = 200,
+    draws: Annotated[int, Interval(1, 1000)] = 350,
 ):
     """For every W with K columns, the loss is at least - sum of the squares of the K largest
     positive eigenvalues of A v = λ B v.
@@ -430,6 +437,7 @@ def test_critical_points__stationary(
             name: np.linalg.norm(observed.ey_gradient(A, B, rival))
             for name, rival in rivals.items()
         },
+        generic="gradients are analytic in the pencil",
     )
 
 
@@ -449,6 +457,7 @@ def test_critical_points__value(trial, chosen: Chosen, surplus: Surplus, eigenva
         ops=100 * len(eigenvalues),
         scale=np.sum(np.abs(spectrum)) ** 2,
         controls={"1 for the factor 2": loss / 4},
+        generic="losses are analytic in the pencil",
     )
 
 
@@ -484,6 +493,7 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
         ops=100 * len(eigenvalues),
         scale=size,
         controls=controls,
+        generic="curvatures are analytic in the pencil",
     )
 
 
@@ -525,6 +535,7 @@ def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0,
             for name, rival in rivals.items()
             if np.max(np.abs(rival - ends)) > 20 * error
         },
+        generic="the flow is analytic in A and its start",
     )
 
 

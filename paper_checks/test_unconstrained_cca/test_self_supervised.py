@@ -85,4 +85,5 @@ def test_self_supervised(
             "as many dimensions as columns": np.array([[2, 0], [2, 0]]),
             "one direction at any weight": np.array([[1, 0], [1, 0]]),
         },
+        instances="search",
     )
