@@ -214,7 +214,9 @@ def test_point_kept(trial, channels: Channels, dim: Dimension):
 
 
 @claim(
-    derived("0 is the only point of B x <= 0 unless a half-space holds all rows"),
+    derived(
+        "0 is the only point of B x <= 0 unless a half-space holds all rows; Wendel 1962 counts"
+    ),
     kind="identity",
     cases=[(2, 1), (4, 2), (6, 3), (7, 4)],
     as_published=published(
@@ -328,7 +330,7 @@ def test_plane_kept(
 
 
 @claim(
-    derived("a cone's active rows take all values alike"),
+    derived("a cone's active rows take all values alike; Schläfli 1850 counts the cones"),
     kind="identity",
     cases=[(4, 2), (6, 3), (9, 3), (8, 4)],
 )

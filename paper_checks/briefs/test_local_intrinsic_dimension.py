@@ -36,10 +36,11 @@ Abstract:
 - Sentence 8: dimensions are regularised locally and globally. Not on trial. It needs trained
   networks.
 
-Read: the abstract, and the authors' code (HanxunH/LDReg, lid.py). Derived here: the laws of both
-estimates, and what the code's choice of w changes. Not claimed: varying density or curved data, for
-which all of this is a limit; on the encoder dimensions fall with k after the correction, too.
-Topic: representations.
+Read: the abstract, and the authors' code (HanxunH/LDReg, lid.py). Recalled: the law of the estimate
+by maximum likelihood (Levina & Bickel 2004). Derived here: that of the estimate by moments, and
+what the code's choice of w changes. Not claimed: varying density or curved data, for which all of
+this is a limit; on the encoder dimensions fall with k after the correction, too. Topic:
+representations.
 """
 
 from functools import partial
@@ -56,6 +57,7 @@ from paper_checks.briefs.encoder import digits, encoder
 from theory_on_trial import (
     claim,
     derived,
+    known,
     observed,
     predicted,
     tried,
@@ -156,7 +158,7 @@ def moment_mean(dim, neighbours):
 
 
 @claim(
-    derived("−θ log(x/w) is exponential"),
+    known("Levina & Bickel 2004: logarithms of ratios of distances are exponential"),
     kind="distribution",
     cases=[(2, 5, 5), (7, 10, 20), (1, 1, 1)],
 )

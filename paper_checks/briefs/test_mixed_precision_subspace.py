@@ -1,5 +1,5 @@
-"""Saxena et al. 2024, "ResQ: Mixed-Precision Quantization of Large Language Models with Low-Rank
-Residuals", arXiv 2412.14363.
+"""Saxena, Sharify, Roy & Wang 2024, "ResQ: Mixed-Precision Quantization of Large Language Models
+with Low-Rank Residuals", arXiv 2412.14363.
 
 For whoever keeps r of d channels at more bits than the rest: the exact error of rotating and
 rounding, which subspace to keep, and when the principal one is the wrong choice.

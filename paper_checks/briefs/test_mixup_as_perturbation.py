@@ -50,6 +50,7 @@ from theory_on_trial import (
     observed,
     predicted,
     recalled,
+    tried,
 )
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
@@ -164,7 +165,10 @@ def mixup_loss(joint, alpha, n_nodes):
 
 
 @claim(
-    recalled("the transformed points of its main theorem"),
+    tried(
+        "Theorem 1, as notes quote it: points x̄ + θ̄ (x_i - x̄)",
+        "the closed form of the mean share θ̄",
+    ),
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],
 )
@@ -187,7 +191,7 @@ def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
 
 
 @claim(
-    recalled("its main theorem: the loss with the larger share θ"),
+    recalled("Theorem 1, as notes quote it: the loss with the larger share θ"),
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],
     route="all pairs with the larger share θ against all pairs with λ",

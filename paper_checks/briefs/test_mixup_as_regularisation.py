@@ -138,7 +138,7 @@ def twice(route):
 
 
 @claim(
-    recalled("the law of λ with which labels stay unmixed"),
+    recalled("Lemma 3.1, the law of λ with which labels stay unmixed"),
     kind="identity",
     cases=[(0.7, 1.9), (3.0, 0.2)],
 )
@@ -206,7 +206,7 @@ def test_moments(
 
 @claim(
     tried(
-        "its expansion of the loss, as recalled",
+        "Lemma 3.1, its expansion of the loss, as recalled",
         "the closed factors, and a remainder of the fourth order",
     ),
     kind="rate",

@@ -36,8 +36,8 @@ Abstract:
 
 Read: the abstract, in a stored copy ("calculating a correction to the weights of the next layer",
 "several hundred data examples"), and a review that names pivoted QR. Derived here: all formulas;
-the trace of the first is due to Deshpande and others. Not claimed: that greedy choice errs so on
-trained neurons.
+the trace of the first is due to Deshpande, Rademacher, Vempala & Wang 2006. Not claimed: that
+greedy choice errs so on trained neurons.
 
 Topic: linear algebra for learning.
 """
@@ -210,7 +210,9 @@ def dropped_given_kept(dropped, keep, correlation):
 
 
 @claim(
-    derived("Cauchy and Binet's formula; the trace is due to Deshpande and others"),
+    derived(
+        "Cauchy and Binet's formula; the trace is due to Deshpande, Rademacher, Vempala & Wang 2006"
+    ),
     kind="identity",
     cases=[(7, 5, 2), (4, 6, 3), (12, 7, 5), (2, 2, 1)],
 )

@@ -43,9 +43,9 @@ Abstract:
   off a known part of the energy.
 
 Read: the abstract, and the authors' code (mpsae/MP-SAE, sae.py). Derived here: the one-pass code,
-the ties of the pursuit, the energy, where the ReLU stops. Recalled: Tropp 2004, and the energy law
-of Mallat & Zhang 1993. Not claimed: that trained dictionaries are as bad as the worst. Topic:
-representations.
+the ties of the pursuit, the energy, where the ReLU stops. Recalled: Tropp 2004, the energy law of
+Mallat & Zhang 1993, and what a step leaves (Gribonval & Vandergheynst 2006). Not claimed: that
+trained dictionaries are as bad as the worst. Topic: representations.
 """
 
 from typing import Annotated
@@ -451,7 +451,7 @@ def kept_by_step(columns, code):
 
 
 @claim(
-    derived("the largest of k squares is at least their mean; the least eigenvalue of the Gram"),
+    known("Gribonval & Vandergheynst 2006, the decay of pursuits at low coherence"),
     kind="bound",
     cases=[(2, 0.3), (3, 0.4), (5, 0.4), (6, 0.95)],
 )

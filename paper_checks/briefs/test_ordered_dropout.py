@@ -25,16 +25,15 @@ Abstract:
   trial. It is about former work.
 - Statement 3: layers are decomposed in training, with an order of importance by sampling. No
   statement.
-- Statement 4: for a linear map on uniformly distributed data the decomposition that is trained
-  recovers the singular value decomposition, and PCA for linear autoencoders. Holds: nested_minimum,
-  every_prefix.
+- Statement 4: in special cases the decomposition that is trained recovers the singular value
+  decomposition and PCA; version 1 names a linear map on uniformly distributed data, and linear
+  autoencoders. Holds: nested_minimum, every_prefix.
 - Statement 5: networks become smaller at the same accuracy, and can be cut without training them
   again. Not on trial. One linear layer is tried.
 
-Read: the abstract, which names the case of uniformly distributed data, and PCA for linear
-autoencoders. Recalled: Mianjy, Arora & Vidal 2018, for plain dropout. Derived here: the values for
-every S, and each prefix. Not claimed: that training of deep networks reaches these minima; flat
-valleys slow it down even here. Topic: linear algebra for learning.
+Read: the abstract, also that of version 1. Recalled: Mianjy, Arora & Vidal 2018, for plain dropout.
+Derived here: the values for every S, and each prefix. Not claimed: that training of deep networks
+reaches these minima; flat valleys slow it down even here. Topic: linear algebra for learning.
 """
 
 from itertools import product

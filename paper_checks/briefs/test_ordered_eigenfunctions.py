@@ -1,5 +1,6 @@
-"""Deng & Luo 2023, "Learning Neural Eigenfunctions", ICCV, arXiv 2304.02841; NeuralEF (Deng et al.
-2022), 2205.00165.
+"""Deng & Luo 2023, "Learning Neural Eigenfunctions for Unsupervised Semantic Segmentation", ICCV,
+arXiv 2304.02841; Deng, Shi & Zhu 2022, "NeuralEF: Deconstructing Kernels by Deep Neural Networks",
+ICML, arXiv 2205.00165.
 
 For whoever trains ordered spectral features and chooses the penalty α: from which α on are the
 features ordered, and by which quantity?

@@ -230,7 +230,7 @@ def least_of_poly1(epsilon):
 
 
 @claim(
-    recalled("its expansion of the focal loss"),
+    recalled("its expansion of the focal loss, as a review quotes it"),
     kind="identity",
     cases=[(3, 2.0), (1, 0.1), (60, 5.0)],
 )

@@ -50,6 +50,7 @@ from scipy.special import softmax
 from theory_on_trial import (
     claim,
     derived,
+    known,
     observed,
     predicted,
     tried,
@@ -259,7 +260,7 @@ def random_transformers(generator, units):
 
 
 @claim(
-    derived("every layer commutes with permutations"),
+    known("Yun et al. 2020: a transformer block is permutation equivariant"),
     kind="identity",
     cases=[(12, 8), (2, 2)],
 )

@@ -40,8 +40,8 @@ Abstract:
 - Sentence 7: the framework covers factor models, mixtures and contrastive learning. In part:
   floors-likelihood. Factor models alone.
 
-Read: the abstract. Derived here: all forms. Not claimed: anything on the general theorem. Topic:
-learning.
+Read: the abstract. Recalled: the mean error for given features (Breiman & Freedman 1983). Derived
+here: all other forms. Not claimed: anything on the general theorem. Topic: learning.
 """
 
 from typing import Annotated
@@ -53,6 +53,7 @@ from paper_checks.briefs.common import orthonormal
 from theory_on_trial import (
     claim,
     derived,
+    known,
     observed,
     predicted,
     tried,
@@ -242,7 +243,7 @@ def likelihood_factor(covariance, steps=4000):
 
 
 @claim(
-    derived("a normal residual is independent of the features"),
+    known("Breiman & Freedman 1983, the mean error of regressions on normal inputs"),
     kind="distribution",
     cases=[(6, 3, 20, 0.25), (10, 2, 15, 1.0), (4, 1, 15, 4.0)],
 )

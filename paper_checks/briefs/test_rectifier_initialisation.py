@@ -185,7 +185,7 @@ def gradient_of_sum(widths, variances, a):
 
 
 @claim(
-    recalled("the variance of a forward pass"),
+    recalled("section 2.2, the variance of a forward pass"),
     kind="identity",
     cases=LISTED,
 )
@@ -299,7 +299,8 @@ def backward_setting(trial, inputs, first, second, slope):
 
 @claim(
     tried(
-        "the variance of a backward pass, as recalled", "exact at any widths, without independence"
+        "section 2.2, the variance of a backward pass, as recalled",
+        "exact at any widths, without independence",
     ),
     kind="identity",
     cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)],

@@ -205,7 +205,7 @@ def test_invariance(
 
 
 @claim(
-    derived("tan(θ/2) moves by the factor K at most"),
+    derived("tan(θ/2) moves by the factor K at most, after Bauer & Householder 1960"),
     kind="bound",
     cases=[(2, 2.0), (4, 5.0), (3, 1.1)],
 )

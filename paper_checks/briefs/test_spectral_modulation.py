@@ -29,9 +29,9 @@ Abstract:
 - Sentence 4: whitening is one of them by definition, and others prevent collapse, too. In part:
   spectral_map, encoder, domain. Newton's iteration is such a transform, which whitens in the limit;
   collapse is not on trial.
-- Sentences 5 and 6: Newton's iteration with the trace loss moves the spectrum towards equal
-  eigenvalues. In part: floor, flat_only, slow_start. The loss is least there and its floor is not
-  zero; few steps do not get there.
+- Sentences 5 and 6: Newton's iteration with the trace loss prevents collapse and moves the spectrum
+  towards equal eigenvalues. In part: floor, flat_only, slow_start. The loss is least there and its
+  floor is not zero; few steps do not whiten a small eigenvalue, and nothing is trained.
 - Sentence 7: encoders so trained are better. Not on trial. It needs large data.
 
 Read: the abstract, and the authors' code (winci-ai/INTL, methods/whitening.py). Derived here: the

@@ -180,7 +180,7 @@ def largest_gap():
 
 
 @claim(
-    derived("by the z-transform"),
+    derived("Tustin's warped frequency, and half a step for inputs of the step's end"),
     kind="identity",
     cases=[(4, 0.5, 1.5), (1, 0.1, 0.1), (31, 0.05, 3.0)],
 )

@@ -25,8 +25,8 @@ Abstract:
 
 - Sentences 1 to 4: functions with expensive gradients are minimised by surrogates in a space of
   targets. No statement.
-- Sentence 5: with full gradients the surrogate is a global upper bound on the loss. Holds:
-  majorises, sharp_curvature. For logistic losses, beyond the η of smooth ones.
+- Sentence 5: with full gradients the surrogate is a global upper bound on the loss. In part:
+  majorises, sharp_curvature. For logistic losses, at a larger η than that of all smooth ones.
 - Sentence 6: minimising it again and again converges to a stationary point. In part: rate,
   invariance. For linear models, at the surrogate's minimum.
 - Sentence 7: the stochastic version is projected gradient descent in the target space. In part:

@@ -40,7 +40,8 @@ Abstract:
 - Sentence 5: the variance term stabilises other methods. Not on trial. They need large models.
 
 Read: the abstract, section 4.1 with the terms of the loss, in a copy, and the released code with
-its weights. Derived here: all else. Not claimed: what deep encoders do.
+its weights. Recalled: Welch's bound of 1974. Derived here: all else. Not claimed: what deep
+encoders do.
 
 Topic: representations.
 """
@@ -57,6 +58,7 @@ from theory_on_trial import (
     claim,
     code,
     derived,
+    known,
     observed,
     predicted,
     tried,
@@ -528,7 +530,7 @@ def test_spread__released(trial, dim: Dim, correlation: Correlation):
 
 
 @claim(
-    derived("a matrix of rank n - 1 and trace d has this much beside its diagonal"),
+    known("Welch 1974, the sum of squared products of d unit vectors in n - 1 dimensions"),
     kind="optimality",
     cases=[(4, 6), (2, 5), (6, 4)],
 )
