@@ -760,9 +760,10 @@ def test_of_many_claims_the_progress_is_shown_and_what_is_unexpected(many, monke
     assert decided(printed) == [["!", "paper07.square[3]", "REFUTED"]]
     running = printed.partition("= FAILURES =")[0].splitlines()
     steps = [line for line in running if " of 13 papers, " in line]
-    assert len(steps) == 10
-    assert steps[0].startswith("1 of 13 papers, 8 of 78 claims, ")
-    assert steps[0].endswith(" left")
+    assert len(steps) == 11
+    assert steps[0].startswith("0 of 13 papers, 1 of 78 claims, ")
+    assert steps[1].startswith("1 of 13 papers, 8 of 78 claims, ")
+    assert steps[1].endswith(" left")
     assert steps[-1] == "13 of 13 papers, 78 of 78 claims, 1 unexpected"
     end = printed.partition("= ledger (")[2].splitlines()
     assert "12 of 13 papers as expected" in end

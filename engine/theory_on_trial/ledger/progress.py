@@ -9,7 +9,7 @@ from pathlib import Path
 MANY = 60
 """A run of more claims shows its progress, and rows only where a verdict is unexpected."""
 _STEPS = 10
-"""Where no terminal shows one line that changes, so many lines are printed in all."""
+"""Where no terminal shows one line that changes, so many follow the first one."""
 
 
 class Progress:
@@ -42,10 +42,11 @@ class Progress:
         return len(self._paper) > MANY
 
     def end(self, test: str) -> bool:
-        """Count a test that has ended; return whether another tenth of all claims is done."""
+        """Count a test that has ended; return whether it is the first, or another tenth of all."""
+        is_first = test in self._left and len(self._left) == len(self._paper)
         before = self._tenths()
         self._left.pop(test, None)
-        return self._tenths() > before
+        return self._tenths() > before or is_first
 
     def _tenths(self) -> int:
         return _STEPS * (len(self._paper) - len(self._left)) // max(len(self._paper), 1)
