@@ -118,9 +118,15 @@ def signed_jacobian(total):
     return (1 + np.abs(total)) / total**2
 
 
+def drawn_rows(n):
+    """How many rows of n scores are drawn: most of few scores, 690 in three cases together."""
+    return 340 if n <= 8 else 10
+
+
 def wide_scores(generator, n):
-    """Scores (100, n) of many sizes, the first with two weights of 1/2."""
-    scores = generator.normal(size=(100, n)) * 10 ** generator.uniform(-2, 2, (100, 1))
+    """Drawn scores (rows + 1, n) of many sizes, after a row with two weights of 1/2."""
+    rows = drawn_rows(n) + 1
+    scores = generator.normal(size=(rows, n)) * 10 ** generator.uniform(-2, 2, (rows, 1))
     scores[0] = np.where(np.arange(n) < 2, 1.0, -800.0)
     return scores
 
@@ -139,7 +145,8 @@ def test_softmax_quarter(trial, n: Scores):
     trial.bound(
         np.abs(jacobian(softmax, scores)),
         entry,
-        instances="search",
+        instances="draws",
+        independent=drawn_rows(n),
         ops=n + 8,
         controls={"as at even weights": even_weights(n)[0]},
     )
@@ -155,17 +162,18 @@ def test_softmax_quarter__norm(trial, n: Scores):
     trial.bound(
         np.linalg.norm(jacobian(softmax, scores), 2, axis=(1, 2)),
         norm,
-        instances="search",
+        instances="draws",
+        independent=drawn_rows(n),
         ops=16 * n,
         controls={"as each entry, 1/4": entry, "as at even weights": even_weights(n)[1]},
     )
 
 
 def small_scores(generator, n):
-    """Positive scores (100, n) of many sizes. In the first row a weight is 1/2; in the second the
-    first score is far above all others.
+    """Positive drawn scores (rows + 2, n) of many sizes, after a row in which a weight is 1/2 and
+    one whose first score is far above all others.
     """
-    scores = 10 ** generator.uniform(-4, 1, (100, n))
+    scores = 10 ** generator.uniform(-4, 1, (drawn_rows(n) + 2, n))
     others = np.arange(n) > 0
     scores[0] = np.where(others, 1 / (n - 1), 1.0)
     scores[1] = np.where(others, 1e-3 / n, 1.0)
@@ -187,7 +195,8 @@ def test_linear_unbounded(trial, n: Scores):
     trial.bound(
         measured,
         by_input,
-        instances="search",
+        instances="draws",
+        independent=drawn_rows(n),
         ops=n + 8,
         controls={"1/4, as softmax": np.minimum(by_input, 0.25)},
     )
@@ -209,15 +218,16 @@ def test_linear_unbounded__by_output(trial, n: Scores):
     trial.bound(
         measured[:, apart],
         by_output[:, apart],
-        instances="search",
+        instances="draws",
+        independent=drawn_rows(n),
         ops=n + 8,
         controls={"1/(4 s_j), as by s_k": by_output[:, apart] / 4},
     )
 
 
 def floored_scores(generator, n, floor):
-    """Scores (100, n) of both signs and many sizes in units of √ε, the first row 0."""
-    scores = generator.normal(size=(100, n)) * 10 ** generator.uniform(-4, 1, (100, 1))
+    """Drawn scores (345, n) of both signs and many sizes in units of √ε, the first row 0."""
+    scores = generator.normal(size=(345, n)) * 10 ** generator.uniform(-4, 1, (345, 1))
     scores[0] = 0.0
     return scores * np.sqrt(floor)
 
@@ -235,11 +245,12 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
     values = generator.normal(size=(n, width))
     scores = floored_scores(generator, n, floor)
     measured = jacobian(partial(normalised, values=values, floor=floor), scores)
-    bound = np.tile(floor_bound(values, floor), (100, 1))
+    bound = np.tile(floor_bound(values, floor), (345, 1))
     trial.bound(
         np.linalg.norm(measured, axis=2),
         bound,
-        instances="search",
+        instances="draws",
+        independent=344,
         ops=n + width + 8,
         controls={
             "as if the output had unit size": bound * np.sqrt(floor / (1 + floor)),

@@ -61,7 +61,7 @@ High = Annotated[int, Interval(6, 14, why="law for high degrees; beyond 14 the s
 Largest = Annotated[float, Interval(0.2, 2, why="b: law for small b²/g; near 0 all is constant")]
 Tokens = Annotated[int, Interval(3, 16, why="all n² pairs of n tokens in 40 words are computed")]
 LENGTH = 80
-WORDS = 40
+WORDS = 174
 
 
 def relative_error(rising, at):
@@ -514,7 +514,8 @@ def test_triples_found(
     trial.bound(
         measured,
         np.full_like(measured, distance),
-        instances="search",
+        instances="draws",
+        independent=WORDS - 2,
         ops=100 * sharpness,
         scale=1.0,
         control_processes={

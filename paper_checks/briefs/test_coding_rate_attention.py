@@ -331,8 +331,8 @@ def test_ista_descent(
     d = generator.normal(size=(atoms, atoms))
     norm = np.linalg.norm(d, 2)
     top = np.linalg.svd(d)[2][0]
-    a = np.maximum(generator.normal(size=(atoms, 200)), 0)
-    z = generator.normal(size=(atoms, 200))
+    a = np.maximum(generator.normal(size=(atoms, 231)), 0)
+    z = generator.normal(size=(atoms, 231))
     # Equality: the gradient is the top singular vector, of either sign, and no entry comes near 0.
     a[:, 0] = 10 + 1 / norm**2
     z[:, 0] = d @ a[:, 0] - np.linalg.solve(d.T, top / 10 - penalty)
@@ -345,7 +345,8 @@ def test_ista_descent(
         most * descent,
         ops=10 * atoms,
         scale=most * before,
-        instances="search",
+        instances="draws",
+        independent=230,
         controls=controls,
     )
 

@@ -293,7 +293,7 @@ def test_dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorld
 
 
 @claim(derived("a basic optimum has a fraction for each constraint at most"), kind="bound")
-def test_dp_random(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
+def test_dp_random(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 20, n_worlds: NWorlds = 750):
     """Of all rules whose acceptance rates of two groups differ by at most δ, the most accurate one
     leaves at most one kind of people to chance.
     """
@@ -302,7 +302,8 @@ def test_dp_random(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds:
     trial.bound(
         counts,
         np.ones(len(counts)),
-        instances="search",
+        instances="draws",
+        independent=len(counts),
         ops=0,
         controls={"no chance is needed": np.zeros(len(counts))},
     )
@@ -417,7 +418,7 @@ def test_eo_dual(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: N
 
 
 @claim(derived("a basic optimum has a fraction for each constraint at most"), kind="bound")
-def test_eo_random(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
+def test_eo_random(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 20, n_worlds: NWorlds = 1000):
     """Of all rules whose acceptance rates of two groups differ by at most δ within either label,
     the most accurate one leaves at most two kinds of people to chance.
     """
@@ -426,7 +427,8 @@ def test_eo_random(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds:
     trial.bound(
         np.array(counts),
         np.full(len(counts), 2),
-        instances="search",
+        instances="draws",
+        independent=len(counts),
         ops=0,
         controls={"one, as for demographic parity": np.ones(len(counts))},
     )

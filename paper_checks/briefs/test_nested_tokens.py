@@ -329,18 +329,18 @@ def test_half_rule(trial, first: Side, second: Side, third: Side):
     answers each prefix with the mean of its points. The first bit of the optimal nested code
     explains max(a², b², c²)/(a² + b² + c²) of the variance, and the second all the rest.
     """
-    weights = trial.generator("weights").uniform(0.2, 2, 2)
+    drawn = trial.generator("weights").uniform(0.2, 2, (172, 2))
     law = halves(first, second, third)
     squares = np.sort(np.array([first, second, third]) ** 2)[::-1]
     trial.require(squares[0] > 1.001 * squares[1], "the sides must differ: a tie has many optima")
     trial.identity(
-        best_nested_code(box(first, second, third), 2, weights),
-        law,
+        [w * best_nested_code(box(first, second, third), 2, w) for w in drawn],
+        drawn * law,
         ops=1e3,
-        instances="search",
+        independent=172,
         controls={
-            "a third first, as for the simplex": np.array([1, 2]) / 3,
-            "two principal components": np.array([law[0], squares[1] / squares.sum()]),
+            "a third first, as for the simplex": drawn * [1 / 3, 2 / 3],
+            "two principal components": drawn * [law[0], squares[1] / squares.sum()],
         },
     )
 
