@@ -1060,3 +1060,65 @@ def test_calls_of_independent_samples_differ_no_more_than_the_bound_says(draws):
     for kind in (0, 1):
         exceeded = np.sum(np.concatenate(evidence[kind]) > -np.log(level), axis=1)
         assert np.all(exceeded <= stats.binom.isf(1e-6, 10_000, level[:, 0]))
+
+
+def chain(phi, generator, n):
+    """A chain in its law from its start on."""
+    new = generator.standard_normal(n)
+    new[1:] *= np.sqrt(1 - phi**2)
+    return signal.lfilter([1], [1, -phi], new)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_chain_in_each_call_is_refused(seed):
+    with pytest.raises(ValueError, match=f"{AT_A_LAG}|{SHARED}"):
+        sampled(lambda g, n: chain(0.6, g, n), 0.0, Asymptotic(), seed, margin=0.5)
+
+
+def test_a_chain_of_existing_samples_is_refused_or_the_row_says_what_was_not_seen():
+    def answer(n, seed):
+        trial = Trial("toy.claim", seed)
+        samples = chain(0.6, np.random.default_rng(seed), n)
+        try:
+            trial.mean(samples=samples, predict=0.0, law=Asymptotic(), margin=2, controls={"w": 9})
+        except ValueError as refusal:
+            return str(refusal)
+        return trial.findings[0].note
+
+    assert all("correlated at a lag" in answer(300, seed) for seed in range(20))
+    few = [answer(70, seed) for seed in range(20)]
+    told = "of 70 samples a correlation of neighbours below 0.8 may not show"
+    assert all("correlated at a lag" in said or told in said for said in few)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        lambda g: g.normal(size=(100, 1)),
+        lambda g: g.standard_cauchy((100, 1)),
+        lambda g: g.random((100, 1)) < 0.3,
+        lambda g: g.normal(size=(100, 3)),
+    ],
+)
+def test_independent_numbers_are_correlated_no_more_often_than_the_bound_says(law):
+    """At z = 3, where it can be counted: exp(-z^2 / 2) for each of six lags and two scores."""
+    refused = 0
+    for seed in range(300):
+        try:
+            Independence("these", 3.0).ask(law(np.random.default_rng([37, seed])), [1] * 100)
+        except ValueError:
+            refused += 1
+    assert refused <= stats.binom.isf(1e-4, 300, 12 * np.exp(-4.5))
+
+
+def test_runs_of_a_chain_are_refused_and_others_say_what_is_taken_on_trust():
+    trial = Trial("toy.claim")
+    runs = 1 + 0.3 * chain(0.9, np.random.default_rng(1), 200)
+    with pytest.raises(ValueError, match="the outcome of a run: its samples are correlated"):
+        trial.runs(runs, alpha=0.01, controls={"w": -np.ones(20)})
+    trial.runs(
+        1 + 0.3 * np.random.default_rng(1).normal(size=200),
+        alpha=0.01,
+        controls={"w": -np.ones(20)},
+    )
+    assert "independent of each other: that is taken on trust" in trial.findings[0].note

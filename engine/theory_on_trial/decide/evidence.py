@@ -32,7 +32,7 @@ from theory_on_trial.decide.decision import (
 from theory_on_trial.decide.instances import check_independent
 from theory_on_trial.decide.looks import Plan, hopeless
 from theory_on_trial.decide.resolution import OF_TAILS, Resolution, resolution_of_margin
-from theory_on_trial.decide.sampling import numbers, wanting
+from theory_on_trial.decide.sampling import FAR_ONCE, Independence, numbers, wanting
 from theory_on_trial.laws import (
     Bernoulli,
     Enclosure,
@@ -691,6 +691,9 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         raise ValueError(
             "the outcomes of the runs repeat, so that they are copies: give a number for each run"
         )
+    known = data[np.isfinite(data)]
+    if len(known) > 1:  # neighbours of a chain; of fewer than 64 nothing shows
+        Independence("the outcome of a run", FAR_ONCE).ask(known, [1] * len(known))
     for name, control in controls.items():
         check_finite(f"control {name!r}", control)
         if np.shape(control) == np.shape(outcomes) and _proportional(control, outcomes):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from theory_on_trial.decide.sampling import Draws, Independence, numbers
+from theory_on_trial.decide.sampling import FAR_ONCE, Draws, Independence, numbers
 
 Form = Literal["key", "one", "many", "array"]
 """One sample for a key of JAX, one or n samples from a generator of NumPy, or an array of them."""
@@ -105,7 +105,7 @@ class Given:
         self._array = numbers(samples, self.count, what)
         self._position = 0
         if self.count > 1:
-            Independence(what).ask(self._array, [1] * self.count)
+            Independence(what, FAR_ONCE).ask(self._array, [1] * self.count)
 
     def __call__(self, m: int) -> np.ndarray:
         """Return the next m samples."""

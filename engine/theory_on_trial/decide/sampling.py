@@ -81,6 +81,10 @@ deviations, too.
 """
 _FAR = 7.0
 """A deviation of so many standard deviations has a chance of 3e-11 for each lag and look."""
+FAR_ONCE = 5.0
+"""The same of numbers that are asked once, all together: a chance of 4e-6 for each lag, and less
+for each of several coordinates.
+"""
 _WIDE_WITHOUT_SPREAD = (Bounded, BoundedMoment, SubGamma, SubGaussian, Symmetric)
 """Laws whose interval holds for samples that do not vary; other laws have no interval for a
 constant coordinate.
@@ -473,13 +477,15 @@ class Independence:
     harm, and by how far that is from 1/2: what is shared may be a place or a scale. `_lags`: for
     each lag of 1, 2, 4, … and the size of a call, the products of scores (less their mean) at that
     distance, added up over all looks and divided by the root of their squares' sum. Of independent
-    samples it exceeds z with a chance of about exp(-z^2 / 2). `_between`: the calls' mean scores.
+    samples it exceeds z with a chance of about exp(-z^2 / 2); `far` is the z at which samples are
+    refused. `_between`: the calls' mean scores.
     `_copies`: numbers that occur again. Negatively dependent samples only make an interval too
     wide, unless their calls were set to one mean.
     """
 
-    def __init__(self, what: str):
+    def __init__(self, what: str, far: float = _FAR):
         self.what = what
+        self.far = far
         self.sums: dict[tuple[int, int], tuple[Any, Any]] = {}
         self.first: Any = None  # the first samples, sorted: they give the scores
         self.kept: list[np.ndarray] = []  # all samples, a row for each
@@ -541,7 +547,8 @@ class Independence:
             total = total + products.sum(axis=0)
             squares = squares + np.square(products).sum(axis=0)
             self.sums[kind, lag] = total, squares
-            if np.any(total > _FAR * np.sqrt(squares)):
+            far = np.sqrt(self.far**2 + 2 * np.log(np.size(total)))
+            if np.any(total > far * np.sqrt(squares)):
                 raise ValueError(
                     f"{self.what}: its samples are correlated at a lag of {lag}, so that they are "
                     "not independent"

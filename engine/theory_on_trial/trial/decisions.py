@@ -45,6 +45,7 @@ _DRAWS = 5
 """How often a case draws until what it requires of that holds."""
 _ONE_INSTANCE = "on one random instance, the same at every size"
 _GIVEN = "given samples, which nobody saw being drawn"
+_RUNS = "nothing shows that the runs are independent of each other: that is taken on trust"
 _DESIGN = "an average over the samples, given what the check drew once before them"
 _HALVINGS = 8
 _REASON = 3
@@ -558,7 +559,8 @@ class Trial:
         """More runs than not have a positive outcome, by the exact sign test at the declared level
         `alpha`.
         """
-        self._record("runs", evidence.runs(outcomes, controls, alpha=alpha))
+        finding = evidence.runs(outcomes, controls, alpha=alpha)
+        self._record("runs", finding, remark=_RUNS)
 
     # ------------------------------------------------------------------------------------------
     # Monte-Carlo decisions
@@ -1184,9 +1186,16 @@ def checked_error(error: Any) -> float:
 
 
 def _of_given(finding: Finding) -> Finding:
-    """The finding on existing samples, whose origin is unknown."""
+    """The finding on existing samples, whose origin is unknown; what a few of them do not show is
+    told.
+    """
     interval = finding.interval
-    return replace(finding, interval=interval._replace(guarantee=f"{interval.guarantee}, {_GIVEN}"))
+    seen = (sampling.FAR_ONCE + 2) / np.sqrt(interval.n)
+    seen = min(seen, 1)
+    told = f"of {interval.n} samples a correlation of neighbours below {seen:.1g} may not show"
+    note = "; ".join(filter(None, [finding.note, told * bool(seen > 0.1)]))
+    interval = interval._replace(guarantee=f"{interval.guarantee}, {_GIVEN}")
+    return replace(finding, interval=interval, note=note)
 
 
 def _what(name: str) -> str:
