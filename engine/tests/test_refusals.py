@@ -24,6 +24,7 @@ from theory_on_trial import (
 )
 from theory_on_trial.contract import Argument, Count, Interval
 from theory_on_trial.decide import evidence, trends
+from theory_on_trial.decide import growth as growth_laws
 from theory_on_trial.decide.decision import (
     ControlTooClose,
     Prediction,
@@ -74,7 +75,7 @@ def mean(sampler=never_called, prediction=NEAR, controls=None, looks=(9,)):
 
 
 def growth(low=(1.0, 2.0), high=(2.0, 3.0), n=(10, 20), claimed="n", slack_log=0.0, error=1e-6):
-    return trends.growth(n, low, high, claimed, error=error, slack_log=slack_log, controls=[])
+    return growth_laws.growth(n, low, high, claimed, error=error, slack_log=slack_log, controls=[])
 
 
 def coin(key):

@@ -158,6 +158,7 @@ def test_nb_param_lemma(
     cases=[10, 30, 100],
     route="sizes of the exact law at growing n against the growth that is claimed",
     second="test_naive_bayes_vs_logistic_laws.py::test_the_bounds_at_round_numbers",
+    low_power="the next term, log log n, still shows at 10^15 features",
 )
 def test_nb_param_lemma__growth(
     trial,
@@ -168,23 +169,24 @@ def test_nb_param_lemma__growth(
 ):
     """Let m samples, m / K of each of K classes, be needed to estimate all class means of n
     independent Gaussian features of variance one within ε with probability 1 - δ. As n grows, m
-    grows like log n.
+    grows like log n. The power of the logarithm is known to 20 %.
     """
-    sizes = n_features * 10.0 ** np.arange(6)
+    sizes = np.geomspace(n_features, 2.0**53, 6).astype(int)
     needed = np.array(
         [sample_complexity.sup_norm_samples(int(n), n_classes, deviation, failure) for n in sizes]
     )
-    # From one size to the next, ten times as large, m rises by a step that grows with n up to this.
-    last_step = 2 * n_classes / deviation**2 * np.log(10)
-    first_step = needed[1] - needed[0]
-    # So a line in log n through the middle is off by at most half of what the five steps differ by.
-    slack = 5 * (last_step - first_step) / 2 / needed[0]
+    # The slope of m in log n grows with n up to this one.
+    last_slope = 2 * n_classes / deviation**2
+    first_slope = (needed[1] - needed[0]) / np.log(sizes[1] / sizes[0])
+    # So a line of the mean slope is off by at most half of what they differ by, for each unit.
+    slack = (last_slope - first_slope) / 2 / first_slope
     trial.growth(
         sizes,
         needed,
         needed,
         "log n",
         slack_log=slack,
+        margin=0.2,
         error=0.0,
         guarantee="exact",
         controls=["const", "sqrt n", "n"],
@@ -371,7 +373,8 @@ def test_nb_growth_log(
 
     The rate of the abstract is attained here, though outside its assumptions.
     """
-    sizes = 10.0 ** np.arange(8, 16)  # at 10^6 the samples are 7 % above the law
+    # At 10^8 the samples are 1 % above the law, at 10^10 less than .1 %.
+    sizes = np.geomspace(1e10, 2.0**53, 8).astype(int)
     needed = np.array(
         [
             sample_complexity.naive_bayes_samples(int(n), float(np.sqrt(n / np.log(n))), excess)
@@ -383,7 +386,7 @@ def test_nb_growth_log(
         needed,
         needed,
         "log n",
-        slack_log=0.01,
+        slack_log=3e-4,
         error=0.0,
         guarantee="exact",
         controls={"const": "const", "n^.1": lambda n: n**0.1, "log² n": lambda n: np.log(n) ** 2},

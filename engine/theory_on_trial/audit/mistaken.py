@@ -3,7 +3,7 @@ error.
 
 A claim is run again with each of its predictions scaled by 1 + r or by 1 - r, r a hair above the
 resolution that the decision stated (bounds: tightened by it; where all of the prediction is 0:
-moved by it, in the stated scale; a growth law: replaced by its rival). No such decision may be
+moved by it, in the stated scale; a growth law: its exponent). No such decision may be
 VERIFIED. Decisions on signs of runs and on whole distributions have no number to scale; they are
 not changed.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from theory_on_trial.decide import growth
 from theory_on_trial.decide.decision import Finding
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.registry import Claim, recorded
@@ -81,10 +82,13 @@ def _wrong(stated: Finding, predict: Any, sign: int) -> Any:
     """
     resolution = stated.resolution
     side = stated.prediction.side
-    if resolution.rival:
-        return resolution.rival.split(" or ")[0]
     if not np.isfinite(resolution.size):
         return None
+    if stated.procedure == "growth":
+        if not resolution.size:  # no exponent was claimed
+            return None
+        law = predict if callable(predict) else growth.law_named(predict)
+        return lambda n: law(n) ** (1 + sign * resolution.size * BEYOND)
     value = np.asarray(predict, float)
     # In exact arithmetic any error is detected: the least one that the numbers can show.
     error = max(resolution.size * BEYOND, 4 * np.finfo(float).eps)

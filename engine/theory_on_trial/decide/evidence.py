@@ -3,7 +3,7 @@ compares.
 
 `identity`, `bound` and `gap` rest on rounding analysis and certificates (no chance of error);
 `mean`, `probability` and `distribution` sample until a finite-n interval decides; `runs` counts
-whole training runs. Limits and growth laws are in `trends`.
+whole training runs. Limits are in `trends`, growth laws in `growth`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -20,7 +20,8 @@ class Resolution:
             arithmetic.
         each: the same for an error in one coordinate alone, of the coordinate that detects least.
         unit: the quantity of which `size` is a share; "" stands for the prediction.
-        rival: of a growth law, the nearest other laws, which are excluded; then `size` is 0.
+        exponent: of a growth law, what is known of its exponent, in words; then `size` is a share
+            of the exponent.
         beside: as `each`, of all coordinates and as a share of the scale, or without one of the
             largest coordinate.
         at_zero: the same of the coordinates that are predicted to be 0 beside others that are not.
@@ -29,13 +30,13 @@ class Resolution:
     size: float
     each: float
     unit: str = ""
-    rival: str = ""
+    exponent: str = ""
     beside: float = 0.0
     at_zero: float = 0.0
 
     def __str__(self) -> str:
-        if self.rival:
-            return f"not {self.rival}"
+        if self.exponent:
+            return self.exponent
         if not np.isfinite(self.size):
             return "no size"
         if self.size == 0:

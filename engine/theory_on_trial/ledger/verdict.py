@@ -243,7 +243,7 @@ def _stated(finding: Finding) -> Resolution:
     the samples gave.
     """
     prediction = finding.prediction
-    if prediction.side != "two" or not np.any(prediction.margin) or finding.resolution.rival:
+    if prediction.side != "two" or not np.any(prediction.margin) or finding.resolution.exponent:
         return finding.resolution
     value = np.asarray(prediction.value, float)
     return resolution_of(value, value, prediction)

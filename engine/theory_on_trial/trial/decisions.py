@@ -17,6 +17,7 @@ import numpy as np
 
 from theory_on_trial.contract.renamed import renamed
 from theory_on_trial.decide import evidence, looks, processes, prover, sampling, trends
+from theory_on_trial.decide import growth as growth_laws
 from theory_on_trial.decide.decision import (
     MOST_ERROR,
     Control,
@@ -55,6 +56,9 @@ _OPEN = "the interval lies neither within the margin nor outside it"
 
 DrawsAt = Callable[[np.random.Generator, int, Any], Any]
 """Returns the next samples at a size: of a generator, how many, and the size."""
+
+Judged = Callable[[list[Enclosure]], Finding]
+"""A decision on intervals, one for each size."""
 
 Given = ParamSpec("Given")
 
@@ -368,7 +372,7 @@ class Trial:
 
         if sampler is not None:
             self._require_controls(controls)
-            limit = self._at_sizes(sampler, sizes, law, first, most, judged)
+            limit = self._at_sizes(sampler, sizes, law, first, most, judged, _would_do)
         else:
             self._check_exact(values, same_instance)
             limit = judged(values)
@@ -428,7 +432,7 @@ class Trial:
         else:
             self._require_controls(controls, control_processes)
             finding = self._at_sizes(
-                sampler, sizes, law, first, most, lambda boxes: judged(boxes, controls)
+                sampler, sizes, law, first, most, lambda boxes: judged(boxes, controls), _would_do
             )
         self._record(
             "order",
@@ -444,7 +448,7 @@ class Trial:
         n: Any = None,
         low: Any = None,
         high: Any = None,
-        claimed: trends.GrowthLaw = "",
+        claimed: growth_laws.GrowthLaw = "",
         *,
         sampler: DrawsAt | None = None,
         sizes: Any = None,
@@ -453,12 +457,13 @@ class Trial:
         most: int = 100_000,
         error: float | None = None,
         slack_log: float = 0.0,
-        controls: Sequence[str] | Mapping[str, trends.GrowthLaw] = (),
+        margin: float = growth_laws.MARGIN,
+        controls: Sequence[str] | Mapping[str, growth_laws.GrowthLaw] = (),
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
-        """The quantity in the boxes grows as the claimed law, Theta of it, and as no other (see
-        `trends.growth`).
+        """The quantity in the boxes grows as the claimed law, Theta of it: its exponent is known to
+        lie within `margin`, relative to it (see `growth.growth`).
 
         In place of the sizes `n` and their boxes, `sampler(generator, count, size)` returns the
         next `count` samples, shape `(count,)`, at one of the `sizes`; the quantity is what `law` is
@@ -470,25 +475,35 @@ class Trial:
             raise ValueError('growth needs a law, as claimed="log n"')
 
         def judged(n: Any, low: Any, high: Any, error: float, guarantee: str) -> Finding:
-            return trends.growth(
+            return growth_laws.growth(
                 n,
                 low,
                 high,
                 claimed,
                 error=error,
                 slack_log=slack_log,
+                margin=margin,
                 controls=controls,
                 guarantee=guarantee,
                 printed=as_published,
             )
 
+        def ends(boxes: Sequence[Enclosure]) -> Iterator[list[float]]:
+            return ([float(box[end]) for box in boxes] for end in (1, 2))
+
         def of_samples(boxes: Sequence[Enclosure]) -> Finding:
-            low, high = ([float(box[end]) for box in boxes] for end in (1, 2))
             total = sum(box.error for box in boxes)
-            return judged(sizes, low, high, total, f"{boxes[0].guarantee} (union)")
+            return judged(sizes, *ends(boxes), total, f"{boxes[0].guarantee} (union)")
+
+        def more(boxes: Sequence[Enclosure], done: int, _: Any) -> str:
+            narrower, wider = growth_laws.what_would_do(
+                sizes, *ends(boxes), claimed, slack_log, margin
+            )
+            many = "" if narrower is None else f"about {_rounded(done * narrower**2)} would decide"
+            return _either(many or "and four times as many halve the boxes", wider)
 
         if sampler is not None:
-            finding = self._at_sizes(sampler, sizes, law, first, most, of_samples)
+            finding = self._at_sizes(sampler, sizes, law, first, most, of_samples, more)
         elif error is None:
             raise ValueError("say what the chance is that a box misses, error=: 0 of exact ones")
         elif self._drawn and not error:
@@ -497,6 +512,13 @@ class Trial:
             )
         else:
             finding = judged(n, low, high, error, guarantee)
+            if finding.outcome == "INCONCLUSIVE":
+                narrower, wider = growth_laws.what_would_do(
+                    n, low, high, claimed, slack_log, margin
+                )
+                boxes = "narrower boxes" if narrower is None else f"boxes 1/{narrower:g} as wide"
+                more = _either(f"{boxes} would decide", wider)
+                finding = replace(finding, note="; ".join(filter(None, [finding.note, more])))
         self._record("growth", finding)
 
     @_remembered
@@ -504,7 +526,7 @@ class Trial:
         self,
         n: Any,
         boxes: tuple[Any, Any],
-        claimed: trends.GrowthLaw,
+        claimed: growth_laws.GrowthLaw,
         *,
         error: float,
         control_processes: Mapping[str, tuple[Any, Any]],
@@ -512,12 +534,12 @@ class Trial:
         as_published: str | None = None,
     ) -> None:
         """The quantity in the boxes (low, high) is O of the claimed law (see
-        `trends.growth_at_most`).
+        `growth.growth_at_most`).
         """
 
         def judged(measured: tuple[Any, Any]) -> Finding:
             low, high = measured
-            return trends.growth_at_most(
+            return growth_laws.growth_at_most(
                 n, low, high, claimed, error=error, guarantee=guarantee, printed=as_published
             )
 
@@ -759,16 +781,22 @@ class Trial:
         law: Law | None,
         first: int,
         most: int,
-        judged: Callable[[list[Enclosure]], Finding],
+        judged: Judged,
+        would_do: Callable[[list[Enclosure], int, Judged], str],
     ) -> Finding:
         """Sample at every size until intervals for the parameters of a law decide, or the looks are
         used up.
         """
         if law is None or sizes is None:
             raise ValueError("a sampler at sizes needs them, sizes=, and the law of a sample, law=")
-        totals = looks.planned_looks(first, most, 1.4)
         name = f"{len(self.findings)}"
-        streams = [self._generator(f"{name}/size {size}") for size in sizes]
+        samplers = [self._at_size(sampler, size, f"{name}/size {size}", first) for size in sizes]
+        draws = [
+            sampling.Varied(own, law, None, f"the sampler at size {size}")
+            for own, size in zip(samplers, sizes, strict=True)
+        ]
+        first = max(first, min(samplers[0].least, most))
+        totals = looks.planned_looks(first, most, 1.4, step=min(first, 8))
         pilots = [
             np.mean(
                 sampling.numbers(
@@ -783,8 +811,8 @@ class Trial:
         batches: list[list[np.ndarray]] = [[] for _ in sizes]
         done = 0
         for total in totals:
-            for size, stream, own in zip(sizes, streams, batches, strict=True):
-                new = sampling.numbers(sampler(stream, total - done, size), total - done)
+            for draw, own in zip(draws, batches, strict=True):
+                new = draw(total - done)
                 if new.ndim != 1:
                     raise ValueError(
                         f"a sampler at sizes returns one number a sample, got shape {new.shape}"
@@ -792,8 +820,10 @@ class Trial:
                 own.append(new)
             done = total
             boxes = [
-                law.interval(own, share, target)._replace(error=self._alpha() / len(sizes))
-                for own in batches
+                sampling.widen(law, own, law.interval(own, share, target), drawn.sizes)._replace(
+                    error=self._alpha() / len(sizes)
+                )
+                for own, drawn in zip(batches, samplers, strict=True)
             ]
             finding = judged(boxes)
             if self._progress is not None:
@@ -801,12 +831,15 @@ class Trial:
             outcomes = [finding.outcome, *(control.outcome for control in finding.controls)]
             if finding.outcome == "REFUTED" or "INCONCLUSIVE" not in outcomes:
                 break
-        interval = finding.interval._replace(n=done * len(sizes))
+        for drawn in samplers:
+            drawn.ask()
+        probes = sum(drawn.probes + first for drawn in samplers)
+        interval = finding.interval._replace(n=done * len(sizes) + probes)
         note = finding.note
         if finding.outcome == "INCONCLUSIVE":
             widest = max(float(box.high - box.low) for box in boxes)
             wide = f"the boxes are up to {widest:.2g} wide after {done} samples at each size"
-            more = f"{wide}: most= says how many may be drawn, {_would_do(boxes, done, judged)}"
+            more = f"{wide}: most= says how many may be drawn, {would_do(boxes, done, judged)}"
             note = "; ".join(filter(None, [note, more]))
         return replace(
             finding,
@@ -814,6 +847,15 @@ class Trial:
             note=note,
             looks=totals.index(done) + 1,
             budget=done / totals[-1],
+        )
+
+    def _at_size(self, sampler: DrawsAt, size: Any, stream: str, first: int) -> sampling.Generated:
+        """Return a sampler at one size, whose draws are looked at as those of `mean` are."""
+        return sampling.Generated(
+            lambda generator, m: sampler(generator, m, size),
+            lambda other: self._generator(stream + other),
+            first,
+            f"the sampler at size {size}",
         )
 
     def _instances(
@@ -1133,9 +1175,7 @@ def _plan(
     return looks.plan(law, prediction, first, most, alpha, step=first)
 
 
-def _would_do(
-    boxes: list[Enclosure], done: int, judged: Callable[[list[Enclosure]], Finding]
-) -> str:
+def _would_do(boxes: list[Enclosure], done: int, judged: Judged) -> str:
     """Say how many samples would be enough for boxes around the same estimates, each of which
     halves with four times as many.
     """
@@ -1150,8 +1190,19 @@ def _would_do(
         finding = judged(nearer)
         controls = [control.outcome for control in finding.controls]
         if finding.outcome == "VERIFIED" and "INCONCLUSIVE" not in controls:
-            return f"about {float(f'{done * 4**halvings:.1g}'):,.0f} would decide"
+            return f"about {_rounded(done * 4**halvings)} would decide"
     return "and four times as many halve the boxes"
+
+
+def _rounded(count: float) -> str:
+    """A number in words, to one digit."""
+    return f"{float(f'{count:.1g}'):,.0f}"
+
+
+def _either(what: str, wider: float | None) -> str:
+    """What would decide a law of growth: this, or a wider range of sizes."""
+    size = "" if wider is None else f"{wider:,.0f}" if wider < 1e7 else f"{wider:.1e}"
+    return f"{what}, or sizes up to {size}" if size else what
 
 
 def _widened(draw: sampling.Sampler) -> evidence.Widened | None:
