@@ -30,15 +30,21 @@ def _counting(function: Any) -> Any:
     return counted
 
 
-def _not_counting(function: Any) -> Any:
-    def made(*given: Any) -> Any:
-        global _unseeded
-        before = _unseeded
-        found = function(*given)
-        _unseeded = before
-        return found
+def _not_counting(kind: type) -> type:
+    """A stand-in for a type, which makes the type's instances and counts no seed for them."""
 
-    return made
+    class Quiet(type):
+        def __call__(cls, *given: Any) -> Any:
+            global _unseeded
+            before = _unseeded
+            found = kind(*given)
+            _unseeded = before
+            return found
+
+        def __instancecheck__(cls, instance: Any) -> bool:  # NumPy asks this when it is seeded
+            return isinstance(instance, kind)
+
+    return Quiet(kind.__name__, (), {})
 
 
 if hasattr(entropy, "randbits"):  # by which NumPy makes the seed of `default_rng()`
