@@ -202,6 +202,7 @@ def test_dichotomy(
         -predicted.departure_exponent(s),
         rivals,
         rounding,
+        generic="",  # nothing is drawn
     )
 
 

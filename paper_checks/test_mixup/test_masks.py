@@ -38,8 +38,8 @@ def mask_law(dim, choice="all"):
 
 
 def random_mean(rng, dim):
-    """Return a mean without small coordinates, of either sign."""
-    return rng.uniform(0.4, 1.5, dim) * rng.choice([-1.0, 1.0], dim)
+    """Return a mean without small coordinates, whose signs alternate."""
+    return rng.uniform(0.4, 1.5, dim) * (-1.0) ** np.arange(dim)
 
 
 def random_covariance(rng, dim):
