@@ -59,11 +59,11 @@ _LEAST_CALLS = 40
 """The least number of calls that tells how much calls differ; nothing is decided before."""
 _PROBED = 8
 """How many samples are drawn again from another stream."""
-_LARGE = (256, 256)
+_LARGE = 256
+_SMALL = 8
 """The sizes of the large calls that a decision on small ones makes in addition, and the other way
 round.
 """
-_SMALL = (8,) * 16
 _EQUAL_CALLS = 16
 """From so many calls on, chance cannot explain one common mean, or one common spread."""
 _UNCOMMON = 4
@@ -273,14 +273,14 @@ class Generated:
         with regard to the size of their call and their place in it.
         """
         sizes = np.asarray(self.sizes)
-        large = _LARGE
-        if self._pattern == (1,):  # a sample may be dear: no more than there are
-            large = (min(_LARGE[0], _power_of_two(max(int(np.sum(sizes)) // 2, 1))),) * 2
+        drawn = int(np.sum(sizes))
+        # Where `first` is small a sample is dear: no more than there are.
+        large = min(_LARGE, _power_of_two(max(4 * self._first, drawn // 2)))
         asked: list[int] = []
-        if np.sum(sizes[sizes >= _LARGE[0] // 2]) < sum(_LARGE) and large[0] > 1:
-            asked += large
-        if np.sum(sizes[sizes <= 2 * _SMALL[0]]) < min(sum(_SMALL), np.sum(sizes)):
-            asked += _SMALL
+        if np.sum(sizes[sizes >= large // 2]) < 2 * large:
+            asked += [large] * 2
+        if np.sum(sizes[sizes <= 2 * _SMALL]) < min(16 * _SMALL, drawn):
+            asked += [_SMALL] * 16
         kept, of_kept = places.first_calls(np.concatenate(self._independence.kept), self.sizes)
         generator = self._stream("/other sizes")
         new = [numbers(self._draws(generator, m), m, self._what) for m in asked]
