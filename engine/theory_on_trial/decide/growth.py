@@ -599,8 +599,6 @@ def _boxes(n: Any, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray, np.ndar
         )
     if not (np.all(low <= high) and np.all(n >= 1) and np.ptp(n) > 0):
         raise ValueError("growth needs different sizes n >= 1 and boxes with low <= high")
-    if not np.any(np.isfinite(low)) or not np.any(np.isfinite(high)):
-        raise ValueError("growth needs boxes with ends: without any nothing is known of the growth")
     return n, low, high
 
 
