@@ -561,6 +561,8 @@ def _is_outside(step: TracebackType) -> bool:
     return not _of_engine(step) and module.partition(".")[0] not in around
 
 
+_MANY = 60
+"""A run of more claims shows its progress, and rows only where a verdict is unexpected."""
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
 # Of a claim's report, beside those of other plugins
 _PROPERTIES = (
@@ -825,14 +827,14 @@ class Ledger:
 
     def _begin_progress(self, tests: Sequence[str]) -> None:
         """Show the progress in place of rows where many claims run, unless all rows are wanted."""
-        from theory_on_trial.ledger.progress import MANY, Progress
-
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
         is_wanted = self._speaks() and self.config.get_verbosity() == 0 and terminal is not None
-        if not is_wanted or self.config.option.collectonly or len(tests) <= MANY:
+        if not is_wanted or self.config.option.collectonly or len(tests) <= _MANY:
             return
+        from theory_on_trial.base.papers_done import Progress
+
         progress = Progress(tests, self.config.rootpath)
-        if progress.is_many:
+        if progress.claims > _MANY:
             self.progress = progress
             terminal.showfspath = False
 

@@ -64,12 +64,6 @@ def _source(spec: ModuleSpec | None, file: str) -> str:
     return _first_read[file][1]
 
 
-@functools.lru_cache(maxsize=8)  # one file is asked for many things in turn
-def syntax_tree(source: str) -> ast.Module:
-    """Return the syntax tree of a source text, which nobody may change; `SyntaxError` for none."""
-    return ast.parse(source)
-
-
 @functools.lru_cache(maxsize=4096)
 def _parsed(source: str) -> tuple[str, tuple[tuple[int, str, tuple[str, ...]], ...]]:
     """Return the syntax tree as text, and the imports: level, module and what is taken from it."""

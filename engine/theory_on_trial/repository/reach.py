@@ -4,13 +4,18 @@ in the code of a repository.
 
 import ast
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from theory_on_trial import repository
-from theory_on_trial.base.source import syntax_tree
 
 _ENGINE = Path(__file__).parents[1]
+
+
+@lru_cache(maxsize=8)  # one file is asked for many things in turn
+def syntax_tree(source: str) -> ast.Module:
+    """Return the syntax tree of a source text, which nobody may change; `SyntaxError` for none."""
+    return ast.parse(source)
 
 
 def reached(name: str, *, outside: str = " ", root: Path | None = None) -> frozenset[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from theory_on_trial.base.source import syntax_tree
+from theory_on_trial.repository.reach import syntax_tree
 
 if TYPE_CHECKING:
     from theory_on_trial.trial.sides import Side

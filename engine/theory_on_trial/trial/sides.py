@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 
 from theory_on_trial import repository
-from theory_on_trial.base.source import syntax_tree
-from theory_on_trial.repository.reach import reached
+from theory_on_trial.repository.reach import reached, syntax_tree
 from theory_on_trial.trial.likeness import one_route
 from theory_on_trial.trial.origins import Origins, Thing, kept_by, same, things_in
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-MANY = 60
-"""A run of more claims shows its progress, and rows only where a verdict is unexpected."""
+from theory_on_trial.repository import paper_of
+
 _STEPS = 10
 """Where no terminal shows one line that changes, so many follow the first one."""
 
@@ -21,25 +21,19 @@ class Progress:
     """
 
     def __init__(self, tests: Iterable[str], root: Path):
-        from theory_on_trial.repository import paper_of
-
         files: dict[str, list[str]] = {}
         for test in tests:
             files.setdefault(test.partition("::")[0], []).append(test)
-        self._paper = {
-            test: paper_of(root / file)
-            for file, members in files.items()
-            if _has_claims(root / file)
-            for test in members
-        }
+        papers = {file: paper_of(root / file) for file in files if _has_claims(root / file)}
+        self._paper = {test: papers[file] for file in papers for test in files[file]}
         self._left = dict.fromkeys(self._paper)
         self._start = time.monotonic()
         self.unexpected = 0
 
     @property
-    def is_many(self) -> bool:
-        """Whether these are more claims than a screen has lines for."""
-        return len(self._paper) > MANY
+    def claims(self) -> int:
+        """How many of the tests are in files that have claims."""
+        return len(self._paper)
 
     def end(self, test: str) -> bool:
         """Count a test that has ended; return whether it is the first, or another tenth of all."""
