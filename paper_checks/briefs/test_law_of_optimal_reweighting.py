@@ -535,8 +535,8 @@ FLOWS = [(4.0, 45.0), (25.0, 22.5), (100.0, 60.0)]
     cases=FLOWS,
     as_published=published(
         place=paper("Theorem 3.1"),
-        quoted="the following condition holds for 0 < t ≤ T and any m, n such that γm(t) > 0, "
-        "γn(t) > 0: ∇L · ∇lm = ∇L · ∇ln = Const",
+        quoted="the following condition holds for 0 < t ≤ T and any m, n such that γ_m(t) > 0, "
+        "γ_n(t) > 0: ∇L · ∇l_m = ∇L · ∇l_n = Const",
         within="in the gradient flow, whose weights minimise the area under the desired loss",
         reach="theorem",
         effect="the condition is necessary where gradients commute; in general that of the costate "

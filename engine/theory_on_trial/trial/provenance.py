@@ -137,9 +137,10 @@ class Published:
     @property
     def statement(self) -> str:
         """The accused statement with its condition; quotations bear quotation marks, readings do
-        not.
+        not, and a line of code is set as code.
         """
-        words = f"“{self.quoted}”" if self.quoted else self.read
+        quoted = f"`{self.quoted}`" if self.place.provenance == "code" else self.quoted
+        words = f"“{quoted}”" if self.quoted else self.read
         return words if self.within.startswith("no condition") else f"{words} ({self.within})"
 
     @property
