@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from theory_on_trial.ledger import Row
 
 TIERS = ("fast", "full", "paper")
+LEAST_DRAWN = "30"
+"""The default of the setting `trial_least_drawn`, that of `ledger.verdict`."""
 KINDS = ("identity", "bound", "rate", "limit", "distribution", "optimality", "empirical")
 
 
@@ -74,9 +76,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "probability of a wrong verdict of a plain test that uses `trial` (default 1e-6)",
         default="1e-6",
     )
+    parser.addini(
+        "trial_least_drawn",
+        "drawn instances without which an exact claim is INCONCLUSIVE, if it does not say why one "
+        "is enough (default 30)",
+        default=LEAST_DRAWN,
+    )
     group.addoption(
         "--trial-list", type=Path, metavar="PATH", help="write the collected claims as JSON"
     )
+
+
+def _set_least_drawn(text: str) -> None:
+    if text == LEAST_DRAWN:  # nothing to set, and NumPy need not be loaded
+        return
+    if not text.isdigit() or int(text) < 1:
+        raise pytest.UsageError(f"trial_least_drawn must be 1 or more, got {text!r}")
+    from theory_on_trial.ledger import verdict
+
+    verdict.LEAST_DRAWN = int(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -87,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.stash[RESUMED] = _resumed(config, resumed)
         config.option.trial_ledger = config.getoption("trial_ledger") or ledger_of(resumed)
+    _set_least_drawn(config.getini("trial_least_drawn"))
     for option in ("ledger", "report", "list"):
         path = config.getoption(f"trial_{option}")
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):

@@ -377,7 +377,7 @@ def test_weights__low_rank(
         sizes,
         predict,
         order=2,
-        margin=0.01 * predict,
+        margin=0.004 * predict,
         generic="the least loss of a rank is analytic in the table near it, and so is its limit",
         controls={
             "all entries alike": np.mean(weight) * alike,

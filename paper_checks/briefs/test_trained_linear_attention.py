@@ -560,7 +560,7 @@ def test_least_squares(trial, dim: Annotated[int, Interval(1, 3, why="d; the nod
         sizes,
         law,
         order=1,
-        margin=0.01 * law,
+        margin=0.004 * law,
         generic="the risk is rational in the entries of the covariance, and so is its limit",
         controls={"as least squares": 0.0, "d tr Λ": dim * np.trace(covariance)},
         same_instance=True,

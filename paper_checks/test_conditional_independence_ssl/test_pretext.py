@@ -286,7 +286,7 @@ def test_classes_needed(
 
 @claim(derived("1 - |P|^2 is at most 1 - 1/k"), kind="bound")
 def test_classes_needed__at_most(
-    trial, n_first: Size = 12, n_classes: SeveralCounts = 3, worlds: SeveralCounts = 700
+    trial, n_first: Size = 12, n_classes: SeveralCounts = 3, worlds: SeveralCounts = 20
 ):
     """To first order least squares on the pretext with n labels of k classes has an excess risk of
     at most (k - 1) / n, however many values X1 has.
@@ -302,9 +302,7 @@ def test_classes_needed__at_most(
     controls = {"(k - 1) / 2": bound / 2} | (
         {"1, as of two classes": bound**0} if n_classes > 2 else {}
     )
-    trial.bound(
-        np.array(costs), bound, instances="draws", independent=worlds, ops=1e6, controls=controls
-    )
+    trial.bound(np.array(costs), bound, instances="search", ops=1e6, controls=controls)
 
 
 @claim(

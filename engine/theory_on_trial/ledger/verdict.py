@@ -37,8 +37,9 @@ DRAWN = "drawn instance"
 """Ends the guarantee of exact decisions on instances that were drawn at random."""
 CONFIDENCE = 0.999
 """At which it is said what share of all drawn instances could fail."""
-LEAST_DRAWN = 1
-"""From so many drawn instances on a claim is VERIFIED without being generic."""
+LEAST_DRAWN = 30
+"""From so many drawn instances on a claim is VERIFIED without being generic; the setting
+`trial_least_drawn` of pytest changes it."""
 MOST_COINCIDENT = 1e-6
 """At most so large may the product of the precisions be to which generic sides are equal, over all
 draws: sides that differ come as near to each other at a draw for about such a share of draws.
