@@ -140,7 +140,7 @@ def _resumed(config: pytest.Config, path: Path) -> dict[str, Any]:
     try:
         if left is not None and is_being_written(left):
             raise pytest.UsageError(f"--trial-resume: another run is writing {path}")
-        book = parsed(left or path)
+        book: dict[str, Any] = parsed(left or path)
         if not isinstance(book["claims"], list):
             raise TypeError
     except OSError as error:

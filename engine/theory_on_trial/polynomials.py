@@ -74,10 +74,12 @@ class Polynomial:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> "Polynomial":
-        return self + Polynomial.of(other) * -1
+        difference: Polynomial = self + Polynomial.of(other) * -1
+        return difference
 
     def __rsub__(self, other: Any) -> "Polynomial":
-        return self * -1 + other
+        difference: Polynomial = self * -1 + other
+        return difference
 
     def __mul__(self, other: Any) -> "Polynomial":
         terms: dict[Monomial, Fraction] = {}
@@ -122,7 +124,7 @@ class Polynomial:
             "numbers is balls.total(term, first, last)"
         )
 
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __bool__ = _refused  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __bool__ = _refused
     __abs__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = _refused
     __rpow__ = __int__ = __index__ = __float__ = __round__ = _refused
     __trunc__ = __floor__ = __ceil__ = _refused

@@ -262,7 +262,8 @@ def raised(base: np.ndarray, powers: np.ndarray) -> np.ndarray:
     p = np.asarray(powers, float)[:, None]
     start = np.where(p > 0, np.max(base), np.min(base))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(p == 0, base - start, np.expm1(p * (base - start)) / p)
+        values: np.ndarray = np.where(p == 0, base - start, np.expm1(p * (base - start)) / p)
+    return values
 
 
 def admitted_powers(
@@ -720,9 +721,10 @@ def _faster(claimed: GrowthLaw, n: np.ndarray, low: np.ndarray, high: np.ndarray
     if law.base is None:
         return ""
     claims = {law.words: (law.base, law.power)}
-    if isinstance(claimed, str) or law.words == "(log n)^a":
-        power = 0.0 if law.words in ("(log n)^a", "(log log n)^a") else _exponents(claimed)[0]
-        claims.setdefault("n^a", (np.log(n), power))
+    if isinstance(claimed, str) and law.words not in ("(log n)^a", "(log log n)^a"):
+        claims.setdefault("n^a", (np.log(n), _exponents(claimed)[0]))
+    elif isinstance(claimed, str) or law.words == "(log n)^a":
+        claims.setdefault("n^a", (np.log(n), 0.0))
     found = []
     for words, (base, power) in claims.items():
         powers = admitted_powers(base, low, high)

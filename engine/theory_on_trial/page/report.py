@@ -107,7 +107,9 @@ class Section:
         self.sampled = [
             row
             for row in theirs
-            if row.error_probability and row.resolution and not row.guarantee.startswith("drawn")
+            if row.error_probability
+            and row.resolution
+            and not (row.guarantee or "").startswith("drawn")
         ]
         by_id = {row.id: row for row in rows}
         errata = [row for row in rows if row.verdict == row.expected == "REFUTED"]

@@ -488,16 +488,18 @@ class Trial:
                 printed=as_published,
             )
 
-        def ends(boxes: Sequence[Enclosure]) -> Iterator[list[float]]:
-            return ([float(box[end]) for box in boxes] for end in (1, 2))
+        def ends(boxes: Sequence[Enclosure]) -> tuple[list[float], list[float]]:
+            return [float(box.low) for box in boxes], [float(box.high) for box in boxes]
 
         def of_samples(boxes: Sequence[Enclosure]) -> Finding:
             total = sum(box.error for box in boxes)
-            return judged(sizes, *ends(boxes), total, f"{boxes[0].guarantee} (union)")
+            lows, highs = ends(boxes)
+            return judged(sizes, lows, highs, total, f"{boxes[0].guarantee} (union)")
 
         def more(boxes: Sequence[Enclosure], done: int, _: Any) -> str:
+            lows, highs = ends(boxes)
             narrower, wider = growth_laws.what_would_do(
-                sizes, *ends(boxes), claimed, slack_log, margin
+                sizes, lows, highs, claimed, slack_log, margin
             )
             many = "" if narrower is None else f"about {_rounded(done * narrower**2)} would decide"
             return _either(many or "and four times as many halve the boxes", wider)
@@ -517,8 +519,8 @@ class Trial:
                     n, low, high, claimed, slack_log, margin
                 )
                 boxes = "narrower boxes" if narrower is None else f"boxes 1/{narrower:g} as wide"
-                more = _either(f"{boxes} would decide", wider)
-                finding = replace(finding, note="; ".join(filter(None, [finding.note, more])))
+                needed = _either(f"{boxes} would decide", wider)
+                finding = replace(finding, note="; ".join(filter(None, [finding.note, needed])))
         self._record("growth", finding)
 
     @_remembered
