@@ -302,7 +302,7 @@ def test_banzhaf(trial, components: Components, rate: Rate):
         banzhaf_value(masks, chances, outputs),
         ops=100 / np.sqrt(rate * (1 - rate)),
         scale=np.max(np.abs(outputs)),
-        generic="both sides are linear in the outputs",
+        generic="both sides are linear in the outputs, which are analytic in what is drawn",
         controls={
             "Shapley values": shapley_value(masks, outputs),
             "each component is ablated alone": single_ablation(masks, outputs),

@@ -419,7 +419,7 @@ def ends_at(trial, loss, slope, total, law, rivals):
         law,
         error=100 * slope**2 / total + 1e-8,
         margin=1e-5,
-        generic="singular values are analytic in the weights where they are distinct",
+        generic="the least loss is analytic in the weights; all other ends of descent are saddles",
         controls={name: v for name, v in rivals.items() if abs(v - law) > 1e-4},
     )
 

@@ -406,7 +406,7 @@ def test_missing_log_n(trial, size: Size, earlier: Earlier):
         np.sum(np.array(weights)[:, -size:], axis=1),
         np.full(2, local_mass(size, earlier)),
         ops=200 * size,
-        generic="softmax of equal keys is analytic in them",
+        generic="analytic in keys and queries where one is largest, and these are interchangeable",
         controls={"as full attention": np.full(2, 1 / (earlier + 1))},
     )
 
@@ -434,7 +434,7 @@ def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
         np.full(2, law),
         ops=200 * size,
         scale=np.log(tokens),
-        generic="softmax of equal keys is analytic in them",
+        generic="analytic in keys and queries where one is largest, and these are interchangeable",
         controls={
             "a layer of full attention": np.zeros(2),
             "KL(layer‖uniform)": np.full(2, reverse),
@@ -461,7 +461,7 @@ def test_missing_log_n__added(trial, size: Size, earlier: Earlier):
         weights,
         np.full((2, tokens), weight_of_each(size, earlier)),
         ops=200 * size,
-        generic="softmax of equal keys is analytic in them",
+        generic="analytic in keys and queries where one is largest, and these are interchangeable",
         controls={"without log n, as released": np.tile(np.append(through, direct), (2, 1))},
     )
 

@@ -94,7 +94,7 @@ def bounds(scores):
 @predicted
 def floor_bound(values, floor):
     """The bound |v_k|/√ε on |∂o/∂s_k|."""
-    return np.linalg.norm(values, axis=1) / np.sqrt(floor)
+    return np.linalg.norm(values, axis=-1) / np.sqrt(floor)
 
 
 @predicted
@@ -242,10 +242,15 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
     d columns, has |∂o/∂s_k| <= |v_k|/√ε; this is reached where sᵀV = 0.
     """
     generator = trial.generator()
-    values = generator.normal(size=(n, width))
+    values = generator.normal(size=(345, n, width))
     scores = floored_scores(generator, n, floor)
-    measured = jacobian(partial(normalised, values=values, floor=floor), scores)
-    bound = np.tile(floor_bound(values, floor), (345, 1))
+    measured = np.array(
+        [
+            jacobian(partial(normalised, values=rows, floor=floor), each[None])[0]
+            for rows, each in zip(values, scores, strict=True)
+        ]
+    )
+    bound = floor_bound(values, floor)
     trial.bound(
         np.linalg.norm(measured, axis=2),
         bound,

@@ -291,8 +291,8 @@ def smallest_radius(cloud):
 
 
 def point_clouds(generator, dim, points):
-    """Eight sets of points, (points, dim) each: first a regular simplex, then all points but one
-    at one place, then six normal draws.
+    """Sets of points (346, points, dim): first a regular simplex, then all points but one at one
+    place, then 344 normal draws.
     """
     clouds = generator.standard_normal((346, points, dim))
     simplex = np.linalg.svd(np.eye(dim + 1) - 1 / (dim + 1))[0][:, :dim]

@@ -41,7 +41,7 @@ that both arms attain their ends at once. Topic: learning.
 from typing import Annotated
 
 import numpy as np
-from scipy import integrate, optimize, stats
+from scipy import integrate, optimize, sparse, stats
 
 from theory_on_trial import claim, derived, known, observed, predicted
 from theory_on_trial.contract import Interval
@@ -55,15 +55,13 @@ Propensity = Annotated[
     float, Interval(0.05, 0.95, why="beyond, π hardly enters the weights, or nothing is hidden")
 ]
 Sensitivity = Annotated[float, Interval(1.05, 20, why="at 1 both ends are the observed mean")]
-INSTANCES = 6
 PRECISE = {"epsabs": 1e-13, "epsrel": 1e-12}
 
 
-def treated_laws(generator, outcomes):
-    """Draw outcomes and their probabilities, a row for each instance."""
-    return generator.standard_normal((INSTANCES, outcomes)), generator.dirichlet(
-        np.ones(outcomes), INSTANCES
-    )
+def treated_laws(generator, laws, outcomes):
+    """Draw outcomes and their probabilities, a row for each law."""
+    chances = generator.dirichlet(np.ones(outcomes), laws)
+    return generator.standard_normal((laws, outcomes)), chances
 
 
 def least_and_most(propensity, sensitivity):
@@ -95,13 +93,17 @@ def interval(outcomes, chances, propensity, sensitivity):
 
 @observed
 def worst_weights(outcomes, chances, propensity, sensitivity):
-    """Both ends by a linear program over the weights."""
-    box = [least_and_most(propensity, sensitivity)] * len(outcomes)
-    programs = [
-        optimize.linprog(sign * outcomes * chances, A_eq=chances[None], b_eq=[1], bounds=box)
+    """Both ends (laws, 2) for rows of outcomes and chances, (laws, n) each, by a linear program
+    over the weights of all of them.
+    """
+    sums = sparse.block_diag(list(chances[:, None]))
+    parts = outcomes * chances
+    box = least_and_most(propensity, sensitivity)
+    weights = [
+        optimize.linprog(sign * parts.ravel(), A_eq=sums, b_eq=np.ones(len(parts)), bounds=box).x
         for sign in (1, -1)
     ]
-    return np.array([programs[0].fun, -programs[1].fun])
+    return np.stack([np.sum(w.reshape(parts.shape) * parts, axis=1) for w in weights], axis=1)
 
 
 @claim(
@@ -115,17 +117,17 @@ def test_closed_form(trial, outcomes: Outcomes, propensity: Propensity, sensitiv
     (1-π)(1-1/Γ)(CVaR - M), where CVaR is the mean of the top 1/(1+Γ) of the treated's outcomes, and
     the least is minus the largest one of -Y.
     """
-    laws = list(zip(*treated_laws(trial.generator("laws"), outcomes), strict=True))
-    measured = np.array([worst_weights(y, chances, propensity, sensitivity) for y, chances in laws])
+    drawn = treated_laws(trial.generator("laws"), 230, outcomes)
+    laws = list(zip(*drawn, strict=True))
     ends = np.array([interval(y, chances, propensity, sensitivity) for y, chances in laws])
     ratio = np.array([interval(y, chances, 0.0, sensitivity) for y, chances in laws])
     # The solver's tolerance is 1e-7.
     trial.value(
-        measured,
+        worst_weights(*drawn, propensity, sensitivity),
         ends,
         error=1e-6,
         margin=1e-5,
-        instances="search",
+        independent=230,
         controls={"weights in [1/Γ, Γ]": ratio},
     )
 
@@ -268,7 +270,7 @@ def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity
 
     def drawn_world():
         """What a world shows, what it should, and what two wrong theories say."""
-        y, chances = (values[0] for values in treated_laws(generator, outcomes))
+        y, chances = (values[0] for values in treated_laws(generator, 1, outcomes))
         strata, odds, laws = attaining_world(y, chances, propensity, sensitivity)
 
         def world(law, factor):
@@ -307,7 +309,7 @@ def interval_of_the_mean(propensity: float = 0.5):
     line = np.linspace(1, 4, 60)
     few = np.linspace(1.25, 4, 12)
     ends = np.array([interval(y, chances, propensity, factor) for factor in line])
-    programs = [worst_weights(y, chances, propensity, factor) for factor in few]
+    programs = [worst_weights(y[None], chances[None], propensity, factor) for factor in few]
     _, _, largest, truth = seen_and_true(y, *attaining_world(y, chances, propensity, 2.0))
     drawn = chart(
         {"closed form": (line, ends)},
