@@ -294,12 +294,19 @@ def hessian_range():
 
 @observed
 def ista_steps(d, z, a, step, penalty):
-    """The squared length of a step, how far it lowers F, and F before it."""
-    after = np.maximum(a + step * d.T @ (z - d @ a) - step * penalty, 0)
+    """The squared lengths (many,) of steps of these lengths, how far each lowers F, and F before
+    it, for dictionaries (many, d, d), tokens and codes (many, d).
+    """
+
+    def rest(codes):
+        return z - np.einsum("nij,nj->ni", d, codes)
+
+    slopes = penalty - np.einsum("nji,nj->ni", d, rest(a))
+    after = np.maximum(a - step[:, None] * slopes, 0)
     before, now = (
-        np.sum((z - d @ x) ** 2, axis=0) / 2 + penalty * np.sum(x, axis=0) for x in (a, after)
+        np.sum(rest(x) ** 2, axis=1) / 2 + penalty * np.sum(x, axis=1) for x in (a, after)
     )
-    return np.sum((after - a) ** 2, axis=0), before - now, before
+    return np.sum((after - a) ** 2, axis=1), before - now, before
 
 
 @predicted
@@ -328,14 +335,14 @@ def test_ista_descent(
     """
     generator = trial.generator()
     penalty = 0.1
-    d = generator.normal(size=(atoms, atoms))
-    norm = np.linalg.norm(d, 2)
-    top = np.linalg.svd(d)[2][0]
-    a = np.maximum(generator.normal(size=(atoms, 231)), 0)
-    z = generator.normal(size=(atoms, 231))
+    d = generator.normal(size=(231, atoms, atoms))
+    norm = np.linalg.norm(d, 2, axis=(1, 2))
+    top = np.linalg.svd(d[0])[2][0]
+    a = np.maximum(generator.normal(size=(231, atoms)), 0)
+    z = generator.normal(size=(231, atoms))
     # Equality: the gradient is the top singular vector, of either sign, and no entry comes near 0.
-    a[:, 0] = 10 + 1 / norm**2
-    z[:, 0] = d @ a[:, 0] - np.linalg.solve(d.T, top / 10 - penalty)
+    a[0] = 10 + 1 / norm[0] ** 2
+    z[0] = d[0] @ a[0] - np.linalg.solve(d[0].T, top / 10 - penalty)
     step = 2 * share / norm**2
     most = longest_per_descent(step, norm)
     squares, descent, before = ista_steps(d, z, a, step, penalty)

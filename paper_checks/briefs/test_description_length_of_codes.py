@@ -290,14 +290,14 @@ def test_one_hot_tax__uniform(trial, values: Values):
 
 
 @claim(
-    derived("found by search over tables"),
+    derived("seen on drawn tables, without a proof"),
     kind="bound",
     cases=[(2, 3), (3, 3), (2, 5)],
 )
 def test_memorised_wins(trial, first: Few, second: Few):
     """An item is a pair (A, B) of factors. If binary features are sent one by one, a dictionary
     with a feature for each pair costs no more bits for an item than one with a feature for each
-    value, whatever the joint law is. This was searched, and is not proved.
+    value, whatever the joint law is. This was seen on drawn tables, and is not proved.
     """
     generator = trial.generator("tables")
     size = first * second

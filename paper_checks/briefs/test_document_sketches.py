@@ -43,7 +43,6 @@ from typing import Annotated
 
 import numpy as np
 from numpy.polynomial.polynomial import polypow
-from scipy.stats import uniform_direction
 
 from paper_checks.briefs.common import apart
 from theory_on_trial import claim, derived, observed, predicted
@@ -59,6 +58,17 @@ Dim = Annotated[int, Interval(2, 16, why="on a line two unit vectors are the sam
 Bits = Annotated[
     int, Interval(1, 5, why="the sketches have 2^bits cells, and no bit makes no cells")
 ]
+SETS = 344  # of vectors in each of two cases, so that fewer than 1 % of all can fail
+
+
+def unit(vectors):
+    """Vectors (…, d) at unit length."""
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def drawn_directions(generator, number, dim):
+    """Uniform unit vectors (SETS, number, d)."""
+    return unit(generator.normal(size=(SETS, number, dim)))
 
 
 def on_the_sphere(near, far, turn):
@@ -72,14 +82,16 @@ def on_the_sphere(near, far, turn):
 
 @observed
 def products(queries, documents, planes, fill=True):
-    """F for each draw of hyperplanes, from both sketches written out: 2^k cells of vectors."""
+    """F for each draw of hyperplanes, from both sketches written out: 2^k cells of vectors. Sets of
+    vectors are (…, vectors, d), one for all draws or one for each.
+    """
     cells = np.indices((2,) * planes.shape[1]).reshape(planes.shape[1], -1).T[..., None]
     to_query, to_document = (
-        np.sum((planes @ v.T > 0)[:, None] != cells, axis=2) for v in (queries, documents)
+        np.sum((planes @ v.mT > 0)[:, None] != cells, axis=2) for v in (queries, documents)
     )
     in_cell = to_document == (to_document.min(axis=2, keepdims=True) if fill else 0)
     document = in_cell @ documents / np.maximum(in_cell.sum(axis=2, keepdims=True), 1)
-    return np.sum(((to_query == 0) @ queries) * document, axis=(1, 2)) / len(queries)
+    return np.sum(((to_query == 0) @ queries) * document, axis=(1, 2)) / queries.shape[-2]
 
 
 @observed
@@ -102,7 +114,7 @@ def sampled_shares(generator, n, vectors, bits, fill=True):
 @predicted
 def chamfer(queries, documents):
     """NCh: the mean of the largest similarities."""
-    return np.mean(np.max(queries @ documents.T, axis=1))
+    return np.mean(np.max(queries @ documents.mT, axis=-1), axis=-1)
 
 
 @predicted
@@ -130,7 +142,7 @@ def by_hamming_distance(queries, documents, planes):
     query_bits, bits = (vectors @ planes.transpose(0, 2, 1) > 0 for vectors in (queries, documents))
     distances = np.sum(query_bits[:, :, None] != bits[:, None], axis=3)
     nearest = distances == distances.min(axis=2, keepdims=True)
-    return np.mean(np.sum(nearest * (queries @ documents.T), axis=2) / nearest.sum(axis=2), axis=1)
+    return np.mean(np.sum(nearest * (queries @ documents.mT), axis=2) / nearest.sum(axis=2), axis=1)
 
 
 @claim(
@@ -145,25 +157,24 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
     document vector, for every draw of hyperplanes.
     """
     generator = trial.generator("vectors")
-    query, document = (
-        uniform_direction(dim).rvs(n, random_state=generator) for n in (queries, documents)
-    )
+    query, document = (drawn_directions(generator, n, dim) for n in (queries, documents))
+    planes = generator.normal(size=(SETS, bits, dim))
     # The first query is .5 from one document and π/2 - .5 from another: draws find either.
-    beside = document[1] - (document[0] @ document[1]) * document[0]
-    document[1] = beside / np.linalg.norm(beside)
-    query[0] = np.cos(0.5) * document[0] + np.sin(0.5) * document[1]
-    sets = (document, document[:1])
-    measured = np.array(
-        [products(query, some, generator.normal(size=(344, bits, dim))) for some in sets]
-    )
-    bounds = np.array([[chamfer(query, some)] for some in sets])
-    controls = {"mean similarity": 1 + np.array([[np.mean(query @ some.T)] for some in sets])}
+    first, beside = document[:, 0], document[:, 1]
+    beside = unit(beside - np.sum(first * beside, axis=1, keepdims=True) * first)
+    document[:, 1] = beside
+    query[:, 0] = np.cos(0.5) * first + np.sin(0.5) * beside
+    sets = (document, document[:, :1])
+    measured = np.stack([products(query, some, planes) for some in sets], axis=1)
+    bounds = np.stack([chamfer(query, some) for some in sets], axis=1)
+    similarities = [np.mean(query @ some.mT, axis=(1, 2)) for some in sets]
+    controls = {"mean similarity": 1 + np.stack(similarities, axis=1)}
     # All are counted from the least value, -1.
     trial.bound(
         1 + measured,
         1 + bounds,
         instances="draws",
-        independent=344,
+        independent=SETS,
         ops=200,
         scale=1.0,
         controls=controls,
@@ -264,11 +275,9 @@ def test_duplicates(
     document's cell holds a mean; with sums it would be multiplied.
     """
     generator = trial.generator("vectors")
-    query, document = (
-        uniform_direction(dim).rvs(n, random_state=generator) for n in (queries, documents)
-    )
-    planes = generator.normal(size=(344, bits, dim))
-    copied = np.repeat(document, copies, axis=0)
+    query, document = (drawn_directions(generator, n, dim) for n in (queries, documents))
+    planes = generator.normal(size=(SETS, bits, dim))
+    copied = np.repeat(document, copies, axis=1)
     measured = products(query, copied, planes)
     law = by_hamming_distance(query, document, planes)
     trial.identity(
@@ -278,7 +287,7 @@ def test_duplicates(
         # documents and of 8 queries.
         ops=1000,
         scale=1.0,
-        independent=344,
+        independent=SETS,
         controls={"sums of vectors, as for queries": copies * law},
     )
 

@@ -90,15 +90,17 @@ def accurate(joint):
 
 @observed
 def measure(joint, rule):
-    """What a rule, the chance of acceptance (atoms,), does to the world, by counting: P(Ŷ = Y), the
-    gap P(Ŷ = 1 | A = 0) - P(Ŷ = 1 | A = 1), and this gap within Y = 0 and within Y = 1, (4,).
+    """What a rule, the chance of acceptance (…, atoms), does to the world, by counting: P(Ŷ = Y),
+    the gap P(Ŷ = 1 | A = 0) - P(Ŷ = 1 | A = 1), and this gap within Y = 0 and within Y = 1,
+    (…, 4).
     """
-    accepted = np.einsum("x,xay->ay", rule, joint)
-    refused = np.einsum("x,xay->ay", 1 - rule, joint)
-    rates = accepted.sum(axis=1) / joint.sum(axis=(0, 2))
+    accepted = np.tensordot(rule, joint, 1)
+    refused = np.tensordot(1 - rule, joint, 1)
+    rates = accepted.sum(axis=-1) / joint.sum(axis=(0, 2))
     odds = accepted / joint.sum(axis=0)
-    right = accepted[:, 1].sum() + refused[:, 0].sum()
-    return np.array([right, rates[0] - rates[1], *(odds[0] - odds[1])])
+    right = accepted[..., 1].sum(axis=-1) + refused[..., 0].sum(axis=-1)
+    gaps = [rates[..., 0] - rates[..., 1], *np.moveaxis(odds[..., 0, :] - odds[..., 1, :], -1, 0)]
+    return np.stack([right, *gaps], axis=-1)
 
 
 @observed
@@ -106,8 +108,7 @@ def fairest(joint, tolerance, gaps=(1,), whole=False):
     """The most accurate rule whose gaps, counted as in `measure`, are at most `tolerance`: a linear
     program over rules (atoms,), or with `whole` an integer program over rules without chance.
     """
-    alone = np.eye(len(joint))
-    effects = np.array([measure(joint, rule) for rule in alone]).T
+    effects = measure(joint, np.eye(len(joint))).T
     solved = milp(
         -(effects[0] - measure(joint, np.zeros(len(joint)))[0]),
         integrality=np.full(len(joint), int(whole)),
@@ -123,7 +124,7 @@ def flip_effects(joint):
     """What flipping the accurate rule at one atom alone takes off `measure`, (4, atoms)."""
     base = accurate(joint)
     alone = np.abs(base - np.eye(len(base)))
-    return (measure(joint, base) - [measure(joint, rule) for rule in alone]).T
+    return (measure(joint, base) - measure(joint, alone)).T
 
 
 @observed

@@ -585,7 +585,7 @@ def test_dual_term(
     first = np.array([6.0, 2.0])
     ones = np.ones(2)
     rows = np.full((1, 2), 100.0)
-    start = trial.generator("start").uniform(0.1, 1, 2)
+    start = np.array([0.4, 0.7])
 
     def reached(product):
         common = -released(angles, first, ones, rows, penalty, start, rounds=400, product=product)[

@@ -190,17 +190,19 @@ def even_chance(logarithm, spike):
 
 
 @observed
-def angles_to_the_limit(matrix, starts, steps):
-    """Tangents of the angles of power iterates to the top eigenvector, (steps + 1, starts)."""
-    top = np.linalg.eigh(matrix)[1][:, -1]
+def angles_to_the_limit(matrices, starts, steps):
+    """Tangents of the angles of power iterates to the top eigenvectors of matrices (n, d, d), from
+    starts (n, d): (n, steps + 1).
+    """
+    tops = np.linalg.eigh(matrices)[1][..., -1]
     iterates = unit(starts)
     tangents = []
     for _ in range(steps + 1):
-        along = np.abs(iterates @ top)
-        beside = np.linalg.norm(iterates - np.outer(iterates @ top, top), axis=1)
-        tangents.append(beside / along)
-        iterates = unit(iterates @ matrix)
-    return np.array(tangents)
+        along = np.sum(iterates * tops, axis=1, keepdims=True)
+        beside = np.linalg.norm(iterates - along * tops, axis=1)
+        tangents.append(beside / np.abs(along[:, 0]))
+        iterates = unit(np.einsum("nij,nj->ni", matrices, iterates))
+    return np.stack(tangents, axis=1)
 
 
 @predicted
@@ -239,10 +241,10 @@ def samples_per_logarithm(spike):
 
 
 @predicted
-def contraction(matrix, steps):
-    """(λ_2/λ_1)^t for t = 0, 1, …, (steps + 1,)."""
-    second, first = np.linalg.eigvalsh(matrix)[-2:]
-    return (second / first) ** np.arange(steps + 1)
+def contraction(matrices, steps):
+    """(λ_2/λ_1)^t for t = 0, 1, …, of matrices (n, d, d): (n, steps + 1)."""
+    values = np.linalg.eigvalsh(matrices)
+    return (values[:, -2:-1] / values[:, -1:]) ** np.arange(steps + 1)
 
 
 @claim(
@@ -452,14 +454,14 @@ def test_power_method(trial, n_samples: Samples, latent_dim: Latent, spike: Spik
     angle to the first eigenvector whose tangent is at most (λ_2/λ_1)^t times that at the start.
     """
     generator = trial.generator("samples")
-    signal = unit(generator.normal(size=(1, latent_dim)))
-    matrix = scatters(generator, signal, n_samples, spike)[0]
-    vectors = np.linalg.eigh(matrix)[1]
+    signals = unit(generator.normal(size=(231, latent_dim)))
+    matrices = scatters(generator, signals, n_samples, spike)
+    vectors = np.linalg.eigh(matrices[0])[1]
     starts = generator.normal(size=(231, latent_dim))
     starts[0] = vectors[:, -1] + vectors[:, -2]  # no start is slower
-    tangents = angles_to_the_limit(matrix, starts, steps)
-    law = np.outer(contraction(matrix, steps), tangents[0])
-    shifted = np.outer(contraction(matrix - np.eye(latent_dim), steps), tangents[0])
+    tangents = angles_to_the_limit(matrices, starts, steps)
+    law = contraction(matrices, steps) * tangents[:, :1]
+    shifted = contraction(matrices - np.eye(latent_dim), steps) * tangents[:, :1]
     trial.bound(
         tangents,
         law,
@@ -469,9 +471,8 @@ def test_power_method(trial, n_samples: Samples, latent_dim: Latent, spike: Spik
         scale=1 + law,
         controls={
             "the ratio of S - I": shifted,
-            "1/(1 + β), as of infinitely many samples": np.outer(
-                (1 + spike) ** -np.arange(steps + 1.0), tangents[0]
-            ),
+            "1/(1 + β), as of infinitely many samples": (1 + spike) ** -np.arange(steps + 1.0)
+            * tangents[:, :1],
         },
     )
 

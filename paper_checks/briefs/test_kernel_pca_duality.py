@@ -189,7 +189,7 @@ def test_same_minimum(trial, points: Points, components: Components):
         predict,
         error=np.array(slopes) + 1e-12,
         margin=1e-5,
-        generic="eigenvalues are analytic in the features where they are distinct",
+        generic="the least values are analytic in the features where eigenvalues differ",
         controls=controls,
     )
 
@@ -221,7 +221,7 @@ def test_duality_from_above(trial, points: Points, components: Components):
         error=1e-8,
         margin=1e-5,
         scale=law[1],
-        generic="eigenvalues are analytic in the features where they are distinct",
+        generic="the least values are analytic in the features where eigenvalues differ",
         controls={"a gap of 0 is the minimum's": np.zeros(2)},
     )
 

@@ -301,7 +301,7 @@ def test_least_error(trial, width: Width, kept: Kept):
         law,
         error=1e-6 * law,
         margin=1e-4 * law,
-        generic="singular values are analytic in the moments where they are distinct",
+        generic="the least error is analytic in the moments where singular values differ",
         controls=rivals(*both, [kept]),
     )
 
@@ -326,7 +326,7 @@ def test_least_error__nested(
         law,
         error=1e-6 * law,
         margin=1e-4 * law,
-        generic="singular values are analytic in the moments where they are distinct",
+        generic="the least error is analytic in the moments where singular values differ",
         controls=rivals(*both, ranks),
     )
 
@@ -472,7 +472,7 @@ def test_centre_keys(trial, width: Width, kept: Kept):
         law,
         error=1e-6 * law,
         margin=1e-4 * law,
-        generic="singular values are analytic in the moments where they are distinct",
+        generic="the least error is analytic in the moments where singular values differ",
         controls={
             "keys as they are": least_error(moments(queries), moments(keys), [kept]),
             "both are centred": least_error(moments(of_centred_queries), moments(centred), [kept]),
