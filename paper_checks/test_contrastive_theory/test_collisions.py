@@ -163,7 +163,7 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
     kind="bound",
     cases=["hinge", "logistic"],
 )
-def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
+def test_collision_loss(trial, loss: Loss, worlds: Count = 350):
     """Let s(f) = sum_c ρ_c^2 / τ |Cov(f | c)|^(1/2) E[|f| | c] be the spread of an encoder f within
     the classes c of weights ρ_c, τ the sum of their squares, and L_same the loss of negatives from
     the class of the positive. Then L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge and 1
@@ -306,7 +306,7 @@ def test_block_limit(
 
 
 @claim(derived("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)
-def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 100):
+def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 120):
     """With k negatives, m views of each object, no encoder has a logistic loss below E log2(1 + m
     Bin(k / m, ρ_c)) over the class c of weight ρ_c.
     """

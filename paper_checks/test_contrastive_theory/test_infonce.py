@@ -78,7 +78,7 @@ def test_infonce_bounds(
     )
     # Roundings decide nothing: the law with 2^17 candidates, which comes nearest to the bound,
     # leaves 5e-7 of the scale.
-    bound = {"instances": "draws", "independent": joints, "ops": 1000, "scale": 1 + ceilings}
+    bound = {"instances": "search", "ops": 1000, "scale": 1 + ceilings}
     trial.bound(values, ceilings, controls=controls, control_processes=processes, **bound)
 
 
