@@ -185,19 +185,23 @@ def test_negative_from(
     and the context repeated c times, the least weight is 0 at a = s_n/(c S (s̄ - s_n)) and negative
     for larger a.
     """
-    query, keys = tokens_of(trial.generator(), tokens)
-    scores = keys @ query
-    spread = scores.mean() / (scores.mean() - scores.min())
-    rivals = {"weights start even, at 1/N": scores.mean() / scores.min()}
+    generator = trial.generator()
+    drawn = [tokens_of(generator, tokens) for _ in range(230)]
+    scores = np.array([keys @ query for query, keys in drawn])
+    mean = scores.mean(axis=1)
+    least = scores.min(axis=1)
+    rivals = {"weights start even, at 1/N": mean / least}
     if copies > 1:
         rivals["the length of the context does not matter"] = copies
-    law = negative_from(scores, copies)
+    law = np.array([negative_from(row, copies) for row in scores])
+    zeros = [zero_of_least(layer, q, np.tile(keys, (copies, 1))) for q, keys in drawn]
     trial.identity(
-        [zero_of_least(layer, query, np.tile(keys, (copies, 1)))],
-        [law],
-        ops=256 * spread,
-        generic="analytic where one score is the least, and tokens are interchangeable",
-        controls={name: [ratio * law] for name, ratio in rivals.items()},
+        np.array(zeros),
+        law,
+        ops=256,
+        scale=law * mean / (mean - least),
+        independent=230,
+        controls={name: ratio * law for name, ratio in rivals.items()},
     )
 
 
@@ -220,18 +224,21 @@ def test_released_code(
     weight is then 0 at a = √d s_n/(s̄ (s̄ - s_n)), with the least score s_n and the mean s̄,
     however often the context is repeated.
     """
-    query, keys = tokens_of(trial.generator(), tokens)
-    scores = keys @ query
-    spread = scores.mean() / (scores.mean() - scores.min())
-    law = released_from(scores, len(query))
+    generator = trial.generator()
+    drawn = [tokens_of(generator, tokens) for _ in range(344)]
+    scores = np.array([keys @ query for query, keys in drawn])
+    mean = scores.mean(axis=1)
+    law = np.array([released_from(row, len(drawn[0][0])) for row in scores])
+    zeros = [zero_of_least(released_layer, q, np.tile(keys, (copies, 1))) for q, keys in drawn]
     trial.identity(
-        [zero_of_least(released_layer, query, np.tile(keys, (copies, 1)))],
-        [law],
-        ops=256 * spread,
-        generic="analytic where one score is the least, and tokens are interchangeable",
+        np.array(zeros),
+        law,
+        ops=256,
+        scale=law * mean / (mean - scores.min(axis=1)),
+        independent=344,
         controls={
-            "as in the paper": [negative_from(scores, copies)],
-            "the code's zero falls with copies, too": [law / copies],
+            "as in the paper": np.array([negative_from(row, copies) for row in scores]),
+            "the code's zero falls with copies, too": law / copies,
         },
     )
 

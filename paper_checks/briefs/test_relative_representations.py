@@ -213,10 +213,16 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
     """An invertible matrix whose largest singular value is K times its least changes the cosine of
     two vectors, neither of them 0, by at most 2 (K - 1)/(K + 1).
     """
+    generator = trial.generator()
+    inner = generator.uniform(1, ratio, (230, dim - 2))
+    stretches = np.column_stack([np.ones(230), inner, np.full(230, ratio)])
+    pairs = generator.normal(size=(2, 230, dim))
+    drawn = [move(x, a, stretch) for x, a, stretch in zip(*pairs, stretches, strict=True)]
     trial.bound(
-        searched_moves(trial.generator(), dim, ratio),
+        np.append(searched_moves(generator, dim, ratio), drawn),
         largest_move(ratio),
-        instances="search",
+        instances="draws",
+        independent=230,
         # Some 20 roundings lead to each cosine of vectors of five numbers; the rest is room.
         ops=32,
         scale=1.0,
@@ -327,7 +333,7 @@ def test_direction_decoded(
         decoded(cosines, a),
         error=error + 1e-9 * np.linalg.cond(b),
         margin=1e-6 * np.linalg.cond(b),
-        generic="both sides are analytic in the direction and the anchors",
+        instances="search",
         controls={"Bᵀ r(x), normalised": unit(cosines @ b)},
     )
 

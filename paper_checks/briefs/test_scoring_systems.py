@@ -523,7 +523,7 @@ def test_resolution(
         int, Interval(2, 8, why="one keeps its sign at any scale; the high end is a cap")
     ],
     n_points: Annotated[int, Interval(4, 100)] = 12,
-    n_sets: Annotated[int, Interval(50, 10_000, why="a small scale seldom fails")] = 200,
+    n_sets: Annotated[int, Interval(50, 10_000, why="a small scale seldom fails")] = 230,
 ):
     """Real coefficients ρ of P features are scaled to length Λ and rounded to whole numbers. They
     classify every point x_i as before if Λ > X √P/(2 γ), with X = max_i |x_i| and γ = min_i |<ρ,
@@ -543,7 +543,7 @@ def test_resolution(
         safe,
         np.zeros(n_sets, int),
         ops=0,
-        instances="search",
+        independent=n_sets,
         control_processes={"rounding to whole points from -5 to 5": usual},
     )
 
