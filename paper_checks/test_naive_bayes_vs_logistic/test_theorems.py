@@ -134,7 +134,7 @@ SETTINGS = [(8, 3, 1000), (8, 3, 1_000_000), (6, 2, 2000)]
 
 @claim(THEOREM_4, kind="bound", cases=SETTINGS)
 def test_nb_theorem_explicit(
-    trial, n_features: FewFeatures, n_classes: FewClasses, n_samples: Samples, n_runs: Runs = 200
+    trial, n_features: FewFeatures, n_classes: FewClasses, n_samples: Samples, n_runs: Runs = 230
 ):
     """Let n features lie in [0, 1], let the priors and the variances within the classes be at least
     ρ_0, and let every estimated mean, variance and prior be within ε <= ρ_0 / 2 of the truth. The
@@ -158,7 +158,7 @@ def test_nb_theorem_explicit(
 
 @claim(THEOREM_4, kind="bound", cases=SETTINGS)
 def test_nb_theorem_explicit__scores(
-    trial, n_features: FewFeatures, n_classes: FewClasses, n_samples: Samples, n_runs: Runs = 200
+    trial, n_features: FewFeatures, n_classes: FewClasses, n_samples: Samples, n_runs: Runs = 230
 ):
     """Let n features lie in [0, 1], let the priors and the variances within the classes be at least
     ρ_0, and let every estimated mean, variance and prior be within ε <= ρ_0 / 2 of the truth. Every

@@ -93,6 +93,7 @@ def elastic_net_pool(
                 alphas=penalties,
                 tol=1e-9,
                 max_iter=100_000,
+                random_state=0,
             )[1].T
         gradients = path @ gram - moment + (1 - mixing) * penalties[:, None] * path
         _require_minima(gradients, path, mixing * penalties, np.abs(moment).max())
