@@ -32,6 +32,8 @@ Abstract:
   find them.
 - Statement 3: the classification of imagined movements becomes better. Not on trial. It needs the
   recordings.
+- Statement 4: this is because the matrix holds temporal information and nonlinear components of the
+  signal. Not on trial. `one_copy_short` shows temporal information; what it gains needs recordings.
 
 Read: the abstract, in a stored copy ("Yule-Walker equations"), and how order and lag stack the
 copies in the code of NeuroTechX/moabb, moabb/pipelines/features.py, class AugmentedDataset. Derived

@@ -23,11 +23,11 @@ decomposability. If all v lie in a hyperplane, they do not show dependence along
 
 Abstract:
 
-- Statement 1: embeddings of composite phrases are nearly sums of one vector for each factor. Not on
-  trial. No package that is used here ships such embeddings; `chance_share` says how much of such a
-  sum is chance.
-- Statement 2: such sums agree with independent factors in a model of images and texts. Holds:
-  independence, marginal_means.
+- Statement 1: representations of an encoder are approximated by combinations of a smaller set of
+  vectors. Not on trial. No package that is used here ships such representations; `chance_share`
+  says how much of such a sum is chance.
+- Statement 2: it is explained what such sums entail probabilistically in a model of images and
+  texts: independent factors. Holds: independence, marginal_means.
 - Statement 3: sums of embeddings classify, debias and retrieve. Not on trial. It needs a model of
   images and texts.
 

@@ -26,6 +26,7 @@ errors exceed the distance to many of them.
 Abstract:
 
 - Sentence 1: the model covers spiked matrices and phase retrieval. No statement.
+- Sentence 2: the signal lies near the range of a Lipschitz generator of few inputs. No statement.
 - Sentence 3: a quadratic estimator has an error of the order √(k log L/m). In part: rate, relu,
   phase_retrieval, code, code-samples. For ranges that are subspaces, cones or codes.
 - Sentence 4: no algorithm does much better. In part: code-likeliest, code-samples. For one code, of
@@ -35,8 +36,9 @@ Abstract:
   relu. For subspaces, and near the truth for a rectifier.
 - Sentence 7: it beats other power methods on images. Not on trial. No image is used here.
 
-Read: the abstract. Derived here: all constants and the code. Not claimed: the rate for every
-Lipschitz generator.
+Read: the abstract of arXiv's second version; that of ICLR has no lower bound, and says that the
+rate is conjectured to be the best. Derived here: all constants and the code. Not claimed: the rate
+for every Lipschitz generator.
 
 Topic: linear algebra for learning.
 """

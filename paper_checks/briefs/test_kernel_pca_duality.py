@@ -25,12 +25,16 @@ interval is empty. An iteration that starts at Φᵀh = 0 stays there.
 
 Abstract:
 
-- Statement 1: kernel PCA as a difference of convex functions has a dual with the same optimum.
-  Holds: same_minimum, duality_from_above.
-- Statement 2: other losses make components sparse or robust. In part: sparsity_threshold,
-  huber_bracket, huber_bracket-threshold. When they begin to act is tried, not what robustness
-  gains.
-- Statement 3: training is faster than by an SVD. Not on trial. Nothing is timed here.
+- Sentence 1: kernel PCA is dualised as a difference of convex functions. Holds: same_minimum,
+  duality_from_above. Both problems have one optimum.
+- Sentence 2: this extends to other objectives, and to gradient methods without an SVD of the kernel
+  matrix. In part: same_minimum, huber_bracket, sparsity_threshold. The objectives; no method is
+  timed.
+- Sentence 3: objectives that are Moreau envelopes promote robustness and sparsity. In part:
+  sparsity_threshold, huber_bracket, huber_bracket-threshold. When they begin to act is tried, not
+  what robustness gains.
+- Sentence 4: training is much faster, and robustness and sparsity have benefits. Not on trial.
+  Nothing is timed here, and no benchmark is run.
 
 Read: the abstract. Derived here: all values. Not claimed: the minimum for ε below r_2, or that one
 start finds it. Topic: linear algebra for learning.
@@ -163,7 +167,7 @@ def huber_bracket(phi, shares):
 
 @claim(
     tried(
-        "abstract: a dual of a difference of convex functions",
+        "abstract, sentence 1: dualization of a difference of convex functions",
         "the value of both minima, by Ky Fan",
     ),
     kind="optimality",
