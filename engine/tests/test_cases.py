@@ -11,8 +11,15 @@ from theory_on_trial import Trial, claim, code, derived, known, paper, recalled,
 from theory_on_trial.contract import Count, Interval, NonNegative, Positive, guarded
 from theory_on_trial.decide.decision import ControlTooClose
 from theory_on_trial.laws import Normal
+from theory_on_trial.ledger import verdict as rules
 from theory_on_trial.trial.cases import BY_CASE, over_cases
 from theory_on_trial.trial.domain import OutsideDomain
+
+
+@pytest.fixture(autouse=True)
+def any_number_of_draws(monkeypatch):
+    """These tests are about what a row says of its draws; how many it needs has its own test."""
+    monkeypatch.setattr(rules, "LEAST_DRAWN", 1)
 
 
 @claim(paper("Section 1"), kind="identity", cases=[(2, 3), (4, 5)])

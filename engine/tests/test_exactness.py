@@ -18,6 +18,7 @@ from theory_on_trial.decide.decision import ControlTooClose, Prediction, judge
 from theory_on_trial.decide.evidence import failing_share
 from theory_on_trial.laws import Bounded, Enclosure
 from theory_on_trial.ledger import rows_of
+from theory_on_trial.ledger import verdict as rules
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.domain import OutsideDomain
 
@@ -29,6 +30,12 @@ PRINTED = published(
     effect="nothing published",
     ran="the formula",
 )
+
+
+@pytest.fixture(autouse=True)
+def any_number_of_draws(monkeypatch):
+    """These tests are about what a row says of its draws; how many it needs has its own test."""
+    monkeypatch.setattr(rules, "LEAST_DRAWN", 1)
 
 
 def claim_of(check, **options):
@@ -680,3 +687,20 @@ def test_a_mean_over_a_design_that_was_drawn_once_says_so(is_drawn):
         controls={"of another design": 0.3 + centre / 2},
     )
     assert ("what the check drew once" in trial.findings[0].note) == is_drawn
+
+
+@pytest.mark.parametrize(("count", "outcome"), [(29, "INCONCLUSIVE"), (30, "VERIFIED")])
+def test_a_lucky_draw_verifies_nothing(monkeypatch, count, outcome):
+    monkeypatch.setattr(rules, "LEAST_DRAWN", 30)
+    subject = claim(derived("made up"), kind="identity")
+
+    def test_of_lucky(trial):
+        """The square of a sum is the sum of squares and products."""
+        x = trial.generator().normal(size=(count, 2))
+        square = x.sum(axis=1) ** 2
+        wrong = {"no products": (x**2).sum(axis=1)}
+        parts = (x**2).sum(axis=1) + 2 * x.prod(axis=1)
+        trial.identity(square, parts, ops=9, scale=9.0, independent=count, controls=wrong)
+
+    test_of_lucky.__name__ = f"test_of_lucky_{count}"
+    assert subject(test_of_lucky).claim.run().verdict == outcome
