@@ -605,7 +605,6 @@ def test_dual_term(
             )
         },
         as_published=reached(False),
-        generic="the rounds are analytic in the start of Y",
     )
 
 

@@ -238,12 +238,12 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
     """
     # For each n: how many training sets, and the numbers of samples between which m* lies.
     experiments = {
-        25: (6000, 30, 90),
-        50: (3000, 50, 110),
-        100: (1500, 85, 170),
-        200: (800, 160, 300),
-        400: (500, 310, 540),
-        800: (200, 610, 980),
+        25: (24_000, 30, 90),
+        50: (12_000, 50, 110),
+        100: (4500, 85, 170),
+        200: (2400, 160, 300),
+        400: (750, 310, 540),
+        800: (300, 610, 980),
     }
     curves = [
         logistic_curve(
@@ -258,7 +258,7 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
         high,
         "n",
         error=ERROR,
-        slack_log=0.01,
+        slack_log=0.0,
         controls=["const", "log n", "sqrt n", "n log n"],
     )
 
