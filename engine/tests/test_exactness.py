@@ -279,6 +279,21 @@ def test_instances_that_do_not_fit_get_one_sentence(options, sentence):
         trial.identity([1.0, 2.0], [1.0, 2.0], ops=1, controls={"w": 9.0}, **options)
 
 
+def test_a_stream_that_is_drawn_again_counts_once():
+    trial = Trial("a.claim")
+    x = [trial.generator("same").normal(size=2) for _ in range(3)]
+    with pytest.raises(ValueError, match="has drawn only 2 numbers"):
+        trial.identity(x, x, ops=1, controls={"w": 9.0}, instances="draws", independent=3)
+
+
+def test_a_stream_that_is_drawn_again_may_not_hide_integers():
+    trial = Trial("a.claim")
+    x = trial.generator("same").normal()
+    trial.generator("same").integers(9)
+    with pytest.raises(ValueError, match="integers"):
+        trial.identity(x, x, ops=1, controls={"w": 9.0}, generic="both sides are the same number")
+
+
 CHECKED = 500
 
 

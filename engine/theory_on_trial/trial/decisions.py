@@ -125,6 +125,7 @@ class Trial:
         self._drawn_now = False  # whether the present case has, since it began or drew again
         self._keys = False  # whether the present case has a key, whose draws nobody sees
         self._numbers = densities.Drawn()  # by the generators of the present case
+        self._streams: set[str] = set()  # of the present case, by name
         self._marks = foreign.marks()  # of generators beside its own, as the case began
         self._unmet: OutsideDomain | None = None  # what the present draw does not meet
         self._draw = 0  # how often the present case has drawn before
@@ -172,6 +173,7 @@ class Trial:
             self._drawn_now = False
             self._keys = False
             self._numbers = densities.Drawn()
+            self._streams = set()
             self._marks = foreign.marks()
             self._unmet = None
             try:
@@ -759,11 +761,14 @@ class Trial:
 
     def generator(self, name: str = "") -> np.random.Generator:
         """Return a NumPy generator on a named stream of this claim under this seed, for draws that
-        need no program.
+        need no program. A second generator of the same name draws the same numbers again, and they
+        count once.
         """
         self._drawn = True
         self._drawn_now = True
-        return densities.generator(self._entropy(name), self._numbers)
+        drawn = self._numbers.again() if name in self._streams else self._numbers
+        self._streams.add(name)
+        return densities.generator(self._entropy(name), drawn)
 
     def _generator(self, name: str) -> np.random.Generator:
         return np.random.default_rng(self._entropy(name))

@@ -41,6 +41,12 @@ class Drawn:
         self.numbers = 0
         self.without_density: list[str] = []
 
+    def again(self) -> "Drawn":
+        """Return what counts the numbers of a stream that is drawn once more: not with these."""
+        found = Drawn()
+        found.without_density = self.without_density
+        return found
+
 
 class RememberingGenerator(np.random.Generator):
     """NumPy's generator; `drawn` tells what it and its children have drawn."""
