@@ -298,8 +298,8 @@ class Generated:
             raise ValueError(
                 f"{self._what} does not draw from the generator that it is given, so that its "
                 "numbers are no samples: draw them with it, or seed with "
-                "generator.integers(2**62) what you draw with; what takes no seed is drawn before, "
-                "and given as samples="
+                "int(generator.integers(2**32)) what you draw with; what takes no seed is drawn "
+                "before, and given as samples="
             )
         return samples
 
@@ -319,7 +319,7 @@ class Generated:
                 raise ValueError(
                     f"{self._what} gives other samples for the same generator: no seed repeats the "
                     "verdict; seed all that it draws with from that generator, as "
-                    "torch.manual_seed(generator.integers(2**62)) does"
+                    "torch.manual_seed(int(generator.integers(2**32))) does"
                 )
         self._begun.append((samples, numbers(self._draws(self._other, m), m, self._what)))
         self.probes += m
