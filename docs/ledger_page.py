@@ -15,8 +15,9 @@ from catalogue import BRIEFS, ROOT, catalogue, in_markdown
 from catalogue import ledger as published
 
 from theory_on_trial import Claim, claims
+from theory_on_trial.formula.marks import is_marked, plain
+from theory_on_trial.formula.signs import GREEK_NAMES
 from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, proved_for
-from theory_on_trial.page.formulas import GREEK_NAMES
 from theory_on_trial.page.tex import latex
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.trial.provenance import REACHES
@@ -131,7 +132,7 @@ def measured(row: Row) -> str:
 
 def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> str:
     statement = claim.statement
-    words = f"{name} {statement} {claim.source} {claim.kind}".lower()
+    words = plain(f"{name} {statement} {claim.source} {claim.kind}").lower()
     words = "".join(GREEK_NAMES.get(letter, letter) for letter in words)
     data = "".join(f' data-{key}="{escape(value)}"' for key, value in facts.items())
     proof = f" <em>{escape(proved_for(row.note))}</em>" if row and proved_for(row.note) else ""
@@ -148,7 +149,9 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
     file = Path(written.co_filename)
     place = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.name
     place = f"{place}:{written.co_firstlineno}"
-    about = " · ".join((claim.kind, claim.tier, escape(str(claim.source)), f"<code>{place}</code>"))
+    source = str(claim.source)
+    source = typeset(source) if is_marked(source) else escape(source)
+    about = " · ".join((claim.kind, claim.tier, source, f"<code>{place}</code>"))
     links = (
         f'<a href="#{escape(name)}"><code>{escape(name)}</code></a> · '
         f'<a class="cite" href="#{escape(name)}">cite this claim</a>'
@@ -227,7 +230,7 @@ def search_entries() -> list[dict[str, str | float]]:
         {
             "location": f"ledger.html#{name}",
             "title": name,
-            "text": f"{escape(claim.statement)} ({escape(str(claim.source))})",
+            "text": escape(plain(f"{claim.statement} ({claim.source})")),
             "boost": 4,  # before pages that mention the claim
         }
         for claim, name, _ in entries()

@@ -48,10 +48,10 @@ def test_latex_escapes_whatever_stands_in_a_statement():
     )
     assert len(re.findall(r"(?<!\\)&", row)) == 7
     assert r"\textbackslash{}input\{" in row
-    assert r"100\,\% of $a_{b}^{2}$ \& " in row
-    assert r"\#1 \$$\{x\}$\$ " in row
-    assert r"script$> \vert x \vert$ " in row
-    assert r"\lambda \leq 3 \to \infty$, " in row
+    assert r"100\,\% of a\_b\textasciicircum{}2 \& " in row
+    assert r"\#1 $\{x\}$ " in row
+    assert r"\textless{}script\textgreater{}\textbar{}x\textbar{} " in row
+    assert r"$\lambda$ $\leq$ 3 $\to$ $\infty$, " in row
     assert "[U+4E2D]" in row
     commands = set(re.findall(r"\\([a-zA-Z]+)", latex(MALICIOUS)))
     assert commands <= {  # and none of the statement's
@@ -86,7 +86,7 @@ def test_markdown_and_csv_show_a_statement_as_it_is():
             table_of(Ledger([GOOD, BAD]), "csv", TITLES)["csv"].splitlines(keepends=True)
         )
     )
-    assert table[0]["statement"] == " ".join(MALICIOUS.split())
+    assert table[0]["statement"] == " ".join(MALICIOUS.split()).replace("$", "")  # the marks
     assert [float(table[0][name]) for name in ("predicted", "low", "high")] == [0.5, 0.4, 0.55]
     assert table[1]["statement"] == "'=HYPERLINK(1)"  # which a spreadsheet would follow
     assert [one["verdict"] for one in table] == ["VERIFIED", "REFUTED"]

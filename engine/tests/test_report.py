@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from theory_on_trial import claim, paper, published
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
+from theory_on_trial.formula.signs import ACCENTS, COMMANDS
 from theory_on_trial.ledger import Ledger, Row, brief, proved_for
 from theory_on_trial.ledger.words import whose
-from theory_on_trial.page.formulas import ACCENTS, COMMANDS, parts
+from theory_on_trial.page.formulas import parts
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.report import drawn_in, drawn_of, write_gallery, write_html
 from theory_on_trial.page.tex import statement

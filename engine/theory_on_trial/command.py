@@ -21,6 +21,7 @@ from typing import Any
 import argcomplete
 
 from theory_on_trial import repository
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.plugin import KINDS, TIERS, settings_of
 from theory_on_trial.repository import outline
 
@@ -485,8 +486,8 @@ def _list(options: argparse.Namespace) -> int:
         print(": ".join(filter(None, [name, outline.title(name, folder)])))
         for claim in (claim for claim in claims if claim["paper"] == name):
             print(
-                f"  {claim['id']} [{claim['kind']}, {claim['tier']}] {claim['statement']} "
-                f"({claim['source']})"
+                f"  {claim['id']} [{claim['kind']}, {claim['tier']}] "
+                + plain(f"{claim['statement']} ({claim['source']})")
             )
     return 0
 
@@ -510,9 +511,10 @@ def _show(options: argparse.Namespace) -> int:
             "claim": claim["id"],
             "paper": outline.title(claim["paper"], folder) or claim["paper"],
             **{
-                name: claim[name]
-                for name in ("source", "statement", "as published", "kind", "tier", "expected")
+                name: claim[name] and plain(claim[name])
+                for name in ("source", "statement", "as published")
             },
+            **{name: claim[name] for name in ("kind", "tier", "expected")},
             **{name: claim[name] for name in ("route", "second route")},
             "settings": ", ".join(settings) or "none",
             "controls": f"run the claim to see them: theory-on-trial run {claim['id']}",
@@ -561,7 +563,7 @@ def _show_paper(paper: str, folder: Path, as_json: bool) -> int:
     if told:
         print(f"The abstract. {abstract.summed([paper], folder)}".rstrip())
     for each in told:
-        print(f"  {each}")
+        print(f"  {plain(str(each))}")
     print(f"claims: theory-on-trial list {paper}")
     return 0
 

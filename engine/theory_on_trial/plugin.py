@@ -211,7 +211,9 @@ def _end_in_order(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """Refuse an invalid page: a side that reaches the other, or a setting without a domain."""
+    """Refuse an invalid page: a side that reaches the other, a setting without a domain, or a
+    formula of its docstring that cannot be read.
+    """
     report: Any = yield
     if isinstance(collector, pytest.Module) and report.passed:
         # Parametrised: several items
@@ -230,8 +232,12 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
             if hasattr(domain, "admits")
         ]
         if marked(collector.path):
+            from theory_on_trial.formula.marks import fault
             from theory_on_trial.trial.domain import unguarded
 
+            paragraphs = (collector.module.__doc__ or "").split("\n\n")[1:]
+            faults = filter(None, (fault(" ".join(text.split())) for text in paragraphs))
+            sentences += [f"{collector.path.name}: in its docstring, {text}" for text in faults]
             sentences += crossings(collector.path) + crossings_elsewhere(collector.path)
             sentences += [text for check in checks for text in unguarded(check)]
         if sentences:

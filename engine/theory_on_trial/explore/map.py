@@ -20,6 +20,7 @@ from theory_on_trial.contract import LONGEST, Alternative
 from theory_on_trial.explore.attempt import LIMIT, Attempt
 from theory_on_trial.explore.draw import domains, extent
 from theory_on_trial.explore.trials import Trials, count_of
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.trial.registry import Claim
 
 CELLS = 30
@@ -156,7 +157,7 @@ def map_of(
     }
     attrs = {
         "claim": subject.id,
-        "statement": subject.statement,
+        "statement": plain(subject.statement),
         "settings": ", ".join(f"{name} = {value!r}" for name, value in constants.items()),
         "seed": seed,
         "outside": int(outside),

@@ -22,6 +22,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from theory_on_trial.figures.drawing import figures
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.repository import root
 
 
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         chosen = list({figure.paper: figure for figure in reversed(chosen)}.values())[::-1]
     if options.list:
         for figure in chosen:
-            print(f"{figure.paper}.{figure.name}  {figure.title}")
+            print(f"{figure.paper}.{figure.name}  {plain(figure.title)}")
         return 0
     folder = options.out or root() / "figures" / "out"
     try:

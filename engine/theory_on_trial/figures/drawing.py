@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from theory_on_trial.base.files import beside, write_text
 from theory_on_trial.figures.layout import collisions
+from theory_on_trial.formula.marks import fault, plain
 from theory_on_trial.repository import check_files, import_file, paper_of, root
 from theory_on_trial.repository.outline import among, is_called, nearest
 
@@ -156,7 +157,8 @@ def figure(
     `quick` overrides its settings for the reduced version; `claims` names the claims of that paper
     which decide what it shows; `marks`, or else the docstring after "Marks: ", says in a line below
     the panels what no legend names. Raises `ValueError` for no caption (docstring), a setting
-    without a default, or a quick setting that it lacks.
+    without a default, or a quick setting that it lacks,
+    and for a formula of the caption that cannot be read or whose mark does not close.
     """
     overrides = quick or {}
 
@@ -172,7 +174,10 @@ def figure(
                 "them"
             )
         paper = _paper(draw)
-        written = marks or " ".join(draw.__doc__.split()).partition("Marks: ")[2].rstrip(".")
+        caption = " ".join(draw.__doc__.split())
+        if sentence := fault(caption):
+            raise ValueError(f"figure {name}: in its caption, {sentence}")
+        written = marks or plain(caption.partition("Marks: ")[2].rstrip("."))
         _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, overrides, claims, written)
         return draw
 

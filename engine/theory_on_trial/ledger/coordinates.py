@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.ledger.rows import Row
 
 _NUMBERS = ("predicted", "measured", "low", "high", "margin", "slack")
@@ -17,8 +18,6 @@ _OF_THE_ROW = (
     "verdict",
     "error_probability",
     "samples",
-    "source",
-    "statement",
 )
 
 
@@ -54,6 +53,8 @@ def _of_row(row: Row) -> Iterator[dict[str, Any]]:
                 **numbers,
                 **{name: part.get(name) for name in ("guarantee", "resolution", "tightness")},
                 **{name: getattr(row, name) for name in _OF_THE_ROW},
+                "source": plain(row.source),
+                "statement": plain(row.statement),
             }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from theory_on_trial.decide.decision import Finding, Outcome, Prediction, outside
 from theory_on_trial.decide.evidence import failing_share
+from theory_on_trial.formula.marks import is_marked, parts, plain
 from theory_on_trial.laws import Enclosure
 from theory_on_trial.ledger.verdict import (
     CONFIDENCE,
@@ -43,7 +44,7 @@ class Row:
     source: str
     """Where the statement stands."""
     statement: str
-    """The statement, in one paragraph."""
+    """The statement, in one paragraph; its formulas stand between dollars."""
     kind: str
     """The kind of the statement, such as "identity", "bound" or "limit"; "test" of a plain test."""
     tier: str
@@ -130,7 +131,8 @@ class Row:
             f"{brief_interval(self.interval)}, margin {brief(self.margin)}, slack "
             f"{brief(self.slack)}"
         )
-        about = ". ".join(filter(None, [self.statement.rstrip("."), numbers, controls, self.note]))
+        statement = plain(self.statement).rstrip(".")
+        about = ". ".join(filter(None, [statement, numbers, controls, self.note]))
         return f"{self.id}: {self.verdict}, expected {self.expected}. {about}"
 
     def __str__(self) -> str:
@@ -143,7 +145,7 @@ class Row:
         facts = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
         facts |= {"controls": len(self.controls), "parts": len(self.parts)}
         lines = [
-            f"{name:>18}  {value}"
+            f"{name:>18}  {plain(value) if name in _MARKED else value}"
             for name, value in facts.items()
             if value or name not in ("controls", "parts")
         ]
@@ -169,14 +171,14 @@ class Row:
 
     def _repr_html_(self) -> str:
         rows = {
-            "claim": f"<b>{escape(self.id)}</b> ({escape(self.kind)}; {escape(self.source)})",
-            "statement": escape(self.statement),
+            "claim": f"<b>{escape(self.id)}</b> ({escape(self.kind)}; {_in_notebook(self.source)})",
+            "statement": _in_notebook(self.statement),
             "verdict": f"<b>{self.verdict}</b>"
             + ("" if self.as_expected else f" (expected {self.expected})"),
             "predicted": escape(brief(self.predicted, 8)),
             "measured": escape(f"{brief(self.measured, 8)} in {brief_interval(self.interval)}"),
             "detects": escape(
-                self.detects + (f" ({self.why_low_power})" if self.why_low_power else "")
+                self.detects + (f" ({plain(self.why_low_power)})" if self.why_low_power else "")
             ),
             "margin / slack": escape(f"{brief(self.margin)} / {brief(self.slack)}"),
             "chance of error": escape(
@@ -194,6 +196,18 @@ class Row:
             for name, text in rows.items()
         )
         return f"<table>{cells}</table>"
+
+
+_MARKED = ("statement", "source", "effect", "why_low_power")
+"""The fields whose formulas stand between dollars."""
+
+
+def _in_notebook(text: str) -> str:
+    """Return a text as HTML; a notebook's program sets the TeX between the marks."""
+    if not is_marked(text):
+        return escape(plain(text))
+    set_as = {"formula": "${}$", "code": "<code>{}</code>", "text": "{}"}
+    return "".join(set_as[kind].format(escape(content)) for kind, content in parts(text))
 
 
 def _of_case(control: dict[str, Any]) -> str:

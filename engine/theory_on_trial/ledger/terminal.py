@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.ledger import Row, brief, brief_interval
 from theory_on_trial.ledger.verdict import RAISED
 from theory_on_trial.ledger.words import chance, whose
@@ -155,7 +156,8 @@ def summary(rows: Sequence[Row], width: int | None = WIDTH) -> list[str]:
         )
         reach = f"; reach: {row.reach}" * bool(row.reach)
         name = row.id.removesuffix("-as-published")
-        lines += _wrapped(f"{name}: {row.statement} ({row.source}{reach}) {numbers}", width)
+        about = plain(f"{row.statement} ({row.source}{reach})")
+        lines += _wrapped(f"{name}: {about} {numbers}", width)
     lines += ["unexpected verdicts:"] * bool(unexpected)
     first = unexpected[:_MANY] if are_many else unexpected  # pytest prints each in full
     for row in first:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from theory_on_trial.base.files import write_text
+from theory_on_trial.formula.marks import is_marked, plain
 from theory_on_trial.ledger import Ledger, Row, brief, brief_interval
 from theory_on_trial.ledger.words import chance, whose
 from theory_on_trial.page.tex import latex, statement
@@ -38,7 +39,7 @@ def table_of(ledger: Ledger, form: str, titles: Mapping[str, str]) -> dict[str, 
         lines = [
             COLUMNS,
             ["---"] * len(COLUMNS),
-            *([markdown(cell) for cell in row] for row in cells),
+            *([markdown(plain(cell)) for cell in row] for row in cells),
         ]
         papers = [f"- {markdown(title)}" for title in titles.values() if title]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -49,7 +50,8 @@ def table_of(ledger: Ledger, form: str, titles: Mapping[str, str]) -> dict[str, 
         [
             re.sub(r"(\\_|\.)(?=\w)", r"\1\\allowbreak{}", latex(row[0])),
             statement(row[1]),
-            *map(latex, row[2:]),
+            *map(latex, row[2:-1]),
+            statement(row[-1]) if is_marked(row[-1]) else latex(row[-1]),
         ]
         for row in cells
     ]

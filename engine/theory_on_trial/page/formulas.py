@@ -12,108 +12,13 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-_NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma "
-    "tau phi chi psi omega"
-)
-GREEK_NAMES = dict(zip("αβγδεζηθικλμνξπρστφχψω", _NAMES.split(), strict=True))
-"""The names of the small Greek letters."""
-_CAPITAL_NAMES = "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-_CAPITALS = dict(zip("ΓΔΘΛΞΠΣΦΨΩ", _CAPITAL_NAMES.split(), strict=True))
-_GREEK = {one: f"\\{name}" for one, name in (GREEK_NAMES | _CAPITALS).items()} | {
-    "ε": r"\varepsilon",
-    "φ": r"\varphi",
-    "ο": "o",
-    "υ": r"\upsilon",
-    "ς": r"\varsigma",
-    "ϵ": r"\epsilon",
-    "ϕ": r"\phi",
-    "ϑ": r"\vartheta",
-}
-_RELATIONS = {
-    "=": "=",
-    "<": "<",
-    ">": ">",
-    "<=": r"\leq",
-    ">=": r"\geq",
-    "!=": r"\neq",
-    "≤": r"\leq",
-    "≥": r"\geq",
-    "≠": r"\neq",
-    "≈": r"\approx",
-    "≡": r"\equiv",
-    "~": r"\sim",
-    "∼": r"\sim",
-    ">>": r"\gg",
-    "<<": r"\ll",
-    "≫": r"\gg",
-    "≪": r"\ll",
-    "->": r"\to",
-    "→": r"\to",
-    "←": r"\leftarrow",
-    "∝": r"\propto",
-    "∈": r"\in",
-    "⊂": r"\subset",
-    "⊆": r"\subseteq",
-    "⊥": r"\perp",
-}
-_OPERATORS = {
-    "+": "+",
-    "−": "-",
-    "/": "/",
-    "*": "*",
-    "+-": r"\pm",
-    "±": r"\pm",
-    "×": r"\times",
-    "·": r"\cdot",
-    "∘": r"\circ",
-    "⊗": r"\otimes",
-    "⊙": r"\odot",
-    "∩": r"\cap",
-    "∪": r"\cup",
-    "∧": r"\wedge",
-    "∨": r"\vee",
-}
-_OPENING = {"(": "(", "[": "[", "{": r"\{", "⟨": r"\langle", "⌊": r"\lfloor", "⌈": r"\lceil"}
-_CLOSING = {")": ")", "]": "]", "}": r"\}", "⟩": r"\rangle", "⌋": r"\rfloor", "⌉": r"\rceil"}
-_BARS = {"|": r"\vert", "‖": r"\Vert"}
-_ATOMS = {
-    "∞": r"\infty",
-    "∂": r"\partial",
-    "∇": r"\nabla",
-    "⊤": r"\top",
-    "∫": r"\int",
-    "∑": r"\sum",
-    "∏": r"\prod",
-    "√": r"\surd",
-    "ℓ": r"\ell",
-    "∀": r"\forall",
-    "∃": r"\exists",
-    "ℕ": r"\mathbf{N}",
-    "ℤ": r"\mathbf{Z}",
-    "ℝ": r"\mathbf{R}",
-    "ℂ": r"\mathbf{C}",
-    "ℙ": r"\mathbf{P}",
-}
-COMMANDS = _GREEK | _RELATIONS | _OPERATORS | _BARS | _ATOMS | _OPENING | _CLOSING
-"""What sets each sign in a formula of TeX."""
-ACCENTS = {
-    "\N{COMBINING CIRCUMFLEX ACCENT}": r"\hat",
-    "\N{COMBINING MACRON}": r"\bar",
-    "\N{COMBINING OVERLINE}": r"\bar",
-    "\N{COMBINING TILDE}": r"\tilde",
-    "\N{COMBINING DOT ABOVE}": r"\dot",
-}
-"""What sets each accent over a letter."""
-_FUNCTIONS = frozenset(
-    ("cov", "det", "diag", "erf", "erfc", "exp", "inf", "ln", "log", "max", "min", "rank", "sup")
-) | {"tr", *(a + f + h for a in ("", "a") for f in ("sin", "cos", "tan") for h in ("", "h"))}
-_INFINITE = ("inf", "infinity")
-_SMALL = "²³¹⁰⁴⁵⁶⁷⁸⁹ᵀ⁺⁻ⁿ₀₁₂₃₄₅₆₇₈₉₊₋½¼¾⅓⅔"  # as they are typed: they end a word or an index
+from theory_on_trial.formula import marks
+from theory_on_trial.formula.elements import Element, joined, letters, sign
+from theory_on_trial.formula.signs import ACCENTS, FUNCTIONS, GREEK, INFINITE, SMALL
+
 _BEARING = "sum|max|min|sup|mean"  # words that bear an index
 
 _TOKEN = re.compile(
@@ -126,12 +31,12 @@ _TOKEN = re.compile(
     | (?P<power>(?:\d+(?:\.\d+)?|\.\d+)e[-+]?\d+\b)
     | (?P<bar>[^\W\d_][-_]?bar\b)
     | (?P<snake>(?!(?:{_BEARING})_)[A-Za-z]{{2,}}(?:_\w+)+|[a-z]_[a-z]{{4,}})
-    | (?P<script>(?<=\S)(?:[_^](?=[({{])|_(?:[^\W_{_SMALL}]+|[*+])
+    | (?P<script>(?<=\S)(?:[_^](?=[({{])|_(?:[^\W_{SMALL}]+|[*+])
         |\^(?:[-+−]?(?:\d+(?:\.\d+)?|[^\W\d_]+)|[+*½])))
     | (?P<root>(?:sqrt|√)(?=\())
     | (?P<radical>sqrt[ ](?=[^\W\d_]\b))
     | (?P<possessive>['’](?:(?:s|t|re|ll|ve|d|m)\b|[A-Z][a-z]{{2,}}))
-    | (?P<word>[^\W\d_{_SMALL}]+)
+    | (?P<word>[^\W\d_{SMALL}]+)
     | (?P<number>\d+(?:,\d\d\d)*(?:\.\d+)?|(?<![\w.])\.\d+)
     | (?P<ellipsis>\.\.\.|…)
     | (?P<angle><(?=[^\s<>=,][^<>=,]*,[^<>=,]+>))
@@ -147,24 +52,28 @@ _TOKEN = re.compile(
 )
 _ACCENTED = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
 """A letter that stands alone: with an accent it is a variable."""
-Kind = Literal["text", "code", "formula"]
 
 
 @lru_cache(maxsize=4096)
-def parts(text: str) -> tuple[tuple[Kind, str], ...]:
+def parts(text: str) -> tuple[tuple[marks.Kind, str], ...]:
     """Return a statement in its parts: words, the contents of backquotes, and formulas in TeX.
 
     A formula is a run of signs that holds a letter, an index or a root; a number, a sign or a
     bracket beside words stays among the words, with real signs for `<=`, `->` and hyphens. Whatever
     the text holds, the TeX is balanced, and no character of it acts as a command.
+
+    A text that marks a formula holds those formulas, and no other.
     """
-    found: list[tuple[Kind, str]] = []
+    if marks.is_marked(text):
+        return marks.parts(text)
+    found: list[tuple[marks.Kind, str]] = []
+    text = text.replace(r"\$", "$")
     for is_formula, run in _runs(_elements(_ACCENTED.sub(_taken_apart, text))):
         if is_formula:
-            found.append(("formula", _joined(run)))
+            found.append(("formula", joined(run)))
             continue
         for one in run:
-            kind: Kind = "code" if one.sort == "code" else "text"
+            kind: marks.Kind = "code" if one.sort == "code" else "text"
             if kind == "text" and found and found[-1][0] == "text":
                 found[-1] = ("text", found[-1][1] + one.plain)
             else:
@@ -178,54 +87,8 @@ def _taken_apart(letter: re.Match[str]) -> str:
     return apart if apart[1:] in ACCENTS else letter[0]
 
 
-@dataclass
-class _Element:
-    """A sign with its index and its power.
-
-    Attributes:
-        sort: "atom" (what makes a formula), "number", "function", "relation", "operator", "open",
-            "close", "bar", "dots", "comma", "space", "code" or "text".
-        plain: how it is written among words.
-        base: its TeX without index and power; "" for words.
-    """
-
-    sort: str
-    plain: str
-    base: str = ""
-    index: str = ""
-    power: str = ""
-
-    @property
-    def tex(self) -> str:
-        """The whole in TeX."""
-        index = f"_{{{self.index}}}" * bool(self.index)
-        return f"{self.base}{index}{f'^{{{self.power}}}' * bool(self.power)}"
-
-    def bear(self, mark: str, content: str, plain: str, more: bool = False) -> None:
-        """Take an index ("_") or a power ("^"); a second one is set beside the first, unless it is
-        `more` of the same.
-        """
-        field = "index" if mark == "_" else "power"
-        primes = field == "power" and self.power.replace(r"\prime", "").strip() == ""
-        if getattr(self, field) and not primes and not more:
-            self.base = f"{{{self.tex}}}"
-            self.index = ""
-            self.power = ""
-        setattr(self, field, " ".join(filter(None, [getattr(self, field), content or "{}"])))
-        self.plain += plain
-        # Brackets stay brackets, which belong to their partners.
-        self.sort = self.sort if self.sort in ("open", "close", "bar") else "atom"
-
-    def fact(self) -> None:
-        """Take the sign of a factorial."""
-        self.base = f"{self.tex}!"
-        self.index = ""
-        self.power = ""
-        self.plain += "!"
-
-
-def _elements(text: str) -> list[_Element]:
-    found: list[_Element] = []
+def _elements(text: str) -> list[Element]:
+    found: list[Element] = []
     position = 0
     angles = 0  # brackets of <x, y> that are open
     while token := _TOKEN.match(text, position):
@@ -235,17 +98,17 @@ def _elements(text: str) -> list[_Element]:
         position = token.end()
         match kind:
             case "code":
-                found.append(_Element("code", word[1:-1]))
+                found.append(Element("code", word[1:-1]))
             case "snake" | "path":
-                found.append(_Element("code", word))
+                found.append(Element("code", word))
             case "hash" | "name" | "plural":  # the number of a commit; S4D; dimension(s)
-                found.append(_Element("text", word))
+                found.append(Element("text", word))
             case "power":
                 factor, exponent = word.split("e")
                 times = "" if factor == "1" else rf"{factor} \times "
-                found.append(_Element("atom", word, f"{times}10", power=str(int(exponent))))
+                found.append(Element("atom", word, f"{times}10", power=str(int(exponent))))
             case "bar":
-                found.append(_letters(re.sub("[-_]?bar$", "", word), r"\bar"))
+                found.append(letters(re.sub("[-_]?bar$", "", word), r"\bar"))
             case "script":
                 content = word[1:]
                 if len(word) == 1:
@@ -253,37 +116,37 @@ def _elements(text: str) -> list[_Element]:
                 _bearer(found).bear(word[0], _whole(content), text[start:position])
             case "root":
                 inside, position = _group(text, position)
-                found.append(_Element("atom", text[start:position], rf"\sqrt{{{_whole(inside)}}}"))
+                found.append(Element("atom", text[start:position], rf"\sqrt{{{_whole(inside)}}}"))
             case "radical":
-                found.append(_Element("atom", "√", r"\surd"))
+                found.append(Element("atom", "√", r"\surd"))
             case "word" if word == "sum" and text[position : position + 1] == "_":
-                found.append(_Element("atom", "∑", r"\sum"))
+                found.append(Element("atom", "∑", r"\sum"))
             case "word":
                 found.append(_word(word, text, start))
             case "number":
-                found.append(_Element("number", word, word.replace(",", "{,}")))
+                found.append(Element("number", word, word.replace(",", "{,}")))
             case "ellipsis":
-                found.append(_Element("dots", "…", r"\ldots"))
+                found.append(Element("dots", "…", r"\ldots"))
             case "angle":
-                found.append(_Element("open", "<", r"\langle"))
+                found.append(Element("open", "<", r"\langle"))
                 angles += 1
             case "rest" if word == ">" and angles:
-                found.append(_Element("close", ">", r"\rangle"))
+                found.append(Element("close", ">", r"\rangle"))
                 angles -= 1
             case "sign":
-                found.append(_sign(word))
+                found.append(sign(word))
             case "possessive":
-                found.append(_Element("text", "’" + word[1:]))
+                found.append(Element("text", "’" + word[1:]))
             case "percent":
-                found.append(_Element("text", "\N{NARROW NO-BREAK SPACE}%"))
+                found.append(Element("text", "\N{NARROW NO-BREAK SPACE}%"))
             case "times":
-                found.append(_Element("operator", " × ", r"\times"))
+                found.append(Element("operator", " × ", r"\times"))
             case "dot":
-                found.append(_Element("operator", " · " if len(word) > 1 else "·", r"\cdot"))
+                found.append(Element("operator", " · " if len(word) > 1 else "·", r"\cdot"))
             case "prime" if found and _can_bear(found[-1]):
                 found[-1].bear("^", r"\prime", "′")
             case "prime":
-                found.append(_Element("text", "’"))
+                found.append(Element("text", "’"))
             case "rest" | "minus" if word in "*!+-" and _is_raised(found, text, start):
                 found[-1].bear("^", word, word) if word != "!" else found[-1].fact()
             case "minus":
@@ -293,7 +156,7 @@ def _elements(text: str) -> list[_Element]:
     return found
 
 
-def _add(found: list[_Element], one: str) -> None:
+def _add(found: list[Element], one: str) -> None:
     """Add a single character: an accent or a raised figure to what stands before it."""
     kind, _, _ = unicodedata.decomposition(one).partition(" ")
     mark = {"<super>": "^", "<sub>": "_"}.get(kind)
@@ -307,83 +170,51 @@ def _add(found: list[_Element], one: str) -> None:
         bearer.bear(mark, content, one, more=after_another)
     elif kind == "<fraction>":
         above, _, below = unicodedata.normalize("NFKD", one).partition("\N{FRACTION SLASH}")
-        found.append(_Element("number", one, rf"\frac{{{above}}}{{{below}}}"))
+        found.append(Element("number", one, rf"\frac{{{above}}}{{{below}}}"))
     else:
-        found.append(_sign(one))
+        found.append(sign(one))
 
 
-def _sign(one: str) -> _Element:
-    """Return a sign, or a character that is none, as an element."""
-    plain = _PLAIN.get(one, one)
-    if one.isspace():
-        return _Element("space", one)
-    if one == ",":
-        return _Element("comma", one, ",")
-    for sort, table in _SORTS.items():
-        if one in table:
-            return _Element(sort, plain, table[one])
-    return _Element("text", plain)
-
-
-_PLAIN = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "+-": "±", ">>": "≫", "<<": "≪"}
-_SORTS = {
-    "relation": _RELATIONS,
-    "operator": _OPERATORS,
-    "open": _OPENING,
-    "close": _CLOSING,
-    "bar": _BARS,
-    "atom": _ATOMS,
-}
-
-
-def _word(word: str, text: str, start: int) -> _Element:
+def _word(word: str, text: str, start: int) -> Element:
     after = text[start + len(word) : start + len(word) + 1]
-    if word in _FUNCTIONS and (word not in _INFINITE or after in ("_", "(")):
-        return _Element("function", word, rf"\mathrm{{{word}}}")
+    if word in FUNCTIONS and (word not in INFINITE or after in ("_", "(")):
+        return Element("function", word, rf"\mathrm{{{word}}}")
     if word in "EPO" and len(word) == 1 and after in ("[", "("):
-        return _Element("atom", word, rf"\mathrm{{{word}}}")
+        return Element("atom", word, rf"\mathrm{{{word}}}")
     if not _is_plain(word, text, start):
-        return _letters(word)
+        return letters(word)
     if after == "(" and word.isascii():
-        return _Element("function", word, rf"\mathrm{{{word}}}")
-    return _Element("text", word)
+        return Element("function", word, rf"\mathrm{{{word}}}")
+    return Element("text", word)
 
 
-def _letters(name: str, accent: str = "") -> _Element:
-    """Return a variable, whose letters are Greek or one of the alphabet."""
-    if name in _INFINITE:
-        return _Element("atom", "∞", r"\infty")
-    base = " ".join(COMMANDS.get(one, one) for one in name)
-    return _Element("atom", name, f"{accent}{{{base}}}" if accent else base)
-
-
-def _hyphen(text: str, at: int) -> _Element:
+def _hyphen(text: str, at: int) -> Element:
     """Return a hyphen as what it is: a dash (0-1, pages 3-5), a minus sign, or a hyphen."""
     between = text[max(at - 1, 0) : at] + text[at + 1 : at + 2]
     if len(between) == 2 and between.isdigit():
         applied = re.search(r"[\w)^]\(\d+$", text[:at]) or re.match(r"\d+ ?/", text[at + 1 :])
-        return _Element("operator", "−", "-") if applied else _Element("text", "–")
-    return _Element("operator", "−", "-") if _is_minus(text, at) else _Element("text", "-")
+        return Element("operator", "−", "-") if applied else Element("text", "–")
+    return Element("operator", "−", "-") if _is_minus(text, at) else Element("text", "-")
 
 
-def _can_bear(one: _Element) -> bool:
+def _can_bear(one: Element) -> bool:
     return one.sort in ("atom", "number", "function", "close", "bar")
 
 
-def _is_raised(found: Sequence[_Element], text: str, start: int) -> bool:
+def _is_raised(found: Sequence[Element], text: str, start: int) -> bool:
     """Whether a sign belongs to the one before it, as in n*, n! and f(x+)."""
     beside = bool(found) and found[-1].sort in ("atom", "number", "close")
     after = text[start + 1 : start + 2]
     if text[start] in "+-":
         return beside and after in (")", "_") and text[start - 1].isalpha()
-    return beside and (after in _SMALL or not re.match(r"[\w(\[{.]", after))
+    return beside and (after in SMALL or not re.match(r"[\w(\[{.]", after))
 
 
-def _takes_accent(one: _Element) -> bool:
+def _takes_accent(one: Element) -> bool:
     return one.sort == "atom" and len(one.plain) == 1 and not (one.index or one.power)
 
 
-def _bearer(found: list[_Element]) -> _Element:
+def _bearer(found: list[Element]) -> Element:
     """Return what an index or a power belongs to: the element before it, or nothing."""
     if found and _can_bear(found[-1]):
         return found[-1]
@@ -395,7 +226,7 @@ def _bearer(found: list[_Element]) -> _Element:
     ):
         found[-1].base = rf"\mathrm{{{found[-1].plain}}}"
         return found[-1]
-    found.append(_Element("atom", "", "{}"))
+    found.append(Element("atom", "", "{}"))
     return found[-1]
 
 
@@ -404,37 +235,11 @@ def _whole(text: str) -> str:
     elements = []
     for one in _elements(text):
         words = "" if one.base else " ".join(re.findall("[A-Za-z]+", one.plain))
-        elements.append(_Element("word", words, rf"\mathrm{{{words}}}") if words else one)
-    return _joined([one for one in elements if one.base])
+        elements.append(Element("word", words, rf"\mathrm{{{words}}}") if words else one)
+    return joined([one for one in elements if one.base])
 
 
-def _joined(run: Sequence[_Element]) -> str:
-    """Return a run of elements as TeX; thin spaces keep a word from the letters beside it."""
-    text = ""
-    before = _Element("open", "")
-    for one in run:
-        if one.sort == "space":
-            continue
-        tex = one.tex
-        if before.base == r"\surd" and one.sort in ("atom", "number"):
-            text = text.removesuffix(r"\surd")
-            root = rf"\sqrt{{{one.base}{f'_{{{one.index}}}' * bool(one.index)}}}"
-            tex = f"{root}{f'^{{{one.power}}}' * bool(one.power)}"
-        tight = before.sort == "open" or one.sort in ("close", "comma") or tex[:1] in "_^"
-        if tight and re.search(r"\\[A-Za-z]+$", text) and tex[:1].isalpha():
-            tight = False  # a command ends where no letter follows
-        after_name = before.base.startswith(r"\mathrm") and one.sort in _AFTER_NAMES
-        before_name = one.base.startswith(r"\mathrm") and before.sort in ("atom", "number", "close")
-        named = after_name or before_name
-        text += ("" if tight else r"\, " if named else " ") + tex
-        before = one
-    return text.strip()
-
-
-_AFTER_NAMES = ("atom", "number", "word", "function")
-
-
-def _runs(elements: Sequence[_Element]) -> Iterator[tuple[bool, Sequence[_Element]]]:
+def _runs(elements: Sequence[Element]) -> Iterator[tuple[bool, Sequence[Element]]]:
     """Yield the runs of formulas and of words, each with whether it is a formula."""
     partners = _partners(elements)
     mathematical = _mathematical(elements, partners)
@@ -472,7 +277,7 @@ def _stretches(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _partners(elements: Sequence[_Element]) -> dict[int, int]:
+def _partners(elements: Sequence[Element]) -> dict[int, int]:
     """Return, for each bracket that has a partner, the place of its partner."""
     partners = {}
     opened: list[int] = []
@@ -494,7 +299,7 @@ def _directly_inside(start: int, end: int, partners: dict[int, int]) -> Iterator
 
 
 def _grown(
-    elements: Sequence[_Element], first: int, last: int, partners: dict[int, int]
+    elements: Sequence[Element], first: int, last: int, partners: dict[int, int]
 ) -> tuple[int, int]:
     """Return the ends of a formula with all that is written onto it without a space, brackets as a
     whole: `|gradient|^2` is one formula, and so is `I(parent; child)`.
@@ -511,7 +316,7 @@ def _grown(
         first, last = start, end
 
 
-def _is_written_onto(beside: _Element, outermost: _Element, end: Literal[0, -1]) -> bool:
+def _is_written_onto(beside: Element, outermost: Element, end: Literal[0, -1]) -> bool:
     """Whether what stands beside the outermost sign of a formula belongs to it: a word, or a
     bracket of one; but not over a relation.
     """
@@ -529,28 +334,28 @@ _WORD = re.compile("[A-Za-z]+")
 _SHORT = frozenset(("an", "as", "at", "by", "if", "in", "is", "of", "on", "or", "sd", "to"))
 
 
-def _words(elements: Sequence[_Element], first: int, last: int) -> int:
+def _words(elements: Sequence[Element], first: int, last: int) -> int:
     return sum(bool(_WORD.fullmatch(one.plain)) for one in elements[first:last] if not one.base)
 
 
-def _may_be_set(one: _Element) -> bool:
+def _may_be_set(one: Element) -> bool:
     """Whether an element can stand in a formula, a word upright."""
     known = one.plain in _PUNCTUATION or _WORD.fullmatch(one.plain)
     return bool(one.base or one.sort == "space" or known)
 
 
-def _upright(one: _Element) -> _Element:
+def _upright(one: Element) -> Element:
     """Return an element as it stands in a formula: a word upright, a dash as a minus sign."""
     if one.base or one.sort == "space":
         return one
     if one.plain in _PUNCTUATION:
-        return _Element("comma", one.plain, _PUNCTUATION[one.plain])
+        return Element("comma", one.plain, _PUNCTUATION[one.plain])
     if len(one.plain) == 2 and one.plain not in _SHORT:
-        return _letters(one.plain)  # a product, such as mn
-    return _Element("word", one.plain, rf"\mathrm{{{one.plain}}}")
+        return letters(one.plain)  # a product, such as mn
+    return Element("word", one.plain, rf"\mathrm{{{one.plain}}}")
 
 
-def _mathematical(elements: Sequence[_Element], partners: dict[int, int]) -> list[bool]:
+def _mathematical(elements: Sequence[Element], partners: dict[int, int]) -> list[bool]:
     """Return for each element whether it may stand in a formula.
 
     Brackets may where all between them may; a comma between such brackets; a function before its
@@ -591,9 +396,9 @@ def _is_plain(word: str, text: str, start: int) -> bool:
     """Whether a word is prose: the article, a letter that TeX has not in formulas, and anything
     longer than a letter, but for Greek ones.
     """
-    if word in _INFINITE or word == "ℓ" or all(letter in _GREEK for letter in word):
+    if word in INFINITE or word == "ℓ" or all(letter in GREEK for letter in word):
         return False
-    if len(word) <= 4 and any(letter in _GREEK for letter in word):
+    if len(word) <= 4 and any(letter in GREEK for letter in word):
         return False  # a product, such as πt
     after = text[start + len(word) :]
     if len(word) == 1 and after.startswith(")") and text[max(start - 2, 0) : start] in ("(", " ("):
@@ -620,7 +425,7 @@ def _is_minus(text: str, at: int) -> bool:
         return bool(re.match(r"[\s\w.(|‖√∞∂]", right))
     return bool(
         re.search(r"(?:(?<![^\W\d_])\w|\d|[)}\]])$", left)
-        and re.match(rf"\d|[^\W\d_](?![^\W\d_{_SMALL}])|\(", right)
+        and re.match(rf"\d|[^\W\d_](?![^\W\d_{SMALL}])|\(", right)
     )
 
 

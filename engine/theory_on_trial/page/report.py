@@ -15,10 +15,11 @@ import jinja2
 import numpy as np
 
 from theory_on_trial.base.files import write_text
+from theory_on_trial.formula.marks import plain
+from theory_on_trial.formula.signs import GREEK_NAMES
 from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, paper_in, proved_for
 from theory_on_trial.ledger.terminal import sentences
 from theory_on_trial.ledger.words import whose
-from theory_on_trial.page.formulas import GREEK_NAMES
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository.abstract import Sentence
@@ -239,7 +240,7 @@ def _searched(row: Row) -> str:
         row.note,
         controls,
     )
-    text = " ".join(str(field) for field in fields if field).lower()
+    text = plain(" ".join(str(field) for field in fields if field)).lower()
     return "".join(GREEK_NAMES.get(letter, letter) for letter in text)
 
 

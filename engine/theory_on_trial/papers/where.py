@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from theory_on_trial import repository
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.repository import outline, reach
 from theory_on_trial.trial.sides import marked
 
@@ -117,5 +118,5 @@ def _about(path: Path) -> str:
 
 def _sentence(docstring: str) -> str:
     paragraph = " ".join(docstring.split("\n\n")[0].split())
-    first, stop, _ = paragraph.partition(". ")
+    first, stop, _ = plain(paragraph).partition(". ")
     return f"{first}{stop.rstrip()}"

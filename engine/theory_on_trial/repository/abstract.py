@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from theory_on_trial.formula.marks import fault
 from theory_on_trial.repository import outline, root
 
 ANSWERS = (
@@ -76,7 +77,8 @@ class Sentence:
 def sentences(paper: str, folder: Path | None = None) -> tuple[Sentence, ...]:
     """Return the statements of a paper's abstract in order; () where its checks list none.
 
-    Raises ValueError for a line that is not made as the module's docstring says.
+    Raises ValueError for a line that is not made as the module's docstring says, and for a formula
+    in it that cannot be read or whose mark does not close.
     """
     return tuple(_sentence(paper, line) for line in _lines(outline.docstring(paper, folder)))
 
@@ -191,6 +193,8 @@ def _sentence(paper: str, line: str) -> Sentence:
             f"the abstract of {paper} has the line {line!r}; it must read '- PLACE: STATEMENT. "
             f"ANSWER: CLAIM, CLAIM. MORE', where ANSWER is one of {answers}"
         )
+    if sentence := fault(line):
+        raise ValueError(f"the abstract of {paper}, {parts['place']}: {sentence}")
     names = parts["claims"].split(", ") if parts["claims"] else []
     claims = tuple(f"{paper}.{name}" for name in names)
     return Sentence(

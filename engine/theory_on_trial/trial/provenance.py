@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from theory_on_trial.formula.marks import plain
+
 
 def in_words(text: str) -> bool:
     """Whether a text has a letter or a digit; punctuation alone explains nothing."""
@@ -189,7 +191,7 @@ def published(
         raise ValueError(
             "give either quoted=, the words of the source, or read=, our reading of it"
         )
-    if len(quoted) > _LONGEST_QUOTATION or re.search(r"[.!?] +[A-Z]", quoted):
+    if len(plain(quoted)) > _LONGEST_QUOTATION or re.search(r"[.!?] +[A-Z]", quoted):
         raise ValueError(
             f"quoted= is at most one sentence of {_LONGEST_QUOTATION} characters; got "
             f"{len(quoted)} characters"

@@ -13,7 +13,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -24,6 +24,7 @@ from typing import Any, Literal, get_args, overload
 from theory_on_trial import repository
 from theory_on_trial.contract.renamed import renamed
 from theory_on_trial.decide.decision import Outcome
+from theory_on_trial.formula.marks import fault, plain
 from theory_on_trial.ledger import Row, paper_in, rows_of
 from theory_on_trial.repository import outline
 from theory_on_trial.repository.outline import among, claim_name, is_called, nearest, normal
@@ -50,7 +51,7 @@ class Claim:
             `<paper>.<name>[<parameters>]`; it decides the random numbers. On input underscores and
             hyphens are the same.
         source: whose statement it is, and where it stands or how it follows.
-        statement: one line, from the check's docstring.
+        statement: one line, from the check's docstring; its formulas stand between dollars.
         kind: what sort of statement it is.
         tier: "fast", "full" or "paper", by cost.
         function: the check, which judges every case.
@@ -163,7 +164,8 @@ class Claim:
         return dataset
 
     def __str__(self) -> str:
-        return f"{self.id} [{self.kind}, {self.tier}] {self.statement} ({self.source})"
+        about = plain(f"{self.statement} ({self.source})")
+        return f"{self.id} [{self.kind}, {self.tier}] {about}"
 
     __repr__ = __str__
 
@@ -390,10 +392,12 @@ def claim(
         error: bound on the chance of a wrong verdict, of all decisions together, in (0, 0.1].
         precision: "double", or "single" for a claim on what JAX computes in 32 bits.
 
+    Formulas of the docstring, the source and the reasons stand between dollars (`formula`).
+
     Raises `ValueError` for an unknown kind, tier or id, a source that is none, a published form
-    without words or place, cases that do not fit the settings, a check without docstring or without
-    a `trial` parameter, one that Hypothesis draws or that is a class's method, and for a second
-    claim of one id.
+    without words or place, a formula that cannot be read or whose mark does not close, cases that
+    do not fit the settings, a check without docstring or without a `trial` parameter, one that
+    Hypothesis draws or that is a class's method, and for a second claim of one id.
     """
     if isinstance(source, str) and kind is None and " " not in source:
         return _find(source)
@@ -456,6 +460,12 @@ def claim(
             else function.__module__.split(".")[-1].removeprefix("test_")
         )
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
+        texts = {"the docstring": statement, "the source": str(source)}
+        texts |= {"low_power=": low_power, "not_tight=": not_tight}
+        if as_published is not None:
+            accused = (as_published.statement, str(as_published), as_published.effect)
+            texts |= {"as_published=": " ".join(accused)}
+        _refuse_faulty_marks(function.__name__, texts)
         name = f"{paper_name}.{claim_name(function.__name__)}"
         check = over_cases(function, cases)
         _refuse_clock(function, check)
@@ -487,6 +497,15 @@ def claim(
         return check
 
     return register
+
+
+def _refuse_faulty_marks(name: str, texts: Mapping[str, str]) -> None:
+    """Raise `ValueError` for a formula of a claim that cannot be read, or whose mark does not
+    close; `texts` holds its texts by their places.
+    """
+    for place, text in texts.items():
+        if sentence := fault(text):
+            raise ValueError(f"{name}: in {place}, {sentence}")
 
 
 _CLOCK = {"time", "time_ns", "perf_counter", "monotonic", "now", "today"}

@@ -1,0 +1,1 @@
+"""Formulas in texts: the marks around them, the shorthand in which they are written, and TeX."""
