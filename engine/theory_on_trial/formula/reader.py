@@ -20,13 +20,14 @@ from theory_on_trial.formula.plain_tex import DEEPEST, Unreadable, checked
 from theory_on_trial.formula.signs import ACCENTS, COMMANDS, FUNCTIONS, INFINITE, SMALL
 
 _BIG = {"sum": r"\sum", "prod": r"\prod"}
+_BEARING = ("atom", "number", "function", "word", "close", "bar")
 _PUNCTUATION = {";": ";", ":": ":", ".": ".", "–": "-", "%": r"\%"}
 _TOKEN = re.compile(
     rf"""
       (?P<power>(?:\d+(?:\.\d+)?|\.\d+)e[-+]?\d+\b)
     | (?P<bar>[^\W\d_][-_]?bar\b)
-    | (?P<script>[_^](?=[({{])|_(?:[^\W_{SMALL}]+|[*+±∞⊤⊥])
-        |\^(?:[-+−]?(?:\d+(?:\.\d+)?|[^\W\d_{SMALL}]+)|[*+±½∞⊤⊥]))
+    | (?P<script>[_^](?=[({{])|_(?:[^\W_{SMALL}]+|[*+±∞⊤⊥−-])
+        |\^(?:[-+−]?(?:\d+(?:\.\d+)?|[^\W\d_{SMALL}]+)|[*+±½¼¾⅓⅔∞⊤⊥]))
     | (?P<root>(?:sqrt|√)(?=\())
     | (?P<radical>sqrt[ ](?=[^\W\d_]\b|\d))
     | (?P<word>[^\W\d_{SMALL}]+)
@@ -168,7 +169,9 @@ def _add(found: list[Element], one: str) -> None:
         found[-1].base = f"{ACCENTS[one]}{{{found[-1].base}}}"
         found[-1].plain += one
     elif mark:
-        bearer = _bearer(found, one)
+        if not found or found[-1].sort not in _BEARING:
+            found.append(Element("atom", "", "{}"))  # as in ₂F₁
+        bearer = found[-1]
         after_another = unicodedata.decomposition(bearer.plain[-1:] or " ").startswith(kind)
         bearer.bear(mark, _whole(unicodedata.normalize("NFKD", one)), one, more=after_another)
     elif kind == "<fraction>":
@@ -191,7 +194,7 @@ def _takes_accent(one: Element) -> bool:
 
 def _bearer(found: Sequence[Element], mark: str) -> Element:
     """Return what an index, a power or a prime belongs to: the element before it."""
-    if found and found[-1].sort in ("atom", "number", "function", "word", "close", "bar"):
+    if found and found[-1].sort in _BEARING:
         return found[-1]
     raise Unreadable(f"has {mark!r} after nothing that could bear it")
 
@@ -204,7 +207,7 @@ def _is_raised(found: Sequence[Element], text: str, start: int) -> bool:
         return beside
     if text[start] in "+-":
         return beside and after in (")", "_") and text[start - 1].isalpha()
-    return beside and (after in SMALL or not re.match(r"[\w(\[{.]", after))
+    return beside and (after in SMALL or not re.match(r"[^\W_]|[(\[{.]", after))
 
 
 def _whole(text: str) -> str:
