@@ -5,18 +5,19 @@ For whoever attributes an output to components by ablating them at random: what 
 mean, which rate of ablation sees which components, and what a fixed number of ablations loses.
 
 Take away: the rate decides what is seen. A component with one backup shows 5 % of its gain if 5 %
-of the components are ablated, as in the released code, and needs 888 times as many masks as at
-75 %, the best rate. A link of a chain is best seen at 25 %. And ⌈n/2⌉ rates, weighted by Gauss and
+of the components are ablated, as in the released code, and needs 888 times as many masks as at 75
+%, the best rate. A link of a chain is best seen at 25 %. And $⌈n/2⌉$ rates, weighted by Gauss and
 Legendre, give Shapley values exactly.
 
-Setting: a model's output is f(x), x in {0, 1}^n, where x_i = 1 if component i is kept. Each
-component is ablated independently with chance α. The attributions β are the coefficients, beside an
-intercept, of the least-squares fit of f by a linear function of x; N is the number of masks.
+Setting: a model's output is $f(x)$, $x ∈ {0, 1}^n$, where $x_i = 1$ if component $i$ is kept. Each
+component is ablated independently with chance $α$. The attributions $β$ are the coefficients,
+beside an intercept, of the least-squares fit of $f$ by a linear function of $x$; $N$ is the number
+of masks.
 
-Edges: for n <= 2 one fit to masks of all rates gives Shapley values, too; for n >= 3 it does not.
-If the number s of kept components is fixed, a fit without an intercept still has one solution,
-because it takes the mean of f for (s/n) Σ β_i. The code lists all 2^n masks, so n is at most 10
-here.
+Edges: for $n <= 2$ one fit to masks of all rates gives Shapley values, too; for $n >= 3$ it does
+not. If the number $s$ of kept components is fixed, a fit without an intercept still has one
+solution, because it takes the mean of $f$ for $(s/n) ∑ β_i$. The code lists all $2^n$ masks, so $n$
+is at most 10 here.
 
 Paper: it fits linear models of a network's output to random ablations of its components, predicts
 unseen ablations with them, and edits models by ablating components. This page says what such
@@ -30,7 +31,7 @@ Abstract:
   code components with backups are hard to see.
 - Statement 3: attributions enable five edits of models. Not on trial. It needs large models.
 
-Read: the abstract and the released code, get_mask and run.sh, as notes on the paper quote them.
+Read: the abstract and the released code, `get_mask` and `run.sh`, as notes on the paper quote them.
 Derived here: all claims but the Banzhaf value. Not claimed: the lasso of the released code, which
 shrinks; that a linear fit predicts unseen ablations. Topic: learning.
 """
@@ -284,15 +285,16 @@ RATES = [(3, 0.5), (10, 0.05), (7, 0.9)]
 @claim(
     known(
         "Marichal & Mathonet 2011, weighted Banzhaf values as a weighted least-squares fit; "
-        "Hammer & Holzman 1992 at α = ½"
+        "Hammer & Holzman 1992 at $α = ½$"
     ),
     kind="identity",
     cases=RATES,
 )
 def test_banzhaf(trial, components: Components, rate: Rate):
-    """If each component of a model with the output f is ablated independently with chance α, 0 < α
-    < 1, the least-squares fit of f by a linear function has the coefficients β_i = E[f | x_i = 1] -
-    E[f | x_i = 0], the weighted Banzhaf values, where x_i = 1 if component i is kept.
+    """If each component of a model with the output $f$ is ablated independently with chance $α$,
+    $0 < α < 1$, the least-squares fit of $f$ by a linear function has the coefficients
+    $β_i = E[f | x_i = 1] - E[f | x_i = 0]$, the weighted Banzhaf values, where $x_i = 1$ if
+    component $i$ is kept.
     """
     outputs = outputs_of_network(trial.generator("network"), components)
     masks = all_masks(components)
@@ -325,9 +327,9 @@ def test_banzhaf__of_sampled_masks(
     ],
     number: Masks,
 ):
-    """Let b be the least-squares coefficients of f on N random masks x, whose entries are 0 with
-    chance α, and β those of the population, with the residual r. As N → ∞, N times the mean of Σ_i
-    (b_i - β_i)² tends to Σ_i E[(r (x_i - 1 + α))²]/(α(1 - α))².
+    """Let $b$ be the least-squares coefficients of $f$ on $N$ random masks $x$, whose entries are 0
+    with chance $α$, and $β$ those of the population, with the residual $r$. As $N → ∞$, $N$ times
+    the mean of $sum_i (b_i - β_i)²$ tends to $sum_i E[(r (x_i - 1 + α))²]/(α(1 - α))²$.
     """
     masks = all_masks(components)
     outputs = trial.generator("f").normal(size=len(masks)) + masks.sum(axis=1)
@@ -356,15 +358,15 @@ def test_banzhaf__of_sampled_masks(
 
 
 @claim(
-    derived("β_i is a polynomial of degree n - 1 in α; its mean is Owen's of 1972"),
+    derived("$β_i$ is a polynomial of degree $n - 1$ in $α$; its mean is Owen's of 1972"),
     kind="identity",
     cases=[3, 4, 7, 10],
 )
 def test_shapley(trial, components: Components):
-    """Let β_i be the least-squares coefficient of component i of n in the output f if each
-    component is ablated with chance α. The mean of β_i over the ⌈n/2⌉ rates α of Gauss and Legendre
-    on (0, 1), with their weights, is the Shapley value of component i, as is the mean over all
-    rates.
+    """Let $β_i$ be the least-squares coefficient of component $i$ of $n$ in the output $f$ if each
+    component is ablated with chance $α$. The mean of $β_i$ over the $⌈n/2⌉$ rates $α$ of Gauss and
+    Legendre on (0, 1), with their weights, is the Shapley value of component $i$, as is the mean
+    over all rates.
     """
     masks = all_masks(components)
     outputs = trial.generator("f").normal(size=len(masks))
@@ -390,9 +392,9 @@ FIXED = [(3, 1), (5, 3), (10, 4), (10, 9)]
 
 @claim(derived("covariances of draws without replacement"), kind="identity", cases=FIXED)
 def test_fixed_number(trial, components: Components, kept: Kept):
-    """If exactly s of n components are kept at random, 1 <= s < n, the differences of the
-    least-squares coefficients of f are those of n(n - 1)/(s(n - s)) Cov(x_i, f), where x_i = 1 if
-    component i is kept.
+    """If exactly $s$ of $n$ components are kept at random, $1 <= s < n$, the differences of the
+    least-squares coefficients of $f$ are those of $n(n - 1)/(s(n - s)) Cov(x_i, f)$, where
+    $x_i = 1$ if component $i$ is kept.
     """
     trial.require(kept < components, "kept must be below components")
     masks = masks_of_size(components, kept)
@@ -413,11 +415,11 @@ def test_fixed_number(trial, components: Components, kept: Kept):
     )
 
 
-@claim(derived("Σ x_i is the intercept's column"), kind="identity", cases=FIXED)
+@claim(derived("$∑ x_i$ is the intercept's column"), kind="identity", cases=FIXED)
 def test_fixed_number__rank(trial, components: Components, kept: Kept):
-    """If exactly s of n components are kept, 1 <= s < n, the design of an intercept and all
-    components has rank n, one less than its n + 1 columns: least squares leave one direction of the
-    coefficients open.
+    """If exactly $s$ of $n$ components are kept, $1 <= s < n$, the design of an intercept and all
+    components has rank $n$, one less than its $n + 1$ columns: least squares leave one direction of
+    the coefficients open.
     """
     trial.require(kept < components, "kept must be below components")
     trial.identity(
@@ -428,10 +430,10 @@ def test_fixed_number__rank(trial, components: Components, kept: Kept):
     )
 
 
-@claim(derived("the least of n a² + b² with s a + b = s"), kind="identity", cases=FIXED)
+@claim(derived("the least of $n a² + b²$ with $s a + b = s$"), kind="identity", cases=FIXED)
 def test_fixed_number__least_norm(trial, components: Components, kept: Kept):
-    """If exactly s of n components are kept and f = Σ x_i, where x_i = 1 if component i is kept,
-    the least-squares fit of least norm has all coefficients s²/(n + s²) and not 1.
+    """If exactly $s$ of $n$ components are kept and $f = ∑ x_i$, where $x_i = 1$ if component $i$
+    is kept, the least-squares fit of least norm has all coefficients $s²/(n + s²)$ and not 1.
     """
     trial.require(kept < components, "kept must be below components")
     masks = masks_of_size(components, kept)
@@ -447,12 +449,12 @@ def test_fixed_number__least_norm(trial, components: Components, kept: Kept):
     )
 
 
-@claim(derived("log α^(2m-1) (1 - α) is largest there"), kind="limit", cases=[2, 3, 5, 8])
+@claim(derived("$log α^(2m-1) (1 - α)$ is largest there"), kind="limit", cases=[2, 3, 5, 8])
 def test_best_rate(trial, copies: Copies):
-    """Let an output gain 1 if at least one of m backups is kept, or if all m links of a chain are
-    kept, beside independent noise of deviation v, and let each component be ablated with chance α.
-    As v → ∞, the ratio of a component's least-squares coefficient to its standard error is largest
-    at α = 1 - 1/(2m) for a backup and at α = 1/(2m) for a link.
+    """Let an output gain 1 if at least one of $m$ backups is kept, or if all $m$ links of a chain
+    are kept, beside independent noise of deviation $v$, and let each component be ablated with
+    chance $α$. As $v → ∞$, the ratio of a component's least-squares coefficient to its standard
+    error is largest at $α = 1 - 1/(2m)$ for a backup and at $α = 1/(2m)$ for a link.
     """
     masks = all_masks(copies)
     sizes = 2.0 ** np.arange(1, 7)
@@ -475,9 +477,9 @@ def test_best_rate(trial, copies: Copies):
     derived("all others must be out, or in"), kind="identity", cases=[(2, 0.05), (3, 0.5), (8, 0.9)]
 )
 def test_best_rate__share(trial, copies: Copies, rate: Rate):
-    """If each component is ablated with chance α, the least-squares coefficient of one of m
-    backups, of which one is enough, is the share α^(m-1) of the group's gain, and that of one of m
-    links, all of which are needed, is the share (1 - α)^(m-1).
+    """If each component is ablated with chance $α$, the least-squares coefficient of one of $m$
+    backups, of which one is enough, is the share $α^(m-1)$ of the group's gain, and that of one of
+    $m$ links, all of which are needed, is the share $(1 - α)^(m-1)$.
     """
     masks = all_masks(copies)
     chances = mask_chances(masks, rate)
@@ -495,7 +497,7 @@ def test_best_rate__share(trial, copies: Copies, rate: Rate):
 
 
 @claim(
-    derived("β/sd for a gain that is small beside the noise"),
+    derived("$β/sd$ for a gain that is small beside the noise"),
     kind="limit",
     cases=[(2, 0.75, 10**6), (2, 0.25, 10**7), (3, 0.5, 10**6)],
 )
@@ -507,10 +509,10 @@ def test_best_rate__detection(
     ],
     number: Masks,
 ):
-    """Let N masks ablate each component with chance α, and let a group of m components add the gain
-    v/10 to an output with noise of deviation v. The t-statistic of a component has the mean .1
-    α^(m-1) √(Nα(1 - α)) if one of the group is enough, and .1 (1 - α)^(m-1) √(Nα(1 - α)) if all are
-    needed, to within 1 %.
+    """Let $N$ masks ablate each component with chance $α$, and let a group of $m$ components add
+    the gain $v/10$ to an output with noise of deviation $v$. The $t$-statistic of a component has
+    the mean $.1 α^(m-1) √(Nα(1 - α))$ if one of the group is enough, and
+    $.1 (1 - α)^(m-1) √(Nα(1 - α))$ if all are needed, to within 1 %.
     """
     masks = all_masks(copies)
     chances = mask_chances(masks, rate)
@@ -535,7 +537,7 @@ def test_best_rate__detection(
 
 
 @claim(
-    derived("the square of β/sd at two rates"),
+    derived("the square of $β/sd$ at two rates"),
     kind="limit",
     cases=[(2, 0.05), (3, 0.05), (2, 0.025), (4, 0.2)],
 )
@@ -546,9 +548,9 @@ def test_best_rate__as_released(
     ],
     rate: Annotated[float, Interval(0.01, 0.2, why="a rate far from the best one for a backup")],
 ):
-    """One of m backups whose gain is small beside the noise needs, at the rate α of ablation,
-    (a/α)^(2m-1) (1 - a)/(1 - α) times as many masks as at the best rate a = 1 - 1/(2m): 888 times
-    for m = 2 at the released α = .05.
+    """One of $m$ backups whose gain is small beside the noise needs, at the rate $α$ of ablation,
+    $(a/α)^(2m-1) (1 - a)/(1 - α)$ times as many masks as at the best rate $a = 1 - 1/(2m)$: 888
+    times for $m = 2$ at the released $α = .05$.
     """
     masks = all_masks(copies)
     backups, _ = outputs_of_groups(copies)
@@ -570,8 +572,8 @@ def test_best_rate__as_released(
 def which_rate_sees_what(number: int = 4000, fits: int = 400):
     """A low rate of ablation sees links of a chain and hides components with backups.
 
-    Mean t-statistic of a component over √N, for a gain as large as v/10, in units of .1. Marks:
-    lines: law; points: mean of sampled fits, with two standard errors.
+    Mean $t$-statistic of a component over $√N$, for a gain as large as $v/10$, in units of .1.
+    Marks: lines: law; points: mean of sampled fits, with two standard errors.
     """
     fine = np.linspace(0.001, 0.999, 300)
     coarse = np.array([0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9])

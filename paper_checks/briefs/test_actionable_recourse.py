@@ -9,10 +9,10 @@ The least largest cost needs a sort. Only the total cost needs an integer progra
 that is chosen within each feature, as by default in the released code, can lose the least largest
 cost.
 
-Setting: a person has the score s < 0 of a linear classifier with weights w and wants a score of at
-least 0. Of a menu of actions a_jk with costs c_jk she chooses one for each feature j; every menu
-offers a = 0 at no cost, and an immutable feature offers nothing else. A score of exactly 0 is
-granted.
+Setting: a person has the score $s < 0$ of a linear classifier with weights $w$ and wants a score of
+at least 0. Of a menu of actions $a_{j k}$ with costs $c_{j k}$ she chooses one for each feature
+$j$; every menu offers $a = 0$ at no cost, and an immutable feature offers nothing else. A score of
+exactly 0 is granted.
 
 Edges: scores and costs are sums in floating point, which are exact for whole numbers. If no action
 helps, the cost is infinite.
@@ -243,9 +243,9 @@ def test_feasible(
         int, Interval(80, 1000, why="of fewer, none may have the immutable feature to thank")
     ] = 344,
 ):
-    """A person of score s < 0 who may choose one action for each feature can reach the score 0 if
-    and only if s + Σ_j max_k w_j a_jk >= 0, where w_j a_jk is what action k on feature j adds to
-    the score.
+    """A person of score $s < 0$ who may choose one action for each feature can reach the score 0 if
+    and only if $s + sum_j max_k w_j a_{j k} >= 0$, where $w_j a_{j k}$ is what action $k$ on
+    feature $j$ adds to the score.
     """
     people = refusals(trial, n_people, n_features)
     free = np.array([0.0, 3.0, -3.0])
@@ -267,9 +267,9 @@ def test_feasible(
     cases=[4, 6],
 )
 def test_maxcost(trial, n_features: NFeatures, n_people: NPeople = 344):
-    """The least largest cost of actions that raise the score s < 0 to 0 is min {τ : s + Σ_j
-    max_(c_jk <= τ) w_j a_jk >= 0}, where c_jk is the cost of action k on feature j and w_j a_jk is
-    what it adds to the score.
+    """The least largest cost of actions that raise the score $s < 0$ to 0 is the least $τ$ with
+    $s + sum_j max_(c_{j k} <= τ) w_j a_{j k} >= 0$, where $c_{j k}$ is the cost of action $k$ on
+    feature $j$ and $w_j a_{j k}$ is what it adds to the score.
     """
     people = refusals(trial, n_people, n_features)
     largest = [paid(person, cheapest_choice(person, 1.0, 0.0)).max() for person in people]
@@ -292,8 +292,8 @@ def test_maxcost(trial, n_features: NFeatures, n_people: NPeople = 344):
     cases=[4, 6],
 )
 def test_total(trial, n_features: NFeatures, n_people: NPeople = 344):
-    """The least total cost of actions, one for each feature, that raise a score s < 0 to 0 is found
-    by adding one feature after the other, and keeping only those choices so far that no other
+    """The least total cost of actions, one for each feature, that raise a score $s < 0$ to 0 is
+    found by adding one feature after the other, and keeping only those choices so far that no other
     choice beats in both cost and score.
     """
     people = refusals(trial, n_people, n_features)
@@ -325,8 +325,8 @@ def test_real(
     n_features: SomeFeatures = 5,
     n_people: FewPeople = 6,
 ):
-    """If every real action a is allowed, the least |a|_p that raises the score s < 0 of a linear
-    classifier with weights w ≠ 0 to 0 is -s/|w|_q, where 1/p + 1/q = 1.
+    """If every real action $a$ is allowed, the least $|a|_p$ that raises the score $s < 0$ of a
+    linear classifier with weights $w ≠ 0$ to 0 is $-s/|w|_q$, where $1/p + 1/q = 1$.
     """
     people = unbounded(trial, n_people, n_features)
     exact = np.array([least_norm(score, weights, norm) for score, weights in people])
@@ -365,16 +365,16 @@ def judge_extreme_norm(trial, people, norm):
 
 @claim(MANGASARIAN, kind="identity")
 def test_one_feature(trial, n_features: SomeFeatures = 5, n_people: FewPeople = 6):
-    """If every real action a is allowed, the least Σ_j |a_j| that raises the score s < 0 of a
-    linear classifier with weights w ≠ 0 to 0 is -s/max_j |w_j|.
+    """If every real action $a$ is allowed, the least $sum_j |a_j|$ that raises the score $s < 0$ of
+    a linear classifier with weights $w ≠ 0$ to 0 is $-s/max_j |w_j|$.
     """
     judge_extreme_norm(trial, unbounded(trial, n_people, n_features), 1)
 
 
 @claim(MANGASARIAN, kind="identity")
 def test_all_features(trial, n_features: SomeFeatures = 5, n_people: FewPeople = 6):
-    """If every real action a is allowed, the least max_j |a_j| that raises the score s < 0 of a
-    linear classifier with weights w ≠ 0 to 0 is -s/Σ_j |w_j|.
+    """If every real action $a$ is allowed, the least $max_j |a_j|$ that raises the score $s < 0$ of
+    a linear classifier with weights $w ≠ 0$ to 0 is $-s/sum_j |w_j|$.
     """
     judge_extreme_norm(trial, unbounded(trial, n_people, n_features), np.inf)
 
@@ -384,8 +384,8 @@ def test_all_features(trial, n_features: SomeFeatures = 5, n_people: FewPeople =
     kind="optimality",
     as_published=published(
         place=code("ustunb/actionable-recourse", "recourse/builder.py", "e851de0"),
-        read="With ε = the least cost difference within one menu over the sum of all largest "
-        "costs, minimising max_j c_j + ε Σ_j c_j keeps the least largest cost.",
+        read="With $ε$ equal to the least cost difference within one menu over the sum of all "
+        "largest costs, minimising $max_j c_j + ε sum_j c_j$ keeps the least largest cost.",
         within="costs of the type max; no sentence of the release promises it",
         reach="default path",
         effect="a reported largest cost may exceed the least one; nothing published says it cannot",
@@ -393,10 +393,10 @@ def test_all_features(trial, n_features: SomeFeatures = 5, n_people: FewPeople =
     ),
 )
 def test_tie_breaker(trial):
-    """Let a person choose one action for each feature, at the costs c_j, from menus of costs c_jk.
-    Minimising max_j c_j + ε Σ_j c_j keeps the least largest cost if ε Σ_j max_k c_jk is below every
-    difference of two unequal costs, also of different menus. It is not enough that it is below
-    every difference within a menu.
+    """Let a person choose one action for each feature, at the costs $c_j$, from menus of costs
+    $c_{j k}$. Minimising $max_j c_j + ε sum_j c_j$ keeps the least largest cost if
+    $ε sum_j max_k c_{j k}$ is below every difference of two unequal costs, also of different menus.
+    It is not enough that it is below every difference within a menu.
 
     The menus hold one action each, at costs 1, 1 and 1.125; the last one alone, or the two others
     together, are granted.
@@ -420,9 +420,9 @@ def test_tie_breaker(trial):
     cases=[4, 6],
 )
 def test_safe(trial, n_features: NFeatures, n_people: NPeople = 344):
-    """With ε below the least difference of two unequal costs over Σ_j max_k c_jk, where c_jk is the
-    cost of action k on feature j, minimising max_j c_j + ε Σ_j c_j over the chosen costs c_j keeps
-    the least largest cost.
+    """With $ε$ below the least difference of two unequal costs over $sum_j max_k c_{j k}$, where
+    $c_{j k}$ is the cost of action $k$ on feature $j$, minimising $max_j c_j + ε sum_j c_j$ over
+    the chosen costs $c_j$ keeps the least largest cost.
     """
     people = refusals(trial, n_people, n_features)
 

@@ -4,20 +4,21 @@ Large Language Models", NeurIPS, arXiv 2404.02948.
 For whoever chooses how to start a low-rank adapter: what the singular vectors of the weights gain
 at the first step, and what they cost at the end of training.
 
-Setting: a weight matrix W (m, n) gets an adapter BA of rank r <= min(m, n), and G (m, n) is the
-gradient of the loss in W. LoRA starts at B = 0 with r rows A. PiSSA starts at B = U √S, A = √S Vᵀ,
-from r singular pairs U, S, V of W, and freezes the rest of W. The entries of G are independent
-normal numbers, and G is independent of W.
+Setting: a weight matrix $W$ $(m, n)$ gets an adapter $B A$ of $rank r <= min(m, n)$, and $G (m, n)$
+is the gradient of the loss in $W$. LoRA starts at $B = 0$ with $r$ rows $A$. PiSSA starts at
+$B = U √S$, $A = √S Vᵀ$, from $r$ singular pairs $U$, $S$, $V$ of $W$, and freezes the rest of $W$.
+The entries of $G$ are independent normal numbers, and $G$ is independent of $W$.
 
-Take away: which r singular pairs are trained, the first or the last, does not matter for the first
-step. The change of W has a squared cosine of about 2r/(n + r) with the gradient, twice that of
-LoRA. The pairs matter at the end, where PiSSA is worse. It learns about half as much as LoRA can of
-a small change that is independent of W: 2 + 1/θ² against 4 parts in n for each pair, where θ is the
-pair's singular value divided by √n times the standard deviation of the change's entries.
+Take away: which $r$ singular pairs are trained, the first or the last, does not matter for the
+first step. The change of $W$ has a squared cosine of about $2r/(n + r)$ with the gradient, twice
+that of LoRA. The pairs matter at the end, where PiSSA is worse. It learns about half as much as
+LoRA can of a small change that is independent of $W$: $2 + 1/θ²$ against 4 parts in $n$ for each
+pair, where $θ$ is the pair's singular value divided by $√n$ times the standard deviation of the
+change's entries.
 
-Edges: at m = n = r the adapter can be any matrix and the cosine is 1. PiSSA learns a change in the
-tangent space of its pairs, of rank 2r at most, up to second order; this page is about changes that
-are independent of W. Below θ = 1 the noise covers a pair, and g = 4 - θ².
+Edges: at $m = n = r$ the adapter can be any matrix and the cosine is 1. PiSSA learns a change in
+the tangent space of its pairs, of rank $2r$ at most, up to second order; this page is about changes
+that are independent of $W$. Below $θ = 1$ the noise covers a pair, and $g = 4 - θ²$.
 
 Paper: it starts adapters at the principal singular vectors and reports faster training and better
 models. This page computes the first step under gradient descent and Adam, and the best end point.
@@ -35,7 +36,7 @@ Abstract:
   It needs the models.
 
 Read: two versions of the abstract, in stored copies ("changing the essential parts" stands in the
-earlier one). Derived here: the formulas of the first step; g follows from the known law of spiked
+earlier one). Derived here: the formulas of the first step; $g$ follows from the known law of spiked
 singular values. Not claimed: anything about gradients of trained models.
 
 Topic: linear algebra for learning.
@@ -270,10 +271,11 @@ def largest_square(size):
     low_power="many gradients are drawn for 1 %",
 )
 def test_first_step(trial, rows: Rows, columns: Columns, rank: Rank):
-    """Let an adapter start as BA from r singular pairs, with equal singular values, of a weight
-    matrix (m, n), and let the gradient G have independent normal entries. The first change ΔW of BA
-    by gradient descent has E cos²(ΔW, G) = r (m + n - r)/(mn) E[(1 + Z)²/(1 + 3Z)], where Z ~
-    Beta(r²/2, r (m + n - 2r)/2).
+    """Let an adapter start as $B A$ from $r$ singular pairs, with equal singular values, of a
+    weight matrix $(m, n)$, and let the gradient $G$ have independent normal entries. The first
+    change $ΔW$ of $B A$ by gradient descent has
+    $E cos²(ΔW, G) = r (m + n - r)/(m n) E[(1 + Z)²/(1 + 3Z)]$, where
+    $Z ~ Beta(r²/2, r (m + n - 2r)/2)$.
     """
     trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
     trial.require(rank < columns, "rank must be below columns: else LoRA holds all")
@@ -297,14 +299,14 @@ def test_first_step(trial, rows: Rows, columns: Columns, rank: Rank):
 
 
 @claim(
-    derived("r of n squared coordinates of a direction"),
+    derived("$r$ of $n$ squared coordinates of a direction"),
     kind="identity",
     cases=[(12, 9, 3), (5, 8, 5), (6, 6, 1)],
     low_power="many gradients are drawn for 1 %",
 )
 def test_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
-    """LoRA starts at B = 0 with r orthonormal rows A of length n. For a gradient G of independent
-    normal entries its first change ΔW has E cos²(ΔW, G) = r/n.
+    """LoRA starts at $B = 0$ with $r$ orthonormal rows $A$ of length $n$. For a gradient $G$ of
+    independent normal entries its first change $ΔW$ has $E cos²(ΔW, G) = r/n$.
     """
     trial.require(rank < columns, "rank must be below columns: else LoRA holds all")
     law = share_of_coordinates(rank, columns)
@@ -333,9 +335,9 @@ def test_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
     low_power="a product of four lengths varies much",
 )
 def test_flatness(trial, rows: Rows, columns: Columns, rank: Rank, decay: Decay):
-    """PiSSA with r singular values s of a weight matrix (m, n) has (E⟨ΔW, G⟩)²/(E|ΔW|² E|G|²) = (m
-    + n)² ρ/(mn (m + n + 2ρ)) for its first change ΔW and a gradient G of independent normal
-    entries, where ρ = (Σs)²/Σs².
+    """PiSSA with $r$ singular values $s$ of a weight matrix $(m, n)$ has
+    $(E⟨ΔW, G⟩)²/(E|ΔW|² E|G|²) = (m + n)² ρ/(m n (m + n + 2ρ))$ for its first change $ΔW$ and a
+    gradient $G$ of independent normal entries, where $ρ = (∑s)²/∑s²$.
     """
     trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
     values = singular_values(rank, decay)
@@ -362,10 +364,10 @@ def test_flatness(trial, rows: Rows, columns: Columns, rank: Rank, decay: Decay)
     cases=[(20, 15, 4, 0.4), (5, 12, 3, 1.0), (24, 24, 1, 0.5)],
 )
 def test_adam_first_step(trial, rows: Rows, columns: Columns, rank: Rank, decay: Decay):
-    """Let the gradient of a weight matrix (m, n) have independent standard normal entries. If both
-    factors of PiSSA move by η times the signs of their gradients, as in Adam's first step, the loss
-    falls by η √(2/π) (m + n) Σ√s_i on average, to first order in η, where s_i are the singular
-    values that the factors hold.
+    """Let the gradient of a weight matrix $(m, n)$ have independent standard normal entries. If
+    both factors of PiSSA move by $η$ times the signs of their gradients, as in Adam's first step,
+    the loss falls by $η √(2/π) (m + n) ∑√s_i$ on average, to first order in $η$, where $s_i$ are
+    the singular values that the factors hold.
     """
     trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
     values = 9 * singular_values(rank, decay)  # not 1, where s and √s agree
@@ -386,14 +388,14 @@ def test_adam_first_step(trial, rows: Rows, columns: Columns, rank: Rank, decay:
 
 
 @claim(
-    derived("the mean size of a normal number; LoRA's A as in the library PEFT"),
+    derived("the mean size of a normal number; LoRA's $A$ as in the library PEFT"),
     kind="identity",
     cases=[(20, 15, 4), (5, 12, 3), (24, 24, 1)],
 )
 def test_adam_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
-    """Let the gradient of a weight matrix (m, n) have independent standard normal entries. LoRA
-    with B = 0 and r rows a_i of A lowers the loss by η √(2/π) m Σ|a_i| on average in Adam's first
-    step of size η.
+    """Let the gradient of a weight matrix $(m, n)$ have independent standard normal entries. LoRA
+    with $B = 0$ and $r$ rows $a_i$ of $A$ lowers the loss by $η √(2/π) m ∑|a_i|$ on average in
+    Adam's first step of size $η$.
     """
     after = trial.generator("A").uniform(-1, 1, (rank, columns)) / np.sqrt(columns)
     lengths = np.linalg.norm(after, axis=1)
@@ -430,9 +432,9 @@ def ends_at(trial, loss, slope, total, law, rivals):
     cases=[(12, 9, 3, 0.02), (12, 9, 3, 0.5), (5, 8, 1, 0.1)],
 )
 def test_end_of_training(trial, rows: Rows, columns: Columns, rank: Rank, spread: Spread):
-    """If PiSSA of rank r is trained to the end on the loss |W + Δ - W'|² of the adapted weights W',
-    it leaves Σ_(i>r) σ_i(W_r + Δ)², where W_r is the part of W of its first r singular pairs and
-    σ_i are singular values in falling order.
+    """If PiSSA of rank $r$ is trained to the end on the loss $|W + Δ - W'|²$ of the adapted weights
+    $W'$, it leaves $sum_(i>r) σ_i(W_r + Δ)²$, where $W_r$ is the part of $W$ of its first $r$
+    singular pairs and $σ_i$ are singular values in falling order.
     """
     trial.require(rank < min(rows, columns), "the rank must be below rows and columns")
     weights, change = drawn_weights(trial.generator("weights"), rows, columns, spread)
@@ -453,8 +455,9 @@ def test_end_of_training(trial, rows: Rows, columns: Columns, rank: Rank, spread
     cases=[(12, 9, 3, 0.02), (9, 12, 4, 0.5), (5, 8, 1, 0.1)],
 )
 def test_end_of_training__lora(trial, rows: Rows, columns: Columns, rank: Rank, spread: Spread):
-    """If LoRA of rank r is trained to the end on the loss |W + Δ - W'|² of the adapted weights W',
-    it leaves Σ_(i>r) σ_i(Δ)² whatever W is, where σ_i are singular values in falling order.
+    """If LoRA of rank $r$ is trained to the end on the loss $|W + Δ - W'|²$ of the adapted weights
+    $W'$, it leaves $sum_(i>r) σ_i(Δ)²$ whatever $W$ is, where $σ_i$ are singular values in falling
+    order.
     """
     trial.require(rank < min(rows, columns), "the rank must be below rows and columns")
     generator = trial.generator("weights")
@@ -483,9 +486,9 @@ def test_half_removed(
         Interval(1.5, 8, why="θ; near 1 small matrices are far from the limit, beyond g is 2"),
     ],
 ):
-    """Let a change of a weight matrix (n, n) have independent entries of deviation τ. PiSSA with
-    one pair, of singular value θ τ √n, θ >= 1, removes at best the share g/n of the change's
-    squared norm, where g tends to 2 + 1/θ² as n → ∞.
+    """Let a change of a weight matrix $(n, n)$ have independent entries of deviation $τ$. PiSSA
+    with one pair, of singular value $θ τ √n$, $θ >= 1$, removes at best the share $g/n$ of the
+    change's squared norm, where $g$ tends to $2 + 1/θ²$ as $n → ∞$.
     """
     law = float(removed_parts(strength))
     controls = {"as much as LoRA, 4": 4.0}
@@ -509,8 +512,8 @@ def test_half_removed(
     cases=[64, 48, 56],
 )
 def test_half_removed__lora(trial, size: Size):
-    """Of a change of independent entries in a weight matrix (n, n), LoRA with one row removes the
-    share (4 - 3.04 n^(-2/3))/n at best as n → ∞, but for terms of order 1/n.
+    """Of a change of independent entries in a weight matrix $(n, n)$, LoRA with one row removes the
+    share $(4 - 3.04 n^(-2/3))/n$ at best as $n → ∞$, but for terms of order $1/n$.
     """
     law = largest_square(size)
     trial.mean(
@@ -528,11 +531,11 @@ def test_half_removed__lora(trial, size: Size):
 @figure("F1", claims=("half_removed", "half_removed-lora"))
 def learned_at_the_end(size: int = 200, draws: int = 12):
     """Started at PiSSA's principal pairs, an adapter learns half as much of an unrelated change of
-    W.
+    $W$.
 
-    The share of the loss that one singular pair can remove, times n, against the pair's singular
-    value θ in units of √n times the spread of the change. Marks: lines: limit (PiSSA), law at n =
-    200 (LoRA); points: 12 random changes (200, 200), two standard errors.
+    The share of the loss that one singular pair can remove, times $n$, against the pair's singular
+    value $θ$ in units of $√n$ times the spread of the change. Marks: lines: limit (PiSSA), law at
+    $n = 200$ (LoRA); points: 12 random changes (200, 200), two standard errors.
     """
     generator = np.random.default_rng(0)
     fine = np.linspace(0, 5, 200)

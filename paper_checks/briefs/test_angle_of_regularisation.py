@@ -1,24 +1,24 @@
 """Tanay & Griffin 2018, "A New Angle on L2 Regularization", arXiv 1806.11186.
 
 For whoever tunes the weight decay of a linear classifier: which direction it approaches at either
-end; this is not always δ, the difference of the class means.
+end; this is not always $δ$, the difference of the class means.
 
 Paper: it asks why weight decay turns a linear classifier towards the line that joins the means of
 the classes. This page says how it turns, for ridge regression and for the hinge loss.
 
-Take away: ridge turns from Fisher's discriminant to the nearest centroid, and λ times the tangent
-of what is left tends to the spread of the scatter along δ. A hinge classifier arrives at a finite
-λ, and with unequal classes it arrives elsewhere: in the figure 20 points against 10 stay 5 degrees
-off δ at every λ from 2.4 on.
+Take away: ridge turns from Fisher's discriminant to the nearest centroid, and $λ$ times the tangent
+of what is left tends to the spread of the scatter along $δ$. A hinge classifier arrives at a finite
+$λ$, and with unequal classes it arrives elsewhere: in the figure 20 points against 10 stay 5
+degrees off $δ$ at every $λ$ from 2.4 on.
 
-Two classes have n_+ and n₋ points, n in all; δ is the difference of the means, S the within-class
-scatter divided by n, with eigenpairs s_i, u_i, and c_i = (u_i δ)^2 / |δ|^2; m_k = sum of c_i (s_i +
-λ)^-k. Ridge minimises mean (y - w x - b)^2 + λ |w|^2, the hinge classifier mean (1 - y (w x + b))_+
-+ λ |w|^2, b free.
+Two classes have $n_+$ and $n₋$ points, $n$ in all; $δ$ is the difference of the means, $S$ the
+within-class scatter divided by $n$, with eigenpairs $s_i$, $u_i$, and $c_i = (u_i δ)^2 / |δ|^2$;
+$m_k = ∑_i c_i (s_i + λ)^-k$. Ridge minimises the mean of $(y - w x - b)^2 + λ |w|^2$, the hinge
+classifier that of $(1 - y (w x + b))_+ + λ |w|^2$, $b$ free.
 
-Edges: as λ → 0 ridge approaches the direction S^-1 δ (within the range of S if S is singular); as λ
-→ ∞ it approaches δ. If the mean of the smaller class lies in the reduced hull of the larger one, u
-= 0 and the hinge classifier is constant at all large λ.
+Edges: as $λ → 0$ ridge approaches the direction $S^-1 δ$ (within the range of $S$ if $S$ is
+singular); as $λ → ∞$ it approaches $δ$. If the mean of the smaller class lies in the reduced hull
+of the larger one, $u = 0$ and the hinge classifier is constant at all large $λ$.
 
 Abstract:
 
@@ -30,7 +30,7 @@ Abstract:
 
 Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: the
 laws of ridge and the values of the hinge loss; its first classifiers are known. Not claimed: the
-direction at λ_0 itself, and of a constant classifier (u = 0). Topic: learning.
+direction at $λ_0$ itself, and of a constant classifier $(u = 0)$. Topic: learning.
 """
 
 from fractions import Fraction
@@ -244,14 +244,14 @@ def condition(points, labels, penalty):
 
 
 @claim(
-    derived("w is along (S + λ)^-1 δ"),
+    derived("$w$ is along $(S + λ)^-1 δ$"),
     kind="identity",
     cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)],
 )
 def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Penalty):
-    """Let δ be the difference of the class means, s_i the eigenvalues of the within-class scatter,
-    c_i the shares of |δ|² along its eigenvectors, and m_k = Σ c_i (s_i + λ)^-k. The classifier w of
-    ridge regression with the penalty λ has cos(w, δ) = m_1/√m_2.
+    """Let $δ$ be the difference of the class means, $s_i$ the eigenvalues of the within-class
+    scatter, $c_i$ the shares of $|δ|²$ along its eigenvectors, and $m_k = ∑ c_i (s_i + λ)^-k$. The
+    classifier $w$ of ridge regression with the penalty $λ$ has $cos(w, δ) = m_1/√m_2$.
     """
     points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
     trial.identity(
@@ -265,14 +265,15 @@ def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Pen
 
 
 @claim(
-    derived("the slope of log m_1 - ½ log m_2"),
+    derived("the slope of $log m_1 - ½ log m_2$"),
     kind="identity",
     cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)],
 )
 def test_angle__slope(trial, positives: Class, negatives: Class, dim: Dim, penalty: Penalty):
-    """Let δ be the difference of the class means, s_i the eigenvalues of the within-class scatter,
-    c_i the shares of |δ|² along its eigenvectors, and m_k = Σ c_i (s_i + λ)^-k. The classifier w of
-    ridge regression with the penalty λ has d log cos(w, δ)/dλ = m_3/m_2 - m_2/m_1.
+    """Let $δ$ be the difference of the class means, $s_i$ the eigenvalues of the within-class
+    scatter, $c_i$ the shares of $|δ|²$ along its eigenvectors, and $m_k = ∑ c_i (s_i + λ)^-k$. The
+    classifier $w$ of ridge regression with the penalty $λ$ has
+    $d log cos(w, δ)/dλ = m_3/m_2 - m_2/m_1$.
     """
     points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
     trial.identity(
@@ -286,7 +287,9 @@ def test_angle__slope(trial, positives: Class, negatives: Class, dim: Dim, penal
 
 
 @claim(
-    derived("w is δ / λ - S δ / λ² + …"), kind="limit", cases=[(30, 20, 5), (2, 2, 3), (12, 9, 4)]
+    derived("$w$ is $δ / λ - S δ / λ² + …$"),
+    kind="limit",
+    cases=[(30, 20, 5), (2, 2, 3), (12, 9, 4)],
 )
 def test_ends(
     trial,
@@ -299,10 +302,10 @@ def test_ends(
         ),
     ],
 ):
-    """The tangent of the angle between the ridge classifier w of penalty λ and the difference δ of
-    the class means falls as 1/λ: λ tan(w, δ) tends to the standard deviation of the eigenvalues s_i
-    of the within-class scatter as λ → ∞, with the shares c_i of |δ|² along its eigenvectors as
-    weights.
+    """The tangent of the angle between the ridge classifier $w$ of penalty $λ$ and the difference
+    $δ$ of the class means falls as $1/λ$: $λ tan(w, δ)$ tends to the standard deviation of the
+    eigenvalues $s_i$ of the within-class scatter as $λ → ∞$, with the shares $c_i$ of $|δ|²$ along
+    its eigenvectors as weights.
     """
     generator = trial.generator("points")
     law = widest = 0.0
@@ -326,8 +329,8 @@ def test_ends(
 @claim(known("Kantorovich 1948, his inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
 def test_floor(trial, dim: Dim, penalty: Penalty):
     """The sine of the angle between the ridge classifier and the difference of the class means is
-    at most (κ - 1) / (κ + 1), and this is attained, where κ = (s_max + λ) / (s_min + λ), λ is the
-    penalty and s are the eigenvalues of the within-class scatter.
+    at most $(κ - 1) / (κ + 1)$, and this is attained, where $κ = (s_max + λ) / (s_min + λ)$, $λ$ is
+    the penalty and $s$ are the eigenvalues of the within-class scatter.
     """
     generator = trial.generator("spectra")
     spectra = np.sort(generator.uniform(0.2, 5, (345, dim)))
@@ -394,9 +397,9 @@ START = known("Hastie, Rosset, Tibshirani & Zhu 2004, the start of the path of t
 
 @claim(START, kind="optimality", cases=BALANCED)
 def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
-    """For n/2 points x in each class the w that minimises the mean hinge loss plus λ |w|² is δ/(4
-    λ) for all λ >= λ_0, where δ is the difference of the class means, and 8 λ_0 is the largest δ·x
-    of the positive class less the least δ·x of the negative class.
+    """For $n/2$ points $x$ in each class the $w$ that minimises the mean hinge loss plus $λ |w|²$
+    is $δ/(4 λ)$ for all $λ >= λ_0$, where $δ$ is the difference of the class means, and $8 λ_0$ is
+    the largest $δ·x$ of the positive class minus the least $δ·x$ of the negative class.
     """
     points, labels = sets_of_classes(trial.generator("points"), negatives, negatives, dim)
     deltas = difference_of_means(points, labels)
@@ -406,9 +409,9 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
 
 @claim(derived("every dual variable is at its limit"), kind="optimality", cases=BALANCED)
 def test_hinge_balanced__value(trial, negatives: Class, dim: Dim, above: Above):
-    """For n/2 points x in each class the least value of the mean hinge loss plus λ |w|² is 1 -
-    |δ|²/(16 λ) for all λ >= λ_0, where δ is the difference of the class means, and 8 λ_0 is the
-    largest δ·x of the positive class less the least δ·x of the negative class.
+    """For $n/2$ points $x$ in each class the least value of the mean hinge loss plus $λ |w|²$ is
+    $1 - |δ|²/(16 λ)$ for all $λ >= λ_0$, where $δ$ is the difference of the class means, and
+    $8 λ_0$ is the largest $δ·x$ of the positive class minus the least $δ·x$ of the negative class.
     """
     points, labels = sets_of_classes(trial.generator("points"), negatives, negatives, dim)
     deltas = difference_of_means(points, labels)
@@ -424,11 +427,11 @@ UNBALANCED = [(10, 10, 5, 1.01), (2, 1, 2, 20.0), (4, 3, 3, 2.0)]
 
 @claim(START, kind="optimality", cases=UNBALANCED)
 def test_hinge_unbalanced(trial, negatives: Class, more: MorePositives, dim: Dim, above: Above):
-    """Let n₋ of n points x be negative and more be positive. Let u be the shortest vector from the
-    mean of the negatives to a sum of positives with weights in [0, 1/n₋] that add up to 1. The w
-    that minimises the mean hinge loss plus λ |w|² is n₋ u/(2 λ n) for all λ >= λ_1, where
-    4 n λ_1/n₋ is the largest u·x of the positives of weight above 0 less the least u·x of the
-    negatives.
+    """Let $n₋$ of $n$ points $x$ be negative and more be positive. Let $u$ be the shortest vector
+    from the mean of the negatives to a sum of positives with weights in $[0, 1/n₋]$ that add up to
+    1. The $w$ that minimises the mean hinge loss plus $λ |w|²$ is $n₋ u/(2 λ n)$ for all
+    $λ >= λ_1$, where $4 n λ_1/n₋$ is the largest $u·x$ of the positives of weight above 0 minus the
+    least $u·x$ of the negatives.
     """
     points, labels = sets_of_classes(trial.generator("points"), negatives + more, negatives, dim)
     u, starts = reduced_hulls(points, labels)
@@ -440,11 +443,11 @@ def test_hinge_unbalanced(trial, negatives: Class, more: MorePositives, dim: Dim
 def test_hinge_unbalanced__value(
     trial, negatives: Class, more: MorePositives, dim: Dim, above: Above
 ):
-    """Let n₋ of n points x be negative and more be positive. Let u be the shortest vector from the
-    mean of the negatives to a sum of positives with weights in [0, 1/n₋] that add up to 1. The
-    least mean hinge loss plus λ |w|² is 2 n₋/n - n₋² |u|²/(4 λ n²) for all λ >= λ_1, where
-    4 n λ_1/n₋ is the largest u·x of the positives of weight above 0 less the least u·x of the
-    negatives.
+    """Let $n₋$ of $n$ points $x$ be negative and more be positive. Let $u$ be the shortest vector
+    from the mean of the negatives to a sum of positives with weights in $[0, 1/n₋]$ that add up to
+    1. The least mean hinge loss plus $λ |w|²$ is $2 n₋/n - n₋² |u|²/(4 λ n²)$ for all $λ >= λ_1$,
+    where $4 n λ_1/n₋$ is the largest $u·x$ of the positives of weight above 0 minus the least $u·x$
+    of the negatives.
     """
     points, labels = sets_of_classes(trial.generator("points"), negatives + more, negatives, dim)
     u, starts = reduced_hulls(points, labels)
@@ -453,10 +456,10 @@ def test_hinge_unbalanced__value(
 
 @claim(known("Kantorovich 1948, his inequality"), kind="bound")
 def test_floor__everywhere(trial):
-    """For two eigenvalues of the ridge matrix S + λ in the ratio κ, and the shares p and 1 - p of
-    |δ|² along their eigenvectors, the squared sine p (1 - p) (1 - 1/κ)² / (p + (1 - p)/κ²) of the
-    angle between the classifier and δ is at most ((κ - 1)/(κ + 1))², for all p in [0, 1] and κ = 2,
-    3, 5, 10, 100, to 1e-12.
+    """For two eigenvalues of the ridge matrix $S + λ$ in the ratio $κ$, and the shares $p$ and
+    $1 - p$ of $|δ|²$ along their eigenvectors, the squared sine
+    $p (1 - p) (1 - 1/κ)² / (p + (1 - p)/κ²)$ of the angle between the classifier and $δ$ is at most
+    $((κ - 1)/(κ + 1))²$, for all $p$ in [0, 1] and $κ = 2, 3, 5, 10, 100$, to $1e-12$.
     """
 
     def law(share, kappa):
@@ -488,8 +491,8 @@ def turning_angles(positives: int = 20, dim: int = 5):
     """Weight decay turns a classifier to the difference of the means, but not a hinge classifier of
     unequal classes.
 
-    20 points against 20 or 10. δ: difference of the means. Marks: lines: theory (hinge: from λ_0 or
-    λ_1 on); points: dual programs, normal equations.
+    20 points against 20 or 10. $δ$: difference of the means. Marks: lines: theory (hinge: from
+    $λ_0$ or $λ_1$ on); points: dual programs, normal equations.
     """
     penalties = np.geomspace(0.01, 10, 25)
     lines = {}

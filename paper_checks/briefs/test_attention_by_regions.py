@@ -4,21 +4,22 @@ Sparse Computation Cost", NeurIPS, arXiv 2107.05768.
 For whoever lets tokens see a region only through its summary: which regions to take, which summary,
 and what is lost.
 
-Setting: query i of Q, all equally likely, attends to key j of T with the chance p(j|i), the softmax
-of the scores s_ij. Keys lie in regions r(j). The layer has a(r(j)|i) b(j|r(j)) for p(j|i), with b
-common to all queries. The loss is the mean over i of KL(p‖ab), in nats. I(i; j) and I(i; r) are the
-mutual informations of the query with the key and with its region, p̄ is the mean of p over i.
+Setting: query $i$ of $Q$, all equally likely, attends to key $j$ of $T$ with the chance $p(j|i)$,
+the softmax of the scores $s_{i j}$. Keys lie in regions $r(j)$. The layer has $a(r(j)|i) b(j|r(j))$
+for $p(j|i)$, with $b$ common to all queries. The loss is the mean over $i$ of $KL(p‖a b)$, in nats.
+$I(i; j)$ and $I(i; r)$ are the mutual informations of the query with the key and with its region,
+$p̄$ is the mean of $p$ over $i$.
 
-Take away: the released layer gives a region of n keys one logit, and so the weight of one key. If
-all keys are equal, a token of T = n² gives its own region half of its attention, at every length,
-and not 1/n. With log n added to the logit the layer gives equal keys equal weights.
+Take away: the released layer gives a region of $n$ keys one logit, and so the weight of one key. If
+all keys are equal, a token of $T = n²$ gives its own region half of its attention, at every length,
+and not $1/n$. With $log n$ added to the logit the layer gives equal keys equal weights.
 
-Edges: all queries share one b, even if two queries want different keys of one region. If the keys
-are normal, the logit q·k̄ + log n is still too small, by half of the variance of the scores. The
+Edges: all queries share one $b$, even if two queries want different keys of one region. If the keys
+are normal, the logit $q·k̄ + log n$ is still too small, by half of the variance of the scores. The
 non-causal branch of the released code counts a token's own region twice.
 
 Paper: it factors attention through regions at less than quadratic cost, and trains on text and
-images. This page says which p the factors can express, and what the layer does for equal keys.
+images. This page says which $p$ the factors can express, and what the layer does for equal keys.
 
 Abstract:
 
@@ -35,7 +36,7 @@ Abstract:
   large models.
 
 Read: the abstract, in a copy ("conditional expectations of embeddings from corresponding local
-regions"), and combiner/tf/approx_attention.py. Derived here: all laws. Not claimed: anything on
+regions"), and `combiner/tf/approx_attention.py`. Derived here: all laws. Not claimed: anything on
 trained models. Topic: sequence models and attention.
 """
 
@@ -244,9 +245,9 @@ def loss_of_random_regions(queries, size):
     cases=[(6, 12, 3, 2.0), (2, 5, 2, 0.5), (9, 18, 5, 3.0), (5, 7, 4, 1.0)],
 )
 def test_least_loss(trial, queries: Queries, tokens: Tokens, regions: Regions, strength: Strength):
-    """Let query i attend to key j with the chance p(j|i), which a(r(j)|i) b(j|r(j)) replaces for
-    regions r(j) of keys. Over all a and b the least mean KL(p‖ab) is I(i; j|r) = I(i; j) - I(i; r),
-    I being mutual information under p.
+    """Let query $i$ attend to key $j$ with the chance $p(j|i)$, which $a(r(j)|i) b(j|r(j))$
+    replaces for regions $r(j)$ of keys. Over all a and $b$ the least mean $KL(p‖a b)$ is
+    $I(i; j|r) = I(i; j) - I(i; r)$, $I$ being mutual information under $p$.
     """
     trial.require(regions < tokens, "some region must have two keys")
     generator = trial.generator("scores")
@@ -268,16 +269,16 @@ def test_least_loss(trial, queries: Queries, tokens: Tokens, regions: Regions, s
 
 
 @claim(
-    derived("p(j|i, r) is then the same for all i"),
+    derived("$p(j|i, r)$ is then the same for all $i$"),
     kind="optimality",
     cases=[(6, 12, 3, 2.0), (2, 5, 2, 0.5), (9, 18, 5, 3.0)],
 )
 def test_least_loss__separate(
     trial, queries: Queries, tokens: Tokens, regions: Regions, strength: Strength
 ):
-    """Let query i attend to keys j with the softmax p of the scores s_ij. If these separate over
-    regions r(j) of keys, s_ij = α_{i,r(j)} + β_j, then some product a(r(j)|i) b(j|r(j)) of two laws
-    equals p.
+    """Let query $i$ attend to keys $j$ with the softmax $p$ of the scores $s_{i j}$. If these
+    separate over regions $r(j)$ of keys, $s_{i j} = α_{i,r(j)} + β_j$, then some product
+    $a(r(j)|i) b(j|r(j))$ of two laws equals $p$.
     """
     trial.require(regions < tokens, "some region must have two keys")
     generator = trial.generator("scores")
@@ -314,9 +315,10 @@ def test_least_loss__merge(
     ],
     strength: Strength,
 ):
-    """If the regions r and s of keys become one, the least loss of a factored attention a(r(j)|i)
-    b(j|r(j)) grows by (π_r + π_s) JS, where π_r = mean_i p(r|i) and JS is the Jensen-Shannon
-    divergence of p(i|r) and p(i|s) with weights in proportion to π_r and π_s.
+    """If the regions $r$ and $s$ of keys become one, the least loss of a factored attention
+    $a(r(j)|i) b(j|r(j))$ grows by $(π_r + π_s) JS$, where $π_r = mean_i p(r|i)$ and $JS$ is the
+    Jensen-Shannon divergence of $p(i|r)$ and $p(i|s)$ with weights in proportion to $π_r$ and
+    $π_s$.
     """
     trial.require(regions <= tokens, "each region must have a key")
     generator = trial.generator("scores")
@@ -354,9 +356,10 @@ def test_summary_query(
     dims: Annotated[int, Interval(1, 4, why="of keys: with as many as tokens any b can be had")],
     strength: Strength,
 ):
-    """For one region of keys k_j and weights b = softmax(z·k_j) that all queries i share, the least
-    mean KL(p(·|i)‖b) over all z is I(i; j) + KL(p̄‖b*), where I is the mutual information of query
-    and key, p̄ is the mean of p over queries and b* = softmax(z·k_j) has the mean key of p̄.
+    """For one region of keys $k_j$ and weights $b = softmax(z·k_j)$ that all queries $i$ share, the
+    least mean $KL(p(·|i)‖b)$ over all $z$ is $I(i; j) + KL(p̄‖b*)$, where $I$ is the mutual
+    information of query and key, $p̄$ is the mean of $p$ over queries and $b* = softmax(z·k_j)$ has
+    the mean key of $p̄$.
     """
     trial.require(tokens > dims + 1, "there must be more tokens than any b needs")
     generator = trial.generator("queries and keys")
@@ -396,9 +399,9 @@ def equal_keys(generator, size, earlier):
 @claim(RELEASED, kind="identity", cases=[(32, 31), (16, 63), (2, 1), (64, 64)])
 def test_missing_log_n(trial, size: Size, earlier: Earlier):
     """The released layer takes one softmax over the logits of the keys of a token's own region and
-    one pooled logit for each earlier region. If all keys are equal, the n keys of its own region
-    together get the weight n/(n + R) beside R earlier regions: at n = R + 1 = √T this is ½/(1 -
-    1/(2 √T)) at every length T. Full attention gives them 1/(R + 1).
+    one pooled logit for each earlier region. If all keys are equal, the $n$ keys of its own region
+    together get the weight $n/(n + R)$ beside $R$ earlier regions: at $n = R + 1 = √T$ this is
+    $½/(1 - 1/(2 √T))$ at every length $T$. Full attention gives them $1/(R + 1)$.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     weights = [weights_of_last(queries, keys, size, pool) for pool in POOLS]
@@ -412,14 +415,15 @@ def test_missing_log_n(trial, size: Size, earlier: Earlier):
 
 
 @claim(
-    derived("the weights of equal keys in approx_attention.py of google-research's combiner"),
+    derived("the weights of equal keys in `approx_attention.py` of google-research's combiner"),
     kind="identity",
     cases=[(32, 31), (16, 63), (2, 1), (64, 64)],
 )
 def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
-    """If a token sees the n equal keys of its own region one by one, and each of R regions of n
-    such keys by one logit, its attention has KL(uniform‖layer) = log((n + R)/T) + (R n/T) log n
-    from uniform attention to the T = n (R + 1) keys.
+    """If a token sees the $n$ equal keys of its own region one by one, and each of $R$ regions of
+    $n$ such keys by one logit, its attention has
+    $KL(uniform‖layer) = log((n + R)/T) + (R n/T) log n$ from uniform attention to the
+    $T = n (R + 1)$ keys.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     law = loss_of_one_logit(size, earlier)
@@ -443,14 +447,14 @@ def test_missing_log_n__loss(trial, size: Size, earlier: Earlier):
 
 
 @claim(
-    derived("a region of n equal keys has n times the weight of one"),
+    derived("a region of $n$ equal keys has $n$ times the weight of one"),
     kind="identity",
     cases=[(32, 31), (16, 63), (2, 1), (64, 64)],
 )
 def test_missing_log_n__added(trial, size: Size, earlier: Earlier):
-    """If a token sees the n equal keys of its own region one by one, and each of R regions of n
-    such keys by one logit to which log n is added, it gives all keys of all R + 1 regions the same
-    weight.
+    """If a token sees the $n$ equal keys of its own region one by one, and each of $R$ regions of
+    $n$ such keys by one logit to which $log n$ is added, it gives all keys of all $R + 1$ regions
+    the same weight.
     """
     queries, keys = equal_keys(trial.generator("tokens"), size, earlier)
     tokens = len(keys)
@@ -484,9 +488,10 @@ def test_random_regions(
         float, Interval(1e-5, 1e-3, why="v: the law is for v → 0; below, digits go")
     ],
 ):
-    """For attention of Q queries to keys with independent scores N(0, v), and regions r of n keys,
-    the mean of I(i; j|r)/v over the scores, where I is the mutual information of query i and key j,
-    tends to ½ (1 - 1/Q) (1 - 1/n) as v → 0, however many regions there are.
+    """For attention of $Q$ queries to keys with independent scores $N(0, v)$, and regions $r$ of
+    $n$ keys, the mean of $I(i; j|r)/v$ over the scores, where $I$ is the mutual information of
+    query $i$ and key $j$, tends to $½ (1 - 1/Q) (1 - 1/n)$ as $v → 0$, however many regions there
+    are.
     """
     law = loss_of_random_regions(queries, size)
     tokens = rows * size

@@ -2,22 +2,23 @@
 2210.10340.
 
 For whoever debugs exploding gradients in linear attention and asks whether the denominator or the
-scale is to blame: softmax's derivatives are at most 1/4, linear attention's at most 1/(4 s_k),
-normalised ones are bounded by ε alone.
+scale is to blame: softmax's derivatives are at most 1/4, linear attention's at most $1/(4 s_k)$,
+normalised ones are bounded by $ε$ alone.
 
 Paper: linear transformers train badly because gradients through the division by the sum of scores
 are unbounded. The paper drops the division and normalises the output. This page gives the exact
 bound of each kind of attention, for positive scores and for scores of both signs.
 
 Take away: at scores of .001 a derivative of linear attention reaches 250, while softmax's reach
-1/4; with ε = 10⁻⁴ the normalised ones reach 100 |v_k|. The bound of linear attention needs positive
-scores: with both signs its derivatives grow as 1/(Σ s)² although every |s_k| stays 1.
+1/4; with $ε = 10⁻⁴$ the normalised ones reach $100 |v_k|$. The bound of linear attention needs
+positive scores: with both signs its derivatives grow as $1/(∑ s)²$ although every $|s_k|$ stays 1.
 
-s are the n scores of one row. Softmax has p = e^s/Σ e^s, linear attention p = s/Σ s. The paper
-drops the denominator and normalises the output: o = sᵀV/√(|sᵀV|²/d + ε) with rows v_k of V (n, d).
+$s$ are the $n$ scores of one row. Softmax has $p = e^s/∑ e^s$, linear attention $p = s/∑ s$. The
+paper drops the denominator and normalises the output: $o = sᵀV/√(|sᵀV|²/d + ε)$ with rows $v_k$ of
+$V$ $(n, d)$.
 
-Edges: with a single score p is constant. At s_k = 0 the bound 1/(4 s_k) is infinite. Where Σ s = 0
-linear attention is not defined.
+Edges: with a single score $p$ is constant. At $s_k = 0$ the bound $1/(4 s_k)$ is infinite. Where
+$∑ s = 0$ linear attention is not defined.
 
 Abstract:
 
@@ -28,7 +29,7 @@ Abstract:
 - Statement 3: linear attention does not need this division. Not on trial. What a model loses
   without it needs training.
 - Statement 4: a normalisation of the output in its place stabilises gradients. In part: normalised,
-  normalised-jacobian. They are bounded, by ε alone; training is not tried.
+  normalised-jacobian. They are bounded, by $ε$ alone; training is not tried.
 - Statement 5: trained models are better and faster. Not on trial. It needs large models.
 
 Read: the abstract ("unbounded gradients in the attention computation", "replaces the scaling
@@ -137,7 +138,7 @@ def wide_scores(generator, n):
     cases=[3, 8, 64],
 )
 def test_softmax_quarter(trial, n: Scores):
-    """The weights p = e^s/Σ e^s of softmax have |∂p_j/∂s_k| <= 1/4 for all scores s; this is
+    """The weights $p = e^s/∑ e^s$ of softmax have $|∂p_j/∂s_k| <= 1/4$ for all scores $s$; this is
     reached where two weights are 1/2.
     """
     scores = wide_scores(trial.generator(), n)
@@ -152,9 +153,9 @@ def test_softmax_quarter(trial, n: Scores):
     )
 
 
-@claim(derived("the Jacobian is diag(p) - p pᵀ"), kind="bound", cases=[3, 8, 64])
+@claim(derived("the Jacobian is $diag(p) - p pᵀ$"), kind="bound", cases=[3, 8, 64])
 def test_softmax_quarter__norm(trial, n: Scores):
-    """The Jacobian ∂p/∂s of softmax, p = e^s/Σ e^s, has a spectral norm of at most 1/2; this is
+    """The Jacobian $∂p/∂s$ of softmax, $p = e^s/∑ e^s$, has a spectral norm of at most 1/2; this is
     reached where two weights are 1/2.
     """
     scores = wide_scores(trial.generator(), n)
@@ -181,13 +182,13 @@ def small_scores(generator, n):
 
 
 @claim(
-    recalled("the bound 1/(4 s) on the derivatives of linear attention"),
+    recalled("the bound $1/(4 s)$ on the derivatives of linear attention"),
     kind="bound",
     cases=[3, 8, 64],
 )
 def test_linear_unbounded(trial, n: Scores):
-    """For positive scores s the weights p = s/Σ s of linear attention have |∂p_j/∂s_k| <= 1/(4
-    s_k); this is reached at p_k = 1/2.
+    """For positive scores $s$ the weights $p = s/∑ s$ of linear attention have
+    $|∂p_j/∂s_k| <= 1/(4 s_k)$; this is reached at $p_k = 1/2$.
     """
     scores = small_scores(trial.generator(), n)
     measured = np.abs(jacobian(linear, scores))
@@ -203,13 +204,14 @@ def test_linear_unbounded(trial, n: Scores):
 
 
 @claim(
-    derived("p_j/Σ s is below 1/s_j, and near it where p_j is near 1"),
+    derived("$p_j/∑ s$ is below $1/s_j$, and near it where $p_j$ is near 1"),
     kind="bound",
     cases=[3, 8, 64],
 )
 def test_linear_unbounded__by_output(trial, n: Scores):
-    """For positive scores s and j ≠ k the weights p = s/Σ s of linear attention have |∂p_j/∂s_k| <=
-    1/s_j, and no smaller multiple of 1/s_j bounds it: the ratio tends to 1 as p_j does.
+    """For positive scores $s$ and $j ≠ k$ the weights $p = s/∑ s$ of linear attention have
+    $|∂p_j/∂s_k| <= 1/s_j$, and no smaller multiple of $1/s_j$ bounds it: the ratio tends to 1 as
+    $p_j$ does.
     """
     scores = small_scores(trial.generator(), n)
     measured = np.abs(jacobian(linear, scores))
@@ -233,13 +235,13 @@ def floored_scores(generator, n, floor):
 
 
 @claim(
-    derived("the column is v_k less its part along o"),
+    derived("the column is $v_k$ less its part along $o$"),
     kind="bound",
     cases=[(6, 4, 0.01), (3, 2, 1.0)],
 )
 def test_normalised(trial, n: Scores, width: Width, floor: Floor):
-    """The normalised output o = sᵀV/√(|sᵀV|²/d + ε) of scores s and values v_k, the rows of V with
-    d columns, has |∂o/∂s_k| <= |v_k|/√ε; this is reached where sᵀV = 0.
+    """The normalised output $o = sᵀV/√(|sᵀV|²/d + ε)$ of scores $s$ and values $v_k$, the rows of
+    $V$ with $d$ columns, has $|∂o/∂s_k| <= |v_k|/√ε$; this is reached where $sᵀV = 0$.
     """
     generator = trial.generator()
     values = generator.normal(size=(345, n, width))
@@ -265,13 +267,13 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
 
 
 @claim(
-    derived("the column is v_k less its part along o"),
+    derived("the column is $v_k$ less its part along $o$"),
     kind="identity",
     cases=[(6, 4, 0.01), (3, 2, 1.0)],
 )
 def test_normalised__jacobian(trial, n: Scores, width: Width, floor: Floor):
-    """The normalised output o = sᵀV/√(|sᵀV|²/d + ε) of scores s and values v_k, the rows of V with
-    d columns, has ∂o/∂s_k = (v_k - o (o · v_k)/d)/√(|sᵀV|²/d + ε).
+    """The normalised output $o = sᵀV/√(|sᵀV|²/d + ε)$ of scores $s$ and values $v_k$, the rows of
+    $V$ with $d$ columns, has $∂o/∂s_k = (v_k - o (o · v_k)/d)/√(|sᵀV|²/d + ε)$.
     """
     generator = trial.generator()
     values = generator.normal(size=(n, width))
@@ -288,14 +290,14 @@ def test_normalised__jacobian(trial, n: Scores, width: Width, floor: Floor):
 
 
 @claim(
-    derived("(δ_jk - p_j)/Σ s with p_j of order 1/Σ s"),
+    derived("$(δ_{j k} - p_j)/∑ s$ with $p_j$ of order $1/∑ s$"),
     kind="rate",
     cases=[3, 64],
 )
 def test_signed_scores(trial, n: Scores):
-    """For scores s = (1, -1 - t, 0, …) with t > 0 the weights s/Σ s of linear attention have (1 +
-    t)/t² as their largest |∂p_j/∂s_k|: of order 1/(Σ s)², although no |s_k| that is not 0 is below
-    1.
+    """For scores $s = (1, -1 - t, 0, …)$ with $t > 0$ the weights $s/∑ s$ of linear attention have
+    $(1 + t)/t²$ as their largest $|∂p_j/∂s_k|$: of order $1/(∑ s)²$, although no $|s_k|$ that is
+    not 0 is below 1.
     """
     gaps = 2.0 ** -np.arange(6, 14)
     scores = np.zeros((len(gaps), n))
@@ -316,8 +318,8 @@ def test_signed_scores(trial, n: Scores):
 
 @claim(recalled("the bound 1/4 on the derivatives of softmax attention"), kind="bound")
 def test_softmax_quarter__everywhere(trial):
-    """The weights p of softmax have ∂p_j/∂s_j = p_j (1 - p_j) <= 1/4 for all values in [-30, 30] of
-    the score s_j less the logarithm of the sum of the other e^s.
+    """The weights $p$ of softmax have $∂p_j/∂s_j = p_j (1 - p_j) <= 1/4$ for all values in [-30,
+    30] of the score $s_j$ minus the logarithm of the sum of the other $e^s$.
     """
     trial.prove(
         lambda difference: balls.exp(difference) / (1 + balls.exp(difference)) ** 2,
@@ -331,10 +333,10 @@ def test_softmax_quarter__everywhere(trial):
     )
 
 
-@claim(recalled("the bound 1/(4 s) on the derivatives of linear attention"), kind="bound")
+@claim(recalled("the bound $1/(4 s)$ on the derivatives of linear attention"), kind="bound")
 def test_linear_unbounded__everywhere(trial):
-    """The weights p = s/Σ s of linear attention have s_k |∂p_k/∂s_k| = r/(1 + r)² <= 1/4 for all r
-    = Σ_{j≠k} s_j/s_k in [.001, 1000], to 1e-12.
+    """The weights $p = s/∑ s$ of linear attention have $s_k |∂p_k/∂s_k| = r/(1 + r)² <= 1/4$ for
+    all $r = sum_{j≠k} s_j/s_k$ in [.001, 1000], to $1e-12$.
     """
     trial.prove(
         lambda ratio: ratio / (1 + ratio) ** 2,
@@ -351,11 +353,11 @@ def test_linear_unbounded__everywhere(trial):
 
 @figure("F1", claims=("softmax_quarter", "linear_unbounded", "normalised"))
 def derivatives_by_scale(floor=1e-4):
-    """Small scores explode the gradients of linear attention, and ε caps those of the normalised
+    """Small scores explode the gradients of linear attention, and $ε$ caps those of the normalised
     one.
 
-    Two equal scores of size s, rows of V of length 1, ε = 0.0001. Marks: points: largest derivative
-    by complex steps; lines: 1/4 and 1/(4 s).
+    Two equal scores of size $s$, rows of $V$ of length 1, $ε = 0.0001$. Marks: points: largest
+    derivative by complex steps; lines: 1/4 and $1/(4 s)$.
     """
     scales = np.geomspace(1e-5, 10, 19)
     values = np.array([[1.0, 0.0], [0.6, 0.8]])

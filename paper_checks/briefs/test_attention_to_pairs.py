@@ -4,20 +4,20 @@ Attention to Kronecker Computation", ICLR, arXiv 2310.04064.
 For whoever attends to pairs of keys and asks which degree of a polynomial makes the cost linear in
 the length, and how many columns and how large weights a head needs to find triples.
 
-Setting: n tokens have queries Q, keys K1 and K2 and values V1 and V2 (n, d). The score of token i
-and the pair (j, l) is s = Σ_c Q_ic K1_jc K2_lc, |s| <= b. Weights are e^s/Σ_jl e^s over all pairs,
-and values are the products V1_j V2_l, entry by entry.
+Setting: $n$ tokens have queries $Q$, keys $K1$ and $K2$ and values $V1$ and $V2$, all $(n, d)$. The
+score of token $i$ and the pair $(j, l)$ is $s = ∑_c Q_{i c} K1_{j c} K2_{l c}$, $|s| <= b$. Weights
+are $e^s/∑_{j l} e^s$ over all pairs, and values are the products $V1_j V2_l$, entry by entry.
 
-Take away: features of degree g make attention to all n² pairs linear in n, and for a given degree
-the best polynomial in relative error is 2^g e^b times as exact as Taylor's. Three columns suffice
-to find triples that add up to 0 modulo M, and two do not; logits of M² log n/π² are enough, and the
-entries behind them are about (M² log n)^(1/3).
+Take away: features of degree $g$ make attention to all $n²$ pairs linear in $n$, and for a given
+degree the best polynomial in relative error is $2^g e^b$ times as exact as Taylor's. Three columns
+suffice to find triples that add up to 0 modulo $M$, and two do not; logits of $M² log n/π²$ are
+enough, and the entries behind them are about $(M² log n)^(1/3)$.
 
-Edges: the law of the least error is a limit for large g; the next factor is 1 - b²/(4(g + 3)). The
-rank holds for generic tokens and large n if no coefficient of the polynomial is 0. For small M most
-tokens of a drawn word belong to a triple, so that both kinds of error must be counted.
+Edges: the law of the least error is a limit for large $g$; the next factor is $1 - b²/(4(g + 3))$.
+The rank holds for generic tokens and large $n$ if no coefficient of the polynomial is 0. For small
+$M$ most tokens of a drawn word belong to a triple, so that both kinds of error must be counted.
 
-Paper: it bounds the entries for widths d of the order log n: below the bound attention to pairs
+Paper: it bounds the entries for widths $d$ of the order $log n$: below the bound attention to pairs
 takes almost linear time, and above it that is impossible under the exponential time hypothesis.
 This page tries the polynomial, its features, and a head that finds triples.
 
@@ -28,15 +28,15 @@ Abstract:
   attention cannot is not here.
 - Statement 2: attention to pairs is a softmax over a Kronecker product of keys. Not on trial. It is
   a definition.
-- Statement 3: if all entries are of lower order than (log n)^(1/3), it can be approximated in
+- Statement 3: if all entries are of lower order than $(log n)^(1/3)$, it can be approximated in
   almost linear time. In part: features, features-rank, degree_needed. The features and the degree
-  that a given bound on scores needs; the limit in n is not here.
-- Statement 4: if entries may be as large, no algorithm is faster than n³ under the strong
+  that a given bound on scores needs; the limit in $n$ is not here.
+- Statement 4: if entries may be as large, no algorithm is faster than $n³$ under the strong
   exponential time hypothesis. Not on trial. It is conditional.
 - Statement 5: for tensors of higher order the bounds on the entries are lower. Not on trial.
-  `k_columns` gives the columns of order k.
+  `k_columns` gives the columns of order $k$.
 
-Read: the abstract, in a copy ("approximate the ``tensor-type'' attention matrix in n^{1+o(1)}
+Read: the abstract, in a copy ("approximate the ``tensor-type'' attention matrix in $n^{1+o(1)}$
 time", "detecting triple-wise connections"). Derived here: all claims. Not claimed: that two columns
 leave no less than 1 has no proof here, and the second term of the least error is numerical. Topic:
 sequence models and attention.
@@ -318,14 +318,14 @@ def words_with_members(generator, tokens, modulus):
 
 
 @claim(
-    derived("numerator and denominator are off by at most 1 ± ε"),
+    derived("numerator and denominator are off by at most $1 ± ε$"),
     kind="bound",
     cases=[(2, 3, 1.0), (3, 5, 2.0), (1, 1, 0.2), (4, 2, 0.5)],
 )
 def test_features(trial, width: Width, degree: Degree, largest: Largest):
-    """Let p be a polynomial with |p(s)/e^s - 1| <= ε < 1 for |s| <= b. The weights p(s)/Σ p(s) of
-    scores s in [-b, b] are within a factor (1 + ε)/(1 - ε) of those of softmax: logarithms of
-    weights differ by at most log((1 + ε)/(1 - ε)).
+    """Let $p$ be a polynomial with $|p(s)/e^s - 1| <= ε < 1$ for $|s| <= b$. The weights
+    $p(s)/∑ p(s)$ of scores $s$ in $[-b, b]$ are within a factor $(1 + ε)/(1 - ε)$ of those of
+    softmax: logarithms of weights differ by at most $log((1 + ε)/(1 - ε))$.
     """
     coefficients, _, error = best_polynomial(largest, degree)
     trial.require(1e-8 < error < 1, "the relative error must be below 1, and above rounding")
@@ -350,14 +350,15 @@ def test_features(trial, width: Width, degree: Degree, largest: Largest):
 
 
 @claim(
-    derived("monomials of degree up to g are independent functions of tokens"),
+    derived("monomials of degree up to $g$ are independent functions of tokens"),
     kind="identity",
     cases=[(2, 3), (3, 3), (1, 5), (4, 2)],
 )
 def test_features__rank(trial, width: Width, degree: Degree):
-    """Let p be a polynomial of degree g without a coefficient 0, and s_i,jl = Σ_c Q_ic K_jc L_lc
-    the scores of n generic tokens of width d with pairs (j, l) of keys. If n >= binom(d + g, g),
-    the matrix (n, n²) of the p(s_i,jl) has the rank binom(d + g, g).
+    """Let $p$ be a polynomial of degree $g$ without a coefficient 0, and
+    $s_{i,j l} = ∑_c Q_{i c} K_{j c} L_{l c}$ the scores of $n$ generic tokens of width $d$ with
+    pairs $(j, l)$ of keys. If $n >= binom(d + g, g)$, the matrix $(n, n²)$ of the $p(s_{i,j l})$
+    has the rank $binom(d + g, g)$.
     """
     law = number_of_features(width, degree)
     trial.require(law <= LENGTH // 2, f"features must be at most {LENGTH // 2}, half the tokens")
@@ -379,13 +380,14 @@ def test_features__rank(trial, width: Width, degree: Degree):
 
 
 @claim(
-    derived("the weight e^-x has the geometric mean 1; the second term is numerical"),
+    derived("the weight $e^-x$ has the geometric mean 1; the second term is numerical"),
     kind="rate",
     cases=[(1.0, 8), (2.0, 12), (0.2, 6)],
 )
 def test_degree_needed(trial, largest: Largest, degree: High):
-    """The least relative error of a polynomial of degree g from e^x on [-b, b] is b^(g+1)/(2^g (g +
-    1)!) (1 - q), q = b²/(4(g + 3)), to within the share q² + .001 of b^(g+1)/(2^g (g + 1)!).
+    """The least relative error of a polynomial of degree $g$ from $e^x$ on $[-b, b]$ is
+    $b^(g+1)/(2^g (g + 1)!) (1 - q)$, $q = b²/(4(g + 3))$, to within the share $q² + .001$ of
+    $b^(g+1)/(2^g (g + 1)!)$.
     """
     level, error = least_error(largest, degree)
     leading = leading_error(largest, degree)
@@ -406,14 +408,14 @@ def test_degree_needed(trial, largest: Largest, degree: High):
 
 
 @claim(
-    derived("the series of the remainder at -b alternates"),
+    derived("the series of the remainder at $-b$ alternates"),
     kind="rate",
     cases=[(1.0, 8), (2.0, 12), (0.2, 6)],
 )
 def test_degree_needed__taylor(trial, largest: Largest, degree: High):
-    """On [-b, b] Taylor's polynomial of degree g has the largest relative error e^b b^(g+1)/(g +
-    1)! (1 - b/(g + 2) + b²/((g + 2)(g + 3))) from e^x, to within a share b³/((g + 2 - b)(g + 3)(g +
-    4)) + .001.
+    """On $[-b, b]$ Taylor's polynomial of degree $g$ has the largest relative error
+    $e^b b^(g+1)/(g + 1)! (1 - b/(g + 2) + b²/((g + 2)(g + 3)))$ from $e^x$, to within a share
+    $b³/((g + 2 - b)(g + 3)(g + 4)) + .001$.
     """
     law = largest_of_taylor(largest, degree)
     rest = largest**3 / ((degree + 2 - largest) * (degree + 3) * (degree + 4))
@@ -439,8 +441,8 @@ def test_k_columns(
         int, Interval(2, 8, why="one number needs one column; sums of more are alike")
     ],
 ):
-    """The cosine of a sum of k numbers is a sum of k products of one number's cosine each: cos(x_1
-    + … + x_k) = (2^(k-1)/k) Σ_r (-1)^r Π_i cos(x_i - π r/k) over r = 0 … k - 1.
+    """The cosine of a sum of $k$ numbers is a sum of $k$ products of one number's cosine each:
+    $cos(x_1 + … + x_k) = (2^(k-1)/k) ∑_r (-1)^r prod_i cos(x_i - π r/k)$ over $r = 0, …, k - 1$.
     """
     numbers = trial.generator("numbers").uniform(-np.pi, np.pi, size=(40, order))
     trial.identity(
@@ -465,8 +467,9 @@ def test_k_columns(
 def test_k_columns__fewer(
     trial, columns: Annotated[int, Interval(1, 3, why="three columns are exact")]
 ):
-    """Let cos(x + y + z) be written as a sum of products of functions of x, y and z, in the basis
-    cos, sin of each. Of its squared norm 4 the best one, two or three products leave 3, 1 and 0.
+    """Let $cos(x + y + z)$ be written as a sum of products of functions of $x$, $y$ and $z$, in the
+    basis $cos$, $sin$ of each. Of its squared norm 4 the best one, two or three products leave 3, 1
+    and 0.
     """
     law = left_by_columns(columns)
     wrong = {
@@ -488,7 +491,7 @@ HEADS = [(8, 11), (12, 31), (5, 3), (16, 101)]
 
 
 @claim(
-    derived("(m - y) e^(β y), m the middle of 1 and c, rises up to c"),
+    derived("$(m - y) e^(β y)$, $m$ the middle of 1 and $c$, rises up to $c$"),
     kind="bound",
     cases=HEADS,
     not_tight="all pairs but one would have to add up to the next residue, as they can modulo 3",
@@ -498,10 +501,10 @@ def test_triples_found(
     tokens: Tokens,
     modulus: Annotated[int, Interval(3, 101, why="modulo 2 a token has one other residue")],
 ):
-    """Let x_i be residues modulo M >= 2, c = cos(2π/M), logits β cos(2π(x_i + x_j + x_l)/M) by
-    three columns, values e^(2πi(x_j + x_l)/M) and y_i the real part of e^(2πi x_i/M) times the
-    output. With β = β* = log(n² - 1)/(1 - c) a token that is in a triple of sum 0 has y_i >= (1 +
-    c)/2.
+    """Let $x_i$ be residues modulo $M >= 2$, $c = cos(2π/M)$, logits $β cos(2π(x_i + x_j + x_l)/M)$
+    by three columns, values $e^(2πi(x_j + x_l)/M)$ and $y_i$ the real part of $e^(2πi x_i/M)$ times
+    the output. With $β = β* = log(n² - 1)/(1 - c)$ a token that is in a triple of sum 0 has
+    $y_i >= (1 + c)/2$.
     """
     words, members = words_with_members(trial.generator("words"), tokens, modulus)
     sharpness = sharp_enough(tokens, modulus)
@@ -528,16 +531,16 @@ def test_triples_found(
     )
 
 
-@claim(derived("no cosine exceeds c"), kind="bound", cases=[(8, 11), (12, 31), (5, 4), (16, 101)])
+@claim(derived("no cosine exceeds $c$"), kind="bound", cases=[(8, 11), (12, 31), (5, 4), (16, 101)])
 def test_triples_found__others(
     trial,
     tokens: Tokens,
     modulus: Annotated[int, Interval(4, 101, why="modulo 3 the words here have all triples")],
 ):
-    """Let x_i be n residues modulo M >= 2, c = cos(2π/M), logits β cos(2π(x_i + x_j + x_l)/M) for
-    pairs (j, l), values e^(2πi(x_j + x_l)/M), y_i the real part of e^(2πi x_i/M) times the output,
-    and β = log(n² - 1)/(1 - c). A token that is in no triple of sum 0 modulo M has y_i <= c, below
-    the cut (1 + c)/2.
+    """Let $x_i$ be $n$ residues modulo $M >= 2$, $c = cos(2π/M)$, logits
+    $β cos(2π(x_i + x_j + x_l)/M)$ for pairs $(j, l)$, values $e^(2πi(x_j + x_l)/M)$, $y_i$ the real
+    part of $e^(2πi x_i/M)$ times the output, and $β = log(n² - 1)/(1 - c)$. A token that is in no
+    triple of sum 0 modulo $M$ has $y_i <= c$, below the cut $(1 + c)/2$.
     """
     words, _ = words_with_members(trial.generator("words"), tokens, modulus)
     # Most drawn words have no such token: residues around M/3 make some.
@@ -564,10 +567,10 @@ def test_triples_found__others(
 
 @figure("F1", claims=("degree_needed", "degree_needed-taylor"))
 def error_against_degree():
-    """For relative errors the best polynomial is about 2^g e^b times as exact as Taylor's.
+    """For relative errors the best polynomial is about $2^g e^b$ times as exact as Taylor's.
 
-    Errors are those from e^x on [-b, b]. Marks: lines: leading terms; points: Remez's exchange in
-    60 digits, and Taylor's polynomial on a grid.
+    Errors are those from $e^x$ on $[-b, b]$. Marks: lines: leading terms; points: Remez's exchange
+    in 60 digits, and Taylor's polynomial on a grid.
     """
     degrees = np.arange(2, 13)
     lines = {}

@@ -1,22 +1,22 @@
 """Vijayakumar, Cogswell, Selvaraju, Sun, Lee, Crandall & Batra 2016, "Diverse Beam Search: Decoding
 Diverse Solutions from Neural Sequence Models", arXiv 1610.02424.
 
-For whoever splits a beam of width B into G groups with a penalty λ: what is guaranteed, and what
-diversity costs.
+For whoever splits a beam of width $B$ into $G$ groups with a penalty $λ$: what is guaranteed, and
+what diversity costs.
 
-Setting: words have T tokens out of V. At each step the groups, one after the other, keep their best
-b = B/G words by their score, which is the log chance of the word less λ n_v for each of its steps.
-n_v counts the words of earlier groups that took the token v at this step. Top-1 is the word of the
-largest chance over all groups.
+Setting: words have $T$ tokens out of $V$. At each step the groups, one after the other, keep their
+best $b = B/G$ words by their score, which is the log chance of the word less $λ n_v$ for each of
+its steps. $n_v$ counts the words of earlier groups that took the token $v$ at this step. Top-1 is
+the word of the largest chance over all groups.
 
-Take away: groups promise as much as a beam of width b, not B. For every λ there are models on which
-groups lose any amount to a beam of width B, and others on which they win any amount. If the model
-has no memory, no decoder finds a better top-1 word than a beam.
+Take away: groups promise as much as a beam of width $b$, not $B$. For every $λ$ there are models on
+which groups lose any amount to a beam of width $B$, and others on which they win any amount. If the
+model has no memory, no decoder finds a better top-1 word than a beam.
 
 Edges: the theory assumes that no two words have the same score; where scores are equal here, the
-smallest token is taken. The authors' code lets group g see group h after g - h further steps, when
-some of its words have been dropped; fairseq counts the 2 b candidates of earlier groups, and not
-the b that stay. Both codes can therefore return lists that differ from those of the published
+smallest token is taken. The authors' code lets group $g$ see group $h$ after $g - h$ further steps,
+when some of its words have been dropped; fairseq counts the $2 b$ candidates of earlier groups, and
+not the $b$ that stay. Both codes can therefore return lists that differ from those of the published
 method.
 
 Paper: it adds the penalty and decodes captions, translations and questions. This page compares the
@@ -30,16 +30,17 @@ Abstract:
   memoryless-groups. First tokens, one for each group, are the best in sum; later ones also if the
   model has no memory.
 - Statement 3: it finds better top-1 words, and so it is a better search algorithm. In part:
-  first_group-top_1, no_order_with_width_b-lost, no_order_with_width_b-won. Against the width b of a
-  group it holds, against the width B neither is better.
+  first_group-top_1, no_order_with_width_b-lost, no_order_with_width_b-won. Against the width $b$ of
+  a group it holds, against the width $B$ neither is better.
 - Statement 4: the gains need little more computation or memory. Not on trial. It is a measurement.
 - Statement 5: it does better than beams and earlier methods on captions, translation and questions.
   Not on trial. These are measurements of large models.
 - Statement 6: how much diversity helps with captions grows with what an image shows. Not on trial.
   It is a measurement.
 
-Read: the abstract, in a copy, the authors' code (dbs/beam_utils.lua) and fairseq/search.py. Derived
-here: all claims. Not claimed: anything on trained models. Topic: sequence models and attention.
+Read: the abstract, in a copy, the authors' code (`dbs/beam_utils.lua`) and `fairseq/search.py`.
+Derived here: all claims. Not claimed: anything on trained models. Topic: sequence models and
+attention.
 """
 
 from heapq import nlargest
@@ -257,8 +258,8 @@ def differing(law, **wrong):
 def test_first_group(
     trial, vocabulary: Vocabulary, length: Length, groups: Groups, beams: Beams, penalty: Penalty
 ):
-    """Group 1 of a diverse beam search in groups of b words holds at every step what a plain beam
-    search of width b holds: the log chances of its words have the same sum.
+    """Group 1 of a diverse beam search in groups of $b$ words holds at every step what a plain beam
+    search of width $b$ holds: the log chances of its words have the same sum.
     """
     generator = trial.generator("trees")
     trees = [random_tree(generator, vocabulary, length) for _ in range(230)]
@@ -288,8 +289,9 @@ def test_first_group(
 def test_first_group__top_1(
     trial, vocabulary: Vocabulary, length: Length, groups: Groups, beams: Beams, penalty: Penalty
 ):
-    """The most likely word of a diverse beam search in groups of b words is never less likely than
-    that of a plain beam search of width b: its -log chance is at most as large.
+    """The most likely word of a diverse beam search in groups of $b$ words is never less likely
+    than that of a plain beam search of width $b$: the negative logarithm of its chance is at most
+    as large.
     """
     generator = trial.generator("trees")
     trees = [random_tree(generator, vocabulary, length) for _ in range(300)]
@@ -312,8 +314,8 @@ def test_first_group__top_1(
 def test_first_group__copies(
     trial, vocabulary: Vocabulary, length: Length, groups: Groups, beams: Beams
 ):
-    """With the penalty λ = 0 all groups of a diverse beam search hold the words of the plain beam
-    of their width b.
+    """With the penalty $λ = 0$ all groups of a diverse beam search hold the words of the plain beam
+    of their width $b$.
     """
     generator = trial.generator("trees")
     trees = [random_tree(generator, vocabulary, length) for _ in range(230)]
@@ -338,10 +340,10 @@ def test_no_order_with_width_b__lost(
     length: Annotated[int, Interval(2, 12, why="the first step decides nothing yet")],
     penalty: Price,
 ):
-    """Let words of T >= 2 tokens out of V > e^λ begin with the token 0 or 1, with odds r = √(V
-    e^λ); after 0 all tokens are equally likely, and after 1 only 1 comes. The top-1 log chance of
-    two groups of one word with the penalty λ is that of a beam of width 2 plus log r - (T - 1) log
-    V, which is negative.
+    """Let words of $T >= 2$ tokens out of $V > e^λ$ begin with the token 0 or 1, with odds
+    $r = √(V e^λ)$; after 0 all tokens are equally likely, and after 1 only 1 comes. The top-1 log
+    chance of two groups of one word with the penalty $λ$ is that of a beam of width 2 plus
+    $log r - (T - 1) log V$, which is negative.
     """
     trial.require(vocabulary > np.exp(penalty), "V must exceed e^λ: else group 2 finds the word")
     model = model_that_loses(vocabulary, penalty)
@@ -372,11 +374,11 @@ def test_no_order_with_width_b__won(
     length: Annotated[int, Interval(3, 12, why="the example decides at the third step")],
     penalty: Price,
 ):
-    """Let words of T >= 3 tokens out of V >= 3 begin with the token 0 or 1, with odds e^(λ/2).
-    After 0 comes one of two tokens and then any token, after 1 one of three tokens and then always
-    2, each choice being equally likely. The top-1 log chance of two groups of one word with the
-    penalty λ exceeds that of a beam of width 2 by the larger of 0 and (T - 2) log V + log(2/3) -
-    λ/2.
+    """Let words of $T >= 3$ tokens out of $V >= 3$ begin with the token 0 or 1, with odds
+    $e^(λ/2)$. After 0 comes one of two tokens and then any token, after 1 one of three tokens and
+    then always 2, each choice being equally likely. The top-1 log chance of two groups of one word
+    with the penalty $λ$ exceeds that of a beam of width 2 by the larger of 0 and
+    $(T - 2) log V + log(2/3) - λ/2$.
     """
     model = model_that_wins(vocabulary, penalty)
     measured = top_log(model, length, 2, 1, penalty) - top_log(model, length, 1, 2, 0.0)
@@ -401,9 +403,9 @@ def test_no_order_with_width_b__won(
     cases=[(4, 3, 0.5), (12, 4, 0.2), (3, 2, 5.0)],
 )
 def test_prices(trial, vocabulary: Sizes, groups: Groups, penalty: Penalty):
-    """Let each of G groups of one word score its first token v by log p_v less λ for each earlier
-    group that took v. Their first tokens have the G largest prices of all log p_v - λ k, k = 0, 1,
-    ….
+    """Let each of $G$ groups of one word score its first token $v$ by $log p_v$ minus $λ$ for each
+    earlier group that took $v$. Their first tokens have the $G$ largest prices of all
+    $log p_v - λ k$, $k = 0, 1, …$.
     """
     generator = trial.generator("chances")
     logs = np.log(generator.dirichlet(np.ones(vocabulary), size=230))
@@ -424,11 +426,11 @@ def test_prices(trial, vocabulary: Sizes, groups: Groups, penalty: Penalty):
     )
 
 
-@claim(derived("the last price that is taken is the G-th"), cases=[(4, 3), (12, 4), (3, 2)])
+@claim(derived("the last price that is taken is the $G$-th"), cases=[(4, 3), (12, 4), (3, 2)])
 def test_prices__distinct(trial, vocabulary: Sizes, groups: Groups):
-    """Let each of G groups, 2 <= G <= V, of one word pay λ for each earlier group that took its
-    first token out of V. The first tokens are all distinct if and only if λ > log(p_(1)/p_(G)), of
-    the largest and the G-th largest chance.
+    """Let each of $G$ groups, $2 <= G <= V$, of one word pay $λ$ for each earlier group that took
+    its first token out of $V$. The first tokens are all distinct if and only if
+    $λ > log(p_{(1)}/p_{(G)})$, of the largest and the $G$-th largest chance.
     """
     trial.require(groups <= vocabulary, "groups must not be more than tokens")
     generator = trial.generator("chances")
@@ -452,7 +454,7 @@ def test_prices__distinct(trial, vocabulary: Sizes, groups: Groups):
 
 
 @claim(
-    derived("prices of the last groups differ by at most λ"),
+    derived("prices of the last groups differ by at most $λ$"),
     cases=[(4, 60, 0.05), (12, 80, 0.1), (3, 20, 0.3)],
     not_tight="the differences add up to 0, so that a difference of 1 needs many tokens",
 )
@@ -462,9 +464,10 @@ def test_prices__many(
     groups: Annotated[int, Interval(20, 80, why="law for many groups")],
     penalty: Annotated[float, Interval(0.02, 0.3, why="λ for which many groups share a token")],
 ):
-    """Let each of G groups of one word pay λ for each earlier group that took its first token. Then
-    n_v groups take the token v of chance p_v, and n_v differs by at most 1 from (log p_v - c)₊/λ,
-    with the c for which these add up to G: linear in log p, and not in p.
+    """Let each of $G$ groups of one word pay $λ$ for each earlier group that took its first token.
+    Then $n_v$ groups take the token $v$ of chance $p_v$, and $n_v$ differs by at most 1 from
+    $(log p_v - c)₊/λ$, with the $c$ for which these add up to $G$: linear in $log p$, and not in
+    $p$.
     """
     generator = trial.generator("chances")
     logs = np.log(generator.dirichlet(np.ones(vocabulary), size=230))
@@ -496,8 +499,8 @@ def test_memoryless(
         int, Interval(2, 16, why="one beam is the greedy word; more take longer to list")
     ],
 ):
-    """If the chances p of the V tokens are the same after every token, a beam of width B returns B
-    best words of all V^T words of T tokens: no decoder has a better top-1.
+    """If the chances $p$ of the $V$ tokens are the same after every token, a beam of width $B$
+    returns $B$ best words of all $V^T$ words of $T$ tokens: no decoder has a better top-1.
     """
     trial.require(beams <= vocabulary**length, "there must be as many words as beams")
     generator = trial.generator("chances")
@@ -524,9 +527,9 @@ def test_memoryless(
 def test_memoryless__groups(
     trial, vocabulary: Vocabulary, length: Short, groups: Groups, penalty: Penalty
 ):
-    """If the chances p of tokens are the same after every token, each group of one word repeats its
-    first token, and the log chances of the list of words of T tokens add up to T Σ n_v log p_v,
-    where n_v is the number of groups that took v at first.
+    """If the chances $p$ of tokens are the same after every token, each group of one word repeats
+    its first token, and the log chances of the list of words of $T$ tokens add up to
+    $T ∑ n_v log p_v$, where $n_v$ is the number of groups that took $v$ at first.
     """
     generator = trial.generator("chances")
     logs = np.log(generator.dirichlet(np.ones(vocabulary), size=230))

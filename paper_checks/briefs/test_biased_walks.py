@@ -1,25 +1,25 @@
 """Grover & Leskovec 2016, "node2vec: Scalable Feature Learning for Networks", KDD, arXiv
 1607.00653.
 
-For whoever tunes p and q of node2vec: which of them changes how often nodes are seen, and when both
-are one parameter.
+For whoever tunes $p$ and $q$ of node2vec: which of them changes how often nodes are seen, and when
+both are one parameter.
 
-Setting: a connected graph has degrees d_v, T_tv triangles on the edge tv and Δ_v at the node v. A
-walk that came from t to v goes on to x in proportion to w_vx, times 1/p if x = t, 1 if x is joined
-to t, and 1/q otherwise. Visits are shares of time in the long run.
+Setting: a connected graph has degrees $d_v$, $T_{t v}$ triangles on the edge $t v$ and $Δ_v$ at the
+node $v$. A walk that came from $t$ to $v$ goes on to $x$ in proportion to $w_{v x}$, times $1/p$ if
+$x = t$, 1 if $x$ is joined to $t$, and $1/q$ otherwise. Visits are shares of time in the long run.
 
-Take away: without triangles, or at q = 1, neither p nor q changes how often a node is seen: the
-share of visits is proportional to its degree, and only their order changes. With triangles both p
-and q matter: in a cubic graph with one triangle the triangle's nodes are seen 1.40 times as often
-as on average at (p, q) = (10, 4), and 1.03 times at (.1, 4). Without triangles p and q are one
-parameter, p/q: tuning both is a search along a line.
+Take away: without triangles, or at $q = 1$, neither $p$ nor $q$ changes how often a node is seen:
+the share of visits is proportional to its degree, and only their order changes. With triangles both
+$p$ and $q$ matter: in a cubic graph with one triangle the triangle's nodes are seen 1.40 times as
+often as on average at $(p, q) = (10, 4)$, and 1.03 times at $(.1, 4)$. Without triangles $p$ and
+$q$ are one parameter, $p/q$: tuning both is a search along a line.
 
-Edges: no such closed form is known for a graph with triangles that is not regular. At small p a
+Edges: no such closed form is known for a graph with triangles that is not regular. At small $p$ a
 walk goes to and fro, so that its visits settle slowly; the chain of directed edges gives the limit
 without a walk.
 
-Paper: it learns node features from walks that p and q bias between near and far. This page computes
-the visits and the speed of these walks.
+Paper: it learns node features from walks that $p$ and $q$ bias between near and far. This page
+computes the visits and the speed of these walks.
 
 Abstract:
 
@@ -27,15 +27,15 @@ Abstract:
   triangles_only, weights_let_p_in. Without triangles and weights, how often a node is seen never
   changes.
 - Statement 2: the biased walks explore diverse neighbourhoods efficiently. In part: only_the_ratio.
-  On a tree they leave their start fast if p/q is large; p and q are one parameter there.
+  On a tree they leave their start fast if $p/q$ is large; $p$ and $q$ are one parameter there.
 - Statement 3: the method generalises walks with rigid neighbourhoods. Not on trial. By definition
-  it is the plain walk at p = q = 1.
+  it is the plain walk at $p = q = 1$.
 - Statement 4: the features classify nodes and predict links better. Not on trial. It needs the
   networks.
 
 Read: the abstract, in a stored copy ("flexible notion of a node's network neighborhood"), and the
-transition weights in the authors' code, aditya-grover/node2vec, src/node2vec.py. Derived here: all
-formulas. Not claimed: that better visits are better features.
+transition weights in the authors' code, aditya-grover/node2vec, `src/node2vec.py`. Derived here:
+all formulas. Not claimed: that better visits are better features.
 
 Topic: linear algebra for learning.
 """
@@ -190,9 +190,9 @@ def test_uniform_on_edges(
     p: Return,
     q: InOut,
 ):
-    """On a connected graph without weights the walk of node2vec sees the node v of degree d_v for
-    the share d_v/Σd of time: with the in-out parameter q = 1 for every return parameter p, and
-    without triangles for every p and q.
+    """On a connected graph without weights the walk of node2vec spends a fraction $d_v/∑_u d_u$ of
+    its time at the node $v$ of degree $d_v$ if the in-out parameter $q$ is 1, for every return
+    parameter $p$, or if the graph has no triangle.
     """
     generator = trial.generator("graphs")
     nodes = 2 * half
@@ -235,9 +235,9 @@ def test_triangles_only(
     p: Return,
     q: InOut,
 ):
-    """In a connected d-regular graph the walk of node2vec, with its parameters p and q, takes the
-    directed edge tv for a share of time in proportion to 1/p + T_tv + (d - 1 - T_tv)/q, where T_tv
-    triangles are on the edge.
+    """In a connected $d$-regular graph the walk of node2vec, with its parameters $p$ and $q$, takes
+    the directed edge $t v$ for a share of time in proportion to
+    $1/p + T_{t v} + (d - 1 - T_{t v})/q$, where $T_{t v}$ triangles are on the edge.
 
     With `pairs` = 1 the graph is the cubic one with a single triangle.
     """
@@ -284,8 +284,9 @@ def test_only_the_ratio(
     p: Return,
     q: InOut,
 ):
-    """In the d-regular tree the walk of node2vec leaves the root at the speed κ (d - 2)/(κ (d - 2)
-    + 2) per step in the long run, where its parameters p and q matter through κ = p/q alone.
+    """In the $d$-regular tree the walk of node2vec leaves the root at the speed
+    $κ (d - 2)/(κ (d - 2) + 2)$ per step in the long run, where its parameters $p$ and $q$ matter
+    through $κ = p/q$ alone.
     """
     trial.require(0.1 <= p / q <= 10, "p/q must lie in [.1, 10]: beyond, it forgets too slowly")
     law = tree_speed(degree, p / q)
@@ -314,9 +315,9 @@ def test_weights_let_p_in(
     nodes: Annotated[int, Interval(4, 10, why="three weights of equal strength are all equal")],
     p: Return,
 ):
-    """Let a connected graph have weights of equal strength Σ_x w_vx = s at all nodes v. At q = 1
-    the walk of node2vec with the return parameter p takes an edge of weight w for a share of time
-    in proportion to w (s - (1 - 1/p) w).
+    """Let a connected graph have weights of equal strength $∑_x w_{v x} = s$ at all nodes $v$. At
+    $q = 1$ the walk of node2vec with the return parameter $p$ takes an edge of weight $w$ for a
+    share of time in proportion to $w (s - (1 - 1/p) w)$.
     """
     trial.require(max(p, 1 / p) >= 1.1, "p must be 10 % off 1, the plain walk")
     weights = equal_strengths(trial.generator("weights"), nodes)
@@ -332,7 +333,7 @@ def test_weights_let_p_in(
 
 @figure("F1", claims=("triangles_only",))
 def visits_of_triangles(returns: tuple[float, ...] = (0.1, 1.0, 10.0)):
-    """Both p and q change how often a walk visits the nodes of a triangle, unless q = 1.
+    """Both $p$ and $q$ change how often a walk visits the nodes of a triangle, unless $q = 1$.
 
     A cubic graph on 8 nodes with one triangle: visits of a node of the triangle, where 1 is the
     average of all nodes. Marks: lines: formula; points: the chain of directed edges.

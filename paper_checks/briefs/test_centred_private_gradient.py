@@ -8,19 +8,20 @@ Paper: private training that clips or bounds gradients pays for the size of the 
 they should be centred first. This page gives the price in a case that can be solved: two points
 with a bias, where no gradient is clipped.
 
-Take away: an offset R costs R⁴ in the noise part of the loss, R² by sensitivity and R² by
-conditioning: at c = 8 (a = 1, h_min τ = 3) it is 2700 times that of centred features. The mean as
-a centre leaves up to 1 - 1/n of the diameter, the best ball √(d/(2(d+1))), 0.58 in the plane.
+Take away: an offset $R$ costs $R⁴$ in the noise part of the loss, $R²$ by sensitivity and $R²$ by
+conditioning: at $c = 8 (a = 1, h_min τ = 3)$ it is 2700 times that of centred features. The mean as
+a centre leaves up to $1 - 1/n$ of the diameter, the best ball $√(d/(2(d+1)))$, 0.58 in the plane.
 
-Points x = c ± a, n/2 of each, have outcomes y = w(x-c) + b. The loss is ½ mean (w'x + b' - y)²,
-whose Hessian H has the entries c²+a², c and 1; T steps of size η follow its gradient plus √s2 N(0,
-I) from 0. A budget of ρ (zero-concentrated, one of n points replaced) asks for s2 = 2C²T/(n²ρ),
-where C = √(R²+1), R = |c|+a, bounds the gradient of a point while its residual is at most 1. h_1 >=
-h_2 are the eigenvalues of H, e_i the first error in their basis, r_i = 1-ηh_i; h_min = h_2.
+Points $x = c ± a$, $n/2$ of each, have outcomes $y = w(x-c) + b$. The loss is half of the mean of
+$(w'x + b' - y)²$, whose Hessian $H$ has the entries $c²+a²$, $c$ and 1; $T$ steps of size $η$
+follow its gradient plus $s N(0, I)$ from 0. A budget of $ρ$ (zero-concentrated, one of $n$ points
+replaced) asks for $s² = 2C²T/(n²ρ)$, where $C = √(R²+1)$, $R = |c|+a$, bounds the gradient of a
+point while its residual is at most 1. $h_1 >= h_2$ are the eigenvalues of $H$, $e_i$ the first
+error in their basis, $r_i = 1 - η h_i$; $h_min = h_2$.
 
-Edges: the budget assumes residuals of at most 1. The first residuals reach a w + b, which is 2.5 at
-a = 2, and an honest budget multiplies the noise by the square of that. The formula h_2 = a²/h_1 is
-accurate at every offset. From η = 2/h_1 on the descent does not converge.
+Edges: the budget assumes residuals of at most 1. The first residuals reach $a w + b$, which is 2.5
+at $a = 2$, and an honest budget multiplies the noise by the square of that. The formula
+$h_2 = a²/h_1$ is accurate at every offset. From $η = 2/h_1$ on the descent does not converge.
 
 Abstract:
 
@@ -143,9 +144,10 @@ def test_excess(
     ],
     budget: Budget,
 ):
-    """Descent of T steps η on a quadratic loss with curvatures h_i and first errors e_i, under
-    gradient noise of variance s2, has an expected excess loss of two parts: the bias ½ Σ h_i e_i²
-    r_i^{2T}, and ½ Σ η s2 (1 - r_i^{2T})/(2 - η h_i) from the noise, where r_i = 1 - η h_i.
+    """Descent of $T$ steps $η$ on a quadratic loss with curvatures $h_i$ and first errors $e_i$,
+    under gradient noise of variance $s²$, has an expected excess loss of two parts: the bias
+    $½ ∑ h_i e_i² r_i^{2T}$, and $½ ∑ η s² (1 - r_i^{2T})/(2 - η h_i)$ from the noise, where
+    $r_i = 1 - η h_i$.
     """
     (largest, smallest), errors = modes(c, a)
     steps = 2**doublings
@@ -180,9 +182,10 @@ def flow_excess(c, a, time, budget):
     cases=[(2.0, 0.7, 5.0, 1.0), (0.0, 2.0, 1.0, 0.1)],
 )
 def test_flow(trial, c: Offset, a: Spread, time: Time, budget: Budget):
-    """Let private descent of step η on a quadratic loss of n points have curvatures h_i, first
-    errors e_i, gradients up to C and a zero-concentrated budget ρ. At the time ηT = τ its excess
-    loss tends, as η → 0, to ½ Σ h_i e_i² e^{-2 h_i τ} + ½ (C² τ/(n² ρ)) Σ (1 - e^{-2 h_i τ}).
+    """Let private descent of step $η$ on a quadratic loss of $n$ points have curvatures $h_i$,
+    first errors $e_i$, gradients up to $C$ and a zero-concentrated budget $ρ$. At the time $ηT = τ$
+    its excess loss tends, as $η → 0$, to $½ ∑ h_i e_i² e^{-2 h_i τ} + ½ (C² τ/(n² ρ)) ∑ (1 - e^{-2
+    h_i τ})$.
     """
     time /= modes(c, a)[0][0]
     values = [moments(c, a, k, time / 2**k, noise_variance(c, a, 2**k, budget)) for k in (19, 20)]
@@ -221,9 +224,10 @@ LOST = 1e-5
 
 @claim(derived("sensitivity and conditioning"), kind="rate", cases=[(1.0, 3.0), (2.0, 0.5)])
 def test_price_of_offset(trial, a: Spread, relative_time: Time):
-    """If private descent on a feature of values c ± a, with an intercept, is trained to a fixed h_2
-    τ, where h_2 is the lesser curvature and τ the time, the noise part of its loss grows as R⁴ with
-    the offset R = |c| + a: R² by the squared sensitivity, R² by the time, as 1/h_2 ~ R²/a².
+    """If private descent on a feature of values $c ± a$, with an intercept, is trained to a fixed
+    $h_2 τ$, where $h_2$ is the lesser curvature and $τ$ the time, the noise part of its loss grows
+    as $R⁴$ with the offset $R = |c| + a$: $R²$ by the squared sensitivity, $R²$ by the time, as
+    $1/h_2 ~ R²/a²$.
     """
     noise = np.array([noise_of_flow(radius - a, a, relative_time) for radius in RADII])
     trial.order(
@@ -236,12 +240,14 @@ def test_price_of_offset(trial, a: Spread, relative_time: Time):
     )
 
 
-@claim(derived("the flow's noise at τ = h_2 τ / h_2"), kind="rate", cases=[(1.0, 3.0), (2.0, 0.5)])
+@claim(
+    derived("the flow's noise at $τ = h_2 τ / h_2$"), kind="rate", cases=[(1.0, 3.0), (2.0, 0.5)]
+)
 def test_price_of_offset__amount(trial, a: Spread, relative_time: Time):
-    """If private descent is trained to a fixed h_2 τ, the noise part of its loss is ½ (C² τ/(n² ρ))
-    Σ (1 - e^{-2 h_i τ}) at offsets from 16 to 512 of the features, where h_1 >= h_2 are the
-    curvatures, τ is the time, C the largest gradient of n points and ρ the zero-concentrated
-    budget.
+    """If private descent is trained to a fixed $h_2 τ$, the noise part of its loss is
+    $½ (C² τ/(n² ρ)) ∑ (1 - e^{-2 h_i τ})$ at offsets from 16 to 512 of the features, where
+    $h_1 >= h_2$ are the curvatures, $τ$ is the time, $C$ the largest gradient of $n$ points and $ρ$
+    the zero-concentrated budget.
     """
     noise = np.array([noise_of_flow(radius - a, a, relative_time) for radius in RADII])
     times = [relative_time / modes(radius - a, a)[0][1] for radius in RADII]
@@ -308,8 +314,8 @@ def diameters_of(clouds):
 
 @claim(known("Jung 1901"), kind="bound", cases=[(2, 4), (3, 5)])
 def test_centre(trial, dim: Dims, points: Points):
-    """All points of a set in d dimensions are within √(d/(2(d+1))) diameters of the best centre,
-    and a regular simplex attains it.
+    """All points of a set in $d$ dimensions are within $√(d/(2(d+1)))$ diameters of the best
+    centre, and a regular simplex attains it.
     """
     trial.require(points > dim, "points must exceed dim: a simplex has one more")
     clouds = point_clouds(trial.generator("clouds"), dim, points)
@@ -328,8 +334,8 @@ def test_centre(trial, dim: Dims, points: Points):
 
 @claim(derived("distances from a mean"), kind="bound", cases=[(2, 4), (3, 5)])
 def test_centre__mean(trial, dim: Dims, points: Points):
-    """All of n points are within 1-1/n diameters of their mean; this is attained where all but one
-    stand at one place.
+    """All of $n$ points are within $1-1/n$ diameters of their mean; this is attained where all but
+    one stand at one place.
     """
     trial.require(points > dim, "points must exceed dim: a simplex has one more")
     clouds = point_clouds(trial.generator("clouds"), dim, points)
@@ -348,9 +354,9 @@ def test_centre__mean(trial, dim: Dims, points: Points):
 
 @claim(derived("every dimension up to 200, enclosed"), kind="bound")
 def test_centre__everywhere(trial):
-    """For n = d + 1 points of diameter 1 in d dimensions, Jung's radius √(d/(2(d+1))) about the
-    best centre is at most 1 - 1/n, the radius about the mean, for all d = 1..200: the best centre
-    is nowhere worse than the mean, also of the fewest points.
+    """For $n = d + 1$ points of diameter 1 in $d$ dimensions, Jung's radius $√(d/(2(d+1)))$ about
+    the best centre is at most $1 - 1/n$, the radius about the mean, for all $d$ from 1 to 200: the
+    best centre is nowhere worse than the mean, also of the fewest points.
     """
 
     def about_mean(dim):
@@ -373,8 +379,8 @@ def test_centre__everywhere(trial):
 def noise_against_offset(relative_time: float = 3.0):
     """An offset is paid for twice: the noise of private gradient descent costs its fourth power.
 
-    n = 1000, ρ = 1, a = 1, h_min τ = `relative_time`. Marks: lines: law of small steps; points:
-    Lyapunov equation.
+    $n = 1000$, $ρ = 1$, $a = 1$, $h_min τ$ = `relative_time`. Marks: lines: law of small steps;
+    points: Lyapunov equation.
     """
     offsets = np.geomspace(0.25, 64, 33)
     raw = [flow_excess(c, 1.0, relative_time / modes(c, 1.0)[0][1], 1.0)[1] for c in offsets]
