@@ -1,32 +1,32 @@
 """Vo, Khalidov, Darcet et al. 2024, "Automatic Data Curation for Self-Supervised Learning: A
 Clustering-Based Approach", TMLR, arXiv 2405.15613.
 
-For whoever balances data by hierarchical k-means: how many levels flatten a given imbalance in one
-dimension?
+For whoever balances data by hierarchical $k$-means: how many levels flatten a given imbalance in
+one dimension?
 
 Take away: in one dimension a level takes the cube root of the imbalance, so that 100:1 becomes
-4.6:1, and 1.7:1 after two levels. The seeds of k-means++ do this before any Lloyd step. Lloyd's
+4.6:1, and 1.7:1 after two levels. The seeds of $k$-means++ do this before any Lloyd step. Lloyd's
 steps move no centre from one cell to another, so that from seeds drawn at random, of which each
-cell holds some, no level helps. In d dimensions a level would raise the imbalance to the power d/(d
-+ 2), by Zador's exponents; this is recalled and not tried here.
+cell holds some, no level helps. In $d$ dimensions a level would raise the imbalance to the power
+$d/(d + 2)$, by Zador's exponents; this is recalled and not tried here.
 
-The data fill two unit cells uniformly, far apart (a gap of 10), a dense one of mass ρ and a sparse
-one of mass 1. Of k centres k_1 lie in the dense cell and k_2 = k − k_1 in the sparse one. Level 1
-clusters the data, level 2 the centroids of level 1, of which each counts once, and so on. The
-authors' resampling takes the r points nearest to each centroid ("closest") or r random points of
-each cluster, and clusters these again.
+The data fill two unit cells uniformly, far apart (a gap of 10), a dense one of mass $ρ$ and a
+sparse one of mass 1. Of $k$ centres $k_1$ lie in the dense cell and $k_2 = k − k_1$ in the sparse
+one. Level 1 clusters the data, level 2 the centroids of level 1, of which each counts once, and so
+on. The authors' resampling takes the $r$ points nearest to each centroid ("closest") or $r$ random
+points of each cluster, and clusters these again.
 
-Edges: from ρ = 1850 on the best two centres both lie in the dense cell. A finite k biases the share
-of the seeds, by about 1 % at k = 60. If a cell gets no seed, a centre moves into it during Lloyd's
-steps.
+Edges: from $ρ = 1850$ on the best two centres both lie in the dense cell. A finite $k$ biases the
+share of the seeds, by about 1 % at $k = 60$. If a cell gets no seed, a centre moves into it during
+Lloyd's steps.
 
-Paper: pools of images and texts are balanced by k-means on k-means, and features trained on them
-are better. This page says how the centroids of each level divide between the cells, in one
+Paper: pools of images and texts are balanced by $k$-means on $k$-means, and features trained on
+them are better. This page says how the centroids of each level divide between the cells, in one
 dimension.
 
 Abstract:
 
-- Statement 1: successive k-means give clusters that distribute uniformly over concepts. In part:
+- Statement 1: successive $k$-means give clusters that distribute uniformly over concepts. In part:
   allocation, levels, seeds, seeds-by_mass, seeds-price. Each level takes a root of the imbalance;
   with random seeds nothing happens.
 - Statement 2: a balanced sampling from these clusters follows. In part: closest_is_no_op,
@@ -36,8 +36,8 @@ Abstract:
   large networks.
 
 Read: the abstract, and the authors' code (facebookresearch/ssl-data-curation,
-src/hierarchical_kmeans_gpu.py). Derived here: all claims; what is said of the code follows from its
-seeding and resampling. That "closest" changes nothing was seen by an exact solver, and is not
+`src/hierarchical_kmeans_gpu.py`). Derived here: all claims; what is said of the code follows from
+its seeding and resampling. That "closest" changes nothing was seen by an exact solver, and is not
 proved. Recalled: Zador's exponents. Not claimed: anything on clusters in two or more dimensions.
 Topic: representations.
 """
@@ -274,14 +274,16 @@ def resampled(first, second, share, points=8, generator=None):
 
 
 @claim(
-    derived("the distortion of k equal parts of an interval falls as 1/k²; the root is Zador's"),
+    derived(
+        "the distortion of $k$ equal parts of an interval falls as $1/k²$; the root is Zador's"
+    ),
     kind="optimality",
     cases=[(64.0, 50), (27.0, 40), (8.0, 30), (100.0, 45)],
 )
 def test_allocation(trial, ratio: Imbalance, centres: Centres):
-    """Let data fill two unit intervals far apart, with the masses ρ and 1. The best k-means puts
-    k_1 = argmin ρ/k_1² + 1/(k − k_1)² of its k centres in the dense one, so that k_1/k_2 tends to
-    ρ^(1/3): not to 1, as for uniform clusters, nor to ρ.
+    """Let data fill two unit intervals far apart, with the masses $ρ$ and 1. The best $k$-means
+    puts $k_1 = argmin (ρ/k_1² + 1/(k − k_1)²)$ of its $k$ centres in the dense one, so that
+    $k_1/k_2$ tends to $ρ^(1/3)$: not to 1, as for uniform clusters, nor to $ρ$.
     """
     law = best_split(ratio, centres)
     first = np.arange(1, centres)
@@ -304,9 +306,10 @@ def test_allocation(trial, ratio: Imbalance, centres: Centres):
     cases=[(64.0, 60, 4), (27.0, 60, 5), (70.0, 53, 7)],
 )
 def test_levels(trial, ratio: Imbalance, centres: Centres, fewer: Ratio):
-    """Let n_1 and n_2 centroids lie evenly in two unit intervals far apart. The best k-means on
-    them puts argmin_a W(n_1, a)/n_1² + W(n_2, k − a)/n_2² of its k centres in the first, where W(n,
-    a) = ((a − b) q (q² − 1) + b (q + 1) ((q + 1)² − 1))/12, q = ⌊n/a⌋ and b = n mod a.
+    """Let $n_1$ and $n_2$ centroids lie evenly in two unit intervals far apart. The best $k$-means
+    on them puts $argmin_a (W(n_1, a)/n_1² + W(n_2, k − a)/n_2²)$ of its $k$ centres in the first,
+    where $W(n, a) = ((a − b) q (q² − 1) + b (q + 1) ((q + 1)² − 1))/12$, $q = ⌊n/a⌋$ and
+    $b = n mod a$.
     """
     first = best_split(ratio, centres)
     left = centres // fewer
@@ -334,8 +337,8 @@ def test_levels(trial, ratio: Imbalance, centres: Centres, fewer: Ratio):
 
 @claim(
     derived(
-        "the rate mass · D², for the seeds of facebookresearch/ssl-data-curation's "
-        "src/hierarchical_kmeans_gpu.py"
+        "the rate is the mass times $D²$, for the seeds of facebookresearch/ssl-data-curation's "
+        "`src/hierarchical_kmeans_gpu.py`"
     ),
     kind="limit",
     cases=[(100.0, 120, 4), (3.0, 120, 1)],
@@ -346,9 +349,9 @@ def test_seeds(
     centres: Annotated[int, Interval(120, 300, why="k; fewer bias the share of the seeds")],
     trials: Annotated[int, Interval(1, 8, why="seeds tried in a step; the authors try 2 + ⌊ln k⌋")],
 ):
-    """Let data fill two unit intervals far apart, with the masses ρ and 1. For k → ∞ a share
-    ρ^(1/3)/(1 + ρ^(1/3)) of the k seeds of k-means++ lies in the dense one, before any Lloyd step,
-    with one trial for each seed or several.
+    """Let data fill two unit intervals far apart, with the masses $ρ$ and 1. For $k → ∞$ a share
+    $ρ^(1/3)/(1 + ρ^(1/3))$ of the $k$ seeds of $k$-means++ lies in the dense one, before any Lloyd
+    step, with one trial for each seed or several.
     """
 
     def share(generator, runs):
@@ -376,7 +379,7 @@ def test_seeds(
     cases=[(16.0, 40), (3.0, 12), (300.0, 60)],
 )
 def test_seeds__by_mass(trial, ratio: Imbalance, centres: Centres):
-    """If data fill two cells far apart and each cell holds a seed, Lloyd's steps of k-means never
+    """If data fill two cells far apart and each cell holds a seed, Lloyd's steps of $k$-means never
     change how many centres the cells have.
     """
     generator = trial.generator("seeds")
@@ -401,7 +404,7 @@ def test_seeds__by_mass(trial, ratio: Imbalance, centres: Centres):
 
 
 @claim(
-    derived("distortion ρ/k_1² + 1/k_2² at both splits"),
+    derived("distortion $ρ/k_1² + 1/k_2²$ at both splits"),
     kind="identity",
     low_power="the best split is rounded to whole centres",
     cases=[(16, 3), (5, 4), (30, 2)],
@@ -411,9 +414,9 @@ def test_seeds__price(
     ratio: Annotated[int, Interval(3, 30, why="ρ, a whole number, so that masses fix the split")],
     sparse: Sparse,
 ):
-    """If data fill two unit intervals far apart, with the masses ρ and 1, centres that are split by
-    mass cost (1 + ρ)³/(ρ (1 + ρ^(1/3))³) times the least distortion, up to the rounding of the best
-    split to whole centres.
+    """If data fill two unit intervals far apart, with the masses $ρ$ and 1, centres that are split
+    by mass cost $(1 + ρ)³/(ρ (1 + ρ^(1/3))³)$ times the least distortion, up to the rounding of the
+    best split to whole centres.
     """
     centres = (1 + ratio) * sparse
     # Lloyd's steps undo these displacements, which change sign from one centre to the next.
@@ -443,7 +446,7 @@ def test_seeds__price(
 @claim(
     derived(
         "a join costs more than a split gains, for the resampling of "
-        "facebookresearch/ssl-data-curation's src/hierarchical_kmeans_gpu.py"
+        "facebookresearch/ssl-data-curation's `src/hierarchical_kmeans_gpu.py`"
     ),
     kind="identity",
     cases=[(3, 2, 0.5), (5, 3, 0.3), (12, 2, 0.2), (4, 4, 0.5)],
@@ -456,9 +459,10 @@ def test_closest_is_no_op(
         float, Interval(0.05, 0.5, why="f, of a sparse cluster; beyond it other moves may pay")
     ],
 ):
-    """Let k_1 clusters lie in a dense interval and k_2 in a sparse one, and let resampling take the
-    r points nearest to each centroid, as by default in the released code. It leaves the split of
-    centres as it is if r is a share f <= ½ of the points of a sparse cluster and k_1/k_2 < √8/f.
+    """Let $k_1$ clusters lie in a dense interval and $k_2$ in a sparse one, and let resampling take
+    the $r$ points nearest to each centroid, as by default in the released code. It leaves the split
+    of centres as it is if $r$ is a share $f <= ½$ of the points of a sparse cluster and
+    $k_1/k_2 < √8/f$.
     """
     trial.require(ratio * share < 0.98 * np.sqrt(8), "ratio times share must be below √8")
     first = ratio * sparse
@@ -478,14 +482,14 @@ def test_closest_is_no_op(
 
 
 @claim(
-    derived("to join dense clumps costs r w_1²/2, to split a sparse one gains r f² w_2²/16"),
+    derived("to join dense clumps costs $r w_1²/2$, to split a sparse one gains $r f² w_2²/16$"),
     kind="identity",
     cases=[(6, 2), (8, 2), (12, 3), (6, 4)],
 )
 def test_closest_is_no_op__threshold(trial, ratio: Ratio, sparse: Sparse):
-    """Let k_1 clusters lie in a dense interval and k_2 in a sparse one, and let resampling take the
-    share f of a sparse cluster's points that are nearest to its centroid, and as many points of a
-    dense one. It changes the split of centres from f = √8 k_2/k_1 on.
+    """Let $k_1$ clusters lie in a dense interval and $k_2$ in a sparse one, and let resampling take
+    the share $f$ of a sparse cluster's points that are nearest to its centroid, and as many points
+    of a dense one. It changes the split of centres from $f = √8 k_2/k_1$ on.
     """
     trial.require(ratio >= 6, "ratio must be 6 at least: f is a half at most")
     first = ratio * sparse
@@ -513,8 +517,8 @@ def ratio_by_level(ratio: float = 100.0, dims: tuple[int, ...] = (1, 2, 8, 20)):
     """Each level takes a root of the imbalance, and a weak one in many dimensions; with random
     seeds no level helps.
 
-    Ratio of the numbers of centroids in two cells, 100:1 at first. Marks: lines: cube roots,
-    and for d > 1 what Zador's exponents would give; points: exact k-means of 60, 15 and 6 centres
+    Ratio of the numbers of centroids in two cells, 100:1 at first. Marks: lines: cube roots, and
+    for $d > 1$ what Zador's exponents would give; points: exact $k$-means of 60, 15 and 6 centres
     in one dimension, and Lloyd's steps from random seeds.
     """
     levels = np.arange(5)

@@ -8,20 +8,20 @@ Paper: it derives the layers of a transformer: attention is a gradient step that
 towards subspaces, and the other half of a layer is a step of sparse coding. This page compares each
 step with what it approximates, for one layer and any tokens.
 
-Take away: the attention step replaces (I + X)⁻¹ by I - X. It compresses directions with x = βσ² < 1
-and expands those with x > 1: at x = 2 a step of h = .1 raises the rate by .066 where the true step
-lowers it by .022. Layer-normed tokens have x near p/ε²: 1000 random ones in 64 dimensions have x
-from 27 to 38 at p = 8 and ε = .5.
+Take away: the attention step replaces $(I + X)⁻¹$ by $I - X$. It compresses directions with
+$x = βσ² < 1$ and expands those with $x > 1$: at $x = 2$ a step of $h = .1$ raises the rate by .066
+where the true step lowers it by .022. Layer-normed tokens have $x$ near $p/ε²$: 1000 random ones in
+64 dimensions have $x$ from 27 to 38 at $p = 8$ and $ε = .5$.
 
-Tokens Z are a d×N matrix, the heads U_k are d×p with orthonormal columns and orthogonal to each
-other. With β = p/(N ε²) and α = d/(N ε²), the rates are R = ½ logdet(I + α ZᵀZ) and R_c = Σ_k ½
-logdet(I + β G_k), where G_k = (U_kᵀZ)ᵀ(U_kᵀZ). For a singular value σ of some U_kᵀZ write x = β σ².
-The exact gradient has the factor (I + β G_k)⁻¹, for which the network puts its first order I − β
-G_k. A sparse code A ≥ 0 of Z = D A is improved by A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ), a step on
-F(A) = ½ ‖Z − D A‖² + λ Σ A.
+Tokens $Z$ are a $d × N$ matrix, the heads $U_k$ are $d × p$ with orthonormal columns and orthogonal
+to each other. With $β = p/(N ε²)$ and $α = d/(N ε²)$, the rates are $R = ½ log det(I + α ZᵀZ)$ and
+$R_c = sum_k ½ log det(I + β G_k)$, where $G_k = (U_kᵀZ)ᵀ(U_kᵀZ)$. For a singular value $σ$ of some
+$U_kᵀZ$ write $x = β σ²$. The exact gradient has the factor $(I + β G_k)⁻¹$, for which the network
+puts its first order $I − β G_k$. A sparse code $A ≥ 0$ of $Z = D A$ is improved by
+$A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ)$, a step on $F(A) = ½ ‖Z − D A‖² + λ ∑ A$.
 
-Edges: at x = 1 the first-order step changes nothing in the direction of σ. The step may increase F
-for a code with negative entries. From η = 2/‖D‖² on no decrease is guaranteed.
+Edges: at $x = 1$ the first-order step changes nothing in the direction of $σ$. The step may
+increase $F$ for a code with negative entries. From $η = 2/‖D‖²$ on no decrease is guaranteed.
 
 Abstract:
 
@@ -128,8 +128,9 @@ def rounding_of_gradient(z, sigma):
     cases=[(3, 2, 20, 0.3), (3, 2, 20, 3.0)],
 )
 def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, size: Size):
-    """The coding rate R_c = Σ_k ½ logdet(I + β G_k) of tokens Z, with G_k = (U_kᵀZ)ᵀ(U_kᵀZ) and
-    heads U_k of orthonormal columns, has the gradient β Σ U_k U_kᵀ Z (I + β G_k)⁻¹.
+    """The coding rate $R_c = sum_k ½ log det(I + β G_k)$ of tokens $Z$, with
+    $G_k = (U_kᵀZ)ᵀ(U_kᵀZ)$ and heads $U_k$ of orthonormal columns, has the gradient
+    $β ∑ U_k U_kᵀ Z (I + β G_k)⁻¹$.
     """
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, size)
     sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
@@ -154,9 +155,9 @@ def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, s
 def test_gradient_and_error__first_order(
     trial, width: Width, heads: Heads, tokens: Tokens, size: Size
 ):
-    """If I − β G_k replaces (I + β G_k)⁻¹ in the gradient of the rate Σ_k ½ logdet(I + β G_k), G_k
-    = (U_kᵀZ)ᵀ(U_kᵀZ), it errs by √Σ (β σ x²/(1 + x))² in norm, where σ are the singular values of
-    all U_kᵀZ and x = β σ².
+    """If $I − β G_k$ replaces $(I + β G_k)⁻¹$ in the gradient of the rate
+    $sum_k ½ log det(I + β G_k)$, $G_k = (U_kᵀZ)ᵀ(U_kᵀZ)$, it errs by $√∑ (β σ x²/(1 + x))²$ in
+    norm, where $σ$ are the singular values of all $U_kᵀZ$ and $x = β σ²$.
     """
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, size)
     sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
@@ -174,7 +175,7 @@ def test_gradient_and_error__first_order(
 
 
 @claim(
-    derived("steps keep the singular vectors of U_kᵀZ"),
+    derived("steps keep the singular vectors of $U_kᵀZ$"),
     kind="identity",
     cases=[(2, 2, 6, 0.1), (1, 1, 1, 0.9), (3, 2, 4, 0.5)],
 )
@@ -187,9 +188,9 @@ def test_step_turns_round(
         float, Interval(0.01, 0.9, why="h = κβ; a step of 1 could turn a direction round")
     ],
 ):
-    """A step h/β against the gradient of the rate Σ_k ½ logdet(I + β (U_kᵀZ)ᵀ(U_kᵀZ)) takes a
-    singular value σ of U_kᵀZ to σ (1 − h/(1 + x)), where x = β σ². A step of its first order in x
-    takes it to σ |1 − h + h x|, larger than σ once x > 1.
+    """A step $h/β$ against the gradient of the rate $sum_k ½ log det(I + β (U_kᵀZ)ᵀ(U_kᵀZ))$ takes
+    a singular value $σ$ of $U_kᵀZ$ to $σ (1 − h/(1 + x))$, where $x = β σ²$. A step of its first
+    order in $x$ takes it to $σ |1 − h + h x|$, larger than $σ$ once $x > 1$.
     """
     generator = trial.generator()
 
@@ -245,9 +246,9 @@ def hessian_law(z, sign=1.0):
     cases=[(3, 3), (3, 5), (1, 1)],
 )
 def test_hessian_spectrum(trial, dim: Side, tokens: Side):
-    """The rate R = ½ logdet(I + α ZᵀZ) of tokens Z (d, N) has a Hessian with the eigenvalues α (1 ±
-    √(x_i x_j))/((1 + x_i)(1 + x_j)) for i < j, α (1 − x_i)/(1 + x_i)², and α/(1 + x_i), |d − N|
-    times each, where x_i = α σ_i(Z)².
+    """The rate $R = ½ log det(I + α ZᵀZ)$ of tokens $Z$ $(d, N)$ has a Hessian with the eigenvalues
+    $α (1 ± √(x_i x_j))/((1 + x_i)(1 + x_j))$ for $i < j$, $α (1 − x_i)/(1 + x_i)²$, and
+    $α/(1 + x_i)$, $|d − N|$ times each, where $x_i = α σ_i(Z)²$.
     """
     flat = np.sqrt(3) * np.eye(dim, tokens)
     instances = np.array([trial.generator().normal(size=(dim, tokens)), flat, 0 * flat])
@@ -265,13 +266,13 @@ def test_hessian_spectrum(trial, dim: Side, tokens: Side):
 
 
 @claim(
-    derived("(1 − x)/(1 + x)² is least at x = 3"),
+    derived("$(1 − x)/(1 + x)²$ is least at $x = 3$"),
     kind="identity",
     cases=[(3, 3), (3, 5), (1, 1)],
 )
 def test_hessian_spectrum__ends(trial, dim: Side, tokens: Side):
-    """The Hessian of the rate ½ logdet(I + α ZᵀZ) in Z lies in [−α/8, α]; the lower end is attained
-    where all x_i = α σ_i(Z)² are 3, the upper one at Z = 0.
+    """The Hessian of the rate $½ log det(I + α ZᵀZ)$ in $Z$ lies in $[−α/8, α]$; the lower end is
+    attained where all $x_i = α σ_i(Z)²$ are 3, the upper one at $Z = 0$.
     """
     flat = np.sqrt(3) * np.eye(dim, tokens)
     lowest, highest = hessian_eigenvalues(np.array([flat, 0 * flat]))
@@ -330,8 +331,8 @@ def test_ista_descent(
         ),
     ],
 ):
-    """Let F(A) = ½ ‖Z − D A‖² + λ Σ A. From A ≥ 0 the step A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ) of 0
-    < η < 2/‖D‖² lowers F by at least (1/η − ‖D‖²/2) ‖A⁺ − A‖²; equality is possible.
+    """Let $F(A) = ½ ‖Z − D A‖² + λ ∑ A$. From $A ≥ 0$ the step $A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ)$
+    of $0 < η < 2/‖D‖²$ lowers $F$ by at least $(1/η − ‖D‖²/2) ‖A⁺ − A‖²$; equality is possible.
     """
     generator = trial.generator()
     penalty = 0.1
@@ -360,12 +361,12 @@ def test_ista_descent(
 
 @figure("F1", claims=("step_turns_round",))
 def change_of_rate(step: float = 0.1, most: float = 5.0):
-    """A first-order attention step expands what it should compress: change of the coding rate R_c
-    against x = βσ².
+    """A first-order attention step expands what it should compress: change of the coding rate $R_c$
+    against $x = βσ²$.
 
-    One head, one direction, step h = κβ = 0.1. The true gradient step lowers R_c everywhere; the
-    step of first order raises it beyond x = 1. Marks: lines: laws; points: rates by determinants
-    before and after a step.
+    One head, one direction, step $h = κβ = 0.1$. The true gradient step lowers $R_c$ everywhere;
+    the step of first order raises it beyond $x = 1$. Marks: lines: laws; points: rates by
+    determinants before and after a step.
     """
     x = np.linspace(0.05, most, 100)
     at = np.linspace(0.25, most, 20)

@@ -2,24 +2,24 @@
 Parallel-in-Time Sequence Models", NeurIPS, arXiv 2505.17761.
 
 For whoever chooses the transition structure of a recurrent layer for state tracking: commuting
-(diagonal) transitions can use letter counts only, blocks that permute track every group, and for A5
-blocks of size two are enough.
+(diagonal) transitions can use letter counts only, blocks that permute track every group, and for
+$A_5$ blocks of size two are enough.
 
 Paper: it builds recurrent layers whose transition matrices are block-diagonal, sparse or permuting;
 they are as expressive as dense ones and still run in parallel. This page says what each structure
 can track at best, for any trained weights.
 
-Take away: of words over two generators of A5 a diagonal recurrence gets 38 % right at length 4, 9 %
-at 12 and 2 % at 32. An additive input, as S4D and Mamba have, removes this limit in exact
+Take away: of words over two generators of $A_5$ a diagonal recurrence gets 38 % right at length 4,
+9 % at 12 and 2 % at 32. An additive input, as S4D and Mamba have, removes this limit in exact
 arithmetic, as long as the state has enough digits: with 8 bits after the point 7 % remain at length
 12, and all words are right with 20.
 
-Words x_1 … x_n are uniform over two generators of a permutation group G of m points; the state is
-M(x_n) … M(x_1) h_0, without additive input unless said, the target the product g = x_n … x_1, and
-the read-out the best lookup. G' is the commutator subgroup.
+Words $x_1 … x_n$ are uniform over two generators of a permutation group $G$ of $m$ points; the
+state is $M(x_n) … M(x_1) h_0$, without additive input unless said, the target the product
+$g = x_n … x_1$, and the read-out the best lookup. $G'$ is the commutator subgroup.
 
-Edges: if G is commutative, the counts determine the product. A state of b bits that follows h ← h/3
-+ x holds about b/log2(3) letters.
+Edges: if $G$ is commutative, the counts determine the product. A state of $b$ bits that follows
+$h ← h/3 + x$ holds about $b/log_2(3)$ letters.
 
 Abstract:
 
@@ -29,12 +29,12 @@ Abstract:
   and Mamba have; with it there is no ceiling in exact arithmetic.
 - Statement 3: block-diagonal and other structures are as expressive as dense ones. In part:
   small_blocks_suffice. For one group, by constructed weights.
-- Statement 4: one layer solves the benchmark of A5, and benchmarks of languages and time series run
-  well and fast. Not on trial. Nothing is trained here.
+- Statement 4: one layer solves the benchmark of $A_5$, and benchmarks of languages and time series
+  run well and fast. Not on trial. Nothing is trained here.
 
 Read: the abstract ("unlike the diagonal state-transition matrices of S4D and Mamba", "SLiCEs solve
-the A_5 state-tracking benchmark with a single layer"). Derived here: all claims. Not claimed: what
-is learned by gradient descent. Topic: sequence models and attention.
+the $A_5$ state-tracking benchmark with a single layer"). Derived here: all claims. Not claimed:
+what is learned by gradient descent. Topic: sequence models and attention.
 """
 
 from collections import Counter
@@ -206,9 +206,9 @@ def test_parikh_ceiling(
     group: Group,
     length: Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words are tried")],
 ):
-    """A recurrence with diagonal transitions and no additive input only counts letters. Of all 2^n
-    words over two generators of a group it gets the product of at best Σ_c max_g #{words of counts
-    c and product g} right.
+    """A recurrence with diagonal transitions and no additive input only counts letters. Of all
+    $2^n$ words over two generators of a group it gets the product of at best $∑_c max_g n_{c g}$
+    right, where $n_{c g}$ words have the counts $c$ and the product $g$.
     """
     best = ceiling(group, length)
     controls = {
@@ -218,7 +218,7 @@ def test_parikh_ceiling(
     trial.identity(lookup_successes(group, length), best, ops=0, controls=controls)
 
 
-@claim(derived("uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
+@claim(derived("uniform in a coset of $G'$"), kind="limit", cases=[("A5", 256), ("S3", 256)])
 def test_ceiling_limit(
     trial,
     group: Group,
@@ -229,9 +229,9 @@ def test_ceiling_limit(
         ),
     ],
 ):
-    """On long words over two generators of a permutation group G the best accuracy of a diagonal
-    recurrence without an additive input on their product tends to 1/|G'|, G' being the commutator
-    subgroup: 1/60 for A5 and S5, 1/12 for S4, 1/3 for S3.
+    """On long words over two generators of a permutation group $G$ the best accuracy of a diagonal
+    recurrence without an additive input on their product tends to $1/|G'|$, $G'$ being the
+    commutator subgroup: 1/60 for $A_5$ and $S_5$, 1/12 for $S_4$, 1/3 for $S_3$.
     """
     order = commutator_order(int(group[1]))
     rivals = {
@@ -248,7 +248,7 @@ def test_ceiling_limit(
 
 
 @claim(
-    derived("the digits of h in base three are the letters"),
+    derived("the digits of $h$ in base three are the letters"),
     kind="identity",
     cases=[("A5", 12), ("S3", 4)],
 )
@@ -259,9 +259,9 @@ def test_additive_input(
         int, Interval(4, 12, why="short words fit into two bits; all 2^n words are tried")
     ],
 ):
-    """The recurrence h ← h/3 + letter of one exact number, with letters 0 and 1 for two generators
-    of a group, gets the products of all 2^n words right: with an additive input transitions that
-    commute have no ceiling.
+    """The recurrence $h ← h/3 + x$, with the letter $x$, of one exact number, with letters 0 and 1
+    for two generators of a group, gets the products of all $2^n$ words right: with an additive
+    input transitions that commute have no ceiling.
     """
     trial.identity(
         stored_successes(group, length),
@@ -273,7 +273,7 @@ def test_additive_input(
 
 
 @claim(
-    derived("A5 lifts to 120 unit quaternions"),
+    derived("$A_5$ lifts to 120 unit quaternions"),
     kind="identity",
     cases=[8, 4],
 )
@@ -283,8 +283,8 @@ def test_small_blocks_suffice(
         int, Interval(4, 9, why="of shorter words one product may be all, more take seconds")
     ],
 ):
-    """A recurrence with complex blocks of size two tracks every product in the group A5: its state
-    is a unit quaternion, which is read up to its sign.
+    """A recurrence with complex blocks of size two tracks every product in the group $A_5$: its
+    state is a unit quaternion, which is read up to its sign.
 
     The word is that of all words of so many letters, one after the other.
     """
@@ -304,8 +304,8 @@ def test_small_blocks_suffice(
     cases=["S3", "S4", "S5", "A5"],
 )
 def test_closure_dimension(trial, group: Group):
-    """The algebra that the permutation matrices (m, m) of S3, S4, S5 or A5 generate has the
-    dimension 1 + (m - 1)², where m is the number of points.
+    """The algebra that the permutation matrices $(m, m)$ of $S_3$, $S_4$, $S_5$ or $A_5$ generate
+    has the dimension $1 + (m - 1)²$, where $m$ is the number of points.
     """
     m = int(group[1])
     trial.identity(
@@ -321,7 +321,7 @@ def best_accuracy(groups=("S3", "S4", "S5", "A5")):
     """No diagonal recurrence tracks a group that does not commute.
 
     The best accuracy against the length of the words. Marks: lines: counts; points: lookups over
-    all words; dotted: limits 1/|G'|, for S_5 as for A_5.
+    all words; dotted: limits $1/|G'|$, for $S_5$ as for $A_5$.
     """
     names = {group: f"${group[0]}_{group[1]}$" for group in groups}
     short = range(1, 13)

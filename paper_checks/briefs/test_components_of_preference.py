@@ -11,14 +11,15 @@ the less the clearer the taste, down to 36 % of the others'. A crowd that is hal
 half of its opposite looks like coin tosses along it. Two comparisons by the same user give the mean
 squared length of the users' own means, which one comparison does not show.
 
-Setting: the difference of a pair of embeddings is z in R^d, in an order that is free of the label;
-y = 1 if the first was chosen, else -1, and D = yz. Over n pairs S is the mean of zz', m is the mean
-of D, and C = mean DD' - mm'. A user with the taste w chooses by P(y = 1 | z) = 1/(1 + e^(-w·z)),
-and κ(s) = E 2σ'(sg) with g ~ N(0, 1) and σ the logistic function.
+Setting: the difference of a pair of embeddings is $z ∈ R^d$, in an order that is free of the label;
+$y = 1$ if the first was chosen, else $-1$, and $D = y z$. Over $n$ pairs $S$ is the mean of $z z'$,
+$m$ is the mean of $D$, and $C$ is the mean of $D D'$ minus $m m'$. A user with the taste $w$
+chooses by $P(y = 1 | z) = 1/(1 + e^(-w·z))$, and $κ(s) = E 2σ'(s g)$ with $g ~ N(0, 1)$ and $σ$ the
+logistic function.
 
-Edges: the equation for C assumes that S has distinct eigenvalues, and eigenvectors u_j with u_j·m ≠
-0. A pooled data set shows P(y = 1 | z) only; its higher moments may show more of a crowd whose
-tastes do not cancel.
+Edges: the equation for $C$ assumes that $S$ has distinct eigenvalues, and eigenvectors $u_j$ with
+$u_j·m ≠ 0$. A pooled data set shows $P(y = 1 | z)$ only; its higher moments may show more of a
+crowd whose tastes do not cancel.
 
 Paper: it takes principal components of chosen minus rejected embeddings as reward heads, each with
 both signs, and fits their mixture to a new user. This page says what such components can reveal.
@@ -33,7 +34,7 @@ Abstract:
 - Statement 3: mixtures of such rewards fit users without training. Not on trial. It needs users.
 - Statement 4: components mean helpfulness, safety or humour. Not on trial. It needs a model.
 
-Read: the abstract, and generate_head.py of the released code as notes on the paper quote it.
+Read: the abstract, and `generate_head.py` of the released code as notes on the paper quote it.
 Derived here: all claims. Not claimed: that directions of pairs are of no use to a mixture that is
 fitted later. Topic: learning.
 """
@@ -211,11 +212,12 @@ def law_of_coins():
 DATA = [(60, 5), (30, 2), (400, 12)]
 
 
-@claim(derived("y² = 1"), kind="identity", cases=DATA)
+@claim(derived("$y² = 1$"), kind="identity", cases=DATA)
 def test_label_blind(trial, pairs: Pairs, dims: Dims):
-    """Let z be the differences of pairs of embeddings, and D = z or -z, chosen less rejected. For
-    any pairs and any labels the mean of DD' is the mean S of zz': the components of uncentred
-    differences are those of the pairs, whether the labels are choices, coin tosses or all equal.
+    """Let $z$ be the differences of pairs of embeddings, and $D = z$ or $-z$, chosen minus
+    rejected. For any pairs and any labels the mean of $D D'$ is the mean $S$ of $z z'$: the
+    components of uncentred differences are those of the pairs, whether the labels are choices, coin
+    tosses or all equal.
     """
     generator = trial.generator("pairs")
     z = drawn_pairs(generator, pairs, dims)
@@ -236,10 +238,11 @@ def test_label_blind(trial, pairs: Pairs, dims: Dims):
 
 @claim(known("Golub 1973, the secular equation of a rank-one change"), kind="identity", cases=DATA)
 def test_label_blind__centred(trial, pairs: Pairs, dims: Dims):
-    """Let S, the mean of zz' over pairs of embeddings with the differences z, have the distinct
-    eigenvalues l_j and eigenvectors u_j, none of them at right angles to m, where m is the mean of
-    D = ±z, chosen less rejected. The variances of centred components, eigenvalues of C = S - mm',
-    are the roots μ of Σ_j (u_j·m)²/(l_j - μ) = 1: one up to each l_j.
+    """Let $S$, the mean of $z z'$ over pairs of embeddings with the differences $z$, have the
+    distinct eigenvalues $l_j$ and eigenvectors $u_j$, none of them at right angles to $m$, where
+    $m$ is the mean of $D = ±z$, chosen minus rejected. The variances of centred components,
+    eigenvalues of $C = S - m m'$, are the roots $μ$ of $sum_j (u_j·m)²/(l_j - μ) = 1$: one up to
+    each $l_j$.
     """
     generator = trial.generator("pairs")
     z = drawn_pairs(generator, pairs, dims)
@@ -267,9 +270,9 @@ def test_last_component(
         float, Interval(0.5, 4, why="|w|: weak tastes are coins, strong ones make no errors")
     ],
 ):
-    """Let z ~ N(0, I) be the difference of a pair, chosen with the chance 1/(1 + e^(-w·z)). The
-    difference of chosen and rejected has the variance 1 - κ(|w|)² |w|² along the taste w and 1
-    across, where κ(s) = E 2σ'(sg), g ~ N(0, 1), and σ is the logistic function.
+    """Let $z ~ N(0, I)$ be the difference of a pair, chosen with the chance $1/(1 + e^(-w·z))$. The
+    difference of chosen and rejected has the variance $1 - κ(|w|)² |w|²$ along the taste $w$ and 1
+    across, where $κ(s) = E 2σ'(s g)$, $g ~ N(0, 1)$, and $σ$ is the logistic function.
     """
     direction = orthonormal(trial.generator("taste"), dims, 1)[:, 0]
     law = np.ones(dims)
@@ -294,10 +297,10 @@ def test_last_component(
     )
 
 
-@claim(derived("κ(s) s tends to E |g|"), kind="limit")
+@claim(derived("$κ(s) s$ tends to $E |g|$"), kind="limit")
 def test_last_component__without_errors(trial):
-    """Let z ~ N(0, I) be the difference of a pair, chosen with the chance 1/(1 + e^(-w·z)). As |w|
-    → ∞ the variance of chosen less rejected along w falls to 1 - 2/π = .363.
+    """Let $z ~ N(0, I)$ be the difference of a pair, chosen with the chance $1/(1 + e^(-w·z))$. As
+    $|w| → ∞$ the variance of chosen minus rejected along $w$ falls to $1 - 2/π = .363$.
     """
     law = variance_of_sure_taste()
     trial.mean(
@@ -317,10 +320,11 @@ def test_last_component__without_errors(trial):
     cases=[(3, 3), (2, 2), (2, 4), (3, 2)],
 )
 def test_crowd(trial, dims: FewDims, tastes: Tastes):
-    """Let z ~ N(0, Σ) be the differences of pairs, and users with tastes w_u choose with the chance
-    1/(1 + e^(-w_u·z)). Pooled, chosen less rejected has the covariance C = Σ - mm', where m is Σ
-    times the mean of κ(s_u) w_u over users, s_u² = w_u'Σw_u, κ(s) = E 2σ'(sg), g ~ N(0, 1), and σ
-    is the logistic function: C shows one direction, however many tastes there are.
+    """Let $z ~ N(0, Σ)$ be the differences of pairs, and users with tastes $w_u$ choose with the
+    chance $1/(1 + e^(-w_u·z))$. Pooled, chosen minus rejected has the covariance $C = Σ - m m'$,
+    where $m$ is $Σ$ times the mean of $κ(s_u) w_u$ over users, $s_u² = w_u'Σw_u$,
+    $κ(s) = E 2σ'(s g)$, $g ~ N(0, 1)$, and $σ$ is the logistic function: $C$ shows one direction,
+    however many tastes there are.
     """
     generator = trial.generator("crowd")
     factor = orthonormal(generator, dims) * np.geomspace(0.7, 1.4, dims)
@@ -342,14 +346,15 @@ def test_crowd(trial, dims: FewDims, tastes: Tastes):
     )
 
 
-@claim(derived("σ(x) + σ(-x) = 1"), kind="distribution", cases=[(2, 1.0), (3, 2.0), (2, 4.0)])
+@claim(derived("$σ(x) + σ(-x) = 1$"), kind="distribution", cases=[(2, 1.0), (3, 2.0), (2, 4.0)])
 def test_crowd__of_opposites(
     trial,
     dims: FewDims,
     strength: Annotated[float, Interval(1, 4, why="|w|: weak tastes look like coins anyway")],
 ):
-    """If half of the users have the taste w and half -w, and the differences of pairs are z ~ N(0,
-    I), chosen less rejected has along w the law of z itself, N(0, 1), as with coin tosses.
+    """If half of the users have the taste $w$ and half $-w$, and the differences of pairs are
+    $z ~ N(0, I)$, chosen minus rejected has along $w$ the law of $z$ itself, $N(0, 1)$, as with
+    coin tosses.
     """
     taste = np.zeros(dims)
     taste[0] = strength
@@ -379,9 +384,10 @@ def test_two_comparisons(
     tastes: Tastes,
     repeats: Annotated[int, Interval(2, 6, why="one comparison of a user tells no users apart")],
 ):
-    """Let D be chosen less rejected, and each user make r >= 2 comparisons of pairs with
-    differences z ~ N(0, I). Then (r |m̂|² - tr Ŝ)/(r - 1) has the mean over users of |E D|², the
-    squared length of a user's own expected D, where m̂ is a user's mean of D and Ŝ that of DD'.
+    """Let $D$ be chosen minus rejected, and each user make $r >= 2$ comparisons of pairs with
+    differences $z ~ N(0, I)$. Then $(r |m̂|² - tr Ŝ)/(r - 1)$ has the mean over users of $|E D|²$,
+    the squared length of a user's own expected $D$, where $m̂$ is a user's mean of $D$ and $Ŝ$ that
+    of $D D'$.
     """
     crowd = drawn_tastes(trial.generator("crowd"), tastes, dims)
     law = np.trace(moment_of_tastes(crowd))

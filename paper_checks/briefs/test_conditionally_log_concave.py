@@ -4,19 +4,20 @@ ICML, arXiv 2306.00181.
 For whoever factorises a field into coarse and detail to sample each by Langevin: how coarse may one
 step be?
 
-Take away: means over blocks of b sites make the detail log-concave if and only if λ < 4 β sin²(π/(2
-b)), and on a chain no linear coarse variable does better. The barrier has not gone; it lies in the
-coarse variable.
+Take away: means over blocks of $b$ sites make the detail log-concave if and only if
+$λ < 4 β sin²(π/(2 b))$, and on a chain no linear coarse variable does better. The barrier has not
+gone; it lies in the coarse variable.
 
-A ring has n sites, the energy E = (β/2) Σ (φ_i − φ_(i+1))² + Σ V(φ_i) with V = (λ/4)(φ² − 1)², and
-the density exp(−E/τ). The curvature of V is at least −λ, at φ = 0. The coarse variables are the
-means of n/b blocks of b sites, the detail their orthogonal complement. The modulus is the least
-eigenvalue of the second derivatives of E along the detail, over all fields φ. The gap is the rate
-at which Langevin's equation dx = −∇E dt + √(2 τ) dW forgets its start.
+A ring has $n$ sites, the energy $E = (β/2) ∑ (φ_i − φ_(i+1))² + ∑ V(φ_i)$ with
+$V = (λ/4)(φ² − 1)²$, and the density $exp(−E/τ)$. The curvature of $V$ is at least $−λ$, at
+$φ = 0$. The coarse variables are the means of $n/b$ blocks of $b$ sites, the detail their
+orthogonal complement. The modulus is the least eigenvalue of the second derivatives of $E$ along
+the detail, over all fields $φ$. The gap is the rate at which Langevin's equation
+$dx = −∇E dt + √(2 τ) dW$ forgets its start.
 
-Edges: for an odd number of blocks the modulus is larger. Near 2 β = λ the law of Eyring and Kramers
-is accurate only at much lower temperatures. On a torus the lowest Fourier modes are better coarse
-variables: the coupling then adds up to 1.29 times as much curvature.
+Edges: for an odd number of blocks the modulus is larger. Near $2 β = λ$ the law of Eyring and
+Kramers is accurate only at much lower temperatures. On a torus the lowest Fourier modes are better
+coarse variables: the coupling then adds up to 1.29 times as much curvature.
 
 Paper: it samples images and fields scale by scale, each scale given the coarser ones; for wavelet
 packets the conditional laws are log-concave. This page studies one scale of a chain, with means in
@@ -32,11 +33,11 @@ Abstract:
 - Statement 3: parameters are estimated and fields sampled with guarantees. In part: gap, gap-limit,
   barrier. The detail's rate is guaranteed; the barrier is left to the coarse variable.
 - Statement 4: several multiscale processes are conditionally log-concave. Holds at a smaller scale:
-  modulus. One scale of φ⁴ on a ring.
+  modulus. One scale of $φ⁴$ on a ring.
 - Statement 5: fields of high resolution are generated. Not on trial. It needs trained models.
 
 Read: the abstract. Derived here: the modulus, the best coarse variables. Known: Bakry and Émery,
-Eyring and Kramers. That the ratio to their law errs in proportion to τ was seen, not proved. Not
+Eyring and Kramers. That the ratio to their law errs in proportion to $τ$ was seen, not proved. Not
 claimed: deeper levels, whose energy is a marginal. Topic: representations.
 """
 
@@ -219,9 +220,9 @@ def extrapolated_prefactor(coupling, depth, temperatures):
     cases=[(2, 3, 1.0, 0.5), (1, 2, 5.0, 0.9), (4, 4, 0.2, 0.3), (2, 6, 1.0, 0.7)],
 )
 def test_modulus(trial, pairs: Pairs, block: Block, coupling: Coupling, part: Part):
-    """A ring of sites has the energy E = (β/2) Σ (φ_i − φ_(i+1))² + (λ/4) Σ (φ_i² − 1)². For an
-    even number of blocks of b sites, the least second derivative of E, at any φ, along directions
-    whose mean over every block is 0 is β (2 − 2 cos(π/b)) − λ.
+    """A ring of sites has the energy $E = (β/2) ∑ (φ_i − φ_(i+1))² + (λ/4) ∑ (φ_i² − 1)²$. For an
+    even number of blocks of $b$ sites, the least second derivative of $E$, at any $φ$, along
+    directions whose mean over every block is 0 is $β (2 − 2 cos(π/b)) − λ$.
     """
     depth = part * crossing(coupling, block)
     sites = 2 * pairs * block
@@ -242,14 +243,15 @@ def test_modulus(trial, pairs: Pairs, block: Block, coupling: Coupling, part: Pa
 
 
 @claim(
-    derived("Courant and Fischer, with the ring's eigenvalue after n/b others"),
+    derived("Courant and Fischer, with the ring's eigenvalue after $n/b$ others"),
     kind="bound",
     cases=[(2, 3, 1.0, 0.5), (1, 2, 5.0, 0.9), (3, 4, 0.2, 0.3)],
 )
 def test_best_coarse(trial, pairs: Pairs, block: Block, coupling: Coupling, part: Part):
-    """A ring of n sites has the energy E = (β/2) Σ (φ_i − φ_(i+1))² + (λ/4) Σ (φ_i² − 1)². For an
-    even number n/b, no n/b linear coarse variables leave E a larger least second derivative along
-    the rest than β (2 − 2 cos(π/b)) − λ, which the means of blocks of b sites leave.
+    """A ring of $n$ sites has the energy $E = (β/2) ∑ (φ_i − φ_(i+1))² + (λ/4) ∑ (φ_i² − 1)²$. For
+    an even number $n/b$, no $n/b$ linear coarse variables leave $E$ a larger least second
+    derivative along the rest than $β (2 − 2 cos(π/b)) − λ$, which the means of blocks of $b$ sites
+    leave.
     """
     depth = part * crossing(coupling, block)
     law = modulus(coupling, depth, block)
@@ -293,10 +295,10 @@ def test_best_coarse__torus(
     coupling: Coupling,
     part: Part,
 ):
-    """Let a torus of sites have the coupling β between neighbours, the potential (λ/4)(φ² − 1)² and
-    an even number of b x b blocks along each side. The least second derivative of its energy, at
-    any field, along directions whose mean over every block is 0 is β (2 − 2 cos(π/b)) − λ, as on a
-    chain.
+    """Let a torus of sites have the coupling $β$ between neighbours, the potential $(λ/4)(φ² − 1)²$
+    and an even number of $b × b$ blocks along each side. The least second derivative of its energy,
+    at any field, along directions whose mean over every block is 0 is $β (2 − 2 cos(π/b)) − λ$, as
+    on a chain.
     """
     depth = part * crossing(coupling, block)
     length = 2 * side * block
@@ -324,9 +326,9 @@ def test_best_coarse__torus(
     cases=[0.8, 1.5, 3.0],
 )
 def test_gap(trial, coupling: Strong):
-    """For two sites with the energy (β/2)(φ_1 − φ_2)² + (λ/4) Σ (φ_i² − 1)², λ = 1 < 2 β,
-    Langevin's equation for their difference forgets its start, at every mean c and temperature τ,
-    in a time of at most 1/(2 β − λ).
+    """For two sites with the energy $(β/2)(φ_1 − φ_2)² + (λ/4) ∑ (φ_i² − 1)²$, $λ = 1 < 2 β$,
+    Langevin's equation for their difference forgets its start, at every mean $c$ and temperature
+    $τ$, in a time of at most $1/(2 β − λ)$.
     """
     times = [
         1 / detail_gap(coupling, 1.0, coarse, temperature)
@@ -353,9 +355,9 @@ def test_gap(trial, coupling: Strong):
     cases=[0.8, 1.5, 3.0],
 )
 def test_gap__limit(trial, coupling: Strong):
-    """For two sites with the energy (β/2)(φ_1 − φ_2)² + (λ/4) Σ (φ_i² − 1)², λ = 1 < 2 β, and the
-    mean 0, the time in which Langevin's equation for their difference forgets its start tends to
-    1/(2 β − λ) as the temperature τ → 0.
+    """For two sites with the energy $(β/2)(φ_1 − φ_2)² + (λ/4) ∑ (φ_i² − 1)²$, $λ = 1 < 2 β$, and
+    the mean 0, the time in which Langevin's equation for their difference forgets its start tends
+    to $1/(2 β − λ)$ as the temperature $τ → 0$.
     """
     sizes = 2.0 ** np.arange(6, 13)
     law = largest_time(coupling, 1.0)
@@ -383,9 +385,9 @@ def test_barrier(
         float, Interval(1, 3, why="β/λ; near ½ the law of the barrier sets in late")
     ],
 ):
-    """For two sites with the energy (β/2)(φ_1 − φ_2)² + (λ/4) Σ (φ_i² − 1)², λ = 1 < 2 β, the rate
-    at which Langevin's equation forgets its start is (λ/π) √(4 (λ + β)/(2 β − λ)) e^(−λ/(2 τ)) in
-    the limit of the temperature τ → 0.
+    """For two sites with the energy $(β/2)(φ_1 − φ_2)² + (λ/4) ∑ (φ_i² − 1)²$, $λ = 1 < 2 β$, the
+    rate at which Langevin's equation forgets its start is
+    $(λ/π) √(4 (λ + β)/(2 β − λ)) e^(−λ/(2 τ))$ in the limit of the temperature $τ → 0$.
     """
     law = prefactor(coupling, 1.0)
     best, other = extrapolated_prefactor(coupling, 1.0, np.array([0.05, 0.042, 0.034, 0.028]))
@@ -406,8 +408,8 @@ def gaps_against_temperature(coupling: float = 0.8):
     """Given the coarse variable the detail forgets its start at any temperature; both together do
     not.
 
-    Two sites, λ = 1, β = .8. Marks: lines: 2 β − λ, and Eyring and Kramers' law; points: lowest
-    eigenvalues of the generators.
+    Two sites, $λ = 1$, $β = .8$. Marks: lines: $2 β − λ$, and Eyring and Kramers' law; points:
+    lowest eigenvalues of the generators.
     """
     inverse = np.array([2, 4, 7, 10, 14, 18, 22, 26, 30])
     fine = np.linspace(1, 31, 50)

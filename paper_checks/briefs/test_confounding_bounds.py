@@ -1,33 +1,34 @@
 """Melnychuk, Frauen & Feuerriegel 2024, "Bounds on Representation-Induced Confounding Bias for
 Treatment Effect Estimation", ICLR, arXiv 2311.11321.
 
-For someone who conditions on a low-dimensional φ(x) and must say how far E[Y(1)|φ] can be from the
-observed mean.
+For someone who conditions on a low-dimensional $φ(x)$ and must say how far $E[Y(1)|φ]$ can be from
+the observed mean.
 
 Paper: a representation that drops information may drop confounders, so that effects given the
 representation are no longer identified. The paper bounds them by a sensitivity model and estimates
-the bounds with networks. This page gives the exact bounds at one value of φ.
+the bounds with networks. This page gives the exact bounds at one value of $φ$.
 
-Take away: for outcomes 0, 1, 2, 5 of mean 2, π = ½ and Γ = 2 the truth may be anywhere in [1.675,
-2.45], and both ends are reached by a world with two hidden groups. The share of the outcomes that
-counts, the top 1/(1 + Γ), does not depend on π; the width is proportional to 1 - π.
+Take away: for outcomes 0, 1, 2, 5 of mean 2, $π = ½$ and $Γ = 2$ the truth may be anywhere in
+[1.675, 2.45], and both ends are reached by a world with two hidden groups. The share of the
+outcomes that counts, the top $1/(1 + Γ)$, does not depend on $π$; the width is proportional to
+$1 - π$.
 
-At one value of φ the treated have outcomes y_i with probabilities p_i and mean M, and π = P(A =
-1|φ). A sensitivity Γ ≥ 1 bounds what φ leaves out: for each hidden u, the odds of treatment given φ
-and u are within a factor Γ of those given φ. Then dP(Y(1)|φ)/dP(Y|A = 1, φ) is a weight w with mean
-1 in [s-, s+], s- = 1-(1-1/Γ)(1-π), s+ = 1+(Γ-1)(1-π). CVaR is the mean of the top 1/(1+Γ) of the
-mass.
+At one value of $φ$ the treated have outcomes $y_i$ with probabilities $p_i$ and mean $M$, and
+$π = P(A = 1|φ)$. A sensitivity $Γ ≥ 1$ bounds what $φ$ leaves out: for each hidden $u$, the odds of
+treatment given $φ$ and $u$ are within a factor $Γ$ of those given $φ$. Then
+$dP(Y(1)|φ)/dP(Y|A = 1, φ)$ is a weight $w$ with mean 1 in $[s_-, s_+]$, $s_- = 1-(1-1/Γ)(1-π)$,
+$s_+ = 1+(Γ-1)(1-π)$. CVaR is the mean of the top $1/(1+Γ)$ of the mass.
 
-Edges: at Γ = 1 both ends are M; as Γ → ∞ the upper end tends to π M + (1-π) max y. If an outcome
-lies across the border of the top share, its mass is split.
+Edges: at $Γ = 1$ both ends are $M$; as $Γ → ∞$ the upper end tends to $π M + (1-π) max y$. If an
+outcome lies across the border of the top share, its mass is split.
 
 Abstract:
 
 - Statement 1: a representation of small dimension can lose confounders and so bias effects. Holds:
   attained.
 - Statement 2: conditions are established under which effects are not identified given a
-  representation. In part: attained. They are not where the odds of treatment vary by a factor Γ >
-  1; the paper's conditions were not read.
+  representation. In part: attained. They are not where the odds of treatment vary by a factor
+  $Γ > 1$; the paper's conditions were not read.
 - Statement 3: the effects are identified in part, between a lower and an upper bound. Holds:
   closed_form, gaussian, contains_truth.
 - Statement 4: a neural method estimates these bounds well. Not on trial. Bounds are computed from
@@ -112,10 +113,10 @@ def worst_weights(outcomes, chances, propensity, sensitivity):
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0), (5, 0.5, 1.25)],
 )
 def test_closed_form(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """Let the treated given φ have outcomes of mean M, let their share be π, and let the odds of
-    treatment in every hidden group be within a factor Γ of π/(1-π). The largest E[Y(1)|φ] is M +
-    (1-π)(1-1/Γ)(CVaR - M), where CVaR is the mean of the top 1/(1+Γ) of the treated's outcomes, and
-    the least is minus the largest one of -Y.
+    """Let the treated given $φ$ have outcomes of mean $M$, let their share be $π$, and let the odds
+    of treatment in every hidden group be within a factor $Γ$ of $π/(1-π)$. The largest $E[Y(1)|φ]$
+    is $M + (1-π)(1-1/Γ)(CVaR - M)$, where CVaR is the mean of the top $1/(1+Γ)$ of the treated's
+    outcomes, and the least is minus the largest one of $-Y$.
     """
     drawn = treated_laws(trial.generator("laws"), 230, outcomes)
     laws = list(zip(*drawn, strict=True))
@@ -171,10 +172,10 @@ def test_gaussian(
     propensity: Propensity,
     sensitivity: Sensitivity,
 ):
-    """Let the treated given φ have outcomes of the law N(m, s²), let their share be π, and let the
-    odds of treatment in every hidden group be within a factor Γ of π/(1-π). The least and the
-    largest E[Y(1)|φ] are m ± s(1-π)(Γ-1/Γ) times the standard normal density at its Γ/(1+Γ)
-    quantile.
+    """Let the treated given $φ$ have outcomes of the law $N(m, s²)$, let their share be $π$, and
+    let the odds of treatment in every hidden group be within a factor $Γ$ of $π/(1-π)$. The least
+    and the largest $E[Y(1)|φ]$ are $m ± s(1-π)(Γ-1/Γ)$ times the standard normal density at its
+    $Γ/(1+Γ)$ quantile.
     """
     law = gaussian_half_width(deviation, propensity, sensitivity)
     # Quadratures and a threshold to 1e-12, weights below 20.
@@ -216,7 +217,7 @@ def seen_and_true(outcomes, strata, treated, laws):
 
 
 @claim(
-    derived("a stratum's weight is π over its propensity, mixed"),
+    derived("a stratum's weight is $π$ over its propensity, mixed"),
     kind="bound",
     cases=[(3, 4), (2, 10)],
 )
@@ -225,9 +226,9 @@ def test_contains_truth(
     strata: Annotated[int, Interval(2, 10, why="one stratum confounds nothing")],
     outcomes: Outcomes,
 ):
-    """If treatment is random given x, with the propensity π(x), then E[Y(1)|φ(x)] lies between the
-    ends that hidden groups with odds of treatment within a factor Γ* of those given φ allow, where
-    Γ* is the largest odds ratio of π(x) to the propensity π given φ.
+    """If treatment is random given $x$, with the propensity $π(x)$, then $E[Y(1)|φ(x)]$ lies
+    between the ends that hidden groups with odds of treatment within a factor $Γ*$ of those given
+    $φ$ allow, where $Γ*$ is the largest odds ratio of $π(x)$ to the propensity $π$ given $φ$.
     """
     generator = trial.generator("worlds")
     values = 1 + generator.uniform(0, 1, (345, outcomes))
@@ -261,10 +262,11 @@ def test_contains_truth(
     cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)],
 )
 def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
-    """For every law of the treated's outcomes, share π of the treated and Γ > 1 there is a world of
-    two hidden groups, the top outcomes and the rest, that shows this law and π, whose largest odds
-    ratio of treatment is Γ, and in which E[Y(1)] is the upper end M + (1-π)(1-1/Γ)(CVaR - M), with
-    M the mean and CVaR that of the top 1/(1+Γ) of the treated's outcomes.
+    """For every law of the treated's outcomes, share $π$ of the treated and $Γ > 1$ there is a
+    world of two hidden groups, the top outcomes and the rest, that shows this law and $π$, whose
+    largest odds ratio of treatment is $Γ$, and in which $E[Y(1)]$ is the upper end
+    $M + (1-π)(1-1/Γ)(CVaR - M)$, with $M$ the mean and CVaR that of the top $1/(1+Γ)$ of the
+    treated's outcomes.
     """
     generator = trial.generator("laws")
 
@@ -297,7 +299,7 @@ def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity
 
 @figure("F1", claims=("closed_form", "attained"))
 def interval_of_the_mean(propensity: float = 0.5):
-    """What a representation may hide: the interval of E[Y(1)|φ] against the sensitivity, and a
+    """What a representation may hide: the interval of $E[Y(1)|φ]$ against the sensitivity, and a
     world at its end.
 
     Outcomes 0, 1, 2 and 5 with probabilities 0.1, 0.4, 0.3 and 0.2 among the treated. The

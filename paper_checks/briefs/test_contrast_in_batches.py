@@ -14,14 +14,14 @@ opposite to the large one; with the ReLU all three are at right angles. Two batc
 sample fix no frame: a third one with two samples of each, or one fixed sample of each class in all,
 does.
 
-Features h_i are unit vectors in d dimensions, one for each of N samples, n_c of them in class c. In
-a batch a sample i with p > 0 others j of its class costs the mean of log Σ_l exp((h_i·h_l −
-h_i·h_j)/τ) over these j, where l runs over all other samples of the batch; τ is the temperature.
-The loss is the sum over samples and over batches. A frame has equal features within each class, and
-classes at right angles.
+Features $h_i$ are unit vectors in $d$ dimensions, one for each of $N$ samples, $n_c$ of them in
+class $c$. In a batch a sample $i$ with $p > 0$ others $j$ of its class costs the mean of
+$log sum_l exp((h_i·h_l − h_i·h_j)/τ)$ over these $j$, where $l$ runs over all other samples of the
+batch; $τ$ is the temperature. The loss is the sum over samples and over batches. A frame has equal
+features within each class, and classes at right angles.
 
 Edges: a sample without another one of its class in the batch costs nothing, but others are pushed
-away from it. Two single samples push nothing. The frame needs d ≥ K dimensions for K classes;
+away from it. Two single samples push nothing. The frame needs $d ≥ K$ dimensions for $K$ classes;
 searches get one more, because they stall without it.
 
 Abstract:
@@ -226,9 +226,9 @@ def angle_to_the_large_class(large, small):
     cases=[((6, 3, 2), 1.0), ((4, 4), 0.5), ((2, 2, 2, 2), 1.0), ((9, 2), 2.0)],
 )
 def test_least_loss(trial, sizes: Sizes, temperature: Temperature):
-    """The least supervised contrastive loss of non-negative unit features is Σ n_c log(n_c − 1 + (N
-    − n_c) e^(−1/τ)), for N samples in K classes of sizes n_c >= 2, d >= K dimensions and
-    temperature τ.
+    """The least supervised contrastive loss of non-negative unit features is
+    $∑_c n_c log(n_c − 1 + (N − n_c) e^(−1/τ))$, for $N$ samples in $K$ classes of sizes $n_c >= 2$,
+    $d >= K$ dimensions and temperature $τ$.
     """
     trial.require(2 <= len(sizes) <= 5, "sizes must be two to five: more are searched slowly")
     search = partial(
@@ -257,7 +257,7 @@ def test_least_loss(trial, sizes: Sizes, temperature: Temperature):
     cases=[((6, 3, 2),), ((4, 4),), ((2, 2, 2, 2),), ((16, 2),)],
 )
 def test_frame(trial, sizes: Sizes):
-    """Let K classes have two samples or more each. In d >= K dimensions the non-negative unit
+    """Let $K$ classes have two samples or more each. In $d >= K$ dimensions the non-negative unit
     features of least supervised contrastive loss are an orthogonal frame whatever the sizes of the
     classes are: cosines are 1 within classes and 0 between them.
     """
@@ -292,10 +292,11 @@ def test_unequal(
     large: Annotated[int, Interval(2, 80)],
     small: Annotated[int, Interval(2, 8, why="the loss needs pairs; features are searched")],
 ):
-    """For a class of n samples and two of m, unit features of both signs have the least supervised
-    contrastive loss, at temperature 1, in a plane at angles α, α and 2π − 2α, where α is the root
-    of [n e^(cos α)] / [n − 1 + 2m e^(cos α − 1)] + [n e^(cos α) + 4m e^(cos 2α) cos α] / [m − 1 + n
-    e^(cos α − 1) + m e^(cos 2α − 1)] between π/2 and π, or π without a root.
+    """For a class of $n$ samples and two of $m$, unit features of both signs have the least
+    supervised contrastive loss, at temperature 1, in a plane at angles $α$, $α$ and $2π − 2α$,
+    where $α$ is the root of $[n e^(cos α)] / [n − 1 + 2m e^(cos α − 1)] + [n e^(cos α) + 4m e^(cos
+    2α) cos α] / [m − 1 + n e^(cos α − 1) + m e^(cos 2α − 1)]$ between $π/2$ and $π$, or $π$ without
+    a root.
     """
     trial.require(small <= large, "small must be at most large")
     labels = labels_of((large, small, small))
@@ -322,9 +323,10 @@ def test_unequal(
     cases=get_args(Known),
 )
 def test_least_batched(trial, way: Known):
-    """In d >= K dimensions for K classes the least supervised contrastive loss of non-negative unit
-    features, at temperature 1 and summed over batches, is the sum over batches of Σ n_c log(n_c − 1
-    + (N − n_c)/e) over the classes with n_c ≥ 2 of the N samples in the batch.
+    """In $d >= K$ dimensions for $K$ classes the least supervised contrastive loss of non-negative
+    unit features, at temperature 1 and summed over batches, is the sum over batches of
+    $∑ n_c log(n_c − 1 + (N − n_c)/e)$ over the classes with $n_c ≥ 2$ of the $N$ samples in the
+    batch.
     """
     labels, good, poor = KNOWN[way]
     found = [
@@ -355,10 +357,10 @@ def test_batches(
     way: Way,
     n_draws: Annotated[int, Interval(1, 20, why="features are searched for each")] = 5,
 ):
-    """Let the supervised contrastive loss of K classes be summed over batches. Of all non-negative
-    unit features in more than K dimensions, orthogonal frames alone have the least loss if and only
-    if batches that share samples connect each class, and each two classes meet in a batch that
-    holds one of them twice.
+    """Let the supervised contrastive loss of $K$ classes be summed over batches. Of all
+    non-negative unit features in more than $K$ dimensions, orthogonal frames alone have the least
+    loss if and only if batches that share samples connect each class, and each two classes meet in
+    a batch that holds one of them twice.
     """
     labels, good, poor = KNOWN[way]
     settings = [good, poor]

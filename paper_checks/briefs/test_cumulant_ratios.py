@@ -8,19 +8,20 @@ Paper: higher cumulants of two observed variables tell how strongly a hidden com
 each, and whether one of the two causes the other as well. This page gives the ratio, its error, and
 the cases in which either question has no answer.
 
-Take away: with a skewed hidden cause the standard error is √(v/n)/|k_112|. With a normal one the
-estimate follows a Cauchy law around a wrong centre: for a2/a1 = -1.5 half of the estimates are
-outside [-1.78, -0.30] at every n. An edge from x1 to x2 is invisible if the noise of x1 is normal,
-and also if direct and hidden paths cancel.
+Take away: with a skewed hidden cause the standard error is $√(v/n)/|k_112|$. With a normal one the
+estimate follows a Cauchy law around a wrong centre: for $a_2/a_1 = -1.5$ half of the estimates are
+outside $[-1.78, -0.30]$ at every $n$. An edge from $x_1$ to $x_2$ is invisible if the noise of
+$x_1$ is normal, and also if direct and hidden paths cancel.
 
-x1 = a1 L + e1 and x2 = a2 L + e2 + b x1 with independent L, e1, e2 of mean 0; b = 0 unless said.
-The ratio is r = a2/a1, k_122 is the cumulant of (x1, x2, x2), and so on. The estimates of cumulants
-from n points are k-statistics; that of third order is n/((n-1)(n-2)) times a sum of centred
-products. σ_11, σ_12, σ_22 are the covariances, κ4(e1) is the fourth cumulant of e1.
+$x_1 = a_1 L + e_1$ and $x_2 = a_2 L + e_2 + b x_1$ with independent $L$, $e_1$, $e_2$ of mean 0;
+$b = 0$ unless said. The ratio is $r = a_2/a_1$, $k_122$ is the cumulant of $(x_1, x_2, x_2)$, and
+so on. The estimates of cumulants from $n$ points are $k$-statistics; that of third order is
+$n/((n-1)(n-2))$ times a sum of centred products. $σ_11$, $σ_12$, $σ_22$ are the covariances,
+$κ_4(e_1)$ is the fourth cumulant of $e_1$.
 
-Edges: the ratio is 0/0 where L has no third (fourth) cumulant. The estimated ratio has no mean, so
-that quantiles are compared. n Var of the contrast exceeds v by a term of order 1/n, 3 % at n = 2000
-with Laplace noise.
+Edges: the ratio is 0/0 where $L$ has no third (fourth) cumulant. The estimated ratio has no mean,
+so that quantiles are compared. $n$ times the variance of the contrast exceeds $v$ by a term of
+order $1/n$, 3 % at $n = 2000$ with Laplace noise.
 
 Abstract:
 
@@ -117,10 +118,10 @@ def mixing_ratio(a1, a2):
     cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)],
 )
 def test_ratio(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
-    """If x1 = a1 L + e1 and x2 = a2 L + e2 with independent L, e1, e2, then a2/a1 = k_122/k_112 =
-    k_1222/k_1122 = k_1122/k_1112, with its sign, for any noise e, where k_122 is the joint cumulant
-    of (x1, x2, x2), and so on, and where a1 and a2 and the third and fourth cumulants of L are not
-    0.
+    """If $x_1 = a_1 L + e_1$ and $x_2 = a_2 L + e_2$ with independent $L$, $e_1$, $e_2$, then
+    $a_2/a_1 = k_122/k_112 = k_1222/k_1122 = k_1122/k_1112$, with its sign, for any noise $e$, where
+    $k_122$ is the joint cumulant of $(x_1, x_2, x_2)$, and so on, and where $a_1$ and $a_2$ and the
+    third and fourth cumulants of $L$ are not 0.
     """
     law = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
     k = {
@@ -174,11 +175,12 @@ def shares_in_triples(points, chances):
 MIXTURES = [(1.0, -1.5, 0.1), (2.0, -0.5, 0.02), (0.5, -1.0, 0.05)]
 
 
-@claim(derived("U-statistics"), kind="identity", cases=MIXTURES)
+@claim(derived("$U$-statistics"), kind="identity", cases=MIXTURES)
 def test_fieller(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
-    """Let x1 = a1 L + e1, x2 = a2 L + e2, r = a2/a1, and σ be their covariances. For third
-    k-statistics k̂ of n points, n Var(k̂_122 - r k̂_112) tends to Eψ² as n → ∞, where ψ = x1 x2 u -
-    σ_22 x1 - 2 σ_12 x2 + r (σ_11 x2 + 2 σ_12 x1) and u = x2 - r x1.
+    """Let $x_1 = a_1 L + e_1$, $x_2 = a_2 L + e_2$, $r = a_2/a_1$, and $σ$ be their covariances.
+    For third $k$-statistics $k̂$ of $n$ points, $n Var(k̂_122 - r k̂_112)$ tends to $Eψ²$ as
+    $n → ∞$, where $ψ = x_1 x_2 u - σ_22 x_1 - 2 σ_12 x_2 + r (σ_11 x_2 + 2 σ_12 x_1)$ and
+    $u = x_2 - r x_1$.
     """
     points, chances = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
     ratio = mixing_ratio(a1, a2)
@@ -198,11 +200,11 @@ def test_fieller(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
     )
 
 
-@claim(derived("k-statistics have no bias"), kind="identity", cases=MIXTURES)
+@claim(derived("$k$-statistics have no bias"), kind="identity", cases=MIXTURES)
 def test_fieller__centre(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
-    """If x1 = a1 L + e1 and x2 = a2 L + e2 with independent L, e1, e2, the third k-statistics of n
-    ≥ 3 points have the means E k̂_112 = k_112 and E k̂_122 = r k_112, where r = a2/a1 and k_112 is
-    the cumulant of (x1, x1, x2).
+    """If $x_1 = a_1 L + e_1$ and $x_2 = a_2 L + e_2$ with independent $L$, $e_1$, $e_2$, the third
+    $k$-statistics of $n ≥ 3$ points have the means $E k̂_112 = k_112$ and $E k̂_122 = r k_112$,
+    where $r = a_2/a_1$ and $k_112$ is the cumulant of $(x_1, x_1, x_2)$.
     """
     points, chances = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
     third = cumulant(points, chances, 0, 0, 1)
@@ -257,10 +259,11 @@ def test_gaussian_latent(
     noise2: ModerateWeight,
     size: Annotated[int, Interval(200, 800, why="fewer are far from the limit, more take long")],
 ):
-    """If x1 and x2 are jointly normal with covariances σ, the ratio k̂_122/k̂_112 of third
-    k-statistics of n points tends to a Cauchy law, which does not narrow with n, of centre v12/v11
-    and scale √(v11 v22 - v12²)/v11, where v11 = 2 σ_11² σ_22 + 4 σ_11 σ_12², v22 = 2 σ_22² σ_11 + 4
-    σ_22 σ_12² and v12 = 4 σ_11 σ_12 σ_22 + 2 σ_12³.
+    """If $x_1$ and $x_2$ are jointly normal with covariances $σ$, the ratio $k̂_122/k̂_112$ of
+    third $k$-statistics of $n$ points tends to a Cauchy law, which does not narrow with $n$, of
+    centre $v_12/v_11$ and scale $√(v_11 v_22 - v_12²)/v_11$, where
+    $v_11 = 2 σ_11² σ_22 + 4 σ_11 σ_12²$, $v_22 = 2 σ_22² σ_11 + 4 σ_22 σ_12²$ and
+    $v_12 = 4 σ_11 σ_12 σ_22 + 2 σ_12³$.
     """
     covariance = np.array([[a1**2 + noise1**2, a1 * a2], [a1 * a2, a2**2 + noise2**2]])
     location, scale = limit_of_the_ratio(covariance)
@@ -319,10 +322,10 @@ def test_one_latent(
     a2: SecondWeight,
     edge: Annotated[float, Interval(0.2, 2, why="a weak edge has a determinant near 0")],
 ):
-    """If x1 = a1 L + e1 and x2 = a2 L + b x1 + e2 with independent L, e1, e2, their joint cumulants
-    have k_1112 k_1222 - k_1122² = a1 A b a2² κ4(L) κ4(e1), where A = a2 + b a1 is the total effect
-    and κ4 the fourth cumulant. If a1, a2 and κ4(L) are not 0, an edge b ≠ 0 shows, unless A or
-    κ4(e1) is 0.
+    """If $x_1 = a_1 L + e_1$ and $x_2 = a_2 L + b x_1 + e_2$ with independent $L$, $e_1$, $e_2$,
+    their joint cumulants have $k_1112 k_1222 - k_1122² = a_1 A b a_2² κ_4(L) κ_4(e_1)$, where
+    $A = a_2 + b a_1$ is the total effect and $κ_4$ the fourth cumulant. If $a_1$, $a_2$ and
+    $κ_4(L)$ are not 0, an edge $b ≠ 0$ shows, unless $A$ or $κ_4(e_1)$ is 0.
     """
     hidden = two_points(0.05)
     first, second = noises(trial.generator("noise"))
@@ -362,9 +365,9 @@ def test_one_latent(
 
 @claim(derived("coefficients of two polynomials"), kind="identity")
 def test_one_latent__everywhere(trial):
-    """With x1 = a1 L + e1 and x2 = a2 L + b x1 + e2, the joint cumulants have k_1112 k_1222 -
-    k_1122² = a1 A b a2² κ4(L) κ4(e1), A = a2 + b a1, for all real a1, a2, b and fourth cumulants
-    κ4: both sides are polynomials.
+    """With $x_1 = a_1 L + e_1$ and $x_2 = a_2 L + b x_1 + e_2$, the joint cumulants have
+    $k_1112 k_1222 - k_1122² = a_1 A b a_2² κ_4(L) κ_4(e_1)$, $A = a_2 + b a_1$, for all real $a_1$,
+    $a_2$, $b$ and fourth cumulants $κ_4$: both sides are polynomials.
     """
 
     def from_cumulants(a1, a2, b, latent, noise):
@@ -388,11 +391,12 @@ def test_one_latent__everywhere(trial):
 
 @figure("F1", claims=("fieller", "gaussian_latent"))
 def quartiles_of_the_ratio(runs: int = 1000):
-    """A normal hidden cause L gives no estimate: quartiles of the estimated ratio against n, the
-    true one being -1.5.
+    """A normal hidden cause $L$ gives no estimate: quartiles of the estimated ratio against $n$,
+    the true one being -1.5.
 
-    a1 = 1, noises are normal, L is exponential or normal. N(r, v/(n k_112²)) has v = 77.125, k_112
-    = -3. Marks: points: quartiles of 1000 samples, 99 %; lines: normal or Cauchy law.
+    $a_1 = 1$, noises are normal, $L$ is exponential or normal. $N(r, v/(n k_112²))$ has
+    $v = 77.125$, $k_112 = -3$. Marks: points: quartiles of 1000 samples, 99 %; lines: normal or
+    Cauchy law.
     """
     generator = np.random.default_rng(0)
     sizes = 2 ** np.arange(7, 12)

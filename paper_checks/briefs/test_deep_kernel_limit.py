@@ -9,19 +9,20 @@ outputs grow with the width, the kernels of the layers maximise a likelihood les
 layer. This page computes that maximum where one number describes each kernel, and its distance from
 a finite network's posterior.
 
-Take away: with k = 1, σ² = 0.3, λ = 4 and ν = 2 units per output the kernel grows from 1 to 1.506
-and reads 1.520 at P = 10 outputs. In depth it grows by one factor per layer. From two layers on
-there may be three stationary points: with k = 0.01, σ² = 1, λ = 10, ν = 2 the kernel stays near
-0.014 in 6 layers and jumps to 1.57 in 8, so that one descent may miss the best.
+Take away: with $k = 1$, $σ² = 0.3$, $λ = 4$ and $ν = 2$ units per output the kernel grows from 1 to
+1.506 and reads 1.520 at $P = 10$ outputs. In depth it grows by one factor per layer. From two
+layers on there may be three stationary points: with $k = 0.01$, $σ² = 1$, $λ = 10$, $ν = 2$ the
+kernel stays near 0.014 in 6 layers and jumps to 1.57 in 8, so that one descent may miss the best.
 
-Linear kernels and one eigenvector: input kernel k = g_0, P outputs of mean square λ, noise variance
-σ². Given the layer before, a layer of width ν_l P has the Gram value g_l ~ g_{l-1} χ²/(ν_l P) with
-ν_l P degrees of freedom, and the outputs are N(0, g_L + σ²). As P grows the posterior of g_1, …,
-g_L concentrates where the objective -½log(g_L+σ²) - ½λ/(g_L+σ²) - Σ ½ν_l(g_l/g_{l-1} - 1 -
-log(g_l/g_{l-1})) is largest. With one layer g* is that place.
+Linear kernels and one eigenvector: input kernel $k = g_0$, $P$ outputs of mean square $λ$, noise
+variance $σ²$. Given the layer before, a layer of width $ν_l P$ has the Gram value
+$g_l ~ g_{l-1} χ²/(ν_l P)$ with $ν_l P$ degrees of freedom, and the outputs are $N(0, g_L + σ²)$. As
+$P$ grows the posterior of $g_1, …, g_L$ concentrates where the objective $-½log(g_L+σ²) -
+½λ/(g_L+σ²) - ∑_l ½ν_l(g_l/g_{l-1} - 1 - log(g_l/g_{l-1}))$ is largest. With one layer $g*$ is that
+place.
 
-Edges: ν → ∞ gives the fixed kernel k; ν → 0 gives maximum likelihood, λ - σ², or 0 if λ < σ². If λ
-= k + σ², the kernel stays at k.
+Edges: $ν → ∞$ gives the fixed kernel $k$; $ν → 0$ gives maximum likelihood, $λ - σ²$, or 0 if
+$λ < σ²$. If $λ = k + σ²$, the kernel stays at $k$.
 
 Abstract:
 
@@ -164,11 +165,11 @@ def test_stationary(
     width: Annotated[int, Interval(1, 2, why="hidden units per output; networks are drawn")],
     outputs: Annotated[int, Interval(10, 16)],
 ):
-    """Let a linear layer of ν P units with prior kernel k learn P outputs of mean square λ, with
-    noise variance σ². Networks from its posterior have the mean Gram value g* + b/P up to terms of
-    order 1/P², where g* is the one positive root of (ν/k) g³ + (2σ²ν/k - ν + 1) g² + (σ⁴ν/k - 2νσ²
-    + σ² - λ) g - νσ⁴, b = p_3/(2 p_2²) + 1/(p_2 g*), p_2 = ½/s² - λ/s³ - ν/(2g*²), p_3 = -1/s³ +
-    3λ/s⁴ + ν/g*³ and s = g* + σ².
+    """Let a linear layer of $ν P$ units with prior kernel $k$ learn $P$ outputs of mean square $λ$,
+    with noise variance $σ²$. Networks from its posterior have the mean Gram value $g* + b/P$ up to
+    terms of order $1/P²$, where $g*$ is the one positive root $g$ of $(ν/k) g³ + (2σ²ν/k - ν + 1)
+    g² + (σ⁴ν/k - 2νσ² + σ² - λ) g - νσ⁴$, $b = p_3/(2 p_2²) + 1/(p_2 g*)$,
+    $p_2 = ½/s² - λ/s³ - ν/(2g*²)$, $p_3 = -1/s³ + 3λ/s⁴ + ν/g*³$ and $s = g* + σ²$.
     """
     learning(trial, k, noise, power)
     g = learned_gram(k, noise, power, width)
@@ -209,10 +210,11 @@ def test_finite_width(
         Interval(10**4, 10**6, why="fewer add a second order, more change no digit that is seen"),
     ],
 ):
-    """Let a linear layer of ν P units with prior kernel k learn P outputs of mean square λ, with
-    noise variance σ². Its posterior Gram value has the mean g* + b/P and the variance v/P up to
-    terms of order 1/P², where g* is the limit as P → ∞, v = -1/p_2, b = -v/g* + ½ p_3 v², p_2 =
-    ½/s² - λ/s³ - ν/(2g*²), p_3 = -1/s³ + 3λ/s⁴ + ν/g*³ and s = g* + σ².
+    """Let a linear layer of $ν P$ units with prior kernel $k$ learn $P$ outputs of mean square $λ$,
+    with noise variance $σ²$. Its posterior Gram value has the mean $g* + b/P$ and the variance
+    $v/P$ up to terms of order $1/P²$, where $g*$ is the limit as $P → ∞$, $v = -1/p_2$,
+    $b = -v/g* + ½ p_3 v²$, $p_2 = ½/s² - λ/s³ - ν/(2g*²)$, $p_3 = -1/s³ + 3λ/s⁴ + ν/g*³$ and
+    $s = g* + σ²$.
     """
     g = learned_gram(k, noise, power, width)
     law = corrections(k, noise, power, width)
@@ -265,10 +267,11 @@ EXTREME = 1e7
 ENDS = [(1.0, 0.3, 4.0), (0.5, 0.05, 0.2), (2.0, 1.0, 8.0)]
 
 
-@claim(derived("first order in 1/ν"), kind="limit", cases=ENDS)
+@claim(derived("first order in $1/ν$"), kind="limit", cases=ENDS)
 def test_ends(trial, k: Kernel, noise: Noise, power: Power):
-    """Let a linear layer of ν units per output learn outputs of mean square λ, with prior kernel k
-    and noise variance σ². Its kernel g* has ν (g* - k) → k² (λ - k - σ²)/(k + σ²)² for ν → ∞.
+    """Let a linear layer of $ν$ units per output learn outputs of mean square $λ$, with prior
+    kernel $k$ and noise variance $σ²$. Its kernel $g*$ has $ν (g* - k) → k² (λ - k - σ²)/(k + σ²)²$
+    for $ν → ∞$.
     """
     learning(trial, k, noise, power)
     law = learned_when_wide(k, noise, power)
@@ -281,11 +284,11 @@ def test_ends(trial, k: Kernel, noise: Noise, power: Power):
     )
 
 
-@claim(derived("zeroth order in ν"), kind="limit", cases=ENDS)
+@claim(derived("zeroth order in $ν$"), kind="limit", cases=ENDS)
 def test_ends__narrow(trial, k: Kernel, noise: Noise, power: Power):
-    """Let a linear layer of ν units per output learn outputs of mean square λ, with prior kernel k
-    and noise variance σ² < λ. Its kernel g* tends to λ - σ², the maximum likelihood value, for ν →
-    0.
+    """Let a linear layer of $ν$ units per output learn outputs of mean square $λ$, with prior
+    kernel $k$ and noise variance $σ² < λ$. Its kernel $g*$ tends to $λ - σ²$, the maximum
+    likelihood value, for $ν → 0$.
     """
     learning(trial, k, noise, power)
     trial.require(
@@ -376,10 +379,11 @@ def test_depth(
         ),
     ],
 ):
-    """Let linear layers of ν_l units per output have the kernels g_l, l = 1 … L, after the kernel
-    g_0 of the inputs, and learn outputs of mean square λ, with noise variance σ². At the largest
-    posterior density ν_l (g_l/g_{l-1} - 1) is one number c for all layers, c = g_L (λ - g_L -
-    σ²)/(g_L + σ²)²; of the up to three kernels with this property it is the one of highest density.
+    """Let linear layers of $ν_l$ units per output have the kernels $g_l$, $l = 1, …, L$, after the
+    kernel $g_0$ of the inputs, and learn outputs of mean square $λ$, with noise variance $σ²$. At
+    the largest posterior density $ν_l (g_l/g_{l-1} - 1)$ is one number $c$ for all layers,
+    $c = g_L (λ - g_L - σ²)/(g_L + σ²)²$; of the up to three kernels with this property it is the
+    one of highest density.
     """
     learning(trial, k, noise, power)
     widths = np.full(depth, width)
@@ -409,7 +413,7 @@ def grams_by_layer(k: float = 1.0, noise: float = 0.3, power: float = 40.0, dept
     """A kernel that learns grows geometrically: the Gram value in each layer for three widths per
     output.
 
-    Narrow networks overfit. Marks: ν: width per output; lines: one equation; points: descents on
+    Narrow networks overfit. Marks: $ν$: width per output; lines: one equation; points: descents on
     the objective.
     """
     layers = np.arange(depth + 1)

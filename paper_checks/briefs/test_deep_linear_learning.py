@@ -4,21 +4,22 @@ linear neural networks", ICLR, arXiv 1312.6120.
 For whoever picks depth, initial weights and learning rate: what one more layer costs, and from
 which starts it costs almost nothing.
 
-Take away: in steps of the best learning rate any depth adds at most s/u_0 to the learning time of
-two layers, if all depths start with the same product u_0. If all depths start with the same layers
-a < 1, the time grows as a^(-D).
+Take away: in steps of the best learning rate any depth adds at most $s/u_0$ to the learning time of
+two layers, if all depths start with the same product $u_0$. If all depths start with the same
+layers $a < 1$, the time grows as $a^(-D)$.
 
-The network is W = W_D ... W_1 without biases, the loss is E|y - W x|²/2, and weights follow its
-gradient flow. Inputs are white, E x xᵀ = 1, unless a variance σ² is given. The singular values of E
-y xᵀ are called s, or λ if inputs are not white, and u is the strength of W on one of these modes,
-with u(0) = u_0. A start is aligned if the layers pass each mode from one to the next, and balanced
-if W_(l+1)ᵀ W_(l+1) = W_l W_lᵀ.
+The network is $W = W_D ... W_1$ without biases, the loss is $E|y - W x|²/2$, and weights follow its
+gradient flow. Inputs are white, $E x xᵀ = 1$, unless a variance $σ²$ is given. The singular values
+of $E y xᵀ$ are called $s$, or $λ$ if inputs are not white, and $u$ is the strength of $W$ on one of
+these modes, with $u(0) = u_0$. A start is aligned if the layers pass each mode from one to the
+next, and balanced if $W_(l+1)ᵀ W_(l+1) = W_l W_lᵀ$.
 
-Edges: at u_0 = 0 nothing is learned. A mode that starts above s decreases by the same law. From
-random starts the modes are separate only in the limit of small weights, and only if their s differ.
+Edges: at $u_0 = 0$ nothing is learned. A mode that starts above $s$ decreases by the same law. From
+random starts the modes are separate only in the limit of small weights, and only if their $s$
+differ.
 
 Paper: it solves the flow for decoupled modes, compares starts, and trains deep networks on MNIST.
-An autoencoder with L layers before a linear decoder is a network of D = L + 1 layers.
+An autoencoder with $L$ layers before a linear decoder is a network of $D = L + 1$ layers.
 
 Abstract:
 
@@ -31,7 +32,7 @@ Abstract:
 - Statement 4: new exact solutions describe this. Holds: two_layers, deeper, infinite_depth.
 - Statement 5: very deep networks are only a finite time behind shallow ones, from special starts.
   Holds: finite_delay, infinite_depth, curvature. The time is counted in steps of a learning rate
-  that falls as 1/D.
+  that falls as $1/D$.
 - Statement 6: pretraining finds such starts under conditions on the data, and scaled Gaussian
   weights are none. Holds at a smaller scale: pretraining, gaussian_typically. For one layer at a
   time and for square layers.
@@ -352,9 +353,9 @@ def diagonals(rows):
 
 @claim(recalled("the strength of a mode of two layers"), kind="identity", cases=[0.05, 0.01, 0.5])
 def test_two_layers(trial, init: Init):
-    """From an aligned and balanced start, under gradient flow on white inputs, the strength u of
-    every mode of a two-layer linear network follows u(t) = s e^(2 s t) / (e^(2 s t) - 1 + s/u_0),
-    where s is the mode's singular value and u_0 = u(0).
+    """From an aligned and balanced start, under gradient flow on white inputs, the strength $u$ of
+    every mode of a two-layer linear network follows $u(t) = s e^(2 s t) / (e^(2 s t) - 1 + s/u_0)$,
+    where $s$ is the mode's singular value and $u_0 = u(0)$.
     """
     generator = trial.generator("network")
     layers, left, right = aligned(generator, np.full(2, init), 2)
@@ -387,9 +388,9 @@ def test_two_layers(trial, init: Init):
     cases=[(2, 0.05), (3, 0.05), (6, 0.2)],
 )
 def test_deeper(trial, layers: Layers, init: Init):
-    """From an aligned and balanced start the strength a of every mode of a linear network of D
-    layers follows da/dt = D a^(2 - 2/D) (λ - a σ²) under gradient flow, where λ is the mode's
-    covariance and σ² the variance of its input.
+    """From an aligned and balanced start the strength $a$ of every mode of a linear network of $D$
+    layers follows $da/dt = D a^(2 - 2/D) (λ - a σ²)$ under gradient flow, where $λ$ is the mode's
+    covariance and $σ²$ the variance of its input.
     """
     start, left, right = aligned(trial.generator("network"), np.full(2, init), layers)
     inputs = right * VARIANCES @ right.T
@@ -432,8 +433,8 @@ def test_conserved(
         float, Interval(0.3, 0.8, why="of the weights; smaller ones hardly move, larger are stiff")
     ],
 ):
-    """Gradient flow on a linear network with layers W_l keeps W_(l+1)ᵀ W_(l+1) - W_l W_lᵀ as it was
-    at the start, whatever inputs, outputs and weights are.
+    """Gradient flow on a linear network with layers $W_l$ keeps $W_(l+1)ᵀ W_(l+1) - W_l W_lᵀ$ as it
+    was at the start, whatever inputs, outputs and weights are.
     """
     generator = trial.generator("network")
     start = size * generator.normal(size=(layers, 3, 3))
@@ -470,14 +471,14 @@ def from_random_starts(trial, ratio, shares):
 
 
 @claim(
-    derived("both layers grow as e^(s t) from small random weights"),
+    derived("both layers grow as $e^(s t)$ from small random weights"),
     kind="limit",
     cases=[0.5, 0.3, 0.7, 0.4],
 )
 def test_plateau(trial, ratio: Ratio):
-    """From small random weights of size ε, a mode of singular value s of a two-layer linear network
-    under gradient flow reaches half of its strength at a time that grows, as ε → 0, by 1/s for each
-    factor e by which ε falls.
+    """From small random weights of size $ε$, a mode of singular value $s$ of a two-layer linear
+    network under gradient flow reaches half of its strength at a time that grows, as $ε → 0$, by
+    $1/s$ for each factor $e$ by which $ε$ falls.
     """
     modes, times = from_random_starts(trial, ratio, [0.5])
     waits = np.diff(times[..., 0], axis=0) / np.log(10)
@@ -501,9 +502,9 @@ def test_plateau(trial, ratio: Ratio):
     cases=[0.5, 0.3, 0.7, 0.4],
 )
 def test_transition(trial, ratio: Ratio):
-    """From small random weights of size ε, a mode of singular value s of a two-layer linear network
-    under gradient flow rises from 10 to 90 % of its strength in a time that tends to ln(9)/s as ε →
-    0.
+    """From small random weights of size $ε$, a mode of singular value $s$ of a two-layer linear
+    network under gradient flow rises from 10 to 90 % of its strength in a time that tends to
+    $ln(9)/s$ as $ε → 0$.
     """
     modes, times = from_random_starts(trial, ratio, [0.1, 0.9])
     rises = times[..., 1] - times[..., 0]
@@ -528,9 +529,9 @@ def test_curvature(
     layers: Layers,
     strength: Annotated[float, Interval(0.3, 3, why="s_1, in units of the second mode's")],
 ):
-    """Where D aligned and balanced layers of a linear network have learned all modes on white
-    inputs, the largest eigenvalue of the Hessian of the loss is D s^(2 - 2/D) of the strongest mode
-    s.
+    """Where $D$ aligned and balanced layers of a linear network have learned all modes on white
+    inputs, the largest eigenvalue of the Hessian of the loss is $D s^(2 - 2/D)$ of the strongest
+    mode $s$.
     """
     modes = np.array([strength, 1.0])
     start, left, right = aligned(trial.generator("network"), modes, layers)
@@ -554,9 +555,9 @@ def test_infinite_depth(
     share: Share,
     strength: Annotated[float, Interval(0.5, 2, why="s; it scales time alone")],
 ):
-    """If linear networks of D layers start with the same strength u_0 of a mode of singular value s
-    at all depths, D times their time to the strength u tends to [ln(u (s - u_0)/(u_0 (s - u))) +
-    s/u_0 - s/u] / s².
+    """If linear networks of $D$ layers start with the same strength $u_0$ of a mode of singular
+    value $s$ at all depths, $D$ times their time to the strength $u$ tends to
+    $[ln(u (s - u_0)/(u_0 (s - u))) + s/u_0 - s/u] / s²$.
     """
     depths = 2 ** np.arange(6, 12)
     first = share * strength
@@ -588,9 +589,9 @@ def test_finite_delay(
     share: Share,
     strength: Annotated[float, Interval(0.5, 2, why="s; the bound does not depend on it")],
 ):
-    """In units of the inverse of the largest curvature a linear network of D layers takes at most
-    s/u_0 - s/u longer than one of two to rise from the strength u_0 of a mode of singular value s
-    to u, for every D; this is attained as D → ∞.
+    """In units of the inverse of the largest curvature a linear network of $D$ layers takes at most
+    $s/u_0 - s/u$ longer than one of two to rise from the strength $u_0$ of a mode of singular value
+    $s$ to $u$, for every $D$; this is attained as $D → ∞$.
     """
     depths = [2, 3, 4, 8, 32, 128, 512]
     first = share * strength
@@ -608,15 +609,15 @@ def test_finite_delay(
     )
 
 
-@claim(derived("1/a^(D - 2) is the slowness of the start"), kind="rate", cases=[0.5, 0.3, 0.8])
+@claim(derived("$1/a^(D - 2)$ is the slowness of the start"), kind="rate", cases=[0.5, 0.3, 0.8])
 def test_exponential_wait(
     trial,
     layer: Annotated[
         float, Interval(0.3, 0.8, why="a; nearer to 1 the growth shows at greater depths only")
     ],
 ):
-    """If each of D layers of a linear network starts at a < 1, under gradient flow D times the time
-    to learn a mode of singular value 1 grows as a^(-D).
+    """If each of $D$ layers of a linear network starts at $a < 1$, under gradient flow $D$ times
+    the time to learn a mode of singular value 1 grows as $a^(-D)$.
     """
     depths = np.array([20, 30, 45, 68, 102])
     times = np.array([depth * chain_time(depth, layer**depth, 1.0) for depth in depths])
@@ -645,9 +646,9 @@ def test_pretraining(
     width: Annotated[int, Interval(2, 6, why="one unit is ±1; more take longer")],
     size: Annotated[float, Interval(0.02, 0.5, why="of the weights; smaller ones take longer")],
 ):
-    """A linear autoencoder W_2 W_1 with as many units as inputs, which gradient flow trains from
-    small W_2 = W_1ᵀ of full rank, ends with an orthogonal W_1 whatever the covariance of its inputs
-    is, if it is positive definite.
+    """A linear autoencoder $W_2 W_1$ with as many units as inputs, which gradient flow trains from
+    small $W_2 = W_1ᵀ$ of full rank, ends with an orthogonal $W_1$ whatever the covariance of its
+    inputs is, if it is positive definite.
     """
     generator = trial.generator("inputs")
     basis = orthonormal(generator, width)
@@ -690,9 +691,10 @@ def test_orthogonal_learning(
     width: Annotated[int, Interval(2, 4, why="n; one unit is the chain; more take longer")],
     time: Annotated[float, Interval(0.2, 2, why="T; at 0 nothing has moved, later all is learned")],
 ):
-    """If D linear layers start random and orthogonal, the loss at the time T/D of gradient flow
-    tends, as D → ∞, to that of W(T), which starts at their product and has dW/dT = -P (M ∘ Pᵀ(W - E
-    y xᵀ)Q) Qᵀ, where W = P diag(σ) Qᵀ and M_ij is the logarithmic mean of σ_i² and σ_j².
+    """If $D$ linear layers start random and orthogonal, the loss at the time $T/D$ of gradient flow
+    tends, as $D → ∞$, to that of $W(T)$, which starts at their product and has
+    $dW/dT = -P (M ∘ Pᵀ(W - E y xᵀ)Q) Qᵀ$, where $W = P diag(σ) Qᵀ$ and $M_{i j}$ is the logarithmic
+    mean of $σ_i²$ and $σ_j²$.
     """
     generator = trial.generator("layers")
     depths = 2 ** np.arange(2, 8)
@@ -737,9 +739,9 @@ GAUSSIAN = [(4, 6), (1, 4), (6, 20)]
     cases=GAUSSIAN,
 )
 def test_gaussian_typically(trial, layers: Depth, width: Wide):
-    """The logarithm of a singular value of a product of D n x n layers of independent normal
-    entries of variance 1/n is D/2 times the mean of ψ(i/2) + log(2/n) over i = 1, …, n, on average,
-    where ψ is the digamma function.
+    """The logarithm of a singular value of a product of $D$ layers $(n, n)$ of independent normal
+    entries of variance $1/n$ is $D/2$ times the mean of $ψ(i/2) + log(2/n)$ over $i = 1, …, n$, on
+    average, where $ψ$ is the digamma function.
     """
     law = mean_log_strength(layers, width)
     trial.mean(
@@ -758,8 +760,8 @@ def learning_times(share=0.05, layer=0.7):
     """Depth costs a finite time if the product at the start is kept, and an exponential one if the
     layers are.
 
-    Time from u_0 to .9 s, in units of the inverse of the largest curvature, s = 1. Marks: lines:
-    theory; points: all D weights by Runge-Kutta.
+    Time from $u_0$ to $.9 s$, in units of the inverse of the largest curvature, $s = 1$. Marks:
+    lines: theory; points: all $D$ weights by Runge-Kutta.
     """
     fine = np.arange(2, 25)
     depths = np.array([2, 3, 4, 6, 8, 12, 16, 24])
