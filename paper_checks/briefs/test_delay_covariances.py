@@ -4,20 +4,21 @@ arXiv 2302.04508.
 For whoever stacks delayed copies of a signal and classifies their covariance by Riemannian
 distance: how many copies to take, which lag, and what the distance measures.
 
-Setting: x_t is a stationary process of c channels. Γ_o (o c, o c) is the covariance of o copies at
-the lags 0, ℓ, …, (o - 1) ℓ; at o = 1 it is the plain covariance. The affine-invariant distance of
-two such matrices is δ = (Σ log² of the eigenvalues of Γ⁻¹ Γ')^(1/2). The partial autocorrelation
-κ_j of one channel is what x_t and x_(t-j) share beyond the values between them.
+Setting: $x_t$ is a stationary process of $c$ channels. $Γ_o$ $(o c, o c)$ is the covariance of $o$
+copies at the lags $0, ℓ, …, (o - 1) ℓ$; at $o = 1$ it is the plain covariance. The affine-invariant
+distance of two such matrices is $δ = (∑_i log² λ_i)^(1/2)$ with the eigenvalues $λ_i$ of $Γ⁻¹ Γ'$.
+The partial autocorrelation $κ_j$ of one channel is what $x_t$ and $x_(t-j)$ share beyond the values
+between them.
 
-Take away: p copies do not hold an autoregression of order p; p + 1 do. Two AR(1) signals with κ =
-.6 and -.6 have the same plain covariance, and δ = 1.96 at two copies, although the determinants
-agree. Each further copy adds the same constant to δ², the squared distance of the two cepstra: the
-distance grows, but it tells nothing new. With an even lag, x_t and (-1)^t x_t cannot be told apart
-by any number of copies.
+Take away: $p$ copies do not hold an autoregression of order $p$; $p + 1$ do. Two AR(1) signals with
+$κ = .6$ and $-.6$ have the same plain covariance, and $δ = 1.96$ at two copies, although the
+determinants agree. Each further copy adds the same constant to $δ²$, the squared distance of the
+two cepstra: the distance grows, but it tells nothing new. With an even lag, $x_t$ and $(-1)^t x_t$
+cannot be told apart by any number of copies.
 
-Edges: the estimate of Γ_o from T samples is invertible only with o c samples or more, so that o
-must be below T/(c + ℓ). Near |κ| = 1 distances diverge. If a root of the process is near the unit
-circle, the increments converge slowly.
+Edges: the estimate of $Γ_o$ from $T$ samples is invertible only with $o c$ samples or more, so that
+$o$ must be below $T/(c + ℓ)$. Near $|κ| = 1$ distances diverge. If a root of the process is near
+the unit circle, the increments converge slowly.
 
 Paper: it classifies EEG signals by covariance matrices of delayed copies, with an order and a lag
 to be chosen. This page says what the matrices contain and what their distance measures, for
@@ -36,8 +37,8 @@ Abstract:
   signal. Not on trial. `one_copy_short` shows temporal information; what it gains needs recordings.
 
 Read: the abstract, in a stored copy ("Yule-Walker equations"), and how order and lag stack the
-copies in the code of NeuroTechX/moabb, moabb/pipelines/features.py, class AugmentedDataset. Derived
-here: all formulas. Not claimed: anything about recordings.
+copies in the code of NeuroTechX/moabb, `moabb/pipelines/features.py`, class AugmentedDataset.
+Derived here: all formulas. Not claimed: anything about recordings.
 
 Topic: linear algebra for learning.
 """
@@ -238,9 +239,9 @@ def test_increments(
     order: Order,
     beyond: Annotated[int, Interval(-3, 4, why="o - p; the largest matrix has 8 copies")],
 ):
-    """Let Γ_o be the covariance of o consecutive values of an autoregression. Then the difference
-    log det Γ_(o+1) - log det Γ_o is log det of the error covariance of the best linear prediction
-    of a value from the o values before.
+    """Let $Γ_o$ be the covariance of $o$ consecutive values of an autoregression. Then the
+    difference $log det Γ_(o+1) - log det Γ_o$ is $log det$ of the error covariance of the best
+    linear prediction of a value from the $o$ values before.
 
     Both sides are compared as variances a channel, exp(· / c) for c channels.
     """
@@ -286,10 +287,10 @@ def test_one_copy_short(
     kappa: Annotated[float, Interval(0.1, 0.9, why="|κ|; at 0 signals agree, at 1 δ diverges")],
     other: Annotated[float, Interval(-0.9, 0.9, why="κ'; at ±1 δ diverges")],
 ):
-    """Let δ² be the sum of squared logarithms of the eigenvalues of Γ⁻¹ Γ', where Γ, Γ' are the
-    covariances of p + 1 consecutive values of two signals of unit variance. If these have the lags
-    0, …, p - 1 in common and the last partial autocorrelations κ and κ', then δ² = log²((1 + κ')/(1
-    + κ)) + log²((1 - κ')/(1 - κ)).
+    """Let $δ²$ be the sum of squared logarithms of the eigenvalues of $Γ⁻¹ Γ'$, where $Γ$, $Γ'$ are
+    the covariances of $p + 1$ consecutive values of two signals of unit variance. If these have the
+    lags $0, …, p - 1$ in common and the last partial autocorrelations $κ$ and $κ'$, then
+    $δ² = log²((1 + κ')/(1 + κ)) + log²((1 - κ')/(1 - κ))$.
     """
     trial.require(abs(kappa - other) >= 0.05, "kappa and other must differ by .05 or more")
     before = SHARED[: order - 1]
@@ -309,7 +310,7 @@ def test_one_copy_short(
 
 
 @claim(
-    derived("Szegő's theorem for Γ⁻¹Γ'"),
+    derived("Szegő's theorem for $Γ⁻¹Γ'$"),
     kind="limit",
     cases=[(1, 0.6, -0.6), (2, 0.4, -0.4), (1, 0.3, 0.1), (3, 0.5, -0.2)],
 )
@@ -319,10 +320,10 @@ def test_cepstrum(
     kappa: Mild,
     other: Annotated[float, Interval(-0.6, 0.6, why="κ'; near ±1 limits are late")],
 ):
-    """Let δ²(o) be the sum of squared logarithms of the eigenvalues of Γ⁻¹ Γ', where Γ, Γ' are the
-    covariances of o consecutive values of two channels with smooth positive spectra S, S'. As o →
-    ∞, δ²(o + 1) - δ²(o) tends to (1/2π) ∫ (log S - log S')² = Σ_(k ∈ ℤ) (c_k - c'_k)², where c is
-    the cepstrum of S.
+    """Let $δ²(o)$ be the sum of squared logarithms of the eigenvalues of $Γ⁻¹ Γ'$, where $Γ$, $Γ'$
+    are the covariances of $o$ consecutive values of two channels with smooth positive spectra $S$,
+    $S'$. As $o → ∞$, $δ²(o + 1) - δ²(o)$ tends to
+    $(1/2π) ∫ (log S - log S')² = ∑_(k ∈ ℤ) (c_k - c'_k)²$, where $c$ is the cepstrum of $S$.
 
     The copies o are 60 here.
     """
@@ -359,7 +360,7 @@ Root = Annotated[float, Interval(0.2, 0.8, why="a; at 0 signals agree, near 1 δ
 
 
 @claim(
-    derived("(-1)^t is 1 at even t"),
+    derived("$(-1)^t$ is 1 at even $t$"),
     kind="identity",
     cases=[(0.6, 1, 1, 10), (0.5, 3, 2, 5), (0.6, 2, 1, 2)],
 )
@@ -370,8 +371,8 @@ def test_even_lags_are_blind(
     half: Annotated[int, Interval(1, 3, why="ℓ/2; at 0 the copies are equal, beyond unlike")],
     copies: Copies,
 ):
-    """At an even lag ℓ, any number of copies of x_t and (-1)^t x_t have the same covariance, so
-    that their affine-invariant distance is 0.
+    """At an even lag $ℓ$, any number of copies of $x_t$ and $(-1)^t x_t$ have the same covariance,
+    so that their affine-invariant distance is 0.
     """
     generator = trial.generator("Q")
     size = alternating_distance(root, channels, 1, 2)
@@ -387,7 +388,7 @@ def test_even_lags_are_blind(
 
 
 @claim(
-    derived("the second copy is joined by ±a^ℓ Q^ℓ to the first"),
+    derived("the second copy is joined by $±a^ℓ Q^ℓ$ to the first"),
     kind="identity",
     cases=[(0.4, 2, 2), (0.6, 2, 1), (0.5, 3, 3)],
 )
@@ -397,9 +398,9 @@ def test_even_lags_are_blind__odd(
     channels: Channels,
     half: Annotated[int, Interval(1, 3, why="(ℓ + 1)/2; beyond, copies are hardly correlated")],
 ):
-    """Let x_t = a Q x_(t-1) + noise, where Q is orthogonal (c, c) and the noise has covariance I.
-    Two copies of it at an odd lag ℓ have the squared affine-invariant distance 8 c artanh²(a^ℓ)
-    from those of (-1)^t x_t.
+    """Let $x_t = a Q x_(t-1) + e_t$, where $Q$ is orthogonal $(c, c)$ and the noise $e_t$ has
+    covariance $I$. Two copies of it at an odd lag $ℓ$ have the squared affine-invariant distance
+    $8 c artanh²(a^ℓ)$ from those of $(-1)^t x_t$.
     """
     lag = 2 * half - 1
     law = alternating_distance(root, channels, lag, 2)
@@ -419,14 +420,14 @@ def test_even_lags_are_blind__odd(
 
 
 @claim(
-    derived("every ℓ-th value of a series"),
+    derived("every $ℓ$-th value of a series"),
     kind="identity",
     cases=[(1, 0.6, 2, 4), (3, 0.5, 3, 2), (2, 0.2, 5, 12), (3, 0.6, 1, 3)],
 )
 def test_even_lags_are_blind__folded(trial, order: Few, kappa: Mild, lag: Lag, copies: Copies):
-    """The covariance of values at the lags 0, ℓ, 2ℓ, … of a process of spectrum S is that of the
-    folded spectrum (1/ℓ) Σ_j S((ω + 2πj)/ℓ), j = 0, …, ℓ - 1: its entry (i, j) is the Fourier
-    coefficient i - j.
+    """The covariance of values at the lags $0, ℓ, 2ℓ, …$ of a process of spectrum $S$ is that of
+    the folded spectrum $(1/ℓ) sum_j S((ω + 2πj)/ℓ)$, $j = 0, …, ℓ - 1$: its entry $(i, j)$ is the
+    Fourier coefficient $i - j$.
     """
     partials = (*SHARED[: order - 1], kappa)
     lags = scalar_lags(partials, lag * (copies - 1) + 1)
@@ -445,11 +446,11 @@ def test_even_lags_are_blind__folded(trial, order: Few, kappa: Mild, lag: Lag, c
 
 @figure("F1", claims=("one_copy_short", "cepstrum"))
 def what_a_copy_adds(most: int = 9):
-    """Copy p + 1 is the first that tells two signals apart; later ones soon add a constant each.
+    """Copy $p + 1$ is the first that tells two signals apart; later ones soon add a constant each.
 
-    How much one copy more adds to δ², for signals of order p whose last partial autocorrelations
-    are .6 and -.6. Marks: lines: 0, the closed form at p copies, then the limit, from the cepstra;
-    points: eigenvalues of the covariances.
+    How much one copy more adds to $δ²$, for signals of order $p$ whose last partial
+    autocorrelations are .6 and -.6. Marks: lines: 0, the closed form at $p$ copies, then the limit,
+    from the cepstra; points: eigenvalues of the covariances.
     """
     copies = np.arange(1, most + 1)
     lines = {}

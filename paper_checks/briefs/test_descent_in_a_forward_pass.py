@@ -4,19 +4,21 @@
 For whoever asks what a Transformer does with the examples in its prompt: a layer of linear
 attention takes one step of gradient descent on them.
 
-Take away: one layer is one step. For N examples with d inputs, uniform on (-1, 1), the best step is
-3 N/(N + d - 1/5) and leaves (d - 1/5)/(N + d - 1/5) of the squared error, about half of it
-at N = d. In longer prompts the rest falls as d/N.
+Take away: one layer is one step. For $N$ examples with $d$ inputs, uniform on $(-1, 1)$, the best
+step is $3 N/(N + d - 1/5)$ and leaves $(d - 1/5)/(N + d - 1/5)$ of the squared error, about half of
+it at $N = d$. In longer prompts the rest falls as $d/N$.
 
-A prompt has N examples (x_i, y_i), rows of X (N, d) and Y (N, k), and queries x. The loss of a
-linear model W (k, d) is Σ |W x_i - y_i|²/(2 N), and S is X' X/N. Tokens e are pairs (x, y) of width
-d + k. A layer adds P W_V C' C W_K' W_Q e to every token, where the rows of C are the tokens of the
-examples: attention without softmax. Tasks have w ~ N(0, 1) and y = w' x.
+A prompt has $N$ examples $(x_i, y_i)$, rows of $X$ $(N, d)$ and $Y$ $(N, k)$, and queries $x$. The
+loss of a linear model $W$ $(k, d)$ is $∑_i |W x_i - y_i|²/(2 N)$, and $S$ is $X' X/N$. Tokens $e$
+are pairs $(x, y)$ of width $d + k$. A layer adds $P W_V C' C W_K' W_Q e$ to every token, where the
+rows of $C$ are the tokens of the examples: attention without softmax. Tasks have $w ~ N(0, 1)$ and
+$y = w' x$.
 
 Edges: labels have no noise, except where they are any numbers. A step that is too long diverges, as
 everywhere. Queries are not among the keys and the values. The exact loss of one layer has a worse
-local minimum: about half of small random starts end there for d = 2, and for d = 3 from about 16
-examples on (of 60 starts none of 14 examples, 25 of 17, 47 of 30). trained_layer starts at d = 3.
+local minimum: about half of small random starts end there for $d = 2$, and for $d = 3$ from about
+16 examples on (of 60 starts none of 14 examples, 25 of 17, 47 of 30). `trained_layer` starts at
+$d = 3$.
 
 Paper: it gives the weights, trains Transformers of attention alone on regression, and compares them
 with gradient descent.
@@ -158,9 +160,9 @@ def size_of(prompt, start, step, layers):
     cases=[(8, 4, 2, 0.3), (3, 5, 1, 1.0), (40, 10, 5, 0.1)],
 )
 def test_single_layer(trial, examples: Examples, dim: Inputs, outputs: Outputs, step: Step):
-    """A layer of linear attention with W_K = W_Q = diag(1, 0), W_V = (0, 0; W_0, -1) and P = η/N
-    turns y_i into y_i - ΔW x_i and -W_0 x into -(W_0 + ΔW) x, where ΔW is a step of length η of
-    gradient descent on Σ |W x_i - y_i|²/(2 N) from W_0.
+    """A layer of linear attention with $W_K = W_Q = diag(1, 0)$, $W_V = (0, 0; W_0, -1)$ and
+    $P = η/N$ turns $y_i$ into $y_i - ΔW x_i$ and $-W_0 x$ into $-(W_0 + ΔW) x$, where $ΔW$ is a
+    step of length $η$ of gradient descent on $∑_i |W x_i - y_i|²/(2 N)$ from $W_0$.
     """
     prompt, start = drawn_prompt(trial, examples, dim, outputs)
     layer = descent_layer(start, step, examples)
@@ -194,9 +196,10 @@ def test_single_layer(trial, examples: Examples, dim: Inputs, outputs: Outputs, 
     cases=[(8, 4, 3, 0.3), (3, 5, 2, 1.0), (40, 10, 8, 0.1)],
 )
 def test_looped_layer(trial, examples: Examples, dim: Inputs, layers: Layers, step: Step):
-    """Let a layer of linear attention have W_K = W_Q = diag(1, 0), W_V = (0, 0; W_0, -1) and P =
-    η/N. Applied L times, it turns y_i into y_i - (W_L - W_0) x_i and -W_0 x into -W_L x, where W_L
-    is what L steps of length η of gradient descent on Σ |W x_i - y_i|²/(2 N) from W_0 reach.
+    """Let a layer of linear attention have $W_K = W_Q = diag(1, 0)$, $W_V = (0, 0; W_0, -1)$ and
+    $P = η/N$. Applied $L$ times, it turns $y_i$ into $y_i - (W_L - W_0) x_i$ and $-W_0 x$ into
+    $-W_L x$, where $W_L$ is what $L$ steps of length $η$ of gradient descent on
+    $∑_i |W x_i - y_i|²/(2 N)$ from $W_0$ reach.
     """
     prompt, start = drawn_prompt(trial, examples, dim, 2)
     layer = descent_layer(start, step, examples)
@@ -281,15 +284,17 @@ SMALL = [(2, 3), (4, 2), (9, 1), (2, 4)]
 
 @claim(
     derived(
-        "the loss is a quadratic form of A; for normal inputs as in Mahankali, Hashimoto & Ma 2023"
+        "the loss is a quadratic form of $A$; for normal inputs as in Mahankali, Hashimoto & Ma "
+        "2023"
     ),
     kind="identity",
     cases=SMALL,
 )
 def test_best_layer(trial, examples: FewExamples, dim: FewInputs):
-    """Of N examples let the inputs x_i be uniform on (-1, 1)^d and the labels y_i = w' x_i, w ~
-    N(0, 1). The matrix A of the predictions Σ y_i x_i' A x/N with the least mean squared error is η
-    times the identity, as of a step of gradient descent, with η = 3 N/(N + d - 1/5).
+    """Of $N$ examples let the inputs $x_i$ be uniform on $(-1, 1)^d$ and the labels $y_i = w' x_i$,
+    $w ~ N(0, 1)$. The matrix $A$ of the predictions $∑_i y_i x_i' A x/N$ with the least mean
+    squared error is $η$ times the identity, as of a step of gradient descent, with
+    $η = 3 N/(N + d - 1/5)$.
 
     The error that it leaves is 1 - η/3 of that of the prediction 0.
     """
@@ -389,9 +394,9 @@ def test_trained_layer(
     ],
 ):
     """A layer of linear attention, of which all entries are trained from small random starts on
-    tasks with inputs uniform on (-1, 1)^d and y = w' x, w ~ N(0, 1), becomes a step of gradient
-    descent of the best length 3 N/(N + d - 1/5): what its prediction depends on differs by at most
-    5 % in norm.
+    tasks with inputs uniform on $(-1, 1)^d$ and $y = w' x$, $w ~ N(0, 1)$, becomes a step of
+    gradient descent of the best length $3 N/(N + d - 1/5)$: what its prediction depends on differs
+    by at most 5 % in norm.
     """
     runs = [trained_layer(trial.generator(f"run {run}"), dim, examples) for run in range(7)]
     untrained, trained = (
@@ -453,9 +458,9 @@ FewLayers = Annotated[
     cases=DESCENTS,
 )
 def test_curvature(trial, examples: Examples, dim: Inputs, layers: FewLayers):
-    """If layer l takes a step η_l and also turns each x into (1 - γ_l X'X) x (GD++), the
-    predictions are w' (1 - q(X'X)) x with q = Π (1 - η_l μ a_l²/N), a_1 = 1 and
-    a_(l+1) = a_l (1 - γ_l μ a_l²) for each eigenvalue μ of X'X.
+    """If layer $l$ takes a step $η_l$ and also turns each $x$ into $(1 - γ_l X'X) x$ (GD++), the
+    predictions are $w' (1 - q(X'X)) x$ with $q = ∏_l (1 - η_l μ a_l²/N)$, $a_1 = 1$ and
+    $a_(l+1) = a_l (1 - γ_l μ a_l²)$ for each eigenvalue $μ$ of $X'X$.
     """
     inputs, eigenvalues, vectors, steps, contractions = drawn_descent(trial, examples, dim, layers)
 
@@ -528,8 +533,8 @@ def test_curvature_wins(
     dim: Annotated[int, Interval(8, 12, why="d; few eigenvalues vary more from task to task")],
 ):
     """Fit the steps and contractions of two layers of GD++, and the steps of two layers of gradient
-    descent, to tasks with inputs uniform on (-1, 1)^d, N and d near 10. On 99 % of fresh tasks GD++
-    has a smaller mean squared error.
+    descent, to tasks with inputs uniform on $(-1, 1)^d$, $N$ and $d$ near 10. On 99 % of fresh
+    tasks GD++ has a smaller mean squared error.
     """
     fitted = uniform_inputs(np.random.default_rng(0), 300, examples, dim)
     plain = learned_descent(fitted, contract=False)
@@ -582,7 +587,7 @@ def kernel_descent(gram, across, labels, step, steps):
 @claim(
     tried(
         "abstract, sentence 7: linear models on deep representations are learned",
-        "the kernel form of L steps",
+        "the kernel form of $L$ steps",
     ),
     kind="identity",
     cases=[(8, 20, 2, 1.0), (40, 3, 8, 0.3), (3, 50, 3, 0.1)],
@@ -594,10 +599,10 @@ def test_representations(
     layers: Layers,
     step: Step,
 ):
-    """If a hidden layer φ acts on every token and L layers of linear attention follow, each a step
-    η of gradient descent on N examples, the prediction is k' K⁻¹ (1 - (1 - η K/N)^L) y, where K
-    holds the kernels φ(x_i)·φ(x_j) and k those with the query: L steps on a linear model of the
-    features.
+    """If a hidden layer $φ$ acts on every token and $L$ layers of linear attention follow, each a
+    step $η$ of gradient descent on $N$ examples, the prediction is $k' K⁻¹ (1 - (1 - η K/N)^L) y$,
+    where $K$ holds the kernels $φ(x_i)·φ(x_j)$ and $k$ those with the query: $L$ steps on a linear
+    model of the features.
     """
     (inputs, labels, queries), _ = drawn_prompt(trial, examples, 2, 1)
     scale = np.sqrt(hidden)
@@ -663,7 +668,7 @@ def blur(tokens, sharpness):
 
 
 @claim(
-    derived("softmax attention with one logit β and others 0"),
+    derived("softmax attention with one logit $β$ and others 0"),
     kind="identity",
     cases=[(8, 4, 3.0), (3, 2, 0.5), (30, 10, 8.0)],
 )
@@ -673,10 +678,10 @@ def test_copying(
     dim: Inputs,
     sharpness: Annotated[float, Interval(0.5, 12, why="β; below no token is singled out")],
 ):
-    """Let x_i and y_i be separate tokens, T = 2 N in all. A layer of softmax attention with the
-    logit β for the token before, and 0 for others, and a layer of linear attention that takes a
-    step of gradient descent, together take a step on the inputs (1 - δ) x_i + δ Σ x_j/T, where δ =
-    T/(e^β + T - 1).
+    """Let $x_i$ and $y_i$ be separate tokens, $T = 2 N$ in all. A layer of softmax attention with
+    the logit $β$ for the token before, and 0 for others, and a layer of linear attention that takes
+    a step of gradient descent, together take a step on the inputs $(1 - δ) x_i + δ ∑_j x_j/T$,
+    where $δ = T/(e^β + T - 1)$.
     """
     prompt, _ = drawn_prompt(trial, examples, dim, 1)
 
@@ -736,9 +741,9 @@ def test_induction_head(
     vocabulary: Annotated[int, Interval(2, 8, why="V; with more, few words come again")],
     step: Step,
 ):
-    """If words are one-hot codes, and each word of a text of T words is an example with the next
-    word as its label, a step of gradient descent from W = 0 answers the last word with
-    η/(T - 1) times the count of each word after earlier copies of it: an induction head.
+    """If words are one-hot codes, and each word of a text of $T$ words is an example with the next
+    word as its label, a step of gradient descent from $W = 0$ answers the last word with
+    $η/(T - 1)$ times the count of each word after earlier copies of it: an induction head.
     """
     texts = trial.generator("texts").integers(vocabulary, size=(230, length))
     texts[:, :3] = [0, 0, 1]
@@ -765,9 +770,9 @@ def test_induction_head(
 def two_layers(contexts=3):
     """Two layers that contract the inputs remove more of the error where eigenvalues are small.
 
-    Share of the error that two layers leave along an eigenvector of X'X, for ten examples with ten
-    inputs. Steps and contractions are fitted to 300 tasks. Marks: lines: the residual polynomials;
-    points: layers on the eigenvectors of three fresh prompts.
+    Share of the error that two layers leave along an eigenvector of $X'X$, for ten examples with
+    ten inputs. Steps and contractions are fitted to 300 tasks. Marks: lines: the residual
+    polynomials; points: layers on the eigenvectors of three fresh prompts.
     """
     generator = np.random.default_rng(0)
     fitted = uniform_inputs(generator, 300, 10, 10)

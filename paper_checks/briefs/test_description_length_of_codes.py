@@ -6,16 +6,17 @@ features one by one?
 
 Take away: features that are sent one by one cost up to 1.4427 bits too much for each active group.
 So a dictionary of memorised pairs wins from some number of items on even if the factors are
-independent: for 10 x 10 values and rows of 512 bits from 31,929 items on. With a code that says
+independent: for 10 × 10 values and rows of 512 bits from 31,929 items on. With a code that says
 which feature of a group is on, pairs of independent factors save nothing but up to a bit at the
-start, and their dictionary costs (p q − p − q) R bits more.
+start, and their dictionary costs $(p q − p − q) R$ bits more.
 
-An item is a pair (A, B) of p and q values. The factored dictionary has p + q binary features, of
-which two are on; the memorised one has p q, of which one is on. Each row of a dictionary costs R
-bits. One by one means that each feature has an adaptive binary code of its own, that of Krichevsky
-and Trofimov (KT), which predicts 1 with chance (ones + ½)/(items + 1). A group code says which
-feature is on, predicted by (count + ½)/(items + c/2) for c features. h is the binary entropy, H
-entropy, I mutual information, all in bits.
+An item is a pair $(A, B)$ of $p$ and $q$ values. The factored dictionary has $p + q$ binary
+features, of which two are on; the memorised one has $p q$, of which one is on. Each row of a
+dictionary costs $R$ bits. One by one means that each feature has an adaptive binary code of its
+own, that of Krichevsky and Trofimov (KT), which predicts 1 with the chance $(m + ½)/(n + 1)$ after
+$m$ ones in $n$ items. A group code says which feature is on, predicted by $(m + ½)/(n + c/2)$ for
+$c$ features, of which it was on $m$ times in $n$ items. $h$ is the binary entropy, $H$ entropy, $I$
+mutual information, all in bits.
 
 Edges: a feature that is never or always on costs no tax. With few items a group code may prefer the
 pairs by a bit, which is less than a row costs. If the code is compared with the fitted law instead
@@ -38,7 +39,7 @@ Abstract:
 - Statement 5: hierarchical dictionaries are more concise. Holds at a smaller scale: hierarchy. For
   binary codes of a known law.
 
-Read: the abstract. Derived here: all forms; R is set here, for how the paper counts a dictionary
+Read: the abstract. Derived here: all forms; $R$ is set here, for how the paper counts a dictionary
 was not read. Not claimed: anything on activations that are real numbers. Topic: representations.
 """
 
@@ -242,14 +243,14 @@ def diagonal(values, mixed):
 
 
 @claim(
-    derived("a feature that is off costs log₂(1/(1 − P_i)) bits"),
+    derived("a feature that is off costs $log_2(1/(1 − P_i))$ bits"),
     kind="identity",
     cases=[2, 5, 100],
 )
 def test_one_hot_tax(trial, values: Values):
-    """Let one of p features be on, feature i with chance P_i. An ideal code for each feature by
-    itself takes Σ (1 − P_i) log₂(1/(1 − P_i)) bits more on average than an ideal code that says
-    which one is on.
+    """Let one of $p$ features be on, feature $i$ with chance $P_i$. An ideal code for each feature
+    by itself takes $∑_i (1 − P_i) log_2(1/(1 − P_i))$ bits more on average than an ideal code that
+    says which one is on.
     """
     law = trial.generator("law").dirichlet(np.ones(values))
     trial.identity(
@@ -272,9 +273,9 @@ def test_one_hot_tax(trial, values: Values):
     cases=[2, 3, 10, 100],
 )
 def test_one_hot_tax__uniform(trial, values: Values):
-    """Let one of p features be on, each with the same chance. An ideal code for each feature by
-    itself takes (p − 1) log₂(p/(p − 1)) bits more on average than an ideal code that says which one
-    is on.
+    """Let one of $p$ features be on, each with the same chance. An ideal code for each feature by
+    itself takes $(p − 1) log_2(p/(p − 1))$ bits more on average than an ideal code that says which
+    one is on.
     """
     law = np.full(values, 1 / values)
     trial.identity(
@@ -295,7 +296,7 @@ def test_one_hot_tax__uniform(trial, values: Values):
     cases=[(2, 3), (3, 3), (2, 5)],
 )
 def test_memorised_wins(trial, first: Few, second: Few):
-    """An item is a pair (A, B) of factors. If binary features are sent one by one, a dictionary
+    """An item is a pair $(A, B)$ of factors. If binary features are sent one by one, a dictionary
     with a feature for each pair costs no more bits for an item than one with a feature for each
     value, whatever the joint law is. This was seen on drawn tables, and is not proved.
     """
@@ -324,9 +325,10 @@ def test_memorised_wins(trial, first: Few, second: Few):
     cases=[(2, 3), (3, 3), (5, 4)],
 )
 def test_memorised_wins__by(trial, first: Few, second: Few):
-    """If binary features are sent one by one, an item (A, B) costs I(A; B) + tax(A) + tax(B) −
-    tax(A, B) bits more with a feature for each value than with a feature for each pair, where the
-    tax is the cost of sending a choice one by one beyond its entropy and I is mutual information.
+    """If binary features are sent one by one, an item $(A, B)$ costs
+    $I(A; B) + tax(A) + tax(B) − tax(A, B)$ bits more with a feature for each value than with a
+    feature for each pair, where the tax is the cost of sending a choice one by one beyond its
+    entropy and $I$ is mutual information.
     """
     joint = trial.generator("table").dirichlet(np.ones(first * second)).reshape(first, second)
     factors = one_by_one(joint.sum(axis=1)) + one_by_one(joint.sum(axis=0))
@@ -345,14 +347,14 @@ def test_memorised_wins__by(trial, first: Few, second: Few):
 
 
 @claim(
-    derived("I = 0 and uniform taxes"),
+    derived("$I = 0$ and uniform taxes"),
     kind="identity",
     cases=[(3, 3), (3, 12), (10, 10)],
 )
 def test_memorised_wins__uniform(trial, first: First, second: Second):
-    """For independent uniform factors of p and q values, whose features are sent one by one, a
-    feature for each pair saves tax(p) + tax(q) − tax(p q) bits on each item against a feature for
-    each value, where tax(p) = (p − 1) log₂(p/(p − 1)).
+    """For independent uniform factors of $p$ and $q$ values, whose features are sent one by one, a
+    feature for each pair saves $tax(p) + tax(q) − tax(p q)$ bits on each item against a feature for
+    each value, where $tax(p) = (p − 1) log_2(p/(p − 1))$.
     """
     joint = np.full((first, second), 1 / (first * second))
     factors = one_by_one(joint.sum(axis=1)) + one_by_one(joint.sum(axis=0))
@@ -383,11 +385,11 @@ def test_break_even(
         Interval(64, 1024, why="R, of a row; with few n* is small, and the cost not yet exact"),
     ],
 ):
-    """Let n items be pairs of independent uniform factors of p and q values, features be sent one
-    by one by KT codes, and each feature cost R bits in the dictionary. Features of values take
-    fewer bits in all than features of pairs if and only if n < n* = (p q − p − q)(R +
-    κ_2(n*))/(tax(p) + tax(q) − tax(p q)), up to o(1), where tax(p) = (p − 1) log₂(p/(p − 1)) and
-    κ_2(n) = ½ log₂(n/(2 π e)) + log₂ π.
+    """Let $n$ items be pairs of independent uniform factors of $p$ and $q$ values, features be sent
+    one by one by KT codes, and each feature cost $R$ bits in the dictionary. Features of values
+    take fewer bits in all than features of pairs if and only if $n < n* = (p q − p − q)(R +
+    κ_2(n*))/(tax(p) + tax(q) − tax(p q))$, up to $o(1)$, where $tax(p) = (p − 1) log_2(p/(p − 1))$
+    and $κ_2(n) = ½ log_2(n/(2 π e)) + log_2 π$.
     """
     joint = np.full((first, second), 1 / (first * second))
     low = 10
@@ -431,10 +433,10 @@ def test_break_even__group(
     ],
     items: Annotated[int, Interval(2000, 64_000, why="n; the learning cost is exact for n → ∞")],
 ):
-    """Let n items be pairs (A, B) of factors of p and q values, let a KT code say which feature of
-    a group is on, and let each feature cost R bits in the dictionary. Features of values take n
-    I(A; B) − (p q − p − q) R + κ_p + κ_q − κ_pq bits more than features of pairs, up to o(1), where
-    κ_c(n) = ((c − 1)/2) log₂(n/(2 π e)) + log₂(π^(c/2)/Γ(c/2)).
+    """Let $n$ items be pairs $(A, B)$ of factors of $p$ and $q$ values, let a KT code say which
+    feature of a group is on, and let each feature cost $R$ bits in the dictionary. Features of
+    values take $n I(A; B) − (p q − p − q) R + κ_p + κ_q − κ_{p q}$ bits more than features of
+    pairs, up to $o(1)$, where $κ_c(n) = ((c − 1)/2) log_2(n/(2 π e)) + log_2(π^(c/2)/Γ(c/2))$.
 
     Here R = 64, p = q, and A and B are uniform, and equal with some chance.
     """
@@ -465,9 +467,9 @@ def test_break_even__group(
     cases=[2, 5, 100],
 )
 def test_break_even__coder(trial, values: Values):
-    """A KT code, which predicts value i by (count of i + ½)/(items so far + c/2), has the length
-    −log₂ [Γ(c/2) Π Γ(m_i + ½)/(Γ(½)^c Γ(n + c/2))] for a sequence of n items in which the c values
-    occur m_i times.
+    """A KT code, which predicts value $i$ by $(m + ½)/(n + c/2)$ after $m$ of them in $n$ items,
+    has the length $−log_2 [Γ(c/2) ∏_i Γ(m_i + ½)/(Γ(½)^c Γ(n + c/2))]$ for a sequence of $n$ items
+    in which the $c$ values occur $m_i$ times.
     """
     generator = trial.generator("items")
     sequences = [
@@ -500,9 +502,9 @@ def test_hierarchy(
     chance: Annotated[float, Interval(0.01, 0.99, why="r, of a parent")],
     children: Annotated[int, Interval(2, 100, why="c of a parent; one child is its parent")],
 ):
-    """Of c equally likely children one is on if their parent is, with chance r. A code that sends
-    the children only when the parent is on saves c I(parent; child) bits on each item against one
-    that sends all, I being mutual information.
+    """Of $c$ equally likely children one is on if their parent is, with chance $r$. A code that
+    sends the children only when the parent is on saves $c I(parent; child)$ bits on each item
+    against one that sends all, $I$ being mutual information.
     """
     flat, gated = flat_and_gated(chance, children)
     law = saved_by_hierarchy(chance, children)
@@ -526,8 +528,8 @@ def bits_against_items(values: int = 10, row: float = 512.0):
     """If codes are sent one by one, memorised pairs need fewer bits in the end, although the
     factors are independent; with a group code they never do.
 
-    Bits of the factored dictionary and its codes less those of the memorised one, 10 x 10 values,
-    rows of 512 bits. Marks: lines: law; points: adaptive codes, exact means; dotted: n*.
+    Bits of the factored dictionary and its codes minus those of the memorised one, 10 × 10 values,
+    rows of 512 bits. Marks: lines: law; points: adaptive codes, exact means; dotted: $n*$.
     """
     joint = np.full((values, values), 1 / values**2)
     fine = np.linspace(1500, 64_000, 80)

@@ -13,14 +13,15 @@ Take away: near ties make hashing slow. To find the nearer of two documents at .
 with a chance of .9, where a tie does not count, takes 23 hyperplanes if both lie on one side of the
 query and 60 if they lie on opposite sides; at .3 and .4 radians it takes 72 and 390.
 
-Queries Q and documents P are unit vectors; NCh is the mean over q of the largest <q, p>. k Gaussian
-hyperplanes cut space into 2^k cells. The query's sketch holds in each cell the SUM of its vectors
-there, the document's the MEAN of its vectors; an empty cell of the document is filled with the mean
-of its vectors at the least Hamming distance. F is the inner product of both sketches divided by
-|Q|. N1 and N2 are the Hamming distances of documents p1, p2 from q.
+Queries $Q$ and documents $P$ are unit vectors; NCh is the mean over $q$ of the largest $<q, p>$.
+$k$ Gaussian hyperplanes cut space into $2^k$ cells. The query's sketch holds in each cell the SUM
+of its vectors there, the document's the MEAN of its vectors; an empty cell of the document is
+filled with the mean of its vectors at the least Hamming distance. $F$ is the inner product of both
+sketches divided by $|Q|$. $N_1$ and $N_2$ are the Hamming distances of documents $p_1$, $p_2$ from
+$q$.
 
-Edges: with one document F equals NCh. If all documents are equally far from a query, F equals their
-common similarity.
+Edges: with one document $F$ equals NCh. If all documents are equally far from a query, $F$ equals
+their common similarity.
 
 Abstract:
 
@@ -29,15 +30,15 @@ Abstract:
 - Statement 2: inner products of the fixed encodings approximate the similarity of two sets of
   vectors. In part: two_documents, never_above. The mean for two documents and one side; without the
   final projection and with one repetition.
-- Statement 3: the approximation is proved to be within any ε of it. In part: never_above,
+- Statement 3: the approximation is proved to be within any $ε$ of it. In part: never_above,
   cost_of_no_fill. One side holds for every draw; the final projection is not tried.
 - Statement 4: it recalls as much as other heuristics with fewer candidates, and in the end more
   with less delay. Not on trial. It needs an index of a search engine.
 
-Read: the abstract ("high-quality ε-approximations"). Derived here: all claims; that F is one-sided
-shows that an error above can come from the projection only. Not claimed: the rule for ties of the
-released code, which may take the first vector, and a bound for more than two documents, where a
-union bound says nothing. Topic: linear algebra for learning.
+Read: the abstract ("high-quality $ε$-approximations"). Derived here: all claims; that $F$ is
+one-sided shows that an error above can come from the projection only. Not claimed: the rule for
+ties of the released code, which may take the first vector, and a bound for more than two documents,
+where a union bound says nothing. Topic: linear algebra for learning.
 """
 
 from functools import partial
@@ -148,14 +149,14 @@ def by_hamming_distance(queries, documents, planes):
 
 
 @claim(
-    derived("F is a mean of <q, p> over some p"),
+    derived("$F$ is a mean of $<q, p>$ over some $p$"),
     kind="bound",
     cases=[(8, 12, 8, 4), (1, 2, 2, 1)],
 )
 def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bits: Bits):
-    """Let F be the inner product of the sketches of query vectors (sums over cells of random
+    """Let $F$ be the inner product of the sketches of query vectors (sums over cells of random
     hyperplanes, divided by the number of vectors) and of document vectors (means over cells, empty
-    cells filled). F is at most the mean over query vectors of the largest inner product with a
+    cells filled). $F$ is at most the mean over query vectors of the largest inner product with a
     document vector, for every draw of hyperplanes.
     """
     generator = trial.generator("vectors")
@@ -202,11 +203,12 @@ def test_two_documents(
     ],
     bits: Bits,
 ):
-    """Let k random hyperplanes cut space into cells. Let F be the inner product of the sketches of
-    a query q and of two documents p1, p2, where an empty cell holds the mean of the nearest
-    documents. Then E F = <q, p2> + (<q, p1> - <q, p2>) (P(N > 0) + P(N = 0)/2), where N is a walk
-    of k steps, +1 with chance (t2 + t12 - t1)/2π and -1 with chance (t1 + t12 - t2)/2π, and t1, t2,
-    t12 are the angles of q and p1, q and p2, p1 and p2.
+    """Let $k$ random hyperplanes cut space into cells. Let $F$ be the inner product of the sketches
+    of a query $q$ and of two documents $p_1$, $p_2$, where an empty cell holds the mean of the
+    nearest documents. Then $E F = <q, p_2> + (<q, p_1> - <q, p_2>) (P(N > 0) + P(N = 0)/2)$, where
+    $N$ is a walk of $k$ steps, +1 with chance $(t_2 + t_12 - t_1)/2π$ and -1 with chance
+    $(t_1 + t_12 - t_2)/2π$, and $t_1$, $t_2$, $t_12$ are the angles of $q$ and $p_1$, $q$ and
+    $p_2$, $p_1$ and $p_2$.
     """
     trial.require(
         far >= near + 0.1,
@@ -233,7 +235,7 @@ def test_two_documents(
     )
 
 
-@claim(derived("all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)])
+@claim(derived("all $k$ bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)])
 def test_cost_of_no_fill(
     trial,
     angle: Annotated[
@@ -241,8 +243,9 @@ def test_cost_of_no_fill(
     ],
     bits: Bits,
 ):
-    """A query vector q and one document vector p have the angle t. If empty cells of k random
-    hyperplanes stay empty, the inner product of their sketches has the mean <q, p> (1 - t / π)^k.
+    """A query vector $q$ and one document vector $p$ have the angle $t$. If empty cells of $k$
+    random hyperplanes stay empty, the inner product of their sketches has the mean
+    $<q, p> (1 - t / π)^k$.
     """
     law = chance_of_one_cell(angle, bits)
     controls = {
@@ -299,7 +302,7 @@ def sketches_of_two_documents(near: float = 0.3, far: float = 0.6, draws: int = 
     """How soon hyperplanes find the nearer of two documents depends on where the other one lies.
 
     Documents at .3 and .6 radians from the query, where the angle between them is 0, 90 or 180
-    degrees; F is 0 if it is the lower similarity, 1 if the higher. Marks: lines: theory; points:
+    degrees; $F$ is 0 if it is the lower similarity, 1 if the higher. Marks: lines: theory; points:
     means of 2000 draws, 95 % intervals.
     """
     all_k = np.arange(1, 11)

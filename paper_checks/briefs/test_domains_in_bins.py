@@ -7,17 +7,17 @@ many more data bins need.
 Take away: for a steady drift take few bins; of all differences of an early and a late group the
 best is that of the outer thirds. It needs 9/8 of the data that a linear contrast needs, two bins
 need 4/3, fifty bins 3.4 times as much (power .8 at level .01). An oscillation with whole periods in
-each bin is not seen by bins at all, and by the contrast in proportion to cos² of its phase.
+each bin is not seen by bins at all, and by the contrast in proportion to $cos²$ of its phase.
 
-Setting: times t_i = (i - ½)/n, i = 1..n, and residuals r_i = g(t_i) + N(0, 1) of a feature. A
-spurious feature drifts by g = s (t - ½), λ = ns²/12; an invariant one has g = 0. V_B = Σ_b (n/B)
-(mean of r in bin b - mean of r)², over B equal bins. The contrast is (Σ r_i (t_i - ½))²/Σ (t_i -
-½)². Outer fractions f: the mean of the last fn residuals less that of the first fn, squared, over
-its variance.
+Setting: times $t_i = (i - ½)/n$, $i = 1, …, n$, and residuals $r_i = g(t_i) + N(0, 1)$ of a
+feature. A spurious feature drifts by $g = s (t - ½)$, $λ = n s²/12$; an invariant one has $g = 0$.
+$V_B = ∑_b (n/B) (r̄_b - r̄)²$, with the mean $r̄_b$ of $r$ in each of $B$ equal bins and the mean
+$r̄$ of all. The contrast is $(∑_i r_i (t_i - ½))²/∑_i (t_i - ½)²$. Outer fractions $f$: the mean of
+the last $f n$ residuals minus that of the first $f n$, squared, over its variance.
 
-Edges: one bin compares nothing. The noise is known to have variance 1; if it is estimated, F laws
-take the place of these. For an oscillation with k periods the share depends on the phase if 2k, but
-not k, is a multiple of B.
+Edges: one bin compares nothing. The noise is known to have variance 1; if it is estimated, $F$ laws
+take the place of these. For an oscillation with $k$ periods the share depends on the phase if
+$2 k$, but not $k$, is a multiple of $B$.
 
 Paper: it argues that invariance across a continuous domain, such as time, should not be enforced by
 cutting it into discrete domains, and proposes an adversarial penalty on the domain index itself.
@@ -253,11 +253,11 @@ def wave_in_contrast(periods, phase):
 BINNED = [(4, 8, 10.0), (2, 5, 16.0), (12, 3, 10.0), (24, 1, 40.0)]
 
 
-@claim(derived("V_B is the squared length of a normal vector"), kind="distribution", cases=BINNED)
+@claim(derived("$V_B$ is the squared length of a normal vector"), kind="distribution", cases=BINNED)
 def test_power(trial, bins: Bins, per_bin: PerBin, strength: Strength):
-    """Residuals r_i = s (t_i - ½) + N(0, 1) stand at n times t_i = (i - ½)/n. The variance V_B of
-    their means between B equal bins has the law of χ² with B - 1 degrees of freedom and
-    noncentrality λ (1 - 1/B²), λ = ns²/12, for every n.
+    """Residuals $r_i = s (t_i - ½) + N(0, 1)$ stand at $n$ times $t_i = (i - ½)/n$. The variance
+    $V_B$ of their means between $B$ equal bins has the law of $χ²$ with $B - 1$ degrees of freedom
+    and noncentrality $λ (1 - 1/B²)$, $λ = n s²/12$, for every $n$.
     """
     signal = drift(bins * per_bin, strength)
     controls = {"one degree for each bin": chi_square(bins, seen_by_bins(bins, strength))}
@@ -278,9 +278,9 @@ def test_power(trial, bins: Bins, per_bin: PerBin, strength: Strength):
     cases=[(4, 10.0), (5, 40.0), (60, 3.0)],
 )
 def test_power__of_contrast(trial, points: Points, strength: Strength):
-    """Residuals r_i = s (t_i - ½) + N(0, 1) stand at n times t_i = (i - ½)/n. The contrast (Σ r_i
-    (t_i - ½))²/Σ (t_i - ½)² has the law of χ² with one degree of freedom and noncentrality λ (1 -
-    1/n²), λ = ns²/12, for every n.
+    """Residuals $r_i = s (t_i - ½) + N(0, 1)$ stand at $n$ times $t_i = (i - ½)/n$. The contrast
+    $(∑_i r_i (t_i - ½))²/∑_i (t_i - ½)²$ has the law of $χ²$ with one degree of freedom and
+    noncentrality $λ (1 - 1/n²)$, $λ = n s²/12$, for every $n$.
     """
     signal = drift(points, strength)
     controls = {
@@ -302,9 +302,10 @@ def test_power__of_contrast(trial, points: Points, strength: Strength):
     cases=[(60, 12), (9, 3), (7, 3), (4, 1), (60, 30)],
 )
 def test_price(trial, points: Points, count: Ends):
-    """Let residuals r_i = s (t_i - ½) + N(0, 1) stand at n times t_i = (i - ½)/n. The squared
-    difference of the means of the last and the first fn residuals, over its variance, has 6 f (1 -
-    f)²/(1 - 1/n²) of the noncentrality of the contrast (Σ r_i (t_i - ½))²/Σ (t_i - ½)².
+    """Let residuals $r_i = s (t_i - ½) + N(0, 1)$ stand at $n$ times $t_i = (i - ½)/n$. The squared
+    difference of the means of the last and the first $f n$ residuals, over its variance, has
+    $6 f (1 - f)²/(1 - 1/n²)$ of the noncentrality of the contrast
+    $(∑_i r_i (t_i - ½))²/∑_i (t_i - ½)²$.
     """
     trial.require(2 * count <= points, "the ends must not overlap: count is at most points/2")
     law = efficiency(points, count)
@@ -320,16 +321,16 @@ def test_price(trial, points: Points, count: Ends):
     )
 
 
-@claim(derived("f (1 - f)² is largest at 1/3"), kind="optimality", cases=[2, 3, 7, 20])
+@claim(derived("$f (1 - f)²$ is largest at 1/3"), kind="optimality", cases=[2, 3, 7, 20])
 def test_price__of_thirds(
     trial,
     third: Annotated[
         int, Interval(2, 20, why="of three points the ends are the contrast; all cuts are tried")
     ],
 ):
-    """If n is a multiple of three, the squared difference of the means of the outer thirds of n
+    """If $n$ is a multiple of three, the squared difference of the means of the outer thirds of $n$
     residuals, over its variance, has a larger noncentrality under a linear drift than that of any
-    other early and late group: 8/9/(1 - 1/n²) of that of the linear contrast.
+    other early and late group: $8/9/(1 - 1/n²)$ of that of the linear contrast.
     """
     points = 3 * third
     halves = 0.75 / (1 - 1 / points**2)
@@ -342,7 +343,7 @@ def test_price__of_thirds(
 
 
 @claim(
-    derived("power is a function of λ"),
+    derived("power is a function of $λ$"),
     kind="distribution",
     cases=[(2, 0.8, 0.01), (5, 0.8, 0.01), (10, 0.6, 0.05), (24, 0.8, 0.001)],
 )
@@ -354,10 +355,10 @@ def test_price__data(
     ],
     level: Level,
 ):
-    """Let λ = ns²/12 be such that χ² with B - 1 degrees of freedom and noncentrality λ (1 - 1/B²)
-    exceeds the 1 - level quantile of central χ² with a given chance. A test of that level by the
-    variance V_B of the means of B equal bins finds a linear drift of slope s in n residuals with
-    this chance.
+    """Let $λ = n s²/12$ be such that $χ²$ with $B - 1$ degrees of freedom and noncentrality
+    $λ (1 - 1/B²)$ exceeds the quantile of central $χ²$ at 1 minus the level with a given chance. A
+    test of that level by the variance $V_B$ of the means of $B$ equal bins finds a linear drift of
+    slope $s$ in $n$ residuals with this chance.
     """
     needed = strength_needed(power, lambda strength: power_of_bins(bins, strength, level))
     signal = drift(bins * 2, needed)
@@ -373,7 +374,7 @@ def test_price__data(
 
 
 @claim(
-    derived("a ratio of independent χ²"),
+    derived("a ratio of independent $χ²$"),
     kind="distribution",
     cases=[(2, 8, 10.0), (3, 4, 5.0), (12, 3, 20.0)],
 )
@@ -385,10 +386,10 @@ def test_selection(
     per_bin: PerBin,
     strength: Strength,
 ):
-    """A feature drifts linearly with λ = ns²/12, and another does not; the residuals of both have
-    independent noise N(0, 1). The variance of the means of B bins is larger for the drifting one
-    with the chance P(F > 1) of a noncentral F with B - 1 and B - 1 degrees and noncentrality λ (1 -
-    1/B²).
+    """A feature drifts linearly with $λ = n s²/12$, and another does not; the residuals of both
+    have independent noise $N(0, 1)$. The variance of the means of $B$ bins is larger for the
+    drifting one with the chance $P(F > 1)$ of a noncentral $F$ with $B - 1$ and $B - 1$ degrees and
+    noncentrality $λ (1 - 1/B²)$.
     """
     signal = drift(bins * per_bin, strength)
     law = float(chance_of_selection(bins, strength))
@@ -410,9 +411,9 @@ def test_selection__many_bins(
         float, Interval(0.5, 4, why="at 0 a coin is tossed; beyond, the choice is sure")
     ],
 ):
-    """A feature drifts linearly with λ = ns²/12 = c √B, and another does not. As the number B of
-    bins grows, the chance that the variance of the means of bins is larger for the drifting one
-    tends to Φ(c/2).
+    """A feature drifts linearly with $λ = n s²/12 = c √B$, and another does not. As the number $B$
+    of bins grows, the chance that the variance of the means of bins is larger for the drifting one
+    tends to $Φ(c/2)$.
     """
     sizes = 2.0 ** np.arange(8, 17)
     values = [
@@ -443,9 +444,9 @@ Periods = Annotated[
     cases=[(1, 4, 0.3), (3, 4, 0.2), (3, 10, 1.0), (12, 5, 0.0)],
 )
 def test_oscillation(trial, periods: Periods, bins: Bins, phase: Phase):
-    """Let residuals follow g = s sin(2πkt + φ) at n even times t in (0, 1), and let 2k be no
-    multiple of B. The noncentrality of the variance V_B of the means of B equal bins, over ns²/2,
-    tends to (sin(πk/B)/(πk/B))² as n → ∞.
+    """Let residuals follow $g = s sin(2π k t + φ)$ at $n$ even times $t$ in $(0, 1)$, and let $2k$
+    be no multiple of $B$. The noncentrality of the variance $V_B$ of the means of $B$ equal bins,
+    over $n s²/2$, tends to $(sin(π k/B)/(π k/B))²$ as $n → ∞$.
     """
     trial.require(2 * periods % bins, "2k must be no multiple of B: else the phase matters")
     sizes = 2 ** np.arange(6, 12)
@@ -467,8 +468,9 @@ def test_oscillation(trial, periods: Periods, bins: Bins, phase: Phase):
     cases=[(1, 0.3), (3, 0.2), (3, 1.0), (12, 0.0)],
 )
 def test_oscillation__contrast(trial, periods: Periods, phase: Phase):
-    """Let residuals r_i follow g = s sin(2πkt + φ) at n even times t_i in (0, 1). The noncentrality
-    of the contrast (Σ r_i (t_i - ½))²/Σ (t_i - ½)², over ns²/2, tends to 6 cos² φ/(πk)² as n → ∞.
+    """Let residuals $r_i$ follow $g = s sin(2π k t + φ)$ at $n$ even times $t_i$ in $(0, 1)$. The
+    noncentrality of the contrast $(∑_i r_i (t_i - ½))²/∑_i (t_i - ½)²$, over $n s²/2$, tends to
+    $6 cos² φ/(π k)²$ as $n → ∞$.
     """
     sizes = 2 ** np.arange(8, 14)
     law = wave_in_contrast(periods, phase)
@@ -493,9 +495,9 @@ def test_oscillation__blind(
     bins: Bins,
     phase: Phase,
 ):
-    """If an oscillation sin(2πkt + φ) has whole periods in each of B equal bins, so that B divides
-    k, the means of the bins are equal at every number of even times with more of them in a bin than
-    periods.
+    """If an oscillation $sin(2π k t + φ)$ has whole periods in each of $B$ equal bins, so that $B$
+    divides $k$, the means of the bins are equal at every number of even times with more of them in
+    a bin than periods.
     """
     periods = per_bin * bins
     signal = wave(bins * (per_bin + 5), periods, phase)

@@ -6,15 +6,17 @@ For whoever compares models by a mean-field ELBO: which models it favours, and b
 Take away: the ELBO charges each feature as if it were orthogonal to all others, so it lacks half
 the logarithm of the product of variance inflation factors, each beside the features before it
 alone, and more data do not change that. With two features of correlation .9 this tends to .83 nats
-as n grows: a feature that adds nothing is included .04 of the time in place of .10, and one that
-matters .55 in place of .72 (n = 50, b = (1, .6)). As n grows, its false inclusions tend to √(1 -
-r²) of the evidence's, .44 here, but only as 1/log n does.
+as $n$ grows: a feature that adds nothing is included .04 of the time in place of .10, and one that
+matters .55 in place of .72 ($n = 50$, $b = (1, .6)$). As $n$ grows, its false inclusions tend to
+$√(1 - r²)$ of the evidence's, .44 here, but only as $1/log n$ does.
 
-Setting: y = Xθ + N(0, σ² I_n), θ ~ N(0, τ² I_k), X (n, k); Λ = X'X/σ² + I/τ², h = X'y/σ². The
-mean field is a product of N(m_j, v_j), and the best ELBO is that of the best such product.
+Setting: $y = Xθ + N(0, σ² I_n)$, $θ ~ N(0, τ² I_k)$, $X$ $(n, k)$; $Λ = X'X/σ² + I/τ²$,
+$h = X'y/σ²$. The mean field is a product of $N(m_j, v_j)$, and the best ELBO is that of the best
+such product.
 
-Edges: with one feature, or if X'X is diagonal, there is no gap; a rotation of θ therefore closes
-it. τ²Λ_jj is always at least 1. Coordinate ascent converges slowly for correlations near 1.
+Edges: with one feature, or if $X'X$ is diagonal, there is no gap; a rotation of $θ$ therefore
+closes it. $τ²Λ_{j j}$ is always at least 1. Coordinate ascent converges slowly for correlations
+near 1.
 
 Paper: it proves that a model chosen by the ELBO is nearly as good as the best one, also if none is
 right, and applies this to the number of principal components. This page treats the choice of
@@ -220,14 +222,14 @@ def chance_by_bic(design, effects):
 
 
 @claim(
-    derived("the best variances are 1/Λ_jj, the best means exact"),
+    derived("the best variances are $1/Λ_{j j}$, the best means exact"),
     kind="identity",
     cases=[(30, 3, 1.0), (50, 5, 2.0), (8, 10, 0.5)],
 )
 def test_gap(trial, samples: Samples, features: Features, prior: Prior):
-    """In linear regression with Gaussian weights of posterior precision Λ and known noise, the log
-    evidence exceeds the best mean-field ELBO by ½ (Σ log Λ_jj - log det Λ) nats, whatever the
-    outcomes are.
+    """In linear regression with Gaussian weights of posterior precision $Λ$ and known noise, the
+    log evidence exceeds the best mean-field ELBO by $½ (∑_j log Λ_{j j} - log det Λ)$ nats,
+    whatever the outcomes are.
     """
     generator = trial.generator("data")
     design = correlated_features(generator, samples, features)
@@ -255,10 +257,10 @@ def test_gap(trial, samples: Samples, features: Features, prior: Prior):
     cases=[(30, 3, 1.0), (50, 5, 2.0), (8, 10, 0.5)],
 )
 def test_threshold(trial, samples: Samples, features: Features, prior: Prior):
-    """Let outcomes be y = Xθ + N(0, σ²), θ ~ N(0, τ²), Λ = X'X/σ² + 1/τ², h = X'y/σ², u = h_j -
-    Λ_jS Λ_S^-1 h_S and Λ_(j|S) = Λ_jj - Λ_jS Λ_S^-1 Λ_Sj. If feature j joins the set S, the
-    criterion grows by ½ (u²/Λ_(j|S) - log(τ²v)), where v = Λ_jj for the best mean-field ELBO and v
-    = Λ_(j|S) for the log evidence.
+    """Let outcomes be $y = Xθ + N(0, σ²)$, $θ ~ N(0, τ²)$, $Λ = X'X/σ² + 1/τ²$, $h = X'y/σ²$,
+    $u = h_j - Λ_{j S} Λ_S^-1 h_S$ and $Λ_(j|S) = Λ_{j j} - Λ_{j S} Λ_S^-1 Λ_{S j}$. If feature $j$
+    joins the set $S$, the criterion grows by $½ (u²/Λ_(j|S) - log(τ²v))$, where $v = Λ_{j j}$ for
+    the best mean-field ELBO and $v = Λ_(j|S)$ for the log evidence.
     """
     generator = trial.generator("data")
     design = correlated_features(generator, samples, features)
@@ -280,7 +282,7 @@ def test_threshold(trial, samples: Samples, features: Features, prior: Prior):
 
 
 @claim(
-    derived("u is a normal number"),
+    derived("$u$ is a normal number"),
     kind="distribution",
     cases=[(40, 0.9, 0.0, 1.0), (30, 0.9, 0.6, 1.0), (20, 0.7, 0.6, 2.0)],
     low_power="chances of a few per cent are met to one per cent of all outcomes",
@@ -292,10 +294,10 @@ def test_selection(
     effect: Annotated[float, Interval(0, 1, why="b_2 in units of the noise; larger ones are sure")],
     prior: Prior,
 ):
-    """Let outcomes be y = Xb + N(0, 1), b = (1, b_2), with the prior N(0, τ²) of weights, G = X'X,
-    Λ = G + 1/τ², w = (-Λ_21/Λ_11, 1) and Λ_(2|1) = Λ_22 - Λ_21²/Λ_11. The second feature joins the
-    first with the chance P(χ²_1((wGb)²/wGw') > c Λ_(2|1)/wGw'), where c = log(τ²Λ_22) by the
-    mean-field ELBO and log(τ²Λ_(2|1)) by the evidence.
+    """Let outcomes be $y = X b + N(0, 1)$, $b = (1, b_2)$, with the prior $N(0, τ²)$ of weights,
+    $G = X'X$, $Λ = G + 1/τ²$, $w = (-Λ_21/Λ_11, 1)$ and $Λ_(2|1) = Λ_22 - Λ_21²/Λ_11$. The second
+    feature joins the first with the chance $P(χ²_1((w G b)²/w G w') > c Λ_(2|1)/w G w')$, where
+    $c = log(τ²Λ_22)$ by the mean-field ELBO and $log(τ²Λ_(2|1))$ by the evidence.
     """
     design = pair_of_features(samples, correlation)
     effects = np.array([1.0, effect])
@@ -335,10 +337,10 @@ def charges_of_second(correlation, samples, prior):
     cases=[(0.9, 1.0), (0.5, 2.0), (0.97, 0.5)],
 )
 def test_consistent(trial, correlation: Correlation, prior: Prior):
-    """Let outcomes be N(0, 1), two features have columns of squared length n and correlation r, and
-    weights have the prior N(0, τ²). The chance that the mean-field ELBO takes the second feature
-    beside the first, over the chance that the evidence does, tends to √(1 - r²) as n → ∞, with an
-    error of order 1/log n.
+    """Let outcomes be $N(0, 1)$, two features have columns of squared length $n$ and correlation
+    $r$, and weights have the prior $N(0, τ²)$. The chance that the mean-field ELBO takes the second
+    feature beside the first, over the chance that the evidence does, tends to $√(1 - r²)$ as
+    $n → ∞$, with an error of order $1/log n$.
     """
     logs = 2.0 ** np.arange(4, 9)
     ratios = []
@@ -359,15 +361,15 @@ def test_consistent(trial, correlation: Correlation, prior: Prior):
 
 
 @claim(
-    derived("where u² meets the charge"),
+    derived("where $u²$ meets the charge"),
     kind="limit",
     cases=[(0.9, 1.0), (0.5, 2.0), (0.97, 0.5)],
 )
 def test_consistent__half_power(trial, correlation: Correlation, prior: Prior):
-    """Let two features have columns of squared length n and correlation r, the first one the weight
-    1, the noise variance 1 and the weights the prior N(0, τ²). The weight b_2 > 0 of the second
-    that is found half of the time has b_2² n (1 - r²) = log(τ²n) + o(1) by the mean-field ELBO and
-    log(τ²n (1 - r²)) + o(1) by the evidence, as n → ∞.
+    """Let two features have columns of squared length $n$ and correlation $r$, the first one the
+    weight 1, the noise variance 1 and the weights the prior $N(0, τ²)$. The weight $b_2 > 0$ of the
+    second that is found half of the time has $b_2² n (1 - r²) = log(τ²n) + o(1)$ by the mean-field
+    ELBO and $log(τ²n (1 - r²)) + o(1)$ by the evidence, as $n → ∞$.
 
     Here n = 10⁸.
     """
@@ -392,8 +394,8 @@ def test_consistent__half_power(trial, correlation: Correlation, prior: Prior):
 def chance_of_inclusion(samples: int = 50, runs: int = 2000):
     """The ELBO includes a correlated feature less often than the evidence does.
 
-    Chance that the second feature joins the first, n = 50, σ = τ = 1, b_1 = 1. Marks: lines: law;
-    points: simulated outcomes, with two standard errors.
+    Chance that the second feature joins the first, $n = 50$, $σ = τ = 1$, $b_1 = 1$. Marks: lines:
+    law; points: simulated outcomes, with two standard errors.
     """
     generator = np.random.default_rng(0)
     fine = np.linspace(0, 1.5, 76)

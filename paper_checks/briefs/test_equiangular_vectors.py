@@ -1,6 +1,6 @@
 """Shen, Sun & Wei 2023, "Equiangular Basis Vectors", CVPR, arXiv 2303.11637.
 
-For whoever fixes N class vectors in d dimensions: which worst cosine between two of them is
+For whoever fixes $N$ class vectors in $d$ dimensions: which worst cosine between two of them is
 possible?
 
 Paper: it fixes the class vectors of a classifier in advance: any number of them in a small
@@ -8,14 +8,15 @@ dimension, all as orthogonal as possible. This page says how orthogonal they can
 
 Take away: in three dimensions a sixth line costs nothing (the worst cosine is .447 for five and for
 six), and a seventh costs much (.577). Among 1000 random directions in 64 dimensions 7584 pairs have
-|cos| > .3, where the best arrangement may have .121.
+a cosine above .3 or below $-.3$, where the best arrangement may have .121.
 
-Rows v_1 … v_N are unit vectors in d dimensions. As lines, their worst cosine is μ = max |v_i·v_j|
-over i ≠ j; as directions it is μ₊ = max v_i·v_j.
+Rows $v_1, …, v_N$ are unit vectors in $d$ dimensions. As lines, their worst cosine is
+$μ = max |v_i·v_j|$ over $i ≠ j$; as directions it is $μ₊ = max v_i·v_j$.
 
-Edges: for up to N = d lines μ = 0. For more than 2d directions μ₊ is above 0 and no closed form is
-known (.210 for seven in three dimensions), so that `least_signed` raises an error. The bound 1/√d
-holds for more than d (d + 1)/2 lines only, and `orthoplex` raises an error for fewer.
+Edges: for up to $N = d$ lines $μ = 0$. For more than $2d$ directions $μ₊$ is above 0 and no closed
+form is known (.210 for seven in three dimensions), so that `least_signed` raises an error. The
+bound $1/√d$ holds for more than $d (d + 1)/2$ lines only, and `orthoplex` raises an error for
+fewer.
 
 Abstract:
 
@@ -128,8 +129,8 @@ def least_signed(dim, count):
 
 @claim(known("Welch 1974"), kind="bound", cases=[(3, 5), (5, 10), (8, 9)])
 def test_welch(trial, dim: Dim, vectors: Vectors):
-    """The largest |v_i·v_j|, i ≠ j, of N > d unit vectors in d dimensions is at least √((N − d)/(d
-    (N − 1))), and equiangular tight sets attain it.
+    """The largest $|v_i·v_j|$, $i ≠ j$, of $N > d$ unit vectors in $d$ dimensions is at least
+    $√((N − d)/(d (N − 1)))$, and equiangular tight sets attain it.
     """
     trial.require(vectors > dim, "vectors must exceed dim: fewer can be orthogonal")
     frames = named_arrangements(dim)
@@ -154,8 +155,8 @@ def test_orthoplex(
         int, Interval(1, 8, why="vectors beyond d (d + 1)/2; the best arrangement is searched")
     ],
 ):
-    """The largest |v_i·v_j|, i ≠ j, of N > d (d + 1)/2 unit vectors in d dimensions is at least
-    1/√d, which is more than Welch's bound, and some sets attain it.
+    """The largest $|v_i·v_j|$, $i ≠ j$, of $N > d (d + 1)/2$ unit vectors in $d$ dimensions is at
+    least $1/√d$, which is more than Welch's bound, and some sets attain it.
     """
     frames = named_arrangements(dim)
     count = dim * (dim + 1) // 2 + surplus
@@ -176,8 +177,8 @@ def test_orthoplex(
 
 @claim(known("Rankin 1955"), kind="optimality", cases=[(3, 4), (3, 6), (5, 7), (6, 3)])
 def test_signed(trial, dim: Dim, vectors: Vectors):
-    """The least possible value of the largest v_i·v_j, i ≠ j, of N unit vectors in d dimensions is
-    −1/(N − 1) for N ≤ d + 1, and exactly 0 for d + 2 ≤ N ≤ 2d.
+    """The least possible value of the largest $v_i·v_j$, $i ≠ j$, of $N$ unit vectors in $d$
+    dimensions is $−1/(N − 1)$ for $N ≤ d + 1$, and exactly 0 for $d + 2 ≤ N ≤ 2d$.
     """
     trial.require(
         vectors <= 2 * dim, "vectors must be at most 2 dim: no closed form is known beyond"
@@ -206,11 +207,11 @@ def in_the_plane(count):
 
 
 @claim(
-    derived("angles of lines in the plane sum to π"), kind="optimality", cases=[(3,), (4,), (7,)]
+    derived("angles of lines in the plane sum to $π$"), kind="optimality", cases=[(3,), (4,), (7,)]
 )
 def test_plane(trial, lines: Annotated[int, Interval(3, 10)]):
-    """The least possible value of the largest |v_i·v_j|, i ≠ j, of N unit vectors in the plane is
-    cos(π/N).
+    """The least possible value of the largest $|v_i·v_j|$, $i ≠ j$, of $N$ unit vectors in the
+    plane is $cos(π/N)$.
     """
     cosine = worst_cosine(best_arrangement(trial.generator(), 2, lines, 4))
     law = in_the_plane(lines)
@@ -240,7 +241,7 @@ def best_known(dim, count):
 @claim(derived("sets that attain a bound"), kind="optimality", cases=[(3, 6), (5, 10), (3, 7)])
 def test_found(trial, dim: Dim, vectors: Vectors):
     """A search by gradients over unit vectors reaches the least possible value of the largest
-    |v_i·v_j|: Welch's bound for 6 vectors in 3 dimensions and 10 in 5, and 1/√3 for 7 in 3.
+    $|v_i·v_j|$: Welch's bound for 6 vectors in 3 dimensions and 10 in 5, and $1/√3$ for 7 in 3.
     """
     trial.require(
         (dim, vectors) in ((2, 3), (3, 4), (3, 6), (5, 6), (5, 10), (3, 7)),
@@ -293,7 +294,7 @@ def test_random_pairs(
         Interval(0.2, 0.6, why="closer pairs are too rare to be counted, of others all are close"),
     ],
 ):
-    """Of N uniform directions N (N − 1)/2 · I_{1 − t²}((d − 1)/2, ½) pairs have |cos| > t on
+    """Of $N$ uniform directions $N (N − 1)/2 · I_{1 − t²}((d − 1)/2, ½)$ pairs have $|cos| > t$ on
     average.
     """
     law = mean_close_pairs(dim, vectors, cosine)  # to 1.2 %: half as many sets again would give 1 %
@@ -318,8 +319,9 @@ def test_random_pairs(
 
 @claim(derived("boxes of the number of lines, each enclosed"), kind="bound")
 def test_welch__everywhere(trial):
-    """Welch's bound √((N − d)/(d (N − 1))) is at most 1/√(d + 2) for all d = 2..30 and all N from
-    d + 1 to d (d + 1)/2, to 1e-12: N = d + 1 + t (d (d + 1)/2 − d − 1), t in [0, 1].
+    """Welch's bound $√((N − d)/(d (N − 1)))$ is at most $1/√(d + 2)$ for all $d$ from 2 to 30 and
+    all $N$ from $d + 1$ to $d (d + 1)/2$, to $1e-12$: $N = d + 1 + t (d (d + 1)/2 − d − 1)$, $t$ in
+    $[0, 1]$.
     """
 
     def lines(share, dim):
@@ -341,11 +343,11 @@ def test_welch__everywhere(trial):
 
 @figure("F1", claims=("welch", "orthoplex"))
 def best_in_space(most: int = 12):
-    """In space a sixth class costs nothing, and a seventh much: least worst |cos| of N lines in
+    """In space a sixth class costs nothing, and a seventh much: least worst $|cos|$ of $N$ lines in
     three dimensions.
 
-    Marks: points: best of four searches; lines: bounds of Welch and 1/√3, which holds from N = 7
-    on.
+    Marks: points: best of four searches; lines: bounds of Welch and $1/√3$, which holds from
+    $N = 7$ on.
     """
     counts = np.arange(4, most + 1)
     cosines = [worst_cosine(best_arrangement(np.random.default_rng(0), 3, n, 4)) for n in counts]

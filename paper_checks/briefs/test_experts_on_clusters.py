@@ -9,14 +9,14 @@ inputs, so that descent leaves these to chance and does not seek the ceiling of 
 ceiling only if label and noise have one law of scales: in the first experiment of the released code
 it is 92.5 %. Behind a router linear experts suffice.
 
-Setting: K clusters with directions v_1..v_K and centres c_1..c_K, all orthonormal. An input has a
-cluster k, another k', and fair signs y, the label, and ε; its patches are y α v_k, β c_k, ε γ v_k'
-and noise, with scales α ~ p and γ ~ q. A single expert answers with the sign of the sum over
-patches of f(patch), f any function; a tie is an error.
+Setting: $K$ clusters with directions $v_1, …, v_K$ and centres $c_1, …, c_K$, all orthonormal. An
+input has a cluster $k$, another $k'$, and fair signs $y$, the label, and $ε$; its patches are
+$y α v_k$, $β c_k$, $ε γ v_{k'}$ and noise, with scales $α ~ p$ and $γ ~ q$. A single expert answers
+with the sign of the sum over patches of $f$ of a patch, $f$ any function; a tie is an error.
 
-Edges: without centres no f exceeds 3/4 if p = q. If α and γ have disjoint ranges, some f is right
-on all inputs. Descent leaves small margins of either sign in place of the zero ones, so that any
-share from 5/8 to 7/8 may be right at the end.
+Edges: without centres no $f$ exceeds 3/4 if $p = q$. If $α$ and $γ$ have disjoint ranges, some $f$
+is right on all inputs. Descent leaves small margins of either sign in place of the zero ones, so
+that any share from 5/8 to 7/8 may be right at the end.
 
 Paper: it shows that a single expert fails on such clusters and that a mixture of non-linear experts
 with a trained router succeeds. This page computes the best single expert, the one that training
@@ -181,9 +181,10 @@ def ceiling_of_uniform_scales(label_ends, noise_ends):
     cases=[2, 3, 4],
 )
 def test_single_expert(trial, clusters: Few):
-    """An input has the patches y v_k, c_k and ε v_j for clusters k ≠ j and fair signs y, its label,
-    and ε, where all v and c are orthonormal. The largest share of inputs for which Σ f(patch), f
-    any function, has the sign y is 7/8, whatever the number of clusters is.
+    """An input has the patches $y v_k$, $c_k$ and $ε v_j$ for clusters $k ≠ j$ and fair signs $y$,
+    its label, and $ε$, where all $v$ and $c$ are orthonormal. The largest share of inputs for which
+    the sum over patches of $f$, any function, has the sign $y$ is 7/8, whatever the number of
+    clusters is.
     """
     trial.value(
         best_accuracy(clusters),
@@ -199,10 +200,11 @@ def test_single_expert(trial, clusters: Few):
 
 @claim(derived("a staircase of values"), kind="identity", cases=[2, 3, 5, 8])
 def test_single_expert__attained(trial, clusters: Clusters):
-    """An input has the patches y v_k, c_k and ε v_j for two of K clusters and fair signs y, its
-    label, and ε. With f(±v_j) = ±d_j, f(c_j) = b_j, d_1 = 1, b_1 = 0, d_j = 1 - h 3^(j-2), h =
-    .4/3^(K-1), b_j midway between d_1 - d_j and d_j - d_(j+1), and b_K midway between d_1 - d_K and
-    d_K + d_(K-1), the sum of f over patches has the sign y for 7/8 of the inputs.
+    """An input has the patches $y v_k$, $c_k$ and $ε v_j$ for two of $K$ clusters and fair signs
+    $y$, its label, and $ε$. With $f(±v_j) = ±d_j$, $f(c_j) = b_j$, $d_1 = 1$, $b_1 = 0$,
+    $d_j = 1 - h 3^(j-2)$, $h = .4/3^(K-1)$, $b_j$ midway between $d_1 - d_j$ and $d_j - d_(j+1)$,
+    and $b_K$ midway between $d_1 - d_K$ and $d_K + d_(K-1)$, the sum of $f$ over patches has the
+    sign $y$ for 7/8 of the inputs.
     """
     features, centres = staircase(clusters)
     trial.identity(
@@ -225,9 +227,10 @@ def test_unequal_scales(
         int, Interval(2, 3, why="one scale is the equal case; integer programs grow")
     ],
 ):
-    """An input has the patches y α v_k, c_k and ε γ v_j for clusters k ≠ j and fair signs y, its
-    label, and ε; of common scales α has the chances p_a and γ the chances q_g. No sum of an f over
-    patches has the sign y for more than 1 - (1/8) Σ_(a,g) min(p_a q_g, p_g q_a) of the inputs.
+    """An input has the patches $y α v_k$, $c_k$ and $ε γ v_j$ for clusters $k ≠ j$ and fair signs
+    $y$, its label, and $ε$; of common scales $α$ has the chances $p_a$ and $γ$ the chances $q_g$.
+    No sum of an $f$ over patches has the sign $y$ for more than
+    $1 - (1/8) ∑_(a,g) min(p_a q_g, p_g q_a)$ of the inputs.
     """
     trial.require(clusters * scales <= 6, "clusters times scales must not exceed 6: programs grow")
     laws = trial.generator("laws").dirichlet(np.ones(scales), (LAWS, 2))
@@ -244,15 +247,15 @@ def test_unequal_scales(
 
 
 @claim(
-    derived("the bound, attained by f = 0 beyond the label's scales"),
+    derived("the bound, attained by $f = 0$ beyond the label's scales"),
     kind="distribution",
     cases=[4],
 )
 def test_unequal_scales__as_released(trial, clusters: Clusters):
-    """An input has the patches y α v_k, c_k and ε γ v_j for clusters k ≠ j and fair signs y, its
-    label, and ε. With α uniform on (.5, 2) and γ on (.5, 3), as in the first experiment of the
-    released code, the sum over patches of an f that is blind to scales over 2 has the sign y for
-    92.5 % of the inputs.
+    """An input has the patches $y α v_k$, $c_k$ and $ε γ v_j$ for clusters $k ≠ j$ and fair signs
+    $y$, its label, and $ε$. With $α$ uniform on (.5, 2) and $γ$ on (.5, 3), as in the first
+    experiment of the released code, the sum over patches of an $f$ that is blind to scales over 2
+    has the sign $y$ for 92.5 % of the inputs.
     """
     law = ceiling_of_uniform_scales((0.5, 2), (0.5, 3))
     trial.probability(
@@ -318,10 +321,10 @@ def test_surrogate(
         float, Interval(0.001, 0.1, why="below, the search takes long; above, f is flat")
     ],
 ):
-    """An input has the patches y v_k, c_k and ε v_j for two of K clusters and fair signs y, its
-    label, and ε, and its margin is y Σ f(patch). The f of the least mean logistic loss with (μ/2) Σ
-    f², over its values, has the margin 2d where y = ε, (1 + e^(2d)) 2Kμ d = 1, and the margin 0
-    where y ≠ ε.
+    """An input has the patches $y v_k$, $c_k$ and $ε v_j$ for two of $K$ clusters and fair signs
+    $y$, its label, and $ε$, and its margin is $y$ times the sum of $f$ over the patches. The $f$ of
+    the least mean logistic loss with $(μ/2) ∑ f²$, over its values, has the margin $2d$ where
+    $y = ε$, $(1 + e^(2d)) 2Kμ d = 1$, and the margin 0 where $y ≠ ε$.
     """
     agree, differ = least_ridge_risk(clusters, ridge)
     d = half_margin(clusters, ridge)
@@ -342,8 +345,9 @@ def test_surrogate(
     cases=[2, 3, 8],
 )
 def test_surrogate__at_least(trial, clusters: Clusters):
-    """An input has the patches y v_k, c_k and ε v_j for clusters k ≠ j and fair signs y, its label,
-    and ε, and its margin is y Σ f(patch). No f has a mean logistic loss below ½ log 2.
+    """An input has the patches $y v_k$, $c_k$ and $ε v_j$ for clusters $k ≠ j$ and fair signs $y$,
+    its label, and $ε$, and its margin is $y$ times the sum of $f$ over the patches. No $f$ has a
+    mean logistic loss below $½ log 2$.
     """
     least = []
     for ridge in (1e-2, 1e-3, 1e-4):
@@ -400,10 +404,10 @@ def margin_where_noise_differs():
     low_power="a sign test of eight runs a case",
 )
 def test_surrogate__trained(trial, clusters: Clusters):
-    """An input has the patches y v_k, c_k and ε v_j for clusters k ≠ j and fair signs y, its label,
-    and ε. After 800 steps of descent of the logistic loss, a tanh network of width 32 on the
-    patches has on all inputs with y ≠ ε a margin of less than 2 % of the least margin of the
-    others.
+    """An input has the patches $y v_k$, $c_k$ and $ε v_j$ for clusters $k ≠ j$ and fair signs $y$,
+    its label, and $ε$. After 800 steps of descent of the logistic loss, a tanh network of width 32
+    on the patches has on all inputs with $y ≠ ε$ a margin of less than 2 % of the least margin of
+    the others.
     """
     after, before = (
         [
@@ -462,10 +466,11 @@ def test_router(
     ],
     patches: Annotated[int, Interval(1, 5, why="noise of a patch; more are a larger noise")],
 ):
-    """An input has the patches y α v_k, β c_k and ε γ v_j, clusters k ≠ j of K, signs y, its label,
-    and ε, and Gaussian noise of deviation τ in n patches. Linear experts v_k behind a router to the
-    k with the largest Σ c_k·patch are right with the chance ½ + (Φ(α/s) - ½) ∫ φ(z) Φ(z +
-    β/s)^(K-1) dz, where s = τ √n, Φ is the normal law and φ its density.
+    """An input has the patches $y α v_k$, $β c_k$ and $ε γ v_j$, clusters $k ≠ j$ of $K$, signs
+    $y$, its label, and $ε$, and Gaussian noise of deviation $τ$ in $n$ patches. Linear experts
+    $v_k$ behind a router to the $k$ with the largest sum of $c_k·x$ over patches $x$ are right with
+    the chance $½ + (Φ(α/s) - ½) ∫ φ(z) Φ(z + β/s)^(K-1) dz$, where $s = τ √n$, $Φ$ is the normal
+    law and $φ$ its density.
     """
     total = noise * np.sqrt(patches)
     law = routed_accuracy(clusters, alpha, beta, total)

@@ -9,22 +9,23 @@ Paper: Sheth and Fusi select features by gradients of an estimate of the explain
 needs no fit; the estimate is Kong and Valiant's. This page treats that estimate: its mean, its
 exact variance and its extension to correlated features. It says nothing about selecting features.
 
-Take away: about √d samples are enough to see whether d features explain anything, since without a
-signal the standard deviation is v √(2d/(n (n - 1))). The R² of a fit says nothing: without any
-signal it is d/n on average, .95 for 19 features and 20 samples, and 1 from d = n on.
+Take away: about $√d$ samples are enough to see whether $d$ features explain anything, since without
+a signal the standard deviation is $v √(2d/(n (n - 1)))$. The $R²$ of a fit says nothing: without
+any signal it is $d/n$ on average, .95 for 19 features and 20 samples, and 1 from $d = n$ on.
 
-Samples (x_i, y_i), i = 1..n, are independent with one law on R^d x R, no intercept; g = E[y x], A =
-E[y^2 x x'], S = E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n -
-1)) costs n d operations. In the Gaussian case x has covariance I and y = <x, β> + noise of variance
-v; b = |β|^2 is the explained variance.
+Samples $(x_i, y_i)$, $i = 1, …, n$, are independent with one law on $R^d × R$, no intercept;
+$g = E[y x]$, $A = E[y^2 x x']$, $S = E[x x']$, and $X$, $y$ stack the samples.
+$T = (|X'y|^2 - ∑_i y_i^2 |x_i|^2) / (n (n - 1))$ costs $n d$ operations. In the Gaussian case $x$
+has covariance $I$ and $y = <x, β> + e$ with noise $e$ of variance $v$; $b = |β|^2$ is the explained
+variance.
 
-Edges: T needs two samples. It is negative in 20 % of the data sets with 20 samples, 50 features and
-b = v = ½; replacing negative values by 0 makes it biased.
+Edges: $T$ needs two samples. It is negative in 20 % of the data sets with 20 samples, 50 features
+and $b = v = ½$; replacing negative values by 0 makes it biased.
 
 Abstract:
 
 - Kong & Valiant, statement 1: with isotropic features the share of variance that they explain is
-  estimated from about √d samples. Holds: unbiased, exact_variance-gaussian.
+  estimated from about $√d$ samples. Holds: unbiased, exact_variance-gaussian.
 - Kong & Valiant, statement 2: for an unknown covariance a consistent estimate also needs fewer
   samples than features. In part: paths. The moments that it combines have no bias; their
   combination is not tried.
@@ -36,7 +37,7 @@ Abstract:
   order. Not on trial. Nothing is selected here.
 
 Read: the abstract ("linear time and space"); Kong & Valiant recalled. Derived here: the Gaussian
-variance, the plug-in. Not claimed: that T is positive. Topic: linear algebra for learning.
+variance, the plug-in. Not claimed: that $T$ is positive. Topic: linear algebra for learning.
 """
 
 from functools import partial
@@ -169,9 +170,9 @@ def plug_in_mean(samples, dim, b, v):
     cases=[(4, 2), (2, 6), (6, 1)],
 )
 def test_unbiased(trial, samples: Samples, dim: Dim):
-    """Let T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) for n samples (x_i, y_i) of one law.
-    Its mean is |E[y x]|^2 for every law with finite second moments and every n >= 2, also with
-    fewer samples than features.
+    """Let $T = (|X'y|^2 - ∑_i y_i^2 |x_i|^2) / (n (n - 1))$ for $n$ samples $(x_i, y_i)$ of one
+    law. Its mean is $|E[y x]|^2$ for every law with finite second moments and every $n >= 2$, also
+    with fewer samples than features.
     """
     law = four_points(trial.generator("law"), dim)
     measured = enumerated(law, samples, path_statistics)[0][0]
@@ -194,14 +195,14 @@ def size_of_squares(law):
 
 
 @claim(
-    known("Hoeffding 1948, the variance of a U-statistic of two samples"),
+    known("Hoeffding 1948, the variance of a $U$-statistic of two samples"),
     kind="identity",
     cases=[(4, 1), (3, 2), (2, 3)],
 )
 def test_exact_variance(trial, samples: FewSamples, dim: Dim):
-    """For n samples (x_i, y_i) of one law, T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) has
-    the variance (4 (n - 2) z1 + 2 z2) / (n (n - 1)) with z1 = g'Ag - |g|^4, z2 = tr A^2 - |g|^4, g
-    = E[y x] and A = E[y^2 x x'].
+    """For $n$ samples $(x_i, y_i)$ of one law, $T = (|X'y|^2 - ∑_i y_i^2 |x_i|^2) / (n (n - 1))$
+    has the variance $(4 (n - 2) z_1 + 2 z_2) / (n (n - 1))$ with $z_1 = g'A g - |g|^4$,
+    $z_2 = tr A^2 - |g|^4$, $g = E[y x]$ and $A = E[y^2 x x']$.
     """
     law = four_points(trial.generator("law"), dim)
     variance = pair_variance(law, samples)
@@ -225,9 +226,10 @@ def test_exact_variance(trial, samples: FewSamples, dim: Dim):
 def test_exact_variance__gaussian(
     trial, samples: FewSamples, dim: Nodes, signal: Signal, noise: Noise
 ):
-    """For n samples of Gaussian x, of covariance I in d dimensions, and y = <x, β> + noise of
-    variance v, T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) has the variance (4 (n - 2) z1 +
-    2 z2) / (n (n - 1)) with z1 = 2 b^2 + v b, z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2 and b = |β|^2.
+    """For $n$ samples of Gaussian $x$, of covariance $I$ in $d$ dimensions, and $y = <x, β> + e$
+    with noise $e$ of variance $v$, $T = (|X'y|^2 - ∑_i y_i^2 |x_i|^2) / (n (n - 1))$ has the
+    variance $(4 (n - 2) z_1 + 2 z_2) / (n (n - 1))$ with $z_1 = 2 b^2 + v b$,
+    $z_2 = d (b+v)^2 + 4 b (b+v) + 3 b^2$ and $b = |β|^2$.
     """
     law = gaussian_nodes(dim, signal, noise)
     trial.identity(
@@ -249,9 +251,9 @@ def test_exact_variance__gaussian(
     cases=[(5, 2), (2, 1), (6, 6)],
 )
 def test_paths(trial, samples: Samples, dim: Dim):
-    """Let X (n, d) and y hold n samples of one law and G be the strictly upper triangle of XX'.
-    Then E y'G^k y / C(n, k + 1) = g'S^(k-1) g with g = E[y x] and S = E[x x'], for every law with
-    finite second moments and k < n.
+    """Let $X$ $(n, d)$ and $y$ hold $n$ samples of one law and $G$ be the strictly upper triangle
+    of $X X'$. Then $E y'G^k y / C(n, k + 1) = g'S^(k-1) g$ with $g = E[y x]$ and $S = E[x x']$, for
+    every law with finite second moments and $k < n$.
     """
     law = four_points(trial.generator("law"), dim)
     measured = enumerated(law, samples, path_statistics)[0]
@@ -278,9 +280,9 @@ def test_paths(trial, samples: Samples, dim: Dim):
     cases=[(3, 2, 0.5, 0.7), (2, 1, 0, 1)],
 )
 def test_plug_in(trial, samples: FewSamples, dim: Nodes, signal: Signal, noise: Noise):
-    """For Gaussian x with covariance I and y = <x, β> + noise of variance v, the plug-in |X'y|^2 /
-    n^2, which keeps the pairs of a sample with itself, has the mean b + ((d + 1) b + d v) / n with
-    b = |β|^2.
+    """For Gaussian $x$ with covariance $I$ and $y = <x, β> + e$ with noise $e$ of variance $v$, the
+    plug-in $|X'y|^2 / n^2$, which keeps the pairs of a sample with itself, has the mean
+    $b + ((d + 1) b + d v) / n$ with $b = |β|^2$.
     """
     law = plug_in_mean(samples, dim, signal, noise)
     measured = enumerated(gaussian_nodes(dim, signal, noise), samples, plug_in_statistic)[0]
@@ -307,7 +309,7 @@ def null_law(samples, features):
 
 
 @claim(
-    known("Fisher 1928, the law of R² without a signal"),
+    known("Fisher 1928, the law of $R²$ without a signal"),
     kind="distribution",
     cases=[(20, 15), (4, 2)],
 )
@@ -316,8 +318,8 @@ def test_fit_without_signal(
     rows: Annotated[int, Interval(4, 40, why="thousands of data sets are fitted")],
     columns: Annotated[int, Interval(2, 30, why="fewer than the samples; thousands are fitted")],
 ):
-    """If no feature explains anything, the R² of a least-squares fit of n Gaussian samples by d
-    features has the law Beta(d/2, (n - d)/2) of mean d/n.
+    """If no feature explains anything, the $R²$ of a least-squares fit of $n$ Gaussian samples by
+    $d$ features has the law $Beta(d/2, (n - d)/2)$ of mean $d/n$.
     """
     trial.require(columns < rows, "columns must be fewer than rows: else R² is 1")
     law = null_law(rows, columns)
@@ -338,9 +340,9 @@ def signal_without_fit(
     """Explained variance of 100 features is estimated without bias from fewer samples than
     features.
 
-    Gaussian data, explained variance .5; the plug-in is |X'y|^2 / n^2. Marks: lines, band: mean,
-    two standard deviations by theory; points, bars: of 200 data sets, those of the plug-in with
-    5 samples less, so that bars do not overlap.
+    Gaussian data, explained variance .5; the plug-in is $|X'y|^2 / n^2$. Marks: lines, band: mean,
+    two standard deviations by theory; points, bars: of 200 data sets, those of the plug-in are
+    drawn at 5 samples less, so that bars do not overlap.
     """
     generator = np.random.default_rng(0)
     sizes = np.arange(25, 226, 40)

@@ -9,17 +9,17 @@ Paper: embeddings of phrases such as "blue car" are nearly a sum of a vector for
 for the object, which can be found by averaging and used for retrieval. This page says what
 averaging does, how much of a table such a sum explains by chance, and what the rest means.
 
-Take away: a sum of two factors explains (q - 1)/(N - 1) of the variance of pure noise about the
+Take away: a sum of two factors explains $(q - 1)/(N - 1)$ of the variance of pure noise about the
 grand mean, in any dimension: two thirds for a table of two by two, and 29 % for five by seven. Only
 what exceeds that is structure.
 
-A table holds a vector u_{ab…} in R^D for each cell of a grid of two or three factors, N cells in
-all. It is decomposable if u_{ab…} = u_0 + u_a + u_b + …. A vector v of the other modality gives the
-cells the probabilities p(a, b | v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1), n_i values per factor,
-decomposable scalar tables have dimension q.
+A table holds a vector $u_{a b …}$ in $ℝ^D$ for each cell of a grid of two or three factors, $N$
+cells in all. It is decomposable if $u_{a b …} = u_0 + u_a + u_b + …$. A vector $v$ of the other
+modality gives the cells the probabilities $p(a, b | v) ∝ exp(u_{a b}·v)$. With
+$q = 1 + ∑_i (n_i - 1)$, $n_i$ values per factor, decomposable scalar tables have dimension $q$.
 
-Edges: a factor with one value changes nothing. Scaling every u_ab to length one breaks
-decomposability. If all v lie in a hyperplane, they do not show dependence along its normal.
+Edges: a factor with one value changes nothing. Scaling every $u_{a b}$ to length one breaks
+decomposability. If all $v$ lie in a hyperplane, they do not show dependence along its normal.
 
 Abstract:
 
@@ -152,9 +152,9 @@ def sum_of_edges(table):
 
 @claim(paper("Proposition 4"), kind="identity", cases=MARGINS)
 def test_marginal_means(trial, first: Values, second: Values, third: ThirdValues, width: Width):
-    """Let weights of the cells of a table u_{ab…} of vectors be products of one weight for each
-    value of each factor. Then weighted averages over the other factors give the table u_0 + u_a +
-    u_b + … with the least weighted squared distance.
+    """Let weights of the cells of a table $u_{a b …}$ of vectors be products of one weight for each
+    value of each factor. Then weighted averages over the other factors give the table
+    $u_0 + u_a + u_b + …$ with the least weighted squared distance.
     """
     generator = trial.generator()
     shape = (first, second, third)
@@ -174,7 +174,7 @@ def test_marginal_means__unbalanced(
     trial, first: Values, second: Values, third: ThirdValues, width: Width
 ):
     """If the weights of the cells are no product, least squares recovers a decomposable table
-    u_{ab…} = u_0 + u_a + u_b + …, and averages over each factor miss it.
+    $u_{a b …} = u_0 + u_a + u_b + …$, and averages over each factor miss it.
     """
     generator = trial.generator()
     shape = (first, second, third)
@@ -218,9 +218,10 @@ def judge_shares(trial, shape, width, centred):
 def test_chance_share(
     trial, first: FewValues, second: FewValues, third: FewThirdValues, width: FewColumns
 ):
-    """Let a table of N cells hold vectors in R^D with independent normal entries. The sum of one
-    vector for each value of each factor that is nearest to it explains a share of its squared norm
-    of the law Beta(D q/2, D (N - q)/2), where q = 1 + Σ (n_i - 1) for factors of n_i values.
+    """Let a table of $N$ cells hold vectors in $ℝ^D$ with independent normal entries. The sum of
+    one vector for each value of each factor that is nearest to it explains a share of its squared
+    norm of the law $Beta(D q/2, D (N - q)/2)$, where $q = 1 + ∑_i (n_i - 1)$ for factors of $n_i$
+    values.
     """
     judge_shares(trial, (first, second, third), width, centred=False)
 
@@ -233,18 +234,18 @@ def test_chance_share(
 def test_chance_share__centred(
     trial, first: FewValues, second: FewValues, third: FewThirdValues, width: FewColumns
 ):
-    """Let a table of N cells hold vectors in R^D with independent normal entries. The sum of one
-    vector for each value of each factor that is nearest to it explains a share of the variance
-    about the grand mean of the law Beta(D (q - 1)/2, D (N - q)/2), where q = 1 + Σ (n_i - 1) for
-    factors of n_i values.
+    """Let a table of $N$ cells hold vectors in $ℝ^D$ with independent normal entries. The sum of
+    one vector for each value of each factor that is nearest to it explains a share of the variance
+    about the grand mean of the law $Beta(D (q - 1)/2, D (N - q)/2)$, where $q = 1 + ∑_i (n_i - 1)$
+    for factors of $n_i$ values.
     """
     judge_shares(trial, (first, second, third), width, centred=True)
 
 
-@claim(derived("by the definition of p(a, b | v)"), kind="identity", cases=TABLES)
+@claim(derived("by the definition of $p(a, b | v)$"), kind="identity", cases=TABLES)
 def test_independence__odds(trial, first: Values, second: Values, width: Width):
-    """Let cells have the probabilities p(a, b | v) ∝ exp(u_ab·v). The logarithms of the odds ratios
-    p_11 p_ab/(p_1b p_a1) are (u_11 + u_ab - u_1b - u_a1)·v.
+    """Let cells have the probabilities $p(a, b | v) ∝ exp(u_{a b}·v)$. The logarithms of the odds
+    ratios $p_{1 1} p_{a b}/(p_{1 b} p_{a 1})$ are $(u_{1 1} + u_{a b} - u_{1 b} - u_{a 1})·v$.
     """
     table = trial.generator().normal(size=(first, second, width))
     odds = np.stack([dependence(table, basis)[1] for basis in np.eye(width)], axis=-1)
@@ -265,8 +266,9 @@ def test_independence__odds(trial, first: Values, second: Values, width: Width):
     cases=TABLES,
 )
 def test_independence(trial, first: Values, second: Values, width: Width):
-    """Let cells have the probabilities p(a, b | v) ∝ exp(u_ab·v). If u_ab = u_a + u_b, the factors
-    are independent given v: p(a, b | v) = p(a | v) p(b | v) with p(a | v) ∝ exp(u_a·v).
+    """Let cells have the probabilities $p(a, b | v) ∝ exp(u_{a b}·v)$. If $u_{a b} = u_a + u_b$,
+    the factors are independent given $v$: $p(a, b | v) = p(a | v) p(b | v)$ with
+    $p(a | v) ∝ exp(u_a·v)$.
     """
     generator = trial.generator()
     table = generator.normal(size=(first, second, width))
@@ -285,9 +287,9 @@ def test_independence(trial, first: Values, second: Values, width: Width):
 
 @claim(derived("from the second derivative"), kind="limit", cases=TABLES)
 def test_small_information(trial, first: Values, second: Values, width: Width):
-    """Let cells have the probabilities p(a, b | v) ∝ exp(u_ab·v). The mutual information of both
-    factors given ε v, over ε², tends to mean (I_ab·v)²/2 as ε → 0, where I is u less the nearest
-    table u_a + u_b.
+    """Let cells have the probabilities $p(a, b | v) ∝ exp(u_{a b}·v)$. The mutual information of
+    both factors given $ε v$, over $ε²$, tends to the mean of $(I_{a b}·v)²/2$ as $ε → 0$, where $I$
+    is $u$ minus the nearest table $u_a + u_b$.
     """
     generator = trial.generator()
     sizes = 2.0 ** np.arange(8, 15)
