@@ -2,23 +2,24 @@
 2305.01638.
 
 For whoever wants long memory from a dilated tree of two shared filters: what survives of an impulse
-τ steps ago.
+$τ$ steps ago.
 
-Setting: a channel has two filters of two taps, h₀ = (a, b) and h₁ = (c, d), the second tap older.
-Level j = 1 … J reads its input at distance 2^(j-1): it gives out h₁ * low and passes h₀ * low on;
-at level 1 low is the input x. A read-out sees x, all J outputs of h₁, and the last low. Its memory
-r²(τ) is the largest R² with which it gives x τ steps ago, for white x. m + 1 is the number of
-binary digits of τ, and w is the number of ones among them, without the first.
+Setting: a channel has two filters of two taps, $h₀ = (a, b)$ and $h₁ = (c, d)$, the second tap
+older. Level $j = 1, …, J$ reads its input at distance $2^(j-1)$: it gives out $h₁ * l$ and passes
+$h₀ * l$ on, where $l$ is what it reads; at level 1 $l$ is the input $x$. A read-out sees $x$, all
+$J$ outputs of $h₁$, and what the last level passes on. Its memory $r²(τ)$ is the largest $R²$ with
+which it gives $x$ as it was $τ$ steps ago, for white $x$. $m + 1$ is the number of binary digits of
+$τ$, and $w$ is the number of ones among them, without the first.
 
-Take away: a channel keeps one number of each octave 2^m … 2^(m+1) - 1 of lags, whatever h₁ is; in
-all it keeps J + 1 numbers and not J + 2. The mean memory of an octave is 2^-m for all filters. Many
-channels with filters of their own keep at most m + 1 numbers of an octave, and so 1/binom(m, w) of
-the lag τ.
+Take away: a channel keeps one number of each octave of lags, $2^m$ to $2^(m+1) - 1$,, whatever $h₁$
+is; in all it keeps $J + 1$ numbers and not $J + 2$. The mean memory of an octave is $2^-m$ for all
+filters. Many channels with filters of their own keep at most $m + 1$ numbers of an octave, and so
+$1/binom(m, w)$ of the lag $τ$.
 
-Edges: with b = d = 0 only the present is kept. Two taps can make pure delays, but only of 2^m and
-2^(m+1) - 1 steps. If the read-out is fitted on n samples, R² is above r² by about (J + 2)/n. The
-code's convolution stores the older tap first. This page does not treat stacked layers with
-nonlinearities between them.
+Edges: with $b = d = 0$ only the present is kept. Two taps can make pure delays, but only of $2^m$
+and $2^(m+1) - 1$ steps. If the read-out is fitted on $n$ samples, $R²$ is above $r²$ by about
+$(J + 2)/n$. The code's convolution stores the older tap first. This page does not treat stacked
+layers with nonlinearities between them.
 
 Paper: it builds layers from this tree, as wavelets do, and classifies and generates long sequences.
 This page studies one linear tree before training.
@@ -28,15 +29,15 @@ Abstract:
 - Statement 1: the convolution keeps trends on many scales. In part: one_number_per_octave,
   best_filters. Of each octave one number for each channel.
 - Statement 2: filters are shared across a tree of dilated causal convolutions. In part: channels,
-  channels-unshared. Sharing them over levels costs: any number of channels keeps 1 + J(J + 1)/2
-  numbers, with filters of their own at each level 2^J.
-- Statement 3: few parameters are needed, and memory for N steps of order N log N. Not on trial.
+  channels-unshared. Sharing them over levels costs: any number of channels keeps $1 + J(J + 1)/2$
+  numbers, with filters of their own at each level $2^J$.
+- Statement 3: few parameters are needed, and memory for $N$ steps of order $N log N$. Not on trial.
   These are counts.
 - Statement 4: stacked layers are the best on images, lists and heart signals. Not on trial. These
   are measurements.
 
 Read: the abstract, in a copy ("shared filters across a dilated causal convolution tree"), and the
-authors' code (layers/multireslayer.py, the memory that fades). Derived here: all claims. Not
+authors' code (`layers/multireslayer.py`, the memory that fades). Derived here: all claims. Not
 claimed: anything on trained models. Topic: sequence models and attention.
 """
 
@@ -237,15 +238,15 @@ def differing(law, **wrong):
 
 
 @claim(
-    derived("the next octave repeats an octave, times a and times b"),
+    derived("the next octave repeats an octave, times a and times $b$"),
     cases=[(5, 0.785), (7, 0.3), (1, 1.2), (4, 2.9), (6, 1.571)],
 )
 def test_one_number_per_octave(trial, levels: Levels, angle: Angle):
-    """At the levels j = 1 … J let filters h₀ = (a, b), b ≠ 0, and h₁ ≠ 0 read, with taps 2^(j-1)
-    steps apart, what h₀ gave at the level before. All outputs of h₁, the input x and the last
-    output of h₀ give white x τ steps ago with the R² a^(2(m - w)) b^(2w)/(a² + b²)^m for 1 <= τ <
-    2^J, 1 for τ = 0, and 0 for longer lags, where τ has m + 1 binary digits, and w ones after the
-    first.
+    """At the levels $j = 1, …, J$ let filters $h₀ = (a, b)$, $b ≠ 0$, and $h₁ ≠ 0$ read, with taps
+    $2^(j-1)$ steps apart, what $h₀$ gave at the level before. All outputs of $h₁$, the input $x$
+    and the last output of $h₀$ give white $x$ as it was $τ$ steps ago with the $R²$ of
+    $a^(2(m - w)) b^(2w)/(a² + b²)^m$ for $1 <= τ < 2^J$, 1 for $τ = 0$, and 0 for longer lags,
+    where $τ$ has $m + 1$ binary digits, and $w$ ones after the first.
     """
     filters = two_taps(trial.generator("filters"), angle)
     found = memory(responses(every_level(filters, levels)))
@@ -283,10 +284,10 @@ def test_one_number_per_octave(trial, levels: Levels, angle: Angle):
 def test_one_number_per_octave__rank(
     trial, levels: Levels, angle: Angle, parallel: bool, with_input: bool
 ):
-    """Let J levels of two filters of two taps, with b ≠ 0 of h₀ = (a, b), read at distances 2^(j-1)
-    what h₀ gave at the level before. The responses of the J outputs of h₁ and of the last output of
-    h₀, with or without that of the input x, span J + 1 dimensions; if h₁ is parallel to h₀ they
-    span J without x.
+    """Let $J$ levels of two filters of two taps, with $b ≠ 0$ of $h₀ = (a, b)$, read at distances
+    $2^(j-1)$ what $h₀$ gave at the level before. The responses of the $J$ outputs of $h₁$ and of
+    the last output of $h₀$, with or without that of the input $x$, span $J + 1$ dimensions; if $h₁$
+    is parallel to $h₀$ they span $J$ without $x$.
     """
     filters = two_taps(trial.generator("filters"), angle)
     if parallel:
@@ -312,9 +313,9 @@ def test_one_number_per_octave__rank(
     cases=[5, 11, 16, 21, 31, 63],
 )
 def test_best_filters(trial, lag: Lag):
-    """Of a dilated tree of two shared filters of two taps, the R² with which its outputs give a
-    white input τ steps ago is at most (w/m)^w (1 - w/m)^(m - w), 0⁰ = 1, where τ has m + 1 binary
-    digits, and w ones after the first.
+    """Of a dilated tree of two shared filters of two taps, the $R²$ with which its outputs give a
+    white input $τ$ steps ago is at most $(w/m)^w (1 - w/m)^(m - w)$, $0⁰ = 1$, where $τ$ has
+    $m + 1$ binary digits, and $w$ ones after the first.
     """
     found = found_filters(trial.generator("starts"), lag)[:, 0]
     law = best_memory(lag)
@@ -347,9 +348,9 @@ def test_best_filters(trial, lag: Lag):
     cases=[5, 11, 16, 21, 31, 63],
 )
 def test_best_filters__taps(trial, lag: Lag):
-    """Of a dilated tree of two shared filters of two taps, the R² with which its outputs give a
-    white input τ steps ago is largest where h₀ = (a, b) has b²/(a² + b²) = w/m, where τ has m + 1
-    binary digits, and w ones after the first.
+    """Of a dilated tree of two shared filters of two taps, the $R²$ with which its outputs give a
+    white input $τ$ steps ago is largest where $h₀ = (a, b)$ has $b²/(a² + b²) = w/m$, where $τ$ has
+    $m + 1$ binary digits, and $w$ ones after the first.
     """
     found = found_filters(trial.generator("starts"), lag)
     law = share_of_second(lag)
@@ -378,7 +379,7 @@ def test_best_filters__taps(trial, lag: Lag):
 )
 def test_best_filters__pure_delays(trial, levels: Several):
     """Some dilated tree of two shared filters of two taps keeps a lag of two steps or more without
-    loss if and only if the lag is 2^m or 2^(m+1) - 1 for some m.
+    loss if and only if the lag is $2^m$ or $2^(m+1) - 1$ for some $m$.
     """
     best = best_of_angles(trial.generator("filters"), levels)[2:]
     lags = range(2, 2**levels)
@@ -399,14 +400,14 @@ def test_best_filters__pure_delays(trial, levels: Several):
 
 
 @claim(
-    derived("within an octave a response depends on w alone"),
+    derived("within an octave a response depends on $w$ alone"),
     kind="identity",
     cases=[(6, 1), (6, 3), (6, 9), (5, 20), (1, 2)],
 )
 def test_channels(trial, levels: Levels, channels: Channels):
-    """Let C channels read one input, each by a dilated tree of J levels of two generic filters of
-    two taps that all its levels share. Their responses span 1 + Σ min(C, m + 1) dimensions, m = 0 …
-    J - 1.
+    """Let $C$ channels read one input, each by a dilated tree of $J$ levels of two generic filters
+    of two taps that all its levels share. Their responses span $1 + ∑_{m=0}^(J - 1) min(C, m + 1)$
+    dimensions.
     """
     filters = spread_filters(trial.generator("filters"), channels)
     rows = of_channels([every_level(pair, levels) for pair in filters])
@@ -428,7 +429,7 @@ def test_channels(trial, levels: Levels, channels: Channels):
 
 
 @claim(
-    derived("lags of an octave with like w have one sum"),
+    derived("lags of an octave with like $w$ have one sum"),
     kind="identity",
     cases=[(3, 0), (5, 2), (6, 3), (6, 8)],
 )
@@ -437,10 +438,10 @@ def test_channels__memory(
     levels: Several,
     extra: Annotated[int, Interval(0, 8, why="by how much channels exceed levels")],
 ):
-    """Let J or more channels read one white input, each by a dilated tree of J levels of two
-    generic filters of two taps that all its levels share. Together they give the input τ steps ago
-    with the R² 1/binom(m, w) for 1 <= τ < 2^J, where τ has m + 1 binary digits, and w ones after
-    the first.
+    """Let $J$ or more channels read one white input, each by a dilated tree of $J$ levels of two
+    generic filters of two taps that all its levels share. Together they give the input $τ$ steps
+    ago with the $R²$ of $1/binom(m, w)$ for $1 <= τ < 2^J$, where $τ$ has $m + 1$ binary digits,
+    and $w$ ones after the first.
     """
     filters = spread_filters(trial.generator("filters"), levels + extra)
     rows = of_channels([every_level(pair, levels) for pair in filters])
@@ -475,8 +476,9 @@ def test_channels__unshared(
     ],
     channels: Channels,
 ):
-    """Let C channels read one input, each by a dilated tree of J levels that have generic filters
-    of two taps of their own. Their responses span 1 + Σ min(C, 2^m) dimensions, m = 0 … J - 1.
+    """Let $C$ channels read one input, each by a dilated tree of $J$ levels that have generic
+    filters of two taps of their own. Their responses span $1 + ∑_{m=0}^(J - 1) min(C, 2^m)$
+    dimensions.
     """
     filters = trial.generator("filters").normal(size=(channels, levels, 2, 2))
     law = numbers_kept_unshared(levels, channels)
@@ -509,8 +511,8 @@ def responses_of_taps(generator, levels, taps):
     derived("with three taps the last low is no sum of the others"), kind="identity", cases=WIDER
 )
 def test_wider_taps(trial, levels: Levels, taps: Taps):
-    """The J + 2 responses of a dilated tree of J levels, whose levels share two generic filters of
-    k taps, span J + 2 dimensions if k >= 3, and J + 1 if k = 2.
+    """The $J + 2$ responses of a dilated tree of $J$ levels, whose levels share two generic filters
+    of $k$ taps, span $J + 2$ dimensions if $k >= 3$, and $J + 1$ if $k = 2$.
     """
     law = rank_of_taps(levels, taps)
     trial.identity(
@@ -529,8 +531,8 @@ def test_wider_taps(trial, levels: Levels, taps: Taps):
 
 @claim(derived("a geometric series of distances"), kind="identity", cases=WIDER)
 def test_wider_taps__reach(trial, levels: Levels, taps: Taps):
-    """A dilated tree of J levels, whose level j has filters of k taps 2^(j-1) steps apart, reaches
-    (k - 1)(2^J - 1) + 1 lags, the present among them.
+    """A dilated tree of $J$ levels, whose level $j$ has filters of $k$ taps $2^(j-1)$ steps apart,
+    reaches $(k - 1)(2^J - 1) + 1$ lags, the present among them.
     """
     rows = responses_of_taps(trial.generator("filters"), levels, taps)
     law = reach_of_taps(levels, taps)
@@ -553,9 +555,9 @@ def memory_against_lag(levels: int = 5):
     """One channel of Haar's filters remembers each lag least, and many channels remember it best;
     the best filters of one channel lie between, and remember a few lags completely.
 
-    The largest R² with which a read-out gives the input some steps ago, five levels. Marks: lines:
-    laws; points: trees on an impulse, with Haar's filters, the best of 180 angles for each lag, and
-    nine channels.
+    The largest $R²$ with which a read-out gives the input some steps ago, five levels. Marks:
+    lines: laws; points: trees on an impulse, with Haar's filters, the best of 180 angles for each
+    lag, and nine channels.
     """
     generator = np.random.default_rng(0)
     lags = np.arange(1, 2**levels)

@@ -8,12 +8,12 @@ Take away: under one constraint a single number decides for each person: how muc
 closes the gap, divided by what it costs. Only one kind of person needs a random decision; equalised
 odds need two.
 
-Setting: a world of finitely many kinds of people x, atoms, with P(x, a, y) for groups a and labels
-y, both 0 or 1. The rule to mend accepts where Y = 1 is likelier. It does not see the group.
-Flipping it at x costs the accuracy P(x) η(x) and takes P(x) f(x) off the gap; s = f/η is the bias
-score.
+Setting: a world of finitely many kinds of people $x$, atoms, with $P(x, a, y)$ for groups $a$ and
+labels $y$, both 0 or 1. The rule to mend accepts where $Y = 1$ is likelier. It does not see the
+group. Flipping it at $x$ costs the accuracy $P(x) η(x)$ and takes $P(x) f(x)$ off the gap;
+$s = f/η$ is the bias score.
 
-Edges: if both labels are equally likely at x, a flip costs nothing and the score is infinite. If
+Edges: if both labels are equally likely at $x$, a flip costs nothing and the score is infinite. If
 the gap is already small enough, nothing is flipped.
 
 Paper: it finds the most accurate classifier under demographic parity, equal opportunity or
@@ -35,9 +35,9 @@ Abstract:
 - Statement 6: the accuracy stays high on data, and the group is not needed for a decision. Not on
   trial. No data set is fitted.
 
-Read: the abstract. Recalled: f, η and the score. Derived here: that one random atom suffices, and
-two for equalised odds; the price of a rule without chance. Not claimed: that scores are estimated
-well.
+Read: the abstract. Recalled: $f$, $η$ and the score. Derived here: that one random atom suffices,
+and two for equalised odds; the price of a rule without chance. Not claimed: that scores are
+estimated well.
 
 Topic: decisions about people.
 """
@@ -274,10 +274,10 @@ LINEAR = tried("abstract, sentence 5: for EO it is a linear rule with 2 paramete
 
 @claim(THRESHOLD, kind="optimality", cases=[0.003, 0.01, 0.05])
 def test_dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """The rule that accepts where Y = 1 is likelier has the bias score f/η at x: flipping it there
-    takes P(x) f(x) off the gap of acceptance rates and P(x) η(x) off the accuracy. Of all rules
-    with a gap of at most δ, the most accurate one flips it in the falling order of |f/η| until the
-    gap is δ.
+    """The rule that accepts where $Y = 1$ is likelier has the bias score $f/η$ at $x$: flipping it
+    there takes $P(x) f(x)$ off the gap of acceptance rates and $P(x) η(x)$ off the accuracy. Of all
+    rules with a gap of at most $δ$, the most accurate one flips it in the falling order of $|f/η|$
+    until the gap is $δ$.
     """
     joints = unfair(trial, worlds(trial, n_worlds, n_atoms), tolerance)
     optimal = [measure(joint, fairest(joint, tolerance))[0] for joint in joints]
@@ -295,8 +295,8 @@ def test_dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorld
 
 @claim(derived("a basic optimum has a fraction for each constraint at most"), kind="bound")
 def test_dp_random(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 20, n_worlds: NWorlds = 750):
-    """Of all rules whose acceptance rates of two groups differ by at most δ, the most accurate one
-    leaves at most one kind of people to chance.
+    """Of all rules whose acceptance rates of two groups differ by at most $δ$, the most accurate
+    one leaves at most one kind of people to chance.
     """
     joints = unfair(trial, worlds(trial, n_worlds, n_atoms), tolerance)
     counts = np.array([random_atoms(fairest(joint, tolerance)) for joint in joints])
@@ -312,9 +312,9 @@ def test_dp_random(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 20, n_worlds:
 
 @claim(derived("by rounding the one random atom of the threshold rule up"), kind="bound")
 def test_whole(trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, n_worlds: NWorlds = 20):
-    """If no flip at one kind of people moves the gap of acceptance rates by more than 2 δ, the best
-    rule without chance is less accurate than the best rule with it by at most the accuracy of the
-    dearest flip.
+    """If no flip at one kind of people moves the gap of acceptance rates by more than $2 δ$, the
+    best rule without chance is less accurate than the best rule with it by at most the accuracy of
+    the dearest flip.
     """
     close = np.array([[1 + 1.002 * tolerance, 1 - 1.002 * tolerance]])
     groups = np.concatenate([close, close[:, ::-1]]) / 4
@@ -343,10 +343,10 @@ def test_whole(trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, n_worlds: NWo
 
 @claim(recalled("the bias scores of demographic parity and of equalised odds"), kind="identity")
 def test_effects(trial, n_atoms: NAtoms = 20, n_worlds: NWorlds = 700):
-    """Let Ŷ be the rule that accepts, Ŷ = 1, where Y = 1 is likelier. Flipping it at x costs the
-    accuracy |P(x, Y = 1) - P(x, Y = 0)|, and takes (2 Ŷ - 1)(P(x | A = 0) - P(x | A = 1)) off the
-    gap of acceptance rates between two groups A; off the gap within a label y it takes the same
-    with the chances of x given A and Y = y.
+    """Let $Ŷ$ be the rule that accepts, $Ŷ = 1$, where $Y = 1$ is likelier. Flipping it at $x$
+    costs the accuracy $|P(x, Y = 1) - P(x, Y = 0)|$, and takes
+    $(2 Ŷ - 1)(P(x | A = 0) - P(x | A = 1))$ off the gap of acceptance rates between two groups $A$;
+    off the gap within a label $y$ it takes the same with the chances of $x$ given $A$ and $Y = y$.
     """
     joints = worlds(trial, n_worlds, n_atoms)
     exact = np.array([[losses(joint), *influences(joint)] for joint in joints])
@@ -371,10 +371,10 @@ def test_effects(trial, n_atoms: NAtoms = 20, n_worlds: NWorlds = 700):
 
 @claim(LINEAR, kind="optimality", cases=[0.005, 0.02])
 def test_eo(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """Let flipping the most accurate rule at x cost the accuracy P(x) η and take P(x) f_y off the
-    gap of acceptance rates of two groups within the label y. Of the rules whose gaps within both
-    labels are at most δ, the most accurate one flips that rule where z_0 f_0 + z_1 f_1 > η, for two
-    numbers z.
+    """Let flipping the most accurate rule at $x$ cost the accuracy $P(x) η$ and take $P(x) f_y$ off
+    the gap of acceptance rates of two groups within the label $y$. Of the rules whose gaps within
+    both labels are at most $δ$, the most accurate one flips that rule where
+    $z_0 f_0 + z_1 f_1 > η$, for two numbers $z$.
     """
     joints = unequal(trial, worlds(trial, n_worlds, n_atoms), tolerance)
     optimal = [measure(joint, fairest(joint, tolerance, gaps=(2, 3)))[0] for joint in joints]
@@ -391,9 +391,10 @@ def test_eo(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorld
 
 @claim(derived("weak duality, and equality where two kinks of the dual meet"), kind="optimality")
 def test_eo_dual(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """Let flipping the most accurate rule at x cost the accuracy P(x) η(x) and take P(x) f_y(x) off
-    the gap of acceptance rates of two groups within the label y. To keep both gaps within δ costs
-    the accuracy max_z [z · gap - δ |z|_1 - Σ_x max(z · P(x) f(x) - P(x) η(x), 0)], z = (z_0, z_1).
+    """Let flipping the most accurate rule at $x$ cost the accuracy $P(x) η(x)$ and take
+    $P(x) f_y(x)$ off the gap of acceptance rates of two groups within the label $y$. To keep both
+    gaps within $δ$ costs the accuracy $max_z [z · γ - δ |z|_1 - ∑_x max(z · P(x) f(x) - P(x) η(x),
+    0)]$, where $z = (z_0, z_1)$ and $γ$ holds both gaps.
     """
     joints = unequal(trial, worlds(trial, n_worlds, n_atoms), tolerance)
     rules = [fairest(joint, tolerance, gaps=(2, 3)) for joint in joints]
@@ -420,7 +421,7 @@ def test_eo_dual(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: N
 
 @claim(derived("a basic optimum has a fraction for each constraint at most"), kind="bound")
 def test_eo_random(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 20, n_worlds: NWorlds = 1000):
-    """Of all rules whose acceptance rates of two groups differ by at most δ within either label,
+    """Of all rules whose acceptance rates of two groups differ by at most $δ$ within either label,
     the most accurate one leaves at most two kinds of people to chance.
     """
     joints = unequal(trial, worlds(trial, n_worlds, n_atoms), tolerance)
@@ -439,8 +440,8 @@ def test_eo_random(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 20, n_worlds:
 def price_of_fairness():
     """Fairness within each label costs more than fairness between the groups.
 
-    The accuracy against the allowed gap δ, in one world of forty atoms. Marks: lines: thresholds on
-    bias scores; points: linear programs.
+    The accuracy against the allowed gap $δ$, in one world of forty atoms. Marks: lines: thresholds
+    on bias scores; points: linear programs.
     """
     generator = np.random.default_rng(5)
     joint = generator.dirichlet(np.ones(160)).reshape(40, 2, 2)

@@ -4,22 +4,22 @@ Stochastic Neighborhood Embedding", arXiv 1712.09005.
 For whoever sets nodes per box and the width of boxes in FIt-SNE: what more nodes gain, and why an
 odd number of them gives larger jumps.
 
-Setting: a box [0, w] has p nodes t_i = w (2i - 1)/(2p), half a spacing from its ends. The kernel is
-f(x) = 1/(1 + x²), its interpolant the polynomial of degree p - 1 through the nodes, and ω(x) = Π(x
-- t_i). W = w/2, c_p = (2p - 1)!!/(2p)^p. For forces the kernel (1 + r²)⁻² is interpolated in both
-points, and Fourier transforms sum over the grid of nodes.
+Setting: a box $[0, w]$ has $p$ nodes $t_i = w (2i - 1)/(2p)$, half a spacing from its ends. The
+kernel is $f(x) = 1/(1 + x²)$, its interpolant the polynomial of degree $p - 1$ through the nodes,
+and $ω(x) = ∏_i (x - t_i)$. $W = w/2$, $c_p = (2p - 1)!!/(2p)^p$. For forces the kernel $(1 + r²)⁻²$
+is interpolated in both points, and Fourier transforms sum over the grid of nodes.
 
 Take away: in a box wider than 3.8057 the error at its end grows with the number of nodes in the
-end, at w = 5 by a factor of 1.15 a node, and it is w/2 times as large for odd numbers as for even
-ones. Potentials jump where boxes meet, for an odd number of nodes by order w^p and for an even one
-by order w^(p + 1): 2 nodes jump as 3 do. The net force is 0 nevertheless, because the interpolated
-kernel is symmetric.
+end, at $w = 5$ by a factor of 1.15 a node, and it is $w/2$ times as large for odd numbers as for
+even ones. Potentials jump where boxes meet, for an odd number of nodes by order $w^p$ and for an
+even one by order $w^(p + 1)$: 2 nodes jump as 3 do. The net force is 0 nevertheless, because the
+interpolated kernel is symmetric.
 
 Edges: with more than 40 nodes double precision loses all digits, so that this page computes with
-fractions. The orders are accurate for w <= .2. In the plane the nearest pole is the same if the two
-other coordinates are equal.
+fractions. The orders are accurate for $w <= .2$. In the plane the nearest pole is the same if the
+two other coordinates are equal.
 
-Paper: it computes the repulsion in t-SNE by interpolation on a grid and fast Fourier transforms.
+Paper: it computes the repulsion in $t$-SNE by interpolation on a grid and fast Fourier transforms.
 This page gives the error of the interpolation at the released code's nodes.
 
 Abstract:
@@ -208,9 +208,9 @@ def test_error_of_a_box(
     width: Width,
     charge: Annotated[float, Interval(-3, 3, why="z; farther, there is hardly a potential")],
 ):
-    """Let t_i = w (2i - 1)/(2p) be p nodes in the box [0, w], ω(x) = Π (x - t_i) and f(x) = 1/(1 +
-    x²). f(x - z) less its interpolant in x through the nodes is ω(x) Im[1/((x - z - i) ω(z + i))]
-    for each charge at z.
+    """Let $t_i = w (2i - 1)/(2p)$ be $p$ nodes in the box $[0, w]$, $ω(x) = ∏_i (x - t_i)$ and
+    $f(x) = 1/(1 + x²)$. The interpolation error of $x -> f(x - z)$ at the nodes is
+    $ω(x) Im[1/((x - z - i) ω(z + i))]$ for each charge at $z$.
     """
     at = width * (np.arange(9) + 0.137) / 9
     law = box_error(count, width, charge, at)
@@ -234,16 +234,16 @@ def test_error_of_a_box(
 
 
 @claim(
-    derived("Stirling's formula for ω at the end and at the pole"),
+    derived("Stirling's formula for $ω$ at the end and at the pole"),
     kind="limit",
     cases=[(64, 3.0), (65, 3.0), (40, 5.0), (31, 1.5)],
 )
 def test_runge_width(
     trial, count: Annotated[int, Interval(30, 65, why="p; the limit is at infinity")], width: Width
 ):
-    """Let 1/(1 + (x - w/2)²) be interpolated at the p nodes w (2i - 1)/(2p) of the box [0, w], W =
-    w/2 and R = ½ log(1 + W⁻²) + arctan(W)/W - log 2. As p → ∞, the error at the ends of the box
-    times e^(pR) (1 + W²)/√2 tends to 1 for even p and to W for odd p.
+    """Let $1/(1 + (x - w/2)²)$ be interpolated at the $p$ nodes $w (2i - 1)/(2p)$ of the box
+    $[0, w]$, $W = w/2$ and $R = ½ log(1 + W⁻²) + arctan(W)/W - log 2$. As $p → ∞$, the error at the
+    ends of the box times $e^(p R) (1 + W²)/√2$ tends to 1 for even $p$ and to $W$ for odd $p$.
     """
     half = width / 2
     trial.require(abs(half - 1) >= 0.1, "width must be .2 or more off 2, where W is 1")
@@ -262,7 +262,7 @@ def test_runge_width(
 
 
 @claim(
-    derived("ω(w) = (-1)^p ω(0)"),
+    derived("$ω(w) = (-1)^p ω(0)$"),
     kind="limit",
     cases=[(1, 0.05, 0.7), (2, 0.02, 0.3), (3, 0.04, 0.35)],
 )
@@ -272,10 +272,10 @@ def test_jump_at_edges(
     width: Annotated[float, Interval(0.01, 0.05, why="w; the limit is at 0")],
     charge: Distance,
 ):
-    """Let boxes of width w have p nodes each, half a spacing from their ends, and f(x) = 1/(1 +
-    x²). For odd p the interpolated potential f(x - z) of a charge at z jumps at 0, where two boxes
-    meet, by 2 c_p f^(p)(-z) w^p/p! as w → 0, where f^(p) is the derivative and c_p = (2p -
-    1)!!/(2p)^p.
+    """Let boxes of width $w$ have $p$ nodes each, half a spacing from their ends, and
+    $f(x) = 1/(1 + x²)$. For odd $p$ the interpolated potential $f(x - z)$ of a charge at $z$ jumps
+    at 0, where two boxes meet, by $2 c_p f^{(p)}(-z) w^p/p!$ as $w → 0$, where $f^{(p)}$ is the
+    derivative and $c_p = (2p - 1)!!/(2p)^p$.
     """
     count = 2 * half + 1
     law = jump_of_odd(count, width, charge)
@@ -294,7 +294,7 @@ def test_jump_at_edges(
 
 
 @claim(
-    derived("ω(w) = (-1)^p ω(0)"),
+    derived("$ω(w) = (-1)^p ω(0)$"),
     cases=[(2, 0.7), (3, 0.7), (4, 0.3), (5, 0.4)],
 )
 def test_jump_at_edges__order(
@@ -302,9 +302,9 @@ def test_jump_at_edges__order(
     count: Annotated[int, Interval(2, 7, why="p; one node is a constant, more are not used")],
     charge: Distance,
 ):
-    """Let boxes of width w have p nodes each, half a spacing from their ends. The interpolated
-    potential 1/(1 + (x - z)²) of a charge at z jumps where two boxes meet, by an amount that falls
-    as w^p for odd p and as w^(p + 1) for even p, as w → 0.
+    """Let boxes of width $w$ have $p$ nodes each, half a spacing from their ends. The interpolated
+    potential $1/(1 + (x - z)²)$ of a charge at $z$ jumps where two boxes meet, by an amount that
+    falls as $w^p$ for odd $p$ and as $w^(p + 1)$ for even $p$, as $w → 0$.
     """
     boxes = [8, 16, 32, 64, 128]
     jumps = [abs(jump(count, Fraction(1, each), charge)) for each in boxes]
@@ -322,7 +322,7 @@ def test_jump_at_edges__order(
 
 
 @claim(
-    derived("the mean value theorem; |ω| is largest at the ends"),
+    derived("the mean value theorem; $|ω|$ is largest at the ends"),
     cases=[(2, 0.1, 1.2), (3, 0.05, 0.5), (4, 0.05, 0.1)],
     not_tight="near a zero of the derivative the next order counts",
 )
@@ -332,9 +332,9 @@ def test_jump_at_edges__inside(
     width: Annotated[float, Interval(0.02, 0.1, why="w; in wider boxes the bound is far off")],
     charge: Distance,
 ):
-    """Let f(x - z), f(x) = 1/(1 + x²), be interpolated at p nodes w (2i - 1)/(2p) of the box [0,
-    w]. The error inside the box is at most c_p max|f^(p)| w^p/p!, where f^(p) is the derivative,
-    its maximum is over the box, and c_p = (2p - 1)!!/(2p)^p.
+    """Let $f(x - z)$, $f(x) = 1/(1 + x²)$, be interpolated at $p$ nodes $w (2i - 1)/(2p)$ of the
+    box $[0, w]$. The error inside the box is at most $c_p max|f^{(p)}| w^p/p!$, where $f^{(p)}$ is
+    the derivative, its maximum is over the box, and $c_p = (2p - 1)!!/(2p)^p$.
     """
     at = [Fraction(width) * Fraction(k, 16) for k in range(17)]
     exact = [kernel(x - Fraction(charge)) for x in at]

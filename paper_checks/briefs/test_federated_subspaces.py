@@ -4,21 +4,23 @@ IoT Networks", arXiv 2212.12121; extended in arXiv 2407.07421.
 For whoever averages the principal components of clients: when that is biased, when it beats
 pooling, and what the published code computes.
 
-Setting: client i has n_i rows with covariance C_i, eigenvalues λ_1i > λ_2i >= …, top direction u_i
-(at the angle θ_i in the plane) and the gap g_i = λ_1i - λ_2i. One-shot averaging takes the top
-direction of Σ w_i u_i u_iᵀ, pooling that of Σ n_i C_i, and the mean of bases is Σ w_i U_i.
+Setting: client $i$ has $n_i$ rows with covariance $C_i$, eigenvalues $λ_{1 i} > λ_{2 i} >= …$, top
+direction $u_i$ (at the angle $θ_i$ in the plane) and the gap $g_i = λ_{1 i} - λ_{2 i}$. One-shot
+averaging takes the top direction of $∑_i w_i u_i u_iᵀ$, pooling that of $∑_i n_i C_i$, and the mean
+of bases is $∑_i w_i U_i$.
 
-Take away: the three ways weight clients differently: by w_i; by n_i times the gap; by w_i, but with
-signs that matter. Two clients δ apart are merged up to 45° apart by the first two, however little
-their gaps differ, as δ tends to 90°. Where clients have the same directions, one-shot averaging
-with weights n_i/τ_i beats pooling in the plane, and loses to it in three dimensions if their second
-directions differ. The published code of FedPG returns, with many rows, the mean of the bases of
-local PCAs, which has a length below 1. With few rows its clients do not agree, because its dual
-term is no Frobenius product; with that product they agree on the direction of all rows.
+Take away: the three ways weight clients differently: by $w_i$; by $n_i$ times the gap; by $w_i$,
+but with signs that matter. Two clients $δ$ apart are merged up to 45° apart by the first two,
+however little their gaps differ, as $δ$ tends to 90°. Where clients have the same directions,
+one-shot averaging with weights $n_i/τ_i$ beats pooling in the plane, and loses to it in three
+dimensions if their second directions differ. The published code of FedPG returns, with many rows,
+the mean of the bases of local PCAs, which has a length below 1. With few rows its clients do not
+agree, because its dual term is no Frobenius product; with that product they agree on the direction
+of all rows.
 
-Edges: if Σ w_i e^(2iθ_i) = 0, no direction is defined. The prices are limits; at n = 300 they err
-by 7 %. The code divides loss, penalty and dual by the rows of a client, as it may; with many rows
-penalty and dual therefore vanish beside the loss within the rounds of a run.
+Edges: if $∑_i w_i e^(2iθ_i) = 0$, no direction is defined. The prices are limits; at $n = 300$ they
+err by 7 %. The code divides loss, penalty and dual by the rows of a client, as it may; with many
+rows penalty and dual therefore vanish beside the loss within the rounds of a run.
 
 Paper: it finds anomalies by federated PCA with the alternating direction method on the Grassmann
 manifold. This page gives the directions that averaging yields, their price, and the limit of its
@@ -36,8 +38,8 @@ Abstract:
   trial. It needs the recordings.
 
 Read: the abstract of the first paper, in a stored copy ("aggregate a joint profile"), and the code,
-dual-grp/FedPCA_AnomalyDetection, FLAlgorithms/users/userADMM2.py and
-FLAlgorithms/servers/serverbase2.py. Derived here: all formulas. Not claimed: anything about
+`dual-grp/FedPCA_AnomalyDetection`, `FLAlgorithms/users/userADMM2.py` and
+`FLAlgorithms/servers/serverbase2.py`. Derived here: all formulas. Not claimed: anything about
 detection.
 
 Topic: linear algebra for learning.
@@ -241,13 +243,13 @@ def length_of_bases(angles, weights):
 
 
 @claim(
-    derived("u uᵀ sees an angle twice"),
+    derived("$u uᵀ$ sees an angle twice"),
     kind="identity",
     cases=[3, 2, 8],
 )
 def test_direction_of_the_mean(trial, clients: Clients):
-    """Unit vectors u_i in the plane have the angles θ_i. The top direction of Σ w_i u_i u_iᵀ has
-    half of the angle arg Σ w_i e^(2iθ_i).
+    """Unit vectors $u_i$ in the plane have the angles $θ_i$. The top direction of
+    $∑_i w_i u_i u_iᵀ$ has half of the angle $arg ∑_i w_i e^(2iθ_i)$.
     """
     generator = trial.generator("clients")
     angles, first, second, rows = drawn_clients(generator, clients)
@@ -268,14 +270,14 @@ def test_direction_of_the_mean(trial, clients: Clients):
 
 
 @claim(
-    derived("C = λ_2 I + g u uᵀ"),
+    derived("$C = λ_2 I + g u uᵀ$"),
     kind="identity",
     cases=[3, 2, 8],
 )
 def test_direction_of_the_mean__pooled(trial, clients: Clients):
-    """Clients in the plane have n_i rows whose covariances C_i have top directions at the angles
-    θ_i and gaps g_i between their eigenvalues. The top direction of Σ n_i C_i has half of the angle
-    arg Σ n_i g_i e^(2iθ_i): rows count by the gap of their client.
+    """Clients in the plane have $n_i$ rows whose covariances $C_i$ have top directions at the
+    angles $θ_i$ and gaps $g_i$ between their eigenvalues. The top direction of $∑_i n_i C_i$ has
+    half of the angle $arg ∑_i n_i g_i e^(2iθ_i)$: rows count by the gap of their client.
     """
     angles, first, second, rows = drawn_clients(trial.generator("clients"), clients)
     trial.identity(
@@ -301,9 +303,9 @@ def test_direction_of_the_mean__apart(
     apart: Annotated[float, Interval(0.1, 1.55, why="δ in radians; at π/2 there is no direction")],
     ratio: Annotated[float, Interval(0.05, 20, why="ρ; beyond, one client is alone")],
 ):
-    """Two clients have as many rows, top directions that are δ apart, and gaps between their
-    eigenvalues in the ratio ρ. The top directions of Σ u_i u_iᵀ, one-shot averaging with equal
-    weights, and of Σ C_i, pooling, are δ/2 - ½ atan2(sin 2δ, ρ + cos 2δ) apart.
+    """Two clients have as many rows, top directions that are $δ$ apart, and gaps between their
+    eigenvalues in the ratio $ρ$. The top directions of $∑_i u_i u_iᵀ$, one-shot averaging with
+    equal weights, and of $∑_i C_i$, pooling, are $δ/2 - ½ arctan_2(sin 2δ, ρ + cos 2δ)$ apart.
     """
     trial.require(abs(ratio - 1) >= 0.1, "ratio must be .1 or more off 1, where both agree")
     angles = np.array([0, apart])
@@ -344,12 +346,13 @@ def errs_by(trial, law, rivals, **spectra):
     derived("the first-order error of a Gaussian eigenvector"),
     kind="limit",
     cases=[(3, 2), (2, 3)],
-    low_power="sin² of the error varies more than its mean",
+    low_power="$sin²$ of the error varies more than its mean",
 )
 def test_three_prices(trial, clients: Few, dimension: Dimension):
-    """For normal clients i with n_i rows, the same eigenvectors and eigenvalues λ_ji, the top
-    direction of Σ w_i u_i u_iᵀ, Σ w_i = 1, of the clients' own top directions u_i errs by E sin² =
-    Σ w_i² τ_i/n_i to leading order as n → ∞, where τ_i = Σ_j λ_1i λ_ji/(λ_1i - λ_ji)² over j > 1.
+    """For normal clients $i$ with $n_i$ rows, the same eigenvectors and eigenvalues $λ_{j i}$, the
+    top direction of $∑_i w_i u_i u_iᵀ$, $∑_i w_i = 1$, of the clients' own top directions $u_i$
+    errs by $E sin² = ∑_i w_i² τ_i/n_i$ to leading order as $n → ∞$, where
+    $τ_i = sum_j λ_{1 i} λ_{j i}/(λ_{1 i} - λ_{j i})²$ over $j > 1$.
 
     The weights are equal.
     """
@@ -368,12 +371,12 @@ def test_three_prices(trial, clients: Few, dimension: Dimension):
     derived("the first-order error of a Gaussian eigenvector"),
     kind="limit",
     cases=[(3, 2), (2, 3)],
-    low_power="sin² of the error varies more than its mean",
+    low_power="$sin²$ of the error varies more than its mean",
 )
 def test_three_prices__pooled(trial, clients: Few, dimension: Dimension):
-    """For normal clients i with n_i rows, the same eigenvectors and eigenvalues λ_ji, the top
-    direction of all their rows together errs by E sin² = Σ_j [Σ_i n_i λ_1i λ_ji]/[Σ_i n_i (λ_1i -
-    λ_ji)]² over j > 1, to leading order as n → ∞.
+    """For normal clients $i$ with $n_i$ rows, the same eigenvectors and eigenvalues $λ_{j i}$, the
+    top direction of all their rows together errs by $E sin² = sum_j [sum_i n_i λ_{1 i} λ_{j
+    i}]/[sum_i n_i (λ_{1 i} - λ_{j i})]²$ over $j > 1$, to leading order as $n → ∞$.
     """
     values, rows = drawn_spectra(trial.generator("clients"), clients, dimension)
     # Scales of the clients differ: pooling then follows the largest.
@@ -389,15 +392,16 @@ def test_three_prices__pooled(trial, clients: Few, dimension: Dimension):
 
 
 @claim(
-    derived("weights that minimise Σ w² τ/n"),
+    derived("weights that minimise $∑_i w_i² τ_i/n_i$"),
     kind="limit",
     cases=[(3, 2), (2, 3)],
-    low_power="sin² of the error varies more than its mean",
+    low_power="$sin²$ of the error varies more than its mean",
 )
 def test_three_prices__best(trial, clients: Few, dimension: Dimension):
-    """For normal clients i with n_i rows, the same eigenvectors and eigenvalues λ_ji, the top
-    direction of Σ w_i u_i u_iᵀ with weights in proportion to n_i/τ_i errs by E sin² = 1/Σ(n_i/τ_i),
-    to leading order as n → ∞, where τ_i = Σ_j λ_1i λ_ji/(λ_1i - λ_ji)² over j > 1.
+    """For normal clients $i$ with $n_i$ rows, the same eigenvectors and eigenvalues $λ_{j i}$, the
+    top direction of $∑_i w_i u_i u_iᵀ$ with weights in proportion to $n_i/τ_i$ errs by
+    $E sin² = 1/∑_i (n_i/τ_i)$, to leading order as $n → ∞$, where
+    $τ_i = sum_j λ_{1 i} λ_{j i}/(λ_{1 i} - λ_{j i})²$ over $j > 1$.
     """
     values, rows = drawn_spectra(trial.generator("clients"), clients, dimension)
     values = values * np.geomspace(1, 10, clients)[:, None]
@@ -415,7 +419,7 @@ def test_three_prices__best(trial, clients: Few, dimension: Dimension):
     derived("pooling weighs every direction by its own gap"),
     kind="limit",
     cases=[3.5, 3.0, 4.0],
-    low_power="sin² of the error varies more than its mean",
+    low_power="$sin²$ of the error varies more than its mean",
 )
 def test_three_prices__more_dimensions(
     trial,
@@ -423,10 +427,11 @@ def test_three_prices__more_dimensions(
         float, Interval(2.8, 4.2, why="s; near 2 both err alike, near 6 there is no gap")
     ],
 ):
-    """Let two clients have as many normal rows, the same eigenvectors, and the eigenvalues 6, s, 1
-    and 6, 1, s, 2 < s < 5. As n → ∞, E sin² of the top direction of all rows, over that of the best
-    one-shot average, which weighs both alike, tends to the ratio of Σ_j [Σ_i n_i λ_1i λ_ji]/[Σ_i
-    n_i (λ_1i - λ_ji)]² to 1/Σ(n_i/τ_i), τ_i = Σ_j λ_1i λ_ji/(λ_1i - λ_ji)², j > 1. This is below 1.
+    """Let two clients have as many normal rows, the same eigenvectors, and the eigenvalues
+    $6, s, 1$ and $6, 1, s$, $2 < s < 5$. As $n → ∞$, $E sin²$ of the top direction of all rows,
+    over that of the best one-shot average, which weighs both alike, tends to the ratio of $sum_j
+    [sum_i n_i λ_{1 i} λ_{j i}]/[sum_i n_i (λ_{1 i} - λ_{j i})]²$ to $1/∑_i (n_i/τ_i)$,
+    $τ_i = sum_j λ_{1 i} λ_{j i}/(λ_{1 i} - λ_{j i})²$, $j > 1$. This is below 1.
     """
     values = np.array([[6, side, 1], [6, 1, side]])
     rows = np.array([6000, 6000])
@@ -460,8 +465,8 @@ def test_bases_cancel(
     bases: Clients,
     columns: Annotated[int, Interval(1, 4, why="k; of many columns nothing more is seen")],
 ):
-    """If m bases of ONE k-dimensional subspace are each turned at random by Haar's law, their mean
-    has E|mean|² = k/m, of k: what is averaged is the basis, not the subspace.
+    """If $m$ bases of one $k$-dimensional subspace are each turned at random by Haar's law, their
+    mean $M$ has $E|M|² = k/m$, out of $k$: what is averaged is the basis, not the subspace.
     """
     law = length_of_mean(bases, columns)
     rivals = {
@@ -481,16 +486,16 @@ def test_bases_cancel(
 
 
 @claim(
-    derived("the loop of dual-grp/FedPCA_AnomalyDetection's userADMM2.py for many rows"),
+    derived("the loop of `dual-grp/FedPCA_AnomalyDetection`'s `userADMM2.py` for many rows"),
     kind="limit",
     cases=[(0.3, 1.0), (0.6, 0.5), (0.2, 2.0)],
 )
 def test_code_averages_once(trial, turn: Turn, penalty: Penalty):
     """The released FedPG averages local directions that it never replaces, and divides loss,
-    penalty and dual by n_i, as it may for losses that are sums over rows. As n_i → ∞ with a given
-    number of rounds, penalty and dual vanish beside the loss, and the direction of its Z tends to
-    that of the mean Σ n_i u_i of the clients' own top directions u_i, with an error of order 1/n,
-    whatever the gaps between their eigenvalues are.
+    penalty and dual by $n_i$, as it may for losses that are sums over rows. As $n_i → ∞$ with a
+    given number of rounds, penalty and dual vanish beside the loss, and the direction of its $Z$
+    tends to that of the mean $∑_i n_i u_i$ of the clients' own top directions $u_i$, with an error
+    of order $1/n$, whatever the gaps between their eigenvalues are.
     """
     angles = 0.6 + turn * np.array([-1, 1])
     first = np.array([6.0, 2.0])
@@ -518,14 +523,14 @@ def test_code_averages_once(trial, turn: Turn, penalty: Penalty):
 
 
 @claim(
-    derived("the loop of dual-grp/FedPCA_AnomalyDetection's userADMM2.py for many rows"),
+    derived("the loop of `dual-grp/FedPCA_AnomalyDetection`'s `userADMM2.py` for many rows"),
     kind="limit",
     cases=[(0.3, 1.0), (0.6, 0.5), (0.2, 2.0)],
 )
 def test_code_averages_once__length(trial, turn: Turn, penalty: Penalty):
-    """As n_i → ∞ with a given number of rounds, the Z of the released FedPG for one direction in
-    the plane tends to a mean of unit vectors at the clients' angles θ_i, of the length |Σ w_i
-    e^(iθ_i)| with w_i = n_i/Σ n_i.
+    """As $n_i → ∞$ with a given number of rounds, the $Z$ of the released FedPG for one direction
+    in the plane tends to a mean of unit vectors at the clients' angles $θ_i$, of the length
+    $|∑_i w_i e^(iθ_i)|$ with $w_i = n_i/∑_i n_i$.
     """
     angles = 0.6 + turn * np.array([-1, 1])
     shares = np.array([0.4, 0.6])
@@ -561,9 +566,9 @@ def test_code_averages_once__length(trial, turn: Turn, penalty: Penalty):
         place=code(
             "dual-grp/FedPCA_AnomalyDetection", "FLAlgorithms/users/userADMM2.py", "c49b0fd"
         ),
-        read="frobenius_inner, the sum of all entries of Y (U - Z)ᵀ, is the Frobenius product of Y "
-        "and U - Z, by which clients come to agree.",
-        within="few rows and many rounds; over n_i it vanishes beside the loss",
+        read="`frobenius_inner`, the sum of all entries of $Y (U - Z)ᵀ$, is the Frobenius "
+        "product of $Y$ and $U - Z$, by which clients come to agree.",
+        within="few rows and many rounds; over $n_i$ it vanishes beside the loss",
         reach="released command",
         effect="with many rows little; whether a printed number changes was not tried",
         ran="its lines, rewritten",
@@ -575,9 +580,9 @@ def test_dual_term(
     penalty: Annotated[float, Interval(8, 40, why="ρ; smaller ones take more rounds")],
 ):
     """Let two clients in the plane have 100 rows each. If the dual term of FedPG is the Frobenius
-    product Σ Y_ij (U - Z)_ij, its loop for one direction brings the clients to agree on the top
-    direction of all rows: |Z| tends to 1, and Z to this direction, up to the order of 1/n, by which
-    the start of Y moves it.
+    product $∑_{i j} Y_{i j} (U - Z)_{i j}$, its loop for one direction brings the clients to agree
+    on the top direction of all rows: $|Z|$ tends to 1, and $Z$ to this direction, up to the order
+    of $1/n$, by which the start of $Y$ moves it.
 
     As published the term is the sum of all entries of Y (U - Z)ᵀ. The rounds are 400 here.
     """
@@ -612,7 +617,7 @@ def test_dual_term(
 def directions_of_means(ratio: float = 10.0):
     """Pooling follows the client with the larger gap; averages of subspaces and bases do not.
 
-    Two clients whose directions differ by δ have equally many rows, and gaps in the ratio 10 : 1.
+    Two clients whose directions differ by $δ$ have equally many rows, and gaps in the ratio 10 : 1.
     The angle is that of the pooled direction to the first client's. Marks: lines: formulas; points:
     eigenvectors, and the released code, which averages bases.
     """

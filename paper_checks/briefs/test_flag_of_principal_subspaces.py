@@ -10,17 +10,18 @@ Paper: Pennec fits a nested sequence of subspaces, a flag, by one criterion for 
 carries this to manifolds; Mankovich and Birdal average flags. This page studies both criteria in
 flat space, where their optima are known.
 
-Take away: a search cannot be trapped, since of n!/(n - q)! critical flags only the principal one is
-a local minimum. Exchanging components 1 and 2 within V_q costs (λ_1 - λ_2) although V_q explains
-the same. A mean flag of two vectors that is found vector by vector costs up to 9 % more than after
-one rotation; the median is .4 % over 300 draws of seven flags in five dimensions.
+Take away: a search cannot be trapped, since of $n!/(n - q)!$ critical flags only the principal one
+is a local minimum. Exchanging components 1 and 2 within $V_q$ costs $(λ_1 - λ_2)$ although $V_q$
+explains the same. A mean flag of two vectors that is found vector by vector costs up to 9 % more
+than after one rotation; the median is .4 % over 300 draws of seven flags in five dimensions.
 
-Centred data X (N, n) have S = XᵀX/N with eigenvalues λ_1 > … > λ_n. A flag is an orthonormal u_1,
-…, u_q, of which the first k vectors span V_k with projection P_k; its cost, the accumulated
-unexplained variance, is AUV = Σ_{k<=q} mean |x - P_k x|². With w_j = max(q - j + 1, 0) it is q tr S
-- Σ w_j u_jᵀ S u_j. Chordal means have least Σ sin² of angles.
+Centred data $X$ $(N, n)$ have $S = XᵀX/N$ with eigenvalues $λ_1 > … > λ_n$. A flag is an
+orthonormal $u_1, …, u_q$, of which the first $k$ vectors span $V_k$ with projection $P_k$; its
+cost, the accumulated unexplained variance, is $AUV = sum_{k<=q} E|x - P_k x|²$ over the data. With
+$w_j = max(q - j + 1, 0)$ it is $q tr S - ∑_j w_j u_jᵀ S u_j$. Chordal means have the least sum of
+$sin²$ of angles.
 
-Edges: equal eigenvalues make flat directions. If q = n, the last vector adds nothing to AUV.
+Edges: equal eigenvalues make flat directions. If $q = n$, the last vector adds nothing to AUV.
 
 Abstract:
 
@@ -191,10 +192,10 @@ def hessian_spectra(points, vectors, steps, orderings):
     cases=[(4, 2, "least"), (3, 3, "least"), (4, 2, "largest"), (3, 3, "largest")],
 )
 def test_flag_minimum(trial, dim: Dim, steps: Steps, end: Literal["least", "largest"]):
-    """Let AUV be the sum over k <= q of the variance of data with covariance eigenvalues λ_i that
-    the first k vectors of an orthonormal u_1, …, u_q leave. Its least value is Σ_i min(i - 1, q)
-    λ_i for λ_1 > λ_2 > …, that of the principal components, and its largest is the same sum for λ_1
-    < λ_2 < ….
+    """Let AUV be the sum over $k <= q$ of the variance of data with covariance eigenvalues $λ_i$
+    that the first $k$ vectors of an orthonormal $u_1, …, u_q$ leave. Its least value is
+    $sum_i min(i - 1, q) λ_i$ for $λ_1 > λ_2 > …$, that of the principal components, and its largest
+    is the same sum for $λ_1 < λ_2 < …$.
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -230,9 +231,9 @@ def test_rotation_price(
     steps: Steps,
     angle: Annotated[float, Interval(0.01, 3.1, why="at 0 and π nothing is turned")],
 ):
-    """Turning the principal components i < j of a flag of q components by φ raises the sum of the
-    variances that its subspaces V_1, …, V_q leave by (w_i - w_j)(λ_i - λ_j) sin² φ, where λ are the
-    eigenvalues of the covariance and w_j = max(q - j + 1, 0).
+    """Turning the principal components $i < j$ of a flag of $q$ components by $φ$ raises the sum of
+    the variances that its subspaces $V_1, …, V_q$ leave by $(w_i - w_j)(λ_i - λ_j) sin² φ$, where
+    $λ$ are the eigenvalues of the covariance and $w_j = max(q - j + 1, 0)$.
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -264,9 +265,10 @@ def critical_flags(dim, steps):
     cases=[(4, 3), (4, 2), (3, 3)],
 )
 def test_morse_index(trial, dim: FewDims, steps: Steps):
-    """At the flag of the first q principal components in the order π, the sum of the variances that
-    its subspaces leave has a Hessian with the eigenvalues 2 (w_a - w_b)(λ_π(a) - λ_π(b)) for a < b,
-    a <= q, where λ are the eigenvalues of the covariance and w_j = max(q - j + 1, 0).
+    """At the flag of the first $q$ principal components in the order $π$, the sum of the variances
+    that its subspaces leave has a Hessian with the eigenvalues $2 (w_a - w_b)(λ_{π(a)} - λ_{π(b)})$
+    for $a < b$, $a <= q$, where $λ$ are the eigenvalues of the covariance and
+    $w_j = max(q - j + 1, 0)$.
     """
     trial.require(
         dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps"
@@ -292,8 +294,8 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
     cases=[(4, 3), (4, 2), (3, 3)],
 )
 def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
-    """At the flag of the first q principal components, of distinct variances, in the order π, the
-    sum of the variances that its subspaces leave has as many directions of descent as π has
+    """At the flag of the first $q$ principal components, of distinct variances, in the order $π$,
+    the sum of the variances that its subspaces leave has as many directions of descent as $π$ has
     inversions: only the flag in falling order is a local minimum among these.
     """
     trial.require(
@@ -317,8 +319,9 @@ def test_morse_index__inversions(trial, dim: FewDims, steps: Steps):
     cases=[(5, 2), (3, 2), (6, 4)],
 )
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
-    """The least sum of sin² of the principal angles of a k-dimensional subspace to p subspaces with
-    orthonormal bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ.
+    """The least sum of $sin²$ of the principal angles of a $k$-dimensional subspace to $p$
+    subspaces with orthonormal bases $Y_i$ is $p k$ minus the $k$ largest eigenvalues of
+    $∑_i Y_i Y_iᵀ$.
     """
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
     frames = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0]
@@ -341,10 +344,11 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
     cases=[(5, 2), (3, 2), (6, 4)],
 )
 def test_chordal_mean__greedy(trial, dim: Dim, steps: Steps):
-    """Let flags (y_i1, y_i2), i = 1 … p, have P_k = Σ_i y_ik y_ikᵀ, and let a flag have the best
-    u_1 and then the best u_2 across. Its chordal cost is 2p - u_1ᵀ P_1 u_1 - u_2ᵀ P_2 u_2, and
-    after the best turn in the plane of both vectors 2p - tr B less the largest eigenvalue of A - B,
-    where A and B are P_1 and P_2 in this plane.
+    """Let flags $(y_{i 1}, y_{i 2})$, $i = 1, …, p$, have $P_k = sum_i y_{i k} y_{i k}ᵀ$, and let a
+    flag have the best $u_1$ and then the best $u_2$ across. Its chordal cost is
+    $2p - u_1ᵀ P_1 u_1 - u_2ᵀ P_2 u_2$, and after the best turn in the plane of both vectors
+    $2p - tr B$ minus the largest eigenvalue of $A - B$, where $A$ and $B$ are $P_1$ and $P_2$ in
+    this plane.
     """
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
     frames = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0]
@@ -369,9 +373,9 @@ def test_chordal_mean__greedy(trial, dim: Dim, steps: Steps):
 def prices(dim=5, steps=3):
     """Every rotation of components costs a flag something; a subspace pays only if one leaves it.
 
-    Cost of turning two of five components by φ in a flag of three. The largest subspace V₃ alone
-    sees the last pair only. Marks: lines: (w_i − w_j)(λ_i − λ_j) sin² φ; points: data projected on
-    each subspace.
+    Cost of turning two of five components by $φ$ in a flag of three. The largest subspace $V₃$
+    alone sees the last pair only. Marks: lines: $(w_i − w_j)(λ_i − λ_j) sin² φ$; points: data
+    projected on each subspace.
     """
     points, values, vectors = data(np.random.default_rng(0), dim)
     angles = np.linspace(0, np.pi / 2, 200)

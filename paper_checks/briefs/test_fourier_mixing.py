@@ -4,18 +4,21 @@ NAACL, arXiv 2105.03824.
 For whoever replaces attention by the real part of a Fourier transform and asks what a layer throws
 away, and how to scale it.
 
-Setting: X has N tokens (rows) of width d, and a layer is F(X) = Re fft2(X), not normalised. X^r
-turns the order of tokens and of features round at once, X^r(n, j) = X(-n mod N, -j mod d); the even
-and the odd part of X are (X ± X^r)/2. s = (2 if N is even, else 1)(2 if d is even, else 1) counts
-the entries that X^r leaves in place.
+Setting: $X$ has $N$ tokens (rows) of width $d$, and a layer is $F(X) = Re fft_2(X)$, not
+normalised. $X^r$ turns the order of tokens and of features round at once,
+$X^r(n, j) = X(-n mod N, -j mod d)$; the even and the odd part of $X$ are $(X ± X^r)/2$.
+$s = s_N s_d$, $s_n = 2$ for even $n$ and 1 for odd $n$, counts the entries that $X^r$ leaves in
+place.
 
 Take away: a layer does not see the odd half of its input; only the residual connection carries it.
-With norm="ortho" the residual block X + F(X)/√(Nd) is singular: it loses a quarter of its input,
-98305 of 393216 dimensions for 512 tokens of width 768. Re - Im in place of Re loses nothing.
+With `norm="ortho"` the residual block $X + F(X)/√(N d)$ is singular: it loses a quarter of its
+input, 98305 of 393216 dimensions for 512 tokens of width 768. $Re - Im$ in place of $Re$ loses
+nothing.
 
-Edges: if N and d are at most 2, there is no odd part. In each block the even half grows √(Nd) times
-as fast as the odd one: in float32 bare blocks of 64 x 48 have lost the odd half after five blocks.
-This page leaves out layer norm and feed-forward layers, which the model has in between.
+Edges: if $N$ and $d$ are at most 2, there is no odd part. In each block the even half grows
+$√(N d)$ times as fast as the odd one: in float32 bare blocks of 64 × 48 have lost the odd half
+after five blocks. This page leaves out layer norm and feed-forward layers, which the model has in
+between.
 
 Paper: it replaces the attention of an encoder by this unparameterised layer, and finds little loss
 of accuracy and much gain in speed. This page studies the layer as a linear map.
@@ -33,8 +36,8 @@ Abstract:
 - Statement 5: it needs little memory, and small models of this kind do better than transformers at
   the same cost. Not on trial. These are measurements.
 
-Read: the abstract, in a copy, and the authors' code (f_net/models.py and layers.py). Derived here:
-all claims. Not claimed: anything on what is learned. Topic: sequence models and attention.
+Read: the abstract, in a copy, and the authors' code (`f_net/models.py` and `layers.py`). Derived
+here: all claims. Not claimed: anything on what is learned. Topic: sequence models and attention.
 """
 
 from typing import Annotated
@@ -187,8 +190,8 @@ def growth_of_halves(tokens, width, blocks, scale=1.0):
 
 @claim(derived("the real part of a transform is that of the even half"), cases=SIZES)
 def test_half_is_lost(trial, tokens: Tokens, width: Width):
-    """Let F(X) = Re fft2(X) for X with N tokens of width d, and let s = (2 if N is even, else 1)(2
-    if d is even, else 1). F has the rank (N d + s)/2.
+    """Let $F(X) = Re fft_2(X)$ for $X$ with $N$ tokens of width $d$, and let $s = s_N s_d$,
+    $s_n = 2$ for even $n$ and 1 for odd $n$. $F$ has the rank $(N d + s)/2$.
     """
     trial.identity(
         rank_of(layer, tokens, width),
@@ -204,8 +207,8 @@ def test_half_is_lost(trial, tokens: Tokens, width: Width):
 
 @claim(derived("cosines are even"), cases=SIZES)
 def test_half_is_lost__odd_part(trial, tokens: Tokens, width: Width):
-    """Re fft2(X) is that of the mean of X and of X^r(n, j) = X(-n mod N, -j mod d), the N tokens of
-    width d of X with both orders reversed at once.
+    """$Re fft_2(X)$ is that of the mean of $X$ and of $X^r(n, j) = X(-n mod N, -j mod d)$, the $N$
+    tokens of width $d$ of $X$ with both orders reversed at once.
     """
     inputs = trial.generator("input").normal(size=(tokens, width))
     tokens_back = np.roll(inputs[::-1], 1, axis=0)
@@ -223,8 +226,9 @@ def test_half_is_lost__odd_part(trial, tokens: Tokens, width: Width):
 
 @claim(derived("the share of dimensions that are even"), cases=SIZES)
 def test_half_is_lost__read_out(trial, tokens: Tokens, width: Width):
-    """The best linear read-out from Re fft2(X) explains R² = (1 + s/(N d))/2 of the variance of a
-    white X with N tokens of width d, s = (2 if N is even, else 1)(2 if d is even, else 1).
+    """The best linear read-out from $Re fft_2(X)$ explains $R² = (1 + s/(N d))/2$ of the variance
+    of a white $X$ with $N$ tokens of width $d$, $s = s_N s_d$, $s_n = 2$ for even $n$ and 1 for odd
+    $n$.
     """
     share = even_dimension(tokens, width) / (tokens * width)
     trial.identity(
@@ -237,10 +241,10 @@ def test_half_is_lost__read_out(trial, tokens: Tokens, width: Width):
 
 @claim(derived("the trace is a product of two Gauss sums"), cases=SIZES)
 def test_gauss_signs(trial, tokens: Tokens, width: Width):
-    """The linear map from N tokens X of width d to Re fft2(X) has the eigenvalues √(N d) and
-    -√(N d), ½((N d + s)/2 ± g) times each, and 0, where s = (2 if N is even, else 1)(2 if d is
-    even, else 1), g is the real part of γ_N γ_d, and γ_n = 1 - i, 1, 0, -i for n = 0, 1, 2, 3
-    modulo 4.
+    """The linear map from $N$ tokens $X$ of width $d$ to $Re fft_2(X)$ has the eigenvalues $√(N d)$
+    and $-√(N d)$, $½((N d + s)/2 ± g)$ times each, and 0, where $s = s_N s_d$, $s_n = 2$ for even
+    $n$ and 1 for odd $n$, $g$ is the real part of $γ_N γ_d$, and $γ_n = 1 - i, 1, 0, -i$ for
+    $n = 0, 1, 2, 3$ modulo 4.
     """
     above, below, none = multiplicities(tokens, width)
     law = eigenvalues(tokens, width)
@@ -256,11 +260,11 @@ def test_gauss_signs(trial, tokens: Tokens, width: Width):
     )
 
 
-@claim(derived("the eigenvalues of F, plus 1"), cases=SIZES)
+@claim(derived("the eigenvalues of $F$, plus 1"), cases=SIZES)
 def test_residual(trial, tokens: Tokens, width: Width):
-    """The block X + Re fft2(X) on N tokens of width d has the condition number √(N d) + 1: it
-    multiplies the part of X that changes sign if both orders are reversed by 1, and the rest by 1 ±
-    √(N d).
+    """The block $X + Re fft_2(X)$ on $N$ tokens of width $d$ has the condition number $√(N d) + 1$:
+    it multiplies the part of $X$ that changes sign if both orders are reversed by 1, and the rest
+    by $1 ± √(N d)$.
     """
     root = np.sqrt(tokens * width)
     trial.identity(
@@ -274,11 +278,11 @@ def test_residual(trial, tokens: Tokens, width: Width):
     )
 
 
-@claim(derived("the eigenvalue -1 of F/√(N d)"), cases=SIZES)
+@claim(derived("the eigenvalue $-1$ of $F/√(N d)$"), cases=SIZES)
 def test_residual__ortho(trial, tokens: Tokens, width: Width):
-    """The block X + Re fft2(X)/√(N d) on N tokens of width d maps a space of dimension ½((N d +
-    s)/2 - g) to zero, where s = (2 if N is even, else 1)(2 if d is even, else 1), g is the real
-    part of γ_N γ_d, and γ_n = 1 - i, 1, 0, -i for n = 0, 1, 2, 3 modulo 4.
+    """The block $X + Re fft_2(X)/√(N d)$ on $N$ tokens of width $d$ maps a space of dimension
+    $½((N d + s)/2 - g)$ to zero, where $s = s_N s_d$, $s_n = 2$ for even $n$ and 1 for odd $n$, $g$
+    is the real part of $γ_N γ_d$, and $γ_n = 1 - i, 1, 0, -i$ for $n = 0, 1, 2, 3$ modulo 4.
     """
     matrix = block(tokens, width, scale=1 / np.sqrt(tokens * width))
     trial.identity(
@@ -302,10 +306,10 @@ def test_residual__in_blocks(
     width: Width,
     blocks: Annotated[int, Interval(1, 6, why="none changes nothing; beyond, digits are lost")],
 ):
-    """Over L blocks X + c F(X), F(X) = Re fft2(X), the part of a white X that keeps its sign if the
-    orders of N tokens and of d features are reversed grows, in mean square, by (n₊ (1 + c √(N
-    d))^(2L) + n₋ (1 - c √(N d))^(2L))/(n₊ + n₋), where n± count the eigenvalues ±√(N d) of F. The
-    part that changes its sign stays.
+    """Over $L$ blocks $X + c F(X)$, $F(X) = Re fft_2(X)$, the part of a white $X$ that keeps its
+    sign if the orders of $N$ tokens and of $d$ features are reversed grows, in mean square, by
+    $(n₊ (1 + c √(N d))^(2L) + n₋ (1 - c √(N d))^(2L))/(n₊ + n₋)$, where $n±$ count the eigenvalues
+    $±√(N d)$ of $F$. The part that changes its sign stays.
 
     c is 1, and 1/√(N d) as with norm="ortho".
     """
@@ -329,8 +333,8 @@ def test_residual__in_blocks(
 
 @claim(derived("each axis keeps its even half"), cases=SIZES)
 def test_which_real_part(trial, tokens: Tokens, width: Width):
-    """If the real part is taken after the transform along each axis, Fourier mixing of N tokens of
-    width d has the rank (⌊N/2⌋ + 1)(⌊d/2⌋ + 1), about a quarter of N d.
+    """If the real part is taken after the transform along each axis, Fourier mixing of $N$ tokens
+    of width $d$ has the rank $(⌊N/2⌋ + 1)(⌊d/2⌋ + 1)$, about a quarter of $N d$.
     """
     trial.identity(
         rank_of(layer_axis_by_axis, tokens, width),
@@ -345,8 +349,8 @@ def test_which_real_part(trial, tokens: Tokens, width: Width):
 
 @claim(known("Bracewell 1983, the discrete Hartley transform"), cases=SIZES)
 def test_which_real_part__hartley(trial, tokens: Tokens, width: Width):
-    """With the real part less the imaginary part in place of the real part, all singular values of
-    Fourier mixing of N tokens of width d are √(N d): nothing is lost.
+    """With the real part minus the imaginary part in place of the real part, all singular values of
+    Fourier mixing of $N$ tokens of width $d$ are $√(N d)$: nothing is lost.
     """
     root = np.sqrt(tokens * width)
     trial.identity(

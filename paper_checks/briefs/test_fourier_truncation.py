@@ -4,20 +4,20 @@ Fast Fourier Transform", arXiv 2404.06278.
 For whoever shrinks embeddings by a Fourier transform: what the low frequencies of unordered
 coordinates hold, and what the amplitudes throw away.
 
-Setting: an embedding x has d coordinates and the mean x̄ over them. Its discrete Fourier transform
-has the coefficients c_1, …, c_M at the M lowest frequencies but 0. A database holds the amplitudes
-|c_k| and is searched by their cosine. Pairs of embeddings are jointly normal with independent
-coordinates and correlation ρ.
+Setting: an embedding $x$ has $d$ coordinates and the mean $x̄$ over them. Its discrete Fourier
+transform has the coefficients $c_1, …, c_M$ at the $M$ lowest frequencies but 0. A database holds
+the amplitudes $|c_k|$ and is searched by their cosine. Pairs of embeddings are jointly normal with
+independent coordinates and correlation $ρ$.
 
 Take away: a Fourier transform of an embedding picks dimensions blindly, because the order of the
 coordinates means nothing. Its amplitudes have a cosine of .785 for two unrelated texts and of 1 for
 opposite ones. To separate a related document from unrelated ones by the same number of standard
-deviations, amplitudes need 1.7 times as many numbers as coordinates at ρ = .9, and 6.1 times as
-many at ρ = .5.
+deviations, amplitudes need 1.7 times as many numbers as coordinates at $ρ = .9$, and 6.1 times as
+many at $ρ = .5$.
 
-Edges: the coefficient at frequency 0 is the mean and is left out. M amplitudes come from 2M real
-dimensions. For even d the coefficient at d/2 is real and counts for one dimension. Real embeddings
-are not isotropic; only the statement on the order of coordinates holds for every law.
+Edges: the coefficient at frequency 0 is the mean and is left out. $M$ amplitudes come from $2M$
+real dimensions. For even $d$ the coefficient at $d/2$ is real and counts for one dimension. Real
+embeddings are not isotropic; only the statement on the order of coordinates holds for every law.
 
 Paper: it compresses sentence embeddings by a fast Fourier transform. This page says what the low
 frequencies keep, and what is lost with the phases.
@@ -172,9 +172,9 @@ def test_order_is_arbitrary(
     ],
     frequencies: Annotated[int, Interval(1, 3, why="f; there are d/2 at most")],
 ):
-    """Let x have d coordinates that are not all equal, with the mean x̄. Averaged over all orders
-    of the coordinates, the Fourier frequencies 1, …, f hold m/(d - 1) of |x - x̄|², where m = 2f,
-    or 2f - 1 at f = d/2, is the number of their dimensions.
+    """Let $x$ have $d$ coordinates that are not all equal, with the mean $x̄$. Averaged over all
+    orders of the coordinates, the Fourier frequencies $1, …, f$ hold $m/(d - 1)$ of $|x - x̄|²$,
+    where $m = 2f$, or $2f - 1$ at $f = d/2$, is the number of their dimensions.
     """
     trial.require(2 * frequencies <= dimension, "frequencies must be at most half of dimension")
     walk = np.cumsum(trial.generator("x").normal(size=dimension))
@@ -207,8 +207,9 @@ def test_order_is_arbitrary(
 def test_amplitude_similarity(
     trial, correlation: Annotated[float, Interval(-0.99, 0.99, why="ρ; at ±1 both vectors are one")]
 ):
-    """The cosine of the amplitudes of two embeddings with correlation ρ tends to F(ρ) = (π/4)
-    ₂F₁(-1/2, -1/2; 1; ρ²) as M → ∞: π/4 for unrelated texts, 1 for opposite ones. Here M is 399.
+    """The cosine of the amplitudes of two embeddings with correlation $ρ$ tends to
+    $F(ρ) = (π/4) ₂F₁(-1/2, -1/2; 1; ρ²)$ as $M → ∞$: $π/4$ for unrelated texts, 1 for opposite
+    ones. Here $M$ is 399.
     """
     law = float(similarity(correlation))
     rivals = {
@@ -239,8 +240,8 @@ def test_amplitude_similarity__blind(
         int, Interval(8, 400, why="d; of fewer coordinates many orders are one up to a shift")
     ],
 ):
-    """x, -x, and x with its coordinates shifted in a circle or reflected have the same amplitudes,
-    whose squares are the transform of the circular autocorrelation.
+    """$x$, $-x$, and $x$ with its coordinates shifted in a circle or reflected have the same
+    amplitudes, whose squares are the transform of the circular autocorrelation.
     """
     generator = trial.generator("x")
     vector = generator.normal(size=dimension)
@@ -268,8 +269,8 @@ def test_amplitude_similarity__blind(
 def test_numbers_needed(
     trial, numbers: Annotated[int, Interval(95, 191, why="M; the limit is at infinity")]
 ):
-    """Over documents that are unrelated to one query, M times the variance of the cosine of
-    amplitudes tends to s² = 1 - π/4 - π²/64 = .0604 as M → ∞.
+    """Over documents that are unrelated to one query, $M$ times the variance of the cosine of
+    amplitudes tends to $s² = 1 - π/4 - π²/64 = .0604$ as $M → ∞$.
     """
     law = crowd_variance()
     trial.mean(
@@ -300,9 +301,9 @@ def test_numbers_needed__cost(
         float, Interval(0.5, 0.95, why="ρ; unlike pairs need many draws, like ones agree")
     ],
 ):
-    """For the same distance of a document with correlation ρ from the crowd of unrelated ones, in
-    standard deviations, amplitudes need (ρ s/(F(ρ) - π/4))² times as many numbers as coordinates
-    as M → ∞, where s² = 1 - π/4 - π²/64. Here M is 127.
+    """For the same distance of a document with correlation $ρ$ from the crowd of unrelated ones, in
+    standard deviations, amplitudes need $(ρ s/(F(ρ) - π/4))²$ times as many numbers as coordinates
+    as $M → ∞$, where $s² = 1 - π/4 - π²/64$. Here $M$ is 127.
     """
     law = float(cost(correlation))
     rivals = {
@@ -328,7 +329,7 @@ def what_amplitudes_see(numbers: int = 100, pairs: int = 60):
     """Amplitudes make opposite embeddings look equal, and unrelated ones look alike.
 
     The cosine of two embeddings' amplitudes against the correlation of their coordinates. Marks:
-    line: limit F; points: means of 60 random pairs, M = 100, with quantiles from 5 % to 95 %;
+    line: limit $F$; points: means of 60 random pairs, $M = 100$, with quantiles from 5 % to 95 %;
     dashed: coordinates.
     """
     generator = np.random.default_rng(0)

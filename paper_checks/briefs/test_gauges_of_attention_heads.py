@@ -5,18 +5,19 @@ Vectors Pruning and Fine-Tuning".
 For whoever rotates, orthogonalises or merges attention heads and must know which changes of basis
 are free once there is rotary position embedding.
 
-Setting: a head has the weights W_Q and W_K, (D, d) with D >= d and generic, and the logits
-x_iᵀ W_Q R_m W_Kᵀ x_j of the offset m = i - j in 0 … T - 1. R_m turns planes f of the head by m θ_f
-and leaves n₀ coordinates alone. κ_m = tr R_m / d. Weights that have the same logits for all tokens
-form a manifold, and its dimension counts the free changes of basis.
+Setting: a head has the weights $W_Q$ and $W_K$, $(D, d)$ with $D >= d$ and generic, and the logits
+$x_iᵀ W_Q R_m W_Kᵀ x_j$ of the offset $m = i - j$ from 0 to $T - 1$. $R_m$ turns planes $f$ of the
+head by $m θ_f$ and leaves $n₀$ coordinates alone. $κ_m = tr R_m / d$. Weights that have the same
+logits for all tokens form a manifold, and its dimension counts the free changes of basis.
 
-Take away: without rotary embedding all d² changes of basis are free; with it and unlike angles d
-are free, a rotation and a scale for each plane. A random rotation of queries and keys leaves the
-logits of offset 0 alone and changes those of offset m by 2 (1 - κ_m²) of their mean square.
+Take away: without rotary embedding all $d²$ changes of basis are free; with it and unlike angles
+$d$ are free, a rotation and a scale for each plane. A random rotation of queries and keys leaves
+the logits of offset 0 alone and changes those of offset $m$ by $2 (1 - κ_m²)$ of their mean square.
 
-Edges: planes that share their angle, up to its sign and modulo 2π, may be mixed; planes with angle
-0 count as coordinates without rotation, and planes with angle π may be mixed in any way. If D < d,
-more changes are free. It does not matter whether singular values are moved into W_Q or W_K.
+Edges: planes that share their angle, up to its sign and modulo $2π$, may be mixed; planes with
+angle 0 count as coordinates without rotation, and planes with angle $π$ may be mixed in any way. If
+$D < d$, more changes are free. It does not matter whether singular values are moved into $W_Q$ or
+$W_K$.
 
 Paper: it takes the product of two weight matrices of a head apart by a singular value
 decomposition, prunes the small values and trains those that are left. This page says where the
@@ -226,7 +227,7 @@ KINDS = [
 ]
 
 
-@claim(derived("a change of basis commutes with R_1"), cases=KINDS)
+@claim(derived("a change of basis commutes with $R_1$"), cases=KINDS)
 def test_gauge_dimension(
     trial,
     unlike: Unlike,
@@ -238,12 +239,12 @@ def test_gauge_dimension(
         int, Interval(1, 4, why="with two offsets all is said; more only add logits")
     ],
 ):
-    """A head with rotary embedding has generic weights W_Q and W_K, (D, d) with D >= d, and the
-    logits W_Q R_m W_Kᵀ of the offsets m < T. R_m turns planes by multiples of their angles and
-    leaves n₀ coordinates alone. The weights with the same logits form a manifold of dimension n₀² +
-    Σ 2 μ² for T >= 2, with one term for each angle that μ planes share up to its sign and whole
-    turns, and of dimension d² for T = 1. Planes of angle 0 count as coordinates left alone, and the
-    term of the angle π is (2 μ)².
+    """A head with rotary embedding has generic weights $W_Q$ and $W_K$, $(D, d)$ with $D >= d$, and
+    the logits $W_Q R_m W_Kᵀ$ of the offsets $m < T$. $R_m$ turns planes by multiples of their
+    angles and leaves $n₀$ coordinates alone. The weights with the same logits form a manifold of
+    dimension $n₀² + ∑_μ 2 μ²$ for $T >= 2$, with one term for each angle that $μ$ planes share up
+    to its sign and whole turns, and of dimension $d²$ for $T = 1$. Planes of angle 0 count as
+    coordinates left alone, and the term of the angle $π$ is $(2 μ)²$.
     """
     angles = angles_of(unlike, alike, half, still)
     size = 2 * len(angles) + alone
@@ -273,9 +274,10 @@ def test_gauge_dimension(
     cases=[(5, 3), (2, 0), (8, 1)],
 )
 def test_gauge_dimension__orthogonal(trial, size: HeadSize, more: Excess):
-    """Without rotary embedding a head has the logits W_Q W_Kᵀ = U S Vᵀ, a singular value
-    decomposition. The new weights U √S and V √S have orthogonal columns, whose squared lengths are
-    the singular values of R_Q R_Kᵀ, the triangles of the QR decompositions of W_Q and W_K.
+    """Without rotary embedding a head has the logits $W_Q W_Kᵀ = U S Vᵀ$, a singular value
+    decomposition. The new weights $U √S$ and $V √S$ have orthogonal columns, whose squared lengths
+    are the singular values of $R_Q R_Kᵀ$, the triangles of the QR decompositions of $W_Q$ and
+    $W_K$.
     """
     generator = trial.generator("weights")
     queries, keys = generator.normal(size=(2, size + more, size))
@@ -302,9 +304,8 @@ def test_shared_and_biased(
     alone: Alone,
     heads: Annotated[int, Interval(2, 4, why="one query head has no other to share with")],
 ):
-    """Let g query heads share one key head. All their weights that have the same logits form a
-    manifold of the dimension that one query head with its key head has, not of g times this
-    dimension.
+    """Let $g$ query heads share one key head. The weights with given logits form a manifold; its
+    dimension is that of a single head, for every $g$.
     """
     angles = angles_of(unlike, alike)
     size = 2 * len(angles) + alone
@@ -327,7 +328,8 @@ def test_shared_and_biased(
 def test_shared_and_biased__biases(trial, unlike: Unlike, alike: Alike, still: Still, alone: Alone):
     """Let queries and keys have biases. The weights and biases with the same attention rows, after
     softmax, form a manifold. Its dimension exceeds that of equal logits without biases by the
-    number of coordinates that no R_m turns: by d without rotary embedding, by n₀ if no angle is 0.
+    number of coordinates that no $R_m$ turns: by $d$ without rotary embedding, by $n₀$ if no angle
+    is 0.
     """
     angles = angles_of(unlike, alike, 0, still)
     size = 2 * len(angles) + alone
@@ -361,9 +363,10 @@ def test_two_axes(
     offset: Offset,
     turn: Annotated[float, Interval(0.05, np.pi, why="without a turn there is no error")],
 ):
-    """Let R_m turn two planes by m θ₁ and m θ₂. If the first axes of both planes are turned into
-    each other by α in queries and keys, the squared error of the logits has, for white queries and
-    keys, the mean 2 (cos m θ₁ - cos m θ₂)² sin² α + 4 (1 - cos α)(sin² m θ₁ + sin² m θ₂).
+    """Let $R_m$ turn two planes by $m θ₁$ and $m θ₂$. If the first axes of both planes are turned
+    into each other by $α$ in queries and keys, the squared error of the logits has, for white
+    queries and keys, the mean $2 (cos m θ₁ - cos m θ₂)² sin² α + 4 (1 - cos α)(sin² m θ₁ + sin² m
+    θ₂)$.
     """
     change = np.eye(4)
     change[np.ix_([0, 2], [0, 2])] = rotation([turn])
@@ -383,15 +386,15 @@ def test_two_axes(
     )
 
 
-@claim(derived("E A X Aᵀ = (tr X / d) I"), cases=[(4, 1), (5, 8), (2, 3), (8, 64)])
+@claim(derived("$E A X Aᵀ = (tr X / d) I$"), cases=[(4, 1), (5, 8), (2, 3), (8, 64)])
 def test_any_rotation(
     trial,
     planes: Annotated[int, Interval(2, 12, why="rotations of more planes take long to draw")],
     offset: Offset,
 ):
-    """If a rotation A of uniform law turns queries and keys of a head of width d, white queries and
-    keys have logits of offset m with the relative mean squared error E ‖A R_m Aᵀ - R_m‖²/d = 2 (1 -
-    κ_m²), κ_m = tr R_m / d.
+    """If a rotation $A$ of uniform law turns queries and keys of a head of width $d$, white queries
+    and keys have logits of offset $m$ with the relative mean squared error
+    $E ‖A R_m Aᵀ - R_m‖²/d = 2 (1 - κ_m²)$, $κ_m = tr R_m / d$.
     """
     rotated = rotation(rotary_angles(planes), offset=offset)
     law = error_of_rotation(rotated)
@@ -416,7 +419,7 @@ def error_against_offset(planes: int = 32, draws: int = 10):
     value decomposition, in drawn heads.
 
     Squared logit error in the mean square of the logits, heads of width 64. Marks: line:
-    2 (1 - κ²); points: drawn rotations, and decompositions of drawn heads of D = 256, with bars
+    $2 (1 - κ²)$; points: drawn rotations, and decompositions of drawn heads of $D = 256$, with bars
     from the 5 % to the 95 % quantile.
     """
     generator = np.random.default_rng(0)

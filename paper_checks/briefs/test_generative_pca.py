@@ -4,30 +4,31 @@
 For whoever knows that a principal component lies in the range of a generative model: how many
 samples this saves, and what its number of inputs and its Lipschitz constant cost.
 
-Paper: the first component is sought among the outputs of a generator with k inputs, in place of all
-directions. Its error is of the order √(k log L / m), where L is the generator's Lipschitz constant,
-and a power method with a projection attains it. This page gives the constants behind this order.
+Paper: the first component is sought among the outputs of a generator with $k$ inputs, in place of
+all directions. Its error is of the order $√(k log L / m)$, where $L$ is the generator's Lipschitz
+constant, and a power method with a projection attains it. This page gives the constants behind this
+order.
 
-Take away: near the truth the error depends on the number of directions of the range there, k - 1,
-and not on the dimension d. The logarithm of L comes from directions far away: to find the right one
-of N = L^k orthogonal directions takes about 2 k log L/(β - log(1 + β)) samples. With phase
+Take away: near the truth the error depends on the number of directions of the range there, $k - 1$,
+and not on the dimension $d$. The logarithm of $L$ comes from directions far away: to find the right
+one of $N = L^k$ orthogonal directions takes about $2 k log L/(β - log(1 + β))$ samples. With phase
 retrieval the squared error is five times that of a spiked covariance of the same strength.
 
-Samples are m normal vectors x_i of d entries with covariance I + β v vᵀ, |v| = 1, and S = Σ x_i
-x_iᵀ/m. Or, in phase retrieval, they are a_i ~ N(0, I) with y_i = (a_i . v)², and S = Σ y_i a_i
-a_iᵀ/m has the mean I + 2 v vᵀ. The quadratic estimator v̂ has the largest wᵀ S w of all unit
-vectors w of the range. The projected power method replaces w by the point of the range that is
-nearest to (S - I) w, or S w for a linear range, at unit length. An error is |v̂ - v|, for the better
-sign of v̂ if the range has both.
+Samples are $m$ normal vectors $x_i$ of $d$ entries with covariance $I + β v vᵀ$, $|v| = 1$, and
+$S = ∑_i x_i x_iᵀ/m$. Or, in phase retrieval, they are $a_i ~ N(0, I)$ with $y_i = (a_i . v)²$, and
+$S = ∑_i y_i a_i a_iᵀ/m$ has the mean $I + 2 v vᵀ$. The quadratic estimator $v̂$ has the largest
+$wᵀ S w$ of all unit vectors $w$ of the range. The projected power method replaces $w$ by the point
+of the range that is nearest to $(S - I) w$, or $S w$ for a linear range, at unit length. An error
+is $|v̂ - v|$, for the better sign of $v̂$ if the range has both.
 
-Edges: with k = 1 the direction is known. Near the kinks of a rectifier the first order fails if
+Edges: with $k = 1$ the direction is known. Near the kinks of a rectifier the first order fails if
 errors exceed the distance to many of them.
 
 Abstract:
 
 - Sentence 1: the model covers spiked matrices and phase retrieval. No statement.
 - Sentence 2: the signal lies near the range of a Lipschitz generator of few inputs. No statement.
-- Sentence 3: a quadratic estimator has an error of the order √(k log L/m). In part: rate, relu,
+- Sentence 3: a quadratic estimator has an error of the order $√(k log L/m)$. In part: rate, relu,
   phase_retrieval, code, code-samples. For ranges that are subspaces, cones or codes.
 - Sentence 4: no algorithm does much better. In part: code-likeliest, code-samples. For one code, of
   which no algorithm needs fewer samples.
@@ -251,16 +252,16 @@ def contraction(matrices, steps):
 
 @claim(
     tried(
-        "abstract, sentence 3: an error of the order √(k log L/m)",
+        "abstract, sentence 3: an error of the order $√(k log L/m)$",
         "the constant, for a known subspace",
     ),
     kind="rate",
     cases=[(1600, 8, 20, 1.0), (1600, 8, 30, 2.0), (4800, 12, 30, 1.0)],
 )
 def test_rate(trial, n_samples: Samples, latent_dim: Latent, dim: Ambient, spike: Spike):
-    """Samples are m normal vectors of covariance I + β v vᵀ, |v| = 1, and v lies in a known
-    subspace of k dimensions. To first order in k/m, the mean squared error of the projected power
-    method is (1 + β)(k - 1)/(β² m), whatever the dimension d of the samples.
+    """Samples are $m$ normal vectors of covariance $I + β v vᵀ$, $|v| = 1$, and $v$ lies in a known
+    subspace of $k$ dimensions. To first order in $k/m$, the mean squared error of the projected
+    power method is $(1 + β)(k - 1)/(β² m)$, whatever the dimension $d$ of the samples.
     """
     trial.require(latent_dim <= dim / 2, "latent_dim must be at most dim/2: else little is known")
     trial.require(n_samples >= 2 * dim, "n_samples must be at least 2 dim: factors are triangular")
@@ -285,7 +286,7 @@ def test_rate(trial, n_samples: Samples, latent_dim: Latent, dim: Ambient, spike
 
 @claim(
     tried(
-        "abstract, sentence 3: an error of the order √(k log L/m)",
+        "abstract, sentence 3: an error of the order $√(k log L/m)$",
         "the constant, for a rectifier near the truth",
     ),
     kind="rate",
@@ -300,10 +301,10 @@ def test_relu(
     dim: Ambient,
     spike: Spike,
 ):
-    """Samples are m normal vectors of covariance I + β v vᵀ, where v is max(W z, 0) at unit length
-    for a known random W and k unknown inputs z. To first order in k/m, the mean squared error of
-    the projected power method from a start nearby is (1 + β)(k - 1)/(β² m), as in a subspace of k
-    dimensions.
+    """Samples are $m$ normal vectors of covariance $I + β v vᵀ$, where $v$ is $max(W z, 0)$ at unit
+    length for a known random $W$ and $k$ unknown inputs $z$. To first order in $k/m$, the mean
+    squared error of the projected power method from a start nearby is $(1 + β)(k - 1)/(β² m)$, as
+    in a subspace of $k$ dimensions.
     """
     trial.require(dim >= 6 * latent_dim, "dim must be at least 6 latent_dim: half is zero")
     # The range turns within the error: this adds some 25 k/m of it at β = 1.
@@ -335,16 +336,17 @@ def test_relu(
 
 @claim(
     tried(
-        "abstract, sentence 3: an error of the order √(k log L/m)",
+        "abstract, sentence 3: an error of the order $√(k log L/m)$",
         "the constant, for squared inner products",
     ),
     kind="rate",
     cases=[(3000, 12), (3000, 15)],
 )
 def test_phase_retrieval(trial, n_samples: Samples, latent_dim: Latent):
-    """Let a_i be m normal vectors and v a unit vector in a known subspace of k dimensions. From the
-    squares (a_i · v)² the quadratic estimator, the w of largest Σ (a_i · v)² (a_i · w)², has the
-    mean squared error 15 (k - 1)/(4 m), to first order in k/m.
+    """Let $a_i$ be $m$ normal vectors and $v$ a unit vector in a known subspace of $k$ dimensions.
+    From the squares $(a_i · v)²$ the quadratic estimator, the $w$ of largest
+    $∑_i (a_i · v)² (a_i · w)²$, has the mean squared error $15 (k - 1)/(4 m)$, to first order in
+    $k/m$.
     """
     later = 4 * latent_dim / n_samples
     trial.require(later <= 0.02, f"4 latent_dim/n_samples must be at most .02, it is {later:.2g}")
@@ -374,9 +376,10 @@ def test_phase_retrieval(trial, n_samples: Samples, latent_dim: Latent):
     cases=[(64, 20, 1.0), (16, 30, 0.5), (128, 8, 3.0)],
 )
 def test_code(trial, words: Words, n_samples: FewSamples, spike: Spike):
-    """Samples x_i are m normal vectors of covariance I + β v vᵀ, where v is one of N orthonormal
-    directions. The direction w of largest Σ (x_i · w)² is a wrong one with the chance 1 - E F((1 +
-    β) X)^(N - 1), where X has the chi-square law F of m degrees of freedom.
+    """Samples $x_i$ are $m$ normal vectors of covariance $I + β v vᵀ$, where $v$ is one of $N$
+    orthonormal directions. The direction $w$ of largest $∑_i (x_i · w)²$ is a wrong one with the
+    chance $1 - E F((1 + β) X)^(N - 1)$, where $X$ has the chi-square law $F$ of $m$ degrees of
+    freedom.
     """
     law = wrong_chance(n_samples, words, spike)
     trial.require(0.1 <= law <= 0.9, f"errors must be neither rare nor the rule, here {law:.2g}")
@@ -399,10 +402,10 @@ def test_code(trial, words: Words, n_samples: FewSamples, spike: Spike):
     cases=[1.0, 0.5, 8.0],
 )
 def test_code__samples(trial, spike: Spike):
-    """Let m be the number of normal samples x_i of covariance I + β v vᵀ at which the direction w
-    of largest Σ (x_i · w)² is, of N orthonormal ones, the right one with chance 1/2. As N grows,
-    m/log N tends to 2/(β - log(1 + β)). (An L-Lipschitz generator of k inputs may have log N = k
-    log L.)
+    """Let $m$ be the number of normal samples $x_i$ of covariance $I + β v vᵀ$ at which the
+    direction $w$ of largest $∑_i (x_i · w)²$ is, of $N$ orthonormal ones, the right one with chance
+    1/2. As $N$ grows, $m/log N$ tends to $2/(β - log(1 + β))$. (An $L$-Lipschitz generator of $k$
+    inputs may have $log N = k log L$.)
     """
     bits = 8 * 2 ** np.arange(6)
     logarithms = np.log(2) * bits
@@ -422,14 +425,16 @@ def test_code__samples(trial, spike: Spike):
 
 
 @claim(
-    derived("the inverse of I + β w wᵀ is I - β/(1 + β) w wᵀ, and its determinant is 1 + β"),
+    derived(
+        "the inverse of $I + β w wᵀ$ is $I - (β/(1 + β)) w wᵀ$, and its determinant is $1 + β$"
+    ),
     kind="identity",
     cases=[(64, 20, 1.0), (4, 4, 0.5), (16, 60, 8.0)],
 )
 def test_code__likeliest(trial, words: Words, n_samples: FewSamples, spike: Spike):
-    """Samples are m normal vectors of covariance I + β w wᵀ, |w| = 1, with the second moments S.
-    The log-likelihood of a direction w is m β/(2 (1 + β)) wᵀ S w, up to a number that is the same
-    for all w.
+    """Samples are $m$ normal vectors of covariance $I + β w wᵀ$, $|w| = 1$, with the second moments
+    $S$. The log-likelihood of a direction $w$ is $(m β/(2 (1 + β))) wᵀ S w$, up to a number that is
+    the same for all $w$.
     """
     generator = trial.generator("samples")
     samples = generator.normal(size=(n_samples, words))
@@ -452,8 +457,9 @@ def test_code__likeliest(trial, words: Words, n_samples: FewSamples, spike: Spik
     cases=[(1600, 8, 1.0), (500, 4, 8.0), (5000, 30, 0.5)],
 )
 def test_power_method(trial, n_samples: Samples, latent_dim: Latent, spike: Spike, steps: int = 12):
-    """The power method on a matrix S with eigenvalues λ_1 > λ_2 >= … > 0 has, after t steps, an
-    angle to the first eigenvector whose tangent is at most (λ_2/λ_1)^t times that at the start.
+    """The power method on a matrix $S$ with eigenvalues $λ_1 > λ_2 >= … > 0$ has, after $t$ steps,
+    an angle to the first eigenvector whose tangent is at most $(λ_2/λ_1)^t$ times that at the
+    start.
     """
     generator = trial.generator("samples")
     signals = unit(generator.normal(size=(231, latent_dim)))
@@ -481,10 +487,10 @@ def test_power_method(trial, n_samples: Samples, latent_dim: Latent, spike: Spik
 
 @figure("F1", claims=("rate", "relu", "phase_retrieval"))
 def directions_count(n_sets=1000):
-    """The error counts the directions of the range at the truth, k - 1, for three models.
+    """The error counts the directions of the range at the truth, $k - 1$, for three models.
 
-    Mean squared error of the quadratic estimator times the number of samples, against the inputs k
-    of the generator, in 80 dimensions. Spikes have β = 2, and squared inner products the same
+    Mean squared error of the quadratic estimator times the number of samples, against the inputs
+    $k$ of the generator, in 80 dimensions. Spikes have $β = 2$, and squared inner products the same
     strength. Marks: lines: first order; points: means of 1000 sets of 4000 samples, 40,000 for the
     rectifier, with two standard errors.
     """

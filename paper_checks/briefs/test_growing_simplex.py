@@ -10,19 +10,20 @@ Paper: a classifier head that is fixed as a regular simplex keeps the features o
 comparable with those of earlier ones, by a definition with two inequalities. This page tries both
 inequalities for features of a known law around fixed prototypes.
 
-Take away: a better model keeps both inequalities if and only if prototypes repel each other, c < 0.
-They hold for means only: in five dimensions, with κ = 4 before and 40 after, a single pair of a new
-and an old feature obeys the first with probability .67. A new simplex for 10 classes in place of 5
-keeps the old directions up to a cosine of .94 at best.
+Take away: a better model keeps both inequalities if and only if prototypes repel each other,
+$c < 0$. They hold for means only: in five dimensions, with $κ = 4$ before and 40 after, a single
+pair of a new and an old feature obeys the first with probability .67. A new simplex for 10 classes
+in place of 5 keeps the old directions up to a cosine of .94 at best.
 
-A fixed head holds unit vectors w_0 … w_d in d dimensions with w_i·w_j = c, where c = −1/d for a
-simplex. Features of class y are unit vectors from the von Mises–Fisher law around w_y with a
-concentration κ, which is the model's quality; their mean has the length ρ =
-I_{d/2}(κ)/I_{d/2−1}(κ). The gallery is old (o), the query new (n), and the distance is 1 − cos.
-Compatibility asks for two things of mean distances: (i) within a class that of n and o is at most
-that of two old features o and o'; (ii) across classes it is at least that of o and o'.
+A fixed head holds unit vectors $w_0, …, w_d$ in $d$ dimensions with $w_i·w_j = c$, where $c = −1/d$
+for a simplex. Features of class $y$ are unit vectors from the von Mises–Fisher law around $w_y$
+with a concentration $κ$, which is the model's quality; their mean has the length
+$ρ = I_{d/2}(κ)/I_{d/2 − 1}(κ)$. The gallery is old ($o$), the query new ($n$), and the distance is
+1 minus the cosine. Compatibility asks for two things of mean distances: (i) within a class that of
+$n$ and $o$ is at most that of two old features $o$ and $o'$; (ii) across classes it is at least
+that of $o$ and $o'$.
 
-Edges: at κ = 0 features are uniform and ρ = 0, so that every mean distance is 1.
+Edges: at $κ = 0$ features are uniform and $ρ = 0$, so that every mean distance is 1.
 
 Abstract:
 
@@ -114,11 +115,11 @@ def test_both_inequalities(
         Interval(-1, 0.9, why="between two prototypes; the same prototype would be one class"),
     ],
 ):
-    """Features of class y are independent unit vectors around the prototype w_y with mean length
-    ρ_o of an old and ρ_n of a new model, and w_i·w_j = c. The mean distance 1 − cos of a new and an
-    old feature is 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across. So a better model, ρ_n > ρ_o
-    > 0, is nearer to the old features within a class than they are to each other, and not nearer
-    across if and only if c ≤ 0.
+    """Features of class $y$ are independent unit vectors around the prototype $w_y$ with mean
+    length $ρ_o$ of an old and $ρ_n$ of a new model, and $w_i·w_j = c$. The mean distance, 1 minus
+    the cosine, of a new and an old feature is $1 − ρ_n ρ_o$ within a class and $1 − c ρ_n ρ_o$
+    across. So a better model, $ρ_n > ρ_o > 0$, is nearer to the old features within a class than
+    they are to each other, and not nearer across if and only if $c ≤ 0$.
     """
     law = mean_distances(dim, old, new, cosine)
     controls = {"features at their prototypes": 1 - np.array([1, 1, cosine, cosine])}
@@ -168,10 +169,10 @@ def mean_squared_distances(dim, old, new):
     cases=[(5, 0.5, 0.2), (8, 0.3, 0.3)],
 )
 def test_euclidean(trial, dim: Dim, old: Noise, new: Noise):
-    """Features are w_y + σ N(0, I) with w_y on a regular simplex in d dimensions. A new and an old
-    feature have the mean squared distance d (σ_n² + σ_o²) within a class, and 2 (1 + 1/d) more
-    across. So it is at most that of two old features within a class if and only if σ_n ≤ σ_o, and
-    at least that across if and only if σ_n ≥ σ_o.
+    """Features are $w_y + σ N(0, I)$ with $w_y$ on a regular simplex in $d$ dimensions. A new and
+    an old feature have the mean squared distance $d (σ_n² + σ_o²)$ within a class, and
+    $2 (1 + 1/d)$ more across. So it is at most that of two old features within a class if and only
+    if $σ_n ≤ σ_o$, and at least that across if and only if $σ_n ≥ σ_o$.
     """
     law = mean_squared_distances(dim, old, new)
     rivals = {"features at their prototypes": (2 + 2 / dim) * np.array([0, 0, 1, 1])}
@@ -220,8 +221,8 @@ def test_regrown_head(
         int, Interval(1, 60, why="classes that are added; as many more as there may be at first")
     ],
 ):
-    """If a regular simplex of K directions is made again with K₂ > K, the largest possible mean
-    cosine of K new directions and the old ones is √((K − 1) K₂/(K (K₂ − 1))).
+    """If a regular simplex of $K$ directions is made again with $K₂ > K$, the largest possible mean
+    cosine of $K$ new directions and the old ones is $√((K − 1) K₂/(K (K₂ − 1)))$.
     """
     law = kept_law(classes, more)
     controls = {
@@ -234,11 +235,11 @@ def test_regrown_head(
 @figure("F1", claims=("both_inequalities",))
 def mixed_distances(dim: int = 5, old: float = 4.0, pairs: int = 4000):
     """A better model keeps both inequalities only if prototypes repel each other: mean distance of
-    new and old features against κ_n.
+    new and old features against $κ_n$.
 
-    Five dimensions, κ_o = 4. A better model stays below two old features within a class and above
-    them across: c < 0. Marks: lines: law; points: 4000 pairs, two standard errors; dotted: two old
-    features, κ_n = κ_o.
+    Five dimensions, $κ_o = 4$. A better model stays below two old features within a class and above
+    them across: $c < 0$. Marks: lines: law; points: 4000 pairs, two standard errors; dotted: two
+    old features, $κ_n = κ_o$.
     """
     generator = np.random.default_rng(0)
     x = np.linspace(4, 40, 60)
