@@ -5,20 +5,22 @@ For one who reads distances off a diffusion: which time to take, and which corre
 and on a graph.
 
 Paper: it makes embeddings that preserve distances along the data from heat kernels of a graph,
-because on a manifold -4 t log h_t tends to the squared distance. This page tries that statement on
-a circle, a sphere, a graph and a chain, at times that are not small.
+because on a manifold $-4 t log h_t$ tends to the squared distance. This page tries that statement
+on a circle, a sphere, a graph and a chain, at times that are not small.
 
 Take away: on a graph heat at small times shows the number of hops only, and no distance. On a chain
-of spacing h it gives d² up to 1 % from t = 1.5 d h on, because the error is u²/12 with u = d
-h/(2t). Without the term 2 t log 4πt the error at t = .1 and d = 1.3 is 3 %.
+of spacing $h$ it gives $d²$ up to 1 % from $t = 1.5 d h$ on, because the error is $u²/12$ with
+$u = d h/(2t)$. Without the term $2 t log(4π t)$ the error at $t = .1$ and $d = 1.3$ is 3 %.
 
-h_t is the kernel of exp(t Laplacian), with generator Δ and not Δ / 2, so that -4 t log h_t tends to
-the squared distance d^2 as t -> 0 on a manifold. The circle has length 2 π, S^3 is the unit sphere
-of R^4, and the generator of a graph with weights w is -L, L = degrees - weights. The chain has
-spacing h and rates 1 / h^2; p is its kernel.
+$h_t$ is the kernel of $exp(t Δ)$, with the Laplacian $Δ$ as generator and not $Δ / 2$, so that
+$-4 t log h_t$ tends to the squared distance $d^2$ as $t -> 0$ on a manifold. The circle has length
+$2 π$, $S^3$ is the unit sphere of $ℝ^4$, and the generator of a graph with weights $w$ is $-L$,
+where $L$ is the matrix of degrees minus that of weights. The chain has spacing $h$ and rates
+$1 / h^2$; $p$ is its kernel.
 
-Edges: between antipodes the two geodesics of the circle lower the estimate by 4 t log 2, and the
-infinitely many of S^3 by 4 t log(π²/t - 2). `lattice_square` needs u > 0; it tends to 1 as u → 0.
+Edges: between antipodes the two geodesics of the circle lower the estimate by $4 t log 2$, and the
+infinitely many of $S^3$ by $4 t log(π²/t - 2)$. `lattice_square` needs $u > 0$; it tends to 1 as
+$u → 0$.
 
 Abstract:
 
@@ -30,10 +32,10 @@ Abstract:
   embedding is made here.
 
 Read: the abstract ("explicitly connecting heat diffusion to manifold distances"). Known: the circle
-by summing over all geodesics (the images d + 2 π k). Derived here: the sphere in the same way, the
-graph by the first power of L that reaches, the chain by Debye's asymptotics of Bessel functions.
-Not claimed: other manifolds, where further terms of order t appear. Topic: linear algebra for
-learning.
+by summing over all geodesics (the images $d + 2 π k$). Derived here: the sphere in the same way,
+the graph by the first power of $L$ that reaches, the chain by Debye's asymptotics of Bessel
+functions. Not claimed: other manifolds, where further terms of order $t$ appear. Topic: linear
+algebra for learning.
 """
 
 from math import factorial
@@ -149,9 +151,9 @@ def grid(generator, side):
     cases=[0.1, 0.02, 1.0],
 )
 def test_circle(trial, time: Time):
-    """On the circle of length 2 π the heat kernel h_t of the Laplacian at the distance d satisfies
-    -4t log h_t - 2t log(4 π t) = d^2 - 4t log Σ_k exp(-((d + 2 π k)^2 - d^2)/(4t)), summed over all
-    whole numbers k.
+    """On the circle of length $2 π$ the heat kernel $h_t$ of the Laplacian at the distance $d$
+    satisfies $-4 t log h_t - 2 t log(4 π t) = d^2 - 4t log sum_k exp(-((d + 2 π k)^2 - d^2)/(4t))$,
+    summed over all whole numbers $k$.
     """
     measured = [heat_logarithm("circle", d, time) for d in DISTANCES]
     law = sum_over_geodesics("circle", time)
@@ -163,11 +165,12 @@ def test_circle(trial, time: Time):
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
-@claim(derived("images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
+@claim(derived("images on $S^3$"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_sphere(trial, time: Time):
-    """On the unit sphere S^3 the heat kernel h_t of the Laplacian at the distance d satisfies -4t
-    log h_t - 6t log(4 π t) = d^2 - 4t^2 - 4t log(d/sin d) - 4t log Σ_k (1 + 2 π k/d) exp(-((d + 2 π
-    k)^2 - d^2)/(4t)), summed over all whole numbers k; for d = π it is the limit.
+    """On the unit sphere $S^3$ the heat kernel $h_t$ of the Laplacian at the distance $d$ satisfies
+    $-4 t log h_t - 6 t log(4 π t) = d^2 - 4t^2 - 4t log(d/sin d) - 4t log sum_k (1 + 2 π k/d)
+    exp(-((d + 2 π k)^2 - d^2)/(4t))$, summed over all whole numbers $k$; for $d = π$ it is the
+    limit.
     """
     measured = [heat_logarithm("sphere", d, time) for d in DISTANCES]
     law = sum_over_geodesics("sphere", time)
@@ -179,16 +182,16 @@ def test_sphere(trial, time: Time):
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
-@claim(derived("the first power of L that reaches a node"), kind="limit", cases=[4, 2])
+@claim(derived("the first power of $L$ that reaches a node"), kind="limit", cases=[4, 2])
 def test_graph_sees_hops(
     trial,
     side: Annotated[
         int, Interval(2, 6, why="the grid has side x side nodes; further corners need more digits")
     ],
 ):
-    """Let h_t be the heat kernel between two nodes of a weighted graph that are m steps apart. As t
-    -> 0, h_t/t^m tends to the sum over shortest paths of the product of weights, divided by m!. So
-    t log h_t tends to 0, and not to a squared distance.
+    """Let $h_t$ be the heat kernel between two nodes of a weighted graph that are $m$ steps apart.
+    As $t -> 0$, $h_t/t^m$ tends to the sum over shortest paths of the product of weights, divided
+    by $m!$. So $t log h_t$ tends to 0, and not to a squared distance.
     """
     weights, hops = grid(trial.generator("weights"), side)
     times = 2.0 ** -np.arange(8, 14)
@@ -223,8 +226,9 @@ def require_order_one(trial, slope):
 
 @claim(derived("Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
 def test_chain(trial, slope: Slope):
-    """Let p be the heat kernel at distance d of a chain with spacing h and jump rates 1/h^2. As t
-    -> 0 with u = d h/(2t) fixed, -4t log(p/h) tends to d^2 (2/u^2) (u asinh u + 1 - sqrt(1 + u^2)).
+    """Let $p$ be the heat kernel at distance $d$ of a chain with spacing $h$ and jump rates
+    $1/h^2$. As $t -> 0$ with $u = d h/(2t)$ fixed, $-4 t log(p/h)$ tends to
+    $d^2 (2/u^2) (u asinh u + 1 - sqrt(1 + u^2))$.
     """
     require_order_one(trial, slope)
     square, _ = lattice_square(slope)
@@ -244,9 +248,9 @@ def test_chain(trial, slope: Slope):
 
 @claim(derived("Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
 def test_chain__next_term(trial, slope: Slope):
-    """Let p be the heat kernel at distance d of a chain with spacing h and jump rates 1/h^2. As t
-    -> 0 with u = d h/(2t) fixed, -4t log(p/h) - 2t log(4 π t) is its limit plus t log(1 + u^2), up
-    to terms of order t^2.
+    """Let $p$ be the heat kernel at distance $d$ of a chain with spacing $h$ and jump rates
+    $1/h^2$. As $t -> 0$ with $u = d h/(2t)$ fixed, $-4 t log(p/h) - 2 t log(4 π t)$ is its limit
+    plus $t log(1 + u^2)$, up to terms of order $t^2$.
     """
     require_order_one(trial, slope)
     square, next_term = lattice_square(slope)
@@ -261,10 +265,10 @@ def test_chain__next_term(trial, slope: Slope):
     )
 
 
-@claim(derived("boxes of u, each enclosed"), kind="bound")
+@claim(derived("boxes of $u$, each enclosed"), kind="bound")
 def test_chain__everywhere(trial):
-    """(2/u^2) (u asinh u + 1 - sqrt(1 + u^2)) <= 1 for all u in [.01, 100]: the leading term on a
-    chain is at most the squared distance.
+    """$(2/u^2) (u asinh u + 1 - sqrt(1 + u^2)) <= 1$ for all $u$ in $[.01, 100]$: the leading term
+    on a chain is at most the squared distance.
     """
     trial.prove(
         lambda u: 2 / u**2 * (u * balls.asinh(u) + 1 - balls.sqrt(1 + u**2)),
@@ -277,12 +281,12 @@ def test_chain__everywhere(trial):
 
 @figure("F1", claims=("circle", "graph_sees_hops", "chain"))
 def heat_against_time(distance: float = 1.3, spacing: float = 0.1):
-    """On a chain heat forgets the distance d at times below d times the spacing, on the circle it
-    never does.
+    """On a chain heat forgets the distance $d$ at times below $d$ times the spacing, on the circle
+    it never does.
 
-    -4t log h_t - 2t log(4 π t) at distance 1.3 on the circle and on a chain of spacing .1. Marks:
-    lines: d², law of the chain to the order of t, dashed:
-    its first correction; points: spectral sums, Bessel functions.
+    $-4 t log h_t - 2 t log(4 π t)$ at distance 1.3 on the circle and on a chain of spacing .1.
+    Marks: lines: $d²$, law of the chain to the order of $t$, dashed: its first correction; points:
+    spectral sums, Bessel functions.
     """
     times = np.geomspace(0.02, 0.5, 9)
     wide = np.geomspace(0.003, 0.5, 200)

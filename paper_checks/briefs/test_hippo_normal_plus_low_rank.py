@@ -9,17 +9,18 @@ Paper: its layer S4 computes a long convolution with the HiPPO matrix, which it 
 matrix plus one of rank one, because diagonalising it directly would be unstable. This page tries
 that decomposition and the convolution, and says how unstable the direct way is.
 
-Take away: the worst eigenvalue condition is 36 at N = 4 states, 2·10⁴ at 8, 1.2·10¹⁰ at 16 and
-1.1·10²² at 32, so that double precision is lost from N = 16 or so on.
+Take away: the worst eigenvalue condition is 36 at $N = 4$ states, $2·10⁴$ at 8, $1.2·10¹⁰$ at 16
+and $1.1·10²²$ at 32, so that double precision is lost from $N = 16$ or so on.
 
-HiPPO-LegS has A_nk = -√((2n+1)(2k+1)) below the diagonal, A_nn = -(n + 1) and B_n = √(2n+1), n < N.
-The bilinear rule of step Δ gives Ā = (I - Δ A/2)⁻¹ (I + Δ A/2), B̄ = (I - Δ A/2)⁻¹ Δ B and the
-kernel C Ā^i B̄, i < L. P_n = √(n + 1/2). The condition κ of a simple eigenvalue is |left| |right|
-over |left · right|; no matrix of eigenvectors has a smaller.
+HiPPO-LegS has $A_{n k} = -√((2n+1)(2k+1))$ below the diagonal, $A_{n n} = -(n + 1)$ and
+$B_n = √(2n+1)$, $n < N$. The bilinear rule of step $Δ$ gives $Ā = (I - Δ A/2)⁻¹ (I + Δ A/2)$,
+$B̄ = (I - Δ A/2)⁻¹ Δ B$ and the kernel $C Ā^i B̄$, $i < L$. $P_n = √(n + 1/2)$. The condition $κ$
+of a simple eigenvalue is $|u| |v|/|u·v|$, for its left eigenvector $u$ and its right one $v$; no
+matrix of eigenvectors has a smaller.
 
-Edges: at ζ = -1 the Cauchy formula needs its limit; L is odd here, so that ζ = -1 does not occur.
-In double precision the computed conditions saturate near 10¹⁹, so that this page uses exact
-fractions. With one state the matrix is normal.
+Edges: at $ζ = -1$ the Cauchy formula needs its limit; $L$ is odd here, so that $ζ = -1$ does not
+occur. In double precision the computed conditions saturate near $10¹⁹$, so that this page uses
+exact fractions. With one state the matrix is normal.
 
 Abstract:
 
@@ -31,11 +32,11 @@ Abstract:
 - Statement 4: it is the best on tasks of long range, and near the best on images and language. Not
   on trial. It needs benchmarks.
 
-Read: Theorem 1 (this P stands in its proof), Lemma 3.2 and the abstract. Recalled: the formula with
-a Cauchy kernel. Derived here: the conditions, their growth. Not claimed: the condition of the best
-matrix of eigenvectors. Lemma 3.2 prints V_ij = (i+j choose i-j); its proof adds "up to sign and
-conjugation by a diagonal matrix", and with that it is right: a slip of the statement, on which
-nothing rests. Topic: sequence models and attention.
+Read: Theorem 1 (this $P$ stands in its proof), Lemma 3.2 and the abstract. Recalled: the formula
+with a Cauchy kernel. Derived here: the conditions, their growth. Not claimed: the condition of the
+best matrix of eigenvectors. Lemma 3.2 prints $V_{i j} = (i+j choose i-j)$; its proof adds "up to
+sign and conjugation by a diagonal matrix", and with that it is right: a slip of the statement, on
+which nothing rests. Topic: sequence models and attention.
 """
 
 import math
@@ -172,8 +173,8 @@ def leading_condition():
 
 @claim(paper("Theorem 1"), kind="identity", cases=[2, 9, 64])
 def test_normal_plus_rank_one(trial, states: States):
-    """Let A be the HiPPO-LegS matrix, A_nk = -√((2n+1)(2k+1)) below the diagonal and A_nn = -(n +
-    1), and P_n = √(n + 1/2). A + P Pᵀ is normal, although A is not.
+    """Let $A$ be the HiPPO-LegS matrix, $A_{n k} = -√((2n+1)(2k+1))$ below the diagonal and
+    $A_{n n} = -(n + 1)$, and $P_n = √(n + 1/2)$. $A + P Pᵀ$ is normal, although $A$ is not.
     """
     a, _ = hippo(states)
     p = correction(states)
@@ -191,10 +192,12 @@ def test_normal_plus_rank_one(trial, states: States):
     )
 
 
-@claim(derived("A + P Pᵀ is -I/2 plus an antisymmetric matrix"), kind="identity", cases=[2, 9, 64])
+@claim(
+    derived("$A + P Pᵀ$ is $-I/2$ plus an antisymmetric matrix"), kind="identity", cases=[2, 9, 64]
+)
 def test_normal_plus_rank_one__spectrum(trial, states: States):
-    """All eigenvalues of A + P Pᵀ, the HiPPO-LegS matrix plus P_n = √(n + 1/2), have the real part
-    -1/2.
+    """All eigenvalues of $A + P Pᵀ$, the HiPPO-LegS matrix plus $P_n = √(n + 1/2)$, have the real
+    part $-1/2$.
     """
     a, _ = hippo(states)
     p = correction(states)
@@ -225,10 +228,11 @@ def test_cauchy_kernel(
     ],
     step: Annotated[float, Interval(0.001, 1, why="the unit of time is that of the slowest state")],
 ):
-    """The bilinear rule of step Δ turns a HiPPO-LegS system (A, B, C) into the kernel C Ā^i B̄, i <
-    L. At the L-th roots of unity ζ its discrete Fourier transform is 2/(1+ζ) (k_cb - k_cp k_pb/(1 +
-    k_pp)). Here k_xy = Σ x_j y_j/(g - λ_j), g = (2/Δ)(1-ζ)/(1+ζ), in the unitary eigenbasis of A +
-    P Pᵀ with the eigenvalues λ_j, and c stands for C (I - Ā^L).
+    """The bilinear rule of step $Δ$ turns a HiPPO-LegS system $(A, B, C)$ into the kernel
+    $C Ā^i B̄$, $i < L$. At the $L$-th roots of unity $ζ$ its discrete Fourier transform is
+    $2/(1+ζ) (k_{c b} - k_{c p} k_{p b}/(1 + k_{p p}))$. Here $k_{x y} = ∑_j x_j y_j/(g - λ_j)$,
+    $g = (2/Δ)(1-ζ)/(1+ζ)$, in the unitary eigenbasis of $A + P Pᵀ$ with the eigenvalues $λ_j$, and
+    $c$ stands for $C (I - Ā^L)$.
     """
     trial.require(length % 2 == 1, "length must be odd: at ζ = -1 the formula needs its limit")
     trial.require(
@@ -254,9 +258,9 @@ def test_cauchy_kernel(
 
 @claim(derived("both sums of squares telescope"), kind="identity", cases=[2, 16])
 def test_eigenvalue_conditions(trial, states: ExactStates):
-    """The eigenvalue -(j+1) of the HiPPO-LegS matrix of order N has the condition number |left|
-    |right|/ |left · right| = (N-j)/(2j+1) · (N+j)!/((N-j)! j!²), where left and right are its
-    eigenvectors.
+    """The eigenvalue $-(j+1)$ of the HiPPO-LegS matrix of order $N$ has the condition number
+    $|u| |v|/|u·v| = (N-j)/(2j+1) · (N+j)!/((N-j)! j!²)$, where $u$ and $v$ are its left and its
+    right eigenvector.
     """
     largest = [
         max(math.log(math.comb(i + j, i - j)) for i in range(j, states)) for j in range(states)
@@ -276,7 +280,7 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
     cases=[2, 16],
     as_published=published(
         place=paper("Lemma 3.2"),
-        quoted="diagonalized by the matrix V_ij = (i+j choose i-j)",
+        quoted="diagonalized by the matrix $V_{i j} = (i+j choose i-j)$",
         within="its proof adds: up to sign and conjugation by a diagonal matrix",
         reach="slip",
         effect="nothing published",
@@ -284,9 +288,9 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
     ),
 )
 def test_eigenvalue_conditions__vectors(trial, states: ExactStates):
-    """V_ij = (-1)^{i-j} √(2i+1) (i+j choose i-j), i >= j, are the entries of the eigenvector of the
-    HiPPO-LegS matrix for the eigenvalue -(j+1), up to its length. The lemma prints them without
-    sign and root.
+    """$V_{i j} = (-1)^{i-j} √(2i+1) (i+j choose i-j)$, $i >= j$, are the entries of the eigenvector
+    of the HiPPO-LegS matrix for the eigenvalue $-(j+1)$, up to its length. The lemma prints them
+    without sign and root.
     """
     size = min(states, 8)
     pairs = [(i, j) for j in range(size) for i in range(j, size)]
@@ -308,8 +312,8 @@ def around_the_worst(size):
 
 @claim(derived("by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth(trial, size: LargeSize):
-    """Let κ be the largest condition number of an eigenvalue of the HiPPO-LegS matrix of order N.
-    Then N κ/(1+√2)^{2N} tends to 1/(2π√2) = .1125.
+    """Let $κ$ be the largest condition number of an eigenvalue of the HiPPO-LegS matrix of order
+    $N$. Then $N κ/(1+√2)^{2N}$ tends to $1/(2π√2) = .1125$.
     """
     _, base, limit = leading_condition()
     logs = [log_condition(size, int(j)) - size * math.log(base) for j in around_the_worst(size)]
@@ -328,8 +332,8 @@ def test_growth(trial, size: LargeSize):
 
 @claim(derived("by Stirling's formula"), kind="rate", cases=[1024])
 def test_growth__place(trial, size: LargeSize):
-    """Of the eigenvalues -(j+1) of the HiPPO-LegS matrix of order N, the one with the largest
-    condition number has an index j within 3 of N/√2.
+    """Of the eigenvalues $-(j+1)$ of the HiPPO-LegS matrix of order $N$, the one with the largest
+    condition number has an index $j$ within 3 of $N/√2$.
     """
     place, *_ = leading_condition()
     window = around_the_worst(size)
@@ -349,8 +353,8 @@ def test_growth__place(trial, size: LargeSize):
 def conditions(sizes=(8, 16, 32)):
     """How badly conditioned the eigenvalues of the HiPPO matrix are.
 
-    Condition of the eigenvalue −(j + 1).
-    Marks: points: exact eigenvectors; lines: closed form; dotted: leading term of the largest.
+    Condition of the eigenvalue $−(j + 1)$. Marks: points: exact eigenvectors; lines: closed form;
+    dotted: leading term of the largest.
     """
     _, base, limit = leading_condition()
     names = {size: f"N = {size}" for size in sizes}

@@ -12,28 +12,29 @@ Take away: the hull of a long binary code is 0 with probability .419 and has dim
 probability .419; the hull of a ternary code is 0 with probability .639. Whoever draws binary codes
 until the hull is 0 draws 2.4 on average.
 
-A code C is one of the [n,k]_q = Π (q^{n-j}-1)/(q^{j+1}-1), j < k, subspaces of dimension k of
-F_q^n, q = 2 or an odd prime. Its hull is the intersection with the dual code for the Euclidean
-product, of dimension l = k - rank(GG') where the rows of G generate C. A(n,k,l) is the number of
-codes with that hull, σ_i that of the self-orthogonal codes of dimension i: for odd q and n = 2m+1
-Π (q^{2(m-j)}-1)/(q^{j+1}-1), j < i, for n = 2m Π (q^{m-j}-e)(q^{m-j-1}+e)/(q^{j+1}-1), e = 1 if m
-is even or q = 1 mod 4, else -1; for q = 2 see `self_orthogonal`.
+A code $C$ is one of the $[n,k]_q = ∏_(j<k) (q^{n-j}-1)/(q^{j+1}-1)$ subspaces of dimension $k$ of
+$F_q^n$, $q = 2$ or an odd prime. Its hull is the intersection with the dual code for the Euclidean
+product, of dimension $l = k - rank(G G')$ where the rows of $G$ generate $C$. $A(n,k,l)$ is the
+number of codes with that hull, $σ_i$ that of the self-orthogonal codes of dimension $i$: for odd
+$q$ and $n = 2m+1$ it is $∏_(j<i) (q^{2(m-j)}-1)/(q^{j+1}-1)$, for $n = 2m$ it is
+$∏_(j<i) (q^{m-j}-e)(q^{m-j-1}+e)/(q^{j+1}-1)$, $e = 1$ if $m$ is even or $q = 1 mod 4$, else $-1$;
+for $q = 2$ see `self_orthogonal`.
 
-Edges: [n-2i,k-i] is 0 if n < 2i. A random k × n matrix has a rank below k with a probability of
-about q^(k-n).
+Edges: $[n-2i,k-i]$ is 0 if $n < 2i$. A random $k × n$ matrix has a rank below $k$ with a
+probability of about $q^(k-n)$.
 
 Abstract:
 
-- Statement 1: for length n >= 2k the number of linear codes falls as the dimension of the hull
+- Statement 1: for length $n >= 2k$ the number of linear codes falls as the dimension of the hull
   grows. Holds: decreasing, count.
 - Statement 2: binary and ternary codes are classified by their hulls. In part: count,
   mean_of_q_to_hull, limit. They are counted, and small ones enumerated; classes of equivalent codes
   are not distinguished.
 
-Read: the abstract ("for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes
-with hull dimension l decreases as l increases"). The counts and their limit are known. Derived
-here: the mean of q^l; that n ≥ 2k is not needed, since a code and its dual have one hull. Not
-claimed: anything for q = 4, 8, …. Topic: learning.
+Read: the abstract ("for given dimension $k$ and length $n ≥ 2k$ the number of all $[n,k]_q$ linear
+codes with hull dimension $l$ decreases as $l$ increases"). The counts and their limit are known.
+Derived here: the mean of $q^l$; that $n ≥ 2k$ is not needed, since a code and its dual have one
+hull. Not claimed: anything for $q = 4, 8, …$. Topic: learning.
 """
 
 from fractions import Fraction
@@ -157,10 +158,11 @@ def require_few(trial, q, n, k):
     cases=[(2, 7, 3), (2, 6, 4), (3, 5, 2), (3, 4, 2), (3, 6, 2), (5, 4, 2)],
 )
 def test_count(trial, q: Field, n: Length, k: Dim):
-    """The hull of a code is its intersection with its dual. Let A(n,k,l) be the number of codes of
-    length n and dimension k over F_q whose hull has dimension l, σ_i that of the self-orthogonal
-    codes of length n and dimension i, and [a,b]_q the number of subspaces of dimension b of F_q^a.
-    Then A(n,k,l) = Σ_{i≥l} (-1)^{i-l} q^{C(i-l,2)} [i,l]_q σ_i [n-2i,k-i]_q.
+    """The hull of a code is its intersection with its dual. Let $A(n,k,l)$ be the number of codes
+    of length $n$ and dimension $k$ over $F_q$ whose hull has dimension $l$, $σ_i$ that of the
+    self-orthogonal codes of length $n$ and dimension $i$, and $[a,b]_q$ the number of subspaces of
+    dimension $b$ of $F_q^a$. Then $A(n,k,l) = ∑_{i≥l} (-1)^{i-l} q^{C(i-l,2)} [i,l]_q σ_i
+    [n-2i,k-i]_q$.
     """
     require_few(trial, q, n, k)
     exact = codes_by_hull(n, k, q)
@@ -174,15 +176,15 @@ LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 
 
 
 @claim(
-    paper("abstract, sentence 3", within="n >= 2k; for smaller n by duality"),
+    paper("abstract, sentence 3", within="$n >= 2k$; for smaller $n$ by duality"),
     kind="bound",
     cases=[(2, 6, 4), (3, 5, 3)],
     not_tight=LOOSE,
 )
 def test_decreasing(trial, q: Field, n: Length, k: Dim):
-    """The hull of a linear code is its intersection with its dual. The number of codes of length n
-    and dimension k falls strictly as the hull's dimension grows from 0 to min(k, n-k). (The
-    abstract states this for n ≥ 2k; for smaller n it follows by duality.)
+    """The hull of a linear code is its intersection with its dual. The number of codes of length
+    $n$ and dimension $k$ falls strictly as the hull's dimension grows from 0 to $min(k, n-k)$. (The
+    abstract states this for $n ≥ 2k$; for smaller $n$ it follows by duality.)
     """
     require_few(trial, q, n, k)
     larger = counted(n, k, q)[1 : min(k, n - k) + 1]
@@ -209,9 +211,9 @@ def mean_power(n, k, q):
 def test_mean_of_q_to_hull(
     trial, q: Field, n: Length, k: Annotated[int, Interval(1, 6, why="all codes are written down")]
 ):
-    """Over all codes of length n and dimension k the hull, which has dimension l, has the mean size
-    E q^l = 1 + s (q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), where s is the number of self-orthogonal
-    vectors other than 0.
+    """Over all codes of length $n$ and dimension $k$ the hull, which has dimension $l$, has the
+    mean size $E q^l = 1 + s (q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1))$, where $s$ is the number of
+    self-orthogonal vectors other than 0.
     """
     require_few(trial, q, n, k)
     counts = counted(n, k, q)
@@ -245,8 +247,8 @@ def test_limit(
         int, Interval(7, 12, why="below, the limit is too far; beyond, drawing codes takes seconds")
     ],
 ):
-    """As k and n - k grow, a random code of length n and dimension k over F_q has a hull of
-    dimension l with a chance that tends to Π_{i≥1} (1+q^-i)^-1 / Π_{i≤l} (q^i-1).
+    """As $k$ and $n - k$ grow, a random code of length $n$ and dimension $k$ over $F_q$ has a hull
+    of dimension $l$ with a chance that tends to $∏_{i≥1} (1+q^-i)^-1 / ∏_{i≤l} (q^i-1)$.
     """
     law = limit_law(q)
     total = subspaces(3 * k, k, q)
@@ -269,8 +271,8 @@ def test_limit(
 
 @figure("F1", claims=("limit", "count"))
 def hull_dimensions(codes: int = 3000):
-    """Binary hulls of dimension 0 and 1 become equally likely: shares of the codes of length 3k by
-    hull dimension.
+    """Binary hulls of dimension 0 and 1 become equally likely: shares of the codes of length $3k$
+    by hull dimension.
 
     Marks: lines: exact; points: 3000 random codes, 99.9 % intervals; dotted: limits, for 0 as for
     1.

@@ -8,15 +8,16 @@ Paper: the gap between training and test error is bounded by divergences of inte
 representations, which shrink from layer to layer, faster with dropout or noise. This page treats
 one classifier for which each of these terms, and the gap itself, can be computed.
 
-Take away: the term of a layer depends on its rank r alone and not on its width; it is -(r/2) log(1
-- 1/n) on average. With n = 8 samples in 6 dimensions and |μ| = .5 the gap is .24 on average where
-  the bounds say .36 (last layer) and .43 (first). Dropout at rate δ leaves the share 1 - δ^d of a
-  divergence, which is nearly all of it in many dimensions.
+Take away: the term of a layer depends on its rank $r$ alone and not on its width; it is
+$-(r/2) log(1 - 1/n)$ on average. With $n = 8$ samples in 6 dimensions and $|μ| = .5$ the gap is .24
+on average where the bounds say .36 (last layer) and .43 (first). Dropout at rate $δ$ leaves the
+share $1 - δ^d$ of a divergence, which is nearly all of it in many dimensions.
 
-A label y = ±1 and a point x give u = yx ~ N(μ, s²I) in d dimensions. A classifier takes the mean w
-of n samples u_i and predicts the sign of w·x. Linear layers that do not depend on the data map u to
-B_l u, with B_l of full rank r_l and B_0 = I. The information at layer l is D_l, the divergence of
-the law of B_l u_i given w from that of B_l u, u fresh.
+A label $y = ±1$ and a point $x$ give $u = y x ~ N(μ, s²I)$ in $d$ dimensions. A classifier takes
+the mean $w$ of $n$ samples $u_i$ and predicts the sign of $w·x$. Linear layers that do not depend
+on the data map $u$ to $B_l u$, with $B_l$ of full rank $r_l$ and $B_0 = I$. The information at
+layer $l$ is $D_l$, the divergence of the law of $B_l u_i$ given $w$ from that of $B_l u$, $u$
+fresh.
 
 Edges: with one sample the mean is the sample itself, and the divergence is infinite. If two inputs
 agree in a coordinate, or one of them is 0 there, dropout leaves less of the divergence.
@@ -34,9 +35,9 @@ Abstract:
 - Statement 5: with finitely many parameters and the Gibbs algorithm deeper and narrower networks
   generalise better. Not on trial. Layers do not learn here.
 
-Read: the abstract (the example, the decrease over layers). Derived here: all formulas (at μ = 0 by
-Student's t); a training point is not N(w, s²I), as w takes the share 1/n of its variance. Not
-claimed: layers that learn. Topic: learning.
+Read: the abstract (the example, the decrease over layers). Derived here: all formulas (at $μ = 0$
+by Student's $t$); a training point is not $N(w, s²I)$, as $w$ takes the share $1/n$ of its
+variance. Not claimed: layers that learn. Topic: learning.
 """
 
 from functools import partial
@@ -160,10 +161,10 @@ def test_layer_kl(
     ],
     averaged: bool,
 ):
-    """Let w be the mean of n samples u_i from N(μ, s²I), and let B_l have rank r_l. Given w, the
-    law of B_l u_i has from that of a fresh B_l u the divergence D_l = ½ [r_l (-1/n - log(1-1/n)) +
-    q], q = |P_l (w-μ)|²/s², where P_l projects on the row space of B_l. Averaged over w it is this
-    with q = r_l/n.
+    """Let $w$ be the mean of $n$ samples $u_i$ from $N(μ, s²I)$, and let $B_l$ have rank $r_l$.
+    Given $w$, the law of $B_l u_i$ has from that of a fresh $B_l u$ the divergence
+    $D_l = ½ [r_l (-1/n - log(1-1/n)) + q]$, $q = |P_l (w-μ)|²/s²$, where $P_l$ projects on the row
+    space of $B_l$. Averaged over $w$ it is this with $q = r_l/n$.
     """
     generator = trial.generator("layers")
     error = noise / np.sqrt(samples)
@@ -198,14 +199,14 @@ def error_gaps(weights, mean, samples):
 
 
 @claim(
-    derived("a noncentral F law"),
+    derived("a noncentral $F$ law"),
     kind="distribution",
     cases=[(3, 4, 0.5), (2, 3, 0.0)],
 )
 def test_gap__training_error(trial, dim: FewDims, samples: FewSamples, signal: Signal):
-    """A classifier takes the mean w of n samples u_i from N(μ, I) in d dimensions, and errs on u if
-    w·u < 0. Its mean training error is half the probability that a noncentral F variable with d and
-    1 degrees of freedom and noncentrality n |μ|² is below (n-1)/d.
+    """A classifier takes the mean $w$ of $n$ samples $u_i$ from $N(μ, I)$ in $d$ dimensions, and
+    errs on $u$ if $w·u < 0$. Its mean training error is half the probability that a noncentral $F$
+    variable with $d$ and 1 degrees of freedom and noncentrality $n |μ|²$ is below $(n-1)/d$.
     """
     trial.require(
         dim <= samples, "dim must be at most samples: else training errors are too rare to count"
@@ -230,9 +231,9 @@ def test_gap__training_error(trial, dim: FewDims, samples: FewSamples, signal: S
     not_tight="Pinsker's is attained to 80 %",
 )
 def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
-    """A classifier takes the mean w of n normal samples and errs on u if w·u < 0. Given w, test and
-    training error differ by at most √(KL/2), where KL is the divergence of the law of the score
-    w·u/|w| of a training point from that of a fresh point.
+    """A classifier takes the mean $w$ of $n$ normal samples and errs on $u$ if $w·u < 0$. Given
+    $w$, test and training error differ by at most $√(KL/2)$, where $KL$ is the divergence of the
+    law of the score $w·u/|w|$ of a training point from that of a fresh point.
     """
     mean = signal * np.eye(dim)[0]
     weights = mean + trial.generator("w").standard_normal((1000, dim)) / np.sqrt(samples)
@@ -281,8 +282,8 @@ def laws_on_few_inputs(generator, dim):
     cases=[(3, 0.5), (6, 0.2)],
 )
 def test_dropout(trial, dim: Inputs, rate: Rate):
-    """If each of d coordinates of two random vectors is dropped with chance δ, the divergence of
-    their laws falls to at most 1-δ^d of what it was.
+    """If each of $d$ coordinates of two random vectors is dropped with chance $δ$, the divergence
+    of their laws falls to at most $1-δ^d$ of what it was.
     """
     inputs, laws = laws_on_few_inputs(trial.generator("laws"), dim)
     after = [dropped_divergence(*pair, rate) for pair in zip(inputs, laws, strict=True)]
@@ -304,8 +305,8 @@ def test_dropout(trial, dim: Inputs, rate: Rate):
     cases=[(3, 0.5), (6, 0.2)],
 )
 def test_dropout__two_inputs(trial, dim: Inputs, rate: Rate):
-    """If every coordinate is dropped with chance δ, exactly 1-δ^h is left of the divergence between
-    two laws on two inputs that differ in h coordinates and have no entry 0 there.
+    """If every coordinate is dropped with chance $δ$, exactly $1-δ^h$ is left of the divergence
+    between two laws on two inputs that differ in $h$ coordinates and have no entry 0 there.
     """
     inputs = np.stack([np.ones((dim, dim)), 1 + np.tri(dim)], axis=1)
     laws = trial.generator("laws").dirichlet(np.ones(2), (dim, 2))
@@ -335,9 +336,9 @@ def test_gaussian_noise(
         float, Interval(0.1, 10, why="less leaves nearly all of a divergence, more nearly nothing")
     ],
 ):
-    """Let white normal noise of variance τ be added to two normal vectors, the second of which has
-    the variance v along its longest axis. The divergence of the first from the second falls to at
-    most v/(v+τ) of what it was.
+    """Let white normal noise of variance $τ$ be added to two normal vectors, the second of which
+    has the variance $v$ along its longest axis. The divergence of the first from the second falls
+    to at most $v/(v+τ)$ of what it was.
     """
     generator = trial.generator("laws")
     layers = [linear_layers(generator, dim) for _ in range(345)]
@@ -365,8 +366,8 @@ def test_gaussian_noise(
 def information_per_layer(dim: int = 24, samples: int = 12, draws: int = 40):
     """The information of a linear layer grows with its rank, and so it falls along the network.
 
-    KL of a seen from a fresh point. Marks: line: −(r/2) log(1 − 1/n); points, bars: mean, 5 % to 95
-    % of 40 training sets.
+    KL of a seen from a fresh point. Marks: line: $−(r/2) log(1 − 1/n)$; points, bars: mean, 5 % to
+    95 % of 40 training sets.
     """
     generator = np.random.default_rng(0)
     ranks = np.arange(dim, 0, -1)

@@ -10,15 +10,16 @@ representations that are not invariant; weighting it by the Gram matrix of the f
 that. This page says what the weighted penalty equals and how both penalties behave under rescaling
 and noise.
 
-Take away: a spurious feature that is shrunk by c hides from the squared gradient as c², while the
-gap of the risk does not change. With p features and n samples the gap of an invariant predictor is
-about p σ²/n, so that one threshold serves all representations of p features.
+Take away: a spurious feature that is shrunk by $c$ hides from the squared gradient as $c²$, while
+the gap of the risk does not change. With $p$ features and $n$ samples the gap of an invariant
+predictor is about $p σ²/n$, so that one threshold serves all representations of $p$ features.
 
-In one environment G = E ΦΦᵀ is positive definite, b = E Φ y, R(w) = E (wᵀΦ - y)² and g = ∇R(w) = 2
-(G w - b). IRMv1 is |g|², the gap is R(w) - min R. With n samples the expectations are averages; p
-is the number of features. Log-loss has R(w) = -E log σ(y wᵀΦ) with labels y = ±1.
+In one environment $G = E ΦΦᵀ$ is positive definite, $b = E Φ y$, $R(w) = E (wᵀΦ - y)²$ and
+$g = ∇R(w) = 2 (G w - b)$. IRMv1 is $|g|²$, the gap is $R(w) - min R$. With $n$ samples the
+expectations are averages; $p$ is the number of features. Log-loss has $R(w) = -E log σ(y wᵀΦ)$ with
+labels $y = ±1$.
 
-Edges: with p >= n the least risk is 0 and the gap is the risk itself, so that it measures no
+Edges: with $p >= n$ the least risk is 0 and the gap is the risk itself, so that it measures no
 invariance. If a hyperplane separates the labels, log-loss has no finite minimiser.
 
 Abstract:
@@ -179,13 +180,13 @@ def logistic_gaps(design, labels, weights):
 
 
 @claim(
-    derived("the risk is quadratic with Hessian 2 G"),
+    derived("the risk is quadratic with Hessian $2 G$"),
     kind="identity",
     cases=[(50, 4), (3, 2), (2000, 64)],
 )
 def test_gap(trial, samples: Samples, features: Features):
-    """Let R(w) be the squared loss, G the second moments of the features and g = ∇R(w). Then R(w) -
-    min R = ¼ gᵀ G⁻¹ g for all weights w.
+    """Let $R(w)$ be the squared loss, $G$ the second moments of the features and $g = ∇R(w)$. Then
+    $R(w) - min R = ¼ gᵀ G⁻¹ g$ for all weights $w$.
     """
     trial.require(
         samples > features,
@@ -211,7 +212,7 @@ def test_gap(trial, samples: Samples, features: Features):
 @claim(
     tried(
         "abstract, sentence 4: arbitrarily small for non-invariant data representations",
-        "one linear model, and the rate c²",
+        "one linear model, and the rate $c²$",
     ),
     kind="identity",
     cases=[(0.2, 2.0, 0.1), (0.1, 10.0, 1e-5), (10.0, 0.5, 0.9)],
@@ -227,10 +228,10 @@ def test_scaling(
         ),
     ],
 ):
-    """Let x₁ → y → x₂ be linear with noise of variance 1, 1 and t, and let two environments differ
-    in t. For the features (x₁, c x₂) the squared gradient of the risk at the common fit (IRMv1) is
-    proportional to c², while the gap of its risk to the least risk of each environment does not
-    depend on c.
+    """Let $x₁ → y → x₂$ be linear with noise of variance 1, 1 and $t$, and let two environments
+    differ in $t$. For the features $(x₁, c x₂)$ the squared gradient of the risk at the common fit
+    (IRMv1) is proportional to $c²$, while the gap of its risk to the least risk of each environment
+    does not depend on $c$.
     """
     trial.require(
         abs(spread - other) >= 0.01,
@@ -267,9 +268,9 @@ def test_noise_floor(
         float, Interval(1e-3, 1e3, why="a unit, within what squares leave of the digits")
     ],
 ):
-    """With n samples, p < n features of positive definite second moments G and noise of variance
-    σ², the true weights have a squared loss that exceeds the least one by p σ²/n on average,
-    whatever G > 0 is, and a squared gradient (IRMv1) of mean 4 σ² tr G/n.
+    """With $n$ samples, $p < n$ features of positive definite second moments $G$ and noise of
+    variance $σ²$, the true weights have a squared loss that exceeds the least one by $p σ²/n$ on
+    average, whatever $G > 0$ is, and a squared gradient (IRMv1) of mean $4 σ² tr G/n$.
     """
     trial.require(
         samples > features,
@@ -297,9 +298,9 @@ def test_noise_floor(
     cases=[(8, 3), (3, 2), (12, 11)],
 )
 def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
-    """With n samples, p < n features of positive definite second moments and normal noise of
-    variance σ², the squared loss at the true weights exceeds the least one by an amount of the law
-    (σ²/n) χ²_p, whatever these moments are.
+    """With $n$ samples, $p < n$ features of positive definite second moments and normal noise of
+    variance $σ²$, the squared loss at the true weights exceeds the least one by an amount of the
+    law $(σ²/n) χ²_p$, whatever these moments are.
     """
     trial.require(
         samples > features,
@@ -316,13 +317,13 @@ def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
 
 
 @claim(
-    derived("the Hessian of log-loss is G/4 at most"),
+    derived("the Hessian of log-loss is $G/4$ at most"),
     kind="bound",
     cases=[(50, 4), (3, 2), (2000, 64)],
 )
 def test_logistic(trial, samples: Samples, features: Features):
-    """Let R(w) be the log-loss of labels that no hyperplane separates, G the second moments of the
-    features and g = ∇R(w). Then R(w) - min R >= 2 gᵀ G⁻¹ g for all weights w.
+    """Let $R(w)$ be the log-loss of labels that no hyperplane separates, $G$ the second moments of
+    the features and $g = ∇R(w)$. Then $R(w) - min R >= 2 gᵀ G⁻¹ g$ for all weights $w$.
     """
     trial.require(
         samples > features,
@@ -352,9 +353,9 @@ def test_logistic(trial, samples: Samples, features: Features):
 
 @claim(derived("boxes of the predicted chance, each enclosed"), kind="bound")
 def test_logistic__everywhere(trial):
-    """For one feature that is 1 and labels of which a share q is positive, R - min R = q log(q/p) +
-    (1 - q) log((1 - q)/(1 - p)) >= 2 (p - q)², for all p in [.001, .999] and q = .1, .2, …, .9, to
-    1e-12. Here p is the predicted chance, g = p - q and G = 1.
+    """For one feature that is 1 and labels of which a share $q$ is positive, $R - min R = q
+    log(q/p) + (1 - q) log((1 - q)/(1 - p)) >= 2 (p - q)²$, for all $p$ in $[.001, .999]$ and
+    $q = .1, .2, …, .9$, to $1e-12$. Here $p$ is the predicted chance, $g = p - q$ and $G = 1$.
     """
 
     def gap(chance, tenths):

@@ -2,26 +2,27 @@
 Robustness and Fast Algorithms", ICML, arXiv 2306.05815.
 
 For whoever runs kernel PCA by gradients or asks it to be sparse: which value to expect, what a gap
-between the two problems certifies (nothing), from which threshold ε on the component is 0, and from
-which κ on clipping changes nothing.
+between the two problems certifies (nothing), from which threshold $ε$ on the component is 0, and
+from which $κ$ on clipping changes nothing.
 
 Paper: kernel PCA as a difference of convex functions has a dual that gradient methods can solve,
 and in which the square can be replaced by losses that make components sparse or robust. This page
 gives the values of these problems and the thresholds at which sparsity and robustness begin.
 
 Take away: a dual gap of 0 is reached at every set of eigenvectors, not only at the first. Sparsity
-has removed everything from ε = r_1 on, the size of the largest point, and not from √λ_1 on; just
-below r_1 one point is left.
+has removed everything from $ε = r_1$ on, the size of the largest point, and not from $√λ_1$ on;
+just below $r_1$ one point is left.
 
-Φ (n, d) holds n points in feature space, K = Φ Φᵀ with eigenvalues λ_1 >= λ_2 >= …; W (d, s) has
-singular values of at most 1. The primal is P(W) = -F(Φ W), the dual D(H) = F*(H) - |ΦᵀH|_* with the
-nuclear norm tr (Hᵀ K H)^(1/2). F is half the squared norm, or, with s = 1, such that F*(h) = |h|²/2
-+ ε |h|_1, the ε-insensitive loss, or F*(h) = |h|²/2 where all |h_i| <= κ and infinite elsewhere,
-Huber's. r_1 >= r_2 >= … are the sizes √K_ii of the points, u_1 is the first eigenvector of K, and M
-is the largest |Φᵀσ| over vectors σ of signs.
+$Φ$ $(n, d)$ holds $n$ points in feature space, $K = Φ Φᵀ$ with eigenvalues $λ_1 >= λ_2 >= …$; $W$
+$(d, s)$ has singular values of at most 1. The primal is $P(W) = -F(Φ W)$, the dual
+$D(H) = F*(H) - |ΦᵀH|_*$ with the nuclear norm $tr (Hᵀ K H)^(1/2)$. $F$ is half the squared norm,
+or, with $s = 1$, such that $F*(h) = |h|²/2 + ε |h|_1$, the $ε$-insensitive loss, or
+$F*(h) = |h|²/2$ where all $|h_i| <= κ$ and infinite elsewhere, Huber's. $r_1 >= r_2 >= …$ are the
+sizes $√K_{i i}$ of the points, $u_1$ is the first eigenvector of $K$, and $M$ is the largest
+$|Φᵀσ|$ over vectors $σ$ of signs.
 
-Edges: below ε = r_2 several h_i are not zero and `sparse_law` raises an error. At r_1 = r_2 its
-interval is empty. An iteration that starts at Φᵀh = 0 stays there.
+Edges: below $ε = r_2$ several $h_i$ are not zero and `sparse_law` raises an error. At $r_1 = r_2$
+its interval is empty. An iteration that starts at $Φᵀh = 0$ stays there.
 
 Abstract:
 
@@ -36,8 +37,8 @@ Abstract:
 - Sentence 4: training is much faster, and robustness and sparsity have benefits. Not on trial.
   Nothing is timed here, and no benchmark is run.
 
-Read: the abstract. Derived here: all values. Not claimed: the minimum for ε below r_2, or that one
-start finds it. Topic: linear algebra for learning.
+Read: the abstract. Derived here: all values. Not claimed: the minimum for $ε$ below $r_2$, or that
+one start finds it. Topic: linear algebra for learning.
 """
 
 from itertools import product
@@ -174,9 +175,10 @@ def huber_bracket(phi, shares):
     cases=[(12, 3), (6, 4), (64, 2)],
 )
 def test_same_minimum(trial, points: Points, components: Components):
-    """Kernel PCA with s components minimises P(W) = -|Φ W|²/2 over W with singular values of at
-    most 1; its dual minimises D(H) = |H|²/2 - |ΦᵀH|_* with the nuclear norm. Both have the minimum
-    -(λ_1 + … + λ_s)/2, where λ_i are the largest eigenvalues of the kernel matrix Φ Φᵀ.
+    """Kernel PCA with $s$ components minimises $P(W) = -|Φ W|²/2$ over $W$ with singular values of
+    at most 1; its dual minimises $D(H) = |H|²/2 - |ΦᵀH|_*$ with the nuclear norm. Both have the
+    minimum $-(λ_1 + … + λ_s)/2$, where $λ_i$ are the largest eigenvalues of the kernel matrix
+    $Φ Φᵀ$.
     """
     generator = trial.generator()
     phi = features(generator, points, components + 2)
@@ -199,15 +201,15 @@ def test_same_minimum(trial, points: Points, components: Components):
 
 
 @claim(
-    derived("D(Φ W) = P(W) where the columns of W are eigenvectors"),
+    derived("$D(Φ W) = P(W)$ where the columns of $W$ are eigenvectors"),
     kind="identity",
     cases=[(12, 3), (6, 4), (64, 2)],
 )
 def test_duality_from_above(trial, points: Points, components: Components):
-    """Kernel PCA minimises P(W) = -|Φ W|²/2, its dual D(H) = |H|²/2 - |ΦᵀH|_*. Where the columns of
-    W are any s orthonormal eigenvectors of ΦᵀΦ, with eigenvalues ν_1 … ν_s, D(Φ W) equals P(W), and
-    both are (λ_1 + … + λ_s - ν_1 - … - ν_s)/2 above the minimum, with the largest eigenvalues λ_i:
-    a gap of 0 certifies nothing.
+    """Kernel PCA minimises $P(W) = -|Φ W|²/2$, its dual $D(H) = |H|²/2 - |ΦᵀH|_*$. Where the
+    columns of $W$ are any $s$ orthonormal eigenvectors of $ΦᵀΦ$, with eigenvalues $ν_1, …, ν_s$,
+    $D(Φ W)$ equals $P(W)$, and both are $(λ_1 + … + λ_s - ν_1 - … - ν_s)/2$ above the minimum, with
+    the largest eigenvalues $λ_i$: a gap of 0 certifies nothing.
     """
     trial.require(points >= components + 2, "points must be components + 2 at least: their rank is")
     generator = trial.generator()
@@ -243,14 +245,14 @@ def features_and_epsilons(generator, points, share):
 
 
 @claim(
-    derived("|Φᵀh| <= Σ r_i |h_i|"),
+    derived("$|Φᵀh| <= ∑_i r_i |h_i|$"),
     kind="identity",
     cases=[(15, 0.5), (4, 0.0), (64, 0.95)],
 )
 def test_sparsity_threshold(trial, points: Points, share: Share):
-    """Let r_1 >= r_2 >= … be the lengths of the points in feature space, the rows of Φ. The minimum
-    of |h|²/2 + ε |h|_1 - |Φᵀh|, which is ε-insensitive kernel PCA with one component, is 0 for ε >=
-    r_1, and -(r_1 - ε)²/2 for r_2 <= ε < r_1.
+    """Let $r_1 >= r_2 >= …$ be the lengths of the points in feature space, the rows of $Φ$. The
+    minimum of $|h|²/2 + ε |h|_1 - |Φᵀh|$, which is $ε$-insensitive kernel PCA with one component,
+    is 0 for $ε >= r_1$, and $-(r_1 - ε)²/2$ for $r_2 <= ε < r_1$.
     """
     generator = trial.generator()
     phi, epsilons = features_and_epsilons(generator, points, share)
@@ -272,14 +274,14 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
 
 
 @claim(
-    derived("|Φᵀh| <= Σ r_i |h_i|"),
+    derived("$|Φᵀh| <= ∑_i r_i |h_i|$"),
     kind="identity",
     cases=[(15, 0.5), (4, 0.0), (64, 0.95)],
 )
 def test_sparsity_threshold__support(trial, points: Points, share: Share):
-    """Let r_1 >= r_2 >= … be the lengths of the points in feature space, the rows of Φ. The
-    minimiser h of |h|²/2 + ε |h|_1 - |Φᵀh|, which is ε-insensitive kernel PCA with one component,
-    has a single entry that is not zero for r_2 <= ε < r_1, and none for ε >= r_1.
+    """Let $r_1 >= r_2 >= …$ be the lengths of the points in feature space, the rows of $Φ$. The
+    minimiser $h$ of $|h|²/2 + ε |h|_1 - |Φᵀh|$, which is $ε$-insensitive kernel PCA with one
+    component, has a single entry that is not zero for $r_2 <= ε < r_1$, and none for $ε >= r_1$.
     """
     generator = trial.generator()
     phi, epsilons = features_and_epsilons(generator, points, share)
@@ -297,11 +299,11 @@ KAPPAS = np.array([0.003, 0.03, 0.3, 0.6, 0.9, 1, 2])
 """Bounds κ on |h_i| in units of the threshold √λ_1 max |u_1i|."""
 
 
-@claim(derived("κ|t| - κ²/2 <= F(t) for Huber's F"), kind="bound", cases=[12, 7, 4])
+@claim(derived("$κ|t| - κ²/2 <= F(t)$ for Huber's $F$"), kind="bound", cases=[12, 7, 4])
 def test_huber_bracket__below(trial, points: FewPoints):
-    """Let Φ hold n points in feature space. The minimum of |h|²/2 - |Φᵀh| over |h_i| <= κ, which is
-    kernel PCA with Huber's loss, is at most n κ²/2 - κ M, where M is the largest |Φᵀσ| over vectors
-    σ of signs.
+    """Let $Φ$ hold $n$ points in feature space. The minimum of $|h|²/2 - |Φᵀh|$ over $|h_i| <= κ$,
+    which is kernel PCA with Huber's loss, is at most $n κ²/2 - κ M$, where $M$ is the largest
+    $|Φᵀσ|$ over vectors $σ$ of signs.
     """
     generator = trial.generator()
     phi = features(generator, points, 4)
@@ -318,11 +320,11 @@ def test_huber_bracket__below(trial, points: FewPoints):
     )
 
 
-@claim(derived("F(t) <= min(κ|t|, t²/2) for Huber's F"), kind="bound", cases=[12, 7, 4])
+@claim(derived("$F(t) <= min(κ|t|, t²/2)$ for Huber's $F$"), kind="bound", cases=[12, 7, 4])
 def test_huber_bracket(trial, points: FewPoints):
-    """Let Φ hold points in feature space. The minimum of |h|²/2 - |Φᵀh| over |h_i| <= κ, which is
-    kernel PCA with Huber's loss, is at least -min(κ M, λ_1/2), where M is the largest |Φᵀσ| over
-    vectors σ of signs and λ_1 the largest eigenvalue of ΦΦᵀ.
+    """Let $Φ$ hold points in feature space. The minimum of $|h|²/2 - |Φᵀh|$ over $|h_i| <= κ$,
+    which is kernel PCA with Huber's loss, is at least $-min(κ M, λ_1/2)$, where $M$ is the largest
+    $|Φᵀσ|$ over vectors $σ$ of signs and $λ_1$ the largest eigenvalue of $ΦΦᵀ$.
     """
     generator = trial.generator()
     phi = features(generator, points, 4)
@@ -346,9 +348,10 @@ def test_huber_bracket(trial, points: FewPoints):
     cases=[12, 7, 4],
 )
 def test_huber_bracket__threshold(trial, points: FewPoints):
-    """Let Φ hold points in feature space. The minimum of |h|²/2 - |Φᵀh| over |h_i| <= κ, which is
-    kernel PCA with Huber's loss, is -λ_1/2, as without a bound on h, if and only if κ >= √λ_1 max
-    |u_1i|, where λ_1 > 0 is the largest eigenvalue of ΦΦᵀ, a simple one, and u_1 its eigenvector.
+    """Let $Φ$ hold points in feature space. The minimum of $|h|²/2 - |Φᵀh|$ over $|h_i| <= κ$,
+    which is kernel PCA with Huber's loss, is $-λ_1/2$, as without a bound on $h$, if and only if
+    $κ >= √λ_1 max_i |u_{1 i}|$, where $λ_1 > 0$ is the largest eigenvalue of $ΦΦᵀ$, a simple one,
+    and $u_1$ its eigenvector.
     """
     generator = trial.generator()
     phi = features(generator, points, 4)
@@ -367,11 +370,11 @@ def test_huber_bracket__threshold(trial, points: FewPoints):
 
 @figure("F1", claims=("sparsity_threshold",))
 def thresholds(points=15):
-    """The component of ε-insensitive kernel PCA is zero from the length of the longest point on.
+    """The component of $ε$-insensitive kernel PCA is zero from the length of the longest point on.
 
-    Depth √(-2 min) with one component against the threshold ε. The first singular value √λ_1 would
-    put the end too late. Marks: points: iteration from many starts; r₁, r₂: lengths of the two
-    longest points; line: law, from r₂ on.
+    Depth $√(-2 m)$ of the minimum $m$ with one component against the threshold $ε$. The first
+    singular value $√λ_1$ would put the end too late. Marks: points: iteration from many starts;
+    $r₁$, $r₂$: lengths of the two longest points; line: law, from $r₂$ on.
     """
     generator = np.random.default_rng(3)
     phi = features(generator, points, 4)

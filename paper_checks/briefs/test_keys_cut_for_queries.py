@@ -1,21 +1,22 @@
 """Lin, Zeng, Xiao, Kou, Hou, Gao, Zhang & Deng 2024, "MatryoshkaKV: Adaptive KV Compression via
 Trainable Orthogonal Projection", ICLR 2025, arXiv 2410.14731.
 
-For whoever caches r of the d key coordinates of a head and must choose which, and whether to insist
-on an orthogonal projection.
+For whoever caches $r$ of the $d$ key coordinates of a head and must choose which, and whether to
+insist on an orthogonal projection.
 
-Setting: the logits are qᵀk over all pairs of queries and keys, and C_q and C_k are the second
-moments (d, d) of both. The cache holds Dᵀk, and a logit is (Eᵀq)ᵀ(Dᵀk), with D and E (d, r). The
-error is the mean of (qᵀ(I - E Dᵀ)k)². σ_1 >= σ_2 >= … are the singular values of C_q^½ C_k^½.
+Setting: the logits are $qᵀk$ over all pairs of queries and keys, and $C_q$ and $C_k$ are the second
+moments $(d, d)$ of both. The cache holds $Dᵀk$, and a logit is $(Eᵀq)ᵀ(Dᵀk)$, with $D$ and $E$
+$(d, r)$. The error is the mean of $(qᵀ(I - E Dᵀ)k)²$. $σ_1 >= σ_2 >= …$ are the singular values of
+$C_q^½ C_k^½$.
 
-Take away: two different matrices D and E cost no more than one orthogonal projection, and they are
-far better if queries and keys have different axes: for axes at 45° and an axis ratio of .01 in the
-second moments the error is 25 times smaller. Tuning an orthogonal projection gains 1 % there.
+Take away: two different matrices $D$ and $E$ cost no more than one orthogonal projection, and they
+are far better if queries and keys have different axes: for axes at 45° and an axis ratio of .01 in
+the second moments the error is 25 times smaller. Tuning an orthogonal projection gains 1 % there.
 
-Edges: if C_q and C_k have the same eigenvectors, an orthogonal projection is as good as any, but it
-must keep the largest products of their eigenvalues, and not the keys' largest eigenvalues. This is
-the case with rotary embedding: averaged over many positions, both moments are multiples of the
-identity in each plane. Singular moments need a pseudoinverse.
+Edges: if $C_q$ and $C_k$ have the same eigenvectors, an orthogonal projection is as good as any,
+but it must keep the largest products of their eigenvalues, and not the keys' largest eigenvalues.
+This is the case with rotary embedding: averaged over many positions, both moments are multiples of
+the identity in each plane. Singular moments need a pseudoinverse.
 
 Paper: it tunes orthogonal projections of keys and values with a distillation loss for several ranks
 at once, and finds less loss than with principal components. This page gives the least error in the
@@ -282,14 +283,14 @@ def rivals(query_moments, key_moments, ranks):
 
 
 @claim(
-    derived("Eckart and Young in the axes of C_k^½"),
+    derived("Eckart and Young in the axes of $C_k^½$"),
     kind="optimality",
     cases=[(6, 2), (2, 1), (8, 5)],
 )
 def test_least_error(trial, width: Width, kept: Kept):
-    """Let logits qᵀk be replaced by (Eᵀq)ᵀ(Dᵀk) with r columns in D and E. The least mean squared
-    error is Σ_{i>r} σ_i², where σ_i are the singular values of C_q^½ C_k^½, and C_q and C_k the
-    second moments of queries and keys.
+    """Let logits $qᵀk$ be replaced by $(Eᵀq)ᵀ(Dᵀk)$ with $r$ columns in $D$ and $E$. The least mean
+    squared error is $sum_{i>r} σ_i²$, where $σ_i$ are the singular values of $C_q^½ C_k^½$, and
+    $C_q$ and $C_k$ the second moments of queries and keys.
     """
     trial.require(kept < width, "fewer coordinates must be kept than there are")
     generator = trial.generator("queries and keys")
@@ -311,10 +312,11 @@ def test_least_error__nested(
     trial,
     width: Annotated[int, Interval(3, 5, why="of two only one can be kept; all ranks are trained")],
 ):
-    """Let logits qᵀk of d coordinates be replaced by (Eᵀq)ᵀ(Dᵀk) with the first r columns of one D
-    and one E. The least sum of the mean squared errors over r = 1 … d - 1 is the sum of the least
-    error Σ_{i>r} σ_i² of each r: one ordered pair serves every rank at once. σ_i are the singular
-    values of C_q^½ C_k^½, and C_q and C_k the second moments of queries and keys.
+    """Let logits $qᵀk$ of $d$ coordinates be replaced by $(Eᵀq)ᵀ(Dᵀk)$ with the first $r$ columns
+    of one $D$ and one $E$. The least sum of the mean squared errors over $r = 1, …, d - 1$ is the
+    sum of the least error $sum_{i>r} σ_i²$ of each $r$: one ordered pair serves every rank at once.
+    $σ_i$ are the singular values of $C_q^½ C_k^½$, and $C_q$ and $C_k$ the second moments of
+    queries and keys.
     """
     generator = trial.generator("queries and keys")
     queries, keys = drawn(generator, width)
@@ -336,9 +338,9 @@ ASKEW = [(0.01, np.pi / 4), (0.1, 0.1), (0.001, 1.2), (0.5, 1.0)]
 
 @claim(derived("the error in twice the angle is a parabola"), kind="optimality", cases=ASKEW)
 def test_price_of_orthogonality(trial, ratio: Ratio, turn: Turn):
-    """Let queries have the second moments diag(1, e), e < 1, and keys the same turned by φ. If both
-    are projected on one line, the least mean squared error of the logits is e sin² φ if |cos φ| <=
-    (1 - e)/(1 + e), and else ((1 + e)/2 - |cos φ|(1 - e)/2)².
+    """Let queries have the second moments $diag(1, e)$, $e < 1$, and keys the same turned by $φ$.
+    If both are projected on one line, the least mean squared error of the logits is $e sin² φ$ if
+    $|cos φ| <= (1 - e)/(1 + e)$, and else $((1 + e)/2 - |cos φ|(1 - e)/2)²$.
     """
     law = best_orthogonal(ratio, turn)
     trial.value(
@@ -353,11 +355,11 @@ def test_price_of_orthogonality(trial, ratio: Ratio, turn: Turn):
     )
 
 
-@claim(derived("an eigenvector of C_k"), kind="identity", cases=ASKEW)
+@claim(derived("an eigenvector of $C_k$"), kind="identity", cases=ASKEW)
 def test_price_of_orthogonality__pca(trial, ratio: Ratio, turn: Turn):
-    """Let queries have the second moments diag(1, e), and keys the same turned by φ. If both are
-    projected on the principal component of the keys, the logits have the mean squared error e (sin²
-    φ + e cos² φ).
+    """Let queries have the second moments $diag(1, e)$, and keys the same turned by $φ$. If both
+    are projected on the principal component of the keys, the logits have the mean squared error
+    $e (sin² φ + e cos² φ)$.
     """
     law = error_of_pca(ratio, turn)
     trial.value(
@@ -369,10 +371,10 @@ def test_price_of_orthogonality__pca(trial, ratio: Ratio, turn: Turn):
     )
 
 
-@claim(derived("the smaller eigenvalue of a 2 x 2 matrix"), kind="optimality", cases=ASKEW)
+@claim(derived("the smaller eigenvalue of a $2 × 2$ matrix"), kind="optimality", cases=ASKEW)
 def test_price_of_orthogonality__free(trial, ratio: Ratio, turn: Turn):
     """If queries and keys in the plane are projected on lines of their own, the least mean squared
-    error of the logits is the smaller eigenvalue of C_q C_k, the product of their second moments.
+    error of the logits is the smaller eigenvalue of $C_q C_k$, the product of their second moments.
     """
     law = best_free(ratio, turn)
     trial.value(
@@ -388,7 +390,9 @@ def test_price_of_orthogonality__free(trial, ratio: Ratio, turn: Turn):
 
 
 @claim(
-    derived("λ_min is e²/cos² φ and the best line e sin² φ"), kind="limit", cases=[0.8, 0.3, 1.3]
+    derived("$λ_min$ is $e²/cos² φ$ and the best line $e sin² φ$"),
+    kind="limit",
+    cases=[0.8, 0.3, 1.3],
 )
 def test_price_of_orthogonality__limit(
     trial,
@@ -397,9 +401,9 @@ def test_price_of_orthogonality__limit(
         Interval(0.05, 1.3, why="near a right angle e must be far below cos² φ for the limit"),
     ],
 ):
-    """Let queries have the second moments diag(1, e), and keys the same turned by φ. The least
-    error of the logits with one line for both, over that with a line for each, tends to sin²(2
-    φ)/(4 e) as e → 0.
+    """Let queries have the second moments $diag(1, e)$, and keys the same turned by $φ$. The least
+    error of the logits with one line for both, over that with a line for each, tends to
+    $sin²(2 φ)/(4 e)$ as $e → 0$.
     """
     sizes = 2.0 ** np.arange(10, 17)
     gains = []
@@ -425,11 +429,12 @@ def test_price_of_orthogonality__limit(
 def test_nested_or_not(
     trial, tilt: Annotated[float, Interval(0.3, 1.0, why="near 0 both have the same axes")]
 ):
-    """Let queries have the second moments C_q = diag(9, 3, 1), and keys C_k = diag(2, 3, 4) with t
-    beside the diagonal. The line u whose orthogonal projection has the least error in the logits
-    does not lie in the plane of least error, which has the normal n: the sine of their angle is
-    |u·n|, .1025 for t = 1. Here u is the least eigenvector of (uᵀC_k u) C_q + (uᵀC_q u) C_k - C_q
-    C_k - C_k C_q, and n that of C_q/(nᵀC_q n) + C_k/(nᵀC_k n).
+    """Let queries have the second moments $C_q = diag(9, 3, 1)$, and keys $C_k = diag(2, 3, 4)$
+    with $t$ beside the diagonal. The line $u$ whose orthogonal projection has the least error in
+    the logits does not lie in the plane of least error, which has the normal $n$: the sine of their
+    angle is $|u·n|$, .1025 for $t = 1$. Here $u$ is the least eigenvector of
+    $(uᵀC_k u) C_q + (uᵀC_q u) C_k - C_q C_k - C_k C_q$, and $n$ that of
+    $C_q/(nᵀC_q n) + C_k/(nᵀC_k n)$.
     """
     query_moments = np.diag([9.0, 3.0, 1.0])
     key_moments = np.diag([2.0, 3.0, 4.0]) + tilt * (np.eye(3, k=1) + np.eye(3, k=-1))
@@ -456,10 +461,10 @@ def test_nested_or_not(
     cases=[(4, 2), (2, 1), (6, 3)],
 )
 def test_centre_keys(trial, width: Width, kept: Kept):
-    """Let logits qᵀk be replaced by (Eᵀq)ᵀ(Dᵀk) with r columns in D and E. The variance of the
-    error over the keys, which is all that softmax sees, has a mean over queries of at least Σ_{i>r}
-    σ_i², and some D and E attain it. σ_i are the singular values of C_q^½ C^½, C_q the second
-    moments of queries and C the covariance of keys.
+    """Let logits $qᵀk$ be replaced by $(Eᵀq)ᵀ(Dᵀk)$ with $r$ columns in $D$ and $E$. The variance
+    of the error over the keys, which is all that softmax sees, has a mean over queries of at least
+    $sum_{i>r} σ_i²$, and some $D$ and $E$ attain it. $σ_i$ are the singular values of $C_q^½ C^½$,
+    $C_q$ the second moments of queries and $C$ the covariance of keys.
     """
     trial.require(kept < width, "fewer coordinates must be kept than there are")
     generator = trial.generator("queries and keys")
@@ -486,7 +491,7 @@ def error_against_axis_ratio(turn: float = np.pi / 4):
     keys have different axes; tuning it gains little.
 
     One of two coordinates is kept, axes at 45°. Marks: lines: laws; points: a search over all
-    angles of D = E, and least squares for unlike D and E in turn.
+    angles of $D = E$, and least squares for unlike $D$ and $E$ in turn.
     """
     fine = np.geomspace(1e-3, 0.9, 60)
     coarse = np.geomspace(1e-3, 0.9, 10)

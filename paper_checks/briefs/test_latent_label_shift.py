@@ -9,15 +9,16 @@ recovered labels shift too little, and no amount of data helps. With two labels 
 have their label with probability .7 and .9, three fifths of the shift are left. If anchors are
 chosen among more inputs, the corners become worse, not better.
 
-Setting: K labels, r domains of equal weight, inputs in cells x. P (K, r) has the entries p_d(y), q
-is its mean over domains, and h(x) (K,) the pooled P(y|x). So p(d|x) = h(x)G, G_(y,d) = P_(y,d)/(r
-q_y). Recovery takes the K extreme rows p(d|x) for the labels, V (K, r), and barycentric coordinates
-for p̂(y|x); q̂ solves q̂V = 1/r, and p̂_d(y) = r q̂_y V_(y,d). H (K, K) has the h of the extreme cells
-as rows. With H = I they are anchors.
+Setting: $K$ labels, $r$ domains of equal weight, inputs in cells $x$. $P$ $(K, r)$ has the entries
+$p_d(y)$, $q$ is its mean over domains, and $h(x)$ $(K)$ the pooled $P(y|x)$. So $p(d|x) = h(x)G$,
+$G_(y,d) = P_(y,d)/(r q_y)$. Recovery takes the $K$ extreme rows $p(d|x)$ for the labels, $V$
+$(K, r)$, and barycentric coordinates for $p̂(y|x)$; $q̂$ solves $q̂V = 1/r$, and
+$p̂_d(y) = r q̂_y V_(y,d)$. $H$ $(K, K)$ has the $h$ of the extreme cells as rows. With $H = I$ they
+are anchors.
 
 Edges: with fewer domains than labels the coordinates are not unique. With three or more labels the
-h(x) may have more corners than labels; then these laws do not apply. The order of the labels cannot
-be recovered.
+$h(x)$ may have more corners than labels; then these laws do not apply. The order of the labels
+cannot be recovered.
 
 Paper: it shows that labels can be recovered from unlabelled data of several domains whose label
 frequencies shift, if each label has inputs of its own, and does so with a trained discriminator of
@@ -27,16 +28,16 @@ Abstract:
 
 - Statement 1: for finitely many inputs the problem is isomorphic to topic modelling. Not on trial.
   The isomorphism is used, not tried.
-- Statement 2: if each label has inputs of its own, p(d|x) gives the frequencies and p_d(y|x) but
-  for the order of labels. Holds: anchors. Without such inputs: impure.
+- Statement 2: if each label has inputs of its own, $p(d|x)$ gives the frequencies and $p_d(y|x)$
+  but for the order of labels. Holds: anchors. Without such inputs: impure.
 - Statement 3: a discriminator, clusters and a matrix factorisation do it in practice. Not on trial.
   The factorisation is not unique without anchors.
 - Statement 4: it beats unsupervised classifiers where inputs alone mislead. Not on trial. It needs
   images.
 
-Read: the abstract ("oracle access to p(d|x) suffices to identify p_d(y) and p_d(y|x) up to
-permutation"), and class_prior_estimation.py of the released code as notes on the paper quote
-it. Derived here: what impure anchors give, and the corners of many cells. Not claimed: anything on
+Read: the abstract ("oracle access to $p(d|x)$ suffices to identify $p_d(y)$ and $p_d(y|x)$ up to
+permutation"), and `class_prior_estimation.py` of the released code as notes on the paper quote it.
+Derived here: what impure anchors give, and the corners of many cells. Not claimed: anything on
 trained discriminators. Topic: learning.
 """
 
@@ -202,9 +203,9 @@ def both(posteriors, frequencies):
     cases=[(2, 0, 5), (3, 2, 10), (6, 0, 1), (4, 6, 40)],
 )
 def test_anchors(trial, labels: Labels, extra: Extra, cells: Cells):
-    """Let K labels have shifting frequencies P of rank K in several domains, and cells x given the
-    label the same law in all. If each label has a cell of its own, the extreme rows p(d|x) give the
-    pooled P(y|x) and all label frequencies exactly, up to the order of labels.
+    """Let $K$ labels have shifting frequencies $P$ of rank $K$ in several domains, and cells $x$
+    given the label the same law in all. If each label has a cell of its own, the extreme rows
+    $p(d|x)$ give the pooled $P(y|x)$ and all label frequencies exactly, up to the order of labels.
     """
     world = World(trial.generator("world"), np.eye(labels), cells, labels + extra)
     posteriors = posteriors_from_corners(world.posteriors, np.eye(labels))
@@ -226,15 +227,15 @@ def test_anchors(trial, labels: Labels, extra: Extra, cells: Cells):
 
 
 @claim(
-    derived("barycentric coordinates do not depend on G"),
+    derived("barycentric coordinates do not depend on $G$"),
     kind="identity",
     cases=[(2, 0, 5, 0.5), (3, 2, 10, 0.9), (6, 0, 1, 0.95), (4, 6, 40, 0.7)],
 )
 def test_impure(trial, labels: Labels, extra: Extra, cells: Cells, purity: Purity):
-    """Let K labels have frequencies P (K, r) of rank K in r domains, of mean q, and let the pooled
-    posteriors h(x) span a simplex whose corners are the rows of H, det H ≠ 0. Recovery from the
-    extreme rows p(d|x) gives p̂(y|x) = h(x) H^-1 and, with q̂ = H^-T q, the label frequencies
-    diag(q̂) H diag(1/q) P.
+    """Let $K$ labels have frequencies $P$ $(K, r)$ of rank $K$ in $r$ domains, of mean $q$, and let
+    the pooled posteriors $h(x)$ span a simplex whose corners are the rows of $H$, $det H ≠ 0$.
+    Recovery from the extreme rows $p(d|x)$ gives $p̂(y|x) = h(x) H^-1$ and, with $q̂ = H^-T q$, the
+    label frequencies $diag(q̂) H diag(1/q) P$.
     """
     generator = trial.generator("world")
     world = World(generator, impure_corners(generator, labels, purity), cells, labels + extra)
@@ -270,10 +271,10 @@ def test_impure__sampled(
     ],
     purity: Purity,
 ):
-    """Let K labels have frequencies P (K, r) in r domains, of mean q, and let pooled posteriors
-    h(x) have the corners H. As the number of sampled inputs grows, recovery from the extreme rows
-    p(d|x) tends to h(x) H^-1 and diag(q̂) H diag(1/q) P with q̂ = H^-T q, and not to the truth: no
-    amount of data helps.
+    """Let $K$ labels have frequencies $P$ $(K, r)$ in $r$ domains, of mean $q$, and let pooled
+    posteriors $h(x)$ have the corners $H$. As the number of sampled inputs grows, recovery from the
+    extreme rows $p(d|x)$ tends to $h(x) H^-1$ and $diag(q̂) H diag(1/q) P$ with $q̂ = H^-T q$, and
+    not to the truth: no amount of data helps.
     """
     generator = trial.generator("world")
     world = World(generator, impure_corners(generator, labels, purity), 3, labels + spare)
@@ -293,9 +294,9 @@ def test_impure__sampled(
 
 @claim(derived("two corners on a line"), kind="identity", cases=TWO_LABELS)
 def test_too_sure(trial, low: Low, high: High, extra: Extra, cells: Cells):
-    """Let two labels have pooled posteriors h that range from a to b, in domains that differ in the
-    labels' frequencies. The recovered posterior is (h - a)/(b - a): too confident, with its
-    threshold ½ at h = (a + b)/2.
+    """Let two labels have pooled posteriors $h$ that range from $a$ to $b$, in domains that differ
+    in the labels' frequencies. The recovered posterior is $(h - a)/(b - a)$: too confident, with
+    its threshold ½ at $h = (a + b)/2$.
     """
     world = World(trial.generator("world"), two_corners(low, high), cells, 2 + extra)
     posteriors = recovered(world.table(), 2)[0][:, 0]
@@ -313,9 +314,9 @@ def test_too_sure(trial, low: Low, high: High, extra: Extra, cells: Cells):
 
 @claim(derived("two corners on a line"), kind="identity", cases=TWO_LABELS)
 def test_too_still(trial, low: Low, high: High, extra: Extra, cells: Cells):
-    """Let two labels have pooled posteriors that range from a to b, a pooled frequency q, and
-    frequencies that shift between domains. The recovered frequencies shift by the share (q - a)(b -
-    q)/((b - a) q (1 - q)) of the true shift.
+    """Let two labels have pooled posteriors that range from $a$ to $b$, a pooled frequency $q$, and
+    frequencies that shift between domains. The recovered frequencies shift by the share
+    $(q - a)(b - q)/((b - a) q (1 - q))$ of the true shift.
     """
     world = World(trial.generator("world"), two_corners(low, high), cells, 2 + extra)
     frequencies = recovered(world.table(), 2)[1]
@@ -346,9 +347,9 @@ def test_overshoot(
     ],
     cells: Annotated[int, Interval(2, 100, why="m; one cell is no extreme")],
 ):
-    """Let m cells all have p(d=1|x) = b, and n' examples each. As n' → ∞, their largest estimate
-    exceeds b on average by √(b(1 - b)/n') times the mean of the largest of m standard normal
-    numbers.
+    """Let $m$ cells all have $p(d = 1|x) = b$, and $n'$ examples each. As $n' → ∞$, their largest
+    estimate exceeds $b$ on average by $√(b(1 - b)/n')$ times the mean of the largest of $m$
+    standard normal numbers.
     """
     number = 1_000_000
     spread = np.sqrt(chance * (1 - chance) / number)

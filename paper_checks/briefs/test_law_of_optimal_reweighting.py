@@ -7,22 +7,24 @@ is the greedy rule, not the optimal one, and it has a price.
 Take away: the Learning Law is refuted as stated, and true where gradients commute. On the best
 course two examples that are both in use agree unequally with the target's gradient; they agree
 equally with the costate, the gradient of all that is still to come. Two examples that obey the law
-all the way cost up to (1 + √κ)²/(4 √κ) times the least, κ the condition number: 1.8 times at κ =
-25, 3.03 times at κ = 100, and nothing if their difference is an eigenvector of the curvature.
+all the way cost up to $(1 + √κ)²/(4 √κ)$ times the least, $κ$ the condition number: 1.8 times at
+$κ = 25$, 3.03 times at $κ = 100$, and nothing if their difference is an eigenvector of the
+curvature.
 
-Setting: θ_(t+1) = θ_t - η Σ_n γ_(n,t) ∇l_n(θ_t) for t = 0..T-1, with weights γ_(n,t) >= 0 that sum
-to one at each t. Examples have losses l_n = ½ (θ - c_n)'A (θ - c_n), n = 1..N, the target has L =
-½ (θ - c)'M (θ - c), A and M positive definite, d dimensions. J = Σ_(t=1..T) L(θ_t) is to be least;
-it is convex in the weights. The costate is λ_(T+1) = 0, λ_t = M (θ_t - c) + (I - ηA) λ_(t+1), and
-σ_(n,t) = λ_(t+1)·∇l_n(θ_t). An example is active at t if γ_(n,t) > 0.
+Setting: $θ_(t+1) = θ_t - η sum_n γ_(n,t) ∇l_n(θ_t)$ for $t = 0, …, T - 1$, with weights
+$γ_(n,t) >= 0$ that sum to one at each $t$. Examples have losses $l_n = ½ (θ - c_n)'A (θ - c_n)$,
+$n = 1, …, N$, the target has $L = ½ (θ - c)'M (θ - c)$, $A$ and $M$ positive definite, $d$
+dimensions. $J = sum_(t=1)^T L(θ_t)$ is to be least; it is convex in the weights. The costate is
+$λ_(T+1) = 0$, $λ_t = M (θ_t - c) + (I - ηA) λ_(t+1)$, and $σ_(n,t) = λ_(t+1)·∇l_n(θ_t)$. An example
+is active at $t$ if $γ_(n,t) > 0$.
 
 Edges: the law holds where the gradient fields of active examples commute along the course: in one
-dimension, for A = I, and if c_1 - c_2 is an eigenvector of A. It is empty where a single example is
-active. The price
-assumes that the centres are so far apart that both weights stay positive, and that the horizon is
-so long that the last loss is negligible. ηλ_max(A) must be below 1.
+dimension, for $A = I$, and if $c_1 - c_2$ is an eigenvector of $A$. It is empty where a single
+example is active. The price assumes that the centres are so far apart that both weights stay
+positive, and that the horizon is so long that the last loss is negligible. $ηλ_max(A)$ must be
+below 1.
 
-Paper: it defines the best learning as the least area under the loss, derives a "Learning Law" for
+Paper: it defines the best learning as the least area under the loss, derives $a$ "Learning Law" for
 it, and trains a perceptron and small transformers along optimised weights. This page treats
 quadratic losses, for which a convex program gives the best course and the law can be tried to the
 letter.
@@ -40,8 +42,8 @@ Abstract:
 
 Read: the abstract, Theorem 3.1 with its proof (which lets weights act through the present gradient
 only), section 3.2, which says that the maximum principle solves the problem, and
-opt_policy_trainer.py of the released code. Equal agreement with the costate is that principle; the
-same authors print it for constant weights in "Data Selection via Optimal Control for Language
+`opt_policy_trainer.py` of the released code. Equal agreement with the costate is that principle;
+the same authors print it for constant weights in "Data Selection via Optimal Control for Language
 Models", ICLR 2025, arXiv 2410.07064, which was seen in notes only. Derived here: the defect, the
 bound on the excess, the price. Not claimed: losses that are not quadratic, noise of gradients.
 Topic: learning.
@@ -230,12 +232,12 @@ def greedy_weights(course, steps):
 CASES = [(2, 2, 40), (3, 5, 30), (6, 4, 4)]
 
 
-@claim(derived("convexity of J, whose gradient in γ is -ησ"), kind="bound", cases=CASES)
+@claim(derived("convexity of $J$, whose gradient in $γ$ is $-ησ$"), kind="bound", cases=CASES)
 def test_costate(trial, dims: Dims, examples: Examples, steps: Steps):
-    """A course θ_(t+1) = θ_t - η Σ_n γ_(n,t) ∇l_n(θ_t) of quadratic losses has the costates λ_t =
-    ∇L(θ_t) + (I - ηA) λ_(t+1) of the target's loss L, and σ_(n,t) = λ_(t+1)·∇l_n(θ_t). No weights γ
-    make Σ_(t>=1) L(θ_t) exceed its least value by more than η Σ_(t,n) γ_(n,t) (max_m σ_(m,t) -
-    σ_(n,t)).
+    """A course $θ_(t+1) = θ_t - η sum_n γ_(n,t) ∇l_n(θ_t)$ of quadratic losses has the costates
+    $λ_t = ∇L(θ_t) + (I - ηA) λ_(t+1)$ of the target's loss $L$, and $σ_(n,t) = λ_(t+1)·∇l_n(θ_t)$.
+    No weights $γ$ make $sum_(t>=1) L(θ_t)$ exceed its least value by more than
+    $η sum_(t,n) γ_(n,t) (max_m σ_(m,t) - σ_(n,t))$.
     """
     generator = trial.generator("courses")
     rows = []
@@ -279,9 +281,9 @@ MAXIMUM_PRINCIPLE = known(
 
 @claim(MAXIMUM_PRINCIPLE, kind="optimality", cases=CASES)
 def test_costate__at_the_optimum(trial, dims: Dims, examples: Examples, steps: Steps):
-    """Let the weights γ_(n,t) of quadratic losses l_n make Σ_(t>=1) L(θ_t) least, and let λ_t be
-    the costates. Then at each t all examples of positive weight have the largest σ_(n,t) =
-    λ_(t+1)·∇l_n(θ_t): η Σ_(t,n) γ_(n,t) (max_m σ_(m,t) - σ_(n,t)) = 0.
+    """Let the weights $γ_(n,t)$ of quadratic losses $l_n$ make $sum_(t>=1) L(θ_t)$ least, and let
+    $λ_t$ be the costates. Then at each $t$ all examples of positive weight have the largest
+    $σ_(n,t) = λ_(t+1)·∇l_n(θ_t)$: $η sum_(t,n) γ_(n,t) (max_m σ_(m,t) - σ_(n,t)) = 0$.
     """
     generator = trial.generator("courses")
     unequal = []
@@ -320,12 +322,12 @@ def most_unequal(course, weights):
     return pairs[np.argmax(gaps)] if np.max(gaps, initial=0) > 0.01 else None
 
 
-@claim(derived("two costates in a row are orthogonal to A δ"), kind="identity", cases=CASES)
+@claim(derived("two costates in a row are orthogonal to $A δ$"), kind="identity", cases=CASES)
 def test_defect(trial, dims: Dims, examples: Examples, steps: Steps):
-    """Let the weights of quadratic losses l_n = ½ (θ - c_n)'A (θ - c_n) make Σ_(t>=1) L(θ_t) least,
-    and let examples m and n have positive weight at t - 1 and t. Then ∇L·(∇l_m - ∇l_n) =
-    -ηλ_(t+1)·A²(c_m - c_n) at θ_t, with the costate λ_(t+1). It is 0 if c_m - c_n is an eigenvector
-    of A.
+    """Let the weights of quadratic losses $l_n = ½ (θ - c_n)'A (θ - c_n)$ make $sum_(t>=1) L(θ_t)$
+    least, and let examples $m$ and $n$ have positive weight at $t - 1$ and $t$. Then
+    $∇L·(∇l_m - ∇l_n) = -ηλ_(t+1)·A²(c_m - c_n)$ at $θ_t$, with the costate $λ_(t+1)$. It is 0 if
+    $c_m - c_n$ is an eigenvector of $A$.
     """
     generator = trial.generator("courses")
     courses = [drawn_course(generator, dims, examples) for _ in range(COURSES)]
@@ -479,9 +481,9 @@ PLANE = [(4.0, 45.0, 0.2), (25.0, 22.5, 0.25), (100.0, 45.0, 0.2)]
 
 @claim(derived("a Riccati equation in the plane"), kind="optimality", cases=PLANE)
 def test_price(trial, condition: Condition, angle: Angle, step: Step):
-    """Let two far examples in the plane have quadratic losses of curvature A, and the target,
-    between them, the same curvature. From a distance y off their line the least η Σ_(t>=0) L(θ_t)
-    is ½ P y², P = 2/(2 - ηb + √((2 - ηb)² + 4β²/D)).
+    """Let two far examples in the plane have quadratic losses of curvature $A$, and the target,
+    between them, the same curvature. From a distance $y$ off their line the least
+    $η sum_(t>=0) L(θ_t)$ is $½ P y²$, $P = 2/(2 - ηb + √((2 - ηb)² + 4β²/D))$.
 
     Here e is the direction of A (c_1 - c_2) and q its normal, a = e·Ae, b = q·Aq, β = e·Aq and D =
     ab - β². The start is θ_0 - c = y (q + xe) with the best x. Settings: the condition number of A,
@@ -504,9 +506,9 @@ def test_price(trial, condition: Condition, angle: Angle, step: Step):
 
 @claim(derived("on the law a line is mapped to itself"), kind="identity", cases=PLANE)
 def test_price__on_the_law(trial, condition: Condition, angle: Angle, step: Step):
-    """Let two far examples in the plane have quadratic losses of curvature A, and the target,
-    between them, the same curvature. From a distance y off their line a course on which both
-    examples agree equally with ∇L at every step has η Σ_(t>=0) L(θ_t) = y²/(2 (2 - ηbρ²)).
+    """Let two far examples in the plane have quadratic losses of curvature $A$, and the target,
+    between them, the same curvature. From a distance $y$ off their line a course on which both
+    examples agree equally with $∇L$ at every step has $η sum_(t>=0) L(θ_t) = y²/(2 (2 - ηbρ²))$.
 
     Here e is the direction of A (c_1 - c_2) and q its normal, a = e·Ae, b = q·Aq and ρ² = det
     A/(ab). Settings: the condition number of A, the angle of e in degrees, ηλ_max.
@@ -530,13 +532,13 @@ FLOWS = [(4.0, 45.0), (25.0, 22.5), (100.0, 60.0)]
 
 
 @claim(
-    derived("on the best course the costate is along q, and A e is not"),
+    derived("on the best course the costate is along $q$, and $A e$ is not"),
     kind="limit",
     cases=FLOWS,
     as_published=published(
         place=paper("Theorem 3.1"),
-        quoted="the following condition holds for 0 < t ≤ T and any m, n such that γ_m(t) > 0, "
-        "γ_n(t) > 0: ∇L · ∇l_m = ∇L · ∇l_n = Const",
+        quoted="the following condition holds for $0 < t ≤ T$ and any $m$, $n$ such that "
+        "$γ_m(t) > 0$, $γ_n(t) > 0$: $∇L · ∇l_m = ∇L · ∇l_n = Const$",
         within="in the gradient flow, whose weights minimise the area under the desired loss",
         reach="theorem",
         effect="the condition is necessary where gradients commute; in general that of the costate "
@@ -545,9 +547,9 @@ FLOWS = [(4.0, 45.0), (25.0, 22.5), (100.0, 60.0)]
     ),
 )
 def test_defect__of_small_steps(trial, condition: Condition, angle: Angle):
-    """Let two far examples in the plane have quadratic losses of curvature A, and the target,
-    between them, the same curvature. As η → 0, ∇L·(∇l_1 - ∇l_2) on the best course tends to
-    -y |A (c_1 - c_2)| βρ/(1 + ρ) at the distance y from their line, with both weights positive.
+    """Let two far examples in the plane have quadratic losses of curvature $A$, and the target,
+    between them, the same curvature. As $η → 0$, $∇L·(∇l_1 - ∇l_2)$ on the best course tends to
+    $-y |A (c_1 - c_2)| βρ/(1 + ρ)$ at the distance $y$ from their line, with both weights positive.
 
     Here e is the direction of A (c_1 - c_2) and q its normal, β = e·Aq and ρ² = det A/((e·Ae)
     (q·Aq)). This is 0 if c_1 - c_2 is an eigenvector of A alone. As published, it is 0.
@@ -569,12 +571,12 @@ def test_defect__of_small_steps(trial, condition: Condition, angle: Angle):
     )
 
 
-@claim(derived("the price as η → 0"), kind="limit", cases=FLOWS)
+@claim(derived("the price as $η → 0$"), kind="limit", cases=FLOWS)
 def test_price__of_small_steps(trial, condition: Condition, angle: Angle):
-    """Let two far examples in the plane have quadratic losses of curvature A, and the target,
-    between them, the same curvature. As η → 0, courses on which both agree equally with ∇L cost (1
-    + ρ)/(2ρ) times the least, where ρ² = det A/((e·Ae)(q·Aq)), e is the direction of A (c_1 - c_2)
-    and q its normal.
+    """Let two far examples in the plane have quadratic losses of curvature $A$, and the target,
+    between them, the same curvature. As $η → 0$, courses on which both agree equally with $∇L$ cost
+    $(1 + ρ)/(2ρ)$ times the least, where $ρ² = det A/((e·A e)(q·A q))$, $e$ is the direction of
+    $A (c_1 - c_2)$ and $q$ its normal.
     """
     sizes = 2.0 ** np.arange(4, 10)
     costs = np.array([prices_by_riccati(condition, angle, 1 / (n * condition)) for n in sizes])
@@ -595,10 +597,10 @@ def test_price__of_small_steps(trial, condition: Condition, angle: Angle):
 
 @claim(derived("the price in the worst direction"), kind="bound", cases=[4.0, 25.0, 100.0])
 def test_price__at_most(trial, condition: Condition):
-    """Let two far examples in the plane have quadratic losses of curvature A, with the condition
-    number κ, and the target, between them, the same curvature. With small steps, courses on which
-    both agree equally with ∇L cost at most (1 + √κ)²/(4 √κ) times the least, in whichever direction
-    c_1 - c_2 lies.
+    """Let two far examples in the plane have quadratic losses of curvature $A$, with the condition
+    number $κ$, and the target, between them, the same curvature. With small steps, courses on which
+    both agree equally with $∇L$ cost at most $(1 + √κ)²/(4 √κ)$ times the least, in whichever
+    direction $c_1 - c_2$ lies.
     """
     angles = np.linspace(0.5, 89.5, 90)
     costs = np.array([prices_by_riccati(condition, t, 1e-3 / condition) for t in angles])
@@ -618,8 +620,8 @@ def price_of_the_law(step: float = 0.1):
     larger the condition number is.
 
     Cost on the printed law over the least cost, two examples in the plane, at two angles of
-    A (c_1 - c_2) to an eigenvector, ηλ_max = `step`. Marks: lines: law; points: convex program and
-    roll-out.
+    $A (c_1 - c_2)$ to an eigenvector, $ηλ_max =$ `step`. Marks: lines: law; points: convex program
+    and roll-out.
     """
     fine = np.geomspace(1, 100, 60)
     coarse = np.array([2, 4, 8, 16, 32, 64])

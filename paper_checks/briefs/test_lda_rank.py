@@ -1,7 +1,7 @@
 """Thilak, Huang, Saremi, Dinh, Goh, Nakkiran, Susskind & Littwin 2024, "LiDAR: Sensing Linear
 Probing Performance in Joint Embedding SSL Architectures", ICLR, arXiv 2312.04000.
 
-For whoever picks a checkpoint by LiDAR and must choose q, the number of augmented views of an
+For whoever picks a checkpoint by LiDAR and must choose $q$, the number of augmented views of an
 image.
 
 Paper: LiDAR is the effective rank of the means over views, measured in units of the scatter of the
@@ -9,33 +9,34 @@ views as in linear discriminant analysis (LDA). It is meant to predict without l
 linear probe will do. This page says what it measures: which maps do not change it, and how much too
 few views raise it.
 
-Take away: a noise dimension counts as a signal of variance 1/q. With four signals of variance 1
-among 60 noise dimensions LiDAR is 37.7 at q = 10, 8.3 at q = 100 and 4.5 at q = 1000. For an
-encoder trained on digits it is about 12 at q = 2 and 10 in the limit.
+Take away: a noise dimension counts as a signal of variance $1/q$. With four signals of variance 1
+among 60 noise dimensions LiDAR is 37.7 at $q = 10$, 8.3 at $q = 100$ and 4.5 at $q = 1000$. For an
+encoder trained on digits it is about 12 at $q = 2$ and 10 in the limit.
 
-Of n images there are q views each, z_iv in d dimensions. Σ_b is the covariance of the n means over
-views (with 1/n), Σ_w the pooled covariance within images (with 1/(n q)). LiDAR is exp(−Σ p log p),
-where p are the eigenvalues of Σ_w^(−1/2) Σ_b Σ_w^(−1/2), divided by their sum, without the small
-multiple of I that the paper adds to Σ_w. In the planted model z_iv = s_i + ε_iv, where ε is N(0, I)
-and s is N(0, diag(a_1, …, a_r, 0, …, 0)) with m zeros, d = r + m.
+Of $n$ images there are $q$ views each, $z_{i v}$ in $d$ dimensions. $Σ_b$ is the covariance of the
+$n$ means over views (with $1/n$), $Σ_w$ the pooled covariance within images (with $1/(n q)$). LiDAR
+is $exp(−∑_i p_i log p_i)$, where $p_i$ are the eigenvalues of $Σ_w^(−1/2) Σ_b Σ_w^(−1/2)$, divided
+by their sum, without the small multiple of $I$ that the paper adds to $Σ_w$. In the planted model
+$z_{i v} = s_i + ε_{i v}$, where $ε$ is $N(0, I)$ and $s$ is $N(0, diag(a_1, …, a_r, 0, …, 0))$ with
+$m$ zeros, $d = r + m$.
 
-Edges: with n images LiDAR is at most n − 1. If n (q − 1) <= d + 1, the mean trace is infinite, and
-`mean_trace` raises an error. If a multiple δ of I is added to Σ_w, the invariance is lost: as the
-features shrink, LiDAR tends to the entropy rank of Σ_b. The relative error of the limit law at n
-images is about (d + 1)/(2n) · q/(q − 1).
+Edges: with $n$ images LiDAR is at most $n − 1$. If $n (q − 1) <= d + 1$, the mean trace is
+infinite, and `mean_trace` raises an error. If a multiple $δ$ of $I$ is added to $Σ_w$, the
+invariance is lost: as the features shrink, LiDAR tends to the entropy rank of $Σ_b$. The relative
+error of the limit law at $n$ images is about $(d + 1)/(2n) · q/(q − 1)$.
 
 Abstract:
 
 - Statement 1: LiDAR is a rank as of discriminant analysis, computed from views. No statement.
 - Statement 2: it tells informative from uninformative features. In part: view_floor,
-  affine_invariance, trained_encoder. With q views a feature that is noise counts as a signal of
-  variance 1/q.
+  affine_invariance, trained_encoder. With $q$ views a feature that is noise counts as a signal of
+  variance $1/q$.
 - Statement 3: it tells better than other ranks which hyperparameters are best. Not on trial. One
   encoder is trained here; ranks are not compared with probes.
 
 Read: the abstract. Derived here: the invariance, what noise dimensions count for, the law of an
-encoder, and a mean at finite n. Not claimed: that a high rank makes a good probe.
-Topic: representations.
+encoder, and a mean at finite $n$. Not claimed: that a high rank makes a good probe. Topic:
+representations.
 """
 
 from functools import partial
@@ -169,7 +170,7 @@ def mean_trace(images, views, total, dim):
 
 
 @claim(
-    derived("Σ_b and Σ_w go to A Σ Aᵀ"),
+    derived("$Σ_b$ and $Σ_w$ go to $A Σ Aᵀ$"),
     kind="identity",
     cases=[(20, 3, 5, 10.0), (10, 20, 2, 1.0), (60, 2, 8, 100.0)],
 )
@@ -184,9 +185,9 @@ def test_affine_invariance(
         float, Interval(1, 100, why="of the map; its square multiplies rounding errors")
     ],
 ):
-    """LiDAR is the effective rank of the covariance Σ_b of the images' mean features, in units of
-    the covariance Σ_w of the views of an image, which is invertible. It is the same after every
-    invertible affine map z → A z + b of the features.
+    """LiDAR is the effective rank of the covariance $Σ_b$ of the images' mean features, in units of
+    the covariance $Σ_w$ of the views of an image, which is invertible. It is the same after every
+    invertible affine map $z → A z + b$ of the features.
     """
     trial.require(
         images * (views - 1) >= 2 * dim,
@@ -211,7 +212,7 @@ def test_affine_invariance(
 
 
 @claim(
-    derived("Σ_b tends to diag(a) + I/q, Σ_w to (1 − 1/q) I"),
+    derived("$Σ_b$ tends to $diag(a) + I/q$, $Σ_w$ to $(1 − 1/q) I$"),
     kind="limit",
     cases=[(4, 1.0, 12, 10), (4, 0.5, 12, 3)],
 )
@@ -226,10 +227,10 @@ def test_view_floor(
         int, Interval(2, 10, why="one view has no spread; with many views the noise hardly counts")
     ],
 ):
-    """Let n images have independent normal signals of variances a_i, in units of the noise of a
-    view, and m dimensions without a signal, and let each image have q views. As n → ∞, LiDAR tends
-    to exp H(p), the entropy rank, where p is proportional to a_i + 1/q for each signal and 1/q for
-    each of the m other dimensions.
+    """Let $n$ images have independent normal signals of variances $a_i$, in units of the noise of a
+    view, and $m$ dimensions without a signal, and let each image have $q$ views. As $n → ∞$, LiDAR
+    tends to $exp H(p)$, the entropy rank, where $p$ is proportional to $a_i + 1/q$ for each signal
+    and $1/q$ for each of the $m$ other dimensions.
     """
     variances = planted_variances(signals, decay, noise)
     dim = signals + noise
@@ -253,7 +254,7 @@ def test_view_floor(
 
 
 @claim(
-    derived("the limit needs second moments only: Σ_b → S + W/q, Σ_w → (1 − 1/q) W"),
+    derived("the limit needs second moments only: $Σ_b → S + W/q$, $Σ_w → (1 − 1/q) W$"),
     kind="limit",
     cases=[(2, 0.3), (4, 0.4)],
 )
@@ -265,9 +266,10 @@ def test_trained_encoder(
         Interval(0.3, 0.45, why="standard deviation; less hardly counts, more hides the digits"),
     ],
 ):
-    """Let an encoder be trained on digits, let S be the covariance of the images' mean features and
-    W that of the features of an image under pixel noise, and let S − ρ_i W be singular. With q
-    noisy views of each image LiDAR is exp H(p), where p is proportional to ρ_i + 1/q.
+    """Let an encoder be trained on digits, let $S$ be the covariance of the images' mean features
+    and $W$ that of the features of an image under pixel noise, and let $S − ρ_i W$ be singular.
+    With $q$ noisy views of each image LiDAR is $exp H(p)$, where $p$ is proportional to
+    $ρ_i + 1/q$.
     """
     seed = int(trial.generator("seed").integers(1000))
     signals = encoder_signals(encoded_views(trial.generator("many"), seed, 24, pixel_noise))
@@ -302,9 +304,9 @@ def test_trace(
     decay: Decay,
     noise: Annotated[int, Interval(1, 12, why="thousands of data sets are drawn")],
 ):
-    """Let n images have q views each in d dimensions, with independent normal signals of variances
-    a_i in units of the noise, and covariances Σ_b of the means over views and Σ_w within images.
-    Then E tr(Σ_w⁻¹ Σ_b) = (n − 1)/n · n q/(n (q − 1) − d − 1) · (Σ a_i + d/q).
+    """Let $n$ images have $q$ views each in $d$ dimensions, with independent normal signals of
+    variances $a_i$ in units of the noise, and covariances $Σ_b$ of the means over views and $Σ_w$
+    within images. Then $E tr(Σ_w⁻¹ Σ_b) = (n − 1)/n · n q/(n (q − 1) − d − 1) · (∑_i a_i + d/q)$.
     """
     variances = planted_variances(signals, decay, noise)
     dim = signals + noise
@@ -338,7 +340,7 @@ def test_trace(
 
 @figure("F1", claims=("view_floor", "trained_encoder"))
 def rank_against_views(signals: int = 4, images: int = 1000):
-    """Few views let noise count as signal: LiDAR against the number of views q, for 0, 12 and 60
+    """Few views let noise count as signal: LiDAR against the number of views $q$, for 0, 12 and 60
     noise dimensions beside four signals, and for an encoder trained on digits.
 
     The signals have variance 4; the encoder has 16 features, and its views have pixel noise 0.3.
