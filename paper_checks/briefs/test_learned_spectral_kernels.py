@@ -4,19 +4,20 @@ Machine Learning Research, arXiv 2110.08323.
 For whoever learns a spectral density for attention: how noisy its features are, when weights become
 negative, and what positive features learn.
 
-Setting: a query q and a key k have the offset δ = q - k. Frequencies ω have the law
-½ N(μ, Σ) + ½ N(-μ, Σ) if nothing else is said; K(δ) = E cos ω·δ = κ(δ) cos μ·δ is the kernel, with
-κ(δ) = e^(-δᵀΣδ/2). Features cos ω·x and sin ω·x estimate it by the mean of cos ω·δ over drawn ω.
+Setting: a query $q$ and a key $k$ have the offset $δ = q - k$. Frequencies $ω$ have the law
+$½ N(μ, Σ) + ½ N(-μ, Σ)$ if nothing else is said; $K(δ) = E cos ω·δ = κ(δ) cos μ·δ$ is the kernel,
+with $κ(δ) = e^(-δᵀΣδ/2)$. Features $cos ω·x$ and $sin ω·x$ estimate it by the mean of $cos ω·δ$
+over drawn $ω$.
 
-Take away: the code uses each draw g of N(0, Σ) twice, at g + μ and g - μ. This lowers the noise if
-and only if cos²(μ·δ) < (1 + κ²)/2: it raises the noise near the extremes of the cosine, once κ is
-well below 1. With positive features, one Gaussian learns no new kernel: attention is softmax
-attention with a matrix Σ between queries and keys and a bias for each key.
+Take away: the code uses each draw $g$ of $N(0, Σ)$ twice, at $g + μ$ and $g - μ$. This lowers the
+noise if and only if $cos²(μ·δ) < (1 + κ²)/2$: it raises the noise near the extremes of the cosine,
+once $κ$ is well below 1. With positive features, one Gaussian learns no new kernel: attention is
+softmax attention with a matrix $Σ$ between queries and keys and a bias for each key.
 
-Edges: the exact kernel is negative too: in one dimension its minimum is -0.95 for σ = μ/10 and
--0.06 for σ = μ. If the law of ω is a point mass, the series of the chance of a negative cosine
-converges like 1/j. The released code gives each head one Gaussian, and gives all heads the same
-draws.
+Edges: the exact kernel is negative too: in one dimension its minimum is $-0.95$ for $σ = μ/10$ and
+$-0.06$ for $σ = μ$. If the law of $ω$ is a point mass, the series of the chance of a negative
+cosine converges like $1/j$. The released code gives each head one Gaussian, and gives all heads the
+same draws.
 
 Paper: it learns means and spreads of frequencies in attention of linear cost, and compares kernels
 on long sequences. This page studies the estimates that its features make, without training.
@@ -26,7 +27,7 @@ Abstract:
 - Sentence 1: a framework to learn the kernel of attention is introduced. No statement.
 - Sentence 2: the kernel is approximated by a product of spectral features, whose law is learned. In
   part: mirrored_pairs, one_frequency_negative, row_denominator, row_denominator-chance. The product
-  has the mean K, but the sum of a row may be negative; no law is learned here.
+  has the mean $K$, but the sum of a row may be negative; no law is learned here.
 - Sentence 3, first half: a generic kernel is learned. In part: positive_is_softmax. Not with
   positive features and one Gaussian.
 - Sentence 3, second half: time and memory are linear in the length. Not on trial. It is a count
@@ -37,8 +38,8 @@ Abstract:
   These are measurements too.
 
 Read: the abstract, in a copy ("learns the kernel by learning the spectral distribution"), and the
-authors' code (feature_maps/fourier_features.py). Derived here: all claims. Not claimed: anything on
-trained models. Topic: sequence models and attention.
+authors' code (`feature_maps/fourier_features.py`). Derived here: all claims. Not claimed: anything
+on trained models. Topic: sequence models and attention.
 """
 
 from typing import Annotated, Any, Literal
@@ -316,10 +317,10 @@ def test_mirrored_pairs(
     turn: Turn,
     spread: Annotated[float, Interval(0.1, 3, why="√(δᵀΣδ): below, no noise; beyond, no kernel")],
 ):
-    """Frequencies ω from ½ N(μ, Σ) + ½ N(-μ, Σ) estimate K(δ) = E cos ω·δ = κ cos μ·δ, κ =
-    e^(-δᵀΣδ/2), by the mean of cos ω·δ. With 2 m frequencies it has the variance V/m: V is
-    cos²(μ·δ) (1 - κ²)²/2 if each of m draws g from N(0, Σ) is used at g + μ and at g - μ, and [½ (1
-    + K(2δ)) - K(δ)²]/2 if they are independent.
+    """Frequencies $ω$ from $½ N(μ, Σ) + ½ N(-μ, Σ)$ estimate $K(δ) = E cos ω·δ = κ cos μ·δ$,
+    $κ = e^(-δᵀΣδ/2)$, by the mean of $cos ω·δ$. With $2 m$ frequencies it has the variance $V/m$:
+    $V$ is $cos²(μ·δ) (1 - κ²)²/2$ if each of $m$ draws $g$ from $N(0, Σ)$ is used at $g + μ$ and at
+    $g - μ$, and $[½ (1 + K(2δ)) - K(δ)²]/2$ if they are independent.
     """
     tokens = pair_of_tokens(trial.generator("tokens"), dim, turn, spread)
     law = np.array([of_pair(turn, spread), of_one(turn, spread) / 2])
@@ -340,15 +341,15 @@ def test_mirrored_pairs(
     )
 
 
-@claim(derived("cos 2t = 2 cos² t - 1"), kind="identity", cases=[(1, 0.15), (1, 0.75), (2, 1.5)])
+@claim(derived("$cos 2t = 2 cos² t - 1$"), kind="identity", cases=[(1, 0.15), (1, 0.75), (2, 1.5)])
 def test_mirrored_pairs__switch(
     trial,
     dim: Flat,
     spread: Annotated[float, Interval(0.1, 1.5, why="beyond, the threshold is nearly ½")],
 ):
-    """Frequencies ω from ½ N(μ, Σ) + ½ N(-μ, Σ) estimate E cos ω·δ by a mean, with δᵀΣδ > 0. Draws
-    g from N(0, Σ), used at g + μ and g - μ, give a smaller variance than as many independent
-    frequencies if and only if cos²(μ·δ) < (1 + κ²)/2, κ = e^(-δᵀΣδ/2).
+    """Frequencies $ω$ from $½ N(μ, Σ) + ½ N(-μ, Σ)$ estimate $E cos ω·δ$ by a mean, with
+    $δᵀΣδ > 0$. Draws $g$ from $N(0, Σ)$, used at $g + μ$ and $g - μ$, give a smaller variance than
+    as many independent frequencies if and only if $cos²(μ·δ) < (1 + κ²)/2$, $κ = e^(-δᵀΣδ/2)$.
     """
     generator = trial.generator("tokens")
     turns = generator.uniform(0, 2 * np.pi, size=230)
@@ -385,10 +386,10 @@ def test_one_frequency_negative(
     turn: Turn,
     spread: Annotated[float, Interval(0.4, 1.5, why="below, a sign is rare; beyond, nearly ½")],
 ):
-    """Let ω·δ have an even mixture of laws around ±μ·δ, symmetric and of the scale s, with the
-    characteristic function f at scale 1. The kernel is K(t δ) = f(t s) cos(t μ·δ). One frequency
-    gives a negative weight with the chance P(cos ω·δ < 0) = ½ - (2/π) Σ_j (-1)^j K((2j + 1) δ)/(2j
-    + 1), summed over j = 0, 1, ….
+    """Let $ω·δ$ have an even mixture of laws around $±μ·δ$, symmetric and of the scale $s$, with
+    the characteristic function $f$ at scale 1. The kernel is $K(t δ) = f(t s) cos(t μ·δ)$. One
+    frequency gives a negative weight with the chance
+    $P(cos ω·δ < 0) = ½ - (2/π) sum_j (-1)^j K((2j + 1) δ)/(2j + 1)$, summed over $j = 0, 1, …$.
     """
     trial.require(abs(np.cos(turn)) > 0.02, "cos μ·δ must not be 0: else all chances are ½")
     law = chance_negative(shape, turn, spread)
@@ -416,9 +417,9 @@ def test_one_frequency_negative__kernel(
     trial,
     ratio: Annotated[float, Interval(0.05, 1, why="σ/μ; beyond, the kernel is hardly negative")],
 ):
-    """In one dimension frequencies from ½ N(μ, σ²) + ½ N(-μ, σ²) have the kernel e^(-σ²δ²/2) cos
-    μδ. With s = σ/μ its least value is e^(-s²x²/2) cos x < 0 at the root of tan x = -s² x between
-    π/2 and π.
+    """In one dimension frequencies from $½ N(μ, σ²) + ½ N(-μ, σ²)$ have the kernel
+    $e^(-σ²δ²/2) cos(μδ)$. With $s = σ/μ$ its least value is $e^(-s²x²/2) cos x < 0$ at the root of
+    $tan x = -s² x$ between $π/2$ and $π$.
     """
     trial.value(
         least_estimate(ratio),
@@ -444,9 +445,9 @@ def test_row_denominator(
     length: Annotated[float, Interval(0.5, 2.5, why="lengths of keys in standard deviations of ω")],
     mean: Mean,
 ):
-    """Let m independent frequencies estimate the kernel K at the offsets δ_j of a query from all
-    keys. The sum D of the estimates has E D = Σ K(δ_j) and m Var D = ½ Σ [K(δ_j - δ_l) + K(δ_j +
-    δ_l)] - (Σ K(δ_j))², over all j and l.
+    """Let $m$ independent frequencies estimate the kernel $K$ at the offsets $δ_j$ of a query from
+    all keys. The sum $D$ of the estimates has $E D = ∑_j K(δ_j)$ and $m Var D = ½ ∑_{j l} [K(δ_j -
+    δ_l) + K(δ_j + δ_l)] - (∑_j K(δ_j))²$.
     """
     generator = trial.generator("tokens")
     query, others = tokens_of_row(generator, keys, dim, length)
@@ -488,9 +489,9 @@ def test_row_denominator__chance(
         float, Interval(0.03, 0.1, why="rarer needs many rows; beyond, few draws do")
     ],
 ):
-    """For a query 0, keys evenly on a circle and frequencies from N(0, I), let D be the sum of the
-    estimated kernel over the keys. If Φ(-E D/√Var D) is .03 to .1, the chance of D <= 0 differs
-    from it by less than 0.01.
+    """For a query 0, keys evenly on a circle and frequencies from $N(0, I)$, let $D$ be the sum of
+    the estimated kernel over the keys. If $Φ(-E D/√Var D)$ is .03 to .1, the chance of $D <= 0$
+    differs from it by less than 0.01.
     """
     row = ring(keys, radius)
     mean, variance = sum_of_row(row, np.zeros(2), np.eye(2))
@@ -520,8 +521,8 @@ def test_positive_is_softmax(
     mean: Mean,
     scale: Annotated[float, Interval(0.3, 1.5, why="spread of ω; more nodes would be needed")],
 ):
-    """With positive features e^(ω·x - |x|²) of all frequencies of one Gaussian N(μ, Σ), the rows of
-    attention are the softmax over keys k of qᵀΣk + μ·k + ½ kᵀΣk - |k|².
+    """With positive features $e^(ω·x - |x|²)$ of all frequencies of one Gaussian $N(μ, Σ)$, the
+    rows of attention are the softmax over keys $k$ of $qᵀΣk + μ·k + ½ kᵀΣk - |k|²$.
     """
     generator = trial.generator("tokens")
     queries, others = generator.uniform(-1.5, 1.5, size=(2, keys, dim))
@@ -569,9 +570,9 @@ def noise_of_both_samplings(mean: float = 2.0, spread: float = 0.5, repeats: int
     """Mirrored draws of frequencies have less noise near the zeros of the kernel, and more near its
     later extremes.
 
-    The variance of the estimate of K(δ) with two frequencies, in one dimension, μ = 2, σ = 0.5.
-    Marks: lines: both laws; points: means over 20 times 500 drawn estimates, with bars from the
-    5 % to the 95 % quantile; vertical lines: where cos²(μδ) = (1 + κ²)/2.
+    The variance of the estimate of $K(δ)$ with two frequencies, in one dimension, $μ = 2$,
+    $σ = 0.5$. Marks: lines: both laws; points: means over 20 times 500 drawn estimates, with bars
+    from the 5 % to the 95 % quantile; vertical lines: where $cos²(μδ) = (1 + κ²)/2$.
     """
     generator = np.random.default_rng(0)
     fine = np.linspace(0.01, 3, 300)

@@ -8,16 +8,16 @@ Paper: an autoencoder is trained with the product of the standard deviations of 
 penalty and a bound on the decoder's slope, so that latents that are not needed die. This page
 treats the linear case, where all minima are known.
 
-Take away: any sum of sd^p with p < 2 has the same minimum, at principal components; the sum of
-variances, p = 2, does not single them out. With eigenvalues 4, 1, ¼, no dead latent and η = .1 the
-least volume is .231 at slope 2, .009 at 10 and .0014 at 100, on its way to η³ = .001, whatever the
-data.
+Take away: any sum of powers $s^p$ of standard deviations with $p < 2$ has the same minimum, at
+principal components; the sum of variances, $p = 2$, does not single them out. With eigenvalues 4,
+1, ¼, no dead latent and $η = .1$ the least volume is .231 at slope 2, .009 at 10 and .0014 at 100,
+on its way to $η³ = .001$, whatever the data.
 
-Data x in R^r have a covariance of eigenvalues λ_1 > … > λ_r > 0. Latents z = E x in R^m, m >= r,
-are decoded by D with |D|_2 <= K and D E x = x for all data; sd_i is the standard deviation of z_i
-and the volume is Π (sd_i + η), η > 0.
+Data $x$ in $R^r$ have a covariance of eigenvalues $λ_1 > … > λ_r > 0$. Latents $z = E x$ in $R^m$,
+$m >= r$, are decoded by $D$ with $|D|_2 <= K$ and $D E x = x$ for all data; $s_i$ is the standard
+deviation of $z_i$ and the volume is $∏_i (s_i + η)$, $η > 0$.
 
-Edges: at η = 0 one dead latent makes the volume 0, so that the others are not determined. Equal
+Edges: at $η = 0$ one dead latent makes the volume 0, so that the others are not determined. Equal
 eigenvalues do not determine their components.
 
 Abstract:
@@ -143,15 +143,15 @@ def most_moved(deviations, slope):
 @claim(
     tried(
         "abstract, sentence 2: PCA is a linear special case",
-        "the least volume at a slope K and an offset η",
+        "the least volume at a slope $K$ and an offset $η$",
     ),
     kind="optimality",
     cases=[(3, 1, 2.0, 0.1), (2, 0, 1.5, 1.0)],
 )
 def test_least_volume_is_pca(trial, rank: Rank, dead: DeadLatents, slope: Slope, offset: Offset):
-    """Let data have a covariance of eigenvalues λ_1 … λ_r > 0. If a decoder with |D|_2 <= K undoes
-    the encoder, its m latents have standard deviations sd_i of volume Π (sd_i + η) >= η^(m-r) Π
-    (√λ_i/K + η).
+    """Let data have a covariance of eigenvalues $λ_1, …, λ_r > 0$. If a decoder with $|D|_2 <= K$
+    undoes the encoder, its $m$ latents have standard deviations $s_i$ of volume
+    $∏_i (s_i + η) >= η^(m-r) ∏_i (√λ_i/K + η)$.
     """
     generator = trial.generator()
     latents = rank + dead
@@ -178,9 +178,9 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: DeadLatents, slope: Slope,
 def test_least_volume_is_pca__attained(
     trial, rank: Rank, dead: DeadLatents, slope: Slope, offset: Offset
 ):
-    """Let data have a covariance of eigenvalues λ_1 … λ_r. If the m latents are the r principal
-    components, divided by the slope K of the decoder, and m - r zeros, the volume Π (sd_i + η) of
-    their standard deviations is η^(m-r) Π (√λ_i/K + η).
+    """Let data have a covariance of eigenvalues $λ_1, …, λ_r$. If the $m$ latents are the $r$
+    principal components, divided by the slope $K$ of the decoder, and $m - r$ zeros, the volume
+    $∏_i (s_i + η)$ of their standard deviations $s_i$ is $η^(m-r) ∏_i (√λ_i/K + η)$.
     """
     generator = trial.generator()
     latents = rank + dead
@@ -200,7 +200,7 @@ def test_least_volume_is_pca__attained(
 
 
 @claim(
-    derived("v^(p/2) is concave in the variance v"),
+    derived("$v^(p/2)$ is concave in the variance $v$"),
     kind="optimality",
     cases=[(3, 1, 2.0, 1.0), (2, 0, 1.5, 0.3), (3, 0, 2.0, 1.8)],
 )
@@ -214,9 +214,9 @@ def test_any_concave_penalty(
         Interval(0.2, 1.8, why="below, every living latent counts alike; at 2 all turns agree"),
     ],
 ):
-    """Let data have a covariance of eigenvalues λ_1 … λ_r, and let a decoder with |D|_2 <= K undo
-    the encoder. For every 0 < p < 2 the latents' standard deviations have Σ sd_i^p >= Σ (√λ_i/K)^p,
-    the sum for principal components.
+    """Let data have a covariance of eigenvalues $λ_1, …, λ_r$, and let a decoder with $|D|_2 <= K$
+    undo the encoder. For every $0 < p < 2$ the latents' standard deviations $s_i$ have
+    $∑_i s_i^p >= ∑_i (√λ_i/K)^p$, the sum for principal components.
     """
     generator = trial.generator()
     points, values, basis = data(generator, rank)
@@ -239,8 +239,9 @@ def test_any_concave_penalty(
     cases=[(3, 1, 0.1), (2, 0, 1.0)],
 )
 def test_scale_collapse(trial, rank: Rank, dead: DeadLatents, offset: Offset):
-    """Let m latents be principal components, divided by the decoder's slope K, with the volume Π
-    (sd_i + η). As K → ∞ the logarithm of the volume tends to m log η, whatever the data.
+    """Let $m$ latents be principal components, divided by the decoder's slope $K$, with the volume
+    $∏_i (s_i + η)$ of their standard deviations $s_i$. As $K → ∞$ the logarithm of the volume tends
+    to $m log η$, whatever the data.
     """
     latents = rank + dead
     slopes = 4.0 ** np.arange(8, 16)
@@ -273,8 +274,8 @@ def test_scale_collapse(trial, rank: Rank, dead: DeadLatents, offset: Offset):
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
 def test_importance(trial, rank: Rank, slope: SteepSlope):
-    """Let a decoder have the slope K. If latent i, of variance v_i, is fixed at its mean, the
-    output moves by at most K² v_i in mean square.
+    """Let a decoder have the slope $K$. If latent $i$, of variance $v_i$, is fixed at its mean, the
+    output moves by at most $K² v_i$ in mean square.
     """
     generator = trial.generator()
     points, _, basis = data(generator, rank)
@@ -302,9 +303,9 @@ def test_importance(trial, rank: Rank, slope: SteepSlope):
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
 def test_importance__linear(trial, rank: Rank, slope: SteepSlope):
-    """Let the latents be principal components, divided by the slope K of the linear decoder. If
-    latent i, of variance v_i, is fixed at its mean, the output moves by exactly K² v_i in mean
-    square.
+    """Let the latents be principal components, divided by the slope $K$ of the linear decoder. If
+    latent $i$, of variance $v_i$, is fixed at its mean, the output moves by exactly $K² v_i$ in
+    mean square.
     """
     generator = trial.generator()
     points, _, basis = data(generator, rank)
@@ -324,10 +325,9 @@ def turning(offset=0.1):
     """The volume and the sum of deviations find principal components; the sum of variances does
     not.
 
-    Penalties of two latents that are turned by φ from the principal components of variances 1 and
-    ½, above the least value of each (K = 1); a quarter of a turn
-    exchanges the latents. Marks: lines: variances that turn
-    as cos² and sin²; points: turned encoders.
+    Penalties of two latents that are turned by $φ$ from the principal components of variances 1 and
+    ½, above the least value of each ($K = 1$); a quarter of a turn exchanges the latents. Marks:
+    lines: variances that turn as $cos²$ and $sin²$; points: turned encoders.
     """
     points, values, basis = data(np.random.default_rng(0), 2)
     fine = np.linspace(0, np.pi / 2, 61)

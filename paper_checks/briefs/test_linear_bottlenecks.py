@@ -1,21 +1,21 @@
 """Sandler, Howard, Zhu, Zhmoginov & Chen 2018, "MobileNetV2: Inverted Residuals and Linear
 Bottlenecks", CVPR, arXiv 1801.04381.
 
-For whoever puts a ReLU behind m channels that carry n dimensions: what can still be read?
+For whoever puts a ReLU behind $m$ channels that carry $n$ dimensions: what can still be read?
 
 Take away: keeping a point is cheap, keeping all points is not. The lemma of the paper on this holds
 off the planes of the rows, and not at 0. With as many channels as dimensions half of the energy is
-lost; with twice as many the share C(2n, n)/2^(2n+1) is lost, a tenth for n = 8. At the paper's
-expansion of 6 and n = 24 a given point is lost with chance 2^-56, and yet 8 billion of the layer's
-linear pieces lose information.
+lost; with twice as many the share $C(2n, n)/2^(2n+1)$ is lost, a tenth for $n = 8$. At the paper's
+expansion of 6 and $n = 24$ a given point is lost with chance $2^-56$, and yet 8 billion of the
+layer's linear pieces lose information.
 
-The layer is y = ReLU(B x) with x in R^n and B of m rows b_i, any n of them independent, whose law
-does not change with the sign of any row. R rows are active at x, a binomial number: R ~ Bin(m, ½).
-The rows' planes b_i·x = 0 cut R^n into cones.
+The layer is $y = ReLU(B x)$ with $x$ in $R^n$ and $B$ of $m$ rows $b_i$, any $n$ of them
+independent, whose law does not change with the sign of any row. $R$ rows are active at $x$, a
+binomial number: $R ~ Bin(m, ½)$. The rows' planes $b_i·x = 0$ cut $R^n$ into cones.
 
 Edges: if no row is active, the reading is 0. In the plane no layer of up to four channels keeps all
-inputs. The paper prints 2^(-m/2) for the chance that a point is lost; for n = 24 this is true from
-m ≈ 8.3 n on.
+inputs. The paper prints $2^(-m/2)$ for the chance that a point is lost; for $n = 24$ this is true
+from $m ≈ 8.3 n$ on.
 
 Paper: it builds mobile networks with linear bottlenecks between wide layers, because a ReLU on few
 channels loses information. This page says how much, and tries the lemma that the paper gives for
@@ -189,14 +189,14 @@ def ranks_of_cones(layer):
 
 
 @claim(
-    paper("Appendix A, Lemma 2 and Theorem 1", within="x on no plane of a row"),
+    paper("Appendix A, Lemma 2 and Theorem 1", within="$x$ on no plane of a row"),
     kind="identity",
     cases=[(3, 2), (6, 4), (7, 3), (2, 1)],
 )
 def test_point_kept(trial, channels: Channels, dim: Dimension):
-    """Let B have m rows b_i in R^n, any n of them independent, and let x lie on no plane b_i·x = 0.
-    Then y = ReLU(B x) determines x for Σ_{j>=n} C(m, j) of the 2^m signs of the rows: for those at
-    which n rows or more are active.
+    """Let $B$ have $m$ rows $b_i$ in $R^n$, any $n$ of them independent, and let $x$ lie on no
+    plane $b_i·x = 0$. Then $y = ReLU(B x)$ determines $x$ for $sum_{j>=n} C(m, j)$ of the $2^m$
+    signs of the rows: for those at which $n$ rows or more are active.
     """
     trial.require(channels >= dim, "channels must be dim at least: fewer rows determine no point")
     generator = trial.generator("layer")
@@ -215,24 +215,24 @@ def test_point_kept(trial, channels: Channels, dim: Dimension):
 
 @claim(
     derived(
-        "0 is the only point of B x <= 0 unless a half-space holds all rows; Wendel 1962 counts"
+        "0 is the only point of $B x <= 0$ unless a half-space holds all rows; Wendel 1962 counts"
     ),
     kind="identity",
     cases=[(2, 1), (4, 2), (6, 3), (7, 4)],
     as_published=published(
         place=paper("Appendix A, Lemma 2"),
-        quoted="a unique solution if and only if y₀ has at least n non-zero values",
-        within="any x₀, and B of which any n rows are independent",
+        quoted="a unique solution if and only if $y₀$ has at least $n$ non-zero values",
+        within="any $x₀$, and $B$ of which any $n$ rows are independent",
         reach="theorem",
-        effect="the lemma needs x₀ off the rows' planes; Theorem 1, which averages, stands",
+        effect="the lemma needs $x₀$ off the rows' planes; Theorem 1, which averages, stands",
         ran="the formula",
     ),
 )
 def test_point_kept__origin(trial, channels: Channels, dim: Dimension):
-    """Let B have m > n rows in R^n, any n of them independent. At x = 0 no row is active, and yet y
-    = ReLU(B x) = 0 determines x for 2^m − 2 Σ_{i<n} C(m − 1, i) of the 2^m signs of the rows: for
-    those at which no half-space holds all rows. As published, n outputs must not vanish, and so x =
-    0 is never determined.
+    """Let $B$ have $m > n$ rows in $R^n$, any $n$ of them independent. At $x = 0$ no row is active,
+    and yet $y = ReLU(B x) = 0$ determines $x$ for $2^m − 2 sum_{i<n} C(m − 1, i)$ of the $2^m$
+    signs of the rows: for those at which no half-space holds all rows. As published, $n$ outputs
+    must not vanish, and so $x = 0$ is never determined.
     """
     trial.require(channels > dim, "channels must exceed dim: up to n rows lie in a half-space")
     generator = trial.generator("layer")
@@ -257,9 +257,10 @@ def test_mean_reading(
     channels: Annotated[int, Interval(2, 10, why="m; one channel leaves no choice; all 2^m signs")],
     dim: Annotated[int, Interval(2, 6, why="n; of one number the reading is all or nothing")],
 ):
-    """Let B have m rows in R^n of which any n are independent and whose signs are random, and let x
-    have an isotropic law. The least-norm solution of the equations of the active rows of ReLU(B x),
-    of which there are R, has the mean relative squared error E (1 − R/n)⁺, R ~ Bin(m, ½).
+    """Let $B$ have $m$ rows in $R^n$ of which any $n$ are independent and whose signs are random,
+    and let $x$ have an isotropic law. The least-norm solution of the equations of the active rows
+    of $ReLU(B x)$, of which there are $R$, has the mean relative squared error $E (1 − R/n)⁺$,
+    $R ~ Bin(m, ½)$.
     """
     controls = {"all or nothing, P(R < n)": 1 - points_kept(channels, dim) / 2**channels}
     if channels > dim:
@@ -280,9 +281,9 @@ def test_mean_reading(
 def test_mean_reading__twice(
     trial, dim: Annotated[int, Interval(1, 5, why="n; all 2^(2n) signs are listed")]
 ):
-    """Let B have 2n rows in R^n of which any n are independent and whose signs are random, and let
-    x have an isotropic law. The least-norm solution of the equations of the active rows of ReLU(B
-    x) has the mean relative squared error C(2n, n)/2^(2n+1).
+    """Let $B$ have $2n$ rows in $R^n$ of which any $n$ are independent and whose signs are random,
+    and let $x$ have an isotropic law. The least-norm solution of the equations of the active rows
+    of $ReLU(B x)$ has the mean relative squared error $C(2n, n)/2^(2n+1)$.
     """
     generator = trial.generator("layer")
     layer = rows(generator, 2 * dim, dim)
@@ -300,7 +301,7 @@ def test_mean_reading__twice(
 
 
 @claim(
-    derived("2 m sign patterns leave an arc without active rows, 2 m (m − 2) with one"),
+    derived("$2 m$ sign patterns leave an arc without active rows, $2 m (m − 2)$ with one"),
     kind="identity",
     cases=[5, 6, 9, 11],
 )
@@ -310,8 +311,9 @@ def test_plane_kept(
         int, Interval(5, 11, why="m; up to four channels never keep a plane; 2^m signs")
     ],
 ):
-    """Let B have m > 4 rows in the plane, any two of them independent. Then ReLU(B x) keeps all
-    inputs x apart for 2^m − 2 m (m − 2) of the 2^m signs of its rows, whatever their directions.
+    """Let $B$ have $m > 4$ rows in the plane, any two of them independent. Then $ReLU(B x)$ keeps
+    all inputs $x$ apart for $2^m − 2 m (m − 2)$ of the $2^m$ signs of its rows, whatever their
+    directions.
     """
     # Of 690 layers in all cases, most of them of few channels, fewer than 1 % can fail.
     generator = trial.generator("layers")
@@ -339,9 +341,10 @@ def test_lost_cells(
     channels: Annotated[int, Interval(4, 9, why="m; all cones are listed for all 2^m signs")],
     dim: Annotated[int, Interval(2, 4, why="n; a line has two cones whatever m")],
 ):
-    """The planes b_i·x = 0 of m rows in R^n, any n of them independent, cut R^n into 2 Σ_{i<n} C(m
-    − 1, i) cones. On average over the signs of the rows, fewer than n rows are active, so that
-    ReLU(B x) loses information, on the share P(R < n) of the cones, R ~ Bin(m, ½).
+    """The planes $b_i·x = 0$ of $m$ rows in $R^n$, any $n$ of them independent, cut $R^n$ into
+    $2 sum_{i<n} C(m − 1, i)$ cones. On average over the signs of the rows, fewer than $n$ rows are
+    active, so that $ReLU(B x)$ loses information, on the share $P(R < n)$ of the cones,
+    $R ~ Bin(m, ½)$.
     """
     trial.require(channels > dim, "channels must exceed dim: n planes cut all 2^n cones")
     # Of 705 layers in all cases, most of them of few channels, fewer than 1 % can fail.
@@ -364,9 +367,9 @@ def chance_kept(dims: tuple[int, ...] = (2, 8, 24)):
     """A given input is safe from twice as many channels as dimensions on; a whole plane of inputs
     is not.
 
-    Chance that a ReLU behind m channels keeps an input of n dimensions, and that it keeps all
+    Chance that a ReLU behind $m$ channels keeps an input of $n$ dimensions, and that it keeps all
     inputs of two dimensions apart. Marks: lines: law; points: 400 drawn layers and inputs, and all
-    2^m signs for the plane.
+    $2^m$ signs for the plane.
     """
     generator = np.random.default_rng(0)
     lines: dict[str, tuple] = {}

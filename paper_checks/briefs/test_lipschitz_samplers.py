@@ -1,20 +1,20 @@
 """Ghane, Bao, Akhtiamov & Hassibi 2025, "Concentration of Measure for Distributions Generated via
 Diffusion Models" (version 3: "Gaussian Universality for Diffusion Models"), arXiv 2501.07741.
 
-For whoever asks what no L-Lipschitz generator of Gaussian noise can produce: the least Wasserstein
-distance to heavy tails and to two modes, in any number of latent dimensions.
+For whoever asks what no $L$-Lipschitz generator of Gaussian noise can produce: the least
+Wasserstein distance to heavy tails and to two modes, in any number of latent dimensions.
 
 Take away: the best generator of a heavy tail follows the target up to a point, which comes early,
-and is linear from there on. For Student's t with three degrees of freedom and L = 2 it leaves at
-.85 standard deviations of the noise and stays .36 standard deviations of the target away; L = 20
-still leaves .14.
+and is linear from there on. For Student's $t$ with three degrees of freedom and $L = 2$ it leaves
+at .85 standard deviations of the noise and stays .36 standard deviations of the target away;
+$L = 20$ still leaves .14.
 
-G: R^D → R satisfies |G(z) − G(z')| <= L |z − z'| and Z is standard normal. The target has a
-symmetric law F, T = F⁻¹∘Φ takes Z to it, and W₂ is the Wasserstein distance of the laws of G(Z) and
-F; q_u is the u-quantile of G(Z), and φ the normal density.
+$G: ℝ^D → ℝ$ satisfies $|G(z) − G(z')| <= L |z − z'|$ and $Z$ is standard normal. The target has a
+symmetric law $F$, $T = F⁻¹∘Φ$ takes $Z$ to it, and $W₂$ is the Wasserstein distance of the laws of
+$G(Z)$ and $F$; $q_u$ is the $u$-quantile of $G(Z)$, and $φ$ the normal density.
 
-Edges: up to L = E|X| √(π/2) the best generator of X is L z. With two degrees of freedom or fewer
-every W₂ is infinite. At L = 1 the distance to two modes at ±1 is half a unit.
+Edges: up to $L = E|X| √(π/2)$ the best generator of $X$ is $L z$. With two degrees of freedom or
+fewer every $W₂$ is infinite. At $L = 1$ the distance to two modes at $±1$ is half a unit.
 
 Paper: projections of samples of diffusion models concentrate as Gaussians do, and so a linear
 classifier's error depends on their first two moments only. This page says what concentration alone
@@ -250,8 +250,8 @@ def test_quantiles(
         int, Interval(2, 30, why="units of a layer; of one unit the network is a ramp")
     ],
 ):
-    """Let q_u be the u-quantile of an L-Lipschitz function of standard normal noise. For u > v, q_u
-    − q_v <= L (Φ⁻¹(u) − Φ⁻¹(v)), with equality for linear functions.
+    """Let $q_u$ be the $u$-quantile of an $L$-Lipschitz function of standard normal noise. For
+    $u > v$, $q_u − q_v <= L (Φ⁻¹(u) − Φ⁻¹(v))$, with equality for linear functions.
     """
     generator = trial.generator("networks")
     networks = [quantiles_of_network(generator, LEVELS, width) for _ in range(8)]
@@ -288,9 +288,10 @@ def test_heavy_tail(
         Interval(1.02, 4, why="L over E|X| √(π/2); far beyond, the distance is lost in the tail"),
     ],
 ):
-    """Let X have Student's law F, T = F⁻¹∘Φ and L > E|X| √(π/2). The least Wasserstein distance of
-    an L-Lipschitz function of normal noise to F is W₂² = 2 ∫ from z_L of (T(z) − q − L (z − z_L))²
-    φ(z) dz, where q = T(z_L) and z_L solves E[X − q | X > q] = L (φ(z_L)/Φ(−z_L) − z_L).
+    """Let $X$ have Student's law $F$, $T = F⁻¹∘Φ$ and $L > E|X| √(π/2)$. The least Wasserstein
+    distance of an $L$-Lipschitz function of normal noise to $F$ is
+    $W₂² = 2 ∫_{z_L}^∞ (T(z) − q − L (z − z_L))² φ(z) dz$, where $q = T(z_L)$ and $z_L$ solves
+    $E[X − q | X > q] = L (φ(z_L)/Φ(−z_L) − z_L)$.
     """
     lipschitz = slope * steepest_linear(freedom)
     law = distance_to_tail(freedom, lipschitz)
@@ -325,8 +326,9 @@ def test_heavy_tail__small_slope(
     freedom: Freedom,
     slope: Annotated[float, Interval(0.3, 1, why="L over E|X| √(π/2), up to which L z is best")],
 ):
-    """Let X have Student's law F, T = F⁻¹∘Φ and L <= E|X| √(π/2). The least Wasserstein distance of
-    an L-Lipschitz function of normal noise Z to F is W₂² = Var X + L² − 2 L E Z T(Z), that of L Z.
+    """Let $X$ have Student's law $F$, $T = F⁻¹∘Φ$ and $L <= E|X| √(π/2)$. The least Wasserstein
+    distance of an $L$-Lipschitz function of normal noise $Z$ to $F$ is
+    $W₂² = Var X + L² − 2 L E[Z T(Z)]$, that of $L Z$.
     """
     lipschitz = slope * steepest_linear(freedom)
     law = distance_of_linear(freedom, lipschitz)
@@ -341,13 +343,13 @@ def test_heavy_tail__small_slope(
 
 
 @claim(
-    derived("clip(L z, −1, 1) is the isotonic projection"),
+    derived("$L z$ cut at $±1$ is the isotonic projection"),
     kind="optimality",
     cases=[1.0, 2.0, 5.0, 100.0, 0.5],
 )
 def test_two_modes(trial, slope: Steep):
-    """For a target of ±1 with chance ½ each the least Wasserstein distance of an L-Lipschitz
-    function of normal noise is W₂² = 2 [(1 + L²)(Φ(1/L) − ½) − 2 L (φ(0) − φ(1/L)) − L φ(1/L)].
+    """For a target of $±1$ with chance ½ each the least Wasserstein distance of an $L$-Lipschitz
+    function of normal noise is $W₂² = 2 [(1 + L²)(Φ(1/L) − ½) − 2 L (φ(0) − φ(1/L)) − L φ(1/L)]$.
     """
     nodes = np.linspace(0, 12, 200_001)
     smooth = 2 * np.trapezoid((1 - np.tanh(slope * nodes)) ** 2 * norm.pdf(nodes), nodes)
@@ -362,13 +364,13 @@ def test_two_modes(trial, slope: Steep):
 
 
 @claim(
-    derived("the best sampler is 1 from z = 1/L on"),
+    derived("the best sampler is 1 from $z = 1/L$ on"),
     kind="optimality",
     cases=[1.0, 2.0, 5.0, 100.0, 0.5],
 )
 def test_two_modes__mass_between(trial, slope: Steep):
-    """The L-Lipschitz function of Gaussian noise that is nearest to ±1 with chance ½ each, in the
-    Wasserstein distance W₂, leaves the mass 2 Φ(1/L) − 1 strictly between the modes.
+    """The $L$-Lipschitz function of Gaussian noise that is nearest to $±1$ with chance ½ each, in
+    the Wasserstein distance $W₂$, leaves the mass $2 Φ(1/L) − 1$ strictly between the modes.
     """
     law = mass_between(slope)
     trial.value(
@@ -383,7 +385,7 @@ def test_two_modes__mass_between(trial, slope: Steep):
 
 
 @claim(
-    derived("the flow is monotone, so that its slope is φ(0)/f(0)"),
+    derived("the flow is monotone, so that its slope is $φ(0)/f(0)$"),
     kind="identity",
     cases=[(1.0, 0.5), (1.0, 0.3), (2.0, 0.5), (1.5, 0.7), (0.5, 1.0)],
 )
@@ -394,8 +396,8 @@ def test_flow_slope(
     ],
     spread: Annotated[float, Interval(0.3, 1, why="s of a mode, whose slope grows as e^(a²/2s²)")],
 ):
-    """The probability flow from N(0, 1) to ½ N(−a, s²) + ½ N(a, s²) has the slope s e^(a²/(2 s²))
-    at 0.
+    """The probability flow from $N(0, 1)$ to $½ N(−a, s²) + ½ N(a, s²)$ has the slope
+    $s e^(a²/(2 s²))$ at 0.
     """
     law = slope_of_flow(place, spread)
     trial.value(
@@ -414,8 +416,8 @@ def test_flow_slope(
 def best_generator(freedom: float = 3.0, slope: float = 2.0):
     """The best generator of slope 2 leaves a heavy tail long before the tail is steeper than 2.
 
-    Student's t with three degrees of freedom. Marks: lines: the target T and the law's generator;
-    points: isotonic regression; dotted: z_L.
+    Student's $t$ with three degrees of freedom. Marks: lines: the target $T$ and the law's
+    generator; points: isotonic regression; dotted: $z_L$.
     """
     fine = np.linspace(0, 3.5, 200)
     start = leaves_at(freedom, slope)
@@ -441,7 +443,7 @@ def best_generator(freedom: float = 3.0, slope: float = 2.0):
 def distance_against_slope(freedoms: tuple[float, ...] = (3.0, 4.0, 5.0)):
     """The heavier the tail, the less a larger slope helps.
 
-    Least W₂ over the standard deviation of the target, Student's t with ν degrees of freedom.
+    Least $W₂$ over the standard deviation of the target, Student's $t$ with $ν$ degrees of freedom.
     Marks: lines: law; points: isotonic regression.
     """
     fine = np.geomspace(0.5, 20, 40)

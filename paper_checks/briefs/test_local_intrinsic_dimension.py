@@ -1,26 +1,27 @@
 """Huang, Campello, Erfani, Ma, Houle & Bailey 2024, "LDReg: Local Dimensionality Regularized
 Self-Supervised Learning", ICLR, arXiv 2401.10474.
 
-For whoever averages local dimensions from k neighbours: how biased are the estimates, and what is
+For whoever averages local dimensions from $k$ neighbours: how biased are the estimates, and what is
 their mean?
 
 Paper: representations collapse locally before they do globally, so that the local intrinsic
 dimension of every sample is made large in training, averaged as a geometric mean. This page gives
 the laws of the estimates that enter this mean.
 
-Take away: the mean of estimates from k neighbours is k/(k - 1) times the dimension, k/(k - 2) times
-with the code's choice of radius; the geometric mean is k e^-ψ(k) times the dimension, 1.11 at k = 5
-and 1.05 at k = 10. For an encoder trained on digits the code's average is 13 at k = 3 and 5.1 at k
-= 10; multiplied by (k - 2)/k it is 4.4 and 4.1.
+Take away: the mean of estimates from $k$ neighbours is $k/(k - 1)$ times the dimension, $k/(k - 2)$
+times with the code's choice of radius; the geometric mean is $k e^{-ψ(k)}$ times the dimension,
+1.11 at $k = 5$ and 1.05 at $k = 10$. For an encoder trained on digits the code's average is 13 at
+$k = 3$ and 5.1 at $k = 10$; multiplied by $(k - 2)/k$ it is 4.4 and 4.1.
 
-Around a query, points are uniform in a ball of dimension θ, so that a distance x up to the radius w
-has the distribution function F(x) = (x/w)^θ. With x_1 … x_k the distances of the k nearest
-neighbours, w that of the next and m the mean of x_1 … x_k, the estimates are θ̂ = −k/Σ log(x_i/w),
-by maximum likelihood, and θ̃ = m/(w − m), by moments. ψ is the digamma function.
+Around a query, points are uniform in a ball of dimension $θ$, so that a distance $x$ up to the
+radius $w$ has the distribution function $F(x) = (x/w)^θ$. With $x_1, …, x_k$ the distances of the
+$k$ nearest neighbours, $w$ that of the next and $m$ the mean of $x_1, …, x_k$, the estimates are
+$θ̂ = −k/∑_i log(x_i/w)$, by maximum likelihood, and $θ̃ = m/(w − m)$, by moments. $ψ$ is the
+digamma function.
 
-Edges: θ̂ has a mean from k = 2 on and a variance from k = 3 on; if w is the k-th distance, it needs
-one neighbour more. θ̃ has a mean from k = 2 on. Below these k `mean_estimate` and `moment_mean`
-raise an error. If all distances are equal, θ̂ is infinite.
+Edges: $θ̂$ has a mean from $k = 2$ on and a variance from $k = 3$ on; if $w$ is the $k$-th
+distance, it needs one neighbour more. $θ̃$ has a mean from $k = 2$ on. Below these $k$
+`mean_estimate` and `moment_mean` raise an error. If all distances are equal, $θ̂$ is infinite.
 
 Abstract:
 
@@ -36,11 +37,11 @@ Abstract:
 - Sentence 8: dimensions are regularised locally and globally. Not on trial. It needs trained
   networks.
 
-Read: the abstract, and the authors' code (HanxunH/LDReg, lid.py). Recalled: the law of the estimate
-by maximum likelihood (Levina & Bickel 2004). Derived here: that of the estimate by moments, and
-what the code's choice of w changes. Not claimed: varying density or curved data, for which all of
-this is a limit; on the encoder dimensions fall with k after the correction, too. Topic:
-representations.
+Read: the abstract, and the authors' code (HanxunH/LDReg, `lid.py`). Recalled: the law of the
+estimate by maximum likelihood (Levina & Bickel 2004). Derived here: that of the estimate by
+moments, and what the code's choice of $w$ changes. Not claimed: varying density or curved data, for
+which all of this is a limit; on the encoder dimensions fall with $k$ after the correction, too.
+Topic: representations.
 """
 
 from functools import partial
@@ -170,9 +171,9 @@ def test_inverse_gamma(
     ],
     beyond: Beyond,
 ):
-    """Points are uniform in a ball of dimension θ around a query; x_1 … x_k are the distances of
-    its k nearest neighbours, w that of the next. The estimate −k/Σ log(x_i/w) has the law of k θ/Γ
-    for every k, Γ from Gamma(k).
+    """Points are uniform in a ball of dimension $θ$ around a query; $x_1, …, x_k$ are the distances
+    of its $k$ nearest neighbours, $w$ that of the next. The estimate $−k/∑_i log(x_i/w)$ has the
+    law of $k θ/Γ$ for every $k$, where $Γ$ has the Gamma law of shape $k$.
     """
     trial.distribution(
         sampler=partial(likelihood_estimate, dim=dim, neighbours=neighbours, beyond=beyond),
@@ -184,7 +185,7 @@ def test_inverse_gamma(
     )
 
 
-@claim(derived("one of k terms is log 1 = 0"), kind="identity", cases=[(3, 12, 8)])
+@claim(derived("one of $k$ terms is $log 1 = 0$"), kind="identity", cases=[(3, 12, 8)])
 def test_boundary_neighbour(
     trial,
     dim: Dim,
@@ -193,10 +194,10 @@ def test_boundary_neighbour(
     ],
     beyond: Beyond,
 ):
-    """Points are uniform in a ball of dimension θ around a query; x_1 … x_k are the distances of
-    its k nearest neighbours. The authors' code takes w = x_k, the last of these. Then the estimate
-    −k/Σ log(x_i/w) has the mean k θ/(k − 2), and with the distance of the next neighbour k θ/(k −
-    1).
+    """Points are uniform in a ball of dimension $θ$ around a query; $x_1, …, x_k$ are the distances
+    of its $k$ nearest neighbours. The authors' code takes $w = x_k$, the last of these. Then the
+    estimate $−k/∑_i log(x_i/w)$ has the mean $k θ/(k − 2)$, and with the distance of the next
+    neighbour $k θ/(k − 1)$.
     """
     law = mean_estimate(dim, neighbours, lost=1)
     trial.mean(
@@ -213,7 +214,7 @@ def test_boundary_neighbour(
     )
 
 
-@claim(derived("1/y is an integral of exponentials"), kind="identity", cases=[(2, 8, 6)])
+@claim(derived("$1/y$ is an integral of exponentials"), kind="identity", cases=[(2, 8, 6)])
 def test_moments(
     trial,
     dim: Annotated[int, Interval(2, 12, why="on a line the leading order is as good")],
@@ -225,9 +226,10 @@ def test_moments(
     ],
     beyond: Beyond,
 ):
-    """Points are uniform in a ball of dimension θ around a query; m is the mean distance of its k
-    nearest neighbours, w that of the next. The estimate m/(w − m) has the mean k ∫ φ(s)^k ds − 1
-    over s > 0, where φ(s) = ₁F₁(1; θ + 1; −s) is a confluent hypergeometric function.
+    """Points are uniform in a ball of dimension $θ$ around a query; $m$ is the mean distance of its
+    $k$ nearest neighbours, $w$ that of the next. The estimate $m/(w − m)$ has the mean
+    $k ∫_0^∞ φ(s)^k ds − 1$, where $φ(s) = ₁F₁(1; θ + 1; −s)$ is a confluent hypergeometric
+    function.
     """
     law = moment_mean(dim, neighbours)
     known = mean_estimate(dim, neighbours)
@@ -274,9 +276,9 @@ def test_geodesic(
     low: Annotated[float, Interval(0.5, 10, why="the smaller dimension")],
     ratio: Annotated[float, Interval(1.5, 20, why="of the dimensions; longer ways lose digits")],
 ):
-    """In a ball of dimension θ distances up to the radius w have the distribution function (x/w)^θ.
-    The Fisher–Rao distance of these laws for two dimensions θ₁ and θ₂ is |log θ₂/θ₁|, so that the
-    mean of dimensions in it is the geometric mean.
+    """In a ball of dimension $θ$ distances up to the radius $w$ have the distribution function
+    $(x/w)^θ$. The Fisher–Rao distance of these laws for two dimensions $θ₁$ and $θ₂$ is
+    $|log θ₂/θ₁|$, so that the mean of dimensions in it is the geometric mean.
     """
     high = low * ratio
     through_mixtures = 2 * np.arccos(2 * np.sqrt(ratio) / (1 + ratio))
@@ -292,15 +294,15 @@ def test_geodesic(
     )
 
 
-@claim(derived("−log x/w has a Gamma law"), kind="limit", cases=[5, 10])
+@claim(derived("$−log x/w$ has a Gamma law"), kind="limit", cases=[5, 10])
 def test_geodesic__mean_estimate(
     trial,
     neighbours: Annotated[
         int, Interval(2, 12, why="one has no mean; with more the shift is small")
     ],
 ):
-    """Points are uniform in balls of dimension θ. The geometric mean of many maximum-likelihood
-    estimates from k neighbours each tends to θ k e^−ψ(k), ψ being the digamma function.
+    """Points are uniform in balls of dimension $θ$. The geometric mean of many maximum-likelihood
+    estimates from $k$ neighbours each tends to $θ k e^{-ψ(k)}$, $ψ$ being the digamma function.
     """
     shift = log_shift(neighbours)
     trial.mean(
@@ -315,11 +317,11 @@ def test_geodesic__mean_estimate(
     )
 
 
-@claim(derived("boxes of θ, each enclosed"), kind="bound")
+@claim(derived("boxes of $θ$, each enclosed"), kind="bound")
 def test_moments__everywhere(trial):
-    """Let θ̃ and θ̂ be the estimates of a dimension θ from k distances by moments and by maximum
-    likelihood. The leading bias of θ̃, θ(θ + 1)/((θ + 2) k), is at most the bias θ/(k − 1) of θ̂
-    for all θ in [.1, 100] and k = 2..40.
+    """Let $θ̃$ and $θ̂$ be the estimates of a dimension $θ$ from $k$ distances by moments and by
+    maximum likelihood. The leading bias of $θ̃$, $θ(θ + 1)/((θ + 2) k)$, is at most the bias
+    $θ/(k − 1)$ of $θ̂$ for all $θ$ in $[.1, 100]$ and $k$ from 2 to 40.
     """
     trial.prove(
         lambda dim, neighbours: dim * (dim + 1) / ((dim + 2) * neighbours),
@@ -342,8 +344,9 @@ def digits_encoder(width: int = 16):
     """The code's average of local dimensions grows without bound as neighbours become few, on a
     trained encoder, too.
 
-    Features of 1797 digits in an encoder of 16 units, mean over all digits. Marks: points: w is the
-    distance of neighbour k or k + 1; lines: 4.05 k/(k − 2) and 4.05 k/(k − 1), which fit at k = 10.
+    Features of 1797 digits in an encoder of 16 units, mean over all digits. Marks: points: $w$ is
+    the distance of neighbour $k$ or $k + 1$; lines: $4.05 k/(k − 2)$ and $4.05 k/(k − 1)$, which
+    fit at $k = 10$.
     """
     features = encoder(width, 0)(digits())
     few = np.array([3, 4, 5, 6, 8, 10, 14, 20, 30, 40])
@@ -371,11 +374,11 @@ def digits_encoder(width: int = 16):
 
 @figure("F1", claims=("inverse_gamma", "boundary_neighbour"))
 def estimates(dim: int = 8, balls: int = 4000):
-    """With few neighbours the estimated dimension is too high: law of the estimate for k = 3, 5 and
-    20 neighbours in a ball.
+    """With few neighbours the estimated dimension is too high: law of the estimate for $k = 3$, 5
+    and 20 neighbours in a ball.
 
-    Marks: points: 4000 balls, shares in bins, 99 % intervals; lines: law of k θ/Γ; dashed: normal
-    law that a large sample would suggest; dotted: true dimension θ = 8.
+    Marks: points: 4000 balls, shares in bins, 99 % intervals; lines: law of $k θ/Γ$; dashed: normal
+    law that a large sample would suggest; dotted: true dimension $θ = 8$.
     """
     generator = np.random.default_rng(0)
     lines = {}

@@ -9,19 +9,19 @@ comes with unequal ones, too. This page finds what the two terms ask for by them
 
 Take away: their joint optimum is the simplex of equal lengths, whatever the sizes of the classes.
 This needs the centre to be the plain average of the class means. About the average of all samples
-the mean of a class of n_k samples has a length proportional to 1/n_k: of 16 and of 2 samples, one
-of the lengths is eight times the other. And the first term pulls a sample of a class of 16 eight
-times more slowly than one of a class of 2.
+the mean of a class of $n_k$ samples has a length proportional to $1/n_k$: of 16 and of 2 samples,
+one of the lengths is eight times the other. And the first term pulls a sample of a class of 16
+eight times more slowly than one of a class of 2.
 
-There are K ≥ 3 classes, n_k samples in class k, N in all, and d dimensions. h_i is the feature of
-sample i, μ_k the mean of class k, and m_k = μ_k − c. The centre c is the average of the class
-means, unless a claim says otherwise. The terms are W = Σ_k (1/n_k) Σ_(i in k) |h_i − μ_k|² and A,
-the average over the classes k of the least angle between m_k and another m_j. Features are best if
-W − A is least.
+There are $K ≥ 3$ classes, $n_k$ samples in class $k$, $N$ in all, and $d$ dimensions. $h_i$ is the
+feature of sample $i$, $μ_k$ the mean of class $k$, and $m_k = μ_k − c$. The centre $c$ is the
+average of the class means, unless a claim says otherwise. The terms are
+$W = sum_k (1/n_k) ∑_(i ∈ k) |h_i − μ_k|²$ and $A$, the average over the classes $k$ of the least
+angle between $m_k$ and another $m_j$. Features are best if $W − A$ is least.
 
-Edges: for K = 2 the angle is π for any features. In d < K − 1 dimensions we know the best average
-angle in the plane alone. How long the best features are is open: A does not change with their
-scale.
+Edges: for $K = 2$ the angle is $π$ for any features. In $d < K − 1$ dimensions we know the best
+average angle in the plane alone. How long the best features are is open: $A$ does not change with
+their scale.
 
 Abstract:
 
@@ -157,10 +157,10 @@ def relative_lengths(sizes, centre):
     cases=[((9, 3, 1), 4), ((12, 4, 2, 1), 3), ((5, 5, 5, 5, 5), 6), ((9, 3, 2, 1, 1), 2)],
 )
 def test_angle(trial, sizes: Sizes, dim: Dim):
-    """Let features of K ≥ 3 classes have W = Σ_k (1/n_k) Σ_(i in k) |h_i − μ_k|² and the average A
-    over classes of the least angle between a centred class mean and another. The least W − A is
-    −arccos(−1/(K − 1)) in d ≥ K − 1 dimensions and −2π/K in the plane, whatever the sizes n_k of
-    the classes.
+    """Let features of $K ≥ 3$ classes have $W = sum_k (1/n_k) ∑_(i ∈ k) |h_i − μ_k|²$ and the
+    average $A$ over classes of the least angle between a centred class mean and another. The least
+    $W − A$ is $−arccos(−1/(K − 1))$ in $d ≥ K − 1$ dimensions and $−2π/K$ in the plane, whatever
+    the sizes $n_k$ of the classes.
     """
     classes = len(sizes)
     trial.require(3 <= classes <= 8, "sizes must be three to eight: more are searched slowly")
@@ -199,11 +199,11 @@ def test_angle(trial, sizes: Sizes, dim: Dim):
     ],
 )
 def test_lengths(trial, sizes: Sizes, centre: Centre):
-    """Let features of K ≥ 3 classes of n_k samples have the least W − A in K − 1 dimensions or
-    more, where W = Σ_k (1/n_k) Σ_(i in k) |h_i − μ_k|² and A averages over classes the least angle
-    between a centred class mean and another. The centred class means have equal lengths if the
-    centre is the average of the class means, and lengths proportional to 1/n_k if it is the average
-    of the samples.
+    """Let features of $K ≥ 3$ classes of $n_k$ samples have the least $W − A$ in $K − 1$ dimensions
+    or more, where $W = sum_k (1/n_k) ∑_(i ∈ k) |h_i − μ_k|²$ and $A$ averages over classes the
+    least angle between a centred class mean and another. The centred class means have equal lengths
+    if the centre is the average of the class means, and lengths proportional to $1/n_k$ if it is
+    the average of the samples.
     """
     trial.require(3 <= len(sizes) <= 6, "sizes must be three to six: more are searched slowly")
     trial.require(
@@ -265,7 +265,7 @@ def shares_of_collapse(features, sizes):
 
 
 @claim(
-    derived("the slope of W at h_i is 2 (h_i − μ_k)/n_k, and no class mean moves"),
+    derived("the slope of $W$ at $h_i$ is $2 (h_i − μ_k)/n_k$, and no class mean moves"),
     kind="identity",
     cases=[((5, 2, 1), 0), ((6, 3, 2), 4), ((3, 3, 3), 8), ((8, 2), 20)],
 )
@@ -275,10 +275,10 @@ def test_within(
     steps: Annotated[int, Interval(0, 50, why="derivatives are taken at each")],
     rate: Annotated[float, Interval(0.01, 0.9, why="from 1 on, a pair of samples swaps")] = 0.1,
 ):
-    """Let features of K classes of n_k samples take t steps of rate η down the slope of Σ_k (1/n_k)
-    Σ_(i in k) |h_i − μ_k|². Then each class k adds (1 − 2η/n_k)^(2t) times what it adds at the
-    start to the collapse tr(Σ_W Σ_B⁺)/K, where Σ_W is the covariance within classes and Σ_B that of
-    the class means.
+    """Let features of $K$ classes of $n_k$ samples take $t$ steps of rate $η$ down the slope of
+    $sum_k (1/n_k) ∑_(i ∈ k) |h_i − μ_k|²$. Then each class $k$ adds $(1 − 2η/n_k)^(2t)$ times what
+    it adds at the start to the collapse $tr(Σ_W Σ_B⁺)/K$, where $Σ_W$ is the covariance within
+    classes and $Σ_B$ that of the class means.
     """
     trial.require(2 <= len(sizes) <= 4, "sizes must be two to four: derivatives of all entries")
     trial.require(max(sizes) > 1, "sizes must have one above 1: else nothing spreads")
@@ -308,7 +308,7 @@ def lengths_of_means():
     """Which centre the angles are measured about decides whether small classes get long means:
     centred class means of five classes at the optimum of both terms.
 
-    Marks: lines: equal lengths, and lengths proportional to 1/n_k; points: best of four searches.
+    Marks: lines: equal lengths, and lengths proportional to $1/n_k$; points: best of four searches.
     """
     sizes = np.array([16, 8, 4, 2, 1])
     grid = np.geomspace(1, 16, 50)

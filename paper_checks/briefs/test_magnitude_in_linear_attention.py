@@ -12,13 +12,13 @@ Take away: with scores 1.5, 1, .75 and .5 the least weight is negative from a ma
 and from .076 on if the context is repeated four times. The code divides the scores by the number of
 tokens, and there the context's length does not matter.
 
-Scores s_i = φ(q) · φ(k_i) > 0 of N tokens, S = Σ s_i, s̄ = S/N, s_n the least. Linear attention has
-the weights p_i = s_i/S, the paper's w_i = (1 + 1/S) s_i - S/N, that is p_i + (s_i - s̄), softmax
-those of e^{q · k_i}. The query is scaled, q → a q with a > 0. The code divides the scores by N √d
-first and then has the same weights, (1 + 1/S) s_i - S/N.
+Scores $s_i = φ(q) · φ(k_i) > 0$ of $N$ tokens, $S = ∑ s_i$, $s̄ = S/N$, $s_n$ the least. Linear
+attention has the weights $p_i = s_i/S$, the paper's $w_i = (1 + 1/S) s_i - S/N$, that is
+$p_i + (s_i - s̄)$, softmax those of $e^{q · k_i}$. The query is scaled, $q → a q$ with $a > 0$. The
+code divides the scores by $N √d$ first and then has the same weights, $(1 + 1/S) s_i - S/N$.
 
 Edges: if all scores are equal, no weight is ever negative, and `negative_from` returns infinity. If
-S = 0, the weights are not defined.
+$S = 0$, the weights are not defined.
 
 Abstract:
 
@@ -35,11 +35,12 @@ Abstract:
   trial. It needs queries of a model.
 - Sentence 11: models with it do well on many tasks. Not on trial. It needs large models.
 
-Read: the abstract and the authors' code, which also takes S before a rotary embedding and s after
-it: rows sum to (1 + 1/S) S_rot - S and not to 1 (-3 to 0.2 for normal queries and keys on 14 × 14
-positions with d = 32), and 72 % of the weights are negative, 22 % without the embedding. Derived
-here: all claims, for φ = relu. Not claimed: anything about trained models. Which tokens softmax
-prefers depends on q · k, not on s. Topic: sequence models and attention.
+Read: the abstract and the authors' code, which also takes $S$ before a rotary embedding and $s$
+after it: rows sum to $(1 + 1/S) S_r - S$, with the sum $S_r$ of $s$, and not to 1 (−3 to 0.2 for
+normal queries and keys on 14 × 14 positions with $d = 32$), and 72 % of the weights are negative,
+22 % without the embedding. Derived here: all claims, for the rectifier $φ$. Not claimed: anything
+about trained models. Which tokens softmax prefers depends on $q · k$, not on $s$. Topic: sequence
+models and attention.
 """
 
 from typing import Annotated
@@ -153,9 +154,9 @@ def test_linear_is_blind(
     tokens: Tokens,
     factor: Annotated[float, Interval(0.05, 5, why="beyond, softmax has next to one weight only")],
 ):
-    """Linear attention gives token i the weight φ(q)·φ(k_i)/Σ_j φ(q)·φ(k_j) for a query q and keys
-    k_i. If φ(a q) = a φ(q) for a > 0, as for relu and not for 1 + elu, the weights of the queries q
-    and a q are equal.
+    """Linear attention gives token $i$ the weight $φ(q)·φ(k_i)/sum_j φ(q)·φ(k_j)$ for a query $q$
+    and keys $k_i$. If $φ(a q) = a φ(q)$ for $a > 0$, as for relu and not for 1 + elu, the weights
+    of the queries $q$ and $a q$ are equal.
     """
     trial.require(
         factor < 0.95 or factor > 1.05, "factor must be 5 % off 1, where nothing is scaled"
@@ -172,7 +173,9 @@ def test_linear_is_blind(
     )
 
 
-@claim(derived("the weights are p + a (s - s̄)"), kind="identity", cases=[(4, 1), (4, 16), (64, 3)])
+@claim(
+    derived("the weights are $p + a (s - s̄)$"), kind="identity", cases=[(4, 1), (4, 16), (64, 3)]
+)
 def test_negative_from(
     trial,
     tokens: Tokens,
@@ -180,10 +183,10 @@ def test_negative_from(
         int, Interval(1, 64, why="beyond, the zero is at so small a factor that digits are lost")
     ],
 ):
-    """Rectified linear attention gives token i of N the weight (1 + 1/S) s_i - S/N, where s_i > 0
-    are its scores, S their sum, s̄ their mean and s_n the least. If the query is multiplied by a
-    and the context repeated c times, the least weight is 0 at a = s_n/(c S (s̄ - s_n)) and negative
-    for larger a.
+    """Rectified linear attention gives token $i$ of $N$ the weight $(1 + 1/S) s_i - S/N$, where
+    $s_i > 0$ are its scores, $S$ their sum, $s̄$ their mean and $s_n$ the least. If the query is
+    multiplied by $a$ and the context repeated $c$ times, the least weight is 0 at
+    $a = s_n/(c S (s̄ - s_n))$ and negative for larger $a$.
     """
     generator = trial.generator()
     drawn = [tokens_of(generator, tokens) for _ in range(230)]
@@ -219,10 +222,10 @@ def test_released_code(
     tokens: Tokens,
     copies: Annotated[int, Interval(2, 64, why="a context that is not copied is as in the paper")],
 ):
-    """The authors' code divides the scores s_i of N tokens by N √d, d the width, before it takes
-    the weights (1 + 1/S) s_i - S/N with S = Σ s_i. If the query is multiplied by a, the least
-    weight is then 0 at a = √d s_n/(s̄ (s̄ - s_n)), with the least score s_n and the mean s̄,
-    however often the context is repeated.
+    """The authors' code divides the scores $s_i$ of $N$ tokens by $N √d$, $d$ the width, before it
+    takes the weights $(1 + 1/S) s_i - S/N$ with $S = ∑ s_i$. If the query is multiplied by $a$, the
+    least weight is then 0 at $a = √d s_n/(s̄ (s̄ - s_n))$, with the least score $s_n$ and the mean
+    $s̄$, however often the context is repeated.
     """
     generator = trial.generator()
     drawn = [tokens_of(generator, tokens) for _ in range(344)]
@@ -247,8 +250,9 @@ def test_released_code(
 def weights_by_magnitude(copies=4):
     """Rectified linear weights are straight lines in the query's magnitude, and cross zero.
 
-    Weights of four tokens with scores s at a = 1, and of the last in the same context four times.
-    Marks: lines: closed form; points: layer on scaled features; dotted: zeros; s: score at a = 1.
+    Weights of four tokens with scores $s$ at $a = 1$, and of the last in the same context four
+    times. Marks: lines: closed form; points: layer on scaled features; dotted: zeros; $s$: score at
+    $a = 1$.
     """
     scores = np.array([1.5, 1.0, 0.75, 0.5])
     factors = np.linspace(0.01, 0.6, 13)

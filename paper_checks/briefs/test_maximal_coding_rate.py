@@ -1,24 +1,25 @@
 """Ding, Tong, Chan, Dai, Ma & Haeffele 2023, "Unsupervised Manifold Linearizing and Clustering",
 ICCV, arXiv 2301.01805.
 
-For whoever trains with maximal coding rate reduction and chooses the precision ε and the width d:
-what is the optimum?
+For whoever trains with maximal coding rate reduction and chooses the precision $ε$ and the width
+$d$: what is the optimum?
 
 Paper: features are trained to be hard to code together and easy to code class by class, which is to
 make every class a subspace of full rank, orthogonal to the others. This page gives the optimum of
 that objective by itself, without a network and without the paper's clustering.
 
-Take away: full rank is optimal only up to a certain ε. With two equal classes of rank 3 in 6
-dimensions rank 3 is best up to ε = 0.893 and rank 2 at ε = 1, while rank 3 remains a local maximum
-up to ε = 1.19. Rare classes lose directions first: c below goes to 0 with π_j.
+Take away: full rank is optimal only up to a certain $ε$. With two equal classes of rank 3 in 6
+dimensions rank 3 is best up to $ε = 0.893$ and rank 2 at $ε = 1$, while rank 3 remains a local
+maximum up to $ε = 1.19$. Rare classes lose directions first: $c$ below goes to 0 with $π_j$.
 
-Class j has a share π_j of the points; its features, in d dimensions, have mean square length 1 and
-rank at most d_j. With C_j the mean of z zᵀ over the class (trace 1) and C = Σ π_j C_j, the rate
-reduction at precision ε is ΔR = ½ logdet(I + d C/ε²) − Σ π_j ½ logdet(I + d C_j/ε²). A class that
-fills r directions evenly, orthogonally to all others, contributes v_j(r) = (r/2)[log(1 + dπ_j/(ε²
-r)) − π_j log(1 + d/(ε² r))].
+Class $j$ has a share $π_j$ of the points; its features, in $d$ dimensions, have mean square length
+1 and rank at most $d_j$. With $C_j$ the mean of $z zᵀ$ over the class (trace 1) and
+$C = ∑_j π_j C_j$, the rate reduction at precision $ε$ is
+$ΔR = ½ log det(I + d C/ε²) − ∑_j π_j ½ log det(I + d C_j/ε²)$. A class that fills $r$ directions
+evenly, orthogonally to all others, contributes
+$v_j(r) = (r/2)[log(1 + dπ_j/(ε² r)) − π_j log(1 + d/(ε² r))]$.
 
-Edges: v_j(0) = 0. A class with one direction keeps it at every precision. Saddles can stop a
+Edges: $v_j(0) = 0$. A class with one direction keeps it at every precision. Saddles can stop a
 search: four of six starts end 7 % below the optimum, so that the best of several starts is taken.
 
 Abstract:
@@ -33,8 +34,8 @@ Abstract:
   network is trained here.
 
 Read: the abstract, and the book of the same group, which says that classes fill orthogonal
-subspaces of full rank at the optimum if ε⁴ < c · min π_j d²/d_j², with an unspecified constant.
-Derived here: the optimum where there is room for all classes, and the exact c. Found by search
+subspaces of full rank at the optimum if $ε⁴ < c · min π_j d²/d_j²$, with an unspecified constant.
+Derived here: the optimum where there is room for all classes, and the exact $c$. Found by search
 only: the optimum where there is not. Not claimed: that networks attain it. Topic: representations.
 """
 
@@ -147,7 +148,7 @@ def judge_optimum(trial, dim, ranks, share, precision, **rivals):
 
 
 @claim(
-    derived("logdet is subadditive"),
+    derived("log det is subadditive"),
     kind="optimality",
     cases=[(6, 3, 3, 0.5, 0.5), (6, 3, 3, 0.5, 1.0), (6, 2, 3, 0.2, 0.9)],
 )
@@ -164,9 +165,10 @@ def test_optimum(
     ],
     precision: Precision,
 ):
-    """Let class j have the share π_j of the points, mean square length 1 and rank at most d_j in d
-    dimensions. If Σ d_j ≤ d, the largest rate reduction at precision ε is Σ_j max_{r ≤ d_j} v_j(r),
-    where v_j(r) = (r/2) [log(1 + d π_j/(ε² r)) − π_j log(1 + d/(ε² r))].
+    """Let class $j$ have the share $π_j$ of the points, mean square length 1 and rank at most $d_j$
+    in $d$ dimensions. If $∑_j d_j ≤ d$, the largest rate reduction at precision $ε$ is
+    $sum_j max_{r ≤ d_j} v_j(r)$, where
+    $v_j(r) = (r/2) [log(1 + d π_j/(ε² r)) − π_j log(1 + d/(ε² r))]$.
     """
     trial.require(
         first + second <= dim,
@@ -222,7 +224,7 @@ def precision_at(constant, rank, share, dim):
 
 
 @claim(
-    derived("v_j(d_j) against v_j(d_j − 1)"),
+    derived("$v_j(d_j)$ against $v_j(d_j − 1)$"),
     kind="optimality",
     cases=[(3, 0.5, 6), (2, 0.01, 8), (10, 0.9, 4)],
 )
@@ -237,10 +239,10 @@ def test_sharp_precision(
     share: Annotated[float, Interval(0.01, 0.95, why="a single class has no rate to reduce")],
     dim: Dim,
 ):
-    """A class has the share π_j of the points, rank at most d_j in d dimensions, and is orthogonal
-    to all others. Of its spectra d_j equal values have the largest rate reduction if and only if ε⁴
-    ≤ c π_j d²/d_j². Here c = π_j/t², where t > 0 solves d_j h(t) = (d_j − 1) h(t d_j/(d_j − 1))
-    with h(t) = log(1 + t) − π_j log(1 + t/π_j).
+    """A class has the share $π_j$ of the points, rank at most $d_j$ in $d$ dimensions, and is
+    orthogonal to all others. Of its spectra $d_j$ equal values have the largest rate reduction if
+    and only if $ε⁴ ≤ c π_j d²/d_j²$. Here $c = π_j/t²$, where $t > 0$ solves
+    $d_j h(t) = (d_j − 1) h(t d_j/(d_j − 1))$ with $h(t) = log(1 + t) − π_j log(1 + t/π_j)$.
     """
     law = precision_at(sharp_constant(rank, share), rank, share, dim)
     controls = {"as long as it is a local maximum, c = 1": precision_at(1.0, rank, share, dim)}
@@ -257,10 +259,10 @@ def test_too_many(
     second: Crowd,
     precision: Precision,
 ):
-    """Let class j have the share π_j of the points, mean square length 1 and rank at most d_j in d
-    dimensions. If Σ d_j > d, the largest rate reduction at precision ε that searches find is the
-    most of Σ v_j(r_j) over ranks r_j ≤ d_j with Σ r_j ≤ d, where v_j(r) = (r/2) [log(1 + d π_j/(ε²
-    r)) − π_j log(1 + d/(ε² r))].
+    """Let class $j$ have the share $π_j$ of the points, mean square length 1 and rank at most $d_j$
+    in $d$ dimensions. If $∑_j d_j > d$, the largest rate reduction at precision $ε$ that searches
+    find is the most of $∑_j v_j(r_j)$ over ranks $r_j ≤ d_j$ with $∑_j r_j ≤ d$, where
+    $v_j(r) = (r/2) [log(1 + d π_j/(ε² r)) − π_j log(1 + d/(ε² r))]$.
     """
     trial.require(
         first + second > dim, "first + second must exceed dim: else there is room for all"
@@ -272,10 +274,11 @@ def test_too_many(
 @figure("F1", claims=("optimum", "sharp_precision"))
 def rank_of_a_class(dim: int = 6, most: int = 3):
     """A coarse precision costs whole directions: rate reduction of two classes of rank at most 3
-    against ε.
+    against $ε$.
 
-    Six dimensions, equal classes. Marks: lines: Σ v_j(r) for ranks r; points: best of all searches;
-    vertical: ε⁴ = c π d²/9, up to which r = 3 is best (left) or a local maximum (right).
+    Six dimensions, equal classes. Marks: lines: $∑_j v_j(r)$ for ranks $r$; points: best of all
+    searches; vertical: $ε⁴ = c π d²/9$, up to which $r = 3$ is best (left) or a local maximum
+    (right).
     """
     fine = np.linspace(0.7, 1.4, 60)
     at = np.linspace(0.72, 1.38, 9)

@@ -3,16 +3,17 @@ Covariance Contrast for Self-Supervised Visual Representation Learning", arXiv 2
 
 For whoever trains with small batches: how many negatives is a moving average of covariances worth?
 
-Take away: with a frozen encoder a moving average with β = .9 errs as little as a queue of 19
-batches. With an encoder that rotates there is a best β: for batches of 8 it is .94 at a tenth of a
-degree per step, and .75 at one degree.
+Take away: with a frozen encoder a moving average with $β = .9$ errs as little as a queue of 19
+batches. With an encoder that rotates there is a best $β$: for batches of 8 it is .94 at a tenth of
+a degree per step, and .75 at one degree.
 
-A batch at time t has n unit rows Z_t in d dimensions, and B_t = Z_tᵀZ_t/n. The moving average
-starts from C_0 = 0: C_t = β C_{t−1} + (1 − β) B_t with 0 ≤ β < 1; the loss is L = ρ tr(B_t C_t).
-With a frozen encoder rows are independent draws from one law on the sphere, and Σ = E z zᵀ.
+A batch at time $t$ has $n$ unit rows $Z_t$ in $d$ dimensions, and $B_t = Z_tᵀZ_t/n$. The moving
+average starts from $C_0 = 0$: $C_t = β C_{t−1} + (1 − β) B_t$ with $0 ≤ β < 1$; the loss is
+$L = ρ tr(B_t C_t)$. With a frozen encoder rows are independent draws from one law on the sphere,
+and $Σ = E z zᵀ$.
 
-Edges: at β = 0 the bank is the batch. With C_0 = 0 the weights of the average add up to 1 - β^t,
-which is 63 % at β = .99 and t = 100.
+Edges: at $β = 0$ the bank is the batch. With $C_0 = 0$ the weights of the average add up to
+$1 - β^t$, which is 63 % at $β = .99$ and $t = 100$.
 
 Paper: its self-supervised loss pulls views together and pushes a moving covariance towards the
 identity. This page studies that covariance, with draws in place of images.
@@ -31,7 +32,7 @@ Abstract:
 - Sentence 7: it is also a modification of Barlow Twins. Not on trial. No other loss is computed
   here.
 
-Read: the abstract, and an implementation (lightly-ai/lightly, lightly/loss/tico_loss.py). Derived
+Read: the abstract, and an implementation (lightly-ai/lightly, `lightly/loss/tico_loss.py`). Derived
 here: the weights of the implicit memory bank, its size, the bias of the loss, and the price of a
 moving encoder. Not claimed: batches whose rows are centred before they are normalised, as in that
 code; such rows depend on each other. Topic: representations.
@@ -119,9 +120,10 @@ def test_bank_gradient(
     times: Annotated[int, Interval(1, 60, why="the bank of pairs is summed")],
     decay: Decay,
 ):
-    """Batches of n unit rows z_j^s have the second moments B_s, and C_t = β C_{t−1} + (1 − β) B_t.
-    If C_t is held constant, the gradient of tr(B_t C_t) in row z_i of batch t is (2/n²) Σ_{s≤t} w_s
-    Σ_j (z_i·z_j^s) z_j^s with w_s = (1 − β) β^(t − s). If not, w_t is twice as large.
+    """Batches of $n$ unit rows $z_j^s$ have the second moments $B_s$, and
+    $C_t = β C_{t−1} + (1 − β) B_t$. If $C_t$ is held constant, the gradient of $tr(B_t C_t)$ in row
+    $z_i$ of batch $t$ is $(2/n²) ∑_{s≤t} w_s sum_j (z_i·z_j^s) z_j^s$ with
+    $w_s = (1 − β) β^(t − s)$. If not, $w_t$ is twice as large.
     """
     z = unit_rows(trial.generator(), times, rows, dim)
     law = bank_gradients(z, decay)
@@ -200,9 +202,10 @@ def mean_loss(sigma, batch, steps, decay):
     derived("variance of a weighted sum of independent batches"), kind="identity", cases=HISTORIES
 )
 def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
-    """Batches of n independent unit rows with Σ = E z zᵀ have the second moments B_t. Their moving
-    average C_t = β C_{t−1} + (1 − β) B_t from C_0 = 0 has E ‖C_t − E C_t‖² = (1 − tr Σ²)(1 − β)(1 −
-    β^(2t))/(n (1 + β)). For t → ∞ this is the error of the mean of n (1 + β)/(1 − β) rows.
+    """Batches of $n$ independent unit rows with $Σ = E z zᵀ$ have the second moments $B_t$. Their
+    moving average $C_t = β C_{t−1} + (1 − β) B_t$ from $C_0 = 0$ has
+    $E ‖C_t − E C_t‖² = (1 − tr Σ²)(1 − β)(1 − β^(2t))/(n (1 + β))$. For $t → ∞$ this is the error
+    of the mean of $n (1 + β)/(1 − β)$ rows.
     """
     trial.require(
         batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated"
@@ -220,11 +223,12 @@ def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     )
 
 
-@claim(derived("E tr(B_t B_s) is tr Σ² for s < t"), kind="identity", cases=HISTORIES)
+@claim(derived("$E tr(B_t B_s)$ is $tr Σ²$ for $s < t$"), kind="identity", cases=HISTORIES)
 def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
-    """Batches of n independent unit rows with Σ = E z zᵀ have the second moments B_t, and C_t = β
-    C_{t−1} + (1 − β) B_t with C_0 = 0. The loss ρ tr(B_t C_t) has the mean ρ (1 − β^t) tr Σ² + ρ (1
-    − β)(1 − tr Σ²)/n, whose second term comes from rows of the present batch that meet themselves.
+    """Batches of $n$ independent unit rows with $Σ = E z zᵀ$ have the second moments $B_t$, and
+    $C_t = β C_{t−1} + (1 − β) B_t$ with $C_0 = 0$. The loss $ρ tr(B_t C_t)$ has the mean
+    $ρ (1 − β^t) tr Σ² + ρ (1 − β)(1 − tr Σ²)/n$, whose second term comes from rows of the present
+    batch that meet themselves.
     """
     trial.require(
         batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated"
@@ -243,7 +247,7 @@ def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
 
 
 @claim(
-    derived("the part of Σ without its trace turns by twice the angle"),
+    derived("the part of $Σ$ without its trace turns by twice the angle"),
     kind="identity",
     cases=[(2, 6, 0.9, 1.0, 0.1), (1, 12, 0.5, 1.5, 0.5)],
 )
@@ -257,10 +261,11 @@ def test_moving_encoder(
         float, Interval(0.01, 0.7, why="radians a step: less is not seen in so few steps")
     ],
 ):
-    """Batches of n independent unit rows in the plane have the second moments B_t, and the encoder
-    turns all rows by φ a step; Σ_t is E z zᵀ at step t. Then C_t = β C_{t−1} + (1 − β) B_t from C_0
-    = 0 has E ‖C_t − Σ_t‖² = (1 − tr Σ²)(1 − β)(1 − β^(2t))/(n (1 + β)) + β^(2t)/2 + (tr Σ² − 1/2)
-    |1 − (1 − β)(1 − z^t)/(1 − z)|², z = β exp(2 i φ).
+    """Batches of $n$ independent unit rows in the plane have the second moments $B_t$, and the
+    encoder turns all rows by $φ$ a step; $Σ_t$ is $E z zᵀ$ at step $t$. Then
+    $C_t = β C_{t−1} + (1 − β) B_t$ from $C_0 = 0$ has $E ‖C_t − Σ_t‖² = (1 − tr Σ²)(1 − β)(1 −
+    β^(2t))/(n (1 + β)) + β^(2t)/2 + (tr Σ² − 1/2) |1 − (1 − β)(1 − z^t)/(1 − z)|²$,
+    $z = β exp(2 i φ)$.
     """
     trial.require(
         batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated"
@@ -282,10 +287,10 @@ def test_moving_encoder(
 
 @figure("F1", claims=("bank_size", "moving_encoder"))
 def error_of_the_average(batch: int = 8, runs: int = 400, times: int = 1200):
-    """A moving average is worth n (1 + β)/(1 − β) rows while the encoder stands still; if it turns,
-    there is a best β.
+    """A moving average is worth $n (1 + β)/(1 − β)$ rows while the encoder stands still; if it
+    turns, there is a best $β$.
 
-    Squared error of C_t after 1200 batches of n = 8 rows in the plane, at 0 and 1 radian with
+    Squared error of $C_t$ after 1200 batches of $n = 8$ rows in the plane, at 0 and 1 radian with
     chances .3 and .7, that turn by an angle each step. Marks: lines: law; points: 400 runs, two
     standard errors.
     """

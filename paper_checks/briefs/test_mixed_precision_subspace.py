@@ -1,7 +1,7 @@
 """Saxena, Sharify, Roy & Wang 2024, "ResQ: Mixed-Precision Quantization of Large Language Models
 with Low-Rank Residuals", arXiv 2412.14363.
 
-For whoever keeps r of d channels at more bits than the rest: the exact error of rotating and
+For whoever keeps $r$ of $d$ channels at more bits than the rest: the exact error of rotating and
 rounding, which subspace to keep, and when the principal one is the wrong choice.
 
 Take away: keep the principal subspace unless it has far more dimensions than the rest and few more
@@ -9,14 +9,14 @@ bits. Of 64 activations of a network for digits, the 8 principal ones at five bi
 four leave an error of .13 % of the mean square, and 32 principal ones leave .21 %; if 62 are kept
 at five bits, the last 62 are a better choice than the first.
 
-Tokens x have E x xᵀ = S. An r-dimensional subspace with projection P is kept at b_H bits, the rest
-at b_L. In each part a random (Haar) rotation is followed by symmetric rounding to D round(y/D),
-with D = max |y_i|/L for each token and L = 2^(b-1) - 1. g(d, b) is the mean of |error|²/|y|² for a
-uniformly random direction y in d dimensions.
+Tokens $x$ have $E x xᵀ = S$. An $r$-dimensional subspace with projection $P$ is kept at $b_H$ bits,
+the rest at $b_L$. In each part a random (Haar) rotation is followed by symmetric rounding to
+$D round(y/D)$, with $D = max |y_i|/L$ for each token and $L = 2^(b-1) - 1$. $g(d, b)$ is the mean
+of $|e|²/|y|²$ for the error $e$ of a uniformly random direction $y$ in $d$ dimensions.
 
-Edges: g(1, b) = 0, because the largest entry is exact; for r = d - 1 > 1 the rule is therefore
-always reversed. At two bits the approximation (d - 1) D²/12 with the mean of D² errs by 2 % at d =
-8 and by 31 % at d = 896; at four bits it is good. A token that is 0 is not rounded.
+Edges: $g(1, b) = 0$, because the largest entry is exact; for $r = d - 1 > 1$ the rule is therefore
+always reversed. At two bits the approximation $(d - 1) D²/12$ with the mean of $D²$ errs by 2 % at
+$d = 8$ and by 31 % at $d = 896$; at four bits it is good. A token that is 0 is not rounded.
 
 Paper: it keeps one eighth of the channels of language models at eight bits, by PCA and random
 rotations, and measures perplexity. This page gives the mean squared error of one layer's input.
@@ -31,9 +31,9 @@ Abstract:
 - Statement 3: language models lose less than by other methods. Not on trial. It needs large models;
   `activations` has those of a small network.
 
-Read: the abstract. Derived here: g, the error, both extremes and the flip. Not claimed: that
-rotating helps; tokens whose entries all have one size are rounded better without it.
-Topic: linear algebra for learning.
+Read: the abstract. Derived here: $g$, the error, both extremes and the flip. Not claimed: that
+rotating helps; tokens whose entries all have one size are rounded better without it. Topic: linear
+algebra for learning.
 """
 
 import warnings
@@ -221,11 +221,11 @@ def test_exact_error(
     high: Bits,
     low: Bits,
 ):
-    """Tokens x in d dimensions have S = E x xᵀ. Their parts in an r-dimensional subspace with
-    projection P and beside it are rotated at random and rounded at b_H and b_L bits. The mean
-    squared error is g(r, b_H) tr(P S) + g(d - r, b_L) (tr S - tr(P S)) for tokens of any law, where
-    g(d, b) is the mean of |error|²/|y|² for a uniformly random direction y in d dimensions at b
-    bits.
+    """Tokens $x$ in $d$ dimensions have $S = E x xᵀ$. Their parts in an $r$-dimensional subspace
+    with projection $P$ and beside it are rotated at random and rounded at $b_H$ and $b_L$ bits. The
+    mean squared error is $g(r, b_H) tr(P S) + g(d - r, b_L) (tr S - tr(P S))$ for tokens of any
+    law, where $g(d, b)$ is the mean of $|e|²/|y|²$ for the error $e$ of a uniformly random
+    direction $y$ in $d$ dimensions at $b$ bits.
     """
     trial.require(
         dim - kept >= 5, "five dimensions at least are left: a part of fewer needs a million tokens"
@@ -267,10 +267,11 @@ def test_activations(
     high: Bits,
     low: Bits,
 ):
-    """A network's d activations have second moments with the eigenvalues λ_1 >= λ_2 >= …. If the r
-    principal directions are rotated at random and rounded at b_H bits, and the others at b_L, the
-    mean squared error is g(r, b_H) Σ_{i<=r} λ_i + g(d - r, b_L) Σ_{i>r} λ_i, where g(d, b) is the
-    mean of |error|²/|y|² for a uniformly random direction y in d dimensions at b bits.
+    """A network's $d$ activations have second moments with the eigenvalues $λ_1 >= λ_2 >= …$. If
+    the $r$ principal directions are rotated at random and rounded at $b_H$ bits, and the others at
+    $b_L$, the mean squared error is $g(r, b_H) sum_{i<=r} λ_i + g(d - r, b_L) sum_{i>r} λ_i$, where
+    $g(d, b)$ is the mean of $|e|²/|y|²$ for the error $e$ of a uniformly random direction $y$ in
+    $d$ dimensions at $b$ bits.
     """
     trial.require(
         high >= low,
@@ -324,13 +325,13 @@ def errors_of_subspaces(generator, values, kept, high, low):
 PLANES = [(2, 2, 4, 3), (1, 2, 3, 2), (2, 1, 5, 4)]
 
 
-@claim(derived("Ky Fan's inequality, and g"), kind="optimality", cases=PLANES)
+@claim(derived("Ky Fan's inequality, and $g$"), kind="optimality", cases=PLANES)
 def test_extremes(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
-    """Of tokens in d dimensions an r-dimensional part is rotated at random and rounded at b_H bits,
-    and the rest at b_L. If the part is the first or the last r principal directions, the mean
-    squared error is g(r, b_H) v + g(d - r, b_L) (V - v), with the variance v of the part and V of
-    all, and g(d, b) the mean of |error|²/|y|² for a uniformly random direction y in d dimensions at
-    b bits.
+    """Of tokens in $d$ dimensions an $r$-dimensional part is rotated at random and rounded at $b_H$
+    bits, and the rest at $b_L$. If the part is the first or the last $r$ principal directions, the
+    mean squared error is $g(r, b_H) v + g(d - r, b_L) (V - v)$, with the variance $v$ of the part
+    and $V$ of all, and $g(d, b)$ the mean of $|e|²/|y|²$ for the error $e$ of a uniformly random
+    direction $y$ in $d$ dimensions at $b$ bits.
     """
     values = variances_of_part(trial, kept, rest, high, low)
     dim = kept + rest
@@ -352,16 +353,16 @@ def test_extremes(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
 @claim(
     tried(
         "abstract: a provably optimal mixed precision quantization scheme",
-        "the condition on g, and the subspace where it fails",
+        "the condition on $g$, and the subspace where it fails",
     ),
     kind="optimality",
     cases=PLANES,
 )
 def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
-    """Let g(d, b) be the mean of |error|²/|y|² if a uniformly random direction y in d dimensions is
-    rounded at b bits. If g(d - r, b_L) > g(r, b_H), no r-dimensional subspace kept at b_H bits
-    beside b_L has a smaller mean squared error than the first r principal directions; if g(d - r,
-    b_L) < g(r, b_H), none has a smaller one than the last r.
+    """Let $g(d, b)$ be the mean of $|e|²/|y|²$ for the error $e$ if a uniformly random direction
+    $y$ in $d$ dimensions is rounded at $b$ bits. If $g(d - r, b_L) > g(r, b_H)$, no $r$-dimensional
+    subspace kept at $b_H$ bits beside $b_L$ has a smaller mean squared error than the first $r$
+    principal directions; if $g(d - r, b_L) < g(r, b_H)$, none has a smaller one than the last $r$.
     """
     values = variances_of_part(trial, kept, rest, high, low)
     errors = errors_of_subspaces(trial.generator(), values, kept, high, low)
@@ -375,12 +376,12 @@ def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBi
     )
 
 
-@claim(derived("Ky Fan's inequality, and g"), kind="optimality", cases=PLANES)
+@claim(derived("Ky Fan's inequality, and $g$"), kind="optimality", cases=PLANES)
 def test_last_is_worst(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
-    """Let g(d, b) be the mean of |error|²/|y|² if a uniformly random direction y in d dimensions is
-    rounded at b bits. If g(d - r, b_L) > g(r, b_H), no r-dimensional subspace kept at b_H bits
-    beside b_L has a larger mean squared error than the last r principal directions; if g(d - r,
-    b_L) < g(r, b_H), none has a larger one than the first r.
+    """Let $g(d, b)$ be the mean of $|e|²/|y|²$ for the error $e$ if a uniformly random direction
+    $y$ in $d$ dimensions is rounded at $b$ bits. If $g(d - r, b_L) > g(r, b_H)$, no $r$-dimensional
+    subspace kept at $b_H$ bits beside $b_L$ has a larger mean squared error than the last $r$
+    principal directions; if $g(d - r, b_L) < g(r, b_H)$, none has a larger one than the first $r$.
     """
     values = variances_of_part(trial, kept, rest, high, low)
     errors = errors_of_subspaces(trial.generator(), values, kept, high, low)
@@ -394,7 +395,7 @@ def test_last_is_worst(trial, kept: Line, rest: Line, high: FewBits, low: FewBit
     )
 
 
-@claim(derived("g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
+@claim(derived("$g$ grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
 def test_rule_flips(
     trial,
     many: Annotated[
@@ -407,10 +408,10 @@ def test_rule_flips(
         int, Interval(5, 8, why="more than the four of the two dimensions beside them")
     ],
 ):
-    """Let g(d, b) be the mean of |error|²/|y|² if a uniformly random direction y in d dimensions is
-    rounded at b bits. Then g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66 channels the 64
-    with the least variance should have the fifth bit. With a sixth bit they should not, as g(64, 6)
-    = .0006.
+    """Let $g(d, b)$ be the mean of $|e|²/|y|²$ for the error $e$ if a uniformly random direction
+    $y$ in $d$ dimensions is rounded at $b$ bits. Then $g(64, 5) = .0025$ exceeds $g(2, 4) = .0014$,
+    so that of 66 channels the 64 with the least variance should have the fifth bit. With a sixth
+    bit they should not, as $g(64, 6) = .0006$.
     """
     predict = rounding_error(many, bits)
     trial.mean(
@@ -430,9 +431,9 @@ def test_rule_flips(
 
 @claim(derived("one cell after another"), kind="identity", cases=[4, 2, 5])
 def test_plane(trial, low: FewBits):
-    """Let y be rounded to D round(y/D) at b bits, D = max |y_i|/(2^(b-1) - 1). For a unit vector y
-    in the plane the mean squared error over all its rotations is half of that of a standard normal
-    y: .0014 at four bits.
+    """Let $y$ be rounded to $D round(y/D)$ at $b$ bits, $D = max |y_i|/(2^(b-1) - 1)$. For a unit
+    vector $y$ in the plane the mean squared error over all its rotations is half of that of a
+    standard normal $y$: .0014 at four bits.
     """
     trial.value(
         plane_errors(np.array([[1, 0]]), low),
@@ -449,9 +450,9 @@ def test_plane(trial, low: FewBits):
 def subspaces(dim=10, high=5, low=4, tokens=20000):
     """Which subspace deserves the fifth bit depends on how many dimensions it has.
 
-    Mean squared error of ten channels of variances 0.6^i, r of them at five bits, the others at
-    four. At r = 9 the last are best. Marks: lines: exact, dashed for r average channels; points: 20
-    000 tokens, 99 % intervals.
+    Mean squared error of ten channels of variances $0.6^i$, $r$ of them at five bits, the others at
+    four. At $r = 9$ the last are best. Marks: lines: exact, dashed for $r$ average channels;
+    points: 20 000 tokens, 99 % intervals.
     """
     generator = np.random.default_rng(0)
     values = 0.6 ** np.arange(dim)
@@ -478,7 +479,7 @@ def trained_network(width=64, high=5, low=4, tokens=3000):
     them make the subspace harder to round.
 
     Mean squared error over the mean square, for the 64 activations of a network for scikit-learn's
-    digits, r directions at five bits, the others at four. Marks: lines: law; points: 3000 digits,
+    digits, $r$ directions at five bits, the others at four. Marks: lines: law; points: 3000 digits,
     each rotated at random, 99 % intervals.
     """
     generator = np.random.default_rng(0)
