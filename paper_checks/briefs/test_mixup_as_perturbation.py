@@ -4,15 +4,16 @@ Research 23(325), arXiv 2006.06049.
 For whoever trains with Mixup: what becomes of one point of the training set.
 
 Take away: Mixup moves every point, with its label, towards the mean of all points and adds noise of
-mean zero. For uniform λ a point keeps three quarters of its distance to the mean. As α grows it
+mean zero. For uniform $λ$ a point keeps three quarters of its distance to the mean. As $α$ grows it
 keeps half of it.
 
-Mixup replaces two points by λ z_i + (1 - λ) z_j, z a point with its label as a further coordinate.
-Its loss is the mean over all ordered pairs, i = j included, and over λ ~ Beta(α, α). θ is the
-larger of λ and 1 - λ, θ̄ its mean and σ² its variance, and γ² = σ² + (1 - θ̄)².
+Mixup replaces two points by $λ z_i + (1 - λ) z_j$, $z$ a point with its label as a further
+coordinate. Its loss is the mean over all ordered pairs, $i = j$ included, and over
+$λ ~ Beta(α, α)$. $θ$ is the larger of $λ$ and $1 - λ$, $θ̄$ its mean and $σ²$ its variance, and
+$γ² = σ² + (1 - θ̄)²$.
 
-Edges: as α → 0, θ tends to 1 and no point moves. A single point has no partner, so that there is no
-noise.
+Edges: as $α → 0$, $θ$ tends to 1 and no point moves. A single point has no partner, so that there
+is no noise.
 
 Paper: it reads Mixup as training on shrunk data with random perturbations, and derives its
 regularising and calibrating effects. This page computes the shrunk points and the noise.
@@ -32,7 +33,7 @@ Abstract:
   is trained here.
 
 Read: the abstract. Recalled, and derived again here: that the loss is one of the larger share, the
-shrunk points, the covariance of the noise. Derived here: closed forms of the moments of θ. Not
+shrunk points, the covariance of the noise. Derived here: closed forms of the moments of $θ$. Not
 claimed: calibration.
 
 Topic: learning.
@@ -166,16 +167,17 @@ def mixup_loss(joint, alpha, n_nodes):
 
 @claim(
     tried(
-        "Theorem 1, as notes quote it: points x̄ + θ̄ (x_i - x̄)",
-        "the closed form of the mean share θ̄",
+        "Theorem 1, as notes quote it: points $x̄ + θ̄ (x_i - x̄)$",
+        "the closed form of the mean share $θ̄$",
     ),
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],
 )
 def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
-    """Mixup replaces a point z_i, its label included, by λ z_i + (1 - λ) z_j with λ ~ Beta(α, α)
-    and a uniform partner j; θ is the larger of λ and 1 - λ. The mean of θ z_i + (1 - θ) z_j is z̄ +
-    θ̄ (z_i - z̄), with the mean z̄ of all points and θ̄ = 1/2 + Γ(α + 1/2)/(2 √π Γ(α + 1)).
+    """Mixup replaces a point $z_i$, its label included, by $λ z_i + (1 - λ) z_j$ with
+    $λ ~ Beta(α, α)$ and a uniform partner $j$; $θ$ is the larger of $λ$ and $1 - λ$. The mean of
+    $θ z_i + (1 - θ) z_j$ is $z̄ + θ̄ (z_i - z̄)$, with the mean $z̄$ of all points and
+    $θ̄ = 1/2 + Γ(α + 1/2)/(2 √π Γ(α + 1))$.
     """
     joint = data_set(trial, n, dim)
     scale = np.abs(joint).max()
@@ -191,15 +193,15 @@ def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
 
 
 @claim(
-    recalled("Theorem 1, as notes quote it: the loss with the larger share θ"),
+    recalled("Theorem 1, as notes quote it: the loss with the larger share $θ$"),
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],
     route="all pairs with the larger share θ against all pairs with λ",
 )
 def test_same_loss(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
-    """Mixup's loss is the mean loss at λ z_i + (1 - λ) z_j over all ordered pairs of points, labels
-    included, and λ ~ Beta(α, α). For every score it equals the mean loss at θ z_i + (1 - θ) z_j,
-    where θ is the larger of λ and 1 - λ.
+    """Mixup's loss is the mean loss at $λ z_i + (1 - λ) z_j$ over all ordered pairs of points,
+    labels included, and $λ ~ Beta(α, α)$. For every score it equals the mean loss at
+    $θ z_i + (1 - θ) z_j$, where $θ$ is the larger of $λ$ and $1 - λ$.
     """
     joint = data_set(trial, n, dim)
     measured, error = twice(lambda n_nodes: mixup_loss(joint, alpha, n_nodes))
@@ -220,9 +222,10 @@ def test_same_loss(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
     cases=[(0.6, 7, 2), (0.05, 4, 3)],
 )
 def test_noise_covariance(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
-    """Let θ be the larger of λ and 1 - λ for λ ~ Beta(α, α), with variance σ², and γ² = E (1 - θ)².
-    The noise that Mixup adds to a point, θ z_i + (1 - θ) z_j with a uniform partner j less its
-    mean, has the covariance σ² r_i r_iᵀ + γ² mean_j r_j r_jᵀ with r_i = z_i - z̄, labels included.
+    """Let $θ$ be the larger of $λ$ and $1 - λ$ for $λ ~ Beta(α, α)$, with variance $σ²$, and
+    $γ² = E (1 - θ)²$. The noise that Mixup adds to a point, $θ z_i + (1 - θ) z_j$ with a uniform
+    partner $j$ minus its mean, has the covariance $σ² r_i r_iᵀ + γ² E_j r_j r_jᵀ$ with
+    $r_i = z_i - z̄$ and the mean $E_j$ over all points, labels included.
     """
     joint = data_set(trial, n, dim)
     scale = np.abs(joint).max() ** 2
@@ -243,8 +246,9 @@ def test_noise_covariance(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions)
     cases=[0.05, 0.6, 5.0],
 )
 def test_moments(trial, alpha: Alpha):
-    """For λ ~ Beta(α, α) the larger of λ and 1 - λ, θ, has the mean θ̄ = 1/2 + Γ(α + 1/2)/(2 √π Γ(α
-    + 1)) and the variance σ² = 1/(4 (2α + 1)) - (θ̄ - 1/2)², and E (1 - θ)² = σ² + (1 - θ̄)².
+    """For $λ ~ Beta(α, α)$ the larger of $λ$ and $1 - λ$, $θ$, has the mean
+    $θ̄ = 1/2 + Γ(α + 1/2)/(2 √π Γ(α + 1))$ and the variance $σ² = 1/(4 (2α + 1)) - (θ̄ - 1/2)²$,
+    and $E (1 - θ)² = σ² + (1 - θ̄)²$.
     """
     measured, error = twice(lambda n_nodes: folded_moments(alpha, n_nodes))
     of_lambda = np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])
@@ -257,8 +261,8 @@ def test_moments(trial, alpha: Alpha):
 def shrinking():
     """Mixup shrinks the data towards their mean by a factor between one half and one.
 
-    The factor θ̄ and the standard deviation σ of θ against α of λ ~ Beta(α, α). Marks: lines: closed
-    forms; points: nodes of θ.
+    The factor $θ̄$ and the standard deviation $σ$ of $θ$ against $α$ of $λ ~ Beta(α, α)$. Marks:
+    lines: closed forms; points: nodes of $θ$.
     """
     grid = np.geomspace(0.02, 50, 80)
     some = np.geomspace(0.02, 50, 13)

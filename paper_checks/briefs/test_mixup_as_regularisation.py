@@ -4,14 +4,14 @@ Generalization?", ICLR, arXiv 2010.04819.
 For whoever trains with Mixup: which penalties its loss adds to the plain one.
 
 Take away: Mixup's loss is the loss without mixing plus two penalties, up to the fourth order in the
-spread of the data. For λ ~ Beta(α, α) the first has the factor α/(2α + 1), the second half of it.
-For uniform λ they are 1/3 and 1/6; as α grows they tend to 1/2 and 1/4.
+spread of the data. For $λ ~ Beta(α, α)$ the first has the factor $α/(2α + 1)$, the second half of
+it. For uniform $λ$ they are 1/3 and 1/6; as $α$ grows they tend to 1/2 and 1/4.
 
-Mixup replaces two points by λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j; its loss is the
-mean over all ordered pairs, i = j included, and over λ. The loss is log(1 + e^f) - y f of a score
-f, σ is the logistic function, and f_i = f(x_i).
+Mixup replaces two points by $λ x_i + (1 - λ) x_j$ with the label $λ y_i + (1 - λ) y_j$; its loss is
+the mean over all ordered pairs, $i = j$ included, and over $λ$. The loss is $log(1 + e^f) - y f$ of
+a score $f$, $σ$ is the logistic function, and $f_i = f(x_i)$.
 
-Edges: as α → 0 nothing is mixed and both penalties vanish. The remainder is small for scores that
+Edges: as $α → 0$ nothing is mixed and both penalties vanish. The remainder is small for scores that
 differ by less than one, and the expansion diverges for scores far apart.
 
 Paper: it reads Mixup as a regulariser that depends on the data, and derives robustness to
@@ -138,7 +138,7 @@ def twice(route):
 
 
 @claim(
-    recalled("Lemma 3.1, the law of λ with which labels stay unmixed"),
+    recalled("Lemma 3.1, the law of $λ$ with which labels stay unmixed"),
     kind="identity",
     cases=[(0.7, 1.9), (3.0, 0.2)],
 )
@@ -149,9 +149,10 @@ def test_unmixed_labels(
     n: Annotated[int, Interval(2, 12)] = 7,
     dim: Annotated[int, Interval(1, 6)] = 2,
 ):
-    """Mixup's loss is the mean loss at λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j, over
-    all pairs and λ ~ Beta(α, β). For logistic loss and every score it equals the mean loss at λ x_i
-    + (1 - λ) x_j with the label y_i, over λ ~ (α Beta(α + 1, β) + β Beta(β + 1, α))/(α + β).
+    """Mixup's loss is the mean loss at $λ x_i + (1 - λ) x_j$ with the label $λ y_i + (1 - λ) y_j$,
+    over all pairs and $λ ~ Beta(α, β)$. For logistic loss and every score it equals the mean loss
+    at $λ x_i + (1 - λ) x_j$ with the label $y_i$, over
+    $λ ~ (α Beta(α + 1, β) + β Beta(β + 1, α))/(α + β)$.
     """
     trial.require(
         abs(alpha - beta) > 0.01 * beta,
@@ -180,16 +181,16 @@ def test_unmixed_labels(
     )
 
 
-@claim(derived("the moments of Beta(α + 1, α)"), kind="identity", cases=[0.2, 1.0, 3.0])
+@claim(derived("the moments of $Beta(α + 1, α)$"), kind="identity", cases=[0.2, 1.0, 3.0])
 def test_moments(
     trial,
     alpha: Annotated[
         float, Interval(0.01, 100, why="beyond, the rule of Gauss and Jacobi is inexact")
     ],
 ):
-    """Mixup with λ ~ Beta(α, α) has the logistic loss of mixtures λ x_i + (1 - λ) x_j that keep the
-    label of x_i, with another law of λ. In that law E[1 - λ] = α/(2α + 1) and E (1 - λ)² = α/(4α +
-    2).
+    """Mixup with $λ ~ Beta(α, α)$ has the logistic loss of mixtures $λ x_i + (1 - λ) x_j$ that keep
+    the label of $x_i$, with another law of $λ$. In that law $E[1 - λ] = α/(2α + 1)$ and
+    $E (1 - λ)² = α/(4α + 2)$.
     """
     measured, error = twice(lambda n_nodes: share_of_the_other(mixing_law(alpha, n_nodes)))
     trial.value(
@@ -219,10 +220,10 @@ def test_expansion(
         int, Interval(6, 1000, why="coefficients of few may be small, and each costs")
     ] = 6,
 ):
-    """Let f_i be the score of point i, linear in the point, f̄ the mean score, y_i the label and σ
-    the logistic function. Mixup with λ ~ Beta(α, α) adds to the logistic loss a · mean_i (σ(f_i) -
-    y_i)(f̄ - f_i) + (a/4) · mean_i σ'(f_i) mean_j (f_j - f_i)² with a = α/(2α + 1), up to the
-    fourth order in the spread of the data.
+    """Let $f_i$ be the score of point $i$, linear in the point, $f̄$ the mean score, $y_i$ the
+    label and $σ$ the logistic function. Mixup with $λ ~ Beta(α, α)$ adds to the logistic loss $a ·
+    E_i (σ(f_i) - y_i)(f̄ - f_i) + (a/4) · E_i σ'(f_i) E_j (f_j - f_i)²$ with $a = α/(2α + 1)$, up
+    to the fourth order in the spread of the data, where $E_i$ is the mean over points.
     """
     labels = np.resize([0.0, 1.0], 7)
     sizes = 2.0 ** np.arange(3, 8)
@@ -257,10 +258,10 @@ def test_expansion(
 
 @figure("F1", claims=("expansion",))
 def penalties_of_mixup(spread=0.6):
-    """Mixup adds two penalties to the loss, and more of both as λ comes nearer to one half.
+    """Mixup adds two penalties to the loss, and more of both as $λ$ comes nearer to one half.
 
-    Mixup's loss less the plain one, in nats, against α of λ ~ Beta(α, α), for a linear score of
-    thirty random points. Marks: lines: the first penalty, and both; points: all pairs listed.
+    Mixup's loss minus the plain one, in nats, against $α$ of $λ ~ Beta(α, α)$, for a linear score
+    of thirty random points. Marks: lines: the first penalty, and both; points: all pairs listed.
     """
     generator = np.random.default_rng(0)
     points = spread * generator.standard_normal((30, 2))

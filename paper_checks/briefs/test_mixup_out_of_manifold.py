@@ -5,14 +5,14 @@ For whoever mixes inputs or labels: what a model is asked to do between the poin
 cannot be done.
 
 Take away: for cross entropy a mixed label costs what the mixture of both losses costs; a squared
-loss is smaller than that mixture by λ(1 - λ)(y_i - y_j)². Where two mixtures meet with different
+loss is smaller than that mixture by $λ(1 - λ)(y_i - y_j)²$. Where two mixtures meet with different
 labels, no function fits both: of the points 0, 1/2 and 1 with the labels 0, 1 and 0, mixed half and
 half, the middle one is asked for 0 and for 1.
 
-Mixup trains on λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j, over all ordered pairs and
-equally likely λ. Losses and entropies are in nats; KL is the divergence between two coins.
+Mixup trains on $λ x_i + (1 - λ) x_j$ with the label $λ y_i + (1 - λ) y_j$, over all ordered pairs
+and equally likely $λ$. Losses and entropies are in nats; KL is the divergence between two coins.
 
-Edges: if λ is 0 or 1 only, nothing is mixed, and mixtures meet only where points coincide. Exact
+Edges: if $λ$ is 0 or 1 only, nothing is mixed, and mixtures meet only where points coincide. Exact
 rational arithmetic decides whether two mixtures coincide.
 
 Paper: it calls such meetings "manifold intrusion", and learns the policy of mixing in order to
@@ -162,10 +162,10 @@ def residual_beside_the_plane(points, labels, shares):
     return np.sqrt(np.mean(shares**2 + (1 - shares) ** 2) * np.mean(residuals**2))
 
 
-@claim(derived("the variance of a label that is y_i or y_j"), kind="identity")
+@claim(derived("the variance of a label that is $y_i$ or $y_j$"), kind="identity")
 def test_squared_loss_gap(trial, n_draws: Draws = 700, n_classes: Classes = 4):
-    """The squared loss of any prediction at the mixed label λ y_i + (1 - λ) y_j is less by λ(1 - λ)
-    |y_i - y_j|² than λ times that at y_i plus 1 - λ times that at y_j.
+    """The squared loss of any prediction at the mixed label $λ y_i + (1 - λ) y_j$ is smaller by
+    $λ(1 - λ) |y_i - y_j|²$ than $λ$ times that at $y_i$ plus $1 - λ$ times that at $y_j$.
     """
     logits, labels, shares = mixed_labels(trial, n_draws, n_classes)
     trial.identity(
@@ -191,9 +191,9 @@ def test_intrusion(
     way: Literal["mixed", "unmixed"],
     n_points: Annotated[int, Interval(3, 5, why="two hardly meet; sums of fractions take long")],
 ):
-    """Mixup trains on λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j. The least cross
-    entropy of all functions exceeds the mean entropy of the mixed labels by the mean of KL(label |
-    mean label of all mixtures at the same input).
+    """Mixup trains on $λ x_i + (1 - λ) x_j$ with the label $λ y_i + (1 - λ) y_j$. The least cross
+    entropy of all functions exceeds the mean entropy of the mixed labels by the mean divergence of
+    the label from the mean label of all mixtures at the same input.
     """
     shares = SHARES if way == "mixed" else UNMIXED
     # Of 688 sets in all cases, most of them of few points, fewer than 1 % can fail.
@@ -222,8 +222,8 @@ def test_local_linear(
     trial,
     n: Annotated[int, Interval(4, 30, why="three points are on a plane; all pairs are listed")] = 6,
 ):
-    """Mixup trains on λ x_i + (1 - λ) x_j with the label λ y_i + (1 - λ) y_j, over all ordered
-    pairs. Its least squared loss over affine functions is E[λ² + (1 - λ)²] times the least one
+    """Mixup trains on $λ x_i + (1 - λ) x_j$ with the label $λ y_i + (1 - λ) y_j$, over all ordered
+    pairs. Its least squared loss over affine functions is $E[λ² + (1 - λ)²]$ times the least one
     without mixing.
     """
     rng = trial.generator("points")
@@ -247,8 +247,8 @@ def test_local_linear(
 def losses_of_mixed_labels():
     """Mixing labels mixes cross entropies, but not squared losses.
 
-    Loss of one prediction, of probability .7 for the first of two classes, at the label λ of that
-    class. Marks: lines: mixtures of the losses at both labels, less λ(1 - λ)|y_i - y_j|² for the
+    Loss of one prediction, of probability .7 for the first of two classes, at the label $λ$ of that
+    class. Marks: lines: mixtures of the losses at both labels, minus $λ(1 - λ)|y_i - y_j|²$ for the
     squared loss; points: the loss at the mixed label.
     """
     logits = np.log([[0.7, 0.3]])

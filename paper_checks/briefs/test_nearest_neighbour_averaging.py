@@ -7,13 +7,15 @@ survives.
 Take away: with at most 5.12 honest machines for each faulty one, an attack can push them apart;
 with more than 8 no attack can, and every round brings them closer together.
 
-There are m honest machines at x_i in R^d with mean x̄ and variance V = mean |x_i - x̄|², and f
-faulty ones, m > 2f, each of which may send something else to everyone. Machine i moves to y_i, the
-mean of the m received vectors nearest to x_i, its own included. The ratio of a round is mean |y_i -
-x̄|²/V, and κ(m, f) = 4fΛ/m² with Λ = ½[m + 3f + √((m + 3f)² - 8fm)].
+There are $m$ honest machines at $x_i$ in $R^d$ with mean $x̄$ and variance $V$, the mean of
+$|x_i - x̄|²$, and $f$ faulty ones, $m > 2f$, each of which may send something else to everyone.
+Machine $i$ moves to $y_i$, the mean of the $m$ received vectors nearest to $x_i$, its own included.
+The ratio of a round is the mean of $|y_i - x̄|²$ over $V$, and $κ(m, f) = 4fΛ/m²$ with
+$Λ = ½[m + 3f + √((m + 3f)² - 8f m)]$.
 
-Edges: at f = 0 no vector is replaced and κ = 0. At m = 2f, the end of the domain, κ and the bound
-8f/m are both 4. If all honest machines are at one place, V is 0 and the ratio is not defined.
+Edges: at $f = 0$ no vector is replaced and $κ = 0$. At $m = 2f$, the end of the domain, $κ$ and the
+bound $8f/m$ are both 4. If all honest machines are at one place, $V$ is 0 and the ratio is not
+defined.
 
 Paper: it trains models on machines of which some are faulty, by momentum, coordination and nearest
 neighbour averaging. This page studies one round of the averaging, without gradients.
@@ -32,10 +34,10 @@ Abstract:
 - Sentence 7: experiments validate the theory. Not on trial. They need images.
 
 Read: the abstract, which names the two parts of the ratio, the spread that is left and the shift of
-the mean; the paper's constants were not read. Derived here: all. Not claimed: that κ is the largest
-ratio at sizes other than those of `sharp`. From nine honest machines and two faulty ones on, some
-graphs of exchanges have a larger eigenvalue (12.11 for Λ = 12), and no attack is known that uses
-it. Topic: learning.
+the mean; the paper's constants were not read. Derived here: all. Not claimed: that $κ$ is the
+largest ratio at sizes other than those of `sharp`. From nine honest machines and two faulty ones
+on, some graphs of exchanges have a larger eigenvalue (12.11 for $Λ = 12$), and no attack is known
+that uses it. Topic: learning.
 """
 
 from itertools import product
@@ -152,7 +154,7 @@ def largest_over_graphs(honest, faulty):
     derived("Cauchy-Schwarz over exchanges"),
     kind="bound",
     cases=[(3, 1, 1), (9, 2, 3)],
-    not_tight="attained at m = 2f, see `bound_attained`",
+    not_tight="attained at $m = 2f$, see `bound_attained`",
 )
 def test_bound(
     trial,
@@ -160,9 +162,10 @@ def test_bound(
     faulty: Faulty,
     dim: Annotated[int, Interval(1, 10, why="the bound does not depend on it")],
 ):
-    """Each of m honest machines moves to the mean y_i of the m nearest vectors that it receives,
-    its own included; each of f < m/2 faulty machines sends it what it likes. Then mean |y_i - x̄|²
-    <= (8f/m) V, where x̄ and V are mean and variance of the honest vectors before.
+    """Each of $m$ honest machines moves to the mean $y_i$ of the $m$ nearest vectors that it
+    receives, its own included; each of $f < m/2$ faulty machines sends it what it likes. Then the
+    mean of $|y_i - x̄|²$ is at most $(8f/m) V$, where $x̄$ and $V$ are mean and variance of the
+    honest vectors before.
     """
     trial.require(honest > 2 * faulty, MAJORITY)
     generator = trial.generator("machines")
@@ -181,11 +184,12 @@ def test_bound(
     )
 
 
-@claim(derived("the attack at m = 2f"), kind="identity", cases=[1, 7])
+@claim(derived("the attack at $m = 2f$"), kind="identity", cases=[1, 7])
 def test_bound_attained(trial, faulty: Faulty):
-    """Each of m = 2f honest machines moves to the mean y_i of the m nearest vectors that it
-    receives, some of which come from f faulty machines. Some attack reaches mean |y_i - x̄|² = 4V,
-    where x̄ and V are mean and variance of the honest vectors before.
+    """Each of $m = 2f$ honest machines moves to the mean $y_i$ of the $m$ nearest vectors that it
+    receives, some of which come from $f$ faulty machines. Some attack makes the mean of
+    $|y_i - x̄|²$ equal to $4V$, where $x̄$ and $V$ are mean and variance of the honest vectors
+    before.
     """
     trial.value(
         attacked(2 * faulty, faulty),
@@ -204,10 +208,10 @@ def test_sharp(
     honest: Annotated[int, Interval(3, 14, why="all graphs are tried")],
     faulty: Annotated[int, Interval(1, 3, why="all graphs are tried")],
 ):
-    """Each of m honest machines on a line moves to the mean y_i of the m nearest numbers it
-    receives, some of which come from f faulty machines. For (f + 1)^m <= 16384 the largest mean
-    |y_i - x̄|²/V is 4fΛ/m² with Λ = ½[m + 3f + √((m + 3f)² - 8fm)], where x̄ and V are mean and
-    variance before.
+    """Each of $m$ honest machines on a line moves to the mean $y_i$ of the $m$ nearest numbers it
+    receives, some of which come from $f$ faulty machines. For $(f + 1)^m <= 16384$ the largest mean
+    of $|y_i - x̄|²/V$ is $4fΛ/m²$ with $Λ = ½[m + 3f + √((m + 3f)² - 8f m)]$, where $x̄$ and $V$
+    are mean and variance before.
     """
     trial.require(honest > 2 * faulty, MAJORITY)
     trial.require(
@@ -243,18 +247,18 @@ def contracting(faulty):
     return int((1 + np.sqrt(17)) * faulty) + 1
 
 
-@claim(derived("κ = 1"), kind="identity", cases=[1, 8, 65])
+@claim(derived("$κ = 1$"), kind="identity", cases=[1, 8, 65])
 def test_contraction(
     trial,
     faulty: Annotated[
         int, Interval(1, 65, why="without faulty machines nothing happens; 8f machines are placed")
     ],
 ):
-    """Each of m honest machines on a line moves to the mean y_i of the m nearest numbers that it
-    receives. Let f faulty machines send each of them a number that is just nearer to it than its f
-    farthest others, on the side that moves it away from the mean x̄. Of honest places in three
-    groups those with the largest mean |y_i - x̄|²/V, V their variance, have a ratio below 1 if and
-    only if m > (1 + √17) f.
+    """Each of $m$ honest machines on a line moves to the mean $y_i$ of the $m$ nearest numbers that
+    it receives. Let $f$ faulty machines send each of them a number that is just nearer to it than
+    its $f$ farthest others, on the side that moves it away from the mean $x̄$. Of honest places in
+    three groups those with the largest mean of $|y_i - x̄|²/V$, $V$ their variance, have a ratio
+    below 1 if and only if $m > (1 + √17) f$.
     """
     controls = {"a majority of two thirds": 2 * faulty + 1, "8f/m < 1": 8 * faulty + 1}
     trial.identity(least_contracting(faulty), contracting(faulty), ops=0, controls=controls)
@@ -268,10 +272,10 @@ def mean_shift(honest, faulty):
 
 @claim(derived("an attack on the majority"), kind="identity", cases=[(5, 1), (9, 4)])
 def test_mean_shift(trial, honest: Honest, faulty: Faulty):
-    """Each of m honest machines on a line moves to the mean of the m nearest numbers that it
-    receives, some of which come from f faulty machines. If f honest ones stand at 1 and the others
-    at 0, with the variance V, some attack moves the mean of the honest machines by √(4 (f/m)(1 -
-    f/m) V).
+    """Each of $m$ honest machines on a line moves to the mean of the $m$ nearest numbers that it
+    receives, some of which come from $f$ faulty machines. If $f$ honest ones stand at 1 and the
+    others at 0, with the variance $V$, some attack moves the mean of the honest machines by
+    $√(4 (f/m)(1 - f/m) V)$.
     """
     trial.require(honest > 2 * faulty, MAJORITY)
     places = np.repeat([1.0, 0.0], [faulty, honest - faulty])[:, None]
@@ -287,9 +291,9 @@ def test_mean_shift(trial, honest: Honest, faulty: Faulty):
 def worst_ratios(faulty: int = 1, most: int = 14):
     """A round brings honest machines together only if less than a sixth of all machines is faulty.
 
-    One faulty machine; its largest effect on machines on a line. Marks: line κ: closed form;
+    One faulty machine; its largest effect on machines on a line. Marks: line $κ$: closed form;
     circles: attack on literal averaging; squares: largest eigenvalue over all graphs of exchanges;
-    line 8f/m: bound in every dimension; vertical: κ = 1.
+    line $8f/m$: bound in every dimension; vertical: $κ = 1$.
     """
     honest = np.arange(2 * faulty + 1, most + 1)
     shares = 1 + honest / faulty

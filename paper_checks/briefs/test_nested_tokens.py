@@ -4,21 +4,22 @@ arXiv 2503.08685.
 For whoever expects the first token of an ordered tokenizer to explain most.
 
 Take away: this is true of real-valued tokens with linear decoders, and not of discrete tokens. With
-V^b equally likely classes at equal distances every optimal token of V values explains V times as
-much as its predecessor, until b tokens are used: for 16 classes bits explain 1/15, 2/15, 4/15 and
-8/15 of the variance.
+$V^b$ equally likely classes at equal distances every optimal token of $V$ values explains $V$ times
+as much as its predecessor, until $b$ tokens are used: for 16 classes bits explain 1/15, 2/15, 4/15
+and 8/15 of the variance.
 
-The data are centred, and ℓ_1 >= ℓ_2 >= .. are the eigenvalues of their covariance; the share of a
-direction is ℓ_i/Σ ℓ. Tokens take V values, and the first j of them are a code of at most V^j words.
-A decoder sees the first j tokens; the best one answers with the mean of the data of each word, and
-explains a share of the variance, that of the means. Token j explains what prefix j explains beyond
-prefix j − 1. The simplex has n equally likely points at equal distances. An optimal nested code has
-the largest Σ_j w_j explained_j over prefixes j, for weights w_j > 0.
+The data are centred, and $ℓ_1 >= ℓ_2 >= …$ are the eigenvalues of their covariance; the share of a
+direction is $ℓ_i/∑_l ℓ_l$. Tokens take $V$ values, and the first $j$ of them are a code of at most
+$V^j$ words. A decoder sees the first $j$ tokens; the best one answers with the mean of the data of
+each word, and explains a share of the variance, that of the means. Token $j$ explains what prefix
+$j$ explains beyond prefix $j − 1$. The simplex has $n$ equally likely points at equal distances. An
+optimal nested code has the largest $sum_j w_j e_j$ for weights $w_j > 0$, where prefix $j$ explains
+$e_j$.
 
 Edges: a greedy tree on the exact simplex may split off one point at a time, and then every token
-explains 1/(n − 1). For continuous data the shares fall: bits of a uniform number explain 3/4, 3/16,
-3/64. One real-valued token with an arbitrary decoder may encode everything, so that there is no
-order.
+explains $1/(n − 1)$. For continuous data the shares fall: bits of a uniform number explain 3/4,
+3/16, 3/64. One real-valued token with an arbitrary decoder may encode everything, so that there is
+no order.
 
 Paper: an image tokenizer orders its tokens, as principal components are, by dropping the later ones
 in training. This page says which order optimal codes and linear decoders have.
@@ -222,7 +223,7 @@ def drawn_cloud(generator, count, dim):
 
 
 @claim(
-    derived("m centred means span m − 1 directions"),
+    derived("$m$ centred means span $m − 1$ directions"),
     kind="bound",
     cases=[(20, 4, 3), (60, 8, 5), (12, 3, 2)],
 )
@@ -232,9 +233,9 @@ def test_words(
     dim: Annotated[int, Interval(3, 8, why="d; in two all codes of three words explain all")],
     words: Words,
 ):
-    """A code of m words, decoded by the mean of the data of each word, explains at most the sum of
-    the m − 1 largest shares ℓ_i/Σ ℓ of the variance, where ℓ_i are the eigenvalues of the data's
-    covariance.
+    """A code of $m$ words, decoded by the mean of the data of each word, explains at most the sum
+    of the $m − 1$ largest shares $ℓ_i/∑_l ℓ_l$ of the variance, where $ℓ_i$ are the eigenvalues of
+    the data's covariance.
     """
     trial.require(words <= dim, "words must be at most dim: more may explain all")
     trial.require(words < count, "words must be fewer than count: else they explain all")
@@ -260,13 +261,13 @@ def test_words(
 
 
 @claim(
-    derived("the mean of s points has the squared length (n − s)/(s (n − 1))"),
+    derived("the mean of $s$ points has the squared length $(n − s)/(s (n − 1))$"),
     kind="identity",
     cases=[(5, 2), (60, 33), (16, 4), (9, 8)],
 )
 def test_words__simplex(trial, count: Points, words: Words):
-    """On n equally likely points at equal distances every code of m words, none of them empty,
-    explains exactly (m − 1)/(n − 1) of the variance if each word is decoded by the mean of its
+    """On $n$ equally likely points at equal distances every code of $m$ words, none of them empty,
+    explains exactly $(m − 1)/(n − 1)$ of the variance if each word is decoded by the mean of its
     points.
     """
     trial.require(words < count, "words must be fewer than count: there are no more")
@@ -300,9 +301,9 @@ def test_doubling(
         int, Interval(2, 3, why="b; one token has no predecessor; 2³ points at most")
     ],
 ):
-    """Tokens of V values encode n = V^b equally likely points at equal distances, and a decoder
-    answers each prefix with the mean of its points. In every optimal nested code token j <= b
-    explains V^(j − 1) (V − 1)/(n − 1) of the variance, V times as much as the token before.
+    """Tokens of $V$ values encode $n = V^b$ equally likely points at equal distances, and a decoder
+    answers each prefix with the mean of its points. In every optimal nested code token $j <= b$
+    explains $V^(j − 1) (V − 1)/(n − 1)$ of the variance, $V$ times as much as the token before.
     """
     trial.require(values**tokens <= 9, "values to the power tokens must be 9 at most: all codes")
     weights = trial.generator("weights").uniform(0.2, 2, tokens)
@@ -320,14 +321,14 @@ def test_doubling(
 
 
 @claim(
-    derived("2–2 splits give a², b² or c², and 1–3 splits a third"),
+    derived("2–2 splits give $a²$, $b²$ or $c²$, and 1–3 splits a third"),
     kind="optimality",
     cases=[(3.0, 2.0, 1.0), (1.0, 1.1, 1.2), (2.0, 1.5, 0.3), (0.3, 3.0, 0.4)],
 )
 def test_half_rule(trial, first: Side, second: Side, third: Side):
-    """Two bits encode the four points (a s_1, b s_2, c s_1 s_2), s_1, s_2 = ±1, and a decoder
+    """Two bits encode the four points $(a s_1, b s_2, c s_1 s_2)$, $s_1$, $s_2 = ±1$, and a decoder
     answers each prefix with the mean of its points. The first bit of the optimal nested code
-    explains max(a², b², c²)/(a² + b² + c²) of the variance, and the second all the rest.
+    explains $max(a², b², c²)/(a² + b² + c²)$ of the variance, and the second all the rest.
     """
     drawn = trial.generator("weights").uniform(0.2, 2, (172, 2))
     law = halves(first, second, third)
@@ -356,9 +357,9 @@ def test_half_rule(trial, first: Side, second: Side, third: Side):
 def test_linear_decreases(
     trial, dim: Annotated[int, Interval(3, 6, why="d, and tokens; they are trained")]
 ):
-    """Let any encoder make d real tokens, and let linear maps decode the first j of them, for all
-    j. At the optimum of all prefixes token j explains the share ℓ_j/Σ ℓ of the variance, where ℓ_1
-    >= ℓ_2 >= … are the eigenvalues of the data's covariance: the shares fall.
+    """Let any encoder make $d$ real tokens, and let linear maps decode the first $j$ of them, for
+    all $j$. At the optimum of all prefixes token $j$ explains the share $ℓ_j/∑_l ℓ_l$ of the
+    variance, where $ℓ_1 >= ℓ_2 >= …$ are the eigenvalues of the data's covariance: the shares fall.
     """
     generator = trial.generator("data")
     drawn = generator.normal(size=(3 * dim, dim))

@@ -4,19 +4,20 @@
 For whoever prunes neurons and repairs the next layer by least squares: what the choice of neurons
 costs, and what a repair with few examples costs.
 
-Setting: A (N, n) holds the activations of n neurons on N examples; λ_1 >= λ_2 >= … are the
-eigenvalues of AᵀA and V its eigenvectors. A set S of k neurons is kept. The next layer's weights W
-become T W with T = A_S⁺ A, which makes the error |(A - A_S T) W|² as small as it can be for S.
+Setting: $A$ $(N, n)$ holds the activations of $n$ neurons on $N$ examples; $λ_1 >= λ_2 >= …$ are
+the eigenvalues of $AᵀA$ and $V$ its eigenvectors. A set $S$ of $k$ neurons is kept. The next
+layer's weights $W$ become $T W$ with $T = A_S⁺ A$, which makes the error $|(A - A_S T) W|²$ as
+small as it can be for $S$.
 
-Take away: if S is drawn with a chance proportional to det A_SᵀA_S, the mean error is that of a soft
-PCA for every next layer at once: the share 1 - e_k(λ without λ_i)/e_k(λ) of direction i is kept.
-Greedy choice by pivoted QR, which STAT is said to take, errs on 20 neurons of Kahan's 2466 times as
-much as the best set (c = .3). With k = 256 neurons and 512 normal examples the error measured on
-them is half of the least possible one, and the true error is twice the least: four times what is
-measured (`few_examples`).
+Take away: if $S$ is drawn with a chance proportional to $det A_SᵀA_S$, the mean error is that of a
+soft PCA for every next layer at once: the share $1 - e_k(λ_(-i))/e_k(λ)$ of direction $i$ is kept,
+where $λ_(-i)$ is $λ$ without $λ_i$. Greedy choice by pivoted QR, which STAT is said to take, errs
+on 20 neurons of Kahan's 2466 times as much as the best set ($c = .3$). With $k = 256$ neurons and
+512 normal examples the error measured on them is half of the least possible one, and the true error
+is twice the least: four times what is measured (`few_examples`).
 
-Edges: k must not exceed the rank of A. With fewer examples than neurons some λ are 0. The neurons
-of Kahan's matrix are tied at every step of a pivoted QR, which takes the first one.
+Edges: $k$ must not exceed the rank of $A$. With fewer examples than neurons some $λ$ are 0. The
+neurons of Kahan's matrix are tied at every step of a pivoted QR, which takes the first one.
 
 Paper: it prunes heads and neurons of transformers without fine-tuning, by pivoted QR, and corrects
 the next layer. This page studies the correction, the choice, and the number of examples.
@@ -222,10 +223,10 @@ def test_volume_sampling(
     neurons: Annotated[int, Interval(2, 8, why="of one nothing is dropped; all sets are listed")],
     keep: Kept,
 ):
-    """Let A hold the activations of neurons, AᵀA = V diag(λ) Vᵀ, and let a set S of k neurons be
-    drawn with P(S) ∝ det A_SᵀA_S. T = A_S⁺ A repairs the next layer. The mean of (A - A_S T)ᵀ(A -
-    A_S T) is V diag(λ_i e_k(λ without λ_i)/e_k(λ)) Vᵀ, where e_k is the elementary symmetric
-    polynomial of degree k.
+    """Let $A$ hold the activations of neurons, $AᵀA = V diag(λ) Vᵀ$, and let a set $S$ of $k$
+    neurons be drawn with $P(S) ∝ det A_SᵀA_S$. $T = A_S⁺ A$ repairs the next layer. The mean of
+    $(A - A_S T)ᵀ(A - A_S T)$ is $V diag(λ_i e_k(λ_(-i))/e_k(λ)) Vᵀ$, where $e_k$ is the elementary
+    symmetric polynomial of degree $k$ and $λ_(-i)$ is $λ$ without $λ_i$.
     """
     trial.require(keep < neurons, "keep must be below neurons: else nothing is dropped")
     trial.require(keep < examples, "keep must be below examples: else nothing is lost")
@@ -268,10 +269,11 @@ def test_greedy_price(
     size: Annotated[int, Interval(3, 20, why="n of Kahan's matrix; its errors fall to rounding")],
     coupling: Coupling,
 ):
-    """Let the columns of diag(1, s, …, s^(n-1)) (I - c·U), s² = 1 - c² and U strictly upper ones,
-    be the activations of n neurons, one of which is dropped and predicted from the others. Pivoted
-    QR, which takes the first of equal columns, errs s^(2(n-1)) + c² Σ_(j=1)^(n-1) (1 + c)^(2(j-1))
-    s^(2(n-1-j)) times as much as the best choice.
+    """Let the columns of $diag(1, s, …, s^(n-1)) (I - c·U)$, $s² = 1 - c²$ and $U$ strictly upper
+    ones, be the activations of $n$ neurons, one of which is dropped and predicted from the others.
+    Pivoted QR, which takes the first of equal columns, errs
+    $s^(2(n-1)) + c² sum_(j=1)^(n-1) (1 + c)^(2(j-1)) s^(2(n-1-j))$ times as much as the best
+    choice.
     """
     errors, greedy = errors_when_one_is_dropped(kahan(size, coupling))
     ratio = greedy / np.min(errors)
@@ -291,7 +293,7 @@ def test_greedy_price(
 
 
 @claim(
-    derived("det A_SᵀA_S times the error is det AᵀA for every S"),
+    derived("$det A_SᵀA_S$ times the error is $det AᵀA$ for every $S$"),
     kind="identity",
     cases=[(5, 0.3), (12, 0.3), (12, 0.6), (3, 0.2)],
 )
@@ -300,9 +302,9 @@ def test_greedy_price__by_volume(
     size: Annotated[int, Interval(3, 12, why="n of Kahan's matrix; determinants are rounded")],
     coupling: Coupling,
 ):
-    """Let one of n neurons with activations A be dropped and predicted from the kept set S, which
-    is drawn with P(S) ∝ det A_SᵀA_S. The mean squared error is the harmonic mean of the n possible
-    errors, n/tr (AᵀA)⁻¹, and so at most n times the least of them.
+    """Let one of $n$ neurons with activations $A$ be dropped and predicted from the kept set $S$,
+    which is drawn with $P(S) ∝ det A_SᵀA_S$. The mean squared error is the harmonic mean of the $n$
+    possible errors, $n/tr (AᵀA)⁻¹$, and so at most $n$ times the least of them.
     """
     activations = kahan(size, coupling)
     law = harmonic_mean_of_errors(activations)
@@ -330,9 +332,9 @@ def test_few_examples(
     examples: Annotated[int, Interval(10, 60, why="N; thousands of regressions are solved")],
     used: Annotated[int, Interval(1, 20, why="k of the regression")],
 ):
-    """Let neurons be centred normal, and let least squares on N > k + 1 examples predict the
-    dropped ones from k kept ones. In units of the least possible error the mean squared error is 1
-    - k/N on these examples and (N - 1)/(N - k - 1) on new ones.
+    """Let neurons be centred normal, and let least squares on $N > k + 1$ examples predict the
+    dropped ones from $k$ kept ones. In units of the least possible error the mean squared error is
+    $1 - k/N$ on these examples and $(N - 1)/(N - k - 1)$ on new ones.
     """
     trial.require(
         examples >= used + 6, "examples must exceed k by 6, for errors of finite variance"
@@ -358,7 +360,7 @@ def test_few_examples(
 
 
 @claim(
-    derived("the inverse of I + a 1 1ᵀ"),
+    derived("the inverse of $I + a · 1 1ᵀ$"),
     kind="identity",
     cases=[(8, 3, 0.5), (20, 5, 0.9), (2, 1, 0.05), (24, 7, 0.95)],
 )
@@ -370,9 +372,9 @@ def test_equicorrelated(
         float, Interval(0.05, 0.95, why="at 0 nothing is repaired, at 1 all is")
     ],
 ):
-    """Let n neurons have variance 1 and correlation ρ with each other, and k of them be kept. Given
-    these, the n - k others have the covariance (1 - ρ)(I + ρ/(1 + (k - 1) ρ) 1 1ᵀ), whichever are
-    kept.
+    """Let $n$ neurons have variance 1 and correlation $ρ$ with each other, and $k$ of them be kept.
+    Given these, the $n - k$ others have the covariance $(1 - ρ)(I + (ρ/(1 + (k - 1) ρ)) 1 1ᵀ)$,
+    whichever are kept.
     """
     trial.require(keep < units, "keep must be below units: else nothing is dropped")
     generator = trial.generator("order")
@@ -406,9 +408,9 @@ def test_equicorrelated(
 def price_of_greed(sizes: tuple[int, ...] = (3, 5, 7, 9, 11, 13, 15)):
     """Pivoted QR can err by a factor that grows exponentially; sets drawn by volume cannot.
 
-    One neuron of n is dropped, Kahan's matrix: error beside that of the best set. Marks: lines:
-    formulas (pivoted QR), n times the best, which bounds volume sampling (dashed); points: scipy's
-    pivoted QR, and the mean over all sets by volume.
+    One neuron of $n$ is dropped, Kahan's matrix: error beside that of the best set. Marks: lines:
+    formulas (pivoted QR), $n$ times the best, which bounds volume sampling (dashed); points:
+    scipy's pivoted QR, and the mean over all sets by volume.
     """
     fine = np.arange(3, 17)
     lines = {}

@@ -4,18 +4,18 @@ ICML, arXiv 2212.07346.
 For whoever chooses between one wide run and an ensemble as a source of features: depth decides what
 one run keeps.
 
-Setting: F copies of a signal z ~ N(0, 1) have strengths s_i > 0, and f = Σ_i s_i u_i^L z, with L
-layers. The weights start at u_i = α |ξ_i|, with ξ_i independent N(0, 1), and follow the gradient
-flow of any loss of f until f = z. The share of a copy is w_i = s_i u_i^L/f. A copy breaks if an
-independent N(0, 1) takes its place.
+Setting: $F$ copies of a signal $z ~ N(0, 1)$ have strengths $s_i > 0$, and $f = sum_i s_i u_i^L z$,
+with $L$ layers. The weights start at $u_i = α |ξ_i|$, with $ξ_i$ independent $N(0, 1)$, and follow
+the gradient flow of any loss of $f$ until $f = z$. The share of a copy is $w_i = s_i u_i^L/f$. A
+copy breaks if an independent $N(0, 1)$ takes its place.
 
 Take away: from small starts a run with three or more layers keeps one of several equal copies of a
 signal. Of two copies, one half as strong, the weaker one wins .30 of the runs with three layers,
 and .47 with ten. With that many layers more units in one run do not replace more runs; with two
 layers they almost do.
 
-Edges: all u_i stay positive. α = 0 is a saddle for L >= 2. In ordinary time the flow is stiff for L
->= 3, because nothing moves until a time of α^(2-L); this page measures time by log f.
+Edges: all $u_i$ stay positive. $α = 0$ is a saddle for $L >= 2$. In ordinary time the flow is stiff
+for $L >= 3$, because nothing moves until a time of $α^(2-L)$; this page measures time by $log f$.
 
 Paper: it argues that one training run keeps too few features and that the concatenation of several
 runs transfers better, with experiments on images. This page solves a model with one signal in
@@ -196,7 +196,7 @@ def conserved_weights(start, strengths, layers):
 
 
 @claim(
-    derived("du_i/s_i = u_i^(L-1) dτ in one clock τ"),
+    derived("$du_i/s_i = u_i^(L-1) dτ$ in one clock $τ$"),
     kind="identity",
     cases=[(2, 2), (3, 1), (4, 3), (2, 5), (6, 8)],
 )
@@ -205,9 +205,9 @@ def test_conserved(
     copies: Copies,
     layers: Annotated[int, Interval(1, 8, why="a network has a layer; more are stiff in time")],
 ):
-    """The gradient flow of any loss of f = Σ s_i u_i^L z, with L layers, conserves u_i/s_i -
-    u_j/s_j for L = 1, (log u_i)/s_i - (log u_j)/s_j for L = 2, and u_i^(2-L)/s_i - u_j^(2-L)/s_j
-    for L >= 3.
+    """The gradient flow of any loss of $f = ∑_i s_i u_i^L z$, with $L$ layers, conserves
+    $u_i/s_i - u_j/s_j$ for $L = 1$, $(log u_i)/s_i - (log u_j)/s_j$ for $L = 2$, and
+    $u_i^(2-L)/s_i - u_j^(2-L)/s_j$ for $L >= 3$.
     """
     generator = trial.generator("copies")
     strengths = generator.uniform(0.5, 1, copies)
@@ -235,15 +235,15 @@ def share_law(copies):
 
 
 @claim(
-    derived("for L = 2 all copies grow by one factor"),
+    derived("for $L = 2$ all copies grow by one factor"),
     kind="distribution",
     cases=[(2, 0.1), (3, 0.02), (5, 0.05)],
     low_power="1 % of distance between laws would take nine times the draws",
 )
 def test_shares(trial, copies: Copies, alpha: Start):
-    """F copies of equal strength are weighted by u_i², two layers, and start at u_i = α |ξ_i| with
-    independent ξ_i ~ N(0, 1). After training a copy's share of the output has the law Beta(½, (F -
-    1)/2), for every α.
+    """$F$ copies of equal strength are weighted by $u_i²$, two layers, and start at $u_i = α |ξ_i|$
+    with independent $ξ_i ~ N(0, 1)$. After training a copy's share of the output has the law
+    $Beta(½, (F - 1)/2)$, for every $α$.
     """
     trial.distribution(
         lambda rng, n: shares(rng, n, copies, 2, alpha)[0],
@@ -263,10 +263,11 @@ def shares_of_one_layer(strengths):
     return strengths**2 / np.sum(strengths**2)
 
 
-@claim(derived("u_i grows in proportion to s_i"), kind="limit", cases=[2, 3, 6])
+@claim(derived("$u_i$ grows in proportion to $s_i$"), kind="limit", cases=[2, 3, 6])
 def test_shares__of_one_layer(trial, copies: Copies):
-    """F copies of strengths s_i are weighted by u_i, one layer, and start at u_i = α |ξ_i|. For α →
-    0 the share of copy i in the trained output tends to s_i²/Σ s_j², whatever the ξ_j are.
+    """$F$ copies of strengths $s_i$ are weighted by $u_i$, one layer, and start at $u_i = α |ξ_i|$.
+    For $α → 0$ the share of copy $i$ in the trained output tends to $s_i²/∑_j s_j²$, whatever the
+    $ξ_j$ are.
     """
     generator = trial.generator("copies")
     strengths = generator.uniform(0.5, 1, copies)
@@ -333,10 +334,10 @@ def chance_of_weaker_at_zero(strength, layers):
     cases=[(3, 0.5, 0.01), (4, 0.5, 0.05), (10, 0.5, 0.05), (2, 0.8, 0.01), (3, 0.3, 0.1)],
 )
 def test_luck(trial, layers: Deep, strength: Strength, alpha: Start):
-    """Two copies of strengths 1 > s are weighted by u_i^L, L layers, and start at u_i = α |ξ_i|,
-    ξ_i ~ N(0, 1). The weaker one ends with more than half of the output with the chance of
-    (α|ξ_1|)^(2-L) - (α|ξ_2|)^(2-L)/s > 2^((L-2)/L) - (2 s)^((L-2)/L)/s for L >= 3, and of
-    log(α|ξ_1|) - log(α|ξ_2|)/s < log(2 s)/(2 s) - ½ log 2 for L = 2.
+    """Two copies of strengths $1 > s$ are weighted by $u_i^L$, $L$ layers, and start at
+    $u_i = α |ξ_i|$, $ξ_i ~ N(0, 1)$. The weaker one ends with more than half of the output with the
+    chance of $(α|ξ_1|)^(2-L) - (α|ξ_2|)^(2-L)/s > 2^((L-2)/L) - (2 s)^((L-2)/L)/s$ for $L >= 3$,
+    and of $log(α|ξ_1|) - log(α|ξ_2|)/s < log(2 s)/(2 s) - ½ log 2$ for $L = 2$.
     """
     trial.require(
         layers > 2 or strength > 0.6, "with two layers a much weaker copy has no chance to measure"
@@ -359,14 +360,14 @@ def test_luck(trial, layers: Deep, strength: Strength, alpha: Start):
 
 
 @claim(
-    derived("the larger start of u^(2-L)/s wins"),
+    derived("the larger start of $u^(2-L)/s$ wins"),
     kind="limit",
     cases=[(3, 0.5), (4, 0.5), (10, 0.3)],
 )
 def test_luck__of_small_starts(trial, layers: Deep, strength: Strength):
-    """Two copies of strengths 1 > s are weighted by u_i^L, L >= 3 layers, and start at u_i = α
-    |ξ_i| with independent ξ_i ~ N(0, 1). For α → 0 the weaker copy ends with more than half of the
-    output with the chance (2/π) arctan(s^(1/(L-2))).
+    """Two copies of strengths $1 > s$ are weighted by $u_i^L$, $L >= 3$ layers, and start at
+    $u_i = α |ξ_i|$ with independent $ξ_i ~ N(0, 1)$. For $α → 0$ the weaker copy ends with more
+    than half of the output with the chance $(2/π) arctan(s^(1/(L-2)))$.
     """
     trial.require(layers > 2, "with two layers the chance falls to 0")
     law = chance_of_weaker_at_zero(strength, layers)
@@ -392,7 +393,7 @@ def power_of_start(strength):
     return 1 / strength - 1
 
 
-@claim(derived("log u_i/s_i in the plane of the starts"), kind="rate", cases=[0.55, 0.6, 0.7])
+@claim(derived("$log u_i/s_i$ in the plane of the starts"), kind="rate", cases=[0.55, 0.6, 0.7])
 def test_luck__of_two_layers(
     trial,
     strength: Annotated[
@@ -400,9 +401,9 @@ def test_luck__of_two_layers(
         Interval(0.55, 0.7, why="s_2: below, chances are too small; above, they fall too slowly"),
     ],
 ):
-    """Two copies of strengths 1 > s are weighted by u_i², two layers, and start at u_i = α |ξ_i|
-    with independent ξ_i ~ N(0, 1). The chance that the weaker copy ends with more than half of the
-    output falls as α^(1/s - 1) for α → 0.
+    """Two copies of strengths $1 > s$ are weighted by $u_i²$, two layers, and start at
+    $u_i = α |ξ_i|$ with independent $ξ_i ~ N(0, 1)$. The chance that the weaker copy ends with more
+    than half of the output falls as $α^(1/s - 1)$ for $α → 0$.
     """
     sizes = 2.0 ** np.arange(6, 15, 2)
     power = power_of_start(strength)
@@ -446,16 +447,19 @@ def copies_kept(copies, runs):
 BROKEN = [(2, 4, 3), (3, 3, 3), (5, 3, 2)]
 
 
-@claim(derived("moments of shares; of L >= 3 one copy has all"), kind="distribution", cases=BROKEN)
+@claim(
+    derived("moments of shares; of $L >= 3$ one copy has all"), kind="distribution", cases=BROKEN
+)
 def test_broken(
     trial,
     layers: Annotated[int, Interval(2, 5, why="one layer is another claim; more are as three")],
     copies: Copies,
     runs: Runs,
 ):
-    """M runs with L layers start from random weights of scale α → 0, and one of F equal copies is
-    replaced by noise of variance 1 afterwards. The mean of the runs has the mean squared error 2
-    (1/F² + V/M), with V = 2 (F - 1)/(F² (F + 2)) for L = 2 and (F - 1)/F² for L >= 3.
+    """$M$ runs with $L$ layers start from random weights of scale $α → 0$, and one of $F$ equal
+    copies is replaced by noise of variance 1 afterwards. The mean of the runs has the mean squared
+    error $2 (1/F² + V/M)$, with $V = 2 (F - 1)/(F² (F + 2))$ for $L = 2$ and $(F - 1)/F²$ for
+    $L >= 3$.
     """
     law = error_of_broken(copies, layers, runs, wide=False)
 
@@ -479,9 +483,9 @@ def test_broken(
 
 @claim(derived("moments of sums of shares"), kind="distribution", cases=[(4, 3), (2, 2), (6, 4)])
 def test_broken__of_one_wide_run(trial, copies: Copies, units: Runs):
-    """A run with two layers and M units for each of F equal copies starts from random weights of
-    scale α → 0, and one copy is replaced by noise of variance 1 afterwards. The mean squared error
-    is 2 (1/F² + 2 (F - 1)/(F² (F M + 2))).
+    """A run with two layers and $M$ units for each of $F$ equal copies starts from random weights
+    of scale $α → 0$, and one copy is replaced by noise of variance 1 afterwards. The mean squared
+    error is $2 (1/F² + 2 (F - 1)/(F² (F M + 2)))$.
     """
     law = error_of_broken(copies, 2, units, wide=True)
 
@@ -508,9 +512,9 @@ def test_broken__of_one_wide_run(trial, copies: Copies, units: Runs):
     derived("one unit has all"), kind="limit", cases=[(3, 4, 3), (5, 3, 2), (4, 2, 5), (3, 6, 5)]
 )
 def test_broken__of_one_deep_run(trial, layers: Three, copies: Copies, units: Runs):
-    """A run with three or more layers and any number of units for each of F equal copies starts
-    from random weights of scale α → 0, and one copy is replaced by noise of variance 1 afterwards.
-    The mean squared error is 2/F, as with one unit a copy.
+    """A run with three or more layers and any number of units for each of $F$ equal copies starts
+    from random weights of scale $α → 0$, and one copy is replaced by noise of variance 1
+    afterwards. The mean squared error is $2/F$, as with one unit a copy.
     """
     each = shares(trial.generator("runs"), 1000, copies, layers, SMALL, units)
     law = error_of_broken(copies, layers, units, wide=True)
@@ -528,10 +532,13 @@ def test_broken__of_one_deep_run(trial, layers: Three, copies: Copies, units: Ru
     )
 
 
-@claim(derived("M balls in F boxes"), kind="distribution", cases=[(3, 3, 3), (5, 3, 2), (4, 2, 5)])
+@claim(
+    derived("$M$ balls in $F$ boxes"), kind="distribution", cases=[(3, 3, 3), (5, 3, 2), (4, 2, 5)]
+)
 def test_broken__copies_kept(trial, layers: Three, copies: Copies, runs: Runs):
-    """M runs with three or more layers start from random weights of scale α → 0 on F equal copies.
-    On average F (1 - (1 - 1/F)^M) different copies have more than half of the output of some run.
+    """$M$ runs with three or more layers start from random weights of scale $α → 0$ on $F$ equal
+    copies. On average $F (1 - (1 - 1/F)^M)$ different copies have more than half of the output of
+    some run.
     """
     law = copies_kept(copies, runs)
 

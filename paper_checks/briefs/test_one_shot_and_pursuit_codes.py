@@ -2,8 +2,8 @@
 Representations with Matching Pursuit", NeurIPS, arXiv 2506.03093; with the k-sparse codes of
 Makhzani & Frey, arXiv 1312.5663.
 
-For whoever chooses between a one-pass top-k encoder and a pursuit: which active atoms does each of
-them find for sure?
+For whoever chooses between a one-pass top-$k$ encoder and a pursuit: which active atoms does each
+of them find for sure?
 
 Take away: the guarantee of the pursuit depends on the number of atoms, that of the one-pass code
 also on their sizes. At coherence 1/8 a pursuit finds any four atoms whatever their sizes. The
@@ -11,15 +11,16 @@ one-pass code is sure to find four atoms with sizes in equal steps only if the l
 1.25 times the smallest; of drawn codes with sizes over six decades it reads some 2 % rightly. A
 ReLU inside the pursuit voids its guarantee with two atoms already.
 
-The dictionary has M unit atoms d_i in R^d and the coherence μ, the largest |d_i·d_j| of two atoms.
-The input is x = Σ z_i d_i over a support S of k < M atoms, d > k; z_min and z_max are the extreme
-|z_i|, ‖z‖₁ is their sum. The one-pass encoder, tied to the dictionary, picks the k largest |d_i·x|.
-Orthogonal matching pursuit picks the largest |d_i·r| k times, r being the residual after least
-squares on what was picked; plain matching pursuit subtracts (d_i·r) d_i alone.
+The dictionary has $M$ unit atoms $d_i$ in $R^d$ and the coherence $μ$, the largest $|d_i·d_j|$ of
+two atoms. The input is $x = ∑_i z_i d_i$ over a support $S$ of $k < M$ atoms, $d > k$; $z_min$ and
+$z_max$ are the extreme $|z_i|$, $‖z‖₁$ is their sum. The one-pass encoder, tied to the dictionary,
+picks the $k$ largest $|d_i·x|$. Orthogonal matching pursuit picks the largest $|d_i·r|$ in each of
+$k$ steps, $r$ being the residual after least squares on what was picked; plain matching pursuit
+subtracts $(d_i·r) d_i$ alone.
 
-Edges: at the threshold there are ties. If the atoms are linearly independent, M <= d, an untied
-encoder, the pseudo-inverse, reads them without error. For two atoms with c < 0 the released loop
-stops after three steps, with a residual of length c² √(1 − c²) z_2.
+Edges: at the threshold there are ties. If the atoms are linearly independent, $M <= d$, an untied
+encoder, the pseudo-inverse, reads them without error. For two atoms with $c < 0$ the released loop
+stops after three steps, with a residual of length $c² √(1 − c²) z_2$.
 
 Paper: a sparse autoencoder whose encoder is a matching pursuit finds hierarchical and nonlinear
 features that others miss. This page says what either kind of encoder guarantees at a given
@@ -42,7 +43,7 @@ Abstract:
 - Sentence 7: sparsity can be adapted at inference. In part: energy, energy-step. Each step takes
   off a known part of the energy.
 
-Read: the abstract, and the authors' code (mpsae/MP-SAE, sae.py). Derived here: the one-pass code,
+Read: the abstract, and the authors' code (mpsae/MP-SAE, `sae.py`). Derived here: the one-pass code,
 the ties of the pursuit, the energy, where the ReLU stops. Recalled: Tropp 2004, the energy law of
 Mallat & Zhang 1993, and what a step leaves (Gribonval & Vandergheynst 2006). Not claimed: that
 trained dictionaries are as bad as the worst. Topic: representations.
@@ -266,7 +267,7 @@ def rightly_read(supports, coefficients):
 
 
 @claim(
-    derived("z_min − μ (‖z‖₁ − z_min) inside against μ ‖z‖₁ outside"),
+    derived("$z_min − μ (‖z‖₁ − z_min)$ inside against $μ ‖z‖₁$ outside"),
     kind="optimality",
     cases=[(2, 3.0, 0.99), (3, 4.0, 0.5), (5, 2.0, 1.2), (6, 12.0, 0.9)],
 )
@@ -278,9 +279,10 @@ def test_one_shot(
         float, Interval(0.2, 1.4, why="of the threshold; from 1.5 on the Gram matrix may not exist")
     ],
 ):
-    """The margin of an input x = Σ z_i d_i is the least |d_i·x| of its unit atoms d_i less the
-    largest of all others. Over all dictionaries with |d_i·d_j| <= μ its least value is z_min − μ (2
-    ‖z‖₁ − z_min), with z_min the least |z_i|, for all μ up to 1.4 times the one at which this is 0.
+    """The margin of an input $x = ∑_i z_i d_i$ is the least $|d_i·x|$ of its unit atoms $d_i$ minus
+    the largest of all others. Over all dictionaries with $|d_i·d_j| <= μ$ its least value is
+    $z_min − μ (2 ‖z‖₁ − z_min)$, with $z_min$ the least $|z_i|$, for all $μ$ up to 1.4 times the
+    one at which this is 0.
     """
     coefficients = sizes(atoms, ratio)
     coherence = share * one_shot_threshold(coefficients)
@@ -303,9 +305,9 @@ def test_one_shot(
     cases=[(2, 3.0), (3, 4.0), (4, 10.0), (6, 1.2)],
 )
 def test_one_shot__threshold(trial, atoms: Atoms, ratio: Range):
-    """A one-pass encoder picks the k largest |d_i·x| for an input x = Σ z_i d_i of k of more unit
-    atoms, in more than k dimensions. It picks these k for every dictionary with |d_i·d_j| <= μ if
-    and only if (2 ‖z‖₁/z_min − 1) μ < 1, where z_min is the least |z_i|.
+    """A one-pass encoder picks the $k$ largest $|d_i·x|$ for an input $x = ∑_i z_i d_i$ of $k$ of
+    more unit atoms, in more than $k$ dimensions. It picks these $k$ for every dictionary with
+    $|d_i·d_j| <= μ$ if and only if $(2 ‖z‖₁/z_min − 1) μ < 1$, where $z_min$ is the least $|z_i|$.
     """
     coefficients = sizes(atoms, ratio)
     law = one_shot_threshold(coefficients)
@@ -327,9 +329,9 @@ def test_one_shot__threshold(trial, atoms: Atoms, ratio: Range):
     cases=[(2, 3.0), (4, 2.0), (6, 10.0)],
 )
 def test_one_shot__drawn(trial, atoms: Atoms, ratio: Range):
-    """The margin of an input x = Σ z_i d_i is the least |d_i·x| of its unit atoms d_i less the
-    largest of all others. In every dictionary it is at least z_min − μ (2 ‖z‖₁ − z_min), with the
-    coherence μ, the largest |d_i·d_j|, and the least |z_i|, z_min.
+    """The margin of an input $x = ∑_i z_i d_i$ is the least $|d_i·x|$ of its unit atoms $d_i$ minus
+    the largest of all others. In every dictionary it is at least $z_min − μ (2 ‖z‖₁ − z_min)$, with
+    the coherence $μ$, the largest $|d_i·d_j|$, and the least $|z_i|$, $z_min$.
     """
     generator = trial.generator("dictionaries")
     coefficients = sizes(atoms, ratio)
@@ -355,9 +357,9 @@ def test_one_shot__drawn(trial, atoms: Atoms, ratio: Range):
     cases=[2, 3, 4, 6],
 )
 def test_pursuit(trial, atoms: Atoms):
-    """Let x = Σ d_i be the sum of k unit atoms with products −μ to each other, and let another atom
-    have the product μ with each of them. Orthogonal matching pursuit picks one of the k first for
-    (2 k − 1) μ < 1 and the other one for (2 k − 1) μ > 1.
+    """Let $x = ∑_i d_i$ be the sum of $k$ unit atoms with products $−μ$ to each other, and let
+    another atom have the product $μ$ with each of them. Orthogonal matching pursuit picks one of
+    the $k$ first for $(2 k − 1) μ < 1$ and the other one for $(2 k − 1) μ > 1$.
     """
     law = pursuit_threshold(atoms)
 
@@ -377,7 +379,7 @@ def test_pursuit(trial, atoms: Atoms):
 
 
 @claim(
-    known("Tropp 2004, the condition (2 k − 1) μ < 1"),
+    known("Tropp 2004, the condition $(2 k − 1) μ < 1$"),
     kind="identity",
     cases=[(2, 6.0), (3, 1.0), (4, 6.0)],
 )
@@ -388,9 +390,9 @@ def test_pursuit__every_code(
         float, Interval(1, 6, why="log₁₀ z_max/z_min; sixteen digits must hold both")
     ],
 ):
-    """If (2 k − 1) μ < 1, where the coherence μ is the largest |d_i·d_j| of two unit atoms,
-    orthogonal matching pursuit finds the k atoms of every x = Σ z_i d_i, whatever the sizes and
-    signs of the z_i.
+    """If $(2 k − 1) μ < 1$, where the coherence $μ$ is the largest $|d_i·d_j|$ of two unit atoms,
+    orthogonal matching pursuit finds the $k$ atoms of every $x = ∑_i z_i d_i$, whatever the sizes
+    and signs of the $z_i$.
     """
     supports, codes = draw_codes(trial.generator("codes"), atoms, decades, 230)
     passed, pursued = rightly_read(supports, codes)
@@ -411,8 +413,8 @@ def test_pursuit__every_code(
     cases=[(2, 3.0), (4, 5.0), (6, 1.2)],
 )
 def test_energy(trial, atoms: Atoms, ratio: Range):
-    """Plain matching pursuit takes the correlation a_t with an atom off the input x in step t.
-    After T steps the residual r_T has |x|² = Σ a_t² + |r_T|².
+    """Plain matching pursuit takes the correlation $a_t$ with an atom off the input $x$ in step
+    $t$. After $T$ steps the residual $r_T$ has $|x|² = ∑_t a_t² + |r_T|²$.
     """
     drawn = trial.generator("dictionaries").normal(size=(230, atoms + 2, 2 * atoms))
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
@@ -462,8 +464,8 @@ def test_energy__step(
         float, Interval(0.1, 0.95, why="of 1/(k − 1), where the atoms become dependent")
     ],
 ):
-    """A step of matching pursuit leaves at most the share 1 − (1 − (k − 1) μ)/k of the squared
-    length of a residual in the span of k unit atoms, where μ is the largest |d_i·d_j|.
+    """A step of matching pursuit leaves at most the share $1 − (1 − (k − 1) μ)/k$ of the squared
+    length of a residual in the span of $k$ unit atoms, where $μ$ is the largest $|d_i·d_j|$.
     """
     coherence = part / (atoms - 1)
     generator = trial.generator("dictionaries")
@@ -501,10 +503,10 @@ def test_relu_sticks(
     first: Annotated[float, Interval(1.1, 10, why="z_1/z_2: the larger atom is picked first")],
     product: Product,
 ):
-    """The released matching pursuit adds in each step the largest relu(d_i·r) to the code, r being
-    the residual, and stops when the set of its atoms repeats. For two unit atoms with the product c
-    > 0 and x = z_1 d_1 + z_2 d_2 with z_1 > z_2 > 0 it ends with the code (z_1 + c z_2, (1 − c²)
-    z_2) and a residual of length c √(1 − c²) z_2.
+    """The released matching pursuit adds in each step the largest $relu(d_i·r)$ to the code, $r$
+    being the residual, and stops when the set of its atoms repeats. For two unit atoms with the
+    product $c > 0$ and $x = z_1 d_1 + z_2 d_2$ with $z_1 > z_2 > 0$ it ends with the code
+    $(z_1 + c z_2, (1 − c²) z_2)$ and a residual of length $c √(1 − c²) z_2$.
     """
     atoms = pair(product)
     found, residual = released_loop(atoms, atoms @ np.array([first, 1.0]))
@@ -523,7 +525,7 @@ def test_relu_sticks(
 
 
 @claim(
-    derived("each step multiplies the residual by c"),
+    derived("each step multiplies the residual by $c$"),
     kind="identity",
     cases=[(0.5, 1), (0.5, 4), (0.95, 6), (0.1, 3)],
 )
@@ -534,8 +536,9 @@ def test_relu_sticks__signed(
         int, Interval(1, 6, why="the residual falls as c^t, and must exceed rounding")
     ],
 ):
-    """Two unit atoms have the product c > 0, and x = z_1 d_1 + z_2 d_2 with z_1 > z_2 > 0. Matching
-    pursuit without a ReLU leaves a residual of length c^(t − 1) √(1 − c²) z_2 after t steps.
+    """Two unit atoms have the product $c > 0$, and $x = z_1 d_1 + z_2 d_2$ with $z_1 > z_2 > 0$.
+    Matching pursuit without a ReLU leaves a residual of length $c^(t − 1) √(1 − c²) z_2$ after $t$
+    steps.
     """
     atoms = pair(product)
     signal = atoms @ np.array([2.0, 1.0])

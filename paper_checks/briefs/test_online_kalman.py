@@ -1,25 +1,25 @@
 """Titsias, Galashov, Rannen-Triki, Pascanu, Teh & Bornschein 2024, "Kalman Filter for Online
 Classification of Non-Stationary Data", ICLR, arXiv 2306.08448.
 
-For someone who tracks a drifting linear head and picks one forgetting coefficient γ: what the
-filter computes, how long it remembers, and what a wrong γ costs.
+For someone who tracks a drifting linear head and picks one forgetting coefficient $γ$: what the
+filter computes, how long it remembers, and what a wrong $γ$ costs.
 
-Take away: the filter remembers 1/(1 - γ (1 - K)) steps, not 1/(1 - γ): 2.1 for 10 at γ = .9, c = 1,
-σ² = 1/2. A γ that is too large costs more than one that is too small: for a true γ of .9 the error
-.859 becomes 1.18 at γ = .999 and only 1.02 at γ = .5.
+Take away: the filter remembers $1/(1 - γ (1 - K))$ steps, not $1/(1 - γ)$: 2.1 for 10 at $γ = .9$,
+$c = 1$, $σ² = 1/2$. A $γ$ that is too large costs more than one that is too small: for a true $γ$
+of .9 the error .859 becomes 1.18 at $γ = .999$ and only 1.02 at $γ = .5$.
 
-The head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, cI) from w_0 ~ N(0, cI), and y_t = φ_t·w_t + N(0,
-σ²) for features φ_t in R^d. The Kalman filter predicts each y_t from those before. In steady state
-with d = 1 and φ = 1, v is the variance of its prediction of w_t, K = v/(v + σ²) its gain, and q =
-(1-γ²)c the variance of a drift.
+The head drifts as $w_t = γ w_{t-1} + √(1-γ²) N(0, c I)$ from $w_0 ~ N(0, c I)$, and
+$y_t = φ_t·w_t + N(0, σ²)$ for features $φ_t$ in $R^d$. The Kalman filter predicts each $y_t$ from
+those before. In steady state with $d = 1$ and $φ = 1$, $v$ is the variance of its prediction of
+$w_t$, $K = v/(v + σ²)$ its gain, and $q = (1-γ²)c$ the variance of a drift.
 
-Edges: at γ = 1 the head stands still and the filter is ridge regression with penalty σ²/c, whose v
-falls to 0 as 1/t, so that it has neither a steady state nor a constant error. At γ = 0 the past is
-ignored: v = c, and the memory is one step. The memory comes near 1/(1 - γ) only if the noise is
-much larger than the drift, that is, if v is small compared with (1-γ)σ².
+Edges: at $γ = 1$ the head stands still and the filter is ridge regression with penalty $σ²/c$,
+whose $v$ falls to 0 as $1/t$, so that it has neither a steady state nor a constant error. At
+$γ = 0$ the past is ignored: $v = c$, and the memory is one step. The memory comes near $1/(1 - γ)$
+only if the noise is much larger than the drift, that is, if $v$ is small compared with $(1-γ)σ²$.
 
 Paper: online classification with a drifting head whose forgetting is learned online. This page
-studies its filter for regression, with γ held fixed.
+studies its filter for regression, with $γ$ held fixed.
 
 Abstract:
 
@@ -37,7 +37,7 @@ Abstract:
 - Sentence 7: it classifies streams of images well. Not on trial. It needs the images.
 
 Read: the abstract ("a parameter drift transition density, parametrized by a coefficient that
-quantifies forgetting"). The factor √(1-γ²) is recalled. Derived here: all laws but that of the
+quantifies forgetting"). The factor $√(1-γ²)$ is recalled. Derived here: all laws but that of the
 settled variance. Not claimed: anything on classes, where the filter approximates. Topic: learning.
 """
 
@@ -134,10 +134,10 @@ def test_likelihood(
     ],
     c: Scale,
 ):
-    """A head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, c I) from w_0 ~ N(0, c I), and is seen as y_t
-    = φ_t·w_t + N(0, 1). The log p(y_t | past) of the Kalman filter add up to the log density of all
-    y under one Gaussian of mean 0 and covariance c γ^(|s-t|) φ_s·φ_t + 1{s=t}, and its last head is
-    the mean of w_t given all y.
+    """A head drifts as $w_t = γ w_{t-1} + √(1-γ²) N(0, c I)$ from $w_0 ~ N(0, c I)$, and is seen as
+    $y_t = φ_t·w_t + N(0, 1)$. The predictive log densities of the $y_t$ by the Kalman filter add up
+    to the log density of all $y$ under one Gaussian of mean 0 and covariance
+    $c γ^(|s-t|) φ_s·φ_t + δ_{s t}$, and its last head is the mean of $w_t$ given all $y$.
     """
     generator = trial.generator("data")
     gammas = np.array([0.0, gamma, 1.0])
@@ -198,9 +198,9 @@ SETTLED = [(0.9, 1.0, 0.5), (0.99, 1.0, 0.5), (0.5, 10.0, 0.1)]
 
 @claim(known("the algebraic Riccati equation, in one dimension"), kind="identity", cases=SETTLED)
 def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
-    """A head of variance c drifts as w_t = γ w_{t-1} + N(0, q), q = (1-γ²)c, and is seen as y_t =
-    w_t + N(0, σ²). In the long run the Kalman filter predicts w_t with the variance v = ½[-β + √(β²
-    + 4qσ²)], β = (1-γ²)σ² - q.
+    """A head of variance $c$ drifts as $w_t = γ w_{t-1} + N(0, q)$, $q = (1-γ²)c$, and is seen as
+    $y_t = w_t + N(0, σ²)$. In the long run the Kalman filter predicts $w_t$ with the variance
+    $v = ½[-β + √(β² + 4qσ²)]$, $β = (1-γ²)σ² - q$.
     """
     trial.identity(
         settled_filter(gamma, c, noise, STEPS)[0],
@@ -214,11 +214,11 @@ def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
     )
 
 
-@claim(derived("a prediction decays by γ (1 - K) a step"), kind="identity", cases=SETTLED)
+@claim(derived("a prediction decays by $γ (1 - K)$ a step"), kind="identity", cases=SETTLED)
 def test_steady_state__memory(trial, gamma: Forgetting, c: Scale, noise: Scale):
-    """A head drifts as w_t = γ w_{t-1} + N(0, q) and is seen as y_t = w_t + N(0, σ²). In the long
-    run the Kalman filter has the gain K = v/(v + σ²), where v is the variance of its prediction of
-    w_t. Its weights on the past add up to 1/(1 - γ (1 - K)) times the latest one.
+    """A head drifts as $w_t = γ w_{t-1} + N(0, q)$ and is seen as $y_t = w_t + N(0, σ²)$. In the
+    long run the Kalman filter has the gain $K = v/(v + σ²)$, where $v$ is the variance of its
+    prediction of $w_t$. Its weights on the past add up to $1/(1 - γ (1 - K))$ times the latest one.
     """
     weights = settled_filter(gamma, c, noise, STEPS)[1]
     variance = steady_variance(gamma, c, noise)
@@ -261,9 +261,10 @@ def error_of_weights(truth, gamma, c, noise):
     cases=[(0.9, 1.0, 0.5), (0.5, 10.0, 0.1)],
 )
 def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
-    """A head w_t = γ_0 w_{t-1} + N(0, (1-γ_0²)c) is seen as y_t = w_t + N(0, σ²). The settled
-    Kalman filter with γ and gain K predicts y_t with the mean squared error X_11 - 2X_12 + X_22 +
-    σ², where X = A X Aᵀ + Q, A = [[γ_0, 0], [γK, γ(1-K)]] and Q = diag((1-γ_0²)c, (γK)²σ²).
+    """A head $w_t = γ_0 w_{t-1} + N(0, (1-γ_0²)c)$ is seen as $y_t = w_t + N(0, σ²)$. The settled
+    Kalman filter with $γ$ and gain $K$ predicts $y_t$ with the mean squared error
+    $X_{1 1} - 2 X_{1 2} + X_{2 2} + σ²$, where $X = A X Aᵀ + Q$, $A = (γ_0, 0; γ K, γ(1-K))$ and
+    $Q = diag((1-γ_0²)c, (γ K)²σ²)$.
     """
     law = np.array([one_step_error(truth, gamma, c, noise) for gamma in GAMMAS])
     measured = np.array([error_of_weights(truth, gamma, c, noise) for gamma in GAMMAS])
@@ -273,14 +274,14 @@ def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
 
 
 @claim(
-    derived("the filter with γ = γ_0 is the conditional mean"),
+    derived("the filter with $γ = γ_0$ is the conditional mean"),
     kind="bound",
     cases=[(0.9, 1.0, 0.5), (0.5, 10.0, 0.1)],
 )
 def test_least_at_the_truth(trial, truth: Forgetting, c: Scale, noise: Scale):
-    """A head w_t = γ_0 w_{t-1} + N(0, (1-γ_0²)c) is seen as y_t = w_t + N(0, σ²). Of the settled
-    Kalman filters with any γ the one with γ = γ_0 has the least mean squared error of the next y, v
-    + σ², where v is its variance of w.
+    """A head $w_t = γ_0 w_{t-1} + N(0, (1-γ_0²)c)$ is seen as $y_t = w_t + N(0, σ²)$. Of the
+    settled Kalman filters with any $γ$ the one with $γ = γ_0$ has the least mean squared error of
+    the next $y$, $v + σ²$, where $v$ is its variance of $w$.
     """
     gammas = np.array([*GAMMAS, truth])
     measured = np.array([error_of_weights(truth, gamma, c, noise) for gamma in gammas])
@@ -299,10 +300,10 @@ def test_least_at_the_truth(trial, truth: Forgetting, c: Scale, noise: Scale):
 def cost_of_wrong_forgetting(
     truth: float = 0.9, c: float = 1.0, noise: float = 0.5, steps: int = 40_000
 ):
-    """A wrong γ is cheap near the true one and dear far from it: the one-step error of a filter on
-    a drifting head.
+    """A wrong $γ$ is cheap near the true one and dear far from it: the one-step error of a filter
+    on a drifting head.
 
-    Marks: line: Lyapunov equation; points: one head, 99 % from batches; γ: filter's, γ₀: true.
+    Marks: line: Lyapunov equation; points: one head, 99 % from batches; $γ$: filter's, $γ₀$: true.
     """
     outcomes = outcomes_of_drift(np.random.default_rng(0), np.ones((steps, 1)), truth, c, noise)
     fine = np.geomspace(1e-3, 1, 60)

@@ -4,17 +4,17 @@ Decomposition", ICML, arXiv 2308.14929.
 For whoever trains a nested low-rank layer once and cuts it to any rank later: nothing is lost at
 any cut, while dropping components independently forbids the very order that the cuts need.
 
-Take away: after nested training a cut at any rank loses nothing; the cuts are those of A S^(1/2),
-not of A. Independent dropout makes all components equally long, so that they have no order to cut
+Take away: after nested training a cut at any rank loses nothing; the cuts are those of $A S^(1/2)$,
+not of $A$. Independent dropout makes all components equally long, so that they have no order to cut
 by.
 
-A linear map A (m, n) meets inputs with E x xᵀ = S, positive definite. U (m, r) and V (n, r) are
-trained with the first b columns kept, b of probability p_b > 0; σ_1 > σ_2 > … are the singular
-values of A S^(1/2), with the symmetric root. Plain dropout keeps each of the r components by itself
-with probability q and does not rescale.
+A linear map $A$ $(m, n)$ meets inputs with $E x xᵀ = S$, positive definite. $U$ $(m, r)$ and $V$
+$(n, r)$ are trained with the first $b$ columns kept, $b$ of probability $p_b > 0$; $σ_1 > σ_2 > …$
+are the singular values of $A S^(1/2)$, with the symmetric root. Plain dropout keeps each of the $r$
+components by itself with probability $q$ and does not rescale.
 
-Edges: a block with p_b = 0 has no order inside, and equal singular values do not determine the cut
-between them. With one component there is no order; at q = 1 plain dropout drops nothing.
+Edges: a block with $p_b = 0$ has no order inside, and equal singular values do not determine the
+cut between them. With one component there is no order; at $q = 1$ plain dropout drops nothing.
 
 Paper: it trains networks whose layers are decomposed, with ranks that are found on the way. This
 page studies one linear layer at its optimum.
@@ -32,7 +32,7 @@ Abstract:
   again. Not on trial. One linear layer is tried.
 
 Read: the abstract, also that of version 1. Recalled: Mianjy, Arora & Vidal 2018, for plain dropout.
-Derived here: the values for every S, and each prefix. Not claimed: that training of deep networks
+Derived here: the values for every $S$, and each prefix. Not claimed: that training of deep networks
 reaches these minima; flat valleys slow it down even here. Topic: linear algebra for learning.
 """
 
@@ -158,9 +158,10 @@ def nested(trial, size, rank):
     cases=[(5, 3), (3, 2)],
 )
 def test_nested_minimum(trial, size: Size, rank: Rank):
-    """A linear map A meets inputs with E x xᵀ = S, positive definite, and U_b, V_b are the first b
-    columns of U, V. For probabilities p_b the least Σ_b p_b E |A x - U_b V_bᵀ x|² over U and V is
-    Σ_b p_b Σ_{i>b} σ_i², where σ_i are the singular values of A S^(1/2).
+    """A linear map $A$ meets inputs with $E x xᵀ = S$, positive definite, and $U_b$, $V_b$ are the
+    first $b$ columns of $U$, $V$. For probabilities $p_b$ the least $∑_b p_b E |A x - U_b V_bᵀ x|²$
+    over $U$ and $V$ is $∑_b p_b sum_{i>b} σ_i²$, where $σ_i$ are the singular values of
+    $A S^(1/2)$.
     """
     target, root, _, chances, (_, _, loss, slope) = nested(trial, size, rank)
     equal = nested_loss(target, root, np.full(rank, 1 / rank))
@@ -187,10 +188,10 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
     cases=[(4, 3), (6, 2)],
 )
 def test_every_prefix(trial, size: Size, rank: Rank):
-    """A linear map A meets inputs with E x xᵀ = S, positive definite, and U_b, V_b are the first b
-    columns of U, V. The singular values of A S^(1/2) differ. Where Σ_b p_b E |A x - U_b V_bᵀ x|² is
-    least, all p_b > 0, every U_b V_bᵀ is B_b S^(-1/2), where B_b is the best approximation of A
-    S^(1/2) of rank b.
+    """A linear map $A$ meets inputs with $E x xᵀ = S$, positive definite, and $U_b$, $V_b$ are the
+    first $b$ columns of $U$, $V$. The singular values of $A S^(1/2)$ differ. Where
+    $∑_b p_b E |A x - U_b V_bᵀ x|²$ is least, all $p_b > 0$, every $U_b V_bᵀ$ is $B_b S^(-1/2)$,
+    where $B_b$ is the best approximation of $A S^(1/2)$ of rank $b$.
     """
     target, root, masks, _, (u, v, _, slope) = nested(trial, size, rank)
 
@@ -227,10 +228,11 @@ def test_plain_dropout(
         Interval(0.2, 0.9, why="at 1 nothing is dropped; below .2 hardly anything is learned"),
     ],
 ):
-    """For white inputs, E x xᵀ = I, let each of r components u_i v_iᵀ be kept with the chance q.
-    The least E |A x - Σ_kept u_i v_iᵀ x|² is Σ (a_i - q s_i)² + c T², and has all |u_i| |v_i| equal
-    to T/r. Here a_i are the singular values of A, c = q (1 - q)/r, T = Σ s_i, and s_i = (a_i - c
-    T/q)_+/q for i <= r, else 0.
+    """For white inputs, $E x xᵀ = I$, let each of $r$ components $u_i v_iᵀ$ be kept, $κ_i = 1$ and
+    not 0, with the chance $q$. The least $E |A x - ∑_i κ_i u_i v_iᵀ x|²$ is
+    $∑_i (a_i - q s_i)² + c T²$, and has all $|u_i| |v_i|$ equal to $T/r$. Here $a_i$ are the
+    singular values of $A$, $c = q (1 - q)/r$, $T = ∑_i s_i$, and $s_i = (a_i - c T/q)_+/q$ for
+    $i <= r$, else 0.
     """
     trial.require(
         size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank"
@@ -265,7 +267,7 @@ def test_plain_dropout(
 def cuts(size=6, rank=5):
     """Only nested training leaves every cut at its optimum.
 
-    Squared error of a map cut to its first b components. Marks: line: singular values beyond b;
+    Squared error of a map cut to its first $b$ components. Marks: line: singular values beyond $b$;
     points: trainings.
     """
     generator = np.random.default_rng(0)
