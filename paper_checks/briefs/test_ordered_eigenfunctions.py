@@ -2,21 +2,21 @@
 arXiv 2304.02841; Deng, Shi & Zhu 2022, "NeuralEF: Deconstructing Kernels by Deep Neural Networks",
 ICML, arXiv 2205.00165.
 
-For whoever trains ordered spectral features and chooses the penalty α: from which α on are the
+For whoever trains ordered spectral features and chooses the penalty $α$: from which $α$ on are the
 features ordered, and by which quantity?
 
-Take away: with the ratio penalty there is nothing to tune. With the plain one α must exceed the
-largest (λ_i − λ_j)/λ_i², or a column repeats an earlier one. Without stop-gradient the order is
-lost, not the eigenvectors, once α is large enough.
+Take away: with the ratio penalty there is nothing to tune. With the plain one $α$ must exceed the
+largest $(λ_i − λ_j)/λ_i²$, or a column repeats an earlier one. Without stop-gradient the order is
+lost, not the eigenvectors, once $α$ is large enough.
 
-K is a symmetric N×N matrix with eigenvalues λ_1 > λ_2 > … > 0 and eigenvectors v_l. Unit columns
-ψ_1 … ψ_k are trained, R = ΨᵀKΨ. Column j ascends R_jj − α Σ_{i<j} R_ij² (plain) or R_jj − Σ_{i<j}
-R_ij²/R_ii (ratio), the earlier columns held constant by a stop-gradient. Without it ("joint") all
-columns ascend Σ_j R_jj − α Σ_{i<j} R_ij².
+$K$ is a symmetric $N × N$ matrix with eigenvalues $λ_1 > λ_2 > … > 0$ and eigenvectors $v_l$. Unit
+columns $ψ_1, …, ψ_k$ are trained, $R = ΨᵀKΨ$. Column $j$ ascends $R_{j j} − α sum_{i<j} R_{i j}²$
+(plain) or $R_{j j} − sum_{i<j} R_{i j}²/R_{i i}$ (ratio), the earlier columns held constant by a
+stop-gradient. Without it ("joint") all columns ascend $sum_j R_{j j} − α sum_{i<j} R_{i j}²$.
 
-Edges: for equal eigenvalues only the space is determined. K → s K divides both thresholds by s.
-Just above the joint threshold v_1 … v_k may not be the best: for eigenvalues 1.3, 1.1, .45, .4,
-.05, k = 3 and α = .66 (threshold .645) they attain 2.85, and another point attains 2.889.
+Edges: for equal eigenvalues only the space is determined. $K → s K$ divides both thresholds by $s$.
+Just above the joint threshold $v_1, …, v_k$ may not be the best: for eigenvalues 1.3, 1.1, .45, .4,
+.05, $k = 3$ and $α = .66$ (threshold .645) they attain 2.85, and another point attains 2.889.
 
 Paper: it trains spectral features for segmentation with an ordered objective. This page studies the
 objective on a matrix, with free columns in place of a network.
@@ -33,8 +33,8 @@ Abstract:
   matrices with free columns in place of networks.
 
 Read: section 3.4 and equation 5 of the first paper. Derived here: what the penalties deflate, and
-both thresholds of α. Not claimed: that just above the joint threshold the ordered columns are the
-global optimum, which is false for some K. Topic: representations.
+both thresholds of $α$. Not claimed: that just above the joint threshold the ordered columns are the
+global optimum, which is false for some $K$. Topic: representations.
 """
 
 from itertools import permutations
@@ -104,7 +104,9 @@ def deflated(values, vectors, count, alpha):
     return (vectors * (values - losses)) @ vectors.T
 
 
-@claim(derived("K v_i = λ_i v_i"), kind="identity", cases=[(8, 3, 0.7), (5, 2, 10.0), (20, 4, 0.1)])
+@claim(
+    derived("$K v_i = λ_i v_i$"), kind="identity", cases=[(8, 3, 0.7), (5, 2, 10.0), (20, 4, 0.1)]
+)
 def test_deflation(
     trial,
     dim: Dim,
@@ -113,10 +115,10 @@ def test_deflation(
         float, Interval(0.1, 10, why="of the unit in which the eigenvalues are between 0 and 1")
     ],
 ):
-    """Let K have eigenvalues λ_i and eigenvectors v_i, and let the earlier columns be v_1 …
-    v_(j−1). The objective of the next column ψ is ψᵀ(K − Σ λ_i v_i v_iᵀ)ψ with the ratio penalty Σ
-    (v_iᵀKψ)²/λ_i, and ψᵀ(K − α Σ λ_i² v_i v_iᵀ)ψ with the plain one α Σ (v_iᵀKψ)², summed over i <
-    j.
+    """Let $K$ have eigenvalues $λ_i$ and eigenvectors $v_i$, and let the earlier columns be
+    $v_1, …, v_(j−1)$. The objective of the next column $ψ$ is $ψᵀ(K − ∑_i λ_i v_i v_iᵀ)ψ$ with the
+    ratio penalty $∑_i (v_iᵀKψ)²/λ_i$, and $ψᵀ(K − α ∑_i λ_i² v_i v_iᵀ)ψ$ with the plain one
+    $α ∑_i (v_iᵀKψ)²$, summed over $i < j$.
     """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     forms = np.array(
@@ -158,9 +160,9 @@ def found_threshold(k, vectors, columns):
     derived("the top eigenvector of what is left"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)]
 )
 def test_threshold(trial, dim: Dim, columns: Columns):
-    """Let K have eigenvalues λ_1 > λ_2 > … > 0 and eigenvectors v_i. If unit columns ψ_j maximise
-    ψ_jᵀKψ_j − α Σ_{i<j} (ψ_iᵀKψ_j)² one after another, the first k are v_1 … v_k, up to signs, if
-    and only if α > (λ_i − λ_j)/λ_i² for all i < j ≤ k.
+    """Let $K$ have eigenvalues $λ_1 > λ_2 > … > 0$ and eigenvectors $v_i$. If unit columns $ψ_j$
+    maximise $ψ_jᵀKψ_j − α sum_{i<j} (ψ_iᵀKψ_j)²$ one after another, the first $k$ are
+    $v_1, …, v_k$, up to signs, if and only if $α > (λ_i − λ_j)/λ_i²$ for all $i < j ≤ k$.
     """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     law = order_threshold(values, columns)
@@ -218,13 +220,14 @@ def joint_setting(trial, dim, columns, strength):
 
 
 @claim(
-    derived("Jensen's inequality on the diagonal of R"),
+    derived("Jensen's inequality on the diagonal of $R$"),
     kind="optimality",
     cases=[(8, 3, 2.0), (5, 2, 5.0)],
 )
 def test_joint_optimum(trial, dim: Dim, columns: Columns, strength: Strength):
-    """Let K have eigenvalues λ_1 > λ_2 > … > 0 and R = ΨᵀKΨ with k unit columns in Ψ. If α >=
-    2/λ_k, the largest value of Σ_j R_jj − α Σ_{i<j} R_ij² over all Ψ is λ_1 + … + λ_k.
+    """Let $K$ have eigenvalues $λ_1 > λ_2 > … > 0$ and $R = ΨᵀKΨ$ with $k$ unit columns in $Ψ$. If
+    $α >= 2/λ_k$, the largest value of $sum_j R_{j j} − α sum_{i<j} R_{i j}²$ over all $Ψ$ is
+    $λ_1 + … + λ_k$.
     """
     values, _, k, alpha = joint_setting(trial, dim, columns, strength)
     law = sum_of_leading(values, columns)
@@ -248,9 +251,9 @@ def test_joint_optimum(trial, dim: Dim, columns: Columns, strength: Strength):
     cases=[(8, 3, 2.0), (5, 2, 5.0)],
 )
 def test_unordered(trial, dim: Dim, columns: Columns, strength: Strength):
-    """Let K have eigenvalues λ_1 > λ_2 > … > 0 and eigenvectors v_i, and R = ΨᵀKΨ. The joint
-    objective Σ_j R_jj − α Σ_{i<j} R_ij² is λ_1 + … + λ_k if the columns of Ψ are v_1 … v_k, in each
-    of their k! orders.
+    """Let $K$ have eigenvalues $λ_1 > λ_2 > … > 0$ and eigenvectors $v_i$, and $R = ΨᵀKΨ$. The
+    joint objective $sum_j R_{j j} − α sum_{i<j} R_{i j}²$ is $λ_1 + … + λ_k$ if the columns of $Ψ$
+    are $v_1, …, v_k$, in each of their $k!$ orders.
     """
     values, vectors, k, alpha = joint_setting(trial, dim, columns, strength)
     orders = np.array(list(permutations(range(columns))))
@@ -288,9 +291,10 @@ def joint_threshold(values, columns):
 
 @claim(derived("2×2 blocks of the Hessian"), kind="identity", cases=[(8, 3), (5, 2), (12, 4)])
 def test_joint_threshold(trial, dim: Dim, columns: Columns):
-    """Let K have eigenvalues λ_1 > λ_2 > … > 0 and eigenvectors v_i, and R = ΨᵀKΨ with k ≥ 2 unit
-    columns in Ψ. Up to signs Ψ = (v_1 … v_k) is a strict local maximum of Σ_j R_jj − α Σ_{i<j}
-    R_ij² for α > 1/(λ_{k − 1} + λ_k), and no local maximum for smaller α.
+    """Let $K$ have eigenvalues $λ_1 > λ_2 > … > 0$ and eigenvectors $v_i$, and $R = ΨᵀKΨ$ with
+    $k ≥ 2$ unit columns in $Ψ$. Up to signs $Ψ = (v_1, …, v_k)$ is a strict local maximum of
+    $sum_j R_{j j} − α sum_{i<j} R_{i j}²$ for $α > 1/(λ_{k − 1} + λ_k)$, and no local maximum for
+    smaller $α$.
     """
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     law = joint_threshold(values, columns)
@@ -307,10 +311,10 @@ def test_joint_threshold(trial, dim: Dim, columns: Columns):
 
 @figure("F1", claims=("threshold",))
 def third_column(dim: int = 12):
-    """Below a threshold of α a column repeats an earlier one: what the third column attains against
-    the penalty.
+    """Below a threshold of $α$ a column repeats an earlier one: what the third column attains
+    against the penalty.
 
-    K has the eigenvalues .9, .7, .5, .3, … Lines: what is left of the first three under the plain
+    $K$ has the eigenvalues .9, .7, .5, .3, … Lines: what is left of the first three under the plain
     penalty. Points: the third column, the first two being learned before it. Dotted: the threshold,
     which is (.9 − .5)/.81 here.
     """

@@ -4,24 +4,24 @@ Outlier-Robust PCA", ICML, arXiv 2305.02544.
 For whoever looks for the direction of largest variance in data of which some points are bad: from
 which size on they turn PCA, what no estimator can guarantee, and what a filter guarantees.
 
-Paper: an estimator is to find a unit vector u with a variance u^T Σ u near the largest, |Σ|, though
-a share ε of the points was replaced by an adversary. It gives an algorithm in nearly linear time
-and one in a single pass. This page says exactly how much outliers can do, and studies a simple
-filter, in memory and on a stream.
+Paper: an estimator is to find a unit vector $u$ with a variance $u^T Σ u$ near the largest, $|Σ|$,
+though a share $ε$ of the points was replaced by an adversary. It gives an algorithm in nearly
+linear time and one in a single pass. This page says exactly how much outliers can do, and studies a
+simple filter, in memory and on a stream.
 
-Take away: outliers of a share ε turn PCA once their squared length exceeds (1 - ε) β / ε, and then
-it keeps 1 / (1 + β) of the variance. At ε = .05 no estimator can guarantee more than 92 % of it,
-for normal data and infinitely many points. A filter that ends because no point sticks out along its
-direction certifies its own loss, whatever the outliers are.
+Take away: outliers of a share $ε$ turn PCA once their squared length exceeds $(1 - ε) β / ε$, and
+then it keeps $1 / (1 + β)$ of the variance. At $ε = .05$ no estimator can guarantee more than 92 %
+of it, for normal data and infinitely many points. A filter that ends because no point sticks out
+along its direction certifies its own loss, whatever the outliers are.
 
-Clean points are normal with covariance Σ = I + β v v^T in d dimensions, about a known mean 0. A
-share ε of them is replaced: where an example is needed, by ±s w with a unit vector w at right
-angles to v, as many of both signs. The filter takes the top direction u of the kept points, and
-drops those with (u . x)² > c m, where m is a robust variance along u: the median of the kept
+Clean points are normal with covariance $Σ = I + β v v^T$ in $d$ dimensions, about a known mean 0. A
+share $ε$ of them is replaced: where an example is needed, by $±s w$ with a unit vector $w$ at right
+angles to $v$, as many of both signs. The filter takes the top direction $u$ of the kept points, and
+drops those with $(u . x)² > c m$, where $m$ is a robust variance along $u$: the median of the kept
 squares over .455, that of a squared normal number. It ends when none is dropped.
 
-Edges: at ε = 1/2 outliers and data are interchangeable. A cutoff c below 1 drops most points. The
-filter keeps outliers that hide below the cutoff, at a price of at most ε c m.
+Edges: at $ε = 1/2$ outliers and data are interchangeable. A cutoff $c$ below 1 drops most points.
+The filter keeps outliers that hide below the cutoff, at a price of at most $ε c m$.
 
 Abstract:
 
@@ -36,9 +36,9 @@ Abstract:
 - Sentence 5: a single pass with memory nearly linear in the dimension suffices. In part: streaming.
   A simple filter in few dimensions, for outliers of one kind.
 
-Read: the abstract. Recalled: the goal u^T Σ u near |Σ|, the adversary who replaces a share ε, and
-the order ε log(1/ε) of the error. Derived here: all formulas, the filters. Not claimed: the time
-and the number of points of the paper's algorithms.
+Read: the abstract. Recalled: the goal $u^T Σ u$ near $|Σ|$, the adversary who replaces a share $ε$,
+and the order $ε log(1/ε)$ of the error. Derived here: all formulas, the filters. Not claimed: the
+time and the number of points of the paper's algorithms.
 
 Topic: linear algebra for learning.
 """
@@ -296,9 +296,9 @@ def certificate(points, good, kept, variance, cutoff):
     cases=[(2000, 10, 4.0, 0.05), (2000, 5, 2.0, 0.1), (4000, 3, 8.0, 0.2)],
 )
 def test_failure(trial, n_points: Points, dim: Dimension, spike: Spike, share: Share):
-    """Let normal points have the variance 1 + β along v and 1 across it, and let a share ε of them
-    be replaced by outliers ±s w, w at right angles to v. The top principal direction turns from v
-    to w at s² = (1 - ε) β / ε.
+    """Let normal points have the variance $1 + β$ along $v$ and 1 across it, and let a share $ε$ of
+    them be replaced by outliers $±s w$, $w$ at right angles to $v$. The top principal direction
+    turns from $v$ to $w$ at $s² = (1 - ε) β / ε$.
     """
     exact = even_count(n_points, share) / n_points
     threshold = turning_square(exact, spike)
@@ -335,9 +335,9 @@ def test_failure__value(
     excess: Annotated[float, Interval(1.5, 1000, why="s² over the turn; just beyond it wavers")],
     n_points: Points = 2000,
 ):
-    """Let points have the variance 1 + β along v and 1 across it. If outliers ±s w, w at right
-    angles to v, turn the top principal direction, the variance along it is 1/(1 + β) of the
-    largest, however large s is.
+    """Let points have the variance $1 + β$ along $v$ and 1 across it. If outliers $±s w$, $w$ at
+    right angles to $v$, turn the top principal direction, the variance along it is $1/(1 + β)$ of
+    the largest, however large $s$ is.
     """
     dim = 5
     length = np.sqrt(excess * turning_square(share, spike))
@@ -361,7 +361,7 @@ def test_failure__value(
 
 @claim(
     derived(
-        "the overlap of two normal laws, (1 - ε) times their densities, and the rest as outliers"
+        "the overlap of two normal laws, $(1 - ε)$ times their densities, and the rest as outliers"
     ),
     kind="optimality",
     cases=[0.05, 0.001, 0.3],
@@ -370,10 +370,10 @@ def test_lower_bound(
     trial,
     share: Annotated[float, Interval(0.001, 0.45, why="at 1/2 all is lost; below, digits are")],
 ):
-    """Let points be normal with the covariance Σ, a share ε of which an adversary replaces. No
-    estimator, from however many points, can guarantee a unit vector u with uᵀ Σ u > r |Σ| for r =
-    (1 + cot²(π/(4 (1 - ε))))/2: the adversary can make the laws with the spike β = tan²(π/(4 (1 -
-    ε))) - 1 along one or the other of two axes the same.
+    """Let points be normal with the covariance $Σ$, a share $ε$ of which an adversary replaces. No
+    estimator, from however many points, can guarantee a unit vector $u$ with $uᵀ Σ u > r |Σ|$ for
+    $r = (1 + cot²(π/(4 (1 - ε))))/2$: the adversary can make the laws with the spike
+    $β = tan²(π/(4 (1 - ε))) - 1$ along one or the other of two axes the same.
     """
     law = guarantee_limit(share)
     margin = 0.01 * (1 - law)
@@ -392,7 +392,7 @@ def test_lower_bound(
 
 
 @claim(
-    derived("integrate x² over the normal density by parts"),
+    derived("integrate $x²$ over the normal density by parts"),
     kind="distribution",
     cases=[(0.05, 2000), (0.01, 10_000), (0.3, 1000)],
 )
@@ -401,8 +401,8 @@ def test_hidden_share(
     share: Annotated[float, Interval(0.01, 0.4, why="of fewer, the farthest are too few")],
     n_points: Points,
 ):
-    """The share ε of normal points that lies farthest out along a direction, beyond ±q standard
-    deviations, carries the part ε + 2 q φ(q) of the variance along it, where φ is the standard
+    """The share $ε$ of normal points that lies farthest out along a direction, beyond $±q$ standard
+    deviations, carries the part $ε + 2 q φ(q)$ of the variance along it, where $φ$ is the standard
     normal density.
     """
     exact = round(share * n_points) / n_points
@@ -423,7 +423,9 @@ def test_hidden_share(
 
 
 @claim(
-    derived("|S_G| - w^T S_R w <= |S_T| = u^T S_T u of the kept points, outliers below the cutoff"),
+    derived(
+        "$|S_G| - w^T S_R w <= |S_T| = u^T S_T u$ of the kept points, outliers below the cutoff"
+    ),
     kind="bound",
     cases=[(0.05, 12.0, 4), (0.03, 9.0, 2), (0.2, 20.0, 10)],
     not_tight="outliers just below the cutoff attain 80 to 97 %: clean points scatter, or go too",
@@ -436,10 +438,10 @@ def test_guarantee(
     n_points: Points = 4000,
     n_clouds: Annotated[int, Interval(20, 300, why="lengths of outliers are scanned")] = 230,
 ):
-    """A filter drops the points with (u·x)² > c m along the top direction u of those that are left,
-    m their robust variance, until it drops none. Whatever the outliers, a share ε, at the end uᵀ
-    S_G u >= |S_G| - wᵀ S_R w - ε c m, where S_G is the scatter of all clean points, w its top
-    direction, and S_R that of the dropped ones.
+    """A filter drops the points with $(u·x)² > c m$ along the top direction $u$ of those that are
+    left, $m$ their robust variance, until it drops none. Whatever the outliers, a share $ε$, at the
+    end $uᵀ S_G u >= |S_G| - wᵀ S_R w - ε c m$, where $S_G$ is the scatter of all clean points, $w$
+    its top direction, and $S_R$ that of the dropped ones.
     """
     generator = trial.generator("clouds")
     # Outliers just below the cutoff that the filter ends with, and just strong enough to turn it.
@@ -488,15 +490,15 @@ def good_enough(estimator, n_points, dim, square):
 
 
 @claim(
-    derived("PCA of the clean points alone loses (d - 1)/(β m) on average; Markov's inequality"),
+    derived("PCA of the clean points alone loses $(d - 1)/(β m)$ on average; Markov's inequality"),
     kind="empirical",
     cases=[110.0, 1000.0, 1e5],
 )
 def test_goal(trial, square: Square, n_points: Points = 2000, dim: Dimension = 10):
-    """Let points have the variance 5 along an axis and 1 else in d dimensions, and let 5 % be
-    replaced by outliers ±s w across it, s² >= 100. The filter, which drops what sticks out, finds a
-    direction with 95 % of the largest variance with a probability of at least min(.95, 1 - (d -
-    1)/(.2 m)) for m clean points.
+    """Let points have the variance 5 along an axis and 1 else in $d$ dimensions, and let 5 % be
+    replaced by outliers $±s w$ across it, $s² >= 100$. The filter, which drops what sticks out,
+    finds a direction with 95 % of the largest variance with a probability of at least
+    $min(.95, 1 - (d - 1)/(.2 m))$ for $m$ clean points.
     """
     trial.require(
         n_points >= 200 * dim, "n_points must be at least 200 dim: clean data suffice for the goal"
@@ -526,10 +528,10 @@ def test_streaming(
         int, Interval(5, 10, why="with few, two steps suffice; with more, blocks must be larger")
     ] = 6,
 ):
-    """Let points have the variance 5 along an axis and 1 else in d dimensions, and let 5 % be
-    replaced by outliers ±s w across it, s² >= 200. A filter that sees each point once, in blocks
-    with m clean points on average, finds a direction with 95 % of the largest variance with a
-    probability of at least min(.95, 1 - (d - 1)/(.3 m)).
+    """Let points have the variance 5 along an axis and 1 else in $d$ dimensions, and let 5 % be
+    replaced by outliers $±s w$ across it, $s² >= 200$. A filter that sees each point once, in
+    blocks with $m$ clean points on average, finds a direction with 95 % of the largest variance
+    with a probability of at least $min(.95, 1 - (d - 1)/(.3 m))$.
     """
 
     def event(**options):

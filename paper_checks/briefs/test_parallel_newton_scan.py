@@ -1,22 +1,23 @@
 """Lim, Zhu, Selfridge & Kasim 2024, "Parallelizing non-linear sequential models over the sequence
 length", ICLR, arXiv 2309.12252.
 
-For whoever evaluates a recurrent network of length T by parallel scans and asks how many sweeps it
-takes: each sweep makes at least one more step exact, and the error shrinks quadratically if the map
-contracts.
+For whoever evaluates a recurrent network of length $T$ by parallel scans and asks how many sweeps
+it takes: each sweep makes at least one more step exact, and the error shrinks quadratically if the
+map contracts.
 
 Take away: if small differences shrink, four sweeps suffice for any length; if they grow, the number
 of sweeps grows with the length and parallelism gains nothing: 16 tanh units at gain .5 take 4
 sweeps for 32 and for 256 steps, at gain 4 they take 29 and 224.
 
-x_t = f_t(x_{t-1}), t = 1 … T, with x_0 known. A sweep makes y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} -
-x̂_{t-1}), y_0 = x_0, of a guess x̂, with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). It is linear
-in y, hence an associative scan, here a loop. e is guess less truth, e⁺ the same after a sweep; L
-and M are the largest |f'| and |f''| between the two.
+$x_t = f_t(x_{t-1})$, $t = 1, …, T$, with $x_0$ known. A sweep makes
+$y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} - x̂_{t-1})$, $y_0 = x_0$, of a guess $x̂$, with
+$J_t = f_t'(x̂_{t-1})$ (Newton) or 0 (Picard). It is linear in $y$, hence an associative scan, here
+a loop. $e$ is the guess minus the truth, $e⁺$ the same after a sweep; $L$ and $M$ are the largest
+$|f'|$ and $|f''|$ between the two.
 
-Edges: T sweeps always suffice. If differences grow, products of J may overflow; if values that are
-not finite are reset, the prefix stays exact. The order of operations matters: adding a residual to
-x̂ rounds, and then the prefix is not exact to the bit.
+Edges: $T$ sweeps always suffice. If differences grow, products of $J$ may overflow; if values that
+are not finite are reset, the prefix stays exact. The order of operations matters: adding a residual
+to $x̂$ rounds, and then the prefix is not exact to the bit.
 
 Paper: it evaluates recurrent networks and differential equations in parallel by Newton's iteration
 and trains with it. This page says how many sweeps that takes.
@@ -26,7 +27,7 @@ Abstract:
 - Sentence 1: sequential models are slow to train, as they are sequential. Not on trial. It needs an
   accelerator.
 - Sentence 3: a parallel algorithm is up to three orders of magnitude faster, at the same accuracy
-  of the output. In part: prefix. T sweeps give the output of T steps exactly; speed is not on
+  of the output. In part: prefix. $T$ sweeps give the output of $T$ steps exactly; speed is not on
   trial.
 - Sentence 4: it needs no special structure of the model. Holds: prefix, affine, error_recursion.
 - Sentence 5: training is more than ten times faster. Not on trial. It needs an accelerator.
@@ -34,8 +35,8 @@ Abstract:
   data.
 
 Read: the abstract ("does not need any special structure"). Derived here: all claims. Not claimed:
-how many sweeps a trained network needs (about T where small differences grow).
-Topic: sequence models and attention.
+how many sweeps a trained network needs (about $T$ where small differences grow). Topic: sequence
+models and attention.
 """
 
 from itertools import accumulate
@@ -154,7 +155,7 @@ def random_network(generator, steps, units):
 @claim(
     tried(
         "abstract: no special structure is needed, nor accuracy lost",
-        "k exact steps after k sweeps",
+        "$k$ exact steps after $k$ sweeps",
     ),
     kind="bound",
     cases=[(4, 2, 1.5), (5, 3, 4.0), (3, 1, 0.5), (40, 8, 1.5), (60, 16, 4.0)],
@@ -170,9 +171,10 @@ def test_prefix(
         ),
     ],
 ):
-    """Sweeps y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} - x̂_{t-1}) from a guess x̂ solve the recurrence
-    x_t = f_t(x_{t-1}), with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). After k sweeps at least
-    the first k steps are exact, for all differentiable maps f_t and all guesses.
+    """Sweeps $y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} - x̂_{t-1})$ from a guess $x̂$ solve the
+    recurrence $x_t = f_t(x_{t-1})$, with $J_t = f_t'(x̂_{t-1})$ (Newton) or 0 (Picard). After $k$
+    sweeps at least the first $k$ steps are exact, for all differentiable maps $f_t$ and all
+    guesses.
     """
     count = 230 if steps <= 5 else 1  # of some 700 networks in all fewer than 1 % can fail
     sweeps = min(steps, 30)
@@ -199,8 +201,9 @@ def test_prefix(
 
 @claim(derived("a sweep of an affine map is the map"), kind="identity", cases=[(40, 8), (2, 1)])
 def test_affine(trial, steps: Steps, units: Units):
-    """Let x_t = f_t(x_{t-1}) be a recurrence of affine maps. One sweep y_t = f_t(x̂_{t-1}) +
-    f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) of Newton's method solves it exactly, from any guess x̂.
+    """Let $x_t = f_t(x_{t-1})$ be a recurrence of affine maps. One sweep
+    $y_t = f_t(x̂_{t-1}) + f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1})$ of Newton's method solves it
+    exactly, from any guess $x̂$.
     """
     weights, inputs, start, guess = random_network(trial.generator(), steps, units)
     step = affine(0.9 * weights / np.linalg.norm(weights, 2), inputs)
@@ -223,9 +226,9 @@ def test_error_recursion(
         Interval(0.5, 3.9, why="the logistic map leaves [0, 1] above 4 and dies out below 1/2"),
     ],
 ):
-    """Newton's sweep y_t = f(x̂_{t-1}) + f'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) for x_t = f(x_{t-1}),
-    f(x) = r x (1 - x), turns the errors e_t = x̂_t - x_t, e_0 = 0, into y_t - x_t = r Σ_{q<t} e_q²
-    Π_{q<j<t} f'(x̂_j).
+    """Newton's sweep $y_t = f(x̂_{t-1}) + f'(x̂_{t-1}) (y_{t-1} - x̂_{t-1})$ for
+    $x_t = f(x_{t-1})$, $f(x) = r x (1 - x)$, turns the errors $e_t = x̂_t - x_t$, $e_0 = 0$, into
+    $y_t - x_t = r ∑_{q<t} e_q² ∏_{q<j<t} f'(x̂_j)$.
     """
     states = truth(logistic(rate), 0.3, steps)
     errors = trial.generator().uniform(0.05, 0.3, steps) * np.resize([-1, 1], steps)
@@ -262,9 +265,10 @@ def error_after_sweep(step, start, guess):
     cases=[0.3, 0.7],
 )
 def test_quadratic(trial, slope: Slope):
-    """A sweep y_t = f_t(x̂_{t-1}) + f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1}) of Newton's method for
-    scalar x_t = f_t(x_{t-1}) leaves |y - x| <= M |x̂ - x|²/(2 (1 - L)) if L < 1. Here |·| is the
-    largest entry, and L and M are the largest |f_t'| and |f_t''| between x̂ and x.
+    """A sweep $y_t = f_t(x̂_{t-1}) + f_t'(x̂_{t-1}) (y_{t-1} - x̂_{t-1})$ of Newton's method for
+    scalar $x_t = f_t(x_{t-1})$ leaves $|y - x| <= M |x̂ - x|²/(2 (1 - L))$ if $L < 1$. Here $|x|$
+    is the largest entry of $x$, and $L$ and $M$ are the largest $|f_t'|$ and $|f_t''|$ between $x̂$
+    and $x$.
     """
     rate = 2 - slope
     point = 1 - 1 / rate  # a fixed point, near which the bound is attained
@@ -290,8 +294,9 @@ def test_quadratic(trial, slope: Slope):
 def sweeps_needed(gains=(0.5, 1.0, 2.0, 4.0), longest=128):
     """How many sweeps a parallel evaluation takes depends on whether differences grow.
 
-    Sweeps of Newton's until the largest error is below 1e-10, for h → tanh(W h + u) with 16 units,
-    W random with a gain. Marks: line: as many as steps, which always do; points: one network each.
+    Sweeps of Newton's until the largest error is below $1e-10$, for $h → tanh(W h + u)$ with 16
+    units, $W$ random with a gain. Marks: line: as many as steps, which always do; points: one
+    network each.
     """
     generator = np.random.default_rng(0)
     weights = generator.normal(size=(16, 16)) / 4

@@ -4,18 +4,18 @@ arXiv 2301.11647.
 For one who regresses on signature features of irregular series: how many levels are needed, and
 which channels.
 
-Take away: for a path of length C = 1.5 four levels leave an error below .084, and in fact 6e-5 for
-the winding path of the figure. Few observations cost more than few levels. If a circle is observed
-at n places, its area, the part of level 2 that depends on the order, is too small by the share
-2π²/(3n²), 6.6 % at n = 10.
+Take away: for a path of length $C = 1.5$ four levels leave an error below .084, and in fact $6e-5$
+for the winding path of the figure. Few observations cost more than few levels. If a circle is
+observed at $n$ places, its area, the part of level 2 that depends on the order, is too small by the
+share $2π²/(3n²)$, 6.6 % at $n = 10$.
 
-X is a piecewise linear path in R^d with increments D_1..D_K; its signature S has the tensors S_0 =
-1, S_1, S_2, .. of iterated integrals, and S_n of one segment is D x .. x D / n!. A controlled
-equation dy = sum of A_i y d(X_i) has p x p matrices A_i; B_k = sum of A_i D_k,i is the segment's
-generator, and C = sum of the spectral norms of the B_k.
+$X$ is a piecewise linear path in $R^d$ with increments $D_1, …, D_K$; its signature $S$ has the
+tensors $S_0 = 1, S_1, S_2, …$ of iterated integrals, and $S_n$ of one segment is $D ⊗ … ⊗ D / n!$.
+A controlled equation $dy = ∑_i A_i y dX_i$ has $p × p$ matrices $A_i$; $B_k = ∑_i A_i D_{k i}$ is
+the segment's generator, and $C$ is the sum of the spectral norms of the $B_k$.
 
-Edges: level N has d^N numbers. In one dimension S depends on the increment only. At C = 0 the
-solution is constant and no level is needed.
+Edges: level $N$ has $d^N$ numbers. In one dimension $S$ depends on the increment only. At $C = 0$
+the solution is constant and no level is needed.
 
 Paper: it learns the dynamics of systems that are observed at few times from signatures of their
 drivers. This page studies the linear representation, and the error that few levels or few
@@ -37,9 +37,9 @@ Abstract:
 - Sentence 8: it works on data of epidemics. Not on trial. The data are not bundled.
 
 Read: the abstract. Recalled: Chen's laws of signatures. Derived here: the other claims (the part of
-level m is at most C^m / m!). Not claimed: that the bound is near for winding paths, whose tensors
-are far smaller, and that few levels are few numbers: level N has d^N of them. Topic: linear algebra
-for learning.
+level $m$ is at most $C^m / m!$). Not claimed: that the bound is near for winding paths, whose
+tensors are far smaller, and that few levels are few numbers: level $N$ has $d^N$ of them. Topic:
+linear algebra for learning.
 """
 
 from functools import reduce
@@ -149,8 +149,9 @@ def tail(total, level):
     cases=[(4, 3, 2, 3), (1, 1, 3, 4)],
 )
 def test_chen(trial, segments: Segments, others: Segments, channels: Channels, level: Level):
-    """The tensor S_n of level n in the signature of a path holds its n-fold iterated integrals. For
-    a path and a second one after it S_n = Σ_{m<=n} S_m(first) ⊗ S_{n-m}(second).
+    """The tensor $S_n$ of level $n$ in the signature of a path holds its $n$-fold iterated
+    integrals. For a path with the tensors $S$ and a second one after it with $S'$, the whole has
+    $S''_n = sum_{m<=n} S_m ⊗ S'_{n-m}$.
     """
     generator = trial.generator("paths")
     first, second = (generator.normal(size=(n, channels)) for n in (segments, others))
@@ -186,7 +187,7 @@ def total_size(increments, matrices):
 
 
 @claim(
-    derived("the part of level m is at most C^m / m!"),
+    derived("the part of level $m$ is at most $C^m / m!$"),
     kind="bound",
     cases=[(5, 2, 3, 5), (2, 3, 4, 3)],
 )
@@ -197,10 +198,10 @@ def test_cut_after_levels(
     states: States,
     order: Annotated[int, Interval(1, 6, why="words up to this length; there are d^n of length n")],
 ):
-    """The flow of dy = Σ A_i y dX_i along a piecewise linear path X is the sum over words w of its
-    iterated integrals S^w times A_(w_n)..A_(w_1). Words up to length N miss at most Σ_{m>N} C^m/m!
-    of it in the spectral norm, where C is the sum of the spectral norms of Σ A_i ΔX_i over the
-    segments ΔX.
+    """The flow of $dy = ∑_i A_i y dX_i$ along a piecewise linear path $X$ is the sum over words $w$
+    of its iterated integrals $S^w$ times $A_{w_n} … A_{w_1}$. Words up to length $N$ miss at most
+    $sum_{m>N} C^m/m!$ of it in the spectral norm, where $C$ is the sum of the spectral norms of
+    $∑_i A_i ΔX_i$ over the segments $ΔX$.
     """
     generator = trial.generator("paths and equations")
     instances = [drawn_equation(generator, segments, channels, states) for _ in range(345)]
@@ -231,8 +232,8 @@ def test_cut_after_levels(
     cases=[(5, 2, 3), (2, 3, 4)],
 )
 def test_linear_functional(trial, segments: SeveralSegments, channels: Channels, states: States):
-    """The flow of dy = Σ A_i y dX_i along a path X is linear in its iterated integrals S^w: it is
-    the sum over words w = w_1..w_n of S^w A_(w_n)..A_(w_1).
+    """The flow of $dy = ∑_i A_i y dX_i$ along a path $X$ is linear in its iterated integrals $S^w$:
+    it is the sum over words $w = w_1 … w_n$ of $S^w A_{w_n} … A_{w_1}$.
     """
     generator = trial.generator("paths and equations")
     increments = generator.uniform(-1, 1, (segments, channels)) / segments
@@ -310,9 +311,9 @@ def test_few_observations(
     trial,
     observations: Annotated[int, Interval(3, 80, why="two have no area; all pairs are listed")],
 ):
-    """A unit circle is observed at n equally spaced places and joined by lines. The area in its
-    signature, half of the difference of the iterated integrals of dx dy and dy dx, is (n/2)
-    sin(2π/n) in place of π.
+    """A unit circle is observed at $n$ equally spaced places and joined by lines. The area in its
+    signature, half of the difference of the iterated integrals of $dx dy$ and $dy dx$, is
+    $(n/2) sin(2π/n)$ in place of $π$.
     """
     angles = 2 * np.pi * np.arange(observations + 1) / observations
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -333,9 +334,9 @@ def levels_needed(order: int = 10):
     """The bound on a cut signature is exact for one rising channel and far too large for winding
     paths.
 
-    Error of the flow of a controlled equation when the signature is cut after level N, total length
-    C = 1.5 in both cases. Marks: line: bound, the tail of exp(C); points: matrix exponentials
-    against sums over words.
+    Error of the flow of a controlled equation when the signature is cut after level $N$, total
+    length $C = 1.5$ in both cases. Marks: line: bound, the tail of $exp(C)$; points: matrix
+    exponentials against sums over words.
     """
     generator = np.random.default_rng(0)
     levels = np.arange(order + 1)

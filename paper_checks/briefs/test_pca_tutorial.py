@@ -10,10 +10,10 @@ tries both ways of computing it, the tutorial's spring, its two failures and the
 Take away: of two independent sources along axes that are not at right angles PCA finds neither: the
 first component lies between them, half-way if they are equally strong. On a circle each axis is as
 good as another, and the scores are uncorrelated although one determines the other up to its sign.
-The divisor n or n - 1 changes all variances by one factor, and neither axes nor shares.
+The divisor $n$ or $n - 1$ changes all variances by one factor, and neither axes nor shares.
 
-X (n, d) holds n points, and C = XᵀX/n is their covariance after centring, with eigenvalues λ_1 >=
-λ_2 >= …. A score is the coordinate of a point on an axis.
+$X$ $(n, d)$ holds $n$ points, and $C = XᵀX/n$ is their covariance after centring, with eigenvalues
+$λ_1 >= λ_2 >= …$. A score is the coordinate of a point on an axis.
 
 Edges: equal eigenvalues do not determine their axes, as on the circle. The squared coordinates of
 four riders on a wheel may have no covariance. No moment distinguishes two normal sources after
@@ -263,7 +263,7 @@ def test_one_by_one(
     kept: Annotated[int, Interval(2, 4, why="the first is no sequence; small ones lose digits")],
 ):
     """Let each direction be at right angles to the earlier ones and have the largest variance of
-    the data that is then possible. The variance along the k-th direction is the k-th largest
+    the data that is then possible. The variance along the $k$-th direction is the $k$-th largest
     eigenvalue of the covariance.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}: the last axis is given")
@@ -294,8 +294,8 @@ def test_divisor(
     n_points: Annotated[int, Interval(2, 4, why="of one point nothing varies; all are drawn")],
     size: Annotated[int, Interval(2, 6, why="of one draw nothing varies; all samples are listed")],
 ):
-    """Samples of n points are drawn with replacement from a population with covariance C. The
-    scatter of a sample about its own mean, divided by n, has the mean (n - 1)/n C.
+    """Samples of $n$ points are drawn with replacement from a population with covariance $C$. The
+    scatter of a sample about its own mean, divided by $n$, has the mean $C (n - 1)/n$.
     """
     points = trial.generator("points").normal(size=(n_points, 2))
     law = expected_covariance(points, size)
@@ -322,9 +322,9 @@ def test_optimal(
     kept: Annotated[int, Interval(1, 29, why="below dim, 30 at most")],
     n_subspaces: Annotated[int, Interval(10, 5000, why="few may miss a better one")] = 2000,
 ):
-    """No projection of centred points to k dimensions has a mean squared error below λ_(k+1) + … +
-    λ_d, that of the projection on the first k principal axes, where λ_1 >= … >= λ_d are the
-    eigenvalues of their covariance.
+    """No projection of centred points to $k$ dimensions has a mean squared error below
+    $λ_(k+1) + … + λ_d$, that of the projection on the first $k$ principal axes, where
+    $λ_1 >= … >= λ_d$ are the eigenvalues of their covariance.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}: else nothing is lost")
     points = cloud(trial, n_samples, dim)
@@ -346,7 +346,7 @@ def test_optimal(
 
 
 @claim(
-    derived("a camera with the optical axis c sees 1 - (c . e)² of a motion along e"),
+    derived("a camera with the optical axis $c$ sees $1 - (c . e)²$ of a motion along $e$"),
     kind="identity",
     cases=[(3, 0.1), (1, 0.5), (8, 0.001)],
 )
@@ -356,9 +356,10 @@ def test_spring(
     noise: Annotated[float, Interval(1e-3, 0.5, why="beyond, it hides the motion of one camera")],
     n_samples: Annotated[int, Interval(50, 1000, why="noise uncorrelated with the motion")] = 100,
 ):
-    """A motion of variance s² along a unit vector e is filmed by m cameras with optical axes c_i of
-    length one, and uncorrelated noise of variance σ² is added to each of the 2 m coordinates. Their
-    covariance has the eigenvalue s² Σ_i (1 - (c_i·e)²) + σ², and all its other eigenvalues are σ².
+    """A motion of variance $s²$ along a unit vector $e$ is filmed by $m$ cameras with optical axes
+    $c_i$ of length one, and uncorrelated noise of variance $σ²$ is added to each of the $2 m$
+    coordinates. Their covariance has the eigenvalue $s² sum_i (1 - (c_i·e)²) + σ²$, and all its
+    other eigenvalues are $σ²$.
     """
     generator = trial.generator("scene")
     frames = np.array([orthonormal(generator, 3) for _ in range(n_cameras)])
@@ -381,10 +382,10 @@ def test_spring(
     )
 
 
-@claim(derived("the mean of cos² over equal steps"), kind="identity", cases=[3, 4, 25, 1000])
+@claim(derived("the mean of $cos²$ over equal steps"), kind="identity", cases=[3, 4, 25, 1000])
 def test_ferris_wheel(trial, riders: Riders, radius: Radius = 2.0):
-    """Riders at equal distances on a wheel of radius r, three or more, have the variance r²/2 along
-    every axis.
+    """Riders at equal distances on a wheel of radius $r$, three or more, have the variance $r²/2$
+    along every axis.
     """
     points = radius * wheel(riders, 0.3)
     angles = np.linspace(0, np.pi, 19)
@@ -401,7 +402,7 @@ def test_ferris_wheel(trial, riders: Riders, radius: Radius = 2.0):
 
 
 @claim(
-    derived("cos² and sin² add up to one; four riders have the wave that others lack"),
+    derived("$cos²$ and $sin²$ add up to one; four riders have the wave that others lack"),
     kind="identity",
     cases=[3, 5, 26, 1000],
 )
@@ -411,8 +412,8 @@ def test_ferris_wheel__dependent(
     radius: Radius = 2.0,
     angle: Annotated[float, Interval(0, 3.15, why="a turn of the axes")] = 0.7,
 ):
-    """The squared coordinates of riders at equal distances on a wheel of radius r, along any two
-    axes at right angles, have the covariance -r⁴/8, for every number of riders from three on but
+    """The squared coordinates of riders at equal distances on a wheel of radius $r$, along any two
+    axes at right angles, have the covariance $-r⁴/8$, for every number of riders from three on but
     four.
     """
     trial.require(riders != 4, "riders must not be 4: their squares need not vary")
@@ -446,9 +447,9 @@ OBLIQUE = [
     derived("the double of an angle turns a tensor into a vector"), kind="identity", cases=OBLIQUE
 )
 def test_oblique_axes(trial, first: Sources, second: Sources, share: Strength, angle: Angle):
-    """Two independent sources of variances 1 and t have axes at an angle φ, and are not both
-    equally strong and at right angles. The first principal axis of their sum is at the angle arg(1
-    + t e^(2iφ))/2 to the axis of the first source.
+    """Two independent sources of variances 1 and $t$ have axes at an angle $φ$, and are not both
+    equally strong and at right angles. The first principal axis of their sum is at the angle
+    $arg(1 + t e^(2iφ))/2$ to the axis of the first source.
     """
     points, condition = two_sources(trial, first, second, share, angle)
     x, y = first_axis(points)
@@ -471,9 +472,9 @@ def test_oblique_axes(trial, first: Sources, second: Sources, share: Strength, a
     cases=[("two values", 1.0, 1.0), ("nine values", 0.3, 2.5), ("rare spikes", 20.0, 0.4)],
 )
 def test_whitened_sources(trial, source: Sources, share: Strength, angle: Angle):
-    """Two mixed independent sources, each of excess kurtosis κ ≠ 0, are whitened, so that their
+    """Two mixed independent sources, each of excess kurtosis $κ ≠ 0$, are whitened, so that their
     variance is 1 along all axes. The excess kurtosis along an axis is then farthest from zero along
-    the sources, κ, and nearest half-way between them, κ/2.
+    the sources, $κ$, and nearest half-way between them, $κ/2$.
     """
     levels = LATTICES[source]
     points, condition = two_sources(trial, source, source, share, angle)
@@ -493,9 +494,9 @@ def between_the_sources():
     """The first component lies between two sources that are not at right angles.
 
     Angle of the first principal axis to the first of two independent sources, against the angle of
-    the second, for three variances t of the second, where that of the first is 1. Marks: lines:
-    arg(1 + t e^(2iφ))/2; dashed: the second source itself; points: singular vectors of all pairs of
-    nine values.
+    the second, for three variances $t$ of the second, where that of the first is 1. Marks: lines:
+    $arg(1 + t e^(2iφ))/2$; dashed: the second source itself; points: singular vectors of all pairs
+    of nine values.
     """
     shares = (1.0, 0.5, 0.1)
     grid = np.linspace(0.02, np.pi / 2 - 0.02, 200)

@@ -2,21 +2,22 @@
 Sequences via Approximate Diagonalization", ICLR, arXiv 2310.01698.
 
 For whoever must choose between dropping HiPPO's rank one (S4D) and perturbing it until it can be
-diagonalised (PTD): the first is wrong by a factor that grows like N² at some frequencies, the
-second by less than 2ε/√(1 - 2ε) at all frequencies.
+diagonalised (PTD): the first is wrong by a factor that grows like $N²$ at some frequencies, the
+second by less than $2ε/√(1 - 2ε)$ at all frequencies.
 
 Take away: the two start from different models, and only PTD's is close to HiPPO. A linear readout
 of scikit-learn's digits, trained on the last of 64 HiPPO states, is right on 88 % of new digits; it
-is right on 85 % when the states come from PTD with ε = .1, and on 8 % when they come from S4D. If
+is right on 85 % when the states come from PTD with $ε = .1$, and on 8 % when they come from S4D. If
 the readout is trained on S4D's own states, it is right on 89 %, too.
 
-A and B are HiPPO-LegS with N states, so that A + Aᵀ = -I - B Bᵀ; x(ω) = (iω I - A)⁻¹ B is the
-state, and C x(ω) the transfer function G. S4D is (A + B Bᵀ/2, B/2, C), PTD is (A + E, B, C) with a
-matrix E of spectral norm ε, and x_E its state. Statements on states hold for every C. β = 1 - Bᵀx.
+$A$ and $B$ are HiPPO-LegS with $N$ states, so that $A + Aᵀ = -I - B Bᵀ$; $x(ω) = (iω I - A)⁻¹ B$ is
+the state, and $C x(ω)$ the transfer function $G$. S4D is $(A + B Bᵀ/2, B/2, C)$, PTD is
+$(A + E, B, C)$ with a matrix $E$ of spectral norm $ε$, and $x_E$ its state. Statements on states
+hold for every $C$. $β = 1 - Bᵀx$.
 
-Edges: at ω = 0 all states of S4D are right, because β = 0. At ε = 1/2 the bound is infinite; at 128
-states a perturbation of size .54 moves an eigenvalue to 0. With one state S4D has no frequency at
-which it diverges.
+Edges: at $ω = 0$ all states of S4D are right, because $β = 0$. At $ε = 1/2$ the bound is infinite;
+at 128 states a perturbation of size .54 moves an eigenvalue to 0. With one state S4D has no
+frequency at which it diverges.
 
 Paper: it perturbs HiPPO matrices so that they can be diagonalised stably, and trains S4-PTD and
 S5-PTD on long sequences. This page compares the transfer functions at initialisation.
@@ -39,9 +40,9 @@ Abstract:
 - Sentence 11: models so made do well on long sequences. Not on trial. It needs training.
 
 Read: the abstract ("strongly converges", "the S4D/S5 initialization only achieves weak
-convergences"). Derived here: all constants. The bound: with e = x_E - x, the identity for A + Aᵀ
-gives |e|² <= 2ε |e| |x_E| and (1 - 2ε) |x_E|² <= 1. Not claimed: how well conditioned the
-eigenvectors of A + E are. Topic: sequence models and attention.
+convergences"). Derived here: all constants. The bound: with $e = x_E - x$, the identity for
+$A + Aᵀ$ gives $|e|² <= 2ε |e| |x_E|$ and $(1 - 2ε) |x_E|² <= 1$. Not claimed: how well conditioned
+the eigenvectors of $A + E$ are. Topic: sequence models and attention.
 """
 
 from typing import Annotated
@@ -173,7 +174,7 @@ def uniform_bound(size):
     return 2 * size / np.sqrt(1 - 2 * size)
 
 
-@claim(derived("|x|² = 1 - |β|²"), kind="identity", cases=[(64, 3.0), (2, 1.0), (17, 30.0)])
+@claim(derived("$|x|² = 1 - |β|²$"), kind="identity", cases=[(64, 3.0), (2, 1.0), (17, 30.0)])
 def test_state_norm(
     trial,
     states: SeveralStates,
@@ -184,8 +185,8 @@ def test_state_norm(
         ),
     ],
 ):
-    """HiPPO-LegS with N states has the matrices A and B. Its state x(ω) = (iω I - A)⁻¹ B at the
-    frequency ω has |x|² = N²/(ω² + N²).
+    """HiPPO-LegS with $N$ states has the matrices $A$ and $B$. Its state $x(ω) = (iω I - A)⁻¹ B$ at
+    the frequency $ω$ has $|x|² = N²/(ω² + N²)$.
     """
     frequencies = states * ratio * np.linspace(0, 1, 9)
     norms = [np.linalg.norm(state(states, w)) ** 2 for w in frequencies]
@@ -211,9 +212,9 @@ def test_s4d_factor(
         float, Interval(0.01, 1e5, why="at 0 every model answers alike; beyond, all signal is gone")
     ],
 ):
-    """HiPPO-LegS with N states has the state (iω I - A)⁻¹ B, and S4D has A + B Bᵀ/2 and B/2 in
-    place of A and B. S4D's state is 1/(1 + β) times HiPPO's, where β = iω/(iω + N) · Π_{0<n<N} (iω
-    - n)/(iω + n).
+    """HiPPO-LegS with $N$ states has the state $(iω I - A)⁻¹ B$, and S4D has $A + B Bᵀ/2$ and $B/2$
+    in place of $A$ and $B$. S4D's state is $1/(1 + β)$ times HiPPO's, where
+    $β = iω/(iω + N) ∏_{0<n<N} (iω - n)/(iω + n)$.
     """
     x = state(states, frequency)
     s4d = state(states, frequency, dropped=0.5)
@@ -226,12 +227,12 @@ def test_s4d_factor(
     )
 
 
-@claim(derived("1 + β = 1 - |β| where arg β = π"), kind="identity", cases=[2, 16, 100])
+@claim(derived("$1 + β = 1 - |β|$ where $arg β = π$"), kind="identity", cases=[2, 16, 100])
 def test_s4d_at_the_turn(trial, states: SeveralStates):
-    """HiPPO-LegS with N states has the matrices A and B, and S4D has A + B Bᵀ/2 and B/2 in their
-    place. At each frequency ω HiPPO's state x is 1 + β times S4D's, with |β| = ω/√(ω² + N²). At the
-    last ω where β is a negative number S4D's state errs by |β|/(1 - |β|) times |x|, which is |β|
-    √((1 + |β|)/(1 - |β|)).
+    """HiPPO-LegS with $N$ states has the matrices $A$ and $B$, and S4D has $A + B Bᵀ/2$ and $B/2$
+    in their place. At each frequency $ω$ HiPPO's state $x$ is $1 + β$ times S4D's, with
+    $|β| = ω/√(ω² + N²)$. At the last $ω$ where $β$ is a negative number S4D's state errs by
+    $|β|/(1 - |β|)$ times $|x|$, which is $|β| √((1 + |β|)/(1 - |β|))$.
     """
     omega, r = last_turn(states)
     truth = state(states, omega)
@@ -260,10 +261,10 @@ def test_s4d_diverges(
         Interval(4, 6, why="up to 128 states: fewer sizes show no order, two states are too small"),
     ],
 ):
-    """HiPPO-LegS with N states has the matrices A and B, and S4D has A + B Bᵀ/2 and B/2 in their
-    place. At each frequency HiPPO's state x is 1 + β times S4D's. At the last frequency where β is
-    a negative number the error of S4D's state is, to leading order in N, 2N²/π² times |x|, which is
-    2N/π.
+    """HiPPO-LegS with $N$ states has the matrices $A$ and $B$, and S4D has $A + B Bᵀ/2$ and $B/2$
+    in their place. At each frequency HiPPO's state $x$ is $1 + β$ times S4D's. At the last
+    frequency where $β$ is a negative number the error of S4D's state is, to leading order in $N$,
+    $2N²/π²$ times $|x|$, which is $2N/π$.
     """
     sizes = 2 ** np.arange(8 - doublings, 8)
     growth = []
@@ -289,7 +290,7 @@ def test_s4d_diverges(
     tried("abstract: the PTD initialisation converges strongly", "the bound"),
     kind="bound",
     cases=[(64, 1e-3), (128, 0.4), (2, 0.49)],
-    not_tight="64 states attain 91 % for small ε, and more come nearer only like 1/log N",
+    not_tight="64 states attain 91 % for small $ε$, and more come nearer only like $1/log N$",
 )
 def test_ptd_uniform(
     trial,
@@ -298,9 +299,9 @@ def test_ptd_uniform(
         float, Interval(1e-4, 0.49, why="at 1/2 the bound ends, below 1e-4 rounding is felt")
     ],
 ):
-    """HiPPO has the transfer function G(ω) = C (iω I - A)⁻¹ B, and G_E has A + E in place of A. If
-    the spectral norm of E is ε < 1/2, |G_E - G| <= 2ε |C|/√(1 - 2ε) for every number of states, all
-    ω and all C.
+    """HiPPO has the transfer function $G(ω) = C (iω I - A)⁻¹ B$, and $G_E$ has $A + E$ in place of
+    $A$. If the spectral norm of $E$ is $ε < 1/2$, $|G_E - G| <= 2ε |C|/√(1 - 2ε)$ for every number
+    of states, all $ω$ and all $C$.
     """
     frequencies = np.append(0, np.geomspace(0.1, states**2, 6))
     errors = np.array([worst_error(states, w, size) for w in frequencies])
@@ -318,7 +319,7 @@ def test_ptd_uniform(
     derived("Parseval's identity"),
     kind="bound",
     cases=[(16, 0.03), (8, 0.05)],
-    not_tight="digits are not the worst inputs, and E is the worst at ω = 0 only",
+    not_tight="digits are not the worst inputs, and $E$ is the worst at $ω = 0$ only",
 )
 def test_digits(
     trial,
@@ -333,9 +334,9 @@ def test_digits(
         ),
     ],
 ):
-    """HiPPO's state x for an input u follows x' = A x + B u from 0, and x_E has A + E in place of
-    A. If the spectral norm of E is ε < 1/2, √(∫ |x_E - x|² dt) <= 2ε/√(1 - 2ε) √(∫ u² dt) for every
-    square integrable u.
+    """HiPPO's state $x$ for an input $u$ follows $x' = A x + B u$ from 0, and $x_E$ has $A + E$ in
+    place of $A$. If the spectral norm of $E$ is $ε < 1/2$,
+    $√(∫ |x_E - x|² dt) <= 2ε/√(1 - 2ε) √(∫ u² dt)$ for every square integrable $u$.
     """
     from sklearn.datasets import load_digits
 
@@ -361,8 +362,8 @@ def test_digits(
 def transfer_ratio(sizes=(16, 64), size=0.01):
     """S4D is wrong by large factors at high frequencies, a small perturbation is not.
 
-    |G/G'| of S4D does not depend on C; PTD has a perturbation of spectral norm 0.01. Marks: lines:
-    1/|1 + β|; points: dense solves.
+    $|G/G'|$ of S4D does not depend on $C$; PTD has a perturbation of spectral norm 0.01. Marks:
+    lines: $1/|1 + β|$; points: dense solves.
     """
     lines = {}
     points = {}
@@ -390,8 +391,8 @@ def swapped_states(states=64, train=1200):
     """A readout that was trained on HiPPO's states can read PTD's, and cannot read S4D's.
 
     Digits of scikit-learn, scanned within a unit of time by 64 states; a linear readout of the last
-    state is trained on 1200 of them. Marks: points: accuracy on the other 597 with the states of A
-    + E, E random, five draws; lines: with HiPPO's states, and with S4D's.
+    state is trained on 1200 of them. Marks: points: accuracy on the other 597 with the states of
+    $A + E$, $E$ random, five draws; lines: with HiPPO's states, and with S4D's.
     """
     from sklearn.datasets import load_digits
     from sklearn.linear_model import RidgeClassifier

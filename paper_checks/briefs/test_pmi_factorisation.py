@@ -5,21 +5,22 @@ Embedding", arXiv 1909.13021.
 For whoever replaces skip-gram or DeepWalk by the factors of a matrix: which matrix it is, which
 weights its entries have, and what walks of finite length and features of nodes change.
 
-Take away: rank-r SGNS is a weighted fit of the shifted PMI, and a truncated singular value
+Take away: rank-$r$ SGNS is a weighted fit of the shifted PMI, and a truncated singular value
 decomposition is not, because it weights all entries equally. A pair that never occurs pulls its
-score down with the force k m σ(x) in SGNS and m e^x/(1 + m e^x) in Swivel, m being how often chance
-would produce it: both are proportional to m for rare words, and Swivel's is at most 1 for frequent
-ones.
+score down with the force $k m σ(x)$ in SGNS and $m e^x/(1 + m e^x)$ in Swivel, $m$ being how often
+chance would produce it: both are proportional to $m$ for rare words, and Swivel's is at most 1 for
+frequent ones.
 
-P holds the probabilities of pairs (word, context), all positive, with margins p_w and p_c; noise
-contexts have the law q ∝ p_c^α, k of them for each pair, and Q = p_w qᵀ. The loss of scores X is
-L(X) = -Σ [P log σ(X) + k Q log σ(-X)]. A graph has weights A = Aᵀ, degrees d that add up to vol,
-and T = D⁻¹A; walks have ℓ nodes, start at stationarity, and the window b < ℓ pairs each node with
-those up to b steps later, or with their features, of which node j has F_jf.
+$P$ holds the probabilities of pairs (word, context), all positive, with margins $p_w$ and $p_c$;
+noise contexts have the law $q ∝ p_c^α$, $k$ of them for each pair, and $Q = p_w qᵀ$. The loss of
+scores $X$ is $L(X) = -∑ [P log σ(X) + k Q log σ(-X)]$. A graph has weights $A = Aᵀ$, degrees $d$
+that add up to $V$, and $T = D⁻¹A$; walks have $ℓ$ nodes, start at stationarity, and the window
+$b < ℓ$ pairs each node with those up to $b$ steps later, or with their features, of which node $j$
+has $F_{j f}$.
 
-Edges: a pair that never occurs has no best score: both losses decrease as x → -∞, and only the rank
-of the factors keeps the score finite. With one negative sample there is no shift. On a regular
-graph uniform starts are stationary. For ℓ → ∞ the walk's weights become 1/b.
+Edges: a pair that never occurs has no best score: both losses decrease as $x → -∞$, and only the
+rank of the factors keeps the score finite. With one negative sample there is no shift. On a regular
+graph uniform starts are stationary. For $ℓ → ∞$ the walk's weights become $1/b$.
 
 Paper: Swivel factorises a matrix of PMI and treats the pairs that never occur by a loss of their
 own; the second paper factorises PMI of nodes and features. This page says which score the losses
@@ -44,7 +45,7 @@ Abstract:
 - Second paper, sentence 5: they do well in practice. Not on trial. Nothing is trained here.
 
 Read: the abstracts. Recalled: the minimiser (Levy & Goldberg 2014), and Swivel's loss of a pair
-that never occurs, log(1 + exp(x - pmi*)) with pmi* the PMI of one occurrence. Derived here: the
+that never occurs, $log(1 + exp(x - x_0))$ with $x_0$ the PMI of one occurrence. Derived here: the
 rest. Not claimed: which embedding is better. Topic: representations.
 """
 
@@ -247,9 +248,9 @@ def feature_dependence(a, shares, features, margin=None):
     cases=TABLES,
 )
 def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """Let P hold the probabilities of pairs of words and contexts and Q those of pairs with a noise
-    context. The loss of k negative samples, -Σ [P log σ(X) + k Q log σ(-X)], is least at the scores
-    X = log(P/Q) - log k alone.
+    """Let $P$ hold the probabilities of pairs of words and contexts and $Q$ those of pairs with a
+    noise context. The loss of $k$ negative samples, $-∑ [P log σ(X) + k Q log σ(-X)]$, is least at
+    the scores $X = log(P/Q) - log k$ alone.
     """
     p, q = pairs(trial.generator(), words, contexts, power)
     own = np.outer(p.sum(axis=1), p.sum(axis=0))
@@ -270,9 +271,9 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
 
 @claim(derived("a Bernoulli law for each pair"), kind="identity", cases=TABLES)
 def test_excess(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """Let P and Q hold the probabilities of pairs and of noise pairs, and X* = log(P/Q) - log k.
-    The loss -Σ [P log σ(X) + k Q log σ(-X)] of scores X exceeds its minimum by Σ (P + k Q) KL(σ(X*)
-    ‖ σ(X)), with the divergence of two Bernoulli laws.
+    """Let $P$ and $Q$ hold the probabilities of pairs and of noise pairs, and
+    $X* = log(P/Q) - log k$. The loss $-∑ [P log σ(X) + k Q log σ(-X)]$ of scores $X$ exceeds its
+    minimum by $∑ (P + k Q) KL(σ(X*) ‖ σ(X))$, with the divergence of two Bernoulli laws.
     """
     generator = trial.generator()
     p, q = pairs(generator, words, contexts, power)
@@ -291,9 +292,9 @@ def test_excess(trial, words: Words, contexts: Words, negatives: Negatives, powe
 
 @claim(derived("from the second derivative"), kind="limit", cases=TABLES)
 def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
-    """Let P and Q hold the probabilities of pairs and of noise pairs. The loss -Σ [P log σ(X) + k Q
-    log σ(-X)] exceeds its minimum by (ε²/2) Σ w Δ² at a distance ε Δ from the best scores, as ε →
-    0, with w = P k Q/(P + k Q).
+    """Let $P$ and $Q$ hold the probabilities of pairs and of noise pairs. The loss
+    $-∑ [P log σ(X) + k Q log σ(-X)]$ exceeds its minimum by $(ε²/2) ∑ w Δ²$ at a distance $ε Δ$
+    from the best scores, as $ε → 0$, with $w = P k Q/(P + k Q)$.
     """
     generator = trial.generator()
     sizes = 2.0 ** np.arange(3, 9)
@@ -355,10 +356,11 @@ def test_weights__low_rank(
     contexts: FewWords,
     negatives: Annotated[int, Interval(2, 15, why="one has no shift; with many the weights are P")],
 ):
-    """Let P and Q hold the probabilities of pairs and of noise pairs, and let log(P/Q) - log k lie
-    at ε Δ from a table of rank 3. The least loss -Σ [P log σ(X) + k Q log σ(-X)] of scores X of
-    rank 3 exceeds the least of all scores by (ε²/2) min_T Σ w (Δ - T)² as ε → 0, with w = P k Q/(P
-    + k Q) and T over the tangents of the tables of rank 3.
+    """Let $P$ and $Q$ hold the probabilities of pairs and of noise pairs, and let
+    $log(P/Q) - log k$ lie at $ε Δ$ from a table of rank 3. The least loss
+    $-∑ [P log σ(X) + k Q log σ(-X)]$ of scores $X$ of rank 3 exceeds the least of all scores by
+    $(ε²/2) min_T ∑ w (Δ - T)²$ as $ε → 0$, with $w = P k Q/(P + k Q)$ and $T$ over the tangents of
+    the tables of rank 3.
     """
     sizes = 2.0 ** np.arange(4, 9)
     table, direction = tables_near_rank_three(trial.generator(), words, contexts)
@@ -402,9 +404,9 @@ def test_pair_that_never_occurs(
     ],
     negatives: Negatives,
 ):
-    """A pair never occurs, and chance would produce m of it. The k negative samples of SGNS pull
-    its score x down with the force k m σ(x), and Swivel's loss log(1 + exp(x + log m)) pulls it
-    down with the force m e^x/(1 + m e^x).
+    """A pair never occurs, and chance would produce $m$ of it. The $k$ negative samples of SGNS
+    pull its score $x$ down with the force $k m σ(x)$, and Swivel's loss $log(1 + exp(x + log m))$
+    pulls it down with the force $m e^x/(1 + m e^x)$.
     """
     scores = np.linspace(-4, 4, 17)
     law = unobserved_forces(scores, expected, negatives)
@@ -423,14 +425,15 @@ def test_pair_that_never_occurs(
 
 
 @claim(
-    derived("ℓ - r pairs are r steps apart"),
+    derived("$ℓ - r$ pairs are $r$ steps apart"),
     kind="identity",
     cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)],
 )
 def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
-    """A graph with the weights A has degrees d that add up to vol, and T = diag(d)⁻¹ A. Walks of ℓ
-    nodes from stationarity pair each node with those up to b steps later. The pair (i, j) is vol
-    (Σ_{r<=b} ω_r T^r)_ij/d_j times as frequent as chance, where the ω_r ∝ ℓ - r add up to 1.
+    """A graph with the weights $A$ has degrees $d$ that add up to $V$, and $T = diag(d)⁻¹ A$. Walks
+    of $ℓ$ nodes from stationarity pair each node with those up to $b$ steps later. The pair
+    $(i, j)$ is $V (∑_{r<=b} ω_r T^r)_{i j}/d_j$ times as frequent as chance, where the
+    $ω_r ∝ ℓ - r$ add up to 1.
     """
     trial.require(length > window, "a window fits into a walk: length must exceed window")
     a = graph(trial.generator(), nodes)
@@ -466,10 +469,10 @@ def test_node_feature(
         Interval(2, 16, why="a single feature depends on nothing; a weight for each and each node"),
     ],
 ):
-    """A graph with the weights A has degrees d, and T = diag(d)⁻¹ A. Walks of ℓ nodes from
-    stationarity pair each node with the features F_j of the nodes j up to b steps later. The pairs
-    have the pointwise mutual information of the table diag(d) (Σ_{r<=b} ω_r T^r) F, with ω_r ∝ ℓ -
-    r and the margins of this table.
+    """A graph with the weights $A$ has degrees $d$, and $T = diag(d)⁻¹ A$. Walks of $ℓ$ nodes from
+    stationarity pair each node with the features $F_j$ of the nodes $j$ up to $b$ steps later. The
+    pairs have the pointwise mutual information of the table $diag(d) (∑_{r<=b} ω_r T^r) F$, with
+    $ω_r ∝ ℓ - r$ and the margins of this table.
     """
     trial.require(length > window, "a window fits into a walk: length must exceed window")
     generator = trial.generator()
@@ -494,8 +497,9 @@ def test_node_feature(
 def forces():
     """What never occurs pulls without bound in SGNS, and with at most one in Swivel.
 
-    Force on the score x = 0 of a pair that never occurs, against the number m of its occurrences
-    that chance would produce. Marks: lines: law; points: slopes of the losses, by complex steps.
+    Force on the score $x = 0$ of a pair that never occurs, against the number $m$ of its
+    occurrences that chance would produce. Marks: lines: law; points: slopes of the losses, by
+    complex steps.
     """
     expected = np.geomspace(1e-3, 1e3, 60)
     some = expected[::6]

@@ -5,19 +5,21 @@ For whoever swaps cross entropy for Poly-1 or for a truncated series: what happe
 and to the probabilities.
 
 Take away: at the start of training the first 69 terms of the series give half of cross entropy's
-gradient for 100 classes, and the first 693 for 1000; two terms give .2 % of it. Poly-1 with ε = 2
+gradient for 100 classes, and the first 693 for 1000; two terms give .2 % of it. Poly-1 with $ε = 2$
 makes a classifier overconfident: on two principal components of scikit-learn's digits its
-confidence is 74 % and its accuracy 65 %. The normalised q/(1 + ε q) reduces the confidence to 66 %.
+confidence is 74 % and its accuracy 65 %. The normalised $q/(1 + ε q)$ reduces the confidence to 66
+%.
 
-P is the softmax probability of the label, Q = 1 - P. L_J is the sum of Q^j / j, j = 1..J; the focal
-loss with exponent γ is -Q^γ log P; Poly-1 is -log P + ε Q. K is the number of classes, p the true
-posterior, and q what a model fits.
+$P$ is the softmax probability of the label, $Q = 1 - P$. $L_J$ is the sum of $Q^j / j$,
+$j = 1, …, J$; the focal loss with exponent $γ$ is $-Q^γ log P$; Poly-1 is $-log P + ε Q$. $K$ is
+the number of classes, $p$ the true posterior, and $q$ what a model fits.
 
-Edges: as P → 0, L_J tends to the harmonic number of J, and cross entropy to infinity. At ε = 0
-Poly-1 is cross entropy, q = p. Below ε = -1 the loss increases in P near P = 1, larger posteriors
-may get smaller probabilities, and the correction needs all 1 + ε q_k to have one sign.
+Edges: as $P → 0$, $L_J$ tends to the harmonic number of $J$, and cross entropy to infinity. At
+$ε = 0$ Poly-1 is cross entropy, $q = p$. Below $ε = -1$ the loss increases in $P$ near $P = 1$,
+larger posteriors may get smaller probabilities, and the correction needs all $1 + ε q_k$ to have
+one sign.
 
-Paper: it expands losses in powers of Q, changes the first coefficient (Poly-1), and trains image
+Paper: it expands losses in powers of $Q$, changes the first coefficient (Poly-1), and trains image
 models. This page says what the change does to gradients and probabilities.
 
 Abstract:
@@ -33,7 +35,7 @@ Abstract:
 
 Read: the abstract ("naturally subsuming" cross entropy and focal loss "as special cases").
 Recalled: the coefficients of the focal loss. Derived here: all else. Poly-1 is convex on the
-simplex for every ε, so that a stationary point is the minimiser. Not claimed: that the correction
+simplex for every $ε$, so that a stationary point is the minimiser. Not claimed: that the correction
 holds for a model that cannot fit the posterior.
 
 Topic: learning.
@@ -244,8 +246,8 @@ def test_series(
         ),
     ],
 ):
-    """For the probability P of the label and Q = 1 - P the focal loss -Q^γ log P is the sum of Q^(j
-    + γ)/j over all j >= 1.
+    """For the probability $P$ of the label and $Q = 1 - P$ the focal loss $-Q^γ log P$ is the sum
+    of $Q^(j + γ)/j$ over all $j >= 1$.
     """
     total = truncated(PROBABILITIES, terms) + tail_by_quadrature(terms)
     trial.identity(
@@ -259,8 +261,8 @@ def test_series(
 
 @claim(derived("a geometric series"), kind="bound", cases=[3, 1, 60])
 def test_tail_above(trial, terms: Terms):
-    """For 0 < P < 1 and Q = 1 - P the series -log P = Σ Q^j/j, cut after J terms, lacks at most
-    Q^(J+1)/((J+1) P).
+    """For $0 < P < 1$ and $Q = 1 - P$ the series $-log P = ∑_j Q^j/j$, cut after $J$ terms, lacks
+    at most $Q^(J+1)/((J+1) P)$.
     """
     upper = tail_bounds(terms)[1]
     trial.bound(
@@ -275,8 +277,8 @@ def test_tail_above(trial, terms: Terms):
 
 @claim(derived("ratios of terms rise"), kind="bound", cases=[3, 1, 60])
 def test_tail_below(trial, terms: Terms):
-    """For 0 < P < 1 and Q = 1 - P the series -log P = Σ Q^j/j, cut after J terms, lacks at least
-    Q^(J+1)/((J+1)(1 - Q (J+1)/(J+2))).
+    """For $0 < P < 1$ and $Q = 1 - P$ the series $-log P = ∑_j Q^j/j$, cut after $J$ terms, lacks
+    at least $Q^(J+1)/((J+1)(1 - Q (J+1)/(J+2)))$.
     """
     lower, upper = tail_bounds(terms)
     trial.bound(
@@ -289,7 +291,7 @@ def test_tail_below(trial, terms: Terms):
     )
 
 
-@claim(derived("the sum of Q^(j-1) P"), kind="identity", cases=[(5, 2), (2, 1), (8, 12)])
+@claim(derived("the sum of $Q^(j-1) P$"), kind="identity", cases=[(5, 2), (2, 1), (8, 12)])
 def test_gradient(
     trial,
     classes: Classes,
@@ -300,8 +302,8 @@ def test_gradient(
         ),
     ],
 ):
-    """For the softmax probability P of the label and Q = 1 - P the gradient of Σ_{j<=J} Q^j/j in
-    the logits is 1 - Q^J times that of cross entropy, -log P.
+    """For the softmax probability $P$ of the label and $Q = 1 - P$ the gradient of
+    $sum_{j<=J} Q^j/j$ in the logits is $1 - Q^J$ times that of cross entropy, $-log P$.
     """
     logits = trial.generator("logits").normal(0, 0.3, classes)
     label = classes - 1
@@ -322,15 +324,16 @@ def test_gradient(
     )
 
 
-@claim(derived("1 - Q^J at P = 1/K"), kind="identity", cases=[100, 1000, 10])
+@claim(derived("$1 - Q^J$ at $P = 1/K$"), kind="identity", cases=[100, 1000, 10])
 def test_terms_for_half(
     trial,
     classes: Annotated[
         int, Interval(10, 2000, why="few classes need few terms; all terms are added one by one")
     ],
 ):
-    """At P = 1/K for K classes the series of cross entropy, -log P = Σ (1 - P)^j/j, has half of its
-    gradient in the first log(1/2)/log(1 - 1/K) terms, rounded up: 69 for 100 classes, 693 for 1000.
+    """At $P = 1/K$ for $K$ classes the series of cross entropy, $-log P = ∑_j (1 - P)^j/j$, has
+    half of its gradient in the first $log(1/2)/log(1 - 1/K)$ terms, rounded up: 69 for 100 classes,
+    693 for 1000.
     """
     trial.identity(
         terms_for_half(classes),
@@ -354,8 +357,9 @@ POSTERIORS = [(3, 2.0), (2, -1.0), (8, 8.0)]
 
 @claim(derived("the stationary point on the simplex"), kind="optimality", cases=POSTERIORS)
 def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
-    """Of all probabilities q those with the least expected Poly-1, the mean of -log q_k + ε (1 -
-    q_k) under p, are q_k = p_k/(μ - ε p_k), with μ such that they sum to one.
+    """Of all probabilities $q$ those with the least expected Poly-1, the mean of
+    $-log q_k + ε (1 - q_k)$ under $p$, are $q_k = p_k/(μ - ε p_k)$, with $μ$ such that they sum to
+    one.
     """
     posterior = true_posterior(trial, classes, epsilon)
     measured, slope = minimiser(posterior, epsilon)
@@ -374,10 +378,10 @@ def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
     )
 
 
-@claim(derived("the law, solved for p"), kind="identity", cases=POSTERIORS)
+@claim(derived("the law, solved for $p$"), kind="identity", cases=POSTERIORS)
 def test_correction(trial, classes: Classes, epsilon: Epsilon):
-    """If q has the least expected Poly-1, the mean of -log q_k + ε (1 - q_k) under p, all p_k > 0
-    and ε >= -1, then p_k is proportional to q_k/(1 + ε q_k).
+    """If $q$ has the least expected Poly-1, the mean of $-log q_k + ε (1 - q_k)$ under $p$, all
+    $p_k > 0$ and $ε >= -1$, then $p_k$ is proportional to $q_k/(1 + ε q_k)$.
     """
     posterior = true_posterior(trial, classes, epsilon)
     measured, slope = minimiser(posterior, epsilon)
@@ -407,9 +411,9 @@ def test_digits(
         float, Interval(2, 5, why="a smaller ε is hardly seen; larger ones train slowly")
     ],
 ):
-    """A softmax regression is trained with Poly-1, -log P + ε (1 - P), on cubic polynomials of two
-    principal components of scikit-learn's digits. Its confidence is nearer to its accuracy once its
-    probabilities q are replaced by q/(1 + ε q), normalised.
+    """A softmax regression is trained with Poly-1, $-log P + ε (1 - P)$, on cubic polynomials of
+    two principal components of scikit-learn's digits. Its confidence is nearer to its accuracy once
+    its probabilities $q$ are replaced by $q/(1 + ε q)$, normalised.
     """
     features, labels = two_components()
     gains = []
@@ -429,7 +433,7 @@ def test_digits(
 
 
 @claim(
-    derived("the slope is -1 / P - ε"),
+    derived("the slope is $-1 / P - ε$"),
     kind="identity",
     cases=[(-2.0, -1.0), (-8.0, 8.0), (-1.05, 0.0)],
 )
@@ -440,8 +444,8 @@ def test_monotone(
     ],
     above: Annotated[float, Interval(-1, 8, why="where Poly-1 falls up to P = 1")],
 ):
-    """Poly-1, -log P + ε (1 - P), falls in P up to P = 1 if ε >= -1, and is least at P = -1/ε if ε
-    < -1.
+    """Poly-1, $-log P + ε (1 - P)$, falls in $P$ up to $P = 1$ if $ε >= -1$, and is least at
+    $P = -1/ε$ if $ε < -1$.
     """
     trial.identity(
         [best_probability(below), best_probability(above)],
@@ -457,10 +461,10 @@ def tail(probability, terms):
     return -balls.log(probability) - truncated(probability, terms)
 
 
-@claim(derived("boxes of P, each enclosed"), kind="bound")
+@claim(derived("boxes of $P$, each enclosed"), kind="bound")
 def test_tail_above__everywhere(trial):
-    """With Q = 1 - P the series -log P = Σ Q^j/j, cut after J terms, lacks at most Q^(J+1)/((J+1)
-    P), for all P in [.01, .95] and J = 1..6.
+    """With $Q = 1 - P$ the series $-log P = ∑_j Q^j/j$, cut after $J$ terms, lacks at most
+    $Q^(J+1)/((J+1) P)$, for all $P$ in $[.01, .95]$ and $J$ from 1 to 6.
     """
 
     def geometric(probability, terms):
@@ -479,10 +483,10 @@ def test_tail_above__everywhere(trial):
     )
 
 
-@claim(derived("boxes of P, each enclosed"), kind="bound")
+@claim(derived("boxes of $P$, each enclosed"), kind="bound")
 def test_tail_below__everywhere(trial):
-    """With Q = 1 - P the series -log P = Σ Q^j/j, cut after J terms, lacks at least
-    Q^(J+1)/((J+1)(1 - Q (J+1)/(J+2))), for all P in [.01, .95] and J = 1..6.
+    """With $Q = 1 - P$ the series $-log P = ∑_j Q^j/j$, cut after $J$ terms, lacks at least
+    $Q^(J+1)/((J+1)(1 - Q (J+1)/(J+2)))$, for all $P$ in $[.01, .95]$ and $J$ from 1 to 6.
     """
 
     def lower(probability, terms):
@@ -504,7 +508,8 @@ def test_tail_below__everywhere(trial):
 
 @figure("F1", claims=("poly1_calibration",))
 def reliability(epsilons: tuple[float, ...] = (-1.0, 1.0, 2.0, 5.0)):
-    """A network trained on Poly-1 is overconfident for positive ε and too cautious for negative ε.
+    """A network trained on Poly-1 is overconfident for positive $ε$ and too cautious for negative
+    $ε$.
 
     Two classes: fitted probability against the true posterior. Marks: lines: law; points:
     minimisers by search over logits.

@@ -2,19 +2,19 @@
 Length Generalization in Transformers", NeurIPS, arXiv 2305.19466.
 
 For whoever drops positional encodings and asks what a causal mask alone can know: with a first
-token that occurs nowhere else it gives the position as 1/t, and from this t and relative distances,
-up to a length that the number format sets.
+token that occurs nowhere else it gives the position as $1/t$, and from this $t$ and relative
+distances, up to a length that the number format sets.
 
 Take away: a causal mask alone distinguishes the first 190 positions in bf16, and the first 1464 in
 fp16; attention that runs in these formats loses the same pairs. Sums must be accumulated in a
 longer format: a sum in bf16 stops at 256.
 
-Tokens t = 1 … T, of which t = 1 is BOS; causal softmax attention, then a feed-forward layer of ReLU
-units.
+Tokens $t = 1, …, T$, of which $t = 1$ is BOS; causal softmax attention, then a feed-forward layer
+of ReLU units.
 
-Edges: in fp16 numbers below 2^-14 are subnormal, so that the count ends at t = 16384. The read-out
-of t has slopes up to T (T - 1), which multiply the rounding errors of 1/t. One causal layer cannot
-see the order of the tokens before the last one; four layers can.
+Edges: in fp16 numbers below $2^-14$ are subnormal, so that the count ends at $t = 16384$. The
+read-out of $t$ has slopes up to $T (T - 1)$, which multiply the rounding errors of $1/t$. One
+causal layer cannot see the order of the tokens before the last one; four layers can.
 
 Paper: it compares position encodings on length generalisation and finds that none does best. This
 page tries what its proofs construct, and how far it works in several number formats.
@@ -170,9 +170,9 @@ def test_one_over_t(
     length: Length,
     logit: Annotated[float, Interval(-6, 6, why="beyond, BOS has all of the attention, or none")],
 ):
-    """A causal softmax attention gives the first token the logit l and all others 0, and the first
-    token alone has the value 1. The output at position t is e^l/(e^l + t - 1), which is 1/t for l =
-    0.
+    """A causal softmax attention gives the first token the logit $l$ and all others 0, and the
+    first token alone has the value 1. The output at position $t$ is $e^l/(e^l + t - 1)$, which is
+    $1/t$ for $l = 0$.
     """
     keys = np.where(np.arange(length) == 0, logit, 0.0)[:, None]
     queries = np.ones((length, 1))
@@ -195,13 +195,13 @@ def first_attention(length):
 
 
 @claim(
-    tried("Theorem 1: absolute positions can be represented", "T − 2 units from 1/t to t"),
+    tried("Theorem 1: absolute positions can be represented", "$T − 2$ units from $1/t$ to $t$"),
     kind="identity",
     cases=[64, 3],
 )
 def test_absolute(trial, length: ShortLength):
-    """A layer of T - 2 ReLU units beside a linear map takes 1/t to t at all positions t = 1 … T: it
-    is linear between the points (1/t, t).
+    """A layer of $T - 2$ ReLU units beside a linear map takes $1/t$ to $t$ at all positions
+    $t = 1, …, T$: it is linear between the points $(1/t, t)$.
     """
     first = first_attention(length)
     ends = 1 + length - length * first  # through (1, 1) and (1/T, T)
@@ -225,9 +225,9 @@ def test_relative(
         float, Interval(0.05, 4, why="m: beyond, one token has all of the attention, or all alike")
     ],
 ):
-    """Let the state of a token hold its position t. For any vectors q_t and k_i the queries (q_t,
-    1) and the keys (k_i, m i) have the causal attention weights of ALiBi, which adds -m (t - i) to
-    the logits q_t·k_i.
+    """Let the state of a token hold its position $t$. For any vectors $q_t$ and $k_i$ the queries
+    $(q_t, 1)$ and the keys $(k_i, m i)$ have the causal attention weights of ALiBi, which adds
+    $-m (t - i)$ to the logits $q_t·k_i$.
     """
     generator = trial.generator()
     first = first_attention(length)
@@ -288,8 +288,8 @@ def test_needs_mask(trial, length: Length, units: Units):
 
 @claim(derived("means of equal values are equal"), kind="identity", cases=[(12, 8), (2, 2)])
 def test_needs_bos(trial, length: Length, units: Units):
-    """A transformer of any weights with a causal mask and no positional encoding has T equal
-    outputs for T equal tokens.
+    """A transformer of any weights with a causal mask and no positional encoding has $T$ equal
+    outputs for $T$ equal tokens.
     """
     weights = random_transformers(trial.generator(), units)
     tokens = trial.generator("tokens").normal(size=(DRAWS, 2, units))
@@ -308,13 +308,13 @@ def test_needs_bos(trial, length: Length, units: Units):
 
 
 @claim(
-    derived("from the gap 1/(t (t + 1)) and the spacing of the numbers"),
+    derived("from the gap $1/(t (t + 1))$ and the spacing of the numbers"),
     kind="identity",
     cases=[8, 11],
 )
 def test_no_early_collision(trial, bits: Digits):
-    """Rounded to p significant bits, 1/t and 1/(t + 1) differ for all t with t (t + 1) <= 2^{2p-1}:
-    up to t = 180 in bf16, p = 8, and 1447 in fp16, p = 11.
+    """Rounded to $p$ significant bits, $1/t$ and $1/(t + 1)$ differ for all $t$ with
+    $t (t + 1) <= 2^{2p-1}$: up to $t = 180$ in bf16, $p = 8$, and 1447 in fp16, $p = 11$.
     """
     pairs = collisions(2**bits, bits)
     trial.identity(
@@ -324,8 +324,9 @@ def test_no_early_collision(trial, bits: Digits):
 
 @claim(derived("and tried for all formats"), kind="bound", cases=[8, 11])
 def test_first_collision(trial, bits: Digits):
-    """Let s be the last t with t (t + 1) <= 2^{2p-1}. Some t <= s + √s + 2 has 1/t and 1/(t + 1)
-    rounded to one number of p significant bits: t = 190 in bf16, p = 8, and 1464 in fp16, p = 11.
+    """Let $s$ be the last $t$ with $t (t + 1) <= 2^{2p-1}$. Some $t <= s + √s + 2$ has $1/t$ and
+    $1/(t + 1)$ rounded to one number of $p$ significant bits: $t = 190$ in bf16, $p = 8$, and 1464
+    in fp16, $p = 11$.
     """
     last = told_apart(bits)
     trial.bound(
@@ -355,9 +356,9 @@ def collisions_of_attention(name, last):
 
 @claim(derived("compared with attention in JAX"), kind="identity", cases=["bfloat16", "float16"])
 def test_attention_in_16_bits(trial, name: Format):
-    """Causal attention to the first token has the output 1/t at position t. Run in bf16 or fp16, it
-    has the same output at t and t + 1 for the first time where 1/t and 1/(t + 1) are first rounded
-    to one number: at t = 190 in bf16, and at t = 1464 in fp16.
+    """Causal attention to the first token has the output $1/t$ at position $t$. Run in bf16 or
+    fp16, it has the same output at $t$ and $t + 1$ for the first time where $1/t$ and $1/(t + 1)$
+    are first rounded to one number: at $t = 190$ in bf16, and at $t = 1464$ in fp16.
     """
     bits = {"bfloat16": 8, "float16": 11}[name]
     trial.identity(
@@ -375,7 +376,7 @@ def test_attention_in_16_bits(trial, name: Format):
 def positions_told_apart(last=4096):
     """A causal mask alone distinguishes about 180 positions in bf16, and about 1450 in fp16.
 
-    Marks: points: how many of 1/1 … 1/t are different numbers in p bits, and how many of the
+    Marks: points: how many of $1/1, …, 1/t$ are different numbers in $p$ bits, and how many of the
     outputs of attention; line: all of them; dotted: up to here no two neighbours are equal.
     """
     t = np.unique(np.geomspace(32, last, 40).astype(int))

@@ -5,20 +5,20 @@ For whoever asks which algorithm linear attention learns from prompts of linear 
 layer for any covariances and noise, and which points of many layers are critical.
 
 Take away: one layer learns a step of gradient descent that is preconditioned by
-Σ [(1 + 1/N) Λ Σ + (tr(Λ Σ) + σ²)/N I]^-1, and not by Λ^-1: for few examples it shrinks the
-directions of small variance. Up to 1/N the shrinkage is Λ^-1/N + tr(Λ) Λ^-2/N for Σ = I without
-noise.
+$Σ [(1 + 1/N) Λ Σ + ((tr(Λ Σ) + σ²)/N) I]^-1$, and not by $Λ^-1$: for few examples it shrinks the
+directions of small variance. Up to $1/N$ the shrinkage is $Λ^-1/N + tr(Λ) Λ^-2/N$ for $Σ = I$
+without noise.
 
-A prompt has N examples x_i ~ N(0, Λ) in R^d with labels y_i = wᵀx_i + noise of variance σ², w ~
-N(0, Σ), and a query x ~ N(0, Λ). The columns of Z are (x_i, y_i) and (x, 0). A layer adds P Z M
-Zᵀ Q Z/N to Z, where M leaves out the query, and the prediction ŷ is minus the last entry of the
-last column. The loss is E (ŷ - wᵀx)². A and B are d x d blocks: P = diag(B, 1) and Q = -diag(A, 0)
-unless other entries are named. G = Σ x_i x_iᵀ.
+A prompt has $N$ examples $x_i ~ N(0, Λ)$ in $R^d$ with labels $y_i = wᵀx_i + e_i$ with noise $e_i$
+of variance $σ²$, $w ~ N(0, Σ)$, and a query $x ~ N(0, Λ)$. The columns of $Z$ are $(x_i, y_i)$ and
+$(x, 0)$. A layer adds $P Z M Zᵀ Q Z/N$ to $Z$, where $M$ leaves out the query, and the prediction
+$ŷ$ is minus the last entry of the last column. The loss is $E (ŷ - wᵀx)²$. $A$ and $B$ are $d × d$
+blocks: $P = diag(B, 1)$ and $Q = -diag(A, 0)$ unless other entries are named. $G = ∑_i x_i x_iᵀ$.
 
-Edges: for a singular Λ the best layer is not unique. Critical points need not be minima.
+Edges: for a singular $Λ$ the best layer is not unique. Critical points need not be minima.
 
-Paper: it proves the global minimum of one layer, and finds critical points of L layers with P_l =
-diag(0, 1), and with P_l = diag(B_l, 1), which training is seen to approach.
+Paper: it proves the global minimum of one layer, and finds critical points of $L$ layers with
+$P_l = diag(0, 1)$, and with $P_l = diag(B_l, 1)$, which training is seen to approach.
 
 Abstract:
 
@@ -32,12 +32,12 @@ Abstract:
   Holds: global_minimum, optimum.
 - Sentence 6: the preconditioner adapts to the inputs and to the variance by too few data. Holds:
   optimum, few_examples.
-- Sentence 7: certain critical points of L layers are L iterations of preconditioned gradient
+- Sentence 7: certain critical points of $L$ layers are $L$ iterations of preconditioned gradient
   descent. In part: gradient_of_layers, critical_points, contracting_layers, learned. Points of few
   layers, at which all gradients vanish, are found; the theorem allows them to be approached only.
 
 Read: the abstract, Theorems 1, 3 and 4, Lemma 1 and section 4.3, in a copy without the displayed
-formulas. Derived here: all forms for general Σ and noise, the transpose in Lemma 1, and the
+formulas. Derived here: all forms for general $Σ$ and noise, the transpose in Lemma 1, and the
 gradients. Not claimed: that training always ends at these points.
 
 Topic: sequence models and attention.
@@ -301,15 +301,15 @@ def drawn_law(trial, dim, examples, noise):
 
 
 @claim(
-    tried("Lemma 1: a forward pass takes steps of gradient descent", "the transpose of A_l"),
+    tried("Lemma 1: a forward pass takes steps of gradient descent", "the transpose of $A_l$"),
     kind="identity",
     cases=[(6, 3, 3), (1, 2, 1), (20, 5, 6)],
 )
 def test_layers(trial, examples: Examples, dim: Side, layers: Layers):
-    """Tokens Z are N examples (x_i, y_i) and a query (x, 0), which M leaves out of sums. L layers Z
-    + P_l Z M Zᵀ Q_l Z/N with P_l = diag(0, 1) and Q_l = -diag(A_l, 0) predict w_Lᵀx, where w_L is
-    what the steps w ← w - A_lᵀ Xᵀ(X w - Y)/N of preconditioned gradient descent reach from 0, X and
-    Y being the examples and their labels.
+    """Tokens $Z$ are $N$ examples $(x_i, y_i)$ and a query $(x, 0)$, which $M$ leaves out of sums.
+    $L$ layers $Z + P_l Z M Zᵀ Q_l Z/N$ with $P_l = diag(0, 1)$ and $Q_l = -diag(A_l, 0)$ predict
+    $w_Lᵀx$, where $w_L$ is what the steps $w ← w - A_lᵀ Xᵀ(X w - Y)/N$ of preconditioned gradient
+    descent reach from 0, $X$ and $Y$ being the examples and their labels.
     """
     generator = trial.generator("prompt")
     inputs = generator.normal(size=(examples, dim))
@@ -338,17 +338,17 @@ LAWS = [(1, 0.5, 2), (2, 0.5, 2), (10, 0.0, 3)]
 
 @claim(
     tried(
-        "Theorem 1: the global minimum of one layer, for weights of covariance I without noise",
+        "Theorem 1: the global minimum of one layer, for weights of covariance $I$ without noise",
         "any covariance of weights, and noise",
     ),
     kind="optimality",
     cases=LAWS,
 )
 def test_optimum(trial, examples: Examples, noise: Noise, dim: FewSides):
-    """Tokens Z are N examples (x_i, y_i) and a query (x, 0), which M leaves out of sums. Inputs
-    have the covariance Λ, weights the covariance Σ, and noise the variance σ². Of all layers Z + P
-    Z M Zᵀ Q Z/N with P = diag(0, 1) and Q = -diag(A, 0) the one with A = Σ [(1 + 1/N) Λ Σ + (tr(Λ
-    Σ) + σ²)/N I]^-1 has the least mean squared error.
+    """Tokens $Z$ are $N$ examples $(x_i, y_i)$ and a query $(x, 0)$, which $M$ leaves out of sums.
+    Inputs have the covariance $Λ$, weights the covariance $Σ$, and noise the variance $σ²$. Of all
+    layers $Z + P Z M Zᵀ Q Z/N$ with $P = diag(0, 1)$ and $Q = -diag(A, 0)$ the one with
+    $A = Σ [(1 + 1/N) Λ Σ + ((tr(Λ Σ) + σ²)/N) I]^-1$ has the least mean squared error.
     """
     prompts = drawn_law(trial, dim, examples, noise)
     law = preconditioner(prompts)
@@ -373,18 +373,19 @@ def test_optimum(trial, examples: Examples, noise: Noise, dim: FewSides):
 
 @claim(
     tried(
-        "Theorem 1: the global minimum of one layer, for weights of covariance I without noise",
+        "Theorem 1: the global minimum of one layer, for weights of covariance $I$ without noise",
         "any covariance of weights, noise, and the least error",
     ),
     kind="optimality",
     cases=LAWS,
 )
 def test_global_minimum(trial, examples: Examples, noise: Noise, dim: FewSides):
-    """Tokens Z are N examples (x_i, y_i) and a query (x, 0), which M leaves out of sums. No layer Z
-    + P Z M Zᵀ Q Z/N, whatever all entries of P and Q are, has a smaller mean squared error than a
-    step of gradient descent preconditioned by A = Σ [(1 + 1/N) Λ Σ + (tr(Λ Σ) + σ²)/N I]^-1. Its
-    error is Σ_i s_i (s_i + v)/((N + 1) s_i + v) over the eigenvalues s_i of Λ Σ, with v = Σ_i s_i +
-    σ².
+    """Tokens $Z$ are $N$ examples $(x_i, y_i)$ and a query $(x, 0)$, which $M$ leaves out of sums.
+    No layer $Z + P Z M Zᵀ Q Z/N$, whatever all entries of $P$ and $Q$ are, has a smaller mean
+    squared error than a step of gradient descent preconditioned by
+    $A = Σ [(1 + 1/N) Λ Σ + ((tr(Λ Σ) + σ²)/N) I]^-1$. Its error is
+    $sum_i s_i (s_i + v)/((N + 1) s_i + v)$ over the eigenvalues $s_i$ of $Λ Σ$, with
+    $v = sum_i s_i + σ²$.
     """
     prompts = drawn_law(trial, dim, examples, noise)
     law = least_loss(prompts)
@@ -407,15 +408,15 @@ def test_global_minimum(trial, examples: Examples, noise: Noise, dim: FewSides):
 @claim(
     tried(
         "abstract, sentence 6: the preconditioner adapts to too few data",
-        "by which term of order 1/N",
+        "by which term of order $1/N$",
     ),
     kind="limit",
     cases=[2, 1, 3],
 )
 def test_few_examples(trial, dim: FewSides):
-    """A step of gradient descent that is preconditioned by A predicts best for N examples without
-    noise, with inputs of covariance Λ and weights of covariance I. Then N (Λ^-1 - A) tends to Λ^-1
-    + tr(Λ) Λ^-2, and A to Λ^-1, as N grows.
+    """A step of gradient descent that is preconditioned by $A$ predicts best for $N$ examples
+    without noise, with inputs of covariance $Λ$ and weights of covariance $I$. Then $N (Λ^-1 - A)$
+    tends to $Λ^-1 + tr(Λ) Λ^-2$, and $A$ to $Λ^-1$, as $N$ grows.
     """
     covariance = drawn_covariance(trial, dim, "inputs")
     inverse = np.linalg.inv(covariance)
@@ -452,17 +453,18 @@ LAYERED = [(2, 2, 1.0), (1, 3, 0.7), (2, 1, 1.5)]
 
 @claim(
     tried(
-        "Theorem 3: among A_l = a_l Λ^-1 gradients are as small as one likes",
+        "Theorem 3: among $A_l = a_l Λ^-1$ gradients are as small as one likes",
         "the form of the gradient",
     ),
     kind="identity",
     cases=LAYERED,
 )
 def test_gradient_of_layers(trial, layers: FewLayers, examples: FewExamples, size: Size):
-    """Linear attention has L layers with P_l = diag(0, 1) and Q_l = -diag(A_l, 0). For inputs of
-    covariance Λ and weights of covariance Λ^-1 in d dimensions, without noise and at A_l = a_l
-    Λ^-1, the gradient of the loss in A_l is g_l Λ. Here d g_l is the derivative in a_l of E tr Π_l
-    (I - a_l G/N)² with G = Σ x_i x_iᵀ over N inputs of covariance I.
+    """Linear attention has $L$ layers with $P_l = diag(0, 1)$ and $Q_l = -diag(A_l, 0)$. For inputs
+    of covariance $Λ$ and weights of covariance $Λ^-1$ in $d$ dimensions, without noise and at
+    $A_l = a_l Λ^-1$, the gradient of the loss in $A_l$ is $g_l Λ$. Here $d · g_l$ is the derivative
+    in $a_l$ of $E tr prod_l (I - a_l G/N)²$ with $G = ∑_i x_i x_iᵀ$ over $N$ inputs of covariance
+    $I$.
     """
     dim = 2
     covariance = drawn_covariance(trial, dim, "inputs")
@@ -492,17 +494,18 @@ def test_gradient_of_layers(trial, layers: FewLayers, examples: FewExamples, siz
 
 @claim(
     tried(
-        "Theorem 3: among A_l = a_l Λ^-1 gradients are as small as one likes",
+        "Theorem 3: among $A_l = a_l Λ^-1$ gradients are as small as one likes",
         "where all gradients vanish",
     ),
     kind="identity",
     cases=[(2, 2), (1, 3), (2, 3)],
 )
 def test_critical_points(trial, layers: FewLayers, examples: FewExamples):
-    """Linear attention has L layers with P_l = diag(0, 1) and Q_l = -diag(A_l, 0). For inputs of
-    covariance Λ and weights of covariance Λ^-1 without noise, the gradient of the loss in all
-    entries of all A_l vanishes at A_l = a_l Λ^-1 where the derivatives of E tr Π_l (I - a_l G/N)²
-    in a_l vanish, with G = Σ x_i x_iᵀ over N inputs of covariance I.
+    """Linear attention has $L$ layers with $P_l = diag(0, 1)$ and $Q_l = -diag(A_l, 0)$. For inputs
+    of covariance $Λ$ and weights of covariance $Λ^-1$ without noise, the gradient of the loss in
+    all entries of all $A_l$ vanishes at $A_l = a_l Λ^-1$ where the derivatives of
+    $E tr prod_l (I - a_l G/N)²$ in $a_l$ vanish, with $G = ∑_i x_i x_iᵀ$ over $N$ inputs of
+    covariance $I$.
     """
     dim = 2
     covariance = drawn_covariance(trial, dim, "inputs")
@@ -526,7 +529,7 @@ def test_critical_points(trial, layers: FewLayers, examples: FewExamples):
 
 
 @claim(
-    tried("Theorem 4: the same with B_l = b_l I", "the form of the gradients of two layers"),
+    tried("Theorem 4: the same with $B_l = b_l I$", "the form of the gradients of two layers"),
     kind="identity",
     cases=[(1, 1.0), (2, 0.5), (2, 1.5)],
 )
@@ -535,10 +538,10 @@ def test_contracting_layers(
     examples: Annotated[int, Interval(1, 2, why="N; nine nodes for each normal number")],
     size: Size,
 ):
-    """Linear attention has two layers with P_l = diag(b_l I, 1) and Q_l = -diag(A_l, 0). For inputs
-    of covariance Λ and weights of covariance Λ^-1 without noise, at A_l = a_l Λ^-1 the gradient of
-    the loss is a multiple of Λ in A_l, and of I in the block B_l = b_l I of P_l: where the loss is
-    critical in all a_l and b_l, it is so in all entries.
+    """Linear attention has two layers with $P_l = diag(b_l I, 1)$ and $Q_l = -diag(A_l, 0)$. For
+    inputs of covariance $Λ$ and weights of covariance $Λ^-1$ without noise, at $A_l = a_l Λ^-1$ the
+    gradient of the loss is a multiple of $Λ$ in $A_l$, and of $I$ in the block $B_l = b_l I$ of
+    $P_l$: where the loss is critical in all $a_l$ and $b_l$, it is so in all entries.
     """
     dim = 2
     covariance = drawn_covariance(trial, dim, "inputs")
@@ -585,10 +588,11 @@ def test_learned(
     examples: Annotated[int, Interval(1, 2, why="N; five nodes for each number, at each step")],
     scale: Annotated[float, Interval(0.05, 0.5, why="of the start; large ones diverge")],
 ):
-    """Linear attention has two layers with P_l = diag(0, 1) and Q_l = -diag(A_l, 0). For inputs of
-    covariance Λ and weights of covariance Λ^-1 without noise, training of both A_l on the expected
-    loss ends, from most random starts, with A_l within 1 % of a_l Λ^-1, where a_1 and a_2 minimise
-    E tr Π_l (I - a_l G/N)² with G = Σ x_i x_iᵀ over N inputs of covariance I.
+    """Linear attention has two layers with $P_l = diag(0, 1)$ and $Q_l = -diag(A_l, 0)$. For inputs
+    of covariance $Λ$ and weights of covariance $Λ^-1$ without noise, training of both $A_l$ on the
+    expected loss ends, from most random starts, with $A_l$ within 1 % of $a_l Λ^-1$, where $a_1$
+    and $a_2$ minimise $E tr prod_l (I - a_l G/N)²$ with $G = ∑_i x_i x_iᵀ$ over $N$ inputs of
+    covariance $I$.
     """
     dim = 2
     covariance = drawn_covariance(trial, dim, "inputs")
@@ -614,8 +618,8 @@ def eigenvalues_of_the_preconditioner(variances=(0.25, 1.0, 4.0), noise=0.5):
     """The best preconditioner is far from the inverse covariance until examples are many, above all
     in the directions of small variance.
 
-    Eigenvalues of A times the variance of their direction against the number N of examples, for
-    inputs with variances 1/4, 1 and 4, weights N(0, I) and noise of deviation 1/2; Λ^-1 has 1.
+    Eigenvalues of $A$ times the variance of their direction against the number $N$ of examples, for
+    inputs with variances 1/4, 1 and 4, weights $N(0, I)$ and noise of deviation 1/2; $Λ^-1$ has 1.
     Marks: lines: formula; points: normal equations of the exact loss.
     """
     covariance = np.diag(variances)
