@@ -1,28 +1,29 @@
 """Ge, Tang, Fan & Jin 2024, "On the Provable Advantage of Unsupervised Pretraining", ICLR,
 arXiv 2303.01566.
 
-For whoever must decide whether m unlabeled samples beat labels.
+For whoever must decide whether $m$ unlabeled samples beat labels.
 
-Take away: with k features from m unlabeled samples and n labels the excess error is about (c/m)(1 +
-k/(n − k − 1)) + σ² k/(n − k − 1), a fast rate with its constant. From this follows the m* at which
-pretraining breaks even; it is tried at a third of m* and at three times m* only. Principal
-components are not the maximum of the likelihood: if the noise is unequal, they may lose all that
-the factors explain, while maximum likelihood loses nothing in the limit.
+Take away: with $k$ features from $m$ unlabeled samples and $n$ labels the excess error is about
+$(c/m)(1 + k/(n − k − 1)) + σ² k/(n − k − 1)$, a fast rate with its constant. From this follows the
+$m*$ at which pretraining breaks even; it is tried at a third of $m*$ and at three times $m*$ only.
+Principal components are not the maximum of the likelihood: if the noise is unequal, they may lose
+all that the factors explain, while maximum likelihood loses nothing in the limit.
 
-The inputs x in R^d are N(0, Σ), Σ = U diag(λ) Uᵀ + τ² (I − U Uᵀ) with U of k orthonormal columns
-and λ_i > τ²; y = θᵀx + ε with Var ε = σ². Û are the top k principal components of m unlabeled x,
-and least squares without intercept regresses y on Ûᵀx with n labels. The excess of a prediction ŷ
-is E (ŷ − θᵀx)², and δ is that of the best linear function of the features. In a factor model x =
-Λ z + e with z ~ N(0, 1) and e ~ N(0, diag ψ), and y = a z + ε.
+The inputs $x$ in $R^d$ are $N(0, Σ)$, $Σ = U diag(λ) Uᵀ + τ² (I − U Uᵀ)$ with $U$ of $k$
+orthonormal columns and $λ_i > τ²$; $y = θᵀx + ε$ with $Var ε = σ²$. $Û$ are the top $k$ principal
+components of $m$ unlabeled $x$, and least squares without intercept regresses $y$ on $Ûᵀx$ with $n$
+labels. The excess of a prediction $ŷ$ is $E (ŷ − θᵀx)²$, and $δ$ is that of the best linear
+function of the features. In a factor model $x = Λ z + e$ with $z ~ N(0, 1)$ and $e ~ N(0, diag ψ)$,
+and $y = a z + ε$.
 
-Edges: with n <= k + 1 labels the mean excess is infinite, and with n <= k + 3 the variance is. The
-first order is 5 to 7 % too low at m = 100. For k + 1 < n <= d + 1 plain supervised least squares
-has an infinite mean or no unique solution; the solution of least norm is not covered. With two
-loadings a factor model is not identified.
+Edges: with $n <= k + 1$ labels the mean excess is infinite, and with $n <= k + 3$ the variance is.
+The first order is 5 to 7 % too low at $m = 100$. For $k + 1 < n <= d + 1$ plain supervised least
+squares has an infinite mean or no unique solution; the solution of least norm is not covered. With
+two loadings a factor model is not identified.
 
 Paper: latent variable models are fitted by likelihood to unlabeled data, and a predictor to labels;
-the excess risk is bounded by √(C_Φ/m) + √(C_Ψ/n). This page computes the excess itself, for linear
-factors.
+the excess risk is bounded by $√(C_Φ/m) + √(C_Ψ/n)$. This page computes the excess itself, for
+linear factors.
 
 Abstract:
 
@@ -32,11 +33,11 @@ Abstract:
   the task. No statement.
 - Sentence 5, first half: this needs an informative condition. In part: floors, floors-crossing,
   floors-principal_components. What the features miss stays as a floor.
-- Sentence 5, second half: the excess risk is of the order √(C_Φ/m) + √(C_Ψ/n). In part:
+- Sentence 5, second half: the excess risk is of the order $√(C_Φ/m) + √(C_Ψ/n)$. In part:
   given_features, subspace. For linear factors with squared loss both rates are fast, without roots.
-- Sentence 6: pretraining helps when m is much larger than n and features are fewer than inputs. In
-  part: break_even, break_even-below. In one model, with principal components: it helps at 3 m* and
-  not at m*/3, and the error is m* to first order.
+- Sentence 6: pretraining helps when $m$ is much larger than $n$ and features are fewer than inputs.
+  In part: break_even, break_even-below. In one model, with principal components: it helps at $3 m*$
+  and not at $m*/3$, and the error is $m*$ to first order.
 - Sentence 7: the framework covers factor models, mixtures and contrastive learning. In part:
   floors-likelihood. Factor models alone.
 
@@ -256,9 +257,9 @@ def test_given_features(
     ],
     noise: Annotated[float, Interval(0.1, 4, why="σ², in units of the inputs' variance")],
 ):
-    """Labels θᵀx + ε, Var ε = σ², of normal inputs x are regressed on k fixed linear features with
-    n labels. The mean excess squared error is δ + (σ² + δ) k/(n − k − 1), where δ is that of the
-    best linear function of the features.
+    """Labels $θᵀx + ε$, $Var ε = σ²$, of normal inputs $x$ are regressed on $k$ fixed linear
+    features with $n$ labels. The mean excess squared error is $δ + (σ² + δ) k/(n − k − 1)$, where
+    $δ$ is that of the best linear function of the features.
     """
     generator = trial.generator("model")
     covariance = spiked(generator, dim, features, 3.0)[2]
@@ -299,9 +300,10 @@ def test_subspace(
     features: Features,
     gap: Annotated[float, Interval(1.5, 10, why="λ_k/τ²; at 1 the subspace cannot be found")],
 ):
-    """Normal inputs have the covariance U diag(λ) Uᵀ + τ² (I − U Uᵀ) with k orthonormal columns in
-    U, and labels are aᵀUᵀx plus noise. The best linear function of the first k principal components
-    of m inputs has an excess error δ with m E δ → (d − k) τ⁴ Σ a_i² λ_i/(λ_i − τ²)².
+    """Normal inputs have the covariance $U diag(λ) Uᵀ + τ² (I − U Uᵀ)$ with $k$ orthonormal columns
+    in $U$, and labels are $aᵀUᵀx$ plus noise. The best linear function of the first $k$ principal
+    components of $m$ inputs has an excess error $δ$ with
+    $m E δ → (d − k) τ⁴ ∑_i a_i² λ_i/(λ_i − τ²)²$.
     """
     generator = trial.generator("model")
     basis, spikes, covariance = spiked(generator, dim, features, gap)
@@ -345,20 +347,20 @@ def gain(covariance, target, noise, samples, labels):
 
 @claim(
     tried(
-        "abstract, sentence 6: pretraining helps for m much larger than n",
-        "at 3 m* of linear factors",
+        "abstract, sentence 6: pretraining helps for $m$ much larger than $n$",
+        "at $3 m*$ of linear factors",
     ),
     kind="bound",
-    not_tight="decided at three times m*",
+    not_tight="decided at three times $m*$",
     low_power="a sign is decided, three times beyond where it changes",
     cases=[(0.25, 40), (0.8, 30), (0.1, 60)],
 )
 def test_break_even(trial, noise: Slight, labels: Many):
-    """Labels with noise of variance σ² depend on two of d = 10 inputs, whose variances are 4.5 and
-    2.5, and the others have the variance ½. To first order c/m is the mean excess error that the k
-    = 2 principal components of m unlabeled inputs cannot avoid. With m* = c (1 + k/(n − k − 1))/(σ²
-    (d/(n − d − 1) − k/(n − k − 1))), least squares with n labels has a smaller mean excess on the k
-    principal components of 3 m* unlabeled inputs than on all inputs.
+    """Labels with noise of variance $σ²$ depend on two of $d = 10$ inputs, whose variances are 4.5
+    and 2.5, and the others have the variance ½. To first order $c/m$ is the mean excess error that
+    the $k = 2$ principal components of $m$ unlabeled inputs cannot avoid. With $m* = c (1 + k/(n −
+    k − 1))/(σ² (d/(n − d − 1) − k/(n − k − 1)))$, least squares with $n$ labels has a smaller mean
+    excess on the $k$ principal components of $3 m*$ unlabeled inputs than on all inputs.
     """
     covariance, target, needed = world(noise, labels)
     samples = int(np.ceil(3 * needed))
@@ -376,20 +378,20 @@ def test_break_even(trial, noise: Slight, labels: Many):
 
 @claim(
     tried(
-        "abstract, sentence 6: pretraining helps for m much larger than n",
-        "that at m*/3 it does not",
+        "abstract, sentence 6: pretraining helps for $m$ much larger than $n$",
+        "that at $m*/3$ it does not",
     ),
     kind="bound",
-    not_tight="decided at a third of m*",
+    not_tight="decided at a third of $m*$",
     low_power="a sign is decided, three times before it changes",
     cases=[(0.25, 40), (0.1, 36), (0.1, 60)],
 )
 def test_break_even__below(trial, noise: Slight, labels: Many):
-    """Labels with noise of variance σ² depend on two of d = 10 inputs, whose variances are 4.5 and
-    2.5, and the others have the variance ½. To first order c/m is the mean excess error that the k
-    = 2 principal components of m unlabeled inputs cannot avoid. With m* = c (1 + k/(n − k − 1))/(σ²
-    (d/(n − d − 1) − k/(n − k − 1))), least squares with n labels has a larger mean excess on the k
-    principal components of m*/3 unlabeled inputs than on all inputs.
+    """Labels with noise of variance $σ²$ depend on two of $d = 10$ inputs, whose variances are 4.5
+    and 2.5, and the others have the variance ½. To first order $c/m$ is the mean excess error that
+    the $k = 2$ principal components of $m$ unlabeled inputs cannot avoid. With $m* = c (1 + k/(n −
+    k − 1))/(σ² (d/(n − d − 1) − k/(n − k − 1)))$, least squares with $n$ labels has a larger mean
+    excess on the $k$ principal components of $m*/3$ unlabeled inputs than on all inputs.
     """
     covariance, target, needed = world(noise, labels)
     samples = int(needed / 3)
@@ -408,7 +410,7 @@ def test_break_even__below(trial, noise: Slight, labels: Many):
 
 
 @claim(
-    derived("v is seen through the rest of the noise alone"),
+    derived("$v$ is seen through the rest of the noise alone"),
     kind="limit",
     cases=[(10, 2, 0.5), (6, 1, 2.0), (12, 3, 0.1)],
 )
@@ -418,10 +420,10 @@ def test_floors(
     features: Features,
     missed: Annotated[float, Interval(0.1, 2, why="|v|; at 0 the features miss nothing")],
 ):
-    """Inputs have the covariance U diag(λ) Uᵀ + τ² (I − U Uᵀ) with orthonormal columns in U and all
-    λ_i > τ², and labels are θᵀx plus noise with θ = U a + v, v orthogonal to U. The best linear
-    function of the principal components of infinitely many inputs, as many as U has columns, has
-    the excess error τ² |v|².
+    """Inputs have the covariance $U diag(λ) Uᵀ + τ² (I − U Uᵀ)$ with orthonormal columns in $U$ and
+    all $λ_i > τ²$, and labels are $θᵀx$ plus noise with $θ = U a + v$, $v$ orthogonal to $U$. The
+    best linear function of the principal components of infinitely many inputs, as many as $U$ has
+    columns, has the excess error $τ² |v|²$.
     """
     generator = trial.generator("model")
     basis, _, covariance = spiked(generator, dim, features, 3.0)
@@ -456,10 +458,11 @@ def test_floors__crossing(
     noise: Annotated[float, Interval(0.25, 0.8, why="σ²; with less the crossing is near d labels")],
     missed: Annotated[float, Interval(0.3, 0.6, why="|v|; the crossing is near d, or far, beyond")],
 ):
-    """Labels are θᵀx plus noise of variance σ², θ = U a + v with v orthogonal to the k principal
-    axes U, beside which inputs have the variance τ². Least squares on the true principal components
-    has a smaller mean excess than on all d inputs up to the number n of labels with f + (σ² + f)
-    k/(n − k − 1) = σ² d/(n − d − 1), f = τ² |v|², and a larger one beyond.
+    """Labels are $θᵀx$ plus noise of variance $σ²$, $θ = U a + v$ with $v$ orthogonal to the $k$
+    principal axes $U$, beside which inputs have the variance $τ²$. Least squares on the true
+    principal components has a smaller mean excess than on all $d$ inputs up to the number $n$ of
+    labels with $f + (σ² + f) k/(n − k − 1) = σ² d/(n − d − 1)$, $f = τ² |v|²$, and a larger one
+    beyond.
     """
     covariance, target, _ = world(noise, 40)
     target[2] = missed
@@ -497,14 +500,14 @@ def test_floors__crossing(
 
 
 @claim(
-    derived("the best linear function of x against that of vᵀx"),
+    derived("the best linear function of $x$ against that of $vᵀx$"),
     kind="identity",
     cases=[(0.5, 3.0), (1.0, 0.8), (3.0, 4.0), (0.3, 4.0)],
 )
 def test_floors__principal_components(trial, loading: Loading, noise: Uneven):
-    """Inputs are Λ z + e with z ~ N(0, 1) and e ~ N(0, diag ψ), have the covariance Σ, and labels
-    are a z plus noise. The first principal component v alone keeps the excess error a² (s/(1 + s) −
-    (vᵀΛ)²/(vᵀΣv)), s = Σ Λ_i²/ψ_i, however many inputs there are.
+    """Inputs are $Λ z + e$ with $z ~ N(0, 1)$ and $e ~ N(0, diag ψ)$, have the covariance $Σ$, and
+    labels are $a z$ plus noise. The first principal component $v$ alone keeps the excess error
+    $a² (s/(1 + s) − (vᵀΛ)²/(vᵀΣv))$, $s = ∑_i Λ_i²/ψ_i$, however many inputs there are.
     """
     loadings, uneven = one_factor(loading, noise)
     covariance = np.outer(loadings, loadings) + np.diag(uneven)
@@ -532,9 +535,9 @@ def test_floors__principal_components(trial, loading: Loading, noise: Uneven):
     cases=[(0.5, 3.0), (1.0, 0.8), (3.0, 4.0), (0.3, 4.0)],
 )
 def test_floors__likelihood(trial, loading: Loading, noise: Uneven):
-    """Inputs are Λ z + e with z ~ N(0, 1) and e ~ N(0, diag ψ), three or more Λ_i are not zero, and
-    labels are a z plus noise. The feature of the factor model of largest likelihood keeps no excess
-    error as the number of inputs grows.
+    """Inputs are $Λ z + e$ with $z ~ N(0, 1)$ and $e ~ N(0, diag ψ)$, three or more $Λ_i$ are not
+    zero, and labels are $a z$ plus noise. The feature of the factor model of largest likelihood
+    keeps no excess error as the number of inputs grows.
     """
     loadings, uneven = one_factor(loading, noise)
     covariance = np.outer(loadings, loadings) + np.diag(uneven)
@@ -555,8 +558,9 @@ def test_floors__likelihood(trial, loading: Loading, noise: Uneven):
 def excess_against_samples(noise: float = 0.25, labels: tuple[int, ...] = (20, 40)):
     """Unlabeled samples beat labels from a number on that the theory names.
 
-    Excess error against the number of unlabeled samples, d = 10, k = 2. Marks: lines: first order
-    in 1/m; points: drawn data with 99 % intervals; dotted: supervised, each meeting its line at m*.
+    Excess error against the number of unlabeled samples, $d = 10$, $k = 2$. Marks: lines: first
+    order in $1/m$; points: drawn data with 99 % intervals; dotted: supervised, each meeting its
+    line at $m*$.
     """
     generator = np.random.default_rng(0)
     lines = {}

@@ -3,19 +3,19 @@
 
 For whoever drops fixed embeddings of tokens and asks how many nats their names were worth in total.
 
-Setting: a source P makes words of T tokens out of V symbols. M(x) = (1/V!) Σ_π P(πx) over all
-renamings π is the best model that does not know the names. Aut is the group of the renamings that
-do not change P. A model Q is lexinvariant if Q(πx) = Q(x). KL(P‖M) is the divergence of P from M on
-words of T tokens, in nats.
+Setting: a source $P$ makes words of $T$ tokens out of $V$ symbols. $M(x) = (1/V!) ∑_π P(πx)$ over
+all renamings $π$ is the best model that does not know the names. $Aut$ is the group of the
+renamings that do not change $P$. A model $Q$ is lexinvariant if $Q(πx) = Q(x)$. $KL(P‖M)$ is the
+divergence of $P$ from $M$ on words of $T$ tokens, in nats.
 
-Take away: names cost at most log(V!/|Aut|) nats in total, whatever the length: for 26 letters 61
-nats. No lexinvariant model pays less than M.
+Take away: names cost at most $log(V!/|Aut|)$ nats in total, whatever the length: for 26 letters 61
+nats. No lexinvariant model pays less than $M$.
 
-Edges: the part of the price that is not yet paid at length T falls at a rate that the pair of
+Edges: the part of the price that is not yet paid at length $T$ falls at a rate that the pair of
 probabilities with the closest square roots sets, and not the pair with the smallest difference. For
-V = 2 the mean error of the first T next tokens is of the order 1/√T uniformly over sources; for
-each single source it is of the order 1/T. The sums have V! terms, which limits the sizes that can
-be enumerated.
+$V = 2$ the mean error of the first $T$ next tokens is of the order $1/√T$ uniformly over sources;
+for each single source it is of the order $1/T$. The sums have $V!$ terms, which limits the sizes
+that can be enumerated.
 
 Paper: it trains models with random embeddings for each sequence, and shows that they can approach
 the true next-token law. This page computes the price and its rates for small sources.
@@ -26,9 +26,9 @@ Abstract:
 - Sentences 3 to 5: can a model do without fixed embeddings? No statement.
 - Sentence 6, first half: a model without fixed embeddings converges to the true next-token law, at
   a uniform rate that is polynomial in the length. Holds: price_at_most, uniform_rate. By Pinsker's
-  inequality the mean error is at most √(2 log V!/T); with the constant for two symbols.
+  inequality the mean error is at most $√(2 log V!/T)$; with the constant for two symbols.
 - Sentence 6, second half: the constant of this rate is sublinear in the number of symbols. Holds:
-  price_at_most. √(log V!) is.
+  price_at_most. $√(log V!)$ is.
 - Sentence 7: a model encodes tokens by random vectors in each sequence. No statement.
 - Sentence 8: its perplexity is near the usual one, if the context is long. Not on trial. It is a
   measurement of trained models.
@@ -322,9 +322,9 @@ def uniform_constant():
     not_tight="words of a few tokens do not tell all names, except of the clock",
 )
 def test_price_at_most(trial, kind: Source, symbols: Symbols, length: Length):
-    """A source P makes words out of V symbols, M is the mean of P over all V! renamings of the
-    symbols, and Aut are the renamings that do not change P. For every word x with P(x) > 0, log
-    P(x)/M(x) <= log(V!/|Aut|).
+    """A source $P$ makes words out of $V$ symbols, $M$ is the mean of $P$ over all $V!$ renamings
+    of the symbols, and $Aut$ are the renamings that do not change $P$. For every word $x$ with
+    $P(x) > 0$, $log(P(x)/M(x)) <= log(V!/|Aut|)$.
     """
     generator = trial.generator("source")
     words = all_words(symbols, length)
@@ -349,13 +349,13 @@ def test_price_at_most(trial, kind: Source, symbols: Symbols, length: Length):
 
 
 @claim(
-    derived("log M/Q is a mean over patterns"),
+    derived("$log(M/Q)$ is a mean over patterns"),
     kind="identity",
     cases=[("independent", 3, 6), ("tie", 4, 5), ("turning", 3, 3)],
 )
 def test_price_is_due(trial, kind: Source, symbols: Symbols, length: Length):
-    """A source P makes words out of V symbols, and M is the mean of P over all renamings of the
-    symbols. Every Q > 0 that no renaming changes has KL(P‖Q) = KL(P‖M) + KL(M‖Q).
+    """A source $P$ makes words out of $V$ symbols, and $M$ is the mean of $P$ over all renamings of
+    the symbols. Every $Q > 0$ that no renaming changes has $KL(P‖Q) = KL(P‖M) + KL(M‖Q)$.
     """
     start, steps = source(trial.generator("source"), kind, symbols)
     words = all_words(symbols, length)
@@ -376,7 +376,7 @@ def test_price_is_due(trial, kind: Source, symbols: Symbols, length: Length):
 
 
 @claim(
-    derived("S is all that tells the names apart"),
+    derived("$S$ is all that tells the names apart"),
     kind="identity",
     cases=[(0.6, 12), (0.9, 5), (0.55, 1)],
 )
@@ -385,9 +385,9 @@ def test_last_nats(
     chance: Annotated[float, Interval(0.55, 0.95, why="p of the likelier of two; at 1/2 none is")],
     length: Annotated[int, Interval(1, 12, why="all 2^T words are listed")],
 ):
-    """P makes words of independent tokens of two symbols, p_1 > p_2, and M is the mean of P over
-    both namings. Then log 2 - KL(P‖M) = E log(1 + e^(-h S)), where S is the number of the first
-    symbol less that of the second, and h = log(p_1/p_2).
+    """$P$ makes words of independent tokens of two symbols, $p_1 > p_2$, and $M$ is the mean of $P$
+    over both namings. Then $log 2 - KL(P‖M) = E log(1 + e^(-h S))$, where $S$ is the number of the
+    first symbol minus that of the second, and $h = log(p_1/p_2)$.
     """
     chances = np.array([chance, 1 - chance])
     words = all_words(2, length)
@@ -416,11 +416,11 @@ def test_last_nats__pairs(
     ratio: Ratio,
     length: Annotated[int, Interval(60, 120, why="later the price left is lost in rounding")],
 ):
-    """P makes words of T independent tokens of three symbols, and M is the mean of P over all
-    namings. For T from 60 to 120 and √p_i in proportion to 1 + g, 1 and 1 - g r, with g from .35 to
-    .45 and r from .95 to 1.05, log 6 - KL(P‖M) equals within .3 % the sum over the pairs (1, 2) and
-    (2, 3) of E log(1 + e^(-h S)), with S = n_a - n_b and h = log(p_a/p_b) for the pair (a, b),
-    whose symbols occur n_a and n_b times.
+    """$P$ makes words of $T$ independent tokens of three symbols, and $M$ is the mean of $P$ over
+    all namings. For $T$ from 60 to 120 and $√p_i$ in proportion to $1 + g, 1$ and $1 - g r$, with
+    $g$ from .35 to .45 and $r$ from .95 to 1.05, $log 6 - KL(P‖M)$ equals within .3 % the sum over
+    the pairs $(1, 2)$ and $(2, 3)$ of $E log(1 + e^(-h S))$, with $S = n_a - n_b$ and
+    $h = log(p_a/p_b)$ for the pair $(a, b)$, whose symbols occur $n_a$ and $n_b$ times.
     """
     chances = np.array([1 + gap, 1, 1 - gap * ratio]) ** 2
     chances /= chances.sum()
@@ -447,10 +447,12 @@ def test_last_nats__rate(
     chance: Annotated[float, Interval(0.6, 0.9, why="the law is for h² T of 500 and more")],
     length: Annotated[int, Interval(4000, 8000, why="a law for long words")],
 ):
-    """P makes words of T independent tokens of two symbols, M is the mean of P over both namings, h
-    = log(p_1/p_2) > 0 and ρ = 2 √(p_1 p_2). For T from 4000 to 8000 and p_1 from .6 to .9, log 2 -
-    KL(P‖M) equals within .4 % Λ (1 - ((8 + π²)/h² + ½)/(2 T)) ρ^T/(h √(T/2π)), with Λ = (h/π) Σ
-    e^(hs/2) log(1 + e^(-hs)) over all integers s that are even or odd as T is.
+    """$P$ makes words of $T$ independent tokens of two symbols, $M$ is the mean of $P$ over both
+    namings, $h = log(p_1/p_2) > 0$ and $ρ = 2 √(p_1 p_2)$. For $T$ from 4000 to 8000 and $p_1$ from
+    .6 to .9, $log 2 - KL(P‖M)$ equals within .4 %
+    $Λ (1 - ((8 + π²)/h² + ½)/(2 T)) ρ^T/(h √(T/2π))$, with
+    $Λ = (h/π) ∑_s e^(h s/2) log(1 + e^(-h s))$ over all integers $s$ that are even or odd as $T$
+    is.
     """
     law = scaled_price_left(chance, length)
     trial.value(
@@ -476,12 +478,12 @@ def test_last_nats__rate_of_three(
     ratio: Ratio,
     length: Annotated[int, Interval(700, 1000, why="a law for long words; all counts are summed")],
 ):
-    """P makes words of T independent tokens of three symbols, and M is the mean of P over all
-    namings. For T from 700 to 1000 and √p_i in proportion to 1 + g, 1 and 1 - g r, with g from .35
-    to .45 and r from .95 to 1.05, log 6 - KL(P‖M) equals within .5 % the sum over the pairs p > q
-    of neighbours of (Λ - ((8 + π²)/h² - (1 - 3σ²)/4)/(2σ²T)) ρ^T/(h σ √(T/2π)), with h = log(p/q),
-    ρ = 1 - (√p - √q)², σ² = 2 √(pq)/ρ and Λ = (h/2π) Σ e^(hs/2) log(1 + e^(-hs)) over all integers
-    s.
+    """$P$ makes words of $T$ independent tokens of three symbols, and $M$ is the mean of $P$ over
+    all namings. For $T$ from 700 to 1000 and $√p_i$ in proportion to $1 + g, 1$ and $1 - g r$, with
+    $g$ from .35 to .45 and $r$ from .95 to 1.05, $log 6 - KL(P‖M)$ equals within .5 % the sum over
+    the pairs $p > q$ of neighbours of $(Λ - ((8 + π²)/h² - (1 - 3σ²)/4)/(2σ²T)) ρ^T/(h σ √(T/2π))$,
+    with $h = log(p/q)$, $ρ = 1 - (√p - √q)²$, $σ² = 2 √(p q)/ρ$ and
+    $Λ = (h/2π) ∑_s e^(h s/2) log(1 + e^(-h s))$ over all integers $s$.
     """
     chances = np.array([1 + gap, 1, 1 - gap * ratio]) ** 2
     chances /= chances.sum()
@@ -509,10 +511,10 @@ def test_last_nats__rate_of_three(
     kind="limit",
 )
 def test_uniform_rate(trial):
-    """P makes words of independent tokens of two symbols, p = ½ + δ, and M is the mean of P over
-    both namings. Let A_T be the mean over t < T of E‖P(·|x) - M(·|x)‖₁ for the next token after t
-    tokens. √T times the largest A_T over δ tends to max_{c>0} 4 Φ(c²)/c = .7087, Φ(y) = ∫₀^y E (1 +
-    e^(8τ + 4√τ Z))^(-1) dτ with Z ~ N(0, 1).
+    """$P$ makes words of independent tokens of two symbols, $p = ½ + δ$, and $M$ is the mean of $P$
+    over both namings. Let $A_T$ be the mean over $t < T$ of $E‖P(·|x) - M(·|x)‖₁$ for the next
+    token after $t$ tokens. $√T$ times the largest $A_T$ over $δ$ tends to
+    $max_{c>0} 4 Φ(c²)/c = .7087$, $Φ(y) = ∫₀^y E (1 + e^(8τ + 4√τ Z))^(-1) dτ$ with $Z ~ N(0, 1)$.
     """
     sizes = 25 * 2 ** np.arange(6)
     law = uniform_constant()
@@ -528,9 +530,9 @@ def test_uniform_rate(trial):
 
 @claim(derived("a sum over all times becomes an integral"), kind="limit")
 def test_uniform_rate__fixed(trial):
-    """P makes words of independent tokens of two symbols, p = ½ + δ, and M is the mean of P over
-    both namings. The errors E‖P(·|x) - M(·|x)‖₁ of the next tokens add up to a finite s(δ) over all
-    lengths, and δ s(δ) tends to log 2 for δ → 0.
+    """$P$ makes words of independent tokens of two symbols, $p = ½ + δ$, and $M$ is the mean of $P$
+    over both namings. The errors $E‖P(·|x) - M(·|x)‖₁$ of the next tokens add up to a finite $s(δ)$
+    over all lengths, and $δ s(δ)$ tends to $log 2$ for $δ → 0$.
     """
     sizes = np.array([5, 10, 20, 40])
     sums = [next_token_errors(1 / size, 16 * size**2) for size in sizes]
@@ -546,10 +548,10 @@ def test_uniform_rate__fixed(trial):
 
 @figure("F1", claims=("price_at_most",))
 def price_against_length():
-    """Names cost at most log(V!/|Aut|) nats in total, whatever the length of the text.
+    """Names cost at most $log(V!/|Aut|)$ nats in total, whatever the length of the text.
 
-    Divergence of P from the best model that does not know the names, three symbols. Marks: lines:
-    log(V!/|Aut|); points: all words of each length.
+    Divergence of $P$ from the best model that does not know the names, three symbols. Marks: lines:
+    $log(V!/|Aut|)$; points: all words of each length.
     """
     generator = np.random.default_rng(0)
     lengths = np.arange(1, 9)

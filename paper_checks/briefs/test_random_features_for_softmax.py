@@ -1,20 +1,20 @@
 """Choromanski et al. 2021, "Rethinking Attention with Performers", ICLR, arXiv 2009.14794.
 
-For whoever picks a random-feature map for exp(q · k) and the number of features: the variances of
+For whoever picks a random-feature map for $exp(q · k)$ and the number of features: the variances of
 three estimators, when positive features beat trigonometric ones, and what orthogonal directions
 gain.
 
 Take away: positive features beat cosines only if the kernel is below .84, or below .94 for vectors
-as short as .3, and a positive feature at s = 4 exceeds what it estimates in only one draw of six.
-Orthogonal directions reduce the variance by at most 32 % if m = d is large, and by nothing for
-large s.
+as short as .3, and a positive feature at $s = 4$ exceeds what it estimates in only one draw of six.
+Orthogonal directions reduce the variance by at most 32 % if $m = d$ is large, and by nothing for
+large $s$.
 
-w is standard normal in d dimensions, SM = e^{q · k}, c = (|q|² + |k|²)/2, s = |q + k|². A feature
-is e^{w · (q+k) - c} (positive), e^c cos(w · (q - k)) (trigonometric) or e^{-c} cosh(w · (q + k))
-(hyperbolic); estimates are means of m.
+$w$ is standard normal in $d$ dimensions, $SM = e^{q · k}$, $c = (|q|² + |k|²)/2$, $s = |q + k|²$. A
+feature is $e^{w · (q+k) - c}$ (positive), $e^c cos(w · (q - k))$ (trigonometric) or
+$e^{-c} cosh(w · (q + k))$ (hyperbolic); estimates are means of $m$.
 
-Edges: at q = k the trigonometric feature is exact; at q = -k the positive one is, since s = 0
-there. Orthogonal directions need m <= d and d >= 2.
+Edges: at $q = k$ the trigonometric feature is exact; at $q = -k$ the positive one is, since $s = 0$
+there. Orthogonal directions need $m <= d$ and $d >= 2$.
 
 Paper: it makes attention linear in the length by positive orthogonal random features, FAVOR+. This
 page computes the variances of its features. The page on learned spectral kernels examines a paper
@@ -34,13 +34,13 @@ Abstract:
 - Sentence 5, second part: the estimates converge uniformly. Not on trial. Single entries are
   estimated here.
 - Sentence 5, third part: the variance is low. In part: variances, small_kernels, crossover,
-  rarely_above. Where |q + k| is small: it grows as its exponential.
+  rarely_above. Where $|q + k|$ is small: it grows as its exponential.
 - Sentence 6: on many tasks the models compete with others. Not on trial. It needs large models.
 
 Read: the abstract; sections 2 and 3 with Lemmas 1 and 2, the sentence after Lemma 2, and Theorem 2,
 an inequality, in a copy. Derived here: the crossing, the exact gain, and the law of a feature. The
-sentence after Lemma 2 has no condition in print; it is true where |q + k| stays bounded. Not
-claimed: sample variances, useless for s > 2, where the fourth moment is astronomical. Topic:
+sentence after Lemma 2 has no condition in print; it is true where $|q + k|$ stays bounded. Not
+claimed: sample variances, useless for $s > 2$, where the fourth moment is astronomical. Topic:
 sequence models and attention.
 """
 
@@ -180,9 +180,9 @@ def positive_features(q, k):
     cases=[(1.0, 0.7, 1.2), (2.0, 2.0, 0.1), (0.3, 0.3, 3.04)],
 )
 def test_unbiased(trial, left: Norm, right: Norm, angle: Angle):
-    """Let w be standard normal and c = (|q|² + |k|²)/2. The features e^{w·(q+k) - c} (positive),
-    e^c cos(w·(q - k)) (trigonometric) and e^{-c} cosh(w·(q + k)) (hyperbolic) all have the mean
-    e^{q·k}.
+    """Let $w$ be standard normal and $c = (|q|² + |k|²)/2$. The features $e^{w·(q+k) - c}$
+    (positive), $e^c cos(w·(q - k))$ (trigonometric) and $e^{-c} cosh(w·(q + k))$ (hyperbolic) all
+    have the mean $e^{q·k}$.
     """
     q, k = pair(left, right, angle)
     trial.identity(
@@ -203,9 +203,9 @@ def test_unbiased(trial, left: Norm, right: Norm, angle: Angle):
     paper("Lemma 2"), kind="identity", cases=[(1.0, 0.7, 1.2), (2.0, 2.0, 0.1), (0.3, 0.3, 3.04)]
 )
 def test_variances(trial, left: Norm, right: Norm, angle: Angle):
-    """Let w be standard normal, c = (|q|² + |k|²)/2 and s = |q + k|². The features e^{w·(q+k) - c},
-    e^c cos(w·(q - k)) and e^{-c} cosh(w·(q + k)) have the variances e^{2q·k} (e^s - 1), ½ e^{2c} (1
-    - e^{-|q-k|²})² and ½ (1 - e^{-s}) e^{2q·k} (e^s - 1).
+    """Let $w$ be standard normal, $c = (|q|² + |k|²)/2$ and $s = |q + k|²$. The features
+    $e^{w·(q+k) - c}$, $e^c cos(w·(q - k))$ and $e^{-c} cosh(w·(q + k))$ have the variances
+    $e^{2q·k} (e^s - 1)$, $½ e^{2c} (1 - e^{-|q-k|²})²$ and $½ (1 - e^{-s}) e^{2q·k} (e^s - 1)$.
     """
     q, k = pair(left, right, angle)
     s = (q + k) @ (q + k)
@@ -228,10 +228,10 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
     cases=[4.0, 6.0],
     as_published=published(
         place=paper("section 3, the sentence after Lemma 2"),
-        quoted="Thus, for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0",
-        within="no condition stands there; with a bound on |x + y| it is true",
+        quoted="Thus, for $SM(x,y)→0$ we have: $MSE(SM^trig)→∞$ and $MSE(SM^+)→0$",
+        within="no condition stands there; with a bound on $|x + y|$ it is true",
         reach="theorem",
-        effect="the sentence needs a bound on |x + y|; Lemma 2 and the theorems stand",
+        effect="the sentence needs a bound on $|x + y|$; Lemma 2 and the theorems stand",
         ran="the formula",
     ),
 )
@@ -242,9 +242,9 @@ def test_small_kernels(
         Interval(4, 6, why="t: nearer, the variance is below 1; beyond, quadrature loses digits"),
     ],
 ):
-    """The positive feature e^{w·(q+k) - (|q|² + |k|²)/2}, w standard normal, of q = 1 and k = -t
-    has the variance e^{-2t} (e^{(t-1)²} - 1), which grows without bound with t while its mean
-    e^{-t} vanishes.
+    """The positive feature $e^{w·(q+k) - (|q|² + |k|²)/2}$, $w$ standard normal, of $q = 1$ and
+    $k = -t$ has the variance $e^{-2t} (e^{(t-1)²} - 1)$, which grows without bound with $t$ while
+    its mean $e^{-t}$ vanishes.
     """
     pairs = [pair(1.0, t, np.pi) for t in np.linspace(2, farthest, 5)]
     predict = np.array([variances(*x)[0] for x in pairs])
@@ -263,8 +263,8 @@ def test_small_kernels(
 
 @claim(derived("from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_crossover(trial, radius: Radius):
-    """For |q| = |k| = r and u = q·k positive random features of e^u and cosines have the same
-    variance at u = u*(r) < 0, where ½ e^{-4u*} (1 - e^{-2(r² - u*)})² = 1 - e^{-2(r² + u*)}.
+    """For $|q| = |k| = r$ and $u = q·k$ positive random features of $e^u$ and cosines have the same
+    variance at $u = u*(r) < 0$, where $½ e^{-4u*} (1 - e^{-2(r² - u*)})² = 1 - e^{-2(r² + u*)}$.
     """
     crossing = meeting(variances, radius)
     controls = {"wherever SM < 1": 0.0}
@@ -275,9 +275,9 @@ def test_crossover(trial, radius: Radius):
 
 @claim(derived("from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_at_right_angles(trial, radius: Radius):
-    """Let w be standard normal. For |q| = |k| = r and q ⊥ k the trigonometric feature e^{r²}
-    cos(w·(q - k)) of e^{q·k} has ½ (1 - e^{-2r²}) times the variance of the positive one,
-    e^{w·(q+k) - r²}.
+    """Let $w$ be standard normal. For $|q| = |k| = r$ and $q ⊥ k$ the trigonometric feature
+    $e^{r²} cos(w·(q - k))$ of $e^{q·k}$ has $½ (1 - e^{-2r²})$ times the variance of the positive
+    one, $e^{w·(q+k) - r²}$.
     """
     spread = pair(radius, radius, np.pi / 2)
     measured = quadrature(*spread)
@@ -304,10 +304,10 @@ def test_orthogonal_gain(
     ],
     s: Spread,
 ):
-    """Let c = (|q|² + |k|²)/2 and s = |q + k|². Two positive features e^{w·(q+k) - c} with
-    orthogonal directions w in d dimensions have the covariance -e^{-2c} (e^s - ₁F₁(d; d/2; s/2)).
-    So the mean of m <= d of them has a variance that is less by (1 - 1/m) e^{-2c} (e^s - ₁F₁(d;
-    d/2; s/2)) than that of independent ones.
+    """Let $c = (|q|² + |k|²)/2$ and $s = |q + k|²$. Two positive features $e^{w·(q+k) - c}$ with
+    orthogonal directions $w$ in $d$ dimensions have the covariance
+    $-e^{-2c} (e^s - ₁F₁(d; d/2; s/2))$. So the mean of $m <= d$ of them has a variance that is less
+    by $(1 - 1/m) e^{-2c} (e^s - ₁F₁(d; d/2; s/2))$ than that of independent ones.
     """
     trial.identity(
         np.exp(s) - paired_moment(dimensions, s),
@@ -320,10 +320,10 @@ def test_orthogonal_gain(
     )
 
 
-@claim(derived("w · (q + k) is normal"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
+@claim(derived("$w · (q + k)$ is normal"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
 def test_lognormal(trial, angle: Angle, s: Spread):
-    """The logarithm of the positive feature e^{w·(q+k) - c}, w standard normal and c = (|q|² +
-    |k|²)/2, is normal with the mean -c and the variance |q + k|².
+    """The logarithm of the positive feature $e^{w·(q+k) - c}$, $w$ standard normal and
+    $c = (|q|² + |k|²)/2$, is normal with the mean $-c$ and the variance $|q + k|²$.
     """
     q, k = stretched(angle, s)
     trial.distribution(
@@ -343,8 +343,8 @@ def test_lognormal(trial, angle: Angle, s: Spread):
 
 @claim(derived("from the law"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
 def test_rarely_above(trial, angle: Angle, s: Spread):
-    """The positive feature e^{w·(q+k) - (|q|² + |k|²)/2}, w standard normal, exceeds its mean
-    e^{q·k} with the chance 1 - Φ(√s/2), where s = |q + k|² > 0.
+    """The positive feature $e^{w·(q+k) - (|q|² + |k|²)/2}$, $w$ standard normal, exceeds its mean
+    $e^{q·k}$ with the chance $1 - Φ(√s/2)$, where $s = |q + k|² > 0$.
     """
     q, k = stretched(angle, s)
     draws = positive_features(q, k)
@@ -363,12 +363,12 @@ def test_rarely_above(trial, angle: Angle, s: Spread):
     )
 
 
-@claim(derived("boxes of r and of the cosine, each enclosed"), kind="bound")
+@claim(derived("boxes of $r$ and of the cosine, each enclosed"), kind="bound")
 def test_crossover__everywhere(trial):
-    """Let w be standard normal. For |q| = |k| = r and the cosine c >= 0 of their angle the
-    trigonometric feature e^{r²} cos(w·(q - k)) of e^{q·k} has at most half the variance of the
-    positive one, e^{w·(q+k) - r²}: e^{2r²} (1 - e^{-2r²(1 - c)})² <= e^{2cr²} (e^{2r²(1 + c)} - 1),
-    for all r in [.1, 2] and c in [0, 1].
+    """Let $w$ be standard normal. For $|q| = |k| = r$ and the cosine $c >= 0$ of their angle the
+    trigonometric feature $e^{r²} cos(w·(q - k))$ of $e^{q·k}$ has at most half the variance of the
+    positive one, $e^{w·(q+k) - r²}$: $e^{2r²} (1 - e^{-2r²(1 - c)})² <= e^{2c r²} (e^{2r²(1 + c)} -
+    1)$, for all $r$ in $[.1, 2]$ and $c$ in $[0, 1]$.
     """
 
     def positive(radius, cosine):
@@ -401,8 +401,8 @@ def test_crossover__everywhere(trial):
 def deviations(radius=1.0):
     """Positive features win only where the kernel is small.
 
-    Standard deviation of a feature, |q| = |k| = 1. Marks: lines: theory; points: quadrature; u*:
-    where two are equal.
+    Standard deviation of a feature, $|q| = |k| = 1$. Marks: lines: theory; points: quadrature;
+    $u*$: where two are equal.
     """
     products = np.linspace(-0.98, 0.98, 25)
     names = ("positive", "trigonometric", "hyperbolic")

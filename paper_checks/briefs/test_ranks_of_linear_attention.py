@@ -5,16 +5,17 @@ Attention", ECCV, arXiv 2312.08874.
 For whoever repairs linear attention by raising ranks: what reweighting, gates and agents can do,
 and what a low rank forbids.
 
-Setting: N tokens have keys K after the feature map (N, d_k), values V (N, d_v) and weights α_j > 0.
-Linear attention reads the buffer B = Σ α_j k_j v_jᵀ. The effective number of tokens is
-N_eff = (Σ α²)²/Σ α⁴ <= N. Attention is a matrix A (N, N) with rows that sum to 1.
+Setting: $N$ tokens have keys $K$ after the feature map $(N, d_k)$, values $V$ $(N, d_v)$ and
+weights $α_j > 0$. Linear attention reads the buffer $B = ∑_j α_j k_j v_jᵀ$. The effective number of
+tokens is $N_eff = (∑_j α_j²)²/∑_j α_j⁴ <= N$. Attention is a matrix $A$ $(N, N)$ with rows that sum
+to 1.
 
 Take away: for generic tokens no weights raise the rank of the buffer, and some may lower it; for
 normal tokens unequal weights make its singular values less even. A low rank prevents the look-up of
-single tokens: attention of rank r finds each of N tokens with a mean weight of at most r/N, while
-softmax needs two dimensions for all of them. A generic gate multiplies the rank of outputs, as far
-as their size allows, so that a rank of outputs says little: softmax itself has outputs of rank d_v
-at most.
+single tokens: attention of rank $r$ finds each of $N$ tokens with a mean weight of at most $r/N$,
+while softmax needs two dimensions for all of them. A generic gate multiplies the rank of outputs,
+as far as their size allows, so that a rank of outputs says little: softmax itself has outputs of
+rank $d_v$ at most.
 
 Edges: the statements on generic tokens do not hold for duplicates. With keys (1, 0), (1, 0), (0, 1)
 and values (1, 0), (-1, 0), (0, 1) the buffer has rank 1, and the weights 2, 1, 1 make it 2.
@@ -22,7 +23,7 @@ Down-weighting 30 equal tokens among 40 makes the spectrum more even. The law of
 ratio of two means; it assumes tokens of mean zero. The first paper's code turns queries and keys by
 rotary embedding but not the denominators: rows then have entries of both signs and no bound.
 
-Paper: the first reweights the buffer and gates the output, and measures ranks; the second puts n
+Paper: the first reweights the buffer and gates the output, and measures ranks; the second puts $n$
 agents between queries and keys. This page studies ranks, spectra, and what trained features can
 look up.
 
@@ -34,7 +35,7 @@ Abstract:
 - Sentence 4: it falls short of softmax because the rank of its features is low, and so cannot model
   what is complex in space. In part: look_up_cap, look_up_cap-attained, look_up_cap-softmax,
   look_up_cap-output_ranks. The rank of its attention matrix forbids to look up; the rank of its
-  outputs is not lower than that of softmax if d_k >= d_v.
+  outputs is not lower than that of softmax if $d_k >= d_v$.
 - Sentence 5: ranks are examined in two places, the buffer of keys and values and the outputs. No
   statement.
 - Sentence 6: an attention with raised ranks rivals softmax at linear cost. In part:
@@ -47,8 +48,8 @@ Abstract:
 
 Read: the abstracts, in copies ("rank analysis from two perspectives: the KV buffer and the output
 features"; "equivalent to a generalized form of linear attention") and the first paper's code
-(classfication/RALA.py). Derived here: all claims. Not claimed: anything on images. Topic: sequence
-models and attention.
+(`classfication/RALA.py`). Derived here: all claims. Not claimed: anything on images. Topic:
+sequence models and attention.
 """
 
 from itertools import combinations
@@ -312,7 +313,7 @@ def differing(law, **wrong):
 
 
 @claim(
-    derived("B is K^T times a diagonal matrix times V"),
+    derived("$B$ is $K^T$ times a diagonal matrix times $V$"),
     cases=[(50, 8, 8), (5, 8, 8), (50, 4, 9), (7, 7, 7), (1, 1, 1)],
 )
 def test_weights_leave_rank(
@@ -321,9 +322,9 @@ def test_weights_leave_rank(
     keys: Size,
     values: Size,
 ):
-    """Linear attention reads the buffer Σ α_j k_j v_jᵀ over N tokens. For generic keys k_j of width
-    d_k and values v_j of width d_v it has the rank min(N, d_k, d_v), both with α_j = 1 and with α_j
-    = N softmax(k_j·q), where q is the mean query.
+    """Linear attention reads the buffer $∑_j α_j k_j v_jᵀ$ over $N$ tokens. For generic keys $k_j$
+    of width $d_k$ and values $v_j$ of width $d_v$ it has the rank $min(N, d_k, d_v)$, both with
+    $α_j = 1$ and with $α_j = N softmax(k_j·q)$, where $q$ is the mean query.
     """
     generator = trial.generator("tokens")
     drawn_keys, drawn_values = tokens_of(generator, count, keys, values)
@@ -352,9 +353,10 @@ def test_weights_leave_rank__lowered(
     trial,
     size: Annotated[int, Interval(1, 3, why="of four and more dimensions few draws can lose rank")],
 ):
-    """The buffer Σ α_j k_j v_jᵀ of d + 1 generic tokens with keys and values of width d has the
-    rank d or, for some weights α_j > 0, d - 1. Such weights exist if and only if the products det
-    K_i det V_i have both signs, with the keys K_i and the values V_i without token i.
+    """The buffer $∑_j α_j k_j v_jᵀ$ of $d + 1$ generic tokens with keys and values of width $d$ has
+    the rank $d$ or, for some weights $α_j > 0$, $d - 1$. Such weights exist if and only if the
+    products $det K_i det V_i$ have both signs, with the keys $K_i$ and the values $V_i$ without
+    token $i$.
     """
     generator = trial.generator("tokens")
     drawn = [tokens_of(generator, size + 1, size, size) for _ in range(230)]
@@ -383,9 +385,9 @@ def test_weights_lower_spread(
     values: Wide,
     power: Annotated[float, Interval(1, 2, why="α_j = j^s; for s near 0 weights are equal")],
 ):
-    """The buffer B = Σ α_j k_j v_jᵀ has standard normal keys of width d_k and values of width d_v.
-    Then (E tr B Bᵀ)²/E tr (B Bᵀ)² = d_k d_v/(d_k + d_v + 1 + (d_k d_v + d_k + d_v + 3)/n) with n =
-    (Σ α²)²/Σ α⁴.
+    """The buffer $B = ∑_j α_j k_j v_jᵀ$ has standard normal keys of width $d_k$ and values of width
+    $d_v$. Then $(E tr B Bᵀ)²/E tr (B Bᵀ)² = d_k d_v/(d_k + d_v + 1 + (d_k d_v + d_k + d_v + 3)/n)$
+    with $n = (∑_j α_j²)²/∑_j α_j⁴$.
     """
     weights = np.arange(1.0, count + 1) ** power
     law = spread(keys, values, effective_number(weights))
@@ -407,8 +409,8 @@ def test_weights_lower_spread(
     cases=[(40, 30, 4, 3), (40, 30, 4, 8), (9, 40, 1, 7), (2, 2, 1, 1)],
 )
 def test_gate_multiplies(trial, rows: Rows, columns: Rows, first: Rank, second: Rank):
-    """The product entry by entry of two generic (N, D) matrices of ranks r₁ and r₂, such as outputs
-    and their gate, has the rank min(N, D, r₁ r₂).
+    """The product entry by entry of two generic $(N, D)$ matrices of ranks $r₁$ and $r₂$, such as
+    outputs and their gate, has the rank $min(N, D, r₁ r₂)$.
     """
     generator = trial.generator("factors")
     outputs, gate = (
@@ -431,12 +433,12 @@ def test_gate_multiplies(trial, rows: Rows, columns: Rows, first: Rank, second: 
 
 
 @claim(
-    derived("squares of a sum of r terms"),
+    derived("squares of a sum of $r$ terms"),
     cases=[(40, 30, 4), (40, 30, 8), (9, 40, 3), (2, 2, 1)],
 )
 def test_gate_multiplies__by_itself(trial, rows: Rows, columns: Rows, factor: Rank):
-    """The product entry by entry of a generic (N, D) matrix of rank r with itself has the rank
-    min(N, D, r (r + 1)/2).
+    """The product entry by entry of a generic $(N, D)$ matrix of rank $r$ with itself has the rank
+    $min(N, D, r (r + 1)/2)$.
     """
     generator = trial.generator("factors")
     outputs = generator.normal(size=(rows, factor)) @ generator.normal(size=(factor, columns))
@@ -460,8 +462,8 @@ LOOKED = [(8, 2), (12, 3), (12, 5), (9, 8)]
 
 @claim(derived("a trace is at most the rank times the largest eigenvalue"), cases=LOOKED)
 def test_look_up_cap(trial, tokens: Looked, features: Kept):
-    """Attention A >= 0 of N tokens has rows that add up to 1, and rank r. It gives the targets π(i)
-    of a permutation at most the mean weight (1/N) Σ A_iπ(i) <= r/N.
+    """Attention $A >= 0$ of $N$ tokens has rows that add up to 1, and rank $r$. It gives the
+    targets $π(i)$ of a permutation at most the mean weight $(1/N) ∑_i A_{i,π(i)} <= r/N$.
     """
     trial.require(features < tokens, "there must be fewer features than tokens")
     generator = trial.generator("starts")
@@ -487,13 +489,13 @@ def test_look_up_cap(trial, tokens: Looked, features: Kept):
 
 
 @claim(
-    derived("r blocks of tokens, each looked up as one"),
+    derived("$r$ blocks of tokens, each looked up as one"),
     kind="optimality",
     cases=[(8, 2), (12, 5), (7, 3)],
 )
 def test_look_up_cap__attained(trial, tokens: Looked, features: Kept):
-    """Linear attention of N tokens with r positive features can give every token its own target
-    with a mean weight as near r/N as one likes, and no larger one.
+    """Linear attention of $N$ tokens with $r$ positive features can give every token its own target
+    with a mean weight as near $r/N$ as one likes, and no larger one.
     """
     trial.require(features < tokens, "there must be fewer features than tokens")
     law = cap(tokens, features)
@@ -517,8 +519,8 @@ def test_look_up_cap__attained(trial, tokens: Looked, features: Kept):
     cases=[(8, 2), (12, 5), (7, 3)],
 )
 def test_look_up_cap__agents(trial, tokens: Looked, agents: Kept):
-    """Agent attention softmax(Q Aᵀ) softmax(A Kᵀ) of N tokens with n agents A can give every token
-    its own target with a mean weight as near n/N as one likes, and no larger one.
+    """Agent attention $softmax(Q Aᵀ) softmax(A Kᵀ)$ of $N$ tokens with $n$ agents $A$ can give
+    every token its own target with a mean weight as near $n/N$ as one likes, and no larger one.
     """
     trial.require(agents < tokens, "there must be fewer agents than tokens")
     law = cap(tokens, agents)
@@ -538,7 +540,7 @@ def test_look_up_cap__agents(trial, tokens: Looked, agents: Kept):
 
 @claim(derived("the next key is second"), kind="limit", cases=[3, 12, 64])
 def test_look_up_cap__softmax(trial, tokens: Circle):
-    """N queries and N keys of width 2 are equally spaced on one circle. The mean weight that
+    """$N$ queries and $N$ keys of width 2 are equally spaced on one circle. The mean weight that
     softmax attention gives to the key in the direction of each query tends to 1 as the largest
     logit grows.
     """
@@ -554,14 +556,14 @@ def test_look_up_cap__softmax(trial, tokens: Circle):
 
 
 @claim(
-    derived("A V has at most the columns of V"),
+    derived("A $V$ has at most the columns of $V$"),
     kind="identity",
     cases=[(40, 6, 6, 5), (30, 4, 8, 3), (12, 8, 2, 3)],
 )
 def test_look_up_cap__output_ranks(trial, tokens: Circle, keys: Head, values: Head, agents: Head):
-    """For N generic tokens with keys of width d_k and values of width d_v the outputs of attention
-    have the rank min(N, d_v) with softmax, min(N, d_k, d_v) with linear attention, and min(N, n,
-    d_v) with n agents.
+    """For $N$ generic tokens with keys of width $d_k$ and values of width $d_v$ the outputs of
+    attention have the rank $min(N, d_v)$ with softmax, $min(N, d_k, d_v)$ with linear attention,
+    and $min(N, n, d_v)$ with $n$ agents.
     """
     law = np.array(
         [
@@ -586,10 +588,10 @@ def test_look_up_cap__output_ranks(trial, tokens: Circle, keys: Head, values: He
 
 @figure("F1", claims=("look_up_cap-attained", "look_up_cap-agents"))
 def look_up_against_rank(tokens: int = 12):
-    """Linear attention and agents look up r of N tokens, as many as their rank; softmax looks up
-    all of them with two dimensions.
+    """Linear attention and agents look up $r$ of $N$ tokens, as many as their rank; softmax looks
+    up all of them with two dimensions.
 
-    The largest mean weight on the one key that each of 12 queries asks for. Marks: line: r/N;
+    The largest mean weight on the one key that each of 12 queries asks for. Marks: line: $r/N$;
     points: searches over all positive features (odd ranks), and over queries, agents and keys (even
     ranks); softmax on a circle.
     """

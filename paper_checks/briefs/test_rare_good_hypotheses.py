@@ -4,15 +4,16 @@ arXiv 2406.15941.
 For whoever quotes bits of inductive bias: the exact figure for linear and kernel hypotheses, and
 what an extrapolation from random losses reports.
 
-Take away: all d directions count, however small their share of the loss: bits = (d/2) log2(1/ε) + a
-constant. A χ² that is fitted to random losses has an effective dimension in place of d: for λ_i =
-1/i², d = 12 and ε = .001 it reports 16 of 46 bits. Beyond about 740 nats the released tail
-underflows, so that a harder target may be reported as less bias.
+Take away: all $d$ directions count, however small their share of the loss: bits are
+$(d/2) log_2(1/ε)$ plus a constant. A $χ²$ that is fitted to random losses has an effective
+dimension in place of $d$: for $λ_i = 1/i²$, $d = 12$ and $ε = .001$ it reports 16 of 46 bits.
+Beyond about 740 nats the released tail underflows, so that a harder target may be reported as less
+bias.
 
-Setting: a random hypothesis is z ~ N(0, I_d), its loss Q = Σ λ_i (z_i + b_i)², all λ_i > 0, and
-bits(ε) = -log2 P(Q <= ε). V = e^(-|b|²/2) (ε/2)^(d/2)/(Γ(d/2 + 1) Π √λ_i).
+Setting: a random hypothesis is $z ~ N(0, I_d)$, its loss $Q = ∑_i λ_i (z_i + b_i)²$, all $λ_i > 0$,
+and $bits(ε) = -log_2 P(Q <= ε)$. $V = e^(-|b|²/2) (ε/2)^(d/2)/(Γ(d/2 + 1) ∏_i √λ_i)$.
 
-Edges: if every hypothesis has a loss above some floor, ε is measured from that floor. A training
+Edges: if every hypothesis has a loss above some floor, $ε$ is measured from that floor. A training
 example that is a linear combination of the earlier ones saves no bits.
 
 Paper: it estimates how many bits single out the hypotheses that generalise, from the law of the
@@ -30,7 +31,7 @@ Abstract:
 - Statement 4: neural networks bring much bias, and architectures differ. Not on trial. It needs
   networks.
 
-Read: the abstract, and utils.py of the released code, in a copy. Derived here: all claims; the
+Read: the abstract, and `utils.py` of the released code, in a copy. Derived here: all claims; the
 series for the observed side is Ruben's. Not claimed: that losses of networks are of this kind.
 Topic: learning.
 """
@@ -238,9 +239,9 @@ LOSSES = [(4, 1.0), (2, 0.3), (8, 1.0), (24, 2.0)]
 
 @claim(derived("the least of a normal density on an ellipsoid"), kind="bound", cases=LOSSES)
 def test_small_ball(trial, dims: Dims, decay: Decay):
-    """A hypothesis z ~ N(0, I_d) has the loss Σ λ_i (z_i + b_i)², all λ_i > 0. With V = e^(-|b|²/2)
-    (ε/2)^(d/2)/(Γ(d/2 + 1) Π √λ_i) a loss up to ε takes -log2 P <= -log2 V + ε/(2 min λ) log2 e
-    bits, for every ε > 0.
+    """A hypothesis $z ~ N(0, I_d)$ has the loss $∑_i λ_i (z_i + b_i)²$, all $λ_i > 0$. With
+    $V = e^(-|b|²/2) (ε/2)^(d/2)/(Γ(d/2 + 1) ∏_i √λ_i)$ a loss up to $ε$ takes
+    $-log_2 P <= -log_2 V + (ε/(2 min_i λ_i)) log_2 e$ bits, for every $ε > 0$.
     """
     generator = trial.generator("losses")
     values, shifts = drawn_losses(generator, dims, decay, TARGETS)
@@ -261,14 +262,14 @@ def test_small_ball(trial, dims: Dims, decay: Decay):
 
 
 @claim(
-    derived("cosh x <= e^(x²/2), and Cauchy's inequality on an ellipsoid"),
+    derived("$cosh x <= e^(x²/2)$, and Cauchy's inequality on an ellipsoid"),
     kind="bound",
     cases=LOSSES,
 )
 def test_small_ball__at_least(trial, dims: Dims, decay: Decay):
-    """A hypothesis z ~ N(0, I_d) has the loss Σ λ_i (z_i + b_i)², all λ_i > 0. With V = e^(-|b|²/2)
-    (ε/2)^(d/2)/(Γ(d/2 + 1) Π √λ_i) a loss up to ε takes -log2 P >= -log2 V - (ε/2) Σ b_i²/λ_i log2
-    e bits, for every ε > 0.
+    """A hypothesis $z ~ N(0, I_d)$ has the loss $∑_i λ_i (z_i + b_i)²$, all $λ_i > 0$. With
+    $V = e^(-|b|²/2) (ε/2)^(d/2)/(Γ(d/2 + 1) ∏_i √λ_i)$ a loss up to $ε$ takes
+    $-log_2 P >= -log_2 V - (ε/2) ∑_i b_i²/λ_i log_2 e$ bits, for every $ε > 0$.
     """
     generator = trial.generator("losses")
     values, shifts = drawn_losses(generator, dims, decay, TARGETS)
@@ -304,8 +305,8 @@ def test_small_ball__all_directions(
         float, Interval(0.7, 2, why="λ_i = i^-decay; at 0 all directions are effective")
     ],
 ):
-    """A hypothesis z ~ N(0, I_d) has the loss Σ λ_i (z_i + b_i)², all λ_i > 0. The chance of a loss
-    up to ε falls as ε^(d/2) for ε → 0, however small some λ_i are.
+    """A hypothesis $z ~ N(0, I_d)$ has the loss $∑_i λ_i (z_i + b_i)²$, all $λ_i > 0$. The chance
+    of a loss up to $ε$ falls as $ε^(d/2)$ for $ε → 0$, however small some $λ_i$ are.
     """
     values = np.arange(1, dims + 1) ** -decay
     shifts = trial.generator("target").normal(size=dims) / 2
@@ -338,9 +339,10 @@ def test_price_of_example(
         float, Interval(0.7, 1, why="ε over the mean of the loss; a smaller one is rarely met")
     ],
 ):
-    """A hypothesis w ~ N(0, I_d) is moved by least squares until it fits m < d noiseless examples
-    x·w* with normal x. Then |w - w*|² <= ε has the chance E P(χ²_(d-m)(|w*_N|²) <= ε) over the
-    examples, where w*_N is the part of w* at right angles to them.
+    """A hypothesis $w ~ N(0, I_d)$ is moved by least squares until it fits $m < d$ noiseless
+    examples $x·w*$ with normal $x$. Then $|w - w*|² <= ε$ has the chance
+    $E P(χ²_(d-m)(|w*_N|²) <= ε)$ over the examples, where $w*_N$ is the part of $w*$ at right
+    angles to them.
     """
     trial.require(examples < dims, "examples must be fewer than dimensions")
     target = trial.generator("target").normal(size=dims)
@@ -359,7 +361,7 @@ def test_price_of_example(
 
 
 @claim(
-    derived("the mean of log V over examples"),
+    derived("the mean of $log V$ over examples"),
     kind="limit",
     cases=[(6, 0, 1e-4), (6, 3, 1e-4), (8, 5, 1e-8), (3, 1, 1e-6)],
 )
@@ -369,9 +371,9 @@ def test_price_of_example__saved(
     examples: Examples,
     loss: Annotated[float, Interval(1e-8, 1e-3, why="ε in a limit")],
 ):
-    """A hypothesis w ~ N(0, I_d) fits m noiseless normal examples of w*, and k = d - m. To fit one
-    more saves, on average and for ε → 0, ½ log2(1/ε) + |w*|² log2(e)/(2d) + log2(√2 Γ(k/2 + 1)/Γ((k
-    + 1)/2)) of the bits that |w - w*|² <= ε takes.
+    """A hypothesis $w ~ N(0, I_d)$ fits $m$ noiseless normal examples of $w*$, and $k = d - m$. To
+    fit one more saves, on average and for $ε → 0$, $½ log_2(1/ε) + |w*|² log_2(e)/(2d) + log_2(√2
+    Γ(k/2 + 1)/Γ((k + 1)/2))$ of the bits that $|w - w*|² <= ε$ takes.
     """
     trial.require(examples < dims - 1, "one direction must be left: m + 1 below d")
     target = trial.generator("target").normal(size=dims)
@@ -390,7 +392,7 @@ def test_price_of_example__saved(
 
 
 @claim(
-    derived("a large deviation of χ², and Sankaran's z, which the released utils.py takes"),
+    derived("a large deviation of $χ²$, and Sankaran's $z$, which the released `utils.py` takes"),
     kind="limit",
     cases=[0.5, 0.1, 0.02],
 )
@@ -400,9 +402,9 @@ def test_released_tail(
         float, Interval(0.02, 0.5, why="ε over the mean of the loss; near 1 nothing is rare")
     ],
 ):
-    """Let z be Sankaran's normal score of a χ² with k degrees at x < 1 times its mean. The z²/2
-    that the authors' code reports, over the true -log P, tends to (9/2)(1 - x^(1/3))²/(x - 1 - log
-    x) < 1 as k → ∞.
+    """Let $z$ be Sankaran's normal score of a $χ²$ with $k$ degrees at $x < 1$ times its mean. The
+    $z²/2$ that the authors' code reports, over the true $-log P$, tends to
+    $(9/2)(1 - x^(1/3))²/(x - 1 - log x) < 1$ as $k → ∞$.
     """
     law = reported_share(ratio)
     nats = true_nats(MANY, ratio)
@@ -417,7 +419,7 @@ def test_released_tail(
 
 
 @claim(
-    derived("x → 0 in Sankaran's z, which the released utils.py takes"),
+    derived("$x → 0$ in Sankaran's $z$, which the released `utils.py` takes"),
     kind="limit",
     cases=[30, 60, 100],
 )
@@ -427,9 +429,9 @@ def test_released_tail__stops(
         int, Interval(30, 100, why="k; of others the tail of 1200 nats is not near x = 0, or is")
     ],
 ):
-    """The authors' code reports -log P(χ² <= x k), k degrees, as z²/2 with Sankaran's normal score
-    z where the chance underflows. As x → 0 the report tends to (9k/4)(1 - 2/(9k))² nats, while the
-    truth grows without bound.
+    """The authors' code reports $-log P(χ² <= x k)$, $k$ degrees, as $z²/2$ with Sankaran's normal
+    score $z$ where the chance underflows. As $x → 0$ the report tends to $(9k/4)(1 - 2/(9k))²$
+    nats, while the truth grows without bound.
     """
     law = most_reported(degrees)
     ratio = np.exp(-1 - 2400 / degrees)  # where the truth is about 1200 nats
@@ -450,8 +452,9 @@ def test_released_tail__stops(
 def bits_of_a_fit(dims: int = 12, losses: int = 200000, fitted: int = 4000):
     """A law that is fitted to random losses misses most of the bits of rare hypotheses.
 
-    Bits of inductive bias at the loss ε, λ_i = 1/i², 12 directions. Marks: lines: exact, and of a
-    χ² that is fitted to 4000 losses; points: share of random hypotheses, with two standard errors.
+    Bits of inductive bias at the loss $ε$, $λ_i = 1/i²$, 12 directions. Marks: lines: exact, and of
+    a $χ²$ that is fitted to 4000 losses; points: share of random hypotheses, with two standard
+    errors.
     """
     values = np.arange(1, dims + 1) ** -2.0
     drawn = np.random.default_rng(0).normal(size=(losses, dims)) ** 2 @ values

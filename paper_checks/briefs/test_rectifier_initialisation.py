@@ -8,16 +8,17 @@ Take away: fifty ReLU layers of width 100 with He's scale keep the mean square o
 average, but the typical network shrinks it to .28. A layer of two units is dead for one input in
 four.
 
-The layers are h_0 = x, h_l = φ(W_l h_(l-1)) without biases, φ(t) = t above 0 and a t below; W_l is
-n_l x n_(l-1) with independent entries of mean 0 and variance s_l. He's choice is s_l = 2 / ((1 +
-a^2) n_(l-1)), Xavier's 1 / n_(l-1).
-|.| is the length, and c = 6 (1 + a^4) / (1 + a^2)^2, so that c = 6 for ReLU and 3 without a kink.
+The layers are $h_0 = x$, $h_l = φ(W_l h_(l-1))$ without biases, $φ(t) = t$ above 0 and $a t$ below;
+$W_l$ is $n_l × n_(l-1)$ with independent entries of mean 0 and variance $s_l$. He's choice is
+$s_l = 2 / ((1 + a^2) n_(l-1))$, Xavier's $1 / n_(l-1)$. $|x|$ is the length of $x$, and
+$c = 6 (1 + a^4) / (1 + a^2)^2$, so that $c = 6$ for ReLU and 3 without a kink.
 
-Edges: at a = 1 and a = -1 there is no kink, c = 3, and nothing is ever dead. The fourth moments are
-heavy-tailed: if the sum of (c - 1)/n_l exceeds 2, samples of usual size do not show them. A smooth
-activation is not homogeneous: E gelu(z)^2 is .4252 for a standard normal z, not 1/2.
+Edges: at $a = 1$ and $a = -1$ there is no kink, $c = 3$, and nothing is ever dead. The fourth
+moments are heavy-tailed: if the sum of $(c - 1)/n_l$ exceeds 2, samples of usual size do not show
+them. A smooth activation is not homogeneous: $E gelu(z)^2$ is .4252 for a standard normal $z$, not
+1/2.
 
-Paper: it derives the scale for rectifiers, learns the slope a, and trains deep networks on
+Paper: it derives the scale for rectifiers, learns the slope $a$, and trains deep networks on
 ImageNet. This page says what the scale does to the first forward and backward pass.
 
 Abstract:
@@ -190,9 +191,9 @@ def gradient_of_sum(widths, variances, a):
     cases=LISTED,
 )
 def test_second_moment(trial, inputs: FewUnits, first: FewUnits, second: FewUnits, slope: Slope):
-    """A network has layers h_l = φ(W_l h_(l-1)) of widths n_l, h_0 = x, with φ(t) = t above 0 and a
-    t below, and independent weights of variance s_l. For every symmetric law of the weights E|h_L|²
-    = |x|² Π s_l n_l (1 + a²)/2.
+    """A network has layers $h_l = φ(W_l h_(l-1))$ of widths $n_l$, $h_0 = x$, with $φ(t) = t$ above
+    0 and $a t$ below, and independent weights of variance $s_l$. For every symmetric law of the
+    weights $E|h_L|² = |x|² ∏_l s_l n_l (1 + a²)/2$.
     """
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
     widths = (inputs, first, second)
@@ -207,14 +208,14 @@ def test_second_moment(trial, inputs: FewUnits, first: FewUnits, second: FewUnit
 
 
 @claim(
-    derived("E φ(z)^4 = 3 (1 + a^4) / 2"),
+    derived("$E φ(z)^4 = 3 (1 + a^4) / 2$"),
     kind="identity",
     cases=LISTED,
 )
 def test_fluctuations(trial, inputs: FewUnits, first: FewUnits, second: FewUnits, slope: Slope):
-    """A network has layers h_l = φ(W_l h_(l-1)) of widths n_l, h_0 = x, with φ(t) = t above 0 and a
-    t below, and independent weights of variance s_l. For symmetric weights of kurtosis 3,
-    E|h_L|⁴/(E|h_L|²)² is the product of 1 + (c - 1)/n_l with c = 6 (1 + a⁴)/(1 + a²)².
+    """A network has layers $h_l = φ(W_l h_(l-1))$ of widths $n_l$, $h_0 = x$, with $φ(t) = t$ above
+    0 and $a t$ below, and independent weights of variance $s_l$. For symmetric weights of kurtosis
+    3, $E|h_L|⁴/(E|h_L|²)²$ is the product of $1 + (c - 1)/n_l$ with $c = 6 (1 + a⁴)/(1 + a²)²$.
     """
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
     widths = (inputs, first, second)
@@ -246,13 +247,13 @@ def alive_and_logarithm(generator, n, widths):
 
 
 @claim(
-    derived("a layer of n_l units is dead with chance 2^-n_l"),
+    derived("a layer of $n_l$ units is dead with chance $2^{-n_l}$"),
     kind="distribution",
     cases=[(2, 3), (5, 4)],
 )
 def test_dead(trial, first: Width, second: Width):
-    """A ReLU network with layers of n_l units and symmetric continuous weights has the output 0 for
-    a given input x ≠ 0 with the chance 1 - Π (1 - 2^-n_l).
+    """A ReLU network with layers of $n_l$ units and symmetric continuous weights has the output 0
+    for a given input $x ≠ 0$ with the chance $1 - ∏_l (1 - 2^{-n_l})$.
     """
     widths = (1, first, second)
     dead = 1 - alive(widths)
@@ -267,14 +268,15 @@ def test_dead(trial, first: Width, second: Width):
 
 
 @claim(
-    derived("|h_l|^2 / |h_(l-1)|^2 are independent"),
+    derived("$|h_l|^2 / |h_(l-1)|^2$ are independent"),
     kind="distribution",
     cases=[(2, 3), (6, 4)],
 )
 def test_typical_size(trial, first: Width, second: Width):
-    """A ReLU network with Gaussian weights has layers of n_l units and the output h. Given h ≠ 0,
-    log(|h|²/E|h|²) has the mean Σ e(n_l), where e(n) is log(2/n) plus the mean of ψ(k/2) + log 2
-    over the number k of units that are on, given k > 0, and ψ is the digamma function.
+    """A ReLU network with Gaussian weights has layers of $n_l$ units and the output $h$. Given
+    $h ≠ 0$, $log(|h|²/E|h|²)$ has the mean $∑_l e(n_l)$, where $e(n)$ is $log(2/n)$ plus the mean
+    of $ψ(k/2) + log 2$ over the number $k$ of units that are on, given $k > 0$, and $ψ$ is the
+    digamma function.
     """
     widths = (1, first, second)
     # The chance of being alive is a factor of both sides; to 3 %: 1 % takes nine times the draws.
@@ -306,10 +308,10 @@ def backward_setting(trial, inputs, first, second, slope):
     cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)],
 )
 def test_backward(trial, inputs: FewUnits, first: WideUnits, second: WideUnits, slope: Kinked):
-    """A network has layers h_l = φ(W_l h_(l-1)) of widths n_l, h_0 = x, with φ(t) = t above 0 and a
-    t below, and independent weights of variance s_l. The gradient of v·h_L in x has E|gradient|² =
-    n_0 Π s_l n_l (1 + a²)/2 at every x, for a readout v of independent random signs and Gaussian
-    weights.
+    """A network has layers $h_l = φ(W_l h_(l-1))$ of widths $n_l$, $h_0 = x$, with $φ(t) = t$ above
+    0 and $a t$ below, and independent weights of variance $s_l$. The gradient $g$ of $v·h_L$ in $x$
+    has $E|g|² = n_0 ∏_l s_l n_l (1 + a²)/2$ at every $x$, for a readout $v$ of independent random
+    signs and Gaussian weights.
     """
     widths, x, variances = backward_setting(trial, inputs, first, second, slope)
     law = mean_gradient(widths, variances, slope)
@@ -326,14 +328,14 @@ def test_backward(trial, inputs: FewUnits, first: WideUnits, second: WideUnits, 
 
 
 @claim(
-    derived("E φ'(z) z of a unit and of another one do not cancel"),
+    derived("$E φ'(z) z$ of a unit and of another one do not cancel"),
     kind="identity",
     cases=[(3, 6, 0.25), (1, 3, 0.0)],
 )
 def test_sum_of_units(trial, inputs: FewUnits, first: WideUnits, slope: Kinked):
-    """A layer φ(W x) has φ(t) = t above 0 and a t below, and independent N(0, s) entries in W (n_1,
-    n_0). The gradient of the sum of its units in x has the mean square length s n_1 [n_0 (1 + a²)/2
-    + (1 - a)² (n_1 - 1)/(2π)].
+    """A layer $φ(W x)$ has $φ(t) = t$ above 0 and $a t$ below, and independent $N(0, s)$ entries in
+    $W$ $(n_1, n_0)$. The gradient of the sum of its units in $x$ has the mean square length
+    $s n_1 [n_0 (1 + a²)/2 + (1 - a)² (n_1 - 1)/(2π)]$.
     """
     widths, x, variances = backward_setting(trial, inputs, first, first, slope)
     options = {"widths": widths[:2], "variances": variances[:1], "x": x, "a": slope}
@@ -349,10 +351,11 @@ def test_sum_of_units(trial, inputs: FewUnits, first: WideUnits, slope: Kinked):
     )
 
 
-@claim(derived("boxes of a, each enclosed"), kind="bound")
+@claim(derived("boxes of $a$, each enclosed"), kind="bound")
 def test_fluctuations__everywhere(trial):
-    """A layer h of n units with the slope a below 0 has E|h|⁴/(E|h|²)² = 1 + (c - 1)/n with c = 6
-    (1 + a⁴)/(1 + a²)². For all a in [-10, 10], c is at least 3, its value without a kink, to 1e-9.
+    """A layer $h$ of $n$ units with the slope $a$ below 0 has $E|h|⁴/(E|h|²)² = 1 + (c - 1)/n$ with
+    $c = 6 (1 + a⁴)/(1 + a²)²$. For all $a$ in $[-10, 10]$, $c$ is at least 3, its value without a
+    kink, to $1e-9$.
     """
 
     def law(a):
@@ -368,10 +371,10 @@ def test_fluctuations__everywhere(trial):
     )
 
 
-@claim(derived("boxes of a, each enclosed"), kind="bound")
+@claim(derived("boxes of $a$, each enclosed"), kind="bound")
 def test_relu_fluctuates_most__everywhere(trial):
-    """A layer h of n units with the slope a below 0 has E|h|⁴/(E|h|²)² = 1 + (c - 1)/n with c = 6
-    (1 + a⁴)/(1 + a²)². For all a in [-1, 1], c is at most 6, its value for ReLU.
+    """A layer $h$ of $n$ units with the slope $a$ below 0 has $E|h|⁴/(E|h|²)² = 1 + (c - 1)/n$ with
+    $c = 6 (1 + a⁴)/(1 + a²)²$. For all $a$ in $[-1, 1]$, $c$ is at most 6, its value for ReLU.
     """
     trial.prove(
         lambda a: 6 * (1 + a**4) / (1 + a**2) ** 2,
@@ -388,8 +391,8 @@ def size_against_depth(depth: int = 30, networks: int = 200):
     each layer.
 
     ReLU networks of width 10 and 40. Marks: points: exp of the mean logarithm of the mean square of
-    those of 200 networks that are alive, bars: 10 % to 90 %; lines: exp of the sum of e(n); dotted:
-    the mean.
+    those of 200 networks that are alive, bars: 10 % to 90 %; lines: exp of the sum of $e(n)$;
+    dotted: the mean.
     """
     lines = {}
     points = {}

@@ -9,12 +9,12 @@ Take away: the number of regions is the same for almost all weights, so that tra
 it. Of 200 points in 3 dimensions 209 pairs share a region of 20 units on average, where a uniform
 hash would leave .02; in 50 dimensions .07 pairs do.
 
-A layer of n units on R^d gives a point x the code sign(Wx + b), and the points of one code are a
-linear region. W and b have a continuous law, so that the hyperplanes of the units are in general
-position.
+A layer of $n$ units on $R^d$ gives a point $x$ the code $sign(W x + b)$, and the points of one code
+are a linear region. $W$ and $b$ have a continuous law, so that the hyperplanes of the units are in
+general position.
 
-Edges: with up to n = d units all 2^n codes occur. In one dimension two points have the angle 0 or
-π; without bias they then share a code always or never.
+Edges: with up to $n = d$ units all $2^n$ codes occur. In one dimension two points have the angle 0
+or $π$; without bias they then share a code always or never.
 
 Paper: it studies the codes of trained networks as hashes by experiment, over training time and
 size. This page treats one layer before training.
@@ -121,8 +121,8 @@ def counted(generator, units, dim, positive):
     cases=[(6, 3), (10, 2), (2, 1)],
 )
 def test_regions(trial, units: Units, inputs: Inputs):
-    """The codes sign(Wx + b) of a layer of n units on R^d number Σ_{j≤d} C(n,j), and those of
-    sign(Wx) number 2 Σ_{j<d} C(n-1,j), for almost all weights.
+    """The codes $sign(W x + b)$ of a layer of $n$ units on $R^d$ number $∑_{j≤d} C(n,j)$, and those
+    of $sign(W x)$ number $2 sum_{j<d} C(n-1,j)$, for almost all weights.
     """
     trial.require(units > inputs, "units must exceed inputs: up to d units, all 2^n codes occur")
     controls = {
@@ -140,14 +140,14 @@ def test_regions(trial, units: Units, inputs: Inputs):
 
 
 @claim(
-    derived("inputs > 0 cut like d more units"),
+    derived("positive inputs cut like $d$ more units"),
     kind="identity",
     cases=[(5, 3), (10, 2), (2, 1), (4, 4)],
 )
 def test_orthant(trial, units: Units, inputs: Inputs):
-    """Inputs x > 0 in R^d, as after a ReLU, meet 2^-d Σ_{j≤d} C(n+d,j) of the codes sign(Wx + b) of
-    n units, and 2^{1-d} Σ_{j<d} C(n+d-1,j) of the codes sign(Wx), in the mean over all signs of the
-    columns of W.
+    """Inputs $x > 0$ in $R^d$, as after a ReLU, meet $2^{-d} ∑_{j≤d} C(n+d,j)$ of the codes
+    $sign(W x + b)$ of $n$ units, and $2^{1-d} sum_{j<d} C(n+d-1,j)$ of the codes $sign(W x)$, in
+    the mean over all signs of the columns of $W$.
     """
     controls = {"a share 2^-d of all regions": regions(units, inputs)}
     generator = trial.generator("layer")
@@ -204,8 +204,8 @@ def test_collisions(
         ),
     ],
 ):
-    """Two normal points in R^d have the same code sign(Wx) of n normal units with the chance E(1 -
-    θ/π)^n, where their angle θ has the density ∝ sin^{d-2} θ.
+    """Two normal points in $R^d$ have the same code $sign(W x)$ of $n$ normal units with the chance
+    $E(1 - θ/π)^n$, where their angle $θ$ has the density $∝ sin^{d-2} θ$.
     """
     value = chance_of_one_code(units, inputs)  # to 2 %: four times the draws would give 1 %
     trial.probability(
@@ -223,7 +223,8 @@ def pairs_in_one_region(points: int = 200, runs: int = 400):
     """In few dimensions linear regions are a poor hash: normal points share regions at widths at
     which a uniform hash has separated them all.
 
-    N = 200 inputs. Marks: lines: C(N,2) E(1 − θ/π)^n; points: 400 layers, 99 %; dashed: C(N,2)/2^n.
+    $N = 200$ inputs. Marks: lines: $C(N,2) E(1 − θ/π)^n$; points: 400 layers, 99 %; dashed:
+    $C(N,2)/2^n$.
     """
     generator = np.random.default_rng(0)
     units = np.arange(2, 25, 2)

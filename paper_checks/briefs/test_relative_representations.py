@@ -10,13 +10,13 @@ Take away: centre before you compare, and check one sample: a map whose singular
 factor of 2 can move a cosine by .67, one of a factor of 5 by 1.33 (.17 in the mean of random pairs
 in 16 dimensions).
 
-A sample x and anchors a_1, …, a_m lie in R^d, and r(x) has the entries cos(x, a_i). A second space
-shows A x and A a_i for an invertible matrix A whose largest singular value is K times its least. Q
-stands for an orthogonal matrix, c for a positive number, B for the matrix whose rows are the
-anchors with length one.
+A sample $x$ and anchors $a_1, …, a_m$ lie in $R^d$, and $r(x)$ has the entries $cos(x, a_i)$. A
+second space shows $A x$ and $A a_i$ for an invertible matrix $A$ whose largest singular value is
+$K$ times its least. $Q$ stands for an orthogonal matrix, $c$ for a positive number, $B$ for the
+matrix whose rows are the anchors with length one.
 
 Edges: on a line every cosine is 1 or -1. A zero vector has no cosine. If all samples and anchors
-lie on the axes, no diagonal A changes a cosine.
+lie on the axes, no diagonal $A$ changes a cosine.
 
 Paper: it represents samples by cosines to anchors, so that models that were trained apart can be
 stitched. This page says which differences of two spaces do not matter.
@@ -184,8 +184,8 @@ def test_invariance(
     ],
     anchors: Annotated[int, Interval(1, 1024, why="all cosines are held at once")],
 ):
-    """The cosines of a sample x ≠ 0 to anchors a_i ≠ 0 do not change if all are mapped by c Q, Q
-    orthogonal and c > 0, and each is multiplied by a positive number of its own.
+    """The cosines of a sample $x ≠ 0$ to anchors $a_i ≠ 0$ do not change if all are mapped by
+    $c Q$, $Q$ orthogonal and $c > 0$, and each is multiplied by a positive number of its own.
     """
     generator = trial.generator()
     x = generator.normal(size=(8, dim))
@@ -205,13 +205,13 @@ def test_invariance(
 
 
 @claim(
-    derived("tan(θ/2) moves by the factor K at most, after Bauer & Householder 1960"),
+    derived("$tan(θ/2)$ moves by the factor $K$ at most, after Bauer & Householder 1960"),
     kind="bound",
     cases=[(2, 2.0), (4, 5.0), (3, 1.1)],
 )
 def test_worst_move(trial, dim: FewDims, ratio: Ratio):
-    """An invertible matrix whose largest singular value is K times its least changes the cosine of
-    two vectors, neither of them 0, by at most 2 (K - 1)/(K + 1).
+    """An invertible matrix whose largest singular value is $K$ times its least changes the cosine
+    of two vectors, neither of them 0, by at most $2 (K - 1)/(K + 1)$.
     """
     generator = trial.generator()
     inner = generator.uniform(1, ratio, (230, dim - 2))
@@ -235,8 +235,8 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
 
 @claim(derived("both cosines are known"), kind="identity", cases=[2.0, 5.0, 1.1])
 def test_worst_pair(trial, ratio: Ratio):
-    """The matrix diag(1, K) changes the cosine of (1, K^(-1/2)) and (1, -K^(-1/2)) by 2 (K - 1)/(K
-    + 1).
+    """The matrix $diag(1, K)$ changes the cosine of $(1, K^(-1/2))$ and $(1, -K^(-1/2))$ by
+    $2 (K - 1)/(K + 1)$.
     """
     corner = np.array([1, ratio**-0.5])
     trial.identity(
@@ -262,10 +262,11 @@ def unlike_anchors(trial, dim):
     return anchors, coordinates
 
 
-@claim(derived("d independent anchors fix Q M diag(s)"), kind="identity", cases=[2, 4])
+@claim(derived("$d$ independent anchors fix $Q M diag(s)$"), kind="identity", cases=[2, 4])
 def test_certificate(trial, dim: FewDims):
-    """If a linear map A keeps the cosines of d independent anchors in R^d to each other, and to one
-    sample that has no zero coordinate in them, A is a positive multiple of an orthogonal matrix.
+    """If a linear map $A$ keeps the cosines of $d$ independent anchors in $R^d$ to each other, and
+    to one sample that has no zero coordinate in them, $A$ is a positive multiple of an orthogonal
+    matrix.
     """
     generator = trial.generator("starts")
     anchors, coordinates = unlike_anchors(trial, dim)
@@ -282,14 +283,14 @@ def test_certificate(trial, dim: FewDims):
 
 
 @claim(
-    derived("A M = Q M diag(s), M having the anchors as columns"),
+    derived("$A M = Q M diag(s)$, $M$ having the anchors as columns"),
     kind="identity",
     cases=[2, 4],
 )
 def test_anchors_alone(trial, dim: FewDims):
-    """Let the columns of M be d independent anchors in R^d. Every map M diag(s) M⁻¹, all s_i > 0,
-    keeps the cosines of the anchors to each other, and multiplies the coordinates of a sample in
-    them by s.
+    """Let the columns of $M$ be $d$ independent anchors in $R^d$. Every map $M diag(s) M⁻¹$, all
+    $s_i > 0$, keeps the cosines of the anchors to each other, and multiplies the coordinates of a
+    sample in them by $s$.
     """
     anchors, coordinates = unlike_anchors(trial, dim)
     factors = trial.generator("factors").uniform(1, 4, dim)
@@ -306,7 +307,7 @@ def test_anchors_alone(trial, dim: FewDims):
 
 
 @claim(
-    derived("r(x) = B x/|x|, and B has full rank"),
+    derived("$r(x) = B x/|x|$, and $B$ has full rank"),
     kind="identity",
     cases=[(3, 5), (2, 2), (5, 20)],
 )
@@ -315,8 +316,8 @@ def test_direction_decoded(
     dim: FewDims,
     anchors: Annotated[int, Interval(2, 20, why="a search holds all cosines many times")],
 ):
-    """Let the rows of B be anchors that span R^d, scaled to length one. The only direction with the
-    cosines r to the anchors is that of B⁺ r.
+    """Let the rows of $B$ be anchors that span $R^d$, scaled to length one. The only direction with
+    the cosines $r$ to the anchors is that of $B⁺ r$.
     """
     trial.require(
         anchors >= dim, "fewer anchors than dimensions span no space: anchors must be at least dim"
@@ -338,10 +339,10 @@ def test_direction_decoded(
     )
 
 
-@claim(derived("boxes of tan(θ/2), each enclosed"), kind="bound")
+@claim(derived("boxes of $tan(θ/2)$, each enclosed"), kind="bound")
 def test_worst_move__everywhere(trial):
-    """If a map multiplies tan(θ/2) = t of a pair at the angle θ by K, the pair's cosine falls by at
-    most 2 (K - 1)/(K + 1), for all t in [0, 100] and K = 2, 3, 5, 10, 100, to 1e-9.
+    """If a map multiplies $tan(θ/2) = t$ of a pair at the angle $θ$ by $K$, the pair's cosine falls
+    by at most $2 (K - 1)/(K + 1)$, for all $t$ in $[0, 100]$ and $K = 2, 3, 5, 10, 100$, to $1e-9$.
     """
 
     def cosine_of(tangent):

@@ -9,14 +9,14 @@ the sample out would change: in five logistic fits of 40 samples the two correla
 a low-rank model each single contribution depends on a free exponent and may change its sign with
 it.
 
-A matrix θ minimises (1/n) sum of l(y_i, <X_i, θ>) + λ |θ|, here with the logistic loss, where |θ|
-is the sum of the absolute entries, of the norms of the rows (the group lasso), or of the singular
-values (the nuclear norm; θ = U D V' is the thin decomposition). At the optimum a_i = -l'_i / (n λ),
-l'_i being the slope of the loss in the score <X_i, θ>, and Γ = sum of a_i X_i is a subgradient of
-the norm.
+A matrix $θ$ minimises $(1/n) ∑_i l(y_i, <X_i, θ>) + λ |θ|$, here with the logistic loss, where
+$|θ|$ is the sum of the absolute entries, of the norms of the rows (the group lasso), or of the
+singular values (the nuclear norm; $θ = U D V'$ is the thin decomposition). At the optimum
+$a_i = -l'_i / (n λ)$, $l'_i$ being the slope of the loss in the score $<X_i, θ>$, and
+$Γ = ∑_i a_i X_i$ is a subgradient of the norm.
 
 Edges: the statements hold at the optimum only; if a solver stops early, the sum is not exact. Above
-the least λ that makes θ zero there is nothing to explain. An intercept without penalty adds a
+the least $λ$ that makes $θ$ zero there is nothing to explain. An intercept without penalty adds a
 constant.
 
 Paper: it explains predictions of sparse and low-rank models, such as recommenders, by training
@@ -35,9 +35,9 @@ Abstract:
 - Sentences 4 to 6: it explains recommenders, and does well on data. Not on trial. The data are not
   bundled.
 
-Read: the abstract. Derived here: all identities, from the subgradient (on the support Γ is the sign
-of an entry, the direction of a row, or U V' between the singular spaces). Not claimed: anything
-away from the optimum. Topic: linear algebra for learning.
+Read: the abstract. Derived here: all identities, from the subgradient (on the support $Γ$ is the
+sign of an entry, the direction of a row, or $U V'$ between the singular spaces). Not claimed:
+anything away from the optimum. Topic: linear algebra for learning.
 """
 
 from typing import Annotated, Literal
@@ -222,9 +222,9 @@ def judge_sum(trial, samples, rows, columns, norm, share, tempers=(0.5,)):
     cases=[(40, 3, 5, 0.3), (10, 2, 2, 0.8)],
 )
 def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| with |θ| the sum of absolute entries, and a_i =
-    -l_i'/(n λ) with the slopes l_i' at the optimum. Then <θ, x> = Σ_i Σ_j a_i |θ_j| X_ij x_j for
-    every x.
+    """$θ$ minimises $(1/n) ∑_i l_i(<X_i, θ>) + λ |θ|$ with $|θ|$ the sum of absolute entries, and
+    $a_i = -l_i'/(n λ)$ with the slopes $l_i'$ at the optimum. Then
+    $<θ, x> = sum_i sum_j a_i |θ_j| X_{i j} x_j$ for every $x$.
     """
     judge_sum(trial, samples, rows, columns, "entries", share)
 
@@ -238,22 +238,23 @@ def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share
     cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)],
 )
 def test_nuclear_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| with the nuclear norm |θ|, θ = U D Vᵀ, and a_i =
-    -l_i'/(n λ) with the slopes l_i' at the optimum. Then θ = (U D^c Uᵀ) Σ a_i X_i (V D^(1-c) Vᵀ)
-    for every c from 0 to 1.
+    """$θ$ minimises $(1/n) ∑_i l_i(<X_i, θ>) + λ |θ|$ with the nuclear norm $|θ|$, $θ = U D Vᵀ$,
+    and $a_i = -l_i'/(n λ)$ with the slopes $l_i'$ at the optimum. Then
+    $θ = (U D^c Uᵀ) ∑_i a_i X_i (V D^(1-c) Vᵀ)$ for every $c$ from 0 to 1.
     """
     judge_sum(trial, samples, rows, columns, "singular values", share, TEMPERS)
 
 
 @claim(
-    derived("Γ is the direction of a row"),
+    derived("$Γ$ is the direction of a row"),
     kind="identity",
     cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)],
 )
 def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| with |θ| the sum of the lengths of the rows of θ,
-    and a_i = -l_i'/(n λ) with the slopes l_i' at the optimum. Then <θ, x> = Σ_i Σ_j a_i |θ_r(j)|
-    X_ij x_j for every x, where θ_r(j) is the row that holds entry j.
+    """$θ$ minimises $(1/n) ∑_i l_i(<X_i, θ>) + λ |θ|$ with $|θ|$ the sum of the lengths of the rows
+    of $θ$, and $a_i = -l_i'/(n λ)$ with the slopes $l_i'$ at the optimum. Then
+    $<θ, x> = sum_i sum_j a_i |θ_{r(j)}| X_{i j} x_j$ for every $x$, where $θ_{r(j)}$ is the row
+    that holds entry $j$.
     """
     judge_sum(trial, samples, rows, columns, "rows", share)
 
@@ -261,10 +262,10 @@ def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Sh
 NORMS = [(40, 3, 5, 0.3, "entries"), (40, 5, 4, 0.4, "rows"), (30, 4, 5, 0.6, "singular values")]
 
 
-@claim(derived("from the subgradient at θ"), kind="identity", cases=NORMS)
+@claim(derived("from the subgradient at $θ$"), kind="identity", cases=NORMS)
 def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm):
-    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| for a norm |θ|, and a_i = -l_i'/(n λ) with the
-    slopes l_i' at the optimum. Then Σ a_i <X_i, θ> = |θ|.
+    """$θ$ minimises $(1/n) ∑_i l_i(<X_i, θ>) + λ |θ|$ for a norm $|θ|$, and $a_i = -l_i'/(n λ)$
+    with the slopes $l_i'$ at the optimum. Then $∑_i a_i <X_i, θ> = |θ|$.
     """
     features, _, lam, theta, error, parts, _ = fitted(trial, samples, rows, columns, norm, share)
     total = parts @ np.tensordot(features, theta)
@@ -283,9 +284,9 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
 def test_vanishing_penalty(
     trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm
 ):
-    """For convex losses l_i, θ = 0 minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ| if and only if λ is at
-    least the dual norm of Σ l_i'(0) X_i/n: the largest entry, row length or singular value for sums
-    of entries, row lengths or singular values.
+    """For convex losses $l_i$, $θ = 0$ minimises $(1/n) ∑_i l_i(<X_i, θ>) + λ |θ|$ if and only if
+    $λ$ is at least the dual norm of $∑_i l_i'(0) X_i/n$: the largest entry, row length or singular
+    value for sums of entries, row lengths or singular values.
     """
     features, labels, *_ = fitted(trial, samples, rows, columns, norm, share)
     low, high = vanishing_penalty(features, labels, norm)
@@ -330,9 +331,9 @@ def test_not_leave_one_out(
     columns: Size,
     share: Share,
 ):
-    """θ minimises (1/n) Σ l_i(<X_i, θ>) + λ |θ|, |θ| the sum of absolute entries. The contributions
-    a_i Σ_j |θ_j| X_ij x_j, a_i = -l_i'/(n λ), add up to <θ, x>, and not the changes of <θ, x> when
-    single samples are left out.
+    """$θ$ minimises $(1/n) ∑_i l_i(<X_i, θ>) + λ |θ|$, $|θ|$ the sum of absolute entries. The
+    contributions $a_i sum_j |θ_j| X_{i j} x_j$, $a_i = -l_i'/(n λ)$, add up to $<θ, x>$, and not
+    the changes of $<θ, x>$ when single samples are left out.
     """
     features, labels, lam, theta, error, _, gamma = fitted(
         trial, samples, rows, columns, "entries", share
@@ -360,7 +361,7 @@ def contributions_are_a_choice(samples: int = 40, rows: int = 5, columns: int = 
     """Of a low-rank model the sum of contributions is the prediction, and each single one is a
     choice.
 
-    Marks: points: contributions of 40 training samples to one score; line: those at c = 0.
+    Marks: points: contributions of 40 training samples to one score; line: those at $c = 0$.
     """
     import matplotlib.pyplot as plt
 

@@ -1,21 +1,21 @@
 """Chao, Sun, Cheng & Lee 2023, "On Investigating the Conservative Property of Score-Based
 Generative Models", ICML, arXiv 2209.12753.
 
-For whoever pays for a conservative score, by an energy model or by the penalty |J − Jᵀ|²: what does
-a rotation of the score cost?
+For whoever pays for a conservative score, by an energy model or by the penalty $|J − Jᵀ|²$: what
+does a rotation of the score cost?
 
 Take away: a rotation does not change the law of the samples, and it mixes faster; the symmetric
 part of a rotated score samples another law, or diverges. The published probe of the penalty is
 noisiest where the score is almost conservative: for twenty drawn matrices of size 8 and rotations
-of a hundredth its relative standard deviation is 15 to 29, that of |(J − Jᵀ) v|² .3 to .6.
+of a hundredth its relative standard deviation is 15 to 29, that of $|(J − Jᵀ) v|²$ is .3 to .6.
 
-The law is p = N(0, Σ) on R^d, K = Σ⁻¹ has the eigenvalues k_1..k_d, and a model's score is
-−(I − S) K x with S skew, Sᵀ = −S. In the plane K = diag(k_1, k_2) and S = a J, where J = [[0, −1],
-[1, 0]]. Langevin's equation with the score s is dx = s(x) dt + √2 dW.
+The law is $p = N(0, Σ)$ on $R^d$, $K = Σ⁻¹$ has the eigenvalues $k_1, …, k_d$, and a model's score
+is $−(I − S) K x$ with $S$ skew, $Sᵀ = −S$. In the plane $K = diag(k_1, k_2)$ and $S = a J$, where
+$J = (0, −1; 1, 0)$. Langevin's equation with the score $s$ is $dx = s(x) dt + √2 dW$.
 
-Edges: for k_1 = k_2 a rotation does not mix faster, and the symmetric part needs no repair. Euler
-steps of size h have a bias: for Σ = I their variance is 2/(2 − h (1 + a²)). If the symmetric part
-of J is a multiple of I, the probe's noise stays bounded.
+Edges: for $k_1 = k_2$ a rotation does not mix faster, and the symmetric part needs no repair. Euler
+steps of size $h$ have a bias: for $Σ = I$ their variance is $2/(2 − h (1 + a²))$. If the symmetric
+part of $J$ is a multiple of $I$, the probe's noise stays bounded.
 
 Paper: it compares energy models with free models of the score, and trains free ones with a penalty
 on the rotation. This page treats Gaussian laws, for which everything can be solved, and the
@@ -34,7 +34,7 @@ Abstract:
 - Sentence 8: images are sampled better. Not on trial. It needs images and networks.
 - Sentence 9: an autoencoder of one layer shows the advantage. Not on trial. It was not read.
 
-Read: the abstract, and the authors' code (chen-hao-chao/qcsbm, 2d_examples/losses.py). Recalled:
+Read: the abstract, and the authors' code (chen-hao-chao/qcsbm, `2d_examples/losses.py`). Recalled:
 the best rate of Lelièvre, Nier & Pavliotis 2013. Derived here: all other claims. Not claimed: that
 trained scores rotate in this way, that mixing faster is worth smaller steps. Topic:
 representations.
@@ -302,7 +302,7 @@ def probe_values(jacobian):
 
 
 @claim(
-    derived("∇·(p S ∇ log p) = 0 for every skew S"),
+    derived("$∇·(p S ∇ log p) = 0$ for every skew $S$"),
     kind="identity",
     cases=[(2, 1), (3, 0), (6, 1), (5, 0)],
 )
@@ -311,9 +311,9 @@ def test_law_kept(
     dim: Dimension,
     noisy: Annotated[int, Interval(0, 1, why="0 for the flow ODE, 1 for the reverse SDE")],
 ):
-    """Let p_t = N(0, K_t⁻¹), K_t⁻¹ = e^(−2t) Σ + (1 − e^(−2t)) I, be the laws of dx = −x dt + √2 dW
-    from N(0, Σ), and S(t) be skew. The reverse SDE and the flow ODE with the score −(I − S(t)) K_t
-    x take p_T to N(0, Σ) as with the true score.
+    """Let $p_t = N(0, K_t⁻¹)$, $K_t⁻¹ = e^(−2t) Σ + (1 − e^(−2t)) I$, be the laws of
+    $dx = −x dt + √2 dW$ from $N(0, Σ)$, and $S(t)$ be skew. The reverse SDE and the flow ODE with
+    the score $−(I − S(t)) K_t x$ take $p_T$ to $N(0, Σ)$ as with the true score.
     """
     generator = trial.generator("rotations")
     stiffness = stiffness_matrix(generator, dim)
@@ -340,7 +340,7 @@ def test_law_kept(
 
 
 @claim(
-    derived("∇·(p J ∇log p) = 0 for every density p in the plane"),
+    derived("$∇·(p J ∇log p) = 0$ for every density $p$ in the plane"),
     kind="identity",
     cases=[(2, 0.5), (3, 2.0)],
 )
@@ -351,9 +351,9 @@ def test_law_kept__any_law(
     ],
     turn: Rotation,
 ):
-    """For every smooth density p > 0 in the plane that decays fast and r = a J ∇log p, J a quarter
-    turn, E r·∇f = 0 under p for all smooth f that are bounded with their derivatives. Langevin's
-    equation with the score ∇log p + r therefore keeps p.
+    """For every smooth density $p > 0$ in the plane that decays fast and $r = a J ∇log p$, $J$ a
+    quarter turn, $E r·∇f = 0$ under $p$ for all smooth $f$ that are bounded with their derivatives.
+    Langevin's equation with the score $∇log p + r$ therefore keeps $p$.
     """
     generator = trial.generator("mixture")
     centres = generator.normal(size=(modes, 2))
@@ -376,8 +376,9 @@ def test_law_kept__any_law(
     cases=[2, 3, 6],
 )
 def test_rate(trial, dim: Dimension):
-    """Langevin's equation with the score −(I − S) K x in d dimensions, K the inverse covariance and
-    S skew, forgets its start at a rate of at most tr K/d, and for some S at this rate.
+    """Langevin's equation with the score $−(I − S) K x$ in $d$ dimensions, $K$ the inverse
+    covariance and $S$ skew, forgets its start at a rate of at most $tr K/d$, and for some $S$ at
+    this rate.
     """
     generator = trial.generator("rotations")
     stiffness = stiffness_matrix(generator, dim)
@@ -403,7 +404,7 @@ def test_rate(trial, dim: Dimension):
 
 
 @claim(
-    derived("the eigenvalues of a 2 x 2 matrix"),
+    derived("the eigenvalues of a $2 × 2$ matrix"),
     kind="identity",
     cases=[
         (1.0, 4.0, 0.375),
@@ -414,8 +415,9 @@ def test_rate(trial, dim: Dimension):
     ],
 )
 def test_rate__in_the_plane(trial, first: Stiffness, ratio: Ratio, turn: Rotation):
-    """Langevin's equation with the score −(I − a J) K x in the plane, J a quarter turn and K =
-    diag(k_1, k_2), forgets its start at the rate (k_1 + k_2)/2 − √(((k_1 − k_2)²/4 − a² k_1 k_2)⁺).
+    """Langevin's equation with the score $−(I − a J) K x$ in the plane, $J$ a quarter turn and
+    $K = diag(k_1, k_2)$, forgets its start at the rate
+    $(k_1 + k_2)/2 − √(((k_1 − k_2)²/4 − a² k_1 k_2)⁺)$.
     """
     second = ratio * first
     drift = (np.eye(2) - turn * TURN) @ np.diag([first, second])
@@ -444,9 +446,10 @@ def test_repair(
         float, Interval(0.2, 0.95, why="of the rotation at which the repaired score has no law")
     ],
 ):
-    """Descent on ½ |M − Mᵀ|² turns the Jacobian M of the score −(I − a J) K x of N(0, K⁻¹) in the
-    plane, J a quarter turn and K = diag(k_1, k_2), into its symmetric part. Langevin's equation
-    then samples a law C with KL(N(0, K⁻¹) ‖ C) = −½ log(1 − a² (k_1 − k_2)²/(4 k_1 k_2)).
+    """Descent on $½ |M − Mᵀ|²$ turns the Jacobian $M$ of the score $−(I − a J) K x$ of $N(0, K⁻¹)$
+    in the plane, $J$ a quarter turn and $K = diag(k_1, k_2)$, into its symmetric part. Langevin's
+    equation then samples a law $C$ with
+    $KL(N(0, K⁻¹) ‖ C) = −½ log(1 − a² (k_1 − k_2)²/(4 k_1 k_2))$.
     """
     second = ratio * first
     turn = share * largest_repairable(first, second)
@@ -469,13 +472,14 @@ def test_repair(
     )
 
 
-RELEASED = derived("the moments of the probe of chen-hao-chao/qcsbm's 2d_examples/losses.py")
+RELEASED = derived("the moments of the probe of chen-hao-chao/qcsbm's `2d_examples/losses.py`")
 
 
 @claim(RELEASED, kind="identity", cases=[3, 4, 9])
 def test_probe_noise(trial, dim: Probed):
-    """The authors' code probes the penalty ½ |J − Jᵀ|² by |Jᵀ v|² − v·J² v. For random signs v this
-    has the mean ½ |J − Jᵀ|² and the variance 2 (|A|² − Σ A_ii²), A = J Jᵀ − (J² + J²ᵀ)/2.
+    """The authors' code probes the penalty $½ |J − Jᵀ|²$ by $|Jᵀ v|² − v·J² v$. For random signs
+    $v$ this has the mean $½ |J − Jᵀ|²$ and the variance $2 (|A|² − ∑_i A_{i i}²)$,
+    $A = J Jᵀ − (J² + J²ᵀ)/2$.
     """
     jacobian = trial.generator("Jacobian").normal(size=(dim, dim))
     values = probe_values(jacobian)
@@ -498,9 +502,9 @@ def test_probe_noise(trial, dim: Probed):
 
 @claim(RELEASED, kind="limit", cases=[3, 8])
 def test_probe_noise__near_conservative(trial, dim: Probed):
-    """For J = P + ε Ω, P symmetric and Ω skew, and random signs v the relative standard deviation
-    of the probe |Jᵀ v|² − v·J² v, times ε, tends to √(2 (|B|² − Σ B_ii²))/(2 |Ω|²) as ε → 0, with B
-    = P Ω − Ω P.
+    """For $J = P + ε Ω$, $P$ symmetric and $Ω$ skew, and random signs $v$ the relative standard
+    deviation of the probe $|Jᵀ v|² − v·J² v$, times $ε$, tends to
+    $√(2 (|B|² − ∑_i B_{i i}²))/(2 |Ω|²)$ as $ε → 0$, with $B = P Ω − Ω P$.
     """
     generator = trial.generator("Jacobian")
     symmetric = stiffness_matrix(generator, dim)
@@ -536,7 +540,7 @@ def cost_of_repair(ratios: tuple[float, ...] = (2.0, 4.0, 16.0)):
     """The more a score is rotated, the worse its symmetric part samples; beyond some rotation it
     has no stationary law.
 
-    KL divergence of the samples after repair, in nats, against the rotation a. Marks: lines: law,
+    KL divergence of the samples after repair, in nats, against the rotation $a$. Marks: lines: law,
     with dotted poles; points: gradient descent on the penalty, then Lyapunov's equation. Without
     repair the divergence is 0.
     """
@@ -570,11 +574,11 @@ def cost_of_repair(ratios: tuple[float, ...] = (2.0, 4.0, 16.0)):
 
 @figure("F2", claims=("probe_noise-near_conservative",))
 def noise_of_probes(dim: int = 8):
-    """The released probe of the penalty drowns in noise near a conservative score; |(J − Jᵀ) v|²
+    """The released probe of the penalty drowns in noise near a conservative score; $|(J − Jᵀ) v|²$
     does not.
 
-    Relative standard deviation of one probe against the size ε of the rotation, d = 8. Marks: line:
-    limit, a constant over ε; points: all 256 signs.
+    Relative standard deviation of one probe against the size $ε$ of the rotation, $d = 8$. Marks:
+    line: limit, a constant over $ε$; points: all 256 signs.
     """
     generator = np.random.default_rng(0)
     symmetric = stiffness_matrix(generator, dim)
