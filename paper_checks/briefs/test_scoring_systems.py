@@ -4,17 +4,17 @@ Machine Learning 102, arXiv 1502.04269.
 For whoever learns a score of small whole numbers, as medicine uses them: what the integer program
 guarantees, and how small its penalties must be.
 
-Take away: C_0 < 1/(N P) costs no accuracy. A C_1 below min(1/N, C_0)/Σ Λ gives Pareto optimal
-scores; a C_1 that breaks ties only must be smaller. The released big M may lose the optimum if the
-box is not symmetric about zero.
+Take away: $C_0 < 1/(N P)$ costs no accuracy. A $C_1$ below $min(1/N, C_0)/∑_j Λ_j$ gives Pareto
+optimal scores; a $C_1$ that breaks ties only must be smaller. The released big $M$ may lose the
+optimum if the box is not symmetric about zero.
 
-Setting: N points x_i with labels y_i, -1 or +1, and integer coefficients λ in a box; a point counts
-as an error unless y <λ, x> > 0. SLIM minimises #errors + N C_0 |λ|_0 + N C_1 |λ|_1, where |λ|_0
-counts the P coefficients that are not zero.
+Setting: $N$ points $x_i$ with labels $y_i = ±1$, and integer coefficients $λ$ in a box; a point
+counts as an error unless $y <λ, x> > 0$. SLIM minimises $e + N C_0 |λ|_0 + N C_1 |λ|_1$, where $e$
+counts the errors and $|λ|_0$ the $P$ coefficients that are not zero.
 
 Edges: a score of zero is an error for both labels. Penalties are exact fractions, because a rounded
 penalty would break ties on which the guarantees depend. The programs distinguish objectives that
-differ by 1e-6 of a point.
+differ by $1e-6$ of a point.
 
 Paper: it learns scoring systems by integer programs, with constraints that doctors ask for, and
 shows one for sleep apnea. This page studies the program, its penalties, data reduction and both
@@ -25,7 +25,7 @@ Abstract:
 - Sentence 1: scoring systems ask for a few additions and multiplications. No statement.
 - Sentence 3: a method to learn them is presented. No statement.
 - Sentence 4: an integer program encodes accuracy and sparsity directly. Holds: exact, c0. The
-  released code's big M fails in some boxes (`big_m`).
+  released code's big $M$ fails in some boxes (`big_m`).
 - Sentence 4, end: coefficients are coprime. Holds: coprime. In boxes about zero.
 - Sentence 5, first half: many constraints of users can be added to the program. Not on trial. None
   is added here.
@@ -38,9 +38,9 @@ Abstract:
 
 Read: the abstract and the released code, the Python version of the program. Its function itself,
 run with CPLEX in the settings of `big_m`, errs on all 11, 4 and 26 points, and on one of them with
-an M that is large enough. Recalled: the C_0 that costs no accuracy, the bound on test accuracy, the
-resolution of rounding, data reduction. Derived here: the other bounds on penalties, and the proofs.
-Not claimed: that doctors can read the scores.
+an $M$ that is large enough. Recalled: the $C_0$ that costs no accuracy, the bound on test accuracy,
+the resolution of rounding, data reduction. Derived here: the other bounds on penalties, and the
+proofs. Not claimed: that doctors can read the scores.
 
 Topic: decisions about people.
 """
@@ -315,9 +315,9 @@ def occam(n_classifiers, n_points, failure):
 def test_exact(
     trial, per_term: PerTerm, per_unit: PerUnit, n_points: NPoints = 16, n_sets: NSets = 3
 ):
-    """Integer coefficients λ in a box score N points. If C_0 and C_1 are one over whole numbers,
-    SLIM's integer program attains the least #errors + N C_0 |λ|_0 + N C_1 |λ|_1 over the box, where
-    #errors counts the points on the wrong side and |λ|_0 the λ_j ≠ 0.
+    """Integer coefficients $λ$ in a box score $N$ points. If $C_0$ and $C_1$ are one over whole
+    numbers, SLIM's integer program attains the least $e + N C_0 |λ|_0 + N C_1 |λ|_1$ over the box,
+    where $e$ counts the points on the wrong side and $|λ|_0$ the $λ_j ≠ 0$.
     """
     penalties = Fraction(1, per_term), Fraction(1, per_unit)
     generator = trial.generator("sets")
@@ -341,15 +341,15 @@ def one_feature(positive, most):
 
 
 @claim(
-    derived("the row of a point must hold for every λ of the box once it counts as an error"),
+    derived("the row of a point must hold for every $λ$ of the box once it counts as an error"),
     kind="optimality",
     cases=[(10, 5), (3, 1), (25, 20)],
     as_published=published(
         place=code("ustunb/slim-python", "slim_python/create_slim_IP.py", "204c7db"),
-        read="the row of a point has M = 1.05 ε + max_λ y <λ, x>, whatever the box of λ is",
-        within="no condition stands there; in a box symmetric about zero this M is large enough",
+        read="the row of a point has $M = 1.05 ε + max_λ y <λ, x>$, whatever the box of $λ$ is",
+        within="no condition stands there; in a box symmetric about zero this $M$ is large enough",
         reach="released command",
-        effect="nothing published: in the newest demo the M of 444 of 683 points is too small by 2",
+        effect="nothing published: in the newest demo $M$ is too small by 2 for 444 of 683 points",
         ran="its lines, rewritten",
     ),
 )
@@ -360,9 +360,9 @@ def test_big_m(
     ],
     most: Annotated[int, Interval(1, 50, why="all coefficients are tried")],
 ):
-    """SLIM's integer program asks for y <λ, x> >= ε of each point x of label y, or for ε - M if the
-    point counts as an error. With M = ε - min_λ y <λ, x> over the box of λ its optimum is the best
-    λ of the box.
+    """SLIM's integer program asks for $y <λ, x> >= ε$ of each point $x$ of label $y$, or for
+    $ε - M$ if the point counts as an error. With $M = ε - min_λ y <λ, x>$ over the box of $λ$ its
+    optimum is the best $λ$ of the box.
     """
     points = one_feature(positive, most)
     penalty = Fraction(1, 1024)
@@ -379,14 +379,14 @@ def test_big_m(
 
 
 @claim(
-    recalled("the C_0 that costs no accuracy"),
+    recalled("the $C_0$ that costs no accuracy"),
     kind="optimality",
     cases=[2, 3],
 )
 def test_c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, n_sets: NSets = 8):
-    """Integer coefficients λ in a box score N points by P features. If C_0 < 1/(N P), the λ of
-    least #errors + N C_0 |λ|_0 has the fewest errors of all λ, and the fewest terms |λ|_0 among
-    those.
+    """Integer coefficients $λ$ in a box score $N$ points by $P$ features. If $C_0 < 1/(N P)$, the
+    $λ$ of least $e + N C_0 |λ|_0$ has the fewest errors $e$ of all $λ$, and the fewest terms
+    $|λ|_0$ among those.
     """
     safe = accuracy_preserving(n_points, n_coefficients) * Fraction(99, 100)
     generator = trial.generator("sets")
@@ -414,7 +414,7 @@ def test_c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, n_sets
 @claim(
     tried(
         "abstract, sentence 4: coefficients are coprime integers",
-        "boxes about zero, and every C_1 > 0",
+        "boxes about zero, and every $C_1 > 0$",
     ),
     kind="optimality",
 )
@@ -425,8 +425,8 @@ def test_coprime(
     n_points: NPoints = 10,
     n_sets: NSets = 8,
 ):
-    """Integer coefficients |λ_j| <= Λ_j score N points. For every C_1 > 0 the λ of least #errors +
-    N C_0 |λ|_0 + N C_1 |λ|_1 has coprime entries, or is 0.
+    """Integer coefficients $|λ_j| <= Λ_j$ score $N$ points. For every $C_1 > 0$ the $λ$ of least
+    $e + N C_0 |λ|_0 + N C_1 |λ|_1$, with $e$ errors, has coprime entries, or is 0.
     """
     generator = trial.generator("sets")
     # Every multiple of the best λ is as good where the size is free.
@@ -453,9 +453,9 @@ def test_coprime(
 
 @claim(derived("the size costs less than one error, and less than one term"), kind="optimality")
 def test_pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 8):
-    """Integer coefficients |λ_j| <= Λ_j score N points. If C_1 < min(1/N, C_0)/Σ Λ_j, the λ of
-    least #errors + N C_0 |λ|_0 + N C_1 |λ|_1 is Pareto optimal: no other has fewer errors and no
-    more terms |λ|_0, nor fewer terms and no more errors.
+    """Integer coefficients $|λ_j| <= Λ_j$ score $N$ points. If $C_1 < min(1/N, C_0)/∑_j Λ_j$, the
+    $λ$ of least $e + N C_0 |λ|_0 + N C_1 |λ|_1$, with $e$ errors, is Pareto optimal: no other has
+    fewer errors and no more terms $|λ|_0$, nor fewer terms and no more errors.
     """
     generator = trial.generator("sets")
     sets = [drawn(generator, n_points) for _ in range(n_sets)]
@@ -488,9 +488,9 @@ def test_pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_
     kind="optimality",
 )
 def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 12):
-    """Integer coefficients |λ_j| <= Λ_j score N points by P features. If N C_1 Σ Λ_j is below the
-    least positive |a + N C_0 b| over whole |a| <= N and |b| <= P, the λ of least #errors + N C_0
-    |λ|_0 + N C_1 |λ|_1 has the least #errors + N C_0 |λ|_0 of all.
+    """Integer coefficients $|λ_j| <= Λ_j$ score $N$ points by $P$ features. If $N C_1 ∑_j Λ_j$ is
+    below the least positive $|a + N C_0 b|$ over whole $|a| <= N$ and $|b| <= P$, the $λ$ of least
+    $e + N C_0 |λ|_0 + N C_1 |λ|_1$, with $e$ errors, has the least $e + N C_0 |λ|_0$ of all.
     """
     generator = trial.generator("sets")
     sets = [drawn(generator, n_points) for _ in range(n_sets)]
@@ -525,9 +525,9 @@ def test_resolution(
     n_points: Annotated[int, Interval(4, 100)] = 12,
     n_sets: Annotated[int, Interval(50, 10_000, why="a small scale seldom fails")] = 230,
 ):
-    """Real coefficients ρ of P features are scaled to length Λ and rounded to whole numbers. They
-    classify every point x_i as before if Λ > X √P/(2 γ), with X = max_i |x_i| and γ = min_i |<ρ,
-    x_i>|/|ρ|.
+    """Real coefficients $ρ$ of $P$ features are scaled to length $Λ$ and rounded to whole numbers.
+    They classify every point $x_i$ as before if $Λ > X √P/(2 γ)$, with $X = max_i |x_i|$ and
+    $γ = min_i |<ρ, x_i>|/|ρ|$.
     """
     generator = trial.generator("sets")
 
@@ -573,9 +573,9 @@ def test_occam(
         float, Interval(0.01, 0.3, why="without log |L| it fails more often than it may")
     ] = 0.2,
 ):
-    """With a chance of at least 1 - δ over N random points all classifiers of a finite set L have R
-    <= R_N + √((log |L| + log(1/δ))/(2 N)), where R is the chance of an error and R_N the share of
-    errors on the points.
+    """With a chance of at least $1 - δ$ over $N$ random points all classifiers of a finite set $L$
+    have $R <= R_N + √((log |L| + log(1/δ))/(2 N))$, where $R$ is the chance of an error and $R_N$
+    the share of errors on the points.
     """
     chances, wrong = world_of_places(trial.generator("world"), bound)
     # One feature and labels by a fair coin: of two points both have one label as often as not.
@@ -614,7 +614,7 @@ def test_occam(
     cases=[1, 2, 3],
 )
 def test_classifiers(trial, bound: Annotated[int, Interval(1, 6, why="all vectors are listed")]):
-    """Integer vectors of three coefficients in -Λ, …, Λ, the zero vector left out, give as many
+    """Integer vectors of three coefficients in $-Λ, …, Λ$, the zero vector left out, give as many
     different linear classifiers as there are coprime ones among them, by inclusion and exclusion
     over common divisors.
     """
@@ -678,10 +678,10 @@ def test_reduction(
 
 @figure("F1", claims=("c0", "exact"))
 def price_of_terms():
-    """Below 1/(N P) the price of terms costs no accuracy.
+    """Below $1/(N P)$ the price of terms costs no accuracy.
 
-    Errors and terms of the optimum against C_0, on 24 points with four features. Marks: lines: all
-    vectors tried; points: integer programs.
+    Errors and terms of the optimum against $C_0$, on 24 points with four features. Marks: lines:
+    all vectors tried; points: integer programs.
     """
     points = drawn(np.random.default_rng(4), 24, 4)
     fine = np.geomspace(1e-3, 0.5, 500)

@@ -1,22 +1,22 @@
 """Axiotis et al. 2024, "Data-Efficient Learning via Clustering-Based Sensitivity Sampling:
 Foundation Models and Beyond", ICML, arXiv 2402.17327.
 
-For one who estimates a total loss from k cluster centres and s further samples: the estimate has an
-exact variance, no draw of it exceeds a known number, and its spread vanishes with the size of the
-clusters.
+For one who estimates a total loss from $k$ cluster centres and $s$ further samples: the estimate
+has an exact variance, no draw of it exceeds a known number, and its spread vanishes with the size
+of the clusters.
 
 Take away: with clusters of a tenth of the centre losses 40 draws estimate the total of the figure
 with a standard deviation of .7 % of it, and uniform draws with 11 %; Hoeffding's interval for 95 %,
-± 23 %, does not show it. If clusters are loose, uniform sampling is as good.
+$± 23 %$, does not show it. If clusters are loose, uniform sampling is as good.
 
-Point i has the loss l_i >= 0, its centre the loss c_i, and it lies at distance v_i from its centre
-(to the Hoelder power). The losses are assumed to obey |l_i - c_i| <= λ v_i, so that h_i = c_i + λ
-v_i is known before l_i is and at least as large. Points are drawn with chance q_i = h_i / Z, Z =
-sum of h_i, and the estimate of L = sum of l_i is the mean of l_I / q_I over s independent draws I.
-Φ is the sum of the v_i.
+Point $i$ has the loss $l_i >= 0$, its centre the loss $c_i$, and it lies at distance $v_i$ from its
+centre (to the Hoelder power). The losses are assumed to obey $|l_i - c_i| <= λ v_i$, so that
+$h_i = c_i + λ v_i$ is known before $l_i$ is and at least as large. Points are drawn with chance
+$q_i = h_i / Z$, $Z = ∑_i h_i$, and the estimate of $L = ∑_i l_i$ is the mean of $l_I / q_I$ over
+$s$ independent draws $I$. $Φ$ is the sum of the $v_i$.
 
-Edges: if λ is too small, some points are never drawn, and the estimate is too low without any
-warning. For λ → ∞ the standard deviation grows like √λ if a centre is a data point of positive
+Edges: if $λ$ is too small, some points are never drawn, and the estimate is too low without any
+warning. For $λ → ∞$ the standard deviation grows like $√λ$ if a centre is a data point of positive
 loss.
 
 Paper: it selects training data for foundation models by clusters of embeddings and sampling. This
@@ -26,20 +26,20 @@ Abstract:
 
 - Sentences 1 and 2: a small part of the data is to be selected, by clusters and sampling. No
   statement.
-- Sentence 3: if the loss is Hölder continuous in an embedding, k + 1/ε² elements give the average
-  loss up to a factor of 1 ± ε and ε λ Φ, Φ being the cost of the clusters. Holds:
-  mean_and_variance, largest_draw, ceiling, hoeffding. With 2 log(2/δ)/ε² draws the error is at most
-  ε L/2 + ε λ Φ, with a probability of 1 - δ.
+- Sentence 3: if the loss is Hölder continuous in an embedding, $k + 1/ε²$ elements give the average
+  loss up to a factor of $1 ± ε$ and $ε λ Φ$, $Φ$ being the cost of the clusters. Holds:
+  mean_and_variance, largest_draw, ceiling, hoeffding. With $2 log(2/δ)/ε²$ draws the error is at
+  most $ε L/2 + ε λ Φ$, with a probability of $1 - δ$.
 - Sentence 4: fine-tuning of language models does better than by other methods. Not on trial. It
   needs large models.
 - Sentence 5: for linear regression it matches sampling by leverage scores, and is simpler. Not on
   trial. No regression is sampled here.
 
-Read: the abstract ("k + 1/ε^2 elements"). Derived here: all constants, by Cauchy and Schwarz and by
-l_i <= h_i <= l_i + 2 λ v_i. Hoeffding's inequality turns the largest draw into the abstract's
-1/ε^2, and Bernstein's turns the variance into less for tight clusters. Not claimed: that this is
-the least variance; at loose clusters uniform sampling may be better.
-Topic: linear algebra for learning.
+Read: the abstract ("$k + 1/ε^2$ elements"). Derived here: all constants, by Cauchy and Schwarz and
+by $l_i <= h_i <= l_i + 2 λ v_i$. Hoeffding's inequality turns the largest draw into the abstract's
+$1/ε^2$, and Bernstein's turns the variance into less for tight clusters. Not claimed: that this is
+the least variance; at loose clusters uniform sampling may be better. Topic: linear algebra for
+learning.
 """
 
 import itertools
@@ -148,8 +148,9 @@ def enumerated(losses, chances, draws):
     cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)],
 )
 def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, radius: Radius):
-    """Points have losses l_i with the sum L and are drawn with chances q_i > 0. The mean of l_I/q_I
-    over s independent draws I has the mean L and the variance (Σ l_i²/q_i - L²)/s.
+    """Points have losses $l_i$ with the sum $L$ and are drawn with chances $q_i > 0$. The mean of
+    $l_I/q_I$ over $s$ independent draws $I$ has the mean $L$ and the variance
+    $(∑_i l_i²/q_i - L²)/s$.
     """
     generator = trial.generator("losses")
     centre_losses, distances, chances = clusters(generator, points, radius, lam)
@@ -181,10 +182,11 @@ def all_corners(generator, points, lam, radius):
     return centre_losses, distances, chances, losses
 
 
-@claim(derived("from l_i <= h_i"), kind="bound", cases=[(4, 0.7, 1.0), (5, 0.2, 0.3)])
+@claim(derived("from $l_i <= h_i$"), kind="bound", cases=[(4, 0.7, 1.0), (5, 0.2, 0.3)])
 def test_largest_draw(trial, points: Corners, lam: Lambda, radius: Radius):
-    """Points have losses l_i with |l_i - c_i| <= λ v_i, and are drawn with chances proportional to
-    h_i = c_i + λ v_i. No draw's contribution l_i/q_i to the estimate of their sum exceeds Σ h_i.
+    """Points have losses $l_i$ with $|l_i - c_i| <= λ v_i$, and are drawn with chances proportional
+    to $h_i = c_i + λ v_i$. No draw's contribution $l_i/q_i$ to the estimate of their sum exceeds
+    $∑_i h_i$.
     """
     generator = trial.generator("losses")
 
@@ -205,10 +207,11 @@ def test_largest_draw(trial, points: Corners, lam: Lambda, radius: Radius):
     )
 
 
-@claim(derived("from h_i <= l_i + 2 λ v_i"), kind="bound", cases=[(4, 0.7, 1.0), (5, 0.2, 0.3)])
+@claim(derived("from $h_i <= l_i + 2 λ v_i$"), kind="bound", cases=[(4, 0.7, 1.0), (5, 0.2, 0.3)])
 def test_ceiling(trial, points: Corners, lam: Lambda, radius: Radius):
-    """Points have losses l_i with the sum L and |l_i - c_i| <= λ v_i, and are drawn with chances
-    q_i proportional to c_i + λ v_i. The largest contribution l_i/q_i is at most L + 2 λ Σ v_i.
+    """Points have losses $l_i$ with the sum $L$ and $|l_i - c_i| <= λ v_i$, and are drawn with
+    chances $q_i$ proportional to $c_i + λ v_i$. The largest contribution $l_i/q_i$ is at most
+    $L + 2 λ ∑_i v_i$.
     """
     generator = trial.generator("losses")
 
@@ -232,10 +235,10 @@ def test_ceiling(trial, points: Corners, lam: Lambda, radius: Radius):
 
 
 @claim(
-    tried("abstract, sentence 3: k + 1/ε² elements", "Hoeffding's inequality, for these draws"),
+    tried("abstract, sentence 3: $k + 1/ε²$ elements", "Hoeffding's inequality, for these draws"),
     kind="bound",
     cases=[(5, 4, 0.9), (3, 6, 0.7)],
-    not_tight="Hoeffding's inequality is for the worst law between 0 and Z, which few losses have",
+    not_tight="Hoeffding's inequality is for the worst law in $[0, Z]$, which few losses have",
 )
 def test_hoeffding(
     trial,
@@ -243,9 +246,9 @@ def test_hoeffding(
     draws: Annotated[int, Interval(3, 6, why="with fewer no error is so large; all are listed")],
     lam: Lambda,
 ):
-    """Points have losses l_i >= 0 with |l_i - c_i| <= λ v_i, and are drawn with chances q_i =
-    h_i/Z, h_i = c_i + λ v_i. The mean of l_I/q_I over s draws errs by w or more with a chance of at
-    most 2 exp(-2 s w²/Z²).
+    """Points have losses $l_i >= 0$ with $|l_i - c_i| <= λ v_i$, and are drawn with chances
+    $q_i = h_i/Z$, $h_i = c_i + λ v_i$. The mean of $l_I/q_I$ over $s$ draws errs by $w$ or more
+    with a chance of at most $2 exp(-2 s w²/Z²)$.
     """
     trial.require(points**draws <= 20_000, "points^draws must be at most 20000: all are listed")
     generator = trial.generator("losses")
@@ -307,14 +310,14 @@ def variances_of(losses, ceilings, draws):
 
 
 @claim(
-    derived("l_i^2 / q_i <= Z l_i, equal for l_i = 0 and l_i = h_i"),
+    derived("$l_i^2 / q_i <= Z l_i$, equal for $l_i = 0$ and $l_i = h_i$"),
     kind="bound",
     cases=[(5, 2, 0.7)],
 )
 def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
-    """Points have losses l_i >= 0 with the sum L and |l_i - c_i| <= λ v_i, and are drawn with
-    chances q_i = h_i/Z, h_i = c_i + λ v_i. The mean of l_I/q_I over s draws has a variance of at
-    most L (Z - L)/s.
+    """Points have losses $l_i >= 0$ with the sum $L$ and $|l_i - c_i| <= λ v_i$, and are drawn with
+    chances $q_i = h_i/Z$, $h_i = c_i + λ v_i$. The mean of $l_I/q_I$ over $s$ draws has a variance
+    of at most $L (Z - L)/s$.
     """
     losses, ceilings, centre_losses, distances = random_losses(trial, points, lam)
     variances, options = variances_of(losses, ceilings, draws)
@@ -327,11 +330,11 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
     )
 
 
-@claim(derived("from Z - L <= 2 λ Φ"), kind="bound", cases=[(5, 2, 0.7)])
+@claim(derived("from $Z - L <= 2 λ Φ$"), kind="bound", cases=[(5, 2, 0.7)])
 def test_vanishing_variance(trial, points: Points, draws: Draws, lam: Lambda):
-    """Points have losses l_i >= 0 with the sum L and |l_i - c_i| <= λ v_i, and are drawn with
-    chances q_i proportional to c_i + λ v_i. The mean of l_I/q_I over s draws has a variance of at
-    most 2 λ L Σ v_i/s.
+    """Points have losses $l_i >= 0$ with the sum $L$ and $|l_i - c_i| <= λ v_i$, and are drawn with
+    chances $q_i$ proportional to $c_i + λ v_i$. The mean of $l_I/q_I$ over $s$ draws has a variance
+    of at most $2 λ L ∑_i v_i/s$.
     """
     losses, ceilings, centre_losses, distances = random_losses(trial, points, lam)
     variances, options = variances_of(losses, ceilings, draws)
@@ -350,8 +353,8 @@ def test_small_lambda(
     missed: Annotated[int, Interval(1, 7, why="at least one point is missed and one is drawable")],
     draws: Draws,
 ):
-    """Points are drawn with chances q_i proportional to c_i + λ v_i. If some of these are 0, the
-    mean of l_I/q_I over the draws has the sum of the losses of all other points as its mean.
+    """Points are drawn with chances $q_i$ proportional to $c_i + λ v_i$. If some of these are 0,
+    the mean of $l_I/q_I$ over the draws has the sum of the losses of all other points as its mean.
     """
     trial.require(missed < points, "some points must be drawable: missed must be below points")
     centre_losses, _, chances = clusters(trial.generator("losses"), points, 1.0, 0.5)
@@ -380,7 +383,7 @@ def spread_of_the_estimate(
     """Tight clusters make forty samples as good as knowing all losses; uniform sampling keeps its
     error.
 
-    Losses in five clusters, 40 draws. The bound on sensitivity sampling is √(2 λ Φ / (L s)).
+    Losses in five clusters, 40 draws. The bound on sensitivity sampling is $√(2 λ Φ / (L s))$.
     Marks: lines: exact relative deviations; points: spread of 100 estimates, 20 times, 99 %.
     """
     generator = np.random.default_rng(0)

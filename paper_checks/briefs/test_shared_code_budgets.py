@@ -1,23 +1,23 @@
 """Ayonrinde 2024, "Adaptive Sparse Allocation with Mutual Choice & Feature Choice Sparse
 Autoencoders", arXiv 2411.02124.
 
-For whoever spends k active features on each token, m tokens on each feature, or one budget on all:
-what does each kind of budget lose?
+For whoever spends $k$ active features on each token, $m$ tokens on each feature, or one budget on
+all: what does each kind of budget lose?
 
 Take away: a budget for each token loses what distinguishes the tokens' scales, and a budget for
 each feature the features'. With Laplace codes one budget for all keeps as much with 70 codes in a
 thousand as a budget for each token does with 125. Even without scales a budget for each token loses
-the constant p (1 − p) q/(2 φ(q)) of a token's energy, however wide the dictionary is.
+the constant $p (1 − p) q/(2 φ(q))$ of a token's energy, however wide the dictionary is.
 
-Codes of n tokens and M features are x_ij = s_i t_j z_ij with scales s_i of tokens, t_j of features,
-and standard normal z_ij. A budget keeps some entries, and the share kept is theirs of Σ x². The
-token budget keeps the k largest |x| of each row, the feature budget the m largest of each column,
-and the shared budget the n k largest of all; p = k/M = m/n, q = Φ⁻¹(1 − p/2), and φ is the normal
-density.
+Codes of $n$ tokens and $M$ features are $x_{i j} = s_i t_j z_{i j}$ with scales $s_i$ of tokens,
+$t_j$ of features, and standard normal $z_{i j}$. A budget keeps some entries, and the share kept is
+theirs of $∑ x_{i j}²$. The token budget keeps the $k$ largest $|x|$ of each row, the feature budget
+the $m$ largest of each column, and the shared budget the $n k$ largest of all; $p = k/M = m/n$,
+$q = Φ⁻¹(1 − p/2)$, and $φ$ is the normal density.
 
-Edges: m = n k/M must be a whole number. With heavy-tailed scales the share varies from matrix to
-matrix. For p → 0 the gain ℓ/g grows slowly, as log(1/p)/4. Ranking by |x| is optimal for orthogonal
-decoders only.
+Edges: $m = n k/M$ must be a whole number. With heavy-tailed scales the share varies from matrix to
+matrix. For $p → 0$ the gain $ℓ/g$ grows slowly, as $log(1/p)/4$. Ranking by $|x|$ is optimal for
+orthogonal decoders only.
 
 Paper: sparse autoencoders whose budget is shared among tokens, or given to features, reconstruct
 better and have fewer dead features. This page says what share of codes of known law the three
@@ -218,9 +218,9 @@ def matching_share(share):
     cases=[8, 1, 24],
 )
 def test_gaussian_and_laplace(trial, count: Kept):
-    """Of the standard normal codes of n tokens and M features the share p that is largest in size
-    holds the share p + 2 q φ(q) of Σ x² for n, M → ∞, where q = Φ⁻¹(1 − p/2) and φ is the normal
-    density.
+    """Of the standard normal codes of $n$ tokens and $M$ features the share $p$ that is largest in
+    size holds the share $p + 2 q φ(q)$ of $∑ x_{i j}²$ for $n, M → ∞$, where $q = Φ⁻¹(1 − p/2)$ and
+    $φ$ is the normal density.
     """
     share = count / 64
     law = kept_of_gaussian(share)
@@ -247,9 +247,9 @@ def test_gaussian_and_laplace(trial, count: Kept):
     cases=[4, 1, 8],
 )
 def test_gaussian_and_laplace__laplace(trial, count: Few):
-    """Codes s_i z_ij of n tokens i and M features have normal z, and s² has an exponential law. The
-    share p of all codes that is largest in size holds the share p (1 + λ + λ²/2) of Σ x² for n, M →
-    ∞, λ = ln(1/p).
+    """Codes $s_i z_{i j}$ of $n$ tokens $i$ and $M$ features have normal $z$, and $s²$ has an
+    exponential law. The share $p$ of all codes that is largest in size holds the share
+    $p (1 + λ + λ²/2)$ of $∑ x_{i j}²$ for $n, M → ∞$, $λ = ln(1/p)$.
     """
     share = count / 32
     law = kept_of_laplace(share)
@@ -277,9 +277,9 @@ def test_gaussian_and_laplace__laplace(trial, count: Few):
     cases=[4, 1, 8],
 )
 def test_which_budget_costs(trial, count: Few):
-    """Codes s_i t_j z_ij of tokens i and M features j have normal z, and s² and t² have exponential
-    laws. The share p of each token's codes that is largest in size holds the share p (1 + λ + λ²/2)
-    of Σ x² for M → ∞, λ = ln(1/p).
+    """Codes $s_i t_j z_{i j}$ of tokens $i$ and $M$ features $j$ have normal $z$, and $s²$ and $t²$
+    have exponential laws. The share $p$ of each token's codes that is largest in size holds the
+    share $p (1 + λ + λ²/2)$ of $∑ x_{i j}²$ for $M → ∞$, $λ = ln(1/p)$.
     """
     share = count / 32
     law = kept_of_laplace(share)
@@ -319,9 +319,9 @@ def shares_by_feature(generator, matrices, count, **scaled):
     cases=[4, 1, 8],
 )
 def test_which_budget_costs__feature(trial, count: Few):
-    """Codes s_i z_ij of n tokens i and features j have normal z, and s² has an exponential law. The
-    share p of each feature's codes that is largest in size holds the share p (1 + λ + λ²/2) of Σ x²
-    for n → ∞, λ = ln(1/p).
+    """Codes $s_i z_{i j}$ of $n$ tokens $i$ and features $j$ have normal $z$, and $s²$ has an
+    exponential law. The share $p$ of each feature's codes that is largest in size holds the share
+    $p (1 + λ + λ²/2)$ of $∑ x_{i j}²$ for $n → ∞$, $λ = ln(1/p)$.
     """
     share = count / 32
     law = kept_of_laplace(share)
@@ -346,9 +346,10 @@ def test_which_budget_costs__feature(trial, count: Few):
     cases=[4, 1, 8],
 )
 def test_which_budget_costs__feature_scales(trial, count: Few):
-    """Codes t_j z_ij of n tokens i and features j have normal z, and t² has an exponential law. The
-    share p of each feature's codes that is largest in size holds only the share p + 2 q φ(q) of
-    Σ x² for n → ∞, where q = Φ⁻¹(1 − p/2) and φ is the normal density.
+    """Codes $t_j z_{i j}$ of $n$ tokens $i$ and features $j$ have normal $z$, and $t²$ has an
+    exponential law. The share $p$ of each feature's codes that is largest in size holds only the
+    share $p + 2 q φ(q)$ of $∑ x_{i j}²$ for $n → ∞$, where $q = Φ⁻¹(1 − p/2)$ and $φ$ is the normal
+    density.
     """
     share = count / 32
     law = kept_of_gaussian(share)
@@ -368,7 +369,7 @@ def test_which_budget_costs__feature_scales(trial, count: Few):
 
 
 @claim(
-    derived("a row's share does not depend on its scale, and scales are independent of z"),
+    derived("a row's share does not depend on its scale, and scales are independent of $z$"),
     kind="identity",
     cases=[(64, 8), (16, 4), (40, 2)],
 )
@@ -377,9 +378,9 @@ def test_which_budget_costs__exactly(
     width: Annotated[int, Interval(16, 64, why="M; the mean at finite width is compared")],
     count: Few,
 ):
-    """Codes s_i z_ij of tokens i and M features have normal z and any scales s > 0 that are
-    independent of z. The k codes of each token that are largest in size hold the mean share ∫ Φ⁻¹(1
-    − u/2)² P(Bin(M − 1, u) < k) du, over u in [0, 1], of Σ x².
+    """Codes $s_i z_{i j}$ of tokens $i$ and $M$ features have normal $z$ and any scales $s > 0$
+    that are independent of $z$. The $k$ codes of each token that are largest in size hold the mean
+    share $∫_0^1 Φ⁻¹(1 − u/2)² P(Bin(M − 1, u) < k) du$ of $∑ x_{i j}²$.
     """
     trial.require(2 * count <= width, "count must be at most half of width: all is kept at last")
 
@@ -402,16 +403,17 @@ def test_which_budget_costs__exactly(
 
 
 @claim(
-    derived("the number above the threshold has variance M p (1 − p)"),
+    derived("the number above the threshold has variance $M p (1 − p)$"),
     kind="limit",
     cases=[(8, 1), (1, 1), (4, 16), (24, 4)],
 )
 def test_finite_width(
     trial, count: Kept, batch: Annotated[int, Interval(1, 16, why="n, tokens that share a budget")]
 ):
-    """A budget for n tokens together keeps the share p of their normal codes of M features that is
-    largest in size. For M → ∞ it loses p (1 − p) q/(2 n φ(q)) of a token's energy more than the
-    same share of the codes of all tokens, where q = Φ⁻¹(1 − p/2) and φ is the normal density.
+    """A budget for $n$ tokens together keeps the share $p$ of their normal codes of $M$ features
+    that is largest in size. For $M → ∞$ it loses $p (1 − p) q/(2 n φ(q))$ of a token's energy more
+    than the same share of the codes of all tokens, where $q = Φ⁻¹(1 − p/2)$ and $φ$ is the normal
+    density.
     """
     share = count / 64
     law = constant_loss(share, batch)
@@ -424,16 +426,17 @@ def test_finite_width(
 
 
 @claim(
-    derived("ℓ(p') = g(p)"),
+    derived("$ℓ(p') = g(p)$"),
     kind="identity",
     cases=[0.5, 0.125, 0.03, 0.01],
 )
 def test_fewer_codes(
     trial, share: Annotated[float, Interval(0.01, 0.5, why="p; the grid of codes resolves no less")]
 ):
-    """Codes s_i z_ij of tokens i have normal z, and s² has an exponential law. The largest share p'
-    of all codes keeps as much of Σ x² as the largest share p of each token's codes if p' (1 + λ +
-    λ²/2) = p + 2 q φ(q), λ = ln(1/p') and q = Φ⁻¹(1 − p/2): for p = 1/8 p' is 44 % smaller.
+    """Codes $s_i z_{i j}$ of tokens $i$ have normal $z$, and $s²$ has an exponential law. The
+    largest share $p'$ of all codes keeps as much of $∑ x_{i j}²$ as the largest share $p$ of each
+    token's codes if $p' (1 + λ + λ²/2) = p + 2 q φ(q)$, $λ = ln(1/p')$ and $q = Φ⁻¹(1 − p/2)$: for
+    $p = 1/8$, $p'$ is 44 % smaller.
     """
     law = share_needed(share)
     trial.value(
@@ -455,8 +458,8 @@ def kept_against_share(matrices: int = 3):
     """A budget for each token keeps the same share of Laplace codes as of normal codes; a shared
     budget keeps more of them.
 
-    Share of Σ x² against the share of codes, tokens of unlike scale. Marks: lines: law; points:
-    drawn codes of 1024 tokens and 512 features, means of 3 matrices.
+    Share of $∑ x_{i j}²$ against the share of codes, tokens of unlike scale. Marks: lines: law;
+    points: drawn codes of 1024 tokens and 512 features, means of 3 matrices.
     """
     fine = np.geomspace(0.012, 0.6, 60)
     counts = np.array([8, 16, 32, 64, 128, 256])
@@ -489,7 +492,7 @@ def loss_against_width(counts: tuple[int, ...] = (1, 8, 24)):
     """What a token budget loses at equal scales does not grow with the dictionary.
 
     Lost energy of a token, of variance one for each feature, against the number of features, for
-    three shares p. Marks: lines: limit; points: order statistics by quadrature.
+    three shares $p$. Marks: lines: limit; points: order statistics by quadrature.
     """
     factors = 2 ** np.arange(0, 8)
     lines = {}

@@ -2,22 +2,23 @@
 Encodings for Graphs", ICLR, arXiv 2310.02579.
 
 For whoever feeds eigenvectors of a Laplacian to a network and asks when a gap between eigenvalues,
-the number of nodes, or a cut after d eigenvectors matters.
+the number of nodes, or a cut after $d$ eigenvectors matters.
 
-Setting: L (n, n) is symmetric with eigenvalues λ_1 <= … <= λ_n and eigenvectors V. The encoding
-E_d(L) = V_d ψ(λ_1, …, λ_d) V_dᵀ keeps the d smallest pairs; ψ is permutation-equivariant with the
-Jacobian ∂ψ and the Lipschitz constant K, an elementwise function φ or a deep set. |·| is the
-Frobenius norm.
+Setting: $L$ $(n, n)$ is symmetric with eigenvalues $λ_1 <= … <= λ_n$ and eigenvectors $V$. The
+encoding $E_d(L) = V_d ψ(λ_1, …, λ_d) V_dᵀ$ keeps the $d$ smallest pairs; $ψ$ is
+permutation-equivariant with the Jacobian $∂ψ$ and the Lipschitz constant $K$, an elementwise
+function $φ$ or a deep set. $|L|$ is the Frobenius norm.
 
-Take away: without a cut the encoding is as stable as ψ: |E(L) - E(L')| <= K |L - L'| for any two
-matrices, whatever the gaps and however many nodes. A cut at d costs the gap behind it: two cycles
-of five nodes whose edges differ by 10⁻⁶ have encodings that are .36 apart for d = 2 and φ = e^(-λ).
-In the spectral norm the bound is false from n = 8 on, by a factor that grows like (2/π) log n.
+Take away: without a cut the encoding is as stable as $ψ$: $|E(L) - E(L')| <= K |L - L'|$ for any
+two matrices, whatever the gaps and however many nodes. A cut at $d$ costs the gap behind it: two
+cycles of five nodes whose edges differ by $10⁻⁶$ have encodings that are .36 apart for $d = 2$ and
+$φ = e^(-λ)$. In the spectral norm the bound is false from $n = 8$ on, by a factor that grows like
+$(2/π) log n$.
 
-Edges: equal eigenvalues among the d kept ones do no harm, but the first claim then holds in a limit
-only. A φ that vanishes beyond some λ needs all eigenvalues below this λ, not the first d. This page
-does not cover what a network does with E. To compare graphs whose nodes have no names, take the
-best relabelling.
+Edges: equal eigenvalues among the $d$ kept ones do no harm, but the first claim then holds in a
+limit only. A $φ$ that vanishes beyond some $λ$ needs all eigenvalues below this $λ$, not the first
+$d$. This page does not cover what a network does with $E$. To compare graphs whose nodes have no
+names, take the best relabelling.
 
 Paper: it processes eigenvalues softly, so that encodings are provably stable, and says that a hard
 partition of eigenspaces is not. This page gives the exact constants.
@@ -40,8 +41,8 @@ Abstract:
 - Sentence 8: graph networks generalise better with it. Not on trial. It needs the data sets.
 
 Read: the abstract, in a stored copy ("provably stable", "hard partition"), and which eigenvectors
-the code keeps: Graph-COM/SPE, src/stable_expressive_pe.py and zinc/trainer.py. Derived here: all
-constants. Not claimed: that the paper's theorems have these constants.
+the code keeps: Graph-COM/SPE, `src/stable_expressive_pe.py` and `zinc/trainer.py`. Derived here:
+all constants. Not claimed: that the paper's theorems have these constants.
 
 Topic: linear algebra for learning.
 """
@@ -269,10 +270,10 @@ def test_local_constant(
     kept: Annotated[int, Interval(1, 9, why="d eigenvectors; without any there is no encoding")],
     name: Psi,
 ):
-    """The encoding E_d(L) = V_d ψ(λ_1, …, λ_d) V_dᵀ keeps the d smallest eigenpairs of L, all of
-    which differ. The largest factor by which its derivative stretches a symmetric matrix, in the
-    Frobenius norm, is the largest of |∂ψ|₂, |ψ_i - ψ_j|/(λ_j - λ_i) over i < j <= d, and |ψ_i|/(λ_j
-    - λ_i) over i <= d < j.
+    """The encoding $E_d(L) = V_d ψ(λ_1, …, λ_d) V_dᵀ$ keeps the $d$ smallest eigenpairs of $L$, all
+    of which differ. The largest factor by which its derivative stretches a symmetric matrix, in the
+    Frobenius norm, is the largest of $|∂ψ|₂$, $|ψ_i - ψ_j|/(λ_j - λ_i)$ over $i < j <= d$, and
+    $|ψ_i|/(λ_j - λ_i)$ over $i <= d < j$.
     """
     trial.require(kept <= nodes, "kept must not exceed nodes")
     turns = trial.generator("V")
@@ -309,13 +310,13 @@ def test_local_constant(
 
 
 @claim(
-    tried("abstract: provably stable", "the constant K, if nothing is cut"),
+    tried("abstract: provably stable", "the constant $K$, if nothing is cut"),
     cases=[("exp(-x)", 6), ("deep set", 5), ("tanh(x)", 9), ("exp(-.05 x)", 4)],
 )
 def test_no_gap_no_dimension(trial, name: Psi, nodes: Nodes):
-    """The encoding E(L) = V ψ(λ) Vᵀ of all eigenpairs of L, with a permutation-equivariant ψ of the
-    Lipschitz constant K, has |E(L) - E(L')| <= K |L - L'| in the Frobenius norm for any two
-    positive semidefinite matrices.
+    """The encoding $E(L) = V ψ(λ) Vᵀ$ of all eigenpairs of $L$, with a permutation-equivariant $ψ$
+    of the Lipschitz constant $K$, has $|E(L) - E(L')| <= K |L - L'|$ in the Frobenius norm for any
+    two positive semidefinite matrices.
     """
     law = global_constant(name)
     trial.bound(
@@ -330,14 +331,14 @@ def test_no_gap_no_dimension(trial, name: Psi, nodes: Nodes):
 
 
 @claim(
-    tried("abstract: instability comes from a hard partition", "the jump √2 |φ| of a cut pair"),
+    tried("abstract: instability comes from a hard partition", "the jump $√2 |φ|$ of a cut pair"),
     kind="limit",
     cases=[(5, "exp(-x)"), (8, "exp(-x)"), (6, "hard"), (12, "tanh(x)")],
 )
 def test_cut_costs_the_gap(trial, nodes: Cycle, name: Phi):
-    """Two cycles have unit weights but for one edge, 1 + ε and 1 - ε. Their encodings V_2
-    diag(φ(λ_1), φ(λ_2)) V_2ᵀ by the two least eigenpairs of the Laplacian, of which λ_2 = λ_3 at ε
-    = 0, are √2 |φ(λ_2)| apart in the Frobenius norm as ε → 0.
+    """Two cycles have unit weights but for one edge, $1 + ε$ and $1 - ε$. Their encodings
+    $V_2 diag(φ(λ_1), φ(λ_2)) V_2ᵀ$ by the two least eigenpairs of the Laplacian, of which
+    $λ_2 = λ_3$ at $ε = 0$, are $√2 |φ(λ_2)|$ apart in the Frobenius norm as $ε → 0$.
     """
     law = jump_of_cycle(nodes, name)
     trial.value(
@@ -364,10 +365,11 @@ def test_cut_costs_the_gap(trial, nodes: Cycle, name: Phi):
     ],
 )
 def test_cut_costs_the_gap__after_the_pair(trial, nodes: Cycle, name: Phi, cut: bool):
-    """Two cycles have unit weights but for one edge, 1 + ε and 1 - ε, and encodings Σ_{i<=d} φ(λ_i)
-    v_i v_iᵀ by the eigenpairs of their Laplacians, d = 3 or all. Their distance over that of the
-    Laplacians tends to |Σ f_ij P_i H P_j|/|H| as ε → 0, with the edge's Laplacian H, P_i = v_i v_iᵀ
-    and the divided differences f_ij of the kept φ.
+    """Two cycles have unit weights but for one edge, $1 + ε$ and $1 - ε$, and encodings
+    $sum_{i<=d} φ(λ_i) v_i v_iᵀ$ by the eigenpairs of their Laplacians, $d = 3$ or all. Their
+    distance over that of the Laplacians tends to $|∑_{i j} f_{i j} P_i H P_j|/|H|$ as $ε → 0$, with
+    the edge's Laplacian $H$, $P_i = v_i v_iᵀ$ and the divided differences $f_{i j}$ of the kept
+    $φ$.
     """
     kept = 3 if cut else nodes
     trial.require(cut or name != "hard", "without a cut projectors are the identity")
@@ -387,7 +389,7 @@ def test_cut_costs_the_gap__after_the_pair(trial, nodes: Cycle, name: Phi, cut: 
 
 
 @claim(
-    derived("the derivative of |x| is a divided difference"),
+    derived("the derivative of $|x|$ is a divided difference"),
     kind="identity",
     cases=[(2, 2.0), (4, 2.0), (8, 2.0), (12, 0.5)],
 )
@@ -398,9 +400,9 @@ def test_not_in_spectral_norm(
         float, Interval(0.5, 3, why="α; at 0 the pairs are equal, later at the limit")
     ],
 ):
-    """For φ = |x| let Dφ be its derivative as a function of matrices at L = diag(x, -x), x_i =
-    e^(αi), i < m. Along H = [[0, B], [Bᵀ, 0]], B_ij = 1/(i - j) and 0 on the diagonal, |Dφ[H]|/|H|
-    is |tanh(α (i - j)/2)/(i - j)|/|1/(i - j)| in the spectral norm.
+    """For $φ = |x|$ let $Dφ$ be its derivative as a function of matrices at $L = diag(x, -x)$,
+    $x_i = e^(α i)$, $i < m$. Along $H = (0, B; Bᵀ, 0)$, $B_{i j} = 1/(i - j)$ and 0 on the
+    diagonal, $|Dφ[H]|/|H|$ is $|tanh(α (i - j)/2)/(i - j)|/|1/(i - j)|$ in the spectral norm.
     """
     law = hyperbolic_stretch(half, ratio)
     trial.value(
@@ -419,7 +421,7 @@ def growth_of_stretch():
 
 
 @claim(
-    derived("|tanh(α k/2)/k| and 1/|k| have a summable difference; growth by numbers only"),
+    derived("$|tanh(α k/2)/k|$ and $1/|k|$ have a summable difference; growth by numbers only"),
     kind="limit",
     cases=[2.0, 1.0, 2.5],
 )
@@ -427,8 +429,9 @@ def test_not_in_spectral_norm__grows(
     trial,
     ratio: Annotated[float, Interval(1, 2.5, why="α; small ones grow late, large ones underflow")],
 ):
-    """The spectral norm of the (m, m) matrix tanh(α (i - j)/2)/(i - j), 0 on the diagonal, divided
-    by π, grows by (2/π) log 2 for each doubling of m, for every α > 0 and large m.
+    """The spectral norm of the $(m, m)$ matrix $tanh(α (i - j)/2)/(i - j)$, 0 on the diagonal,
+    divided by $π$, grows by $(2/π) log 2$ for each doubling of $m$, for every $α > 0$ and large
+    $m$.
     """
     law = growth_of_stretch()
     step = spectral_change(LARGE, ratio) - spectral_change(LARGE // 2, ratio)
@@ -449,8 +452,9 @@ def test_not_in_spectral_norm__grows(
 def cut_cycles(nodes: int = 8):
     """A cut between two equal eigenvalues makes the encoding jump, a cut behind them does not.
 
-    How far the encodings of two cycles on eight nodes with edge weights 1 ± ε are apart, beside the
-    Laplacians, φ = e^(-λ). Marks: lines: limits for small ε; points: encodings by eigenvectors.
+    How far the encodings of two cycles on eight nodes with edge weights $1 ± ε$ are apart, beside
+    the Laplacians, $φ = e^(-λ)$. Marks: lines: limits for small $ε$; points: encodings by
+    eigenvectors.
     """
     fine = np.geomspace(1e-6, 0.1, 50)
     at = np.geomspace(1e-6, 0.1, 11)

@@ -5,40 +5,42 @@ For whoever buys source data for a target that is a mix of sources: how much to 
 when to drop one.
 
 Take away: budgets proportional to the squares of the relevances give exactly the same error as
-equal budgets, with s sources up to s times the least error. Budgets proportional to the relevances
-themselves are best, after an entry fee of k + 1 samples for each source that is used. Because of
-the fee the sparsest mix is best at small budgets, even if another mix has a smaller sum of
-relevances.
+equal budgets, with $s$ sources up to $s$ times the least error. Budgets proportional to the
+relevances themselves are best, after an entry fee of $k + 1$ samples for each source that is used.
+Because of the fee the sparsest mix is best at small budgets, even if another mix has a smaller sum
+of relevances.
 
-Setting: source t has a head w_t in R^k, the target w = Σ_t ν_t w_t, and no data of its own. Each
-w_t is estimated by least squares from n_t Gaussian k-vectors, with noise of variance σ², and the
-risk is E |Σ_t ν_t (ŵ_t - w_t)|². N = Σ n_t, s sources have ν_t ≠ 0, and the net budgets are m_t =
-n_t - k - 1, m = Σ m_t over these = N - s (k + 1).
+Setting: source $t$ has a head $w_t$ in $R^k$, the target $w = sum_t ν_t w_t$, and no data of its
+own. Each $w_t$ is estimated by least squares from $n_t$ Gaussian $k$-vectors, with noise of
+variance $σ²$, and the risk is $E |sum_t ν_t (ŵ_t - w_t)|²$. $N = ∑_t n_t$, $s$ sources have
+$ν_t ≠ 0$, and the net budgets are $m_t = n_t - k - 1$, their sum is $m = N - s (k + 1)$.
 
-Edges: if n_t <= k + 1 for a source in use, the risk is infinite. Whole numbers of samples come from
-rounding, which loses little. Sources with ν_t = 0 get no samples. If all |ν_t| are equal, the
-strategy does not matter.
+Edges: if $n_t <= k + 1$ for a source in use, the risk is infinite. Whole numbers of samples come
+from rounding, which loses little. Sources with $ν_t = 0$ get no samples. If all $|ν_t|$ are equal,
+the strategy does not matter.
 
 Paper: it compares ways to sample source tasks for a shared representation, by a relevance that is
-sparse (L1) or of least norm (L2), and estimates the former by lasso. On this page the
+sparse ($L_1$) or of least norm ($L_2$), and estimates the former by lasso. On this page the
 representation is known, so that only the budgets remain to be chosen.
 
 Abstract:
 
 - Sentences 1 and 2: tasks for pretraining are selected by experience alone so far. Not on trial. It
   is about former work.
-- Sentences 3 and 4: a strategy by L2 relevance reduces the source samples, and is not optimal. In
-  part: symmetric. For net budgets and a known representation squares are as bad as equal budgets.
-- Sentence 6: the strategy by L1 relevance is strictly better. In part: symmetric-optimal,
+- Sentences 3 and 4: a strategy by $L_2$ relevance reduces the source samples, and is not optimal.
+  In part: symmetric. For net budgets and a known representation squares are as bad as equal
+  budgets.
+- Sentence 6: the strategy by $L_1$ relevance is strictly better. In part: symmetric-optimal,
   symmetric-price_of_squares. It is not strict if all relevances are equal.
 - Sentences 7 and 8: a lasso finds the relevance if it is unknown. Not on trial. Here the heads are
   known.
-- Sentence 9: the L1 strategy suits costs that depend on the source. In part:
+- Sentence 9: the $L_1$ strategy suits costs that depend on the source. In part:
   least_relevance-prices, entry_fee. With a cost for each source, basis pursuit may lose.
 - Sentence 10: experiments on images show the gain. Not on trial. It needs the images.
 
-Read: the abstract ("strict dominance of the L1-regularized-relevance-based (nu^1-based) strategy").
-Derived here: the model and all laws. Not claimed: how a representation is learned. Topic: learning.
+Read: the abstract ("strict dominance of the $L_1$-regularized-relevance-based ($ν^1$-based)
+strategy"). Derived here: the model and all laws. Not claimed: how a representation is learned.
+Topic: learning.
 """
 
 from itertools import combinations, pairwise
@@ -233,9 +235,9 @@ def test_risk(
         int, Interval(12, 40, why="m_t: with fewer the squares have no variance to speak of")
     ],
 ):
-    """Least squares from n_t standard normal k-vectors, with noise of variance σ², estimates each
-    head w_t of a mix Σ ν_t w_t. If all n_t > k + 1, E |Σ ν_t (ŵ_t - w_t)|² = σ² k Σ ν_t²/(n_t - k -
-    1).
+    """Least squares from $n_t$ standard normal $k$-vectors, with noise of variance $σ²$, estimates
+    each head $w_t$ of a mix $∑_t ν_t w_t$. If all $n_t > k + 1$,
+    $E |∑_t ν_t (ŵ_t - w_t)|² = σ² k ∑_t ν_t²/(n_t - k - 1)$.
     """
     relevance = relevances(sources, 0.6)
     samples = dims + 1 + spare + 2 * np.arange(sources)
@@ -269,9 +271,9 @@ def test_symmetric(
     ],
     net: Annotated[float, Interval(5, 500, why="m: below a source each, whole samples matter")],
 ):
-    """The risk of a mix Σ ν_t w_t of heads in R^k that are estimated from n_t samples is σ² k Σ
-    ν_t²/m_t, m_t = n_t - k - 1. For m_t in proportion to |ν_t|^p it is σ² k (Σ|ν|^p)(Σ|ν|^(2-p))/Σ
-    m_t, the same for p and for 2 - p.
+    """The risk of a mix $∑_t ν_t w_t$ of heads in $R^k$ that are estimated from $n_t$ samples is
+    $σ² k ∑_t ν_t²/m_t$, $m_t = n_t - k - 1$. For $m_t$ in proportion to $|ν_t|^p$ it is
+    $σ² k (∑_t |ν_t|^p)(∑_t |ν_t|^(2-p))/∑_t m_t$, the same for $p$ and for $2 - p$.
     """
     relevance = relevances(sources, 0.5)
     law = risk_of_power(relevance, power, net, dims)
@@ -296,7 +298,7 @@ def test_symmetric(
 
 @claim(
     tried(
-        "abstract, sentence 6: the L1 strategy strictly dominates",
+        "abstract, sentence 6: the $L_1$ strategy strictly dominates",
         "budgets, with the representation known",
     ),
     kind="optimality",
@@ -310,10 +312,10 @@ def test_symmetric__optimal(
     ],
     dims: Dims,
 ):
-    """The risk of a mix of three heads in R^k with weights ν_t is σ² k Σ ν_t²/(n_t - k - 1) for n_t
-    samples with noise of variance σ². For N samples in all, N from 60 to 120, its least value over
-    whole n_t equals within 1 % σ² k (Σ|ν_t|)²/(N - 3 (k + 1)), that of real n_t - k - 1 in
-    proportion to |ν_t|.
+    """The risk of a mix of three heads in $R^k$ with weights $ν_t$ is $σ² k ∑_t ν_t²/(n_t - k - 1)$
+    for $n_t$ samples with noise of variance $σ²$. For $N$ samples in all, $N$ from 60 to 120, its
+    least value over whole $n_t$ equals within 1 % $σ² k (∑_t |ν_t|)²/(N - 3 (k + 1))$, that of real
+    $n_t - k - 1$ in proportion to $|ν_t|$.
     """
     relevance = relevances(3, decay)
     net = total - 3 * (dims + 1)
@@ -328,14 +330,14 @@ def test_symmetric__optimal(
 
 
 @claim(
-    tried("abstract, sentence 6: the L1 strategy strictly dominates", "the price of squares"),
+    tried("abstract, sentence 6: the $L_1$ strategy strictly dominates", "the price of squares"),
     kind="bound",
     cases=[2, 3, 5],
 )
 def test_symmetric__price_of_squares(trial, sources: Sources):
-    """The risk of a mix of s heads with weights ν_t is proportional to Σ ν_t²/m_t with net budgets
-    m_t. If these are proportional to ν_t², the risk is less than s times the least one for the same
-    Σ m_t.
+    """The risk of a mix of $s$ heads with weights $ν_t$ is proportional to $∑_t ν_t²/m_t$ with net
+    budgets $m_t$. If these are proportional to $ν_t²$, the risk is less than $s$ times the least
+    one for the same $∑_t m_t$.
     """
     mixes = trial.generator("mixes").normal(size=(MIXES, sources))
     mixes[0] = np.append(1, np.full(sources - 1, 1e-4))
@@ -370,8 +372,9 @@ def test_least_relevance(
         int, Interval(3, 12, why="T, above k: else there is one mix; all sets are listed")
     ],
 ):
-    """Let the heads w_t span R^k. The least Σ |ν_t| of all mixes Σ ν_t w_t = w of heads w_t is the
-    largest w·λ over all λ with |λ·w_t| <= 1 for each t, and a mix of k heads attains it.
+    """Let the heads $w_t$ span $R^k$. The least $∑_t |ν_t|$ of all mixes $∑_t ν_t w_t = w$ of heads
+    $w_t$ is the largest $w·λ$ over all $λ$ with $|λ·w_t| <= 1$ for each $t$, and a mix of $k$ heads
+    attains it.
     """
     trial.require(sources > heads, "there must be more sources than entries of a head")
     generator = trial.generator("heads")
@@ -402,8 +405,8 @@ def test_least_relevance(
     cases=[2, 3, 4, 5],
 )
 def test_least_relevance__prices(trial, sources: Sources):
-    """If samples of source t cost c_t each and the budget is C, Σ ν_t²/n_t is least for n_t in
-    proportion to |ν_t|/√c_t, where it is (Σ |ν_t| √c_t)²/C.
+    """If samples of source $t$ cost $c_t$ each and the budget is $C$, $∑_t ν_t²/n_t$ is least for
+    $n_t$ in proportion to $|ν_t|/√c_t$, where it is $(∑_t |ν_t| √c_t)²/C$.
     """
     generator = trial.generator("prices")
     prices = generator.uniform(1, 9, (MIXES, sources))
@@ -437,9 +440,10 @@ def test_entry_fee(
     ],
     length: Annotated[float, Interval(0.5, 0.98, why="at 1 a single source is always best")],
 ):
-    """Two heads (1, ±.6) and a third (a, 0) in the plane mix to w = (1, 0), and N samples are
-    bought in all. The least mean squared error, in units of 2 σ² with the variance σ² of the noise,
-    is the smaller of 1/(N - 6), with the pair, and a^-2/(N - 3), with the third alone.
+    """Two heads $(1, ±.6)$ and a third $(a, 0)$ in the plane mix to $w = (1, 0)$, and $N$ samples
+    are bought in all. The least mean squared error, in units of $2 σ²$ with the variance $σ²$ of
+    the noise, is the smaller of $1/(N - 6)$, with the pair, and $a^-2/(N - 3)$, with the third
+    alone.
     """
     total = 2 * half
     pair, alone = mixes_with_fee(length, total)
@@ -459,8 +463,9 @@ def test_entry_fee(
 def risk_of_powers(net: int = 510, dims: int = 3, draws: int = 6000):
     """Squares of relevances are as bad a guide to budgets as none, and relevance itself is best.
 
-    Risk with net budgets in proportion to |ν|^p over that at p = 1, three sources, net budget 510.
-    Marks: lines: law; points: simulated regressions with whole budgets, with two standard errors.
+    Risk with net budgets in proportion to $|ν|^p$ over that at $p = 1$, three sources, net budget
+    510. Marks: lines: law; points: simulated regressions with whole budgets, with two standard
+    errors.
     """
     fine = np.linspace(0, 2, 101)
     powers = np.array([0, 0.5, 1, 1.5, 2])

@@ -5,18 +5,19 @@ For whoever combines hashing with random features: when is the sum better than i
 does sharing cost?
 
 Take away: with a hash of its own the sum is better than the features alone, and better than the
-sparse part iff there are more than exp(s) − 1 features for a score of s = ‖q + k‖². If hash and
+sparse part iff there are more than $exp(s) − 1$ features for a score of $s = ‖q + k‖²$. If hash and
 features share directions, the sum is biased.
 
-A query q and a key k have the attention score A = exp(q·k). Of m positive random features exp(w·(q
-+ k) − c), with w from N(0, I) and c = (‖q‖² + ‖k‖²)/2, the mean F has the expectation A and the
-variance v = A² (exp(s) − 1)/m. A hash takes b sign bits, sign(w·q) and sign(w·k); the pair collides
-if all of them agree, which has the chance P = p₀^b with p₀ = 1 − θ/π, θ being the angle between q
-and k. Scatterbrain returns A on a collision and F otherwise; the sparse part alone returns A or 0.
-Hash and features draw directions w of their own, unless the first t bits and features share theirs.
+A query $q$ and a key $k$ have the attention score $A = exp(q·k)$. Of $m$ positive random features
+$exp(w·(q + k) − c)$, with $w$ from $N(0, I)$ and $c = (‖q‖² + ‖k‖²)/2$, the mean $F$ has the
+expectation $A$ and the variance $v = A² (exp(s) − 1)/m$. A hash takes $b$ sign bits, $sign(w·q)$
+and $sign(w·k)$; the pair collides if all of them agree, which has the chance $P = p₀^b$ with
+$p₀ = 1 − θ/π$, $θ$ being the angle between $q$ and $k$. Scatterbrain returns $A$ on a collision and
+$F$ otherwise; the sparse part alone returns $A$ or 0. Hash and features draw directions $w$ of
+their own, unless the first $t$ bits and features share theirs.
 
-Edges: if q and k have the same direction, P = 1 and the estimate is exact; if they have opposite
-directions, P = 0. At q = −k a feature is exact.
+Edges: if $q$ and $k$ have the same direction, $P = 1$ and the estimate is exact; if they have
+opposite directions, $P = 0$. At $q = −k$ a feature is exact.
 
 Paper: it combines hashing with random features in attention and measures it on trained networks.
 This page treats one pair of query and key, before the softmax.
@@ -24,10 +25,10 @@ This page treats one pair of query and key, before the softmax.
 Abstract:
 
 - Sentence 3, first half: both excel in different regimes, which the temperature of softmax
-  determines. In part: beats_sparse_iff. By the number of features against exp(s) − 1, where s grows
-  as the temperature falls.
+  determines. In part: beats_sparse_iff. By the number of features against $exp(s) − 1$, where $s$
+  grows as the temperature falls.
 - Sentence 3, second half: together they can outperform each of them. In part: unbiased_and_smaller,
-  beats_sparse_iff. Better than the low-rank part by the factor 1 − P; better than the sparse part
+  beats_sparse_iff. Better than the low-rank part by the factor $1 − P$; better than the sparse part
   from a known number of features on.
 - Sentence 4: hashing and kernel features are unified. No statement.
 - Sentence 5: the estimate is unbiased with provably low error. In part: unbiased_and_smaller,
@@ -36,9 +37,9 @@ Abstract:
 - Sentences 6 to 8: it works in pre-trained models and from the start of training. Not on trial. It
   needs large models.
 
-Read: the abstract. Derived here: every constant; under a tilted law, w from N(j (q + k), I), the
-bits agree with the chance p_j, a bivariate normal one. Not claimed: anything of softmax rows whose
-sum is normalised, which are biased. Topic: sequence models and attention.
+Read: the abstract. Derived here: every constant; under a tilted law, $w$ from $N(j (q + k), I)$,
+the bits agree with the chance $p_j$, a bivariate normal one. Not claimed: anything of softmax rows
+whose sum is normalised, which are biased. Topic: sequence models and attention.
 """
 
 from typing import Annotated
@@ -134,14 +135,14 @@ def enumerated(q, k, features, bits, shared=0):
 
 
 @claim(
-    tried("abstract: unbiased, with provably low error", "the factor 1 − P of the variance"),
+    tried("abstract: unbiased, with provably low error", "the factor $1 − P$ of the variance"),
     kind="identity",
     cases=[(1, 1, 0.7), (2, 3, 1.0), (1, 6, 0.2)],
 )
 def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Length):
-    """Scatterbrain returns exp(q·k) if the hashes of q and k collide, with the chance P, and else a
-    mean of positive random features. If both are independent, it is unbiased with 1 − P times the
-    variance of the features.
+    """Scatterbrain returns $exp(q·k)$ if the hashes of $q$ and $k$ collide, with the chance $P$,
+    and else a mean of positive random features. If both are independent, it is unbiased with
+    $1 − P$ times the variance of the features.
     """
     q, k = pairs(trial.generator(), length)
     misses = 1 - agreement(q, k) ** bits
@@ -168,9 +169,9 @@ def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Len
     cases=[(1, 1, 0.7), (2, 3, 1.0)],
 )
 def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length):
-    """Scatterbrain returns exp(q·k) if the hashes of q and k collide, and else a mean of m positive
-    random features; its sparse part returns 0 else. The mean squared error of the first is (exp(s)
-    − 1)/m times that of the second, s = ‖q + k‖².
+    """Scatterbrain returns $exp(q·k)$ if the hashes of $q$ and $k$ collide, and else a mean of $m$
+    positive random features; its sparse part returns 0 else. The mean squared error of the first is
+    $(exp(s) − 1)/m$ times that of the second, $s = ‖q + k‖²$.
     """
     q, k = pairs(trial.generator(), length)
     _, hybrid, sparse, _ = enumerated(q, k, features, bits)
@@ -192,7 +193,8 @@ def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length)
 
 @claim(
     derived(
-        "a positive feature tilts the law of its w by q + k; all other bits are independent of it"
+        "a positive feature tilts the law of its $w$ by $q + k$; all other bits are independent "
+        "of it"
     ),
     kind="identity",
     cases=[(1, 1, 1, 0.7), (2, 2, 2, 1.0), (2, 3, 1, 0.2)],
@@ -204,9 +206,9 @@ def test_shared_hash_bias(
     shared: Annotated[int, Interval(1, 2, why="no more than there are features")],
     length: Length,
 ):
-    """Scatterbrain returns A = exp(q·k) if b sign bits sign(w·q) and sign(w·k) agree, else a mean
-    of m positive random features. If t bits and features share their w, its bias is (t/m) A p₀^(b −
-    1) (p₀ − p₁), p_j the chance of agreement for w from N(j (q + k), I).
+    """Scatterbrain returns $A = exp(q·k)$ if $b$ sign bits $sign(w·q)$ and $sign(w·k)$ agree, else
+    a mean of $m$ positive random features. If $t$ bits and features share their $w$, its bias is
+    $(t/m) A p₀^(b − 1) (p₀ − p₁)$, $p_j$ the chance of agreement for $w$ from $N(j (q + k), I)$.
     """
     trial.require(
         shared <= min(features, bits),
@@ -229,14 +231,15 @@ def test_shared_hash_bias(
 
 
 @claim(
-    derived("a squared feature tilts the law of its w by 2 (q + k)"),
+    derived("a squared feature tilts the law of its $w$ by $2 (q + k)$"),
     kind="identity",
     cases=[0.7, 1.0, 0.2],
 )
 def test_shared_hash_error(trial, length: Length):
     """Scatterbrain with one positive random feature and one sign bit of the same direction has the
-    mean squared error A² [exp(s) (1 − p₂) − 2 (1 − p₁) + 1 − p₀], A = exp(q·k) and s = ‖q + k‖²,
-    with the chance p_j that sign(w·q) = sign(w·k) for w from N(j (q + k), I).
+    mean squared error $A² [exp(s) (1 − p₂) − 2 (1 − p₁) + 1 − p₀]$, $A = exp(q·k)$ and
+    $s = ‖q + k‖²$, with the chance $p_j$ that $sign(w·q) = sign(w·k)$ for $w$ from
+    $N(j (q + k), I)$.
     """
     q, k = pairs(trial.generator(), length)
     zero, once, twice = (1 - agreement(q, k, tilt) for tilt in (0, 1, 2))
@@ -258,8 +261,8 @@ def errors(angle: float = 1.2, bits: int = 2, features: int = 2):
     temperature.
 
     Query and key of one length, at a fixed angle, are stretched together. Beyond the vertical line,
-    where exp(s) − 1 = m, the features harm more than they help.
-    Marks: lines: laws of m = 2 features; points: all outcomes of hash and features; A: score.
+    where $exp(s) − 1 = m$, the features harm more than they help. Marks: lines: laws of $m = 2$
+    features; points: all outcomes of hash and features; $A$: score.
     """
     lengths = np.linspace(0.15, 1.2, 60)
     q = lengths[:, None] * [1, 0]

@@ -4,17 +4,18 @@ Random Projection" (FastRP), CIKM, arXiv 1908.11512.
 For whoever projects with matrices that are mostly zero: which sparsity costs nothing, and for which
 vectors it does cost.
 
-Take away: two thirds of zeros (s = 3) are free for every vector. More zeros cost nothing for
-vectors without large entries, and much for one-hot vectors: at s = 30 and 64 rows a one-hot vector
-is mapped to zero in one case of nine.
+Take away: two thirds of zeros ($s = 3$) are free for every vector. More zeros cost nothing for
+vectors without large entries, and much for one-hot vectors: at $s = 30$ and 64 rows a one-hot
+vector is mapped to zero in one case of nine.
 
-R (k, d) has independent entries ±√s with probability 1/(2s) each and zeros else, s >= 1; s = 1 are
-signs, s = 3 has two thirds zeros. Squared norms are estimated by f = |R x|²/k and inner products by
-g = <R x, R y>/k, means over k independent rows. FastRP takes N = Σ_r α_r A^r L Rᵀ/√k, where A is a
-row-normalised adjacency and L = D^β.
+$R$ $(k, d)$ has independent entries $±√s$ with probability $1/(2s)$ each and zeros else, $s >= 1$;
+$s = 1$ are signs, $s = 3$ has two thirds zeros. Squared norms are estimated by $f = |R x|²/k$ and
+inner products by $g = <R x, R y>/k$, means over $k$ independent rows. FastRP takes
+$N = ∑_r α_r A^r L Rᵀ/√k$, where $A$ is a row-normalised adjacency and $L = D^β$.
 
-Edges: s must be at least 1, because 1/s is a probability. At s = 1 the norm of a one-hot vector is
-exact. If two vectors have disjoint supports, s does not change the variance of their inner product.
+Edges: $s$ must be at least 1, because $1/s$ is a probability. At $s = 1$ the norm of a one-hot
+vector is exact. If two vectors have disjoint supports, $s$ does not change the variance of their
+inner product.
 
 Paper: it embeds the nodes of large graphs by very sparse projections of powers of the adjacency.
 This page gives the laws of such projections.
@@ -38,7 +39,7 @@ Abstract:
 
 Read: the abstract. Recalled: the tail (Achlioptas 2003), and the variances of very sparse
 projections (Li, Hastie & Church 2006), which are computed again here. Derived here: the law of a
-one-hot vector, FastRP's law. Not claimed: the tail for s above 3, where vectors with one large
+one-hot vector, FastRP's law. Not claimed: the tail for $s$ above 3, where vectors with one large
 entry break it. Topic: linear algebra for learning.
 """
 
@@ -167,9 +168,9 @@ def similarity_law(adjacency, degrees, alphas, sparsity):
     cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)],
 )
 def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
-    """Rows of R have independent entries ±√s with the chance 1/(2s) each, else 0. The estimate g =
-    <R x, R y>/k from k rows has the mean <x, y> and k times the variance |x|² |y|² + <x, y>² + (s -
-    3) Σ x_i² y_i².
+    """Rows of $R$ have independent entries $±√s$ with the chance $1/(2s)$ each, else 0. The
+    estimate $g = <R x, R y>/k$ from $k$ rows has the mean $<x, y>$ and $k$ times the variance
+    $|x|² |y|² + <x, y>² + (s - 3) ∑_i x_i² y_i²$.
     """
     x, y = trial.generator().normal(size=(2, 5, dim))
     x[3, : dim // 2] = 0  # disjoint supports
@@ -206,9 +207,9 @@ def test_one_hot_law(
         ),
     ],
 ):
-    """A matrix R of k rows has independent entries ±√s with the chance 1/(2s) each, else 0. For a
-    one-hot vector x the estimate |R x|²/k is s/k times a binomial number of k trials with the
-    chance 1/s: for k = 64 and s = 30 it is 0 in 11 % of the cases.
+    """A matrix $R$ of $k$ rows has independent entries $±√s$ with the chance $1/(2s)$ each, else 0.
+    For a one-hot vector $x$ the estimate $|R x|²/k$ is $s/k$ times a binomial number of $k$ trials
+    with the chance $1/s$: for $k = 64$ and $s = 30$ it is 0 in 11 % of the cases.
     """
     widths = np.sqrt((sparsity - 1) / count) * trial.generator().uniform(0.25, 3, 240)
     controls = {"normal": 2 * norm.sf(widths * np.sqrt(count / (sparsity - 1)))}
@@ -229,7 +230,7 @@ def test_one_hot_law(
     known("Achlioptas 2003, signs and two thirds of zeros"),
     kind="bound",
     cases=[(64, 30.0), (1024, 4.0)],
-    not_tight="a Chernoff bound for both sides, of which about half is reached at small ε",
+    not_tight="a Chernoff bound for both sides, of which about half is reached at small $ε$",
 )
 def test_tail(
     trial,
@@ -239,9 +240,9 @@ def test_tail(
         Interval(4, 100, why="nearer to 3 more than 2048 rows would show that the tail fails"),
     ],
 ):
-    """A matrix R of k rows has independent entries ±√s with the chance 1/(2s) each, else 0. For s =
-    1 and s = 3, P(| |R x|²/k - |x|² | >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3)) for every x and 0 <
-    ε < 1.
+    """A matrix $R$ of $k$ rows has independent entries $±√s$ with the chance $1/(2s)$ each, else 0.
+    For $s = 1$ and $s = 3$, $P(||R x|²/k - |x|²| >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3))$ for
+    every $x$ and $0 < ε < 1$.
     """
     trial.require(
         sparsity >= 30 or count >= 1024, "count must be at least 1024 where sparsity is below 30"
@@ -272,9 +273,9 @@ def test_fastrp_similarity(
         float, Interval(-1, -0.1, why="FastRP divides by degrees; at 0 it leaves them out")
     ],
 ):
-    """FastRP maps the nodes of a graph to N = Σ α_r A^r L Rᵀ/√k with k rows of R of sparsity s.
-    With M = Σ α_r A^r L, <N_i, N_j> has the mean (M Mᵀ)_ij and k times the variance |M_i|² |M_j|² +
-    <M_i, M_j>² + (s - 3) Σ_l M_il² M_jl².
+    """FastRP maps the nodes of a graph to $N = ∑_r α_r A^r L Rᵀ/√k$ with $k$ rows of $R$ of
+    sparsity $s$. With $M = ∑_r α_r A^r L$, $<N_i, N_j>$ has the mean $(M Mᵀ)_{i j}$ and $k$ times
+    the variance $|M_i|² |M_j|² + <M_i, M_j>² + (s - 3) sum_l M_{i l}² M_{j l}²$.
     """
     generator = trial.generator()
     adjacency, degrees = graph(generator, nodes, power)
@@ -295,10 +296,10 @@ def test_fastrp_similarity(
     )
 
 
-@claim(derived("boxes of ε, each enclosed"), kind="bound")
+@claim(derived("boxes of $ε$, each enclosed"), kind="bound")
 def test_tail__everywhere(trial):
-    """The exponent per row of Achlioptas' bound, ε²/4 - ε³/6, is at most that of Chernoff's bound
-    for Gaussian rows, (ε - log(1 + ε))/2, for all ε in [0, 1], to 1e-15.
+    """The exponent per row of Achlioptas' bound, $ε²/4 - ε³/6$, is at most that of Chernoff's bound
+    for Gaussian rows, $(ε - log(1 + ε))/2$, for all $ε$ in $[0, 1]$, to $1e-15$.
     """
     trial.prove(
         lambda width: width**2 / 4 - width**3 / 6,
@@ -316,8 +317,8 @@ def test_tail__everywhere(trial):
 def variances(dim=8):
     """Two thirds of zeros cost nothing; more cost most where one entry is large.
 
-    Variance of the squared norm, k Var f/|x|⁴, against the sparsity s of the projection, for
-    vectors in eight dimensions. Marks: lines: law; points: all 3⁸ rows listed; vertical: s = 3,
+    Variance of the squared norm, $k Var f/|x|⁴$, against the sparsity $s$ of the projection, for
+    vectors in eight dimensions. Marks: lines: law; points: all $3⁸$ rows listed; vertical: $s = 3$,
     where all have the Gaussian value 2.
     """
     x = np.array([np.ones(dim), np.random.default_rng(1).normal(size=dim), np.eye(dim)[0]])

@@ -1,21 +1,21 @@
 """Weng, Ni, Song et al. 2024, "Modulate Your Spectrum in Self-Supervised Learning" (INTL), ICLR,
 arXiv 2305.16789.
 
-For whoever whitens by Newton's iteration and chooses the steps T for a width d: what is the
-spectrum after T steps?
+For whoever whitens by Newton's iteration and chooses the steps $T$ for a width $d$: what is the
+spectrum after $T$ steps?
 
-Take away: the loss cannot vanish. At the code's four steps and d = 2048 a perfectly flat spectrum
-still costs 97.5 % of d; d is the side of the matrix that is whitened, which in the code's default
-is the gathered batch (256: 82 %). An eigenvalue with the share λ of the trace needs more than
-log(.99/λ)/log 2.25 steps to come within 1 %: more than 8.5 for λ = 1e-3, which takes 11.
+Take away: the loss cannot vanish. At the code's four steps and $d = 2048$ a perfectly flat spectrum
+still costs 97.5 % of $d$; $d$ is the side of the matrix that is whitened, which in the code's
+default is the gathered batch (256: 82 %). An eigenvalue with the share $λ$ of the trace needs more
+than $log(.99/λ)/log 2.25$ steps to come within 1 %: more than 8.5 for $λ = 1e-3$, which takes 11.
 
-Σ is a d×d covariance and S = Σ/tr Σ. The iteration starts from P = I, replaces P by (3 P − P³ S)/2
-T times, and whitens by Φ = P/√(tr Σ). The trace loss is TL = Σ_i ((Φ Σ Φ)_ii − 1)². Write H(h) = h
-(3 − h)²/4 and φ_T for H applied T times.
+$Σ$ is a $d × d$ covariance and $S = Σ/tr Σ$. The iteration starts from $P = I$, replaces $P$ by
+$(3 P − P³ S)/2$ in each of $T$ steps, and whitens by $Φ = P/√(tr Σ)$. The trace loss is
+$TL = sum_i ((Φ Σ Φ)_{i i} − 1)²$. Write $H(h) = h (3 − h)²/4$ and $φ_T$ for $H$ applied $T$ times.
 
-Edges: at d = 1 the floor is 0. Without the division by the trace the iteration whitens every λ < 5
-except a countable set, cycles at 5 and diverges above. TL depends on the diagonal only: if ΦΣΦ has
-an equal diagonal, a Σ that is not flat costs (d − Σ h_i)²/d.
+Edges: at $d = 1$ the floor is 0. Without the division by the trace the iteration whitens every
+$λ < 5$ except a countable set, cycles at 5 and diverges above. $TL$ depends on the diagonal only:
+if $ΦΣΦ$ has an equal diagonal, a $Σ$ that is not flat costs $(d − ∑_i h_i)²/d$.
 
 Paper: it shapes the spectrum of embeddings by functions of it, and trains encoders with Newton's
 iteration and the trace loss (INTL). This page studies that iteration and the floor of that loss.
@@ -34,10 +34,10 @@ Abstract:
   floor is not zero; few steps do not whiten a small eigenvalue, and nothing is trained.
 - Sentence 7: encoders so trained are better. Not on trial. It needs large data.
 
-Read: the abstract, and the authors' code (winci-ai/INTL, methods/whitening.py). Derived here: the
+Read: the abstract, and the authors' code (winci-ai/INTL, `methods/whitening.py`). Derived here: the
 map of eigenvalues, where it whitens, and the floor of the trace loss. Not claimed: what training
 with the loss attains; and more steps than converge, as the iteration then multiplies the rounding
-errors of an ill-conditioned Σ at every step. Topic: representations.
+errors of an ill-conditioned $Σ$ at every step. Topic: representations.
 """
 
 import warnings
@@ -198,7 +198,7 @@ def floor(dim, steps):
 
 
 @claim(
-    derived("P is a polynomial of S, and p² λ goes to H of itself"),
+    derived("$P$ is a polynomial of $S$, and $p² λ$ goes to $H$ of itself"),
     kind="identity",
     cases=[(5, 4), (16, 7), (2, 1)],
 )
@@ -215,9 +215,9 @@ def test_spectral_map(
         ),
     ],
 ):
-    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. Φ = P/√(tr Σ)
-    makes Φ Σ Φ with the eigenvectors of Σ and the eigenvalues that T steps of h → h (3 − h)²/4 make
-    of λ_i/tr Σ.
+    """Newton's iteration from $P = I$ replaces $P$ by $(3P − P³ S)/2$, $S = Σ/tr Σ$, $T$ times.
+    $Φ = P/√(tr Σ)$ makes $Φ Σ Φ$ with the eigenvectors of $Σ$ and the eigenvalues that $T$ steps of
+    $h → h (3 − h)²/4$ make of $λ_i/tr Σ$.
     """
     generator = trial.generator()
     shares = np.geomspace(1, 1e-2, dim)
@@ -247,9 +247,9 @@ def test_encoder(
     units: Annotated[int, Interval(8, 64, why="units of an encoder; more take seconds to train")],
     steps: FewSteps,
 ):
-    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. For the
-    covariance Σ of an encoder of scikit-learn's digits Φ Σ Φ, Φ = P/√(tr Σ), has the eigenvalues
-    that T steps of h → h (3 − h)²/4 make of λ_i/tr Σ.
+    """Newton's iteration from $P = I$ replaces $P$ by $(3P − P³ S)/2$, $S = Σ/tr Σ$, $T$ times. For
+    the covariance $Σ$ of an encoder of scikit-learn's digits $Φ Σ Φ$, $Φ = P/√(tr Σ)$, has the
+    eigenvalues that $T$ steps of $h → h (3 − h)²/4$ make of $λ_i/tr Σ$.
     """
     sigma = encoder_covariance(units)
     shares = np.maximum(np.linalg.eigvalsh(sigma / np.trace(sigma)), 0)
@@ -263,14 +263,14 @@ def test_encoder(
 
 
 @claim(
-    derived("p goes to (3 p − p³)/2 in p √λ, whose 2-cycle ±√5 bounds what converges"),
+    derived("$p$ goes to $(3 p − p³)/2$ in $p √λ$, whose 2-cycle $±√5$ bounds what converges"),
     kind="identity",
     cases=[4, 2, 6],
 )
 def test_domain(trial, thresholds: Thresholds):
-    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to a limit whose sign changes, as
-    λ rises from 0 to 5, at λ_1 < λ_2 < …, where λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4 = λ_m with λ_m
-    > 3 for m > 1.
+    """Newton's iteration $P → (3P − P³ λ)/2$ from $P = 1$ brings $P √λ$ to a limit whose sign
+    changes, as $λ$ rises from 0 to 5, at $λ_1 < λ_2 < …$, where $λ_1 = 3$ and
+    $λ_(m+1) (3 − λ_(m+1))²/4 = λ_m$ with $λ_m > 3$ for $m > 1$.
     """
     controls = {
         "‖I − S‖ < 1, no further": np.full(thresholds, 2.0),
@@ -280,11 +280,11 @@ def test_domain(trial, thresholds: Thresholds):
     trial.identity(sign_changes(thresholds), unwhitenable(thresholds), ops=40.0, controls=controls)
 
 
-@claim(derived("p √λ > √3 turns round"), kind="identity", cases=[4, 2, 6])
+@claim(derived("$p √λ > √3$ turns round"), kind="identity", cases=[4, 2, 6])
 def test_signs(trial, thresholds: Thresholds):
-    """Newton's iteration P → (3P − P³ λ)/2 from P = 1 brings P √λ to 1 for 0 < λ < λ_1, and to
-    (−1)^m for all λ between λ_m and λ_(m+1), where λ_1 = 3 and λ_(m+1) (3 − λ_(m+1))²/4 = λ_m with
-    λ_m > 3 for m > 1.
+    """Newton's iteration $P → (3P − P³ λ)/2$ from $P = 1$ brings $P √λ$ to 1 for $0 < λ < λ_1$, and
+    to $(−1)^m$ for all $λ$ between $λ_m$ and $λ_(m+1)$, where $λ_1 = 3$ and
+    $λ_(m+1) (3 − λ_(m+1))²/4 = λ_m$ with $λ_m > 3$ for $m > 1$.
     """
     law = unwhitenable(thresholds)
     between = np.append(law[1:] + law[:-1], 3) / 2
@@ -306,9 +306,9 @@ FLOORS = [(4, 4), (2, 1), (6, 2)]
     cases=FLOORS,
 )
 def test_floor(trial, dim: SmallDimension, steps: FewSteps):
-    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. The trace
-    loss Σ ((Φ Σ Φ)_ii − 1)², Φ = P/√(tr Σ), of d×d covariances Σ ≠ 0 has the least value d (1 −
-    φ_T(1/d))², where φ_T is T steps of h → h (3 − h)²/4.
+    """Newton's iteration from $P = I$ replaces $P$ by $(3P − P³ S)/2$, $S = Σ/tr Σ$, $T$ times. The
+    trace loss $∑_i ((Φ Σ Φ)_{i i} − 1)²$, $Φ = P/√(tr Σ)$, of $d × d$ covariances $Σ ≠ 0$ has the
+    least value $d (1 − φ_T(1/d))²$, where $φ_T$ is $T$ steps of $h → h (3 − h)²/4$.
     """
     least, decrement, _ = least_trace_loss(trial.generator(), dim, steps)
     law = floor(dim, steps)
@@ -332,9 +332,9 @@ def test_floor(trial, dim: SmallDimension, steps: FewSteps):
     cases=FLOORS,
 )
 def test_flat_only(trial, dim: SmallDimension, steps: FewSteps):
-    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T ≥ 1 times. Of all
-    d×d covariances, d ≥ 2, the trace loss Σ ((Φ Σ Φ)_ii − 1)², Φ = P/√(tr Σ), is least only for
-    multiples of I.
+    """Newton's iteration from $P = I$ replaces $P$ by $(3P − P³ S)/2$, $S = Σ/tr Σ$, $T ≥ 1$ times.
+    Of all $d × d$ covariances, $d ≥ 2$, the trace loss $∑_i ((Φ Σ Φ)_{i i} − 1)²$, $Φ = P/√(tr Σ)$,
+    is least only for multiples of $I$.
     """
     spectrum = least_trace_loss(trial.generator(), dim, steps)[2]
     correlated = np.append(np.full(dim - 1, 0.9), 1 + 0.1 * (dim - 1)) / dim
@@ -354,9 +354,10 @@ def test_flat_spectrum(
     width: Annotated[int, Interval(8, 512, why="a small one is searched; more take seconds")],
     steps: FewSteps,
 ):
-    """Newton's iteration from P = I replaces P by (3P − P³ S)/2, S = Σ/tr Σ, T times. For d equal
-    eigenvalues the trace loss Σ ((Φ Σ Φ)_ii − 1)², Φ = P/√(tr Σ), is d (1 − φ_T(1/d))² with φ_T for
-    T steps of h → h (3 − h)²/4: 82 % of d for d = 256 and T = 4.
+    """Newton's iteration from $P = I$ replaces $P$ by $(3P − P³ S)/2$, $S = Σ/tr Σ$, $T$ times. For
+    $d$ equal eigenvalues the trace loss $∑_i ((Φ Σ Φ)_{i i} − 1)²$, $Φ = P/√(tr Σ)$, is
+    $d (1 − φ_T(1/d))²$ with $φ_T$ for $T$ steps of $h → h (3 − h)²/4$: 82 % of $d$ for $d = 256$
+    and $T = 4$.
     """
     trial.identity(
         trace_loss(np.eye(width), steps),
@@ -371,7 +372,7 @@ def test_flat_spectrum(
 
 
 @claim(
-    derived("H(h) ≤ 9h/4 on [0, 1], with equality in the limit h → 0"),
+    derived("$H(h) ≤ 9h/4$ on $[0, 1]$, with equality in the limit $h → 0$"),
     kind="bound",
     cases=[1, 4, 30],
 )
@@ -381,8 +382,8 @@ def test_slow_start(
         int, Interval(1, 30, why="beyond, (9/4)^T λ stays small only for λ below 1e-12")
     ],
 ):
-    """T steps of Newton's whitening, h → h (3 − h)²/4, make an eigenvalue of at most (9/4)^T λ from
-    one with the share λ of the trace, 0 < λ <= 1.
+    """$T$ steps of Newton's whitening, $h → h (3 − h)²/4$, make an eigenvalue of at most
+    $(9/4)^T λ$ from one with the share $λ$ of the trace, $0 < λ <= 1$.
     """
     shares = np.geomspace(1e-13, 1, 400)
     trial.bound(
@@ -400,10 +401,11 @@ def initial_growth(steps):
     return 2.25**steps
 
 
-@claim(derived("boxes of λ, each enclosed"), kind="bound")
+@claim(derived("boxes of $λ$, each enclosed"), kind="bound")
 def test_slow_start__everywhere(trial):
-    """T steps of Newton's whitening, h → h (3 − h)²/4, make an eigenvalue of at most (9/4)^T λ from
-    one with the share λ of the trace, for all λ in [0, 1] and T = 1..5.
+    """$T$ steps of Newton's whitening, $h → h (3 − h)²/4$, make an eigenvalue of at most
+    $(9/4)^T λ$ from one with the share $λ$ of the trace, for all $λ$ in $[0, 1]$ and $T$ from 1 to
+    5.
     """
 
     def growth(share, steps):
@@ -430,11 +432,11 @@ def test_slow_start__everywhere(trial):
 
 @figure("F1", claims=("spectral_map", "slow_start"))
 def modulation(most: int = 8):
-    """Small eigenvalues need more steps: the whitened eigenvalue after T = 1, 2, 4, 8 steps against
-    its share of the trace.
+    """Small eigenvalues need more steps: the whitened eigenvalue after $T = 1$, 2, 4, 8 steps
+    against its share of the trace.
 
-    Marks: lines: law φ_T; points: matrix iteration on one covariance with twelve eigenvalues;
-    dashed: first-order growth (9/4)^T λ, which no eigenvalue exceeds.
+    Marks: lines: law $φ_T$; points: matrix iteration on one covariance with twelve eigenvalues;
+    dashed: first-order growth $(9/4)^T λ$, which no eigenvalue exceeds.
     """
     import matplotlib.pyplot as plt
 

@@ -3,16 +3,16 @@
 For one who brings unlabelled data into a kernel: how to compute the transformed kernel without
 eigenvectors, and how far off it is on average when the law of the data is known from a sample only.
 
-Take away: a polynomial of the kernel needs products with K and the law of the data, but no
-eigenvectors. If that law is estimated from N draws, the square is right on average, as it is linear
-in the law, and the cube has a bias of the order 1/N.
+Take away: a polynomial of the kernel needs products with $K$ and the law of the data, but no
+eigenvectors. If that law is estimated from $N$ draws, the square is right on average, as it is
+linear in the law, and the cube has a bias of the order $1/N$.
 
-The domain is finite, with the law μ > 0 (M its diagonal matrix) and the kernel matrix K. λ_i, ψ_i
-are the eigenpairs of K M, with ψ' M ψ = I, and the transformed kernel is K_s = sum of s(λ_i) ψ_i
-ψ_i'. K_p stands for s(x) = x^p, so that K_1 = K.
+The domain is finite, with the law $μ > 0$ ($M$ its diagonal matrix) and the kernel matrix $K$.
+$λ_i$, $ψ_i$ are the eigenpairs of $K M$, with $ψ' M ψ = I$, and the transformed kernel is
+$K_s = ∑_i s(λ_i) ψ_i ψ_i'$. $K_p$ stands for $s(x) = x^p$, so that $K_1 = K$.
 
-Edges: as η λ_1 → 1 the inverse becomes ill-conditioned. Powers cannot give an s with s(0) ≠ 0. If
-eigenvalues are equal, a cut between them is ambiguous.
+Edges: as $η λ_1 → 1$ the inverse becomes ill-conditioned. Powers cannot give an $s$ with
+$s(0) ≠ 0$. If eigenvalues are equal, a cut between them is ambiguous.
 
 Paper: it studies kernel regression with an unknown or known transform of the spectrum, for
 semi-supervised learning, with bounds and experiments. This page treats its algebra on a finite
@@ -156,8 +156,9 @@ def test_no_eigenvectors(
         int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see λ_1 only")
     ],
 ):
-    """On a finite domain with the law M = diag(μ) and the kernel matrix K, K M has eigenpairs λ_i,
-    ψ_i with ψᵀ M ψ = 1. For s(x) = Σ π_p x^p, p >= 1, Σ s(λ_i) ψ_i ψ_iᵀ = Σ π_p K (M K)^(p-1).
+    """On a finite domain with the law $M = diag(μ)$ and the kernel matrix $K$, $K M$ has eigenpairs
+    $λ_i$, $ψ_i$ with $ψᵀ M ψ = 1$. For $s(x) = ∑_p π_p x^p$, $p >= 1$,
+    $∑_i s(λ_i) ψ_i ψ_iᵀ = ∑_p π_p K (M K)^(p-1)$.
     """
     generator = trial.generator("domain")
     kernel, chances, _ = domain(generator, points)
@@ -178,13 +179,14 @@ def test_no_eigenvectors(
 
 
 @claim(
-    derived("a geometric series of K M"),
+    derived("a geometric series of $K M$"),
     kind="identity",
     cases=[(12, 0.9), (2, 0.1)],
 )
 def test_inverse_laplacian(trial, points: Points, share: Share):
-    """On a finite domain with the law M = diag(μ) and the kernel matrix K, K M has eigenpairs λ_i,
-    ψ_i with ψᵀ M ψ = 1. For s(x) = x/(1 - η x), 0 < η < 1/λ_1, Σ s(λ_i) ψ_i ψ_iᵀ = (I - η K M)⁻¹ K.
+    """On a finite domain with the law $M = diag(μ)$ and the kernel matrix $K$, $K M$ has eigenpairs
+    $λ_i$, $ψ_i$ with $ψᵀ M ψ = 1$. For $s(x) = x/(1 - η x)$, $0 < η < 1/λ_1$,
+    $∑_i s(λ_i) ψ_i ψ_iᵀ = (I - η K M)⁻¹ K$.
     """
     kernel, chances, eta = domain(trial.generator("domain"), points, share)
     root = features(kernel, chances, eta=eta)
@@ -215,9 +217,10 @@ def test_truncation(
         int, Interval(1, 40, why="a series has a term; beyond, the remainder is below rounding")
     ],
 ):
-    """On a finite domain with the law M = diag(μ) and the kernel matrix K, K M has eigenpairs λ_i,
-    ψ_i with ψᵀ M ψ = 1. The kernel Σ s(λ_i) ψ_i ψ_iᵀ of s(x) = x/(1 - η x), cut after q terms of
-    its series x + η x² + …, has the operator error λ_1 (η λ_1)^q/(1 - η λ_1) in L²(μ).
+    """On a finite domain with the law $M = diag(μ)$ and the kernel matrix $K$, $K M$ has eigenpairs
+    $λ_i$, $ψ_i$ with $ψᵀ M ψ = 1$. The kernel $∑_i s(λ_i) ψ_i ψ_iᵀ$ of $s(x) = x/(1 - η x)$, cut
+    after $q$ terms of its series $x + η x² + …$, has the operator error $λ_1 (η λ_1)^q/(1 - η λ_1)$
+    in $L²(μ)$.
     """
     trial.require(
         share**terms >= 1e-6,
@@ -250,9 +253,9 @@ def test_truncation(
     cases=[(12, 6, 0.9, 0.05), (2, 1, 0.1, 10.0)],
 )
 def test_representer(trial, points: Points, labelled: Labels, share: Share, ridge: Ridge):
-    """Let K_s be a spectrally transformed kernel and X the points of n labels y. The f with the
-    least mean of (f(x_i) - y_i)² plus β |f|², in the norm of K_s, is K_s(·, X) (K_s(X, X) + n β
-    I)⁻¹ y.
+    """Let $K_s$ be a spectrally transformed kernel and $X$ the points of $n$ labels $y$. The $f$
+    with the least mean of $(f(x_i) - y_i)²$ plus $β |f|²$, in the norm of $K_s$, is
+    $K_s(·, X) (K_s(X, X) + n β I)⁻¹ y$.
     """
     generator = trial.generator("domain")
     kernel, chances, eta = domain(generator, points, share)
@@ -277,7 +280,7 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
 
 
 @claim(
-    derived("s = 1 on the first d eigenvalues"),
+    derived("$s = 1$ on the first $d$ eigenvalues"),
     kind="identity",
     cases=[(12, 3, 20, 0.05), (6, 2, 8, 10.0)],
 )
@@ -288,9 +291,9 @@ def test_truncated_ridge(
     labelled: Labels,
     ridge: Ridge,
 ):
-    """On a finite domain with the law M = diag(μ) and the kernel matrix K, K M has eigenpairs λ_i,
-    ψ_i with ψᵀ M ψ = 1. Kernel ridge regression with Σ_{i<=d} ψ_i ψ_iᵀ is ridge regression on ψ_1 …
-    ψ_d with the same penalty.
+    """On a finite domain with the law $M = diag(μ)$ and the kernel matrix $K$, $K M$ has eigenpairs
+    $λ_i$, $ψ_i$ with $ψᵀ M ψ = 1$. Kernel ridge regression with $sum_{i<=d} ψ_i ψ_iᵀ$ is ridge
+    regression on $ψ_1, …, ψ_d$ with the same penalty.
     """
     trial.require(kept < points, "kept must be below points: else nothing is cut")
     generator = trial.generator("domain")
@@ -316,9 +319,9 @@ def test_truncated_ridge(
 
 @claim(derived("which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
 def test_sample_bias(trial, points: FewPoints, draws: Draws):
-    """On a finite domain with the law M = diag(μ) and the kernel matrix K, let M̂ hold the
-    frequencies of N draws. Then K M̂ K M̂ K has the mean (1 - 1/N) K M K M K + (1/N) K M diag(K_11,
-    K_22, …) K.
+    """On a finite domain with the law $M = diag(μ)$ and the kernel matrix $K$, let $M̂$ hold the
+    frequencies of $N$ draws. Then $K M̂ K M̂ K$ has the mean
+    $(1 - 1/N) K M K M K + (1/N) K M diag(K_{1 1}, K_{2 2}, …) K$.
     """
     kernel, chances, _ = domain(trial.generator("domain"), points)
     third = transform(kernel, chances, [0, 0, 1])
@@ -334,10 +337,10 @@ def test_sample_bias(trial, points: FewPoints, draws: Draws):
 @figure("F1", claims=("sample_bias",))
 def bias_of_powers(points: int = 4, most: int = 6):
     """A transformed kernel from a sample is biased upwards from the cube on, by a share that falls
-    like 1/N.
+    like $1/N$.
 
-    Means of the empirical K_2 and K_3, traces over the population's. Marks: lines: theory; points:
-    all samples.
+    Means of the empirical $K_2$ and $K_3$, traces over the population's. Marks: lines: theory;
+    points: all samples.
     """
     kernel, chances, _ = domain(np.random.default_rng(0), points)
     sizes = np.arange(1, most + 1)

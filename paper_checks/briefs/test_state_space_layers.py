@@ -6,16 +6,16 @@ frequencies, its order is one or two depending on how the input is sampled, and 
 implicit Euler steps.
 
 Take away: if a smooth input is sampled at the ends of the steps, the bilinear layer is of order one
-only; if it is averaged over each step, the layer is of order two. A gate σ(z) is one implicit Euler
-step of size e^z, which lags behind the flow by .20 at most.
+only; if it is averaged over each step, the layer is of order two. A gate $σ(z)$ is one implicit
+Euler step of size $e^z$, which lags behind the flow by .20 at most.
 
-The model is x' = A x + B u, y = C x; A (N, N) has a negative definite symmetric part here. The
-layer is the bilinear rule x_k = Ā x_{k-1} + B̄ u_k, x_0 = 0, with Ā = (I - Δ A/2)⁻¹ (I + Δ A/2) and
-B̄ = (I - Δ A/2)⁻¹ Δ B: the input is that of the step's end. H(s) = C (s I - A)⁻¹ B, T = n Δ, and σ
-is the logistic function.
+The model is $x' = A x + B u$, $y = C x$; $A$ $(N, N)$ has a negative definite symmetric part here.
+The layer is the bilinear rule $x_k = Ā x_{k-1} + B̄ u_k$, $x_0 = 0$, with
+$Ā = (I - Δ A/2)⁻¹ (I + Δ A/2)$ and $B̄ = (I - Δ A/2)⁻¹ Δ B$: the input is that of the step's end.
+$H(s) = C (s I - A)⁻¹ B$, $T = n Δ$, and $σ$ is the logistic function.
 
-Edges: at ω Δ = π the amplification is infinite. If iω is an eigenvalue of A, there is no steady
-state. For small ω Δ all rules agree.
+Edges: at $ω Δ = π$ the amplification is infinite. If $iω$ is an eigenvalue of $A$, there is no
+steady state. For small $ω Δ$ all rules agree.
 
 Paper: it shows that linear state-space layers contain recurrences, convolutions and gates, and
 trains them. This page studies the discretisation and the gates.
@@ -30,13 +30,13 @@ Abstract:
 - Sentence 5: they generalise convolutions, explain heuristics of recurrent networks, and adapt
   their time scale. In part: gate_is_backward_euler, gate_lags, gate_against_flow. The heuristic of
   gates.
-- Sentence 6: structured matrices A that can be trained give a long memory. Not on trial. No matrix
-  A is chosen here.
+- Sentence 6: structured matrices $A$ that can be trained give a long memory. Not on trial. No
+  matrix $A$ is chosen here.
 - Sentences 7 and 8: they do well on long sequences. Not on trial. Nothing is trained here.
 
 Read: the abstract and Lemma 3.1 (the gate). Derived here: the response, the errors, how far a gate
-is from the flow. Not claimed: anything about trained layers or about the choice of A.
-Topic: sequence models and attention.
+is from the flow. Not claimed: anything about trained layers or about the choice of $A$. Topic:
+sequence models and attention.
 """
 
 from fractions import Fraction
@@ -196,9 +196,9 @@ def test_warped_response(
         Interval(0.02, 3, why="ω Δ: near 0 all rules agree, at π the amplification is infinite"),
     ],
 ):
-    """The bilinear layer with step Δ of x' = A x + B u, y = C x takes the input of each step's end.
-    In its steady state it answers the input exp(iωkΔ) with e^{iωΔ/2}/cos(ωΔ/2) H(i (2/Δ) tan(ωΔ/2))
-    times it, where H(s) = C (s I - A)⁻¹ B.
+    """The bilinear layer with step $Δ$ of $x' = A x + B u$, $y = C x$ takes the input of each
+    step's end. In its steady state it answers the input $exp(i ω k Δ)$ with
+    $(e^{iωΔ/2}/cos(ωΔ/2)) H(i (2/Δ) tan(ωΔ/2))$ times it, where $H(s) = C (s I - A)⁻¹ B$.
     """
     a, b, c = system(trial.generator(), states)
     turns = turn * np.array([0.5, 0.7, 1.0])
@@ -239,9 +239,9 @@ def test_order_of_error(
     ],
     inputs: Inputs,
 ):
-    """The bilinear layer with step Δ errs at a time T from the flow of x' = A x + B u by (Δ²/12) ∫
-    e^{A(T-s)} x'''(s) ds, to leading order, if u is constant or averaged over each step. If u is
-    sampled at the steps' ends, (Δ/2) ∫ e^{A(T-s)} B u'(s) ds is added.
+    """The bilinear layer with step $Δ$ errs at a time $T$ from the flow of $x' = A x + B u$ by
+    $(Δ²/12) ∫ e^{A(T-s)} x'''(s) ds$, to leading order, if $u$ is constant or averaged over each
+    step. If $u$ is sampled at the steps' ends, $(Δ/2) ∫ e^{A(T-s)} B u'(s) ds$ is added.
     """
     a, b, _ = system(trial.generator(), states)
     steps = round(2048 * horizon)
@@ -282,8 +282,8 @@ def test_gate_is_backward_euler(
         ),
     ],
 ):
-    """The gated update (1 - σ(z)) x + σ(z) u, σ the logistic function, is one implicit Euler step
-    of x' = u - x of size e^z.
+    """The gated update $(1 - σ(z)) x + σ(z) u$, $σ$ the logistic function, is one implicit Euler
+    step of $x' = u - x$ of size $e^z$.
     """
     x, u = trial.generator().normal(size=(2, 32))
     step = np.exp(score)
@@ -310,10 +310,12 @@ def gate_and_flow(farthest):
     return steps, np.array([implicit_step(0.0, 1.0, step) for step in steps]), np.array(flow)
 
 
-@claim(derived("e^Δ >= 1 + Δ"), kind="bound", cases=[3.0, 50.0], not_tight="equal at Δ = 0 only")
+@claim(
+    derived("$e^Δ >= 1 + Δ$"), kind="bound", cases=[3.0, 50.0], not_tight="equal at $Δ = 0$ only"
+)
 def test_gate_lags(trial, farthest: Farthest):
-    """A gate σ(log Δ) opens by Δ/(1 + Δ), which is at most the share 1 - e^{-Δ} that the flow of x'
-    = u - x moves in the time Δ.
+    """A gate $σ(log Δ)$ opens by $Δ/(1 + Δ)$, which is at most the share $1 - e^{-Δ}$ that the flow
+    of $x' = u - x$ moves in the time $Δ$.
     """
     steps, gates, _ = gate_and_flow(farthest)
     trial.bound(
@@ -328,8 +330,8 @@ def test_gate_lags(trial, farthest: Farthest):
 
 @claim(derived("by setting the derivative to zero"), kind="bound", cases=[3.0, 50.0])
 def test_gate_against_flow(trial, farthest: Farthest):
-    """A gate σ(log Δ) opens by Δ/(1 + Δ), at most .2036 less than the share 1 - e^{-Δ} that the
-    flow of x' = u - x moves in the time Δ.
+    """A gate $σ(log Δ)$ opens by $Δ/(1 + Δ)$, at most .2036 less than the share $1 - e^{-Δ}$ that
+    the flow of $x' = u - x$ moves in the time $Δ$.
     """
     _, gates, flow = gate_and_flow(farthest)
     trial.bound(
@@ -344,8 +346,8 @@ def test_gate_against_flow(trial, farthest: Farthest):
 
 @claim(derived("by setting the derivative to zero"), kind="identity", cases=[3.0, 50.0])
 def test_largest_lag(trial, farthest: Farthest):
-    """A gate σ(log Δ) lags most behind the flow of x' = u - x in the time Δ, 1 - e^{-Δ} - Δ/(1 +
-    Δ), at Δ = -1 - 2 W₋₁(-e^{-1/2}/2) = 2.513, with Lambert's W₋₁.
+    """A gate $σ(log Δ)$ lags most behind the flow of $x' = u - x$ in the time $Δ$,
+    $1 - e^{-Δ} - Δ/(1 + Δ)$, at $Δ = -1 - 2 W₋₁(-e^{-1/2}/2) = 2.513$, with Lambert's $W₋₁$.
     """
     steps, gates, flow = gate_and_flow(farthest)
     trial.value(
@@ -357,11 +359,11 @@ def test_largest_lag(trial, farthest: Farthest):
     )
 
 
-@claim(derived("boxes of Δ, each enclosed"), kind="bound")
+@claim(derived("boxes of $Δ$, each enclosed"), kind="bound")
 def test_gate_against_flow__everywhere(trial):
-    """A gate σ(log Δ) lags behind the flow of x' = u - x in the time Δ by 1 - e^{-Δ} - Δ/(1 + Δ),
-    which is at most .2036, its value at Δ = -1 - 2 W₋₁(-e^{-1/2}/2), to 1e-9, for all Δ in [0,
-    100].
+    """A gate $σ(log Δ)$ lags behind the flow of $x' = u - x$ in the time $Δ$ by
+    $1 - e^{-Δ} - Δ/(1 + Δ)$, which is at most .2036, its value at $Δ = -1 - 2 W₋₁(-e^{-1/2}/2)$, to
+    $1e-9$, for all $Δ$ in $[0, 100]$.
     """
     most = Fraction(float(largest_gap()[1]))
 
@@ -379,10 +381,10 @@ def test_gate_against_flow__everywhere(trial):
     )
 
 
-@claim(derived("boxes of Δ, each enclosed"), kind="bound")
+@claim(derived("boxes of $Δ$, each enclosed"), kind="bound")
 def test_gate_opens_less__everywhere(trial):
-    """A gate σ(log Δ) opens by Δ/(1 + Δ) <= 1 - e^{-Δ}, what the flow of x' = u - x moves in the
-    time Δ, for all Δ in [0, 100].
+    """A gate $σ(log Δ)$ opens by $Δ/(1 + Δ) <= 1 - e^{-Δ}$, what the flow of $x' = u - x$ moves in
+    the time $Δ$, for all $Δ$ in $[0, 100]$.
     """
     trial.prove(
         lambda step: step / (1 + step),
@@ -403,8 +405,8 @@ def test_gate_opens_less__everywhere(trial):
 def size_of_response(step=1.0, states=4):
     """A bilinear layer answers at a warped frequency.
 
-    Size of the response to exp(i ω t): four states, their layer of step Δ = 1 by the closed form,
-    and its recurrence.
+    Size of the response to $exp(i ω t)$: four states, their layer of step $Δ = 1$ by the closed
+    form, and its recurrence.
     """
     import matplotlib.pyplot as plt
 
