@@ -4,20 +4,20 @@ Self-Supervised Learning", ICML, arXiv 2303.15438.
 For whoever trains joint embeddings, or stops early: which directions are learned, when, and what
 the embedding is in the end.
 
-Take away: training learns one eigenvector at a time, each at the time -ln(s² γ)/(8 γ), until all
+Take away: training learns one eigenvector at a time, each at the time $-ln(s² γ)/(8 γ)$, until all
 outputs are used. It ends at kernel PCA with a kernel of pairs, whitened. The direction of the next
-eigenvalue γ', below the last learned one γ, is mixed in as the scale of the start to the power 1 -
-γ'/γ: if γ' is near γ, no start is small enough.
+eigenvalue $γ'$, below the last learned one $γ$, is mixed in as the scale of the start to the power
+$1 - γ'/γ$: if $γ'$ is near $γ$, no start is small enough.
 
-Pairs of views x_i, x_i' have features φ(x) in R^m, and Γ is the mean of (φ(x) φ(x')ᵀ + φ(x') φ(x)ᵀ)
-/2 over them, with eigenvalues γ_1 > γ_2 > … and eigenvectors q_j. The embedding is W φ(x) with d
-outputs, and W follows the gradient flow of |W Γ Wᵀ - 1|², Barlow Twins without standardisation, in
-which all entries weigh the same. A start is aligned if W(0) = U diag(s_j(0)) [q_1, …, q_d]ᵀ with a
-rotation U. K is the kernel matrix of all 2n views, and Z the matrix of the pairs: 1/2n where two
-views are one pair, else 0.
+Pairs of views $x_i$, $x_i'$ have features $φ(x)$ in $R^m$, and $Γ$ is the mean of
+$(φ(x) φ(x')ᵀ + φ(x') φ(x)ᵀ) /2$ over them, with eigenvalues $γ_1 > γ_2 > …$ and eigenvectors $q_j$.
+The embedding is $W φ(x)$ with $d$ outputs, and $W$ follows the gradient flow of $|W Γ Wᵀ - 1|²$,
+Barlow Twins without standardisation, in which all entries weigh the same. A start is aligned if
+$W(0) = U diag(s_j(0)) [q_1, …, q_d]ᵀ$ with a rotation $U$. $K$ is the kernel matrix of all $2n$
+views, and $Z$ the matrix of the pairs: $1/(2n)$ where two views are one pair, else 0.
 
-Edges: at s = 0 nothing is learned, and modes with γ <= 0 are never learned. From random starts the
-steps are separate in the limit of small weights only. Views are not centred.
+Edges: at $s = 0$ nothing is learned, and modes with $γ <= 0$ are never learned. From random starts
+the steps are separate in the limit of small weights only. Views are not centred.
 
 Paper: it solves the linear model and its kernel form, and sees the same steps in ResNets that are
 trained with Barlow Twins, SimCLR and VICReg.
@@ -229,9 +229,10 @@ ALIGNED = [(3, 1e-3), (1, 1e-5), (5, 0.05)]
 
 @claim(recalled("the solution from aligned starts"), kind="identity", cases=ALIGNED)
 def test_trajectory(trial, outputs: Outputs, init: Init):
-    """Let Γ have the eigenvalues γ_j and eigenvectors q_j, and W start with singular values s_j(0)
-    along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|² they are s_j(t) = e^(4 γ_j
-    t)/sqrt(s_j(0)^(-2) + (e^(8 γ_j t) - 1) γ_j), and W keeps its singular vectors.
+    """Let $Γ$ have the eigenvalues $γ_j$ and eigenvectors $q_j$, and $W$ start with singular values
+    $s_j(0)$ along $q_1, …, q_d$. Under the gradient flow of $|W Γ Wᵀ - 1|²$ they are
+    $s_j(t) = e^(4 γ_j t)/sqrt(s_j(0)^(-2) + (e^(8 γ_j t) - 1) γ_j)$, and $W$ keeps its singular
+    vectors.
     """
     gamma, top, vectors, first, turn = aligned_start(trial, outputs, init)
     times = np.array([0.5, 0.75, 1.0, 2.0]) * critical_time(first, top).max()
@@ -258,9 +259,9 @@ def test_trajectory(trial, outputs: Outputs, init: Init):
 
 @claim(recalled("the critical times"), kind="identity", cases=ALIGNED)
 def test_critical_times(trial, outputs: Outputs, init: Init):
-    """Let Γ have the eigenvalues γ_j and eigenvectors q_j, and W start with singular values s_j(0)
-    along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|², γ_j s_j² is 1/(2 - s_j(0)² γ_j) at
-    the time -ln(s_j(0)² γ_j)/(8 γ_j): about half of its limit 1.
+    """Let $Γ$ have the eigenvalues $γ_j$ and eigenvectors $q_j$, and $W$ start with singular values
+    $s_j(0)$ along $q_1, …, q_d$. Under the gradient flow of $|W Γ Wᵀ - 1|²$, $γ_j s_j²$ is
+    $1/(2 - s_j(0)² γ_j)$ at the time $-ln(s_j(0)² γ_j)/(8 γ_j)$: about half of its limit 1.
     """
     gamma, top, vectors, first, turn = aligned_start(trial, outputs, init)
     tau = critical_time(first, top)
@@ -288,9 +289,9 @@ def test_critical_times(trial, outputs: Outputs, init: Init):
     cases=ALIGNED,
 )
 def test_staircase(trial, outputs: Outputs, init: Init):
-    """Let Γ have the eigenvalues γ_j and eigenvectors q_j, and W start with singular values s_j(0)
-    along q_1 … q_d. Under the gradient flow of |W Γ Wᵀ - 1|² this loss is Σ (1 - γ_j s_j(t)²)², d
-    less one for each mode that is learned.
+    """Let $Γ$ have the eigenvalues $γ_j$ and eigenvectors $q_j$, and $W$ start with singular values
+    $s_j(0)$ along $q_1, …, q_d$. Under the gradient flow of $|W Γ Wᵀ - 1|²$ this loss is
+    $∑_j (1 - γ_j s_j(t)²)²$, $d$ minus one for each mode that is learned.
     """
     gamma, top, vectors, first, turn = aligned_start(trial, outputs, init)
     times = np.sort([*critical_time(first, top), 2 * critical_time(first, top).max()])
@@ -332,14 +333,14 @@ SCALES = np.array([1e-10, 1e-12, 1e-14])
 
 
 @claim(
-    derived("each mode grows as e^(4 γ t) until the modes before it have filled the outputs"),
+    derived("each mode grows as $e^(4 γ t)$ until the modes before it have filled the outputs"),
     kind="rate",
     cases=[0.6, 0.2, 0.75],
 )
 def test_row_space(trial, following: Following):
-    """Let Γ have the eigenvalues γ_1 > γ_2 > … and eigenvectors q_j, and W of d rows start at
-    random with the scale ε. After the gradient flow of |W Γ Wᵀ - 1|² the part of q_d off the row
-    space of W has a squared length of the order ε^(2 (1 - γ_(d+1)/γ_d)).
+    """Let $Γ$ have the eigenvalues $γ_1 > γ_2 > …$ and eigenvectors $q_j$, and $W$ of $d$ rows
+    start at random with the scale $ε$. After the gradient flow of $|W Γ Wᵀ - 1|²$ the part of $q_d$
+    off the row space of $W$ has a squared length of the order $ε^(2 (1 - γ_(d+1)/γ_d))$.
     """
     gamma = np.array([2.0, 1.4, 0.9, following, 0.02, 0.01])
     misses = []
@@ -376,9 +377,9 @@ def test_representation(
         float, Interval(0.1, 0.5, why="γ_(d+1)/γ_d; nearer ones need starts below 1e-12")
     ],
 ):
-    """Let Γ have the eigenvalues γ_1 > γ_2 > … and eigenvectors q_j, and W of d rows start at
-    random with a scale that tends to 0. The gradient flow of |W Γ Wᵀ - 1|² ends at WᵀW = Σ_{j<=d}
-    q_j q_jᵀ/γ_j.
+    """Let $Γ$ have the eigenvalues $γ_1 > γ_2 > …$ and eigenvectors $q_j$, and $W$ of $d$ rows
+    start at random with a scale that tends to 0. The gradient flow of $|W Γ Wᵀ - 1|²$ ends at
+    $WᵀW = sum_{j<=d} q_j q_jᵀ/γ_j$.
     """
     gamma = np.append(np.linspace(2, 1, outputs), ratio * np.linspace(1, 0.5, 6 - outputs))
     vectors = orthonormal(trial.generator("basis"), 6)
@@ -399,7 +400,7 @@ def test_representation(
 
 
 @claim(
-    derived("W Γ Wᵀ has no more positive eigenvalues than Γ"),
+    derived("$W Γ Wᵀ$ has no more positive eigenvalues than $Γ$"),
     kind="limit",
     cases=[(3, 1), (5, 4), (2, 2)],
 )
@@ -408,8 +409,8 @@ def test_too_few_modes(
     outputs: Annotated[int, Interval(2, 5, why="d; of one output none is left over")],
     positive: Annotated[int, Interval(1, 5, why="positive eigenvalues; of six")],
 ):
-    """Let Γ have k positive eigenvalues, and W of d rows start at random, with any scale. The
-    gradient flow of |W Γ Wᵀ - 1|² ends at the loss d - k, or at 0 for k >= d.
+    """Let $Γ$ have $k$ positive eigenvalues, and $W$ of $d$ rows start at random, with any scale.
+    The gradient flow of $|W Γ Wᵀ - 1|²$ ends at the loss $d - k$, or at 0 for $k >= d$.
     """
     gamma = np.append(np.linspace(2, 1, positive), -np.linspace(0.5, 1, 6 - positive))
     generator = trial.generator("start")
@@ -479,9 +480,9 @@ def test_kernel_modes(
     pairs: PAIRS,
     noise: Annotated[float, Interval(0, 1, why="of the second view; with more, views are unlike")],
 ):
-    """Let K be the kernel matrix of all 2n views of n pairs, k(x, x') = φ(x)·φ(x'), and Z the
-    matrix with 1/2n where two views are one pair, else 0. The nonzero eigenvalues of the mean of
-    (φ(x) φ(x')ᵀ + φ(x') φ(x)ᵀ)/2 over the pairs are those of K^½ Z K^½.
+    """Let $K$ be the kernel matrix of all $2n$ views of $n$ pairs, $k(x, x') = φ(x)·φ(x')$, and $Z$
+    the matrix with $1/(2n)$ where two views are one pair, else 0. The nonzero eigenvalues of the
+    mean of $(φ(x) φ(x')ᵀ + φ(x') φ(x)ᵀ)/2$ over the pairs are those of $K^½ Z K^½$.
     """
     generator = trial.generator("views")
     first, second = unlike_sides(generator, pairs, noise)
@@ -515,10 +516,10 @@ def test_kernel(
         float, Interval(0.1, 0.5, why="of the second view; without, it is kernel PCA")
     ],
 ):
-    """Barlow Twins, |W Γ Wᵀ - 1|² on the features of a kernel, is trained from a vanishing random
-    start. Let γ_j and b_j be the d top eigenpairs of K^½ Z K^½, where K holds the kernels of all 2n
-    views and Z is 1/2n for pairs. Points with kernels k to the views get embeddings with the Gram
-    matrix Σ g_j g_jᵀ/γ_j, g_j = k K^(-½) b_j.
+    """Barlow Twins, $|W Γ Wᵀ - 1|²$ on the features of a kernel, is trained from a vanishing random
+    start. Let $γ_j$ and $b_j$ be the $d$ top eigenpairs of $K^½ Z K^½$, where $K$ holds the kernels
+    of all $2n$ views and $Z$ is $1/(2n)$ for pairs. Points with kernels $k$ to the views get
+    embeddings with the Gram matrix $∑_j g_j g_jᵀ/γ_j$, $g_j = k K^(-½) b_j$.
     """
     generator, first, second, gamma = pairs_in_the_plane(trial, pairs, outputs, noise)
     points = unlike_sides(generator, 4, 0.0)[0]
@@ -556,9 +557,9 @@ def test_kernel(
     cases=[(12, 2), (8, 1), (30, 3)],
 )
 def test_kernel_pca(trial, pairs: PAIRS, outputs: FewOutputs):
-    """Barlow Twins, |W Γ Wᵀ - 1|² on the features of a kernel, is trained with d outputs from a
-    vanishing random start. If both views of each of n points are the same, the embeddings get the
-    Gram matrix n Σ u_j u_jᵀ over the top d eigenvectors u_j of the kernel matrix.
+    """Barlow Twins, $|W Γ Wᵀ - 1|²$ on the features of a kernel, is trained with $d$ outputs from a
+    vanishing random start. If both views of each of $n$ points are the same, the embeddings get the
+    Gram matrix $n ∑_j u_j u_jᵀ$ over the top $d$ eigenvectors $u_j$ of the kernel matrix.
     """
     generator, points, _, gamma = pairs_in_the_plane(trial, pairs, outputs, 0.0)
     direction = generator.normal(size=(outputs, 10))
@@ -588,8 +589,8 @@ def test_kernel_pca(trial, pairs: PAIRS, outputs: FewOutputs):
 def steps(scale=1e-4):
     """The loss descends a staircase, by one for each eigenvector that is learned.
 
-    Loss of a linear embedding with three outputs; Γ has the eigenvalues 2, 1.2, 0.7, 0.3 and 0.1.
-    Marks: line: theory of the aligned start; points: flow of W; τ: its predicted times.
+    Loss of a linear embedding with three outputs; $Γ$ has the eigenvalues 2, 1.2, 0.7, 0.3 and 0.1.
+    Marks: line: theory of the aligned start; points: flow of $W$; $τ$: its predicted times.
     """
     gamma = np.array([2.0, 1.2, 0.7, 0.3, 0.1])
     form = np.diag(gamma)

@@ -4,17 +4,18 @@
 For whoever zips a table: what a coder that reads it row by row loses, when it pays to store latent
 classes of the columns, and why the width of the file decides what zlib finds.
 
-Setting: a table X (m, n) has classes U_i of rows and V_j of columns, which are independent with the
-chances r and c. Given them, its cells are independent, X_ij with the law Q(· | U_i, V_j), and no
-two classes have the same law. H is the entropy and I the mutual information, in bits. An
-automorphism is a pair of permutations of the classes that keeps r, c and Q; |Aut| is their number.
+Setting: a table $X$ $(m, n)$ has classes $U_i$ of rows and $V_j$ of columns, which are independent
+with the chances $r$ and $c$. Given them, its cells are independent, $X_{i j}$ with the law
+$Q(· | U_i, V_j)$, and no two classes have the same law. $H$ is the entropy and $I$ the mutual
+information, in bits. An automorphism is a pair of permutations of the classes that keeps $r$, $c$
+and $Q$; $|Aut|$ is their number.
 
 Take away: a coder that reads rows and adapts to the cells before never learns the columns' classes,
-and loses I(X; V | U) bits a cell however long its context is. zlib's window causes a jump: for
+and loses $I(X; V | U)$ bits a cell however long its context is. zlib's window causes a jump: for
 tables with 40 rows of four kinds it writes 6.1 bits a cell at 32506 columns, and 8.0 at 32507.
-Storing the columns' classes pays from H(V)/I(X; V | U) rows on.
+Storing the columns' classes pays from $H(V)/I(X; V | U)$ rows on.
 
-Edges: the last term of the first claim falls as n e^(-c m), so that weak classes need many rows.
+Edges: the last term of the first claim falls as $n e^(-c m)$, so that weak classes need many rows.
 The matches of zlib cost up to .15 bits a cell in rows of 500 columns or more. The windows of bz2
 and lzma are longer.
 
@@ -302,10 +303,10 @@ def test_latents_almost_free(
         int, Interval(14, 60, why="n; fewer leave rows open; all tables are listed")
     ],
 ):
-    """A table of m rows and n columns has classes U of rows and V of columns and independent cells
-    given them. H(X) = m n H(X_11 | U, V) + m H(U) + n H(V) - log2|Aut| - n H(V | U, X_1 … X_m), up
-    to what n columns leave open of a row's class, where Aut are the renamings of classes that keep
-    the law, and X_1 … X_m is one column.
+    """A table of $m$ rows and $n$ columns has classes $U$ of rows and $V$ of columns and
+    independent cells given them. $H(X) = m n H(X_{1 1} | U, V) + m H(U) + n H(V) - log_2|Aut| - n
+    H(V | U, X_1, …, X_m)$, up to what $n$ columns leave open of a row's class, where $Aut$ are the
+    renamings of classes that keep the law, and $X_1, …, X_m$ is one column.
     """
     chances = channel(world, flip)
     trial.require(
@@ -343,9 +344,9 @@ def test_latents_almost_free__sampled(
     rows: Annotated[int, Interval(5, 7, why="m; fewer leave much open, more next to nothing")],
     columns: Annotated[int, Interval(40, 80, why="n; fewer leave rows open; more take longer")],
 ):
-    """The cells of a table of m rows and n columns are the exclusive or of their row's and column's
-    fair bits U and V, with flips. Then H(U, V | X) = 1 + n H(V | U, X_1 … X_m) bits, up to what n
-    columns leave open of a row's bit, where X_1 … X_m is one column.
+    """The cells of a table of $m$ rows and $n$ columns are the exclusive or of their row's and
+    column's fair bits $U$ and $V$, with flips. Then $H(U, V | X) = 1 + n H(V | U, X_1, …, X_m)$
+    bits, up to what $n$ columns leave open of a row's bit, where $X_1, …, X_m$ is one column.
     """
     chances = channel("symmetric", flip)
     law = bits_of_names(chances, rows, columns)
@@ -379,9 +380,9 @@ def test_latents_almost_free__never_less(
     rows: Few,
     columns: Annotated[int, Interval(1, 14, why="n; all tables are listed")],
 ):
-    """The cells X of a table of m rows and n columns are the exclusive or of their row's and
-    column's fair bits U and V, with flips. Then H(X) <= m n H(X_11 | U, V) + m H(U) + n H(V) - 1
-    bits for all m and n.
+    """The cells $X$ of a table of $m$ rows and $n$ columns are the exclusive or of their row's and
+    column's fair bits $U$ and $V$, with flips. Then
+    $H(X) <= m n H(X_{1 1} | U, V) + m H(U) + n H(V) - 1$ bits for all $m$ and $n$.
     """
     chances = channel("symmetric", flip)
     law = entropy_with_classes(chances, rows, columns) - np.log2(automorphisms(chances))
@@ -401,7 +402,7 @@ def test_latents_almost_free__never_less(
 @claim(
     tried(
         "abstract: finite-state encoders miss this rate",
-        "the rate of a coder with k cells of context",
+        "the rate of a coder with $k$ cells of context",
     ),
     kind="limit",
     cases=[(2, 0.55, 0.35), (4, 0.55, 0.35), (1, 0.5, 0.2)],
@@ -419,8 +420,8 @@ def test_row_reader(
     column_effect: ColumnEffect,
 ):
     """A table has independent classes of rows and columns. An adaptive coder that reads it row by
-    row, with the k cells before as context, needs H(X_(k+1) | X_1 … X_k) bits a cell, the entropy
-    of one row, as the numbers of rows and columns grow.
+    row, with the $k$ cells before as context, needs $H(X_(k+1) | X_1, …, X_k)$ bits a cell, the
+    entropy of one row, as the numbers of rows and columns grow.
     """
     chances = additive_channel(row_effect, column_effect)
     law = row_entropy(chances, context)
@@ -455,9 +456,9 @@ def test_window(
     kinds: Annotated[int, Interval(1, 8, why="K kinds of rows; without any there is no row")],
     columns: Annotated[int, Interval(500, 40_000, why="of narrow rows matches cost more")],
 ):
-    """Row i, column j of a table is the byte 37 U_i + V_j mod 256 with uniform V_j and n >= 500
-    columns. zlib writes 8 bits a cell times the share of rows whose class U_i is not among the last
-    ⌊32506/n⌋ rows, and at most .15 more.
+    """Row $i$, column $j$ of a table is the byte $37 U_i + V_j mod 256$ with uniform $V_j$ and
+    $n >= 500$ columns. zlib writes 8 bits a cell times the share of rows whose class $U_i$ is not
+    among the last $⌊32506/n⌋$ rows, and at most .15 more.
     """
     generator = trial.generator("table")
     sequence = generator.integers(0, kinds, ROWS)
@@ -484,9 +485,9 @@ def test_window(
     low_power="lengths of codes vary by a bit or two",
 )
 def test_break_even(trial, rows: Height, row_effect: RowEffect, column_effect: ColumnEffect):
-    """A table of m rows has equally likely classes V of columns, and its rows' classes U are known.
-    A column's code that begins with its class V takes m I(X; V | U) - H(V) bits less on average
-    than a code of every cell X by its row's class alone.
+    """A table of $m$ rows has equally likely classes $V$ of columns, and its rows' classes $U$ are
+    known. A column's code that begins with its class $V$ takes $m I(X; V | U) - H(V)$ bits less on
+    average than a code of every cell $X$ by its row's class alone.
     """
     chances = additive_channel(row_effect, column_effect)
     law = saving_of_classes(chances, rows)

@@ -2,21 +2,22 @@
 Optimization", ICML, arXiv 2302.02607.
 
 For whoever has expensive gradients in the outputs and cheap model updates: how many inner steps to
-take, and which η.
+take, and which $η$.
 
 Take away: one inner step is gradient descent; infinitely many are a projection in the outputs,
-which does not depend on the basis of the features. Where losses are flat, the largest η that still
-gives an upper bound is above 1/L: it is 16 instead of 4 at a logistic target 8 units from its
-boundary. With it 85 steps lead from 0 to a loss of .001, instead of 248.
+which does not depend on the basis of the features. Where losses are flat, the largest $η$ that
+still gives an upper bound is above $1/L$: it is 16 instead of 4 at a logistic target 8 units from
+its boundary. With it 85 steps lead from 0 to a loss of .001, instead of 248.
 
-Targets z = f(θ) in R^n have an L-smooth loss l(z). At z_t the surrogate is g(θ) = l(z_t) + <grad
-l(z_t), f(θ) - z_t> + |f(θ) - z_t|^2 / (2 η), minimised by inner steps before the next gradient is
-asked for. In the linear case f = X θ, X = U diag(s) V' (thin), and P projects on the range of X.
-The logistic loss is the sum of log(1 + exp(-y z)), whose L is 1/4.
+Targets $z = f(θ)$ in $ℝ^n$ have an $L$-smooth loss $l(z)$. At $z_t$ the surrogate is
+$g(θ) = l(z_t) + ∇l(z_t)·(f(θ) - z_t) + |f(θ) - z_t|^2 / (2 η)$, minimised by inner steps before the
+next gradient is asked for. In the linear case $f = X θ$, $X = U diag(s) V'$ (thin), and $P$
+projects on the range of $X$. The logistic loss is the sum of $log(1 + exp(-y z))$, whose $L$ is
+1/4.
 
-Edges: at z = 0 the logistic loss has its largest curvature, 1/4. If X has dependent columns, P has
-a lower rank and all laws hold with it. With η = 1/L a least-squares loss is at its minimum after
-one outer step, and a ratio of later errors is 0/0.
+Edges: at $z = 0$ the logistic loss has its largest curvature, 1/4. If $X$ has dependent columns,
+$P$ has a lower rank and all laws hold with it. With $η = 1/L$ a least-squares loss is at its
+minimum after one outer step, and a ratio of later errors is 0/0.
 
 Paper: it studies stochastic and deterministic surrogates in the outputs, with rates, for learning
 and imitation. This page treats full gradients and a linear model.
@@ -26,7 +27,7 @@ Abstract:
 - Sentences 1 to 4: functions with expensive gradients are minimised by surrogates in a space of
   targets. No statement.
 - Sentence 5: with full gradients the surrogate is a global upper bound on the loss. In part:
-  majorises, sharp_curvature. For logistic losses, at a larger η than that of all smooth ones.
+  majorises, sharp_curvature. For logistic losses, at a larger $η$ than that of all smooth ones.
 - Sentence 6: minimising it again and again converges to a stationary point. In part: rate,
   invariance. For linear models, at the surrogate's minimum.
 - Sentence 7: the stochastic version is projected gradient descent in the target space. In part:
@@ -183,8 +184,8 @@ def descent_budget(smoothness, losses):
     cases=[2.0, 0.2, 12.0],
 )
 def test_sharp_curvature(trial, distance: Distance):
-    """Let l(u) = log(1 + e^{-u}). For z > 0 the least c with l(u) <= l(z) + l'(z) (u - z) + c (u -
-    z)²/2 for all u is tanh(z/2)/(2z).
+    """Let $l(u) = log(1 + e^{-u})$. For $z > 0$ the least $c$ with
+    $l(u) <= l(z) + l'(z) (u - z) + c (u - z)²/2$ for all $u$ is $tanh(z/2)/(2z)$.
     """
     curvature = least_curvature(distance)
     trial.value(
@@ -199,15 +200,15 @@ def test_sharp_curvature(trial, distance: Distance):
 @claim(
     tried(
         "abstract, sentence 5: a global upper bound on the loss",
-        "the largest η for logistic losses",
+        "the largest $η$ for logistic losses",
     ),
     kind="bound",
     cases=[(5, 2.0), (2, 0.2), (30, 12.0)],
 )
 def test_majorises(trial, targets: Targets, distance: Distance):
-    """The logistic loss l of labels ±1, at outputs z_i ≠ 0 with the labels' signs, has l(u) <= l(z)
-    + ∇l(z)·(u - z) + |u - z|²/(2 η) for all u if η <= min_i 2|z_i|/tanh(|z_i|/2), which exceeds 1/L
-    = 4.
+    """The logistic loss $l$ of labels $±1$, at outputs $z_i ≠ 0$ with the labels' signs, has
+    $l(u) <= l(z) + ∇l(z)·(u - z) + |u - z|²/(2 η)$ for all $u$ if
+    $η <= min_i 2|z_i|/tanh(|z_i|/2)$, which exceeds $1/L = 4$.
     """
     generator = trial.generator("targets")
     far = distance * np.append(1, generator.uniform(1, 1.5, targets - 1))
@@ -232,7 +233,7 @@ def test_majorises(trial, targets: Targets, distance: Distance):
 @claim(
     tried(
         "abstract, sentence 7: projected descent in the target space",
-        "m steps, with full gradients",
+        "$m$ steps, with full gradients",
     ),
     kind="identity",
     cases=[(12, 5, 3, 0.7, 0.3), (4, 9, 40, 1.5, 0.1)],
@@ -247,9 +248,9 @@ def test_inner_steps(
         float, Interval(0.05, 0.95, why="of the largest stable inner step, 2 η / s_max^2")
     ],
 ):
-    """For z = X θ with X = U diag(s) Vᵀ, m steps of size α < 2 η/s_max² on the surrogate ∇l(z_t)·(z
-    - z_t) + |z - z_t|²/(2 η) move z by -η U [1 - (1 - α s²/η)^m] Uᵀ ∇l(z_t), where the bracket is 1
-    for the surrogate's minimum.
+    """For $z = X θ$ with $X = U diag(s) Vᵀ$, $m$ steps of size $α < 2 η/s_max²$ on the surrogate
+    $∇l(z_t)·(z - z_t) + |z - z_t|²/(2 η)$ move $z$ by $-η U [1 - (1 - α s²/η)^m] Uᵀ ∇l(z_t)$, where
+    the bracket is 1 for the surrogate's minimum.
     """
     generator = trial.generator("instance")
     x = features(generator, targets, weights)
@@ -284,7 +285,7 @@ def test_inner_steps(
 
 
 @claim(
-    derived("P is that of X A"),
+    derived("$P$ is that of $X A$"),
     kind="identity",
     cases=[(12, 5, 0, 0.7, 2.0, 8), (4, 9, 0, 1.0, 4.0, 3), (6, 5, 2, 0.5, 1.0, 5)],
 )
@@ -303,9 +304,9 @@ def test_invariance(
     ],
     outer: OuterSteps,
 ):
-    """Outer steps to the minimum of the surrogate ∇l(z_t)·(z - z_t) + |z - z_t|²/(2 η) over z = X
-    θ, from 0 and with l = |z - y|²/2, reduce l by |P y|² (1 - (1 - η)^(2t))/2 in t steps for every
-    basis of the features, with the projection P on the range of X.
+    """Outer steps to the minimum of the surrogate $∇l(z_t)·(z - z_t) + |z - z_t|²/(2 η)$ over
+    $z = X θ$, from 0 and with $l = |z - y|²/2$, reduce $l$ by $|P y|² (1 - (1 - η)^(2t))/2$ in $t$
+    steps for every basis of the features, with the projection $P$ on the range of $X$.
     """
     generator = trial.generator("instance")
     x = features(generator, targets, weights, lost)
@@ -335,9 +336,9 @@ def test_invariance(
     cases=[(12, 5, 6), (2, 1, 1), (6, 9, 3)],
 )
 def test_rate(trial, targets: Targets, weights: Weights, outer: OuterSteps):
-    """Outer steps to the minimum of the surrogate ∇l(z_t)·(z - z_t) + L |z - z_t|²/2 over z = X θ
-    have Σ_{t<T} |P ∇l(z_t)|² <= 2 L (l(z_0) - l(z_T)) for every L-smooth l, with the projection P
-    on the range of X.
+    """Outer steps to the minimum of the surrogate $∇l(z_t)·(z - z_t) + L |z - z_t|²/2$ over
+    $z = X θ$ have $sum_{t<T} |P ∇l(z_t)|² <= 2 L (l(z_0) - l(z_T))$ for every $L$-smooth $l$, with
+    the projection $P$ on the range of $X$.
     """
     generator = trial.generator("instance")
 
@@ -367,10 +368,11 @@ def test_rate(trial, targets: Targets, weights: Weights, outer: OuterSteps):
     )
 
 
-@claim(derived("boxes of u, each enclosed"), kind="bound")
+@claim(derived("boxes of $u$, each enclosed"), kind="bound")
 def test_majorises__everywhere(trial):
-    """With l(u) = log(1 + e^{-u}) and c = tanh(z/2)/(2z), l(u) <= l(z) + l'(z) (u - z) + c (u -
-    z)²/2 for all u in [-12, 12] and z = 1, 2, 4, 8, to 1e-9.
+    """With $l(u) = log(1 + e^{-u})$ and $c = tanh(z/2)/(2z)$,
+    $l(u) <= l(z) + l'(z) (u - z) + c (u - z)²/2$ for all $u$ in $[-12, 12]$ and $z = 1, 2, 4, 8$,
+    to $1e-9$.
     """
 
     def loss(u):
@@ -398,10 +400,10 @@ def test_majorises__everywhere(trial):
     )
 
 
-@claim(derived("boxes of z, each enclosed"), kind="bound")
+@claim(derived("boxes of $z$, each enclosed"), kind="bound")
 def test_sharp_curvature__everywhere(trial):
-    """The curvature tanh(z/2)/(2z) of the least parabola above the logistic loss that touches it at
-    z is at most 1/4, the largest curvature of the loss, for all z in [.01, 50].
+    """The curvature $tanh(z/2)/(2z)$ of the least parabola above the logistic loss that touches it
+    at $z$ is at most 1/4, the largest curvature of the loss, for all $z$ in $[.01, 50]$.
     """
     trial.prove(
         lambda z: balls.tanh(z / 2) / (2 * z),
@@ -417,8 +419,8 @@ def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
     """More inner steps per gradient lower the loss faster; their limit is a projection, which no
     choice of basis changes.
 
-    Logistic loss of a linear model, twelve targets, singular values 2 to 1/2, η = 1/L = 4. Marks:
-    m: inner steps a gradient; lines: recursion of the theory; points: runs.
+    Logistic loss of a linear model, twelve targets, singular values 2 to 1/2, $η = 1/L = 4$. Marks:
+    $m$: inner steps a gradient; lines: recursion of the theory; points: runs.
     """
     generator = np.random.default_rng(0)
     x = features(generator, targets, weights)

@@ -4,17 +4,18 @@ Squared to Linear (and Back) using Taylor-Softmax", arXiv 2403.02920.
 For whoever replaces the exponential in attention by its Taylor polynomial: from which length on the
 linear form is cheaper, which orders have positive weights, and how much focus is lost.
 
-Take away: at d = 64 the linear form needs fewer operations from 4161 tokens on and less memory from
-2174 on. No token of 1024 gets more than 3.5 % of the weight at τ = 5, where softmax gives it 96 %.
+Take away: at $d = 64$ the linear form needs fewer operations from 4161 tokens on and less memory
+from 2174 on. No token of 1024 gets more than 3.5 % of the weight at $τ = 5$, where softmax gives it
+96 %.
 
-Q, K, V are (N, d), T_m(s) = Σ_{j<=m} s^j/j!, the weights of one row are T_2(s)/Σ T_2(s) with scores
-s = q · k, and
-|s| <= τ where q and k are normalised with a temperature τ. ⊠ multiplies each row with itself, d²
-columns wide; the first column of V̂ = (1, V) makes the denominator.
+$Q$, $K$, $V$ are $(N, d)$, $T_m(s) = sum_{j<=m} s^j/j!$, the weights of one row are
+$T_2(s)/∑ T_2(s)$ with scores $s = q · k$, and $|s| <= τ$ where $q$ and $k$ are normalised with a
+temperature $τ$. ⊠ multiplies each row with itself, $d²$ columns wide; the first column of
+$V̂ = (1, V)$ makes the denominator.
 
 Edges: polynomials of odd order have a real root, near which row sums vanish and weights blow up.
-For τ below 1 the largest weight is attained with the other scores at -τ. Memory counts the entries
-that exist at the peak, with one ⊠ at a time.
+For $τ$ below 1 the largest weight is attained with the other scores at $-τ$. Memory counts the
+entries that exist at the peak, with one ⊠ at a time.
 
 Paper: it computes attention with the second-order polynomial in two forms, and gives their
 crossovers and trained models. This page studies counts, signs and focus.
@@ -26,15 +27,15 @@ Abstract:
 - Sentence 4: the lengths from which it pays are determined analytically, and agree with
   measurements. In part: crossovers, crossovers-memory. By counts; nothing is measured here.
 - Sentence 5: it needs less memory from 800 tokens on and less time from 1700. Not on trial. They
-  were measured at one d.
+  were measured at one $d$.
 - Sentence 6: for shorter sequences it scales as usual attention. In part: costs. Its other form has
   the counts of all scores.
 - Sentence 7: accuracy does not suffer on five tasks. Not on trial. No model is trained; `focus_cap`
   says what one weight can be at most.
 
 Read: the abstract. Recalled and derived again by counting: both counts. Derived here: parity and
-focus. Not claimed: the lengths in the abstract, which were measured at one d.
-Topic: sequence models and attention.
+focus. Not claimed: the lengths in the abstract, which were measured at one $d$. Topic: sequence
+models and attention.
 """
 
 from fractions import Fraction
@@ -205,9 +206,9 @@ def focus(others, temperature, order=2):
     cases=[(40, 8), (2, 1)],
 )
 def test_two_forms(trial, tokens: Tokens, width: Width):
-    """Attention with weights proportional to 1 + s + s²/2 of scores s = q·k is ½ (Q ⊠ Q)((K ⊠ K)ᵀ
-    V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, divided by its first column, where V̂ = (1, V) and ⊠ multiplies each
-    row with itself, d² columns wide.
+    """Attention with weights proportional to $1 + s + s²/2$ of scores $s = q·k$ is
+    $½ Q_2 (K_2ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂$, divided by its first column, where $V̂ = (1, V)$, and
+    $Q_2 = Q$ ⊠ $Q$ and $K_2 = K$ ⊠ $K$ multiply each row with itself, $d²$ columns wide.
     """
     q, k, v = trial.generator().normal(size=(3, tokens, width))
     predict = attention(q, k, v)
@@ -228,8 +229,8 @@ def test_two_forms(trial, tokens: Tokens, width: Width):
 
 @claim(recalled("its counts for all scores"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
 def test_costs(trial, width: Width, tokens: Tokens):
-    """Attention of N tokens of width d with the weights 1 + s + s²/2 of all N² scores s takes 4N²d
-    + 6N² operations and dN + 2N² entries of memory.
+    """Attention of $N$ tokens of width $d$ with the weights $1 + s + s²/2$ of all $N²$ scores $s$
+    takes $4 N² d + 6N²$ operations and $d N + 2N²$ entries of memory.
     """
     operations, entries = costs(tokens, width)[0]
     trial.identity(
@@ -247,8 +248,9 @@ def test_costs(trial, width: Width, tokens: Tokens):
     recalled("its counts for the linear form"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)]
 )
 def test_costs__linear(trial, width: Width, tokens: Tokens):
-    """Attention of N tokens of width d with weights 1 + s + s²/2 of scores s takes N (4d³ + 10d² +
-    9d + 4) operations and d²(d + 1) + N(d + 1)² + dN entries of memory by its linear form.
+    """Attention of $N$ tokens of width $d$ with weights $1 + s + s²/2$ of scores $s$ takes
+    $N (4d³ + 10d² + 9d + 4)$ operations and $d²(d + 1) + N(d + 1)² + d N$ entries of memory by its
+    linear form.
     """
     operations, entries = costs(tokens, width)[1]
     trial.identity(
@@ -264,8 +266,8 @@ def test_costs__linear(trial, width: Width, tokens: Tokens):
 
 @claim(recalled("the length from which operations are fewer"), kind="identity", cases=[8, 16, 1])
 def test_crossovers(trial, width: Width):
-    """Attention of width d with weights 1 + s + s²/2 needs fewer operations in its linear form than
-    by all scores s from d² + d + 3/4 - 1/(8d + 12) tokens on.
+    """Attention of width $d$ with weights $1 + s + s²/2$ needs fewer operations in its linear form
+    than by all scores $s$ from $d² + d + 3/4 - 1/(8d + 12)$ tokens on.
     """
     trial.identity(
         found_crossovers(width)[0],
@@ -280,8 +282,8 @@ def test_crossovers(trial, width: Width):
 
 @claim(recalled("the length from which memory is less"), kind="identity", cases=[8, 16, 1])
 def test_crossovers__memory(trial, width: Width):
-    """Attention of width d with weights 1 + s + s²/2 needs fewer entries of memory in its linear
-    form than by all scores s from ((d + 1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4 tokens on.
+    """Attention of width $d$ with weights $1 + s + s²/2$ needs fewer entries of memory in its
+    linear form than by all scores $s$ from $((d + 1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4$ tokens on.
     """
     trial.identity(
         found_crossovers(width)[1],
@@ -294,10 +296,10 @@ def test_crossovers__memory(trial, width: Width):
     )
 
 
-@claim(derived("T_m' = T_{m-1}"), kind="identity", cases=[1, 2, 3, 6])
+@claim(derived("$T_m' = T_{m-1}$"), kind="identity", cases=[1, 2, 3, 6])
 def test_parity(trial, order: Order):
-    """The Taylor polynomial Σ_{j<=m} s^j/j! of exp has one real root if m is odd, and none if m is
-    even.
+    """The Taylor polynomial $sum_{j<=m} s^j/j!$ of $exp$ has one real root if $m$ is odd, and none
+    if $m$ is even.
     """
     law = real_roots(order)
     theories = {"none, as exp has": 0, "all m roots are real": order}
@@ -309,10 +311,10 @@ def test_parity(trial, order: Order):
     )
 
 
-@claim(derived("T_m' = T_{m-1}"), kind="bound", cases=[2, 6, 3])
+@claim(derived("$T_m' = T_{m-1}$"), kind="bound", cases=[2, 6, 3])
 def test_least_value(trial, order: Order):
-    """The Taylor polynomial Σ_{j<=m} s^j/j! of exp with even m is at least r^m/m!, where r is the
-    only real root of Σ_{j<=m-1} s^j/j!.
+    """The Taylor polynomial $sum_{j<=m} s^j/j!$ of $exp$ with even $m$ is at least $r^m/m!$, where
+    $r$ is the only real root of $sum_{j<=m-1} s^j/j!$.
     """
     even = order + order % 2
     place, least = lowest(even)
@@ -339,9 +341,9 @@ def test_focus_cap(
         float, Interval(0.1, 40, why="below, all weights are alike; beyond, one token has all")
     ],
 ):
-    """N tokens have scores in [-τ, τ] and weights proportional to T(s) = 1 + s + s²/2. The largest
-    weight of one token is T(τ)/(T(τ) + (N - 1) T(-1)) for τ >= 1, and T(τ)/(T(τ) + (N - 1) T(-τ))
-    for τ < 1.
+    """$N$ tokens have scores in $[-τ, τ]$ and weights proportional to $T(s) = 1 + s + s²/2$. The
+    largest weight of one token is $T(τ)/(T(τ) + (N - 1) T(-1))$ for $τ >= 1$, and
+    $T(τ)/(T(τ) + (N - 1) T(-τ))$ for $τ < 1$.
     """
     most = largest_weight(others, temperature, trial.generator())
     softmax = 1 / (1 + others * np.exp(-2 * temperature))
@@ -359,10 +361,10 @@ def test_focus_cap(
     )
 
 
-@claim(derived("boxes of s, each enclosed"), kind="bound")
+@claim(derived("boxes of $s$, each enclosed"), kind="bound")
 def test_parity__everywhere(trial):
-    """The Taylor polynomial Σ_{j<=m} s^j/j! of exp is at least r^m/m! at the only real root r of
-    Σ_{j<=m-1} s^j/j!, for all s in [-20, 20] and m = 2, 4, 6, 8, to 1e-9.
+    """The Taylor polynomial $sum_{j<=m} s^j/j!$ of $exp$ is at least $r^m/m!$ at the only real root
+    $r$ of $sum_{j<=m-1} s^j/j!$, for all $s$ in $[-20, 20]$ and $m = 2, 4, 6, 8$, to $1e-9$.
     """
     least = {order: Fraction(float(lowest(order)[1])) for order in (2, 4, 6, 8)}
     trial.prove(
@@ -376,11 +378,11 @@ def test_parity__everywhere(trial):
     )
 
 
-@claim(derived("boxes of τ and N, each enclosed"), kind="bound")
+@claim(derived("boxes of $τ$ and $N$, each enclosed"), kind="bound")
 def test_focus_cap__everywhere(trial):
-    """N tokens have scores in [-τ, τ]. The largest weight of one of them with weights proportional
-    to T(s) = 1 + s + s²/2, T(τ)/(T(τ) + (N - 1)/2), is at most that of softmax, 1/(1 + (N - 1)
-    e^{-2τ}), for all τ in [1, 20] and N - 1 in [1, 1000].
+    """$N$ tokens have scores in $[-τ, τ]$. The largest weight of one of them with weights
+    proportional to $T(s) = 1 + s + s²/2$, $T(τ)/(T(τ) + (N - 1)/2)$, is at most that of softmax,
+    $1/(1 + (N - 1) e^{-2τ})$, for all $τ$ in $[1, 20]$ and $N - 1$ in $[1, 1000]$.
     """
     trial.prove(
         lambda others, temperature: 1 / (1 + others / (2 * polynomial(2, temperature))),
@@ -399,7 +401,7 @@ def test_focus_cap__everywhere(trial):
 def largest_weights(others=1023):
     """Taylor attention cannot focus as softmax does.
 
-    The largest weight that one of 1024 tokens can get from scores in [-τ, τ]. Marks: lines: law;
+    The largest weight that one of 1024 tokens can get from scores in $[-τ, τ]$. Marks: lines: law;
     points: search over all scores.
     """
     temperatures = np.geomspace(0.3, 40, 100)

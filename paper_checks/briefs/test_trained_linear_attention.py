@@ -4,23 +4,25 @@ arXiv 2306.09927.
 For whoever lets a model learn from the examples in its prompt: what training makes of a layer of
 linear attention, and which change of its inputs breaks it.
 
-Take away: a relative squared error ε in d dimensions takes (d + 1)/ε examples in the prompt, where
-least squares takes d. It also takes about (d + 1)/√ε examples in each training prompt: those of
-fewer leave a bias that no longer prompt removes. If the inputs are twice as large as in training,
-predictions are four times the truth. Training on prompts of many variances does not cure this: if
-the variances are exponential, a long prompt of mean variance is answered by a third of the truth.
+Take away: a relative squared error $ε$ in $d$ dimensions takes $(d + 1)/ε$ examples in the prompt,
+where least squares takes $d$. It also takes about $(d + 1)/√ε$ examples in each training prompt:
+those of fewer leave a bias that no longer prompt removes. If the inputs are twice as large as in
+training, predictions are four times the truth. Training on prompts of many variances does not cure
+this: if the variances are exponential, a long prompt of mean variance is answered by a third of the
+truth.
 
-A prompt has examples x_i ~ N(0, Λ) in R^d with labels y_i = wᵀx_i, w ~ N(0, I), and a query x. Its
-tokens are (x_i, y_i) and (x, 0), the columns of E. A layer adds W_PV E (Eᵀ W_KQ E)/N to E, and its
-prediction ŷ is the last entry of the last column. Training prompts have N examples, and test
-prompts M. The risk is E (ŷ - wᵀx)², and the loss L is half of it. Only the last row p of W_PV and
-the first d columns K of W_KQ reach ŷ: nothing else moves. The last entry of p is u, and the first d
-rows of K are U. Γ = (1 + 1/N) Λ + tr(Λ)/N I. A start is balanced if u = σ and U = σ Θ Θᵀ with
-|Θ Θᵀ| = 1, and all other entries are 0. The trained layer has u U = Γ^-1 and no other entries.
-Norms are those of Frobenius.
+A prompt has examples $x_i ~ N(0, Λ)$ in $R^d$ with labels $y_i = wᵀx_i$, $w ~ N(0, I)$, and a query
+$x$. Its tokens are $(x_i, y_i)$ and $(x, 0)$, the columns of $E$. A layer adds
+$W_{P V} E (Eᵀ W_{K Q} E)/N$ to $E$, and its prediction $ŷ$ is the last entry of the last column.
+Training prompts have $N$ examples, and test prompts $M$. The risk is $E (ŷ - wᵀx)²$, and the loss
+$L$ is half of it. Only the last row $p$ of $W_{P V}$ and the first $d$ columns $K$ of $W_{K Q}$
+reach $ŷ$: nothing else moves. The last entry of $p$ is $u$, and the first $d$ rows of $K$ are $U$.
+$Γ = (1 + 1/N) Λ + (tr(Λ)/N) I$. A start is balanced if $u = σ$ and $U = σ Θ Θᵀ$ with $|Θ Θᵀ| = 1$,
+and all other entries are 0. The trained layer has $u U = Γ^-1$ and no other entries. Norms are
+those of Frobenius.
 
-Edges: the theorem asks for σ² √d times the largest eigenvalue of Γ below 2. At zero weights nothing
-moves. The theory is of one layer without softmax.
+Edges: the theorem asks for $σ² √d$ times the largest eigenvalue of $Γ$ below 2. At zero weights
+nothing moves. The theory is of one layer without softmax.
 
 Paper: it proves where gradient flow ends and what the trained layer does on other prompts, and
 trains large transformers on prompts with and without covariate shift.
@@ -38,7 +40,7 @@ Abstract:
   start. Holds: flow, global_minimum. From balanced starts; `rate` and `adam` say how fast, and
   without balance.
 - Sentence 6: its error there is competitive with that of the best linear predictor. In part: risk,
-  least_squares. Up to a bias of order 1/N², which longer test prompts leave.
+  least_squares. Up to a bias of order $1/N²$, which longer test prompts leave.
 - Sentence 7: a number of shifts are tolerated, covariate shifts are not. In part: risk,
   covariate_shift, scaled_inputs. Other labels are tolerated and other inputs are not; queries of
   another law are not tried.
@@ -344,11 +346,11 @@ def shrunk_factor(shape):
 
 @claim(paper("Theorem 4.1"), kind="limit", cases=[(5, 0.3), (1, 0.1), (40, 0.6)])
 def test_flow(trial, training: Training, scale: Start):
-    """A layer of linear attention answers a query x by ŷ = u Σ y_i x_iᵀ U x/N and terms of other
-    entries. It is trained on N examples with inputs x_i of covariance Λ and labels y_i = wᵀx_i, w ~
-    N(0, I). Gradient flow on all entries from u = σ, U = σ Θ Θᵀ, |Θ Θᵀ| = 1, and zeros, with σ² √d
-    times the largest eigenvalue of Γ below 2, ends at u = [tr Γ^-2]^¼, U = [tr Γ^-2]^(-¼) Γ^-1, and
-    zeros, where Γ = (1 + 1/N) Λ + tr(Λ)/N I.
+    """A layer of linear attention answers a query $x$ by $ŷ = u ∑_i y_i x_iᵀ U x/N$ and terms of
+    other entries. It is trained on $N$ examples with inputs $x_i$ of covariance $Λ$ and labels
+    $y_i = wᵀx_i$, $w ~ N(0, I)$. Gradient flow on all entries from $u = σ$, $U = σ Θ Θᵀ$,
+    $|Θ Θᵀ| = 1$, and zeros, with $σ² √d$ times the largest eigenvalue of $Γ$ below 2, ends at
+    $u = [tr Γ^-2]^¼$, $U = [tr Γ^-2]^(-¼) Γ^-1$, and zeros, where $Γ = (1 + 1/N) Λ + (tr(Λ)/N) I$.
     """
     covariance = drawn_covariance(trial)
     exact = gamma(covariance, training)
@@ -394,10 +396,11 @@ Covariances = Annotated[int, Interval(1, 4, why="k; all are summed over; one is 
     cases=[(5, 1), (1, 2), (20, 4)],
 )
 def test_global_minimum(trial, training: Training, count: Covariances):
-    """A layer of linear attention with the weights u and U is trained on prompts of N examples of
-    linear regression, each with one of k diagonal covariances Λ of its inputs. Gradient flow from a
-    small u = |U| with U = Θ Θᵀ ends at the least loss of all weights, E [tr(Λ A Γ Λ A) - 2 tr(Λ A
-    Λ) + tr Λ]/2 at A = (E Γ Λ²)^-1 E Λ², with Γ = (1 + 1/N) Λ + tr(Λ)/N I.
+    """A layer of linear attention with the weights $u$ and $U$ is trained on prompts of $N$
+    examples of linear regression, each with one of $k$ diagonal covariances $Λ$ of its inputs.
+    Gradient flow from a small $u = |U|$ with $U = Θ Θᵀ$ ends at the least loss of all weights,
+    $E [tr(Λ A Γ Λ A) - 2 tr(Λ A Λ) + tr Λ]/2$ at $A = (E Γ Λ²)^-1 E Λ²$, with
+    $Γ = (1 + 1/N) Λ + (tr(Λ)/N) I$.
     """
     covariances, chances = drawn_diagonals(trial, count)
     loss = expected_loss(covariances, training, chances)
@@ -423,18 +426,19 @@ def test_global_minimum(trial, training: Training, count: Covariances):
 
 
 @claim(
-    derived("by the curvature of L in u and U at the limit"),
+    derived("by the curvature of $L$ in $u$ and $U$ at the limit"),
     kind="identity",
     cases=[(1, 5), (2, 1), (3, 20)],
 )
 def test_rate(
     trial, dim: Annotated[int, Interval(1, 3, why="d; the nodes are 12^d")], training: Training
 ):
-    """A layer of linear attention with the weights u and U is trained on prompts of N examples with
-    inputs of covariance Λ. Near its limit, where u U = Γ^-1 and Γ = (1 + 1/N) Λ + tr(Λ)/N I, the
-    least positive eigenvalue of the Hessian of the loss in u and U is the least of u² λ_i λ_j γ_j,
-    i ≠ j, and of the eigenvalues of (u² I + s sᵀ) diag(λ_i² γ_i), with the eigenvalues λ of Λ and γ
-    of Γ, u² = |Γ^-1| and s_i = 1/(u γ_i).
+    """A layer of linear attention with the weights $u$ and $U$ is trained on prompts of $N$
+    examples with inputs of covariance $Λ$. Near its limit, where $u U = Γ^-1$ and
+    $Γ = (1 + 1/N) Λ + (tr(Λ)/N) I$, the least positive eigenvalue of the Hessian of the loss in $u$
+    and $U$ is the least of $u² λ_i λ_j γ_j$, $i ≠ j$, and of the eigenvalues of
+    $(u² I + s sᵀ) diag(λ_i² γ_i)$, with the eigenvalues $λ$ of $Λ$ and $γ$ of $Γ$, $u² = |Γ^-1|$
+    and $s_i = 1/(u γ_i)$.
     """
     covariance = drawn_covariance(trial, dim)
     loss = expected_loss([covariance], training)
@@ -468,8 +472,8 @@ def test_rate(
 def test_adam(
     trial, training: Annotated[int, Interval(4, 12, why="N; of fewer, batches scatter more")]
 ):
-    """If Adam trains a layer of linear attention on drawn prompts of N examples with inputs of
-    covariance Λ, the products of its weights come within 4 % of those of the limit of gradient
+    """If Adam trains a layer of linear attention on drawn prompts of $N$ examples with inputs of
+    covariance $Λ$, the products of its weights come within 4 % of those of the limit of gradient
     flow, in norm.
     """
     covariance = np.diag([0.5, 1.5])
@@ -502,10 +506,11 @@ def test_adam(
 def test_risk(
     trial, label: Literal["linear", "cubic", "mixed"], training: Training, test: FewExamples
 ):
-    """Linear attention that was trained on prompts of N examples, with inputs of covariance Λ,
-    answers a query x by ŷ = Σ y_i x_iᵀ Γ^-1 x/M for M examples (x_i, y_i), with Γ = (1 + 1/N) Λ +
-    tr(Λ)/N I. For any labels y its risk E (ŷ - y)² is that of the best linear predictor, plus tr(Σ
-    Γ^-2 Λ)/M, plus aᵀ (Λ + tr(Λ) I)² Γ^-2 Λ a/N², where a = Λ^-1 E[x y] and Σ = Cov(x y).
+    """Linear attention that was trained on prompts of $N$ examples, with inputs of covariance $Λ$,
+    answers a query $x$ by $ŷ = ∑_i y_i x_iᵀ Γ^-1 x/M$ for $M$ examples $(x_i, y_i)$, with
+    $Γ = (1 + 1/N) Λ + (tr(Λ)/N) I$. For any labels $y$ its risk $E (ŷ - y)²$ is that of the best
+    linear predictor, plus $tr(Σ Γ^-2 Λ)/M$, plus $aᵀ (Λ + tr(Λ) I)² Γ^-2 Λ a/N²$, where
+    $a = Λ^-1 E[x y]$ and $Σ = Cov(x y)$.
     """
     covariance = drawn_covariance(trial)
     normals, chances = normal_nodes(5, 2 * test + 2)
@@ -537,15 +542,15 @@ def growing(function):
 
 
 @claim(
-    tried("Corollary 4.3: M >= (d + 1) tr Λ/ε examples suffice", "the limit for M = N → ∞"),
+    tried("Corollary 4.3: $M >= (d + 1) tr Λ/ε$ examples suffice", "the limit for $M = N → ∞$"),
     kind="limit",
     cases=[2, 1, 3],
 )
 def test_least_squares(trial, dim: Annotated[int, Interval(1, 3, why="d; the nodes are 12^d")]):
-    """Linear attention that was trained on prompts of M examples, with inputs of covariance Λ in d
-    dimensions and weights of covariance I, answers a query x by ŷ = Σ y_i x_iᵀ Γ^-1 x/M for M
-    examples (x_i, y_i), with Γ = (1 + 1/M) Λ + tr(Λ)/M I. M times its risk tends to (d + 1) tr Λ as
-    M → ∞.
+    """Linear attention that was trained on prompts of $M$ examples, with inputs of covariance $Λ$
+    in $d$ dimensions and weights of covariance $I$, answers a query $x$ by
+    $ŷ = ∑_i y_i x_iᵀ Γ^-1 x/M$ for $M$ examples $(x_i, y_i)$, with $Γ = (1 + 1/M) Λ + (tr(Λ)/M) I$.
+    $M$ times its risk tends to $(d + 1) tr Λ$ as $M → ∞$.
     """
     covariance = drawn_covariance(trial, dim)
 
@@ -573,10 +578,11 @@ def test_least_squares(trial, dim: Annotated[int, Interval(1, 3, why="d; the nod
     cases=[6, 1, 60],
 )
 def test_covariate_shift(trial, training: Training):
-    """Linear attention that was trained on prompts of N examples, with inputs of covariance Λ,
-    answers a query x by ŷ = Σ y_i x_iᵀ Γ^-1 x/M for M examples (x_i, y_i), with Γ = (1 + 1/N) Λ +
-    tr(Λ)/N I. If the inputs of the test prompt have a covariance Λ' in place of Λ, its risk tends
-    to |Λ'^½ (Γ^-1 Λ' - I)|² as M → ∞, for labels wᵀx_i with w ~ N(0, I).
+    """Linear attention that was trained on prompts of $N$ examples, with inputs of covariance $Λ$,
+    answers a query $x$ by $ŷ = ∑_i y_i x_iᵀ Γ^-1 x/M$ for $M$ examples $(x_i, y_i)$, with
+    $Γ = (1 + 1/N) Λ + (tr(Λ)/N) I$. If the inputs of the test prompt have a covariance $Λ'$ in
+    place of $Λ$, its risk tends to $|Λ'^½ (Γ^-1 Λ' - I)|²$ as $M → ∞$, for labels $wᵀx_i$ with
+    $w ~ N(0, I)$.
     """
     before = drawn_covariance(trial)
     after = drawn_covariance(trial, name="shifted inputs")
@@ -618,9 +624,9 @@ def test_scaled_inputs(
     trial,
     scale: Annotated[float, Interval(-4, 4, why="c; farther off all is of the order c³")],
 ):
-    """Linear attention answers a query x by ŷ = Σ y_i x_iᵀ A x/M for M examples with labels y_i =
-    wᵀx_i. If all inputs of the prompt are multiplied by c, ŷ is multiplied by c³, and the truth wᵀx
-    by c only.
+    """Linear attention answers a query $x$ by $ŷ = ∑_i y_i x_iᵀ A x/M$ for $M$ examples with labels
+    $y_i = wᵀx_i$. If all inputs of the prompt are multiplied by $c$, $ŷ$ is multiplied by $c³$, and
+    the truth $wᵀx$ by $c$ only.
     """
     trial.require(abs(scale) >= 0.1, "|c| must be at least .1: all is near 0 otherwise")
     trial.require(abs(scale**2 - 1) >= 0.05, "c² must differ from 1: nothing changes otherwise")
@@ -664,10 +670,10 @@ def test_random_covariances(
     training: Training,
     count: Annotated[int, Interval(2, 4, why="k; all are summed over; one is theorem 4.1")],
 ):
-    """A layer of linear attention with the weights u and U is trained on prompts of N examples of
-    linear regression, each with one of k diagonal covariances Λ of its inputs. Gradient flow from a
-    small u = |U| with U = Θ Θᵀ ends at u = |A|^½ and U = A/u with A = (E Γ Λ²)^-1 E Λ² and Γ = (1 +
-    1/N) Λ + tr(Λ)/N I.
+    """A layer of linear attention with the weights $u$ and $U$ is trained on prompts of $N$
+    examples of linear regression, each with one of $k$ diagonal covariances $Λ$ of its inputs.
+    Gradient flow from a small $u = |U|$ with $U = Θ Θᵀ$ ends at $u = |A|^½$ and $U = A/u$ with
+    $A = (E Γ Λ²)^-1 E Λ²$ and $Γ = (1 + 1/N) Λ + (tr(Λ)/N) I$.
     """
     covariances, chances = drawn_diagonals(trial, count)
     loss = expected_loss(covariances, training, chances)
@@ -702,10 +708,10 @@ def test_brittle(
     shape: Annotated[float, Interval(0.5, 8, why="k; the variance of Λ is 1/k, hardly any later")],
     variance: Annotated[float, Interval(0.1, 10, why="Λ'; the factor is linear in it")],
 ):
-    """A layer of linear attention is trained on prompts of N → ∞ examples in one dimension, over
-    which the variance Λ of the inputs has a density in proportion to Λ^(k - 1) e^(-k Λ). It answers
-    a long prompt of variance Λ' with Λ' k/(k + 2) times the truth: with a third for exponential
-    variances and Λ' = 1.
+    """A layer of linear attention is trained on prompts of $N → ∞$ examples in one dimension, over
+    which the variance $Λ$ of the inputs has a density in proportion to $Λ^(k - 1) e^(-k Λ)$. It
+    answers a long prompt of variance $Λ'$ with $Λ' k/(k + 2)$ times the truth: with a third for
+    exponential variances and $Λ' = 1$.
     """
     nodes, weights = roots_genlaguerre(4, shape - 1)
     variances = nodes[:, None, None] / shape
@@ -739,9 +745,9 @@ def long_prompts(shift=1.2, sampled=4000):
     """Longer prompts help a layer of linear attention until the bias of its training remains, and
     far less if inputs are a fifth larger than in training.
 
-    Risk over the variance of the labels against the number M of test examples, mean over w, d = 2,
-    Λ = diag(.5, 1.5), no noise. Marks: lines: theory; points: layers that Adam has trained, means
-    of 4000 prompts with two standard errors.
+    Risk over the variance of the labels against the number $M$ of test examples, mean over $w$,
+    $d = 2$, $Λ = diag(.5, 1.5)$, no noise. Marks: lines: theory; points: layers that Adam has
+    trained, means of 4000 prompts with two standard errors.
     """
     covariance = np.diag([0.5, 1.5])
     generator = np.random.default_rng(0)

@@ -6,17 +6,18 @@ when the variance term fails.
 
 Take away: the released code averages the distance of views over the coordinates, and the printed
 loss sums it. With the published weights the code keeps the standard deviation 1 where views
-correlate by 3/4 or more, and 1/(4(1 - ρ)) below. With the printed sum, 8192 coordinates collapse
-unless ρ exceeds .994. Batches of n points cannot decorrelate more than n - 1 coordinates.
+correlate by 3/4 or more, and $1/(4(1 - ρ))$ below. With the printed sum, 8192 coordinates collapse
+unless $ρ$ exceeds .994. Batches of $n$ points cannot decorrelate more than $n - 1$ coordinates.
 
-Embeddings Z and Z' of two views have n rows and d columns. The loss is λ s + μ (v + v') + ν (c +
-c'): s is the mean of |z - z'|², v the mean of max(0, γ - sqrt(Var z_j + ε)) over columns, and c
-the sum of squared covariances of two different columns over d, both with n - 1. Here γ = 1,
-ε = 10⁻⁴, λ = μ = 25 and ν = 1, unless a weight is named.
+Embeddings $Z$ and $Z'$ of two views have $n$ rows and $d$ columns. The loss is
+$λ s + μ (v + v') + ν (c + c')$: $s$ is the mean of $|z - z'|²$, $v$ the mean of
+$max(0, γ - sqrt(Var z_j + ε))$ over columns, and $c$ the sum of squared covariances of two
+different columns over $d$, both with $n - 1$. Here $γ = 1$, $ε = 10⁻⁴$, $λ = μ = 25$ and $ν = 1$,
+unless a weight is named.
 
-Edges: at collapse the gradient is 0; in the printed loss collapse is a minimum if 2 d λ (1 - ρ)
-sqrt(ε) exceeds μ, else a maximum. If both views are equal, ρ = 1, a standard deviation of γ costs
-nothing. For d = 1 there is no covariance.
+Edges: at collapse the gradient is 0; in the printed loss collapse is a minimum if
+$2 d λ (1 - ρ) sqrt(ε)$ exceeds $μ$, else a maximum. If both views are equal, $ρ = 1$, a standard
+deviation of $γ$ costs nothing. For $d = 1$ there is no covariance.
 
 Paper: it prevents collapse by the statistics of each branch, without negatives, and trains ResNets
 on ImageNet. This page says what the loss itself prefers.
@@ -30,7 +31,7 @@ Abstract:
   each_term, hinge_slope, spread, spread-released. Where views hardly agree the variance ends below
   it.
 - Sentence 3, second part: a term decorrelates each pair of dimensions. In part: each_term, copies,
-  batch_floor. Up to n - 1 dimensions of a batch of n.
+  batch_floor. Up to $n - 1$ dimensions of a batch of $n$.
 - Sentence 3, third part: both act on each embedding separately, which avoids collapse explicitly.
   In part: collapse, each_term, spread. Collapse has a price; with the printed sum and little
   agreement it may be the least.
@@ -259,9 +260,9 @@ def overlap_floor(batch, dim):
     cases=[(256, 8), (2, 1), (2048, 64)],
 )
 def test_collapse(trial, batch: Batch, dim: Dim):
-    """VICReg's loss λ s + μ (v + v') + ν (c + c') with the hinge v, the mean of max(0, γ - sqrt(Var
-    z_j + ε)) over columns, is 2 μ (γ - sqrt(ε)) where all embeddings are one point: 49.5 with the
-    published weights.
+    """VICReg's loss $λ s + μ (v + v') + ν (c + c')$ with the hinge $v$, the mean of
+    $max(0, γ - sqrt(Var z_j + ε))$ over columns, is $2 μ (γ - sqrt(ε))$ where all embeddings are
+    one point: 49.5 with the published weights.
     """
     generator = trial.generator("points")
     point = np.tile(generator.normal(size=dim), (batch, 1))
@@ -285,10 +286,10 @@ def test_released(
     batch: Annotated[int, Interval(3, 500, why="n; two points have one direction only")],
     dim: Columns,
 ):
-    """VICReg's printed loss is λ s + μ (v + v') + ν (c + c') with the mean s of |z - z'|², hinges v
-    on standard deviations and overlaps c of d columns. The released code averages the squared
-    difference over all entries and the hinge over both branches: it computes the loss with λ/d in
-    place of λ, μ/2 in place of μ, and the same ν.
+    """VICReg's printed loss is $λ s + μ (v + v') + ν (c + c')$ with the mean $s$ of $|z - z'|²$,
+    hinges $v$ on standard deviations and overlaps $c$ of $d$ columns. The released code averages
+    the squared difference over all entries and the hinge over both branches: it computes the loss
+    with $λ/d$ in place of $λ$, $μ/2$ in place of $μ$, and the same $ν$.
     """
     # Of sizes at which the hinge is open, closed and either. Of 688 draws in all fewer than 1 % can
     # fail.
@@ -323,9 +324,10 @@ def test_without_variance(
     dim: Annotated[int, Interval(1, 5, why="d; an embedding has a column; inputs have five")],
     noise: Annotated[float, Interval(0.05, 1, why="by which views differ; without, all of s is 0")],
 ):
-    """Let s be the mean of |z - z'|² over pairs of views x, x' with z = W x, and c the sum of
-    squared covariances of different columns. The gradient flow of λ s + ν (c + c') has |W(t)|² <=
-    e^(-4 λ ω t) |W(0)|², with ω the least eigenvalue of the mean of (x - x')(x - x')ᵀ.
+    """Let $s$ be the mean of $|z - z'|²$ over pairs of views $x$, $x'$ with $z = W x$, and $c$ the
+    sum of squared covariances of different columns. The gradient flow of $λ s + ν (c + c')$ has
+    $|W(t)|² <= e^(-4 λ ω t) |W(0)|²$, with $ω$ the least eigenvalue of the mean of
+    $(x - x')(x - x')ᵀ$.
     """
     generator = trial.generator("views")
     first = generator.normal(size=(20, 5))
@@ -354,7 +356,7 @@ def test_without_variance(
 
 
 @claim(
-    derived("a term each; Var = γ² - ε is enough"),
+    derived("a term each; $Var = γ² - ε$ is enough"),
     kind="identity",
     cases=[("apart", 0.5, 4), ("narrow", 0.3, 2), ("correlated", 0.9, 16)],
 )
@@ -364,10 +366,10 @@ def test_each_term(
     amount: Annotated[float, Interval(0.01, 1, why="at 0 the loss is 0; at 1 all is lost")],
     dim: Columns,
 ):
-    """VICReg's loss λ s + μ (v + v') + ν (c + c') is 0 where views agree and all d columns have the
-    variance γ² - ε and covariance 0. Views δ apart cost λ δ², columns that are narrower by the
-    factor 1 - x cost 2 μ (γ - sqrt((γ² - ε)(1 - x)² + ε)), and two columns of correlation r cost 4
-    ν (γ² - ε)² r²/d.
+    """VICReg's loss $λ s + μ (v + v') + ν (c + c')$ is 0 where views agree and all $d$ columns have
+    the variance $γ² - ε$ and covariance 0. Views $δ$ apart cost $λ δ²$, columns that are narrower
+    by the factor $1 - x$ cost $2 μ (γ - sqrt((γ² - ε)(1 - x)² + ε))$, and two columns of
+    correlation $r$ cost $4 ν (γ² - ε)² r²/d$.
     """
     generator = trial.generator("points")
     points = np.sqrt(1 - EPSILON) * decorrelated(generator, 3 * dim, dim)
@@ -412,8 +414,8 @@ def test_copies(
     dim: Columns,
     variance: Annotated[float, Interval(1, 4, why="below 1 the variance term counts as well")],
 ):
-    """If all d columns of the embeddings are copies of one coordinate of variance Var >= γ², and
-    both views agree, VICReg's loss is 2 ν (d - 1) Var², from its covariance terms alone.
+    """If all $d$ columns of the embeddings are copies of one coordinate of variance $Var >= γ²$,
+    and both views agree, VICReg's loss is $2 ν (d - 1) Var²$, from its covariance terms alone.
     """
     column = np.sqrt(variance) * decorrelated(trial.generator("points"), 20, 1)
     copies = np.tile(column, dim)
@@ -441,7 +443,8 @@ def test_copies(
 
 @claim(
     tried(
-        "section 4.1: the standard deviation, and not the variance, is crucial", "the slope with ε"
+        "section 4.1: the standard deviation, and not the variance, is crucial",
+        "the slope with $ε$",
     ),
     kind="identity",
     cases=[0.1, 1e-3, 0.9],
@@ -450,8 +453,8 @@ def test_hinge_slope(
     trial,
     factor: Annotated[float, Interval(1e-3, 0.99, why="a; at 1 the hinge is open, at 0 all is 0")],
 ):
-    """Embeddings a Z have columns of variance a². The derivative of VICReg's hinge, the mean of
-    max(0, 1 - sqrt(Var + ε)) over columns, in a < sqrt(1 - ε) is -a/sqrt(a² + ε).
+    """Embeddings $a Z$ have columns of variance $a²$. The derivative of VICReg's hinge, the mean of
+    $max(0, 1 - sqrt(Var + ε))$ over columns, in $a < sqrt(1 - ε)$ is $-a/sqrt(a² + ε)$.
     """
     trial.identity(
         slope_of_hinge(decorrelated(trial.generator("points"), 20, 4), factor),
@@ -478,9 +481,9 @@ def two_views(trial, dim, correlation):
     cases=[(1, 0.3), (8, 0.9), (64, 0.0)],
 )
 def test_spread(trial, dim: Dim, correlation: Correlation):
-    """If d columns are decorrelated and the two views of each correlate by ρ, VICReg's printed loss
-    for n points is least, over the scale of the embeddings, where sqrt(Var + ε) is μ n/(2 d λ (1 -
-    ρ)(n - 1)), or the nearest of sqrt(ε) and γ if this is not between them.
+    """If $d$ columns are decorrelated and the two views of each correlate by $ρ$, VICReg's printed
+    loss for $n$ points is least, over the scale of the embeddings, where $sqrt(Var + ε)$ is
+    $μ n/(2 d λ (1 - ρ)(n - 1))$, or the nearest of $sqrt(ε)$ and $γ$ if this is not between them.
     """
     law = kept_spread(correlation, 200, WEIGHTS * [dim, 1, 1])
     balance = WEIGHTS[1] / (2 * dim * WEIGHTS[0] * (1 - correlation))
@@ -508,9 +511,9 @@ def test_spread(trial, dim: Dim, correlation: Correlation):
     cases=[(1, 0.3), (8, 0.9), (64, -1.0)],
 )
 def test_spread__released(trial, dim: Dim, correlation: Correlation):
-    """If columns are decorrelated and the two views of each correlate by ρ, VICReg's released loss
-    for n points is least, over the scale of the embeddings, where sqrt(Var + ε) is the smaller of 1
-    and μ n/(4 λ (1 - ρ)(n - 1)), for every number of columns.
+    """If columns are decorrelated and the two views of each correlate by $ρ$, VICReg's released
+    loss for $n$ points is least, over the scale of the embeddings, where $sqrt(Var + ε)$ is the
+    smaller of 1 and $μ n/(4 λ (1 - ρ)(n - 1))$, for every number of columns.
     """
     law = kept_spread(correlation, 200, WEIGHTS * [2, 1, 1])
     theories = {
@@ -530,7 +533,7 @@ def test_spread__released(trial, dim: Dim, correlation: Correlation):
 
 
 @claim(
-    known("Welch 1974, the sum of squared products of d unit vectors in n - 1 dimensions"),
+    known("Welch 1974, the sum of squared products of $d$ unit vectors in $n - 1$ dimensions"),
     kind="optimality",
     cases=[(4, 6), (2, 5), (6, 4)],
 )
@@ -539,8 +542,8 @@ def test_batch_floor(
     batch: Annotated[int, Interval(2, 6, why="n; one point does not vary; more are as these")],
     dim: Annotated[int, Interval(2, 10, why="d; one column has no pair; more are as these")],
 ):
-    """Of all batches of n points in d columns of variance 1 the least sum of squared covariances of
-    different columns, divided by d, is max(0, d/(n - 1) - 1).
+    """Of all batches of $n$ points in $d$ columns of variance 1 the least sum of squared
+    covariances of different columns, divided by $d$, is $max(0, d/(n - 1) - 1)$.
     """
     law = overlap_floor(batch, dim)
     theories = {
@@ -564,7 +567,7 @@ def spreads():
     """The spread that the loss keeps falls with the correlation of the views, and collapses if the
     distance is summed over many columns.
 
-    The best sqrt(Var + ε) with the published weights, decorrelated columns. Marks: lines: theory;
+    The best $sqrt(Var + ε)$ with the published weights, decorrelated columns. Marks: lines: theory;
     points: minimum of the loss over the scale of the embeddings.
     """
     fine = np.linspace(-0.5, 0.999, 400)

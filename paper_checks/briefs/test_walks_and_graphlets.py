@@ -3,19 +3,19 @@ random walks", arXiv 2405.14194.
 
 For whoever embeds the nodes of a graph by random walks and asks what the walks cannot see.
 
-Setting: a simple graph on n nodes has the adjacency matrix A and degrees d. A pair class is a
+Setting: a simple graph on $n$ nodes has the adjacency matrix $A$ and degrees $d$. A pair class is a
 connected graph on at most four nodes with an ordered pair of its nodes, up to isomorphism; a graph
-has, for each pair (i, j), the number of its induced subgraphs of each class. The common neighbours
-of i and j number t_ij = (A²)_ij, and e_ij edges run among them.
+has, for each pair $(i, j)$, the number of its induced subgraphs of each class. The common
+neighbours of $i$ and $j$ number $t_{i j} = (A²)_{i j}$, and $e_{i j}$ edges run among them.
 
-Take away: the walks of up to three steps, the triangles at each node and one more number, e_ij,
-determine all 23 numbers of four-node subgraphs at a pair. No walk of DeepWalk depends on e_ij. A
-walk of node2vec with q = 4 does: in two graphs whose powers agree in all entries, the 4 × 4 rook's
-graph and Shrikhande's, it ends after three steps at a neighbour with the probabilities .00644 and
-.00560.
+Take away: the walks of up to three steps, the triangles at each node and one more number,
+$e_{i j}$, determine all 23 numbers of four-node subgraphs at a pair. No walk of DeepWalk depends on
+$e_{i j}$. A walk of node2vec with $q = 4$ does: in two graphs whose powers agree in all entries,
+the 4 × 4 rook's graph and Shrikhande's, it ends after three steps at a neighbour with the
+probabilities .00644 and .00560.
 
-Edges: with fewer than two common neighbours e is 0 and nothing is missing. The enumeration takes n⁴
-steps, so that graphs on this page have at most nine nodes.
+Edges: with fewer than two common neighbours $e$ is 0 and nothing is missing. The enumeration takes
+$n⁴$ steps, so that graphs on this page have at most nine nodes.
 
 Paper: it proposes to count such pairs of positions, its orbit adjacencies, for the embedding of
 nodes. This page lists the classes, says which sums of them three steps give, and names the number
@@ -23,8 +23,8 @@ that they miss.
 
 Abstract:
 
-- Statement 1: walks on up to k nodes capture only a subset of the pairs of positions in subgraphs
-  of up to k nodes. Holds: walks_add_up, one_number_is_missing. The third power adds up 8 of 23
+- Statement 1: walks on up to $k$ nodes capture only a subset of the pairs of positions in subgraphs
+  of up to $k$ nodes. Holds: walks_add_up, one_number_is_missing. The third power adds up 8 of 23
   classes of four nodes.
 - Statement 2: there are 28 matrices of pairs in subgraphs of up to four nodes. In part:
   walks_add_up-classes. There are 28 classes of pairs, which agree with the paper's matrices in
@@ -315,9 +315,9 @@ def share_told(common, first, second):
     cases=[(6, 0.5), (7, 0.35), (5, 0.2)],
 )
 def test_walks_add_up(trial, nodes: Nodes, density: Density):
-    """For nodes i ≠ j of a simple graph with adjacency matrix A and degrees d, (A³)_ij is A_ij (d_i
-    + d_j - 1) plus the number of paths from i to j through all nodes of the induced subgraphs on
-    four nodes.
+    """For nodes $i ≠ j$ of a simple graph with adjacency matrix $A$ and degrees $d$, $(A³)_{i j}$
+    is $A_{i j} (d_i + d_j - 1)$ plus the number of paths from $i$ to $j$ through all nodes of the
+    induced subgraphs on four nodes.
     """
     generator = trial.generator("graph")
     graphs = [graph_with_clique(generator, nodes, density) for _ in range(GRAPHS)]
@@ -340,7 +340,7 @@ def test_walks_add_up(trial, nodes: Nodes, density: Density):
     kind="identity",
 )
 def test_walks_add_up__classes(trial):
-    """There are 1 + 4 + 23 = 28 classes of connected graphs on two, three and four nodes with an
+    """There are $1 + 4 + 23 = 28$ classes of connected graphs on two, three and four nodes with an
     ordered pair of their nodes, up to isomorphism, and 11 of them have a path through all nodes
     from the first of the pair to the second.
     """
@@ -358,9 +358,10 @@ def test_walks_add_up__classes(trial):
     cases=[(5, 0.7), (6, 0.35), (5, 0.9)],
 )
 def test_one_number_is_missing(trial, nodes: Nodes, density: Density):
-    """The numbers of all 23 kinds of connected induced subgraphs on four nodes with two nodes at i
-    ≠ j are affine in the number e_ij of edges among the common neighbours of i and j, given the
-    entries of A, A², A³, ADA, T A, A T and T 1, where T = A∘A² and D holds the degrees.
+    """The numbers of all 23 kinds of connected induced subgraphs on four nodes with two nodes at
+    $i ≠ j$ are affine in the number $e_{i j}$ of edges among the common neighbours of $i$ and $j$,
+    given the entries of $A$, $A²$, $A³$, $A D A$, $T A$, $A T$ and $T 1$, where $T = A∘A²$ and $D$
+    holds the degrees.
     """
     generator = trial.generator("graph")
     graphs = [graph_with_clique(generator, nodes, density) for _ in range(GRAPHS)]
@@ -394,11 +395,12 @@ def test_only_q_sees_it(
     p: Annotated[float, Interval(0.1, 10, why="p of node2vec; beyond, walks are all but fixed")],
     q: Annotated[float, Interval(0.1, 10, why="q of node2vec; beyond, walks are all but fixed")],
 ):
-    """A strongly regular graph has v nodes of degree k, with λ or μ common neighbours if joined or
-    not, and e edges among those of i and j. node2vec's walk with a uniform first edge has P(v_0 =
-    i, v_3 = j) v k Z² = b + 2e + 2E/q + (W - 2e - 2E)/q², Z = 1/p + λ + (k - 1 - λ)/q. If i and j
-    are joined, b = 1/p² + (2/p)(Z - 1/p), E = λ (λ - 1) - 2e and W = k + λ² + μ (k - 1 - λ) - 2k +
-    1; else b = 0, E = λμ - 2e and W = μ (λ + k - μ).
+    """A strongly regular graph has $v$ nodes of degree $k$, with $λ$ or $μ$ common neighbours if
+    joined or not, and $e$ edges among those of $i$ and $j$. node2vec's walk with a uniform first
+    edge has $P(v_0 = i, v_3 = j) v k Z² = b + 2e + 2E/q + (W - 2e - 2E)/q²$,
+    $Z = 1/p + λ + (k - 1 - λ)/q$. If $i$ and $j$ are joined, $b = 1/p² + (2/p)(Z - 1/p)$,
+    $E = λ (λ - 1) - 2e$ and $W = k + λ² + μ (k - 1 - λ) - 2k + 1$; else $b = 0$, $E = λμ - 2e$ and
+    $W = μ (λ + k - μ)$.
     """
     trial.require(
         max(p, 1 / p) >= 1.1 or max(q, 1 / q) >= 1.1, "p or q must be 10 % off 1, the plain walk"
@@ -426,7 +428,7 @@ def test_only_q_sees_it(
 
 
 @claim(
-    derived("two noisy readings of 2e"),
+    derived("two noisy readings of $2e$"),
     kind="identity",
     cases=[(3, 2, 1, 0.3), (2, 1, 1, 0.5), (4, 1, 1, 0.8), (2, 3, 3, 0.2)],
 )
@@ -437,10 +439,10 @@ def test_share_told(
     second: Private,
     chance: Annotated[float, Interval(0.05, 0.95, why="at 0 and 1 no edge is uncertain")],
 ):
-    """Nodes i and j have t common neighbours, and I and J neighbours of their own, and all edges
-    but those of i and j are independent with one probability p. The numbers (TA)_ij and (AT)_ij, T
-    = A∘A², predict the edges among the common neighbours linearly with R² = y/(1 + y), y = 2 (t -
-    1)(1/I + 1/J), for every p in (0, 1).
+    """Nodes $i$ and $j$ have $t$ common neighbours, and $I$ and $J$ neighbours of their own, and
+    all edges but those of $i$ and $j$ are independent with one probability $p$. The numbers
+    $(T A)_{i j}$ and $(A T)_{i j}$, $T = A∘A²$, predict the edges among the common neighbours
+    linearly with $R² = y/(1 + y)$, $y = 2 (t - 1)(1/I + 1/J)$, for every $p$ in $(0, 1)$.
     """
     uncertain = common * (common - 1) // 2 + common * (first + second)
     trial.require(
@@ -482,11 +484,12 @@ def drawn_walks(generator, adjacency, p, q, count):
 
 @figure("F1", claims=("only_q_sees_it",))
 def walks_tell_graphs_apart(p: float = 1.0, walks: int = 200_000):
-    """Three steps of node2vec distinguish two graphs with the same matrix powers, except at q = 1.
+    """Three steps of node2vec distinguish two graphs with the same matrix powers, except at
+    $q = 1$.
 
     The probability that a walk of three steps begins and ends at two given joined nodes, for the 4
-    × 4 rook's graph (one edge among their common neighbours) and Shrikhande's graph (none), p = 1.
-    Marks: lines: formula; points: 200,000 drawn walks, two standard errors.
+    × 4 rook's graph (one edge among their common neighbours) and Shrikhande's graph (none),
+    $p = 1$. Marks: lines: formula; points: 200,000 drawn walks, two standard errors.
     """
     generator = np.random.default_rng(0)
     fine = np.geomspace(0.2, 10, 80)

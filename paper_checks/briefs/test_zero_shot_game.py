@@ -4,20 +4,21 @@ Zero-Shot Learning with Attributes", NeurIPS, arXiv 2205.13068.
 For owners of perfect attribute detectors who know only how often each class has each attribute: the
 error below which no method can guarantee to stay.
 
-Take away: a table of P(attribute | class) alone guarantees little. Take the ten digits of
-scikit-learn and six attributes, each of which says whether a block of pixels is darker than usual.
-No map can guarantee an error below .61 in the mean of 30 choices of blocks. The map that guarantees
-it errs on .57 of the digits; the map that takes the attributes for independent errs on .49 and
-could have erred on .75.
+Take away: a table of the probabilities of attributes given the class alone guarantees little. Take
+the ten digits of scikit-learn and six attributes, each of which says whether a block of pixels is
+darker than usual. No map can guarantee an error below .61 in the mean of 30 choices of blocks. The
+map that guarantees it errs on .57 of the digits; the map that takes the attributes for independent
+errs on .49 and could have erred on .75.
 
-There are k equally likely classes and m binary attributes, and A_yj = P(a_j = 1|y). The joint law
-p_y of the attributes of a class is unknown beyond these. A randomised map answers class y to
-attributes a with chance g_y(a); it errs with chance 1 - (1/k) Σ_y Σ_a p_y(a) g_y(a). Nature picks
-the laws that are worst for a map, or, before the map is chosen, those with the largest Bayes error.
+There are $k$ equally likely classes and $m$ binary attributes, and $A_{y j} = P(a_j = 1|y)$. The
+joint law $p_y$ of the attributes of a class is unknown beyond these. A randomised map answers class
+$y$ to attributes $a$ with chance $g_y(a)$; it errs with chance $1 - (1/k) ∑_y ∑_a p_y(a) g_y(a)$.
+Nature picks the laws that are worst for a map, or, before the map is chosen, those with the largest
+Bayes error.
 
-Edges: if all A_yj are 0 or 1, the joint laws are known, and the value is 0 if no two rows are
+Edges: if all $A_{y j}$ are 0 or 1, the joint laws are known, and the value is 0 if no two rows are
 equal. With one attribute and two classes all theories agree. Many maps are optimal, so that only
-their errors can be compared. The programs have k 2^m variables.
+their errors can be compared. The programs have $k 2^m$ variables.
 
 Paper: it derives lower bounds on the error of zero-shot learning from attributes from a game, and
 gives their values on animals, scenes and birds. This page solves the game, gives closed forms, and
@@ -30,8 +31,8 @@ Abstract:
 - Sentence 3: there is a lower bound on the worst error of the best map from attributes to classes,
   even with perfect detectors. Holds: game_value, two_classes, one_attribute.
 - Sentence 4: the bound measures how hard the problem is, and is practically computable from the
-  table. In part: game_value, two_classes, one_attribute. As a linear program with k 2^m variables,
-  for few attributes; two closed forms.
+  table. In part: game_value, two_classes, one_attribute. As a linear program with $k 2^m$
+  variables, for few attributes; two closed forms.
 - Sentence 5: some randomised map has an expected error of at most that bound. Holds: game_value,
   digits.
 - Sentence 6: the analysis predicts how usual methods behave, and which classes they confuse. Not on
@@ -128,9 +129,9 @@ def by_independence(table):
     cases=[(2, 4), (3, 3)],
 )
 def test_game_value(trial, classes: Classes, attributes: Attributes):
-    """For k equally likely classes the chances A_yj of binary attributes are known, and their joint
-    laws are not. The least error that a randomised map from attributes to classes can guarantee is
-    the largest Bayes error among all joint laws with these chances.
+    """For $k$ equally likely classes the chances $A_{y j}$ of binary attributes are known, and
+    their joint laws are not. The least error that a randomised map from attributes to classes can
+    guarantee is the largest Bayes error among all joint laws with these chances.
     """
     tables = trial.generator("tables").uniform(0.02, 0.98, (INSTANCES, classes, attributes))
     values, maps = zip(*map(best_guarantee, tables), strict=True)
@@ -156,16 +157,16 @@ def most_different(table):
     return (1 - np.abs(difference[best])) / 2, np.array([answer, ~answer]).astype(float)
 
 
-@claim(derived("the game's value for k = 2"), kind="optimality", cases=[2, 4])
+@claim(derived("the game's value for $k = 2$"), kind="optimality", cases=[2, 4])
 def test_two_classes(
     trial,
     attributes: Annotated[
         int, Interval(2, 5, why="with one attribute all theories agree; programs grow as 2^m")
     ],
 ):
-    """For two equally likely classes only the chances A_1j and A_2j of binary attributes are known.
-    The least error that a map from attributes to classes can guarantee is ½(1 - max_j |A_1j -
-    A_2j|).
+    """For two equally likely classes only the chances $A_{1 j}$ and $A_{2 j}$ of binary attributes
+    are known. The least error that a map from attributes to classes can guarantee is
+    $½(1 - max_j |A_{1 j} - A_{2 j}|)$.
     """
     tables = trial.generator("tables").uniform(0.02, 0.98, (INSTANCES, 2, attributes))
     values, maps = zip(*map(most_different, tables), strict=True)
@@ -192,10 +193,11 @@ def one_attribute_value(column):
     return 1 - (1 + np.ptp(column, axis=1)) / column.shape[1]
 
 
-@claim(derived("the game's value for m = 1"), kind="optimality", cases=[2, 5])
+@claim(derived("the game's value for $m = 1$"), kind="optimality", cases=[2, 5])
 def test_one_attribute(trial, classes: Classes):
-    """For k equally likely classes only their chances A_y of one binary attribute are known. The
-    least error that a map from the attribute to classes can guarantee is 1 - (1 + max A - min A)/k.
+    """For $k$ equally likely classes only their chances $A_y$ of one binary attribute are known.
+    The least error that a map from the attribute to classes can guarantee is
+    $1 - (1 + max A - min A)/k$.
     """
     tables = trial.generator("tables").uniform(0.02, 0.98, (INSTANCES, classes, 1))
     measured = np.array([worst_error(table) for table in tables])
@@ -223,9 +225,9 @@ FEW = {"instances": "search", "ops": 2e7, "scale": 1.0}
 
 @claim(derived("the map is one of all maps"), kind="bound", cases=[(2, 3), (3, 3)])
 def test_trusting_independence(trial, classes: Classes, attributes: Attributes):
-    """For k equally likely classes the chances A_yj of binary attributes are known, and their joint
-    laws are not. The map that is best for independent attributes has a largest error over all joint
-    laws of at least the least error that a randomised map can guarantee.
+    """For $k$ equally likely classes the chances $A_{y j}$ of binary attributes are known, and
+    their joint laws are not. The map that is best for independent attributes has a largest error
+    over all joint laws of at least the least error that a randomised map can guarantee.
     """
     tables = random_tables(trial, classes, attributes)
     promised, maps = zip(*map(by_independence, tables), strict=True)
