@@ -9,6 +9,7 @@ from ledger_page import address, anchors
 from PIL import Image
 
 from theory_on_trial.figures.drawing import Figure, figures
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.page.typeset import typeset
 
 WIDEST = 760  # pixels of the page that a picture takes; it has more pixels of its own
@@ -32,7 +33,7 @@ def size(path: Path) -> tuple[int, int]:
 def image(figure: Figure, source: str) -> str:
     """Return a picture as HTML that leads to itself at its full size; its title is its text."""
     width, height = size(picture(figure))
-    title = escape(f"{figure.name}. {figure.title}")
+    title = escape(plain(f"{figure.name}. {figure.title}"))
     shown = f'<img src="{source}" alt="{title}" loading="lazy" width="{width}" height="{height}">'
     return f'<a href="{source}">{shown}</a>'
 

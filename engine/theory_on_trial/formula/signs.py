@@ -56,6 +56,7 @@ _OPERATORS = {
     "×": r"\times",
     "·": r"\cdot",
     "∘": r"\circ",
+    "∗": r"\ast",
     "⊗": r"\otimes",
     "⊙": r"\odot",
     "∩": r"\cap",
