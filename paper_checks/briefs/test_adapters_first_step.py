@@ -4,10 +4,10 @@ Large Language Models", NeurIPS, arXiv 2404.02948.
 For whoever chooses how to start a low-rank adapter: what the singular vectors of the weights gain
 at the first step, and what they cost at the end of training.
 
-Setting: a weight matrix $W$ $(m, n)$ gets an adapter $B A$ of $rank r <= min(m, n)$, and $G (m, n)$
-is the gradient of the loss in $W$. LoRA starts at $B = 0$ with $r$ rows $A$. PiSSA starts at
-$B = U √S$, $A = √S Vᵀ$, from $r$ singular pairs $U$, $S$, $V$ of $W$, and freezes the rest of $W$.
-The entries of $G$ are independent normal numbers, and $G$ is independent of $W$.
+Setting: a weight matrix $W$ $(m, n)$ gets an adapter $B A$ of rank $r <= min(m, n)$, and $G$
+$(m, n)$ is the gradient of the loss in $W$. LoRA starts at $B = 0$ with $r$ rows $A$. PiSSA starts
+at $B = U √S$, $A = √S Vᵀ$, from $r$ singular pairs $U$, $S$, $V$ of $W$, and freezes the rest of
+$W$. The entries of $G$ are independent normal numbers, and $G$ is independent of $W$.
 
 Take away: which $r$ singular pairs are trained, the first or the last, does not matter for the
 first step. The change of $W$ has a squared cosine of about $2r/(n + r)$ with the gradient, twice

@@ -5,8 +5,8 @@ For whoever wants long memory from a dilated tree of two shared filters: what su
 $τ$ steps ago.
 
 Setting: a channel has two filters of two taps, $h₀ = (a, b)$ and $h₁ = (c, d)$, the second tap
-older. Level $j = 1, …, J$ reads its input at distance $2^(j-1)$: it gives out $h₁ * l$ and passes
-$h₀ * l$ on, where $l$ is what it reads; at level 1 $l$ is the input $x$. A read-out sees $x$, all
+older. Level $j = 1, …, J$ reads its input at distance $2^(j-1)$: it gives out $h₁ ∗ l$ and passes
+$h₀ ∗ l$ on, where $l$ is what it reads; at level 1 $l$ is the input $x$. A read-out sees $x$, all
 $J$ outputs of $h₁$, and what the last level passes on. Its memory $r²(τ)$ is the largest $R²$ with
 which it gives $x$ as it was $τ$ steps ago, for white $x$. $m + 1$ is the number of binary digits of
 $τ$, and $w$ is the number of ones among them, without the first.
