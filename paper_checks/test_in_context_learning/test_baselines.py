@@ -28,6 +28,8 @@ COUNT = 16
 EXAMPLES = 13
 DIMENSION = 4
 """How many prompts the risks of all rules are compared on, their examples and their dimension."""
+MANY = 230
+"""Prompts where what holds on them says something of all."""
 MATCHED = len(GRID)
 """The place of the ridge with λ = σ^2 / τ^2 among the drawn rules; the one of twice that follows.
 """
@@ -48,7 +50,7 @@ def query_risks(label_weights, inputs, weight_std, noise_std):
     )
 
 
-def drawn_rules(trial, matched, repeated=False):
+def drawn_rules(trial, matched, repeated=False, count=COUNT):
     """Inputs of some prompts (count, examples, dimension), and the weights with which eleven rules
     take labels to predictions after each prefix (rules, count, prefixes, examples).
 
@@ -56,7 +58,7 @@ def drawn_rules(trial, matched, repeated=False):
     SGD, three nearest neighbours, and the same weighted. If `repeated`, the last query of a prompt
     is the fourth of its examples.
     """
-    inputs = trial.generator("inputs").standard_normal((COUNT, EXAMPLES, DIMENSION))
+    inputs = trial.generator("inputs").standard_normal((count, EXAMPLES, DIMENSION))
     if repeated:
         inputs[:, -1] = inputs[:, 3]
     rules = [baselines.ridge(parameter) for parameter in (*GRID, matched, 2 * matched)]
@@ -137,14 +139,14 @@ def test_mbr__ridge(trial, examples: FewExamples, weight_std: Std = 1.5, noise_s
     )
 
 
-def risks_of_rules(trial, examples, weight_std, noise_std):
+def risks_of_rules(trial, examples, weight_std, noise_std, count=COUNT):
     """The risks of the drawn rules after so many examples (rules, count), the least risk that
     theory gives (count,), and relative roundings in units of one (count,).
     """
     trial.require(weight_std <= 4 * noise_std, WEIGHTS_IN_GRID)
     stds = {"weight_std": weight_std, "noise_std": noise_std}
     ratio = noise_std**2 / weight_std**2
-    inputs, weights = drawn_rules(trial, ratio)
+    inputs, weights = drawn_rules(trial, ratio, count=count)
     risks = query_risks(weights, inputs, weight_std, noise_std)[:, :, examples]
     least = np.array(
         [regression.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs]
@@ -158,16 +160,17 @@ def test_mbr__least(trial, examples: FewExamples, weight_std: Std = 1.5, noise_s
     smaller risk E (prediction - w.x)² than ridge regression with λ = σ² / τ², for noise of variance
     σ² and weights w of variance τ²; x is the next input.
     """
-    risks, least, rounding = risks_of_rules(trial, examples, weight_std, noise_std)
+    of_rules, least, rounding = risks_of_rules(trial, examples, weight_std, noise_std, MANY)
+    risks = of_rules.T
+    bounds = np.broadcast_to(least[:, None], risks.shape)
     trial.bound(
-        np.broadcast_to(least, risks.shape),
+        bounds,
         risks,
-        instances="search",
+        instances="draws",
+        independent=MANY,
         ops=1,
-        scale=risks * rounding,
-        control_processes={
-            "the error of a noisy label": np.broadcast_to(least + noise_std**2, risks.shape)
-        },
+        scale=risks * rounding[:, None],
+        control_processes={"the error of a noisy label": bounds + noise_std**2},
     )
 
 
@@ -313,7 +316,7 @@ def test_fig2__diagonal(trial, noise_std: Noise, weight_std: Std):
         gaps.min() > 1e-3 * ratio,
         "noise_std / weight_std must not nearly tie with a ridge of figure 2",
     )
-    inputs, weights = drawn_rules(trial, ratio)
+    inputs, weights = drawn_rules(trial, ratio, count=MANY)
     # Without an example all rules answer zero.
     risks = query_risks(weights[rows], inputs, weight_std, noise_std)[:, :, 1:]
     best = np.argmin(risks, axis=0)
@@ -329,7 +332,8 @@ def test_fig2__diagonal(trial, noise_std: Noise, weight_std: Std):
         np.full(best.shape, place),
         ops=0,
         controls=controls,
-        instances="search",
+        instances="draws",
+        independent=MANY,
     )
 
 

@@ -10,12 +10,13 @@ from theory.mixup import rates
 from theory_on_trial import claim, known
 from theory_on_trial.contract import Interval
 
+LAWS = 344  # of a point, by which the tails differ
 
-def three_point_law(trial):
+
+def three_point_law(rng):
     """Return the chances of three values of a point, and the Mixup loss [first, second] of each
     pair of them at one classifier. A value is a score with its label; pairs are mixed by halves.
     """
-    rng = trial.generator("law")
     chances = rng.dirichlet([3.0, 3.0, 3.0])
     scores = rng.normal(0, 2, 3)
     labels = np.array([1.0, 1.0, 0.0])
@@ -61,7 +62,7 @@ def test_pairs_variance(
 
     This is about 4 ζ_1 / n: it falls with the number of points, not with that of pairs.
     """
-    chances, loss = three_point_law(trial)
+    chances, loss = three_point_law(trial.generator("law"))
     mean, projected, total = moments(chances, loss)
     counts, weights = all_samples(n, chances)
     variance = weights @ (mean_over_distinct_pairs(counts, loss) - mean) ** 2
@@ -91,19 +92,26 @@ def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="with fewer th
 
     The exponent counts the n / 2 disjoint pairs, and not all n (n - 1) / 2.
     """
-    chances, loss = three_point_law(trial)
-    mean, _, _ = moments(chances, loss)
-    spread = np.ptp(loss)
-    counts, weights = all_samples(n, chances)
-    excess = mean_over_distinct_pairs(counts, loss) - mean
-    deviations = np.linspace(0.02, 0.4, 20) * spread
-    tails = np.array([weights[excess >= deviation].sum() for deviation in deviations])
-    independent = np.exp(-n * (n - 1) * np.square(deviations / spread))
+    rng = trial.generator("law")
+    shares = np.linspace(0.02, 0.4, 20)
+
+    def tails_of(chances, loss):
+        """P(U - E[U] >= t) for t = these shares of b - a, and the bound of the theory."""
+        mean, _, _ = moments(chances, loss)
+        counts, weights = all_samples(n, chances)
+        excess = mean_over_distinct_pairs(counts, loss) - mean
+        deviations = shares * np.ptp(loss)
+        tails = [weights[excess >= deviation].sum() for deviation in deviations]
+        return tails, rates.pair_mean_tail(n, deviations, np.ptp(loss))
+
+    tails, bounds = np.swapaxes([tails_of(*three_point_law(rng)) for _ in range(LAWS)], 0, 1)
+    independent = np.broadcast_to(np.exp(-n * (n - 1) * shares**2), tails.shape)
     trial.require(np.any(tails > independent + 1e-6), "n must be larger: else the control holds")
     trial.bound(
         tails,
-        rates.pair_mean_tail(n, deviations, spread),
-        instances="search",
+        bounds,
+        instances="draws",
+        independent=LAWS,
         ops=100 * n,
         controls={"n (n - 1) / 2 independent pairs": independent},
     )

@@ -275,20 +275,23 @@ def test_mse_reduction(
     depth: Annotated[int, Interval(1, 6)],
     rows: Size = 4,
     columns: Size = 7,
-    n_draws: Annotated[int, Interval(2, 1000, why="each is decomposed; the low end is a cap")] = 60,
+    n_draws: Annotated[
+        int, Interval(2, 1000, why="each is decomposed; the low end is a cap")
+    ] = 230,
 ):
     """Let Z be a product of L = M + 1 factors F_l with the decays λ_l, whose product is Λ. The sum
     of λ_l |F_l|^2 / 2 is at least (L/2) Λ^(1/L) sum_i σ_i^(2/L) over the singular values σ_i of Z.
     """
     rng = trial.generator("factors")
-    product = rng.standard_normal((rows, columns))
-    *decays, feature_decay = rng.uniform(0.01, 0.2, depth + 1)
-    weights, features = mean_square.balanced_factorisation(product, decays, feature_decay)
-    product = np.linalg.multi_dot([*weights[::-1], features])  # a wrong balance has another one
-    least = mean_square.schatten_penalty(product, decays, feature_decay)
-    size = len(features)
+    least = []
     costs = []
     for draw in range(n_draws):
+        product = rng.standard_normal((rows, columns))
+        *decays, feature_decay = rng.uniform(0.01, 0.2, depth + 1)
+        weights, features = mean_square.balanced_factorisation(product, decays, feature_decay)
+        product = np.linalg.multi_dot([*weights[::-1], features])  # a wrong balance has another one
+        least.append(mean_square.schatten_penalty(product, decays, feature_decay))
+        size = len(features)
         # A change of basis between two neighbouring factors leaves their product as it is.
         change = rng.standard_normal((size, size))
         if draw % 2:  # only half of them, close to the balanced factors, come near the bound
@@ -300,11 +303,12 @@ def test_mse_reduction(
         norms = [np.sum(factor**2) for factor in factors]
         costs.append(np.dot([feature_decay, *decays], norms) / 2)
     trial.bound(
-        np.full(n_draws, least),
+        least,
         costs,
-        instances="search",
+        instances="draws",
+        independent=n_draws,
         ops=3 * (rows + columns) * (depth + 1),
-        control_processes={"prefactor L for L/2": np.full(n_draws, 2 * least)},
+        control_processes={"prefactor L for L/2": 2 * np.array(least)},
     )
 
 

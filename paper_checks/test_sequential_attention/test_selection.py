@@ -247,8 +247,8 @@ def test_coherence_recovery(
         int, Interval(2, 8, why="larger ones ask for designs of less coherence than those drawn")
     ],
     p: Annotated[int, Interval(3, 20, why="with more columns some are too alike")] = 15,
-    n: Annotated[int, Interval(1200, 4000, why="with fewer rows columns are too alike")] = 1500,
-    designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 30,
+    n: Annotated[int, Interval(1200, 4000, why="with fewer rows columns are too alike")] = 1200,
+    designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 230,
 ):
     """Let the coherence of unit columns be μ < 1 / (k - 1). For y in the span of k of them, each
     other column has a correlation with y of at most k μ / (1 - (k - 1) μ) times the largest one of
@@ -270,7 +270,9 @@ def test_coherence_recovery(
     ]
     bounds = [predicted.outside_ratio(size, cosine) for cosine in mu]
     controls = {"k μ": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
-    trial.bound(ratios, bounds, instances="search", ops=10 * n, controls=controls)
+    trial.bound(
+        ratios, bounds, instances="draws", independent=designs, ops=10 * n, controls=controls
+    )
 
 
 @claim(
