@@ -28,7 +28,7 @@ COUNT = 16
 EXAMPLES = 13
 DIMENSION = 4
 """How many prompts the risks of all rules are compared on, their examples and their dimension."""
-MANY = 230
+MANY = 344
 """Prompts where what holds on them says something of all."""
 MATCHED = len(GRID)
 """The place of the ridge with λ = σ^2 / τ^2 among the drawn rules; the one of twice that follows.
@@ -412,22 +412,21 @@ def test_nearest__neighbours(trial, weighted: bool):
     the weights 1 / |x_i - x|²; if there are fewer than three, they take all. If an example is the
     query x, the weighted one answers with its label.
     """
-    inputs, weights = drawn_rules(trial, 1.0, repeated=True)
-    labels = trial.generator("labels").standard_normal((COUNT, EXAMPLES))
+    inputs, weights = drawn_rules(trial, 1.0, repeated=True, count=MANY)
+    labels = trial.generator("labels").standard_normal((MANY, EXAMPLES))
+    prefixes = np.arange(MANY) % EXAMPLES  # how many examples of each prompt come first
 
     def answers(neighbours, spread=lambda shares: shares):
-        """The answers of theory (count, prefixes), with its weights of the labels in another
-        spread.
-        """
-        predictions = np.zeros((COUNT, EXAMPLES))
-        for c, k in np.ndindex(predictions.shape):
+        """The answers of theory (count,), with its weights of the labels in another spread."""
+        predictions = np.zeros(MANY)
+        for c, k in enumerate(prefixes):
             shares = regression.nearest_neighbour_weights(
                 inputs[c, :k], inputs[c, k], neighbours, weighted
             )
-            predictions[c, k] = spread(shares) @ labels[c, :k]
+            predictions[c] = spread(shares) @ labels[c, :k]
         return predictions
 
-    thirds = np.minimum(np.arange(EXAMPLES), 3) / 3
+    thirds = np.minimum(prefixes, 3) / 3
     controls = {"four neighbours": answers(4), "divided by 3, as printed": answers(3) * thirds}
     if weighted:
         controls["1 / |x_i - x|"] = answers(
@@ -435,7 +434,7 @@ def test_nearest__neighbours(trial, weighted: bool):
         )
     # The last two of the drawn rules
     label_weights = weights[-1] if weighted else weights[-2]
-    predictions = np.einsum("ckn,cn->ck", label_weights, labels)
+    predictions = np.einsum("cn,cn->c", label_weights[np.arange(MANY), prefixes], labels)
     # Distances from 4 squares, their quotients, and sums over three: some 30 roundings.
     trial.identity(
         predictions,
@@ -443,5 +442,6 @@ def test_nearest__neighbours(trial, weighted: bool):
         ops=8 * DIMENSION,
         scale=np.abs(labels).max(),
         controls=controls,
-        instances="search",
+        instances="draws",
+        independent=MANY,
     )

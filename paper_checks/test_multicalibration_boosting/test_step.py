@@ -13,6 +13,9 @@ Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
 Dim = Annotated[int, Interval(1, 20)]
 
 
+CLASSES = 230  # C, at the levels in turn
+
+
 def world_of(seed, cells, dim):
     """W(s): its probabilities, predictions of four values, means of the labels, and all affine
     functions.
@@ -238,37 +241,41 @@ def test_weak_learning__relative(
     """
     generator = trial.generator(str(world))
     weights, predictions, _, basis, _ = world_of(world, cells, 3)
-    other = (
-        basis @ generator.normal(size=(4, functions))
-        + generator.normal(size=(cells, functions)) / 2
+    levels = [predictions == value for value in np.unique(predictions)]
+    trial.require(
+        min(at.sum() for at in levels) > 4 + functions,
+        "cells must leave more at each level than H and C have functions",
     )
     gains = []
-    for value in np.unique(predictions):
-        at = predictions == value
-        trial.require(
-            at.sum() > 4 + functions,
-            "cells must leave more at each level than H and C have functions",
+    for draw in range(CLASSES):
+        other = (
+            basis @ generator.normal(size=(4, functions))
+            + generator.normal(size=(cells, functions)) / 2
         )
+        at = levels[draw % len(levels)]
         chances = weights[at] / weights[at].sum()
         level = predictions[at]
         classes = (basis[at], other[at])
         frames = [np.linalg.qr(np.sqrt(chances)[:, None] * span)[0] for span in classes]
         _, cosines, directions = np.linalg.svd(frames[0].T @ frames[1])
-        for direction in [
-            directions[-1],
-            *generator.normal(size=(20, functions)),
-        ]:  # the first is farthest from H
-            residuals = (frames[1] @ direction) / np.sqrt(chances)
-            means = level + 0.1 * residuals / np.abs(residuals).max()
-            start = observed.squared_error(chances, level, means)
-            fits = (observed.level_fit(chances, level, means, span) for span in classes)
-            gains.append(
-                [
-                    *(start - observed.squared_error(chances, fit, means) for fit in fits),
-                    cosines[-1],
-                ]
-            )
+        # Of three, one is farthest from H.
+        direction = generator.normal(size=functions) if draw % 3 else directions[-1]
+        residuals = (frames[1] @ direction) / np.sqrt(chances)
+        means = level + 0.1 * residuals / np.abs(residuals).max()
+        start = observed.squared_error(chances, level, means)
+        fits = (observed.level_fit(chances, level, means, span) for span in classes)
+        gains.append(
+            [*(start - observed.squared_error(chances, fit, means) for fit in fits), cosines[-1]]
+        )
     by_first, by_other, cosine = np.transpose(gains)
     bounds = [predicted.relative_gain(*pair) for pair in zip(by_first, cosine, strict=True)]
     controls = {"as much as H": by_first, "the cosine for its square": by_first / cosine}
-    trial.bound(by_other, bounds, instances="search", ops=1e5, scale=0.25, controls=controls)
+    trial.bound(
+        by_other,
+        bounds,
+        instances="draws",
+        independent=CLASSES,
+        ops=1e5,
+        scale=0.25,
+        controls=controls,
+    )
