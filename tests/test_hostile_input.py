@@ -193,12 +193,3 @@ def test_what_does_not_fit_the_memory_is_refused_before_it_is_tried(tool, name, 
     monkeypatch.setattr(arrays.os, "sysconf", lambda name: 32)
     with pytest.raises(ValueError, match=rf"^{name}\b.* must fit this machine's memory"):
         ask(**arguments, **beside)
-
-
-def test_a_million_rows_are_refused_by_a_tool_that_squares_them():
-    x = np.broadcast_to(1.0, (2**20, 2))
-    y = np.arange(2**20) / 2**20
-    with pytest.raises(
-        ValueError, match=r"^X must fit this machine's memory of .* got sizes that need .* GiB"
-    ):
-        choose_subsample(x, y, [100], [1.0], 4)

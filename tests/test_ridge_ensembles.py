@@ -269,6 +269,65 @@ def test_all_points_are_ridge_and_its_cross_validation():
     )
 
 
+@pytest.mark.parametrize(("n", "dim", "penalty"), [(80, 20, 0.3), (60, 200, 0.3), (60, 200, 1e-4)])
+def test_the_intercept_is_a_degree_of_freedom(n, dim, penalty):
+    """By the smoother with its intercept, whose trace and residuals are written out."""
+    x, y, _ = regression(np.random.default_rng(1), n, dim)
+    mean = np.full((n, n), 1 / n)
+    left = x - x.mean(axis=0)
+    hat = mean + left @ np.linalg.solve(left.T @ left / n + penalty * np.eye(dim), left.T / n)
+    value = np.mean((y - hat @ y) ** 2) / (1 - np.trace(hat) / n) ** 2
+    for shift in (0, 3):
+        setting = tool.choose_subsample(x + shift, y - shift, [n], [penalty], 7).settings[0]
+        assert (setting.risk_full, setting.risk.value, setting.gcv_naive) == pytest.approx(
+            (value,) * 3, rel=1e-6, abs=0
+        )
+
+
+def test_the_first_of_all_default_settings_keeps_its_promise_where_there_are_more_columns_than_rows():
+    """Before, the intercept's direction counted as a residual, and .005 was promised for 2."""
+    inside = 0
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((60, 200))
+        y = x[:, 0] + rng.standard_normal(60)
+        best = tool.choose_subsample(x, y, random_state=seed).settings[0]
+        slopes = np.zeros(200)
+        mean = 0.0
+        for _ in range(100):
+            rows = rng.choice(60, best.size, replace=False)
+            left = x[rows] - x[rows].mean(axis=0)
+            gram = left @ left.T + best.size * best.penalty * np.eye(best.size)
+            own = left.T @ np.linalg.solve(gram, y[rows] - y[rows].mean())
+            slopes += own / 100
+            mean += (y[rows].mean() - x[rows].mean(axis=0) @ own) / 100
+        slopes[0] -= 1
+        inside += best.risk.low <= 1 + slopes @ slopes + mean**2 <= best.risk.high
+    assert inside >= 20  # below which a share of .95 falls once in 1000
+
+
+def test_columns_that_depend_on_others_change_no_prediction():
+    """Two equal columns are one, longer by the root of two; a constant one is none."""
+    x, y, _ = regression(np.random.default_rng(4), 120, 30)
+    longer = np.where(np.arange(30) == 3, 2**0.5, 1.0) * x
+    more = np.column_stack([x, x[:, 3], np.ones(120)])
+    for penalty in (0.0, 0.2):
+        ours, other = (
+            tool.choose_subsample(columns, y, [20, 90], [penalty], 5).settings
+            for columns in (longer, more)
+        )
+        for one, two in zip(ours, other, strict=True):
+            assert one.size == two.size
+            assert tuple(one.risk) == pytest.approx(tuple(two.risk), rel=1e-9)
+
+
+def test_a_hundred_thousand_rows_take_seconds():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((100_000, 20))
+    best = tool.choose_subsample(x, x[:, 0] + rng.standard_normal(100_000), [100_000]).settings[0]
+    assert best.risk.low < 1.0002 < best.risk.high
+
+
 @pytest.mark.parametrize("penalty", [1e-6, 2.5e-8, 1e-11, 1e-30])
 def test_where_each_member_has_all_points_a_bag_is_one_fit(penalty):
     """However small the residuals of a fit that almost interpolates: the dual's, over their mean
@@ -365,7 +424,7 @@ test_what_cannot_be_answered_is_refused = refused(
         ),
         (
             lambda: choose(max_samples=[98], penalties=[0.0]),
-            "max_samples must differ from the 100 columns of X by at least 5 at penalty 0",
+            "max_samples must differ from the 100 independent columns of X by at least 5 at penalty 0",
         ),
         (
             lambda: choose(penalties=[-0.9]),
