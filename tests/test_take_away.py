@@ -24,7 +24,7 @@ def percent(share: float, digits: int = 0) -> str:
 def angle_of_regularisation(page):
     points, labels = page.points_of_classes(np.random.default_rng(0), 20, 10, 5)
     delta = page.difference_of_means(points, labels)
-    u, start = page.reduced_hull(points, labels)
+    (u,), (start,) = page.reduced_hulls(points[None], labels)
     cosine = u @ delta / np.linalg.norm(u) / np.linalg.norm(delta)
     yield f"{np.degrees(np.arccos(cosine)):.0f} degrees off δ"
     yield f"from {np.ceil(10 * start) / 10} on"
