@@ -49,6 +49,7 @@ from typing import Annotated
 
 import mpmath
 import numpy as np
+from scipy import special
 from scipy.optimize import minimize
 
 from theory_on_trial import claim, derived, observed, predicted
@@ -145,14 +146,13 @@ def featured_weights(factors, coefficients):
     """The weights of p(s)/Σ p(s) from features: monomials of the rows of Q, K1 and K2, whose sums
     over keys and over pairs factorise (n, n, n).
     """
-    queries, first, second = factors
-    products = []
-    for powers in exponents(queries.shape[1], len(coefficients) - 1):
-        ways = factorial(powers.sum()) / np.prod([factorial(power) for power in powers])
-        query = coefficients[powers.sum()] * ways * np.prod(queries**powers, axis=1)
-        products.append((query, np.prod(first**powers, axis=1), np.prod(second**powers, axis=1)))
-    totals = sum(query * one.sum() * two.sum() for query, one, two in products)
-    raised = np.einsum("fi,fj,fl->ijl", *map(np.array, zip(*products, strict=True)))
+    powers = np.array(exponents(factors[0].shape[1], len(coefficients) - 1))
+    query, first, second = np.prod(np.expand_dims(factors, 1) ** powers[:, None], axis=-1)
+    orders = powers.sum(axis=1)
+    ways = special.factorial(orders) / np.prod(special.factorial(powers), axis=1)
+    query = (coefficients[orders] * ways)[:, None] * query
+    totals = (first.sum(axis=1) * second.sum(axis=1)) @ query
+    raised = np.einsum("fi,fj,fl->ijl", query, first, second, optimize=True)
     return raised / totals[:, None, None]
 
 
