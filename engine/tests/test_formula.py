@@ -46,7 +46,7 @@ from theory_on_trial.page.typeset import typeset
         ("E <x, y> = 1 < n", r"E \langle x, y\rangle = 1 < n"),
         ("inf_x f(x) < inf", r"\mathrm{inf}_{x}\, f (x) < \infty"),
         ("n* < K! in f(x+)", r"n^{*} < K!\, \mathrm{in}\, f (x^{+})"),
-        ("₂F₁(a; b) = w*_N u^¼", r"{}_{2} F_{1} (a; b) = w_{N}^{*} u^{\frac{1}{4}}"),
+        ("₂F₁(a; b) = w*_N u^-¼", r"{}_{2} F_{1} (a; b) = w_{N}^{*} u^{- \frac{1}{4}}"),
         ("0 < x <= 5 %", r"0 < x \leq 5\,\%"),
         (r"\frac{σ^2}{n_{i j}} \leq |x|", r"\frac{\sigma ^{2}}{n_{i j}} \leq \vert x \vert"),
         (r"\left( x_i' \right)^{12}", r"\left( x_{i}^{\prime} \right)^{12}"),
