@@ -67,12 +67,13 @@ def risk_against_labels(
     """A pretext saves labels by its rank if it is exact, and by the part of it that is kept if it
     is learned.
 
-    Excess risk of least squares against the number of labels, for d1 = 10 features of X1 and d2 = 6
-    of X2: closed forms (lines), and means over drawn label sets with 99 % Student intervals
-    (points). (a) Exact pretexts. Under conditional independence the rank is 2 and there is no
-    error. At a violation c = 0.3 the rank is 6 and the error is a = 0.026, so that raw features are
-    as good from 62 labels on (dotted). (b) A pretext that was learned from n_pairs unlabelled pairs
-    under conditional independence, used as it is or cut to its two leading directions. New.
+    Excess risk of least squares against the number of labels, for $d1 = 10$ features of $X1$ and
+    $d2 = 6$ of $X2$: closed forms (lines), and means over drawn label sets with 99 % Student
+    intervals (points). (a) Exact pretexts. Under conditional independence the rank is 2 and there
+    is no error. At a violation $c = 0.3$ the rank is 6 and the error is $a = 0.026$, so that raw
+    features are as good from 62 labels on (dotted). (b) A pretext that was learned from `n_pairs`
+    unlabelled pairs under conditional independence, used as it is or cut to its two leading
+    directions. New.
     """
     risks = np.array([_risks(n_labels, sets, n_pairs) for n_labels in sizes])
     _, free = _world(0.0)
@@ -130,10 +131,10 @@ def error_against_violation(cells: int = 13) -> Figure:
     """The error grows as the square of the violation, and in a world of many features it stays far
     below the bounds.
 
-    Approximation error a against the violation c of the fixed normal world (d1 = 10, d2 = 6, two
-    causes): the closed form (line) and least squares on the conditioned covariance (points, exact).
-    Above it lie two bounds: the norm of A^+ times the violation (dashed), and the norm of the
-    violation over the smallest singular value of A (dotted). New.
+    Approximation error $a$ against the violation $c$ of the fixed normal world ($d1 = 10$,
+    $d2 = 6$, two causes): the closed form (line) and least squares on the conditioned covariance
+    (points, exact). Above it lie two bounds: the norm of $A^+$ times the violation (dashed), and
+    the norm of the violation over the smallest singular value of $A$ (dotted). New.
     """
     grid = np.geomspace(0.01, 1, 60)
     exact = []

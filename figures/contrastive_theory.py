@@ -45,14 +45,14 @@ def _sampled_gaps(runs: int, correlation: float, count: int) -> jax.Array:
     marks="dotted: loss of f = 0, beyond which a certificate is vacuous",
 )
 def certificates(encoders: int = 300, lengths: Sequence[float] = (1.0, 0.6, 0.3)) -> Figure:
-    """A loss certifies an encoder: L_un against τ + (1 - τ) L_sup, the least value that L_un can
-    have at the encoder's L_sup.
+    """A loss certifies an encoder: $L_un$ against $τ + (1 - τ) L_sup$, the least value that $L_un$
+    can have at the encoder's $L_sup$.
 
-    The world has three classes of weights ρ on six points, with laws drawn from a Dirichlet law.
+    The world has three classes of weights $ρ$ on six points, with laws drawn from a Dirichlet law.
     Each dot is one of `encoders` random encoders into the plane, with losses from enumeration;
     colours show the lengths of their embeddings. No dot lies below the line. Encoders that are
     constant on each class (black) lie on it, and with the hinge (a) short encoders do. Above the
-    dotted line, the loss of f = 0, a certificate says nothing. (b) Logistic loss in bits. After
+    dotted line, the loss of $f = 0$, a certificate says nothing. (b) Logistic loss in bits. After
     Arora et al. 2019 (arXiv 1902.09229).
     """
     fig, panels = plt.subplots(1, 2, figsize=(8.2, 3.6))
@@ -109,14 +109,14 @@ def gaps(
     correlation: float = 0.4,
     runs: int = 400_000,
 ) -> Figure:
-    """How InfoNCE with K candidates approaches the information I: K (I - I_K) against K, for the
-    critic f = log r.
+    """How InfoNCE with $K$ candidates approaches the information $I$: $K (I - I_K)$ against $K$,
+    for the critic $f = log r$.
 
-    Points: a joint law of 3 x 3 cells, enumerated over all counts of candidates (blue), and a
-    normal pair of the given correlation, means of `runs` draws for each K with 99 % Student
-    intervals (orange). The other candidates' r, whose mean is 1, serve as control variates of these
-    draws. Lines: χ²/2 of each law. Dashed: the information, which one might expect in place of
-    χ²/2. All new; the setting is that of Tschannen et al. 2020.
+    Points: a joint law of 3 × 3 cells, enumerated over all counts of candidates (blue), and a
+    normal pair of the given correlation, means of `runs` draws for each $K$ with 99 % Student
+    intervals (orange). The other candidates' $r$, whose mean is 1, serve as control variates of
+    these draws. Lines: $χ²/2$ of each law. Dashed: the information, which one might expect in place
+    of $χ²/2$. All new; the setting is that of Tschannen et al. 2020.
     """
     fig, axes = plt.subplots(figsize=(4.6, 3.6))
     information = predicted.mutual_information(TABLE)
@@ -154,13 +154,13 @@ def floors(
     lengths: Sequence[float] = (1.0, 2.0, 10.0),
     runs: int = 4000,
 ) -> Figure:
-    """The floor of the logistic loss against the number k of negatives: no encoder gets below the
+    """The floor of the logistic loss against the number $k$ of negatives: no encoder gets below the
     line.
 
-    There are three classes of weights ρ = .5, .3, .2. Each is collapsed to one point; the three
+    There are three classes of weights $ρ = .5, .3, .2$. Each is collapsed to one point; the three
     points are orthogonal and have the lengths given. Points: means of `runs` sampled losses with 99
-    % Student intervals. Line: E log2(1 + Bin(k, ρ_c)). Dashed: log2(1 + kτ), which neglects that
-    the number of collisions scatters. New.
+    % Student intervals. Line: $E log_2(1 + Bin(k, ρ_c))$. Dashed: $log_2(1 + kτ)$, which neglects
+    that the number of collisions scatters. New.
     """
     fig, axes = plt.subplots(figsize=(4.6, 3.6))
     tau = predicted.collision_probability(WEIGHTS)

@@ -42,10 +42,10 @@ def gauges(users: int = 400, items: int = 40, groups: int = 5, penalty: float = 
     with the same scores.
 
     Users like one of five groups of items, which are neighbours on the axes. All panels show the
-    same optimum X A Bᵀ of objective 1, with k = items: (a) B = V, in which no two items are
-    similar; (b) the symmetric gauge; (c) A = V; (d) the gauge of least |XA|² + |B|², the penalty of
-    objective 2, which is the only one that objective 2 allows. Colour: cosine of two items. After
-    Steck et al. 2024 (arXiv 2403.05440), with data of our own.
+    same optimum $X A Bᵀ$ of objective 1, with as many columns as items: (a) $B = V$, in which no
+    two items are similar; (b) the symmetric gauge; (c) $A = V$; (d) the gauge of least
+    $|X A|² + |B|²$, the penalty of objective 2, which is the only one that objective 2 allows.
+    Colour: cosine of two items. After Steck et al. 2024 (arXiv 2403.05440), with data of our own.
     """
     x = grouped_ratings(users, items, groups, seed=0)
     shares = {"B = V": 0.0, "symmetric": 0.5, "A = V": 1.0}
@@ -78,12 +78,12 @@ def ranges(
     gauges: int = 300,
     dim: int = 3,
 ) -> Figure:
-    """How far gauges of a condition number up to K move a cosine: the whole range against K, for
-    three pairs of items.
+    """How far gauges of a condition number up to $K$ move a cosine: the whole range against $K$,
+    for three pairs of items.
 
-    (a-c) Pairs in three dimensions whose present cosine is .8, 0 and -.5. Lines: the law. Large
+    (a-c) Pairs in three dimensions whose present cosine is .8, 0 and −.5. Lines: the law. Large
     points: cosines after the extreme gauges. Dots: cosines after `gauges` random gauges of
-    condition K or less in random bases, which rarely come near the ends. New.
+    condition $K$ or less in random bases, which rarely come near the ends. New.
     """
     fig, panels = plt.subplots(1, 3, figsize=(8.4, 3.0), sharey=True)
     finer = np.geomspace(1, max(conditions), 100)

@@ -39,14 +39,14 @@ def shapes(moments: np.ndarray) -> np.ndarray:
     "F1", quick={"samples": 20_000, "runs": 8}, claims=("moment_recursion", "sampled_calibration")
 )
 def moments(sigma: float = 0.8, samples: int = 400_000, runs: int = 30) -> Figure:
-    """The derivatives of a denoiser give the moments of x given y: standard deviation, skewness and
-    excess kurtosis.
+    """The derivatives of a denoiser give the moments of $x$ given $y$: standard deviation, skewness
+    and excess kurtosis.
 
     The prior has three bumps of weights .5, .3, .2 at -1.5, .4, 2, with standard deviations .3, .6,
-    .2; the noise is Gaussian with standard deviation σ. Lines: the recursion on derivatives of the
-    posterior mean. Points: moments of sampled x whose y fell within 0.02 of the abscissa, as means
-    over `runs` runs of `samples` samples each, with 99 % Student intervals. New; after Manor &
-    Michaeli 2024.
+    .2; the noise is Gaussian with standard deviation $σ$. Lines: the recursion on derivatives of
+    the posterior mean. Points: moments of sampled $x$ whose $y$ fell within 0.02 of the abscissa,
+    as means over `runs` runs of `samples` samples each, with 99 % Student intervals. New; after
+    Manor & Michaeli 2024.
     """
     fig, panels = plt.subplots(1, 3, figsize=(9.6, 3.1))
     grid = np.linspace(-3, 3, 121)
@@ -85,14 +85,14 @@ def _near(
 )
 def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Figure:
     """(a) A posterior in the plane, and (b) the error of its fourth moment from third differences
-    of step c.
+    of step $c$.
 
-    (a) The mixture of the released notebook, σ = 2, y = (3.5, 6.35): samples of x given y (dots),
-    the posterior mean, and the ellipses of one and two standard deviations of σ²J. (b) Two bumps at
-    .3 and .7 of standard deviation .05, σ = 25/255. Points: the worst relative error of μ₄ over 61
-    y in [.2, .8], in double precision. Lines: the error of the step itself, σ⁶μ₁⁽⁵⁾c²/8, or
-    σ⁶μ₁⁽⁴⁾c/2 for the one-sided stencil, and the rounding error 8 ε |μ₁| σ⁶/c³. The arrow marks the
-    step that the released code takes by default. New.
+    (a) The mixture of the released notebook, $σ = 2$, $y = (3.5, 6.35)$: samples of $x$ given $y$
+    (dots), the posterior mean, and the ellipses of one and two standard deviations of $σ²J$. (b)
+    Two bumps at .3 and .7 of standard deviation .05, $σ = 25/255$. Points: the worst relative error
+    of $μ₄$ over 61 values of $y$ in $[.2, .8]$, in double precision. Lines: the error of the step
+    itself, $σ⁶μ₁⁽⁵⁾c²/8$, or $σ⁶μ₁⁽⁴⁾c/2$ for the one-sided stencil, and the rounding error
+    $8 ε |μ₁| σ⁶/c³$. The arrow marks the step that the released code takes by default. New.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.7))
     _ellipse(left, samples)

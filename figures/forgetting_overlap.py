@@ -26,10 +26,11 @@ def angles(
     """Forgetting per dimension against the angle between two tasks whose features are orthonormal,
     without ridge.
 
-    Blue: the second task's residual is random whatever the angle, and the line is cos² θ. Orange:
-    one random teacher labels both tasks, so that aligned tasks agree, and the line is cos² θ sin²
-    θ. Points: means over `runs` pairs of fits, one after the other, with 99 % Student intervals.
-    New; the first is the abstract's "increases as two tasks increasingly align" (arXiv 2010.04003).
+    Blue: the second task's residual is random whatever the angle, and the line is $cos² θ$. Orange:
+    one random teacher labels both tasks, so that aligned tasks agree, and the line is
+    $cos² θ sin² θ$. Points: means over `runs` pairs of fits, one after the other, with 99 % Student
+    intervals. New; the first is the abstract's "increases as two tasks increasingly align" (arXiv
+    2010.04003).
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     fine = np.linspace(0, np.pi / 2, 91)
@@ -69,16 +70,16 @@ def angles(
 def memory(
     n_s: int = 20, n_t: int = 6, dim: int = 12, ridge: float = 0.5, runs: int = 2000
 ) -> Figure:
-    """Forgetting against the number k of directions that a projection memory keeps, for features
+    """Forgetting against the number $k$ of directions that a projection memory keeps, for features
     with a large mean.
 
-    The features of the first task are 6 μ plus noise of falling variances, with standard normal μ.
-    The features and the residuals of the second task are standard normal. Line: the mean of Δ from
-    the overlap with the features outside the memory. Dashed: the mean of the bound σ²_{k+1} |Δw|².
-    Points: means over `runs` refits with 99 % Student intervals. The memory holds the right
-    singular vectors of the features (blue), or the principal directions of the centred features
-    (orange), as the released code takes them. The latter keep the mean only by chance and lie above
-    the bound. New; after PCA-OGD (arXiv 2010.04003).
+    The features of the first task are $6 μ$ plus noise of falling variances, with standard normal
+    $μ$. The features and the residuals of the second task are standard normal. Line: the mean of
+    $Δ$ from the overlap with the features outside the memory. Dashed: the mean of the bound
+    $σ²_{k+1} |Δw|²$. Points: means over `runs` refits with 99 % Student intervals. The memory holds
+    the right singular vectors of the features (blue), or the principal directions of the centred
+    features (orange), as the released code takes them. The latter keep the mean only by chance and
+    lie above the bound. New; after PCA-OGD (arXiv 2010.04003).
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     generator = np.random.default_rng(0)

@@ -18,7 +18,7 @@ Abstract:
   normal worlds.
 - Sentence 5, first half: the linear layer has a small approximation error even for complex targets.
   Holds: violated_ci_bound, violation_is_quadratic. In finite worlds, where targets are arbitrary
-  functions of X1, and in normal ones.
+  functions of $X1$, and in normal ones.
 - Sentence 5, second half: far fewer labels are needed. In part: labels_needed, classes_needed,
   break_even, learned_pretext, no_gain_if_wide. For least squares in such worlds; a learned
   representation as wide as the input saves none unless it is cut.

@@ -33,14 +33,15 @@ Pairs = Annotated[
 @claim(
     tried(
         "abstract, sentence 5: the linear layer drastically reduces the number of labels",
-        "the mean excess risk at finite n, for normal features",
+        "the mean excess risk at finite $n$, for normal features",
     ),
     kind="limit",
     cases=[(0.0, "pretext"), (0.6, "pretext"), (0.3, "all")],
 )
 def test_labels_needed(trial, violation: Violation, features: Features, n_labels: Labels = 50):
-    """Least squares on r normal features with n labels has the mean excess risk a + (σ^2 + a) r /
-    (n - r - 1): a is the approximation error, 0 for all of X1, and σ^2 the variance of Y given X1.
+    """Least squares on $r$ normal features with $n$ labels has the mean excess risk
+    $a + (σ^2 + a) r / (n - r - 1)$: $a$ is the approximation error, 0 for all of $X1$, and $σ^2$
+    the variance of $Y$ given $X1$.
     """
     laws, theory, head, rank, error = read_by(features, violation)
 
@@ -77,16 +78,16 @@ def read_by(features, violation):
 
 
 @claim(
-    derived("labels_needed of centred samples, and the error of their mean"),
+    derived("`labels_needed` of centred samples, and the error of their mean"),
     kind="limit",
     cases=["pretext", "all"],
 )
 def test_labels_needed__intercept(
     trial, features: Features, n_labels: Labels = 40, violation: Violated = 0.3
 ):
-    """With an intercept, least squares on r normal features with n labels has the mean excess risk
-    (σ^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - σ^2: a is the approximation error, and σ^2 the variance
-    of Y given X1.
+    """With an intercept, least squares on $r$ normal features with $n$ labels has the mean excess
+    risk $(σ^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - σ^2$: $a$ is the approximation error, and $σ^2$
+    the variance of $Y$ given $X1$.
     """
     laws, theory, head, rank, error = read_by(features, violation)
     risk, control = (
@@ -117,10 +118,10 @@ def learned(n_pairs):
 
 @claim(derived("first-order perturbation of the row space of the pretext"), kind="limit")
 def test_learned_pretext(trial, n_pairs: Pairs = 6400):
-    """A pretext that is learned from n1 pairs of normal views and cut to its k leading directions
-    has the approximation error (d1 - k) τ / (n1 - d1 - 1), up to 1 % or 64 / n1; X1 has d1
-    dimensions, and τ is the variance of the pretext's noise as the best head passes it to the
-    label.
+    """A pretext that is learned from $n1$ pairs of normal views and cut to its $k$ leading
+    directions has the approximation error $(d1 - k) τ / (n1 - d1 - 1)$, up to 1 % or $64 / n1$;
+    $X1$ has $d1$ dimensions, and $τ$ is the variance of the pretext's noise as the best head passes
+    it to the label.
     """
     laws, theory, directions, tau, root = learned(n_pairs)
     left, singular, right = np.linalg.svd(laws.pretext)
@@ -161,9 +162,9 @@ def test_learned_pretext__true_head(
         Interval(30, 800, why="below risks have heavy tails, above d1 τ / n1 is as good a formula"),
     ],
 ):
-    """Under the best head of the true pretext, one that is learned from n1 pairs of normal views
-    errs by d1 τ / (n1 - d1 - 1) at each n1 > d1 + 1; X1 has d1 dimensions, and τ is the variance of
-    the pretext's noise as the head passes it to the label.
+    """Under the best head of the true pretext, one that is learned from $n1$ pairs of normal views
+    errs by $d1 τ / (n1 - d1 - 1)$ at each $n1 > d1 + 1$; $X1$ has $d1$ dimensions, and $τ$ is the
+    variance of the pretext's noise as the head passes it to the label.
     """
     laws, _, _, tau, root = learned(n_pairs)
     head = laws.target @ np.linalg.pinv(laws.pretext, rcond=1e-10)
@@ -182,7 +183,7 @@ def test_learned_pretext__true_head(
 
 
 @claim(
-    derived("learned_pretext put into labels_needed with r = k"),
+    derived("`learned_pretext` put into `labels_needed` with $r = k$"),
     kind="limit",
     tier="full",
     cases=[20, 40, 80],
@@ -192,10 +193,10 @@ def test_learned_pretext__labels(
     n_labels: Annotated[int, Interval(20, 80)],
     n_pairs: Pairs = 2000,
 ):
-    """A pretext that is learned from n1 pairs of normal views has the mean excess risk a + (σ^2 +
-    a) r / (n - r - 1) after n labels, where a is its approximation error, σ^2 the variance of Y
-    given X1, and r the number of coefficients that are kept of it: k if it is cut to k directions,
-    and all d2 if it is not.
+    """A pretext that is learned from $n1$ pairs of normal views has the mean excess risk
+    $a + (σ^2 + a) r / (n - r - 1)$ after $n$ labels, where $a$ is its approximation error, $σ^2$
+    the variance of $Y$ given $X1$, and $r$ the number of coefficients that are kept of it: $k$ if
+    it is cut to $k$ directions, and all $d2$ if it is not.
     """
     laws, theory, directions, tau, _ = learned(n_pairs)
 
@@ -222,15 +223,15 @@ def test_learned_pretext__labels(
     trial.mean(measure, risk, margin=0.05 * risk, controls=controls, **SAMPLES)
 
 
-@claim(derived("an invertible map of x1 changes no least-squares prediction"), kind="identity")
+@claim(derived("an invertible map of $x1$ changes no least-squares prediction"), kind="identity")
 def test_no_gain_if_wide(
     trial,
     dim: SeveralCounts = 6,
     second_dim: SeveralCounts = 8,
     n_labels: Annotated[int, Interval(2, 300, why="as many are drawn")] = 30,
 ):
-    """If X2 has at least as many dimensions as X1 and there are more pairs and at least as many
-    labels as these, d1, then a head on the uncut learned pretext predicts as one on x1 does:
+    """If $X2$ has at least as many dimensions as $X1$ and there are more pairs and at least as many
+    labels as these, $d1$, then a head on the uncut learned pretext predicts as one on $x1$ does:
     nothing is saved.
     """
     trial.require(

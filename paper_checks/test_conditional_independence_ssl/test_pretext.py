@@ -42,15 +42,15 @@ def independent_views(trial, n_first, n_second, n_classes, dim):
 
 
 @claim(
-    recalled("the posterior as a linear map of E[X2 | X1], as slides on the paper state it"),
+    recalled("the posterior as a linear map of $E[X2 | X1]$, as slides on the paper state it"),
     kind="identity",
     cases=[(12, 9, 3, 5), (30, 20, 5, 8)],
 )
 def test_posterior_is_linear(
     trial, n_first: Size, n_second: Size, n_classes: SeveralCounts, dim: Size
 ):
-    """Let X1 and X2 be independent given the class Y, A = (E[X2 | Y = 1], ...) have full column
-    rank, and p be the posterior of the classes given X1. Then p = A^+ E[X2 | X1].
+    """Let $X1$ and $X2$ be independent given the class $Y$, $A = (E[X2 | Y = 1], ...)$ have full
+    column rank, and $p$ be the posterior of the classes given $X1$. Then $p = A^+ E[X2 | X1]$.
     """
     table, _, _ = independent_views(trial, n_first, n_second, n_classes, dim)
     means = table.class_means[0]
@@ -81,9 +81,9 @@ def test_posterior_is_linear(
 def test_posterior_is_linear__error(
     trial, n_first: Size, n_second: Size, n_classes: SeveralCounts, dim: Size
 ):
-    """If X1 and X2 are independent given the class, and the class means of X2 are linearly
-    independent, a linear head on the pretext E[X2 | X1] predicts the posterior of the classes given
-    X1 without error.
+    """If $X1$ and $X2$ are independent given the class, and the class means of $X2$ are linearly
+    independent, a linear head on the pretext $E[X2 | X1]$ predicts the posterior of the classes
+    given $X1$ without error.
     """
     table, moment, dependent = independent_views(trial, n_first, n_second, n_classes, dim)
     total = trace(moment)  # of which the head explains all
@@ -97,14 +97,14 @@ def test_posterior_is_linear__error(
 
 
 @claim(
-    derived("the projection of T p on the rows of A, in the metric of M"),
+    derived("the projection of $T p$ on the rows of $A$, in the metric of $M$"),
     kind="identity",
     cases=[(2, 2), (5, 2), (5, 1)],
 )
 def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: SeveralCounts = 3):
-    """Let X1 and X2 be independent given the class, with posterior p of the classes and A = (E[X2 |
-    Y = 1], ...). If A has a rank below the number of classes, a linear head on the pretext has the
-    approximation error tr M - tr M A'(A M A')^+ A M with M = E[p p'].
+    """Let $X1$ and $X2$ be independent given the class, with posterior $p$ of the classes and
+    $A = (E[X2 | Y = 1], ...)$. If $A$ has a rank below the number of classes, a linear head on the
+    pretext has the approximation error $tr M - tr M A'(A M A')^+ A M$ with $M = E[p p']$.
     """
     trial.require(rank <= dim, "rank must be at most dim")
     trial.require(
@@ -139,11 +139,11 @@ def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: SeveralCounts =
     cases=[(12, 9, 3, 3), (12, 9, 3, 2), (30, 20, 5, 5), (30, 20, 5, 2)],
 )
 def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: SeveralCounts, kept: Size):
-    """If X1 and X2 are independent given k classes, E[Y | X1] lies in the span of the k leading
-    canonical functions of x1. With the first j of them the approximation error is the sum of
-    |M^(1/2) w_i|^2 over i > j: M = E[p p'] and M_2 are the second moments of the posteriors given
-    X1 and given X2, and w_i the eigenvectors of M^(1/2) N M^(1/2) in falling order, N being M_2
-    with each entry divided by the weights of both classes.
+    """If $X1$ and $X2$ are independent given $k$ classes, $E[Y | X1]$ lies in the span of the $k$
+    leading canonical functions of $x1$. With the first $j$ of them the approximation error is the
+    sum of $|M^(1/2) w_i|^2$ over $i > j$: $M = E[p p']$ and $M_2$ are the second moments of the
+    posteriors given $X1$ and given $X2$, and $w_i$ the eigenvectors of $M^(1/2) N M^(1/2)$ in
+    falling order, $N$ being $M_2$ with each entry divided by the weights of both classes.
     """
     trial.require(
         kept <= min(n_second, n_classes),
@@ -170,17 +170,17 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: SeveralCounts
 
 
 @claim(
-    derived("rank_deficient with (Y, Z) in place of Y"),
+    derived("`rank_deficient` with $(Y, Z)$ in place of $Y$"),
     kind="identity",
     cases=[8, 6, 5, 4, 3],
 )
 def test_latent_variables(
     trial, dim: Size, n_classes: SeveralCounts = 3, n_latent: SeveralCounts = 2
 ):
-    """Let X1 and X2 be independent given a class Y of k values and a latent Z of m values, M = E[p
-    p'] for the posterior p of (Y, Z) given X1, A the means of X2 given (Y, Z), and T the sum over
-    Z. The pretext has the approximation error tr T M T' - tr T M A'(A M A')^+ A M T', which is 0 if
-    A has rank k m.
+    """Let $X1$ and $X2$ be independent given a class $Y$ of $k$ values and a latent $Z$ of $m$
+    values, $M = E[p p']$ for the posterior $p$ of $(Y, Z)$ given $X1$, $A$ the means of $X2$ given
+    $(Y, Z)$, and $T$ the sum over $Z$. The pretext has the approximation error
+    $tr T M T' - tr T M A'(A M A')^+ A M T'$, which is 0 if $A$ has rank $k m$.
     """
     cells = n_classes * n_latent
     trial.require(cells <= 12, "n_classes n_latent must be at most the 12 values of X2")
@@ -209,15 +209,16 @@ def test_latent_variables(
 
 
 @claim(
-    recalled("k + m in place of k, as reading notes on the paper state it"),
+    recalled("$k + m$ in place of $k$, as reading notes on the paper state it"),
     kind="identity",
     cases=[6, 5, 4],
 )
 def test_latent_variables__gaussian(
     trial, second_dim: Size, n_classes: Size = 2, n_latent: Size = 3
 ):
-    """If X1 and X2 are independent given k normal causes Y and m normal latents Z, the pretext has
-    rank min(k + m, d2), and no approximation error if X2 has d2 >= k + m dimensions.
+    """If $X1$ and $X2$ are independent given $k$ normal causes $Y$ and $m$ normal latents $Z$, the
+    pretext has the rank $min(k + m, d2)$, and no approximation error if $X2$ has $d2 >= k + m$
+    dimensions.
     """
     n_causes = n_classes + n_latent
     trial.require(
@@ -252,8 +253,8 @@ def test_classes_needed(
     dim: Size,
     n_labels: Annotated[int, Interval(4000, 10**6, why="to first order in 1 / n")] = 8000,
 ):
-    """Least squares on n labels of k classes and the pretext's k features φ has the excess risk tr
-    G^-1 E[(1 - |P|^2) φ φ'] / n to first order, with the posterior P and G = E[φ φ'].
+    """Least squares on $n$ labels of $k$ classes and the pretext's $k$ features $φ$ has the excess
+    risk $tr G^-1 E[(1 - |P|^2) φ φ'] / n$ to first order, with the posterior $P$ and $G = E[φ φ']$.
 
     If all values of X1 are distinguished, it is sum (1 - |P|^2) / n over these, some n_first / k
     times as much.
@@ -284,12 +285,12 @@ def test_classes_needed(
     trial.mean(sampler=excess, predict=cost, law=Asymptotic(), **options)
 
 
-@claim(derived("1 - |P|^2 is at most 1 - 1/k"), kind="bound")
+@claim(derived("$1 - |P|^2$ is at most $1 - 1/k$"), kind="bound")
 def test_classes_needed__at_most(
     trial, n_first: Size = 12, n_classes: SeveralCounts = 3, worlds: SeveralCounts = 24
 ):
-    """To first order least squares on the pretext with n labels of k classes has an excess risk of
-    at most (k - 1) / n, however many values X1 has.
+    """To first order least squares on the pretext with $n$ labels of $k$ classes has an excess risk
+    of at most $(k - 1) / n$, however many values $X1$ has.
     """
     trial.require(n_first > n_classes, "n_first must exceed n_classes")
     count = 29 * worlds
@@ -309,14 +310,15 @@ def test_classes_needed__at_most(
 
 
 @claim(
-    derived("Bayes' rule for normal variables; E[Y | X1] discards the second view"),
+    derived("Bayes' rule for normal variables; $E[Y | X1]$ discards the second view"),
     kind="identity",
     cases=[0.0, 0.3],
 )
 def test_second_view_discarded(trial, violation: Violation):
-    """The target of the pretext is E[Y | X1]. In the normal world Y has the precision I + A1'A1
-    given X1, and given X2 as well the precision I + A1'A1 + B'B with B = A2 - L A1, where A1 and A2
-    are the loadings of the views and L what X2 copies of X1's noise: what X2 would explain is lost.
+    """The target of the pretext is $E[Y | X1]$. In the normal world $Y$ has the precision
+    $I + A1'A1$ given $X1$, and given $X2$ as well the precision $I + A1'A1 + B'B$ with
+    $B = A2 - L A1$, where $A1$ and $A2$ are the loadings of the views and $L$ what $X2$ copies of
+    $X1$'s noise: what $X2$ would explain is lost.
     """
     laws, theory, _ = normal(violation)
     trial.identity(

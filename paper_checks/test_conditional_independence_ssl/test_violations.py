@@ -87,7 +87,7 @@ def test_violated_ci_bound__sharper(trial, violation: Dependence = 1.0, worlds: 
     trial.bound(errors(table), inner, controls=controls, **options)
 
 
-@claim(derived("δ is linear in the leak, and a in δ δ'"), kind="limit")
+@claim(derived("$δ$ is linear in the leak, and $a$ in $δ δ'$"), kind="limit")
 def test_violation_is_quadratic(
     trial,
     smallest: Annotated[
@@ -96,7 +96,7 @@ def test_violation_is_quadratic(
     ] = 0.01,
 ):
     """In the normal world the approximation error of the pretext grows with the square of the
-    violation c of conditional independence.
+    violation $c$ of conditional independence.
     """
     leaks = smallest * 2.0 ** np.arange(6)
     risks = np.array([normal_error(normal(leak)[0]) for leak in leaks])
@@ -111,18 +111,19 @@ def test_violation_is_quadratic(
 
 
 @claim(
-    derived("labels_needed on both sides: n* = d1 + 1 + σ^2 (d1 - r) / a"),
+    derived("`labels_needed` on both sides: $n* = d1 + 1 + σ^2 (d1 - r) / a$"),
     kind="limit",
     cases=[(35, 0.2), (120, 0.3), (35, 0.0)],
 )
 def test_break_even(
     trial, n_labels: Annotated[int, Interval(30, 150, why="about n*; caps")], violation: Violation
 ):
-    """Let Y ~ N(0, I_2), X1 = A1 Y + e1 in R^10 and X2 = A2 Y + c H e1 + e2 in R^6, with standard
-    normal e1 and e2, the rows (cos j, sin j) of A1 and (cos 2i, sin 3i) of A2, and H_ij = cos(i j +
-    1) / sqrt(10), i and j from 0. A head on the pretext of rank r has less excess risk than one on
-    X1 below n* = 11 + σ^2 (10 - r) / a labels, and more above: n* = 62.2 at c = 0.3. Here a is the
-    pretext's approximation error, and σ^2 the variance of Y given X1.
+    """Let $Y ~ N(0, I_2)$, $X1 = A1 Y + e1$ in $R^10$ and $X2 = A2 Y + c H e1 + e2$ in $R^6$, with
+    standard normal $e1$ and $e2$, the rows $(cos j, sin j)$ of $A1$ and $(cos 2i, sin 3i)$ of $A2$,
+    and $H_{i j} = cos(i j + 1) / sqrt(10)$, $i$ and $j$ from 0. A head on the pretext of rank $r$
+    has less excess risk than one on $X1$ below $n* = 11 + σ^2 (10 - r) / a$ labels, and more above:
+    $n* = 62.2$ at $c = 0.3$. Here $a$ is the pretext's approximation error, and $σ^2$ the variance
+    of $Y$ given $X1$.
     """
     trial.require(
         violation == 0 or violation >= 0.2, "violation must be 0 or at least 0.2, where it is seen"
@@ -159,14 +160,15 @@ def test_break_even(
 
 
 @claim(
-    derived("total risks (σ^2 + a) / (n - r - 1) and σ^2 / (n - d1 - 1) set equal"),
+    derived("total risks $(σ^2 + a) / (n - r - 1)$ and $σ^2 / (n - d1 - 1)$ set equal"),
     kind="identity",
     cases=[(0.3, False), (0.6, True)],
 )
 def test_break_even__exactly(trial, violation: Violated, intercept: bool):
-    """At n* labels with 1 + a / σ^2 = (n* - r - 1) / (n* - d1 - 1), and one more with an intercept,
-    least squares on the r-dimensional pretext and on the d1 raw features have the same excess risk:
-    a is the pretext's approximation error, and σ^2 the variance of Y given X1.
+    """At $n*$ labels with $1 + a / σ^2 = (n* - r - 1) / (n* - d1 - 1)$, and one more with an
+    intercept, least squares on the $r$-dimensional pretext and on the $d1$ raw features have the
+    same excess risk: $a$ is the pretext's approximation error, and $σ^2$ the variance of $Y$ given
+    $X1$.
     """
     laws, theory, _ = normal(violation)
 
@@ -185,14 +187,14 @@ def test_break_even__exactly(trial, violation: Violated, intercept: bool):
 
 
 @claim(
-    derived("any function linear in x1 is one of an invertible map of x1"),
+    derived("any function linear in $x1$ is one of an invertible map of $x1$"),
     kind="identity",
     cases=[(6, 8, 0.5)],
 )
 def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violated):
-    """If the views and the label are jointly normal and the pretext has the rank d1 of X1, it has
-    no approximation error, however X1 and X2 depend on each other given Y: conditional independence
-    gives a small rank, and not this.
+    """If the views and the label are jointly normal and the pretext has the rank $d1$ of $X1$, it
+    has no approximation error, however $X1$ and $X2$ depend on each other given $Y$: conditional
+    independence gives a small rank, and not this.
     """
     trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the 2 causes")
     laws, theory, _ = normal(violation, dim=dim, second_dim=second_dim)
@@ -212,8 +214,8 @@ def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violate
 
 @claim(derived("coefficients of polynomials of low degree"), kind="identity")
 def test_break_even__everywhere(trial):
-    """At n* = d1 + 1 + σ² (d1 - r) / a labels, (σ² + a) (n* - d1 - 1) = σ² (n* - r - 1) for all σ²,
-    a > 0, d1 and r, so that heads on r and on d1 features are equally good.
+    """At $n* = d1 + 1 + σ² (d1 - r) / a$ labels, $(σ² + a) (n* - d1 - 1) = σ² (n* - r - 1)$ for all
+    $σ²$, $a > 0$, $d1$ and $r$, so that heads on $r$ and on $d1$ features are equally good.
     """
 
     def beyond(noise, dim, rank):

@@ -62,17 +62,17 @@ WORLD = random_world(np.random.default_rng(0))
 
 @claim(
     tried(
-        "Lemma 4.3, as a review quotes it: L_sup <= (L_un - τ) / (1 - τ)",
+        "Lemma 4.3, as a review quotes it: $L_sup <= (L_un - τ) / (1 - τ)$",
         "several negatives, and their weight",
     ),
     kind="bound",
     cases=[("hinge", 1), ("logistic", 1), ("logistic", 4)],
 )
 def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, worlds: Count = 400):
-    """For every encoder the contrastive loss is L_un >= E log2(1 + N) + (1 - τ) w L_sup: N is how
-    many of the k negatives have the class of their positive, τ the chance that one has, L_sup the
-    loss of the mean classifier of two classes, and w the weight that `many_negatives` gives. With
-    one negative this is τ + (1 - τ) L_sup, for the hinge loss, too.
+    """For every encoder the contrastive loss is $L_un >= E log_2(1 + N) + (1 - τ) w L_sup$: $N$ is
+    how many of the $k$ negatives have the class of their positive, $τ$ the chance that one has,
+    $L_sup$ the loss of the mean classifier of two classes, and $w$ the weight that `many_negatives`
+    gives. With one negative this is $τ + (1 - τ) L_sup$, for the hinge loss, too.
     """
     trial.require(
         loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}"
@@ -107,9 +107,9 @@ def test_many_negatives(
     ],
     views: Count,
 ):
-    """With k negatives in groups of m, the bound of L_un by L_sup has the weight w = min_c E min(1,
-    n / (1 + N)) / (1 - ρ_c): of the negatives N = m Bin(k / m, ρ_c) collide with the class c, of
-    weight ρ_c, and n do not.
+    """With $k$ negatives in groups of $m$, the bound of $L_un$ by $L_sup$ has the weight
+    $w = min_c E min(1, n / (1 + N)) / (1 - ρ_c)$: of the negatives $N = m Bin(k / m, ρ_c)$ collide
+    with the class $c$, of weight $ρ_c$, and $n$ do not.
     """
     alone = negatives % views == 0 and negatives > views
     trial.require(alone, f"views must divide negatives and be fewer, got {views} and {negatives}")
@@ -133,8 +133,8 @@ def test_many_negatives(
     cases=[("hinge", "collapsed"), ("logistic", "collapsed"), ("hinge", "short")],
 )
 def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"]):
-    """With one negative, L_un = τ + (1 - τ) L_sup if the encoder f is constant on each class, or
-    with the hinge as long as no v = f(x) . (f(x+) - f(x-)) exceeds 1.
+    """With one negative, $L_un = τ + (1 - τ) L_sup$ if the encoder $f$ is constant on each class,
+    or with the hinge as long as no $v = f(x) . (f(x+) - f(x-))$ exceeds 1.
     """
     trial.require(
         loss == "hinge" or encoder == "collapsed", "loss must be the hinge for a short encoder"
@@ -157,17 +157,17 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
 
 @claim(
     tried(
-        "Lemma 4.4, as a review quotes it: the loss of collisions exceeds 1 by at most c' s(f)",
-        "the constant c'",
+        "Lemma 4.4, as a review quotes it: the loss of collisions exceeds 1 by at most $c' s(f)$",
+        "the constant $c'$",
     ),
     kind="bound",
     cases=["hinge", "logistic"],
 )
 def test_collision_loss(trial, loss: Loss, worlds: Count = 350):
-    """Let s(f) = sum_c ρ_c^2 / τ |Cov(f | c)|^(1/2) E[|f| | c] be the spread of an encoder f within
-    the classes c of weights ρ_c, τ the sum of their squares, and L_same the loss of negatives from
-    the class of the positive. Then L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge and 1
-    / (sqrt(3) ln 2) for the logistic loss in bits.
+    """Let $s(f) = sum_c (ρ_c^2 / τ) |Cov(f | c)|^(1/2) E[|f| | c]$ be the spread of an encoder $f$
+    within the classes $c$ of weights $ρ_c$, $τ$ the sum of their squares, and $L_same$ the loss of
+    negatives from the class of the positive. Then $L_same - 1 <= c' s(f)$ with $c' = 1 / sqrt(3)$
+    for the hinge and $1 / (sqrt(3) ln 2)$ for the logistic loss in bits.
     """
     generator = trial.generator("worlds")
     cases = [random_world(generator, length=generator.exponential(5)) for _ in range(worlds)]
@@ -200,9 +200,9 @@ def test_collision_constant_is_best(
     loss: Loss,
     points: Annotated[int, Interval(2, 200, why="all triples of points are held")],
 ):
-    """For m equally spaced numbers as features of one class, far apart, (L_same - 1) / (c' s) is
-    sqrt(1 - 1 / m^2), which tends to 1: no smaller constant c' bounds the loss of collisions by the
-    spread s.
+    """For $m$ equally spaced numbers as features of one class, far apart, $(L_same - 1) / (c' s)$
+    is $sqrt(1 - 1 / m^2)$, which tends to 1: no smaller constant $c'$ bounds the loss of collisions
+    by the spread $s$.
     """
     reaches = 10.0 ** np.arange(2, 6)
     worlds = [grid_world(-reach, reach, points) for reach in reaches]
@@ -226,9 +226,9 @@ def test_collision_constant_is_best(
 def test_blocks(
     trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="counts of 2 b points are summed")]
 ):
-    """Let a hinge or logistic loss compare the mean of b positives with that of b negatives of one
-    class. Then L_b >= L_2b >= τ + (1 - τ) L_sup, where τ is the chance that both classes are the
-    same.
+    """Let a hinge or logistic loss compare the mean of $b$ positives with that of $b$ negatives of
+    one class. Then $L_b >= L_{2b} >= τ + (1 - τ) L_sup$, where $τ$ is the chance that both classes
+    are the same.
     """
     worlds = [WORLD, collapsed_world(0.5)]  # the second one attains all of it
     once, twice = (
@@ -290,9 +290,9 @@ def test_block_limit(
         int, Interval(3, 4, why="with less, the next order is seen; more take minutes")
     ] = 3,
 ):
-    """For blocks of growing size the logistic loss tends to τ + (1 - τ) L_sup if the negatives are
-    of one class, and to E log2(1 + e^-v), v = f(x) . (μ_c - μ), if their classes are independent:
-    μ_c is the mean feature of the class c of x, and μ that of all classes.
+    """For blocks of growing size the logistic loss tends to $τ + (1 - τ) L_sup$ if the negatives
+    are of one class, and to $E log_2(1 + e^-v)$, $v = f(x) . (μ_c - μ)$, if their classes are
+    independent: $μ_c$ is the mean feature of the class $c$ of $x$, and $μ$ that of all classes.
     """
     world = random_world(np.random.default_rng(0), points=3)
     sizes = (smallest * 2 ** np.arange(5)).tolist()
@@ -305,10 +305,12 @@ def test_block_limit(
     trial.limit(losses, sizes, limits[independent], order=(1, 2), margin=1e-3, controls=controls)
 
 
-@claim(derived("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)
+@claim(
+    derived("Jensen's inequality: colliding $v$ have mean 0"), kind="optimality", cases=NEGATIVES
+)
 def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 120):
-    """With k negatives, m views of each object, no encoder has a logistic loss below E log2(1 + m
-    Bin(k / m, ρ_c)) over the class c of weight ρ_c.
+    """With $k$ negatives, $m$ views of each object, no encoder has a logistic loss below
+    $E log_2(1 + m Bin(k / m, ρ_c))$ over the class $c$ of weight $ρ_c$.
     """
     trial.require(
         negatives % views == 0, f"views must divide negatives, got {views} and {negatives}"
@@ -335,8 +337,8 @@ def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 
 )
 def test_collision_floor__approached(trial, negatives: Count, views: Count):
     """Encoders that map each class to one point, far from the others, come arbitrarily near to the
-    floor E log2(1 + m Bin(k / m, ρ_c)) of the logistic loss with k negatives, m views of each
-    object; c is a class of weight ρ_c.
+    floor $E log_2(1 + m Bin(k / m, ρ_c))$ of the logistic loss with $k$ negatives, $m$ views of
+    each object; $c$ is a class of weight $ρ_c$.
     """
     trial.require(
         negatives % views == 0, f"views must divide negatives, got {views} and {negatives}"
@@ -355,7 +357,7 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
 @claim(derived("as enumerated"), kind="distribution", cases=[4])
 def test_collision_floor__sampled(trial, negatives: SeveralNegatives):
     """If an encoder maps each class to one point, far from the others, sampled logistic losses with
-    k negatives have the mean E log2(1 + Bin(k, ρ_c)) over the class c of weight ρ_c.
+    $k$ negatives have the mean $E log_2(1 + Bin(k, ρ_c))$ over the class $c$ of weight $ρ_c$.
     """
     floor = predicted.collision_floor(WEIGHTS, negatives)
     trial.require(
@@ -376,9 +378,9 @@ def test_collision_floor__sampled(trial, negatives: SeveralNegatives):
 
 @claim(derived("enumeration of four points"), kind="identity", cases=[0.25, 0.5, 1.0, 1.5, 2.0])
 def test_good_minimiser_can_lose(trial, variance: NonNegative):
-    """For two equally likely classes and features f = (+-1, +-s), the first sign that of the class
-    and the second independent, the hinge loss is L_un = (s^2 + 1/2) / 2 from s^2 = 1/2 on and 1/2
-    below, although L_sup = 0 for every s.
+    """For two equally likely classes and features $f = (+-1, +-s)$, the first sign that of the
+    class and the second independent, the hinge loss is $L_un = (s^2 + 1/2) / 2$ from $s^2 = 1/2$ on
+    and 1/2 below, although $L_sup = 0$ for every $s$.
     """
     world = spread_world(variance)
     rivals = {
@@ -397,8 +399,8 @@ def test_good_minimiser_can_lose(trial, variance: NonNegative):
 
 @claim(derived("where that loss is 1, which every constant encoder has"), kind="optimality")
 def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
-    """Beyond s^2 = 3/2 the contrastive hinge loss prefers the constant encoder to f = (+-1, +-s),
-    whose L_sup is 0.
+    """Beyond $s^2 = 3/2$ the contrastive hinge loss prefers the constant encoder to
+    $f = (+-1, +-s)$, whose $L_sup$ is 0.
     """
     from scipy.optimize import brentq
 
@@ -412,11 +414,11 @@ def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
     )
 
 
-@claim(derived("boxes of v, each enclosed"), kind="bound")
+@claim(derived("boxes of $v$, each enclosed"), kind="bound")
 def test_collision_loss__everywhere(trial):
-    """A negative of the positive's own class costs log cosh(v/2) <= |v|/2 more than v = 0 does, in
-    nats and on average over the sign of v, for all |v| in [0, 400]: this is the first step to c' =
-    1 / (sqrt(3) ln 2).
+    """A negative of the positive's own class costs $log cosh(v/2) <= |v|/2$ more than $v = 0$ does,
+    in nats and on average over the sign of $v$, for all $|v|$ in $[0, 400]$: this is the first step
+    to $c' = 1 / (sqrt(3) ln 2)$.
     """
 
     def both_signs(v):
@@ -433,9 +435,9 @@ def test_collision_loss__everywhere(trial):
 
 @claim(derived("coefficients of polynomials of degree 6"), kind="identity")
 def test_collision_constant_is_best__everywhere(trial):
-    """For the numbers 1, …, m, with A = Σ |i - j| and B = Σ (i - j)² over all pairs, 3 A² = 2 (m² -
-    1) B for all m. So Gini's mean difference A / m² is 2 / sqrt(3) standard deviations times sqrt(1
-    - 1 / m²).
+    """For the numbers $1, …, m$, with $A = ∑ |i - j|$ and $B = ∑ (i - j)²$ over all pairs,
+    $3 A² = 2 (m² - 1) B$ for all $m$. So Gini's mean difference $A / m²$ is $2 / sqrt(3)$ standard
+    deviations times $sqrt(1 - 1 / m²)$.
     """
 
     def over_pairs(points, term):
@@ -455,10 +457,10 @@ def test_collision_constant_is_best__everywhere(trial):
     )
 
 
-@claim(derived("boxes of t, each enclosed"), kind="bound")
+@claim(derived("boxes of $t$, each enclosed"), kind="bound")
 def test_many_negatives__everywhere(trial):
-    """log(1 + c t) >= c log(1 + t) for all t in [0, 100] and c = 1/8, 2/8, …, 7/8: this is the
-    concavity behind the weight w of many negatives, with c = n / (1 + N).
+    """$log(1 + c t) >= c log(1 + t)$ for all $t$ in $[0, 100]$ and $c = 1/8, 2/8, …, 7/8$: this is
+    the concavity behind the weight $w$ of many negatives, with $c = n / (1 + N)$.
     """
 
     def whole(t, eighths):

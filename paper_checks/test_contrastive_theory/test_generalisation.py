@@ -52,7 +52,7 @@ def test_symmetrisation(
 ):
     """The loss of a sample of triples is below its mean by at most twice the Rademacher complexity
     of the losses: on average over samples, and at the worst of 17 encoders that map four points to
-    ± a length, or to 0.
+    plus or minus a length, or to 0.
 
     It counts unlabelled triples: what it says of labels needs the bound on the mean classifier.
     """

@@ -48,8 +48,8 @@ def test_infonce_bounds(
     ],
     joints: Count = 100,
 ):
-    """For every critic f, InfoNCE with K candidates is I_K(f) <= min(I, log K), where I is the
-    mutual information.
+    """For every critic $f$, InfoNCE with $K$ candidates is $I_K(f) <= min(I, log K)$, where $I$ is
+    the mutual information.
     """
     generator = trial.generator("joints")
     tables = [
@@ -90,8 +90,8 @@ def test_infonce_bounds(
     second="test_contrastive_theory.py::test_infonce_is_that_of_all_candidates",
 )
 def test_best_critic(trial, candidates: Candidates):
-    """For any number K of candidates the best critic of InfoNCE is log r, the logarithm of the
-    density ratio, up to a function of x.
+    """For any number $K$ of candidates the best critic of InfoNCE is $log r$, the logarithm of the
+    density ratio, up to a function of $x$.
     """
     best = observed.best_critic(TABLE, candidates)
     ratio = log_ratio(TABLE)
@@ -130,7 +130,7 @@ def test_gaussian_chi_squared(
         Interval(0.05, 0.6, why="less is lost in the error of the nodes, which grows with it"),
     ],
 ):
-    """A normal pair of correlation ρ has χ^2 = ρ^2 / (1 - ρ^2)."""
+    """A normal pair of correlation $ρ$ has $χ^2 = ρ^2 / (1 - ρ^2)$."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
     weights = weights / weights.sum()
     x = nodes[:, None]
@@ -154,8 +154,9 @@ def test_gaussian_chi_squared(
     kind="limit",
 )
 def test_excess_is_kl(trial, smallest: Expanded = 16):
-    """For a bounded critic f, the mutual information less InfoNCE tends to E_x KL(p(y | x) | q(y |
-    x)) as candidates are added, where q(y | x) is proportional to p(y) e^f(x, y).
+    """For a bounded critic $f$, the mutual information minus InfoNCE tends to
+    $E_x KL(p(y | x) | q(y | x))$ as candidates are added, where $q(y | x)$ is proportional to
+    $p(y) e^{f(x, y)}$.
     """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     excess = predicted.limit_excess(TABLE, CRITIC)
@@ -176,9 +177,9 @@ def test_excess_is_kl(trial, smallest: Expanded = 16):
 
 @claim(derived("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
-    """Let q(y | x) be proportional to p(y) e^f(x, y) for a critic f, and t = q / p(y). As the
-    number K of candidates grows, K times what InfoNCE is below its limit tends to E_p t - 1 - (E
-    t^2 - 1) / 2, the last E over p(x) p(y).
+    """Let $q(y | x)$ be proportional to $p(y) e^{f(x, y)}$ for a critic $f$, and $t = q / p(y)$. As
+    the number $K$ of candidates grows, $K$ times what InfoNCE is below its limit tends to
+    $E_p t - 1 - (E t^2 - 1) / 2$, the last $E$ over $p(x) p(y)$.
     """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     limit = predicted.mutual_information(TABLE) - predicted.limit_excess(TABLE, CRITIC)
@@ -220,8 +221,8 @@ def test_encoding_is_not_seen(trial, order: Literal["0123", "0213"]):
     cases=["0123", "0213"],
 )
 def test_encoding_is_not_seen__threshold(trial, order: Literal["0123", "0213"]):
-    """If x is uniform on {0, 1, 2, 3}, some threshold on x always tells whether x >= 2. If a code
-    exchanges 1 and 2, the best threshold on the code tells it with probability 3/4.
+    """If $x$ is uniform on ${0, 1, 2, 3}$, some threshold on $x$ always tells whether $x >= 2$. If
+    a code exchanges 1 and 2, the best threshold on the code tells it with probability 3/4.
     """
     accuracy = 1.0 if order == "0123" else 0.75
     is_high = np.array([int(x) for x in order]) >= 2

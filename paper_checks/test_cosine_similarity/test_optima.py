@@ -104,8 +104,9 @@ def require_decided(trial, values, penalty):
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
 def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
-    """The least value of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns, is the sum of λ
-    σ_i^2 / (σ_i^2 + λ) over i <= k and of σ_i^2 over i > k, where σ_i are the singular values of X.
+    """The least value of objective 1, $|X - X A B^T|^2 + λ |A B^T|^2$ with $k$ columns, is the sum
+    of $λ σ_i^2 / (σ_i^2 + λ)$ over $i <= k$ and of $σ_i^2$ over $i > k$, where $σ_i$ are the
+    singular values of $X$.
     """
     generator = trial.generator()
     values = singular_values(items)[:rank]
@@ -138,9 +139,9 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
 def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: Penalty):
-    """If σ_k > σ_(k+1), each optimum of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns,
-    has A B^T = V_k diag(s) V_k^T with s_i = 1 / (1 + λ / σ_i^2), where σ_i are the singular values
-    of X and V_k its leading right singular vectors.
+    """If $σ_k > σ_(k+1)$, each optimum of objective 1, $|X - X A B^T|^2 + λ |A B^T|^2$ with $k$
+    columns, has $A B^T = V_k diag(s) V_k^T$ with $s_i = 1 / (1 + λ / σ_i^2)$, where $σ_i$ are the
+    singular values of $X$ and $V_k$ its leading right singular vectors.
     """
     generator = trial.generator()
     values = singular_values(items)[:rank]
@@ -189,9 +190,9 @@ def test_cosines_not_unique(
         float, Interval(-0.95, 0.95, why="nearer to one, the gauge is too ill conditioned")
     ],
 ):
-    """For each number c in (-1, 1), objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with several
-    columns, has an optimum in which two given items have the cosine c, if their rows of B are not
-    parallel in some optimum.
+    """For each number $c$ in $(-1, 1)$, objective 1, $|X - X A B^T|^2 + λ |A B^T|^2$ with several
+    columns, has an optimum in which two given items have the cosine $c$, if their rows of $B$ are
+    not parallel in some optimum.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -243,16 +244,16 @@ def test_cosines_not_unique(
 
 @claim(
     tried(
-        "section 2.1: rotations, and diagonal matrices D, leave the optimum",
+        "section 2.1: rotations, and diagonal matrices $D$, leave the optimum",
         "each invertible map, and that there are no other optima",
     ),
     kind="identity",
     cases=[(7, 3, 30.0), (5, 2, 3.0)],
 )
 def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """If σ_k > σ_(k+1) for the singular values σ_i of X, each optimum of objective 1 with k columns
-    is the symmetric one in a gauge R; its item cosines are those of the symmetric one under G = (R
-    R^T)^-1.
+    """If $σ_k > σ_(k+1)$ for the singular values $σ_i$ of $X$, each optimum of objective 1 with $k$
+    columns is the symmetric one in a gauge $R$; its item cosines are those of the symmetric one
+    under $G = (R R^T)^-1$.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -289,8 +290,8 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, pena
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
-    """The least value of objective 2, |X - X A B^T|^2 + λ (|X A|^2 + |B|^2) with k columns, is
-    |X|^2 - sum_{i <= k} (σ_i - λ)_+^2, where σ_i are the singular values of X.
+    """The least value of objective 2, $|X - X A B^T|^2 + λ (|X A|^2 + |B|^2)$ with $k$ columns, is
+    $|X|^2 - sum_{i <= k} (σ_i - λ)_+^2$, where $σ_i$ are the singular values of $X$.
     """
     generator = trial.generator()
     values = singular_values(items)[:rank]
@@ -320,9 +321,10 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum__product(trial, items: Items, rank: Rank, penalty: Decay):
-    """If X has full column rank and σ_k > σ_(k+1), each optimum of objective 2, |X - X A B^T|^2 + λ
-    (|X A|^2 + |B|^2) with k columns, has A B^T = V_k diag(1 - λ/σ)_+ V_k^T, where σ_i are the
-    singular values of X and V_k its leading right singular vectors.
+    """If $X$ has full column rank and $σ_k > σ_(k+1)$, each optimum of objective 2,
+    $|X - X A B^T|^2 + λ (|X A|^2 + |B|^2)$ with $k$ columns, has
+    $A B^T = V_k diag(1 - λ/σ)_+ V_k^T$, where $σ_i$ are the singular values of $X$ and $V_k$ its
+    leading right singular vectors.
     """
     generator = trial.generator()
     require_decided(trial, singular_values(items)[:rank], penalty)
@@ -348,9 +350,9 @@ def test_objective2_optimum__product(trial, items: Items, rank: Rank, penalty: D
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum__cosines(trial, items: Items, rank: SeveralRanks, penalty: Decay):
-    """If σ_k > σ_(k+1) for the singular values σ_i of X, all optima of objective 2 with k columns
-    have the same item cosines: those of the rows of V_k diag(b) with b_i^2 = (σ_i - λ)_+, where V_k
-    are the leading right singular vectors of X.
+    """If $σ_k > σ_(k+1)$ for the singular values $σ_i$ of $X$, all optima of objective 2 with $k$
+    columns have the same item cosines: those of the rows of $V_k diag(b)$ with
+    $b_i^2 = (σ_i - λ)_+$, where $V_k$ are the leading right singular vectors of $X$.
     """
     generator = trial.generator()
     values = singular_values(items)[:rank]
@@ -389,14 +391,14 @@ def optima_of_full_rank(x, penalty):
 
 
 @claim(
-    paper("section 2.2, for k = p and D or its inverse the root of the shrinkage"),
+    paper("section 2.2, for $k = p$ and $D$ or its inverse the root of the shrinkage"),
     kind="identity",
     cases=[(7, 30.0), (12, 3.0)],
 )
 def test_identity_gauge(trial, items: Items, penalty: Penalty):
-    """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items. In its optimum
-    with B = V, the right singular vectors of X, the cosine of two different items is 0 for all
-    data.
+    """Let objective 1, $|X - X A B^T|^2 + λ |A B^T|^2$, have as many columns as items. In its
+    optimum with $B = V$, the right singular vectors of $X$, the cosine of two different items is 0
+    for all data.
     """
     x = ratings(trial.generator(), items)
     in_v, symmetric, _ = optima_of_full_rank(x, penalty)
@@ -418,14 +420,14 @@ def test_identity_gauge(trial, items: Items, penalty: Penalty):
 
 
 @claim(
-    paper("section 2.2, for k = p and D or its inverse the root of the shrinkage"),
+    paper("section 2.2, for $k = p$ and $D$ or its inverse the root of the shrinkage"),
     kind="identity",
     cases=[(7, 30.0), (12, 3.0)],
 )
 def test_identity_gauge__users(trial, items: Items, penalty: Penalty):
-    """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items, and a user be
-    a row of X A. In its optimum with A = V, the right singular vectors of X, two users have the
-    cosine of their rows of X.
+    """Let objective 1, $|X - X A B^T|^2 + λ |A B^T|^2$, have as many columns as items, and a user
+    be a row of $X A$. In its optimum with $A = V$, the right singular vectors of $X$, two users
+    have the cosine of their rows of $X$.
     """
     x = ratings(trial.generator(), items)
     in_v, symmetric, in_x = optima_of_full_rank(x, penalty)
@@ -445,14 +447,15 @@ def test_identity_gauge__users(trial, items: Items, penalty: Penalty):
 
 
 @claim(
-    derived("objective 1 is ridge regression of X on itself, with no limit on the rank"),
+    derived("objective 1 is ridge regression of $X$ on itself, with no limit on the rank"),
     kind="identity",
     cases=[(7, 30.0), (12, 3.0)],
 )
 def test_identity_gauge__ridge(trial, items: Items, penalty: Penalty):
-    """Let objective 1, |X - X A B^T|^2 + λ |A B^T|^2, have as many columns as items. Its optima A =
-    V diag(s)^q, B = V diag(s)^(1 - q), with the right singular vectors V of X, the shrinkages s and
-    0 <= q <= 1, have the same product A B^T: the coefficients of ridge regression of X on itself.
+    """Let objective 1, $|X - X A B^T|^2 + λ |A B^T|^2$, have as many columns as items. Its optima
+    $A = V diag(s)^q$, $B = V diag(s)^(1 - q)$, with the right singular vectors $V$ of $X$, the
+    shrinkages $s$ and $0 <= q <= 1$, have the same product $A B^T$: the coefficients of ridge
+    regression of $X$ on itself.
     """
     x = ratings(trial.generator(), items)
     design = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
@@ -483,14 +486,14 @@ def balanced_start(generator, items, rank):
 
 
 @claim(
-    derived("the conserved A^T A - B^T B, at the end of the flow"),
+    derived("the conserved $A^T A - B^T B$, at the end of the flow"),
     kind="identity",
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
 def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
-    """Gradient flow of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k columns, from almost every
-    balanced start, A^T A = B^T B, ends in an optimum with the item cosines of the symmetric gauge,
-    in which A = B, if σ_k > σ_(k+1) for the singular values σ_i of X.
+    """Gradient flow of objective 1, $|X - X A B^T|^2 + λ |A B^T|^2$ with $k$ columns, from almost
+    every balanced start, $A^T A = B^T B$, ends in an optimum with the item cosines of the symmetric
+    gauge, in which $A = B$, if $σ_k > σ_(k+1)$ for the singular values $σ_i$ of $X$.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -533,7 +536,7 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
 def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty: Penalty):
-    """Gradient flow of objective 1 conserves A^T A - B^T B, also from a start that is not
+    """Gradient flow of objective 1 conserves $A^T A - B^T B$, also from a start that is not
     balanced.
     """
     generator = trial.generator()
@@ -563,14 +566,14 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
 
 
 @claim(
-    derived("P M P = N is solved by the geometric mean of M^-1 and N"),
+    derived("$P M P = N$ is solved by the geometric mean of $M^-1$ and $N$"),
     kind="identity",
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
 def test_balancing_gauge(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """If R R^T is the geometric mean of (A^T A)^-1 and B^T B, the gauge R turns an optimum (A, B)
-    of objective 1, of full column rank, into a symmetric one: its item cosines are those of the
-    optimum with A = B.
+    """If $R R^T$ is the geometric mean of $(A^T A)^-1$ and $B^T B$, the gauge $R$ turns an optimum
+    $(A, B)$ of objective 1, of full column rank, into a symmetric one: its item cosines are those
+    of the optimum with $A = B$.
     """
     generator = trial.generator()
     x = ratings(generator, items)
@@ -618,13 +621,13 @@ def regauged_optima(trial, items, rank, penalty):
 
 
 @claim(
-    paper("section 2.1, for rotations and diagonal matrices D"),
+    paper("section 2.1, for rotations and diagonal matrices $D$"),
     kind="identity",
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
 def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """If σ_k > σ_(k+1) for the singular values σ_i of X, all optima of objective 1, |X - X A B^T|^2
-    + λ |A B^T|^2 with k columns, have the same scores X A B^T in each gauge.
+    """If $σ_k > σ_(k+1)$ for the singular values $σ_i$ of $X$, all optima of objective 1,
+    $|X - X A B^T|^2 + λ |A B^T|^2$ with $k$ columns, have the same scores $X A B^T$ in each gauge.
     """
     x, best, pairs, error = regauged_optima(trial, items, rank, penalty)
     scores = np.array([x @ a @ b.T for a, b in pairs])
@@ -642,14 +645,14 @@ def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penal
 
 
 @claim(
-    derived("|X A b|^2 = b^T G b for each row b of B"),
+    derived("$|X A b|^2 = b^T G b$ for each row $b$ of $B$"),
     kind="identity",
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
 def test_scores_are_safe__cosines(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """In every gauge of an optimum (A, B) of objective 1, |X - X A B^T|^2 + λ |A B^T|^2 with k
-    columns, the cosines of the columns of the scores X A B^T are those of the rows of B under G =
-    (X A)^T X A.
+    """In every gauge of an optimum $(A, B)$ of objective 1, $|X - X A B^T|^2 + λ |A B^T|^2$ with
+    $k$ columns, the cosines of the columns of the scores $X A B^T$ are those of the rows of $B$
+    under $G = (X A)^T X A$.
     """
     x, best, pairs, error = regauged_optima(trial, items, rank, penalty)
     truth = x @ best.a @ best.b.T

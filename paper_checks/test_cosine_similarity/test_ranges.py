@@ -62,8 +62,8 @@ def test_range_any_gauge(
     cases=[(2, 4.0), (3, 10.0), (5, 100.0)],
 )
 def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs: Count = 5):
-    """For unit vectors u and v, the gauge G = I + (K - 1) m m^T gives the least cosine of condition
-    K if m is the direction of u - v, and the largest if m is that of u + v.
+    """For unit vectors $u$ and $v$, the gauge $G = I + (K - 1) m m^T$ gives the least cosine of
+    condition $K$ if $m$ is the direction of $u - v$, and the largest if $m$ is that of $u + v$.
     """
     trial.require(
         pairs <= 1000, f"pairs must be at most 1000, which are drawn one by one, got {pairs}"
@@ -94,14 +94,14 @@ def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs:
 
 
 @claim(
-    derived("linear fractional programming, with sqrt(A B) as the least of (t A + B / t) / 2"),
+    derived("linear fractional programming, with $sqrt(A B)$ as the least of $(t A + B / t) / 2$"),
     kind="optimality",
     cases=[(2, 100.0), (3, 4.0), (5, 25.0)],
 )
 def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
-    """Over diagonal gauges diag(g), 1 <= g <= K, the largest cosine of two items is max_t h, or
-    min_t h if no value is positive, with h(t) = max_g 2 N / (t A + B/t): N is the inner product of
-    the items under g, and A and B their squared lengths.
+    """Over diagonal gauges $diag(g)$, $1 <= g <= K$, the largest cosine of two items is $max_t h$,
+    or $min_t h$ if no value is positive, with $h(t) = max_g 2 N / (t A + B/t)$: $N$ is the inner
+    product of the items under $g$, and $A$ and $B$ their squared lengths.
     """
     generator = trial.generator()
     pairs = generator.normal(size=(2, 7, dim))
@@ -134,9 +134,9 @@ def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
 
 @claim(derived("boxes of the gauge's direction, each enclosed"), kind="bound")
 def test_range_any_gauge__everywhere(trial):
-    """In the plane, with G of eigenvalues 1 and K = 4 in any direction m in [0, 3.2], no cosine of
-    two vectors that are 2 h apart exceeds cos 2 atan(tan(h) / 2), for h = 1/8, 2/8, …, 11/8, to
-    1e-12.
+    """In the plane, with $G$ of eigenvalues 1 and $K = 4$ in any direction $m$ in $[0, 3.2]$, no
+    cosine of two vectors that are $2 h$ apart exceeds $cos(2 arctan(tan(h) / 2))$, for
+    $h = 1/8, 2/8, …, 11/8$, to $1e-12$.
     """
     condition = 4
 

@@ -26,18 +26,18 @@ RESIDUAL = published(
 )
 WEIGHTS_WITHOUT_VOLUME = published(
     place=code(REPOSITORY, "GMMExample/GMM_example.ipynb, mu1_real", COMMIT),
-    read="the posterior mean under two normal components of equal weight weighs them by exp(-(y - "
-    "m_k)' V_k^-1 (y - m_k) / 2), V_k = S_k + σ^2",
+    read="the posterior mean under two normal components of equal weight weighs them by "
+    "$exp(-(y - m_k)' V_k^-1 (y - m_k) / 2)$, $V_k = S_k + σ^2$",
     within="two components of equal weight; a normalisation is commented out",
     reach="released command",
     effect="the example's mean is (3.395, 5.634) for (3.414, 5.656): at its numbers the factor "
-    "left out is sqrt(30 / 29) = 1.017",
+    "left out is $sqrt(30 / 29) = 1.017$",
     ran="its lines, rewritten",
 )
 CLIPPED = published(
     place=code(REPOSITORY, "main.py", COMMIT),
-    read="y of MNIST is clipped to [0, 1], and the variances are σ^2 times the derivative of the "
-    "denoiser at the clipped y",
+    read="$y$ of MNIST is clipped to [0, 1], and the variances are $σ^2$ times the derivative "
+    "of the denoiser at the clipped $y$",
     within="here the denoiser is the posterior mean of noise that is not clipped; how the released "
     "network was trained is not known",
     reach="released command",
@@ -65,9 +65,10 @@ def released_mean(world, y, sigma):
     as_published=WEIGHTS_WITHOUT_VOLUME,
 )
 def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
-    """If x has a mixture of normal laws with weights π_k, means m_k and covariances S_k, and V_k =
-    S_k + σ^2, the components have weights ~ π_k det(V_k)^(-1/2) exp(-(y - m_k)'V_k^-1 (y - m_k) /
-    2) in the posterior mean: it is then y + σ^2 d log p(y).
+    """If $x$ has a mixture of normal laws with weights $π_k$, means $m_k$ and covariances $S_k$,
+    and $V_k = S_k + σ^2$, the components have weights
+    $~ π_k det(V_k)^(-1/2) exp(-(y - m_k)'V_k^-1 (y - m_k) / 2)$ in the posterior mean: it is then
+    $y + σ^2 ∇log p(y)$.
     """
     covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
     world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
@@ -95,7 +96,7 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
 
 
 @claim(
-    derived("the mean over y of moments given y"),
+    derived("the mean over $y$ of moments given $y$"),
     kind="distribution",
     cases=[(0.8, 1.0)],
 )
@@ -104,9 +105,9 @@ def test_sampled_calibration(
     sigma: Annotated[float, Interval(0.6, 1.5)],
     above: Annotated[float, Interval(-0.5, 1.2)],
 ):
-    """For y = x + σ n with normal noise n, E[(x - μ_1)^k; y > c] = E[μ_k(y); y > c] for k = 2
-    without a threshold c and for k = 3 with one, where the central moments μ_2 and μ_3 are computed
-    from derivatives of the posterior mean μ_1.
+    """For $y = x + σ n$ with normal noise $n$, $E[(x - μ_1)^k; y > c] = E[μ_k(y); y > c]$ for
+    $k = 2$ without a threshold $c$ and for $k = 3$ with one, where the central moments $μ_2$ and
+    $μ_3$ are computed from derivatives of the posterior mean $μ_1$.
     """
 
     def means(level):
@@ -159,9 +160,10 @@ def test_clipping(
     sigma: Annotated[float, Interval(0.5, 1, why="elsewhere clipping moves less than the margin")],
     ones: Annotated[float, Interval(0.05, 0.9)],
 ):
-    """If x is 0 or 1 and y = x + σ n is clipped to c in [0, 1], E (x - μ_1(c))^2 = E μ_2(y) + E
-    (μ_1(y) - μ_1(c))^2, where μ_1 is the posterior mean and μ_2 the posterior variance given y: the
-    squared error of μ_1 at the clipped value exceeds the mean variance by the last term.
+    """If $x$ is 0 or 1 and $y = x + σ n$ is clipped to $c$ in $[0, 1]$,
+    $E (x - μ_1(c))^2 = E μ_2(y) + E (μ_1(y) - μ_1(c))^2$, where $μ_1$ is the posterior mean and
+    $μ_2$ the posterior variance given $y$: the squared error of $μ_1$ at the clipped value exceeds
+    the mean variance by the last term.
     """
     world = observed.Mixture(
         np.array([1 - ones, ones]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1))
@@ -231,8 +233,9 @@ def residual_and_trace(trial, prior, sigma):
     as_published=RESIDUAL,
 )
 def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
-    """The residual of the posterior mean μ_1 in d dimensions has E|y - μ_1|^2 / d = σ^2 (1 - E tr J
-    / d), which is less than σ^2 by the mean squared error per dimension; J is the Jacobian of μ_1.
+    """The residual of the posterior mean $μ_1$ in $d$ dimensions has
+    $E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d)$, which is less than $σ^2$ by the mean squared error
+    per dimension; $J$ is the Jacobian of $μ_1$.
     """
     residual, trace, error = residual_and_trace(trial, prior, sigma)
     predict = predicted.residual_variance(sigma, dim * trace, dim)
@@ -249,13 +252,13 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
 
 
 @claim(
-    derived("Tweedie's formula and an integration by parts, solved for σ"),
+    derived("Tweedie's formula and an integration by parts, solved for $σ$"),
     kind="identity",
     cases=[("points", 0.5, 1), ("mixture", 0.8, 6), ("mixture", 3.0, 100)],
 )
 def test_noise_level__solved(trial, prior: Prior, sigma: NOISE, dim: Copies):
-    """The variance of the noise is σ^2 = E|y - μ_1|^2 / (d - E tr J), where μ_1 is the posterior
-    mean in d dimensions and J its Jacobian.
+    """The variance of the noise is $σ^2 = E|y - μ_1|^2 / (d - E tr J)$, where $μ_1$ is the
+    posterior mean in $d$ dimensions and $J$ its Jacobian.
     """
     residual, trace, error = residual_and_trace(trial, prior, sigma)
     level = predicted.noise_variance(dim * residual, dim * trace, dim)
@@ -280,8 +283,8 @@ def test_noise_level__any_denoiser(
     gain: Annotated[float, Interval(0.1, 10)],
     dim: Copies,
 ):
-    """A smooth denoiser f in d dimensions with the Jacobian J_f has E|y - f|^2 = σ^2 d + E|f - x|^2
-    - 2 σ^2 E tr J_f; here f = gain sin(y).
+    """A smooth denoiser $f$ in $d$ dimensions with the Jacobian $J_f$ has
+    $E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f$; here $f$ is a multiple of $sin(y)$.
     """
     world = WORLDS[prior]
 
@@ -334,9 +337,9 @@ def test_learned_denoiser(
     ],
     units: Annotated[int, Interval(1, 20, why="more units are nearly dependent")],
 ):
-    """If a denoiser is a readout of fixed features, y among them, and is fitted by least squares,
-    the variance σ^2 J that it claims is its own squared error on average, however far it is from
-    the posterior mean; J is its Jacobian.
+    """If a denoiser is a readout of fixed features, $y$ among them, and is fitted by least squares,
+    the variance $σ^2 J$ that it claims is its own squared error on average, however far it is from
+    the posterior mean; $J$ is its Jacobian.
     """
     world = WORLDS[prior]
     generator = trial.generator()

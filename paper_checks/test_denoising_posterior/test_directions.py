@@ -22,7 +22,7 @@ from theory_on_trial.contract import Interval, Natural
 REGIONS = tried(
     "abstract, sentence 5: the principal components of the posterior for any desired region of an "
     "image",
-    "that they are those of a principal submatrix of σ^2 J",
+    "that they are those of a principal submatrix of $σ^2 J$",
 )
 ORTHOGONAL_ITERATION = known("Golub & Van Loan 2013, Matrix Computations, section 8.2")
 Slope = Literal["forward", "central"]
@@ -42,7 +42,7 @@ def test_masked_components(
     instance: Natural = 0,
 ):
     """The posterior principal components of a region of pixels are those of the principal submatrix
-    of σ^2 J, where all of y is given; J is the Jacobian of the posterior mean.
+    of $σ^2 J$, where all of $y$ is given; $J$ is the Jacobian of the posterior mean.
     """
     trial.require(kept < dim, f"kept must be less than dim, got {kept} of {dim}")
     world, y, *_ = spatial(instance, dim)
@@ -113,9 +113,9 @@ def iterated(trial, gap, rank, dim, starts=5):
     cases=[(1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)],
 )
 def test_subspace_iteration(trial, gap: Gap, rank: Rank, dim: SeveralCounts):
-    """Let λ_1 >= λ_2 >= … be the posterior variances, with λ_r > λ_(r+1). A round of subspace
-    iteration multiplies the tangent of the largest angle to the r leading directions by λ_(r+1) /
-    λ_r or less.
+    """Let $λ_1 >= λ_2 >= …$ be the posterior variances, with $λ_r > λ_(r+1)$. A round of subspace
+    iteration multiplies the tangent of the largest angle to the $r$ leading directions by
+    $λ_(r+1) / λ_r$ or less.
     """
     eigenvalues, tangents = iterated(trial, gap, rank, dim)
     before, after = (
@@ -141,9 +141,9 @@ def test_subspace_iteration(trial, gap: Gap, rank: Rank, dim: SeveralCounts):
     cases=[(1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)],
 )
 def test_subspace_iteration__late(trial, gap: Gap, rank: Rank, dim: SeveralCounts):
-    """Let λ_1 >= λ_2 >= … be the posterior variances, with λ_r > λ_(r+1). The factor by which a
+    """Let $λ_1 >= λ_2 >= …$ be the posterior variances, with $λ_r > λ_(r+1)$. The factor by which a
     round of subspace iteration from a random start multiplies the tangent of the largest angle to
-    the r leading directions tends to λ_(r+1) / λ_r.
+    the $r$ leading directions tends to $λ_(r+1) / λ_r$.
     """
     eigenvalues, tangents = iterated(trial, gap, rank, dim)
     factor = predicted.contraction(eigenvalues, rank)
@@ -202,10 +202,10 @@ def test_difference_iteration(
     ],
     instance: Natural = 0,
 ):
-    """Power iteration on the differences (μ_1(y + c v) - μ_1(y)) / c of the posterior mean ends at
-    a variance whose error is c κ_3 / (2 σ^2) to first order, and on (μ_1(y + c v) - μ_1(y - c v)) /
-    2c it is c^2 κ_4 / (6 σ^4): κ_3 and κ_4 are the posterior's cumulants along the first principal
-    direction.
+    """Power iteration on the differences $(μ_1(y + c v) - μ_1(y)) / c$ of the posterior mean ends
+    at a variance whose error is $c κ_3 / (2 σ^2)$ to first order, and on
+    $(μ_1(y + c v) - μ_1(y - c v)) / (2c)$ it is $c^2 κ_4 / (6 σ^4)$: $κ_3$ and $κ_4$ are the
+    posterior's cumulants along the first principal direction.
     """
     world, y, *_ = spatial(instance, dim)
     variances, directions = predicted.masked_components(
@@ -237,14 +237,15 @@ def test_difference_iteration(
 @claim(
     derived(
         "an expansion in the step, on the stencils of HilaManor/GaussianDenoisingPosterior's "
-        "moments_calculations.py and notebook"
+        "`moments_calculations.py` and notebook"
     ),
     kind="limit",
     cases=[("central", 25 / 255), ("one-sided", 25 / 255), ("central", 0.2)],
 )
 def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interval(0.05, 1e3)]):
-    """Third differences of step c change μ_4 by σ^6 μ_1^(5) c^2 / 8 if they are central, and by σ^6
-    μ_1^(4) c / 2 if they are one-sided; μ_1^(k) are derivatives of the posterior mean.
+    """Third differences of step $c$ change $μ_4$ by $σ^6 μ_1^{(5)} c^2 / 8$ if they are central,
+    and by $σ^6 μ_1^{(4)} c / 2$ if they are one-sided; $μ_1^{(k)}$ are derivatives of the posterior
+    mean.
     """
     width = (0.05**2 + sigma**2) / 0.4  # over which the weights of the two bumps change
     y = 0.5 + width * np.array([-1.0, 0.7])
@@ -269,7 +270,7 @@ def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interv
 
 
 @claim(
-    derived("rounding of μ_1 by its last digit, and the step's own error"),
+    derived("rounding of $μ_1$ by its last digit, and the step's own error"),
     kind="empirical",
     low_power="an order of magnitude",
     tier="full",
@@ -283,9 +284,9 @@ def test_difference_rounding(
     sigma: Annotated[float, Interval(0.08, 0.15, why="about 25 / 255; the ends are caps")] = 25
     / 255,
 ):
-    """Let x have the even mixture of N(.3, .05²) and N(.7, .05²), and let its fourth moment be
-    computed from central differences of step c. The worst error over y in [.2, .8] is that of the
-    step plus half of the rounding 8 ε |μ_1| σ^6 / c^3, up to a factor of five.
+    """Let $x$ have the even mixture of $N(.3, .05²)$ and $N(.7, .05²)$, and let its fourth moment
+    be computed from central differences of step $c$. The worst error over $y$ in $[.2, .8]$ is that
+    of the step plus half of the rounding $8 ε |μ_1| σ^6 / c^3$, up to a factor of five.
     """
     y = np.linspace(0.2, 0.8, 61)
     exact, derivatives, _ = on_a_line(BUMPS, y[:, None], LINE, sigma, 6)

@@ -75,7 +75,7 @@ def test_most_entropy(
     ],
 ):
     """The density with the most entropy among those with the posterior's first four moments, where
-    there is one, has the divergence KL(posterior | fit) = H(fit) - H(posterior), so that four
+    there is one, has the divergence $KL(posterior‖fit) = H(fit) - H(posterior)$, so that four
     moments are never worse than two.
 
     It is near: a posterior of two modes at ± 2 is .09 away in total variation, the normal density
@@ -101,7 +101,7 @@ def test_most_entropy(
 @claim(
     derived("mass at the ends carries the surplus of kurtosis, and takes variance from the rest"),
     kind="limit",
-    low_power="the next order, 1 / L² and a logarithm, is a few per cent",
+    low_power="the next order, $1 / L²$ and a logarithm, is a few per cent",
     cases=[3.0, 2.5],
 )
 def test_most_entropy__none(
@@ -109,8 +109,8 @@ def test_most_entropy__none(
     scale: Annotated[float, Interval(2.5, 4, why="of less, the surplus of kurtosis is small")],
     half: Annotated[float, Interval(16, 40, why="the limit; the high end is a cap")] = 16.0,
 ):
-    """Take an even mixture of normal laws of scales 1 and s, whose kurtosis κ is above 3. On an
-    interval of ± L deviations, the most entropy with its four moments is (κ - 3) / (2 L²) below
+    """Take an even mixture of normal laws of scales 1 and $s$, whose kurtosis $κ$ is above 3. On an
+    interval of $± L$ deviations, the most entropy with its four moments is $(κ - 3) / (2 L²)$ below
     that of the normal density. On the whole line no density has most entropy.
     """
     deviation = np.sqrt((1 + scale**2) / 2)

@@ -92,9 +92,9 @@ def test_moment_recursion(
     cases=[(6, 0.7), (1, 0.4), (20, 1.5)],
 )
 def test_directional_moments(trial, dim: Dim, sigma: Level, instance: Natural = 0):
-    """The central moments of v'x given y, along a unit vector v, are μ_2 = σ^2 v'Jv, μ_3 = σ^2 D_v
-    μ_2 and μ_4 = σ^2 D_v μ_3 + 3 μ_2^2. J is the Jacobian of the posterior mean, and D_v the
-    derivative along v.
+    """The central moments of $v'x$ given $y$, along a unit vector $v$, are $μ_2 = σ^2 v'J v$,
+    $μ_3 = σ^2 D_v μ_2$ and $μ_4 = σ^2 D_v μ_3 + 3 μ_2^2$. $J$ is the Jacobian of the posterior
+    mean, and $D_v$ the derivative along $v$.
     """
     world, y, v, w = spatial(instance, dim)
     moments, derivatives, scale = on_a_line(world, y, v, sigma, 4)
@@ -113,8 +113,8 @@ def test_directional_moments(trial, dim: Dim, sigma: Level, instance: Natural = 
     cases=[(6, 0.7), (1, 0.4), (20, 1.5)],
 )
 def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural = 0):
-    """For y = x + σ n with normal noise n, Cov(x | y) = σ^2 J, where J is the Jacobian of the
-    posterior mean; J is therefore symmetric and positive semidefinite.
+    """For $y = x + σ n$ with normal noise $n$, $Cov(x | y) = σ^2 J$, where $J$ is the Jacobian of
+    the posterior mean; $J$ is therefore symmetric and positive semidefinite.
     """
     world, y, *_ = spatial(instance, dim)
     jacobian = observed.jacobian(world, y, sigma)
@@ -172,8 +172,8 @@ def point_cloud(trial, points, dim, sigma, instance):
 def test_moment_tensors(
     trial, points: SeveralCounts, dim: Directions = 3, sigma: Level = 0.7, instance: Natural = 1
 ):
-    """The third central moments of x given y are μ_ijk = σ^2 d_k μ_ij, where μ_ij are the
-    covariances, d_k is the derivative by y_k and σ^2 the variance of the noise.
+    """The third central moments of $x$ given $y$ are $μ_{i j k} = σ^2 d_k μ_{i j}$, where $μ_{i j}$
+    are the covariances, $d_k$ is the derivative by $y_k$ and $σ^2$ the variance of the noise.
     """
     mean, moment, derivative = point_cloud(trial, points, dim, sigma, instance)
     covariance = moment(2)
@@ -194,9 +194,9 @@ def test_moment_tensors(
 def test_moment_tensors__fourth(
     trial, points: SeveralCounts, dim: Directions = 3, sigma: Level = 0.7, instance: Natural = 1
 ):
-    """The fourth central moments of x given y are σ^2 d_l μ_ijk + μ_ij μ_kl + μ_ik μ_jl + μ_il
-    μ_jk, where μ_ij and μ_ijk are the second and third ones, d_l is the derivative by y_l and σ^2
-    the variance of the noise.
+    """The fourth central moments of $x$ given $y$ are $σ^2 d_l μ_{i j k} + μ_{i j} μ_{k l} + μ_{i
+    k} μ_{j l} + μ_{i l} μ_{j k}$, where $μ_{i j}$ and $μ_{i j k}$ are the second and third ones,
+    $d_l$ is the derivative by $y_l$ and $σ^2$ the variance of the noise.
     """
     _, moment, derivative = point_cloud(trial, points, dim, sigma, instance)
     covariance = moment(2)

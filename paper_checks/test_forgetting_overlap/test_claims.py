@@ -41,7 +41,7 @@ ALIGN = published(
     quoted="In this paper, we show that the impact of CF increases as two tasks increasingly "
     "align.",
     within="no condition stands there; it is tried on two tasks of one teacher, and holds at a "
-    "given residual (inverted_u-independent)",
+    "given residual (`inverted_u-independent`)",
     reach="slip",
     effect="nothing published: the paper's formula of forgetting has the residual as a factor",
     ran="the formula",
@@ -96,7 +96,7 @@ def test_chain(
     tasks: Annotated[int, Interval(2, 100, why="one alone makes no chain, and each is fitted")],
     ridge: SomeRidge,
 ):
-    """Through tasks 1, ..., m the drifts of the outputs add up as vectors, each with the residual
+    """Through tasks $1, …, m$ the drifts of the outputs add up as vectors, each with the residual
     of its task against the weights before it.
     """
     generator = trial.generator()
@@ -143,9 +143,9 @@ def test_chain(
 def test_loss_increase(
     trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim: Size = 10, ridge: SomeRidge = 0.5
 ):
-    """Let training on T move the outputs of S by the squared length Δ, and its weights by dw. The
-    sum of squares of S grows by Δ if S was trained by least squares, and by Δ - 2 λ_S w_S . dw
-    after ridge λ_S with the weights w_S.
+    """Let training on $T$ move the outputs of $S$ by the squared length $Δ$, and its weights by
+    $dw$. The sum of squares of $S$ grows by $Δ$ if $S$ was trained by least squares, and by
+    $Δ - 2 λ_S w_S . dw$ after ridge $λ_S$ with the weights $w_S$.
     """
     generator = trial.generator()
     first, second, _, targets = two_tasks(generator, n_s, n_t, dim)
@@ -200,9 +200,9 @@ def test_early_stopping(
     n_t: Size = 6,
     dim: Size = 10,
 ):
-    """After m steps of gradient descent of rate η, the drift is that of ridge regression with the
-    filter (1 - (1 - η σ^2)^m) / σ in place of σ / (σ^2 + λ), on each singular value σ of T's
-    features.
+    """After $m$ steps of gradient descent of rate $η$, the drift is that of ridge regression with
+    the filter $(1 - (1 - η σ^2)^m) / σ$ in place of $σ / (σ^2 + λ)$, on each singular value $σ$ of
+    $T$'s features.
     """
     tasks = tasks_that_touch(trial.generator(), n_s, n_t, dim)
     rate = share / float(np.linalg.norm(tasks.features_t, 2)) ** 2
@@ -266,9 +266,9 @@ def forgotten(tasks, residuals, ridge):
 def test_random_residual(
     trial, n_s: SeveralRows, n_t: SeveralRows, dim: SeveralRows, ridge: SomeRidge
 ):
-    """If the residuals of T are N(0, I), S forgets sum e_i on average. e_i are the squared singular
-    values of Σ_S O F: Σ_S has the singular values of S's features, O is the overlap, and F the
-    filter of T's training.
+    """If the residuals of $T$ are $N(0, I)$, $S$ forgets $∑_i e_i$ on average. $e_i$ are the
+    squared singular values of $Σ_S O F$: $Σ_S$ has the singular values of $S$'s features, $O$ is
+    the overlap, and $F$ the filter of $T$'s training.
     """
     tasks = two_tasks(trial.generator("tasks"), n_s, n_t, dim)
     truth, laws = laws_of(tasks, ridge)
@@ -298,9 +298,9 @@ def test_random_residual__moments(
     dim: Size,
     ridge: SomeRidge,
 ):
-    """If the residuals of T are N(0, I), the forgetting Δ of S has E Δ = sum e_i and Var Δ = 2 sum
-    e_i^2 with the squared singular values e_i of Σ_S O F; quadrature of Gauss and Hermite gives
-    both exactly.
+    """If the residuals of $T$ are $N(0, I)$, the forgetting $Δ$ of $S$ has $E Δ = ∑_i e_i$ and
+    $Var Δ = 2 ∑_i e_i^2$ with the squared singular values $e_i$ of $Σ_S O F$; quadrature of Gauss
+    and Hermite gives both exactly.
     """
     # Which keeps all digits
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)._replace(weights=np.zeros(dim))
@@ -331,9 +331,9 @@ def test_random_residual__moments(
 def test_principal_angle_bound(
     trial, n_s: Size, n_t: Size, spare: Spare, ridge: Ridge, draws: Count = 2000
 ):
-    """S forgets at most Δ <= σ^2 cos^2 θ_1 |w_T - w_S|^2, where σ is the largest singular value of
-    its features, θ_1 the smallest principal angle to T, and w_S and w_T the weights before and
-    after T. Equality holds if the top direction of S is the aligned one.
+    """$S$ forgets at most $Δ <= σ^2 cos^2 θ_1 |w_T - w_S|^2$, where $σ$ is the largest singular
+    value of its features, $θ_1$ the smallest principal angle to $T$, and $w_S$ and $w_T$ the
+    weights before and after $T$. Equality holds if the top direction of $S$ is the aligned one.
     """
     generator = trial.generator()
     dim = n_s + n_t + spare  # with fewer features some angle is 0, and says nothing
@@ -413,15 +413,15 @@ def on_average(trial, law, degrees, rank, spare, as_published=None):
 
 
 @claim(
-    derived("variance of B (I - A^T A) w*"),
+    derived("variance of $B (I - A^T A) w*$"),
     kind="distribution",
     cases=[15.0, 30.0, 45.0, 60.0, 75.0],
     as_published=ALIGN,
 )
 def test_inverted_u(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare = 4):
-    """If one random teacher w* ~ N(0, I) labels two tasks of rank r at an angle θ, S forgets E Δ /
-    r = cos^2 θ sin^2 θ on average, without ridge: below 45 degrees less, the more the tasks
-    align.
+    """If one random teacher $w* ~ N(0, I)$ labels two tasks of rank $r$ at an angle $θ$, $S$
+    forgets $E Δ / r = cos^2 θ sin^2 θ$ on average, without ridge: below 45 degrees less, the more
+    the tasks align.
     """
     at_45 = ("at least", predicted.teacher_forgetting(np.pi / 4))
     nearer = degrees <= 44
@@ -431,20 +431,20 @@ def test_inverted_u(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare
 @claim(
     tried(
         "abstract, sentence 4: the impact of forgetting increases as two tasks increasingly align",
-        "residuals that do not depend on the angle, and the law cos^2 θ",
+        "residuals that do not depend on the angle, and the law $cos^2 θ$",
     ),
     kind="distribution",
     cases=[15.0, 45.0, 75.0],
 )
 def test_inverted_u__independent(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare = 4):
-    """If the residuals of T are N(0, I) for each angle θ between two tasks of rank r, S forgets E Δ
-    / r = cos^2 θ on average, without ridge: more, the more the tasks align.
+    """If the residuals of $T$ are $N(0, I)$ for each angle $θ$ between two tasks of rank $r$, $S$
+    forgets $E Δ / r = cos^2 θ$ on average, without ridge: more, the more the tasks align.
     """
     on_average(trial, "independent", degrees, rank, spare)
 
 
 @claim(
-    derived("the mean over w* ~ N(0, I) of a quadratic form is its sum over a basis"),
+    derived("the mean over $w* ~ N(0, I)$ of a quadratic form is its sum over a basis"),
     kind="identity",
     cases=[
         (law, angle)
@@ -459,8 +459,8 @@ def test_inverted_u__exact(
     rank: Size = 3,
     spare: Spare = 4,
 ):
-    """For two tasks of rank r at an angle θ, E Δ / r is cos^2 θ sin^2 θ if one teacher labels both,
-    and cos^2 θ for random residuals, at every angle.
+    """For two tasks of rank $r$ at an angle $θ$, $E Δ / r$ is $cos^2 θ sin^2 θ$ if one teacher
+    labels both, and $cos^2 θ$ for random residuals, at every angle.
     """
     inside = 1e-5 <= degrees <= 90 - 1e-5
     trial.require(
@@ -491,8 +491,8 @@ def test_inverted_u__exact(
 
 @claim(derived("boxes of the angle, each enclosed"), kind="bound")
 def test_inverted_u__everywhere(trial):
-    """cos² θ sin² θ <= 1/4 for all θ in [0, 1.57], to 1e-12: two tasks of one teacher forget most
-    at 45 degrees.
+    """$cos² θ sin² θ <= 1/4$ for all $θ$ in $[0, 1.57]$, to $1e-12$: two tasks of one teacher
+    forget most at 45 degrees.
     """
     trial.prove(
         lambda angle: balls.cos(angle) ** 2 * balls.sin(angle) ** 2,

@@ -32,13 +32,14 @@ def with_a_mean(generator, rows, dim):
 
 
 @claim(
-    derived("singular value decomposition of φ_S"),
+    derived("singular value decomposition of $φ_S$"),
     kind="identity",
     cases=[(1, 19, 11, 6, 0.5), (3, 2, 7, 4, 0.0), (5, 0, 5, 4, 0.5), (30, 5, 33, 30, 0.0)],
 )
 def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: Size, ridge: Ridge):
-    """If T is trained off the top k right singular vectors v_i of S's features, S forgets Δ =
-    sum_{i>k} σ_i^2 (v_i . dw)^2, where dw is the change of the weights; at k = rank this is 0.
+    """If $T$ is trained off the top $k$ right singular vectors $v_i$ of $S$'s features, $S$ forgets
+    $Δ = sum_{i>k} σ_i^2 (v_i . dw)^2$, where $dw$ is the change of the weights; at $k$ equal to the
+    rank this is 0.
     """
     trial.require(
         n_t + 3 <= spare or ridge >= 0.01,
@@ -154,8 +155,9 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
     cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
 )
 def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300):
-    """If a task T is trained off the top k right singular vectors of S's features, S forgets Δ <=
-    σ^2 |dw|^2 with the next singular value σ and the change dw of the weights, for every T.
+    """If a task $T$ is trained off the top $k$ right singular vectors of $S$'s features, $S$
+    forgets $Δ <= σ^2 |dw|^2$ with the next singular value $σ$ and the change $dw$ of the weights,
+    for every $T$.
     """
     features_s, tasks, top, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     factor, less = (
@@ -183,10 +185,10 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
     cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
     as_published=published(
         place=code("tldoan/PCA-OGD", "algos/ogd.py, update_mem", "196d0370"),
-        read="the directions that are kept leave Δ <= σ_{k+1}^2 |dw|^2, which is the paper's bound "
-        "for a decomposition that is not centred, as a note quotes it",
-        within="the call has center=True, its fallback after an exception does not centre; here "
-        "the mean of the features dominates",
+        read="the directions that are kept leave $Δ <= σ_{k+1}^2 |dw|^2$, which is the paper's "
+        "bound for a decomposition that is not centred, as a note quotes it",
+        within="the call has `center=True`, its fallback after an exception does not centre; "
+        "here the mean of the features dominates",
         reach="released command",
         effect="nothing published is known to change: how large the mean of real gradients is was "
         "not examined",
@@ -196,8 +198,8 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
 def test_pca_ogd__centred(
     trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300
 ):
-    """If a task is trained off principal directions of the centred features of S, S forgets Δ <=
-    |φ_S P|^2 |dw|^2, where P projects off them; the mean feature is then in φ_S P.
+    """If a task is trained off principal directions of the centred features of $S$, $S$ forgets
+    $Δ <= |φ_S P|^2 |dw|^2$, where $P$ projects off them; the mean feature is then in $φ_S P$.
 
     The directions are exact; those of the random decomposition that the release calls, with its two
     power iterations, miss the bound of the uncentred ones just as much.
@@ -243,7 +245,7 @@ def linearised(features, targets, ridge):
 
 
 @claim(
-    derived("the next order of the tangent kernel's expansion in 1 / n"),
+    derived("the next order of the tangent kernel's expansion in $1 / n$"),
     kind="rate",
     tier="full",
     not_tight="the order after it lets errors fall faster still at these widths",
@@ -261,8 +263,8 @@ def test_lazy_net(
     ridge: Annotated[float, Interval(0.1, 10)] = 0.5,
 ):
     """If the first task's tangent kernel has a condition of at most 30, a wide tanh network forgets
-    what its own kernel at initialisation predicts, up to errors that fall at least like n^-0.8 with
-    the width n.
+    what its own kernel at initialisation predicts, up to errors that fall at least like $n^-0.8$
+    with the width $n$.
     """
     import jax
 
