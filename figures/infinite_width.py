@@ -30,13 +30,14 @@ SERIES = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
     marks="points: networks; lines: slope from the exponents alone",
 )
 def movement(widths: Sequence[int] = (128, 256, 512, 1024, 2048, 4096), seeds: int = 64) -> Figure:
-    """How far the last hidden activations move in one step, against the width n, in four
+    """How far the last hidden activations move in one step, against the width $n$, in four
     parametrisations.
 
     The networks have one hidden layer of tanh units and one input; the output error is 1/4. Points:
-    means of the logarithm over `seeds` networks with 99 % Student intervals. Lines: n^(-r) through
-    the points' mean, where r follows from the exponents alone. Features that move at any width (r =
-    0) are learned; others freeze. After Yang & Hu 2021 (arXiv 2011.14522); the experiment is new.
+    means of the logarithm over `seeds` networks with 99 % Student intervals. Lines: $n^(-r)$
+    through the points' mean, where $r$ follows from the exponents alone. Features that move at any
+    width ($r = 0$) are learned; others freeze. After Yang & Hu 2021 (arXiv 2011.14522); the
+    experiment is new.
     """
     fig, axes = plt.subplots(figsize=(5.4, 3.6))
     for (name, scaling), colour, marker in zip(SCALINGS.items(), COLOURS, "os^D", strict=False):
@@ -83,14 +84,14 @@ def _logs(
     "F2", quick={"nets": 40}, claims=("limit_recursion", "finite_width_bias", "limit_fluctuation")
 )
 def outputs(widths: Sequence[int] = (64, 1024), nets: int = 200, rate: float = 0.15) -> Figure:
-    """Outputs f_t of linear networks of mean-field scaling during training, minus the limit of
+    """Outputs $f_t$ of linear networks of mean-field scaling during training, minus the limit of
     infinite width.
 
-    There is one step on each of eight samples (x_t, y_t = 1.5 x_t); the limit goes from 0 to values
-    between -1.31 and 1.15. Points: `nets` networks of n units, spread sideways. Bars: the mean to
-    first order in 1/n (line), plus and minus two of the standard deviations that theory gives. (a)
-    and (b): two widths. The limit is that of Yang & Hu 2021 (arXiv 2011.14522); mean and deviation
-    at finite width are new.
+    There is one step on each of eight samples $(x_t, y_t = 1.5 x_t)$; the limit goes from 0 to
+    values between −1.31 and 1.15. Points: `nets` networks of $n$ units, spread sideways. Bars: the
+    mean to first order in $1/n$ (line), plus and minus two of the standard deviations that theory
+    gives. (a) and (b): two widths. The limit is that of Yang & Hu 2021 (arXiv 2011.14522); mean and
+    deviation at finite width are new.
     """
     fig, panels = plt.subplots(1, 2, figsize=(8.2, 3.4), sharey=True)
     theory = predicted.finite_width(SERIES, 1.5 * SERIES, rate)

@@ -28,15 +28,15 @@ def samples(
     draws: int = 4000,
 ) -> Figure:
     """How far the learned subspace is from the true one, against the number of samples per
-    dimension, N / d.
+    dimension, $N / d$.
 
-    Points: means of D² / 2d over `draws` sets of N samples of a d-dimensional subspace in n
-    dimensions, with 99 % Student intervals. Black: samples without noise, where N < d samples are
-    completed at random and N ≥ d leave no error. Coloured: principal components of samples with
-    noise δ in every coordinate. Lines: (d - N)(n - d) / (n - N) d without noise, and δ² (n - d) /
-    (N - d - 1) with it. The latter is the first order in δ², and its mean is infinite up to N = d +
-    1 (dotted): the points with more noise lie below it where N is small. New; the question is that
-    of Wang et al. 2024.
+    Points: means of $D² / (2d)$ over `draws` sets of $N$ samples of a $d$-dimensional subspace in
+    $n$ dimensions, with 99 % Student intervals. Black: samples without noise, where $N < d$ samples
+    are completed at random and $N ≥ d$ leave no error. Coloured: principal components of samples
+    with noise $δ$ in every coordinate. Lines: $(d - N)(n - d) / ((n - N) d)$ without noise, and
+    $δ² (n - d) / (N - d - 1)$ with it. The latter is the first order in $δ²$, and its mean is
+    infinite up to $N = d + 1$ (dotted): the points with more noise lie below it where $N$ is small.
+    New; the question is that of Wang et al. 2024.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     generator = np.random.default_rng(0)
@@ -86,14 +86,14 @@ def price(
     subspaces: int = 3,
     draws: int = 100_000,
 ) -> Figure:
-    """The price of not knowing the subspace: the loss of a denoiser against the noise level γ, with
-    s = 1.
+    """The price of not knowing the subspace: the loss of a denoiser against the noise level $γ$,
+    with $s = 1$.
 
-    K orthogonal subspaces of dimension d are equally likely. Points: means of |D(x_t) - x0|² over
-    `draws` samples with 99 % Student intervals, for the denoiser that weighs the subspaces by x_t
-    (orange), the one that reads the subspace off the clean point (blue), and the one that takes the
-    subspace nearest to x_t (green). Lines: the least mean square error by its integral, and dγ²/(1
-    + γ²), which no function of x_t attains. Shaded: the price. New.
+    $K$ orthogonal subspaces of dimension $d$ are equally likely. Points: means of $|D(x_t) - x0|²$
+    over `draws` samples with 99 % Student intervals, for the denoiser that weighs the subspaces by
+    $x_t$ (orange), the one that reads the subspace off the clean point (blue), and the one that
+    takes the subspace nearest to $x_t$ (green). Lines: the least mean square error by its integral,
+    and $dγ²/(1 + γ²)$, which no function of $x_t$ attains. Shaded: the price. New.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     generator = np.random.default_rng(0)

@@ -36,17 +36,17 @@ def precision_of_constructions(
     dimension: int = 4, points: int = 13, factors: int = 400, rows: int = 30
 ) -> Figure:
     """Constructions as precise as desired on paper have a best scale in floating point: their
-    errors are U-shaped.
+    errors are $U$-shaped.
 
-    (a) Root mean square error of Lemma 4's product against its scale s, for factors uniform in [-1,
-    1]. Lines: the law of the error, κ s² [(x+y)⁴ - x⁴ - y⁴], and s⁴ after Richardson's
-    extrapolation. Dotted: a bound on the rounding, which grows as 1/s. Points: evaluation in
+    (a) Root mean square error of Lemma 4's product against its scale $s$, for factors uniform in
+    $[-1, 1]$. Lines: the law of the error, $κ s² [(x+y)⁴ - x⁴ - y⁴]$, and $s⁴$ after Richardson's
+    extrapolation. Dotted: a bound on the rounding, which grows as $1/s$. Points: evaluation in
     float64, and one in float32. (b) Largest error of the compiled transformers of Theorem 1 (one
     gradient step, 9 layers) and Theorem 2 (one Sherman-Morrison update, 14 layers) against closed
-    forms, over 32 prompts of d dimensions. Dashed: proportional to s². (c) Relative error of `rows`
-    numbers passed through layer norm with pads of size N: of first order with the pads of Lemma 6,
-    of second order with balanced ones. Lines: the exact factor. Dotted: rounding, ε N / L.
-    Throughout α = 0.02, λ = 0.3; the layer norm in (b) is ideal.
+    forms, over 32 prompts of $d$ dimensions. Dashed: proportional to $s²$. (c) Relative error of
+    `rows` numbers passed through layer norm with pads of size $N$: of first order with the pads of
+    Lemma 6, of second order with balanced ones. Lines: the exact factor. Dotted: rounding,
+    $ε N / L$. Throughout $α = 0.02$, $λ = 0.3$; the layer norm in (b) is ideal.
     """
     fig, (product, theorems, pads) = plt.subplots(1, 3, figsize=(10.5, 3.4))
     _products(product, points, factors)
@@ -189,11 +189,12 @@ def squares(half_width: float = 0.1, shift: float = 0.5, points: int = 21) -> Fi
     """Three GeLUs square a small number with a third of the error of six tanh units; ReLUs do not
     square at all.
 
-    Approximations of x² on [-0.1, 0.1]. (a) Lemma 4's product of x with itself at scale 1 (three
-    GeLUs), six tanh units whose third-order term is turned into a square by a finite difference
-    with the constant δ = `shift`, and two ReLU units, right at the ends of the interval. (b) Their
-    errors: GeLU's is of fourth order, dotted: -(7/6) x⁴. Lines: exact curves. Points: the units
-    evaluated in float64. After figure 7 of Akyürek et al. 2023; δ is chosen here.
+    Approximations of $x²$ on $[-0.1, 0.1]$. (a) Lemma 4's product of $x$ with itself at scale 1
+    (three GeLUs), six tanh units whose third-order term is turned into a square by a finite
+    difference with the constant $δ =$ `shift`, and two ReLU units, right at the ends of the
+    interval. (b) Their errors: GeLU's is of fourth order, dotted: $-(7/6) x⁴$. Lines: exact curves.
+    Points: the units evaluated in float64. After figure 7 of Akyürek et al. 2023; $δ$ is chosen
+    here.
     """
     fig, (curves, errors) = plt.subplots(1, 2, figsize=(8, 3.2))
     grid = np.linspace(-half_width, half_width, 401)

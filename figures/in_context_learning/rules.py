@@ -64,13 +64,13 @@ def rules_compared(
     """Distances of the textbook rules from least squares, in place of the paper's trained model,
     and from a small one.
 
-    Prompts without noise, τ = 1. (a) Squared prediction difference SPD / d to least squares in d
-    dimensions, which takes the place of the paper's model with 16 layers (within 0.01 of it,
+    Prompts without noise, $τ = 1$. (a) Squared prediction difference $SPD/d$ to least squares in
+    $d$ dimensions, which takes the place of the paper's model with 16 layers (within 0.01 of it,
     according to its figure 1) and is exact. Lines: exact laws; points: simulation, means of `runs`
     samples of `count` prompts. "label": the label itself, whose distance is the part that no rule
-    can predict. The neighbour rules have no law; their points are joined by thin lines. (b) SPD/d,
-    (c) ILWD/d (difference of the weights behind the answers) between the rules and one small
-    trained model, drawn with `model_dimension` dimensions and the given layers instead of the
+    can predict. The neighbour rules have no law; their points are joined by thin lines. (b)
+    $SPD/d$, (c) $ILWD/d$ (difference of the weights behind the answers) between the rules and one
+    small trained model, drawn with `model_dimension` dimensions and the given layers instead of the
     paper's 8 and 16, whose distance to least squares is in black. Bars: 99 % Student intervals, in
     (b) and (c) over `prompts` prompts and 64 of them, for this one model.
     """
@@ -191,16 +191,16 @@ def noise_and_regulariser(
     steps: int = 2000,
     prompts: int = 8192,
 ) -> Figure:
-    """The best learner of noisy labels is ridge regression with λ = σ²/τ²: exact minima lie on the
-    diagonal.
+    """The best learner of noisy labels is ridge regression with $λ = σ²/τ²$: exact minima lie on
+    the diagonal.
 
-    Rows: ridge regression with five λ, the first one least squares. Columns: pairs (σ, τ) of noise
-    and weights, in the order of `columns`. (a) Squared difference SPD / (d τ²) to the Bayes
-    predictor at d dimensions, mean over k = `prefixes`; exact, and 0 on the diagonal. (b) The same
-    for small trained models in place of the Bayes predictor, one for each column, of scalar
-    problems with τ = 1, `layers` layers of 16 units and the mean over k = 1 to 5 of a sample of
+    Rows: ridge regression with five $λ$, the first one least squares. Columns: pairs $(σ, τ)$ of
+    noise and weights, in the order of `columns`. (a) Squared difference $SPD/(d τ²)$ to the Bayes
+    predictor at $d$ dimensions, mean over $k =$ `prefixes`; exact, and 0 on the diagonal. (b) The
+    same for small trained models in place of the Bayes predictor, one for each column, of scalar
+    problems with $τ = 1$, `layers` layers of 16 units and the mean over $k = 1$ to 5 of a sample of
     `prompts` prompts; the paper has one model of 8 dimensions and 16 layers for each. Rings:
-    smallest of the column. ∞: an infinite mean.
+    smallest of the column. $∞$: an infinite mean.
     """
     regularisers = [
         (s / t) ** 2 for s, t in ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75))
@@ -275,15 +275,16 @@ def _heat_map(
 def baseline_risks(
     dimension: int = 8, largest: int = 24, noise_std: float = 0.5, runs: int = 12, count: int = 256
 ) -> Figure:
-    """Least squares passes through infinity at k = d with noisy labels; ridge regression with λ =
-    σ² is the best.
+    """Least squares passes through infinity at $k = d$ with noisy labels; ridge regression with
+    $λ = σ²$ is the best.
 
-    Risk E |ŵ - w|² / d after k examples, labels with noise σ = `noise_std`, τ = 1. Lines: exact,
-    those of the ridge rules by one quadrature over the spectrum of XᵀX; least squares is infinite
-    for k = d - 1, d, d + 1, where its line breaks. Points: simulated means of `runs` samples of
-    `count` prompts with 99 % Student intervals, those of least squares only for |d - k| > 3, where
-    their variance is finite. Dotted: one gradient step of the best size at each k, which is also
-    the best that one layer of linear attention can do with a context of k.
+    Risk $E |ŵ - w|² / d$ after $k$ examples, labels with noise $σ =$ `noise_std`, $τ = 1$. Lines:
+    exact, those of the ridge rules by one quadrature over the spectrum of $XᵀX$; least squares is
+    infinite for $k = d - 1, d, d + 1$, where its line breaks. Points: simulated means of `runs`
+    samples of `count` prompts with 99 % Student intervals, those of least squares only for
+    $|d - k| > 3$, where their variance is finite. Dotted: one gradient step of the best size at
+    each $k$, which is also the best that one layer of linear attention can do with a context of
+    $k$.
     """
     static = {"dimension": dimension, "examples": largest + 1, "count": count}
     risks = replicates(simulations.risks, runs, static, {"noise_std": noise_std})["risks"].values

@@ -47,14 +47,14 @@ def probed_quantities(
     """Probes of its hidden states show what a trained model has computed by which layer.
 
     Mean squared error of probes, in units of the target's variance, against the layer (0: the
-    embedding). The probes are trained to read (a) XᵀY and (b) the least squares weights of the
-    first k = `prefix` examples off the states after each layer at the positions of these examples.
-    They are tested on other prompts, with 99 % Student intervals over them. Filled: two-layer
-    probes. Open: linear ones. Both follow a learned mixture of positions. Dashed: two-layer probes
-    of the same model trained on w = 1 instead, which has no weights to find. (c) That mixture for
-    the two-layer probe of the best layer: the weight of every position (grey: the labels'). The
-    model has `dimension` dimensions and `layers` layers; the paper's figures 4 and 5 have 4
-    dimensions and 16 layers of 512 units.
+    embedding). The probes are trained to read (a) $XᵀY$ and (b) the least squares weights of the
+    first $k =$ `prefix` examples off the states after each layer at the positions of these
+    examples. They are tested on other prompts, with 99 % Student intervals over them. Filled:
+    two-layer probes. Open: linear ones. Both follow a learned mixture of positions. Dashed:
+    two-layer probes of the same model trained on $w = 1$ instead, which has no weights to find. (c)
+    That mixture for the two-layer probe of the best layer: the weight of every position (grey: the
+    labels'). The model has `dimension` dimensions and `layers` layers; the paper's figures 4 and 5
+    have 4 dimensions and 16 layers of 512 units.
     """
     settings = simulations.ladder(dimension, layers, steps)
     constant = replace(settings, steps=control_steps, weight_std=0.0, weight_mean=1.0)
@@ -164,7 +164,7 @@ def linearity_of_answers(
 ) -> Figure:
     """A trained model's answers are not quite linear in the query while it has seen few examples.
 
-    R² of the best linear fit to the answers to normal test inputs, against the number of examples
+    $R²$ of the best linear fit to the answers to normal test inputs, against the number of examples
     shown, for trained models of different depths: mean over `prompts` prompts without noise with 99
     % Student intervals. The line at 1 is exact for least squares and for every other rule with
     weights, whose answers are linear. Squares: three nearest neighbours, whose answers are not.
@@ -229,13 +229,13 @@ def phases_of_depth(
     """The deeper a trained model, the nearer it is to least squares, and the less to one gradient
     step.
 
-    Squared difference SPD / d between trained models and four rules against the depth L, mean over
-    k = 1 to 5 of prompts without noise; `dimension` dimensions, one head of 32 units. Dotted at the
-    right: exact distance of each rule from least squares, where a perfect model's points would be.
-    Bars: 99 % Student intervals over `prompts` prompts; one model each. A miniature of the paper's
-    sweep (d = 8 and 16, up to 16 layers and 1024 units, 500 000 steps): it shows the two later ones
-    of its three phases, where the nearest rule changes from Ridge(0.5) to Ridge(0.1) and to least
-    squares. For the width see F8.
+    Squared difference $SPD/d$ between trained models and four rules against the depth $L$, mean
+    over $k = 1$ to 5 of prompts without noise; `dimension` dimensions, one head of 32 units. Dotted
+    at the right: exact distance of each rule from least squares, where a perfect model's points
+    would be. Bars: 99 % Student intervals over `prompts` prompts; one model each. A miniature of
+    the paper's sweep ($d = 8$ and 16, up to 16 layers and 1024 units, 500 000 steps): it shows the
+    two later ones of its three phases, where the nearest rule changes from Ridge(0.5) to Ridge(0.1)
+    and to least squares. For the width see F8.
     """
     fig, axis = plt.subplots(figsize=(5.6, 3.7))
     settings = [simulations.ladder(dimension, layers, steps) for layers in depths]
@@ -297,12 +297,13 @@ def smallest_sizes(
 ) -> Figure:
     """Ridge(0.1) describes the smallest models better, and least squares the larger ones.
 
-    SPD to least squares over SPD to Ridge(0.1), both from the same trained model, mean over k = 1
+    SPD to least squares over SPD to Ridge(0.1), both from the same trained model, mean over $k = 1$
     to 5 of scalar prompts without noise: below the line at 1 the model counts as least squares. (a)
-    Against the depth L (H = 16, two heads), (b) the width H (`layers` layers, two heads), (c) the
-    number of heads M (as many, H = 16). The quotients of 8 samples of prompts, with 99 % Student
-    intervals of their mean; one model for each size, after `steps` steps. A miniature of the
-    paper's figure 8, which has d up to 20 and the smallest size of a sweep with 500 000 steps.
+    Against the depth $L$ ($H = 16$, two heads), (b) the width $H$ (`layers` layers, two heads), (c)
+    the number of heads $M$ (as many, $H = 16$). The quotients of 8 samples of prompts, with 99 %
+    Student intervals of their mean; one model for each size, after `steps` steps. A miniature of
+    the paper's figure 8, which has $d$ up to 20 and the smallest size of a sweep with 500 000
+    steps.
     """
     fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True)
     panels = (
@@ -341,11 +342,11 @@ def ladder_to_the_bayes_error(
 ) -> Figure:
     """Two layers come down to the Bayes error; one does not.
 
-    Scalar problems with noise σ = `noise_std`, τ = 1; trained models of 16 units and two heads. (a)
-    Squared error after k examples, noise included: lines are exact, of the Bayes predictor (black)
-    and of one gradient step of the best size for each k (dotted); points: trained models. (b) Mean
-    over k = 1 to 5 against the depth L, with the exact Bayes error and that of the best gradient
-    steps. Bars: 99 % Student intervals over `prompts` prompts; one model each.
+    Scalar problems with noise $σ =$ `noise_std`, $τ = 1$; trained models of 16 units and two heads.
+    (a) Squared error after $k$ examples, noise included: lines are exact, of the Bayes predictor
+    (black) and of one gradient step of the best size for each $k$ (dotted); points: trained models.
+    (b) Mean over $k = 1$ to 5 against the depth $L$, with the exact Bayes error and that of the
+    best gradient steps. Bars: 99 % Student intervals over `prompts` prompts; one model each.
     """
     fig, (by_prefix, by_depth) = plt.subplots(1, 2, figsize=(8.4, 3.4))
     prefixes = np.arange(simulations.EXAMPLES)

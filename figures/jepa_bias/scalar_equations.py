@@ -40,17 +40,18 @@ def learning_curves(
     opposed_rhos: Sequence[float] = (1.0, 0.85, 0.7, 0.6, 0.5),
     points: int = 12,
 ) -> Figure:
-    """JEPA learns features of large ρ first, MAE does not care; where λ says the opposite, the
+    """JEPA learns features of large $ρ$ first, MAE does not care; where $λ$ says the opposite, the
     order is inverted.
 
-    Strength w̄(t) of a feature under the scalar equations (7), JEPA, and (8), MAE, from w̄(0) = ε.
-    (a), (d): ρ = 1 and the five `lambdas`, the darker the larger: both objectives learn large λ
-    first. (b), (e): λ = 1 and the five `rhos`, the darker the larger: JEPA learns large ρ first and
-    to a higher strength ρ^L, MAE's curves rise together to ρ^(L/(L+1)). (c), (f): λ grows while ρ
-    falls, the darker the larger λ and the smaller ρ: JEPA learns the light ones first, MAE the dark
-    ones. Lines: the exact implicit solutions, inverted. Points: an implicit solver of order 5
-    stepping the equations through time. Time is in the paper's units, L times that of the gradient
-    flow. The layout follows figure 2 of Littwin et al. 2024; depth, ε, λ and ρ are chosen here.
+    Strength $w̄(t)$ of a feature under the scalar equations (7), JEPA, and (8), MAE, from
+    $w̄(0) = ε$. (a), (d): $ρ = 1$ and the five `lambdas`, the darker the larger: both objectives
+    learn large $λ$ first. (b), (e): $λ = 1$ and the five `rhos`, the darker the larger: JEPA learns
+    large $ρ$ first and to a higher strength $ρ^L$, MAE's curves rise together to $ρ^(L/(L+1))$.
+    (c), (f): $λ$ grows while $ρ$ falls, the darker the larger $λ$ and the smaller $ρ$: JEPA learns
+    the light ones first, MAE the dark ones. Lines: the exact implicit solutions, inverted. Points:
+    an implicit solver of order 5 stepping the equations through time. Time is in the paper's units,
+    $L$ times that of the gradient flow. The layout follows figure 2 of Littwin et al. 2024; depth,
+    $ε$, $λ$ and $ρ$ are chosen here.
     """
     fig, axes = plt.subplots(2, 3, figsize=(9, 5.2), sharex="row")
     columns = (
@@ -126,15 +127,15 @@ def depth_fan(
     lowest_rho: float = 0.4,
     points: int = 7,
 ) -> Figure:
-    """The deeper the encoder, the later JEPA learns features of small ρ; for MAE depth hardly
+    """The deeper the encoder, the later JEPA learns features of small $ρ$; for MAE depth hardly
     matters.
 
-    Critical time of a feature with regression coefficient ρ, divided by that of one with ρ = 1 and
-    the same λ, for encoders of L layers started at w̄ = ε. It is the time at which w̄ reaches the
-    fraction p of its asymptote. (a) JEPA: the fan opens with L (the slope at ρ = 1 is about ε^(1/L)
-    (2L-1)/(2L-2)). A curve dives and ends where ε reaches p ρ^L: such a feature starts above its
-    target. (b) MAE on the same axes: features of small ρ come even a little earlier. Lines: exact
-    critical times. Points: quadrature of the scalar equations.
+    Critical time of a feature with regression coefficient $ρ$, divided by that of one with $ρ = 1$
+    and the same $λ$, for encoders of $L$ layers started at $w̄ = ε$. It is the time at which $w̄$
+    reaches the fraction $p$ of its asymptote. (a) JEPA: the fan opens with $L$ (the slope at
+    $ρ = 1$ is about $ε^(1/L) (2L-1)/(2L-2)$). A curve dives and ends where $ε$ reaches $p ρ^L$:
+    such a feature starts above its target. (b) MAE on the same axes: features of small $ρ$ come
+    even a little earlier. Lines: exact critical times. Points: quadrature of the scalar equations.
     """
     fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.2), sharey=True)
     for axis, (objective, name), letter in zip(axes, OBJECTIVES, "ab", strict=True):
@@ -206,17 +207,18 @@ def order_phase_diagram(
     points: int = 9,
     cells: int = 80,
 ) -> Figure:
-    """JEPA overturns the order of λ only below a boundary that vanishes with the scale of the
+    """JEPA overturns the order of $λ$ only below a boundary that vanishes with the scale of the
     start.
 
-    Feature 1 has the larger λ, feature 2 the larger ρ = 1. JEPA learns feature 2 first if and only
-    if λ₁/λ₂ is below the boundary Φ_L(ε, p; ρ₁, 1). (a) The boundary for ρ₁ = `rho` against the
-    scale ε of the start: below a curve JEPA follows ρ, above it λ; every curve falls to 1 as ε → 0,
-    as 1 + ε^(1/L) (2L-1)/(2L-2) (1/ρ₁ - 1), so that in that limit λ always decides. Towards large ε
-    a curve ends where feature 1 starts above the fraction p of its asymptote. Grey: the same
-    boundary for MAE, all depths. (b) The boundary for an encoder of `map_depth` layers against ε
-    and ρ₁; white: feature 1 starts above its target. Lines and colours (1 and below alike, 2 and
-    above alike): exact. Points: ratios of simulated critical times.
+    Feature 1 has the larger $λ$, feature 2 the larger $ρ = 1$. JEPA learns feature 2 first if and
+    only if $λ₁/λ₂$ is below the boundary $Φ_L(ε, p; ρ₁, 1)$. (a) The boundary for $ρ₁ =$ `rho`
+    against the scale $ε$ of the start: below a curve JEPA follows $ρ$, above it $λ$; every curve
+    falls to 1 as $ε → 0$, as $1 + ε^(1/L) (2L-1)/(2L-2) (1/ρ₁ - 1)$, so that in that limit $λ$
+    always decides. Towards large $ε$ a curve ends where feature 1 starts above the fraction $p$ of
+    its asymptote. Grey: the same boundary for MAE, all depths. (b) The boundary for an encoder of
+    `map_depth` layers against $ε$ and $ρ₁$; white: feature 1 starts above its target. Lines and
+    colours (1 and below alike, 2 and above alike): exact. Points: ratios of simulated critical
+    times.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.5))
     inits = np.geomspace(1e-8, 0.3, 400)

@@ -42,16 +42,16 @@ def generative_models(
     state_variances: tuple[float, float] = (2.6, 1.0),
     noise_variances: tuple[float, float] = (0.6, 0.05),
 ) -> Figure:
-    """Random masks never set λ against ρ; a process in time does, and JEPA and MAE then differ in
-    their order.
+    """Random masks never set $λ$ against $ρ$; a process in time does, and JEPA and MAE then differ
+    in their order.
 
-    Strengths ‖W̄ q_i‖ of whole networks of L layers under gradient flow from an aligned start
+    Strengths $‖W̄ q_i‖$ of whole networks of $L$ layers under gradient flow from an aligned start
     (points, in a random latent basis) and of the scalar equations (lines). (a), (c): three
     coordinates of unit variance and circulant correlation, the context masked with `rate`, the
-    target by an independent mask with `target_rate`: λ and ρ grow together, and both objectives
+    target by an independent mask with `target_rate`: $λ$ and $ρ$ grow together, and both objectives
     learn in the same order. (b), (d): two autoregressive features observed with noise, the next
-    frame predicted from this one: the fast one has the larger λ, the slow one the larger ρ. JEPA
-    reverses the order, and MAE keeps it. Dashed: the fraction .8 of the asymptote; triangles:
+    frame predicted from this one: the fast one has the larger $λ$, the slow one the larger $ρ$.
+    JEPA reverses the order, and MAE keeps it. Dashed: the fraction .8 of the asymptote; triangles:
     predicted critical times.
     """
     data = np.full((3, 3), correlation)
@@ -139,17 +139,17 @@ def displacement(
     deltas: Sequence[float] = (0.0, 1e-10, 1e-6, 1e-3),
     step: float = 0.1,
 ) -> Figure:
-    """A slight misalignment makes JEPA unlearn the feature of large λ for that of large ρ, long
+    """A slight misalignment makes JEPA unlearn the feature of large $λ$ for that of large $ρ$, long
     before its time.
 
-    Strengths ‖W̄ q_i‖ in networks of L layers under gradient flow (Runge-Kutta of order 4,
-    float64): feature 1 (orange) has the larger λ, feature 2 (blue) the larger ρ. The predictor
-    starts rotated by the angle δ against the encoder; the darker, the larger δ. (a) JEPA: while
-    feature 1 alone is learned, that state is unstable at the rate ρ₁^(2L-1) σ₂² (ρ₂ - ρ₁), and δ
-    decides when feature 2 takes over the latent unit of feature 1, which drops and is learned
-    again. (b) MAE on the same problem, where λρ is equal for both and nothing grows. Points: the
-    scalar equations, which δ = 0 follows and which cannot show any of this. Triangles: predicted
-    displacement times t₁ + ln(1/δ)/μ.
+    Strengths $‖W̄ q_i‖$ in networks of $L$ layers under gradient flow (Runge-Kutta of order 4,
+    float64): feature 1 (orange) has the larger $λ$, feature 2 (blue) the larger $ρ$. The predictor
+    starts rotated by the angle $δ$ against the encoder; the darker, the larger $δ$. (a) JEPA: while
+    feature 1 alone is learned, that state is unstable at the rate $ρ₁^(2L-1) σ₂² (ρ₂ - ρ₁)$, and
+    $δ$ decides when feature 2 takes over the latent unit of feature 1, which drops and is learned
+    again. (b) MAE on the same problem, where $λρ$ is equal for both and nothing grows. Points: the
+    scalar equations, which $δ = 0$ follows and which cannot show any of this. Triangles: predicted
+    displacement times $t₁ + ln(1/δ)/μ$.
     """
     fig, axes = plt.subplots(1, 2, figsize=(8.8, 3.3), gridspec_kw={"width_ratios": (1.7, 1)})
     features = (np.array(lambdas), np.array(rhos))
@@ -214,12 +214,12 @@ def itinerary(
 ) -> Figure:
     """What a network learns, unlearns and learns again, predicted from its covariances.
 
-    Strengths ‖W̄ q_i‖ (lines) of three features whose λ and ρ are in opposite order, in a network
-    of L layers whose predictor starts misaligned by about δ, in a random basis, under gradient
-    flow. Marks: predicted events, at the height p of the asymptote: learned (▲), unlearned (▼),
-    learned again (△), from the scalar critical times and the growth rates of the partly learned
-    states. (a) JEPA visits the features by λ and ends by ρ. (b) MAE from a very small start has its
-    own displacements, ordered by λρ.
+    Strengths $‖W̄ q_i‖$ (lines) of three features whose $λ$ and $ρ$ are in opposite order, in a
+    network of $L$ layers whose predictor starts misaligned by about $δ$, in a random basis, under
+    gradient flow. Marks: predicted events, at the height $p$ of the asymptote: learned (▲),
+    unlearned (▼), learned again (△), from the scalar critical times and the growth rates of the
+    partly learned states. (a) JEPA visits the features by $λ$ and ends by $ρ$. (b) MAE from a very
+    small start has its own displacements, ordered by $λρ$.
     """
     fig, axes = plt.subplots(1, 2, figsize=(8.8, 3.4))
     basis = np.asarray(networks.random_rotation(jax.random.key(7), len(lambdas)))
@@ -282,17 +282,17 @@ def stability_of_partial_states(
     lambdas: Sequence[float] = (1.7, 1.0, 1.3, 0.8),
     rhos: Sequence[float] = (0.4, 0.7, 0.55, 1.0),
 ) -> Figure:
-    """Of all sets of learned features only the chain of the most preferred is stable: by ρ for
-    JEPA, by λρ for MAE.
+    """Of all sets of learned features only the chain of the most preferred is stable: by $ρ$ for
+    JEPA, by $λρ$ for MAE.
 
-    In a network of L layers a state in which some features are learned (the digits, numbered by
-    decreasing λ) and the others are exactly absent is a saddle of the gradient flow. Filled: no
+    In a network of $L$ layers a state in which some features are learned (the digits, numbered by
+    decreasing $λ$) and the others are exactly absent is a saddle of the gradient flow. Filled: no
     perturbation of a learned unit towards an absent feature grows. Otherwise the number below is
     the largest growth rate, and an arrow leads to the state in which the fastest growing exchange
     has taken place. Rings: the largest eigenvalue of the Jacobian of the whole matrix flow at the
     state, by automatic differentiation, is positive, too. The prediction and the ring agree in
     every state. The absence of a feature itself decays, or grows more slowly than exponentially for
-    L ≥ 2.
+    $L ≥ 2$.
     """
     order = np.argsort(lambdas)[::-1]
     covariance = np.array(lambdas)[order]

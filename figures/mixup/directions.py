@@ -46,14 +46,14 @@ def boundaries(
     """Between well separated classes training without augmentation and masks turn away from the
     Bayes boundary; Mixup does not.
 
-    The classes of F1. (a) One sample of `n` points at κ = `separability` and the boundaries w·x = 0
-    that are learned from it; thin lines are the boundaries of `others` further samples. Black: the
-    Bayes boundary. Dash-dotted: the one to which masks tend as κ grows, with w along 1/μ (here also
-    along μ). (b) Angle from the Bayes direction b to the learned w, counter-clockwise positive, at
-    the same n against κ: means over `runs` samples with 99 % Student intervals. Lines: the
-    ridge-LDA path at n points, which training without augmentation follows at large κ (orange), and
-    the minimiser of the expected loss of masks (pink). Mixup's is b (black). Oh & Yun 2023 for the
-    three directions; lines are new.
+    The classes of F1. (a) One sample of `n` points at $κ =$ `separability` and the boundaries
+    $w·x = 0$ that are learned from it; thin lines are the boundaries of `others` further samples.
+    Black: the Bayes boundary. Dash-dotted: the one to which masks tend as $κ$ grows, with $w$ along
+    $1/μ$ (here also along $μ$). (b) Angle from the Bayes direction $b$ to the learned $w$,
+    counter-clockwise positive, at the same $n$ against $κ$: means over `runs` samples with 99 %
+    Student intervals. Lines: the ridge-LDA path at $n$ points, which training without augmentation
+    follows at large $κ$ (orange), and the minimiser of the expected loss of masks (pink). Mixup's
+    is $b$ (black). Oh & Yun 2023 for the three directions; lines are new.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.9))
     kappas = sorted({*separabilities, separability})
@@ -166,14 +166,14 @@ def efficiencies(
     """Mixup is nearly as efficient as linear discriminant analysis; maximum likelihood needs
     exponentially more samples.
 
-    n (1 - cos(w, b)) tends to T K(a) / (2κ|b|²), with T = tr(P Σ⁻¹) across b: the factor K against
-    a = κ m². Lines: K_erm without augmentation, K_mix of Mixup with λ ~ Beta(α, α), and K_lda = a +
-    1. Points: the same ratio from the mean over `runs` samples of `n` points of the classes of F1,
-    balanced, with 99 % Student intervals. Without augmentation they have `erm_n` points and end at
-    a = `erm_most`, beyond which the samples are too small for the limit. At finite n the points are
-    high by a few times 1/n. (a) On a logarithmic axis. (b) Relative to discriminant analysis on the
-    same samples, with intervals of the ratio to first order: larger α is nearer to it, and all meet
-    at small a. New.
+    $n (1 - cos(w, b))$ tends to $T K(a) / (2κ|b|²)$, with $T = tr(P Σ⁻¹)$ across $b$: the factor
+    $K$ against $a = κ m²$. Lines: $K_erm$ without augmentation, $K_mix$ of Mixup with
+    $λ ~ Beta(α, α)$, and $K_lda = a + 1$. Points: the same ratio from the mean over `runs` samples
+    of `n` points of the classes of F1, balanced, with 99 % Student intervals. Without augmentation
+    they have `erm_n` points and end at $a =$ `erm_most`, beyond which the samples are too small for
+    the limit. At finite $n$ the points are high by a few times $1/n$. (a) On a logarithmic axis.
+    (b) Relative to discriminant analysis on the same samples, with intervals of the ratio to first
+    order: larger $α$ is nearer to it, and all meet at small $a$. New.
     """
     grid = np.geomspace(0.1, 64, 40)
     lda = np.array([rates.lda_efficiency(a) for a in grid])
@@ -258,16 +258,16 @@ def scales(
     limit_n: int = 40,
     runs: int = 100,
 ) -> Figure:
-    """Mixing labels bounds the score u = w·μ of a class mean, which grows like 2a without
+    """Mixing labels bounds the score $u = w·μ$ of a class mean, which grows like $2a$ without
     augmentation.
 
-    (a) u* of the minimiser of the expected loss for λ ~ Beta(α, α), which depends only on a = κ m²,
-    with its limit u∞ (dashed); and 2a without augmentation. Points: w·μ of fits to `n` points
-    (`erm_n` without augmentation, a ≤ 4) of the classes of F1, means over `runs` samples with 99 %
-    Student intervals. They are high by a relative error of the order of 1/n. (b) The limit u∞(α)
-    falls and rises. It is unbounded for α → 0, where labels are hardly mixed, and for α → ∞, where
-    all pairs are mixed half and half. Points: the same, for `limit_n` points at a = 2000. Cross:
-    the minimum. New.
+    (a) $u*$ of the minimiser of the expected loss for $λ ~ Beta(α, α)$, which depends only on
+    $a = κ m²$, with its limit $u∞$ (dashed); and $2a$ without augmentation. Points: $w·μ$ of fits
+    to `n` points (`erm_n` without augmentation, $a ≤ 4$) of the classes of F1, means over `runs`
+    samples with 99 % Student intervals. They are high by a relative error of the order of $1/n$.
+    (b) The limit $u∞(α)$ falls and rises. It is unbounded for $α → 0$, where labels are hardly
+    mixed, and for $α → ∞$, where all pairs are mixed half and half. Points: the same, for `limit_n`
+    points at $a = 2000$. Cross: the minimum. New.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.6))
     grid = np.geomspace(0.1, 100, 60)
@@ -355,18 +355,18 @@ def masking(
     runs: int = 30,
     path: Sequence[float] = (0.01, 0.1, 1, 3, 10, 30),
 ) -> Figure:
-    """The more separable the classes, the nearer the minimiser of masking to 1/μ, whatever the
-    noise, instead of to b.
+    """The more separable the classes, the nearer the minimiser of masking to $1/μ$, whatever the
+    noise, instead of to $b$.
 
-    Classes N(±μ, Σ/κ) with μ = (2, ½) and three noise shapes; each coordinate from either of two
-    points with equal chances, labels by the share. (a) Cosine between the minimiser w of the
-    expected loss and the Bayes direction b, and (b) 1 - cos between w and 1/μ, elementwise: lines.
-    Points: weights fitted to `n` points, balanced classes, means over `runs` samples with 99 %
-    Student intervals; what the sample leaves to chance, of the order of 1/(nκ), lowers those in (a)
-    and lifts those in (b). Masks are harmless only where b is along 1/μ (green), where (b) shows
-    that chance alone. (c) The loss of masks as κ → ∞, which no longer knows Σ: a valley along 1/μ
-    without an end. Discs: the minimisers for Σ = I at growing κ (`path`) leave b. Oh & Yun 2023 for
-    masks being suboptimal; limit and lines are new.
+    Classes $N(±μ, Σ/κ)$ with $μ = (2, ½)$ and three noise shapes; each coordinate from either of
+    two points with equal chances, labels by the share. (a) Cosine between the minimiser $w$ of the
+    expected loss and the Bayes direction $b$, and (b) $1 - cos$ between $w$ and $1/μ$, elementwise:
+    lines. Points: weights fitted to `n` points, balanced classes, means over `runs` samples with 99
+    % Student intervals; what the sample leaves to chance, of the order of $1/(nκ)$, lowers those in
+    (a) and lifts those in (b). Masks are harmless only where $b$ is along $1/μ$ (green), where (b)
+    shows that chance alone. (c) The loss of masks as $κ → ∞$, which no longer knows $Σ$: a valley
+    along $1/μ$ without an end. Discs: the minimisers for $Σ = I$ at growing $κ$ (`path`) leave $b$.
+    Oh & Yun 2023 for masks being suboptimal; limit and lines are new.
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.5), width_ratios=(1, 1, 1.15))
     grid = np.geomspace(separabilities[0], separabilities[-1], 30)

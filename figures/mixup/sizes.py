@@ -60,17 +60,17 @@ def learning_curves(
     """Separable classes hide the Bayes direction from training without augmentation; Mixup finds
     it, masks never do.
 
-    1 - cos(w, b) of the learned weights w to the Bayes direction b = Σ⁻¹μ against the sample size
-    n, for classes N(±μ, Σ/κ) in the plane, μ = (1, 1), Σ = diag(.2, 1.8), half the points of either
-    class, λ uniform, all masks equally likely. Points: means over `runs` samples with 99 % Student
-    intervals; bands: from the 10 % to the 90 % quantile of the runs. Lines: without augmentation
-    the ridge-LDA path at finite n up to n = e^(a/2) (dotted), where separability ends, a = κm², and
-    the law of large n, T K_erm(a) / (2κ|b|²n), beyond (solid); Mixup with the averaged loss
-    the same with K_mix(a), called C/n (solid), and one λ per pair with the term B_s κ/n² of large κ
-    added (dashed); masks the expected minimiser (dash-dotted), which stays away from b. The path is
-    the limit of large κ: fluctuations of the direction put the orange points above it. (a-e)
-    Growing κ. The four learners see the same samples. Oh & Yun 2023 for the curse and its cure; all
-    lines are new.
+    $1 - cos(w, b)$ of the learned weights $w$ to the Bayes direction $b = Σ⁻¹μ$ against the sample
+    size $n$, for classes $N(±μ, Σ/κ)$ in the plane, $μ = (1, 1)$, $Σ = diag(.2, 1.8)$, half the
+    points of either class, $λ$ uniform, all masks equally likely. Points: means over `runs` samples
+    with 99 % Student intervals; bands: from the 10 % to the 90 % quantile of the runs. Lines:
+    without augmentation the ridge-LDA path at finite $n$ up to $n = e^(a/2)$ (dotted), where
+    separability ends, $a = κm²$, and the law of large $n$, $T K_erm(a) / (2κ|b|²n)$, beyond
+    (solid); Mixup with the averaged loss the same with $K_mix(a)$, called $C/n$ (solid), and one
+    $λ$ per pair with the term $B_s κ/n²$ of large $κ$ added (dashed); masks the expected minimiser
+    (dash-dotted), which stays away from $b$. The path is the limit of large $κ$: fluctuations of
+    the direction put the orange points above it. (a-e) Growing $κ$. The four learners see the same
+    samples. Oh & Yun 2023 for the curse and its cure; all lines are new.
     """
     size = max(2.45 * len(separabilities), 6.5), 3.8
     fig, axes = plt.subplots(
@@ -185,17 +185,17 @@ def phase_diagram(
     profiles: Sequence[float] = (20, 80, 160),
     profile_runs: int = 100,
 ) -> Figure:
-    """Without augmentation log n / κ sets the direction: it moves from μ to b and arrives where
-    separability ends.
+    """Without augmentation $log n / κ$ sets the direction: it moves from $μ$ to $b$ and arrives
+    where separability ends.
 
-    The classes of F1, with n points without augmentation, whose hard margin is drawn exactly for
-    any n. (a) Mean of 1 - cos(w, b) over `runs` samples in each of the `cells` of κ and log n / κ.
-    Grey: fewer than two points, or not separable in more than half of the runs. Lines: the
-    exponents ν_ε at which 1 - cos = ε in the limit of large κ (dashed), the same with the normal
-    tail at finite κ (solid), and the end of separability, ν = m²/2 (dotted). (b) Profiles: means
-    over `profile_runs` samples with 99 % Student intervals, while separable in every run; the
-    prediction at finite n (lines in the points' colours) and the limit κ → ∞ (black). Oh & Yun 2023
-    prove the exponential growth; phases and lines are new.
+    The classes of F1, with $n$ points without augmentation, whose hard margin is drawn exactly for
+    any $n$. (a) Mean of $1 - cos(w, b)$ over `runs` samples in each of the `cells` of $κ$ and
+    $log n / κ$. Grey: fewer than two points, or not separable in more than half of the runs. Lines:
+    the exponents $ν_ε$ at which $1 - cos = ε$ in the limit of large $κ$ (dashed), the same with the
+    normal tail at finite $κ$ (solid), and the end of separability, $ν = m²/2$ (dotted). (b)
+    Profiles: means over `profile_runs` samples with 99 % Student intervals, while separable in
+    every run; the prediction at finite $n$ (lines in the points' colours) and the limit $κ → ∞$
+    (black). Oh & Yun 2023 prove the exponential growth; phases and lines are new.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.8, 3.8))
     limit = REFERENCE.pair(1).signal / 2
@@ -371,19 +371,19 @@ def samples_needed(
     mixup_sizes: Sequence[int] = (10, 14, 20, 28, 40, 56),
     mixup_runs: int = 500,
 ) -> Figure:
-    """Without augmentation the samples needed grow exponentially in the separability κ; with Mixup
-    hardly at all.
+    """Without augmentation the samples needed grow exponentially in the separability $κ$; with
+    Mixup hardly at all.
 
-    n_ε is the sample size at which 1 - cos(w, b) falls to ε for the classes of F1: its median over
-    `runs` samples without augmentation (the farthest points of each drawn exactly, every hard
-    margin certified), its mean over `mixup_runs` samples with Mixup, λ uniform. Points: where that
-    curve crosses ε; bars: where the ends of its 99 % Student interval (mean) or order-statistics
-    interval (median) do. (a) On a logarithmic axis that reaches far beyond any data set: without
-    augmentation n_ε follows 1/Q(√(2κν_ε)) (solid), Q the normal tail, hence exponentially with the
-    exponent ν_ε (dotted: e^(ν_ε κ)); Mixup, for ε = `mixup_epsilon`, stays at the bottom (blue).
-    (b) Mixup magnified, with the laws C/(n - d - 2) + Bκ/n² = ε (lines): flat for balanced classes
-    and averaged λ, at most like √κ (black, dotted) otherwise. Oh & Yun 2023 for exponential against
-    much less; exponents and lines are new.
+    $n_ε$ is the sample size at which $1 - cos(w, b)$ falls to $ε$ for the classes of F1: its median
+    over `runs` samples without augmentation (the farthest points of each drawn exactly, every hard
+    margin certified), its mean over `mixup_runs` samples with Mixup, $λ$ uniform. Points: where
+    that curve crosses $ε$; bars: where the ends of its 99 % Student interval (mean) or
+    order-statistics interval (median) do. (a) On a logarithmic axis that reaches far beyond any
+    data set: without augmentation $n_ε$ follows $1/Q(√(2κν_ε))$ (solid), $Q$ the normal tail, hence
+    exponentially with the exponent $ν_ε$ (dotted: $e^(ν_ε κ)$); Mixup, for $ε =$ `mixup_epsilon`,
+    stays at the bottom (blue). (b) Mixup magnified, with the laws $C/(n - d - 2) + Bκ/n² = ε$
+    (lines): flat for balanced classes and averaged $λ$, at most like $√κ$ (black, dotted)
+    otherwise. Oh & Yun 2023 for exponential against much less; exponents and lines are new.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.9))
     grid = np.geomspace(separabilities[0] / 1.15, separabilities[-1] * 1.15, 60)

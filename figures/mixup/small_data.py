@@ -40,13 +40,13 @@ def small_data(
     gradient descent on `moon_points` points: the boundaries of `networks` networks on as many
     training sets (lines), one of the sets (dots), and the mean accuracy on the other points with
     its 99 % Student interval (title). (a) No augmentation, (b) Mixup, (c) coordinates exchanged by
-    masks. Below: handwritten digits 3 against 8 (8 x 8 pixels, centred), logistic regression
-    without bias with a ridge penalty, trained on n images, half of either digit: accuracy on all
-    others, without augmentation, with Mixup (λ uniform) and with boxes cut out of one image and
+    masks. Below: handwritten digits 3 against 8 (8 × 8 pixels, centred), logistic regression
+    without bias with a ridge penalty, trained on $n$ images, half of either digit: accuracy on all
+    others, without augmentation, with Mixup ($λ$ uniform) and with boxes cut out of one image and
     pasted into the other. Means over `runs` splits with 99 % Student intervals, those of one ridge
-    side by side; nothing is predicted, and thin lines only join them. (d-f) Growing n. There are 64
-    pixels: Mixup behaves like a discriminant analysis, whose scatter matrix is singular or nearly
-    so for so few points, and a larger ridge repairs that. New.
+    side by side; nothing is predicted, and thin lines only join them. (d-f) Growing $n$. There are
+    64 pixels: Mixup behaves like a discriminant analysis, whose scatter matrix is singular or
+    nearly so for so few points, and a larger ridge repairs that. New.
     """
     fig, (above, below) = plt.subplots(2, 3, figsize=(9.3, 5.6))
     _moon_panels(above, networks, moon_points, hidden, n_steps)

@@ -113,8 +113,8 @@ WEIGHTS_IN_GRID = (
 
 @claim(paper("equation 19"), kind="identity", cases=[1, 3, 5])
 def test_mbr__ridge(trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """The posterior mean of two weights given the examples is ridge regression with λ = σ² / τ²,
-    for noise of variance σ² and weights of variance τ².
+    """The posterior mean of two weights given the examples is ridge regression with $λ = σ² / τ²$,
+    for noise of variance $σ²$ and weights of variance $τ²$.
     """
     trial.require(weight_std <= 4 * noise_std, WEIGHTS_IN_GRID)
     X, Y, _ = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, 2))
@@ -157,8 +157,8 @@ def risks_of_rules(trial, examples, weight_std, noise_std, count=COUNT):
 @claim(paper("equations 18 and 19"), kind="optimality", cases=[1, 3, 5])
 def test_mbr__least(trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5):
     """Whatever the inputs, other ridges, a gradient step, SGD and nearest neighbours have no
-    smaller risk E (prediction - w.x)² than ridge regression with λ = σ² / τ², for noise of variance
-    σ² and weights w of variance τ²; x is the next input.
+    smaller risk $E (prediction - w.x)²$ than ridge regression with $λ = σ² / τ²$, for noise of
+    variance $σ²$ and weights $w$ of variance $τ²$; $x$ is the next input.
     """
     of_rules, least, rounding = risks_of_rules(trial, examples, weight_std, noise_std, MANY)
     risks = of_rules.T
@@ -178,9 +178,9 @@ def test_mbr__least(trial, examples: FewExamples, weight_std: Std = 1.5, noise_s
 def test_mbr__least__risk(
     trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """Whatever the inputs, the risk E (prediction - w.x)² of ridge regression with λ = σ² / τ² at a
-    query x after the inputs X is σ² x^T (X^T X + λ I)^-1 x, for noise of variance σ² > 0 and
-    weights w of variance τ².
+    """Whatever the inputs, the risk $E (prediction - w.x)²$ of ridge regression with $λ = σ² / τ²$
+    at a query $x$ after the inputs $X$ is $σ² x^T (X^T X + λ I)^-1 x$, for noise of variance
+    $σ² > 0$ and weights $w$ of variance $τ²$.
     """
     risks, least, rounding = risks_of_rules(trial, examples, weight_std, noise_std)
     trial.identity(
@@ -200,7 +200,7 @@ def test_mbr__least__risk(
     "`regression.linear_rule_spd`",
 )
 def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """For every rule that is linear in the labels the risk E (prediction - w.x)² is that of the
+    """For every rule that is linear in the labels the risk $E (prediction - w.x)²$ is that of the
     Bayes predictor plus the mean squared difference of both predictions.
     """
     ratio = noise_std**2 / weight_std**2
@@ -258,7 +258,7 @@ def test_ilwd__linear(
     dimension: Annotated[int, Interval(2, 6, why="three queries for each axis")] = 4,
 ):
     """A linear fit to the answers of a rule that is linear in the query (ridge regression, a
-    gradient step or SGD) has the weights of the rule, if it is asked at queries that span R^d.
+    gradient step or SGD) has the weights of the rule, if it is asked at queries that span $R^d$.
     """
     queries, _ = normal_nodes(3, dimension)
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
@@ -298,10 +298,10 @@ def test_ilwd__linear(
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
 )
 def test_fig2__diagonal(trial, noise_std: Noise, weight_std: Std):
-    """If the next input x is not orthogonal to all inputs before it, ridge regression with λ = σ² /
-    τ² has a smaller risk E (prediction - w.x)² than the others of figure 2, which have λ = 0, 1/16,
-    1/9, 1/4 and 4/9, and that of twice its penalty; σ² and τ² are the variances of noise and
-    weights w.
+    """If the next input $x$ is not orthogonal to all inputs before it, ridge regression with
+    $λ = σ² / τ²$ has a smaller risk $E (prediction - w.x)²$ than the others of figure 2, which have
+    $λ = 0, 1/16, 1/9, 1/4$ and $4/9$, and that of twice its penalty; $σ²$ and $τ²$ are the
+    variances of noise and weights $w$.
     """
     ratio = noise_std**2 / weight_std**2
     trial.require(
@@ -367,9 +367,10 @@ def test_ridge__spectrum(
     dimension: Annotated[int, Interval(1, 10, why="each prompt is solved exactly")] = 3,
     weight_std: Std = 1.5,
 ):
-    """Given the inputs X, ridge regression has the risk E |ŵ - w|² = Σ (τ² λ² + σ² s) / (s + λ)²
-    over the d eigenvalues s of X^T X, with the slope Σ 2 s (λ τ² - σ²) / (s + λ)³ in λ; τ² and σ²
-    are the variances of weights and noise.
+    """Given the inputs $X$, ridge regression has the risk
+    $E |ŵ - w|² = ∑_s (τ² λ² + σ² s) / (s + λ)²$ over the $d$ eigenvalues $s$ of $X^T X$, with the
+    slope $∑_s 2 s (λ τ² - σ²) / (s + λ)³$ in $λ$; $τ²$ and $σ²$ are the variances of weights and
+    noise.
     """
     X = trial.generator("inputs").standard_normal((examples, dimension))
     spectrum = np.linalg.svd(X, compute_uv=False) ** 2
@@ -403,14 +404,14 @@ def test_ridge__spectrum(
 
 
 @claim(
-    paper("section 4.3, the k-nearest neighbours"),
+    paper("section 4.3, the $k$-nearest neighbours"),
     kind="identity",
     cases=[False, True],
 )
 def test_nearest__neighbours(trial, weighted: bool):
     """The baselines average the labels of the three nearest examples with equal weights, or with
-    the weights 1 / |x_i - x|²; if there are fewer than three, they take all. If an example is the
-    query x, the weighted one answers with its label.
+    the weights $1 / |x_i - x|²$; if there are fewer than three, they take all. If an example is the
+    query $x$, the weighted one answers with its label.
     """
     inputs, weights = drawn_rules(trial, 1.0, repeated=True, count=MANY)
     labels = trial.generator("labels").standard_normal((MANY, EXAMPLES))

@@ -52,9 +52,10 @@ def factors_and_rounding(trial, count, largest, scales):
     cases=["erf", "tanh"],
 )
 def test_gelu__mul(trial, form: Form, n_points: Points = 200):
-    """For x and y in [-2, 2] Lemma 4's product √(π/2) s⁻² [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)]
-    is x y + κ s² [(x + y)⁴ - x⁴ - y⁴], up to a remainder of fourth order in s. κ is -1/12 where
-    GeLU(u) = u Φ(u), and (.044715 - 2/(3π)) / 2 in its form with tanh.
+    """For $x$ and $y$ in $[-2, 2]$ Lemma 4's product
+    $√(π/2) s⁻² [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)]$ is $x y + κ s² [(x + y)⁴ - x⁴ - y⁴]$, up
+    to a remainder of fourth order in $s$. $κ$ is $-1/12$ where $GeLU(u) = u Φ(u)$, and
+    $(.044715 - 2/(3π)) / 2$ in its form with tanh.
     """
     scales = np.array([1e-2, 1e-3])
     x, y, rounding = factors_and_rounding(trial, n_points, 2, scales)
@@ -85,8 +86,8 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
     cases=[("erf", 200), ("tanh", 200), ("erf", 300), ("tanh", 300)],
 )
 def test_gelu__mul__order(trial, form: Form, n_points: Points = 200):
-    """The root mean square over x and y in [-2, 2] of the error of Lemma 4's product √(π/2) s⁻²
-    [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)] of x and y falls as s².
+    """The root mean square over $x$ and $y$ in $[-2, 2]$ of the error of Lemma 4's product
+    $√(π/2) s⁻² [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)]$ of $x$ and $y$ falls as $s²$.
     """
     scales = 2.0 ** -np.arange(4, 11)
     x, y, rounding = factors_and_rounding(trial, n_points, 2, scales)
@@ -105,7 +106,7 @@ def test_gelu__mul__order(trial, form: Form, n_points: Points = 200):
 
 
 @claim(
-    derived("by Richardson's extrapolation of Lemma 4's product in s^2"),
+    derived("by Richardson's extrapolation of Lemma 4's product in $s^2$"),
     kind="limit",
     cases=[2**-6, 2**-5],
 )
@@ -116,8 +117,8 @@ def test_richardson__mul(
     ],
     n_points: Points = 350,
 ):
-    """Let m_s be Lemma 4's product of x and y in [-1, 1] at the scale s. The error of (4 m_s -
-    m_2s) / 3 is -s⁴ [(x + y)⁶ - x⁶ - y⁶] / 20, up to higher orders in s.
+    """Let $m_s$ be Lemma 4's product of $x$ and $y$ in $[-1, 1]$ at the scale $s$. The error of
+    $(4 m_s - m_{2s}) / 3$ is $-s⁴ [(x + y)⁶ - x⁶ - y⁶] / 20$, up to higher orders in $s$.
     """
     scales = np.array([scale])
     x, y, rounding = factors_and_rounding(trial, n_points, 1, scales)
@@ -146,9 +147,9 @@ def test_richardson__mul(
     cases=["erf", "tanh"],
 )
 def test_squares(trial, form: Form, n_points: Points = 200):
-    """Write GeLU(u) = u (1 + g(u)) / 2, where g(u) is 2 Φ(u) - 1, or tanh(√(2/π) (u + .044715 u³))
-    in its form with tanh. Lemma 4's product of x with itself at the scale s, from three GeLUs, is
-    √(π/2) x [g(2 s x) - g(s x)] / s.
+    """Write $GeLU(u) = u (1 + g(u)) / 2$, where $g(u)$ is $2 Φ(u) - 1$, or
+    $tanh(√(2/π) (u + .044715 u³))$ in its form with tanh. Lemma 4's product of $x$ with itself at
+    the scale $s$, from three GeLUs, is $√(π/2) x [g(2 s x) - g(s x)] / s$.
     """
     x = trial.generator("entries").uniform(-2, 2, n_points)
     scales = 2.0 ** np.arange(-6, 3)
@@ -185,8 +186,9 @@ def test_squares__tanh(
     ],
     n_points: Points = 200,
 ):
-    """For f(u) = tanh(u + b) - tanh(u - b) and h = cosh² b, the square of x by six tanh units is
-    [f(2x) - 2 f(x) + f(0)] / f''(0) = (h/2) [D(2x) - 2 D(x)] with D(u) = sinh² u / (sinh² u + h).
+    """For $f(u) = tanh(u + b) - tanh(u - b)$ and $h = cosh² b$, the square of $x$ by six tanh units
+    is $[f(2x) - 2 f(x) + f(0)] / f''(0) = (h/2) [D(2x) - 2 D(x)]$ with
+    $D(u) = sinh² u / (sinh² u + h)$.
     """
     x = trial.generator("entries").uniform(-2, 2, n_points)
 
@@ -220,10 +222,11 @@ def test_best__scale(
     richardson: bool,
     magnitude: Annotated[float, Interval(0.1, 10.0)] = 2.0,
 ):
-    """Lemma 4's product of B and B has an error in exact arithmetic, and a rounding of at most 4
-    √(π/2) ε B / s, where ε is the spacing of numbers at one. To leading order in s B the sum of
-    both is least at s = ((12/7) √(π/2) ε)^(1/3) / B. For Richardson's (4 m_s - m_2s) / 3, whose
-    rounding is half as much again, it is least at s = ((15/31) √(π/2) ε)^(1/5) / B.
+    """Lemma 4's product of $B$ and $B$ has an error in exact arithmetic, and a rounding of at most
+    $4 √(π/2) ε B / s$, where $ε$ is the spacing of numbers at one. To leading order in $s B$ the
+    sum of both is least at $s = ((12/7) √(π/2) ε)^(1/3) / B$. For Richardson's
+    $(4 m_s - m_{2s}) / 3$, whose rounding is half as much again, it is least at
+    $s = ((15/31) √(π/2) ε)^(1/5) / B$.
     """
     # With many digits, as a product is a small difference over s^2.
     with mpmath.workdps(60):
@@ -272,8 +275,8 @@ def test_gelu__bypass(
     shift: Annotated[float, Interval(3, 7, why="beyond, rounding hides what is lost")],
     n_points: Points = 200,
 ):
-    """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x, where Φ is the normal distribution
-    function, and Φ(u) = (1 + tanh(√(2/π) (u + .044715 u³))) / 2 in the form with tanh.
+    """$x - (GeLU(N + x) - N) = (N + x)(1 - Φ(N + x))$, where $Φ$ is the normal distribution
+    function, and $Φ(u) = (1 + tanh(√(2/π) (u + .044715 u³))) / 2$ in the form with tanh.
     """
     x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
     loss = shift + x - np.asarray(passed_by_gelu(shift + x, form))
@@ -321,10 +324,11 @@ def layer_norm_ops(rows):
     cases=["paper", "balanced"],
 )
 def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30):
-    """Let a column of L rows have two pads and other entries x, whose sum is S. With the pads N and
-    -N - S ("paper") layer norm and a gain of √(2/L) N multiply x by (1 + S/N + (S² + |x|²) /
-    (2N²))^(-1/2): x loses a share of about S/(2N). With the pads N - S/2 and -N - S/2 ("balanced")
-    they multiply x by (1 + (S²/2 + |x|²) / (2N²))^(-1/2): the share is of second order in 1/N.
+    """Let a column of $L$ rows have two pads and other entries $x$, whose sum is $S$. With the pads
+    $N$ and $-N - S$ ("paper") layer norm and a gain of $√(2/L) N$ multiply $x$ by
+    $(1 + S/N + (S² + |x|²) / (2N²))^(-1/2)$: $x$ loses a share of about $S/(2N)$. With the pads
+    $N - S/2$ and $-N - S/2$ ("balanced") they multiply $x$ by $(1 + (S²/2 + |x|²) / (2N²))^(-1/2)$:
+    the share is of second order in $1/N$.
     """
     # Of one sign, so that S is not small
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
@@ -352,16 +356,16 @@ def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30
 
 @claim(
     tried(
-        "Lemma 8: layer norm divides, by an absolute value", "the error, and pads that sum to -S"
+        "Lemma 8: layer norm divides, by an absolute value", "the error, and pads that sum to $-S$"
     ),
     kind="identity",
     cases=[0.4, 2.5, 1.0],
 )
 def test_ln__div(trial, divisor: Annotated[float, Interval(0.1, 10.0)], n_rows: Rows = 30):
-    """Let a column of L rows have two pads and other entries y, whose sum is S, and let c be a
-    divisor. With the pads N c - S/2 and -N c - S/2 layer norm and a gain of √(2/L) N turn y into y
-    / |c| times (1 + (S²/2 + |y|²) / (2 (N c)²))^(-1/2), which tends to 1 as N grows: the sign of c
-    is lost.
+    """Let a column of $L$ rows have two pads and other entries $y$, whose sum is $S$, and let $c$
+    be a divisor. With the pads $N c - S/2$ and $-N c - S/2$ layer norm and a gain of $√(2/L) N$
+    turn $y$ into $y / |c|$ times $(1 + (S²/2 + |y|²) / (2 (N c)²))^(-1/2)$, which tends to 1 as $N$
+    grows: the sign of $c$ is lost.
     """
     rows = trial.generator("rows").standard_normal(n_rows)
     total = rows.sum()
@@ -491,7 +495,7 @@ def after_one_layer(instruction, states):
 
 
 @claim(
-    paper("Lemma 1 and Definition C.2"),
+    paper("Lemma 1 and Definition $C$.2"),
     kind="identity",
     cases=["mov", "mov to other rows", "mul", "aff", "div"],
 )

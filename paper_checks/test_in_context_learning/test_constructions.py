@@ -98,17 +98,17 @@ def _start_and_prompts(trial, dimension, count, examples=1):
     cases=[1, 2, 4, 8],
     as_published=published(
         place=paper("Appendix A, the sixth line of the chain of operators"),
-        quoted="aff(; (3+d, 3+2d), (3+2d, 3+3d), (3+3d, 3+4d), W_1 = I, W_2 = -λ) "
-        "(x(w⊤x - y) - λw)",
-        within="the step that it writes out is equation 11, which adds λw",
+        quoted="aff(; $(3+d, 3+2d)$, $(3+2d, 3+3d)$, $(3+3d, 3+4d)$, $W_1 = I$, $W_2 = -λ$) "
+        "$(x(w⊤x - y) - λw)$",
+        within="the step that it writes out is equation 11, which adds $λw$",
         reach="slip",
-        effect="nothing: with W_2 = λ the chain takes the step, and Theorem 1 stands",
+        effect="nothing: with $W_2 = λ$ the chain takes the step, and Theorem 1 stands",
         ran="its lines, rewritten",
     ),
 )
 def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
-    """Nine decoder layers take one SGD step on the ridge loss of the example (x_1, y_1): they
-    answer x_2.w' at the query x_2, with w' = w - 2 α (x_1 (w.x_1 - y_1) + λ w).
+    """Nine decoder layers take one SGD step on the ridge loss of the example $(x_1, y_1)$: they
+    answer $x_2 · w'$ at the query $x_2$, with $w' = w - 2 α (x_1 (w.x_1 - y_1) + λ w)$.
 
     Equation 11, section 4.3 and the sentence of Appendix A on several steps add λ w. One line of
     the chain there takes it off, and so does its repetition line by line, as 2 λ w.
@@ -139,8 +139,8 @@ def _without_one(program):
 
 @claim(paper("Theorem 2 and equations 13-14"), kind="identity", cases=[1, 2, 4, 8])
 def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64):
-    """Fourteen decoder layers do one Sherman-Morrison update: for the example (x_1, y_1) the answer
-    at x_2 is x_1.x_2 y_1 / (λ + |x_1|^2).
+    """Fourteen decoder layers do one Sherman-Morrison update: for the example $(x_1, y_1)$ the
+    answer at $x_2$ is $(x_1·x_2) y_1 / (λ + |x_1|^2)$.
     """
     _, prompts = _start_and_prompts(trial, dimension, count)
     program = programs.ridge_update_program(dimension, REGULARISER)
@@ -180,15 +180,16 @@ def _forgetful(program):
 
 @claim(
     tried(
-        "Appendix A, several steps: a total of O(n) layers for a single pass",
-        "8 n layers, run from w = 0",
+        "Appendix A, several steps: a total of $O(n)$ layers for a single pass",
+        "$8 n$ layers, run from $w = 0$",
     ),
     kind="identity",
     cases=[(4, 2), (4, 4), (4, 8)],
 )
 def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, count: Prompted = 16):
-    """If the layers of Theorem 1 are stacked, 8n layers make one pass of SGD over n examples: they
-    answer w.x at the query x, where w starts at zero and each example takes a step of Theorem 1.
+    """If the layers of Theorem 1 are stacked, $8n$ layers make one pass of SGD over $n$ examples:
+    they answer $w.x$ at the query $x$, where $w$ starts at zero and each example takes a step of
+    Theorem 1.
     """
     _, prompts = _start_and_prompts(trial, dimension, count, examples)
     program = programs.sgd_program(dimension, examples, STEP, REGULARISER)
@@ -207,15 +208,15 @@ def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, coun
 
 @claim(
     tried(
-        "Appendix B: O(n) layers, as the process is repeated for the next example",
-        "that A^-1 and the sum of x y are carried along, and 11 n + 3 layers",
+        "Appendix B: $O(n)$ layers, as the process is repeated for the next example",
+        "that $A^-1$ and the sum of $x y$ are carried along, and $11 n + 3$ layers",
     ),
     kind="identity",
     cases=[(4, 2), (4, 8)],
 )
 def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, count: Prompted = 16):
-    """If the updates of Theorem 2 carry along A^-1 and Σ x_i y_i, where A = λ I + Σ x_i x_i^T, 11n
-    + 3 layers compute ridge regression on n examples.
+    """If the updates of Theorem 2 carry along $A^-1$ and $∑_i x_i y_i$, where
+    $A = λ I + ∑_i x_i x_i^T$, $11n + 3$ layers compute ridge regression on $n$ examples.
     """
     _, prompts = _start_and_prompts(trial, dimension, count, examples)
     program = programs.recursive_ridge_program(dimension, examples, REGULARISER)
@@ -323,7 +324,7 @@ and of all rows by theory.
 
 @claim(
     tried(
-        "Theorems 1 and 2: constant layers, and O(d) and O(d²) hidden space",
+        "Theorems 1 and 2: constant layers, and $O(d)$ and $O(d²)$ hidden space",
         "the numbers, counted in each chain",
     ),
     kind="identity",
@@ -336,10 +337,10 @@ def test_counts(
     dimension: Inverse,
     examples: Annotated[int, Interval(1, 12, why=_DENSE)],
 ):
-    """In d dimensions one SGD step takes 9 layers, one Sherman-Morrison update 14, a pass
-    of SGD over n examples 8n, and ridge regression on n examples 11n + 3. Steps and passes of SGD
-    need 4d + 3 registers, updates and ridge regression 3d² + 5d + 3. Besides them the state has a
-    scratch as large as the widest value that a layer reads, a row for each token, two pads and a
+    """In $d$ dimensions one SGD step takes 9 layers, one Sherman-Morrison update 14, a pass of SGD
+    over $n$ examples $8n$, and ridge regression on $n$ examples $11n + 3$. Steps and passes of SGD
+    need $4d + 3$ registers, updates and ridge regression $3d² + 5d + 3$. Besides them the state has
+    a scratch as large as the widest value that a layer reads, a row for each token, two pads and a
     row of ones.
     """
     trial.require(
@@ -378,9 +379,9 @@ def test_sm__recursion(
     dimension: Annotated[int, Interval(1, 20)] = 8,
     count: PromptCount = 4,
 ):
-    """Start from A^-1 = I / λ, and let each example x take u u^T / (1 + x.u) from A^-1, where u =
-    A^-1 x. Then A^-1 X^T Y are the weights of ridge regression on all examples, up to a relative
-    rounding of some ε |X|² / λ, where ε is the unit of rounding.
+    """Start from $A^-1 = I / λ$, and let each example $x$ take $u u^T / (1 + x.u)$ from $A^-1$,
+    where $u = A^-1 x$. Then $A^-1 X^T Y$ are the weights of ridge regression on all examples, up to
+    a relative rounding of some $ε |X|² / λ$, where $ε$ is the unit of rounding.
     """
     inputs, labels, queries = draw_prompts(
         trial.generator("prompts"), count, examples + 1, dimension

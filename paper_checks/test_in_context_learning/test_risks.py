@@ -83,9 +83,9 @@ INFINITE_MEAN = "examples must differ from dimension by two at least: the mean i
     cases=GRAM_SIZES,
 )
 def test_ols__chi2(trial, dimension: MatrixSide, examples: MatrixSide):
-    """Let X have k rows and d columns of standard normal numbers, and the Gram matrices X^T X and X
-    X^T. In the inverse of the smaller one, the reciprocal of a diagonal entry is chi-square with |d
-    - k| + 1 degrees of freedom.
+    """Let $X$ have $k$ rows and $d$ columns of standard normal numbers, and the Gram matrices
+    $X^T X$ and $X X^T$. In the inverse of the smaller one, the reciprocal of a diagonal entry is
+    chi-square with $|d - k| + 1$ degrees of freedom.
     """
     few, many = sorted((dimension, examples))
     trial.require(many - few > 1, INFINITE_MEAN)
@@ -109,13 +109,16 @@ def test_ols__chi2(trial, dimension: MatrixSide, examples: MatrixSide):
 
 
 @claim(
-    known("Breiman & Freedman 1983 for k > d + 1; Belkin, Hsu & Xu 2020, Theorem 1, for k < d - 1"),
+    known(
+        "Breiman & Freedman 1983 for $k > d + 1$; Belkin, Hsu & Xu 2020, Theorem 1, for $k < d - 1$"
+    ),
     kind="identity",
     cases=GRAM_SIZES,
 )
 def test_ols__risk(trial, dimension: MatrixSide, examples: MatrixSide):
-    """For k examples in d dimensions with noise of variance σ², the noise adds σ² k/(d - k - 1) to
-    the risk E |ŵ - w|² of least squares for k < d - 1, and σ² d/(k - d - 1) for k > d + 1.
+    """For $k$ examples in $d$ dimensions with noise of variance $σ²$, the noise adds
+    $σ² k/(d - k - 1)$ to the risk $E |ŵ - w|²$ of least squares for $k < d - 1$, and
+    $σ² d/(k - d - 1)$ for $k > d + 1$.
     """
     # The trace of the inverse is a sum of reciprocals of chi-square numbers (`ols-chi2`), and its
     # mean an integral. A mean over simulated traces would need far more samples, or none would be
@@ -138,7 +141,7 @@ def test_ols__risk(trial, dimension: MatrixSide, examples: MatrixSide):
 
 @claim(
     derived(
-        "by the posterior variance of each eigendirection of X^T X, and one integral over the "
+        "by the posterior variance of each eigendirection of $X^T X$, and one integral over the "
         "spectrum"
     ),
     kind="distribution",
@@ -152,9 +155,9 @@ def test_bayes__error(
     ],
     examples: Annotated[int, Interval(3, 12)] = 6,
 ):
-    """For weights of variance 1 and noise of variance σ², the Bayes risk E |ŵ - w|² after k
-    examples is the mean of Σ σ² / (s + σ²) over the d eigenvalues s of X^T X, here averaged over k
-    = 1 to n - 1 and divided by d.
+    """For weights of variance 1 and noise of variance $σ²$, the Bayes risk $E |ŵ - w|²$ after $k$
+    examples is the mean of $∑_s σ² / (s + σ²)$ over the $d$ eigenvalues $s$ of $X^T X$, here
+    averaged over $k = 1$ to $n - 1$ and divided by $d$.
     """
 
     def excess(examples):
@@ -225,16 +228,17 @@ def test_gd__risk(
 
 
 @claim(
-    derived("the vertex of the parabola that the risk is in α"),
+    derived("the vertex of the parabola that the risk is in $α$"),
     kind="optimality",
     cases=[(2, 2), (1, 3), (3, 1)],
 )
 def test_gd__best__step(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """After k examples in d dimensions the best single gradient step ŵ = 2 α X^T Y has α = 1 / (2
-    (k + d + 1 + σ² / τ²)) and the risk E |ŵ - w|² = τ² d (1 - k / (k + d + 1 + σ² / τ²)), where τ²
-    and σ² are the variances of weights and noise.
+    """After $k$ examples in $d$ dimensions the best single gradient step $ŵ = 2 α X^T Y$ has
+    $α = 1 / (2 (k + d + 1 + σ² / τ²))$ and the risk
+    $E |ŵ - w|² = τ² d (1 - k / (k + d + 1 + σ² / τ²))$, where $τ²$ and $σ²$ are the variances of
+    weights and noise.
     """
     trial.require(
         noise_std <= 3 * weight_std,
@@ -276,10 +280,11 @@ def test_gd__best__step(
 def test_sgd__risk(
     trial, dimension: Dimension, examples: Examples, noise_std: Noise, weight_std: Std = 1.5
 ):
-    """A pass of SGD takes 2 α (x^T ŵ - y) x off ŵ for each example. At ŵ = 0 the risk E |ŵ - w|² is
-    τ² d, for weights of variance τ². Each example changes the risk r to ρ r + 4 α² σ² d with ρ = 1
-    - 4 α + 4 α² (d + 2), for normal inputs in d dimensions and noise of variance σ². At the step α
-    = 1 / (d + 2), where ρ = 1, the risk neither grows nor falls without noise.
+    """A pass of SGD takes $2 α (x^T ŵ - y) x$ off $ŵ$ for each example. At $ŵ = 0$ the risk
+    $E |ŵ - w|²$ is $τ² d$, for weights of variance $τ²$. Each example changes the risk $r$ to
+    $ρ r + 4 α² σ² d$ with $ρ = 1 - 4 α + 4 α² (d + 2)$, for normal inputs in $d$ dimensions and
+    noise of variance $σ²$. At the step $α = 1 / (d + 2)$, where $ρ = 1$, the risk neither grows nor
+    falls without noise.
     """
     nodes = 3 ** count_normals(trial, dimension, examples)
     steps = steps_of(dimension)
@@ -327,7 +332,7 @@ def mean_over_spectra(function, few, many, nodes):
 
 @claim(
     derived(
-        "by the loss of each eigendirection of X^T X, and the joint density of its one or two "
+        "by the loss of each eigendirection of $X^T X$, and the joint density of its one or two "
         "eigenvalues"
     ),
     kind="distribution",
@@ -343,11 +348,11 @@ def test_ridge__laws(
     noise_std: Noise,
     weight_std: Std = 1.5,
 ):
-    """Let an eigenvalue s > 0 of X^T X have r = s / (s + λ), b = s / (s + σ²/τ²) and v = τ² + σ²/s.
-    The risk E |ŵ - w|² of ridge regression and its mean squared distances from least squares and
-    from the Bayes predictor are the means of Σ τ² (1 - r)² + (σ²/s) r², Σ v (1 - r)² and Σ v (b -
-    r)² over the spectrum; τ² and σ² are the variances of weights and noise. The risk has τ² more
-    for each dimension beyond k.
+    """Let an eigenvalue $s > 0$ of $X^T X$ have $r = s / (s + λ)$, $b = s / (s + σ²/τ²)$ and
+    $v = τ² + σ²/s$. The risk $E |ŵ - w|²$ of ridge regression and its mean squared distances from
+    least squares and from the Bayes predictor are the means of $∑_s τ² (1 - r)² + (σ²/s) r²$,
+    $∑_s v (1 - r)²$ and $∑_s v (b - r)²$ over the spectrum; $τ²$ and $σ²$ are the variances of
+    weights and noise. The risk has $τ²$ more for each dimension beyond $k$.
 
     There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round.
     """
@@ -416,9 +421,10 @@ PENALTIES = (0.1, 0.5)
 )
 def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12)] = 8):
     """Without noise and for weights of variance 1, the mean squared distance from the weights of
-    least squares after k examples in d dimensions is d (1 - 4 α k) + 4 α² k d (k + d + 1) - max(d -
-    k, 0) for one gradient step, and d ρ^k - max(d - k, 0) with ρ = 1 - 4 α + 4 α² (d + 2) for SGD.
-    For ridge regression at k = d it is the mean of Σ λ² / (s + λ)² over the eigenvalues s of X^T X.
+    least squares after $k$ examples in $d$ dimensions is
+    $d (1 - 4 α k) + 4 α² k d (k + d + 1) - max(d - k, 0)$ for one gradient step, and
+    $d ρ^k - max(d - k, 0)$ with $ρ = 1 - 4 α + 4 α² (d + 2)$ for SGD. For ridge regression at
+    $k = d$ it is the mean of $∑_s λ² / (s + λ)²$ over the eigenvalues $s$ of $X^T X$.
     """
     rules = [
         baselines.ols(),
@@ -486,9 +492,9 @@ def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12)] = 8):
 
 @claim(derived("boxes of the step, each enclosed"), kind="bound")
 def test_gd__best__step__everywhere(trial):
-    """The value d (1 - k / (k + d + 1 + σ²)) is at most the risk d (1 - 4 α k) + 4 α² k d (k + d +
-    1 + σ²) of one step, for all α in [0, 1], d = 1, 2, 5, 20, k = 1, 5, 40 and σ = 0, 1, 2, to
-    1e-9.
+    """The value $d (1 - k / (k + d + 1 + σ²))$ is at most the risk
+    $d (1 - 4 α k) + 4 α² k d (k + d + 1 + σ²)$ of one step, for all $α$ in $[0, 1]$,
+    $d = 1, 2, 5, 20$, $k = 1, 5, 40$ and $σ = 0, 1, 2$, to $1e-9$.
     """
 
     def total(d, k, noise):

@@ -190,8 +190,9 @@ def noisy(trial, dimension):
 
 @claim(BAYES, kind="empirical", tier="full", cases=[1, 2], low_power=SIGNS)
 def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
-    """On prompts of six examples with weights of variance 1 and noise σ = .5 the mean squared error
-    of trained transformers, over all prefixes but the empty one, is within 5 % of the Bayes error.
+    """On prompts of six examples with weights of variance 1 and noise $σ = .5$ the mean squared
+    error of trained transformers, over all prefixes but the empty one, is within 5 % of the Bayes
+    error.
     """
     settings = NOISY[dimension]
     tolerance = 0.05 * risk_laws.mean_bayes_error(
@@ -210,8 +211,8 @@ def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
 
 @claim(BAYES, kind="empirical", tier="full", cases=[1, 2], low_power=SIGNS)
 def test_icl__approaches__ridge(trial, dimension: Literal[1, 2]):
-    """On prompts with weights of variance 1 and noise σ = .5 the answers of trained transformers
-    are nearer to those of ridge regression with λ = σ² / τ² = .25 than with λ = .1 or .5.
+    """On prompts with weights of variance 1 and noise $σ = .5$ the answers of trained transformers
+    are nearer to those of ridge regression with $λ = σ² / τ² = .25$ than with $λ = .1$ or .5.
     """
     after, before = noisy(trial, dimension)
     # What was not trained is nearest to the rule that says least, whatever the noise.
@@ -221,9 +222,9 @@ def test_icl__approaches__ridge(trial, dimension: Literal[1, 2]):
 
 @claim(DEPTHS_AND_WIDTHS, kind="empirical", tier="full", low_power=SIGNS)
 def test_phase__depth(trial):
-    """Of the rules least squares, Ridge(.1), Ridge(.5) and a gradient step of α = .05, Ridge(.1) is
-    nearest to trained transformers of two layers in two dimensions without noise, and least squares
-    to those of four layers, which are nearer to it than those of two are.
+    """Of the rules least squares, Ridge(.1), Ridge(.5) and a gradient step of $α = .05$, Ridge(.1)
+    is nearest to trained transformers of two layers in two dimensions without noise, and least
+    squares to those of four layers, which are nearer to it than those of two are.
     """
     names = list(FAMILY)
 
@@ -278,9 +279,9 @@ WIDTHS = (4, 16)
     low_power=SIGNS,
 )
 def test_noise(trial, scale: Scale = "small"):
-    """Train models in one dimension with weights of variance 1 and noise σ = .1, .25, .5 and 1. The
-    λ of the ridge regression that is nearest to a model rises with σ and is within a factor 2 of
-    σ²; at σ = .1, where the distance hardly changes with λ, within a factor 3.
+    """Train models in one dimension with weights of variance 1 and noise $σ = .1, .25, .5$ and $1$.
+    The $λ$ of the ridge regression that is nearest to a model rises with $σ$ and is within a factor
+    2 of $σ²$; at $σ = .1$, where the distance hardly changes with $λ$, within a factor 3.
 
     Three minutes; `scale="paper"`: twenty models of 16 layers.
     """
@@ -325,7 +326,7 @@ def test_noise(trial, scale: Scale = "small"):
 @claim(DEPTHS_AND_WIDTHS, kind="empirical", tier="full", low_power=SIGNS)
 def test_depth(trial, scale: Scale = "small"):
     """Without noise, in two dimensions, the excess error of trained models over least squares and
-    the λ of the nearest ridge fall from 1 layer to 2 and from 2 to 4.
+    the $λ$ of the nearest ridge fall from 1 layer to 2 and from 2 to 4.
 
     Two minutes; `scale="paper"`: models of 512 units. Models of 8 layers do not become better than
     those of 4 in so few steps. No phase of gradient descent is claimed: at d = 2 one layer is
@@ -393,7 +394,7 @@ def test_probes(trial, scale: Scale = "small", count: probes.Size = 2048):
     """In models of four layers in two dimensions without noise, a two-layer probe reads the
     least-squares weights of 3 examples off the states of some layer from the second on. It leaves
     at least a quarter more of their variance if it reads the embeddings, and more if it is linear,
-    in models at their start, and in models that were trained on w = (1, 1) alone.
+    in models at their start, and in models that were trained on $w = (1, 1)$ alone.
 
     Three minutes. XᵀY, which a gradient step needs, is hardly read better than off the embeddings.
     """
@@ -503,7 +504,7 @@ def test_beyond_training(trial, scale: Scale = "small"):
 
 @claim(
     tried(
-        "Appendix F: the learner becomes gradually linear in the under-determined regime",
+        "Appendix $F$: the learner becomes gradually linear in the under-determined regime",
         "two dimensions, one example against three",
     ),
     kind="empirical",

@@ -50,10 +50,10 @@ def test_embeddings(
         int, Interval(64, 2048, why="below, the bias 1 / n is seen; above, nets take seconds each")
     ],
 ):
-    """Let f = U V' / n be the logits of 8 words, where the embeddings U and V start as standard
-    normal numbers and learn at n times a rate, as under maximal updates. As n grows, the training
-    loss after 60 steps tends to that of a recursion of four 8 x 8 matrices, which is below the loss
-    of descent with the kernel of the start.
+    """Let $f = U V' / n$ be the logits of 8 words, where the embeddings $U$ and $V$ start as
+    standard normal numbers and learn at $n$ times a rate, as under maximal updates. As $n$ grows,
+    the training loss after 60 steps tends to that of a recursion of four 8 × 8 matrices, which is
+    below the loss of descent with the kernel of the start.
 
     The order that the abstract reports, limit before finite network before kernel, in training;
     analogies are not on trial.

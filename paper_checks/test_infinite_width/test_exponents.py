@@ -115,15 +115,15 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
 
 
 @claim(
-    recalled("Theorem 3.3 and its exponent r, as notes on the paper quote it"),
+    recalled("Theorem 3.3 and its exponent $r$, as notes on the paper quote it"),
     kind="rate",
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
 def test_width_exponent(trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128):
-    """In networks with one hidden layer of n units, one step moves the features by the order n^(-r)
-    with r = min(a + b, 2 a + c) + c, if a + b <= 2 a + c: a, b and c are the exponents of the
-    readout's multiplier and start and of the rate. This is 1/2 in NTK, 0 in mean field, and 3/2 in
-    the standard parametrisation with the rate 1/n.
+    """In networks with one hidden layer of $n$ units, one step moves the features by the order
+    $n^(-r)$ with $r = min(a + b, 2 a + c) + c$, if $a + b <= 2 a + c$: $a$, $b$ and $c$ are the
+    exponents of the readout's multiplier and start and of the rate. This is 1/2 in NTK, 0 in mean
+    field, and 3/2 in the standard parametrisation with the rate $1/n$.
 
     a + b of the readout is `start`, 2 a + c is `learned`; a and b of the first layer are 0. The
     same units are put together to networks of all widths, and the step is small.
@@ -191,7 +191,7 @@ def of_two_layers(trial, first, second, start, learned, c):
 
 
 @claim(
-    recalled("Theorem 3.3 and its exponent r, as notes on the paper quote it"),
+    recalled("Theorem 3.3 and its exponent $r$, as notes on the paper quote it"),
     kind="rate",
     cases=[
         (0.0, 0.5, 0.5, 1.0, 0.0),
@@ -209,11 +209,11 @@ def test_width_exponent__deep(
     c: UnitInterval,
     width: Wide = 1024,
 ):
-    """In linear networks with two hidden layers of n units, one step moves the features by the
-    order n^(-r) with r = min(a + b, 2 a + c) + c - 1 + min(2 a_1 + 1, 2 a_2), if a + b <= 2 a + c:
-    a_1 and a_2 are the exponents of the multipliers of the hidden layers, a and b those of the
-    readout's multiplier and start, and c that of the rate. The layer that moves the features most
-    decides.
+    """In linear networks with two hidden layers of $n$ units, one step moves the features by the
+    order $n^(-r)$ with $r = min(a + b, 2 a + c) + c - 1 + min(2 a_1 + 1, 2 a_2)$, if
+    $a + b <= 2 a + c$: $a_1$ and $a_2$ are the exponents of the multipliers of the hidden layers,
+    $a$ and $b$ those of the readout's multiplier and start, and $c$ that of the rate. The layer
+    that moves the features most decides.
     """
     scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
 
@@ -229,7 +229,7 @@ def test_width_exponent__deep(
 
 
 @claim(
-    recalled("Theorem 3.3 and its exponent r, as notes on the paper quote it"),
+    recalled("Theorem 3.3 and its exponent $r$, as notes on the paper quote it"),
     kind="rate",
     tier="full",
     cases=[
@@ -253,9 +253,9 @@ def test_width_exponent__named(
         Interval(64, 256, why="smaller ones are not yet in the power law, larger take ten minutes"),
     ],
 ):
-    """In tanh networks with two hidden layers of n units, one step moves the features by the order
-    n^(-r): r = 0 in muP, 1/2 in NTK and in the standard parametrisation with rate 1/n, and 1/4
-    half-way between muP and NTK.
+    """In tanh networks with two hidden layers of $n$ units, one step moves the features by the
+    order $n^(-r)$: $r = 0$ in muP, 1/2 in NTK and in the standard parametrisation with rate $1/n$,
+    and 1/4 half-way between muP and NTK.
     """
     scaling, r, rivals = of_two_layers(trial, first, second, start, learned, c)
     judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, rivals, power=2)
@@ -273,9 +273,9 @@ def test_one_step__features(
     c: Rate,
     width: SomeWidth = 128,
 ):
-    """Features that the first step moves by n^(-r) change the output by n^(1 - (a + b) - r), where
-    n^(-a) and n^(-b) are the readout's multiplier and start: it explodes if the exponent is above
-    0.
+    """Features that the first step moves by $n^(-r)$ change the output by $n^(1 - (a + b) - r)$,
+    where $n^(-a)$ and $n^(-b)$ are the readout's multiplier and start: it explodes if the exponent
+    is above 0.
 
     So with a = (0, .625), b = (0, -.125), c = -.25, though r = 1/4 and learning the readout changes
     it finitely.
@@ -319,10 +319,10 @@ def test_one_step__features(
 def test_width_exponent__unstable(
     trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128
 ):
-    """Let a, b and c be the exponents of the readout's multiplier and start and of the rate, with a
-    + b <= 2 a + c, in networks with one hidden layer of n units. If r = a + b + c is negative,
-    against the fourth condition of stability, the first order of a step moves the features by
-    n^(-r), which grows without bound.
+    """Let $a$, $b$ and $c$ be the exponents of the readout's multiplier and start and of the rate,
+    with $a + b <= 2 a + c$, in networks with one hidden layer of $n$ units. If $r = a + b + c$ is
+    negative, against the fourth condition of stability, the first order of a step moves the
+    features by $n^(-r)$, which grows without bound.
     """
     a = (learned - c) / 2
     scaling = np.array([0, a]), np.array([0, start - a]), c
@@ -355,16 +355,17 @@ def test_named_scalings__moved(trial, name: Name, width: SomeWidth = 128):
 
 @claim(
     tried(
-        "Theorem 4.1, as notes on the paper quote it: standard networks need a rate of order 1 / n",
+        "Theorem 4.1, as notes on the paper quote it: standard networks need a rate of order "
+        "$1 / n$",
         "the exponent for other multipliers and rates",
     ),
     kind="rate",
     cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
 )
 def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
-    """One step moves the output of a network of width n by n^(1 - 2 a - c), where n^(-a) is the
-    readout's multiplier, n^(-1/2) its start and n^(-c) the rate: standard networks, a = 0, explode
-    unless c >= 1.
+    """One step moves the output of a network of width $n$ by $n^(1 - 2 a - c)$, where $n^(-a)$ is
+    the readout's multiplier, $n^(-1/2)$ its start and $n^(-c)$ the rate: standard networks,
+    $a = 0$, explode unless $c >= 1$.
 
     In the mean over networks of the same units, from an error so small that the step is of the
     first order.
@@ -414,8 +415,8 @@ def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
 def test_named_scalings(
     trial, name: Name, hidden: Annotated[int, Interval(1, 2**10, why="more take seconds")]
 ):
-    """All named parametrisations are stable and learn. Features move by n^(-r): r = 1/2 in NTK, 3/2
-    in the standard one with rate 1/n (1/2 if deep), and 0 in muP and mean field.
+    """All named parametrisations are stable and learn. Features move by $n^(-r)$: $r = 1/2$ in NTK,
+    3/2 in the standard one with rate $1/n$ (1/2 if deep), and 0 in muP and mean field.
 
     With another start of any hidden layer none is stable.
     """
@@ -455,9 +456,9 @@ def test_abc_symmetry(
     ] = 32,
     steps: Annotated[int, Interval(1, 8, why="rounding grows from step to step")] = 5,
 ):
-    """If θ is added to the exponents a of all multipliers, subtracted from the exponents b of all
-    starts, and 2 θ subtracted from the rate's exponent c, the output f stays the same at every
-    step.
+    """If $θ$ is added to the exponents $a$ of all multipliers, subtracted from the exponents $b$ of
+    all starts, and $2 θ$ subtracted from the rate's exponent $c$, the output $f$ stays the same at
+    every step.
     """
     trial.require(name != "mean field" or hidden == 1, "hidden must be 1 for mean field")
     trial.require(
@@ -487,7 +488,7 @@ def test_abc_symmetry(
 @claim(
     tried(
         "Corollary 3.10, as notes on the paper quote it: the output starts at 0 in the limit",
-        "its order at a width n",
+        "its order at a width $n$",
     ),
     kind="rate",
     cases=[(1.0, 0.0), (0.5, 0.0), (0.25, 0.5)],
@@ -498,8 +499,9 @@ def test_silent_start(
     b: Power,
     width: Annotated[int, Interval(1, 2**9, why="eight times as many readouts are held")] = 64,
 ):
-    """At initialisation the output of a network of width n is of the order n^(1/2 - a - b), where
-    n^(-a) and n^(-b) are the readout's multiplier and start: n^(-1/2) in mean field and 1 in NTK.
+    """At initialisation the output of a network of width $n$ is of the order $n^(1/2 - a - b)$,
+    where $n^(-a)$ and $n^(-b)$ are the readout's multiplier and start: $n^(-1/2)$ in mean field and
+    1 in NTK.
 
     Over the readout f^2 has the mean of its sum over a basis of readouts; units are the same at all
     widths.
@@ -545,9 +547,9 @@ def stable_on_grid(hidden, parts, conditions):
     route="exponents of all parametrisations of a grid against one number",
 )
 def test_conditions(trial, hidden: Literal[1, 2], parts: Parts):
-    """On a grid of exponents from -1 to 3/2, every parametrisation that is stable and learns
-    features has a + b >= 1 for the readout's multiplier n^(-a) and start n^(-b), so that the output
-    starts at the order n^(-1/2).
+    """On a grid of exponents from −1 to 3/2, every parametrisation that is stable and learns
+    features has $a + b >= 1$ for the readout's multiplier $n^(-a)$ and start $n^(-b)$, so that the
+    output starts at the order $n^(-1/2)$.
     """
     a, b, _, moving = stable_on_grid(hidden, parts, 6)
     *_, moving_without = stable_on_grid(hidden, parts, 5)
@@ -566,9 +568,10 @@ def grid(hidden, parts):
 
 @claim(derived("coefficients of polynomials of degree 1"), kind="identity")
 def test_abc_symmetry__everywhere(trial):
-    """Let a and b be the readout's exponents, a_l those of a layer's multiplier, and c the rate's.
-    Both arguments of the minimum in r, (a + b) + c - 1 + 2 a_l and (2 a + c) + c - 1 + 2 a_l, are
-    the same at (a + θ, a_l + θ, b - θ, c - 2 θ) for all a, a_l, b, c and θ, and so is r.
+    """Let $a$ and $b$ be the readout's exponents, $a_l$ those of a layer's multiplier, and $c$ the
+    rate's. Both arguments of the minimum in $r$, $(a + b) + c - 1 + 2 a_l$ and
+    $(2 a + c) + c - 1 + 2 a_l$, are the same at $(a + θ, a_l + θ, b - θ, c - 2 θ)$ for all $a$,
+    $a_l$, $b$, $c$ and $θ$, and so is $r$.
     """
 
     def arguments(a, first, b, c, z):

@@ -18,8 +18,8 @@ LATER = slice(2, None)
 RATE = 0.15
 Sides = Annotated[int, Interval(1, 16, why="weights of 2^20 units to each are held")]
 LINEAR = derived(
-    "finite widths of MetaInfLin1LP in edwardjhu/TP4's TP4MAML/meta/maml/model.py, whose limit "
-    "has R = 1"
+    "finite widths of MetaInfLin1LP in edwardjhu/TP4's `TP4MAML/meta/maml/model.py`, whose "
+    "limit has $R = 1$"
 )
 
 
@@ -52,9 +52,9 @@ def test_limit_recursion(
     ],
     width: Annotated[int, Interval(256, 2**16, why="the order 1 / n^2 is neglected")],
 ):
-    """Let f = (1/n) v'w x, and let a, b and c be the means of w^2, w v and v^2. As the width n
-    grows, f_t tends to b x, where each step of descent takes (w, v) to (w + κ v, v + κ w) with κ =
-    -η (f - y) x.
+    """Let $f = (1/n) v'w x$, and let $a$, $b$ and $c$ be the means of $w^2$, $w v$ and $v^2$. As
+    the width $n$ grows, $f_t$ tends to $b x$, where each step of descent takes $(w, v)$ to
+    $(w + κ v, v + κ w)$ with $κ = -η (f - y) x$.
 
     The mean of f_t is compared with this limit and its bias of the order 1 / n.
     """
@@ -125,18 +125,18 @@ def expanded(trial, rate, width, part):
     cases=[0.15, 0.1, 0.03],
 )
 def test_finite_width_bias(trial, rate: Small, width: Wide = 1024):
-    """The mean output of the network f = (1/n) v'w x exceeds its limit by β_t / n to first order,
-    with β_t = tr(H diag(2, 1, 2)) / 2, where H is the Hessian of f_t in the initial means of w^2, w
-    v and v^2.
+    """The mean output of the network $f = (1/n) v'w x$ exceeds its limit by $β_t / n$ to first
+    order, with $β_t = tr(H diag(2, 1, 2)) / 2$, where $H$ is the Hessian of $f_t$ in the initial
+    means of $w^2$, $w v$ and $v^2$.
     """
     expanded(trial, rate, width, "bias")
 
 
 @claim(derived("delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
 def test_limit_fluctuation(trial, rate: Small, width: Wide = 1024):
-    """For the network f = (1/n) v'w x, sqrt(n) times the distance of f_t from its limit has the
-    variance J diag(2, 1, 2) J' as n grows, where J is the gradient of f_t in the initial means of
-    w^2, w v and v^2.
+    """For the network $f = (1/n) v'w x$, $sqrt(n)$ times the distance of $f_t$ from its limit has
+    the variance $J diag(2, 1, 2) J'$ as $n$ grows, where $J$ is the gradient of $f_t$ in the
+    initial means of $w^2$, $w v$ and $v^2$.
     """
     expanded(trial, rate, width, "variance")
 
@@ -149,10 +149,10 @@ def test_small_net(
     outputs: Sides,
     steps: Annotated[int, Interval(1, 30, why="rounding grows from step to step")],
 ):
-    """Let Ω be the weights of a linear network with n units between d inputs and k outputs, and R'R
-    = Ω'Ω / n with d + k rows of R. With the multiplier 1/n and the rate η n the network has the
-    same outputs at every step as one of d + k units with the weights R, the multiplier 1 and the
-    rate η.
+    """Let $Ω$ be the weights of a linear network with $n$ units between $d$ inputs and $k$ outputs,
+    and $R'R = Ω'Ω / n$ with $d + k$ rows of $R$. With the multiplier $1/n$ and the rate $η n$ the
+    network has the same outputs at every step as one of $d + k$ units with the weights $R$, the
+    multiplier 1 and the rate $η$.
     """
     ends = inputs + outputs
     generator = trial.generator()

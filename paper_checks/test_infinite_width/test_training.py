@@ -34,7 +34,8 @@ DICHOTOMY = (
     "is descent in a kernel"
 )
 LATE = tried(
-    "the exponent r of Theorem 3.3, as notes on the paper quote it: the least of a + b and 2 a + c",
+    "the exponent $r$ of Theorem 3.3, as notes on the paper quote it: the least of $a + b$ "
+    "and $2 a + c$",
     "a readout that starts small and learns first",
 )
 
@@ -92,8 +93,8 @@ def added(trial, steps, readout, widths, nodes):
 
 @claim(LATE, kind="rate", cases=[1, 2, 16])
 def test_late_readout(trial, steps: Steps, readout: Readout = 1.0, width: From128 = 128):
-    """If the readout starts small and learns first, a = (0, 1/2) and b = (0, 1), the first step
-    moves the features by the order n^(-3/2), and later steps move them by n^(-1).
+    """If the readout starts small and learns first, $a = (0, 1/2)$ and $b = (0, 1)$, the first step
+    moves the features by the order $n^(-3/2)$, and later steps move them by $n^(-1)$.
 
     The prediction has the next order, 1 / n, which grows with the steps: kernels change as features
     move, and are those of finitely many units.
@@ -103,8 +104,8 @@ def test_late_readout(trial, steps: Steps, readout: Readout = 1.0, width: From12
 
 @claim(LATE, kind="rate", tier="full", cases=[(8, 128), (32, 256)])
 def test_late_readout__long(trial, steps: Steps, width: From128, readout: Readout = 1.0):
-    """If the readout starts small, a = (0, 1/2) and b = (0, 1), many steps move the features by the
-    order n^(-1) as the width n grows.
+    """If the readout starts small, $a = (0, 1/2)$ and $b = (0, 1)$, many steps move the features by
+    the order $n^(-1)$ as the width $n$ grows.
 
     At these widths the order 1 / n, which grows with the steps, makes the exponent seem nearer to
     zero.
@@ -127,10 +128,10 @@ def test_late_readout__order(
         float, Interval(0.02, 0.95, why="the next order is seen of rarer kinds")
     ] = 0.3,
 ):
-    """Let n units of two kinds be drawn at random, the readout start from zero, and both layers
-    learn. The mean square movement of the features, times n^2, is L + (F + D) / n to first order: L
-    is its limit, F what the moved features change in the steps, and D what the drawn shares of the
-    two kinds change.
+    """Let $n$ units of two kinds be drawn at random, the readout start from zero, and both layers
+    learn. The mean square movement of the features, times $n^2$, is $L + (F + D) / n$ to first
+    order: $L$ is its limit, $F$ what the moved features change in the steps, and $D$ what the drawn
+    shares of the two kinds change.
     """
     from scipy.stats import binom
 
@@ -223,8 +224,8 @@ def departure(width, s, rate):
     cases=[0.15, 0.05],
 )
 def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
-    """At s = 0 the departure of the linear networks F_s from descent with their initial kernel
-    tends to a constant: the recursion of the limit less descent with the kernel 2 x x'.
+    """At $s = 0$ the departure of the linear networks $F_s$ from descent with their initial kernel
+    tends to a constant: the recursion of the limit minus descent with the kernel $2 x x'$.
     """
     full = predicted.limit_outputs(X, 1.5 * X, rate)
     kernel = predicted.kernel_limit_outputs(X, 1.5 * X, rate)

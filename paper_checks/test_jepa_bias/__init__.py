@@ -22,10 +22,11 @@ Abstract:
 - Sentence 7, first half: in a simplified linear setting both objectives learn similar
   representations. Holds: fixed_points, nondiag_spectrum.
 - Sentence 7, second half: there JEPA is biased to learn features of a high regression coefficient
-  ρ. In part: greedy_rho, order_inversion, lambda_dominates, displacement_law, narrow. At one
-  covariance λ the larger ρ comes first. Where λ and ρ disagree, from small starts λ decides what is
-  learned first, and ρ replaces it later; that ρ decides what is learned for good is a conjecture
-  (`permanent_order`). With fewer latents than features JEPA ends with those of large ρ.
+  $ρ$. In part: greedy_rho, order_inversion, lambda_dominates, displacement_law, narrow. At one
+  covariance $λ$ the larger $ρ$ comes first. Where $λ$ and $ρ$ disagree, from small starts $λ$
+  decides what is learned first, and $ρ$ replaces it later; that $ρ$ decides what is learned for
+  good is a conjecture (`permanent_order`). With fewer latents than features JEPA ends with those of
+  large $ρ$.
 - Sentence 8: the bias may explain the success in practice. In part: relu. In a ReLU encoder with
   two latents and stochastic gradients, at the end of training; nothing like images is tried.
 """

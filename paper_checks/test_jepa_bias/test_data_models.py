@@ -43,9 +43,9 @@ def two_frames(variance, persistence, innovation, noise):
     recalled("the static generative process, as a review names it", within=PARAMETERS),
 )
 def test_gen_static(trial, noise_level: Level = 1.0):
-    """Let two views of a feature be the same signal, of variance σ_s², each with independent noise
-    of variance σ_n². Their covariance is λ = σ_s², and the regression coefficient is ρ = σ_s² /
-    (σ_s² + σ_n²).
+    """Let two views of a feature be the same signal, of variance $σ_s²$, each with independent
+    noise of variance $σ_n²$. Their covariance is $λ = σ_s²$, and the regression coefficient is
+    $ρ = σ_s² / (σ_s² + σ_n²)$.
 
     This holds for any laws of signal and noise.
     """
@@ -65,9 +65,10 @@ def test_gen_static(trial, noise_level: Level = 1.0):
     recalled("the dynamic generative process, as a review names it", within=PARAMETERS),
 )
 def test_gen_temporal(trial, noise_level: Level = 1.0):
-    """Let s' = γ s + u be a feature of two successive frames with innovations u of variance σ_u²,
-    and let each frame have independent noise of variance σ_n². The covariance of the frames is λ =
-    γ v, and the regression coefficient is ρ = γ v / (v + σ_n²), where v = σ_u² / (1 - γ²).
+    """Let $s' = γ s + u$ be a feature of two successive frames with innovations $u$ of variance
+    $σ_u²$, and let each frame have independent noise of variance $σ_n²$. The covariance of the
+    frames is $λ = γ v$, and the regression coefficient is $ρ = γ v / (v + σ_n²)$, where
+    $v = σ_u² / (1 - γ²)$.
 
     This holds for any laws of innovations and noise.
     """
@@ -108,10 +109,10 @@ def enumerated(S, rate, target_rate=None):
 
 @claim(derived("second moments of masked coordinates"))
 def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
-    """Let coordinates have the covariance S with the diagonal D, and let x keep each of them with
-    probability q, independently. Then x has the covariance q² S + q (1 - q) D. The covariance of y
-    and x is q (1 - q) (S - D) if y has the other coordinates, and q q' S if y keeps each with
-    probability q', independently of x.
+    """Let coordinates have the covariance $S$ with the diagonal $D$, and let $x$ keep each of them
+    with probability $q$, independently. Then $x$ has the covariance $q² S + q (1 - q) D$. The
+    covariance of $y$ and $x$ is $q (1 - q) (S - D)$ if $y$ has the other coordinates, and $q q' S$
+    if $y$ keeps each with probability $q'$, independently of $x$.
     """
     trial.require(
         abs(rate - target_rate) > 0.05,
@@ -153,8 +154,8 @@ def orders(features, depth=5, fraction=0.8):
 
 @claim(
     derived(
-        "with the eigenvalue s of S both λ = q q' s and ρ = q' s / (q s + (1 - q) c) increase, "
-        "where c is the variance"
+        "with the eigenvalue $s$ of $S$ both $λ = q q' s$ and $ρ = q' s / (q s + (1 - q) c)$ "
+        "increase, where $c$ is the variance"
     )
 )
 def test_gen_masking__order(
@@ -164,9 +165,9 @@ def test_gen_masking__order(
     depth: Annotated[int, Interval(1, 5, why="deeper encoders are not tried")] = 2,
 ):
     """Let all coordinates have the same variance, and let both views keep every coordinate with one
-    probability, independently. Then the covariance λ of the views and the regression coefficient ρ
-    put the features in the same order. JEPA and a masked autoencoder then learn the four features
-    of two pairs of coordinates in that order, the direction of the largest variance first.
+    probability, independently. Then the covariance $λ$ of the views and the regression coefficient
+    $ρ$ put the features in the same order. JEPA and a masked autoencoder then learn the four
+    features of two pairs of coordinates in that order, the direction of the largest variance first.
     """
     S = np.kron([[1.0, 0.5], [0.5, 1.0]], [[1.0, 0.3], [0.3, 1.0]])
     features = data_models.joint_spectrum(
@@ -181,14 +182,16 @@ def test_gen_masking__order(
     )
 
 
-@claim(derived("without noise ρ is γ, which rises from feature to feature here while λ falls"))
+@claim(
+    derived("without noise $ρ$ is $γ$, which rises from feature to feature here while $λ$ falls")
+)
 def test_gen_temporal__order(
     trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5
 ):
-    """Let three features of successive frames be without noise, have the persistences γ = .5, .7
-    and .95 and the variances 2, 1.35 and .9, so that the slower ones have the smaller covariance λ
-    between frames. Then JEPA with five to eight encoder layers learns the slowest, weakest feature
-    first and the fastest, strongest one last, and a masked autoencoder the other way round.
+    """Let three features of successive frames be without noise, have the persistences $γ = .5, .7$
+    and $.95$ and the variances 2, 1.35 and .9, so that the slower ones have the smaller covariance
+    $λ$ between frames. Then JEPA with five to eight encoder layers learns the slowest, weakest
+    feature first and the fastest, strongest one last, and a masked autoencoder the other way round.
     """
     persistence = np.array([0.5, 0.7, 0.95])
     variance = np.array([2.0, 1.35, 0.9])

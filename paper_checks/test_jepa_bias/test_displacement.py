@@ -162,11 +162,12 @@ def test_displacement(
 
 @claim(UNSTABLE, kind="rate", cases=list(product(OBJECTIVES, get_args(Turned))))
 def test_displacement_law(trial, objective: Objective, turned: Turned, delta: SmallTurn = 1e-3):
-    """Let feature j be learned before i, and later be replaced by i, in JEPA or a masked
+    """Let feature $j$ be learned before $i$, and later be replaced by $i$, in JEPA or a masked
     autoencoder of two encoder layers with a small start, where the start of the predictor or
-    decoder or the covariances of the views are turned by a small angle δ. The time from the
-    learning of j to its replacement is (log(1/δ) + c) / μ, where c does not depend on δ, and μ is
-    the rate at which the linearised gradient flow leaves the state in which j alone is learned.
+    decoder or the covariances of the views are turned by a small angle $δ$. The time from the
+    learning of $j$ to its replacement is $(log(1/δ) + c) / μ$, where $c$ does not depend on $δ$,
+    and $μ$ is the rate at which the linearised gradient flow leaves the state in which $j$ alone is
+    learned.
     """
     init = LONG_PLATEAU[objective]
     wait = wait_of(objective, init, delta, turned)
@@ -296,7 +297,7 @@ def _crossings_of_many(starts, second, cross, bases, levels, step, objective, st
 
 @claim(
     derived(
-        "sampled covariances are turned by an angle of the order n^(-1/2), which grows along "
+        "sampled covariances are turned by an angle of the order $n^(-1/2)$, which grows along "
         "the plateau"
     ),
     tier="full",
@@ -313,7 +314,7 @@ def test_displacement__samples(
         int, Interval(40, 200, why="of forty a sign test at 1e-6 forgives four that are late")
     ] = 40,
 ):
-    """With the covariances of n samples, up to 1e5, in place of those of the population, JEPA
+    """With the covariances of $n$ samples, up to $1e5$, in place of those of the population, JEPA
     learns the second of two features, that of the larger regression coefficient and the smaller
     covariance of its views, in most runs long before the time of the scalar equations.
     """
@@ -411,9 +412,9 @@ def test_permanent_order(
     values: Values,
     repeats: Annotated[int, Interval(1, 20)] = 4,
 ):
-    """Let features have the covariances λ and regression coefficients ρ, and let the predictor
-    start slightly turned. As the start ε falls to 0, the order in which features are learned for
-    good is that of ρ in JEPA, and that of λ ρ in a masked autoencoder.
+    """Let features have the covariances $λ$ and regression coefficients $ρ$, and let the predictor
+    start slightly turned. As the start $ε$ falls to 0, the order in which features are learned for
+    good is that of $ρ$ in JEPA, and that of $λ ρ$ in a masked autoencoder.
     """
     trial.require(
         objective == "jepa" or init <= 1e-7,

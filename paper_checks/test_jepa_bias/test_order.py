@@ -51,13 +51,14 @@ def test_greedy_rho(
     rho_low: Regression = 0.45,
     rho_high: Regression = 1.0,
 ):
-    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
-    coefficient ρ, with w' = λ w^(2 L) (1 - w / ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a
-    masked autoencoder (MAE). Let two features have the same λ and ρ' < ρ, and let R be the ratio of
-    the times, that of ρ' over that of ρ, at which w^L from ε reaches the share p of its asymptote.
-    For L >= 2 and small ε, to leading order, R - 1 is (2 L - 1) / (2 L - 2) (1 / ρ' - 1 / ρ)
-    ε^(1/L) in JEPA and (L - 1) K (ρ'^(-r) - ρ^(-r)) ε^((L-1)/L) in MAE, where r = (L - 1) / (L + 1)
-    and K depends on L and p alone, is negative for small p and positive for p near 1.
+    """Let $w$ be the strength of each of $L$ encoder layers on a feature of covariance $λ$ and
+    regression coefficient $ρ$, with $w' = λ w^(2 L) (1 - w / ρ)$ in JEPA and
+    $w' = λ w^L (1 - w^(L+1) / ρ)$ in a masked autoencoder (MAE). Let two features have the same $λ$
+    and $ρ' < ρ$, and let $R$ be the ratio of the times, that of $ρ'$ over that of $ρ$, at which
+    $w^L$ from $ε$ reaches the share $p$ of its asymptote. For $L >= 2$ and small $ε$, to leading
+    order, $R - 1$ is $((2 L - 1) / (2 L - 2)) (1 / ρ' - 1 / ρ) ε^(1/L)$ in JEPA and
+    $(L - 1) K (ρ'^(-r) - ρ^(-r)) ε^((L-1)/L)$ in MAE, where $r = (L - 1) / (L + 1)$ and $K$ depends
+    on $L$ and $p$ alone, is negative for small $p$ and positive for $p$ near 1.
 
     So MAE is late with the larger ρ at small shares, and early at large ones.
     """

@@ -52,11 +52,11 @@ def blur_of_zero(count):
     cases=[*product(OBJECTIVES, (2, 3), ((0,), (0, 1))), *product(OBJECTIVES, (4,), ((0,), (1,)))],
 )
 def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Learned):
-    """Let feature k have the covariance λ_k between its two views, the variance σ_k² and the
-    regression coefficient ρ_k = λ_k / σ_k². Linearise the gradient flow with L >= 2 encoder layers
-    at a state in which feature j is learned and i is not. Then i replaces j at the rate ρ_j^(2 L -
-    1) σ_i² (ρ_i - ρ_j) in JEPA, and in a masked autoencoder at the larger root ν of ν² + ω^L (σ_i²
-    + σ_j²) ν = ω^(L-1) σ_i² (λ_i ρ_i - λ_j ρ_j), where ω = ρ_j^(2/(L+1)).
+    """Let feature $k$ have the covariance $λ_k$ between its two views, the variance $σ_k²$ and the
+    regression coefficient $ρ_k = λ_k / σ_k²$. Linearise the gradient flow with $L >= 2$ encoder
+    layers at a state in which feature $j$ is learned and $i$ is not. Then $i$ replaces $j$ at the
+    rate $ρ_j^(2 L - 1) σ_i² (ρ_i - ρ_j)$ in JEPA, and in a masked autoencoder at the larger root
+    $ν$ of $ν² + ω^L (σ_i² + σ_j²) ν = ω^(L-1) σ_i² (λ_i ρ_i - λ_j ρ_j)$, where $ω = ρ_j^(2/(L+1))$.
 
     To first order nothing else grows.
     """
@@ -94,11 +94,10 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
 
 @claim(LINEARISED, cases=OBJECTIVES)
 def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
-    """With L >= 2 encoder layers, the linearised gradient flow leaves, of the 2^d states in which
-    some of d features are learned, all but those in which no feature outside is preferred to one
-    that is learned. JEPA prefers the larger
-    regression coefficient ρ, and a masked autoencoder the larger λ ρ, where λ is the covariance of
-    the two views of a feature.
+    """With $L >= 2$ encoder layers, the linearised gradient flow leaves, of the $2^d$ states in
+    which some of $d$ features are learned, all but those in which no feature outside is preferred
+    to one that is learned. JEPA prefers the larger regression coefficient $ρ$, and a masked
+    autoencoder the larger $λ ρ$, where $λ$ is the covariance of the two views of a feature.
     """
     chart = partial_states.stability_map(COVARIANCE, REGRESSION, depth, objective=objective)
     # The same ρ, given in the order of λ, make both objectives prefer the larger λ.
@@ -130,8 +129,8 @@ def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
 @claim(LINEARISED, kind="identity")
 def test_saddle_eig__shallow(trial):
     """With one encoder layer, the linearised flow of a masked autoencoder leaves every state in
-    which some feature is not learned. The fastest growth there has the rate λ, the covariance of
-    its two views, of the feature that has the largest λ of those not learned.
+    which some feature is not learned. The fastest growth there has the rate $λ$, the covariance of
+    its two views, of the feature that has the largest $λ$ of those not learned.
     """
     chart = partial_states.stability_map(COVARIANCE, REGRESSION, 1, objective="mae")
     is_partial = ~chart.learned.all(axis=1)

@@ -63,9 +63,10 @@ def test_balance_conserved(
     depth: Depth = 3,
     spread: Annotated[float, Interval(0.2, 1, why="of order one, like the covariances")] = 0.5,
 ):
-    """Let W_1, …, W_L be the layers of a linear encoder and V its predictor or decoder. Gradient
-    flow on the loss of JEPA or of a masked autoencoder conserves W_(a+1)^T W_(a+1) - W_a W_a^T for
-    all a < L, and V^T V - W_L W_L^T, for any covariances and from any start.
+    """Let $W_1, …, W_L$ be the layers of a linear encoder and $V$ its predictor or decoder.
+    Gradient flow on the loss of JEPA or of a masked autoencoder conserves
+    $W_(a+1)^T W_(a+1) - W_a W_a^T$ for all $a < L$, and $V^T V - W_L W_L^T$, for any covariances
+    and from any start.
 
     `spread` is the standard deviation of the entries of a random network.
     """
@@ -164,10 +165,10 @@ def decide_velocity(trial, objective, depth, dim):
     cases=(1, 2, 3, 6),
 )
 def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
-    """Let the L layers of a linear encoder be balanced and aligned with the features at the start,
-    and let w be the singular value of their product on a feature. In the gradient flow of JEPA,
-    dw/dt = L (λ w^(3 - 1/L) - (λ / ρ) w³), where λ is the covariance of the feature's two views and
-    ρ its regression coefficient.
+    """Let the $L$ layers of a linear encoder be balanced and aligned with the features at the
+    start, and let $w$ be the singular value of their product on a feature. In the gradient flow of
+    JEPA, $dw/dt = L (λ w^(3 - 1/L) - (λ / ρ) w³)$, where $λ$ is the covariance of the feature's two
+    views and $ρ$ its regression coefficient.
 
     The clock of the paper runs L times as fast.
     """
@@ -180,10 +181,10 @@ def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
     cases=(1, 2, 3, 6),
 )
 def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
-    """Let the L layers of a linear encoder be balanced and aligned with the features at the start,
-    and let w be the singular value of their product on a feature. In the gradient flow of a masked
-    autoencoder, dw/dt = L (λ w^(2 - 1/L) - (λ / ρ) w³), where λ is the covariance of the feature's
-    two views and ρ its regression coefficient.
+    """Let the $L$ layers of a linear encoder be balanced and aligned with the features at the
+    start, and let $w$ be the singular value of their product on a feature. In the gradient flow of
+    a masked autoencoder, $dw/dt = L (λ w^(2 - 1/L) - (λ / ρ) w³)$, where $λ$ is the covariance of
+    the feature's two views and $ρ$ its regression coefficient.
 
     The clock of the paper runs L times as fast.
     """
@@ -200,9 +201,9 @@ def test_fixed_points(
     depth: Annotated[int, Interval(2, 8)],
     covariance: Covariance = 1.3,
 ):
-    """The gradient of the loss vanishes where a linear encoder of L layers has the strength ρ^L on
-    a feature in JEPA, and ρ^(L/(L+1)) in a masked autoencoder. Here ρ is the regression coefficient
-    of the feature; the covariance λ of its two views does not matter.
+    """The gradient of the loss vanishes where a linear encoder of $L$ layers has the strength $ρ^L$
+    on a feature in JEPA, and $ρ^(L/(L+1))$ in a masked autoencoder. Here $ρ$ is the regression
+    coefficient of the feature; the covariance $λ$ of its two views does not matter.
     """
     regression = np.array([0.3, 0.7, 1.4])
 
@@ -337,10 +338,11 @@ def test_exact_time__passage(
     side: Literal["rises", "falls"],
     count: Annotated[int, Interval(1, 100)] = 8,
 ):
-    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
-    coefficient ρ, with w' = λ w^(2 L) (1 - w / ρ) in JEPA and w' = λ w^L (1 - w^(L+1) / ρ) in a
-    masked autoencoder (MAE). On either side of the asymptote the closed form of the time from one
-    strength to another is the integral of dw / w' between them.
+    """Let $w$ be the strength of each of $L$ encoder layers on a feature of covariance $λ$ and
+    regression coefficient $ρ$, with $w' = λ w^(2 L) (1 - w / ρ)$ in JEPA and
+    $w' = λ w^L (1 - w^(L+1) / ρ)$ in a masked autoencoder (MAE). On either side of the asymptote
+    the closed form of the time from one strength to another is the integral of $dw / w'$ between
+    them.
     """
     rng = trial.generator("passages")
     _, _, depth, covariance, regression = random_problems(rng, count, objective)
@@ -370,21 +372,22 @@ def test_exact_time__passage(
 
 @claim(recalled("Theorem 4.4, as a public formalisation quotes it"), kind="identity")
 def test_exact_time_jepa(trial, n_problems: Problems = 40):
-    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
-    coefficient ρ in JEPA, with w' = λ w^(2 L) (1 - w / ρ) and w(0) = ε^(1/L). Then w reaches a
-    value v between w(0) and ρ at the time (F(v / ρ) - F(w(0) / ρ)) / (λ ρ^(2 L - 1)), where F(s) =
-    log(s / (1 - s)) minus the sum of s^(-n) / n over n = 1, …, 2 L - 1.
+    """Let $w$ be the strength of each of $L$ encoder layers on a feature of covariance $λ$ and
+    regression coefficient $ρ$ in JEPA, with $w' = λ w^(2 L) (1 - w / ρ)$ and $w(0) = ε^(1/L)$. Then
+    $w$ reaches a value $v$ between $w(0)$ and $ρ$ at the time
+    $(F(v / ρ) - F(w(0) / ρ)) / (λ ρ^(2 L - 1))$, where $F(s) = log(s / (1 - s))$ minus the sum of
+    $s^(-n) / n$ over $n = 1, …, 2 L - 1$.
     """
     decide_solved(trial, "jepa", n_problems)
 
 
 @claim(derived("by separating the variables of equation (8)"), kind="identity")
 def test_exact_time_mae(trial, n_problems: Problems = 40):
-    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
-    coefficient ρ in a masked autoencoder (MAE), with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) =
-    ε^(1/L). Then w reaches a value v between w(0) and ρ^(1/(L+1)) at the time ρ^(-(L-1)/(L+1)) (G(v
-    r) - G(w(0) r)) / λ with r = ρ^(-1/(L+1)), where G(u) is an integral of u^-L / (1 - u^(L+1))
-    over u in closed form.
+    """Let $w$ be the strength of each of $L$ encoder layers on a feature of covariance $λ$ and
+    regression coefficient $ρ$ in a masked autoencoder (MAE), with $w' = λ w^L (1 - w^(L+1) / ρ)$
+    and $w(0) = ε^(1/L)$. Then $w$ reaches a value $v$ between $w(0)$ and $ρ^(1/(L+1))$ at the time
+    $ρ^(-(L-1)/(L+1)) (G(v r) - G(w(0) r)) / λ$ with $r = ρ^(-1/(L+1))$, where $G(u)$ is an integral
+    of $u^{-L} / (1 - u^(L+1))$ over $u$ in closed form.
     """
     decide_solved(trial, "mae", n_problems)
 
@@ -392,7 +395,7 @@ def test_exact_time_mae(trial, n_problems: Problems = 40):
 @claim(
     recalled(
         "Theorem 4.5, as a reader's notes quote it",
-        within="up to Θ(1), in place of a constant and vanishing terms",
+        within="up to $Θ(1)$, in place of a constant and vanishing terms",
     ),
     kind="limit",
     cases=[(depth, init) for depth in (1, 2, 3, 5) for init in (1e-2, 1e-4, 1e-6)],
@@ -405,10 +408,11 @@ def test_critical_jepa(
     rho: Regression = 0.7,
     lambda_: Covariance = 1.3,
 ):
-    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
-    coefficient ρ in JEPA, with w' = λ w^(2 L) (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the
-    time at which w^L reaches p ρ^L, less the sum of 1 / (n λ ρ^(2 L - n - 1) ε^(n/L)) over n = 1,
-    …, 2 L - 1, is log(1/ε) / (L λ ρ^(2 L - 1)) plus a constant, up to terms that vanish.
+    """Let $w$ be the strength of each of $L$ encoder layers on a feature of covariance $λ$ and
+    regression coefficient $ρ$ in JEPA, with $w' = λ w^(2 L) (1 - w / ρ)$ and $w(0) = ε^(1/L)$. As
+    $ε$ falls to 0, the time at which $w^L$ reaches $p ρ^L$, minus the sum of
+    $1 / (n λ ρ^(2 L - n - 1) ε^(n/L))$ over $n = 1, …, 2 L - 1$, is $log(1/ε) / (L λ ρ^(2 L - 1))$
+    plus a constant, up to terms that vanish.
 
     Tried is a closed form of this difference that holds at every ε: it includes what vanishes.
     """
@@ -451,10 +455,10 @@ def test_critical_jepa__leading(
     fraction: Fraction = 0.5,
     lambda_: Covariance = 1.3,
 ):
-    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
-    coefficient ρ in JEPA, with w' = λ w^(2 L) (1 - w / ρ) and w(0) = ε^(1/L). As ε falls to 0, the
-    time at which w^L reaches a share of ρ^L, multiplied by ε^((2 L - 1)/L), tends to 1 / ((2 L - 1)
-    λ), whatever ρ is.
+    """Let $w$ be the strength of each of $L$ encoder layers on a feature of covariance $λ$ and
+    regression coefficient $ρ$ in JEPA, with $w' = λ w^(2 L) (1 - w / ρ)$ and $w(0) = ε^(1/L)$. As
+    $ε$ falls to 0, the time at which $w^L$ reaches a share of $ρ^L$, multiplied by
+    $ε^((2 L - 1)/L)$, tends to $1 / ((2 L - 1) λ)$, whatever $ρ$ is.
 
     The times of two features then have the inverse ratio of their λ.
     """
@@ -493,11 +497,11 @@ def test_critical_mae(
     rho: Regression = 0.7,
     lambda_: Covariance = 1.3,
 ):
-    """Let w be the strength of each of L encoder layers on a feature of covariance λ and regression
-    coefficient ρ in a masked autoencoder (MAE), with w' = λ w^L (1 - w^(L+1) / ρ) and w(0) =
-    ε^(1/L). For L >= 2 and a small start ε, the time at which w^L reaches a share of its asymptote
-    is ε^(-(L-1)/L) / ((L - 1) λ), plus a constant that depends on ρ, minus ε^(2/L) / (2 λ ρ), up to
-    smaller terms.
+    """Let $w$ be the strength of each of $L$ encoder layers on a feature of covariance $λ$ and
+    regression coefficient $ρ$ in a masked autoencoder (MAE), with $w' = λ w^L (1 - w^(L+1) / ρ)$
+    and $w(0) = ε^(1/L)$. For $L >= 2$ and a small start $ε$, the time at which $w^L$ reaches a
+    share of its asymptote is $ε^(-(L-1)/L) / ((L - 1) λ)$, plus a constant that depends on $ρ$,
+    minus $ε^(2/L) / (2 λ ρ)$, up to smaller terms.
     """
     require_below(trial, init, fraction, depth, rho, "mae")
     lead = learning_times.mae_leading_time(init, depth, lambda_)
@@ -529,7 +533,7 @@ def test_critical_mae(
     )
 
 
-@claim(derived("by integrating equation (8) at L = 1"), kind="limit", cases=(0.5, 1.5))
+@claim(derived("by integrating equation (8) at $L = 1$"), kind="limit", cases=(0.5, 1.5))
 def test_critical_mae__shallow(
     trial,
     rho: Regression,
@@ -537,10 +541,10 @@ def test_critical_mae__shallow(
     fraction: Fraction = 0.5,
     lambda_: Covariance = 1.3,
 ):
-    """Let w be the strength of one encoder layer on a feature of covariance λ and regression
-    coefficient ρ in a masked autoencoder, with w' = λ w (1 - w² / ρ) and w(0) = ε. For small ε, w
-    reaches the share p of its asymptote at the time (log(1/ε) + log(ρ) / 2 + log p - log(1 - p²) /
-    2) / λ.
+    """Let $w$ be the strength of one encoder layer on a feature of covariance $λ$ and regression
+    coefficient $ρ$ in a masked autoencoder, with $w' = λ w (1 - w² / ρ)$ and $w(0) = ε$. For small
+    $ε$, $w$ reaches the share $p$ of its asymptote at the time
+    $(log(1/ε) + log(ρ) / 2 + log p - log(1 - p²) / 2) / λ$.
     """
     require_below(trial, init, fraction, 1, rho, "mae")
     lead = learning_times.mae_leading_time(init, 1, lambda_)

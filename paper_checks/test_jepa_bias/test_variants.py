@@ -32,8 +32,8 @@ FactorStart = Annotated[
 
 @claim(
     derived(
-        "the predictor tends to a limit that is no minimum, and the gradient in w is then m "
-        "w^(2 L - 1)"
+        "the predictor tends to a limit that is no minimum, and the gradient in $w$ is then "
+        "$m w^(2 L - 1)$"
     ),
     kind="limit",
     cases=(1, 2, 3),
@@ -47,12 +47,12 @@ def test_no_sg_collapse(
     covariance: Variance = 1.2,
     variance_y: Variance = 1.5,
 ):
-    """Train JEPA without the stop-gradient on a feature whose views x and y have the variances σ_x²
-    and σ_y² and the covariance λ, with λ² < σ_x² σ_y², a predictor v and a factor w for each of L
-    encoder layers. Let z = σ_x² v - λ and D = σ_x² σ_y² - λ². Then z² / 2 + D log|z| - σ_x⁴ w² / 2
-    is conserved, v tends to the value that this gives at w = 0 with the sign of z at the start, and
-    with the mean squared error m of this final predictor w falls like ((2 L - 2) m t)^(-1/(2 L -
-    2)), and like exp(-m t) if L is 1.
+    """Train JEPA without the stop-gradient on a feature whose views $x$ and $y$ have the variances
+    $σ_x²$ and $σ_y²$ and the covariance $λ$, with $λ² < σ_x² σ_y²$, a predictor $v$ and a factor
+    $w$ for each of $L$ encoder layers. Let $z = σ_x² v - λ$ and $D = σ_x² σ_y² - λ²$. Then
+    $z² / 2 + D log|z| - σ_x⁴ w² / 2$ is conserved, $v$ tends to the value that this gives at
+    $w = 0$ with the sign of $z$ at the start, and with the mean squared error $m$ of this final
+    predictor $w$ falls like $((2 L - 2) m t)^(-1/(2 L - 2))$, and like $exp(-m t)$ if $L$ is 1.
 
     So the encoder loses every such feature. The final predictor is no minimum of the loss.
     """
@@ -108,16 +108,16 @@ def test_no_sg_collapse(
 
 
 @claim(
-    derived("w^2 - v^2 is conserved, and the flow stops at v = ρ or at w = 0"),
+    derived("$w^2 - v^2$ is conserved, and the flow stops at $v = ρ$ or at $w = 0$"),
     kind="identity",
     cases=[(0.05, 0.2), (0.2, 0.05), (0.9, 0.2)],
 )
 def test_unbalanced_init(
     trial, predictor_init: FactorStart, layer_init: FactorStart, regression: Regression = 0.5
 ):
-    """Let w be the factor of an encoder layer on a feature and v that of the predictor, with
-    positive starts w_0 and v_0. JEPA ends at v = ρ and w² = ρ² + w_0² - v_0², or at w = 0 if this
-    is negative, where ρ is the regression coefficient.
+    """Let $w$ be the factor of an encoder layer on a feature and $v$ that of the predictor, with
+    positive starts $w_0$ and $v_0$. JEPA ends at $v = ρ$ and $w² = ρ² + w_0² - v_0²$, or at $w = 0$
+    if this is negative, where $ρ$ is the regression coefficient.
 
     From a negative v_0 below -w_0 the feature is lost.
     """
@@ -155,11 +155,12 @@ def test_unbalanced_init(
 
 
 LAGGED = derived(
-    "to first order each layer of the target lags by 1 / τ, and the product of L layers by L / τ"
+    "to first order each layer of the target lags by $1 / τ$, and the product of $L$ layers "
+    "by $L / τ$"
 )
 FROZEN = derived("the equation with a frozen target, in other units of strength and time")
 PLATEAU = derived(
-    "a target that follows at the rate τ adds one row to the linearised flow of two features"
+    "a target that follows at the rate $τ$ adds one row to the linearised flow of two features"
 )
 
 Start = Annotated[float, Interval(5e-3, 0.1, why="below the target, and solved within seconds")]
@@ -185,10 +186,11 @@ def test_moving_target(
     fraction: Fraction = 0.8,
     lambda_: NearOneCovariance = 0.8,
 ):
-    """Let each layer of the target encoder of JEPA follow that of the encoder at the rate τ. As τ
-    grows, the time at which a feature rises from the strength ε to p ρ^L with L layers grows by h /
-    τ to first order, where h = log(p ρ^L / ε) + L log((1 - ε^(1/L) / ρ) / (1 - p^(1/L))) and ρ is
-    the regression coefficient.
+    """Let each layer of the target encoder of JEPA follow that of the encoder at the rate $τ$. As
+    $τ$ grows, the time at which a feature rises from the strength $ε$ to $p ρ^L$ with $L$ layers
+    grows by $h / τ$ to first order, where
+    $h = log(p ρ^L / ε) + L log((1 - ε^(1/L) / ρ) / (1 - p^(1/L)))$ and $ρ$ is the regression
+    coefficient.
 
     The delay is longer for the larger ρ and does not depend on λ.
     """
@@ -226,8 +228,9 @@ def test_moving_target__frozen(
     fraction: Fraction = 0.8,
     lambda_: NearOneCovariance = 1.2,
 ):
-    """With a target encoder that is frozen at its start ε, JEPA of L layers is a masked autoencoder
-    that starts at ε^(1/(L+1)), on a clock that is slower by the factor ε^(2 L/(L+1)).
+    """With a target encoder that is frozen at its start $ε$, JEPA of $L$ layers is a masked
+    autoencoder that starts at $ε^(1/(L+1))$, on a clock that is slower by the factor
+    $ε^(2 L/(L+1))$.
 
     So of two features whose views have the same covariance λ, the one with the smaller regression
     coefficient is learned first.
@@ -255,11 +258,11 @@ def test_moving_target__frozen(
 
 @claim(PLATEAU, kind="identity", cases=[(1, 0.5), (2, 0.05), (2, 5.0)])
 def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking):
-    """Let each layer of the target encoder of JEPA follow that of the encoder at the rate τ. At the
-    state in which feature j is learned and i is not, the linearised flow replaces j by i at the
-    rate (sqrt((a + τ)² + 4 τ μ) - a - τ) / 2, where a = ρ_j^(2 L) σ_i², μ = ρ_j^(2 L - 1) σ_i² (ρ_i
-    - ρ_j) is the rate for a target that follows at once, and ρ and σ² are the regression
-    coefficients and variances of the features.
+    """Let each layer of the target encoder of JEPA follow that of the encoder at the rate $τ$. At
+    the state in which feature $j$ is learned and $i$ is not, the linearised flow replaces $j$ by
+    $i$ at the rate $(sqrt((a + τ)² + 4 τ μ) - a - τ) / 2$, where $a = ρ_j^(2 L) σ_i²$,
+    $μ = ρ_j^(2 L - 1) σ_i² (ρ_i - ρ_j)$ is the rate for a target that follows at once, and $ρ$ and
+    $σ²$ are the regression coefficients and variances of the features.
 
     So i replaces j if and only if ρ_i > ρ_j, at every τ.
     """
@@ -284,7 +287,7 @@ def test_moving_target__displacement(trial, depth: FewLayers, tracking: Tracking
     )
 
 
-DEEPER = derived("the gradients of all factors, with M predictor layers")
+DEEPER = derived("the gradients of all factors, with $M$ predictor layers")
 PredictorDepth = Annotated[int, Interval(2, 4, why="one layer has its own claim")]
 """M."""
 Covariance = Annotated[float, Interval(0.1, 10, why="it scales time alone")]
@@ -305,9 +308,9 @@ def test_deep_predictor(
     lambda_: Covariance = 1.3,
     rho: NearOneRegression = 0.7,
 ):
-    """Let JEPA have L encoder layers and M predictor layers, all with the same strength w on a
-    feature of the covariance λ and the regression coefficient ρ. The feature is learned at the time
-    that w' = λ w^(2 L + M - 1) (1 - w^M / ρ) gives, and w ends at ρ^(1/M).
+    """Let JEPA have $L$ encoder layers and $M$ predictor layers, all with the same strength $w$ on
+    a feature of the covariance $λ$ and the regression coefficient $ρ$. The feature is learned at
+    the time that $w' = λ w^(2 L + M - 1) (1 - w^M / ρ)$ gives, and $w$ ends at $ρ^(1/M)$.
     """
     end = fraction * rho ** (depth / predictor_depth)
     trial.require(init < 0.9 * end, "init must be below the target: else nothing is learned")

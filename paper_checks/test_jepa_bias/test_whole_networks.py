@@ -26,7 +26,8 @@ COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
 """λ and ρ of four features."""
 EULER = derived(
-    "to second order in η, Euler's method solves the equation with f - η f f' / 2 in place of f"
+    "to second order in $η$, Euler's method solves the equation with $f - η f f' / 2$ in "
+    "place of $f$"
 )
 SmallStart = Annotated[
     float,
@@ -59,10 +60,10 @@ def test_gd_matches_ode(
     ],
     init: SmallStart = 0.02,
 ):
-    """Let dw/dt = f(w) be the scalar equation for the strength w of a feature, and let the layers
-    of a network start balanced and aligned with the features. To first order in η, gradient descent
-    with steps η reaches w_1 from w_0 later than the equation by (η / 2) log(f(w_1) / f(w_0)), in
-    any basis of the inputs.
+    """Let $dw/dt = f(w)$ be the scalar equation for the strength $w$ of a feature, and let the
+    layers of a network start balanced and aligned with the features. To first order in $η$,
+    gradient descent with steps $η$ reaches $w_1$ from $w_0$ later than the equation by
+    $(η / 2) log(f(w_1) / f(w_0))$, in any basis of the inputs.
     """
     trial.require(
         init >= 0.0175 or (objective, depth) != ("jepa", 3),
@@ -179,16 +180,17 @@ Angle = Annotated[
 
 @claim(
     derived(
-        "a stationary JEPA with an invertible encoder W has V W = W R, and a stationary MAE V W = R"
+        "a stationary JEPA with an invertible encoder $W$ has $V W = W R$, and a stationary MAE "
+        "$V W = R$"
     ),
     kind="identity",
     cases=list(product(OBJECTIVES, (0.1, 0.4))),
 )
 def test_nondiag_spectrum(trial, objective: Objective, angle: Angle):
-    """Let the covariances Σ_yx and Σ_xx of the two views not commute, and let R = Σ_yx Σ_xx^-1. If
-    the encoder ends invertible, the predictor of JEPA ends with the eigenvalues of R, and from a
-    balanced start the encoder of L layers of a masked autoencoder with the singular values of R to
-    the power L / (L + 1).
+    """Let the covariances $Σ_{y x}$ and $Σ_{x x}$ of the two views not commute, and let
+    $R = Σ_{y x} Σ_{x x}^-1$. If the encoder ends invertible, the predictor of JEPA ends with the
+    eigenvalues of $R$, and from a balanced start the encoder of $L$ layers of a masked autoencoder
+    with the singular values of $R$ to the power $L / (L + 1)$.
     """
     covariance = np.array([1.0, 0.8])
     regression = np.array([0.6, 1.0])
@@ -340,10 +342,10 @@ def features_at_end(keys, start, depth, objective):
 def test_narrow(
     trial, objective: Objective, depth: FewLayers, n_runs: Runs = 172, size: SmallLayers = 0.1
 ):
-    """Let four features have the covariances λ = 1.6, 1.3, 1 and .5 of their two views and the
-    regression coefficients ρ = .5, .4, 1 and 1.2. With two latent units and small layers at the
-    start, JEPA ends with the two features of largest ρ, if its predictor starts at a multiple of
-    the identity, and a masked autoencoder with those of largest λ ρ.
+    """Let four features have the covariances $λ = 1.6, 1.3, 1$ and $.5$ of their two views and the
+    regression coefficients $ρ = .5, .4, 1$ and $1.2$. With two latent units and small layers at the
+    start, JEPA ends with the two features of largest $ρ$, if its predictor starts at a multiple of
+    the identity, and a masked autoencoder with those of largest $λ ρ$.
 
     If JEPA's predictor starts at random, some runs lose a latent unit for good.
     """
@@ -396,8 +398,8 @@ def test_relu(
     steps: Annotated[int, Interval(4000, 20_000, why="before, the slow feature grows")] = 4000,
 ):
     """With two latent units, a ReLU encoder that is trained as JEPA on successive frames mostly
-    ends with the slow, weak feature (ρ = .85) and without the fast, strong one (ρ = .49), and one
-    that is trained as an autoencoder ends with both.
+    ends with the slow, weak feature ($ρ = .85$) and without the fast, strong one ($ρ = .49$), and
+    one that is trained as an autoencoder ends with both.
 
     A feature counts as held if its decodability is over .9 of what the inputs allow, and as lost
     below .1. The claim is on more runs than not, at a level at which 3 of 16 may end otherwise.

@@ -20,7 +20,7 @@ Abstract:
 - Sentence 6: the number of samples needed is linear in the intrinsic dimension. Holds:
   random_completion, noise_law, uniqueness-enough.
 - Sentence 7: this explains the phase transition in learning distributions. In part: threshold_tail,
-  uniqueness. In this model, at N = d and d + 1; no trained network is compared.
+  uniqueness. In this model, at $N = d$ and $d + 1$; no trained network is compared.
 - Sentence 8: directions of the subspaces have meanings and edit images. Not on trial. It needs
   pre-trained models.
 - Sentence 9: simulations and image data agree. Not on trial. The image data are not bundled.

@@ -94,10 +94,10 @@ MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
     cases=MIXTURES,
 )
 def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
-    """Let a clean point be x0 = U_k z with the probability π_k, where U_k has d_k orthonormal
-    columns, P_k = U_k U_k' and z is standard normal, and let x_t = s x0 + γ ε with standard normal
-    ε. Then E[x0 | x_t] = c Σ w_k P_k x_t with c = s / (s^2 + γ^2) and weights w_k ~ π_k (1 +
-    s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), φ = s^2 / (2 γ^2 (s^2 + γ^2)).
+    """Let a clean point be $x0 = U_k z$ with the probability $π_k$, where $U_k$ has $d_k$
+    orthonormal columns, $P_k = U_k U_k'$ and $z$ is standard normal, and let $x_t = s x0 + γ ε$
+    with standard normal $ε$. Then $E[x0 | x_t] = c ∑_k w_k P_k x_t$ with $c = s / (s^2 + γ^2)$ and
+    weights $w_k ~ π_k (1 + s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2)$, $φ = s^2 / (2 γ^2 (s^2 + γ^2))$.
     """
     x, law, controls = mixture(trial, dims, signal, noise)
     mean, _ = observed.posterior_moments(x, *law)
@@ -113,13 +113,15 @@ def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
 
 
 @claim(
-    derived("law of total variance over the subspaces, given x_t"), kind="identity", cases=MIXTURES
+    derived("law of total variance over the subspaces, given $x_t$"),
+    kind="identity",
+    cases=MIXTURES,
 )
 def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level):
-    """Let clean points x0 be standard normal on subspaces with projections P_k and dimensions d_k,
-    and x_t = s x0 + γ ε with standard normal ε. Then E[|x0 - E[x0 | x_t]|^2 | x_t] = γ^2 / (s^2 +
-    γ^2) Σ w_k d_k + c^2 (Σ w_k |P_k x_t|^2 - |Σ w_k P_k x_t|^2), with the posterior weights w_k and
-    c = s / (s^2 + γ^2).
+    """Let clean points $x0$ be standard normal on subspaces with projections $P_k$ and dimensions
+    $d_k$, and $x_t = s x0 + γ ε$ with standard normal $ε$. Then $E[|x0 - E[x0 | x_t]|^2 | x_t] =
+    (γ^2 / (s^2 + γ^2)) ∑_k w_k d_k + c^2 (∑_k w_k |P_k x_t|^2 - |∑_k w_k P_k x_t|^2)$, with the
+    posterior weights $w_k$ and $c = s / (s^2 + γ^2)$.
     """
     x, law, _ = mixture(trial, dims, signal, noise)
     _, variance = observed.posterior_moments(x, *law)
@@ -165,9 +167,10 @@ def written_out(points, projected, dims, signal, noise):
 def test_loss_is_pca(
     trial, ambient: SeveralDimensions, dim: Count, noise: Level, signal: Level = 1.0
 ):
-    """Let D(x_t) = c U U'x_t with c = s / (s^2 + γ^2) be the denoiser of one subspace U of
-    dimension d, where x_t = s x + γ ε. Its mean loss E|D(x_t) - x|^2 is |x|^2 - B |U'x|^2 + c^2 γ^2
-    d, with B = c s (2 - c s) > 0 at every noise level: it is that of PCA without centring.
+    """Let $D(x_t) = c U U'x_t$ with $c = s / (s^2 + γ^2)$ be the denoiser of one subspace $U$ of
+    dimension $d$, where $x_t = s x + γ ε$. Its mean loss $E|D(x_t) - x|^2$ is
+    $|x|^2 - B |U'x|^2 + c^2 γ^2 d$, with $B = c s (2 - c s) > 0$ at every noise level: it is that
+    of PCA without centring.
     """
     trial.require(dim <= ambient, "dim must be at most ambient")
     require_visible(trial, signal, noise)
@@ -248,10 +251,10 @@ def test_loss_is_pca__minimiser(
 def test_loss_is_clustering(
     trial, ambient: SeveralDimensions, dims: Dims, noise: Level, signal: Level = 1.0
 ):
-    """If the clean point x tells the denoiser c U_k U_k'x_t its cluster, the one of the largest
-    |U_k'x|, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 γ^2 mean d_k, where d_k is the
-    dimension of the chosen U_k, x_t = s x + γ ε, c = s / (s^2 + γ^2) and B = c s (2 - c s) > 0:
-    that of clustering by subspaces.
+    """If the clean point $x$ tells the denoiser $c U_k U_k'x_t$ its cluster, the one of the largest
+    $|U_k'x|$, the loss is the mean of $|x|^2 - B max_k |U_k'x|^2 + c^2 γ^2 d_k$, where $d_k$ is the
+    dimension of the chosen $U_k$, $x_t = s x + γ ε$, $c = s / (s^2 + γ^2)$ and
+    $B = c s (2 - c s) > 0$: that of clustering by subspaces.
     """
     trial.require(2 <= len(dims) <= 8, "dims must be those of 2 to 8 subspaces")
     require_visible(trial, signal, noise)
@@ -313,9 +316,9 @@ def test_price_of_assignment(
     subspaces: Annotated[int, Interval(1, 4, why="nodes for each dimension are multiplied")],
     signal: Level,
 ):
-    """For orthogonal subspaces of dimension d with projections P_k, the least mean squared error at
-    x_t = s x0 + γ ε is d γ^2 / (s^2 + γ^2) + c^2 E sum w_k (1 - w_k) |P_k x_t|^2, with the
-    posterior weights w_k and c = s / (s^2 + γ^2).
+    """For orthogonal subspaces of dimension $d$ with projections $P_k$, the least mean squared
+    error at $x_t = s x0 + γ ε$ is $d γ^2 / (s^2 + γ^2) + c^2 E ∑_k w_k (1 - w_k) |P_k x_t|^2$, with
+    the posterior weights $w_k$ and $c = s / (s^2 + γ^2)$.
 
     Told the cluster by x0, a denoiser has the first term alone, which no function of x_t attains.
     """
@@ -381,9 +384,9 @@ def test_price_of_assignment(
 def test_price_of_assignment__sampled(
     trial, noise: Level, dim: FewDimensions, subspaces: FewDimensions, signal: Level = 1.0
 ):
-    """On samples x_t = s x0 + γ ε from orthogonal subspaces with projections P_k, a denoiser that
-    does not know the cluster loses c^2 E sum w_k (1 - w_k) |P_k x_t|^2 more than one that does,
-    with the posterior weights w_k and c = s / (s^2 + γ^2).
+    """On samples $x_t = s x0 + γ ε$ from orthogonal subspaces with projections $P_k$, a denoiser
+    that does not know the cluster loses $c^2 E ∑_k w_k (1 - w_k) |P_k x_t|^2$ more than one that
+    does, with the posterior weights $w_k$ and $c = s / (s^2 + γ^2)$.
     """
     require_visible(trial, signal, noise)
     losses = np.array(
@@ -434,9 +437,9 @@ def test_soft_is_not_clustering(
     ],
     angle: Angle = 30.0,
 ):
-    """Let twelve points lie on lines at +-30 degrees, at (-1.8, -1, -.3, .4, .9, 1.6) on one and
-    (-1.5, -.8, -.2, .6, 1.2, 2) on the other. The loss of the soft denoiser, the posterior mean
-    that is not told the line, has its minimum at other angles, at γ = 1 by 2 degrees.
+    """Let twelve points lie on lines at ±30 degrees, at $(-1.8, -1, -.3, .4, .9, 1.6)$ on one and
+    $(-1.5, -.8, -.2, .6, 1.2, 2)$ on the other. The loss of the soft denoiser, the posterior mean
+    that is not told the line, has its minimum at other angles, at $γ = 1$ by 2 degrees.
 
     K subspaces have theirs there, and there alone. The minimum is predicted from x_t alone, by
     Stein's lemma. The abstract's setting is a denoiser that is told the cluster.
@@ -463,8 +466,9 @@ def test_soft_is_not_clustering(
     cases=[(1.0, 1.5), (2.0, 2.0)],
 )
 def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
-    """For given points x0 the loss of the soft denoiser D is E[|D|^2 - 2 D . x_t / s + 2 Var(x0 |
-    x_t)] + mean|x0|^2, an expectation of functions of x_t alone.
+    """For given points $x0$ the loss of the soft denoiser $D$ is
+    $E[|D|^2 - 2 D . x_t / s + 2 Var(x0 | x_t)] + E|x0|^2$, an expectation of functions of $x_t$
+    alone.
     """
     require_visible(trial, signal, noise, 1.0, 10.0)
     generator = trial.generator("points")
@@ -499,8 +503,8 @@ def test_soft_is_not_clustering__limit(
     noise: Annotated[float, Interval(1e-3, 0.03, why="a limit, which at a tenth is not yet there")],
     angle: Angle = 30.0,
 ):
-    """As the noise γ vanishes, the loss of the soft denoiser for points on two lines has its
-    minimum where clustering by K subspaces has its own.
+    """As the noise $γ$ vanishes, the loss of the soft denoiser for points on two lines has its
+    minimum where clustering by $K$ subspaces has its own.
     """
     points = two_lines(angle)
     start = np.array([angle, -angle])

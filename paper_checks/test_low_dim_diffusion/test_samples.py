@@ -35,7 +35,7 @@ def completions(trial, ambient, dim, samples):
 
 ORDER = tried(
     "Theorem 4, as a reading of the paper quotes it: the error is of the order of noise over "
-    "sqrt(N) - sqrt(d - 1)",
+    "$sqrt(N) - sqrt(d - 1)$",
     "the mean squared distance with its constants",
 )
 TAIL = derived("the density of the least singular value near zero, which is that of Edelman 1988")
@@ -79,8 +79,8 @@ def test_random_completion__training(
     dim: Count,
     samples: Natural,
 ):
-    """Gradient ascent on N < d samples of a d-dimensional subspace of R^n, from a random start,
-    also ends at the mean squared distance E D^2 = 2 (d - N)(n - d) / (n - N).
+    """Gradient ascent on $N < d$ samples of a $d$-dimensional subspace of $R^n$, from a random
+    start, also ends at the mean squared distance $E D^2 = 2 (d - N)(n - d) / (n - N)$.
     """
     predict, options = completions(trial, ambient, dim, samples)
     trial.mean(
@@ -103,8 +103,8 @@ def test_random_completion__training(
 def test_random_completion__worst(
     trial, ambient: AmbientDimension, dim: Count, samples: Natural, draws: Count = 350
 ):
-    """With N < d samples of a d-dimensional subspace of R^n, no subspace that contains them is
-    further from the true one than D^2 = 2 min(d - N, n - d), and one of them is as far.
+    """With $N < d$ samples of a $d$-dimensional subspace of $R^n$, no subspace that contains them
+    is further from the true one than $D^2 = 2 min(d - N, n - d)$, and one of them is as far.
 
     A reading of the paper quotes a lower bound of this form in its Theorem 4.
     """
@@ -141,9 +141,9 @@ def test_noise_law(
     noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in δ^2 above")],
     decay: Annotated[float, Interval(1, 4, why="the least variance is above the noise")] = 1.0,
 ):
-    """PCA of N samples of a d-dimensional subspace of R^n, with latent variances Λ and noise of
-    standard deviation δ, has E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) to first order in δ^2; D
-    is the distance from the true subspace.
+    """PCA of $N$ samples of a $d$-dimensional subspace of $R^n$, with latent variances $Λ$ and
+    noise of standard deviation $δ$, has $E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1)$ to first
+    order in $δ^2$; $D$ is the distance from the true subspace.
     """
     trial.require(
         dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples"
@@ -190,9 +190,9 @@ def test_noise_law__clusters(
         float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")
     ] = 0.003,
 ):
-    """K subspaces that are trained on N samples of each, with noise of standard deviation δ, have
-    the mean squared distance E D^2 = 2 δ^2 (n - d) d / (N - d - 1) to first order in δ^2, as long
-    as the samples are assigned correctly.
+    """$K$ subspaces that are trained on $N$ samples of each, with noise of standard deviation $δ$,
+    have the mean squared distance $E D^2 = 2 δ^2 (n - d) d / (N - d - 1)$ to first order in $δ^2$,
+    as long as the samples are assigned correctly.
     """
     room = ambient >= 2 * (dim + subspaces)
     trial.require(
@@ -235,9 +235,9 @@ def test_threshold_tail__exact(
     dim: Annotated[int, Interval(1, 2, why="the law of the trace is integrated")],
     extra: Extra,
 ):
-    """Let A be a Gaussian matrix of d = 1 or 2 rows and N = d + m columns. Then t^((m + 1) / 2)
-    P(tr (AA')^-1 > t) tends to sqrt 2 G for m = 0, and to d / 2 for m = 1, with G = Gamma((d + 1) /
-    2) / Gamma(d / 2).
+    """Let $A$ be a Gaussian matrix of $d = 1$ or 2 rows and $N = d + m$ columns. Then
+    $t^((m + 1) / 2) P(tr (A A')^-1 > t)$ tends to $sqrt(2) G$ for $m = 0$, and to $d / 2$ for
+    $m = 1$, with $G = Gamma((d + 1) / 2) / Gamma(d / 2)$.
     """
     power = predicted.tail_exponent(extra)
     limit = predicted.tail_constant(dim, extra)
@@ -269,9 +269,10 @@ def test_threshold_tail(
     extra: Extra,
     reach: Annotated[float, Interval(6, 12, why="rarer events want more draws")] = 6.25,
 ):
-    """For a Gaussian matrix A of d rows and N = d + m columns, P(tr (AA')^-1 > t) ~ C t^(-(m + 1) /
-    2), so that the mean is infinite for m = 0 and 1; C is sqrt 2 G for m = 0 and d / 2 for m = 1,
-    with G = Gamma((d + 1) / 2) / Gamma(d / 2).
+    """For a Gaussian matrix $A$ of $d$ rows and $N = d + m$ columns,
+    $P(tr (A A')^-1 > t) ~ C t^(-(m + 1) / 2)$, so that the mean is infinite for $m = 0$ and 1; $C$
+    is $sqrt(2) G$ for $m = 0$ and $d / 2$ for $m = 1$, with
+    $G = Gamma((d + 1) / 2) / Gamma(d / 2)$.
 
     Here at one t, which is 100 for d = 4.
     """
@@ -318,7 +319,7 @@ def fitting_partitions(trial, samples, dim, subspaces, ambient):
 
 
 @claim(
-    derived("any d points lie on a subspace of dimension d"),
+    derived("any $d$ points lie on a subspace of dimension $d$"),
     kind="identity",
     cases=[(2, 2), (3, 2), (2, 3)],
 )
@@ -333,9 +334,9 @@ def test_uniqueness(
     subspaces: Groups,
     ambient: Ambient = 8,
 ):
-    """Let N = d >= 2 samples be standard normal on each of K >= 2 random subspaces of dimension d <
-    n of R^n. For clustering by K subspaces of dimension d, (K d)! / ((d!)^K K!) partitions of the
-    samples have residual 0.
+    """Let $N = d >= 2$ samples be standard normal on each of $K >= 2$ random subspaces of dimension
+    $d < n$ of $R^n$. For clustering by $K$ subspaces of dimension $d$, $(K d)! / ((d!)^K K!)$
+    partitions of the samples have residual 0.
     """
     count, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
     controls = {"labels distinguished": factorial(subspaces) * predict, "N = d is enough": 1}
@@ -349,16 +350,16 @@ def test_uniqueness(
 
 
 @claim(
-    derived("a subspace through d + 1 random points of two others does not exist"),
+    derived("a subspace through $d + 1$ random points of two others does not exist"),
     kind="identity",
     cases=[(3, 2, 2), (4, 2, 2), (4, 3, 2), (6, 1, 2), (3, 2, 3), (1, 1, 3)],
 )
 def test_uniqueness__enough(
     trial, samples: Count, dim: Count, subspaces: Groups, ambient: Ambient = 8
 ):
-    """Let N > d samples, or N = d = 1, be standard normal on each of K >= 2 random subspaces of
-    dimension d < n of R^n. For clustering by K subspaces of dimension d, the true partition is the
-    only one with residual 0.
+    """Let $N > d$ samples, or $N = d = 1$, be standard normal on each of $K >= 2$ random subspaces
+    of dimension $d < n$ of $R^n$. For clustering by $K$ subspaces of dimension $d$, the true
+    partition is the only one with residual 0.
     """
     trial.require(samples > dim or samples == dim == 1, "samples must exceed dim, or both be 1")
     count, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)

@@ -14,21 +14,22 @@ that of the largest margin.
 Abstract:
 
 - Sentence 2: the minimiser of the training loss is compared with the Bayes classifier on data of
-  separability κ. No statement.
+  separability $κ$. No statement.
 - Sentence 3: without augmentation there is a curse of separability. Holds: erm_curse,
-  erm_phase_curve, isotropic_no_curse. If μ is no eigenvector of Σ, on Gaussian classes; if it is
-  one, there is no curse.
-- Sentence 4, first half: the sample complexity of vanilla training grows exponentially in κ. Holds:
-  erm_curse, exp_vs_poly, erm_log_sample_complexity. If μ is no eigenvector of Σ, on Gaussian
-  classes; with radial tails exp(-r^p / p) as the exponential of κ^(p/2) (`erm_tails`), and with
-  bounded noise no number suffices (`erm_tails-bounded`).
+  erm_phase_curve, isotropic_no_curse. If $μ$ is not an eigenvector of $Σ$, on Gaussian classes; if
+  it is one, there is no curse.
+- Sentence 4, first half: the sample complexity of vanilla training grows exponentially in $κ$.
+  Holds: erm_curse, exp_vs_poly, erm_log_sample_complexity. If $μ$ is not an eigenvector of $Σ$, on
+  Gaussian classes; with radial tails $exp(-r^p / p)$ as the exponential of $κ^(p/2)$ (`erm_tails`),
+  and with bounded noise no number suffices (`erm_tails-bounded`).
 - Sentence 4, second half: finding the best boundary becomes harder where classes are more
-  separable. Holds: erm_curse, exp_vs_poly. If μ is no eigenvector of Σ, on Gaussian classes.
+  separable. Holds: erm_curse, exp_vs_poly. If $μ$ is not an eigenvector of $Σ$, on Gaussian
+  classes.
 - Sentence 5: Mixup significantly reduces the sample complexity. Holds: mixup_poly, n_eps_formula,
-  mixup_asymptotic, lda_rate, efficiency_order. On Gaussian classes; the number does not grow with κ
-  if classes are balanced and λ is averaged.
-- Sentence 6: averages over n² pairs of n samples concentrate, though pairs overlap. In part:
-  mixup_asymptotic, sampled_lambda, pairs_variance, pairs_tail. As n grows, and at a finite n
+  mixup_asymptotic, lda_rate, efficiency_order. On Gaussian classes; the number does not grow with
+  $κ$ if classes are balanced and $λ$ is averaged.
+- Sentence 6: averages over $n²$ pairs of $n$ samples concentrate, though pairs overlap. In part:
+  mixup_asymptotic, sampled_lambda, pairs_variance, pairs_tail. As $n$ grows, and at a finite $n$
   for one classifier at a time; no bound over all classifiers at once is on trial.
 - Sentence 7, first half: masks distort the training loss. Holds: mask_expected_minimiser. For
   exchangeable masks.

@@ -17,8 +17,9 @@ from theory_on_trial.base.mapping import quick_jit
 from theory_on_trial.contract import Interval
 
 CURSE = tried(
-    "abstract, sentence 4: the sample complexity of vanilla training increases exponentially in κ",
-    "Gaussian classes, μ no eigenvector of Σ, and the exponent",
+    "abstract, sentence 4: the sample complexity of vanilla training increases "
+    "exponentially in $κ$",
+    "Gaussian classes, where $μ$ is not an eigenvector of $Σ$, and the exponent",
 )
 ERROR = 1e-7
 """Chance, for each design, that any of its boxes misses its n_ε."""
@@ -61,9 +62,8 @@ def reaches(pair, cells, uncertified, radii=None, kept=KEPT):
     kind="rate",
     tier="full",
     cases=[20.0, 80.0, 320.0],
-    not_tight="the chance of an event at a given size; .9 of the exponent is far short of enough "
-    "at "
-    "large κ",
+    not_tight="the chance of an event at a given size; .9 of the exponent is far short of "
+    "enough at large $κ$",
 )
 def test_erm_curse(
     trial,
@@ -76,10 +76,11 @@ def test_erm_curse(
         Interval(0.5, 0.9, why="nearer to 1 the factor of exp(ν κ) shows; the low end is a cap"),
     ] = 0.9,
 ):
-    """For two equally likely classes N(±μ, Σ / κ) with μ no eigenvector of Σ, let b = Σ^-1 μ, let w
-    be the direction of training without augmentation, and let ν be such that the unit vector v with
-    the largest v·μ - sqrt(2 ν) |Σ^(1/2) v| has 1 - cos(v, b) = ε. At large κ, 1 - cos(w, b) > ε
-    with probability 1/2 or more for a sample of exp(.9 ν κ) points.
+    """For two equally likely classes $N(±μ, Σ / κ)$ where $μ$ is not an eigenvector of $Σ$, let
+    $b = Σ^-1 μ$, let $w$ be the direction of training without augmentation, and let $ν$ be such
+    that the unit vector $v$ with the largest $v·μ - sqrt(2 ν) |Σ^(1/2) v|$ has $1 - cos(v, b) = ε$.
+    At large $κ$, $1 - cos(w, b) > ε$ with probability 1/2 or more for a sample of $exp(.9 ν κ)$
+    points.
 
     So the number of points that ε needs is exponential in κ.
     """
@@ -110,8 +111,8 @@ def test_erm_curse(
 
 @claim(
     derived(
-        "for half of all samples the outermost of n normal numbers lies beyond the radius at "
-        "which the limit path reaches ε"
+        "for half of all samples the outermost of $n$ normal numbers lies beyond the radius at "
+        "which the limit path reaches $ε$"
     ),
     kind="rate",
     tier="full",
@@ -132,12 +133,12 @@ def test_erm_log_sample_complexity(
     ],
     side: Literal["at most", "at least"],
 ):
-    """For two equally likely classes N(±μ, Σ / κ) with μ = (1, 1) and Σ = diag(.2, 1.8), let b =
-    Σ^-1 μ, let w be the direction of training without augmentation, and let ν be such that the unit
-    vector v with the largest v·μ - sqrt(2 ν) |Σ^(1/2) v| has 1 - cos(v, b) = ε. Let n be the number
-    of points with which half of all samples give 1 - cos(w, b) <= ε, and N = 1 / Φ(-sqrt(2 κ ν)).
-    For κ from 10 to 320, log n is between (1 - p) log N - 1.5 and (1 + p) log N + 0.5, where p is
-    .12 for ε = .1 and .08 for smaller ε.
+    """For two equally likely classes $N(±μ, Σ / κ)$ with $μ = (1, 1)$ and $Σ = diag(.2, 1.8)$, let
+    $b = Σ^-1 μ$, let $w$ be the direction of training without augmentation, and let $ν$ be such
+    that the unit vector $v$ with the largest $v·μ - sqrt(2 ν) |Σ^(1/2) v|$ has $1 - cos(v, b) = ε$.
+    Let $n$ be the number of points with which half of all samples give $1 - cos(w, b) <= ε$, and
+    $N = 1 / Φ(-sqrt(2 κ ν))$. For $κ$ from 10 to 320, $log n$ is between $(1 - p) log N - 1.5$ and
+    $(1 + p) log N + 0.5$, where $p$ is .12 for $ε = .1$ and .08 for smaller $ε$.
     """
     separabilities = (10.0, 40.0, 160.0, 320.0)
     at_lower_end = side == "at most"
@@ -200,10 +201,10 @@ def test_exp_vs_poly(
         int, Interval(15_000, 40_000, why="fewer leave wide intervals, and each is fitted")
     ] = 16_000,
 ):
-    """For two equally likely classes N(±μ, Σ / κ) with μ no eigenvector of Σ, let b = Σ^-1 μ, and
-    let n be the number of points with which half of all samples give 1 - cos(w, b) <= ε for the
-    direction w of training without augmentation, where ε < 1 - cos(μ, b). As κ grows, log n grows
-    like κ.
+    """For two equally likely classes $N(±μ, Σ / κ)$ where $μ$ is not an eigenvector of $Σ$, let
+    $b = Σ^-1 μ$, and let $n$ be the number of points with which half of all samples give
+    $1 - cos(w, b) <= ε$ for the direction $w$ of training without augmentation, where
+    $ε < 1 - cos(μ, b)$. As $κ$ grows, $log n$ grows like $κ$.
 
     It is tried on μ = (1, 1) and Σ = diag(.2, 1.8). With Mixup n is at most of the order sqrt(κ).
     """
@@ -219,13 +220,13 @@ def test_exp_vs_poly(
 
 @claim(
     derived(
-        "the hull of n points of the radial tail exp(-r^p / p) tends to an ellipsoid with "
-        "exp(r^p / p) = n"
+        "the hull of $n$ points of the radial tail $exp(-r^p / p)$ tends to an ellipsoid with "
+        "$exp(r^p / p) = n$"
     ),
     kind="rate",
     tier="full",
     cases=[(power, side) for power in (1.0, 4.0) for side in ("at most", "at least")],
-    not_tight="the chance of an event at either end of the factor that a finite log n needs",
+    not_tight="the chance of an event at either end of the factor that a finite $log n$ needs",
 )
 def test_erm_tails(
     trial,
@@ -244,12 +245,12 @@ def test_erm_tails(
         ),
     ] = 25.0,
 ):
-    """Let two classes have the points ±μ + Σ^(1/2) z / sqrt(κ), where z has a uniform direction and
-    P(|z| > r) = exp(-r^p / p), let b = Σ^-1 μ, and let ρ be such that the unit vector v with the
-    largest v·μ - ρ |Σ^(1/2) v| has 1 - cos(v, b) = ε. Let n be the number of points with which half
-    of all samples give 1 - cos(w, b) <= ε for the direction w of training without augmentation.
-    For p from 1 to 4, μ = (1, 1) and Σ = diag(.2, 1.8), log n is (ρ sqrt(κ))^p / p up to 30 %, if
-    this is 25 or more.
+    """Let two classes have the points $±μ + Σ^(1/2) z / sqrt(κ)$, where $z$ has a uniform direction
+    and $P(|z| > r) = exp(-r^p / p)$, let $b = Σ^-1 μ$, and let $ρ$ be such that the unit vector $v$
+    with the largest $v·μ - ρ |Σ^(1/2) v|$ has $1 - cos(v, b) = ε$. Let $n$ be the number of points
+    with which half of all samples give $1 - cos(w, b) <= ε$ for the direction $w$ of training
+    without augmentation. For $p$ from 1 to 4, $μ = (1, 1)$ and $Σ = diag(.2, 1.8)$, $log n$ is
+    $(ρ sqrt(κ))^p / p$ up to 30 %, if this is 25 or more.
 
     So the curse has the exponent p / 2 of κ. Normal noise has p = 2.
     """
@@ -288,7 +289,7 @@ def test_erm_tails(
 
 
 @claim(
-    derived("the hull of n bounded points tends to the ellipsoid around them"),
+    derived("the hull of $n$ bounded points tends to the ellipsoid around them"),
     cases=[1.0, 4.0, 16.0],
 )
 def test_erm_tails__bounded(
@@ -297,10 +298,10 @@ def test_erm_tails__bounded(
         float, Interval(1, 16, why="1 - cos scatters below, and is near that of μ beyond")
     ],
 ):
-    """Let two classes have the points ±μ + Σ^(1/2) z / sqrt(κ) in the plane with z uniform in the
-    unit disc, and let b = Σ^-1 μ. With n = e^18 points, 1 - cos(w, b) of training without
-    augmentation is almost always within 5 % of that of the unit vector v with the largest v·μ -
-    |Σ^(1/2) v| / sqrt(κ).
+    """Let two classes have the points $±μ + Σ^(1/2) z / sqrt(κ)$ in the plane with $z$ uniform in
+    the unit disc, and let $b = Σ^-1 μ$. With $n = e^18$ points, $1 - cos(w, b)$ of training without
+    augmentation is almost always within 5 % of that of the unit vector $v$ with the largest
+    $v·μ - |Σ^(1/2) v| / sqrt(κ)$.
 
     No number of points gives less: if noise is bounded, none suffices.
     """

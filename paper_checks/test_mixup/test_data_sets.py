@@ -65,12 +65,13 @@ def test_modified_lda_limit(
         int, Interval(3, 50, why="fewer may miss a failure, each is fitted twice")
     ] = 3,
 ):
-    """On a data set of two classes N(±μ, Σ / κ) with equal counts, let w minimise Mixup's loss with
-    λ averaged. Let z_0 and z_1 be the means of the points of either class, S the mean square (x -
-    z_y) (x - z_y)^T within the classes, c_0 = (z_0 + z_1) / 2, and v = (h S + h_1 c_0 c_0^T)^-1
-    (z_1 - z_0), with h = E[f (s'(u) + s'(c u))] / 2 and h_1 = E[s'(u) + s'(c u)] / 2, where f = λ²
-    + (1 - λ)², c = 2 λ - 1, s is the logistic function, and u is the limit of w·z_1 at large κ. As
-    κ grows with the same noise, 1 - cos(w, v) falls like 1 / κ.
+    """On a data set of two classes $N(±μ, Σ / κ)$ with equal counts, let $w$ minimise Mixup's loss
+    with $λ$ averaged. Let $z_0$ and $z_1$ be the means of the points of either class, $S$ the mean
+    square $(x - z_y) (x - z_y)^T$ within the classes, $c_0 = (z_0 + z_1) / 2$, and
+    $v = (h S + h_1 c_0 c_0^T)^-1 (z_1 - z_0)$, with $h = E[f (s'(u) + s'(c u))] / 2$ and
+    $h_1 = E[s'(u) + s'(c u)] / 2$, where $f = λ² + (1 - λ)²$, $c = 2 λ - 1$, $s$ is the logistic
+    function, and $u$ is the limit of $w·z_1$ at large $κ$. As $κ$ grows with the same noise,
+    $1 - cos(w, v)$ falls like $1 / κ$.
 
     v is the direction of a modified discriminant analysis.
     """
@@ -127,8 +128,8 @@ def test_coercive(
     count: Annotated[int, Interval(6, 100, why="fewer may miss a failure, each is fitted")] = 6,
     separability: Annotated[float, Interval(1, 1000)] = 50.0,
 ):
-    """If λ takes a value other than 0, 1/2 and 1 with positive probability, both classes occur and
-    the points span the space, Mixup's loss on a data set attains its minimum.
+    """If $λ$ takes a value other than 0, 1/2 and 1 with positive probability, both classes occur
+    and the points span the space, Mixup's loss on a data set attains its minimum.
 
     A feasible point of the dual problem certifies the minimum of a fit.
     """

@@ -61,9 +61,10 @@ def test_erm_separable_limit(
     dim: Annotated[int, Interval(2, 6)] = 3,
     count: Annotated[int, Interval(6, 100)] = 8,
 ):
-    """Let v be the unit vector with the largest margin m = min_i v·S_i > 0 of n points S_i = (2 y_i
-    - 1) x_i. Let w, of length B, minimise the mean of log(1 + exp(-w·S_i)) plus a ridge penalty.
-    The margin of w / B is at least -log(exp(T) - 1) / B with T = sum_i log(1 + exp(-B v·S_i)).
+    """Let $v$ be the unit vector with the largest margin $m = min_i v·S_i > 0$ of $n$ points
+    $S_i = (2 y_i - 1) x_i$. Let $w$, of length $B$, minimise the mean of $log(1 + exp(-w·S_i))$
+    plus a ridge penalty. The margin of $w / B$ is at least $-log(exp(T) - 1) / B$ with
+    $T = sum_i log(1 + exp(-B v·S_i))$.
 
     As the penalty vanishes B grows, and this tends to m: training without augmentation leads to
     the hard margin. The mean loss is at least log(1 + exp(-B m')) / n for the margin m' of w / B,
@@ -95,7 +96,7 @@ def cone_program(pair, nu):
 @claim(
     derived(
         "the conditions of Karush, Kuhn and Tucker; the hull of the points tends to an "
-        "ellipsoid of radius sqrt(2 ν)"
+        "ellipsoid of radius $sqrt(2 ν)$"
     ),
     kind="limit",
     cases=[(dim, share) for dim in (2, 6) for share in (0.05, 0.2, 0.5, 0.9)],
@@ -106,9 +107,9 @@ def test_erm_phase_curve(
     dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
     share: Annotated[float, Interval(0.02, 0.95, why="of m² / 2, where the path ends in b")],
 ):
-    """Let 0 < ν < μ^T Σ^-1 μ / 2. Of all unit vectors w, the one with the largest w·μ - sqrt(2 ν)
-    |Σ^(1/2) w| is parallel to (τ I + Σ)^-1 μ with the τ > 0 at which |Σ^(1/2) (τ I + Σ)^-1 μ|² = 2
-    ν, a ridge regression.
+    """Let $0 < ν < μ^T Σ^-1 μ / 2$. Of all unit vectors $w$, the one with the largest
+    $w·μ - sqrt(2 ν) |Σ^(1/2) w|$ is parallel to $(τ I + Σ)^-1 μ$ with the $τ > 0$ at which
+    $|Σ^(1/2) (τ I + Σ)^-1 μ|² = 2 ν$, a ridge regression.
 
     To it the direction of training without augmentation tends, as κ grows, with n = exp(ν κ) points
     of two classes N(±μ, Σ / κ).

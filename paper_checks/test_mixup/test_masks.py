@@ -110,9 +110,9 @@ def test_mask_expected_minimiser(
     ],
     law: MaskChoice,
 ):
-    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
-    the labels by the share of ones. Its expected logistic loss for the classes N(±μ, Σ / κ) has a
-    unique minimiser at finite κ, which in general is no multiple of b = Σ^-1 μ.
+    """Let masking mix $M x_i + (I - M) x_j$ with a random diagonal matrix $M$ of zeros and ones,
+    and the labels by the share of ones. Its expected logistic loss for the classes $N(±μ, Σ / κ)$
+    has a unique minimiser at finite $κ$, which in general is not a multiple of $b = Σ^-1 μ$.
 
     The minimiser that Newton's method finds on the exact loss is compared with a fit to points on a
     grid.
@@ -137,17 +137,17 @@ def test_mask_expected_minimiser(
 
 
 @claim(
-    tried(SUBOPTIMAL, "masks that treat all coordinates alike, the limit 1 / μ and its order"),
+    tried(SUBOPTIMAL, "masks that treat all coordinates alike, the limit $1 / μ$ and its order"),
     kind="limit",
     cases=[(3, "all"), (5, "all"), (3, "one")],
     route="`population.mask_minimiser` in its limit against `population.mask_limit_direction`",
 )
 def test_mask_limit_inverse_mean(trial, dim: Dim, law: MaskChoice):
-    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
-    the labels by the share of ones, where all masks with the same number of ones are equally
-    likely and some share other than 0, 1/2 and 1 occurs. Let no μ_j be 0. For the minimiser w of
-    its expected logistic loss on the classes N(±μ, Σ / κ) and the vector v of the 1 / μ_j, 1 -
-    cos(w, v) falls like κ^-2 as κ grows, for almost every Σ.
+    """Let masking mix $M x_i + (I - M) x_j$ with a random diagonal matrix $M$ of zeros and ones,
+    and the labels by the share of ones, where all masks with the same number of ones are equally
+    likely and some share other than 0, 1/2 and 1 occurs. Let no $μ_j$ be 0. For the minimiser $w$
+    of its expected logistic loss on the classes $N(±μ, Σ / κ)$ and the vector $v$ of the $1 / μ_j$,
+    $1 - cos(w, v)$ falls like $κ^-2$ as $κ$ grows, for almost every $Σ$.
 
     Where Σ is diagonal with the variances μ_j², w is parallel to v at every κ.
     """
@@ -180,11 +180,11 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: MaskChoice):
     kind="identity",
 )
 def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, dim: Dim = 4):
-    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
-    the labels by the share of ones, where all masks with the same number of ones are equally likely
-    and some share other than 0, 1/2 and 1 occurs. Let v be the vector of the 1 / μ_j, j = 1, …, d,
-    to which its minimiser tends for large κ. This direction errs on the classes N(±μ, Σ / κ) with
-    probability Φ(-sqrt(κ) d / sqrt(v^T Σ v)).
+    """Let masking mix $M x_i + (I - M) x_j$ with a random diagonal matrix $M$ of zeros and ones,
+    and the labels by the share of ones, where all masks with the same number of ones are equally
+    likely and some share other than 0, 1/2 and 1 occurs. Let $v$ be the vector of the $1 / μ_j$,
+    $j = 1, …, d$, to which its minimiser tends for large $κ$. This direction errs on the classes
+    $N(±μ, Σ / κ)$ with probability $Φ(-sqrt(κ) d / sqrt(v^T Σ v))$.
 
     The Bayes rule errs with probability Φ(-sqrt(κ μ^T Σ^-1 μ)), which is less unless Σ v is a
     multiple of μ.
@@ -220,12 +220,12 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, 
 @claim(
     derived(
         "about the minimiser the curvature of the loss tends to a limit, and its noise has a "
-        "variance of the order 1 / κ"
+        "variance of the order $1 / κ$"
     ),
     kind="rate",
     tier="full",
-    low_power="at one n and between two kappas, where corrections of relative order 1 / n are not "
-    "computed",
+    low_power="at one $n$ and between two kappas, where corrections of relative order $1 / n$ "
+    "are not computed",
 )
 def test_mask_concentration(
     trial,
@@ -234,11 +234,11 @@ def test_mask_concentration(
     ] = 100.0,
     n: Annotated[int, Interval(10, 100)] = 20,
 ):
-    """Let masking mix M x_i + (I - M) x_j with a random diagonal matrix M of zeros and ones, and
-    the labels by the share of ones, where all masks with the same number of ones are equally likely
-    and some share other than 0, 1/2 and 1 occurs. At large κ and fixed n, the mean of 1 - cos(v, w)
-    falls like 1 / κ, where v minimises the loss of n points of the classes N(±μ, Σ / κ), and w the
-    expected loss.
+    """Let masking mix $M x_i + (I - M) x_j$ with a random diagonal matrix $M$ of zeros and ones,
+    and the labels by the share of ones, where all masks with the same number of ones are equally
+    likely and some share other than 0, 1/2 and 1 occurs. At large $κ$ and fixed $n$, the mean of
+    $1 - cos(v, w)$ falls like $1 / κ$, where $v$ minimises the loss of $n$ points of the classes
+    $N(±μ, Σ / κ)$, and $w$ the expected loss.
 
     So masking learns its wrong direction ever faster.
     """
@@ -279,7 +279,7 @@ def test_mask_concentration(
 
 @claim(
     derived(
-        "without noise the loss is a function of the products w_j μ_j and of the law of the "
+        "without noise the loss is a function of the products $w_j μ_j$ and of the law of the "
         "boxes alone"
     ),
     kind="limit",
@@ -292,9 +292,9 @@ def test_mask_boxes__limit(
     width: Annotated[int, Interval(3, 6, why="two pixels a side are all corners")],
 ):
     """Let CutMix cut boxes from a row or a square of at least three pixels a side, all boxes
-    equally likely, and mix labels by the share that
-    is kept. Without noise, its loss for the classes ±μ is least at w_j = v_j / μ_j, where the
-    scores v_j of the pixels do not depend on μ and are not all equal.
+    equally likely, and mix labels by the share that is kept. Without noise, its loss for the
+    classes $±μ$ is least at $w_j = v_j / μ_j$, where the scores $v_j$ of the pixels do not depend
+    on $μ$ and are not all equal.
 
     In one row the scores at the border are the largest, in a square those in the middle. The rule
     then errs with probability Φ(-sqrt(κ) sum_j v_j / sqrt(w^T Σ w)), more than that of Bayes.

@@ -52,13 +52,13 @@ def moments(chances, loss):
     return mean, variance_given_one, variance
 
 
-@claim(known("Hoeffding 1948, on U-statistics"), kind="identity", cases=[8, 16, 32])
+@claim(known("Hoeffding 1948, on $U$-statistics"), kind="identity", cases=[8, 16, 32])
 def test_pairs_variance(
     trial, n: Annotated[int, Interval(4, 40, why="all samples of three values are enumerated")]
 ):
-    """Let h be a symmetric function of two points, ζ_1 the variance of its mean given one of two
-    independent points, and ζ_2 its variance. The mean of h over the distinct pairs of n independent
-    points has the variance (2 / (n (n - 1))) (2 (n - 2) ζ_1 + ζ_2).
+    """Let $h$ be a symmetric function of two points, $ζ_1$ the variance of its mean given one of
+    two independent points, and $ζ_2$ its variance. The mean of $h$ over the distinct pairs of $n$
+    independent points has the variance $(2 / (n (n - 1))) (2 (n - 2) ζ_1 + ζ_2)$.
 
     This is about 4 ζ_1 / n: it falls with the number of points, not with that of pairs.
     """
@@ -81,14 +81,14 @@ def test_pairs_variance(
 
 
 @claim(
-    known("Hoeffding 1963, section 5, on U-statistics"),
+    known("Hoeffding 1963, section 5, on $U$-statistics"),
     kind="bound",
     cases=[16, 32],
     not_tight="a bound for every law: at small deviations half of it is reached",
 )
 def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="with fewer the control holds")]):
-    """Let U be the mean of a loss in [a, b] over the distinct pairs of n independent points. For t
-    >= 0, P(U - E[U] >= t) <= exp(-2 floor(n/2) t² / (b - a)²).
+    """Let $U$ be the mean of a loss in $[a, b]$ over the distinct pairs of $n$ independent points.
+    For $t >= 0$, $P(U - E[U] >= t) <= exp(-2 ⌊n/2⌋ t² / (b - a)²)$.
 
     The exponent counts the n / 2 disjoint pairs, and not all n (n - 1) / 2.
     """

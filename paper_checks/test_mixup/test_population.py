@@ -113,14 +113,14 @@ def with_effective(shape, effective):
     return GaussianPair(shape.mean, shape.covariance, effective / shape.signal)
 
 
-@claim(derived("within a class w·x is normal"), kind="identity", cases=[(2, 0.3), (5, 0.2)])
+@claim(derived("within a class $w·x$ is normal"), kind="identity", cases=[(2, 0.3), (5, 0.2)])
 def test_bayes_direction(
     trial,
     dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
     effective: Annotated[float, Interval(0.05, 2, why="rarer errors would take too many points")],
 ):
-    """For two equally likely classes N(±μ, Σ / κ), the rule that chooses the class of μ where w·x >
-    0 errs with probability Φ(-sqrt(κ) w·μ / sqrt(w^T Σ w)).
+    """For two equally likely classes $N(±μ, Σ / κ)$, the rule that chooses the class of $μ$ where
+    $w·x > 0$ errs with probability $Φ(-sqrt(κ) w·μ / sqrt(w^T Σ w))$.
     """
     pair = with_effective(random_pair(trial.generator("pair"), dim, 1.0), effective)
     noisy = with_effective(pair, effective / 2)
@@ -154,8 +154,8 @@ def test_erm_expected_minimiser(
         float, Interval(0.1, 13, why="beyond, e^(-a/2) is too flat for the quadrature of float64")
     ],
 ):
-    """For two equally likely classes N(±μ, Σ / κ), the expected logistic loss of the scores w·x,
-    without augmentation, is least at w = 2 κ Σ^-1 μ.
+    """For two equally likely classes $N(±μ, Σ / κ)$, the expected logistic loss of the scores
+    $w·x$, without augmentation, is least at $w = 2 κ Σ^-1 μ$.
     """
     pair = with_effective(mixture_pair(), effective)
 
@@ -217,10 +217,11 @@ def test_expected_losses(
     way: Literal["none", "mixup", "boxes"],
     separability: Annotated[float, Interval(0.1, 10)],
 ):
-    """Mix two independent points of the classes N(±μ, Σ / κ) to x = A x_i + (I - A) x_j with a
-    diagonal matrix A, and their labels in {0, 1} to y = λ y_i + (1 - λ) y_j. Given y_i and y_j, the
-    expected logistic loss of w·x is E[log(1 + e^z) - y z], where z is normal with the mean w·(A (2
-    y_i - 1) + (I - A) (2 y_j - 1)) μ and the variance w^T (A Σ A + (I - A) Σ (I - A)) w / κ.
+    """Mix two independent points of the classes $N(±μ, Σ / κ)$ to $x = A x_i + (I - A) x_j$ with a
+    diagonal matrix $A$, and their labels in ${0, 1}$ to $y = λ y_i + (1 - λ) y_j$. Given $y_i$ and
+    $y_j$, the expected logistic loss of $w·x$ is $E[log(1 + e^z) - y z]$, where $z$ is normal with
+    the mean $w·(A (2 y_i - 1) + (I - A) (2 y_j - 1)) μ$ and the variance
+    $w^T (A Σ A + (I - A) Σ (I - A)) w / κ$.
     """
     covariance = np.array([[1.0, 0.4], [0.4, 0.7]])
     pair = GaussianPair(np.array([1.0, 0.6]), covariance, separability)
@@ -358,7 +359,7 @@ def scores_without_noise(laws):
 
 
 @claim(
-    derived("an expansion of the derivative of the loss along b in 1 / a"),
+    derived("an expansion of the derivative of the loss along $b$ in $1 / a$"),
     kind="limit",
     cases=[(0.2, 400), (1.0, 400)],
     route="`population.scalar_minimiser` in its limit against `population.limit_scale_correction`",
@@ -368,11 +369,11 @@ def test_scale_limit(
     alpha: Annotated[float, Interval(0.01, 100, why="beyond, Gauss-Jacobi rules lose digits")],
     least: Annotated[float, Interval(400, 2000, why="a limit of large a; beyond, rounding shows")],
 ):
-    """For two equally likely classes N(±μ, Σ / κ), let u be the score w·μ of the class mean under
-    the minimiser w of Mixup's expected loss, with λ ~ Beta(α, α), and v the limit of u as a = κ μ^T
-    Σ^-1 μ grows. Then a (v - u) tends to (v h(v) + v² h'(v) / 2) / L, where h(v) = E[f (s'(v) +
-    s'(c v))] / 2, L = E[s'(v) + c² s'(c v)] / 2, f = λ² + (1 - λ)², c = 2 λ - 1 and s is the
-    logistic function.
+    """For two equally likely classes $N(±μ, Σ / κ)$, let $u$ be the score $w·μ$ of the class mean
+    under the minimiser $w$ of Mixup's expected loss, with $λ ~ Beta(α, α)$, and $v$ the limit of
+    $u$ as $a = κ μ^T Σ^-1 μ$ grows. Then $a (v - u)$ tends to $(v h(v) + v² h'(v) / 2) / L$, where
+    $h(v) = E[f (s'(v) + s'(c v))] / 2$, $L = E[s'(v) + c² s'(c v)] / 2$, $f = λ² + (1 - λ)²$,
+    $c = 2 λ - 1$ and $s$ is the logistic function.
     """
     # λ is within 1 / sqrt(8 α) of 1/2: powers of α / a follow one another, not of 1 / a.
     law = MixingLaw.beta(alpha, NODES)
@@ -405,9 +406,10 @@ def test_scale_limit(
     derived("only then does the loss of the class means rise in both directions"), kind="identity"
 )
 def test_scale_limit__exists(trial):
-    """For two equally likely classes N(±μ, Σ / κ), let Mixup mix inputs by g in [0, 1] and labels
-    by λ. As κ grows, the score w·μ of the class mean under the minimiser of the expected loss stays
-    bounded if and only if g > 1/2 and λ < 1, or g < 1/2 and λ > 0, with positive probability.
+    """For two equally likely classes $N(±μ, Σ / κ)$, let Mixup mix inputs by $g$ in $[0, 1]$ and
+    labels by $λ$. As $κ$ grows, the score $w·μ$ of the class mean under the minimiser of the
+    expected loss stays bounded if and only if $g > 1/2$ and $λ < 1$, or $g < 1/2$ and $λ > 0$, with
+    positive probability.
     """
     exists = [of_law for _, of_law in LAWS.values()]
     bounded = [int(np.isfinite(population.limit_scale(law))) for law, _ in LAWS.values()]

@@ -136,13 +136,14 @@ def test_mixup_efficiency(
     effective: Annotated[float, Interval(0.1, 64, why="the classes are a hundred points each")],
     alpha: Annotated[float, Interval(0.2, 10)],
 ):
-    """For two equally likely classes N(±μ, Σ / κ), let a = κ μ^T Σ^-1 μ. Let u = w·μ for the
-    minimiser w of Mixup's expected loss, let z_i = w·x_i, z_12 = λ z_1 + (1 - λ) z_2, y_12 = λ y_1
-    + (1 - λ) y_2, z_21 and y_21 the same with both points exchanged, and s the logistic function.
-    Let Ψ be the mean square of E[(s(z_12) - y_12) λ + (s(z_21) - y_21) (1 - λ)] given the first
-    point, and H = E[(λ² + (1 - λ)²) s'(z_12)]. Then Mixup's efficiency K, the limit of n E[1 -
-    cos(w, b)] for n points over T / (2 κ |b|²) with b = Σ^-1 μ and the trace T of Σ^-1 at right
-    angles to b, is a² Ψ / (H u)².
+    """For two equally likely classes $N(±μ, Σ / κ)$, let $a = κ μ^T Σ^-1 μ$. Let $u = w·μ$ for the
+    minimiser $w$ of Mixup's expected loss, let $z_i = w·x_i$, $z_{12} = λ z_1 + (1 - λ) z_2$,
+    $y_{12} = λ y_1 + (1 - λ) y_2$, $z_{21}$ and $y_{21}$ the same with both points exchanged, and
+    $s$ the logistic function. Let $Ψ$ be the mean square of
+    $E[(s(z_{12}) - y_{12}) λ + (s(z_{21}) - y_{21}) (1 - λ)]$ given the first point, and
+    $H = E[(λ² + (1 - λ)²) s'(z_{12})]$. Then Mixup's efficiency $K$, the limit of
+    $n E[1 - cos(w, b)]$ for $n$ points over $T / (2 κ |b|²)$ with $b = Σ^-1 μ$ and the trace $T$ of
+    $Σ^-1$ at right angles to $b$, is $a² Ψ / (H u)²$.
     """
     trial.require(
         alpha >= min(effective / 8, 5),
@@ -342,12 +343,13 @@ def turn(pair, direction):
     kind="limit",
 )
 def test_imbalance(trial):
-    """Let two classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Shift both by δ times a column of Σ^(1/2) /
-    sqrt(κ), and let their shares p and q differ. To first order in δ (p - q), which falls as κ
-    grows, this turns Mixup's minimiser. The squared tangents of these turns, over 2 κ (δ (p - q))²
-    and summed over the columns, tend to B = T m⁴ A² / (2 h² u² |b|²), where m² = μ^T b, T is the
-    trace of Σ^-1 at right angles to b, u the limiting score w·μ of the class mean, A = s(u) - 1, h
-    = E[(λ² + (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2 and s the logistic function.
+    """Let two classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. Shift both by $δ$ times a column of
+    $Σ^(1/2) / sqrt(κ)$, and let their shares $p$ and $q$ differ. To first order in $δ (p - q)$,
+    which falls as $κ$ grows, this turns Mixup's minimiser. The squared tangents of these turns,
+    over $2 κ (δ (p - q))²$ and summed over the columns, tend to $B = T m⁴ A² / (2 h² u² |b|²)$,
+    where $m² = μ^T b$, $T$ is the trace of $Σ^-1$ at right angles to $b$, $u$ the limiting score
+    $w·μ$ of the class mean, $A = s(u) - 1$, $h = E[(λ² + (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2$
+    and $s$ the logistic function.
 
     B κ / n² is the cost of labels that are drawn at random.
     """
