@@ -24,13 +24,13 @@ def plug_in_bias(
     share: float = 0.4,
     replicas: int = 4000,
 ) -> Figure:
-    """The calibration error K2 that a perfectly calibrated predictor seems to have, against its
+    """The calibration error $K2$ that a perfectly calibrated predictor seems to have, against its
     number of levels.
 
-    Each level v holds the same number of the `rows` labels, y ~ Bernoulli(v). The group h is a
-    random `share` of the rows, independent of y. Points: means over `replicas` data sets with 99 %
-    Student intervals, of the plug-in estimate (orange) and of the unbiased one (blue). Line: the
-    predicted bias, sum of Var(h r | v) / n. The true K2 is 0. All new.
+    Each level $v$ holds the same number of the `rows` labels, $y ~ Bernoulli(v)$. The group $h$ is
+    a random `share` of the rows, independent of $y$. Points: means over `replicas` data sets with
+    99 % Student intervals, of the plug-in estimate (orange) and of the unbiased one (blue). Line:
+    the predicted bias, $∑_v Var(h r | v) / n$. The true $K2$ is 0. All new.
     """
     fig, axes = plt.subplots(figsize=(4.6, 3.4))
     generator = np.random.default_rng(0)
@@ -67,16 +67,16 @@ def rounds(
     rows: int = 3000, dim: int = 4, alpha: float = 0.02, bins: int = 10, gamma: float = 0.1
 ) -> Figure:
     """What rounds of boosting on level sets do to (a) the squared error and (b) the worst
-    calibration error K2.
+    calibration error $K2$.
 
-    The sample has `rows` rows with `dim` features and labels of mean 1/2 + 0.3 sin(3 x_1); H is the
-    affine functions with h^2 <= 1. Blue: the theorem's rule for `alpha`, from the constant 1/2 on;
-    its last round (open) is rejected. Orange: the released class with its defaults; its last round
-    (open) is not rounded. Lines: (a) the error of the last model minus its swap regret, which
-    rounding exceeds a little; (b) the guarantee for the last accepted rounded model, B (α / 2B +
-    1/2m + 1/4m^2) and B (γ + 1/2 + 1/4m)/m. Points are errors on the sample, whose noise the rule's
-    2 B / α levels fit. Dotted: the mean error of the same models on new labels of the same rows.
-    All new.
+    The sample has `rows` rows with `dim` features and labels of mean $1/2 + 0.3 sin(3 x_1)$; $H$ is
+    the affine functions with $h^2 <= 1$. Blue: the theorem's rule for `alpha`, from the constant
+    1/2 on; its last round (open) is rejected. Orange: the released class with its defaults; its
+    last round (open) is not rounded. Lines: (a) the error of the last model minus its swap regret,
+    which rounding exceeds a little; (b) the guarantee for the last accepted rounded model,
+    $B (α/(2B) + 1/(2m) + 1/(4m^2))$ and $B (γ + 1/2 + 1/(4m))/m$. Points are errors on the sample,
+    whose noise the rule's $2 B / α$ levels fit. Dotted: the mean error of the same models on new
+    labels of the same rows. All new.
     """
     fig, panels = plt.subplots(1, 2, figsize=(8.2, 3.7))
     generator = np.random.default_rng(1)

@@ -39,16 +39,17 @@ def consistency(
     """A small log-loss regret forces a small error regret for any number of classes, but not if
     logits are bounded.
 
-    (a) The least log-loss regret Ψ(t) (nats) at which the error regret can be t, without a bound on
-    the logits and for two classes with logits in [-Λ, Λ] (Ψ_Λ, straight beyond tanh Λ); t²/2
-    (dotted) bounds Ψ from below. (b) Random posteriors p and predictions q of K classes: t = p_a -
-    p_b for the most probable classes a of p and b of q, against the log-loss regret KL(p‖q). All
-    lie above Ψ (line). Dotted: t², which some violate. (c) The same for three classes with |logits|
-    <= Λ = logit_bound, log-loss regret against the best logits in the box: below Ψ_Λ (line), draws
-    and the counterexample p = ((1 + t)/2, (1 - t)/2, 0) with the second class slightly ahead
-    (circles; the second line is their regret, exactly). Up to ρ/(2 + ρ), ρ = exp(-2Λ) (vertical
-    line), it costs nothing. `draws` draws per number of classes, those with t > 0 shown. Zheng et
-    al. 2023 for the subject; transform, counterexample and draws are new.
+    (a) The least log-loss regret $Ψ(t)$ (nats) at which the error regret can be $t$, without a
+    bound on the logits and for two classes with logits in $[-Λ, Λ]$ ($Ψ_Λ$, straight beyond
+    $tanh Λ$); $t²/2$ (dotted) bounds $Ψ$ from below. (b) Random posteriors $p$ and predictions $q$
+    of $K$ classes: $t = p_a - p_b$ for the most probable classes $a$ of $p$ and $b$ of $q$, against
+    the log-loss regret $KL(p‖q)$. All lie above $Ψ$ (line). Dotted: $t²$, which some violate. (c)
+    The same for three classes with $|logits| <= Λ =$ `logit_bound`, log-loss regret against the
+    best logits in the box: below $Ψ_Λ$ (line), draws and the counterexample
+    $p = ((1 + t)/2, (1 - t)/2, 0)$ with the second class slightly ahead (circles; the second line
+    is their regret, exactly). Up to $ρ/(2 + ρ)$, $ρ = exp(-2Λ)$ (vertical line), it costs nothing.
+    `draws` draws per number of classes, those with $t > 0$ shown. Zheng et al. 2023 for the
+    subject; transform, counterexample and draws are new.
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.5))
     t = np.linspace(0, 1, 201)

@@ -110,13 +110,14 @@ def assumption_histograms(
     independent ones.
 
     For naive Bayes fitted to all samples of a data set, features scaled to [0, 1], all values of
-    (a) the pooled variances σ_i², (b) β = |E[l_j - l_k | y = c]|/n and (c) α = Var[l_j - l_k | y =
-    c]/n of the scores l over all pairs of classes and all classes c; dark: c is one of the
-    pair, the case that bounds on the error need. Variances of constant features, which are zero,
-    are left out. Black: α that independent features with the same means and variances would have.
-    n is the number of features; with the number of classes K in its place, as in the released code,
-    β and α are larger by n/K. Last row: random ReLU features of the digits. Nothing is simulated.
-    Zheng et al. 2023, whose deep features are replaced; the black ticks are new.
+    (a) the pooled variances $σ_i²$, (b) $β = |E[l_j - l_k | y = c]|/n$ and (c)
+    $α = Var[l_j - l_k | y = c]/n$ of the scores $l$ over all pairs of classes and all classes $c$;
+    dark: $c$ is one of the pair, the case that bounds on the error need. Variances of constant
+    features, which are zero, are left out. Black: $α$ that independent features with the same means
+    and variances would have. $n$ is the number of features; with the number of classes $K$ in its
+    place, as in the released code, $β$ and $α$ are larger by $n/K$. Last row: random ReLU features
+    of the digits. Nothing is simulated. Zheng et al. 2023, whose deep features are replaced; the
+    black ticks are new.
     """
     chosen: list[tuple[str, int | None]] = [(name, None) for name in names] + [("digits", n_random)]
     fig, axes = plt.subplots(1, 3, figsize=(9.5, 3.9), sharey=True)
@@ -177,11 +178,11 @@ def learning_curves(
     """With few samples naive Bayes is ahead, if any learner is; with many, logistic regression is
     ahead on all but four features.
 
-    Test error against the number of training samples m. The training samples are drawn at random
+    Test error against the number of training samples $m$. The training samples are drawn at random
     from the data set until every class is among them, and all other samples test. Features are
     scaled to [0, 1] by their range in the training set. Points are means over `runs` splits with 99
     % Student intervals for the data set as it is, joined to guide the eye. Discs: naive Bayes, one
-    colour for each floor added to the variances. Squares: ridge logistic regression, C = 1. Sizes
+    colour for each floor added to the variances. Squares: ridge logistic regression, $C = 1$. Sizes
     that leave fewer than a quarter of the samples to test are left out. (a-d) Scikit-learn's
     bundled data sets. (e, f) Random ReLU features of the digits, over `random_runs` splits, in
     place of the deep features of the paper. Zheng et al. 2023.
@@ -244,13 +245,13 @@ def regimes(
     enough data.
 
     Two Gaussian classes whose means differ by `gap` in half of the features, unit variances, all
-    correlations ρ. Exact errors of naive Bayes (discs) and of ridge logistic regression (C = 1,
+    correlations $ρ$. Exact errors of naive Bayes (discs) and of ridge logistic regression ($C = 1$,
     squares) on prefixes of the same balanced data sets: means over `runs` of them with 99 % Student
     intervals. Solid lines: the error of naive Bayes with infinite data. Dashed: the Bayes error,
     where logistic regression ends. Dotted in (a): the exact law of naive Bayes with known
     variances. (a) Without correlation naive Bayes ends at the Bayes error, and is behind at the
-    smallest m only, where it has yet to learn the variances. (b, c) Under weak correlation it is
-    ahead at intermediate m. (d-f) Under strong correlation it is not, and its mean error can lie
+    smallest $m$ only, where it has yet to learn the variances. (b, c) Under weak correlation it is
+    ahead at intermediate $m$. (d-f) Under strong correlation it is not, and its mean error can lie
     below its own limit on the way. Zheng et al. 2023 and Ng & Jordan 2001 for the two regimes;
     design and lines are new.
     """

@@ -112,22 +112,23 @@ def growth(
     logistic_scans: int = 5,
     level: float = 0.01,
 ) -> Figure:
-    """The samples that naive Bayes needs do not grow with n; those of logistic regression end up
+    """The samples that naive Bayes needs do not grow with $n$; those of logistic regression end up
     growing linearly.
 
-    The released simulation: K Gaussian classes with means c_k (1, ..., 1), c = -1, 1, 2, 4, 8, 16,
-    32, half of the n variances n and half 1, random labels. m is the number of samples at which the
-    error is `level` above the asymptotic one, which for n = 100 is 6.0e-13, 1.3e-4, 7.6e-5 and
-    5.4e-5 for K = 2, 3, 5 and 7, and for K = 3, n = 200, 1.8e-7. Discs: where the mean of exact
-    errors crosses, from `runs` (naive Bayes) or `logistic_runs` (ridge logistic regression, C = 1;
-    sizes left out are expensive) runs, with 99 % Student intervals of the error at the crossing
-    over the slope there. Squares: the released scan, the first m of 2K, 2K + ⌈ln n⌉, ... at which a
-    single run is below the level, mean over `scans` or, for two classes only, `logistic_scans` runs
-    with 99 % Student intervals. (a-d) Naive Bayes: the exact law for known variances (green, K =
-    2); the second value that the scan can report (grey), which looks logarithmic whatever the
-    truth; growth with ln n from the first disc on (dotted), which is claimed. (e-h) Logistic
-    regression, with growth like n through the last disc (dotted): from three classes on the problem
-    gets easier with n at first. Zheng et al. 2023; crossings, intervals and the exact law are new.
+    The released simulation: $K$ Gaussian classes with means $c_k (1, …, 1)$,
+    $c = -1, 1, 2, 4, 8, 16, 32$, half of the $n$ variances $n$ and half 1, random labels. $m$ is
+    the number of samples at which the error is `level` above the asymptotic one, which for
+    $n = 100$ is $6.0e-13$, $1.3e-4$, $7.6e-5$ and $5.4e-5$ for $K = 2, 3, 5$ and $7$, and for
+    $K = 3$, $n = 200$, $1.8e-7$. Discs: where the mean of exact errors crosses, from `runs` (naive
+    Bayes) or `logistic_runs` (ridge logistic regression, $C = 1$; sizes left out are expensive)
+    runs, with 99 % Student intervals of the error at the crossing over the slope there. Squares:
+    the released scan, the first $m$ of $2K, 2K + ⌈ln n⌉, …$ at which a single run is below the
+    level, mean over `scans` or, for two classes only, `logistic_scans` runs with 99 % Student
+    intervals. (a-d) Naive Bayes: the exact law for known variances (green, $K = 2$); the second
+    value that the scan can report (grey), which looks logarithmic whatever the truth; growth with
+    $ln n$ from the first disc on (dotted), which is claimed. (e-h) Logistic regression, with growth
+    like $n$ through the last disc (dotted): from three classes on the problem gets easier with $n$
+    at first. Zheng et al. 2023; crossings, intervals and the exact law are new.
     """
     fig, axes = plt.subplots(
         2, len(classes), figsize=(max(2.7 * len(classes), 6.4), 5.6), sharex=True, squeeze=False
@@ -307,14 +308,15 @@ def phases(
     n_samples: int = 40,
     runs: int = 200,
 ) -> Figure:
-    """The samples naive Bayes needs grow as n^(1 - 2a) if the squared distance is n^a, and from a =
-    ½ on do not grow.
+    """The samples naive Bayes needs grow as $n^(1 - 2a)$ if the squared distance is $n^a$, and from
+    $a = ½$ on do not grow.
 
-    Two Gaussian classes with known variances, their squared Mahalanobis distance Δ² = n^a spread
-    over all features. (a-e) Exact expected error (background), the samples m* at which it is
-    Φ(-Δ/2) + `excess` (white line, at least 2), and the predicted power n^max(0, 1 - 2a) through
-    its right end (dashed). Simulated means over `runs` training sets (discs, in the same colours).
-    (f) Cut at m = n_samples: exact (lines) and simulated with 99 % Student intervals (points). New.
+    Two Gaussian classes with known variances, their squared Mahalanobis distance $Δ² = n^a$ spread
+    over all features. (a-e) Exact expected error (background), the samples $m*$ at which it is
+    $Φ(-Δ/2) +$ `excess` (white line, at least 2), and the predicted power $n^{max(0, 1 - 2a)}$
+    through its right end (dashed). Simulated means over `runs` training sets (discs, in the same
+    colours). (f) Cut at $m =$ `n_samples`: exact (lines) and simulated with 99 % Student intervals
+    (points). New.
     """
     fig, axes = plt.subplots(2, -(-(len(exponents) + 1) // 2), figsize=(9.6, 5.8), squeeze=False)
     n_grid = np.unique(np.geomspace(1, largest, cells).round().astype(int))

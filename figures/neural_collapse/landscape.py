@@ -55,17 +55,17 @@ def phases(
     steps: int = 2000,
     runs: int = 64,
 ) -> Figure:
-    """From a strength β_gl of weight decay on, zero is the global minimum; a frame stays a local
-    one until β_ex.
+    """From a strength $β_gl$ of weight decay on, zero is the global minimum; a frame stays a local
+    one until $β_ex$.
 
-    β = M K (N Λ)^(1/M), Λ the product of all decays, which are equal here. (a) Phases. Below the
-    solid line the frame is the global minimum (blue); from there to the dashed line it is a local
-    one (orange); above, zero is the only stationary point (grey). From M = 2 on zero is a local
-    minimum everywhere. Discs: the share of random starts from which descent in the class-mean
+    $β = M K (N Λ)^(1/M)$, $Λ$ the product of all decays, which are equal here. (a) Phases. Below
+    the solid line the frame is the global minimum (blue); from there to the dashed line it is a
+    local one (orange); above, zero is the only stationary point (grey). From $M = 2$ on zero is a
+    local minimum everywhere. Discs: the share of random starts from which descent in the class-mean
     reduction ends at the global minimum. (b) The same shares with exact 99 % binomial intervals
-    (points); dotted: β_gl in the colour of the depth. (c) The share at β = compared_strength
+    (points); dotted: $β_gl$ in the colour of the depth. (c) The share at $β =$ `compared_strength`
     against the standard deviation of the start, with the same intervals; runs that overflow count
-    as not reaching it. From M = 2 on neither theory nor descent from one start tells what another
+    as not reaching it. From $M = 2$ on neither theory nor descent from one start tells what another
     start finds. New.
     """
     fig, (left, middle, right) = plt.subplots(
@@ -177,14 +177,14 @@ def hysteresis(
     """Weight decay that is raised and lowered again leaves a shallow head as it was, and a deep one
     dead.
 
-    Share x^M / (1 + x^M) of the labels' singular values that the logits keep, while all decays are
-    raised slowly from β = weakest to `beyond` β_ex (triangles up) and lowered again (triangles
-    down): means over classes and runs with 99 % Student intervals over the runs. Lines: the largest
-    root of the scalar equation, solid where it is the global minimum, dashed between β_gl and β_ex
-    where it is a local one, and zero where that is the global minimum. (a) M = 1: one curve, up and
-    down. (b, c) From M = 2 on the frame stays beyond β_gl, at which the minimum jumps, and is lost
-    with a jump at β_ex (dotted); it does not come back, as zero remains a local minimum at every
-    decay. New.
+    Share $x^M / (1 + x^M)$ of the labels' singular values that the logits keep, while all decays
+    are raised slowly from $β =$ weakest to `beyond` $β_ex$ (triangles up) and lowered again
+    (triangles down): means over classes and runs with 99 % Student intervals over the runs. Lines:
+    the largest root of the scalar equation, solid where it is the global minimum, dashed between
+    $β_gl$ and $β_ex$ where it is a local one, and zero where that is the global minimum. (a)
+    $M = 1$: one curve, up and down. (b, c) From $M = 2$ on the frame stays beyond $β_gl$, at which
+    the minimum jumps, and is lost with a jump at $β_ex$ (dotted); it does not come back, as zero
+    remains a local minimum at every decay. New.
     """
     fig, axes = plt.subplots(
         1, len(depths), figsize=(3.1 * len(depths), 3), sharey=True, squeeze=False
@@ -258,15 +258,16 @@ def low_rank(
     """Under cross-entropy simplex frames are the global minimum in shallow heads; in deep ones
     lower rank beats them.
 
-    (a-c) f_ETF - f_X in percent of f_ETF, X the antipodal pairs of classes (with one single
-    direction if K is odd), each at its best scale or at zero, n = per_class, all decays λ: orange
-    where X has the lower objective. Dashed: the smallest K for which X wins as λ → 0, which is
-    approached like 1 / log(1/λ) only. At M = 1 the simplex frame is proved to be global. (d-f) Ends
-    of L-BFGS from `starts` random heads of width K + extra_width at λ = searched_decay (discs; each
-    is one run, so there is no interval), relative to the simplex frame (line at 1), and the
-    antipodal pairs (black line). At M = 1 no run ends below 1; from M = 2 on runs end below the
-    simplex frame, some of them, mostly at odd K, below the antipodal pairs as well. The comparison
-    is new and agrees with Garrod & Keating 2025 against the abstract of Dang et al. 2023.
+    (a-c) $f_ETF - f_X$ in percent of $f_ETF$, $X$ the antipodal pairs of classes (with one single
+    direction if $K$ is odd), each at its best scale or at zero, $n =$ `per_class`, all decays $λ$:
+    orange where $X$ has the lower objective. Dashed: the smallest $K$ for which $X$ wins as
+    $λ → 0$, which is approached like $1 / log(1/λ)$ only. At $M = 1$ the simplex frame is proved to
+    be global. (d-f) Ends of L-BFGS from `starts` random heads of width $K +$ `extra_width` at $λ =$
+    `searched_decay` (discs; each is one run, so there is no interval), relative to the simplex
+    frame (line at 1), and the antipodal pairs (black line). At $M = 1$ no run ends below 1; from
+    $M = 2$ on runs end below the simplex frame, some of them, mostly at odd $K$, below the
+    antipodal pairs as well. The comparison is new and agrees with Garrod & Keating 2025 against the
+    abstract of Dang et al. 2023.
     """
     fig, axes = plt.subplots(2, len(depths), figsize=(3.2 * len(depths), 5.6), squeeze=False)
     classes = np.arange(3, most_classes + 1)

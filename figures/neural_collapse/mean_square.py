@@ -63,18 +63,19 @@ def direct_balanced(
     runs: int = 3,
 ) -> Figure:
     """From a small random start, deep linear heads on balanced classes collapse to their frame at
-    every depth M.
+    every depth $M$.
 
-    Full-batch gradient descent on weights and free features of all K n samples, square loss, η =
-    0.1, momentum 0.9, start N(0, 0.1²). Points: geometric means over the runs with 99 % Student
-    intervals of the mean logarithm. (a-c) Without a bias, towards orthogonal frames. (d-f) With one
-    that is not decayed, towards simplex frames. NC2 is the largest distance over all W_M..W_m;
-    dotted: where it would stay if the heads had collapsed to the other of the two frames. Points of
-    the depths M alternate. Lines: the predicted last phase, which depends on
-    the decay λ alone: with r(h) the heavy-ball rate of curvature h, NC1 falls at 2 r(λ) + 2 r(2λ),
-    NC2 and NC3 at r(2λ); their heights go through the last point above rounding. (f) At M = 1 NC3
-    falls at r(λ) in the end: the part of the classifier that is common to all classes is idle
-    beside a bias, and decay alone removes it. Dang et al. 2023; intervals and rates are new.
+    Full-batch gradient descent on weights and free features of all $K n$ samples, square loss,
+    $η = 0.1$, momentum 0.9, start $N(0, 0.1²)$. Points: geometric means over the runs with 99 %
+    Student intervals of the mean logarithm. (a-c) Without a bias, towards orthogonal frames. (d-f)
+    With one that is not decayed, towards simplex frames. NC2 is the largest distance over all
+    $W_M … W_m$; dotted: where it would stay if the heads had collapsed to the other of the two
+    frames. Points of the depths $M$ alternate. Lines: the predicted last phase, which depends on
+    the decay $λ$ alone: with $r(h)$ the heavy-ball rate of curvature $h$, NC1 falls at
+    $2 r(λ) + 2 r(2λ)$, NC2 and NC3 at $r(2λ)$; their heights go through the last point above
+    rounding. (f) At $M = 1$ NC3 falls at $r(λ)$ in the end: the part of the classifier that is
+    common to all classes is idle beside a bias, and decay alone removes it. Dang et al. 2023;
+    intervals and rates are new.
     """
     names = ("within_class", "weights", "alignment")
     fig, axes = plt.subplots(2, 3, figsize=(8.6, 5.2), sharex=True, sharey=True)
@@ -114,14 +115,14 @@ def direct_imbalanced(
     """Imbalanced classes without a bias collapse to a general orthogonal frame whose lengths follow
     the class sizes.
 
-    As F1 with n_k = class_sizes; the metrics are distances to the predicted optimum. Points:
+    As F1 with $n_k =$ `class_sizes`; the metrics are distances to the predicted optimum. Points:
     geometric means over the runs with 99 % Student intervals of the mean logarithm. (a)
-    Within-class spread. (b) Products W_M..W_m of the weights, the largest distance over m. (c)
+    Within-class spread. (b) Products $W_M … W_m$ of the weights, the largest distance over $m$. (c)
     Class means. (d) Logits. (e) Weights against class means. (f) Objective above the minimum in
     closed form. Lines: predicted rates as in F1, twice that of NC2 in (d), as the slowest modes
-    leave the product unchanged to first order, and 2 r(λ) in (f), where weight decay removes the
+    leave the product unchanged to first order, and $2 r(λ)$ in (f), where weight decay removes the
     parts of the features that no weight reads. Dotted: where (b, c) would stay if the heads had
-    collapsed to the orthogonal frame of equal lengths, in the colour of the depth M. Dang et al.
+    collapsed to the orthogonal frame of equal lengths, in the colour of the depth $M$. Dang et al.
     2023; intervals, the minimum and the rates are new.
     """
     fig, axes = plt.subplots(2, 3, figsize=(8.6, 5.2), sharex=True, sharey=True)
@@ -230,19 +231,19 @@ def minorities(
     """Minorities have shorter classifiers and longer features, until weight decay beyond a critical
     size removes them.
 
-    Ten classes, N = 3000, no bias, in the class-mean reduction with momentum 0.9; lines are the
-    minimum as a function of the class size n_k at this N, points the means over the runs with 99 %
-    Student intervals. (a-d) λ = decay, that is 1e-5 in the units of the released code for CIFAR-10,
-    whose loss is an average over entries; start N(0, 0.1²) and learning_rate. (a) Largest of NC2
-    and NC3 against the steps, geometric means with intervals of the mean logarithm, and the
-    predicted last phase (lines). (b) Own logit of each class. (c, d) Squared lengths of classifier
-    and class mean. (e-h) The same, without rates, at the decay at which classes below critical_size
-    vanish from the minimum (dotted), learning rate 0.1. Filled: start N(0, strong_start²). Hollow:
-    start N(0, 0.1²), in (f-h) each run on its own: from there the deep head loses more than the
-    minimum does, and ends in a local minimum that keeps the largest classes only, of two classes of
-    one size perhaps a mixture. At M = 1 lengths vanish continuously, and there small classes have
-    the shorter features; at M = 2 they vanish with a jump. Setting of Dang et al. 2023; lines,
-    second row and intervals are new.
+    Ten classes, $N = 3000$, no bias, in the class-mean reduction with momentum 0.9; lines are the
+    minimum as a function of the class size $n_k$ at this $N$, points the means over the runs with
+    99 % Student intervals. (a-d) $λ$ is the decay, that is $1e-5$ in the units of the released code
+    for CIFAR-10, whose loss is an average over entries; start $N(0, 0.1²)$ and `learning_rate`. (a)
+    Largest of NC2 and NC3 against the steps, geometric means with intervals of the mean logarithm,
+    and the predicted last phase (lines). (b) Own logit of each class. (c, d) Squared lengths of
+    classifier and class mean. (e-h) The same, without rates, at the decay at which classes below
+    `critical_size` vanish from the minimum (dotted), learning rate 0.1. Filled: start normal of
+    deviation `strong_start`. Hollow: start $N(0, 0.1²)$, in (f-h) each run on its own: from there
+    the deep head loses more than the minimum does, and ends in a local minimum that keeps the
+    largest classes only, of two classes of one size perhaps a mixture. At $M = 1$ lengths vanish
+    continuously, and there small classes have the shorter features; at $M = 2$ they vanish with a
+    jump. Setting of Dang et al. 2023; lines, second row and intervals are new.
     """
     sizes = tuple(class_sizes)
     settings: dict[str, Any] = {

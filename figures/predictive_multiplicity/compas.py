@@ -74,13 +74,13 @@ def paths(
     """Models almost as good as the best change many predictions, most of which a pool of fitted
     models does not show.
 
-    COMPAS, 6172 people, features without race: a target in each row, with the error R of the best
+    COMPAS, 6172 people, features without race: a target in each row, with the error $R$ of the best
     linear classifier. Left: discrepancy, the largest share of predictions that one classifier with
-    at most R + ε changes. Right: ambiguity, the share that some such classifier changes. Circles:
+    at most $R + ε$ changes. Right: ambiguity, the share that some such classifier changes. Circles:
     exact, by integer programs, every answer recounted (bars up to the proved bound where time ran
     out). Squares: the best of an ad-hoc pool of 1100 elastic nets around the same baseline: a lower
     bound. Lines: upper bounds from the counts of labels alone, the fractional knapsack for
-    discrepancy and the flip bound for ambiguity. Proposition 1 (2R + ε, in the title) lies above
+    discrepancy and the flip bound for ambiguity. Proposition 1 ($2R + ε$, in the title) lies above
     the panels. After Marx, Calmon & Ustun 2020; their over-sampling of the rarer label is left out.
     """
     fig, panels = plt.subplots(
@@ -153,11 +153,11 @@ def coefficients(
     """Classifiers of almost the same error weigh the features differently, and one person's
     prediction depends on it.
 
-    Columns: the best linear classifier of COMPAS without race, the competitor at tolerance ε =
+    Columns: the best linear classifier of COMPAS without race, the competitor at tolerance $ε =$
     `epsilon` that changes most predictions, and the one with the fewest errors that changes the
     prediction for the largest group of people with equal features among those whom the second
     leaves as they are (among all who can be changed, if none). Rows: coefficients of a weight
-    vector of largest margin, scaled to Σ|w| = 100 (intercept counted; columns that the others
+    vector of largest margin, scaled to $∑|w| = 100$ (intercept counted; columns that the others
     determine are left out). Below each model: errors, predictions changed, the score of such a
     person (positive: will reoffend), and in brackets the fewest and the most predictions that
     classifiers with those errors can change. After the coefficient table of Marx, Calmon & Ustun
@@ -231,14 +231,14 @@ def groups(
     """Groups by race share the burden of an arbitrary choice unequally, although no classifier sees
     race.
 
-    COMPAS, features without race. (a) For everybody and by group, at tolerance ε = `epsilon`: share
-    whose prediction some competitor changes (ambiguity, squares), share that the most discrepant
-    competitor changes (circles; where several competitors change equally many people in all, their
-    split between groups is that of the one found), and errors of the baseline (triangles); short
-    lines: the flip bound, which the ambiguity of a group cannot exceed. (b) Ambiguity of each group
-    against the tolerance: points by integer programs, thin lines the bounds. All shares are exact
-    counts of the people in the data. After the subgroup table of Marx, Calmon & Ustun 2020, as
-    recalled.
+    COMPAS, features without race. (a) For everybody and by group, at tolerance $ε =$ `epsilon`:
+    share whose prediction some competitor changes (ambiguity, squares), share that the most
+    discrepant competitor changes (circles; where several competitors change equally many people in
+    all, their split between groups is that of the one found), and errors of the baseline
+    (triangles); short lines: the flip bound, which the ambiguity of a group cannot exceed. (b)
+    Ambiguity of each group against the tolerance: points by integer programs, thin lines the
+    bounds. All shares are exact counts of the people in the data. After the subgroup table of Marx,
+    Calmon & Ustun 2020, as recalled.
     """
     solution = solved_compas(target, tuple(tolerances))
     table, baseline, _, path = solution
@@ -323,7 +323,7 @@ def held_out(
     training people. Orange squares (to the right): the same classifiers (for ambiguity, those of
     the flips and the most discrepant one) applied to the held-out people; these are not optima
     there, and a score of 0 counts as negative. (c) Errors of the baseline (dotted, mean over
-    splits) and of the most discrepant competitor: on training people it stays within R + ε by
+    splits) and of the most discrepant competitor: on training people it stays within $R + ε$ by
     definition, the line. Lines in (a, b): knapsack and flip bounds on the training people. Means
     over splits with 99 % Student intervals, which show the chance of the split, not of the people.
     After Marx, Calmon & Ustun 2020, who show one split.

@@ -33,14 +33,14 @@ def exclusive_or(copies: int = 25, tolerances: int = 26) -> Figure:
     """Four linear classifiers are equally good on exclusive or, and any two of them disagree on
     half of the points.
 
-    Each corner of the square holds n/4 = `copies` points, labelled + where one coordinate is 1 and
-    - elsewhere. (a-d) The optimal classifiers, found by integer programming: + is predicted in the
-    shaded part, and the ringed corner is wrong. The line is where the weights of largest margin γ
-    (Σ|w| = 1, intercept counted) of the theory's linear program change sign. (e) Discrepancy δ and
-    ambiguity α around the first of them against the error tolerance ε: points by integer programs,
-    lines from the list of all 14 linear dichotomies. Dashed: Proposition 1, δ ≤ 2R + ε, at most 1.
-    It is met at ε = 0, at ε = R, and from 1 - 2R on, where the opposite of the baseline competes.
-    After Figure 1 of Marx, Calmon & Ustun 2020, as recalled.
+    Each corner of the square holds $n/4 =$ `copies` points, labelled + where one coordinate is 1
+    and - elsewhere. (a-d) The optimal classifiers, found by integer programming: + is predicted in
+    the shaded part, and the ringed corner is wrong. The line is where the weights of largest margin
+    $γ$ ($∑|w| = 1$, intercept counted) of the theory's linear program change sign. (e) Discrepancy
+    $δ$ and ambiguity $α$ around the first of them against the error tolerance $ε$: points by
+    integer programs, lines from the list of all 14 linear dichotomies. Dashed: Proposition 1,
+    $δ ≤ 2R + ε$, at most 1. It is met at $ε = 0$, at $ε = R$, and from $1 - 2R$ on, where the
+    opposite of the baseline competes. After Figure 1 of Marx, Calmon & Ustun 2020, as recalled.
     """
     table = aggregate(_CORNERS, _EXCLUSIVE_OR, np.full(4, copies))
     optima = observed.co_optimal(table).solutions
@@ -124,14 +124,14 @@ def rashomon(
     classifier.
 
     Normal points in `dim` dimensions, labelled by the sign of their sum, wrongly with probability
-    `noise`. (a) Each dot is one linear dichotomy, all of which are enumerated; black lines: |E -
-    E₀| and E + E₀ (reflected at the top), which enclose every classifier whatsoever; stairs:
-    discrepancy, the highest dot so far to the right of E₀. (b) How many classifiers make E errors,
-    mean over `runs` sets with 99 % Student intervals, and the same for labels that have nothing to
-    do with the points: line, Cover's count times the binomial law of E. The signal moves
-    classifiers out to both ends. (c) Discrepancy and ambiguity around the best classifier of each
-    set against the tolerance ε, means too; dashed: mean of Proposition 1, 2R + ε, at most 1.
-    The Rashomon diagram and (b) are new.
+    `noise`. (a) Each dot is one linear dichotomy, all of which are enumerated; black lines:
+    $|E - E₀|$ and $E + E₀$ (reflected at the top), which enclose every classifier whatsoever;
+    stairs: discrepancy, the highest dot so far to the right of $E₀$. (b) How many classifiers make
+    $E$ errors, mean over `runs` sets with 99 % Student intervals, and the same for labels that have
+    nothing to do with the points: line, Cover's count times the binomial law of $E$. The signal
+    moves classifiers out to both ends. (c) Discrepancy and ambiguity around the best classifier of
+    each set against the tolerance $ε$, means too; dashed: mean of Proposition 1, $2R + ε$, at most
+    1. The Rashomon diagram and (b) are new.
     """
     samples, paths = _enumerated(n_points, dim, noise, runs)
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.5))

@@ -51,12 +51,13 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     """The principal components of a high-dimensional random walk are cosines, and draw Lissajous
     curves against each other.
 
-    (a) The first five components of one simulated walk of T = n_points points in d = dim
+    (a) The first five components of one simulated walk of $T =$ `n_points` points in $d =$ `dim`
     dimensions, each against every other, and against time on the diagonal. (b) The exact population
-    components cos(πk(t - ½)/T) in the same places. (c) Each score p_k in units of its amplitude b_k
-    = (2ℓ_k/T)^½, against the step: points are means over the runs with 99 % Student intervals, and
-    lines are theory. The numbers above are d times the missing overlap 1 - (û_k·u_k)²: the mean
-    over the runs with its interval, and the first-order law. Antognini & Sohl-Dickstein 2018.
+    components $cos(πk(t - ½)/T)$ in the same places. (c) Each score $p_k$ in units of its amplitude
+    $b_k = (2ℓ_k/T)^½$, against the step: points are means over the runs with 99 % Student
+    intervals, and lines are theory. The numbers above are $d$ times the missing overlap
+    $1 - (û_k·u_k)²$: the mean over the runs with its interval, and the first-order law. Antognini &
+    Sohl-Dickstein 2018.
     """
     scores = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})[
         "score"
@@ -93,15 +94,16 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     marks="(b) line: first order in 1/d",
 )
 def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
-    """The explained variance ratios of a walk fall as k⁻², with 61 % in the first component at
+    """The explained variance ratios of a walk fall as $k⁻²$, with 61 % in the first component at
     every length.
 
-    (a) Lines: the exact ratios ρ_k of T = n_points points as d → ∞, and their limit 6/(πk)² as T →
-    ∞, from which they depart towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs in d =
-    dim dimensions, with 99 % Student intervals. (b) The same relative to ρ_k, up to k = T/2. The
-    line is the first-order law in 1/d, drawn up to k = d^½, where it ceases to be valid: T/d is not
-    small, and beyond this k the spread of the noise's own eigenvalues dominates. (a) shows how the
-    last ratios fall. Antognini & Sohl-Dickstein 2018.
+    (a) Lines: the exact ratios $ρ_k$ of $T =$ `n_points` points as $d → ∞$, and their limit
+    $6/(πk)²$ as $T → ∞$, from which they depart towards $3/(2(T² - 1))$ at $k = T - 1$. Points:
+    means over the runs in $d =$ `dim` dimensions, with 99 % Student intervals. (b) The same
+    relative to $ρ_k$, up to $k = T/2$. The line is the first-order law in $1/d$, drawn up to
+    $k = d^½$, where it ceases to be valid: $T/d$ is not small, and beyond this $k$ the spread of
+    the noise's own eigenvalues dominates. (a) shows how the last ratios fall. Antognini &
+    Sohl-Dickstein 2018.
     """
     ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})[
         "ratio"
@@ -151,16 +153,16 @@ def momentum(
     sweep_points: int = 200,
     sweep_runs: int = 20,
 ) -> Figure:
-    """Momentum takes variance from the high components; the low ones change only once 1/(1 - γ)
-    nears the length T.
+    """Momentum takes variance from the high components; the low ones change only once $1/(1 - γ)$
+    nears the length $T$.
 
-    (a) Ratios ρ_k of T = n_points points, one curve for each momentum γ. Thin lines: exact, d → ∞.
-    Pale bands: the circulant formula, with k⁻² below and k⁻⁴ beyond the crossover k* = T(1 -
-    γ)/(πγ^½), which triangles mark. (b) The first three ratios at T = sweep_points. Dotted lines
-    are their limits at γ = 0 (cosines) and γ → 1 (the integrated walk, where the scores are beam
-    modes), .608 and .959 for the first. Points: means over runs in d = dim dimensions with 99 %
-    Student intervals. At finite d the last components fall below the exact line, as without
-    momentum. Antognini & Sohl-Dickstein 2018; the limit γ → 1 is new.
+    (a) Ratios $ρ_k$ of $T =$ `n_points` points, one curve for each momentum $γ$. Thin lines: exact,
+    $d → ∞$. Pale bands: the circulant formula, with $k⁻²$ below and $k⁻⁴$ beyond the crossover
+    $k* = T(1 - γ)/(πγ^½)$, which triangles mark. (b) The first three ratios at $T =$
+    `sweep_points`. Dotted lines are their limits at $γ = 0$ (cosines) and $γ → 1$ (the integrated
+    walk, where the scores are beam modes), .608 and .959 for the first. Points: means over runs in
+    $d =$ `dim` dimensions with 99 % Student intervals. At finite $d$ the last components fall below
+    the exact line, as without momentum. Antognini & Sohl-Dickstein 2018; the limit $γ → 1$ is new.
     """
     sizes = {"n_points": n_points, "dim": dim}
     ratios = replicates(linear_process, runs, sizes, {"momentum": list(momenta)})["ratio"]
@@ -235,16 +237,16 @@ def finite_dimension(
     dims: Sequence[int] = (30, 100, 300, 1000),
     swept_runs: int = 300,
 ) -> Figure:
-    """In finite dimension d the first ratio scatters around .608 by .37/d^½, at every number of
-    points T.
+    """In finite dimension $d$ the first ratio scatters around .608 by $.37/d^½$, at every number of
+    points $T$.
 
-    (a) Density of ρ̂_1 over the runs, with T = n_points and d = dim: points with 99 % binomial
-    intervals, and the normal law with the first-order mean and standard deviation (line). (b) Mean
-    (points, with 99 % Student intervals) and standard deviation (grey bars) of ρ̂_1 against T at d
-    = dim. The line and the band are the first-order mean and standard deviation, which hardly
-    depend on T. (c) Standard deviations of the first three ratios against d at T = n_points, with
-    99 % chi-square intervals. Lines are the first order, .369, .225 and .107 times d^-½ for long
-    walks. New.
+    (a) Density of $ρ̂_1$ over the runs, with $T =$ `n_points` and $d =$ `dim`: points with 99 %
+    binomial intervals, and the normal law with the first-order mean and standard deviation (line).
+    (b) Mean (points, with 99 % Student intervals) and standard deviation (grey bars) of $ρ̂_1$
+    against $T$ at $d =$ `dim`. The line and the band are the first-order mean and standard
+    deviation, which hardly depend on $T$. (c) Standard deviations of the first three ratios against
+    $d$ at $T =$ `n_points`, with 99 % chi-square intervals. Lines are the first order, .369, .225
+    and .107 times $d^-½$ for long walks. New.
     """
     from scipy.stats import chi2, norm
 

@@ -59,20 +59,20 @@ def ornstein_uhlenbeck(
     trapped_rate: float = 0.05,
     trapped_dims: Sequence[int] = (2, 100, 10_000),
 ) -> Figure:
-    """An Ornstein-Uhlenbeck walker is trapped on a sphere; its components are cosines only while αT
-    is small.
+    """An Ornstein-Uhlenbeck walker is trapped on a sphere; its components are cosines only while
+    $αT$ is small.
 
-    (a) Distance from the origin in d = dim dimensions, in units of the step's standard deviation.
-    The exact E|x_t|² (lines) rises as t and stops at r_c² = 1/(α(2 - α)) (dotted). (b) One run for
-    each d at α = trapped_rate, in units of r_c. In two dimensions it keeps coming back to the
-    origin, in many it never does. The line and the bands are E|x_t|² and two standard deviations on
-    both sides of it (not drawn for d = 2). (c) Ratios ρ_k, exact (lines) and from the circulant
-    formula (pale bands). Points in (a, c) are means over the runs with 99 % Student intervals;
-    where λ_k is flat, the noise's own eigenvalues spread them, because T/d is not small. (d) First
-    score and (e) second against first, for one run (points) and exact as d → ∞ (lines; for α = 1
-    none is defined); dotted, the cosines of the walk. The half-cosine becomes a full sine as αT
-    grows, until the noise mixes components whose eigenvalues are close. Antognini & Sohl-Dickstein
-    2018; the exact spectrum and modes are new.
+    (a) Distance from the origin in $d =$ `dim` dimensions, in units of the step's standard
+    deviation. The exact $E|x_t|²$ (lines) rises as $t$ and stops at $r_c² = 1/(α(2 - α))$ (dotted).
+    (b) One run for each $d$ at $α =$ `trapped_rate`, in units of $r_c$. In two dimensions it keeps
+    coming back to the origin, in many it never does. The line and the bands are $E|x_t|²$ and two
+    standard deviations on both sides of it (not drawn for $d = 2$). (c) Ratios $ρ_k$, exact (lines)
+    and from the circulant formula (pale bands). Points in (a, c) are means over the runs with 99 %
+    Student intervals; where $λ_k$ is flat, the noise's own eigenvalues spread them, because $T/d$
+    is not small. (d) First score and (e) second against first, for one run (points) and exact as
+    $d → ∞$ (lines; for $α = 1$ none is defined); dotted, the cosines of the walk. The half-cosine
+    becomes a full sine as $αT$ grows, until the noise mixes components whose eigenvalues are close.
+    Antognini & Sohl-Dickstein 2018; the exact spectrum and modes are new.
     """
     static = {"n_points": n_points, "dim": dim}
     data = replicates(linear_process, runs, static, {"reversion": list(rates)})
@@ -174,14 +174,14 @@ def iterate_averaging(
     """Averaging the iterates of a walk moves variance to the first component and keeps, or bends,
     its Lissajous curves.
 
-    (a) Ratios ρ_k of the walk, of its exponential moving average (β = decay), and of the mean of
-    all iterates so far, from the same noise: points are means over the runs (d = dim) with 99 %
-    Student intervals. Lines, d → ∞: the exact walk; the exact average, which is a walk of momentum
-    γ = β; 432/z_k⁴ with roots z_k of a Bessel equation for the running mean, as T → ∞. (b-d) The
-    first four components of one run against each other, and against time on the diagonal (points),
-    with the population components of the same T = n_points (lines): cosines in (b), eigenvectors of
-    the population covariance in (c, d). Antognini & Sohl-Dickstein 2018 for averaged iterates; the
-    running mean's law is new.
+    (a) Ratios $ρ_k$ of the walk, of its exponential moving average ($β =$ `decay`), and of the mean
+    of all iterates so far, from the same noise: points are means over the runs ($d =$ `dim`) with
+    99 % Student intervals. Lines, $d → ∞$: the exact walk; the exact average, which is a walk of
+    momentum $γ = β$; $432/z_k⁴$ with roots $z_k$ of a Bessel equation for the running mean, as
+    $T → ∞$. (b-d) The first four components of one run against each other, and against time on the
+    diagonal (points), with the population components of the same $T =$ `n_points` (lines): cosines
+    in (b), eigenvectors of the population covariance in (c, d). Antognini & Sohl-Dickstein 2018 for
+    averaged iterates; the running mean's law is new.
     """
     index = np.arange(1, n_points)
     picks = log_spaced(n_points - 1, 22)
@@ -249,14 +249,14 @@ def circulant_formula(
     momenta: Sequence[float] = (0.0, 0.5, 0.9, 0.98),
 ) -> Figure:
     """Where reversion acts over times of the order of the trajectory, the circulant formula misses
-    half of λ_1.
+    half of $λ_1$.
 
-    (a) First ratio ρ_1 of a walk with reversion α and momentum γ, T = n_points: exact as d → ∞
-    (background, contours), and simulated in d = dim dimensions (discs, means over the runs, in the
-    same colours). (b) Exact λ_1 divided by the formula 1/[(α² + (1 - α)θ_1)((1 - γ)² + γθ_1)],
-    minus one. The ridge lies at αT near 2. (c) Cuts through (b) at the momenta of the discs: exact
-    (lines), and the mean of ℓ_1 divided by the formula with its 99 % Student interval (points).
-    New.
+    (a) First ratio $ρ_1$ of a walk with reversion $α$ and momentum $γ$, $T =$ `n_points`: exact as
+    $d → ∞$ (background, contours), and simulated in $d =$ `dim` dimensions (discs, means over the
+    runs, in the same colours). (b) Exact $λ_1$ divided by the formula
+    $1/[(α² + (1 - α)θ_1)((1 - γ)² + γθ_1)]$, minus one. The ridge lies at $αT$ near 2. (c) Cuts
+    through (b) at the momenta of the discs: exact (lines), and the mean of $ℓ_1$ divided by the
+    formula with its 99 % Student interval (points). New.
     """
     crossover_grid = np.geomspace(0.05, min(0.5 * n_points, 80), cells)
     inverse_grid = np.geomspace(1, 100, cells)

@@ -55,9 +55,9 @@ def linear_regression(
     """A linear model under SGD leaves its start exponentially, and then walks at random with a
     drift.
 
-    A linear model of scikit-learn's 8 x 8 digits (650 parameters, half the squared error over ten
-    outputs), in place of the paper's CIFAR-10, n_steps of SGD recorded. PCA of the whole run
-    (thinned to `window` points) and of windows at its beginning, middle and end. (a) Ratios ρ_k:
+    A linear model of scikit-learn's 8 × 8 digits (650 parameters, half the squared error over ten
+    outputs), in place of the paper's CIFAR-10, `n_steps` of SGD recorded. PCA of the whole run
+    (thinned to `window` points) and of windows at its beginning, middle and end. (a) Ratios $ρ_k$:
     means over the runs with 99 % Student intervals, side by side; the walk's exact ratios (black),
     and those of a walk with the straight drift that explains the first one (lines, in the points'
     colours). (b) The first three scores of one run in each window (dots) and the walk's cosines
@@ -126,13 +126,13 @@ def neural_networks(
 
     Scikit-learn's digits with the cross entropy, in place of the paper's MNIST and ImageNet: (a-d)
     a network with one hidden layer (the first of `widths`) by plain SGD, (e-h) one with all hidden
-    layers of `widths` and momentum, as the substitute for ResNet-50. (a, e) Ratios ρ_k of the whole
-    run and of windows of it: means over the runs with 99 % Student intervals; open symbols (shifted
-    to the right) are the same after a random projection to target_dim dimensions, the paper's
-    device; lines are the exact ratios of a walk. (b-d, f-h) The first three components in three
-    windows of one run (dots) against each other, and against time on the diagonal, with the walk's
-    cosines (lines); above each, the least of their squared overlaps with the components after the
-    projection. Antognini & Sohl-Dickstein 2018.
+    layers of `widths` and momentum, as the substitute for ResNet-50. (a, e) Ratios $ρ_k$ of the
+    whole run and of windows of it: means over the runs with 99 % Student intervals; open symbols
+    (shifted to the right) are the same after a random projection to `target_dim` dimensions, the
+    paper's device; lines are the exact ratios of a walk. (b-d, f-h) The first three components in
+    three windows of one run (dots) against each other, and against time on the diagonal, with the
+    walk's cosines (lines); above each, the least of their squared overlaps with the components
+    after the projection. Antognini & Sohl-Dickstein 2018.
     """
     cosines = cosine_modes(window, 3) * np.sqrt(window / 2)
     fig = plt.figure(figsize=(11, 5.9))
@@ -249,18 +249,18 @@ def decaying_noise(
     runs: int = 6,
 ) -> Figure:
     """A linear model trained on Gaussian data moves like a random walk whose noise variance falls
-    as t^-p.
+    as $t^-p$.
 
-    (a) The first four components of the model's parameters in one run of T = n_points steps (dots),
-    each against every other, and against time on the diagonal. The model is a linear map from
-    n_features to n_outputs; it learns a random one by SGD with one example per step. (b) The same
-    for a walk in as many dimensions whose noise decays with the exponent p fitted in (c). Lines in
-    both: the Bessel functions of the limit T → ∞ with that p. (c) Squared step lengths, as means
-    over the runs and over neighbouring steps with 99 % Student intervals, and the power law that
-    least squares of logarithms fits to the mean of every step. The decay is nearer to an
-    exponential, so that the power law is only a description. (d) Ratios ρ_k of both, as means over
-    the runs with 99 % Student intervals, and the Bessel law (line). Antognini & Sohl-Dickstein
-    2018; the law is new.
+    (a) The first four components of the model's parameters in one run of $T =$ `n_points` steps
+    (dots), each against every other, and against time on the diagonal. The model is a linear map
+    from `n_features` to `n_outputs`; it learns a random one by SGD with one example per step. (b)
+    The same for a walk in as many dimensions whose noise decays with the exponent $p$ fitted in
+    (c). Lines in both: the Bessel functions of the limit $T → ∞$ with that $p$. (c) Squared step
+    lengths, as means over the runs and over neighbouring steps with 99 % Student intervals, and the
+    power law that least squares of logarithms fits to the mean of every step. The decay is nearer
+    to an exponential, so that the power law is only a description. (d) Ratios $ρ_k$ of both, as
+    means over the runs with 99 % Student intervals, and the Bessel law (line). Antognini &
+    Sohl-Dickstein 2018; the law is new.
     """
     static = {
         "n_examples": n_examples,

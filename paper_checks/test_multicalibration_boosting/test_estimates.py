@@ -24,8 +24,8 @@ LEVELS = [(50, 40, 0.0), (50, 40, 0.02), (6, 3, 0.05), (2, 3, 0.75)]
     cases=[(4, 2), (20, 5), (7, 3)],
 )
 def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draws: Count = 230):
-    """Merging levels into bins can lower the error K2 of the residual y - f, and cannot raise it: a
-    binned audit gives a lower bound.
+    """Merging levels into bins can lower the error $K2$ of the residual $y - f$, and cannot raise
+    it: a binned audit gives a lower bound.
     """
     generator = trial.generator("levels")
     bins = np.arange(levels) // merged
@@ -64,8 +64,8 @@ def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draw
 def test_binning_hides__exactly(
     trial, levels: SeveralLevels, merged: SeveralLevels, instance: Natural
 ):
-    """Merging levels v into bins b lowers K2 with h = 1 by the sum over bins of P(b) Var(E[r|v] |
-    b), with the residual r = y - v.
+    """Merging levels $v$ into bins $b$ lowers $K2$ with $h = 1$ by the sum over bins of
+    $P(b) Var(E[r|v] | b)$, with the residual $r = y - v$.
     """
     generator = np.random.default_rng(instance)
     bins = 2 * (np.arange(levels) // merged)
@@ -119,8 +119,8 @@ def enumerated(counts, values, chances, share):
 
 @claim(derived("the variance of a level's mean"), kind="distribution", cases=LEVELS)
 def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, share: Members = 0.4):
-    """Given the numbers n_v of rows at the levels, the plug-in estimate of K2 has the mean sum of
-    (n_v/n) θ_v^2 + sum of Var(h r|v) / n over all levels v, where θ_v = E[h r|v].
+    """Given the numbers $n_v$ of rows at the levels, the plug-in estimate of $K2$ has the mean
+    $∑_v ((n_v/n) θ_v^2 + Var(h r|v) / n)$ over all levels $v$, where $θ_v = E[h r|v]$.
     """
     trial.require(
         levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated"
@@ -139,8 +139,8 @@ def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, shar
 def test_unbiased_k2(
     trial, levels: Count, per_level: SeveralLevels, shift: Shift, share: Members = 0.4
 ):
-    """Let S1 and S2 be the sums of h r and of its square at a level with n_v >= 2 of the n rows.
-    The sum of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)) over the levels has the mean K2.
+    """Let $S1$ and $S2$ be the sums of $h r$ and of its square at a level with $n_v >= 2$ of the
+    $n$ rows. The sum of $(n_v/n) (S1^2 - S2) / (n_v (n_v - 1))$ over the levels has the mean $K2$.
     """
     trial.require(
         levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated"
@@ -165,8 +165,8 @@ def test_unbiased_k2(
 def test_plug_in_bias__sampled(
     trial, levels: Count, per_level: SeveralLevels, shift: Shift, share: Members = 0.4
 ):
-    """On samples the plug-in estimate of K2 exceeds its target by sum of Var(h r|v) / n on average,
-    and the unbiased one does not.
+    """On samples the plug-in estimate of $K2$ exceeds its target by $∑_v Var(h r|v) / n$ on
+    average, and the unbiased one does not.
     """
     trial.require(
         levels <= 200 and levels * per_level * share >= 90,

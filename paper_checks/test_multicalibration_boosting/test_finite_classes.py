@@ -29,8 +29,8 @@ def hides_something(functions, weights):
 
 @claim(
     tried(
-        "abstract, sentence 5: the weak-learning assumption on H is necessary and sufficient for "
-        "multicalibration to imply Bayes optimality",
+        "abstract, sentence 5: the weak-learning assumption on $H$ is necessary and sufficient "
+        "for multicalibration to imply Bayes optimality",
         "finitely many points, on which the assumption is a rank",
     ),
     kind="identity",
@@ -46,9 +46,9 @@ def test_weak_learning__finite(
         int, Interval(20, 200, why="half of few are of one kind; more take minutes")
     ] = 20,
 ):
-    """On n points of positive chance, every predictor that is multicalibrated for a class H that is
-    closed under affine maps is the best one, for all means of the labels in [0, 1], if and only if
-    1 and H have rank n.
+    """On $n$ points of positive chance, every predictor that is multicalibrated for a class $H$
+    that is closed under affine maps is the best one, for all means of the labels in $[0, 1]$, if
+    and only if 1 and $H$ have rank $n$.
     """
     rng = trial.generator("classes")
     # One to n - 1 functions beside the constant, of few values, so that ranks of either kind occur.

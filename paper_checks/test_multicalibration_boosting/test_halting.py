@@ -20,7 +20,7 @@ Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided 
 
 
 @claim(
-    recalled("the definition of the calibration error K2, with h = 1"),
+    recalled("the definition of the calibration error $K2$, with $h = 1$"),
     kind="identity",
     cases=[(1, 0.2), (2, 0.25), (9, 0.05)],
     as_published=published(
@@ -29,7 +29,7 @@ Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided 
             "helper_functions.py, MSCE",
             "ac3caf0166c2b320b9bd49beef903bf000d48e69",
         ),
-        read="K2 of a sample is summed over all levels but that of the largest prediction",
+        read="$K2$ of a sample is summed over all levels but that of the largest prediction",
         within="no condition stands there",
         reach="released command",
         effect="the calibration errors that the released notebook prints and draws lack one level; "
@@ -44,8 +44,8 @@ def test_coded_error(
         float, Interval(0.01, 0.25, why="means of labels stay in [0, 1]; the low end is a cap")
     ],
 ):
-    """K2 with h = 1 is the sum over all levels v, the largest among them, of (n_v / n) (mean of y -
-    v)^2; n_v of the n rows are at level v.
+    """$K2$ with $h = 1$ is the sum over all levels $v$, the largest among them, of
+    $(n_v / n) (ȳ_v - v)^2$; $n_v$ of the $n$ rows are at level $v$, with the mean label $ȳ_v$.
 
     The released function itself gives the same numbers as its rewritten lines: 0 for a single
     level, however wrong.
@@ -115,8 +115,8 @@ def test_halting(
     bound: Bound,
     draws: Count = 8,
 ):
-    """If boosting on a grid of m = ceil(2 B/α) steps stops at a gain of at most α/(2 B), the model
-    has K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <= α for all h with h^2 <= B.
+    """If boosting on a grid of m = ⌈2 B/α⌉ steps stops at a gain of at most α/(2 B), the model has
+    K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <= α for all h with h^2 <= B.
     """
     rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
     undone = observed.undone_rows(10**12, rule[1], rule[0])
@@ -151,7 +151,7 @@ def test_halting__rounds(
     bound: Bound,
     draws: Count = 8,
 ):
-    """Boosting with the tolerance α/(2 B) takes at most ceil(B / (2 α)) rounds, the rejected one
+    """Boosting with the tolerance $α/(2 B)$ takes at most $⌈B / (2 α)⌉$ rounds, the rejected one
     included: the error starts at 1/4 at most, and each other round lowers it by more than the
     tolerance.
     """
@@ -167,10 +167,10 @@ def test_halting__rounds(
     trial.bound(rounds, np.full(len(rounds), most), controls=controls, **options)
 
 
-@claim(derived("two cells that H fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
+@claim(derived("two cells that $H$ fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
 def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
-    """If the labels have the means 1/2 -+ δ, the first round of boosting gains δ^2, and is rejected
-    up to δ^2 = α / (2 B).
+    """If the labels have the means $1/2 - δ$ and $1/2 + δ$, the first round of boosting gains
+    $δ^2$, and is rejected up to $δ^2 = α / (2 B)$.
     """
     deltas = np.sqrt(share / 2 * np.array([0.999, 1.001]))
     rounds = [
@@ -198,7 +198,7 @@ def released(features, labels, bins, gamma):
 @claim(
     derived(
         "the proof of the guarantee, with the grid and the stopping rule of "
-        "Declancharrison/Level-Set-Boosting's LSBoost.py"
+        "Declancharrison/Level-Set-Boosting's `LSBoost.py`"
     ),
     kind="bound",
     cases=[(8000, 800, 0.1), (10_000, 600, 0.5)],
@@ -211,8 +211,9 @@ def test_released_class(
     bins: Annotated[int, Interval(40, 1000, why="with fewer, terms of the order 1/m matter")],
     gamma: Annotated[float, Interval(0.05, 0.5)],
 ):
-    """The rounded model before the last one of the released class, with m bins and tolerance γ, has
-    K2 <= B (γ + 1/2 + 1/(4 m)) / m for all h with h^2 <= B; the class returns another model.
+    """The rounded model before the last one of the released class, with $m$ bins and tolerance $γ$,
+    has $K2 <= B (γ + 1/2 + 1/(4 m)) / m$ for all $h$ with $h^2 <= B$; the class returns another
+    model.
 
     On rows drawn at random, in ten bins, and on rows whose rounding undoes most of what a round
     gains.
@@ -234,10 +235,11 @@ def test_released_class(
     trial.bound(k2, guarantees, control_processes=processes, controls=controls, **options)
 
 
-@claim(derived("boxes of m α/B - 2, each enclosed"), kind="bound")
+@claim(derived("boxes of $m α/B - 2$, each enclosed"), kind="bound")
 def test_halting__everywhere(trial):
-    """B (α/(2 B) + 1/(2 m) + 1/(4 m²)) <= 13 α/16 for all grids m = 2..200 and all α/B = (2 + u)/m,
-    u in [0, 1], among them all for which m = ceil(2 B/α): K2 is well below α.
+    """$B (α/(2 B) + 1/(2 m) + 1/(4 m²)) <= 13 α/16$ for all grids $m$ from 2 to 200 and all
+    $α/B = (2 + u)/m$, $u$ in $[0, 1]$, among them all for which $m = ⌈2 B/α⌉$: $K2$ is well below
+    $α$.
     """
 
     def share_of_alpha(excess, steps):

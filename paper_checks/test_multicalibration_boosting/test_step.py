@@ -43,8 +43,8 @@ def test_step(
     cells: Cells = 60,
     dim: Dim = 3,
 ):
-    """At a level v, with the residual r = y - v, the best step along a function h is E[h r|v] /
-    E[h^2|v], and it lowers the squared error by (E[h r|v])^2 / E[h^2|v].
+    """At a level $v$, with the residual $r = y - v$, the best step along a function $h$ is
+    $E[h r|v] / E[h^2|v]$, and it lowers the squared error by $(E[h r|v])^2 / E[h^2|v]$.
     """
     probabilities, predictions, means, basis, coefficients = world_of(world, cells, dim)
     values = np.unique(predictions)
@@ -81,8 +81,9 @@ def test_step(
     cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
 )
 def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
-    """If each level v may choose its own best g in a linear class H, the squared error falls by the
-    sum over v of P(v) max over h in H of (E[h r|v])^2 / E[h^2|v], with the residual r = y - v.
+    """If each level $v$ may choose its own best $g$ in a linear class $H$, the squared error falls
+    by the sum over $v$ of $P(v) max_(h ∈ H) (E[h r|v])^2 / E[h^2|v]$, with the residual
+    $r = y - v$.
     """
     probabilities, predictions, means, basis, _ = world_of(world, cells, dim)
     residuals = means - predictions
@@ -116,8 +117,8 @@ def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
     cases=range(3),
 )
 def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws: Count = 500):
-    """If a function h lowers the squared error at a level v by a, then E[(h - v)(y - v)|v] is at
-    least a / 2.
+    """If a function $h$ lowers the squared error at a level $v$ by $a$, then $E[(h - v)(y - v)|v]$
+    is at least $a / 2$.
     """
     probabilities, _, means, basis, _ = world_of(world, cells, dim)
     middle = np.full(cells, 0.5)
@@ -145,7 +146,7 @@ def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws:
 
 
 @claim(
-    derived("least squares: E[fit r|v] = E[fit^2|v]"),
+    derived("least squares: $E[fit r|v] = E[fit^2|v]$"),
     kind="identity",
     cases=[(0, 1.0), (0, 0.1), (1, 0.01), (2, 0.001)],
 )
@@ -157,8 +158,8 @@ def test_converse__sharp(
     ],
     cells: Cells = 60,
 ):
-    """For h = v + ε times the fit at level v, E[(h - v)(y - v)|v] is a / (2 - ε), where a is what h
-    lowers the squared error by: no constant above 1/2 will do.
+    """For $h = v + ε$ times the fit at level $v$, $E[(h - v)(y - v)|v]$ is $a / (2 - ε)$, where $a$
+    is what $h$ lowers the squared error by: no constant above 1/2 will do.
     """
     probabilities, _, means, basis, _ = world_of(world, cells, 3)
     middle = np.full(cells, 0.5)
@@ -176,15 +177,15 @@ def test_converse__sharp(
 
 @claim(
     tried(
-        "abstract, sentence 5: the weak-learning assumption on H is necessary and sufficient for "
-        "multicalibration to imply Bayes optimality",
+        "abstract, sentence 5: the weak-learning assumption on $H$ is necessary and sufficient "
+        "for multicalibration to imply Bayes optimality",
         "parities and affine functions",
     ),
     kind="optimality",
     cases=[2, 3, 5],
 )
 def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 2^dim cells")]):
-    """If the label is a parity, f = 1/2 is multicalibrated for affine functions, although its
+    """If the label is a parity, $f = 1/2$ is multicalibrated for affine functions, although its
     squared error is 1/4 above that of Bayes; a class with the product of the coordinates gains all
     of this.
     """
@@ -215,8 +216,8 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
 
 @claim(
     tried(
-        "abstract, sentence 6: weak learning of H relative to a class C makes multicalibration for "
-        "H imply that for C",
+        "abstract, sentence 6: weak learning of $H$ relative to a class $C$ makes "
+        "multicalibration for $H$ imply that for $C$",
         "linear classes, and the angle between them",
     ),
     kind="bound",
@@ -233,9 +234,9 @@ def test_weak_learning__relative(
         Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap"),
     ] = 100,
 ):
-    """At a level v where the linear class C contains the means of the labels less v, C lowers the
-    squared error by at most what H does, divided by the squared cosine of the largest angle between
-    C and H.
+    """At a level $v$ where the linear class $C$ contains the means of the labels minus $v$, $C$
+    lowers the squared error by at most what $H$ does, divided by the squared cosine of the largest
+    angle between $C$ and $H$.
 
     So f that is multicalibrated for affine H, which has nothing to save, is so for C.
     """

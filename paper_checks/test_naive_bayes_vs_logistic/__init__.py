@@ -19,18 +19,18 @@ Abstract:
 - Sentence 5, second half: the classical results for two classes extend to several. In part:
   nb_theorem_explicit, nb_theorem_explicit-samples, asym_nb_error, lr_rademacher, nb_simplex. With
   three classes; the exact laws of the error are for two, and for up to seven at equal distances as
-  n grows.
-- Sentence 6, first half: under mild assumptions naive Bayes with several classes needs O(log n)
-  samples to come near its asymptotic error, for n features. Holds: nb_theorem_explicit-samples,
+  $n$ grows.
+- Sentence 6, first half: under mild assumptions naive Bayes with several classes needs $O(log n)$
+  samples to come near its asymptotic error, for $n$ features. Holds: nb_theorem_explicit-samples,
   nb_param_lemma, nb_growth_upper, nb_growth_upper-classes, nb_growth_log. As an upper bound, which
   one design attains.
-- Sentence 6, second half: logistic regression with several classes requires O(n) samples. In part:
-  lr_growth_linear, lr_growth-three_classes, lr_lower_bound, lr_simplex, lr_simplex-bound,
+- Sentence 6, second half: logistic regression with several classes requires $O(n)$ samples. In
+  part: lr_growth_linear, lr_growth-three_classes, lr_lower_bound, lr_simplex, lr_simplex-bound,
   lr_rademacher. With two classes of the released design, and with three and five at equal distances
-  and C = 1 / n, up to 160 features; any learner without a preferred direction needs a multiple of n
-  as n grows. With three classes of the released design and C = 1 the number does not grow up to 100
-  features.
-- Sentence 7, first half: the paper presents a framework of H-consistency bounds for several
+  and $C = 1 / n$, up to 160 features; any learner without a preferred direction needs a multiple of
+  $n$ as $n$ grows. With three classes of the released design and $C = 1$ the number does not grow
+  up to 100 features.
+- Sentence 7, first half: the paper presents a framework of $H$-consistency bounds for several
   classes. No statement.
 - Sentence 7, second half: the logistic loss has an explicit bound. Holds: hcons_multiclass,
   hcons_sqrt2. On a set of hypotheses it needs the minimisability gaps (`hcons_gap`), and where

@@ -43,10 +43,10 @@ def test_asym_nb_error(
     n_classes: OfficialClasses,
     correlation: Correlation,
 ):
-    """Let K equally likely Gaussian classes have the means c_k (1, …, 1) with c_1 < … < c_K and a
-    common covariance with the variances σ_i². The error of naive Bayes with the true means and
-    variances is (2/K) sum_k Φ(-(c_(k+1) - c_k) S / (2 s)), a sum over k < K, where S = sum_i 1/σ_i²
-    and s² is the variance of sum_i x_i/σ_i² within a class.
+    """Let $K$ equally likely Gaussian classes have the means $c_k (1, …, 1)$ with $c_1 < … < c_K$
+    and a common covariance with the variances $σ_i²$. The error of naive Bayes with the true means
+    and variances is $(2/K) sum_k Φ(-(c_(k+1) - c_k) S / (2 s))$, a sum over $k < K$, where
+    $S = sum_i 1/σ_i²$ and $s²$ is the variance of $sum_i x_i/σ_i²$ within a class.
     """
     means, variances = linear_rules.official_design(n_features, n_classes)
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
@@ -106,9 +106,10 @@ def margin_of_naive_bayes(difference, sigma):
     route="the margin of naive Bayes by its definition, in the check",
 )
 def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures = 11):
-    """Let two equally likely classes be N(±d/2, Σ), and let D be the diagonal of Σ. Naive Bayes
-    with infinitely many samples has the error Φ(-u/2) with u = d^T D^-1 d / sqrt(d^T D^-1 Σ D^-1
-    d), which is at least the Bayes error Φ(-v/2) with v = sqrt(d^T Σ^-1 d), since u <= v.
+    """Let two equally likely classes be $N(±d/2, Σ)$, and let $D$ be the diagonal of $Σ$. Naive
+    Bayes with infinitely many samples has the error $Φ(-u/2)$ with
+    $u = d^T D^-1 d / sqrt(d^T D^-1 Σ D^-1 d)$, which is at least the Bayes error $Φ(-v/2)$ with
+    $v = sqrt(d^T Σ^-1 d)$, since $u <= v$.
 
     They are equal where D^-1 d and Σ^-1 d are parallel, though the features may be correlated.
     """
@@ -153,9 +154,9 @@ def test_nb_correlated_floor(
     correlation: Correlation = 0.5,
     n_samples: Samples = 100_000,
 ):
-    """Let two equally likely classes be N(±d/2, Σ), and let D be the diagonal of Σ. As the number
-    of training samples grows, the error of naive Bayes tends to Φ(-d^T D^-1 d / (2 sqrt(d^T D^-1 Σ
-    D^-1 d))).
+    """Let two equally likely classes be $N(±d/2, Σ)$, and let $D$ be the diagonal of $Σ$. As the
+    number of training samples grows, the error of naive Bayes tends to
+    $Φ(-d^T D^-1 d / (2 sqrt(d^T D^-1 Σ D^-1 d)))$.
 
     With correlated features this floor can be above the Bayes error, as it is here.
     """
@@ -207,24 +208,24 @@ def _excess_by_noise(means, sigma, floor, n_samples):
 
 
 @claim(
-    derived("for even n the squared Mahalanobis distance of the two classes is 2 (n + 1)"),
+    derived("for even $n$ the squared Mahalanobis distance of the two classes is $2 (n + 1)$"),
     kind="identity",
     cases=list(BAYES_ERRORS),
     as_published=published(
         place=code(RELEASED, "main_simulation.py", "7969d05"),
-        read="For two classes the Bayes errors at n = 2, 4, 10, 20 are .06655, .02924, .00483, "
-        ".00037",
+        read="For two classes the Bayes errors at $n = 2$, 4, 10, 20 are .06655, .02924, "
+        ".00483, .00037",
         within="a table that ends the scan over sample sizes",
         reach="unreached branch",
-        effect="unknown: the released script asks for n = 100 to 1000, where the entries, 0, are "
-        "right to 12 places",
+        effect="unknown: the released script asks for $n = 100$ to 1000, where the entries, 0, "
+        "are right to 12 places",
         ran="its lines, rewritten",
     ),
 )
 def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
-    """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
-    independent features, n even, the first n/2 with the variance n and the others with the variance
-    1 (the design of the released code). The Bayes error is Φ(-sqrt((n + 1) / 2)).
+    """Let two equally likely Gaussian classes have the means $c (1, …, 1)$ with $c = ±1$ and $n$
+    independent features, $n$ even, the first $n/2$ with the variance $n$ and the others with the
+    variance 1 (the design of the released code). The Bayes error is $Φ(-sqrt((n + 1) / 2))$.
 
     It is .11034, .05692, .00951 and .00060 at n = 2, 4, 10 and 20.
     """
@@ -251,7 +252,7 @@ def parses(line: str) -> int:
     kind="identity",
     as_published=published(
         place=code(RELEASED, "scripts/main_simulation.sh", "7969d05"),
-        read="The simulation is run by python main_simulation.py",
+        read="The simulation is run by python `main_simulation.py`",
         within="the file as it stands at each of the five commits that have it",
         reach="released command",
         effect="unknown: which program drew the simulation of the paper is not known",
@@ -259,8 +260,8 @@ def parses(line: str) -> int:
     ),
 )
 def test_released_simulation(trial):
-    """Python refuses the released main_simulation.py, whose line 67 gives one table to three, five
-    and seven classes without an equals sign before it. With the sign the line is accepted.
+    """Python refuses the released `main_simulation.py`, whose line 67 gives one table to three,
+    five and seven classes without an equals sign before it. With the sign the line is accepted.
 
     The option `--mode`, which the released script does not give, must be given then: without it a
     path is joined with None.
@@ -287,7 +288,7 @@ def test_released_simulation(trial):
         place=code(RELEASED, "data/generate_data.py", "7969d05"),
         read="A is given to the sampler as the covariance of a class, and so has no negative "
         "eigenvalue",
-        within="mode='hard', at any n",
+        within="`mode='hard'`, at any $n$",
         reach="unreached branch",
         effect="unknown: released commands draw in mode 'easy', and which mode was run for the "
         "paper is not known",
@@ -300,10 +301,10 @@ def test_hard_covariance(
         int, Interval(300, 4000, why="the law is that of large n, and takes all eigenvalues")
     ],
 ):
-    """Let U be an n by n matrix of independent uniform numbers in [0, 1], and let A be (2 U - 1)^T
-    (2 U - 1) with its diagonal replaced by n in the first floor(n / 2) places and by 1 in the
-    others (the correlated design of the released code). As n grows, (λ - 1) / n tends to -.3086
-    for the smallest eigenvalue λ of A, which is therefore negative.
+    """Let $U$ be an $n$ by $n$ matrix of independent uniform numbers in $[0, 1]$, and let $A$ be
+    $(2 U - 1)^T (2 U - 1)$ with its diagonal replaced by $n$ in the first $⌊n / 2⌋$ places and by 1
+    in the others (the correlated design of the released code). As $n$ grows, $(λ - 1) / n$ tends to
+    -.3086 for the smallest eigenvalue $λ$ of $A$, which is therefore negative.
 
     Up to n = 4 the A of the released seed is positive definite, and beyond it is not.
     """

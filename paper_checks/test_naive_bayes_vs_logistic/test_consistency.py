@@ -52,13 +52,13 @@ Points = Annotated[
 
 
 @claim(
-    derived("the derivative t - tanh λ vanishes at λ = artanh t, which may lie beyond Λ"),
+    derived("the derivative $t - tanh λ$ vanishes at $λ = artanh t$, which may lie beyond $Λ$"),
     kind="identity",
     cases=[0.5, 1.0, 2.0, 20],  # tanh(20) = 1 in float64: a larger logit is never the best
 )
 def test_psi_conjugate(trial, logit_bound: LogitBound | Literal[20], n_points: Points = 60):
-    """For 0 <= t < 1, the supremum Ψ(t) of λ t - log cosh λ over 0 <= λ <= Λ is its value at λ =
-    min(artanh t, Λ).
+    """For $0 <= t < 1$, the supremum $Ψ(t)$ of $λ t - log cosh λ$ over $0 <= λ <= Λ$ is its value
+    at $λ = min(artanh t, Λ)$.
 
     This is ((1+t) log(1+t) + (1-t) log(1-t)) / 2 if t <= tanh Λ. Ψ(t) is the least log-loss regret
     of two classes with logits in [-Λ, Λ] whose 0-1 regret is t. The case Λ = 20 stands for logits
@@ -130,9 +130,10 @@ def bound_regret(trial, p, logits, n_draws):
     route="divergences of drawn distributions by SciPy",
 )
 def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
-    """Let p be the true and q the predicted distribution of the class at a point, and let j and k
-    be the most probable classes under p and q. The log-loss regret KL(p || q) is at least (p_j +
-    p_k) Ψ((p_j - p_k) / (p_j + p_k)), where Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2.
+    """Let $p$ be the true and $q$ the predicted distribution of the class at a point, and let $j$
+    and $k$ be the most probable classes under $p$ and $q$. The log-loss regret $KL(p‖q)$ is at
+    least $(p_j + p_k) Ψ((p_j - p_k) / (p_j + p_k))$, where
+    $Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2$.
 
     This holds for any number of classes.
     """
@@ -157,8 +158,8 @@ def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
 )
 def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
     """Under a joint distribution of points and classes of finite support, let predicted class
-    probabilities have the log-loss regret r, in nats. If at each point the class of the largest one
-    is predicted, the 0-1 regret is at most sqrt(2 r).
+    probabilities have the log-loss regret $r$, in nats. If at each point the class of the largest
+    one is predicted, the 0-1 regret is at most $sqrt(2 r)$.
     """
     rng = trial.generator("problems")
 
@@ -201,15 +202,15 @@ Box = Annotated[
 
 
 @claim(
-    derived("up to this t the logits (Λ, Λ, -Λ, …) meet the Karush-Kuhn-Tucker conditions"),
+    derived("up to this $t$ the logits $(Λ, Λ, -Λ, …)$ meet the Karush-Kuhn-Tucker conditions"),
     kind="identity",
     cases=[(3, 0.5), (3, 1.0), (4, 0.5), (6, 1.0)],
     route="a divergence of two classes, the first and all others",
 )
 def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: Box):
-    """Let K >= 3 classes have logits in [-Λ, Λ], and at a point the probabilities ((1 - t)/2, (1 +
-    t)/2, 0, …). The logits (Λ, Λ, -Λ, …) have the least log loss of all exactly for t <= ρ / (2 +
-    ρ), where ρ = (K - 2) exp(-2 Λ).
+    """Let $K >= 3$ classes have logits in $[-Λ, Λ]$, and at a point the probabilities
+    $((1 - t)/2, (1 + t)/2, 0, …)$. The logits $(Λ, Λ, -Λ, …)$ have the least log loss of all
+    exactly for $t <= ρ / (2 + ρ)$, where $ρ = (K - 2) exp(-2 Λ)$.
 
     The first of two tied classes may win, though the second is more probable: the log-loss regret
     can vanish where the 0-1 regret is t.
@@ -251,9 +252,9 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: Box):
 def test_hcons_bounded_fails__minimum(
     trial, n_classes: ManyClasses, logit_bound: Box, n_draws: Draws = 8
 ):
-    """Let p be a distribution over K classes. Of all logits h in [-Λ, Λ] those with h_k = log p_k +
-    L, clipped to [-Λ, Λ], have the least log loss -sum_k p_k log(exp(h_k) / sum_j exp(h_j)), where
-    L is such that sum_k exp(h_k) = exp(L).
+    """Let $p$ be a distribution over $K$ classes. Of all logits $h$ in $[-Λ, Λ]$ those with
+    $h_k = log p_k + L$, clipped to $[-Λ, Λ]$, have the least log loss
+    $-sum_k p_k log(exp(h_k) / sum_j exp(h_j))$, where $L$ is such that $sum_k exp(h_k) = exp(L)$.
 
     A conic solver gives a loss, and the gradient there a lower bound: they enclose the least loss.
     """
@@ -303,7 +304,7 @@ def _conic_minimum(p, limit):
 
 
 @claim(
-    derived("under this condition some logits in [-Λ, Λ] have the softmax p"),
+    derived("under this condition some logits in $[-Λ, Λ]$ have the softmax $p$"),
     kind="bound",
     cases=[3, 4, 7],
     route="divergences of drawn distributions by SciPy",
@@ -316,10 +317,11 @@ def test_hcons_bounded_repaired(
     ] = 1.0,
     n_draws: Draws = 20_000,
 ):
-    """Let p be the true distribution of the class at a point, of which no entry exceeds another by
-    more than the factor exp(2 Λ), and let q be the softmax of logits in [-Λ, Λ]. The log-loss
-    regret KL(p || q) is at least (p_j + p_k) Ψ((p_j - p_k) / (p_j + p_k)), where j and k are the
-    most probable classes under p and q, and Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2.
+    """Let $p$ be the true distribution of the class at a point, of which no entry exceeds another
+    by more than the factor $exp(2 Λ)$, and let $q$ be the softmax of logits in $[-Λ, Λ]$. The
+    log-loss regret $KL(p‖q)$ is at least $(p_j + p_k) Ψ((p_j - p_k) / (p_j + p_k))$, where $j$ and
+    $k$ are the most probable classes under $p$ and $q$, and
+    $Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2$.
 
     Under the condition some logits in [-Λ, Λ] reach p, so that the regret among all of them is the
     divergence. Without it the regret is less than the divergence, and the bound on it fails for
@@ -347,7 +349,7 @@ def test_hcons_bounded_repaired(
 
 @claim(
     derived(
-        "two logits in [-Λ, Λ] differ by at most 2 Λ, and logits that differ by no more can "
+        "two logits in $[-Λ, Λ]$ differ by at most $2 Λ$, and logits that differ by no more can "
         "be shifted into it"
     ),
     kind="identity",
@@ -363,8 +365,8 @@ def test_hcons_ratio_condition(
         int, Interval(8, 1000, why="each of four ranges of log p is tried twice at least")
     ] = 24,
 ):
-    """A distribution p is the softmax of some logits in [-Λ, Λ] if and only if no entry of p
-    exceeds another by more than the factor exp(2 Λ).
+    """A distribution $p$ is the softmax of some logits in $[-Λ, Λ]$ if and only if no entry of $p$
+    exceeds another by more than the factor $exp(2 Λ)$.
 
     A search over the logits finds where the least divergence from p is 0.
     """
@@ -414,9 +416,9 @@ def _best_in_box(p, limit):
 def test_bayes_log_loss(
     trial, squared_distance: Annotated[float, Interval(0.1, 50, why="the grid shows the rest")]
 ):
-    """Let two equally likely classes be N(±d/2, Σ), and let Δ² = d^T Σ^-1 d. The least mean log
-    loss of any rule is E[log(1 + exp(-Z))], where Z is normal with the mean Δ²/2 and the variance
-    Δ².
+    """Let two equally likely classes be $N(±d/2, Σ)$, and let $Δ² = d^T Σ^-1 d$. The least mean log
+    loss of any rule is $E[log(1 + exp(-Z))]$, where $Z$ is normal with the mean $Δ²/2$ and the
+    variance $Δ²$.
     """
     sigma = np.array([[1.0, 0.6], [0.6, 2.0]])
     precision = np.linalg.inv(sigma)
@@ -467,8 +469,8 @@ def psi(t):
 
 @claim(known("Pinsker's inequality, for two outcomes"), kind="bound")
 def test_psi_conjugate__everywhere(trial):
-    """Let Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2. Then Ψ(t) >= t²/2 - 1e-15 for all t in
-    [0, .999].
+    """Let $Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2$. Then $Ψ(t) >= t²/2 - 1e-15$ for all $t$
+    in $[0, .999]$.
     """
     trial.prove(
         lambda t: t**2 / 2,
@@ -484,8 +486,8 @@ def test_psi_conjugate__everywhere(trial):
 
 @claim(derived("by convexity; ball arithmetic encloses both sides"), kind="bound")
 def test_hcons_multiclass__everywhere(trial):
-    """Let Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2. Then s Ψ(t) >= Ψ(s t) - 1e-12 for all t in
-    [0, .99] and s = 1/8, 2/8, …, 1.
+    """Let $Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2$. Then $s Ψ(t) >= Ψ(s t) - 1e-12$ for all
+    $t$ in $[0, .99]$ and $s = 1/8, 2/8, …, 1$.
 
     For s = p_j + p_k and t = (p_j - p_k) / s this weakens the bound for several classes to Ψ(p_j -
     p_k).
@@ -544,8 +546,8 @@ def excess_in_set(rng, inputs, norm):
 
 @claim(
     derived(
-        "the minimiser of the log risk in H has no excess log risk in H, but may have excess "
-        "0-1 risk"
+        "the minimiser of the log risk in $H$ has no excess log risk in $H$, but may have "
+        "excess 0-1 risk"
     ),
     kind="empirical",
     route="log losses and errors of linear scores of bounded norm, by SciPy",
@@ -557,8 +559,8 @@ def test_hcons_gap(
     norm: Annotated[float, Interval(0.5, 4, why="with more, scores reach every posterior")] = 2.0,
 ):
     """Draw six equally likely points of the plane and their probabilities of three classes at
-    random, and let H hold the affine scores whose coefficients have a norm of at most B. Under most
-    such laws the minimiser of the log risk in H does not have the least 0-1 risk of H.
+    random, and let $H$ hold the affine scores whose coefficients have a norm of at most $B$. Under
+    most such laws the minimiser of the log risk in $H$ does not have the least 0-1 risk of $H$.
 
     The excess of its log risk in H is 0. A bound on the excess 0-1 risk by the excess log risk
     therefore needs the minimisability gaps. With them both sides are means over points of what is
@@ -575,15 +577,15 @@ def test_hcons_gap(
 
 
 @claim(
-    derived("at a given t the least regret is that of two classes whose scores tie"),
+    derived("at a given $t$ the least regret is that of two classes whose scores tie"),
     kind="bound",
     cases=[2, 3, 5],
     route="losses of drawn distributions by NumPy",
 )
 def test_hcons_root_loss(trial, n_classes: Classes, n_draws: Draws = 20_000):
-    """Let p be the true and q the predicted distribution of the class y at a point, and let t be
-    the 0-1 regret of the most probable class under q. The regret of the generalised cross entropy 2
-    (1 - sqrt(q_y)) is at least sqrt(2) (sqrt(1 + t²) - 1).
+    """Let $p$ be the true and $q$ the predicted distribution of the class $y$ at a point, and let
+    $t$ be the 0-1 regret of the most probable class under $q$. The regret of the generalised cross
+    entropy $2 (1 - sqrt(q_y))$ is at least $sqrt(2) (sqrt(1 + t²) - 1)$.
 
     This holds for any number of classes, and two classes attain it.
     """

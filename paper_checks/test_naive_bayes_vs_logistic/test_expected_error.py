@@ -119,9 +119,9 @@ def test_nb_param_lemma(
     failure: Failure = 0.1,
     n_classes: Classes = 2,
 ):
-    """Let m / K samples of each of K classes estimate the class means of n independent Gaussian
-    features of variance one. All n K estimates are within ε of the truth with probability (2 Φ(ε
-    sqrt(m / K)) - 1)^(n K).
+    """Let $m / K$ samples of each of $K$ classes estimate the class means of $n$ independent
+    Gaussian features of variance one. All $n K$ estimates are within $ε$ of the truth with
+    probability $(2 Φ(ε sqrt(m / K)) - 1)^(n K)$.
 
     It is tried at the m where this is 1 - δ.
     """
@@ -158,7 +158,7 @@ def test_nb_param_lemma(
     cases=[10, 30, 100],
     route="sizes of the exact law at growing n against the growth that is claimed",
     second="test_naive_bayes_vs_logistic_laws.py::test_the_bounds_at_round_numbers",
-    low_power="the next term, log log n, still shows at 10^15 features",
+    low_power="the next term, $log log n$, still shows at $10^15$ features",
 )
 def test_nb_param_lemma__growth(
     trial,
@@ -167,9 +167,9 @@ def test_nb_param_lemma__growth(
     failure: Failure = 0.1,
     n_classes: Classes = 2,
 ):
-    """Let m samples, m / K of each of K classes, be needed to estimate all class means of n
-    independent Gaussian features of variance one within ε with probability 1 - δ. As n grows, m
-    grows like log n. The power of the logarithm is known to 20 %.
+    """Let $m$ samples, $m / K$ of each of $K$ classes, be needed to estimate all class means of $n$
+    independent Gaussian features of variance one within $ε$ with probability $1 - δ$. As $n$ grows,
+    $m$ grows like $log n$. The power of the logarithm is known to 20 %.
     """
     sizes = np.geomspace(n_features, 2.0**53, 6).astype(int)
     needed = np.array(
@@ -194,7 +194,7 @@ def test_nb_param_lemma__growth(
 
 
 @claim(
-    derived("the cosine of fitted and true weights concentrates as n grows"),
+    derived("the cosine of fitted and true weights concentrates as $n$ grows"),
     kind="limit",
     cases=[("m / n", 4.0), ("m", 10.0), ("m", 40.0)],
     route="a contour integral against `naive_bayes_expected_error_large_n`",
@@ -207,10 +207,10 @@ def test_nb_large_n(
         Interval(4, 100, why="m at 50 features, where errors are neither 1/2 nor the Bayes error"),
     ],
 ):
-    """Let naive Bayes know the variances of n independent Gaussian features and be trained on m / 2
-    samples of each of two classes at the Mahalanobis distance Δ. As n grows, the ratio of its
-    expected error to Φ(-Δ² / (2 sqrt((Δ² + 4 n / m) (1 + 1 / m)))) tends to 1 if m / n and Δ² are
-    fixed, and if m is fixed and Δ² is proportional to sqrt(n).
+    """Let naive Bayes know the variances of $n$ independent Gaussian features and be trained on
+    $m / 2$ samples of each of two classes at the Mahalanobis distance $Δ$. As $n$ grows, the ratio
+    of its expected error to $Φ(-Δ² / (2 sqrt((Δ² + 4 n / m) (1 + 1 / m))))$ tends to 1 if $m / n$
+    and $Δ²$ are fixed, and if $m$ is fixed and $Δ²$ is proportional to $sqrt(n)$.
     """
     exponent = {"m / n": 0.0, "m": 0.5}[fixed]  # of Δ² in n
     sizes = 3200 * 2 ** np.arange(7)

@@ -49,8 +49,8 @@ def regression_errors(key, means, sizes, inverse_ridge):
 
 @claim(
     tried(
-        "abstract, sentence 6: multiclass logistic regression requires O(n) samples",
-        "classes at equal distances, C = 1 / n, and whole learning curves",
+        "abstract, sentence 6: multiclass logistic regression requires $O(n)$ samples",
+        "classes at equal distances, $C = 1 / n$, and whole learning curves",
     ),
     kind="rate",
     tier="full",
@@ -66,10 +66,11 @@ def test_lr_simplex(
         float, Interval(3, 4, why="nearer classes hardly show the drift with C = 1")
     ] = 3.0,
 ):
-    """Let the means of K equally likely Gaussian classes all be at the distance Δ from each other,
-    and let the n features be independent with variance one. Train ridge logistic regression with C
-    = 1 / n on m = 2 n, 4 n and 8 n samples. With twice as many features and twice as many samples,
-    its mean excess error over the Bayes error is the same up to terms of order 1 / n.
+    """Let the means of $K$ equally likely Gaussian classes all be at the distance $Δ$ from each
+    other, and let the $n$ features be independent with variance one. Train ridge logistic
+    regression with $C = 1 / n$ on $m = 2 n$, $4 n$ and $8 n$ samples. With twice as many features
+    and twice as many samples, its mean excess error over the Bayes error is the same up to terms of
+    order $1 / n$.
 
     So the number of samples that a given excess needs is proportional to n.
     """
@@ -130,10 +131,10 @@ def test_nb_simplex(
     n_features: Annotated[int, Interval(100, 400, why="the law is of large n; a cap")] = 200,
     distance: Distance = 3.0,
 ):
-    """Let the means of K equally likely Gaussian classes all be at the distance Δ from each other,
-    and let the n features be independent with variance one. As n grows, the mean error of naive
-    Bayes, trained on m / K samples of each class with m / n fixed, tends to the Bayes error of K
-    such classes at the distance Δ² / sqrt(Δ² + 2 K n / m).
+    """Let the means of $K$ equally likely Gaussian classes all be at the distance $Δ$ from each
+    other, and let the $n$ features be independent with variance one. As $n$ grows, the mean error
+    of naive Bayes, trained on $m / K$ samples of each class with $m / n$ fixed, tends to the Bayes
+    error of $K$ such classes at the distance $Δ² / sqrt(Δ² + 2 K n / m)$.
 
     So at a fixed distance naive Bayes, too, needs a number of samples proportional to n.
     """
@@ -181,9 +182,9 @@ def test_lr_lower_bound(
     ],
 ):
     """Let a learner turn and shift its rule as all samples are turned and shifted, as ridge
-    logistic regression does, and let two equally likely Gaussian classes have n independent
-    features of variance one. Averaged over training sets of m / 2 samples of each class, the error
-    of this learner is at least that of naive Bayes with known variances.
+    logistic regression does, and let two equally likely Gaussian classes have $n$ independent
+    features of variance one. Averaged over training sets of $m / 2$ samples of each class, the
+    error of this learner is at least that of naive Bayes with known variances.
 
     It is tried on ridge logistic regression with C = 1 / n at the distance 2 of the classes.
     """
@@ -206,8 +207,8 @@ def test_lr_lower_bound(
 
 @claim(
     derived(
-        "as n grows, means drawn as normal vectors become equidistant, and naive Bayes is the"
-        " Bayes rule given the samples; its limiting error is solved for m"
+        "as $n$ grows, means drawn as normal vectors become equidistant, and naive Bayes is the "
+        "Bayes rule given the samples; its limiting error is solved for $m$"
     ),
     kind="bound",
     cases=[(3, 0.025), (5, 0.06)],
@@ -220,11 +221,11 @@ def test_lr_simplex__bound(
     n_features: Annotated[int, Interval(20, 100, why="of more, each fit takes seconds")] = 40,
     distance: Distance = 3.0,
 ):
-    """Let the means of K equally likely Gaussian classes all be at the distance Δ from each other,
-    and let the n features be independent with variance one. Let a learner turn and shift its rule
-    as all samples are turned and shifted, as ridge logistic regression does. Let D < Δ. As n grows,
-    the learner's mean error with at most 2 K n / (Δ⁴ / D² - Δ²) samples is at least the Bayes error
-    of K such classes at the distance D.
+    """Let the means of $K$ equally likely Gaussian classes all be at the distance $Δ$ from each
+    other, and let the $n$ features be independent with variance one. Let a learner turn and shift
+    its rule as all samples are turned and shifted, as ridge logistic regression does. Let $D < Δ$.
+    As $n$ grows, the learner's mean error with at most $2 K n / (Δ⁴ / D² - Δ²)$ samples is at least
+    the Bayes error of $K$ such classes at the distance $D$.
 
     It is tried on ridge logistic regression with C = 1 / n. For K = 3, Δ = 3 and an excess of .025
     over the Bayes error the bound is 4 n.

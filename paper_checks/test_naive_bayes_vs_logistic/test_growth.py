@@ -36,7 +36,7 @@ SIZES_AROUND = {
 number of classes and the kind of labels.
 """
 NO_GROWTH = tried(
-    "abstract, sentence 6: naive Bayes requires O(log n) samples",
+    "abstract, sentence 6: naive Bayes requires $O(log n)$ samples",
     "the released design, in which the number does not grow",
 )
 LINEAR = "abstract, sentence 6: logistic regression requires O(n) samples"
@@ -166,11 +166,11 @@ def test_nb_growth_upper(
     level: Level = 0.01,
     n_runs: ManyRuns = 350,
 ):
-    """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
-    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
-    others (the design of the released code). Let m* be the number of samples with which half of all
-    training sets of balanced labels give naive Bayes an error of at most ε above the Bayes error.
-    Then m* does not grow from n = 25 to 200 and 1600.
+    """Let two equally likely Gaussian classes have the means $c (1, …, 1)$ with $c = ±1$ and $n$
+    independent features, with the variance $n$ for the first $⌊n / 2⌋$ of them and 1 for the others
+    (the design of the released code). Let $m*$ be the number of samples with which half of all
+    training sets of balanced labels give naive Bayes an error of at most $ε$ above the Bayes error.
+    Then $m*$ does not grow from $n = 25$ to 200 and 1600.
     """
     sizes = first * np.array([1, 8, 64])
     low, high = boxes_of(
@@ -204,12 +204,12 @@ def test_nb_growth_upper__classes(
     ] = 0.01,
     runs: Runs = 1.0,
 ):
-    """Let K equally likely Gaussian classes have the means c_k (1, …, 1), where the c_k are the
-    first K of -1, 1, 2, 4, …, and n independent features, with the variance n for the first floor(n
-    / 2) of them and 1 for the others (the design of the released code). Let m* be the number of
-    samples with which half of all training sets give naive Bayes an error of at most ε above the
-    Bayes error. Then m* does not grow from n = 100 to 400 and 1600, for balanced labels and for
-    labels drawn at random.
+    """Let $K$ equally likely Gaussian classes have the means $c_k (1, …, 1)$, where the $c_k$ are
+    the first $K$ of $-1, 1, 2, 4, …$, and $n$ independent features, with the variance $n$ for the
+    first $⌊n / 2⌋$ of them and 1 for the others (the design of the released code). Let $m*$ be the
+    number of samples with which half of all training sets give naive Bayes an error of at most $ε$
+    above the Bayes error. Then $m*$ does not grow from $n = 100$ to 400 and 1600, for balanced
+    labels and for labels drawn at random.
     """
     trial.require(
         (n_classes, labels) in SIZES_AROUND,
@@ -228,13 +228,14 @@ def test_nb_growth_upper__classes(
     no_growth(trial, sizes, boxes_of(curves), samples[0])
 
 
-@claim(tried(LINEAR, "the released design with two classes, and C = 1"), kind="rate", tier="full")
+@claim(tried(LINEAR, "the released design with two classes, and $C = 1$"), kind="rate", tier="full")
 def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
-    """Let two equally likely Gaussian classes have the means c (1, …, 1) with c = ±1 and n
-    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
-    others (the design of the released code). Let m* be the number of samples with which half of all
-    training sets of balanced labels give ridge logistic regression (C = 1) an error of at most ε
-    above the Bayes error. Then m* grows like n, up to an additive constant, from n = 25 to 800.
+    """Let two equally likely Gaussian classes have the means $c (1, …, 1)$ with $c = ±1$ and $n$
+    independent features, with the variance $n$ for the first $⌊n / 2⌋$ of them and 1 for the others
+    (the design of the released code). Let $m*$ be the number of samples with which half of all
+    training sets of balanced labels give ridge logistic regression ($C = 1$) an error of at most
+    $ε$ above the Bayes error. Then $m*$ grows like $n$, up to an additive constant, from $n = 25$
+    to 800.
     """
     # For each n: how many training sets, and the numbers of samples between which m* lies.
     experiments = {
@@ -266,7 +267,7 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
 @claim(
     tried(
         LINEAR,
-        "the released design with three classes, whose distance grows with n, up to n = 100",
+        "the released design with three classes, whose distance grows with $n$, up to $n = 100$",
     ),
     kind="rate",
     tier="full",
@@ -281,11 +282,11 @@ def test_lr_growth__three_classes(
         float, Interval(1, 20, why="with fewer training sets, intervals have no ends")
     ] = 1.0,
 ):
-    """Let three equally likely Gaussian classes have the means c (1, …, 1) with c = -1, 1, 2, and n
-    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
-    others (the design of the released code). Let m* be the number of samples with which half of all
-    training sets of balanced labels give ridge logistic regression (C = 1) an error of at most ε
-    above the Bayes error. Then m* does not grow from n = 25 to 50 and 100.
+    """Let three equally likely Gaussian classes have the means $c (1, …, 1)$ with $c = -1, 1, 2$,
+    and $n$ independent features, with the variance $n$ for the first $⌊n / 2⌋$ of them and 1 for
+    the others (the design of the released code). Let $m*$ be the number of samples with which half
+    of all training sets of balanced labels give ridge logistic regression ($C = 1$) an error of at
+    most $ε$ above the Bayes error. Then $m*$ does not grow from $n = 25$ to 50 and 100.
     """
     # For each n: how many training sets, and the numbers of samples between which m* lies at .01.
     experiments = {25: (1000, 210, 900), 50: (1000, 180, 600), 100: (500, 180, 540)}
@@ -348,10 +349,10 @@ def limit_of_naive_bayes(correlation):
     route="the error at growing n against a limit that is claimed",
 )
 def test_nb_never(trial, correlation: CommonCorrelation):
-    """Let two equally likely Gaussian classes have n features of variance one, every two of which
-    have the correlation ρ > 0 within a class. Let the differences of the two means of a feature
-    have the mean d > 0 and the mean square s over the features. The error of naive Bayes with
-    infinitely many samples tends to Φ(-s / (2 sqrt(ρ) d)) as n grows.
+    """Let two equally likely Gaussian classes have $n$ features of variance one, every two of which
+    have the correlation $ρ > 0$ within a class. Let the differences of the two means of a feature
+    have the mean $d > 0$ and the mean square $s$ over the features. The error of naive Bayes with
+    infinitely many samples tends to $Φ(-s / (2 sqrt(ρ) d))$ as $n$ grows.
 
     Within a class the difference of the two scores has a variance of the order n² here. The theorem
     behind O(log n) assumes that it grows like n.
@@ -378,9 +379,9 @@ def test_nb_never(trial, correlation: CommonCorrelation):
     route="the Bayes error at growing n against a limit that is claimed",
 )
 def test_nb_never__bayes(trial, correlation: CommonCorrelation):
-    """Let two equally likely Gaussian classes have n features of variance one, every two of which
-    have the correlation ρ within a class. Let the difference of the two means of a feature rise
-    evenly from .1 in the first feature to .8 in the last one. The Bayes error tends to 0 as n
+    """Let two equally likely Gaussian classes have $n$ features of variance one, every two of which
+    have the correlation $ρ$ within a class. Let the difference of the two means of a feature rise
+    evenly from .1 in the first feature to .8 in the last one. The Bayes error tends to 0 as $n$
     grows.
     """
     best = [linear_rules.bayes_error(*with_common_factor(n, correlation)) for n in FEATURES]
@@ -397,7 +398,7 @@ def test_nb_never__bayes(trial, correlation: CommonCorrelation):
 
 
 SCAN = derived(
-    "the scan of ML-GSAI/Revisiting-Dis-vs-Gen-Classifiers' main_simulation.py, with exact errors"
+    "the scan of ML-GSAI/Revisiting-Dis-vs-Gen-Classifiers' `main_simulation.py`, with exact errors"
 )
 
 
@@ -413,13 +414,13 @@ def second_size(n_features, n_classes):
     not_tight="with three classes 70 to 90 % of all scans have ended at the second size",
 )
 def test_first_passage(trial, n_classes: Literal[2, 3], n_features: Literal[100, 200, 400, 1000]):
-    """Let K = 2 or 3 equally likely Gaussian classes have the means c_k (1, …, 1), where the c_k
-    are the first K of -1, 1, 2, and n independent features, with the variance n for the first
-    floor(n / 2) of them and 1 for the others (the design of the released code). A scan trains naive
-    Bayes on new sets of 2 K, 2 K + ceil(log n), 2 K + 2 ceil(log n), … samples with random labels,
-    until the error is less than .01 above the Bayes error. It ends at the first or second of these
-    sizes with a probability of at least .97 for two classes and n from 100 to 1000, and of at least
-    1/2 for three classes and n from 200 to 1000.
+    """Let $K = 2$ or 3 equally likely Gaussian classes have the means $c_k (1, …, 1)$, where the
+    $c_k$ are the first $K$ of $-1, 1, 2$, and $n$ independent features, with the variance $n$ for
+    the first $⌊n / 2⌋$ of them and 1 for the others (the design of the released code). A scan
+    trains naive Bayes on new sets of $2 K, 2 K + ⌈log n⌉, 2 K + 2 ⌈log n⌉, …$ samples with random
+    labels, until the error is less than .01 above the Bayes error. It ends at the first or second
+    of these sizes with a probability of at least .97 for two classes and $n$ from 100 to 1000, and
+    of at least 1/2 for three classes and $n$ from 200 to 1000.
 
     So the number of samples that it reports grows like log n by the choice of its steps.
     """
@@ -462,10 +463,11 @@ def test_first_passage(trial, n_classes: Literal[2, 3], n_features: Literal[100,
     not_tight="at the second size the mean error is 2 to 4 times the target",
 )
 def test_first_passage__too_early(trial, n_features: Literal[200, 400, 1000]):
-    """Let three equally likely Gaussian classes have the means c (1, …, 1) with c = -1, 1, 2, and n
-    independent features, with the variance n for the first floor(n / 2) of them and 1 for the
-    others (the design of the released code). For n from 200 to 1000 the mean error of naive Bayes,
-    trained on 6 + ceil(log n) samples with random labels, is at least .01 above the Bayes error.
+    """Let three equally likely Gaussian classes have the means $c (1, …, 1)$ with $c = -1, 1, 2$,
+    and $n$ independent features, with the variance $n$ for the first $⌊n / 2⌋$ of them and 1 for
+    the others (the design of the released code). For $n$ from 200 to 1000 the mean error of naive
+    Bayes, trained on $6 + ⌈log n⌉$ samples with random labels, is at least .01 above the Bayes
+    error.
 
     This is the second size of the scan in the released code.
     """

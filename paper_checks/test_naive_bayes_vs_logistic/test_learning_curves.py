@@ -77,7 +77,7 @@ def test_two_regimes(
     """Let two equally likely Gaussian classes have 20 features of variance one, every two of which
     have a correlation of .04 to .12 within a class, and let the means of ten of them differ by .8.
     Averaged over training sets of balanced labels, the error of naive Bayes is below that of ridge
-    logistic regression (C = 1) with 32 samples, and above it with 512.
+    logistic regression ($C = 1$) with 32 samples, and above it with 512.
     """
     sizes = (32, 512)
     decide_leads(
@@ -110,8 +110,8 @@ def test_small_samples(
 ):
     """Let two equally likely Gaussian classes have 16 to 40 independent features of variance one,
     and let the means of half of them differ by .8. Averaged over training sets of balanced labels,
-    the error of naive Bayes is above that of ridge logistic regression (C = 1) with 8 samples, and
-    below it with 64.
+    the error of naive Bayes is above that of ridge logistic regression ($C = 1$) with 8 samples,
+    and below it with 64.
 
     So even a learner whose model is right can be behind with few samples.
     """
@@ -144,7 +144,7 @@ def test_real_two_regimes(
 ):
     """Take the wine, breast cancer and digits data sets of scikit-learn, with features scaled to
     [0, 1] in the training set. On the digits, let naive Bayes add .03 to every variance. Its mean
-    test error is below that of ridge logistic regression (C = 1) with 10 to 20 training samples,
+    test error is below that of ridge logistic regression ($C = 1$) with 10 to 20 training samples,
     and above it with 100 to 200.
     """
     from sklearn import datasets
@@ -195,11 +195,11 @@ def test_efron_are(
         int, Interval(2000, 8000, why="the limit is one of many samples; the high end is a cap")
     ] = 2000,
 ):
-    """Let two equally likely classes of n features be normal with unit covariance and means at
-    distance Δ, and let labels be drawn at random. For every n, as the number of samples grows, the
-    mean excess error of linear discriminant analysis, divided by that of maximum-likelihood
-    logistic regression, tends to (1 + Δ²/4) A, where A = exp(-Δ²/8) E[1 / cosh(Δ X / 2)] for a
-    standard normal X.
+    """Let two equally likely classes of $n$ features be normal with unit covariance and means at
+    distance $Δ$, and let labels be drawn at random. For every $n$, as the number of samples grows,
+    the mean excess error of linear discriminant analysis, divided by that of maximum-likelihood
+    logistic regression, tends to $(1 + Δ²/4) A$, where $A = exp(-Δ²/8) E[1 / cosh(Δ X / 2)]$ for a
+    standard normal $X$.
     """
     ratio = expected_error.logistic_relative_efficiency(distance)
     a = ratio / (1 + distance**2 / 4)  # A
@@ -240,9 +240,10 @@ def test_lda_needs_linear(
         float, Interval(2, 16, why="nearer, all rules guess; farther, terms of order 1 / n show")
     ] = 9.0,
 ):
-    """Let linear discriminant analysis use the pooled covariance of m / 2 samples of each of two
-    equally likely Gaussian classes in n dimensions, whose Mahalanobis distance is Δ. As n and m
-    grow with y = n / m < 1 fixed, its mean error tends to Φ(-Δ² sqrt(1 - y) / (2 sqrt(Δ² + 4 y))).
+    """Let linear discriminant analysis use the pooled covariance of $m / 2$ samples of each of two
+    equally likely Gaussian classes in $n$ dimensions, whose Mahalanobis distance is $Δ$. As $n$ and
+    $m$ grow with $y = n / m < 1$ fixed, its mean error tends to
+    $Φ(-Δ² sqrt(1 - y) / (2 sqrt(Δ² + 4 y)))$.
 
     So at a fixed distance the number of samples that it needs is proportional to n.
     """

@@ -136,11 +136,11 @@ SETTINGS = [(8, 3, 1000), (8, 3, 1_000_000), (6, 2, 2000)]
 def test_nb_theorem_explicit(
     trial, n_features: FewFeatures, n_classes: FewClasses, n_samples: Samples, n_runs: Runs = 230
 ):
-    """Let n features lie in [0, 1], let the priors and the variances within the classes be at least
-    ρ_0, and let every estimated mean, variance and prior be within ε <= ρ_0 / 2 of the truth. The
-    error of naive Bayes exceeds its error with the true parameters by at most G(τ), the probability
-    that the rule with the true parameters is right and its score leads by at most τ n, where τ = 2
-    ε (4 / ρ_0 + 1 / ρ_0²).
+    """Let $n$ features lie in [0, 1], let the priors and the variances within the classes be at
+    least $ρ_0$, and let every estimated mean, variance and prior be within $ε <= ρ_0 / 2$ of the
+    truth. The error of naive Bayes exceeds its error with the true parameters by at most $G(τ)$,
+    the probability that the rule with the true parameters is right and its score leads by at most
+    $τ n$, where $τ = 2 ε (4 / ρ_0 + 1 / ρ_0²)$.
     """
     drawn = near_fits(trial, n_features, n_classes, n_samples, n_runs)
     fits = [*drawn, tipped_tie()]
@@ -160,10 +160,10 @@ def test_nb_theorem_explicit(
 def test_nb_theorem_explicit__scores(
     trial, n_features: FewFeatures, n_classes: FewClasses, n_samples: Samples, n_runs: Runs = 230
 ):
-    """Let n features lie in [0, 1], let the priors and the variances within the classes be at least
-    ρ_0, and let every estimated mean, variance and prior be within ε <= ρ_0 / 2 of the truth. Every
-    score l_k(x) = log p_k - sum_i (x_i - μ_(k,i))² / (2 σ_i²) of naive Bayes is within n ε (2 / ρ_0
-    + 1 / ρ_0²) + 2 ε / ρ_0 of its value for the true parameters.
+    """Let $n$ features lie in [0, 1], let the priors and the variances within the classes be at
+    least $ρ_0$, and let every estimated mean, variance and prior be within $ε <= ρ_0 / 2$ of the
+    truth. Every score $l_k(x) = log p_k - sum_i (x_i - μ_(k,i))² / (2 σ_i²)$ of naive Bayes is
+    within $n ε (2 / ρ_0 + 1 / ρ_0²) + 2 ε / ρ_0$ of its value for the true parameters.
     """
     drawn = near_fits(trial, n_features, n_classes, n_samples, n_runs)
     fits = [*drawn, lowest_variances(n_features), one_feature()]
@@ -195,10 +195,10 @@ def test_nb_theorem_explicit__scores(
 def test_nb_theorem_explicit__margins(
     trial, n_features: FewFeatures, n_classes: FewClasses, level: Level = 3e-4
 ):
-    """Let naive Bayes use the true parameters of K classes and n features. Within each class k, let
-    the score of k minus that of any other class have a mean of at least β n and a variance of at
-    most α n. For τ < β, the rule is right by a margin of at most τ n with a probability of at most
-    (K - 1) α / (n (β - τ)²).
+    """Let naive Bayes use the true parameters of $K$ classes and $n$ features. Within each class
+    $k$, let the score of $k$ minus that of any other class have a mean of at least $β n$ and a
+    variance of at most $α n$. For $τ < β$, the rule is right by a margin of at most $τ n$ with a
+    probability of at most $(K - 1) α / (n (β - τ)²)$.
     """
     masses = []
     bounds = []
@@ -246,10 +246,10 @@ def test_nb_theorem_explicit__samples(
         Interval(0.15, 0.5, why="too few samples fail nearly always: six times a rarer chance"),
     ] = 0.2,
 ):
-    """Let n features lie in [0, 1], let the priors and the variances within the classes be at least
-    ρ_0, and let ε <= ρ_0 / 2. With (K + 3)² / (ρ_0 ε²) log((2 n K + 1) / δ) samples or more, every
-    estimated mean, variance and prior of K classes is within ε of the truth with a probability of
-    at least 1 - δ.
+    """Let $n$ features lie in [0, 1], let the priors and the variances within the classes be at
+    least $ρ_0$, and let $ε <= ρ_0 / 2$. With $((K + 3)² / (ρ_0 ε²)) log((2 n K + 1) / δ)$ samples
+    or more, every estimated mean, variance and prior of $K$ classes is within $ε$ of the truth with
+    a probability of at least $1 - δ$.
     """
     means = class_means(n_features, n_classes)
     priors = data.equal_priors(n_classes)
@@ -295,9 +295,10 @@ def test_nb_log_odds(
     variance: LargestVariance = 0.25,
     n_draws: Runs = 400,
 ):
-    """Let two equally likely classes have n features with variances of at most σ², and let the two
-    means of a feature differ by at least γ for a share f of the features. The expected log-odds of
-    the right class under naive Bayes with the true parameters are at least n f γ² / (2 σ²).
+    """Let two equally likely classes have $n$ features with variances of at most $σ²$, and let the
+    two means of a feature differ by at least $γ$ for a share $f$ of the features. The expected
+    log-odds of the right class under naive Bayes with the true parameters are at least
+    $n f γ² / (2 σ²)$.
     """
     rng = trial.generator("draws")
     informative = np.arange(n_features) < int(np.ceil(fraction * n_features))
@@ -348,9 +349,9 @@ def test_lr_rademacher(
     n_classes: Annotated[int, Interval(2, 3, why="all weights of a grid are tried")],
     weight_bound: Annotated[float, Interval(0.001, 10)] = 0.1,
 ):
-    """Let logistic regression have K scores w_k·x with |w_k| <= W and |x| <= X. Take the risk less
-    the empirical risk on m samples, both of the log loss, and its largest value over all such
-    weights. The mean of this over samples is at most 4 K W X / sqrt(m).
+    """Let logistic regression have $K$ scores $w_k·x$ with $|w_k| <= W$ and $|x| <= X$. Take the
+    risk minus the empirical risk on $m$ samples, both of the log loss, and its largest value over
+    all such weights. The mean of this over samples is at most $4 K W X / sqrt(m)$.
 
     On the unit cube in n dimensions X = sqrt(n), so that the bound is a function of m / n. It is
     tried with two and three classes on a line.

@@ -4,12 +4,12 @@ arXiv 2301.00437.
 Only its abstract and its released code could be read, so no claim bears a theorem number of it.
 Closed forms meet descents from random starts, certificates and brute-force searches.
 
-The objective of a linear head W_M ... W_1 on free features H, a column per sample, is a mean loss
+The objective of a linear head W_M … W_1 on free features H, a column per sample, is a mean loss
 over the N samples, with decays: loss + (1/2)(sum_m λ_m |W_m|^2 + λ_H |H|^2). The square loss is
-|W_M ... W_1 H + b 1^T - Y|^2 / (2 N) with one-hot labels Y. M is the depth, K the number of
-classes, n_k their sizes, n the size if all are equal (balanced classes), d_m the input width of
-layer m, and Λ the product of all M + 1 decays λ_1, ..., λ_M and λ_H. The bias b is absent, or free
-of decay, if a claim does not say otherwise.
+|W_M … W_1 H + b 1^T - Y|^2 / (2 N) with one-hot labels Y. M is the depth, K the number of classes,
+n_k their sizes, n the size if all are equal (balanced classes), d_m the input width of layer m, and
+Λ the product of all M + 1 decays λ_1, ..., λ_M and λ_H. The bias b is absent, or free of decay, if
+a claim does not say otherwise.
 
 Under the square loss each singular value y of the labels, centred if there is a bias, has a scalar
 problem: minimise 1 / (1 + x^M) + β x over x >= 0, where β = M N (N Λ)^(1/M) / y^2. The fit keeps
@@ -20,7 +20,7 @@ sum of y^2 / (2 N) times the least values, where x must be zero for all but the 
 least width R is a bottleneck.
 
 NC1 says that all features of a class are equal, NC2 that the Gram matrices of W_M ... W_m and of
-the class means are those of a frame, and NC3 that the logits are too, and that W_M ... W_1 is
+the class means are those of a frame, and NC3 that the logits are too, and that W_M … W_1 is
 parallel to the class means. The frame is orthogonal, simplex (I - 1 1^T / K) or general orthogonal
 (diagonal, with a length for each class). Antipodal pairs are the class vectors e_1, -e_1, e_2,
 -e_2, ..., with one more orthogonal vector if K is odd.

@@ -60,10 +60,11 @@ def test_bal_nobias_value(
     per_class: PerClass = 3,
     starts: Starts = 1,
 ):
-    """Under the square loss, for K balanced classes at any depth M, the least objective is R [1/(1
-    + x^M) + β x] / (2 K) + (K - b - R) / (2 K), where x minimises 1/(1 + x^M) + β x over x >= 0, β
-    = M K (N Λ)^(1/M) for N samples and the product Λ of all decays, and b is 1 with a bias, else 0.
-    R is the least width, but at most K - b, the number of directions of the labels.
+    """Under the square loss, for $K$ balanced classes at any depth $M$, the least objective is
+    $R [1/(1 + x^M) + β x] / (2 K) + (K - b - R) / (2 K)$, where $x$ minimises $1/(1 + x^M) + β x$
+    over $x >= 0$, $β = M K (N Λ)^(1/M)$ for $N$ samples and the product $Λ$ of all decays, and $b$
+    is 1 with a bias, else 0. $R$ is the least width, but at most $K - b$, the number of directions
+    of the labels.
     """
     sizes = (per_class,) * n_classes
     widths = (n_classes + 4,) * (depth - 1) + (width,)
@@ -145,9 +146,9 @@ def test_bal_nobias_NC(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """For K balanced classes without a bias, widths of at least K and decays that leave the classes
-    alive, all features of a class are equal at the global minimum of the square loss, and features,
-    layers and logits form one orthogonal frame, at depths from one to four.
+    """For $K$ balanced classes without a bias, widths of at least $K$ and decays that leave the
+    classes alive, all features of a class are equal at the global minimum of the square loss, and
+    features, layers and logits form one orthogonal frame, at depths from one to four.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=False)
     orthogonal = mean_square.orthogonal_frame(n_classes)
@@ -176,9 +177,9 @@ def test_bal_bias_NC(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """For K balanced classes with a bias, widths of at least K and decays that leave the classes
-    alive, the frame of the global minimum of the square loss is a simplex, the bias is 1/K, and the
-    mean of all features is zero, at depths from one to four.
+    """For $K$ balanced classes with a bias, widths of at least $K$ and decays that leave the
+    classes alive, the frame of the global minimum of the square loss is a simplex, the bias is
+    $1/K$, and the mean of all features is zero, at depths from one to four.
     """
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=True)
     decays = problem.weight_decays, problem.feature_decay
@@ -223,10 +224,10 @@ def test_bal_nobias_NC__bottleneck(
     n_classes: NClasses = 4,
     per_class: PerClass = 3,
 ):
-    """Let some layer have a width R below the number of directions of the labels, K without a bias
-    and K - 1 with one. Then the Gram matrices and the logits of the global minimum of the square
-    loss for K balanced classes are multiples of projections onto R dimensions; with a bias, these
-    map the vector of ones to zero, as a simplex does.
+    """Let some layer have a width $R$ below the number of directions of the labels, $K$ without a
+    bias and $K - 1$ with one. Then the Gram matrices and the logits of the global minimum of the
+    square loss for $K$ balanced classes are multiples of projections onto $R$ dimensions; with a
+    bias, these map the vector of ones to zero, as a simplex does.
     """
     directions = n_classes - bias
     trial.require(
@@ -329,10 +330,10 @@ def test_bal_threshold__descent(
     per_class: PerClass = 3,
     starts: Starts = 1,
 ):
-    """Let K balanced classes have β = M K (N Λ)^(1/M) under the square loss, for the depth M, N
-    samples and the product Λ of all decays. Just above β_gl = (M - 1)^((M - 1)/M) / M, which is 1
-    at M = 1, the least objective is that of zero: 1/2, or (K - 1)/(2 K) with a bias. Just below
-    β_gl it is that of the collapsed frame. The lowest of descents ends there.
+    """Let $K$ balanced classes have $β = M K (N Λ)^(1/M)$ under the square loss, for the depth $M$,
+    $N$ samples and the product $Λ$ of all decays. Just above $β_gl = (M - 1)^((M - 1)/M) / M$,
+    which is 1 at $M = 1$, the least objective is that of zero: 1/2, or $(K - 1)/(2 K)$ with a bias.
+    Just below $β_gl$ it is that of the collapsed frame. The lowest of descents ends there.
     """
     trial.require(
         abs(off) >= 1e-3, "off must be 0.001 or more: nearer to the threshold both minima tie"

@@ -71,10 +71,10 @@ def test_ce_M1(
     bias: bool,
     ratio: DecayRatio = 4.0,
 ):
-    """With cross-entropy, depth one, a width of at least K - 1 and K classes of n samples, the
-    logits of the global minimum are σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K -
-    1)), and zero where sqrt(n λ_W λ_H) >= 1 / K; λ_W and λ_H are the decays of weights and
-    features.
+    """With cross-entropy, depth one, a width of at least $K - 1$ and $K$ classes of $n$ samples,
+    the logits of the global minimum are $σ* (I - 1 1^T / K)$ with
+    $σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1))$, and zero where $sqrt(n λ_W λ_H) >= 1 / K$; $λ_W$ and
+    $λ_H$ are the decays of weights and features.
     """
     problem, optimum, end, outputs = shallow(trial, n_classes, per_class, decay, bias, ratio)
     formula = np.log(1 / (per_class**0.5 * decay) - (n_classes - 1))
@@ -105,10 +105,10 @@ def test_ce_M1__value(
     bias: bool,
     ratio: DecayRatio = 4.0,
 ):
-    """With cross-entropy, depth one, a width of at least K - 1 and K classes of n samples, the
-    least objective is that of the logits σ* (I - 1 1^T / K) with σ* = log(1 / sqrt(n λ_W λ_H) - (K
-    - 1)), or of zero logits where sqrt(n λ_W λ_H) >= 1 / K; λ_W and λ_H are the decays of weights
-    and features.
+    """With cross-entropy, depth one, a width of at least $K - 1$ and $K$ classes of $n$ samples,
+    the least objective is that of the logits $σ* (I - 1 1^T / K)$ with
+    $σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1))$, or of zero logits where $sqrt(n λ_W λ_H) >= 1 / K$;
+    $λ_W$ and $λ_H$ are the decays of weights and features.
     """
     problem, optimum, end, outputs = shallow(trial, n_classes, per_class, decay, bias, ratio)
     trial.gap(
@@ -155,10 +155,10 @@ def test_ce_merging(
         int, Interval(60, 200, why="the sizes that are tried must lie below it")
     ] = 100,
 ):
-    """With cross-entropy and two large and two small classes of N samples in all at depth one, the
-    small classes, of n_B samples each and no larger than the large ones, have equal logits if and
-    only if sqrt(n_B) / N <= sqrt(λ_W λ_H), the rule by which the square loss maps a class to zero;
-    λ_W and λ_H are the decays of weights and features.
+    """With cross-entropy and two large and two small classes of $N$ samples in all at depth one,
+    the small classes, of $n_B$ samples each and no larger than the large ones, have equal logits if
+    and only if $sqrt(n_B) / N <= sqrt(λ_W λ_H)$, the rule by which the square loss maps a class to
+    zero; $λ_W$ and $λ_H$ are the decays of weights and features.
     """
     sizes = np.arange(1, majority)
     strengths = np.sqrt(sizes) / (2 * majority + 2 * sizes)  # sqrt(n_B) / N

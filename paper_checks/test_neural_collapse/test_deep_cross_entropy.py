@@ -19,9 +19,9 @@ from theory_on_trial.contract import Interval
 
 PAIRS = derived("antipodal pairs of classes need half as many directions as the frame")
 LOW_RANK = known(
-    "Garrod & Keating 2025, The persistence of neural collapse despite low-rank bias, Theorem 1: "
-    "with one decay and widths of at least K no frame is a global minimum, for K >= 4 classes at "
-    "depths from three on and for K >= 6 at depth two"
+    "Garrod & Keating 2025, The persistence of neural collapse despite low-rank bias, Theorem "
+    "1: with one decay and widths of at least $K$ no frame is a global minimum, for $K >= 4$ "
+    "classes at depths from three on and for $K >= 6$ at depth two"
 )
 COLLAPSE = published(
     place=paper("abstract, sentence 6"),
@@ -132,9 +132,9 @@ def test_ce_deep_ETF_critical(
     width: HessianWidth = 7,
     depth: HessianDepth = 2,
 ):
-    """With cross-entropy at depth two or more and equal decays, the logits σ (I - 1 1^T / K) in
-    balanced factors are a critical point at the largest scale σ at which the objective is
-    stationary in σ.
+    """With cross-entropy at depth two or more and equal decays, the logits $σ (I - 1 1^T / K)$ in
+    balanced factors are a critical point at the largest scale $σ$ at which the objective is
+    stationary in $σ$.
     """
     problem, frame = frame_problem(trial, n_classes, per_class, decay, width, depth)
     factors = (*frame().weights, frame().features)
@@ -166,7 +166,7 @@ def test_ce_deep_ETF_critical__minimum(
     depth: HessianDepth = 2,
 ):
     """With cross-entropy at depth two or more and small equal decays, the Hessian at the simplex
-    frame of K classes with its stationary scale is positive but along rotations of the K - 1
+    frame of $K$ classes with its stationary scale is positive but along rotations of the $K - 1$
     directions of the frame, where it is zero.
     """
     problem, frame = frame_problem(trial, n_classes, per_class, decay, width, depth)
@@ -211,10 +211,10 @@ def decide_gain(trial, n_classes, depth, per_class, decay, **published):
 def test_ce_deep_global(
     trial, n_classes: Classes, depth: Depth, per_class: Samples = 4, decay: SmallDecay = 1e-3
 ):
-    """With cross-entropy and small equal decays, antipodal pairs of classes (logits ρ B^T B, where
-    the columns of B are e_1, -e_1, e_2, -e_2, ...) have a smaller objective than the simplex frame:
-    for K = 6 classes at depth M = 2, and for K = 4 at M = 3. Both are at their largest stationary
-    scale.
+    """With cross-entropy and small equal decays, antipodal pairs of classes (logits $ρ B^T B$,
+    where the columns of $B$ are $e_1, -e_1, e_2, -e_2, …$) have a smaller objective than the
+    simplex frame: for $K = 6$ classes at depth $M = 2$, and for $K = 4$ at $M = 3$. Both are at
+    their largest stationary scale.
 
     So the frame is no global minimum, as Garrod & Keating proved at all decays.
     """
@@ -231,8 +231,8 @@ def test_ce_deep_global__holds(
     trial, n_classes: Classes, depth: Depth, per_class: Samples = 4, decay: SmallDecay = 1e-3
 ):
     """With cross-entropy and small equal decays, the simplex frame has a smaller objective than
-    antipodal pairs of classes (logits ρ B^T B, where the columns of B are e_1, -e_1, e_2, -e_2,
-    ...) at depth one, and for four classes at depth two.
+    antipodal pairs of classes (logits $ρ B^T B$, where the columns of $B$ are
+    $e_1, -e_1, e_2, -e_2, …$) at depth one, and for four classes at depth two.
     """
     frame, pairs = stationary_values(n_classes, depth, per_class, decay)
     deeper_frame, deeper_pairs = stationary_values(n_classes, depth + 1, per_class, decay)
@@ -251,10 +251,10 @@ def test_ce_deep_global__rule(
         float, Interval(1e-20, 1e-13, why="the limit is reached like 1 / log(1 / decay)")
     ] = 1e-14,
 ):
-    """With cross-entropy and vanishing equal decays, antipodal pairs of K >= 3 classes have a
-    smaller objective than the simplex frame at depth M if and only if floor(K/2) 2^(2/L) + (K mod
-    2) < K - 1, with L = M + 1. The pairs have the class vectors e_1, -e_1, e_2, -e_2, ..., and one
-    more orthogonal vector if K is odd.
+    """With cross-entropy and vanishing equal decays, antipodal pairs of $K >= 3$ classes have a
+    smaller objective than the simplex frame at depth $M$ if and only if
+    $⌊K/2⌋ 2^(2/L) + (K mod 2) < K - 1$, with $L = M + 1$. The pairs have the class vectors
+    $e_1, -e_1, e_2, -e_2, …$, and one more orthogonal vector if $K$ is odd.
     """
     trial.require(len(classes) * len(depths) > 0, "classes and depths must not be empty")
 
@@ -340,8 +340,9 @@ def test_ce_deep_global__search_more(
         float, Interval(1e-3, 2e-3, why="with less, K = 4 wins less; the high end is a cap")
     ] = 1e-3,
 ):
-    """With cross-entropy, equal decays and K classes at depth M, (K, M) = (4, 3), (5, 2), (7, 2)
-    and (10, 2), some descent ends at an objective 0.5 % or more below that of the simplex frame.
+    """With cross-entropy, equal decays and $K$ classes at depth $M$,
+    $(K, M) = (4, 3), (5, 2), (7, 2)$ and $(10, 2)$, some descent ends at an objective 0.5 % or more
+    below that of the simplex frame.
 
     At (5, 2) it lies outside of the theorem of Garrod & Keating 2025, which has the other three.
     """

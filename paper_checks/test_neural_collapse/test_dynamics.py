@@ -151,8 +151,8 @@ def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
 @claim(
     tried(
         "abstract, sentence 9: the theory is validated on synthetic architectures",
-        "a program of ours at the settings of the released synthetic_experiment_imbalanced.py and "
-        "synthetic_experiment_balanced.py, and the share of runs",
+        "a program of ours at the settings of the released `synthetic_experiment_imbalanced.py` "
+        "and `synthetic_experiment_balanced.py`, and the share of runs",
     ),
     kind="empirical",
     tier="full",
@@ -164,8 +164,8 @@ def test_gd_reaches_NC__official(
         int, Interval(3, 100, why="seven settings; fewer signs carry no level of 1e-6")
     ] = 4,
 ):
-    """At the released settings (N = 400 samples, width 64, decay 5e-4, 30 000 steps) and depths 1,
-    3 and 6, the metrics NC1, NC2 and NC3 of collapse vanish at the end of most runs.
+    """At the released settings ($N = 400$ samples, width 64, decay $5e-4$, 30 000 steps) and depths
+    1, 3 and 6, the metrics NC1, NC2 and NC3 of collapse vanish at the end of most runs.
     """
     unequal = (200, 100, 50, 50)
     trainers = [
@@ -212,8 +212,8 @@ def test_nc_rate(
     decay: WeakDecay = 5e-3,
 ):
     """In the last phase of training with the square loss at depths two and three, if all classes
-    are alive, NC2 falls at the rate of heavy-ball descent along a curvature of 2 λ; λ is the decay
-    of all factors. NC2 is the distance between the Gram matrix of W_M ... W_1 and that of the
+    are alive, NC2 falls at the rate of heavy-ball descent along a curvature of $2 λ$; $λ$ is the
+    decay of all factors. NC2 is the distance between the Gram matrix of $W_M … W_1$ and that of the
     predicted frame, both of unit norm.
     """
     require_classes(trial, class_sizes)
@@ -247,8 +247,8 @@ def test_nc_rate(
 @claim(RATES, kind="rate")
 def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
     """In the last phase of training with the square loss, balanced classes and depth one, NC1 falls
-    at twice the sum of the heavy-ball rates of curvatures λ and 2 λ; λ is the decay of all factors.
-    NC1 is the covariance of features within classes relative to that of the class means.
+    at twice the sum of the heavy-ball rates of curvatures $λ$ and $2 λ$; $λ$ is the decay of all
+    factors. NC1 is the covariance of features within classes relative to that of the class means.
     """
     train, _ = trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False)
     runs = train(jax.random.split(trial.key("seeds"), n_seeds))
@@ -285,9 +285,9 @@ def test_imbalance_decay(
     decay: Annotated[float, Interval(0.01, 0.2, why="the flow is followed to time 5")] = 0.05,
     class_sizes: Sizes = (3, 2, 1),
 ):
-    """In gradient flow with the same decay λ of all layers and of the features, each entry of
-    W_(m+1)^T W_(m+1) - W_m W_m^T falls as exp(-2 λ t) in the time t, under the square loss and the
-    cross-entropy; layer 0 are the features.
+    """In gradient flow with the same decay $λ$ of all layers and of the features, each entry of
+    $W_(m+1)^T W_(m+1) - W_m W_m^T$ falls as $exp(-2 λ t)$ in the time $t$, under the square loss
+    and the cross-entropy; layer 0 are the features.
     """
     require_classes(trial, class_sizes)
     trial.require(len(widths) > 0, "widths must hold at least one layer")
@@ -355,8 +355,8 @@ at depth two they are 0.5 and 0.6495.
 
 @claim(
     derived(
-        "the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth "
-        "two and more"
+        "the non-zero solution stays a local minimum up to $β_ex$, and zero always is one at "
+        "depth two and more"
     ),
     kind="empirical",
     cases=[1, 2],
@@ -368,11 +368,11 @@ def test_hysteresis(
     per_class: RampedPerClass = 3,
     steps: Steps = 4000,
 ):
-    """Let β = M K (N Λ)^(1/M) for K balanced classes at depth M under the square loss, N samples
-    and the product Λ of all decays. While the decays are slowly raised, descent keeps the frame up
-    to β_ex, where its stationary point ends. At depth two this is beyond β_gl, from which on zero
-    is the global minimum. When the decays are lowered again, zero remains zero at depth two; at
-    depth one the frame returns as it was.
+    """Let $β = M K (N Λ)^(1/M)$ for $K$ balanced classes at depth $M$ under the square loss, $N$
+    samples and the product $Λ$ of all decays. While the decays are slowly raised, descent keeps the
+    frame up to $β_ex$, where its stationary point ends. At depth two this is beyond $β_gl$, from
+    which on zero is the global minimum. When the decays are lowered again, zero remains zero at
+    depth two; at depth one the frame returns as it was.
     """
     raised, lowered = LEVELS[depth]
     betas = np.array(raised + lowered)
@@ -466,9 +466,9 @@ def test_collapse_time(
     start: Annotated[float, Interval(1e-4, 0.5, why="small, and below one")] = 0.01,
 ):
     """Let gradient flow on the square loss at depth one start at aligned and balanced factors, with
-    the same decay λ of weights and features. The logit s of a class of n_k of the N samples follows
-    s' = 2 s ((sqrt(n_k) / N)(1 - s) - λ). So, where λ is small, the class collapses in a time
-    proportional to N / sqrt(n_k), and not to 1 / n_k.
+    the same decay $λ$ of weights and features. The logit $s$ of a class of $n_k$ of the $N$ samples
+    follows $s' = 2 s ((sqrt(n_k) / N)(1 - s) - λ)$. So, where $λ$ is small, the class collapses in
+    a time proportional to $N / sqrt(n_k)$, and not to $1 / n_k$.
     """
     require_classes(trial, class_sizes)
     trial.require(

@@ -46,7 +46,7 @@ UNEVEN = [((6, 4, 2, 1), 2), ((6, 4, 2, 1), 3), ((5, 3, 2), 2)]
 """Class sizes and depth."""
 LENGTHS = tried(
     UNEQUAL,
-    "the lengths in closed form, as the released synthetic_experiment_imbalanced.py has them",
+    "the lengths in closed form, as the released `synthetic_experiment_imbalanced.py` has them",
 )
 
 
@@ -75,11 +75,11 @@ def decide_frames(trial, problem, end, diagonals, rivals):
 
 @claim(LENGTHS, kind="optimality", cases=[0.34, 0.03])
 def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Sizes = (6, 4, 2, 1)):
-    """At depth one with a width of at least K, class sizes n_k and N samples, the global minimum of
-    the square loss is a general orthogonal frame: the Gram matrix of the classifiers is diagonal
-    with the entries s_k^2 = (sqrt(n_k λ_H / λ_W) - N λ_H)_+, that of the class means with s_k^2 /
-    (s_k^2 + N λ_H)^2, and the logits with s_k^2 / (s_k^2 + N λ_H). λ_W and λ_H are the decays of
-    weights and features.
+    """At depth one with a width of at least $K$, class sizes $n_k$ and $N$ samples, the global
+    minimum of the square loss is a general orthogonal frame: the Gram matrix of the classifiers is
+    diagonal with the entries $s_k^2 = (sqrt(n_k λ_H / λ_W) - N λ_H)_+$, that of the class means
+    with $s_k^2 / (s_k^2 + N λ_H)^2$, and the logits with $s_k^2 / (s_k^2 + N λ_H)$. $λ_W$ and $λ_H$
+    are the decays of weights and features.
     """
     problem, end, _ = trained(trial, class_sizes, 1, strength, ratio)
     sizes = np.array(class_sizes, float)
@@ -114,11 +114,12 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
 def test_imb_deep(
     trial, class_sizes: Sizes, depth: DeepDepth, strength: Strength = 0.25, ratio: Ratio = 0.7
 ):
-    """At depths M >= 2 with widths of at least K the global minimum of the square loss is a general
-    orthogonal frame. With the singular values s_k of the first layer, c = λ_1^(M-1) / (λ_2 ... λ_M)
-    and p_k = c s_k^(2M), the squared lengths are p_k for the product of weights, (λ_1 / λ_M) s_k^2
-    for the last layer and p_k / (p_k + N λ_H)^2 for the class means; the logits are p_k / (p_k + N
-    λ_H). λ_m are the layers' decays, λ_H is that of the features, and N the number of samples.
+    """At depths $M >= 2$ with widths of at least $K$ the global minimum of the square loss is a
+    general orthogonal frame. With the singular values $s_k$ of the first layer,
+    $c = λ_1^(M-1) / (λ_2 … λ_M)$ and $p_k = c s_k^(2M)$, the squared lengths are $p_k$ for the
+    product of weights, $(λ_1 / λ_M) s_k^2$ for the last layer and $p_k / (p_k + N λ_H)^2$ for the
+    class means; the logits are $p_k / (p_k + N λ_H)$. $λ_m$ are the layers' decays, $λ_H$ is that
+    of the features, and $N$ the number of samples.
     """
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     weight_decays = problem.weight_decays
@@ -151,9 +152,10 @@ def test_imb_deep_minority(
     class_sizes: Sizes = (6, 4, 2),
     starts: Starts = 1,
 ):
-    """At depths M >= 2 under the square loss, with widths of at least K, the global minimum maps
-    class k to zero if and only if its size is n_k < M N (N Λ)^(1/M) / β_gl, but for a tie at
-    equality, for N samples and the product Λ of all decays; β_gl = (M - 1)^((M - 1)/M) / M.
+    """At depths $M >= 2$ under the square loss, with widths of at least $K$, the global minimum
+    maps class $k$ to zero if and only if its size is $n_k < M N (N Λ)^(1/M) / β_gl$, but for a tie
+    at equality, for $N$ samples and the product $Λ$ of all decays;
+    $β_gl = (M - 1)^((M - 1)/M) / M$.
     """
     require_classes(trial, class_sizes)
     n_samples = sum(class_sizes)
@@ -192,9 +194,9 @@ def test_imb_bottleneck(
     class_sizes: Sizes = (1, 6, 2, 4),
     strength: Strength = 0.1,
 ):
-    """If some layer has a width R below the number of classes, and no two classes tie at rank R,
-    only the R largest classes can survive at the global minimum of the square loss, in any order of
-    the classes. Their logits are the same as without the bottleneck.
+    """If some layer has a width $R$ below the number of classes, and no two classes tie at rank
+    $R$, only the $R$ largest classes can survive at the global minimum of the square loss, in any
+    order of the classes. Their logits are the same as without the bottleneck.
     """
     require_classes(trial, class_sizes)
     n_classes = len(class_sizes)
@@ -230,10 +232,10 @@ def test_imb_bottleneck(
 
 @claim(LENGTHS, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
 def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: Sizes = (6, 4, 2)):
-    """At the global minimum of the square loss, with widths of at least K, the feature h_k of class
-    k has |h_k|^2 = x^M / (N λ_H (1 + x^M)^2), where x >= 0 minimises 1/(1 + x^M) + β x with β = M N
-    (N Λ)^(1/M) / n_k. M is the depth, N the number of samples, n_k that of the class, Λ the product
-    of all decays, and λ_H the features' decay.
+    """At the global minimum of the square loss, with widths of at least $K$, the feature $h_k$ of
+    class $k$ has $|h_k|^2 = x^M / (N λ_H (1 + x^M)^2)$, where $x >= 0$ minimises
+    $1/(1 + x^M) + β x$ with $β = M N (N Λ)^(1/M) / n_k$. $M$ is the depth, $N$ the number of
+    samples, $n_k$ that of the class, $Λ$ the product of all decays, and $λ_H$ the features' decay.
     """
     trial.require(
         all(np.diff(class_sizes) < 0), "class_sizes must fall: lengths of equal classes are equal"
@@ -279,8 +281,9 @@ def test_mse_reduction(
         int, Interval(2, 1000, why="each is decomposed; the low end is a cap")
     ] = 230,
 ):
-    """Let Z be a product of L = M + 1 factors F_l with the decays λ_l, whose product is Λ. The sum
-    of λ_l |F_l|^2 / 2 is at least (L/2) Λ^(1/L) sum_i σ_i^(2/L) over the singular values σ_i of Z.
+    """Let $Z$ be a product of $L = M + 1$ factors $F_l$ with the decays $λ_l$, whose product is
+    $Λ$. The sum of $λ_l |F_l|^2 / 2$ is at least $(L/2) Λ^(1/L) sum_i σ_i^(2/L)$ over the singular
+    values $σ_i$ of $Z$.
     """
     rng = trial.generator("factors")
     least = []
@@ -327,8 +330,8 @@ def test_layer_balance(
     strength: Strength = 0.1,
     ratio: Ratio = 0.7,
 ):
-    """At critical points λ_(m+1) W_(m+1)^T W_(m+1) = λ_m W_m W_m^T for neighbouring layers with the
-    decays λ_m, under the square loss and the cross-entropy; layer 0 are the features.
+    """At critical points $λ_(m+1) W_(m+1)^T W_(m+1) = λ_m W_m W_m^T$ for neighbouring layers with
+    the decays $λ_m$, under the square loss and the cross-entropy; layer 0 are the features.
     """
     require_classes(trial, class_sizes)
     trial.require(abs(np.log(ratio)) > 0.1, "ratio must be 10 % off one: equal decays cancel")
@@ -366,11 +369,12 @@ def test_layer_balance(
 def test_sv_formula(
     trial, class_sizes: Sizes, depth: Depth, strength: Strength = 0.25, ratio: Ratio = 0.7
 ):
-    """At the global minimum of the square loss, with widths of at least K, the k-th singular values
-    of each layer m and of the features satisfy λ_m σ_k(W_m)^2 = λ_H σ_k(H)^2 = (N Λ)^(1/M) x_k.
-    Here λ_m and λ_H are the decays, Λ is their product, N the number of samples, M the depth, and
-    x_k >= 0 the minimiser of 1/(1 + x^M) + β x for the k-th largest class, of size n_k, with β = M
-    N (N Λ)^(1/M) / n_k.
+    """At the global minimum of the square loss, with widths of at least $K$, the $k$-th singular
+    values of each layer $m$ and of the features satisfy
+    $λ_m σ_k(W_m)^2 = λ_H σ_k(H)^2 = (N Λ)^(1/M) x_k$. Here $λ_m$ and $λ_H$ are the decays, $Λ$ is
+    their product, $N$ the number of samples, $M$ the depth, and $x_k >= 0$ the minimiser of
+    $1/(1 + x^M) + β x$ for the $k$-th largest class, of size $n_k$, with
+    $β = M N (N Λ)^(1/M) / n_k$.
     """
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     trial.require(

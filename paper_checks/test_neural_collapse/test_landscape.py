@@ -80,9 +80,9 @@ def test_gd_basin(
     class_sizes: Sizes = (6, 4, 2, 1),
     strength: Strength = 0.25,
 ):
-    """Under the square loss with widths of at least K, if one class is the largest, descent from
-    almost every start ends at the value of a local minimum in which the r largest classes survive:
-    r may be 0, 1, ... at depths from two on, and is one number at depth one.
+    """Under the square loss with widths of at least $K$, if one class is the largest, descent from
+    almost every start ends at the value of a local minimum in which the $r$ largest classes
+    survive: $r$ may be $0, 1, …$ at depths from two on, and is one number at depth one.
     """
     require_classes(trial, class_sizes)
     decays = shared_decays(class_sizes, depth, strength)
@@ -126,7 +126,7 @@ def test_gd_basin(
 def test_gd_basin__subsets(
     trial, depth: DeepDepth, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.25
 ):
-    """Under the square loss at depths from two on, with widths of at least K, let some classes
+    """Under the square loss at depths from two on, with widths of at least $K$, let some classes
     survive at the largest stationary points of their scalar problems, and all others be zero. The
     gradient of the objective vanishes there. It is a local minimum if and only if no class at zero
     is larger than a surviving one; otherwise it is a strict saddle.
@@ -161,9 +161,9 @@ def test_gd_basin__subsets(
 def test_hessian_kernel(
     trial, depth: Depth, width: NClasses, class_sizes: Sizes = (5, 3, 2), strength: Strength = 0.1
 ):
-    """At a global minimum of the square loss in which all K classes survive, with layers of width
-    d, the Hessian has the eigenvalue zero sum_m [d(d-1) - (d-K)(d-K-1)] / 2 times, over the layers
-    m. This is the dimension of the orbit of rotations between layers.
+    """At a global minimum of the square loss in which all $K$ classes survive, with layers of width
+    $d$, the Hessian has the eigenvalue zero $sum_m [d(d-1) - (d-K)(d-K-1)] / 2$ times, over the
+    layers $m$. This is the dimension of the orbit of rotations between layers.
     """
     problem, optimum = _living(trial, class_sizes, depth, strength, width)
     spectrum = optimise.hessian_spectrum(problem, optimal_head(optimum))
@@ -198,11 +198,11 @@ def _living(trial, class_sizes, depth, strength, width):
 def test_hessian_kernel__slowest(
     trial, depth: Depth, strength: Strength, class_sizes: Sizes = (5, 3, 2)
 ):
-    """If all factors have one decay λ, the smallest Hessian eigenvalue beside the kernel at a
-    global minimum of the square loss in which all classes survive is 2 λ min(1, x), where x is the
-    root of the smallest class: the largest solution of β = M x^(M-1) / (1 + x^M)^2. Here β = M N (N
-    Λ)^(1/M) / n_k for the depth M, N samples, n_k of the class, and the product Λ of all decays. At
-    M >= 2 it is 2 λ.
+    """If all factors have one decay $λ$, the smallest Hessian eigenvalue beside the kernel at a
+    global minimum of the square loss in which all classes survive is $2 λ min(1, x)$, where $x$ is
+    the root of the smallest class: the largest solution of $β = M x^(M-1) / (1 + x^M)^2$. Here
+    $β = M N (N Λ)^(1/M) / n_k$ for the depth $M$, $N$ samples, $n_k$ of the class, and the product
+    $Λ$ of all decays. At $M >= 2$ it is $2 λ$.
     """
     width = len(class_sizes)
     problem, optimum = _living(trial, class_sizes, depth, strength, width)
@@ -231,10 +231,11 @@ def test_hessian_kernel__slowest(
 def test_hessian_kernel__radial(
     trial, depth: Depth, strength: Strength, class_sizes: Sizes = (5, 3, 2)
 ):
-    """If all M + 1 factors have one decay λ, the Hessian at a global minimum of the square loss in
-    which all classes survive has for each class the eigenvalue λ (2 + (M + 1) (x^M - 1)), where x
-    is the root of the class: the largest solution of β = M x^(M-1) / (1 + x^M)^2. Here β = M N (N
-    Λ)^(1/M) / n_k for the depth M, N samples, n_k of the class, and the product Λ of all decays.
+    """If all $M + 1$ factors have one decay $λ$, the Hessian at a global minimum of the square loss
+    in which all classes survive has for each class the eigenvalue $λ (2 + (M + 1) (x^M - 1))$,
+    where $x$ is the root of the class: the largest solution of $β = M x^(M-1) / (1 + x^M)^2$. Here
+    $β = M N (N Λ)^(1/M) / n_k$ for the depth $M$, $N$ samples, $n_k$ of the class, and the product
+    $Λ$ of all decays.
     """
     problem, optimum = _living(trial, class_sizes, depth, strength, len(class_sizes))
     spectrum = optimise.hessian_spectrum(problem, optimal_head(optimum))
@@ -270,8 +271,8 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     """Under the square loss at depth one, a state with some classes at the stationary points of
     their scalar problems, and the others at zero, is a critical point. If the width exceeds the
     number of living classes, its Hessian has no negative eigenvalue if and only if the gradient of
-    the loss in the logits has a spectral norm of at most sqrt(λ_W λ_H), which proves a global
-    minimum; λ_W and λ_H are the decays of weights and features.
+    the loss in the logits has a spectral norm of at most $sqrt(λ_W λ_H)$, which proves a global
+    minimum; $λ_W$ and $λ_H$ are the decays of weights and features.
 
     Without a unit to spare a state may be a local minimum that fails the bound.
     """
@@ -337,11 +338,11 @@ def test_cert_cvx(
     loss: Literal["mse", "ce"],
     strength: Strength = 0.04,
 ):
-    """At depth one the least objective is that of the convex program min loss(X D^(-1/2)) +
-    sqrt(λ_W λ_H) |X|_* over square matrices X and the bias, if there is one: for the square loss,
-    and for cross-entropy with balanced classes. Column k of X D^(-1/2) holds the logits of class k,
-    D is the diagonal matrix of the class sizes, |X|_* the nuclear norm, and λ_W and λ_H are the
-    decays of weights and features.
+    """At depth one the least objective is that of the convex program
+    $min_X l(X D^(-1/2)) + sqrt(λ_W λ_H) |X|_*$ over square matrices $X$ and the bias, if there is
+    one, with the loss $l$: for the square loss, and for cross-entropy with balanced classes. Column
+    $k$ of $X D^(-1/2)$ holds the logits of class $k$, $D$ is the diagonal matrix of the class
+    sizes, $|X|_*$ the nuclear norm, and $λ_W$ and $λ_H$ are the decays of weights and features.
     """
     require_classes(trial, class_sizes)
     trial.require(
@@ -394,7 +395,7 @@ def test_cert_deep_mse(
     per_instance: Annotated[int, Interval(1, 20)] = 4,
 ):
     """Under the square loss, for any depth and widths, with a bias or without, no parameters have
-    an objective below f*, the theory's least value.
+    an objective below $f*$, the theory's least value.
     """
     rng = trial.generator("instances")
     values = []

@@ -39,10 +39,11 @@ from theory_on_trial.contract import Interval
     cases=[0.52, 0.55, 0.6],
     as_published=published(
         place=released("synthetic_experiment_imbalanced.py, compute_x"),
-        read="the x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or 0 "
-        "if that is negative",
-        within="no condition stands there; in the released runs (classes of 200, 100, 50 and 50, "
-        "decays 5e-4, depths 3 and 6) b / n_k is at most .02, and the thresholds are .53 and .64",
+        read="the $x$ of class $k$ is the largest real root of "
+        "$b / n_k = M x^(M-1) / (x^M + 1)^2$, or 0 if that is negative",
+        within="no condition stands there; in the released runs (classes of 200, 100, 50 and "
+        "50, decays $5e-4$, depths 3 and 6) $b / n_k$ is at most .02, and the thresholds "
+        "are .53 and .64",
         reach="unreached branch",
         effect="nothing published",
         ran="its lines, rewritten",
@@ -57,9 +58,10 @@ def test_code_criterion(
     per_class: PerClass = 3,
     starts: Starts = 1,
 ):
-    """At depth two and for β between the thresholds 1/2 and .6495, the global minimum of the square
-    loss is zero, with the objective 1/2, although the equation β = 2 x / (1 + x^2)^2 has a root. β
-    = 2 K sqrt(N Λ) for K balanced classes, N samples and the product Λ of the decays.
+    """At depth two and for $β$ between the thresholds 1/2 and .6495, the global minimum of the
+    square loss is zero, with the objective 1/2, although the equation $β = 2 x / (1 + x^2)^2$ has a
+    root. $β = 2 K sqrt(N Λ)$ for $K$ balanced classes, $N$ samples and the product $Λ$ of the
+    decays.
     """
     sizes = (per_class,) * n_classes
     widths = (n_classes + 3,) * 2
@@ -86,9 +88,9 @@ def test_code_criterion(
     kind="optimality",
     as_published=published(
         place=released("validate_NC_unbalanced.py, compute_NC3_W_div_H"),
-        read="at depth one diag(W W^T) / diag(H^T H) = n_k",
-        within="no condition stands there; both defaults and the README's only command have equal "
-        "decays of 1e-5, with which it is right",
+        read="at depth one $diag(W W^T) / diag(H^T H) = n_k$",
+        within="no condition stands there; both defaults and the README's only command have "
+        "equal decays of $1e-5$, with which it is right",
         reach="unreached branch",
         effect="nothing published",
         ran="its lines, rewritten",
@@ -97,9 +99,10 @@ def test_code_criterion(
 def test_code_length_ratio(
     trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Strength = 0.03, ratio: Ratio = 0.4
 ):
-    """At the global minimum of the square loss at depth one, with a width of at least K, each class
-    that survives has |w_k|^2 / |h_k|^2 = n_k λ_H / λ_W, the squared length of its classifier over
-    that of its class mean; n_k is its size, and λ_W and λ_H are the decays of weights and features.
+    """At the global minimum of the square loss at depth one, with a width of at least $K$, each
+    class that survives has $|w_k|^2 / |h_k|^2 = n_k λ_H / λ_W$, the squared length of its
+    classifier over that of its class mean; $n_k$ is its size, and $λ_W$ and $λ_H$ are the decays of
+    weights and features.
     """
     trial.require(
         abs(np.log(ratio)) > 0.01, "ratio must not be one: for equal decays the code is right"
@@ -123,8 +126,8 @@ def test_code_length_ratio(
 
 @claim(
     derived(
-        "both terms are divided by a; train_1st_order_unbalanced.py of the released code takes "
-        "means of all entries"
+        "both terms are divided by $a$; `train_1st_order_unbalanced.py` of the released code "
+        "takes means of all entries"
     ),
     kind="optimality",
     cases=["half_mean_over_entries", "mean_over_entries", "mean_over_samples"],
@@ -138,9 +141,10 @@ def test_rescale_loss(
     ] = 0.01,
     starts: Starts = 4,
 ):
-    """Minimising a times the square loss with the decay λ of all factors is the problem of the
-    theory with the decay λ / a, and its values are a times as large. Here a is 1/K, 2/K or 2:
-    half the mean over entries, the mean over entries or the mean over samples, for K classes.
+    """Minimising $a$ times the square loss with the decay $λ$ of all factors is the problem of the
+    theory with the decay $λ / a$, and its values are $a$ times as large. Here $a$ is $1/K$, $2/K$
+    or 2: half the mean over entries, the mean over entries or the mean over samples, for $K$
+    classes.
     """
     require_classes(trial, class_sizes)
     n_classes = len(class_sizes)

@@ -106,11 +106,11 @@ def test_ambiguity__bound(
     n_points: NPoints = 40,
     n_sets: NSets = 8,
 ):
-    """Let every labelling of the m distinct rows be a classifier. If a competitor may make E_0 + e
-    errors, a row u is ambiguous exactly where the number of its points that the baseline gets right
-    and Σ_(v≠u) min(n⁺_v, n⁻_v) sum to at most E_0 + e. The ambiguity is the number of points in
-    these rows. Here n⁺_v and n⁻_v are the positive and negative labels in row v, and E_0 the errors
-    of the baseline.
+    """Let every labelling of the $m$ distinct rows be a classifier. If a competitor may make
+    $E_0 + e$ errors, a row $u$ is ambiguous exactly where the number of its points that the
+    baseline gets right and $sum_(v≠u) min(n⁺_v, n⁻_v)$ sum to at most $E_0 + e$. The ambiguity is
+    the number of points in these rows. Here $n⁺_v$ and $n⁻_v$ are the positive and negative labels
+    in row $v$, and $E_0$ the errors of the baseline.
     """
     rng = trial.generator("sets")
     labellings = lattice((2,) * n_rows)
@@ -141,14 +141,14 @@ def test_ambiguity__bound(
 
 
 @claim(
-    derived("one repairs all of h_0's mistakes and errs at the other corner"),
+    derived("one repairs all of $h_0$'s mistakes and errs at the other corner"),
     kind="identity",
     cases=[1, 7, 25],
 )
 def test_bound__tight(trial, copies: Copies):
-    """The bound 2 R(h_0) + ε on the discrepancy is attained: on exclusive or, with equally many
-    points at the four corners, the error rate R(h_0) of the baseline is 1/4, and the discrepancy is
-    1/2 at ε = 0 and 1 at ε = 1/2.
+    """The bound $2 R(h_0) + ε$ on the discrepancy is attained: on exclusive or, with equally many
+    points at the four corners, the error rate $R(h_0)$ of the baseline is 1/4, and the discrepancy
+    is 1/2 at $ε = 0$ and 1 at $ε = 1/2$.
     """
     table = labelled_corners(EXCLUSIVE_OR, copies)
     baseline = observed.minimise_errors(table)
@@ -187,14 +187,14 @@ def drawn_pairs(trial, dim, n_points, n_sets):
 
 
 @claim(
-    derived("the disagreement is E - E_0 and twice the repaired mistakes"),
+    derived("the disagreement is $E - E_0$ and twice the repaired mistakes"),
     kind="identity",
     cases=[4, 7, 9],
 )
 def test_parity(trial, n_points: Annotated[int, Interval(3, 12, why="all labellings are listed")]):
-    """Of all labellings of n points those with E errors disagree with one of E_0 errors on |E -
-    E_0|, |E - E_0| + 2, … points up to the smaller one of E + E_0 and 2 n - E - E_0, and on no
-    other number of points.
+    """Of all labellings of $n$ points those with $E$ errors disagree with one of $E_0$ errors on
+    $|E - E_0|, |E - E_0| + 2, …$ points up to the smaller one of $E + E_0$ and $2 n - E - E_0$, and
+    on no other number of points.
     """
     # A labelling is a row that is 1 at its errors, so that the labels themselves are 0 everywhere.
     labellings = lattice((2,) * n_points)
@@ -239,8 +239,8 @@ def test_parity(trial, n_points: Annotated[int, Interval(3, 12, why="all labelli
     cases=[1, 2, 3],
 )
 def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
-    """Let two classifiers make E and E_0 errors on n points. They disagree on at least |E - E_0|
-    points and at most E + E_0 or 2 n - E - E_0, whichever is less.
+    """Let two classifiers make $E$ and $E_0$ errors on $n$ points. They disagree on at least
+    $|E - E_0|$ points and at most $E + E_0$ or $2 n - E - E_0$, whichever is less.
 
     So two competitors at a tolerance ε of a baseline h_0 of error rate R(h_0) differ on at most the
     share 2 (R(h_0) + ε).
@@ -260,14 +260,14 @@ def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 
 
 
 @claim(
-    derived("-h_0 differs everywhere, alone, and makes n - E_0 errors"),
+    derived("$-h_0$ differs everywhere, alone, and makes $n - E_0$ errors"),
     kind="identity",
     cases=[2, 3],
 )
 def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Let the baseline make E_0 errors on n points, and let the class contain its negative, which
-    predicts otherwise everywhere. Discrepancy and ambiguity are 1 if competitors may make e = n - 2
-    E_0 further errors or more, and the discrepancy is below 1 for smaller e.
+    """Let the baseline make $E_0$ errors on $n$ points, and let the class contain its negative,
+    which predicts otherwise everywhere. Discrepancy and ambiguity are 1 if competitors may make
+    $e = n - 2 E_0$ further errors or more, and the discrepancy is below 1 for smaller $e$.
     """
     # Every second set has an optimal baseline, whose negative is linear.
     sets = sampled_paths(trial.generator("sets"), 2 * n_sets, dim, n_points)[::2]
@@ -307,9 +307,10 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
     cases=[2, 3],
 )
 def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Let the baseline make no error on n points. A competitor with at most e errors flips whole
-    rows, which have at most e points together, so that the discrepancy is at most the largest
-    number up to e that is a sum of the points of some rows. At a tolerance ε it is at most ε.
+    """Let the baseline make no error on $n$ points. A competitor with at most $e$ errors flips
+    whole rows, which have at most $e$ points together, so that the discrepancy is at most the
+    largest number up to $e$ that is a sum of the points of some rows. At a tolerance $ε$ it is at
+    most $ε$.
     """
     rng = trial.generator("sets")
 

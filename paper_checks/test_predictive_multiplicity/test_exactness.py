@@ -27,7 +27,7 @@ from theory_on_trial.contract import Interval
 EXACTLY = tried(
     "abstract, sentence 4: integer programming tools to compute them exactly for linear "
     "classification problems",
-    "big-M rows in place of the released indicators, a margin of 1e-4, and drawn lattices",
+    "big-$M$ rows in place of the released indicators, a margin of $1e-4$, and drawn lattices",
 )
 
 WithWeights = Literal["big_m", "published"]
@@ -65,7 +65,7 @@ def test_erm__exact(
     trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 6
 ):
     """A mixed-integer program finds the fewest errors of all linear dichotomies, with the
-    constraints of the released one, its indicators written as big-M rows, or shortened.
+    constraints of the released one, its indicators written as big-$M$ rows, or shortened.
     """
 
     def measure(table):
@@ -350,7 +350,7 @@ def test_invariance__margin(
     ] = 1e-4,
 ):
     """If one of two features is scaled down, a program without a margin still finds the fewest
-    errors, while one with a margin of 1e-3 may lose the best dichotomies.
+    errors, while one with a margin of $1e-3$ may lose the best dichotomies.
     """
 
     def measure(table):

@@ -65,9 +65,9 @@ def found_of_corners(labels, copies):
     cases=[1, 25],
 )
 def test_xor__figure1(trial, copies: Copies = 25):
-    """Exclusive or with k points at each corner of the unit square has four optimal linear
-    classifiers of k errors each, any two of which differ on 2 k points. At ε = 0 the discrepancy is
-    1/2 and the ambiguity 1.
+    """Exclusive or with $k$ points at each corner of the unit square has four optimal linear
+    classifiers of $k$ errors each, any two of which differ on $2 k$ points. At $ε = 0$ the
+    discrepancy is 1/2 and the ambiguity 1.
     """
     exact = Corners(
         optima=4,
@@ -94,8 +94,8 @@ def test_xor__figure1(trial, copies: Copies = 25):
 )
 def test_xor__margins(trial, copies: Copies = 25):
     """Of the four optimal linear classifiers of exclusive or on the corners of the unit square, the
-    negated conjunction has the margin 1/7 and the others 1/5. The margin is the largest γ such
-    that |w_0 + w·u| >= γ at all corners u, for weights with |w_0| + |w_1| + |w_2| <= 1.
+    negated conjunction has the margin 1/7 and the others 1/5. The margin is the largest $γ$ such
+    that $|w_0 + w·u| >= γ$ at all corners $u$, for weights with $|w_0| + |w_1| + |w_2| <= 1$.
     """
     found = observed.co_optimal(labelled_corners(EXCLUSIVE_OR, copies)).solutions
     # The negated conjunction comes last.
@@ -125,8 +125,8 @@ def test_cover__count(
     n_rows: Annotated[int, Interval(6, 24, why="fewer points have every labelling")],
     n_sets: Annotated[int, Interval(1, 20)],
 ):
-    """Of the labellings of n points in general position in D - 1 dimensions, 2 Σ_(k<D) C(n - 1, k)
-    are linear dichotomies, where C(n, k) is the binomial coefficient.
+    """Of the labellings of $n$ points in general position in $D - 1$ dimensions,
+    $2 sum_(k<D) C(n - 1, k)$ are linear dichotomies, where $C(n, k)$ is the binomial coefficient.
     """
     trial.require(
         n_rows > dim + 2, "n_rows must exceed dim + 2: every labelling of fewer points is linear"
@@ -225,9 +225,9 @@ def parallelograms(points):
     cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)],
 )
 def test_parallelogram__valid(trial, shape: Shape):
-    """Let b_k in {0, 1} be the prediction of a linear dichotomy at the point u_k. If u_1 + u_2 =
-    u_3 + u_4, then -1 <= b_1 + b_2 - b_3 - b_4 <= 1, and so -1 <= b_1 + b_2 - 2 b_3 <= 1 if u_3 is
-    the midpoint of u_1 and u_2.
+    """Let $b_k ∈ {0, 1}$ be the prediction of a linear dichotomy at the point $u_k$. If
+    $u_1 + u_2 = u_3 + u_4$, then $-1 <= b_1 + b_2 - b_3 - b_4 <= 1$, and so
+    $-1 <= b_1 + b_2 - 2 b_3 <= 1$ if $u_3$ is the midpoint of $u_1$ and $u_2$.
     """
     trial.require(
         3 <= np.prod(shape) <= 16,

@@ -43,11 +43,12 @@ def one_person_a_label(generator, dim):
     cases=[2, 3],
 )
 def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
-    """Let a discrepancy program admit e more errors than the E_0 of the baseline, and bound its
+    """Let a discrepancy program admit $e$ more errors than the $E_0$ of the baseline, and bound its
     variables for agreement with the baseline, one for each person, on one side only, so that they
-    may claim agreement where there is none. Its value is the largest D(h) - max(E(h) - E_0 - e, 0)
-    over all linear classifiers h, where h makes E(h) errors and differs from the baseline on D(h)
-    points: it is never below the discrepancy, and may exceed it.
+    may claim agreement where there is none. Its value is the largest
+    $D(h) - max(E(h) - E_0 - e, 0)$ over all linear classifiers $h$, where $h$ makes $E(h)$ errors
+    and differs from the baseline on $D(h)$ points: it is never below the discrepancy, and may
+    exceed it.
     """
     rng = trial.generator("sets")
     tables = [one_person_a_label(rng, dim) for _ in range(n_sets)]
@@ -90,9 +91,9 @@ def test_bigm(
     dim: Annotated[int, Interval(1, 50)],
     n_points: Annotated[int, Interval(3, 1000)] = 240,
 ):
-    """Let a program ask w_0 + w·x >= γ - M z of a point x, where z = 1 says that x is
-    misclassified, for a margin γ and weights with |w_0| + Σ |w_j| <= 1. The smallest M that
-    excludes no weights where z = 1 is γ + max(1, |x_1|, |x_2|, …).
+    """Let a program ask $w_0 + w·x >= γ - M z$ of a point $x$, where $z = 1$ says that $x$ is
+    misclassified, for a margin $γ$ and weights with $|w_0| + ∑_j |w_j| <= 1$. The smallest $M$ that
+    excludes no weights where $z = 1$ is $γ + max(1, |x_1|, |x_2|, …)$.
     """
     margin = 0.9
     points = trial.generator("points").integers(-9, 10, (n_points, dim)) / 4
@@ -120,10 +121,10 @@ def test_bigm(
     cases=[(target, race) for target in ("arrest", "violent") for race in (False, True)],
 )
 def test_irreducible__relaxation(trial, target: Target, race: bool):
-    """On COMPAS let n⁺_u people with the features u have a positive label and n⁻_u a negative one.
-    The linear relaxation of the program for the fewest errors is at least Σ_u min(n⁺_u, n⁻_u) if it
-    has the constraints z_p + z_p' = 1 for p and p' that are equal but for their label, where z_p =
-    1 says that p is misclassified.
+    """On COMPAS let $n⁺_u$ people with the features $u$ have a positive label and $n⁻_u$ a negative
+    one. The linear relaxation of the program for the fewest errors is at least
+    $∑_u min(n⁺_u, n⁻_u)$ if it has the constraints $z_p + z_p' = 1$ for $p$ and $p'$ that are equal
+    but for their label, where $z_p = 1$ says that $p$ is misclassified.
     """
     table = observed.compas(target, race=race)
     root = observed.root_bound(table)
@@ -145,11 +146,11 @@ def test_irreducible__relaxation(trial, target: Target, race: bool):
     kind="empirical",
 )
 def test_margin__floor(trial):
-    """Let a program for the fewest errors have big-M rows, a margin γ and weights with |w_0| + Σ
-    |w_j| <= 1, and let the solver meet its rows to 1e-6. With γ = 1e-6 weights of 0 are feasible:
-    on COMPAS arrest it reports the errors of the rarer label in each row, which no linear
-    classifier attains, and its weights predict the same for everybody. With γ = 1e-4 it finds the
-    fewest errors.
+    """Let a program for the fewest errors have big-$M$ rows, a margin $γ$ and weights with
+    $|w_0| + ∑_j |w_j| <= 1$, and let the solver meet its rows to $1e-6$. With $γ = 1e-6$ weights of
+    0 are feasible: on COMPAS arrest it reports the errors of the rarer label in each row, which no
+    linear classifier attains, and its weights predict the same for everybody. With $γ = 1e-4$ it
+    finds the fewest errors.
 
     The programs that the authors released have indicators in place of big-M rows, and their norm
     is 1, which excludes weights of 0: this says nothing of them.

@@ -28,14 +28,15 @@ FEASIBILITY = 1e-7
 
 
 @claim(
-    derived("a competitor flips rows, whose costs add up to at most e"),
+    derived("a competitor flips rows, whose costs add up to at most $e$"),
     kind="bound",
     cases=[2, 3],
 )
 def test_knapsack(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 40):
-    """Let t_u be the points of row u and g_u the errors that changing its prediction adds. For any
-    baseline the discrepancy at an admitted increase e of the errors is at most the value of the
-    fractional knapsack: the largest Σ t_u a_u over shares a_u in [0, 1] with Σ g_u a_u <= e.
+    """Let $t_u$ be the points of row $u$ and $g_u$ the errors that changing its prediction adds.
+    For any baseline the discrepancy at an admitted increase $e$ of the errors is at most the value
+    of the fractional knapsack: the largest $∑_u t_u a_u$ over shares $a_u$ in $[0, 1]$ with
+    $∑_u g_u a_u <= e$.
     """
     admitted = np.arange(n_points + 1)
 
@@ -95,9 +96,9 @@ def relaxed_errors(table, fixed=None):
     kind="optimality",
 )
 def test_parallelogram__lp(trial):
-    """Let a linear program over predictions b_u in [0, 1] of all rows u ask |b_1 + b_2 - b_3 - b_4|
-    <= 1 where u_1 + u_2 = u_3 + u_4. On COMPAS arrest it proves the fewest errors of a linear
-    classifier, 2008, without an integer program.
+    """Let a linear program over predictions $b_u$ in $[0, 1]$ of all rows $u$ ask
+    $|b_1 + b_2 - b_3 - b_4| <= 1$ where $u_1 + u_2 = u_3 + u_4$. On COMPAS arrest it proves the
+    fewest errors of a linear classifier, 2008, without an integer program.
     """
     table, baseline, *_ = solved("arrest")
     trial.value(
@@ -118,10 +119,10 @@ def test_parallelogram__lp(trial):
 def test_circuits__needed(
     trial, n_flips: Annotated[int, Interval(1, 10, why="an integer program solves each")] = 4
 ):
-    """Parallelograms do not suffice: let the linear program with the constraints |b_1 + b_2 - b_3 -
-    b_4| <= 1 for rows u_1 + u_2 = u_3 + u_4 flip the baseline's prediction of a row of COMPAS
-    arrest. For some rows a linear classifier needs more errors, and two exact formulations find the
-    same number.
+    """Parallelograms do not suffice: let the linear program with the constraints
+    $|b_1 + b_2 - b_3 - b_4| <= 1$ for rows $u_1 + u_2 = u_3 + u_4$ flip the baseline's prediction
+    of a row of COMPAS arrest. For some rows a linear classifier needs more errors, and two exact
+    formulations find the same number.
     """
     table, baseline, flips, *_ = solved("arrest")
 

@@ -24,13 +24,13 @@ Abstract:
 - Sentence 3, end: the projection on principal components is a Lissajous curve. Holds:
   chebyshev_relation, lissajous.
 - Sentence 4, first part: the results extend to walks with momentum. Holds: momentum_spectrum,
-  momentum_long_memory, momentum_concentrates-long, momentum_components, lissajous. For γ < 1; of
-  the integrated walk, γ = 1, the components are modes of a beam, and no cosines
+  momentum_long_memory, momentum_concentrates-long, momentum_components, lissajous. For $γ < 1$; of
+  the integrated walk, $γ = 1$, the components are modes of a beam, and no cosines
   (`momentum_components-integrated`).
 - Sentence 4, second part: they extend to Ornstein-Uhlenbeck processes. In part: ou_exact,
-  ou_circulant_limit, ou_sine_not_cosine, ou_spread. While α T is small. As α T grows the first
-  component becomes a full sine, whose squared overlap with the cosine is .80, .75 and .73 at α T =
-  10, 60 and 300, and the first five hold 60, 16 and 3 % of the variance.
+  ou_circulant_limit, ou_sine_not_cosine, ou_spread. While $α T$ is small. As $α T$ grows the first
+  component becomes a full sine, whose squared overlap with the cosine is .80, .75 and .73 at
+  $α T = 10$, 60 and 300, and the first five hold 60, 16 and 3 % of the variance.
 - Sentence 4, end: in high dimension such a walk does not come back to the mean but stays at a fixed
   distance from the minimum. Holds: ou_trapping, ou_trapping-spread, ou_not_mean_reverting.
 - Sentence 5, first part: a linear model trained on CIFAR-10 and a ResNet-50 trained on ImageNet are

@@ -397,11 +397,11 @@ def test_lissajous(
     ],
     momentum: Annotated[float, UNIT_INTERVAL],
 ):
-    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent isotropic
-    Gaussian steps ξ_t in d dimensions, from rest. Let λ_k and u_k be the eigenvalues and unit
-    eigenvectors of the covariance over time of the centred points. To first order in 1 / d, 1 minus
-    the squared overlap of component k of a sampled walk with u_k has the mean (1 / d) sum_(j ≠ k)
-    λ_j λ_k / (λ_j - λ_k)².
+    """Let $x_t = x_(t-1) + v_t$ and $v_t = γ v_(t-1) + ξ_t$, $t = 1, …, T$, with independent
+    isotropic Gaussian steps $ξ_t$ in $d$ dimensions, from rest. Let $λ_k$ and $u_k$ be the
+    eigenvalues and unit eigenvectors of the covariance over time of the centred points. To first
+    order in $1 / d$, 1 minus the squared overlap of component $k$ of a sampled walk with $u_k$ has
+    the mean $(1 / d) sum_(j ≠ k) λ_j λ_k / (λ_j - λ_k)²$.
 
     Without momentum, at γ = 0, the u_k are cosines, and the mean is about k² / d.
     """

@@ -30,16 +30,16 @@ def leading_ratios(n_points, count=1, **process):
 
 @claim(
     recalled(
-        "the circulant formula for momentum", within="as T grows; the order of its error is ours"
+        "the circulant formula for momentum", within="as $T$ grows; the order of its error is ours"
     ),
     kind="rate",
     cases=[0.3, 0.5, 0.8],
 )
 def test_momentum_spectrum(trial, momentum: Momentum):
-    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
-    from rest, where E[|ξ_t|²] = 1 and 0 < γ < 1. The largest eigenvalue of the covariance over time
-    of the centred points is 1 / (θ ((1 - γ)² + γ θ)) with θ = 2 - 2 cos(π / T), up to a relative
-    error of the order T⁻³.
+    """Let $x_t = x_(t-1) + v_t$ and $v_t = γ v_(t-1) + ξ_t$, $t = 1, …, T$, with independent steps
+    $ξ_t$ from rest, where $E[|ξ_t|²] = 1$ and $0 < γ < 1$. The largest eigenvalue of the covariance
+    over time of the centred points is $1 / (θ ((1 - γ)² + γ θ))$ with $θ = 2 - 2 cos(π / T)$, up to
+    a relative error of the order $T⁻³$.
     """
     # T (1 - γ) is 35 or more.
     sizes = doubled(100 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
@@ -72,7 +72,7 @@ def test_momentum_spectrum(trial, momentum: Momentum):
 
 
 @claim(
-    derived("a step has moved the walk by (1 - γ^m) / (1 - γ) of its length after m points"),
+    derived("a step has moved the walk by $(1 - γ^m) / (1 - γ)$ of its length after $m$ points"),
     kind="identity",
     cases=[(100, 0.99), (50, 1.0)],
 )
@@ -81,11 +81,11 @@ def test_momentum_long_memory(
     n_points: ThreePoints,
     momentum: Annotated[float, Interval(0.01, 1, why="below, the plain walk is as good")],
 ):
-    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
-    from rest, and let ρ_k be the share of principal component k in the total variance of the
-    centred points. The ρ_k are the eigenvalues of C A Aᵀ C, divided by their sum, where A has the
-    entries a_(t,s) = (1 - γ^(t - s + 1)) / (1 - γ) for s ≤ t and 0 otherwise, and C is the T by T
-    matrix that takes the mean off.
+    """Let $x_t = x_(t-1) + v_t$ and $v_t = γ v_(t-1) + ξ_t$, $t = 1, …, T$, with independent steps
+    $ξ_t$ from rest, and let $ρ_k$ be the share of principal component $k$ in the total variance of
+    the centred points. The $ρ_k$ are the eigenvalues of $C A Aᵀ C$, divided by their sum, where $A$
+    has the entries $a_(t,s) = (1 - γ^(t - s + 1)) / (1 - γ)$ for $s ≤ t$ and 0 otherwise, and $C$
+    is the $T$ by $T$ matrix that takes the mean off.
 
     This holds for every T (1 - γ), also where the circulant formula of `momentum_spectrum` fails.
     At γ = 1 the entries are t - s + 1.
@@ -100,17 +100,17 @@ def test_momentum_long_memory(
     trial.identity(spectrum / spectrum.sum(), ratios, ops=3 * n_points, controls=controls)
 
 
-@claim(derived("as T grows, the components solve the equation of a beam"), kind="limit")
+@claim(derived("as $T$ grows, the components solve the equation of a beam"), kind="limit")
 def test_momentum_concentrates__integrated(
     trial,
     n_points: Annotated[
         int, Interval(400, 1000, why="with fewer the share is far from its limit")
     ] = 400,
 ):
-    """Let x_t = x_(t-1) + v_t and v_t = v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t from
-    rest (the integrated walk). As T grows, the share of the first principal component in the total
-    variance of the centred points tends to 30 / μ⁴ = 0.9589, where μ is the least positive root of
-    tan μ + tanh μ = 0.
+    """Let $x_t = x_(t-1) + v_t$ and $v_t = v_(t-1) + ξ_t$, $t = 1, …, T$, with independent steps
+    $ξ_t$ from rest (the integrated walk). As $T$ grows, the share of the first principal component
+    in the total variance of the centred points tends to $30 / μ⁴ = 0.9589$, where $μ$ is the least
+    positive root of $tan μ + tanh μ = 0$.
     """
     sizes = doubled(n_points)
     trial.limit(
@@ -127,7 +127,7 @@ def test_momentum_concentrates__integrated(
 
 
 @claim(
-    derived("the two ends of the walk shift its eigenvalues by a relative order of 1 / T"),
+    derived("the two ends of the walk shift its eigenvalues by a relative order of $1 / T$"),
     kind="limit",
 )
 def test_momentum_concentrates__long(
@@ -137,10 +137,10 @@ def test_momentum_concentrates__long(
     ] = 200,
     momentum: Momentum = 0.5,
 ):
-    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
-    from rest and γ < 1, and let ρ_1 be the share of the first principal component in the total
-    variance of the centred points. As T grows with γ fixed, T (ρ_1 - 6 / π²) tends to (6 / π²) 6 γ
-    / (1 - γ²).
+    """Let $x_t = x_(t-1) + v_t$ and $v_t = γ v_(t-1) + ξ_t$, $t = 1, …, T$, with independent steps
+    $ξ_t$ from rest and $γ < 1$, and let $ρ_1$ be the share of the first principal component in the
+    total variance of the centred points. As $T$ grows with $γ$ fixed, $T (ρ_1 - 6 / π²)$ tends to
+    $(6 / π²) 6 γ / (1 - γ²)$.
 
     So ρ_1 tends to its limit for the plain walk.
     """
@@ -175,10 +175,10 @@ def unit(modes):
 def test_momentum_components(
     trial, momentum: Annotated[float, Interval(0.2, 0.5, why="more needs more points")]
 ):
-    """Let x_t = x_(t-1) + v_t and v_t = γ v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t
-    from rest and γ < 1. As T grows with γ fixed, the first principal component over time tends to
-    the cosine cos(π (t - 1/2) / T) of the plain walk, such that 1 minus their squared overlap is of
-    the order T⁻⁵.
+    """Let $x_t = x_(t-1) + v_t$ and $v_t = γ v_(t-1) + ξ_t$, $t = 1, …, T$, with independent steps
+    $ξ_t$ from rest and $γ < 1$. As $T$ grows with $γ$ fixed, the first principal component over
+    time tends to the cosine $cos(π (t - 1/2) / T)$ of the plain walk, such that 1 minus their
+    squared overlap is of the order $T⁻⁵$.
 
     In the planes of components that tend to cosines, the curves tend to Lissajous curves.
     """
@@ -201,15 +201,15 @@ def test_momentum_components(
     )
 
 
-@claim(derived("as T grows, the components solve the equation of a beam"), kind="limit")
+@claim(derived("as $T$ grows, the components solve the equation of a beam"), kind="limit")
 def test_momentum_components__integrated(
     trial,
     n_points: Annotated[int, Interval(60, 200, why="eight times as many are diagonalised")] = 100,
 ):
-    """Let x_t = x_(t-1) + v_t and v_t = v_(t-1) + ξ_t, t = 1, …, T, with independent steps ξ_t from
-    rest (the integrated walk). As T grows, the first three principal components over time tend to
-    multiples of cos(μ s) / cos μ + cosh(μ s) / cosh μ with s = t / T, where μ runs through the
-    positive roots of tan μ + tanh μ = 0.
+    """Let $x_t = x_(t-1) + v_t$ and $v_t = v_(t-1) + ξ_t$, $t = 1, …, T$, with independent steps
+    $ξ_t$ from rest (the integrated walk). As $T$ grows, the first three principal components over
+    time tend to multiples of $cos(μ s) / cos μ + cosh(μ s) / cosh μ$ with $s = t / T$, where $μ$
+    runs through the positive roots of $tan μ + tanh μ = 0$.
 
     These are the modes of a beam that is guided at the start and free at the end.
     """
@@ -241,8 +241,8 @@ def test_momentum_components__integrated(
 
 @claim(
     derived(
-        "the average has the impulse response 1 - β^m, and the walk with momentum 1 / (1 - β)"
-        " times that"
+        "the average has the impulse response $1 - β^m$, and the walk with momentum "
+        "$1 / (1 - β)$ times that"
     ),
     kind="identity",
 )
@@ -254,9 +254,9 @@ def test_ema_is_momentum(
         float, Interval(0.01, 0.99, why="the average is neither the walk nor nothing")
     ] = 0.9,
 ):
-    """Let x_t = x_(t-1) + ξ_t be a walk, y_t = β y_(t-1) + (1 - β) x_t its exponential moving
-    average, and z_t = z_(t-1) + v_t with v_t = β v_(t-1) + ξ_t the walk with momentum that has the
-    same steps, all from 0. Then y_t = (1 - β) z_t.
+    """Let $x_t = x_(t-1) + ξ_t$ be a walk, $y_t = β y_(t-1) + (1 - β) x_t$ its exponential moving
+    average, and $z_t = z_(t-1) + v_t$ with $v_t = β v_(t-1) + ξ_t$ the walk with momentum that has
+    the same steps, all from 0. Then $y_t = (1 - β) z_t$.
     """
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
     walk = np.asarray(trajectories.trajectory(steps))
@@ -274,7 +274,7 @@ def test_ema_is_momentum(
 
 @claim(
     derived(
-        "as T grows, the recursion of the running mean becomes an equation that Bessel "
+        "as $T$ grows, the recursion of the running mean becomes an equation that Bessel "
         "functions solve"
     ),
     kind="limit",
@@ -286,11 +286,11 @@ def test_running_average(
     ] = 800,
     count: Annotated[int, Interval(1, 3, why="later components need more points")] = 3,
 ):
-    """Let x_t = x_(t-1) + ξ_t be a random walk from x_0 = 0 with independent steps of one variance.
-    Let y_t = (x_1 + … + x_t) / t be its running mean, t = 1, …, T, and let ρ_k be the share of
-    principal component k in the total variance of the centred y_t. As T grows, ρ_k tends to 432 /
-    z_k⁴, where z_1 < z_2 < … are the positive roots of (J_0 - I_0) (-Y_1 - (2 / π) K_1) + (J_1 +
-    I_1) (Y_0 + (2 / π) K_0) = 0, with all Bessel functions at z.
+    """Let $x_t = x_(t-1) + ξ_t$ be a random walk from $x_0 = 0$ with independent steps of one
+    variance. Let $y_t = (x_1 + … + x_t) / t$ be its running mean, $t = 1, …, T$, and let $ρ_k$ be
+    the share of principal component $k$ in the total variance of the centred $y_t$. As $T$ grows,
+    $ρ_k$ tends to $432 / z_k⁴$, where $z_1 < z_2 < …$ are the positive roots of $(J_0 - I_0) (-Y_1
+    - (2 / π) K_1) + (J_1 + I_1) (Y_0 + (2 / π) K_0) = 0$, with all Bessel functions at $z$.
 
     So the first three shares tend to 0.8357, 0.1126 and 0.0294.
     """

@@ -95,8 +95,8 @@ def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, di
 
 @claim(
     derived(
-        "to first order in 1 / d the fourth moments of the steps enter, and no others beside the "
-        "second"
+        "to first order in $1 / d$ the fourth moments of the steps enter, and no others beside "
+        "the second"
     ),
     kind="distribution",
     tier="full",
@@ -105,12 +105,12 @@ def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, di
 def test_noise_universality__scatter(
     trial, law: LightLaw, n_points: SampledPoints = 6, dim: Dim = 400
 ):
-    """Let ρ_1, …, ρ_(T-1) be the shares of the principal components in the variance of T > 2
-    centred points of a random walk in infinitely many dimensions, with q = sum_j ρ_j² and s = sum_j
-    ρ_j ρ_(T-j). Let the steps of a walk in d dimensions have independent coordinates of one law
-    with six moments and the excess kurtosis κ. To first order in 1 / d, the variance of its first
-    component's share is 2 ρ_1² (1 - 2 ρ_1 + q) / d, as of Gaussian steps, times 1 + κ (1 + (s - 2
-    ρ_(T-1)) / (1 - 2 ρ_1 + q)) / (4 T).
+    """Let $ρ_1, …, ρ_(T-1)$ be the shares of the principal components in the variance of $T > 2$
+    centred points of a random walk in infinitely many dimensions, with $q = sum_j ρ_j²$ and
+    $s = sum_j ρ_j ρ_(T-j)$. Let the steps of a walk in $d$ dimensions have independent coordinates
+    of one law with six moments and the excess kurtosis $κ$. To first order in $1 / d$, the variance
+    of its first component's share is $2 ρ_1² (1 - 2 ρ_1 + q) / d$, as of Gaussian steps, times
+    $1 + κ (1 + (s - 2 ρ_(T-1)) / (1 - 2 ρ_1 + q)) / (4 T)$.
 
     For T > 4 and κ ≤ 3 this factor differs from 1 + κ / (4 T) by at most .012, too little to be
     seen here.
@@ -143,10 +143,10 @@ def test_noise_universality__scatter(
 def test_deff_not_rank(
     trial, n_points: SampledPoints = 8, dim: Dim = 1000, exponent: Exponent = -0.4
 ):
-    """Let ρ_1, …, ρ_(T-1) be the shares of the principal components in the variance of T centred
-    points of a random walk in infinitely many dimensions, with q = sum_j ρ_j². For Gaussian steps
-    with the covariance Σ, the variance of the share of the first component is 2 ρ_1² (1 - 2 ρ_1 +
-    q) / D with D = (tr Σ)² / tr Σ², to first order in 1 / D.
+    """Let $ρ_1, …, ρ_(T-1)$ be the shares of the principal components in the variance of $T$
+    centred points of a random walk in infinitely many dimensions, with $q = sum_j ρ_j²$. For
+    Gaussian steps with the covariance $Σ$, the variance of the share of the first component is
+    $2 ρ_1² (1 - 2 ρ_1 + q) / D$ with $D = (tr Σ)² / tr Σ²$, to first order in $1 / D$.
 
     So the effective dimension D counts, and not the rank of Σ.
     """
@@ -198,9 +198,9 @@ def test_deff_estimator(
     dim: Annotated[int, Interval(50, 1000, why="each coordinate is drawn")],
     exponent: Exponent,
 ):
-    """Let ξ_1, …, ξ_n be independent Gaussian steps with the covariance Σ. Let L be the mean of
-    |ξ_s|² over s, and P the mean of (ξ_s·ξ_t)² over s ≠ t. Then E[L²] / E[P] = D + 2 / n with D =
-    (tr Σ)² / tr Σ².
+    """Let $ξ_1, …, ξ_n$ be independent Gaussian steps with the covariance $Σ$. Let $L$ be the mean
+    of $|ξ_s|²$ over $s$, and $P$ the mean of $(ξ_s·ξ_t)²$ over $s ≠ t$. Then
+    $E[L²] / E[P] = D + 2 / n$ with $D = (tr Σ)² / tr Σ²$.
 
     So L² / P estimates the effective dimension D.
     """

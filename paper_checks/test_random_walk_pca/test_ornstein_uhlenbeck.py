@@ -42,11 +42,11 @@ def share_of_start(trial, n_points, rate):
 
 @claim(SECULAR, kind="identity", cases=SPECTRA)
 def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
-    """Let x_t = b x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0, b = 1 - α, 0 < α < 2, and independent
-    steps of E[|ξ_t|²] = 1. The eigenvalues of the covariance over time of the centred points are 1
-    / μ at the T - 1 roots ω in (0, π) of (T α² - μ sum_t cos(ω t)) v + μ u sum_t sin(ω t) = 0,
-    where μ = α² + b (2 - 2 cos ω), u = cos((T + 1) ω) - b cos(T ω) - α and v = sin((T + 1) ω) - b
-    sin(T ω).
+    """Let $x_t = b x_(t-1) + ξ_t$, $t = 1, …, T$, with $x_0 = 0$, $b = 1 - α$, $0 < α < 2$, and
+    independent steps of $E[|ξ_t|²] = 1$. The eigenvalues of the covariance over time of the centred
+    points are $1 / μ$ at the $T - 1$ roots $ω$ in $(0, π)$ of
+    $(T α² - μ sum_t cos(ω t)) v + μ u sum_t sin(ω t) = 0$, where $μ = α² + b (2 - 2 cos ω)$,
+    $u = cos((T + 1) ω) - b cos(T ω) - α$ and $v = sin((T + 1) ω) - b sin(T ω)$.
     """
     trial.require(
         abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula"
@@ -65,11 +65,11 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
 
 @claim(SECULAR, kind="identity", cases=SPECTRA)
 def test_ou_exact__modes(trial, n_points: ThreePoints, rate: Rate):
-    """Let x_t = b x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0, b = 1 - α, 0 < α < 2 and independent
-    steps. The first three principal components over time are α² v - μ v cos(ω t) + μ u sin(ω t) at
-    the roots ω in (0, π) with the smallest μ of (T α² - μ sum_t cos(ω t)) v + μ u sum_t sin(ω t) =
-    0, where μ = α² + b (2 - 2 cos ω), u = cos((T + 1) ω) - b cos(T ω) - α and v = sin((T + 1) ω) -
-    b sin(T ω).
+    """Let $x_t = b x_(t-1) + ξ_t$, $t = 1, …, T$, with $x_0 = 0$, $b = 1 - α$, $0 < α < 2$ and
+    independent steps. The first three principal components over time are
+    $α² v - μ v cos(ω t) + μ u sin(ω t)$ at the roots $ω$ in $(0, π)$ with the smallest $μ$ of
+    $(T α² - μ sum_t cos(ω t)) v + μ u sum_t sin(ω t) = 0$, where $μ = α² + b (2 - 2 cos ω)$,
+    $u = cos((T + 1) ω) - b cos(T ω) - α$ and $v = sin((T + 1) ω) - b sin(T ω)$.
 
     Of a circulant matrix they would be cosines.
     """
@@ -96,8 +96,8 @@ def test_ou_exact__modes(trial, n_points: ThreePoints, rate: Rate):
 
 @claim(
     derived(
-        "the totals differ by the share 3 / (2 α T); to first order in α the covariance of "
-        "the times s and t loses α s t"
+        "the totals differ by the share $3 / (2 α T)$; to first order in $α$ the covariance of "
+        "the times $s$ and $t$ loses $α s t$"
     ),
     kind="bound",
     cases=[400, 1600, 6400],
@@ -106,10 +106,10 @@ def test_ou_circulant_limit(
     trial,
     n_points: Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")],
 ):
-    """Let x_t = (1 - α) x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0 and independent steps. The
-    eigenvalues 1 / (α² + (1 - α) (2 - 2 cos(π k / T))) of a circulant matrix give the share of the
-    first principal component in the total variance with a relative error of at most 3 / (2 α T) for
-    α T >= 4, and of at most (8 / π² - 1/2) α T for α T <= 0.1.
+    """Let $x_t = (1 - α) x_(t-1) + ξ_t$, $t = 1, …, T$, with $x_0 = 0$ and independent steps. The
+    eigenvalues $1 / (α² + (1 - α) (2 - 2 cos(π k / T)))$ of a circulant matrix give the share of
+    the first principal component in the total variance with a relative error of at most
+    $3 / (2 α T)$ for $α T >= 4$, and of at most $(8 / π² - 1/2) α T$ for $α T <= 0.1$.
 
     They are those of the paper, as recalled, where they stand for long walks.
     """
@@ -145,7 +145,7 @@ def test_ou_circulant_limit(
 
 
 @claim(
-    derived("for large α T the ends of the components change from free to fixed"),
+    derived("for large $α T$ the ends of the components change from free to fixed"),
     kind="limit",
 )
 def test_ou_sine_not_cosine(
@@ -158,9 +158,9 @@ def test_ou_sine_not_cosine(
         Interval(15, 25, why="16 times less is not large, 16 times more has close eigenvalues"),
     ] = 20.0,
 ):
-    """Let x_t = (1 - α) x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0 and independent steps. As α T
-    grows with α small, the squared overlap of the first principal component over time with the
-    cosine cos(π (t - 1/2) / T) tends to (8 / (3 π))² = 0.72.
+    """Let $x_t = (1 - α) x_(t-1) + ξ_t$, $t = 1, …, T$, with $x_0 = 0$ and independent steps. As
+    $α T$ grows with $α$ small, the squared overlap of the first principal component over time with
+    the cosine $cos(π (t - 1/2) / T)$ tends to $(8 / (3 π))² = 0.72$.
 
     This is the overlap of a full sine with half a cosine.
     """
@@ -182,7 +182,7 @@ def test_ou_sine_not_cosine(
 
 
 @claim(
-    derived("the largest eigenvalues tend to 1 / α², and the variance of a point to its limit"),
+    derived("the largest eigenvalues tend to $1 / α²$, and the variance of a point to its limit"),
     kind="limit",
     cases=[0.3, 0.6],
 )
@@ -193,9 +193,9 @@ def test_ou_spread(
     ],
     n_points: Annotated[int, Interval(100, 200, why="fewer are far from the limit")] = 100,
 ):
-    """Let x_t = (1 - α) x_(t-1) + ξ_t, t = 1, …, T, with x_0 = 0, 0 < α < 1 and independent steps.
-    As T grows with α fixed, T times the share of the first five principal components in the total
-    variance tends to 5 (2 - α) / α.
+    """Let $x_t = (1 - α) x_(t-1) + ξ_t$, $t = 1, …, T$, with $x_0 = 0$, $0 < α < 1$ and independent
+    steps. As $T$ grows with $α$ fixed, $T$ times the share of the first five principal components
+    in the total variance tends to $5 (2 - α) / α$.
 
     So most of the variance is in the first few components only while α T is of the order of one.
     At T = 1600 the first five have 60, 16 and 3 % at α T = 10, 60 and 300.
@@ -223,8 +223,8 @@ def test_ou_spread(
     cases=[(12, 2000, 0.25), (6, 4000, 0.5)],
 )
 def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping):
-    """Let x_t = (1 - α) x_(t-1) + ξ_t with 0 < α < 2 and independent steps of E[|ξ_t|²] = 1. As t
-    grows, E[|x_t|²] tends to 1 / (α (2 - α)).
+    """Let $x_t = (1 - α) x_(t-1) + ξ_t$ with $0 < α < 2$ and independent steps of $E[|ξ_t|²] = 1$.
+    As $t$ grows, $E[|x_t|²]$ tends to $1 / (α (2 - α))$.
     """
     start = share_of_start(trial, n_points, rate)
     limit = ornstein_uhlenbeck.trapping_radius(rate) ** 2
@@ -248,7 +248,7 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
 
 
 @claim(
-    derived("as t grows, |x_t|² becomes a multiple of a chi-square of d degrees of freedom"),
+    derived("as $t$ grows, $|x_t|²$ becomes a multiple of a chi-square of $d$ degrees of freedom"),
     kind="distribution",
     cases=[(8, 2000, 0.4), (6, 3, 0.6)],
 )
@@ -258,9 +258,9 @@ def test_ou_trapping__spread(
     dim: Annotated[int, Interval(1, MOST, why="it enters a formula alone, and floats hold it")],
     rate: Trapping,
 ):
-    """Let x_t = (1 - α) x_(t-1) + ξ_t in d dimensions with 0 < α < 2 and independent isotropic
-    Gaussian steps. As t grows, the standard deviation of |x_t|², divided by its mean, tends to
-    sqrt(2 / d).
+    """Let $x_t = (1 - α) x_(t-1) + ξ_t$ in $d$ dimensions with $0 < α < 2$ and independent
+    isotropic Gaussian steps. As $t$ grows, the standard deviation of $|x_t|²$, divided by its mean,
+    tends to $sqrt(2 / d)$.
     """
     start = share_of_start(trial, n_points, rate)
     # One coordinate with steps of variance 1 takes all paths whose steps are nodes of the rule of
@@ -305,9 +305,10 @@ def _comes_close(n_points, dim, rate):
     not_tight="Chernoff's bound lacks its prefactor: best known ratio .53, in one dimension",
 )
 def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping):
-    """Let x_t = (1 - α) x_(t-1) + ξ_t in d dimensions with 0 < α < 2 and independent isotropic
-    Gaussian steps of E[|ξ_t|²] = 1, and let r = 1 / sqrt(α (2 - α)), the distance from the minimum
-    at which |x_t| settles. After many steps P(|x_t| < r / 2) is at most exp(-0.318 d).
+    """Let $x_t = (1 - α) x_(t-1) + ξ_t$ in $d$ dimensions with $0 < α < 2$ and independent
+    isotropic Gaussian steps of $E[|ξ_t|²] = 1$, and let $r = 1 / sqrt(α (2 - α))$, the distance
+    from the minimum at which $|x_t|$ settles. After many steps $P(|x_t| < r / 2)$ is at most
+    $exp(-0.318 d)$.
     """
     share_of_start(trial, n_points, rate)
     trial.probability(

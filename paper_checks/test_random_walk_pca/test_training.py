@@ -38,7 +38,7 @@ Exponent = Annotated[float, Interval(-1, 1, why="slower limits beyond")]
 """p of the noise variance t^-p."""
 EXPONENTS = [0.5, 1.0, -0.5, -1.0]
 STURM_LIOUVILLE = derived(
-    "as T grows, the components solve a Sturm-Liouville problem, by Bessel functions"
+    "as $T$ grows, the components solve a Sturm-Liouville problem, by Bessel functions"
 )
 DecayPoints = Annotated[
     int,
@@ -59,11 +59,11 @@ DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all t
     cases=[(60, 0.05), (7, 0.5)],
 )
 def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
-    """Let x_t = x_(t-1) + μ + ξ_t with a constant drift μ and independent steps ξ_t of E[|ξ_t|²] =
-    1 at right angles to μ. The covariance over time of T centred points has the eigenvalue λ_k = 1
-    / (2 - 2 cos(π k / T)) of the walk without drift for every even k < T. Its other eigenvalues are
-    the roots λ of 1 = |μ|² sum_(k odd) r_k² / (λ - λ_k) with r_k = sqrt(2 / T) sum_t t cos(π k (t -
-    1/2) / T).
+    """Let $x_t = x_(t-1) + μ + ξ_t$ with a constant drift $μ$ and independent steps $ξ_t$ of
+    $E[|ξ_t|²] = 1$ at right angles to $μ$. The covariance over time of $T$ centred points has the
+    eigenvalue $λ_k = 1 / (2 - 2 cos(π k / T))$ of the walk without drift for every even $k < T$.
+    Its other eigenvalues are the roots $λ$ of $1 = |μ|² sum_(k odd) r_k² / (λ - λ_k)$ with
+    $r_k = sqrt(2 / T) sum_t t cos(π k (t - 1/2) / T)$.
     """
     trial.require(
         0.3 <= n_points * drift_ratio <= 10,
@@ -104,10 +104,10 @@ def spectrum_and_distance(trial, exponent, n_points, count):
 def test_decay_bessel(
     trial, exponent: Exponent, n_points: DecayPoints = 32_000, count: DecayComponents = 3
 ):
-    """Let x_t = x_(t-1) + t^(-p/2) ξ_t, t = 1, …, T, with p < 2 and independent steps ξ_t of one
-    law, let ν = 1 / (2 - p), and let j_1 < j_2 < … be the positive zeros of the Bessel function
-    J_ν. As T grows, the share of principal component k in the total variance of the centred points
-    tends to 4 (ν + 1) / j_k².
+    """Let $x_t = x_(t-1) + t^(-p/2) ξ_t$, $t = 1, …, T$, with $p < 2$ and independent steps $ξ_t$
+    of one law, let $ν = 1 / (2 - p)$, and let $j_1 < j_2 < …$ be the positive zeros of the Bessel
+    function $J_ν$. As $T$ grows, the share of principal component $k$ in the total variance of the
+    centred points tends to $4 (ν + 1) / j_k²$.
     """
     spectrum, slack = spectrum_and_distance(trial, exponent, n_points, count)
     wrong_order = 1 / (2 + exponent)
@@ -129,10 +129,10 @@ def test_decay_bessel(
 def test_decay_bessel__modes(
     trial, exponent: Exponent, n_points: DecayPoints = 32_000, count: DecayComponents = 3
 ):
-    """Let x_t = x_(t-1) + t^(-p/2) ξ_t, t = 1, …, T, with p < 2 and independent steps ξ_t of one
-    law, let ν = 1 / (2 - p), and let j_1 < j_2 < … be the positive zeros of the Bessel function
-    J_ν. As T grows, principal component k as a function of s = t / T tends to a multiple of the
-    derivative of sqrt(s) J_ν(j_k s^(1/(2 ν))).
+    """Let $x_t = x_(t-1) + t^(-p/2) ξ_t$, $t = 1, …, T$, with $p < 2$ and independent steps $ξ_t$
+    of one law, let $ν = 1 / (2 - p)$, and let $j_1 < j_2 < …$ be the positive zeros of the Bessel
+    function $J_ν$. As $T$ grows, principal component $k$ as a function of $s = t / T$ tends to a
+    multiple of the derivative of $sqrt(s) J_ν(j_k s^(1/(2 ν)))$.
 
     At p = 0, where ν = 1/2, these are the cosines of the plain walk.
     """

@@ -101,17 +101,17 @@ def test_exact_spectrum__uncentred(
 
 @claim(
     tried(
-        "the first author's notebook HighDimensionalRandomWalk: the predicted ratio 6 / π² of the "
-        "first component",
+        "the first author's notebook HighDimensionalRandomWalk: the predicted ratio $6 / π²$ of "
+        "the first component",
         "all components, and the error at a finite length",
     ),
     kind="limit",
     cases=[100, 200, 400, 800, 1600],
 )
 def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
-    """Let ρ_k be the share of principal component k in the total variance of T centred points of a
-    random walk. As T grows, ρ_k tends to 6 / (π k)², with the relative error (1 + π² k² / 12) / T²
-    to leading order.
+    """Let $ρ_k$ be the share of principal component $k$ in the total variance of $T$ centred points
+    of a random walk. As $T$ grows, $ρ_k$ tends to $6 / (π k)²$, with the relative error
+    $(1 + π² k² / 12) / T²$ to leading order.
     """
     trial.require(
         n_points >= 8 * count, f"n_points must be at least {8 * count}: a later order counts before"
