@@ -20,15 +20,15 @@ STEEP = np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
     marks="lines: theory; marks: least squares on drawn rows",
 )
 def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) -> Figure:
-    """The worst regret over plausible tasks against the number r of directions that are kept, out
+    """The worst regret over plausible tasks against the number $r$ of directions that are kept, out
     of six.
 
-    Σ and S are AAᵀ/6 + 0.1 I with normal A. Lines: one representation that weighs directions by the
-    tasks, λ_(r+1); a hidden draw among several representations, max over l > r of (l - r) / Σ
-    1/λ_i; and the leading principal components. Points: the regret of least squares on `samples`
-    rows on the worst task of each choice, means of `replicas` data sets with 99 % Student
-    intervals. For the hidden draw it is the expected regret on the first of the tasks that it
-    hedges. New; after Uzan & Weinberger 2024.
+    $Σ$ and $S$ are $A Aᵀ/6 + 0.1 I$ with normal $A$. Lines: one representation that weighs
+    directions by the tasks, $λ_(r+1)$; a hidden draw among several representations, the maximum
+    over $l > r$ of $(l - r) / ∑_(i≤l) 1/λ_i$; and the leading principal components. Points: the
+    regret of least squares on `samples` rows on the worst task of each choice, means of `replicas`
+    data sets with 99 % Student intervals. For the hidden draw it is the expected regret on the
+    first of the tasks that it hedges. New; after Uzan & Weinberger 2024.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     sigma, prior = observed.drawn_world(world, DIM)
@@ -94,7 +94,7 @@ def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) ->
 )
 def who_pays(kept: int = 2, draws: int = 20_000) -> Figure:
     """The expected regret on each of six uncorrelated plausible tasks, where two directions are
-    kept and ℓ* = 4 tasks are hedged.
+    kept and $ℓ* = 4$ tasks are hedged.
 
     One representation serves the first two tasks and leaves the whole regret of the third. A
     uniform draw leaves two thirds of the first. The best mixture makes the four largest pay the

@@ -47,12 +47,12 @@ def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=
     """Subsampling is a penalty: the full ensemble's risk is constant along curves of penalty and
     subsample size.
 
-    (a) Contours of the risk C of infinitely many ridge fits, each on k of n points, against the
-    penalty and p/k, at p/n = 0.5. Coloured: two curves of one level μ each, which end where the
-    penalty is 0. (b) C along these two: theory (lines) and the mean product of two members' errors
-    on data sets with p = `dim`, with 99 % intervals (dots). The remaining difference is of the
-    order 1/p. Half the eigenvalues are 0.5 and half 4; a fifth of the signal is in the former; the
-    noise variance is 0.25.
+    (a) Contours of the risk $C$ of infinitely many ridge fits, each on $k$ of $n$ points, against
+    the penalty and $p/k$, at $p/n = 0.5$. Coloured: two curves of one level $μ$ each, which end
+    where the penalty is 0. (b) $C$ along these two: theory (lines) and the mean product of two
+    members' errors on data sets with $p =$ `dim`, with 99 % intervals (dots). The remaining
+    difference is of the order $1/p$. Half the eigenvalues are 0.5 and half 4; a fifth of the signal
+    is in the former; the noise variance is 0.25.
     """
     import matplotlib.pyplot as plt
 
@@ -104,11 +104,12 @@ def validation(
     penalty=0.1, subsample_aspect=1.25, sizes=(1, 2, 4, 8, 16, 32, 64), runs=40, dim=100
 ):
     """Cross-validation of a finite bag overestimates its risk, by a share of one member's risk
-    divided by M.
+    divided by $M$.
 
-    Risk of a bag of M ridge fits, and its estimate by three forms of cross-validation, against M:
-    over all n points, over the points that any member has seen, and corrected. Lines: theory. Dots:
-    means over data sets with p = `dim`, with 99 % intervals. Population and p/n are those of F1.
+    Risk of a bag of $M$ ridge fits, and its estimate by three forms of cross-validation, against
+    $M$: over all $n$ points, over the points that any member has seen, and corrected. Lines:
+    theory. Dots: means over data sets with $p =$ `dim`, with 99 % intervals. Population and $p/n$
+    are those of F1.
     """
     import matplotlib.pyplot as plt
 

@@ -22,14 +22,13 @@ from theory_on_trial.figures.panels import label, shares_with_intervals
     claims=("entry_is_omp", "single_entry_window", "single_entry_window-second"),
 )
 def windows(points: int = 45, n: int = 30, p: int = 6, seed: int = 3) -> Figure:
-    """The unchosen weights as the penalty λ falls, in three successive rounds; weights are in units
-    of
-    y| / |x_j|.
+    """The unchosen weights as the penalty $λ$ falls, in three successive rounds; weights are in
+    units of $|y| / |x_j|$.
 
     Points: coordinate descent on the penalised problem, in which the weights of chosen features are
-    not penalised. Weights that are zero are not drawn. Black line: λ₁, the largest |x_j · r_S|,
-    below which the weight of OMP's pick is not zero. Grey: the window (λ₂, λ₁), in which it is the
-    only one. One table of n = 30 rows and p = 6 correlated columns.
+    not penalised. Weights that are zero are not drawn. Black line: $λ₁$, the largest $|x_j · r_S|$,
+    below which the weight of OMP's pick is not zero. Grey: the window $(λ₂, λ₁)$, in which it is
+    the only one. One table of $n = 30$ rows and $p = 6$ correlated columns.
     """
     generator = np.random.default_rng(seed)
     ((X,), (y,)) = observed.problems(generator, 1, n, p, 0.5)
@@ -88,8 +87,8 @@ def attention(
     """How often the largest logit of softmax attention agrees with two other rules during training,
     in random designs.
 
-    Columns have the correlation ρ, and y depends on all of them; gradient descent has the rate 0.05
-    and starts from zero. Points: shares of `runs` designs with exact 99 % intervals. Filled:
+    Columns have the correlation $ρ$, and $y$ depends on all of them; gradient descent has the rate
+    0.05 and starts from zero. Points: shares of `runs` designs with exact 99 % intervals. Filled:
     agreement with OMP's first pick, to which the early law (line) leads. Open: agreement with the
     feature of the largest least-squares weight. Dotted: a pick by chance.
     """

@@ -35,7 +35,7 @@ def shrinkage(
 
     Variance of each canonical component in both embeddings together, learned on white normal views
     with the canonical correlations shown, against the batch size. Lines: the minimiser of the
-    expected loss where one batch serves both factors of the penalty tr(V²). Points: stochastic
+    expected loss where one batch serves both factors of the penalty $tr(V²)$. Points: stochastic
     gradient descent with a new batch in each step, averaged over the second half of `steps` steps;
     means of `runs` runs with 99 % intervals. Dashed: the minimiser of the population loss, to which
     two independent batches lead (open points, without interval).
@@ -102,9 +102,10 @@ def plateaus(
     """From a small start the loss falls from one critical point to the next, and the strongest
     direction comes first.
 
-    Loss along the gradient flow with B = 1 from random weights of size `start`, against time. Line:
-    the closed form. Points: Runge-Kutta. Dotted: the critical values, minus the sums of squares of
-    the leading positive eigenvalues; the lowest is the minimum for this number of columns.
+    Loss along the gradient flow with $B = 1$ from random weights of size `start`, against time.
+    Line: the closed form. Points: Runge-Kutta. Dotted: the critical values, minus the sums of
+    squares of the leading positive eigenvalues; the lowest is the minimum for this number of
+    columns.
     """
     A = np.diag(eigenvalues)
     weights = start * np.random.default_rng(1).normal(size=(len(A), columns))

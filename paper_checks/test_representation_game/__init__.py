@@ -20,6 +20,6 @@ Abstract:
 - Sentence 6: an efficient algorithm is proposed for general representations and losses. No
   statement.
 - Sentence 7: it needs gradients alone and adds one representation after the other to a mixture. Not
-  on trial. The algorithm is not run; hedge_rate is about a finite linear game, and logistic_loss
-  about small logits.
+  on trial. The algorithm is not run; `hedge_rate` is about a finite linear game, and
+  `logistic_loss` about small logits.
 """

@@ -65,8 +65,8 @@ def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     route="what the sets leave of each eigenvalue, counted in the check",
 )
 def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
-    """If at most r eigenvalues of Σ S are positive, the value of the game with r columns is 0, as
-    they keep all directions of these eigenvalues.
+    """If at most $r$ eigenvalues of $Σ S$ are positive, the value of the game with $r$ columns is
+    0, as they keep all directions of these eigenvalues.
     """
     trial.require(rank <= kept < dim, "rank must be at most kept, and kept below dim")
     spectrum = np.append(np.zeros(dim - rank), np.exp(trial.generator().standard_normal(rank)))
@@ -106,8 +106,9 @@ def mixtures_of(trial, dim, kept, spectra):
     cases=SIZES,
 )
 def test_inclusion(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
-    """The best mixture of sets of r directions has direction i in the set with the chance m_i =
-    max(0, 1 - v / λ_i), where v is the value of the game and λ_i the eigenvalue of the direction.
+    """The best mixture of sets of $r$ directions has direction $i$ in the set with the chance
+    $m_i = max(0, 1 - v / λ_i)$, where $v$ is the value of the game and $λ_i$ the eigenvalue of the
+    direction.
     """
     eigenvalues, mixtures, inclusion = mixtures_of(trial, dim, kept, spectra)
     marginals = np.array([mixture.chances @ mixture.members for mixture in mixtures])
@@ -125,9 +126,9 @@ def test_inclusion(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
     cases=SIZES,
 )
 def test_inclusion__size(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
-    """Systematic sampling draws sets that have direction i with the chance m_i of the best mixture
-    of representations of r columns, and all of these sets have r directions: the mean of their
-    squared sizes is r^2.
+    """Systematic sampling draws sets that have direction $i$ with the chance $m_i$ of the best
+    mixture of representations of $r$ columns, and all of these sets have $r$ directions: the mean
+    of their squared sizes is $r^2$.
     """
     _, mixtures, inclusion = mixtures_of(trial, dim, kept, spectra)
     squares = np.array([mixture.chances @ mixture.members.sum(axis=1) ** 2 for mixture in mixtures])
@@ -140,12 +141,12 @@ def test_inclusion__size(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
 
 
 @claim(
-    derived("the l* largest eigenvalues are those above the value"), kind="identity", cases=SIZES
+    derived("the $l*$ largest eigenvalues are those above the value"), kind="identity", cases=SIZES
 )
 def test_inclusion__positive(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
-    """The best mixture of representations of r columns keeps l* directions with a positive chance,
-    where l* maximises (l - r) / (1 / λ_1 + ... + 1 / λ_l) over the numbers l of eigenvalues λ_1 >=
-    λ_2 >= ... of Σ S.
+    """The best mixture of representations of $r$ columns keeps $l*$ directions with a positive
+    chance, where $l*$ maximises $(l - r) / (1 / λ_1 + … + 1 / λ_l)$ over the numbers $l$ of
+    eigenvalues $λ_1 >= λ_2 >= …$ of $Σ S$.
     """
     eigenvalues, _, inclusion = mixtures_of(trial, dim, kept, spectra)
     count = np.array([predicted.hedged(spectrum, kept) for spectrum in eigenvalues])
@@ -161,8 +162,8 @@ def test_inclusion__positive(trial, dim: Dim, kept: Count, spectra: Spectra = 20
     cases=SIZES,
 )
 def test_inclusion__sets(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
-    """Let l* directions have a positive chance to be kept by the best mixture of representations of
-    r columns. Some mixture of at most l* sets of r directions has the same chances.
+    """Let $l*$ directions have a positive chance to be kept by the best mixture of representations
+    of $r$ columns. Some mixture of at most $l*$ sets of $r$ directions has the same chances.
     """
     _, mixtures, inclusion = mixtures_of(trial, dim, kept, spectra)
     count = np.sum(inclusion > 1e-13, axis=1)
@@ -172,13 +173,13 @@ def test_inclusion__sets(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
 
 
 @claim(
-    derived("λ_i (1 - m_i)"),
+    derived("$λ_i (1 - m_i)$"),
     kind="identity",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
 )
 def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """Under the best mixture the task along eigenvector i has the expected regret min(value, λ_i),
-    where λ_i is its eigenvalue of Σ S.
+    """Under the best mixture the task along eigenvector $i$ has the expected regret $min(v, λ_i)$,
+    where $v$ is the value of the game and $λ_i$ is its eigenvalue of $Σ S$.
     """
     sigma, _, spectrum, tasks, ops = setting = game(trial, world, dim, kept, shape)
     mixture = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
@@ -197,9 +198,9 @@ def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shap
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")],
 )
 def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """If the r directions are those that contain the points u, u + 1, ... for a uniform u,
-    direction i, of regret λ_i, is missing with the chance min(1, v / λ_i), where v is the value of
-    the game.
+    """If the $r$ directions are those that contain the points $u, u + 1, …$ for a uniform $u$,
+    direction $i$, of regret $λ_i$, is missing with the chance $min(1, v / λ_i)$, where $v$ is the
+    value of the game.
     """
     spectrum = game(trial, world, dim, kept, shape).spectrum
     missing = predicted.equalised_regret(spectrum, kept) / spectrum
@@ -235,8 +236,8 @@ def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shap
 def test_no_representation_beats(
     trial, world: Seed, dim: Dim, kept: Count, shape: Shape, draws: Worlds = 1000
 ):
-    """There is a law of tasks, of covariance F, against which every representation has an expected
-    regret of at least the value of the game.
+    """There is a law of tasks, of covariance $F$, against which every representation has an
+    expected regret of at least the value of the game.
     """
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
     trial.require(
@@ -273,10 +274,10 @@ def test_no_representation_beats(
 def test_hedge_rate(
     trial, ratio: Annotated[float, Interval(1.01, 20, why="at 1 tasks are alike")], longest: Horizon
 ):
-    """Against Hedge of rate η with two tasks and r = 1, the mean of T best responses has a worst
-    regret above the value by max(D λ_2, -D λ_1) / (T (λ_1 + λ_2)): D is T λ_2, or from h - λ_1 on
-    the number in [h - λ_1, h + λ_2) that equals it modulo λ_1 + λ_2, with h = log(λ_1 / λ_2) / η ~
-    T^(1/2).
+    """Against Hedge of rate $η$ with two tasks and $r = 1$, the mean of $T$ best responses has a
+    worst regret above the value by $max(D λ_2, -D λ_1) / (T (λ_1 + λ_2))$: $D$ is $T λ_2$, or from
+    $h - λ_1$ on the number in $[h - λ_1, h + λ_2)$ that equals it modulo $λ_1 + λ_2$, with
+    $h = log(λ_1 / λ_2) / η ~ T^(1/2)$.
 
     Once h is beyond the sum the excess falls like T^(-1/2), before, as at λ_1 = 1.01 λ_2, like 1 /
     T.
@@ -295,7 +296,8 @@ def test_hedge_rate(
 
 @claim(
     derived(
-        "Hedge evens out p_i λ_i of hedged tasks, whose losses are then log(λ_i / λ_j) / η apart"
+        "Hedge evens out $p_i λ_i$ of hedged tasks, whose losses are then $log(λ_i / λ_j) / η$ "
+        "apart"
     ),
     kind="rate",
     cases=[200],
@@ -304,8 +306,8 @@ def test_hedge_rate(
 def test_hedge_rate__order(
     trial, horizon: Annotated[int, Interval(200, 400, why="128 times as many moves are played")]
 ):
-    """For the eigenvalues λ = (3, 2, 1, .5, .1) and r = 2, the excess of Hedge over the value,
-    averaged over T to 2 T steps, falls like T^(-1/2).
+    """For the eigenvalues $λ = (3, 2, 1, .5, .1)$ and $r = 2$, the excess of Hedge over the value,
+    averaged over $T$ to $2 T$ steps, falls like $T^(-1/2)$.
     """
     spectrum = np.array([3, 2, 1, 0.5, 0.1])
     starts = horizon * 4 ** np.arange(4)
@@ -332,13 +334,12 @@ def test_hedge_rate__order(
     kind="bound",
     tier="full",
     cases=[(5, 2), (6, 3)],
-    not_tight="best responses end at p ~ 1 / λ, so that (H(p) + log max p) / (2 log d) of the "
-    "bound "
-    "is lost: < 1 / 2",
+    not_tight="best responses end at $p ~ 1 / λ$, so that $(H(p) + log max p) / (2 log d)$ of "
+    "the bound is lost: less than 1/2",
 )
 def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000):
-    """The mean of T best responses to Hedge on d tasks has a worst regret within λ_1 (log d /
-    2T)^(1/2) of the value.
+    """The mean of $T$ best responses to Hedge on $d$ tasks has a worst regret within
+    $λ_1 (log d / (2T))^(1/2)$ of the value.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     trial.require(

@@ -33,9 +33,10 @@ def top(matrix, kept):
     cases=[(0, 6, 2, "drawn"), (1, 6, 2, "drawn"), (2, 9, 5, "drawn"), (0, 6, 2, "steep")],
 )
 def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """Over representations R of r columns the least worst regret, over tasks with f' S^-1 f <= 1,
-    is λ_(r+1), the next eigenvalue of Σ S. It is attained at R = S^(1/2) Q_(1:r) with the leading
-    eigenvectors Q of S^(1/2) Σ S^(1/2), and in general not by PCA.
+    """Over representations $R$ of $r$ columns the least worst regret, over tasks with
+    $f' S^-1 f <= 1$, is $λ_(r+1)$, the next eigenvalue of $Σ S$. It is attained at
+    $R = S^(1/2) Q_{1:r}$ with the leading eigenvectors $Q$ of $S^(1/2) Σ S^(1/2)$, and in general
+    not by PCA.
     """
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
     best = predicted.pure_representation(sigma, prior, kept)
@@ -66,8 +67,8 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
 def test_pure_value__any_representation(
     trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 2000
 ):
-    """For every representation R of r columns, the worst regret over tasks with f' S^-1 f <= 1 is
-    at least λ_(r+1), the (r+1)-th eigenvalue of Σ S.
+    """For every representation $R$ of $r$ columns, the worst regret over tasks with
+    $f' S^-1 f <= 1$ is at least $λ_(r+1)$, the $(r+1)$-th eigenvalue of $Σ S$.
     """
     trial.require(
         draws * dim**2 <= 10**7, "draws dim^2 must be at most 1e7: each draw is decomposed"
@@ -103,9 +104,9 @@ def test_estimated_covariance(
         int, Interval(10**5, 2**30, why="λ_(r+1) is told from the others; the high end is a cap")
     ] = 10**6,
 ):
-    """If the best representation of r columns is computed from the covariance of N normal samples,
-    and λ_(r+1) is a simple eigenvalue of Σ S, the worst regret grows by λ_(r+1)^2 / N times the sum
-    over j <= r of 1 / (λ_j - λ_(r+1)) to first order.
+    """If the best representation of $r$ columns is computed from the covariance of $N$ normal
+    samples, and $λ_(r+1)$ is a simple eigenvalue of $Σ S$, the worst regret grows by
+    $λ_(r+1)^2 / N$ times the sum over $j <= r$ of $1 / (λ_j - λ_(r+1))$ to first order.
     """
     sigma, prior, spectrum, _, _ = game(trial, world, dim, kept)
     value = spectrum[kept]
@@ -156,8 +157,8 @@ def test_estimated_covariance(
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "drawn")],
 )
 def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """On average over tasks with E f f' = S, the best representation of r columns has the regret
-    sum over i > r of λ_i, and no representation or mixture has less.
+    """On average over tasks with $E f f' = S$, the best representation of $r$ columns has the
+    regret $∑_(i>r) λ_i$, and no representation or mixture has less.
     """
     sigma, prior, spectrum, *_ = game(trial, world, dim, kept, shape)
     value = predicted.pure_average(spectrum, kept)
@@ -176,13 +177,13 @@ def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: S
 
 
 @claim(
-    derived("the regrets of the tasks f_i, summed"),
+    derived("the regrets of the tasks $f_i$, summed"),
     kind="identity",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")],
 )
 def test_price_of_worst_case__mixture(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """On average over tasks with E f f' = S, the best mixture has the regret sum over i of
-    min(value, λ_i), which is more than that of the best single representation.
+    """On average over tasks with $E f f' = S$, the best mixture has the regret $∑_i min(v, λ_i)$
+    with the value $v$ of the game, which is more than that of the best single representation.
     """
     sigma, prior, spectrum, _, ops = setting = game(trial, world, dim, kept, shape)
     mixture = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))

@@ -33,8 +33,8 @@ def half_seen(generator, covariance, kept):
     cases=[(0, 6, 2), (2, 6, 2), (1, 9, 5)],
 )
 def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
-    """The regret f'(Σ - Σ R (R' Σ R)^-1 R' Σ) f of a representation R'x for the task f is the
-    variance of f'x that a projection on R'x leaves; Σ is the covariance of x.
+    """The regret $f'(Σ - Σ R (R' Σ R)^-1 R' Σ) f$ of a representation $R'x$ for the task $f$ is the
+    variance of $f'x$ that a projection on $R'x$ leaves; $Σ$ is the covariance of $x$.
     """
     sigma = game(trial, world, dim, kept).covariance
     generator = trial.generator()
@@ -64,8 +64,8 @@ def test_regret_by_regression__sampled(
         int, Interval(1000, 2**40, why="a limit of many samples; the high end is a cap")
     ] = 10**6,
 ):
-    """On sampled rows least squares with R'x has a larger squared error than least squares with x
-    by the regret of R for the task; the noise, of standard deviation 1/2, cancels.
+    """On sampled rows least squares with $R'x$ has a larger squared error than least squares with
+    $x$ by the regret of $R$ for the task; the noise, of standard deviation 1/2, cancels.
     """
     sigma = game(trial, world, dim, kept).covariance
     generator = trial.generator()
@@ -84,13 +84,14 @@ def test_regret_by_regression__sampled(
 
 
 @claim(
-    derived("the residual form at the best R, in its eigenbasis"),
+    derived("the residual form at the best $R$, in its eigenbasis"),
     kind="identity",
     cases=[(0, 6, 2), (1, 9, 5)],
 )
 def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
-    """The task f* = S^(1/2) q_(r+1), with f*' S^-1 f* = 1, has the regret λ_(r+1) at the best
-    representation of r columns: q and λ are eigenvectors and eigenvalues of S^(1/2) Σ S^(1/2).
+    """The task $f* = S^(1/2) q_(r+1)$, with $f*' S^-1 f* = 1$, has the regret $λ_(r+1)$ at the best
+    representation of $r$ columns: $q$ and $λ$ are eigenvectors and eigenvalues of
+    $S^(1/2) Σ S^(1/2)$.
     """
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept)
     best = predicted.pure_representation(sigma, prior, kept)
@@ -108,12 +109,12 @@ def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
 
 
 @claim(
-    derived("the residual form at the best R, in its eigenbasis"),
+    derived("the residual form at the best $R$, in its eigenbasis"),
     kind="bound",
     cases=[(0, 6, 2), (1, 9, 5)],
 )
 def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 20_000):
-    """No task with f' S^-1 f = 1 has a regret above λ_(r+1) at the best representation of r
+    """No task with $f' S^-1 f = 1$ has a regret above $λ_(r+1)$ at the best representation of $r$
     columns.
     """
     sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
@@ -155,8 +156,8 @@ def logistic_regret(seen, unseen, nodes=48):
     cases=[(0, 6, 2), (1, 5, 1), (2, 8, 4)],
 )
 def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
-    """For labels of logit t f'x, the regret in log loss divided by t^2 tends to an eighth of the
-    regret in squared error as t -> 0, for every representation and task f.
+    """For labels of logit $t f'x$, the regret in log loss divided by $t^2$ tends to an eighth of
+    the regret in squared error as $t -> 0$, for every representation and task $f$.
 
     So the game of small logits has the representations of squared error, and an eighth of its
     value.
@@ -185,7 +186,7 @@ def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
 
 
 @claim(
-    derived("pure_value over eight, for tasks of small logits"),
+    derived("`pure_value` over eight, for tasks of small logits"),
     kind="optimality",
     cases=[(0, 6, 2), (1, 5, 1)],
 )
@@ -195,8 +196,8 @@ def test_logistic_loss__value(
     dim: Annotated[int, Interval(2, 12, why="something is left out; the high end is a cap")],
     kept: Count,
 ):
-    """In log loss with a small logit t f'x, the best representation of squared error has the least
-    worst regret, t^2 λ_(r+1) / 8.
+    """In log loss with a small logit $t f'x$, the best representation of squared error has the
+    least worst regret, $t^2 λ_(r+1) / 8$.
 
     To 1 % for logits of standard deviation up to .1: PCA, and most directions drawn at random, have
     a larger one.

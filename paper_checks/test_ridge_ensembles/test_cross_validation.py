@@ -29,7 +29,7 @@ from theory_on_trial.laws import Asymptotic
 
 REPAIR = known(
     "Bellec, Du, Koriyama, Patil & Tan 2023, arXiv 2310.01374, the corrected estimator of their "
-    "released Non-Gaussian/compute_risk.py (kaitan365/CorrectedGCV at 4100ffb)"
+    "released `Non-Gaussian/compute_risk.py` (kaitan365/CorrectedGCV at 4100ffb)"
 )
 MORE = LOOKS | {"most": 5600}  # 2 f(p) - f(p / 2) scatters three times as much as f(p)
 
@@ -89,7 +89,7 @@ def judging(worlds, penalty):
 
 
 @claim(
-    derived("a training point's residual is d times its leave-one-out residual"),
+    derived("a training point's residual is $d$ times its leave-one-out residual"),
     kind="limit",
     tier="full",
     cases=[WITH],
@@ -97,9 +97,9 @@ def judging(worlds, penalty):
 def test_gcv_bias_finite_M(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 100
 ):
-    """Generalised cross-validation over all n rows exceeds the risk of M = 1 or 2 members by w (1 -
-    w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M: w is the share of rows that a member has seen, d
-    its residual share of degrees of freedom, and R_1 the risk of one member.
+    """Generalised cross-validation over all $n$ rows exceeds the risk of $M = 1$ or 2 members by
+    $w (1 - w) (1 - d)^2 / (1 - w + w d)^2$ times $R_1 / M$: $w$ is the share of rows that a member
+    has seen, $d$ its residual share of degrees of freedom, and $R_1$ the risk of one member.
 
     To 1.1 % of itself; over the points that two members have seen it is wrong, too, and predicted
     to 2.5 %.
@@ -131,7 +131,7 @@ def test_gcv_bias_finite_M(
 
 
 @claim(
-    derived("a training point's residual is d times its leave-one-out residual"),
+    derived("a training point's residual is $d$ times its leave-one-out residual"),
     kind="limit",
     cases=[WITH],
 )
@@ -148,9 +148,10 @@ def test_gcv_bias(
         Interval(100, 300, why="smaller samples scatter more than this tells, larger take minutes"),
     ] = 100,
 ):
-    """Generalised cross-validation exceeds the risk of M = 1 or 2 members by w (1 - w) (1 - d)^2 /
-    (1 - w + w d)^2 times R_1 / M, up to 3 % of this: w is the share of rows that a member has seen,
-    d its residual share of degrees of freedom, and R_1 the risk of one member.
+    """Generalised cross-validation exceeds the risk of $M = 1$ or 2 members by
+    $w (1 - w) (1 - d)^2 / (1 - w + w d)^2$ times $R_1 / M$, up to 3 % of this: $w$ is the share of
+    rows that a member has seen, $d$ its residual share of degrees of freedom, and $R_1$ the risk of
+    one member.
 
     So it does over all n points, w = k / n; over the points that two members have seen it is wrong,
     too.
@@ -216,7 +217,7 @@ def repaired(trial, aspect, subsample_aspect, penalty, dim, share):
 def test_corrected_gcv(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 100
 ):
-    """Generalised cross-validation of M members, less its excess as estimated from residuals and
+    """Generalised cross-validation of $M$ members, minus its excess as estimated from residuals and
     degrees of freedom, is their risk, up to 1 %.
     """
     repaired(trial, aspect, subsample_aspect, penalty, dim, 0.01)
@@ -231,8 +232,8 @@ def test_corrected_gcv__ridgeless(
         int, Interval(100, 200, why="smaller ones scatter more than minutes tell, larger take ten")
     ] = 100,
 ):
-    """Without penalty, generalised cross-validation of M members, less its excess as estimated from
-    residuals and degrees of freedom, is their risk, up to 1.5 %.
+    """Without penalty, generalised cross-validation of $M$ members, minus its excess as estimated
+    from residuals and degrees of freedom, is their risk, up to 1.5 %.
     """
     repaired(trial, aspect, subsample_aspect, 0.0, dim, 0.015)
 
@@ -246,8 +247,8 @@ def test_corrected_gcv__ridgeless(
 def test_union_consistent_M1(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Hundred = 160
 ):
-    """For one member, generalised cross-validation over the k rows that it has seen is its risk if
-    it leaves residuals, and over all n > k rows it exceeds its risk, each up to 4 %.
+    """For one member, generalised cross-validation over the $k$ rows that it has seen is its risk
+    if it leaves residuals, and over all $n > k$ rows it exceeds its risk, each up to 4 %.
     """
     population, aspects, size = world(trial, dim, aspect, subsample_aspect, penalty)
     trial.require(
@@ -329,7 +330,7 @@ def largest_gcv_error(rng, variances, signal, points, subsamples, members=3, res
 @claim(
     tried(
         "abstract, sentence 4: strong uniform consistency of GCV over the subsample sizes",
-        "the order n^(-1/2), for two penalties, three sizes and one design",
+        "the order $n^(-1/2)$, for two penalties, three sizes and one design",
     ),
     kind="rate",
     tier="full",
@@ -344,8 +345,9 @@ def test_gcv_uniform(
         Interval(40, 80, why="smaller ones are not yet in the power law, larger ones take minutes"),
     ] = 40,
 ):
-    """The largest |GCV - risk| of infinitely many members, over the penalties 0 and 1 and the
-    subsample sizes p / k = .625, 2 and 4, falls as n^(-1/2) on average.
+    """The largest difference of generalised cross-validation and risk of infinitely many members,
+    over the penalties 0 and 1 and the subsample sizes $p / k = .625, 2$ and $4$, falls as
+    $n^(-1/2)$ on average.
 
     So GCV is consistent at the worst of them at once; of one member it is not, and the largest
     tends to a constant.

@@ -16,7 +16,7 @@ from theory_on_trial.laws import Asymptotic
 
 
 @claim(
-    derived("the penalty is a convex function of μ > -min r"),
+    derived("the penalty is a convex function of $μ > -min r$"),
     kind="optimality",
     cases=[(0.25, 8.0), (3.0, 8.0)],
 )
@@ -27,9 +27,9 @@ def test_least_penalty(
         float, Interval(2, 1e4, why="at 1 the spectrum is isotropic; the high end is a cap")
     ],
 ):
-    """The most negative penalty that a level μ can have is the least of μ - φ sum h r μ / (μ + r)
-    over μ > -min r, where φ = p/n and r are the eigenvalues of Σ with shares h. For Σ = I it is -(1
-    - sqrt(φ))^2.
+    """The most negative penalty that a level $μ$ can have is the least of $μ - φ ∑ h r μ / (μ + r)$
+    over $μ > -min r$, where $φ = p/n$ and $r$ are the eigenvalues of $Σ$ with shares $h$. For
+    $Σ = I$ it is $-(1 - sqrt(φ))^2$.
     """
     trial.require(abs(aspect - 1) >= 0.1, "aspect must be .1 off 1: there no penalty is below 0")
     eigenvalues = np.array([1.0, ratio])
@@ -74,10 +74,10 @@ def least_of(function, low):
     cases=[(0.5, 0.25), (0.5, 0.02), (0.8, 0.25), (1.5, 0.25)],
 )
 def test_optimum(trial, aspect: AnyAspect, noise: Noise):
-    """The least risk of infinitely many fits without penalty, over all subsample sizes k, is the
-    least risk of ridge over all penalties from 0 on. One level μ attains both: at p/k = 1 / sum h r
-    / (μ + r), if this exceeds φ = p/n, and at the penalty μ - φ sum h r μ / (μ + r), with the
-    eigenvalues r of Σ and their shares h.
+    """The least risk of infinitely many fits without penalty, over all subsample sizes $k$, is the
+    least risk of ridge over all penalties from 0 on. One level $μ$ attains both: at
+    $p/k = 1 / (∑ h r / (μ + r))$, if this exceeds $φ = p/n$, and at the penalty
+    $μ - φ ∑ h r μ / (μ + r)$, with the eigenvalues $r$ of $Σ$ and their shares $h$.
     """
     population = replace(POPULATION, noise=noise)
     ridge = predicted.optimal_ridge(population, aspect)
@@ -124,9 +124,9 @@ def isotropic(aspect, noise):
     kind="bound",
 )
 def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
-    """For Σ = I and |β| = 1, no ensemble of infinitely many ridge fits with a penalty λ >= 0, each
-    on k <= n rows, has a risk below the positive root c of φ c^2 + (1 - φ (1 + s)) c = s, where s >
-    0 is the variance of the noise and φ = p/n.
+    """For $Σ = I$ and $|β| = 1$, no ensemble of infinitely many ridge fits with a penalty $λ >= 0$,
+    each on $k <= n$ rows, has a risk below the positive root $c$ of
+    $φ c^2 + (1 - φ (1 + s)) c = s$, where $s > 0$ is the variance of the noise and $φ = p/n$.
     """
     population, least = isotropic(aspect, noise)
     best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
@@ -155,9 +155,9 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
 
 @claim(derived("fits on fewer rows act as fits with a penalty do"), kind="identity")
 def test_optimum__isotropic_attained(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
-    """For Σ = I and |β| = 1, infinitely many fits without penalty on p / x rows each have the least
-    risk of ridge, the positive root c of φ c^2 + (1 - φ (1 + s)) c = s, where x is the larger root
-    of x^2 - (1 + φ + φ s) x + φ = 0, s the variance of the noise and φ = p/n.
+    """For $Σ = I$ and $|β| = 1$, infinitely many fits without penalty on $p / x$ rows each have the
+    least risk of ridge, the positive root $c$ of $φ c^2 + (1 - φ (1 + s)) c = s$, where $x$ is the
+    larger root of $x^2 - (1 + φ + φ s) x + φ = 0$, $s$ the variance of the noise and $φ = p/n$.
     """
     population, least = isotropic(aspect, noise)
     best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
@@ -168,9 +168,9 @@ def test_optimum__isotropic_attained(trial, aspect: AnyAspect = 0.5, noise: Nois
 
 @claim(derived("the derivative of the risk in the aspect of the fits"), kind="optimality")
 def test_optimum__isotropic_place(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
-    """For Σ = I and |β| = 1, infinitely many fits without penalty on k rows each have the least
-    risk where p/k is the larger root of x^2 - (1 + φ + φ s) x + φ = 0; s is the variance of the
-    noise and φ = p/n.
+    """For $Σ = I$ and $|β| = 1$, infinitely many fits without penalty on $k$ rows each have the
+    least risk where $p/k$ is the larger root of $x^2 - (1 + φ + φ s) x + φ = 0$; $s$ is the
+    variance of the noise and $φ = p/n$.
     """
     population, _ = isotropic(aspect, noise)
     best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
@@ -187,9 +187,10 @@ def test_optimum__isotropic_place(trial, aspect: AnyAspect = 0.5, noise: Noise =
     tier="full",
 )
 def test_negative_ridge(trial, dim: Many = 480):
-    """Let p = 3 n, let four fifths of the eigenvalues of Σ be .1 and the others 3, let the signal
-    |β| = 1 lie along the latter, and let the noise have the variance .01. The best penalty of ridge
-    is negative, -.0588, and lowers the risk by .0253 below that without penalty, up to 2 %.
+    """Let $p = 3 n$, let four fifths of the eigenvalues of $Σ$ be .1 and the others 3, let the
+    signal $|β| = 1$ lie along the latter, and let the noise have the variance .01. The best penalty
+    of ridge is negative, −.0588, and lowers the risk by .0253 below that without penalty, up to 2
+    %.
 
     The sentence of the abstract on the best ridge is about penalties from 0 on.
     """
@@ -217,10 +218,10 @@ def test_negative_ridge(trial, dim: Many = 480):
     trial.mean(gains, gain, law=Asymptotic(), margin=0.02 * gain, controls=controls, **LOOKS)
 
 
-@claim(derived("boxes of μ, each enclosed"), kind="bound")
+@claim(derived("boxes of $μ$, each enclosed"), kind="bound")
 def test_least_penalty__everywhere(trial):
-    """For Σ = I, μ - φ μ / (μ + 1) >= -(1 - sqrt(φ))² for all μ in [-.95, 20] and sqrt(φ) = 1/4,
-    2/4, 3/4, 5/4, …, 3, to 1e-12.
+    """For $Σ = I$, $μ - φ μ / (μ + 1) >= -(1 - sqrt(φ))²$ for all $μ$ in $[-.95, 20]$ and
+    $sqrt(φ) = 1/4, 2/4, 3/4, 5/4, …, 3$, to $1e-12$.
     """
 
     def law(level, quarters):

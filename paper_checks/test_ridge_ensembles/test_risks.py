@@ -42,7 +42,7 @@ SCALED = published(
     place=code(REPOSITORY, "paper/gcv/run_gcv_opt.py, line 27", COMMIT),
     quoted="lam = (phi_s-phi) * np.trace(np.linalg.solve(np.identity(p) + v * Sigma, v * Sigma)) "
     "/ p",
-    within="v = v_general(phi_s, 0., Sigma): no penalty before",
+    within="`v = v_general(phi_s, 0., Sigma)`: no penalty before",
     reach="released command",
     effect="the rows of the type 'ridge' in that script's table; its README takes the ridge curve "
     "of Figure 3 from another script",
@@ -207,9 +207,10 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
 def test_risk_law(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40
 ):
-    """As n, p and k grow, infinitely many ridge fits on k of n rows have the risk C = (σ^2 + c) /
-    (1 - t(φ)), and two have (C + R_1) / 2, up to 1 %. R_1 is C with φ_s = p/k in place of φ = p/n,
-    c the squared bias, and t the share of degrees of freedom.
+    """As $n$, $p$ and $k$ grow, infinitely many ridge fits on $k$ of $n$ rows have the risk
+    $C = (σ^2 + c) / (1 - t(φ))$, and two have $(C + R_1) / 2$, up to 1 %. $R_1$ is $C$ with
+    $φ_s = p/k$ in place of $φ = p/n$, $c$ the squared bias, and $t$ the share of degrees of
+    freedom.
 
     The file computes these limits, with its `tv` = t / (1 - t) and `tc` = c.
     """
@@ -230,8 +231,8 @@ def test_risk_law__autoregressive(
     penalty: Penalty,
     dim: Medium = 40,
 ):
-    """For rows with the covariance Σ_ij = ρ^(|i - j|), infinitely many ridge fits and two of them
-    have the risks C and (C + R_1) / 2 of the law for its eigenvalues.
+    """For rows with the covariance $Σ_{i j} = ρ^(|i - j|)$, infinitely many ridge fits and two of
+    them have the risks $C$ and $(C + R_1) / 2$ of the law for its eigenvalues.
 
     These are (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform, with coefficients equal along all
     directions.
@@ -243,9 +244,9 @@ def test_risk_law__autoregressive(
 def test_risk_law__ridgeless(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 160
 ):
-    """Without penalty, infinitely many fits on k of n rows have the risk C = (σ^2 + c) / (1 -
-    t(φ)), and two have (C + R_1) / 2. R_1 is C with φ_s = p/k in place of φ = p/n, c the squared
-    bias, and t the share of degrees of freedom.
+    """Without penalty, infinitely many fits on $k$ of $n$ rows have the risk
+    $C = (σ^2 + c) / (1 - t(φ))$, and two have $(C + R_1) / 2$. $R_1$ is $C$ with $φ_s = p/k$ in
+    place of $φ = p/n$, $c$ the squared bias, and $t$ the share of degrees of freedom.
 
     The file computes these limits.
     """
@@ -264,8 +265,8 @@ def test_risk_law__least_squares(
     aspect: Annotated[float, Interval(0.01, 0.5, why="k is at most n")],
     subsample_aspect: Annotated[float, Interval(0.5, 1, why="beyond, fits interpolate")],
 ):
-    """Without penalty and for p <= k, infinitely many fits have the risk C = σ^2 / (1 - φ) and one
-    has R_1 = σ^2 / (1 - φ_s), which is infinite at p = k; φ = p/n and φ_s = p/k.
+    """Without penalty and for $p <= k$, infinitely many fits have the risk $C = σ^2 / (1 - φ)$ and
+    one has $R_1 = σ^2 / (1 - φ_s)$, which is infinite at $p = k$; $φ = p/n$ and $φ_s = p/k$.
 
     The file has these two as its branch for no penalty.
     """
@@ -289,9 +290,9 @@ def test_risk_law__least_squares(
 def test_finite_size_exact(
     trial, smaller: Some, apart: Apart, wide: bool, signal: UnitInterval = 1.0, noise: Noise = 0.25
 ):
-    """Least squares, of least norm where k < p, on k normal points with covariance I in p
-    dimensions has the risk σ^2 (1 + min(k, p) / (|p - k| - 1)) + |β|^2 (1 - k / p)_+ for |p - k| >
-    1.
+    """Least squares, of least norm where $k < p$, on $k$ normal points with covariance $I$ in $p$
+    dimensions has the risk $σ^2 (1 + min(k, p) / (|p - k| - 1)) + |β|^2 (1 - k / p)_+$ for
+    $|p - k| > 1$.
     """
     points, dim = (smaller, smaller + apart) if wide else (smaller + apart, smaller)
     size = {"points": points, "subsample": points, "members": 1}
@@ -315,14 +316,14 @@ def test_finite_size_exact(
 
 @claim(
     known(
-        "Patil, Du & Kuchibhotla 2023, Bagging in overparameterized learning: the risk of M "
+        "Patil, Du & Kuchibhotla 2023, Bagging in overparameterized learning: the risk of $M$ "
         "members from those of one and two"
     ),
     kind="identity",
 )
 def test_affine_in_1_over_M(trial, there: Few = 8, dim: Some = 20):
-    """For given members, the mean risk of all bags of M of them is affine in 1 / M: R_1 / M + (1 -
-    1 / M) C, where R_1 is that of one member and C that of infinitely many.
+    """For given members, the mean risk of all bags of $M$ of them is affine in $1 / M$:
+    $R_1 / M + (1 - 1 / M) C$, where $R_1$ is that of one member and $C$ that of infinitely many.
     """
     factor = trial.generator().standard_normal((there, dim))
     products = factor @ factor.T / dim
@@ -413,9 +414,9 @@ def test_path_equivalence(
 def test_path_equivalence__ridgeless(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 40
 ):
-    """Infinitely many fits without penalty on k of n rows are as good as ridge on all rows with the
-    penalty μ - φ sum h r μ / (μ + r): μ is the level of the subsample size, φ = p/n, and r are the
-    eigenvalues of the rows' covariance with shares h.
+    """Infinitely many fits without penalty on $k$ of $n$ rows are as good as ridge on all rows with
+    the penalty $μ - φ ∑ h r μ / (μ + r)$: $μ$ is the level of the subsample size, $φ = p/n$, and
+    $r$ are the eigenvalues of the rows' covariance with shares $h$.
     """
     ridge_is_as_good(trial, aspect, subsample_aspect, 0.0, dim, released_penalty)
 
@@ -447,9 +448,9 @@ def level_of(spectrum, penalty, aspect):
     second="test_ridge_ensembles.py::test_levels_and_risks_to_thirty_digits",
 )
 def test_fixed_point(trial, aspect: LevelAspect, penalty: Annotated[float, Interval(0, 10)]):
-    """For a penalty λ and φ_s = p/k, the level is μ = 1 / v with v = 1 / (λ + φ_s sum h r / (1 + v
-    r)), the limit for large k; r are the eigenvalues of the rows' covariance with shares h, here of
-    an autoregression with .25.
+    """For a penalty $λ$ and $φ_s = p/k$, the level is $μ = 1 / v$ with
+    $v = 1 / (λ + φ_s ∑ h r / (1 + v r))$, the limit for large $k$; $r$ are the eigenvalues of the
+    rows' covariance with shares $h$, here of an autoregression with .25.
 
     The function iterates this from the v of equal eigenvalues; here it goes on for 3000 steps.
     """
@@ -468,7 +469,7 @@ def test_fixed_point(trial, aspect: LevelAspect, penalty: Annotated[float, Inter
 
 
 @claim(
-    derived("an iteration that converges at the rate t, stopped"),
+    derived("an iteration that converges at the rate $t$, stopped"),
     kind="limit",
     cases=[(1.1, 0.0), (1.5, 0.0), (2.0, 0.0), (1.0, 0.01)],
     route="the released iteration, rewritten, against a bracketed root and its derivative",
@@ -476,10 +477,10 @@ def test_fixed_point(trial, aspect: LevelAspect, penalty: Annotated[float, Inter
 def test_fixed_point__tolerance(
     trial, aspect: LevelAspect, penalty: Annotated[float, Interval(0, 0.1)]
 ):
-    """The released iteration for v stops at a relative step of at most 1e-3. There v is too low by
-    t / (1 - t) times its last step, up to 1 % of this, where t = φ_s sum h r² v² / (1 + v r)² is
-    the rate of the iteration: by .93, .16 and .06 % at φ_s = p/k = 1.1, 1.5 and 2 without penalty,
-    and by .35 % at φ_s = 1 and the penalty .01.
+    """The released iteration for $v$ stops at a relative step of at most $1e-3$. There $v$ is too
+    low by $t / (1 - t)$ times its last step, up to 1 % of this, where
+    $t = φ_s ∑ h r² v² / (1 + v r)²$ is the rate of the iteration: by .93, .16 and .06 % at
+    $φ_s = p/k = 1.1, 1.5$ and $2$ without penalty, and by .35 % at $φ_s = 1$ and the penalty .01.
 
     The function is `v_general` of `fixed_point_sol.py` (jaydu1/overparameterized-ensembling at
     1f50507); the rows have the covariance .25^|i - j| of its scripts. A tolerance is no error.

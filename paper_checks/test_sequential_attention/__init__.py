@@ -12,7 +12,8 @@ Abstract:
   on trial. The benchmarks are not bundled.
 - Sentence 4: it is a forward selection in one pass and takes attention weights at each step for the
   importance of features. In part: coded_first_pick, coded_first_pick-next. By default the first of
-  the k features of the released module is random; the other k - 1 are chosen by trained weights.
+  the $k$ features of the released module is random; the other $k - 1$ are chosen by trained
+  weights.
 - Sentence 5: for linear regression an adaptation is orthogonal matching pursuit and has its
   guarantees. Holds: entry_is_omp, coherence_recovery. The adaptation has a penalty in place of the
   softmax gates; of the guarantees that by coherence was tried, and not weak submodularity.

@@ -131,18 +131,19 @@ def test_thresholds_not_monotone__tables(
     scaled: bool,
 ):
     """Let the columns of a table be normal with the correlation 1/2, scaled to one length or by
-    e^(.7 z) with z normal, and y = X β + noise with β and noise standard normal. In more than 2 of
-    10 such tables of 50 to 100 rows and 12 to 20 columns the first level λ_1 rises within 4 rounds.
+    $e^(.7 z)$ with $z$ normal, and $y = X β + e$ with $β$ and the noise $e$ standard normal. In
+    more than 2 of 10 such tables of 50 to 100 rows and 12 to 20 columns the first level $λ_1$ rises
+    within 4 rounds.
     """
     most_tables(trial, partial(rises, rounds=rounds), 0.2, n, p, scaled=scaled)
 
 
 @claim(RANDOM, kind="empirical", tier="full", not_tight=LOOSE, cases=[(60, 15)])
 def test_not_forward_selection__tables(trial, n: TableRows, p: TableColumns):
-    """Let the columns of a table be normal with the correlation 1/2, scaled to one length, and y =
-    X β + noise with β and noise standard normal. In more than 3 of 10 such tables of 50 to 100 rows
-    and 12 to 20 columns, orthogonal matching pursuit and forward selection choose different
-    features within 5 rounds.
+    """Let the columns of a table be normal with the correlation 1/2, scaled to one length, and
+    $y = X β + e$ with $β$ and the noise $e$ standard normal. In more than 3 of 10 such tables of 50
+    to 100 rows and 12 to 20 columns, orthogonal matching pursuit and forward selection choose
+    different features within 5 rounds.
     """
     most_tables(trial, partial(differs, rounds=5), 0.3, n, p)
 
@@ -165,10 +166,10 @@ def leaves_the_path(X, y):
 
 @claim(RANDOM, kind="empirical", tier="full", not_tight=LOOSE, cases=[(60, 15)])
 def test_not_lasso_path(trial, n: TableRows, p: TableColumns):
-    """Let the columns of a table be normal with the correlation 1/2, scaled to one length, and y =
-    X β + noise with β and noise standard normal. In more than 9 of 10 such tables of 50 to 100 rows
-    and 12 to 20 columns, the first five features of orthogonal matching pursuit come in another
-    order on the path of the LASSO.
+    """Let the columns of a table be normal with the correlation 1/2, scaled to one length, and
+    $y = X β + e$ with $β$ and the noise $e$ standard normal. In more than 9 of 10 such tables of 50
+    to 100 rows and 12 to 20 columns, the first five features of orthogonal matching pursuit come in
+    another order on the path of the LASSO.
     """
     most_tables(
         trial,
@@ -191,9 +192,9 @@ DimOfSpace = Annotated[int, Interval(2, 10, why="means over designs are integrat
 def test_thresholds_not_monotone__in_the_plane(
     trial, cosine: Annotated[float, Interval(-0.95, 0.95, why="at the ends columns are parallel")]
 ):
-    """For two unit columns of cosine ρ in the plane, the share (2 / π)(atan b - atan a) of all
-    directions of y makes the first level λ_1 rise in the second round, with b^2 = (1 + |ρ|) / (1 -
-    |ρ|) and a^2 = 1 / (1 - ρ^2).
+    """For two unit columns of cosine $ρ$ in the plane, the share $(2 / π)(arctan b - arctan a)$ of
+    all directions of $y$ makes the first level $λ_1$ rise in the second round, with
+    $b^2 = (1 + |ρ|) / (1 - |ρ|)$ and $a^2 = 1 / (1 - ρ^2)$.
     """
     trial.require(
         abs(cosine) >= 0.03, "|cosine| must be at least 0.03: near 0 no direction has a rise"
@@ -212,9 +213,9 @@ def test_thresholds_not_monotone__in_the_plane(
     derived("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10]
 )
 def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
-    """For two random directions in R^n as columns and a third as y, the first level λ_1 rises in
-    the second round with the mean over t of the chance that columns of cosine ρ = sin t have in the
-    plane, where t in (0, π / 2) has a density proportional to cos^(n-2).
+    """For two random directions in $R^n$ as columns and a third as $y$, the first level $λ_1$ rises
+    in the second round with the mean over $t$ of the chance that columns of cosine $ρ = sin t$ have
+    in the plane, where $t$ in $(0, π / 2)$ has a density proportional to $cos^(n-2)$.
     """
     angles, weights = over_designs(rows)
     measured = rising_in_the_plane(np.sin(angles)) @ weights
@@ -239,8 +240,9 @@ def three_columns(cosine, height):
 
 @claim(derived("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
 def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
-    """For the unit columns (1, 0, 0), (c, s, 0) and (0, 0, 1) and y = (4 / (1 - c), 1, h) with s <
-    h < 1, orthogonal matching pursuit picks 1, 3, 2, and forward selection picks 1, 2, 3.
+    """For the unit columns $(1, 0, 0)$, $(c, s, 0)$ and $(0, 0, 1)$ and $y = (4 / (1 - c), 1, h)$
+    with $s < h < 1$, orthogonal matching pursuit picks 1, 3, 2, and forward selection picks 1, 2,
+    3.
     """
     X, y, _ = three_columns(cosine, height)
     orders = np.array([predicted.omp_order(X, y, 3), predicted.forward_order(X, y, 3)])
@@ -258,9 +260,10 @@ def test_not_forward_selection(trial, cosine: InnerCosine, height: InnerCosine):
 
 @claim(derived("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
 def test_not_forward_selection__levels(trial, cosine: InnerCosine, height: InnerCosine):
-    """Let the level of a round be the largest |x_j . r| of the residual r of y on the chosen
-    columns. For the unit columns (1, 0, 0), (c, s, 0) and (0, 0, 1) and y = (a, 1, h) with a = 4 /
-    (1 - c) and s < h < 1, the rounds of orthogonal matching pursuit have the levels a, h and s.
+    """Let the level of a round be the largest $|x_j . r|$ of the residual $r$ of $y$ on the chosen
+    columns. For the unit columns $(1, 0, 0)$, $(c, s, 0)$ and $(0, 0, 1)$ and $y = (a, 1, h)$ with
+    $a = 4 / (1 - c)$ and $s < h < 1$, the rounds of orthogonal matching pursuit have the levels
+    $a$, $h$ and $s$.
     """
     X, y, levels = three_columns(cosine, height)
     measured = observed.refitted(X[None], y[None], 3, "largest gradient").levels[0]
@@ -283,9 +286,9 @@ def test_not_forward_selection__in_the_plane(
     first: InnerCosine,
     second: Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")],
 ):
-    """Let P x_1 and P x_2 be what two candidates have off the chosen columns. For the share (2 / π)
-    |atan(|P x_1| / |P x_2|) - π / 4| of all directions of the residual in their plane, orthogonal
-    matching pursuit and forward selection pick different ones.
+    """Let $P x_1$ and $P x_2$ be what two candidates have off the chosen columns. For the share
+    $(2 / π) |arctan(|P x_1| / |P x_2|) - π / 4|$ of all directions of the residual in their plane,
+    orthogonal matching pursuit and forward selection pick different ones.
     """
     sines = np.sqrt(1 - np.square([first, second]))
     share = predicted.differing_share(*sines)
@@ -308,12 +311,12 @@ def test_not_forward_selection__in_the_plane(
 
 
 @claim(
-    derived("ratios of normal numbers and of χ variables"), kind="distribution", cases=[2, 3, 10]
+    derived("ratios of normal numbers and of $χ$ variables"), kind="distribution", cases=[2, 3, 10]
 )
 def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
-    """For two normal columns in R^n, orthogonal matching pursuit and forward selection begin with
-    different ones with the chance E|t| / π, where t is an angle whose density is proportional to
-    cos^(n-2).
+    """For two normal columns in $R^n$, orthogonal matching pursuit and forward selection begin with
+    different ones with the chance $E|t| / π$, where $t$ is an angle whose density is proportional
+    to $cos^(n-2)$.
     """
     angles, weights = over_designs(rows)
     across = np.array([np.sin(angles / 2 + np.pi / 4), np.cos(angles / 2 + np.pi / 4)])

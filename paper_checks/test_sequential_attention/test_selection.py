@@ -47,9 +47,9 @@ def sparse_round(trial, n, p, done):
 
 @claim(EQUIVALENT, kind="identity", cases=ROUNDS)
 def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
-    """Let r_S be the residual of y on the chosen columns S, and let one column alone attain the
-    largest |x_j . r_S|. Then no weight outside of S is active at a penalty just above this, and
-    just below it the pick of orthogonal matching pursuit is active alone.
+    """Let $r_S$ be the residual of $y$ on the chosen columns $S$, and let one column alone attain
+    the largest $|x_j . r_S|$. Then no weight outside of $S$ is active at a penalty just above this,
+    and just below it the pick of orthogonal matching pursuit is active alone.
     """
     X, y, chosen, forward = sparse_round(trial, n, p, done)
     level = predicted.entry_levels(X, y, done + 1)[-1]
@@ -73,9 +73,9 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     cases=ROUNDS,
 )
 def test_entry_is_omp__level(trial, n: Rows, p: Columns, done: Done):
-    """Let r_S be the residual of y on the chosen columns S, which are not penalised, and let the
-    other weights b cost λ |b|_1 beside half of the squared error. The largest penalty λ at which
-    one of these is active is max |x_j . r_S|.
+    """Let $r_S$ be the residual of $y$ on the chosen columns $S$, which are not penalised, and let
+    the other weights $b$ cost $λ |b|_1$ beside half of the squared error. The largest penalty $λ$
+    at which one of these is active is $max |x_j . r_S|$.
     """
     X, y, chosen, _ = sparse_round(trial, n, p, done)
     level = predicted.entry_levels(X, y, done + 1)[-1]
@@ -114,9 +114,10 @@ def window(trial, n, p, done):
     cases=ROUNDS,
 )
 def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
-    """Let r_S be the residual of y on the chosen columns S, λ_1 = max |x_j . r_S|, and λ_2 the
-    largest penalty λ < λ_1 at which another column has the correlation λ with what the weight of
-    the first one leaves of r_S. One weight outside of S is active for all penalties in (λ_2, λ_1).
+    """Let $r_S$ be the residual of $y$ on the chosen columns $S$, $λ_1 = max |x_j . r_S|$, and
+    $λ_2$ the largest penalty $λ < λ_1$ at which another column has the correlation $λ$ with what
+    the weight of the first one leaves of $r_S$. One weight outside of $S$ is active for all
+    penalties in $(λ_2, λ_1)$.
     """
     X, y, chosen, twins, first, runner = window(trial, n, p, done)
     second = predicted.second_entry_level(twins, y, chosen)
@@ -139,9 +140,10 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
     cases=ROUNDS,
 )
 def test_single_entry_window__second(trial, n: Rows, p: Columns, done: Done):
-    """Let the chosen columns be projected off y and all others, x_i be the column of the largest
-    |x_i . y|, and b(λ) its weight alone at the penalty λ. A second weight becomes active at the
-    largest penalty λ <= |x_i . y| at which |x_j . (y - x_i b(λ))| = λ for another column x_j.
+    """Let the chosen columns be projected off $y$ and all others, $x_i$ be the column of the
+    largest $|x_i . y|$, and $b(λ)$ its weight alone at the penalty $λ$. A second weight becomes
+    active at the largest penalty $λ <= |x_i . y|$ at which $|x_j . (y - x_i b(λ))| = λ$ for another
+    column $x_j$.
     """
     X, y, chosen, twins, _, runner = window(trial, n, p, done)
     second = predicted.second_entry_level(twins, y, chosen)
@@ -182,9 +184,9 @@ def test_hadamard_is_l1(
         float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")
     ] = 0.3,
 ):
-    """If every weight outside of the chosen set S is a product w_j β_j, least squares with the
-    penalty λ / 2 on the squares of w_j and β_j has the least value and the fit of least squares
-    with the penalty λ |w_j β_j|.
+    """If every weight outside of the chosen set $S$ is a product $w_j β_j$, least squares with the
+    penalty $λ / 2$ on the squares of $w_j$ and $β_j$ has the least value and the fit of least
+    squares with the penalty $λ |w_j β_j|$.
     """
     X, y, chosen, _ = sparse_round(trial, n, p, 2)
     level = share * predicted.entry_levels(X, y, 3)[-1]
@@ -217,8 +219,9 @@ def test_hadamard_is_l1(
 def test_fixed_penalty(
     trial, cosine: Annotated[float, Interval(0.55, 0.7, why="from 1/2 to sqrt(1/2)")]
 ):
-    """For y = e_1 + e_2, the unit column (a, a, b) with 1 / 2 < a < sqrt(1 / 2) enters before e_1
-    and e_2; its weight is the largest for penalties λ > (1 - 2 a^2) / a, and not for smaller ones.
+    """For $y = e_1 + e_2$, the unit column $(a, a, b)$ with $1 / 2 < a < sqrt(1 / 2)$ enters before
+    $e_1$ and $e_2$; its weight is the largest for penalties $λ > (1 - 2 a^2) / a$, and not for
+    smaller ones.
 
     So one penalty for all rounds, as the released benchmark has it
     (sequential_attention/sequential_attention/benchmarks/sequential_lasso.py), may pick another
@@ -250,9 +253,9 @@ def test_coherence_recovery(
     n: Annotated[int, Interval(1200, 4000, why="with fewer rows columns are too alike")] = 1200,
     designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 230,
 ):
-    """Let the coherence of unit columns be μ < 1 / (k - 1). For y in the span of k of them, each
-    other column has a correlation with y of at most k μ / (1 - (k - 1) μ) times the largest one of
-    the k.
+    """Let the coherence of unit columns be $μ < 1 / (k - 1)$. For $y$ in the span of $k$ of them,
+    each other column has a correlation with $y$ of at most $k μ / (1 - (k - 1) μ)$ times the
+    largest one of the $k$.
     """
     trial.require(size < p, "p must exceed size: another column is needed")
     generator = trial.generator("designs")
@@ -287,9 +290,9 @@ def test_coherence_recovery__threshold(
         float, Interval(1, 10, why="the longest over the shortest; the high end is a cap")
     ],
 ):
-    """For columns with lengths from l to L and a coherence of less than μ = 1 / (k (1 + L / l) -
-    1), orthogonal matching pursuit picks the k columns of which y is a combination without zeros;
-    at this coherence it may pick another.
+    """For columns with lengths from $l$ to $L$ and a coherence of less than
+    $μ = 1 / (k (1 + L / l) - 1)$, orthogonal matching pursuit picks the $k$ columns of which $y$ is
+    a combination without zeros; at this coherence it may pick another.
     """
     from scipy.optimize import brentq
 

@@ -17,17 +17,17 @@ TRAINED = published(
     place=released(MODULE),
     read="Each selected feature, the first among them, is that of the largest trained attention "
     "logit",
-    within="the defaults: picks begin after a tenth of the steps, logits are drawn with a standard "
-    "deviation of 1e-5",
+    within="the defaults: picks begin after a tenth of the steps, logits are drawn with a "
+    "standard deviation of $1e-5$",
     reach="default path",
-    effect="the first of k selected features is random, the other k - 1 are chosen by trained "
-    "logits; which version made the paper's tables is not known",
+    effect="the first of $k$ selected features is random, the other $k - 1$ are chosen by "
+    "trained logits; which version made the paper's tables is not known",
     ran="its lines, rewritten",
 )
 ALL_SELECTED = published(
     place=released(MODULE),
-    read="num_candidates_to_select features are selected",
-    within="num_candidates_to_select_per_step > 1",
+    read="`num_candidates_to_select` features are selected",
+    within="`num_candidates_to_select_per_step > 1`",
     reach="unreached branch",
     effect="nothing published: the released commands select one feature at a time",
     ran="its lines, rewritten",
@@ -35,7 +35,7 @@ ALL_SELECTED = published(
 
 
 @claim(
-    derived("weights grow by η c / p a step, and logits with w o c"),
+    derived("weights grow by $η c / p$ a step, and logits with $w ∘ c$"),
     kind="limit",
     cases=[(20, 0.5), (5, 0.0)],
 )
@@ -46,10 +46,10 @@ def test_softmax_early_law(
     n: Annotated[int, Interval(20, 200)] = 60,
     p: Annotated[int, Interval(3, 20, why="with two centred numbers all are alike")] = 12,
 ):
-    """For a small rate η, t >= 2 steps from zero weights and logits leave softmax attention over p
-    features with the logits a_j - mean = η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2 to leading
-    order, c being the correlations with y: the largest logit is that of orthogonal matching
-    pursuit's pick.
+    """For a small rate $η$, $t >= 2$ steps from zero weights and logits leave softmax attention
+    over $p$ features with the logits $a_j = ā + (η^2 t (t - 1) / 2) (c_j^2 - m) / p^2$ to leading
+    order, with their mean $ā$, $c$ being the correlations with $y$ and $m$ the mean of $c^2$: the
+    largest logit is that of orthogonal matching pursuit's pick.
     """
     trial.require(n > p, "n must exceed p, for least squares to be one of the controls")
     ((X,), (y,)) = observed.problems(trial.generator("problem"), 1, n, p, correlation)
@@ -91,9 +91,9 @@ def test_softmax_late_differs(
     n: Annotated[int, Interval(50, 100)] = 60,
     p: Annotated[int, Interval(12, 16)] = 12,
 ):
-    """Let designs be normal with the correlation ρ <= .6 and y = X β + noise with β and noise
-    standard normal. Training softmax attention from step 5 to step 3000 or later, at the rate .05,
-    lowers the share of designs in which the largest logit is the pick of orthogonal matching
+    """Let designs be normal with the correlation $ρ <= .6$ and $y = X β + e$ with $β$ and the noise
+    $e$ standard normal. Training softmax attention from step 5 to step 3000 or later, at the rate
+    .05, lowers the share of designs in which the largest logit is the pick of orthogonal matching
     pursuit by at least 0.3, and raises the share in which it is the feature of the largest
     least-squares weight by at least 0.05.
     """
@@ -130,9 +130,9 @@ def test_coded_schedule(
     picks: Count,
     at_once: Count,
 ):
-    """Asked for k features, m at a time, the released module picks at the steps T (1 + 9 i / K) /
-    10 of T, for i = 0, m, ... < K = k / m. These are m ceil(k / m^2) features: all k for m = 1, and
-    fewer for m > 1 unless k = m.
+    """Asked for $k$ features, $m$ at a time, the released module picks at the steps
+    $T (1 + 9 i / K) / 10$ of $T$, for $i = 0, m, … < K = k / m$. These are $m ⌈k / m^2⌉$ features:
+    all $k$ for $m = 1$, and fewer for $m > 1$ unless $k = m$.
 
     In exact fractions: rounding may delay a pick by one step, in double precision from 190 to 191
     of T = 1000, k = 10. The module compares the number of the phase with the number of features.
@@ -164,9 +164,9 @@ CodedSteps = Annotated[int, Interval(200, 1000, why="fewer may not see the data,
     as_published=TRAINED,
 )
 def test_coded_first_pick(trial, p: CodedFeatures = 12, n: CodedRows = 24, steps: CodedSteps = 200):
-    """The released module picks the first of k features at random: for y = 5 x_4 + 2 x_8 + noise of
-    standard deviation 0.1 and p normal features, it is x_4 with the chance 1 / p. In the warm-up
-    all gates are 1, and no gradient reaches the logits.
+    """The released module picks the first of $k$ features at random: for $y = 5 x_4 + 2 x_8 + e$
+    with noise $e$ of standard deviation 0.1 and $p$ normal features, it is $x_4$ with the chance
+    $1 / p$. In the warm-up all gates are 1, and no gradient reaches the logits.
 
     The logits of the last phase are trained and pick nothing. The released module itself, run on
     such data in TensorFlow 2.21, took the largest of its initial logits first in 24 of 24 runs.
@@ -200,9 +200,9 @@ def test_coded_first_pick(trial, p: CodedFeatures = 12, n: CodedRows = 24, steps
 def test_coded_first_pick__next(
     trial, p: CodedFeatures = 12, n: CodedRows = 24, steps: CodedSteps = 200
 ):
-    """For y = 5 x_4 + 2 x_8 + noise of standard deviation 0.1 and p normal features, x_4 is among
-    the first two picks of the released module with a probability of at least 0.9, as its logits are
-    trained after the first pick.
+    """For $y = 5 x_4 + 2 x_8 + e$ with noise $e$ of standard deviation 0.1 and $p$ normal features,
+    $x_4$ is among the first two picks of the released module with a probability of at least 0.9, as
+    its logits are trained after the first pick.
     """
     when = predicted.pick_steps(steps, 2, 1)
 

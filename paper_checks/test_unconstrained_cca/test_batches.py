@@ -24,10 +24,10 @@ OWN_FACTORS = published(
     ),
     quoted="view.T @ representation @ B / (n - 1) + independent_view.T @ "
     "independent_representation @ independent_B / (n - 1)",
-    within="the penalties of two batches, as the gradient of tr(B B') in `loss`; until v2.6, "
+    within="the penalties of two batches, as the gradient of $tr(B B')$ in `loss`; until v2.6, "
     "rewritten in v3.0",
     reach="default path",
-    effect="CCA_EY of those versions keeps the bias of a single batch; the paper's deep "
+    effect="`CCA_EY` of those versions keeps the bias of a single batch; the paper's deep "
     "experiments differentiate the loss automatically and are not affected",
     ran="its lines, rewritten",
 )
@@ -81,9 +81,9 @@ def _embedded(correlations, weights, unrelated=False):
     cases=[(2, 0), (2, 6), (3, -2)],
 )
 def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
-    """Let V be the sum of the covariances of both views' embeddings in a batch. If V' is computed
-    from an independent batch, E tr(V V') = tr V^2 for the population's V, for batches of any size
-    from two on and any law of the data with second moments.
+    """Let $V$ be the sum of the covariances of both views' embeddings in a batch. If $V'$ is
+    computed from an independent batch, $E tr(V V') = tr V^2$ for the population's $V$, for batches
+    of any size from two on and any law of the data with second moments.
 
     Exact for every law of independent sources: the mean over all batches of a three-point law with
     this kurtosis.
@@ -112,10 +112,10 @@ def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
     cases=[(2, 0), (2, 6), (3, -2)],
 )
 def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
-    """If one batch of b rows is in both factors of the penalty tr V^2, V the sum of the covariances
-    of both views' embeddings, its mean exceeds the population's tr V^2 by a sum over the four pairs
-    of views: (1/(b-1)) times tr(C C) + (tr C)^2 of the covariance C of a pair, and (1/b) times the
-    fourth cumulants of its embeddings.
+    """If one batch of $b$ rows is in both factors of the penalty $tr V^2$, $V$ the sum of the
+    covariances of both views' embeddings, its mean exceeds the population's $tr V^2$ by a sum over
+    the four pairs of views: $(1/(b-1))$ times $tr(C C) + (tr C)^2$ of the covariance $C$ of a pair,
+    and $(1/b)$ times the fourth cumulants of its embeddings.
 
     Exact for every law of independent sources: the mean of a polynomial of degree four, over all
     batches of a three-point law with this kurtosis.
@@ -150,9 +150,9 @@ def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
     cases=[(4, "normal"), (16, "normal"), (16, "exponential"), (16, "sign")],
 )
 def test_sampled_bias(trial, batch: Batch, law: Law):
-    """Let V and V' be the sums of the covariances of both views' embeddings in two independent
-    batches. The mean of tr(V V') is tr V^2 of the population, and half the mean of |V - V'|^2 is
-    the bias of one batch in both factors.
+    """Let $V$ and $V'$ be the sums of the covariances of both views' embeddings in two independent
+    batches. The mean of $tr(V V')$ is $tr V^2$ of the population, and half the mean of $|V - V'|^2$
+    is the bias of one batch in both factors.
     """
     rho, w = WORLD
     covariance, loadings = _embedded(rho, w)
@@ -181,9 +181,9 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
     as_published=OWN_FACTORS,
 )
 def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: Columns = 2):
-    """Let V be the sum of the covariances of both views' embeddings in a batch. The gradient of the
-    loss of two batches multiplies the factor of each batch by the V of the other, with both batches
-    centred.
+    """Let $V$ be the sum of the covariances of both views' embeddings in a batch. The gradient of
+    the loss of two batches multiplies the factor of each batch by the $V$ of the other, with both
+    batches centred.
     """
     rng = trial.generator()
     views, second = rng.normal(size=(2, 2, pairs, dim))
@@ -223,8 +223,9 @@ def test_small_batch_shrinks(
     n_columns: Columns,
     correlations: Correlations = UNEVEN,
 ):
-    """With one batch of b normal pairs in both factors, the strengths x of the canonical components
-    minimise x^T Q x - 2 r^T x over x >= 0: they shrink unevenly, and weak components are lost.
+    """With one batch of $b$ normal pairs in both factors, the strengths $x$ of the canonical
+    components minimise $x^T Q x - 2 r^T x$ over $x >= 0$: they shrink unevenly, and weak components
+    are lost.
 
     Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m) of the K largest ρ, and r = ρ (or 1 + ρ:
     "library").
@@ -279,9 +280,9 @@ def test_small_batch_shrinks(
     ],
 )
 def test_batch_that_keeps(trial, correlations: Related):
-    """With one batch of b = m + 1 normal pairs in both factors of the off-diagonal form, direction
-    i is lost if and only if ρ_i <= X / (2 m - Y), where X is the sum of the strengths x and Y the
-    sum of ρ x. This gives the least batch that keeps it.
+    """With one batch of $b = m + 1$ normal pairs in both factors of the off-diagonal form,
+    direction $i$ is lost if and only if $ρ_i <= X / (2 m - Y)$, where $X$ is the sum of the
+    strengths $x$ and $Y$ the sum of $ρ x$. This gives the least batch that keeps it.
     """
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
@@ -312,7 +313,7 @@ def test_descent_shrinks(
     trial, n_batches: Annotated[int, Interval(1, 2, why="shared, or one each")], batch: Batch = 8
 ):
     """Stochastic gradient descent ends at the strengths that theory gives for small batches if one
-    batch is in both factors, and at the canonical correlations ρ if the two batches are
+    batch is in both factors, and at the canonical correlations $ρ$ if the two batches are
     independent.
 
     Of the three strong directions: the mean over the last 2000 of 4000 steps, while the rate falls
@@ -345,8 +346,9 @@ def test_null_level(
     dim_first: Size,
     dim_second: Size,
 ):
-    """For two data sets of n > d1 + d2 rows and d1 and d2 columns, of full rank when centred, the
-    squared canonical correlations sum to d1 d2 / (n - 1) on average over all pairings of the rows.
+    """For two data sets of $n > d1 + d2$ rows and $d1$ and $d2$ columns, of full rank when centred,
+    the squared canonical correlations sum to $d1 d2 / (n - 1)$ on average over all pairings of the
+    rows.
 
     So they do, in the mean, for unrelated views with independent rows of any law, of which all
     pairings are alike.
@@ -385,8 +387,8 @@ def test_sampled_null_level(
     dim_second: Size,
     law: Law,
 ):
-    """For unrelated views of d1 and d2 columns and n > d1 + d2 independent rows of any law with a
-    density, the squared canonical correlations sum to d1 d2 / (n - 1) on average.
+    """For unrelated views of $d1$ and $d2$ columns and $n > d1 + d2$ independent rows of any law
+    with a density, the squared canonical correlations sum to $d1 d2 / (n - 1)$ on average.
     """
     trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
     level = predicted.null_level(n_rows, dim_first, dim_second)

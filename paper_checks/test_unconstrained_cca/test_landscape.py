@@ -121,9 +121,10 @@ def _descents(trial, eigenvalues, n_columns, starts):
     cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
 )
 def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts: Starts = 6):
-    """From almost every start descent on the loss with K columns ends at weights W with W W^T = sum
-    of λ_i u_i u_i^T over the positive ones among the K largest eigenvalues λ_i of A v = λ B v,
-    where the u_i are the eigenvectors with u_i^T B u_i = 1, if the K-th is no tie with the next.
+    """From almost every start descent on the loss with $K$ columns ends at weights $W$ with
+    $W W^T = ∑_i λ_i u_i u_i^T$ over the positive ones among the $K$ largest eigenvalues $λ_i$ of
+    $A v = λ B v$, where the $u_i$ are the eigenvectors with $u_i^T B u_i = 1$, if the $K$-th is no
+    tie with the next.
     """
     A, B, _, minima = _descents(trial, eigenvalues, n_columns, starts)
     gram = predicted.minimising_gram(A, B, n_columns)
@@ -140,13 +141,14 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts:
 
 
 @claim(
-    derived("the squares of the eigenvalues that the best approximation of A keeps"),
+    derived("the squares of the eigenvalues that the best approximation of $A$ keeps"),
     kind="optimality",
     cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
 )
 def test_minimum__value(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts: Starts = 6):
-    """From almost every start descent on the loss with K columns ends at its minimum, - sum of the
-    squares of the K largest eigenvalues of A v = λ B v, where negative ones count as 0.
+    """From almost every start descent on the loss with $K$ columns ends at its minimum, minus the
+    sum of the squares of the $K$ largest eigenvalues of $A v = λ B v$, where negative ones count as
+    0.
     """
     _, _, spectrum, minima = _descents(trial, eigenvalues, n_columns, starts)
     size = np.sum(spectrum**2)
@@ -186,8 +188,8 @@ def test_minimum_of_views(
     unmatched: Surplus,
     correlations: Correlations = RELATED,
 ):
-    """For two views with canonical correlations ρ_i, the least loss with K columns is - sum of
-    ρ_i^2 over the K largest, or - sum of (1 + ρ_i)^2 in the form of the authors' library.
+    """For two views with canonical correlations $ρ_i$, the least loss with $K$ columns is
+    $-∑_i ρ_i^2$ over the $K$ largest, or $-∑_i (1 + ρ_i)^2$ in the form of the authors' library.
     """
     trial.require(len(correlations), "correlations must not be empty")
     relation = max(correlations) >= 0.01
@@ -263,8 +265,9 @@ def test_more_views(
     n_columns: Columns,
     correlations: Correlations = (0.9, 0.6, 0.3),
 ):
-    """For V views with the same positive canonical correlations ρ_i, along the same directions,
-    between each two, the least loss with K columns is - sum of ((V - 1) ρ_i)^2 over the K largest.
+    """For $V$ views with the same positive canonical correlations $ρ_i$, along the same directions,
+    between each two, the least loss with $K$ columns is $-∑_i ((V - 1) ρ_i)^2$ over the $K$
+    largest.
 
     In the library's form - sum of (1 + (V - 1) ρ_i)^2, as long as K directions are related.
     """
@@ -285,7 +288,9 @@ def test_more_views(
 
 
 @claim(
-    derived("-ρ is an eigenvalue V - 1 times"), kind="optimality", cases=[(3, 2), (3, 4), (5, 3)]
+    derived("$-ρ$ is an eigenvalue $V - 1$ times"),
+    kind="optimality",
+    cases=[(3, 2), (3, 4), (5, 3)],
 )
 def test_more_views__negative(
     trial,
@@ -300,8 +305,8 @@ def test_more_views__negative(
         float, Interval(0.1, 0.9, why="at 1 the views are linearly dependent; the low end is a cap")
     ] = 0.5,
 ):
-    """For three or more views a negative correlation ρ is worth less than a positive one: V - 1
-    columns of ρ^2 each.
+    """For three or more views a negative correlation $ρ$ is worth less than a positive one: $V - 1$
+    columns of $ρ^2$ each.
 
     Two views may turn one of them around; more cannot all be turned against each other.
     """
@@ -319,8 +324,8 @@ def test_more_views__negative(
 
 @claim(derived("a direction without a positive eigenvalue only costs"), kind="identity")
 def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correlations = RELATED):
-    """Columns beyond the positive eigenvalues stay empty: if the K-th eigenvalue λ_K is not
-    positive, a minimiser with K columns has a rank below K.
+    """Columns beyond the positive eigenvalues stay empty: if the $K$-th eigenvalue $λ_K$ is not
+    positive, a minimiser with $K$ columns has a rank below $K$.
     """
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
@@ -357,8 +362,8 @@ def test_floor(
     n_columns: Columns,
     draws: Annotated[int, Interval(1, 1000)] = 350,
 ):
-    """For every W with K columns, the loss is at least - sum of the squares of the K largest
-    positive eigenvalues of A v = λ B v.
+    """For every $W$ with $K$ columns, the loss is at least minus the sum of the squares of the $K$
+    largest positive eigenvalues of $A v = λ B v$.
     """
     rng = trial.generator()
     place = np.arange(dim) / dim
@@ -410,13 +415,13 @@ def _critical(trial, chosen, surplus, eigenvalues):
     return A, B, spectrum, chosen, predicted.critical_point(A, B, chosen, n_columns)
 
 
-@claim(derived("the gradient -4 A W + 4 B W W^T B W vanishes"), kind="identity", cases=SETS)
+@claim(derived("the gradient $-4 A W + 4 B W W^T B W$ vanishes"), kind="identity", cases=SETS)
 def test_critical_points__stationary(
     trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues
 ):
-    """For every set S of at most K positive eigenvalues of A v = λ B v the loss of K columns is
-    stationary at W = U_S Λ_S^(1/2), where U_S are the eigenvectors with U_S^T B U_S = I and Λ_S the
-    eigenvalues.
+    """For every set $S$ of at most $K$ positive eigenvalues of $A v = λ B v$ the loss of $K$
+    columns is stationary at $W = U_S Λ_S^(1/2)$, where $U_S$ are the eigenvectors with
+    $U_S^T B U_S = I$ and $Λ_S$ the eigenvalues.
     """
     A, B, spectrum, chosen, W = _critical(trial, chosen, surplus, eigenvalues)
     trial.require(
@@ -441,10 +446,11 @@ def test_critical_points__stationary(
     )
 
 
-@claim(derived("W^T A W = Λ_S^2 and W^T B W = Λ_S"), kind="identity", cases=SETS)
+@claim(derived("$W^T A W = Λ_S^2$ and $W^T B W = Λ_S$"), kind="identity", cases=SETS)
 def test_critical_points__value(trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues):
-    """Let S be a set of positive eigenvalues λ_i of A v = λ B v, Λ_S these eigenvalues, and U_S
-    their eigenvectors with U_S^T B U_S = I. At W = U_S Λ_S^(1/2) the loss is - sum of λ_i^2 over S.
+    """Let $S$ be a set of positive eigenvalues $λ_i$ of $A v = λ B v$, $Λ_S$ these eigenvalues, and
+    $U_S$ their eigenvectors with $U_S^T B U_S = I$. At $W = U_S Λ_S^(1/2)$ the loss is
+    $-∑_(i ∈ S) λ_i^2$.
     """
     A, B, spectrum, chosen, W = _critical(trial, chosen, surplus, eigenvalues)
     trial.require(
@@ -470,10 +476,11 @@ def test_critical_points__value(trial, chosen: Chosen, surplus: Surplus, eigenva
     cases=[*SETS, ((), 1, SPECTRUM)],
 )
 def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues):
-    """Let S be a set of positive eigenvalues of A v = λ B v, and m the largest eigenvalue outside
-    of S. Where the loss of K columns is stationary with the eigenvalues S, its least curvature in
-    the metric of B is -4 m if S has fewer than K members and -4 (m - min S) if it has K, provided
-    that this is negative: all stationary points but the minimum are strict saddles.
+    """Let $S$ be a set of positive eigenvalues of $A v = λ B v$, and $m$ the largest eigenvalue
+    outside of $S$. Where the loss of $K$ columns is stationary with the eigenvalues $S$, its least
+    curvature in the metric of $B$ is $-4 m$ if $S$ has fewer than $K$ members and $-4 (m - min S)$
+    if it has $K$, provided that this is negative: all stationary points but the minimum are strict
+    saddles.
     """
     A, B, spectrum, chosen, W = _critical(trial, chosen, surplus, eigenvalues)
     n_columns = W.shape[1]
@@ -497,10 +504,11 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
     )
 
 
-@claim(derived("a Riccati equation in W W^T"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
+@claim(derived("a Riccati equation in $W W^T$"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
 def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0, -0.7)):
-    """For B = I, gradient flow of the loss from W0 has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I)
-    W0)^(-1) Y^T with Y = exp(4 A t) W0, where A^(-1) (exp(8 A t) - I) is 8 t in the kernel of A.
+    """For $B = I$, gradient flow of the loss from $W0$ has
+    $W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I) W0)^(-1) Y^T$ with $Y = exp(4 A t) W0$, where
+    $A^(-1) (exp(8 A t) - I)$ is $8 t$ in the kernel of $A$.
     """
     rng = trial.generator()
     largest = _spectrum(trial, eigenvalues)[0]
@@ -550,9 +558,9 @@ def test_flow_aligned(
     start: Annotated[float, Interval(1e-4, 10, why="the integration's least numbers")],
     time: Time = 0.5,
 ):
-    """A column that starts along an eigenvector of eigenvalue λ stays along it under gradient flow,
-    and its squared length is x(t) = λ / (1 + (λ / x0 - 1) exp(-8 λ t)), or x0 / (1 + 8 x0 t) for λ
-    = 0.
+    """A column that starts along an eigenvector of eigenvalue $λ$ stays along it under gradient
+    flow, and its squared length is $x(t) = λ / (1 + (λ / x0 - 1) exp(-8 λ t))$, or
+    $x0 / (1 + 8 x0 t)$ for $λ = 0$.
     """
     end, half = (predicted.aligned_strength(eigenvalue, start, time / k) for k in (1, 2))
     trial.require(abs(end - half) >= 1e-6, MOVES)

@@ -57,10 +57,10 @@ def test_self_supervised(
     second: Second,
     n_starts: Annotated[int, Interval(4, 100)] = 6,
 ):
-    """Let white views with correlations ρ_1 > ρ_2 > … have the same linear encoder. Two columns of
-    Barlow twins, or of VICReg with unit variances, both lie on the first canonical direction up to
-    a weight of the redundancy term, λ = (1 - ρ_1)(ρ_1 - ρ_2) / (ρ_1 (ρ_1 + ρ_2)) or c = s (ρ_1 -
-    ρ_2) / 4, and span the first two directions beyond.
+    """Let white views with correlations $ρ_1 > ρ_2 > …$ have the same linear encoder. Two columns
+    of Barlow twins, or of VICReg with unit variances, both lie on the first canonical direction up
+    to a weight of the redundancy term, $λ = (1 - ρ_1)(ρ_1 - ρ_2) / (ρ_1 (ρ_1 + ρ_2))$ or
+    $c = s (ρ_1 - ρ_2) / 4$, and span the first two directions beyond.
 
     The usual weights, λ = .005 and (s, c) = (25, 1), lie below at ρ = .9, .6: CCA is not recovered.
     """
