@@ -16,7 +16,7 @@ COMMIT = "402fed92b3566363ab45fa73671dd47a4fa4bb5a"
 RESIDUAL = published(
     place=code(REPOSITORY, "moments_calculations.py, get_eigvecs", COMMIT),
     quoted="sigma = torch.nn.functional.mse_loss(im_mmse, nim).sqrt().item()",
-    within="no sigma is given, and what is used is printed as 'assumed noise sigma'; here the "
+    within="no `sigma` is given, and what is used is printed as `assumed noise sigma`; here the "
     "denoiser is the posterior mean, while the only released network that comes there was trained "
     "blind, for which this is open",
     reach="released command",
