@@ -65,6 +65,7 @@ def test_a_formula_is_set_as_it_is_written(formula, set_as):
         ("As Definition C.2 says, p = 1/8 and n x n: $p′$", "As Definition C.2 says, p = 1/8 and n x n: $p^{\\prime}$"),
         ("it's 44 % in 3-5 of `a$b`: $x$", "it’s 44\u202f% in 3–5 of `a$b`: $x$"),
         (r"\$5 for $n$", "$5 for $n$"),
+        ("the walks' 'noise' of $x$", "the walks’ ‘noise’ of $x$"),
         ("$a$$b$", "$a b$"),
         ("$x_$ and $y$", "$x_$ and $y$"),
         ("-2 -> … of $x$", "−2 → … of $x$"),

@@ -19,7 +19,8 @@ _PIECE = re.compile(
     re.DOTALL,
 )
 _TYPED = (
-    (re.compile(r"(?<=\w)'|'(?=s\b)"), "’"),
+    (re.compile(r"(?<![\w.,)])'(?=\w)"), "‘"),
+    (re.compile("'"), "’"),
     (re.compile(r"(?<=\d) %"), "\N{NARROW NO-BREAK SPACE}%"),
     (re.compile(r"(?<=\d)-(?=\d)"), "–"),
     (re.compile(r"(?<=\d) x (?=\d)"), " × "),
