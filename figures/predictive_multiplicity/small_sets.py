@@ -114,7 +114,7 @@ def _draw_paths(axes: Axes, table: Table, baseline: Solution, tolerances: int) -
 @figure(
     "F5",
     quick={"n_points": 40, "runs": 10},
-    claims=("parity-range", "order", "steps", "discrepancy-bound", "cover-count"),
+    claims=("parity-range", "discrepancy-bound", "cover-count"),
     marks="(a) frame: bounds for any classifier whatsoever",
 )
 def rashomon(
