@@ -1,12 +1,15 @@
 """Tautologies of a page: one number on both sides is told, whichever way it goes there."""
 
 import functools
+import math
 import re
 from types import SimpleNamespace
 from typing import Annotated
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from theory_on_trial import claim, derived, observed, predicted
 from theory_on_trial.contract import Interval
@@ -211,6 +214,24 @@ def test_settings_and_plain_numbers_are_no_observations():
     theory(seen_grid, quarter, count, grid)
     with pytest.raises(Crossing):
         theory(curve(grid)[1])
+
+
+@given(st.integers(1, 900), st.integers(1, 900))
+def test_a_root_of_small_numbers_comes_out_of_many_formulas(above, below):
+    begin()
+    theory = predicted(lambda number: number)
+    measured = observed(lambda: math.sqrt(above) / math.sqrt(below))
+    theory(measured())
+
+
+@given(st.floats(0.01, 10))
+def test_a_number_that_is_no_root_is_still_an_observation(drawn):
+    number = math.exp(drawn)  # e to a rational power is no root of a ratio
+    begin()
+    observed(lambda: number)()
+    assume(float(f"{number:.8g}") != number)
+    with pytest.raises(Crossing):
+        predicted(lambda given: 0.0)(number)
 
 
 def test_a_setting_that_an_earlier_case_observed_is_a_setting():

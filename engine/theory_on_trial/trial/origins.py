@@ -1,7 +1,7 @@
 """Finds which function returned a number: a prediction that is given an observed number agrees in
 any case. Arrays are recognised by identity (a view as the array behind it), numbers with many
-digits also by value, because a library may return a copy. A whole number, or one of few digits, may
-be a setting.
+digits also by value, because a library may return a copy. A number of few digits may be a setting,
+and a ratio of small whole numbers or the root of one, such as √2, comes out of many formulas.
 """
 
 import inspect
@@ -21,6 +21,8 @@ _LISTED = 64
 _MOST = 4096
 """The most numbers, and the most arrays, that are remembered."""
 _DEPTH = 4
+_ROUNDINGS = 8 * 2.0**-53
+"""The rounding error of the square of a root, as a share of it."""
 
 
 class Thing(NamedTuple):
@@ -83,7 +85,7 @@ class Origins:
             names = [self._numbers.get(number, "") for number in thing.numbers]
             if name := self.of_array(thing.base):
                 found[name] = None
-            elif names and all(names) and not all(map(_is_fraction, thing.numbers)):
+            elif names and all(names) and not all(map(_is_common, thing.numbers)):
                 found |= dict.fromkeys(names)
         return list(found)
 
@@ -108,7 +110,7 @@ def _forget_the_oldest(kept: OrderedDict[Any, Any]) -> None:
 def same(one: Any, other: Any) -> bool:
     """Tell whether two things are one array, or one number of many digits."""
     if isinstance(one, float) and isinstance(other, float):
-        return one == other and _is_long(float(one)) and not _is_fraction(float(one))
+        return one == other and _is_long(float(one)) and not _is_common(float(one))
     return hasattr(one, "__array__") and _base(one) is _base(other)
 
 
@@ -185,9 +187,17 @@ def _numbers_of(leaf: Any) -> Iterator[float]:
         yield float(leaf)
 
 
-def _is_fraction(number: float) -> bool:
-    """Whether it is a ratio of small whole numbers, such as 1/3, which two people write alike."""
-    return float(Fraction(number).limit_denominator(1000)) == number
+def _is_common(number: float) -> bool:
+    """Whether it is a ratio of small whole numbers or the root of one, such as 1/3 or √2, to which
+    two routes may come alike.
+    """
+    if float(Fraction(number).limit_denominator(1000)) == number:
+        return True
+    square = number * number
+    if not 1e-3 <= square <= 1e3:  # beyond, a ratio is near any number
+        return False
+    ratio = float(Fraction(square).limit_denominator(1000))
+    return abs(ratio - square) <= _ROUNDINGS * square
 
 
 def _is_long(number: float) -> bool:
