@@ -4,10 +4,12 @@ refuse, and what they are against routes of their own.
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from theory_on_trial.laws import BoundedMoment, SubGamma, TailDistance, TotalVariation
-from theory_on_trial.trial.plain import NotVerified, PlainTrial
+from theory_on_trial.trial.plain import NotVerified, PlainTrial, _moved_chances
 
 DIE = {face: 1 / 6 for face in range(1, 7)}
 
@@ -108,6 +110,28 @@ def test_a_die_in_a_plain_test():
     assert names == ["three margins to the least likely outcome", "three margins to all others"]
     with pytest.raises(NotVerified, match="REFUTED"):
         trial.distribution(lambda rng, n: rng.integers(1, 6, n), DIE, margin=0.05)
+
+
+def test_a_pack_of_cards_in_a_plain_test():
+    """No card has three margins to give, so that its chance alone could never be a control."""
+    pack = dict.fromkeys(range(52), 1 / 52)
+    trial = PlainTrial("pack", 0)
+    trial.distribution(lambda rng, n: rng.integers(0, 52, n), pack, margin=0.06)
+    assert [c.outcome for c in trial.findings[0].controls] == ["REFUTED", "REFUTED"]
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=2, max_size=60).filter(lambda sizes: sum(sizes) > 0.1),
+    st.floats(1e-3, 0.3),
+)
+def test_controls_of_chances_are_laws_three_margins_away(sizes, off):
+    law = {outcome: size / sum(sizes) for outcome, size in enumerate(sizes)}
+    largest = (1 - min(law.values())) / 2
+    for control in _moved_chances(law, off).values():
+        assert sum(control.values()) == pytest.approx(1)
+        assert min(control.values()) >= 0
+        apart = sum(abs(control[outcome] - law[outcome]) for outcome in law) / 2
+        assert apart == pytest.approx(min(off, largest))
 
 
 def test_an_outcome_that_is_not_in_the_list_counts_as_one_of_probability_0():

@@ -109,20 +109,28 @@ def _raised(cdf: Callable[[np.ndarray], np.ndarray], off: float) -> Callable[...
 
 
 def _moved_chances(chances: Mapping[float, float], off: float) -> Mapping[str, Any]:
-    """Return the probabilities with `off` moved from the likeliest outcome to the least likely one,
-    and from the likeliest to all others alike, as far as there is so much to move.
+    """Return the probabilities with `off` taken from the likeliest outcomes, from each at most half
+    of what it has, and given to the least likely one, or to all that gave nothing alike.
     """
-    likeliest, *others = sorted(chances, key=lambda outcome: -chances[outcome])
-    rest = 1 - chances[likeliest]
-    if rest <= 0:
+    *likely, least = sorted(chances, key=lambda outcome: -chances[outcome])
+    taken: dict[float, float] = {}
+    for outcome in likely:
+        taken[outcome] = min(off - sum(taken.values()), chances[outcome] / 2)
+        if taken[outcome] <= 0:
+            del taken[outcome]
+            break
+    moved = sum(taken.values())
+    rest = sum(chances[outcome] for outcome in chances if outcome not in taken)
+    if not moved:
         return {}
-    off = min(off, chances[likeliest] / 2)
-    one = {**chances, likeliest: chances[likeliest] - off, others[-1]: chances[others[-1]] + off}
-    spread = {outcome: chances[outcome] * (1 + off / rest) for outcome in others}
-    return {
-        "three margins to the least likely outcome": one,
-        "three margins to all others": {likeliest: chances[likeliest] - off, **spread},
+    left = {outcome: chances[outcome] - given for outcome, given in taken.items()}
+    found = {
+        "three margins to the least likely outcome": {**chances, least: chances[least] + moved}
     }
+    if rest > 0:
+        spread = {outcome: size + moved * (size / rest) for outcome, size in chances.items()}
+        found["three margins to all others"] = spread
+    return {name: {**law, **left} for name, law in found.items()}
 
 
 def _with_tails(values: np.ndarray, factor: float) -> np.ndarray:
