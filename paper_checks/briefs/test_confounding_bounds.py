@@ -118,13 +118,13 @@ def test_closed_form(trial, outcomes: Outcomes, propensity: Propensity, sensitiv
     is $M + (1-π)(1-1/Γ)(CVaR - M)$, where CVaR is the mean of the top $1/(1+Γ)$ of the treated's
     outcomes, and the least is minus the largest one of $-Y$.
     """
-    drawn = treated_laws(trial.generator("laws"), 230, outcomes)
-    laws = list(zip(*drawn, strict=True))
-    ends = np.array([interval(y, chances, propensity, sensitivity) for y, chances in laws])
-    ratio = np.array([interval(y, chances, 0.0, sensitivity) for y, chances in laws])
+    values, chances = treated_laws(trial.generator("laws"), 230, outcomes)
+    laws = list(zip(values, chances, strict=True))
+    ends = np.array([interval(y, p, propensity, sensitivity) for y, p in laws])
+    ratio = np.array([interval(y, p, 0.0, sensitivity) for y, p in laws])
     # The solver's tolerance is 1e-7.
     trial.value(
-        worst_weights(*drawn, propensity, sensitivity),
+        worst_weights(values, chances, propensity, sensitivity),
         ends,
         error=1e-6,
         margin=1e-5,
