@@ -1,5 +1,6 @@
 """The command `theory-on-trial`: list, show and run claims, write the report, compare ledgers,
-compare a document's numbers with a ledger, audit, add a paper, serve these to a program.
+compare a document's numbers with a ledger, audit, weigh a test, add a paper, serve these to a
+program.
 
 It works in any repository. It finds claims where pytest would find them, and starts from the root
 of the repository around the current folder or from `--root`. A subcommand imports what it needs
@@ -287,6 +288,25 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="LEDGER.json",
         help="take the values from this ledger (default: run the claims that are named)",
+    )
+
+    weighing = command(
+        "weigh",
+        _weigh,
+        "say how often a stochastic test fails although the code is right and which fault it "
+        "notices, and write the better one",
+    )
+    weighing.add_argument("test", metavar="FILE::TEST", help="as pytest names it")
+    weighing.add_argument(
+        "--seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="start runs of the test for S seconds (default 30)",
+    )
+    weighing.add_argument("--seed", type=int, default=0, help="seed of the drawn seeds (default 0)")
+    weighing.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the module with the new test to a new file"
     )
 
     serving = command(
@@ -738,6 +758,12 @@ def _compare(options: argparse.Namespace) -> int:
     facts |= {"agree": comparison.agree, "identical": comparison.identical}
     print(json.dumps(facts, indent=1) if options.json else comparison)
     return 0 if comparison.agree else 1
+
+
+def _weigh(options: argparse.Namespace) -> int:
+    from theory_on_trial.weigh.command import weigh
+
+    return weigh(options)
 
 
 def _numbers(options: argparse.Namespace) -> int:
