@@ -187,7 +187,7 @@ class _Writer:
         lines = {each.form.line for each in compared}
         if ast.get_docstring(new):
             new.body = new.body[1:]
-        if not self._rewritten(new.body, lines, compared, []):
+        if not self._rewritten(new.body, lines, compared):
             raise Unwritten("its assertion stands in a helper, not in the test itself")
         handed = self._generators | self._keys
         arguments = [each for each in new.args.args if each.arg not in handed]
@@ -201,7 +201,7 @@ class _Writer:
         block: list[ast.stmt],
         lines: set[int],
         compared: Sequence[Compared],
-        outer: list[ast.stmt],
+        nested: bool = False,
     ) -> bool:
         """Put decisions in the place of the assertions of a block, or of a block within it."""
         here = [i for i, node in enumerate(block) if _asserts_at(node, lines)]
@@ -209,23 +209,22 @@ class _Writer:
             before = [node for node in block[: here[-1]] if not _asserts_at(node, lines)]
             chosen = {block[i].lineno for i in here}
             mine = [each for each in compared if each.form.line in chosen]
-            self._nested = bool(outer)
+            self._nested = nested
             block[:] = self._decisions(before, mine)
             return True
         for i, node in enumerate(block):
-            for name in ("body", "orelse"):
-                inner = getattr(node, name, None)
-                if not isinstance(inner, list) or not inner:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Try):
+                continue
+            parts = (getattr(node, name, None) for name in ("body", "orelse"))
+            for inner in (part for part in parts if isinstance(part, list)):
+                if not any(_asserts_at(each, lines) for part in inner for each in ast.walk(part)):
                     continue
-                if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Try):
-                    continue
-                around = [*outer, *block[: i + 1]]
-                if self._rewritten(inner, lines, compared, around):
-                    kept = [each for each in block[:i] if not self._seeds(each)]
-                    if drawn := next((each for each in kept if self._draws(each)), None):
-                        raise Unwritten(
-                            f"line {drawn.lineno} draws outside of the block of the assertion"
-                        )
+                kept = [each for each in block[:i] if not self._seeds(each)]
+                if drawn := next((each for each in kept if self._draws(each)), None):
+                    raise Unwritten(
+                        f"line {drawn.lineno} draws outside of the block of the assertion"
+                    )
+                if self._rewritten(inner, lines, compared, nested=True):
                     block[:] = [*kept, node]
                     return True
         return False
@@ -547,7 +546,7 @@ def _stored(node: ast.AST) -> list[str]:
     ]
 
 
-def _asserts_at(node: ast.stmt, lines: set[int]) -> bool:
+def _asserts_at(node: ast.AST, lines: set[int]) -> bool:
     return isinstance(node, ast.Assert | ast.Expr) and node.lineno in lines
 
 

@@ -110,7 +110,8 @@ def _run(task: Task, scratch: Path, limit: float) -> subprocess.CompletedProcess
     path = scratch / "task.json"
     path.write_text(json.dumps(asdict(task)), encoding="utf-8")
     command = [sys.executable, "-m", "theory_on_trial.weigh.child", str(path)]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    storage = {"HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis")}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **storage}
     begun = scratch / BEGUN
     end = time.monotonic() + _START
     with (scratch / "said").open("w+", encoding="utf-8", errors="replace") as said:

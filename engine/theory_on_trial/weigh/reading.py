@@ -35,7 +35,7 @@ class Form:
         kind: what is compared: "near" (a with b), "between" (a with ends), "pvalue" (with a level).
         a: what is compared, and of "near" its counterpart `b`.
         low, high: the ends of "between"; None where there is none. `low` is the level of "pvalue".
-        strict: whether an end itself already fails the test.
+        strict: whether the lower and the upper end themselves fail the test.
         rule, atol, rtol: the tolerance of "near".
         via: the name, and what stood in its abs(a - b), where the assertion compares a name.
     """
@@ -47,7 +47,7 @@ class Form:
     b: ast.expr | None = None
     low: ast.expr | None = None
     high: ast.expr | None = None
-    strict: bool = False
+    strict: tuple[bool, bool] = (False, False)
     rule: Rule = "absolute"
     atol: ast.expr | None = None
     rtol: ast.expr | None = None
@@ -292,15 +292,17 @@ _GREATER = (ast.Gt, ast.GtE)
 def _of_comparison(test: ast.Compare, line: int, text: str) -> Form | None:
     parts = [test.left, *test.comparators]
     operators = list(test.ops)
-    strict = any(isinstance(operator, ast.Lt | ast.Gt) for operator in operators)
     if all(isinstance(operator, _GREATER) for operator in operators):
         parts.reverse()
+        operators.reverse()
     elif len(parts) == 2 and isinstance(operators[0], ast.Eq):
         return _of_approx(parts, line, text)
     elif len(parts) == 2 and isinstance(operators[0], ast.In):
         return _of_range(parts, line, text)
     elif not all(isinstance(operator, _LESS) for operator in operators):
         return None
+    ends = [isinstance(operator, ast.Lt | ast.Gt) for operator in operators]
+    strict = (ends[0], ends[-1])
     if len(parts) == 3:
         return Form(line, text, "between", parts[1], low=parts[0], high=parts[2], strict=strict)
     if len(parts) != 2:
@@ -435,4 +437,4 @@ def _of_decimals(call: ast.Call, line: int, text: str) -> Form | None:
         return None
     unit = 0.5 if unittest else 1.5
     atol = ast.Constant(float(f"{unit * 10.0**-places.value:.6g}"))
-    return Form(line, text, "near", given["a"], given["b"], strict=not unittest, atol=atol)
+    return Form(line, text, "near", given["a"], given["b"], strict=(not unittest,) * 2, atol=atol)

@@ -182,5 +182,8 @@ def _room(form: Form, parts: dict[str, np.ndarray], dtype: str) -> tuple[float, 
         high, low = parts.get("high", np.inf), parts.get("low", -np.inf)
         up = np.min(np.nan_to_num(high - a, nan=-np.inf, posinf=np.inf), initial=np.inf)
         down = np.min(np.nan_to_num(a - low, nan=-np.inf, posinf=np.inf), initial=np.inf)
-    least = float(min(up, down))
-    return float(up), float(down), least > 0 or (least == 0 and not form.strict)
+    holds = all(
+        room > 0 or (room == 0 and not strict)
+        for room, strict in zip((down, up), form.strict, strict=True)
+    )
+    return float(up), float(down), holds
