@@ -222,6 +222,9 @@ def test_runs_that_fail_for_another_reason_notice_every_fault():
     assert fault(up, up, others, 0.5).size == 0
     assert fault(up, up, others, 0.99).size == 1
     assert fault(up, up, np.zeros(100, bool), 0.5).size == 1
+    nothing = np.where(others, -np.inf, 1.0)  # the room of a NaN
+    assert fault(nothing, nothing, np.zeros(100, bool), 0.5).size == 0
+    assert fault(nothing, nothing, np.zeros(100, bool), 0.99).size == 1
 
 
 def test_what_has_no_end_on_a_side_notices_nothing_there():

@@ -192,7 +192,8 @@ def _print_faults(
     form = seen.form
     print(f"  line {form.line}: {form.text}")
     up, down = (_with_infinity(facts[name]) for name in ("up", "down"))
-    failed = np.asarray(answer["failed"][: len(up)], bool)
+    failed = np.asarray(answer["failed"], bool)
+    failed = failed if facts["runs"] is None else failed[facts["runs"]]
     others = failed & (np.minimum(up, down) >= 0)
     if form.kind == "pvalue" and not seen.test:
         print("    which fault it notices cannot be told from this p-value")

@@ -46,6 +46,7 @@ def fault(up: np.ndarray, down: np.ndarray, others: np.ndarray, share: float) ->
         others: whether each run failed for another reason, shape `(n,)`.
         share: in (0, 1).
     """
+    others = others | ((up < 0) & (down < 0))  # no move mends these, as a NaN
     at = np.unique(np.concatenate([[0.0], up[np.isfinite(up) & (up > 0) & ~others], [np.inf]]))
     counts = _failing(up[~others], down[~others], at) + np.sum(others)
     low, high = exact_ends(counts, len(up), ERROR)
