@@ -338,6 +338,30 @@ def new_form(body, values, *, fixtures=None, side="a", other=(0.0,), tolerance=(
 NORMAL = np.random.default_rng(0).normal(size=(100, 1))
 SIMPLE = [
     (
+        "x = rng.normal(size=16)\nassert stats.ttest_1samp(x, 0.5).pvalue > 0.05",
+        {
+            "fixtures": {"rng": "generator"},
+            "test": "ttest_1samp",
+            "size": 16,
+            "level": 0.05,
+            "noticed": 0.51,
+        },
+        "trial.mean(lambda rng, n: rng.normal(size=n), 0.5, law=Asymptotic(), margin=0.1)",
+    ),
+    (
+        "counts = np.random.multinomial(600, [1 / 6] * 6)\n"
+        "assert stats.chisquare(counts).pvalue > 0.05",
+        {"test": "chisquare", "size": 6, "level": 0.05, "noticed": 33.0, "other": (100.0,)},
+        "trial.mean(lambda rng: rng.multinomial(600, [1 / 6] * 6), 100.0, law=Asymptotic(), margin=8)",
+    ),
+    (
+        "_, p = stats.ks_2samp(library.draw(rng, 300), np.random.normal(size=300))\n"
+        "assert p >= 0.001",
+        {"fixtures": {"rng": "generator"}, "test": "ks_2samp", "size": 300, "level": 0.001},
+        "trial.distribution(lambda rng, n: np.stack([library.draw(rng, n), rng.normal(size=n)], "
+        "axis=1), margin=0.03)",
+    ),
+    (
         "rng = np.random.default_rng(0)\nx = rng.normal(size=9)\nassert abs(x.mean() - 0.5) < 0.2",
         {},
         "trial.mean(lambda rng: rng.normal(size=9).mean(), 0.5, law=Asymptotic(), margin=0.2)",
@@ -442,9 +466,9 @@ def test_a_library_that_draws_globally_is_seeded_from_the_generator():
             "line 6 draws outside of the block",
         ),
         (
-            "counts = np.random.multinomial(9, [0.5, 0.5])\nassert stats.chisquare(counts).pvalue > 0.01",
-            {"test": "chisquare"},
-            "trial.distribution, of outcomes by a dict of chances",
+            "counts = np.random.multinomial(9, [0.5, 0.5])\nassert stats.shapiro(counts).pvalue > 0.01",
+            {"test": "shapiro"},
+            "what it tests with trial.mean or trial.distribution",
         ),
     ],
 )

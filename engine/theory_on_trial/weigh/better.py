@@ -9,24 +9,33 @@ import ast
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from theory_on_trial.weigh.lines import (
+    SEED,
+    asserts_at,
+    made_by,
+    made_outside,
+    mutable,
+    names_in,
+    needed_for,
+    put_name,
+    reseeded,
+    stored_in,
+    target_of,
+    unseeded,
+    with_size,
+)
 from theory_on_trial.weigh.reading import Form, function_named, is_constant, name_of
 
 _WIDTH = 96
-_SEED = "int(rng.integers(2**31))"
-_LEGACY = {"rand": "random", "random_sample": "random", "ranf": "random", "sample": "random"}
-_LEGACY |= {"randn": "standard_normal", "randint": "integers"}
 _PURE = {"np", "numpy", "math", "jnp", "len", "int", "float", "sum", "abs", "min", "max", "range"}
 _PURE |= {"list", "tuple", "sorted", "bool", "round", "zip", "enumerate"}
 _SEEDERS = {"seed", "manual_seed", "manual_seed_all", "seed_everything", "set_seed"}
-_KEYWORDS = {"seed", "random_state", "random_seed", "rng_seed"}
-_OF_A_LAW = {"kstest", "ks_1samp", "cramervonmises"}
-
-
-Node = TypeVar("Node", bound=ast.AST)
+_KNOWN = {"kstest", "ks_1samp", "cramervonmises", "ks_2samp", "chisquare", "ttest_1samp"}
+"""The tests of scipy.stats whose p-value can be turned into a decision."""
 
 
 class Unwritten(Exception):
@@ -178,8 +187,9 @@ class _Writer:
                 f"its argument {others[0]} is a generator that a trial does not hand out: take a "
                 "numpy Generator"
             )
-        self._generators = {*generators, *_made(function, "default_rng")}
-        self._keys = {*keys, *_made(function, "key"), *_made(function, "PRNGKey")}
+        self._generators = {*generators, *made_by(function, "default_rng")}
+        self._generators |= made_outside(module)
+        self._keys = {*keys, *made_by(function, "key"), *made_by(function, "PRNGKey")}
 
     def function(self, compared: Sequence[Compared]) -> ast.FunctionDef:
         """Return the new function."""
@@ -204,9 +214,9 @@ class _Writer:
         nested: bool = False,
     ) -> bool:
         """Put decisions in the place of the assertions of a block, or of a block within it."""
-        here = [i for i, node in enumerate(block) if _asserts_at(node, lines)]
+        here = [i for i, node in enumerate(block) if asserts_at(node, lines)]
         if here:
-            before = [node for node in block[: here[-1]] if not _asserts_at(node, lines)]
+            before = [node for node in block[: here[-1]] if not asserts_at(node, lines)]
             chosen = {block[i].lineno for i in here}
             mine = [each for each in compared if each.form.line in chosen]
             self._nested = nested
@@ -217,7 +227,7 @@ class _Writer:
                 continue
             parts = (getattr(node, name, None) for name in ("body", "orelse"))
             for inner in (part for part in parts if isinstance(part, list)):
-                if not any(_asserts_at(each, lines) for part in inner for each in ast.walk(part)):
+                if not any(asserts_at(each, lines) for part in inner for each in ast.walk(part)):
                     continue
                 kept = [each for each in block[:i] if not self._seeds(each)]
                 if drawn := next((each for each in kept if self._draws(each)), None):
@@ -245,7 +255,7 @@ class _Writer:
         steps = [node for node in before if not self._seeds(node)]
         if each.form.via:
             name, a, b = each.form.via
-            steps = [node for node in steps if _target(node) != name]
+            steps = [node for node in steps if target_of(node) != name]
         else:
             a, b = each.form.a, each.form.b or ast.Constant(0.0)
         if each.form.kind == "pvalue":
@@ -284,7 +294,7 @@ class _Writer:
             for node in steps
             if isinstance(node, ast.Assign | ast.FunctionDef) and not self._draws(node)
         ]
-        needed = _needed(named, ast.parse(text, mode="eval").body)
+        needed = needed_for(named, ast.parse(text, mode="eval").body)
         return [*kept, *(node for node in needed if ast.unparse(node) not in shown)]
 
     def _remark_on_spread(self, each: Compared) -> None:
@@ -306,7 +316,9 @@ class _Writer:
             return self._ends(each)
         constant = each.side != "both"
         shown = ast.unparse(other) if constant else "0.0"
-        if constant and any(self._draws(node) for node in steps if _target(node) in _names(other)):
+        if constant and any(
+            self._draws(node) for node in steps if target_of(node) in names_in(other)
+        ):
             shown = _number(each.other)
         return shown, self._margin(steps, each, shown), ""
 
@@ -314,8 +326,8 @@ class _Writer:
         """Return the tolerance as it stands in the test, or else, where it is drawn, its number."""
         form = each.form
         given = [part for part in (form.atol, form.rtol) if part is not None]
-        drawn = {_target(node) for node in steps if self._draws(node)}
-        if any(self._draws(part) or _names(part) & drawn for part in given):
+        drawn = {target_of(node) for node in steps if self._draws(node)}
+        if any(self._draws(part) or names_in(part) & drawn for part in given):
             return _number(each.tolerance)
         if form.rule == "absolute" and form.atol is not None:
             return ast.unparse(form.atol) if not is_constant(form.atol) else _number(each.tolerance)
@@ -356,17 +368,22 @@ class _Writer:
     # ------------------------------------------------------------------------- the measurement
 
     def _measured(
-        self, steps: list[ast.stmt], value: ast.expr, sized: int = 0, inline: bool = True
+        self,
+        steps: list[ast.stmt],
+        value: ast.expr,
+        sized: int = 0,
+        times: int = 1,
+        inline: bool = True,
     ) -> tuple[list[ast.stmt], list[ast.stmt], str]:
         """Return what stays outside, the definition of the measurement if it needs one, and how it
         is named in the call.
         """
-        steps = [_renamed(node, self._generators, self._keys) for node in steps]
-        value = _renamed(value, self._generators, self._keys)
+        steps = [unseeded(node, self._generators, self._keys) for node in steps]
+        value = unseeded(value, self._generators, self._keys)
         if not any(self._uses(steps, value, name) for name in ("rng", "key")):
-            steps = [_reseeded(node, self._facts.seeds) for node in steps]
-            value = _reseeded(value, self._facts.seeds)
-        steps = _needed(steps, value)
+            steps = [reseeded(node, self._facts.seeds) for node in steps]
+            value = reseeded(value, self._facts.seeds)
+        steps = needed_for(steps, value)
         helpers: list[ast.stmt] = [
             n for n in steps if isinstance(n, ast.FunctionDef) and not self._draws(n)
         ]
@@ -376,7 +393,10 @@ class _Writer:
         inlined = None if seeding else self._inlined(steps, value)
         if inlined is not None and inline:
             text = f"lambda {parameter}: {ast.unparse(inlined)}"
-            if sized and (of_size := _of_size(inlined, sized, self._sizes(sized))) is not None:
+            if (
+                sized
+                and (of_size := with_size(inlined, sized, self._sizes(sized), times)) is not None
+            ):
                 text = f"lambda {parameter}, n: {ast.unparse(of_size)}"
             elif sized:
                 text = f"{text}[0]"
@@ -396,7 +416,7 @@ class _Writer:
     def _sizes(self, size: int) -> set[str]:
         """Return the names of the module that stand for a number."""
         return {
-            _target(node)
+            target_of(node)
             for node in self._module.body
             if isinstance(node, ast.Assign)
             and isinstance(node.value, ast.Constant)
@@ -409,16 +429,16 @@ class _Writer:
         """
         outside: list[ast.stmt] = []
         inside: list[ast.stmt] = []
-        written = [name for step in steps for name in _stored(step)]
+        written = [name for step in steps for name in stored_in(step)]
         within: set[str] = set()
         for step in steps:
-            name = _target(step)
-            fixed = name and written.count(name) == 1 and not _mutable(step)
-            if fixed and not self._draws(step) and not _names(step) & within:
+            name = target_of(step)
+            fixed = name and written.count(name) == 1 and not mutable(step)
+            if fixed and not self._draws(step) and not names_in(step) & within:
                 outside.append(step)
             else:
                 inside.append(step)
-                within |= set(_stored(step))
+                within |= set(stored_in(step))
         return outside, inside
 
     def _inlined(self, steps: list[ast.stmt], value: ast.expr) -> ast.expr | None:
@@ -426,27 +446,27 @@ class _Writer:
         twice, or a step is no assignment.
         """
         for step in reversed(steps):
-            name = _target(step)
+            name = target_of(step)
             if not name or not isinstance(step, ast.Assign):
                 return None
             uses = sum(isinstance(n, ast.Name) and n.id == name for n in ast.walk(value))
-            if (self._draws(step) and uses > 1) or (uses and _mutable(step)):
+            if (self._draws(step) and uses > 1) or (uses and mutable(step)):
                 return None
             if uses and any(isinstance(n, _SCOPES) for n in ast.walk(value)):
                 return None
-            value = _put_name(value, name, step.value)
+            value = put_name(value, name, step.value)
         return value
 
     def _seeding(self, steps: list[ast.stmt], value: ast.expr) -> list[ast.stmt]:
         """Return what seeds the global generators from `rng`, where the test draws from them."""
         texts = []
         if "np.random" in self._facts.global_ and not self._uses(steps, value, "rng"):
-            texts.append(f"np.random.seed({_SEED})")
+            texts.append(f"np.random.seed({SEED})")
         if "random" in self._facts.global_:
-            texts.append(f"random.seed({_SEED})")
+            texts.append(f"random.seed({SEED})")
             self.needs.add("import random")
         if "torch" in self._facts.global_:
-            texts.append(f"torch.manual_seed({_SEED})")
+            texts.append(f"torch.manual_seed({SEED})")
         if not texts and not self._uses(steps, value, "rng"):
             raise Unwritten("what it draws with is not seen in its lines: hand a generator over")
         return [node for text in texts for node in ast.parse(text).body]
@@ -459,7 +479,7 @@ class _Writer:
         """Tell whether a statement seeds a generator, or makes one under a name."""
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             return name_of(node.value.func) in _SEEDERS
-        return _target(node) in self._generators | self._keys
+        return target_of(node) in self._generators | self._keys
 
     def _draws(self, node: ast.AST) -> bool:
         """Tell whether a statement may draw: it calls what is not known to draw nothing."""
@@ -483,25 +503,57 @@ class _Writer:
             call
             for node in [*steps, each.form.a]
             for call in ast.walk(node)
-            if isinstance(call, ast.Call) and name_of(call.func) in _OF_A_LAW
+            if isinstance(call, ast.Call) and name_of(call.func) == each.test
         ]
-        if len(calls) != 1 or each.test not in _OF_A_LAW or len(calls[0].args) < 2:
+        if each.test not in _KNOWN or len(calls) != 1 or not calls[0].args:
             raise Unwritten(
-                "its p-value is not that of one sample against one cdf: say the law with "
-                "trial.distribution, of outcomes by a dict of chances"
+                "its p-value is of a test that has no form here: say what it tests with trial.mean "
+                "or trial.distribution"
             )
         call = calls[0]
         steps = [node for node in steps if call not in ast.walk(node)]
-        kept, definitions, measure = self._measured(steps, call.args[0], each.size)
+        if each.test in ("chisquare", "ttest_1samp"):
+            return self._of_means(steps, call, each)
+        if each.test == "ks_2samp":
+            pair = ast.parse("np.stack([a, b], axis=1)", mode="eval").body
+            for name, side in zip("ab", call.args, strict=False):
+                pair = put_name(pair, name, side)
+            kept, definitions, measure = self._measured(steps, pair, each.size, 2)
+            cdf = ""
+        else:
+            kept, definitions, measure = self._measured(steps, call.args[0], each.size)
+            cdf = self._cdf(call)
+            kept = self._with_names(kept, steps, cdf)
         least = 0.01 if ", n:" in measure else 0.05
         margin = max(float(f"{_critical(each.size, each.level) / 4:.1g}"), least)
         self.remarks.append(
             f"the margin is a guess: {margin:g} is how far the cdf may be off; a p-value names no "
             "tolerance"
         )
-        cdf = self._cdf(call)
-        kept = self._with_names(kept, steps, cdf)
-        decision = f"trial.distribution({measure}, {cdf}, margin={margin:g})"
+        given = ", ".join(filter(None, [measure, cdf, f"margin={margin:g}"]))
+        return kept, [*definitions, *ast.parse(f"trial.distribution({given})").body]
+
+    def _of_means(
+        self, steps: list[ast.stmt], call: ast.Call, each: Compared
+    ) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """Return the decision on the expected counts of chisquare, or on Student's mean."""
+        counts = each.test == "chisquare"
+        kept, definitions, measure = self._measured(steps, call.args[0], 0 if counts else each.size)
+        words = {word.arg: word.value for word in call.keywords}
+        expected = call.args[1] if len(call.args) > 1 else words.get("f_exp", words.get("popmean"))
+        predicted = _number(each.other) if expected is None else ast.unparse(expected)
+        if expected is not None and self._draws(expected):
+            raise Unwritten("what its p-value compares with is drawn, too")
+        kept = self._with_names(kept, steps, predicted)
+        margin = float(f"{each.noticed / 4:.1g}")
+        what = "a count" if counts else "the mean"
+        self.remarks.append(
+            f"the margin is a guess: {margin:g}, a quarter of the move of {what} that the old test "
+            "notices half of the time; a p-value names no tolerance"
+        )
+        self.remarks.append("law=Asymptotic() is a guess: a finite variance and nothing else")
+        self.laws.add("Asymptotic")
+        decision = f"trial.mean({measure}, {predicted}, law=Asymptotic(), margin={margin:g})"
         return kept, [*definitions, *ast.parse(decision).body]
 
     def _cdf(self, call: ast.Call) -> str:
@@ -535,166 +587,6 @@ def _critical(size: int, level: float) -> float:
     from scipy import stats
 
     return float(stats.kstwo.isf(level, size))
-
-
-def _made(function: ast.FunctionDef, maker: str) -> set[str]:
-    """Return the names that a function gives to what a call of `maker` returns."""
-    return {
-        _target(node)
-        for node in ast.walk(function)
-        if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Call)
-        and name_of(node.value.func) == maker
-        and _target(node)
-    }
-
-
-def _target(node: ast.AST) -> str:
-    """Return the name of a simple assignment; "" for anything else."""
-    match node:
-        case ast.Assign(targets=[ast.Name(name)]):
-            return str(name)
-    return ""
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-
-
-def _stored(node: ast.AST) -> list[str]:
-    """Return the names that a statement writes, each as often as it does."""
-    return [
-        part.id
-        for part in ast.walk(node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-    ]
-
-
-def _asserts_at(node: ast.AST, lines: set[int]) -> bool:
-    return isinstance(node, ast.Assert | ast.Expr) and node.lineno in lines
-
-
-def _mutable(node: ast.AST) -> bool:
-    """Tell whether an assignment makes an array or a list that later lines may fill."""
-    value = node.value if isinstance(node, ast.Assign) else None
-    if isinstance(value, ast.List | ast.Dict | ast.Set):
-        return True
-    return isinstance(value, ast.Call) and name_of(value.func) in ("zeros", "empty", "list", "dict")
-
-
-def _needed(steps: list[ast.stmt], value: ast.expr) -> list[ast.stmt]:
-    """Return the steps without simple assignments to names that nothing uses afterwards."""
-    kept: list[ast.stmt] = []
-    used = _names(value)
-    for step in reversed(steps):
-        name = step.name if isinstance(step, ast.FunctionDef) else _target(step)
-        if name and name not in used:
-            continue
-        kept.insert(0, step)
-        used |= _names(step)
-    return kept
-
-
-def _put_name(tree: Node, name: str, value: ast.expr) -> Node:
-    class Put(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.AST:
-            return copy.deepcopy(value) if node.id == name else node
-
-    put: Node = Put().visit(copy.deepcopy(tree))
-    return put
-
-
-def _renamed(tree: Node, generators: set[str], keys: set[str]) -> Node:
-    """Return code in which generators are `rng`, keys are `key`, seeds are drawn from `rng`, and
-    draws from NumPy's global generator are draws from `rng`.
-    """
-
-    class Renamed(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.AST:
-            if node.id in generators | keys:
-                return ast.Name("rng" if node.id in generators else "key", node.ctx)
-            return node
-
-        def visit_keyword(self, node: ast.keyword) -> ast.AST:
-            self.generic_visit(node)
-            if node.arg in _KEYWORDS and isinstance(node.value, ast.Constant | ast.Name):
-                node.value = ast.parse(_SEED, mode="eval").body
-            return node
-
-        def visit_Call(self, node: ast.Call) -> ast.AST:
-            self.generic_visit(node)
-            dotted = ast.unparse(node.func)
-            name = name_of(node.func)
-            if name == "default_rng":
-                return ast.Name("rng", ast.Load())
-            if name in ("key", "PRNGKey") and "random" in dotted:
-                return ast.Name("key", ast.Load())
-            if name in ("RandomState", "Random", "PCG64", "manual_seed"):
-                node.args = [ast.parse(_SEED, mode="eval").body]
-                node.keywords = []
-            elif dotted in (f"np.random.{name}", f"numpy.random.{name}") and name.islower():
-                return _of_generator(node, _LEGACY.get(name, name))
-            return node
-
-    renamed: Node = Renamed().visit(copy.deepcopy(tree))
-    return renamed
-
-
-def _reseeded(tree: Node, seeds: frozenset[int]) -> Node:
-    """Return code in which arguments and assigned numbers that were seeds are drawn from `rng`."""
-    drawn = ast.parse(_SEED, mode="eval").body
-
-    def is_seed(node: ast.AST) -> bool:
-        return isinstance(node, ast.Constant) and type(node.value) is int and node.value in seeds
-
-    class Reseeded(ast.NodeTransformer):
-        def visit_Call(self, node: ast.Call) -> ast.AST:
-            self.generic_visit(node)
-            node.args = [drawn if is_seed(each) else each for each in node.args]
-            return node
-
-        def visit_Assign(self, node: ast.Assign) -> ast.AST:
-            self.generic_visit(node)
-            if is_seed(node.value):
-                node.value = drawn
-            return node
-
-    reseeded: Node = Reseeded().visit(copy.deepcopy(tree))
-    return reseeded
-
-
-def _of_generator(node: ast.Call, name: str) -> ast.Call:
-    """Return a draw from NumPy's global generator as one from `rng`."""
-    legacy = name_of(node.func)
-    arguments = list(node.args)
-    if legacy in ("rand", "randn") and len(arguments) > 1:  # they take a shape as arguments
-        arguments = [ast.Tuple(arguments, ast.Load())]
-    function = ast.Attribute(ast.Name("rng", ast.Load()), name, ast.Load())
-    return ast.Call(function, arguments, node.keywords)
-
-
-def _of_size(value: ast.expr, size: int, names: set[str]) -> ast.expr | None:
-    """Return an expression of `size` samples as one of n; None unless the size, or one of the names
-    that stand for it, stands in it once.
-    """
-
-    def is_size(node: ast.AST) -> bool:
-        if isinstance(node, ast.Constant):
-            return type(node.value) is int and node.value == size
-        return isinstance(node, ast.Name) and node.id in names
-
-    class Sized(ast.NodeTransformer):
-        count = 0
-
-        def visit(self, node: ast.AST) -> ast.AST:
-            if not is_size(node):
-                return self.generic_visit(node)
-            self.count += 1
-            return ast.Name("n", ast.Load())
-
-    transformer = Sized()
-    sized: Any = transformer.visit(copy.deepcopy(value))
-    return sized if transformer.count == 1 else None
 
 
 def _is_share(value: ast.expr) -> bool:

@@ -14,7 +14,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 
 from theory_on_trial.laws import exact_ends
+from theory_on_trial.weigh.moved import facts_of, moved, watched_tests
 from theory_on_trial.weigh.reading import RECORDER, Reading, read
 from theory_on_trial.weigh.recorder import Recorder
 from theory_on_trial.weigh.seeds import Seeds
@@ -41,16 +42,6 @@ _RARE = 1e-3
 """A share is known if the ends of its interval differ by this factor, or if both are that small."""
 _VALUES = 1000
 """The values of so many runs are handed back."""
-_ONE_SAMPLE: tuple[str, ...] = (
-    "kstest",
-    "ks_1samp",
-    "ks_2samp",
-    "ttest_1samp",
-    "ttest_ind",
-    "cramervonmises",
-)
-_ONE_SAMPLE += ("mannwhitneyu", "wilcoxon", "cramervonmises_2samp")
-"""Tests of scipy.stats whose first argument is the sample that a fault would move."""
 
 
 @dataclass
@@ -224,9 +215,11 @@ class Weigher:
         item._report_sections.clear()
         if before is not None:
             self._unittest = isinstance(item, TestCaseFunction)
-            moved = {name for name, state in self._seeds.states().items() if state != before[name]}
-            self._drew = self._drew or bool(moved)
-            self._globals |= moved - {"met"}
+            changed = {
+                name for name, state in self._seeds.states().items() if state != before[name]
+            }
+            self._drew = self._drew or bool(changed)
+            self._globals |= changed - {"met"}
         compared = self._recorder.end()
         called = reports.get("call")
         broken = next(
@@ -291,18 +284,18 @@ class Weigher:
         for number, notes in self._recorder.notes.items():
             if not any(part.size for part in notes.value[2:]):
                 continue
-            own = _moved({run: call for run, call in notes.calls.items() if run == 0})
-            moved = _moved({run: call for run, call in notes.calls.items() if run > 1})
+            own = moved({run: call for run, call in notes.calls.items() if run == 0})
+            ends = moved({run: call for run, call in notes.calls.items() if run > 1})
             self.answer["forms"][number] = {
                 "own": [*own[0], *own[1]] if own else [notes.up[0], notes.down[0]],
-                "runs": [run - 2 for run in notes.calls if run > 1] if moved else None,
-                "up": moved[0] if moved else notes.up[2:],
-                "down": moved[1] if moved else notes.down[2:],
+                "runs": [run - 2 for run in notes.calls if run > 1] if ends else None,
+                "up": ends[0] if ends else notes.up[2:],
+                "down": ends[1] if ends else notes.down[2:],
                 "value": [part.tolist() for part in [notes.value[0], *notes.value[2:_VALUES]]],
                 "other": [part.tolist() for part in [notes.other[0], *notes.other[2:_VALUES]]],
                 "tolerance": notes.tolerance.ravel()[:64].tolist(),
                 "shape": notes.shape,
-                **_sample(notes.calls),
+                **facts_of(notes.calls),
             }
         self.answer["failed"] = self._failures
 
@@ -345,74 +338,6 @@ def _sort_of(value: Any) -> str:
     return ""
 
 
-def _watched(recorder: Recorder) -> None:
-    """Let the tests of scipy.stats tell the recorder how they were called."""
-    from scipy import stats
-
-    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
-        def called(*given: Any, **named: Any) -> Any:
-            result = function(*given, **named)
-            value: Any = getattr(result, "pvalue", None)
-            if value is not None and np.ndim(value) == 0:
-                recorder.tests.append((function, given, named, float(value)))
-            return result
-
-        return called
-
-    for name in _ONE_SAMPLE:
-        setattr(stats, name, watched(getattr(stats, name)))
-
-
-def _moved(calls: dict[int, Any]) -> tuple[list[float], list[float]] | None:
-    """Return how far the sample behind each p-value may move, up and down, before the test fails;
-    None without samples.
-    """
-    if not calls:
-        return None
-    ups: list[float] = []
-    downs: list[float] = []
-    for function, (sample, *rest), named, level in calls.values():
-        try:
-            x = np.asarray(sample, float)
-        except (TypeError, ValueError):
-            return None
-
-        def fails(
-            by: float, x: Any = x, f: Any = function, r: Any = rest, k: Any = named, at: Any = level
-        ) -> bool:
-            return not f(x + by, *r, **k).pvalue > at
-
-        spread = float(np.std(x))
-        if not 0 < spread < math.inf:
-            return None
-        for room, sign in ((ups, 1.0), (downs, -1.0)):
-            room.append(-1.0 if fails(0.0) else _first(fails, sign, spread))
-    return ups, downs
-
-
-def _first(fails: Callable[[float], bool], sign: float, spread: float) -> float:
-    """Return the least move in a direction at which a test fails, by bisection to 1 in 200; it is
-    infinite beyond ten standard deviations.
-    """
-    high = spread / 64
-    while not fails(sign * high):
-        high *= 2
-        if high > 10 * spread:
-            return math.inf
-    low = high / 2 if high > spread / 64 else 0.0
-    for _ in range(8):
-        middle = (low + high) / 2
-        low, high = (low, middle) if fails(sign * middle) else (middle, high)
-    return high
-
-
-def _sample(calls: dict[int, Any]) -> dict[str, Any]:
-    """Return which test of scipy.stats made the p-value, of how many numbers, at which level."""
-    for function, (sample, *_), _, level in calls.values():
-        return {"test": function.__name__, "size": int(np.size(sample)), "level": level}
-    return {}
-
-
 def main(path: str) -> int:
     """Do what a task file says, and write `answer.json` beside it."""
     task = Task(**json.loads(Path(path).read_text(encoding="utf-8")))
@@ -430,7 +355,7 @@ def main(path: str) -> int:
     seeds = Seeds(Path(task.folder), task.seed)
     recorder = Recorder(reading.forms)
     seeds.install()
-    _watched(recorder)
+    watched_tests(recorder)
     sys.meta_path.insert(0, Instead(file, tree, recorder))
     weigher = Weigher(task, seeds, recorder, reading)
     status = int(pytest.main([*options, task.node], plugins=[weigher, _Begin(path)]))

@@ -200,7 +200,11 @@ def _print_faults(
         return seen
     if seen.side == "b":
         up, down = down, up
-    what = {"pvalue": "every number of the sample moved by"}.get(form.kind, "the value moved by")
+    what = "the value moved by"
+    if form.kind == "pvalue":
+        what = "every number of the sample moved by"
+    if seen.test == "chisquare":
+        what = "the first count moved, at the cost of the others, by"
     noticed = float("inf")
     for share, often in ((HALF, "half of the time"), (NEARLY, "99 times in 100")):
         sides = (fault(up, down, others, share), fault(down, up, others, share))
