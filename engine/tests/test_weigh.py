@@ -615,7 +615,7 @@ def suite(tmp_path_factory):
     return folder
 
 
-def weighed(suite, monkeypatch, capsys, name, *options, seconds="2"):
+def weighed(suite, monkeypatch, capsys, name, *options, seconds="5"):
     """Weigh a test of the suite; return the exit status and what was printed. No file changes."""
 
     def files():
@@ -716,7 +716,7 @@ def test_an_unknown_assertion_has_its_share_and_a_sentence(suite, monkeypatch, c
         ),
         (
             "test_slow",
-            r"a run takes 0\.\d+ s: in 1 s it ran \d+ times, and 40 are needed: --seconds 1[3-9]",
+            r"a run takes 0\.\d+ s: in 1 s it ran \d times, and 40 are needed: --seconds \d\d",
         ),
         ("test_hangs", r"a run did not end within 1\.5 s: give more --seconds"),
         ("test_skipped", "it is skipped: not today"),
@@ -728,7 +728,8 @@ def test_an_unknown_assertion_has_its_share_and_a_sentence(suite, monkeypatch, c
 )
 def test_what_cannot_be_weighed_gets_one_sentence(suite, monkeypatch, capsys, name, why):
     monkeypatch.setattr(command, "_GRACE", 0.5 if name == "test_hangs" else 60)
-    status, said, error = weighed(suite, monkeypatch, capsys, name, seconds="1")
+    seconds = "1" if name in ("test_hangs", "test_slow") else "60"  # they end after 40 runs
+    status, said, error = weighed(suite, monkeypatch, capsys, name, seconds=seconds)
     assert (status, said) == (2, "")
     assert re.search(why, error.splitlines()[-1])
 

@@ -288,7 +288,9 @@ class Weigher:
             ends = moved({run: call for run, call in notes.calls.items() if run > 1})
             self.answer["forms"][number] = {
                 "own": [*own[0], *own[1]] if own else [notes.up[0], notes.down[0]],
-                "runs": [run - 2 for run in notes.calls if run > 1] if ends else None,
+                "runs": [run - 2 for run in notes.calls if run > 1][: len(ends[0])]
+                if ends
+                else None,
                 "up": ends[0] if ends else notes.up[2:],
                 "down": ends[1] if ends else notes.down[2:],
                 "value": [part.tolist() for part in [notes.value[0], *notes.value[2:_VALUES]]],

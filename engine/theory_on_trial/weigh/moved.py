@@ -5,6 +5,7 @@ The call is repeated with the sample moved, until the p-value is below the level
 """
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ import numpy as np
 
 from theory_on_trial.weigh.recorder import Recorder
 
+_SECONDS = 8.0
+"""How long samples are moved."""
 _ONE_SAMPLE: tuple[str, ...] = (
     "kstest",
     "ks_1samp",
@@ -44,14 +47,17 @@ def watched_tests(recorder: Recorder) -> None:
 
 
 def moved(calls: dict[int, Any]) -> tuple[list[float], list[float]] | None:
-    """Return how far the sample behind each p-value may move, up and down, before the test fails;
-    None without samples.
+    """Return how far the sample behind each p-value may move, up and down, before the test fails,
+    for as many of the first calls as the time allows; None without samples.
     """
     if not calls:
         return None
     ups: list[float] = []
     downs: list[float] = []
+    end = time.perf_counter() + _SECONDS
     for function, (sample, *rest), named, level in calls.values():
+        if time.perf_counter() > end:
+            break
         try:
             x = np.asarray(sample, float)
         except (TypeError, ValueError):
