@@ -21,7 +21,7 @@ from theory_on_trial.laws import exact_ends
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.neighbours import beside
-from theory_on_trial.own_data.table import Handed, column, indicators
+from theory_on_trial.own_data.table import Handed, class_numbers, column, indicators
 
 Vector = Float[np.ndarray, " rows"]
 Columns = Float[np.ndarray, "rows groups"]
@@ -39,7 +39,8 @@ class Cell(NamedTuple):
     """The rows of one group h at one level v of the predictions, and how far off these are.
 
     Attributes:
-        level: the index of the level in `MulticalibrationAudit.values`, from 0.
+        level: the index of the level in `MulticalibrationAudit.values`, from 0; -1 for all levels
+            together.
         group: the index of the group in `MulticalibrationAudit.names`, from 0.
         rows: the number of rows at this level in which h is not 0.
         residual: the mean E[h r | v] of the group's column times the residual r, with an interval.
@@ -103,8 +104,10 @@ class MulticalibrationAudit(Answer):
         counts: the number of rows at each level.
         binned: whether the levels are bins; the K2 of the predictions may then be larger.
         bound: B, the largest h^2 among the rows, which the intervals take as the bound of h^2.
-        cells: the cells with at least `min_count` rows; their intervals hold simultaneously, with
-            the given confidence.
+        wholes: one for each group that has rows, over all levels together, given the predictions
+            of its rows.
+        cells: the cells with at least `min_count` rows. The intervals of cells and of whole groups
+            hold simultaneously, with the given confidence.
         unjudged: the number of cells with fewer rows.
         groups: the error K2 along each group.
         combination: the combination of groups with the largest error; None if there are too few
@@ -124,6 +127,7 @@ class MulticalibrationAudit(Answer):
     counts: Int[np.ndarray, " levels"]
     binned: bool
     bound: float
+    wholes: tuple[Cell, ...]
     cells: tuple[Cell, ...]
     unjudged: int
     groups: tuple[GroupError, ...]
@@ -131,22 +135,19 @@ class MulticalibrationAudit(Answer):
     round_gain: Estimate | None
 
     def lines(self) -> list[str]:
-        """Return the lines on the verdict, the worst group, the worst combination, the gain of one
-        round of boosting, and the three worst cells.
+        """Return the lines on the verdict, whole groups first, the worst group, the worst
+        combination, the gain of one round of boosting, and the worst groups and cells, three in
+        all.
         """
+        off = [part for part in self.wholes if not part.shown.low <= 0 <= part.shown.high]
         faults = [cell for cell in self.cells if not cell.shown.low <= 0 <= cell.shown.high]
-        widest = max((c.shown.high - c.shown.low) / 2 for c in self.cells)
         about = f"{self.n} rows, {len(self.values)} levels, {len(self.groups)} groups"
         worst = max(range(len(self.groups)), key=lambda g: self.groups[g].unbiased)
         k2 = self.groups[worst]
-        summary = (
-            f"{len(faults)} of {len(self.cells)} cells are off"
-            if faults
-            else f"none of {len(self.cells)} cells is off beyond chance, but a mean of up to "
-            f"{widest:.2g} would not show"
-        )
         lines = [
-            f"{about}: {summary}{f', {self.unjudged} have too few rows' if self.unjudged else ''}",
+            f"{about}: {_how_many(off, self.wholes, 'groups', ' as a whole')}; "
+            f"{_how_many(faults, self.cells, 'cells')}"
+            f"{f', {self.unjudged} have too few rows' if self.unjudged else ''}",
             f"worst group {self.names[worst]}: K2 {k2.unbiased:.3g}, at least {k2.least:.3g} "
             f"(plug-in {k2.plug_in:.3g}, of which {k2.bias:.3g} is bias)",
         ]
@@ -158,29 +159,31 @@ class MulticalibrationAudit(Answer):
             lines.append(
                 f"one round of boosting would lower the squared error by {self.round_gain}"
             )
+        off.sort(key=lambda one: -abs(one.shown.value))
         faults.sort(key=lambda one: -abs(one.shown.value))
         return lines + [
-            f"group {self.names[cell.group]} at {self.values[cell.level]:.3g}: "
+            f"group {self.names[cell.group]} "
+            f"{'as a whole' if cell.level < 0 else f'at {self.values[cell.level]:.3g}'}: "
             f"{'mean of h r' if cell.bias is None else 'labels less predictions'} {cell.shown}, "
             f"{cell.rows} rows"
-            for cell in faults[:3]
+            for cell in (*off[: 2 if faults else 3], *faults)[:3]
         ]
 
     def to_frame(self) -> Any:
-        """Return a data frame with a row for each cell: its level, its group, its number of rows,
-        and the group's bias with its interval.
+        """Return a data frame with a row for each whole group, whose prediction is NaN, and for
+        each cell: its level, its group, its number of rows, and the group's bias with its interval.
         """
         import pandas
 
         return pandas.DataFrame(
             [
                 {
-                    "prediction": self.values[cell.level],
+                    "prediction": self.values[cell.level] if cell.level >= 0 else np.nan,
                     "group": self.names[cell.group],
                     "rows": cell.rows,
                     **cell.shown._asdict(),
                 }
-                for cell in self.cells
+                for cell in (*self.wholes, *self.cells)
             ]
         )
 
@@ -204,6 +207,18 @@ class MulticalibrationAudit(Answer):
         return axes
 
 
+def _how_many(off: list[Cell], judged: tuple[Cell, ...], what: str, as_what: str = "") -> str:
+    if not judged:
+        return f"no {what} are judged"
+    if off:
+        return f"{len(off)} of {len(judged)} {what} are off{as_what}"
+    widest = max((cell.shown.high - cell.shown.low) / 2 for cell in judged)
+    return (
+        f"none of {len(judged)} {what} is off{as_what} beyond chance, but a mean of up to "
+        f"{widest:.2g} would not show"
+    )
+
+
 @guarded
 def multicalibration_audit(
     predictions: Handed,
@@ -225,7 +240,9 @@ def multicalibration_audit(
     Args:
         predictions: the prediction f of each row. Up to `n_levels` different values are the levels;
             more values are put into bins of equal width.
-        y: the label of each row: a boolean, or a number within `bounds`.
+        y: the label of each row: a boolean, a number within `bounds`, one of -1 and 1 where the
+            bounds are 0 and 1, or one of two strings, of which the second in order is the upper
+            bound ("yes" after "no").
         groups: a column of labels, or a table with one column for each group: booleans, labels or
             weights.
         held_out: True if the predictor was not fitted to these rows. If it was (False), there is no
@@ -234,7 +251,7 @@ def multicalibration_audit(
         bounds: the least and the largest value that labels and predictions can have.
         confidence: the probability with which all intervals hold simultaneously, and with which
             each lower bound holds.
-        min_count: the least number of rows with which a cell is judged.
+        min_count: the least number of rows with which a cell is judged; whole groups always are.
 
     The intervals are those of Clopper and Pearson (1934) if labels have two values and groups are
     sets of rows, and otherwise Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009).
@@ -252,13 +269,13 @@ def multicalibration_audit(
         held_out is not None,
         "held_out must be True where the predictor was not fitted to these rows, else False",
     )
-    y = column("y", y)
-    n = len(y)
-    predictions = column("predictions", predictions, rows=n)
-    groups, names, _ = indicators("groups", groups, rows=n)
     low = float(bounds[0])
     high = float(bounds[1])
     require(low < high, f"bounds must be (low, high) with low below high, got ({low}, {high})")
+    y = _outcomes(y, low, high)
+    n = len(y)
+    predictions = column("predictions", predictions, rows=n)
+    groups, names, _ = indicators("groups", groups, rows=n)
     require(n >= 2, f"y must have at least two rows, got {n}")
     require(groups.shape[1] > 0, "groups must have at least one column, got none")
     for name, numbers in (("predictions", predictions), ("y", y)):
@@ -277,10 +294,10 @@ def multicalibration_audit(
     members = levels.total(inside)
     enough = members >= min_count
     require(
-        enough.any(),
-        f"groups must have a level with at least min_count = {min_count} rows of a group",
+        (members.sum(axis=0) >= min_count).any(),
+        f"groups must have a group with at least min_count = {min_count} rows",
     )
-    miss = (1 - confidence) / enough.size
+    miss = (1 - confidence) / (enough.size + h.shape[1])
     half = sums.half_widths(levels.ranges(h), miss)
     ends = sums.means - half, sums.means + half
     sets, biases = _of_sets(ends, levels, predictions, y, h, inside, members, miss)
@@ -304,6 +321,7 @@ def multicalibration_audit(
         counts=levels.counts,
         binned=levels.binned,
         bound=bound,
+        wholes=_wholes(levels, predictions, y, h, sets, miss),
         cells=cells,
         unjudged=int(enough.size - enough.sum()),
         groups=tuple(
@@ -319,6 +337,23 @@ def multicalibration_audit(
         else "the predictor was fitted to these rows and may know their labels, so audit rows that "
         "were held out",
     )
+
+
+def _outcomes(y: Handed, low: float, high: float) -> Vector:
+    """Read labels; -1 and 1, where the bounds exclude -1, and two strings are the bounds."""
+    try:
+        numbers = column("y", y)
+    except TypeError:
+        try:
+            numbers, classes = class_numbers("y", y)
+        except TypeError:
+            classes = ()
+        if len(classes) != 2:
+            raise
+        return low + (high - low) * numbers.astype(float)
+    if -1 < low < high <= 1 and set(np.unique(numbers)) == {-1.0, 1.0}:
+        return np.where(numbers > 0, high, low)
+    return numbers
 
 
 class _Levels:
@@ -450,6 +485,73 @@ def _of_sets(
     ends[0][known] = np.min(products, axis=0)[known]
     ends[1][known] = np.max(products, axis=0)[known]
     return sets, (means, *bounds)
+
+
+def _wholes(
+    levels: _Levels,
+    predictions: Vector,
+    y: Vector,
+    h: Columns,
+    sets: Bool[np.ndarray, " groups"],
+    miss: float,
+) -> tuple[Cell, ...]:
+    """Return each group that has rows, over all levels together.
+
+    Given the predictions and memberships of the rows, labels are independent, and the interval is
+    that of the mean of E[r] over the members. The number of positive labels of two is then a sum of
+    unequal Bernoulli variables, whose tails are lighter than the binomial ones of the same mean
+    (Hoeffding 1956): Clopper and Pearson's interval holds. For other labels it is Hoeffding's or
+    the empirical Bernstein interval, which both hold for variables that are not alike.
+    """
+    span = levels.high - levels.low
+    residuals = y - predictions
+    two = bool(np.isin(y, (levels.low, levels.high)).all())
+    positive = (y - levels.low) / span
+    cells = []
+    for group, column_of_group in enumerate(h.T):
+        inside = column_of_group != 0
+        count = int(inside.sum())
+        if not count:
+            continue
+        products = column_of_group * residuals
+        largest = float(np.abs(column_of_group).max())
+        if sets[group]:
+            weight = float(column_of_group[inside][0])
+            own = residuals[inside]
+            mean = float(own.mean())
+            if two:
+                chances = exact_ends(positive[inside].sum(), count, miss)
+                low, high = (
+                    levels.low + span * float(end) - float(predictions[inside].mean())
+                    for end in chances
+                )
+            else:
+                half = _whole_half(own, span, miss)
+                low, high = mean - half, mean + half
+            bias = Estimate(mean, low, high)
+            ends = sorted(weight * count / len(y) * end for end in (low, high))
+            residual = Estimate(float(products.mean()), *ends)
+        else:
+            bias = None
+            half = _whole_half(products, span * largest, miss)
+            residual = _around(float(products.mean()), half)
+        cells.append(Cell(-1, group, count, residual, bias))
+    return tuple(cells)
+
+
+def _whole_half(values: Vector, span: float, miss: float) -> float:
+    """Return half the length of the interval of a mean of values, each of which spans so much, all
+    together twice as much.
+    """
+    count = len(values)
+    hoeffding = span * np.sqrt(np.log(4 / miss) / (2 * count))
+    if count < 2:
+        return float(hoeffding)
+    deviation = np.log(8 / miss)
+    bernstein = np.sqrt(2 * values.var(ddof=1) * deviation / count) + 14 * span * deviation / (
+        3 * (count - 1)
+    )
+    return float(min(hoeffding, bernstein))
 
 
 def _half_widths(variances: Table, n: Any, ranges: Any, miss: float) -> Table:

@@ -137,7 +137,7 @@ def indicators(name: str, values: Any, *, rows: int) -> Table:
         if (array is not None and array.ndim == 1) or _is_text(part):
             numbers, classes = class_numbers(name, part, rows=rows)
             if set(classes) <= {False, True} and isinstance(classes[0], bool):
-                columns.append((title or "True", numbers.astype(float) * (classes != (False,))))
+                columns.append((title or "True", np.array(classes)[numbers].astype(float)))
                 continue
             columns += [
                 (f"{title}={label}" if title else str(label), (numbers == k).astype(float))
