@@ -128,9 +128,9 @@ def better(
     Errors of single rows: on the rows on which one predictor alone errs, the other one is right.
     Their number and the share of A's have exact intervals (Clopper & Pearson 1934), which make that
     of the difference; it excludes 0 if the sign test's p is below .9 (1 - confidence). Squared
-    errors and groups: the interval is the empirical Bernstein or Hoeffding's, whichever is shorter (Maurer &
-    Pontil 2009), for units that are independent, not alike. Raises TypeError or ValueError, with
-    a sentence that names the argument, also for fewer than ten rows or groups.
+    errors and groups: the interval is the empirical Bernstein or Hoeffding's, whichever is shorter
+    (Maurer & Pontil 2009), for units that are independent, not alike. Raises TypeError or
+    ValueError, with a sentence that names the argument, also for fewer than ten rows or groups.
 
     >>> rng = np.random.default_rng(0)
     >>> y = rng.random(400) < 0.5
