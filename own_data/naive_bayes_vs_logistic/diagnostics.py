@@ -29,6 +29,7 @@ from own_data.naive_bayes_vs_logistic.measured import (
     measure,
     signal_chance,
 )
+from own_data.naive_bayes_vs_logistic.two_classes import Limits, two_class_limits
 from theory_on_trial.contract import Fraction, Interval, guarded
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import require_memory
@@ -113,6 +114,7 @@ class AssumptionDiagnostics(Answer):
         n_samples: m, the number of rows without copies.
         n_features: n, the number of features that vary.
         classes: the K labels, in the order of every axis over classes.
+        most_frequent: the number of the most frequent class, which the constant rule predicts.
         left_out: a line that names the rows and columns that were left out; empty if there are
             none.
         measured: the cross-validated errors of both classifiers at several sizes of the training
@@ -136,6 +138,7 @@ class AssumptionDiagnostics(Answer):
     n_samples: int
     n_features: int
     classes: tuple[Any, ...]
+    most_frequent: int
     left_out: tuple[str, ...]
     measured: tuple[Measured, ...]
     crossing: Estimate
@@ -151,7 +154,7 @@ class AssumptionDiagnostics(Answer):
             f"{self.n_samples} samples, {self.n_features} features, {len(self.classes)} classes: "
             f"{self._ahead()}",
             f"measured with {last.size} to train: naive Bayes errs by {last.naive_bayes}, "
-            f"logistic regression by {last.logistic}",
+            f"logistic regression by {last.logistic}, always {self._most!r} by {last.constant}",
         ]
         if self.predicted is None:
             lines.append(
@@ -164,7 +167,7 @@ class AssumptionDiagnostics(Answer):
                 law = (
                     "two classes"
                     if len(self.classes) > 2
-                    else "equally likely classes, or of a gap below the excess"
+                    else "equally likely classes, or of a gap below the excess, and of at most 1e15"
                 )
                 lines.append(f"samples that naive Bayes needs: not known, the law is that of {law}")
             elif theory.regime != "never":
@@ -181,12 +184,25 @@ class AssumptionDiagnostics(Answer):
         return [*lines, *self.left_out]
 
     def to_do(self) -> str:
-        """Return which classifier to take at the largest size measured; "" if that is not known."""
-        lead = self.measured[-1].lead
-        if not self.answerable or lead.low <= 0 <= lead.high:
+        """Return which classifier to take at the largest size measured, neither if always the most
+        frequent class may be as good; "" if it is not known which.
+        """
+        last = self.measured[-1]
+        if not self.answerable:
             return ""
-        name = "naive Bayes" if lead.value > 0 else "logistic regression"
-        return f"take {name} with {self.measured[-1].size} samples to train"
+        if last.gain.low <= 0:
+            return (
+                f"take neither: with {last.size} samples to train the better one is not surely "
+                f"better than always {self._most!r}"
+            )
+        if last.lead.low <= 0 <= last.lead.high:
+            return ""
+        name = "naive Bayes" if last.lead.value > 0 else "logistic regression"
+        return f"take {name} with {last.size} samples to train"
+
+    @property
+    def _most(self) -> Any:
+        return self.classes[self.most_frequent]
 
     def _ahead(self) -> str:
         value, low, high = self.crossing
@@ -221,6 +237,7 @@ class AssumptionDiagnostics(Answer):
                     "naive Bayes": row.naive_bayes,
                     "logistic regression": row.logistic,
                     "logistic less naive Bayes": row.lead,
+                    "most frequent class": row.constant,
                 }
             )
             for row in self.measured
@@ -370,6 +387,7 @@ def assumption_diagnostics(
         n_samples=len(labels),
         n_features=len(columns),
         classes=samples.classes,
+        most_frequent=int(np.bincount(labels).argmax()),
         left_out=tuple(samples.left_out),
         measured=measured,
         crossing=crossing(measured),
@@ -428,12 +446,8 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
     def estimate(statistic: Callable[[Fit], float], scale: Scale = "linear") -> Estimate:
         return jackknife(np.array([statistic(member) for member in fits]), confidence, scale)
 
-    naive_bayes, bayes = limits(fits)
+    naive_bayes_error, bayes_error, gap = _limits(fits, confidence)
     percentiles = np.array([np.percentile(f.variances, range(0, 101, 10)) for f in fits])
-    naive_bayes_error, bayes_error = (
-        jackknife(errors, confidence, "probit") for errors in (naive_bayes, bayes)
-    )
-    gap = at_least(jackknife(naive_bayes - bayes, confidence), 0.0)
     n_features = len(fits[0].variances)
     n_classes = len(fits[0].priors)
     largest = at_least(estimate(lambda one: one.largest_eigenvalue, "log"), 1.0)
@@ -462,6 +476,23 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
     )
 
 
+def _limits(fits: list[Fit], confidence: float) -> Limits:
+    """Return the errors of both classifiers with infinite data, and their difference.
+
+    Those of two classes have intervals from the laws of the fitted moments, those of several from
+    the jackknife.
+    """
+    whole = fits[0]
+    if len(whole.priors) == 2:
+        difference = whole.means[1] - whole.means[0]
+        return two_class_limits(difference, whole.covariance, whole.counts, confidence)
+    naive_bayes, bayes = limits(fits)
+    best = jackknife(bayes, confidence, "probit")
+    ends = zip(jackknife(naive_bayes, confidence, "probit"), best, strict=True)
+    gap = at_least(jackknife(naive_bayes - bayes, confidence), 0.0)
+    return Limits(Estimate(*(max(pair) for pair in ends)), best, gap)
+
+
 def _as_if_equal(one: Fit) -> bool:
     """Tell whether the law of equally likely classes holds for these classes to 5 %.
 
@@ -474,9 +505,11 @@ def _as_if_equal(one: Fit) -> bool:
     return bool(np.all(np.log(p / q) ** 2 / (2 * distances) - np.log(4 * p * q) / 2 < _LAW))
 
 
-def _needs(fits: list[Fit], excess: float, confidence: float) -> tuple[Estimate, Estimate]:
+def _needs(
+    fits: list[Fit], excess: float, confidence: float
+) -> tuple[Estimate, Estimate] | tuple[None, None]:
     """Return the number of samples that naive Bayes needs, and the exponent with which it grows
-    with the number of features.
+    with the number of features; None where a part of the data asks for more than the law can tell.
     """
     order = kind_order(fits[0].naive_bayes)
     sizes = np.array([f.naive_bayes.samples(excess) for f in fits])
@@ -484,6 +517,8 @@ def _needs(fits: list[Fit], excess: float, confidence: float) -> tuple[Estimate,
         growth_exponent(f.naive_bayes, m, excess, order)
         for f, m in zip(fits, sizes.tolist(), strict=True)
     ]
+    if not np.isfinite(exponents).all():
+        return None, None
     growth = jackknife(np.array(exponents), confidence)
     samples = jackknife(sizes, confidence, "log")
     off = _LAW + _RARE / (fits[0].priors.min() * max(samples.low, fits[0].naive_bayes.fewest))

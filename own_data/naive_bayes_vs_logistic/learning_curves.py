@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from own_data.naive_bayes_vs_logistic.two_classes import pair_distance
 from sims.naive_bayes_vs_logistic import rules
 from theory.naive_bayes_vs_logistic import expected_error, linear_rules
 from theory.naive_bayes_vs_logistic.domains import DefiniteMatrix, Features, Means
@@ -201,7 +202,8 @@ def growth_exponent(
     curve: NaiveBayesCurve, samples: float, excess: float, order: Int[np.ndarray, " features"]
 ) -> float:
     """Return the exponent with which the number of samples needed grows with that of features, the
-    mean over two halves of the features of the same kind, every second one in this order.
+    mean over two halves of the features of the same kind, every second one in this order; NaN
+    where a number is infinite.
     """
 
     def slope(part: Int[np.ndarray, " half"]) -> float:
@@ -209,7 +211,10 @@ def growth_exponent(
             curve.shares, curve.weights, curve.gaps[:, part], curve.correlation[np.ix_(part, part)]
         )
         steps = np.log(len(order) / len(part))
-        return float((np.log(samples) - np.log(half.samples(excess))) / steps)
+        own = half.samples(excess)
+        if np.isinf(samples) or np.isinf(own):
+            return np.nan
+        return float(np.log(samples / own) / steps)
 
     return (slope(np.sort(order[::2])) + slope(np.sort(order[1::2]))) / 2
 
@@ -493,34 +498,42 @@ def limits(fits: list[Fit]) -> tuple[Float[np.ndarray, " fits"], Float[np.ndarra
     problems: list[list[tuple]] = [[], []]
     for member in fits:
         noiseless = learning_curves(member.means, member.covariance, member.counts * 10**9)
+        own = np.sqrt(_naive_distances(member)), np.sqrt(member.logistic.distances)
         learners = (
             (linear_rules.naive_bayes_rule, np.diag(member.covariance)),
             (linear_rules.lda_rule, member.covariance),
         )
         for learner, (rule, covariance) in enumerate(learners):
-            curve = (member.naive_bayes, member.logistic)[learner]
             raw = noiseless[learner]
-            factor = (
-                np.sqrt(curve.distances) @ curve.weights / (np.sqrt(raw.distances) @ raw.weights)
-            )
+            factor = own[learner] @ raw.weights / (np.sqrt(raw.distances) @ raw.weights)
             centre = member.priors @ member.means
             means = centre + factor * (member.means - centre)
             problems[learner].append(
                 (*rule(means, covariance, member.priors), means, member.covariance, member.priors)
             )
-    if len(fits[0].priors) == 2:  # in closed form
-        naive_bayes, bayes = (
-            np.array([linear_rules.linear_rule_error(*case) for case in group])
-            for group in problems
+    naive_bayes, bayes = (
+        np.asarray(
+            _errors(*(jnp.asarray(np.stack(part)) for part in zip(*group, strict=True))), float
         )
-    else:
-        naive_bayes, bayes = (
-            np.asarray(
-                _errors(*(jnp.asarray(np.stack(part)) for part in zip(*group, strict=True))), float
-            )
-            for group in problems
-        )
+        for group in problems
+    )
     return naive_bayes, bayes
+
+
+def _naive_distances(member: Fit) -> Float[np.ndarray, " pairs"]:
+    first, second = np.triu_indices(len(member.counts), 1)
+    freedom = int(member.counts.sum()) - len(member.counts)
+    return np.array(
+        [
+            pair_distance(
+                member.means[k] - member.means[j],
+                member.covariance,
+                float(1 / member.counts[j] + 1 / member.counts[k]),
+                freedom,
+            )
+            for j, k in zip(first, second, strict=True)
+        ]
+    )
 
 
 @jax.jit

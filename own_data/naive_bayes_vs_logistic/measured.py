@@ -148,12 +148,16 @@ class Measured(NamedTuple):
             the training rows.
         lead: the error of logistic regression minus that of naive Bayes; negative if logistic
             regression is ahead.
+        constant: the error of the rule that always predicts the most frequent class of all rows.
+        gain: the error of this rule minus that of the classifier with the smaller error.
     """
 
     size: int
     naive_bayes: Estimate
     logistic: Estimate
     lead: Estimate
+    constant: Estimate
+    gain: Estimate
 
 
 def measure(
@@ -184,7 +188,8 @@ def measure(
         np.geomspace(least, max(least, min(_LARGEST * n_samples, _MOST)), _STEPS).astype(int)
     ).tolist()
     splits = int(np.clip(SPLITS * _COSTLY / (features.shape[1] * (n_classes - 1)), 6, SPLITS))
-    errors = np.full((len(sizes), splits, 2, n_samples), np.nan, np.float32)
+    errors = np.full((len(sizes), splits, 3, n_samples), np.nan, np.float32)
+    always = labels != np.bincount(labels).argmax()
     rng = np.random.default_rng(0)
     for split in range(splits):
         order = (
@@ -198,7 +203,8 @@ def measure(
             if groups is not None:
                 test = test[~np.isin(groups[test], groups[train])]
             test = test[:_TESTED]
-            errors[at, split][:, test] = _both_wrong(features, labels, train, test)
+            errors[at, split][:2, test] = _both_wrong(features, labels, train, test)
+            errors[at, split][2, test] = always[test]
     quantile = float(t.ppf(1 - (1 - confidence) / (2 * len(sizes)), splits - 1))
     units = np.arange(n_samples) if groups is None else groups
 
@@ -227,15 +233,19 @@ def measure(
         least, most = exact_ends(value * count, count, (1 - confidence) / len(sizes))
         return Estimate(value, min(low, least), max(high, most))
 
-    return tuple(
-        Measured(
+    def one_size(losses: Float[np.ndarray, "splits 3 samples"], size: int) -> Measured:
+        naive_bayes, logistic, constant = (share(losses[:, rule], size) for rule in range(3))
+        better = int(logistic.value < naive_bayes.value)
+        return Measured(
             size,
-            share(losses[:, 0], size),
-            share(losses[:, 1], size),
+            naive_bayes,
+            logistic,
             mean(losses[:, 1] - losses[:, 0], size),
+            constant,
+            mean(losses[:, 2] - losses[:, better], size),
         )
-        for size, losses in zip(sizes, errors, strict=True)
-    )
+
+    return tuple(one_size(losses, size) for size, losses in zip(sizes, errors, strict=True))
 
 
 def clusters_apart(

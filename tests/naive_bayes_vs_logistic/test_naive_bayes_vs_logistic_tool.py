@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
-from scipy.stats import t
+from scipy.stats import binom, norm, t
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 from own_data.naive_bayes_vs_logistic import assumption_diagnostics
 from own_data.naive_bayes_vs_logistic.diagnostics import _predicted
 from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve, fit
+from own_data.naive_bayes_vs_logistic.two_classes import two_class_limits
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 
 ROUNDING = 2**-53
@@ -333,3 +334,82 @@ def test_rows_of_one_person_are_held_out_together_or_doubted():
     told = assumption_diagnostics(X, y, groups=[f"person {one}" for one in person])
     for error in (told.measured[-1].naive_bayes, told.measured[-1].logistic):
         assert error.low <= 0.5 <= error.high
+
+
+def linked(rho, n_features, distance, direction):
+    """A covariance of equal correlations, and a gap of this distance Δ along a direction."""
+    covariance = np.full((n_features, n_features), rho) + (1 - rho) * np.eye(n_features)
+    gap = {
+        "alike": np.ones(n_features),
+        "best": covariance @ np.arange(1.0, n_features + 1),
+        "against": np.where(np.arange(n_features) % 2, -1.0, 1.2),
+    }[direction]
+    return gap * distance / np.sqrt(gap @ np.linalg.solve(covariance, gap)), covariance
+
+
+@pytest.mark.parametrize("m", [200, 400])
+@pytest.mark.parametrize("rho", [0.0, 0.95])
+@pytest.mark.parametrize("direction", ["alike", "against", "best"])
+def test_limits_are_covered_and_that_of_naive_bayes_is_never_below_the_best_rules(
+    m, rho, direction
+):
+    """The truth is the closed form for the law that is drawn from, with classes in proportion."""
+    draws = 30
+    held = np.zeros(3)
+    labels = np.arange(m) % 10 < 4
+    odds = np.log(0.4 / 0.6)
+    for seed in range(draws):
+        gap, covariance = linked(rho, 4 + seed % 2 * 12, 0.5 + seed % 3, direction)
+        naive, best = gap, np.linalg.solve(covariance, gap)
+        truths = []
+        for weights in (naive, best):
+            lead, spread = weights @ gap, np.sqrt(weights @ covariance @ weights)
+            truths.append(
+                0.6 * norm.cdf((odds - lead / 2) / spread)
+                + 0.4 * norm.cdf((-odds - lead / 2) / spread)
+            )
+        rng = np.random.default_rng([seed, m])
+        rows = rng.standard_normal((m, len(gap))) @ np.linalg.cholesky(covariance).T
+        means = np.array([rows[labels == k].mean(axis=0) for k in (False, True)])
+        noise = rows - means[labels.astype(int)]
+        found = two_class_limits(
+            means[1] - means[0] + gap,
+            noise.T @ noise / (m - 2),
+            np.bincount(labels.astype(int)),
+            0.95,
+        )
+        assert found.naive_bayes.value >= found.bayes.value
+        assert found.naive_bayes.low >= found.bayes.low
+        for place, (part, truth) in enumerate(
+            zip(found, (*truths, truths[0] - truths[1]), strict=True)
+        ):
+            held[place] += part.low - 1e-12 <= truth <= part.high + 1e-12
+    assert held.min() >= binom.ppf(0.001, draws, 0.95)
+
+
+def test_strong_correlations_are_answered():
+    """Before, an infinite number of samples less another one was a sentence on floating point."""
+    gap, covariance = linked(0.97, 30, 3.4, "against")
+    labels = np.arange(400) % 2
+    rows = np.random.default_rng(0).standard_normal((400, 30)) @ np.linalg.cholesky(covariance).T
+    answer = assumption_diagnostics(rows + labels[:, None] * gap, labels)
+    limit = norm.cdf(-gap @ gap / 2 / np.sqrt(gap @ covariance @ gap))
+    assert (
+        answer.predicted.naive_bayes_error.low <= limit <= answer.predicted.naive_bayes_error.high
+    )
+    assert answer.predicted.bayes_error.low <= norm.cdf(-1.7) <= answer.predicted.bayes_error.high
+
+
+def test_the_constant_rule_stands_beside_and_is_not_advised_against_by_chance():
+    """A weak signal of a class of 9 %: no linear rule errs surely less than always "no"."""
+    rng = np.random.default_rng(0)
+    sick = np.arange(600) % 100 < 9
+    rows = rng.standard_normal((600, 5)) + 0.5 * sick[:, None]
+    answer = assumption_diagnostics(rows, np.where(sick, "yes", "no"))
+    last = answer.measured[-1]
+    assert last.constant.value == pytest.approx(0.09, abs=0.005)
+    assert "always 'no' by" in str(answer)
+    assert answer.to_do().startswith("take neither")
+    clear = assumption_diagnostics(rows + 3 * sick[:, None], sick)
+    assert clear.measured[-1].gain.low > 0
+    assert "neither" not in clear.to_do()
