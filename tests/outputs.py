@@ -38,6 +38,8 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 # Of an array, whose columns are as wide as their longest number
 PADDING = re.compile(r"(?<=[\[(]) | (?=[\])])")
 WIDGET = "application/vnd.jupyter.widget"
+# HiGHS prints it once a process, and so into whichever cell runs when it is read.
+BANNER = re.compile(r"Running HiGHS .*\n(?:Includes third-party .*\n)?")
 TIME = re.compile(r"seconds=[\d.e-]+|[\d.]+ s(?=<)")  # in a row of the ledger, as text and as HTML
 
 
@@ -110,6 +112,11 @@ def execute(path: Path) -> Any:
                     f"a slider of {path.name} fails: {out['ename']}: {out['evalue']}"
                 )
     for cell in notebook.cells:
+        for out in cell.get("outputs", ()):
+            if out.output_type == "stream":
+                out.text = BANNER.sub("", out.text)
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("text") != ""]
         views = [out.get("data", {}).get(f"{WIDGET}-view+json") for out in cell.get("outputs", ())]
         for view in filter(None, views):
             cell.outputs += _pictures(widgets, view["model_id"])
