@@ -1,6 +1,7 @@
 """The elements of a formula: a sign with its index and its power, and a run of them in TeX."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -101,3 +102,21 @@ def joined(run: Sequence[Element]) -> str:
 
 
 _AFTER_NAMES = ("atom", "number", "word", "function")
+
+
+def power_of_ten(number: str) -> Element:
+    """Return 2e-6 as a number and a power of ten."""
+    factor, exponent = number.split("e")
+    times = "" if factor == "1" else rf"{factor} \times "
+    return Element("atom", number, f"{times}10", power=str(int(exponent)))
+
+
+def fraction(one: str) -> Element:
+    """Return a character such as ½ as a fraction."""
+    above, _, below = unicodedata.normalize("NFKD", one).partition("\N{FRACTION SLASH}")
+    return Element("number", one, rf"\frac{{{above}}}{{{below}}}")
+
+
+def takes_accent(one: Element) -> bool:
+    """Whether an accent after an element belongs to it: to a letter without index and power."""
+    return one.sort == "atom" and len(one.plain) == 1 and not (one.index or one.power)

@@ -15,7 +15,15 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-from theory_on_trial.formula.elements import Element, joined, letters, sign
+from theory_on_trial.formula.elements import (
+    Element,
+    fraction,
+    joined,
+    letters,
+    power_of_ten,
+    sign,
+    takes_accent,
+)
 from theory_on_trial.formula.plain_tex import DEEPEST, Unreadable, checked
 from theory_on_trial.formula.signs import ACCENTS, COMMANDS, FUNCTIONS, INFINITE, SMALL
 
@@ -88,9 +96,7 @@ def _elements(text: str) -> list[Element]:
         position = token.end()
         match str(token.lastgroup):
             case "power":
-                factor, exponent = word.split("e")
-                times = "" if factor == "1" else rf"{factor} \times "
-                found.append(Element("atom", word, f"{times}10", power=str(int(exponent))))
+                found.append(power_of_ten(word))
             case "bar":
                 found.append(_known(re.sub("[-_]?bar$", "", word), r"\bar"))
             case "script":
@@ -165,7 +171,7 @@ def _add(found: list[Element], one: str) -> None:
     """Add a single character: an accent or a raised figure to what stands before it."""
     kind, _, _ = unicodedata.decomposition(one).partition(" ")
     mark = {"<super>": "^", "<sub>": "_"}.get(kind)
-    if one in ACCENTS and found and _takes_accent(found[-1]):
+    if one in ACCENTS and found and takes_accent(found[-1]):
         found[-1].base = f"{ACCENTS[one]}{{{found[-1].base}}}"
         found[-1].plain += one
     elif mark:
@@ -175,8 +181,7 @@ def _add(found: list[Element], one: str) -> None:
         after_another = unicodedata.decomposition(bearer.plain[-1:] or " ").startswith(kind)
         bearer.bear(mark, _whole(unicodedata.normalize("NFKD", one)), one, more=after_another)
     elif kind == "<fraction>":
-        above, _, below = unicodedata.normalize("NFKD", one).partition("\N{FRACTION SLASH}")
-        found.append(Element("number", one, rf"\frac{{{above}}}{{{below}}}"))
+        found.append(fraction(one))
     elif one in _PUNCTUATION:
         found.append(Element("comma", one, _PUNCTUATION[one]))
     else:
@@ -186,10 +191,6 @@ def _add(found: list[Element], one: str) -> None:
         if known.sort == "text":
             raise _strange(one)
         found.append(known)
-
-
-def _takes_accent(one: Element) -> bool:
-    return one.sort == "atom" and len(one.plain) == 1 and not (one.index or one.power)
 
 
 def _bearer(found: Sequence[Element], mark: str) -> Element:

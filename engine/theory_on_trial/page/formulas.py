@@ -16,7 +16,15 @@ from functools import lru_cache
 from typing import Literal
 
 from theory_on_trial.formula import marks
-from theory_on_trial.formula.elements import Element, joined, letters, sign
+from theory_on_trial.formula.elements import (
+    Element,
+    fraction,
+    joined,
+    letters,
+    power_of_ten,
+    sign,
+    takes_accent,
+)
 from theory_on_trial.formula.signs import ACCENTS, FUNCTIONS, GREEK, INFINITE, SMALL
 
 _BEARING = "sum|max|min|sup|mean"  # words that bear an index
@@ -104,9 +112,7 @@ def _elements(text: str) -> list[Element]:
             case "hash" | "name" | "plural":  # the number of a commit; S4D; dimension(s)
                 found.append(Element("text", word))
             case "power":
-                factor, exponent = word.split("e")
-                times = "" if factor == "1" else rf"{factor} \times "
-                found.append(Element("atom", word, f"{times}10", power=str(int(exponent))))
+                found.append(power_of_ten(word))
             case "bar":
                 found.append(letters(re.sub("[-_]?bar$", "", word), r"\bar"))
             case "script":
@@ -160,7 +166,7 @@ def _add(found: list[Element], one: str) -> None:
     """Add a single character: an accent or a raised figure to what stands before it."""
     kind, _, _ = unicodedata.decomposition(one).partition(" ")
     mark = {"<super>": "^", "<sub>": "_"}.get(kind)
-    if one in ACCENTS and found and _takes_accent(found[-1]):
+    if one in ACCENTS and found and takes_accent(found[-1]):
         found[-1].base = f"{ACCENTS[one]}{{{found[-1].base}}}"
         found[-1].plain += one
         found[-1].sort = "atom"
@@ -169,8 +175,7 @@ def _add(found: list[Element], one: str) -> None:
         after_another = unicodedata.decomposition(bearer.plain[-1:] or " ").startswith(kind)
         bearer.bear(mark, content, one, more=after_another)
     elif kind == "<fraction>":
-        above, _, below = unicodedata.normalize("NFKD", one).partition("\N{FRACTION SLASH}")
-        found.append(Element("number", one, rf"\frac{{{above}}}{{{below}}}"))
+        found.append(fraction(one))
     else:
         found.append(sign(one))
 
@@ -208,10 +213,6 @@ def _is_raised(found: Sequence[Element], text: str, start: int) -> bool:
     if text[start] in "+-":
         return beside and after in (")", "_") and text[start - 1].isalpha()
     return beside and (after in SMALL or not re.match(r"[\w(\[{.]", after))
-
-
-def _takes_accent(one: Element) -> bool:
-    return one.sort == "atom" and len(one.plain) == 1 and not (one.index or one.power)
 
 
 def _bearer(found: list[Element]) -> Element:

@@ -41,10 +41,7 @@ def weigh(options: argparse.Namespace) -> int:
         raise ValueError(f"--out must be in a folder that exists, got {options.out}")
     file, names = _place(options.test)
     source = file.read_text(encoding="utf-8")
-    try:
-        _, reading = read(source)
-    except SyntaxError as error:
-        raise ValueError(f"{file.name} is no Python: {error.msg}, line {error.lineno}") from None
+    _, reading = read(source)
     answer = _answer(options, file)
     if answer["refusal"]:
         raise ValueError(f"{options.test}: {answer['refusal']}")
