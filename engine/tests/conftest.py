@@ -34,6 +34,15 @@ __all__ = ["programs_of_one_module"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def _as_for_others(monkeypatch):
+    """A verdict rests on the engine's own defaults, not on the settings of the repository around it."""
+    from theory_on_trial.ledger import verdict
+    from theory_on_trial.plugin import LEAST_DRAWN
+
+    monkeypatch.setattr(verdict, "LEAST_DRAWN", int(LEAST_DRAWN))
+
+
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """Lays out files in a repository with a cache, where the test runs; what it imports and

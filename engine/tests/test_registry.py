@@ -2,6 +2,8 @@
 refuses.
 """
 
+import importlib
+
 import jax
 import numpy as np
 import pytest
@@ -240,3 +242,23 @@ def test_even(trial, shape):
     assert not [text for text in shapes if " at 0x" in text]
     assert len({settings["drawn"] for settings in row.settings}) == 4
     assert " at 0x" not in str(facts(claim("shapes.even"), "node"))
+
+
+def test_the_order_of_claims_is_that_of_their_files(repository, monkeypatch):
+    text = """
+from theory_on_trial import claim, derived
+
+@claim(derived("made up"), kind="identity")
+def test_{name}(trial):
+    'Two is two.'
+    trial.identity(2, 2, ops=0, controls={{"three": 3}})
+"""
+    root = repository(
+        {
+            "test_coin/__init__.py": '"""A coin."""\n',
+            **{f"test_coin/test_{name}.py": text.format(name=name) for name in "abc"},
+        }
+    )
+    monkeypatch.syspath_prepend(root)
+    importlib.import_module("test_coin.test_c")
+    assert [each.id for each in claims("coin")] == ["coin.a", "coin.b", "coin.c"]

@@ -568,15 +568,22 @@ def _implied(function: Callable[..., None]) -> Kind:
 
 def claims(paper: str | None = None) -> list[Claim]:
     """Return the registered claims of a paper, or of all, loading the checks; ValueError for a
-    paper without any.
+    paper without any. They come in the order of the files, whichever of them was imported first.
     """
+    files = outline.files(paper)
     _load(paper)
+    place = {file.resolve(): at for at, file in enumerate(files)}
     members = [c for c in _REGISTERED.values() if paper is None or normal(c.paper) == normal(paper)]
     if not members:
         raise ValueError(
             f"no claims of a paper {paper!r}; known: {', '.join(sorted(_papers())) or 'none'}"
         )
-    return members
+
+    def of_file(claim: Claim) -> int:
+        file = _file_of(claim.function)
+        return len(place) if file is None else place.get(file.resolve(), len(place))
+
+    return sorted(members, key=of_file)
 
 
 def _find(claim_id: str) -> Claim:
