@@ -3,11 +3,12 @@
     pip install -e engine -e '.[rivals]'     # in an environment of its own: they are plugins, too
     python benchmarks/rivals.py              # --seeds 100 --out build/rivals.md
 
-All get the same statements. Each statement is true at first; then the samples are moved by 1.2, 1.5
-and 3 margins. A tool that fails at a seed where the statement is true gives a false alarm. One that
-fails where the statement is false finds the fault. A tool that lets the user choose the number of
-samples gets as many as this project drew on average. `rivals_in_pytest.py` has the tests for those
-tools that are fixtures or marks of pytest.
+All get the same statements. Each statement is true at first; then the samples are moved by 1.2,
+1.5 and 3 margins. A test that fails at a seed where the statement is true gives a false alarm. A
+test of this project also fails if it is INCONCLUSIVE, so the table says how many are REFUTED, and
+how many samples were drawn at each fault. A tool that lets the user choose the number of samples
+gets as many as this project drew on average. `rivals_in_pytest.py` has the tests for those tools
+that are fixtures or marks of pytest.
 """
 
 import argparse
@@ -37,7 +38,7 @@ from theory_on_trial.laws import (
     SubGaussian,
     Symmetric,
 )
-from theory_on_trial.trial.plain import NotVerified, PlainTrial
+from theory_on_trial.trial.plain import NotVerified, PlainTrial, verdict
 
 MOVED = (0.0, 1.2, 1.5, 3.0)
 """How many margins the truth lies from the prediction, away from where a one-sided claim allows."""
@@ -185,12 +186,12 @@ def _statements() -> list[Statement]:
 STATEMENTS = _statements()
 
 
-# Each tool: whether its test passes at a seed, and the samples that it drew.
-Test = Callable[[int, float], tuple[bool, int]]
+# Each tool: "passed", "refuted" or "undecided" at a seed and a move, and the samples that it drew.
+Test = Callable[[int, float], tuple[str, int]]
 
 
 def _here(statement: Statement, law: Any, error: float) -> Test:
-    def test(seed: int, moved: float) -> tuple[bool, int]:
+    def test(seed: int, moved: float) -> tuple[str, int]:
         def samples(rng: np.random.Generator, n: int) -> np.ndarray:
             return statement.draw(rng, n, moved)
 
@@ -204,8 +205,9 @@ def _here(statement: Statement, law: Any, error: float) -> Test:
             else:
                 trial.mean(samples, statement.predicted, law=law, margin=statement.margin)
         except NotVerified:
-            return False, trial.findings[-1].interval.n
-        return True, trial.findings[-1].interval.n
+            refuted = verdict(trial.findings[-1]) == "REFUTED"
+            return "refuted" if refuted else "undecided", trial.findings[-1].interval.n
+        return "passed", trial.findings[-1].interval.n
 
     return test
 
@@ -229,7 +231,7 @@ def _pytest_stochastic(statement: Statement, told: Mapping[str, Any]) -> Test:
     from pytest_stochastic import stochastic_test
     from pytest_stochastic.decorator import distributional_test
 
-    def test(seed: int, moved: float) -> tuple[bool, int]:
+    def test(seed: int, moved: float) -> tuple[str, int]:
         draw = _one_by_one(statement, moved)
 
         def measured(rng: np.random.Generator) -> float:
@@ -253,8 +255,8 @@ def _pytest_stochastic(statement: Statement, told: Mapping[str, Any]) -> Test:
         try:
             wrapped()
         except AssertionError:
-            return False, n
-        return True, n
+            return "refuted", n
+        return "passed", n
 
     return test
 
@@ -267,7 +269,7 @@ def _samples(statement: Statement, n: int, seed: int, moved: float) -> np.ndarra
 def _stochtest(statement: Statement, n: int) -> Test:
     import stochtest
 
-    def test(seed: int, moved: float) -> tuple[bool, int]:
+    def test(seed: int, moved: float) -> tuple[str, int]:
         x = _samples(statement, n, seed, moved)
         said = stochtest.assert_that(x)
         try:
@@ -278,8 +280,8 @@ def _stochtest(statement: Statement, n: int) -> Test:
             else:
                 said.has_expected_value_of(statement.predicted, statement.margin)
         except AssertionError:
-            return False, n
-        return True, n
+            return "refuted", n
+        return "passed", n
 
     return test
 
@@ -287,27 +289,28 @@ def _stochtest(statement: Statement, n: int) -> Test:
 def _pytest_bootstrap(statement: Statement, n: int) -> Test:
     from pytest_bootstrap import BootstrapTestError, bootstrap_test
 
-    def test(seed: int, moved: float) -> tuple[bool, int]:
+    def test(seed: int, moved: float) -> tuple[str, int]:
         np.random.seed(seed)  # noqa: NPY002 (the package draws from the global generator)
         x = _samples(statement, n, seed, moved)
         try:
             bootstrap_test(x, np.mean, statement.predicted, atol=statement.margin)
         except BootstrapTestError:
-            return False, n
-        return True, n
+            return "refuted", n
+        return "passed", n
 
     return test
 
 
 def _physverify(statement: Statement, n: int) -> Test:
-    from physverify.stochastic.stats import compare_chain_means, verdict
+    from physverify.stochastic import stats as physverify
 
-    def test(seed: int, moved: float) -> tuple[bool, int]:
+    def test(seed: int, moved: float) -> tuple[str, int]:
         x = _samples(statement, n // 32 * 32, seed, moved).reshape(32, -1)
-        compared = compare_chain_means(
+        compared = physverify.compare_chain_means(
             statement.name, x.mean(axis=1), statement.predicted, statement.margin
         )
-        return verdict([compared]).status == "PASS", x.size
+        said = {"PASS": "passed", "FAIL": "refuted"}
+        return said.get(physverify.verdict([compared]).status, "undecided"), x.size
 
     return test
 
@@ -319,22 +322,19 @@ class TooMany(Exception):
 
 
 def _shares(test: Test, seeds: int) -> dict[str, Any]:
-    """Run a tool's test at all seeds and moves. Return the shares that fail, the samples and the
-    seconds.
+    """Run a tool's test at all seeds and moves. Return for each move the shares that fail and that
+    refute and the mean samples, and the seconds a test.
     """
-    row: dict[str, Any] = {"failed": {}, "samples": []}
+    row: dict[str, Any] = {"failed": {}, "refuted": {}, "samples": {}}
     start = time.process_time()
     runs = 0
     try:
         for moved in MOVED:
-            failed = 0
-            for seed in range(seeds):
-                passed, n = test(seed, moved)
-                failed += not passed
-                runs += 1
-                if moved == 0:
-                    row["samples"].append(n)
-            row["failed"][moved] = failed / seeds
+            outcomes, drawn = zip(*(test(seed, moved) for seed in range(seeds)), strict=True)
+            runs += seeds
+            row["failed"][moved] = 1 - outcomes.count("passed") / seeds
+            row["refuted"][moved] = outcomes.count("refuted") / seeds
+            row["samples"][moved] = float(np.mean(drawn))
     except TooMany as error:
         row["asked"] = error.args[0]
     row["seconds"] = (time.process_time() - start) / max(runs, 1)
@@ -404,7 +404,7 @@ def _in_pytest(seeds: int, sizes: Mapping[str, int]) -> dict[tuple[str, str], di
                 ):
                     row = rows.setdefault(
                         (statement.name, label),
-                        {"failed": {}, "samples": [sizes[statement.name]], "seconds": 0.0},
+                        {"failed": {}, "samples": {0.0: sizes[statement.name]}, "seconds": 0.0},
                     )
                     failed = any(f"test_{tool}_{at}" in name for name in outcomes.failed)
                     row["failed"][moved] = row["failed"].get(moved, 0.0) + failed / seeds
@@ -415,9 +415,16 @@ def _in_pytest(seeds: int, sizes: Mapping[str, int]) -> dict[tuple[str, str], di
 def _line(statement: str, tool: str, row: Mapping[str, Any]) -> str:
     if "asked" in row:
         return f"| {statement} | {tool} | asks for {row['asked']:,} | not run | | | | |"
-    samples = f"{np.mean(row['samples']):,.0f}"
-    failed = " | ".join(f"{100 * row['failed'][moved]:.0f} %" for moved in MOVED)
-    return f"| {statement} | {tool} | {samples} | {failed} | {row['seconds']:.3f} |"
+    samples = f"{row['samples'][0.0]:,.0f}"
+    cells = [f"{100 * row['failed'][0.0]:.0f} %"]
+    for moved in MOVED[1:]:
+        failed, refuted = row["failed"][moved], row.get("refuted", row["failed"])[moved]
+        cell = f"{100 * failed:.0f} %"
+        if failed != refuted:
+            cell += f" ({100 * refuted:.0f} % REFUTED)"
+        drawn = row["samples"].get(moved)
+        cells.append(cell + f", {drawn:,.0f}" * (drawn is not None))
+    return f"| {statement} | {tool} | {samples} | {' | '.join(cells)} | {row['seconds']:.3f} |"
 
 
 def main() -> int:
@@ -429,7 +436,7 @@ def main() -> int:
     options = parser.parse_args()
     chosen = STATEMENTS if options.only is None else [STATEMENTS[options.only]]
     lines = [
-        "| statement | tool | samples | false alarms | found at 1.2 | at 1.5 | at 3 margins "
+        "| statement | tool | samples | false alarms | fails at 1.2, samples | at 1.5 | at 3 "
         "| CPU s |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -441,7 +448,7 @@ def main() -> int:
                 label = f"**this project** ({', '.join(filter(None, [called, f'{error:g}']))})"
                 row = _shares(_here(statement, law, error), options.seeds)
                 rows[statement.name, label] = row
-                sizes.setdefault(statement.name, int(np.mean(row["samples"])))
+                sizes.setdefault(statement.name, int(row["samples"][0.0]))
         for tool, test in _tools(statement, sizes[statement.name]):
             try:
                 rows[statement.name, tool] = _shares(test(), options.seeds)
