@@ -332,7 +332,7 @@ def _shares(test: Test, seeds: int) -> dict[str, Any]:
         for moved in MOVED:
             outcomes, drawn = zip(*(test(seed, moved) for seed in range(seeds)), strict=True)
             runs += seeds
-            row["failed"][moved] = 1 - outcomes.count("passed") / seeds
+            row["failed"][moved] = (seeds - outcomes.count("passed")) / seeds
             row["refuted"][moved] = outcomes.count("refuted") / seeds
             row["samples"][moved] = float(np.mean(drawn))
     except TooMany as error:
