@@ -133,3 +133,17 @@ def test_a_published_ledger_has_the_verdicts_that_were_expected(published):
     assert len(ledger.claims) == len(json.loads(published.read_text("utf-8"))["claims"])
     assert all(row.as_expected == (row.verdict == row.expected) for row in ledger.claims)
     assert not ledger.dirty
+
+
+def test_a_row_is_a_line(tmp_path):
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    write_json(before, Ledger([ONE, SEVERAL, EMPTY], date=""))
+    write_json(after, Ledger([ONE, replace(SEVERAL, note="new"), EMPTY], date=""))
+    lines = [path.read_text(encoding="utf-8").splitlines() for path in (before, after)]
+    (changed,) = [pair for pair in zip(*lines, strict=True) if pair[0] != pair[1]]
+    assert json.loads(changed[1].rstrip(","))["id"] == "toys.several"
+
+
+def test_a_ledger_without_rows_is_read(tmp_path):
+    write_json(tmp_path / "none.json", Ledger([]))
+    assert read(tmp_path / "none.json").claims == []

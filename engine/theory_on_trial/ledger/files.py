@@ -68,15 +68,18 @@ class Ledger:
 
 
 def write_json(path: Path, ledger: Ledger) -> None:
-    """Write a ledger as one JSON object, without NaN.
+    """Write a ledger as one JSON object, without NaN, one row a line: so two ledgers differ by the
+    lines of the rows that differ.
 
     Raises `NotWritten`, with a sentence, if the file cannot be written; its old contents are then
     unchanged.
     """
     contents = strict(asdict(ledger))
     rows = contents.pop("claims")
-    ordered = {"schema": contents.pop("schema"), **contents, "claims": rows}
-    write_text(path, json.dumps(ordered, indent=1, allow_nan=False) + "\n")
+    head = json.dumps({"schema": contents.pop("schema"), **contents}, indent=1, allow_nan=False)
+    lines = ",".join(f"\n  {json.dumps(row, allow_nan=False)}" for row in rows)
+    start = head.removesuffix("\n}")
+    write_text(path, f'{start},\n "claims": [{lines}\n ]\n}}\n')
 
 
 def read(path: Path | str, *, unfinished: bool = False) -> Ledger:
