@@ -1,12 +1,13 @@
 """Write what the pages of the site take from the sources: statements, verdicts, figures, files.
 
 `python docs/write_pages.py` writes it before the site is built, as plain Markdown and HTML that any
-generator reads. Two kinds of places are written:
+generator reads. Two kinds of files are written:
 
-- Files that are kept in the repository. In a page it is what stands between `<!-- NAME -->` and
-  `<!-- /NAME -->`; pages of papers on one page, and the list of papers in mkdocs.yml, are written
-  whole. `tests/test_site.py` fails where a file is not what this script would write.
-- Files in `build/pages`, which pages include by `--8<--`: the ledger, the galleries, the notebooks.
+- Files that are kept in the repository: in a page it is what stands between `<!-- NAME -->` and
+  `<!-- /NAME -->`, and in mkdocs.yml the list of papers. `tests/test_site.py` fails where a file is
+  not what this script would write.
+- Files that nobody keeps: the pages of papers on one page and of notebooks, whole, and in
+  `build/pages` what pages include by `--8<--`, the ledger and the galleries among it.
 
 Measured numbers are those of the ledger and of the audits that are published with the code.
 """
@@ -47,18 +48,38 @@ from theory_on_trial.repository import abstract, outline
 
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "papers").glob("*.md"))
+MADE = DOCS / "papers" / "briefs"
 BLOCK = re.compile(r"<!-- (\w+)( \S+)? -->\n(?:.*?\n)??<!-- /\1 -->", re.DOTALL)
 
 
 def main() -> None:
     """Write all files whose text is not yet what it should be, and say which of the kept ones."""
-    for path, text in {**kept(), **included()}.items():
+    for path in write(kept()):
+        print(path.relative_to(ROOT))
+    for gone in set(MADE.glob("*.md")) - set(write_made()):
+        gone.unlink()  # of a paper that has gone
+
+
+def write(files: dict[Path, str]) -> list[Path]:
+    """Write the files whose text is not yet what it should be; return their paths."""
+    written = []
+    for path, text in files.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        if not path.is_relative_to(ROOT / "build"):
-            print(path.relative_to(ROOT))
+        # Another process may read the page, or write it, too.
+        new = path.with_name(f"{path.name}.{os.getpid()}")
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+        written.append(path)
+    return written
+
+
+def write_made() -> list[Path]:
+    """Write the files that nobody keeps; return their paths."""
+    files = made()
+    write(files)
+    return list(files)
 
 
 def kept() -> dict[Path, str]:
@@ -67,18 +88,22 @@ def kept() -> dict[Path, str]:
         path: filled(path.read_text(encoding="utf-8"), path.stem)
         for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *PAGES]
     }
-    files |= {
-        DOCS / entry.page: brief_page(entry)
-        for entry in catalogue()
-        if entry.name.startswith(BRIEFS)
-    }
-    files |= notebook_pages.stubs()
     settings = ROOT / "mkdocs.yml"
     return files | {settings: navigation(settings.read_text(encoding="utf-8"))}
 
 
+def made() -> dict[Path, str]:
+    """Return the files that nobody keeps, each with its text."""
+    pages = {
+        DOCS / entry.page: brief_page(entry)
+        for entry in catalogue()
+        if entry.name.startswith(BRIEFS)
+    }
+    return pages | notebook_pages.stubs() | included()
+
+
 def included() -> dict[Path, str]:
-    """Return the files that pages include and nobody keeps, each with its text."""
+    """Return the files that pages include, each with its text."""
     guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").replace("](docs/", "](")
     texts = {
         "contributing.md": guide,

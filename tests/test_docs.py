@@ -17,7 +17,8 @@ from theory_on_trial.ledger import verdict
 from theory_on_trial.trial import registry
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted((ROOT / "docs").rglob("*.md"))
+MADE = {ROOT / "docs" / "papers" / "briefs", ROOT / "docs" / "notebooks"}
+PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent not in MADE)
 PAPERS = sorted((ROOT / "docs" / "papers").glob("*.md"))
 EXAMPLE = re.compile(
     r"^```python\n(?!--8<--)(.*?)^```\n(?:\n^```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL

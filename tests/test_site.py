@@ -29,11 +29,9 @@ SHORT = [entry for entry in SITE["catalogue"]() if entry.name.startswith(SITE["B
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _included():
-    """What pages include is there, and new."""
-    for path, text in SITE["included"]().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+def _made():
+    """What nobody keeps is there, and new."""
+    SITE["write_made"]()
 
 
 def rendered(text):
@@ -68,7 +66,22 @@ def test_what_the_script_writes_is_in_the_repository():
 def test_no_page_of_another_paper_is_left():
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in PAGES}
     known = {entry.page for entry in SITE["catalogue"]()}
+    known -= {entry.page for entry in SHORT}
     assert {page for page in pages if page.startswith("papers/")} == known
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="a copy without git")
+def test_a_page_that_is_made_is_not_kept():
+    paths = [path.relative_to(ROOT).as_posix() for path in SITE["made"]()]
+
+    def told(*command):
+        run = subprocess.run(
+            ["git", *command, *paths], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        return run.stdout.splitlines()
+
+    assert told("ls-files", "--") == []
+    assert told("check-ignore", "--") == paths
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
