@@ -56,9 +56,9 @@ def violated(trial, violation, worlds):
     kind="bound",
 )
 def test_violated_ci_bound(trial, violation: Dependence = 1.0, worlds: Worlds = 2000):
-    """Let δ = E[X2 | X1] - A p be the violation of conditional independence, with A = (E[X2 | Y =
-    1], ...) of full column rank and the posterior p of the classes. The approximation error of a
-    linear head on the pretext is at most E|δ|^2 / σ_min(A)^2.
+    """Let $δ = E[X2 | X1] - A p$ be the violation of conditional independence, with $A = (E[X2 | Y
+    = 1], ...)$ of full column rank and the posterior $p$ of the classes. The approximation error of
+    a linear head on the pretext is at most $E|δ|^2 / σ_min(A)^2$.
     """
     table, moment, singular, options = violated(trial, violation, worlds)
     _, outer = predicted.violation_bounds(table.class_means, moment)
@@ -73,9 +73,9 @@ def test_violated_ci_bound(trial, violation: Dependence = 1.0, worlds: Worlds = 
 
 @claim(derived("A^+ as a head, whose error is A^+ δ"), kind="bound")
 def test_violated_ci_bound__sharper(trial, violation: Dependence = 1.0, worlds: Worlds = 2000):
-    """Let δ = E[X2 | X1] - A p be the violation of conditional independence, with A = (E[X2 | Y =
-    1], ...) of full column rank and the posterior p of the classes. The approximation error of a
-    linear head on the pretext is at most E|A^+ δ|^2.
+    """Let $δ = E[X2 | X1] - A p$ be the violation of conditional independence, with $A = (E[X2 | Y
+    = 1], ...)$ of full column rank and the posterior $p$ of the classes. The approximation error of
+    a linear head on the pretext is at most $E|A^+ δ|^2$.
     """
     table, moment, singular, options = violated(trial, violation, worlds)
     inner, _ = predicted.violation_bounds(table.class_means, moment)

@@ -107,8 +107,8 @@ def test_best_critic(trial, candidates: Candidates):
 
 @claim(derived("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_infonce_gap(trial, smallest: Expanded = 16):
-    """With the critic log r and K candidates, K (I - I_K) tends to χ^2 / 2: I is the mutual
-    information, I_K is InfoNCE, and χ^2 the variance of the density ratio r.
+    """With the critic $log r$ and $K$ candidates, $K (I - I_K)$ tends to $χ^2 / 2$: $I$ is the
+    mutual information, $I_K$ is InfoNCE, and $χ^2$ the variance of the density ratio $r$.
     """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     information = predicted.mutual_information(TABLE)

@@ -33,8 +33,8 @@ def test_range_any_gauge(
         int, Interval(10, 2**16, why="of a few fewer none is near an end; all are held at once")
     ] = 2000,
 ):
-    """Let two items have the angle θ and t = tan(θ/2). No gauge G with a condition number of at
-    most K moves their cosine outside [cos 2 atan(t sqrt K), cos 2 atan(t / sqrt K)].
+    """Let two items have the angle $θ$ and $t = tan(θ/2)$. No gauge $G$ with a condition number of
+    at most $K$ moves their cosine outside $[cos(2 atan(t sqrt(K))), cos(2 atan(t / sqrt(K)))]$.
     """
     generator = trial.generator()
     u, v = generator.normal(size=(2, dim))

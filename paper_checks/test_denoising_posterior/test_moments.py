@@ -68,9 +68,9 @@ def test_moment_recursion(
     order: Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")],
     points: Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")] = 10,
 ):
-    """For y = x + σ n with normal noise n, the central moments μ_k of x given y follow from the
-    posterior mean μ_1(y): μ_2 = σ^2 μ_1', μ_3 = σ^2 μ_2', and μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2
-    from k = 3 on.
+    """For $y = x + σ n$ with normal noise $n$, the central moments $μ_k$ of $x$ given $y$ follow
+    from the posterior mean $μ_1(y)$: $μ_2 = σ^2 μ_1'$, $μ_3 = σ^2 μ_2'$, and $μ_(k+1) = σ^2 μ_k' +
+    k μ_(k-1) μ_2$ from $k = 3$ on.
     """
     moments, derivatives, scale, mean = along(trial, prior, sigma, order, points)
     law = predicted.central_moments(derivatives, sigma)

@@ -55,9 +55,9 @@ QUOTED = recalled("Theorem 1, as a third-party note quotes it")
     cases=[(5, 6, 10, 0.5), (3, 4, 10, 0.5), (12, 8, 6, 0.1), (1, 1, 5, 2.0)],
 )
 def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRidge):
-    """Training a task T with ridge λ moves the outputs of task S by |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1
-    U_T^T y|^2: features are U Σ V^T, O = V_S^T V_T is the overlap, and y the residual of T before
-    its training.
+    """Training a task $T$ with ridge $λ$ moves the outputs of task $S$ by $|U_S Σ_S O Σ_T (Σ_T^2 +
+    λ)^-1 U_T^T y|^2$: features are $U Σ V^T$, $O = V_S^T V_T$ is the overlap, and $y$ the residual
+    of $T$ before its training.
     """
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge)

@@ -195,9 +195,9 @@ def test_bayes__error(
 def test_gd__risk(
     trial, dimension: Dimension, examples: Examples, noise_std: Noise, weight_std: Std = 1.5
 ):
-    """After k examples in d dimensions, with weights of variance τ² and noise of variance σ², one
-    gradient step ŵ = 2 α X^T Y has the risk E |ŵ - w|² = τ² d (1 - 4 α k) + 4 α² k d [(k + d + 1)
-    τ² + σ²].
+    """After $k$ examples in $d$ dimensions, with weights of variance $τ²$ and noise of variance
+    $σ²$, one gradient step $ŵ = 2 α X^T Y$ has the risk $E |ŵ - w|² = τ² d (1 - 4 α k) + 4 α² k d
+    [(k + d + 1) τ² + σ²]$.
     """
     nodes = 3 ** count_normals(trial, dimension, examples)
     steps = steps_of(dimension)

@@ -183,8 +183,8 @@ def test_dichotomy(
         int, Interval(4096, 8192, why="below, powers of n mix, and the largest is 2^40 times it")
     ] = 4096,
 ):
-    """The linear networks F_s, with f = n^(s - 1) v'w x and rate n^(1 - 2 s), depart from descent
-    with their own initial kernel by the order n^(-2 s).
+    """The linear networks $F_s$, with $f = n^(s - 1) v'w x$ and rate $n^(1 - 2 s)$, depart from
+    descent with their own initial kernel by the order $n^(-2 s)$.
 
     Their features move by n^(-s), as r of `width_exponent` says.
     """

@@ -131,11 +131,11 @@ def test_displacement(
         Interval(1e-10, 0.01, why="with less, the wait is as long as that of the scalar equations"),
     ],
 ):
-    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
-    features j and i with λ_j > λ_i and ρ_j < ρ_i, let JEPA with L encoder layers and a predictor
-    that starts turned by a small angle δ learn j first, at the time t. It learns i at the time t +
-    (log(1/δ) + O(1)) / μ with μ = ρ_j^(2 L - 1) σ_i² (ρ_i - ρ_j), where σ_i² = λ_i / ρ_i is the
-    variance of i.
+    """Let $λ$ be the covariance of the two views of a feature and $ρ$ its regression coefficient.
+    For features $j$ and $i$ with $λ_j > λ_i$ and $ρ_j < ρ_i$, let JEPA with $L$ encoder layers and
+    a predictor that starts turned by a small angle $δ$ learn $j$ first, at the time $t$. It learns
+    $i$ at the time $t + (log(1/δ) + O(1)) / μ$ with $μ = ρ_j^(2 L - 1) σ_i² (ρ_i - ρ_j)$, where
+    $σ_i² = λ_i / ρ_i$ is the variance of $i$.
 
     It unlearns j then. The scalar equations, in which features do not interact, are monotone and
     learn i later.
@@ -240,12 +240,12 @@ def test_displacement_law__offset(
     perturbed: Perturbed,
     delta: Annotated[float, Interval(1e-6, 3e-3, why="small, and its plateau not too long")] = 1e-3,
 ):
-    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. In a
-    masked autoencoder of L layers with a small start ε, let feature i replace feature j at the rate
-    μ, the time (log(1/δ) + c) / μ after j was learned. As ε falls, c grows like (1 + λ_i / λ_j)
-    log(1/ε) / L if the start of the decoder is turned by δ, like (1 - λ_i / λ_j) log(1/ε) / L if
-    this start has δ in both places (i, j) and (j, i), and is bounded if the covariances are turned
-    by δ.
+    """Let $λ$ be the covariance of the two views of a feature and $ρ$ its regression coefficient.
+    In a masked autoencoder of $L$ layers with a small start $ε$, let feature $i$ replace feature
+    $j$ at the rate $μ$, the time $(log(1/δ) + c) / μ$ after $j$ was learned. As $ε$ falls, $c$
+    grows like $(1 + λ_i / λ_j) log(1/ε) / L$ if the start of the decoder is turned by $δ$, like $(1
+    - λ_i / λ_j) log(1/ε) / L$ if this start has $δ$ in both places $(i, j)$ and $(j, i)$, and is
+    bounded if the covariances are turned by $δ$.
 
     A perturbation of the decoder that is both shows the smaller growth, that of its symmetric part.
     """

@@ -144,11 +144,11 @@ def window(trial, kappa, depth, fraction, rhos):
 def test_order_inversion(
     trial, objective: Objective, rho_1: Regression = 0.5, rho_2: Regression = 1.0
 ):
-    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
-    features 1 and 2 with λ_1 > λ_2 and ρ_1 < ρ_2, let T(ρ) be the time at λ = 1 at which a feature
-    reaches the share p of its asymptote from the start ε in JEPA or a masked autoencoder of L
-    layers. Feature 2 is learned first if and only if λ_1 / λ_2 < T(ρ_1) / T(ρ_2), and a closed form
-    gives this ratio.
+    """Let $λ$ be the covariance of the two views of a feature and $ρ$ its regression coefficient.
+    For features 1 and 2 with $λ_1 > λ_2$ and $ρ_1 < ρ_2$, let $T(ρ)$ be the time at $λ = 1$ at
+    which a feature reaches the share $p$ of its asymptote from the start $ε$ in JEPA or a masked
+    autoencoder of $L$ layers. Feature 2 is learned first if and only if $λ_1 / λ_2 < T(ρ_1) /
+    T(ρ_2)$, and a closed form gives this ratio.
     """
     require_unequal(trial, rho_1, rho_2)
     # All of these p, L and ε at which both features start below the share p of their asymptotes
@@ -199,11 +199,11 @@ def test_order_inversion__window(
         float, Interval(1e-4, 0.1, why="nearer, a solver does not tell the two sides")
     ] = 0.005,
 ):
-    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
-    features 1 and 2 with λ_1 > λ_2 and ρ_1 < ρ_2, let T(ρ) be the time at λ = 1 at which a feature
-    reaches the share p of its asymptote from the start ε in JEPA of L layers. For a given ratio λ_1
-    / λ_2 below the largest value of T(ρ_1) / T(ρ_2) over ε, JEPA learns feature 2 first only for
-    starts ε in one interval.
+    """Let $λ$ be the covariance of the two views of a feature and $ρ$ its regression coefficient.
+    For features 1 and 2 with $λ_1 > λ_2$ and $ρ_1 < ρ_2$, let $T(ρ)$ be the time at $λ = 1$ at
+    which a feature reaches the share $p$ of its asymptote from the start $ε$ in JEPA of $L$ layers.
+    For a given ratio $λ_1 / λ_2$ below the largest value of $T(ρ_1) / T(ρ_2)$ over $ε$, JEPA learns
+    feature 2 first only for starts $ε$ in one interval.
 
     `share` says where the ratio lies between 1 and this largest value. The order is tried inside
     and outside both edges of the interval, at the relative distance `off`.
@@ -244,11 +244,11 @@ def test_largest_ratio__everywhere(
     depth: Annotated[int, Interval(2, 6)],
     fraction: Annotated[float, Interval(0.1, 0.9)],
 ):
-    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
-    two features with λ_1 > λ_2, ρ_1 = 1/2 and ρ_2 = 1, let T(ρ) be the time at λ = 1 at which a
-    feature reaches the share p of its asymptote from the start ε in JEPA of L layers. For all ε
-    from 1e-8 to nine tenths of the largest possible start, T(ρ_1) / T(ρ_2) is at most its largest
-    value, which is given to four digits.
+    """Let $λ$ be the covariance of the two views of a feature and $ρ$ its regression coefficient.
+    For two features with $λ_1 > λ_2$, $ρ_1 = 1/2$ and $ρ_2 = 1$, let $T(ρ)$ be the time at $λ = 1$
+    at which a feature reaches the share $p$ of its asymptote from the start $ε$ in JEPA of $L$
+    layers. For all $ε$ from $1e-8$ to nine tenths of the largest possible start, $T(ρ_1) / T(ρ_2)$
+    is at most its largest value, which is given to four digits.
 
     JEPA reverses no ratio λ_1 / λ_2 above it.
     """
@@ -295,9 +295,9 @@ def test_lambda_dominates(
     rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
 ):
-    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. For
-    two features with λ_1 > λ_2 and ρ_1 < ρ_2, let JEPA learn feature 2 first from some start. From
-    small enough starts ε it learns feature 1 first, and so does a masked autoencoder.
+    """Let $λ$ be the covariance of the two views of a feature and $ρ$ its regression coefficient.
+    For two features with $λ_1 > λ_2$ and $ρ_1 < ρ_2$, let JEPA learn feature 2 first from some
+    start. From small enough starts $ε$ it learns feature 1 first, and so does a masked autoencoder.
     """
     rhos = (rho_1, rho_2)
     low, high = window(trial, kappa, depth, fraction, rhos)

@@ -344,10 +344,10 @@ def test_deep_predictor__preference(
     rho_high: NearOneRegression = 1.0,
     fraction: Annotated[float, Interval(0.1, 0.99, why="well above the start")] = 0.5,
 ):
-    """Let λ be the covariance of the two views of a feature and ρ its regression coefficient. Let
-    JEPA have L encoder layers and M < 2 L - 2 predictor layers, and let Φ be the ratio of λ_1 to
-    λ_2 below which it learns feature 2 first, for ρ_1 < ρ_2. As the start ε falls, (Φ - 1) ε^(-M/L)
-    tends to (2 L + M - 2) / (2 L - 2) (1 / ρ_1 - 1 / ρ_2).
+    """Let $λ$ be the covariance of the two views of a feature and $ρ$ its regression coefficient.
+    Let JEPA have $L$ encoder layers and $M < 2 L - 2$ predictor layers, and let $Φ$ be the ratio of
+    $λ_1$ to $λ_2$ below which it learns feature 2 first, for $ρ_1 < ρ_2$. As the start $ε$ falls,
+    $(Φ - 1) ε^(-M/L)$ tends to $(2 L + M - 2) / (2 L - 2) (1 / ρ_1 - 1 / ρ_2)$.
 
     So a deeper predictor prefers large ρ less.
     """

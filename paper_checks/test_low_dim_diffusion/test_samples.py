@@ -51,9 +51,9 @@ TAIL = derived("the density of the least singular value near zero, which is that
     cases=[(20, 6, 1), (20, 6, 3), (20, 6, 5), (12, 5, 0)],
 )
 def test_random_completion(trial, ambient: AmbientDimension, dim: Count, samples: Natural):
-    """From N < d samples of a d-dimensional subspace of R^n without noise, the learned subspace has
-    the mean squared distance E D^2 = 2 (d - N)(n - d) / (n - N) from the true one if the rest is
-    random.
+    """From $N < d$ samples of a $d$-dimensional subspace of $R^n$ without noise, the learned
+    subspace has the mean squared distance $E D^2 = 2 (d - N)(n - d) / (n - N)$ from the true one if
+    the rest is random.
     """
     predict, options = completions(trial, ambient, dim, samples)
     trial.mean(

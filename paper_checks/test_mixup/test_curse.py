@@ -353,10 +353,10 @@ def test_network(
     ] = 20.0,
     n: Annotated[int, Interval(100, 400, why="fewer scatter; the high end is a cap")] = 200,
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. In most trainings of a
-    network of 64 ReLUs on them, 1 - cos of the angle between b and the normal of the network's
-    decision boundary, averaged along the boundary of Bayes, is by more than .01 smaller with Mixup
-    than without, if μ is no eigenvector of Σ.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. In most trainings of a
+    network of 64 ReLUs on them, $1 - cos θ$ of the angle $θ$ between $b$ and the normal of the
+    network's decision boundary, averaged along the boundary of Bayes, is by more than .01 smaller
+    with Mixup than without, if $μ$ is no eigenvector of $Σ$.
 
     Mixup within classes does not help: pairs of different classes fill the gap.
     """

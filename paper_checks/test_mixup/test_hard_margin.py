@@ -158,9 +158,9 @@ def test_erm_phase_curve__simulated(
         int, Interval(400, 2000, why="fewer may fail the certificate, and each costs")
     ] = 400,
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. For large κ, the direction of
-    the largest margin of n points has the mean cosine with b that the unit vector w has with the
-    largest w·μ - r |Σ^(1/2) w|, where r = Φ^-1(1 - 1/n) / sqrt(κ).
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. For large $κ$, the
+    direction of the largest margin of $n$ points has the mean cosine with $b$ that the unit vector
+    $w$ has with the largest $w·μ - r |Σ^(1/2) w|$, where $r = Φ^-1(1 - 1/n) / sqrt(κ)$.
     """
     pair = reference_pair(separability)
     nu = rates.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
@@ -223,10 +223,10 @@ def test_erm_fisher(
         int, Interval(400, 5000, why="fewer leave corrections of order 1 / n, and each costs")
     ],
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise the logistic
-    loss of n points without augmentation. As n grows, n E[1 - cos(w, b)] tends to T K / (2 κ |b|²),
-    where T is the trace of Σ^-1 at right angles to b, K = 1 / (4 E[s'(V)]), V ~ N(2 a, 4 a), a = κ
-    μ^T Σ^-1 μ, and s the logistic function.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. Let $w$ minimise the
+    logistic loss of $n$ points without augmentation. As $n$ grows, $n E[1 - cos(w, b)]$ tends to $T
+    K / (2 κ |b|²)$, where $T$ is the trace of $Σ^-1$ at right angles to $b$, $K = 1 / (4
+    E[s'(V)])$, $V ~ N(2 a, 4 a)$, $a = κ μ^T Σ^-1 μ$, and $s$ the logistic function.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     pair = reference_pair(separability)
@@ -272,10 +272,10 @@ def test_erm_fisher__matrix(
         float, Interval(0.01, 5, why="beyond, the few slopes that count lose digits")
     ],
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let J be the inverse of
-    Fisher's information matrix of logistic regression at w = 2 κ b, and Q the projection at right
-    angles to b. Then tr(Q J) / (2 |w|²) = T K / (2 κ |b|²), where T = tr(Q Σ^-1), K = 1 / (4
-    E[s'(V)]), V ~ N(2 a, 4 a), a = κ μ^T Σ^-1 μ, and s the logistic function.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. Let $J$ be the inverse of
+    Fisher's information matrix of logistic regression at $w = 2 κ b$, and $Q$ the projection at
+    right angles to $b$. Then $tr(Q J) / (2 |w|²) = T K / (2 κ |b|²)$, where $T = tr(Q Σ^-1)$, $K =
+    1 / (4 E[s'(V)])$, $V ~ N(2 a, 4 a)$, $a = κ μ^T Σ^-1 μ$, and $s$ the logistic function.
 
     This is the limit of n E[1 - cos] for n points.
     """
@@ -328,10 +328,10 @@ def test_isotropic_no_curse(
         Interval(1e9, 1e12, why="a limit; at the upper end angles reach the rounding of floats"),
     ] = 1e10,
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let μ be an eigenvector of Σ,
-    w the hard margin of n points, z the one of them with the least (2 y - 1) x·μ, and P the
-    projection at right angles to μ. As κ grows with n fixed, 2 |μ|² (1 - cos(w, b)) / |P z|² tends
-    to 1 in probability.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. Let $μ$ be an eigenvector
+    of $Σ$, $w$ the hard margin of $n$ points, $z$ the one of them with the least $(2 y - 1) x·μ$,
+    and $P$ the projection at right angles to $μ$. As $κ$ grows with $n$ fixed, $2 |μ|² (1 - cos(w,
+    b)) / |P z|²$ tends to 1 in probability.
 
     So 1 - cos(w, b) has the mean tr(P Σ) / (2 κ |μ|²) in the limit, which does not depend on n.
     """

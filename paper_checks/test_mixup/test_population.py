@@ -272,9 +272,10 @@ def test_mixup_expected_minimiser(
     alpha: Annotated[float, Interval(0.1, 20)],
     effective: Annotated[float, Interval(1e-3, 5000)],
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Mixup's expected logistic
-    loss, for mixtures λ x_i + (1 - λ) x_j with λ ~ Beta(α, α), is least at a positive multiple of
-    b, at a score w·μ of the class mean that depends on μ, Σ and κ through a = κ μ^T Σ^-1 μ alone.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. Mixup's expected logistic
+    loss, for mixtures $λ x_i + (1 - λ) x_j$ with $λ ~ Beta(α, α)$, is least at a positive multiple
+    of $b$, at a score $w·μ$ of the class mean that depends on $μ$, $Σ$ and $κ$ through $a = κ μ^T
+    Σ^-1 μ$ alone.
 
     This score is found by minimisation over the multiples of b alone.
     """
@@ -314,9 +315,9 @@ def test_affine_sufficient(
     way: Literal["g = λ^2", "g = 1 - λ^3", "g = 1/2", "g = 1/4 + λ/2", "extrapolating"],
     separability: Annotated[float, Interval(0.1, 1000, why="less moves no loss by 1 %")] = 3.0,
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. For random numbers g, h and
-    λ, the expected logistic loss of mixtures g x_i + h x_j with the labels λ y_i + (1 - λ) y_j is
-    least at a multiple of b.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. For random numbers $g$,
+    $h$ and $λ$, the expected logistic loss of mixtures $g x_i + h x_j$ with the labels $λ y_i + (1
+    - λ) y_j$ is least at a multiple of $b$.
 
     With random matrices in place of the numbers g and h it is not.
     """
@@ -435,9 +436,9 @@ def test_scale_limit__exists(trial):
 def test_lambda_dependence(
     trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below 1.5, where the limit is lowest")]
 ):
-    """For two equally likely classes N(±μ, Σ / κ) and λ ~ Beta(α, α), let v be the limit at large κ
-    of the score w·μ of the class mean under the minimiser of Mixup's expected loss. It solves
-    E[(2 λ - 1) (s((2 λ - 1) v) - λ)] = s(-v), where s is the logistic function.
+    """For two equally likely classes $N(±μ, Σ / κ)$ and $λ ~ Beta(α, α)$, let $v$ be the limit at
+    large $κ$ of the score $w·μ$ of the class mean under the minimiser of Mixup's expected loss. It
+    solves $E[(2 λ - 1) (s((2 λ - 1) v) - λ)] = s(-v)$, where $s$ is the logistic function.
 
     It falls and then rises with α.
     """

@@ -79,10 +79,10 @@ def test_mixup_asymptotic(
     separability: Annotated[float, Interval(0.5, 10)],
     n: Annotated[int, Interval(40, 200, why="all pairs of points are fitted")] = 80,
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let w minimise Mixup's loss
-    over all pairs of n points with λ averaged. At fixed κ and large n, n E[1 - cos(w, b)] tends to
-    T K / (2 κ |b|²), where T is the trace of Σ^-1 at right angles to b and K depends on a = κ μ^T b
-    and the law of λ alone.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. Let $w$ minimise Mixup's
+    loss over all pairs of $n$ points with $λ$ averaged. At fixed $κ$ and large $n$, $n E[1 - cos(w,
+    b)]$ tends to $T K / (2 κ |b|²)$, where $T$ is the trace of $Σ^-1$ at right angles to $b$ and
+    $K$ depends on $a = κ μ^T b$ and the law of $λ$ alone.
 
     K is the number whose formula mixup_efficiency tries.
     """
@@ -178,11 +178,11 @@ def test_efficiency_order(
     effective: Annotated[float, Interval(0.1, 64)],
     alpha: Annotated[float, Interval(0.2, 10)],
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. As n grows, let n E[1 -
-    cos(w, b)] tend to T K / (2 κ |b|²) for a direction w learned from n points, where T is the
-    trace of Σ^-1 at right angles to b. Then K of Mixup with λ ~ Beta(α, α) lies between that of
-    linear discriminant analysis and that of logistic regression without augmentation, and falls
-    with α.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. As $n$ grows, let $n E[1
+    - cos(w, b)]$ tend to $T K / (2 κ |b|²)$ for a direction $w$ learned from $n$ points, where $T$
+    is the trace of $Σ^-1$ at right angles to $b$. Then $K$ of Mixup with $λ ~ Beta(α, α)$ lies
+    between that of linear discriminant analysis and that of logistic regression without
+    augmentation, and falls with $α$.
     """
     mixup = rates.mixup_efficiency(effective, MixingLaw.beta(alpha, 24))
     mixup_of_larger_alpha = rates.mixup_efficiency(effective, MixingLaw.beta(1.1 * alpha, 24))
@@ -234,10 +234,10 @@ def test_lda_rate(
         int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")
     ] = 10**5,
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let v be the direction of the
-    modified discriminant analysis (`modified_lda_limit`) of n points, n / 2 of each class, to which
-    Mixup's minimiser tends at large κ. As n grows, n E[1 - cos(v, b)] tends to m² T / (2 |b|²),
-    where m² = μ^T b and T is the trace of Σ^-1 at right angles to b.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. Let $v$ be the direction
+    of the modified discriminant analysis (`modified_lda_limit`) of $n$ points, $n / 2$ of each
+    class, to which Mixup's minimiser tends at large $κ$. As $n$ grows, $n E[1 - cos(v, b)]$ tends
+    to $m² T / (2 |b|²)$, where $m² = μ^T b$ and $T$ is the trace of $Σ^-1$ at right angles to $b$.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     rate = rates.lda_rate(SHAPE, n) / n
@@ -380,13 +380,13 @@ def test_imbalance(trial):
     cases=[2.0, 5.0],
 )
 def test_sampled_lambda(trial, condition: Annotated[float, Interval(1.5, 20)]):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let one λ be drawn for every
-    ordered pair of n points. To first order, the variance that this gives the gradients of the
-    pairs adds B κ / n² to E[1 - cos(w, b)] of Mixup's minimiser w, where as κ grows B tends to T m⁴
-    (A² Var[λ] + (Var[ρ λ] + Var[ρ (1 - λ)]) / 2) / (2 h² u² |b|²), where m² = μ^T b, T is the trace
-    of Σ^-1 at right angles to b, u the limiting score w·μ of the class mean, A = s(u) - 1, h =
-    E[(λ² + (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2, ρ = s((2 λ - 1) u) - λ and s the logistic
-    function.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. Let one $λ$ be drawn for
+    every ordered pair of $n$ points. To first order, the variance that this gives the gradients of
+    the pairs adds $B κ / n²$ to $E[1 - cos(w, b)]$ of Mixup's minimiser $w$, where as $κ$ grows $B$
+    tends to $T m⁴ (A² Var[λ] + (Var[ρ λ] + Var[ρ (1 - λ)]) / 2) / (2 h² u² |b|²)$, where $m² = μ^T
+    b$, $T$ is the trace of $Σ^-1$ at right angles to $b$, $u$ the limiting score $w·μ$ of the class
+    mean, $A = s(u) - 1$, $h = E[(λ² + (1 - λ)²) (s'(u) + s'((2 λ - 1) u))] / 2$, $ρ = s((2 λ - 1)
+    u) - λ$ and $s$ the logistic function.
     """
     separabilities = 400 * 2.0 ** np.arange(6)
     shape = GaussianPair(np.array([1.0, -0.6]), np.array([[1.0, 0.3], [0.3, condition]]), 1.0)
@@ -450,11 +450,11 @@ def test_n_eps_formula(
         float, Interval(0.001, 0.004, why="a formula of small angles; the low end is a cap")
     ],
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. At large κ Mixup's minimiser
-    w in d dimensions has E[1 - cos(w, b)] = ε with the number n of points at which C / (n - d - 2)
-    + B κ / n² = ε. Here C = μ^T b T / (2 |b|²) with the trace T of Σ^-1 at right angles to b, and B
-    is 0 for equal class counts and averaged λ, and otherwise the coefficient of drawn labels
-    (`imbalance`) or of drawn λ (`sampled_lambda`).
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. At large $κ$ Mixup's
+    minimiser $w$ in $d$ dimensions has $E[1 - cos(w, b)] = ε$ with the number $n$ of points at
+    which $C / (n - d - 2) + B κ / n² = ε$. Here $C = μ^T b T / (2 |b|²)$ with the trace $T$ of
+    $Σ^-1$ at right angles to $b$, and $B$ is 0 for equal class counts and averaged $λ$, and
+    otherwise the coefficient of drawn labels (`imbalance`) or of drawn $λ$ (`sampled_lambda`).
 
     n grows at most like sqrt(κ).
     """
@@ -525,10 +525,10 @@ def test_mixup_poly(
         int, Interval(3000, 20_000, why="fewer leave wide intervals, and each is fitted")
     ] = 6000,
 ):
-    """Let two equally likely classes be N(±μ, Σ / κ), and b = Σ^-1 μ. Let n be the number of points
-    with which half of all samples give 1 - cos(w, b) <= ε for Mixup's minimiser w. As κ grows, n
-    grows at most like sqrt(κ): with λ averaged, with labels drawn at random, and with one λ for
-    each ordered pair.
+    """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. Let $n$ be the number of
+    points with which half of all samples give $1 - cos(w, b) <= ε$ for Mixup's minimiser $w$. As
+    $κ$ grows, $n$ grows at most like $sqrt(κ)$: with $λ$ averaged, with labels drawn at random, and
+    with one $λ$ for each ordered pair.
     """
     trial.require(
         mode != "sampled" or epsilon <= 0.0052, "epsilon must be at most 0.0052 where λ are sampled"

@@ -115,8 +115,8 @@ def test_halting(
     bound: Bound,
     draws: Count = 8,
 ):
-    """If boosting on a grid of m = ⌈2 B/α⌉ steps stops at a gain of at most α/(2 B), the model has
-    K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <= α for all h with h^2 <= B.
+    """If boosting on a grid of $m = ⌈2 B/α⌉$ steps stops at a gain of at most $α/(2 B)$, the model
+    has $K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <= α$ for all $h$ with $h^2 <= B$.
     """
     rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
     undone = observed.undone_rows(10**12, rule[1], rule[0])

@@ -44,10 +44,11 @@ def test_nb_exact_law(
     n_samples: Samples,
     squared_distance: SquaredDistance,
 ):
-    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
-    features of known variances. The expected error of naive Bayes, trained on m / 2 samples of each
-    class, is E[Φ(-a (Δ + τ z) / sqrt((Δ + τ z)² + τ² r))], where a = Δ / (2 sqrt(1 + 1/m)), τ = 2 /
-    sqrt(m), z is standard normal and r is an independent chi-square of n - 1 degrees of freedom.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance $Δ$ have $n$ independent
+    features of known variances. The expected error of naive Bayes, trained on $m / 2$ samples of
+    each class, is $E[Φ(-a (Δ + τ z) / sqrt((Δ + τ z)² + τ² r))]$, where $a = Δ / (2 sqrt(1 +
+    1/m))$, $τ = 2 / sqrt(m)$, $z$ is standard normal and $r$ is an independent chi-square of $n -
+    1$ degrees of freedom.
     """
     n = n_features
     m = n_samples
@@ -258,9 +259,9 @@ def test_nb_linear_when_weak(
     excess: Excess = 0.02,
     first: Annotated[int, Interval(50, 10_000, why="the law is that of large n")] = 50,
 ):
-    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
-    features of known variances. As n grows with Δ fixed, the number of samples with which naive
-    Bayes has an expected error of ε above the Bayes error grows like n.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance $Δ$ have $n$ independent
+    features of known variances. As $n$ grows with $Δ$ fixed, the number of samples with which naive
+    Bayes has an expected error of $ε$ above the Bayes error grows like $n$.
     """
     sizes = first * 2 ** np.arange(7)
     needed = np.array(
@@ -290,9 +291,9 @@ def test_nb_constant_when_dense(
     density: Annotated[float, Interval(0.01, 10, why="weaker signals need more features")],
     n_samples: Samples,
 ):
-    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
-    features of known variances. As n grows with Δ² = c n, the expected error of naive Bayes tends
-    to 0 for any fixed number of training samples.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance $Δ$ have $n$ independent
+    features of known variances. As $n$ grows with $Δ² = c n$, the expected error of naive Bayes
+    tends to 0 for any fixed number of training samples.
 
     So the number of samples that a given error needs does not grow with n.
     """
@@ -327,9 +328,10 @@ def test_nb_sample_exponent(
     signal_exponent: Annotated[float, Interval(0, 1, why="the number is constant from 1/2 on")],
     excess: Excess = 0.02,
 ):
-    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
-    features of known variances. As n grows with Δ² = n^a, the number of samples with which naive
-    Bayes has an expected error of ε above the Bayes error grows like n^b with b = max(0, 1 - 2 a).
+    """Let two equally likely Gaussian classes at the Mahalanobis distance $Δ$ have $n$ independent
+    features of known variances. As $n$ grows with $Δ² = n^a$, the number of samples with which
+    naive Bayes has an expected error of $ε$ above the Bayes error grows like $n^b$ with $b = max(0,
+    1 - 2 a)$.
     """
     a = signal_exponent
     trial.require(
@@ -367,9 +369,9 @@ def test_nb_growth_log(
         float, Interval(0.02, 0.1, why="with less, the growth is log n beyond n = 10^15 only")
     ] = 0.02,
 ):
-    """Let two equally likely Gaussian classes at the Mahalanobis distance Δ have n independent
-    features of known variances. As n grows with Δ² = sqrt(n / log n), the number of samples with
-    which naive Bayes has an expected error of ε above the Bayes error grows like log n.
+    """Let two equally likely Gaussian classes at the Mahalanobis distance $Δ$ have $n$ independent
+    features of known variances. As $n$ grows with $Δ² = sqrt(n / log n)$, the number of samples
+    with which naive Bayes has an expected error of $ε$ above the Bayes error grows like $log n$.
 
     The rate of the abstract is attained here, though outside its assumptions.
     """

@@ -270,12 +270,12 @@ Off = Annotated[
 def test_bal_threshold(
     trial, depth: AnyDepth, n_classes: NClasses = 4, per_class: PerClass = 3, off: Off = 1e-3
 ):
-    """For K balanced classes at depth M under the square loss, with widths of at least K, a class
-    survives at the global minimum (its logits are not zero) if and only if K (N Λ)^(1/M) < (M -
-    1)^((M - 1)/M) / M^2, but for a tie at equality, for N samples and the product Λ of all decays;
-    at depth one the right side is one. A class that
-    survives keeps the share x^M / (1 + x^M) of its label, where x is the largest solution of M
-    x^(M-1) / (1 + x^M)^2 = M K (N Λ)^(1/M).
+    """For $K$ balanced classes at depth $M$ under the square loss, with widths of at least $K$, a
+    class survives at the global minimum (its logits are not zero) if and only if $K (N Λ)^(1/M) <
+    (M - 1)^((M - 1)/M) / M^2$, but for a tie at equality, for $N$ samples and the product $Λ$ of
+    all decays; at depth one the right side is one. A class that survives keeps the share $x^M / (1
+    + x^M)$ of its label, where $x$ is the largest solution of $M x^(M-1) / (1 + x^M)^2 = M K (N
+    Λ)^(1/M)$.
     """
     threshold = mean_square.global_threshold(depth)
     existence = mean_square.existence_threshold(depth)

@@ -50,8 +50,8 @@ def test_discrepancy__bound(
         int, Interval(30, 1000, why="with fewer, none may exceed the control; each is searched")
     ] = 60,
 ):
-    """The discrepancy at a tolerance ε is at most 2 R(h_0) + ε for every class of classifiers and
-    every baseline h_0 of error rate R(h_0), optimal or not.
+    """The discrepancy at a tolerance $ε$ is at most $2 R(h_0) + ε$ for every class of classifiers
+    and every baseline $h_0$ of error rate $R(h_0)$, optimal or not.
 
     The class is that of all linear classifiers in `dim` features or, where `dim` is None, any five
     classifiers.

@@ -112,11 +112,11 @@ def test_sim_evr(
     dim: WalkDimension,
     crossover: Crossover,
 ):
-    """Let x_t = (1 - α) x_(t-1) + ξ_t with independent isotropic Gaussian steps in d dimensions,
-    where α = 0 gives a random walk. Let λ_k be the eigenvalues of the covariance over time of T
-    centred points, ρ_k = λ_k / sum_j λ_j, q = sum_j ρ_j² and b_k = sum_(j ≠ k) λ_j / (λ_k - λ_j).
-    To first order in 1 / d, the mean share of principal component k in the variance of a sampled
-    trajectory is ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d).
+    """Let $x_t = (1 - α) x_(t-1) + ξ_t$ with independent isotropic Gaussian steps in $d$
+    dimensions, where $α = 0$ gives a random walk. Let $λ_k$ be the eigenvalues of the covariance
+    over time of $T$ centred points, $ρ_k = λ_k / sum_j λ_j$, $q = sum_j ρ_j²$ and $b_k = sum_(j ≠
+    k) λ_j / (λ_k - λ_j)$. To first order in $1 / d$, the mean share of principal component $k$ in
+    the variance of a sampled trajectory is $ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d)$.
     """
     rate = crossover / n_points
     trial.require(
@@ -169,10 +169,10 @@ def test_sim_evr(
     cases=[(8, 5000), (16, 20_000)],
 )
 def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
-    """Let λ_k be the eigenvalues of the covariance over time of the T centred points of a random
-    walk, and ρ_k = λ_k / sum_j λ_j, with q = sum_j ρ_j². To first order in 1 / d, the share of
-    principal component k in the variance of a sampled walk with isotropic Gaussian steps in d
-    dimensions has the variance 2 ρ_k² (1 - 2 ρ_k + q) / d.
+    """Let $λ_k$ be the eigenvalues of the covariance over time of the $T$ centred points of a
+    random walk, and $ρ_k = λ_k / sum_j λ_j$, with $q = sum_j ρ_j²$. To first order in $1 / d$, the
+    share of principal component $k$ in the variance of a sampled walk with isotropic Gaussian steps
+    in $d$ dimensions has the variance $2 ρ_k² (1 - 2 ρ_k + q) / d$.
     """
     population = infinite_dimension.spectrum(n_points)
     variances = plain_walk.eigenvalues(n_points)
@@ -209,10 +209,10 @@ def test_eig_bias_three_quarters(
     ],
     dim: Dimension,
 ):
-    """Let λ_k be the eigenvalues of the covariance over time of the T centred points of a random
-    walk with isotropic Gaussian steps in d dimensions, and l_k those of one sampled walk. To first
-    order in 1 / d, E[l_k] / λ_k is 1 + b_k / d with b_k = (3/2) x_k / (1 + x_k) and x_k = cos(π k /
-    T).
+    """Let $λ_k$ be the eigenvalues of the covariance over time of the $T$ centred points of a
+    random walk with isotropic Gaussian steps in $d$ dimensions, and $l_k$ those of one sampled
+    walk. To first order in $1 / d$, $E[l_k] / λ_k$ is $1 + b_k / d$ with $b_k = (3/2) x_k / (1 +
+    x_k)$ and $x_k = cos(π k / T)$.
 
     For small k this is nearly 1 + 3 / (4 d).
     """
@@ -248,8 +248,8 @@ def test_eig_bias_three_quarters__sum(
         int, Interval(3, 100, why="the smallest eigenvalues of more lie within rounding")
     ],
 ):
-    """Let λ_k = 1 / (2 - 2 cos(π k / T)) for k = 1, …, T - 1 and x_k = cos(π k / T). Then sum_(j !=
-    k) λ_j / (λ_k - λ_j) = (3/2) x_k / (1 + x_k).
+    """Let $λ_k = 1 / (2 - 2 cos(π k / T))$ for $k = 1, …, T - 1$ and $x_k = cos(π k / T)$. Then
+    $sum_(j != k) λ_j / (λ_k - λ_j) = (3/2) x_k / (1 + x_k)$.
 
     The λ_k are the eigenvalues of a random walk of T points, and the sum is Lawley's.
     """
@@ -327,13 +327,14 @@ def test_sim_evr__second_order(
         int, Interval(3, 4, why="the rule grows by four times for each entry of a factor")
     ],
 ):
-    """Let λ_k be the eigenvalues of the covariance over time of the T centred points of a random
-    walk with isotropic Gaussian steps in d dimensions, ρ_k = λ_k / sum_j λ_j, q = sum_j ρ_j², c =
-    sum_j ρ_j³, m_r = sum_(j ≠ k) λ_j λ_k^(r-1) / (λ_k - λ_j)^r and s_r = sum_(j ≠ k) λ_j² λ_k^(r-2)
-    / (λ_k - λ_j)^r. For one sampled walk, let l_k be its eigenvalues, and f_k the squared overlap
-    of its component k with that of the population. Then the terms of order 1 / d² are s_3 in E[l_k]
-    / λ_k, -2 s_2 in Var[l_k] / λ_k², s_3 + 8 ρ_k² + 2 q m_1 + 12 q² - 8 c - 12 ρ_k q in E[l_k /
-    sum_j l_j] / ρ_k, and 3 m_4 - 2 m_3 + m_2 - m_1 m_2 in E[1 - f_k].
+    """Let $λ_k$ be the eigenvalues of the covariance over time of the $T$ centred points of a
+    random walk with isotropic Gaussian steps in $d$ dimensions, $ρ_k = λ_k / sum_j λ_j$, $q = sum_j
+    ρ_j²$, $c = sum_j ρ_j³$, $m_r = sum_(j ≠ k) λ_j λ_k^(r-1) / (λ_k - λ_j)^r$ and $s_r = sum_(j ≠
+    k) λ_j² λ_k^(r-2) / (λ_k - λ_j)^r$. For one sampled walk, let $l_k$ be its eigenvalues, and
+    $f_k$ the squared overlap of its component $k$ with that of the population. Then the terms of
+    order $1 / d²$ are $s_3$ in $E[l_k] / λ_k$, $-2 s_2$ in $Var[l_k] / λ_k²$, $s_3 + 8 ρ_k² + 2 q
+    m_1 + 12 q² - 8 c - 12 ρ_k q$ in $E[l_k / sum_j l_j] / ρ_k$, and $3 m_4 - 2 m_3 + m_2 - m_1 m_2$
+    in $E[1 - f_k]$.
     """
     variances = plain_walk.eigenvalues(n_points)
     dims = 2000 * 2 ** np.arange(5)

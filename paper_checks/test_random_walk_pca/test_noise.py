@@ -72,10 +72,11 @@ def first_ratio(law, n_points, dim):
     cases=[*KURTOSIS, "student"],
 )
 def test_noise_universality(trial, law: StepLaw, n_points: SampledPoints = 6, dim: Dim = 400):
-    """Let λ_k be the eigenvalues of the covariance over time of T centred points of a random walk,
-    ρ_k = λ_k / sum_j λ_j, q = sum_j ρ_j² and b = sum_(j > 1) λ_j / (λ_1 - λ_j). For steps in d
-    dimensions whose coordinates are independent and have one law of finite variance, the mean share
-    of the first principal component is ρ_1 (1 + (b - 2 ρ_1 + 2 q) / d), to first order in 1 / d.
+    """Let $λ_k$ be the eigenvalues of the covariance over time of $T$ centred points of a random
+    walk, $ρ_k = λ_k / sum_j λ_j$, $q = sum_j ρ_j²$ and $b = sum_(j > 1) λ_j / (λ_1 - λ_j)$. For
+    steps in $d$ dimensions whose coordinates are independent and have one law of finite variance,
+    the mean share of the first principal component is $ρ_1 (1 + (b - 2 ρ_1 + 2 q) / d)$, to first
+    order in $1 / d$.
 
     So the law of the steps does not matter if it has a variance. Cauchy's law has none.
     """
@@ -254,11 +255,12 @@ def test_jl_projection(
     dim: ManyDimensions,
     target: ManyDimensions,
 ):
-    """Let λ_k be the eigenvalues of the covariance over time of T centred points of a random walk,
-    ρ_k = λ_k / sum_j λ_j, q = sum_j ρ_j² and b = sum_(j > 1) λ_j / (λ_1 - λ_j). If a walk with
-    isotropic Gaussian steps in d dimensions is multiplied by a random Gaussian d by m matrix, the
-    share of its first principal component has to first order in 1 / D the mean ρ_1 (1 + (b - 2 ρ_1
-    + 2 q) / D) and the variance 2 ρ_1² (1 - 2 ρ_1 + q) / D with 1/D = 1/d + 1/m.
+    """Let $λ_k$ be the eigenvalues of the covariance over time of $T$ centred points of a random
+    walk, $ρ_k = λ_k / sum_j λ_j$, $q = sum_j ρ_j²$ and $b = sum_(j > 1) λ_j / (λ_1 - λ_j)$. If a
+    walk with isotropic Gaussian steps in $d$ dimensions is multiplied by a random Gaussian $d$ by
+    $m$ matrix, the share of its first principal component has to first order in $1 / D$ the mean
+    $ρ_1 (1 + (b - 2 ρ_1 + 2 q) / D)$ and the variance $2 ρ_1² (1 - 2 ρ_1 + q) / D$ with $1/D = 1/d
+    + 1/m$.
     """
     trial.require(
         max(dim, target) < 9 * min(dim, target),

@@ -21,10 +21,10 @@ from theory_on_trial.contract import Interval
     cases=[2, 3, 7, 50, 300],
 )
 def test_exact_spectrum(trial, n_points: Points):
-    """Let x_t = x_(t-1) + ξ_t be a random walk with independent steps of E[|ξ_t|²] = 1, and let K
-    have the entries E[(x_s - c)·(x_t - c)], where c is the mean of x_1, …, x_T. Then K u_k = λ_k
-    u_k for k = 1, …, T - 1, where λ_k = 1 / (2 - 2 cos(π k / T)) and u_k(t) = sqrt(2 / T) cos(π k
-    (t - 1/2) / T).
+    """Let $x_t = x_(t-1) + ξ_t$ be a random walk with independent steps of $E[|ξ_t|²] = 1$, and let
+    $K$ have the entries $E[(x_s - c)·(x_t - c)]$, where $c$ is the mean of $x_1, …, x_T$. Then $K
+    u_k = λ_k u_k$ for $k = 1, …, T - 1$, where $λ_k = 1 / (2 - 2 cos(π k / T))$ and $u_k(t) =
+    sqrt(2 / T) cos(π k (t - 1/2) / T)$.
 
     So neither the start x_0 nor the first step, which all points share, matters.
     """
@@ -67,9 +67,9 @@ def test_exact_spectrum__uncentred(
         Interval(20, 200, why="with fewer, later orders count; a matrix over time is diagonalised"),
     ],
 ):
-    """Let x_t = x_(t-1) + ξ_t be a random walk with independent steps of E[|ξ_t|²] = 1 from x_0 =
-    0. As T grows, the k-th largest eigenvalue of the matrix of E[x_s·x_t], s, t = 1, …, T, divided
-    by its trace, tends to 8 / (π (2 k - 1))².
+    """Let $x_t = x_(t-1) + ξ_t$ be a random walk with independent steps of $E[|ξ_t|²] = 1$ from
+    $x_0 = 0$. As $T$ grows, the $k$-th largest eigenvalue of the matrix of $E[x_s·x_t]$, $s, t = 1,
+    …, T$, divided by its trace, tends to $8 / (π (2 k - 1))²$.
 
     So without centring the first principal component explains 81 % of the variance.
     """
@@ -137,10 +137,10 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
 
 @claim(LISSAJOUS, kind="identity", cases=[(500, 8), (100, 5)])
 def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
-    """Let λ_k and u_k be the eigenvalues and unit eigenvectors of the covariance over time of the T
-    centred points of a random walk, where each u_k is positive at the first point. Let p_k =
-    sqrt(λ_k) u_k be the scores and b_k = sqrt(2 λ_k / T) their amplitudes. Then p_k / b_k is
-    Chebyshev's polynomial of degree k of p_1 / b_1.
+    """Let $λ_k$ and $u_k$ be the eigenvalues and unit eigenvectors of the covariance over time of
+    the $T$ centred points of a random walk, where each $u_k$ is positive at the first point. Let
+    $p_k = sqrt(λ_k) u_k$ be the scores and $b_k = sqrt(2 λ_k / T)$ their amplitudes. Then $p_k /
+    b_k$ is Chebyshev's polynomial of degree $k$ of $p_1 / b_1$.
 
     So any two scores draw a Lissajous curve.
     """
@@ -177,9 +177,9 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
     kind="identity",
 )
 def test_distance_identity(trial, n_points: ThreePoints = 200):
-    """Let λ_k and u_k be the eigenvalues and unit eigenvectors of the covariance over time of the T
-    centred points of a random walk with E[|ξ_t|²] = 1. The scores p_k = sqrt(λ_k) u_k reproduce all
-    mean squared distances: sum_k (p_k(s) - p_k(t))² = E[|x_s - x_t|²] = |s - t|.
+    """Let $λ_k$ and $u_k$ be the eigenvalues and unit eigenvectors of the covariance over time of
+    the $T$ centred points of a random walk with $E[|ξ_t|²] = 1$. The scores $p_k = sqrt(λ_k) u_k$
+    reproduce all mean squared distances: $sum_k (p_k(s) - p_k(t))² = E[|x_s - x_t|²] = |s - t|$.
     """
     covariance = np.asarray(infinite_dimension.covariance(n_points))
     scores = plain_walk.scores(n_points, n_points - 1)

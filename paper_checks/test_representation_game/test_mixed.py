@@ -28,8 +28,8 @@ Horizon = Annotated[int, Interval(2000, 10**5, why="below, 1 / T is not yet far 
 )
 def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     """If the representation is drawn at random and hidden from the adversary, the least worst
-    expected regret is max over l > r of (l - r) / sum over i <= l of 1 / λ_i, for r columns and the
-    eigenvalues λ of Σ S.
+    expected regret is $max_(l > r) (l - r) / sum_(i <= l) 1 / λ_i$, for $r$ columns and the
+    eigenvalues $λ$ of $Σ S$.
     """
     sigma, prior, spectrum, _, _ = setting = game(trial, world, dim, kept, shape)
     value = predicted.mixed_value(spectrum, kept)

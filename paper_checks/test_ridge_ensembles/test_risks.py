@@ -403,9 +403,10 @@ SAME = tried(
 def test_path_equivalence(
     trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40
 ):
-    """Infinitely many ridge fits on k of n rows are as good as ridge on all rows with the penalty μ
-    - φ sum h r μ / (μ + r), up to 1 %: μ is the level of penalty and subsample size, φ = p/n, and r
-    are the eigenvalues of the rows' covariance with shares h.
+    """Infinitely many ridge fits on $k$ of $n$ rows are as good as ridge on all rows with the
+    penalty $μ - φ sum_i h_i r_i μ / (μ + r_i)$, up to 1 %: $μ$ is the level of penalty and
+    subsample size, $φ = p/n$, and $r_i$ are the eigenvalues of the rows' covariance with shares
+    $h_i$.
     """
     ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim)
 

@@ -21,9 +21,9 @@ InnerCosine = Annotated[
     cases=[(0.6, 1 / 3), (0.3, 0.5)],
 )
 def test_thresholds_not_monotone(trial, cosine: InnerCosine, rise: InnerCosine):
-    """The largest penalty λ_1 at which a weight is active that is not chosen yet need not fall from
-    round to round: for the unit columns (1, 0) and (-c, s) and y = (1, v / s) with 1 < v < 1 + c it
-    is 1, and then v.
+    """The largest penalty $λ_1$ at which a weight is active that is not chosen yet need not fall
+    from round to round: for the unit columns $(1, 0)$ and $(-c, s)$ and $y = (1, v / s)$ with $1 <
+    v < 1 + c$ it is 1, and then $v$.
     """
     sine = np.sqrt(1 - cosine**2)
     second = 1 + cosine * rise

@@ -65,8 +65,8 @@ def _views(correlations, form, unmatched=0):
     cases=[(4, 1), (8, 3), (20, 20)],
 )
 def test_eckart_young(trial, dim: Size, n_columns: Columns):
-    """With A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2), the loss -2 tr(W^T A W) +
-    tr((W^T B W)^2) is |A' - P|^2 - |A'|^2.
+    """With $A' = B^(-1/2) A B^(-1/2)$ and $P = B^(1/2) W W^T B^(1/2)$, the loss $-2 tr(W^T A W) +
+    tr((W^T B W)^2)$ is $|A' - P|^2 - |A'|^2$.
     """
     rng = trial.generator()
     A, B = _pencil(rng, rng.normal(size=dim))
