@@ -5,6 +5,7 @@ import re
 import shutil
 import string
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -148,6 +149,14 @@ def test_terminal_table_and_sources_have_no_marks():
     made = table_of(Ledger([row]), "tex", {})["tex"]
     assert r"The mean of $x_{i}$ is \texttt{a\$b}." in made
     assert r"by $\sigma^{2}$" in made
+
+
+def test_the_name_of_a_control_is_marked_as_a_statement_is():
+    control = {"name": "$σ$ for $σ^2$", "predicted": 2.0, "verdict": "INCONCLUSIVE"}
+    row = replace(row_of("$σ^2$ is one."), controls=[control])
+    assert "control 'σ for σ^2': INCONCLUSIVE" in row.failure()
+    assert "  σ for σ^2: INCONCLUSIVE (predicts 2)" in str(row)
+    assert r"$\sigma$ for $\sigma^{2}$: 2 → INCONCLUSIVE" in row._repr_html_()
 
 
 def test_code_of_a_publication_keeps_its_dollars():

@@ -1021,6 +1021,7 @@ class Ledger:
         if not rows or not self._speaks():
             return
         self._clear_progress()
+        from theory_on_trial.formula.marks import plain
         from theory_on_trial.ledger.terminal import heading, line
 
         writer = self.config.get_terminal_writer()
@@ -1034,7 +1035,8 @@ class Ledger:
             writer.line(line(row, width), **_colour(row.as_expected))
             for control in row.controls if self.config.get_verbosity() > 0 else []:
                 case = f" ({control['case']})" if control.get("case") else ""
-                writer.line(f"      control {control['name']}{case}: {control['verdict']}")
+                name = plain(control["name"])
+                writer.line(f"      control {name}{case}: {control['verdict']}")
         writer.flush()
 
     def _speak_of_plain_tests(self, sentences: list[str]) -> None:

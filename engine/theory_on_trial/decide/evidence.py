@@ -33,6 +33,7 @@ from theory_on_trial.decide.instances import check_independent
 from theory_on_trial.decide.looks import Plan, hopeless
 from theory_on_trial.decide.resolution import OF_TAILS, Resolution, resolution_of_margin
 from theory_on_trial.decide.sampling import FAR_ONCE, Independence, numbers, wanting
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.laws import (
     Bernoulli,
     Enclosure,
@@ -527,7 +528,7 @@ def _undecided(
         prediction = replace(
             finding.prediction, value=controls.get(control.name, finding.prediction.value)
         )
-        yield f"control {control.name!r}: {wanting(enclosure, prediction, wrong=True)}"
+        yield f"control {plain(control.name)!r}: {wanting(enclosure, prediction, wrong=True)}"
 
 
 KnownLaw = Callable[[np.ndarray], Any] | Mapping[float, float]

@@ -122,7 +122,7 @@ class Row:
         """Return the sentence that a failing test prints."""
         # One line for many cases: whichever of a control's verdicts is not REFUTED.
         controls = "; ".join(
-            f"control {c['name']!r}{_of_case(c)}: {c['verdict']}"
+            f"control {plain(c['name'])!r}{_of_case(c)}: {c['verdict']}"
             for c in self.controls
             if c["verdict"] != "REFUTED"
         )
@@ -157,10 +157,8 @@ class Row:
                 else f", off by {brief(distance, 2)} times the smallest error that is detected"
             )
             predicted = f"predicts {brief(control['predicted'])}{remark}"
-            lines.append(
-                f"{'control':>18}  {control['name']}{_of_case(control)}: {control['verdict']} "
-                f"({predicted})"
-            )
+            name = f"{plain(control['name'])}{_of_case(control)}"
+            lines.append(f"{'control':>18}  {name}: {control['verdict']} ({predicted})")
         for part in self.parts:
             measured = f"measured {brief(part['measured'])} in {brief_interval(part['interval'])}"
             detectable = f", detects {part['detects']}" if part["detects"] else ""
@@ -185,7 +183,7 @@ class Row:
                 f"{chance(self.error_probability, self.guarantee)} ({self.guarantee})"
             ),
             "controls": "<br>".join(
-                f"{escape(c['name'])}: {escape(brief(c['predicted']))} → {c['verdict']}"
+                f"{_in_notebook(c['name'])}: {escape(brief(c['predicted']))} → {c['verdict']}"
                 for c in self.controls
             ),
             "cost": f"{self.samples} samples, {self.looks} looks, {self.seconds:.2f} s",

@@ -9,6 +9,7 @@ import numpy as np
 
 from theory_on_trial.decide.decision import MOST_ERROR, Control, Finding, Outcome
 from theory_on_trial.decide.resolution import OF_TAILS, Resolution, distances, resolution_of
+from theory_on_trial.formula.marks import plain
 
 RAISED = "the check raised"
 """The beginning of a note that says why nothing was decided."""
@@ -197,7 +198,9 @@ def _unearned(claim: Any, finding: Finding, far: str) -> str:
     """Why a VERIFIED decision does not count, such as that its controls are too `far` off or none
     is far enough; "" if it does.
     """
-    survivors = [control.name for control in finding.controls if control.outcome != "REFUTED"]
+    survivors = [
+        plain(control.name) for control in finding.controls if control.outcome != "REFUTED"
+    ]
     if survivors:
         return f"control survived: {', '.join(survivors)}"
     if not finding.controls:

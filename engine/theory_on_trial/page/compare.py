@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.ledger import brief, brief_interval
 from theory_on_trial.ledger.files import read_json
 from theory_on_trial.ledger.verdict import weakness
@@ -180,7 +181,7 @@ def _weaker(row: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, s
     ):
         yield row["guarantee"], other["guarantee"]
     if "controls" in row.keys() & other.keys():
-        names = [{control["name"] for control in r["controls"]} for r in (row, other)]
+        names = [{plain(control["name"]) for control in r["controls"]} for r in (row, other)]
         if lost := ", ".join(sorted(names[0] - names[1])):
             yield f"control {lost}", "none"
 

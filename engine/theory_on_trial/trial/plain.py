@@ -8,6 +8,7 @@ import numpy as np
 
 from theory_on_trial.decide.decision import Finding, Outcome, Prediction
 from theory_on_trial.decide.evidence import KnownLaw
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.laws import Bernoulli, Bounded, HalfSpaceDistance, Law, TailDistance
 from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
 from theory_on_trial.ledger.words import chance
@@ -168,7 +169,7 @@ def failure(finding: Finding) -> str:
     elif finding.outcome == "INCONCLUSIVE":
         remarks = [finding.note, _margin_that_would_do(finding)]
     elif finding.outcome == "VERIFIED":
-        survivors = [c.name for c in finding.controls if c.outcome != "REFUTED"]
+        survivors = [plain(c.name) for c in finding.controls if c.outcome != "REFUTED"]
         remarks = [f"this control survived: {', '.join(survivors)}"]
     said = "; ".join(filter(None, remarks))
     return f"{measured}\n{predicted}{f' ({said})' if said else ''}"
