@@ -11,10 +11,11 @@ small as it can be for $S$.
 
 Take away: if $S$ is drawn with a chance proportional to $det A_SᵀA_S$, the mean error is that of a
 soft PCA for every next layer at once: the share $1 - e_k(λ_(-i))/e_k(λ)$ of direction $i$ is kept,
-where $λ_(-i)$ is $λ$ without $λ_i$. Greedy choice by pivoted QR, which STAT is said to take, errs
-on 20 neurons of Kahan's 2466 times as much as the best set ($c = .3$). With $k = 256$ neurons and
-512 normal examples the error measured on them is half of the least possible one, and the true error
-is twice the least: four times what is measured (`few_examples`).
+where $λ_(-i)$ is $λ$ without $λ_i$ (`volume_sampling`). Greedy choice by pivoted QR, which STAT is
+said to take, errs on 20 neurons of Kahan's 2466 times as much as the best set ($c = .3$;
+`greedy_price`). With $k = 256$ neurons and 512 normal examples the error measured on them is half
+of the least possible one, and the true error is twice the least: four times what is measured
+(`few_examples`).
 
 Edges: $k$ must not exceed the rank of $A$. With fewer examples than neurons some $λ$ are 0. The
 neurons of Kahan's matrix are tied at every step of a pivoted QR, which takes the first one.
