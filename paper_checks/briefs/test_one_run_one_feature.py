@@ -10,9 +10,10 @@ the gradient flow of any loss of $f$ until $f = z$. The share of a copy is $w_i 
 copy breaks if an independent $N(0, 1)$ takes its place.
 
 Take away: from small starts a run with three or more layers keeps one of several equal copies of a
-signal. Of two copies, one half as strong, the weaker one wins .30 of the runs with three layers,
-and .47 with ten. With that many layers more units in one run do not replace more runs; with two
-layers they almost do.
+signal (`broken-copies_kept`). Of two copies, one half as strong, the weaker one wins .30 of the
+runs with three layers, and .47 with ten (`luck-of_small_starts`). With that many layers more units
+in one run do not replace more runs (`broken-of_one_deep_run`); with two layers they almost do
+(`broken-of_one_wide_run`).
 
 Edges: all $u_i$ stay positive. $α = 0$ is a saddle for $L >= 2$. In ordinary time the flow is stiff
 for $L >= 3$, because nothing moves until a time of $α^(2-L)$; this page measures time by $log f$.
@@ -362,7 +363,7 @@ def test_luck(trial, layers: Deep, strength: Strength, alpha: Start):
 @claim(
     derived("the larger start of $u^(2-L)/s$ wins"),
     kind="limit",
-    cases=[(3, 0.5), (4, 0.5), (10, 0.3)],
+    cases=[(3, 0.5), (4, 0.5), (10, 0.5)],
 )
 def test_luck__of_small_starts(trial, layers: Deep, strength: Strength):
     """Two copies of strengths $1 > s$ are weighted by $u_i^L$, $L >= 3$ layers, and start at
