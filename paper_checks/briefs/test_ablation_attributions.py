@@ -380,7 +380,7 @@ def test_shapley(trial, components: Components):
         controls={"Banzhaf values": banzhaf_value(masks, mask_chances(masks, 0.5), outputs)},
         control_processes={
             "one fit to masks of all rates": fitted_to_all_rates(masks, outputs),
-            "⌈n/2⌉ - 1 rates are enough": mean_fit_over_rates(
+            "$⌈n/2⌉ - 1$ rates are enough": mean_fit_over_rates(
                 masks, outputs, (components - 1) // 2
             ),
         },
@@ -469,7 +469,7 @@ def test_best_rate(trial, copies: Copies):
         law,
         order=2,
         margin=0.005 * law,
-        controls={"½ for all": [0.5, 0.5], "1/m, one of a group at a time": [1 / copies] * 2},
+        controls={"½ for all": [0.5, 0.5], "$1/m$, one of a group at a time": [1 / copies] * 2},
     )
 
 

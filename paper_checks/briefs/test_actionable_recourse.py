@@ -338,7 +338,7 @@ def test_real(
         margin=1e-5 * exact,
         generic="both sides depend on score and sizes of the weights, and are analytic in these",
         control_processes={
-            "|w|_1 for |w|_q" if norm < 2 else "the largest weight for |w|_q": [
+            "$|w|_1$ for $|w|_q$" if norm < 2 else "the largest weight for $|w|_q$": [
                 -score / np.linalg.norm(weights, rival) for score, weights in people
             ]
         },
@@ -359,7 +359,7 @@ def judge_extreme_norm(trial, people, norm):
         margin=1e-5 * exact,
         generic="analytic in sizes of weights where one is largest, and these are interchangeable",
         independent=len(people),
-        controls={"-s/|w|_2, whatever is least": euclidean},
+        controls={"$-s/|w|_2$, whatever is least": euclidean},
     )
 
 

@@ -283,7 +283,7 @@ def test_first_step(trial, rows: Rows, columns: Columns, rank: Rank):
     rivals = {
         "as LoRA": rank / columns,
         "the projection onto the tangent space": rank * (rows + columns - rank) / (rows * columns),
-        "the limit 2r/(n + r) of square matrices": 2 * rank / (columns + rank),
+        "the limit $2r/(n + r)$ of square matrices": 2 * rank / (columns + rank),
     }
     # The last pairs, since which ones are taken does not matter.
     before, after = last_pairs(trial.generator("W"), rows, columns, rank)
@@ -311,10 +311,10 @@ def test_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
     trial.require(rank < columns, "rank must be below columns: else LoRA holds all")
     law = share_of_coordinates(rank, columns)
     rivals = {
-        "all that r columns and rows reach": min(
+        "all that $r$ columns and rows reach": min(
             1.0, rank * (rows + columns - rank) / (rows * columns)
         ),
-        "entries of an adapter among those of W": rank * (rows + columns) / (rows * columns),
+        "entries of an adapter among those of $W$": rank * (rows + columns) / (rows * columns),
     }
     after = orthonormal(trial.generator("A"), columns, rank).T
     trial.mean(
@@ -344,7 +344,7 @@ def test_flatness(trial, rows: Rows, columns: Columns, rank: Rank, decay: Decay)
     law = flatness(rows, columns, values)
     rivals = {
         "as LoRA": rank / columns,
-        "ρ = r: all pairs count alike": flatness(rows, columns, np.ones(rank)),
+        "$ρ = r$: all pairs count alike": flatness(rows, columns, np.ones(rank)),
     }
     start = pissa_start(trial.generator("W"), rows, columns, values)
     trial.mean(
@@ -493,7 +493,7 @@ def test_half_removed(
     law = float(removed_parts(strength))
     controls = {"as much as LoRA, 4": 4.0}
     if strength < 2:
-        controls["g = 2 at every θ"] = 2.0
+        controls["$g = 2$ at every $θ$"] = 2.0
     trial.mean(
         sampler=partial(removed, size=size, strength=strength),
         predict=law,

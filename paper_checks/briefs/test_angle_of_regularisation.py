@@ -260,7 +260,7 @@ def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Pen
         ops=10 * len(labels),
         scale=condition(points, labels, penalty),
         generic="both sides are analytic in the points where the scatter has full rank",
-        controls={"scatter not divided by n": moments(points, labels, penalty / len(labels))[0]},
+        controls={"scatter not divided by $n$": moments(points, labels, penalty / len(labels))[0]},
     )
 
 
@@ -282,7 +282,7 @@ def test_angle__slope(trial, positives: Class, negatives: Class, dim: Dim, penal
         ops=10 * len(labels),
         scale=condition(points, labels, penalty) / least_eigenvalue(points, labels, penalty),
         generic="both sides are analytic in the points where the scatter has full rank",
-        controls={"scatter not divided by n": moments(points, labels, penalty / len(labels))[1]},
+        controls={"scatter not divided by $n$": moments(points, labels, penalty / len(labels))[1]},
     )
 
 
@@ -321,7 +321,7 @@ def test_ends(
         order=1,
         margin=4e-3 * law,
         generic="tangents are analytic in the points, and so is their limit",
-        controls={"half of the range of the s_i, the largest that it can be": widest},
+        controls={"half of the range of the $s_i$, the largest that it can be": widest},
         same_instance=True,
     )
 
@@ -346,7 +346,7 @@ def test_floor(trial, dim: Dim, penalty: Penalty):
         instances="draws",
         independent=344,
         controls={
-            "√κ for κ, as in the rate of conjugate gradients": largest_sines(
+            "$√κ$ for $κ$, as in the rate of conjugate gradients": largest_sines(
                 spectra, penalty, power=0.5
             )
         },
@@ -387,7 +387,7 @@ def judge_hinge(trial, points, labels, above, starts, directions, wrong):
         margin=1e-3 * np.linalg.norm(directions, axis=1, keepdims=True),
         independent=len(points),
         controls=wrong,
-        control_processes={"λ is less than where the law begins": 0.9 * scales * before},
+        control_processes={"$λ$ is less than where the law begins": 0.9 * scales * before},
     )
 
 
@@ -404,7 +404,7 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
     points, labels = sets_of_classes(trial.generator("points"), negatives, negatives, dim)
     deltas = difference_of_means(points, labels)
     starts = balanced_thresholds(points, labels)
-    judge_hinge(trial, points, labels, above, starts, deltas, {"δ/(2 λ)": 2 * deltas})
+    judge_hinge(trial, points, labels, above, starts, deltas, {"$δ/(2 λ)$": 2 * deltas})
 
 
 @claim(derived("every dual variable is at its limit"), kind="optimality", cases=BALANCED)
@@ -435,7 +435,7 @@ def test_hinge_unbalanced(trial, negatives: Class, more: MorePositives, dim: Dim
     """
     points, labels = sets_of_classes(trial.generator("points"), negatives + more, negatives, dim)
     u, starts = reduced_hulls(points, labels)
-    control = {"along δ": difference_of_means(points, labels)}
+    control = {"along $δ$": difference_of_means(points, labels)}
     judge_hinge(trial, points, labels, above, starts, u, control)
 
 

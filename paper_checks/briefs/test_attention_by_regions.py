@@ -262,8 +262,8 @@ def test_least_loss(trial, queries: Queries, tokens: Tokens, regions: Regions, s
         generic="the least loss and informations are analytic in the scores",
         controls={
             "all that the query tells is lost": information(chances),
-            "b is uniform": loss_at(chances, lie, evenly(lie)),
-            "b is that of one query": loss_at(chances, lie, of_first_query(chances, lie)),
+            "$b$ is uniform": loss_at(chances, lie, evenly(lie)),
+            "$b$ is that of one query": loss_at(chances, lie, of_first_query(chances, lie)),
         },
     )
 
@@ -296,7 +296,7 @@ def test_least_loss__separate(
         generic="the least loss is analytic in the scores",
         controls={
             "all that the query tells is lost": whole,
-            "what b says is lost": loss_at(chances, lie, evenly(lie)),
+            "what $b$ says is lost": loss_at(chances, lie, evenly(lie)),
         },
     )
 
@@ -375,9 +375,11 @@ def test_summary_query(
         margin=1e-5 * law,
         generic="the minimum of a strictly convex analytic loss is analytic in queries and keys",
         controls={
-            "z is the mean query": loss_at(chances, one_region, softmax(keys @ asked.mean(axis=0))),
-            "no summary query, b uniform": loss_at(chances, one_region, evenly(one_region)),
-            "any b can be had": information(chances),
+            "$z$ is the mean query": loss_at(
+                chances, one_region, softmax(keys @ asked.mean(axis=0))
+            ),
+            "no summary query, $b$ uniform": loss_at(chances, one_region, evenly(one_region)),
+            "any $b$ can be had": information(chances),
         },
     )
 
@@ -466,7 +468,7 @@ def test_missing_log_n__added(trial, size: Size, earlier: Earlier):
         np.full((2, tokens), weight_of_each(size, earlier)),
         ops=200 * size,
         generic="analytic in keys and queries where one is largest, and these are interchangeable",
-        controls={"without log n, as released": np.tile(np.append(through, direct), (2, 1))},
+        controls={"without $log n$, as released": np.tile(np.append(through, direct), (2, 1))},
     )
 
 
@@ -498,7 +500,7 @@ def test_random_regions(
     whole = loss_of_random_regions(queries, tokens)
     wrong = {
         "all is lost": whole,
-        "a share 1 - 1/n of all": whole * (1 - 1 / size),
+        "a share $1 - 1/n$ of all": whole * (1 - 1 / size),
         "each query by itself": (1 - 1 / size) / 2,
     }
     trial.mean(

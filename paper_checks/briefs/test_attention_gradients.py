@@ -223,7 +223,7 @@ def test_linear_unbounded__by_output(trial, n: Scores):
         instances="draws",
         independent=drawn_rows(n),
         ops=n + 8,
-        controls={"1/(4 s_j), as by s_k": by_output[:, apart] / 4},
+        controls={"$1/(4 s_j)$, as by $s_k$": by_output[:, apart] / 4},
     )
 
 
@@ -261,7 +261,7 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
         ops=n + width + 8,
         controls={
             "as if the output had unit size": bound * np.sqrt(floor / (1 + floor)),
-            "ε is added to each square, d ε in all": bound / np.sqrt(width),
+            "$ε$ is added to each square, $d ε$ in all": bound / np.sqrt(width),
         },
     )
 
@@ -284,7 +284,7 @@ def test_normalised__jacobian(trial, n: Scores, width: Width, floor: Floor):
         ops=8 * (n + width + 8),
         generic="both sides are analytic in values and scores",
         controls={
-            "o not projected out": normalised_jacobian(scores, values, floor, projected=False)
+            "$o$ not projected out": normalised_jacobian(scores, values, floor, projected=False)
         },
     )
 
@@ -310,8 +310,8 @@ def test_signed_scores(trial, n: Scores):
         law,
         ops=8 * n,
         controls={
-            "1/(4 |s_k|), as of positive scores": np.full(len(gaps), 0.25),
-            "1/|Σ s|": 1 / gaps,
+            "$1/(4 |s_k|)$, as of positive scores": np.full(len(gaps), 0.25),
+            "$1/|∑_i s_i|$": 1 / gaps,
         },
     )
 

@@ -372,9 +372,9 @@ def test_features__rank(trial, width: Width, degree: Degree):
     factors = drawn_tokens(trial.generator("tokens"), LENGTH, width, 2.0)
     coefficients, _, _ = best_polynomial(2.0, degree)
     wrong = {
-        "monomials of degree g alone": comb(width + degree - 1, degree),
-        "tensors of degree g": width**degree,
-        "up to degree g in each": (degree + 1) ** width,
+        "monomials of degree $g$ alone": comb(width + degree - 1, degree),
+        "tensors of degree $g$": width**degree,
+        "up to degree $g$ in each": (degree + 1) ** width,
         "full": LENGTH,
     }
     trial.identity(
@@ -407,7 +407,7 @@ def test_degree_needed(trial, largest: Largest, degree: High):
         slack=rest,
         margin=rest + 0.001,
         controls={
-            "with 2^(g+1)": factor / 2,
+            "with $2^(g+1)$": factor / 2,
             "of the least absolute error": factor * e**largest,
             "Taylor's": largest_of_taylor(largest, degree) / leading,
         },
@@ -433,7 +433,7 @@ def test_degree_needed__taylor(trial, largest: Largest, degree: High):
         slack=rest,
         margin=rest + 0.001,
         controls={
-            "the first term left out, b^(g+1)/(g + 1)!": largest ** (degree + 1)
+            "the first term left out, $b^(g+1)/(g + 1)!$": largest ** (degree + 1)
             / factorial(degree + 1)
             / law,
             "as the best polynomial": leading_error(largest, degree) / law,
@@ -529,7 +529,9 @@ def test_triples_found(
         ops=100 * sharpness,
         scale=1.0,
         control_processes={
-            "β for n keys, not n² pairs": missing(lambda word: head(word, modulus, sharpness / 2)),
+            "$β$ for $n$ keys, not $n²$ pairs": missing(
+                lambda word: head(word, modulus, sharpness / 2)
+            ),
             "two of the three columns": missing(lambda word: head(word, modulus, sharpness, 2)),
             "attention to single keys": missing(
                 lambda word: head_of_pairs(word, modulus, sharpness)

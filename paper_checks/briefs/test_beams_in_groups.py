@@ -277,7 +277,7 @@ def test_first_group(
         law,
         ops=2 * length * beams,
         independent=len(trees),
-        controls={"the best of a beam of width B": of_width},
+        controls={"the best of a beam of width $B$": of_width},
         control_processes={"all groups are as the first: group 2": measured[1]},
     )
 
@@ -303,7 +303,7 @@ def test_first_group__top_1(
         instances="draws",
         independent=len(trees),
         ops=2 * length,
-        controls={"never less likely than of a beam of width B": np.array(of_width)},
+        controls={"never less likely than of a beam of width $B$": np.array(of_width)},
     )
 
 
@@ -326,7 +326,7 @@ def test_first_group__copies(
         np.array([groups * words for words in narrow]),
         ops=2 * length,
         independent=len(trees),
-        controls={"they share a beam of width B": np.array(wide)},
+        controls={"they share a beam of width $B$": np.array(wide)},
     )
 
 
@@ -481,8 +481,8 @@ def test_prices__many(
         ops=100 * vocabulary,
         scale=groups,
         control_processes={
-            "in proportion to p": np.abs(counts - groups * np.exp(logs)),
-            "G/V each": np.abs(counts - groups / vocabulary),
+            "in proportion to $p$": np.abs(counts - groups * np.exp(logs)),
+            "$G/V$ each": np.abs(counts - groups / vocabulary),
         },
     )
 

@@ -257,7 +257,7 @@ def test_triangles_only(
     law = on_edges(lambda graph: shares_by_triangles(graph, p, q))
     rivals = {
         "all edges alike": on_edges(lambda graph: graph / graph.sum()),
-        "p changes no visits": on_edges(lambda graph: shares_by_triangles(graph, 1, q)),
+        "$p$ changes no visits": on_edges(lambda graph: shares_by_triangles(graph, 1, q)),
     }
     controls = {n: v for n, v in rivals.items() if np.max(np.abs(v - law)) > 1e-6}
     # Where the mean of T_tv is on most edges, these have the share that all would have.
@@ -290,7 +290,7 @@ def test_only_the_ratio(
     """
     trial.require(0.1 <= p / q <= 10, "p/q must lie in [.1, 10]: beyond, it forgets too slowly")
     law = tree_speed(degree, p / q)
-    rivals = {"by p alone": tree_speed(degree, p), "the plain walk": tree_speed(degree, 1)}
+    rivals = {"by $p$ alone": tree_speed(degree, p), "the plain walk": tree_speed(degree, 1)}
     margin = max(0.01 * law, 0.004)
     controls = {name: v for name, v in rivals.items() if abs(v - law) > 3 * margin}
     controls["it never turns back"] = 1.0
@@ -327,7 +327,7 @@ def test_weights_let_p_in(
         ops=1e5,
         scale=1.0,
         generic="shares are rational in the weights",
-        controls={"p changes no visits, as without weights": weights / weights.sum()},
+        controls={"$p$ changes no visits, as without weights": weights / weights.sum()},
     )
 
 

@@ -159,7 +159,9 @@ def test_excess(
     reach = largest * np.sum(errors)
     mix = min(fraction * steps, largest / smallest)
     scale = np.array([np.sqrt(law[0] * reach) + 1e-12 * reach, law[1] * mix])
-    controls = {"small steps, 2 for 2-ηh": excess(c, a, steps, step_size, budget, denominator=0)}
+    controls = {
+        "small steps, 2 for $2 - ηh$": excess(c, a, steps, step_size, budget, denominator=0)
+    }
     trial.identity(measured, law, ops=20 * steps + 200, scale=scale, controls=controls)
 
 

@@ -367,8 +367,8 @@ def test_seeds(
         first=2048,
         most=2**15,
         controls={
-            "by mass, ρ/(1 + ρ)": ratio / (1 + ratio),
-            "as mass times distance, √ρ": np.sqrt(ratio) / (1 + np.sqrt(ratio)),
+            "by mass, $ρ/(1 + ρ)$": ratio / (1 + ratio),
+            "as mass times distance, $√ρ$": np.sqrt(ratio) / (1 + np.sqrt(ratio)),
         },
     )
 
@@ -437,7 +437,7 @@ def test_seeds__price(
         margin=(0.005 + curved) * law,
         controls={
             "of the sparse cell alone": ((1 + ratio) / (1 + ratio ** (1 / 3))) ** 2,
-            "√ρ for ρ^(1/3), the root in two dimensions": (1 + ratio) ** 3
+            "$√ρ$ for $ρ^(1/3)$, the root in two dimensions": (1 + ratio) ** 3
             / (ratio * (1 + np.sqrt(ratio)) ** 3),
         },
     )
@@ -477,7 +477,7 @@ def test_closest_is_no_op(
             "it takes a cube root": best_split(ratio, first + sparse),
             "it makes the cells equal": (first + sparse) // 2,
         },
-        control_processes={"r random points of each cluster": flattened},
+        control_processes={"$r$ random points of each cluster": flattened},
     )
 
 
@@ -506,8 +506,8 @@ def test_closest_is_no_op__threshold(trial, ratio: Ratio, sparse: Sparse):
         error=1e-3 * law,
         margin=5e-3 * law,
         controls={
-            "a cut removes all of the variance, √6 k_2/k_1": np.sqrt(6) * sparse / first,
-            "as wide as the dense clusters' distance, 2 k_2/k_1": 2 * sparse / first,
+            "a cut removes all of the variance, $√6 k_2/k_1$": np.sqrt(6) * sparse / first,
+            "as wide as the dense clusters' distance, $2 k_2/k_1$": 2 * sparse / first,
         },
     )
 

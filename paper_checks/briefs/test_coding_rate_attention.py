@@ -142,7 +142,7 @@ def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, s
         generic="both sides are rational in tokens and heads",
         controls={
             "first order": first_order(z, u),
-            "one scale d/(N ε²) for both rates": closed_gradient(z, u, scale=len(z) / width),
+            "one scale $d/(N ε²)$ for both rates": closed_gradient(z, u, scale=len(z) / width),
         },
     )
 
@@ -168,8 +168,8 @@ def test_gradient_and_error__first_order(
         scale=np.linalg.norm(sigma + sigma**3),
         generic="norms and singular values are analytic where they are not 0 or equal",
         controls={
-            "σ x², as for x → 0": np.linalg.norm(sigma**5),
-            "σ x, as for x → ∞": np.linalg.norm(sigma**3),
+            "$σ x²$, as for $x → 0$": np.linalg.norm(sigma**5),
+            "$σ x$, as for $x → ∞$": np.linalg.norm(sigma**3),
         },
     )
 
@@ -259,8 +259,8 @@ def test_hessian_spectrum(trial, dim: Side, tokens: Side):
         ops=60 * dim * tokens,
         generic="eigenvalues are analytic in the tokens where they are distinct",
         controls={
-            "convex along σ": np.array([hessian_law(z, -1) for z in instances]),
-            "as of its first order α |Z|²/2": np.ones_like(law),
+            "convex along $σ$": np.array([hessian_law(z, -1) for z in instances]),
+            "as of its first order $α |Z|²/2$": np.ones_like(law),
         },
     )
 
@@ -282,7 +282,7 @@ def test_hessian_spectrum__ends(trial, dim: Side, tokens: Side):
         ops=60 * dim * tokens,
         controls={
             "as if the bound 9/4 of A.3, which is true, were attained": np.array([-9 / 4, 9 / 4]),
-            "R is convex": np.array([0.0, 1.0]),
+            "$R$ is convex": np.array([0.0, 1.0]),
         },
     )
 
@@ -347,7 +347,7 @@ def test_ista_descent(
     step = 2 * share / norm**2
     most = longest_per_descent(step, norm)
     squares, descent, before = ista_steps(d, z, a, step, penalty)
-    controls = {"as at small steps, η ‖D‖² → 0": step * descent}
+    controls = {"as at small steps, $η ‖D‖² → 0$": step * descent}
     trial.bound(
         squares,
         most * descent,

@@ -235,8 +235,8 @@ def test_ceiling_limit(
     """
     order = commutator_order(int(group[1]))
     rivals = {
-        "1/|G|, counts tell nothing": len(elements(group)),
-        "1/m, one of m points": int(group[1]),
+        "$1/|G|$, counts tell nothing": len(elements(group)),
+        "$1/m$, one of $m$ points": int(group[1]),
     }
     trial.value(
         accuracy(group, length),
@@ -294,7 +294,7 @@ def test_small_blocks_suffice(
         read_from_blocks(word),
         along,
         ops=0,
-        controls={"x_1 … x_n": products("A5", word, first_on_the_left=True)},
+        controls={"$x_1 … x_n$": products("A5", word, first_on_the_left=True)},
     )
 
 
@@ -312,7 +312,7 @@ def test_closure_dimension(trial, group: Group):
         closure_rank(group),
         closure_dimension(m),
         ops=0,
-        controls={"m²": m**2, "(m - 1)²": (m - 1) ** 2},
+        controls={"$m²$": m**2, "$(m - 1)²$": (m - 1) ** 2},
     )
 
 

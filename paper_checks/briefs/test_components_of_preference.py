@@ -257,7 +257,7 @@ def test_label_blind__centred(trial, pairs: Pairs, dims: Dims):
         generic="a label turns a difference round, whose law is symmetric; the rest is analytic",
         controls={
             "as without centring": blind,
-            "|m|² is taken off the first": blind - mean @ mean * np.eye(dims)[-1],
+            "$|m|²$ is taken off the first": blind - mean @ mean * np.eye(dims)[-1],
         },
     )
 
@@ -309,7 +309,10 @@ def test_last_component__without_errors(trial):
         law=Asymptotic(),
         margin=0.02 * law,
         most=2_000_000,
-        controls={"a sure taste has no variance": 0.0, "as of |w| = 4": variance_along_taste(4.0)},
+        controls={
+            "a sure taste has no variance": 0.0,
+            "as of $|w| = 4$": variance_along_taste(4.0),
+        },
         first=32_768,
     )
 
@@ -339,7 +342,7 @@ def test_crowd(trial, dims: FewDims, tastes: Tastes):
         scale=1.0,
         generic="the integrals are analytic in the factor and the tastes",
         controls={
-            "the mean of the users' C": of_each,
+            "the mean of the users' $C$": of_each,
             "as of the mean taste": covariance_of_crowd(covariance, [np.mean(crowd, axis=0)]),
             "without labels": covariance,
         },

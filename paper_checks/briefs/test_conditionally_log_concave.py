@@ -235,9 +235,9 @@ def test_modulus(trial, pairs: Pairs, block: Block, coupling: Coupling, part: Pa
         margin=1e-3 * law,
         instances="search",
         controls={
-            "the coarse frequency, 2 π/b for π/b": modulus(coupling, depth, block / 2),
-            "a continuous block, β (π/b)² − λ": coupling * (np.pi / block) ** 2 - depth,
-            "as the field itself, −λ": -depth,
+            "the coarse frequency, $2 π/b$ for $π/b$": modulus(coupling, depth, block / 2),
+            "a continuous block, $β (π/b)² − λ$": coupling * (np.pi / block) ** 2 - depth,
+            "as the field itself, $−λ$": -depth,
         },
     )
 
@@ -276,7 +276,7 @@ def test_best_coarse(trial, pairs: Pairs, block: Block, coupling: Coupling, part
         scale=4 * coupling,
         attained=0.999,
         controls={
-            "by Jordan's inequality, 4 β/b² − λ": np.full(
+            "by Jordan's inequality, $4 β/b² − λ$": np.full(
                 len(found), 4 * coupling / block**2 - depth
             ),
         },
@@ -341,8 +341,8 @@ def test_gap(trial, coupling: Strong):
         instances="grid",
         ops=1e6,
         controls={
-            "the coupling alone, 1/(2 β)": np.full(len(times), 1 / (2 * coupling)),
-            "the curvature at the wells, 1/(2 β + 2 λ)": np.full(
+            "the coupling alone, $1/(2 β)$": np.full(len(times), 1 / (2 * coupling)),
+            "the curvature at the wells, $1/(2 β + 2 λ)$": np.full(
                 len(times), 1 / (2 * coupling + 2)
             ),
         },
@@ -368,7 +368,7 @@ def test_gap__limit(trial, coupling: Strong):
         order=1,
         margin=1e-3 * law,
         controls={
-            "the curvature at c = 1": 1 / (2 * coupling + 2),
+            "the curvature at $c = 1$": 1 / (2 * coupling + 2),
             "the coupling alone": 1 / (2 * coupling),
         },
     )

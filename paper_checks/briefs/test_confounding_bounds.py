@@ -129,7 +129,7 @@ def test_closed_form(trial, outcomes: Outcomes, propensity: Propensity, sensitiv
         error=1e-6,
         margin=1e-5,
         independent=230,
-        controls={"weights in [1/Γ, Γ]": ratio},
+        controls={"weights in $[1/Γ, Γ]$": ratio},
     )
 
 
@@ -181,7 +181,7 @@ def test_gaussian(
     # Quadratures and a threshold to 1e-12, weights below 20.
     error = 1e-9 * deviation
     median = deviation * (1 - propensity) * (sensitivity - 1 / sensitivity) * stats.norm.pdf(0)
-    controls = {"weights in [1/Γ, Γ]": law / (1 - propensity), "split at the median": median}
+    controls = {"weights in $[1/Γ, Γ]$": law / (1 - propensity), "split at the median": median}
     measured = half_width_by_quadrature(deviation, propensity, sensitivity)
     trial.value(measured, law, error=error, margin=1e-5 * law, controls=controls)
 
@@ -252,7 +252,7 @@ def test_contains_truth(
         instances="draws",
         independent=344,
         ops=100 * outcomes,
-        controls={"odds of the groups differ by Γ* in all": distances(*ends(0.5))},
+        controls={"odds of the groups differ by $Γ*$ in all": distances(*ends(0.5))},
     )
 
 
@@ -291,8 +291,8 @@ def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity
         ops=100 * outcomes,
         independent=344,
         controls={
-            "odds of the groups differ by Γ in all": halved,
-            "the treated show the law of Y(1)": of_all,
+            "odds of the groups differ by $Γ$ in all": halved,
+            "the treated show the law of $Y(1)$": of_all,
         },
     )
 

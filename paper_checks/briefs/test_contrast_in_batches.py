@@ -278,7 +278,7 @@ def test_frame(trial, sizes: Sizes):
                 frame / 2, np.eye(len(labels))
             ),
         },
-        control_processes={"in K - 1 dimensions": few[1][np.argmin(few[0])]},
+        control_processes={"in $K - 1$ dimensions": few[1][np.argmin(few[0])]},
     )
 
 

@@ -133,7 +133,7 @@ def test_ratio(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
     size = (1 + a1**2 + a2**2) ** 2 / min(abs(value) for value in k.values())
     slope = covariance[0, 1] / covariance[0, 0]
     root = np.sqrt(k["1222"] / k["1112"])
-    controls = {"least squares": np.full(3, slope), "√(k_1222/k_1112)": np.full(3, root)}
+    controls = {"least squares": np.full(3, slope), "$√(k_1222/k_1112)$": np.full(3, root)}
     # Moments of fourth order cancel down to a cumulant.
     trial.identity(
         measured,
@@ -196,7 +196,7 @@ def test_fieller(trial, a1: FirstWeight, a2: SecondWeight, chance: Chance):
         ops=8**3,
         scale=2 * law,
         generic="cumulants are polynomials in the chances and the places of the noise",
-        controls={"ψ without centring": raw},
+        controls={"$ψ$ without centring": raw},
     )
 
 
@@ -270,8 +270,8 @@ def test_gaussian_latent(
     law = stats.cauchy(location, scale)
     rivals = {
         "normal, of the same quartiles": stats.norm(location, scale / stats.norm.ppf(0.75)),
-        "around r": stats.cauchy(mixing_ratio(a1, a2), scale),
-        "narrows as 1/√n from n = 200 on": stats.cauchy(location, scale * np.sqrt(200 / size)),
+        "around $r$": stats.cauchy(mixing_ratio(a1, a2), scale),
+        "narrows as $1/√n$ from $n = 200$ on": stats.cauchy(location, scale * np.sqrt(200 / size)),
     }
     places = law.ppf(np.linspace(0.01, 0.99, 99))
     distances = {
@@ -359,7 +359,7 @@ def test_one_latent(
         ops=20,
         scale=size,
         generic="cumulants are polynomials in the chances and the places of the noise",
-        controls={"direct effect a2 for A": direct},
+        controls={"direct effect $a2$ for $A$": direct},
     )
 
 
@@ -382,7 +382,7 @@ def test_one_latent__everywhere(trial):
         lambda a1, a2, b, latent, noise: determinant(a1, a2, b, [latent, noise]),
         {"a1": 8, "a2": 4, "b": 8, "latent": 2, "noise": 2},
         controls={
-            "A for both a2": lambda a1, a2, b, latent, noise: (
+            "$A$ for both $a2$": lambda a1, a2, b, latent, noise: (
                 a1 * (a2 + b * a1) ** 3 * b * latent * noise
             )
         },

@@ -227,7 +227,7 @@ def test_finite_width(
         slack=100 / outputs * unit,
         margin=(0.01 + 100 / outputs) * unit,
         scale=unit,
-        controls={"a density of g, not of log g": law + np.array([unit[0], 0])},
+        controls={"a density of $g$, not of $log g$": law + np.array([unit[0], 0])},
     )
 
 
@@ -280,7 +280,7 @@ def test_ends(trial, k: Kernel, noise: Noise, power: Power):
         law,
         error=1e-7,
         margin=1e-3 * abs(law),
-        controls={"without noise, λ - k": learned_when_wide(k, 0.0, power)},
+        controls={"without noise, $λ - k$": learned_when_wide(k, 0.0, power)},
     )
 
 
@@ -300,7 +300,7 @@ def test_ends__narrow(trial, k: Kernel, noise: Noise, power: Power):
         law,
         error=1e-7,
         margin=1e-3 * law,
-        controls={"without noise, λ": power},
+        controls={"without noise, $λ$": power},
     )
 
 

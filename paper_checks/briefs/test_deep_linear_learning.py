@@ -375,7 +375,7 @@ def test_two_layers(trial, init: Init):
         margin=1e-8,
         generic="the flow is analytic in its start",
         controls={
-            "e^(s t), half as fast": diagonals(sigmoid(TIMES[:, None] / 2, init, MODES)),
+            "$e^(s t)$, half as fast": diagonals(sigmoid(TIMES[:, None] / 2, init, MODES)),
             "one layer": diagonals(one_layer),
         },
         control_processes={"not aligned": strengths(turned)},
@@ -415,8 +415,8 @@ def test_deeper(trial, layers: Layers, init: Init):
         margin=1e-8,
         generic="the flow is analytic in its start",
         controls={
-            "D hidden layers, D + 1 in all": law(layers + 1),
-            "without the factor D": law(layers, 1 / layers),
+            "$D$ hidden layers, $D + 1$ in all": law(layers + 1),
+            "without the factor $D$": law(layers, 1 / layers),
         },
     )
 
@@ -490,8 +490,8 @@ def test_plateau(trial, ratio: Ratio):
         margin=0.01 * law,
         generic="the times of the flow are analytic in its start, and so is their limit",
         controls={
-            "e^(2 s t), as their product": law / 2,
-            "a wait that does not depend on ε": 0 * law,
+            "$e^(2 s t)$, as their product": law / 2,
+            "a wait that does not depend on $ε$": 0 * law,
         },
     )
 
@@ -515,7 +515,7 @@ def test_transition(trial, ratio: Ratio):
         error=np.abs(rises[-1] - rises[-2]) + 1e-6,
         margin=0.01 * law,
         generic="the times of the flow are analytic in its start, and so is their limit",
-        controls={"e^(s t), half as fast": 2 * law, "one time for all modes": np.full(2, law[0])},
+        controls={"$e^(s t)$, half as fast": 2 * law, "one time for all modes": np.full(2, law[0])},
     )
 
 
@@ -571,7 +571,7 @@ def test_infinite_depth(
         margin=0.005 * law,
         controls={
             "as two layers": 2 * time_of_two_layers(first, last, strength),
-            "the start alone, s/u_0": 1 / (share * strength**2),
+            "the start alone, $s/u_0$": 1 / (share * strength**2),
         },
     )
 
@@ -605,7 +605,7 @@ def test_finite_delay(
         np.full(len(depths), bound),
         instances="grid",
         ops=1e6,
-        controls={"no delay": np.zeros(len(depths)), "ln(s/u_0)": np.log(1 / share)},
+        controls={"no delay": np.zeros(len(depths)), "$ln(s/u_0)$": np.log(1 / share)},
     )
 
 
@@ -672,7 +672,7 @@ def test_pretraining(
             "it has their covariance": inputs,
         },
         control_processes={
-            "W_2 = 2 W_1ᵀ, not balanced": gram(2 * first.T),
+            "$W_2 = 2 W_1ᵀ$, not balanced": gram(2 * first.T),
             "inputs that lack a direction": gram(first.T, flat),
         },
     )
@@ -751,7 +751,7 @@ def test_gaussian_typically(trial, layers: Depth, width: Wide):
         margin=0.009 * abs(law),
         first=4096,
         most=10**6,
-        controls={"1, as on average": 0.0, "e^(-D/2), as for n → ∞": -layers / 2},
+        controls={"1, as on average": 0.0, "$e^(-D/2)$, as for $n → ∞$": -layers / 2},
     )
 
 

@@ -296,9 +296,9 @@ def test_one_copy_short(
     before = SHARED[: order - 1]
     law = distance_of_last(kappa, other)
     rivals = {
-        "p copies hold an autoregression of order p": 0.0,
+        "$p$ copies hold an autoregression of order $p$": 0.0,
         "by the determinants": np.log((1 - other**2) / (1 - kappa**2)) ** 2,
-        "all κ count": law + distance_of_last(SHARED[0], 0.0) * (order - 1),
+        "all $κ$ count": law + distance_of_last(SHARED[0], 0.0) * (order - 1),
     }
     trial.value(
         distance_of_copies((*before, kappa), (*before, other), order + 1),
@@ -335,7 +335,7 @@ def test_cepstrum(
     zeroth = (cepstrum(first, 1) - cepstrum(second, 1))[0] ** 2
     rivals = {
         "one side of the cepstrum": (law + zeroth) / 2,
-        "the distance at p + 1 copies": distance_of_last(kappa, other),
+        "the distance at $p + 1$ copies": distance_of_last(kappa, other),
         "by the variances of innovations": zeroth,
     }
     trial.value(
@@ -433,7 +433,7 @@ def test_even_lags_are_blind__folded(trial, order: Few, kappa: Mild, lag: Lag, c
     lags = scalar_lags(partials, lag * (copies - 1) + 1)
     law = folded_covariance(partials, copies, lag)
     rivals = {
-        "frequencies beyond π/ℓ are cut off": np.sinc(1 / lag) * law,
+        "frequencies beyond $π/ℓ$ are cut off": np.sinc(1 / lag) * law,
         "as at lag 1": folded_covariance(partials, copies, 1),
     }
     controls = {n: v for n, v in rivals.items() if np.max(np.abs(v - law)) > 1e-4}

@@ -180,7 +180,7 @@ def test_single_layer(trial, examples: Examples, dim: Inputs, outputs: Outputs, 
         controls={
             "without 1/2 in the loss": law(2 * step / examples),
             "a sum over the examples": law(step),
-            "a gradient at W = 0": law(step / examples, 0 * start),
+            "a gradient at $W = 0$": law(step / examples, 0 * start),
         },
         control_processes={
             "queries are keys and values too": after_layers(
@@ -215,8 +215,8 @@ def test_looped_layer(trial, examples: Examples, dim: Inputs, layers: Layers, st
         scale=size_of(prompt, start, step, layers),
         generic="both sides are polynomials in prompt and weights",
         controls={
-            "L layers are L - 1 steps": law(layers - 1),
-            "one step of length L η": law(1, layers * step),
+            "$L$ layers are $L - 1$ steps": law(layers - 1),
+            "one step of length $L η$": law(1, layers * step),
         },
         control_processes={
             "labels of examples are not changed": start_over(prompt, start, layer, layers)
@@ -475,7 +475,7 @@ def test_curvature(trial, examples: Examples, dim: Inputs, layers: FewLayers):
         scale=2.5**layers,
         generic="both sides are analytic in inputs and steps",
         controls={
-            "a for a²": law(1, 1),
+            "$a$ for $a²$": law(1, 1),
             "the inputs are not contracted": law(0),
             "the inputs are stretched": law(-1),
         },
@@ -622,7 +622,7 @@ def test_representations(
         scale=hidden * np.abs(labels).max() * (1 + length * hidden) ** layers,
         generic="both sides are analytic in prompt and hidden weights",
         controls={
-            "L layers are L - 1 steps": law(layers - 1),
+            "$L$ layers are $L - 1$ steps": law(layers - 1),
             "a linear model of the inputs": law(layers, inputs @ inputs.T, queries @ inputs.T),
         },
     )
@@ -696,11 +696,11 @@ def test_copying(
         scale=np.abs(law(0.0)).max() + np.abs(law(1.0)).max(),
         generic="both sides are polynomials in the prompt",
         controls={
-            "it copies exactly, δ = 0": law(0.0),
-            "δ is the weight of all other tokens": law(
+            "it copies exactly, $δ = 0$": law(0.0),
+            "$δ$ is the weight of all other tokens": law(
                 (tokens - 1) / (np.exp(sharpness) + tokens - 1)
             ),
-            "it averages over all tokens, δ = 1": law(1.0),
+            "it averages over all tokens, $δ = 1$": law(1.0),
         },
     )
 

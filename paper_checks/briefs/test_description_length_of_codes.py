@@ -261,8 +261,8 @@ def test_one_hot_tax(trial, values: Values):
         independent=1,
         generic="logarithms are analytic in positive chances",
         controls={
-            "log₂ e for each group": np.log2(math.e),
-            "a collision of two items, 1 − Σ P²": 1 - np.sum(law**2),
+            "$log₂ e$ for each group": np.log2(math.e),
+            "a collision of two items, $1 − ∑_i P_i²$": 1 - np.sum(law**2),
         },
     )
 
@@ -284,8 +284,8 @@ def test_one_hot_tax__uniform(trial, values: Values):
         ops=20 * values,
         scale=one_by_one(law),
         controls={
-            "log₂ e, as for many features": np.log2(math.e),
-            "log₂ e (1 − 1/p)": np.log2(math.e) * (1 - 1 / values),
+            "$log₂ e$, as for many features": np.log2(math.e),
+            "$log₂ e (1 − 1/p)$": np.log2(math.e) * (1 - 1 / values),
         },
     )
 
@@ -340,8 +340,8 @@ def test_memorised_wins__by(trial, first: Few, second: Few):
         independent=1,
         generic="logarithms are analytic in positive chances",
         controls={
-            "I(A; B), as for group codes": information(joint),
-            "I(A; B) + log₂ e": information(joint) + np.log2(math.e),
+            "$I(A; B)$, as for group codes": information(joint),
+            "$I(A; B) + log₂ e$": information(joint) + np.log2(math.e),
         },
     )
 
@@ -365,7 +365,7 @@ def test_memorised_wins__uniform(trial, first: First, second: Second):
         ops=1e4,
         scale=factors,
         controls={
-            "log₂ e": np.log2(math.e),
+            "$log₂ e$": np.log2(math.e),
             "the taxes of both factors": uniform_tax(first) + uniform_tax(second),
         },
     )
@@ -414,7 +414,7 @@ def test_break_even(
         margin=2e-4 * law + 0.5,
         controls={
             "without learning": more * row / gain,
-            "with log₂ e for the taxes": more * (row + learning_cost(law, 2)) / np.log2(math.e),
+            "with $log₂ e$ for the taxes": more * (row + learning_cost(law, 2)) / np.log2(math.e),
             "regret against the fitted law": more * (row + fitted) / gain,
         },
     )
@@ -486,7 +486,7 @@ def test_break_even__coder(trial, values: Values):
         independent=230,
         controls={
             "the entropy of the counts": plain,
-            "with ½ log₂(n/(2 π e)) for each parameter": plain
+            "with $½ log₂(n/(2 π e))$ for each parameter": plain
             + (values - 1) / 2 * np.log2(100 / (2 * np.pi * math.e)),
         },
     )
@@ -516,7 +516,7 @@ def test_hierarchy(
         scale=flat,
         controls={
             "the entropy of the parent": parent,
-            "what an off parent says, c (1 − r) log₂(1/(1 − r/c))": -children
+            "what an off parent says, $c (1 − r) log₂(1/(1 − r/c))$": -children
             * (1 - chance)
             * np.log2(1 - chance / children),
         },

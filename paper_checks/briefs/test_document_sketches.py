@@ -250,7 +250,7 @@ def test_cost_of_no_fill(
     law = chance_of_one_cell(angle, bits)
     controls = {
         "as if the cell were filled": 1.0,
-        "bits agree with chance (1 + cos t)/2": ((1 + np.cos(angle)) / 2) ** bits,
+        "bits agree with chance $(1 + cos t)/2$": ((1 + np.cos(angle)) / 2) ** bits,
     }
     vectors = on_the_sphere(angle, 0, 0)[0][:2]
     trial.mean(

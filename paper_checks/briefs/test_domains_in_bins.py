@@ -262,7 +262,7 @@ def test_power(trial, bins: Bins, per_bin: PerBin, strength: Strength):
     signal = drift(bins * per_bin, strength)
     controls = {"one degree for each bin": chi_square(bins, seen_by_bins(bins, strength))}
     if bins <= 3:
-        controls["bins see all of λ"] = chi_square(bins - 1, strength)
+        controls["bins see all of $λ$"] = chi_square(bins - 1, strength)
     trial.distribution(
         lambda rng, n: between_bins(residuals(rng, n, signal), bins),
         law_of_bins(bins, strength),
@@ -509,7 +509,7 @@ def test_oscillation__blind(
         scale=1.0,
         controls={
             "as the contrast": wave_in_contrast(periods, phase),
-            "one of B degrees of all": 1 / bins,
+            "one of $B$ degrees of all": 1 / bins,
         },
     )
 

@@ -356,7 +356,7 @@ def test_consistent(trial, correlation: Correlation, prior: Prior):
         law,
         order=1,
         margin=0.005 * law,
-        controls={"the gap is forgotten in the end": 1.0, "the variance, 1 - r²": law**2},
+        controls={"the gap is forgotten in the end": 1.0, "the variance, $1 - r²$": law**2},
     )
 
 

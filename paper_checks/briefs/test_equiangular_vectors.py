@@ -138,7 +138,7 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
     sets = [(dim, best), *(frames[name] for name in ("simplex", "icosahedron", "28 lines"))]
     law = np.array([welch(d, len(rows)) for d, rows in sets])
     worst = [worst_cosine(rows) for _, rows in sets]
-    rivals = {"1/√d of any number": 1 / np.sqrt([d for d, _ in sets])}
+    rivals = {"$1/√d$ of any number": 1 / np.sqrt([d for d, _ in sets])}
     # Unit rows of up to 9 entries and their products take some 40 roundings; the rest is room.
     trial.bound(law, worst, ops=100.0, instances="search", control_processes=rivals)
 
@@ -171,7 +171,7 @@ def test_orthoplex(
         # Unit rows of up to 4 entries and their products take some 20 roundings; the rest is room.
         ops=100.0,
         instances="search",
-        controls={"six lines in space, d (d + 1)/2, obey it too": few},
+        controls={"six lines in space, $d (d + 1)/2$, obey it too": few},
     )
 
 
@@ -188,7 +188,7 @@ def test_signed(trial, dim: Dim, vectors: Vectors):
     )
     law = least_signed(dim, vectors)
     pairs = vectors * (vectors - 1) / 2
-    controls = {"orthogonal": 0.0} if law else {"always −1/(N − 1)": -1 / (vectors - 1)}
+    controls = {"orthogonal": 0.0} if law else {"always $−1/(N − 1)$": -1 / (vectors - 1)}
     trial.value(
         cosine,
         law,
@@ -216,9 +216,9 @@ def test_plane(trial, lines: Annotated[int, Interval(3, 10)]):
     cosine = worst_cosine(best_arrangement(trial.generator(), 2, lines, 4))
     law = in_the_plane(lines)
     rivals = {
-        "angles of 2π/N": np.abs(np.cos(2 * np.pi / lines)),
+        "angles of $2π/N$": np.abs(np.cos(2 * np.pi / lines)),
         "Welch's bound": welch(2, lines),
-        "1/√d": 2**-0.5,
+        "$1/√d$": 2**-0.5,
         "as directions": least_signed(2, lines) if lines <= 4 else 0.0,
     }
     trial.value(
@@ -252,7 +252,7 @@ def test_found(trial, dim: Dim, vectors: Vectors):
     law = best_known(dim, vectors)
     rivals = {
         "Welch's bound always": welch(dim, vectors),
-        "1/√d always": dim**-0.5,
+        "$1/√d$ always": dim**-0.5,
         "as directions": least_signed(dim, vectors) if vectors <= 2 * dim else 0.0,
     }
     trial.value(
@@ -336,7 +336,7 @@ def test_welch__everywhere(trial):
         lambda share, dim: 1 / balls.sqrt(dim + 2),
         {"share": (0, 1), "dim": range(2, 31)},
         tolerance=1e-12,
-        controls={"as of 2d lines": lambda share, dim: 1 / balls.sqrt(2 * dim - 1)},
+        controls={"as of $2d$ lines": lambda share, dim: 1 / balls.sqrt(2 * dim - 1)},
         same_as=(lambda share, dim: welch(dim, float(lines(share, dim))), None),
     )
 

@@ -192,7 +192,7 @@ def test_single_expert(trial, clusters: Few):
         error=1e-9,
         margin=1e-3,
         controls={
-            "an f of any width represents the task": 1.0,
+            "an $f$ of any width represents the task": 1.0,
             "right where label and noise agree, chance elsewhere": 3 / 4,
         },
     )

@@ -214,7 +214,7 @@ def test_exact_variance(trial, samples: FewSamples, dim: Dim):
         ops=1000,
         scale=size_of_squares(law),
         generic="both sides are polynomials in points and chances",
-        controls={"the mean is not taken off, E T²": variance + path_means(law, samples)[0] ** 2},
+        controls={"the mean is not taken off, $E T²$": variance + path_means(law, samples)[0] ** 2},
     )
 
 
@@ -240,7 +240,7 @@ def test_exact_variance__gaussian(
         ops=1000,
         scale=size_of_squares(law),
         controls={
-            "x and y are independent, n² pairs": 2 * dim * (signal + noise) ** 2 / samples**2
+            "$x$ and $y$ are independent, $n²$ pairs": 2 * dim * (signal + noise) ** 2 / samples**2
         },
     )
 
@@ -288,7 +288,7 @@ def test_plug_in(trial, samples: FewSamples, dim: Nodes, signal: Signal, noise: 
     measured = enumerated(gaussian_nodes(dim, signal, noise), samples, plug_in_statistic)[0]
     # Four sums of at most 24 positive terms one after the other, and some ten roundings in each
     # statistic.
-    trial.identity(measured, law, ops=200, controls={"no bias, as of T": signal})
+    trial.identity(measured, law, ops=200, controls={"no bias, as of $T$": signal})
 
 
 @observed
@@ -328,7 +328,7 @@ def test_fit_without_signal(
         sampler=partial(training_r_squared, samples=rows, features=columns),
         cdf=law.cdf,
         margin=0.03,
-        controls={"labels of fixed length, χ²/n": lambda share: chi2(columns).cdf(rows * share)},
+        controls={"labels of fixed length, $χ²/n$": lambda share: chi2(columns).cdf(rows * share)},
         first=2**12,
     )
 

@@ -289,7 +289,7 @@ def test_dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorld
         error=SOLVED,
         margin=1e-6,
         instances="search",
-        control_processes={"in the order of f, whatever it costs": by_effect},
+        control_processes={"in the order of $f$, whatever it costs": by_effect},
     )
 
 
@@ -354,7 +354,7 @@ def test_effects(trial, n_atoms: NAtoms = 20, n_worlds: NWorlds = 700):
     of_gaps = np.arange(4)[:, None] > 0
     all_of_it = np.array([joint.sum(axis=(1, 2)) for joint in joints])[:, None]
     rivals = {
-        "a flip costs all of P(x)": np.concatenate([all_of_it, exact[:, 1:]], axis=1),
+        "a flip costs all of $P(x)$": np.concatenate([all_of_it, exact[:, 1:]], axis=1),
         "a flip accepts, wherever it is": np.where(of_gaps, accepts * exact, exact),
         "a flip refuses, wherever it is": np.where(of_gaps, -accepts * exact, exact),
     }
@@ -415,7 +415,7 @@ def test_eo_dual(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: N
         error=SOLVED,
         margin=1e-6,
         instances="search",
-        controls={"a price for Y = 1 alone": values(one)},
+        controls={"a price for $Y = 1$ alone": values(one)},
     )
 
 

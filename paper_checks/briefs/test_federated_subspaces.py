@@ -471,8 +471,8 @@ def test_bases_cancel(
     law = length_of_mean(bases, columns)
     rivals = {
         "the subspace stays": float(columns),
-        "1/m for any k": 1 / bases,
-        "k/√m": columns / np.sqrt(bases),
+        "$1/m$ for any $k$": 1 / bases,
+        "$k/√m$": columns / np.sqrt(bases),
     }
     trial.mean(
         sampler=partial(mean_lengths, bases=bases, columns=columns),

@@ -213,7 +213,7 @@ def test_flag_minimum(trial, dim: Dim, steps: Steps, end: Literal["least", "larg
         ops=40 * dim,
         scale=steps * values.sum(),
         generic="eigenvalues are analytic in the data where they are distinct",
-        controls={"q times V_q alone": steps * ordered[steps:].sum()},
+        controls={"$q$ times $V_q$ alone": steps * ordered[steps:].sum()},
     )
 
 
@@ -240,7 +240,7 @@ def test_rotation_price(
     )
     points, values, vectors = data(trial.generator(), dim)
     predict, flat = (turning_price(values, steps, angle, alone) for alone in (False, True))
-    controls = {"V_q alone": flat, "as it starts, φ²": predict * (angle / np.sin(angle)) ** 2}
+    controls = {"$V_q$ alone": flat, "as it starts, $φ²$": predict * (angle / np.sin(angle)) ** 2}
     measured = turned_costs(points, vectors, steps, angle)
     scale = steps * values.sum()  # of what is subtracted
     trial.identity(

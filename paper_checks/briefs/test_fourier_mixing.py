@@ -249,7 +249,7 @@ def test_gauss_signs(trial, tokens: Tokens, width: Width):
     above, below, none = multiplicities(tokens, width)
     law = eigenvalues(tokens, width)
     root = np.sqrt(tokens * width)
-    controls = {"F has an inverse": np.repeat([-root, root], [below, above + none])}
+    controls = {"$F$ has an inverse": np.repeat([-root, root], [below, above + none])}
     if above != below:
         controls["the other sign is more frequent"] = -law[::-1]
     trial.identity(
@@ -273,7 +273,7 @@ def test_residual(trial, tokens: Tokens, width: Width):
         ops=10 * tokens * width,
         controls={
             "that of the even half": (root + 1) / (root - 1),
-            "F is orthogonal up to √(N d)": root,
+            "$F$ is orthogonal up to $√(N d)$": root,
         },
     )
 

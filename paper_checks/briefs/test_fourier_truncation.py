@@ -181,9 +181,9 @@ def test_order_is_arbitrary(
     orders = np.array(list(permutations(walk)))
     law = blind_share(dimension, frequencies)
     rivals = {
-        "2f of d - 1 at any f": 2 * frequencies / (dimension - 1),
-        "m of d": law * (dimension - 1) / dimension,
-        "f of the frequencies": frequencies / (dimension // 2),
+        "$2f$ of $d - 1$ at any $f$": 2 * frequencies / (dimension - 1),
+        "$m$ of $d$": law * (dimension - 1) / dimension,
+        "$f$ of the frequencies": frequencies / (dimension // 2),
     }
     trial.identity(
         np.mean(low_shares(orders, frequencies)),
@@ -214,8 +214,8 @@ def test_amplitude_similarity(
     law = float(similarity(correlation))
     rivals = {
         "the cosine of the coordinates": correlation,
-        "π/4 + (1 - π/4) ρ²": np.pi / 4 + (1 - np.pi / 4) * correlation**2,
-        "1 only for equal texts, (1 + ρ)/2": (1 + correlation) / 2,
+        "$π/4 + (1 - π/4) ρ²$": np.pi / 4 + (1 - np.pi / 4) * correlation**2,
+        "1 only for equal texts, $(1 + ρ)/2$": (1 + correlation) / 2,
     }
     trial.mean(
         sampler=partial(similarities, numbers=399, correlation=correlation),
@@ -280,9 +280,9 @@ def test_numbers_needed(
         margin=0.06 * law,
         slack=0.02 * law,
         controls={
-            "over queries, too, 1 - 3π²/32": 1 - 3 * np.pi**2 / 32,
+            "over queries, too, $1 - 3π²/32$": 1 - 3 * np.pi**2 / 32,
             "as for coordinates": 1.0,
-            "the variance of an amplitude, 1 - π/4": 1 - np.pi / 4,
+            "the variance of an amplitude, $1 - π/4$": 1 - np.pi / 4,
         },
         first=64,
         most=4000,
@@ -309,7 +309,7 @@ def test_numbers_needed__cost(
     rivals = {
         "as many": 1.0,
         "twice as many, as half of the numbers are lost": 2.0,
-        "the limit of small ρ at any ρ": (16 * np.sqrt(crowd_variance()) / np.pi / correlation)
+        "the limit of small $ρ$ at any $ρ$": (16 * np.sqrt(crowd_variance()) / np.pi / correlation)
         ** 2,
     }
     trial.mean(

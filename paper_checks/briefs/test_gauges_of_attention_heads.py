@@ -400,10 +400,10 @@ def test_any_rotation(
     law = error_of_rotation(rotated)
     # By the triangle inequality no rotation does more than twice what leaving out R_m does.
     largest = 4 * np.sum((rotated - np.eye(2 * planes)) ** 2) / (2 * planes)
-    controls = {"1 - κ², the distance from their mean κ I": law / 2}
+    controls = {"$1 - κ²$, the distance from their mean $κ I$": law / 2}
     linear = 2 * (1 - np.trace(rotated) / len(rotated))
     if abs(linear - law) > 0.05 * law:
-        controls["2 (1 - κ)"] = linear
+        controls["$2 (1 - κ)$"] = linear
     trial.mean(
         sampler=lambda generator, count: errors_of_rotations(generator, count, rotated),
         predict=law,

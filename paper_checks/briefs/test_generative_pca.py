@@ -273,7 +273,10 @@ def test_rate(trial, n_samples: Samples, latent_dim: Latent, dim: Ambient, spike
         law=Asymptotic(),
         slack=later * law,
         margin=(0.03 + later) * law,
-        controls={"without 1 + β": law / (1 + spike), "of PCA": law * (dim - 1) / (latent_dim - 1)},
+        controls={
+            "without $1 + β$": law / (1 + spike),
+            "of PCA": law * (dim - 1) / (latent_dim - 1),
+        },
         control_processes={
             "without the generator": lambda rng, n: linear_errors(
                 rng, n, n_samples, dim, dim, spike
@@ -321,8 +324,8 @@ def test_relu(
         slack=turning * law,
         margin=(0.035 + turning) * law,
         controls={
-            "half the entries are zero, half the k": law / 2,
-            "without 1 + β": law / (1 + spike),
+            "half the entries are zero, half the $k$": law / 2,
+            "without $1 + β$": law / (1 + spike),
         },
         control_processes={
             "without the generator": lambda rng, n: linear_errors(
@@ -362,8 +365,8 @@ def test_phase_retrieval(trial, n_samples: Samples, latent_dim: Latent):
         slack=later * law,
         margin=min(0.05, 0.034 + later) * law,
         controls={
-            "a spike of β = 2": spiked_error(latent_dim - 1, n_samples, 2.0),
-            "E g⁴ for E g⁶": law / 5,
+            "a spike of $β = 2$": spiked_error(latent_dim - 1, n_samples, 2.0),
+            "$E g⁴$ for $E g⁶$": law / 5,
         },
         first=512,
         most=100_000,
@@ -419,7 +422,7 @@ def test_code__samples(trial, spike: Spike):
         margin=0.02 * law,
         controls={
             "Fano's bound attained": 2 * (1 + spike) / spike**2,
-            "2/β, without the logarithm": 2 / spike,
+            "$2/β$, without the logarithm": 2 / spike,
         },
     )
 
@@ -447,7 +450,7 @@ def test_code__likeliest(trial, words: Words, n_samples: FewSamples, spike: Spik
         ops=n_samples * words,
         scale=np.sum(samples**2),
         generic="both sides are analytic in samples and directions",
-        controls={"without 1 + β": law * (1 + spike), "without the half": 2 * law},
+        controls={"without $1 + β$": law * (1 + spike), "without the half": 2 * law},
     )
 
 
@@ -478,8 +481,8 @@ def test_power_method(trial, n_samples: Samples, latent_dim: Latent, spike: Spik
         ops=20 * latent_dim,
         scale=1 + law,
         controls={
-            "the ratio of S - I": shifted,
-            "1/(1 + β), as of infinitely many samples": (1 + spike) ** -np.arange(steps + 1.0)
+            "the ratio of $S - I$": shifted,
+            "$1/(1 + β)$, as of infinitely many samples": (1 + spike) ** -np.arange(steps + 1.0)
             * tangents[:, :1],
         },
     )

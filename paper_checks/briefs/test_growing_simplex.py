@@ -227,7 +227,7 @@ def test_regrown_head(
     law = kept_law(classes, more)
     controls = {
         "all is kept, as in a fixed head": 1.0,
-        "√((K − 1)/K), as of very many new classes": np.sqrt((classes - 1) / classes),
+        "$√((K − 1)/K)$, as of very many new classes": np.sqrt((classes - 1) / classes),
     }
     trial.identity(kept(classes, more), law, ops=30 * (classes + more), controls=controls)
 

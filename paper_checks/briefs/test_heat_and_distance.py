@@ -159,7 +159,7 @@ def test_circle(trial, time: Time):
     law = sum_over_geodesics("circle", time)
     controls = {
         "one geodesic": sum_over_geodesics("circle", time, most=0),
-        "generator Δ / 2": 2 * sum_over_geodesics("circle", time / 2),
+        "generator $Δ / 2$": 2 * sum_over_geodesics("circle", time / 2),
     }
     # A sum of 17 images and a dozen functions take some 50 roundings; the rest is room.
     trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
@@ -198,7 +198,7 @@ def test_graph_sees_hops(
     ratios = [(grid_kernel(weights, t) / t**hops)[1:] for t in times]
     law = np.array(shortest_paths(weights, hops)[1:])
     controls = {
-        "generator L / 2": law / 2.0 ** hops[1:],
+        "generator $L / 2$": law / 2.0 ** hops[1:],
         "no factorial": law * [factorial(m) for m in hops[1:]],
     }
     trial.limit(
@@ -240,8 +240,8 @@ def test_chain(trial, slope: Slope):
         order=1,
         margin=1e-4,
         controls={
-            "d^2, as on a line": 1.0,
-            "d^2 (1 - u^2/12), the first correction": 1 - slope**2 / 12,
+            "$d^2$, as on a line": 1.0,
+            "$d^2 (1 - u^2/12)$, the first correction": 1 - slope**2 / 12,
         },
     )
 
@@ -261,7 +261,7 @@ def test_chain__next_term(trial, slope: Slope):
         next_term,
         order=1,
         margin=1e-2 * next_term,
-        controls={"u^2, its first order in u": slope**2, "the line has no such term": 0.0},
+        controls={"$u^2$, its first order in $u$": slope**2, "the line has no such term": 0.0},
     )
 
 
@@ -274,7 +274,7 @@ def test_chain__everywhere(trial):
         lambda u: 2 / u**2 * (u * balls.asinh(u) + 1 - balls.sqrt(1 + u**2)),
         lambda u: 1,
         {"u": (0.01, 100)},
-        controls={"1 - u^2/12, the first correction": lambda u: 1 - u**2 / 12},
+        controls={"$1 - u^2/12$, the first correction": lambda u: 1 - u**2 / 12},
         same_as=(lambda u: lattice_square(u)[0], None),
     )
 

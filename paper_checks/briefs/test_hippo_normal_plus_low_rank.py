@@ -180,8 +180,8 @@ def test_normal_plus_rank_one(trial, states: States):
     p = correction(states)
     vectors = {
         "no correction": 0 * p,
-        "P = √(n+1)": np.sqrt(p**2 + 0.5),
-        "P = √(2n+1)": np.sqrt(2) * p,
+        "$P = √(n+1)$": np.sqrt(p**2 + 0.5),
+        "$P = √(2n+1)$": np.sqrt(2) * p,
     }
     trial.identity(
         departure(a + np.outer(p, p)),
@@ -209,7 +209,7 @@ def test_normal_plus_rank_one__spectrum(trial, states: States):
         ops=3 * states,
         scale=np.linalg.norm(normal, 2),
         controls={
-            "those of A": -np.arange(states) - 1.0,
+            "those of $A$": -np.arange(states) - 1.0,
             "-1, the symmetric part without its half": 2 * line,
         },
     )
@@ -243,7 +243,10 @@ def test_cauchy_kernel(
     measured, cut = transformed_kernel(modes, length, step, c)
     alias = cauchy_kernel(modes, length, step, c)
     bare = cauchy_kernel(modes, length, step, cut, rank_one=False)
-    controls = {"C for C (I - Ā^L)": alias.view(float), "without the rank one": bare.view(float)}
+    controls = {
+        "$C$ for $C (I - Ā^L)$": alias.view(float),
+        "without the rank one": bare.view(float),
+    }
     predict = cauchy_kernel(modes, length, step, cut).view(float)
     ops = (length + modes) * (1 + step * modes**2)
     trial.identity(
@@ -270,7 +273,7 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
         np.log([condition(states, j) for j in range(states)]),
         # At most two logarithms and their difference on a side; the rest is room.
         ops=16,
-        controls={"the largest entry of V's column": largest},
+        controls={"the largest entry of $V$'s column": largest},
     )
 
 
@@ -326,7 +329,7 @@ def test_growth(trial, size: LargeSize):
         error=1e-10,
         slack=slack,
         margin=2 * slack,
-        controls={"the lemma's 2^{4N/3}": lemma},
+        controls={"the lemma's $2^{4N/3}$": lemma},
     )
 
 
@@ -345,7 +348,7 @@ def test_growth__place(trial, size: LargeSize):
         error=0.0,
         slack=near,
         margin=2 * near,
-        controls={"where the entries of V are largest": 1 / math.sqrt(5)},
+        controls={"where the entries of $V$ are largest": 1 / math.sqrt(5)},
     )
 
 

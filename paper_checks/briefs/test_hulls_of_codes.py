@@ -194,7 +194,7 @@ def test_decreasing(trial, q: Field, n: Length, k: Dim):
         exact - 1,
         instances="all",
         ops=0,
-        controls={"it falls by a factor q each time": exact / q},
+        controls={"it falls by a factor $q$ each time": exact / q},
     )
 
 
@@ -256,7 +256,7 @@ def test_limit(
         [float(Fraction(count, total)) for count in codes_by_hull(3 * k, k, q)[:3]] - law
     )
     slack = remainder + q ** (-2.0 * k)
-    controls = {"a geometric law of ratio 1/q": (1 - 1 / q) / q ** np.arange(3)}
+    controls = {"a geometric law of ratio $1/q$": (1 - 1 / q) / q ** np.arange(3)}
     # Each code takes an elimination: for a margin of 1 % a million would be drawn.
     draws = partial(random_hulls, n=3 * k, k=k, q=q)
     trial.probability(

@@ -184,7 +184,7 @@ def test_layer_kl(
         ops=500 * dim,
         scale=10 * dim,  # logarithms of variances up to 10 cancel
         generic="determinants and projections are analytic in maps of full rank",
-        controls={"w is independent of the sample": rival},
+        controls={"$w$ is independent of the sample": rival},
     )
 
 
@@ -295,7 +295,7 @@ def test_dropout(trial, dim: Inputs, rate: Rate):
         independent=344,
         ops=2**dim + 100,
         scale=1.0,
-        controls={"1-δ, as of one coordinate": kept_share(rate, 1) * before},
+        controls={"$1-δ$, as of one coordinate": kept_share(rate, 1) * before},
     )
 
 
@@ -318,7 +318,7 @@ def test_dropout__two_inputs(trial, dim: Inputs, rate: Rate):
         ops=2**dim + 100,
         scale=1.0,
         generic="divergences are analytic in positive chances",
-        controls={"1-δ^d, the bound for all inputs": kept_share(rate, dim) * before},
+        controls={"$1-δ^d$, the bound for all inputs": kept_share(rate, dim) * before},
     )
 
 

@@ -196,7 +196,10 @@ def test_gap(trial, samples: Samples, features: Features):
     gram = design.T @ design / samples
     slope = 2 * design.T @ (design @ w - targets) / samples
     predict = quadratic_form(gram, slope)
-    controls = {"¼ |g|²": slope @ slope / 4, "½ gᵀ G⁻¹ g, as if the Hessian were G": 2 * predict}
+    controls = {
+        "$¼ |g|²$": slope @ slope / 4,
+        "$½ gᵀ G⁻¹ g$, as if the Hessian were $G$": 2 * predict,
+    }
     ops = samples + 20 * np.linalg.cond(gram)
     scale = np.mean((np.abs(design) @ np.abs(w) + np.abs(targets)) ** 2)
     trial.identity(
@@ -241,8 +244,8 @@ def test_scaling(
     unit = np.array([shrink**-2, 1])
     predict = np.array(penalties_of_pair(spreads, shrink))
     controls = {
-        "IRMv1 as at c = 1": unit * predict / [shrink**2, 1],
-        "gap times c²": unit * predict * [1, shrink**2],
+        "IRMv1 as at $c = 1$": unit * predict / [shrink**2, 1],
+        "gap times $c²$": unit * predict * [1, shrink**2],
     }
     trial.identity(
         unit * penalties_of_model(spreads, shrink),
@@ -285,8 +288,8 @@ def test_noise_floor(
         ops=2**samples,
         generic="both sides are rational in the design",
         controls={
-            "σ² for the gap, without p/n": [noise**2, irm],
-            "4 σ² p/n for IRMv1, as if G were I": [gap, 4 * gap],
+            "$σ²$ for the gap, without $p/n$": [noise**2, irm],
+            "$4 σ² p/n$ for IRMv1, as if $G$ were $I$": [gap, 4 * gap],
         },
         control_processes={"a feature that repeats another": floor_by_signs(repeated, noise)},
     )
@@ -311,7 +314,10 @@ def test_noise_floor__law(trial, samples: SignedSamples, features: FewFeatures):
         sampler=partial(scaled_gaps, design=design),
         cdf=law_of_gap(features).cdf,
         margin=0.02,
-        controls={"χ²_n": chi2(samples).cdf, "χ²_(p-1), as of a variance": chi2(features - 1).cdf},
+        controls={
+            "$χ²_n$": chi2(samples).cdf,
+            "$χ²_(p-1)$, as of a variance": chi2(features - 1).cdf,
+        },
         first=2**13,
     )
 
@@ -347,7 +353,7 @@ def test_logistic(trial, samples: Samples, features: Features):
         instances="search",
         ops=2 * samples,
         scale=1.0,
-        control_processes={"as if the Hessian were G/8 at most": 2 * floors},
+        control_processes={"as if the Hessian were $G/8$ at most": 2 * floors},
     )
 
 
@@ -368,7 +374,7 @@ def test_logistic__everywhere(trial):
         {"chance": (0.001, 0.999), "tenths": range(1, 10)},
         tolerance=1e-12,
         controls={
-            "as if the Hessian were G/8 at most": lambda chance, tenths: gap(chance, tenths) / 2
+            "as if the Hessian were $G/8$ at most": lambda chance, tenths: gap(chance, tenths) / 2
         },
         same_as=(
             lambda chance, tenths: logistic_floor(np.eye(1), np.array([[chance - tenths / 10]]))[0],

@@ -267,7 +267,7 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
         scale=4.0,
         generic="analytic where one point is the longest, and points are interchangeable",
         controls={
-            "√λ_1 for r_1": -((component - epsilons) ** 2) / 2,
+            "$√λ_1$ for $r_1$": -((component - epsilons) ** 2) / 2,
             "without the half": -(np.maximum(largest - epsilons, 0.0) ** 2),
         },
     )
@@ -316,7 +316,7 @@ def test_huber_bracket__below(trial, points: FewPoints):
         # Sums of 12 terms and of 4 on both sides take some 40 roundings; the rest is room.
         ops=100,
         scale=4.0,
-        control_processes={"κ²/2 for n κ²/2": low + (points - 1) * kappas**2 / 2},
+        control_processes={"$κ²/2$ for $n κ²/2$": low + (points - 1) * kappas**2 / 2},
     )
 
 
@@ -338,7 +338,7 @@ def test_huber_bracket(trial, points: FewPoints):
         # A singular value of order 12 (36 roundings), squared, and sums of 12 terms.
         ops=100,
         scale=4.0,
-        controls={"r_1 for M": np.minimum(high, kappas * largest)},
+        controls={"$r_1$ for $M$": np.minimum(high, kappas * largest)},
     )
 
 

@@ -349,7 +349,7 @@ def test_price_of_orthogonality(trial, ratio: Ratio, turn: Turn):
         error=1e-9 * law,
         margin=1e-7 * law,
         controls={
-            "unlike D and E are no better": best_free(ratio, turn),
+            "unlike $D$ and $E$ are no better": best_free(ratio, turn),
             "the principal component of the keys": error_of_pca(ratio, turn),
         },
     )
@@ -412,8 +412,8 @@ def test_price_of_orthogonality__limit(
         gains.append(best_line(*both) / best_pair(*both) / size)
     law = gain_of_unlike(turn)
     rivals = {
-        "sin² φ/(4 e), φ for 2 φ": np.sin(turn) ** 2 / 4,
-        "sin² φ/e, as if the best pair cost e²": np.sin(turn) ** 2,
+        "$sin² φ/(4 e)$, $φ$ for $2 φ$": np.sin(turn) ** 2 / 4,
+        "$sin² φ/e$, as if the best pair cost $e²$": np.sin(turn) ** 2,
     }
     trial.limit(
         np.array(gains),

@@ -362,7 +362,7 @@ def test_overshoot(
         margin=0.01 * law,
         controls={
             "the largest is unbiased, as one cell is": 0.0,
-            "√(2 log m)": np.sqrt(2 * np.log(cells)),
+            "$√(2 log m)$": np.sqrt(2 * np.log(cells)),
         },
     )
 

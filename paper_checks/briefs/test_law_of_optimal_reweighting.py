@@ -268,7 +268,7 @@ def test_costate(trial, dims: Dims, examples: Examples, steps: Steps):
         scale=costs,
         controls={
             "agreement with the present gradient": greedy,
-            "λ_T = 0, the last loss forgotten": last_forgotten,
+            "$λ_T = 0$, the last loss forgotten": last_forgotten,
         },
     )
 
@@ -357,7 +357,7 @@ def test_defect(trial, dims: Dims, examples: Examples, steps: Steps):
         margin=1e-3 * np.abs(law),
         instances="search",
         controls={
-            "the costate of the present, λ_t": predict(0),
+            "the costate of the present, $λ_t$": predict(0),
             "equal contributions": np.zeros(len(law)),
         },
     )
@@ -564,7 +564,7 @@ def test_defect__of_small_steps(trial, condition: Condition, angle: Angle):
         order=1,
         margin=0.01 * abs(law),
         controls={
-            "the place nearest to the target, θ - c = y q": law
+            "the place nearest to the target, $θ - c = y q$": law
             * (1 + 1 / rho_of_flow(condition, angle))
         },
         as_published=0.0,
@@ -590,7 +590,7 @@ def test_price__of_small_steps(trial, condition: Condition, angle: Angle):
         margin=0.01 * (law - 1),
         controls={
             "the law is optimal": 1.0,
-            "ρ in the direction of c_1 - c_2": price_of_flow(condition, of_difference),
+            "$ρ$ in the direction of $c_1 - c_2$": price_of_flow(condition, of_difference),
         },
     )
 

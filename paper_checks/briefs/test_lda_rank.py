@@ -206,7 +206,7 @@ def test_affine_invariance(
         generic="eigenvalues and entropies are analytic in features and map",
         controls={
             "RankMe": entropy_rank(singular),
-            "rank of Σ_b": entropy_rank(np.linalg.eigvalsh(between)),
+            "rank of $Σ_b$": entropy_rank(np.linalg.eigvalsh(between)),
         },
     )
 
@@ -331,7 +331,7 @@ def test_trace(
         margin=0.01 * law,
         controls={
             "noise counts in full": mean_trace(images, views, total + dim - dim / views, dim),
-            "Σ_w at its mean": law * (1 - (dim + 1) / within),
+            "$Σ_w$ at its mean": law * (1 - (dim + 1) / within),
         },
         first=1000,
         most=400_000,

@@ -539,10 +539,10 @@ def test_positive_is_softmax(
         scale=1.0,
         generic="exponentials are analytic in tokens and frequencies",
         controls={
-            "softmax of q·k": softmax(queries @ others.T, axis=1),
+            "softmax of $q·k$": softmax(queries @ others.T, axis=1),
             "no bias of keys": softmax(products, axis=1),
-            "the bias is μ·k": softmax(products + others @ centre, axis=1),
-            "the bias cancels, as for Σ = I": softmax(
+            "the bias is $μ·k$": softmax(products + others @ centre, axis=1),
+            "the bias cancels, as for $Σ = I$": softmax(
                 products + others @ centre - np.sum(others**2, axis=1) / 2, axis=1
             ),
         },

@@ -194,7 +194,7 @@ def test_least_volume_is_pca__attained(
         generic="eigenvalues are analytic in the data where they are distinct",
         controls={
             "latents alike": least_volume(alike, latents, slope, offset),
-            "√det(S/K² + η² I)": offset**dead * np.sqrt(np.prod(values / slope**2 + offset**2)),
+            "$√det(S/K² + η² I)$": offset**dead * np.sqrt(np.prod(values / slope**2 + offset**2)),
         },
     )
 
@@ -293,7 +293,7 @@ def test_importance(trial, rank: Rank, slope: SteepSlope):
         instances="draws",
         independent=230,
         ops=100 * rank,
-        controls={"K for K²": bounds / slope},
+        controls={"$K$ for $K²$": bounds / slope},
     )
 
 
@@ -316,7 +316,7 @@ def test_importance__linear(trial, rank: Rank, slope: SteepSlope):
         law,
         ops=100 * rank,
         generic="both sides are analytic in the data where eigenvalues are distinct",
-        controls={"K for K²": law / slope},
+        controls={"$K$ for $K²$": law / slope},
     )
 
 

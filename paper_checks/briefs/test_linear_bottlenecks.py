@@ -207,8 +207,8 @@ def test_point_kept(trial, channels: Channels, dim: Dimension):
         ops=0,
         generic="each subset of rows counts once, and its rank is that of almost all rows",
         controls={
-            "n + 1 rows are needed": points_kept(channels, dim + 1),
-            "a layer of n rows is enough": 2**channels,
+            "$n + 1$ rows are needed": points_kept(channels, dim + 1),
+            "a layer of $n$ rows is enough": 2**channels,
         },
     )
 
@@ -262,9 +262,9 @@ def test_mean_reading(
     of $ReLU(B x)$, of which there are $R$, has the mean relative squared error $E (1 − R/n)⁺$,
     $R ~ Bin(m, ½)$.
     """
-    controls = {"all or nothing, P(R < n)": 1 - points_kept(channels, dim) / 2**channels}
+    controls = {"all or nothing, $P(R < n)$": 1 - points_kept(channels, dim) / 2**channels}
     if channels > dim:
-        controls["the mean of R for R, (1 − m/2n)⁺"] = max(1 - channels / (2 * dim), 0)
+        controls["the mean of $R$ for $R$, $(1 − m/2n)⁺$"] = max(1 - channels / (2 * dim), 0)
     generator = trial.generator("layer")
     layer = rows(generator, channels, dim)
     trial.value(
@@ -294,8 +294,8 @@ def test_mean_reading__twice(
         margin=1e-8,
         generic="each subset of rows is active once, and projections on spans are analytic",
         controls={
-            "Stirling's 1/√(4 π n)": 1 / np.sqrt(4 * np.pi * dim),
-            "half, as at m = n": 0.5,
+            "Stirling's $1/√(4 π n)$": 1 / np.sqrt(4 * np.pi * dim),
+            "half, as at $m = n$": 0.5,
         },
     )
 
@@ -356,7 +356,8 @@ def test_lost_cells(
         ops=0,
         independent=len(layers),
         controls={
-            "as if there were 2^m cones": 2**channels * (2**channels - points_kept(channels, dim)),
+            "as if there were $2^m$ cones": 2**channels
+            * (2**channels - points_kept(channels, dim)),
             "dead cones alone": cones(channels, dim),
         },
     )

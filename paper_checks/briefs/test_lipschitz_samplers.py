@@ -307,7 +307,7 @@ def test_heavy_tail(
         error=1e-5 * law,
         margin=1e-4 * law,
         controls={
-            "T until its slope is L": np.sqrt(masses @ (exact - late) ** 2),
+            "$T$ until its slope is $L$": np.sqrt(masses @ (exact - late) ** 2),
             "the best normal law": np.sqrt(masses @ (exact - normal * grid) ** 2),
         },
     )
@@ -338,7 +338,7 @@ def test_heavy_tail__small_slope(
         law,
         error=1e-5 * law,
         margin=1e-4 * law,
-        controls={"of two normal laws, sd − L": spread - lipschitz},
+        controls={"of two normal laws, their spread minus $L$": spread - lipschitz},
     )
 
 
@@ -359,7 +359,7 @@ def test_two_modes(trial, slope: Steep):
         law,
         error=1e-6 * law,
         margin=1e-3 * law,
-        controls={"tanh(L z) is best": np.sqrt(smooth)},
+        controls={"$tanh(L z)$ is best": np.sqrt(smooth)},
     )
 
 
@@ -379,7 +379,7 @@ def test_two_modes__mass_between(trial, slope: Steep):
         error=2e-4 * law,
         margin=2e-3 * law,
         controls={
-            "up to half a mode, z = 1/(2 L)": 2 * norm.cdf(1 / (2 * slope)) - 1,
+            "up to half a mode, $z = 1/(2 L)$": 2 * norm.cdf(1 / (2 * slope)) - 1,
         },
     )
 
@@ -406,7 +406,7 @@ def test_flow_slope(
         error=1e-8 * law,
         margin=1e-6 * law,
         controls={
-            "the density of one mode alone, ½ N(a, s²)": 2 * law,
+            "the density of one mode alone, $½ N(a, s²)$": 2 * law,
             "a normal law of its variance": np.sqrt(place**2 + spread**2),
         },
     )

@@ -207,7 +207,7 @@ def test_boundary_neighbour(
         predict=law,
         margin=0.01 * law,
         controls={
-            "k θ/(k − 1), as with neighbour k + 1": mean_estimate(dim, neighbours),
+            "$k θ/(k − 1)$, as with neighbour $k + 1$": mean_estimate(dim, neighbours),
             "unbiased": dim,
         },
         **LOOKS,
@@ -288,7 +288,7 @@ def test_geodesic(
         # The quadrature is off by some 60 roundings, as measured; the rest is room.
         ops=3000,
         controls={
-            "2 arccos ∫ √(f₁ f₂), through laws of no ball": through_mixtures,
+            "$2 arccos ∫ √(f₁ f₂)$, through laws of no ball": through_mixtures,
             "relative difference": ratio - 1,
         },
     )
@@ -328,7 +328,7 @@ def test_moments__everywhere(trial):
         lambda dim, neighbours: dim / (neighbours - 1),
         {"dim": (0.1, 100), "neighbours": range(2, 41)},
         controls={
-            "θ/(3k − 1), the bias of the median of θ̂": lambda dim, neighbours: (
+            "$θ/(3k − 1)$, the bias of the median of $θ̂$": lambda dim, neighbours: (
                 dim / (3 * neighbours - 1)
             )
         },

@@ -173,9 +173,9 @@ def test_angle(trial, sizes: Sizes, dim: Dim):
     law = -best_angle(classes, dim)
     rivals = {
         "right angles": -np.pi / 2,
-        "arccos(−1/K)": -np.arccos(-1 / classes),
-        "2π/K in any dimension": -2 * np.pi / classes,
-        "arccos(−1/(K − 1)) in any dimension": -np.arccos(-1 / (classes - 1)),
+        "$arccos(−1/K)$": -np.arccos(-1 / classes),
+        "$2π/K$ in any dimension": -2 * np.pi / classes,
+        "$arccos(−1/(K − 1))$ in any dimension": -np.arccos(-1 / (classes - 1)),
     }
     trial.value(
         within - angle,
@@ -223,7 +223,7 @@ def test_lengths(trial, sizes: Sizes, centre: Centre):
         instances="search",
         controls={
             f"as with the centre {other}": relative_lengths(sizes, other),
-            "proportional to 1/√n_k": roots / roots.mean(),
+            "proportional to $1/√n_k$": roots / roots.mean(),
         },
     )
 
@@ -286,12 +286,12 @@ def test_within(
     shares = shares_of_collapse(features, sizes)
     law = np.sum(shares * (1 - 2 * rate / np.array(sizes)) ** (2 * steps))
     rivals = {
-        "exponent t, as of the spread itself": np.sum(
+        "exponent $t$, as of the spread itself": np.sum(
             shares * (1 - 2 * rate / np.array(sizes)) ** steps
         ),
         "all classes at the rate of an average one": shares.sum()
         * (1 - 2 * rate * len(sizes) / sum(sizes)) ** (2 * steps),
-        "covariance of means over K − 1": law * (len(sizes) - 1) / len(sizes),
+        "covariance of means over $K − 1$": law * (len(sizes) - 1) / len(sizes),
     }
     trial.identity(
         descended_collapse(features, sizes, rate, steps),

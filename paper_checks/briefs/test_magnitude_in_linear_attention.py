@@ -193,7 +193,7 @@ def test_negative_from(
     scores = np.array([keys @ query for query, keys in drawn])
     mean = scores.mean(axis=1)
     least = scores.min(axis=1)
-    rivals = {"weights start even, at 1/N": mean / least}
+    rivals = {"weights start even, at $1/N$": mean / least}
     if copies > 1:
         rivals["the length of the context does not matter"] = copies
     law = np.array([negative_from(row, copies) for row in scores])

@@ -245,7 +245,7 @@ def test_sharp_precision(
     $d_j h(t) = (d_j − 1) h(t d_j/(d_j − 1))$ with $h(t) = log(1 + t) − π_j log(1 + t/π_j)$.
     """
     law = precision_at(sharp_constant(rank, share), rank, share, dim)
-    controls = {"as long as it is a local maximum, c = 1": precision_at(1.0, rank, share, dim)}
+    controls = {"as long as it is a local maximum, $c = 1$": precision_at(1.0, rank, share, dim)}
     trial.value(
         threshold(rank, share, dim), law, error=2e-5 * law, margin=1e-3 * law, controls=controls
     )

@@ -214,9 +214,9 @@ def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     law = bank_error(sigma, batch, steps, decay)
     controls = {"isotropic rows": bank_error(np.eye(2) / 2, batch, steps, decay)}
     if decay > 0.02:
-        controls["n/(1 − β) rows"] = law * (1 + decay)
+        controls["$n/(1 − β)$ rows"] = law * (1 + decay)
     if decay**steps > 1e-4:  # else both are 1
-        controls["1 − β^t for its square"] = law / (1 + decay**steps)
+        controls["$1 − β^t$ for its square"] = law / (1 + decay**steps)
     # At most 4096 terms are summed. Their roundings mostly cancel: the sum is off by some three.
     trial.identity(
         histories(batch, steps, decay, spread)[0], law, ops=1000.0, scale=1.0, controls=controls
@@ -238,7 +238,7 @@ def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     no_self_term = (1 - decay**steps) * np.sum(sigma**2)
     controls = {
         "no self term": no_self_term,
-        "a self term of 1/n": no_self_term + (1 - decay) / batch,
+        "a self term of $1/n$": no_self_term + (1 - decay) / batch,
     }
     # At most 4096 terms are summed. Their roundings mostly cancel: the sum is off by some ten.
     trial.identity(
@@ -280,7 +280,7 @@ def test_moving_encoder(
         scale=1.0,
         controls={
             "as of a frozen encoder": frozen,
-            "Σ turns by φ, not by 2 φ": moving_error(sigma, batch, steps, decay, turn / 2),
+            "$Σ$ turns by $φ$, not by $2 φ$": moving_error(sigma, batch, steps, decay, turn / 2),
         },
     )
 

@@ -244,8 +244,8 @@ def test_exact_error(
     # An error is at most half a step in all entries but one; a token has up to 1.2 times its size.
     law = Bounded(0, float(0.3 * sizes @ ((dims - 1) / levels**2)))
     controls = {
-        "D²/12 with a largest entry √(2 log d)": uniform_noise(sizes, dims, [high, low]),
-        "g(d, ·) for both parts, as of one rotation": joint,
+        "$D²/12$ with a largest entry $√(2 log d)$": uniform_noise(sizes, dims, [high, low]),
+        "$g(d, ·)$ for both parts, as of one rotation": joint,
     }
     options = {"law": law, "margin": 0.01 * predict, "first": 2**13, "most": 10**6}
     trial.mean(sampler=errors, predict=predict, controls=controls, **options)
@@ -295,8 +295,8 @@ def test_activations(
         law=Bounded(0, float(most.max())),
         margin=0.04 * predict,
         controls={
-            "any r directions": token_error(np.full(width, values.mean()), kept, high, low),
-            "D²/12 with a largest entry √(2 log d)": uniform_noise(sizes, dims, [high, low]),
+            "any $r$ directions": token_error(np.full(width, values.mean()), kept, high, low),
+            "$D²/12$ with a largest entry $√(2 log d)$": uniform_noise(sizes, dims, [high, low]),
         },
         first=2**13,
         most=10**6,
@@ -422,7 +422,7 @@ def test_rule_flips(
         controls={
             "that of the plane at four bits": rounding_error(2, 4),
             "that of the plane at as many": rounding_error(2, bits),
-            "D²/12 with a largest entry √(2 log d)": uniform_noise(1.0, many, bits),
+            "$D²/12$ with a largest entry $√(2 log d)$": uniform_noise(1.0, many, bits),
         },
         first=2**11,
         most=10**6,
@@ -441,7 +441,7 @@ def test_plane(trial, low: FewBits):
         error=1e-9,
         margin=1e-7,
         controls={
-            "D²/12 in both entries": (0.5 + 1 / np.pi) / (6 * (2 ** (low - 1) - 1) ** 2),
+            "$D²/12$ in both entries": (0.5 + 1 / np.pi) / (6 * (2 ** (low - 1) - 1) ** 2),
         },
     )
 

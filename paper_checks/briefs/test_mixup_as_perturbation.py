@@ -188,7 +188,7 @@ def test_shrunk_points(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions):
         margin=1e-9,
         error=error,
         generic="both sides are linear in the points",
-        controls={"θ̄ = 1/2, the mean of λ": shrunk(joint, 0.5), "no shrinking": joint},
+        controls={"$θ̄ = 1/2$, the mean of $λ$": shrunk(joint, 0.5), "no shrinking": joint},
     )
 
 
@@ -236,7 +236,7 @@ def test_noise_covariance(trial, alpha: Alpha, n: FewPoints, dim: FewDimensions)
         margin=1e-9,
         error=error,
         generic="both sides are quadratic in the points",
-        controls={"γ² = σ²": noise_covariance(joint, alpha, own=moments(alpha)[1])},
+        controls={"$γ² = σ²$": noise_covariance(joint, alpha, own=moments(alpha)[1])},
     )
 
 
@@ -253,7 +253,7 @@ def test_moments(trial, alpha: Alpha):
     measured, error = twice(lambda n_nodes: folded_moments(alpha, n_nodes))
     of_lambda = np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])
     trial.value(
-        measured, moments(alpha), margin=1e-9, error=error, controls={"λ itself": of_lambda}
+        measured, moments(alpha), margin=1e-9, error=error, controls={"$λ$ itself": of_lambda}
     )
 
 

@@ -176,7 +176,7 @@ def test_unmixed_labels(
         generic="the loss is analytic in the points",
         controls={
             "both laws have the weight ½": unmixed(unmixed_law(alpha, beta, first_share=0.5)),
-            "Beta(α, β), the law of mixing itself": unmixed(beta_rule(alpha, beta, NODES)),
+            "$Beta(α, β)$, the law of mixing itself": unmixed(beta_rule(alpha, beta, NODES)),
         },
     )
 
@@ -199,8 +199,8 @@ def test_moments(
         margin=1e-9,
         error=error,
         controls={
-            "Beta(α, α)": np.array([0.5, (alpha + 1) / (4 * alpha + 2)]),
-            "2α + 2 for 2α + 1": moments(alpha) * (2 * alpha + 1) / (2 * alpha + 2),
+            "$Beta(α, α)$": np.array([0.5, (alpha + 1) / (4 * alpha + 2)]),
+            "$2α + 2$ for $2α + 1$": moments(alpha) * (2 * alpha + 1) / (2 * alpha + 2),
         },
     )
 

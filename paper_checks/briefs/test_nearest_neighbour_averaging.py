@@ -180,7 +180,7 @@ def test_bound(
         instances="draws",
         independent=344,
         ops=100 * honest,
-        controls={"the same f are farthest from all, Λ = m": np.full(689, 4 * faulty / honest)},
+        controls={"the same $f$ are farthest from all, $Λ = m$": np.full(689, 4 * faulty / honest)},
     )
 
 
@@ -196,7 +196,7 @@ def test_bound_attained(trial, faulty: Faulty):
         simple_bound(2 * faulty, faulty),
         error=1e-9,
         margin=1e-8,
-        controls={"the same f are farthest from all, Λ = m": 2.0},
+        controls={"the same $f$ are farthest from all, $Λ = m$": 2.0},
     )
 
 
@@ -224,8 +224,8 @@ def test_sharp(
         4 * faulty / honest**2 * largest_over_graphs(honest, faulty),
     ]
     controls = {
-        "the same f are farthest from all, Λ = m": 0 * law + 4 * faulty / honest,
-        "a star: 4f/(m-f)": 0 * law + 4 * faulty / (honest - faulty),
+        "the same $f$ are farthest from all, $Λ = m$": 0 * law + 4 * faulty / honest,
+        "a star: $4f/(m-f)$": 0 * law + 4 * faulty / (honest - faulty),
     }
     trial.value(ratios, law, error=1e-10, margin=1e-8, controls=controls)
 
@@ -260,7 +260,7 @@ def test_contraction(
     three groups those with the largest mean of $|y_i - x̄|²/V$, $V$ their variance, have a ratio
     below 1 if and only if $m > (1 + √17) f$.
     """
-    controls = {"a majority of two thirds": 2 * faulty + 1, "8f/m < 1": 8 * faulty + 1}
+    controls = {"a majority of two thirds": 2 * faulty + 1, "$8f/m < 1$": 8 * faulty + 1}
     trial.identity(least_contracting(faulty), contracting(faulty), ops=0, controls=controls)
 
 
@@ -283,7 +283,10 @@ def test_mean_shift(trial, honest: Honest, faulty: Faulty):
     sent[:faulty] = np.inf  # these f receive what they drop
     law = mean_shift(honest, faulty)
     removal = faulty / (honest - faulty)
-    controls = {"f machines are removed": removal, "f/m, as if a round kept V": faulty / honest}
+    controls = {
+        "$f$ machines are removed": removal,
+        "$f/m$, as if a round kept $V$": faulty / honest,
+    }
     trial.value(after_round(places, sent)[1], law, error=1e-10, margin=1e-8, controls=controls)
 
 

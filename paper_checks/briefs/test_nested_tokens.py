@@ -246,7 +246,7 @@ def test_words(
     codes += [trained_code(generator, cloud, words) for cloud in clouds[1:]]
     if words > 2:
         bits = int(np.log2(words))
-        rival = {"log₂ m directions": np.array([largest_shares(c, 1 + bits) for c in clouds])}
+        rival = {"$log₂ m$ directions": np.array([largest_shares(c, 1 + bits) for c in clouds])}
     else:
         rival = {"the mean share": np.array([1 / cloud.shape[1] for cloud in clouds])}
     trial.bound(
@@ -279,8 +279,8 @@ def test_words__simplex(trial, count: Points, words: Words):
         ops=100 * count,
         independent=172,
         controls={
-            "m/n": np.full(172, (count - 1) * words / count),
-            "1 − Σ of the squared shares of the words": (count - 1)
+            "$m/n$": np.full(172, (count - 1) * words / count),
+            "1 minus the sum of the squared shares of the words": (count - 1)
             * np.array([1 - np.sum((np.bincount(code) / count) ** 2) for code in codes]),
         },
     )

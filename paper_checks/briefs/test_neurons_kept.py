@@ -244,9 +244,9 @@ def test_volume_sampling(
         penalty = brentq(excess, 1e-12 * values[0], 1e6 * values[0])
         return penalty / (values + penalty)
 
-    controls = {"the first k directions, as PCA": soft_gram(activations, hard)}
+    controls = {"the first $k$ directions, as PCA": soft_gram(activations, hard)}
     if keep < min(examples, neurons):
-        controls["ridge regression that keeps k"] = soft_gram(activations, ridge)
+        controls["ridge regression that keeps $k$"] = soft_gram(activations, ridge)
     trial.identity(
         mean_gram(activations, keep),
         soft_gram(activations, partial(lost_shares, keep=keep)),
@@ -280,8 +280,8 @@ def test_greedy_price(
     ratio = greedy / np.min(errors)
     law = greedy_ratio(size, coupling)
     rivals = {
-        "within a factor n": float(size),
-        "the general worst case, 4^k": 4.0 ** (size - 1),
+        "within a factor $n$": float(size),
+        "the general worst case, $4^k$": 4.0 ** (size - 1),
         "the best set": 1.0,
     }
     trial.value(
@@ -316,7 +316,7 @@ def test_greedy_price__by_volume(
         law,
         error=1e-7 * law,
         margin=1e-4 * law,
-        controls={"as PCA": as_components, "k + 1 times PCA": with_factor},
+        controls={"as PCA": as_components, "$k + 1$ times PCA": with_factor},
         control_processes={"all sets alike": alike} if alike > 1.01 * law else {},
     )
 
@@ -346,7 +346,7 @@ def test_few_examples(
     controls = {"as on the examples": law[[0, 0]], "as without noise": np.ones(2)}
     fixed = np.array([law[0], 1 + used / examples])
     if law[1] / fixed[1] > 1.05:
-        controls["new rows at the old places, 1 + k/N"] = fixed
+        controls["new rows at the old places, $1 + k/N$"] = fixed
     trial.mean(
         sampler=partial(refitted, examples=examples, used=used, factor=factor),
         predict=law,

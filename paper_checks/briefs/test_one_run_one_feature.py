@@ -223,7 +223,7 @@ def test_conserved(
         margin=1e-4,
         generic="the flow is analytic in strengths and starts",
         controls={
-            "u_i² - u_j², as between layers": [as_layers] * 2,
+            "$u_i² - u_j²$, as between layers": [as_layers] * 2,
             "all copies grow by one factor": [by_factor] * 2,
         },
     )
@@ -252,7 +252,7 @@ def test_shares(trial, copies: Copies, alpha: Start):
         margin=0.03,
         controls={
             "all divisions are equally likely": beta(1, copies - 1).cdf,
-            "all shares are 1/F, as with one layer": lambda x: (x >= 1 / copies).astype(float),
+            "all shares are $1/F$, as with one layer": lambda x: (x >= 1 / copies).astype(float),
         },
         first=8_192,
     )
@@ -276,7 +276,7 @@ def test_shares__of_one_layer(trial, copies: Copies):
     law = shares_of_one_layer(strengths)
     luck = start[:, 0] * strengths
     rivals = {
-        "in proportion to s_i": strengths / np.sum(strengths),
+        "in proportion to $s_i$": strengths / np.sum(strengths),
         "as at the start": luck / np.sum(luck),
     }
     trial.value(
@@ -347,7 +347,7 @@ def test_luck(trial, layers: Deep, strength: Strength, alpha: Start):
     wrong = {
         "a coin is tossed": 0.5,
         "as the squares of the strengths": strength**2 / (1 + strength**2),
-        "L for L - 2": 2 / np.pi * np.arctan(strength ** (1 / layers)),
+        "$L$ for $L - 2$": 2 / np.pi * np.arctan(strength ** (1 / layers)),
     }
     if layers > 2:
         wrong["the right side is 0"] = chance_of_weaker_at_zero(strength, layers)
@@ -376,7 +376,7 @@ def test_luck__of_small_starts(trial, layers: Deep, strength: Strength):
     wrong = {
         "a coin is tossed": 0.5,
         "strength wins": 0.0,
-        "L for L - 2": 2 / np.pi * np.arctan(strength ** (1 / layers)),
+        "$L$ for $L - 2$": 2 / np.pi * np.arctan(strength ** (1 / layers)),
     }
     trial.limit(
         [angle_of_wins(strength, layers, 1e-3)],
@@ -416,7 +416,7 @@ def test_luck__of_two_layers(
         rounding=3e-4 * chances,
         margin=0.05 * power,
         next_term=2 * power,
-        controls={"luck decides, as for L >= 3": -0.0, "as α": -1.0},
+        controls={"luck decides, as for $L >= 3$": -0.0, "as $α$": -1.0},
     )
 
 
@@ -495,9 +495,9 @@ def test_broken__of_one_wide_run(trial, copies: Copies, units: Runs):
         return errors_of_broken(each.reshape(copies, 1, n))
 
     wrong = {
-        "as good as M runs": error_of_broken(copies, 2, units, wide=False),
+        "as good as $M$ runs": error_of_broken(copies, 2, units, wide=False),
         "all copies are kept": error_of_broken(copies, 1, units, wide=True),
-        "M units are as good as one": error_of_broken(copies, 2, 1, wide=True),
+        "$M$ units are as good as one": error_of_broken(copies, 2, 1, wide=True),
     }
     trial.mean(
         errors,
@@ -527,7 +527,7 @@ def test_broken__of_one_deep_run(trial, layers: Three, copies: Copies, units: Ru
         margin=0.009 * law,
         generic="analytic where one unit starts largest, and units are interchangeable",
         controls={
-            "as good as M runs": error_of_broken(copies, layers, units, wide=False),
+            "as good as $M$ runs": error_of_broken(copies, layers, units, wide=False),
             "as with two layers": error_of_broken(copies, 2, units, wide=True),
         },
     )

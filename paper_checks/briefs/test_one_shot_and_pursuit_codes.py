@@ -293,7 +293,7 @@ def test_one_shot(
         error=1e-5 * law,
         margin=1e-3 * law,
         controls={
-            "k counts, (2 k − 1) μ": (2 * atoms - 1) * coherence,
+            "$k$ counts, $(2 k − 1) μ$": (2 * atoms - 1) * coherence,
             "all as large as the largest": (2 * atoms * ratio - 1) * coherence,
         },
     )
@@ -317,8 +317,8 @@ def test_one_shot__threshold(trial, atoms: Atoms, ratio: Range):
         error=1e-9,
         margin=1e-4 * law,
         controls={
-            "1/(2 k − 1), whatever z": 1 / (2 * atoms - 1),
-            "1/((2 k − 1) z_max/z_min)": 1 / ((2 * atoms - 1) * ratio),
+            "$1/(2 k − 1)$, whatever $z$": 1 / (2 * atoms - 1),
+            "$1/((2 k − 1) z_max/z_min)$": 1 / ((2 * atoms - 1) * ratio),
         },
     )
 
@@ -347,7 +347,7 @@ def test_one_shot__drawn(trial, atoms: Atoms, ratio: Range):
         independent=300,
         ops=1e4,
         attained=0.999,
-        controls={"k counts, (2 k − 1) μ": (2 * atoms - 1) * coherences},
+        controls={"$k$ counts, $(2 k − 1) μ$": (2 * atoms - 1) * coherences},
     )
 
 
@@ -372,8 +372,8 @@ def test_pursuit(trial, atoms: Atoms):
         error=1e-9,
         margin=1e-4 * law,
         controls={
-            "1/k, no loss inside the support": 1 / atoms,
-            "1/(2 k), an atom loses to itself": 1 / (2 * atoms),
+            "$1/k$, no loss inside the support": 1 / atoms,
+            "$1/(2 k)$, an atom loses to itself": 1 / (2 * atoms),
         },
     )
 
@@ -402,7 +402,7 @@ def test_pursuit__every_code(
         np.full(len(codes), surely_right(atoms, 1 / 8)),
         ops=0,
         independent=len(codes),
-        controls={"where (2 ‖z‖₁/z_min − 1) μ < 1": (2 * weights - 1 < 8).astype(int)},
+        controls={"where $(2 ‖z‖₁/z_min − 1) μ < 1$": (2 * weights - 1 < 8).astype(int)},
         control_processes={"the one-pass encoder": passed},
     )
 
@@ -481,7 +481,7 @@ def test_energy__step(
         independent=200,
         ops=1e4,
         attained=0.999,
-        controls={"1 − 1/k, as for orthogonal atoms": np.full(len(kept), 1 - 1 / atoms)},
+        controls={"$1 − 1/k$, as for orthogonal atoms": np.full(len(kept), 1 - 1 / atoms)},
     )
 
 
@@ -518,7 +518,7 @@ def test_relu_sticks(
         ops=100,
         scale=first + 1,
         controls={
-            "it reads z": np.array([first, 1.0, 0.0]),
+            "it reads $z$": np.array([first, 1.0, 0.0]),
             "as with signs, after six steps": np.array([first, 1.0, signed]),
         },
     )
@@ -551,8 +551,8 @@ def test_relu_sticks__signed(
         ops=100,
         scale=3.0,
         controls={
-            "c^t": law * product,
-            "as the bound for one step, with k = 2": np.linalg.norm(signal)
+            "$c^t$": law * product,
+            "as the bound for one step, with $k = 2$": np.linalg.norm(signal)
             * np.sqrt((1 + product) / 2) ** steps,
         },
     )

@@ -157,8 +157,8 @@ def test_likelihood(
         ops=10 * steps * dim * (1 + c * dim * steps),
         generic="both sides are analytic in features and outcomes",
         control_processes={
-            "drift of variance c": filters(np.full(3, c)),
-            "drift of variance (1-γ)c": filters(c * (1 - gammas)),
+            "drift of variance $c$": filters(np.full(3, c)),
+            "drift of variance $(1-γ)c$": filters(c * (1 - gammas)),
         },
     )
 
@@ -208,8 +208,8 @@ def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
         # An error lasts for 45 steps at γ = .995, c = .1, σ² = 10; each step makes some ten.
         ops=1000,
         controls={
-            "drift of variance c": steady_variance(gamma, c / (1 - gamma**2), noise),
-            "drift of variance (1-γ)c": steady_variance(gamma, c / (1 + gamma), noise),
+            "drift of variance $c$": steady_variance(gamma, c / (1 - gamma**2), noise),
+            "drift of variance $(1-γ)c$": steady_variance(gamma, c / (1 + gamma), noise),
         },
     )
 
@@ -227,7 +227,7 @@ def test_steady_state__memory(trial, gamma: Forgetting, c: Scale, noise: Scale):
         memory(gamma, variance / (variance + noise)),
         # The memory is at most 90 steps; each step adds up to some ten roundings.
         ops=1000,
-        controls={"1/(1 - γ), decay by γ": 1 / (1 - gamma)},
+        controls={"$1/(1 - γ)$, decay by $γ$": 1 / (1 - gamma)},
     )
 
 

@@ -166,7 +166,7 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
     target, root, _, chances, (_, _, loss, slope) = nested(trial, size, rank)
     equal = nested_loss(target, root, np.full(rank, 1 / rank))
     rivals = {
-        "singular values of A": nested_loss(target, np.eye(size + 1), chances),
+        "singular values of $A$": nested_loss(target, np.eye(size + 1), chances),
         "all cuts equally likely": equal,
     }
     trial.value(
@@ -209,7 +209,7 @@ def test_every_prefix(trial, size: Size, rank: Rank):
         error=1000 * slope,
         margin=1e-4,
         instances="search",
-        controls={"SVD of A": best(np.eye(size + 1))},
+        controls={"SVD of $A$": best(np.eye(size + 1))},
         control_processes={"components turned": cuts(u @ turn, v @ turn)},
     )
 
@@ -257,7 +257,7 @@ def test_plain_dropout(
         margin=1e-4,
         instances="search",
         controls={
-            "a penalty of its own each, s_i = a_i": described(ridge, first),
+            "a penalty of its own each, $s_i = a_i$": described(ridge, first),
             "rescaled and free": described(np.sum(rest**2), first / kept),
         },
     )

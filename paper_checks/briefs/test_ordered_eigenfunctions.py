@@ -184,8 +184,8 @@ def test_threshold(trial, dim: Dim, columns: Columns):
     values, vectors, k = spectra(trial.generator(), dim, columns)
     law = order_threshold(values, columns)
     controls = {
-        "1/λ_1, which deflates v_1 to 0": 1 / values[:, 0],
-        "1/λ_k, which deflates all to 0 or less": 1 / values[:, columns - 1],
+        "$1/λ_1$, which deflates $v_1$ to 0": 1 / values[:, 0],
+        "$1/λ_k$, which deflates all to 0 or less": 1 / values[:, columns - 1],
     }
     trial.value(
         found_threshold(k, vectors, columns),
@@ -256,7 +256,10 @@ def test_joint_optimum(trial, dim: Dim, columns: Columns, strength: Strength):
         error=10 * decrement + 1e-9,
         margin=1e-3 * law,
         instances="search",
-        controls={"all columns may be v_1": columns * values[0], "the trace of K": values.sum()},
+        controls={
+            "all columns may be $v_1$": columns * values[0],
+            "the trace of $K$": values.sum(),
+        },
     )
 
 
@@ -323,7 +326,7 @@ def test_joint_threshold(trial, dim: Dim, columns: Columns):
         error=1e-8,
         margin=1e-5,
         independent=SPECTRA,
-        controls={"1/(2 λ_k), as of equal ones": 0.5 / last, "1/λ_k": 1 / last},
+        controls={"$1/(2 λ_k)$, as of equal ones": 0.5 / last, "$1/λ_k$": 1 / last},
     )
 
 

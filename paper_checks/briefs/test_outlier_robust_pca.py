@@ -314,7 +314,10 @@ def test_failure(trial, n_points: Points, dim: Dimension, spike: Spike, share: S
         law=Asymptotic(),
         slack=threshold * push,
         margin=threshold * (0.005 + push),
-        controls={"β / ε": spike / exact, "(1 - ε)(1 + β) / ε": (1 - exact) * (1 + spike) / exact},
+        controls={
+            "$β / ε$": spike / exact,
+            "$(1 - ε)(1 + β) / ε$": (1 - exact) * (1 + spike) / exact,
+        },
         first=128,
         most=10_000,
     )
@@ -355,7 +358,7 @@ def test_failure__value(
         law=Asymptotic(),
         slack=2 * noise,
         margin=0.02 * law + 2 * noise,
-        controls={"a share ε is lost": 1 - share, "all is lost": 0.0},
+        controls={"a share $ε$ is lost": 1 - share, "all is lost": 0.0},
     )
 
 
@@ -378,9 +381,9 @@ def test_lower_bound(
     law = guarantee_limit(share)
     margin = 0.01 * (1 - law)
     theories = {
-        "1 - ε": 1 - share,
+        "$1 - ε$": 1 - share,
         "Pinsker's inequality attained": 1 - share / (1 - share),
-        "1 + ε for 1/(1 - ε)": (1 + np.tan(np.pi / 4 * (1 + share)) ** -2) / 2,
+        "$1 + ε$ for $1/(1 - ε)$": (1 + np.tan(np.pi / 4 * (1 + share)) ** -2) / 2,
     }
     trial.value(
         best_guarantee(share),
@@ -416,8 +419,8 @@ def test_hidden_share(
         slack=slack,
         margin=0.01 * law + slack,
         controls={
-            "ε, their share of the points": exact,
-            "2 ε log(1/ε)": -2 * exact * np.log(exact),
+            "$ε$, their share of the points": exact,
+            "$2 ε log(1/ε)$": -2 * exact * np.log(exact),
         },
     )
 
@@ -470,7 +473,7 @@ def test_guarantee(
         scale=1 + bounds,
         controls={
             "outliers that do not stick out are harmless": alone,
-            "the median of the squares for m": alone + MEDIAN_OF_SQUARE * (bounds - alone),
+            "the median of the squares for $m$": alone + MEDIAN_OF_SQUARE * (bounds - alone),
         },
     )
 

@@ -286,7 +286,7 @@ def test_quadratic(trial, slope: Slope):
         # Some six roundings in a step; at the slope 0.9 all steps add up to ten times six.
         ops=64,
         scale=1.0,
-        controls={"without 1/(1 - L)": law * (1 - slope)},
+        controls={"without $1/(1 - L)$": law * (1 - slope)},
     )
 
 

@@ -249,7 +249,7 @@ def test_linear_functional(trial, segments: SeveralSegments, channels: Channels,
         law,
         ops=1000,
         generic="both sides are analytic in increments and matrices",
-        controls={"A_(w_1)..A_(w_n)": reverse},
+        controls={"$A_(w_1) … A_(w_n)$": reverse},
     )
 
 
@@ -324,7 +324,7 @@ def test_few_observations(
         ops=100 * observations,
         controls={
             "as if it were seen": np.pi,
-            "an error of the order 1/n, a share 1/n": np.pi * (1 - 1 / observations),
+            "an error of the order $1/n$, a share $1/n$": np.pi * (1 - 1 / observations),
         },
     )
 

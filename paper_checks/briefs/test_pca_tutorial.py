@@ -277,7 +277,10 @@ def test_one_by_one(
         error=slope + 1e-13,
         margin=1e-3 * law,
         generic="eigenvalues are analytic in the data where they are distinct",
-        controls={"variances of the raw coordinates": raw, "λ_1 each time": np.full(kept, law[0])},
+        controls={
+            "variances of the raw coordinates": raw,
+            "$λ_1$ each time": np.full(kept, law[0]),
+        },
         control_processes={
             "not centred": one_after_another(trial.generator("starts"), points, kept)[0]
         },
@@ -305,7 +308,7 @@ def test_divisor(
         ops=n_points**size + 20,
         scale=np.mean(points**2) * 4,
         generic="both sides are quadratic in the points",
-        controls={"the divisor n is unbiased": law * size / (size - 1)},
+        controls={"the divisor $n$ is unbiased": law * size / (size - 1)},
         control_processes={"about a known mean": mean_over_samples(points, size, about_mean=False)},
     )
 

@@ -195,7 +195,7 @@ def test_state_norm(
     poles = np.sum((2 * rates - 1) / (frequencies[:, None] ** 2 + rates**2), axis=1)
     controls = {
         "the slowest pole, at -1, decides": squared_norm(1, frequencies),
-        "as if A were diag(-1, …, -N)": poles,
+        "as if $A$ were $diag(-1, …, -N)$": poles,
     }
     trial.identity(norms, predict, ops=states**2 + 8, controls=controls)
 
@@ -221,7 +221,7 @@ def test_s4d_factor(
     factor = 1 / (1 + beta(states, frequency))
     size = np.abs(s4d).max() * max(1.0, abs(factor))
     predict = (x * factor).view(float)
-    controls = {"B not halved": 2 * predict, "S4D is HiPPO": x.view(float)}
+    controls = {"$B$ not halved": 2 * predict, "S4D is HiPPO": x.view(float)}
     trial.identity(
         s4d.view(float), predict, ops=states**2 + 8 + frequency, scale=size, controls=controls
     )
@@ -239,7 +239,7 @@ def test_s4d_at_the_turn(trial, states: SeveralStates):
     error = np.linalg.norm(state(states, omega, dropped=0.5) - truth)
     predict = np.array([r / (1 - r), r * np.sqrt((1 + r) / (1 - r))])
     size = np.linalg.norm(truth)
-    controls = {"first order in β": [r, r * size], "no cancellation": [r / (1 + r), r * size]}
+    controls = {"first order in $β$": [r, r * size], "no cancellation": [r / (1 + r), r * size]}
     trial.identity(
         np.array([error / size, error]),
         predict,
@@ -281,7 +281,7 @@ def test_s4d_diverges(
         margin=1e-3,
         controls={
             "uniform convergence": [0.0, 0.0],
-            "poles turn β, zeros do not": [1 / (2 * np.pi**2), 1 / np.pi],
+            "poles turn $β$, zeros do not": [1 / (2 * np.pi**2), 1 / np.pi],
         },
     )
 
@@ -311,7 +311,7 @@ def test_ptd_uniform(
         instances="all",
         ops=states**2 + 8,
         scale=1.0,
-        controls={"the spectrum decides, ε/(1 - ε)": np.full(7, size / (1 - size))},
+        controls={"the spectrum decides, $ε/(1 - ε)$": np.full(7, size / (1 - size))},
     )
 
 

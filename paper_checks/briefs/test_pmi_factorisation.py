@@ -255,8 +255,8 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
     p, q = pairs(trial.generator(), words, contexts, power)
     own = np.outer(p.sum(axis=1), p.sum(axis=0))
     controls = {
-        "no - log k": shifted_pmi(p, q, 1),
-        "noise of the contexts' own law, α = 1": shifted_pmi(p, own, negatives),
+        "no $-log k$": shifted_pmi(p, q, 1),
+        "noise of the contexts' own law, $α = 1$": shifted_pmi(p, own, negatives),
     }
     trial.identity(
         best_scores(p, q, negatives),
@@ -308,7 +308,7 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
     ]
     predict = np.sum(weights(p, q, negatives) * step**2)
     controls = {
-        "weights P": np.sum(p * step**2),
+        "weights $P$": np.sum(p * step**2),
         "all entries alike": np.mean(weights(p, q, negatives)) * np.sum(step**2),
     }
     values = sizes**2 * np.sum(growth, axis=1)
@@ -383,7 +383,7 @@ def test_weights__low_rank(
         generic="the least loss of a rank is analytic in the table near it, and so is its limit",
         controls={
             "all entries alike": np.mean(weight) * alike,
-            "weights P": weighted_misfit(direction, scores, 3, p),
+            "weights $P$": weighted_misfit(direction, scores, 3, p),
         },
         same_instance=True,
     )
@@ -417,7 +417,7 @@ def test_pair_that_never_occurs(
         ops=64,
         scale=1.0 + negatives * expected,
         controls={
-            "one negative sample, without k": np.array([law[0] / negatives, law[1]]),
+            "one negative sample, without $k$": np.array([law[0] / negatives, law[1]]),
             "Swivel's is SGNS's": np.array([law[0], law[0]]),
             "squares about pmi*": np.array([law[0], squares]),
         },
@@ -444,7 +444,7 @@ def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
         feature_dependence(a, walk_shares(length, window), np.eye(nodes)),
         ops=nodes**length,
         generic="both sides are rational in the weights of the graph",
-        controls={"ω_r = 1/b": feature_dependence(a, np.ones(window), np.eye(nodes))},
+        controls={"$ω_r = 1/b$": feature_dependence(a, np.ones(window), np.eye(nodes))},
         control_processes={
             "uniform starts": dependence(walk_counts(a, length, window, uniform)),
         },
@@ -488,7 +488,7 @@ def test_node_feature(
         generic="both sides are rational in the weights of the graph and the features",
         controls={
             "degrees for row sums": feature_dependence(a, shares, features, by_degrees),
-            "ω_r = 1/b": feature_dependence(a, np.ones(window), features),
+            "$ω_r = 1/b$": feature_dependence(a, np.ones(window), features),
         },
     )
 

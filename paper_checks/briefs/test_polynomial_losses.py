@@ -310,7 +310,7 @@ def test_gradient(
     measured = slope_of_series(logits, label, terms)
     law = share_of_cross_entropy(softmax(logits), label, terms)
     controls = {
-        f"1 - Q^(J{n:+d})": share_of_cross_entropy(softmax(logits), label, terms + n)
+        f"$1 - Q^(J{n:+d})$": share_of_cross_entropy(softmax(logits), label, terms + n)
         for n in (-1, 1)
     }
     # Powers up to the twelfth multiply the dozen roundings of a softmax: some 200 in all.
@@ -339,7 +339,7 @@ def test_terms_for_half(
         terms_for_half(classes),
         terms_predicted(classes),
         ops=0,
-        controls={"each term adds 1/K of the gradient": classes // 2},
+        controls={"each term adds $1/K$ of the gradient": classes // 2},
     )
 
 
@@ -363,9 +363,9 @@ def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
     """
     posterior = true_posterior(trial, classes, epsilon)
     measured, slope = minimiser(posterior, epsilon)
-    controls = {"q = p, as of cross entropy": posterior}
+    controls = {"$q = p$, as of cross entropy": posterior}
     if epsilon > -0.9:  # at -1 it is uniform
-        controls["a temperature, q ∝ p^(1 + ε)"] = posterior ** (1 + epsilon) / np.sum(
+        controls["a temperature, $q ∝ p^(1 + ε)$"] = posterior ** (1 + epsilon) / np.sum(
             posterior ** (1 + epsilon)
         )
     trial.value(
@@ -385,10 +385,10 @@ def test_correction(trial, classes: Classes, epsilon: Epsilon):
     """
     posterior = true_posterior(trial, classes, epsilon)
     measured, slope = minimiser(posterior, epsilon)
-    controls = {"q itself": measured}
+    controls = {"$q$ itself": measured}
     if epsilon > -0.9:
         cooled = measured ** (1 / (1 + epsilon))
-        controls["a temperature, p ∝ q^(1/(1 + ε))"] = cooled / cooled.sum()
+        controls["a temperature, $p ∝ q^(1/(1 + ε))$"] = cooled / cooled.sum()
     trial.value(
         corrected(measured, epsilon),
         posterior,
@@ -429,7 +429,7 @@ def test_digits(
         cooled /= cooled.sum(axis=1, keepdims=True)
         gains.append(before - overconfidence(fair, labels[test]))
         by_temperature.append(before - overconfidence(cooled, labels[test]))
-    trial.runs(gains, alpha=2.0**-6, controls={"a temperature of 1 + ε": by_temperature})
+    trial.runs(gains, alpha=2.0**-6, controls={"a temperature of $1 + ε$": by_temperature})
 
 
 @claim(
@@ -498,7 +498,7 @@ def test_tail_below__everywhere(trial):
         tail,
         {"probability": (0.01, 0.95), "terms": range(1, 7)},
         controls={
-            "the term J + 1 counted among the kept": lambda probability, terms: tail(
+            "the term $J + 1$ counted among the kept": lambda probability, terms: tail(
                 probability, terms + 1
             ),
         },

@@ -209,7 +209,7 @@ def test_absolute(trial, length: ShortLength):
         read_out(first, length),
         positions(length),
         ops=length**2,
-        controls={"1/t for t": first, "a line alone": ends},
+        controls={"$1/t$ for $t$": first, "a line alone": ends},
     )
 
 
@@ -233,7 +233,7 @@ def test_relative(
     first = first_attention(length)
     q, k = generator.normal(size=(2, length, 4)) / 2
     queries = np.column_stack([q, np.ones(length)])
-    places = {"t": read_out(first, length), "1/t for t": first, "no position": 0 * first}
+    places = {"t": read_out(first, length), "$1/t$ for $t$": first, "no position": 0 * first}
     weights = {
         name: attend(queries, np.column_stack([k, slope * p]), np.eye(length))
         for name, p in places.items()
@@ -318,7 +318,7 @@ def test_no_early_collision(trial, bits: Digits):
     """
     pairs = collisions(2**bits, bits)
     trial.identity(
-        np.sum(pairs <= told_apart(bits)), 0, ops=0, control_processes={"up to 2^p": len(pairs)}
+        np.sum(pairs <= told_apart(bits)), 0, ops=0, control_processes={"up to $2^p$": len(pairs)}
     )
 
 
@@ -366,7 +366,7 @@ def test_attention_in_16_bits(trial, name: Format):
         first_pair(bits),
         ops=0,
         controls={
-            "exact up to 2^p": 2**bits,
+            "exact up to $2^p$": 2**bits,
             "as soon as the gap falls below a spacing": told_apart(bits) + 1,
         },
     )

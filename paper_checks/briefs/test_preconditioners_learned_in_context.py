@@ -319,9 +319,9 @@ def test_layers(trial, examples: Examples, dim: Side, layers: Layers):
     growth = np.prod([1 + np.linalg.norm(block, 2) * largest for block in blocks])
     law = descent(inputs, labels, blocks)
     theories = {
-        "A_l for its transpose": descent(inputs, labels, blocks.mT),
+        "$A_l$ for its transpose": descent(inputs, labels, blocks.mT),
         "the last layer's step first": descent(inputs, labels, blocks[::-1]),
-        "Λ^-1 for A": descent(inputs, labels, 0 * blocks + np.eye(dim)),
+        "$Λ^-1$ for $A$": descent(inputs, labels, 0 * blocks + np.eye(dim)),
     }
     trial.identity(
         passed(blocks, 0 * blocks, inputs, labels, np.eye(dim)),
@@ -355,8 +355,8 @@ def test_optimum(trial, examples: Examples, noise: Noise, dim: FewSides):
     signal = prompts.inputs @ prompts.weights
     spread = (np.trace(signal) + noise**2) / examples * np.eye(dim)
     theories = {
-        "Λ^-1": np.linalg.inv(prompts.inputs),
-        "1 for 1 + 1/N": prompts.weights @ np.linalg.inv(signal + spread),
+        "$Λ^-1$": np.linalg.inv(prompts.inputs),
+        "1 for $1 + 1/N$": prompts.weights @ np.linalg.inv(signal + spread),
         "without noise": preconditioner(prompts, 0.0),
         "its transpose": law.T,
     }
@@ -390,7 +390,7 @@ def test_global_minimum(trial, examples: Examples, noise: Noise, dim: FewSides):
     prompts = drawn_law(trial, dim, examples, noise)
     law = least_loss(prompts)
     theories = {
-        "of N + 1 examples": least_loss(prompts._replace(examples=examples + 1)),
+        "of $N + 1$ examples": least_loss(prompts._replace(examples=examples + 1)),
         "without noise": least_loss(prompts._replace(noise=0.0)),
         "of Bayes' rule, which knows all labels": 0.0,
     }
@@ -437,9 +437,9 @@ def test_few_examples(trial, dim: FewSides):
         generic="both sides are rational in the entries of the covariance",
         controls=apart(
             {
-                "the mean alone, Λ^-1": inverse,
+                "the mean alone, $Λ^-1$": inverse,
                 "the trace alone": law - inverse,
-                "d for tr(Λ)": inverse + dim * inverse @ inverse,
+                "$d$ for $tr(Λ)$": inverse + dim * inverse @ inverse,
             },
             law,
             1e-2 * np.abs(law).max(),
@@ -473,9 +473,9 @@ def test_gradient_of_layers(trial, layers: FewLayers, examples: FewExamples, siz
     found = slope_in_blocks(blocks, 0 * blocks, covariance, examples, 2 * layers + 1)
     law = blocks_of(slopes_of_sizes(sizes, dim, examples), covariance) / dim
     theories = {
-        "g_l I": blocks_of(slopes_of_sizes(sizes, dim, examples), np.eye(dim)) / dim,
-        "g_l without the division by d": dim * law,
-        "of a fixed G = N I": blocks_of(
+        "$g_l I$": blocks_of(slopes_of_sizes(sizes, dim, examples), np.eye(dim)) / dim,
+        "$g_l$ without the division by $d$": dim * law,
+        "of a fixed $G = N I$": blocks_of(
             -2 * np.prod(1 - sizes) ** 2 / (1 - sizes + 1e-9) + 0 * sizes, covariance
         ),
     }
@@ -523,8 +523,8 @@ def test_critical_points(trial, layers: FewLayers, examples: FewExamples):
         margin=1e-3,
         scale=np.abs(newton).max(),
         generic="both sides are rational in the entries of the covariance",
-        controls={"a_l = 1, steps of Newton's method": blocks_of(newton, covariance) / dim},
-        control_processes={"A_l = a_l I": slope(np.eye(dim))},
+        controls={"$a_l = 1$, steps of Newton's method": blocks_of(newton, covariance) / dim},
+        control_processes={"$A_l = a_l I$": slope(np.eye(dim))},
     )
 
 
@@ -563,8 +563,8 @@ def test_contracting_layers(
         error=1e-8,
         margin=1e-4,
         generic="both sides are rational in the entries of the covariance",
-        controls={"I in A_l and Λ in B_l": np.stack([of_outer, of_outer, of_block])},
-        control_processes={"A_l = a_l I": slopes(np.eye(dim))},
+        controls={"$I$ in $A_l$ and $Λ$ in $B_l$": np.stack([of_outer, of_outer, of_block])},
+        control_processes={"$A_l = a_l I$": slopes(np.eye(dim))},
     )
 
 
@@ -609,7 +609,7 @@ def test_learned(
     trial.runs(
         nearness(np.linalg.inv(covariance)),
         alpha=0.01,
-        controls={"plain steps, A_l = a_l I": nearness(np.eye(dim)), "the start": -np.ones(RUNS)},
+        controls={"plain steps, $A_l = a_l I$": nearness(np.eye(dim)), "the start": -np.ones(RUNS)},
     )
 
 

@@ -283,8 +283,8 @@ def test_given_features(
         margin=0.009 * law,
         first=32768,
         controls={
-            "δ + σ² k/(n − k − 1)": floor + noise * features / (labels - features - 1),
-            "δ + (σ² + δ) k/n": all_labels,
+            "$δ + σ² k/(n − k − 1)$": floor + noise * features / (labels - features - 1),
+            "$δ + (σ² + δ) k/n$": all_labels,
         },
     )
 
@@ -317,8 +317,8 @@ def test_subspace(
         margin=3e-3 * law,
         generic="both sides are analytic in basis, spikes and weights",
         controls={
-            "without the gap, (d − k) τ⁴ Σ a_i²/λ_i": plain,
-            "d for d − k": law * dim / (dim - features),
+            "without the gap, $(d − k) τ⁴ ∑_i a_i²/λ_i$": plain,
+            "$d$ for $d − k$": law * dim / (dim - features),
         },
     )
 
@@ -404,7 +404,7 @@ def test_break_even__below(trial, noise: Slight, labels: Many):
         first=256,
         controls={"as if nothing were learned": -float(target @ covariance @ target)},
         control_processes={
-            "ten times m*": gain(covariance, target, noise, int(10 * needed), labels)
+            "ten times $m*$": gain(covariance, target, noise, int(10 * needed), labels)
         },
     )
 
@@ -441,7 +441,7 @@ def test_floors(
         generic="both sides are analytic in basis and target",
         controls={
             "unlabeled inputs suffice": 0.0,
-            "|v|², as if all variances were one": missed**2,
+            "$|v|²$, as if all variances were one": missed**2,
         },
     )
 
@@ -521,8 +521,8 @@ def test_floors__principal_components(trial, loading: Loading, noise: Uneven):
         ops=1e4,
         scale=1.0,
         controls={
-            "as if vᵀx told nothing": signal / (1 + signal),
-            "as if v were along Λ": factor_floor(
+            "as if $vᵀx$ told nothing": signal / (1 + signal),
+            "as if $v$ were along $Λ$": factor_floor(
                 loadings, uneven, loadings / np.linalg.norm(loadings)
             ),
         },

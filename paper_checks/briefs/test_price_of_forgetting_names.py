@@ -370,7 +370,7 @@ def test_price_is_due(trial, kind: Source, symbols: Symbols, length: Length):
         generic="divergences are analytic in positive chances",
         controls={
             "names are free": divergence(mean, other),
-            "all pay the price of M": divergence(chances, mean),
+            "all pay the price of $M$": divergence(chances, mean),
         },
     )
 
@@ -399,7 +399,7 @@ def test_last_nats(
         ops=2**length,
         scale=1.0,
         controls={
-            "at the mean of S": np.log1p(np.exp(-np.log(chance / (1 - chance)) * lead)),
+            "at the mean of $S$": np.log1p(np.exp(-np.log(chance / (1 - chance)) * lead)),
             "nothing is learned": np.log(2),
         },
     )
@@ -461,8 +461,8 @@ def test_last_nats__rate(
         error=1e-9,
         margin=0.004 * law,
         controls={
-            "as a Chernoff bound, without √(T/2π)": law * np.sqrt(length / (2 * np.pi)),
-            "with √(T/π)": law / np.sqrt(2),
+            "as a Chernoff bound, without $√(T/2π)$": law * np.sqrt(length / (2 * np.pi)),
+            "with $√(T/π)$": law / np.sqrt(2),
         },
     )
 
@@ -496,9 +496,11 @@ def test_last_nats__rate_of_three(
         error=1e-8 * law,
         margin=0.005 * law,
         controls={
-            "as a Chernoff bound, without √(T/2π)": law * np.sqrt(length / (2 * np.pi)),
-            "with √(T/π)": law / np.sqrt(2),
-            "the pair (p_1, p_3), of the most unlike": leading_price_of_pair(first, third, length),
+            "as a Chernoff bound, without $√(T/2π)$": law * np.sqrt(length / (2 * np.pi)),
+            "with $√(T/π)$": law / np.sqrt(2),
+            "the pair $(p_1, p_3)$, of the most unlike": leading_price_of_pair(
+                first, third, length
+            ),
         },
     )
 
@@ -524,7 +526,7 @@ def test_uniform_rate(trial):
         law,
         order=1,
         margin=0.005 * law,
-        controls={"√(2 log 2), by Pinsker's inequality": np.sqrt(2 * np.log(2))},
+        controls={"$√(2 log 2)$, by Pinsker's inequality": np.sqrt(2 * np.log(2))},
     )
 
 

@@ -192,7 +192,7 @@ def test_unbiased(trial, left: Norm, right: Norm, angle: Angle):
         ops=400,
         scale=np.exp((q @ q + k @ k) / 2),
         controls={
-            "features without e^{-c} and e^c": np.exp(
+            "features without $e^{-c}$ and $e^c$": np.exp(
                 np.array([(q + k) @ (q + k), -(q - k) @ (q - k), (q + k) @ (q + k)]) / 2
             )
         },
@@ -212,8 +212,8 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
     difference = (q - k) @ (q - k)
     positive, cosine, hyperbolic = predict = variances(q, k)
     controls = {
-        "second moments of e^{w · (q+k) - c}": [positive + np.exp(2 * q @ k), cosine, hyperbolic],
-        "a uniform phase, ½ e^{2c}": [positive, np.exp(q @ q + k @ k) / 2, hyperbolic],
+        "second moments of $e^{w · (q+k) - c}$": [positive + np.exp(2 * q @ k), cosine, hyperbolic],
+        "a uniform phase, $½ e^{2c}$": [positive, np.exp(q @ q + k @ k) / 2, hyperbolic],
         "cosh averages two features": [positive, cosine, positive / 2],
     }
     scale = predict * (1 + 1 / np.array([np.sqrt(s), difference, s]))
@@ -288,7 +288,7 @@ def test_at_right_angles(trial, radius: Radius):
         # Sums of 180 terms. At r = 0.1 cosines deviate by some 1 % from their mean, so that their
         # own roundings count a hundredfold.
         ops=4000,
-        controls={"equal at SM = 1": 1.0, "short vectors, r²": radius**2},
+        controls={"equal at SM = 1": 1.0, "short vectors, $r²$": radius**2},
     )
 
 
@@ -332,7 +332,7 @@ def test_lognormal(trial, angle: Angle, s: Spread):
         margin=0.02,
         controls={
             "as often above SM as below": lognormal(s, -(q @ k)),
-            "directions of fixed length √d, here d = 2": lambda x: (
+            "directions of fixed length $√d$, here $d = 2$": lambda x: (
                 1 - np.arccos(np.clip((x + (q @ q + k @ k) / 2) / np.sqrt(2 * s), -1, 1)) / np.pi
             ),
         },
@@ -389,7 +389,7 @@ def test_crossover__everywhere(trial):
             "a quarter, as if sine and cosine were two draws": lambda radius, cosine: (
                 positive(radius, cosine) / 4
             ),
-            "the share at right angles for r² = 2, ½ (1 - e^{-4})": lambda radius, cosine: (
+            "the share at right angles for $r² = 2$, $½ (1 - e^{-4})$": lambda radius, cosine: (
                 -balls.expm1(-4) / 2 * positive(radius, cosine)
             ),
         },

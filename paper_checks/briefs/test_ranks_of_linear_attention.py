@@ -399,7 +399,9 @@ def test_weights_lower_spread(
         controls={
             "as with equal weights": spread(keys, values, count),
             "as with many tokens": spread(keys, values, np.inf),
-            "N_eff = (Σ α)²/Σ α²": spread(keys, values, effective_number(np.sqrt(weights))),
+            "$N_eff = (∑_i α_i)²/∑_i α_i²$": spread(
+                keys, values, effective_number(np.sqrt(weights))
+            ),
         },
     )
 
@@ -507,7 +509,7 @@ def test_look_up_cap__attained(trial, tokens: Looked, features: Kept):
         instances="search",
         controls={
             "the normaliser adds a feature": cap(tokens, features + 1),
-            "√(r/N)": np.sqrt(law),
+            "$√(r/N)$": np.sqrt(law),
             "as softmax": 1.0,
         },
     )
@@ -531,7 +533,7 @@ def test_look_up_cap__agents(trial, tokens: Looked, agents: Kept):
         margin=0.008 * law,
         instances="search",
         controls={
-            "√(n/N)": np.sqrt(law),
+            "$√(n/N)$": np.sqrt(law),
             "as softmax": 1.0,
             "one agent is lost on normalising": cap(tokens, agents - 1),
         },
@@ -551,7 +553,7 @@ def test_look_up_cap__softmax(trial, tokens: Circle):
         1.0,
         remainder=weight_of_others(tokens, sharpness),
         margin=0.001,
-        controls={"capped by its width": cap(tokens, 2), "√(2/N)": np.sqrt(cap(tokens, 2))},
+        controls={"capped by its width": cap(tokens, 2), "$√(2/N)$": np.sqrt(cap(tokens, 2))},
     )
 
 

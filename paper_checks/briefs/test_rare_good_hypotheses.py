@@ -255,7 +255,7 @@ def test_small_ball(trial, dims: Dims, decay: Decay):
         ops=1e4,
         attained=0.999,
         controls={
-            "a χ² of like mean and variance": [bits_of_matched(*case) for case in cases],
+            "a $χ²$ of like mean and variance": [bits_of_matched(*case) for case in cases],
             "a normal law of like mean and variance": [bits_of_normal(*case) for case in cases],
         },
     )
@@ -286,7 +286,7 @@ def test_small_ball__at_least(trial, dims: Dims, decay: Decay):
             "all directions as the largest": [
                 2 ** -least_bits(np.full(dims, v.max()), b, loss) for v, b, loss in cases
             ],
-            "|b|² for |b|²/2 in V": [
+            "$|b|²$ for $|b|²/2$ in $V$": [
                 2 ** -(least_bits(v, b, loss) + b @ b / np.log(4)) for v, b, loss in cases
             ],
         },
@@ -322,7 +322,7 @@ def test_small_ball__all_directions(
         margin=0.005 * dims,
         same_instance=True,
         generic="the chance is analytic in the shifts, and so is its order",
-        controls={"an effective dimension, (Σλ)²/Σλ²": -effective_order(values)},
+        controls={"an effective dimension, $(∑_i λ_i)²/∑_i λ_i²$": -effective_order(values)},
     )
 
 
@@ -349,7 +349,7 @@ def test_price_of_example(
     squared = target @ target
     loss = nearness * (dims - examples + squared * (1 - examples / dims))
     law = chance_given_examples(dims, examples, squared, loss)
-    controls = {"as if w* were 0": chance_given_examples(dims, examples, 0.0, loss)}
+    controls = {"as if $w*$ were 0": chance_given_examples(dims, examples, 0.0, loss)}
     if examples:
         controls["examples do not matter"] = chance_given_examples(dims, 0, squared, loss)
     trial.probability(
@@ -385,7 +385,7 @@ def test_price_of_example__saved(
         law=Asymptotic(),
         margin=0.01 * law,
         controls={
-            "the leading order alone, ½ log2(1/ε)": -np.log2(loss) / 2,
+            "the leading order alone, $½ log_2(1/ε)$": -np.log2(loss) / 2,
             "the target is got for nothing": bits_saved(dims, examples, 0.0, loss),
         },
     )

@@ -223,7 +223,7 @@ def test_fluctuations(trial, inputs: FewUnits, first: FewUnits, second: FewUnits
     variances = he_variances(widths, slope)
     powers = np.array([enumerated_powers(widths, variances, x, slope) for x in points])
     square, fourth = powers.T
-    controls = {"c = 3, as of a normal law": fluctuation(widths, slope, 3)}
+    controls = {"$c = 3$, as of a normal law": fluctuation(widths, slope, 3)}
     # NumPy adds 3^10 positive terms by halves, down to 128 in eight sums: 28 roundings. A network
     # and its chance have some 30, and powers and the rest are room.
     trial.identity(
@@ -366,7 +366,7 @@ def test_fluctuations__everywhere(trial):
         law,
         {"a": (-10, 10)},
         tolerance=1e-9,
-        controls={"c without its factor 6": lambda a: law(a) / 6},
+        controls={"$c$ without its factor 6": lambda a: law(a) / 6},
         same_as=(None, lambda a: fluctuation([1, 1], a)),
     )
 
@@ -380,7 +380,7 @@ def test_relu_fluctuates_most__everywhere(trial):
         lambda a: 6 * (1 + a**4) / (1 + a**2) ** 2,
         lambda a: 6,
         {"a": (-1, 1)},
-        controls={"c = 3, as of a normal law": lambda a: 3},
+        controls={"$c = 3$, as of a normal law": lambda a: 3},
         same_as=(lambda a: fluctuation([1, 1], a), None),
     )
 

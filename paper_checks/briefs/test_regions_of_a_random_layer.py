@@ -149,7 +149,7 @@ def test_orthant(trial, units: Units, inputs: Inputs):
     $sign(W x + b)$ of $n$ units, and $2^{1-d} sum_{j<d} C(n+d-1,j)$ of the codes $sign(W x)$, in
     the mean over all signs of the columns of $W$.
     """
-    controls = {"a share 2^-d of all regions": regions(units, inputs)}
+    controls = {"a share $2^-d$ of all regions": regions(units, inputs)}
     generator = trial.generator("layer")
     trial.identity(
         2**inputs * np.array([counted(generator, units, inputs, True) for _ in range(172)]),

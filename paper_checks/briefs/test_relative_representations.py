@@ -227,8 +227,8 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
         ops=32,
         scale=1.0,
         controls={
-            "from a right angle, (K - 1)/(K + 1)": largest_move(ratio) / 2,
-            "1 - 1/K": 1 - 1 / ratio,
+            "from a right angle, $(K - 1)/(K + 1)$": largest_move(ratio) / 2,
+            "$1 - 1/K$": 1 - 1 / ratio,
         },
     )
 
@@ -246,9 +246,9 @@ def test_worst_pair(trial, ratio: Ratio):
         ops=32,
         scale=1.0,
         controls={
-            "K² for K": largest_move(ratio**2),
-            "from a right angle, (K - 1)/(K + 1)": largest_move(ratio) / 2,
-            "1 - 1/K": 1 - 1 / ratio,
+            "$K²$ for $K$": largest_move(ratio**2),
+            "from a right angle, $(K - 1)/(K + 1)$": largest_move(ratio) / 2,
+            "$1 - 1/K$": 1 - 1 / ratio,
         },
     )
 
@@ -335,7 +335,7 @@ def test_direction_decoded(
         error=error + 1e-9 * np.linalg.cond(b),
         margin=1e-6 * np.linalg.cond(b),
         instances="search",
-        controls={"Bᵀ r(x), normalised": unit(cosines @ b)},
+        controls={"$Bᵀ r(x)$, normalised": unit(cosines @ b)},
     )
 
 
@@ -357,7 +357,7 @@ def test_worst_move__everywhere(trial):
         {"tangent": (0, 100), "ratio": [2, 3, 5, 10, 100]},
         tolerance=1e-9,
         controls={
-            "1 - 1/K": lambda tangent, ratio: 1 - Fraction(1, ratio),
+            "$1 - 1/K$": lambda tangent, ratio: 1 - Fraction(1, ratio),
         },
         same_as=(
             lambda t, ratio: move(np.array([1, t]), np.array([1, -t]), np.array([1, ratio])),

@@ -276,7 +276,7 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
         error=rows * columns * error,
         margin=1e-8 * size,
         instances="search",
-        controls={"λ forgotten": lam * total, "as of a squared norm": np.sum(theta**2)},
+        controls={"$λ$ forgotten": lam * total, "as of a squared norm": np.sum(theta**2)},
     )
 
 

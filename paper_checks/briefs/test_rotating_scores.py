@@ -428,7 +428,7 @@ def test_rate__in_the_plane(trial, first: Stiffness, ratio: Ratio, turn: Rotatio
         margin=1e-4 * second,
         controls={
             "without rotation": first,
-            "sped up by 1 + a²": first * (1 + turn**2),
+            "sped up by $1 + a²$": first * (1 + turn**2),
         },
     )
 
@@ -464,7 +464,7 @@ def test_repair(
         margin=1e-3 * law,
         controls={
             "to second order": turn**2 * (first - second) ** 2 / (8 * first * second),
-            "the rotation's own part, a²/2": turn**2 / 2,
+            "the rotation's own part, $a²/2$": turn**2 / 2,
         },
         control_processes={
             "left as it is": divergence_of_samples(stationary_covariance(drift), sigma)
@@ -493,9 +493,11 @@ def test_probe_noise(trial, dim: Probed):
         scale=np.array([np.sum(jacobian**2) * dim, np.sum(form**2) * dim]),
         generic="both sides are polynomials in the entries of the Jacobian",
         controls={
-            "normal probes, 2 |A|²": np.array([mean, 2 * np.sum(form**2)]),
-            "the mean without the half, |J − Jᵀ|²": np.array([2 * mean, probe_variance(jacobian)]),
-            "2 |J − Jᵀ|⁴/d": np.array([mean, 8 * mean**2 / dim]),
+            "normal probes, $2 |A|²$": np.array([mean, 2 * np.sum(form**2)]),
+            "the mean without the half, $|J − Jᵀ|²$": np.array(
+                [2 * mean, probe_variance(jacobian)]
+            ),
+            "$2 |J − Jᵀ|⁴/d$": np.array([mean, 8 * mean**2 / dim]),
         },
     )
 
@@ -528,7 +530,7 @@ def test_probe_noise__near_conservative(trial, dim: Probed):
         margin=1e-3 * limit,
         generic="the deviations are analytic in P and Ω where they are not 0, and so is the limit",
         controls={
-            "as |(J − Jᵀ) v|², free of ε": np.std(plain) / np.mean(plain) / sizes[-1],
+            "as $|(J − Jᵀ) v|²$, free of $ε$": np.std(plain) / np.mean(plain) / sizes[-1],
             "normal probes": normal,
         },
         same_instance=True,

@@ -330,7 +330,7 @@ def test_exact(
         exact,
         ops=0,
         instances="search",
-        controls={"without the l1 term": free},
+        controls={"without the $l1$ term": free},
     )
 
 
@@ -373,7 +373,7 @@ def test_big_m(
         errors,
         counts(points, best[0])[0],
         ops=0,
-        control_processes={"the released M": released},
+        control_processes={"the released $M$": released},
         as_published=released,
     )
 
@@ -407,7 +407,7 @@ def test_c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, n_sets
         exact,
         ops=0,
         instances="search",
-        control_processes={"a term for two errors, C_0 = 2.6/N": dear},
+        control_processes={"a term for two errors, $C_0 = 2.6/N$": dear},
     )
 
 
@@ -441,7 +441,7 @@ def test_coprime(
         bool(divisors), "thousandths and per_unit must leave some coefficients: all are too dear"
     )
     free = best_of_the_box(line, Fraction(1, 100), 0)[1]
-    processes = {"C_1 = 0": np.resize(np.sort(free.ravel())[::-1], len(divisors))}
+    processes = {"$C_1 = 0$": np.resize(np.sort(free.ravel())[::-1], len(divisors))}
     trial.identity(
         divisors,
         np.ones(len(divisors), int),
@@ -508,7 +508,7 @@ def test_ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_se
         exact,
         ops=0,
         instances="search",
-        control_processes={"a unit of size for an error, C_1 = 1/N": large},
+        control_processes={"a unit of size for an error, $C_1 = 1/N$": large},
     )
 
 
@@ -602,7 +602,7 @@ def test_occam(
         exceeds(False),
         [failure, 0.74],
         side="at most",
-        control_processes={"without log |L|": exceeds(True)},
+        control_processes={"without $log |L|$": exceeds(True)},
         first=256,
         most=4096,
     )

@@ -203,7 +203,7 @@ def test_largest_draw(trial, points: Corners, lam: Lambda, radius: Radius):
         instances="draws",
         independent=344,
         ops=4 * points,
-        controls={"the total loss L": totals},
+        controls={"the total loss $L$": totals},
     )
 
 
@@ -230,7 +230,7 @@ def test_ceiling(trial, points: Corners, lam: Lambda, radius: Radius):
         instances="draws",
         independent=344,
         ops=4 * points,
-        controls={"L + λ Φ": once},
+        controls={"$L + λ Φ$": once},
     )
 
 
@@ -325,7 +325,7 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
     trial.bound(
         variances,
         variance_bounds(losses, centre_losses, distances, lam, draws)[0],
-        controls={"no loss is below its centre's, λ Φ L / s": from_above},
+        controls={"no loss is below its centre's, $λ Φ L / s$": from_above},
         **options,
     )
 
@@ -339,7 +339,7 @@ def test_vanishing_variance(trial, points: Points, draws: Draws, lam: Lambda):
     losses, ceilings, centre_losses, distances = random_losses(trial, points, lam)
     variances, options = variances_of(losses, ceilings, draws)
     bound = variance_bounds(losses, centre_losses, distances, lam, draws)[1]
-    trial.bound(variances, bound, controls={"l_i >= c_i, λ Φ L / s": bound / 2}, **options)
+    trial.bound(variances, bound, controls={"$l_i >= c_i$, $λ Φ L / s$": bound / 2}, **options)
 
 
 @claim(
@@ -362,7 +362,7 @@ def test_small_lambda(
     losses = centre_losses / (4 - 3 * visible)
     chances = chances * visible / np.sum(chances * visible)
     controls = {
-        "L, as if unbiased": losses.sum(),
+        "$L$, as if unbiased": losses.sum(),
         "missed points lose their share of the number": losses.sum() * (1 - missed / points),
     }
     mean = enumerated(losses, chances, draws)[0]

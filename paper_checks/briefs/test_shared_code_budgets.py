@@ -236,7 +236,7 @@ def test_gaussian_and_laplace(trial, count: Kept):
         margin=0.008 * law,
         controls={
             "as Laplace codes": kept_of_laplace(share),
-            "as uniform codes, 1 − (1 − p)³": 1 - (1 - share) ** 3,
+            "as uniform codes, $1 − (1 − p)³$": 1 - (1 - share) ** 3,
         },
     )
 
@@ -266,7 +266,7 @@ def test_gaussian_and_laplace__laplace(trial, count: Few):
         law=Asymptotic(),
         most=MATRICES,
         margin=0.009 * law,
-        controls={"as without scales, g(p)": kept_of_gaussian(share)},
+        controls={"as without scales, $g(p)$": kept_of_gaussian(share)},
         control_processes={"a budget for each token": by_token},
     )
 
@@ -299,7 +299,7 @@ def test_which_budget_costs(trial, count: Few):
         most=MATRICES,
         slack=0.0018 / count * law,  # so much less is kept of rows of 4,096
         margin=0.0062 * law,
-        controls={"no scale is used, g(p)": kept_of_gaussian(share)},
+        controls={"no scale is used, $g(p)$": kept_of_gaussian(share)},
         control_processes={"the shared budget": shared},
     )
 
@@ -336,7 +336,7 @@ def test_which_budget_costs__feature(trial, count: Few):
         most=MATRICES,
         slack=0.0018 / count * law,  # so much less is kept of columns of 4,096
         margin=0.0062 * law,
-        controls={"it loses the scales of tokens, g(p)": kept_of_gaussian(share)},
+        controls={"it loses the scales of tokens, $g(p)$": kept_of_gaussian(share)},
     )
 
 
@@ -364,7 +364,7 @@ def test_which_budget_costs__feature_scales(trial, count: Few):
         most=MATRICES,
         slack=0.0018 / count * law,  # so much less is kept of columns of 4,096
         margin=0.0062 * law,
-        controls={"it loses no scales, ℓ(p)": kept_of_laplace(share)},
+        controls={"it loses no scales, $ℓ(p)$": kept_of_laplace(share)},
     )
 
 
@@ -396,7 +396,7 @@ def test_which_budget_costs__exactly(
         law=Asymptotic(),
         margin=0.009 * law,
         controls={
-            "as for M → ∞": kept_of_gaussian(count / width),
+            "as for $M → ∞$": kept_of_gaussian(count / width),
             "as Laplace codes": kept_of_laplace(count / width),
         },
     )
@@ -419,9 +419,9 @@ def test_finite_width(
     law = constant_loss(share, batch)
     factors = 2.0 ** np.arange(1, 7)
     lost = [lost_at_width(int(64 * f), int(count * f), batch) for f in factors]
-    controls = {"a Poisson number, p q/(2 n φ(q))": law / (1 - share)}
+    controls = {"a Poisson number, $p q/(2 n φ(q))$": law / (1 - share)}
     if batch > 1:
-        controls["as n budgets of one token"] = batch * law
+        controls["as $n$ budgets of one token"] = batch * law
     trial.limit(np.array(lost), 64 * factors, law, order=1, margin=0.003 * law, controls=controls)
 
 
@@ -445,7 +445,7 @@ def test_fewer_codes(
         error=2e-3 * law,
         margin=8e-3 * law,
         controls={
-            "in proportion to what is kept, p g/ℓ": share
+            "in proportion to what is kept, $p g/ℓ$": share
             * kept_of_gaussian(share)
             / kept_of_laplace(share),
             "none is saved": share,

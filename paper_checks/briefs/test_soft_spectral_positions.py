@@ -284,14 +284,14 @@ def test_local_constant(
         turn = orthonormal(turns, nodes)
         values = np.append(0, np.cumsum(gaps))
         matrix = (turn * values) @ turn.T
-        rivals = {"K, as if nothing were cut": lipschitz(name)}
+        rivals = {"$K$, as if nothing were cut": lipschitz(name)}
         if kept < nodes:
             rivals["the gap behind the cut alone"] = 1 / gaps[kept - 1]
         rivals["the smallest gap, as for eigenvectors"] = 1 / np.min(gaps)
         ends = psi(name, values[:kept])[[0, -1]]
         if kept > 1:
-            rivals["the mean slope of ψ"] = abs(np.diff(ends)[0]) / (values[kept - 1] - values[0])
-        rivals["the slopes of ψ alone"] = np.linalg.norm(slopes(name, values[:kept]), 2)
+            rivals["the mean slope of $ψ$"] = abs(np.diff(ends)[0]) / (values[kept - 1] - values[0])
+        rivals["the slopes of $ψ$ alone"] = np.linalg.norm(slopes(name, values[:kept]), 2)
         found = bent_most(matrix, kept, partial(psi, name))
         return found, local_constant(matrix, name, kept), rivals
 
@@ -326,7 +326,7 @@ def test_no_gap_no_dimension(trial, name: Psi, nodes: Nodes):
         independent=172,  # of 688 in all fewer than 1 % can fail
         ops=1e6,
         scale=1.0,
-        controls={"the slope of ψ at 1": abs(slopes(name, np.ones(1))[0, 0])},
+        controls={"the slope of $ψ$ at 1": abs(slopes(name, np.ones(1))[0, 0])},
     )
 
 
@@ -347,9 +347,9 @@ def test_cut_costs_the_gap(trial, nodes: Cycle, name: Phi):
         error=1e-8,
         margin=1e-4 * law,
         controls={
-            "it shrinks like ε": 4 * EPSILON * lipschitz(name),
+            "it shrinks like $ε$": 4 * EPSILON * lipschitz(name),
             "both eigenvectors turn": law * np.sqrt(2),
-            "one eigenvector turns, |φ(λ)|": law / np.sqrt(2),
+            "one eigenvector turns, $|φ(λ)|$": law / np.sqrt(2),
         },
     )
 
@@ -382,8 +382,8 @@ def test_cut_costs_the_gap__after_the_pair(trial, nodes: Cycle, name: Phi, cut: 
         error=1e-9,
         margin=1e-4 * law,
         controls={
-            "the Lipschitz constant K": lipschitz(name),
-            "as if nothing were cut" if cut else "as if cut at d = 3": other,
+            "the Lipschitz constant $K$": lipschitz(name),
+            "as if nothing were cut" if cut else "as if cut at $d = 3$": other,
         },
     )
 
@@ -410,7 +410,10 @@ def test_not_in_spectral_norm(
         law,
         error=1e-10,
         margin=1e-7,
-        controls={"K = 1, as in the Frobenius norm": 1.0, "α → ∞": hyperbolic_stretch(half, 1e6)},
+        controls={
+            "$K = 1$, as in the Frobenius norm": 1.0,
+            "$α → ∞$": hyperbolic_stretch(half, 1e6),
+        },
     )
 
 
@@ -442,8 +445,8 @@ def test_not_in_spectral_norm__grows(
         margin=0.009 * law,
         controls={
             "bounded, as in the Frobenius norm": 0.0,
-            "as Lebesgue's constants, (4/π²) log m": 4 / np.pi**2,
-            "log m": 1.0,
+            "as Lebesgue's constants, $(4/π²) log m$": 4 / np.pi**2,
+            "$log m$": 1.0,
         },
     )
 

@@ -250,7 +250,7 @@ def test_risk(
         margin=0.025 * law,
         most=2_000_000,
         controls={
-            "n_t for n_t - k - 1": dims * np.sum(relevance**2 / samples),
+            "$n_t$ for $n_t - k - 1$": dims * np.sum(relevance**2 / samples),
             "errors add in modulus": in_modulus,
         },
         first=16_384,
@@ -290,8 +290,8 @@ def test_symmetric(
         error=1e-8 * law,
         margin=1e-5 * law,
         controls={
-            "the fee k + 1 is forgotten": [forgotten] * 2,
-            "|ν|^(2 - p) is as good as |ν|": [law, best],
+            "the fee $k + 1$ is forgotten": [forgotten] * 2,
+            "$|ν|^(2 - p)$ is as good as $|ν|$": [law, best],
         },
     )
 
@@ -325,7 +325,7 @@ def test_symmetric__optimal(
         law,
         error=1e-12,
         margin=0.01 * law,
-        controls={"the fee k + 1 is forgotten": law * net / total},
+        controls={"the fee $k + 1$ is forgotten": law * net / total},
     )
 
 
@@ -354,7 +354,7 @@ def test_symmetric__price_of_squares(trial, sources: Sources):
         # Roundings decide nothing: the first mix, made to come near the bound, is 2e-4 below it.
         ops=100,
         attained=0.99,
-        controls={"squares are best": np.ones(MIXES), "√s": np.sqrt(bound)},
+        controls={"squares are best": np.ones(MIXES), "$√s$": np.sqrt(bound)},
     )
 
 
@@ -392,7 +392,7 @@ def test_least_relevance(
         instances="search",
         controls={
             "the mix of least norm": np.sum(np.abs(np.linalg.pinv(matrix) @ target)),
-            "the least |ν|_2": np.linalg.norm(np.linalg.pinv(matrix) @ target),
+            "the least $|ν|_2$": np.linalg.norm(np.linalg.pinv(matrix) @ target),
         },
     )
 
@@ -449,7 +449,7 @@ def test_entry_fee(
     pair, alone = mixes_with_fee(length, total)
     law = min(pair, alone)
     trial.require(abs(pair - alone) > 1e-6, "both mixes must not be equally good")
-    rival = {"basis pursuit": pair} if alone < pair else {"the source along w": alone}
+    rival = {"basis pursuit": pair} if alone < pair else {"the source along $w$": alone}
     trial.identity(
         least_over_whole_mixes(heads_of_three(length), np.array([1.0, 0.0]), total),
         law,

@@ -148,8 +148,8 @@ def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Len
     misses = 1 - agreement(q, k) ** bits
     alone = spread(q, k) / features
     variances = {
-        "the features' v, as if nothing collided": alone,
-        "(1 − P)² v, as of an estimate times 1 − P": misses**2 * alone,
+        "the features' $v$, as if nothing collided": alone,
+        "$(1 − P)² v$, as of an estimate times $1 − P$": misses**2 * alone,
     }
     trial.identity(
         enumerated(q, k, features, bits)[:2],
@@ -178,8 +178,8 @@ def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length)
     threshold = spread(q, k)
     misses = 1 - agreement(q, k) ** bits
     controls = {
-        "exp(s/2), the root of the second moment": np.sqrt(1 + threshold),
-        "exp(s), the second moment": 1 + threshold,
+        "$exp(s/2)$, the root of the second moment": np.sqrt(1 + threshold),
+        "$exp(s)$, the second moment": 1 + threshold,
     }
     trial.identity(
         features * hybrid / sparse,
@@ -218,7 +218,7 @@ def test_shared_hash_bias(
     p0 = agreement(q, k)
     p1 = agreement(q, k, 1)
     law = shared / features * p0 ** (bits - 1) * (p0 - p1)
-    controls = {"unbiased": 0 * law, "p₀^b for p₀^(b − 1)": p0 * law}
+    controls = {"unbiased": 0 * law, "$p₀^b$ for $p₀^(b − 1)$": p0 * law}
     bias = enumerated(q, k, features, bits, shared)[0]
     trial.identity(
         bias,

@@ -179,7 +179,7 @@ def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
     predict = law(x, y, sparsity)
     gaussian = law(x, y, 3.0)
     sizes = np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1)
-    controls = {"no <x, y>²": [predict[0], predict[1] - predict[0] ** 2]}
+    controls = {"no $<x, y>²$": [predict[0], predict[1] - predict[0] ** 2]}
     if abs(sparsity - 3) > 0.01:
         controls["as of Gaussian entries"] = gaussian
     trial.identity(
@@ -250,7 +250,7 @@ def test_tail(
     widths = np.geomspace(0.01, 0.95, 20)
     vectors = np.array([[1, 0, 0], [1, 1, 1], [3, 1, 0]])
     measured = [tails(x, count, s, widths) for x in vectors for s in (1.0, 3.0)]
-    large = {"one entry, large s": np.tile(tails(vectors[0], count, sparsity, widths), (6, 1))}
+    large = {"one entry, large $s$": np.tile(tails(vectors[0], count, sparsity, widths), (6, 1))}
     bound = np.tile(tail_bound(count, widths), (6, 1))
     # Each of some 16 k probabilities of a tail is off by a rounding of the transform.
     trial.bound(
@@ -281,7 +281,7 @@ def test_fastrp_similarity(
     adjacency, degrees = graph(generator, nodes, power)
     alphas = generator.uniform(0.5, 2, 3)
     predict = similarity_law(adjacency, degrees, alphas, sparsity)
-    controls = {"without L": similarity_law(adjacency, np.ones(nodes), alphas, sparsity)}
+    controls = {"without $L$": similarity_law(adjacency, np.ones(nodes), alphas, sparsity)}
     controls |= {"first power only": similarity_law(adjacency, degrees, alphas[:1], sparsity)}
     measured = similarities(adjacency, degrees, alphas, sparsity)
     scale = sparsity * predict.max()
@@ -307,7 +307,7 @@ def test_tail__everywhere(trial):
         {"width": (0, 1)},
         tolerance=1e-15,
         controls={
-            "ε³/4 for ε³/6 in the expansion of log": lambda width: width**2 / 4 - width**3 / 4,
+            "$ε³/4$ for $ε³/6$ in the expansion of log": lambda width: width**2 / 4 - width**3 / 4,
         },
         same_as=(lambda width: -np.log(tail_bound(1, width) / 2), None),
     )

@@ -226,7 +226,7 @@ def test_spectral_map(
     laws = {
         "φ": modulated(shares, steps),
         "fully whitened": np.ones(dim),
-        "T − 1 steps": modulated(shares, steps - 1),
+        "$T − 1$ steps": modulated(shares, steps - 1),
     }
     laws["deficits squared"] = modulated(shares, steps, squared=True)
     controls = {name: (basis * law) @ basis.T for name, law in laws.items()}
@@ -258,7 +258,7 @@ def test_encoder(
         modulated(shares, steps),
         ops=10 * units * amplification(shares, steps),
         scale=1.0,
-        controls={"fully whitened": np.ones(units), "T − 1 steps": modulated(shares, steps - 1)},
+        controls={"fully whitened": np.ones(units), "$T − 1$ steps": modulated(shares, steps - 1)},
     )
 
 
@@ -273,8 +273,8 @@ def test_domain(trial, thresholds: Thresholds):
     $λ_(m+1) (3 − λ_(m+1))²/4 = λ_m$ with $λ_m > 3$ for $m > 1$.
     """
     controls = {
-        "‖I − S‖ < 1, no further": np.full(thresholds, 2.0),
-        "λ < 3, no further": np.full(thresholds, 3.0),
+        "$‖I − S‖ < 1$, no further": np.full(thresholds, 2.0),
+        "$λ < 3$, no further": np.full(thresholds, 3.0),
     }
     # At most six steps of six roundings each set a sign, or nest hyperbolic functions.
     trial.identity(sign_changes(thresholds), unwhitenable(thresholds), ops=40.0, controls=controls)

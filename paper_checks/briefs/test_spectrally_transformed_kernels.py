@@ -172,7 +172,7 @@ def test_no_eigenvectors(
         scale=degree / np.sqrt(np.outer(chances, chances)),
         generic="both sides are polynomials in the kernel's entries and the chances",
         controls={
-            "uniform μ": transform(kernel, uniform, coefficients),
+            "uniform $μ$": transform(kernel, uniform, coefficients),
             "powers of entries": sum(pi * kernel**p for p, pi in enumerate(coefficients, 1)),
         },
     )
@@ -198,8 +198,8 @@ def test_inverse_laplacian(trial, points: Points, share: Share):
         scale=1 / np.sqrt(np.outer(chances, chances)) / (1 - share) ** 2,
         generic="both sides are rational in the kernel's entries and the chances",
         controls={
-            "uniform μ": transform(kernel, np.full(points, 1 / points), eta=eta),
-            "K itself": kernel,
+            "uniform $μ$": transform(kernel, np.full(points, 1 / points), eta=eta),
+            "$K$ itself": kernel,
         },
     )
 
@@ -265,9 +265,9 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
     root = features(kernel, chances, eta=eta)
     design = np.vstack([root[chosen], np.sqrt(ridge * labelled) * np.eye(points)])
     measured = root @ np.linalg.lstsq(design, np.append(labels, np.zeros(points)))[0]
-    controls = {"K itself, without a transform": fit(kernel, chosen, labels, ridge)}
+    controls = {"$K$ itself, without a transform": fit(kernel, chosen, labels, ridge)}
     if labelled > 1:
-        controls["β without n"] = fit(kernel_s, chosen, labels, ridge / labelled)
+        controls["$β$ without $n$"] = fit(kernel_s, chosen, labels, ridge / labelled)
     scale = (1 + np.trace(kernel_s) / ridge) / (1 - share) * np.abs(labels).max()
     trial.identity(
         measured,
@@ -311,8 +311,8 @@ def test_truncated_ridge(
         scale=(1 + points / chances.min() / ridge) * np.abs(labels).max(),
         generic="both sides are analytic in the kernel where its eigenvalues are distinct",
         controls={
-            "K itself": fit(kernel, chosen, labels, ridge),
-            "cut after d + 1 eigenvectors": fit(values[1], chosen, labels, ridge),
+            "$K$ itself": fit(kernel, chosen, labels, ridge),
+            "cut after $d + 1$ eigenvectors": fit(values[1], chosen, labels, ridge),
         },
     )
 

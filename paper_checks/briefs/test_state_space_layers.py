@@ -252,7 +252,7 @@ def test_order_of_error(
     flow = driven(a, np.outer(b, np.eye(len(signal))[0]), signal, start, horizon)
     sampling, rule, slack, beyond = errors_of_layer(a, b, signal, start, horizon, step)
     controls = {
-        "the midpoint rule's, -Δ²/24": -rule / 2,
+        "the midpoint rule's, $-Δ²/24$": -rule / 2,
         "Euler's error of order one": rule - step / 2 * expm(a * horizon) @ b,
     }
     predict = rule
@@ -324,7 +324,7 @@ def test_gate_lags(trial, farthest: Farthest):
         instances="grid",
         # A root is good to 2e-15, 18 roundings of 1, and the sides differ by 4e-7 or more.
         ops=16,
-        controls={"second order, Δ - Δ²/2": steps - steps**2 / 2},
+        controls={"second order, $Δ - Δ²/2$": steps - steps**2 / 2},
     )
 
 
@@ -391,7 +391,7 @@ def test_gate_opens_less__everywhere(trial):
         lambda step: 1 - balls.exp(-step),
         {"step": (0, 100)},
         controls={
-            "the flow to second order, Δ - Δ²/2": lambda step: step - step**2 / 2,
+            "the flow to second order, $Δ - Δ²/2$": lambda step: step - step**2 / 2,
             "the gate of half a step": lambda step: step / (2 + step),
         },
         same_as=(

@@ -251,7 +251,9 @@ def test_trajectory(trial, outputs: Outputs, init: Init):
         generic="the flow is analytic in its start, and so is the law",
         controls={
             "2 for 4 in the exponent": diagonals(slower),
-            "at the limit 1/√γ_j all the time": diagonals(np.broadcast_to(top**-0.5, exact.shape)),
+            "at the limit $1/√γ_j$ all the time": diagonals(
+                np.broadcast_to(top**-0.5, exact.shape)
+            ),
         },
         control_processes={"a start along the last eigenvectors": run(vectors[:, -outputs:])},
     )
@@ -276,7 +278,7 @@ def test_critical_times(trial, outputs: Outputs, init: Init):
         error=2 * SOLVER_ERROR,
         margin=1e-8,
         generic="the flow is analytic in its start, and so is the law",
-        controls={"τ with 4 γ for 8 γ": late[order], "all is learned": np.ones(outputs)},
+        controls={"$τ$ with $4 γ$ for $8 γ$": late[order], "all is learned": np.ones(outputs)},
     )
 
 
@@ -297,7 +299,7 @@ def test_staircase(trial, outputs: Outputs, init: Init):
     times = np.sort([*critical_time(first, top), 2 * critical_time(first, top).max()])
     embeddings = flow(turn * first @ vectors[:, :outputs].T, gamma, times)
     missing = 1 - top * singular_values(times[:, None], first, top) ** 2
-    controls = {"not squared, Σ (1 - γ_j s_j²)": np.sum(missing, axis=1)}
+    controls = {"not squared, $∑_j (1 - γ_j s_j²)$": np.sum(missing, axis=1)}
     if outputs > 1:
         controls["all modes with the last one"] = outputs * missing[:, -1] ** 2
     trial.value(
@@ -490,7 +492,7 @@ def test_kernel_modes(
     kernel = cubic_kernel(both, both)
     law = kernel_spectrum(kernel, 4)
     alone = np.linalg.eigvalsh(kernel)[:-5:-1] / (2 * pairs)
-    theories = {"without the ½ of Γ": 2 * law, "K/2n, as if no view had a partner": alone}
+    theories = {"without the ½ of $Γ$": 2 * law, "$K/2n$, as if no view had a partner": alone}
     trial.identity(
         feature_modes(cubic(first), cubic(second), 4),
         law,

@@ -464,7 +464,7 @@ def test_window(
     sequence = generator.integers(0, kinds, ROWS)
     law = 8 * literal_share(sequence, columns)
     rivals = {
-        "no row is found, H(X | U)": 8.0,
+        "no row is found, $H(X | U)$": 8.0,
         "all rows before are found": 8 * kinds / ROWS,
         "without the first rows": 8 * (1 - 1 / kinds) ** (WINDOW // columns),
     }
@@ -495,7 +495,7 @@ def test_break_even(trial, rows: Height, row_effect: RowEffect, column_effect: C
     marginal = binary_entropy(np.mean(chances)) - np.mean(binary_entropy(np.mean(chances, axis=0)))
     margin = 0.025 * (1 + gain)
     rivals = {
-        "by I(X; V)": rows * marginal - 1,
+        "by $I(X; V)$": rows * marginal - 1,
         "the classes cost nothing": gain,
         "every row tells a bit": rows - 1.0,
     }

@@ -193,7 +193,7 @@ def test_sharp_curvature(trial, distance: Distance):
         curvature,
         error=1e-9,
         margin=1e-6 * curvature,
-        controls={"1 / 4 everywhere": 0.25, "l'' at z": 0.25 / np.cosh(distance / 2) ** 2},
+        controls={"1 / 4 everywhere": 0.25, "$l''$ at $z$": 0.25 / np.cosh(distance / 2) ** 2},
     )
 
 
@@ -226,7 +226,7 @@ def test_majorises(trial, targets: Targets, distance: Distance):
         independent=1999,
         ops=10 * targets**2,
         scale=1 + np.max(np.abs(points)),
-        controls={"by l'' at z": square / 4 / np.cosh(distance / 2) ** 2},
+        controls={"by $l''$ at $z$": square / 4 / np.cosh(distance / 2) ** 2},
     )
 
 
@@ -263,13 +263,13 @@ def test_inner_steps(
     last, limit = (after_inner_steps(x, z, gradient, eta, step, m) for m in (inner, np.inf))
     controls = {}
     if weights < targets:
-        controls["not projected, -η grad l"] = np.stack([last, z - eta * gradient])
+        controls["not projected, $-η grad l$"] = np.stack([last, z - eta * gradient])
     else:
         along = x @ (x.T @ gradient)
         searched = z - eta * (gradient @ along) / (along @ along) * along
-        controls["a line search along X X' grad l is enough"] = np.stack([last, searched])
+        controls["a line search along $X X' grad l$ is enough"] = np.stack([last, searched])
     if inner > 1:
-        controls["m steps of gradient descent at z_t"] = np.stack(
+        controls["$m$ steps of gradient descent at $z_t$"] = np.stack(
             [z - inner * step * x @ (x.T @ gradient), limit]
         )
     if np.abs(last - limit).max() > 1e-6:
@@ -362,7 +362,7 @@ def test_rate(trial, targets: Targets, weights: Weights, outer: OuterSteps):
         budgets,
         instances="draws",
         independent=230,
-        controls={"the first order alone, L (l_0 - l_T)": budgets / 2},
+        controls={"the first order alone, $L (l_0 - l_T)$": budgets / 2},
         ops=10 * targets,
         scale=1.0 + 3.0 * targets,
     )
@@ -394,7 +394,9 @@ def test_majorises__everywhere(trial):
         {"u": (-12, 12), "z": [1, 2, 4, 8]},
         tolerance=1e-9,
         controls={
-            "by l'' at z": lambda u, z: parabola(u, z, 1 / (4 * balls.cosh(Fraction(z, 2)) ** 2)),
+            "by $l''$ at $z$": lambda u, z: parabola(
+                u, z, 1 / (4 * balls.cosh(Fraction(z, 2)) ** 2)
+            ),
         },
         same_as=(lambda u, z: logistic(1.0, np.array([u]))[0], on_floats),
     )
@@ -409,7 +411,7 @@ def test_sharp_curvature__everywhere(trial):
         lambda z: balls.tanh(z / 2) / (2 * z),
         lambda z: Fraction(1, 4),
         {"z": (0.01, 50)},
-        controls={"1/8, with the half of c (u - z)²/2 once more": lambda z: Fraction(1, 8)},
+        controls={"1/8, with the half of $c (u - z)²/2$ once more": lambda z: Fraction(1, 8)},
         same_as=(least_curvature, None),
     )
 

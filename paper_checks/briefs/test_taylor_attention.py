@@ -223,7 +223,7 @@ def test_two_forms(trial, tokens: Tokens, width: Width):
         ops=width**2 + tokens,  # the longest sums: over the columns of ⊠, and over all tokens
         scale=scale,
         generic="both sides are rational in the entries of q, k and v",
-        controls={"s² for s²/2": np.array([rival, rival])},
+        controls={"$s²$ for $s²/2$": np.array([rival, rival])},
     )
 
 
@@ -258,8 +258,8 @@ def test_costs__linear(trial, width: Width, tokens: Tokens):
         [operations, entries],
         ops=0,
         controls={
-            "leading order, 4 N d³": [4 * tokens * width**3, entries],
-            "the moments alone, d² (d + 1)": [operations, width**2 * (width + 1)],
+            "leading order, $4 N d³$": [4 * tokens * width**3, entries],
+            "the moments alone, $d² (d + 1)$": [operations, width**2 * (width + 1)],
         },
     )
 
@@ -276,7 +276,7 @@ def test_crossovers(trial, width: Width):
         # are eigenvalues of order 2; the rest is room.
         ops=64,
         scale=10.0 * width**2,
-        controls={"leading order, d²": width**2},
+        controls={"leading order, $d²$": width**2},
     )
 
 
@@ -292,7 +292,7 @@ def test_crossovers__memory(trial, width: Width):
         # are eigenvalues of order 2; the rest is room.
         ops=64,
         scale=10.0 * width**2,
-        controls={"leading order, d²/2": width**2 / 2},
+        controls={"leading order, $d²/2$": width**2 / 2},
     )
 
 
@@ -302,7 +302,7 @@ def test_parity(trial, order: Order):
     if $m$ is even.
     """
     law = real_roots(order)
-    theories = {"none, as exp has": 0, "all m roots are real": order}
+    theories = {"none, as exp has": 0, "all $m$ roots are real": order}
     trial.identity(
         horner(order, 0.0)[1],
         law,
@@ -350,7 +350,7 @@ def test_focus_cap(
     controls = {"softmax": softmax, "fourth order": focus(others, temperature, 4)}
     if temperature > 1.1:
         at_end = polynomial(2, temperature) / polynomial(2, -temperature)
-        controls["others at -τ"] = at_end / (at_end + others)
+        controls["others at $-τ$"] = at_end / (at_end + others)
     trial.value(
         most,
         focus(others, temperature),
@@ -389,7 +389,7 @@ def test_focus_cap__everywhere(trial):
         lambda others, temperature: 1 / (1 + others * balls.exp(-2 * temperature)),
         {"others": (1, 1000), "temperature": (1, 20)},
         controls={
-            "softmax of scores in [0, τ]": lambda others, temperature: (
+            "softmax of scores in $[0, τ]$": lambda others, temperature: (
                 1 / (1 + others * balls.exp(-temperature))
             ),
         },

@@ -368,9 +368,9 @@ def test_flow(trial, training: Training, scale: Start):
         margin=1e-7,
         generic="the end of the flow and the law are analytic in covariance and start",
         controls={
-            "Λ^-1 for Γ^-1": limit_of_flow(np.linalg.inv(covariance)),
-            "Γ without the trace": limit_of_flow(np.linalg.inv((1 + 1 / training) * covariance)),
-            "u = [tr Γ^-2]^(-¼)": layer_of(1 / norm, norm * inverse),
+            "$Λ^-1$ for $Γ^-1$": limit_of_flow(np.linalg.inv(covariance)),
+            "$Γ$ without the trace": limit_of_flow(np.linalg.inv((1 + 1 / training) * covariance)),
+            "$u = [tr Γ^-2]^(-¼)$": layer_of(1 / norm, norm * inverse),
         },
         control_processes={
             "another balance at the start": flow_end(loss, drawn_start(trial, scale, 2.0))[0],
@@ -408,8 +408,8 @@ def test_global_minimum(trial, training: Training, count: Covariances):
     at = (covariances, training, chances)
     mean = np.tensordot(chances, covariances, axes=1)
     rivals = {
-        "at Λ^-1 of the mean Λ": loss_of(np.linalg.inv(mean), *at),
-        "at Γ^-1 of the mean Λ": loss_of(np.linalg.inv(gamma(mean, training)), *at),
+        "at $Λ^-1$ of the mean $Λ$": loss_of(np.linalg.inv(mean), *at),
+        "at $Γ^-1$ of the mean $Λ$": loss_of(np.linalg.inv(gamma(mean, training)), *at),
         "at zero weights": loss_of(0 * mean, *at),
     }
     law = loss_of(best_product(*at), *at)
@@ -457,7 +457,7 @@ def test_rate(
         ops=100 * 12**dim,
         scale=rates[-1],
         generic="symmetric functions of all rates are rational in the covariance, and fix them",
-        controls=apart({"W_KQ moves alone": moved, "L without 1/2": 2 * law}, law, 1e-3),
+        controls=apart({"$W_KQ$ moves alone": moved, "$L$ without 1/2": 2 * law}, law, 1e-3),
     )
 
 
@@ -492,8 +492,8 @@ def test_adam(
         nearness(np.linalg.inv(exact)),
         alpha=2.0 ** (1 - RUNS),
         controls={
-            "Λ^-1 for Γ^-1": nearness(np.linalg.inv(covariance)),
-            "1 for 1 + 1/N": nearness(np.linalg.inv(exact - covariance / training)),
+            "$Λ^-1$ for $Γ^-1$": nearness(np.linalg.inv(covariance)),
+            "1 for $1 + 1/N$": nearness(np.linalg.inv(exact - covariance / training)),
         },
     )
 
@@ -523,7 +523,7 @@ def test_risk(
     theories = {
         "the best linear predictor": terms[0],
         "without the bias": terms[0] + terms[1],
-        "trained on M, tested on N": risk_terms(label, covariance, test, training).sum(),
+        "trained on $M$, tested on $N$": risk_terms(label, covariance, test, training).sum(),
     }
     trial.identity(
         chances @ (outputs - labels[:, test]) ** 2,
@@ -567,7 +567,7 @@ def test_least_squares(trial, dim: Annotated[int, Interval(1, 3, why="d; the nod
         order=1,
         margin=0.004 * law,
         generic="the risk is rational in the entries of the covariance, and so is its limit",
-        controls={"as least squares": 0.0, "d tr Λ": dim * np.trace(covariance)},
+        controls={"as least squares": 0.0, "$d tr Λ$": dim * np.trace(covariance)},
         same_instance=True,
     )
 
@@ -599,8 +599,8 @@ def test_covariate_shift(trial, training: Training):
     theories = {
         "0, as of other shifts": 0.0,
         "as without a shift": law(products, before),
-        "the layer trained on Λ'": law(np.linalg.inv(gamma(after, training))),
-        "Λ^-1 for Γ^-1": law(np.linalg.inv(before)),
+        "the layer trained on $Λ'$": law(np.linalg.inv(gamma(after, training))),
+        "$Λ^-1$ for $Γ^-1$": law(np.linalg.inv(before)),
     }
     values, sizes = growing(risk)
     trial.limit(
@@ -646,7 +646,7 @@ def test_scaled_inputs(
 
     before = predictions(1.0)
     size = float(100 * np.linalg.norm(weights) * abs(scale) ** 3)
-    theories = {"c": scale * before, "c²": scale**2 * before}
+    theories = {"$c$": scale * before, "$c²$": scale**2 * before}
     trial.identity(
         predictions(scale),
         scale**3 * before,
@@ -682,8 +682,8 @@ def test_random_covariances(
     law = limit_of_flow(best_product(covariances, training, chances))
     inverses = np.array([np.linalg.inv(gamma(each, training)) for each in covariances])
     theories = {
-        "Γ of the mean Λ": trained(np.tensordot(chances, covariances, axes=1), training),
-        "the mean of Γ^-1": limit_of_flow(np.tensordot(chances, inverses, axes=1)),
+        "$Γ$ of the mean $Λ$": trained(np.tensordot(chances, covariances, axes=1), training),
+        "the mean of $Γ^-1$": limit_of_flow(np.tensordot(chances, inverses, axes=1)),
     }
     trial.value(
         end,
@@ -728,7 +728,7 @@ def test_brittle(
     theories = {
         "1, as least squares": 1.0,
         "all training prompts at the mean": variance,
-        "E Λ/E Λ²": variance * shape / (shape + 1),
+        "$E Λ/E Λ²$": variance * shape / (shape + 1),
     }
     trial.limit(
         values,

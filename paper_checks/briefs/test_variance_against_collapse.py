@@ -275,7 +275,7 @@ def test_collapse(trial, batch: Batch, dim: Dim):
         ops=batch,
         scale=100.0,
         generic="the loss is the same number at each point: no term depends on it",
-        controls={"γ - ε": 50 * (1 - EPSILON), "as the code": loss_at_collapse(halved=True)},
+        controls={"$γ - ε$": 50 * (1 - EPSILON), "as the code": loss_at_collapse(halved=True)},
         control_processes={"embeddings that are spread": printed_loss(*spread)},
     )
 
@@ -305,8 +305,8 @@ def test_released(
         independent=count,
         controls={
             "the published weights": parts @ WEIGHTS,
-            "λ/d and the published μ": parts @ (WEIGHTS / [dim, 1, 1]),
-            "μ/2 and the published λ": parts @ (WEIGHTS / [1, 2, 1]),
+            "$λ/d$ and the published $μ$": parts @ (WEIGHTS / [dim, 1, 1]),
+            "$μ/2$ and the published $λ$": parts @ (WEIGHTS / [1, 2, 1]),
         },
     )
 
@@ -434,7 +434,10 @@ def test_copies(
         ops=1000,
         scale=law[1],
         generic="the hinge is closed for all copies of this variance, and the rest is a polynomial",
-        controls={"averaged over d²": law / dim, "all pairs, d for d - 1": law * dim / (dim - 1)},
+        controls={
+            "averaged over $d²$": law / dim,
+            "all pairs, $d$ for $d - 1$": law * dim / (dim - 1),
+        },
         control_processes={
             "decorrelated columns": np.array([0.0, printed_loss(unlike, unlike)]),
         },
@@ -464,7 +467,7 @@ def test_hinge_slope(
         ops=1000,
         scale=1.0,
         generic="the hinge is open at this scale for all decorrelated points",
-        controls={"a hinge on variances": -2 * factor, "without ε": -1.0},
+        controls={"a hinge on variances": -2 * factor, "without $ε$": -1.0},
     )
 
 
@@ -489,10 +492,10 @@ def test_spread(trial, dim: Dim, correlation: Correlation):
     balance = WEIGHTS[1] / (2 * dim * WEIGHTS[0] * (1 - correlation))
     theories = {
         "the threshold": 1.0,
-        "as if s were a mean over columns": kept_spread(correlation, 200, WEIGHTS),
+        "as if $s$ were a mean over columns": kept_spread(correlation, 200, WEIGHTS),
         "collapse": np.sqrt(EPSILON),
         "the balance, however small": balance,
-        "μ halved, as in the code": balance / 2,
+        "$μ$ halved, as in the code": balance / 2,
     }
     first, second = two_views(trial, dim, correlation)
     trial.value(
@@ -518,7 +521,7 @@ def test_spread__released(trial, dim: Dim, correlation: Correlation):
     law = kept_spread(correlation, 200, WEIGHTS * [2, 1, 1])
     theories = {
         "the threshold": 1.0,
-        "μ, not halved": kept_spread(correlation, 200, WEIGHTS),
+        "$μ$, not halved": kept_spread(correlation, 200, WEIGHTS),
         "collapse": np.sqrt(EPSILON),
     }
     first, second = two_views(trial, dim, correlation)
@@ -547,7 +550,7 @@ def test_batch_floor(
     """
     law = overlap_floor(batch, dim)
     theories = {
-        "n for n - 1, as if not centred": max(dim / batch - 1, 0.0),
+        "$n$ for $n - 1$, as if not centred": max(dim / batch - 1, 0.0),
         "copies": dim - 1.0,
         "all decorrelated": 0.0,
     }

@@ -418,7 +418,7 @@ def test_only_q_sees_it(
     mean = np.where(joined == 1, inner[joined == 1].mean(), inner[joined == 0].mean())
     theories = {
         "the plain walk": third_step(numbers, nodes, joined, inner, 1, 1),
-        "blind to e, its mean for e": third_step(numbers, nodes, joined, mean, p, q),
+        "blind to $e$, its mean for $e$": third_step(numbers, nodes, joined, mean, p, q),
     }
     controls = {
         name: value for name, value in theories.items() if np.max(np.abs(value / law - 1)) > 1e-4
@@ -453,7 +453,7 @@ def test_share_told(
     law = share_told(common, first, second)
     controls = {"from one end only": share_told(common, first, np.inf)}
     if abs(dense - law) > 1e-3:
-        controls["of a random graph, 4p/(1 + 3p)"] = dense
+        controls["of a random graph, $4p/(1 + 3p)$"] = dense
     trial.identity(
         share_explained(common, first, second, chance),
         law,

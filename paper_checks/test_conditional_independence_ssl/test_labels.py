@@ -49,11 +49,11 @@ def test_labels_needed(trial, violation: Violation, features: Features, n_labels
         return error + noise * spread
 
     right = predicted.excess_risk(n_labels, rank, theory.noise, error)
-    controls = {"r / n": risk(rank / n_labels), "r / (n - r)": risk(rank / (n_labels - rank))}
+    controls = {"$r / n$": risk(rank / n_labels), "$r / (n - r)$": risk(rank / (n_labels - rank))}
     if rank < len(laws.pretext):
-        controls["the width d2 for r"] = risk(6 / (n_labels - 7))
+        controls["the width $d2$ for $r$"] = risk(6 / (n_labels - 7))
     elif error and violation > 0.25:  # below it is too near to be distinguished
-        controls["σ^2 for σ^2 + a"] = risk(rank / (n_labels - rank - 1), theory.noise)
+        controls["$σ^2$ for $σ^2 + a$"] = risk(rank / (n_labels - rank - 1), theory.noise)
     # One hundredth of what labels cost: of all of it, a large a would hide r / (n - r), 1 / (n - r)
     # of that cost away.
     trial.mean(
@@ -148,8 +148,8 @@ def test_learned_pretext(trial, n_pairs: Pairs = 6400):
     total = predicted.pretext_noise(theory.target, theory.pretext, all_noise)
     risk = formula(tau)
     controls = {
-        "d1 for d1 - k": np.full(2, 10 * tau / (n_pairs - 11)),
-        "all variance of X2": formula(total),
+        "$d1$ for $d1 - k$": np.full(2, 10 * tau / (n_pairs - 11)),
+        "all variance of $X2$": formula(total),
     }
     trial.mean(errors_of, risk, margin=max(0.01, 64 / n_pairs) * risk, controls=controls, **SAMPLES)
 
@@ -176,9 +176,9 @@ def test_learned_pretext__true_head(
         )
 
     risk = predicted.learned_pretext_error(n_pairs, 10, 0, tau)
-    controls = {"d1 τ / n1": 10 * tau / n_pairs}
+    controls = {"$d1 τ / n1$": 10 * tau / n_pairs}
     if n_pairs <= 60:  # beyond it is too near to be distinguished
-        controls["d1 τ / (n1 - d1)"] = 10 * tau / (n_pairs - 10)
+        controls["$d1 τ / (n1 - d1)$"] = 10 * tau / (n_pairs - 10)
     trial.mean(error_of, risk, margin=0.01 * risk, controls=controls, **SAMPLES)
 
 
@@ -219,7 +219,7 @@ def test_learned_pretext__labels(
         )
 
     risk = risks((2, 6))
-    controls = {"k, uncut too": risks((2, 2)), "d2, cut too": risks((6, 6))}
+    controls = {"$k$, uncut too": risks((2, 2)), "$d2$, cut too": risks((6, 6))}
     trial.mean(measure, risk, margin=0.05 * risk, controls=controls, **SAMPLES)
 
 
@@ -274,7 +274,7 @@ def test_no_gain_if_wide(
         scale=np.max(np.abs(labels)),
         control_processes={
             "cut to two directions": says(cut),
-            "least norm, n < d1": raw + says(pretext, few) - says(np.eye(dim), few),
+            "least norm, $n < d1$": raw + says(pretext, few) - says(np.eye(dim), few),
         },
         instances="search",
     )

@@ -91,7 +91,7 @@ def test_posterior_is_linear__error(
         total - errors(table),
         total,
         ops=OPS,
-        control_processes={"dependent given Y": total - errors(dependent)},
+        control_processes={"dependent given $Y$": total - errors(dependent)},
         generic="tables and errors are analytic in the drawn chances",
     )
 
@@ -114,8 +114,8 @@ def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: SeveralCounts =
     means = table.class_means[0]
     evenly = np.full_like(table.weights, 1 / 12)
     controls = {
-        "class priors for M": predicted.approximation_error(np.diag(table.priors[0]), means),
-        "M with equal weights of x1": predicted.approximation_error(
+        "class priors for $M$": predicted.approximation_error(np.diag(table.priors[0]), means),
+        "$M$ with equal weights of $x1$": predicted.approximation_error(
             observed.second_moment(table.posterior, evenly)[0], means
         ),
     }
@@ -163,8 +163,8 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: SeveralCounts
         predicted.canonical_functions_error(moment, second, table.priors[0], kept),
         ops=OPS,
         scale=np.trace(moment),
-        controls={"the least eigenvalues of M": least},
-        control_processes={"vectors not divided by the root of p(x1)": measured(False)},
+        controls={"the least eigenvalues of $M$": least},
+        control_processes={"vectors not divided by the root of $p(x1)$": measured(False)},
         generic="tables and errors are analytic in the drawn chances",
     )
 
@@ -192,12 +192,12 @@ def test_latent_variables(
     total = np.trace(merger @ moment @ merger.T)  # E|p|^2, of which the head explains all but a
     if n_classes <= dim < cells:
         controls = {
-            "k + m means suffice" if dim >= n_classes + n_latent else "k means suffice": total
+            "$k + m$ means suffice" if dim >= n_classes + n_latent else "$k$ means suffice": total
         }
     else:
         head = table.pretext @ np.linalg.pinv(of_classes, rcond=1e-10).T
         met, size = (np.sum(table.weights[..., None] * head * array) for array in (labels, head))
-        controls = {"A_Y^+ ψ, Z ignored, at its best scale": met**2 / size}
+        controls = {"$A_Y^+ ψ$, $Z$ ignored, at its best scale": met**2 / size}
     trial.identity(
         total - observed.approximation_error(labels, table.pretext, table.weights)[0],
         total - predicted.approximation_error(moment, means, merger),
@@ -233,7 +233,7 @@ def test_latent_variables__gaussian(
         np.array([normal_error(laws, n_classes), np.linalg.matrix_rank(laws.pretext, tol=1e-10)]),
         np.array([error, min(n_causes, second_dim)]),
         ops=OPS,
-        controls={"rank k, Z ignored": np.array([error, n_classes])},
+        controls={"rank $k$, $Z$ ignored": np.array([error, n_classes])},
     )
 
 
@@ -276,9 +276,9 @@ def test_classes_needed(
 
     cost = predicted.class_cost(posterior, weights, features)
     controls = {
-        "all values of X1": noises.sum(),
+        "all values of $X1$": noises.sum(),
         "k": n_classes,
-        "k mean variances": n_classes * (weights @ noises),
+        "$k$ mean variances": n_classes * (weights @ noises),
     }
     controls = {name: value for name, value in controls.items() if abs(value - cost) > 0.06 * cost}
     options = {"margin": 0.02 * cost, "controls": controls, "first": 500, "most": 20_000}
@@ -301,7 +301,7 @@ def test_classes_needed__at_most(
         # Once with all that classes differ in, and once with a hundredth of it.
         mixed = [share * posterior + (1 - share) / n_classes for share in (1.0, 0.01)]
         costs.append([predicted.class_cost(p, weights, p) for p in mixed])
-    controls = {"(k - 1) / 2": bound / 2} | (
+    controls = {"$(k - 1) / 2$": bound / 2} | (
         {"1, as of two classes": bound**0} if n_classes > 2 else {}
     )
     trial.bound(
@@ -326,7 +326,7 @@ def test_second_view_discarded(trial, violation: Violation):
         np.array([theory.noise, theory.noise_of_both]),
         ops=OPS,
         controls={
-            "X2 adds nothing": np.full(2, theory.noise),
-            "X1 says all": np.full(2, theory.noise_of_both),
+            "$X2$ adds nothing": np.full(2, theory.noise),
+            "$X1$ says all": np.full(2, theory.noise_of_both),
         },
     )

@@ -64,9 +64,9 @@ def test_violated_ci_bound(trial, violation: Dependence = 1.0, worlds: Worlds = 
     _, outer = predicted.violation_bounds(table.class_means, moment)
     totals = np.trace(moment, axis1=1, axis2=2)
     controls = {
-        "σ_max for σ_min": outer * (singular[:, -1] / singular[:, 0]) ** 2,
-        "no σ_min": totals,
-        "ε^4 for ε^2": outer * totals,
+        "$σ_max$ for $σ_min$": outer * (singular[:, -1] / singular[:, 0]) ** 2,
+        "no $σ_min$": totals,
+        "$ε^4$ for $ε^2$": outer * totals,
     }
     trial.bound(errors(table), outer, controls=controls, **options)
 
@@ -81,8 +81,8 @@ def test_violated_ci_bound__sharper(trial, violation: Dependence = 1.0, worlds: 
     inner, _ = predicted.violation_bounds(table.class_means, moment)
     totals = np.trace(moment, axis1=1, axis2=2)
     controls = {
-        "every singular value as large as σ_max": totals / singular[:, 0] ** 2,
-        "no A^+": totals,
+        "every singular value as large as $σ_max$": totals / singular[:, 0] ** 2,
+        "no $A^+$": totals,
     }
     trial.bound(errors(table), inner, controls=controls, **options)
 
@@ -146,7 +146,9 @@ def test_break_even(
 
     risk = paired(rank, error)
     controls = (
-        {"always helps": paired(rank, 0.0)} if violation else {"the width d2 for r": paired(6, 0.0)}
+        {"always helps": paired(rank, 0.0)}
+        if violation
+        else {"the width $d2$ for $r$": paired(6, 0.0)}
     )
     # Positive if n* is on the side of n that the risks say
     margin = 0.01 * risk * np.sign(n_labels - crossing)
@@ -180,8 +182,8 @@ def test_break_even__exactly(trial, violation: Violated, intercept: bool):
         10, theory.rank, theory.noise, theory.approximation_error, **options
     )
     controls = {
-        "d1 + σ^2 (d1 - r) / a": ratio(crossing - 1),
-        "d1 + 1 + σ^2 / a": ratio(11 + (crossing - 11) / 4),
+        "$d1 + σ^2 (d1 - r) / a$": ratio(crossing - 1),
+        "$d1 + 1 + σ^2 / a$": ratio(11 + (crossing - 11) / 4),
     }
     trial.identity(1 + normal_error(laws) / laws.noise, ratio(crossing), ops=OPS, controls=controls)
 
@@ -206,8 +208,8 @@ def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violate
         np.array([theory.approximation_error, theory.rank]),
         ops=OPS,
         controls={
-            "a > 0 as independence fails": np.array([inner, dim]),
-            "rank k": np.array([0.0, 2]),
+            "$a > 0$ as independence fails": np.array([inner, dim]),
+            "rank $k$": np.array([0.0, 2]),
         },
     )
 
@@ -226,6 +228,6 @@ def test_break_even__everywhere(trial):
         lambda noise, error, dim, rank: noise * (beyond(noise, dim, rank) + error * (dim - rank)),
         {"noise": 2, "error": 1, "dim": 1, "rank": 1},
         controls={
-            "n* without the noise": lambda noise, error, dim, rank: noise * error * (dim - rank)
+            "$n*$ without the noise": lambda noise, error, dim, rank: noise * error * (dim - rank)
         },
     )

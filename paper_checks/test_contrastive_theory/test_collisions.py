@@ -84,8 +84,8 @@ def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, wor
     risks = np.array([predicted.supervised_loss(*world, loss) for world in cases])
     least = np.array([predicted.certificate(WEIGHTS, value, negatives) for value in risks])
     processes = {
-        "a floor of 1.1 τ": least + 0.1 * floor * (1 - risks),
-        "1 + τ for 1 - τ": floor + (1 + TAU) * risks,
+        "a floor of $1.1 τ$": least + 0.1 * floor * (1 - risks),
+        "$1 + τ$ for $1 - τ$": floor + (1 + TAU) * risks,
         "the floor in bits, the losses in nats": least + floor / np.log(2) - floor,
     }
     losses = [observed.contrastive_loss(*world, loss, negatives) for world in cases]
@@ -121,7 +121,7 @@ def test_many_negatives(
             colliding = views * sum(pattern)
             mean += chance * min(Fraction(1), Fraction(negatives - colliding, 1 + colliding))
         weights.append(mean / (1 - own))
-    controls = {"that of one negative": 1.0, "no collision hides another": 1.25, "1 - τ": 0.62}
+    controls = {"that of one negative": 1.0, "no collision hides another": 1.25, "$1 - τ$": 0.62}
     weight = predicted.supervised_weight(WEIGHTS, negatives, views)
     # Chances lose the roundings of their logarithms, terms up to 26; 17 chances are summed.
     trial.identity(float(min(weights)), weight, ops=1000, controls=controls)
@@ -176,7 +176,7 @@ def test_collision_loss(trial, loss: Loss, worlds: Count = 350):
         [predicted.spread(*world) for world in cases]
     )
     variance = np.append(bound[:-1], bound[-1] * np.std(cases[-1][2]))
-    controls = {"0.95 c'": 0.95 * bound, "the variance for its root": variance}
+    controls = {"$0.95 c'$": 0.95 * bound, "the variance for its root": variance}
     excess = [observed.pair_loss(*world, loss, "same class") - 1 for world in cases]
     trial.bound(
         excess,
@@ -213,7 +213,10 @@ def test_collision_constant_is_best(
         np.array([observed.pair_loss(*world, loss, "same class") for world in worlds]) - 1
     ) / bound
     sharp = predicted.grid_sharpness(points)
-    controls = {"1 / sqrt(2) for 1 / sqrt(3)": sharp * np.sqrt(3 / 2), "any grid attains it": 1.0}
+    controls = {
+        "$1 / sqrt(2)$ for $1 / sqrt(3)$": sharp * np.sqrt(3 / 2),
+        "any grid attains it": 1.0,
+    }
     # What |v| below 1 costs is at most 1.
     trial.limit(ratios, reaches, sharp, remainder=1 / bound[-1], margin=1e-6, controls=controls)
 
@@ -324,7 +327,7 @@ def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 
     losses = np.array(
         [observed.contrastive_loss(*world, "logistic", negatives, views) for world in cases]
     )
-    processes = {"log2(1 + k τ)": np.full(worlds + 1, np.log2(1 + negatives * TAU))}
+    processes = {"$log_2(1 + k τ)$": np.full(worlds + 1, np.log2(1 + negatives * TAU))}
     floors = np.full(worlds + 1, floor)
     # With 64 negatives chances lose the roundings of their logarithms, terms up to log 64! = 205.
     trial.bound(
@@ -344,8 +347,8 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
         negatives % views == 0, f"views must divide negatives, got {views} and {negatives}"
     )
     floor = predicted.collision_floor(WEIGHTS, negatives, views=views)
-    controls = {"log2(1 + k τ)": np.log2(1 + negatives * TAU), "no floor": 0.0}
-    controls |= {"k τ": negatives * TAU} if negatives > 1 else {}
+    controls = {"$log_2(1 + k τ)$": np.log2(1 + negatives * TAU), "no floor": 0.0}
+    controls |= {"$k τ$": negatives * TAU} if negatives > 1 else {}
     controls |= (
         {"each view on its own": predicted.collision_floor(WEIGHTS, negatives)} if views > 1 else {}
     )
@@ -369,7 +372,7 @@ def test_collision_floor__sampled(trial, negatives: SeveralNegatives):
         floor,
         law=Bounded(0, np.log2(1 + negatives) + 1e-9),
         margin=0.01 * floor,
-        controls={"log2(1 + k τ)": np.log2(1 + negatives * TAU), "k τ": negatives * TAU},
+        controls={"$log_2(1 + k τ)$": np.log2(1 + negatives * TAU), "$k τ$": negatives * TAU},
         first=16384,
         most=1_000_000,
         vectorised=True,
@@ -385,7 +388,7 @@ def test_good_minimiser_can_lose(trial, variance: NonNegative):
     world = spread_world(variance)
     rivals = {
         "collisions alone": observed.pair_loss(*world, "hinge", "same class"),
-        "that of f = 0": 1.0,
+        "that of $f = 0$": 1.0,
     }
     rivals |= {"the same below 1/2": (variance + 0.5) / 2} if variance < 0.5 else {}
     trial.identity(
@@ -410,7 +413,7 @@ def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
     )
     predict = brentq(lambda v: predicted.spread_loss(v) - 1, 0.5, 4, xtol=1e-13)
     trial.value(
-        threshold, predict, error=1e-12, margin=1e-9, controls={"s^2 = 1": 1.0, "s^2 = 2": 2.0}
+        threshold, predict, error=1e-12, margin=1e-9, controls={"$s^2 = 1$": 1.0, "$s^2 = 2$": 2.0}
     )
 
 
@@ -428,7 +431,7 @@ def test_collision_loss__everywhere(trial):
         lambda v: balls.log(balls.cosh(v / 2)),
         lambda v: v / 2,
         {"v": (0, 400)},
-        controls={"v²/9": lambda v: v**2 / 9},
+        controls={"$v²/9$": lambda v: v**2 / 9},
         same_as=(both_signs, None),
     )
 
@@ -453,7 +456,9 @@ def test_collision_constant_is_best__everywhere(trial):
         lambda m: 3 * over_pairs(m, lambda gap: gap) ** 2,
         law,
         {"m": 6},
-        controls={"sqrt(1 - 1 / m)": lambda m: 2 * m * (m - 1) * over_pairs(m, lambda gap: gap**2)},
+        controls={
+            "$sqrt(1 - 1 / m)$": lambda m: 2 * m * (m - 1) * over_pairs(m, lambda gap: gap**2)
+        },
     )
 
 
@@ -471,6 +476,6 @@ def test_many_negatives__everywhere(trial):
         whole,
         {"t": (0, 100), "eighths": range(1, 8)},
         controls={
-            "c² for c": lambda t, eighths: balls.log1p(Fraction(eighths, 8) ** 2 * t),
+            "$c²$ for $c$": lambda t, eighths: balls.log1p(Fraction(eighths, 8) ** 2 * t),
         },
     )

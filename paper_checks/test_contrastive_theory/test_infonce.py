@@ -74,7 +74,7 @@ def test_infonce_bounds(
         ]
     }
     controls = (
-        {"log(K - 1)": np.minimum(ceilings, np.log(candidates - 1))} if candidates == 2 else {}
+        {"$log(K - 1)$": np.minimum(ceilings, np.log(candidates - 1))} if candidates == 2 else {}
     )
     # Roundings decide nothing: the law with 2^17 candidates, which comes nearest to the bound,
     # leaves 5e-7 of the scale.
@@ -97,7 +97,7 @@ def test_best_critic(trial, candidates: Candidates):
     ratio = log_ratio(TABLE)
     # By concavity; and rounding of 135 terms
     error = abs(np.sum(best.gradient * (ratio - best.critic))) + 1e-13
-    critics = {"log p(x, y)": np.log(TABLE), "half of log r": ratio / 2, "r": np.exp(ratio)}
+    critics = {"$log p(x, y)$": np.log(TABLE), "half of $log r$": ratio / 2, "$r$": np.exp(ratio)}
     controls = {
         name: observed.infonce(TABLE, critic, candidates) for name, critic in critics.items()
     }
@@ -114,7 +114,7 @@ def test_infonce_gap(trial, smallest: Expanded = 16):
     information = predicted.mutual_information(TABLE)
     chi2 = predicted.chi_squared(TABLE)
     gaps = [k * (information - observed.infonce(TABLE, log_ratio(TABLE), k)) for k in sizes]
-    controls = {"I for χ^2 / 2": information, "chi^2": chi2, "I / 2": information / 2}
+    controls = {"$I$ for $χ^2 / 2$": information, "$χ^2$": chi2, "$I / 2$": information / 2}
     trial.limit(gaps, sizes, chi2 / 2, order=(1, 2), margin=1e-4 * chi2, controls=controls)
 
 
@@ -140,7 +140,7 @@ def test_gaussian_chi_squared(
         (2 * correlation * x * y - correlation**2 * (x**2 + y**2)) / (2 * residual)
     ) / np.sqrt(residual)
     chi2 = predicted.gaussian_chi_squared(correlation)
-    controls = {"rho^2": correlation**2, "-log(1 - ρ^2)": -np.log(residual)}
+    controls = {"$ρ^2$": correlation**2, "$-log(1 - ρ^2)$": -np.log(residual)}
     value = float(weights @ ratio**2 @ weights) - 1
     trial.value(value, chi2, error=1e-9, margin=1e-6 * chi2, controls=controls)
 
@@ -170,7 +170,7 @@ def test_excess_is_kl(trial, smallest: Expanded = 16):
     )
     controls = {
         "KL reversed": float(np.sum(rows * q * np.log(q * rows / TABLE))),
-        "q without p(y)": float(np.sum(TABLE * np.log(TABLE / rows / flat))),
+        "$q$ without $p(y)$": float(np.sum(TABLE * np.log(TABLE / rows / flat))),
     }
     trial.limit(lacking, sizes, excess, order=(1, 2), margin=1e-5, controls=controls)
 
@@ -185,7 +185,7 @@ def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
     limit = predicted.mutual_information(TABLE) - predicted.limit_excess(TABLE, CRITIC)
     gaps = [k * (limit - observed.infonce(TABLE, CRITIC, k)) for k in sizes]
     coefficient = predicted.gap_coefficient(TABLE, CRITIC)
-    controls = {"χ^2 / 2": predicted.chi_squared(TABLE) / 2, "twice": 2 * coefficient}
+    controls = {"$χ^2 / 2$": predicted.chi_squared(TABLE) / 2, "twice": 2 * coefficient}
     trial.limit(gaps, sizes, coefficient, order=(1, 2), margin=1e-4, controls=controls)
 
 

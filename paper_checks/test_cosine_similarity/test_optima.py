@@ -114,7 +114,7 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
     fits = fitted(generator, x, rank, penalty, "product")
     vectors = right_vectors(x, rank)
     factors = {
-        "σ for its square": 1 / (1 + penalty / values),
+        "$σ$ for its square": 1 / (1 + penalty / values),
         "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
     }
     controls = {
@@ -149,10 +149,10 @@ def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: P
     fits = fitted(generator, x, rank, penalty, "product", starts=2)
     vectors = right_vectors(x, rank)
     factors = {
-        "σ for its square": 1 / (1 + penalty / values),
+        "$σ$ for its square": 1 / (1 + penalty / values),
         "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
         "soft threshold": np.maximum(1 - penalty / values**2, 0),
-        "λ 1 % larger": 1 / (1 + 1.01 * penalty / values**2),
+        "$λ$ 1 % larger": 1 / (1 + 1.01 * penalty / values**2),
     }
     controls = {name: np.array([(vectors * s) @ vectors.T] * 2) for name, s in factors.items()}
     products = np.array([fit.a @ fit.b.T for fit in fits])
@@ -236,7 +236,7 @@ def test_cosines_not_unique(
         np.ones((2, 3)),
         error=np.array([error_of_losses, error_of_gaps]),
         margin=np.array([1e-9 + 2 * error_of_losses, 10 * error_of_gaps]),
-        controls={"the least loss of k - 1 columns": np.repeat([[fewer], [1.0]], 3, axis=1)},
+        controls={"the least loss of $k - 1$ columns": np.repeat([[fewer], [1.0]], 3, axis=1)},
         control_processes={name: relative(factors) for name, factors in rivals.items()},
         generic="loss and cosine are analytic in the factors and the gauge",
     )
@@ -266,7 +266,7 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: SeveralRanks, pena
     law = np.array([predicted.gauge_cosines(symmetric.b, metric) for metric in metrics])
     controls = {
         "the symmetric gauge": predicted.gauge_cosines(symmetric.b, np.eye(rank)) - law,
-        "R for its inverse": np.array(
+        "$R$ for its inverse": np.array(
             [predicted.gauge_cosines(symmetric.b, R @ R.T) for R in gauges]
         )
         - law,
@@ -299,7 +299,7 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "factors")
     controls = {
-        "penalty λ/2, as of the nuclear norm": np.sum(x**2)
+        "penalty $λ/2$, as of the nuclear norm": np.sum(x**2)
         - np.sum(np.maximum(values - penalty / 2, 0) ** 2),
         "of objective 1": predicted.objective1_minimum(x, rank, penalty**2),
     }
@@ -362,10 +362,10 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: SeveralRanks, pe
     vectors = right_vectors(x, rank)
     squares = np.maximum(values - penalty, 0)
     weights = {
-        "σ - λ for its root": squares,
-        "those of A": np.sqrt(squares) / values,
-        "λ 1 % larger": np.sqrt(np.maximum(values - 1.01 * penalty, 0)),
-        "V itself": np.ones(rank),
+        "$σ - λ$ for its root": squares,
+        "those of $A$": np.sqrt(squares) / values,
+        "$λ$ 1 % larger": np.sqrt(np.maximum(values - 1.01 * penalty, 0)),
+        "$V$ itself": np.ones(rank),
     }
     controls = {
         name: np.array([observed.cosines(vectors * weight)] * 3) for name, weight in weights.items()
@@ -405,7 +405,7 @@ def test_identity_gauge(trial, items: Items, penalty: Penalty):
     fewer = predicted.objective1_factors(x, items - 1, penalty, 0.0)
     controls = {
         "the symmetric gauge": observed.cosines(symmetric.b),
-        "k = p - 1": observed.cosines(fewer.b),
+        "$k = p - 1$": observed.cosines(fewer.b),
     }
     # Sums of up to 16 terms, and singular vectors of 49 x 16 ratings, which are orthonormal up to
     # rounding whatever the condition.
@@ -433,7 +433,7 @@ def test_identity_gauge__users(trial, items: Items, penalty: Penalty):
     in_v, symmetric, in_x = optima_of_full_rank(x, penalty)
     controls = {
         "the symmetric gauge": observed.cosines(x @ symmetric.a),
-        "B = V": observed.cosines(x @ in_v.a),
+        "$B = V$": observed.cosines(x @ in_v.a),
     }
     # Sums of up to 16 terms in X A, lengths and cosines, and singular vectors of 49 x 16 ratings,
     # which are orthonormal up to rounding whatever the condition.
@@ -464,8 +464,8 @@ def test_identity_gauge__ridge(trial, items: Items, penalty: Penalty):
     fewer = predicted.objective1_factors(x, items - 1, penalty, 0.0)
     products = np.array([factors.a @ factors.b.T for factors in optima])
     controls = {
-        "k = p - 1": np.array([fewer.a @ fewer.b.T] * 3),
-        "s squared": np.array([optima[0].a @ optima[-1].b.T] * 3),
+        "$k = p - 1$": np.array([fewer.a @ fewer.b.T] * 3),
+        "$s$ squared": np.array([optima[0].a @ optima[-1].b.T] * 3),
     }
     # Products of order up to 16, and least squares on 65 rows and 16 columns at most, of a
     # condition below 20.
@@ -518,13 +518,13 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
         error=error,
         margin=1e-8,
         controls={
-            "B = V": np.array([observed.cosines(right_vectors(x, rank)), product]),
-            "half of λ, without the 2 of the square's derivative": np.array(
+            "$B = V$": np.array([observed.cosines(right_vectors(x, rank)), product]),
+            "half of $λ$, without the 2 of the square's derivative": np.array(
                 [symmetric, shrunk_once]
             ),
         },
         control_processes={
-            f"A times {scale}, B over it": described(ends[scale]) for scale in (1.01, 1.2)
+            f"$A$ times {scale}, $B$ over it": described(ends[scale]) for scale in (1.01, 1.2)
         },
         generic="the flow is analytic in ratings and start",
     )
@@ -633,7 +633,7 @@ def test_scores_are_safe(trial, items: Items, rank: SeveralRanks, penalty: Penal
     scores = np.array([x @ a @ b.T for a, b in pairs])
     truth = x @ best.a @ best.b.T
     projection = x @ right_vectors(x, rank) @ right_vectors(x, rank).T
-    controls = {"X projected, not shrunk": np.array([projection] * 4)}
+    controls = {"$X$ projected, not shrunk": np.array([projection] * 4)}
     trial.value(
         scores,
         truth,
@@ -659,7 +659,7 @@ def test_scores_are_safe__cosines(trial, items: Items, rank: SeveralRanks, penal
     users = x @ best.a
     columns = np.array([observed.cosines((x @ a @ b.T).T) for a, b in pairs])
     turn = 4 * np.sqrt(len(x)) * error / np.linalg.norm(truth, axis=0).min() + 1e-13
-    controls = {"B itself": np.array([observed.cosines(b) for _, b in pairs])}
+    controls = {"$B$ itself": np.array([observed.cosines(b) for _, b in pairs])}
     similar = predicted.gauge_cosines(best.b, users.T @ users)
     trial.value(
         columns,

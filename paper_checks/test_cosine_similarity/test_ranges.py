@@ -46,7 +46,7 @@ def test_range_any_gauge(
         k: predicted.any_gauge_range(u[None], v[None], k) for k in (condition, condition / 1.1)
     }
     sides = {k: np.repeat([-ends.low, ends.high], gauges + 2, axis=1) for k, ends in limits.items()}
-    controls = {"K / 1.1": sides[condition / 1.1]}
+    controls = {"$K / 1.1$": sides[condition / 1.1]}
     bound = {
         "instances": "draws",
         "independent": gauges,
@@ -74,9 +74,9 @@ def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs:
         for u, v in zip(us, vs, strict=True)
     ]
     conditions = {
-        "K for sqrt K": condition**2,
-        "1.01 K": 1.01 * condition,
-        "K / 1.01": condition / 1.01,
+        "$K$ for $sqrt K$": condition**2,
+        "$1.01 K$": 1.01 * condition,
+        "$K / 1.01$": condition / 1.01,
     }
     controls = {
         name: np.array(predicted.any_gauge_range(us, vs, k)) for name, k in conditions.items()
@@ -117,7 +117,7 @@ def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
     cosines = n / np.sqrt(a * b)
     controls = {"the best corner": np.array([cosines.min(axis=0), cosines.max(axis=0)])}
     controls |= {
-        f"{k:g} K": np.array(predicted.diagonal_gauge_range(us, vs, k * condition))
+        f"${k:g} K$": np.array(predicted.diagonal_gauge_range(us, vs, k * condition))
         for k in (1.1, 1.01)
     }
     controls["any gauge"] = np.array(predicted.any_gauge_range(us, vs, condition))
@@ -173,7 +173,7 @@ def test_range_any_gauge__everywhere(trial):
         tolerance=1e-12,
         controls={
             "1 % nearer to the angle": lambda turn, eighths: high(turn, eighths) - 0.01,
-            "as of K = 3": lambda turn, eighths: (
+            "as of $K = 3$": lambda turn, eighths: (
                 (balls.cos(Fraction(eighths, 8)) ** 2 * 3 - balls.sin(Fraction(eighths, 8)) ** 2)
                 / (balls.cos(Fraction(eighths, 8)) ** 2 * 3 + balls.sin(Fraction(eighths, 8)) ** 2)
             ),

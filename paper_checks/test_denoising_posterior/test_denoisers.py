@@ -139,7 +139,7 @@ def test_sampled_calibration(
         "first": 400_000,
         "most": 4_000_000,
     }
-    options["controls"] = {"σ 10 % too small": means(0.9 * sigma)[0]}
+    options["controls"] = {"$σ$ 10 % too small": means(0.9 * sigma)[0]}
     trial.mean(
         sampler=errors("normal"),
         predict=predict,
@@ -189,7 +189,7 @@ def test_clipping(
         "margin": 0.03 * predict,
         "first": 50_000,
         "most": 2_000_000,
-        "controls": {"y not clipped": variances[0]},
+        "controls": {"$y$ not clipped": variances[0]},
     }
     trial.mean(
         sampler=squares, predict=predict, law=Asymptotic(), as_published=variances[1], **size
@@ -240,7 +240,7 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
     residual, trace, error = residual_and_trace(trial, prior, sigma)
     predict = predicted.residual_variance(sigma, dim * trace, dim)
     larger = predicted.residual_variance(1.1 * sigma, dim * trace, dim)
-    controls = {"σ^2 + MMSE": 2 * sigma**2 - predict, "σ 10 % too large": larger}
+    controls = {"$σ^2 +$ MMSE": 2 * sigma**2 - predict, "$σ$ 10 % too large": larger}
     trial.value(
         residual,
         predict,
@@ -267,7 +267,7 @@ def test_noise_level__solved(trial, prior: Prior, sigma: NOISE, dim: Copies):
         level,
         error=error / (1 - trace),
         margin=1e-9 * sigma**2,
-        controls={"y - μ_1 alone": residual},
+        controls={"$y - μ_1$ alone": residual},
     )
 
 
@@ -301,7 +301,10 @@ def test_noise_level__any_denoiser(
     (residual, squares, trace), error = over_y(prior, sigma, *functions)
     predict = predicted.residual_of_denoiser(sigma, dim * squares, dim * trace, dim) / dim
     once = sigma**2 * trace
-    controls = {"the trace once": predict + once, "as if f did not look at y": predict + 2 * once}
+    controls = {
+        "the trace once": predict + once,
+        "as if $f$ did not look at $y$": predict + 2 * once,
+    }
     scale = sigma**2 + squares + 2 * abs(once)
     trial.require(abs(once) > 1e-6 * scale, "gain must leave f a mean slope that shows")
     trial.value(
@@ -362,10 +365,10 @@ def test_learned_denoiser(
     without = judged(False)
     controls = {
         "the least squared error": least,
-        "σ for σ^2": report / sigma,
-        "y not among the features": without[1],
+        "$σ$ for $σ^2$": report / sigma,
+        "$y$ not among the features": without[1],
     }
-    controls["the noise that it lets through, σ^2 J^2"] = noise
+    controls["the noise that it lets through, $σ^2 J^2$"] = noise
     controls = {
         name: value for name, value in controls.items() if abs(value - error) > 1e-7 + 1e-6 * error
     }

@@ -70,7 +70,7 @@ def test_masked_components(
         ops=conditioned(world, sigma),
         scale=np.abs(covariance).max(),
         controls={
-            "y cropped to the region": described(
+            "$y$ cropped to the region": described(
                 observed.posterior_covariance(crop, y[:kept], sigma)
             ),
             "variances of the whole": composed(of_the_whole),
@@ -124,7 +124,7 @@ def test_subspace_iteration(trial, gap: Gap, rank: Rank, dim: SeveralCounts):
     factor = predicted.contraction(eigenvalues, rank)
     controls = {
         "that of the eigenvalues, squared": factor**2 * before,
-        "λ_(r+2) for λ_(r+1)": factor * np.sqrt(gap) * before,
+        "$λ_(r+2)$ for $λ_(r+1)$": factor * np.sqrt(gap) * before,
     }
     scale = 1 + before + before**2  # of the solve for tangents
     bound = {
@@ -150,9 +150,9 @@ def test_subspace_iteration__late(trial, gap: Gap, rank: Rank, dim: SeveralCount
     late, last = np.median([(run[-2] / run[-3], run[-1] / run[-2]) for run in tangents], axis=0)
     controls = {
         "that of the eigenvalues, squared": factor**2,
-        "λ_(r+2) for λ_(r+1)": factor * np.sqrt(gap),
+        "$λ_(r+2)$ for $λ_(r+1)$": factor * np.sqrt(gap),
     }
-    controls["λ_2 / λ_1" if rank > 1 else "its root"] = np.sqrt(gap)
+    controls["$λ_2 / λ_1$" if rank > 1 else "its root"] = np.sqrt(gap)
     # Falls by the root of the gap, and rounding
     error = 2 * abs(last - late) / (1 - np.sqrt(gap)) + 1e-6 * gap
     trial.value(
@@ -262,7 +262,7 @@ def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interv
         for derivative in derivatives[:, place]
     ]
     predict = np.array(of_width) / width**power
-    controls = {"a third of it": predict / 3, "that of 0, c, 2c and 3c": 3 * predict}
+    controls = {"a third of it": predict / 3, "that of 0, $c$, $2c$ and $3c$": 3 * predict}
     orders = (2, 4) if stencil == "central" else (1, 2)
     trial.limit(
         per_step, shares, predict, order=orders, margin=0.01 * np.abs(predict), controls=controls

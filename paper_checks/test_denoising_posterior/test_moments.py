@@ -76,13 +76,15 @@ def test_moment_recursion(
     law = predicted.central_moments(derivatives, sigma)
     square = law[:, 0] ** 2
     controls = {
-        "k - 1 for k": changed(law, 4, -square),
-        "k + 1 for k": changed(law, 4, square),
+        "$k - 1$ for $k$": changed(law, 4, -square),
+        "$k + 1$ for $k$": changed(law, 4, square),
         "no product": changed(law, 4, -3 * square),
-        "σ 10 % too large": predicted.central_moments(derivatives, 1.1 * sigma),
+        "$σ$ 10 % too large": predicted.central_moments(derivatives, 1.1 * sigma),
     }
     if prior == "mixture":  # between two points either the mean or the variance vanishes
-        controls["k = 2 with the posterior mean for μ_1"] = changed(law, 3, 2 * mean * law[:, 0])
+        controls["$k = 2$ with the posterior mean for $μ_1$"] = changed(
+            law, 3, 2 * mean * law[:, 0]
+        )
     trial.identity(moments, law, ops=OPS, scale=scale, controls=controls)
 
 
@@ -100,10 +102,10 @@ def test_directional_moments(trial, dim: Dim, sigma: Level, instance: Natural = 
     moments, derivatives, scale = on_a_line(world, y, v, sigma, 4)
     predict = predicted.central_moments(derivatives, sigma)
     longer = derivatives * 1.1 ** np.arange(2, 5)
-    controls = {"v of length 1.1": predicted.central_moments(longer, sigma)}
+    controls = {"$v$ of length 1.1": predicted.central_moments(longer, sigma)}
     if dim > 1:
         across, _ = observed.line_derivatives(world, y, v, sigma, 3, onto=w)
-        controls["along v, projected on w"] = predicted.central_moments(across, sigma)
+        controls["along $v$, projected on $w$"] = predicted.central_moments(across, sigma)
     trial.identity(moments, predict, ops=conditioned(world, sigma), scale=scale, controls=controls)
 
 
@@ -120,10 +122,10 @@ def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural =
     jacobian = observed.jacobian(world, y, sigma)
     covariance = observed.posterior_covariance(world, y, sigma)
     predict = predicted.posterior_covariance(jacobian, sigma)
-    controls = {"σ^2 (J - I)": predict - sigma**2 * np.eye(dim)}
-    controls["σ 10 % too large"] = predicted.posterior_covariance(jacobian, 1.1 * sigma)
+    controls = {"$σ^2 (J - I)$": predict - sigma**2 * np.eye(dim)}
+    controls["$σ$ 10 % too large"] = predicted.posterior_covariance(jacobian, 1.1 * sigma)
     if abs(sigma - 1) > 0.01:
-        controls["σ for σ^2"] = predict / sigma
+        controls["$σ$ for $σ^2$"] = predict / sigma
     scale = np.abs(covariance).max()
     trial.identity(
         covariance, predict, ops=conditioned(world, sigma), scale=scale, controls=controls
@@ -178,8 +180,10 @@ def test_moment_tensors(
     mean, moment, derivative = point_cloud(trial, points, dim, sigma, instance)
     covariance = moment(2)
     third = predicted.third_moment_tensor(derivative(2), sigma)
-    controls = {"the posterior mean for μ_1": third + 2 * np.einsum("ij,k->ijk", covariance, mean)}
-    controls["σ 10 % too large"] = predicted.third_moment_tensor(derivative(2), 1.1 * sigma)
+    controls = {
+        "the posterior mean for $μ_1$": third + 2 * np.einsum("ij,k->ijk", covariance, mean)
+    }
+    controls["$σ$ 10 % too large"] = predicted.third_moment_tensor(derivative(2), 1.1 * sigma)
     size = np.einsum("iijj", moment(4))  # E|x - mu_1|^4
     trial.identity(
         moment(3), third, ops=OPS, scale=np.sqrt(size * np.trace(covariance)), controls=controls

@@ -62,19 +62,19 @@ def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRid
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge)
     truth = predicted.forgetting(*tasks.features, tasks.residual, ridge)
-    ridges = {"no λ": 0.0, "λ + 10 %": 1.1 * ridge, "λ / 2": ridge / 2, "2 λ": 2 * ridge}
+    ridges = {"no $λ$": 0.0, "$λ$ plus 10 %": 1.1 * ridge, "$λ / 2$": ridge / 2, "$2 λ$": 2 * ridge}
     controls = {
         name: predicted.forgetting(*tasks.features, tasks.residual, level)
         for name, level in ridges.items()
     }
-    controls["y_T for the residual"] = predicted.forgetting(*tasks.features, tasks.targets, ridge)
+    controls["$y_T$ for the residual"] = predicted.forgetting(*tasks.features, tasks.targets, ridge)
     values = np.linalg.svd(tasks.features_s, compute_uv=False)
     left, inner, right = np.linalg.svd(tasks.features_t, full_matrices=False)
     entering = inner / (inner**2 + ridge) * (left.T @ tasks.residual)
     count = min(len(values), len(inner))
-    controls["O = identity"] = float(np.sum((values[:count] * entering[:count]) ** 2))
+    controls["the identity for $O$"] = float(np.sum((values[:count] * entering[:count]) ** 2))
     update = right.T @ (inner * entering)
-    controls["Σ_T^2 for Σ_T"] = float(np.sum((tasks.features_s @ update) ** 2))
+    controls["$Σ_T^2$ for $Σ_T$"] = float(np.sum((tasks.features_s @ update) ** 2))
     measured = observed.drift(tasks.features_s, tasks.weights, after)
     ops = 2 * (n_s + n_t + dim) * condition(tasks.features_t, ridge)
     meets(
@@ -114,11 +114,11 @@ def test_chain(
     )
     controls = {
         "sum of squared drifts": float(np.sum(drifts**2)),
-        "residuals against w_S": float(at_start @ at_start),
+        "residuals against $w_S$": float(at_start @ at_start),
     }
     # Where drifts cancel by chance, the two above are far away.
     rivals = {
-        "λ + 10 %": predicted.chained_drifts(first, features, residuals, 1.1 * ridge),
+        "$λ$ plus 10 %": predicted.chained_drifts(first, features, residuals, 1.1 * ridge),
         "without the last": drifts[:-1],
     }
     controls |= {name: float(np.sum(rival.sum(axis=0) ** 2)) for name, rival in rivals.items()}
@@ -159,12 +159,14 @@ def test_loss_increase(
     truth = predicted.loss_increase(*task, weights, first_ridge)
     drift = predicted.forgetting(*task)
     controls = {
-        "Δ": drift,
-        "Δ / 2": drift / 2,
-        "Δ + 2 λ_S w_S . dw": 2 * drift - truth,
-        "Δ - λ_S w_S . dw": (drift + truth) / 2,
+        "$Δ$": drift,
+        "$Δ / 2$": drift / 2,
+        "$Δ + 2 λ_S w_S . dw$": 2 * drift - truth,
+        "$Δ - λ_S w_S . dw$": (drift + truth) / 2,
     }
-    controls["λ + 10 %"] = predicted.loss_increase(*task[:3], 1.1 * ridge, weights, first_ridge)
+    controls["$λ$ plus 10 %"] = predicted.loss_increase(
+        *task[:3], 1.1 * ridge, weights, first_ridge
+    )
     worst = condition(second, ridge) ** 0.5 + condition(first, first_ridge) ** 0.5
     lengths = np.linalg.norm(weights) + np.linalg.norm(after)
     outputs = np.linalg.norm(moved_outputs)
@@ -208,7 +210,7 @@ def test_early_stopping(
     rate = share / float(np.linalg.norm(tasks.features_t, 2)) ** 2
     after = observed.march(tasks.features_t, tasks.targets, tasks.weights, rate, steps)
     schedules = {
-        "m + 1 steps": (rate, steps + 1),
+        "$m + 1$ steps": (rate, steps + 1),
         "half the rate": (rate / 2, steps),
         "1 % more": (1.01 * rate, steps),
     }
@@ -217,7 +219,7 @@ def test_early_stopping(
     both = tasks.features_s, tasks.features_t
     theory = partial(predicted.stopped_forgetting, both[0], both[1], tasks.residual)
     controls: dict[str, object] = {name: theory(*schedule) for name, schedule in schedules.items()}
-    controls["ridge 1 / (η m)"] = predicted.forgetting(
+    controls["ridge $1 / (η m)$"] = predicted.forgetting(
         both[0], both[1], tasks.residual, 1 / (rate * steps)
     )
     truth = theory(rate, steps)
@@ -238,14 +240,14 @@ def test_early_stopping(
 
 def laws_of(tasks, ridge):
     """Mean and variance of Δ under random residuals, and as other theories have them."""
-    ridges = {"λ + 10 %": 1.1 * ridge, "no λ": 0.0, "2 λ": 2 * ridge}
+    ridges = {"$λ$ plus 10 %": 1.1 * ridge, "no $λ$": 0.0, "$2 λ$": 2 * ridge}
     laws = {
         name: np.array(predicted.random_forgetting(*tasks.features, level)[:2])
         for name, level in ridges.items()
     }
     _, values, right = np.linalg.svd(tasks.features_t, full_matrices=False)
     image = tasks.features_s @ right.T * (values**2 / (values**2 + ridge))
-    laws["Σ_T^2 for Σ_T"] = np.array([np.sum(image**2), 2 * np.sum((image @ image.T) ** 2)])
+    laws["$Σ_T^2$ for $Σ_T$"] = np.array([np.sum(image**2), 2 * np.sum((image @ image.T) ** 2)])
     return np.array(predicted.random_forgetting(*tasks.features, ridge)[:2]), laws
 
 
@@ -359,7 +361,7 @@ def test_principal_angle_bound(
     )
     values, of_t = (np.linalg.svd(matrix, compute_uv=False) for matrix in tasks.features)
     second = np.repeat([(values[1] / values[0]) if n_s > 1 else 1.0, 2 / 3], [len(updates), 1])
-    controls = {"cos^4": factors * angle**2 * squares, "sigma_{S,2}": factors * second**2 * squares}
+    controls = {"$cos^4$": factors * angle**2 * squares, "$σ_{S,2}$": factors * second**2 * squares}
     # An update's error is relative to the inverse of the stacked design, and counts across the
     # angle.
     blown = np.repeat([1 + np.sqrt(ridge) / of_t[-1], 1.0], [len(updates), 1]) / angle
@@ -390,7 +392,7 @@ def angle_laws(law, angle):
         "independent": predicted.independent_forgetting(angle),
     }
     truth = laws.pop(law)
-    return truth, laws | {"sin^2": float(np.sin(angle) ** 2), "twice the power": truth**2}
+    return truth, laws | {"$sin^2$": float(np.sin(angle) ** 2), "twice the power": truth**2}
 
 
 def on_average(trial, law, degrees, rank, spare, as_published=None):

@@ -60,7 +60,7 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
         float(np.sum(predicted.by_direction(*tasks.features, tasks.residual, ridge, k)))
         for k in (memory, 0, memory - 1, memory + 1)
     )
-    controls = dict(zip(("no memory", "k - 1", "k + 1"), rivals, strict=True))
+    controls = dict(zip(("no memory", "$k - 1$", "$k + 1$"), rivals, strict=True))
     left = tasks.features_t - tasks.features_t @ directions.T @ directions
     worst = condition(left, ridge, min(n_t, dim - memory)) if memory < dim else 1.0
     if (
@@ -114,7 +114,7 @@ def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], di
     def rises(generator, n, **way):
         return np.array([rise(generator, **way) for _ in range(n)])
 
-    processes = {"one update for all k, projected": partial(rises, again=False)}
+    processes = {"one update for all $k$, projected": partial(rises, again=False)}
     options = {"side": "at least", "controls": {"every pair": 1.0}, "first": 100, "most": 10_000}
     trial.probability(sampler=rises, predict=0.3, control_processes=processes, **options)
 
@@ -173,7 +173,7 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
         ratios,
         factor,
         scale=scale,
-        controls={"sigma_{k+2}": less},
+        controls={"$σ_{k+2}$": less},
         control_processes=processes,
         **bound,
     )

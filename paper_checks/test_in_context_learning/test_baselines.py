@@ -121,10 +121,10 @@ def test_mbr__ridge(trial, examples: FewExamples, weight_std: Std = 1.5, noise_s
     Y = weight_std * Y
     stds = {"weight_std": weight_std, "noise_std": noise_std}
     mean, points, reach = posterior_mean(X, Y, **stds)
-    penalties = {"λ = 2 σ^2 / τ^2 (1/2 before one square)": 2 * noise_std**2 / weight_std**2}
+    penalties = {"$λ = 2 σ^2 / τ^2$ (1/2 before one square)": 2 * noise_std**2 / weight_std**2}
     if abs(weight_std - 1) > 0.05:
-        penalties["λ = σ^2"] = noise_std**2
-        penalties["λ = σ^2 / τ"] = noise_std**2 / weight_std
+        penalties["$λ = σ^2$"] = noise_std**2
+        penalties["$λ = σ^2 / τ$"] = noise_std**2 / weight_std
     controls = {
         name: regression.ridge_weights(X, Y, penalty) for name, penalty in penalties.items()
     }
@@ -188,7 +188,7 @@ def test_mbr__least__risk(
         least,
         ops=1,
         scale=least * rounding,
-        control_processes={"2 λ for λ": risks[MATCHED + 1]},
+        control_processes={"$2 λ$ for $λ$": risks[MATCHED + 1]},
         generic="risks are rational in the inputs",
     )
 
@@ -233,7 +233,7 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
         ops=40 * DIMENSION,
         scale=risks * condition(inputs, ratio),
         controls={
-            "difference to the ridge of 2 λ": distances(
+            "difference to the ridge of $2 λ$": distances(
                 lambda X: regression.ridge_rule(X, 2 * ratio)
             ),
             "no excess": 0 * distance,
@@ -284,7 +284,7 @@ def test_ilwd__linear(
         ops=40 * dimension + len(queries),
         scale=np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2))),
         controls={"the weights of the ridge for all rules": law[[0, 0, 0]]},
-        control_processes={"d - 1 queries": law @ np.linalg.pinv(few) @ few},
+        control_processes={"$d - 1$ queries": law @ np.linalg.pinv(few) @ few},
         generic="the rules and their fits are rational in the prompts",
     )
 
@@ -322,7 +322,7 @@ def test_fig2__diagonal(trial, noise_std: Noise, weight_std: Std):
     best = np.argmin(risks, axis=0)
     rivals = {
         "the next penalty": place + 1 if place + 1 < len(rows) else place - 1,
-        "the penalty nearest to σ^2": int(np.argmin(np.abs(penalties - noise_std**2))),
+        "the penalty nearest to $σ^2$": int(np.argmin(np.abs(penalties - noise_std**2))),
     }
     controls = {
         name: np.full(best.shape, rival) for name, rival in rivals.items() if rival != place
@@ -398,7 +398,7 @@ def test_ridge__spectrum(
         laws(regulariser),
         ops=40 * dimension,
         scale=size * np.array([1, 1, 2 / regulariser]),
-        controls={"2 λ for λ": laws(2 * regulariser)},
+        controls={"$2 λ$ for $λ$": laws(2 * regulariser)},
         generic="risk and slope are rational in the inputs",
     )
 
@@ -430,7 +430,7 @@ def test_nearest__neighbours(trial, weighted: bool):
     thirds = np.minimum(prefixes, 3) / 3
     controls = {"four neighbours": answers(4), "divided by 3, as printed": answers(3) * thirds}
     if weighted:
-        controls["1 / |x_i - x|"] = answers(
+        controls["$1 / |x_i - x|$"] = answers(
             3, lambda shares: np.sqrt(shares) / max(np.sqrt(shares).sum(), UNIT)
         )
     # The last two of the drawn rules

@@ -72,7 +72,7 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
         slack=unseen,
         margin=unseen + 3 * rounding[:, None],
         controls={
-            "sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi,
+            "$sqrt(2/π)$ for $sqrt(π/2)$": law * 2 / np.pi,
             "a product without error": np.broadcast_to(x * y, law.shape),
         },
         control_processes={"ReLU for GeLU": np.sqrt(np.pi / 2) * ramps},
@@ -136,7 +136,7 @@ def test_richardson__mul(
         slack=eighth,
         margin=eighth + 4.5 * rounding[0],
         controls={"the other sign": -leading},
-        control_processes={"m_s alone": np.asarray(error_of_one)},
+        control_processes={"$m_s$ alone": np.asarray(error_of_one)},
         independent=n_points,
     )
 
@@ -206,7 +206,10 @@ def test_squares__tanh(
         law,
         ops=16,
         scale=size,
-        controls={"cosh b for h in front": law / np.cosh(shift), "a square without error": x**2},
+        controls={
+            "$cosh b$ for $h$ in front": law / np.cosh(shift),
+            "a square without error": x**2,
+        },
         generic="squares and their errors are analytic in x",
     )
 
@@ -288,7 +291,7 @@ def test_gelu__bypass(
         scale=shift + 2,
         controls={
             "nothing is lost": 0 * law,
-            "1 - Φ(N + x), without the factor N + x": law / (shift + x),
+            "$1 - Φ(N + x)$, without the factor $N + x$": law / (shift + x),
         },
         generic="GeLU and its error are analytic in x",
     )
@@ -336,11 +339,13 @@ def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30
     if pads == "paper":
         sizes = 100 * total * 4.0 ** np.arange(4)
         outputs = through_layer_norm(rows, sizes, -sizes - total, sizes)
-        other_pads = {"pads N and -N": through_layer_norm(rows, sizes, -sizes, sizes)}
+        other_pads = {"pads $N$ and $-N$": through_layer_norm(rows, sizes, -sizes, sizes)}
     else:
         sizes = 10 * total * 2.0 ** np.arange(5)
         outputs = through_layer_norm(rows, sizes - total / 2, -sizes - total / 2, sizes)
-        other_pads = {"pads N and -N - S": through_layer_norm(rows, sizes, -sizes - total, sizes)}
+        other_pads = {
+            "pads $N$ and $-N - S$": through_layer_norm(rows, sizes, -sizes - total, sizes)
+        }
     factors = [constructions.layer_norm_factor(size, total, rows @ rows, pads) for size in sizes]
     law = rows[:, None] * factors
     trial.identity(
@@ -348,7 +353,7 @@ def test_ln__bypass(trial, pads: Literal["paper", "balanced"], n_rows: Rows = 30
         law,
         ops=layer_norm_ops(rows),
         scale=sizes,
-        controls={"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
+        controls={"$sqrt(1/L)$ for $sqrt(2/L)$": law / np.sqrt(2)},
         control_processes=other_pads,
         generic="layer norm is analytic in rows that are not all equal",
     )
@@ -387,11 +392,11 @@ def test_ln__div(trial, divisor: Annotated[float, Interval(0.1, 10.0)], n_rows: 
         ideal * constructions.layer_norm_factor(pad * divisor, total, rows @ rows),
         ops=layer_norm_ops(rows),
         scale=pad,
-        controls={"y / c": rows[:, None] / divisors, "no error": ideal},
+        controls={"$y / c$": rows[:, None] / divisors, "no error": ideal},
         control_processes={
             # The mean of the column is then S / L, which layer norm subtracts.
-            "pads N c and -N c": divide(0, 0),
-            "pads N c and -N c - S": divide(0, 1),
+            "pads $N c$ and $-N c$": divide(0, 0),
+            "pads $N c$ and $-N c - S$": divide(0, 1),
         },
         generic="layer norm is analytic in rows that are not all equal",
     )
@@ -470,14 +475,14 @@ def primitives(states, left, right, bias):
             written=affine + bias[:, None],
             wrong_theory={"no bias": affine},
             wrong_instruction={
-                "W_1 and W_2 exchanged": aff(FIRST, SECOND, TARGET, right, left, bias)
+                "$W_1$ and $W_2$ exchanged": aff(FIRST, SECOND, TARGET, right, left, bias)
             },
         ),
         "div": Primitive(
             div(NUMBERS, 0, QUOTIENTS),
             rows=QUOTIENTS,
             written=numbers / np.abs(divisor),
-            wrong_theory={"y / c for y / |c|": numbers / divisor},
+            wrong_theory={"$y / c$ for $y / |c|$": numbers / divisor},
             wrong_instruction={"by the next row": div(NUMBERS, 1, QUOTIENTS)},
         ),
     }

@@ -123,8 +123,8 @@ def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
         law,
         error=rounding_of(prompts),
         margin=4e-10 * (size_of(prompts) + start @ start),
-        controls={"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
-        control_processes={"the chain with -λ": answers(printed, prompts)[0]},
+        controls={"$α$ for $2 α$": sgd_answers(prompts, start, STEP / 2)},
+        control_processes={"the chain with $-λ$": answers(printed, prompts)[0]},
         as_published=law + 4 * STEP * REGULARISER * queries @ start,
         generic="the layers and the step are analytic in the prompts",
     )
@@ -158,8 +158,8 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
         margin=6e-10 * size_of(prompts) ** 1.5,
         controls={
             # The updated inverse then takes x_1 to zero.
-            "A_1^-1 without the 1 + in the denominator": np.zeros_like(law),
-            "2 λ for λ": closed(2 * REGULARISER),
+            "$A_1^-1$ without the $1 +$ in the denominator": np.zeros_like(law),
+            "$2 λ$ for $λ$": closed(2 * REGULARISER),
         },
         control_processes={"layer 8 adds nothing": answers(_without_one(program), prompts)[0]},
         generic="the layers and the update are analytic in the prompts",
@@ -201,7 +201,7 @@ def test_sgd__stack(trial, dimension: Dimension, examples: SeveralExamples, coun
         error=rounding_of(prompts),
         margin=4e-10 * size_of(prompts),
         controls={"each step starts at zero": of_last_step},
-        control_processes={"w' is not moved on": answers(_forgetful(program), prompts)[0]},
+        control_processes={"$w'$ is not moved on": answers(_forgetful(program), prompts)[0]},
         generic="the layers and the steps are analytic in the prompts",
     )
 
@@ -230,8 +230,8 @@ def test_ridge__stack(trial, dimension: Inverse, examples: SeveralExamples, coun
         error=rounding_of(prompts),
         margin=6e-10 * size_of(prompts) ** 1.5,
         controls={
-            "2 λ for λ": ridge_answers(prompts, 2 * REGULARISER),
-            "the labels not summed: A_n^-1 x_n y_n": from_last_example,
+            "$2 λ$ for $λ$": ridge_answers(prompts, 2 * REGULARISER),
+            "the labels not summed: $A_n^-1 x_n y_n$": from_last_example,
         },
         generic="the layers and ridge regression are analytic in the prompts",
     )
@@ -286,7 +286,7 @@ def test_finite__precision(
         with_paper_pads = network.predict(
             compiled(built, balanced=False), *prompts, layer_norm="realised"
         )
-        other_pads["the paper's pads at the same N"] = np.abs(
+        other_pads["the paper's pads at the same $N$"] = np.abs(
             np.asarray(with_paper_pads.value) - law
         )
     trial.bound(
@@ -359,7 +359,7 @@ def test_counts(
         more_layers = np.array([dimension - 1, 0, 0])
         controls["a layer more for each dimension"] = law(dimension) + more_layers
     if dimension > 2 and program in ("update", "ridge"):
-        controls["O(d) registers"] = law(1) + (dimension - 1) * (law(2) - law(1))
+        controls["$O(d)$ registers"] = law(1) + (dimension - 1) * (law(2) - law(1))
     sizes = np.array([built.layers, built.register_rows, compiled(built).layout.rows])
     trial.identity(sizes, law(dimension), ops=0, controls=controls)
 
@@ -409,7 +409,7 @@ def test_sm__recursion(
         law,
         ops=4 * dimension,
         scale=squared_norms / regulariser * np.abs(law).max(),
-        controls={"1 - x.u for 1 + x.u": np.array([with_minus(X, Y) for X, Y in pairs])},
+        controls={"$1 - x.u$ for $1 + x.u$": np.array([with_minus(X, Y) for X, Y in pairs])},
         control_processes={"one example less": estimates[:, examples - 1]},
         generic="both recursions are rational in the prompts",
     )

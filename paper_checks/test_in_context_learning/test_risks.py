@@ -213,7 +213,9 @@ def test_gd__risk(
         return np.array([of_step(step) for step in steps])
 
     law = risks(steps)
-    controls = {"k + d for k + d + 1": law - (2 * weight_std * steps) ** 2 * examples * dimension}
+    controls = {
+        "$k + d$ for $k + d + 1$": law - (2 * weight_std * steps) ** 2 * examples * dimension
+    }
     if noise_std > 0.01:
         controls["without noise"] = risks(steps, 0.0)
     if examples > 1:
@@ -264,10 +266,10 @@ def test_gd__best__step(
         # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
         scale=20 * (1 + ratio) * np.array([1, at_zero]),
         controls={
-            "k + d for k + d + 1": np.array(
+            "$k + d$ for $k + d + 1$": np.array(
                 [1 / (2 * without_one), at_zero * (1 - examples / without_one)]
             ),
-            "α for 2 α": np.array([2 * step, least]),
+            "$α$ for $2 α$": np.array([2 * step, least]),
         },
     )
 
@@ -302,7 +304,7 @@ def test_sgd__risk(
         law,
         ops=nodes,
         scale=weight_std**2 + noise_std**2 + law,
-        controls={"d for d + 2": without_two},
+        controls={"$d$ for $d + 2$": without_two},
     )
 
 
@@ -482,8 +484,8 @@ def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12)] = 8):
         law=Asymptotic(),
         margin=0.04 * law,
         controls={
-            "mean, not sum, of the gradients; in SGD d for d + 2": averaged_or_without_two,
-            "distances from w, not from least squares": from_w,
+            "mean, not sum, of the gradients; in SGD $d$ for $d + 2$": averaged_or_without_two,
+            "distances from $w$, not from least squares": from_w,
         },
         first=64,
         most=2048,
@@ -509,7 +511,7 @@ def test_gd__best__step__everywhere(trial):
         {"step": (0, 1), "d": [1, 2, 5, 20], "k": [1, 5, 40], "noise": [0, 1, 2]},
         tolerance=1e-9,
         controls={
-            "k + d for k + d + 1": lambda step, d, k, noise: (
+            "$k + d$ for $k + d + 1$": lambda step, d, k, noise: (
                 risk(step, d, k, noise) - 4 * step**2 * k * d
             )
         },

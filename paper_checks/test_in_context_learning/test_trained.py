@@ -204,7 +204,7 @@ def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
         alpha=level(NOISY_RUNS),
         controls={
             "before training": tolerance - before.excess,
-            "within 5 % of the ridge with λ = 1": tolerance - after.distances[:, -1],
+            "within 5 % of the ridge with $λ = 1$": tolerance - after.distances[:, -1],
         },
     )
 
@@ -316,7 +316,7 @@ def test_noise(trial, scale: Scale = "small"):
         fits(ridges),
         alpha=level(RUNS),
         controls={
-            "λ = .25 at every noise": fits(ridges, np.full(len(NOISES), 0.5)),
+            "$λ = .25$ at every noise": fits(ridges, np.full(len(NOISES), 0.5)),
             "models exchanged between noises": fits(ridges[::-1]),
             "before training": fits(nearest(at_start)),
         },
@@ -452,7 +452,7 @@ def test_probes(trial, scale: Scale = "small", count: probes.Size = 2048):
             "models at their start are the best": better(
                 late(of_start), 0.8 * embeddings(of_start), linear, of_trained, of_same
             ),
-            "models trained on w = (1, 1) are the best": better(
+            "models trained on $w = (1, 1)$ are the best": better(
                 late(of_same), 0.8 * embeddings(of_same), linear, of_start, of_trained
             ),
             "the embeddings are the best": better(

@@ -130,7 +130,11 @@ def test_width_exponent(trial, start: Start, learned: Learned, c: Rate, width: S
     """
     scaling = by_readout(trial, np.zeros(1), start, learned, c)
     r = float(predicted.feature_exponent(*scaling))
-    rivals = {"without [l = 1]": 1 - r, "2 a + c only": -learned - c, "1/2 for every r > 0": -0.5}
+    rivals = {
+        "without $[l = 1]$": 1 - r,
+        "$2 a + c$ only": -learned - c,
+        "1/2 for every $r > 0$": -0.5,
+    }
     of_one_layer(trial, scaling, r, width, rivals)
 
 
@@ -185,7 +189,7 @@ def of_two_layers(trial, first, second, start, learned, c):
         {
             "the last hidden layer for the least": -last,
             "without - 1": -r - 1,
-            "1/2 for every r > 0": -0.5,
+            "1/2 for every $r > 0$": -0.5,
         },
     )
 
@@ -297,8 +301,8 @@ def test_one_step__features(
 
     rivals = {
         "what learning the readout does": 1 - 2 * a - c,
-        "- r, as features": -r,
-        "1/2 - r, as of random signs": 0.5 - a - b - r,
+        "$- r$, as features": -r,
+        "$1/2 - r$, as of random signs": 0.5 - a - b - r,
     }
     power_law(
         trial,
@@ -336,7 +340,7 @@ def test_width_exponent__unstable(
         scaling,
         r,
         width,
-        {"features learned": 0.0, "2 a + c only": -learned - c, "without c": -start},
+        {"features learned": 0.0, "$2 a + c$ only": -learned - c, "without $c$": -start},
     )
 
 
@@ -385,7 +389,7 @@ def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
     rivals = {
         "no growth": 0.0,
         "1/2, as of a sum of random terms": grows - 0.5,
-        "without 2 a": 1 - c,
+        "without $2 a$": 1 - c,
     }
     power_law(
         trial,
@@ -435,7 +439,7 @@ def test_named_scalings(
     measured = np.array([*exponents, predicted.output_exponent(a, b), c, stable, np.sum(holds)])
     shift = np.array([1.0, 1, 0, 0, 0, 0])
     other = np.array([0, 0, 0, 1 - 2 * rate, 0, 0])
-    controls = {"without - 1 in r": law + shift, "another rate": law + other}
+    controls = {"without $-1$ in $r$": law + shift, "another rate": law + other}
     trial.identity(measured, law, ops=8, scale=1.0, controls=controls)
 
 
@@ -473,7 +477,7 @@ def test_abc_symmetry(
         )[1]
 
     a, b, c = predicted.shifted(scaling, theta)
-    processes = {"c - θ": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
+    processes = {"$c - θ$": trained(a, b, c + theta), "$c$ a little larger": trained(a, b, c + 0.1)}
     ops = 10 * width * hidden * steps
     trial.identity(
         trained(a, b, c),
@@ -519,7 +523,7 @@ def test_silent_start(
         )
         return np.sqrt(np.mean(np.sum(outputs**2, axis=2)))
 
-    rivals = {"- a - b": -a - b, "of order one": 0.0}
+    rivals = {"$- a - b$": -a - b, "of order one": 0.0}
     power_law(trial, size, width * 2 ** np.arange(4), exponent, rivals, 1e-13, same_instance=True)
 
 
@@ -583,5 +587,5 @@ def test_abc_symmetry__everywhere(trial):
         ),
         lambda a, first, b, c, theta, z: arguments(a, first, b, c, z),
         {"a": 1, "first": 1, "b": 1, "c": 1, "theta": 1, "z": 1},
-        controls={"c - θ": lambda a, first, b, c, theta, z: arguments(a, first, b, c + theta, z)},
+        controls={"$c - θ$": lambda a, first, b, c, theta, z: arguments(a, first, b, c + theta, z)},
     )

@@ -75,7 +75,7 @@ def test_limit_recursion(
         )
 
     truth = (limit + theory.bias / width)[LATER]
-    controls = {"v updated with the new w": recursion(rate=rate, sequential=True)[LATER]}
+    controls = {"$v$ updated with the new $w$": recursion(rate=rate, sequential=True)[LATER]}
     controls |= {
         "variance 0.9": recursion(0.9, rate)[LATER],
         "10 % more rate": recursion(rate=1.1 * rate)[LATER],
@@ -106,7 +106,7 @@ def moments(width, rate):
 def expanded(trial, rate, width, part):
     """The decision on the first order in 1 / n of one of these moments, "bias" or "variance"."""
     starts = [(), ((1.0, 1.0, 1.0),), ((0.0, 1.0, 0.0),), ((2.0, 0.0, 2.0),)]
-    names = ("covariance 1", "only b random", "b not random")
+    names = ("covariance 1", "only $b$ random", "$b$ not random")
     truth, *rivals = (
         np.asarray(getattr(predicted.finite_width(X, 1.5 * X, rate, *covariance), part))[LATER]
         for covariance in starts
@@ -169,8 +169,8 @@ def test_small_net(
         )[1]
 
     R = predicted.small_start(omega)
-    controls = {"R = 1": started(np.eye(ends))} | (
-        {"R' for R": started(R.T)} if width >= ends else {}
+    controls = {"$R = 1$": started(np.eye(ends))} | (
+        {"$R'$ for $R$": started(R.T)} if width >= ends else {}
     )
     controls["diagonal of the Gram matrix only"] = started(np.diag(np.linalg.norm(R, axis=0)))
     value = observed.train(wide, x, y)[1]

@@ -192,7 +192,7 @@ def test_dichotomy(
         s in (0, 0.5) or 0.1 <= s <= 0.25, "s must be 0, 1/2 or in [0.1, 0.25], or powers of n mix"
     )
     ratio = 2 ** int(np.ceil(1 / s)) if s else 16  # the next order is n^-2s smaller
-    rivals = {"s for 2 s": -s, "-1 for every s": -1.0, "none": 0.0}
+    rivals = {"$s$ for $2 s$": -s, "$-1$ for every $s$": -1.0, "none": 0.0}
     widths = [width * ratio**k for k in range(5)]
     # Of f, of which the departure is n^-2s; steps are seen through n^s
     rounding = 1e-15 * widths[-1] ** (3 * s)
@@ -233,5 +233,5 @@ def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
     constant, control = (float(np.sqrt(np.mean((full - path) ** 2))) for path in (kernel, half))
     sizes = width * 2 ** np.arange(5)
     values = [departure(int(n), 0.0, rate) for n in sizes]
-    controls = {"the kernel x x'": control, "0, as in the kernel regime": 0.0}
+    controls = {"the kernel $x x'$": control, "0, as in the kernel regime": 0.0}
     trial.limit(values, sizes, constant, order=1, margin=1e-3 * constant, controls=controls)

@@ -53,8 +53,8 @@ def test_gen_static(trial, noise_level: Level = 1.0):
     noise = noise_level * np.array([1.2, 0.3, 0.2])
     features = data_models.static_features(signal, noise)
     controls = {
-        "ρ without noise": [features.covariance, np.ones(3)],
-        "λ of the view with itself": [signal + noise, features.regression],
+        "$ρ$ without noise": [features.covariance, np.ones(3)],
+        "$λ$ of the view with itself": [signal + noise, features.regression],
     }
     measured = two_frames(signal, np.ones(3), np.zeros(3), noise)
     # Some 22 roundings lead to a mean over 16 signs, of terms up to four times the scale.
@@ -80,9 +80,9 @@ def test_gen_temporal(trial, noise_level: Level = 1.0):
     for _ in range(400):  # frames until it is stationary
         variance = persistence**2 * variance + innovation
     controls = {
-        "ρ without noise": [features.covariance, persistence],
-        "without γ": [features.covariance / persistence, features.regression],
-        "v = σ_u^2": [persistence * innovation, persistence * innovation / (innovation + noise)],
+        "$ρ$ without noise": [features.covariance, persistence],
+        "without $γ$": [features.covariance / persistence, features.regression],
+        "$v = σ_u^2$": [persistence * innovation, persistence * innovation / (innovation + noise)],
     }
     measured = two_frames(variance, persistence, innovation, noise)
     # A frame's roundings last for 1 / (1 - 0.81) frames.
@@ -128,9 +128,9 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
         ops=3 * 2**3,
         scale=4.0,
         controls={
-            "q (S - D) for the other coordinates": [xx, yx_hidden / (1 - rate), xx_again, yx_own],
-            "Σ_xx = q S": [rate * S, yx_hidden, rate * S, yx_own],
-            "q² S for two masks": [xx, yx_hidden, xx_again, rate**2 * S],
+            "$q (S - D)$ for the other coordinates": [xx, yx_hidden / (1 - rate), xx_again, yx_own],
+            "$Σ_xx = q S$": [rate * S, yx_hidden, rate * S, yx_own],
+            "$q² S$ for two masks": [xx, yx_hidden, xx_again, rate**2 * S],
         },
     )
 
@@ -198,7 +198,7 @@ def test_gen_temporal__order(
     features = data_models.temporal_features(
         persistence, variance * (1 - persistence**2), np.zeros(3)
     )
-    controls = {"both by λ": [[0, 1, 2]] * 2, "both by ρ": [[2, 1, 0]] * 2}
+    controls = {"both by $λ$": [[0, 1, 2]] * 2, "both by $ρ$": [[2, 1, 0]] * 2}
     processes = {
         "one layer": orders(features, 1),
         "static views of the same variances": orders(

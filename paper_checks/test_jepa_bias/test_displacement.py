@@ -152,7 +152,7 @@ def test_displacement(
         margin=2 / rate,  # the offset c is of order one
         controls={
             "the scalar equations": due[1],
-            "a rate with one more power of ρ_j": partial_states.displacement_time(
+            "a rate with one more power of $ρ_j$": partial_states.displacement_time(
                 due[0], rate * regression[0], delta
             ),
         },
@@ -174,10 +174,10 @@ def test_displacement_law(trial, objective: Objective, turned: Turned, delta: Sm
     longer_wait = wait_of(objective, init, delta / 100, turned)
     rate = rate_of(objective, objective)
     law = np.log(100) / rate
-    controls = {"a wait that does not depend on δ": 0.0}
+    controls = {"a wait that does not depend on $δ$": 0.0}
     if objective == "jepa":
         _, (rho_learned, _) = UNLEARNED["jepa"]
-        controls["a rate with one more power of ρ_j"] = np.log(100) / (rate * rho_learned)
+        controls["a rate with one more power of $ρ_j$"] = np.log(100) / (rate * rho_learned)
     else:
         controls["JEPA's rate"] = np.log(100) / rate_of("mae", "jepa")
     trial.value(
@@ -445,7 +445,7 @@ def test_permanent_order(
         all_learned_in(preferred(objective)),
         ops=0,
         controls={
-            "by λ": all_learned_in(np.tile(np.arange(3), (len(regressions), 1))),
+            "by $λ$": all_learned_in(np.tile(np.arange(3), (len(regressions), 1))),
             "by the times of the scalar equations": all_learned_in(np.argsort(due, axis=1)),
             "by the preference of the other objective": all_learned_in(preferred(other_objective)),
         },

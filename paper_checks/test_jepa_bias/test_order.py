@@ -88,12 +88,12 @@ def test_greedy_rho(
     prefactor = largest_excess * inverse_powers[0]
     margin = 0.005 * np.abs(prefactor)
     controls = {
-        "the prefactor 1 / ρ' - 1 / ρ": 1 / rho_low - 1 / rho_high,
-        "no effect of ρ": 0.0,
+        "the prefactor $1 / ρ' - 1 / ρ$": 1 / rho_low - 1 / rho_high,
+        "no effect of $ρ$": 0.0,
     }
     if depth > 2:  # at L = 2 both powers are one half
         other_power = 1 - 1 / depth if objective == "jepa" else 1 / depth
-        controls["the other objective's power of ε"] = largest_excess * init[0] ** -other_power
+        controls["the other objective's power of $ε$"] = largest_excess * init[0] ** -other_power
     trial.limit(
         (times_low / times_high - 1) * inverse_powers,
         inverse_powers,
@@ -165,7 +165,7 @@ def test_order_inversion(
     init = init[starts_below]
     first, second = (rise_times(p, init, depth, 1.0, rho, objective) for rho in (rho_1, rho_2))
     boundary = learning_order.order_boundary(depth, init, p, rho_1, rho_2, objective=objective)
-    controls = {"ρ_1 and ρ_2 exchanged": 1 / boundary}
+    controls = {"$ρ_1$ and $ρ_2$ exchanged": 1 / boundary}
     trial.value(
         first / second,
         boundary,
@@ -310,5 +310,5 @@ def test_lambda_dominates(
         leads(kappa, fraction, depth, small, rhos, "jepa"),
         leads(kappa, fraction, depth, small, rhos, "mae"),
     ]
-    controls = {"JEPA always orders by ρ": [1, 1, -1], "JEPA always orders by λ": [-1, -1, -1]}
+    controls = {"JEPA always orders by $ρ$": [1, 1, -1], "JEPA always orders by $λ$": [-1, -1, -1]}
     trial.identity(first, [1, -1, -1], ops=0, controls=controls)

@@ -84,7 +84,7 @@ def test_saddle_eig(trial, objective: Objective, depth: FewLayers, learned: Lear
         margin=[*[1e-8] * count, 2 * blur],
         scale=values[0].real,
         controls={
-            "one more power of ρ_j": [*(REGRESSION[j] * rates[j, i] for j, i in pairs), 0.0],
+            "one more power of $ρ_j$": [*(REGRESSION[j] * rates[j, i] for j, i in pairs), 0.0],
             "the other objective's rate": [*(other_rates[pair] for pair in pairs), 0.0],
             "one more direction grows": [*growing, values[0].real],
         },
@@ -113,7 +113,7 @@ def test_saddle_eig__map(trial, objective: Objective, depth: FewLayers = 2):
     states = [tuple(np.flatnonzero(row).tolist()) for row in chart.learned]
     grows = [growth_rates(trial, state, depth, objective)[0][0].real > blur for state in states]
     controls = {
-        "the larger λ is preferred": ~by_covariance.stable,
+        "the larger $λ$ is preferred": ~by_covariance.stable,
         "only the full state is not left, as in the scalar equations": ~chart.learned.all(axis=1),
         "no state is left": np.zeros(8, bool),
     }

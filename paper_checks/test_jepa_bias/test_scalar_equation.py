@@ -141,10 +141,10 @@ def decide_velocity(trial, objective, depth, dim):
     wrong_speed = depth * (covariance * strength**power - covariance / regression * strength**3)
     controls = {
         "exponents of the other objective": on_diagonal("mae" if objective == "jepa" else "jepa"),
-        "2/L for 1/L in the exponent": np.diag(strength * wrong_speed),
+        "$2/L$ for $1/L$ in the exponent": np.diag(strength * wrong_speed),
     }
     if depth > 1:
-        controls["without the factor L"] = on_diagonal(objective) / depth
+        controls["without the factor $L$"] = on_diagonal(objective) / depth
     # Every term is at most this: depth of them, each a product of two encoders, one predictor and a
     # covariance.
     reach = max(1.0, weights.max()) ** (4 * depth + 2)
@@ -223,8 +223,8 @@ def test_fixed_points(
         # Powers of the largest ρ, and the variance of the smallest
         scale=1.4 ** (2 * depth + 1) * covariance / 0.3,
         control_processes={
-            "the strength ρ": predictor_slope(regression),
-            "the strength ρ^(1/L)": predictor_slope(regression ** (1 / depth)),
+            "the strength $ρ$": predictor_slope(regression),
+            "the strength $ρ^(1/L)$": predictor_slope(regression ** (1 / depth)),
         },
         generic="gradients are polynomials in the basis of the features",
     )
@@ -256,7 +256,7 @@ def wrong_times(objective, fraction, init, depth, covariance, regression, time):
     the shape of `time`.
     """
     if objective == "mae":
-        return {"ρ^(-L/(L+1)) in front": time * regression ** (-1 / (depth + 1))}
+        return {"$ρ^(-L/(L+1))$ in front": time * regression ** (-1 / (depth + 1))}
     # Of one layer, as w is in theorem 4.4
     start = init ** (1 / depth)
     end = fraction ** (1 / depth) * regression
@@ -269,8 +269,8 @@ def wrong_times(objective, fraction, init, depth, covariance, regression, time):
 
     total = sum(term(n) for n in range(1, 2 * depth.max()))
     return {
-        "a sum that ends at n = 2L - 2": time - term(highest),
-        "ρ^(2L-n) for ρ^(2L-n-1) in the sum": time + (1 / regression - 1) * total,
+        "a sum that ends at $n = 2L - 2$": time - term(highest),
+        "$ρ^(2L-n)$ for $ρ^(2L-n-1)$ in the sum": time + (1 / regression - 1) * total,
     }
 
 
@@ -357,8 +357,8 @@ def test_exact_time__passage(
     ]
     times = learning_times.time_to_reach(end, start, *problem, objective=objective)
     controls = {
-        "one more power of ρ": times * regression,
-        "no dependence on λ": times * covariance,
+        "one more power of $ρ$": times * regression,
+        "no dependence on $λ$": times * covariance,
     }
     trial.value(
         integrals,
@@ -432,7 +432,7 @@ def test_critical_jepa(
     remainder = learning_times.jepa_remainder(fraction, init, depth, lambda_, rho)
     controls: dict[str, Any] = {"the sum is the time": 0.0}
     if depth > 1:
-        controls["L times the difference"] = depth * remainder
+        controls["$L$ times the difference"] = depth * remainder
     if init < 0.999:
         controls["twice the logarithm"] = remainder - unit / depth * np.log(init)
     # Its 2L + 3 terms, the largest of them s^(-n) / n with s^L = p or the logarithms, all relative
@@ -469,7 +469,7 @@ def test_critical_jepa__leading(
     times = rise_times(fraction, init, depth, lambda_, rho, "jepa")
     limit = 1 / (2 * depth - 1)
     margin = 0.001 * limit
-    controls = {"proportional to 1 / ρ": limit / rho, "without 1 / (2L-1)": 1.0}
+    controls = {"proportional to $1 / ρ$": limit / rho, "without $1 / (2L-1)$": 1.0}
     require_apart(trial, limit, margin, controls)
     trial.limit(
         times * lambda_ * weight ** (2 * depth - 1),
@@ -522,7 +522,7 @@ def test_critical_mae(
     slack = rounding + 1.1 * fourth
     controls = {"the first two terms": lead + constant, "the first term alone": lead}
     if depth > 2:
-        controls["first term without 1 / (L-1)"] = (depth - 1) * lead + constant + third
+        controls["first term without $1 / (L-1)$"] = (depth - 1) * lead + constant + third
     trial.value(
         integral,
         time,
@@ -555,7 +555,7 @@ def test_critical_mae__shallow(
     # The terms that follow fall faster than a geometric series of the ratio ε² / ρ.
     next_term = -learning_times.mae_next_term(init, 1, lambda_, rho)
     slack = 1.25 * (next_term / (1 - init**2 / rho) + rounding)
-    controls = {"a constant without ρ": lead + constant, "log(1/ε) / λ alone": lead}
+    controls = {"a constant without $ρ$": lead + constant, "$log(1/ε) / λ$ alone": lead}
     require_apart(trial, time, 2 * slack, controls)
     integral = float(exact_time(fraction, init, 1, lambda_, rho, "mae"))
     trial.value(integral, time, error=rounding, slack=slack, margin=2 * slack, controls=controls)

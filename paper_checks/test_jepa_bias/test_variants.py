@@ -91,9 +91,9 @@ def test_no_sg_collapse(
     slack = 1e-6 / final_error * np.array([residual**2, residual])
     margin = 2 * (error + slack)
     controls = {
-        "v tends to the minimum of the loss": np.array([mean_squared_error(rho), rho]),
-        "v stays where it started": np.array([mean_squared_error(start), start]),
-        "w falls like t^(-1/(2 L))": np.array([0.0, limit]),
+        "$v$ tends to the minimum of the loss": np.array([mean_squared_error(rho), rho]),
+        "$v$ stays where it started": np.array([mean_squared_error(start), start]),
+        "$w$ falls like $t^(-1/(2 L))$": np.array([0.0, limit]),
     }
     require_apart(trial, predicted, margin, controls)
     trial.value(
@@ -138,8 +138,8 @@ def test_unbalanced_init(
     remaining_layer = 2 / np.sqrt(pull * times[-1]) if square < 0 else 0.0
     margin = np.array([1e-6 + remaining_layer**2, 1e-6 + remaining_layer])
     controls = {
-        "v = w = ρ, as from equal starts": np.full(2, regression),
-        "v_0 and w_0 exchanged": np.array(
+        "$v = w = ρ$, as from equal starts": np.full(2, regression),
+        "$v_0$ and $w_0$ exchanged": np.array(
             variants.unbalanced_end_state(layer_init, predictor_init, regression)
         ),
     }
@@ -206,8 +206,8 @@ def test_moving_target(
     ]
     controls = {
         "no delay": 0.0,
-        "the delay of 1.3 ρ": float(variants.target_lag(fraction, init, depth, 1.3 * rho)),
-        "a delay that falls like 1 / λ": lag / lambda_,
+        "the delay of $1.3 ρ$": float(variants.target_lag(fraction, init, depth, 1.3 * rho)),
+        "a delay that falls like $1 / λ$": lag / lambda_,
     }
     margin = 0.005 * lag
     trial.limit(
@@ -251,7 +251,7 @@ def test_moving_target__frozen(
         margin=1e-8 * law,
         controls={
             "as with a target that follows": jepa,
-            "one time for every ρ": np.full(3, law[1]),
+            "one time for every $ρ$": np.full(3, law[1]),
         },
     )
 
@@ -377,6 +377,6 @@ def test_deep_predictor__preference(
         margin=0.01 * limit,
         controls={
             "the coefficient of a predictor of one layer": one_layer,
-            "a Φ - 1 that falls faster than ε^(M/L)": 0.0,
+            "$a Φ - 1$ that falls faster than $ε^(M/L)$": 0.0,
         },
     )

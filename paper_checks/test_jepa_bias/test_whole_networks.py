@@ -91,7 +91,7 @@ def test_gd_matches_ode(
         # The next order in η, and the interpolation within a step: each is (rate η)² / rate, and
         # rates are at most L λ.
         slack.append(2 * step**2 * depth * COVARIANCE / shift)
-    controls = {"no delay": np.zeros((2, 4)), "the factor η for η / 2": np.full((2, 4), 2.0)}
+    controls = {"no delay": np.zeros((2, 4)), "the factor $η$ for $η / 2$": np.full((2, 4), 2.0)}
     trial.value(
         delays,
         np.ones((2, 4)),
@@ -214,15 +214,15 @@ def test_nondiag_spectrum(trial, objective: Objective, angle: Angle):
     if objective == "jepa":
         predicted = data_models.predictor_eigenvalues(second, cross).real
         power = 1.0
-        controls = {"singular values of R": singular_values}
+        controls = {"singular values of $R$": singular_values}
         processes = {}
     else:
         predicted = data_models.mae_singular_values(second, cross, 2)
         # L / (L + 1) of two layers
         power = 2 / 3
         controls = {
-            "singular values of R without the power": singular_values,
-            "eigenvalues of R to the power": np.sort(np.abs(np.linalg.eigvals(R)))[::-1] ** power,
+            "singular values of $R$ without the power": singular_values,
+            "eigenvalues of $R$ to the power": np.sort(np.abs(np.linalg.eigvals(R)))[::-1] ** power,
         }
         processes = {"descent, which loses the balance": spectrum_at_end(0.1, "descent")}
     controls["as if they commuted"] = np.sort(regression)[::-1] ** power
@@ -362,11 +362,11 @@ def test_narrow(
         return networks.Parameters(layers, 0.3 * predictor)
 
     by_score = {
-        "the largest λ": largest(NARROW_COVARIANCE),
-        "the largest ρ": largest(NARROW_REGRESSION),
-        "the largest λ ρ": largest(NARROW_COVARIANCE * NARROW_REGRESSION),
+        "the largest $λ$": largest(NARROW_COVARIANCE),
+        "the largest $ρ$": largest(NARROW_REGRESSION),
+        "the largest $λ ρ$": largest(NARROW_COVARIANCE * NARROW_REGRESSION),
     }
-    chosen = by_score.pop("the largest ρ" if objective == "jepa" else "the largest λ ρ")
+    chosen = by_score.pop("the largest $ρ$" if objective == "jepa" else "the largest $λ ρ$")
     # A decoder to the inputs is no multiple of the identity: MAE's is random.
     as_claimed = partial(start, random_predictor=objective == "mae")
     reached = features_at_end(keys, as_claimed, depth, objective)

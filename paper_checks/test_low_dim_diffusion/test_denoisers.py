@@ -75,10 +75,10 @@ def mixture(trial, dims, signal, noise):
         )
 
     phi = (signal / noise) ** 2 / (signal**2 + noise**2) / 2
-    rivals = {"φ = s^2 / (2 γ^4)": weighted((signal / noise**2) ** 2 / 2)}
-    rivals["π left out"] = weighted(phi, prior=np.ones(len(dims)))
+    rivals = {"$φ = s^2 / (2 γ^4)$": weighted((signal / noise**2) ** 2 / 2)}
+    rivals["$π$ left out"] = weighted(phi, prior=np.ones(len(dims)))
     if len(set(dims)) > 1:
-        rivals["without (1 + s^2 / γ^2)^(-d / 2)"] = weighted(phi, 0.0)
+        rivals["without $(1 + s^2 / γ^2)^(-d / 2)$"] = weighted(phi, 0.0)
     return x, (bases, weights, signal, noise), rivals
 
 
@@ -127,7 +127,7 @@ def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level
     _, variance = observed.posterior_moments(x, *law)
     predict = predicted.posterior_variance(x, *law)
     length = np.sum(predicted.posterior_mean(x, *law) ** 2, axis=1)
-    controls = {"|sum w P x|^2 not subtracted": predict + length}
+    controls = {"$|∑_i w_i P x_i|^2$ not subtracted": predict + length}
     controls["the mean dimension"] = (
         predict + (np.mean(dims) - max(dims)) * (noise / np.hypot(signal, noise)) ** 2
     )
@@ -150,9 +150,9 @@ def written_out(points, projected, dims, signal, noise):
     c = predicted.shrinkage(signal, noise)
     total = np.mean(np.sum(points**2, axis=1))
     return {
-        "2 c s for B": total - 2 * c * signal * projected + (c * noise) ** 2 * dims,
+        "$2 c s$ for $B$": total - 2 * c * signal * projected + (c * noise) ** 2 * dims,
         "no noise": total - c * signal * (2 - c * signal) * projected,
-        "1 / s for c": total - projected + (noise / signal) ** 2 * dims,
+        "$1 / s$ for $c$": total - projected + (noise / signal) ** 2 * dims,
     }
 
 
@@ -273,7 +273,7 @@ def test_loss_is_clustering(
     setting = points, bases, rising_weights(dims), signal, noise, *nodes
     loss, noisy = (observed.denoising_loss(*setting, rule) for rule in ("clean", "noisy"))
     # Where no node moves a point to another cluster, this is no other process.
-    processes = {"argmax at x_t": noisy} if abs(noisy - loss) > 1e-3 * loss else {}
+    processes = {"argmax at $x_t$": noisy} if abs(noisy - loss) > 1e-3 * loss else {}
     trial.identity(
         loss,
         predict,
@@ -350,16 +350,16 @@ def test_price_of_assignment(
     predict = np.array(
         [predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)]
     )
-    laws = {"γ^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}
+    laws = {"$γ^2 / s^2$": predict * [1 + (noise / signal) ** 2, 1]}
     processes = {}
     # Or, where noise is large, the mean
-    laws["x_t itself"] = np.full(2, dim * min(noise, signal) ** 2)
+    laws["$x_t$ itself"] = np.full(2, dim * min(noise, signal) ** 2)
     if subspaces > 1:
         laws["soft = told"] = np.full(2, predict[0])
-        laws["1 - max w for w_k (1 - w_k)"] = np.array(
+        laws["$1 - max w$ for $w_k (1 - w_k)$"] = np.array(
             [predict[0], wrong_price(trial, dim, subspaces, signal, noise)]
         )
-        processes = {"argmax at x_t": np.append(rough[0], losses(ORDERS[ambient][1], "noisy"))}
+        processes = {"argmax at $x_t$": np.append(rough[0], losses(ORDERS[ambient][1], "noisy"))}
     error = np.abs(measured - rough) + 1e-9 * predict
     options = {
         "controls": told_apart(predict, 1e-4 * predict, laws),
@@ -407,10 +407,10 @@ def test_price_of_assignment__sampled(
 
     rivals = {
         "soft = told": np.full(2, losses[0]),
-        "1 - max w for w_k (1 - w_k)": np.array(
+        "$1 - max w$ for $w_k (1 - w_k)$": np.array(
             [losses[0], wrong_price(trial, dim, subspaces, signal, noise)]
         ),
-        "γ^2 / s^2": losses * [1 + (noise / signal) ** 2, 1],
+        "$γ^2 / s^2$": losses * [1 + (noise / signal) ** 2, 1],
     }
     trial.mean(
         sampler=sampled("clean", "soft"),
@@ -418,7 +418,7 @@ def test_price_of_assignment__sampled(
         law=Asymptotic(),
         margin=0.01 * losses,
         controls=told_apart(losses, 0.01 * losses, rivals),
-        control_processes={"argmax at x_t": sampled("clean", "noisy")},
+        control_processes={"argmax at $x_t$": sampled("clean", "noisy")},
         first=50_000,
         most=1_200_000,
     )
@@ -509,7 +509,7 @@ def test_soft_is_not_clustering__limit(
     points = two_lines(angle)
     start = np.array([angle, -angle])
     angles = observed.best_angles(points, (angle + 1, -angle - 2), noise, 24)[0]
-    controls = {"as at γ = 1": predicted.soft_angles(points, tuple(start), 1.0, 24)}
+    controls = {"as at $γ = 1$": predicted.soft_angles(points, tuple(start), 1.0, 24)}
     trial.value(angles, start, error=1e-4, margin=0.01, controls=controls)
 
 

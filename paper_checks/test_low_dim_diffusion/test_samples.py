@@ -24,7 +24,7 @@ def completions(trial, ambient, dim, samples):
     predict = predicted.random_completion(ambient, dim, samples)
     rivals = {
         "the worst case": predicted.worst_completion(ambient, dim, samples),
-        "2 (d - N)(n - d) / n": predict * (ambient - samples) / ambient,
+        "$2 (d - N)(n - d) / n$": predict * (ambient - samples) / ambient,
         "sines counted once": predict / 2,
     }
     return predict, {
@@ -117,7 +117,7 @@ def test_random_completion__worst(
     distance = np.sum((true @ true.T - estimate @ estimate.T) ** 2)
     errors = observed.completion_errors(trial.generator("runs"), draws, ambient, dim, samples)
     bound = np.full(draws + 1, predicted.worst_completion(ambient, dim, samples))
-    controls = {"min(d - N, n - d)": bound / 2, "less by a tenth": 0.9 * bound}
+    controls = {"$min(d - N, n - d)$": bound / 2, "less by a tenth": 0.9 * bound}
     trial.bound(
         np.append(errors, distance),
         bound,
@@ -152,7 +152,11 @@ def test_noise_law(
     small = noise**2 * (ambient + samples) <= 0.005 * (samples - dim - 1) * spectrum[-1]
     trial.require(small, "noise must be small beside the least variance of the latents")
     predict = predicted.noise_law(ambient, spectrum, samples, noise) / noise**2
-    factors = {"d / N": samples, "d / (N - d)": samples - dim, "d / (N - d + 1)": samples - dim + 1}
+    factors = {
+        "$d / N$": samples,
+        "$d / (N - d)$": samples - dim,
+        "$d / (N - d + 1)$": samples - dim + 1,
+    }
     rivals = {name: predict * (samples - dim - 1) / divisor for name, divisor in factors.items()}
     rivals |= {
         "sines counted once": predict / 2,
@@ -203,8 +207,8 @@ def test_noise_law__clusters(
     trial.require(samples >= 2 * dim + 5, "samples must be 2 dim + 5, or errors have heavy tails")
     law = predicted.noise_law(ambient, np.ones(dim), samples, noise) / noise**2
     counts = {
-        "d / N": samples,
-        "d / (N - d)": samples - dim,
+        "$d / N$": samples,
+        "$d / (N - d)$": samples - dim,
         "samples of all subspaces": subspaces * samples - dim - 1,
     }
     rivals = {name: law * (samples - dim - 1) / count for name, count in counts.items()}
@@ -253,7 +257,7 @@ def test_threshold_tail__exact(
         limit,
         remainder=thresholds[-1] ** -0.5,
         margin=1e-5,
-        controls={"of d + 1": other},
+        controls={"of $d + 1$": other},
     )
 
 
@@ -284,9 +288,9 @@ def test_threshold_tail(
         "exponents exchanged": predict * threshold ** (power - predicted.tail_exponent(1 - extra))
     }
     rivals |= (
-        {"(d + 1) / 2": (dim + 1) / 2 / threshold}
+        {"$(d + 1) / 2$": (dim + 1) / 2 / threshold}
         if extra
-        else {"sqrt(d)": (dim / threshold) ** 0.5}
+        else {"$sqrt(d)$": (dim / threshold) ** 0.5}
     )
     trial.probability(
         sampler=lambda g, n: (observed.inverse_traces(g, n, dim, dim + extra) > threshold).astype(
@@ -339,7 +343,7 @@ def test_uniqueness(
     partitions of the samples have residual 0.
     """
     count, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
-    controls = {"labels distinguished": factorial(subspaces) * predict, "N = d is enough": 1}
+    controls = {"labels distinguished": factorial(subspaces) * predict, "$N = d$ is enough": 1}
     trial.identity(
         count,
         predict,

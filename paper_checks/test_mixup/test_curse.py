@@ -101,8 +101,8 @@ def test_erm_curse(
         np.array([0.5]),
         side="at most",
         control_processes={
-            "μ an eigenvector of Σ": reaches_target(isotropic, log_n),
-            "twice the exponent ν": reaches_target(pair, 2 * log_n / share),
+            "$μ$ an eigenvector of $Σ$": reaches_target(isotropic, log_n),
+            "twice the exponent $ν$": reaches_target(pair, 2 * log_n / share),
         },
         first=1024,
         most=60_000,
@@ -155,7 +155,7 @@ def test_erm_log_sample_complexity(
             cells.append((max(log_n, np.log(2)), epsilon, kappa))
         return reaches(reference_pair(), cells, uncertified=at_lower_end)
 
-    wrong_law = {"2 ν": reaches_target(2.0)} if at_lower_end else {"ν / 2": reaches_target(0.5)}
+    wrong_law = {"$2 ν$": reaches_target(2.0)} if at_lower_end else {"$ν / 2$": reaches_target(0.5)}
     trial.probability(
         reaches_target(1.0),
         np.full(len(separabilities), 0.5),
@@ -271,13 +271,13 @@ def test_erm_tails(
         return reaches(pair, [(size, epsilon, kappa)], at_lower_end, radii, kept)
 
     if at_lower_end:
-        processes = {"twice log n": reaches_target(2.0 * log_n)}
+        processes = {"twice $log n$": reaches_target(2.0 * log_n)}
         differs = log_n_of_normal_noise > 2 * log_n
     else:
-        processes = {"60 % of log n": reaches_target(0.6 * log_n)}
+        processes = {"60 % of $log n$": reaches_target(0.6 * log_n)}
         differs = log_n_of_normal_noise < log_n / 2
     if differs:
-        processes["exponential in κ, as for normal noise"] = reaches_target(log_n_of_normal_noise)
+        processes["exponential in $κ$, as for normal noise"] = reaches_target(log_n_of_normal_noise)
     trial.probability(
         reaches_target(log_n),
         np.array([0.5]),
@@ -381,7 +381,7 @@ def test_network(
         plain - deficits(tilted, "mixup") - 0.01,
         alpha=1e-3,
         controls={
-            "μ an eigenvector of Σ": deficits(straight, "none")
+            "$μ$ an eigenvector of $Σ$": deficits(straight, "none")
             - deficits(straight, "mixup")
             - 0.01,
             "Mixup within classes": plain - deficits(tilted, "mixup within classes") - 0.01,

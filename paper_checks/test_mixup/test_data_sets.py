@@ -89,7 +89,7 @@ def test_modified_lda_limit(
         -1.0,
         rounding=1e-8 * np.sqrt(modified),  # the fits' tolerance of 1e-9, times the chord's slope
         margin=0.006,
-        controls={"κ^(-1/2)": -0.5, "κ^-2": -2.0},
+        controls={"$κ^(-1/2)$": -0.5, "$κ^-2$": -2.0},
         control_processes={"plain LDA": plain},
         same_instance=True,
         generic="both directions are analytic in the points",
@@ -148,7 +148,7 @@ def test_coercive(
         ops=len(LAW.nodes) * 36,  # mixed rows: λ for each ordered pair of six points
         controls={
             "the entropy of the labels": entropies,
-            "the loss of w = 0": np.full(len(results), np.log(2)),
+            "the loss of $w = 0$": np.full(len(results), np.log(2)),
         },
         generic="least losses are analytic in the points, as is the dual bound",
     )

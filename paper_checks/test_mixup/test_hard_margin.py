@@ -80,7 +80,7 @@ def test_erm_separable_limit(
         instances="search",
         ops=1e3,
         scale=1.0,
-        controls={"the full margin m": np.zeros(len(lost))},
+        controls={"the full margin $m$": np.zeros(len(lost))},
     )
 
 
@@ -129,8 +129,8 @@ def test_erm_phase_curve(
     # angle of at most 2 sqrt(δ).
     lost_share = abs(1 - objective(solved) / objective(exact)) + 1e-14
     controls = {
-        "radius sqrt(ν)": rates.phase_direction(pair, nu / 2),
-        "radius sqrt(4 ν)": rates.phase_direction(pair, 2 * nu),
+        "radius $sqrt(ν)$": rates.phase_direction(pair, nu / 2),
+        "radius $sqrt(4 ν)$": rates.phase_direction(pair, 2 * nu),
     }
     trial.value(
         solved,
@@ -186,7 +186,7 @@ def test_erm_phase_curve__simulated(
         # At these κ the path is off by up to .003.
         slack=0.004,
         margin=0.015,
-        controls={"radius r / sqrt(2)": at_half, "radius sqrt(2) r": at_double},
+        controls={"radius $r / sqrt(2)$": at_half, "radius $sqrt(2) r$": at_double},
         first=512,
         most=20_000,
     )
@@ -198,8 +198,8 @@ def angle_rates(pair):
     """
     a = pair.effective_separability
     wrong_efficiencies = {
-        "s' = 1/4": 1.0,
-        "V ~ N(a, 2 a)": rates.erm_efficiency(a / 2),
+        "$s' = 1/4$": 1.0,
+        "$V ~ N(a, 2 a)$": rates.erm_efficiency(a / 2),
         "discriminant analysis": a + 1,
     }
     exact = rates.angle_rate(pair, rates.erm_efficiency(a))
@@ -375,8 +375,8 @@ def test_isotropic_no_curse(
         slack=10 * np.sqrt(np.log(20 * n) / separability),
         margin=0.01,
         control_processes={
-            "μ no eigenvector of Σ": agreement(tilted_pair, free_of_n),
-            "a decrease like 1 / n": agreement(pair, 2 / sizes * free_of_n),
+            "$μ$ no eigenvector of $Σ$": agreement(tilted_pair, free_of_n),
+            "a decrease like $1 / n$": agreement(pair, 2 / sizes * free_of_n),
         },
         first=512,
         most=8000,

@@ -132,7 +132,7 @@ def test_mask_expected_minimiser(
         minimiser,
         margin=1e-5 * length,
         error=error,
-        controls={"a multiple of b": multiple_of_bayes},
+        controls={"a multiple of $b$": multiple_of_bayes},
     )
 
 
@@ -168,8 +168,8 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: MaskChoice):
         -2.0,
         rounding=1e-13 * np.sqrt(deficits),  # half a squared chord whose rounding is 1e-14
         margin=0.015,
-        controls={"κ^-1": -1.0, "κ^-3": -3.0},
-        control_processes={"a multiple of μ": to_mean},
+        controls={"$κ^-1$": -1.0, "$κ^-3$": -3.0},
+        control_processes={"a multiple of $μ$": to_mean},
         same_instance=True,
         generic="the minimiser is analytic in μ and Σ, and so is its limit",
     )
@@ -210,7 +210,7 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300)] = 40, 
         margin=1e-7,
         error=1e-9,  # of the fit: the ratio is stationary nowhere but at b, and |r| <= 1
         controls={
-            "Σ^-1 in place of Σ": np.array(with_inverse),
+            "$Σ^-1$ in place of $Σ$": np.array(with_inverse),
             "the error of the Bayes rule": np.ones(n_pairs),
         },
         generic="the ratio of errors is analytic in μ and Σ",
@@ -268,9 +268,9 @@ def test_mask_concentration(
         0.1,
         law=RatioOfMeans(),
         margin=0.1 * (1 - 10**-0.15),  # an exponent within .15 of -1
-        controls={"κ^(-1/2)": np.sqrt(0.1), "κ^-2": 0.01},
+        controls={"$κ^(-1/2)$": np.sqrt(0.1), "$κ^-2$": 0.01},
         control_processes={
-            "the angle to b": deficits(np.stack([pair.bayes_direction for pair in pairs]))
+            "the angle to $b$": deficits(np.stack([pair.bayes_direction for pair in pairs]))
         },
         first=512,
         most=8000,

@@ -73,8 +73,8 @@ def test_pairs_variance(
         ops=100 * n,
         scale=total,
         controls={
-            "n (n - 1) / 2 independent pairs": 2 * total / (n * (n - 1)),
-            "n² independent pairs": total / n**2,
+            "$n (n - 1) / 2$ independent pairs": 2 * total / (n * (n - 1)),
+            "$n²$ independent pairs": total / n**2,
         },
         generic="both sides are polynomials in the chances and losses",
     )
@@ -113,5 +113,5 @@ def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="with fewer th
         instances="draws",
         independent=LAWS,
         ops=100 * n,
-        controls={"n (n - 1) / 2 independent pairs": independent},
+        controls={"$n (n - 1) / 2$ independent pairs": independent},
     )

@@ -137,7 +137,7 @@ def test_bayes_direction(
         sampler=wrong,
         predict=errors,
         margin=0.01 * errors,
-        controls={"variance 2 / κ": np.array([noisy.error(rule) for rule in rules])},
+        controls={"variance $2 / κ$": np.array([noisy.error(rule) for rule in rules])},
         first=65536,
         most=16_000_000,
     )
@@ -174,8 +174,8 @@ def test_erm_expected_minimiser(
         margin=1e-6,
         error=np.array([QUADRATURE, found.displacement_limit - found.displacement]),
         controls={
-            "w = κ b": np.array([0.5, 0.0]),
-            "w = 2 κ μ": np.array([1.0, tangent]),
+            "$w = κ b$": np.array([0.5, 0.0]),
+            "$w = 2 κ μ$": np.array([1.0, tangent]),
         },
         generic="length and displacement are analytic in what is drawn",
     )
@@ -301,7 +301,7 @@ def test_mixup_expected_minimiser(
         error=np.sqrt(np.linalg.cond(pair.covariance)) * 10 * QUADRATURE,
         control_processes={
             "other noise within the classes": distance(population.newton_minimiser(other_noise)),
-            "masks in place of numbers λ": distance(
+            "masks in place of numbers $λ$": distance(
                 population.mask_minimiser(pair, masks, probabilities, shares)
             ),
         },
@@ -399,7 +399,10 @@ def test_scale_limit(
         order=1,
         margin=1e-3 * without_slope,
         slack=effective[-1] * error,
-        controls={"without h'": without_slope, "h' without 1/2": 2 * correction - without_slope},
+        controls={
+            "without $h'$": without_slope,
+            "$h'$ without 1/2": 2 * correction - without_slope,
+        },
     )
 
 
@@ -422,8 +425,8 @@ def test_scale_limit__exists(trial):
         ops=0,
         controls={
             "bounded for every law": np.ones((2, len(LAWS)), int),
-            "only if g = λ": np.array([[1, 0, 1, 0, 1, 1, 0]] * 2),
-            "only if 0 < λ < 1 and g != 1/2": np.array([[1, 0, 0, 1, 1, 0, 0]] * 2),
+            "only if $g = λ$": np.array([[1, 0, 1, 0, 1, 1, 0]] * 2),
+            "only if $0 < λ < 1$ and $g != 1/2$": np.array([[1, 0, 0, 1, 1, 0, 0]] * 2),
         },
     )
 
@@ -453,7 +456,7 @@ def test_lambda_dependence(
         margin=1e-7,
         error=errors + 4e-12 * limits,  # another version of SciPy moves the nodes by 1e-12
         controls={
-            "monotone in α": np.minimum.accumulate(limits),
+            "monotone in $α$": np.minimum.accumulate(limits),
             "label one half": np.array([population.limit_scale(law) for law in labels_of_half]),
         },
     )

@@ -159,7 +159,7 @@ def test_mixup_efficiency(
         exact,
         margin=0.01 * exact,
         error=abs(with_200 - with_100),
-        controls={"one of the two summands in Ψ": exact / 4},
+        controls={"one of the two summands in $Ψ$": exact / 4},
     )
 
 
@@ -263,7 +263,10 @@ def test_lda_rate(
         # Relative corrections of order 1 / n, and those for the scatter of the class means.
         slack=4 / n + 1 / (separability * SHAPE.signal),
         margin=0.009 + 8 / n,
-        controls={"without m²": 1 / SHAPE.signal, "the whole trace of Σ^-1 for T": full_trace},
+        controls={
+            "without $m²$": 1 / SHAPE.signal,
+            "the whole trace of $Σ^-1$ for $T$": full_trace,
+        },
         first=1024,
         most=10_000,
     )
@@ -368,8 +371,8 @@ def test_imbalance(trial):
         order=1,
         margin=0.01 * exact,
         controls={
-            "B / 4, half of each turn": exact / 4,
-            "the coefficient of sampled λ": rates.sampled_lambda_coefficient(SHAPE, LAW),
+            "$B / 4$, half of each turn": exact / 4,
+            "the coefficient of sampled $λ$": rates.sampled_lambda_coefficient(SHAPE, LAW),
         },
     )
 
@@ -471,7 +474,7 @@ def test_n_eps_formula(
     # gives. The chord's variance is twice the mean angle.
     averaged = 2 * rates.lda_rate(pair, n) / n
     variance = averaged + 2 * cost_of(pair, mode) / n**2
-    controls = {"half of n points": 2 * variance}
+    controls = {"half of $n$ points": 2 * variance}
     if averaged < 0.5 * variance:  # else what is drawn costs hardly more than the margin
         controls["no cost of what is drawn"] = averaged
     trial.mean(
@@ -549,7 +552,7 @@ def test_mixup_poly(
         "sqrt n",
         error=ERROR,
         control_processes={
-            "growth like κ": (linear, linear),
+            "growth like $κ$": (linear, linear),
             "without augmentation": (plain, plain),
         },
     )

@@ -42,7 +42,7 @@ def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draw
         values[bins * merged] + values[np.minimum((bins + 1) * merged, levels) - 1]
     ) / 2 + 0.05
     rivals = {
-        "r from the bin's centre": [
+        "$r$ from the bin's centre": [
             observed.binned_error(w, b + values - centres, bins) for w, b in pairs
         ]
     }
@@ -156,7 +156,7 @@ def test_unbiased_k2(
         scale=bias,
         controls={
             "plug-in estimator": k2 + bias,
-            "divisor n_v for n_v - 1": k2 + bias / per_level,
+            "divisor $n_v$ for $n_v - 1$": k2 + bias / per_level,
         },
     )
 
@@ -188,7 +188,7 @@ def test_plug_in_bias__sampled(
     controls = {"no bias": np.full(2, k2), "plug-in for both": np.full(2, k2 + bias)}
     margin = 0.008 * np.array([k2 + bias, k2 or bias])
     if bias / per_level > 2 * margin[1]:
-        controls["bias with divisor n_v"] = np.array([k2 + bias, k2 + bias / per_level])
+        controls["bias with divisor $n_v$"] = np.array([k2 + bias, k2 + bias / per_level])
     looks = {"first": 8192, "most": 2_000_000}
     predict = np.array([k2 + bias, k2])
     trial.mean(

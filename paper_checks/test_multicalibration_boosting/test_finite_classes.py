@@ -73,7 +73,7 @@ def test_weak_learning__finite(
         full,
         ops=0,
         controls={
-            "H separates all points": (separates == n_points).astype(int),
+            "$H$ separates all points": (separates == n_points).astype(int),
             "as many functions as points": np.array(
                 [int(len(functions) >= n_points) for functions in classes]
             ),

@@ -125,13 +125,13 @@ def test_halting(
     guarantee = np.full(len(errors), predicted.guaranteed_error(bound, *rule))
     far = observed.two_cells(min(0.45, np.sqrt(0.9 * np.sqrt(share))))
     near = observed.two_cells(0.05)
-    rivals = {"stops at sqrt(α / B)": boosted(far, share, bound, tolerance=np.sqrt(share))[1]}
+    rivals = {"stops at $sqrt(α / B)$": boosted(far, share, bound, tolerance=np.sqrt(share))[1]}
     if share < 0.0024:
         rivals["a grid of 4 steps"] = boosted(near, share, bound, grid=4)[1]
         rivals["stops at 10 % of the error"] = boosted(near, share, bound, relative=0.1)[1]
     controls = {"rounding costs nothing": np.full(len(errors), bound * rule[0])}
     if bound > 2.2:
-        controls["without B"] = guarantee / bound
+        controls["without $B$"] = guarantee / bound
     processes = {name: np.full(len(errors), error) for name, error in rivals.items()}
     # Sums over up to 60 cells; the rest is room for linear programs, which end at a corner.
     options = {"instances": "search", "ops": 1000}
@@ -177,7 +177,7 @@ def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
         boosted(observed.two_cells(delta), share, bound, grid=2**50)[0].rounds
         for delta in deltas.tolist()
     ]
-    trial.identity(rounds, [1, 2], ops=0, controls={"at α / B": [1, 1], "at α / (4 B)": [2, 2]})
+    trial.identity(rounds, [1, 2], ops=0, controls={"at $α / B$": [1, 1], "at $α / (4 B)$": [2, 2]})
 
 
 def released(features, labels, bins, gamma):
@@ -255,7 +255,7 @@ def test_halting__everywhere(trial):
         lambda excess, steps: Fraction(13, 16),
         {"excess": (0, 1), "steps": range(2, 201)},
         controls={
-            "without 1/(4 m²)": lambda excess, steps: Fraction(3, 4),
+            "without $1/(4 m²)$": lambda excess, steps: Fraction(3, 4),
         },
         same_as=(guaranteed, None),
     )

@@ -56,7 +56,7 @@ def test_step(
     gain = predicted.step_gain(chances, residuals, h)
     rivals = {"without the second order": 2 * gain}
     if at.sum() > 1:
-        rivals["Var(h) for E[h^2]"] = (chances @ (h * residuals)) ** 2 / (
+        rivals["$Var(h)$ for $E[h^2]$"] = (chances @ (h * residuals)) ** 2 / (
             chances @ (h - chances @ h) ** 2
         )
     of = chances, predictions[at], means[at], h
@@ -94,7 +94,7 @@ def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
 
     regret = predicted.swap_regret(probabilities, predictions, residuals, basis)
     constants = predicted.swap_regret(probabilities, predictions, residuals, basis[:, :1])
-    controls = {"h centred in each level": np.full(2, regret - constants)}
+    controls = {"$h$ centred in each level": np.full(2, regret - constants)}
     if cells > dim + 1 and len(np.unique(predictions)) > 1:
         middle = np.full(cells, 0.5)
         common = observed.level_fit(
@@ -132,7 +132,7 @@ def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws:
     least = np.array([predicted.least_correlation(gain) for gain in gains])
     correlations = np.array([probabilities @ (step * (means - middle)) for step in steps])
     sizes = np.array([probabilities @ step**2 for step in steps]) + np.abs(correlations)
-    rivals = {"a for a / 2": 2 * least}
+    rivals = {"$a$ for $a / 2$": 2 * least}
     trial.bound(
         least,
         correlations,
@@ -205,8 +205,8 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
         predict += [round(predicted.swap_regret(weights, half, world.means - half, basis), 15)] * 2
     measured.append(run.errors[0] - observed.squared_error(weights, world.means, world.means))
     rivals = {
-        "any multicalibrated f is Bayes'": [0, 0, 0.25, 0.25, 0],
-        "no H is": [0, 0, 0, 0, 0.25],
+        "any multicalibrated $f$ is Bayes'": [0, 0, 0.25, 0.25, 0],
+        "no $H$ is": [0, 0, 0, 0, 0.25],
     }
     controls = {name: np.array(values) for name, values in rivals.items()}
     trial.identity(
@@ -270,7 +270,7 @@ def test_weak_learning__relative(
         )
     by_first, by_other, cosine = np.transpose(gains)
     bounds = [predicted.relative_gain(*pair) for pair in zip(by_first, cosine, strict=True)]
-    controls = {"as much as H": by_first, "the cosine for its square": by_first / cosine}
+    controls = {"as much as $H$": by_first, "the cosine for its square": by_first / cosine}
     trial.bound(
         by_other,
         bounds,

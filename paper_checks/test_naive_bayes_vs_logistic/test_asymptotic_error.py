@@ -135,8 +135,8 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
         ops=30 * most_features,
         scale=np.concatenate([scale, scale[n_draws:]]),
         controls={
-            "u <= v / 2": np.concatenate([half_v / 2, half_u_parallel]),
-            "v <= u without correlations": np.concatenate([half_v, uncorrelated]),
+            "$u <= v / 2$": np.concatenate([half_v / 2, half_u_parallel]),
+            "$v <= u$ without correlations": np.concatenate([half_v, uncorrelated]),
         },
     )
 
@@ -233,7 +233,7 @@ def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
     rule = rules.naive_bayes_rule(means, variances, data.equal_priors(2))
     error = float(jax.jit(rules.conditional_error)(rule, means, variances))
     exact = ndtr(-np.sqrt((n_features + 1) / 2))
-    controls = {"variances of n / 2 in place of n": ndtr(-np.sqrt(1 + n_features / 2))}
+    controls = {"variances of $n / 2$ in place of $n$": ndtr(-np.sqrt(1 + n_features / 2))}
     # Sums of up to 20 terms, whose relative errors the tail Φ(-3.24) multiplies by up to 12.
     trial.identity(error, exact, ops=200, controls=controls, as_published=BAYES_ERRORS[n_features])
 
@@ -323,7 +323,7 @@ def test_hard_covariance(
         slack=0.25 * n ** (-2 / 3),  # an eigenvalue at an edge fluctuates by this order
         margin=0.5 * n ** (-2 / 3),
         controls={
-            "λ = 0, as a covariance may have": -1 / n,
+            "$λ = 0$, as a covariance may have": -1 / n,
             "1 in all places of the diagonal": -1 / 3,
         },
         as_published=-1 / n,

@@ -69,7 +69,7 @@ def test_psi_conjugate(trial, logit_bound: LogitBound | Literal[20], n_points: P
     exact = consistency.consistency_transform(ts, bound)
     controls = {"without the factor 1/2": 2 * exact}
     if logit_bound < 20:
-        controls["logits in [-2 Λ, 2 Λ]"] = consistency.consistency_transform(ts, 2 * logit_bound)
+        controls["logits in $[-2 Λ, 2 Λ]$"] = consistency.consistency_transform(ts, 2 * logit_bound)
     trial.value(
         np.array([_conjugate(t, logit_bound) for t in ts]),
         exact,
@@ -116,7 +116,7 @@ def bound_regret(trial, p, logits, n_draws):
         ops=8 * p.shape[1],
         scale=size_of_terms,
         # Twice the bound is at most the regret: both sides are halved.
-        controls={"Ψ without its factor 1/2": regret / 2},
+        controls={"$Ψ$ without its factor 1/2": regret / 2},
     )
 
 
@@ -190,7 +190,7 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
         instances="draws",
         independent=n_problems,
         ops=8 * most_points,
-        controls={"sqrt(r), without the factor 2": np.sqrt(regret)},
+        controls={"$sqrt(r)$, without the factor 2": np.sqrt(regret)},
     )
 
 
@@ -275,8 +275,8 @@ def test_hcons_bounded_fails__minimum(
         # Some sums over the classes; the margin is 1e9 times as wide as all these roundings.
         ops=50,
         controls={
-            "the entropy of p, as without a bound on logits": -np.sum(xlogy(p, p), axis=1),
-            "L such that the largest logit is Λ": -np.sum(
+            "the entropy of $p$, as without a bound on logits": -np.sum(xlogy(p, p), axis=1),
+            "$L$ such that the largest logit is $Λ$": -np.sum(
                 p * log_softmax(largest_at_bound, axis=1), axis=1
             ),
         },
@@ -386,8 +386,8 @@ def test_hcons_ratio_condition(
         consistency.ratio_condition(p, logit_bound).astype(int),
         ops=0,
         controls={
-            "the factor exp(Λ)": consistency.ratio_condition(p, logit_bound / 2).astype(int),
-            "no condition on p": np.ones(n_draws, int),
+            "the factor $exp(Λ)$": consistency.ratio_condition(p, logit_bound / 2).astype(int),
+            "no condition on $p$": np.ones(n_draws, int),
         },
         instances="search",
     )
@@ -457,7 +457,7 @@ def test_bayes_log_loss(
         error=abs(fine - coarse) + 1e-12 * exact,
         controls={
             "correlations ignored": expected_error.bayes_log_loss(means, np.diag(sigma)),
-            "the mean Δ² / 4": with_quarter @ masses / masses.sum(),
+            "the mean $Δ² / 4$": with_quarter @ masses / masses.sum(),
         },
     )
 
@@ -478,7 +478,7 @@ def test_psi_conjugate__everywhere(trial):
         {"t": (0, 0.999)},
         tolerance=1e-15,
         # t² is at most Ψ(t): both sides are halved.
-        controls={"t² for t² / 2": lambda t: psi(t) / 2},
+        controls={"$t²$ for $t² / 2$": lambda t: psi(t) / 2},
         # On floats, the theory computes the same Ψ.
         same_as=(None, consistency.consistency_transform),
     )
@@ -499,7 +499,7 @@ def test_hcons_multiclass__everywhere(trial):
         {"t": (0, 0.99), "eighths": range(1, 9)},
         tolerance=1e-12,
         controls={
-            "s³ Ψ(t) for s Ψ(t)": lambda t, eighths: Fraction(eighths, 8) ** 3 * psi(t),
+            "$s³ Ψ(t)$ for $s Ψ(t)$": lambda t, eighths: Fraction(eighths, 8) ** 3 * psi(t),
         },
         # On floats, the theory computes the same Ψ.
         same_as=(
@@ -573,7 +573,7 @@ def test_hcons_gap(
     # An input of its own for each point, and a large norm, leave all scores free.
     free = np.array([excess_in_set(rng, np.eye(6), 60.0) for _ in range(n_laws)])
     # What is below 1e-6 counts as no excess.
-    trial.runs(excess - 1e-6, alpha=0.001, controls={"H holds all scores": free - 1e-6})
+    trial.runs(excess - 1e-6, alpha=0.001, controls={"$H$ holds all scores": free - 1e-6})
 
 
 @claim(
@@ -610,5 +610,5 @@ def test_hcons_root_loss(trial, n_classes: Classes, n_draws: Draws = 20_000):
         ops=8 * n_classes,
         scale=1.0,
         # The bound with 2 is at most the regret: both sides are divided by sqrt(2).
-        controls={"2 for sqrt(2)": regret / np.sqrt(2)},
+        controls={"2 for $sqrt(2)$": regret / np.sqrt(2)},
     )

@@ -59,8 +59,8 @@ def test_nb_exact_law(
     )
     margin = 0.009 * exact
     rivals = {
-        "τ = sqrt(2 / m)": _coarse_law(n, squared_distance, noise=2 / m, factor=1 + 1 / m),
-        "without 1 + 1 / m": _coarse_law(n, squared_distance, noise=4 / m, factor=1),
+        "$τ = sqrt(2 / m)$": _coarse_law(n, squared_distance, noise=2 / m, factor=1 + 1 / m),
+        "without $1 + 1 / m$": _coarse_law(n, squared_distance, noise=4 / m, factor=1),
     }
     # With many samples a rival may be too near to be told from the law.
     controls = {name: rival for name, rival in rivals.items() if abs(rival - exact) > 3 * margin}
@@ -145,8 +145,8 @@ def test_nb_param_lemma(
         all_within(needed),
         1 - failure,
         margin=0.009 * (1 - failure),
-        controls={"1 - 2 δ": 1 - 2 * failure},
-        control_processes={"(K / ε²) log(n K / δ) samples": all_within(too_few)},
+        controls={"$1 - 2 δ$": 1 - 2 * failure},
+        control_processes={"$(K / ε²) log(n K / δ)$ samples": all_within(too_few)},
         first=4096,
         most=400_000,
         vectorised=True,
@@ -228,11 +228,11 @@ def test_nb_large_n(
     )
     n, m, gap = designs[-1]
     # Wrong forms of what stands under the root.
-    wrong = {"n / m for 4 n / m": (gap + n / m) * (1 + 1 / m)}
+    wrong = {"$n / m$ for $4 n / m$": (gap + n / m) * (1 + 1 / m)}
     if fixed == "m":
-        wrong["without 1 + 1 / m"] = gap + 4 * n / m
+        wrong["without $1 + 1 / m$"] = gap + 4 * n / m
     else:
-        wrong["4 n / m for Δ² + 4 n / m"] = 4 * n / m * (1 + 1 / m)
+        wrong["$4 n / m$ for $Δ² + 4 n / m$"] = 4 * n / m * (1 + 1 / m)
     trial.limit(
         exact / formula,
         sizes,
@@ -309,7 +309,7 @@ def test_nb_constant_when_dense(
         margin=1e-3,
         scale=0.5,
         controls={
-            "Δ² = 4 for all n": expected_error.naive_bayes_expected_error(
+            "$Δ² = 4$ for all $n$": expected_error.naive_bayes_expected_error(
                 int(sizes[-1]), n_samples, 4.0
             )
         },
@@ -341,7 +341,11 @@ def test_nb_sample_exponent(
     )
     sizes = 2.0 ** np.arange(32, 53, 5)
     needed = np.array([sample_complexity.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
-    rivals = {"b = 1 - a": 1 - a, "b = 1 - 2 a for every a": 1 - 2 * a, "log n samples": 0.0}
+    rivals = {
+        "$b = 1 - a$": 1 - a,
+        "$b = 1 - 2 a$ for every $a$": 1 - 2 * a,
+        "$log n$ samples": 0.0,
+    }
     exponent = sample_complexity.naive_bayes_sample_exponent(a)
     controls = {name: rival for name, rival in rivals.items() if abs(rival - exponent) > 0.03}
     trial.order(
@@ -391,5 +395,9 @@ def test_nb_growth_log(
         slack_log=3e-4,
         error=0.0,
         guarantee="exact",
-        controls={"const": "const", "n^.1": lambda n: n**0.1, "log² n": lambda n: np.log(n) ** 2},
+        controls={
+            "const": "const",
+            "$n^(.1)$": lambda n: n**0.1,
+            "$log² n$": lambda n: np.log(n) ** 2,
+        },
     )

@@ -108,10 +108,10 @@ def test_lr_simplex(
         slack=2 / n_features,
         margin=0.05,
         controls={
-            "a function of m / log n": ratio_if(2 * np.log(n_features) / np.log(2 * n_features)),
-            "a function of m / n²": ratio_if(0.5),
+            "a function of $m / log n$": ratio_if(2 * np.log(n_features) / np.log(2 * n_features)),
+            "a function of $m / n²$": ratio_if(0.5),
         },
-        control_processes={"C = 1 for all n": excesses(lambda features: 1.0)},
+        control_processes={"$C = 1$ for all $n$": excesses(lambda features: 1.0)},
         first=64,
         most=4000,
     )
@@ -157,7 +157,7 @@ def test_nb_simplex(
         slack=8 / n_features * excess,
         margin=(0.03 + 8 / n_features) * excess,
         controls={
-            "m samples of each class": with_noise(1 / n_classes),
+            "$m$ samples of each class": with_noise(1 / n_classes),
             "noise of one mean alone": with_noise(0.5),
         },
         first=128,

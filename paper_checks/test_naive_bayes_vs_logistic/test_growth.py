@@ -149,7 +149,7 @@ def no_growth(trial, sizes, boxes, least):
         (low, high),
         "const",
         error=ERROR,
-        control_processes={"growth like log n": (logarithmic, logarithmic)},
+        control_processes={"growth like $log n$": (logarithmic, logarithmic)},
     )
 
 
@@ -308,7 +308,7 @@ def test_lr_growth__three_classes(
         (low, high),
         "const",
         error=ERROR,
-        control_processes={"proportional to n": (linear, linear)},
+        control_processes={"proportional to $n$": (linear, linear)},
     )
 
 
@@ -366,7 +366,7 @@ def test_nb_never(trial, correlation: CommonCorrelation):
         order=1,
         margin=0.009 * limit,
         controls={
-            "s = d², as for equal differences": ndtr(-MEAN_GAP / (2 * np.sqrt(correlation))),
+            "$s = d²$, as for equal differences": ndtr(-MEAN_GAP / (2 * np.sqrt(correlation))),
             "the error 0, as of uncorrelated features": 0.0,
         },
     )

@@ -214,7 +214,7 @@ def test_efron_are(
         slack=ratio * distance**2 / n_samples,
         margin=0.04 * ratio,
         controls={
-            "without 1 + Δ² / 4": a,
+            "without $1 + Δ² / 4$": a,
             "labels balanced by design": balanced,
         },
         first=1024,
@@ -258,7 +258,7 @@ def test_lda_needs_linear(
         law=Bounded(0, 1),
         slack=limit / n_features,  # the order of the finite-size term
         margin=0.035 * limit,
-        controls={"without sqrt(1 - y)": ndtr(ndtri(limit) / np.sqrt(1 - y))},
+        controls={"without $sqrt(1 - y)$": ndtr(ndtri(limit) / np.sqrt(1 - y))},
         first=1024,
         most=60_000,
     )

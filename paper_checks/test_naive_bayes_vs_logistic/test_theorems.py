@@ -152,7 +152,7 @@ def test_nb_theorem_explicit(
         independent=len(drawn),
         ops=20 * n_features,
         scale=1.0,
-        controls={"without G(τ)": limits},
+        controls={"without $G(τ)$": limits},
     )
 
 
@@ -182,7 +182,7 @@ def test_nb_theorem_explicit__scores(
         independent=len(drawn),
         ops=20 * n_features,
         scale=np.array([np.abs(fit.world.limit_scores).max() for fit in fits]),
-        controls={"estimated variances of at least ρ_0": bound / 2},
+        controls={"estimated variances of at least $ρ_0$": bound / 2},
     )
 
 
@@ -276,7 +276,7 @@ def test_nb_theorem_explicit__samples(
         escapes(int(np.ceil(enough))),
         failure,
         side="at most",
-        control_processes={"log(2 n K / δ) / (8 ε^2) samples": escapes(too_few)},
+        control_processes={"$log(2 n K / δ) / (8 ε^2)$ samples": escapes(too_few)},
         first=256,
         most=2000,
     )
@@ -331,7 +331,7 @@ def test_nb_log_odds(
         ops=20 * n_features,
         scale=1 + odds,  # the log priors cancel
         # Twice the bound is at most the log-odds: both sides are halved.
-        controls={"n f γ² / σ²": odds / 2},
+        controls={"$n f γ² / σ²$": odds / 2},
     )
 
 
@@ -378,7 +378,7 @@ def test_lr_rademacher(
         bound,
         law=Bounded(0, float(loss.max() - loss.min())),
         side="at most",
-        controls={"K W X / (4 sqrt(m))": bound / 16},
+        controls={"$K W X / (4 sqrt(m))$": bound / 16},
         first=1024,
         most=60_000,
     )

@@ -81,7 +81,7 @@ def test_bal_nobias_value(
     least = total(root, rank)
     # β = M N (N Λ)^(1/M) / n with n for both N.
     root_of_n = mean_square.largest_root(beta * n_classes ** -(1 + 1 / depth), depth)
-    rivals = {"n for N": total(root_of_n, rank)}
+    rivals = {"$n$ for $N$": total(root_of_n, rank)}
     if width < directions:
         rivals["no bottleneck"] = total(root, directions)
     trial.gap(
@@ -280,11 +280,11 @@ def test_bal_threshold(
     threshold = mean_square.global_threshold(depth)
     existence = mean_square.existence_threshold(depth)
     betas = [(1 - off) * threshold, (1 + off) * threshold]
-    rules = {"K + 1 for K": threshold * n_classes / (n_classes + 1)}
+    rules = {"$K + 1$ for $K$": threshold * n_classes / (n_classes + 1)}
     if depth > 1:  # at depth one there is one threshold
         betas.append((threshold + existence) / 2)
         rules["alive wherever a root exists"] = existence
-        rules["M for M - 1"] = depth ** (-1 / depth)
+        rules["$M$ for $M - 1$"] = depth ** (-1 / depth)
     sizes = (per_class,) * n_classes
     label = np.sqrt(per_class)
     measured = []
@@ -354,7 +354,7 @@ def test_bal_threshold__descent(
         return dead * float(mean_square.scalar_objective(root, beta, depth))
 
     root_of_fewer = mean_square.global_root(beta * (n_classes - 1) / n_classes, depth)
-    rivals = {"the root of K - 1 classes": value_at(root_of_fewer)}
+    rivals = {"the root of $K - 1$ classes": value_at(root_of_fewer)}
     if off < 0:
         rivals["nothing alive"] = dead
     elif depth > 1:

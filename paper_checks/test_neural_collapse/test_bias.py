@@ -64,7 +64,7 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
         return np.concatenate([bias, np.ravel(matrices)])
 
     rivals = {
-        "a bias of 1 / K": bias_and_frames(np.full(n_classes, 1 / n_classes), frames),
+        "a bias of $1 / K$": bias_and_frames(np.full(n_classes, 1 / n_classes), frames),
         "the frame without bias": bias_and_frames(shares, predicted_grams(unbiased)),
         "a simplex": bias_and_frames(shares, traces * simplex),
     }
@@ -129,8 +129,8 @@ def test_bias_decay(
 
     exact = numbers(optimum.logits, optimum.bias, optimum.value)
     rivals = {
-        "exponent -1 of κ": under(kappa, 1.0),
-        "λ_b for κ": under(bias_decay, 1 + 1 / depth),
+        "exponent $-1$ of $κ$": under(kappa, 1.0),
+        "$λ_b$ for $κ$": under(bias_decay, 1 + 1 / depth),
     }
     trial.value(
         numbers(grams(problem, end.head)["logits"], np.asarray(end.head.bias), end.value),

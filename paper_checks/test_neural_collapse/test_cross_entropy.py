@@ -80,7 +80,7 @@ def test_ce_M1(
     formula = np.log(1 / (per_class**0.5 * decay) - (n_classes - 1))
     simplex = np.eye(n_classes) - 1 / n_classes
     if optimum.trivial:
-        controls = {"a negative σ*": formula * simplex}
+        controls = {"a negative $σ*$": formula * simplex}
         error = 1e-6  # the slope of the penalty keeps the logits at zero
     else:
         controls = {"an orthogonal frame": optimum.scale * np.eye(n_classes)}
@@ -133,11 +133,11 @@ def shallow_rivals(problem, optimum, per_class):
     decays = problem.weight_decays[0], problem.feature_decay
     if not optimum.trivial:
         rival = cross_entropy.ce_optimum_shallow(n_classes, problem.n_samples, *decays)
-        return {"N for n": rival.value}
+        return {"$N$ for $n$": rival.value}
     strength = np.sqrt(per_class * np.prod(decays))
     scale = np.log(1 / strength - (n_classes - 1))
     loss = np.log1p((n_classes - 1) * np.exp(-scale))
-    return {"a negative σ*": loss + (n_classes - 1) * strength * abs(scale)}
+    return {"a negative $σ*$": loss + (n_classes - 1) * strength * abs(scale)}
 
 
 @claim(
@@ -180,8 +180,8 @@ def test_ce_merging(
         predicted.append(int(not merge[-1]))
     shares = tried / (2 * majority + 2 * tried)  # n_B / N
     controls = {
-        "n_B / N in place of sqrt(n_B) / N": (shares > decay).astype(int),
-        "the threshold 1 / K of balanced classes": (np.sqrt(tried) * decay < 1 / 4).astype(int),
+        "$n_B / N$ in place of $sqrt(n_B) / N$": (shares > decay).astype(int),
+        "the threshold $1 / K$ of balanced classes": (np.sqrt(tried) * decay < 1 / 4).astype(int),
     }
     trial.identity(
         (np.array(distances) > 0.01).astype(int),  # the program is good to 1e-4

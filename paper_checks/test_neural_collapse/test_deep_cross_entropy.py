@@ -182,7 +182,7 @@ def test_ce_deep_ETF_critical__minimum(
         zero_and_negative(1.0),
         np.array([kernel(n_classes - 1), 0]),
         ops=0,
-        controls={"rotations of K directions": np.array([kernel(n_classes), 0])},
+        controls={"rotations of $K$ directions": np.array([kernel(n_classes), 0])},
         control_processes={"logits half as long": zero_and_negative(0.5)},
     )
 
@@ -273,7 +273,7 @@ def test_ce_deep_global__rule(
     rivals = {
         "pairs never win": decided(lambda k, depth: False),
         "pairs win from depth two on": decided(lambda k, depth: depth > 1),
-        "2^(1/L) for 2^(2/L)": decided(half_exponent),
+        "$2^(1/L)$ for $2^(2/L)$": decided(half_exponent),
     }
     trial.identity(decided(pairs_win), rule, ops=0, controls=apart(trial, rule, 0.1, rivals))
 
@@ -316,7 +316,7 @@ def test_ce_deep_global__search(
         [pairs, 3],
         error=[error, 0.0],
         margin=[1e-6, 0.5],
-        controls={"the simplex frame, of rank K - 1": [frame, 5]},
+        controls={"the simplex frame, of rank $K - 1$": [frame, 5]},
         instances="search",
     )
 

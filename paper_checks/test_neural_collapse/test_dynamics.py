@@ -237,8 +237,8 @@ def test_nc_rate(
         error=error,
         margin=1e-3 * exact,
         controls={
-            "curvature λ for 2 λ": landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
-            "proportional to M": exact * depth,
+            "curvature $λ$ for $2 λ$": landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
+            "proportional to $M$": exact * depth,
         },
         instances="search",
     )
@@ -263,7 +263,7 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
         controls={
             "3.3 times the rate of NC2": 3.3 * nc2_rate,
             "the rate of NC2": nc2_rate,
-            "twice the rate of λ alone": 2 * landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
+            "twice the rate of $λ$ alone": 2 * landscape.heavy_ball_rate(decay, STEP, MOMENTUM),
         },
         instances="search",
     )
@@ -317,7 +317,7 @@ def test_imbalance_decay(
         first * np.exp(-2 * decay * time),
         error=1e-9,  # hundreds of steps, each good to 1e-11
         margin=1e-8,
-        controls={"exp(-λ t)": first * np.exp(-decay * time)},
+        controls={"$exp(-λ t)$": first * np.exp(-decay * time)},
         control_processes={"unequal decays": unequal},
         generic="the flow is analytic in its start",
     )
@@ -394,13 +394,13 @@ def test_hysteresis(
         alive = has_root
         controls = {
             "zero remains zero": shares(up & has_root),
-            "1 - β for 1 - sqrt(β)": for_classes(np.maximum(1 - betas, 0)),
+            "$1 - β$ for $1 - sqrt(β)$": for_classes(np.maximum(1 - betas, 0)),
         }
         curvature_at_zero = decays * (1 - betas**-0.5)
     else:
         alive = up & has_root
         controls = {
-            "gone at β_gl": shares(up & (betas < mean_square.global_threshold(depth))),
+            "gone at $β_gl$": shares(up & (betas < mean_square.global_threshold(depth))),
             "no memory": shares(has_root),
         }
         curvature_at_zero = decays
@@ -500,7 +500,7 @@ def test_collapse_time(
         scale=1.0,
         controls={
             "one factor alone moves, at half the speed": curves(sizes, 0.5),
-            "a time proportional to 1 / n_k": curves(squared_sizes),
+            "a time proportional to $1 / n_k$": curves(squared_sizes),
             "one time for every class": curves(np.full(len(sizes), sizes.max())),
         },
         generic="the flow is analytic in the rotation of its start",

@@ -99,14 +99,14 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
     )
     proportional = np.sqrt(sizes) * squares.sum() / np.sqrt(sizes).sum()
     rivals = {
-        "s_k^2 proportional to sqrt(n_k)": diagonals(proportional),
-        "without N λ_H": diagonals(squares, 0.0),
+        "$s_k^2$ proportional to $sqrt(n_k)$": diagonals(proportional),
+        "without $N λ_H$": diagonals(squares, 0.0),
     }
     if abs(np.log(ratio)) > 0.01:
         exchanged = np.maximum(
             np.sqrt(sizes * weight_decay / feature_decay) - n_samples * weight_decay, 0
         )
-        rivals["λ_W and λ_H exchanged"] = diagonals(exchanged, weight_decay)
+        rivals["$λ_W$ and $λ_H$ exchanged"] = diagonals(exchanged, weight_decay)
     decide_frames(trial, problem, end, diagonals(squares), rivals)
 
 
@@ -136,11 +136,11 @@ def test_imb_deep(
         return product, last, product / denominator**2, product / denominator
 
     rivals = {
-        "exponent M for 2 M": diagonals(c, depth / 2),
-        "without N λ_H": diagonals(c, depth, ridge=0.0),
+        "exponent $M$ for $2 M$": diagonals(c, depth / 2),
+        "without $N λ_H$": diagonals(c, depth, ridge=0.0),
     }
     if abs(c - 1) > 0.01:
-        rivals["c = 1"] = diagonals(1.0, depth)
+        rivals["$c = 1$"] = diagonals(1.0, depth)
     decide_frames(trial, problem, end, diagonals(c, depth), rivals)
 
 
@@ -216,8 +216,8 @@ def test_imb_bottleneck(
     first = np.arange(n_classes) < width
     smallest = np.isin(np.arange(n_classes), np.argsort(class_sizes, kind="stable")[:width])
     rivals = {
-        "the first R classes": np.diag(wide * first),
-        "the R smallest classes": np.diag(wide * smallest),
+        "the first $R$ classes": np.diag(wide * first),
+        "the $R$ smallest classes": np.diag(wide * smallest),
         "with a bias": bias_optimum.logits,
     }
     trial.value(
@@ -253,8 +253,8 @@ def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: S
         error=gram_error(problem, end),
         margin=MARGIN,
         controls={
-            "proportional to sqrt(n_k)": root_sizes * np.mean(squares / root_sizes),
-            "proportional to 1 / sqrt(n_k)": np.mean(squares * root_sizes) / root_sizes,
+            "proportional to $sqrt(n_k)$": root_sizes * np.mean(squares / root_sizes),
+            "proportional to $1 / sqrt(n_k)$": np.mean(squares * root_sizes) / root_sizes,
         },
         instances="search",
     )
@@ -311,7 +311,7 @@ def test_mse_reduction(
         instances="draws",
         independent=n_draws,
         ops=3 * (rows + columns) * (depth + 1),
-        control_processes={"prefactor L for L/2": 2 * np.array(least)},
+        control_processes={"prefactor $L$ for $L/2$": 2 * np.array(least)},
     )
 
 
@@ -393,6 +393,6 @@ def test_sv_formula(
         exact,
         error=gram_error(problem, end),
         margin=MARGIN,
-        controls={"Λ for N Λ": exact / n_samples ** (1 / depth)},
+        controls={"$Λ$ for $N Λ$": exact / n_samples ** (1 / depth)},
         instances="search",
     )

@@ -211,9 +211,9 @@ def test_hessian_kernel__slowest(
     kernel = landscape.hessian_kernel_dimension([width] * depth, width)
     least_root = optimum.roots.min(keepdims=True)
     exact = 2 * decay * np.minimum(1, least_root)
-    controls = {"λ for 2 λ": exact / 2}
+    controls = {"$λ$ for $2 λ$": exact / 2}
     if least_root < 0.99:
-        controls["2 λ at depth one, too"] = np.array([2 * decay])
+        controls["$2 λ$ at depth one, too"] = np.array([2 * decay])
     skew_decays = [1.5 * decay] * depth, decay / 1.5**depth  # of the same product
     skew_head = optimal_head(mean_square.mse_optimum(class_sizes, *skew_decays))
     skew_spectrum = optimise.hessian_spectrum(problem_of(class_sizes, *skew_decays), skew_head)
@@ -249,7 +249,7 @@ def test_hessian_kernel__radial(
         ops=3 * len(spectrum),
         scale=spectrum[-1],
         controls={
-            "M for M + 1": decay * (2 + depth * (optimum.roots**depth - 1)),
+            "$M$ for $M + 1$": decay * (2 + depth * (optimum.roots**depth - 1)),
             "without the factor 2 of squares": exact / 2,
         },
     )
@@ -300,7 +300,9 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     norms = np.array([np.linalg.norm(gradient, 2) for gradient in gradients])
     rivals = {
         "all critical points are minima": np.ones(len(passes), int),
-        "the limit λ_W λ_H, without the root": (norms <= weight_decay * feature_decay).astype(int),
+        "the limit $λ_W λ_H$, without the root": (norms <= weight_decay * feature_decay).astype(
+            int
+        ),
     }
     trial.identity(is_minimum, passes, ops=0, controls=apart(trial, passes, 0.1, rivals))
 
@@ -368,8 +370,8 @@ def test_cert_cvx(
     value = least(class_sizes, weight_decay, feature_decay)
     product = weight_decay * feature_decay
     rivals = {
-        "λ_W λ_H, without the root": least(class_sizes, product, product),
-        "without D": least((1,) * len(class_sizes), weight_decay, feature_decay),
+        "$λ_W λ_H$, without the root": least(class_sizes, product, product),
+        "without $D$": least((1,) * len(class_sizes), weight_decay, feature_decay),
     }
     trial.gap(
         convex_value(problem, program),
@@ -429,7 +431,7 @@ def test_cert_deep_mse(
         # Products of at most 4 factors of order up to 6 and sums of up to 36 squares take some 100
         # roundings; the rest is room.
         ops=200,
-        control_processes={"1.01 f*": 1.01 * np.array(least)},
+        control_processes={"$1.01 f*$": 1.01 * np.array(least)},
     )
 
 

@@ -180,7 +180,7 @@ def test_rescale_loss(
     # A minimum of curvature mu >= 2 decay (balanced layers) lies at most |gradient|^2 / (2 mu)
     # below.
     error = np.sum(best.jac**2) / (4 * decay) + 1e-13
-    controls = apart(trial, value, 1e-8, {"λ for λ / a": same_decay})
+    controls = apart(trial, value, 1e-8, {"$λ$ for $λ / a$": same_decay})
     trial.value(
         best.fun,
         value,

@@ -84,7 +84,7 @@ def test_discrepancy__bound(
         for error_rate in error_rates
     ]
     controls = beyond(
-        trial, discrepancies / n_points, {"R(h_0) + ε": error_rates[:, None] + epsilons}
+        trial, discrepancies / n_points, {"$R(h_0) + ε$": error_rates[:, None] + epsilons}
     )
     trial.bound(
         discrepancies / n_points,
@@ -157,8 +157,8 @@ def test_bound__tight(trial, copies: Copies):
     discrepancies = observed.discrepancy_path(table, baseline, epsilons).disagreement / table.n
     bounds = np.array([predicted.discrepancy_bound(error_rate, epsilon) for epsilon in epsilons])
     rivals = {
-        "2 R(h_0) + ε - 1/n": bounds - 1 / table.n,
-        "R(h_0) + ε": bounds - error_rate,
+        "$2 R(h_0) + ε - 1/n$": bounds - 1 / table.n,
+        "$R(h_0) + ε$": bounds - error_rate,
     }
     trial.identity(
         [error_rate, *discrepancies],
@@ -228,7 +228,7 @@ def test_parity(trial, n_points: Annotated[int, Interval(3, 12, why="all labelli
         ops=0,
         controls={
             "of either parity": stated(step=1),
-            "up to E + E_0, however many points": stated(mistakes_only=True),
+            "up to $E + E_0$, however many points": stated(mistakes_only=True),
         },
     )
 
@@ -254,8 +254,8 @@ def test_parity__range(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 
         np.concatenate([differences, most]),
         instances="search",
         ops=0,
-        controls={"at most E alone": np.concatenate([differences, errors])},
-        control_processes={"at least E + E_0": np.concatenate([errors + base, differences])},
+        controls={"at most $E$ alone": np.concatenate([differences, errors])},
+        control_processes={"at least $E + E_0$": np.concatenate([errors + base, differences])},
     )
 
 
@@ -288,9 +288,9 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
     all_points = np.full(n_sets, n_points)
     exact = pairs(predicted_first, all_points)
     rivals = {
-        "e = n - E_0": pairs(n_points - errors, all_points),
-        "e = n - 2 E_0 - 1": pairs(n_points - 2 * errors - 1, all_points),
-        "ambiguity at ε = 0": pairs(predicted_first, ambiguity_at_zero),
+        "$e = n - E_0$": pairs(n_points - errors, all_points),
+        "$e = n - 2 E_0 - 1$": pairs(n_points - 2 * errors - 1, all_points),
+        "ambiguity at $ε = 0$": pairs(predicted_first, ambiguity_at_zero),
     }
     trial.identity(
         pairs(first, ambiguity),
@@ -327,9 +327,9 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
 
     discrepancy, ambiguity, bounds = over(range(n_sets), measure)
     rivals = {
-        "less than e": below(bounds),
+        "less than $e$": below(bounds),
         # A mistake and a repair would then come in pairs.
-        "e / 2": np.broadcast_to(np.arange(n_points + 1) / 2, bounds.shape),
+        "$e / 2$": np.broadcast_to(np.arange(n_points + 1) / 2, bounds.shape),
     }
     trial.bound(
         discrepancy,

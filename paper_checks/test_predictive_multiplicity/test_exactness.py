@@ -234,7 +234,7 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
         return path[admitted], exact, path[2 * admitted], row_counts
 
     ambiguity, exact, double, row_counts = over_lattices(trial, measure, dim, n_points, n_sets)
-    rivals = {"a tolerance of 2 ε": double, "rows counted once each": row_counts}
+    rivals = {"a tolerance of $2 ε$": double, "rows counted once each": row_counts}
     trial.identity(
         ambiguity,
         exact,
@@ -359,7 +359,7 @@ def test_invariance__margin(
         return observed.minimise_errors(scaled).errors, fewest_errors(table), with_margin
 
     errors, exact, with_margin = over_lattices(trial, measure, 2, n_points, n_sets)
-    processes = apart(trial, exact, {"margin 1e-3, one feature scaled": with_margin})
+    processes = apart(trial, exact, {"margin $1e-3$, one feature scaled": with_margin})
     trial.identity(
         errors,
         exact,

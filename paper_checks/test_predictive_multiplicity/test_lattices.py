@@ -141,7 +141,7 @@ def test_cover__count(
     terms = dim + 1
     controls = {
         "a term more": count(n_rows, terms + 1),
-        "C(n, k) for C(n - 1, k)": count(n_rows + 1, terms),
+        "$C(n, k)$ for $C(n - 1, k)$": count(n_rows + 1, terms),
     }
     trial.identity(
         numbers,

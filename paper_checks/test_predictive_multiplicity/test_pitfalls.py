@@ -102,8 +102,8 @@ def test_bigm(
     largest_score = np.max(vertices_of_l1_ball @ np.insert(points, 0, 1, axis=1).T, axis=0)
     least = margin + largest_score
     controls = {
-        "γ + |x|_∞ / 2": margin + np.abs(points).max(axis=1) / 2,
-        "max(1, |x|_∞), no γ": least - margin,
+        "$γ + |x|_∞ / 2$": margin + np.abs(points).max(axis=1) / 2,
+        "$max(1, |x|_∞)$, no $γ$": least - margin,
     }
     trial.identity(
         least,
@@ -175,7 +175,10 @@ def test_margin__floor(trial):
         [small, wide],
         [lost, optimum],
         ops=0,
-        control_processes={"margin 1e-4 twice": [wide, wide], "margin 1e-6 twice": [small, small]},
+        control_processes={
+            "margin $1e-4$ twice": [wide, wide],
+            "margin $1e-6$ twice": [small, small],
+        },
     )
 
 
@@ -211,5 +214,5 @@ def test_recount(trial, target: Target):
         reports,
         ops=0,
         controls={"a mistake that the solver repaired only within its tolerance": fewer},
-        control_processes={"a baseline found with margin 1e-6": [careless, *recounts[1:]]},
+        control_processes={"a baseline found with margin $1e-6$": [careless, *recounts[1:]]},
     )

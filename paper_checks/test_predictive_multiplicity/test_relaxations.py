@@ -52,7 +52,7 @@ def test_knapsack(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 40):
     sets = sampled_paths(trial.generator("sets"), n_sets, dim, n_points)
     discrepancies, knapsack, all_errors = over(sets, measure)
     # E_0 + e is a wrong bound where it is below the knapsack; elsewhere the right one stands.
-    rivals = {"E_0 + e": np.minimum(all_errors, knapsack)}
+    rivals = {"$E_0 + e$": np.minimum(all_errors, knapsack)}
     trial.bound(
         discrepancies,
         knapsack,

@@ -143,7 +143,7 @@ def test_sim_evr(
     controls = {"no bias": ratios}
     if crossover == 0:
         eigenvalue_bias = finite_dimension.eigenvalue_bias(variances, dim, 3)
-        controls["the bias b_k / d of an eigenvalue"] = ratios * (1 + eigenvalue_bias)
+        controls["the bias $b_k / d$ of an eigenvalue"] = ratios * (1 + eigenvalue_bias)
     else:
         walk = plain_walk.eigenvalues(n_points)
         walk_means = finite_dimension.mean_explained_variance_ratio(walk, dim, 3)
@@ -193,7 +193,7 @@ def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
         slack=scatter * SECOND_ORDER / dim,
         margin=scatter * (0.008 + SECOND_ORDER / dim),
         controls={
-            "without q": 2 / dim * ratios**2 * (1 - 2 * ratios),
+            "without $q$": 2 / dim * ratios**2 * (1 - 2 * ratios),
             "the variance of an eigenvalue": 2 / dim * ratios**2,
         },
         first=2048,
@@ -232,8 +232,8 @@ def test_eig_bias_three_quarters(
         slack=dim * np.abs(finite_dimension.eigenvalue_bias_second_order(variances, dim, 3)),
         margin=np.array([0.036, 0.1, 0.15]),
         controls={
-            "b_k = 3 k / 4": 0.75 * np.arange(1, 4),
-            "b_k = 1/2": np.full(3, 0.5),
+            "$b_k = 3 k / 4$": 0.75 * np.arange(1, 4),
+            "$b_k = 1/2$": np.full(3, 0.5),
             "no bias": np.zeros(3),
         },
         first=8192,
@@ -265,7 +265,7 @@ def test_eig_bias_three_quarters__sum(
         ops=2 * n_points,
         scale=population[0] * np.sum((population + population[:, None]) / gaps**2, axis=1),
         controls={
-            "its limit 3/4 for every k": np.full(n_points - 1, 0.75),
+            "its limit 3/4 for every $k$": np.full(n_points - 1, 0.75),
             "without the factor 3/2": coefficients / 1.5,
         },
     )
@@ -444,9 +444,9 @@ def test_lissajous(
         slack=third_order,
         margin=0.009 * first_order + third_order,
         controls={
-            "π² k² / (6 d)": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim,
+            "$π² k² / (6 d)$": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim,
             # λ_j² = λ_j λ_k - λ_j (λ_k - λ_j)
-            "λ_j² for λ_j λ_k": first_order - eigenvalue_bias,
+            "$λ_j²$ for $λ_j λ_k$": first_order - eigenvalue_bias,
         },
         first=512,
     )

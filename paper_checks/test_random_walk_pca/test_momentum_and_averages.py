@@ -63,10 +63,12 @@ def test_momentum_spectrum(trial, momentum: Momentum):
         -3.0,
         rounding=4 * sizes * 2.0**-53,
         margin=0.02,
-        controls={"an error of the order T⁻²": -2.0},
+        controls={"an error of the order $T⁻²$": -2.0},
         control_processes={
-            "γ² + 2 γ cos(π / T) + 1, with a wrong sign": relative_error(1 / (theta * wrong_sign)),
-            "without the term γ θ": relative_error(1 / (theta * (1 - momentum) ** 2)),
+            "$γ² + 2 γ cos(π / T) + 1$, with a wrong sign": relative_error(
+                1 / (theta * wrong_sign)
+            ),
+            "without the term $γ θ$": relative_error(1 / (theta * (1 - momentum) ** 2)),
         },
     )
 
@@ -156,7 +158,7 @@ def test_momentum_concentrates__long(
         margin=0.01 * correction,
         controls={
             "no correction": 0.0,
-            "1 - γ for 1 - γ²": (1 + momentum) * correction,
+            "$1 - γ$ for $1 - γ²$": (1 + momentum) * correction,
         },
     )
 
@@ -197,7 +199,7 @@ def test_momentum_components(
         -5.0,
         rounding=20 * sizes * 2.0**-53 * np.sqrt(deficits),
         margin=0.1,
-        controls={"the order T⁻¹": -1.0, "the order T⁻⁴": -4.0},
+        controls={"the order $T⁻¹$": -1.0, "the order $T⁻⁴$": -4.0},
     )
 
 
@@ -267,7 +269,7 @@ def test_ema_is_momentum(
         (1 - decay) * with_momentum,
         ops=n_points,
         scale=np.max(np.abs(walk)),
-        controls={"without 1 - β": with_momentum, "the walk itself": walk},
+        controls={"without $1 - β$": with_momentum, "the walk itself": walk},
         generic="both trajectories are linear in the steps",
     )
 

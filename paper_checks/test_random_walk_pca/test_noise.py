@@ -123,7 +123,7 @@ def test_noise_universality__scatter(
     # With more points it is within the margin.
     if n_points <= 10:
         eigenvalue_factor = 1 + 0.75 * KURTOSIS[law] / n_points
-        controls["1 + 3 κ / (4 T), as of an eigenvalue"] = gaussian_variance * eigenvalue_factor
+        controls["$1 + 3 κ / (4 T)$, as of an eigenvalue"] = gaussian_variance * eigenvalue_factor
     trial.mean(
         first_ratio(law, n_points, dim),
         variance,
@@ -180,8 +180,8 @@ def test_deff_not_rank(
         slack=variance * second_order,
         margin=variance * (0.02 + second_order),
         controls={
-            "D / 2 for D": ratio_variance(n_points, effective / 2),
-            "the rank of Σ for D": ratio_variance(n_points, dim),
+            "$D / 2$ for $D$": ratio_variance(n_points, effective / 2),
+            "the rank of $Σ$ for $D$": ratio_variance(n_points, dim),
         },
         first=16_384,
         most=300_000,
@@ -234,8 +234,8 @@ def test_deff_estimator(
         margin=0.009 * effective,
         controls={
             # Of s = t the product is |ξ_s|⁴, of about (tr Σ)².
-            "P over all s and t": 1 / ((1 - 1 / n_steps) / effective + 1 / n_steps),
-            "the rank of Σ": float(dim),
+            "$P$ over all $s$ and $t$": 1 / ((1 - 1 / n_steps) / effective + 1 / n_steps),
+            "the rank of $Σ$": float(dim),
         },
         first=512,
         most=40_000,
@@ -308,8 +308,8 @@ def test_jl_projection(
         slack=np.array([second_order, variance * SECOND_ORDER / D]),
         margin=np.array([0.3 * bias + second_order, variance * (0.008 + SECOND_ORDER / D)]),
         controls={
-            "D = min(d, m)": predicted(min(dim, target)),
-            "D = d + m": predicted(dim + target),
+            "$D = min(d, m)$": predicted(min(dim, target)),
+            "$D = d + m$": predicted(dim + target),
         },
         first=1024,
         most=300_000,

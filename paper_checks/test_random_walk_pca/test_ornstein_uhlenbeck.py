@@ -213,7 +213,7 @@ def test_ou_spread(
         limit,
         order=(1, 2),
         margin=0.01 * limit,
-        controls={"10 / α, as in continuous time": 10 / rate, "5 / α": 5 / rate},
+        controls={"$10 / α$, as in continuous time": 10 / rate, "$5 / α$": 5 / rate},
     )
 
 
@@ -240,8 +240,8 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
         slack=start * limit,
         margin=(0.007 + start) * limit,
         controls={
-            "1 / (2 α), as in continuous time": 1 / (2 * rate),
-            "1 / α²": 1 / rate**2,
+            "$1 / (2 α)$, as in continuous time": 1 / (2 * rate),
+            "$1 / α²$": 1 / rate**2,
         },
         first=512,
     )
@@ -280,8 +280,8 @@ def test_ou_trapping__spread(
         slack=2 * start * variance,
         margin=(0.001 + 2 * start) * variance,
         controls={
-            "sqrt(1 / d)": variance / 2,
-            "the mean 1 / (2 α)": (1 / rate) ** 2 / (2 * dim),
+            "$sqrt(1 / d)$": variance / 2,
+            "the mean $1 / (2 α)$": (1 / rate) ** 2 / (2 * dim),
         },
     )
 
@@ -315,7 +315,7 @@ def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimension
         _comes_close(n_points, dim, rate),
         ornstein_uhlenbeck.escape_probability_bound(0.25, dim),
         side="at most",
-        controls={"exp(-d)": np.exp(-dim)},
+        controls={"$exp(-d)$": np.exp(-dim)},
         control_processes={"a quarter of the dimensions": _comes_close(n_points, dim // 4, rate)},
         first=16_384,
         vectorised=True,

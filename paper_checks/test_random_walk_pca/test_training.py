@@ -119,7 +119,7 @@ def test_decay_bessel(
         slack=slack,
         margin=5e-4 + slack,
         controls={
-            "ν = 1 / (2 + p)": 4 * (wrong_order + 1) / wrong_zeros**2,
+            "$ν = 1 / (2 + p)$": 4 * (wrong_order + 1) / wrong_zeros**2,
             "no decay": plain_walk.explained_variance_ratio_limit(count),
         },
     )
@@ -369,7 +369,7 @@ def test_nn_walk_with_drift__fit(
             ),
             "walks with momentum": leads_of_walks("momentum", momentum=1 - 4 / window),
             "Ornstein-Uhlenbeck processes": leads_of_walks("reversion", reversion=4 / window),
-            "noise that decays as 1 / t": leads_of_walks("decay", decay=1.0),
+            "noise that decays as $1 / t$": leads_of_walks("decay", decay=1.0),
         },
     )
 

@@ -46,11 +46,11 @@ def test_exact_spectrum(trial, n_points: Points):
         ops=n_points,
         scale=variances[0],
         control_processes={
-            "eigenvalues of T + 1 points, as for absorbing ends": residual(
+            "eigenvalues of $T + 1$ points, as for absorbing ends": residual(
                 cosines, plain_walk.eigenvalues(n_points + 1)[:-1]
             ),
             "eigenvalues of a walk on a circle": residual(cosines, circle_eigenvalues),
-            "cosines of t instead of t - 1/2": residual(cosines_of_t, variances),
+            "cosines of $t$ instead of $t - 1/2$": residual(cosines_of_t, variances),
         },
     )
 
@@ -86,8 +86,8 @@ def test_exact_spectrum__uncentred(
     limit = plain_walk.uncentred_explained_variance_ratio_limit(3)
     with_centring = plain_walk.explained_variance_ratio_limit(3)
     controls = {
-        "6 / (π k)², as with centring": with_centring,
-        "8 / (π k)², as if every mode counted": 4 / 3 * with_centring,
+        "$6 / (π k)²$, as with centring": with_centring,
+        "$8 / (π k)²$, as if every mode counted": 4 / 3 * with_centring,
     }
     trial.limit(
         [leading_ratios(n) for n in sizes.tolist()],
@@ -130,7 +130,9 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
         slack=leading_order**2,
         margin=0.01 * leading_order + leading_order**2,
         controls={
-            "T² / 6 for the total variance (T² - 1) / 6": (np.pi * index) ** 2 / 12 / n_points**2
+            "$T² / 6$ for the total variance $(T² - 1) / 6$": (np.pi * index) ** 2
+            / 12
+            / n_points**2
         },
     )
 
@@ -165,7 +167,7 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
         # An eigenvector is scaled up to amplitude one, and the polynomial has slopes up to k².
         scale=index**2 * np.sqrt(n_points / 2) * turned_by_rounding,
         controls={"powers of the first score": first[:, None] ** index},
-        control_processes={"sines for even k": np.where(index % 2 == 0, sines, scaled_scores)},
+        control_processes={"sines for even $k$": np.where(index % 2 == 0, sines, scaled_scores)},
     )
 
 
@@ -198,7 +200,7 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
         scale=n_points,
         controls={
             "the first component only": squared_distances(np.outer(scores[:, 0], scores[:, 0])),
-            "the root of |s - t|": np.sqrt(lags),
-            "independent points of variance t": np.add.outer(times, times),
+            "the root of $|s - t|$": np.sqrt(lags),
+            "independent points of variance $t$": np.add.outer(times, times),
         },
     )

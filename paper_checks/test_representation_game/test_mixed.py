@@ -40,7 +40,7 @@ def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     def level(number):
         return (number - kept) / np.sum(1 / spectrum[:number])
 
-    counts = {"l = r + 1": kept + 1, "l* + 1": min(count + 1, dim), "l = d": dim}
+    counts = {"$l = r + 1$": kept + 1, "$l* + 1$": min(count + 1, dim), "$l = d$": dim}
     trial.gap(
         observed.worst_expected_regret(
             sigma, prior, sets_of(setting, mixture.members), mixture.chances
@@ -52,7 +52,7 @@ def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
         ops=10 * dim,
         controls={name: level(number) for name, number in counts.items() if number != count}
         | {
-            "lambda_(r+1)": predicted.pure_value(spectrum, kept),
+            "$λ_(r+1)$": predicted.pure_value(spectrum, kept),
             "arithmetic mean for harmonic": (1 - kept / count) * spectrum[:count].mean(),
         },
     )
@@ -112,9 +112,9 @@ def test_inclusion(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
     """
     eigenvalues, mixtures, inclusion = mixtures_of(trial, dim, kept, spectra)
     marginals = np.array([mixture.chances @ mixture.members for mixture in mixtures])
-    controls = {"r / d": np.full_like(eigenvalues, kept / dim)}
+    controls = {"$r / d$": np.full_like(eigenvalues, kept / dim)}
     if dim > 2:  # of two directions it is so
-        controls["m_i ~ λ_i"] = kept * eigenvalues / eigenvalues.sum(axis=1, keepdims=True)
+        controls["$m_i ~ λ_i$"] = kept * eigenvalues / eigenvalues.sum(axis=1, keepdims=True)
     trial.identity(
         inclusion, marginals, ops=100 * dim, scale=1.0, controls=controls, independent=spectra
     )
@@ -150,7 +150,7 @@ def test_inclusion__positive(trial, dim: Dim, kept: Count, spectra: Spectra = 20
     """
     eigenvalues, _, inclusion = mixtures_of(trial, dim, kept, spectra)
     count = np.array([predicted.hedged(spectrum, kept) for spectrum in eigenvalues])
-    controls = {"r": np.full(spectra, kept), "all of them": np.full(spectra, dim)}
+    controls = {"$r$": np.full(spectra, kept), "all of them": np.full(spectra, dim)}
     trial.identity(
         np.sum(inclusion > 1e-13, axis=1), count, ops=0, controls=controls, independent=spectra
     )
@@ -169,7 +169,7 @@ def test_inclusion__sets(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
     count = np.sum(inclusion > 1e-13, axis=1)
     atoms = np.array([len(mixture.chances) for mixture in mixtures])
     bound = {"instances": "draws", "independent": spectra, "ops": 0}
-    trial.bound(atoms, count, controls={"r sets": np.full(spectra, kept)}, **bound)
+    trial.bound(atoms, count, controls={"$r$ sets": np.full(spectra, kept)}, **bound)
 
 
 @claim(
@@ -250,9 +250,9 @@ def test_no_representation_beats(
     pure = predicted.worst_task(sigma, prior, kept)
     most = min(dim, 2 * predicted.hedged(spectrum, kept))
     flat = tasks[:, :most] / spectrum[:most] @ tasks[:, :most].T / np.sum(1 / spectrum[:most])
-    controls = {"the task f* alone": np.outer(pure, pure)}
+    controls = {"the task $f*$ alone": np.outer(pure, pure)}
     if most > predicted.hedged(spectrum, kept):
-        controls["F spread over twice as many directions"] = flat
+        controls["$F$ spread over twice as many directions"] = flat
     least = predicted.mixed_value(spectrum, kept)
     bound = {"instances": "draws", "independent": draws, "ops": ops}
     regrets = observed.mean_regret(sigma, encoders, moment)
@@ -289,7 +289,10 @@ def test_hedge_rate(
         spectrum, 1
     )
     smooth = np.log(ratio) * spectrum[0] / (1 + ratio) / np.sqrt(8 * np.log(2) * horizons)
-    controls = {"D at the threshold itself": smooth, "1 / T": excess[-1] * horizons[-1] / horizons}
+    controls = {
+        "$D$ at the threshold itself": smooth,
+        "$1 / T$": excess[-1] * horizons[-1] / horizons,
+    }
     controls["no decrease"] = np.full(9, excess[-1])
     trial.identity(gaps, excess, ops=longest, scale=spectrum[0], controls=controls)
 
@@ -321,7 +324,7 @@ def test_hedge_rate__order(
         means.append(gaps.mean())
         # What the mean leaves of oscillations
         spreads.append(np.std(gaps * np.sqrt(horizons / start)) / np.sqrt(200))
-    controls = {"1 / T": -1.0, "no decrease": 0.0}
+    controls = {"$1 / T$": -1.0, "no decrease": 0.0}
     trial.order(
         np.array(means), starts, -0.5, rounding=np.array(spreads), margin=0.03, controls=controls
     )
@@ -354,4 +357,4 @@ def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000
     most = np.array([predicted.hedge_excess(row, horizon) for row in spectra])
     faster = spectra[:, 0] * np.log(dim) / horizon
     bound = {"instances": "search", "ops": horizon, "scale": spectra[:, 0]}
-    trial.bound(gaps, most, controls={"log d / T": faster}, **bound)
+    trial.bound(gaps, most, controls={"$log d / T$": faster}, **bound)

@@ -44,8 +44,8 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     root = sqrtm(sigma)
     rivals = {
         "PCA": top(sigma, kept),
-        "V without whitening": top(root @ prior @ root, kept),
-        "the top directions of S": top(prior, kept),
+        "$V$ without whitening": top(root @ prior @ root, kept),
+        "the top directions of $S$": top(prior, kept),
     }
     trial.gap(
         observed.worst_regret(sigma, prior, best),
@@ -117,9 +117,9 @@ def test_estimated_covariance(
         samples > 20_000 * mixing, "samples must separate lambda_(r+1) from the others 20 000-fold"
     )
     excess = predicted.estimation_excess(spectrum, kept)
-    rivals = {"|X|^2 alone": value**2 * np.sum(leading / gaps[:kept] ** 2)}
+    rivals = {"$|X|^2$ alone": value**2 * np.sum(leading / gaps[:kept] ** 2)}
     if kept > 1:
-        rivals["j = r alone"] = value**2 / gaps[kept - 1]
+        rivals["$j = r$ alone"] = value**2 / gaps[kept - 1]
     sizes = samples, 4 * samples
 
     def slopes(size):  # of what the squares explain, once for all draws
@@ -145,7 +145,7 @@ def test_estimated_covariance(
             for name, theory in rivals.items()
             if abs(theory - excess) > 0.01 * excess
         }
-        | {"N^(-1/2)": np.array([excess, 2 * excess])},
+        | {"$N^(-1/2)$": np.array([excess, 2 * excess])},
         first=500,
         most=20_000,
     )
@@ -190,7 +190,7 @@ def test_price_of_worst_case__mixture(trial, world: Seed, dim: Dim, kept: Count,
     mean = mixture.chances @ observed.mean_regret(sigma, sets_of(setting, mixture.members), prior)
     total = spectrum.sum()
     laws = {
-        "as good as the best R": predicted.pure_average(spectrum, kept),
+        "as good as the best $R$": predicted.pure_average(spectrum, kept),
         "uniform draws": (1 - kept / dim) * total,
     }
     trial.identity(

@@ -40,7 +40,7 @@ def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
     generator = trial.generator()
     R, task = half_seen(generator, sigma, kept)
     image = sigma @ R
-    controls = {"(R'R)^-1 for (R' Σ R)^-1": task @ sigma @ task - task @ image @ image.T @ task}
+    controls = {"$(R'R)^-1$ for $(R' Σ R)^-1$": task @ sigma @ task - task @ image @ image.T @ task}
     (regret,) = observed.projected_regret(sigma, R, task[:, None])
     trial.identity(
         regret,
@@ -104,7 +104,7 @@ def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
         measured(predicted.worst_task(sigma, prior, kept)),
         np.array([predicted.pure_value(spectrum, kept) / spectrum[0], 1.0]),
         ops=ops,
-        control_processes={"q_r, counted from one": measured(tasks[:, kept - 1])},
+        control_processes={"$q_r$, counted from one": measured(tasks[:, kept - 1])},
     )
 
 
@@ -172,7 +172,7 @@ def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
     controls = {
         "as of squared error": unseen,
         "a quarter, the variance of a label": unseen / 4,
-        "all of f": 1 / 8,
+        "all of $f$": 1 / 8,
     }
     options = {"margin": 0.001 * unseen, "controls": controls, "same_instance": True}
     trial.limit(

@@ -114,7 +114,7 @@ def test_gcv_bias_finite_M(
     )
     controls = {
         "the risk, as of infinitely many": risks,
-        "1 / M^2": np.array([truth[0], risks[1] + one / 4, truth[2]]),
+        "$1 / M^2$": np.array([truth[0], risks[1] + one / 4, truth[2]]),
     }
     if abs(truth[2] - truth[1]) > 0.05 * truth[1]:
         controls["over the other points"] = truth[[0, 2, 1]]
@@ -175,7 +175,7 @@ def test_gcv_bias(
     truth = risks + excess
     controls = {
         "none, as of infinitely many": risks,
-        "1 / M^2": risks + excess * np.array([1, 1 / 2, 1]),
+        "$1 / M^2$": risks + excess * np.array([1, 1 / 2, 1]),
     }
     trial.mean(
         lambda key: risks + judged(key),
@@ -199,7 +199,7 @@ def repaired(trial, aspect, subsample_aspect, penalty, dim, share):
     shares = {
         "not": 1,
         "with members' own residuals": 1 - d**2,
-        "by 1 / M^2": np.array([0, 1 / 2, 7 / 8]),
+        "by $1 / M^2$": np.array([0, 1 / 2, 7 / 8]),
     }
     excesses = judging(both, penalty)
     trial.mean(
@@ -370,7 +370,7 @@ def test_gcv_uniform(
         predict=-0.5,
         law=Asymptotic(),
         margin=0.04,
-        controls={"no consistency": 0.0, "1 / n, as of its mean": -1.0},
+        controls={"no consistency": 0.0, "$1 / n$, as of its mean": -1.0},
         control_processes={"one member": lambda generator, n: slopes(generator, n)[:, 1]},
         first=32,
         most=1000,

@@ -93,7 +93,7 @@ def test_optimum(trial, aspect: AnyAspect, noise: Noise):
     level = noise / population.signal
     rivals = {
         name: [predicted.isotropic_optimal_subsample_aspect(aspect, penalty / aspect), penalty]
-        for name, penalty in (("as if Σ = I", aspect * level), ("σ^2 / |β|^2", level))
+        for name, penalty in (("as if $Σ = I$", aspect * level), ("$σ^2 / |β|^2$", level))
     }
     trial.value(
         optima,
@@ -177,7 +177,7 @@ def test_optimum__isotropic_place(trial, aspect: AnyAspect = 0.5, noise: Noise =
     _, place = least_of(
         lambda phi: predicted.full_ensemble_risk(population, 0.0, aspect, phi), max(1.0, aspect)
     )
-    roots = {"φ_s* = φ": aspect, "the smaller root": aspect / best}
+    roots = {"$φ_s* = φ$": aspect, "the smaller root": aspect / best}
     trial.value(place, best, error=3e-7, margin=1e-6, controls=roots)
 
 

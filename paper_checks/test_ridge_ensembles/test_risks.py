@@ -180,13 +180,13 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
         "without the new point's noise": truth - POPULATION.noise,
         "each for the other": truth[:, ::-1],
     }
-    controls |= {"half the noise": law(noise=POPULATION.noise / 2), "1 / M^2": law(members=4)}
+    controls |= {"half the noise": law(noise=POPULATION.noise / 2), "$1 / M^2$": law(members=4)}
     rivals = {}
     if penalty >= 0.1:  # without one t is t squared where p <= k, and 1 elsewhere
         linear = otherwise(1, lambda population, mu, phi: 1 - phi * shrunk(population, mu))
         rivals = {
-            "μ of all points": otherwise(0, threshold_distance),
-            "r / (μ + r) unsquared": linear,
+            "$μ$ of all points": otherwise(0, threshold_distance),
+            "$r / (μ + r)$ unsquared": linear,
         }
     if correlation is not None:
         rivals |= {
@@ -309,7 +309,7 @@ def test_finite_size_exact(
         exact,
         law=Asymptotic(),
         margin=0.009 * exact,
-        controls={"p - k for p - k - 1": limit, "without noise": exact - noise},
+        controls={"$p - k$ for $p - k - 1$": limit, "without noise": exact - noise},
         **LOOKS | {"most": 16_000},
     )
 
@@ -342,7 +342,7 @@ def test_affine_in_1_over_M(trial, there: Few = 8, dim: Some = 20):
         [float(observed.bag_mean(products, m)) for m in range(1, there + 1)],
         ops=2**there,
         scale=single + abs(pair),
-        controls={"1 / M^2": law(lambda m: 1 / m**2), "1 / sqrt(M)": law(lambda m: m**-0.5)},
+        controls={"$1 / M^2$": law(lambda m: 1 / m**2), "$1 / sqrt(M)$": law(lambda m: m**-0.5)},
         generic="means of products are polynomials in the factor",
     )
 

@@ -202,7 +202,7 @@ def test_thresholds_not_monotone__in_the_plane(
     share = predicted.rising_share(cosine)
     inner = np.arctan(1 / np.sqrt(1 - cosine**2))
     controls = {
-        "1 for 1 / sqrt(1 - ρ^2)": share + (inner - np.pi / 4) * 2 / np.pi,
+        "1 for $1 / sqrt(1 - ρ^2)$": share + (inner - np.pi / 4) * 2 / np.pi,
         "half of them": share / 2,
     }
     measured = rising_in_the_plane(np.array([cosine]))[0]

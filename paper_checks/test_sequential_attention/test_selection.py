@@ -272,7 +272,10 @@ def test_coherence_recovery(
         for X, w in zip(tables + tight, weights, strict=True)
     ]
     bounds = [predicted.outside_ratio(size, cosine) for cosine in mu]
-    controls = {"k μ": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
+    controls = {
+        "$k μ$": size * np.array(mu),
+        "$k - 1$ for $k$": np.array(bounds) * (size - 1) / size,
+    }
     trial.bound(
         ratios, bounds, instances="draws", independent=designs, ops=10 * n, controls=controls
     )
@@ -304,6 +307,6 @@ def test_coherence_recovery__threshold(
     reach = size * (1 + uneven)
     threshold = brentq(missed, 0.5 / (reach - 1), 1.2 / (reach - 1), xtol=1e-14)
     limit = predicted.recovery_coherence(size, uneven)
-    controls = {"one column fewer": 1 / (reach - 2), "1 / (k (1 + L / l))": 1 / reach}
+    controls = {"one column fewer": 1 / (reach - 2), "$1 / (k (1 + L / l))$": 1 / reach}
     controls |= {"lengths left out": 1 / (2 * size - 1)} if uneven >= 1.001 else {}
     trial.value(threshold, limit, error=1e-11, margin=1e-9, controls=controls)

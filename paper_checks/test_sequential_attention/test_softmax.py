@@ -58,8 +58,8 @@ def test_softmax_early_law(
     law = predicted.early_logits(X, y, rates[0], steps) / rates[0] ** 2
     size = np.linalg.norm(law)
     products = (X.T @ y / n) * np.linalg.lstsq(X, y)[0]
-    controls = {"t^2 for t (t - 1)": law / size * steps / (steps - 1)}
-    controls["least squares for one c"] = (
+    controls = {"$t^2$ for $t (t - 1)$": law / size * steps / (steps - 1)}
+    controls["least squares for one $c$"] = (
         steps * (steps - 1) / 2 * (products - products.mean()) / p**2 / size
     )
     values = (np.array(logits) - np.mean(logits, axis=1, keepdims=True)) / size
@@ -185,7 +185,7 @@ def test_coded_first_pick(trial, p: CodedFeatures = 12, n: CodedRows = 24, steps
         first=8192,
         most=60_000 * p,
         vectorised=True,
-        controls={"either of the two in y": 2 * chance},
+        controls={"either of the two in $y$": 2 * chance},
         control_processes=processes,
         as_published=("at least", 0.9),
     )

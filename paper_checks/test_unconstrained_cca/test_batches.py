@@ -101,7 +101,7 @@ def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
         ops=3 ** (4 * batch),  # terms of the mean
         controls={
             "one batch": truth + predicted.single_batch_bias(covariance, batch) + cumulants,
-            "b for m": truth * ((batch - 1) / batch) ** 2,
+            "$b$ for $m$": truth * ((batch - 1) / batch) ** 2,
         },
     )
 
@@ -127,8 +127,8 @@ def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
     cumulants = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
     within = predicted.single_batch_bias(_embedded(rho, w, unrelated=True)[0], batch)
     controls = {
-        "2 tr V^2 / m": 2 * predicted.two_batch_penalty(covariance) / (batch - 1) + cumulants,
-        "b for m": normal * (batch - 1) / batch + cumulants,
+        "$2 tr V^2 / m$": 2 * predicted.two_batch_penalty(covariance) / (batch - 1) + cumulants,
+        "$b$ for $m$": normal * (batch - 1) / batch + cumulants,
         "covariances between the views left out": within + cumulants,
     } | ({"cumulants left out": normal} if abs(kurtosis) > 1e-3 else {})
     single, double = observed.enumerated_penalties(
@@ -169,7 +169,7 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
         means,
         law=Asymptotic(),
         margin=np.array([0.025, 0.02]) * means,
-        controls={"one batch, 2 tr V^2 / m": np.array([means.sum(), 2 * truth / (batch - 1)])},
+        controls={"one batch, $2 tr V^2 / m$": np.array([means.sum(), 2 * truth / (batch - 1)])},
         first=64,
         vectorised=True,
     )
@@ -196,7 +196,9 @@ def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: C
         scale=np.abs(exact).max() + np.sum(weights**2) ** 1.5,
         controls={
             "not centred": predicted.two_batch_gradient(views, second, weights, centred=False),
-            "each with its own V": predicted.two_batch_gradient(views, second, weights, "its own"),
+            "each with its own $V$": predicted.two_batch_gradient(
+                views, second, weights, "its own"
+            ),
         },
         as_published=released_derivative(views, second, weights) / 2,
         generic="gradients are polynomials in views and weights",
@@ -305,7 +307,7 @@ def test_batch_that_keeps(trial, correlations: Related):
         for b, W in ends.items()
         if np.sum(W.reshape(2, len(rho), -1) ** 2, axis=(0, 2)).min() > 1e-6
     ]
-    trial.identity(min(keeps), least, ops=0, controls={"ρ for x": rough})
+    trial.identity(min(keeps), least, ops=0, controls={"$ρ$ for $x$": rough})
 
 
 @claim(derived("the minima of the expected losses"), kind="limit", tier="full", cases=[1, 2])
@@ -357,7 +359,7 @@ def test_null_level(
     rng = trial.generator()
     level = predicted.null_level(n_rows, dim_first, dim_second)
     smaller = (
-        {"the smaller d": level / max(dim_first, dim_second)}
+        {"the smaller $d$": level / max(dim_first, dim_second)}
         if max(dim_first, dim_second) > 1
         else {}
     )
@@ -367,7 +369,7 @@ def test_null_level(
         ),
         level,
         ops=100 * n_rows,
-        controls={"d1 d2 / n": level * (n_rows - 1) / n_rows} | smaller,
+        controls={"$d1 d2 / n$": level * (n_rows - 1) / n_rows} | smaller,
         generic="the mean over all pairings is rational in both views",
     )
 
@@ -393,13 +395,13 @@ def test_sampled_null_level(
     trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
     level = predicted.null_level(n_rows, dim_first, dim_second)
     large = max(dim_first, dim_second)
-    smaller = {"the smaller d": level / large} if large > 1 else {}
+    smaller = {"the smaller $d$": level / large} if large > 1 else {}
     trial.mean(
         lambda key: observed.squared_correlations(key, n_rows, dim_first, dim_second, law),
         level,
         law=Bounded(0, min(dim_first, dim_second)),
         margin=min(0.03, 0.8 / n_rows) * level,
-        controls={"d1 d2 / n": level * (n_rows - 1) / n_rows} | smaller,
+        controls={"$d1 d2 / n$": level * (n_rows - 1) / n_rows} | smaller,
         first=1024,
         most=12_000_000,
         vectorised=True,

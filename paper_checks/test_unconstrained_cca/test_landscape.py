@@ -84,7 +84,7 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
         + np.sum(A**2) / values[0] ** 2,
         controls={
             "1 for the factor 2": distances + np.array([np.sum(W * (A @ W)) for W in matrices]),
-            "B^-1 for B^(-1/2)": np.array(
+            "$B^-1$ for $B^(-1/2)$": np.array(
                 [predicted.loss_by_distance(once_more, B, W) for W in matrices]
             ),
         },
@@ -528,7 +528,7 @@ def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0,
     rivals = {
         "rate 4": predicted.flow_gram(A, start, time / 2),
         "Oja's flow": predicted.flow_gram(A, start, time / 4),
-        "A for 2 A in the loss": predicted.flow_gram(A / 2, start, time),
+        "$A$ for $2 A$ in the loss": predicted.flow_gram(A / 2, start, time),
     }
     W = observed.flow_path(A, start, np.array([time]))[0]
     trial.value(
