@@ -172,7 +172,7 @@ def test_count(trial, q: Field, n: Length, k: Dim):
     )
 
 
-LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 0 only"
+LOOSE = "a hull of one dimension more is as frequent in the limit of $q = 2$, $l = 0$ only"
 
 
 @claim(

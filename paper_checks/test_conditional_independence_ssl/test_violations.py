@@ -71,7 +71,7 @@ def test_violated_ci_bound(trial, violation: Dependence = 1.0, worlds: Worlds = 
     trial.bound(errors(table), outer, controls=controls, **options)
 
 
-@claim(derived("A^+ as a head, whose error is A^+ δ"), kind="bound")
+@claim(derived("$A^+$ as a head, whose error is $A^+ δ$"), kind="bound")
 def test_violated_ci_bound__sharper(trial, violation: Dependence = 1.0, worlds: Worlds = 2000):
     """Let $δ = E[X2 | X1] - A p$ be the violation of conditional independence, with $A = (E[X2 | Y
     = 1], ...)$ of full column rank and the posterior $p$ of the classes. The approximation error of

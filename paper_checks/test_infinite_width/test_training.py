@@ -169,7 +169,7 @@ def test_late_readout__order(
 
 
 @claim(
-    tried(DICHOTOMY, "linear networks, and the exponent 2 s"),
+    tried(DICHOTOMY, "linear networks, and the exponent $2 s$"),
     kind="rate",
     cases=[(0.5, 0.15), (0.25, 0.15), (0.0, 0.15), (0.5, 0.1)],
 )

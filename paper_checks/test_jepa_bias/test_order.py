@@ -113,8 +113,8 @@ def require_unequal(trial, rho_low, rho_high):
 
 
 RATIO = derived(
-    "λ times the learning time does not depend on λ, so that the order turns where λ_1 / λ_2 is "
-    "the ratio of these products"
+    "$λ$ times the learning time does not depend on $λ$, so that the order turns where $λ_1 / "
+    "λ_2$ is the ratio of these products"
 )
 
 
@@ -234,8 +234,8 @@ def test_order_inversion__window(
 
 @claim(
     derived(
-        "partial fractions of the integrals for the times, at ρ = 1/2 and 1, enclosed by ball"
-        " arithmetic"
+        "partial fractions of the integrals for the times, at $ρ = 1/2$ and 1, enclosed by ball "
+        "arithmetic"
     ),
     cases=[(2, 0.5), (3, 0.5), (5, 0.5), (5, 0.9)],
 )

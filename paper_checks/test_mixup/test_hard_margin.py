@@ -143,7 +143,7 @@ def test_erm_phase_curve(
 
 
 @claim(
-    derived("the outermost of n points lies Φ^-1(1 - 1/n) deviations out, in every direction"),
+    derived("the outermost of $n$ points lies $Φ^-1(1 - 1/n)$ deviations out, in every direction"),
     kind="limit",
     tier="full",
     cases=[(20.0, 6.0), (40.0, 8.0), (80.0, 8.0), (160.0, 13.8), (320.0, 20.7)],
@@ -212,7 +212,7 @@ def angle_rates(pair):
     kind="limit",
     tier="full",
     cases=[(0.5, 800), (1.0, 3200)],
-    low_power="a variance of fits; corrections of relative order K_erm / n are not computed",
+    low_power="a variance of fits; corrections of relative order $K_erm / n$ are not computed",
 )
 def test_erm_fisher(
     trial,
@@ -261,7 +261,7 @@ def test_erm_fisher(
 
 
 @claim(
-    derived("the inverse of Fisher's information matrix, across b"),
+    derived("the inverse of Fisher's information matrix, across $b$"),
     kind="identity",
     cases=[0.1, 0.5, 1.5],
     route="a matrix inverted after a trapezoidal rule over the plane, in the check",
@@ -310,7 +310,7 @@ def test_erm_fisher__matrix(
 
 @claim(
     derived(
-        "a single point, the nearest along μ, carries the margin, and its component across μ "
+        "a single point, the nearest along $μ$, carries the margin, and its component across $μ$ "
         "is independent of that"
     ),
     kind="limit",

@@ -16,7 +16,7 @@ from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import Interval
 
 ALIGNED = derived(
-    "at any given w·μ the loss grows with the variance of w·x, which is least along b"
+    "at any given $w·μ$ the loss grows with the variance of $w·x$, which is least along $b$"
 )
 
 QUADRATURE = 1e-11

@@ -20,7 +20,7 @@ from theory_on_trial.laws import NormalVariance, RatioOfMeans
 
 LAW = MixingLaw.beta(1.0, 8)
 """Uniform λ; 8 Legendre nodes leave an error of 1e-9 in scores below 10."""
-NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not computed"
+NEXT_ORDER = "a variance of fits; corrections of relative order $1 / n$ are not computed"
 ERROR = 1e-7
 """Chance, for each design, that any of its boxes misses its n_ε."""
 WhatIsDrawn = Literal["expected", "random", "sampled"]
@@ -436,7 +436,7 @@ def cost_of(pair, mode):
 
 @claim(
     derived(
-        "the sum of the rate of discriminant analysis and of what drawn labels or drawn λ cost"
+        "the sum of the rate of discriminant analysis and of what drawn labels or drawn $λ$ cost"
     ),
     kind="rate",
     tier="full",
@@ -510,12 +510,12 @@ def mixup_boxes(trial, epsilon, separabilities, sizes, runs, mode):
     tried(
         "abstract, sentence 5: Mixup mitigates this problem by significantly reducing the sample "
         "complexity",
-        "Gaussian classes, and the order sqrt(κ)",
+        "Gaussian classes, and the order $sqrt(κ)$",
     ),
     kind="rate",
     tier="full",
     cases=["expected", "random", "sampled"],
-    not_tight="n_ε is enclosed between sizes in steps, and does not grow at all where λ is "
+    not_tight="$n_ε$ is enclosed between sizes in steps, and does not grow at all where $λ$ is "
     "averaged",
 )
 def test_mixup_poly(

@@ -280,7 +280,7 @@ def test_nb_linear_when_weak(
 
 
 @claim(
-    derived("the exact law of the expected error at Δ^2 = c n"),
+    derived("the exact law of the expected error at $Δ^2 = c n$"),
     kind="limit",
     cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)],
     route="the exact law at growing n against the limit that is claimed",
@@ -317,7 +317,7 @@ def test_nb_constant_when_dense(
 
 
 @claim(
-    derived("the number of samples is about 16 n z^2 / Δ^4 for a normal quantile z"),
+    derived("the number of samples is about $16 n z^2 / Δ^4$ for a normal quantile $z$"),
     kind="rate",
     cases=[0.0, 0.25, 0.4, 0.6],
     route="slopes of `sample_complexity.naive_bayes_samples` against "
@@ -360,8 +360,8 @@ def test_nb_sample_exponent(
 
 @claim(
     derived(
-        "the exact law of the expected error at Δ^2 = sqrt(n / log n), solved for the number "
-        "of samples"
+        "the exact law of the expected error at $Δ^2 = sqrt(n / log n)$, solved for the number of "
+        "samples"
     ),
     kind="rate",
     route="sizes of the exact law at growing n against the growth that is claimed",

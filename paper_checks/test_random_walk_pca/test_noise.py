@@ -66,7 +66,7 @@ def first_ratio(law, n_points, dim):
 
 
 @claim(
-    derived("to first order in 1 / d the mean depends on the second moments of the steps alone"),
+    derived("to first order in $1 / d$ the mean depends on the second moments of the steps alone"),
     kind="distribution",
     tier="full",
     cases=[*KURTOSIS, "student"],

@@ -15,7 +15,7 @@ from theory_on_trial.contract import Interval
 @claim(
     recalled(
         "the spectrum of a random walk, as a reader's note quotes it",
-        within="as T grows; it is exact at every T",
+        within="as $T$ grows; it is exact at every $T$",
     ),
     kind="identity",
     cases=[2, 3, 7, 50, 300],
@@ -173,7 +173,7 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
 
 @claim(
     derived(
-        "the points of the times s and t are |s - t| independent steps apart, and principal "
+        "the points of the times $s$ and $t$ are $|s - t|$ independent steps apart, and principal "
         "components only rotate them"
     ),
     kind="identity",

@@ -394,8 +394,8 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim, released=Non
 
 
 SAME = tried(
-    "abstract, sentence 2: contours in the (λ, φ_s)-plane at any achievable risk",
-    "the penalty in closed form, its derivation from the level μ, and the margin",
+    "abstract, sentence 2: contours in the $(λ, φ_s)$-plane at any achievable risk",
+    "the penalty in closed form, its derivation from the level $μ$, and the margin",
 )
 
 
