@@ -517,15 +517,17 @@ def test_broken__of_one_deep_run(trial, layers: Three, copies: Copies, units: Ru
     from random weights of scale $α → 0$, and one copy is replaced by noise of variance 1
     afterwards. The mean squared error is $2/F$, as with one unit a copy.
     """
-    each = shares(trial.generator("runs"), 1000, copies, layers, SMALL, units)
     law = error_of_broken(copies, layers, units, wide=True)
-    trial.value(
-        np.mean(errors_of_broken(each[:, None])),
+
+    def errors(generator, n):
+        return errors_of_broken(shares(generator, n, copies, layers, SMALL, units)[:, None])
+
+    trial.mean(
+        errors,
         law,
-        error=1e-6,
+        law=Bounded(2 / copies**2 * (1 - 1e-9), 2 / copies * (1 + 1e-9)),
         slack=20 * SMALL * law,
         margin=0.009 * law,
-        generic="analytic where one unit starts largest, and units are interchangeable",
         controls={
             "as good as $M$ runs": error_of_broken(copies, layers, units, wide=False),
             "as with two layers": error_of_broken(copies, 2, units, wide=True),
