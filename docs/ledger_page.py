@@ -16,6 +16,7 @@ from catalogue import ledger as published
 
 from theory_on_trial import Claim, claims
 from theory_on_trial.formula.marks import is_marked, plain
+from theory_on_trial.formula.numerals import numerals
 from theory_on_trial.formula.signs import GREEK_NAMES
 from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, proved_for
 from theory_on_trial.page.tex import latex
@@ -135,16 +136,16 @@ def _line(claim: Claim, name: str, row: Row | None, facts: dict[str, str]) -> st
     words = plain(f"{name} {statement} {claim.source} {claim.kind}").lower()
     words = "".join(GREEK_NAMES.get(letter, letter) for letter in words)
     data = "".join(f' data-{key}="{escape(value)}"' for key, value in facts.items())
-    proof = f" <em>{escape(proved_for(row.note))}</em>" if row and proved_for(row.note) else ""
+    proof = f" <em>{typeset(proved_for(row.note))}</em>" if row and proved_for(row.note) else ""
     numbers = ""
     if row is not None:
         interval = brief_interval(row.interval)
         numbers = (
-            f"predicted {typeset(brief(row.predicted))}<br>measured "
-            f"{typeset(measured(row))} {typeset(interval)}"
+            f"predicted {typeset(numerals(brief(row.predicted)))}<br>measured "
+            f"{typeset(numerals(measured(row)))} {typeset(numerals(interval))}"
         )
         detects = row.detects.split(",")[0]
-        numbers += f"<br>detects {typeset(detects)}" * bool(detects)
+        numbers += f"<br>detects {typeset(numerals(detects))}" * bool(detects)
     written = inspect.unwrap(claim.function).__code__
     file = Path(written.co_filename)
     place = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.name

@@ -42,6 +42,7 @@ from catalogue import (
 )
 
 from theory_on_trial import Claim, claims
+from theory_on_trial.formula.numerals import numerals
 from theory_on_trial.ledger import Row, brief, proved_for
 from theory_on_trial.ledger.words import WHOSE
 from theory_on_trial.repository import abstract, outline
@@ -229,12 +230,12 @@ def claim_cells(claim: Claim, row: Row | None) -> list[str]:
     provenance = claim.source.provenance
     source = str(claim.source).removeprefix(f"{provenance}: ")
     about = " · ".join(filter(None, [reference(claim), claim.kind, in_markdown(source)]))
-    proof = f" *{proved_for(row.note)}*" if row and proved_for(row.note) else ""
+    proof = f" *{in_markdown(proved_for(row.note))}*" if row and proved_for(row.note) else ""
     cells = [provenance, f"{in_markdown(claim.statement)}{proof}<br><small>{about}</small>"]
     if row is None:
         return [*cells, "not run yet", "", "", ""]
     numbers = (brief(row.predicted), ledger_page.measured(row), row.detects.split(",")[0])
-    return [*cells, row.verdict, *map(in_markdown, numbers)]
+    return [*cells, row.verdict, *(in_markdown(numerals(number)) for number in numbers)]
 
 
 def errata_table(paper: str) -> str:

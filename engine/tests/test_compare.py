@@ -251,7 +251,7 @@ def test_a_claim_that_rests_on_less_is_a_difference(compared):
         {
             "mean": {
                 "resolution": None,
-                "detects": "no size",
+                "detects": "unknown",
                 "guarantee": "asymptotic",
                 "controls": [],
             }
@@ -259,7 +259,7 @@ def test_a_claim_that_rests_on_less_is_a_difference(compared):
     )
     assert not found.identical
     assert found.weaker == [
-        ("paper.mean", "detects 4 %", "detects no size"),
+        ("paper.mean", "detects 4 %", "detects unknown"),
         ("paper.mean", "finite-n", "asymptotic"),
         ("paper.mean", "control one third", "none"),
     ]

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from theory_on_trial import claim, code, derived, paper, published
+from theory_on_trial.decide.growth import ANY_POWER, GROWTH_LAWS
 from theory_on_trial.figures.drawing import figure
 from theory_on_trial.formula.marks import fault, is_marked, parts, plain
+from theory_on_trial.formula.numerals import is_law, numerals
 from theory_on_trial.formula.reader import tex
 from theory_on_trial.formula.signs import ACCENTS, COMMANDS
-from theory_on_trial.ledger import Ledger, Row
+from theory_on_trial.ledger import Ledger, Row, brief
 from theory_on_trial.page.formats import table_of
 from theory_on_trial.page.tex import statement
 from theory_on_trial.page.typeset import typeset
@@ -157,6 +159,42 @@ def test_the_name_of_a_control_is_marked_as_a_statement_is():
     assert "control 'σ for σ^2': INCONCLUSIVE" in row.failure()
     assert "  σ for σ^2: INCONCLUSIVE (predicts 2)" in str(row)
     assert r"$\sigma$ for $\sigma^{2}$: 2 → INCONCLUSIVE" in row._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("printed", "markdown"),
+    [
+        ("5.3e-13 of its scale", r"$5.3 \times 10^{-13}$ of its scale"),
+        ("[1e-5, inf]", r"[$10^{-5}$, $\infty$]"),
+        ("-2.5e+10", r"$- 2.5 \times 10^{10}$"),
+        ("sqrt n log n", r"$\sqrt{n}\, \mathrm{log}\, n$"),
+        (
+            "n; 0.97 <= a <= 1.03 in n^a",
+            r"$n$; $0.97 \leq a \leq 1.03$ in $n^{a}$",
+        ),
+        ("log n; any a in (log n)^a", r"$\mathrm{log}\, n$; any $a$ in $(\mathrm{log}\, n)^{a}$"),
+        ("4 of 5 runs", "4 of 5 runs"),
+        ("nan", "nan"),
+        ("any error, in one coordinate 1.2 %", "any error, in one coordinate 1.2\u202f%"),
+        ("$3 k$ of 1e6", "$3 k$ of 1e6"),
+    ],
+)
+def test_numbers_of_this_program_are_set_by_marks_of_its_own(printed, markdown):
+    found = parts(numerals(printed))
+    assert "".join(f"${part}$" if kind == "formula" else part for kind, part in found) == markdown
+
+
+@given(st.floats(allow_nan=False), st.integers(1, 8))
+def test_no_number_is_cut(value, digits):
+    (kind, _), *others = parts(numerals(brief(value, digits)))
+    assert not others
+    assert (kind == "formula") == ("e" in brief(value, digits) or "inf" in brief(value, digits))
+
+
+@pytest.mark.parametrize("law", [*GROWTH_LAWS, ANY_POWER, "n^1.5", "n^(2/3)", "n log^2 n"])
+def test_every_law_of_growth_is_one_formula(law):
+    assert law == "const" or is_law(law)
+    assert numerals(law) == (law if law == "const" else f"${law}$")
 
 
 def test_code_of_a_publication_keeps_its_dollars():

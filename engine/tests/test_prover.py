@@ -555,7 +555,7 @@ def test_a_trial_records_a_proof_with_its_control():
     (finding,) = trial.findings
     assert finding.outcome == "VERIFIED"
     assert finding.interval.guarantee == "proved"
-    assert finding.note.startswith("proved for all x in [0, 20]")
+    assert finding.note.startswith("proved for all `x` in [0, 20]")
     assert [control.outcome for control in finding.controls] == ["REFUTED"]
 
 
@@ -576,16 +576,16 @@ def test_a_trial_records_an_identity_with_its_control():
     )
     (finding,) = trial.findings
     assert finding.outcome == "VERIFIED"
-    assert finding.note == "proved for all n: 3 coefficients that agree"
+    assert finding.note == "proved for all `n`: 3 coefficients that agree"
     assert [control.outcome for control in finding.controls] == ["REFUTED"]
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (range(2, 21), "n in {2, …, 20}"),
-        ([2, 3, 5, 10, 100], "n in {2, 3, 5, 10, 100}"),
-        ([7], "n in {7}"),
+        (range(2, 21), "`n` in {2, …, 20}"),
+        ([2, 3, 5, 10, 100], "`n` in {2, 3, 5, 10, 100}"),
+        ([7], "`n` in {7}"),
     ],
 )
 def test_the_note_does_not_claim_integers_that_were_left_out(values, words):
@@ -628,7 +628,7 @@ def test_a_plain_test_says_where_an_inequality_is_false_open_or_proved():
         return trial.findings[0]
 
     tanh = balls.tanh
-    assert passed(found(tanh, lambda x: x)).startswith("prove: proved for all x in [0, 20]: ")
+    assert passed(found(tanh, lambda x: x)).startswith("prove: proved for all `x` in [0, 20]: ")
     assert "(false at x in [" in failure(found(lambda x: x, tanh))
     touching = found(lambda x: x, lambda x: x * x / 4 + 1, most_boxes=40)
     assert "(not proved at x in [" in failure(touching)

@@ -398,12 +398,12 @@ class Elements(HTMLParser):
 
 def test_the_domain_of_a_proof_stands_beside_the_statement(tmp_path):
     rows = ledger().claims
-    note = "proved for all x in [0, 20]: 29 boxes, depth 11, 106 bits, enclosures"
+    note = "proved for all `x` in [0, 20]: 29 boxes, depth 11, 106 bits, enclosures"
     proved = replace(rows[0], note=note, guarantee="proved")
     write_html(tmp_path / "report.html", Ledger([proved]), tmp_path)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert html.count("<em>proved for all x in [0, 20]</em>") == 1
-    assert proved_for(f"a remark; {note}") == "proved for all x in [0, 20]"
+    assert html.count("<em>proved for all <code>x</code> in [0, 20]</em>") == 1
+    assert proved_for(f"a remark; {note}") == "proved for all `x` in [0, 20]"
     assert proved_for("not proved at x = 3: more boxes would do") == ""
 
 

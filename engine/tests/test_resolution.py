@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from theory_on_trial import Trial
 from theory_on_trial.decide import evidence
 from theory_on_trial.decide.decision import Prediction, decide, decide_control, judge
-from theory_on_trial.decide.resolution import distance
+from theory_on_trial.decide.resolution import Resolution, distance
 from theory_on_trial.laws import Enclosure, Normal
 
 sizes = st.floats(1e-3, 1e3)
@@ -85,6 +85,21 @@ def test_where_all_is_zero_an_error_is_measured_in_the_scale():
     found = judge(interval(0, 0), Prediction(0.0, 0.1, scale=10.0), {}).resolution
     assert (found.size, str(found)) == (pytest.approx(0.01), "0.01 of its scale")
     assert distance(5.0, Prediction(0.0, 0.1, scale=10.0)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0.0, "any error"),
+        (2e-5, "2e-5"),
+        (0.0123, "1.2 %"),
+        (1.2345, "120 %"),
+        (10.0, "1000 %"),
+        (np.inf, "unknown"),
+    ],
+)
+def test_an_error_is_a_number_with_its_unit_or_a_word(size, words):
+    assert str(Resolution(size, size)) == words
 
 
 def test_exact_arithmetic_detects_everything():

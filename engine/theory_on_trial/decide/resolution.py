@@ -38,12 +38,14 @@ class Resolution:
         if self.exponent:
             return self.exponent
         if not np.isfinite(self.size):
-            return "no size"
+            return "unknown"
         if self.size == 0:
             return f"any error {self.unit}".strip()
         if self.unit:
             return f"{_brief(self.size)} {self.unit}"
-        return f"{100 * self.size:.2g} %" if self.size >= 1e-4 else _brief(self.size, "0e")
+        if self.size >= 1e-4:
+            return f"{float(f'{100 * self.size:.2g}'):g} %"  # 150 %, not 1.5e+02 %
+        return _brief(self.size, "0e")
 
 
 def _brief(size: float, form: str = "2g") -> str:

@@ -407,7 +407,8 @@ def _detected(finding: Finding) -> dict[str, Any]:
         else ""
     )
     factor = finding.prediction.side != "two" and not error.unit and math.isfinite(error.size)
-    words = f"{error}{' tighter' * factor}{alone}"
+    tighter = "any tightening" if error.size == 0 else f"{error} tighter"
+    words = f"{tighter if factor else error}{alone}"
     return {"resolution": error.size if math.isfinite(error.size) else None, "detects": words}
 
 

@@ -45,7 +45,7 @@ _COLUMNS = (
         "detects",
         9,
         7,
-        lambda row, _: re.split(",| tighter| of its| in prob| error", row.detects)[0],
+        lambda row, _: re.split(",| tight| of its| in prob| error", row.detects)[0],
     ),
     _Column(
         "P(error)",

@@ -16,6 +16,7 @@ import numpy as np
 
 from theory_on_trial.base.files import write_text
 from theory_on_trial.formula.marks import plain
+from theory_on_trial.formula.numerals import is_law, numerals
 from theory_on_trial.formula.signs import GREEK_NAMES
 from theory_on_trial.ledger import Ledger, Row, brief, brief_interval, paper_in, proved_for
 from theory_on_trial.ledger.terminal import sentences
@@ -254,6 +255,8 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "typeset": typeset,
+        "number": lambda text: typeset(numerals(text)),
+        "control": lambda name: typeset(numerals(name) if is_law(name) else name),
         "brief": brief,
         "interval": brief_interval,
         "proved_for": proved_for,

@@ -1344,11 +1344,13 @@ def _proved(
     where = "" if proof.where is None else ", ".join(map(_range_in_words, proof.where.items()))
     if tolerance is None:
         side: Side = "two"
-        everywhere = ", ".join(domain)
+        everywhere = ", ".join(f"`{name}`" for name in domain)
         how = f"{proof.boxes} coefficients that agree"
     else:
         side = "at most"
-        everywhere = ", ".join(map(_range_in_words, domain.items()))
+        everywhere = ", ".join(
+            _range_in_words((f"`{name}`", ends)) for name, ends in domain.items()
+        )
         how = f"{proof.boxes} boxes, depth {proof.depth}, {proof.bits} bits, {proof.used}"
         how += f", to {tolerance:g}" if tolerance else ""
     note = {
