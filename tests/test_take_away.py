@@ -108,6 +108,7 @@ def factored_meanings(page):
 
 
 def fast_repulsion(page):
+    yield f"errs by {short(page.corner_error(1.0, 2), 2)}"
     yield f"wider than {brentq(page.rate, 3, 5):.4f}"
     yield f"a factor of {np.exp(-page.rate(5.0)):.2f} a node"
 
