@@ -3,12 +3,13 @@ arXiv 1810.11859.
 
 For whoever compares models by a mean-field ELBO: which models it favours, and by how many nats.
 
-Take away: the ELBO charges each feature as if it were orthogonal to all others, so it lacks half
-the logarithm of the product of variance inflation factors, each beside the features before it
-alone, and more data do not change that. With two features of correlation .9 this tends to .83 nats
-as $n$ grows: a feature that adds nothing is included .04 of the time in place of .10, and one that
-matters .55 in place of .72 ($n = 50$, $b = (1, .6)$). As $n$ grows, its false inclusions tend to
-$√(1 - r²)$ of the evidence's, .44 here, but only as $1/log n$ does.
+Take away: the ELBO charges each feature as if it were orthogonal to all others (`threshold`), so it
+lacks half the logarithm of the product of variance inflation factors, each beside the features
+before it alone, and more data do not change that. With two features of correlation .9 this tends to
+.83 nats as $n$ grows (`gap`): a feature that adds nothing is included .04 of the time in place of
+.10, and one that matters .55 in place of .72 ($n = 50$, $b = (1, .6)$; `selection`). As $n$ grows,
+its false inclusions tend to $√(1 - r²)$ of the evidence's, .44 here, but only as $1/log n$ does
+(`consistent`).
 
 Setting: $y = Xθ + N(0, σ² I_n)$, $θ ~ N(0, τ² I_k)$, $X$ $(n, k)$; $Λ = X'X/σ² + I/τ²$,
 $h = X'y/σ²$. The mean field is a product of $N(m_j, v_j)$, and the best ELBO is that of the best
@@ -284,12 +285,12 @@ def test_threshold(trial, samples: Samples, features: Features, prior: Prior):
 @claim(
     derived("$u$ is a normal number"),
     kind="distribution",
-    cases=[(40, 0.9, 0.0, 1.0), (30, 0.9, 0.6, 1.0), (20, 0.7, 0.6, 2.0)],
+    cases=[(50, 0.9, 0.0, 1.0), (50, 0.9, 0.6, 1.0), (20, 0.7, 0.6, 2.0)],
     low_power="chances of a few per cent are met to one per cent of all outcomes",
 )
 def test_selection(
     trial,
-    samples: Annotated[int, Interval(20, 40, why="n; with fewer all features are in doubt")],
+    samples: Annotated[int, Interval(20, 50, why="n; with fewer all features are in doubt")],
     correlation: Correlation,
     effect: Annotated[float, Interval(0, 1, why="b_2 in units of the noise; larger ones are sure")],
     prior: Prior,
@@ -371,9 +372,9 @@ def test_consistent__half_power(trial, correlation: Correlation, prior: Prior):
     second that is found half of the time has $b_2² n (1 - r²) = log(τ²n) + o(1)$ by the mean-field
     ELBO and $log(τ²n (1 - r²)) + o(1)$ by the evidence, as $n → ∞$.
 
-    Here n = 10⁸.
+    Here n = 10¹⁰.
     """
-    samples = 1e8
+    samples = 1e10
     law = charges_of_second(correlation, samples, prior)
     # The prior pulls b_1 towards 0, which the second feature makes up for.
     pull = correlation / (prior**2 * np.sqrt(samples * (1 - correlation**2)))
@@ -381,8 +382,8 @@ def test_consistent__half_power(trial, correlation: Correlation, prior: Prior):
         effects_found_half_of_the_time(correlation, samples, prior),
         law,
         error=1e-5,
-        slack=3 * pull * np.sqrt(law) + 1e-3,
-        margin=0.1,
+        slack=3 * pull * np.sqrt(law),
+        margin=0.01,
         controls={
             "the ELBO charges as the evidence": law[[1, 1]],
             "both charge as if features were orthogonal": law[[0, 0]],
