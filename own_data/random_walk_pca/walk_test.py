@@ -41,6 +41,8 @@ _FEW_COLUMNS = 4
 _MOST_OF_THE_PATH = 0.5  # squared
 _LEVEL = 0.01
 """The level of the verdict in words."""
+_BEFORE = 10  # steps, of which a linear dependence is taken out
+_RIDGE = 1e-6
 _SURELY = 2.33  # standard deviations, of a level of 1 % on one side
 
 
@@ -67,8 +69,12 @@ class WalkTest(Answer):
             permutations of the steps; see `own_data.random_walk_pca.randomisation`.
         p_value: the probability that some statistic of a random walk is as far off, exact for every
             T, d and noise.
+        changes: which of "variance", "clustering" and "covariance" show that the steps are not of
+            one law: those that are significant at 1 %, and still so once a linear dependence of
+            each step on the ten before it is taken out. Steps of one law that depend on each
+            other, as those between points of white noise do, have lengths that cluster, too.
         causes: for each significant departure the parameter that would explain it alone, with an
-            interval. If the variance changes, only departures count that stay significant when the
+            interval. If the law changes, only departures count that stay significant when the
             steps keep their order and change their signs only.
 
     The scores z are standard normal for Gaussian steps to first order in 1 / effective dimension:
@@ -99,6 +105,7 @@ class WalkTest(Answer):
     departures: dict[str, Departure]
     p_value: float
     causes: dict[str, Estimate]
+    changes: tuple[str, ...]
 
     def lines(self) -> list[str]:
         """Return a line on the verdict, and a table of the first four components."""
@@ -161,8 +168,7 @@ class WalkTest(Answer):
             )
         causes = "; ".join(f"{name} {estimate}" for name, estimate in self.causes.items())
         clause = f"; if one cause alone: {causes}" * bool(causes)
-        out = [name for name in OF_VARIANCE if self.departures[name].p_value <= _LEVEL]
-        changes = f"; not of one law throughout: {', '.join(out)}" * bool(out)
+        changes = f"; not of one law throughout: {', '.join(self.changes)}" * bool(self.changes)
         return (
             f"{about}: not a random walk at the 1 % level (p = {self.p_value:.2g}){changes}{clause}"
         )
@@ -220,7 +226,11 @@ def random_walk_test(
     walk_ratios, ratio_z = _judge_ratios(ratios, len(gram) + 1, dimension)
     walk_contents, content_z = _judge_contents(contents, variances, dimension)
     statistics, p_value = departures(gram, n_components, draws, seed)
-    causes = _causes(gram, _of_directions(gram, statistics, n_components, draws, seed))
+    changes = _changes(gram, statistics, draws, seed) if p_value <= _LEVEL else ()
+    by_sign = statistics
+    if changes:
+        by_sign = _of_directions(gram, statistics, n_components, draws, seed)
+    causes = _causes(gram, by_sign)
     return WalkTest(
         level=0.95 if causes else None,
         n_points=len(gram) + 1,
@@ -234,6 +244,7 @@ def random_walk_test(
         departures=statistics,
         p_value=p_value,
         causes=causes,
+        changes=changes,
         doubts=(
             *_one_column(read),
             *(_unknown_digits(gram) if read is None and p_value <= _LEVEL else ()),
@@ -330,6 +341,30 @@ def _normal_score(
     )
 
 
+def _changes(
+    gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure], draws: int, seed: int
+) -> tuple[str, ...]:
+    """Return the statistics of the variance that are significant for the steps, and for what a
+    regression of each step on the ones before it leaves.
+
+    The coefficients are those of Yule and Walker, of the mean products of steps so far apart.
+    """
+    out = [name for name in OF_VARIANCE if found[name].p_value <= _LEVEL]
+    order = min(_BEFORE, len(gram) // 10)
+    if not out or not order:
+        return tuple(out)
+    from scipy.linalg import solve_toeplitz
+
+    steps = len(gram)
+    products = np.array([np.trace(gram, lag) / steps for lag in range(order + 1)])
+    products[0] *= 1 + _RIDGE  # drift alone makes all of them equal
+    weights = np.zeros((steps - order, steps))
+    for lag, weight in enumerate([1.0, *-solve_toeplitz(products[:-1], products[1:])]):
+        np.fill_diagonal(weights[:, order - lag :], weight)
+    left, _ = departures(weights @ gram @ weights.T, 1, draws, seed)
+    return tuple(name for name in out if left[name].p_value <= _LEVEL)
+
+
 def _of_directions(
     gram: Float[np.ndarray, "steps steps"],
     found: dict[str, Departure],
@@ -338,10 +373,8 @@ def _of_directions(
     seed: int,
 ) -> dict[str, Departure]:
     """Return the departures, each with the larger of its p-values under signed permutations and
-    under changes of sign alone if the variance changes.
+    under changes of sign alone.
     """
-    if min(found[name].p_value for name in OF_VARIANCE) > _LEVEL:
-        return found
     by_sign, _ = departures(gram, n_components, draws, seed, ordered=True)
     weaker = {
         name: max(d, by_sign[name], key=lambda either: either.p_value) for name, d in found.items()

@@ -16,8 +16,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
+from scipy.stats import binom
 
 from own_data import random_walk_pca as tool
+from own_data.random_walk_pca import random_walk_test
 from own_data.random_walk_pca.randomisation import departures
 from own_data.random_walk_pca.recording import checked_step_gram
 from sims.random_walk_pca import trajectories
@@ -387,3 +390,34 @@ def test_a_gram_of_steps_in_half_precision_is_doubted():
     assert any("half precision takes steps back" in doubt.reason for doubt in found.doubts)
     exact = tool.random_walk_test(step_gram=tool.step_gram(walk), draws=99)
     assert not any("half precision" in doubt.reason for doubt in exact.doubts)
+
+
+def dependent_steps(name, rng, points=120, dims=10):
+    """Points whose steps are of one law and depend on each other, or are of a law that changes."""
+    noise = rng.normal(size=(points, dims))
+    if name == "white noise":
+        return noise
+    if name == "alternating":
+        return lfilter([1], [1, 0.5], noise, axis=0)
+    if name == "momentum":
+        return np.cumsum(lfilter([1], [1, -0.9], noise, axis=0), axis=0)
+    size = np.linspace(1, 0.3, points)[:, None]
+    return noise * size if name == "noise that fades" else np.cumsum(noise * size, axis=0)
+
+
+@pytest.mark.parametrize("name", ["white noise", "alternating", "momentum"])
+def test_steps_of_one_law_are_called_so_at_the_stated_level(name):
+    """Three statistics at 1 % each. Under permutations alone they were called so in half of all."""
+    answers = [
+        random_walk_test(dependent_steps(name, np.random.default_rng(seed)), draws=199)
+        for seed in range(40)
+    ]
+    assert sum(answer.p_value <= 0.01 for answer in answers) == 40
+    assert sum(bool(answer.changes) for answer in answers) <= binom.ppf(0.999, 40, 0.03)
+
+
+@pytest.mark.parametrize("name", ["noise that fades", "walk that fades"])
+def test_steps_of_a_law_that_changes_are_called_so(name):
+    for seed in range(5):
+        answer = random_walk_test(dependent_steps(name, np.random.default_rng(seed)))
+        assert "not of one law throughout" in answer.lines()[0]
