@@ -16,9 +16,10 @@ from own_data.predictive_multiplicity.known import Folder, Known
 from sims.linear_dichotomies.certificates import exact_signs
 from sims.linear_dichotomies.deadline import Deadline
 from sims.linear_dichotomies.enumeration import dichotomies, enumerate_paths
+from sims.linear_dichotomies.line_search import logistic_fit
 from sims.linear_dichotomies.pool import Classifier
 from sims.linear_dichotomies.solver import ExactSolver, Solution, widest_first
-from sims.linear_dichotomies.table import Table
+from sims.linear_dichotomies.table import Table, from_unit
 from sims.linear_dichotomies.tasks import Task, least_errors, most_disagreement, reach_of
 from sims.linear_dichotomies.tilts import TiltSearch
 from sims.predictive_multiplicity import flip_errors
@@ -38,6 +39,9 @@ _MANY = 10**6  # as often as there is time for
 _SMALL = 50_000  # entries, of a program that takes a moment
 _AT_ONCE = 50  # classifiers that are read
 _TURN = 0.1  # seconds
+_FITTED = 20_000  # rows
+_PENALTY = 1e-6  # on half of each squared weight, of the loss of one row
+_NEWTON = 12  # steps
 _PAIRS = 4e5  # of rows, that a program sorts in a second
 
 
@@ -209,6 +213,7 @@ class Search:
         interrupt the results so far are kept.
         """
         try:
+            self._fit()
             for step in (
                 self._enumerate,
                 self._find,
@@ -261,6 +266,21 @@ class Search:
         ):
             self.baseline = self._best()
             self.caps = {}
+
+    def _fit(self) -> None:
+        """Begin with logistic regression of some rows: of many, a search may not reach its own in
+        the time that it has.
+        """
+        if self._start is not None or not self.table.rows.shape[1]:
+            return
+        some = np.random.default_rng(0).permutation(len(self.table.rows))[:_FITTED]
+        totals = self.table.totals[some].astype(float)
+        share = self.table.positives[some] / np.maximum(totals, np.finfo(float).tiny)
+        fit = logistic_fit(self.table.unit_design[some], totals, share, _PENALTY, steps=_NEWTON)
+        if fit is not None:
+            self._start = from_unit(self.table, fit[0])
+            self._admit(self._start)
+            self._rebase()
 
     def _find(self) -> None:
         if self._all_proved() or (not self._limited and self.known.noted("found") is not None):

@@ -471,3 +471,13 @@ def test_a_time_limit_is_not_used_up_and_two_calls_agree():
     assert time.monotonic() - begin < 60
     assert found[0].by_tolerance["proved"].all()
     pd.testing.assert_frame_equal(found[0].by_tolerance, found[1].by_tolerance)
+
+
+def test_a_search_cut_short_has_begun_with_logistic_regression():
+    """Half of the labels are of either class; the true rule errs on some sixth of them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(5000, 20))
+    score = X @ rng.normal(size=20) * 2 / np.sqrt(20)
+    y = score + rng.logistic(size=5000) > 0
+    found = multiplicity(X, y, [0.01], time_limit=0.01, progress=False)
+    assert found.baseline.least_errors[1] <= 1.05 * np.sum((score > 0) != y)
