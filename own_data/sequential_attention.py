@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from theory import sequential_attention as predicted
 from theory.sequential_attention import Features, Responses, Rounds, project_off, second_level
 from theory_on_trial.contract import guarded, require
-from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for, listed
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.neighbours import beside, near
 from theory_on_trial.own_data.table import Handed, Table, column, table
@@ -27,7 +27,6 @@ _NO_MEAN = 0.01  # share of y's square that a mean may have where no intercept i
 _FEWEST = 40
 _COMPARED = 1000  # rows, of which it is asked whether they depend on each other
 _FAR = 3.5  # standard errors, which a correlation of independent rows passes once in 2000
-_SHOWN = 8
 _ROUNDS = 10  # by default
 _ONE_ROW = 0.2  # of y's square
 
@@ -77,6 +76,7 @@ class SelectionAudit(Answer):
         coherence: μ, the largest absolute cosine of two columns.
         certified_size: the largest number of columns for which it is certain that orthogonal
             matching pursuit finds them if y is a combination of them.
+        left_out: the constant columns, which say nothing once the columns are centred.
     """
 
     asked: ClassVar[str] = (
@@ -92,6 +92,7 @@ class SelectionAudit(Answer):
     by_chance: Estimate
     coherence: float
     certified_size: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -110,7 +111,7 @@ class SelectionAudit(Answer):
 
     def lines(self) -> list[str]:
         """Return the lines on the order, the closest decision, the penalties, where forward
-        selection differs, and what the coherence certifies.
+        selection differs, what the coherence certifies, and what was left out.
         """
         name = self.columns
         other = [
@@ -123,12 +124,12 @@ class SelectionAudit(Answer):
         ]
         nearest = min(self.rounds, key=lambda one: one.margin, default=None)
         lines = [
-            f"order: {_listed(list(self.names))}, of "
+            f"order: {listed(self.names)}, of "
             f"{'standardised' * self.standardised or 'raw'} "
             f"columns; {self.explained:.4g} of y explained, of y in 99 random orders "
             f"{self.by_chance}",
-            f"alone for lambda: {_listed(windows)}",
-            f"forward selection would take: {_listed(other) or 'the same in each round'}",
+            f"alone for lambda: {listed(windows)}",
+            f"forward selection would take: {listed(other) or 'the same in each round'}",
             f"coherence {self.coherence:.4g} certifies supports of up to {self.certified_size}: "
             f"{'this' if self.certified else 'not this'} size",
         ]
@@ -139,6 +140,8 @@ class SelectionAudit(Answer):
                 "the correlation"
             )
             lines.insert(1, f"closest decision: {close}")
+        if self.left_out:
+            lines.append(f"left out: constant columns {listed(self.left_out)}")
         return lines
 
     def to_frame(self) -> Any:
@@ -235,8 +238,11 @@ def selection_audit(
     n, p = X.shape
     require(n >= k, f"n_features_to_select must be at most the {n} rows of X, got {k}")
     doubts = [] if standardise else _no_intercept(X, y)
+    constant: tuple[str, ...] = ()
     if standardise:
-        X, y = _standardised(X, y, read.columns)
+        X, y, varies = _standardised(X, y)
+        require(varies.any(), "X must have a column that varies, got constant ones only")
+        constant = tuple(c for c, stays in zip(read.columns, varies, strict=True) if not stays)
     logs, cosines = _directions(X)
     lengths = np.exp(logs)
     copy_of, copies = _copies(X, lengths, cosines, read.columns)
@@ -270,7 +276,7 @@ def selection_audit(
         rounds.append(r := _round(left, correlations, lengths, copy_of))
         if r.tied:
             reason = (
-                f"round {last + 1}: features {_listed([read.columns[j] for j in r.tied])} tie, and "
+                f"round {last + 1}: features {listed([read.columns[j] for j in r.tied])} tie, and "
                 "their order is arbitrary"
             )
             doubts.append(Doubt(reason, k - last, "of the picks"))
@@ -304,6 +310,7 @@ def selection_audit(
         explained=share,
         by_chance=by_chance,
         coherence=mu,
+        left_out=constant,
         certified_size=predicted.certified_size(mu, p, uneven),
         doubts=tuple(doubts),
         missing=""
@@ -419,20 +426,17 @@ def _one_row(
     return []
 
 
-def _standardised(
-    X: Features, y: Responses, columns: tuple[str, ...]
-) -> tuple[np.ndarray, np.ndarray]:
+def _standardised(X: Features, y: Responses) -> tuple[Features, Responses, np.ndarray]:
+    """Return both without their means, columns of length one, and which columns vary; one that does
+    not is zero.
+    """
     deviations = X - X.mean(axis=0)
     largest = np.abs(deviations).max(axis=0)
-    constant = [columns[j] for j in np.flatnonzero(largest <= 1e-12 * np.abs(X).max(axis=0))]
-    require(
-        not constant,
-        f"X must have no constant column when standardising, got {_listed(constant)}: leave it out",
-    )
-    unit = deviations / largest
+    varies = largest > 1e-12 * np.abs(X).max(axis=0)
     targets = y - y.mean()
     targets = targets * (np.abs(targets).max() > 1e-12 * np.abs(y).max())
-    return unit / np.linalg.norm(unit, axis=0), targets
+    unit = np.where(varies, deviations, 0.0) / np.where(varies, largest, 1.0)
+    return unit / np.where(varies, np.linalg.norm(unit, axis=0), 1.0), targets, varies
 
 
 def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
@@ -469,13 +473,8 @@ def _copies(
         (close, "are copies to a millionth: which of them is chosen is arbitrary"),
     )
     doubts = [
-        Doubt(f"columns {_listed(names)} {what}", len(names), "features")
+        Doubt(f"columns {listed(names)} {what}", len(names), "features")
         for names, what in reasons
         if names
     ]
     return copy_of, doubts
-
-
-def _listed(entries: list[str]) -> str:
-    rest = len(entries) - _SHOWN
-    return ", ".join(entries[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -355,14 +355,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (asked(lambda x, z, y: (x, z, 1e60 * y)), "y must be zero or have a largest entry from"),
         (asked(lambda x, z, y: (x, z, y[None])), "y must be one number per sample, got shape"),
         (asked(lambda x, z, y: (x, z, x[:200, 0])), "y must not be a linear function of X1"),
-        (
-            asked(lambda x, z, y: (np.column_stack([x, x[:, 0] + x[:, 1]]), z, y)),
-            "X1 must have linearly",
-        ),
-        (
-            asked(lambda x, z, y: (np.column_stack([x, np.ones(600)]), z, y)),
-            "X1 must vary in every column",
-        ),
+        (asked(lambda x, z, y: (np.ones((600, 2)), z, y)), "X1 must have a column that varies"),
         (asked(lambda x, z, y: (x, np.ones((600, 2)), y)), "X2 must vary, got"),
         (UNRELATED, "X2 must vary with X1, got no covariance"),
         (

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.own_data.answer import Answer, axes_for
+from theory_on_trial.own_data.answer import Answer, axes_for, listed
 from theory_on_trial.own_data.estimate import Estimate, intervals
 
 
@@ -28,7 +28,7 @@ class Risks(NamedTuple):
     """`raw` - `truncated`; infinite if the raw risk is."""
 
 
-_SHOWN = 5  # numbers of labels in the summary
+_LINES = 7  # of the answer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -53,7 +53,9 @@ class LabelsSaved(Answer):
         error_of_pretext: the excess risk of the whole pretext with infinitely many labels.
         n_pairs: the number of rows without a label.
         n_labelled: the number of rows with a label.
-        n_features: the number of columns of X1, and the most directions that can be kept.
+        n_features: the number of columns of X1 without those left out, and the most directions
+            that can be kept.
+        left_out: the columns of X1 that are constant or linear functions of others.
     """
 
     asked = "how many labels does predicting X2 from X1 first save, by least squares?"
@@ -77,10 +79,11 @@ class LabelsSaved(Answer):
     n_pairs: int
     n_labelled: int
     n_features: int
+    left_out: tuple[str, ...]
 
     def lines(self) -> list[str]:
         """Return the lines on the number of labels from which on the raw input is as good, on the
-        noise, and on the risks at up to five numbers of labels.
+        noise, on what was left out, and on the risks at up to five numbers of labels.
         """
         crossing = f"from n = {self.break_even}"
         if math.isinf(self.break_even.value):
@@ -90,7 +93,12 @@ class LabelsSaved(Answer):
             f"as good {crossing}",
             f"noise {self.noise}, approximation error {self.approximation_error}",
         ]
-        for n_labels, raw, _, truncated, saved in self.table[:_SHOWN]:
+        if self.left_out:
+            lines.append(
+                f"left out: columns of X1 that are constant or follow from others: "
+                f"{listed(self.left_out)}"
+            )
+        for n_labels, raw, _, truncated, saved in self.table[: _LINES - len(lines)]:
             if math.isfinite(raw):
                 lines.append(
                     f"{n_labels} labels: excess risk {raw:.4g} raw, {truncated:.4g} on the "

@@ -16,7 +16,8 @@ from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import groups_of
 from theory_on_trial.own_data.jackknife import GROUPS, at_least, covariances, jackknife
 from theory_on_trial.own_data.neighbours import beside, near
-from theory_on_trial.own_data.table import Handed, Table, outputs, table
+from theory_on_trial.own_data.rank import own_columns
+from theory_on_trial.own_data.table import Handed, outputs, table
 
 LabelSizes = Sequence[Annotated[int, Interval(2, LONGEST)]]
 
@@ -49,7 +50,8 @@ def labels_saved(
     the rows without a label; the labelled rows give the risks.
 
     Args:
-        X1: the view from which to predict, one row for each pair.
+        X1: the view from which to predict, one row for each pair; columns that are constant or
+            follow from others are left out.
         X2: the other view, with columns scaled so that their errors count equally.
         y: the labels of the first len(y) rows: numbers, or classes as strings or categories.
         labels: the numbers of labels to answer for, each at least 2.
@@ -69,13 +71,18 @@ def labels_saved(
     require(len(labels) > 0, "labels must name at least one number of labels")
     read = table("X1", X1)
     X1 = read.values
+    require(X1.size, f"X1 must have rows and columns, got shape {X1.shape}")
     X2 = table("X2", X2, rows=len(X1)).values
-    require(
-        min(*X1.shape, *X2.shape) > 0,
-        f"X1 and X2 must have rows and columns, got shapes {X1.shape} and {X2.shape}",
-    )
+    require(X2.size, f"X2 must have rows and columns, got shape {X2.shape}")
     outcomes = _outcomes(y)
     n_labelled = len(outcomes)
+    require_memory("X1 and X2", 4 * X1.size + 2 * X2.size)
+    own = np.ones(X1.shape[1], bool)
+    if min(n_labelled, len(X1) - n_labelled) > 1:
+        own = own_columns(X1[n_labelled:])
+        own[own] = own_columns(X1[:n_labelled, own], groups_of(groups, n_labelled)[1])
+    require(own.any(), "X1 must have a column that varies, got constant ones only")
+    X1 = X1[:, own]
     dim = X1.shape[1]
     n_pairs = len(X1) - n_labelled
     require(
@@ -88,10 +95,9 @@ def labels_saved(
         n_labelled >= fewest,
         f"y must label at least {fewest} rows for {dim} features, got {n_labelled}",
     )
-    require_memory("X1 and X2", 4 * X1.size + 2 * X2.size)
     first = X1[n_labelled:]
     second = X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
-    centre, white = _white(first, read)
+    centre, white = _white(first)
     pretext = (first - centre) @ white
     require(np.ptp(second, axis=0).any(), "X2 must vary, got constant columns only")
     _, singular, directions = np.linalg.svd(second.T @ pretext / n_pairs, full_matrices=False)
@@ -147,7 +153,8 @@ def labels_saved(
         error_of_pretext=jackknife(left[:, 1] - left[:, 0], _CONFIDENCE),
         n_pairs=n_pairs,
         n_labelled=n_labelled,
-        n_features=X1.shape[1],
+        n_features=dim,
+        left_out=tuple(name for name, stays in zip(read.columns, own, strict=True) if not stays),
         doubts=_doubts(X1, X2, outcomes, pretext, inputs, labels, width, groups is None),
     )
 
@@ -164,24 +171,16 @@ def _outcomes(y: Handed) -> Float[np.ndarray, "labelled outputs"]:
 
 
 def _white(
-    first: Float[np.ndarray, "pairs dim"], read: Table
+    first: Float[np.ndarray, "pairs dim"],
 ) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim dim"]]:
     """Return the mean of the rows, and a matrix that makes centred rows white."""
     centre = first.mean(axis=0)
     spread = first.std(axis=0)
-    constant = [
-        name
-        for name, stays in zip(
-            read.columns, spread > 1e-12 * np.abs(first).max(axis=0), strict=True
-        )
-        if not stays
-    ]
-    require(not constant, f"X1 must vary in every column, got {', '.join(constant[:5])} constant")
     scaled = (first - centre) / spread
     variances, axes = np.linalg.eigh(scaled.T @ scaled / len(first))
     require(
         variances[0] > _ROUNDING * variances[-1],
-        "X1 must have linearly independent columns, got some that depend on others: drop them",
+        "X1 must have columns that float64 can tell from functions of the others: leave one out",
     )
     return centre, axes / np.sqrt(variances) / spread[:, None]
 

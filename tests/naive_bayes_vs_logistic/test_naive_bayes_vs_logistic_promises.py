@@ -327,8 +327,8 @@ REFUSED = [
         "at least 2 columns that vary within the classes, got 1",
     ),
     (
-        lambda: tool.assumption_diagnostics(TABLE[:, [0, 1, 0]], OF_TABLE),
-        "linearly independent within the classes: leave one out of x1, x3",
+        lambda: tool.assumption_diagnostics(TABLE[:, [0, 0, 0]], OF_TABLE),
+        "at least 2 columns that are linearly independent, got 1 beside x2, x3",
     ),
 ]
 

@@ -4,7 +4,7 @@ can judge at all.
 
 import html
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 from theory_on_trial.own_data.estimate import Estimate
 
 _LONGEST = 12  # lines of a summary
+_NAMED = 8  # in one line
 
 
 class Doubt(NamedTuple):
@@ -143,6 +144,13 @@ def axes_for(axes: Any) -> Any:
     import matplotlib.pyplot as plt
 
     return plt.subplots()[1]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return the first eight names, and how many more there are."""
+    names = list(names)
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _numbers(name: str, value: Any) -> Iterator[tuple[str, tuple[float, float, float]]]:

@@ -5,15 +5,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory_on_trial.own_data.answer import listed
 from theory_on_trial.own_data.copies import without_copies
 from theory_on_trial.own_data.jackknife import GROUPS, stratified_groups
+from theory_on_trial.own_data.rank import own_columns
 from theory_on_trial.own_data.table import class_numbers, table
 
 _SHORTEST = 1e-140  # range of a feature
 
 
 class Samples(NamedTuple):
-    """Labelled samples, without copies of rows and without columns that do not vary.
+    """Labelled samples, without copies of rows and without columns that say nothing of their own.
 
     Attributes:
         features: the numbers of the user, less the least value of each column.
@@ -21,7 +23,8 @@ class Samples(NamedTuple):
         classes: the labels that these stand for.
         columns: names of the features.
         dropped: names of the columns left out because they do not vary within the classes.
-        leaks: those of them that vary between the classes: a label in disguise.
+        dependent: names of the columns left out because they are linear functions of others.
+        leaks: those of the dropped columns that vary between the classes: a label in disguise.
         copies: rows left out because an equal row with the same label stays.
         rows: numbers of the rows that stay.
     """
@@ -31,6 +34,7 @@ class Samples(NamedTuple):
     classes: tuple[Any, ...]
     columns: tuple[str, ...]
     dropped: tuple[str, ...]
+    dependent: tuple[str, ...]
     leaks: tuple[str, ...]
     copies: int
     rows: Int[np.ndarray, " samples"]
@@ -39,12 +43,15 @@ class Samples(NamedTuple):
     def left_out(self) -> list[str]:
         """A line that says what was left out, if anything."""
         columns = (
-            f"columns that do not vary within the classes: {', '.join(self.dropped)}"
+            f"columns that do not vary within the classes: {listed(self.dropped)}"
             if self.dropped
             else ""
         )
+        dependent = (
+            f"columns that follow from others: {listed(self.dependent)}" if self.dependent else ""
+        )
         copies = f"copies of other rows ({self.copies})" if self.copies else ""
-        text = " and ".join(filter(None, (columns, copies)))
+        text = " and ".join(filter(None, (columns, dependent, copies)))
         return [f"left out: {text}"] if text else []
 
 
@@ -53,7 +60,7 @@ def labelled_samples(X: Any, y: Any) -> Samples:
 
     TypeError and ValueError as `table`, and for labels that are none, do not fit or stand for
     too few samples, for fewer than two features that vary, and for features that depend linearly on
-    each other.
+    each other within the classes and not in the whole table.
     """
     read = table("X", X, scaled=False)
     labels, classes = class_numbers("y", y, rows=len(read.values))
@@ -78,6 +85,15 @@ def labelled_samples(X: Any, y: Any) -> Samples:
         name for name, stays in zip(read.columns, varying, strict=True) if not stays
     )
     values = values[:, varying]
+    own = own_columns(values, stratified_groups(labels))
+    dependent = tuple(name for name, stays in zip(columns, own, strict=True) if not stays)
+    columns = tuple(name for name, stays in zip(columns, own, strict=True) if stays)
+    if len(columns) < 2:
+        raise ValueError(
+            "X must have at least 2 columns that are linearly independent, got "
+            f"{len(columns)} beside {listed(dependent)}"
+        )
+    values = values[:, own]
     ranges = np.ptp(values, axis=0)
     if not np.all((ranges > _SHORTEST) & (ranges < 1 / _SHORTEST)):
         raise ValueError(
@@ -87,7 +103,9 @@ def labelled_samples(X: Any, y: Any) -> Samples:
     values = values - values.min(axis=0)
     _require_enough(values, labels, classes, copies)
     _require_independent(values / ranges, labels, columns)
-    return Samples(values, labels, classes, columns, constant_columns, leaks, copies, kept)
+    return Samples(
+        values, labels, classes, columns, constant_columns, dependent, leaks, copies, kept
+    )
 
 
 def groups_of(groups: Any, rows: int) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
