@@ -39,7 +39,8 @@ Abstract:
 - Statement 7: random orthogonal weights learn in a time that does not depend on the depth. Holds:
   orthogonal_learning.
 - Statement 8: they pass gradients faithfully through deep nonlinear networks at the edge of chaos.
-  Not on trial. Layers are linear here.
+  In part: edge_of_chaos. Backward, at the start: how the spread of squared singular values grows
+  with the depth, against that of Gaussian weights.
 
 Read: the abstract. Recalled: the laws of both depths and of infinite depth, the conserved
 quantity, the best learning rate. Derived here: the bound of the delay, the law of orthogonal
@@ -58,12 +59,13 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from scipy.special import digamma, expit
 
-from paper_checks.briefs.common import apart, gradient, orthonormal
+from paper_checks.briefs.common import apart, gradient, normal_nodes, orthonormal
 from theory_on_trial import claim, derived, observed, predicted, recalled, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
+WIDTH = 128
 MODES = np.array([1.3, 0.7])
 VARIANCES = np.array([0.7, 1.1])
 TIMES = np.array([1.0, 2.0, 4.0, 8.0])
@@ -752,6 +754,80 @@ def test_gaussian_typically(trial, layers: Depth, width: Wide):
         first=4096,
         most=10**6,
         controls={"1, as on average": 0.0, "$e^(-D/2)$, as for $n → ∞$": -layers / 2},
+    )
+
+
+@observed
+def spread_through_layers(generator, count, gain, depth):
+    """m_2/m_1² - 1 of the squared singular values of the Jacobian of D layers h = tanh(g W h) of
+    width 128 with random orthogonal W, at an input of length √128: (count,).
+    """
+    found = []
+    for _ in range(count):
+        state = generator.normal(size=WIDTH)
+        state *= np.sqrt(WIDTH) / np.linalg.norm(state)
+        jacobian = np.eye(WIDTH)
+        for _ in range(depth):
+            weights = gain * orthonormal(generator, WIDTH)
+            state = np.tanh(weights @ state)
+            jacobian = (1 - state**2)[:, None] * (weights @ jacobian)
+        squares = jacobian @ jacobian.T
+        found.append(WIDTH * np.sum(squares**2) / np.trace(squares) ** 2 - 1)
+    return np.array(found)
+
+
+@predicted
+def spreads_of_layers(gain, depth):
+    """E tanh'(√q z)⁴/(E tanh'(√q z)²)² - 1 of each layer (D,), where q starts as g² and becomes
+    g² E tanh²(√q z).
+    """
+    nodes, weights = normal_nodes(60, 1)
+    variance = gain**2
+    found = []
+    for _ in range(depth):
+        values = np.tanh(np.sqrt(variance) * nodes[:, 0])
+        slopes_squared = (1 - values**2) ** 2
+        found.append(weights @ slopes_squared**2 / (weights @ slopes_squared) ** 2 - 1)
+        variance = gain**2 * (weights @ values**2)
+    return np.array(found)
+
+
+@claim(
+    tried(
+        "abstract: faithful propagation of gradients at the edge of chaos",
+        "the spread of squared singular values in wide layers, by free products",
+    ),
+    kind="distribution",
+    cases=[(1.0, 5), (1.05, 10), (0.9, 3)],
+    tier="full",
+)
+def test_edge_of_chaos(
+    trial,
+    gain: Annotated[float, Interval(0.8, 1.2, why="g; the edge of chaos of tanh is 1")],
+    depth: Annotated[int, Interval(1, 10, why="D; in more layers a width of 128 is not wide")],
+):
+    """Let $s$ be the singular values of the Jacobian of $D$ layers $tanh(g W h)$ of width 128 with
+    random orthogonal $W$, at an input of length $√128$. With the mean $E$ over all of them,
+    $E s⁴/(E s²)² - 1$ is, up to 3 %, the sum of $E f_l⁴/(E f_l²)² - 1$ over the layers, where
+    $f_l = tanh'(√q_l z)$, $z$ is standard normal, $q_1 = g²$ and $q_(l+1) = g² E tanh²(√q_l z)$.
+    """
+    per_layer = spreads_of_layers(gain, depth)
+    law = np.sum(per_layer)
+    trial.mean(
+        sampler=lambda generator, count: spread_through_layers(generator, count, gain, depth),
+        predict=law,
+        law=Asymptotic(),
+        margin=0.05 * law,
+        slack=0.03 * law,
+        first=32,
+        controls=apart(
+            {
+                "as for Gaussian weights, 1 more a layer": law + depth,
+                "as if all layers had the first one's law": depth * per_layer[0],
+            },
+            law,
+            0.06 * law,
+        ),
     )
 
 
