@@ -29,8 +29,9 @@ Abstract:
   mixup_asymptotic, lda_rate, efficiency_order. On Gaussian classes; the number does not grow with
   $κ$ if classes are balanced and $λ$ is averaged.
 - Sentence 6: averages over $n²$ pairs of $n$ samples concentrate, though pairs overlap. In part:
-  mixup_asymptotic, sampled_lambda, pairs_variance, pairs_tail. As $n$ grows, and at a finite $n$
-  for one classifier at a time; no bound over all classifiers at once is on trial.
+  mixup_asymptotic, sampled_lambda, pairs_variance, pairs_tail, pairs_uniform. At a finite $n$ for
+  one classifier at a time, and over 320 classifiers at once for points of three values, as $n$
+  grows.
 - Sentence 7, first half: masks distort the training loss. Holds: mask_expected_minimiser. For
   exchangeable masks.
 - Sentence 7, second half: its minimiser then tends to another classifier than the best. Holds:

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from theory.mixup import rates
-from theory_on_trial import claim, known
+from theory_on_trial import claim, known, tried
 from theory_on_trial.contract import Interval
 
 LAWS = 344  # of a point, by which the tails differ
@@ -114,4 +114,76 @@ def test_pairs_tail(trial, n: Annotated[int, Interval(16, 40, why="with fewer th
         independent=LAWS,
         ops=100 * n,
         controls={"$n (n - 1) / 2$ independent pairs": independent},
+    )
+
+
+def classifiers_in_a_disc():
+    """320 classifiers w of length at most 3: (320, 2)."""
+    lengths = np.linspace(0.25, 3, 8)
+    angles = 2 * np.pi * np.arange(40) / 40
+    directions = np.column_stack([np.cos(angles), np.sin(angles)])
+    return (lengths[:, None, None] * directions).reshape(-1, 2)
+
+
+def losses_of_classifiers(classifiers):
+    """Return the Mixup loss [first, second, w] of each pair of three points in the plane, mixed by
+    halves, at each classifier.
+    """
+    points = np.array([[1.0, 0.5], [-0.3, 0.8], [-0.6, -1.0]])
+    scores = points @ classifiers.T
+    labels = np.array([1.0, 1.0, 0.0])
+    score = (scores[:, None] + scores) / 2
+    label = (labels[:, None] + labels)[..., None] / 2
+    return np.logaddexp(0, score) - label * score
+
+
+def mean_largest_deviation(n, chances, loss):
+    """E max_w |U_n(w) - E U_n(w)|, all samples of n points being listed."""
+    counts, weights = all_samples(n, chances)
+    likely = weights > 1e-13
+    counts, weights = counts[likely], weights[likely]
+    of_pairs = (counts[:, :, None] * counts[:, None, :]).reshape(len(counts), 9)
+    over_all_pairs = of_pairs @ loss.reshape(9, -1)
+    of_a_point_with_itself = counts @ np.einsum("iiw->iw", loss)
+    means = (over_all_pairs - of_a_point_with_itself) / (n * (n - 1))
+    exact = np.einsum("i,ijw,j->w", chances, loss, chances)
+    return weights @ np.max(np.abs(means - exact), axis=1)
+
+
+@claim(
+    tried(
+        "abstract, sentence 6: uniform concentration over $n²$ pairs of $n$ samples",
+        "the limit of the mean largest deviation, over classifiers of bounded length",
+    ),
+    kind="distribution",
+    cases=[(128, 0.6), (256, 0.7), (512, 0.8)],
+)
+def test_pairs_uniform(
+    trial,
+    n: Annotated[
+        int, Interval(128, 512, why="fewer are far from the limit; all samples are listed")
+    ],
+    share: Annotated[
+        float, Interval(0.6, 0.8, why="of one value; with less the limit comes later")
+    ],
+):
+    """Let $U_n(w)$ be the mean Mixup loss of a classifier $w$ over the distinct pairs of $n$ points
+    with three values, and $g_w(k)$ the mean loss of a pair with one point at the value $k$, less
+    the mean of all. Over 320 classifiers with $|w| <= 3$, $√n E max_w |U_n(w) - E U_n(w)|$ is
+    within 1 % of $E max_w |2 sum_k g_w(k) ξ_k|$ for $n >= 128$ and a value of chance .6 to .8, with
+    normal $ξ_k$ of the covariance of one draw's counts.
+    """
+    chances = np.array([share, (1 - share) / 3, 2 * (1 - share) / 3])
+    loss = losses_of_classifiers(classifiers_in_a_disc())
+    law = rates.mean_largest_pair_deviation(chances, loss)
+    given_one = [moments(chances, table)[1] for table in np.moveaxis(loss, 2, 0)]
+    trial.value(
+        np.sqrt(n) * mean_largest_deviation(n, chances, loss),
+        law,
+        error=1e-9,
+        margin=0.01 * law,
+        controls={
+            "one classifier at a time": 2 * np.sqrt(max(given_one)) * np.sqrt(2 / np.pi),
+            "a point weighs as in a mean over points": law / 2,
+        },
     )

@@ -466,3 +466,20 @@ def test_boxes_are_all_products_of_two_intervals():
     for box in cut:
         rows, columns = np.nonzero(box)
         assert box.sum() == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+
+
+@given(seeds)
+def test_the_largest_deviation_of_one_mean_is_that_of_a_normal_number(seed):
+    rng = np.random.default_rng(seed)
+    chances = rng.dirichlet(np.full(3, 3.0))
+    values = rng.normal(size=3)
+    losses = ((values[:, None] + values) / 2)[..., None]  # a mean over pairs is one over points
+    deviation = np.sqrt(chances @ (values - chances @ values) ** 2)
+    assert rates.mean_largest_pair_deviation(chances, losses) == pytest.approx(
+        deviation * np.sqrt(2 / np.pi), rel=1e-5
+    )
+
+
+def test_chances_of_pairs_must_sum_to_one():
+    with pytest.raises(ValueError, match="chances must sum to 1"):
+        rates.mean_largest_pair_deviation(np.full(3, 0.3), np.ones((3, 3, 1)))
