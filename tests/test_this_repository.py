@@ -13,6 +13,8 @@ import pytest
 from theory_on_trial import claims
 from theory_on_trial.command import main
 from theory_on_trial.page.typeset import typeset
+from theory_on_trial.papers import steps
+from theory_on_trial.papers.row import Paper
 from theory_on_trial.repository import abstract, outline
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +51,14 @@ def test_the_outline_is_what_registration_finds(paper):
 def test_the_statements_of_the_abstract_have_answers_that_claims_bear(paper):
     assert abstract.sentences(paper), f"{paper} does not list its abstract"
     assert abstract.faults(paper) == []
+
+
+@pytest.mark.parametrize("paper", outline.papers())
+def test_check_paper_finds_nothing_missing_in_the_files(paper):
+    checked = Paper(paper, ROOT)
+    page = steps.on_one_page(checked)
+    for step in (steps.form, steps.toy) if page else (steps.files, steps.page, steps.toy):
+        assert step(checked) == []
 
 
 @pytest.mark.parametrize("paper", outline.papers())

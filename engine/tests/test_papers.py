@@ -1,5 +1,6 @@
 """What `new-paper` refuses and leaves alone, and what `check-paper` finds missing, wrong or endless."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -119,13 +120,13 @@ def test_every_missing_file_and_section_is_named(toy):
     assert "there is no paper_checks/test_toy/test_claims.py" in missing
     page = toy.folder / "docs" / "papers" / "toy.md"
     page.parent.mkdir(parents=True)
-    page.write_text("# Toy\n\n## Notation\n\n<!-- claims -->\n")
+    page.write_text("# Toy\n\n## The setting\n\n<!-- claims -->\n")
     sentences = steps.page(toy)
     assert "the page has no line '<!-- errata -->'" in sentences
     assert "the page has no line '## Errata'" in sentences
     assert not any("own data" in sentence or "own_data" in sentence for sentence in sentences)
     assert not any(
-        "## Notation" in sentence or "<!-- claims -->" in sentence for sentence in sentences
+        "## The setting" in sentence or "<!-- claims -->" in sentence for sentence in sentences
     )
     tool = toy.folder / "own_data" / "toy.py"
     tool.parent.mkdir()
@@ -133,6 +134,22 @@ def test_every_missing_file_and_section_is_named(toy):
     sentences = steps.page(toy)
     assert "the page has no line '## On your own data'" in sentences
     assert "the page has no example that imports from own_data.toy" in sentences
+
+
+def test_claims_may_stand_in_files_of_any_name_and_papers_may_share_a_benchmark(repository):
+    files = {
+        "paper_checks/test_toy/__init__.py": '"""A toy."""\n',
+        "paper_checks/test_toy/test_sums.py": CHECKS,
+        "docs/papers/toy.md": "`python -m benchmarks.shared` times it, `python -m benchmarks.none`.",
+        "benchmarks/shared.py": "",
+    }
+    paper = Paper("toy", repository(files, "testpaths = ['paper_checks']\n"))
+    missing = steps.files(paper)
+    assert "there is no theory/toy.py" in missing
+    assert not any("test_claims" in one or "benchmarks" in one for one in missing)
+    assert steps._benchmarks(paper) == ["shared"]
+    (paper.folder / "benchmarks" / "shared.py").unlink()
+    assert "there is no benchmarks/toy.py" in steps.files(paper)
 
 
 def test_claims_as_expected_leave_nothing_to_say(toy):
@@ -176,12 +193,50 @@ def test_the_verdict_is_one_line_and_the_exit_status(toy, monkeypatch, capsys):
     ]
 
 
-def test_what_does_not_end_is_stopped_and_said(toy, monkeypatch, capsys):
-    monkeypatch.setattr(
-        papers, "ROW", {"waiting": lambda paper: paper.run("-c", "while True: pass", timeout=1)}
+ENDLESS = "import sys\nprint(sys.argv[1])\nwhile True:\n    pass"
+
+
+def test_what_does_not_end_is_stopped_and_named_with_its_command(toy, monkeypatch, capsys):
+    (toy.folder / "endless.py").write_text(ENDLESS)
+    waiting = {"waiting": lambda paper: paper.run("endless.py", "a b")}
+    monkeypatch.setattr(papers, "ROW", waiting | {"short": lambda paper: []})
+    start = time.monotonic()
+    assert check("toy", toy.folder, minutes=1 / 60) == 0
+    assert time.monotonic() - start < 30
+    short, late, command, verdict = capsys.readouterr().out.splitlines()
+    assert short.startswith("[1/2] short: passed, ")
+    assert late.startswith("[2/2] waiting: not to the end, ")
+    assert command == "  not to the end in this time: python endless.py 'a b'"
+    assert verdict.startswith(
+        "toy: nothing is missing, nothing fails; 1 command above did not end ("
     )
-    assert check("toy", toy.folder) == 1
-    assert "  - did not end within 1 s" in capsys.readouterr().out.splitlines()
+    assert waited_for(lambda: processes_in(toy.folder), present=False)
+
+
+def test_what_failed_before_the_time_was_up_is_said(toy):
+    wrong = CHECKS.replace("1 + 1, 2", "1 + 1, 5")
+    endless = "\n\ndef test_endless():\n    while True:\n        pass\n"
+    (toy.folder / "paper_checks" / "test_toy.py").write_text(wrong + endless)
+    late = Paper("toy", toy.folder, time.monotonic() + 20)
+    found = steps._tested(late, "paper_checks/test_toy.py", command="pytest FILE")
+    assert found.left == ["pytest FILE"]
+    assert any(one.startswith("FAILED paper_checks/test_toy.py::test_sum") for one in found)
+
+
+def test_every_run_of_claims_that_there_was_no_time_for_is_named(toy):
+    found = steps.claims(Paper("toy", toy.folder, time.monotonic()))
+    file = "paper_checks/test_toy.py"
+    assert not found
+    assert found.left == [
+        *(f"pytest -m fast --trial-tier fast --trial-seed {seed} {file}" for seed in range(3)),
+        f"pytest -m full --trial-tier full --trial-seed 0 {file}",
+    ]
+
+
+@pytest.mark.parametrize("minutes", [0, -1, float("nan")])
+def test_no_time_is_refused(toy, minutes):
+    with pytest.raises(ValueError, match="--minutes must be positive, got"):
+        check("toy", toy.folder, minutes)
 
 
 def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy):
@@ -191,21 +246,25 @@ def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy):
     with subprocess.Popen(
         command, cwd=toy.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:
-        assert waited_for(lambda: commands_about(toy), present=True)
+        assert waited_for(lambda: processes_in(toy.folder), present=True)
         run.send_signal(signal.SIGINT)
         shown, errors = run.communicate(timeout=60)
     assert run.returncode == 130
     assert errors == ""
     assert shown.splitlines()[-1] == "stopped: toy was not checked to the end"
-    assert waited_for(lambda: commands_about(toy), present=False)
+    assert waited_for(lambda: processes_in(toy.folder), present=False)
 
 
-def commands_about(paper):
-    lines = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+def processes_in(folder):
+    """The processes that a check has started in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            lines.append(path.read_text())
-    return [line for line in lines if str(paper.folder / "paper_checks") in line]
+            command = (path / "cmdline").read_text()
+            its_own = int(path.name) == os.getpid() or "check-paper" in command
+            if (path / "cwd").resolve() == folder.resolve() and not its_own:
+                found.append(command)
+    return found
 
 
 def waited_for(what, present):

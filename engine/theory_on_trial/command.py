@@ -333,6 +333,12 @@ def _parser() -> argparse.ArgumentParser:
         "check everything that a paper needs, and name what is missing",
     )
     _paper(checking, help="its name")
+    checking.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="name what has not ended after M minutes (default: 1 for a page, 5 in full)",
+    )
     for subparser in (
         listing,
         showing,
@@ -811,7 +817,7 @@ def _check_paper(options: argparse.Namespace) -> int:
     from theory_on_trial.papers import check
 
     folder = _folder(options)
-    return check(_known_paper(options.paper, folder), folder)
+    return check(_known_paper(options.paper, folder), folder, options.minutes)
 
 
 if __name__ == "__main__":

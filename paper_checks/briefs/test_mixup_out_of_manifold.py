@@ -99,8 +99,8 @@ def lacking_square(logits, labels, shares):
     def squared_loss(targets):
         return np.sum((chances - targets) ** 2, axis=1)
 
-    of_mixture = squared_loss(mixture)
-    return shares * squared_loss(labels[0]) + (1 - shares) * squared_loss(labels[1]) - of_mixture
+    losses = [squared_loss(label) for label in labels]
+    return np.sum([shares, 1 - shares] * np.array(losses), axis=0) - squared_loss(mixture)
 
 
 @predicted

@@ -62,6 +62,8 @@ from theory_on_trial import (
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
+# The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
+ROUNDINGS = 100
 Segments = Annotated[
     int, Interval(1, 5, why="a path has a segment; all rising index tuples are listed")
 ]
@@ -164,11 +166,10 @@ def test_chen(trial, segments: Segments, others: Segments, channels: Channels, l
     length = np.sum(np.abs(first).sum(axis=0) + np.abs(second).sum(axis=0)) ** level / factorial(
         level
     )
-    # The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
     trial.identity(
         measured,
         chen(*levels)[level],
-        ops=100,
+        ops=ROUNDINGS,
         scale=length,
         generic="both sides are polynomials in the increments",
         controls=controls,
@@ -269,8 +270,7 @@ def test_clock_blindness(trial, segments: SeveralSegments, channels: Channels, l
     trial.identity(
         iterated_integrals(finer, level),
         signature(increments, level)[level],
-        # The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
-        ops=100,
+        ops=ROUNDINGS,
         scale=np.sum(np.abs(increments)) ** level / factorial(level),
         generic="both sides are polynomials in increments and clocks",
         controls={"the ends decide": signature(ends, level)[level]},
@@ -298,8 +298,7 @@ def test_way_back(trial, segments: SeveralSegments, channels: Channels, level: L
     trial.identity(
         iterated_integrals(there_and_back, level),
         no_path(channels, level),
-        # The sizes of up to 715 terms add up to the scale at most, and most sums are far smaller.
-        ops=100,
+        ops=ROUNDINGS,
         scale=np.sum(2 * np.abs(increments)) ** level / factorial(level),
         generic="both sides are polynomials in the increments",
         controls={"as if the path were run twice": signature(twice, level)[level]},

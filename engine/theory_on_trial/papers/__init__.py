@@ -9,6 +9,7 @@ check goes on.
 
 import os
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from keyword import iskeyword
@@ -20,8 +21,11 @@ from theory_on_trial.papers.steps import ON_ONE_PAGE, ROW, Found, Step
 from theory_on_trial.repository import outline
 from theory_on_trial.trial.sides import marked
 
-WORKERS = min(4, os.cpu_count() or 1)
-"""How many steps run at a time."""
+WORKERS = max(2, min(4, os.cpu_count() or 1))
+"""How many steps run at a time: the claims, and beside them all others."""
+PAGE = 1.0
+IN_FULL = 5.0
+"""How many minutes the check of a page and that of a paper in full may take."""
 
 
 def lay_down(name: str, folder: Path, *, in_full: bool = False) -> list[Path]:
@@ -87,34 +91,41 @@ def _texts(name: str, folder: Path, in_full: bool) -> dict[Path, str]:
     return {home / f"test_{name}.py": text}
 
 
-def check(name: str, folder: Path) -> int:
+def check(name: str, folder: Path, minutes: float | None = None) -> int:
     """Print a sentence for each thing that a paper lacks or fails; return 0 without any, else 1,
     130 after Ctrl-C.
+
+    What does not end within some minutes (default: `PAGE` for a page, `IN_FULL` for a paper in
+    full) is named with its command, and is no fault. Raises ValueError unless `minutes` is
+    positive.
     """
-    paper = Paper(name, folder)
-    count = 0
-    start = time.perf_counter()
+    if minutes is not None and not minutes > 0:
+        raise ValueError(f"--minutes must be positive, got {minutes:g}")
+    page = any(map(marked, outline.files(name, folder)))
+    plan = ON_ONE_PAGE if page else ROW
+    allowed = 60 * (minutes or (PAGE if page else IN_FULL))
+    start = time.monotonic()
+    paper = Paper(name, folder, start + allowed)
+    count = left = 0
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
-            plan = ON_ONE_PAGE if any(map(marked, outline.files(name, folder))) else ROW
             steps = {pool.submit(_timed, step, paper): title for title, step in plan.items()}
             for number, future in enumerate(as_completed(steps), start=1):
-                found, remark, seconds = future.result()
-                sentences = found or []
-                count += len(sentences)
-                word = (
-                    "not asked of this repository"
-                    if found is None
-                    else "FAILED"
-                    if sentences
-                    else "passed"
-                )
-                print(
-                    f"[{number}/{len(steps)}] {steps[future]}: {word}, {seconds:.0f} s"
-                    f"{'; ' * bool(remark)}{remark}",
-                    flush=True,
-                )
-                print("".join(f"  - {sentence}\n" for sentence in sentences), end="", flush=True)
+                found, seconds = future.result()
+                title = f"[{number}/{len(steps)}] {steps[future]}"
+                if found is None:
+                    print(f"{title}: not asked of this repository, {seconds:.0f} s", flush=True)
+                    continue
+                count += len(found)
+                left += len(found.left)
+                outcome = "FAILED" if found else "not to the end" if found.left else "passed"
+                remark = f"; {found.remark}" * bool(found.remark)
+                print(f"{title}: {outcome}, {seconds:.0f} s{remark}")
+                for sentence in found:
+                    print(f"  - {sentence}")
+                for command in found.left:
+                    print(f"  not to the end in this time: {command}")
+                sys.stdout.flush()
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             paper.stop()
@@ -125,18 +136,20 @@ def check(name: str, folder: Path) -> int:
         if count
         else "nothing is missing, nothing fails"
     )
-    print(f"{name}: {verdict} ({time.perf_counter() - start:.0f} s)")
+    rest = f"; {left} command{'s' * (left > 1)} above did not end" * bool(left)
+    print(f"{name}: {verdict}{rest} ({time.monotonic() - start:.0f} s)")
     return int(count > 0)
 
 
-def _timed(step: Step, paper: Paper) -> tuple[list[str] | None, str, float]:
-    """What a step finds, each thing once, its remark, and the seconds it took."""
-    start = time.perf_counter()
-    remark = ""
+def _timed(step: Step, paper: Paper) -> tuple[Found | None, float]:
+    """What a step finds, each thing once, and the seconds it took."""
+    start = time.monotonic()
     try:
         sentences = step(paper)
-        remark = sentences.remark if isinstance(sentences, Found) else ""
-        complaints = None if sentences is None else list(dict.fromkeys(sentences))
     except subprocess.TimeoutExpired as late:
-        complaints = [f"did not end within {late.timeout:.0f} s"]
-    return complaints, remark, time.perf_counter() - start
+        sentences = Found([], left=[str(late.cmd)])
+    if sentences is None:
+        return None, time.monotonic() - start
+    told = sentences if isinstance(sentences, Found) else Found(sentences)
+    found = Found(dict.fromkeys(told), told.remark, told.left)
+    return found, time.monotonic() - start

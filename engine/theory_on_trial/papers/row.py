@@ -1,9 +1,12 @@
 """A paper of a repository: its files, and the processes that check them."""
 
+import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +15,21 @@ from threading import Event
 _ROW = Path(__file__).parent / "templates" / "row"
 BRIEF = Path(__file__).parent / "templates" / "brief.txt"
 """The text of a new paper on one page."""
+_TO_END = 5.0  # seconds that an interrupted process has to say what it found
 
 
 @dataclass(frozen=True)
 class Paper:
     """A paper's name, the root of the repository that holds it, and the processes that its steps
     have started.
+
+    Attributes:
+        until: the time of `time.monotonic` at which all of them end.
     """
 
     name: str
     folder: Path
+    until: float = math.inf
     running: set[subprocess.Popen[str]] = field(default_factory=set, repr=False)
     stopped: Event = field(default_factory=Event, repr=False)
 
@@ -45,13 +53,18 @@ class Paper:
         paths = [place for template in names for place in self.places(template) if place.exists()]
         return [str(place.relative_to(self.folder)) for place in paths]
 
-    def run(self, *command: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments at the root, whose packages hide installed ones of the
         same name.
 
-        With all it starts it is stopped by `stop`, and after `timeout` seconds, with
-        `subprocess.TimeoutExpired`.
+        With all it starts it is stopped by `stop`. When the paper's time is up it is interrupted
+        as by Ctrl-C; `subprocess.TimeoutExpired` then holds the command as one types it, and what
+        it had printed.
         """
+        typed = shlex.join(["python", *command])
+        left = self.until - time.monotonic()
+        if left <= 0 or self.stopped.is_set():
+            raise subprocess.TimeoutExpired(typed, 0, "")
         around = os.pathsep.join(filter(None, [str(self.folder), os.environ.get("PYTHONPATH")]))
         settings = {"PYTHONPATH": around, "OMP_NUM_THREADS": "1", "COLUMNS": "300"}
         process = subprocess.Popen(
@@ -65,16 +78,24 @@ class Paper:
         )
         self.running.add(process)
         try:
-            if self.stopped.is_set():
-                raise subprocess.TimeoutExpired(process.args, 0)
-            out, errors = process.communicate(timeout=timeout)
+            if self.stopped.is_set():  # since a moment
+                raise subprocess.TimeoutExpired(typed, 0)
+            out, errors = process.communicate(timeout=None if math.isinf(left) else left)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise
+            raise subprocess.TimeoutExpired(typed, left, self._interrupted(process)) from None
         finally:
             self.running.discard(process)
         return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
+    def _interrupted(self, process: subprocess.Popen[str]) -> str:
+        """End a process and all it has started; return what it printed."""
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        try:
+            return process.communicate(timeout=_TO_END)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return process.communicate()[0]
 
     def stop(self) -> None:
         """Stop what is running and start nothing more."""

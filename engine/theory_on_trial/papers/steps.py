@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
@@ -13,7 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from theory_on_trial.formula.marks import plain
 from theory_on_trial.ledger import Row
+from theory_on_trial.ledger.files import read_json
 from theory_on_trial.papers.refusals import narrow, padding
 from theory_on_trial.papers.row import BRIEF, Paper, last_line, templates
 from theory_on_trial.repository import abstract, outline
@@ -22,11 +25,14 @@ from theory_on_trial.trial.sides import marked
 
 
 class Found(list[str]):
-    """The findings of a step, a sentence each, with a remark that is no complaint."""
+    """The findings of a step, a sentence each, with a remark that is no complaint, and the commands
+    that did not end before the paper's time was up.
+    """
 
-    def __init__(self, sentences: Iterable[str], remark: str = ""):
+    def __init__(self, sentences: Iterable[str], remark: str = "", left: Iterable[str] = ()):
         super().__init__(sentences)
         self.remark = remark
+        self.left = list(left)
 
 
 Step = Callable[[Paper], list[str] | None]
@@ -34,17 +40,40 @@ SEEDS = 3
 RUNS = 30
 """How many runs the audit of a paper has."""
 _TOOL = "own_data/NAME.py"
+_CLAIMS = "paper_checks/test_NAME/test_claims.py"
+_BENCHMARK = "benchmarks/NAME.py"
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 
 def files(paper: Paper) -> list[str]:
-    """The files of the templates that the paper lacks; a tool only if it has a user."""
+    """The files of the templates that the paper lacks.
+
+    A tool is one only if it has a user, claims may stand in files of any name, and the page may
+    name a benchmark that several papers share.
+    """
     lacking = [
         paper.places(name)[0]
         for name in templates()
         if name != _TOOL and not any(map(Path.exists, paper.places(name)))
     ]
-    return [f"there is no {path.relative_to(paper.folder)}" for path in lacking]
+    claims_file, benchmark_file = (paper.places(name)[0] for name in (_CLAIMS, _BENCHMARK))
+    told: dict[Path, list[Any]] = {
+        claims_file: list(claims_file.parent.glob("test_*.py")),
+        benchmark_file: _benchmarks(paper),
+    }
+    return [
+        f"there is no {path.relative_to(paper.folder)}" for path in lacking if not told.get(path)
+    ]
+
+
+def _benchmarks(paper: Paper) -> list[str]:
+    """The benchmarks of a paper: of its name, or else those that its page names."""
+    if any(map(Path.exists, paper.places(_BENCHMARK))):
+        return [paper.name]
+    path = paper.folder / "docs" / "papers" / f"{paper.name}.md"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    names = dict.fromkeys(re.findall(r"`python -m benchmarks\.(\w+)", text))
+    return [name for name in names if (paper.folder / "benchmarks" / f"{name}.py").exists()]
 
 
 def page(paper: Paper) -> list[str]:
@@ -186,48 +215,44 @@ def linters(paper: Paper) -> list[str] | None:
     return errors
 
 
-def claims(paper: Paper) -> list[str]:
+def claims(paper: Paper) -> Found:
     """The claims of the fast and the full tier with an unexpected verdict."""
-    targets = [str(file) for file in outline.files(paper.name, paper.folder)]
+    targets = [str(file.relative_to(paper.folder)) for file in _own_checks(paper)]
     complaints: dict[str, str] = {}
+    left = []
     for tier, seed in [*(("fast", seed) for seed in range(SEEDS)), ("full", 0)]:
+        chosen = ("-m", tier, "--trial-tier", tier, "--trial-seed", str(seed), *targets)
         with tempfile.TemporaryDirectory() as scratch:
-            ledger = Path(scratch) / "ledger.json"
-            options = (
-                "-m",
-                tier,
-                "--trial-tier",
-                tier,
-                "--trial-seed",
-                str(seed),
-                "--trial-ledger",
-                str(ledger),
-            )
-            process = _pytest(paper, *options, *targets, timeout=1200)
-            rows = (
-                json.loads(ledger.read_text(encoding="utf-8"))["claims"] if ledger.exists() else []
-            )
+            path = Path(scratch) / "ledger.json"
+            command = shlex.join(["pytest", *chosen])
+            done = _tested(paper, *chosen, "--trial-ledger", str(path), command=command)
+            rows = read_json(path, unfinished=True)["claims"] if path.exists() else []
         failing = [row for row in (Row(**row) for row in rows) if not row.as_expected]
         for row in failing:
             complaints.setdefault(row.id, f"{row.failure()} (seed {seed})")
         if not failing:  # then whatever fails is something else
-            complaints |= {sentence: sentence for sentence in _unpassed(process)}
-    return list(complaints.values())
+            complaints |= {sentence: sentence for sentence in done}
+        left += done.left
+    return Found(complaints.values(), left=left)
 
 
 def claims_then_audit(paper: Paper) -> Found:
     """The claims with an unexpected verdict; if there is none, the errors that an audit finds."""
-    sentences = claims(paper)
-    if sentences:
-        return Found(sentences, "not audited, for claims fail")
-    return audited(paper)
+    found = claims(paper)
+    if found:
+        return Found(found, "not audited, for claims fail", found.left)
+    audit = audited(paper)
+    return Found(audit, audit.remark, [*found.left, *audit.left])
 
 
 def audited(paper: Paper) -> Found:
     """What an audit of the paper's claims finds wrong, and which mutants nothing noticed."""
     with tempfile.TemporaryDirectory() as scratch:
-        options = ("--runs", str(RUNS), "--out", scratch)
-        process = paper.run("-m", "theory_on_trial.command", "audit", paper.name, *options)
+        command = ("audit", paper.name, "--runs", str(RUNS))
+        try:
+            process = paper.run("-m", "theory_on_trial.command", *command, "--out", scratch)
+        except subprocess.TimeoutExpired:
+            return Found([], left=[f"theory-on-trial {shlex.join(command)}"])
         report = Path(scratch) / "audit.json"
         if not report.exists():
             return Found([f"the audit: {last_line(process)}"])
@@ -244,13 +269,13 @@ def _mutants(content: dict[str, Any]) -> str:
     return "; not noticed: ".join([f"{runs - len(left)} of {runs} mutants noticed", *texts])
 
 
-def tests(paper: Paper) -> list[str]:
+def tests(paper: Paper) -> Found:
     """The paper's own tests."""
     own = paper.modules("tests")
-    return _unpassed(_pytest(paper, *own)) if own else []
+    return _tested(paper, *own, command=shlex.join(["pytest", *own])) if own else Found([])
 
 
-def shared_tests(paper: Paper) -> list[str] | None:
+def shared_tests(paper: Paper) -> Found | None:
     """The tests of all papers that bear this one's name, such as those of its page and notebook,
     and those with the mark `every_paper`, such as a count of all.
     """
@@ -259,14 +284,15 @@ def shared_tests(paper: Paper) -> list[str] | None:
         for name in outline.papers(paper.folder)
         for place in Paper(name, paper.folder).modules("tests")
     }
-    paths = [
-        str(file)
+    paths = sorted(
+        f"tests/{file.name}"
         for file in (paper.folder / "tests").glob("test_*.py")
         if f"tests/{file.name}" not in own
-    ]
+    )
     if not paths:
         return None
-    return _unpassed(_pytest(paper, "-k", f"{paper.name} or every_paper", *paths))
+    chosen = f"{paper.name} or every_paper"
+    return _tested(paper, "-k", chosen, *paths, command=f"pytest -k '{chosen}' tests/test_*.py")
 
 
 def figures(paper: Paper) -> list[str]:
@@ -306,36 +332,42 @@ def figures(paper: Paper) -> list[str]:
 
 
 def _first_line(caption: Path) -> str:
-    """The first line of a figure's docstring."""
-    return caption.read_text(encoding="utf-8").partition("\n")[0]
+    """The caption of a figure without its marks, which change no picture."""
+    return plain(caption.read_text(encoding="utf-8").partition("\n")[0])
 
 
 def benchmark(paper: Paper) -> list[str]:
     """Whether the benchmark runs at its reduced size."""
-    return _lines(
-        paper.run("-m", "benchmarks", paper.name, "--quick"), r"\w*Error: .*|.*: error: .*"
-    )
+    return [
+        line
+        for name in _benchmarks(paper)
+        for line in _lines(
+            paper.run("-m", "benchmarks", name, "--quick"), r"\w*Error: .*|.*: error: .*"
+        )
+    ]
 
 
 ROW: dict[str, Step] = {
+    f"claims under {SEEDS} seeds, and an audit": claims_then_audit,
     "files": files,
     "no toy": toy,
     "page": page,
-    "linters and types": linters,
-    f"claims under {SEEDS} seeds, and an audit": claims_then_audit,
-    "what the repository tests of every paper": shared_tests,
-    "its tests": tests,
     "figures": figures,
     "benchmark": benchmark,
+    "linters and types": linters,
+    "what the repository tests of every paper": shared_tests,
+    "its tests": tests,
 }
-"""The steps for a paper with a file in every folder, long steps before short ones."""
+"""The steps for a paper with a file in every folder: beside the claims, which take longest, short
+steps before long ones, so that those are done in any case.
+"""
 ON_ONE_PAGE: dict[str, Step] = {
     f"claims under {SEEDS} seeds, and an audit": claims_then_audit,
-    "figure": figures,
-    "what the repository tests of every paper": shared_tests,
-    "linters and types": linters,
     "form": form,
     "no toy": toy,
+    "figure": figures,
+    "linters and types": linters,
+    "what the repository tests of every paper": shared_tests,
 }
 """The steps for a paper on one page; that its sides are separate is checked when it is collected.
 """
@@ -350,20 +382,15 @@ def _own_checks(paper: Paper) -> list[Path]:
     return outline.files(paper.name, paper.folder)
 
 
-def _pytest(
-    paper: Paper, *arguments: str, timeout: float = 600
-) -> subprocess.CompletedProcess[str]:
-    return paper.run(
-        "-m",
-        "pytest",
-        "-q",
-        "--tb=short",
-        "-rfE",
-        "-p",
-        "no:cacheprovider",
-        *arguments,
-        timeout=timeout,
-    )
+def _tested(paper: Paper, *arguments: str, command: str) -> Found:
+    """A sentence for each test that did not pass; the command to type if pytest did not end."""
+    options = ("-q", "--tb=short", "-rfE", "-p", "no:cacheprovider")
+    try:
+        return Found(_unpassed(paper.run("-m", "pytest", *options, *arguments)))
+    except subprocess.TimeoutExpired as late:
+        lines = str(late.output or "").splitlines()
+        failed = [line for line in lines if line.startswith(("ERROR ", "FAILED "))]
+        return Found(failed, left=[command])
 
 
 def _unpassed(done: subprocess.CompletedProcess[str]) -> list[str]:
