@@ -11,7 +11,10 @@ $C_q^½ C_k^½$.
 
 Take away: two different matrices $D$ and $E$ cost no more than one orthogonal projection, and they
 are far better if queries and keys have different axes: for axes at 45° and an axis ratio of .01 in
-the second moments the error is 25 times smaller. Tuning an orthogonal projection gains 1 % there.
+the second moments the error is 25 times smaller (price_of_orthogonality,
+price_of_orthogonality-free). Tuning an orthogonal projection gains 1 % there
+(price_of_orthogonality-pca). Heads that share a budget of coordinates take those of the largest
+$σ²$ of all heads (least_error-shared).
 
 Edges: if $C_q$ and $C_k$ have the same eigenvectors, an orthogonal projection is as good as any,
 but it must keep the largest products of their eigenvalues, and not the keys' largest eigenvalues.
@@ -30,8 +33,9 @@ Abstract:
   helps, and two unlike projections are better than one orthogonal.
 - Statement 3: one nested projection serves all rates. In part: least_error-nested, nested_or_not.
   For two unlike projections; not for orthogonal ones.
-- Statement 4: each layer and head gets the best rate for a given budget by a search. Not on trial.
-  It needs trained models.
+- Statement 4: each layer and head gets the best rate for a given budget by a search. In part:
+  least_error-shared. For the errors of the logits of several heads; the search of the paper goes by
+  the outputs of trained models.
 - Statement 5: 90 % of the performance is kept at 60 % compression, with few data to train on. Not
   on trial. These are measurements of large models.
 
@@ -40,13 +44,14 @@ all claims. Not claimed: anything on values, or on what a model loses. Topic: se
 attention.
 """
 
+from itertools import product
 from typing import Annotated
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from paper_checks.briefs.common import apart, orthonormal
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -178,6 +183,36 @@ def best_subspace(query_moments, key_moments, rank, starts):
 def squares(query_moments, key_moments):
     """σ_i², falling: the eigenvalues of C_q C_k."""
     return np.sort(np.linalg.eigvals(query_moments @ key_moments).real)[::-1]
+
+
+@observed
+def best_of_all_splits(generator, heads, budget):
+    """The least sum of the trained errors of heads, pairs of queries and keys of one width, over
+    all ways to split a budget of coordinates between them.
+    """
+    width = heads[0][0].shape[1]
+    errors = [
+        [
+            np.mean((queries @ keys.T) ** 2),
+            *(trained(generator, queries, keys, [rank]) for rank in range(1, width)),
+            0.0,
+        ]
+        for queries, keys in heads
+    ]
+    splits = product(range(width + 1), repeat=len(heads))
+    return min(
+        sum(by_rank[rank] for by_rank, rank in zip(errors, split, strict=True))
+        for split in splits
+        if sum(split) == budget
+    )
+
+
+@predicted
+def least_error_of_heads(heads, budget):
+    """The sum of all σ² of heads, pairs of second moments, without the largest ones: as many as the
+    budget says.
+    """
+    return np.sort(np.concatenate([squares(*both) for both in heads]))[::-1][budget:].sum()
 
 
 @predicted
@@ -330,6 +365,49 @@ def test_least_error__nested(
         margin=1e-4 * law,
         generic="the least error is analytic in the moments where singular values differ",
         controls=rivals(*both, ranks),
+    )
+
+
+@claim(
+    tried("abstract, statement 4: the best rate of each head for a budget", "a rule by all $σ$"),
+    kind="optimality",
+    cases=[(3, 3, 3), (2, 4, 4), (3, 2, 3)],
+)
+def test_least_error__shared(
+    trial,
+    heads: Annotated[int, Interval(2, 3, why="one head shares with none; all splits are tried")],
+    width: Annotated[int, Interval(2, 4, why="one coordinate cannot be cut; all are trained")],
+    budget: Annotated[int, Interval(2, 8, why="less than all coordinates of all heads")],
+):
+    """Let the logits $qᵀk$ of each of $h$ heads be replaced by $(Eᵀq)ᵀ(Dᵀk)$, with $D$ and $E$ of
+    its own and $r$ columns in the $D$ of all heads together. The least sum of their mean squared
+    errors is the sum of all $σ²$ of all heads but the $r$ largest, where the $σ$ of a head are the
+    singular values of $C_q^½ C_k^½$, and $C_q$ and $C_k$ the second moments of queries and keys.
+    """
+    trial.require(budget < heads * width, "budget must be below the coordinates of all heads")
+    generator = trial.generator("queries and keys")
+    drawn_heads = [drawn(generator, width) for _ in range(heads)]
+    drawn_heads = [(queries / 4**place, keys) for place, (queries, keys) in enumerate(drawn_heads)]
+    both = [(moments(queries), moments(keys)) for queries, keys in drawn_heads]
+    law = least_error_of_heads(both, budget)
+    # The first heads get one coordinate more if the budget does not divide.
+    equal = [budget // heads + (place < budget % heads) for place in range(heads)]
+    scales = [np.trace(of_queries) / width for of_queries, _ in both]
+    white = [
+        scale * np.linalg.eigvalsh(of_keys)
+        for scale, (_, of_keys) in zip(scales, both, strict=True)
+    ]
+    wrong = {
+        "equal ranks": sum(least_error(*some, [r]) for some, r in zip(both, equal, strict=True)),
+        "as if queries were white": np.sort(np.concatenate(white))[: heads * width - budget].sum(),
+    }
+    trial.value(
+        best_of_all_splits(generator, drawn_heads, budget),
+        law,
+        error=1e-6 * law,
+        margin=1e-4 * law,
+        generic="the least error is analytic in the moments where singular values differ",
+        controls=apart(wrong, law, 1e-3 * law),
     )
 
 
