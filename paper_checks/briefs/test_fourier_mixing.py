@@ -10,10 +10,10 @@ $X^r(n, j) = X(-n mod N, -j mod d)$; the even and the odd part of $X$ are $(X ±
 $s = s_N s_d$, $s_n = 2$ for even $n$ and 1 for odd $n$, counts the entries that $X^r$ leaves in
 place.
 
-Take away: a layer does not see the odd half of its input; only the residual connection carries it.
-With `norm="ortho"` the residual block $X + F(X)/√(N d)$ is singular: it loses a quarter of its
-input, 98305 of 393216 dimensions for 512 tokens of width 768. $Re - Im$ in place of $Re$ loses
-nothing.
+Take away: a layer does not see the odd half of its input (`half_is_lost-odd_part`); only the
+residual connection carries it. With `norm="ortho"` the residual block $X + F(X)/√(N d)$ is
+singular: it loses a quarter of its input, 98305 of 393216 dimensions for 512 tokens of width 768
+(`residual-ortho`). $Re - Im$ in place of $Re$ loses nothing (`which_real_part-hartley`).
 
 Edges: if $N$ and $d$ are at most 2, there is no odd part. In each block the even half grows
 $√(N d)$ times as fast as the odd one: in float32 bare blocks of 64 × 48 have lost the odd half
@@ -162,13 +162,9 @@ def eigenvalues(tokens, width):
 
 
 @predicted
-def residual_condition(tokens, width):
-    """√(N d) + 1, for N d >= 4 with an odd half: the largest and least factors are √(N d) + 1 and
-    1.
-    """
-    if tokens * width < 4 or max(tokens, width) < 3:
-        raise ValueError("tokens times width must be at least 4, one of them 3 or more")
-    return np.sqrt(tokens * width) + 1
+def residual_factors(tokens, width):
+    """The factors 1, |1 - √(N d)| and 1 + √(N d) of X + F(X), falling (N d,)."""
+    return np.sort(np.abs(1 + eigenvalues(tokens, width)))[::-1]
 
 
 @predicted
@@ -262,18 +258,21 @@ def test_gauss_signs(trial, tokens: Tokens, width: Width):
 
 @claim(derived("the eigenvalues of $F$, plus 1"), cases=SIZES)
 def test_residual(trial, tokens: Tokens, width: Width):
-    """The block $X + Re fft_2(X)$ on $N$ tokens of width $d$ has the condition number $√(N d) + 1$:
-    it multiplies the part of $X$ that changes sign if both orders are reversed by 1, and the rest
-    by $1 ± √(N d)$.
+    """The block $X + Re fft_2(X)$ on $N$ tokens of width $d$ multiplies the part of $X$ that
+    changes sign if both orders are reversed by 1, and the rest by $1 + √(N d)$ or $1 - √(N d)$, as
+    many dimensions as $F$ has eigenvalues $√(N d)$ or $-√(N d)$. Its condition number is
+    $√(N d) + 1$.
     """
     root = np.sqrt(tokens * width)
+    above, below, none = multiplicities(tokens, width)
     trial.identity(
-        np.linalg.cond(block(tokens, width)),
-        residual_condition(tokens, width),
+        np.linalg.svd(block(tokens, width), compute_uv=False),
+        residual_factors(tokens, width),
         ops=10 * tokens * width,
         controls={
-            "that of the even half": (root + 1) / (root - 1),
-            "$F$ is orthogonal up to $√(N d)$": root,
+            "the even half by $1 + √(N d)$ alone": np.repeat([1 + root, 1], [above + below, none]),
+            "$F$ has an inverse": np.repeat([1 + root, root - 1], [above + none, below]),
+            "without the residual": np.repeat([root, 0], [above + below, none]),
         },
     )
 
