@@ -4,10 +4,11 @@ Generative Models", ICML, arXiv 2209.12753.
 For whoever pays for a conservative score, by an energy model or by the penalty $|J − Jᵀ|²$: what
 does a rotation of the score cost?
 
-Take away: a rotation does not change the law of the samples, and it mixes faster; the symmetric
-part of a rotated score samples another law, or diverges. The published probe of the penalty is
-noisiest where the score is almost conservative: for twenty drawn matrices of size 8 and rotations
-of a hundredth its relative standard deviation is 15 to 29, that of $|(J − Jᵀ) v|²$ is .3 to .6.
+Take away: a rotation does not change the law of the samples (`law_kept`), and it mixes faster
+(`rate`); the symmetric part of a rotated score samples another law, or diverges (`repair`). The
+published probe of the penalty is noisiest where the score is almost conservative: for twenty drawn
+matrices of size 8 and rotations of a hundredth its relative standard deviation is 15 to 29, that of
+$|(J − Jᵀ) v|²$ is .3 to .6 (`probe_noise`, `probe_noise-near_conservative`).
 
 The law is $p = N(0, Σ)$ on $R^d$, $K = Σ⁻¹$ has the eigenvalues $k_1, …, k_d$, and a model's score
 is $−(I − S) K x$ with $S$ skew, $Sᵀ = −S$. In the plane $K = diag(k_1, k_2)$ and $S = a J$, where
