@@ -11,8 +11,9 @@ $I(i; j)$ and $I(i; r)$ are the mutual informations of the query with the key an
 $p̄$ is the mean of $p$ over $i$.
 
 Take away: the released layer gives a region of $n$ keys one logit, and so the weight of one key. If
-all keys are equal, a token of $T = n²$ gives its own region half of its attention, at every length,
-and not $1/n$. With $log n$ added to the logit the layer gives equal keys equal weights.
+all keys are equal, a token of $T = n²$ gives its own region half of its attention, or a little
+more, at every length, and not $1/n$ (`missing_log_n`). With $log n$ added to the logit the layer
+gives equal keys equal weights (`missing_log_n-added`).
 
 Edges: all queries share one $b$, even if two queries want different keys of one region. If the keys
 are normal, the logit $q·k̄ + log n$ is still too small, by half of the variance of the scores. The
