@@ -4,9 +4,9 @@ ICML, arXiv 2306.00181.
 For whoever factorises a field into coarse and detail to sample each by Langevin: how coarse may one
 step be?
 
-Take away: means over blocks of $b$ sites make the detail log-concave if and only if
-$λ < 4 β sin²(π/(2 b))$, and on a chain no linear coarse variable does better. The barrier has not
-gone; it lies in the coarse variable.
+Take away: for an even number of blocks, means over blocks of $b$ sites make the detail log-concave
+if and only if $λ < 4 β sin²(π/(2 b))$ (`modulus`), and on a chain no linear coarse variable does
+better (`best_coarse`). The barrier has not gone; it lies in the coarse variable (`gap`, `barrier`).
 
 A ring has $n$ sites, the energy $E = (β/2) ∑ (φ_i − φ_(i+1))² + ∑ V(φ_i)$ with
 $V = (λ/4)(φ² − 1)²$, and the density $exp(−E/τ)$. The curvature of $V$ is at least $−λ$, at
