@@ -33,6 +33,7 @@ from theory_on_trial.decide.instances import check_independent
 from theory_on_trial.decide.looks import Plan, hopeless
 from theory_on_trial.decide.resolution import OF_TAILS, Resolution, resolution_of_margin
 from theory_on_trial.decide.sampling import FAR_ONCE, Independence, numbers, wanting
+from theory_on_trial.decide.slopes import CommonOrder
 from theory_on_trial.formula.marks import plain
 from theory_on_trial.laws import (
     Bernoulli,
@@ -427,7 +428,7 @@ def mean(
         size = total
         if progress is not None:
             progress(total, plan.sizes[-1])
-        more = _MORE.get(type(law), ())
+        more = _more(law) or ()
         if value.ndim == 0 and control_laws is None and batch.ndim > 1 + len(more):
             shape = batch.shape[1 : batch.ndim - len(more)]
             value = np.broadcast_to(value, shape)
@@ -436,9 +437,9 @@ def mean(
             all_ends *= value.size
             shared = f"one prediction for all {' x '.join(map(str, shape))} coordinates"
         shape = batch.shape[1 : 1 + value.ndim]
-        fits = shape == value.shape and batch.shape[1 + value.ndim :] == _MORE.get(
-            type(law), batch.shape[1 + value.ndim :]
-        )
+        rest = batch.shape[1 + value.ndim :]
+        asked = _more(law)
+        fits = shape == value.shape and rest == (rest if asked is None else asked)
         waits = fits and look < len(plan.sizes) and hopeless(law, batches, prediction, alpha)
         if waits:
             continue
@@ -451,7 +452,7 @@ def mean(
                     f"{batch.shape[1:]}: compare the law of each coordinate"
                 )
             shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
-            pairs = ", and the law takes pairs along a last axis" if _MORE.get(type(law)) else ""
+            pairs = ", and the law takes pairs along a last axis" if _more(law) else ""
             raise ValueError(
                 f"the measurement has shape {shape}, the prediction {value.shape}{pairs}"
             )
@@ -494,6 +495,11 @@ def mean(
         finding = replace(finding, resolution=resolution_of_margin(prediction))
     note = "; ".join(filter(None, [off, *_undecided(finding, controls, enclosures), shared]))
     return replace(finding, note=note)
+
+
+def _more(law: Law) -> tuple[int, ...] | None:
+    """The lengths of the axes that a sample has in addition to the prediction's; None if any."""
+    return law.axes if isinstance(law, CommonOrder) else _MORE.get(type(law))
 
 
 def _confirmed(finding: Finding, strict: Finding) -> Finding:

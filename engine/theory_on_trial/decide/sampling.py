@@ -23,6 +23,7 @@ from theory_on_trial.decide.decision import (
     inside,
     outside,
 )
+from theory_on_trial.decide.slopes import CommonOrder
 from theory_on_trial.laws import (
     Bernoulli,
     Bounded,
@@ -438,6 +439,8 @@ def _scores(law: Law, x: np.ndarray, found: Enclosure) -> list[np.ndarray]:
     if isinstance(law, NormalVariance):
         deviations = x - x.mean(axis=0)
         return [np.square(deviations / np.maximum(np.max(np.abs(deviations), axis=0), 1e-300))]
+    if isinstance(law, CommonOrder):
+        return [law.scores(x)]
     if isinstance(law, RatioOfMeans | RatioOfProbabilities):
         ratio = np.where(np.isfinite(found.estimate), found.estimate, 0.0)
         return [x[..., 0] - ratio * x[..., 1]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.decide.decision import Finding, Prediction, inside, judge
+from theory_on_trial.decide.decision import Finding, Prediction, Side, inside, judge
 from theory_on_trial.laws import Enclosure, Law
 
 _SHRINK = 0.75
@@ -17,7 +17,7 @@ _VALUES = 2.0**-40
 """The rounding error of values at growing sizes, as a share of the largest one."""
 _DISTINCT = 1000.0
 """How many times its rounding an error must be in order to count, if enough others are."""
-_FINEST = 1.2
+FINEST = 1.2
 """The smallest ratio of successive sizes."""
 
 
@@ -227,6 +227,7 @@ def convergence_order(
     rounding: Any = None,
     next_term: float | None = None,
     exponential: bool = False,
+    side: Side = "two",
 ) -> Enclosure:
     """Return an interval for the exponent s of errors ~ n^s, or of `exponential` ones ~ e^(s n)
     times a power of n, from the errors at K >= 4 sizes.
@@ -241,7 +242,9 @@ def convergence_order(
     series of that ratio, or of 2/3 where the differences shrink as fast as that. All of this holds
     for the worst errors in the intervals, whose chances of missing are added up. Errors within
     1,000 roundings are left out where at least four others are there. Infinite if the slopes cannot
-    have settled, or an interval reaches zero. Guarantee "extrapolated", with that of the intervals.
+    have settled, or an interval reaches zero. For a one-sided `side` such slopes, if the last three
+    rise or fall for certain, leave the half-line beyond the last one: they are taken to go on in
+    that direction. Guarantee "extrapolated", with that of the intervals.
     Raises `ValueError` for fewer sizes, sizes that are too near each other, and fewer than four
     errors that exceed their rounding.
     """
@@ -253,7 +256,7 @@ def convergence_order(
         raise ValueError(f"next_term= is an exponent above 0, got {next_term}")
     boxes = _enclosed(errors)
     sizes = np.asarray(sizes, float)
-    if len(boxes.low) < 4 or np.any(sizes[1:] < _FINEST * (1 - 1e-12) * sizes[:-1]):
+    if len(boxes.low) < 4 or np.any(sizes[1:] < FINEST * (1 - 1e-12) * sizes[:-1]):
         raise ValueError(
             "an order of convergence needs at least four sizes, each at least 1.2 times the one "
             "before"
@@ -280,6 +283,19 @@ def convergence_order(
     steps = np.diff(sizes if exponential else np.log(sizes))
     slopes = np.diff(np.log(estimate)) / steps
     blur = (relative[1:] + relative[:-1]) / steps
+    width = what_is_left(slopes, blur, sizes, next_term)
+    low, high = slopes[-1] - width, slopes[-1] + width
+    if side != "two" and not np.isfinite(width):
+        low, high = _beyond_the_last(slopes, blur)
+    return Enclosure(slopes[-1], low, high, boxes.error, _extrapolated(boxes), len(sizes))
+
+
+def what_is_left(
+    slopes: np.ndarray, blur: np.ndarray, sizes: np.ndarray, next_term: float | None
+) -> float:
+    """Return how far the limit of slopes may lie from the last one, infinite if they cannot have
+    settled; `blur` is by how much each slope may be off, see `convergence_order`.
+    """
     moves = np.abs(np.diff(slopes))
     # Slopes belong to the middles of their steps: moves are told per doubling between these.
     gaps = (np.log2(sizes[2:]) - np.log2(sizes[:-2])) / 2
@@ -300,15 +316,20 @@ def convergence_order(
     usual = quick if next_term is None and shrinks(quick) else allowed
     shrink = float(np.max(usual[recent]))
     rest = shrink / (1 - shrink)
-    width = rest * (moves[-1] + blur[-1] + blur[-2]) + blur[-1] if convergent else np.inf
-    return Enclosure(
-        slopes[-1],
-        slopes[-1] - width,
-        slopes[-1] + width,
-        boxes.error,
-        _extrapolated(boxes),
-        len(sizes),
-    )
+    return float(rest * (moves[-1] + blur[-1] + blur[-2]) + blur[-1]) if convergent else np.inf
+
+
+def _beyond_the_last(slopes: np.ndarray, blur: np.ndarray) -> tuple[float, float]:
+    """Return a half-line for the limit of slopes that have not settled: beyond the last one, if the
+    last three certainly move in one direction and go on in it.
+    """
+    moves = np.diff(slopes)[-2:]
+    noise = (blur[1:] + blur[:-1])[-2:]
+    if np.all(moves > noise):
+        return slopes[-1] - blur[-1], np.inf
+    if np.all(moves < -noise):
+        return -np.inf, slopes[-1] + blur[-1]
+    return -np.inf, np.inf
 
 
 def _clear(estimate: np.ndarray, rounding: np.ndarray) -> np.ndarray:

@@ -219,6 +219,7 @@ def _unearned(claim: Any, finding: Finding, far: str) -> str:
     if finding.procedure == "order":  # errors of exponents add up, whatever the exponent
         power = abs(float(finding.prediction.value))
         limit = min(COARSEST * max(power, 1.0), COARSEST_EXPONENT) / (power or 1.0)
+        limit *= LOOSEST / COARSEST if one_sided else 1.0
     if claim.not_tight if one_sided else claim.low_power:
         return ""
     if not math.isfinite(size):

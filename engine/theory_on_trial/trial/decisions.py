@@ -34,8 +34,9 @@ from theory_on_trial.decide.looks import Plan
 from theory_on_trial.decide.processes import Form
 from theory_on_trial.decide.resolution import EXACT, Resolution, distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
+from theory_on_trial.decide.slopes import CommonOrder, checked_sizes, in_words
 from theory_on_trial.decide.suggestion import laws_that_fit
-from theory_on_trial.laws import Bernoulli, Enclosure, Law
+from theory_on_trial.laws import Asymptotic, Bernoulli, Enclosure, Law
 from theory_on_trial.trial import densities, foreign
 from theory_on_trial.trial.domain import OutsideDomain
 
@@ -392,12 +393,15 @@ class Trial:
         predict: Any = None,
         *,
         sampler: DrawsAt | None = None,
+        common: bool = False,
         law: Law | None = None,
         first: int = 64,
         most: int = 100_000,
         rounding: Any = None,
-        margin: float,
-        controls: Mapping[str, Any],
+        margin: float | None = None,
+        slack: float = 0.0,
+        side: Side = "two",
+        controls: Mapping[str, Any] | None = None,
         control_processes: Mapping[str, Any] | None = None,
         as_published: Any = None,
         same_instance: bool = False,
@@ -413,14 +417,44 @@ class Trial:
         `next_term=e` says that the next term of the errors is smaller by n^-e. With
         `exponential=True` they behave like e^(predict n), times any power of n: the rate of a
         decaying chance is the limit of (log P_n) / n.
+
+        With `common=True` the sampler is called with all sizes at once: `sampler(generator, count,
+        sizes)` returns the errors of `count` draws, each at every size, shape `(count, K)`. The
+        order is that over the stated sizes, the slope of the least-squares line through the
+        logarithms of the mean errors; with `next_term=` it is the limit of the slopes. The interval
+        is asymptotic (see `slopes.CommonOrder`), so that `law` is left out.
+
+        `side="at least"` says that the order |predict| is the least that the errors have, as
+        O(n^predict) does: the exponent is at most a negative `predict`, at least a positive one.
+        "at most" says that they are no faster. A one-sided order has `slack` in place of `margin`.
         """
         self._check_generic(generic)
+        if side != "two" and not np.all(np.asarray(predict, float)):
+            raise ValueError(
+                "a one-sided order needs predict= above or below 0: an order of 0 has no side"
+            )
+        if common:
+            self._order_of_common_draws(
+                sampler,
+                law,
+                CommonOrder(checked_sizes(sizes, next_term, exponential), next_term, exponential),
+                _order(predict, margin, slack, side),
+                first,
+                most,
+                controls,
+                control_processes,
+                as_published,
+            )
+            return
         if sampler is None:
             self._check_exact(errors, same_instance)
-        prediction = _prediction(predict, margin, 0.0, "two", None if predict else 1.0)
+        prediction = _order(predict, margin, slack, side)
+        controls = self._tried(prediction, controls, control_processes)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            exponent = trends.convergence_order(measured, sizes, rounding, next_term, exponential)
+            exponent = trends.convergence_order(
+                measured, sizes, rounding, next_term, exponential, side
+            )
             finding = trends.order(exponent, prediction, wrong, as_published)
             if finding.outcome == "INCONCLUSIVE":
                 finding = replace(
@@ -443,6 +477,78 @@ class Trial:
             lambda measured: judged(measured, {}),
             remark=_ONE_INSTANCE * same_instance,
         )
+
+    def _order_of_common_draws(
+        self,
+        sampler: DrawsAt | None,
+        law: Law | None,
+        of: CommonOrder,
+        prediction: Prediction,
+        first: int,
+        most: int,
+        controls: Mapping[str, Any] | None,
+        control_processes: Mapping[str, Any] | None,
+        as_published: Any,
+    ) -> None:
+        """Decide the order of errors whose draws are common to all sizes, as `mean` does.
+
+        One that is VERIFIED while the last slope certainly is not within the margin is left
+        INCONCLUSIVE: the slopes are still on their way.
+        """
+        shape = f"(count, {len(of.sizes)})"
+        for process in (sampler, *(control_processes or {}).values()):
+            if not callable(process):
+                raise TypeError(
+                    "common=True needs sampler(generator, count, sizes), which returns the errors "
+                    f"of count draws at all sizes, shape {shape}, got {type(process).__name__}"
+                )
+        if law is not None and not isinstance(law, Asymptotic):
+            raise ValueError(
+                "the order from common draws has an asymptotic interval, whatever the law of a "
+                "sample: leave out law="
+            )
+        controls = _kept(self._tried(prediction, controls, control_processes))
+        alpha = self._alpha()
+
+        def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
+            def errors(generator: np.random.Generator, count: int) -> Any:
+                found = process(generator, count, of.sizes.copy())
+                if np.shape(found)[1:] != of.axes:
+                    raise ValueError(
+                        f"{_what(name)} of common=True returns the error of each draw at each of "
+                        f"sizes=, shape {shape}, got {np.shape(found)} for count={count}"
+                    )
+                return found
+
+            batches: list[np.ndarray] = []
+            draw = self._sampler(name, errors, "many", first)
+            varied = sampling.Varied(draw, of, None, _what(name))
+
+            def kept(m: int) -> np.ndarray:
+                batches.append(varied(m))
+                return batches[-1]
+
+            finding = evidence.mean(
+                kept,
+                prediction,
+                wrong,
+                law=of,
+                looks=_plan(of, prediction, draw, first, most, alpha),
+                alpha=alpha,
+                printed=None if name else as_published,
+                progress=self._progress,
+                widened=_widened(draw),
+            )
+            slopes = of.slopes(batches, alpha)
+            late = ""
+            drifts = of.next_term is None and outside(slopes, prediction)[-1]
+            if finding.outcome == "VERIFIED" and drifts:
+                finding = replace(finding, outcome="INCONCLUSIVE")
+                late = "the last slope is beyond the margin for certain: take larger sizes"
+            note = "; ".join(filter(None, [late, finding.note, in_words(of.sizes, slopes)]))
+            return varied.told(replace(finding, note=note))
+
+        self._sampled("order", judged, sampler, controls, control_processes)
 
     @_remembered
     def growth(
@@ -1303,6 +1409,14 @@ def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> 
     slack = _kept(slack)
     _check_scale(value, scale)
     return Prediction(value, slack if margin is None else _kept(margin), slack, side, scale)
+
+
+def _order(predict: Any, margin: Any, slack: Any, side: Side) -> Prediction:
+    """Return the prediction of an exponent; `side` is that of the order, its absolute value."""
+    prediction = _prediction(predict, margin, slack, side, None if np.any(predict) else 1.0)
+    if side == "two" or np.ndim(prediction.value) or prediction.value > 0:
+        return prediction
+    return replace(prediction, side="at most" if side == "at least" else "at least")
 
 
 def _kept(given: Any) -> Any:
