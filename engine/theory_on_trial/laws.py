@@ -1066,10 +1066,14 @@ class SupDistance:
     Dvoretzky, Kiefer and Wolfowitz (1956) with Massart's (1990) constant: valid for every law, with
     atoms too (`cdf` is then right-continuous). No parameter of `cdf` may come from the same
     samples.
+
+    Of a `side` the distance is that of the stochastic order: sup (F - F0) for "at most", which is 0
+    if F is at most F0 everywhere, and sup (F0 - F) for "at least".
     """
 
     cdf: Callable[[np.ndarray], np.ndarray]
     time_uniform: bool = False
+    side: str = "two"
 
     def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return [max(0, D - d), D + e] with D the Kolmogorov distance, each end missing with
@@ -1077,26 +1081,36 @@ class SupDistance:
 
         The distance is above D + e only if the empirical law is off by e at the one place where the
         true law is farthest from `cdf`: e = sqrt(log(2 / error) / (2 n)), by Hoeffding (1963). It
-        is below D - d only if that is off by d somewhere: d = sqrt(log(4 / error) / (2 n)).
+        is below D - d only if that is off by d somewhere: d = sqrt(log(4 / error) / (2 n)), and of
+        one side, on which alone it must be off, d = e.
         """
         x = np.concatenate(batches)
         n = len(x)
-        distance = _from_cdf(x, self.cdf)
+        distance = _from_cdf(x, self.cdf, self.side)
         above = np.sqrt(np.log(2 / error) / (2 * n))
-        below = np.sqrt(np.log(4 / error) / (2 * n))
+        below = above if self.side != "two" else np.sqrt(np.log(4 / error) / (2 * n))
         return Enclosure(
             distance, np.maximum(distance - below, 0.0), distance + above, error, "finite-n", n
         )
 
 
-def _from_cdf(x: np.ndarray, cdf: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Return the distance sup |F_n - F0| between the empirical law of numbers and a cdf."""
+def _from_cdf(
+    x: np.ndarray, cdf: Callable[[np.ndarray], np.ndarray], side: str = "two"
+) -> np.ndarray:
+    """Return the distance sup |F_n - F0| between the empirical law of numbers and a cdf, or that of
+    one side, see `SupDistance`.
+    """
     x = np.sort(x)
     steps = np.arange(len(x) + 1) / len(x)
     at = np.asarray(cdf(x), float)
     before = np.asarray(cdf(np.nextafter(x, -np.inf)), float)
     _check_cdf(cdf, x, at)
-    return np.asarray(np.max(np.maximum(steps[1:] - at, before - steps[:-1])))
+    above, below = steps[1:] - at, before - steps[:-1]
+    if side == "at most":
+        return np.asarray(np.max(above, initial=0.0))
+    if side == "at least":
+        return np.asarray(np.max(below, initial=0.0))
+    return np.asarray(np.max(np.maximum(above, below)))
 
 
 def _check_cdf(cdf: Callable[[np.ndarray], np.ndarray], x: np.ndarray, values: np.ndarray) -> None:

@@ -8,7 +8,7 @@ whole training runs. Limits are in `trends`, growth laws in `growth`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from theory_on_trial.decide.decision import (
     ControlTooClose,
     Finding,
     Prediction,
+    Side,
     as_numbers,
     check_controls,
     check_finite,
@@ -542,15 +543,30 @@ KnownLaw = Callable[[np.ndarray], Any] | Mapping[float, float]
 
 
 def law_of_laws(
-    known: KnownLaw | None, tail: float | None = None, directions: np.ndarray | None = None
+    known: KnownLaw | None,
+    tail: float | None = None,
+    directions: np.ndarray | None = None,
+    side: Side = "two",
 ) -> Law:
     """Return by which distance samples are compared with a known law, or two columns with each
     other (None).
 
     It is the total variation for probabilities of a finite set, the largest relative error of a
     tail probability down to `tail`, the largest difference over the half-spaces of `directions`,
-    else the largest difference of cdfs. Raises `TypeError` for a tail of anything but a cdf.
+    else the largest difference of cdfs, on a `side` alone where one is given. Raises `TypeError`
+    for a tail, or a side, of anything but a cdf.
     """
+    if side not in get_args(Side):
+        raise ValueError(
+            f"side must be one of {', '.join(map(repr, get_args(Side)))}, got {side!r}"
+        )
+    if side != "two":
+        if not callable(known) or tail is not None or directions is not None:
+            raise TypeError(
+                f"side={side!r} compares cdfs of one number: give cdf= a function, and leave out "
+                "tail= and directions="
+            )
+        return SupDistance(known, side=side)
     if directions is not None:
         if tail is not None or isinstance(known, Mapping):
             raise TypeError(
@@ -581,6 +597,7 @@ def distribution(
     slack: float = 0.0,
     tail: float | None = None,
     directions: np.ndarray | None = None,
+    side: Side = "two",
     looks: Sequence[int] | Plan,
     alpha: float = 1e-6,
     progress: Callable[[int, int], None] | None = None,
@@ -592,15 +609,15 @@ def distribution(
     With `known=None` samples have two columns and the question is whether the two routes share one
     law. Guarantee: finite-n bands at planned looks, P(wrong verdict) <= alpha for every law.
     "Not significantly different" is never VERIFIED: the distance plus its band must be below the
-    margin.
+    margin. With a `side` the samples' cdf is at most, or at least, the known one everywhere.
     """
     if known is None and controls:
         raise ValueError(
             "controls are wrong cdfs: between two routes (cdf=None) there is none to replace"
         )
-    law = law_of_laws(known, tail, directions)
+    law = law_of_laws(known, tail, directions, side)
     prediction = Prediction(0.0, margin, slack, "at most")
-    laws = {name: law_of_laws(other, tail, directions) for name, other in controls.items()}
+    laws = {name: law_of_laws(other, tail, directions, side) for name, other in controls.items()}
     finding = mean(
         sampler,
         prediction,
@@ -615,6 +632,8 @@ def distribution(
     size = margin + slack  # so far off a law is beyond the margin, by the triangle inequality
     unit = OF_TAILS if tail is not None else "in probability"
     along = "" if directions is None else f"on the half-spaces of {len(directions)} directions"
+    if side != "two":
+        along = f"the cdf is {side} the given one everywhere, up to the margin"
     note = "; ".join(filter(None, [finding.note, along]))
     return replace(finding, note=note, resolution=Resolution(size, size, unit))
 

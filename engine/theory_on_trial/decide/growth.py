@@ -431,6 +431,7 @@ def growth(
     slack_log: float,
     controls: Sequence[str] | Mapping[str, GrowthLaw],
     margin: float = MARGIN,
+    exponent: tuple[float, float] | None = None,
     guarantee: str = "finite-n (union)",
     printed: GrowthLaw | None = None,
 ) -> Finding:
@@ -449,8 +450,10 @@ def growth(
     `GROWTH_LAWS`, no power of n or of log n where g is none, and not g times a power of log n of
     one half or more. REFUTED iff g itself does not pass through the boxes, INCONCLUSIVE otherwise.
     `claimed` is a name (see `law_named`), "n^a" (some power, whatever its exponent; the interval of
-    exponents is reported) or an increasing function of an array of sizes. `controls` are laws that
-    must be REFUTED as claims, names or functions by name; `guarantee` is what the boxes rest on.
+    exponents is reported; with `exponent=(least, most)` those that the boxes admit must lie between
+    the two, and are REFUTED where all lie beyond) or an increasing function of an array of sizes.
+    `controls` are laws that must be REFUTED as claims, names or functions by name; `guarantee` is
+    what the boxes rest on.
 
     Guarantee: the true law is rejected, and one of another exponent beyond the margin is VERIFIED,
     with chance <= `error` together, by the union bound alone.
@@ -468,11 +471,15 @@ def growth(
         raise ValueError(f"slack_log must not be negative, got {slack_log}")
     if not 0 < margin < 1:
         raise ValueError(f"margin= is a share of the exponent, between 0 and 1, got {margin}")
+    if exponent is not None:
+        _check_exponent(exponent, claimed)
     law = _law(claimed, n)
     _check_design(n)
     low, high = _widened(low, high, slack_log)
     wrong = controls if isinstance(controls, Mapping) else {name: name for name in controls}
     found = _verdict(claimed, n, low, high, margin)
+    if exponent is not None:
+        found = replace(found, outcome=_between(found, exponent))
     return Finding(
         found.outcome,
         Prediction(law.name, margin=margin, slack=slack_log),
@@ -492,10 +499,30 @@ def growth(
             0.0 if claimed == ANY_POWER else margin,
             exponent=_in_words(found.powers, law.words) if found.powers else "no exponent",
         ),
-        note=_why_undecided(law, found, n, low, high, margin)
+        note=_why_undecided(law, found, n, low, high, margin, exponent)
         if found.outcome == "INCONCLUSIVE"
         else "",
     )
+
+
+def _check_exponent(exponent: tuple[float, float], claimed: GrowthLaw) -> None:
+    """Raise `ValueError` unless exponents are the two ends of a range, of "n^a"."""
+    if claimed != ANY_POWER:
+        raise ValueError(f'exponent= is the range of a in claimed="n^a", got {claimed!r}')
+    ends = np.asarray(exponent)
+    if ends.shape != (2,) or ends.dtype.kind not in "iuf" or not 0 < ends[0] < ends[1] < np.inf:
+        raise ValueError(
+            f"exponent= is the least and the largest a in n^a, above 0, got {exponent!r}"
+        )
+
+
+def _between(found: _Verdict, exponent: tuple[float, float]) -> Outcome:
+    """The verdict that all exponents which boxes admit lie in a range."""
+    least, most = exponent
+    if found.powers is None or found.powers[1] < least or found.powers[0] > most:
+        return "REFUTED"
+    known = least < found.powers[0] and found.powers[1] < most
+    return _outcome(True, known and not found.rivals)
 
 
 def _widened(low: np.ndarray, high: np.ndarray, slack: float) -> tuple[np.ndarray, np.ndarray]:
@@ -515,13 +542,22 @@ def _measured(law: _Law, found: _Verdict, n: np.ndarray, low: np.ndarray, high: 
 
 
 def _why_undecided(
-    law: _Law, found: _Verdict, n: np.ndarray, low: np.ndarray, high: np.ndarray, margin: float
+    law: _Law,
+    found: _Verdict,
+    n: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    margin: float,
+    exponent: tuple[float, float] | None = None,
 ) -> str:
     """Say which exponents and which rivals the boxes admit, and which boxes have no end."""
     parts = []
     if found.powers and law.name != ANY_POWER and not _near(found.powers, law.power, margin):
         ends = " to ".join(f"{law.power * factor:.4g}" for factor in (1 - margin, 1 + margin))
         parts.append(f"the boxes admit {_in_words(found.powers, law.words)}, the margin {ends}")
+    if found.powers and exponent is not None:
+        ends = " to ".join(f"{end:.4g}" for end in exponent)
+        parts.append(f"the boxes admit {_in_words(found.powers, law.words)}, the claim {ends}")
     if found.rivals:
         fit = "fits" if len(found.rivals) == 1 else "fit"
         several = filter(None, [", ".join(found.rivals[:-1]), found.rivals[-1]])
@@ -626,6 +662,7 @@ def growth_at_most(
     claimed: GrowthLaw,
     *,
     error: float,
+    controls: Sequence[str] | Mapping[str, GrowthLaw] = (),
     guarantee: str = "finite-n (union)",
     printed: str | None = None,
 ) -> Finding:
@@ -641,7 +678,8 @@ def growth_at_most(
     iff they exclude it. A statement about the tested range only: it is INCONCLUSIVE where the boxes
     admit powers of g or of n, and only such that grow faster than g, so that larger sizes would
     refute it. The measured value is the largest m(n_j) / (a + b g(n_j)), predicted to be at most
-    one (both are lifted by one number where m may be negative). `printed` is a law whose exact form
+    one (both are lifted by one number where m may be negative). `controls` are slower laws, names
+    or functions by name, which must be REFUTED as claims. `printed` is a law whose exact form
     a + b g(n), b > 0, was claimed instead: REFUTED iff no member passes through the boxes.
 
     Raises `ValueError` for fewer than three sizes, sizes of which one is not at least 1.2 times the
@@ -708,7 +746,24 @@ def growth_at_most(
             "it stays below the line through its first two values, but grows faster, with "
             f"{faster}: larger sizes would decide"
         )
-    return replace(finding, printed=outcome, printed_value=printed, note=note)
+    wrong = controls if isinstance(controls, Mapping) else {name: name for name in controls}
+    rivals = tuple(
+        Control(name, name, growth_at_most(n, low, high, other, error=error).outcome)
+        for name, other in wrong.items()
+    )
+    return replace(finding, controls=rivals, printed=outcome, printed_value=printed, note=note)
+
+
+def undecided(n: Any, low: Any, high: Any, error: float, guarantee: str) -> Finding:
+    """Return that nothing is known of O yet, because the first box has no end."""
+    ends = (np.asarray(end) for end in (np.nan, -np.inf, np.inf))
+    estimate, least, most = ends
+    return Finding(
+        "INCONCLUSIVE",
+        Prediction(np.asarray(1.0), 0.0, 0.0, "at most"),
+        Enclosure(estimate, least, most, error, guarantee, len(n)),
+        note=_open_boxes(*_boxes(n, low, high)),
+    )
 
 
 def _faster(claimed: GrowthLaw, n: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:

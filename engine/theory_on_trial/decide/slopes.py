@@ -74,8 +74,7 @@ class CommonOrder:
             return self._limit(batches, error)
         x = np.concatenate(batches)
         means = np.mean(x, axis=0)
-        unknown = np.asarray(np.nan), np.asarray(-np.inf), np.asarray(np.inf)
-        nothing = Enclosure(*unknown, error, "asymptotic", len(x))
+        nothing = _number(np.nan, -np.inf, np.inf, error, "asymptotic", len(x))
         if not np.all(means > 0):
             return nothing
         y = x / means
@@ -90,8 +89,7 @@ class CommonOrder:
         slope = self.weights @ np.log(means)
         low = slope + found.low[-1] - np.maximum(self.weights, 0) @ rest
         high = slope + found.high[-1] + np.maximum(-self.weights, 0) @ rest
-        ends = (np.asarray(end) for end in (slope, low, high))
-        return Enclosure(*ends, error, "asymptotic", len(x))
+        return _number(slope, low, high, error, "asymptotic", len(x))
 
     def slopes(self, batches: Batches, error: float) -> Enclosure:
         """Return intervals for the slopes between successive sizes, shape (K - 1,), by those of
@@ -117,8 +115,14 @@ class CommonOrder:
         last = found.estimate[-1]
         known = np.isfinite(settled)
         low, high = (last - settled, last + settled) if known else (-np.inf, np.inf)
-        ends = (np.asarray(end) for end in (last, low, high))
-        return Enclosure(*ends, error, "extrapolated, asymptotic", found.n)
+        return _number(last, low, high, error, "extrapolated, asymptotic", found.n)
+
+
+def _number(
+    estimate: float, low: float, high: float, error: float, guarantee: str, n: int
+) -> Enclosure:
+    """An interval for one number."""
+    return Enclosure(np.asarray(estimate), np.asarray(low), np.asarray(high), error, guarantee, n)
 
 
 def checked_sizes(sizes: Any, next_term: float | None, exponential: bool) -> np.ndarray:

@@ -566,12 +566,14 @@ class Trial:
         error: float | None = None,
         slack_log: float = 0.0,
         margin: float = growth_laws.MARGIN,
+        exponent: tuple[float, float] | None = None,
         controls: Sequence[str] | Mapping[str, growth_laws.GrowthLaw] = (),
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
         """The quantity in the boxes grows as the claimed law, Theta of it: its exponent is known to
-        lie within `margin`, relative to it (see `growth.growth`).
+        lie within `margin`, relative to it, or that of "n^a" in `exponent=(least, most)` (see
+        `growth.growth`).
 
         In place of the sizes `n` and their boxes, `sampler(generator, count, size)` returns the
         next `count` samples, shape `(count,)`, at one of the `sizes`; the quantity is what `law` is
@@ -591,6 +593,7 @@ class Trial:
                 error=error,
                 slack_log=slack_log,
                 margin=margin,
+                exponent=exponent,
                 controls=controls,
                 guarantee=guarantee,
                 printed=as_published,
@@ -634,26 +637,81 @@ class Trial:
     @_remembered
     def growth_at_most(
         self,
-        n: Any,
-        boxes: tuple[Any, Any],
-        claimed: growth_laws.GrowthLaw,
+        n: Any = None,
+        boxes: tuple[Any, Any] | None = None,
+        claimed: growth_laws.GrowthLaw = "",
         *,
-        error: float,
-        control_processes: Mapping[str, tuple[Any, Any]],
+        sampler: DrawsAt | None = None,
+        sizes: Any = None,
+        law: Law | None = None,
+        first: int = 64,
+        most: int = 100_000,
+        error: float | None = None,
+        controls: Sequence[str] | Mapping[str, growth_laws.GrowthLaw] = (),
+        control_processes: Mapping[str, Any] | None = None,
         guarantee: str = "finite-n (union)",
         as_published: str | None = None,
     ) -> None:
         """The quantity in the boxes (low, high) is O of the claimed law (see
         `growth.growth_at_most`).
-        """
 
-        def judged(measured: tuple[Any, Any]) -> Finding:
+        In place of `n`, `boxes` and `error`, a `sampler` at `sizes` and the `law` of a sample are
+        as for `growth`. Controls are slower laws; a wrong process has the form of the measured one:
+        boxes, or a sampler.
+        """
+        if not claimed:
+            raise ValueError('growth_at_most needs a law, as claimed="log n"')
+
+        def judged(n: Any, measured: tuple[Any, Any], error: float, rests_on: str) -> Finding:
             low, high = measured
             return growth_laws.growth_at_most(
-                n, low, high, claimed, error=error, guarantee=guarantee, printed=as_published
+                n,
+                low,
+                high,
+                claimed,
+                error=error,
+                controls=controls,
+                guarantee=rests_on,
+                printed=as_published,
             )
 
-        self._record("growth_at_most", judged(boxes), control_processes, judged)
+        def of_samples(boxes: Sequence[Enclosure]) -> Finding:
+            ends = [[float(end) for end in (box.low, box.high)] for box in boxes]
+            total = sum(box.error for box in boxes)
+            low, high = np.transpose(ends)
+            if not np.all(np.isfinite([low[0], high[0]])):  # too few samples still
+                return growth_laws.undecided(sizes, low, high, total, boxes[0].guarantee)
+            return judged(sizes, (low, high), total, f"{boxes[0].guarantee} (union)")
+
+        if sampler is None:
+            if n is None or boxes is None or error is None:
+                raise ValueError(
+                    "growth_at_most needs sizes n, their boxes (low, high) and error=, the chance "
+                    "that one misses; or sampler=, sizes= and law="
+                )
+
+            def of_boxes(boxes: tuple[Any, Any]) -> Finding:
+                return judged(n, boxes, error, guarantee)
+
+            self._record("growth_at_most", of_boxes(boxes), control_processes, of_boxes)
+            return
+        self._require_controls(controls, control_processes)
+        for process in (sampler, *(control_processes or {}).values()):
+            if not callable(process):
+                raise TypeError(
+                    "beside a sampler a wrong process is sampler(generator, count, size), too, got "
+                    f"{type(process).__name__}"
+                )
+
+        def sampled(named: tuple[str, DrawsAt]) -> Finding:
+            name, process = named
+            return self._at_sizes(
+                process, sizes, law, first, most, of_samples, _would_do, name=name
+            )
+
+        finding = sampled(("", sampler))
+        wrong = {name: (name, process) for name, process in (control_processes or {}).items()}
+        self._record("growth_at_most", finding, wrong, sampled)
 
     @_remembered
     def gap(
@@ -787,6 +845,7 @@ class Trial:
         samples: Any = None,
         margin: float,
         slack: float = 0.0,
+        side: Side = "two",
         tail: float | None = None,
         directions: Any = None,
         controls: Mapping[str, KnownLaw] | None = None,
@@ -803,7 +862,9 @@ class Trial:
         compared in total variation. With `tail=p` the margin is one on the relative error of tail
         probabilities, from 1/2 down to p, on either side of a continuous cdf. Without a cdf, the
         measurement returns a pair of independent samples from two routes, which must share one law.
-        The measurement's forms, `samples` and `error` are as for `mean`.
+        The measurement's forms, `samples` and `error` are as for `mean`. `side="at most"` says that
+        the measurement's cdf is at most `cdf` everywhere, up to the margin, and no more; "at least"
+        the opposite.
 
         A law of vectors, or arrays, is compared on the half-spaces of `directions`, shape
         `(k, *shape)`: the margin is one on P(<a, X> <= t) for each direction a and every t. Here
@@ -815,7 +876,7 @@ class Trial:
         cdf = _kept(cdf)
         process, form = self._process(measure, sampler, samples, vectorised, control_processes)
         alpha = self._alpha(error)
-        law = evidence.law_of_laws(cdf, tail, directions)
+        law = evidence.law_of_laws(cdf, tail, directions, side)
         prediction = Prediction(0.0, margin, slack, "at most")
         controls = _kept(self._tried_laws(cdf, margin, law, controls, control_processes))
 
@@ -831,6 +892,7 @@ class Trial:
                 slack=slack,
                 tail=tail,
                 directions=directions,
+                side=side,
                 looks=_plan(law, prediction, draw, first, most, alpha),
                 alpha=alpha,
                 progress=self._progress,
@@ -896,13 +958,14 @@ class Trial:
         most: int,
         judged: Judged,
         would_do: Callable[[list[Enclosure], int, Judged], str],
+        name: str = "",
     ) -> Finding:
         """Sample at every size until intervals for the parameters of a law decide, or the looks are
-        used up.
+        used up; `name` is that of a wrong process.
         """
         if law is None or sizes is None:
             raise ValueError("a sampler at sizes needs them, sizes=, and the law of a sample, law=")
-        name = f"{len(self.findings)}"
+        name = f"{len(self.findings)}{f'/{name}' * bool(name)}"
         samplers = [self._at_size(sampler, size, f"{name}/size {size}", first) for size in sizes]
         draws = [
             sampling.Varied(own, law, None, f"the sampler at size {size}")

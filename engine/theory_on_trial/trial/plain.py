@@ -93,10 +93,13 @@ class PlainTrial(Trial):
                 "three margins above": lambda a: _raised(cdf(a), off),
                 "three margins below": lambda a: _raised(cdf(a), -off),
             }
-        return {
-            "three margins above": _raised(cdf, off),
-            "three margins below": _raised(cdf, -off),
+        # Of one side only a cdf on the other one is wrong: a lower one of "at most".
+        moved = {
+            "three margins above": ("at most", _raised(cdf, off)),
+            "three margins below": ("at least", _raised(cdf, -off)),
         }
+        side = getattr(law, "side", "two")
+        return {name: wrong for name, (kept, wrong) in moved.items() if kept != side}
 
     def _record(self, procedure: str, finding: Finding, *given: Any, **named: Any) -> None:
         super()._record(procedure, finding, *given, **named)
