@@ -14,6 +14,10 @@ Form = Literal["key", "one", "many", "array"]
 """One sample for a key of JAX, one or n samples from a generator of NumPy, or an array of them."""
 
 _GENERATOR = ("rng", "generator")
+_OF_A_PATH = (
+    "; the mean of one long stationary path, in its order, is decided by trial.mean with "
+    "law=OnePath()"
+)
 
 
 def form_of(measure: Any, otherwise: Form) -> Form:
@@ -94,18 +98,18 @@ class Given:
     """Existing samples, shape (n, *shape), in their order.
 
     Raises `ValueError` for what is not an array of finite real numbers, and for samples that go
-    together with those before them (as a chain's do).
+    together with those before them (as a chain's do), unless they are said to be one `path`.
 
     Attributes:
         count: how many there are.
     """
 
-    def __init__(self, samples: np.ndarray, what: str):
+    def __init__(self, samples: np.ndarray, what: str, path: bool = False):
         self.count = len(samples)
         self._array = numbers(samples, self.count, what)
         self._position = 0
-        if self.count > 1:
-            Independence(what, FAR_ONCE).ask(self._array, [1] * self.count)
+        if self.count > 1 and not path:
+            Independence(what, FAR_ONCE, _OF_A_PATH).ask(self._array, [1] * self.count)
 
     def __call__(self, m: int) -> np.ndarray:
         """Return the next m samples."""

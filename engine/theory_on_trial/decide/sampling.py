@@ -82,6 +82,15 @@ deviations, too.
 """
 _FAR = 7.0
 """A deviation of so many standard deviations has a chance of 3e-11 for each lag and look."""
+_OF_A_PATH = (
+    "; make each sample by itself, or draw one long path before and give it as samples= of "
+    "trial.mean with law=OnePath()"
+)
+_OF_TWO_PROCEDURES = (
+    "; that two procedures agree on the same data is an identity: draw 30 instances or more with "
+    "trial.generator() and call trial.identity(results of one, results of the other, ops=, "
+    "independent=how many)"
+)
 FAR_ONCE = 5.0
 """The same of numbers that are asked once, all together: a chance of 4e-6 for each lag, and less
 for each of several coordinates.
@@ -204,7 +213,7 @@ class Generated:
         self._first = first
         self._pattern = _PATTERN if first > 1 else (1,)
         self._generator = stream("")
-        self._independence = Independence(what)
+        self._independence = Independence(what, way_out=_OF_A_PATH)
         self._waiting: list[np.ndarray] = []  # samples of which nothing was asked yet
         self._other: np.random.Generator | None = stream("/other")
         self._begun: list[tuple[np.ndarray, np.ndarray]] = []
@@ -491,9 +500,10 @@ class Independence:
     wide, unless their calls were set to one mean.
     """
 
-    def __init__(self, what: str, far: float = _FAR):
+    def __init__(self, what: str, far: float = _FAR, way_out: str = ""):
         self.what = what
         self.far = far
+        self.way_out = way_out  # of samples that are correlated
         self.sums: dict[tuple[int, int], tuple[Any, Any]] = {}
         self.first: Any = None  # the first samples, sorted: they give the scores
         self.kept: list[np.ndarray] = []  # all samples, a row for each
@@ -559,7 +569,7 @@ class Independence:
             if np.any(total > far * np.sqrt(squares)):
                 raise ValueError(
                     f"{self.what}: its samples are correlated at a lag of {lag}, so that they are "
-                    "not independent"
+                    f"not independent{self.way_out}"
                 )
 
     def _between(self, kind: int, scores: np.ndarray, sizes: Sequence[int]) -> None:
@@ -828,7 +838,8 @@ class Varied:
         if not np.any(unexplained) or np.any(unexplained & self._beyond(first)):
             return
         equal = _all_equal(first, unexplained, self._seen)
-        raise ConstantSamples(f"{equal}: a constant is no process ({self._what} drew them)")
+        none = _OF_TWO_PROCEDURES if not np.any(first[unexplained]) else ""
+        raise ConstantSamples(f"{equal}: a constant is no process ({self._what} drew them){none}")
 
     def _beyond(self, first: np.ndarray) -> np.ndarray:
         """Tell which coordinates are refuted if they stay as they are."""

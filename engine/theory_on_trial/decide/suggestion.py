@@ -9,6 +9,7 @@ from theory_on_trial import laws
 
 _OTHER = (
     "HalfSpaceDistance",
+    "OnePath",
     "SupDistance",
     "TailDistance",
     "TotalVariation",
@@ -16,7 +17,7 @@ _OTHER = (
     "Enclosure",
     "Law",
 )
-"""What a decision on a whole law takes by itself."""
+"""What a decision on a whole law takes by itself, and the law of a path, which is no sample."""
 _CHANCE = 1e-6
 """The chance with which samples of a law would contradict it."""
 

@@ -36,7 +36,7 @@ from theory_on_trial.decide.resolution import EXACT, Resolution, distance, unequ
 from theory_on_trial.decide.sampling import Draws, Measure
 from theory_on_trial.decide.slopes import CommonOrder, checked_sizes, in_words
 from theory_on_trial.decide.suggestion import laws_that_fit
-from theory_on_trial.laws import Asymptotic, Bernoulli, Enclosure, Law
+from theory_on_trial.laws import Asymptotic, Bernoulli, Enclosure, Law, OnePath
 from theory_on_trial.trial import densities, foreign
 from theory_on_trial.trial.domain import OutsideDomain
 
@@ -782,8 +782,9 @@ class Trial:
         NumPy that it is given; `measure(rng, n)` returns the next n samples, shape `(n, *shape)`
         (as does `sampler=`, for PyTorch or R, too); `measure(key)` is jittable and returns one
         sample for one key of JAX. `samples=` is an array of samples that exist, along its first
-        axis: the guarantee then says that nobody saw them being drawn. Wrong processes have the
-        form of the measurement.
+        axis: the guarantee then says that nobody saw them being drawn. They are independent, or
+        with `law=OnePath()` one long stationary path, whose long-run mean is asked. Wrong processes
+        have the form of the measurement.
 
         Samples come in looks of `first` (of a key the size of the one compiled program), growing
         by 1.4 up to about `most`, until the interval decides. `margin`, `slack` and `scale` are
@@ -804,13 +805,23 @@ class Trial:
         if law is None:
             some = process if form == "array" else self._sampler("", process, form, 64)(64)
             raise ValueError(laws_that_fit(some))
+        path = law if isinstance(law, OnePath) else None
+        if path is not None and form != "array":
+            raise ValueError(
+                "law=OnePath() is of a path that was drawn already: draw it, with "
+                "trial.generator() say, and give it as samples= in its order"
+            )
         controls = _kept(self._tried(prediction, controls, control_processes, law))
         as_published = _kept(as_published)
         alpha = self._alpha(error)
 
         def judged(name: str, process: Any, wrong: Mapping[str, Any]) -> Finding:
             own_form = processes.form_of(process, form) if name else form
-            draw = self._sampler(name, process, own_form, first, vectorised)
+            draw = (
+                self._sampler(name, process, own_form, first, vectorised)
+                if path is None
+                else processes.Given(process, "samples=", path=True)
+            )
             varied = sampling.Varied(draw, law, None if name else prediction, _what(name))
             finding = evidence.mean(
                 varied,
@@ -824,9 +835,11 @@ class Trial:
                 widened=_widened(draw),
             )
             finding = varied.told(finding)
+            if path is not None:
+                return _of_path(finding, path, process)
             return _of_given(finding) if form == "array" else finding
 
-        self._sampled("mean", judged, process, controls, control_processes)
+        self._sampled("mean", judged, process, controls, control_processes, path is not None)
 
     def probability(self, measure: Any = None, predict: Any = None, **options: Any) -> None:
         """The event that is measured (0 or 1) has the predicted probability; options as for
@@ -1207,6 +1220,7 @@ class Trial:
         process: Any,
         controls: Mapping[str, Any],
         control_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
+        path: bool = False,
     ) -> None:
         self._require_controls(controls, control_processes)
 
@@ -1225,7 +1239,7 @@ class Trial:
             finding,
             rivals,
             lambda named: asked(named[0], named[1], {}),
-            remark=_DESIGN * self._drawn,
+            remark=_DESIGN * (self._drawn and not path),
         )
 
     # ----------------------------------------------------------------------------------- proofs
@@ -1421,6 +1435,16 @@ def _of_given(finding: Finding) -> Finding:
     seen = min(seen, 1)
     told = f"of {interval.n} samples a correlation of neighbours below {seen:.1g} may not show"
     note = "; ".join(filter(None, [finding.note, told * bool(seen > 0.1)]))
+    interval = interval._replace(guarantee=f"{interval.guarantee}, {_GIVEN}")
+    return replace(finding, interval=interval, note=note)
+
+
+def _of_path(finding: Finding, law: OnePath, path: np.ndarray) -> Finding:
+    """The finding on one path, whose origin is unknown, too; it tells how the path was cut."""
+    batches = len(law.batches(path.astype(float)))
+    told = f"one path of {len(path)} samples, in {batches} batches"
+    note = "; ".join(filter(None, [finding.note, told]))
+    interval = finding.interval
     interval = interval._replace(guarantee=f"{interval.guarantee}, {_GIVEN}")
     return replace(finding, interval=interval, note=note)
 
