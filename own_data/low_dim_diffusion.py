@@ -126,13 +126,13 @@ def subspace_error(
     Args:
         X: N independent rows of n columns. The mean is not subtracted, and counts as a direction.
         n_components: d, the dimension of the subspace, from 1 to n - 1; the default is the number
-            of singular values that stand out of the noise.
+            of singular values that stand out of the noise and exceed its edge by half.
         noise: δ, the standard deviation of the noise in each coordinate, in the unit of X, if the
             user knows it.
         wanted: the mean D^2, below 2 min(d, n - d), for which to compute the number of samples.
 
-    The tool gives no number if the discarded directions are as strong as the kept ones, or if rows
-    are copies. Raises ValueError for N < d + 2, for d >= n, and for a wanted D^2 of
+    The tool gives no number if no direction is visible, if a direction that the user keeps is not,
+    or if rows are copies. Raises ValueError for N < d + 2, for d >= n, and for a wanted D^2 of
     2 min(d, n - d) or more. Source: `theory.low_dim_diffusion.noise_law`.
 
     >>> x = np.random.default_rng(0).standard_normal((40, 30)) * ([1.0] * 3 + [0.05] * 27)
@@ -143,8 +143,15 @@ def subspace_error(
     x = read.values
     given = noise
     require(min(x.shape) > 1, f"X must have at least two rows and columns, got shape {x.shape}")
-    dim = _standing_out(x) if n_components is None else int(n_components)
     n, ambient = x.shape
+    largest = float(np.abs(x).max())
+    require(largest > 0, "X must not be zero throughout")
+    left, singular, right = np.linalg.svd(x / largest, full_matrices=False)
+    known = None if given is None else float(given / largest)
+    standing = _standing_out(singular, n, ambient) if n_components is None else int(n_components)
+    dim = standing
+    while n_components is None and dim and not _visible(singular, n, ambient, dim, known):
+        dim -= 1
     require(
         n >= dim + 2,
         f"X must have at least n_components + 2 = {dim + 2} rows, because the mean error of fewer "
@@ -156,15 +163,10 @@ def subspace_error(
         wanted is None or wanted < most,
         f"wanted must be below {most:g}, the largest possible D^2, got {wanted}",
     )
-    largest = float(np.abs(x).max())
-    require(largest > 0, "X must not be zero throughout")
-    left, singular, right = np.linalg.svd(x / largest, full_matrices=False)
     freedom = (n - dim) * (ambient - dim)
-    estimate = float(np.sum(singular[dim:] ** 2)) / freedom
-    estimate = 0.0 if estimate < 1e-26 else estimate  # rounding
-    variance = estimate if given is None else float(given / largest) ** 2
-    dof = freedom if given is None else _KNOWN
-    edge = np.sqrt(variance) * (np.sqrt(n) + np.sqrt(ambient))
+    estimate = _variance(singular, n, ambient, dim)
+    variance = estimate if known is None else known**2
+    dof = freedom if known is None else _KNOWN
     missing = ""
     error = Estimate(*[np.nan] * 3)
     needed = None
@@ -172,10 +174,11 @@ def subspace_error(
     if len(without_copies(x)) < n:
         missing = "X has rows that are copies of others and tell nothing new, so keep each row once"
     elif dim == 0:
-        missing = "no singular value stands out of the noise, so that no subspace is visible"
-    elif singular[dim - 1] <= max(
-        _GAP * edge, (1e-12 if variance else 1e-6) * singular[0]
-    ):  # rounding is noise too
+        missing = (
+            f"no singular value stands out of the noise to {_GAP:g} times its edge, so that no "
+            "subspace is visible"
+        )
+    elif not _visible(singular, n, ambient, dim, known):
         missing = (
             f"d = {dim} is not visible, as singular value {dim} lies within the noise, so "
             "take a smaller d"
@@ -189,6 +192,14 @@ def subspace_error(
             *(min(most, end) for end in _around(2 * np.sum(sines), (ambient - dim) * width, dof))
         )
         doubts = _doubts(singular, n, ambient, dim, variance)
+        if dim < standing:
+            weak = (
+                f"{standing - dim} more singular values stand out of the noise, too little to "
+                "judge: the subspace may have their dimensions, too"
+            )
+            # A direction of the noise adds to the error in proportion to its variance
+            beyond = float(np.sum(singular[dim:standing] ** 2)) / (variance * n * (ambient - dim))
+            doubts.append(Doubt(weak, beyond, "of the error"))
         if abs(variance - estimate) > _FAR * np.sqrt(2 / freedom) * max(variance, estimate):
             doubts.append(
                 Doubt(
@@ -234,15 +245,32 @@ def subspace_error(
     )
 
 
-def _standing_out(x: Rows) -> int:
+def _standing_out(singular: Float[np.ndarray, " values"], n: int, ambient: int) -> int:
     """Return how many singular values exceed the threshold of Gavish & Donoho 2014 for unknown
     noise.
     """
-    singular = np.linalg.svd(x, compute_uv=False)
-    aspect = min(x.shape) / max(x.shape)
+    aspect = min(n, ambient) / max(n, ambient)
     threshold = 0.56 * aspect**3 - 0.95 * aspect**2 + 1.82 * aspect + 1.43
     count = int(np.sum(singular > threshold * np.median(singular)))
-    return min(count, len(x) - 2, x.shape[1] - 1)
+    return min(count, n - 2, ambient - 1)
+
+
+def _variance(singular: Float[np.ndarray, " values"], n: int, ambient: int, dim: int) -> float:
+    """Return the variance of the noise in each coordinate, from the discarded singular values."""
+    variance = float(np.sum(singular[dim:] ** 2)) / ((n - dim) * (ambient - dim))
+    return 0.0 if variance < 1e-26 else variance  # rounding
+
+
+def _visible(
+    singular: Float[np.ndarray, " values"], n: int, ambient: int, dim: int, noise: float | None
+) -> bool:
+    """Tell whether the last of so many directions exceeds the noise enough for its error to be
+    known.
+    """
+    noise = np.sqrt(_variance(singular, n, ambient, dim)) if noise is None else noise
+    edge = noise * (np.sqrt(n) + np.sqrt(ambient))
+    rounding = (1e-12 if noise else 1e-6) * singular[0]  # is noise too
+    return bool(singular[dim - 1] > max(_GAP * edge, rounding))
 
 
 def _without_noise(

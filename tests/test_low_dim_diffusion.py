@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import Case, promises, refused
-from scipy.stats import chi
+from scipy.stats import binom, chi
 
 from own_data import low_dim_diffusion as tool
 from sims import low_dim_diffusion as observed
@@ -148,6 +148,33 @@ def test_as_many_directions_as_stand_out_are_taken():
         assert f"dimension {dim} (the singular values that stand out)" in found.summary()
     noise = np.random.default_rng(0).standard_normal((60, 30))
     assert "no singular value stands out" in tool.subspace_error(noise).summary()
+
+
+def test_a_direction_that_hardly_stands_out_lowers_the_chosen_dimension():
+    """The error is then that of the other directions, within the interval and its doubt."""
+    lowered = held = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x = 0.1 * rng.standard_normal((100, 20))
+        x[:, :4] += rng.standard_normal((100, 4)) * [1, 1, 1, 0.16]
+        found = tool.subspace_error(x)
+        assert found.answerable
+        if found.dim == 3 and "more singular values" in found.summary():
+            lowered += 1
+            size = max(d.size for d in found.doubts if d.unit == "of the error")
+            truth = 2 * np.sum(found.subspace[3:] ** 2)
+            held += found.error.low / (1 + size) <= truth <= found.error.high * (1 + size)
+    assert lowered > 100
+    assert held >= binom.ppf(0.001, lowered, 0.95)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(10, 80), st.integers(3, 40))
+def test_a_chosen_dimension_is_never_refused(seed, rows, columns):
+    rng = np.random.default_rng(seed)
+    scales = np.where(np.arange(columns) < columns // 3, np.exp(rng.uniform(-3, 1, columns)), 0)
+    x = rng.standard_normal((rows, columns)) * scales
+    x += 0.1 * rng.standard_normal(x.shape)
+    assert "is not visible" not in tool.subspace_error(x).missing
 
 
 @pytest.mark.parametrize(
