@@ -283,7 +283,31 @@ def test_data_that_do_not_fit_are_doubted(change, sentence):
 def test_a_pretext_that_keeps_all_directions_is_not_advised():
     x, z, y = own(5)
     assert tool.labels_saved(x[:, :4], z, y, rank=4).to_do().startswith("use the raw input")
-    assert tool.labels_saved(x, z, y).to_do().startswith("with fewer labels")
+
+
+@pytest.mark.parametrize("labels", [(20, 50, 100, 200, 500), (200, 500), (500, 2000)])
+def test_the_pretext_is_advised_where_the_table_says_that_it_saves(labels):
+    """Both at numbers of labels at which it saves, and where only raw least squares is better."""
+    answer = tool.labels_saved(*own(5), labels=labels)
+    saves = [row.n_labels for row in answer.table if row.saved.low > 0]
+    advice = answer.to_do()
+    if saves:
+        assert advice == f"with up to {max(saves)} labels predict X2 first"
+    else:
+        assert advice.startswith("use the raw input")
+        assert ("surely" in advice) == any(row.saved.high > 0 for row in answer.table)
+
+
+def test_what_saves_nothing_is_not_advised():
+    """The break-even lies at some 10 labels, and the table begins at 20."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 4))
+    z = x[:, :1] + 0.1 * rng.normal(size=(400, 1))
+    y = x @ [1.0, 1.0, 0.0, 0.0] + 0.3 * rng.normal(size=400)
+    answer = tool.labels_saved(x, z, y[:200])
+    assert 2 < answer.break_even.low < 20
+    assert all(row.saved.high < 0 for row in answer.table)
+    assert answer.to_do().startswith("use the raw input: at none")
 
 
 def asked(change):

@@ -116,11 +116,15 @@ class LabelsSaved(Answer):
         """Return whether to learn the pretext first, or to use the raw input."""
         if self.rank == self.n_features:
             return "use the raw input: predicting X2 first keeps all directions of X1"
-        return (
-            "with fewer labels than that predict X2 first"
-            if self.break_even.low > 2
-            else "use the raw input"
-        )
+        saves = [row.n_labels for row in self.table if row.saved.low > 0]
+        if saves:
+            return f"with up to {max(saves)} labels predict X2 first"
+        if any(row.saved.high > 0 for row in self.table):
+            return (
+                "use the raw input, or predict X2 first: at none of these numbers of labels does "
+                "it surely save"
+            )
+        return "use the raw input: at none of these numbers of labels does predicting X2 first save"
 
     def to_frame(self) -> Any:
         """Return a data frame with a row for each number of labels: the risks, and the risk that
