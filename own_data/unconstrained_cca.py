@@ -115,6 +115,15 @@ class Certificate(Answer):
     null_level: float
     batch: BatchEffect | None
 
+    @property
+    def of_one_variance(self) -> bool:
+        """Whether no related component is missing, and all have about one strength, as scores of
+        CCA scaled to unit variance have: then only lengths differ from the best.
+        """
+        strengths = self.strengths[: self.related]
+        alike = self.related > 0 and np.ptp(strengths) <= _SCALED * strengths.mean()
+        return bool(alike and self.scaled and not self.missing_components)
+
     def lines(self) -> list[str]:
         """Return the lines on the loss and its gap, the squared correlations, the related and the
         missing components, and the effect of the batch size if one was given.
@@ -128,7 +137,9 @@ class Certificate(Answer):
             f"squared correlations sum to {self.squared_correlations:.4g}, unrelated views to "
             f"{self.null_level:.4g}",
             f"related components: {self.related} of {len(self.correlations)}; strengths {shares}",
-            f"missing: {_listed(self.missing_components)}; mis-scaled: {_listed(self.scaled)}",
+            f"missing: {_listed(self.missing_components)}; "
+            f"{'of one variance' if self.of_one_variance else 'mis-scaled'}: "
+            f"{_listed(self.scaled)}",
         ]
         if self.batch is not None:
             ratios = ", ".join(f"{ratio:.3g}" for ratio in self.batch.shrinkage[:_SHOWN])
@@ -148,19 +159,25 @@ class Certificate(Answer):
             return (
                 f"take batches of at least {self.batch.smallest}, or another batch for each factor"
             )
+        if self.of_one_variance:
+            return (
+                "nothing for a linear layer on top, to which lengths do not matter; for the least "
+                "loss multiply each component by the root of its correlation over its strength"
+            )
         off = self.missing_components + self.scaled
         return "fit a linear last layer again, by CCA on these embeddings" if off else ""
 
     def to_frame(self) -> Any:
         """Return a data frame with a row for each canonical component: its correlation, its
-        strength and a verdict, which is "right", "chance", "missing" or "mis-scaled".
+        strength and a verdict, which is "right", "chance", "missing", "mis-scaled" or "of one
+        variance".
         """
         import pandas
 
         index = np.arange(len(self.correlations))
         said = np.where(index < self.related, "right", "chance").astype(object)
         said[list(self.missing_components)] = "missing"
-        said[list(self.scaled)] = "mis-scaled"
+        said[list(self.scaled)] = "of one variance" if self.of_one_variance else "mis-scaled"
         return pandas.DataFrame(
             {"correlation": self.correlations, "strength": self.strengths, "verdict": said},
             index=pandas.Index(index, name="component"),

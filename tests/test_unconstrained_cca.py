@@ -122,6 +122,23 @@ def test_what_is_missing_or_out_of_scale_is_named_whatever_the_rotation():
     assert check_readable(answer)["related"] == 3
 
 
+def test_components_of_unit_variance_are_not_called_mis_scaled():
+    """As scores of CCA are; by the factors that the advice names they reach the least loss."""
+    Z = views(np.random.default_rng(4), 2000, BEST)
+    S = np.cov(np.hstack(Z).T)
+    roots = [np.linalg.cholesky(np.linalg.inv(part)) for part in (S[:3, :3], S[3:, 3:])]
+    left, correlations, right = np.linalg.svd(roots[0].T @ S[:3, 3:] @ roots[1])
+    unit = [Z[0] @ roots[0] @ left, Z[1] @ roots[1] @ right.T]
+    answer = tool.ey_certificate(*unit, held_out=True)
+    assert answer.of_one_variance
+    assert "of one variance: 0, 1, 2" in str(answer)
+    assert "multiply" in answer.to_do()
+    factors = np.sqrt(correlations / answer.strengths)
+    found = tool.ey_certificate(*(part * factors for part in unit), held_out=True)
+    assert found.gap.value == pytest.approx(0, abs=1e-9)
+    assert (found.scaled, found.of_one_variance) == ((), False)
+
+
 def test_a_batch_size_is_judged_on_normal_embeddings_and_doubted_on_others():
     rng = np.random.default_rng(5)
     answer = tool.ey_certificate(*views(rng, 4000, BEST), batch_size=8, held_out=True)
