@@ -52,6 +52,29 @@ class Examples:
         return np.maximum(values, 0.0), along[0] * along[1]
 
     @cached_property
+    def centred(
+        self,
+    ) -> tuple[
+        Float[np.ndarray, "prompts prefixes"],
+        Float[np.ndarray, "prompts prefixes d"],
+        Float[np.ndarray, "prompts prefixes d"],
+    ]:
+        """The mean label, and the `spectrum` of inputs, labels and queries from which the means of
+        the examples are subtracted, as a fit with an intercept that is not penalised has them.
+        """
+        at = [k - 1 for k in self.prefixes]
+        count = np.array(self.prefixes, float)
+        label = self.labels.cumsum(axis=1)[:, at] / count
+        mean = self.inputs.cumsum(axis=1)[:, at] / count[:, None]
+        gram = self.gram - count[:, None, None] * mean[..., :, None] * mean[..., None, :]
+        moments = self.moments - count[:, None] * mean * label[..., None]
+        values, vectors = np.linalg.eigh(gram)
+        along = [np.einsum("pkij,pki->pkj", vectors, of) for of in (moments, self.queries - mean)]
+        # Of one example the difference is rounding.
+        size = np.einsum("pkii->pk", self.gram)[..., None]
+        return label, np.where(values > NULL * size, values, 0.0), along[0] * along[1]
+
+    @cached_property
     def distances(self) -> Float[np.ndarray, "prompts prefixes n"]:
         """The squared distances between queries and examples, infinite for examples that come
         later.
@@ -114,6 +137,18 @@ def least_squares(shown: Examples) -> Answers:
 def ridge(shown: Examples, regulariser: float) -> Answers:
     """Return the answers of ridge regression, whose weights are (XᵀX + λI)⁻¹ XᵀY."""
     return shown.filtered(1 / (shown.spectrum[0] + regulariser))
+
+
+def affine_least_squares(shown: Examples) -> Answers:
+    """Return the answers of least squares with an intercept, with slopes of the least norm."""
+    label, values, along = shown.centred
+    return label + np.einsum("pkj,pkj->pk", _inverse(values), along)
+
+
+def affine_ridge(shown: Examples, regulariser: float) -> Answers:
+    """Return the answers of ridge regression with an intercept that is not penalised."""
+    label, values, along = shown.centred
+    return label + np.einsum("pkj,pkj->pk", 1 / (values + regulariser), along)
 
 
 def gradient_step(shown: Examples, step: float) -> Answers:
@@ -288,6 +323,8 @@ FAMILIES = (
     Family("3 nearest, weighted", lambda shown: neighbours(shown, 3, weighted=True)),
     Family("Bayesian average", bayesian_average),
     Family("ridge", ridge, ("λ",), ((-5.0, 3.0),), ("size",)),
+    Family("least squares with an intercept", affine_least_squares),
+    Family("ridge with an intercept", affine_ridge, ("λ",), ((-5.0, 3.0),), ("size",)),
     Family("one gradient step", gradient_step, ("α",), (STEPS,), ("step",)),
     Family("one pass of SGD", sgd, ("α",), (STEPS,), ("step",)),
     Family(

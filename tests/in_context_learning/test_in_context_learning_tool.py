@@ -4,6 +4,7 @@ matter, doubts.
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression, Ridge
 
 from own_data.in_context_learning import which_algorithm
 from own_data.in_context_learning.candidates import Examples, elastic_net
@@ -167,3 +168,30 @@ def test_the_elastic_net_meets_the_conditions_of_its_minimum(common, dimension):
         np.testing.assert_allclose(
             np.sum(slopes * weights, 1), absolute * np.abs(weights).sum(1), atol=1e-9
         )
+
+
+@pytest.mark.parametrize("regulariser", [0.0, 3.0])
+def test_learners_with_an_intercept_are_told_from_those_without(regulariser):
+    """By scikit-learn's fits; labels have a mean, which least squares without one gets wrong."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 9, 3)) + 0.5
+    y = np.einsum("pnd,pd->pn", x, rng.normal(size=(120, 3))) + rng.normal(size=(120, 1))
+    y += 0.3 * rng.normal(size=y.shape)
+    model = Ridge(regulariser) if regulariser else LinearRegression()
+
+    def learner(inputs, labels, queries):
+        return np.array(
+            [
+                model.fit(a, b).predict(q[None])[0]
+                for a, b, q in zip(inputs, labels, queries, strict=True)
+            ]
+        )
+
+    name = ("ridge" if regulariser else "least squares") + " with an intercept"
+    answer = which_algorithm(learner, x, y, prefixes=[2, 5, 8])
+    assert answer.matching[0] == name
+    assert not {"ridge", "least squares"} & set(answer.matching)
+    found = next(match for match in answer.matches if match.name == name)
+    assert found.distance.value < 1e-6
+    if regulariser:
+        assert found.parameters["λ"].value == pytest.approx(regulariser, rel=1e-3)
