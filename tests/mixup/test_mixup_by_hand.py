@@ -480,6 +480,9 @@ def test_the_largest_deviation_of_one_mean_is_that_of_a_normal_number(seed):
     )
 
 
-def test_chances_of_pairs_must_sum_to_one():
-    with pytest.raises(ValueError, match="chances must sum to 1"):
-        rates.mean_largest_pair_deviation(np.full(3, 0.3), np.ones((3, 3, 1)))
+def test_chances_of_pairs_are_shares_of_their_weights():
+    losses = np.arange(18.0).reshape(3, 3, 2) ** 0.5
+    weights = np.array([0.2, 0.3, 0.5])
+    assert rates.mean_largest_pair_deviation(weights / 4, losses) == pytest.approx(
+        rates.mean_largest_pair_deviation(weights, losses), rel=1e-12
+    )

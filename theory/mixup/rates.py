@@ -518,20 +518,22 @@ def pair_mean_tail(
 
 @guarded
 def mean_largest_pair_deviation(
-    chances: Annotated[Float[np.ndarray, "3"], Interval(0, 1, "()", why="a value that can occur")],
+    weights: Annotated[
+        Float[np.ndarray, "3"], Interval(1e-6, 1, why="a value of less weight is hardly ever drawn")
+    ],
     losses: Float[np.ndarray, "3 3 classifiers"],
 ) -> float:
     """Return the limit, as n grows, of √n E max_w |U_n(w) - E U_n(w)| over finitely many
     classifiers w, where U_n(w) is the mean of a symmetric loss over the distinct pairs of n points
     with three values.
 
-    `chances` are those of the values and sum to 1, `losses[j, k, w]` is the loss of a pair. With
-    g_w(k) = Σ_j p_j h_w(j, k) - E h_w the limit is E max_w |2 Σ_k g_w(k) ξ_k|, ξ normal with the
-    covariance diag(p) - pp' of one draw's counts: √(π/2) times a mean over the circle, on which ξ
-    is a root of the covariance times a unit vector. Raises ValueError if the chances do not sum to
-    1. Derived from Hoeffding's projection of U_n (1948) and the central limit theorem.
+    The chances p of the values are proportional to `weights`, and `losses[j, k, w]` is the loss of
+    a pair. With g_w(k) = Σ_j p_j h_w(j, k) - E h_w the limit is E max_w |2 Σ_k g_w(k) ξ_k|, where ξ
+    is normal with the covariance diag(p) - pp' of one draw's counts: √(π/2) times a mean over the
+    circle, on which ξ is a root of the covariance times a unit vector. Derived from Hoeffding's
+    projection of U_n (1948) and the central limit theorem.
     """
-    require(abs(chances.sum() - 1) < 1e-9, "chances must sum to 1")
+    chances = weights / weights.sum()
     means = np.einsum("ijw,j->iw", losses, chances)
     projections = means - chances @ means
     two = chances[:2]
