@@ -13,6 +13,7 @@ import pytest
 from theory_on_trial import papers
 from theory_on_trial.papers import check, lay_down, steps
 from theory_on_trial.papers.row import Paper
+from theory_on_trial.repository import outline
 
 CHECKS = '''
 """A toy."""
@@ -231,6 +232,43 @@ def test_every_run_of_claims_that_there_was_no_time_for_is_named(toy):
         *(f"pytest -m fast --trial-tier fast --trial-seed {seed} {file}" for seed in range(3)),
         f"pytest -m full --trial-tier full --trial-seed 0 {file}",
     ]
+
+
+WIDE = '''
+"""A toy."""
+
+from typing import Annotated
+
+from theory_on_trial import claim, paper
+from theory_on_trial.contract import Interval
+
+Size = Annotated[int, Interval(1, 9, why="a sum has one term at least")]
+
+
+@claim(paper("Section 1"), kind="identity")
+def test_small(trial, size: Size = 2):
+    """size is at most eight."""
+    trial.identity(min(size, 8), size, ops=0, controls={"one more": size + 1})
+'''
+
+
+def test_a_changed_claim_with_a_domain_that_is_too_wide_is_found(toy, monkeypatch):
+    def git(*command):
+        settings = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+        subprocess.run(["git", *settings, *command], cwd=toy.folder, check=True)
+
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    found = steps.searched(toy)
+    assert (found, found.remark) == ([], "no claim has changed")
+    monkeypatch.setattr(steps, "SEARCH", 10.0)
+    (toy.folder / "paper_checks" / "test_wide.py").write_text(WIDE)
+    outline.by_paper.cache_clear()
+    found = steps.searched(Paper("wide", toy.folder, time.monotonic()))  # in time of its own
+    assert found.remark == "1 changed claim, 10 s each"
+    (sentence,) = found
+    assert sentence.startswith('wide.small fails at claim("wide.small").run(size=9, seed=')
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan")])

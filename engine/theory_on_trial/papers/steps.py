@@ -9,7 +9,9 @@ import re
 import shlex
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from theory_on_trial.ledger import Row
 from theory_on_trial.ledger.files import read_json
 from theory_on_trial.papers.refusals import narrow, padding
 from theory_on_trial.papers.row import BRIEF, Paper, last_line, templates
-from theory_on_trial.repository import abstract, outline
+from theory_on_trial.repository import abstract, changed, outline
 from theory_on_trial.trial.likeness import repeated
 from theory_on_trial.trial.sides import marked
 
@@ -39,6 +41,8 @@ Step = Callable[[Paper], list[str] | None]
 SEEDS = 3
 RUNS = 30
 """How many runs the audit of a paper has."""
+SEARCH = 60.0
+"""For how many seconds the changed claims of a paper are searched."""
 _TOOL = "own_data/NAME.py"
 _CLAIMS = "paper_checks/test_NAME/test_claims.py"
 _BENCHMARK = "benchmarks/NAME.py"
@@ -347,6 +351,34 @@ def benchmark(paper: Paper) -> list[str]:
     ]
 
 
+def searched(paper: Paper) -> Found:
+    """The claims that a change touches and that fail at some setting of their domain.
+
+    They share `SEARCH` seconds, which are not of the paper's time; reducing a failure may take
+    twice as long again.
+    """
+    ids = changed.claims(paper.name, paper.folder)
+    if not ids:
+        return Found([], "no claim has changed")
+    paper = replace(paper, until=time.monotonic() + 3 * SEARCH)
+    seconds = SEARCH / len(ids)
+    command = ("search", *ids, "--seconds", f"{seconds:.3g}")
+    typed = f"theory-on-trial {shlex.join(command)}"
+    try:
+        process = paper.run("-m", "theory_on_trial.command", *command, "--json")
+    except subprocess.TimeoutExpired:
+        return Found([], left=[typed])
+    try:
+        entries = json.loads(process.stdout)
+    except ValueError:
+        return Found([f"the search: {last_line(process)}"])
+    failures = [(entry["claim"], entry["failure"]) for entry in entries if entry["failure"]]
+    number = f"{len(ids)} changed claim{'s' * (len(ids) > 1)}, {seconds:.0f} s each"
+    return Found(
+        [f"{claim} fails at {one['line']}: {one['why']}" for claim, one in failures], number
+    )
+
+
 ROW: dict[str, Step] = {
     f"claims under {SEEDS} seeds, and an audit": claims_then_audit,
     "files": files,
@@ -357,6 +389,7 @@ ROW: dict[str, Step] = {
     "linters and types": linters,
     "what the repository tests of every paper": shared_tests,
     "its tests": tests,
+    "search of changed claims": searched,
 }
 """The steps for a paper with a file in every folder: beside the claims, which take longest, short
 steps before long ones, so that those are done in any case.
@@ -368,6 +401,7 @@ ON_ONE_PAGE: dict[str, Step] = {
     "figure": figures,
     "linters and types": linters,
     "what the repository tests of every paper": shared_tests,
+    "search of changed claims": searched,
 }
 """The steps for a paper on one page; that its sides are separate is checked when it is collected.
 """
