@@ -18,6 +18,7 @@ import numpy as np
 from theory_on_trial.contract.renamed import renamed
 from theory_on_trial.decide import evidence, looks, processes, prover, sampling, trends
 from theory_on_trial.decide import growth as growth_laws
+from theory_on_trial.decide import worst_case as worst_cases
 from theory_on_trial.decide.decision import (
     MOST_ERROR,
     Control,
@@ -1296,6 +1297,35 @@ class Trial:
             for name, wrong in (controls or {}).items()
         }
         self._record("prove", _proved(proof, rivals, lhs, rhs, controls or {}, None, degrees))
+
+    @_remembered
+    def worst_case(
+        self,
+        problem: Callable[[Any], Any],
+        bound: float,
+        *,
+        tolerance: float | None = None,
+        attained: float | None = None,
+        controls: Mapping[str, float] | None = None,
+        as_published: Any = None,
+    ) -> None:
+        """No function of a class makes a method exceed the bound (see `worst_case.worst_case`).
+
+        `problem(pep)` states class, method, first conditions and what is measured on a
+        `PEPit.PEP`. VERIFIED rests on multipliers that were checked in fractions, REFUTED on an
+        instance of the class that was. `tolerance` >= 0, in the unit of the bound, is by how much
+        the bound may be exceeded: a millionth of it unless given. `attained` in (0, 1] says more:
+        some instance reaches that share of the bound. A control is another bound, a smaller one.
+
+        Raises `ModuleNotFoundError` without PEPit, `ValueError` for a problem that PEPit cannot
+        state, a bound that is no finite number, another tolerance or share, and where no end of
+        the worst case was found.
+        """
+        limit, reach = worst_cases.checked_numbers(bound, tolerance, attained)
+        finding = worst_cases.finding(
+            worst_cases.worst_case(problem), limit, reach, attained, controls or {}, as_published
+        )
+        self._record("worst_case", finding)
 
     # ---------------------------------------------------------------------------------- recording
 

@@ -27,7 +27,10 @@ _KINDS: dict[str, Kind] = {
     "gap": "optimality",
     "runs": "empirical",
     "value": "identity",
+    "worst_case": "bound",
 }
+_PROOFS = {"prove": "boxes or values", "worst_case": "conditions"}
+"""The decisions whose note says what was proved, and what they count."""
 _TRIED = 3
 """How many margins away from the prediction the default controls lie."""
 
@@ -167,7 +170,7 @@ def failure(finding: Finding) -> str:
     side = {"two": "", "at most": "at most ", "at least": "at least "}[finding.prediction.side]
     predicted = f"predicted {side}{brief(row.predicted)}, margin {brief(row.margin)}"
     remarks = [*where([finding]), finding.constant]
-    if finding.procedure == "prove":  # on which box it is false, or open
+    if finding.procedure in _PROOFS:  # on which box it is false, or open
         remarks = [finding.note]
     elif finding.outcome == "INCONCLUSIVE":
         remarks = [finding.note, _margin_that_would_do(finding)]
@@ -179,8 +182,8 @@ def failure(finding: Finding) -> str:
 
 
 def _samples(finding: Finding) -> str:
-    if finding.procedure == "prove":
-        return f"{finding.interval.n:,} boxes or values"
+    if finding.procedure in _PROOFS:
+        return f"{finding.interval.n:,} {_PROOFS[finding.procedure]}"
     interval = finding.interval
     error = chance(interval.error, interval.guarantee, 1)
     return f"{interval.n:,} samples, P(error) {'' if error == 'asymptotic' else '<= '}{error}"
@@ -201,8 +204,8 @@ def _margin_that_would_do(finding: Finding) -> str:
 
 def passed(finding: Finding) -> str:
     """Return one short line on a decision that is VERIFIED."""
-    if finding.procedure == "prove":
-        return f"prove: {finding.note}"
+    if finding.procedure in _PROOFS:
+        return f"{finding.procedure}: {finding.note}"
     row = _shown(finding)
     return (
         f"{finding.procedure} {brief(row.measured)} in {brief_interval(row.interval)}, "
@@ -229,7 +232,7 @@ def row_of(
     order: tuple[Outcome, ...] = ("REFUTED", "INCONCLUSIVE", "VERIFIED")
     worst: Outcome = next((outcome for outcome in order if outcome in outcomes), "INCONCLUSIVE")
     # Of a proof the note is what it says: for which box it holds, or on which it fails.
-    told = [f.note for f in findings if worst == "INCONCLUSIVE" or f.procedure == "prove"]
+    told = [f.note for f in findings if worst == "INCONCLUSIVE" or f.procedure in _PROOFS]
     note = "; ".join(filter(None, told))
     return rows_of(subject, findings, seconds, command, None, (worst, note))[0]
 

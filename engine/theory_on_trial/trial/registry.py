@@ -301,6 +301,7 @@ _IMPLIED: dict[str, Kind] = {
         "gap": "optimality",
         "prove": "bound",
         "prove_identity": "identity",
+        "worst_case": "bound",
         "runs": "empirical",
     },
     **dict.fromkeys(("order", "growth", "growth_at_most"), "rate"),

@@ -29,6 +29,8 @@ Returned = TypeVar("Returned")
 _ROOMS: dict[Side, str] = {"predicted": "sims.", "observed": "theory."}
 """The package of full papers that holds the other side, where a repository has one."""
 _RUNNING: ContextVar[tuple[Side, str] | None] = ContextVar("running side", default=None)
+_PROOFS = ("prove", "prove_identity", "worst_case")
+"""The decisions that are proofs."""
 
 
 class Crossing(ValueError):
@@ -232,15 +234,14 @@ def _claims(file: Path) -> list[str]:
 def _proofs(file: Path) -> set[str]:
     """The functions of a file that decide by a proof."""
     text = file.read_text(encoding="utf-8")
-    if ".prove" not in text:
+    if not any(f".{decision}" in text for decision in _PROOFS):
         return set()
     return {
         function.name
         for function in syntax_tree(text).body
         if isinstance(function, ast.FunctionDef)
         and any(
-            isinstance(node, ast.Attribute) and node.attr in ("prove", "prove_identity")
-            for node in ast.walk(function)
+            isinstance(node, ast.Attribute) and node.attr in _PROOFS for node in ast.walk(function)
         )
     }
 
