@@ -13,9 +13,9 @@ from html import escape
 from pathlib import Path
 
 from theory_on_trial import claims
+from theory_on_trial.formula.marks import parts
 from theory_on_trial.ledger import Ledger, read
 from theory_on_trial.ledger.words import WHOSE
-from theory_on_trial.page.formulas import parts
 from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import abstract, outline
 

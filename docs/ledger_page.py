@@ -193,7 +193,9 @@ def _accusations(accusing: list[Claim]) -> str:
     lines += ["| where | as published | what is true |", "|---|---|---|"]
     for claim in accusing:
         settings = ", ".join(
-            f"{name} = {value}" for name, value in claim.settings.items() if str(value) != "by case"
+            f"`{name} = {value}`"
+            for name, value in claim.settings.items()
+            if str(value) != "by case"
         )
         at = f"<br><small>tried at {in_markdown(settings)}</small>" * bool(settings)
         row = f"ledger.html#{escape(claim.id)}"

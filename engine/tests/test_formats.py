@@ -177,11 +177,11 @@ def test_the_commands_write_them_from_a_ledger(tmp_path, monkeypatch, capsys):
 
 def test_statements_have_real_indices_powers_and_roots_in_latex():
     made = {
-        "x_(k+1)^{-1/2}": "$x_{k + 1}^{- 1 / 2}$",
-        "sqrt(2 / d) -> inf": r"$\sqrt{2 / d} \to \infty$",
-        "w-bar of x\N{COMBINING CIRCUMFLEX ACCENT}": r"$\bar{w}$ of $\hat{x}$",
-        "4N²d Σ": r"$4 N^{2} d \Sigma$",
-        "½ of `n_points`": r"$\frac{1}{2}$ of \texttt{n\_points}",
+        "$x_(k+1)^{-1/2}$": "$x_{k + 1}^{- 1 / 2}$",
+        "$sqrt(2 / d) -> inf$": r"$\sqrt{2 / d} \to \infty$",
+        "$w-bar$ of $x\N{COMBINING CIRCUMFLEX ACCENT}$": r"$\bar{w}$ of $\hat{x}$",
+        "$4N²d Σ$": r"$4 N^{2} d \Sigma$",
+        "$½$ of `n_points`": r"$\frac{1}{2}$ of \texttt{n\_points}",
     }
     for text, tex in made.items():
         assert statement(text) == tex

@@ -3,9 +3,9 @@
 import csv
 import re
 import shutil
-import string
 import subprocess
 from dataclasses import replace
+from html import unescape
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -307,7 +307,10 @@ def test_every_command_that_is_allowed_is_known_to_the_pages():
         assert f"\\{name}" not in typeset(rf"$\{name}{'{x}' * count}$"), name
 
 
-@given(st.text(string.ascii_letters + " .,", max_size=40))
-def test_a_text_without_marks_is_not_marked(text):
+@given(st.text(st.sampled_from(SHORTHAND.replace("x", "") + "\\"), max_size=40))
+def test_a_text_without_marks_prints_as_it_is_typed(text):
+    """But for what print has in place of a typewriter's hyphens, quotes and arrows."""
     assert not is_marked(text)
     assert plain(text) == text
+    printed = re.sub(r"[-−–>→'’‘.…\s]", "", unescape(typeset(text)))
+    assert printed == re.sub(r"[-−–>→'’‘.…\s]", "", text)

@@ -4,8 +4,8 @@ import re
 import unicodedata
 from itertools import pairwise
 
+from theory_on_trial.formula.marks import parts
 from theory_on_trial.formula.signs import ACCENTS, COMMANDS
-from theory_on_trial.page.formulas import parts
 
 _SPECIAL = {one: f"\\{one}" for one in "{}$&#%_"} | {
     "\\": r"\textbackslash{}",

@@ -1,6 +1,6 @@
-"""Statements as HTML, their formulas as MathML: `λ_1 <= σ^2 of n points`.
+"""Statements as HTML, their formulas as MathML: `$λ_1 <= σ^2$ of $n$ points`.
 
-`formulas` finds the formulas; latex2mathml sets them. A formula may break after a relation, a plus
+latex2mathml sets what stands between marks. A formula may break after a relation, a plus
 or a minus, as in TeX: each piece is an element of its own, because browsers break none.
 """
 
@@ -11,7 +11,7 @@ from html import escape
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
-from theory_on_trial.page.formulas import parts
+from theory_on_trial.formula.marks import parts
 
 _DEEPER = re.compile(r"\{|\\left\b|\\begin\b")
 _HIGHER = re.compile(r"\}|\\right\b|\\end\b")

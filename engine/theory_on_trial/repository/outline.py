@@ -16,7 +16,7 @@ from theory_on_trial.repository import check_files, paper_of, root
 @dataclass(frozen=True)
 class Stated:
     """A claim as its file states it: id, paper, file, function, settings, whether it has a printed
-    form, its routes.
+    form, its routes, and its statement in one line.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Stated:
     printed: bool
     route: str
     second: str
+    statement: str
 
 
 @cache
@@ -161,6 +162,7 @@ def _claims(file: Path) -> Iterator[Stated]:
                 ),
                 "as_published" in given,
                 *(str(given.get(name, "")).strip() for name in ("route", "second")),
+                " ".join((ast.get_docstring(function) or "").split("\n\n")[0].split()),
             )
 
 
