@@ -9,9 +9,11 @@ best $b = B/G$ words by their score, which is the log chance of the word less $�
 its steps. $n_v$ counts the words of earlier groups that took the token $v$ at this step. Top-1 is
 the word of the largest chance over all groups.
 
-Take away: groups promise as much as a beam of width $b$, not $B$. For every $λ$ there are models on
-which groups lose any amount to a beam of width $B$, and others on which they win any amount. If the
-model has no memory, no decoder finds a better top-1 word than a beam.
+Take away: groups promise as much as a beam of width $b$, not $B$ (first_group-top_1). For every $λ$
+there are models on which groups lose any amount to a beam of width $B$, and others on which they
+win any amount (no_order_with_width_b-lost, no_order_with_width_b-won). If the model has no memory,
+no decoder finds a better top-1 word than a beam (memoryless), and no word of a beam differs from
+the best one in more than $log_2 B$ places (memoryless-alike).
 
 Edges: the theory assumes that no two words have the same score; where scores are equal here, the
 smallest token is taken. The authors' code lets group $g$ see group $h$ after $g - h$ further steps,
@@ -24,8 +26,8 @@ decoder on small trees with a beam of the same width.
 
 Abstract:
 
-- Statement 1: beam search returns words that differ only slightly. Not on trial. How alike the
-  words of a list are depends on the model.
+- Statement 1: beam search returns words that differ only slightly. In part: memoryless-alike. If
+  the model has no memory; with one, all places of two words may differ.
 - Statement 2: the method optimises an objective that rewards diversity. In part: prices,
   memoryless-groups. First tokens, one for each group, are the best in sum; later ones also if the
   model has no memory.
@@ -49,7 +51,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -88,6 +90,19 @@ def random_tree(generator, vocabulary, length):
 def without_memory(log_chances):
     """A model with the same log chances (V,) after every word."""
     return lambda word: log_chances
+
+
+def by_step(levels):
+    """A model whose log chances (T, V) depend on the step alone."""
+    return lambda word: levels[len(word)]
+
+
+def two_even(vocabulary, length, steps):
+    """Log chances (T, V) of two nearly even tokens at some first steps, and of one at the rest."""
+    chances = np.full((length, vocabulary), 1e-6)
+    chances[:, 0] = 1
+    chances[:steps, 1] = 0.9
+    return np.log(chances / chances.sum(axis=1, keepdims=True))
 
 
 def first_two(vocabulary, odds):
@@ -170,6 +185,13 @@ def all_logs(model, length, groups, beams, penalty):
 
 
 @observed
+def most_places(model, length, beams):
+    """In how many places a word of a beam differs from the best one, at most."""
+    words = np.array([word for word, _ in decode(model, length, 1, beams, 0.0)[-1][0]])
+    return np.max(np.sum(words != words[0], axis=1))
+
+
+@observed
 def first_tokens(log_chances, groups, penalty):
     """How many groups of one word take each token at the first step (V,)."""
     groups_at_end = decode(without_memory(log_chances), 1, groups, 1, penalty)[-1]
@@ -223,6 +245,14 @@ def all_distinct(log_chances, groups, penalty):
         raise ValueError("groups must lie in [1, V]: more have no distinct tokens")
     falling = np.sort(log_chances)[::-1]
     return penalty > falling[0] - falling[groups - 1]
+
+
+@predicted
+def places_that_differ(beams):
+    """⌊log2 B⌋: of a word that differs in h places 2^h - 1 words are better."""
+    if beams < 1:
+        raise ValueError("beams must be at least 1: an empty list has no best word")
+    return beams.bit_length() - 1
 
 
 @predicted
@@ -516,6 +546,47 @@ def test_memoryless(
             "copies of the best word": np.repeat(length * logs.max(axis=1), beams).reshape(
                 len(logs), beams
             ),
+        },
+    )
+
+
+@claim(
+    tried(
+        "abstract, statement 1: beams return words that differ only slightly",
+        "by how many places without memory",
+    ),
+    kind="bound",
+    cases=[(3, 5, 4), (5, 4, 8), (4, 5, 13), (3, 5, 16)],
+)
+def test_memoryless__alike(
+    trial,
+    vocabulary: Vocabulary,
+    length: Annotated[int, Interval(4, 6, why="words of four places may differ; more take long")],
+    beams: Annotated[int, Interval(4, 16, why="of less one place differs; more take long")],
+):
+    """If the chances of tokens depend on the step and not on the tokens before, no word of a beam
+    of width $B$ differs from the best word of the beam in more than $⌊log_2 B⌋$ places.
+    """
+    generator = trial.generator("chances")
+    levels = np.log(generator.dirichlet(np.ones(vocabulary), size=(230, length)))
+    law = places_that_differ(beams)
+    trial.require(law < length, "words must be longer than log2 B, else nothing is said")
+    levels = np.concatenate([levels, [two_even(vocabulary, length, law)]])
+    trees = [random_tree(generator, vocabulary, length) for _ in levels]
+    trial.bound(
+        np.array([most_places(by_step(logs), length, beams) for logs in levels]),
+        np.full(len(levels), law),
+        instances="draws",
+        independent=len(levels) - 1,
+        ops=0,
+        controls={
+            "one place alone": np.ones(len(levels)),
+            "as B of V^h words in h places": np.full(
+                len(levels), np.log(beams) / np.log(vocabulary)
+            ),
+        },
+        control_processes={
+            "models with memory": np.array([most_places(tree, length, beams) for tree in trees])
         },
     )
 
