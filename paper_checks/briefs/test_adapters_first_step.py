@@ -11,14 +11,18 @@ $W$. The entries of $G$ are independent normal numbers, and $G$ is independent o
 
 Take away: which $r$ singular pairs are trained, the first or the last, does not matter for the
 first step. The change of $W$ has a squared cosine of about $2r/(n + r)$ with the gradient, twice
-that of LoRA. The pairs matter at the end, where PiSSA is worse. It learns about half as much as
+that of LoRA (`first_step`); if the singular values alone are trained, as in SVFit, it has $1/(m n)$
+for each (`first_step-singular_values`). Under Adam PiSSA's first step lowers the loss $2√3$ times
+the mean root of its singular values as much as LoRA's (`adam_first_step-ratio`): a matter of the
+learning rate. The pairs matter at the end, where PiSSA is worse. It learns about half as much as
 LoRA can of a small change that is independent of $W$: $2 + 1/θ²$ against 4 parts in $n$ for each
 pair, where $θ$ is the pair's singular value divided by $√n$ times the standard deviation of the
-change's entries.
+change's entries (`half_removed`, `half_removed-lora`).
 
 Edges: at $m = n = r$ the adapter can be any matrix and the cosine is 1. PiSSA learns a change in
 the tangent space of its pairs, of rank $2r$ at most, up to second order; this page is about changes
-that are independent of $W$. Below $θ = 1$ the noise covers a pair, and $g = 4 - θ²$.
+that are independent of $W$. Below $θ = 1$ the noise covers a pair, and PiSSA learns $4 - θ²$ parts
+(`half_removed-covered`).
 
 Paper: it starts adapters at the principal singular vectors and reports faster training and better
 models. This page computes the first step under gradient descent and Adam, and the best end point.
@@ -29,15 +33,17 @@ Abstract:
   change and the noisy ones are frozen. In part: first_step, flatness. It comes nearer, but for
   gradients that know nothing of the weights the last pairs do as well.
 - Statement 2: training is faster so. In part: first_step, first_step-lora, adam_first_step,
-  adam_first_step-lora. The first step is better aligned, and under Adam longer.
+  adam_first_step-lora, adam_first_step-ratio. The first step is better aligned, and under Adam
+  longer.
 - Statement 3: training ends better so. In part: end_of_training, end_of_training-lora. Not for
   changes that know nothing of the weights, where the usual start can learn more.
 - Statement 4: language models gain, also quantized ones, and the start takes seconds. Not on trial.
   It needs the models.
 
 Read: two versions of the abstract, in stored copies ("changing the essential parts" stands in the
-earlier one). Derived here: the formulas of the first step; $g$ follows from the known law of spiked
-singular values. Not claimed: anything about gradients of trained models.
+earlier one). Recalled: SVFit (Sun et al. 2024), which trains singular values. Derived here: the
+formulas of the first step; $g$ follows from the known law of spiked singular values. Not claimed:
+anything about gradients of trained models.
 
 Topic: linear algebra for learning.
 """
@@ -47,6 +53,7 @@ from typing import Annotated
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.stats import beta
 
 from paper_checks.briefs.common import orthonormal
 from theory_on_trial import claim, derived, known, observed, predicted
@@ -123,6 +130,17 @@ def squared_cosines(generator, count, before, after):
 
 
 @observed
+def cosines_of_values(generator, count, left, right):
+    """The squared cosines (count,) of random gradients and the first changes if singular values
+    alone are trained, of pairs left (m, r) and right (r, n).
+    """
+    gradients = generator.normal(size=(count, len(left), right.shape[1]))
+    steps = np.einsum("mi,kmn,in->ki", left, gradients, right, optimize=True)
+    changes = (left * -steps[:, None]) @ right
+    return inner(changes, gradients) ** 2 / (inner(changes, changes) * inner(gradients, gradients))
+
+
+@observed
 def lengths_apart(generator, count, rows, columns, start):
     """Pairs (count, 2) whose means are (E⟨ΔW, G⟩)² and E|ΔW|² E|G|²: both factors of a product
     come from independent gradients; `start` returns B and A for a generator and a count.
@@ -142,6 +160,19 @@ def falls_under_adam(generator, count, before, after):
     """By how much (count,) the linear loss falls per learning rate in Adam's first step, signs."""
     gradients = generator.normal(size=(count, len(before), after.shape[1]))
     return -inner(first_changes(gradients, before, after, steps=np.sign), gradients)
+
+
+@observed
+def falls_of_both(generator, count, before, after):
+    """The falls (count, 2) of PiSSA from B (n, r) and A (r, n), and of LoRA from rows of entries
+    that are uniform in ±1/√n, as in the library PEFT.
+    """
+    rank, size = after.shape
+    gradients = generator.normal(size=(count, size, size))
+    rows = generator.uniform(-1, 1, (count, rank, size)) / np.sqrt(size)
+    starts = ((before, after), (0 * before, rows))
+    changes = [first_changes(gradients, *start, steps=np.sign) for start in starts]
+    return np.stack([-inner(change, gradients) for change in changes], axis=1)
 
 
 @observed
@@ -218,6 +249,14 @@ def share_of_coordinates(rank, coordinates):
 
 
 @predicted
+def law_of_values(rows, columns, rank):
+    """The law Beta(r/2, (m n - r)/2) of r of m n squared coordinates of a direction, r < m n."""
+    if not 1 <= rank < rows * columns:
+        raise ValueError("rank must lie in [1, rows * columns)")
+    return beta(rank / 2, (rows * columns - rank) / 2)
+
+
+@predicted
 def flatness(rows, columns, values):
     """PiSSA's (m + n)² ρ/(mn (m + n + 2ρ)), ρ = (Σs)²/Σs² of singular values s > 0."""
     rho = np.sum(values) ** 2 / np.sum(np.square(values))
@@ -229,6 +268,12 @@ def flatness(rows, columns, values):
 def adam_falls(rows, columns, before, after):
     """√(2/π) (m Σ|a_i| + n Σ|b_i|), given the lengths of the columns b_i of B and rows a_i of A."""
     return np.sqrt(2 / np.pi) * (rows * np.sum(after) + columns * np.sum(before))
+
+
+@predicted
+def ratio_under_adam(values):
+    """2 √3 times the mean of √s, the limit for many rows and as many columns."""
+    return 2 * np.sqrt(3) * np.mean(np.sqrt(values))
 
 
 @predicted
@@ -329,6 +374,32 @@ def test_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
 
 
 @claim(
+    derived("$r$ of $m n$ squared coordinates of a direction"),
+    kind="distribution",
+    cases=[(12, 9, 3), (5, 8, 5), (6, 6, 1)],
+)
+def test_first_step__singular_values(trial, rows: Rows, columns: Columns, rank: Rank):
+    """Let $r$ singular values of a weight matrix $(m, n)$ be trained, and nothing else. For a
+    gradient $G$ of independent normal entries the squared cosine of $G$ and the first change of the
+    weights has the law $Beta(r/2, (m n - r)/2)$, of mean $r/(m n)$.
+    """
+    trial.require(rank <= min(rows, columns), "the rank must not exceed rows or columns")
+    generator = trial.generator("W")
+    left = orthonormal(generator, rows, rank)
+    right = orthonormal(generator, columns, rank).T
+    trial.distribution(
+        partial(cosines_of_values, left=left, right=right),
+        law_of_values(rows, columns, rank).cdf,
+        margin=0.03,
+        controls={
+            "as LoRA, r of n coordinates": law_of_values(1, columns + 1, rank).cdf,
+            "all cosines alike": lambda x: (x >= rank / (rows * columns)).astype(float),
+        },
+        first=2_048,
+    )
+
+
+@claim(
     derived("second moments of the three blocks"),
     kind="identity",
     cases=[(15, 10, 3, 0.4), (12, 9, 3, 1.0), (4, 7, 2, 0.3)],
@@ -411,6 +482,34 @@ def test_adam_first_step__lora(trial, rows: Rows, columns: Columns, rank: Rank):
         },
         first=4_096,
         most=300_000,
+    )
+
+
+@claim(
+    derived("the mean sizes of both factors' rows"),
+    kind="limit",
+    cases=[(64, 4, 0.4), (48, 1, 1.0), (96, 3, 0.7)],
+)
+def test_adam_first_step__ratio(trial, size: Size, rank: Rank, decay: Decay):
+    """Let the gradient of a weight matrix $(n, n)$ have independent normal entries. In Adam's first
+    step, signs of the gradients, PiSSA lowers the loss by $(2 √3/r) ∑_i √s_i$ times as much as LoRA
+    of the same rank $r$ as $n → ∞$, where $s_i$ are PiSSA's singular values, and the entries of
+    LoRA's $A$ are uniform in $±1/√n$.
+    """
+    values = 9 * singular_values(rank, decay)  # not 1, where s and √s agree
+    law = ratio_under_adam(values)
+    before, after = pissa_start(trial.generator("W"), size, size, values)
+    trial.mean(
+        sampler=partial(falls_of_both, before=before, after=after),
+        predict=law,
+        law=RatioOfMeans(),
+        margin=0.02 * law,
+        slack=0.2 / size * law,
+        controls={
+            "one factor moves": law / 2,
+            "the values for their roots": 2 * np.sqrt(3) * np.mean(values),
+        },
+        first=256,
     )
 
 
@@ -523,6 +622,36 @@ def test_half_removed__lora(trial, size: Size):
         margin=0.02 * law,
         slack=0.01,
         controls={"its limit 4": 4.0, "as PiSSA": 2.0},
+        first=64,
+        most=4000,
+    )
+
+
+@claim(
+    derived("spiked singular values, as in Benaych-Georges & Nadakuditi 2012"),
+    kind="limit",
+    cases=[(64, 0.5), (96, 0.6), (48, 0.45)],
+)
+def test_half_removed__covered(
+    trial,
+    size: Size,
+    strength: Annotated[
+        float, Interval(0.4, 0.6, why="θ; near 1 the limit is far, near 0 PiSSA is as LoRA")
+    ],
+):
+    """Let a change of a weight matrix $(n, n)$ have independent entries of deviation $τ$. PiSSA
+    with one pair, of singular value $θ τ √n$, $θ < 1$, removes at best the share
+    $(4 - θ² - 3.04 n^(-2/3))/n$ of the change's squared norm as $n → ∞$, but for terms of order
+    $1/n$.
+    """
+    law = largest_square(size) - strength**2
+    trial.mean(
+        sampler=partial(removed, size=size, strength=strength),
+        predict=law,
+        law=Asymptotic(),
+        margin=0.03 * law,
+        slack=2 / size,
+        controls={"the limit of large n": float(removed_parts(strength)), "as LoRA": 4.0},
         first=64,
         most=4000,
     )
