@@ -341,8 +341,19 @@ def _new_trial(item: pytest.Item) -> Any:
         return Trial(claim.id, seed, progress, claim.error, claim.expected == "VERIFIED")
     from theory_on_trial.trial.plain import PlainTrial
 
-    name = item.stash.get(TEST, item.nodeid)
+    name = _own_id(item)
     return PlainTrial(name, seed, _progress(item.config, name), _error(item.config))
+
+
+def _own_id(item: pytest.Item) -> str:
+    """The id of a plain test, which names its random numbers and its row: that of pytest, with its
+    file below the repository around it, whatever the root of the run is.
+    """
+    from theory_on_trial.repository import root
+
+    _, colons, names = item.stash.get(TEST, item.nodeid).partition("::")
+    path = item.path.absolute()
+    return f"{path.relative_to(root(path.parent)).as_posix()}{colons}{names}"
 
 
 def _error(config: pytest.Config) -> float:
@@ -400,6 +411,7 @@ def _plain_test(item: pytest.Function) -> Iterator[None]:
         from theory_on_trial.trial.plain import NotVerified
 
         if not isinstance(error, NotVerified):
+            _remember_early(item, error)
             _end_where_the_engine_begins(error)
             raise
         failed = error
@@ -409,13 +421,9 @@ def _plain_test(item: pytest.Function) -> Iterator[None]:
             _report_plain(item, trial, time.perf_counter() - start)
     if trial is None:
         return result
-    from theory_on_trial.trial.plain import NotVerified, passed
+    from theory_on_trial.trial.plain import passed
 
-    failed = failed or trial.refusal  # a test that catches it has failed all the same
-    if isinstance(failed, NotVerified):
-        pytest.fail(f"{failed}\n{_command(item)}", pytrace=False)
-    if failed is not None:
-        pytest.fail(f"a decision failed: {failed}", pytrace=False)
+    _fail_if(failed or trial.refusal, item)  # a test that catches it has failed all the same
     if not trial.findings and "trial" in item._fixtureinfo.argnames:
         pytest.fail(
             f"{item.name} takes `trial` and makes no decision: call one, such as "
@@ -424,6 +432,59 @@ def _plain_test(item: pytest.Function) -> Iterator[None]:
         )
     item.user_properties += [("trial", passed(finding)) for finding in trial.findings]
     return result
+
+
+def _fail_if(failed: BaseException | None, item: pytest.Item) -> None:
+    """Fail a plain test of which a decision has failed, without the engine's own lines."""
+    from theory_on_trial.trial.plain import NotVerified
+
+    if isinstance(failed, NotVerified):
+        pytest.fail(f"{failed}\n{_command(item)}", pytrace=False)
+    if failed is not None:
+        pytest.fail(f"a decision failed: {failed}", pytrace=False)
+
+
+def _remember_early(item: pytest.Function, error: BaseException) -> None:
+    """Let a test that asks for `trial` and raises before its first decision have a row."""
+    trial = item.stash[TRIAL]
+    asks = "trial" in item._fixtureinfo.argnames
+    if asks and trial.refusal is None and not trial.findings:
+        trial.refusal = error
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Judge the trial of a test of a unittest class, which pytest calls by another way.
+
+    What such a test raises is kept in `_excinfo` and never passes here.
+    """
+    start = time.perf_counter()
+    result = yield
+    trial = item.stash.get(TRIAL, None)
+    if not _is_of_unittest(item) or trial is None:
+        return result
+    from theory_on_trial.trial.plain import NotVerified, passed
+
+    _report_plain(item, trial, time.perf_counter() - start)  # type: ignore[arg-type]
+    raised: list[Any] = item.__dict__.get("_excinfo") or []
+    others = [each for each in raised if not isinstance(each.value, NotVerified)]
+    for each in others:
+        _end_where_the_engine_begins(each.value)
+    if raised:
+        item.__dict__["_excinfo"] = [
+            pytest.ExceptionInfo.from_exc_info((type(e), e, e.__traceback__))
+            for e in (each.value for each in others)
+        ]
+    if others:  # they say themselves why the test has failed
+        return result
+    _fail_if(trial.refusal, item)
+    item.user_properties += [("trial", passed(finding)) for finding in trial.findings]
+    return result
+
+
+def _is_of_unittest(item: pytest.Item) -> bool:
+    unittest = sys.modules.get("_pytest.unittest")
+    return unittest is not None and isinstance(item, unittest.TestCaseFunction)
 
 
 def _report_plain(item: pytest.Function, trial: Any, seconds: float) -> None:
@@ -581,7 +642,7 @@ def _of_engine(step: TracebackType) -> bool:
 
 def _is_outside(step: TracebackType) -> bool:
     """Whether a step of a traceback belongs neither to the engine nor to what calls tests."""
-    around = ("_pytest", "pluggy", "beartype", "jaxtyping", "jax")
+    around = ("_pytest", "pluggy", "beartype", "jaxtyping", "jax", "unittest")
     module: str = step.tb_frame.f_globals.get("__name__", "")
     return not _of_engine(step) and module.partition(".")[0] not in around
 
@@ -829,7 +890,7 @@ class Ledger:
         resumed = [
             item
             for item, claim in claims
-            if decided and (item.nodeid if claim is None else claim.id) in decided
+            if decided and (_own_id(item) if claim is None else claim.id) in decided
         ]
         out = [*(item for item, _ in above), *resumed, *_the_same(items, config)]
         if out:
@@ -1091,7 +1152,8 @@ class Ledger:
         from theory_on_trial.repository import abstract
 
         sentences = []
-        for paper in dict.fromkeys(row.paper for row in self.rows):
+        claims = (row for row in self.rows if "::" not in row.id.partition("[")[0])
+        for paper in dict.fromkeys(row.paper for row in claims):  # plain tests are of no paper
             try:
                 sentences += abstract.contradicted(paper, self.rows, self.config.rootpath)
             except ValueError as error:
@@ -1210,7 +1272,7 @@ def _colour(as_expected: bool) -> dict[str, bool]:
 LEDGER: pytest.StashKey[Ledger] = pytest.StashKey()
 CLAIM: pytest.StashKey[Any] = pytest.StashKey()
 TEST: pytest.StashKey[str] = pytest.StashKey()
-"""The id of a test below pytest's root, which names its random numbers."""
+"""The id of a test below pytest's root, by which a command names it."""
 RESUMED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 """The rows of the run that is resumed, in the form of a ledger."""
 TRIAL: pytest.StashKey[Any] = pytest.StashKey()

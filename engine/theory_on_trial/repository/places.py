@@ -48,8 +48,10 @@ def root(start: Path | None = None) -> Path:
 
 def check_files(folder: Path) -> list[Path]:
     """Return the files of a repository in which pytest would look for tests, and so for claims, in
-    their order.
+    their order; none where the folder is the root of the file system, which is no repository.
     """
+    if folder == folder.parent:
+        return []
     options = _pytest_options(folder) or {}
     patterns = _words(options.get("python_files")) or ["test_*.py", "*_test.py"]
     globs = (
