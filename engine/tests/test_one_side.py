@@ -254,3 +254,16 @@ def test_a_range_of_exponents_is_one_of_a_free_exponent():
         Trial("x").growth(
             [1, 2, 4, 8], [1, 2, 4, 8], [1, 2, 4, 8], "n", error=0.0, exponent=(0.4, 0.6)
         )
+
+
+def test_a_refuted_decision_asks_for_no_more_samples():
+    trial = Trial("a.mean")
+    trial.mean(
+        lambda rng: rng.random(),
+        0.9,
+        law=Bounded(0, 1),
+        margin=0.02,
+        controls={"a little less": 0.45},
+    )
+    assert trial.findings[0].outcome == "REFUTED"
+    assert "would decide" not in trial.findings[0].note

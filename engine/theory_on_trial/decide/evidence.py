@@ -530,6 +530,8 @@ def _undecided(
     if finding.printed == "INCONCLUSIVE":
         prediction = replace(finding.prediction, value=finding.printed_value)
         yield f"as published: {wanting(finding.interval, prediction, wrong=True)}"
+    if finding.outcome == "REFUTED":  # for good: more samples would tell of a control alone
+        return
     for control in (entry for entry in finding.controls if entry.outcome == "INCONCLUSIVE"):
         enclosure = apart.get(control.name, finding.interval)
         prediction = replace(

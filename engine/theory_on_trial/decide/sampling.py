@@ -146,7 +146,7 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
     except (TypeError, jax.errors.JAXTypeError) as error:
         raise ValueError(
             f"{what} cannot be traced by JAX: a measure is a function of JAX's key made of "
-            "jax.numpy alone; for NumPy, "
+            "jax.numpy alone; a measure of NumPy's generator calls its argument rng; for NumPy, "
             f"PyTorch or R give sampler=, a function of (generator, n) ({type(error).__name__}: "
             f"{str(error).splitlines()[0]})"
         ) from error
