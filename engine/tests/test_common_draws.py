@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from theory_on_trial import claim, derived
 from theory_on_trial.decide import evidence
 from theory_on_trial.decide.decision import Prediction
 from theory_on_trial.decide.slopes import CommonOrder
@@ -169,6 +170,9 @@ def test_an_order_at_least_is_that_of_errors_that_fall_as_fast_or_faster():
     ("options", "error", "sentence"),
     [
         ({"sampler": None}, TypeError, r"needs sampler\(generator, count, sizes\)"),
+        ({"sampler": lambda rng, n: rng.random((n, 4))}, TypeError, r"a function of \(rng, n\)"),
+        ({"control_processes": {"w": 3.0}}, TypeError, "all sizes, shape .* got float"),
+        ({"errors": [1.0, 2.0, 3.0]}, TypeError, "leave out errors="),
         ({"law": Bounded(0, 1)}, ValueError, "leave out law="),
         ({"sizes": None}, ValueError, "at least 3 numbers as sizes="),
         ({"sizes": [8, 16]}, ValueError, "at least 3 numbers as sizes="),
@@ -242,7 +246,33 @@ def test_in_any_test_a_wrong_order_fails_and_three_margins_are_the_control():
 def test_a_claim_without_a_control_is_refused_before_the_first_sample():
     trial = Trial("an.order", needs_controls=True)
     with pytest.raises(ValueError, match="name one that somebody could hold"):
-        trial.order(sampler=None.__class__, common=True, sizes=SIZES, predict=-1.0, margin=0.05)
+        trial.order(sampler=powers(-1.0), common=True, sizes=SIZES, predict=-1.0, margin=0.05)
+
+
+def test_an_exponential_rate_is_decided_from_common_draws():
+    def decaying(generator, count, sizes):
+        return np.exp(-0.05 * sizes) * powers(0.0)(generator, count, sizes)
+
+    options = {"sizes": [8, 16, 32, 64], "margin": 0.0025, "exponential": True}
+    assert order(decaying, -0.05, **options).outcome == "VERIFIED"
+    assert order(decaying, -0.06, **options).outcome == "REFUTED"
+
+
+@pytest.mark.parametrize(("not_tight", "verdict"), [("", "INCONCLUSIVE"), ("why not", "VERIFIED")])
+def test_a_claim_of_an_order_at_least_says_why_it_is_not_tight(not_tight, verdict):
+    @claim(derived("the scheme is of order one"), not_tight=not_tight)
+    def test_at_least(trial):
+        """The errors are O(n^-1/2)."""
+        trial.order(
+            sampler=powers(-1.0),
+            common=True,
+            sizes=SIZES,
+            predict=-0.5,
+            side="at least",
+            controls={"of order two": -2.0},
+        )
+
+    assert test_at_least.claim.run().verdict == verdict
 
 
 # ------------------------------------------------------------------- one side, of exact errors

@@ -55,6 +55,27 @@ def form_of(measure: Any, otherwise: Form) -> Form:
     return otherwise
 
 
+def takes(process: Any, many: int) -> bool:
+    """Tell whether something can be called with so many arguments, as far as its signature says."""
+    if not callable(process):
+        return False
+    try:
+        inspect.signature(process).bind(*range(many))
+    except TypeError:
+        return False
+    except ValueError:  # it has no signature
+        return True
+    return True
+
+
+def shown(process: Any) -> str:
+    """Return what something is, in a word, or the arguments that it takes."""
+    try:
+        return f"a function of {inspect.signature(process)}"
+    except (TypeError, ValueError):
+        return type(process).__name__
+
+
 def one_by_one(measure: Callable[[np.random.Generator], Any], what: str) -> Draws:
     """Return a function that draws n samples by n calls of a measurement with NumPy's generator.
 

@@ -434,6 +434,8 @@ class Trial:
             raise ValueError(
                 "a one-sided order needs predict= above or below 0: an order of 0 has no side"
             )
+        if common and errors is not None:
+            raise TypeError("with common=True the errors are drawn, sampler=: leave out errors=")
         if common:
             self._order_of_common_draws(
                 sampler,
@@ -498,10 +500,10 @@ class Trial:
         """
         shape = f"(count, {len(of.sizes)})"
         for process in (sampler, *(control_processes or {}).values()):
-            if not callable(process):
+            if not processes.takes(process, 3):
                 raise TypeError(
                     "common=True needs sampler(generator, count, sizes), which returns the errors "
-                    f"of count draws at all sizes, shape {shape}, got {type(process).__name__}"
+                    f"of count draws at all sizes, shape {shape}, got {processes.shown(process)}"
                 )
         if law is not None and not isinstance(law, Asymptotic):
             raise ValueError(
