@@ -43,6 +43,7 @@ class InfoNCEBias(Answer):
     There is no answer for pairs on which the critic was trained.
 
     Attributes:
+        pairs: n, the number of pairs.
         candidates: K, the number of candidates among which InfoNCE looks for the partner.
         estimate: I_K of these scores, with an interval; the mutual information is at least the
             expectation of I_K.
@@ -51,9 +52,10 @@ class InfoNCEBias(Answer):
             of x with the y of other pairs; it is χ^2 if the scores are log r, the logarithm of the
             density ratio.
         predicted_gap: the limit of I_K for many candidates with this critic, minus the estimate, to
-            first order in 1 / K.
+            first order in 1 / K; its ends are infinite if it is not known, as one pair makes up a
+            fifth of a sum, or the interval were longer than log K.
         candidates_needed: the least K at which this gap is at most 5 % of the estimate; None if the
-            interval of the estimate contains 0, or if K exceeds 2^20.
+            interval of the estimate contains 0, if the gap is not known, or if K exceeds 2^20.
     """
 
     asked = "what does InfoNCE with K candidates say of the information, and what does it lack?"
@@ -63,6 +65,7 @@ class InfoNCEBias(Answer):
     )
     unseen = "whether it has seen them after all, and information that no critic of its kind finds"
     level: float | None = 0.95
+    pairs: int
     candidates: int
     estimate: Estimate
     ceiling: float
@@ -72,10 +75,13 @@ class InfoNCEBias(Answer):
 
     def lines(self) -> list[str]:
         """Return a line on the estimate with its ceiling, and one on the gap to its limit."""
+        known = math.isfinite(self.predicted_gap.high)
         return [
             f"InfoNCE {self.estimate} nats of at most {self.ceiling:.4g}: the information is at "
             "least its mean",
-            f"its limit is higher by {self.predicted_gap}; candidates for a gap of 5 %: "
+            "by how much its limit is higher these pairs do not tell"
+            if not known
+            else f"its limit is higher by {self.predicted_gap}; candidates for a gap of 5 %: "
             f"{self.candidates_needed or 'none'}; chi^2 {self.chi2}",
         ]
 
@@ -87,11 +93,10 @@ class InfoNCEBias(Answer):
                 if not self.answerable
                 else "take more pairs or another critic"
             )
-        return (
-            f"take {self.candidates_needed} candidates"
-            if (self.candidates_needed or 0) > self.candidates
-            else ""
-        )
+        needed = self.candidates_needed or 0
+        if needed > self.pairs:
+            return f"score at least {needed} pairs, to have as many candidates"
+        return f"take {needed} candidates" if needed > self.candidates else ""
 
     def to_frame(self) -> Any:
         """Return a data frame with a row for the estimate, one for the gap to its limit and one for
@@ -176,8 +181,11 @@ def infonce_bias(
     # are met.
     estimate = Estimate(*(end - estimate.value + found[0, 0] for end in estimate))
     gap = Estimate(*(value / candidates for value in coefficient))
-    needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if estimate.low > 0 else math.inf
     ceiling = math.log(candidates)
+    if heaviest > _HEAVY or gap.high - gap.low > ceiling:
+        gap = gap._replace(low=-math.inf, high=math.inf)
+    found_some = estimate.low > 0 and math.isfinite(gap.high)
+    needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if found_some else math.inf
     # Products of matrices may differ in the last digit.
     # Equal for copies
     distinct = len(np.unique((np.diag(scores) + 1j * scores[:, 0]).round(9))) == n
@@ -234,6 +242,7 @@ def infonce_bias(
         "says nothing"
     )
     return InfoNCEBias(
+        pairs=n,
         candidates=candidates,
         estimate=estimate,
         ceiling=ceiling,

@@ -214,9 +214,27 @@ def test_no_candidates_are_named_for_an_estimate_that_may_be_zero_or_where_they_
     assert all("nothing is found" in one.doubts[0].reason for one in held)
     said = tool.infonce_bias(generator.normal(size=(100, 100)) - 2 * np.eye(100), 8, held_out=True)
     assert (said.estimate.value < 0, said.candidates_needed) == (True, None)
-    assert "candidates for a gap of 5 %: none" in str(
-        tool.infonce_bias(50 * np.eye(60), 16, held_out=True)
-    )
+    sure = tool.infonce_bias(50 * np.eye(60), 16, held_out=True)
+    assert (sure.candidates_needed, np.isinf(sure.predicted_gap.high)) == (None, True)
+    assert "these pairs do not tell" in str(sure)
+
+
+@pytest.mark.parametrize(("correlation", "columns"), [(0.5, 1), (0.9, 1), (0.9, 2), (0.95, 2)])
+def test_a_gap_is_told_with_an_interval_below_the_ceiling_or_not_at_all(correlation, columns):
+    """With the exact log density ratio of normal pairs; no advice asks for more than there are."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(400, columns))
+        y = correlation * x + (1 - correlation**2) ** 0.5 * rng.normal(size=x.shape)
+        lengths = np.sum(x**2, axis=1)[:, None] + np.sum(y**2, axis=1)
+        scores = correlation * (x @ y.T - correlation / 2 * lengths) / (1 - correlation**2)
+        answer = tool.infonce_bias(scores, held_out=True)
+        _, low, high = answer.predicted_gap
+        known = np.isfinite(high)
+        assert high - low <= answer.ceiling or not known
+        assert known or (answer.candidates_needed, answer.to_do()) == (None, "")
+        if (answer.candidates_needed or 0) > 400:
+            assert answer.to_do().startswith("score at least")
 
 
 def test_copies_of_pairs_are_doubted_and_values_that_meet_by_chance_are_not():
