@@ -3,6 +3,9 @@
 CVXPY and SciPy give HiGHS a new program each time; here each solve starts from the last basis.
 """
 
+import functools
+import os
+import sys
 from typing import Any, NamedTuple
 
 import highspy
@@ -37,7 +40,28 @@ class Program(NamedTuple):
     row_upper: Float[np.ndarray, "constraints"]
 
 
+@functools.cache
+def without_banner() -> None:
+    """Let HiGHS print its banner, which it does once in a process and whatever its options, to
+    nowhere.
+    """
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # nothing can be printed
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        highspy.Highs()
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _quiet_highs() -> Any:
+    without_banner()
     highs = highspy.Highs()
     options = {
         "output_flag": False,

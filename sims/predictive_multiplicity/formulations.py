@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 
 from sims.linear_dichotomies.branch_and_cut import Watch
 from sims.linear_dichotomies.deadline import Deadline
+from sims.linear_dichotomies.highs import without_banner
 from sims.linear_dichotomies.solver import Baseline, ExactSolver, Proof, dichotomy_of
 from sims.linear_dichotomies.table import AnyTable, Table
 from sims.linear_dichotomies.tasks import Task, least_errors, most_disagreement, tolerance_of
@@ -181,6 +182,7 @@ def solve(
         "time_limit": np.inf if seconds is None else max(float(seconds), _SHORTEST),
     }
     problem = stated.problem
+    without_banner()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Solution may be inaccurate")  # at the time limit

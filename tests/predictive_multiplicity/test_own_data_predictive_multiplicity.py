@@ -2,6 +2,8 @@
 short, fuzzing.
 """
 
+import subprocess
+import sys
 import time
 from itertools import islice
 
@@ -481,3 +483,14 @@ def test_a_search_cut_short_has_begun_with_logistic_regression():
     y = score + rng.logistic(size=5000) > 0
     found = multiplicity(X, y, [0.01], time_limit=0.01, progress=False)
     assert found.baseline.least_errors[1] <= 1.05 * np.sum((score > 0) != y)
+
+
+def test_the_solver_prints_no_banner(capfd):
+    """HiGHS prints it when a process makes its first program, whatever the options."""
+    code = (
+        "import numpy as np; from own_data.predictive_multiplicity import multiplicity; "
+        "X = np.random.default_rng(0).normal(size=(30, 3)).round(1); "
+        "print(multiplicity(X, np.arange(30) % 2, [0.0], time_limit=2, progress=False).answerable)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert capfd.readouterr().out == "True\n"
