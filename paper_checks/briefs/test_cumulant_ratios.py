@@ -31,7 +31,8 @@ Abstract:
   orders. In part: one_latent. For two observed variables, if the total effect is not zero and the
   noise of the first is not normal.
 - Statement 3: the results extend to several latent components, which are removed one after the
-  other. Not on trial. One is tried here.
+  other. In part: two_latents. Two components of two variables, both ratios at once and from exact
+  cumulants; no removal of one after the other is on trial.
 - Statement 4: a practical algorithm learns the structure and is right with enough data. Not on
   trial. Two observed variables are tried.
 
@@ -41,7 +42,7 @@ claimed: means of the estimated ratio, which has none. Topic: learning.
 """
 
 from functools import partial
-from itertools import product
+from itertools import combinations, product
 from typing import Annotated
 
 import numpy as np
@@ -385,6 +386,72 @@ def test_one_latent__everywhere(trial):
             "$A$ for both $a2$": lambda a1, a2, b, latent, noise: (
                 a1 * (a2 + b * a1) ** 3 * b * latent * noise
             )
+        },
+    )
+
+
+@observed
+def fifth_cumulant(points, chances, second):
+    """The joint cumulant of fifth order with `second` indices 2 and the others 1."""
+    errors = points - chances @ points
+    which = [1] * second + [0] * (5 - second)
+
+    def moment(chosen):
+        return chances @ np.prod(errors[:, [which[i] for i in chosen]], axis=1)
+
+    pairs = combinations(range(5), 2)
+    return moment(range(5)) - sum(
+        moment(pair) * moment([i for i in range(5) if i not in pair]) for pair in pairs
+    )
+
+
+@observed
+def two_ratios(points, chances):
+    """Both ratios, the smaller one first: the roots of r² = c_1 r + c_0, which all four fifth
+    cumulants of both variables obey in a row.
+    """
+    k = [fifth_cumulant(points, chances, second) for second in range(1, 5)]
+    following, before = np.linalg.solve([[k[1], k[0]], [k[2], k[1]]], [k[2], k[3]])
+    return np.sort(np.roots([1.0, -following, -before]).real)
+
+
+@claim(
+    tried(
+        "abstract, statement 3: several latent components",
+        "two components at once, from cumulants of fifth order",
+    ),
+    kind="identity",
+    cases=[(1.0, -1.5, 0.8), (2.0, -0.5, 2.5), (0.5, -2.0, 0.4)],
+)
+def test_two_latents(
+    trial,
+    a1: FirstWeight,
+    a2: SecondWeight,
+    other: Annotated[float, Interval(0.3, 3, why="the ratio of the second component, positive")],
+):
+    """Let $x_i = a_i L + c_i M + e_i$, $i = 1, 2$, with independent $L$, $M$, $e_1$, $e_2$ whose
+    fifth cumulants are not 0, and let $κ_q$ be the joint fifth cumulant of $x_1$, $5 - q$ times,
+    and $x_2$, $q$ times. Then $a_2/a_1$ and $c_2/c_1$ are the roots of $r² = u r + v$, where $u$
+    and $v$ solve $κ_3 = u κ_2 + v κ_1$ and $κ_4 = u κ_3 + v κ_2$.
+    """
+    generator = trial.generator("noise")
+    laws = [two_points(chance) for chance in generator.uniform(0.02, 0.06, 4)]
+    draws = np.array(list(product(*(values for values, _ in laws))))
+    chances = np.prod(list(product(*(weights for _, weights in laws))), axis=1)
+    weights = np.array([[a1, a2], [1.0, other], [1.0, 0.0], [0.0, 1.0]])
+    points = draws @ weights
+    law = np.array([mixing_ratio(a1, a2), mixing_ratio(1.0, other)])
+    single = fifth_cumulant(points, chances, 4) / fifth_cumulant(points, chances, 3)
+    trial.value(
+        two_ratios(points, chances),
+        law,
+        error=1e-9,
+        margin=1e-6,
+        scale=1.0,
+        generic="both sides are algebraic in the weights and the chances",
+        controls={
+            "one component, whose ratio is k_12222/k_11222": [single, single],
+            "the signs are lost": np.sort(np.abs(law)),
         },
     )
 
