@@ -23,7 +23,13 @@ def picture(figure: Figure) -> Path:
 
 @cache
 def size(path: Path) -> tuple[int, int]:
-    """Return width and height of a picture on the page, in its pixels."""
+    """Return width and height of a picture on the page, in its pixels; raise ValueError, with the
+    command that draws it, where there is none.
+    """
+    if not path.exists():
+        raise ValueError(
+            f"{path.relative_to(ROOT).as_posix()} is missing: `python docs/renew.py` draws it"
+        )
     with Image.open(path) as image:
         width, height = image.size
     shown = min(width, WIDEST)

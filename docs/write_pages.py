@@ -54,10 +54,18 @@ BLOCK = re.compile(r"<!-- (\w+)( \S+)? -->\n(?:.*?\n)??<!-- /\1 -->", re.DOTALL)
 
 
 def main() -> None:
-    """Write all files whose text is not yet what it should be, and say which of the kept ones."""
-    for path in write(kept()):
+    """Write all files whose text is not yet what it should be, and say which of the kept ones.
+
+    Exits with one sentence, and has written nothing, where a picture is missing.
+    """
+    try:
+        files, others = kept(), made()
+    except ValueError as error:
+        sys.exit(f"write_pages: {error}")
+    for path in write(files):
         print(path.relative_to(ROOT))
-    for gone in set(MADE.glob("*.md")) - set(write_made()):
+    write(others)
+    for gone in set(MADE.glob("*.md")) - set(others):
         gone.unlink()  # of a paper that has gone
 
 
@@ -74,13 +82,6 @@ def write(files: dict[Path, str]) -> list[Path]:
         new.replace(path)
         written.append(path)
     return written
-
-
-def write_made() -> list[Path]:
-    """Write the files that nobody keeps; return their paths."""
-    files = made()
-    write(files)
-    return list(files)
 
 
 def kept() -> dict[Path, str]:

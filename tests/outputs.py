@@ -81,6 +81,25 @@ def text_of(cell: Any) -> str:
     )
 
 
+def code_of(notebook: Any) -> list[Any]:
+    """Return the code cells of a notebook."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def stale(kept: Any, fresh: Any) -> list[str]:
+    """Return what the outputs of a notebook say that those of a fresh run do not.
+
+    What a cell tagged "varies" says is left out.
+    """
+    pairs = zip(code_of(kept), code_of(fresh), strict=True)
+    return [
+        difference
+        for old, new in pairs
+        if "varies" not in old.metadata.get("tags", ())
+        for difference in differences(text_of(old), text_of(new))
+    ]
+
+
 def execute(path: Path) -> Any:
     """Return the notebook with fresh outputs, run from the folder above its own.
 
@@ -200,16 +219,20 @@ async def _keep_awake(client: NotebookClient) -> None:
         await asyncio.sleep(0.1)
 
 
+def write(notebook: Any, path: Path) -> None:
+    """Write a notebook with its outputs, without what only describes this run."""
+    notebook.metadata.language_info = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+    nbformat.write(notebook, path)
+
+
 def main(paths: list[str]) -> None:
-    """Renew the outputs of notebooks, without what only describes this run."""
+    """Renew the outputs of notebooks."""
     for path in paths:
-        notebook = execute(Path(path).absolute())
-        notebook.metadata.language_info = {"name": "python"}
-        for cell in notebook.cells:
-            cell.metadata.pop("execution", None)
-            if cell.cell_type == "code":
-                cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
-        nbformat.write(notebook, path)
+        write(execute(Path(path).absolute()), Path(path))
 
 
 if __name__ == "__main__":

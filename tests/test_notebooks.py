@@ -1,6 +1,6 @@
 """Every notebook runs from top to bottom; outputs that one is kept with are those of a fresh run.
 
-A notebook is kept without any output or with all: `python tests/outputs.py notebooks/<name>.ipynb`
+A notebook is kept without any output or with all: `python docs/renew.py` or `python tests/outputs.py notebooks/<name>.ipynb`
 renews them. What a cell tagged "varies" says depends on the machine, and pictures are not compared.
 """
 
@@ -9,24 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from outputs import differences, execute, text_of
+from outputs import code_of, execute, stale
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-
-
-def code_of(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def stale_outputs(kept, fresh):
-    """Return what the outputs of a notebook say that those of a fresh run do not."""
-    pairs = zip(code_of(kept), code_of(fresh), strict=True)
-    return [
-        difference
-        for old, new in pairs
-        if "varies" not in old.metadata.get("tags", ())
-        for difference in differences(text_of(old), text_of(new))
-    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -41,7 +26,7 @@ def test_notebook_runs_and_its_outputs_are_fresh(path):
     fresh = execute(path)
     assert all(cell.execution_count for cell in code_of(fresh))
     if all(runs):
-        assert stale_outputs(notebook, fresh) == []
+        assert stale(notebook, fresh) == []
 
 
 def notebook_of(source, *printed):
@@ -51,7 +36,7 @@ def notebook_of(source, *printed):
 
 def test_a_stale_output_is_found():
     written = notebook_of("", "0.60793 VERIFIED after seconds=1.5")
-    assert stale_outputs(written, notebook_of("", "0.607930001  VERIFIED after seconds=0.2")) == []
+    assert stale(written, notebook_of("", "0.607930001  VERIFIED after seconds=0.2")) == []
     rows = [notebook_of("") for _ in range(3)]
     for row, measured, seconds in zip(
         rows, ("0.25", "0.25", "0.26"), ("0.10", "2.51", "0.10"), strict=True
@@ -59,18 +44,16 @@ def test_a_stale_output_is_found():
         html = f"<td>{measured} in [0.2, 0.3]</td><td>60 samples, 1 looks, {seconds} s</td>"
         data = {"text/html": html, "text/plain": f"Row(distance=1.5{seconds})"}
         row.cells[0].outputs = [nbformat.v4.new_output("execute_result", data)]
-    assert stale_outputs(rows[0], rows[1]) == []
-    assert stale_outputs(rows[0], rows[2]) == ["written 0.25, now 0.26"]
+    assert stale(rows[0], rows[1]) == []
+    assert stale(rows[0], rows[2]) == ["written 0.25, now 0.26"]
     padded = notebook_of("", "[ 0.5 1.25 ]\n[[ 1. 2.]]")
-    assert stale_outputs(padded, notebook_of("", "[0.5  1.25]\n[[1. 2.]]")) == []
-    assert stale_outputs(padded, notebook_of("", "[0.5  1.26]\n[[1. 2.]]")) == [
-        "written 1.25, now 1.26"
-    ]
-    assert stale_outputs(written, notebook_of("", "0.61 VERIFIED after seconds=1.5")) == [
+    assert stale(padded, notebook_of("", "[0.5  1.25]\n[[1. 2.]]")) == []
+    assert stale(padded, notebook_of("", "[0.5  1.26]\n[[1. 2.]]")) == ["written 1.25, now 1.26"]
+    assert stale(written, notebook_of("", "0.61 VERIFIED after seconds=1.5")) == [
         "written 0.60793, now 0.61"
     ]
-    assert len(stale_outputs(written, notebook_of("", "0.60793 REFUTED after seconds=1.5"))) == 1
-    assert len(stale_outputs(written, notebook_of(""))) == 1
+    assert len(stale(written, notebook_of("", "0.60793 REFUTED after seconds=1.5"))) == 1
+    assert len(stale(written, notebook_of(""))) == 1
 
 
 def test_a_broken_slider_is_found(tmp_path):

@@ -1,5 +1,6 @@
 """The statements of an abstract: read from a docstring, held to the claims and to the ledger."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -152,6 +153,18 @@ def test_a_paper_is_shown_by_its_abstract(folder, capsys):
     assert lines[1].startswith("The abstract. Of 4 statements of the abstract, 1 holds")
     assert lines[2] == "  Sentence 1: one and one are two, e.g. 2 = 2. HOLDS: sum."
     assert lines[-1] == "claims: theory-on-trial list sums"
+
+
+def test_an_answer_whose_claim_is_gone_is_not_shown_as_holding(folder, capsys):
+    root = folder(LINES.replace("Holds: sum.", "Holds: total."))
+    assert main(["show", "sums", "--root", str(root)]) == 0
+    shown = capsys.readouterr().out
+    assert "  but 1 of these answers rests on a claim that is gone\n" in shown
+    assert "e.g. 2 = 2. UNDECIDED. The claim total is gone.\n" in shown
+    assert "HOLDS: total" not in shown
+    assert main(["show", "sums", "--json", "--root", str(root)]) == 0
+    told = json.loads(capsys.readouterr().out)["abstract"]
+    assert [each["answer"] for each in told][:2] == ["undecided", "fails as published"]
 
 
 def test_a_line_that_cannot_be_read_keeps_no_report_from_being_written(folder, tmp_path):

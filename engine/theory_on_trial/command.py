@@ -580,7 +580,8 @@ def _show_paper(paper: str, folder: Path, as_json: bool) -> int:
 
     from theory_on_trial.repository import abstract
 
-    told = abstract.sentences(paper, folder)
+    listed = abstract.sentences(paper, folder)
+    told = [abstract.without_gone(each, folder) for each in listed]
     if as_json:
         about = {"paper": paper, "title": outline.title(paper, folder)}
         print(json.dumps(about | {"abstract": [asdict(each) for each in told]}, indent=1))
@@ -588,6 +589,8 @@ def _show_paper(paper: str, folder: Path, as_json: bool) -> int:
     print(outline.title(paper, folder) or paper)
     if told:
         print(f"The abstract. {abstract.summed([paper], folder)}".rstrip())
+    if lost := sum(each.answer == abstract.UNDECIDED for each in told):
+        print(f"  but {lost} of these answers rest{'s' * (lost == 1)} on a claim that is gone")
     for each in told:
         print(f"  {plain(str(each))}")
     print(f"claims: theory-on-trial list {paper}")

@@ -18,7 +18,7 @@ names of the claims behind it, and what a reader must know beside it.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ ANSWERS = (
 """The possible answers to a sentence. "No statement" is a definition, an activity or a question;
 sums leave it out. After all but this one and the first the line says more, such as both scales.
 """
+UNDECIDED = "undecided"
+"""What is said in place of an answer whose claim is gone."""
 _UNTRIED = ("not on trial", "no statement")
 """The answers behind which there is no claim."""
 _BARE = ("holds", "no statement")
@@ -87,6 +89,17 @@ def without(docstring: str) -> str:
     """Return a docstring without its section on the abstract."""
     before, _, section = docstring.partition("\n\nAbstract:\n\n")
     return "\n\n".join(filter(None, [before, section.partition("\n\n")[2]]))
+
+
+def without_gone(each: Sentence, folder: Path | None = None) -> Sentence:
+    """Return a statement as it is, or, where a claim behind it is gone, as undecided."""
+    known = {claim.id for claim in outline.stated(root(folder))}
+    gone = [claim.rpartition(".")[2] for claim in each.claims if claim not in known]
+    if not gone:
+        return each
+    more = f"The claim{'s' * (len(gone) > 1)} {', '.join(gone)} {'are' if len(gone) > 1 else 'is'}"
+    left = tuple(claim for claim in each.claims if claim in known)
+    return replace(each, answer=UNDECIDED, claims=left, more=f"{more} gone.")
 
 
 def faults(paper: str, folder: Path | None = None) -> list[str]:
