@@ -48,8 +48,20 @@ from theory_on_trial.laws import Bernoulli
 
 
 def reference_pair(separability: float = 1.0) -> GaussianPair:
-    """Return two classes in the plane whose mean is far from an eigenvector: cos(μ, b) = .78."""
+    """Return two classes in the plane whose mean is far from an eigenvector: cos(μ, b) = .78.
+
+    Their Σ is diagonal, as some statements name it; a claim that does not takes `turned_pair`.
+    """
     return GaussianPair(np.ones(2), np.diag([0.2, 1.8]), separability)
+
+
+def turned_pair(separability: float = 1.0) -> GaussianPair:
+    """Return the classes of `reference_pair` turned by .6: their Σ has no root that is symmetric
+    by chance, so that a factor for its transpose shows.
+    """
+    pair = reference_pair(separability)
+    turn = np.array([[np.cos(0.6), -np.sin(0.6)], [np.sin(0.6), np.cos(0.6)]])
+    return GaussianPair(turn @ pair.mean, turn @ pair.covariance @ turn.T, separability)
 
 
 def random_pair(rng: np.random.Generator, dim: int, separability: float) -> GaussianPair:

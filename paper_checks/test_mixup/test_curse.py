@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_mixup import encloses, reference_pair
+from paper_checks.test_mixup import encloses, reference_pair, turned_pair
 from sims.mixup import angles, fits, margins, network
 from theory.mixup import rates
 from theory.mixup.classes import GaussianPair
@@ -88,7 +88,7 @@ def test_erm_curse(
         separability >= 0.2 / epsilon,
         "separability must be at least 0.2 / epsilon: before, any pair is slow",
     )
-    pair = reference_pair()
+    pair = turned_pair()
     isotropic = GaussianPair(pair.mean, np.eye(2), 1.0)
     log_n = share * rates.critical_exponent(pair, epsilon) * separability
 
@@ -305,7 +305,7 @@ def test_erm_tails__bounded(
 
     No number of points gives less: if noise is bounded, none suffices.
     """
-    pair = reference_pair()
+    pair = turned_pair()
     factor = fits.covariance_factor(pair.covariance)
 
     def near_floor(kappa, radii=None, kept=KEPT, radius=1.0):

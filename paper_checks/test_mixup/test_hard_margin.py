@@ -8,7 +8,7 @@ import cvxpy
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_mixup import random_chord, random_pair, reference_pair
+from paper_checks.test_mixup import random_chord, random_pair, turned_pair
 from sims.mixup import angles, fits, margins
 from theory.mixup import rates
 from theory.mixup.classes import GaussianPair
@@ -162,7 +162,7 @@ def test_erm_phase_curve__simulated(
     direction of the largest margin of $n$ points has the mean cosine with $b$ that the unit vector
     $w$ has with the largest $w·μ - r |Σ^(1/2) w|$, where $r = Φ^-1(1 - 1/n) / sqrt(κ)$.
     """
-    pair = reference_pair(separability)
+    pair = turned_pair(separability)
     nu = rates.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
     trial.require(nu < 0.9 * pair.signal / 2, "log_n must leave the points separable")
     cosine = rates.phase_cosine(pair, nu)
@@ -229,7 +229,7 @@ def test_erm_fisher(
     E[s'(V)])$, $V ~ N(2 a, 4 a)$, $a = κ μ^T Σ^-1 μ$, and $s$ the logistic function.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
-    pair = reference_pair(separability)
+    pair = turned_pair(separability)
     factor = fits.covariance_factor(pair.covariance)
     efficiency = rates.erm_efficiency(pair.effective_separability)
     trial.require(
@@ -279,7 +279,7 @@ def test_erm_fisher__matrix(
 
     This is the limit of n E[1 - cos] for n points.
     """
-    pair = reference_pair(separability)
+    pair = turned_pair(separability)
     weights = 2 * separability * pair.bayes_direction
     unit = weights / np.linalg.norm(weights)
     root = np.linalg.cholesky(pair.covariance / separability)
@@ -380,4 +380,63 @@ def test_isotropic_no_curse(
         },
         first=512,
         most=8000,
+    )
+
+
+@claim(
+    derived("the nearest point carries the margin, and its component across μ is normal"),
+    kind="limit",
+)
+def test_isotropic_no_curse__mean(
+    trial,
+    n: Annotated[int, Interval(4, 100, why="each sample is fitted; the low end is a cap")] = 10,
+    angle: Annotated[
+        float,
+        Interval(
+            0.4,
+            0.9,
+            why="near 0 and π / 2, Σ is nearly diagonal, and a transposed factor is no mistake",
+        ),
+    ] = 0.6,
+    separability: Annotated[
+        float,
+        Interval(1e9, 1e12, why="a limit; at the upper end angles reach the rounding of floats"),
+    ] = 1e10,
+):
+    """Let two equally likely classes in the plane be $N(±μ, Σ / κ)$, where $μ$ is an eigenvector of
+    $Σ$ and $σ²$ the other eigenvalue. Let $w$ be the hard margin of $n$ points, and $t$ its
+    component at right angles to $μ$ over that along $μ$. As $κ$ grows with $n$ fixed, $κ t²$ has
+    the mean $σ² / |μ|²$.
+
+    The axes are turned, so that a simulator with the transposed root of Σ fails.
+    """
+    trial.require(n % 2 == 0, "n must be even: the classes are balanced")
+    along = np.array([np.cos(angle), np.sin(angle)])
+    across = np.array([-np.sin(angle), np.cos(angle)])
+    covariance = 0.5 * np.outer(along, along) + 3.0 * np.outer(across, across)
+    pair = GaussianPair(2 * along, covariance, separability)
+    factor = fits.covariance_factor(covariance)
+
+    def measure(key):
+        """A number of mean zero, whose variance is the mean of κ t²."""
+        sample = fits.pair_sample(key, n, pair.mean, factor, separability)
+        found = margins.hard_margin(fits.signed_points(sample.features, sample.labels)).direction
+        return jnp.sqrt(separability) * (found @ across) / (found @ along)
+
+    # |μ|² = 4, and 1 - cos = t² / 2 for small t.
+    variance = 2 * separability * rates.isotropic_angle(pair)
+    trial.mean(
+        measure,
+        variance,
+        law=NormalVariance(),
+        # A second point within 1 / sqrt(κ) of the nearest.
+        slack=10 * np.sqrt(np.log(n) / separability),
+        margin=0.05 * variance,
+        controls={
+            "F^T F for Σ = F F^T": variance * np.sum((factor @ across) ** 2) / 3,
+            "the eigenvalue of μ": variance / 6,
+            "a decrease like 1 / n": 2 * variance / n,
+        },
+        first=2048,
+        most=200_000,
     )

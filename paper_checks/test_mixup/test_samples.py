@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import expit, ndtri
 
-from paper_checks.test_mixup import encloses, random_chord, reference_pair
+from paper_checks.test_mixup import encloses, random_chord, turned_pair
 from sims.mixup import angles, fits
 from sims.wishart import bartlett_factor
 from theory.mixup import population, rates
@@ -28,7 +28,7 @@ WhatIsDrawn = Literal["expected", "random", "sampled"]
 ("random"), or one λ for each ordered pair, too ("sampled").
 """
 
-SHAPE = reference_pair()
+SHAPE = turned_pair()
 """The pair whose μ and Σ most claims have; they set κ themselves."""
 FACTOR = fits.covariance_factor(SHAPE.covariance)
 
@@ -87,7 +87,7 @@ def test_mixup_asymptotic(
     K is the number whose formula mixup_efficiency tries.
     """
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
-    pair = reference_pair(separability)
+    pair = turned_pair(separability)
     efficiency = rates.mixup_efficiency(pair.effective_separability, LAW)
     variance = 2 / n * rates.angle_rate(pair, efficiency)
     trial.mean(
@@ -357,10 +357,11 @@ def test_imbalance(trial):
     B κ / n² is the cost of labels that are drawn at random.
     """
     separabilities = 6400 * 2.0 ** np.arange(5)
-    columns = np.sqrt(SHAPE.covariance)  # of Σ^(1/2), since Σ is diagonal
+    values, vectors = np.linalg.eigh(SHAPE.covariance)
+    columns = vectors * np.sqrt(values) @ vectors.T  # of Σ^(1/2)
 
     def coefficient(kappa):
-        turns = [turn(reference_pair(kappa), column) for column in columns]
+        turns = [turn(turned_pair(kappa), column) for column in columns]
         return np.sum(np.square(turns)) / (2 * kappa)
 
     exact = rates.imbalance_coefficient(SHAPE, LAW)
@@ -461,7 +462,7 @@ def test_n_eps_formula(
 
     n grows at most like sqrt(κ).
     """
-    pair = reference_pair(separability)
+    pair = turned_pair(separability)
     size = rates.mixup_samples(
         pair,
         epsilon,
@@ -545,7 +546,7 @@ def test_mixup_poly(
     low, high = mixup_boxes(trial, epsilon, separabilities, sizes.tolist(), runs, mode)
     # Of a line the verdict does not depend on where in the first box it begins.
     linear = low[0] * separabilities / separabilities[0]
-    plain = np.exp([rates.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities])
+    plain = np.exp([rates.erm_samples(turned_pair(kappa), epsilon) for kappa in separabilities])
     trial.growth_at_most(
         separabilities,
         (low, high),
