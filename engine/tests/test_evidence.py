@@ -319,3 +319,30 @@ def test_a_verified_law_refutes_every_cdf_beyond_margin_plus_slack():
     options = {"margin": 0.1, "slack": 0.005, "looks": (2000,)}
     finding = evidence.distribution(lambda m: x, plain, {"shifted": shifted}, **options)
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
+
+
+@pytest.mark.parametrize(
+    ("instances", "words"), [("grid", "on a grid"), ("search", "searched"), ("draws", "drawn")]
+)
+def test_a_bound_says_first_which_family_was_tried(instances, words):
+    independent = 2 if instances == "draws" else None
+    finding = evidence.bound(
+        np.array([1.0, 1.5]),
+        np.array([2.0, 2.5]),
+        {},
+        ops=1,
+        instances=instances,
+        independent=independent,
+        family="quadratics",
+    )
+    assert finding.outcome == "VERIFIED"
+    assert finding.note.startswith(f"tried on quadratics alone ({words})")
+
+
+def test_a_family_is_no_part_of_a_bound_on_all_or_of_a_refutation():
+    with pytest.raises(ValueError, match="family="):
+        evidence.bound(1.0, 2.0, {}, ops=1, instances="all", family="quadratics")
+    with pytest.raises(ValueError, match="family="):
+        evidence.bound(1.0, 2.0, {}, ops=1, instances="grid", family=3)
+    refuted = evidence.bound(3.0, 2.0, {}, ops=1, instances="grid", family="quadratics")
+    assert "tried on" not in refuted.note

@@ -244,6 +244,7 @@ def bound(
     scale: Any = None,
     instances: Instances,
     independent: int | None = None,
+    family: str = "",
     printed: Any = None,
 ) -> Finding:
     """Decide lhs <= rhs on every instance (arrays over instances), up to rounding E = 4 ops u
@@ -254,7 +255,8 @@ def bound(
     VERIFIED means depends on where the instances came from, and the guarantee says which: "draws"
     (of which `independent` >= 1 are independent; the row says which share of all can violate it),
     "search" (no violation found by an optimiser), "grid" (points of a continuum),
-    "all" (exhaustive over a finite set). Raises `ValueError` for sides that are empty or not finite
+    "all" (exhaustive over a finite set). `family` says in words what the instances are, and stands
+    first in the note. Raises `ValueError` for sides that are empty or not finite
     and for draws without `independent`, `ControlTooClose` for a control that is nowhere below
     `rhs`.
     """
@@ -298,7 +300,14 @@ def bound(
                     f"control {name!r} is nowhere below the bound: it cannot be violated where "
                     "that holds"
                 )
+    if not isinstance(family, str) or (family and instances == "all"):
+        raise ValueError(
+            "family= says in words which instances were tried, where these are not all: got "
+            f"family={family!r}, instances={instances!r}"
+        )
     note = _of_instances(outcome, interval, prediction, instances)
+    if outcome != "REFUTED" and instances != "all":
+        note = "; ".join(filter(None, [_tried_on(family, instances), note]))
     return judge(interval, prediction, controls, printed, tightness=tightness, note=note)
 
 
@@ -323,6 +332,13 @@ def attained(finding: Finding, share: float | None, instances: Instances) -> Fin
         outcome="REFUTED" if instances == "all" else "INCONCLUSIVE",
         note="; ".join(filter(None, [note, finding.note])),
     )
+
+
+def _tried_on(family: str, instances: Instances) -> str:
+    """Say which instances a bound was tried on, where they are not all."""
+    if family:
+        return f"tried on {family} alone ({GUARANTEES[instances]})"
+    return "tried on what a search found alone" if instances == "search" else ""
 
 
 def _of_instances(

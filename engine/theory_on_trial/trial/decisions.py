@@ -245,6 +245,7 @@ class Trial:
         *,
         instances: Instances,
         independent: int | None = None,
+        family: str = "",
         ops: float | None = None,
         scale: Any = None,
         attained: float | None = None,
@@ -254,7 +255,9 @@ class Trial:
     ) -> None:
         """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand sides.
 
-        `attained` in (0, 1] says more: on some instance lhs is that share of rhs at least.
+        `attained` in (0, 1] says more: on some instance lhs is that share of rhs at least. `family`
+        says in words which instances these are, where they are not all, as "quadratics": a bound
+        that holds on one family may be false on another.
         """
         self._check_own_numbers()
         if independent is not None and self._drawn:
@@ -271,6 +274,7 @@ class Trial:
                 scale=scale,
                 instances=instances,
                 independent=independent,
+                family=family,
                 printed=as_published,
             )
             if instances == "draws" and not self._drawn and finding.outcome != "REFUTED":

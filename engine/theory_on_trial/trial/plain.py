@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.decide.decision import Finding, Outcome, Prediction
-from theory_on_trial.decide.evidence import KnownLaw
+from theory_on_trial.decide.evidence import GUARANTEES, KnownLaw
 from theory_on_trial.formula.marks import plain
 from theory_on_trial.laws import Bernoulli, Bounded, HalfSpaceDistance, Law, TailDistance
 from theory_on_trial.ledger import Row, brief, brief_interval, rows_of
@@ -207,6 +207,12 @@ def passed(finding: Finding) -> str:
     if finding.procedure in _PROOFS:
         return f"{finding.procedure}: {finding.note}"
     row = _shown(finding)
+    first = finding.interval.guarantee.split(",")[0]
+    if (
+        finding.procedure == "bound" and first != GUARANTEES["all"]
+    ):  # what was not tried comes first
+        tried = finding.note if finding.note.startswith("tried on") else f"tried {first} alone"
+        return f"bound, {tried}: {brief(row.measured)} <= {brief(row.predicted)}"
     return (
         f"{finding.procedure} {brief(row.measured)} in {brief_interval(row.interval)}, "
         f"predicted {brief(row.predicted)} ± {brief(row.margin)}, "
