@@ -5,9 +5,10 @@ For whoever reads that a single expert is stuck at 87.5 %: where the ceiling is,
 stops.
 
 Take away: the least logistic loss of a single expert, of any width, has margin 0 on half of the
-inputs, so that descent leaves these to chance and does not seek the ceiling of 87.5 %. That is a
-ceiling only if label and noise have one law of scales: in the first experiment of the released code
-it is 92.5 %. Behind a router linear experts suffice.
+inputs (surrogate), so that descent leaves these to chance (surrogate-trained) and does not seek the
+ceiling of 87.5 % (single_expert). That is a ceiling only if label and noise have one law of scales:
+in the first experiment of the released code it is 92.5 % (unequal_scales-as_released). Behind a
+router linear experts suffice (router).
 
 Setting: $K$ clusters with directions $v_1, …, v_K$ and centres $c_1, …, c_K$, all orthonormal. An
 input has a cluster $k$, another $k'$, and fair signs $y$, the label, and $ε$; its patches are
