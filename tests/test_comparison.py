@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom, multinomial
+from scipy.special import expit
+from scipy.stats import binom, multinomial, norm
+from sklearn.metrics import log_loss, roc_auc_score
 
 from own_data import comparison as tool
 from own_data.comparison import better
@@ -79,6 +81,67 @@ def test_a_difference_is_found_and_held(loss):
     assert decided > 90
 
 
+def scored(rng, rows=150, share=0.3, noise=(1.0, 1.0)):
+    """Labels, and two scores that are the label with noise of their own."""
+    y = rng.random(rows) < share
+    return y, *(y + size * rng.normal(size=rows) for size in noise)
+
+
+def test_log_loss_and_auc_are_those_of_scikit_learn():
+    y, a, b = scored(np.random.default_rng(0))
+    b = b.round()  # ties
+    answer = better(y, a, b, loss="1 - AUC")
+    expected = [1 - roc_auc_score(y, part) for part in (a, b)]
+    assert [answer.a, answer.b] == pytest.approx(expected)
+    assert answer.difference.value == pytest.approx(expected[0] - expected[1])
+    assert (answer.units, answer.unit) == (min(sum(y), sum(~y)), "rows of the rarer class")
+    p, q = (np.clip(expit(3 * part - 1), 0.002, 0.998) for part in (a, b))
+    answer = better(np.where(y, "yes", "no"), p, q, loss="log loss")
+    assert [answer.a, answer.b] == pytest.approx([log_loss(y, p), log_loss(y, q)])
+    assert answer.doubts == ()
+    cut = better(y, np.where(y, 1.0, 0.0), q, loss="log loss")
+    assert cut.a == pytest.approx(-np.log(0.999))
+    assert "were cut" in cut.doubts[0].reason
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+@pytest.mark.parametrize("noise", [(1.0, 1.0), (0.5, 2.0)])
+def test_the_interval_of_an_auc_holds_on_its_law(share, noise):
+    """A normal score is right with the probability Phi(1 / (noise sqrt(2)))."""
+    truth = norm.cdf(1 / (noise[1] * 2**0.5)) - norm.cdf(1 / (noise[0] * 2**0.5))
+    misses = found = 0
+    for seed in range(200):
+        y, a, b = scored(np.random.default_rng(seed), 400, share, noise)
+        _, low, high = better(y, a, b, loss="1 - AUC").difference
+        misses += not low <= truth <= high
+        found += high < 0
+    assert misses <= binom.ppf(0.999, 200, 0.05)
+    assert share < 0.5 or (found > 150) == (truth < 0)
+
+
+def test_the_interval_of_a_log_loss_holds_on_its_law():
+    """Of two constant probabilities, of labels that are true in .3; two values of each loss."""
+    chances = np.array([0.3, 0.02])
+    losses = -0.3 * np.log(chances) - 0.7 * np.log(1 - chances)
+    misses = found = 0
+    for seed in range(200):
+        y = np.random.default_rng(seed).random(1000) < 0.3
+        answer = better(y, *(np.full(1000, chance) for chance in chances), loss="log loss")
+        misses += not answer.difference.low <= losses[0] - losses[1] <= answer.difference.high
+        found += answer.to_do() == "take A"
+    assert misses <= binom.ppf(0.999, 200, 0.05)
+    assert found > 100
+
+
+def test_a_ranking_does_not_depend_on_units_of_the_score():
+    y, a, b = scored(np.random.default_rng(0))
+    plain = better(y, a, b, loss="1 - AUC")
+    assert str(better(y, np.exp(a), 3 * b - 7, loss="1 - AUC")) == str(plain)
+    other = better(y, b, a, loss="1 - AUC").difference
+    assert other == pytest.approx((-plain.difference[0], *(-plain.difference[k] for k in (2, 1))))
+    assert "rows of the rarer class" in plain.to_do()
+
+
 def test_the_rows_that_would_tell_do():
     y = np.zeros(200, int)
     a, b = np.arange(200) < 6, np.arange(200) % 20 == 19
@@ -118,6 +181,24 @@ def test_a_and_b_change_places_and_names_and_order_do_not_matter():
 def test_what_cannot_be_compared_is_refused(arguments, sentence):
     with pytest.raises((TypeError, ValueError), match=f"^{sentence}"):
         better(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "sentence"),
+    [
+        (([0, 1, 2] * 10, [0.5] * 30, [0.5] * 30), {}, "y must hold two labels, got 3"),
+        (([0, 1] * 10, [0.5] * 20, [2.0] * 20), {}, "b must hold probabilities"),
+        (([0] * 25 + [1] * 5, [0.5] * 30, [1] * 30), {"loss": "1 - AUC"}, "y must have at least"),
+        (
+            ([0, 1] * 20, [0.5] * 40, [1] * 40),
+            {"loss": "1 - AUC", "groups": range(40)},
+            "groups must be left out",
+        ),
+    ],
+)
+def test_what_has_no_log_loss_or_auc_is_refused(arguments, given, sentence):
+    with pytest.raises((TypeError, ValueError), match=f"^{sentence}"):
+        better(*arguments, **({"loss": "log loss"} | given))
 
 
 def test_squared_errors_beyond_one_and_few_groups_are_refused():
