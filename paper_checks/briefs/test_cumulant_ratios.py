@@ -446,7 +446,7 @@ def test_two_latents(
         two_ratios(points, chances),
         law,
         error=1e-9,
-        margin=1e-6,
+        margin=1e-8,
         scale=1.0,
         generic="both sides are algebraic in the weights and the chances",
         controls={

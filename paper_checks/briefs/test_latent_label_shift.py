@@ -265,8 +265,8 @@ def test_topics(trial, labels: Labels, extra: Extra, cells: Cells):
     trial.value(
         both(*topics_of(world.table(), labels)),
         both(posteriors, frequencies),
-        error=1e-8,
-        margin=1e-6,
+        error=1e-9,
+        margin=1e-8,
         scale=1.0,
         generic="the extreme rows are the corners in every world, and the rest is rational",
         controls={

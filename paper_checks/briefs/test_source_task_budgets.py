@@ -540,7 +540,7 @@ def test_lasso(
         sizes,
         order_of_excess(),
         rounding=1e-13,
-        margin=0.02,
+        margin=0.004,
         generic="the estimate is analytic in the noise once the signs are right",
         controls={"the order of the lasso's own error, which false sources would cost": -0.5},
         same_instance=True,
