@@ -478,6 +478,8 @@ def minimum(x: Any, y: Any) -> Any:
 def pi(like: Any) -> Any:
     """Return π in the arithmetic of another number: a ball beside a ball, else a float."""
     like = _ball_in_a_proof(like)
+    if hasattr(like, "pi"):
+        return like.pi()
     if not isinstance(like, Ball):
         return math.pi
     from flint import arb

@@ -56,6 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the ledger as one HTML page, or by its suffix as a table: .tex, .md, .csv",
     )
     group.addoption(
+        "--trial-proofs",
+        type=Path,
+        metavar="DIR",
+        help="write a certificate of each proof, for python -m theory_on_trial.checker DIR/*",
+    )
+    group.addoption(
         "--trial-resume",
         type=Path,
         metavar="LEDGER",
@@ -106,6 +112,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[RESUMED] = _resumed(config, resumed)
         config.option.trial_ledger = config.getoption("trial_ledger") or ledger_of(resumed)
     _set_least_drawn(config.getini("trial_least_drawn"))
+    if (folder := config.getoption("trial_proofs")) is not None:
+        if folder.exists() and not folder.is_dir():
+            raise pytest.UsageError(f"--trial-proofs must name a folder, got {folder}")
+        from theory_on_trial.decide import certificates
+
+        certificates.keep_in(folder.absolute())
+        config.add_cleanup(lambda: certificates.keep_in(None))
     for option in ("ledger", "report", "list"):
         path = config.getoption(f"trial_{option}")
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):

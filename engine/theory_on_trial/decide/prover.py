@@ -23,6 +23,7 @@ from theory_on_trial.polynomials import Polynomial
 
 Formula = Callable[..., Any]
 Ends = tuple[tuple[float, float], ...]
+Pieces = str | list[Any]
 
 _LEAST_BITS = 64
 _SHRINKINGS = 60
@@ -47,6 +48,8 @@ class Proof:
         why: for an INCONCLUSIVE attempt, what would decide it.
         used: which of "enclosures", "mean values", "signs of derivatives" and "Taylor's formula"
             the proof needed.
+        pieces: of a proof without integers, how its box was cut: "shown" for a piece on which the
+            inequality was shown, else [parameter, place of the cut, pieces below, pieces above].
     """
 
     outcome: Outcome
@@ -57,6 +60,7 @@ class Proof:
     point: Mapping[str, float]
     why: str = ""
     used: str = ""
+    pieces: Pieces = "shown"
 
 
 def prove(
@@ -162,12 +166,14 @@ class _Search:
         self.used: set[str] = set()
         self.least = math.inf
         self.point: dict[str, float] = {}
+        self.pieces: list[Any] = ["shown"]
 
     def run(self, ends: Ends) -> Proof:
         """Try the boxes widest first, so that a false inequality is seen early."""
-        left = deque([(ends, 0)])
+        self.pieces = ["shown"]
+        left = deque([(ends, 0, self.pieces, 0)])
         while left:
-            box, depth = left.popleft()
+            box, depth, whole, at = left.popleft()
             if self.boxes >= self.most:
                 return self.result("INCONCLUSIVE", box, self._what_would_do(box))
             self.boxes += 1
@@ -181,7 +187,8 @@ class _Search:
             pieces = _halves(box, slopes)
             if not pieces:
                 return self.result("INCONCLUSIVE", box, self._what_would_do(box))
-            left.extend((piece, depth + 1) for piece in pieces)
+            whole[at] = _cut(self.names, pieces)
+            left.extend((piece, depth + 1, whole[at], 2 + k) for k, piece in enumerate(pieces))
         return self.result("VERIFIED", None)
 
     def result(self, outcome: Outcome, box: Ends | None, why: str = "") -> Proof:
@@ -191,7 +198,15 @@ class _Search:
             where |= {name: (value, value) for name, value in self.fixed.items()}
         used = ", ".join(sorted(self.used))
         return Proof(
-            outcome, self.boxes, self.depth, self.widest_bits, where, self.point, why, used
+            outcome,
+            self.boxes,
+            self.depth,
+            self.widest_bits,
+            where,
+            self.point,
+            why,
+            used,
+            self.pieces[0],
         )
 
     def _set_precision(self, box: Ends) -> None:
@@ -370,6 +385,12 @@ def _halves(box: Ends, slopes: Sequence[Any]) -> list[Ends]:
         (*box[:place], (low, middle), *box[place + 1 :]),
         (*box[:place], (middle, high), *box[place + 1 :]),
     ]
+
+
+def _cut(names: Sequence[str], halves: Sequence[Ends]) -> list[Any]:
+    """How a box was cut in two: the parameter, the place, and two pieces yet to be shown."""
+    place = next(k for k, ends in enumerate(halves[0]) if ends != halves[1][k])
+    return [names[place], halves[0][place][1], "shown", "shown"]
 
 
 def drift(

@@ -16,7 +16,15 @@ from typing import Any, ParamSpec, get_args
 import numpy as np
 
 from theory_on_trial.contract.renamed import renamed
-from theory_on_trial.decide import evidence, looks, processes, prover, sampling, trends
+from theory_on_trial.decide import (
+    certificates,
+    evidence,
+    looks,
+    processes,
+    prover,
+    sampling,
+    trends,
+)
 from theory_on_trial.decide import growth as growth_laws
 from theory_on_trial.decide import worst_case as worst_cases
 from theory_on_trial.decide.decision import (
@@ -1281,7 +1289,10 @@ class Trial:
             name: prover.prove(lhs, wrong, box, **options)
             for name, wrong in (controls or {}).items()
         }
-        self._record("prove", _proved(proof, rivals, lhs, rhs, controls or {}, tolerance, box))
+        finding = _proved(proof, rivals, lhs, rhs, controls or {}, tolerance, box)
+        name = ": ".join(filter(None, [self.claim_id, self._case]))
+        remark = certificates.kept(name, lhs, rhs, box, tolerance, proof)
+        self._record("prove", finding, remark=remark)
 
     @_remembered
     def prove_identity(
