@@ -25,7 +25,7 @@ def rounded(q: Q, whole: Any) -> Q:
     if max(q.numerator.bit_length(), q.denominator.bit_length()) <= BITS:
         return q
     scale = Q(2) ** (BITS - q.numerator.bit_length() + q.denominator.bit_length())
-    return whole(q * scale) / scale
+    return Q(whole(q * scale)) / scale
 
 
 class Interval:
@@ -191,9 +191,9 @@ def touches(steps: Any, box: Any, name: str, end: int) -> bool:
     on_box = gap(steps, box, name, ORDER)
     least = at_end[0].low
     for k in range(1, ORDER + 1):
-        if least >= 0 and least + min((on_box[k] * Interval(h**k)).low, 0) >= 0:
+        if least >= 0 and least + min((on_box[k] * Interval(h**k)).low, Q(0)) >= 0:
             return True
-        least += min((at_end[k] * Interval(h**k)).low, 0)
+        least += min((at_end[k] * Interval(h**k)).low, Q(0))
     return False
 
 
