@@ -8,10 +8,13 @@ Setting: $n$ tokens have queries $Q$, keys $K1$ and $K2$ and values $V1$ and $V2
 score of token $i$ and the pair $(j, l)$ is $s = ∑_c Q_{i c} K1_{j c} K2_{l c}$, $|s| <= b$. Weights
 are $e^s/∑_{j l} e^s$ over all pairs, and values are the products $V1_j V2_l$, entry by entry.
 
-Take away: features of degree $g$ make attention to all $n²$ pairs linear in $n$, and for a given
-degree the best polynomial in relative error is $2^g e^b$ times as exact as Taylor's. Three columns
-suffice to find triples that add up to 0 modulo $M$, and two do not; logits of $M² log n/π²$ are
-enough, and the entries behind them are about $(M² log n)^(1/3)$.
+Take away: features of degree $g$ make attention to all $n²$ pairs linear in $n$ (features), and for
+a given degree the best polynomial in relative error is $2^g e^b$ times as exact as Taylor's
+(degree_needed, degree_needed-taylor). Three columns suffice to find triples that add up to 0 modulo
+$M$ (triples_found), two do not give their cosine (k_columns-fewer), and no head over single keys
+finds them (triples_found-not_by_pairs). Logits of about $M² log n/π²$ are enough, and the entries
+behind them are half of $(M² log n)^(1/3)$; for sums of $k$ numbers they grow as $(log n)^(1/k)$
+(triples_found-of_order_k).
 
 Edges: the law of the least error is a limit for large $g$; the next factor is $1 - b²/(4(g + 3))$.
 The rank holds for generic tokens and large $n$ if no coefficient of the polynomial is 0. For small
@@ -24,8 +27,8 @@ This page tries the polynomial, its features, and a head that finds triples.
 Abstract:
 
 - Statement 1: matrix attention detects pairs of tokens and cannot detect triples; attention to
-  pairs can. In part: triples_found, triples_found-others. The head here finds triples; that matrix
-  attention cannot is not here.
+  pairs can. In part: triples_found, triples_found-others, triples_found-not_by_pairs. For one head
+  with a linear read-out, any logits and any values; a network behind the head is not here.
 - Statement 2: attention to pairs is a softmax over a Kronecker product of keys. Not on trial. It is
   a definition.
 - Statement 3: if all entries are of lower order than $(log n)^(1/3)$, it can be approximated in
@@ -33,8 +36,9 @@ Abstract:
   that a given bound on scores needs; the limit in $n$ is not here.
 - Statement 4: if entries may be as large, no algorithm is faster than $n³$ under the strong
   exponential time hypothesis. Not on trial. It is conditional.
-- Statement 5: for tensors of higher order the bounds on the entries are lower. Not on trial.
-  `k_columns` gives the columns of order $k$.
+- Statement 5: for tensors of higher order the bounds on the entries are lower. In part: k_columns,
+  triples_found-of_order_k. Entries of order $(log n)^(1/k)$ are enough for a head that finds sums
+  of $k$ numbers; the hardness and the algorithm are not here.
 
 Read: the abstract, in a copy ("approximate the ``tensor-type'' attention matrix in $n^{1+o(1)}$
 time", "detecting triple-wise connections"). Derived here: all claims. Not claimed: that two columns
@@ -52,7 +56,7 @@ import numpy as np
 from scipy import special
 from scipy.optimize import minimize
 
-from theory_on_trial import claim, derived, observed, predicted
+from theory_on_trial import claim, derived, observed, predicted, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
@@ -212,16 +216,23 @@ def best_columns(generator, columns, starts=6):
 
 
 @observed
-def head(word, modulus, sharpness, used=3):
-    """The read-outs y (n,) of a word (n,) of residues modulo M, by columns of cosines."""
+def head(word, modulus, sharpness, used=None, order=3):
+    """The read-outs y (n,) of a word (n,) of residues modulo M, by columns of cosines over all
+    tuples of k - 1 keys; `used` of the k columns, or all.
+    """
+    used = order if used is None else used
     angles = 2 * np.pi * np.asarray(word) / modulus
-    shifts = np.pi * np.arange(used) / 3
-    columns = np.cbrt(4 * sharpness / 3) * np.cos(angles[:, None] - shifts)
-    scores = np.einsum("ic,jc,lc->ijl", columns * (-1.0) ** np.arange(used), columns, columns)
-    raised = np.exp(scores - scores.max(axis=(1, 2), keepdims=True))
-    phases = np.exp(1j * angles)
-    output = np.einsum("ijl,j,l->i", raised, phases, phases) / raised.sum(axis=(1, 2))
-    return np.real(phases * output)
+    shifts = np.pi * np.arange(used) / order
+    size = (2.0 ** (order - 1) * sharpness / order) ** (1 / order)
+    columns = size * np.cos(angles[:, None] - shifts)
+    scores = columns * (-1.0) ** np.arange(used)
+    values = phases = np.exp(1j * angles)
+    for key in range(1, order):
+        scores = scores[..., None, :] * columns
+        values = values if key == 1 else values[..., None] * phases
+    scores = scores.sum(axis=-1).reshape(len(angles), -1)
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.real(phases * (raised @ values.ravel()) / raised.sum(axis=1))
 
 
 @observed
@@ -293,12 +304,28 @@ def left_by_columns(columns):
     return [3.0, 1.0, 0.0][min(columns, 3) - 1]
 
 
+@observed
+def head_of_single_keys(word, logits, values):
+    """The read-out of the first token of a word (n,) of residues, for logits and real values (M,)
+    of the residues of single keys.
+    """
+    raised = np.exp(logits[word] - logits[word].max())
+    return raised @ values[word] / raised.sum()
+
+
 @predicted
-def sharp_enough(tokens, modulus):
-    """β* = log(n² - 1)/(1 - cos(2π/M))."""
-    if tokens < 3 or modulus < 2:
-        raise ValueError("tokens must be at least 3, and modulus at least 2")
-    return np.log(tokens**2 - 1) / (1 - nearest_cosine(modulus))
+def read_with_copies(token, key, logits, values):
+    """(e^(l_x) v_x + 2 e^(l_a) v_a)/(e^(l_x) + 2 e^(l_a)) for logits l and values v (count, M)."""
+    shares = special.expit(logits[:, token] - logits[:, key] - np.log(2))
+    return shares * values[:, token] + (1 - shares) * values[:, key]
+
+
+@predicted
+def sharp_enough(tokens, modulus, order=3):
+    """β* = log(n^(k-1) - 1)/(1 - cos(2π/M))."""
+    if tokens < 3 or modulus < 2 or order < 2:
+        raise ValueError("tokens must be at least 3, and modulus and order at least 2")
+    return np.log(tokens ** (order - 1) - 1) / (1 - nearest_cosine(modulus))
 
 
 @predicted
@@ -312,15 +339,17 @@ def hardest_words(tokens):
     return np.array([[0] + [1] * (tokens - 1), [1] + [0] * (tokens - 1)])
 
 
-def words_with_members(generator, tokens, modulus):
-    """Words (WORDS, n), and which tokens (WORDS, n) are in a triple that adds up to 0 modulo M. The
-    first two are the hardest words. Every second word has a triple of its first three tokens.
+def words_with_members(generator, tokens, modulus, order=3):
+    """Words (WORDS, n), and which tokens (WORDS, n) are in a tuple of k that adds up to 0 modulo M.
+    The first two are the hardest words. Every second word has such a tuple of its first k tokens.
     """
     words = generator.integers(modulus, size=(WORDS, tokens))
     words[:2] = hardest_words(tokens)
-    words[2::2, 2] = -(words[2::2, 0] + words[2::2, 1]) % modulus
-    sums = words[:, :, None, None] + words[:, None, :, None] + words[:, None, None, :]
-    return words, np.any(sums % modulus == 0, axis=(2, 3))
+    words[2::2, order - 1] = -words[2::2, : order - 1].sum(axis=1) % modulus
+    sums = words
+    for _ in range(order - 1):
+        sums = sums[..., None] + np.expand_dims(words, tuple(range(1, sums.ndim)))
+    return words, np.any((sums % modulus == 0).reshape(*words.shape, -1), axis=2)
 
 
 @claim(
@@ -537,6 +566,96 @@ def test_triples_found(
                 lambda word: head_of_pairs(word, modulus, sharpness)
             ),
         },
+    )
+
+
+@claim(
+    tried("abstract: for higher orders the bounds are lower", "entries of a head that finds sums"),
+    kind="bound",
+    cases=[(4, 8, 23), (2, 8, 11), (5, 5, 7), (3, 8, 31)],
+    not_tight="all tuples but one would have to add up to the next residue, as pairs can",
+)
+def test_triples_found__of_order_k(
+    trial,
+    order: Annotated[int, Interval(2, 5, why="k; all n^k tuples in 40 words are computed")],
+    tokens: Annotated[int, Interval(5, 8, why="n; all n^k tuples are computed")],
+    modulus: Annotated[int, Interval(5, 101, why="modulo less most tokens are in a tuple")],
+):
+    """Let $x_i$ be residues modulo $M$, $c = cos(2π/M)$, $β = log(n^(k-1) - 1)/(1 - c)$, logits
+    $β cos(2π(x_i + x_{j_2} + … + x_{j_k})/M)$ by $k$ columns, whose entries are at most
+    $(2^(k-1) β/k)^(1/k)$, values $e^(2πi(x_{j_2} + … + x_{j_k})/M)$ and $y_i$ the real part of
+    $e^(2πi x_i/M)$ times the output. A token that is in a tuple of $k$ of sum 0 has
+    $y_i >= (1 + c)/2$.
+    """
+    generator = trial.generator("words")
+    words, members = words_with_members(generator, tokens, modulus, order)
+    sharpness = sharp_enough(tokens, modulus, order)
+
+    def missing(strength, used=None):
+        reads = [head(word, modulus, strength, used, order) for word in words]
+        return 1 - np.array(reads)[members]
+
+    measured = missing(sharpness)
+    trial.bound(
+        measured,
+        np.full_like(measured, (1 - nearest_cosine(modulus)) / 2),
+        instances="draws",
+        independent=WORDS - 2,
+        ops=100 * sharpness,
+        scale=1.0,
+        control_processes={
+            "a quarter of β": missing(sharpness / 4),
+            "one of the k columns less": missing(sharpness, order - 1),
+        },
+    )
+
+
+@claim(
+    tried(
+        "abstract: matrix attention is incapable of detecting triples",
+        "one head with a linear read-out",
+    ),
+    kind="bound",
+    cases=[(11, 1, 2), (31, 5, 9), (101, 20, 50)],
+)
+def test_triples_found__not_by_pairs(
+    trial,
+    modulus: Annotated[int, Interval(11, 101, why="modulo less few words have no triple")],
+    token: Annotated[int, Interval(1, 100, why="x, a residue")],
+    key: Annotated[int, Interval(0, 100, why="a, a residue")],
+):
+    """Let $x + a + b = 0$ modulo $M$, and let the words $(x, a, a)$ and $(x, b, b)$ have no triple
+    of sum 0 with $x$. For every head over single keys, with any logits, any values and a linear
+    read-out, the read-out of $x$ in the word $(x, a, b)$ is at most the larger one of $x$ in the
+    other two: no cut tells the word that has a triple.
+    """
+    trial.require(max(token, key) < modulus, "residues must be below the modulus")
+    other = -(token + key) % modulus
+    sums = [token + token, token + key, token + other, 2 * key, 2 * other]
+    trial.require(
+        all((token + each) % modulus for each in sums),
+        "the words (x, a, a) and (x, b, b) must have no triple with x",
+    )
+    generator = trial.generator("heads")
+    logits = 3 * generator.normal(size=(230, modulus))
+    values = generator.uniform(0.1, 1, size=(230, modulus))
+    word = np.array([token, key, other])
+    heads = zip(logits, values, strict=True)
+    without = [read_with_copies(token, each, logits, values) for each in (key, other)]
+    law = np.maximum(*without)
+    sharpness = sharp_enough(3, modulus)
+    found, *missed = (
+        1 + head([token, *pair], modulus, sharpness)[0]
+        for pair in ([key, other], [key, key], [other, other])
+    )
+    trial.bound(
+        np.array([head_of_single_keys(word, *one) for one in heads]),
+        law,
+        instances="draws",
+        independent=len(law),
+        ops=20,
+        controls={"at most the smaller one": np.minimum(*without)},
+        control_processes={"a head over pairs of keys": law * found / max(missed)},
     )
 
 
