@@ -9,14 +9,16 @@ direction $u_i$ (at the angle $θ_i$ in the plane) and the gap $g_i = λ_{1 i} -
 averaging takes the top direction of $∑_i w_i u_i u_iᵀ$, pooling that of $∑_i n_i C_i$, and the mean
 of bases is $∑_i w_i U_i$.
 
-Take away: the three ways weight clients differently: by $w_i$; by $n_i$ times the gap; by $w_i$,
-but with signs that matter. Two clients $δ$ apart are merged up to 45° apart by the first two,
-however little their gaps differ, as $δ$ tends to 90°. Where clients have the same directions,
-one-shot averaging with weights $n_i/τ_i$ beats pooling in the plane, and loses to it in three
-dimensions if their second directions differ. The published code of FedPG returns, with many rows,
-the mean of the bases of local PCAs, which has a length below 1. With few rows its clients do not
-agree, because its dual term is no Frobenius product; with that product they agree on the direction
-of all rows.
+Take away: the three ways weight clients differently: by $w_i$ (`direction_of_the_mean`); by $n_i$
+times the gap (`direction_of_the_mean-pooled`); by $w_i$, but with signs that matter. Two clients
+$δ$ apart are merged up to 45° apart by the first two, however little their gaps differ, as $δ$
+tends to 90° (`direction_of_the_mean-apart`). Where clients have the same directions, one-shot
+averaging with weights $n_i/τ_i$ errs less than pooling in the plane (`three_prices-best`), and may
+err more in three dimensions if their second directions differ (`three_prices-more_dimensions`). The
+published code of FedPG returns, with many rows, the mean of the bases of local PCAs, which has a
+length below 1 (`code_averages_once-length`). With few rows its clients do not agree, because its
+dual term is no Frobenius product; with that product they agree on the direction of all rows
+(`dual_term`).
 
 Edges: if $∑_i w_i e^(2iθ_i) = 0$, no direction is defined. The prices are limits; at $n = 300$ they
 err by 7 %. The code divides loss, penalty and dual by the rows of a client, as it may; with many
