@@ -140,8 +140,8 @@ def test_the_rank_is_found_and_the_risks_are_those_of_the_estimates():
     assert "raw least squares is undefined up to 12 labels: use ridge there" in [
         d.reason for d in answer.doubts
     ]
-    assert "raw input as good from n = " in repr(answer)
-    assert "12 labels: excess risk undefined raw" in repr(answer)
+    assert "raw input as good from n = " in str(answer)
+    assert "12 labels: excess risk undefined raw" in str(answer)
     assert len(check_readable(answer)["table"]) == 2
 
 

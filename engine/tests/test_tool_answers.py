@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import pickle
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -235,7 +237,7 @@ def test_a_summary_has_twelve_lines_with_the_largest_doubts():
     assert lines[3] == "doubt: reason inf; off by an unknown size"
     assert lines[4] == "doubt: reason 19; off up to 19 steps"
     assert lines[-1] == "doubt: reason 12; off up to 12 steps (11 more in .doubts)"
-    assert repr(Found(doubts=doubts[:9])).count("doubt: ") == 9
+    assert str(Found(doubts=doubts[:9])).count("doubt: ") == 9
 
 
 class Whole(Found):
@@ -310,3 +312,26 @@ def test_an_answer_is_ready_for_json():
     table = {"x": {"r": 1.5, "s": None}}
     numbers = {"parts": [{"time": None, "order": [0, 1]}], "table": table}
     assert said == {"answerable": True, "level": None, "doubts": doubts, "missing": "", **numbers}
+
+
+def test_an_answer_is_equal_to_its_pickle_and_to_no_other():
+    parts = (Part(np.nan, np.array([1.0, np.nan])),)
+    table = pd.DataFrame({"a": [1.0, np.nan]})
+    answer = Found(parts=parts, table=table, doubts=(Doubt("reason", np.inf, ""),))
+    again = pickle.loads(pickle.dumps(answer))
+    assert again is not answer
+    assert (again == answer, hash(again) == hash(answer)) == (True, True)
+    for change in (
+        {"parts": (Part(np.nan, np.array([1.0, 2.0])),)},
+        {"table": table + 1},
+        {"doubts": ()},
+        {"level": 0.9},
+    ):
+        assert dataclasses.replace(answer, **change) != answer
+    assert answer != "an answer"
+
+
+def test_a_repr_is_one_line_and_the_report_is_printed():
+    assert repr(Found()) == "<Found: two of three>"
+    assert repr(Found(missing="no rows")) == "<Found: cannot judge: no rows>"
+    assert str(Found()) == Found().summary()

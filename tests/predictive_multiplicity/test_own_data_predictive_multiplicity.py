@@ -186,7 +186,7 @@ def test_models_of_scikit_learn_may_be_the_baseline():
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=np.inf)).fit(frame, labels)
     result = solve(frame, labels, baseline=pipeline)
     assert np.array_equal(result.people["prediction"], pipeline.predict(frame))
-    assert "the model given" in repr(result)
+    assert "the model given" in str(result)
     model = make_pipeline(PolynomialFeatures(), LogisticRegression(C=np.inf)).fit(
         frame, np.where((frame == 1).all(axis=1), 1, -1)
     )
@@ -240,8 +240,8 @@ def test_an_unproved_baseline_is_said_to_be_one_and_nothing_around_it_is_proved(
     assert low < high <= logistic
     assert result.stopped == "out of time"
     assert not result.by_tolerance["proved"].any()
-    assert f"the best classifier found, {high} errors" in repr(result)
-    assert f"least possible {low} to {high}" in repr(result)
+    assert f"the best classifier found, {high} errors" in str(result)
+    assert f"least possible {low} to {high}" in str(result)
     assert any(
         doubt.unit == "of the error rate" and doubt.size == (high - low) / 500
         for doubt in result.doubts

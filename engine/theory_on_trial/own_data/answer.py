@@ -124,8 +124,18 @@ class Answer(ABC):
             dict(_numbers("", self)), orient="index", columns=columns, dtype=float
         )
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return self.summary()
+
+    def __repr__(self) -> str:
+        said = self.lines()[0] if self.answerable else f"cannot judge: {self.missing}"
+        return f"<{type(self).__name__}: {said}>"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and _same(self, other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.summary()))
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -170,6 +180,33 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, tuple[float, float, f
     elif isinstance(value, list | tuple):
         for position, part in enumerate(value):
             yield from _numbers(f"{name}[{position}]", part)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values hold the same numbers and words; NaN is the same as NaN."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        if one.dtype.kind == "O":
+            return one.shape == other.shape and _same(one.tolist(), other.tolist())
+        return np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
+    if isinstance(one, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if hasattr(one, "equals"):  # pandas
+        return bool(one.equals(other))
+    if is_dataclass(one):
+        names = [field.name for field in fields(one)]
+        return all(_same(getattr(one, name), getattr(other, name)) for name in names)
+    if isinstance(one, float | np.floating):
+        return bool(one == other or (np.isnan(one) and np.isnan(other)))
+    try:
+        return bool(one == other) or (hasattr(one, "__dict__") and _same(vars(one), vars(other)))
+    except (TypeError, ValueError):  # of what cannot be compared, a user's model
+        return False
 
 
 def _plain(value: Any) -> Any:
