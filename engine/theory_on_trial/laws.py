@@ -987,7 +987,7 @@ class OnePath:
 
     def batches(self, path: np.ndarray) -> np.ndarray:
         """Return the means of equal batches of a path, shape (n, *shape), without the few samples
-        at its begin that are left over; shape (b, *shape), where b may be 0.
+        at its beginning that are left over; shape (b, *shape), where b may be 0.
         """
         length = int(min(np.ceil(_TIMES * self.correlation_time(path)), len(path) + 1))
         many = len(path) // length
