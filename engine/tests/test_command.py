@@ -15,6 +15,7 @@ from typing import get_args
 import pytest
 
 from theory_on_trial import command
+from theory_on_trial.base.frames import imported_pandas
 from theory_on_trial.command import main
 from theory_on_trial.plugin import KINDS, TIERS
 from theory_on_trial.repository import outline
@@ -109,6 +110,35 @@ def test_show_prints_the_values_of_the_cases(tmp_path, capsys):
     (tmp_path / "test_sums.py").write_text(case)
     assert main(["show", "sums.double[3]", "--root", str(tmp_path)]) == 0
     assert shown(capsys.readouterr().out)["settings"] == "n=3, factor in {2, 5} by case"
+
+
+def test_show_prints_domain_controls_and_place(tmp_path, capsys):
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "test_sums.py").write_text(DOMAIN)
+    assert main(["show", "sums.half", "--root", str(tmp_path)]) == 0
+    facts = shown(capsys.readouterr().out)
+    assert facts["domain"] == "size: an integer in [1, 9]; share: a real number in (0, 1)"
+    assert facts["controls"] == "a third; a quarter; no half at all"
+    assert facts["place"] == "test_sums.py:8"
+
+
+DOMAIN = """from typing import Annotated
+
+from theory_on_trial import claim, paper
+from theory_on_trial.contract import Interval
+
+
+@claim(paper("Section 1"), kind="identity")
+def test_half(trial, size: Annotated[int, Interval(1, 9)] = 2, share: Annotated[float, Interval(0, 1, "()")] = 0.5):
+    '''One half.'''
+    trial.identity(share * size, size / 2, controls={"a third": 0, "a quarter": 1}, control_processes={"no half at all": 2})
+"""
+
+
+def test_without_pandas_a_frame_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'theory-on-trial\[sweep\]'"):
+        imported_pandas()
 
 
 def shown(text):

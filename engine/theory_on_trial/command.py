@@ -519,6 +519,8 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    from theory_on_trial.papers.where import controls_of
+
     folder = _folder(options)
     if (paper := _match(options.claim, outline.papers(folder))) is not None:
         return _show_paper(paper, folder, options.json)
@@ -543,7 +545,10 @@ def _show(options: argparse.Namespace) -> int:
             **{name: claim[name] for name in ("kind", "tier", "expected")},
             **{name: claim[name] for name in ("route", "second route")},
             "settings": ", ".join(settings) or "none",
-            "controls": f"run the claim to see them: theory-on-trial run {claim['id']}",
+            "domain": "; ".join(f"{name}: {words}" for name, words in claim["domain"].items())
+            or None,
+            "controls": "; ".join(controls_of(place))
+            or f"run the claim to see them: theory-on-trial run {claim['id']}",
             "place": f"{place.file.relative_to(folder)}:{_line(place)}",
             "functions": f"theory-on-trial where {claim['id']}",
         }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theory_on_trial.base.files import write_text
+from theory_on_trial.base.frames import imported_pandas
 from theory_on_trial.decide.decision import Outcome
 from theory_on_trial.ledger.coordinates import lines
 from theory_on_trial.ledger.facts import engine_version, now, platform_facts
@@ -62,9 +63,8 @@ class Ledger:
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the lines of `lines` as a data frame of pandas, which must be installed."""
-        import pandas as pd
-
-        return pd.DataFrame(self.lines())
+        frame: pd.DataFrame = imported_pandas().DataFrame(self.lines())
+        return frame
 
 
 def write_json(path: Path, ledger: Ledger) -> None:

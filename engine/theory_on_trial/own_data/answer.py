@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from theory_on_trial.base.frames import imported_pandas
 from theory_on_trial.own_data.estimate import Estimate
 
 _LONGEST = 12  # lines of a summary
@@ -117,8 +118,7 @@ class Answer(ABC):
         """Return a data frame of pandas with the answer itself; here a row for each number, with
         its interval where it has one, and no arrays.
         """
-        import pandas
-
+        pandas = imported_pandas()
         columns = list(Estimate._fields)
         return pandas.DataFrame.from_dict(
             dict(_numbers("", self)), orient="index", columns=columns, dtype=float

@@ -89,6 +89,29 @@ def functions_of(claim: outline.Stated, folder: Path) -> list[Place]:
     return sorted(places, key=lambda place: ("claim", "predicted", "observed").index(place.role))
 
 
+def controls_of(claim: outline.Stated) -> list[str]:
+    """Return the names of a claim's controls that its code spells out: the keys, or the entries, of
+    what it gives as `controls=` and `control_processes=`.
+    """
+    tree = ast.parse(claim.file.read_text(encoding="utf-8"))
+    body = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    function = next(node for node in body if node.name == claim.function)
+    given = [
+        keyword.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg in ("controls", "control_processes")
+    ]
+    nodes = [
+        entry
+        for value in given
+        for entry in (value.keys if isinstance(value, ast.Dict) else getattr(value, "elts", []))
+    ]
+    names = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return [str(name) for name in dict.fromkeys(names)]
+
+
 def _place(role: str, name: str, file: Path, statement: ast.stmt, folder: Path) -> list[Place]:
     """The place of a function or a class; [] of a constant."""
     if not isinstance(statement, ast.FunctionDef | ast.ClassDef):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
 from theory_on_trial import repository
+from theory_on_trial.contract import Interval, contract_of
 from theory_on_trial.contract.renamed import renamed
 from theory_on_trial.decide.decision import Outcome
 from theory_on_trial.formula.marks import fault, plain
@@ -170,6 +171,24 @@ class Claim:
     __repr__ = __str__
 
 
+def _domain(claim: Claim) -> dict[str, str]:
+    """The values that each setting may have, in words such as "an integer in [4, 100]"."""
+    arguments = contract_of(inspect.unwrap(claim.function))
+    return {
+        name: " or ".join(
+            kind.described
+            + "".join(
+                f" in {mark.closed[0]}{mark.low:g}, {mark.high:g}{mark.closed[1]}"
+                for mark in kind.markers
+                if isinstance(mark, Interval)
+            )
+            for kind in argument.alternatives
+        )
+        for name, argument in arguments.items()
+        if name in claim.settings and name in claim.function.__annotations__
+    }
+
+
 def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     """Return what is listed of a collected claim, and of its published form if it has one;
     JSON-ready.
@@ -189,6 +208,7 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     }
     common |= {
         "settings": settings,
+        "domain": _domain(claim),
         "route": claim.route or None,
         "second route": claim.second or None,
     }
