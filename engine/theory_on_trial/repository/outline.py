@@ -161,7 +161,8 @@ def _claims(file: Path) -> Iterator[Stated]:
                     for argument in (*function.args.args[1:], *function.args.kwonlyargs)
                 ),
                 "as_published" in given,
-                *(str(given.get(name, "")).strip() for name in ("route", "second")),
+                str(given.get("route", "")).strip(),
+                str(given.get("second", "")).strip(),
                 " ".join((ast.get_docstring(function) or "").split("\n\n")[0].split()),
             )
 
