@@ -8,8 +8,10 @@ all renamings $π$ is the best model that does not know the names. $Aut$ is the 
 renamings that do not change $P$. A model $Q$ is lexinvariant if $Q(πx) = Q(x)$. $KL(P‖M)$ is the
 divergence of $P$ from $M$ on words of $T$ tokens, in nats.
 
-Take away: names cost at most $log(V!/|Aut|)$ nats in total, whatever the length: for 26 letters 61
-nats. No lexinvariant model pays less than $M$.
+Take away: names cost at most $log(V!/|Aut|)$ nats in total, whatever the length (price_at_most):
+for 26 letters $log 26! = 61$ nats. No lexinvariant model pays less than $M$ (price_is_due). The
+likeliest naming of the symbols is wrong with a chance that falls as the part of the price that is
+not yet paid (deciphered, deciphered-rate).
 
 Edges: the part of the price that is not yet paid at length $T$ falls at a rate that the pair of
 probabilities with the closest square roots sets, and not the pair with the smallest difference. For
@@ -32,8 +34,10 @@ Abstract:
 - Sentence 7: a model encodes tokens by random vectors in each sequence. No statement.
 - Sentence 8: its perplexity is near the usual one, if the context is long. Not on trial. It is a
   measurement of trained models.
-- Sentences 9 to 11: it deciphers substitution codes, and does better than usual models on synthetic
-  reasoning. Not on trial. These are measurements of trained models.
+- Sentence 9: it deciphers substitution codes. In part: deciphered, deciphered-rate. For two and
+  three independent symbols and the likeliest naming; the paper reads it off a trained model.
+- Sentences 10 and 11: it does better than usual models on synthetic reasoning. Not on trial. These
+  are measurements of trained models.
 
 Read: the abstract, in a copy ("uniform rate that is polynomial in terms of the context length").
 Derived here: all claims and constants. Not claimed: anything on trained models. Topic: sequence
@@ -164,6 +168,35 @@ def price_left_of_three(chances, length):
 
 
 @observed
+def wrong_namings(generator, n, chances, length):
+    """Whether the likeliest of all namings of the symbols (V,) is wrong, for n drawn words; of
+    equally likely ones one is taken at random.
+    """
+    counts = generator.multinomial(length, chances, size=n)
+    orders = np.array(list(permutations(range(len(chances)))))
+    likelihoods = np.array([counts @ np.log(chances)[order] for order in orders])
+    near = likelihoods.max(axis=0) - likelihoods < 1e-9 * length
+    return np.argmax(near * generator.uniform(0.5, 1, near.shape), axis=0) > 0
+
+
+@observed
+def chance_of_wrong_naming(chances, length):
+    """The chance that the likeliest naming of three symbols, of falling chances, is wrong, over all
+    counts of tokens; of equal counts each order is as likely.
+    """
+    first, second = np.meshgrid(*2 * [np.arange(length + 1)], indexing="ij")
+    third = length - first - second
+    kept = third >= 0
+    counts = np.stack([first[kept], second[kept], third[kept]], axis=1)
+    ways = gammaln(length + 1) - gammaln(counts + 1).sum(axis=1)
+    law = np.exp(ways + counts @ np.log(chances))
+    first, second, third = counts.T
+    falling = (first >= second) & (second >= third)
+    equal = (first == second).astype(int) + (second == third)
+    return law @ (1 - falling / np.array([1, 2, 6])[equal])
+
+
+@observed
 def next_token_errors(offset, length):
     """Σ over t < T of E‖P(·|x) - M(·|x)‖₁ for p = ½ + δ of two symbols, on a walk of n_1 - n_2 and
     Bayes' rule for which name is which.
@@ -230,6 +263,22 @@ def mean_over_renamings(start, steps, words):
 
 
 @predicted
+def chance_of_swap(chance, length):
+    """P(S < 0) + ½ P(S = 0), S = n_1 - n_2, by binomial chances; p_1 in (½, 1)."""
+    if not 0.5 < chance < 1:
+        raise ValueError("chance must lie in (1/2, 1): p is that of the likelier symbol")
+    below = binom.cdf((length - 1) // 2, length, chance)
+    return below + binom.pmf(length // 2, length, chance) / 2 * (length % 2 == 0)
+
+
+@predicted
+def closest_pair(chances):
+    """The largest 1 - (√p - √q)² over pairs of chances (V,)."""
+    roots = np.sort(np.sqrt(chances))
+    return 1 - np.min(np.diff(roots)) ** 2
+
+
+@predicted
 def price_left(chance, length):
     """E log(1 + e^(-h S)), S = n_1 - n_2, h = log(p_1/p_2), by binomial chances; p_1 in (0, 1)."""
     if not 0 < chance < 1:
@@ -285,9 +334,8 @@ def scaled_price_left(chance, length):
 
 @predicted
 def leading_price_of_pair(first, second, length):
-    """(Λ - ((8 + π²)/h² - (1 - 3σ²)/4)/(2σ²T)) ρ^T/(h σ √(T/2π)) of a pair of chances p > q, with
-    h = log(p/q), ρ = 1 - (√p - √q)², σ² = 2 √(pq)/ρ, and Λ of all integers s; for h² σ² T of 50
-    and more.
+    """(Λ - (8 + π²)/(2 h² σ² T)) ρ^T/(h σ √(T/2π)) of a pair of chances p > q, with h = log(p/q),
+    ρ = 1 - (√p - √q)², σ² = 2 √(pq)/ρ, and Λ of all integers s; for h² σ² T of 50 and more.
     """
     if not 0 < second < first:
         raise ValueError("first must exceed second, both positive: alike ones have no price")
@@ -297,7 +345,7 @@ def leading_price_of_pair(first, second, length):
     check_long(odds**2 * spread * length)
     reach = np.ceil(160 / odds)
     limit = lattice_sum(odds, np.arange(-reach, reach + 1), 1)
-    later = ((8 + np.pi**2) / odds**2 - (1 - 3 * spread) / 4) / (2 * spread * length)
+    later = (8 + np.pi**2) / (2 * odds**2 * spread * length)
     return (limit - later) * mass**length / (odds * np.sqrt(spread * length / (2 * np.pi)))
 
 
@@ -336,6 +384,9 @@ def test_price_at_most(trial, kind: Source, symbols: Symbols, length: Length):
         seen = chances > 0
         prices.append(np.max(np.log(chances[seen] / without_names(chances, words)[seen])))
         law.append(most_of_price(start, steps))
+    alone = {"each symbol alone, log V": np.full(count, np.log(symbols))}
+    if law[0] < np.log(symbols):  # it is a bound, too, where turns leave less to learn
+        alone = {}
     trial.bound(
         np.array(prices),
         np.array(law),
@@ -344,7 +395,7 @@ def test_price_at_most(trial, kind: Source, symbols: Symbols, length: Length):
         # Products of 6 chances, means over at most 24 words: some 40 roundings; the rest is room.
         ops=100,
         scale=1.0,
-        controls={"names cost nothing": np.zeros(count)},
+        controls={"names cost nothing": np.zeros(count), **alone},
     )
 
 
@@ -481,8 +532,8 @@ def test_last_nats__rate_of_three(
     """$P$ makes words of $T$ independent tokens of three symbols, and $M$ is the mean of $P$ over
     all namings. For $T$ from 700 to 1000 and $√p_i$ in proportion to $1 + g, 1$ and $1 - g r$, with
     $g$ from .35 to .45 and $r$ from .95 to 1.05, $log 6 - KL(P‖M)$ equals within .5 % the sum over
-    the pairs $p > q$ of neighbours of $(Λ - ((8 + π²)/h² - (1 - 3σ²)/4)/(2σ²T)) ρ^T/(h σ √(T/2π))$,
-    with $h = log(p/q)$, $ρ = 1 - (√p - √q)²$, $σ² = 2 √(p q)/ρ$ and
+    the pairs $p > q$ of neighbours of $(Λ - (8 + π²)/(2 h² σ² T)) ρ^T/(h σ √(T/2π))$, with
+    $h = log(p/q)$, $ρ = 1 - (√p - √q)²$, $σ² = 2 √(p q)/ρ$ and
     $Λ = (h/2π) ∑_s e^(h s/2) log(1 + e^(-h s))$ over all integers $s$.
     """
     chances = np.array([1 + gap, 1, 1 - gap * ratio]) ** 2
@@ -501,6 +552,69 @@ def test_last_nats__rate_of_three(
             "the pair $(p_1, p_3)$, of the most unlike": leading_price_of_pair(
                 first, third, length
             ),
+        },
+    )
+
+
+@claim(
+    tried("abstract, sentence 9: deciphering substitution codes", "the likeliest naming errs"),
+    cases=[(0.6, 25), (0.7, 12), (0.55, 100)],
+)
+def test_deciphered(
+    trial,
+    chance: Annotated[float, Interval(0.52, 0.8, why="p of the likelier of two; at 1/2 none is")],
+    length: Annotated[int, Interval(1, 1000, why="T; later no word errs")],
+):
+    """$P$ makes words of $T$ independent tokens of two symbols, $p_1 > p_2$, under hidden names.
+    The naming of larger likelihood, or a fair one of two equal ones, is wrong with the chance
+    $P(S < 0) + ½ P(S = 0)$, where $S$ is the number of the first symbol minus that of the second.
+    """
+    law = chance_of_swap(chance, length)
+    trial.require(law > 0.04, "words must be shorter: else none errs")
+    chances = np.array([chance, 1 - chance])
+    trial.probability(
+        lambda rng, n: wrong_namings(rng, n, chances, length),
+        law,
+        margin=0.04 * law,
+        controls={
+            "Chernoff's ρ^T": (2 * np.sqrt(chance * (1 - chance))) ** length,
+            "as a guess": 0.5,
+        },
+        first=16_384,
+    )
+
+
+@claim(
+    derived("the pair whose $√p$ are closest is mixed up first"),
+    kind="rate",
+    cases=[(0.4, 1.2), (0.3, 1.3), (0.45, 1.15)],
+)
+def test_deciphered__rate(
+    trial,
+    gap: Annotated[float, Interval(0.3, 0.45, why="of √p: nearer ones are told apart later")],
+    ratio: Annotated[float, Interval(1.1, 1.3, why="of both gaps: of like ones both decide")],
+):
+    """$P$ makes words of $T$ independent tokens of three symbols, with $√p_i$ in proportion to
+    $1 + g, 1$ and $1 - g r$, $r > 1$, under hidden names. The likeliest naming is wrong with a
+    chance that falls as $ρ^T/√T$, $ρ = 1 - (√p_1 - √p_2)²$, of the pair of closest $√p$.
+    """
+    chances = np.array([1 + gap, 1, 1 - gap * ratio]) ** 2
+    chances /= chances.sum()
+    sizes = np.array([50, 100, 200, 400, 800])
+    # The factor 1/√T of the chance would make the slopes settle slowly.
+    found = np.array([np.sqrt(size) * chance_of_wrong_naming(chances, size) for size in sizes])
+    rate = np.log(closest_pair(chances))
+    roots = np.sqrt(chances)
+    trial.order(
+        found,
+        sizes,
+        rate,
+        exponential=True,
+        rounding=1e-9 * found,
+        margin=0.05 * abs(rate),
+        controls={
+            "the pair of least difference": np.log1p(-((roots[1] - roots[2]) ** 2)),
+            "twice the rate": 2 * rate,
         },
     )
 
