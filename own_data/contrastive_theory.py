@@ -123,7 +123,7 @@ class InfoNCEBias(Answer):
 
 @guarded
 def infonce_bias(
-    scores: Handed, candidates: Candidates | None = None, *, held_out: bool | None = None
+    scores: Handed, candidates: Candidates | None = None, *, held_out: bool
 ) -> InfoNCEBias:
     """Return InfoNCE with K candidates, estimated from a matrix of scores, and its gap to the limit
     of many candidates.
@@ -146,10 +146,6 @@ def infonce_bias(
     >>> infonce_bias(scores, held_out=True).candidates_needed
     20
     """
-    require(
-        held_out is not None,
-        "held_out must be True where the critic was not trained on these pairs, else False",
-    )
     scores = table("scores", scores).values
     n = len(scores)
     require(

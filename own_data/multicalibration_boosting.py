@@ -225,7 +225,7 @@ def multicalibration_audit(
     y: Handed,
     groups: Handed,
     *,
-    held_out: bool | None = None,
+    held_out: bool,
     n_levels: Annotated[int, Interval(1, 2**16)] = 10,
     bounds: Annotated[Float[np.ndarray, " 2"], USABLE_SCALE, RISING] | tuple[float, float] = (
         0.0,
@@ -265,10 +265,6 @@ def multicalibration_audit(
     >>> [(c.level, round(c.bias.value, 3)) for c in audit.cells if c.bias.low > 0]
     [(1, 0.144)]
     """
-    require(
-        held_out is not None,
-        "held_out must be True where the predictor was not fitted to these rows, else False",
-    )
     low = float(bounds[0])
     high = float(bounds[1])
     require(low < high, f"bounds must be (low, high) with low below high, got ({low}, {high})")

@@ -204,7 +204,7 @@ def ey_certificate(
     batch_size: Annotated[int, Interval(2, LONGEST)] | None = None,
     groups: Handed = None,
     *,
-    held_out: bool | None = None,
+    held_out: bool,
 ) -> Certificate:
     """Compare the embeddings of two views, trained by any loss like that of CCA, with the best
     embeddings that the same features allow.
@@ -228,10 +228,6 @@ def ey_certificate(
     >>> ey_certificate(Z, Z + rng.normal(size=(500, 2)), held_out=True).related
     2
     """
-    require(
-        held_out is not None,
-        "held_out must be True where the encoders were not fitted on these rows, else False",
-    )
     read = table("Z1", Z1)
     Z1 = read.values
     Z2 = table("Z2", Z2, rows=len(Z1)).values
