@@ -186,7 +186,7 @@ def test_the_bias_of_a_group_is_that_of_its_own_rows():
 def test_rows_that_the_predictor_was_fitted_to_are_not_judged():
     audit = tool.multicalibration_audit(*scored(np.random.default_rng(0), 900), held_out=False)
     assert not audit.answerable
-    with pytest.raises(TypeError, match="missing .*'held_out'"):
+    with pytest.raises(TypeError, match=r"missing .*'held_out'"):
         tool.multicalibration_audit(*scored(np.random.default_rng(0), 900))
 
 

@@ -223,7 +223,7 @@ def test_on_rows_that_were_fitted_there_is_no_answer():
     assert not fitted.answerable
     assert "embed rows that were held out" in fitted.summary()
     assert tool.ey_certificate(fresh_x @ a, fresh_y @ b, held_out=True).related == 0
-    with pytest.raises(TypeError, match="missing .*'held_out'"):
+    with pytest.raises(TypeError, match=r"missing .*'held_out'"):
         tool.ey_certificate(X, Y)
 
 
