@@ -3,6 +3,7 @@ sentence.
 """
 
 import fractions
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -584,3 +585,18 @@ def test_hypothesis_draws_and_shrinks_from_annotations(annotation, condition, si
     """As it does from the bounds of annotated_types, which an interval stands for."""
     assert isinstance(Interval(0, 1), annotated_types.GroupedMetadata)
     assert find(st.from_type(annotation), condition) == simplest
+
+
+def test_help_shows_types_and_ranges_and_no_markers():
+    @guarded
+    def tool(
+        x: Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY],
+        level: Annotated[float, Interval(0, 1, "()")] | None = None,
+        *sizes: Annotated[int, Interval(2, 9)],
+        **options: Any,
+    ) -> float:
+        return 0.0
+
+    shown = "(x: Any, level: float in (0, 1) | None = None, *sizes: int in [2, 9], **options: Any)"
+    assert str(inspect.signature(tool)) == f"{shown} -> float"
+    assert inspect.signature(tool).parameters["level"].default is None

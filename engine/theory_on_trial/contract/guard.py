@@ -12,6 +12,7 @@ import numpy as np
 from theory_on_trial.contract.arguments import Argument
 from theory_on_trial.contract.axes import fits, named_axes
 from theory_on_trial.contract.sentences import Refusal, in_words
+from theory_on_trial.contract.shown import signature_in_help
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Whether the caller is guarded itself
@@ -118,6 +119,8 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
             _inside.reset(token)
 
     call.contract = contract  # type: ignore[attr-defined]
+    if function.__name__ != "__init__":  # of which other checkers read the annotations
+        call.__signature__ = signature_in_help(function)  # type: ignore[attr-defined]
     return call
 
 
