@@ -4,11 +4,12 @@ Explanations of Neural Activations with MDL-SAEs", arXiv 2410.11179.
 For whoever picks the width of a dictionary by description length: what does it cost to send
 features one by one?
 
-Take away: features that are sent one by one cost up to 1.4427 bits too much for each active group.
-So a dictionary of memorised pairs wins from some number of items on even if the factors are
-independent: for 10 × 10 values and rows of 512 bits from 31,929 items on. With a code that says
-which feature of a group is on, pairs of independent factors save nothing but up to a bit at the
-start, and their dictionary costs $(p q − p − q) R$ bits more.
+Take away: features that are sent one by one cost up to 1.4427 bits too much for each active group
+(`one_hot_tax`, `one_hot_tax-uniform`). So a dictionary of memorised pairs wins from some number of
+items on even if the factors are independent: for 10 × 10 values and rows of 512 bits from 31,929
+items on (`break_even`). With a code that says which feature of a group is on, pairs of independent
+factors save nothing once all pairs have occurred, and their dictionary costs $(p q − p − q) R$ bits
+more (`break_even-group`).
 
 An item is a pair $(A, B)$ of $p$ and $q$ values. The factored dictionary has $p + q$ binary
 features, of which two are on; the memorised one has $p q$, of which one is on. Each row of a
@@ -29,7 +30,7 @@ laws.
 Abstract:
 
 - Statement 1: to optimise sparsity prefers wide dictionaries. In part: memorised_wins,
-  memorised_wins-uniform, break_even. So does the length of codes sent one by one, with many items.
+  memorised_wins-by, break_even. So does the length of codes sent one by one, with many items.
 - Statement 2: features should be understood separately. No statement.
 - Statement 3: description length finds strokes of digits, not whole digits. In part: break_even,
   break_even-group. A law of the number of items decides, not digits.
@@ -37,13 +38,14 @@ Abstract:
   one_hot_tax. With a group code it does for independent factors; to send features separately costs
   up to 1.4427 bits a group.
 - Statement 5: hierarchical dictionaries are more concise. Holds at a smaller scale: hierarchy. For
-  binary codes of a known law.
+  binary codes of drawn items.
 
 Read: the abstract. Derived here: all forms; $R$ is set here, for how the paper counts a dictionary
 was not read. Not claimed: anything on activations that are real numbers. Topic: representations.
 """
 
 import math
+from functools import partial
 from math import lgamma
 from typing import Annotated
 
@@ -55,7 +57,10 @@ from scipy.stats import binom
 from theory_on_trial import claim, derived, known, observed, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
+from theory_on_trial.laws import Asymptotic
 
+Grouped = Annotated[int, Interval(2, 12, why="p; one value is known, each of many is rare")]
+Items = Annotated[int, Interval(16_000, 64_000, why="n; the learning cost is exact for n → ∞")]
 Values = Annotated[int, Interval(2, 100, why="p; one value is known beforehand")]
 First = Annotated[int, Interval(3, 12, why="p; 2 x 2 pairs need no more features than factors")]
 Second = Annotated[int, Interval(3, 12, why="q; 2 x 2 pairs need no more features than factors")]
@@ -113,6 +118,18 @@ def learning_cost(items, values):
 
 
 @predicted
+def excess_one_by_one(items, taxed, values):
+    """Return n tax + p κ_2(n) − κ_p(n)."""
+    return items * taxed + values * learning_cost(items, 2) - learning_cost(items, values)
+
+
+@predicted
+def more_for_factors(items, more, first, second):
+    """Return n more + (p + q − p q) κ_2(n)."""
+    return items * more + (first + second - first * second) * learning_cost(items, 2)
+
+
+@predicted
 def break_even(first, second, row):
     """The n with n = (p q − p − q)(R + κ_2(n))/(tax(p) + tax(q) − tax(p q))."""
     more = first * second - first - second
@@ -136,11 +153,12 @@ def group_difference(joint, row, items):
 
 
 @predicted
-def saved_by_hierarchy(chance, children):
-    """Return c I(parent; child)."""
+def saved_by_hierarchy(chance, children, items):
+    """Return n c I(parent; child) + (c/2) log₂(1/r)."""
     off = (1 - chance, 0.0)
     on = (chance * (1 - 1 / children), chance / children)
-    return children * information(np.array([off, on]))
+    each = information(np.array([off, on]))
+    return items * children * each - children / 2 * np.log2(chance)
 
 
 @observed
@@ -162,6 +180,13 @@ def at_once(law):
 
 
 @observed
+def kt_length(ones, items):
+    """The bits −log₂ Γ(m + ½) Γ(n − m + ½)/(π n!) of a KT code for m ones in n items."""
+    inside = gammaln(ones + 0.5) + gammaln(items - ones + 0.5) - gammaln(items + 1)
+    return (np.log(np.pi) - inside) / np.log(2)
+
+
+@observed
 def mean_over_counts(function, items, chance):
     """The mean of a function of a binomial count, over all counts within 14 standard deviations."""
     centre = items * chance
@@ -174,15 +199,9 @@ def mean_over_counts(function, items, chance):
 
 @observed
 def sent_one_by_one(items, law, row):
-    """The mean bits of n items and the dictionary if each value's feature has a KT code: the code
-    length of m ones is −log₂ Γ(m + ½) Γ(n − m + ½)/(π n!).
-    """
-
-    def length(ones):
-        inside = gammaln(ones + 0.5) + gammaln(items - ones + 0.5) - gammaln(items + 1)
-        return (np.log(np.pi) - inside) / np.log(2)
-
+    """The mean bits of n items and the dictionary if each value's feature has a KT code."""
     chances, repeated = np.unique(np.ravel(law), return_counts=True)
+    length = partial(kt_length, items=items)
     bits = [mean_over_counts(length, items, chance) + row for chance in chances]
     return repeated @ np.array(bits)
 
@@ -208,33 +227,43 @@ def factored_less_memorised(sent, items, joint, row):
 
 
 @observed
-def coded_sequence(draws, values):
-    """The bits of a KT code for a drawn sequence, symbol by symbol: Σ −log₂ of the predictions."""
-    counts = np.full(values, 0.5)
-    bits = 0.0
-    for value in draws:
-        bits -= np.log2(counts[value] / counts.sum())
-        counts[value] += 1
+def coded_sequences(draws, values):
+    """The bits (runs,) of a KT code for drawn sequences (runs, n), symbol by symbol: Σ −log₂ of the
+    predictions.
+    """
+    counts = np.full((len(draws), values), 0.5)
+    each = np.arange(len(draws))
+    bits = np.zeros(len(draws))
+    for seen, symbols in enumerate(draws.T):
+        bits -= np.log2(counts[each, symbols] / (seen + values / 2))
+        counts[each, symbols] += 1
     return bits
 
 
 @observed
-def flat_and_gated(chance, children):
-    """The mean bits of a parent and its children with ideal codes, each child sent always or only
-    when the parent is on.
+def excess_of_drawn(generator, runs, values, items):
+    """How many bits (runs,) KT codes for each of p features take more than one that says which is
+    on, for n drawn items with equal chances.
     """
-    child = chance / children
-    flat = gated = 0.0
-    for active in (None, *range(children)):
-        weight = 1 - chance if active is None else child
-        parent = -np.log2(1 - chance if active is None else chance)
-        flat += weight * parent
-        gated += weight * parent
-        for other in range(children):
-            flat -= weight * np.log2(child if other == active else 1 - child)
-            if active is not None:
-                gated -= weight * np.log2(1 / children if other == active else 1 - 1 / children)
-    return flat, gated
+    draws = generator.integers(values, size=(runs, items))
+    each = (draws[:, None] == np.arange(values)[:, None]).astype(int).reshape(-1, items)
+    by_feature = coded_sequences(each, 2).reshape(runs, values).sum(axis=1)
+    return by_feature - coded_sequences(draws, values)
+
+
+@observed
+def saved_on_drawn(generator, runs, chance, children, items):
+    """How many bits (runs,) KT codes save if children are sent only where their parent is on, for n
+    drawn items.
+    """
+    parents = generator.binomial(items, chance, size=runs)[:, None]
+    counts = generator.multinomial(parents[:, 0], np.full(children, 1 / children))
+    return np.sum(kt_length(counts, items) - kt_length(counts, parents), axis=1)
+
+
+def even_law(generator, values):
+    """Drawn chances (p,), half of each of which is the same for all: no value is rare."""
+    return (1 / values + generator.dirichlet(np.ones(values))) / 2
 
 
 def diagonal(values, mixed):
@@ -243,49 +272,60 @@ def diagonal(values, mixed):
 
 
 @claim(
-    derived("a feature that is off costs $log_2(1/(1 − P_i))$ bits"),
-    kind="identity",
-    cases=[2, 5, 100],
+    derived("a feature that is off costs $log_2(1/(1 − P_i))$ bits; the redundancy of KT codes"),
+    kind="limit",
+    cases=[(2, 16_000), (5, 64_000), (12, 32_000)],
 )
-def test_one_hot_tax(trial, values: Values):
-    """Let one of $p$ features be on, feature $i$ with chance $P_i$. An ideal code for each feature
-    by itself takes $∑_i (1 − P_i) log_2(1/(1 − P_i))$ bits more on average than an ideal code that
-    says which one is on.
+def test_one_hot_tax(trial, values: Grouped, items: Items):
+    """Let one of $p$ features be on in each of $n$ items, feature $i$ with chance $P_i$. KT codes
+    for each feature by itself take $n ∑_i (1 − P_i) log_2(1/(1 − P_i)) + p κ_2(n) − κ_p(n)$ bits
+    more on average than one that says which feature is on, up to $o(1)$, where
+    $κ_c(n) = ((c − 1)/2) log_2(n/(2 π e)) + log_2(π^(c/2)/Γ(c/2))$.
     """
-    law = trial.generator("law").dirichlet(np.ones(values))
-    trial.identity(
-        one_by_one(law) - at_once(law),
-        tax(law),
-        ops=20 * values,
-        scale=one_by_one(law),
-        independent=1,
-        generic="logarithms are analytic in positive chances",
+    law = even_law(trial.generator("law"), values)
+    taxed = tax(law)
+    trial.value(
+        sent_one_by_one(items, law, 0.0) - sent_at_once(items, law, 0.0),
+        excess_one_by_one(items, taxed, values),
+        error=1e-3,
+        slack=0.1,
+        margin=0.5,
+        generic="mean lengths are analytic in positive chances",
         controls={
-            "$log₂ e$ for each group": np.log2(math.e),
-            "a collision of two items, $1 − ∑_i P_i²$": 1 - np.sum(law**2),
+            "$log₂ e$ for each group": excess_one_by_one(items, np.log2(math.e), values),
+            "a collision of two items, $1 − ∑_i P_i²$": excess_one_by_one(
+                items, 1 - np.sum(law**2), values
+            ),
+            "without learning": items * taxed,
         },
     )
 
 
 @claim(
-    derived("uniform chances"),
-    kind="identity",
-    cases=[2, 3, 10, 100],
+    derived("uniform chances; the redundancy of KT codes"),
+    kind="limit",
+    cases=[(2, 400), (3, 400), (10, 600)],
 )
-def test_one_hot_tax__uniform(trial, values: Values):
-    """Let one of $p$ features be on, each with the same chance. An ideal code for each feature by
-    itself takes $(p − 1) log_2(p/(p − 1))$ bits more on average than an ideal code that says which
-    one is on.
+def test_one_hot_tax__uniform(
+    trial,
+    values: Grouped,
+    items: Annotated[int, Interval(400, 800, why="n; many are coded one after the other")],
+):
+    """Let one of $p$ features be on in each of $n$ items, each with the same chance. KT codes for
+    each feature by itself take $n (p − 1) log_2(p/(p − 1)) + p κ_2(n) − κ_p(n)$ bits more on
+    average than one that says which feature is on, up to $o(1)$, where
+    $κ_c(n) = ((c − 1)/2) log_2(n/(2 π e)) + log_2(π^(c/2)/Γ(c/2))$.
     """
-    law = np.full(values, 1 / values)
-    trial.identity(
-        one_by_one(law) - at_once(law),
-        uniform_tax(values),
-        ops=20 * values,
-        scale=one_by_one(law),
+    law = excess_one_by_one(items, uniform_tax(values), values)
+    trial.mean(
+        sampler=partial(excess_of_drawn, values=values, items=items),
+        predict=law,
+        law=Asymptotic(),
+        margin=0.005 * law,
+        slack=0.3,
         controls={
-            "$log₂ e$, as for many features": np.log2(math.e),
-            "$log₂ e (1 − 1/p)$": np.log2(math.e) * (1 - 1 / values),
+            "$log₂ e$, as for many features": excess_one_by_one(items, np.log2(math.e), values),
+            "without learning": items * uniform_tax(values),
         },
     )
 
@@ -320,53 +360,30 @@ def test_memorised_wins(trial, first: Few, second: Few):
 
 
 @claim(
-    derived("entropies and taxes add up"),
-    kind="identity",
-    cases=[(2, 3), (3, 3), (5, 4)],
+    derived("entropies and taxes add up; the redundancy of KT codes"),
+    kind="limit",
+    cases=[(2, 3, 16_000), (3, 3, 64_000), (5, 4, 32_000)],
 )
-def test_memorised_wins__by(trial, first: Few, second: Few):
-    """If binary features are sent one by one, an item $(A, B)$ costs
-    $I(A; B) + tax(A) + tax(B) − tax(A, B)$ bits more with a feature for each value than with a
-    feature for each pair, where the tax is the cost of sending a choice one by one beyond its
-    entropy and $I$ is mutual information.
+def test_memorised_wins__by(trial, first: Few, second: Few, items: Items):
+    """If binary features are sent one by one by KT codes, $n$ items $(A, B)$ of $p$ and $q$ values
+    take $n (I(A; B) + tax(A) + tax(B) − tax(A, B)) + (p + q − p q) κ_2(n)$ bits more on average
+    with a feature for each value than with a feature for each pair, up to $o(1)$, where
+    $tax(P) = sum_i (1 − P_i) log_2(1/(1 − P_i))$, $I$ is mutual information and
+    $κ_2(n) = ½ log_2(n/(2 π e)) + log_2 π$.
     """
-    joint = trial.generator("table").dirichlet(np.ones(first * second)).reshape(first, second)
-    factors = one_by_one(joint.sum(axis=1)) + one_by_one(joint.sum(axis=0))
-    trial.identity(
-        factors - one_by_one(joint),
-        extra_bits(joint),
-        ops=1e3,
-        scale=factors,
-        independent=1,
-        generic="logarithms are analytic in positive chances",
+    joint = even_law(trial.generator("table"), first * second).reshape(first, second)
+    told = information(joint)
+    trial.value(
+        factored_less_memorised(sent_one_by_one, items, joint, 0.0),
+        more_for_factors(items, extra_bits(joint), first, second),
+        error=1e-3,
+        slack=0.1,
+        margin=0.5,
+        generic="mean lengths are analytic in positive chances",
         controls={
-            "$I(A; B)$, as for group codes": information(joint),
-            "$I(A; B) + log₂ e$": information(joint) + np.log2(math.e),
-        },
-    )
-
-
-@claim(
-    derived("$I = 0$ and uniform taxes"),
-    kind="identity",
-    cases=[(3, 3), (3, 12), (10, 10)],
-)
-def test_memorised_wins__uniform(trial, first: First, second: Second):
-    """For independent uniform factors of $p$ and $q$ values, whose features are sent one by one, a
-    feature for each pair saves $tax(p) + tax(q) − tax(p q)$ bits on each item against a feature for
-    each value, where $tax(p) = (p − 1) log_2(p/(p − 1))$.
-    """
-    joint = np.full((first, second), 1 / (first * second))
-    factors = one_by_one(joint.sum(axis=1)) + one_by_one(joint.sum(axis=0))
-    law = uniform_tax(first) + uniform_tax(second) - uniform_tax(first * second)
-    trial.identity(
-        factors - one_by_one(joint),
-        law,
-        ops=1e4,
-        scale=factors,
-        controls={
-            "$log₂ e$": np.log2(math.e),
-            "the taxes of both factors": uniform_tax(first) + uniform_tax(second),
+            "$I(A; B)$, as for group codes": more_for_factors(items, told, first, second),
+            "$I(A; B) + log₂ e$": more_for_factors(items, told + np.log2(math.e), first, second),
+            "without learning": items * extra_bits(joint),
         },
     )
 
@@ -479,7 +496,7 @@ def test_break_even__coder(trial, values: Values):
     counts = np.array([np.bincount(items, minlength=values) for items in sequences])
     plain = 100 * np.sum(entr(counts / 100), axis=1) / np.log(2)
     trial.identity(
-        np.array([coded_sequence(items, values) for items in sequences]),
+        coded_sequences(np.array(sequences), values),
         np.array([code_length(each) for each in counts]),
         # A sum of 100 terms; the rest is room for logarithms of Γ, which cancel.
         ops=4000,
@@ -493,32 +510,33 @@ def test_break_even__coder(trial, values: Values):
 
 
 @claim(
-    derived("the entropy of a child less that given its parent"),
-    kind="identity",
-    cases=[(0.1, 10), (0.01, 100), (0.5, 2), (0.9, 5)],
+    derived("the entropy of a child less that given its parent; the redundancy of KT codes"),
+    kind="limit",
+    cases=[(0.1, 10), (0.5, 2), (0.9, 5)],
 )
 def test_hierarchy(
     trial,
-    chance: Annotated[float, Interval(0.01, 0.99, why="r, of a parent")],
-    children: Annotated[int, Interval(2, 100, why="c of a parent; one child is its parent")],
+    chance: Annotated[float, Interval(0.1, 0.9, why="r, of a parent: few items have a rare one")],
+    children: Annotated[int, Interval(2, 20, why="c of a parent; one child is its parent")],
 ):
-    """Of $c$ equally likely children one is on if their parent is, with chance $r$. A code that
-    sends the children only when the parent is on saves $c I(parent; child)$ bits on each item
-    against one that sends all, $I$ being mutual information.
+    """Of $c$ equally likely children one is on if their parent is, with chance $r$. KT codes that
+    send the children only when the parent is on save $n c I(parent; child) + (c/2) log_2(1/r)$ bits
+    on average for $n$ items against codes that send all, up to $o(1)$, $I$ being mutual
+    information. Here $n$ is 50,000.
     """
-    flat, gated = flat_and_gated(chance, children)
-    law = saved_by_hierarchy(chance, children)
+    items = 50_000
+    law = saved_by_hierarchy(chance, children, items)
     parent = -chance * np.log2(chance) - (1 - chance) * np.log2(1 - chance)
-    trial.identity(
-        flat - gated,
-        law,
-        ops=100 * children,
-        scale=flat,
+    off = -children * (1 - chance) * np.log2(1 - chance / children)
+    trial.mean(
+        sampler=partial(saved_on_drawn, chance=chance, children=children, items=items),
+        predict=law,
+        law=Asymptotic(),
+        margin=0.01 * law,
+        slack=1.0,
         controls={
-            "the entropy of the parent": parent,
-            "what an off parent says, $c (1 − r) log₂(1/(1 − r/c))$": -children
-            * (1 - chance)
-            * np.log2(1 - chance / children),
+            "the entropy of the parent": items * parent,
+            "what an off parent says, $c (1 − r) log₂(1/(1 − r/c))$": items * off,
         },
     )
 
