@@ -9,10 +9,10 @@ has, for each pair $(i, j)$, the number of its induced subgraphs of each class. 
 neighbours of $i$ and $j$ number $t_{i j} = (A²)_{i j}$, and $e_{i j}$ edges run among them.
 
 Take away: the walks of up to three steps, the triangles at each node and one more number,
-$e_{i j}$, determine all 23 numbers of four-node subgraphs at a pair. No walk of DeepWalk depends on
-$e_{i j}$. A walk of node2vec with $q = 4$ does: in two graphs whose powers agree in all entries,
-the 4 × 4 rook's graph and Shrikhande's, it ends after three steps at a neighbour with the
-probabilities .00644 and .00560.
+$e_{i j}$, determine all 23 numbers of four-node subgraphs at a pair (`one_number_is_missing`). No
+walk of DeepWalk depends on $e_{i j}$. A walk of node2vec with $q = 4$ does: in two graphs whose
+powers agree in all entries, the 4 × 4 rook's graph and Shrikhande's, it ends after three steps at a
+neighbour with the probabilities .00644 and .00560 (`only_q_sees_it`).
 
 Edges: with fewer than two common neighbours $e$ is 0 and nothing is missing. The enumeration takes
 $n⁴$ steps, so that graphs on this page have at most nine nodes.
@@ -42,7 +42,7 @@ Topic: linear algebra for learning.
 """
 
 from collections import Counter
-from itertools import combinations, pairwise, permutations
+from itertools import combinations, combinations_with_replacement, pairwise, permutations, product
 from typing import Annotated, Literal
 
 import numpy as np
@@ -218,13 +218,20 @@ def share_explained(common, first, second, chance):
 
 
 @predicted
-def orbit_counting():
-    """The numbers of pair classes on two, three and four nodes by the orbit-counting lemma: the
-    mean number of labelled connected graphs that a permutation of the other nodes leaves as they
-    are. Of four nodes 38 are connected, of which the swap of the other two leaves 8. With a path
-    through all nodes there are the edge, a triangle, a path's ends, and the 8 classes of four.
+def classes_by_types():
+    """The numbers of pair classes on two, three and four nodes, and of those with a path through
+    all nodes from i to j, by types: whether i and j are joined, to which of them each other node is
+    joined (C, I, J or N, as in `CLASSES`), and whether two others are joined.
     """
-    return [1, 4, (38 + 8) // 2, 3 + 8]
+    four = []
+    for joined, types, edge in product((0, 1), combinations_with_replacement("CIJN", 2), (0, 1)):
+        held = types.count("N") <= edge and types != ("N", "N")
+        met = joined or "C" in types or (edge and types == ("I", "J"))
+        path = edge and "N" not in types and types not in (("I", "I"), ("J", "J"))
+        if held and met:
+            four.append(path)
+    # Two nodes are joined. A third is C, or I or J if they are joined; C is on a path.
+    return [1, 2 + 2, len(four), 1 + 2 + sum(four)]
 
 
 @predicted(about="class_counts")
@@ -346,9 +353,12 @@ def test_walks_add_up__classes(trial):
     """
     trial.identity(
         classes_by_isomorphism(),
-        orbit_counting(),
+        classes_by_types(),
         ops=0,
-        controls={"one for each of the 15 orbits of graphlets": [1, 3, 11, 8]},
+        controls={
+            "one for each of the 15 orbits of graphlets": [1, 3, 11, 8],
+            "pairs without an order": [1, 3, 16, 8],
+        },
     )
 
 
