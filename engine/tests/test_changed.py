@@ -61,7 +61,7 @@ def toy(repository):
 
 
 def forget():
-    """Read the files anew, which a command does once."""
+    """Read the files again, which a command does once."""
     for cached in (reach._reached, reach._next, reach._home, reach._names, reach._is_module):
         cached.cache_clear()
     outline.by_paper.cache_clear()
