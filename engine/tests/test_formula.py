@@ -37,6 +37,8 @@ from theory_on_trial.page.typeset import typeset
         ("m n + πt", r"m n + \pi t"),
         ("∫ dw / w'", r"\int d w / w^{\prime}"),
         ("x_{i j}^2 of x_ij", r"x_{i j}^{2}\, \mathrm{of}\, x_{\mathrm{ij}}"),
+        ("2x0 + K2_j < log2(v12)", r"2 x_{0} + {K_{2}}_{j} < \mathrm{log}_{2} (v_{12})"),
+        ("atan2(y, x)", r"\mathrm{atan2} (y, x)"),
         ("rank A = tr(B)", r"\mathrm{rank}\, A = \mathrm{tr} (B)"),
         ("a", "a"),
         ("n × n", r"n \times n"),

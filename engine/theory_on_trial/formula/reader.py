@@ -2,10 +2,11 @@ r"""Reads a formula that an author wrote, as TeX: `λ_1 <= sqrt(2 / d)` is `\lam
 \sqrt{2 / d}`.
 
 The shorthand: Greek letters and other signs as they are; `_` and `^` before a letter, a word, a
-number or a group in (…) or {…}; `<=`, `->`, `sqrt(…)`, `w-bar`, `1e-6`. Neighbouring letters are a
-product where a Greek letter is among them, and a differential where the first is d (`dx`);
-otherwise they are a word, which stands upright, so that a product is written `m n`. Sums and
-products are `sum_i`, `prod_k`, or the signs ∑ and ∏; the letters Σ and Π stay letters.
+number or a group in (…) or {…}; `<=`, `->`, `sqrt(…)`, `w-bar`, `1e-6`. A number right behind a
+letter is its index: `x0`. Neighbouring letters are a product where a Greek letter is among them,
+and a differential where the first is d (`dx`); otherwise they are a word, which stands upright, so
+that a product is written `m n`. Sums and products are `sum_i`, `prod_k`, or the signs ∑ and ∏; the
+letters Σ and Π stay letters.
 
 A formula that holds a backslash is TeX (`plain_tex`).
 """
@@ -38,6 +39,7 @@ _TOKEN = re.compile(
         |\^(?:[-+−]?(?:\d+(?:\.\d+)?|[^\W\d_{SMALL}]+|[½¼¾⅓⅔])|[+*±∞⊤⊥]))
     | (?P<root>(?:sqrt|√)(?=\())
     | (?P<radical>sqrt[ ](?=[^\W\d_]\b|\d))
+    | (?P<numbered>[^\W\d_{SMALL}]+[0-9]+)
     | (?P<word>[^\W\d_{SMALL}]+)
     | (?P<number>\d+(?:,\d\d\d)*(?:\.\d+)?|(?<![\w.])\.\d+)
     | (?P<ellipsis>\.\.\.|…)
@@ -109,6 +111,8 @@ def _elements(text: str) -> list[Element]:
                 found.append(Element("atom", "√", rf"\sqrt{{{_whole(inside)}}}"))
             case "radical":
                 found.append(Element("atom", "√", r"\surd"))
+            case "numbered":
+                found.append(_numbered(word))
             case "word":
                 found.append(_word(word, text[position : position + 1]))
             case "number":
@@ -153,6 +157,17 @@ def _word(word: str, after: str) -> Element:
     if len(word) > 1 and word.isascii() and not re.fullmatch("d[A-Za-z]", word):
         return Element("word", word, rf"\mathrm{{{word}}}")
     return _known(word)
+
+
+def _numbered(word: str) -> Element:
+    """Return letters before a number: x0 is a letter with an index, atan2 a word."""
+    name = word.rstrip("0123456789")
+    if len(name) > 1 and name != "log":
+        return Element("word", word, rf"\mathrm{{{word}}}")
+    number = word[len(name) :]
+    letter = _word(name, "")
+    letter.bear("_", number, number)
+    return letter
 
 
 def _known(name: str, accent: str = "") -> Element:
