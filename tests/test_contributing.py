@@ -121,7 +121,7 @@ def test_a_page_passes_the_whole_gate_but_for_being_the_toy(copy):
         for line in sentences
     )
     assert any("python docs/write_pages.py" in line for line in sentences)
-    assert verdict.startswith(f"briefs.{NAME}: 2 missing or failing, as named above (")
+    assert verdict.startswith(f"briefs.{NAME}: 2 missing or failing, as named above ("), sentences
     assert run.returncode == 1
 
 
@@ -131,7 +131,9 @@ def test_a_row_passes_the_whole_gate_but_for_being_the_toy(row):
     assert lacking == {"no toy", "what the repository tests of every paper"}, run.stdout
     sentences = [line for line in run.stdout.splitlines() if line.startswith("  - ")]
     toys = [line for line in sentences if "still holds the toy" in line]
-    (counts,) = set(sentences) - set(toys)
+    others = set(sentences) - set(toys)
+    assert len(others) == 1, others
+    (counts,) = others
     assert "python docs/write_pages.py" in counts
     assert {"docs", "benchmarks", "figures"} <= {re.match(r"  - (\S+?)/", line)[1] for line in toys}
 
@@ -185,7 +187,7 @@ def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(row
     notebook = row.folder / "notebooks" / f"{ROW}.ipynb"
     with broken(page, "2.088", "2.188"), broken(notebook, 'claim(\\"', 'claim(\\"no_'):
         sentences = [line for line in steps.shared_tests(row) if "test_readme" not in line]
-    assert len(sentences) == 2
+    assert len(sentences) == 2, sentences
     for test, sentence in zip(("test_docs", "test_notebooks"), sorted(sentences), strict=True):
         assert sentence.startswith(f"FAILED tests/{test}.py::"), sentence
         assert f"[{ROW}]" in sentence

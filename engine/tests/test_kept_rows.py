@@ -314,7 +314,7 @@ def test_a_folder_that_is_gone_is_one_sentence(sums):
 
 
 def test_sigterm_from_outside_reaches_a_run_of_workers(sums):
-    slow = CLAIMS.replace("os.kill(os.getpid(), int(number))", "pass")
+    slow = CLAIMS.replace("os.kill(os.getpid(), int(number))", "open('second', 'w').close()")
     sums.makepyfile(test_sums=slow)
     flags = ["-p", "no:cacheprovider", "-n", "2", "--trial-ledger", "ledger.json"]
     environment = {**os.environ, "NUMBER": "1"}
@@ -323,9 +323,11 @@ def test_sigterm_from_outside_reaches_a_run_of_workers(sums):
     left = place(sums.path / "ledger.json")
     for _ in range(600):
         kept = left.read_text() if left.exists() else ""
-        if '"sums.first"' in kept and '"sums.third"' in kept:
+        begun = (sums.path / "second").exists()
+        if begun and '"sums.first"' in kept and '"sums.third"' in kept:
             break
         time.sleep(0.1)
+    time.sleep(1)  # the workers' messages are read
     process.terminate()
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, printed
