@@ -2,7 +2,7 @@
 2306.00267.
 
 Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are
-the abstract's sentences, and sharper laws derived here.
+the abstract's sentences, one statement that was recalled, and sharper laws derived here.
 
 Notation: the two classes N(±μ, Σ / κ) are equally likely, with labels y in {0, 1}. b = Σ^-1 μ is
 the direction of the Bayes rule, w what is learned from n points, m² = μ^T b, and a = κ m². T is the
@@ -21,7 +21,7 @@ Abstract:
 - Sentence 4, first half: the sample complexity of vanilla training grows exponentially in $κ$.
   Holds: erm_curse, exp_vs_poly, erm_log_sample_complexity. If $μ$ is not an eigenvector of $Σ$, on
   Gaussian classes; with radial tails $exp(-r^p / p)$ as the exponential of $κ^(p/2)$ (`erm_tails`),
-  and with bounded noise no number suffices (`erm_tails-bounded`).
+  and with bounded noise no number suffices for a small $ε$ (`erm_tails-bounded`).
 - Sentence 4, second half: finding the best boundary becomes harder where classes are more
   separable. Holds: erm_curse, exp_vs_poly. If $μ$ is not an eigenvector of $Σ$, on Gaussian
   classes.

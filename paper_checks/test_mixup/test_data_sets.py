@@ -66,8 +66,8 @@ def test_modified_lda_limit(
     ] = 3,
 ):
     """On a data set of two classes $N(±μ, Σ / κ)$ with equal counts, let $w$ minimise Mixup's loss
-    with $λ$ averaged. Let $z_0$ and $z_1$ be the means of the points of either class, $S$ the mean
-    square $(x - z_y) (x - z_y)^T$ within the classes, $c_0 = (z_0 + z_1) / 2$, and
+    with a uniform $λ$, averaged. Let $z_0$ and $z_1$ be the means of the points of either class,
+    $S$ the mean square $(x - z_y) (x - z_y)^T$ within the classes, $c_0 = (z_0 + z_1) / 2$, and
     $v = (h S + h_1 c_0 c_0^T)^-1 (z_1 - z_0)$, with $h = E[f (s'(u) + s'(c u))] / 2$ and
     $h_1 = E[s'(u) + s'(c u)] / 2$, where $f = λ² + (1 - λ)²$, $c = 2 λ - 1$, $s$ is the logistic
     function, and $u$ is the limit of $w·z_1$ at large $κ$. As $κ$ grows with the same noise,

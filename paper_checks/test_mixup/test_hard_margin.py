@@ -159,8 +159,9 @@ def test_erm_phase_curve__simulated(
     ] = 400,
 ):
     """Let two equally likely classes be $N(±μ, Σ / κ)$, and $b = Σ^-1 μ$. For large $κ$, the
-    direction of the largest margin of $n$ points has the mean cosine with $b$ that the unit vector
-    $w$ has with the largest $w·μ - r |Σ^(1/2) w|$, where $r = Φ^-1(1 - 1/n) / sqrt(κ)$.
+    direction of the largest margin of $n$ points has, up to .015, the mean cosine with $b$ that the
+    unit vector $w$ has with the largest $w·μ - r |Σ^(1/2) w|$, where
+    $r = Φ^-1(1 - 1/n) / sqrt(κ)$, if $r² < .9 μ^T Σ^-1 μ$, so that the points are separable.
     """
     pair = turned_pair(separability)
     nu = rates.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
@@ -208,7 +209,10 @@ def angle_rates(pair):
 
 
 @claim(
-    derived("the asymptotic variance of logistic regression, from Fisher's information"),
+    derived(
+        "the asymptotic variance of logistic regression, from Fisher's information as in Efron "
+        "1975, here for the angle without an intercept"
+    ),
     kind="limit",
     tier="full",
     cases=[(0.5, 800), (1.0, 3200)],
@@ -405,8 +409,8 @@ def test_isotropic_no_curse__mean(
 ):
     """Let two equally likely classes in the plane be $N(±μ, Σ / κ)$, where $μ$ is an eigenvector of
     $Σ$ and $σ²$ the other eigenvalue. Let $w$ be the hard margin of $n$ points, and $t$ its
-    component at right angles to $μ$ over that along $μ$. As $κ$ grows with $n$ fixed, $κ t²$ has
-    the mean $σ² / |μ|²$.
+    component at right angles to $μ$ over that along $μ$. As $κ$ grows with $n$ fixed, the law of
+    $κ t²$ tends to one of the mean $σ² / |μ|²$.
 
     The axes are turned, so that a simulator with the transposed root of Σ fails.
     """

@@ -237,8 +237,8 @@ def test_mask_concentration(
     """Let masking mix $M x_i + (I - M) x_j$ with a random diagonal matrix $M$ of zeros and ones,
     and the labels by the share of ones, where all masks with the same number of ones are equally
     likely and some share other than 0, 1/2 and 1 occurs. At large $κ$ and fixed $n$, the mean of
-    $1 - cos(v, w)$ falls like $1 / κ$, where $v$ minimises the loss of $n$ points of the classes
-    $N(±μ, Σ / κ)$, and $w$ the expected loss.
+    $1 - cos(v, w)$ falls like $1 / κ$, where $v$ minimises the loss of $n$ points, half of either
+    class of $N(±μ, Σ / κ)$, and $w$ the expected loss.
 
     So masking learns its wrong direction ever faster.
     """
@@ -291,13 +291,14 @@ def test_mask_boxes__limit(
     height: Annotated[int, Interval(1, 6, why="beyond, one mask has thousands of boxes")],
     width: Annotated[int, Interval(3, 6, why="two pixels a side are all corners")],
 ):
-    """Let CutMix cut boxes from a row or a square of at least three pixels a side, all boxes
+    """Let CutMix cut boxes from a row or a square of three to six pixels a side, all boxes
     equally likely, and mix labels by the share that is kept. Without noise, its loss for the
-    classes $±μ$ is least at $w_j = v_j / μ_j$, where the scores $v_j$ of the pixels do not depend
-    on $μ$ and are not all equal.
+    classes $±μ$, where no $μ_j$ is 0, is least at $w_j = v_j / μ_j$, where the scores $v_j$ of the
+    pixels do not depend on $μ$ and are not all equal.
 
     In one row the scores at the border are the largest, in a square those in the middle. The rule
-    then errs with probability Φ(-sqrt(κ) sum_j v_j / sqrt(w^T Σ w)), more than that of Bayes.
+    then errs with probability Φ(-sqrt(κ) sum_j v_j / sqrt(w^T Σ w)), more than that of Bayes unless
+    Σ w is a multiple of μ.
     """
     trial.require(height in (1, width), "height must be 1 or the width: rows and squares")
     masks, probabilities, labels = population.equally_likely(population.box_masks(height, width))

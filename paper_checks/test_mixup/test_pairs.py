@@ -152,7 +152,8 @@ def mean_largest_deviation(n, chances, loss):
 
 @claim(
     tried(
-        "abstract, sentence 6: uniform concentration over $n²$ pairs of $n$ samples",
+        "abstract, sentence 6: concentration results applicable to $n²$ pair-wise augmented data "
+        "points constructed from $n$ independent data",
         "the limit of the mean largest deviation, over classifiers of bounded length",
     ),
     kind="distribution",
@@ -167,11 +168,13 @@ def test_pairs_uniform(
         float, Interval(0.6, 0.8, why="of one value; with less the limit comes later")
     ],
 ):
-    """Let $U_n(w)$ be the mean Mixup loss of a classifier $w$ over the distinct pairs of $n$ points
-    with three values, and $g_w(k)$ the mean loss of a pair with one point at the value $k$, less
-    the mean of all. Over 320 classifiers with $|w| <= 3$, $√n E max_w |U_n(w) - E U_n(w)|$ is
-    within 1 % of $E max_w |2 sum_k g_w(k) ξ_k|$ for $n >= 128$ and a value of chance .6 to .8, with
-    normal $ξ_k$ of the covariance of one draw's counts.
+    """Let $U_n(w)$ be the mean Mixup loss, with $λ = 1/2$, of a classifier $w$ over the distinct
+    pairs of $n$ points of the values $(1, .5)$ and $(-.3, .8)$, of label 1, and $(-.6, -1)$, of
+    label 0, and $g_w(k)$ the mean loss of a pair with one point at the value $k$, less the mean of
+    all. Over 320 classifiers with $|w| <= 3$, $√n E max_w |U_n(w) - E U_n(w)|$ is within 1 % of
+    $E max_w |2 sum_k g_w(k) ξ_k|$ for $n$ from 128 to 512 and the chances $p$, $(1 - p) / 3$ and
+    $2 (1 - p) / 3$ with $p$ from .6 to .8; the $ξ_k$ are normal, of the covariance of one draw's
+    counts.
     """
     chances = np.array([share, (1 - share) / 3, 2 * (1 - share) / 3])
     loss = losses_of_classifiers(classifiers_in_a_disc())
