@@ -30,9 +30,9 @@ Abstract:
 - Sentence 6, second part: the predictor that is matched changes with depth. In part: phase-depth,
   depth. From a ridge to least squares, over one, two and four layers in two dimensions; the phase
   of gradient descent, which the paper has with 8 and 16 dimensions, was not found.
-- Sentence 6, third part: it changes with the noise of the data. Holds at a smaller scale: noise,
-  fig2-diagonal. Models with two layers in one dimension, at four levels; the paper has 16 layers
-  and eight dimensions.
+- Sentence 6, third part: it changes with the noise of the data. Holds at a smaller scale: noise.
+  Models with two layers in one dimension, at four levels; the paper has 16 layers and eight
+  dimensions.
 - Sentence 6, end: large widths and depths converge to the Bayesian estimator. In part: depth,
   min-width. The excess over it falls from 1 layer to 4 and from 4 units to 16; its limit is not
   reached in so few steps. Models of 8 layers, trained for 3,000 steps in two dimensions, were no

@@ -114,7 +114,7 @@ WEIGHTS_IN_GRID = (
 @claim(paper("equation 19"), kind="identity", cases=[1, 3, 5])
 def test_mbr__ridge(trial, examples: FewExamples, weight_std: Std = 1.5, noise_std: Std = 0.5):
     """The posterior mean of two weights given the examples is ridge regression with $λ = σ² / τ²$,
-    for noise of variance $σ²$ and weights of variance $τ²$.
+    for normal noise of variance $σ²$ and normal weights of variance $τ²$.
     """
     trial.require(weight_std <= 4 * noise_std, WEIGHTS_IN_GRID)
     X, Y, _ = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, 2))
@@ -194,7 +194,7 @@ def test_mbr__least__risk(
 
 
 @claim(
-    known("the orthogonality principle of mean-square estimation"),
+    known("Kailath, Sayed & Hassibi 2000, Linear estimation, chapter 3: orthogonality"),
     kind="identity",
     route="risks by a quadratic form less `regression.bayes_prediction_risk`, against "
     "`regression.linear_rule_spd`",
@@ -300,8 +300,8 @@ def test_ilwd__linear(
 def test_fig2__diagonal(trial, noise_std: Noise, weight_std: Std):
     """If the next input $x$ is not orthogonal to all inputs before it, ridge regression with
     $λ = σ² / τ²$ has a smaller risk $E (prediction - w.x)²$ than the others of figure 2, which have
-    $λ = 0, 1/16, 1/9, 1/4$ and $4/9$, and that of twice its penalty; $σ²$ and $τ²$ are the
-    variances of noise and weights $w$.
+    $λ = 0, 1/16, 1/9, 1/4$ and $4/9$, and, if $σ > 0$, that of twice its penalty; $σ²$ and $τ²$ are
+    the variances of noise and weights $w$.
     """
     ratio = noise_std**2 / weight_std**2
     trial.require(
@@ -404,7 +404,10 @@ def test_ridge__spectrum(
 
 
 @claim(
-    paper("section 4.3, the $k$-nearest neighbours"),
+    paper(
+        "section 4.3, the $k$-nearest neighbours",
+        within="for three examples or more; with fewer, all are averaged here",
+    ),
     kind="identity",
     cases=[False, True],
 )

@@ -93,7 +93,7 @@ def _start_and_prompts(trial, dimension, count, examples=1):
 
 
 @claim(
-    paper("Theorem 1 and equation 11"),
+    paper("Theorem 1, equation 11 and the chain of Appendix A"),
     kind="identity",
     cases=[1, 2, 4, 8],
     as_published=published(
@@ -137,7 +137,11 @@ def _without_one(program):
     return program._replace(instructions=tuple(instructions))
 
 
-@claim(paper("Theorem 2 and equations 13-14"), kind="identity", cases=[1, 2, 4, 8])
+@claim(
+    paper("Theorem 2, equations 13-14 and the chain of Appendix B"),
+    kind="identity",
+    cases=[1, 2, 4, 8],
+)
 def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64):
     """Fourteen decoder layers do one Sherman-Morrison update: for the example $(x_1, y_1)$ the
     answer at $x_2$ is $(x_1·x_2) y_1 / (λ + |x_1|^2)$.

@@ -116,8 +116,8 @@ def test_ols__chi2(trial, dimension: MatrixSide, examples: MatrixSide):
     cases=GRAM_SIZES,
 )
 def test_ols__risk(trial, dimension: MatrixSide, examples: MatrixSide):
-    """For $k$ examples in $d$ dimensions with noise of variance $σ²$, the noise adds
-    $σ² k/(d - k - 1)$ to the risk $E |ŵ - w|²$ of least squares for $k < d - 1$, and
+    """For $k$ examples with standard normal inputs in $d$ dimensions and noise of variance $σ²$,
+    the noise adds $σ² k/(d - k - 1)$ to the risk $E |ŵ - w|²$ of least squares for $k < d - 1$, and
     $σ² d/(k - d - 1)$ for $k > d + 1$.
     """
     # The trace of the inverse is a sum of reciprocals of chi-square numbers (`ols-chi2`), and its
@@ -140,9 +140,9 @@ def test_ols__risk(trial, dimension: MatrixSide, examples: MatrixSide):
 
 
 @claim(
-    derived(
-        "by the posterior variance of each eigendirection of $X^T X$, and one integral over the "
-        "spectrum"
+    known(
+        "Rasmussen & Williams 2006, equation 2.8: the covariance of the posterior",
+        within="given the inputs; the mean over normal inputs is found here",
     ),
     kind="distribution",
     cases=[(1, 0.5), (2, 0.5), (2, 1.0)],
@@ -155,9 +155,9 @@ def test_bayes__error(
     ],
     examples: Annotated[int, Interval(3, 12)] = 6,
 ):
-    """For weights of variance 1 and noise of variance $σ²$, the Bayes risk $E |ŵ - w|²$ after $k$
-    examples is the mean of $∑_s σ² / (s + σ²)$ over the $d$ eigenvalues $s$ of $X^T X$, here
-    averaged over $k = 1$ to $n - 1$ and divided by $d$.
+    """For standard normal inputs, normal weights of variance 1 and normal noise of variance $σ²$,
+    the Bayes risk $E |ŵ - w|²$ after $k$ examples is the mean of $∑_s σ² / (s + σ²)$ over the $d$
+    eigenvalues $s$ of $X^T X$, here averaged over $k = 1$ to $n - 1$ and divided by $d$.
     """
 
     def excess(examples):
@@ -195,9 +195,9 @@ def test_bayes__error(
 def test_gd__risk(
     trial, dimension: Dimension, examples: Examples, noise_std: Noise, weight_std: Std = 1.5
 ):
-    """After $k$ examples in $d$ dimensions, with weights of variance $τ²$ and noise of variance
-    $σ²$, one gradient step $ŵ = 2 α X^T Y$ has the risk $E |ŵ - w|² = τ² d (1 - 4 α k) + 4 α² k d
-    [(k + d + 1) τ² + σ²]$.
+    """After $k$ examples with standard normal inputs in $d$ dimensions, with weights of variance
+    $τ²$ and noise of variance $σ²$, one gradient step $ŵ = 2 α X^T Y$ has the risk
+    $E |ŵ - w|² = τ² d (1 - 4 α k) + 4 α² k d [(k + d + 1) τ² + σ²]$.
     """
     nodes = 3 ** count_normals(trial, dimension, examples)
     steps = steps_of(dimension)
@@ -237,8 +237,8 @@ def test_gd__risk(
 def test_gd__best__step(
     trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """After $k$ examples in $d$ dimensions the best single gradient step $ŵ = 2 α X^T Y$ has
-    $α = 1 / (2 (k + d + 1 + σ² / τ²))$ and the risk
+    """After $k$ examples with standard normal inputs in $d$ dimensions the best single gradient
+    step $ŵ = 2 α X^T Y$ has $α = 1 / (2 (k + d + 1 + σ² / τ²))$ and the risk
     $E |ŵ - w|² = τ² d (1 - k / (k + d + 1 + σ² / τ²))$, where $τ²$ and $σ²$ are the variances of
     weights and noise.
     """
@@ -275,7 +275,10 @@ def test_gd__best__step(
 
 
 @claim(
-    derived("by the fourth moments of one input, step by step"),
+    known(
+        "Feuer & Weinstein 1985, Convergence analysis of LMS filters with uncorrelated Gaussian "
+        "data"
+    ),
     kind="identity",
     cases=[(2, 2, 0.5), (1, 3, 0.5), (3, 1, 0.5), (2, 2, 0.0)],
 )
@@ -284,9 +287,9 @@ def test_sgd__risk(
 ):
     """A pass of SGD takes $2 α (x^T ŵ - y) x$ off $ŵ$ for each example. At $ŵ = 0$ the risk
     $E |ŵ - w|²$ is $τ² d$, for weights of variance $τ²$. Each example changes the risk $r$ to
-    $ρ r + 4 α² σ² d$ with $ρ = 1 - 4 α + 4 α² (d + 2)$, for normal inputs in $d$ dimensions and
-    noise of variance $σ²$. At the step $α = 1 / (d + 2)$, where $ρ = 1$, the risk neither grows nor
-    falls without noise.
+    $ρ r + 4 α² σ² d$ with $ρ = 1 - 4 α + 4 α² (d + 2)$, for standard normal inputs in $d$
+    dimensions and noise of variance $σ²$. At the step $α = 1 / (d + 2)$, where $ρ = 1$, the risk
+    neither grows nor falls without noise.
     """
     nodes = 3 ** count_normals(trial, dimension, examples)
     steps = steps_of(dimension)
@@ -422,8 +425,8 @@ PENALTIES = (0.1, 0.5)
     tier="full",
 )
 def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12)] = 8):
-    """Without noise and for weights of variance 1, the mean squared distance from the weights of
-    least squares after $k$ examples in $d$ dimensions is
+    """Without noise and for standard normal inputs and weights of variance 1, the mean squared
+    distance from the weights of least squares after $k$ examples in $d$ dimensions is
     $d (1 - 4 α k) + 4 α² k d (k + d + 1) - max(d - k, 0)$ for one gradient step, and
     $d ρ^k - max(d - k, 0)$ with $ρ = 1 - 4 α + 4 α² (d + 2)$ for SGD. For ridge regression at
     $k = d$ it is the mean of $∑_s λ² / (s + λ)²$ over the eigenvalues $s$ of $X^T X$.

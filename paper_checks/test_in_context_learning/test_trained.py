@@ -190,9 +190,9 @@ def noisy(trial, dimension):
 
 @claim(BAYES, kind="empirical", tier="full", cases=[1, 2], low_power=SIGNS)
 def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
-    """On prompts of six examples with weights of variance 1 and noise $σ = .5$ the mean squared
-    error of trained transformers, over all prefixes but the empty one, is within 5 % of the Bayes
-    error.
+    """On prompts of six examples in one or two dimensions with weights of variance 1 and noise
+    $σ = .5$ the mean squared error of trained transformers, of two layers and three, over all
+    prefixes but the empty one, is within 5 % of the Bayes error.
     """
     settings = NOISY[dimension]
     tolerance = 0.05 * risk_laws.mean_bayes_error(
@@ -211,8 +211,9 @@ def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
 
 @claim(BAYES, kind="empirical", tier="full", cases=[1, 2], low_power=SIGNS)
 def test_icl__approaches__ridge(trial, dimension: Literal[1, 2]):
-    """On prompts with weights of variance 1 and noise $σ = .5$ the answers of trained transformers
-    are nearer to those of ridge regression with $λ = σ² / τ² = .25$ than with $λ = .1$ or .5.
+    """On prompts of six examples in one or two dimensions with weights of variance 1 and noise
+    $σ = .5$ the answers of trained transformers, of two layers and three, are nearer to those of
+    ridge regression with $λ = σ² / τ² = .25$ than with $λ = .1$ or .5.
     """
     after, before = noisy(trial, dimension)
     # What was not trained is nearest to the rule that says least, whatever the noise.
