@@ -12,7 +12,7 @@ Abstract:
   trial. No data with known similarities are judged.
 - Sentence 4: embeddings of regularised linear models are studied in closed form. No statement.
 - Sentence 5: cosine similarities can be arbitrary, and so meaningless. Holds: cosines_not_unique,
-  identity_gauge.
+  identity_gauge. That they are arbitrary; what they mean is not tried.
 - Sentence 6: for some linear models they are not even unique, for others the regularisation
   controls them. Holds: cosines_not_unique-gauge, objective2_optimum-cosines.
 - Sentence 7: deep models combine several regularisers, with effects that are not intended. Not on

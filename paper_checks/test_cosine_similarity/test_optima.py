@@ -571,9 +571,10 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
     cases=[(7, 3, 30.0), (6, 2, 3.0)],
 )
 def test_balancing_gauge(trial, items: Items, rank: SeveralRanks, penalty: Penalty):
-    """If $R R^T$ is the geometric mean of $(A^T A)^-1$ and $B^T B$, the gauge $R$ turns an optimum
-    $(A, B)$ of objective 1, of full column rank, into a symmetric one: its item cosines are those
-    of the optimum with $A = B$.
+    """If $σ_k > σ_(k+1)$ for the singular values $σ_i$ of $X$, and $R R^T$ is the geometric mean of
+    $(A^T A)^-1$ and $B^T B$, the gauge $R$ turns an optimum $(A, B)$ of objective 1 with $k$
+    columns, of full column rank, into a symmetric one: its item cosines are those of the optimum
+    with $A = B$.
     """
     generator = trial.generator()
     x = ratings(generator, items)

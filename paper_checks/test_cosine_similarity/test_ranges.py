@@ -62,7 +62,7 @@ def test_range_any_gauge(
     cases=[(2, 4.0), (3, 10.0), (5, 100.0)],
 )
 def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs: Count = 5):
-    """For unit vectors $u$ and $v$, the gauge $G = I + (K - 1) m m^T$ gives the least cosine of
+    """For unit vectors $u != ±v$, the gauge $G = I + (K - 1) m m^T$ gives the least cosine of
     condition $K$ if $m$ is the direction of $u - v$, and the largest if $m$ is that of $u + v$.
     """
     trial.require(
@@ -132,7 +132,10 @@ def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
     )
 
 
-@claim(derived("boxes of the gauge's direction, each enclosed"), kind="bound")
+@claim(
+    known("Wielandt's inequality, Bauer & Householder 1960", within="in the plane, at $K = 4$"),
+    kind="bound",
+)
 def test_range_any_gauge__everywhere(trial):
     """In the plane, with $G$ of eigenvalues 1 and $K = 4$ in any direction $m$ in $[0, 3.2]$, no
     cosine of two vectors that are $2 h$ apart exceeds $cos(2 arctan(tan(h) / 2))$, for
