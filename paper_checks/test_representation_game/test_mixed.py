@@ -28,8 +28,9 @@ Horizon = Annotated[int, Interval(2000, 10**5, why="below, 1 / T is not yet far 
 )
 def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     """If the representation is drawn at random and hidden from the adversary, the least worst
-    expected regret is $max_(l > r) (l - r) / sum_(i <= l) 1 / λ_i$, for $r$ columns and the
-    eigenvalues $λ$ of $Σ S$.
+    expected regret over tasks with $f' S^-1 f <= 1$ is
+    $max_(l > r) (l - r) / sum_(i <= l) 1 / λ_i$, for $r$ columns and the eigenvalues
+    $λ_1 >= λ_2 >= … > 0$ of $Σ S$.
     """
     sigma, prior, spectrum, _, _ = setting = game(trial, world, dim, kept, shape)
     value = predicted.mixed_value(spectrum, kept)
@@ -101,7 +102,7 @@ def mixtures_of(trial, dim, kept, spectra):
 
 
 @claim(
-    derived("Lagrange multipliers of the linear program in the chances"),
+    recalled("Theorem 3, the law of the best representation; from memory"),
     kind="identity",
     cases=SIZES,
 )
@@ -121,7 +122,7 @@ def test_inclusion(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
 
 
 @claim(
-    known("Madow 1949, On the theory of systematic sampling: chances and size"),
+    known("Madow 1949, On the theory of systematic sampling, II: chances and size"),
     kind="identity",
     cases=SIZES,
 )
@@ -141,12 +142,12 @@ def test_inclusion__size(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
 
 
 @claim(
-    derived("the $l*$ largest eigenvalues are those above the value"), kind="identity", cases=SIZES
+    recalled("Theorem 3, the number $l*$ of directions; from memory"), kind="identity", cases=SIZES
 )
 def test_inclusion__positive(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
     """The best mixture of representations of $r$ columns keeps $l*$ directions with a positive
-    chance, where $l*$ maximises $(l - r) / (1 / λ_1 + … + 1 / λ_l)$ over the numbers $l$ of
-    eigenvalues $λ_1 >= λ_2 >= …$ of $Σ S$.
+    chance, where $l*$ is the least number that maximises $(l - r) / (1 / λ_1 + … + 1 / λ_l)$ over
+    the numbers $l$ of eigenvalues $λ_1 >= λ_2 >= …$ of $Σ S$.
     """
     eigenvalues, _, inclusion = mixtures_of(trial, dim, kept, spectra)
     count = np.array([predicted.hedged(spectrum, kept) for spectrum in eigenvalues])
@@ -193,14 +194,15 @@ def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shap
 
 
 @claim(
-    derived("chances of systematic sampling"),
+    known("Madow 1949, On the theory of systematic sampling, II: chances"),
     kind="identity",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")],
 )
 def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """If the $r$ directions are those that contain the points $u, u + 1, …$ for a uniform $u$,
-    direction $i$, of regret $λ_i$, is missing with the chance $min(1, v / λ_i)$, where $v$ is the
-    value of the game.
+    """Lay intervals of the lengths $max(0, 1 - v / λ_i)$ end to end, where $v$ is the value of the
+    game. If the $r$ directions are those whose intervals contain the points $u, u + 1, …$ for a
+    uniform $u$ in $[0, 1]$, direction $i$, of regret $λ_i$, is missing with the chance
+    $min(1, v / λ_i)$.
     """
     spectrum = game(trial, world, dim, kept, shape).spectrum
     missing = predicted.equalised_regret(spectrum, kept) / spectrum
@@ -229,15 +231,15 @@ def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shap
 
 
 @claim(
-    derived("the least sum of eigenvalues (Fan 1949) of the adversary's covariance"),
+    recalled("Theorem 3, the law of the tasks; from memory"),
     kind="bound",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
 )
 def test_no_representation_beats(
     trial, world: Seed, dim: Dim, kept: Count, shape: Shape, draws: Worlds = 1000
 ):
-    """There is a law of tasks, of covariance $F$, against which every representation has an
-    expected regret of at least the value of the game.
+    """There is a law of tasks with $f' S^-1 f <= 1$, of covariance $F$, against which every
+    representation of $r$ columns has an expected regret of at least the value of the game.
     """
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
     trial.require(
@@ -331,8 +333,9 @@ def test_hedge_rate__order(
 
 
 @claim(
-    derived(
-        "the regret bound of Freund & Schapire 1997, with best responses that the value bounds"
+    known(
+        "Freund & Schapire 1999, Adaptive game playing using multiplicative weights",
+        within="for games of matrices, with another constant; carried over to this game here",
     ),
     kind="bound",
     tier="full",
@@ -341,8 +344,9 @@ def test_hedge_rate__order(
     "the bound is lost: less than 1/2",
 )
 def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000):
-    """The mean of $T$ best responses to Hedge on $d$ tasks has a worst regret within
-    $λ_1 (log d / (2T))^(1/2)$ of the value.
+    """The mean of $T$ best responses to Hedge of rate $(8 log d / T)^(1/2) / λ_1$ on the $d$ tasks
+    along eigenvectors has a worst regret on them of at most the value and
+    $λ_1 (log d / (2T))^(1/2)$.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     trial.require(

@@ -105,7 +105,7 @@ def test_estimated_covariance(
     ] = 10**6,
 ):
     """If the best representation of $r$ columns is computed from the covariance of $N$ normal
-    samples, and $λ_(r+1)$ is a simple eigenvalue of $Σ S$, the worst regret grows by
+    samples, and $λ_(r+1)$ is a simple eigenvalue of $Σ S$, the worst regret grows on average by
     $λ_(r+1)^2 / N$ times the sum over $j <= r$ of $1 / (λ_j - λ_(r+1))$ to first order.
     """
     sigma, prior, spectrum, _, _ = game(trial, world, dim, kept)
@@ -183,7 +183,7 @@ def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: S
 )
 def test_price_of_worst_case__mixture(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     """On average over tasks with $E f f' = S$, the best mixture has the regret $∑_i min(v, λ_i)$
-    with the value $v$ of the game, which is more than that of the best single representation.
+    with the value $v$ of the game, which is at least that of the best single representation.
     """
     sigma, prior, spectrum, _, ops = setting = game(trial, world, dim, kept, shape)
     mixture = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))

@@ -109,7 +109,7 @@ def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
 
 
 @claim(
-    derived("the residual form at the best $R$, in its eigenbasis"),
+    recalled(f"Theorem 2, {REVIEWS}"),
     kind="bound",
     cases=[(0, 6, 2), (1, 9, 5)],
 )
@@ -156,8 +156,8 @@ def logistic_regret(seen, unseen, nodes=48):
     cases=[(0, 6, 2), (1, 5, 1), (2, 8, 4)],
 )
 def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
-    """For labels of logit $t f'x$, the regret in log loss divided by $t^2$ tends to an eighth of
-    the regret in squared error as $t -> 0$, for every representation and task $f$.
+    """For normal $x$ and labels of logit $t f'x$, the regret in log loss divided by $t^2$ tends to
+    an eighth of the regret in squared error as $t -> 0$, for every representation and task $f$.
 
     So the game of small logits has the representations of squared error, and an eighth of its
     value.
@@ -196,8 +196,8 @@ def test_logistic_loss__value(
     dim: Annotated[int, Interval(2, 12, why="something is left out; the high end is a cap")],
     kept: Count,
 ):
-    """In log loss with a small logit $t f'x$, the best representation of squared error has the
-    least worst regret, $t^2 λ_(r+1) / 8$.
+    """In log loss with a small logit $t f'x$ of normal $x$, the best representation of squared
+    error has the least worst regret, $t^2 λ_(r+1) / 8$.
 
     To 1 % for logits of standard deviation up to .1: PCA, and most directions drawn at random, have
     a larger one.
