@@ -13,10 +13,10 @@ Abstract:
   statement.
 - Arora et al., sentence 3: latent classes are the framework. No statement.
 - Arora et al., sentence 4: under latent classes there are guarantees on the average classification
-  task. Holds: unsupervised_bounds_supervised, many_negatives, blocks, equality_cases.
-- Arora et al., sentence 5: a generalisation bound shows that fewer labels are needed. In part:
-  symmetrisation. Its first step, for unlabelled triples; the other inequalities here are those of
-  populations.
+  task. Holds: unsupervised_bounds_supervised, many_negatives, blocks, equality_cases. For mean
+  losses of any encoder, and the mean classifier of two classes.
+- Arora et al., sentence 5: a generalisation bound shows that fewer labels are needed. Not on trial.
+  `symmetrisation` is its first step, for unlabelled triples; no claim counts labels.
 - Arora et al., sentence 6: experiments on text and images agree. Not on trial. The data are not
   bundled.
 - Tschannen et al., sentence 1: representations are learned by maximising estimates of mutual

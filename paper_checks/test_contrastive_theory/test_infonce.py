@@ -107,8 +107,9 @@ def test_best_critic(trial, candidates: Candidates):
 
 @claim(derived("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_infonce_gap(trial, smallest: Expanded = 16):
-    """With the critic $log r$ and $K$ candidates, $K (I - I_K)$ tends to $χ^2 / 2$: $I$ is the
-    mutual information, $I_K$ is InfoNCE, and $χ^2$ the variance of the density ratio $r$.
+    """With the critic $log r$ of finitely many values and $K$ candidates, $K (I - I_K)$ tends to
+    $χ^2 / 2$: $I$ is the mutual information, $I_K$ is InfoNCE, and $χ^2$ the variance of the
+    density ratio $r$ over independent pairs.
     """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     information = predicted.mutual_information(TABLE)
@@ -177,9 +178,9 @@ def test_excess_is_kl(trial, smallest: Expanded = 16):
 
 @claim(derived("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
-    """Let $q(y | x)$ be proportional to $p(y) e^{f(x, y)}$ for a critic $f$, and $t = q / p(y)$. As
-    the number $K$ of candidates grows, $K$ times what InfoNCE is below its limit tends to
-    $E_p t - 1 - (E t^2 - 1) / 2$, the last $E$ over $p(x) p(y)$.
+    """Let $q(y | x)$ be proportional to $p(y) e^{f(x, y)}$ for a bounded critic $f$, and
+    $t = q / p(y)$. As the number $K$ of candidates grows, $K$ times what InfoNCE is below its limit
+    tends to $E_p t - 1 - (E t^2 - 1) / 2$, the last $E$ over $p(x) p(y)$.
     """
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     limit = predicted.mutual_information(TABLE) - predicted.limit_excess(TABLE, CRITIC)
