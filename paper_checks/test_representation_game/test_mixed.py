@@ -345,7 +345,7 @@ def test_hedge_rate__order(
 )
 def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000):
     """The mean of $T$ best responses to Hedge of rate $(8 log d / T)^(1/2) / λ_1$ on the $d$ tasks
-    along eigenvectors has a worst regret on them of at most the value and
+    along eigenvectors has a worst regret on them of at most the value plus
     $λ_1 (log d / (2T))^(1/2)$.
     """
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
