@@ -68,7 +68,10 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
 
 
 @claim(
-    known("Luo & Chen 2014, Sequential Lasso, the first entry of a round"),
+    known(
+        "Luo & Chen 2014, Sequential Lasso cum EBIC for feature selection with ultra-high "
+        "dimensional feature space: the first entry of a round"
+    ),
     kind="identity",
     cases=ROUNDS,
 )
@@ -282,7 +285,9 @@ def test_coherence_recovery(
 
 
 @claim(
-    derived("Tropp's condition for columns of different lengths, and where it is attained"),
+    derived(
+        "Tropp 2004, Theorem 3.5, for columns of different lengths, and a design that attains it"
+    ),
     kind="optimality",
     cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)],
 )
@@ -295,7 +300,9 @@ def test_coherence_recovery__threshold(
 ):
     """For columns with lengths from $l$ to $L$ and a coherence of less than
     $μ = 1 / (k (1 + L / l) - 1)$, orthogonal matching pursuit picks the $k$ columns of which $y$ is
-    a combination without zeros; at this coherence it may pick another.
+    a combination without zeros. At this coherence it may pick another: so for a sum of $k$ columns
+    of length $l$ with the cosine $-μ$ to each other, and a column of length $L$ with the cosine $μ$
+    to each.
     """
     from scipy.optimize import brentq
 
