@@ -316,9 +316,10 @@ def test_price_of_assignment(
     subspaces: Annotated[int, Interval(1, 4, why="nodes for each dimension are multiplied")],
     signal: Level,
 ):
-    """For orthogonal subspaces of dimension $d$ with projections $P_k$, the least mean squared
-    error at $x_t = s x0 + γ ε$ is $d γ^2 / (s^2 + γ^2) + c^2 E ∑_k w_k (1 - w_k) |P_k x_t|^2$, with
-    the posterior weights $w_k$ and $c = s / (s^2 + γ^2)$.
+    """For points $x0$ that are standard normal on orthogonal subspaces of dimension $d$ with
+    projections $P_k$, the least mean squared error at $x_t = s x0 + γ ε$ is
+    $d γ^2 / (s^2 + γ^2) + c^2 E ∑_k w_k (1 - w_k) |P_k x_t|^2$, with the posterior weights $w_k$
+    and $c = s / (s^2 + γ^2)$.
 
     Told the cluster by x0, a denoiser has the first term alone, which no function of x_t attains.
     """
@@ -503,8 +504,8 @@ def test_soft_is_not_clustering__limit(
     noise: Annotated[float, Interval(1e-3, 0.03, why="a limit, which at a tenth is not yet there")],
     angle: Angle = 30.0,
 ):
-    """As the noise $γ$ vanishes, the loss of the soft denoiser for points on two lines has its
-    minimum where clustering by $K$ subspaces has its own.
+    """As the noise $γ$ vanishes, the loss of the soft denoiser for points on two lines, none of
+    them at zero, has its minimum where clustering by $K$ subspaces has its own.
     """
     points = two_lines(angle)
     start = np.array([angle, -angle])

@@ -141,9 +141,10 @@ def test_noise_law(
     noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in δ^2 above")],
     decay: Annotated[float, Interval(1, 4, why="the least variance is above the noise")] = 1.0,
 ):
-    """PCA of $N$ samples of a $d$-dimensional subspace of $R^n$, with latent variances $Λ$ and
-    noise of standard deviation $δ$, has $E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1)$ to first
-    order in $δ^2$; $D$ is the distance from the true subspace.
+    """PCA of $N > d + 1$ samples of a $d$-dimensional subspace of $R^n$, with normal latents of
+    variances $Λ$ and noise of standard deviation $δ$, has
+    $E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1)$ to first order in $δ^2$; $D$ is the distance from
+    the true subspace.
     """
     trial.require(
         dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples"
@@ -194,9 +195,10 @@ def test_noise_law__clusters(
         float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")
     ] = 0.003,
 ):
-    """$K$ subspaces that are trained on $N$ samples of each, with noise of standard deviation $δ$,
-    have the mean squared distance $E D^2 = 2 δ^2 (n - d) d / (N - d - 1)$ to first order in $δ^2$,
-    as long as the samples are assigned correctly.
+    """$K$ subspaces of dimension $d$ that are trained from a start near them on $N > d + 1$ samples
+    of each, with standard normal latents and noise of standard deviation $δ$, have the mean squared
+    distance $E D^2 = 2 δ^2 (n - d) d / (N - d - 1)$ to first order in $δ^2$, as long as the samples
+    are assigned correctly.
     """
     room = ambient >= 2 * (dim + subspaces)
     trial.require(
