@@ -15,7 +15,7 @@ Abstract:
 - Sentence 5, second half: the full marginal along these directions is approximated. In part:
   most_entropy, most_entropy-none. By the density of most entropy with four moments, of two modes;
   on the line there is none for a symmetric posterior of kurtosis above 3.
-- Sentence 6: no moment tensor is stored, and the denoiser needs no training or tuning. Holds at a
-  smaller scale: directional_moments, learned_denoiser. Derivatives along one direction suffice; the
-  fitted denoiser is a small model, the paper has networks for images.
+- Sentence 6: the method is fast, stores no moment tensor, and the denoiser needs no training or
+  tuning. In part: directional_moments, learned_denoiser. Derivatives along one direction suffice;
+  the fitted denoiser is a small model, and time and memory are not on trial.
 """

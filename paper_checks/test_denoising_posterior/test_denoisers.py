@@ -340,9 +340,9 @@ def test_learned_denoiser(
     ],
     units: Annotated[int, Interval(1, 20, why="more units are nearly dependent")],
 ):
-    """If a denoiser is a readout of fixed features, $y$ among them, and is fitted by least squares,
-    the variance $σ^2 J$ that it claims is its own squared error on average, however far it is from
-    the posterior mean; $J$ is its Jacobian.
+    """If a denoiser on a line is a readout of fixed features, $y$ among them, that is fitted by
+    least squares to all of $x$ and $y$, the variance $σ^2 J$ that it claims is its own squared
+    error on average, however far it is from the posterior mean; $J$ is its derivative.
     """
     world = WORLDS[prior]
     generator = trial.generator()

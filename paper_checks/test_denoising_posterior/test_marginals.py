@@ -99,7 +99,11 @@ def test_most_entropy(
 
 
 @claim(
-    derived("mass at the ends carries the surplus of kurtosis, and takes variance from the rest"),
+    derived(
+        "mass at the ends carries the surplus of kurtosis, and takes variance from the rest; that "
+        "none exists on the line is Junk 1998, Domain of definition of Levermore's five-moment "
+        "system"
+    ),
     kind="limit",
     low_power="the next order, $1 / L²$ and a logarithm, is a few per cent",
     cases=[3.0, 2.5],
@@ -110,8 +114,9 @@ def test_most_entropy__none(
     half: Annotated[float, Interval(16, 40, why="the limit; the high end is a cap")] = 16.0,
 ):
     """Take an even mixture of normal laws of scales 1 and $s$, whose kurtosis $κ$ is above 3. On an
-    interval of $± L$ deviations, the most entropy with its four moments is $(κ - 3) / (2 L²)$ below
-    that of the normal density. On the whole line no density has most entropy.
+    interval of $± L$ deviations, the most entropy with its four moments is to leading order
+    $(κ - 3) / (2 L²)$ below that of the normal density. So on the whole line no density has most
+    entropy.
     """
     deviation = np.sqrt((1 + scale**2) / 2)
     kurtosis = 3 * (1 + scale**4) / 2 / deviation**4
