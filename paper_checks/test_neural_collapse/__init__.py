@@ -33,17 +33,18 @@ Abstract:
   on the last features, in place of large networks with decay on all weights, with which the
   geometry does not come.
 - Sentence 3: features collapse to class means, and these are the vertices of a simplex frame. Holds
-  at a smaller scale: bal_bias_NC, cert_M1, cert_cvx. With free features in place of networks.
+  at a smaller scale: bal_bias_NC, ce_M1. With free features in place of networks.
 - Sentence 4: this is called neural collapse. No statement.
 - Sentence 5: collapse occurs at the global minimisers of the model with free features. Holds:
-  two_sided-shallow, cert_M1, ce_M1.
+  bal_nobias_NC, bal_bias_NC, two_sided-shallow, cert_M1, ce_M1.
 - Sentence 6, first half: it occurs in deep linear networks under the square loss. Holds:
   bal_nobias_value, bal_nobias_NC, bal_bias_NC, two_sided-deep, cert_deep_mse, sv_formula,
   layer_balance, mse_reduction.
 - Sentence 6, second half: it occurs at the global solutions under cross entropy, across the linear
-  layers. Fails as published: ce_deep_global, ce_M1, ce_three_classes. It holds with one linear
-  layer. With more it fails for four classes or more, as Garrod & Keating 2025 proved, and at some
-  decays for three.
+  layers. Fails as published: ce_deep_global, ce_deep_global-search_more, ce_M1, ce_three_classes.
+  It holds with one linear layer. As Garrod & Keating 2025 proved, it fails with two for six classes
+  or more, and with three or more for four classes or more. Here it also fails at one decay for five
+  classes and two layers, and at some decays for three classes.
 - Sentence 7: the study is extended to imbalanced data under the square loss without bias. No
   statement.
 - Sentence 8: features and classifiers converge to orthogonal vectors whose lengths depend on the

@@ -331,9 +331,10 @@ def test_bal_threshold__descent(
     starts: Starts = 1,
 ):
     """Let $K$ balanced classes have $β = M K (N Λ)^(1/M)$ under the square loss, for the depth $M$,
-    $N$ samples and the product $Λ$ of all decays. Just above $β_gl = (M - 1)^((M - 1)/M) / M$,
-    which is 1 at $M = 1$, the least objective is that of zero: 1/2, or $(K - 1)/(2 K)$ with a bias.
-    Just below $β_gl$ it is that of the collapsed frame. The lowest of descents ends there.
+    widths of at least $K$, $N$ samples and the product $Λ$ of all decays. Just above
+    $β_gl = (M - 1)^((M - 1)/M) / M$, which is 1 at $M = 1$, the least objective is that of zero:
+    1/2, or $(K - 1)/(2 K)$ with a bias. Just below $β_gl$ it is that of the collapsed frame. The
+    lowest of descents ends there.
     """
     trial.require(
         abs(off) >= 1e-3, "off must be 0.001 or more: nearer to the threshold both minima tie"

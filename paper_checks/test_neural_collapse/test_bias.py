@@ -26,14 +26,15 @@ from paper_checks.test_neural_collapse.problems import (
     stacked,
 )
 from theory.neural_collapse import mean_square
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import Interval
 
 
 @claim(
-    derived(
-        "minimising over the bias centres the labels, whose singular directions then follow the "
-        "scalar problem"
+    known(
+        "Liu 2024, The exploration of neural collapse under imbalanced data, abstract: the "
+        "geometry is that of the singular vectors and values of the centred labels",
+        within="the bias and the lengths in closed form are derived here",
     ),
     kind="optimality",
     cases=[((6, 4, 2, 1), 1, 8), ((6, 4, 2, 1), 2, 8), ((5, 3, 2), 3, 8), ((8, 4, 2, 1), 2, 2)],
@@ -42,9 +43,10 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     """Let $n$ be the class sizes, $N$ their sum and $u = sqrt(n / N)$. With a bias under the square
     loss, the best bias is $n / N$, and each singular value $y$ of $diag(sqrt n)(I - u u^T)$ is
     fitted by $y x^M / (1 + x^M)$, where $x >= 0$ minimises $1/(1 + x^M) + β x$ with
-    $β = M N (N Λ)^(1/M) / y^2$, for the depth $M$ and the product $Λ$ of all decays. With its
-    singular vectors this gives the Gram matrices of $W_M … W_1$, of $W_M$ and of the class means,
-    and the logits.
+    $β = M N (N Λ)^(1/M) / y^2$, for the depth $M$ and the product $Λ$ of all decays. If the least
+    width $R$ is below $K - 1$, this is so of the $R$ largest $y$, and all others are fitted by 0.
+    With the singular vectors this gives the Gram matrices of $W_M … W_1$, of $W_M$ and of the class
+    means, and the logits.
     """
     require_classes(trial, class_sizes)
     n_classes = len(class_sizes)
@@ -80,7 +82,11 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
 
 
 @claim(
-    derived("the decayed bias is minimised out: the mean direction keeps a share $κ$ of its loss"),
+    derived(
+        "the decayed bias is minimised out: the mean direction keeps a share $κ$ of its loss; that "
+        "a simplex turns into an orthogonal frame at depth one is in the abstract of arXiv "
+        "2606.00344, The role of class encoding in neural collapse"
+    ),
     kind="optimality",
     cases=[(1, 0.1), (1, 0.3), (1, 1.0), (1, 10.0), (2, 0.5), (2, 1.0), (2, 5.0)],
 )
@@ -93,10 +99,10 @@ def test_bias_decay(
     per_class: PerClass = 3,
 ):
     """Let $K$ balanced classes have a bias with the decay $λ_b$ at depth $M$ under the square loss,
-    and $β = M K (N Λ)^(1/M)$ for $N$ samples and the product $Λ$ of the other decays. The $K - 1$
-    contrasts have the $x >= 0$ that minimises $1/(1 + x^M) + β x$. The mean has the $x$ of
-    $β κ^(-(M+1)/M)$ in place of $β$, and $κ$ times the cost, where $κ = λ_b / (1 + λ_b)$. This
-    gives the logits, the bias and the least objective.
+    widths of at least $K$, and $β = M K (N Λ)^(1/M)$ for $N$ samples and the product $Λ$ of the
+    other decays. The $K - 1$ contrasts have the $x >= 0$ that minimises $1/(1 + x^M) + β x$. The
+    mean has the $x$ of $β κ^(-(M+1)/M)$ in place of $β$, and $κ$ times the cost, where
+    $κ = λ_b / (1 + λ_b)$. This gives the logits, the bias and the least objective.
     """
     sizes = (per_class,) * n_classes
     kappa = bias_decay / (1 + bias_decay)

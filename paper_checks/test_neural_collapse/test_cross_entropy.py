@@ -14,7 +14,7 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims.neural_collapse import optimise
 from theory.neural_collapse import cross_entropy
-from theory_on_trial import claim, derived, tried
+from theory_on_trial import claim, known, tried
 from theory_on_trial.contract import Interval
 
 SIMPLEX = tried(
@@ -141,7 +141,11 @@ def shallow_rivals(problem, optimum, per_class):
 
 
 @claim(
-    derived("by the convex program: equal classes share a direction until the loss pays for two"),
+    known(
+        "Hong & Ling 2023, Neural collapse for unconstrained feature model under cross-entropy "
+        "loss with imbalanced data, abstract: the sharp threshold of minority collapse",
+        within="two sizes of classes; its formula was not seen and is derived here",
+    ),
     kind="optimality",
     cases=[(0.02, False), (0.02, True), (0.01, False)],
 )

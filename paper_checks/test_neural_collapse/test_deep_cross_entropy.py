@@ -32,7 +32,8 @@ COLLAPSE = published(
     "seen",
     reach="theorem",
     effect="the sentence holds for the square loss and for cross entropy with one linear layer; "
-    "with more it was refuted by Garrod & Keating 2025, Theorem 1",
+    "with two it was refuted for six classes or more, and with more for four or more, by Garrod & "
+    "Keating 2025, Theorem 1",
     ran="the formula",
 )
 Depth = Annotated[int, Interval(1, 6)]

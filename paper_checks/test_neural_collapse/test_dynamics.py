@@ -22,7 +22,7 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims.neural_collapse import collapse_metrics, gradient_training, model, optimise, relu_trunk
 from theory.neural_collapse import landscape, mean_square
-from theory_on_trial import claim, derived, tried
+from theory_on_trial import claim, derived, known, tried
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 
@@ -140,8 +140,9 @@ def decide_reached(trial, n_seeds, trainers):
     low_power="each of 36 runs carries a sign only: if all succeed, at least 66 % of such runs do",
 )
 def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
-    """From most random starts of enough width, gradient descent on the square loss reaches the
-    predicted frame and the global minimum.
+    """From most random starts, in three small problems of depths 1, 2 and 3 and widths 16 and 32,
+    gradient descent with momentum on the square loss reaches the predicted frame and the global
+    minimum.
     """
     trainers = [trainer(*case, decay, *schedule(decay, 20)) for case in TRAINED]
     trainers.append(trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False))
@@ -246,9 +247,10 @@ def test_nc_rate(
 
 @claim(RATES, kind="rate")
 def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
-    """In the last phase of training with the square loss, balanced classes and depth one, NC1 falls
-    at twice the sum of the heavy-ball rates of curvatures $λ$ and $2 λ$; $λ$ is the decay of all
-    factors. NC1 is the covariance of features within classes relative to that of the class means.
+    """In the last phase of training with the square loss, for four classes of ten samples at depth
+    one and width 16, NC1 falls at twice the sum of the heavy-ball rates of curvatures $λ$ and
+    $2 λ$; $λ$ is the decay of all factors. NC1 is the covariance of features within classes
+    relative to that of the class means.
     """
     train, _ = trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False)
     runs = train(jax.random.split(trial.key("seeds"), n_seeds))
@@ -270,9 +272,10 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: WeakDecay = 5e-3):
 
 
 @claim(
-    derived(
-        "the loss moves neighbouring layers by terms that cancel in their difference, the decays "
-        "shrink it"
+    known(
+        "Du, Hu & Lee 2018, Algorithmic regularization in learning deep homogeneous models: layers "
+        "are automatically balanced, Theorem 2.2",
+        within="no decay; that decays shrink the difference is derived here",
     ),
     kind="identity",
     cases=[((4, 3), "mse", True), ((4,), "ce", False)],
@@ -455,7 +458,11 @@ def _ramped(trial, n_classes, per_class, depth, betas, steps):
 
 
 @claim(
-    derived("from an aligned and balanced start the flow splits into one scalar for each class"),
+    known(
+        "Saxe, McClelland & Ganguli 2014, Exact solutions to the nonlinear dynamics of learning in "
+        "deep linear neural networks: aligned starts",
+        within="no decay, which is added here",
+    ),
     kind="identity",
     cases=[((160, 80, 40, 20), 2e-3), ((30, 30, 5), 0.0005)],
 )

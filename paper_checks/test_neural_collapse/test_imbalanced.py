@@ -38,7 +38,7 @@ from paper_checks.test_neural_collapse.problems import (
 )
 from sims.neural_collapse import optimise
 from theory.neural_collapse import mean_square
-from theory_on_trial import claim, derived, known, tried
+from theory_on_trial import claim, known, tried
 from theory_on_trial.contract import Interval
 
 DeepDepth = Annotated[int, Interval(2, 4, why="at depth one see imb_M1")]
@@ -316,7 +316,11 @@ def test_mse_reduction(
 
 
 @claim(
-    derived("the gradient of a layer times that layer is the gradient of the next times the next"),
+    known(
+        "Garrod & Keating 2025, The persistence of neural collapse despite low-rank bias, Lemma 1, "
+        "which calls it well known",
+        within="cross-entropy, equal decays",
+    ),
     kind="identity",
     cases=[("mse", False), ("mse", True), ("ce", False)],
 )
@@ -365,7 +369,7 @@ def test_layer_balance(
     )
 
 
-@claim(SPLIT, kind="optimality", cases=UNEVEN[:2])
+@claim(LENGTHS, kind="optimality", cases=UNEVEN[:2])
 def test_sv_formula(
     trial, class_sizes: Sizes, depth: Depth, strength: Strength = 0.25, ratio: Ratio = 0.7
 ):

@@ -198,11 +198,11 @@ def _living(trial, class_sizes, depth, strength, width):
 def test_hessian_kernel__slowest(
     trial, depth: Depth, strength: Strength, class_sizes: Sizes = (5, 3, 2)
 ):
-    """If all factors have one decay $λ$, the smallest Hessian eigenvalue beside the kernel at a
-    global minimum of the square loss in which all classes survive is $2 λ min(1, x)$, where $x$ is
-    the root of the smallest class: the largest solution of $β = M x^(M-1) / (1 + x^M)^2$. Here
-    $β = M N (N Λ)^(1/M) / n_k$ for the depth $M$, $N$ samples, $n_k$ of the class, and the product
-    $Λ$ of all decays. At $M >= 2$ it is $2 λ$.
+    """If all factors have one decay $λ$ and all layers the width $K$, the smallest Hessian
+    eigenvalue beside the kernel at a global minimum of the square loss in which all $K$ classes
+    survive is $2 λ min(1, x)$, where $x$ is the root of the smallest class: the largest solution of
+    $β = M x^(M-1) / (1 + x^M)^2$. Here $β = M N (N Λ)^(1/M) / n_k$ for the depth $M$, $N$ samples,
+    $n_k$ of the class, and the product $Λ$ of all decays. At $M >= 2$ it is $2 λ$.
     """
     width = len(class_sizes)
     problem, optimum = _living(trial, class_sizes, depth, strength, width)
@@ -263,7 +263,8 @@ CONVEX = derived(
 @claim(
     known(
         "Zhou et al. 2022, On the optimization landscape of neural collapse under MSE loss: global "
-        "minima by the norm of the gradient, and strict saddles"
+        "minima by the norm of the gradient, and strict saddles",
+        within="balanced classes",
     ),
     kind="optimality",
 )
@@ -323,7 +324,10 @@ def convex_value(problem, program):
 
 
 @claim(
-    CONVEX,
+    known(
+        "Srebro, Rennie & Jaakkola 2005, Maximum-margin matrix factorization, Lemma 1: the least "
+        "decay of two factors is the nuclear norm of their product"
+    ),
     kind="optimality",
     cases=[
         ((6, 4, 2, 1), False, "mse"),
@@ -340,7 +344,7 @@ def test_cert_cvx(
     loss: Literal["mse", "ce"],
     strength: Strength = 0.04,
 ):
-    """At depth one the least objective is that of the convex program
+    """At depth one, with a width of at least $K$, the least objective is that of the convex program
     $min_X l(X D^(-1/2)) + sqrt(λ_W λ_H) |X|_*$ over square matrices $X$ and the bias, if there is
     one, with the loss $l$: for the square loss, and for cross-entropy with balanced classes. Column
     $k$ of $X D^(-1/2)$ holds the logits of class $k$, $D$ is the diagonal matrix of the class
