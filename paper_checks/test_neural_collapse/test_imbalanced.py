@@ -266,8 +266,8 @@ Size = Annotated[int, Interval(2, 100, why="each draw is decomposed")]
 
 @claim(
     known(
-        "Shang et al. 2020, Unified scalable equivalent formulations for Schatten quasi-norms: the "
-        "least decay of factors"
+        "Shang et al. 2020, A unified scalable equivalent formulation for Schatten quasi-norms: "
+        "the least decay of factors"
     ),
     kind="optimality",
     cases=[1, 2, 3],
