@@ -26,15 +26,17 @@ Abstract:
 
 - Sentence 1: problems often admit competing models that are almost equally accurate. In part:
   rashomon-cells, baseline-ties. On COMPAS; how often is not on trial.
+- Sentence 2: this challenges assumptions when competing models assign conflicting predictions. No
+  statement.
 - Sentence 3: predictive multiplicity is defined as the ability of a problem to admit competing
   models with conflicting predictions. No statement.
 - Sentence 4: integer programs compute measures of its severity exactly for linear classifiers.
   Holds: erm-exact, flip-exact, disc-exact, ambiguity-cdf.
 - Sentence 5: the tools are applied to the prediction of recidivism. No statement.
 - Sentence 6: real data sets may admit competing models that assign wildly conflicting predictions.
-  Holds: compas-table, compas-violent, compas-held_out, compas-redrawn. On two labels of COMPAS, on
-  the training sample and on held-out people; labels that are drawn from a fitted linear model show
-  as much.
+  Holds: compas-table, compas-violent, compas-held_out, compas-redrawn. On two labels of COMPAS, and
+  on the training sample; most competitors of one half of the people are competitors on the other,
+  too. Labels that are drawn from a fitted linear model show as much.
 """
 
 from collections.abc import Callable, Iterable

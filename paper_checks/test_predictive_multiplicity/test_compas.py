@@ -350,9 +350,9 @@ def test_compas__redrawn(
     trial,
     n_draws: Annotated[int, Interval(20, 100, why="each takes a second; a rank needs many")] = 20,
 ):
-    """Sampling noise around a linear truth explains the discrepancy of 1105 people and the
-    ambiguity of 3160 on COMPAS arrest at a tolerance of 1 %: both lie between the least and the
-    largest of tables whose labels are drawn from a fitted logistic model.
+    """The discrepancy of 1105 people and the ambiguity of 3160 on COMPAS arrest at a tolerance of
+    1 % are no more than sampling noise around a linear truth gives: both lie between the least and
+    the largest of twenty or more tables whose labels are drawn from a fitted logistic model.
 
     The claim takes three minutes. Labels without noise have far less, labels dealt at random more.
     """
@@ -399,9 +399,9 @@ def test_compas__held_out(
         int, Interval(20, 100, why="each takes a second; a sign test needs many")
     ] = 20,
 ):
-    """Multiplicity is no artefact of fitting. For each row of a random half of COMPAS arrest, take
-    the best linear classifier that predicts this row otherwise than the baseline: of those within
-    1 % of the baseline on this half, most stay within 1 % on the other half.
+    """For each row of a random half of COMPAS arrest, take the best linear classifier that predicts
+    this row otherwise than the baseline: of those within 1 % of the baseline on this half, most
+    stay within 1 % on the other half.
 
     The claim takes a minute. People of the other half whose row is not in the first are left out,
     about 1 %.

@@ -162,7 +162,7 @@ def test_disc__exact(
 
 
 @claim(
-    derived("by Gordan a labelling is linear unless a signed circuit forbids it"),
+    derived("by Gordan 1873 a labelling is linear unless a signed circuit forbids it"),
     kind="optimality",
     cases=[1, 2, 3],
 )

@@ -220,7 +220,11 @@ def parallelograms(points):
 
 
 @claim(
-    derived("the scores of both pairs add up to the same"),
+    known(
+        "Elgot 1961, Truth functions realizable by single threshold organs: a threshold function "
+        "is 2-asummable",
+        within="the corners of a cube; other points are tried here",
+    ),
     kind="bound",
     cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)],
 )
