@@ -9,12 +9,12 @@ Abstract:
 
 - Sentence 1: multicalibration and boosting for regression are connected. No statement.
 - Sentence 2: multicalibration with respect to a class is the same as no swap regret in squared
-  error. Holds: step, swap_regret. For linear classes.
-- Sentence 3: a simple algorithm of repeated regressions boosts and multicalibrates. Holds: halting,
-  halting-rounds. For linear classes.
+  error. Holds at a smaller scale: step, converse, swap_regret. For linear classes.
+- Sentence 3: a simple algorithm of repeated regressions boosts and multicalibrates. Holds at a
+  smaller scale: halting, halting-rounds. For affine functions on finitely many points.
 - Sentence 4: a weak-learning assumption makes it converge to the Bayes predictor, which need not be
-  in the class. Holds at a smaller scale: weak_learning. For parities, which a class with the
-  product of the coordinates learns.
+  in the class. In part: weak_learning. For parities, which lie in the class that learns them; a
+  Bayes predictor outside of the class is not on trial.
 - Sentence 5: the assumption is necessary and sufficient for multicalibration to imply Bayes
   optimality. Holds at a smaller scale: weak_learning, weak_learning-finite. On finitely many
   points, where the condition is a rank; the paper has any class of functions.

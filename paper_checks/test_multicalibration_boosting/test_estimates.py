@@ -6,7 +6,7 @@ import numpy as np
 
 from sims import multicalibration_boosting as observed
 from theory import multicalibration_boosting as predicted
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic
 
@@ -19,13 +19,13 @@ LEVELS = [(50, 40, 0.0), (50, 40, 0.02), (6, 3, 0.05), (2, 3, 0.75)]
 
 
 @claim(
-    derived("Jensen's inequality for the bias of a bin's levels"),
+    known("Kumar, Liang & Ma 2019, Verified Uncertainty Calibration: bins hide calibration errors"),
     kind="bound",
     cases=[(4, 2), (20, 5), (7, 3)],
 )
 def test_binning_hides(trial, levels: SeveralLevels, merged: SeveralLevels, draws: Count = 230):
-    """Merging levels into bins can lower the error $K2$ of the residual $y - f$, and cannot raise
-    it: a binned audit gives a lower bound.
+    """Merging levels into bins can lower the error $K2$ of the residual $y - f$ with $h = 1$, and
+    cannot raise it: a binned audit gives a lower bound.
     """
     generator = trial.generator("levels")
     bins = np.arange(levels) // merged

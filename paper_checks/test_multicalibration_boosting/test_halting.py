@@ -115,8 +115,10 @@ def test_halting(
     bound: Bound,
     draws: Count = 8,
 ):
-    """If boosting on a grid of $m = ⌈2 B/α⌉$ steps stops at a gain of at most $α/(2 B)$, the model
-    has $K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <= α$ for all $h$ with $h^2 <= B$.
+    """Let boosting fit affine functions within levels, and round them to a grid of
+    $m = ⌈2 B/α⌉$ steps, $α <= B$. If it stops at the first round that gains at most $α/(2 B)$, the
+    model before that round has $K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <= α$ for all affine $h$
+    with $h^2 <= B$.
     """
     rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
     undone = observed.undone_rows(10**12, rule[1], rule[0])
@@ -169,8 +171,9 @@ def test_halting__rounds(
 
 @claim(derived("two cells that $H$ fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
 def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
-    """If the labels have the means $1/2 - δ$ and $1/2 + δ$, the first round of boosting gains
-    $δ^2$, and is rejected up to $δ^2 = α / (2 B)$.
+    """If the labels have the means $1/2 - δ$ and $1/2 + δ$ at two points of the same chance, and
+    the grid is so fine that rounding does not count, the first round of boosting gains $δ^2$, and
+    is rejected up to $δ^2 = α / (2 B)$.
     """
     deltas = np.sqrt(share / 2 * np.array([0.999, 1.001]))
     rounds = [
@@ -211,9 +214,10 @@ def test_released_class(
     bins: Annotated[int, Interval(40, 1000, why="with fewer, terms of the order 1/m matter")],
     gamma: Annotated[float, Interval(0.05, 0.5)],
 ):
-    """The rounded model before the last one of the released class, with $m$ bins and tolerance $γ$,
-    has $K2 <= B (γ + 1/2 + 1/(4 m)) / m$ for all $h$ with $h^2 <= B$; the class returns another
-    model.
+    """The rounded model before the last one of the released class, with its default options, $m$
+    bins and tolerance $γ$, has $K2 <= B ((γ + 1/2 + 1/(4 m)) / m + s)$ for all affine $h$ with
+    $h^2 <= B$, where $s$ is the share of rows that are alone at their level, and not fitted; the
+    class returns another model.
 
     On rows drawn at random, in ten bins, and on rows whose rounding undoes most of what a round
     gains.
@@ -238,8 +242,8 @@ def test_released_class(
 @claim(derived("boxes of $m α/B - 2$, each enclosed"), kind="bound")
 def test_halting__everywhere(trial):
     """$B (α/(2 B) + 1/(2 m) + 1/(4 m²)) <= 13 α/16$ for all grids $m$ from 2 to 200 and all
-    $α/B = (2 + u)/m$, $u$ in $[0, 1]$, among them all for which $m = ⌈2 B/α⌉$: $K2$ is well below
-    $α$.
+    $α/B = (2 + u)/m$, $u$ in $[0, 1]$, among them all $α <= B$ with $m = ⌈2 B/α⌉$: $K2$ is
+    well below $α$.
     """
 
     def share_of_alpha(excess, steps):

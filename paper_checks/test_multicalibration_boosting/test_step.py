@@ -81,9 +81,9 @@ def test_step(
     cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
 )
 def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
-    """If each level $v$ may choose its own best $g$ in a linear class $H$, the squared error falls
-    by the sum over $v$ of $P(v) max_(h ∈ H) (E[h r|v])^2 / E[h^2|v]$, with the residual
-    $r = y - v$.
+    """If each level $v$ may choose its own best $g$ in a linear class $H$ with the constants, the
+    squared error falls by the sum over $v$ of $P(v) max_(h ∈ H) (E[h r|v])^2 / E[h^2|v]$, with the
+    residual $r = y - v$.
     """
     probabilities, predictions, means, basis, _ = world_of(world, cells, dim)
     residuals = means - predictions
@@ -158,7 +158,8 @@ def test_converse__sharp(
     ],
     cells: Cells = 60,
 ):
-    """For $h = v + ε$ times the fit at level $v$, $E[(h - v)(y - v)|v]$ is $a / (2 - ε)$, where $a$
+    """For $h = v + ε$ times the least-squares fit of $y - v$ at level $v$, with $0 < ε <= 1$,
+    $E[(h - v)(y - v)|v]$ is $a / (2 - ε)$, where $a$
     is what $h$ lowers the squared error by: no constant above 1/2 will do.
     """
     probabilities, _, means, basis, _ = world_of(world, cells, 3)
@@ -185,9 +186,9 @@ def test_converse__sharp(
     cases=[2, 3, 5],
 )
 def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 2^dim cells")]):
-    """If the label is a parity, $f = 1/2$ is multicalibrated for affine functions, although its
-    squared error is 1/4 above that of Bayes; a class with the product of the coordinates gains all
-    of this.
+    """If the label is the parity of two or more fair signs, $f = 1/2$ is multicalibrated for affine
+    functions, although its squared error is 1/4 above that of Bayes; a class with the product of
+    the coordinates gains all of this.
     """
     world = observed.parity_world(dim)
     weights = world.probabilities
