@@ -120,10 +120,11 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
 def test_width_exponent(trial, start: Start, learned: Learned, c: Rate, width: SomeWidth = 128):
-    """In networks with one hidden layer of $n$ units, one step moves the features by the order
-    $n^(-r)$ with $r = min(a + b, 2 a + c) + c$, if $a + b <= 2 a + c$: $a$, $b$ and $c$ are the
-    exponents of the readout's multiplier and start and of the rate. This is 1/2 in NTK, 0 in mean
-    field, and 3/2 in the standard parametrisation with the rate $1/n$.
+    """In networks with one hidden layer of $n$ units, one step from a given error of the output
+    moves the features by the order $n^(-r)$ with $r = min(a + b, 2 a + c) + c$, if $a + b <= 2 a +
+    c$: $a$, $b$ and $c$ are the exponents of the readout's multiplier and start and of the rate.
+    This is 1/2 in NTK, 0 in mean field, and 3/2 in the standard parametrisation with the rate
+    $1/n$.
 
     a + b of the readout is `start`, 2 a + c is `learned`; a and b of the first layer are 0. The
     same units are put together to networks of all widths, and the step is small.
@@ -266,7 +267,7 @@ def test_width_exponent__named(
 
 
 @claim(
-    recalled("the fourth condition of Theorem 3.3, as notes on the paper quote it"),
+    recalled("the condition $a + b + r >= 1$ of Theorem 3.3, as notes on the paper quote it"),
     kind="rate",
     cases=[(0.625, -0.125, -0.25), (0.5, 0.0, 0.0), (1.0, 0.0, -1.0), (0.5, 0.0, -0.5)],
 )
@@ -316,7 +317,7 @@ def test_one_step__features(
 
 
 @claim(
-    recalled("the fourth condition of Theorem 3.3, as notes on the paper quote it"),
+    recalled("the condition $r >= 0$ of Theorem 3.3, as notes on the paper quote it"),
     kind="rate",
     cases=[(0.5, 1.0, -0.75), (1.0, 1.0, -1.25), (0.5, 1.5, -1.5)],
 )
@@ -325,7 +326,7 @@ def test_width_exponent__unstable(
 ):
     """Let $a$, $b$ and $c$ be the exponents of the readout's multiplier and start and of the rate,
     with $a + b <= 2 a + c$, in networks with one hidden layer of $n$ units. If $r = a + b + c$ is
-    negative, against the fourth condition of stability, the first order of a step moves the
+    negative, against the condition of stability $r >= 0$, the first order of a step moves the
     features by $n^(-r)$, which grows without bound.
     """
     a = (learned - c) / 2
@@ -367,7 +368,8 @@ def test_named_scalings__moved(trial, name: Name, width: SomeWidth = 128):
     cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
 )
 def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
-    """One step moves the output of a network of width $n$ by $n^(1 - 2 a - c)$, where $n^(-a)$ is
+    """One step moves the output of a network with one hidden layer of $n$ units by
+    $n^(1 - 2 a - c)$, where $n^(-a)$ is
     the readout's multiplier, $n^(-1/2)$ its start and $n^(-c)$ the rate: standard networks,
     $a = 0$, explode unless $c >= 1$.
 
@@ -503,9 +505,9 @@ def test_silent_start(
     b: Power,
     width: Annotated[int, Interval(1, 2**9, why="eight times as many readouts are held")] = 64,
 ):
-    """At initialisation the output of a network of width $n$ is of the order $n^(1/2 - a - b)$,
-    where $n^(-a)$ and $n^(-b)$ are the readout's multiplier and start: $n^(-1/2)$ in mean field and
-    1 in NTK.
+    """At initialisation the output of a network with one hidden layer of $n$ units is of the order
+    $n^(1/2 - a - b)$, where $n^(-a)$ and $n^(-b)$ are the readout's multiplier and start:
+    $n^(-1/2)$ in mean field and 1 in NTK.
 
     Over the readout f^2 has the mean of its sum over a basis of readouts; units are the same at all
     widths.
@@ -551,7 +553,8 @@ def stable_on_grid(hidden, parts, conditions):
     route="exponents of all parametrisations of a grid against one number",
 )
 def test_conditions(trial, hidden: Literal[1, 2], parts: Parts):
-    """On a grid of exponents from −1 to 3/2, every parametrisation that is stable and learns
+    """For one and for two hidden layers, on a grid of exponents from −1 to 3/2, every
+    parametrisation that is stable and learns
     features has $a + b >= 1$ for the readout's multiplier $n^(-a)$ and start $n^(-b)$, so that the
     output starts at the order $n^(-1/2)$.
     """

@@ -52,9 +52,9 @@ def test_limit_recursion(
     ],
     width: Annotated[int, Interval(256, 2**16, why="the order 1 / n^2 is neglected")],
 ):
-    """Let $f = (1/n) v'w x$, and let $a$, $b$ and $c$ be the means of $w^2$, $w v$ and $v^2$. As
-    the width $n$ grows, $f_t$ tends to $b x$, where each step of descent takes $(w, v)$ to
-    $(w + κ v, v + κ w)$ with $κ = -η (f - y) x$.
+    """Let $f = (1/n) v'w x$, and let $a$, $b$ and $c$ be the means of $w^2$, $w v$ and $v^2$, where
+    $w$ and $v$ start as standard normal numbers. As the width $n$ grows, $f_t$ tends to $b x$,
+    where each step of descent takes $(w, v)$ to $(w + κ v, v + κ w)$ with $κ = -η (f - y) x$.
 
     The mean of f_t is compared with this limit and its bias of the order 1 / n.
     """
