@@ -17,6 +17,7 @@ Abstract:
 
 - Sentence 1: one technique draws training in the plane of its first principal components. No
   statement.
+- Sentence 2: this technique is compared with the PCA of a random walk. No statement.
 - Sentence 3, first part: the covariance of a random walk has known eigenvalues and eigenvectors.
   Holds: exact_spectrum, evr_limit.
 - Sentence 3, second part: on long walks in high dimension most of the variance is in the first few

@@ -109,7 +109,7 @@ def test_ou_circulant_limit(
     """Let $x_t = (1 - α) x_(t-1) + ξ_t$, $t = 1, …, T$, with $x_0 = 0$ and independent steps. The
     eigenvalues $1 / (α² + (1 - α) (2 - 2 cos(π k / T)))$ of a circulant matrix give the share of
     the first principal component in the total variance with a relative error of at most
-    $3 / (2 α T)$ for $α T >= 4$, and of at most $(8 / π² - 1/2) α T$ for $α T <= 0.1$.
+    $3 / (2 α T)$ for $4 / T <= α <= 1/5$, and of at most $(8 / π² - 1/2) α T$ for $α T <= 0.1$.
 
     They are those of the paper, as recalled, where they stand for long walks.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from paper_checks.test_random_walk_pca import WITH_DRIFT
 from sims.random_walk_pca import infinite_dimension, pca, training, trajectories
 from theory.random_walk_pca import drift_and_decay, plain_walk
-from theory_on_trial import claim, derived
+from theory_on_trial import claim, derived, known
 from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 
@@ -37,8 +37,9 @@ FITTED = 10
 Exponent = Annotated[float, Interval(-1, 1, why="slower limits beyond")]
 """p of the noise variance t^-p."""
 EXPONENTS = [0.5, 1.0, -0.5, -1.0]
-STURM_LIOUVILLE = derived(
-    "as $T$ grows, the components solve a Sturm-Liouville problem, by Bessel functions"
+STURM_LIOUVILLE = known(
+    "Deheuvels 2006, Karhunen-Loève expansions of mean-centered Wiener processes, for $p < 1$; on "
+    "to $p = 1$ by the same equation"
 )
 DecayPoints = Annotated[
     int,

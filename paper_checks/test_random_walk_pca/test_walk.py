@@ -56,7 +56,7 @@ def test_exact_spectrum(trial, n_points: Points):
 
 
 @claim(
-    known("the Karhunen-Loève expansion of Brownian motion"),
+    known("Kac & Siegert 1947 and Loève 1948, the expansion of Brownian motion"),
     kind="limit",
     cases=[40, 100],
 )
