@@ -10,13 +10,16 @@ from scipy.optimize import minimize_scalar
 from paper_checks.test_ridge_ensembles import LOOKS, POPULATION, AnyAspect, Many, Noise
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
-from theory_on_trial import claim, derived, tried
+from theory_on_trial import claim, derived, known, tried
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
 
 @claim(
-    derived("the penalty is a convex function of $μ > -min r$"),
+    known(
+        "Silverstein & Choi 1995, edges of the limiting spectrum as extrema of such a function; "
+        "Marchenko & Pastur 1967 at $Σ = I$"
+    ),
     kind="optimality",
     cases=[(0.25, 8.0), (3.0, 8.0)],
 )

@@ -78,8 +78,8 @@ def test_tuned(
 ):
     """Choose the subsample size of an ensemble without penalty by generalised cross-validation on
     the data. With infinitely many members its excess risk is that of the best ridge regression on
-    the same data, which knows its own risk, up to a tenth; with 30 members it is up to a fifth
-    more, and with one more than twice as much. The claim takes half a minute.
+    the same data, which knows its own risk, up to a tenth; with 30
+    members, or with one, it is more than that. The claim takes half a minute.
     """
 
     def differences(which):
