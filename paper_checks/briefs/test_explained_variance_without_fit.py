@@ -195,7 +195,7 @@ def size_of_squares(law):
 
 
 @claim(
-    known("Hoeffding 1948, the variance of a $U$-statistic of two samples"),
+    known("Hoeffding 1948, the variance of a $U$-statistic of pairs"),
     kind="identity",
     cases=[(4, 1), (3, 2), (2, 3)],
 )

@@ -225,7 +225,7 @@ def test_gap__training_error(trial, dim: FewDims, samples: FewSamples, signal: S
 
 
 @claim(
-    known("Pinsker's inequality, for the law of a score"),
+    known("Pinsker 1964, his inequality, for the law of a score"),
     kind="bound",
     cases=[(3, 4, 0.5), (2, 3, 0.0)],
     not_tight="Pinsker's is attained to 80 %",

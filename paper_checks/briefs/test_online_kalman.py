@@ -196,7 +196,7 @@ def settled_filter(gamma, c, noise, steps):
 SETTLED = [(0.9, 1.0, 0.5), (0.99, 1.0, 0.5), (0.5, 10.0, 0.1)]
 
 
-@claim(known("the algebraic Riccati equation, in one dimension"), kind="identity", cases=SETTLED)
+@claim(known("Kalman 1960, the Riccati equation"), kind="identity", cases=SETTLED)
 def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
     """A head of variance $c$ drifts as $w_t = γ w_{t-1} + N(0, q)$, $q = (1-γ²)c$, and is seen as
     $y_t = w_t + N(0, σ²)$. In the long run the Kalman filter predicts $w_t$ with the variance

@@ -252,7 +252,7 @@ def doubled_axis(share, angle):
 
 
 @claim(
-    known("Courant & Fischer, the principle of minimum and maximum"),
+    known("Fischer 1905 and Courant 1920, the principle of minimum and maximum"),
     kind="optimality",
     cases=[(200, 8, 4), (20, 3, 2), (1000, 12, 3)],
 )
@@ -288,7 +288,7 @@ def test_one_by_one(
 
 
 @claim(
-    known("Bessel's correction"),
+    known("Gauss 1823, the divisor that is named after Bessel"),
     kind="identity",
     cases=[(4, 3), (2, 2), (3, 6)],
 )
