@@ -17,13 +17,16 @@ Abstract:
 - Sentence 5, first half: the paper considers the surrogate loss in place of the zero-one loss. No
   statement.
 - Sentence 5, second half: the classical results for two classes extend to several. In part:
-  nb_theorem_explicit, nb_theorem_explicit-samples, asym_nb_error, lr_rademacher, nb_simplex. With
-  three classes; the exact laws of the error are for two, and for up to seven at equal distances as
-  $n$ grows.
+  nb_theorem_explicit, nb_theorem_explicit-scores, nb_theorem_explicit-margins,
+  nb_theorem_explicit-samples, asym_nb_error, lr_rademacher, nb_simplex. With three classes; the
+  exact laws of the error are for two, and for up to seven on a line, or at equal distances as $n$
+  grows.
 - Sentence 6, first half: under mild assumptions naive Bayes with several classes needs $O(log n)$
   samples to come near its asymptotic error, for $n$ features. Holds: nb_theorem_explicit-samples,
-  nb_param_lemma, nb_growth_upper, nb_growth_upper-classes, nb_growth_log. As an upper bound, which
-  one design attains.
+  nb_theorem_explicit, nb_theorem_explicit-margins, nb_param_lemma-growth, nb_growth_upper-classes,
+  nb_growth_log. As an upper bound, with two and three classes of features in $[0, 1]$, and with up
+  to seven of the released design. One design attains it, outside these assumptions, with two
+  classes and known variances.
 - Sentence 6, second half: logistic regression with several classes requires $O(n)$ samples. In
   part: lr_growth_linear, lr_growth-three_classes, lr_lower_bound, lr_simplex, lr_simplex-bound,
   lr_rademacher. With two classes of the released design, and with three and five at equal distances

@@ -101,7 +101,10 @@ def margin_of_naive_bayes(difference, sigma):
 
 
 @claim(
-    known("Ng & Jordan 2001, Proposition 1, as public notes quote it"),
+    known(
+        "Bickel & Levina 2004, for the error of the independence rule; its order is Ng & Jordan "
+        "2001, Proposition 1, as public notes quote it"
+    ),
     kind="bound",
     route="the margin of naive Bayes by its definition, in the check",
 )
@@ -142,9 +145,9 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
 
 
 @claim(
-    derived(
-        "the rule of the true means and variances has this error, and finitely many samples "
-        "add noise to its weights"
+    known(
+        "Bickel & Levina 2004, for the error of the independence rule",
+        within="the rule of the true means and variances; estimates tend to them",
     ),
     kind="limit",
 )
@@ -218,7 +221,7 @@ def _excess_by_noise(means, sigma, floor, n_samples):
         within="a table that ends the scan over sample sizes",
         reach="unreached branch",
         effect="unknown: the released script asks for $n = 100$ to 1000, where the entries, 0, "
-        "are right to 12 places",
+        "are off by less than $10^-12$",
         ran="its lines, rewritten",
     ),
 )

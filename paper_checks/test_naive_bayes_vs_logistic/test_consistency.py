@@ -52,7 +52,7 @@ Points = Annotated[
 
 
 @claim(
-    derived("the derivative $t - tanh λ$ vanishes at $λ = artanh t$, which may lie beyond $Λ$"),
+    known("Awasthi, Mao, Mohri & Zhong 2022, the transform of the logistic loss for two classes"),
     kind="identity",
     cases=[0.5, 1.0, 2.0, 20],  # tanh(20) = 1 in float64: a larger logit is never the best
 )

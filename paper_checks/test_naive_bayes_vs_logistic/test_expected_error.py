@@ -101,7 +101,7 @@ def _coarse_law(n, squared_distance, *, noise, factor):
 
 LEMMA = known(
     "Ng & Jordan 2001, Lemma 3, as public notes quote it",
-    within="as an order; for normal means it is exact here",
+    within="that $O(log n)$ samples are enough, for two classes; for normal means no fewer are",
 )
 Deviation = Annotated[float, Interval(0.001, 10)]
 """ε, the most by which an estimated mean may be off."""
@@ -112,7 +112,14 @@ Failure = Annotated[
 Classes = Annotated[int, Interval(2, 50, why="every sample holds the means of all classes")]
 
 
-@claim(LEMMA, kind="identity", cases=[10, 30, 100])
+@claim(
+    derived(
+        "the estimates are independent normal variables; Ng & Jordan 2001, Lemma 3, bounds the "
+        "samples up to a factor"
+    ),
+    kind="identity",
+    cases=[10, 30, 100],
+)
 def test_nb_param_lemma(
     trial,
     n_features: Annotated[int, Interval(10, 1000, why="every sample holds all means")],
@@ -195,7 +202,10 @@ def test_nb_param_lemma__growth(
 
 
 @claim(
-    derived("the cosine of fitted and true weights concentrates as $n$ grows"),
+    known(
+        "Raudys 1967, for the Euclidean distance classifier",
+        within="$m / n$ fixed; the case of fixed $m$ is found here, by the same concentration",
+    ),
     kind="limit",
     cases=[("m / n", 4.0), ("m", 10.0), ("m", 40.0)],
     route="a contour integral against `naive_bayes_expected_error_large_n`",
@@ -329,9 +339,9 @@ def test_nb_sample_exponent(
     excess: Excess = 0.02,
 ):
     """Let two equally likely Gaussian classes at the Mahalanobis distance $Δ$ have $n$ independent
-    features of known variances. As $n$ grows with $Δ² = n^a$, the number of samples with which
-    naive Bayes has an expected error of $ε$ above the Bayes error grows like $n^b$ with $b = max(0,
-    1 - 2 a)$.
+    features of known variances. As $n$ grows with $Δ² = n^a$ and $0 <= a <= 1$, the number of
+    samples with which naive Bayes has an expected error of $ε$ above the Bayes error grows like
+    $n^b$ with $b = max(0, 1 - 2 a)$.
     """
     a = signal_exponent
     trial.require(

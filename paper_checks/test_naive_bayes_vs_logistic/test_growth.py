@@ -170,7 +170,7 @@ def test_nb_growth_upper(
     independent features, with the variance $n$ for the first $⌊n / 2⌋$ of them and 1 for the others
     (the design of the released code). Let $m*$ be the number of samples with which half of all
     training sets of balanced labels give naive Bayes an error of at most $ε$ above the Bayes error.
-    Then $m*$ does not grow from $n = 25$ to 200 and 1600.
+    Then $m*$, or 4 where it is less, does not grow from $n = 25$ to 200 and 1600.
     """
     sizes = first * np.array([1, 8, 64])
     low, high = boxes_of(
@@ -208,8 +208,9 @@ def test_nb_growth_upper__classes(
     the first $K$ of $-1, 1, 2, 4, …$, and $n$ independent features, with the variance $n$ for the
     first $⌊n / 2⌋$ of them and 1 for the others (the design of the released code). Let $m*$ be the
     number of samples with which half of all training sets give naive Bayes an error of at most $ε$
-    above the Bayes error. Then $m*$ does not grow from $n = 100$ to 400 and 1600, for balanced
-    labels and for labels drawn at random.
+    above the Bayes error. Then $m*$, or the least number that is tried where it is less, does not
+    grow from $n = 100$ to 400 and 1600, for balanced labels, and for labels drawn at random of two
+    or three classes.
     """
     trial.require(
         (n_classes, labels) in SIZES_AROUND,

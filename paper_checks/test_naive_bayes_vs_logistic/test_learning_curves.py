@@ -146,7 +146,7 @@ def test_real_two_regimes(
     """Take the wine, breast cancer and digits data sets of scikit-learn, with features scaled to
     [0, 1] in the training set. On the digits, let naive Bayes add .03 to every variance. Its mean
     test error is below that of ridge logistic regression ($C = 1$) with 10 to 20 training samples,
-    and above it with 100 to 200.
+    20 of the digits, and above it with 100 to 150, or with 200 where there are as many.
     """
     from sklearn import datasets
 
@@ -199,7 +199,8 @@ def features_of_unseen_digits(seed):
 
 @claim(
     tried(
-        'abstract, sentence 10: we observe the "two regimes" phenomenon in pre-trained models',
+        'abstract, sentence 10: we observe the "two regimes" phenomenon in pre-trained supervised '
+        "models",
         "64 features that a small network learned on five digits, for five other digits",
     ),
     kind="empirical",

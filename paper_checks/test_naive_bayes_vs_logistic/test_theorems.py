@@ -126,7 +126,7 @@ def tipped_tie():
 
 THEOREM_4 = known(
     "Ng & Jordan 2001, Theorem 4, as public notes quote it",
-    within="as an order; the constants are found here",
+    within="for two classes, as an order; several classes and the constants are found here",
 )
 SETTINGS = [(8, 3, 1000), (8, 3, 1_000_000), (6, 2, 2000)]
 """The numbers of features, classes and samples."""
@@ -230,8 +230,8 @@ def test_nb_theorem_explicit__margins(
 
 @claim(
     known(
-        "Ng & Jordan 2001, Corollary 6, as public notes quote it",
-        within="as an order; the constants are found here",
+        "Ng & Jordan 2001, Lemma 3, as public notes quote it",
+        within="for two classes, as an order; several classes and the constants are found here",
     ),
     kind="bound",
     not_tight="Hoeffding and the union over all estimates: hundreds of times fewer samples still "
@@ -283,7 +283,10 @@ def test_nb_theorem_explicit__samples(
 
 
 @claim(
-    known("Ng & Jordan 2001, Proposition 5, as public notes quote it"),
+    known(
+        "Ng & Jordan 2001, Proposition 5, as public notes quote it",
+        within="as an order; the constant is found here, for variances that classes share",
+    ),
     kind="bound",
     cases=[(5, 0.2), (20, 0.5), (80, 1.0)],
 )
