@@ -20,7 +20,9 @@ Abstract:
   coefficient; nothing like pixels is tried.
 - Sentence 6: the paper analyses the training dynamics of deep linear models. No statement.
 - Sentence 7, first half: in a simplified linear setting both objectives learn similar
-  representations. Holds: fixed_points, nondiag_spectrum.
+  representations. Holds: fixed_points, exact_time_jepa, exact_time_mae. Both learn every feature,
+  in the end with the strengths $ρ^L$ and $ρ^(L/(L+1))$. Where covariances do not commute, JEPA ends
+  with eigenvalues and the autoencoder with singular values (`nondiag_spectrum`).
 - Sentence 7, second half: there JEPA is biased to learn features of a high regression coefficient
   $ρ$. In part: greedy_rho, order_inversion, lambda_dominates, displacement_law, narrow. At one
   covariance $λ$ the larger $ρ$ comes first. Where $λ$ and $ρ$ disagree, from small starts $λ$

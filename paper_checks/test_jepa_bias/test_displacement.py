@@ -132,13 +132,12 @@ def test_displacement(
     ],
 ):
     """Let $λ$ be the covariance of the two views of a feature and $ρ$ its regression coefficient.
-    For features $j$ and $i$ with $λ_j > λ_i$ and $ρ_j < ρ_i$, let JEPA with $L$ encoder layers and
+    For features $j$ and $i$ with $λ_j > λ_i$ and $ρ_j < ρ_i$, let JEPA with two encoder layers and
     a predictor that starts turned by a small angle $δ$ learn $j$ first, at the time $t$. It learns
-    $i$ at the time $t + (log(1/δ) + O(1)) / μ$ with $μ = ρ_j^(2 L - 1) σ_i² (ρ_i - ρ_j)$, where
-    $σ_i² = λ_i / ρ_i$ is the variance of $i$.
+    $i$ at the time $t + (log(1/δ) + O(1)) / μ$ with $μ = ρ_j³ σ_i² (ρ_i - ρ_j)$, where
+    $σ_i² = λ_i / ρ_i$ is the variance of $i$, if the scalar equations learn it later than that.
 
-    It unlearns j then. The scalar equations, in which features do not interact, are monotone and
-    learn i later.
+    It unlearns j then. In the scalar equations features do not interact, and none is unlearned.
     """
     covariance, regression = UNLEARNED["jepa"]
     due = due_of(covariance, regression, DEPTH, INIT, "jepa")
@@ -207,10 +206,11 @@ def test_displacement__itinerary(
     objective: Objective,
     delta: Annotated[float, Interval(1e-10, 0.1, why="beyond, it is no perturbation")],
 ):
-    """Let the predictor of JEPA or the decoder of a masked autoencoder start turned by a small
-    angle. Two features are then learned and unlearned in the order that follows from the growth
-    rates of the states in which some of them are learned: the first is learned, is unlearned for
-    the second, and is learned again.
+    """Let the predictor of JEPA or the decoder of a masked autoencoder, with two encoder layers and
+    a small start, be turned by a small angle, and let the scalar equations learn a second feature,
+    which the objective prefers to the first, much later than the first. The two are learned and
+    unlearned in the order that follows from the growth rates of the states in which some of them
+    are learned: the first is learned, is unlearned for the second, and is learned again.
     """
     covariance, regression = UNLEARNED[objective]
     init = INIT if objective == "jepa" else LONG_PLATEAU["mae"]
@@ -241,11 +241,11 @@ def test_displacement_law__offset(
     delta: Annotated[float, Interval(1e-6, 3e-3, why="small, and its plateau not too long")] = 1e-3,
 ):
     """Let $λ$ be the covariance of the two views of a feature and $ρ$ its regression coefficient.
-    In a masked autoencoder of $L$ layers with a small start $ε$, let feature $i$ replace feature
+    In a masked autoencoder of two layers with a small start $ε$, let feature $i$ replace feature
     $j$ at the rate $μ$, the time $(log(1/δ) + c) / μ$ after $j$ was learned. As $ε$ falls, $c$
-    grows like $(1 + λ_i / λ_j) log(1/ε) / L$ if the start of the decoder is turned by $δ$, like $(1
-    - λ_i / λ_j) log(1/ε) / L$ if this start has $δ$ in both places $(i, j)$ and $(j, i)$, and is
-    bounded if the covariances are turned by $δ$.
+    grows like $(1 + λ_i / λ_j) log(1/ε) / 2$ if the start of the decoder is turned by $δ$, like
+    $(1 - λ_i / λ_j) log(1/ε) / 2$ if this start has $δ$ in both places $(i, j)$ and $(j, i)$, and
+    is bounded if the covariances are turned by $δ$.
 
     A perturbation of the decoder that is both shows the smaller growth, that of its symmetric part.
     """
@@ -315,8 +315,9 @@ def test_displacement__samples(
     ] = 40,
 ):
     """With the covariances of $n$ samples, up to $1e5$, in place of those of the population, JEPA
-    learns the second of two features, that of the larger regression coefficient and the smaller
-    covariance of its views, in most runs long before the time of the scalar equations.
+    with two encoder layers and the start $ε = .005$ learns the second of two features, that of the
+    larger regression coefficient and the smaller covariance of its views, in most runs before .85
+    of the time of the scalar equations.
     """
     covariance, regression = UNLEARNED["jepa"]
     population = data_models.covariances_of_features(covariance, regression, np.eye(2))

@@ -165,10 +165,11 @@ def decide_velocity(trial, objective, depth, dim):
     cases=(1, 2, 3, 6),
 )
 def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
-    """Let the $L$ layers of a linear encoder be balanced and aligned with the features at the
-    start, and let $w$ be the singular value of their product on a feature. In the gradient flow of
-    JEPA, $dw/dt = L (λ w^(3 - 1/L) - (λ / ρ) w³)$, where $λ$ is the covariance of the feature's two
-    views and $ρ$ its regression coefficient.
+    """Let the $L$ layers of a linear encoder and its predictor be balanced and aligned with the
+    features at the start, with positive strengths, and let $w$ be the singular value of the layers'
+    product on a feature. In the gradient flow of JEPA,
+    $dw/dt = L (λ w^(3 - 1/L) - (λ / ρ) w³)$, where $λ$ is the covariance of the feature's two views
+    and $ρ$ its regression coefficient.
 
     The clock of the paper runs L times as fast.
     """
@@ -181,10 +182,11 @@ def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
     cases=(1, 2, 3, 6),
 )
 def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
-    """Let the $L$ layers of a linear encoder be balanced and aligned with the features at the
-    start, and let $w$ be the singular value of their product on a feature. In the gradient flow of
-    a masked autoencoder, $dw/dt = L (λ w^(2 - 1/L) - (λ / ρ) w³)$, where $λ$ is the covariance of
-    the feature's two views and $ρ$ its regression coefficient.
+    """Let the $L$ layers of a linear encoder and its decoder be balanced and aligned with the
+    features at the start, with positive strengths, and let $w$ be the singular value of the layers'
+    product on a feature. In the gradient flow of a masked autoencoder,
+    $dw/dt = L (λ w^(2 - 1/L) - (λ / ρ) w³)$, where $λ$ is the covariance of the feature's two views
+    and $ρ$ its regression coefficient.
 
     The clock of the paper runs L times as fast.
     """
@@ -201,9 +203,10 @@ def test_fixed_points(
     depth: Annotated[int, Interval(2, 8)],
     covariance: Covariance = 1.3,
 ):
-    """The gradient of the loss vanishes where a linear encoder of $L$ layers has the strength $ρ^L$
-    on a feature in JEPA, and $ρ^(L/(L+1))$ in a masked autoencoder. Here $ρ$ is the regression
-    coefficient of the feature; the covariance $λ$ of its two views does not matter.
+    """In a balanced and aligned linear network the gradient of the loss vanishes where the encoder
+    of $L$ layers has the strength $ρ^L$ on each feature in JEPA, and $ρ^(L/(L+1))$ in a masked
+    autoencoder. Here $ρ$ is the regression coefficient of the feature; the covariance $λ$ of its
+    two views does not matter.
     """
     regression = np.array([0.3, 0.7, 1.4])
 

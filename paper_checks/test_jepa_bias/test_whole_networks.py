@@ -386,8 +386,9 @@ def test_narrow(
 
 @claim(
     tried(
-        "abstract, sentence 7: JEPAs are biased to learn features of high regression coefficients",
-        "a ReLU encoder with two latents",
+        "abstract, sentence 8: the bias of predicting in latent space may explain its success in "
+        "practice",
+        "a ReLU encoder with two latents, on two features",
     ),
     tier="full",
     low_power="each run carries a sign only",
