@@ -16,7 +16,7 @@ from paper_checks.test_conditional_independence_ssl.worlds import (
 )
 from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
-from theory_on_trial import claim, derived, tried
+from theory_on_trial import claim, derived, known
 from theory_on_trial.contract import MOST, Interval
 
 Features = Literal["pretext", "all"]
@@ -31,17 +31,17 @@ Pairs = Annotated[
 
 
 @claim(
-    tried(
-        "abstract, sentence 5: the linear layer drastically reduces the number of labels",
-        "the mean excess risk at finite $n$, for normal features",
+    known(
+        "Breiman & Freedman 1983, for normal variables",
+        within="what the best fit leaves counts as noise",
     ),
     kind="limit",
     cases=[(0.0, "pretext"), (0.6, "pretext"), (0.3, "all")],
 )
 def test_labels_needed(trial, violation: Violation, features: Features, n_labels: Labels = 50):
-    """Least squares on $r$ normal features with $n$ labels has the mean excess risk
-    $a + (σ^2 + a) r / (n - r - 1)$: $a$ is the approximation error, 0 for all of $X1$, and $σ^2$
-    the variance of $Y$ given $X1$.
+    """If $X1$ and $Y$ are jointly normal, least squares on $r$ features that are linear in $X1$ has
+    the mean excess risk $a + (σ^2 + a) r / (n - r - 1)$ with $n > r + 1$ labels: $a$ is the
+    approximation error, 0 for all of $X1$, and $σ^2$ the variance of $Y$ given $X1$.
     """
     laws, theory, head, rank, error = read_by(features, violation)
 
@@ -78,16 +78,19 @@ def read_by(features, violation):
 
 
 @claim(
-    derived("`labels_needed` of centred samples, and the error of their mean"),
+    known(
+        "Stein 1960, Multiple regression, for normal variables",
+        within="what the best fit leaves counts as noise",
+    ),
     kind="limit",
     cases=["pretext", "all"],
 )
 def test_labels_needed__intercept(
     trial, features: Features, n_labels: Labels = 40, violation: Violated = 0.3
 ):
-    """With an intercept, least squares on $r$ normal features with $n$ labels has the mean excess
-    risk $(σ^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - σ^2$: $a$ is the approximation error, and $σ^2$
-    the variance of $Y$ given $X1$.
+    """If $X1$ and $Y$ are jointly normal, least squares with an intercept on $r$ features that are
+    linear in $X1$ has the mean excess risk $(σ^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - σ^2$ with
+    $n > r + 2$ labels: $a$ is the approximation error, and $σ^2$ the variance of $Y$ given $X1$.
     """
     laws, theory, head, rank, error = read_by(features, violation)
     risk, control = (
@@ -118,10 +121,11 @@ def learned(n_pairs):
 
 @claim(derived("first-order perturbation of the row space of the pretext"), kind="limit")
 def test_learned_pretext(trial, n_pairs: Pairs = 6400):
-    """A pretext that is learned from $n1$ pairs of normal views and cut to its $k$ leading
-    directions has the approximation error $(d1 - k) τ / (n1 - d1 - 1)$, up to 1 % or $64 / n1$;
-    $X1$ has $d1$ dimensions, and $τ$ is the variance of the pretext's noise as the best head passes
-    it to the label.
+    """A pretext that is learned from $n1$ pairs of normal views, independent given the label, and
+    cut to its $k$ leading directions, as many as the label has or all of them, has the mean
+    approximation error $(d1 - k) τ / (n1 - d1 - 1)$, up to 1 % or $64 / n1$; $X1$ has $d1$
+    dimensions, and $τ$ is the variance of the pretext's noise as the best head passes it to the
+    label.
     """
     laws, theory, directions, tau, root = learned(n_pairs)
     left, singular, right = np.linalg.svd(laws.pretext)

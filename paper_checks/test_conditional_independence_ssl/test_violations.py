@@ -59,6 +59,8 @@ def test_violated_ci_bound(trial, violation: Dependence = 1.0, worlds: Worlds = 
     """Let $δ = E[X2 | X1] - A p$ be the violation of conditional independence, with $A = (E[X2 | Y
     = 1], ...)$ of full column rank and the posterior $p$ of the classes. The approximation error of
     a linear head on the pretext is at most $E|δ|^2 / σ_min(A)^2$.
+
+    It is tried with two classes and three values of X1, where worlds come near it.
     """
     table, moment, singular, options = violated(trial, violation, worlds)
     _, outer = predicted.violation_bounds(table.class_means, moment)
@@ -95,8 +97,8 @@ def test_violation_is_quadratic(
         Interval(1e-4, 0.02, why="less is lost in rounding; with more the next order is seen"),
     ] = 0.01,
 ):
-    """In the normal world the approximation error of the pretext grows with the square of the
-    violation $c$ of conditional independence.
+    """In the normal world the approximation error of the pretext falls like $c^2$ as the violation
+    $c$ of conditional independence falls to 0.
     """
     leaks = smallest * 2.0 ** np.arange(6)
     risks = np.array([normal_error(normal(leak)[0]) for leak in leaks])
