@@ -11,7 +11,8 @@ Abstract:
 - Sentence 2: catastrophic forgetting is its recurring problem. No statement.
 - Sentence 3: it has been given little theory. No statement.
 - Sentence 4: forgetting grows as two tasks align. In part: inverted_u-independent, inverted_u. It
-  does at a given residual. For two tasks of one teacher it grows up to 45 degrees and falls again.
+  does at a given residual. For two tasks of one teacher it grows as the angle falls to 45 degrees,
+  and falls again.
 - Sentence 5: the overlap matrix of two tasks' tangent kernels decides. Holds: overlap_identity,
   chain, principal_angle_bound.
 - Sentence 6: projected gradient methods reduce forgetting. In part: pca_ogd-identity. For OGD, the

@@ -46,7 +46,10 @@ ALIGN = published(
     effect="nothing published: the paper's formula of forgetting has the residual as a factor",
     ran="the formula",
 )
-QUOTED = recalled("Theorem 1, as a third-party note quotes it")
+QUOTED = recalled(
+    "Theorem 1, as a third-party note quotes it",
+    within="with a matrix $M_k$ for each task, which is written out for ridge regression here",
+)
 
 
 @claim(
@@ -202,9 +205,10 @@ def test_early_stopping(
     n_t: Size = 6,
     dim: Size = 10,
 ):
-    """After $m$ steps of gradient descent of rate $η$, the drift is that of ridge regression with
-    the filter $(1 - (1 - η σ^2)^m) / σ$ in place of $σ / (σ^2 + λ)$, on each singular value $σ$ of
-    $T$'s features.
+    """After $m$ steps of gradient descent of rate $η$ on half the sum of squares of $T$, from the
+    weights after $S$, the drift is that of ridge regression with the filter
+    $(1 - (1 - η σ^2)^m) / σ$ in place of $σ / (σ^2 + λ)$, on each singular value $σ$ of $T$'s
+    features.
     """
     tasks = tasks_that_touch(trial.generator(), n_s, n_t, dim)
     rate = share / float(np.linalg.norm(tasks.features_t, 2)) ** 2
@@ -421,9 +425,9 @@ def on_average(trial, law, degrees, rank, spare, as_published=None):
     as_published=ALIGN,
 )
 def test_inverted_u(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare = 4):
-    """If one random teacher $w* ~ N(0, I)$ labels two tasks of rank $r$ at an angle $θ$, $S$
-    forgets $E Δ / r = cos^2 θ sin^2 θ$ on average, without ridge: below 45 degrees less, the more
-    the tasks align.
+    """Let two tasks have $r$ orthonormal features each, and the principal angles all be $θ$. If one
+    random teacher $w* ~ N(0, I)$ labels both, $S$ forgets $E Δ / r = cos^2 θ sin^2 θ$ on average,
+    without ridge: below 45 degrees less, the more the tasks align.
     """
     at_45 = ("at least", predicted.teacher_forgetting(np.pi / 4))
     nearer = degrees <= 44
@@ -439,8 +443,9 @@ def test_inverted_u(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare
     cases=[15.0, 45.0, 75.0],
 )
 def test_inverted_u__independent(trial, degrees: Degrees, rank: SeveralRows = 3, spare: Spare = 4):
-    """If the residuals of $T$ are $N(0, I)$ for each angle $θ$ between two tasks of rank $r$, $S$
-    forgets $E Δ / r = cos^2 θ$ on average, without ridge: more, the more the tasks align.
+    """Let two tasks have $r$ orthonormal features each, and the principal angles all be $θ$. If the
+    residuals of $T$ are $N(0, I)$ at each angle, $S$ forgets $E Δ / r = cos^2 θ$ on average,
+    without ridge: more, the more the tasks align.
     """
     on_average(trial, "independent", degrees, rank, spare)
 
@@ -461,8 +466,9 @@ def test_inverted_u__exact(
     rank: Size = 3,
     spare: Spare = 4,
 ):
-    """For two tasks of rank $r$ at an angle $θ$, $E Δ / r$ is $cos^2 θ sin^2 θ$ if one teacher
-    labels both, and $cos^2 θ$ for random residuals, at every angle.
+    """For two tasks of $r$ orthonormal features each, with all principal angles $θ$, $E Δ / r$ is
+    $cos^2 θ sin^2 θ$ if one random teacher labels both, and $cos^2 θ$ for random residuals, at
+    every angle, without ridge.
     """
     inside = 1e-5 <= degrees <= 90 - 1e-5
     trial.require(

@@ -265,6 +265,8 @@ def test_lazy_net(
     """If the first task's tangent kernel has a condition of at most 30, a wide tanh network forgets
     what its own kernel at initialisation predicts, up to errors that fall at least like $n^-0.8$
     with the width $n$.
+
+    Two widths are compared, one four times the other.
     """
     import jax
 
