@@ -16,7 +16,8 @@ Abstract:
 - Sentence 5: an objective without constraints has the top subspace of a generalised eigenvalue
   problem as its minimum. Holds: minimum, minimum-value, critical_points, floor.
 - Sentence 6: stochastic descent on it gives algorithms for PLS, CCA and deep CCA. In part:
-  two_batch_gradient, descent_shrinks. Linear models; deep CCA is not on trial.
+  two_batch_unbiased, two_batch_gradient, descent_shrinks. For linear CCA; PLS and deep CCA are not
+  on trial.
 - Sentence 7: they are faster and find higher correlations than the state of the art. Not on trial.
   The benchmarks are not bundled.
 - Sentence 8: they allow a PLS analysis of data from the UK Biobank. Not on trial. The data are not

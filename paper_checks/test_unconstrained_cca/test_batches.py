@@ -53,7 +53,9 @@ def released_derivative(views, second, weights):
 
 
 PILLAI = known(
-    "Pillai 1955, Some new test criteria in multivariate analysis: the mean of his trace"
+    "Pillai 1955, Some new test criteria in multivariate analysis: the mean of his trace",
+    within="normal rows; that any law has this mean, and any rows in the mean over pairings, is "
+    "found here",
 )
 HEAVY = "law must have a moderate eighth moment: no sample is large enough"
 Enumerated = Annotated[int, Interval(2, 3, why="3^(4 b) batches")]

@@ -9,7 +9,7 @@ from paper_checks.test_unconstrained_cca import NOTHING, Columns, Correlations, 
 from sims import unconstrained_cca as observed
 from theory import unconstrained_cca as predicted
 from theory.unconstrained_cca import Form
-from theory_on_trial import claim, derived, recalled, tried
+from theory_on_trial import claim, derived, known, recalled, tried
 from theory_on_trial.contract import Interval
 
 SPECTRUM = (3.0, 2.0, 1.2, 0.7, -0.4, -1.5)
@@ -141,7 +141,10 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts:
 
 
 @claim(
-    derived("the squares of the eigenvalues that the best approximation of $A$ keeps"),
+    recalled(
+        "Proposition EY-charac, its minimum, as the first author's thesis states it",
+        within="that negative eigenvalues count as 0, and where descents end, is found here",
+    ),
     kind="optimality",
     cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
 )
@@ -189,7 +192,9 @@ def test_minimum_of_views(
     correlations: Correlations = RELATED,
 ):
     """For two views with canonical correlations $ρ_i$, the least loss with $K$ columns is
-    $-∑_i ρ_i^2$ over the $K$ largest, or $-∑_i (1 + ρ_i)^2$ in the form of the authors' library.
+    $-∑_i ρ_i^2$ over the $K$ largest. In the form of the authors' library it is $-∑_i λ_i^2$ over
+    the $K$ largest of the $1 + ρ_i$, the $1 - ρ_i$, and a 1 for each dimension that one view has
+    more than the other.
     """
     trial.require(len(correlations), "correlations must not be empty")
     relation = max(correlations) >= 0.01
@@ -352,7 +357,10 @@ def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correla
 
 
 @claim(
-    recalled("Proposition EY-charac, its minimum, as the first author's thesis states it"),
+    recalled(
+        "Proposition EY-charac, its minimum, as the first author's thesis states it",
+        within="that negative eigenvalues count as 0 is found here",
+    ),
     kind="bound",
     cases=[(6, 2), (12, 5)],
 )
@@ -469,7 +477,7 @@ def test_critical_points__value(trial, chosen: Chosen, surplus: Surplus, eigenva
 
 @claim(
     tried(
-        "no spurious local minima, a proposition of the first author's thesis",
+        "there are no spurious local minima, as the first author's thesis states it",
         "the least curvature at each stationary point",
     ),
     kind="identity",
@@ -504,7 +512,11 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
     )
 
 
-@claim(derived("a Riccati equation in $W W^T$"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
+@claim(
+    known("Tarmoun, França, Haeffele & Vidal 2021, by a Riccati equation in $W W^T$"),
+    kind="identity",
+    cases=[0.2, 0.5, 1.0, 2.0],
+)
 def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0, -0.7)):
     """For $B = I$, gradient flow of the loss from $W0$ has
     $W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I) W0)^(-1) Y^T$ with $Y = exp(4 A t) W0$, where
@@ -558,9 +570,9 @@ def test_flow_aligned(
     start: Annotated[float, Interval(1e-4, 10, why="the integration's least numbers")],
     time: Time = 0.5,
 ):
-    """A column that starts along an eigenvector of eigenvalue $λ$ stays along it under gradient
-    flow, and its squared length is $x(t) = λ / (1 + (λ / x0 - 1) exp(-8 λ t))$, or
-    $x0 / (1 + 8 x0 t)$ for $λ = 0$.
+    """For $B = I$, a column that starts along an eigenvector of eigenvalue $λ$ stays along it under
+    gradient flow of the loss, and its squared length is
+    $x(t) = λ / (1 + (λ / x0 - 1) exp(-8 λ t))$, or $x0 / (1 + 8 x0 t)$ for $λ = 0$.
     """
     end, half = (predicted.aligned_strength(eigenvalue, start, time / k) for k in (1, 2))
     trial.require(abs(end - half) >= 1e-6, MOVES)
