@@ -255,7 +255,8 @@ def errata_table(paper: str) -> str:
     ]
     if not lines:
         return "No published statement of this paper is refuted here."
-    return in_rows(("as published: REFUTED", "what is true: VERIFIED"), lines)
+    table = in_rows(("as published: REFUTED", "what is true: VERIFIED"), lines)
+    return f'<div class="published" markdown="1">\n\n{table}\n\n</div>'
 
 
 def in_rows(heads: tuple[str, ...], lines: list[list[str]]) -> str:
