@@ -221,7 +221,7 @@ def claims_table(paper: str) -> str:
 
 def unsearched(markdown: str) -> str:
     """Return Markdown that the search leaves out: it leads to the rows of the ledger instead."""
-    return f'<div data-search-exclude markdown="1">\n\n{markdown}\n\n</div>'
+    return f'<div class="unsearched" data-search-exclude markdown="1">\n\n{markdown}\n\n</div>'
 
 
 def claim_cells(claim: Claim, row: Row | None) -> list[str]:
