@@ -7,11 +7,14 @@ buttons, because Colab and Binder fetch a notebook by it.
 import base64
 import re
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from catalogue import ROOT
+
+from theory_on_trial.page.typeset import mathml
 
 FOLDER = ROOT / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
@@ -102,6 +105,8 @@ def _shown(output: Any) -> str:
         size = f'width="{width}" height="{height}" loading="lazy"'
         return f'<p><img src="data:image/png;base64,{picture}" alt="the output" {size}></p>'
     if "text/html" in data:
-        return re.sub(r"\n\s*\n", "\n", f'<div class="output">{data["text/html"]}</div>')
+        # Markdown leaves HTML as it is, so the formulas in it are set here.
+        html = re.sub(r"(?<!\\)\$([^$]+)\$", lambda m: mathml(unescape(m[1])), data["text/html"])
+        return re.sub(r"\n\s*\n", "\n", f'<div class="output">{html}</div>')
     text = data.get("text/plain", output.get("text", ""))
     return f"```text\n{text.rstrip()}\n```" if text.strip() else ""
