@@ -13,6 +13,7 @@ from typing import Any
 
 import nbformat
 from catalogue import ROOT
+from formulas import InLine
 
 from theory_on_trial.page.typeset import mathml
 
@@ -106,7 +107,7 @@ def _shown(output: Any) -> str:
         return f'<p><img src="data:image/png;base64,{picture}" alt="the output" {size}></p>'
     if "text/html" in data:
         # Markdown leaves HTML as it is, so the formulas in it are set here.
-        html = re.sub(r"(?<!\\)\$([^$]+)\$", lambda m: mathml(unescape(m[1])), data["text/html"])
+        html = re.sub(InLine.MARKS, lambda m: mathml(unescape(m[1])), data["text/html"])
         return re.sub(r"\n\s*\n", "\n", f'<div class="output">{html}</div>')
     text = data.get("text/plain", output.get("text", ""))
     return f"```text\n{text.rstrip()}\n```" if text.strip() else ""

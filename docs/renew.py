@@ -112,7 +112,8 @@ def pages(papers: list[str]) -> Iterator[Old]:
         return
     for path, text in write_pages.kept().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            yield f"{_shown(path)}, whose text has changed", partial(_write, path, text)
+            renew = partial(write_pages.write, {path: text})
+            yield f"{_shown(path)}, whose text has changed", renew
 
 
 def notebooks(papers: list[str]) -> Iterator[Old]:
@@ -163,11 +164,6 @@ def _dotted(figure: Figure) -> str:
     file = Path(figure.draw.__code__.co_filename).relative_to(ROOT).with_suffix("")
     parts = file.parts[:-1] if file.name == "__init__" else file.parts
     return ".".join([*parts, figure.draw.__name__])
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def _shown(path: Path) -> str:

@@ -42,6 +42,7 @@ from catalogue import (
 )
 
 from theory_on_trial import Claim, claims
+from theory_on_trial.base.files import write_text
 from theory_on_trial.formula.numerals import numerals
 from theory_on_trial.ledger import Row, brief, proved_for
 from theory_on_trial.ledger.words import WHOSE
@@ -76,10 +77,7 @@ def write(files: dict[Path, str]) -> list[Path]:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Another process may read the page, or write it, too.
-        new = path.with_name(f"{path.name}.{os.getpid()}")
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
+        write_text(path, text)  # whole: another process may read the page, or write it, too
         written.append(path)
     return written
 

@@ -143,6 +143,7 @@ def test_the_gallery_of_figures_has_each_with_picture_claims_and_script():
 def test_every_notebook_is_a_page_with_its_outputs_and_its_addresses():
     for name in NOTEBOOKS.NAMES:
         page = rendered(NOTEBOOKS.page(name))
+        assert RENDERED["faults"](page) == []
         assert f"notebooks/{name}.ipynb" in page
         assert page.count("data:image/png") >= 1 or name in {"own_table"}
     assert NOTEBOOKS.buttons("mixup", "") == ""

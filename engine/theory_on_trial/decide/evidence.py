@@ -445,7 +445,8 @@ def mean(
         size = total
         if progress is not None:
             progress(total, plan.sizes[-1])
-        more = _more(law) or ()
+        asked = _more(law)
+        more = asked or ()
         if value.ndim == 0 and control_laws is None and batch.ndim > 1 + len(more):
             shape = batch.shape[1 : batch.ndim - len(more)]
             value = np.broadcast_to(value, shape)
@@ -455,7 +456,6 @@ def mean(
             shared = f"one prediction for all {' x '.join(map(str, shape))} coordinates"
         shape = batch.shape[1 : 1 + value.ndim]
         rest = batch.shape[1 + value.ndim :]
-        asked = _more(law)
         fits = shape == value.shape and rest == (rest if asked is None else asked)
         waits = fits and look < len(plan.sizes) and hopeless(law, batches, prediction, alpha)
         if waits:
@@ -469,7 +469,7 @@ def mean(
                     f"{batch.shape[1:]}: compare the law of each coordinate"
                 )
             shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
-            pairs = ", and the law takes pairs along a last axis" if _more(law) else ""
+            pairs = ", and the law takes pairs along a last axis" if more else ""
             raise ValueError(
                 f"the measurement has shape {shape}, the prediction {value.shape}{pairs}"
             )

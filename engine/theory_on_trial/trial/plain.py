@@ -208,9 +208,8 @@ def passed(finding: Finding) -> str:
         return f"{finding.procedure}: {finding.note}"
     row = _shown(finding)
     first = finding.interval.guarantee.split(",")[0]
-    if (
-        finding.procedure == "bound" and first != GUARANTEES["all"]
-    ):  # what was not tried comes first
+    if finding.procedure == "bound" and first != GUARANTEES["all"]:
+        # What was not tried comes first.
         tried = finding.note if finding.note.startswith("tried on") else f"tried {first} alone"
         return f"bound, {tried}: {brief(row.measured)} <= {brief(row.predicted)}"
     return (

@@ -591,9 +591,7 @@ def claims(paper: str | None = None) -> list[Claim]:
     """Return the registered claims of a paper, or of all, loading the checks; ValueError for a
     paper without any. They come in the order of the files, whichever of them was imported first.
     """
-    files = outline.files(paper)
-    _load(paper)
-    place = {file.resolve(): at for at, file in enumerate(files)}
+    place = {file.resolve(): at for at, file in enumerate(_load(paper))}
     members = [c for c in _REGISTERED.values() if paper is None or normal(c.paper) == normal(paper)]
     if not members:
         raise ValueError(
@@ -674,6 +672,9 @@ def _papers() -> set[str]:
     return set(outline.papers()) | {c.paper for c in _REGISTERED.values()}
 
 
-def _load(paper: str | None) -> None:
-    for file in outline.files(paper):
+def _load(paper: str | None) -> list[Path]:
+    """Import the check files of a paper, or of all, and return them."""
+    files = outline.files(paper)
+    for file in files:
         repository.import_file(file)
+    return files
